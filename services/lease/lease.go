@@ -6,6 +6,7 @@
 package lease
 
 import (
+	"math"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -17,9 +18,9 @@ type Clock func() time.Duration
 // BootClock reads CLOCK_BOOTTIME.
 func BootClock() time.Duration {
 	var now unix.Timespec
-	// The only error is a clock the kernel does not have; every Linux since 2.6.39 has this one.
+	// The only error is a clock the kernel does not have; then no right may hold.
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {
-		return 0
+		return math.MaxInt64
 	}
 	return time.Duration(now.Nano())
 }

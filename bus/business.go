@@ -1,0 +1,143 @@
+package bus
+
+import (
+	"github.com/hotpair/hotpair/storage/position"
+)
+
+// Codes of answers, as the NATS service convention has them in the header Nats-Service-Error-Code.
+const (
+	CodeOK        = 0
+	CodeMalformed = 400
+	CodeAbsent    = 404
+	CodeConflict  = 409
+	CodeTooOld    = 410
+	CodeTooLarge  = 413
+	CodeBusy      = 429
+	CodeFault     = 500
+	CodeNobody    = 503
+	CodeUnknown   = 504
+)
+
+// Headers of requests and replies at a terminal and at a foreign business process.
+const (
+	HeaderRequestID = "Hotpair-Request-Id" // app's own id: RFC 3339 UTC, "/", up to 64 characters
+	HeaderDeadline  = "Hotpair-Deadline"   // Go duration
+	HeaderPosition  = "Hotpair-Position"   // epoch/sequence, when something was written
+	HeaderErrorCode = "Nats-Service-Error-Code"
+	HeaderError     = "Nats-Service-Error"
+	HeaderTerminal  = "Hotpair-Terminal"
+	HeaderCounter   = "Hotpair-Counter"
+	HeaderOldest    = "Hotpair-Oldest"
+	HeaderAttempt   = "Hotpair-Attempt"
+	HeaderEpoch     = "Hotpair-Epoch"
+)
+
+// RequestID names one request of a terminal (R7): the terminal as the host authenticated it, and either the agent's
+// counter or the app's own id.
+type RequestID struct {
+	Terminal string `cbor:"1,keyasint"`
+	Counter  uint64 `cbor:"2,keyasint,omitempty"`
+	App      string `cbor:"3,keyasint,omitempty"`
+}
+
+// Request is a terminal's request on its way agent → terminal-if → business process.
+type Request struct {
+	ID        RequestID `cbor:"1,keyasint"`           // the agent leaves Terminal empty; terminal-if fills in who it dialled
+	Oldest    uint64    `cbor:"2,keyasint,omitempty"` // the agent's lowest unanswered counter
+	Attempt   int       `cbor:"3,keyasint,omitempty"` // 1 at first; more when it may have been executed before
+	Crashes   int       `cbor:"4,keyasint,omitempty"` // crashes of its business process while it was in flight (T2)
+	Epoch     uint64    `cbor:"5,keyasint,omitempty"` // of the term that relays it; set by terminal-if
+	Service   string    `cbor:"6,keyasint"`
+	Operation string    `cbor:"7,keyasint"`
+	Body      []byte    `cbor:"8,keyasint,omitempty"` // JSON
+	Remaining int64     `cbor:"9,keyasint,omitempty"` // nanoseconds until the deadline, when sent
+}
+
+// Reply answers a Request.
+type Reply struct {
+	Code     int               `cbor:"1,keyasint,omitempty"`
+	Message  string            `cbor:"2,keyasint,omitempty"` // a sentence, when Code is not CodeOK
+	Body     []byte            `cbor:"3,keyasint,omitempty"` // JSON
+	Position position.Position `cbor:"4,keyasint,omitempty"` // of the update, when something was written
+	Receipt  []byte            `cbor:"5,keyasint,omitempty"` // by which the pair recognises its own receipt
+}
+
+// DatabaseCall is one call of a service to the updater: exactly one field is set.
+type DatabaseCall struct {
+	Read   *Read   `cbor:"1,keyasint,omitempty"`
+	Scan   *Scan   `cbor:"2,keyasint,omitempty"`
+	Commit *Commit `cbor:"3,keyasint,omitempty"`
+}
+
+// DatabaseReply answers it. Code is CodeOK, or: CodeConflict (a condition failed, R12: on committed state),
+// CodeMalformed, CodeTooLarge, CodeBusy (admission), CodeTooOld (R7), CodeNobody (this host is not the active of that
+// epoch; nothing was done), CodeFault.
+type DatabaseReply struct {
+	Code      int               `cbor:"1,keyasint,omitempty"`
+	Message   string            `cbor:"2,keyasint,omitempty"`
+	Position  position.Position `cbor:"3,keyasint,omitempty"` // read: committed position seen; commit: of the update
+	Items     []Item            `cbor:"4,keyasint,omitempty"` // read: one for each key in order; scan: in key order
+	More      bool              `cbor:"5,keyasint,omitempty"` // scan: the limit was reached
+	Recorded  *Reply            `cbor:"6,keyasint,omitempty"` // the id was executed before: repeat this (R7)
+	Conflicts [][]byte          `cbor:"7,keyasint,omitempty"` // keys whose condition failed
+}
+
+// Item is a key with what it holds. Revision 0: absent.
+type Item struct {
+	Key      []byte `cbor:"1,keyasint,omitempty"`
+	Value    []byte `cbor:"2,keyasint,omitempty"`
+	Revision uint64 `cbor:"3,keyasint,omitempty"`
+}
+
+// Read asks for keys of the caller's space, all at one committed position. A request id that was executed before
+// brings back its recorded answer instead.
+type Read struct {
+	ID   RequestID `cbor:"1,keyasint,omitempty"`
+	Keys [][]byte  `cbor:"2,keyasint"`
+}
+
+// Scan lists keys with a prefix, after a key, in order. At (when not zero) demands that the state has not moved since
+// that position, for the pages of one answer; otherwise CodeConflict.
+type Scan struct {
+	Prefix []byte            `cbor:"1,keyasint,omitempty"`
+	After  []byte            `cbor:"2,keyasint,omitempty"`
+	Limit  int               `cbor:"3,keyasint,omitempty"` // at most 1000; 0 is 1000
+	At     position.Position `cbor:"4,keyasint,omitempty"`
+	ID     RequestID         `cbor:"5,keyasint,omitempty"`
+}
+
+// Commit is the one transaction of a request: if every condition holds, all operations take effect as one update and
+// the answer is recorded with it. Without operations nothing is written, unless Record asks for the answer alone.
+type Commit struct {
+	ID         RequestID   `cbor:"1,keyasint"`
+	Oldest     uint64      `cbor:"2,keyasint,omitempty"`
+	Attempt    int         `cbor:"3,keyasint,omitempty"`
+	Epoch      uint64      `cbor:"4,keyasint"` // of the Request; another one than the updater's is CodeNobody
+	Conditions []Condition `cbor:"5,keyasint,omitempty"`
+	Operations []Operation `cbor:"6,keyasint,omitempty"`
+	Answer     Answer      `cbor:"7,keyasint"`
+	Record     bool        `cbor:"8,keyasint,omitempty"` // record the answer even without operations (attempt > 1)
+}
+
+// Condition demands that a key has a revision; 0 demands that it is absent. Present demands any revision but 0.
+type Condition struct {
+	Key      []byte `cbor:"1,keyasint"`
+	Revision uint64 `cbor:"2,keyasint,omitempty"`
+	Present  bool   `cbor:"3,keyasint,omitempty"`
+}
+
+// Operation puts or deletes one key.
+type Operation struct {
+	Key    []byte `cbor:"1,keyasint"`
+	Value  []byte `cbor:"2,keyasint,omitempty"`
+	Delete bool   `cbor:"3,keyasint,omitempty"`
+}
+
+// Answer is what a handler answers. With Revision the reply's JSON object gets a field "revision" from the update's
+// position, so the recorded answer does not depend on where the update ended up.
+type Answer struct {
+	Code     int    `cbor:"1,keyasint,omitempty"`
+	Message  string `cbor:"2,keyasint,omitempty"`
+	Body     []byte `cbor:"3,keyasint,omitempty"`
+	Revision bool   `cbor:"4,keyasint,omitempty"`
+}

@@ -1,0 +1,60 @@
+package bus
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/fxamacker/cbor/v2"
+)
+
+// Version is the major version of every message. A peer with another one is refused at hello, never mid-stream.
+const Version = 1
+
+var (
+	// ErrVersion says that a message is of another major version.
+	ErrVersion = errors.New("message of another version")
+	// ErrMalformed says that a message could not be read.
+	ErrMalformed = errors.New("malformed message")
+)
+
+// Encode writes a message between a host's own processes: a version byte, then CBOR.
+func Encode(v any) ([]byte, error) {
+	body, err := cbor.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("encode %T: %w", v, err)
+	}
+	return append([]byte{Version}, body...), nil
+}
+
+// Decode reads what Encode wrote. Errors: ErrVersion, ErrMalformed.
+func Decode(data []byte, v any) error {
+	if len(data) == 0 {
+		return fmt.Errorf("%w: empty", ErrMalformed)
+	}
+	if data[0] != Version {
+		return fmt.Errorf("%w: %d, this process speaks %d", ErrVersion, data[0], Version)
+	}
+	if err := cbor.Unmarshal(data[1:], v); err != nil {
+		return fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	return nil
+}
+
+// EncodeJSON writes a message of the control, link and agent subjects, which people read when they look for a fault.
+func EncodeJSON(v any) []byte {
+	data, err := json.Marshal(v)
+	if err != nil {
+		// Messages are structs of this package; a field that can't be written is a mistake of ours, found by any test.
+		return nil
+	}
+	return data
+}
+
+// DecodeJSON reads one. The error is ErrMalformed.
+func DecodeJSON(data []byte, v any) error {
+	if err := json.Unmarshal(data, v); err != nil {
+		return fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	return nil
+}

@@ -1,0 +1,193 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+var (
+	// ErrDisconnected says that the connection was lost, so that the outcome of what was in flight is unknown.
+	ErrDisconnected = errors.New("connection lost")
+	// ErrNobody says that nothing serves the subject, so that the request was not executed.
+	ErrNobody = errors.New("nobody serves this subject")
+	// ErrForbidden says that the server refused a subject to this user.
+	ErrForbidden = errors.New("subject is not permitted")
+)
+
+// ConnConfig describes one connection.
+type ConnConfig struct {
+	Name           string
+	URL            string
+	User, Password string
+	// Inbox is the prefix of reply subjects; empty is the client's default.
+	Inbox string
+	// InProcess connects to a server of this process instead of to URL.
+	InProcess *Server
+	// Dialer replaces the plain one, for example to see why a dial failed.
+	Dialer nats.CustomDialer
+	// Ping is the interval of pings, two of which may be outstanding; 0 is 100 ms.
+	Ping time.Duration
+	// Handshake is the deadline of dial and handshake together; 0 is 2 s. A server that is stopped still accepts TCP.
+	Handshake time.Duration
+	// Once gives up when the connection is lost instead of reconnecting.
+	Once bool
+	// Lost and Restored are told of each change, one after the other. Lost gets the reason, perhaps nil.
+	Lost     func(error)
+	Restored func()
+	// Complaint gets errors that belong to no call, as NATS reports refused subjects (ErrForbidden).
+	Complaint func(error)
+}
+
+// Conn is a NATS connection whose requests end when it is lost.
+type Conn struct {
+	*nats.Conn
+	mu   sync.Mutex
+	up   context.Context
+	down context.CancelCauseFunc
+}
+
+// Connect dials once. The connection then stays until Close, reconnecting unless Once.
+func Connect(ctx context.Context, c ConnConfig) (*Conn, error) {
+	conn := &Conn{}
+	conn.raise()
+	opts := []nats.Option{
+		nats.Name(c.Name),
+		nats.UserInfo(c.User, c.Password),
+		nats.IgnoreDiscoveredServers(),
+		nats.IgnoreAuthErrorAbort(),
+		nats.ReconnectBufSize(-1),
+		nats.MaxReconnects(-1),
+		nats.CustomReconnectDelay(reconnectDelay),
+		nats.PingInterval(orDefault(c.Ping, 100*time.Millisecond)),
+		nats.MaxPingsOutstanding(2),
+		nats.Timeout(orDefault(c.Handshake, 2*time.Second)),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			conn.drop(err)
+			if c.Lost != nil {
+				c.Lost(err)
+			}
+		}),
+		nats.ClosedHandler(func(*nats.Conn) { conn.drop(nats.ErrConnectionClosed) }),
+		nats.ReconnectHandler(func(*nats.Conn) {
+			conn.raise()
+			if c.Restored != nil {
+				c.Restored()
+			}
+		}),
+		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
+			if c.Complaint == nil {
+				return
+			}
+			if errors.Is(err, nats.ErrPermissionViolation) {
+				err = fmt.Errorf("%w: %w", ErrForbidden, err)
+			}
+			if sub != nil {
+				err = fmt.Errorf("subscription %s: %w", sub.Subject, err)
+			}
+			c.Complaint(err)
+		}),
+	}
+	if c.Once {
+		opts = append(opts, nats.NoReconnect())
+	}
+	if c.Inbox != "" {
+		opts = append(opts, nats.CustomInboxPrefix(c.Inbox))
+	}
+	if c.InProcess != nil {
+		opts = append(opts, nats.InProcessServer(c.InProcess))
+	}
+	if c.Dialer != nil {
+		opts = append(opts, nats.SetCustomDialer(c.Dialer))
+	}
+	type result struct {
+		nc  *nats.Conn
+		err error
+	}
+	dialled := make(chan result, 1)
+	go func() {
+		nc, err := nats.Connect(c.URL, opts...)
+		dialled <- result{nc, err}
+	}()
+	select {
+	case r := <-dialled:
+		if r.err != nil {
+			return nil, fmt.Errorf("connect %s to %s: %w", c.Name, c.URL, r.err)
+		}
+		conn.Conn = r.nc
+		return conn, nil
+	case <-ctx.Done():
+		go func() {
+			if r := <-dialled; r.nc != nil {
+				r.nc.Close()
+			}
+		}()
+		return nil, fmt.Errorf("connect %s to %s: %w", c.Name, c.URL, ctx.Err())
+	}
+}
+
+// reconnectDelay starts at once, because the other side is usually a process that was just restarted, and backs off
+// to a quarter of a second, because it may be a host that is gone for days.
+func reconnectDelay(attempts int) time.Duration {
+	return min(time.Millisecond<<min(attempts, 8), 250*time.Millisecond)
+}
+
+func orDefault(d, other time.Duration) time.Duration {
+	if d == 0 {
+		return other
+	}
+	return d
+}
+
+func (c *Conn) raise() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.up, c.down = context.WithCancelCause(context.Background())
+}
+
+func (c *Conn) drop(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err == nil {
+		err = nats.ErrConnectionClosed
+	}
+	c.down(fmt.Errorf("%w: %w", ErrDisconnected, err))
+}
+
+// Up is a context that lives as long as the present connection; its cause is ErrDisconnected.
+func (c *Conn) Up() context.Context {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.up
+}
+
+// Request sends one message and waits for one reply, until ctx ends or the connection is lost. Errors: ErrNobody (not
+// executed), ErrDisconnected (outcome unknown), the context's.
+func (c *Conn) Request(ctx context.Context, subject string, data []byte) (*nats.Msg, error) {
+	return c.RequestMessage(ctx, &nats.Msg{Subject: subject, Data: data})
+}
+
+// RequestMessage is Request with headers.
+func (c *Conn) RequestMessage(ctx context.Context, m *nats.Msg) (*nats.Msg, error) {
+	up := c.Up()
+	both, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stop := context.AfterFunc(up, func() { cancel(context.Cause(up)) })
+	defer stop()
+	reply, err := c.RequestMsgWithContext(both, m)
+	switch {
+	case err == nil:
+		return reply, nil
+	case errors.Is(err, nats.ErrNoResponders):
+		return nil, fmt.Errorf("%s: %w", m.Subject, ErrNobody)
+	case up.Err() != nil:
+		return nil, fmt.Errorf("%s: %w", m.Subject, context.Cause(up))
+	case errors.Is(err, nats.ErrConnectionClosed), errors.Is(err, nats.ErrReconnectBufExceeded), errors.Is(err, nats.ErrConnectionReconnecting):
+		return nil, fmt.Errorf("%s: %w", m.Subject, ErrDisconnected)
+	}
+	return nil, fmt.Errorf("%s: %w", m.Subject, err)
+}

@@ -1,0 +1,12 @@
+// Package bus is how anything in hotpair talks: the embedded NATS servers, connections to them, every subject, every
+// message, packs and heartbeats.
+//
+// Why one package: a subject, the message on it and who may use it are one decision, and a reader should find it in
+// one place. Nothing here knows what is said, only how; roles, storage and business live elsewhere.
+//
+// What it guarantees:
+//   - A process can publish and subscribe only what the table in permissions.go gives it.
+//   - A request in flight ends with ErrDisconnected as soon as its connection is lost; none waits for a reply that can
+//     no longer come.
+//   - No decoder panics, whatever it is given; an unknown message version is ErrVersion.
+package bus

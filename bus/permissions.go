@@ -1,0 +1,53 @@
+package bus
+
+import (
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+// answerWithin is how long a foreign business process may take for one reply: the longest deadline of a request and
+// a minute.
+const answerWithin = 6 * time.Minute
+
+// Permissions gives what a process of the host may do on the bus: what it needs and nothing else. nil is main's:
+// everything.
+func Permissions(process string) *server.Permissions {
+	inbox := InboxPrefix(process) + ".>"
+	beat := HeartbeatSubject(process)
+	switch {
+	case process == ProcessMain:
+		return nil
+	case process == ProcessUpdater:
+		return permit(
+			[]string{beat, InboxPrefix(ProcessMain) + ".>", InboxPrefix(ProcessBusiness) + ".>"},
+			[]string{"control.updater.>", "db.>", inbox})
+	case process == ProcessTerminalInterface:
+		return permit(
+			[]string{beat, "business.>", "pack.business.>", "$SRV.INFO.>", InboxPrefix(ProcessMain) + ".>"},
+			[]string{"control.terminal-if.>", SubjectRight, SubjectProcesses + ".>", "answers.>", inbox})
+	case strings.HasPrefix(process, ProcessBusiness+"."):
+		service := strings.TrimPrefix(process, ProcessBusiness+".")
+		p := permit(
+			[]string{beat, "db." + service + ".>", AnswersPrefix(service) + ".>"},
+			[]string{"business." + service + ".>", PackSubject(service), "$SRV.>", SubjectProcesses + "." + ProcessUpdater, inbox})
+		p.Response = &server.ResponsePermission{MaxMsgs: 1, Expires: answerWithin}
+		return p
+	}
+	return permit(nil, nil)
+}
+
+// permit allows the listed subjects. An empty list of the server means "everything", so nothing is said as a denial.
+func permit(publish, subscribe []string) *server.Permissions {
+	only := func(subjects []string) *server.SubjectPermission {
+		if len(subjects) == 0 {
+			return &server.SubjectPermission{Deny: []string{">"}}
+		}
+		return &server.SubjectPermission{Allow: subjects}
+	}
+	return &server.Permissions{Publish: only(publish), Subscribe: only(subscribe)}
+}
+
+// Permit is permit for the other servers (link, replication, agent), whose users are made beside their protocols.
+func Permit(publish, subscribe []string) *server.Permissions { return permit(publish, subscribe) }

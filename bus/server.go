@@ -1,0 +1,179 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+// MaxPayload bounds a message on every listener, in bytes. A frame is at most half of it.
+const MaxPayload = 8 << 20
+
+var (
+	// ErrListen says that a server could not open its port; the text names address and reason.
+	ErrListen = errors.New("cannot listen")
+	// ErrAddress says that an address is not host:port.
+	ErrAddress = errors.New("not a host:port address")
+)
+
+// ServerConfig describes one embedded NATS server.
+type ServerConfig struct {
+	Name string
+	// Listen is host:port; port 0 picks a free one, empty serves connections of this process only.
+	Listen string
+	Users  *Users
+	// Accounts are made beside the global one; a Grant names one of them.
+	Accounts []string
+	// StoreDir turns JetStream on, with an fsync before each publish acknowledgement.
+	StoreDir string
+	// MaxPayload in bytes; 0 is the package's.
+	MaxPayload int32
+	// MaxConnections; 0 is the server's default.
+	MaxConnections int
+	// MaxPending in bytes for one client; 0 is the server's default.
+	MaxPending int64
+	// PingInterval with which the server looks for dead clients; 0 is the server's default.
+	PingInterval time.Duration
+	Logger       *slog.Logger
+}
+
+// Server is an embedded NATS server.
+type Server struct {
+	*server.Server
+	config ServerConfig
+	log    *serverLog
+}
+
+// NewServer checks the configuration. Nothing is opened until Start.
+func NewServer(c ServerConfig) (*Server, error) {
+	opts := &server.Options{
+		ServerName: c.Name,
+		NoSigs:     true,
+		MaxPayload: MaxPayload,
+		MaxConn:    c.MaxConnections,
+		MaxPending: c.MaxPending,
+		// The default of two lets a frozen client hold megabytes for minutes; heartbeats are ours, so this is housekeeping.
+		PingInterval:          c.PingInterval,
+		JetStream:             c.StoreDir != "",
+		StoreDir:              c.StoreDir,
+		SyncAlways:            true,
+		DisableShortFirstPing: true,
+		NoHeaderSupport:       false,
+		JetStreamMaxMemory:    16 << 20,
+		JetStreamMaxStore:     1 << 40,
+	}
+	if c.MaxPayload != 0 {
+		opts.MaxPayload = c.MaxPayload
+	}
+	if opts.MaxPending == 0 {
+		opts.MaxPending = 64 << 20
+	}
+	if c.Listen == "" {
+		opts.DontListen = true
+	} else {
+		host, port, err := net.SplitHostPort(c.Listen)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %q: %v", ErrAddress, c.Listen, err)
+		}
+		number, err := strconv.Atoi(port)
+		if err != nil || number < 0 || number > 65535 {
+			return nil, fmt.Errorf("%w: port of %q", ErrAddress, c.Listen)
+		}
+		opts.Host, opts.Port = host, number
+		if number == 0 {
+			opts.Port = server.RANDOM_PORT
+		}
+	}
+	if c.Users != nil {
+		opts.CustomClientAuthentication = c.Users
+	}
+	for _, name := range c.Accounts {
+		opts.Accounts = append(opts.Accounts, server.NewAccount(name))
+	}
+	srv, err := server.NewServer(opts)
+	if err != nil {
+		return nil, fmt.Errorf("server %s: %w", c.Name, err)
+	}
+	log := &serverLog{logger: c.Logger, fatal: make(chan struct{})}
+	srv.SetLoggerV2(log, false, false, false)
+	if c.Users != nil {
+		c.Users.mu.Lock()
+		c.Users.server = srv
+		c.Users.mu.Unlock()
+	}
+	return &Server{Server: srv, config: c, log: log}, nil
+}
+
+// Start opens the server and returns when it accepts connections. ErrListen when its port can't be had.
+func (s *Server) Start(ctx context.Context) error {
+	go s.Server.Start()
+	for {
+		select {
+		case <-s.log.fatal:
+			s.Stop()
+			return fmt.Errorf("%w on %s: %s", ErrListen, s.config.Listen, s.log.reason())
+		case <-ctx.Done():
+			s.Stop()
+			return fmt.Errorf("server %s: %w", s.config.Name, ctx.Err())
+		default:
+		}
+		if s.ReadyForConnections(20 * time.Millisecond) {
+			return nil
+		}
+	}
+}
+
+// Stop closes the server and its connections and waits until it has ended. Repeatable.
+func (s *Server) Stop() {
+	s.Shutdown()
+	s.WaitForShutdown()
+}
+
+// Address is the host:port that the server listens on; empty when it serves this process only.
+func (s *Server) Address() string {
+	if a := s.Addr(); a != nil {
+		return a.String()
+	}
+	return ""
+}
+
+// URL is the address in the form that NATS clients take.
+func (s *Server) URL() string { return "nats://" + s.Address() }
+
+// serverLog passes the server's complaints on and remembers what it calls fatal: the server reports a port in use
+// only there.
+type serverLog struct {
+	logger *slog.Logger
+	once   sync.Once
+	fatal  chan struct{}
+	mu     sync.Mutex
+	why    string
+}
+
+func (l *serverLog) reason() string { l.mu.Lock(); defer l.mu.Unlock(); return l.why }
+
+func (l *serverLog) log(level slog.Level, format string, v ...any) {
+	if l.logger != nil {
+		l.logger.Log(context.Background(), level, fmt.Sprintf(format, v...), "component", "nats")
+	}
+}
+
+func (l *serverLog) Noticef(format string, v ...any) { l.log(slog.LevelDebug, format, v...) }
+func (l *serverLog) Warnf(format string, v ...any)   { l.log(slog.LevelDebug, format, v...) }
+func (l *serverLog) Errorf(format string, v ...any)  { l.log(slog.LevelInfo, format, v...) }
+func (l *serverLog) Debugf(string, ...any)           {}
+func (l *serverLog) Tracef(string, ...any)           {}
+
+func (l *serverLog) Fatalf(format string, v ...any) {
+	l.mu.Lock()
+	l.why = fmt.Sprintf(format, v...)
+	l.mu.Unlock()
+	l.once.Do(func() { close(l.fatal) })
+}

@@ -1,0 +1,109 @@
+package bus
+
+import "strings"
+
+// Subjects on a host's own bus (loopback, no JetStream).
+const (
+	// SubjectRight carries main's lease.Right to terminal-if, at each heartbeat interval and at each change.
+	SubjectRight = "right"
+	// SubjectProcesses announces a ProcessState on SubjectProcesses + "." + process.
+	SubjectProcesses = "process"
+
+	// Orders of main to the updater.
+	SubjectFacts   = "control.updater.facts"   // FactsRequest → Facts
+	SubjectPrepare = "control.updater.prepare" // Prepare → Prepared
+	SubjectRelease = "control.updater.release" // Release → Done: the takeover did not happen
+	SubjectServe   = "control.updater.serve"   // Serve → Served
+	SubjectRequire = "control.updater.require" // Require → Required
+	SubjectDrain   = "control.updater.drain"   // Drain → Drained
+	SubjectStandby = "control.updater.standby" // Standby → Done
+	SubjectNote    = "control.updater.note"    // Note → Done
+	SubjectHistory = "control.updater.history" // HistoryRequest → HistoryPage
+
+	// Orders of main to terminal-if.
+	SubjectAttach        = "control.terminal-if.attach" // Attach → Attached
+	SubjectDetach        = "control.terminal-if.detach" // Detach → Done
+	SubjectDrainRequests = "control.terminal-if.drain"  // DrainRequests → Done
+	SubjectAskTerminals  = "control.terminal-if.ask"    // AskTerminals → TerminalsAsked
+)
+
+// Subjects between the two mains (link).
+const (
+	SubjectBeat    = "link.beat"    // Beat → BeatReply
+	SubjectMessage = "link.message" // LinkMessage → LinkReply
+)
+
+// Subjects on an agent's server, account of the hosts.
+const (
+	SubjectAgentHello    = "agent.hello"    // AgentHello → AgentWelcome
+	SubjectAgentAttach   = "agent.attach"   // AgentAttach → AgentAttached
+	SubjectAgentDetach   = "agent.detach"   // AgentDetach → Done
+	SubjectAgentFresh    = "agent.fresh"    // AgentFreshRequest → AgentFresh
+	SubjectAgentReceipts = "agent.receipts" // ReceiptsRequest → Receipts
+	SubjectAgentChanged  = "agent.changed"  // AgentChange, pushed by the agent to every host
+)
+
+// HeartbeatSubject is where a process beats.
+func HeartbeatSubject(process string) string { return "heartbeat." + process }
+
+// BusinessSubject is the subject of one operation of a service, one message for each request.
+func BusinessSubject(service, operation string) string {
+	return "business." + service + "." + operation
+}
+
+// PackSubject is where a service that takes packs gets its requests.
+func PackSubject(service string) string { return "pack.business." + service }
+
+// AnswersPrefix is the prefix of reply subjects for the packs of a service, so that its permission to answer is fixed.
+func AnswersPrefix(service string) string { return "answers." + service }
+
+// DatabaseSubject is where a service reads and commits in its own key space; call is read, scan, commit or pack.
+func DatabaseSubject(service, call string) string { return "db." + service + "." + call }
+
+// ServiceOfDatabaseSubject is the inverse of DatabaseSubject.
+func ServiceOfDatabaseSubject(subject string) (service, call string, ok bool) {
+	parts := strings.Split(subject, ".")
+	if len(parts) != 3 || parts[0] != "db" {
+		return "", "", false
+	}
+	return parts[1], parts[2], true
+}
+
+// SessionRequests is where an agent sends requests to the session attached with this id.
+func SessionRequests(session string) string { return "session." + session + ".requests" }
+
+// SessionAnswers is where an agent takes answers from that session, and from no other.
+func SessionAnswers(session string) string { return "session." + session + ".answers" }
+
+// ReplicationSubject is the durable replication subject: the journal of the host that owns it.
+func ReplicationSubject(owner string) string { return "replication." + owner }
+
+// ReplicationCall is a request that one updater makes to the other: hello, cut, note, committed, copy.
+func ReplicationCall(owner, call string) string { return "updater." + owner + "." + call }
+
+// JournalStream is the name of the stream behind ReplicationSubject.
+func JournalStream(owner string) string { return "journal-" + owner }
+
+// Process names. A business process is ProcessBusiness + "." + its service.
+const (
+	ProcessMain              = "main"
+	ProcessUpdater           = "updater"
+	ProcessTerminalInterface = "terminal-if"
+	ProcessBusiness          = "business"
+)
+
+// InboxPrefix is the prefix of reply subjects of a process.
+func InboxPrefix(process string) string { return "inbox." + process }
+
+// ValidName reports whether s can be a service, host or process name and so one token of a subject.
+func ValidName(s string) bool {
+	if s == "" || len(s) > 64 {
+		return false
+	}
+	for _, c := range s {
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_' {
+			return false
+		}
+	}
+	return true
+}

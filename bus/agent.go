@@ -1,0 +1,92 @@
+package bus
+
+import (
+	"time"
+
+	"github.com/hotpair/hotpair/storage/position"
+)
+
+// AgentUser is the user name of hosts on an agent's server; the password is the terminal's key.
+const AgentUser = "host"
+
+// AgentHello opens and keeps up a session: a warm one stays alive by repeating it every few seconds.
+type AgentHello struct {
+	Version     int    `json:"version"`
+	PairID      string `json:"pair_id"`
+	Host        string `json:"host"`
+	Identity    string `json:"identity"`
+	Incarnation uint64 `json:"incarnation"` // of the terminal-if process
+}
+
+// AgentWelcome answers it. Error: another pair, another version.
+type AgentWelcome struct {
+	Version  int    `json:"version"`
+	Terminal string `json:"terminal"`
+	Epoch    uint64 `json:"epoch"`            // highest accepted
+	Active   string `json:"active,omitempty"` // host attached now
+	Fresh    bool   `json:"fresh"`            // its connection is open
+	Error    string `json:"error,omitempty"`
+}
+
+// AgentAttach asks to serve the terminal in an epoch. A lower epoch than the agent knows is refused; a higher one
+// replaces the session; an equal one needs the same identity and a higher counter.
+type AgentAttach struct {
+	PairID   string `json:"pair_id"`
+	Host     string `json:"host"`
+	Identity string `json:"identity"`
+	Epoch    uint64 `json:"epoch"`
+	Counter  uint64 `json:"counter"`
+	Session  string `json:"session"` // random; names the subjects of requests and answers
+}
+
+// AgentAttached answers it. Gap is the time since the last answer before the attach while requests waited, as the
+// terminal felt it.
+type AgentAttached struct {
+	OK      bool          `json:"ok"`
+	Epoch   uint64        `json:"epoch"` // highest accepted
+	Waiting int           `json:"waiting"`
+	Gap     time.Duration `json:"gap_ns"`
+	Error   string        `json:"error,omitempty"`
+}
+
+// AgentDetach ends a session politely: the agent keeps requests for the next attach.
+type AgentDetach struct {
+	Session string `json:"session"`
+}
+
+// AgentFreshRequest asks whether the session of another host than Identity is fresh.
+type AgentFreshRequest struct {
+	Identity string `json:"identity"`
+}
+
+// AgentFresh answers it.
+type AgentFresh struct {
+	Fresh bool   `json:"fresh"`
+	Host  string `json:"host,omitempty"`
+	Epoch uint64 `json:"epoch"`
+}
+
+// AgentChange is pushed when the attached session comes or goes.
+type AgentChange struct {
+	Fresh bool   `json:"fresh"`
+	Host  string `json:"host,omitempty"`
+	Epoch uint64 `json:"epoch"`
+}
+
+// ReceiptsRequest asks for the agent's last receipts.
+type ReceiptsRequest struct {
+	Limit int `json:"limit"`
+}
+
+// Receipts answers it, newest last.
+type Receipts struct {
+	Receipts []Receipt `json:"receipts"`
+}
+
+// Receipt is an acknowledgement that the agent passed to an app.
+type Receipt struct {
+	Counter  uint64            `json:"counter,omitempty"`
+	App      string            `json:"app,omitempty"`
+	Position position.Position `json:"position"`
+	Code     []byte            `json:"code,omitempty"` // Reply.Receipt
+}

@@ -1,0 +1,250 @@
+package bus
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/hotpair/hotpair/storage/position"
+)
+
+// Done answers an order that has nothing to tell. Error is empty when it was carried out.
+type Done struct {
+	Error string `json:"error,omitempty"`
+}
+
+// ProcessState is announced by main when a process of the host comes up or goes down. What was sent to an incarnation
+// that went down may or may not have been executed.
+type ProcessState struct {
+	Process     string `json:"process"`
+	Incarnation uint64 `json:"incarnation"` // counts starts of this process under this main
+	Up          bool   `json:"up"`
+}
+
+// Heartbeat is what a process tells main at each interval, and at once when its State changes.
+type Heartbeat struct {
+	Process string          `json:"process"`
+	PID     int             `json:"pid"`
+	Ready   bool            `json:"ready"`
+	State   json.RawMessage `json:"state,omitempty"` // UpdaterState, TerminalState
+}
+
+// FactsRequest asks the updater for the host's durable facts.
+type FactsRequest struct{}
+
+// Facts are what the updater found on disk when it started, and what it has since written.
+type Facts struct {
+	Host          string            `json:"host"`
+	Identity      string            `json:"identity"` // made with the data directory
+	PairID        string            `json:"pair_id,omitempty"`
+	Epoch         uint64            `json:"epoch"` // highest known durably
+	Note          MembershipNote    `json:"note"`
+	RecordVersion uint64            `json:"record_version"` // highest seen
+	Position      position.Position `json:"position"`       // end of the journal
+	Inconsistent  bool              `json:"inconsistent"`   // in the middle of a copy: never promotable
+	Empty         bool              `json:"empty"`          // holds no update and belongs to no pair
+	Error         string            `json:"error,omitempty"`
+}
+
+// MembershipNote is the durable note of R1 and R4: this host was told that it is a member as of that record version.
+type MembershipNote struct {
+	Version uint64 `json:"version"`
+	Epoch   uint64 `json:"epoch"`
+	Out     bool   `json:"out,omitempty"` // resigned: it left by itself
+}
+
+// Note orders the updater to write durable facts. Zero fields stay as they are.
+type Note struct {
+	PairID        string          `json:"pair_id,omitempty"`
+	Epoch         uint64          `json:"epoch,omitempty"`
+	RecordVersion uint64          `json:"record_version,omitempty"`
+	Membership    *MembershipNote `json:"membership,omitempty"`
+}
+
+// Prepare orders the updater to make ready for a takeover: fence the own journal for epochs below Epoch, validate all
+// that is in it into the overlay, make one durable test write.
+type Prepare struct {
+	Epoch   uint64            `json:"epoch"`
+	AtLeast position.Position `json:"at_least"` // the highest acknowledged position this host has heard of (R1)
+}
+
+// Prepared answers it. Error says why this host is not fit (T4).
+type Prepared struct {
+	Position position.Position `json:"position"`
+	Error    string            `json:"error,omitempty"`
+}
+
+// Release undoes Prepare: the role went to another. The next probe may open the journal again.
+type Release struct{}
+
+// Serve orders the updater to begin (or, after its restart, to go on with) the term of Epoch.
+type Serve struct {
+	Epoch         uint64 `json:"epoch"`
+	RecordVersion uint64 `json:"record_version"`
+	Resume        bool   `json:"resume,omitempty"` // the updater was restarted within the term
+	RequirePeer   bool   `json:"require_peer"`     // the in-sync set has the peer
+}
+
+// Served answers it. Unreadable: a resuming updater could not read the peer's tail although the set has the peer, so
+// the term can't go on (section "An updater that starts within a term").
+type Served struct {
+	Position   position.Position `json:"position"`
+	Unreadable bool              `json:"unreadable,omitempty"`
+	Error      string            `json:"error,omitempty"`
+}
+
+// Require orders which hosts must hold a frame before it is committed. With Peer it is answered when the peer holds
+// everything before the frames that now wait for it, and has durably noted Membership (R4); without Peer at once.
+type Require struct {
+	Peer       bool           `json:"peer"`
+	Epoch      uint64         `json:"epoch"`
+	Membership MembershipNote `json:"membership"`
+}
+
+// Required answers it. Error: the peer fell out meanwhile.
+type Required struct {
+	Position position.Position `json:"position"`
+	Error    string            `json:"error,omitempty"`
+}
+
+// Drain orders the updater to end its term: finish what is in flight, take nothing new. Membership is this host's note
+// for the record that the successor will write.
+type Drain struct {
+	Epoch      uint64          `json:"epoch"`
+	Membership *MembershipNote `json:"membership,omitempty"`
+}
+
+// Drained answers it with the last position of the term.
+type Drained struct {
+	Position position.Position `json:"position"`
+	Error    string            `json:"error,omitempty"`
+}
+
+// Standby orders the updater to be a standby in Epoch. What it had not committed stays in the journal.
+type Standby struct {
+	Epoch uint64 `json:"epoch"`
+}
+
+// Progress of the other host as the active's updater drives it.
+const (
+	PeerAbsent     = "absent"      // no replication connection
+	PeerProbe      = "probe"       // looking for the last common position
+	PeerCatchingUp = "catching-up" // history is sent
+	PeerCopying    = "copying"     // the database is sent
+	PeerClose      = "close"       // has all but the frames of the moment: may be added
+	PeerHeld       = "held"        // frames wait for it
+	PeerRefused    = "refused"     // it can't join; Reason says why
+)
+
+// Evidence about a port of the other host.
+const (
+	EvidenceConnected = "connected"
+	EvidenceSilent    = "silent"  // no answer, or never tried
+	EvidenceEnded     = "ended"   // the connection ended by FIN or RST, no new dial has been answered yet
+	EvidenceRefused   = "refused" // ended, and a new dial was refused
+)
+
+// UpdaterState is the State of the updater's heartbeat.
+type UpdaterState struct {
+	Epoch          uint64            `json:"epoch"` // of the term it serves; 0 as standby
+	Position       position.Position `json:"position"`
+	Committed      position.Position `json:"committed"` // active: own; standby: highest it was told
+	Applied        position.Position `json:"applied"`
+	Notified       position.Position `json:"notified"`
+	Peer           string            `json:"peer"`
+	PeerReason     string            `json:"peer_reason,omitempty"`
+	PeerPosition   position.Position `json:"peer_position"`
+	PeerProgress   float64           `json:"peer_progress,omitempty"` // of a copy, 0..1
+	Connection     string            `json:"connection"`              // to the peer's replication port: Evidence…
+	OldestFrame    time.Duration     `json:"oldest_frame_ns"`         // age of the oldest frame in flight (T6)
+	FramesInFlight int               `json:"frames_in_flight"`
+	OwnStuck       bool              `json:"own_stuck,omitempty"` // the frame in flight waits for the own disk
+	Inconsistent   bool              `json:"inconsistent,omitempty"`
+	Aside          int               `json:"aside,omitempty"`    // updates set aside in files (R10)
+	Digest         string            `json:"digest"`             // of the committed position, hex
+	Catching       bool              `json:"catching,omitempty"` // standby: an active is sending it history or a copy
+	Note           MembershipNote    `json:"note"`
+}
+
+// Attach orders terminal-if to serve the terminals in an epoch (B8).
+type Attach struct {
+	Epoch    uint64 `json:"epoch"`
+	Counter  uint64 `json:"counter"` // above every counter main has handed out in this epoch
+	PairID   string `json:"pair_id"`
+	Identity string `json:"identity"`
+}
+
+// Attached answers it once all warm sessions were asked.
+type Attached struct {
+	Attached    int           `json:"attached"`
+	Refused     int           `json:"refused"`
+	Unreachable int           `json:"unreachable"`
+	Took        time.Duration `json:"took_ns"`
+	Error       string        `json:"error,omitempty"`
+}
+
+// Detach orders terminal-if to stop serving (B5). Sessions stay warm.
+type Detach struct{}
+
+// DrainRequests orders terminal-if to take no new requests (the agents keep them) and answers when those in flight are
+// answered or Within has passed.
+type DrainRequests struct {
+	Within time.Duration `json:"within_ns"`
+}
+
+// AskTerminals orders terminal-if to ask all warm terminals at once whether the other host's session is fresh.
+type AskTerminals struct {
+	Within time.Duration `json:"within_ns"`
+}
+
+// TerminalsAsked answers it. No answer of a terminal is no veto.
+type TerminalsAsked struct {
+	Asked int      `json:"asked"`
+	Fresh []string `json:"fresh,omitempty"` // terminals that still see the other host
+}
+
+// TerminalState is the State of terminal-if's heartbeat.
+type TerminalState struct {
+	Epoch        uint64           `json:"epoch"` // attached in; 0 as standby
+	Attached     int              `json:"attached"`
+	Warm         int              `json:"warm"`
+	Unreachable  int              `json:"unreachable"`
+	InFlight     int              `json:"in_flight"`
+	HighestEpoch uint64           `json:"highest_epoch"` // any terminal knows; an alarm when above ours
+	Terminals    []TerminalStatus `json:"terminals,omitempty"`
+	LastGap      time.Duration    `json:"last_gap_ns,omitempty"` // longest gap that a terminal felt at the last attach
+}
+
+// TerminalStatus is one terminal as the host sees it.
+type TerminalStatus struct {
+	ID      string `json:"id"`
+	Address string `json:"address"`
+	State   string `json:"state"` // attached, warm, unreachable, refused
+	Reason  string `json:"reason,omitempty"`
+}
+
+// HistoryRequest asks the updater for a page of the update history.
+type HistoryRequest struct {
+	From  uint64 `json:"from"` // sequence; 0: the last Limit updates
+	Limit int    `json:"limit"`
+}
+
+// HistoryPage answers it.
+type HistoryPage struct {
+	Updates []HistoryUpdate `json:"updates"`
+	First   uint64          `json:"first"` // oldest sequence still kept
+	Last    uint64          `json:"last"`
+	Error   string          `json:"error,omitempty"`
+}
+
+// HistoryUpdate is one update with its state (P14).
+type HistoryUpdate struct {
+	Position position.Position `json:"position"`
+	Time     time.Time         `json:"time"`
+	Kind     string            `json:"kind"` // update, began
+	Host     string            `json:"host,omitempty"`
+	Service  string            `json:"service,omitempty"`
+	Request  string            `json:"request,omitempty"` // terminal/id
+	Keys     []string          `json:"keys,omitempty"`
+	Notified bool              `json:"notified"`
+	Digest   string            `json:"digest"`
+}

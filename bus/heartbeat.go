@@ -1,0 +1,57 @@
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"time"
+)
+
+// Heart beats for one process: at each interval, and at once when Now is called because the state changed.
+type Heart struct {
+	Conn     *Conn
+	Process  string
+	Interval time.Duration
+	// State is asked for at each beat. Ready says that the process can do its work.
+	State func() (ready bool, state any)
+
+	now chan struct{}
+}
+
+// NewHeart makes a heart; it beats while Run runs.
+func NewHeart(conn *Conn, process string, interval time.Duration, state func() (bool, any)) *Heart {
+	return &Heart{Conn: conn, Process: process, Interval: interval, State: state, now: make(chan struct{}, 1)}
+}
+
+// Now asks for a beat at once. Never blocks.
+func (h *Heart) Now() {
+	select {
+	case h.now <- struct{}{}:
+	default:
+	}
+}
+
+// Run beats until ctx ends or the connection is closed for good. A beat that can't be sent is not repeated: the next
+// one says more.
+func (h *Heart) Run(ctx context.Context) error {
+	tick := time.NewTicker(h.Interval)
+	defer tick.Stop()
+	for {
+		ready, state := h.State()
+		beat := Heartbeat{Process: h.Process, PID: os.Getpid(), Ready: ready}
+		if state != nil {
+			raw, err := json.Marshal(state)
+			if err != nil {
+				return err
+			}
+			beat.State = raw
+		}
+		_ = h.Conn.Publish(HeartbeatSubject(h.Process), EncodeJSON(beat))
+		select {
+		case <-tick.C:
+		case <-h.now:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}

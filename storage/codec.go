@@ -1,0 +1,85 @@
+package storage
+
+import (
+	"fmt"
+
+	"github.com/fxamacker/cbor/v2"
+)
+
+// entryVersion is the leading byte of every encoded entry. It rises when an older program could misread the rest.
+const entryVersion = 1
+
+// codec is how this package encodes: CBOR in its core deterministic form, so that equal things have equal bytes.
+type codec struct {
+	enc cbor.EncMode
+	dec cbor.DecMode
+}
+
+// newCodec builds the modes. The options are constants, so an error is a fault of this file and shows at once.
+func newCodec() codec {
+	encoding := cbor.CoreDetEncOptions()
+	enc, err := encoding.EncMode()
+	if err != nil {
+		panic(err)
+	}
+	dec, err := cbor.DecOptions{
+		DupMapKey:         cbor.DupMapKeyEnforcedAPF, // one meaning for each bytes
+		IndefLength:       cbor.IndefLengthForbidden, // never written by us
+		TagsMd:            cbor.TagsForbidden,
+		ExtraReturnErrors: cbor.ExtraDecErrorUnknownField, // an unknown field needs a new version, or it would be lost silently
+		MaxNestedLevels:   8,
+		MaxArrayElements:  1 << 20,
+		UTF8:              cbor.UTF8RejectInvalid,
+	}.DecMode()
+	if err != nil {
+		panic(err)
+	}
+	return codec{enc: enc, dec: dec}
+}
+
+// coding is immutable after construction and has no state.
+var coding = newCodec()
+
+// encode gives a version byte and the CBOR of v.
+func encode(version byte, v any) ([]byte, error) {
+	body, err := coding.enc.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	return append([]byte{version}, body...), nil
+}
+
+// decode reads what encode wrote. It never panics. The error is ErrVersion or ErrMalformed.
+func decode(version byte, raw []byte, v any) error {
+	switch {
+	case len(raw) == 0:
+		return fmt.Errorf("%w: empty", ErrMalformed)
+	case raw[0] != version:
+		return fmt.Errorf("%w %d, this program knows %d", ErrVersion, raw[0], version)
+	}
+	if err := coding.dec.Unmarshal(raw[1:], v); err != nil {
+		return fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	return nil
+}
+
+// Encode gives the bytes by which the entry is stored, sent and digested: a version byte, then CBOR in core
+// deterministic form. It does not validate.
+func (e *Entry) Encode() ([]byte, error) {
+	raw, err := encode(entryVersion, e)
+	if err != nil {
+		return nil, fmt.Errorf("encode entry %v: %w", e.Position, err)
+	}
+	return raw, nil
+}
+
+// DecodeEntry reads what Encode wrote. It never panics, whatever the bytes; the entry shares no memory with them. It
+// checks the form only, neither bounds nor Validate. The error is ErrVersion for an entry of an unknown version,
+// otherwise ErrMalformed.
+func DecodeEntry(raw []byte) (Entry, error) {
+	var e Entry
+	if err := decode(entryVersion, raw, &e); err != nil {
+		return Entry{}, fmt.Errorf("decode entry: %w", err)
+	}
+	return e, nil
+}

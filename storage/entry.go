@@ -1,0 +1,193 @@
+package storage
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/hotpair/hotpair/storage/position"
+)
+
+// Bounds of an entry, in bytes. They are checked where entries are made (Validate, NewStored), never when stored ones
+// are read back: a bound that falls later must not make a history unreadable.
+const (
+	// MaxEntry bounds one encoded entry.
+	MaxEntry = 1 << 20
+	// MaxKey bounds a key within its space. bolt would take 32,768; the rest is left for what we may add in front.
+	MaxKey = 16 << 10
+	// MaxSpace bounds the name of a space.
+	MaxSpace = 128
+	// MaxTerminal bounds the name of a terminal in a request id.
+	MaxTerminal = 128
+	// MaxApp bounds a request id chosen by an app, time included.
+	MaxApp = 128
+	// AnswerWindow bounds the recorded answers of one terminal: a counter so far below the highest recorded one of
+	// that terminal is too old, even if the terminal never says so. It keeps a terminal that never raises its
+	// lowest unanswered counter from filling the database, and is far above what an agent may have in flight.
+	AnswerWindow = 1 << 16
+)
+
+// RequestID names one request, so that it takes effect at most once (R7).
+//
+// With App empty the id is the agent's: the terminal as authenticated and the agent's counter, which starts at 1. With
+// App set the app chose it, in the form "<RFC 3339 UTC>/<characters>"; it is still scoped by the terminal, so that no
+// terminal can name another's requests. The zero RequestID is "no id": nothing is recorded.
+type RequestID struct {
+	Terminal string `cbor:"1,keyasint,omitempty"`
+	Counter  uint64 `cbor:"2,keyasint,omitempty"`
+	App      string `cbor:"3,keyasint,omitempty"`
+}
+
+// IsZero reports whether r names no request.
+func (r RequestID) IsZero() bool { return r == RequestID{} }
+
+// String gives "terminal/17" or "terminal/2026-01-02T15:04:05Z/abc", for logs.
+func (r RequestID) String() string {
+	if r.App != "" {
+		return r.Terminal + "/" + r.App
+	}
+	return fmt.Sprintf("%s/%d", r.Terminal, r.Counter)
+}
+
+// Issued gives the time of issue that an app wrote into its id. The error is ErrInvalid when the id is not of the
+// form "<RFC 3339 UTC>/<1 to 64 characters>"; ids of agents have no time.
+func (r RequestID) Issued() (time.Time, error) {
+	text, rest, found := strings.Cut(r.App, "/")
+	if !found || rest == "" || len(rest) > 64 {
+		return time.Time{}, fmt.Errorf("%w: request id %q is not <RFC 3339 time>/<1 to 64 characters>", ErrInvalid, r.App)
+	}
+	issued, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil || !strings.HasSuffix(text, "Z") {
+		return time.Time{}, fmt.Errorf("%w: request id %q does not begin with an RFC 3339 time in UTC", ErrInvalid, r.App)
+	}
+	if y := issued.Year(); y < 1970 || y > 2200 { // beyond these UnixNano is meaningless
+		return time.Time{}, fmt.Errorf("%w: request id %q has an impossible year", ErrInvalid, r.App)
+	}
+	return issued, nil
+}
+
+// Validate refuses an id that can't be recorded. The zero id is valid. The error is ErrInvalid or ErrTooLarge.
+func (r RequestID) Validate() error {
+	switch {
+	case r.IsZero():
+		return nil
+	case r.Terminal == "":
+		return fmt.Errorf("%w: request id without a terminal", ErrInvalid)
+	case len(r.Terminal) > MaxTerminal || len(r.App) > MaxApp:
+		return fmt.Errorf("%w: request id of %d and %d bytes", ErrTooLarge, len(r.Terminal), len(r.App))
+	case r.App != "" && r.Counter != 0:
+		return fmt.Errorf("%w: request id with a counter and an id of the app", ErrInvalid)
+	case r.App != "":
+		_, err := r.Issued()
+		return err
+	case r.Counter == 0:
+		return fmt.Errorf("%w: request id without a counter", ErrInvalid)
+	}
+	return nil
+}
+
+// Effect is one change of one key within the entry's space. It is unconditional: conditions were evaluated before the
+// entry was made. Value is ignored when Delete is set.
+type Effect struct {
+	Key    []byte `cbor:"1,keyasint"`
+	Value  []byte `cbor:"2,keyasint,omitempty"`
+	Delete bool   `cbor:"3,keyasint,omitempty"`
+}
+
+// Answer is what a request was answered with, recorded so that a repeated request gets the same.
+type Answer struct {
+	// Code is 0 for success, otherwise the code of the service error (400, 404, 409, …).
+	Code int `cbor:"1,keyasint,omitempty"`
+	// Message is the sentence that goes with a Code other than 0.
+	Message string `cbor:"2,keyasint,omitempty"`
+	// Body is the answer's body; the storage never looks into it.
+	Body []byte `cbor:"3,keyasint,omitempty"`
+	// Revision says that the runtime adds the revision, which is known only by the entry's position, to the body.
+	Revision bool `cbor:"4,keyasint,omitempty"`
+}
+
+// Kind says what an entry is.
+type Kind uint8
+
+const (
+	// KindUpdate is one update by a business process: effects, and the answer of its request.
+	KindUpdate Kind = 1
+	// KindBegan opens an epoch: it is the first entry of each, and no other entry has this kind.
+	KindBegan Kind = 2
+)
+
+// String gives "update" or "began".
+func (k Kind) String() string {
+	switch k {
+	case KindUpdate:
+		return "update"
+	case KindBegan:
+		return "began"
+	}
+	return fmt.Sprintf("kind(%d)", uint8(k))
+}
+
+// Entry is one entry of the update history: one update, or the beginning of an epoch.
+type Entry struct {
+	Position position.Position `cbor:"1,keyasint"`
+	Kind     Kind              `cbor:"2,keyasint"`
+	// Time is the pair time at which the entry was made, in Unix nanoseconds. All ages are counted in it.
+	Time int64 `cbor:"3,keyasint"`
+	// Space is the key space of all Effects, the service that wrote them. Required when there are any.
+	Space string `cbor:"4,keyasint,omitempty"`
+	// Request is the request that caused the update; zero for what no terminal asked for.
+	Request RequestID `cbor:"5,keyasint,omitzero"`
+	// Oldest is the lowest unanswered counter of the agent of Request.Terminal: its recorded answers below it go,
+	// and counters below it are too old from here on. 0 says nothing.
+	Oldest  uint64   `cbor:"6,keyasint,omitempty"`
+	Effects []Effect `cbor:"7,keyasint,omitempty"`
+	// Answer is recorded under Request if HasAnswer is set.
+	Answer    Answer `cbor:"8,keyasint,omitzero"`
+	HasAnswer bool   `cbor:"9,keyasint,omitempty"`
+	// Host, Identity and RecordVersion are those of the host that begins its term, for KindBegan only.
+	Host          string `cbor:"10,keyasint,omitempty"`
+	Identity      string `cbor:"11,keyasint,omitempty"`
+	RecordVersion uint64 `cbor:"12,keyasint,omitempty"`
+}
+
+// Validate refuses an entry that must not enter a frame, so that one bad update never fails its neighbours. It does
+// not look at the position, which the updater gives last. The error is ErrInvalid or ErrTooLarge. The bound of the
+// whole entry, MaxEntry, is checked by NewStored.
+func (e *Entry) Validate() error {
+	switch e.Kind {
+	case KindUpdate:
+		if e.Host != "" || e.Identity != "" || e.RecordVersion != 0 {
+			return fmt.Errorf("%w: an update names no host", ErrInvalid)
+		}
+	case KindBegan:
+		if e.Host == "" || e.Identity == "" {
+			return fmt.Errorf("%w: the beginning of an epoch names host and identity", ErrInvalid)
+		}
+		if len(e.Effects) > 0 || e.HasAnswer || !e.Request.IsZero() || e.Oldest != 0 {
+			return fmt.Errorf("%w: the beginning of an epoch changes nothing", ErrInvalid)
+		}
+	default:
+		return fmt.Errorf("%w: %v", ErrInvalid, e.Kind)
+	}
+	if err := e.Request.Validate(); err != nil {
+		return err
+	}
+	if (e.HasAnswer || e.Oldest != 0) && e.Request.Terminal == "" {
+		return fmt.Errorf("%w: an answer without a request", ErrInvalid)
+	}
+	if len(e.Space) > MaxSpace {
+		return fmt.Errorf("%w: space of %d bytes", ErrTooLarge, len(e.Space))
+	}
+	if len(e.Effects) > 0 && e.Space == "" {
+		return fmt.Errorf("%w: effects without a space", ErrInvalid)
+	}
+	for i := range e.Effects {
+		switch n := len(e.Effects[i].Key); {
+		case n == 0:
+			return fmt.Errorf("%w: empty key", ErrInvalid)
+		case n > MaxKey:
+			return fmt.Errorf("%w: key of %d bytes, at most %d", ErrTooLarge, n, MaxKey)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,48 @@
+package role
+
+import (
+	"slices"
+	"time"
+)
+
+// Position is the place of an update, as storage/position has it; this package imports nothing of ours.
+type Position struct {
+	Epoch    uint64
+	Sequence uint64
+}
+
+// Before orders positions.
+func (p Position) Before(q Position) bool {
+	return p.Epoch < q.Epoch || p.Epoch == q.Epoch && p.Sequence < q.Sequence
+}
+
+// Member is a host with the random identity made with its data directory: a replaced host that borrows a name is a
+// stranger.
+type Member struct {
+	Host     string `json:"host"`
+	Identity string `json:"identity"`
+}
+
+// Record is the pair record that the arbiter keeps. It is changed only by compare-and-set, and Version rises by one
+// each time; hosts refuse a version below the highest they have seen (V12).
+type Record struct {
+	PairID       string        `json:"pair_id"`
+	WitnessID    string        `json:"witness_id"`
+	Version      uint64        `json:"version"`
+	Epoch        uint64        `json:"epoch"`
+	Active       Member        `json:"active"` // zero in the first record: nobody yet
+	InSync       []Member      `json:"in_sync"`
+	LongestLease time.Duration `json:"longest_lease_ns"` // longest that a member has used since it was last alone (V7)
+}
+
+// Has reports whether m is in the in-sync set.
+func (r Record) Has(m Member) bool { return slices.Contains(r.InSync, m) }
+
+// Solo reports whether m is the active and alone in the set.
+func (r Record) Solo(m Member) bool { return r.Active == m && len(r.InSync) == 1 && r.InSync[0] == m }
+
+// Equal compares contents.
+func (r Record) Equal(o Record) bool {
+	return r.PairID == o.PairID && r.WitnessID == o.WitnessID && r.Version == o.Version && r.Epoch == o.Epoch &&
+		r.Active == o.Active && slices.Equal(r.InSync, o.InSync) && r.LongestLease == o.LongestLease
+}

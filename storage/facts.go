@@ -1,7 +1,28 @@
 package storage
 
-// FactsName is the name of the file of host-local facts in the data directory.
-const FactsName = "facts.json"
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+)
+
+const (
+	// FactsName is the name of the file of host-local facts in the data directory.
+	FactsName = "facts.json"
+	// factsKind stands in the file, so that a foreign JSON file is told from a damaged one.
+	factsKind = "hotpair facts"
+	// factsVersion rises when an older program could misread the file.
+	factsVersion = 1
+)
 
 // Note is a host's durable note of its membership in the in-sync set (R1, R4): a host may promote itself only if the
 // pair record has it, Version is the record's, and Out is false.
@@ -44,17 +65,203 @@ type FactsData struct {
 	Copying *CopyState `json:"copying,omitempty"`
 }
 
+// clone gives a copy that shares nothing.
+func (d FactsData) clone() FactsData {
+	if d.Copying != nil {
+		c := *d.Copying
+		c.Cursor = slices.Clone(c.Cursor)
+		d.Copying = &c
+	}
+	return d
+}
+
+// rises refuses a change that lowers what only rises, or gives the directory to somebody else.
+func (d FactsData) rises(next FactsData) error {
+	for _, f := range []struct {
+		name      string
+		now, then uint64
+	}{
+		{"epoch", d.Epoch, next.Epoch},
+		{"term", d.Term, next.Term},
+		{"record version", d.RecordVersion, next.RecordVersion},
+		{"replication session", d.Session, next.Session},
+	} {
+		if f.then < f.now {
+			return fmt.Errorf("%w: %s from %d to %d", ErrLower, f.name, f.now, f.then)
+		}
+	}
+	if next.Host != d.Host || next.Identity != d.Identity || next.Version != d.Version {
+		return fmt.Errorf("%w: host, identity and version of the facts never change", ErrForeign)
+	}
+	return nil
+}
+
+// factsFile is the form of the file.
+type factsFile struct {
+	Kind  string          `json:"kind"`
+	Facts json.RawMessage `json:"facts"`
+	// Sum is the SHA-256 of Facts without white space, in hexadecimal.
+	Sum string `json:"sha256"`
+}
+
 // Facts keeps the host-local facts in a file of their own. Its methods may be called by any number of goroutines.
-type Facts struct{}
+// Only the process that holds the data directory (an open Store) may call Update.
+type Facts struct {
+	dir  string
+	mu   sync.Mutex
+	data FactsData
+	dead error
+}
 
 // OpenFacts reads the facts in dir, or makes them with a new random identity when there are none. host is the name of
 // the host; facts of another are refused with ErrForeign (empty: not compared). The error is ErrDamaged, ErrForeign or
 // ErrVersion, naming the file and the remedy.
-func OpenFacts(dir, host string) (*Facts, error) { return nil, errStub }
+func OpenFacts(dir, host string) (*Facts, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("open facts: %w", err)
+	}
+	path := filepath.Join(dir, FactsName)
+	raw, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		raw, err = createFacts(dir, host)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open facts: %w", err)
+	}
+	data, err := decodeFacts(path, raw)
+	if err != nil {
+		return nil, fmt.Errorf("open facts: %w", err)
+	}
+	if host != "" && data.Host != host {
+		return nil, fmt.Errorf("open facts: %w: %s belongs to host %q, this is %q; set HOTPAIR_HOST or HOTPAIR_DATA right",
+			ErrForeign, path, data.Host, host)
+	}
+	return &Facts{dir: dir, data: data}, nil
+}
+
+// createFacts writes the first facts and gives the file's content. Of two processes that do it at once one wins, and
+// both read what the winner wrote.
+func createFacts(dir, host string) ([]byte, error) {
+	var identity [16]byte
+	_, _ = rand.Read(identity[:]) // never fails
+	raw, err := encodeFacts(FactsData{Version: factsVersion, Host: host, Identity: hex.EncodeToString(identity[:])})
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.CreateTemp(dir, FactsName+".new-*")
+	if err != nil {
+		return nil, err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(raw)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, FactsName)
+	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	if err := syncDir(dir); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+}
+
+// encodeFacts gives the content of the file.
+func encodeFacts(d FactsData) ([]byte, error) {
+	inner, err := json.Marshal(d)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(inner)
+	raw, err := json.MarshalIndent(factsFile{Kind: factsKind, Facts: inner, Sum: hex.EncodeToString(sum[:])}, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	return append(raw, '\n'), nil
+}
+
+// decodeFacts reads the content of the file at path. It never panics. The error is ErrDamaged, ErrForeign or
+// ErrVersion.
+func decodeFacts(path string, raw []byte) (FactsData, error) {
+	damagedFacts := func(why string) error {
+		return fmt.Errorf("%w: %s: %s; move the whole data directory away and let this host join as a new one", ErrDamaged, path, why)
+	}
+	var file factsFile
+	if err := json.Unmarshal(raw, &file); err != nil {
+		return FactsData{}, damagedFacts(err.Error())
+	}
+	if file.Kind == "" && file.Sum == "" || len(file.Facts) == 0 {
+		return FactsData{}, fmt.Errorf("%w: %s holds no facts of a hotpair host; move it away", ErrForeign, path)
+	}
+	var inner bytes.Buffer
+	if err := json.Compact(&inner, file.Facts); err != nil {
+		return FactsData{}, damagedFacts(err.Error())
+	}
+	if sum := sha256.Sum256(inner.Bytes()); file.Kind != factsKind || hex.EncodeToString(sum[:]) != file.Sum {
+		return FactsData{}, damagedFacts("its checksum does not fit (it must not be edited)")
+	}
+	var d FactsData
+	var version struct {
+		Version int `json:"version"`
+	}
+	if err := json.Unmarshal(file.Facts, &version); err != nil {
+		return FactsData{}, damagedFacts(err.Error())
+	}
+	if version.Version != factsVersion {
+		return FactsData{}, fmt.Errorf("%w: %s has version %d, this program knows %d; use the program that wrote it",
+			ErrVersion, path, version.Version, factsVersion)
+	}
+	if err := json.Unmarshal(file.Facts, &d); err != nil {
+		return FactsData{}, damagedFacts(err.Error())
+	}
+	if d.Identity == "" {
+		return FactsData{}, damagedFacts("it names no identity")
+	}
+	return d, nil
+}
 
 // Get gives the facts as they are on disk.
-func (f *Facts) Get() FactsData { return FactsData{} }
+func (f *Facts) Get() FactsData {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.data.clone()
+}
 
 // Update changes the facts durably: when it returns nil the change is on disk; when change returns an error nothing
-// happened, and that error is returned. The error is ErrLower when a rising fact would fall, and ErrDead after a failed write.
-func (f *Facts) Update(change func(*FactsData) error) error { return errStub }
+// happened, and that error is returned. The error is ErrLower when a rising fact would fall, and ErrDead after a
+// failed write: whether that one took effect shows at the next OpenFacts.
+func (f *Facts) Update(change func(*FactsData) error) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.dead != nil {
+		return fmt.Errorf("update facts: %w: %w", ErrDead, f.dead)
+	}
+	next := f.data.clone()
+	if err := change(&next); err != nil {
+		return err
+	}
+	if err := f.data.rises(next); err != nil {
+		return fmt.Errorf("update facts: %w", err)
+	}
+	raw, err := encodeFacts(next)
+	if err != nil {
+		return fmt.Errorf("update facts: %w", err)
+	}
+	path := filepath.Join(f.dir, FactsName)
+	if err := writeSynced(path+".tmp", raw); err != nil {
+		f.dead = err
+	} else if err := os.Rename(path+".tmp", path); err != nil {
+		f.dead = err
+	} else if err := syncDir(f.dir); err != nil {
+		f.dead = err
+	}
+	if f.dead != nil {
+		return fmt.Errorf("update facts: %w: %w", ErrDead, f.dead)
+	}
+	f.data = next.clone()
+	return nil
+}

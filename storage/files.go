@@ -1,0 +1,245 @@
+package storage
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// syncDir makes the names in a directory durable: without it a file that was created or renamed may be gone after
+// a power failure although its content was fsynced.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// writeSynced creates or replaces path with data and fsyncs it. The name is not durable before syncDir.
+func writeSynced(path string, data []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+// directoryLock keeps a second process out of a data directory. The kernel gives it up when the process ends.
+type directoryLock struct{ file *os.File }
+
+// lockDirectory takes the lock or says who has it. The error is ErrLocked.
+func lockDirectory(dir string) (*directoryLock, error) {
+	path := filepath.Join(dir, "lock")
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		defer f.Close()
+		if !errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, fmt.Errorf("lock %s: %w", path, err)
+		}
+		owner := "another process"
+		if pid, err := io.ReadAll(io.LimitReader(f, 32)); err == nil {
+			if n, err := strconv.Atoi(strings.TrimSpace(string(pid))); err == nil {
+				owner = "process " + strconv.Itoa(n)
+			}
+		}
+		return nil, fmt.Errorf("%w: %s is used by %s; stop it or choose another directory", ErrLocked, dir, owner)
+	}
+	// The process id is a help for people; the lock holds without it.
+	if err := f.Truncate(0); err == nil {
+		_, _ = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	}
+	return &directoryLock{file: f}, nil
+}
+
+// release gives the lock up. Repeatable.
+func (l *directoryLock) release() error {
+	if l.file == nil {
+		return nil
+	}
+	err := l.file.Close()
+	l.file = nil
+	return err
+}
+
+// Numbers of bolt's file format.
+const (
+	boltMagic      = 0xED0CDAED
+	boltVersion    = 2
+	pageHeader     = 16
+	metaSize       = 64
+	metaSummed     = 56 // bytes of the head that its checksum covers
+	flagBranch     = 0x01
+	flagLeaf       = 0x02
+	flagFreelist   = 0x10
+	freelistLong   = 0xFFFF // a count that says: the number of free pages is the first element
+	flagLeafBucket = 0x01
+)
+
+// boltHead is one of the two heads ("meta pages") of a bolt file.
+type boltHead struct {
+	pageSize, root, freelist, pages, txid uint64
+}
+
+// parseHead reads a head from its page. known says that it is a head of bolt at all, valid that it is whole.
+func parseHead(page []byte) (h boltHead, known bool, version uint32, valid bool) {
+	if len(page) < pageHeader+metaSize {
+		return h, false, 0, false
+	}
+	m := page[pageHeader:]
+	if binary.NativeEndian.Uint32(m) != boltMagic {
+		return h, false, 0, false
+	}
+	version = binary.NativeEndian.Uint32(m[4:])
+	h = boltHead{
+		pageSize: uint64(binary.NativeEndian.Uint32(m[8:])),
+		root:     binary.NativeEndian.Uint64(m[16:]),
+		freelist: binary.NativeEndian.Uint64(m[32:]),
+		pages:    binary.NativeEndian.Uint64(m[40:]),
+		txid:     binary.NativeEndian.Uint64(m[48:]),
+	}
+	sum := fnv.New64a()
+	sum.Write(m[:metaSummed])
+	return h, true, version, sum.Sum64() == binary.NativeEndian.Uint64(m[metaSummed:])
+}
+
+// readHeads gives the valid heads of a bolt file.
+func readHeads(f io.ReaderAt) (heads []boltHead, known bool, version uint32, err error) {
+	page := make([]byte, os.Getpagesize())
+	for i := range int64(2) {
+		n, err := f.ReadAt(page, i*int64(len(page)))
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, false, 0, err
+		}
+		h, k, v, valid := parseHead(page[:n])
+		known = known || k
+		if k && v != boltVersion {
+			version = v
+			valid = false
+		}
+		if valid && h.pageSize == uint64(len(page)) {
+			heads = append(heads, h)
+		}
+	}
+	return heads, known, version, nil
+}
+
+// examineDatabase refuses a file that bolt would crash on: bolt maps the file into memory and believes what stands
+// there. The error is ErrForeign, ErrDamaged or ErrVersion; fs.ErrNotExist when there is no file.
+func examineDatabase(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%w: %s is not a regular file", ErrForeign, path)
+	}
+	heads, known, version, err := readHeads(f)
+	switch {
+	case err != nil:
+		return err
+	case len(heads) == 0 && version != 0:
+		return fmt.Errorf("%w: %s is a bolt file of version %d, this program knows %d", ErrVersion, path, version, boltVersion)
+	case len(heads) == 0 && !known && info.Size() > 0 && !allZero(f):
+		return fmt.Errorf("%w: %s is no hotpair database; move it away", ErrForeign, path)
+	case len(heads) == 0:
+		return damaged(path, "neither of its two heads is whole")
+	}
+	for _, h := range heads {
+		if h.pages < 4 || h.root >= h.pages || h.freelist >= h.pages || h.pages > 1<<40 {
+			return damaged(path, "a head names pages that can't be")
+		}
+		if need := h.pages * h.pageSize; uint64(info.Size()) < need {
+			return damaged(path, fmt.Sprintf("it has %d bytes and needs %d: it was truncated", info.Size(), need))
+		}
+		page := make([]byte, h.pageSize)
+		if _, err := f.ReadAt(page, int64(h.freelist*h.pageSize)); err != nil {
+			return fmt.Errorf("read %s: %w", path, err)
+		}
+		if _, err := parseFreelist(f, page, h); err != nil {
+			return damaged(path, err.Error())
+		}
+	}
+	return nil
+}
+
+// allZero reports whether the beginning of a file is nothing but zeros: a file that was allocated and lost its content.
+func allZero(f io.ReaderAt) bool {
+	head := make([]byte, 64)
+	n, _ := f.ReadAt(head, 0)
+	for _, b := range head[:n] {
+		if b != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// parseFreelist gives the free pages that a head names, all of them: bolt itself loses the last one of a list of
+// 65,535 or more when it reads it. page is the list's first page.
+func parseFreelist(f io.ReaderAt, page []byte, h boltHead) ([]uint64, error) {
+	flags, count := binary.NativeEndian.Uint16(page[8:]), uint64(binary.NativeEndian.Uint16(page[10:]))
+	overflow := uint64(binary.NativeEndian.Uint32(page[12:]))
+	if flags != flagFreelist || h.freelist+overflow >= h.pages {
+		return nil, errors.New("the list of free pages is not where its head says")
+	}
+	whole := make([]byte, (overflow+1)*h.pageSize)
+	if _, err := f.ReadAt(whole, int64(h.freelist*h.pageSize)); err != nil {
+		return nil, fmt.Errorf("the list of free pages can't be read: %w", err)
+	}
+	ids := whole[pageHeader:]
+	if count == freelistLong {
+		count = binary.NativeEndian.Uint64(ids)
+		ids = ids[8:]
+	}
+	if count > uint64(len(ids)/8) {
+		return nil, errors.New("the list of free pages is longer than its pages")
+	}
+	free := make([]uint64, count)
+	for i := range free {
+		free[i] = binary.NativeEndian.Uint64(ids[8*i:])
+		if free[i] < 2 || free[i] >= h.pages {
+			return nil, errors.New("the list of free pages names a page that can't be")
+		}
+	}
+	return free, nil
+}
+
+// damaged makes the error for a database that can't be used.
+func damaged(path, why string) error {
+	return fmt.Errorf("%w: %s: %s; keep it aside, remove it from the data directory, and let this host copy from the other one",
+		ErrDamaged, path, why)
+}
+
+// exists reports whether a path is there.
+func exists(path string) (bool, error) {
+	switch _, err := os.Lstat(path); {
+	case err == nil:
+		return true, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	default:
+		return false, err
+	}
+}

@@ -1,0 +1,305 @@
+package config
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Bounds of settings. The reasons are with the checks.
+const (
+	minLease     = 100 * time.Millisecond
+	maxLease     = time.Minute
+	minSecret    = 16
+	maxSecret    = 4096
+	minJournal   = 16 << 20
+	minHistory   = 1 << 20
+	minUpdates   = 100
+	maxDeadlines = 5 * time.Minute
+)
+
+// checker gathers the faults of one environment. Variables are named without prefix.
+type checker struct {
+	faults Faults
+	failed map[string]bool // already at fault: further checks would only confuse
+}
+
+func (c *checker) fault(variable, value, problem, remedy string) {
+	name := ""
+	if variable != "" {
+		name = Prefix + "_" + variable
+	}
+	if c.failed[name] {
+		return
+	}
+	c.failed[name] = name != ""
+	c.faults = append(c.faults, Fault{Variable: name, Value: shownValue(value), Problem: problem, Remedy: remedy})
+}
+
+// reject notes a value that could not be read at all.
+func (c *checker) reject(f field, value string, err error) {
+	if f.secret() {
+		value = hidden
+	}
+	problem, remedy := err.Error(), "see hotpair help env"
+	switch f.value.Interface().(type) {
+	case time.Duration:
+		problem, remedy = "is not a duration", "write a number with its unit, for example 250ms, 2s or 24h"
+	case int:
+		problem, remedy = "is not a whole number", "write digits only"
+	case bool:
+		problem, remedy = "is neither true nor false", "write true or false"
+	case Bytes:
+		remedy = "write a whole number, with KiB, MiB or GiB if you like"
+	case LogFormat:
+		remedy = "write text or json"
+	case Terminals:
+		remedy = "write id=nats://host:port, separated by commas"
+	case Services:
+		remedy = "write kv, ledger, or name=/path/to/program, separated by commas"
+	default:
+		if f.name == Prefix+"_LOG_LEVEL" {
+			problem, remedy = "is no level", "write debug, info, warn or error"
+		}
+	}
+	c.fault(strings.TrimPrefix(f.name, Prefix+"_"), value, problem, remedy)
+}
+
+// needed finds the variables that must be set and are not.
+func (c *checker) needed(spec any) {
+	for _, f := range fields(spec) {
+		if f.needed() && f.value.IsZero() {
+			c.fault(strings.TrimPrefix(f.name, Prefix+"_"), "", "is not set", "set it to a "+f.tags.Get("form")+"; hotpair help env says more")
+		}
+	}
+}
+
+// listen and dial check addresses that are set.
+func (c *checker) listen(variable, address string) {
+	if problem := listenProblem(address); problem != "" && address != "" {
+		c.fault(variable, address, problem, "write where to listen, for example :7702 or 192.0.2.1:7702")
+	}
+}
+
+func (c *checker) dial(variable, address string) {
+	if problem := dialProblem(address); problem != "" && address != "" {
+		c.fault(variable, address, problem, "write what to connect to, for example 192.0.2.2:7702")
+	}
+}
+
+func (c *checker) duration(variable string, value, least, most time.Duration) {
+	switch {
+	case value < least:
+		c.fault(variable, value.String(), "is too short", "set it to "+least.String()+" or more")
+	case value > most:
+		c.fault(variable, value.String(), "is too long", "set it to "+most.String()+" or less")
+	}
+}
+
+func (c *checker) amount(variable string, value, least Bytes) {
+	if value < least {
+		c.fault(variable, value.String(), "is too small", "set it to "+least.String()+" or more")
+	}
+}
+
+func (c *checker) secret(variable string, value Secret) {
+	switch {
+	case value == "":
+	case len(value) < minSecret:
+		c.fault(variable, hidden, "is too short", fmt.Sprintf("use at least %d characters, for example from openssl rand -hex 32", minSecret))
+	case len(value) > maxSecret || strings.ContainsFunc(value.Reveal(), func(r rune) bool { return r < ' ' }):
+		c.fault(variable, hidden, "is no secret in one line of text", "use for example openssl rand -hex 32")
+	}
+}
+
+func (n *Name) check(c *checker) {
+	if n.Host != "" && !isName(n.Host) {
+		c.fault("HOST", n.Host, "is not a name", "use 1 to 32 lower-case letters, digits and hyphens")
+	}
+}
+
+// check fills PairSecret from the file when that is how it is given.
+func (k *PairKey) check(c *checker) {
+	switch {
+	case k.PairSecret != "" && k.PairSecretFile != "":
+		c.fault("PAIR_SECRET_FILE", k.PairSecretFile, "is set and HOTPAIR_PAIR_SECRET too", "unset one of the two")
+	case k.PairSecretFile != "":
+		secret, problem := readSecret(k.PairSecretFile)
+		if problem != "" {
+			c.fault("PAIR_SECRET_FILE", k.PairSecretFile, problem, "name a file with the secret, owned by the user hotpair runs as, mode 0600")
+			return
+		}
+		k.PairSecret = secret
+		c.secret("PAIR_SECRET_FILE", secret)
+	case k.PairSecret == "":
+		c.fault("PAIR_SECRET", "", "is not set", "set it, or HOTPAIR_PAIR_SECRET_FILE, to the secret of the pair, the same on both hosts and the witness (make one: openssl rand -hex 32)")
+	default:
+		c.secret("PAIR_SECRET", k.PairSecret)
+	}
+}
+
+// readSecret reads a secret's file, or says what is wrong with it. A file that anybody may read holds no secret.
+func readSecret(path string) (Secret, string) {
+	file, err := os.Open(path)
+	if err != nil {
+		return "", "can't be read (" + err.Error() + ")"
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	switch {
+	case err != nil:
+		return "", "can't be read (" + err.Error() + ")"
+	case !info.Mode().IsRegular():
+		return "", "is not a file"
+	case info.Mode().Perm()&0o007 != 0:
+		return "", fmt.Sprintf("is open to everybody (mode %04o)", info.Mode().Perm())
+	}
+	text, err := io.ReadAll(io.LimitReader(file, maxSecret+2))
+	if err != nil {
+		return "", "can't be read (" + err.Error() + ")"
+	}
+	secret := Secret(strings.TrimRight(string(text), "\r\n"))
+	if secret == "" {
+		return "", "is empty"
+	}
+	return secret, ""
+}
+
+// A lease under 100 ms would have heartbeats of a few milliseconds, which a loaded machine can't keep.
+func (p *Pace) check(c *checker) { c.duration("LEASE", p.Lease, minLease, maxLease) }
+
+func (p *Patience) check(c *checker) {
+	c.duration("STANDBY_PATIENCE", p.StandbyPatience, 100*time.Millisecond, maxDeadlines)
+}
+
+// The journal must hold some frames of the largest size (4 MiB) while the database is brought up behind it.
+func (b *Bounds) check(c *checker) {
+	if b.HistoryMaxUpdates < minUpdates {
+		c.fault("HISTORY_MAX_UPDATES", strconv.Itoa(b.HistoryMaxUpdates), "is too small", fmt.Sprintf("set it to %d or more", minUpdates))
+	}
+	c.duration("HISTORY_MAX_AGE", b.HistoryMaxAge, time.Second, 100*365*24*time.Hour)
+	c.amount("HISTORY_MAX_BYTES", b.HistoryMaxBytes, minHistory)
+	c.duration("RETENTION", b.Retention, time.Second, 365*24*time.Hour)
+	c.amount("JOURNAL_MAX_BYTES", b.JournalMaxBytes, minJournal)
+}
+
+func (s *Console) check(c *checker) { c.listen("HTTP", s.HTTP) }
+
+func (h *Host) check(c *checker) {
+	// First, so that this reason stands and not that of every missing variable.
+	if h.Witness == "" {
+		c.fault("WITNESS", "", "is not set", "the mode without a witness is not available yet: set HOTPAIR_WITNESS to host:port of a witness on a third machine")
+	}
+	c.needed(h)
+	h.Name.check(c)
+	if h.BusPort < 0 || h.BusPort > 65535 {
+		c.fault("BUS_PORT", strconv.Itoa(h.BusPort), "is no port", "write a number from 1 to 65535, or 0 for any free port")
+	}
+	c.listen("LINK", h.Link)
+	c.listen("REPLICATION", h.Replication)
+	c.dial("PEER_LINK", h.PeerLink)
+	c.dial("PEER_REPLICATION", h.PeerReplication)
+	c.dial("WITNESS", h.Witness)
+	h.PairKey.check(c)
+	h.Console.check(c)
+	h.Pace.check(c)
+	h.Patience.check(c)
+	h.Bounds.check(c)
+	h.checkPorts(c)
+}
+
+// checkPorts finds two of the host's own listeners on one port, and peers that are the host itself: both happen when
+// the file of one host is copied to make the other's.
+func (h *Host) checkPorts(c *checker) {
+	own := []struct{ variable, address string }{
+		{"BUS_PORT", net.JoinHostPort("127.0.0.1", strconv.Itoa(h.BusPort))},
+		{"LINK", h.Link},
+		{"REPLICATION", h.Replication},
+		{"HTTP", h.HTTP},
+	}
+	for i, second := range own {
+		for _, first := range own[:i] {
+			if collide(first.address, second.address) {
+				c.fault(second.variable, second.address, "takes the same port as HOTPAIR_"+first.variable, "give each its own port")
+			}
+		}
+	}
+	for _, peer := range []struct{ variable, address string }{{"PEER_LINK", h.PeerLink}, {"PEER_REPLICATION", h.PeerReplication}} {
+		i := slices.IndexFunc(own, func(o struct{ variable, address string }) bool {
+			return o.address == peer.address && peer.address != ""
+		})
+		if i >= 0 {
+			c.fault(peer.variable, peer.address, "is this host's own HOTPAIR_"+own[i].variable, "write the address of the other host")
+		}
+	}
+	if h.PeerLink != "" && h.PeerLink == h.PeerReplication {
+		c.fault("PEER_REPLICATION", h.PeerReplication, "is the same as HOTPAIR_PEER_LINK", "write HOTPAIR_REPLICATION of the other host")
+	}
+}
+
+// collide tells whether two listeners want one port: on the same address, or one of them on all.
+func collide(a, b string) bool {
+	hostA, portA, errA := net.SplitHostPort(a)
+	hostB, portB, errB := net.SplitHostPort(b)
+	if errA != nil || errB != nil || portA != portB || portA == "0" {
+		return false
+	}
+	all := func(host string) bool { return host == "" || host == "0.0.0.0" || host == "::" }
+	return hostA == hostB || all(hostA) || all(hostB)
+}
+
+func (w *Witness) check(c *checker) {
+	c.needed(w)
+	c.listen("WITNESS_LISTEN", w.WitnessListen)
+	w.PairKey.check(c)
+}
+
+func (t *Terminal) check(c *checker) {
+	c.needed(t)
+	if t.TerminalID != "" && !isTerminalID(t.TerminalID) {
+		c.fault("TERMINAL_ID", t.TerminalID, "is no id", "use 1 to 64 letters, digits, hyphens and underscores")
+	}
+	c.listen("TERMINAL_LISTEN", t.TerminalListen)
+	c.secret("TERMINAL_KEY", t.TerminalKey)
+	c.duration("TERMINAL_DEADLINE_MAX", t.TerminalDeadlineMax, 100*time.Millisecond, maxDeadlines)
+	c.duration("TERMINAL_DEADLINE", t.TerminalDeadline, 100*time.Millisecond, max(t.TerminalDeadlineMax, 100*time.Millisecond))
+}
+
+func (k *Cluster) check(c *checker) {
+	k.Pace.check(c)
+	k.Patience.check(c)
+	k.Bounds.check(c)
+}
+
+func (o *Operator) check(c *checker) { o.Console.check(c) }
+
+func (u *Updater) check(c *checker) {
+	c.needed(u)
+	u.Name.check(c)
+	c.listen("REPLICATION", u.Replication)
+	c.dial("PEER_REPLICATION", u.PeerReplication)
+	c.secret("PAIR_SECRET", u.PairSecret)
+	u.Pace.check(c)
+	u.Patience.check(c)
+	u.Bounds.check(c)
+}
+
+func (t *TerminalInterface) check(c *checker) {
+	c.needed(t)
+	t.Name.check(c)
+	c.secret("PAIR_SECRET", t.PairSecret)
+	t.Pace.check(c)
+}
+
+func (b *Business) check(c *checker) {
+	c.needed(b)
+	b.Name.check(c)
+	b.Pace.check(c)
+}
+
+func (i *Inherited) check(*checker) {}

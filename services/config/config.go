@@ -1,0 +1,145 @@
+// Package config is the environment of every hotpair process: one struct for each, its defaults, and its checks.
+//
+// Everything is set by variables that begin with HOTPAIR_. The structs in variables.go say which process reads which
+// variable, what it means and what it is when unset; nothing else in the project holds a default of a setting. They
+// are read with envconfig, which also names the variables from the fields, so help, parsing and the environments handed
+// to children can't drift apart.
+//
+// Two things are done here because envconfig does not: it stops at the first fault and accepts an empty required
+// value. [Load] reports all faults of an environment in one error, each with variable, value and remedy, so that an
+// operator mends a file once. And a HOTPAIR_ name that no process knows is a fault, since the commonest one is a
+// misspelt name whose default then rules silently.
+//
+//	host, err := config.Load[config.Host](os.Environ())
+//	if err != nil {
+//		return err // errors.Is(err, config.ErrInvalid); the text is for the operator
+//	}
+//	child.Env = config.ForUpdater(os.Environ(), host, bus)
+//
+// A variable that is set but empty counts as unset: environment files of service managers are full of those.
+package config
+
+import (
+	"crypto/rand"
+	"errors"
+	"io"
+	"os"
+	"reflect"
+	"strings"
+	"text/template"
+
+	"github.com/kelseyhightower/envconfig"
+)
+
+// Prefix begins the name of every variable, an underscore follows it.
+const Prefix = "HOTPAIR"
+
+// ErrInvalid is what every error of Load is: the environment must be mended, trying again is no use. A process that
+// meets it ends with exit code 2.
+var ErrInvalid = errors.New("invalid environment")
+
+// Spec is a pointer to one of this package's structs: something Load can fill and check.
+type Spec[T any] interface {
+	*T
+	check(*checker)
+}
+
+// Load reads the struct of one process from an environment of NAME=value strings, as os.Environ gives them, applies
+// the defaults and checks the result. The error is a [Faults] with everything that is wrong. Besides the environment it
+// reads nothing but the file HOTPAIR_PAIR_SECRET_FILE names.
+func Load[T any, P Spec[T]](environ []string) (T, error) {
+	var loaded, none T
+	values := ours(environ)
+	c := &checker{faults: unknown(values), failed: map[string]bool{}}
+	c.parse(values, P(&loaded))
+	P(&loaded).check(c)
+	if len(c.faults) > 0 {
+		c.faults.sort()
+		return none, c.faults
+	}
+	return loaded, nil
+}
+
+// ours picks the variables with our prefix that hold something. Of a name given twice the last one counts, as exec does.
+func ours(environ []string) map[string]string {
+	values := map[string]string{}
+	for _, entry := range environ {
+		name, value, found := strings.Cut(entry, "=")
+		if !found || !strings.HasPrefix(name, Prefix+"_") {
+			continue
+		}
+		delete(values, name)
+		if strings.TrimSpace(value) != "" {
+			values[name] = value
+		}
+	}
+	return values
+}
+
+// parse fills spec by envconfig. envconfig reads the process's own environment only and ends at its first error, so
+// the values are lent to it under a prefix that nobody else uses, and it runs again without each value that failed.
+func (c *checker) parse(values map[string]string, spec any) {
+	lent := Prefix + "_" + rand.Text()
+	for _, f := range fields(spec) {
+		value, set := values[f.name]
+		if !set {
+			continue
+		}
+		name := lent + strings.TrimPrefix(f.name, Prefix)
+		if err := os.Setenv(name, value); err != nil {
+			c.reject(f, value, errors.New("can't be held by an environment"))
+			continue
+		}
+		defer os.Unsetenv(name)
+	}
+	byName := map[string]field{}
+	for _, f := range fields(spec) {
+		byName[f.name] = f
+	}
+	for {
+		err := envconfig.Process(lent, spec)
+		if err == nil {
+			return
+		}
+		var bad *envconfig.ParseError
+		if !errors.As(err, &bad) {
+			c.fault("", "", err.Error(), "report this as a fault of hotpair")
+			return
+		}
+		if _, set := os.LookupEnv(bad.KeyName); !set {
+			c.fault("", "", "default of "+bad.KeyName+": "+bad.Err.Error(), "report this as a fault of hotpair")
+			return
+		}
+		f := byName[Prefix+strings.TrimPrefix(bad.KeyName, lent)]
+		c.reject(f, bad.Value, bad.Err)
+		os.Unsetenv(bad.KeyName)
+	}
+}
+
+// field is one variable of a struct as envconfig sees it.
+type field struct {
+	name  string // with prefix
+	value reflect.Value
+	tags  reflect.StructTag
+}
+
+func (f field) secret() bool    { return f.tags.Get("secret") == "true" }
+func (f field) needed() bool    { return f.tags.Get("needed") == "true" }
+func (f field) initial() string { return f.tags.Get("default") }
+
+// gather is the only door envconfig has to what it finds in a struct: its usage template.
+const gather = `{{range .}}{{gather .Key .Field .Tags}}{{end}}`
+
+// fields lists the variables of a struct in the order in which they are declared.
+func fields(spec any) []field {
+	var found []field
+	add := func(name string, value reflect.Value, tags reflect.StructTag) string {
+		found = append(found, field{name: name, value: value, tags: tags})
+		return ""
+	}
+	usage := template.Must(template.New("fields").Funcs(template.FuncMap{"gather": add}).Parse(gather))
+	if err := envconfig.Usaget(Prefix, spec, io.Discard, usage); err != nil {
+		panic("config: not a struct of this package: " + err.Error())
+	}
+	return found
+}

@@ -1,0 +1,102 @@
+package config
+
+import (
+	"encoding"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// passed are the variables outside of ours that a child gets too: what any program needs to run, and what the Go
+// runtime is steered and debugged by. Everything else stays with the parent: a child gets what it needs, no more.
+var passed = []string{
+	"PATH", "HOME", "TMPDIR", "TZ", "LANG", "LC_ALL",
+	"GODEBUG", "GOGC", "GOMAXPROCS", "GOMEMLIMIT", "GOTRACEBACK", "GOCOVERDIR", "GORACE",
+}
+
+// Environ is the environment that Load reads the struct back from, as sorted NAME=value strings with secrets in clear:
+// it is for starting a process or for a file that only its owner may read. Give it a pointer to a struct of this package.
+// Of a pair secret that came from a file, the secret is written and the file is not.
+func Environ(spec any) []string {
+	var environ []string
+	all := fields(spec)
+	given := func(name string) bool {
+		return slices.ContainsFunc(all, func(f field) bool { return f.name == Prefix+"_"+name && !f.value.IsZero() })
+	}
+	for _, f := range all {
+		text := written(f.value.Interface())
+		if text == "" || f.name == Prefix+"_PAIR_SECRET_FILE" && given("PAIR_SECRET") {
+			continue
+		}
+		environ = append(environ, f.name+"="+text)
+	}
+	slices.Sort(environ)
+	return environ
+}
+
+// written is the text of a value as its variable holds it.
+func written(value any) string {
+	switch v := value.(type) {
+	case Secret:
+		return v.Reveal()
+	case fmt.Stringer: // before TextMarshaler: all of these read back what String writes
+		return v.String()
+	case encoding.TextMarshaler:
+		text, err := v.MarshalText()
+		if err != nil {
+			return ""
+		}
+		return string(text)
+	}
+	return fmt.Sprint(value)
+}
+
+// Passed picks from an environment the variables that are handed to every child: PATH, HOME, TMPDIR, locale, and
+// those of the Go runtime.
+func Passed(environ []string) []string {
+	var kept []string
+	for _, entry := range environ {
+		if name, _, _ := strings.Cut(entry, "="); slices.Contains(passed, name) {
+			kept = append(kept, entry)
+		}
+	}
+	return kept
+}
+
+// ForHost is the exact environment of a supervisor and of the main it starts. Like all of these functions it takes
+// the parent's own environment (os.Environ()) for what Passed keeps of it.
+func ForHost(environ []string, h Host) []string {
+	return append(Passed(environ), Environ(&h)...)
+}
+
+// ForWitness is the exact environment of a witness.
+func ForWitness(environ []string, w Witness) []string {
+	return append(Passed(environ), Environ(&w)...)
+}
+
+// ForTerminal is the exact environment of a terminal's agent.
+func ForTerminal(environ []string, t Terminal) []string {
+	return append(Passed(environ), Environ(&t)...)
+}
+
+// ForUpdater is the exact environment of a host's updater.
+func ForUpdater(environ []string, h Host, bus Bus) []string {
+	return append(Passed(environ), Environ(&Updater{
+		Bus: bus, Name: h.Name, Storage: h.Storage,
+		Replication: h.Replication, PeerReplication: h.PeerReplication, PairSecret: h.PairSecret,
+		Pace: h.Pace, Patience: h.Patience, Bounds: h.Bounds, Log: h.Log,
+	})...)
+}
+
+// ForTerminalInterface is the exact environment of a host's terminal-if.
+func ForTerminalInterface(environ []string, h Host, bus Bus) []string {
+	return append(Passed(environ), Environ(&TerminalInterface{
+		Bus: bus, Name: h.Name, PairSecret: h.PairSecret, Terminals: h.Terminals, Pace: h.Pace, Log: h.Log,
+	})...)
+}
+
+// ForBusiness is the exact environment of a business process, built in or foreign. It holds no secret but the
+// process's own password on the bus.
+func ForBusiness(environ []string, h Host, bus Bus) []string {
+	return append(Passed(environ), Environ(&Business{Bus: bus, Name: h.Name, Pace: h.Pace, Log: h.Log})...)
+}

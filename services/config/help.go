@@ -1,0 +1,86 @@
+package config
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// section is a process, or several that read the same, as help shows it.
+type section struct {
+	title string
+	spec  func() any
+}
+
+// sections are all processes. What is in none of them is known to no process.
+var sections = []section{
+	{"A host (hotpair supervisor, and the main it starts)", func() any { return new(Host) }},
+	{"A witness (hotpair witness)", func() any { return new(Witness) }},
+	{"A terminal (hotpair terminal)", func() any { return new(Terminal) }},
+	{"The whole pair on one machine (hotpair cluster), handed on to its hosts", func() any { return new(Cluster) }},
+	{"The operator's commands (hotpair status and others)", func() any { return new(Operator) }},
+	{"A business process, of any language (set by main, not by you)", func() any { return new(Business) }},
+	{"An updater (set by main, not by you)", func() any { return new(Updater) }},
+	{"A terminal-if (set by main, not by you)", func() any { return new(TerminalInterface) }},
+	{"Every child process (set by its parent, not by you)", func() any { return new(Inherited) }},
+}
+
+const helpIntro = `Everything is set by environment variables that begin with HOTPAIR_. One that is
+set but empty counts as unset. A HOTPAIR_ name that is not below is refused, and
+all faults are reported together.
+
+  duration   a number with its unit: 250ms, 2s, 24h, 1h30m
+  bytes      a whole number, or one with KiB, MiB or GiB
+  host:port  to listen on, the host may be missing (:7702 is every address)
+  list       entries separated by commas
+`
+
+// helpWidth is the longest line of a description, for a terminal of 80 columns.
+const helpWidth = 80
+
+// Help writes what can be set: each variable once, under the first process that reads it, with its form, its default
+// and what it means.
+func Help(w io.Writer) error {
+	var b strings.Builder
+	b.WriteString(helpIntro)
+	described := map[string]bool{}
+	for _, s := range sections {
+		fmt.Fprintf(&b, "\n%s\n", s.title)
+		var also []string
+		for _, f := range fields(s.spec()) {
+			if described[f.name] {
+				also = append(also, f.name)
+				continue
+			}
+			described[f.name] = true
+			rule := "no default"
+			switch {
+			case f.initial() != "":
+				rule = "default " + f.initial()
+			case f.needed():
+				rule = "required"
+			}
+			fmt.Fprintf(&b, "\n  %s  (%s, %s)\n", f.name, f.tags.Get("form"), rule)
+			wrap(&b, "      ", f.tags.Get("desc"))
+		}
+		if len(also) > 0 {
+			b.WriteString("\n")
+			wrap(&b, "  ", "Reads also: "+strings.Join(also, " "))
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// wrap writes text in lines of at most helpWidth letters, each after the indent.
+func wrap(b *strings.Builder, indent, text string) {
+	line := indent
+	for _, word := range strings.Fields(text) {
+		if len(line)+len(word) >= helpWidth && line != indent {
+			b.WriteString(strings.TrimRight(line, " ") + "\n")
+			line = indent
+		}
+		line += word + " "
+	}
+	b.WriteString(strings.TrimRight(line, " ") + "\n")
+}

@@ -1,0 +1,163 @@
+package config
+
+import (
+	"log/slog"
+	"time"
+)
+
+// The tags of a field: split_words makes PairSecret HOTPAIR_PAIR_SECRET (envconfig's own tag for a name would make it
+// read a bare PAIR_SECRET or HOST as well); default is the value when unset; needed says that there is none; form is
+// what help prints as the shape of a value; secret hides the value wherever it would be shown; desc is for operators.
+
+// Log is how a process writes its log, to standard error.
+type Log struct {
+	LogLevel  slog.Level `split_words:"true" default:"info" form:"level" desc:"Least level that is logged: debug, info, warn or error."`
+	LogFormat LogFormat  `split_words:"true" default:"text" form:"text or json" desc:"Form of a log line: text for people, json for collectors."`
+}
+
+// Name is the host's name.
+type Name struct {
+	Host string `split_words:"true" needed:"true" form:"name" desc:"Name of this host, different from its peer's: lower-case letters, digits and hyphens, up to 32. It stands in the pair record, logs and status."`
+}
+
+// Storage is where a process keeps what must survive it.
+type Storage struct {
+	Data string `split_words:"true" needed:"true" form:"directory" desc:"Directory for everything that must survive: database, journal, identity (of a witness: the pair record; of a terminal: its counters). On a disk whose fsync is honest; one process tree for each directory."`
+}
+
+// PairKey is the secret that both hosts and the witness share. PairSecret is filled whichever of the two was set.
+type PairKey struct {
+	PairSecret     Secret `split_words:"true" secret:"true" form:"secret" desc:"What the hosts and the witness prove to each other, the same on all three, at least 16 characters (openssl rand -hex 32). Terminals never get it, only the key derived for each. This or HOTPAIR_PAIR_SECRET_FILE is required."`
+	PairSecretFile string `split_words:"true" form:"file" desc:"File that holds the pair secret instead (ends of line are cut), readable by nobody but its owner and group."`
+}
+
+// Pace is the one timer from which the others follow.
+type Pace struct {
+	Lease time.Duration `split_words:"true" default:"1s" form:"duration" desc:"How long the standby promises not to take over on silence; all timers follow from it: a heartbeat each 1/8, a silent active is replaced after 1.1, a frozen main is killed after 2. 100ms to 1m; the same on both hosts. Shorter reacts faster to silence, and mistakes a stall for it sooner; a killed host is noticed at once with any value."`
+}
+
+// Patience is what a host believes about a peer that does not answer.
+type Patience struct {
+	StandbyPatience time.Duration `split_words:"true" default:"2s" form:"duration" desc:"How long updates wait for a standby that is alive but slow to store them, before the active goes on alone. Disks stall for over a second at times."`
+	RefusedIsDead   bool          `split_words:"true" default:"true" form:"true or false" desc:"Take a refused connection as proof that the peer's processes are gone, and take over at once. Set false where something else may answer for the peer's address: a proxy, a firewall that resets."`
+}
+
+// Bounds are how much of the past is kept.
+type Bounds struct {
+	HistoryMaxUpdates int           `split_words:"true" default:"1000000" form:"number" desc:"How many updates the update history keeps at most. A host that returns within the history catches up from it, later it gets a copy of everything."`
+	HistoryMaxAge     time.Duration `split_words:"true" default:"168h" form:"duration" desc:"How long an update stays in the history at most."`
+	HistoryMaxBytes   Bytes         `split_words:"true" default:"1GiB" form:"bytes" desc:"How large the history grows at most."`
+	Retention         time.Duration `split_words:"true" default:"24h" form:"duration" desc:"How long the answer to a request that carries an id of an application is repeated instead of executing it again. An older id is refused (410)."`
+	JournalMaxBytes   Bytes         `split_words:"true" default:"256MiB" form:"bytes" desc:"How large the journal grows at most, at least 16MiB. It is emptied behind what the database holds; when full, updates wait."`
+}
+
+// Work is what the host does for terminals.
+type Work struct {
+	Business Services `split_words:"true" default:"kv,ledger" form:"list" desc:"Business processes to run: names of built-in ones (kv, ledger) and name=/path/to/program for any other, separated by commas."`
+}
+
+// Console is where a host answers operators.
+type Console struct {
+	HTTP string `split_words:"true" default:"127.0.0.1:7704" form:"host:port" desc:"Address of status, metrics and console of a host. It has no login: keep it on loopback or behind something that has."`
+}
+
+// Host is what the supervisor and the main of a host read.
+type Host struct {
+	Name
+	Storage
+	BusPort         int    `split_words:"true" default:"7701" form:"port" desc:"Port on 127.0.0.1 of the bus between the host's own processes; 0 takes any free one."`
+	Link            string `split_words:"true" default:":7702" form:"host:port" desc:"Where main listens for the other main. Only the peer needs to reach it."`
+	Replication     string `split_words:"true" default:":7703" form:"host:port" desc:"Where the updater listens for the other updater. Only the peer needs to reach it."`
+	PeerLink        string `split_words:"true" needed:"true" form:"host:port" desc:"HOTPAIR_LINK of the other host, as this one reaches it."`
+	PeerReplication string `split_words:"true" needed:"true" form:"host:port" desc:"HOTPAIR_REPLICATION of the other host, as this one reaches it."`
+	Witness         string `split_words:"true" needed:"true" form:"host:port" desc:"HOTPAIR_WITNESS_LISTEN of the witness, as this host reaches it; on a third machine."`
+	PairKey
+	Terminals Terminals `split_words:"true" form:"list" desc:"Terminals to dial: id=nats://host:port, separated by commas; the same on both hosts. May be empty."`
+	Work
+	Console
+	Pace
+	Patience
+	Bounds
+	Log
+}
+
+// Witness is what a witness reads.
+type Witness struct {
+	WitnessListen string `split_words:"true" default:":7705" form:"host:port" desc:"Where the witness listens for both hosts."`
+	Storage
+	PairKey
+	Log
+}
+
+// Terminal is what the agent at a terminal reads.
+type Terminal struct {
+	TerminalID          string        `split_words:"true" needed:"true" form:"name" desc:"Id of this terminal as in HOTPAIR_TERMINALS of the hosts: letters, digits, hyphens and underscores, up to 64."`
+	TerminalListen      string        `split_words:"true" default:":4222" form:"host:port" desc:"Where the agent listens, for both hosts and for local applications (any NATS client; without credentials from loopback only)."`
+	TerminalKey         Secret        `split_words:"true" needed:"true" secret:"true" form:"secret" desc:"Key of this terminal alone, derived from the pair secret: hex HMAC-SHA256 of terminal:ID under the pair secret. Hosts prove themselves with it."`
+	TerminalDeadline    time.Duration `split_words:"true" default:"30s" form:"duration" desc:"How long a request may wait for its answer when the application sets no deadline."`
+	TerminalDeadlineMax time.Duration `split_words:"true" default:"5m" form:"duration" desc:"The longest deadline that an application may ask for."`
+	PairID              string        `split_words:"true" form:"id" desc:"The pair this terminal belongs to. Empty: the first pair that attaches, remembered in HOTPAIR_DATA. Setting another id is how an operator moves the terminal to a new pair."`
+	Storage
+	Log
+}
+
+// Cluster is what the cluster command hands on to the hosts it starts; it sets all their other variables itself.
+type Cluster struct {
+	Work
+	Pace
+	Patience
+	Bounds
+	Log
+}
+
+// Operator is what the operator's commands read to find their host.
+type Operator struct {
+	Console
+}
+
+// Bus is how a process of a host reaches its bus. Main makes new ones for each start of each process.
+type Bus struct {
+	BusURL      string `split_words:"true" needed:"true" form:"nats://host:port" desc:"The host's bus."`
+	BusUser     string `split_words:"true" needed:"true" form:"name" desc:"User of the process on the bus."`
+	BusPassword Secret `split_words:"true" needed:"true" secret:"true" form:"secret" desc:"Password of that user, made anew at each start."`
+	BusInbox    string `split_words:"true" needed:"true" form:"subject" desc:"Prefix of reply subjects; the user may subscribe to no others (custom inbox prefix of the client)."`
+}
+
+// Updater is what main gives its updater.
+type Updater struct {
+	Bus
+	Name
+	Storage
+	Replication     string `split_words:"true" needed:"true"`
+	PeerReplication string `split_words:"true" needed:"true"`
+	PairSecret      Secret `split_words:"true" needed:"true" secret:"true"`
+	Pace
+	Patience
+	Bounds
+	Log
+}
+
+// TerminalInterface is what main gives its terminal-if.
+type TerminalInterface struct {
+	Bus
+	Name
+	PairSecret Secret    `split_words:"true" needed:"true" secret:"true"`
+	Terminals  Terminals `split_words:"true"`
+	Pace
+	Log
+}
+
+// Business is what main gives a business process, its own or one of any other language. It has no secret of the pair.
+type Business struct {
+	Bus
+	Name
+	Pace
+	Log
+}
+
+// Inherited is what a parent that is hotpair tells a child about itself. Package process sets and reads it.
+type Inherited struct {
+	ParentPID    int `split_words:"true" form:"number" desc:"Process id of the parent; a child that finds another one ends."`
+	LifelineFD   int `split_words:"true" form:"number" desc:"Descriptor of the pipe by which the supervisor knows when the last descendant of a main is gone. Leave it open, hand it on to children, write nothing."`
+	SupervisorFD int `split_words:"true" form:"number" desc:"Descriptor of the pipe on which main beats."`
+}

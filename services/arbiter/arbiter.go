@@ -1,0 +1,136 @@
+// Package arbiter reads and changes the pair record: one register with compare-and-set, kept by the witness on a third
+// machine, so that two hosts that lose each other can never both be right.
+//
+// Why a compare-and-set and not a lock: a lock has to be released by somebody who may be dead. A record that names the
+// active and the in-sync set is only ever replaced by who has read the present one, and whoever loses that race knows it.
+//
+// What [Register] guarantees, and every implementation must show in arbitertest.Conformance:
+//   - Writes are atomic and durable before they are acknowledged; of several with the same expected revision one wins.
+//   - A Read sees every write that was acknowledged before it began.
+//   - [ErrConflict] and [ErrUnreachable] mean that the write did not happen and never will. After [ErrUnknown] it may
+//     have happened, or may happen at any later time (R11): a Read that shows the old value settles nothing.
+//   - No write reaches another witness than the one its record names (V12).
+//
+// Example:
+//
+//	v, err := register.Read(ctx)
+//	next := v.Record
+//	next.Version, next.Epoch, next.Active = next.Version+1, next.Epoch+1, me
+//	revision, err := register.Write(ctx, next, v.Revision)
+package arbiter
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/hotpair/hotpair/services/role"
+)
+
+var (
+	// ErrConflict says that the register holds another revision than the expected one; nothing was written.
+	ErrConflict = errors.New("pair record has another revision")
+	// ErrUnknown says that the outcome of a write is unknown: it may have happened or may still happen (R11). A Read
+	// gives it when no answer came; that one settles nothing and can be repeated.
+	ErrUnknown = errors.New("outcome at the witness is unknown")
+	// ErrUnreachable says that nothing was sent and nothing was done.
+	ErrUnreachable = errors.New("witness is unreachable")
+	// ErrOtherWitness says that the record names another witness than the one that answers (V12). Nothing was sent, so
+	// it comes together with ErrUnreachable.
+	ErrOtherWitness = errors.New("record belongs to another witness")
+	// ErrDamaged says that the register holds something that is no pair record of this version.
+	ErrDamaged = errors.New("register holds no readable pair record")
+)
+
+// Value is what the register holds.
+type Value struct {
+	Record role.Record
+	// Revision rises with each write; it is what the next Write must expect. 0 in a register that was never written.
+	Revision uint64
+	// WitnessID is the random identity made with the witness's data directory.
+	WitnessID string
+	// Empty: there is no record. Revision may still not be 0, if an operator purged it.
+	Empty bool
+}
+
+// Register is the one register of a pair.
+type Register interface {
+	// Read gives what the register holds. Errors: ErrUnreachable, ErrUnknown, ErrDamaged.
+	Read(ctx context.Context) (Value, error)
+	// Write replaces the record if the register's revision is the expected one, and gives the new revision. Expected 0
+	// demands that it was never written. Errors: ErrConflict, ErrUnknown, ErrUnreachable, ErrOtherWitness.
+	Write(ctx context.Context, record role.Record, expected uint64) (uint64, error)
+}
+
+// How the register looks on the witness's server.
+const (
+	// User is the name with which hosts log in.
+	User = "host"
+	// Bucket and Key name the register as a JetStream key-value entry; Stream and Subject are what stands behind them.
+	Bucket  = "pair"
+	Key     = "record"
+	Stream  = "KV_" + Bucket
+	Subject = "$KV." + Bucket + "." + Key
+	// SubjectHello is where the witness tells who it is.
+	SubjectHello = "witness.hello"
+	// SubjectRead is the request that reads the register, from the store and not from a copy.
+	SubjectRead = "$JS.API.STREAM.MSG.GET." + Stream
+	// Inbox is the prefix of reply subjects of hosts.
+	Inbox = "inbox." + User
+	// MaxRecord bounds an encoded record, in bytes.
+	MaxRecord = 16 << 10
+
+	// format is the version of the encoded record and of Hello.
+	format = 1
+)
+
+// Hello is the witness's answer on SubjectHello.
+type Hello struct {
+	Format    int    `json:"format"`
+	WitnessID string `json:"witness_id"`
+}
+
+// NewHello is the Hello of a witness with this identity.
+func NewHello(id string) Hello { return Hello{Format: format, WitnessID: id} }
+
+// Password is what a host logs in with: derived, so that a witness's log or memory never holds the pair secret's other
+// uses. Hex of HMAC-SHA256 of "witness" under the pair secret.
+func Password(secret string) string {
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write([]byte("witness"))
+	return hex.EncodeToString(mac.Sum(nil))
+}
+
+// stored is the record as it lies in the register: JSON, because people look at it with any NATS client.
+type stored struct {
+	Format int `json:"format"`
+	role.Record
+}
+
+// Encode gives a record as it lies in the register. It is at most MaxRecord long.
+func Encode(record role.Record) ([]byte, error) {
+	data, err := json.Marshal(stored{Format: format, Record: record})
+	if err != nil {
+		return nil, fmt.Errorf("encode pair record: %w", err)
+	}
+	if len(data) > MaxRecord {
+		return nil, fmt.Errorf("encode pair record: %d bytes, at most %d", len(data), MaxRecord)
+	}
+	return data, nil
+}
+
+// Decode reads what Encode wrote. The error is ErrDamaged.
+func Decode(data []byte) (role.Record, error) {
+	var s stored
+	if err := json.Unmarshal(data, &s); err != nil {
+		return role.Record{}, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	if s.Format != format {
+		return role.Record{}, fmt.Errorf("%w: format %d, this process knows %d", ErrDamaged, s.Format, format)
+	}
+	return s.Record, nil
+}

@@ -1,0 +1,332 @@
+package arbiter
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/role"
+)
+
+const (
+	// pingEvery finds a witness that is gone without a word within three of these.
+	pingEvery = 250 * time.Millisecond
+	// handshakeWithin bounds one attempt to connect: a stopped witness still accepts TCP.
+	handshakeWithin = time.Second
+	// redialFirst and redialMost bound the pause between attempts: at once when a witness was restarted, seldom when it
+	// is gone for days.
+	redialFirst = 2 * time.Millisecond
+	redialMost  = 250 * time.Millisecond
+)
+
+// Config is what a Client needs to know.
+type Config struct {
+	Address string // host:port of the witness
+	Secret  string // the pair secret
+	Host    string // this host's name, for the witness's log
+	Log     *slog.Logger
+	// Changed is told of each change of Status, one after the other. May be nil.
+	Changed func(Status)
+}
+
+// Status is how the witness looks from here.
+type Status struct {
+	Address   string
+	WitnessID string // last seen, kept while it is unreachable
+	Reachable bool
+	Since     time.Time // of the last change of Reachable or WitnessID
+	Problem   string    // why it is unreachable
+}
+
+// Client is the Register that a witness keeps. It works while Run runs.
+//
+// Each connection is dialled, asked who it leads to, used, and thrown away when it breaks; nothing is buffered for the
+// next one. So a write can only reach the witness whose identity was compared, not one that was put in its place a
+// moment later, and a write that was not sent is known not to have been (ErrUnreachable).
+type Client struct {
+	config Config
+
+	mu      sync.Mutex
+	session *session
+	status  Status
+	changed chan struct{} // closed at each change of session
+}
+
+// session is one connection with the identity of what it leads to.
+type session struct {
+	conn *bus.Conn
+	id   string
+}
+
+var _ Register = (*Client)(nil)
+
+// New makes a client. Nothing is dialled until Run.
+func New(c Config) *Client {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Client{config: c, status: Status{Address: c.Address, Problem: "not tried yet"}, changed: make(chan struct{})}
+}
+
+// Run keeps a connection to the witness until ctx ends, and gives the context's error.
+func (c *Client) Run(ctx context.Context) error {
+	pause := redialFirst
+	for ctx.Err() == nil {
+		s, err := c.dial(ctx)
+		if err == nil {
+			pause = redialFirst
+			c.install(s)
+			select {
+			case <-s.conn.Up().Done():
+				err = context.Cause(s.conn.Up())
+			case <-ctx.Done():
+				err = ctx.Err()
+			}
+			c.remove(err)
+			s.conn.Close()
+		} else {
+			c.remove(err)
+		}
+		wait := time.NewTimer(pause)
+		select {
+		case <-wait.C:
+		case <-ctx.Done():
+			wait.Stop()
+		}
+		pause = min(2*pause, redialMost)
+	}
+	return ctx.Err()
+}
+
+// dial opens a connection and asks who answers.
+func (c *Client) dial(ctx context.Context) (*session, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*handshakeWithin)
+	defer cancel()
+	conn, err := bus.Connect(ctx, bus.ConnConfig{
+		Name: c.config.Host, URL: "nats://" + c.config.Address,
+		User: User, Password: Password(c.config.Secret), Inbox: Inbox,
+		Ping: pingEvery, Handshake: handshakeWithin, Once: true,
+		Complaint: func(err error) { c.config.Log.Error("witness refuses what this host needs", "err", err) },
+	})
+	switch {
+	case errors.Is(err, nats.ErrAuthorization):
+		return nil, fmt.Errorf("the witness has another pair secret: %w", err)
+	case err != nil:
+		return nil, err
+	}
+	reply, err := conn.Request(ctx, SubjectHello, nil)
+	if err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("ask the witness who it is: %w", err)
+	}
+	id, err := decodeHello(reply.Data)
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return &session{conn: conn, id: id}, nil
+}
+
+func decodeHello(data []byte) (string, error) {
+	var h Hello
+	if err := json.Unmarshal(data, &h); err != nil {
+		return "", fmt.Errorf("%w: hello: %w", ErrDamaged, err)
+	}
+	if h.Format != format || h.WitnessID == "" {
+		return "", fmt.Errorf("%w: hello of format %d with identity %q", ErrDamaged, h.Format, h.WitnessID)
+	}
+	return h.WitnessID, nil
+}
+
+func (c *Client) install(s *session) {
+	c.mu.Lock()
+	before := c.status
+	c.session = s
+	c.status = Status{Address: c.config.Address, WitnessID: s.id, Reachable: true, Since: time.Now()}
+	now := c.status
+	close(c.changed)
+	c.changed = make(chan struct{})
+	c.mu.Unlock()
+	if before.WitnessID != "" && before.WitnessID != s.id {
+		c.config.Log.Warn("another witness answers", "was", before.WitnessID, "is", s.id)
+	}
+	c.config.Log.Info("witness is reachable", "address", c.config.Address, "witness", s.id)
+	c.tell(now)
+}
+
+func (c *Client) remove(err error) {
+	c.mu.Lock()
+	fresh := c.session != nil || c.status.Since.IsZero()
+	c.session = nil
+	c.status.Reachable = false
+	c.status.Problem = err.Error()
+	if fresh {
+		c.status.Since = time.Now()
+	}
+	now := c.status
+	if fresh {
+		close(c.changed)
+		c.changed = make(chan struct{})
+	}
+	c.mu.Unlock()
+	if fresh && !errors.Is(err, context.Canceled) {
+		c.config.Log.Warn("no witness: the next failure stops the service", "address", c.config.Address, "err", err)
+	}
+	if fresh {
+		c.tell(now)
+	}
+}
+
+func (c *Client) tell(s Status) {
+	if c.config.Changed != nil {
+		c.config.Changed(s)
+	}
+}
+
+// Status says how the witness looks now.
+func (c *Client) Status() Status {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.status
+}
+
+// Wait returns once the witness is reachable, or with the context's error.
+func (c *Client) Wait(ctx context.Context) error {
+	for {
+		c.mu.Lock()
+		up, changed, problem := c.session != nil, c.changed, c.status.Problem
+		c.mu.Unlock()
+		if up {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %s: %w", ErrUnreachable, problem, ctx.Err())
+		}
+	}
+}
+
+// open gives the living session, or ErrUnreachable.
+func (c *Client) open(ctx context.Context) (*session, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
+	}
+	c.mu.Lock()
+	s, problem := c.session, c.status.Problem
+	c.mu.Unlock()
+	if s == nil {
+		return nil, fmt.Errorf("%w: %s", ErrUnreachable, problem)
+	}
+	if s.conn.Up().Err() != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnreachable, context.Cause(s.conn.Up()))
+	}
+	return s, nil
+}
+
+// Read implements Register.
+func (c *Client) Read(ctx context.Context) (Value, error) {
+	s, err := c.open(ctx)
+	if err != nil {
+		return Value{}, err
+	}
+	reply, err := s.conn.Request(ctx, SubjectRead, []byte(`{"last_by_subj":"`+Subject+`"}`))
+	if err != nil {
+		return Value{}, outcome("read the pair record", err)
+	}
+	v, err := decodeValue(reply.Data)
+	v.WitnessID = s.id
+	if err != nil {
+		return Value{}, fmt.Errorf("read the pair record: %w", err)
+	}
+	return v, nil
+}
+
+// Write implements Register.
+func (c *Client) Write(ctx context.Context, record role.Record, expected uint64) (uint64, error) {
+	data, err := Encode(record)
+	if err != nil {
+		return 0, fmt.Errorf("%w: %w", ErrUnreachable, err)
+	}
+	s, err := c.open(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if record.WitnessID != s.id {
+		return 0, fmt.Errorf("%w: %w: %q answers, the record names %q", ErrUnreachable, ErrOtherWitness, s.id, record.WitnessID)
+	}
+	m := nats.NewMsg(Subject)
+	m.Data = data
+	m.Header.Set("Nats-Expected-Stream", Stream)
+	m.Header.Set("Nats-Expected-Last-Subject-Sequence", strconv.FormatUint(expected, 10))
+	// One message and no second try: a client that repeats by itself would turn one write of unknown outcome into two.
+	reply, err := s.conn.RequestMessage(ctx, m)
+	if err != nil {
+		return 0, outcome("write the pair record", err)
+	}
+	return decodeAcknowledgement(reply.Data)
+}
+
+// outcome turns the error of a request that may have been sent into ours.
+func outcome(what string, err error) error {
+	if errors.Is(err, bus.ErrNobody) {
+		return fmt.Errorf("%s: %w: %w", what, ErrUnreachable, err)
+	}
+	return fmt.Errorf("%s: %w: %w", what, ErrUnknown, err)
+}
+
+// decodeValue reads the answer of SubjectRead, all but the witness's identity.
+func decodeValue(data []byte) (Value, error) {
+	var answer server.JSApiMsgGetResponse
+	if err := json.Unmarshal(data, &answer); err != nil {
+		return Value{}, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	switch {
+	case answer.Error != nil && answer.Error.ErrCode == uint16(server.JSNoMessageFoundErr):
+		return Value{Empty: true}, nil
+	case answer.Error != nil:
+		return Value{}, fmt.Errorf("%w: %w", ErrUnknown, answer.Error)
+	case answer.Message == nil || answer.Message.Sequence == 0:
+		return Value{}, fmt.Errorf("%w: answer without a message", ErrDamaged)
+	}
+	v := Value{Revision: answer.Message.Sequence}
+	if len(answer.Message.Data) == 0 {
+		// An operator's purge leaves a marker; its sequence is what the next write must expect.
+		v.Empty = true
+		return v, nil
+	}
+	record, err := Decode(answer.Message.Data)
+	if err != nil {
+		return Value{}, err
+	}
+	v.Record = record
+	return v, nil
+}
+
+// decodeAcknowledgement reads the answer to a write. Only one error of the witness proves that nothing was stored;
+// any other may have come after the store was touched.
+func decodeAcknowledgement(data []byte) (uint64, error) {
+	var answer server.JSPubAckResponse
+	if err := json.Unmarshal(data, &answer); err != nil {
+		return 0, fmt.Errorf("write the pair record: %w: %w", ErrUnknown, err)
+	}
+	switch {
+	case answer.Error != nil && (answer.Error.ErrCode == uint16(server.JSStreamWrongLastSequenceErrF) ||
+		answer.Error.ErrCode == uint16(server.JSStreamWrongLastSequenceConstantErr)):
+		return 0, fmt.Errorf("write the pair record: %w: %w", ErrConflict, answer.Error)
+	case answer.Error != nil:
+		return 0, fmt.Errorf("write the pair record: %w: %w", ErrUnknown, answer.Error)
+	case answer.PubAck == nil || answer.Sequence == 0 || answer.Stream != Stream:
+		return 0, fmt.Errorf("write the pair record: %w: acknowledgement without a revision", ErrUnknown)
+	}
+	return answer.Sequence, nil
+}

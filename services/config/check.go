@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -145,7 +146,7 @@ func (k *PairKey) check(c *checker) {
 
 // readSecret reads a secret's file, or says what is wrong with it. A file that anybody may read holds no secret.
 func readSecret(path string) (Secret, string) {
-	file, err := os.Open(path)
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe must not hold the start up
 	if err != nil {
 		return "", "can't be read (" + err.Error() + ")"
 	}

@@ -50,8 +50,12 @@ type Spec[T any] interface {
 func Load[T any, P Spec[T]](environ []string) (T, error) {
 	var loaded, none T
 	values := ours(environ)
-	c := &checker{faults: unknown(values), failed: map[string]bool{}}
-	c.parse(values, P(&loaded))
+	own := map[string]field{}
+	for _, f := range fields(P(&loaded)) {
+		own[f.name] = f
+	}
+	c := &checker{faults: unknown(values, own), failed: map[string]bool{}}
+	c.parse(values, own, P(&loaded))
 	P(&loaded).check(c)
 	if len(c.faults) > 0 {
 		c.faults.sort()
@@ -78,9 +82,9 @@ func ours(environ []string) map[string]string {
 
 // parse fills spec by envconfig. envconfig reads the process's own environment only and ends at its first error, so
 // the values are lent to it under a prefix that nobody else uses, and it runs again without each value that failed.
-func (c *checker) parse(values map[string]string, spec any) {
+func (c *checker) parse(values map[string]string, own map[string]field, spec any) {
 	lent := Prefix + "_" + rand.Text()
-	for _, f := range fields(spec) {
+	for _, f := range own {
 		value, set := values[f.name]
 		if !set {
 			continue
@@ -91,10 +95,6 @@ func (c *checker) parse(values map[string]string, spec any) {
 			continue
 		}
 		defer os.Unsetenv(name)
-	}
-	byName := map[string]field{}
-	for _, f := range fields(spec) {
-		byName[f.name] = f
 	}
 	for {
 		err := envconfig.Process(lent, spec)
@@ -110,7 +110,7 @@ func (c *checker) parse(values map[string]string, spec any) {
 			c.fault("", "", "default of "+bad.KeyName+": "+bad.Err.Error(), "report this as a fault of hotpair")
 			return
 		}
-		f := byName[Prefix+strings.TrimPrefix(bad.KeyName, lent)]
+		f := own[Prefix+strings.TrimPrefix(bad.KeyName, lent)]
 		c.reject(f, bad.Value, bad.Err)
 		os.Unsetenv(bad.KeyName)
 	}

@@ -59,11 +59,18 @@ func shownValue(value string) string {
 	return value
 }
 
-// unknown are the variables that no process reads. Their values are never shown: one may be a secret under a misspelt name.
-func unknown(values map[string]string) Faults {
-	known := names()
+// unknown are the variables that no process reads; own are those of the process that asks. Their values are never
+// shown: one may be a secret under a misspelt name.
+func unknown(values map[string]string, own map[string]field) Faults {
+	var known []string // of all processes: looked up only when there is a name to look for, it takes a millisecond
 	var faults Faults
 	for name := range values {
+		if _, read := own[name]; read {
+			continue
+		}
+		if known == nil {
+			known = names()
+		}
 		if slices.Contains(known, name) {
 			continue
 		}

@@ -1,0 +1,72 @@
+package updater
+
+import (
+	"fmt"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/storage"
+)
+
+// commitOperations bounds operations and conditions of one commit, each: a handler that needs more is better served
+// by several requests, and a frame must be evaluated within milliseconds.
+const commitOperations = 4096
+
+// commitCall is one commit of a business process on its way into a frame.
+type commitCall struct {
+	entry      storage.Entry // without position and time, which the frame gives
+	conditions []bus.Condition
+	record     bool // record the answer even if nothing is changed
+	epoch      uint64
+	size       int // estimate of the stored bytes
+	answer     func(bus.DatabaseReply)
+
+	onDraft bool // a condition was compared with the draft, not with the committed state; set by draft
+}
+
+// entryOverhead is what an entry takes beside keys, values and bodies, in bytes, amply.
+const entryOverhead = 512
+
+// newCommitCall makes a call of a commit, or the reply that refuses it. What is refused here never meets a frame, so
+// it can't fail its neighbours.
+func newCommitCall(service string, c *bus.Commit, answer func(bus.DatabaseReply)) (*commitCall, *bus.DatabaseReply) {
+	if len(c.Operations) > commitOperations || len(c.Conditions) > commitOperations {
+		return nil, &bus.DatabaseReply{Code: bus.CodeTooLarge, Message: fmt.Sprintf(
+			"%d operations and %d conditions in one commit, at most %d each", len(c.Operations), len(c.Conditions), commitOperations)}
+	}
+	call := &commitCall{
+		conditions: c.Conditions, record: c.Record, epoch: c.Epoch, answer: answer,
+		entry: storage.Entry{Kind: storage.KindUpdate, Request: requestID(c.ID), Oldest: c.Oldest},
+		size:  entryOverhead + len(c.Answer.Body) + len(c.Answer.Message),
+	}
+	e := &call.entry
+	for _, o := range c.Operations {
+		e.Effects = append(e.Effects, storage.Effect{Key: o.Key, Value: o.Value, Delete: o.Delete})
+		call.size += len(o.Key) + len(o.Value) + 16
+	}
+	if !e.Request.IsZero() {
+		e.HasAnswer = true
+		e.Answer = storage.Answer{Code: c.Answer.Code, Message: c.Answer.Message, Body: c.Answer.Body, Revision: c.Answer.Revision}
+	} else if c.Record {
+		return nil, &bus.DatabaseReply{Code: bus.CodeMalformed, Message: "an answer can't be recorded without a request id"}
+	}
+	// The space is set even without effects, so that the history shows which service recorded the answer.
+	e.Space = service
+	if err := e.Validate(); err != nil {
+		reply := refusal(err)
+		return nil, &reply
+	}
+	for _, want := range c.Conditions {
+		if n := len(want.Key); n == 0 || n > storage.MaxKey {
+			return nil, &bus.DatabaseReply{Code: bus.CodeMalformed, Message: fmt.Sprintf("condition on a key of %d bytes", n)}
+		}
+	}
+	if call.size-entryOverhead > storage.MaxEntry {
+		return nil, &bus.DatabaseReply{Code: bus.CodeTooLarge, Message: fmt.Sprintf("update of %d bytes, at most %d", call.size, storage.MaxEntry)}
+	}
+	return call, nil
+}
+
+// requestID turns the bus's form into the storage's.
+func requestID(id bus.RequestID) storage.RequestID {
+	return storage.RequestID{Terminal: id.Terminal, Counter: id.Counter, App: id.App}
+}

@@ -1,0 +1,178 @@
+package updater
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/position"
+)
+
+const (
+	// frameBytes bounds the stored bytes of the entries of one frame: 4 MiB less room for the frame's own fields.
+	frameBytes = 4<<20 - 64<<10
+	// frameEntries bounds their number, so that one frame's evaluation stays far below a heartbeat interval.
+	frameEntries = 4096
+)
+
+// state is what conditions and request ids are compared with: the committed state, at one position.
+type state interface {
+	Revision(space string, key []byte) uint64
+	Answer(storage.RequestID) (storage.Answer, position.Position, storage.Lookup)
+}
+
+// verdict is what became of one commit in a draft.
+type verdict struct {
+	reply bus.DatabaseReply
+	// held: the reply rests on the draft and leaves only when its frame is committed (R12).
+	held bool
+	// full: the commit was not looked at; it belongs into the next frame.
+	full bool
+}
+
+// draft is a frame in the making. It is pure: the same commits in the same order on the same state give the same
+// frame and the same answers.
+type draft struct {
+	epoch   uint64
+	time    int64 // pair time of all its entries
+	end     storage.Mark
+	entries []storage.Stored
+	bytes   int
+
+	revisions map[spaceKey]uint64 // what the draft's updates leave, 0 for deleted
+	requests  map[storage.RequestID]int
+	oldest    map[string]uint64 // terminal → lowest unanswered counter said in this draft
+}
+
+type spaceKey struct{ space, key string }
+
+// newDraft begins a frame of an epoch that chains onto end.
+func newDraft(epoch uint64, end storage.Mark, time int64) *draft {
+	return &draft{
+		epoch: epoch, time: time, end: end,
+		revisions: map[spaceKey]uint64{}, requests: map[storage.RequestID]int{}, oldest: map[string]uint64{},
+	}
+}
+
+// add decides one commit. Step A3 of the patent begins here: what is accepted is in the frame.
+func (d *draft) add(s state, c *commitCall) verdict {
+	if len(d.entries) > 0 && (d.bytes+c.size > frameBytes || len(d.entries) >= frameEntries) {
+		return verdict{full: true}
+	}
+	if v, known := d.recorded(s, c.entry.Request); known {
+		return v
+	}
+	if v, failed := d.conflicts(s, c); failed {
+		return v
+	}
+	if len(c.entry.Effects) == 0 && !c.record {
+		// Step A2: nothing to change. It rests on the frame if one of its conditions did.
+		return verdict{held: c.onDraft}
+	}
+	e := c.entry
+	e.Position = position.Position{Epoch: d.epoch, Sequence: d.end.Position.Sequence + 1}
+	e.Time = d.time
+	stored, err := storage.NewStored(d.end.Digest, e)
+	if err != nil {
+		return verdict{reply: refusal(err)}
+	}
+	d.take(stored)
+	return verdict{reply: bus.DatabaseReply{Position: e.Position}, held: true}
+}
+
+// take appends an entry and remembers what later commits of the same draft must see.
+func (d *draft) take(s storage.Stored) {
+	e := &s.Entry
+	d.entries = append(d.entries, s)
+	d.bytes += len(s.Raw)
+	d.end = s.Mark()
+	for _, f := range e.Effects {
+		left := e.Position.Sequence
+		if f.Delete {
+			left = 0
+		}
+		d.revisions[spaceKey{e.Space, string(f.Key)}] = left
+	}
+	if e.HasAnswer {
+		d.requests[e.Request] = len(d.entries) - 1
+	}
+	if e.Oldest > d.oldest[e.Request.Terminal] {
+		d.oldest[e.Request.Terminal] = e.Oldest
+	}
+}
+
+// recorded finds the answer of a request that was executed before, in the draft or in the committed state (R7).
+func (d *draft) recorded(s state, id storage.RequestID) (verdict, bool) {
+	if id.IsZero() {
+		return verdict{}, false
+	}
+	if i, ok := d.requests[id]; ok {
+		e := &d.entries[i].Entry
+		return verdict{reply: repeat(e.Answer, e.Position), held: true}, true
+	}
+	if answer, at, known := s.Answer(id); known == storage.Found {
+		return verdict{reply: repeat(answer, at)}, true
+	} else if known == storage.TooOld {
+		return verdict{reply: tooOld(id)}, true
+	}
+	if id.Counter != 0 && id.Counter < d.oldest[id.Terminal] {
+		return verdict{reply: tooOld(id), held: true}, true
+	}
+	return verdict{}, false
+}
+
+// conflicts evaluates all conditions, so that the asker learns of every key that is in its way.
+func (d *draft) conflicts(s state, c *commitCall) (verdict, bool) {
+	var v verdict
+	c.onDraft = false
+	for _, want := range c.conditions {
+		have, onDraft := d.revisions[spaceKey{c.entry.Space, string(want.Key)}]
+		if !onDraft {
+			have = s.Revision(c.entry.Space, want.Key)
+		}
+		c.onDraft = c.onDraft || onDraft
+		if holds := want.Present && have != 0 || !want.Present && have == want.Revision; !holds {
+			v.reply.Conflicts = append(v.reply.Conflicts, want.Key)
+			v.held = v.held || onDraft
+		}
+	}
+	if len(v.reply.Conflicts) == 0 {
+		return verdict{}, false
+	}
+	v.reply.Code = bus.CodeConflict
+	v.reply.Message = fmt.Sprintf("%d of %d conditions do not hold", len(v.reply.Conflicts), len(c.conditions))
+	return v, true
+}
+
+// repeat is the reply for a request that was executed before: what was recorded, with the position it was given.
+func repeat(a storage.Answer, at position.Position) bus.DatabaseReply {
+	answer := bus.Answer{Code: a.Code, Message: a.Message, Body: a.Body, Revision: a.Revision}
+	recorded := answer.Reply(at)
+	return bus.DatabaseReply{Position: at, Recorded: &recorded}
+}
+
+func tooOld(id storage.RequestID) bus.DatabaseReply {
+	return bus.DatabaseReply{Code: bus.CodeTooOld, Message: "request " + id.String() +
+		" is older than what is remembered of its terminal: whether it was executed is no longer known"}
+}
+
+// refusal is the reply for what can't be part of the history.
+func refusal(err error) bus.DatabaseReply {
+	switch {
+	case errors.Is(err, storage.ErrTooLarge):
+		return bus.DatabaseReply{Code: bus.CodeTooLarge, Message: err.Error()}
+	case errors.Is(err, storage.ErrInvalid):
+		return bus.DatabaseReply{Code: bus.CodeMalformed, Message: err.Error()}
+	}
+	return bus.DatabaseReply{Code: bus.CodeFault, Message: err.Error()}
+}
+
+// nobody is the reply of a host that does not serve that epoch: nothing was done.
+func nobody(why string) bus.DatabaseReply {
+	return bus.DatabaseReply{Code: bus.CodeNobody, Message: why}
+}
+
+func busy(why string) bus.DatabaseReply {
+	return bus.DatabaseReply{Code: bus.CodeBusy, Message: why}
+}

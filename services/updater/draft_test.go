@@ -1,0 +1,268 @@
+package updater
+
+import (
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/position"
+)
+
+// fakeState is a committed state made of maps.
+type fakeState struct {
+	revisions map[string]uint64
+	answers   map[storage.RequestID]storage.Answer
+	tooOld    map[storage.RequestID]bool
+}
+
+func (f fakeState) Revision(_ string, key []byte) uint64 { return f.revisions[string(key)] }
+
+func (f fakeState) Answer(id storage.RequestID) (storage.Answer, position.Position, storage.Lookup) {
+	if f.tooOld[id] {
+		return storage.Answer{}, position.Position{}, storage.TooOld
+	}
+	if a, ok := f.answers[id]; ok {
+		return a, position.Position{Epoch: 6, Sequence: 50}, storage.Found
+	}
+	return storage.Answer{}, position.Position{}, storage.Absent
+}
+
+func put(key, value string) bus.Operation {
+	return bus.Operation{Key: []byte(key), Value: []byte(value)}
+}
+
+func del(key string) bus.Operation { return bus.Operation{Key: []byte(key), Delete: true} }
+
+func has(key string, revision uint64) bus.Condition {
+	return bus.Condition{Key: []byte(key), Revision: revision}
+}
+
+func present(key string) bus.Condition { return bus.Condition{Key: []byte(key), Present: true} }
+
+func counter(n uint64) bus.RequestID { return bus.RequestID{Terminal: "t1", Counter: n} }
+
+// step is one commit with what must become of it, in the notation "+8" (in the frame at sequence 8), "409", "recorded",
+// "nothing"; a trailing "held" where the reply must wait for the frame (R12).
+type step struct {
+	commit bus.Commit
+	want   string
+}
+
+func describe(v verdict) string {
+	var s string
+	switch {
+	case v.full:
+		return "full"
+	case v.reply.Recorded != nil:
+		s = "recorded " + v.reply.Position.String()
+	case v.reply.Code != bus.CodeOK:
+		s = strconv.Itoa(v.reply.Code)
+	case v.reply.Position.IsZero():
+		s = "nothing"
+	default:
+		s = "+" + strconv.FormatUint(v.reply.Position.Sequence, 10)
+	}
+	if v.held {
+		s += " held"
+	}
+	return s
+}
+
+func TestDraft_DecidesInOrder(t *testing.T) {
+	committedState := fakeState{
+		revisions: map[string]uint64{"x": 40, "y": 41},
+		answers:   map[storage.RequestID]storage.Answer{{Terminal: "t1", Counter: 3}: {Body: []byte(`{}`), Revision: true}},
+		tooOld:    map[storage.RequestID]bool{{Terminal: "t1", Counter: 1}: true},
+	}
+	for name, steps := range map[string][]step{
+		"A3 what is accepted gets the next position": {
+			{bus.Commit{Operations: []bus.Operation{put("a", "1")}}, "+101 held"},
+			{bus.Commit{Operations: []bus.Operation{put("b", "1")}}, "+102 held"},
+		},
+		"conditions on committed state": {
+			{bus.Commit{Conditions: []bus.Condition{has("x", 40)}, Operations: []bus.Operation{put("x", "1")}}, "+101 held"},
+			{bus.Commit{Conditions: []bus.Condition{has("y", 40)}, Operations: []bus.Operation{put("y", "1")}}, "409"},
+			{bus.Commit{Conditions: []bus.Condition{has("y", 0)}, Operations: []bus.Operation{put("y", "1")}}, "409"},
+			{bus.Commit{Conditions: []bus.Condition{has("z", 0)}, Operations: []bus.Operation{put("z", "1")}}, "+102 held"},
+			{bus.Commit{Conditions: []bus.Condition{present("y")}, Operations: []bus.Operation{put("y", "1")}}, "+103 held"},
+			{bus.Commit{Conditions: []bus.Condition{present("none")}, Operations: []bus.Operation{put("y", "1")}}, "409"},
+		},
+		"R12 conditions on earlier updates of the frame hold the answer": {
+			{bus.Commit{Operations: []bus.Operation{put("x", "1")}}, "+101 held"},
+			{bus.Commit{Conditions: []bus.Condition{has("x", 40)}, Operations: []bus.Operation{put("x", "2")}}, "409 held"},
+			{bus.Commit{Conditions: []bus.Condition{has("x", 101)}, Operations: []bus.Operation{put("x", "2")}}, "+102 held"},
+			{bus.Commit{Conditions: []bus.Condition{has("x", 102), has("y", 1)}, Operations: []bus.Operation{put("x", "2")}}, "409"},
+			{bus.Commit{Operations: []bus.Operation{del("x")}}, "+103 held"},
+			{bus.Commit{Conditions: []bus.Condition{has("x", 0)}, Operations: []bus.Operation{put("x", "3")}}, "+104 held"},
+		},
+		"A2 a commit that changes nothing is not in the frame": {
+			{bus.Commit{ID: counter(9)}, "nothing"},
+			{bus.Commit{ID: counter(9), Conditions: []bus.Condition{has("x", 40)}}, "nothing"},
+			{bus.Commit{ID: counter(9), Operations: []bus.Operation{put("x", "")}}, "+101 held"},
+			{bus.Commit{ID: counter(10), Conditions: []bus.Condition{has("x", 101)}}, "nothing held"},
+		},
+		"R7 an answer may be recorded without a change": {
+			{bus.Commit{ID: counter(9), Record: true, Answer: bus.Answer{Code: 409}}, "+101 held"},
+			{bus.Commit{ID: counter(9), Record: true}, "recorded 7/101 held"},
+		},
+		"R7 a request takes effect once": {
+			{bus.Commit{ID: counter(3), Operations: []bus.Operation{put("x", "1")}}, "recorded 6/50"},
+			{bus.Commit{ID: counter(4), Operations: []bus.Operation{put("x", "1")}}, "+101 held"},
+			{bus.Commit{ID: counter(4), Operations: []bus.Operation{put("x", "1")}}, "recorded 7/101 held"},
+			{bus.Commit{ID: bus.RequestID{Terminal: "t2", Counter: 4}, Operations: []bus.Operation{put("x", "1")}}, "+102 held"},
+		},
+		"R7 a forgotten request is refused": {
+			{bus.Commit{ID: counter(1), Operations: []bus.Operation{put("x", "1")}}, "410"},
+			{bus.Commit{ID: counter(9), Oldest: 8, Operations: []bus.Operation{put("x", "1")}}, "+101 held"},
+			{bus.Commit{ID: counter(7), Oldest: 7, Operations: []bus.Operation{put("x", "1")}}, "410 held"},
+			{bus.Commit{ID: counter(8), Oldest: 8, Operations: []bus.Operation{put("x", "1")}}, "+102 held"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			end := storage.Mark{Position: position.Position{Epoch: 7, Sequence: 100}, Digest: storage.Digest{1}}
+			d := newDraft(7, end, 1000)
+			for i, s := range steps {
+				call, refused := newCommitCall("kv", &s.commit, nil)
+				if refused != nil {
+					t.Fatalf("step %d refused at admission: %+v", i, refused)
+				}
+				if got := describe(d.add(committedState, call)); got != s.want {
+					t.Errorf("step %d: got %q, want %q", i, got, s.want)
+				}
+			}
+			for _, e := range d.entries {
+				if err := e.Follows(end); err != nil {
+					t.Errorf("the frame does not chain: %v", err)
+				}
+				end = e.Mark()
+			}
+			if d.end != end {
+				t.Errorf("end is %v, want %v", d.end, end)
+			}
+		})
+	}
+}
+
+func TestDraft_RepeatsTheRecordedAnswer(t *testing.T) {
+	d := newDraft(7, storage.Mark{Position: position.Position{Epoch: 7, Sequence: 100}}, 1000)
+	commit := bus.Commit{ID: counter(4), Operations: []bus.Operation{put("x", "1")}, Answer: bus.Answer{Body: []byte(`{"ok":1}`), Revision: true}}
+	for range 2 {
+		call, _ := newCommitCall("kv", &commit, nil)
+		v := d.add(fakeState{}, call)
+		if v.reply.Recorded == nil {
+			continue
+		}
+		want := &bus.Reply{Body: []byte(`{"ok":1,"revision":101}`), Position: position.Position{Epoch: 7, Sequence: 101}}
+		if diff := cmp.Diff(want, v.reply.Recorded); diff != "" {
+			t.Error(diff)
+		}
+		return
+	}
+	t.Error("no recorded answer")
+}
+
+func TestDraft_IsBounded(t *testing.T) {
+	d := newDraft(7, storage.Mark{Position: position.Position{Epoch: 7, Sequence: 100}}, 1000)
+	big := string(make([]byte, 1<<20-1024))
+	taken := 0
+	for {
+		call, refused := newCommitCall("kv", &bus.Commit{Operations: []bus.Operation{put("k", big)}}, nil)
+		if refused != nil {
+			t.Fatal(refused)
+		}
+		if d.add(fakeState{}, call).full {
+			break
+		}
+		taken++
+	}
+	if taken == 0 || d.bytes > frameBytes {
+		t.Errorf("%d updates of %d bytes in one frame", taken, d.bytes)
+	}
+}
+
+func TestAdmission_RefusesWhatWouldFailItsNeighbours(t *testing.T) {
+	long := make([]byte, storage.MaxKey+1)
+	for name, c := range map[string]struct {
+		commit bus.Commit
+		code   int
+	}{
+		"empty key":             {bus.Commit{Operations: []bus.Operation{put("", "1")}}, bus.CodeMalformed},
+		"long key":              {bus.Commit{Operations: []bus.Operation{{Key: long}}}, bus.CodeTooLarge},
+		"empty condition":       {bus.Commit{Conditions: []bus.Condition{has("", 0)}}, bus.CodeMalformed},
+		"large value":           {bus.Commit{Operations: []bus.Operation{{Key: []byte("k"), Value: make([]byte, 1<<20)}}}, bus.CodeTooLarge},
+		"large answer":          {bus.Commit{ID: counter(1), Record: true, Answer: bus.Answer{Body: make([]byte, 1<<20)}}, bus.CodeTooLarge},
+		"many operations":       {bus.Commit{Operations: make([]bus.Operation, commitOperations+1)}, bus.CodeTooLarge},
+		"id without a terminal": {bus.Commit{ID: bus.RequestID{Counter: 1}}, bus.CodeMalformed},
+		"id of another form":    {bus.Commit{ID: bus.RequestID{Terminal: "t", App: "yesterday"}}, bus.CodeMalformed},
+		"record without id":     {bus.Commit{Record: true}, bus.CodeMalformed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			call, refused := newCommitCall("kv", &c.commit, nil)
+			if refused == nil {
+				// The exact size is known only when the entry is encoded; even then it is refused alone.
+				v := newDraft(7, storage.Mark{}, 1).add(fakeState{}, call)
+				refused = &v.reply
+			}
+			if refused.Code != c.code {
+				t.Errorf("got %d %q, want %d", refused.Code, refused.Message, c.code)
+			}
+		})
+	}
+}
+
+func TestPairTime_NeverGoesBackAndIgnoresTheWallClock(t *testing.T) {
+	var now time.Duration
+	wall := time.Unix(5000, 0)
+	p := &pairTime{clock: func() time.Duration { return now }, wall: func() time.Time { return wall }}
+	start := p.now()
+	if start != wall.UnixNano() {
+		t.Fatalf("first pair time %d", start)
+	}
+	wall = wall.Add(2 * time.Hour) // someone sets the clock
+	now += time.Second
+	if got := p.now() - start; got != int64(time.Second) {
+		t.Errorf("a second later it is %d later", got)
+	}
+	p.observe(start) // the frame of a second ago is committed now
+	if got := p.now() - start; got != int64(time.Second) {
+		t.Errorf("observing an old frame moved the time to %d", got)
+	}
+	p.observe(start + int64(time.Hour))
+	if got := p.now() - start; got != int64(time.Hour) {
+		t.Errorf("observing a frame of the future gave %d", got)
+	}
+}
+
+func TestQueue_RefusesBeyondItsBounds(t *testing.T) {
+	q := newQueue()
+	for range queueCalls {
+		if err := q.put(&commitCall{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := q.put(&commitCall{}); err != errQueueFull {
+		t.Errorf("got %v", err)
+	}
+	taken := q.take()
+	q.back(taken[100:])
+	if err := q.put(&commitCall{size: queueBytes + 1}); err != errQueueFull {
+		t.Errorf("bytes: got %v", err)
+	}
+	q.close()
+	if err := q.put(&commitCall{}); err != errQueueClosed {
+		t.Errorf("got %v", err)
+	}
+	if q.drained() {
+		t.Error("drained while calls wait")
+	}
+	if n := len(q.take()); n != queueCalls-100 {
+		t.Errorf("%d left", n)
+	}
+	if !q.drained() {
+		t.Error("not drained")
+	}
+}

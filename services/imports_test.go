@@ -1,0 +1,223 @@
+// Package services_test holds who may import whom.
+package services_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/hotpair/hotpair"
+
+// file is one Go file of the module: where it stands and what it imports.
+type file struct {
+	path    string // from the root of the module
+	pkg     string // folder, "." for the root
+	test    bool
+	imports []string // of ours without the module's path: "bus", "storage/position"
+	syntax  *ast.File
+}
+
+// rule forbids imports to some packages. Tests may import what they like: they put packages together.
+type rule struct {
+	name    string
+	applies func(pkg string) bool
+	forbids func(imported string) bool
+}
+
+// within holds for the folders and all below them.
+func within(folders ...string) func(string) bool {
+	return func(pkg string) bool {
+		return slices.ContainsFunc(folders, func(f string) bool { return pkg == f || strings.HasPrefix(pkg, f+"/") })
+	}
+}
+
+func but(set, except func(string) bool) func(string) bool {
+	return func(pkg string) bool { return set(pkg) && !except(pkg) }
+}
+
+func all(string) bool { return true }
+
+// words are the packages that hold nothing but a type or two which everybody shares.
+var words = within("storage/position", "services/lease")
+
+// ours are all packages of the module, as imports name them.
+var ours = within("bus", "storage", "services", "simulator", "deployments")
+
+var rules = []rule{
+	{"role decides only: nothing of ours, no system, no network",
+		within("services/role"),
+		func(i string) bool { return ours(i) && !words(i) || within("os", "net", "syscall", "context", "sync")(i) }},
+	{"storage knows nothing of the bus or of the services",
+		within("storage"),
+		but(within("bus", "services", "simulator", "deployments"), words)},
+	{"the bus knows no service and no database",
+		within("bus"),
+		but(within("storage", "services", "simulator", "deployments"), words)},
+	{"business processes, terminal-if, terminal and operator know the bus, not the database",
+		within("services/business", "services/terminalif", "services/terminal", "services/operator"),
+		but(within("storage"), words)},
+	{"only updater and replication join bus and database",
+		but(all, within("services/updater", "services/replication", "storage")),
+		but(within("storage"), words)},
+	{"bolt stays inside storage",
+		but(all, within("storage")),
+		within("github.com/boltdb/bolt")},
+	{"only main.go and the simulator know the simulator",
+		but(all, within(".", "simulator")),
+		within("simulator")},
+	{"only main.go and the simulator know deployments",
+		but(all, within(".", "simulator", "deployments")),
+		within("deployments")},
+}
+
+// TestImports_FollowTheRules holds the rules for every package of the module.
+func TestImports_FollowTheRules(t *testing.T) {
+	files := moduleFiles(t)
+	for _, r := range rules {
+		t.Run(strings.ReplaceAll(r.name, " ", "_"), func(t *testing.T) {
+			for _, f := range files {
+				if f.test || !r.applies(f.pkg) {
+					continue
+				}
+				for _, imported := range f.imports {
+					if r.forbids(imported) {
+						t.Errorf("%s imports %s: %s", f.path, imported, r.name)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestRole_ReadsNoClock holds that time comes to role as an input: it may calculate with time, never ask for it.
+func TestRole_ReadsNoClock(t *testing.T) {
+	clock := []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker"}
+	for _, f := range moduleFiles(t) {
+		if f.test || f.pkg != "services/role" {
+			continue
+		}
+		ast.Inspect(f.syntax, func(n ast.Node) bool {
+			if s, ok := n.(*ast.SelectorExpr); ok {
+				if x, ok := s.X.(*ast.Ident); ok && x.Name == "time" && slices.Contains(clock, s.Sel.Name) {
+					t.Errorf("%s uses time.%s", f.path, s.Sel.Name)
+				}
+			}
+			return true
+		})
+	}
+}
+
+// TestCode_HasNoInitAndNoExitBelowMain holds that nothing happens by being imported, and that only main ends the process.
+func TestCode_HasNoInitAndNoExitBelowMain(t *testing.T) {
+	for _, f := range moduleFiles(t) {
+		if f.test {
+			continue
+		}
+		for _, d := range f.syntax.Decls {
+			if fn, ok := d.(*ast.FuncDecl); ok && fn.Recv == nil && fn.Name.Name == "init" {
+				t.Errorf("%s has an init function", f.path)
+			}
+		}
+		if f.pkg == "." {
+			continue
+		}
+		ast.Inspect(f.syntax, func(n ast.Node) bool {
+			if s, ok := n.(*ast.SelectorExpr); ok {
+				if x, ok := s.X.(*ast.Ident); ok && (x.Name == "log" && strings.HasPrefix(s.Sel.Name, "Fatal")) {
+					t.Errorf("%s uses log.%s", f.path, s.Sel.Name)
+				}
+			}
+			return true
+		})
+	}
+}
+
+// TestRules_Bite shows that each rule refuses something and allows something.
+func TestRules_Bite(t *testing.T) {
+	refused := map[string]string{ // package → import that some rule forbids it
+		"services/role":        "bus",
+		"storage":              "bus",
+		"bus":                  "storage",
+		"services/business/kv": "storage",
+		"services/mainprocess": "storage",
+		"services/updater":     "github.com/boltdb/bolt",
+		"deployments/local":    "simulator",
+		"services/operator":    "deployments/local",
+	}
+	for pkg, imported := range refused {
+		if !forbidden(pkg, imported) {
+			t.Errorf("%s may import %s", pkg, imported)
+		}
+	}
+	for pkg, imported := range map[string]string{
+		"services/role": "storage/position", "services/updater": "storage", "services/terminal": "bus",
+		".": "simulator", "simulator": "deployments/local", "bus": "storage/position",
+	} {
+		if forbidden(pkg, imported) {
+			t.Errorf("%s may not import %s", pkg, imported)
+		}
+	}
+}
+
+func forbidden(pkg, imported string) bool {
+	return slices.ContainsFunc(rules, func(r rule) bool { return r.applies(pkg) && r.forbids(imported) })
+}
+
+// moduleFiles reads the imports and syntax of all Go files of the module.
+func moduleFiles(t *testing.T) []file {
+	t.Helper()
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var files []file
+	err = filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata") && name != root {
+			return filepath.SkipDir
+		}
+		if d.IsDir() || filepath.Ext(name) != ".go" {
+			return nil
+		}
+		relative, err := filepath.Rel(root, name)
+		if err != nil {
+			return err
+		}
+		source, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		syntax, err := parser.ParseFile(token.NewFileSet(), name, source, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		f := file{path: relative, pkg: path.Dir(filepath.ToSlash(relative)), test: strings.HasSuffix(name, "_test.go"), syntax: syntax}
+		for _, spec := range syntax.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			f.imports = append(f.imports, strings.TrimPrefix(imported, module+"/"))
+		}
+		files = append(files, f)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) < 20 {
+		t.Fatalf("only %d Go files found below %s", len(files), root)
+	}
+	return files
+}

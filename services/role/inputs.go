@@ -1,0 +1,235 @@
+package role
+
+import "time"
+
+// Input is something that happened. Step takes it with the time it happened, on a clock that counts sleep.
+type Input interface{ input() }
+
+// Outcome of a compare-and-set.
+type Outcome int
+
+const (
+	// Won: it took effect.
+	Won Outcome = iota
+	// Lost: another revision stands; this attempt can't take effect any more. An earlier one of the same content may have.
+	Lost
+	// Unwritten: it was certainly not sent.
+	Unwritten
+	// InDoubt: it may have taken effect, or may still (R11).
+	InDoubt
+)
+
+// Evidence about one port of the other host.
+type Evidence int
+
+const (
+	// Silent: no answer, or never tried.
+	Silent Evidence = iota
+	// Connected: the connection stands.
+	Connected
+	// Ended: the connection ended by FIN or RST.
+	Ended
+	// Refused: it ended, and a new dial was refused.
+	Refused
+)
+
+// Tick comes at each heartbeat interval, lease/8.
+type Tick struct{}
+
+// Note is the durable note of membership (R1, R4).
+type Note struct {
+	Version uint64
+	Epoch   uint64
+	Out     bool
+}
+
+// FactsRead says what the updater found on disk. It comes when the updater has started, so as active it means that the
+// updater was restarted within the term.
+type FactsRead struct {
+	Identity      string
+	PairID        string
+	Epoch         uint64
+	Note          Note
+	RecordVersion uint64
+	Position      Position
+	Inconsistent  bool
+	Empty         bool
+}
+
+// RecordRead is what a read of the arbiter brought. Failed: it could not be read.
+type RecordRead struct {
+	Record    Record
+	Revision  uint64
+	WitnessID string
+	Empty     bool
+	Failed    bool
+}
+
+// RecordWritten is the outcome of WriteRecord with the same Ticket.
+type RecordWritten struct {
+	Ticket   uint64
+	Outcome  Outcome
+	Revision uint64
+}
+
+// PeerView is what the other main says of itself in each beat and reply.
+type PeerView struct {
+	Member
+	Incarnation uint64
+	PairID      string
+	WitnessID   string
+	Role        Role
+	Epoch       uint64 // of the term it holds; 0 when none
+	Known       uint64 // highest epoch it knows
+	Record      Record // as it knows it; zero when it knows none
+	Revision    uint64
+	Committed   Position
+	Position    Position
+	Empty       bool
+	Fresh       bool
+	Fit         bool
+	Unfit       string
+	Stopping    bool
+	Resigned    bool
+	Lease       time.Duration
+	Terminals   int // sessions open, warm or attached
+}
+
+// PeerBeat is a beat of the other main. Step answers it with AnswerBeat.
+type PeerBeat struct{ Peer PeerView }
+
+// BeatAnswered is the reply to an own beat that was sent at SentAt. Refusal: the other main refused the hello.
+type BeatAnswered struct {
+	SentAt  time.Duration
+	Grant   bool
+	Peer    PeerView
+	Refusal string
+}
+
+// PeerEvidence is what is known of the other host's two ports, at each change.
+type PeerEvidence struct {
+	Link, Replication Evidence
+}
+
+// TerminalsAsked answers AskTerminals.
+type TerminalsAsked struct {
+	Serial uint64
+	Fresh  []string // terminals that still see the other host
+}
+
+// Prepared answers Prepare. Unfit is empty when the host could serve.
+type Prepared struct {
+	Serial   uint64
+	Position Position
+	Unfit    string
+}
+
+// Served answers Serve. Unreadable: the term can't be resumed because the peer's journal can't be read.
+type Served struct {
+	Epoch      uint64
+	Position   Position
+	Unreadable bool
+	Failure    string
+}
+
+// TerminalsAttached answers AttachTerminals.
+type TerminalsAttached struct {
+	Epoch    uint64
+	Attached int
+	Refused  int
+	Failure  string
+}
+
+// Required answers Require.
+type Required struct {
+	Serial  uint64
+	Failure string
+}
+
+// Drained answers Drain: nothing of this term will be answered any more, by any process of this host.
+type Drained struct {
+	Serial   uint64
+	Position Position
+	Failure  string
+}
+
+// Progress of the other host's replication, as the updater drives it.
+type Progress int
+
+const (
+	// Absent: no replication connection, or not yet known.
+	Absent Progress = iota
+	// Behind: probing, catching up or copying.
+	Behind
+	// Close: has all but the frames of the moment.
+	Close
+	// Held: frames wait for it.
+	Held
+)
+
+// UpdaterState is the updater's state at each change and heartbeat.
+type UpdaterState struct {
+	Position     Position
+	Committed    Position
+	Peer         Progress
+	OldestFrame  time.Duration // age of the oldest frame in flight (T6)
+	OwnStuck     bool          // it waits for the own disk
+	Inconsistent bool
+	Note         Note
+}
+
+// Fitness says whether all processes of this host are ready for any role.
+type Fitness struct {
+	Fit bool
+	Why string
+}
+
+// Terminals counts the terminals this host reaches.
+type Terminals struct{ Attached, Warm int }
+
+// ProcessFailed says that the restart policy has given up on a process (B2).
+type ProcessFailed struct{ Process string }
+
+// HandOver is the other host's word that it has stopped, at which position (B6).
+type HandOver struct {
+	From     Member
+	Epoch    uint64
+	Revision uint64
+	Position Position
+	Cause    string
+}
+
+// HandOverRefused says that the other host does not take what TellPeer handed over.
+type HandOverRefused struct{ Reason string }
+
+// Resigned is the other host's word that it has noted durably to be out of the set (T9).
+type Resigned struct{ From Member }
+
+// SwitchoverWanted asks for a planned switchover. Step answers with Refuse or begins.
+type SwitchoverWanted struct{ Cause string }
+
+// StopWanted asks for a clean end: hand over or resign, then Exit.
+type StopWanted struct{}
+
+func (Tick) input()              {}
+func (FactsRead) input()         {}
+func (RecordRead) input()        {}
+func (RecordWritten) input()     {}
+func (PeerBeat) input()          {}
+func (BeatAnswered) input()      {}
+func (PeerEvidence) input()      {}
+func (TerminalsAsked) input()    {}
+func (Prepared) input()          {}
+func (Served) input()            {}
+func (TerminalsAttached) input() {}
+func (Required) input()          {}
+func (Drained) input()           {}
+func (UpdaterState) input()      {}
+func (Fitness) input()           {}
+func (Terminals) input()         {}
+func (ProcessFailed) input()     {}
+func (HandOver) input()          {}
+func (HandOverRefused) input()   {}
+func (Resigned) input()          {}
+func (SwitchoverWanted) input()  {}
+func (StopWanted) input()        {}

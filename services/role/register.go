@@ -1,0 +1,215 @@
+package role
+
+import (
+	"fmt"
+	"time"
+)
+
+// retryInterval of an attempt whose outcome is unknown or that could not be sent.
+const retryInterval = 50 * time.Millisecond
+
+func (m *Machine) readRecord() {
+	if m.reading {
+		return
+	}
+	m.reading = true
+	m.do(ReadRecord{})
+}
+
+func (m *Machine) recordRead(in RecordRead) {
+	m.reading, m.readAt = false, m.now
+	m.readFailed = in.Failed
+	if in.Failed {
+		return
+	}
+	m.witnessID = in.WitnessID
+	m.registerEmpty = in.Empty
+	if in.Empty {
+		m.registerFoundEmpty()
+		return
+	}
+	m.learn(in.Record, in.Revision, true)
+	m.settle(in)
+}
+
+// registerFoundEmpty: the active asserts its record again; otherwise only two empty hosts that agree over the link
+// may fill it (V12), so that a wiped witness and a wiped host never make a fresh pair over the other's data.
+func (m *Machine) registerFoundEmpty() {
+	if m.attempt != nil || m.now < m.calmUntil {
+		return
+	}
+	if m.haveRecord {
+		if m.role == Active && m.witnessID == m.record.WitnessID {
+			next := m.record
+			next.Version++
+			m.submit(reassert, next, 0)
+		}
+		return
+	}
+	agree := m.facts.Empty && m.facts.PairID == "" && m.peerLives() && m.peer.Empty && m.peer.PairID == "" &&
+		m.peer.WitnessID == m.witnessID && m.refusal == ""
+	if m.role == Standby && agree && m.first() {
+		m.submit(firstRecord, Record{
+			PairID: m.config.PairID, WitnessID: m.witnessID, Version: 1,
+			InSync: []Member{m.self, m.peer.Member}, LongestLease: max(m.config.Lease, m.peer.Lease),
+		}, 0)
+	}
+}
+
+// first gives the one of two hosts that goes first where nothing else decides: the lower name.
+func (m *Machine) first() bool { return !m.havePeer || m.self.Host < m.peer.Host }
+
+// learn takes a record that was read from the arbiter or told by the other main. It refuses one of another pair or of
+// a lower version than any seen (V12), and forgets evidence by moving the revision that a takeover expects.
+func (m *Machine) learn(r Record, revision uint64, fromArbiter bool) {
+	switch {
+	case m.facts.PairID != "" && r.PairID != m.facts.PairID:
+		m.foreign = fmt.Sprintf("the witness keeps the record of another pair (%s, this host belongs to %s)", r.PairID, m.facts.PairID)
+		return
+	case m.facts.PairID == "" && !m.facts.Empty:
+		m.foreign = "this host holds data but belongs to no pair"
+		return
+	case r.Version < m.facts.RecordVersion || m.haveRecord && r.Version < m.record.Version:
+		if fromArbiter && (!m.haveRecord || r.Version < m.record.Version) {
+			m.foreign = fmt.Sprintf("the witness went back to record version %d, this host has seen %d", r.Version, max(m.facts.RecordVersion, m.record.Version))
+		}
+		return
+	}
+	if fromArbiter {
+		m.foreign = ""
+	}
+	if m.haveRecord && r.Equal(m.record) {
+		m.revision = max(m.revision, revision)
+		return
+	}
+	if m.haveRecord && !fromArbiter && r.Version == m.record.Version {
+		return // two writers of one version: only the arbiter knows which one stands
+	}
+	wasIn := m.haveRecord && m.record.Has(m.self)
+	m.record, m.revision, m.haveRecord = r, revision, true
+	m.facts.PairID = r.PairID
+	m.facts.RecordVersion = r.Version
+	m.do(WriteFacts{PairID: r.PairID, RecordVersion: r.Version})
+	if r.Has(m.self) && !wasIn {
+		// Who learns that it is in the set counts as having just granted (V4).
+		m.promisedUntil = max(m.promisedUntil, m.now+promise(max(r.LongestLease, m.config.Lease)))
+	}
+	if m.role != Starting && m.epoch != 0 && (r.Epoch > m.epoch || r.Epoch == m.epoch && r.Active != m.self) {
+		m.stepDown(fmt.Sprintf("%s is active in epoch %d", r.Active.Host, r.Epoch))
+	}
+}
+
+// stepDown ends the own term because a higher one is known (R5).
+func (m *Machine) stepDown(why string) {
+	if m.attempt != nil && m.attempt.purpose != takeEpoch {
+		m.attempt = nil
+	}
+	m.epoch, m.serving, m.add, m.handover, m.requirePeer = 0, false, nil, nil, false
+	m.peerResigned = false
+	m.leaseUntil, m.soloUntil = 0, 0
+	if m.takeover == nil {
+		m.become(Standby)
+	}
+	m.report("", "standby: %s", why)
+	m.do(BecomeStandby{Epoch: m.record.Epoch})
+}
+
+// submit begins the one attempt that may be outstanding. Every member notes the version before it exists, so that a
+// note older than the record is always the sign of old data (V11).
+func (m *Machine) submit(p purpose, r Record, expected uint64) {
+	m.attempt = &attempt{purpose: p, record: r, expected: expected}
+	m.write()
+}
+
+func (m *Machine) write() {
+	a := m.attempt
+	a.ticket, a.waiting = m.nextSerial(), true
+	m.do(WriteRecord{Ticket: a.ticket, Expected: a.expected, Record: a.record})
+}
+
+// proceedAttempt sends an attempt again whose outcome is open: a later compare-and-set of ours on the same revision
+// settles it when it succeeds (R11), and what the machine wants is the same.
+func (m *Machine) proceedAttempt() {
+	if a := m.attempt; a != nil && !a.waiting && m.now >= a.retryAt {
+		m.write()
+	}
+}
+
+func (m *Machine) recordWritten(in RecordWritten) {
+	a := m.attempt
+	if a == nil || a.ticket != in.Ticket {
+		return
+	}
+	a.waiting = false
+	switch in.Outcome {
+	case Won:
+		m.win(in.Revision)
+	case Unwritten:
+		if a.doubt {
+			a.retryAt = m.now + retryInterval
+			return
+		}
+		m.lose("the witness could not be reached")
+	case InDoubt:
+		a.doubt = true
+		a.retryAt = m.now + retryInterval
+		m.readRecord()
+	case Lost:
+		// Another revision stands. It may be our own earlier try that took effect, so the record decides.
+		a.retryAt = m.now + time.Hour
+		m.reading = false
+		m.readRecord()
+	}
+}
+
+// settle ends an attempt when a revision above the one it expects is seen. A read of the old value settles nothing.
+func (m *Machine) settle(in RecordRead) {
+	a := m.attempt
+	if a == nil || in.Revision <= a.expected {
+		if a != nil && !a.waiting && a.retryAt > m.now+retryInterval {
+			a.retryAt = m.now + retryInterval // a refused try was answered by an older read: try again
+		}
+		return
+	}
+	if in.Record.Equal(a.record) {
+		m.win(in.Revision)
+		return
+	}
+	m.lose(fmt.Sprintf("the record has moved to version %d", in.Record.Version))
+}
+
+// win takes a compare-and-set that took effect.
+func (m *Machine) win(revision uint64) {
+	a := m.attempt
+	m.attempt = nil
+	m.learn(a.record, revision, true)
+	m.revision = max(m.revision, revision)
+	m.readAt = m.now
+	m.registerEmpty = false
+	switch a.purpose {
+	case takeEpoch:
+		m.wonEpoch(a.record)
+	case goSolo:
+		m.wentSolo()
+	case addPeer:
+		m.added()
+	case firstRecord:
+		m.report("", "a new pair: %s and %s", a.record.InSync[0].Host, a.record.InSync[1].Host)
+		m.do(SendBeat{})
+	case reassert:
+		m.report("", "the emptied register was filled again with version %d", a.record.Version)
+	}
+}
+
+// lose drops an attempt that certainly has not taken and will not take effect.
+func (m *Machine) lose(why string) {
+	a := m.attempt
+	m.attempt = nil
+	m.calmUntil = m.now + retryInterval
+	switch a.purpose {
+	case takeEpoch:
+		m.abandonTakeover("compare-and-set lost: " + why)
+	case addPeer:
+		m.cancelAdd(why)
+	}
+}

@@ -1,0 +1,207 @@
+package role
+
+import (
+	"fmt"
+	"time"
+)
+
+// peerBeat hears the other main, and answers whether this host promises not to take over on silence.
+func (m *Machine) peerBeat(p PeerView) {
+	m.hear(p)
+	grant := m.mayGrant(p)
+	if grant {
+		m.promisedUntil = max(m.promisedUntil, m.now+promise(max(p.Lease, m.config.Lease)))
+	}
+	m.do(AnswerBeat{Grant: grant})
+}
+
+// mayGrant: to the active of the highest epoch known, by a host that is not itself taking over (V4) or serving.
+func (m *Machine) mayGrant(p PeerView) bool {
+	return m.role == Standby && m.haveRecord && p.Epoch != 0 && p.Epoch >= m.record.Epoch && p.Epoch >= m.facts.Epoch &&
+		m.record.Active == p.Member && m.attempt == nil && m.samePair(p)
+}
+
+func (m *Machine) samePair(p PeerView) bool {
+	return p.PairID == m.record.PairID && (p.WitnessID == "" || p.WitnessID == m.record.WitnessID) && p.Host != m.self.Host
+}
+
+// hear takes what the other main says of itself.
+func (m *Machine) hear(p PeerView) {
+	restarted := m.havePeer && p.Incarnation != m.peer.Incarnation
+	m.peer, m.havePeer, m.heardAt = p, true, m.now
+	if restarted {
+		m.evidence = PeerEvidence{Link: Connected, Replication: m.evidence.Replication}
+	}
+	if p.Resigned && m.paired() && p.Member == m.partner() {
+		m.peerResigned = true
+	}
+	if p.Record.Version > 0 && m.haveFacts {
+		m.learn(p.Record, p.Revision, false)
+	}
+	if p.Epoch != 0 && p.Epoch == m.record.Epoch && p.Member == m.record.Active {
+		m.fresh = false
+		m.heardActive = m.now
+		if m.heardCommit.Before(p.Committed) {
+			m.heardCommit = p.Committed
+		}
+	}
+}
+
+// Eligible says whether this host may take the next epoch; if not, why not, and for whom it waits (R1).
+func (m *Machine) Eligible() (bool, string) {
+	switch {
+	case !m.haveFacts:
+		return false, "the updater has not told yet what is on disk"
+	case m.foreign != "":
+		return false, m.foreign
+	case !m.haveRecord && m.readFailed:
+		return false, "the witness can't be reached, so nobody knows who may serve"
+	case !m.haveRecord && m.registerEmpty:
+		return false, "no pair record yet: both empty hosts must see each other and the witness"
+	case !m.haveRecord:
+		return false, "the pair record is being read"
+	case !m.record.Has(m.self):
+		return false, m.outsideText()
+	case m.facts.Inconsistent:
+		return false, "in the middle of a copy"
+	case m.facts.Note.Out:
+		return false, fmt.Sprintf("resigned from the in-sync set: waiting for %s", m.partner().Host)
+	case m.record.Epoch > 0 && m.facts.Note.Version < m.record.Version:
+		return false, fmt.Sprintf("its note of membership (version %d) is older than the record (version %d): this may be old data", m.facts.Note.Version, m.record.Version)
+	case !m.fit.Fit:
+		return false, "not fit: " + m.fit.Why
+	}
+	return true, ""
+}
+
+func (m *Machine) outsideText() string {
+	for _, member := range m.record.InSync {
+		if member.Host == m.self.Host {
+			return "the set has a host of this name with another identity: its data directory was replaced"
+		}
+	}
+	who := m.record.Active.Host
+	if ahead := int64(m.heardCommit.Sequence) - int64(m.position().Sequence); ahead > 0 {
+		return fmt.Sprintf("waiting for %s: %d updates ahead", who, ahead)
+	}
+	return fmt.Sprintf("waiting for %s, which alone holds every acknowledged update", who)
+}
+
+func (m *Machine) position() Position {
+	if m.facts.Position.Before(m.updater.Position) {
+		return m.updater.Position
+	}
+	return m.facts.Position
+}
+
+// proceedStandby looks for evidence that the active is gone.
+func (m *Machine) proceedStandby() {
+	if m.stopping {
+		m.resign()
+		return
+	}
+	if m.attempt != nil || m.now < m.retryAfter {
+		return
+	}
+	if ok, _ := m.Eligible(); !ok {
+		return
+	}
+	if cause, ask := m.cause(); cause != "" {
+		m.takeOver(cause, ask, false)
+	}
+}
+
+// cause gives the reason to take over now, and whether terminals may veto it; "" when there is none.
+func (m *Machine) cause() (cause string, ask bool) {
+	active := m.record.Active
+	switch {
+	case active == (Member{}):
+		// Nobody has ever served: the first of the two goes first.
+		if m.first() && m.peerLives() || m.silent() {
+			return "the pair is new", false
+		}
+	case active == m.self:
+		// This host was the active, and its main was restarted (R9): the next epoch, unless the other is about to.
+		if !m.paired() || m.peerFresh() || m.evidence.Link == Refused || m.now-m.since >= m.config.Lease {
+			return "this main was restarted and was the last active", false
+		}
+	case !m.havePeerOfRecord(active):
+		if m.refusedBoth() {
+			return fmt.Sprintf("%s refuses connections", active.Host), true
+		}
+		if m.silent() {
+			return fmt.Sprintf("%s is silent", active.Host), false
+		}
+	case m.peerLives() && m.peer.Epoch == 0 && m.peer.Role != Handover && m.peer.Role != Takeover:
+		// T1: its main answers, but does not hold the record's epoch.
+		if m.fresh && m.peer.Fresh && m.now-m.since < 2*m.config.Lease {
+			return "", false // both mains are new: a head start for the last active
+		}
+		return fmt.Sprintf("%s was restarted and does not hold epoch %d", active.Host, m.record.Epoch), false
+	case m.refusedBoth():
+		return fmt.Sprintf("%s refuses connections", active.Host), true
+	case m.silent():
+		return fmt.Sprintf("%s is silent for longer than its lease", active.Host), false
+	}
+	return "", false
+}
+
+func (m *Machine) havePeerOfRecord(active Member) bool { return m.havePeer && m.peer.Member == active }
+
+func (m *Machine) peerFresh() bool { return m.peerLives() && m.peer.Fresh }
+
+// refusedBoth is the evidence of a dead host: both connections ended, both ports refuse (V8).
+func (m *Machine) refusedBoth() bool {
+	return m.config.RefusedIsDead && m.evidence.Link == Refused && m.evidence.Replication == Refused
+}
+
+// silent: every promise has run out and nothing was heard of the active for as long.
+func (m *Machine) silent() bool {
+	return m.now >= m.promisedUntil && (m.heardAt == 0 || m.now-m.heardAt >= promise(m.config.Lease))
+}
+
+// resign leaves the set durably before a clean end, so that a healthy active need not stop when the witness is away
+// (T9).
+func (m *Machine) resign() {
+	if m.attempt != nil {
+		return
+	}
+	m.role, m.since = Stopped, m.now
+	m.resigned = true
+	note := m.facts.Note
+	note.Out = true
+	m.do(Resign{Note: note})
+	m.do(Exit{})
+}
+
+// backoff is the healthy time that a standby must show before it is added again; it doubles when the pair breaks
+// while the standby was alive (T7), and not when the standby was plainly dead.
+type backoff struct {
+	wait    time.Duration
+	since   time.Duration // when the standby became healthy
+	addedAt time.Duration
+}
+
+const longestBackoff = 10 * time.Minute
+
+func (b *backoff) broke(now time.Duration, alive bool, first time.Duration) {
+	b.since = 0
+	if !alive {
+		return
+	}
+	if b.addedAt != 0 && now-b.addedAt > max(10*b.wait, 10*first) {
+		b.wait = 0
+	}
+	b.wait = min(max(2*b.wait, first), longestBackoff)
+}
+
+func (b *backoff) healthy(now time.Duration, ok bool) bool {
+	if !ok {
+		b.since = 0
+		return false
+	}
+	if b.since == 0 {
+		b.since = now
+	}
+	return now-b.since >= b.wait
+}

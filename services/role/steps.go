@@ -1,0 +1,60 @@
+package role
+
+// Step names one step of figure 3 of the patent.
+type Step string
+
+// The steps of a takeover, switchover or hand-over.
+const (
+	B1 Step = "B1"
+	B2 Step = "B2"
+	B3 Step = "B3"
+	B4 Step = "B4"
+	B5 Step = "B5"
+	B6 Step = "B6"
+	B7 Step = "B7"
+	B8 Step = "B8"
+	B9 Step = "B9"
+)
+
+// StepInfo says of a step where it happens, what it is, and what undoes it.
+type StepInfo struct {
+	Step    Step
+	Where   string // active, standby
+	Meaning string
+	Undo    string
+}
+
+// Steps is B1–B9 once: the machine reports by it, the log and the operator show it.
+func Steps() []StepInfo {
+	return []StepInfo{
+		{B1, "active", "a process ended abnormally and is restarted in place", "none needed: recovered"},
+		{B2, "active", "restarting does not help: the host is faulty", "the process recovers"},
+		{B3, "active", "the other host is told to make ready", "the active goes on"},
+		{B4, "active", "own processes become standby", "the active takes the next epoch itself"},
+		{B5, "active", "terminals are let go", "the active takes the next epoch itself"},
+		{B6, "active", "all have switched; the other host is told, with the last position", "the active takes the next epoch itself"},
+		{B7, "standby", "own processes become active, under the next epoch", "the journal is released; standby again"},
+		{B8, "standby", "terminals are attached", "none: the epoch is taken"},
+		{B9, "standby", "all have switched: the takeover is complete", "none"},
+	}
+}
+
+// Role of a host.
+type Role string
+
+// Roles. Entered and left:
+//
+//	starting  a new main, until the updater has told what is on disk → standby
+//	standby   → takeover (evidence, hand-over), → stopped
+//	takeover  journal fenced, then the compare-and-set submitted → active (won), → standby (lost, unfit, the active lives)
+//	active    → handover (drain), → standby (a higher epoch was seen), → takeover (its updater can't resume the term)
+//	handover  drained for the other host → standby (it took the next epoch), → takeover (it did not, T3)
+//	stopped   resigned or handed over; main ends
+const (
+	Starting Role = "starting"
+	Standby  Role = "standby"
+	Takeover Role = "takeover"
+	Active   Role = "active"
+	Handover Role = "handover"
+	Stopped  Role = "stopped"
+)

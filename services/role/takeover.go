@@ -1,0 +1,186 @@
+package role
+
+import (
+	"fmt"
+	"strings"
+)
+
+// takeover is the way from standby to active. Fence and validation come first, then the compare-and-set: an unfit host
+// never takes the role from a good one (T4).
+type takeover struct {
+	cause    string
+	epoch    uint64
+	revision uint64 // under which the evidence was seen; the compare-and-set expects it
+	keepPeer bool   // the old active has confirmed that it stopped (B6), so both stay in the set
+	serial   uint64 // of Prepare
+	prepared bool
+	unfit    string
+	askID    uint64 // of AskTerminals; 0 when none is awaited
+	veto     []string
+	handed   bool
+}
+
+// takeOver begins: fence the own journal, ask the terminals at the same time.
+func (m *Machine) takeOver(cause string, ask, keepPeer bool) {
+	next := max(m.record.Epoch, m.facts.Epoch)
+	if m.havePeer {
+		next = max(next, m.peer.Known)
+	}
+	t := &takeover{cause: cause, epoch: next + 1, revision: m.revision, keepPeer: keepPeer, handed: keepPeer}
+	m.takeover = t
+	m.epoch, m.serving = 0, false
+	m.become(Takeover)
+	m.report(B7, "taking over as epoch %d: %s", t.epoch, cause)
+	t.serial = m.nextSerial()
+	m.do(Prepare{Serial: t.serial, Epoch: t.epoch, AtLeast: m.heardCommit})
+	if ask {
+		t.askID = m.nextSerial()
+		m.do(AskTerminals{Serial: t.askID, Within: vetoWait})
+	}
+}
+
+func (m *Machine) terminalsAsked(in TerminalsAsked) {
+	if t := m.takeover; t != nil && t.askID == in.Serial {
+		t.askID, t.veto = 0, in.Fresh
+	}
+}
+
+func (m *Machine) prepared(in Prepared) {
+	t := m.takeover
+	if t == nil || t.serial != in.Serial {
+		return
+	}
+	t.prepared = true
+	if in.Unfit != "" {
+		t.unfit = in.Unfit
+	} else if in.Position.Before(m.heardCommit) {
+		t.unfit = fmt.Sprintf("the journal ends at %d/%d, but %d/%d was acknowledged", in.Position.Epoch, in.Position.Sequence, m.heardCommit.Epoch, m.heardCommit.Sequence)
+	}
+	if m.facts.Position.Before(in.Position) {
+		m.facts.Position = in.Position
+	}
+}
+
+// proceedTakeover submits the compare-and-set once the host is prepared and no terminal objects.
+func (m *Machine) proceedTakeover() {
+	t := m.takeover
+	if t == nil || m.attempt != nil {
+		return
+	}
+	switch {
+	case m.revision != t.revision:
+		// Evidence counts only for the revision under which it was seen.
+		m.abandonTakeover("the record has changed")
+		return
+	case !t.handed && m.record.Active != m.self && m.peerLives() && m.peer.Epoch == m.record.Epoch && m.peer.Member == m.record.Active && m.heardActive > m.since:
+		m.abandonTakeover(m.record.Active.Host + " lives")
+		return
+	case t.unfit != "":
+		m.abandonTakeover("not fit: " + t.unfit)
+		return
+	case !t.prepared || t.askID != 0:
+		return
+	case len(t.veto) > 0 && !m.silent():
+		return // a veto delays to the end of the lease, no longer
+	}
+	next := m.record
+	next.Version++
+	next.Epoch = t.epoch
+	next.Active = m.self
+	if !t.keepPeer {
+		next.InSync = []Member{m.self}
+		next.LongestLease = m.config.Lease
+	}
+	m.submit(takeEpoch, next, t.revision)
+}
+
+// abandonTakeover returns to standby and opens the journal again.
+func (m *Machine) abandonTakeover(why string) {
+	if m.takeover == nil {
+		return
+	}
+	m.takeover = nil
+	m.retryAfter = m.now + m.config.Lease/4
+	m.do(Release{})
+	m.become(Standby)
+	m.report("", "not taking over: %s", why)
+	if m.record.Active == m.self {
+		m.do(BecomeStandby{Epoch: m.record.Epoch}) // what it served before is over
+	}
+	m.reading = false
+	m.readRecord()
+}
+
+// wonEpoch begins the term: the epoch is made durable by the updater before it is used.
+func (m *Machine) wonEpoch(r Record) {
+	t := m.takeover
+	m.takeover = nil
+	m.handover = nil
+	m.epoch, m.serving, m.termSince = r.Epoch, false, m.now
+	m.leaseUntil, m.soloUntil, m.repliedAt = 0, 0, m.now
+	m.add, m.peerResigned, m.fresh, m.dropping = nil, false, false, ""
+	m.readd = backoff{wait: m.readd.wait}
+	m.requirePeer = t != nil && t.keepPeer
+	m.partnerOf = 0
+	if m.requirePeer {
+		m.partnerOf = m.peer.Incarnation
+	}
+	m.become(Active)
+	m.report(B7, "epoch %d is taken, in sync: %s", r.Epoch, names(r.InSync))
+	m.do(Serve{Epoch: r.Epoch, RecordVersion: r.Version, RequirePeer: m.requirePeer})
+}
+
+func names(members []Member) string {
+	hosts := make([]string, len(members))
+	for i, member := range members {
+		hosts[i] = member.Host
+	}
+	return strings.Join(hosts, ",")
+}
+
+// served: the updater serves the term, or can't.
+func (m *Machine) served(in Served) {
+	if m.role != Active || in.Epoch != m.epoch {
+		return
+	}
+	switch {
+	case in.Unreadable:
+		// A frame of this term may be in the peer's journal only, so a position of it must not be used again: the next
+		// epoch, alone, once the record says so (section "An updater that starts within a term").
+		m.takeOver("the updater was restarted and the other journal can't be read", false, false)
+	case in.Failure != "":
+		m.abandonTerm(in.Failure)
+	default:
+		m.serving = true
+		m.renewSolo()
+		if m.requirePeer != m.mustHold() {
+			m.require(m.mustHold())
+		}
+		m.do(SendBeat{})
+		m.do(AttachTerminals{Epoch: m.epoch})
+		m.report(B8, "serving from %d/%d, attaching terminals", in.Position.Epoch, in.Position.Sequence)
+	}
+}
+
+// abandonTerm gives an epoch up that could not be served; the next number follows (R1).
+func (m *Machine) abandonTerm(why string) {
+	m.epoch, m.serving, m.add = 0, false, nil
+	if m.attempt != nil && m.attempt.purpose != takeEpoch {
+		m.attempt = nil
+	}
+	m.retryAfter = m.now + m.config.Lease/4
+	m.become(Standby)
+	m.report("", "epoch %d is abandoned: %s", m.record.Epoch, why)
+	m.do(BecomeStandby{Epoch: m.record.Epoch})
+}
+
+func (m *Machine) attached(in TerminalsAttached) {
+	if m.role != Active || in.Epoch != m.epoch {
+		return
+	}
+	if in.Failure != "" {
+		m.report(B8, "attaching terminals failed: %s", in.Failure)
+		return
+	}
+	m.report(B9, "takeover complete: %d terminals attached, %d refused", in.Attached, in.Refused)
+}

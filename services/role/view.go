@@ -1,0 +1,75 @@
+package role
+
+import "time"
+
+// Mode says what the pair can do at the moment, as this host sees it.
+type Mode string
+
+// Modes.
+const (
+	Paired     Mode = "paired"      // both hosts hold every acknowledged update
+	Solo       Mode = "solo"        // this host serves alone
+	Waiting    Mode = "waiting"     // it may not serve and nobody does, or it can't join
+	CatchingUp Mode = "catching-up" // out of the set, receiving history
+	Copying    Mode = "copying"     // out of the set, receiving the database
+)
+
+// View is what the machine knows, for beats and for the operator.
+type View struct {
+	Role      Role
+	Since     time.Duration
+	Mode      Mode
+	Waiting   string // why this host may not serve, and for whom it waits
+	Self      Member
+	Epoch     uint64 // of the term held; 0 when none
+	Known     uint64 // highest epoch known
+	Record    Record
+	Revision  uint64
+	HasRecord bool
+	WitnessID string
+	Witness   bool // it answered the last read
+	Fresh     bool
+	Fit       Fitness
+	Stopping  bool
+	Resigned  bool
+	Peer      PeerView
+	HasPeer   bool
+	HeardAt   time.Duration
+	Lives     bool // the other main answers
+	Refusal   string
+	Foreign   string
+	Serving   bool
+	Committed Position // highest acknowledged position heard of
+	AddWait   time.Duration
+}
+
+// View gives a copy of the present state.
+func (m *Machine) View() View {
+	eligible, why := m.Eligible()
+	v := View{
+		Role: m.role, Since: m.since, Self: m.self, Epoch: m.epoch, Known: max(m.record.Epoch, m.facts.Epoch),
+		Record: m.record, Revision: m.revision, HasRecord: m.haveRecord, WitnessID: m.witnessID, Witness: !m.readFailed && m.witnessID != "",
+		Fresh: m.fresh, Fit: m.fit, Stopping: m.stopping, Resigned: m.resigned, Peer: m.peer, HasPeer: m.havePeer, HeardAt: m.heardAt,
+		Lives: m.peerLives(), Refusal: m.refusal, Foreign: m.foreign, Serving: m.role == Active && m.serving, Committed: m.heardCommit,
+		AddWait: m.readd.wait,
+	}
+	switch {
+	case m.paired() && !m.peerResigned:
+		v.Mode = Paired
+	case m.role == Active && m.serving:
+		v.Mode = Solo
+	case m.facts.Inconsistent:
+		v.Mode = Copying
+	case m.role == Standby && m.peerLives() && m.peer.Epoch != 0 && m.haveRecord && !m.record.Has(m.self):
+		v.Mode = CatchingUp
+	default:
+		v.Mode = Waiting
+	}
+	if !eligible && m.role != Active && m.role != Handover {
+		v.Waiting = why
+	}
+	return v
+}
+
+// Role of this host.
+func (m *Machine) Role() Role { return m.role }

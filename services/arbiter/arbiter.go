@@ -21,9 +21,6 @@ package arbiter
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -96,14 +93,6 @@ type Hello struct {
 
 // NewHello is the Hello of a witness with this identity.
 func NewHello(id string) Hello { return Hello{Format: format, WitnessID: id} }
-
-// Password is what a host logs in with: derived, so that a witness's log or memory never holds the pair secret's other
-// uses. Hex of HMAC-SHA256 of "witness" under the pair secret.
-func Password(secret string) string {
-	mac := hmac.New(sha256.New, []byte(secret))
-	mac.Write([]byte("witness"))
-	return hex.EncodeToString(mac.Sum(nil))
-}
 
 // stored is the record as it lies in the register: JSON, because people look at it with any NATS client.
 type stored struct {

@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/role"
 )
 
@@ -113,7 +114,7 @@ func (c *Client) dial(ctx context.Context) (*session, error) {
 	defer cancel()
 	conn, err := bus.Connect(ctx, bus.ConnConfig{
 		Name: c.config.Host, URL: "nats://" + c.config.Address,
-		User: User, Password: Password(c.config.Secret), Inbox: Inbox,
+		User: User, Password: config.DeriveKey(c.config.Secret, config.PurposeWitness), Inbox: Inbox,
 		Ping: pingEvery, Handshake: handshakeWithin, Once: true,
 		Complaint: func(err error) { c.config.Log.Error("witness refuses what this host needs", "err", err) },
 	})

@@ -1,0 +1,176 @@
+// Package witness is the process that keeps the pair record on a third machine, so that two hosts that lose each other
+// can still agree on one active.
+//
+// It is one JetStream key-value entry and nothing else: no data of the pair, no decision, a few megabytes of memory.
+// That is why it may run on any small machine, and why losing it alone changes nothing for a pair that sees itself.
+// What it must be is truthful: a write that it acknowledged is on its disk, and it never claims to be a witness that it
+// is not. So every write is fsynced before its answer, the random identity made with the data directory is part of each
+// record (V12), and a store that lost something ends the process instead of answering from what is left (R8).
+//
+//	w := witness.New(witness.Config{Listen: ":7705", Data: "/var/lib/hotpair-witness", Secret: secret, Log: log})
+//	err := w.Run(ctx) // until ctx ends, or the store fails
+//
+// Anybody with a NATS client and the host's password can look at it: key-value bucket "pair", key "record", with its
+// last 64 values.
+package witness
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"runtime/debug"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/arbiter"
+	"github.com/hotpair/hotpair/services/config"
+)
+
+var (
+	// ErrLocked says that another process uses the data directory.
+	ErrLocked = errors.New("data directory is in use by another process")
+	// ErrForeign says that the data directory holds something but belongs to no witness.
+	ErrForeign = errors.New("data directory is not a witness's")
+	// ErrDamaged says that the data directory was a witness's but is no longer whole. Nothing is repaired: move it away
+	// and start with an empty one, which the hosts see as a new witness.
+	ErrDamaged = errors.New("witness's store is damaged")
+	// ErrStore says that the store stopped taking writes, for example because the disk is full. The process ends,
+	// because a store that failed once stays dead until it is opened again.
+	ErrStore = errors.New("witness's store takes no writes")
+)
+
+const (
+	// administrator is the only other user: this process itself.
+	administrator = "witness"
+	// startWithin bounds the start, recovery of the store included.
+	startWithin = 30 * time.Second
+	// memory that the garbage collector aims at, in bytes.
+	memory = 32 << 20
+	// maxPayload is enough for a record and for the server's own messages.
+	maxPayload = 64 << 10
+	// maxConnections is a few for each host and some for people who look.
+	maxConnections = 64
+)
+
+// Config is what a Witness needs to know.
+type Config struct {
+	Listen string // host:port; port 0 picks a free one
+	Data   string // directory
+	Secret string // the pair secret
+	Log    *slog.Logger
+	// Probe is the interval of test writes; 0 is 5 s.
+	Probe time.Duration
+}
+
+// Witness keeps one register.
+type Witness struct {
+	config  Config
+	ready   chan struct{}
+	address string
+	id      string
+}
+
+// New makes a witness. Nothing is opened until Run.
+func New(c Config) *Witness {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Probe == 0 {
+		c.Probe = 5 * time.Second
+	}
+	return &Witness{config: c, ready: make(chan struct{})}
+}
+
+// Run is the process "hotpair witness".
+func Run(ctx context.Context, c config.Witness, log *slog.Logger) error {
+	debug.SetMemoryLimit(memory)
+	return New(Config{Listen: c.WitnessListen, Data: c.Data, Secret: c.PairSecret.Reveal(), Log: log}).Run(ctx)
+}
+
+// Ready is closed when the witness answers; then Address and ID are known.
+func (w *Witness) Ready() <-chan struct{} { return w.ready }
+
+// Address is the host:port that it listens on. Valid after Ready.
+func (w *Witness) Address() string { return w.address }
+
+// ID is the identity made with the data directory. Valid after Ready.
+func (w *Witness) ID() string { return w.id }
+
+// Run serves until ctx ends, which is no error, or until it can't. Errors: ErrLocked, ErrForeign, ErrDamaged, ErrStore,
+// bus.ErrListen, bus.ErrAddress. It can be called once.
+func (w *Witness) Run(ctx context.Context) (err error) {
+	d, err := openDirectory(w.config.Data)
+	if err != nil {
+		return fmt.Errorf("witness: %w", err)
+	}
+	defer func() { err = errors.Join(err, d.close()) }()
+	users := bus.NewUsers()
+	password := rand.Text()
+	users.Allow(administrator, bus.Grant{Password: password})
+	srv, err := bus.NewServer(bus.ServerConfig{
+		Name: "witness", Listen: w.config.Listen, Users: users, StoreDir: w.config.Data,
+		MaxPayload: maxPayload, MaxConnections: maxConnections, PingInterval: 10 * time.Second,
+		Logger: w.config.Log,
+	})
+	if err != nil {
+		return fmt.Errorf("witness: %w", err)
+	}
+	starting, started := context.WithTimeout(ctx, startWithin)
+	defer started()
+	if err := srv.Start(starting); err != nil {
+		return fmt.Errorf("witness: %w", w.explain(err))
+	}
+	defer srv.Stop()
+	store, err := openStore(starting, srv, password, d, w.config.Log)
+	if err != nil {
+		return fmt.Errorf("witness: %w", err)
+	}
+	defer store.close()
+	if err := w.serve(users, store, d); err != nil {
+		return fmt.Errorf("witness: %w", err)
+	}
+	w.address, w.id = srv.Address(), d.identity.ID
+	close(w.ready)
+	w.config.Log.Info("witness is ready", "address", w.address, "witness", w.id)
+	if err := store.watch(ctx, w.config.Probe); err != nil {
+		return fmt.Errorf("witness: %w", err)
+	}
+	return nil
+}
+
+// serve answers hello and lets hosts in.
+func (w *Witness) serve(users *bus.Users, s *store, d *directory) error {
+	hello := bus.EncodeJSON(arbiter.NewHello(d.identity.ID))
+	// A reply that can't be sent means that this process's own connection is gone, which watch finds.
+	if _, err := s.conn.Subscribe(arbiter.SubjectHello, func(m *nats.Msg) { _ = m.Respond(hello) }); err != nil {
+		return fmt.Errorf("offer identity: %w", err)
+	}
+	if err := s.conn.Flush(); err != nil {
+		return fmt.Errorf("offer identity: %w", err)
+	}
+	users.Allow(arbiter.User, bus.Grant{
+		Password: config.DeriveKey(w.config.Secret, config.PurposeWitness),
+		Permissions: bus.Permit(
+			[]string{arbiter.SubjectHello, arbiter.SubjectRead, arbiter.Subject},
+			[]string{arbiter.Inbox + ".>"}),
+	})
+	return nil
+}
+
+// explain tells a port that can't be had from a store that can't be opened, which the server reports alike.
+func (w *Witness) explain(err error) error {
+	if !errors.Is(err, bus.ErrListen) {
+		return err
+	}
+	l, listenErr := net.Listen("tcp", w.config.Listen)
+	if listenErr != nil {
+		return fmt.Errorf("%w: %w", bus.ErrListen, listenErr)
+	}
+	_ = l.Close()
+	return fmt.Errorf("%w: %w", ErrDamaged, err)
+}

@@ -55,7 +55,9 @@ var ours = within("bus", "storage", "services", "simulator", "deployments")
 var rules = []rule{
 	{"role decides only: nothing of ours, no system, no network",
 		within("services/role"),
-		func(i string) bool { return ours(i) && !words(i) || within("os", "net", "syscall", "context", "sync")(i) }},
+		func(i string) bool {
+			return ours(i) && !words(i) || within("os", "net", "syscall", "context", "sync")(i)
+		}},
 	{"storage knows nothing of the bus or of the services",
 		within("storage"),
 		but(within("bus", "services", "simulator", "deployments"), words)},

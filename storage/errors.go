@@ -49,3 +49,6 @@ var (
 	// ErrOrder says that a range of a copy is not the next one.
 	ErrOrder = errors.New("range out of order")
 )
+
+// errPanic marks what was a panic of bolt.
+var errPanic = errors.New("bolt met something impossible")

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -166,20 +168,16 @@ func examineDatabase(path string) error {
 	case len(heads) == 0:
 		return damaged(path, "neither of its two heads is whole")
 	}
-	for _, h := range heads {
-		if h.pages < 4 || h.root >= h.pages || h.freelist >= h.pages || h.pages > 1<<40 {
-			return damaged(path, "a head names pages that can't be")
-		}
-		if need := h.pages * h.pageSize; uint64(info.Size()) < need {
-			return damaged(path, fmt.Sprintf("it has %d bytes and needs %d: it was truncated", info.Size(), need))
-		}
-		page := make([]byte, h.pageSize)
-		if _, err := f.ReadAt(page, int64(h.freelist*h.pageSize)); err != nil {
-			return fmt.Errorf("read %s: %w", path, err)
-		}
-		if _, err := parseFreelist(f, page, h); err != nil {
-			return damaged(path, err.Error())
-		}
+	// Only the newest whole head counts: pages of the older one may already have been used again.
+	h := newest(heads)
+	if h.pages < 4 || h.root >= h.pages || h.freelist >= h.pages || h.pages > 1<<40 {
+		return damaged(path, "its head names pages that can't be")
+	}
+	if need := h.pages * h.pageSize; uint64(info.Size()) < need {
+		return damaged(path, fmt.Sprintf("it has %d bytes and needs %d: it was truncated", info.Size(), need))
+	}
+	if _, err := readFreelist(f, h); err != nil {
+		return damaged(path, err.Error())
 	}
 	return nil
 }
@@ -196,9 +194,18 @@ func allZero(f io.ReaderAt) bool {
 	return true
 }
 
-// parseFreelist gives the free pages that a head names, all of them: bolt itself loses the last one of a list of
-// 65,535 or more when it reads it. page is the list's first page.
-func parseFreelist(f io.ReaderAt, page []byte, h boltHead) ([]uint64, error) {
+// newest gives the head of the last transaction.
+func newest(heads []boltHead) boltHead {
+	return slices.MaxFunc(heads, func(a, b boltHead) int { return cmp.Compare(a.txid, b.txid) })
+}
+
+// readFreelist gives the free pages that a head names, all of them: bolt itself loses the last one of a list of
+// 65,535 or more when it reads it.
+func readFreelist(f io.ReaderAt, h boltHead) ([]uint64, error) {
+	page := make([]byte, pageHeader)
+	if _, err := f.ReadAt(page, int64(h.freelist*h.pageSize)); err != nil {
+		return nil, fmt.Errorf("the list of free pages can't be read: %w", err)
+	}
 	flags, count := binary.NativeEndian.Uint16(page[8:]), uint64(binary.NativeEndian.Uint16(page[10:]))
 	overflow := uint64(binary.NativeEndian.Uint32(page[12:]))
 	if flags != flagFreelist || h.freelist+overflow >= h.pages {
@@ -230,16 +237,4 @@ func parseFreelist(f io.ReaderAt, page []byte, h boltHead) ([]uint64, error) {
 func damaged(path, why string) error {
 	return fmt.Errorf("%w: %s: %s; keep it aside, remove it from the data directory, and let this host copy from the other one",
 		ErrDamaged, path, why)
-}
-
-// exists reports whether a path is there.
-func exists(path string) (bool, error) {
-	switch _, err := os.Lstat(path); {
-	case err == nil:
-		return true, nil
-	case errors.Is(err, fs.ErrNotExist):
-		return false, nil
-	default:
-		return false, err
-	}
 }

@@ -1,59 +1,469 @@
 package storage
 
 import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
 	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"sync"
 	"time"
+
+	"github.com/boltdb/bolt"
 
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// Options of a Store. The zero value is usable: every bound has a default.
-type Options struct {
-	// Host and Identity are those of the data directory's owner (facts.json). A database made by another is
-	// refused with ErrForeign. Empty ones are not compared, and filled in by the first open that has them.
-	Host, Identity string
-	// MaxUpdates, MaxAge and MaxBytes bound the history: entries beyond any of them are trimmed, oldest first.
-	// Defaults: 1,000,000 entries, 7 days of pair time, 1 GiB of stored bytes.
-	MaxUpdates uint64
-	MaxAge     time.Duration
-	MaxBytes   int64
-	// Retention is how long the answer of a request with an id chosen by the app is kept, in pair time from the
-	// time in the id; an older id is too old. Both hosts must use the same. Default 24 h.
-	Retention time.Duration
-	// InitialMmapSize is the address space reserved for the database, in bytes: while the file is smaller no
-	// commit ever waits for a view. It costs no memory. Default 16 GiB.
-	InitialMmapSize int
-	// Logger gets what an operator can act on. Default: nothing is logged.
-	Logger *slog.Logger
+// DatabaseName is the name of the database file in the data directory.
+const DatabaseName = "hotpair.db"
+
+// Store is the database, its update history, recorded answers and the overlay of committed entries not yet applied.
+// Its methods may be called by any number of goroutines, but not from within a View.
+type Store struct {
+	dir     string
+	options Options
+	log     *slog.Logger
+	lock    *directoryLock
+	created bool
+
+	// life is held for reading by everything that uses the bolt file, and taken by what closes or replaces it:
+	// bolt unmaps the file under a running view.
+	life sync.RWMutex
+	// writing lets one flush, range or replacement at a time touch the bolt file; committing one Commit at a time.
+	// Order of locks: writing, committing, life, mu.
+	writing    sync.Mutex
+	committing sync.Mutex
+	testing    sync.Mutex // one TestWrite at a time
+
+	// mu guards all below; it is held for moments only, never while the disk works.
+	mu     sync.RWMutex
+	db     *bolt.DB
+	state  state // as bolt holds it
+	active *table
+	frozen *table // being applied; nil between flushes
+	// dropped is the bolt transaction that holds all that was ever dropped from the overlay: an older view misses some.
+	dropped   int
+	committed Mark
+	time      int64 // pair time at committed
+	notified  position.Position
+	epochs    []EpochStart
+	pins      map[int]uint64
+	lastPin   int
+	closed    bool
+	dead      error
+	poisoned  bool // bolt panicked while it wrote: its locks are lost, not even Close works
+	flushes   uint64
+	flushTime time.Duration
 }
 
-// Stats are figures of a store for metrics and status.
-type Stats struct {
-	Committed, Applied position.Position
-	Notified           position.Position
-	// OverlayEntries and OverlayBytes are committed entries not yet applied.
-	OverlayEntries int
-	OverlayBytes   int64
-	// HistoryFirst is the first sequence still in the history, HistoryBytes the stored bytes of the applied part.
-	HistoryFirst uint64
-	HistoryBytes int64
-	// FileBytes is the size of the database file, FreePages how many of its pages are free (4 KiB each).
-	FileBytes int64
-	FreePages int
-	// Flushes and FlushTime count transactions and the time they took in all, since Open.
-	Flushes   uint64
-	FlushTime time.Duration
-	// PairTime is the time of the last committed entry, in Unix nanoseconds.
-	PairTime int64
+// Open opens or creates the store in dir. It takes the directory's file lock first. The error is ErrLocked,
+// ErrForeign, ErrDamaged or ErrVersion, each naming the file and the remedy.
+func Open(dir string, o Options) (*Store, error) {
+	s := &Store{dir: dir, options: o.withDefaults(), active: newTable(), pins: map[int]uint64{}}
+	s.log = s.options.Logger
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("open storage: %w", err)
+	}
+	lock, err := lockDirectory(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open storage: %w", err)
+	}
+	s.lock = lock
+	if err := s.openLocked(); err != nil {
+		return nil, errors.Join(fmt.Errorf("open storage: %w", err), s.Close())
+	}
+	return s, nil
 }
 
-// EpochStart says where an epoch began, and whose term it was.
-type EpochStart struct {
-	Epoch         uint64 `cbor:"1,keyasint"`
-	Sequence      uint64 `cbor:"2,keyasint"`
-	Host          string `cbor:"3,keyasint"`
-	Identity      string `cbor:"4,keyasint"`
-	RecordVersion uint64 `cbor:"5,keyasint,omitempty"`
-	// Time is the pair time of the beginning, in Unix nanoseconds.
-	Time int64 `cbor:"6,keyasint"`
+// openLocked is Open once the directory is ours.
+func (s *Store) openLocked() error {
+	path := s.path()
+	// What was being made when a process died was never in use.
+	if err := os.Remove(path + ".new"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	err := examineDatabase(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		s.created = true
+		err = s.makeDatabase(state{Host: s.options.Host, Identity: s.options.Identity})
+	}
+	if err != nil {
+		return err
+	}
+	return s.load()
+}
+
+func (s *Store) path() string { return filepath.Join(s.dir, DatabaseName) }
+
+// makeDatabase puts an empty database in place, in one durable step: it is built under another name first.
+func (s *Store) makeDatabase(st state) error {
+	making := s.path() + ".new"
+	if err := os.Remove(making); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	db, err := bolt.Open(making, 0o600, &bolt.Options{Timeout: time.Second})
+	if err != nil {
+		return err
+	}
+	err = db.Update(func(tx *bolt.Tx) error {
+		for _, name := range []string{bucketMeta, bucketHistory, bucketEpochs, bucketAnswers, bucketFloors, bucketIssued, bucketData} {
+			if _, err := tx.CreateBucket([]byte(name)); err != nil {
+				return err
+			}
+		}
+		return putState(tx, &st)
+	})
+	if err = errors.Join(err, db.Close()); err != nil {
+		return fmt.Errorf("make %s: %w", s.path(), err)
+	}
+	if err := os.Rename(making, s.path()); err != nil {
+		return err
+	}
+	return syncDir(s.dir)
+}
+
+// load opens the database file and reads where it stands.
+func (s *Store) load() error {
+	var db *bolt.DB
+	err := guard(func() (err error) {
+		db, err = bolt.Open(s.path(), 0o600, &bolt.Options{Timeout: time.Second, InitialMmapSize: s.options.InitialMmapSize})
+		return err
+	})
+	if errors.Is(err, bolt.ErrTimeout) {
+		return fmt.Errorf("%w: %s is held by another program", ErrLocked, s.path())
+	}
+	if err != nil {
+		return damaged(s.path(), err.Error())
+	}
+	s.db = db
+	var st state
+	var epochs []EpochStart
+	err = guard(func() error {
+		return db.View(func(tx *bolt.Tx) (err error) {
+			if st, err = getState(tx); err != nil {
+				return err
+			}
+			if err := checkEnds(tx, &st); err != nil {
+				return err
+			}
+			epochs, err = readEpochs(tx)
+			s.dropped = tx.ID()
+			return err
+		})
+	})
+	switch {
+	case errors.Is(err, ErrVersion):
+		return fmt.Errorf("%s: %w; use the program that wrote it", s.path(), err)
+	case err != nil:
+		return damaged(s.path(), err.Error())
+	case differ(st.Host, s.options.Host) || differ(st.Identity, s.options.Identity):
+		return fmt.Errorf("%w: %s was made by host %q with identity %q, this is %q with %q; put the right data directory in place",
+			ErrForeign, s.path(), st.Host, st.Identity, s.options.Host, s.options.Identity)
+	}
+	st.Host, st.Identity = cmp.Or(st.Host, s.options.Host), cmp.Or(st.Identity, s.options.Identity)
+	s.state, s.epochs = st, epochs
+	s.committed, s.time, s.notified = st.Applied, st.Time, st.Notified
+	return nil
+}
+
+// differ reports whether two names are both known and not the same.
+func differ(a, b string) bool { return a != "" && b != "" && a != b }
+
+// guard turns what bolt does on a damaged file (a panic, or a fault beyond the mapped file) into ErrDamaged. It must
+// enclose only bolt and this package, no code of others.
+func guard(f func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: %w: %v", ErrDamaged, errPanic, p)
+		}
+	}()
+	return f()
+}
+
+// getState reads where the file stands.
+func getState(tx *bolt.Tx) (st state, err error) {
+	for _, name := range []string{bucketMeta, bucketHistory, bucketEpochs, bucketAnswers, bucketFloors, bucketIssued, bucketData} {
+		if tx.Bucket([]byte(name)) == nil {
+			return st, fmt.Errorf("%w: no bucket %q", ErrDamaged, name)
+		}
+	}
+	raw := tx.Bucket([]byte(bucketMeta)).Get([]byte(keyState))
+	return st, unseal(stateVersion, []byte(keyState), raw, &st)
+}
+
+// putState writes where the file stands.
+func putState(tx *bolt.Tx, st *state) error {
+	raw, err := seal(stateVersion, []byte(keyState), st)
+	if err != nil {
+		return err
+	}
+	return tx.Bucket([]byte(bucketMeta)).Put([]byte(keyState), raw)
+}
+
+// checkEnds holds the two ends of the history against the state; the whole chain is for Check.
+func checkEnds(tx *bolt.Tx, st *state) error {
+	c := tx.Bucket([]byte(bucketHistory)).Cursor()
+	first, _ := c.First()
+	last, value := c.Last()
+	if first == nil {
+		if st.Base != st.Applied {
+			return fmt.Errorf("%w: the history is empty but should reach from %v to %v", ErrDamaged, st.Base.Position, st.Applied.Position)
+		}
+		return nil
+	}
+	digest, _, raw, err := readHistoryHeader(value)
+	if err != nil {
+		return err
+	}
+	e, err := DecodeEntry(raw)
+	if err != nil {
+		return err
+	}
+	if string(first) != string(sequenceKey(st.first())) || string(last) != string(sequenceKey(e.Position.Sequence)) ||
+		(Mark{Position: e.Position, Digest: digest}) != st.Applied {
+		return fmt.Errorf("%w: the history does not reach from %v to %v", ErrDamaged, st.Base.Position, st.Applied.Position)
+	}
+	return nil
+}
+
+// readEpochs reads the table of epoch starts.
+func readEpochs(tx *bolt.Tx) (epochs []EpochStart, err error) {
+	err = tx.Bucket([]byte(bucketEpochs)).ForEach(func(k, v []byte) error {
+		var e EpochStart
+		if err := unseal(epochVersion, k, v, &e); err != nil {
+			return err
+		}
+		epochs = append(epochs, e)
+		return nil
+	})
+	return epochs, err
+}
+
+// Created reports whether Open made the database because there was none: a host whose facts say otherwise has lost it.
+func (s *Store) Created() bool { return s.created }
+
+// Close waits for running views and a running flush, then closes. It does not flush: what is only in the overlay is in
+// the journal. Repeatable.
+func (s *Store) Close() error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	s.life.Lock()
+	defer s.life.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	var err error
+	if s.db != nil && !s.poisoned {
+		err = s.db.Close()
+	}
+	return errors.Join(err, s.lock.release())
+}
+
+// usable says why the store can't be used. mu must be held.
+func (s *Store) usable() error {
+	switch {
+	case s.closed:
+		return ErrClosed
+	case s.dead != nil:
+		return fmt.Errorf("%w: %w", ErrDead, s.dead)
+	}
+	return nil
+}
+
+// Commit takes committed entries into the overlay: from its return on every read sees them. All or none: the entries
+// must follow the committed end and each other. Their memory must not be changed afterwards. The error is ErrGap,
+// ErrDiverged, ErrInvalid, ErrCopying, ErrDead or ErrClosed.
+func (s *Store) Commit(entries ...Stored) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	s.committing.Lock()
+	defer s.committing.Unlock()
+	s.mu.RLock()
+	err, end, copying := s.usable(), s.committed, s.state.Copy
+	s.mu.RUnlock()
+	if err == nil && copying != nil && !copying.Done {
+		err = ErrCopying
+	}
+	if err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	for i := range entries {
+		e := &entries[i]
+		if err := e.Follows(end); err != nil {
+			return fmt.Errorf("commit: %w", err)
+		}
+		end = e.Mark()
+		if copying != nil && end.Position.Sequence == copying.Until.Position.Sequence && end != copying.Until {
+			return fmt.Errorf("commit: %w: entry %v is not the one that the copy was taken at", ErrDiverged, end.Position)
+		}
+	}
+	entries = slices.Clone(entries)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.usable(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	s.active.add(entries)
+	s.committed = end
+	for i := range entries {
+		s.time = max(s.time, entries[i].Entry.Time)
+		if entries[i].Entry.Kind == KindBegan {
+			s.epochs = withEpoch(s.epochs, startOf(&entries[i].Entry))
+		}
+	}
+	return nil
+}
+
+// startOf is what the table of epoch starts keeps of an entry of KindBegan.
+func startOf(e *Entry) EpochStart {
+	return EpochStart{
+		Epoch: e.Position.Epoch, Sequence: e.Position.Sequence, Time: e.Time,
+		Host: e.Host, Identity: e.Identity, RecordVersion: e.RecordVersion,
+	}
+}
+
+// withEpoch adds or replaces an epoch's start in a new slice.
+func withEpoch(epochs []EpochStart, e EpochStart) []EpochStart {
+	i, found := slices.BinarySearchFunc(epochs, e.Epoch, func(s EpochStart, epoch uint64) int {
+		return cmp.Compare(s.Epoch, epoch)
+	})
+	epochs = slices.Clone(epochs)
+	if found {
+		epochs[i] = e
+		return epochs
+	}
+	return slices.Insert(epochs, i, e)
+}
+
+// Len is the number of entries in the overlay (not yet applied).
+func (s *Store) Len() int {
+	n, _ := s.overlay()
+	return n
+}
+
+// Bytes is the stored size of the entries in the overlay, for admission control.
+func (s *Store) Bytes() int64 {
+	_, b := s.overlay()
+	return b
+}
+
+func (s *Store) overlay() (entries int, bytes int64) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	n1, b1 := s.active.size()
+	n2, b2 := s.frozen.size()
+	return n1 + n2, b1 + b2
+}
+
+// Committed is the end of the committed history, overlay included.
+func (s *Store) Committed() Mark {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.committed
+}
+
+// Applied is the end of what bolt holds durably.
+func (s *Store) Applied() Mark {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.state.Applied
+}
+
+// Notified is the position up to which the other host holds the updates too (P14).
+func (s *Store) Notified() position.Position {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.notified
+}
+
+// SetNotified raises the notified mark; lower positions are ignored. It is durable with the next Flush.
+func (s *Store) SetNotified(p position.Position) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.notified.Before(p) {
+		s.notified = p
+	}
+}
+
+// PairTime is the time of the last committed entry, in Unix nanoseconds; 0 in an empty store.
+func (s *Store) PairTime() int64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.time
+}
+
+// Epochs lists where each epoch began, in order. It reaches back beyond trimming.
+func (s *Store) Epochs() []EpochStart {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return slices.Clone(s.epochs)
+}
+
+// Stats gives figures.
+func (s *Store) Stats() Stats {
+	s.life.RLock()
+	defer s.life.RUnlock()
+	entries, bytes := s.overlay()
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	st := Stats{
+		Committed: s.committed.Position, Applied: s.state.Applied.Position, Notified: s.notified,
+		OverlayEntries: entries, OverlayBytes: bytes,
+		HistoryFirst: s.state.first(), HistoryBytes: s.state.Bytes,
+		Flushes: s.flushes, FlushTime: s.flushTime, PairTime: s.time,
+	}
+	if !s.closed && s.db != nil {
+		figures := s.db.Stats()
+		st.FreePages = figures.FreePageN + figures.PendingPageN
+		if info, err := os.Stat(s.path()); err == nil {
+			st.FileBytes = info.Size()
+		}
+	}
+	return st
+}
+
+// TestWrite writes and fsyncs a small new file beside the database, to show that the disk takes writes and has room
+// (fitness for a takeover). A failed fsync kills the store.
+func (s *Store) TestWrite() error {
+	s.testing.Lock()
+	defer s.testing.Unlock()
+	s.mu.RLock()
+	err := s.usable()
+	s.mu.RUnlock()
+	if err != nil {
+		return fmt.Errorf("test write: %w", err)
+	}
+	path := filepath.Join(s.dir, "fitness")
+	// A new file each time: overwriting an old one would succeed on a full disk.
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("test write: %w", err)
+	}
+	if err := writeSynced(path, make([]byte, 64<<10)); err != nil {
+		return fmt.Errorf("test write: %w", s.kill(err))
+	}
+	if err := os.Remove(path); err != nil {
+		return fmt.Errorf("test write: %w", err)
+	}
+	return nil
+}
+
+// kill ends the writing life of the store (R8).
+func (s *Store) kill(err error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.dead == nil {
+		s.dead = err
+		s.log.ErrorContext(context.Background(), "storage failed, nothing is written any more", "error", err)
+	}
+	return fmt.Errorf("%w: %w", ErrDead, err)
 }

@@ -1,0 +1,125 @@
+package storage
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+const (
+	// asideDir is the directory, within the data directory, of what was set aside.
+	asideDir = "aside"
+	// asideMagic begins each of its files.
+	asideMagic   = "hotpair aside\n"
+	asideVersion = 1
+)
+
+// Aside is what one file set aside holds.
+type Aside struct {
+	Path string `cbor:"-"`
+	// Reason is a sentence for the operator.
+	Reason string `cbor:"1,keyasint"`
+	// Records are the entries or frames, as stored bytes.
+	Records [][]byte `cbor:"2,keyasint"`
+}
+
+// Raws gives the stored bytes of entries, for WriteAside.
+func Raws(entries []Stored) [][]byte {
+	raws := make([][]byte, len(entries))
+	for i := range entries {
+		raws[i] = entries[i].Raw
+	}
+	return raws
+}
+
+// WriteAside writes records (entries or frames that only this host has, R10) into a new file in dir/aside and returns
+// its path. When it returns without an error the file is durable with its name, and only then may the records be
+// dropped elsewhere. Writing the same records again makes another file.
+func WriteAside(dir, reason string, records [][]byte) (path string, err error) {
+	body, err := encode(asideVersion, &Aside{Reason: reason, Records: records})
+	if err != nil {
+		return "", fmt.Errorf("set aside: %w", err)
+	}
+	raw := append([]byte(asideMagic), body...)
+	sum := sha256.Sum256(raw)
+	raw = append(raw, sum[:]...)
+	in := filepath.Join(dir, asideDir)
+	if err := os.MkdirAll(in, 0o700); err != nil {
+		return "", fmt.Errorf("set aside: %w", err)
+	}
+	// Under a temporary name first, so that a file with its final name is always whole.
+	f, err := os.CreateTemp(in, "making-*")
+	if err != nil {
+		return "", fmt.Errorf("set aside: %w", err)
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(raw)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return "", fmt.Errorf("set aside: %w", err)
+	}
+	for n := 1; ; n++ {
+		path = filepath.Join(in, fmt.Sprintf("%06d.aside", n))
+		if err = os.Link(f.Name(), path); !errors.Is(err, fs.ErrExist) {
+			break
+		}
+	}
+	if err = errors.Join(err, syncDir(in), syncDir(dir)); err != nil {
+		return "", fmt.Errorf("set aside: %w", err)
+	}
+	return path, nil
+}
+
+// ReadAside reads one file. The error is ErrDamaged, ErrForeign or ErrVersion.
+func ReadAside(path string) (Aside, error) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return Aside{}, fmt.Errorf("read aside: %w", err)
+	}
+	a, err := decodeAside(raw)
+	if err != nil {
+		return Aside{}, fmt.Errorf("read aside: %s: %w", path, err)
+	}
+	a.Path = path
+	return a, nil
+}
+
+// decodeAside reads the content of a file. It never panics.
+func decodeAside(raw []byte) (a Aside, err error) {
+	body, ok := strings.CutPrefix(string(raw), asideMagic)
+	if !ok {
+		return a, fmt.Errorf("%w: not a file of hotpair", ErrForeign)
+	}
+	if len(body) < sha256.Size+1 {
+		return a, fmt.Errorf("%w: it is cut short", ErrDamaged)
+	}
+	end := len(raw) - sha256.Size
+	if sum := sha256.Sum256(raw[:end]); string(sum[:]) != string(raw[end:]) {
+		return a, fmt.Errorf("%w: its checksum does not fit", ErrDamaged)
+	}
+	if err := decode(asideVersion, raw[len(asideMagic):end], &a); err != nil {
+		return Aside{}, err
+	}
+	return a, nil
+}
+
+// ListAside lists the paths of the files set aside, oldest first; their number is what status shows.
+func ListAside(dir string) ([]string, error) {
+	files, err := os.ReadDir(filepath.Join(dir, asideDir)) // sorted by name
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("list aside: %w", err)
+	}
+	var paths []string
+	for _, f := range files {
+		if strings.HasSuffix(f.Name(), ".aside") {
+			paths = append(paths, filepath.Join(dir, asideDir, f.Name()))
+		}
+	}
+	return paths, nil
+}

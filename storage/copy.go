@@ -1,0 +1,373 @@
+package storage
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/boltdb/bolt"
+)
+
+const (
+	rangeVersion = 1
+	rangeBytes   = 1 << 20 // bytes of a range that names none
+)
+
+// CopyItem is one key of a bucket, as bolt holds it.
+type CopyItem struct {
+	Bucket string `cbor:"1,keyasint"`
+	Key    []byte `cbor:"2,keyasint"`
+	Value  []byte `cbor:"3,keyasint"`
+}
+
+// Range is a part of the database for a host that copies it.
+type Range struct {
+	// From is the cursor that was asked for, Next the one to ask for next.
+	From []byte `cbor:"1,keyasint,omitempty"`
+	Next []byte `cbor:"2,keyasint,omitempty"`
+	// Done says that nothing follows.
+	Done bool `cbor:"3,keyasint,omitempty"`
+	// At is the sender's applied end at which the items were read, Time its pair time.
+	At    Mark       `cbor:"4,keyasint"`
+	Time  int64      `cbor:"5,keyasint,omitempty"`
+	Items []CopyItem `cbor:"6,keyasint,omitempty"`
+	// Check is a checksum over all the rest.
+	Check uint32 `cbor:"7,keyasint"`
+}
+
+// sum is the checksum over all but Check.
+func (r Range) sum() (uint32, error) {
+	r.Check = 0
+	raw, err := encode(rangeVersion, &r)
+	return crc(raw), err
+}
+
+// Encode gives the range as bytes for the wire.
+func (r *Range) Encode() ([]byte, error) { return encode(rangeVersion, r) }
+
+// DecodeRange reads what Encode wrote. It never panics. The error is ErrVersion or ErrMalformed. What the range holds
+// is checked by PutRange.
+func DecodeRange(raw []byte) (Range, error) {
+	var r Range
+	if err := decode(rangeVersion, raw, &r); err != nil {
+		return Range{}, fmt.Errorf("decode range: %w", err)
+	}
+	return r, nil
+}
+
+// cursor is a place in a copy: behind key in a bucket.
+func cursor(bucket string, key []byte) []byte {
+	return append(append([]byte{byte(len(bucket))}, bucket...), key...)
+}
+
+// parseCursor reads what cursor wrote.
+func parseCursor(c []byte) (bucket string, key []byte, err error) {
+	if len(c) == 0 {
+		return "", nil, nil
+	}
+	if len(c) < 1+int(c[0]) {
+		return "", nil, fmt.Errorf("%w: cursor of a copy", ErrMalformed)
+	}
+	return string(c[1 : 1+c[0]]), c[1+c[0]:], nil
+}
+
+// copied lists the buckets that a copy carries, in its order: spaces that come into being behind the cursor are in
+// entries that are replayed. "issued" is made again from the answers.
+func copied(tx *bolt.Tx) (paths []string, err error) {
+	paths = []string{bucketAnswers, bucketEpochs, bucketFloors}
+	err = tx.Bucket([]byte(bucketData)).ForEach(func(space, _ []byte) error {
+		paths = append(paths, dataPath(string(space)))
+		return nil
+	})
+	slices.Sort(paths)
+	return paths, err
+}
+
+// bucketAt finds a bucket by its path; nil when there is none, or when no copy carries it.
+func bucketAt(tx *bolt.Tx, path string) *bolt.Bucket {
+	if space, ok := spaceOf(path); ok {
+		return tx.Bucket([]byte(bucketData)).Bucket([]byte(space))
+	}
+	switch path {
+	case bucketAnswers, bucketEpochs, bucketFloors:
+		return tx.Bucket([]byte(path))
+	}
+	return nil
+}
+
+// CopyRange reads the next part of the database at the applied end, about maxBytes of it (≤ 0: 1 MiB), in one short
+// transaction. The cursor is nil at first, then the Next of the range before. The sender pins its history from the
+// entry after its applied end at the beginning of the copy, so that the entries since can be replayed. The error is
+// ErrMalformed for a cursor that is none, ErrCopying when this database is itself inconsistent.
+func (s *Store) CopyRange(from []byte, maxBytes int) (Range, error) {
+	if maxBytes <= 0 {
+		maxBytes = rangeBytes
+	}
+	path, key, err := parseCursor(from)
+	if err != nil {
+		return Range{}, fmt.Errorf("copy range: %w", err)
+	}
+	r := Range{From: bytes.Clone(from)}
+	err = s.applied(func(tx *bolt.Tx, st *state) error {
+		r.At, r.Time = st.Applied, st.Time
+		return r.fill(tx, path, key, maxBytes)
+	})
+	if err == nil {
+		r.Check, err = r.sum()
+	}
+	if err != nil {
+		return Range{}, fmt.Errorf("copy range: %w", err)
+	}
+	return r, nil
+}
+
+// fill reads items from behind key in the bucket at path on.
+func (r *Range) fill(tx *bolt.Tx, path string, key []byte, maxBytes int) error {
+	paths, err := copied(tx)
+	if err != nil {
+		return err
+	}
+	r.Done = true
+	for _, p := range paths {
+		if p < path {
+			continue
+		}
+		c := bucketAt(tx, p).Cursor()
+		k, v := c.First()
+		if p == path {
+			if k, v = c.Seek(key); k != nil && bytes.Equal(k, key) && len(key) > 0 {
+				k, v = c.Next()
+			}
+		}
+		for ; k != nil; k, v = c.Next() {
+			size := len(k) + len(v)
+			if len(r.Items) > 0 && size > maxBytes {
+				r.Done = false
+				return nil
+			}
+			maxBytes -= size
+			r.Items = append(r.Items, CopyItem{Bucket: p, Key: owned(k), Value: owned(v)})
+			r.Next = cursor(p, k)
+		}
+	}
+	return nil
+}
+
+// applied runs f in a view of what bolt alone holds, which must be consistent.
+func (s *Store) applied(f func(*bolt.Tx, *state) error) error {
+	s.life.RLock()
+	defer s.life.RUnlock()
+	r, err := s.reader(true)
+	if err != nil {
+		return err
+	}
+	defer r.tx.Rollback()
+	return guard(func() error {
+		st, err := getState(r.tx)
+		if err == nil && st.Copy != nil {
+			err = ErrCopying
+		}
+		if err != nil {
+			return err
+		}
+		return f(r.tx, &st)
+	})
+}
+
+// CopyProgress is the durable state of a copy on the receiver.
+type CopyProgress struct {
+	// Base is the sender's applied end when the copy began; entries following it are replayed after the last range.
+	Base Mark `cbor:"1,keyasint"`
+	// Cursor is the one to ask for next.
+	Cursor []byte `cbor:"2,keyasint,omitempty"`
+	// Done says that all ranges are in: Commit takes entries following Base from now on.
+	Done bool `cbor:"3,keyasint,omitempty"`
+	// Until is the highest At of the ranges: before the applied end reaches it the database is inconsistent.
+	Until Mark `cbor:"4,keyasint"`
+	// Ranges, Items and Bytes were received so far, for showing progress.
+	Ranges uint64 `cbor:"5,keyasint,omitempty"`
+	Items  uint64 `cbor:"6,keyasint,omitempty"`
+	Bytes  uint64 `cbor:"7,keyasint,omitempty"`
+}
+
+// BeginCopy replaces the database, overlay included, by an empty one whose committed and applied end is base, durably
+// and in one step: until it returns nil the old one may still be there after a crash, never a mixture. The caller has
+// set aside what it must not lose, and has marked itself inconsistent in its facts before. Pins end. It waits for running
+// views. A failure kills the store.
+func (s *Store) BeginCopy(base Mark) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	s.committing.Lock()
+	defer s.committing.Unlock()
+	s.life.Lock()
+	defer s.life.Unlock()
+	s.mu.RLock()
+	err := s.usable()
+	s.mu.RUnlock()
+	if err != nil {
+		return fmt.Errorf("begin copy: %w", err)
+	}
+	fresh := state{
+		Host: s.state.Host, Identity: s.state.Identity,
+		Applied: base, Base: base, Notified: base.Position,
+		Copy: &CopyProgress{Base: base, Until: base},
+	}
+	// The file is replaced, not emptied: emptying it would leave a list of free pages longer than bolt can keep.
+	if err := s.makeDatabase(fresh); err != nil {
+		return fmt.Errorf("begin copy: %w", s.kill(err))
+	}
+	s.mu.Lock()
+	old := s.db
+	s.active, s.frozen, s.pins = newTable(), nil, map[int]uint64{}
+	err = errors.Join(old.Close(), s.load())
+	s.mu.Unlock()
+	if err != nil {
+		return fmt.Errorf("begin copy: %w", s.kill(err))
+	}
+	return nil
+}
+
+// PutRange stores the next range durably, with the progress. The error is ErrNotCopying, ErrOrder (the range does not
+// begin at the progress's cursor: ask for that one), or ErrMalformed when the range or an item is not whole, none of
+// which changes anything; a failed write kills the store.
+func (s *Store) PutRange(r Range) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	s.mu.RLock()
+	err, next, db := s.usable(), s.state, s.db
+	s.mu.RUnlock()
+	switch {
+	case err != nil:
+	case next.Copy == nil || next.Copy.Done:
+		err = ErrNotCopying
+	case !bytes.Equal(next.Copy.Cursor, r.From):
+		err = fmt.Errorf("%w: it begins at %x, the next one at %x", ErrOrder, r.From, next.Copy.Cursor)
+	default:
+		err = r.validate(next.Copy)
+	}
+	if err != nil {
+		return fmt.Errorf("put range: %w", err)
+	}
+	progress := *next.Copy
+	progress.Cursor, progress.Done = bytes.Clone(r.Next), r.Done
+	if r.At.Position.Sequence > progress.Until.Position.Sequence {
+		progress.Until = r.At
+	}
+	progress.Ranges++
+	progress.Items += uint64(len(r.Items))
+	for _, it := range r.Items {
+		progress.Bytes += uint64(len(it.Key) + len(it.Value))
+	}
+	next.Copy, next.Time = &progress, max(next.Time, r.Time)
+	if progress.Done && progress.Until == progress.Base {
+		next.Copy = nil
+	}
+	var epochs []EpochStart
+	err = guard(func() error {
+		return db.Update(func(tx *bolt.Tx) (err error) {
+			if err := r.put(tx); err != nil {
+				return err
+			}
+			if epochs, err = readEpochs(tx); err != nil {
+				return err
+			}
+			return putState(tx, &next)
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("put range: %w", s.kill(err))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state, s.epochs, s.time = next, epochs, max(s.time, next.Time)
+	return nil
+}
+
+// validate refuses a range that can't be stored, before anything is.
+func (r *Range) validate(p *CopyProgress) error {
+	if sum, err := r.sum(); err != nil || sum != r.Check {
+		return fmt.Errorf("%w: checksum of a range", ErrMalformed)
+	}
+	if r.At.Position.Before(p.Base.Position) {
+		return fmt.Errorf("%w: range at %v, before the base %v of the copy", ErrOrder, r.At.Position, p.Base.Position)
+	}
+	for i := range r.Items {
+		it := &r.Items[i]
+		if err := it.validate(); err != nil {
+			return fmt.Errorf("%w: item %q of %q: %w", ErrMalformed, it.Key, it.Bucket, err)
+		}
+	}
+	return nil
+}
+
+// validate refuses an item that is not as its bucket holds it.
+func (it *CopyItem) validate() (err error) {
+	if len(it.Key) == 0 || len(it.Key) > bolt.MaxKeySize {
+		return fmt.Errorf("%w: key of %d bytes", ErrInvalid, len(it.Key))
+	}
+	switch space, ok := spaceOf(it.Bucket); {
+	case ok && (space == "" || len(space) > MaxSpace):
+		return fmt.Errorf("%w: space of %d bytes", ErrInvalid, len(space))
+	case ok:
+		_, _, err = readDataValue(it.Key, it.Value)
+	case it.Bucket == bucketAnswers:
+		if _, err = parseAnswerKey(it.Key); err == nil {
+			err = unseal(answerVersion, it.Key, it.Value, &recorded{})
+		}
+	case it.Bucket == bucketFloors:
+		_, err = readFloor(string(it.Key), it.Value)
+	case it.Bucket == bucketEpochs:
+		var e EpochStart
+		if err = unseal(epochVersion, it.Key, it.Value, &e); err == nil && string(sequenceKey(e.Epoch)) != string(it.Key) {
+			err = ErrInvalid
+		}
+	default:
+		err = fmt.Errorf("%w: no such bucket", ErrInvalid)
+	}
+	return err
+}
+
+// put writes the items of a valid range.
+func (r *Range) put(tx *bolt.Tx) error {
+	for i := range r.Items {
+		it := &r.Items[i]
+		b := tx.Bucket([]byte(it.Bucket))
+		if space, ok := spaceOf(it.Bucket); ok {
+			var err error
+			if b, err = tx.Bucket([]byte(bucketData)).CreateBucketIfNotExists([]byte(space)); err != nil {
+				return err
+			}
+		}
+		if err := b.Put(it.Key, it.Value); err != nil {
+			return err
+		}
+		if it.Bucket != bucketAnswers {
+			continue
+		}
+		id, err := parseAnswerKey(it.Key)
+		if err != nil || id.App == "" {
+			continue
+		}
+		if issued, err := id.Issued(); err == nil {
+			if err := tx.Bucket([]byte(bucketIssued)).Put(issuedKey(issued.UnixNano(), it.Key), []byte{1}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Copying gives the progress of a copy. ok is false when the database is consistent: no copy was begun, or all its
+// ranges are in and the applied end has reached Until.
+func (s *Store) Copying() (p CopyProgress, ok bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.state.Copy == nil {
+		return CopyProgress{}, false
+	}
+	p = *s.state.Copy
+	p.Cursor = bytes.Clone(p.Cursor)
+	return p, true
+}
+

@@ -1,0 +1,90 @@
+package storage
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"hash"
+
+	"github.com/boltdb/bolt"
+)
+
+// DatabaseDigest digests all data, the answers that can still be asked for, floors and epoch starts at the applied
+// end: equal on two hosts that applied the same history, however they flushed, trimmed or copied, if their retention
+// is the same. It reads everything in one view; meanwhile freed pages are not used again, and the file grows. The
+// error is ErrDamaged, or ErrCopying while a copy leaves the data inconsistent.
+func (s *Store) DatabaseDigest() (Digest, Mark, error) {
+	var d Digest
+	var at Mark
+	err := s.applied(func(tx *bolt.Tx, st *state) error {
+		at = st.Applied
+		paths, err := copied(tx)
+		if err != nil {
+			return err
+		}
+		live, err := s.liveAnswers(tx, st)
+		if err != nil {
+			return err
+		}
+		h := sha256.New()
+		for _, p := range paths {
+			empty := true
+			err := bucketAt(tx, p).ForEach(func(k, v []byte) error {
+				if p == bucketAnswers {
+					if ok, err := live(k); err != nil || !ok {
+						return err
+					}
+				}
+				it := CopyItem{Bucket: p, Key: k, Value: v}
+				if err := it.validate(); err != nil {
+					return fmt.Errorf("%w: key %q of %q: %w", ErrDamaged, k, p, err)
+				}
+				if empty { // a space without keys is no space
+					empty = false
+					digestPart(h, []byte(p))
+				}
+				digestPart(h, k)
+				digestPart(h, v)
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+		}
+		h.Sum(d[:0])
+		return nil
+	})
+	if err != nil {
+		return Digest{}, Mark{}, fmt.Errorf("digest of the database: %w", err)
+	}
+	return d, at, nil
+}
+
+// digestPart adds bytes with their length, so that no two sequences of parts look the same.
+func digestPart(h hash.Hash, part []byte) {
+	var length [8]byte
+	binary.BigEndian.PutUint64(length[:], uint64(len(part)))
+	h.Write(length[:])
+	h.Write(part)
+}
+
+// liveAnswers tells the answers that can still be asked for from those that only wait to be deleted.
+func (s *Store) liveAnswers(tx *bolt.Tx, st *state) (func(key []byte) (bool, error), error) {
+	floors := map[string]uint64{}
+	err := tx.Bucket([]byte(bucketFloors)).ForEach(func(k, v []byte) (err error) {
+		floors[string(k)], err = readFloor(string(k), v)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	oldest := st.Time - int64(s.options.Retention)
+	return func(key []byte) (bool, error) {
+		id, err := parseAnswerKey(key)
+		if err != nil || id.App == "" {
+			return id.Counter >= floors[id.Terminal], err
+		}
+		issued, err := id.Issued()
+		return err == nil && issued.UnixNano() >= oldest, err
+	}, nil
+}

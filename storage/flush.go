@@ -1,0 +1,292 @@
+package storage
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/boltdb/bolt"
+)
+
+const (
+	// trimStep is how many entries a flush may trim beyond twice those it adds. Trimming stays in step with adding, so
+	// that the pages it frees are used again: bolt loses a page of a list of 65,535 free ones, and writes
+	// the whole list with every transaction.
+	trimStep = 64
+	// freePagesEnough is where trimming stops to run ahead of adding at all.
+	freePagesEnough = 32 << 10
+)
+
+// Flush applies the whole overlay, and the notified mark, in one transaction and returns the applied end: data,
+// history, answers, epoch starts and position become durable together, and no reader sees a moment in between. With
+// nothing to apply it does nothing. ctx is looked at only before the transaction begins. A failed transaction kills
+// the store: ErrDead from then on.
+func (s *Store) Flush(ctx context.Context) (Mark, error) {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if err := ctx.Err(); err != nil {
+		return Mark{}, fmt.Errorf("flush: %w", context.Cause(ctx))
+	}
+	s.mu.Lock()
+	if err := s.usable(); err != nil {
+		s.mu.Unlock()
+		return Mark{}, fmt.Errorf("flush: %w", err)
+	}
+	next := s.state
+	next.Notified, next.Time, next.Applied = s.notified, s.time, s.committed
+	pinned := s.pinned()
+	if len(s.active.entries) == 0 && next.Notified == s.state.Notified {
+		s.mu.Unlock()
+		return next.Applied, nil
+	}
+	s.frozen, s.active = s.active, newTable()
+	frozen, db := s.frozen, s.db
+	s.mu.Unlock()
+
+	started, transaction := time.Now(), 0
+	err := guard(func() error {
+		return db.Update(func(tx *bolt.Tx) error {
+			transaction = tx.ID()
+			return s.apply(tx, frozen, &next, pinned)
+		})
+	})
+	if err != nil {
+		s.mu.Lock()
+		s.poisoned = errors.Is(err, errPanic)
+		s.mu.Unlock()
+		return Mark{}, fmt.Errorf("flush: %w", s.kill(err))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state, s.frozen, s.dropped = next, nil, transaction
+	s.flushes++
+	s.flushTime += time.Since(started)
+	return next.Applied, nil
+}
+
+// flushing is one transaction that applies a generation of the overlay.
+type flushing struct {
+	tx      *bolt.Tx
+	store   *Store
+	next    *state
+	answers *bolt.Bucket
+	issued  *bolt.Bucket
+	floors  map[string]uint64 // as they are after this transaction, of the terminals that it met
+	oldest  int64             // answers under ids of apps issued before are too old
+}
+
+// apply writes a generation of the overlay and completes the state. The order of the overlay's names brings floors
+// first, so that an answer which is already below its terminal's floor is never written: most are.
+func (s *Store) apply(tx *bolt.Tx, t *table, next *state, pinned uint64) error {
+	f := &flushing{
+		tx: tx, store: s, next: next, floors: map[string]uint64{}, oldest: next.Time - int64(s.options.Retention),
+		answers: tx.Bucket([]byte(bucketAnswers)), issued: tx.Bucket([]byte(bucketIssued)),
+	}
+	var space string
+	var data *bolt.Bucket
+	for n := t.head.next[0]; n != nil; n = n.next[0] {
+		v, err := n.versions[len(n.versions)-1], error(nil)
+		switch n.name[0] {
+		case tagFloor:
+			err = f.raise(n.name[1:], v.floor)
+		case tagAnswer:
+			err = f.record(&v.stored.Entry)
+		case tagData:
+			of, key := splitDataName(n.name)
+			if data == nil || of != space {
+				space = of
+				if data, err = tx.Bucket([]byte(bucketData)).CreateBucketIfNotExists([]byte(space)); err != nil {
+					return err
+				}
+			}
+			if effect := v.data(); effect.Delete {
+				err = data.Delete([]byte(key))
+			} else {
+				err = data.Put([]byte(key), dataValue([]byte(key), v.sequence, effect.Value))
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := f.append(t.entries); err != nil {
+		return err
+	}
+	allowance := 2*len(t.entries) + trimStep
+	if free := s.freePages(tx); free > freePagesEnough {
+		allowance = len(t.entries)
+	}
+	if len(t.entries) > 0 {
+		if err := f.forget(allowance); err != nil {
+			return err
+		}
+		if err := f.trim(allowance, pinned); err != nil {
+			return err
+		}
+	}
+	if c := next.Copy; c != nil && c.Done && next.Applied.Position.Sequence >= c.Until.Position.Sequence {
+		next.Copy = nil
+	}
+	return putState(tx, next)
+}
+
+// freePages gives the number of free pages as of the last transaction.
+func (s *Store) freePages(tx *bolt.Tx) int {
+	figures := tx.DB().Stats()
+	return figures.FreePageN + figures.PendingPageN
+}
+
+// floor gives a terminal's floor as it is in this transaction.
+func (f *flushing) floor(terminal string) (uint64, error) {
+	if floor, ok := f.floors[terminal]; ok {
+		return floor, nil
+	}
+	floor, err := readFloor(terminal, f.tx.Bucket([]byte(bucketFloors)).Get([]byte(terminal)))
+	if err == nil {
+		f.floors[terminal] = floor
+	}
+	return floor, err
+}
+
+// raise raises a terminal's floor and deletes the answers below it.
+func (f *flushing) raise(terminal string, floor uint64) error {
+	if now, err := f.floor(terminal); err != nil || floor <= now {
+		return err
+	}
+	f.floors[terminal] = floor
+	if err := f.tx.Bucket([]byte(bucketFloors)).Put([]byte(terminal), floorValue(terminal, floor)); err != nil {
+		return err
+	}
+	// Collected first: a cursor is not to be trusted across deletions.
+	prefix := answerPrefix(terminal, answerByCounter)
+	end := binary.BigEndian.AppendUint64(bytes.Clone(prefix), floor)
+	var gone [][]byte
+	c := f.answers.Cursor()
+	for k, _ := c.Seek(prefix); k != nil && bytes.HasPrefix(k, prefix) && bytes.Compare(k, end) < 0; k, _ = c.Next() {
+		gone = append(gone, bytes.Clone(k))
+	}
+	for _, k := range gone {
+		if err := f.answers.Delete(k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// record writes the answer of an entry unless it is too old already.
+func (f *flushing) record(e *Entry) error {
+	key := answerKey(e.Request)
+	if e.Request.App == "" {
+		if floor, err := f.floor(e.Request.Terminal); err != nil || e.Request.Counter < floor {
+			return err
+		}
+	} else {
+		issued, err := e.Request.Issued()
+		if err != nil {
+			return err
+		}
+		if issued.UnixNano() < f.oldest {
+			return nil
+		}
+		if err := f.issued.Put(issuedKey(issued.UnixNano(), key), []byte{1}); err != nil {
+			return err
+		}
+	}
+	value, err := seal(answerVersion, key, recorded{Position: e.Position, Answer: e.Answer})
+	if err != nil {
+		return err
+	}
+	return f.answers.Put(key, value)
+}
+
+// append adds entries to the history and to the table of epoch starts.
+func (f *flushing) append(entries []Stored) error {
+	history := f.tx.Bucket([]byte(bucketHistory))
+	history.FillPercent = 1 // keys only ever rise
+	for i := range entries {
+		e := &entries[i].Entry
+		if err := history.Put(sequenceKey(e.Position.Sequence), historyValue(&entries[i])); err != nil {
+			return err
+		}
+		f.next.Bytes += int64(len(entries[i].Raw))
+		if e.Kind != KindBegan {
+			continue
+		}
+		key := sequenceKey(e.Position.Epoch)
+		value, err := seal(epochVersion, key, startOf(e))
+		if err != nil {
+			return err
+		}
+		if err := f.tx.Bucket([]byte(bucketEpochs)).Put(key, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// forget deletes answers under ids of apps that are too old. It may lag: what is too old is never shown.
+func (f *flushing) forget(allowance int) error {
+	var gone [][]byte
+	c := f.issued.Cursor()
+	for k, _ := c.First(); k != nil && len(gone) < allowance; k, _ = c.Next() {
+		if len(k) < 8 || int64(binary.BigEndian.Uint64(k)) >= f.oldest {
+			break
+		}
+		gone = append(gone, bytes.Clone(k))
+	}
+	for _, k := range gone {
+		if err := errors.Join(f.issued.Delete(k), f.answers.Delete(k[8:])); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// trim cuts the history down to its bounds, oldest first, as far as pins and the allowance let it. The last entry
+// stays, so that the end can be checked.
+func (f *flushing) trim(allowance int, pinned uint64) error {
+	o, next := &f.store.options, f.next
+	history := f.tx.Bucket([]byte(bucketHistory))
+	oldest := int64(math.MinInt64)
+	if o.MaxAge < time.Duration(next.Time) { // pair time starts at 1970: no entry is older than that
+		oldest = next.Time - int64(o.MaxAge)
+	}
+	for ; allowance > 0; allowance-- {
+		first, last := next.first(), next.Applied.Position.Sequence
+		if first >= last || first >= pinned {
+			return nil
+		}
+		key := sequenceKey(first)
+		digest, at, raw, err := readHistoryHeader(history.Get(key))
+		if err != nil {
+			return err
+		}
+		if last-first+1 <= o.MaxUpdates && next.Bytes <= o.MaxBytes && at >= oldest {
+			return nil
+		}
+		e, err := DecodeEntry(raw)
+		if err != nil {
+			return err
+		}
+		next.Base = Mark{Position: e.Position, Digest: digest}
+		next.Bytes -= int64(len(raw))
+		if err := history.Delete(key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pinned is the lowest sequence that a pin holds. mu must be held.
+func (s *Store) pinned() uint64 {
+	lowest := uint64(math.MaxUint64)
+	for _, from := range s.pins {
+		lowest = min(lowest, from)
+	}
+	return lowest
+}
+

@@ -1,0 +1,192 @@
+package storage
+
+import (
+	"fmt"
+	"math"
+	"sync"
+
+	"github.com/boltdb/bolt"
+)
+
+const (
+	historyEntries = 1000    // entries of a read that names no limit
+	historyBytes   = 4 << 20 // stored bytes of a read that names none: a frame
+)
+
+// past is a view of the history: the part in bolt, and the entries of the overlay.
+type past struct {
+	tx             *bolt.Tx
+	frozen, active *table
+	end            Mark
+	base           Mark   // just before the first entry in bolt, as of tx
+	applied        uint64 // the last sequence in bolt, as of tx
+}
+
+// history opens a view of the history and runs f.
+func (s *Store) history(f func(*past) error) error {
+	s.life.RLock()
+	defer s.life.RUnlock()
+	r, err := s.reader(true) // the history is whole from its base on, whatever a copy has done to the data
+	if err != nil {
+		return err
+	}
+	defer r.tx.Rollback()
+	return guard(func() error {
+		st, err := getState(r.tx)
+		if err != nil {
+			return err
+		}
+		return f(&past{
+			tx: r.tx, frozen: r.frozen, active: r.active, end: r.end, base: st.Base, applied: st.Applied.Position.Sequence,
+		})
+	})
+}
+
+// digest gives the digest at a sequence.
+func (p *past) digest(sequence uint64) (Digest, error) {
+	switch {
+	case sequence == p.base.Position.Sequence:
+		return p.base.Digest, nil
+	case sequence < p.base.Position.Sequence:
+		return Digest{}, fmt.Errorf("%w: %d, the first is %d", ErrTrimmed, sequence, p.base.Position.Sequence+1)
+	case sequence > p.end.Position.Sequence:
+		return Digest{}, fmt.Errorf("%w: %d, the last is %v", ErrAbsent, sequence, p.end.Position)
+	case sequence <= p.applied:
+		d, _, _, err := readHistoryHeader(p.tx.Bucket([]byte(bucketHistory)).Get(sequenceKey(sequence)))
+		return d, err
+	}
+	for _, t := range []*table{p.frozen, p.active} {
+		if found := t.slice(sequence, sequence); len(found) == 1 {
+			return found[0].Digest, nil
+		}
+	}
+	return Digest{}, fmt.Errorf("%w: entry %d is neither applied nor in the overlay", ErrDamaged, sequence)
+}
+
+// read gives entries from a sequence on, each held against the chain.
+func (p *past) read(from uint64, limit, maxBytes int) (found []Stored, err error) {
+	if from > p.end.Position.Sequence {
+		return nil, nil
+	}
+	prev, err := p.digest(from - 1)
+	if err != nil {
+		return nil, err
+	}
+	size := 0
+	room := func(raw []byte) bool {
+		size += len(raw)
+		return len(found) < limit && (len(found) == 0 || size <= maxBytes)
+	}
+	if from <= p.applied {
+		c := p.tx.Bucket([]byte(bucketHistory)).Cursor()
+		for k, v := c.Seek(sequenceKey(from)); k != nil; k, v = c.Next() {
+			digest, _, raw, err := readHistoryHeader(v)
+			if err != nil {
+				return nil, err
+			}
+			if !room(raw) {
+				return found, nil
+			}
+			s, err := ReadStored(prev, owned(raw))
+			if err != nil {
+				return nil, err
+			}
+			if string(k) != string(sequenceKey(from)) || s.Entry.Position.Sequence != from || s.Digest != digest {
+				return nil, fmt.Errorf("%w: history entry %d does not chain on", ErrDamaged, from)
+			}
+			found, prev = append(found, s), digest
+			from++
+		}
+	}
+	if from <= p.applied {
+		return nil, fmt.Errorf("%w: history entry %d is missing", ErrDamaged, from)
+	}
+	for _, t := range []*table{p.frozen, p.active} {
+		for _, s := range t.slice(from, p.end.Position.Sequence) {
+			if !room(s.Raw) {
+				return found, nil
+			}
+			found = append(found, s)
+			from++
+		}
+	}
+	return found, nil
+}
+
+// Entries reads the history from a sequence on, overlay included: at most limit entries (≤ 0: 1,000) and about maxBytes
+// stored bytes (≤ 0: 4 MiB), but at least one if there is one; none, without an error, beyond the end. from 0 means 1.
+// The memory must not be changed. The error is ErrTrimmed when from is no longer there, ErrDamaged when an entry does
+// not chain on.
+func (s *Store) Entries(from uint64, limit, maxBytes int) ([]Stored, error) {
+	if limit <= 0 {
+		limit = historyEntries
+	}
+	if maxBytes <= 0 {
+		maxBytes = historyBytes
+	}
+	var found []Stored
+	err := s.history(func(p *past) (err error) {
+		found, err = p.read(max(from, 1), limit, maxBytes)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("history from %d: %w", from, err)
+	}
+	return found, nil
+}
+
+// EntryAt reads one entry of the history. The error is ErrTrimmed or ErrAbsent.
+func (s *Store) EntryAt(sequence uint64) (Stored, error) {
+	found, err := s.Entries(sequence, 1, math.MaxInt)
+	if err == nil && (len(found) == 0 || sequence == 0) {
+		err = fmt.Errorf("history entry %d: %w", sequence, ErrAbsent)
+	}
+	if err != nil {
+		return Stored{}, err
+	}
+	return found[0], nil
+}
+
+// DigestAt gives the chained digest at a sequence; also at the one just before First, and at 0 when nothing was
+// trimmed. The error is ErrTrimmed or ErrAbsent.
+func (s *Store) DigestAt(sequence uint64) (Digest, error) {
+	var d Digest
+	err := s.history(func(p *past) (err error) {
+		d, err = p.digest(sequence)
+		return err
+	})
+	if err != nil {
+		return Digest{}, fmt.Errorf("digest at %d: %w", sequence, err)
+	}
+	return d, nil
+}
+
+// First is the first sequence still in the history; when there is none, the next one to come.
+func (s *Store) First() uint64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.state.first()
+}
+
+// Pin keeps entries from the sequence on in the history until release is called (repeatable). It does not survive a
+// restart. It waits for a running flush. The error is ErrTrimmed when they are no longer all there.
+func (s *Store) Pin(from uint64) (release func(), err error) {
+	s.writing.Lock() // a running flush trims by the pins it saw when it began
+	defer s.writing.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.usable(); err != nil {
+		return nil, fmt.Errorf("pin %d: %w", from, err)
+	}
+	if first := s.state.first(); from < first {
+		return nil, fmt.Errorf("pin %d: %w, the first is %d", from, ErrTrimmed, first)
+	}
+	s.lastPin++
+	pin := s.lastPin
+	s.pins[pin] = from
+	return sync.OnceFunc(func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.pins, pin)
+	}), nil
+}

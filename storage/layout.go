@@ -1,0 +1,227 @@
+package storage
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"strings"
+
+	"github.com/hotpair/hotpair/storage/position"
+)
+
+// Buckets of the database file. Keys and sub-buckets are never mixed in one bucket: bolt refuses to delete a missing
+// key beside a sub-bucket.
+const (
+	bucketMeta    = "meta"    // "state" → state
+	bucketHistory = "history" // sequence → digest, pair time, stored bytes
+	bucketEpochs  = "epochs"  // epoch → EpochStart
+	bucketAnswers = "answers" // answerKey → position and Answer
+	bucketFloors  = "floors"  // terminal → lowest counter whose answer may still be asked for
+	bucketIssued  = "issued"  // time of issue, answerKey → nothing: answers under ids of apps by age
+	bucketData    = "data"    // one sub-bucket for each space: key → revision, value
+)
+
+const (
+	keyState = "state"
+	// stateVersion is the version of the whole file's layout.
+	stateVersion = 1
+	// answerVersion leads recorded answers, epochVersion epoch starts.
+	answerVersion = 1
+	epochVersion  = 1
+	// historyHeader is the length of what precedes the stored bytes of an entry: digest and pair time.
+	historyHeader = 32 + 8
+	// dataHeader is the length of what precedes a value: revision and checksum.
+	dataHeader = 8 + 4
+)
+
+// state is the one record of where the file stands, rewritten by every transaction.
+type state struct {
+	Host     string `cbor:"1,keyasint,omitempty"`
+	Identity string `cbor:"2,keyasint,omitempty"`
+	// Applied is the end of what all buckets together hold, Time its pair time.
+	Applied  Mark              `cbor:"3,keyasint"`
+	Time     int64             `cbor:"4,keyasint,omitempty"`
+	Notified position.Position `cbor:"5,keyasint"`
+	// Base is the end of the chain just before the first entry of the history.
+	Base Mark `cbor:"6,keyasint"`
+	// Bytes is the stored size of all entries in the history.
+	Bytes int64 `cbor:"7,keyasint,omitempty"`
+	// Copy is not nil while the file is being filled by a copy and can't be trusted.
+	Copy *CopyProgress `cbor:"8,keyasint,omitempty"`
+}
+
+// first is the first sequence in the history.
+func (s *state) first() uint64 { return s.Base.Position.Sequence + 1 }
+
+// crc is the checksum of everything bolt holds for us: bolt has none of its own but for its heads.
+func crc(parts ...[]byte) uint32 {
+	table := crc32.MakeTable(crc32.Castagnoli) // made once by the library
+	var sum uint32
+	for _, p := range parts {
+		sum = crc32.Update(sum, table, p)
+	}
+	return sum
+}
+
+// seal gives CBOR of v with a checksum that covers its key too, so that a value under a wrong key shows.
+func seal(version byte, key []byte, v any) ([]byte, error) {
+	raw, err := encode(version, v)
+	if err != nil {
+		return nil, err
+	}
+	return binary.BigEndian.AppendUint32(raw, crc(key, raw)), nil
+}
+
+// unseal reads what seal wrote. The error is ErrDamaged or ErrVersion.
+func unseal(version byte, key, value []byte, v any) error {
+	if len(value) < 5 {
+		return fmt.Errorf("%w: value of %d bytes", ErrDamaged, len(value))
+	}
+	raw, sum := value[:len(value)-4], binary.BigEndian.Uint32(value[len(value)-4:])
+	if crc(key, raw) != sum {
+		return fmt.Errorf("%w: checksum of a value", ErrDamaged)
+	}
+	return decode(version, raw, v)
+}
+
+// sequenceKey orders by number.
+func sequenceKey(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
+
+// dataValue is a value as bolt holds it.
+func dataValue(key []byte, revision uint64, value []byte) []byte {
+	b := make([]byte, 0, dataHeader+len(value))
+	b = binary.BigEndian.AppendUint64(b, revision)
+	b = binary.BigEndian.AppendUint32(b, crc(b, key, value))
+	return append(b, value...)
+}
+
+// readDataValue reads what dataValue wrote. The value is part of stored. The error is ErrDamaged.
+func readDataValue(key, stored []byte) (revision uint64, value []byte, err error) {
+	if len(stored) < dataHeader {
+		return 0, nil, fmt.Errorf("%w: value of %d bytes", ErrDamaged, len(stored))
+	}
+	value = stored[dataHeader:]
+	if crc(stored[:8], key, value) != binary.BigEndian.Uint32(stored[8:]) {
+		return 0, nil, fmt.Errorf("%w: checksum of key %q", ErrDamaged, key)
+	}
+	return binary.BigEndian.Uint64(stored), value, nil
+}
+
+// historyValue is an entry as bolt holds it.
+func historyValue(s *Stored) []byte {
+	b := make([]byte, 0, historyHeader+len(s.Raw))
+	b = append(b, s.Digest[:]...)
+	b = binary.BigEndian.AppendUint64(b, uint64(s.Entry.Time))
+	return append(b, s.Raw...)
+}
+
+// readHistoryHeader gives digest, pair time and stored bytes of an entry. The bytes are part of value. It is the
+// digest that shows whether the bytes are whole.
+func readHistoryHeader(value []byte) (d Digest, time int64, raw []byte, err error) {
+	if len(value) <= historyHeader {
+		return d, 0, nil, fmt.Errorf("%w: history entry of %d bytes", ErrDamaged, len(value))
+	}
+	copy(d[:], value)
+	return d, int64(binary.BigEndian.Uint64(value[len(d):])), value[historyHeader:], nil
+}
+
+// recorded is an answer as bolt holds it.
+type recorded struct {
+	Position position.Position `cbor:"1,keyasint"`
+	Answer   Answer            `cbor:"2,keyasint"`
+}
+
+const (
+	answerByCounter = 'c'
+	answerByApp     = 'i'
+)
+
+// answerPrefix is what the answers of a terminal under ids of one sort begin with.
+func answerPrefix(terminal string, sort byte) []byte {
+	b := append(make([]byte, 0, len(terminal)+10), byte(len(terminal)))
+	return append(append(b, terminal...), sort)
+}
+
+// answerKey is the key of a recorded answer. Counters of a terminal lie in order.
+func answerKey(id RequestID) []byte {
+	if id.App != "" {
+		return append(answerPrefix(id.Terminal, answerByApp), id.App...)
+	}
+	return binary.BigEndian.AppendUint64(answerPrefix(id.Terminal, answerByCounter), id.Counter)
+}
+
+// parseAnswerKey reads what answerKey wrote.
+func parseAnswerKey(key []byte) (id RequestID, err error) {
+	bad := fmt.Errorf("%w: key of an answer %q", ErrDamaged, key)
+	if len(key) == 0 || len(key) < 2+int(key[0]) {
+		return id, bad
+	}
+	id.Terminal = string(key[1 : 1+key[0]])
+	rest := key[2+key[0]:]
+	switch key[1+key[0]] {
+	case answerByCounter:
+		if len(rest) != 8 {
+			return id, bad
+		}
+		id.Counter = binary.BigEndian.Uint64(rest)
+	case answerByApp:
+		id.App = string(rest)
+	default:
+		return id, bad
+	}
+	if id.Validate() != nil || id.IsZero() {
+		return id, bad
+	}
+	return id, nil
+}
+
+// issuedKey orders the answers under ids of apps by their time of issue.
+func issuedKey(issued int64, answer []byte) []byte {
+	return append(binary.BigEndian.AppendUint64(make([]byte, 0, 8+len(answer)), uint64(issued)), answer...)
+}
+
+// floorValue is a terminal's floor as bolt holds it.
+func floorValue(terminal string, floor uint64) []byte {
+	b := binary.BigEndian.AppendUint64(nil, floor)
+	return binary.BigEndian.AppendUint32(b, crc([]byte(terminal), b))
+}
+
+// readFloor reads what floorValue wrote; no value is floor 0.
+func readFloor(terminal string, value []byte) (uint64, error) {
+	if value == nil {
+		return 0, nil
+	}
+	if len(value) != 12 || crc([]byte(terminal), value[:8]) != binary.BigEndian.Uint32(value[8:]) {
+		return 0, fmt.Errorf("%w: floor of terminal %q", ErrDamaged, terminal)
+	}
+	return binary.BigEndian.Uint64(value), nil
+}
+
+// Tags order the overlay so that a flush meets floors before answers.
+const (
+	tagFloor  = '1'
+	tagAnswer = '2'
+	tagData   = '3'
+)
+
+// floorName, answerName and dataPrefix are the names of things in the overlay.
+func floorName(terminal string) string { return string(rune(tagFloor)) + terminal }
+
+func answerName(id RequestID) string { return string(rune(tagAnswer)) + string(answerKey(id)) }
+
+// dataPrefix precedes the keys of a space; the length keeps one space from beginning like another.
+func dataPrefix(space string) string {
+	return string([]byte{tagData, byte(len(space))}) + space
+}
+
+// splitDataName takes the tag, the space and the key apart.
+func splitDataName(name string) (space, key string) {
+	n := int(name[1])
+	return name[2 : 2+n], name[2+n:]
+}
+
+// dataPath is the name of a space's bucket in a copy.
+func dataPath(space string) string { return bucketData + "/" + space }
+
+// spaceOf is the reverse of dataPath.
+func spaceOf(path string) (space string, ok bool) { return strings.CutPrefix(path, bucketData+"/") }

@@ -1,0 +1,73 @@
+package storage
+
+import (
+	"cmp"
+	"log/slog"
+	"time"
+
+	"github.com/hotpair/hotpair/storage/position"
+)
+
+// Options of a Store. The zero value is usable: every bound has a default.
+type Options struct {
+	// Host and Identity are those of the data directory's owner (facts.json). A database made by another is
+	// refused with ErrForeign. Empty ones are not compared, and filled in by the first open that has them.
+	Host, Identity string
+	// MaxUpdates, MaxAge and MaxBytes bound the history: entries beyond any of them are trimmed, oldest first.
+	// Defaults: 1,000,000 entries, 7 days of pair time, 1 GiB of stored bytes.
+	MaxUpdates uint64
+	MaxAge     time.Duration
+	MaxBytes   int64
+	// Retention is how long the answer of a request with an id chosen by the app is kept, in pair time from the
+	// time in the id; an older id is too old. Both hosts must use the same. Default 24 h.
+	Retention time.Duration
+	// InitialMmapSize is the address space reserved for the database, in bytes: while the file is smaller no
+	// commit ever waits for a view. It costs no memory. Default 16 GiB.
+	InitialMmapSize int
+	// Logger gets what an operator can act on. Default: nothing is logged.
+	Logger *slog.Logger
+}
+
+// withDefaults fills in what was left open.
+func (o Options) withDefaults() Options {
+	o.MaxUpdates = cmp.Or(o.MaxUpdates, 1_000_000)
+	o.MaxAge = cmp.Or(o.MaxAge, 7*24*time.Hour)
+	o.MaxBytes = cmp.Or(o.MaxBytes, 1<<30)
+	o.Retention = cmp.Or(o.Retention, 24*time.Hour)
+	o.InitialMmapSize = cmp.Or(o.InitialMmapSize, 16<<30)
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// Stats are figures of a store for metrics and status.
+type Stats struct {
+	Committed, Applied position.Position
+	Notified           position.Position
+	// OverlayEntries and OverlayBytes are committed entries not yet applied.
+	OverlayEntries int
+	OverlayBytes   int64
+	// HistoryFirst is the first sequence still in the history, HistoryBytes the stored bytes of the applied part.
+	HistoryFirst uint64
+	HistoryBytes int64
+	// FileBytes is the size of the database file, FreePages how many of its pages are free (4 KiB each).
+	FileBytes int64
+	FreePages int
+	// Flushes and FlushTime count transactions and the time they took in all, since Open.
+	Flushes   uint64
+	FlushTime time.Duration
+	// PairTime is the time of the last committed entry, in Unix nanoseconds.
+	PairTime int64
+}
+
+// EpochStart says where an epoch began, and whose term it was.
+type EpochStart struct {
+	Epoch         uint64 `cbor:"1,keyasint"`
+	Sequence      uint64 `cbor:"2,keyasint"`
+	Host          string `cbor:"3,keyasint"`
+	Identity      string `cbor:"4,keyasint"`
+	RecordVersion uint64 `cbor:"5,keyasint,omitempty"`
+	// Time is the pair time of the beginning, in Unix nanoseconds.
+	Time int64 `cbor:"6,keyasint"`
+}

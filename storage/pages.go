@@ -1,0 +1,185 @@
+package storage
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+)
+
+const (
+	elementSize  = 16 // of a key's entry in a page, leaf and branch alike
+	bucketHeader = 16 // of a sub-bucket's value: its first page and its sequence
+	deepest      = 64 // levels; a tree so deep is a circle
+	faultsShown  = 20 // more are not told apart
+)
+
+// pageWalk goes through the pages of a bolt file as the file has them, believing nothing. bolt has a check of its own,
+// which believes every length and offset, panics in a goroutine of its own where nobody can catch it, and may not run
+// beside a writer.
+type pageWalk struct {
+	file   io.ReaderAt
+	head   boltHead
+	owner  []bool // pages that something leads to, or that are free
+	faults []error
+}
+
+// fault notes what is wrong.
+func (w *pageWalk) fault(format string, args ...any) {
+	if len(w.faults) < faultsShown {
+		w.faults = append(w.faults, fmt.Errorf("%w: "+format, append([]any{ErrDamaged}, args...)...))
+	}
+}
+
+// run walks everything and gives the number of pages that are neither used nor free: they are lost to bolt, which is a
+// waste and no damage (bolt forgets the last page of a long list of free ones when it opens a file).
+func (w *pageWalk) run(ctx context.Context) (lost int, err error) {
+	w.owner = make([]bool, w.head.pages)
+	w.owner[0], w.owner[1] = true, true
+	free, err := readFreelist(w.file, w.head)
+	if err != nil {
+		w.fault("%v", err)
+		return 0, nil
+	}
+	listPages := uint64(1)
+	header := make([]byte, pageHeader)
+	if _, err := w.file.ReadAt(header, int64(w.head.freelist*w.head.pageSize)); err != nil {
+		return 0, err
+	}
+	listPages += uint64(binary.NativeEndian.Uint32(header[12:]))
+	for i := range listPages {
+		w.own(w.head.freelist + i)
+	}
+	for _, id := range free {
+		w.own(id)
+	}
+	if err := w.tree(ctx, w.head.root, 0, nil, nil); err != nil {
+		return 0, err
+	}
+	for _, owned := range w.owner {
+		if !owned {
+			lost++
+		}
+	}
+	return lost, nil
+}
+
+// own notes that something leads to a page.
+func (w *pageWalk) own(id uint64) bool {
+	switch {
+	case id < 2 || id >= w.head.pages:
+		w.fault("page %d is out of bounds", id)
+		return false
+	case w.owner[id]:
+		w.fault("page %d is used twice, or used and free", id)
+		return false
+	}
+	w.owner[id] = true
+	return true
+}
+
+// tree walks the pages from one on. Keys must lie in [from, upto); nil is no bound.
+func (w *pageWalk) tree(ctx context.Context, id uint64, depth int, from, upto []byte) error {
+	if err := ctx.Err(); err != nil {
+		return context.Cause(ctx)
+	}
+	if depth > deepest {
+		w.fault("page %d is deeper than %d levels", id, deepest)
+		return nil
+	}
+	if !w.own(id) {
+		return nil
+	}
+	header := make([]byte, pageHeader)
+	if _, err := w.file.ReadAt(header, int64(id*w.head.pageSize)); err != nil {
+		return fmt.Errorf("page %d: %w", id, err)
+	}
+	overflow := uint64(binary.NativeEndian.Uint32(header[12:]))
+	if binary.NativeEndian.Uint64(header) != id || id+overflow >= w.head.pages {
+		w.fault("page %d is not what its head says", id)
+		return nil
+	}
+	for i := range overflow {
+		if !w.own(id + 1 + i) {
+			return nil
+		}
+	}
+	page := make([]byte, (overflow+1)*w.head.pageSize)
+	if _, err := w.file.ReadAt(page, int64(id*w.head.pageSize)); err != nil {
+		return fmt.Errorf("page %d: %w", id, err)
+	}
+	return w.page(ctx, id, page, depth, from, upto)
+}
+
+// page walks one page, or one bucket that is small enough to lie within its parent's page.
+func (w *pageWalk) page(ctx context.Context, id uint64, page []byte, depth int, from, upto []byte) error {
+	flags, count := binary.NativeEndian.Uint16(page[8:]), int(binary.NativeEndian.Uint16(page[10:]))
+	elements := page[pageHeader:]
+	if count*elementSize > len(elements) {
+		w.fault("page %d names %d keys and has no room for them", id, count)
+		return nil
+	}
+	if flags != flagLeaf && flags != flagBranch || flags == flagBranch && count == 0 {
+		w.fault("page %d has the impossible type %#x", id, flags)
+		return nil
+	}
+	keys, values := make([][]byte, count), make([][]byte, count)
+	for i := range count {
+		element := elements[i*elementSize:] // offsets count from here
+		var at, size, valueSize uint64
+		if flags == flagLeaf {
+			at = uint64(binary.NativeEndian.Uint32(element[4:]))
+			size = uint64(binary.NativeEndian.Uint32(element[8:]))
+			valueSize = uint64(binary.NativeEndian.Uint32(element[12:]))
+		} else {
+			at = uint64(binary.NativeEndian.Uint32(element))
+			size = uint64(binary.NativeEndian.Uint32(element[4:]))
+		}
+		if at < elementSize || at+size+valueSize > uint64(len(element)) {
+			w.fault("key %d of page %d lies outside", i, id)
+			return nil
+		}
+		keys[i], values[i] = element[at:at+size], element[at+size:at+size+valueSize]
+		// bolt keeps the first key of a branch as it was when the page was written; it may be above from.
+		if len(keys[i]) == 0 || i > 0 && bytes.Compare(keys[i-1], keys[i]) >= 0 ||
+			from != nil && bytes.Compare(keys[i], from) < 0 || upto != nil && bytes.Compare(keys[i], upto) >= 0 {
+			w.fault("key %d of page %d is out of order", i, id)
+			return nil
+		}
+	}
+	for i := range count {
+		element := elements[i*elementSize:]
+		switch {
+		case flags == flagBranch:
+			end := upto
+			if i+1 < count {
+				end = keys[i+1]
+			}
+			if err := w.tree(ctx, binary.NativeEndian.Uint64(element[8:]), depth+1, keys[i], end); err != nil {
+				return err
+			}
+		case binary.NativeEndian.Uint32(element)&flagLeafBucket != 0:
+			if err := w.bucket(ctx, id, values[i], depth+1); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// bucket walks a sub-bucket.
+func (w *pageWalk) bucket(ctx context.Context, id uint64, value []byte, depth int) error {
+	if len(value) < bucketHeader {
+		w.fault("a bucket in page %d has %d bytes", id, len(value))
+		return nil
+	}
+	if root := binary.NativeEndian.Uint64(value); root != 0 {
+		return w.tree(ctx, root, depth, nil, nil)
+	}
+	if depth > deepest || len(value) < bucketHeader+pageHeader {
+		w.fault("a bucket in page %d has %d bytes", id, len(value))
+		return nil
+	}
+	return w.page(ctx, id, value[bucketHeader:], depth, nil, nil)
+}

@@ -1,0 +1,207 @@
+package storage
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/boltdb/bolt"
+
+	"github.com/hotpair/hotpair/storage/position"
+)
+
+// Item is one key of a scan.
+type Item struct {
+	Key, Value []byte
+	// Revision is the sequence of the update that last wrote the key.
+	Revision uint64
+}
+
+// Lookup says what is known of a request.
+type Lookup uint8
+
+const (
+	// Absent: the request was not recorded; it may be executed.
+	Absent Lookup = iota
+	// Found: the recorded answer is returned.
+	Found
+	// TooOld: whether it was executed is no longer known; it must not be.
+	TooOld
+)
+
+// Reader reads at one committed position. Slices it returns belong to the caller. It is for one goroutine.
+type Reader struct {
+	tx             *bolt.Tx
+	frozen, active *table
+	end            Mark
+	time           int64
+	retention      time.Duration
+	err            error // the first damage met
+}
+
+// View runs f with a Reader at the committed end. The reader must not leave f, f must not call the store, and must be
+// short: an open view keeps pages from being used again and can make a flush wait. What the reader met (ErrDamaged)
+// is returned in place of nil; reads after it find nothing. Other errors: ErrClosed, ErrDead, and ErrCopying while a
+// copy leaves the data inconsistent.
+func (s *Store) View(f func(*Reader) error) error {
+	s.life.RLock()
+	defer s.life.RUnlock()
+	r, err := s.reader(false)
+	if err != nil {
+		return fmt.Errorf("view: %w", err)
+	}
+	defer r.tx.Rollback()
+	if err := f(r); err != nil {
+		return err
+	}
+	if r.err != nil {
+		return fmt.Errorf("view: %w", r.err)
+	}
+	return nil
+}
+
+// reader opens a view, of an inconsistent database only if that was asked for. life must be held.
+func (s *Store) reader(inconsistent bool) (*Reader, error) {
+	for {
+		s.mu.RLock()
+		err, db := s.usable(), s.db
+		s.mu.RUnlock()
+		if err != nil {
+			return nil, err
+		}
+		// Not under mu: beginning can wait for a flush that remaps the file.
+		tx, err := db.Begin(false)
+		if err != nil {
+			return nil, err
+		}
+		s.mu.RLock()
+		r := &Reader{
+			tx: tx, frozen: s.frozen, active: s.active, end: s.committed, time: s.time, retention: s.options.Retention,
+		}
+		complete, copying := tx.ID() >= s.dropped, s.state.Copy
+		s.mu.RUnlock()
+		switch {
+		case copying != nil && !inconsistent && (!copying.Done || r.end.Position.Sequence < copying.Until.Position.Sequence):
+			return nil, errors.Join(ErrCopying, tx.Rollback())
+		case complete:
+			// bolt holds at most what the overlay held when we looked, and at least what it had dropped.
+			return r, nil
+		}
+		if err := tx.Rollback(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// Position is the committed position that all reads of r see.
+func (r *Reader) Position() position.Position { return r.end.Position }
+
+// Mark is Position with its digest.
+func (r *Reader) Mark() Mark { return r.end }
+
+// Time is the pair time at Position, in Unix nanoseconds.
+func (r *Reader) Time() int64 { return r.time }
+
+// fail keeps the first damage met.
+func (r *Reader) fail(err error) {
+	if r.err == nil && err != nil {
+		r.err = err
+	}
+}
+
+// overlaid finds the newest version of a name in the overlay at the reader's position.
+func (r *Reader) overlaid(name string) (version, bool) {
+	if v, ok := r.active.get(name, r.end.Position.Sequence); ok {
+		return v, true
+	}
+	return r.frozen.get(name, r.end.Position.Sequence)
+}
+
+// Get reads one key. The revision is the sequence of the update that last wrote it; ok is false, and the revision 0,
+// when the key is absent. A present key with an empty value has a value that is not nil.
+func (r *Reader) Get(space string, key []byte) (value []byte, revision uint64, ok bool) {
+	if len(key) == 0 || len(space) == 0 || len(space) > MaxSpace {
+		return nil, 0, false
+	}
+	if v, found := r.overlaid(dataPrefix(space) + string(key)); found {
+		if v.data().Delete {
+			return nil, 0, false
+		}
+		return owned(v.data().Value), v.sequence, true
+	}
+	r.fail(guard(func() error {
+		data := r.tx.Bucket([]byte(bucketData)).Bucket([]byte(space))
+		if data == nil {
+			return nil
+		}
+		stored := data.Get(key)
+		if stored == nil {
+			return nil
+		}
+		rev, v, err := readDataValue(key, stored)
+		if err == nil {
+			value, revision, ok = owned(v), rev, true
+		}
+		return err
+	}))
+	return value, revision, ok
+}
+
+// owned copies a value for the caller; it is never nil.
+func owned(value []byte) []byte { return append(make([]byte, 0, len(value)), value...) }
+
+// Answer finds the recorded answer of a request and the position of its update. TooOld are ids of apps issued longer
+// ago than the retention, and counters below the terminal's lowest unanswered one (or AnswerWindow below its highest
+// answered one). An id that can't be recorded (RequestID.Validate) is Absent.
+func (r *Reader) Answer(id RequestID) (Answer, position.Position, Lookup) {
+	if id.IsZero() || id.Validate() != nil {
+		return Answer{}, position.Position{}, Absent
+	}
+	if r.tooOld(id) {
+		return Answer{}, position.Position{}, TooOld
+	}
+	if v, ok := r.overlaid(answerName(id)); ok {
+		a := v.stored.Entry.Answer
+		a.Body = bytes.Clone(a.Body)
+		return a, v.stored.Entry.Position, Found
+	}
+	var found recorded
+	lookup := Absent
+	r.fail(guard(func() error {
+		key := answerKey(id)
+		raw := r.tx.Bucket([]byte(bucketAnswers)).Get(key)
+		if raw == nil {
+			return nil
+		}
+		if err := unseal(answerVersion, key, raw, &found); err != nil {
+			return err
+		}
+		lookup = Found
+		return nil
+	}))
+	if r.err != nil {
+		return Answer{}, position.Position{}, TooOld // whatever it was, it must not be executed again
+	}
+	return found.Answer, found.Position, lookup
+}
+
+// tooOld reports whether nothing can be said of an id any more.
+func (r *Reader) tooOld(id RequestID) bool {
+	if id.App != "" {
+		issued, err := id.Issued()
+		return err != nil || issued.UnixNano() < r.time-int64(r.retention)
+	}
+	name, floor := floorName(id.Terminal), uint64(0)
+	for _, t := range []*table{r.active, r.frozen} {
+		if v, ok := t.get(name, r.end.Position.Sequence); ok {
+			floor = max(floor, v.floor)
+		}
+	}
+	r.fail(guard(func() error {
+		applied, err := readFloor(id.Terminal, r.tx.Bucket([]byte(bucketFloors)).Get([]byte(id.Terminal)))
+		floor = max(floor, applied)
+		return err
+	}))
+	return id.Counter < floor || r.err != nil
+}

@@ -29,7 +29,8 @@ type Beat struct {
 	Stopping    bool              `json:"stopping,omitempty"`
 	Resigned    bool              `json:"resigned,omitempty"` // noted durably that it is out of the set
 	Lease       time.Duration     `json:"lease_ns"`
-	HTTP        string            `json:"http,omitempty"` // its operator address, for error messages
+	HTTP        string            `json:"http,omitempty"`      // its operator address, for error messages
+	Terminals   int               `json:"terminals,omitempty"` // sessions it has with terminals, attached or warm (T5)
 }
 
 // BeatReply answers a Beat at once. Grant: the replier promises not to take over on silence for lease × 1.1 + 10 ms

@@ -1,0 +1,264 @@
+package terminal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nuid"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/hotpair/hotpair/bus"
+)
+
+const (
+	// counterBlock is how many counters are made durable at once; one that is used up within a second is large enough.
+	counterBlock = 1 << 14
+	// saveReceipts is the least time between two writes of the receipts.
+	saveReceipts = time.Second
+	// connections bounds clients of the server: two hosts, some of their older sessions, and the applications.
+	connections = 4096
+	// housekeeping is the interval of pings inside one process, where nothing can be lost without notice.
+	housekeeping = time.Minute
+)
+
+// Config describes an Agent.
+type Config struct {
+	ID     string // of the terminal, as the hosts know it
+	Listen string // host:port; port 0 takes a free one
+	Key    string // what hosts log in with: config.TerminalKey of the pair secret and ID
+	Data   string // directory of this agent alone
+	// PairID is set by an operator: the only pair that is accepted. When it differs from the pair the directory belongs
+	// to, the agent forgets the other pair's epoch and serves this one. Empty: the first pair that attaches stays.
+	PairID string
+	// Deadline of a request that names none, and the longest that one may name; 0 is 30 s and 5 min.
+	Deadline, MaxDeadline time.Duration
+	// Bound and BoundBytes of requests that wait for an answer; 0 is 1024 and 64 MiB. Beyond it an application hears 429.
+	Bound      int
+	BoundBytes int
+	Log        *slog.Logger
+}
+
+// Agent is the agent of one terminal. Many may run in one process.
+type Agent struct {
+	config   Config
+	log      *slog.Logger
+	receipts *receipts
+	counters *counters
+	table    *table
+	started  chan struct{}
+
+	store  *store
+	server *bus.Server
+	hosts  *bus.Conn // in the account of the hosts
+	apps   *bus.Conn // in the account of the applications
+	failed chan error
+
+	attaching sync.Mutex // one attach or detach at a time; taken before the table's lock
+	ended     endedConnections
+}
+
+// New makes an agent. Nothing is opened until Run.
+func New(c Config) *Agent {
+	if c.Deadline == 0 {
+		c.Deadline = 30 * time.Second
+	}
+	if c.MaxDeadline == 0 {
+		c.MaxDeadline = 5 * time.Minute
+	}
+	if c.Bound == 0 {
+		c.Bound = 1024
+	}
+	if c.BoundBytes == 0 {
+		c.BoundBytes = 64 << 20
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	a := &Agent{
+		config: c, log: c.Log.With("terminal", c.ID),
+		receipts: newReceipts(), started: make(chan struct{}), failed: make(chan error, 1),
+	}
+	a.table = newTable(c.Bound, c.BoundBytes)
+	return a
+}
+
+// Started is closed when the agent accepts connections; URL is valid from then on.
+func (a *Agent) Started() <-chan struct{} { return a.started }
+
+// URL is where hosts and applications connect.
+func (a *Agent) URL() string { return a.server.URL() }
+
+// Address is URL as host:port.
+func (a *Agent) Address() string { return a.server.Address() }
+
+// Waiting counts the requests without an answer.
+func (a *Agent) Waiting() int { return a.table.count() }
+
+// Epoch is the highest that was accepted, with the host that has it. Valid once started.
+func (a *Agent) Epoch() (uint64, string) {
+	f := a.store.get()
+	return f.Epoch, f.Host
+}
+
+// Run serves until ctx ends (and then gives nil) or the agent can't go on: ErrDamaged, ErrInUse, bus.ErrListen at the
+// start, ErrDisk later. It may be called once.
+func (a *Agent) Run(ctx context.Context) (err error) {
+	a.store, err = openStore(a.config.Data)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, a.store.close()) }()
+	if err := a.adoptPair(); err != nil {
+		return err
+	}
+	if err := a.receipts.load(a.config.Data); err != nil {
+		a.log.Warn("receipts of the time before the restart are lost", "error", err)
+	}
+	a.counters = newCounters(a.store)
+	users := bus.NewUsers()
+	if a.server, err = a.newServer(users); err != nil {
+		return err
+	}
+	if err := a.server.Start(ctx); err != nil {
+		return err
+	}
+	defer a.server.Stop()
+	defer a.table.stop()
+
+	g, inner := errgroup.WithContext(ctx)
+	if err := a.serve(inner, users); err != nil {
+		return err
+	}
+	close(a.started)
+	a.log.Info("terminal agent ready", "address", a.server.Address(), "epoch", a.store.get().Epoch)
+	g.Go(func() error { return a.counters.run(inner) })
+	g.Go(func() error { return a.saveReceipts(inner) })
+	g.Go(func() error {
+		select {
+		case err := <-a.failed:
+			return err
+		case <-inner.Done():
+			return inner.Err()
+		}
+	})
+	err = g.Wait()
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return nil
+	}
+	return err
+}
+
+// fail ends Run with err.
+func (a *Agent) fail(err error) {
+	select {
+	case a.failed <- err:
+	default:
+	}
+}
+
+// adoptPair carries out the operator's word about the pair.
+func (a *Agent) adoptPair() error {
+	wanted, known := a.config.PairID, a.store.get()
+	if wanted == "" || wanted == known.PairID {
+		return nil
+	}
+	if known.PairID != "" {
+		a.log.Warn("moved to another pair by its operator", "from", known.PairID, "to", wanted, "epoch", known.Epoch)
+	}
+	return a.store.update(func(f *facts) { *f = facts{PairID: wanted, Counter: f.Counter} })
+}
+
+func (a *Agent) newServer(users *bus.Users) (*bus.Server, error) {
+	users.Allow(bus.AgentUser, bus.Grant{Password: a.config.Key, Permissions: hostPermissions(), Account: hostsAccount})
+	users.AllowLoopback(bus.Grant{Permissions: appPermissions(), Account: appsAccount})
+	return bus.NewServer(bus.ServerConfig{
+		Name: "terminal-" + a.config.ID, Listen: a.config.Listen, Users: users,
+		Accounts: []string{hostsAccount, appsAccount}, MaxConnections: connections, Logger: a.log,
+	})
+}
+
+// serve opens the agent's own connections and subscriptions. They end with the server.
+func (a *Agent) serve(ctx context.Context, users *bus.Users) error {
+	open := func(user string, grant bus.Grant) (*bus.Conn, error) {
+		grant.Password = nuid.Next() + nuid.Next()
+		users.Allow(user, grant)
+		return bus.Connect(ctx, bus.ConnConfig{
+			Name: user, User: user, Password: grant.Password, InProcess: a.server, Ping: housekeeping, Once: true,
+			Lost:      func(err error) { a.fail(fmt.Errorf("%s: %w", user, errors.Join(bus.ErrDisconnected, err))) },
+			Complaint: func(err error) { a.log.Warn("own connection complains", "user", user, "error", err) },
+		})
+	}
+	events, err := open(ownEvents, bus.Grant{Account: "$SYS", Permissions: bus.Permit(nil, []string{disconnects})})
+	if err != nil {
+		return err
+	}
+	if a.hosts, err = open(ownHosts, bus.Grant{Account: hostsAccount, Permissions: ownHostsPermissions()}); err != nil {
+		return err
+	}
+	if a.apps, err = open(ownApps, bus.Grant{Account: appsAccount, Permissions: ownAppsPermissions()}); err != nil {
+		return err
+	}
+	for _, s := range []struct {
+		conn    *bus.Conn
+		subject string
+		handle  nats.MsgHandler
+	}{
+		{events, disconnects, a.disconnected},
+		{a.hosts, bus.SubjectAgentHello, a.hello},
+		{a.hosts, bus.SubjectAgentAttach, a.attach},
+		{a.hosts, bus.SubjectAgentDetach, a.detach},
+		{a.hosts, bus.SubjectAgentFresh, a.fresh},
+		{a.hosts, bus.SubjectAgentReceipts, a.sendReceipts},
+		{a.apps, appSubjects, a.request},
+	} {
+		sub, err := s.conn.Subscribe(s.subject, s.handle)
+		if err != nil {
+			return fmt.Errorf("serve %s: %w", s.subject, err)
+		}
+		// What applications send beyond this is dropped by the client library, as a request that times out; it is far
+		// above what the table takes.
+		if err := sub.SetPendingLimits(1<<16, 2*a.config.BoundBytes); err != nil {
+			return fmt.Errorf("serve %s: %w", s.subject, err)
+		}
+	}
+	for _, conn := range []*bus.Conn{events, a.hosts, a.apps} {
+		if err := conn.FlushWithContext(ctx); err != nil {
+			return fmt.Errorf("own connections: %w", err)
+		}
+	}
+	return nil
+}
+
+// saveReceipts writes them while they change, and once at the end.
+func (a *Agent) saveReceipts(ctx context.Context) error {
+	pause := time.NewTicker(saveReceipts)
+	defer pause.Stop()
+	for {
+		select {
+		case <-a.receipts.changed:
+		case <-ctx.Done():
+			return errors.Join(ctx.Err(), ignoreMissing(a.receipts.save(a.config.Data)))
+		}
+		if err := a.receipts.save(a.config.Data); err != nil {
+			return err
+		}
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// ignoreMissing forgives a directory that was taken away under an agent that ends anyway.
+func ignoreMissing(err error) error {
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,66 @@
+package terminal
+
+import (
+	"context"
+	"fmt"
+	"sync"
+)
+
+// counters gives each request its number, never one twice, whenever the agent is killed: numbers are made durable in
+// blocks before the first of a block is given out. The next block is reserved in the background when half of the
+// present one is gone, so a request waits for the disk only if it is slower than half a block.
+type counters struct {
+	store *store
+	want  chan struct{} // one token: reserve a block
+
+	mu    sync.Mutex
+	last  uint64        // given out last
+	limit uint64        // durable
+	more  chan struct{} // closed when limit has risen
+}
+
+func newCounters(s *store) *counters {
+	at := s.get().Counter
+	c := &counters{store: s, want: make(chan struct{}, 1), last: at, limit: at, more: make(chan struct{})}
+	c.want <- struct{}{}
+	return c
+}
+
+// run reserves blocks until ctx ends. The error is ErrDisk.
+func (c *counters) run(ctx context.Context) error {
+	for {
+		select {
+		case <-c.want:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		c.mu.Lock()
+		limit := c.last + counterBlock
+		c.mu.Unlock()
+		if err := c.store.update(func(f *facts) { f.Counter = max(f.Counter, limit) }); err != nil {
+			return fmt.Errorf("reserve counters: %w", err)
+		}
+		c.mu.Lock()
+		c.limit = max(c.limit, limit)
+		close(c.more)
+		c.more = make(chan struct{})
+		c.mu.Unlock()
+	}
+}
+
+// take gives the next counter, or a channel to wait on before asking again.
+func (c *counters) take() (uint64, <-chan struct{}) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.limit-c.last <= counterBlock/2 {
+		select {
+		case c.want <- struct{}{}:
+		default:
+		}
+	}
+	if c.last == c.limit {
+		return 0, c.more
+	}
+	c.last++
+	return c.last, nil
+}

@@ -1,0 +1,55 @@
+package terminal
+
+import (
+	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/hotpair/hotpair/bus"
+)
+
+// The two accounts of the agent's server. What is published in one is not seen in the other.
+const (
+	hostsAccount = "HOSTS"
+	appsAccount  = "APPS"
+)
+
+// Users of the agent itself, one for each account it works in. Their passwords are random and never leave the process.
+const (
+	ownHosts  = "agent-hosts"
+	ownApps   = "agent-apps"
+	ownEvents = "agent-events"
+)
+
+// appSubjects is where applications send requests, answersInbox where stock NATS clients take answers.
+const (
+	appSubjects  = "request.>"
+	answersInbox = "_INBOX.>"
+	inboxPrefix  = "_INBOX."
+)
+
+// disconnects is where the server itself tells that a connection of the hosts' account has ended.
+const disconnects = "$SYS.ACCOUNT." + hostsAccount + ".DISCONNECT"
+
+// hostPermissions are those of a host: its calls, the requests of its sessions, the answers to them.
+func hostPermissions() *server.Permissions {
+	return bus.Permit(
+		[]string{bus.SubjectAgentHello, bus.SubjectAgentAttach, bus.SubjectAgentDetach, bus.SubjectAgentFresh,
+			bus.SubjectAgentReceipts, bus.SessionAnswers("*") + ".>"},
+		[]string{bus.SubjectAgentChanged, bus.SessionRequests("*"), answersInbox})
+}
+
+// appPermissions are those of a local application: ask, and hear the answer.
+func appPermissions() *server.Permissions {
+	return bus.Permit([]string{appSubjects}, []string{answersInbox})
+}
+
+// ownHostsPermissions are the agent's towards the hosts, ownAppsPermissions towards the applications. With the latter an
+// application that names a reply subject of another kind can't make the agent publish there.
+func ownHostsPermissions() *server.Permissions {
+	return bus.Permit(
+		[]string{bus.SubjectAgentChanged, bus.SessionRequests("*"), answersInbox},
+		[]string{"agent.*", bus.SessionAnswers("*") + ".>"})
+}
+
+func ownAppsPermissions() *server.Permissions {
+	return bus.Permit([]string{answersInbox}, []string{appSubjects})
+}

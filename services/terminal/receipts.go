@@ -1,0 +1,117 @@
+package terminal
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/hotpair/hotpair/bus"
+)
+
+const (
+	receiptsFile = "receipts"
+	// keptReceipts are enough to cover what a terminal was told in the moments before a takeover.
+	keptReceipts = 256
+	// maxReceiptsFile bounds what is read at start: a receipt's code and app id are bounded far below 2 KiB.
+	maxReceiptsFile = keptReceipts * 2048
+)
+
+// receipts are the last acknowledgements that were passed to applications, by which a host checks after a takeover that
+// nothing acknowledged is missing.
+//
+// They are written in the background, never on the path of a request, and without waiting for the disk: a killed agent
+// may lose those of the last second, a machine that loses power those of some seconds. A lost receipt makes that check
+// weaker; it loses no update.
+type receipts struct {
+	mu      sync.Mutex
+	ring    []bus.Receipt // oldest first, once it is full from next on
+	next    int
+	changed chan struct{} // one token when there is something to write
+}
+
+func newReceipts() *receipts { return &receipts{changed: make(chan struct{}, 1)} }
+
+// add notes one.
+func (r *receipts) add(one bus.Receipt) {
+	r.mu.Lock()
+	if len(r.ring) < keptReceipts {
+		r.ring = append(r.ring, one)
+	} else {
+		r.ring[r.next] = one
+		r.next = (r.next + 1) % keptReceipts
+	}
+	r.mu.Unlock()
+	select {
+	case r.changed <- struct{}{}:
+	default:
+	}
+}
+
+// last gives up to limit, newest last; 0 is all.
+func (r *receipts) last(limit int) []bus.Receipt {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := append(append([]bus.Receipt{}, r.ring[r.next:]...), r.ring[:r.next]...)
+	if limit > 0 && limit < len(all) {
+		all = all[len(all)-limit:]
+	}
+	return all
+}
+
+// save writes them beside their file and renames.
+func (r *receipts) save(dir string) error {
+	body, err := bus.Encode(r.last(0))
+	if err != nil {
+		return err
+	}
+	body = binary.BigEndian.AppendUint32(body, crc32.ChecksumIEEE(body))
+	path := filepath.Join(dir, receiptsFile)
+	if err := os.WriteFile(path+".new", body, 0o600); err != nil {
+		return fmt.Errorf("%w: %w", ErrDisk, err)
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		return fmt.Errorf("%w: %w", ErrDisk, err)
+	}
+	return nil
+}
+
+// load reads what save wrote. Receipts that can't be read are given up, as lost ones are.
+func (r *receipts) load(dir string) error {
+	data, err := os.ReadFile(filepath.Join(dir, receiptsFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read receipts: %w", err)
+	}
+	kept, err := decodeReceipts(data)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ring, r.next = kept, 0
+	return nil
+}
+
+func decodeReceipts(data []byte) ([]bus.Receipt, error) {
+	if len(data) < 5 || len(data) > maxReceiptsFile {
+		return nil, fmt.Errorf("%w: receipts of %d bytes", bus.ErrMalformed, len(data))
+	}
+	body := data[:len(data)-4]
+	if crc32.ChecksumIEEE(body) != binary.BigEndian.Uint32(data[len(body):]) {
+		return nil, fmt.Errorf("%w: checksum of receipts", bus.ErrMalformed)
+	}
+	var kept []bus.Receipt
+	if err := bus.Decode(body, &kept); err != nil {
+		return nil, fmt.Errorf("receipts: %w", err)
+	}
+	if len(kept) > keptReceipts {
+		kept = kept[len(kept)-keptReceipts:]
+	}
+	return kept, nil
+}

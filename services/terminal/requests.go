@@ -1,0 +1,191 @@
+package terminal
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/hotpair/hotpair/bus"
+)
+
+const (
+	// maxBody bounds the body of a request, in bytes.
+	maxBody = 1 << 20
+	// maxAppID bounds the application's part of a request id, in characters.
+	maxAppID = 64
+	// maxCode bounds the code of a receipt that is kept, in bytes.
+	maxCode = 256
+	// busyPause is about how long a request that must not be given up waits when the host is busy.
+	busyPause = 20 * time.Millisecond
+)
+
+// request takes a request of an application. It runs on one goroutine, so counters rise in the order of arrival.
+func (a *Agent) request(m *nats.Msg) {
+	if !strings.HasPrefix(m.Reply, inboxPrefix) {
+		a.log.Debug("request without an inbox for the answer", "subject", m.Subject)
+		return
+	}
+	now := time.Now()
+	e, code, fault := a.read(m, now)
+	if fault != "" {
+		a.refuse([]string{m.Reply}, code, fault)
+		return
+	}
+	if e.id.App == "" {
+		for {
+			counter, more := a.counters.take()
+			if more == nil {
+				e.id.Counter = counter
+				break
+			}
+			// Only a disk slower than half a block of counters, or one that has failed, brings us here.
+			select {
+			case <-more:
+			case <-a.hosts.Up().Done():
+				return
+			}
+		}
+	}
+	admission, out := a.table.admit(e, func() { a.expire(e) })
+	switch admission {
+	case refusedBusy:
+		a.refuse(e.replies, bus.CodeBusy, "this terminal has too many requests waiting; not executed")
+	case refusedOther:
+		a.refuse(e.replies, bus.CodeMalformed, "another request with this "+bus.HeaderRequestID+" is waiting")
+	case refusedEnd:
+		a.refuse(e.replies, bus.CodeNobody, "this terminal's agent is stopping; not executed")
+	}
+	a.send(out)
+}
+
+// read checks a request (section 9 of the interfaces): subject, id, deadline, body.
+func (a *Agent) read(m *nats.Msg, now time.Time) (*entry, int, string) {
+	parts := strings.Split(m.Subject, ".")
+	if len(parts) != 3 || !bus.ValidName(parts[1]) || !bus.ValidName(parts[2]) {
+		return nil, bus.CodeMalformed, "the subject is not request.<service>.<operation>"
+	}
+	if len(m.Data) > maxBody {
+		return nil, bus.CodeTooLarge, fmt.Sprintf("the body has %d bytes, at most %d are taken", len(m.Data), maxBody)
+	}
+	if !json.Valid(m.Data) {
+		return nil, bus.CodeMalformed, "the body is not JSON"
+	}
+	id := m.Header.Get(bus.HeaderRequestID)
+	if id != "" && !validRequestID(id) {
+		return nil, bus.CodeMalformed, bus.HeaderRequestID + " is not <RFC 3339 time in UTC>/<1 to 64 characters>"
+	}
+	within := a.config.Deadline
+	if text := m.Header.Get(bus.HeaderDeadline); text != "" {
+		d, err := time.ParseDuration(text)
+		if err != nil || d <= 0 || d > a.config.MaxDeadline {
+			return nil, bus.CodeMalformed, fmt.Sprintf("%s is not a duration up to %s", bus.HeaderDeadline, a.config.MaxDeadline)
+		}
+		within = d
+	}
+	return &entry{
+		id: bus.RequestID{App: id}, service: parts[1], operation: parts[2], body: m.Data,
+		arrived: now, deadline: now.Add(within), replies: []string{m.Reply},
+	}, 0, ""
+}
+
+// validRequestID reports whether an application's id is a time of issue in UTC, a slash, and 1 to 64 printable characters.
+func validRequestID(id string) bool {
+	issued, own, found := strings.Cut(id, "/")
+	if !found || own == "" || !utf8.ValidString(own) || utf8.RuneCountInString(own) > maxAppID {
+		return false
+	}
+	for _, r := range own {
+		if !unicode.IsPrint(r) {
+			return false
+		}
+	}
+	t, err := time.Parse(time.RFC3339Nano, issued)
+	if err != nil || len(issued) > len(time.RFC3339Nano) {
+		return false
+	}
+	_, offset := t.Zone()
+	return offset == 0
+}
+
+// send hands requests to their sessions. Never called under the table's lock: an answer may come before it returns.
+func (a *Agent) send(out []sending) {
+	for _, s := range out {
+		s.session.caller.Go(s.request, func(reply bus.Reply, err error) { a.settled(s, reply, err) })
+	}
+}
+
+// settled takes what a session answered.
+func (a *Agent) settled(s sending, reply bus.Reply, err error) {
+	outcome, replies := a.table.settle(s, reply, err)
+	switch outcome {
+	case later:
+		pause := busyPause/2 + rand.N(busyPause)
+		time.AfterFunc(pause, func() { a.send(a.table.repeat(s.entry)) })
+	case kept:
+		if err != nil && !errors.Is(err, bus.ErrNobody) && !errors.Is(err, bus.ErrDisconnected) {
+			a.log.Warn("a host's answer is unreadable; its requests wait for the next attach", "active", s.session.host, "error", err)
+		}
+	case answered:
+		if !reply.Position.IsZero() {
+			receipt := bus.Receipt{Counter: s.entry.id.Counter, App: s.entry.id.App, Position: reply.Position}
+			if len(reply.Receipt) <= maxCode {
+				receipt.Code = reply.Receipt
+			}
+			a.receipts.add(receipt)
+		}
+		a.answer(replies, reply)
+	}
+}
+
+// expire ends a request whose deadline has passed.
+func (a *Agent) expire(e *entry) {
+	given, relayed, replies := a.table.expire(e)
+	switch {
+	case !given:
+	case relayed:
+		a.refuse(replies, bus.CodeUnknown, "no answer before the deadline, the outcome is unknown; repeat with the same "+bus.HeaderRequestID)
+	default:
+		a.refuse(replies, bus.CodeNobody, "no host served this terminal before the deadline; not executed")
+	}
+}
+
+func (a *Agent) refuse(replies []string, code int, sentence string) {
+	a.answer(replies, bus.Reply{Code: code, Message: sentence})
+}
+
+// answer gives applications the answer, in the form of NATS services.
+func (a *Agent) answer(replies []string, reply bus.Reply) {
+	for _, subject := range replies {
+		m := &nats.Msg{Subject: subject, Data: reply.Body}
+		if !reply.Position.IsZero() || reply.Code != bus.CodeOK {
+			m.Header = nats.Header{}
+		}
+		if !reply.Position.IsZero() {
+			m.Header.Set(bus.HeaderPosition, reply.Position.String())
+		}
+		if reply.Code != bus.CodeOK {
+			m.Header.Set(bus.HeaderErrorCode, strconv.Itoa(reply.Code))
+			m.Header.Set(bus.HeaderError, oneLine(reply.Message))
+		}
+		// An error says that the agent ends; its own connection reports that.
+		_ = a.apps.PublishMsg(m)
+	}
+}
+
+// oneLine makes a sentence fit for a header.
+func oneLine(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\r' || r == '\n' {
+			return ' '
+		}
+		return r
+	}, s)
+}

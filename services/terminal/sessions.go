@@ -1,0 +1,258 @@
+package terminal
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+
+	"github.com/hotpair/hotpair/bus"
+)
+
+// maxName bounds what a host says about itself, in bytes; it is kept in one slot of the durable facts.
+const maxName = 128
+
+// ErrRefused is why an attach was not accepted; its text goes to the host.
+var ErrRefused = errors.New("attach refused")
+
+// session is the attachment of one host. It is entered by an accepted attach, and left when another is accepted, when
+// its host detaches, or when its connection ends.
+type session struct {
+	id       string
+	host     string
+	identity string
+	epoch    uint64
+	client   uint64 // the server's id of its connection
+	caller   *bus.Caller[bus.Request, bus.Reply]
+}
+
+// endedConnections remembers which connections ended last, for an attach that is answered while its connection ends.
+type endedConnections struct {
+	mu   sync.Mutex
+	ids  [64]uint64
+	next int
+}
+
+func (e *endedConnections) add(id uint64) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.ids[e.next%len(e.ids)] = id
+	e.next++
+}
+
+func (e *endedConnections) has(id uint64) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Contains(e.ids[:], id)
+}
+
+// disconnected is told by the server of each connection in the hosts' account that has ended.
+func (a *Agent) disconnected(m *nats.Msg) {
+	var event struct {
+		Client struct {
+			ID uint64 `json:"id"`
+		} `json:"client"`
+	}
+	if err := json.Unmarshal(m.Data, &event); err != nil {
+		a.log.Error("the server's own event is unreadable", "error", err)
+		return
+	}
+	a.ended.add(event.Client.ID)
+	if s := a.table.attached(); s != nil && s.client == event.Client.ID {
+		a.leave(s, "connection lost")
+	}
+}
+
+// leave ends a session if it is still the attached one. What it had is kept for the next.
+func (a *Agent) leave(s *session, why string) {
+	if !a.table.lose(s) {
+		return
+	}
+	s.caller.Close()
+	a.log.Info("host left", "active", s.host, "epoch", s.epoch, "reason", why, "waiting", a.table.count())
+	a.pushChange()
+}
+
+// pushChange tells every host who is attached now.
+func (a *Agent) pushChange() {
+	// An error says that the agent ends; its own connection reports that.
+	_ = a.hosts.Publish(bus.SubjectAgentChanged, bus.EncodeJSON(a.change()))
+}
+
+func (a *Agent) change() bus.AgentChange {
+	known := a.store.get()
+	c := bus.AgentChange{Epoch: known.Epoch, Host: known.Host}
+	if s := a.table.attached(); s != nil {
+		c.Fresh, c.Host = true, s.host
+	}
+	return c
+}
+
+// respond answers a host. Only inboxes are answered, so that a host can't make the agent call itself.
+func (a *Agent) respond(m *nats.Msg, v any) {
+	if strings.HasPrefix(m.Reply, inboxPrefix) {
+		_ = a.hosts.Publish(m.Reply, bus.EncodeJSON(v))
+	}
+}
+
+func (a *Agent) hello(m *nats.Msg) {
+	change := a.change()
+	welcome := bus.AgentWelcome{Version: bus.Version, Terminal: a.config.ID, Epoch: change.Epoch, Active: change.Host, Fresh: change.Fresh}
+	var hello bus.AgentHello
+	if err := bus.DecodeJSON(m.Data, &hello); err != nil {
+		welcome.Error = err.Error()
+	} else if hello.Version != bus.Version {
+		welcome.Error = fmt.Sprintf("this terminal speaks version %d, the host %d", bus.Version, hello.Version)
+	} else {
+		welcome.Error = a.strangePair(hello.PairID)
+	}
+	a.respond(m, welcome)
+}
+
+// strangePair says why a pair id is not accepted, or "". A host that has not learned its pair id yet sends none.
+func (a *Agent) strangePair(id string) string {
+	if known := a.store.get().PairID; known != "" && id != "" && id != known {
+		return fmt.Sprintf("this terminal belongs to pair %s, not to %s; its operator must set HOTPAIR_PAIR_ID to move it", known, id)
+	}
+	return ""
+}
+
+func (a *Agent) fresh(m *nats.Msg) {
+	var ask bus.AgentFreshRequest
+	if err := bus.DecodeJSON(m.Data, &ask); err != nil {
+		return
+	}
+	answer := bus.AgentFresh{Epoch: a.store.get().Epoch}
+	if s := a.table.attached(); s != nil && s.identity != ask.Identity {
+		answer.Fresh, answer.Host = true, s.host
+	}
+	a.respond(m, answer)
+}
+
+func (a *Agent) sendReceipts(m *nats.Msg) {
+	var ask bus.ReceiptsRequest
+	if err := bus.DecodeJSON(m.Data, &ask); err != nil {
+		return
+	}
+	a.respond(m, bus.Receipts{Receipts: a.receipts.last(max(ask.Limit, 0))})
+}
+
+func (a *Agent) detach(m *nats.Msg) {
+	var order bus.AgentDetach
+	if err := bus.DecodeJSON(m.Data, &order); err != nil {
+		a.respond(m, bus.Done{Error: err.Error()})
+		return
+	}
+	a.attaching.Lock()
+	defer a.attaching.Unlock()
+	if s := a.table.attached(); s != nil && s.id == order.Session {
+		a.leave(s, "detached")
+	}
+	a.respond(m, bus.Done{})
+}
+
+func (a *Agent) attach(m *nats.Msg) {
+	a.attaching.Lock()
+	defer a.attaching.Unlock()
+	var order bus.AgentAttach
+	if err := bus.DecodeJSON(m.Data, &order); err != nil {
+		a.respond(m, bus.AgentAttached{Epoch: a.store.get().Epoch, Error: err.Error()})
+		return
+	}
+	answer, err := a.accept(order)
+	if err != nil {
+		a.log.Warn("attach refused", "from", order.Host, "epoch", order.Epoch, "error", err)
+		answer.Error = err.Error()
+	}
+	answer.OK, answer.Epoch = err == nil, a.store.get().Epoch
+	a.respond(m, answer)
+	if err == nil {
+		a.pushChange()
+	}
+}
+
+// accept carries an attach out. The order of its steps is the guarantee: the epoch is durable, then the session counts,
+// then requests go to it, then it is answered.
+func (a *Agent) accept(order bus.AgentAttach) (bus.AgentAttached, error) {
+	var none bus.AgentAttached
+	if err := a.mayAttach(order); err != nil {
+		return none, err
+	}
+	client, err := a.connectionOf(order.Session)
+	if err != nil {
+		return none, err
+	}
+	caller, err := bus.NewCaller[bus.Request, bus.Reply](bus.CallerConfig[bus.Request]{
+		Conn: a.hosts, Subject: bus.SessionRequests(order.Session), ReplyPrefix: bus.SessionAnswers(order.Session),
+		Size: func(q bus.Request) int { return len(q.Body) + 128 },
+	})
+	if err != nil {
+		return none, err
+	}
+	err = a.store.update(func(f *facts) {
+		f.PairID, f.Epoch, f.Host, f.Identity = order.PairID, order.Epoch, order.Host, order.Identity
+		f.Attach = order.Counter
+	})
+	if err != nil {
+		caller.Close()
+		a.fail(err)
+		return none, err
+	}
+	s := &session{id: order.Session, host: order.Host, identity: order.Identity, epoch: order.Epoch, client: client, caller: caller}
+	before, again, gap := a.table.replace(s)
+	if before != nil {
+		before.caller.Close()
+	}
+	a.send(again)
+	a.log.Info("host attached", "active", s.host, "epoch", s.epoch, "waiting", len(again), "gap", gap)
+	if a.ended.has(client) || a.server.GetClient(client) == nil {
+		a.leave(s, "connection lost while it attached")
+	}
+	return bus.AgentAttached{Waiting: len(again), Gap: gap}, nil
+}
+
+// mayAttach is the fence (R5). The error is ErrRefused.
+func (a *Agent) mayAttach(order bus.AgentAttach) error {
+	known := a.store.get()
+	for _, name := range []string{order.PairID, order.Host, order.Identity} {
+		if name == "" || len(name) > maxName {
+			return fmt.Errorf("%w: pair id, host and identity must have 1 to %d bytes", ErrRefused, maxName)
+		}
+	}
+	if !bus.ValidName(order.Session) || order.Epoch == 0 {
+		return fmt.Errorf("%w: it names no session or no epoch", ErrRefused)
+	}
+	if strange := a.strangePair(order.PairID); strange != "" {
+		return fmt.Errorf("%w: %s", ErrRefused, strange)
+	}
+	switch {
+	case order.Epoch < known.Epoch:
+		return fmt.Errorf("%w: epoch %d is over, host %s has epoch %d", ErrRefused, order.Epoch, known.Host, known.Epoch)
+	case order.Epoch == known.Epoch && order.Identity != known.Identity:
+		return fmt.Errorf("%w: epoch %d belongs to host %s", ErrRefused, order.Epoch, known.Host)
+	case order.Epoch == known.Epoch && order.Counter <= known.Attach:
+		return fmt.Errorf("%w: a later attach of this host in epoch %d is known", ErrRefused, order.Epoch)
+	}
+	return nil
+}
+
+// connectionOf finds the connection that listens to the requests of a session: whose end is the end of the session.
+func (a *Agent) connectionOf(session string) (uint64, error) {
+	list, err := a.server.Connz(&server.ConnzOptions{
+		Account: hostsAccount, FilterSubject: bus.SessionRequests(session), Username: true, Subscriptions: true,
+	})
+	if err != nil {
+		return 0, fmt.Errorf("look for the session's connection: %w", err)
+	}
+	for _, c := range list.Conns {
+		if c.AuthorizedUser == bus.AgentUser && slices.Contains(c.Subs, bus.SessionRequests(session)) {
+			return c.Cid, nil
+		}
+	}
+	return 0, fmt.Errorf("%w: nobody listens to the requests of session %s", ErrRefused, session)
+}

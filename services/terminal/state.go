@@ -1,0 +1,186 @@
+package terminal
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+)
+
+var (
+	// ErrDamaged says that the durable facts can't be read. The agent does not start over by itself: having forgotten
+	// the highest epoch, it would let a host in whose term is over.
+	ErrDamaged = errors.New("durable facts of the terminal are damaged")
+	// ErrInUse says that another agent works in the same directory.
+	ErrInUse = errors.New("directory is used by another agent")
+	// ErrDisk says that a write or fsync failed. The agent ends; nothing is tried again (R8).
+	ErrDisk = errors.New("durable facts of the terminal could not be written")
+)
+
+// facts are what the agent must never forget.
+type facts struct {
+	PairID   string `json:"pair_id"`
+	Epoch    uint64 `json:"epoch"`    // highest accepted
+	Host     string `json:"host"`     // that has it
+	Identity string `json:"identity"` // of that host
+	Attach   uint64 `json:"attach"`   // counter of the last attach in that epoch
+	Counter  uint64 `json:"counter"`  // every counter up to this one may have been given to a request
+}
+
+const (
+	factsFile = "agent.state"
+	// slotSize is more than facts can need (names are bounded) and one page, so that a slot is one write.
+	slotSize  = 4096
+	slotMagic = 0x48504147 // "HPAG"
+	slotHead  = 4 + 8 + 4  // magic, serial, length
+)
+
+// store keeps the facts in one file of two slots that are written in turn, each with a serial number and a checksum.
+// The newest slot that reads well counts; a write that was cut short leaves the one before it.
+//
+// Why not a new file and a rename for each write: an attach waits for this write, and overwriting one page costs one
+// flush of the disk where a rename costs the journal of the file system as well, twice.
+type store struct {
+	current atomic.Pointer[facts] // as on disk; read without waiting for a write
+
+	mu     sync.Mutex // one write at a time
+	file   *os.File
+	serial uint64
+	failed error
+}
+
+// openStore opens or makes the file. The lock on it is held until close.
+func openStore(dir string) (*store, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrDisk, err)
+	}
+	path := filepath.Join(dir, factsFile)
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		if err := createStore(dir, path); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrDisk, err)
+		}
+	}
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open durable facts: %w", err)
+	}
+	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return nil, errors.Join(fmt.Errorf("%w: %s", ErrInUse, dir), file.Close())
+	}
+	s := &store{file: file}
+	data := make([]byte, 2*slotSize)
+	if _, err := file.ReadAt(data, 0); err != nil {
+		return nil, errors.Join(fmt.Errorf("%w: %s: %w", ErrDamaged, path, err), file.Close())
+	}
+	found := false
+	for i := range 2 {
+		serial, f, ok := readSlot(data[i*slotSize : (i+1)*slotSize])
+		if ok && (!found || serial > s.serial) {
+			found, s.serial = true, serial
+			s.current.Store(&f)
+		}
+	}
+	if !found {
+		return nil, errors.Join(fmt.Errorf("%w: %s; if no other host can still be in its term, remove it", ErrDamaged, path), file.Close())
+	}
+	return s, nil
+}
+
+// createStore makes the file whole beside its name, so that one with no readable slot is always damage.
+func createStore(dir, path string) error {
+	file, err := os.CreateTemp(dir, factsFile+".new-*")
+	if err != nil {
+		return err
+	}
+	data := make([]byte, 2*slotSize)
+	copy(data, writeSlot(1, facts{}))
+	_, err = file.Write(data)
+	err = errors.Join(err, file.Sync(), file.Close())
+	if err == nil {
+		err = os.Rename(file.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(file.Name()))
+	}
+	return syncDir(dir)
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// get gives the facts as they are on disk. It never waits.
+func (s *store) get() facts { return *s.current.Load() }
+
+// update changes the facts and returns when the change is durable. After an error every further update fails (R8).
+func (s *store) update(change func(*facts)) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.failed != nil {
+		return s.failed
+	}
+	next := s.get()
+	change(&next)
+	if next == s.get() {
+		return nil
+	}
+	serial := s.serial + 1
+	_, err := s.file.WriteAt(writeSlot(serial, next), int64((serial+1)%2)*slotSize)
+	if err == nil {
+		err = unix.Fdatasync(int(s.file.Fd()))
+	}
+	if err != nil {
+		s.failed = fmt.Errorf("%w: %w", ErrDisk, err)
+		return s.failed
+	}
+	s.serial = serial
+	s.current.Store(&next)
+	return nil
+}
+
+func (s *store) close() error { return s.file.Close() }
+
+// writeSlot gives a whole slot. Facts are bounded by the checks on what hosts send, far below its size.
+func writeSlot(serial uint64, f facts) []byte {
+	body, err := json.Marshal(f)
+	if err != nil {
+		return nil // strings and numbers can be written
+	}
+	slot := make([]byte, slotSize)
+	binary.BigEndian.PutUint32(slot, slotMagic)
+	binary.BigEndian.PutUint64(slot[4:], serial)
+	binary.BigEndian.PutUint32(slot[12:], uint32(len(body)))
+	end := slotHead + copy(slot[slotHead:slotSize-4], body)
+	binary.BigEndian.PutUint32(slot[end:], crc32.Checksum(slot[:end], crc32.MakeTable(crc32.Castagnoli)))
+	return slot
+}
+
+// readSlot reads what writeSlot wrote; not ok is a slot that was never or not wholly written.
+func readSlot(slot []byte) (serial uint64, f facts, ok bool) {
+	if len(slot) < slotHead+4 || binary.BigEndian.Uint32(slot) != slotMagic {
+		return 0, facts{}, false
+	}
+	length := binary.BigEndian.Uint32(slot[12:])
+	if uint64(length) > uint64(len(slot)-slotHead-4) {
+		return 0, facts{}, false
+	}
+	end := slotHead + int(length)
+	if crc32.Checksum(slot[:end], crc32.MakeTable(crc32.Castagnoli)) != binary.BigEndian.Uint32(slot[end:]) {
+		return 0, facts{}, false
+	}
+	if json.Unmarshal(slot[slotHead:end], &f) != nil {
+		return 0, facts{}, false
+	}
+	return binary.BigEndian.Uint64(slot[4:]), f, true
+}

@@ -1,0 +1,271 @@
+package terminal
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+)
+
+// maxJoined bounds the applications that wait for one request under an id of their own.
+const maxJoined = 16
+
+// entry is one request that has no answer yet.
+type entry struct {
+	id                 bus.RequestID
+	service, operation string
+	body               []byte
+	order              uint64 // of arrival
+	arrived, deadline  time.Time
+	timer              *time.Timer
+	replies            []string // where the applications that wait take the answer
+
+	// attempt counts sendings that may have been executed. doubt says that one before the present sending may have been.
+	attempt int
+	doubt   bool
+	session *session // that has it now, or nil
+}
+
+// relayed reports whether the request may have taken effect.
+func (e *entry) relayed() bool { return e.doubt || e.session != nil }
+
+// table is what waits: the requests, and the session they are sent to. It decides; sending is done by its caller after
+// the lock is released.
+type table struct {
+	bound, boundBytes int
+
+	mu         sync.Mutex
+	entries    map[bus.RequestID]*entry
+	bytes      int
+	arrivals   uint64
+	counters   []uint64 // unanswered ones in rising order; answered ones are dropped lazily
+	session    *session // attached, or nil
+	lastAnswer time.Time
+	stopped    bool
+}
+
+func newTable(bound, boundBytes int) *table {
+	return &table{bound: bound, boundBytes: boundBytes, entries: map[bus.RequestID]*entry{}}
+}
+
+func (t *table) count() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.entries)
+}
+
+// admission is what became of a request that came in.
+type admission int
+
+const (
+	admitted admission = iota
+	joined             // the same id waits already; both get its answer
+	refusedBusy
+	refusedOther // the id is in use for another request
+	refusedEnd   // the agent stops
+)
+
+// admit takes a request in. e.timer is set under the lock, so that it can't fire before the entry is there.
+func (t *table) admit(e *entry, expire func()) (admission, []sending) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.stopped {
+		return refusedEnd, nil
+	}
+	if there, ok := t.entries[e.id]; ok {
+		switch {
+		case there.service != e.service || there.operation != e.operation || string(there.body) != string(e.body):
+			return refusedOther, nil
+		case len(there.replies) >= maxJoined:
+			return refusedBusy, nil
+		}
+		there.replies = append(there.replies, e.replies...)
+		if e.deadline.After(there.deadline) {
+			there.deadline = e.deadline
+			there.timer.Reset(time.Until(e.deadline))
+		}
+		return joined, nil
+	}
+	if len(t.entries) >= t.bound || t.bytes+len(e.body) > t.boundBytes {
+		return refusedBusy, nil
+	}
+	t.arrivals++
+	e.order = t.arrivals
+	t.entries[e.id] = e
+	t.bytes += len(e.body)
+	if e.id.Counter != 0 {
+		t.counters = append(t.counters, e.id.Counter)
+		if len(t.counters) > 2*t.bound+1024 {
+			t.counters = slices.DeleteFunc(t.counters, func(n uint64) bool {
+				_, waits := t.entries[bus.RequestID{Counter: n}]
+				return !waits
+			})
+		}
+	}
+	e.timer = time.AfterFunc(time.Until(e.deadline), expire)
+	if t.session == nil {
+		return admitted, nil
+	}
+	return admitted, []sending{t.send(e)}
+}
+
+// sending is a request on its way to a session.
+type sending struct {
+	entry   *entry
+	session *session
+	request bus.Request
+}
+
+// send notes that e goes to the session and gives what to send. The lock is held.
+func (t *table) send(e *entry) sending {
+	if e.attempt == 0 || e.doubt {
+		e.attempt++
+	}
+	e.session = t.session
+	return sending{e, t.session, bus.Request{
+		ID: e.id, Oldest: t.oldest(), Attempt: e.attempt,
+		Service: e.service, Operation: e.operation, Body: e.body,
+		Remaining: max(int64(time.Until(e.deadline)), 1),
+	}}
+}
+
+// oldest is the lowest unanswered counter. The lock is held.
+func (t *table) oldest() uint64 {
+	for len(t.counters) > 0 {
+		if _, ok := t.entries[bus.RequestID{Counter: t.counters[0]}]; ok {
+			return t.counters[0]
+		}
+		t.counters = t.counters[1:]
+	}
+	return 0
+}
+
+// replace makes s the attached session (nil: none) and gives the one before it, what is to be sent to s now, and how
+// long what waits has been without any answer.
+func (t *table) replace(s *session) (before *session, again []sending, gap time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.exchange(s)
+}
+
+// exchange is replace with the lock held.
+func (t *table) exchange(s *session) (before *session, again []sending, gap time.Duration) {
+	before, t.session = t.session, s
+	waiting := make([]*entry, 0, len(t.entries))
+	for _, e := range t.entries {
+		if e.session != nil {
+			e.session, e.doubt = nil, true
+		}
+		waiting = append(waiting, e)
+	}
+	if s == nil || len(waiting) == 0 {
+		return before, nil, 0
+	}
+	slices.SortFunc(waiting, func(a, b *entry) int { return cmp.Compare(a.order, b.order) })
+	since := waiting[0].arrived
+	if t.lastAnswer.After(since) {
+		since = t.lastAnswer
+	}
+	for _, e := range waiting {
+		again = append(again, t.send(e))
+	}
+	return before, again, time.Since(since)
+}
+
+// lose is replace(nil) if s is still the attached session; it reports whether it was.
+func (t *table) lose(s *session) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.session != s {
+		return false
+	}
+	t.exchange(nil)
+	return true
+}
+
+// attached gives the session that is attached now, or nil.
+func (t *table) attached() *session {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.session
+}
+
+// outcome is what becomes of a request after a sending.
+type outcome int
+
+const (
+	stale    outcome = iota // it was answered, given up, or is with another session: nothing to do
+	kept                    // it waits for the next attach
+	later                   // it is to be sent again after a pause
+	answered                // the applications get the answer
+)
+
+// settle takes the answer to a sending, or why there is none.
+func (t *table) settle(s sending, reply bus.Reply, err error) (outcome, []string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	e := s.entry
+	if t.entries[e.id] != e || e.session != s.session {
+		return stale, nil
+	}
+	switch {
+	case errors.Is(err, bus.ErrNobody), err == nil && reply.Code == bus.CodeNobody:
+		// Held, not executed.
+		e.session = nil
+		return kept, nil
+	case err != nil:
+		e.session, e.doubt = nil, true
+		return kept, nil
+	case reply.Code == bus.CodeBusy && e.doubt:
+		// An earlier attempt may have taken effect, so "busy, not executed" would be a lie.
+		e.session = nil
+		return later, nil
+	}
+	t.remove(e)
+	t.lastAnswer = time.Now()
+	return answered, e.replies
+}
+
+// expire gives up a request whose deadline has passed.
+func (t *table) expire(e *entry) (given bool, relayed bool, replies []string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.entries[e.id] != e {
+		return false, false, nil
+	}
+	if left := time.Until(e.deadline); left > 0 { // a joined application has moved it
+		e.timer.Reset(left)
+		return false, false, nil
+	}
+	t.remove(e)
+	return true, e.relayed(), e.replies
+}
+
+func (t *table) remove(e *entry) {
+	delete(t.entries, e.id)
+	t.bytes -= len(e.body)
+	e.timer.Stop()
+}
+
+// repeat gives a request that was put off, if it still waits and is with nobody.
+func (t *table) repeat(e *entry) []sending {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.stopped || t.session == nil || t.entries[e.id] != e || e.session != nil {
+		return nil
+	}
+	return []sending{t.send(e)}
+}
+
+// stop ends all timers; nothing is admitted any more.
+func (t *table) stop() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.stopped = true
+	for _, e := range t.entries {
+		e.timer.Stop()
+	}
+}

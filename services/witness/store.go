@@ -75,11 +75,14 @@ func (s *store) open(ctx context.Context) error {
 	return s.remember()
 }
 
-// remember notes how far the store has got, for the next start.
+// remember notes how far the store has got, for the next start. The error is ErrStore.
 func (s *store) remember() error {
 	id := s.dir.identity
 	id.Founded, id.Sequence = true, s.last
-	return s.dir.write(id)
+	if err := s.dir.write(id); err != nil {
+		return fmt.Errorf("%w: %w", ErrStore, err)
+	}
+	return nil
 }
 
 // info gives the stream, or nil if there is none.
@@ -152,24 +155,32 @@ func (s *store) probe(ctx context.Context) error {
 
 // watch makes test writes until ctx ends, and gives the error of the first that fails. A host whose write fails can't
 // say whether the disk or the network did it; this can.
+//
+// When records were written between two test writes, the directory remembers how far the store has got. A server that
+// finds a damaged value when it starts drops it and all behind it without a word; this is how that is noticed.
 func (s *store) watch(ctx context.Context, interval time.Duration) error {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
-	for {
+	for stopping := false; !stopping; {
 		select {
 		case <-ctx.Done():
-			return s.remember()
+			stopping = true
 		case <-s.conn.Up().Done():
 			return fmt.Errorf("%w: %w", ErrStore, context.Cause(s.conn.Up()))
 		case <-tick.C:
 		}
-		switch err := s.probe(ctx); {
-		case ctx.Err() != nil:
-			return s.remember()
-		case err != nil:
+		before := s.last
+		// Not ctx: the last test write is made when that has ended.
+		if err := s.probe(context.Background()); err != nil {
 			return err
 		}
+		if stopping || s.last > before+1 {
+			if err := s.remember(); err != nil {
+				return err
+			}
+		}
 	}
+	return nil
 }
 
 func (s *store) close() { s.conn.Close() }

@@ -1,0 +1,289 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/hotpair/hotpair/services/config"
+)
+
+const (
+	// HostA and HostB are the names of the hosts, Witness that of the witness, in orders and in cluster.json.
+	HostA, HostB, Witness = "a", "b", "witness"
+
+	terminals = "terminals"
+	load      = "load"
+
+	// stopPatience is how long a process may take to end after SIGTERM: a planned switchover has deadlines of some seconds.
+	stopPatience = 30 * time.Second
+	// loadPatience is longer: at its end the load reads everything back.
+	loadPatience = 2 * time.Minute
+	// loadRate is how many operations a second each terminal does under --load: enough that every moment has some in
+	// flight, few enough that a small machine stays usable beside it.
+	loadRate = 20
+)
+
+var (
+	// ErrOption says that an option has no such value.
+	ErrOption = errors.New("wrong option")
+	// ErrEnded says that a process ended before the pair was ready.
+	ErrEnded = errors.New("ended before the pair was ready")
+	// ErrVerdict says that the load found an acknowledged update missing, doubled, or the ledger wrong.
+	ErrVerdict = errors.New("the load's verdict is bad, or it could not be reached")
+)
+
+// Options of a cluster.
+type Options struct {
+	Dir       string    // data; "" is a fresh temporary directory, removed at the end
+	Port      int       // base of all ports; 0 picks free ones
+	Terminals int       // 1 to MaxTerminals
+	Load      bool      // let the terminals work
+	JSON      bool      // the screen as JSON, one object a line
+	Screen    io.Writer // nil: nothing is shown
+	Binary    string    // hotpair; "" is the binary that runs
+	Environ   []string  // whose HOTPAIR_ settings the hosts get; nil is this process's own
+}
+
+// Cluster is the whole pair on this machine.
+type Cluster struct {
+	options  Options
+	settings config.Cluster
+	screen   *screen
+	ready    chan struct{}
+
+	dir    *directory
+	ports  ports
+	groups map[string]*group
+	hosts  map[string]config.Host
+	busy   map[string]*sync.Mutex // one order at a time for each process tree
+	file   sync.Mutex             // one writer of cluster.json
+	ends   chan string            // names of groups whose leader has ended
+}
+
+// New checks options and environment. Nothing is touched until Run. Errors: ErrOption, config.ErrInvalid.
+func New(o Options) (*Cluster, error) {
+	switch {
+	case o.Terminals < 1 || o.Terminals > MaxTerminals:
+		return nil, fmt.Errorf("%w: --terminals %d: give 1 to %d", ErrOption, o.Terminals, MaxTerminals)
+	case o.Port < 0 || o.Port > 65535:
+		return nil, fmt.Errorf("%w: --port %d: give 1 to 65535, or 0 for free ones", ErrOption, o.Port)
+	}
+	if o.Environ == nil {
+		o.Environ = os.Environ()
+	}
+	if o.Screen == nil {
+		o.Screen = io.Discard
+	}
+	settings, err := config.Load[config.Cluster](o.Environ)
+	if err != nil {
+		return nil, err
+	}
+	if o.Binary == "" {
+		if o.Binary, err = os.Executable(); err != nil {
+			return nil, fmt.Errorf("own binary: %w", err)
+		}
+	}
+	return &Cluster{
+		options: o, settings: settings, screen: &screen{to: o.Screen, json: o.JSON}, ready: make(chan struct{}),
+		groups: map[string]*group{}, hosts: map[string]config.Host{}, busy: map[string]*sync.Mutex{},
+		ends: make(chan string, 16),
+	}, nil
+}
+
+// Ready is closed when the pair is in sync and serves; Directory is valid from then on.
+func (c *Cluster) Ready() <-chan struct{} { return c.ready }
+
+// Directory is where the cluster keeps everything.
+func (c *Cluster) Directory() string { return c.dir.path }
+
+// Run starts everything, serves until ctx ends, then stops everything in order. Errors at the start: ErrPort,
+// ErrForeign, ErrRunning, ErrStart, ErrEnded; at the end: ErrVerdict, or what could not be stopped.
+func (c *Cluster) Run(ctx context.Context) (err error) {
+	if c.options.Port != 0 {
+		if dir, running := runningOn(ctx, c.options.Port); running {
+			return fmt.Errorf("%w on port %d (directory %s): end that one, or choose other ports with --port", ErrRunning, c.options.Port, dir)
+		}
+	}
+	if c.dir, err = claim(c.options.Dir); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.dir.release()) }()
+	if c.ports, err = choosePorts(c.options.Port, c.options.Terminals); err != nil {
+		return err
+	}
+	if err := c.plan(); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.stopAll(context.WithoutCancel(ctx))) }()
+	for _, name := range []string{Witness, terminals, HostA, HostB} {
+		if err := c.startGroup(name); err != nil {
+			return err
+		}
+	}
+	orders, err := newOrders(c)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, orders.close()) }()
+	work, ctx := errgroup.WithContext(ctx)
+	work.Go(func() error { return orders.run(ctx) })
+	work.Go(func() error { return c.watch(ctx) })
+	return work.Wait()
+}
+
+// plan says how each group is started. Nothing is started.
+func (c *Cluster) plan() error {
+	var list config.Terminals
+	for i := range c.options.Terminals {
+		list = append(list, config.TerminalAddress{ID: TerminalID(i), URL: "nats://" + c.ports.terminal(i)})
+	}
+	secret := config.PairKey{PairSecret: config.Secret(c.dir.secret)}
+	witness := config.Witness{
+		WitnessListen: c.ports.address(offsetWitness), Storage: config.Storage{Data: c.dir.join(Witness)}, PairKey: secret, Log: c.settings.Log,
+	}
+	c.add(Witness, config.ForWitness(c.options.Environ, witness), "witness")
+	for _, h := range []struct {
+		name      string
+		own, peer int
+	}{{HostA, blockA, blockB}, {HostB, blockB, blockA}} {
+		host := config.Host{
+			Name:            config.Name{Host: h.name},
+			Storage:         config.Storage{Data: c.dir.join(h.name)},
+			BusPort:         c.ports.base + h.own + portBus,
+			Link:            c.ports.address(h.own + portLink),
+			Replication:     c.ports.address(h.own + portReplication),
+			PeerLink:        c.ports.address(h.peer + portLink),
+			PeerReplication: c.ports.address(h.peer + portReplication),
+			Witness:         witness.WitnessListen,
+			PairKey:         secret, Terminals: list, Work: c.settings.Work,
+			Console: config.Console{HTTP: c.ports.address(h.own + portHTTP)},
+			Pace:    c.settings.Pace, Patience: c.settings.Patience, Bounds: c.settings.Bounds, Log: c.settings.Log,
+		}
+		c.hosts[h.name] = host
+		c.add(h.name, config.ForHost(c.options.Environ, host), "supervisor")
+	}
+	plain := config.Passed(c.options.Environ)
+	c.add(terminals, append(plain, config.Environ(&c.settings.Log)...), "cluster", "terminals",
+		"--dir", c.dir.path, "--port", strconv.Itoa(c.ports.base), "--terminals", strconv.Itoa(c.options.Terminals))
+	c.add(load, plain, "simulate", "--dir", c.dir.path, "--duration", "0", "--workload", "mixed",
+		"--rate", strconv.Itoa(loadRate*c.options.Terminals))
+	c.groups[load].command.capture = c.loadSays
+	for _, name := range []string{HostA, HostB, Witness} {
+		if err := os.MkdirAll(c.dir.join(name), 0o700); err != nil {
+			return fmt.Errorf("directory of %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func (c *Cluster) add(name string, env []string, args ...string) {
+	log := name + ".log"
+	if name == HostA || name == HostB {
+		log = "host-" + log
+	}
+	c.busy[name] = &sync.Mutex{}
+	c.groups[name] = &group{name: name, ended: nil, command: command{
+		argv: append([]string{c.options.Binary}, args...), env: env, log: c.dir.join(log),
+	}}
+}
+
+// loadSays shows the load's verdict and nothing else of what it prints.
+func (c *Cluster) loadSays(line string) {
+	if strings.HasPrefix(line, "verdict:") {
+		c.screen.event("load", "load: "+line)
+	}
+}
+
+// startGroup starts a group, has its end told to watch, and brings cluster.json up to date.
+func (c *Cluster) startGroup(name string) error {
+	g := c.groups[name]
+	if err := g.start(); err != nil {
+		return err
+	}
+	_, ended, err := g.running()
+	if err == nil {
+		go func() { // ends with the leader, which this process never outlives
+			<-ended
+			c.ends <- name
+		}()
+	}
+	return c.writeFile()
+}
+
+// stopAll ends everything in order: the load while all still serve, the host that does not serve before the one that
+// does (so that none is handed to one that stops), then what they need.
+func (c *Cluster) stopAll(ctx context.Context) error {
+	first, second := HostA, HostB
+	if c.screen.active() == HostA {
+		first, second = HostB, HostA
+	}
+	var failed []error
+	for _, name := range []string{load, first, second, terminals, Witness} {
+		c.busy[name].Lock() // and never given back: no order may start it again
+		g := c.groups[name]
+		patience := stopPatience
+		if name == load {
+			patience = loadPatience
+		}
+		err := g.stop(ctx, patience)
+		if errors.Is(err, ErrState) {
+			err = nil // not running
+		}
+		if result := g.state().result; name == load && result != nil {
+			err = errors.Join(err, fmt.Errorf("%w: %w, see %s", ErrVerdict, result, g.command.log))
+		}
+		failed = append(failed, err)
+	}
+	return errors.Join(append(failed, c.writeFile())...)
+}
+
+// do carries out one order.
+func (c *Cluster) do(ctx context.Context, o Order) error {
+	g := c.groups[o.Host]
+	if !validHost(o.Host) || g == nil {
+		return fmt.Errorf("%w: host %q: give %s", ErrOption, o.Host, strings.Join(OrderHosts(), ", "))
+	}
+	lock := c.busy[o.Host]
+	if !lock.TryLock() {
+		return fmt.Errorf("%w: another order to %s is being carried out", ErrState, o.Host)
+	}
+	defer lock.Unlock()
+	var err error
+	done := o.Do
+	switch o.Do {
+	case Kill:
+		err, done = g.kill(ctx), "killed"
+	case Stop:
+		err, done = g.stop(ctx, stopPatience), "stopped"
+	case Start:
+		err, done = c.startGroup(o.Host), "started"
+	case Freeze:
+		err, done = g.freeze(ctx), "frozen"
+	case Thaw:
+		err, done = g.thaw(), "thawed"
+	default:
+		err = fmt.Errorf("%w: order %q: give %s", ErrOption, o.Do, strings.Join(Orders(), ", "))
+	}
+	if err != nil {
+		return err
+	}
+	c.screen.event("order", title(o.Host)+" "+done)
+	return c.writeFile()
+}
+
+// title is how a process tree is called on the screen.
+func title(name string) string {
+	if name == HostA || name == HostB {
+		return "host " + name
+	}
+	return name
+}

@@ -1,0 +1,130 @@
+package local
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hotpair/hotpair/services/config"
+)
+
+// Command is "hotpair cluster" with its orders.
+func Command() *cobra.Command {
+	var o Options
+	c := &cobra.Command{
+		Use:   "cluster",
+		Short: "Run the whole pair on this machine: hosts a and b, witness, terminals",
+		Long: `Run the whole pair on this machine: hosts a and b, the witness and terminals, every
+one a process of its own. Prints one line when the pair is in sync and serves, then
+one for each change. Ctrl-C stops all in order. No host is ever restarted by itself.
+
+From another shell, "hotpair cluster kill a" and the other orders play an outage;
+"hotpair status" shows the pair. Settings (HOTPAIR_LEASE and others, see
+"hotpair help env") are handed on to the hosts. Logs, data and cluster.json, which
+says how to start each part by hand, are in the directory.`,
+		Example: `  hotpair cluster --terminals 10 --load
+  hotpair cluster --dir /var/tmp/pair --port 9000`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.Screen = cmd.OutOrStdout()
+			cluster, err := New(o)
+			if err != nil {
+				return err
+			}
+			// A terminal window that is closed ends the cluster in order too.
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGHUP)
+			defer stop()
+			return cluster.Run(ctx)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&o.Dir, "dir", "", "directory for all data; a used one is continued (default: a temporary one, removed at the end)")
+	f.IntVar(&o.Port, "port", DefaultPort, "base of all ports; 0 picks free ones")
+	f.IntVar(&o.Terminals, "terminals", 5, "number of terminals")
+	f.BoolVar(&o.Load, "load", false, "let the terminals work, and check at the end that nothing was lost or doubled")
+	f.BoolVar(&o.JSON, "json", false, "print JSON, one object a line")
+	for _, order := range []struct{ do, short string }{
+		{Kill, "Kill all processes of a host at once (SIGKILL), as a dead machine"},
+		{Stop, "Stop a host in order (SIGTERM to its supervisor)"},
+		{Start, "Start a host that does not run"},
+		{Freeze, "Freeze all processes of a host (SIGSTOP)"},
+		{Thaw, "Continue a frozen host (SIGCONT)"},
+	} {
+		c.AddCommand(orderCommand(order.do, order.short))
+	}
+	c.AddCommand(fleetCommand())
+	return c
+}
+
+func orderCommand(do, short string) *cobra.Command {
+	var dir string
+	var asJSON bool
+	c := &cobra.Command{
+		Use:       do + " HOST",
+		Short:     short,
+		Long:      short + ".\nHOST is " + strings.Join(OrderHosts(), ", ") + ". Returns when it is done.",
+		ValidArgs: OrderHosts(),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 || !slices.Contains(OrderHosts(), args[0]) {
+				return fmt.Errorf("%w: give one of %s", ErrOption, strings.Join(OrderHosts(), ", "))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			order := Order{Do: do, Host: args[0]}
+			took, err := order.find(cmd.Context(), dir)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return json.NewEncoder(cmd.OutOrStdout()).Encode(struct {
+					Order
+					Took float64 `json:"took_ms"`
+				}{order, float64(took.Microseconds()) / 1000})
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s %s: done in %s\n", do, args[0], took.Round(100*time.Microsecond))
+			return err
+		},
+	}
+	c.Flags().StringVar(&dir, "dir", "", "directory of the cluster (default: the cluster on the default ports)")
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+func (o Order) find(ctx context.Context, dir string) (time.Duration, error) {
+	dir, err := Find(ctx, dir)
+	if err != nil {
+		return 0, err
+	}
+	return Send(ctx, dir, o)
+}
+
+// fleetCommand is how the cluster starts its terminals; nobody else needs it.
+func fleetCommand() *cobra.Command {
+	var f Fleet
+	c := &cobra.Command{
+		Use:    "terminals",
+		Short:  "Run the agents of a cluster's terminals",
+		Hidden: true,
+		Args:   cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			settings, err := config.Load[config.Cluster](os.Environ())
+			if err != nil {
+				return err
+			}
+			return f.Run(cmd.Context(), settings.Logger(cmd.ErrOrStderr(), "", terminals))
+		},
+	}
+	c.Flags().StringVar(&f.Dir, "dir", "", "directory of the cluster")
+	c.Flags().IntVar(&f.Port, "port", 0, "base of the cluster's ports")
+	c.Flags().IntVar(&f.Terminals, "terminals", 0, "number of terminals")
+	return c
+}

@@ -1,0 +1,174 @@
+package local
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+var (
+	// ErrForeign says that a directory holds something else than a cluster.
+	ErrForeign = errors.New("not the directory of a cluster")
+	// ErrRunning says that a cluster already runs there.
+	ErrRunning = errors.New("a cluster runs already")
+)
+
+// Names in a cluster's directory.
+const (
+	planFile    = "plan.json"    // what survives the cluster: see plan
+	lockFile    = "lock"         // held while a cluster runs; names its process
+	clusterFile = "cluster.json" // how to reach and start everything: see File
+	socketFile  = "control"      // where a running cluster takes orders
+
+	planVersion = 1
+)
+
+// plan is what a directory needs to be continued: the secret under which its hosts, witness and terminals know each
+// other. Everything else is chosen at each start.
+type plan struct {
+	Version int    `json:"version"`
+	Secret  string `json:"secret"`
+}
+
+// directory is a claimed directory of a cluster.
+type directory struct {
+	path      string
+	temporary bool // made by us, removed at the end
+	secret    string
+	lock      *os.File
+}
+
+func (d *directory) join(names ...string) string {
+	return filepath.Join(append([]string{d.path}, names...)...)
+}
+
+// claim opens the directory of a cluster, making it where there is none (path "": a temporary one), and takes its lock.
+// Errors: ErrForeign, ErrRunning.
+func claim(path string) (*directory, error) {
+	d := &directory{path: path}
+	var err error
+	if path == "" {
+		if d.path, err = os.MkdirTemp("", "hotpair-cluster-"); err != nil {
+			return nil, fmt.Errorf("temporary directory: %w", err)
+		}
+		d.temporary = true
+	} else if d.path, err = filepath.Abs(path); err != nil {
+		return nil, fmt.Errorf("directory: %w", err)
+	}
+	if err := os.MkdirAll(d.path, 0o700); err != nil {
+		return nil, fmt.Errorf("directory: %w", err)
+	}
+	if err := d.open(); err != nil {
+		return nil, errors.Join(err, d.release())
+	}
+	return d, nil
+}
+
+func (d *directory) open() error {
+	entries, err := os.ReadDir(d.path)
+	if err != nil {
+		return fmt.Errorf("directory: %w", err)
+	}
+	_, err = os.Stat(d.join(planFile))
+	if errors.Is(err, os.ErrNotExist) && len(entries) > 0 {
+		return fmt.Errorf("%w: %s holds other files (%s): name a new or empty directory with --dir", ErrForeign, d.path, entries[0].Name())
+	}
+	if err := d.takeLock(); err != nil {
+		return err
+	}
+	return d.loadPlan()
+}
+
+// takeLock holds a lock that ends with the process, however it ends.
+func (d *directory) takeLock() error {
+	f, err := os.OpenFile(d.join(lockFile), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("lock: %w", err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		defer f.Close()
+		owner, _ := os.ReadFile(f.Name()) // only for the text
+		return fmt.Errorf("%w in %s (process %s): end that one with Ctrl-C or SIGTERM, or name another directory with --dir",
+			ErrRunning, d.path, strings.TrimSpace(string(owner)))
+	}
+	d.lock = f
+	if err := f.Truncate(0); err != nil {
+		return fmt.Errorf("lock: %w", err)
+	}
+	if _, err := f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0); err != nil {
+		return fmt.Errorf("lock: %w", err)
+	}
+	return nil
+}
+
+// loadPlan reads the plan, or makes the first one.
+func (d *directory) loadPlan() error {
+	secret, err := readPlan(d.path)
+	if !errors.Is(err, os.ErrNotExist) {
+		d.secret = secret
+		return err
+	}
+	random := make([]byte, 32)
+	if _, err := rand.Read(random); err != nil {
+		return fmt.Errorf("pair secret: %w", err)
+	}
+	d.secret = hex.EncodeToString(random)
+	text, err := json.MarshalIndent(plan{Version: planVersion, Secret: d.secret}, "", "  ")
+	if err != nil {
+		return fmt.Errorf("plan: %w", err)
+	}
+	if err := writeAtomically(d.join(planFile), text); err != nil {
+		return fmt.Errorf("plan: %w", err)
+	}
+	return nil
+}
+
+// readPlan gives the pair secret of a cluster's directory. Errors: fs.ErrNotExist, ErrForeign.
+func readPlan(dir string) (string, error) {
+	var p plan
+	text, err := os.ReadFile(filepath.Join(dir, planFile))
+	if err != nil {
+		return "", fmt.Errorf("plan: %w", err)
+	}
+	if err := json.Unmarshal(text, &p); err != nil || p.Secret == "" || p.Version != planVersion {
+		return "", fmt.Errorf("%w: %s in %s is no plan of this version of hotpair: name a new directory with --dir", ErrForeign, planFile, dir)
+	}
+	return p.Secret, nil
+}
+
+// release gives the lock back and removes a temporary directory. Repeatable.
+func (d *directory) release() error {
+	var failed []error
+	if d.lock != nil {
+		failed = append(failed, d.lock.Close())
+	}
+	d.lock = nil
+	if d.temporary {
+		failed = append(failed, os.RemoveAll(d.path))
+	}
+	return errors.Join(failed...)
+}
+
+// writeAtomically replaces a file that only its owner may read: a reader sees the old text or the new one, never a part.
+func writeAtomically(path string, text []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // fails once it is renamed
+	if _, err := f.Write(append(text, '\n')); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}

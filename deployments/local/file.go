@@ -1,0 +1,100 @@
+package local
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// ErrNoCluster says that no cluster can be found where it was looked for.
+var ErrNoCluster = errors.New("no cluster found")
+
+// File is cluster.json: how to reach and how to start every part of the cluster. It holds the pair secret, so only its
+// owner may read it. While the cluster runs it is current; it is always replaced as a whole.
+type File struct {
+	Binary    string              `json:"binary"`
+	Hosts     map[string]HostFile `json:"hosts"`
+	Witness   WitnessFile         `json:"witness"`
+	Terminals []TerminalFile      `json:"terminals"`
+}
+
+// StartFile is how a process tree is started, exactly as a production unit would: argv (the binary included) and the
+// whole environment. PGID is 0 while it does not run.
+type StartFile struct {
+	PGID    int               `json:"pgid"`
+	Command []string          `json:"command"`
+	Env     map[string]string `json:"env"`
+	Log     string            `json:"log"`
+}
+
+// HostFile is a host.
+type HostFile struct {
+	StartFile
+	HTTP string `json:"http"` // http://host:port
+}
+
+// WitnessFile is the witness.
+type WitnessFile struct {
+	StartFile
+	Address string `json:"address"` // host:port
+}
+
+// TerminalFile is a terminal: where local applications connect.
+type TerminalFile struct {
+	ID      string `json:"id"`
+	Address string `json:"address"` // nats://host:port
+}
+
+// ReadFile reads cluster.json of a directory. ErrNoCluster when there is none.
+func ReadFile(dir string) (File, error) {
+	var f File
+	text, err := os.ReadFile(filepath.Join(dir, clusterFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return f, fmt.Errorf("%w: %s has no %s: name the --dir of a running hotpair cluster", ErrNoCluster, dir, clusterFile)
+	}
+	if err != nil {
+		return f, fmt.Errorf("%s: %w", clusterFile, err)
+	}
+	if err := json.Unmarshal(text, &f); err != nil {
+		return f, fmt.Errorf("%w: %s of %s is damaged: %w", ErrNoCluster, clusterFile, dir, err)
+	}
+	return f, nil
+}
+
+// writeFile brings cluster.json up to date.
+func (c *Cluster) writeFile() error {
+	c.file.Lock()
+	defer c.file.Unlock()
+	start := func(name string) StartFile {
+		g := c.groups[name]
+		env := map[string]string{}
+		for _, entry := range g.command.env {
+			if variable, value, found := strings.Cut(entry, "="); found {
+				env[variable] = value
+			}
+		}
+		return StartFile{PGID: g.state().pgid, Command: g.command.argv, Env: env, Log: g.command.log}
+	}
+	f := File{
+		Binary:  c.options.Binary,
+		Hosts:   map[string]HostFile{},
+		Witness: WitnessFile{StartFile: start(Witness), Address: c.ports.address(offsetWitness)},
+	}
+	for name, host := range c.hosts {
+		f.Hosts[name] = HostFile{StartFile: start(name), HTTP: "http://" + host.HTTP}
+	}
+	for i := range c.options.Terminals {
+		f.Terminals = append(f.Terminals, TerminalFile{ID: TerminalID(i), Address: "nats://" + c.ports.terminal(i)})
+	}
+	text, err := json.MarshalIndent(f, "", "  ")
+	if err != nil {
+		return fmt.Errorf("%s: %w", clusterFile, err)
+	}
+	if err := writeAtomically(c.dir.join(clusterFile), text); err != nil {
+		return fmt.Errorf("%s: %w", clusterFile, err)
+	}
+	return nil
+}

@@ -1,0 +1,278 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+var (
+	// ErrState says that a host is not in the state that the order needs: already running, not running, not frozen.
+	ErrState = errors.New("not possible now")
+	// ErrStart says that a process could not be started.
+	ErrStart = errors.New("start failed")
+)
+
+// command is what a group runs.
+type command struct {
+	argv    []string
+	env     []string
+	log     string // file that standard output and error are appended to
+	capture func(line string)
+}
+
+// group is a process tree in a process group of its own: a host, the witness, the terminals or the load. Its leader
+// dies with this process, because the kernel signals it when the thread that started it ends, and that thread is kept
+// for as long as the leader lives.
+type group struct {
+	name    string
+	command command
+
+	mu     sync.Mutex
+	pgid   int           // 0 when not running
+	frozen bool          // by freeze
+	ended  chan struct{} // closed when the leader has been waited for
+	result error         // of the leader, once ended is closed
+	asked  bool          // the end was ordered here, so it is no news
+}
+
+// groupState is what a group is at one moment.
+type groupState struct {
+	pgid   int
+	frozen bool
+	asked  bool
+	result error
+}
+
+func (g *group) state() groupState {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return groupState{g.pgid, g.frozen, g.asked, g.result}
+}
+
+// start starts the leader. ErrState when the group still has living processes.
+func (g *group) start() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.pgid != 0 {
+		return fmt.Errorf("%w: %s already runs (process group %d)", ErrState, g.name, g.pgid)
+	}
+	log, err := os.OpenFile(g.command.log, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("log of %s: %w", g.name, err)
+	}
+	cmd := exec.Command(g.command.argv[0], g.command.argv[1:]...)
+	cmd.Env = g.command.env
+	cmd.Stdout, cmd.Stderr = log, log
+	if g.command.capture != nil {
+		cmd.Stdout = &lineWriter{to: log, line: g.command.capture}
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	started, ended := make(chan error, 1), make(chan struct{})
+	g.ended = ended
+	go func() {
+		defer close(ended)
+		defer log.Close()
+		runtime.LockOSThread() // and never unlocked before the leader is gone: see Pdeathsig
+		defer runtime.UnlockOSThread()
+		if err := cmd.Start(); err != nil {
+			started <- err
+			return
+		}
+		started <- nil
+		err := cmd.Wait()
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.pgid, g.frozen, g.result = 0, false, err
+	}()
+	if err := <-started; err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrStart, g.name, err)
+	}
+	// The result of a leader that has ended already is set after this, as the lock is held here.
+	g.pgid, g.frozen, g.asked, g.result = cmd.Process.Pid, false, false, nil
+	return nil
+}
+
+// running gives the group's id and the channel of its end. ErrState when it does not run.
+func (g *group) running() (int, chan struct{}, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.pgid == 0 {
+		return 0, nil, fmt.Errorf("%w: %s does not run", ErrState, g.name)
+	}
+	return g.pgid, g.ended, nil
+}
+
+// kill sends SIGKILL to the whole group and returns when none of its processes lives.
+func (g *group) kill(ctx context.Context) error {
+	pgid, ended, err := g.running()
+	if err != nil {
+		return err
+	}
+	g.expectEnd()
+	if err := signalGroup(pgid, syscall.SIGKILL); err != nil {
+		return err
+	}
+	return g.awaitGone(ctx, pgid, ended)
+}
+
+// stop sends SIGTERM to the leader alone, as an operator or systemd does, after it continued what was frozen. When the
+// group is not gone within patience, it is killed and that is the error.
+func (g *group) stop(ctx context.Context, patience time.Duration) error {
+	pgid, ended, err := g.running()
+	if err != nil {
+		return err
+	}
+	g.expectEnd()
+	if err := g.resume(pgid); err != nil {
+		return err
+	}
+	if err := syscall.Kill(pgid, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return fmt.Errorf("SIGTERM to %s: %w", g.name, err)
+	}
+	patient, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if err := g.awaitGone(patient, pgid, ended); err == nil {
+		return nil
+	}
+	if err := signalGroup(pgid, syscall.SIGKILL); err != nil {
+		return err
+	}
+	return errors.Join(fmt.Errorf("%s did not end within %s after SIGTERM and was killed", g.name, patience),
+		g.awaitGone(context.WithoutCancel(ctx), pgid, ended))
+}
+
+// freeze stops every process of the group (SIGSTOP) and returns when all stand still.
+func (g *group) freeze(ctx context.Context) error {
+	pgid, _, err := g.running()
+	if err != nil {
+		return err
+	}
+	if err := signalGroup(pgid, syscall.SIGSTOP); err != nil {
+		return err
+	}
+	g.mu.Lock()
+	g.frozen = true
+	g.mu.Unlock()
+	return await(ctx, func() (bool, error) {
+		members, err := membersOf(pgid)
+		for _, m := range members {
+			if m.state != 'T' && m.state != 't' {
+				// A process born while the signal went round has not got it.
+				return false, errors.Join(err, signalGroup(pgid, syscall.SIGSTOP))
+			}
+		}
+		return true, err
+	})
+}
+
+// thaw continues a frozen group. ErrState when it is not frozen.
+func (g *group) thaw() error {
+	pgid, _, err := g.running()
+	if err != nil {
+		return err
+	}
+	if !g.state().frozen {
+		return fmt.Errorf("%w: %s is not frozen", ErrState, g.name)
+	}
+	return g.resume(pgid)
+}
+
+func (g *group) resume(pgid int) error {
+	if err := signalGroup(pgid, syscall.SIGCONT); err != nil {
+		return err
+	}
+	g.mu.Lock()
+	g.frozen = false
+	g.mu.Unlock()
+	return nil
+}
+
+func (g *group) expectEnd() {
+	g.mu.Lock()
+	g.asked = true
+	g.mu.Unlock()
+}
+
+// awaitGone waits until the leader has been waited for and no other process of the group lives.
+func (g *group) awaitGone(ctx context.Context, pgid int, ended <-chan struct{}) error {
+	select {
+	case <-ended:
+	case <-ctx.Done():
+		return fmt.Errorf("%s has not ended: %w", g.name, ctx.Err())
+	}
+	return await(ctx, func() (bool, error) {
+		members, err := membersOf(pgid)
+		return len(members) == 0, err
+	})
+}
+
+// signalGroup signals all of a group. That there is none any more is no error.
+func signalGroup(pgid int, signal syscall.Signal) error {
+	if err := syscall.Kill(-pgid, signal); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return fmt.Errorf("%s to process group %d: %w", signal, pgid, err)
+	}
+	return nil
+}
+
+// await asks each millisecond until done, an error, or the end of ctx. The kernel offers nothing to wait on for
+// processes that are not our children.
+func await(ctx context.Context, done func() (bool, error)) error {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for {
+		if ok, err := done(); ok || err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+// member is one living process of a group.
+type member struct {
+	pid   int
+	state byte // as /proc has it: R, S, D, T, …
+}
+
+// membersOf lists the living processes of a process group. Those that are dead and only wait to be reaped by a parent
+// that never will (the first process of a container) do not count.
+func membersOf(pgid int) ([]member, error) {
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		return nil, err
+	}
+	var members []member
+	for _, name := range stats {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			continue // ended meanwhile
+		}
+		// pid (name, which may hold anything) state ppid pgrp …
+		_, after, _ := strings.Cut(string(text[max(0, strings.LastIndexByte(string(text), ')')):]), ")")
+		fields := strings.Fields(after)
+		if len(fields) < 3 || fields[2] != strconv.Itoa(pgid) {
+			continue
+		}
+		if state := fields[0][0]; state != 'Z' && state != 'X' {
+			pid, err := strconv.Atoi(filepath.Base(filepath.Dir(name)))
+			if err != nil {
+				return nil, err
+			}
+			members = append(members, member{pid, state})
+		}
+	}
+	return members, nil
+}

@@ -1,0 +1,119 @@
+package local
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// pair is what the two hosts said last: a value, so that changes are found by comparing two of them.
+type pair struct {
+	terminals int
+	hosts     map[string]Status // of those that answer
+	last      Status            // of the host that served last
+	silent    int               // answers since somebody served
+}
+
+func newPair(terminals int) pair { return pair{terminals: terminals, hosts: map[string]Status{}} }
+
+// with is the pair after an answer, or a missing one, of a host.
+func (p pair) with(n news) pair {
+	next := pair{terminals: p.terminals, hosts: maps.Clone(p.hosts), last: p.last, silent: p.silent + 1}
+	delete(next.hosts, n.host)
+	if n.ok {
+		next.hosts[n.host] = n.status
+	}
+	if s, ok := next.serving(); ok {
+		next.last, next.silent = s, 0
+	}
+	return next
+}
+
+// serving is the status of the host that serves. Of two that say so, as may be for a moment after a freeze, the one of
+// the higher epoch does.
+func (p pair) serving() (Status, bool) {
+	var best Status
+	for _, s := range p.hosts {
+		if s.Serving() && (best.Host == "" || s.Epoch > best.Epoch) {
+			best = s
+		}
+	}
+	return best, best.Host != ""
+}
+
+func (p pair) active() string {
+	s, _ := p.serving()
+	return s.Host
+}
+
+// ready: one host serves, both hold everything, both answer, and every terminal is attached.
+func (p pair) ready() bool {
+	s, ok := p.serving()
+	return ok && s.InSyncPair() && len(p.hosts) == 2 && s.Terminals.Attached == p.terminals
+}
+
+func (p pair) readyLine(httpA, httpB string) string {
+	s, _ := p.serving()
+	console := httpA
+	if s.Host == HostB {
+		console = httpB
+	}
+	return fmt.Sprintf("ready: %s terminals=%d/%d console=http://%s/", served(s), s.Terminals.Attached, p.terminals, console)
+}
+
+func served(s Status) string {
+	inSync := slices.Clone(s.InSync)
+	slices.Sort(inSync)
+	return fmt.Sprintf("active=%s epoch=%d in-sync=%s", s.Host, s.Epoch, strings.Join(inSync, ","))
+}
+
+// describe is one sentence for somebody who waits.
+func (p pair) describe() string {
+	var parts []string
+	for _, name := range []string{HostA, HostB} {
+		s, ok := p.hosts[name]
+		switch {
+		case !ok:
+			parts = append(parts, title(name)+" does not answer")
+		case s.Serving():
+			parts = append(parts, fmt.Sprintf("%s serves (%s, %d of %d terminals)", title(name), s.Mode, s.Terminals.Attached, p.terminals))
+		default:
+			parts = append(parts, strings.TrimSpace(fmt.Sprintf("%s is %s, %s %s", title(name), s.Role, s.Mode, s.Waiting)))
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
+// nobodyServes is after how many answers without a serving host that is said: a takeover is over long before.
+const nobodyServes = 20
+
+// changes says in lines what became different.
+func changes(before, after pair) []string {
+	var lines []string
+	was := before.last
+	is, serving := after.serving()
+	switch {
+	case serving && (was.Host != is.Host || was.Epoch != is.Epoch):
+		lines = append(lines, fmt.Sprintf("takeover: %s terminals=%d/%d", served(is), is.Terminals.Attached, after.terminals))
+	case serving && was.InSyncPair() && !is.InSyncPair():
+		lines = append(lines, "solo: "+served(is))
+	case serving && !was.InSyncPair() && is.InSyncPair():
+		lines = append(lines, "in sync again: "+served(is))
+	case serving && before.silent >= nobodyServes:
+		lines = append(lines, "serving again: "+served(is))
+	case after.silent == nobodyServes:
+		lines = append(lines, "nobody serves: "+after.describe())
+	}
+	for _, name := range []string{HostA, HostB} {
+		old, now := before.hosts[name], after.hosts[name]
+		if now.Role == "standby" && (old.Mode != now.Mode || old.Role != now.Role) {
+			line := fmt.Sprintf("%s is standby, %s", title(name), now.Mode)
+			if now.Waiting != "" {
+				line += ": " + now.Waiting
+			}
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}

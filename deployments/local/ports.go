@@ -1,0 +1,100 @@
+package local
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"strconv"
+)
+
+// DefaultPort is the base of all ports of a cluster. It is far from the defaults of real hosts (7701 and up), so that
+// a cluster and a host can live on one machine, and below the range that the kernel gives to outgoing connections, so
+// that a host that was killed finds its ports free again.
+const DefaultPort = 7800
+
+// Offsets of ports from the base. Each host has a block of its own; terminals come last because their number is open.
+const (
+	portHTTP = iota
+	portLink
+	portReplication
+	portBus
+
+	blockA         = 0
+	blockB         = 10
+	offsetWitness  = 20
+	offsetTerminal = 30
+)
+
+// MaxTerminals bounds the terminals of one cluster: one process serves them all, each with its own port.
+const MaxTerminals = 2000
+
+// ErrPort says that a port which the cluster needs is taken.
+var ErrPort = errors.New("port in use")
+
+// ports are the addresses of one cluster, all on loopback.
+type ports struct {
+	base, terminals int
+}
+
+func (p ports) address(offset int) string {
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(p.base+offset))
+}
+
+func (p ports) terminal(i int) string { return p.address(offsetTerminal + i) }
+
+// used names every port that the cluster listens on.
+func (p ports) used() map[int]string {
+	used := map[int]string{p.base + offsetWitness: "the witness"}
+	for block, host := range map[int]string{blockA: "host a", blockB: "host b"} {
+		used[p.base+block+portHTTP] = "the console of " + host
+		used[p.base+block+portLink] = "the link of " + host
+		used[p.base+block+portReplication] = "the replication of " + host
+		used[p.base+block+portBus] = "the bus of " + host
+	}
+	for i := range p.terminals {
+		used[p.base+offsetTerminal+i] = "terminal " + TerminalID(i)
+	}
+	return used
+}
+
+// check finds a port that is taken. Both the loopback address and all addresses are tried, since a listener on either
+// keeps a host from its port.
+func (p ports) check() error {
+	for number, user := range p.used() {
+		if number > 65535 {
+			return fmt.Errorf("%w: port %d for %s does not exist: choose a lower --port", ErrPort, number, user)
+		}
+		for _, host := range []string{"127.0.0.1", ""} {
+			l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(number)))
+			if err != nil {
+				return fmt.Errorf("%w: port %d, needed for %s: end what uses it, or choose other ports with --port (0 picks free ones)", ErrPort, number, user)
+			}
+			if err := l.Close(); err != nil {
+				return fmt.Errorf("close probe of port %d: %w", number, err)
+			}
+		}
+	}
+	return nil
+}
+
+// choosePorts settles the ports: those of the base that was asked for, or for base 0 a free block. The block lies below
+// the kernel's range for outgoing connections, for the reason given at DefaultPort.
+func choosePorts(base, terminals int) (ports, error) {
+	if base != 0 {
+		p := ports{base: base, terminals: terminals}
+		return p, p.check()
+	}
+	const lowest, highest, attempts = 10000, 32000, 50
+	var err error
+	for range attempts {
+		p := ports{base: lowest + rand.IntN(highest-lowest-offsetTerminal-terminals), terminals: terminals}
+		if err = p.check(); err == nil {
+			return p, nil
+		}
+	}
+	return ports{}, fmt.Errorf("no free block of %d ports found: %w", offsetTerminal+terminals, err)
+}
+
+// TerminalID is the id of the terminal with this index.
+func TerminalID(i int) string { return "t" + strconv.Itoa(i+1) }

@@ -1,0 +1,161 @@
+package updater
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/storage"
+)
+
+// scanQueue bounds the scans that wait; they are answered one after the other, beside the reads, because one may take
+// milliseconds.
+const scanQueue = 256
+
+// database serves db.*: what business processes read and commit. Each service has the key space of its name, which it
+// can't choose: the bus lets it publish nowhere else.
+type database struct {
+	store *storage.Store
+	// term gives the term that is served, nil when this host serves none.
+	term func() *term
+
+	scans chan func()
+	close []func()
+}
+
+func newDatabase(store *storage.Store, current func() *term) *database {
+	return &database{store: store, term: current, scans: make(chan func(), scanQueue)}
+}
+
+// serve subscribes. stop ends what it began.
+func (d *database) serve(conn *bus.Conn) error {
+	packs, err := bus.NewResponder(conn, bus.DatabaseSubject("*", "pack"), "", replySize, d.handle, strayPack)
+	if err != nil {
+		return err
+	}
+	d.close = append(d.close, packs.Close)
+	for call, decode := range map[string]func([]byte) (bus.DatabaseCall, error){
+		"read": func(b []byte) (c bus.DatabaseCall, err error) {
+			c.Read = new(bus.Read)
+			return c, bus.Decode(b, c.Read)
+		},
+		"scan": func(b []byte) (c bus.DatabaseCall, err error) {
+			c.Scan = new(bus.Scan)
+			return c, bus.Decode(b, c.Scan)
+		},
+		"commit": func(b []byte) (c bus.DatabaseCall, err error) {
+			c.Commit = new(bus.Commit)
+			return c, bus.Decode(b, c.Commit)
+		},
+	} {
+		sub, err := conn.Subscribe(bus.DatabaseSubject("*", call), func(m *nats.Msg) {
+			answer := func(r bus.DatabaseReply) { respond(m, r) }
+			c, err := decode(m.Data)
+			if err != nil {
+				answer(bus.DatabaseReply{Code: bus.CodeMalformed, Message: err.Error()})
+				return
+			}
+			d.handle(c, m.Subject, answer)
+		})
+		if err != nil {
+			return fmt.Errorf("serve %s: %w", call, err)
+		}
+		d.close = append(d.close, func() { _ = sub.Unsubscribe() }) // fails only when the connection is closed already
+	}
+	return nil
+}
+
+// stop takes no more calls.
+func (d *database) stop() {
+	for _, f := range d.close {
+		f()
+	}
+}
+
+// run answers scans until ctx ends.
+func (d *database) run(ctx context.Context) {
+	for {
+		select {
+		case scan := <-d.scans:
+			scan()
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// handle takes one call. It never blocks: commits wait for their frame in the queue, scans for their turn.
+func (d *database) handle(c bus.DatabaseCall, subject string, answer func(bus.DatabaseReply)) {
+	service, _, ok := bus.ServiceOfDatabaseSubject(subject)
+	if !ok || !bus.ValidName(service) {
+		answer(bus.DatabaseReply{Code: bus.CodeMalformed, Message: "no service has the subject " + subject})
+		return
+	}
+	t := d.term()
+	switch {
+	case t == nil:
+		answer(nobody("this host does not serve"))
+	case c.Read != nil:
+		answer(read(d.store, service, c.Read))
+	case c.Scan != nil:
+		d.scan(service, c.Scan, answer)
+	case c.Commit != nil:
+		commit(t, service, c.Commit, answer)
+	default:
+		answer(bus.DatabaseReply{Code: bus.CodeMalformed, Message: "a call without content"})
+	}
+}
+
+func (d *database) scan(service string, q *bus.Scan, answer func(bus.DatabaseReply)) {
+	select {
+	case d.scans <- func() { answer(scan(d.store, service, q)) }:
+	default:
+		answer(busy("too many scans wait"))
+	}
+}
+
+// commit puts a commit into the queue of the term (step A1 has brought it here).
+func commit(t *term, service string, c *bus.Commit, answer func(bus.DatabaseReply)) {
+	if c.Epoch != t.epoch {
+		answer(nobody(fmt.Sprintf("this host serves epoch %d, the commit is of epoch %d", t.epoch, c.Epoch)))
+		return
+	}
+	call, refused := newCommitCall(service, c, answer)
+	if refused != nil {
+		answer(*refused)
+		return
+	}
+	switch err := t.queue.put(call); {
+	case errors.Is(err, errQueueFull):
+		answer(busy(err.Error()))
+	case err != nil:
+		answer(nobody(err.Error()))
+	}
+}
+
+// respond answers a single message. A reply that can't be sent is lost with the connection, and the asker knows that.
+func respond(m *nats.Msg, r bus.DatabaseReply) {
+	data, err := bus.Encode(r)
+	if err != nil {
+		return
+	}
+	_ = m.Respond(data)
+}
+
+// strayPack drops what is no pack: nobody can be answered, because requests are paired by the numbers in it. Who sent
+// it is of another version, which main refuses to start.
+func strayPack(*nats.Msg, error) {}
+
+func replySize(r bus.DatabaseReply) int {
+	n := 64 + len(r.Message)
+	for _, item := range r.Items {
+		n += len(item.Key) + len(item.Value) + 16
+	}
+	if r.Recorded != nil {
+		n += len(r.Recorded.Body)
+	}
+	return n
+}

@@ -1,0 +1,274 @@
+package updater
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/lease"
+	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/position"
+)
+
+// errTermEnded is the cause of a term's context when the host is no longer the active of that epoch.
+var errTermEnded = errors.New("the term has ended")
+
+// ownJournal is the journal of this host. Append returns when the frame is durable; any error but the context's ends
+// the process (R8).
+type ownJournal interface {
+	Append(ctx context.Context, entries []storage.Stored, committed position.Position) error
+}
+
+// otherJournal is the journal of the other host. Offer hands it a frame and returns at once; the channel is closed when
+// the frame is durable there, however often the way to it is lost and found meanwhile. A frame that follows replaces
+// nothing: at most one is offered at a time, and Withdraw ends the offer when nobody waits for it any more.
+type otherJournal interface {
+	Offer(entries []storage.Stored, committed position.Position) <-chan struct{}
+	Withdraw()
+}
+
+// term is one term of this host as active. It begins when main orders to serve and ends when its context ends; who
+// asks "am I still the active?" looks at that context and at nothing else.
+//
+// One goroutine (run) decides all updates. One frame is in flight at a time: conditions of the next are compared with
+// what is then committed, so no answer ever rests on a frame that might be undone (R12).
+type term struct {
+	epoch uint64
+	store *storage.Store
+	own   ownJournal
+	other otherJournal
+	times *pairTime
+	clock lease.Clock
+	log   *slog.Logger
+	// room reports whether the overlay has room for another frame, and a channel that is closed when it might.
+	room func() (bool, <-chan struct{})
+	// committed is told of each committed frame.
+	committed func(storage.Mark)
+
+	queue *queue
+	ended chan struct{} // closed when run has returned
+
+	mu       sync.Mutex
+	required bool          // frames need the other host too
+	changed  chan struct{} // closed and replaced when required or flight changes
+	flight   flight
+}
+
+// flight is the frame on its way. The zero flight: none.
+type flight struct {
+	since  time.Duration // on the term's clock
+	last   position.Position
+	own    bool // durable at home (A3)
+	other  bool // durable at the other host (A4)
+	needed bool // the other host's copy was asked for when it left
+}
+
+// run makes frames until ctx ends, or until the queue is closed and empty. The error is errTermEnded (wrapped) when
+// ctx ended first, otherwise fatal for the process.
+func (t *term) run(ctx context.Context) error {
+	defer close(t.ended)
+	for !t.queue.drained() {
+		select {
+		case <-t.queue.some:
+		case <-ctx.Done():
+			t.abandon(nil)
+			return context.Cause(ctx)
+		}
+		if err := t.waitForRoom(ctx); err != nil {
+			t.abandon(nil)
+			return err
+		}
+		if err := t.frame(ctx, t.queue.take()); err != nil {
+			t.abandon(nil)
+			return err
+		}
+	}
+	return nil
+}
+
+// waitForRoom slows admission when the applier lags (section 4.5): the queue fills and its bound says busy.
+func (t *term) waitForRoom(ctx context.Context) error {
+	for {
+		ok, changed := t.room()
+		if ok {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// reply is an answer that waits for its frame.
+type heldReply struct {
+	call  *commitCall
+	reply bus.DatabaseReply
+}
+
+// frame makes one frame of calls, has it committed, and answers.
+func (t *term) frame(ctx context.Context, calls []*commitCall) error {
+	if len(calls) == 0 {
+		return nil
+	}
+	end := t.store.Committed()
+	d := newDraft(t.epoch, end, t.times.now())
+	held := make([]heldReply, 0, len(calls))
+	err := t.store.View(func(r *storage.Reader) error {
+		for i, c := range calls {
+			if c.epoch != t.epoch {
+				c.answer(nobody(fmt.Sprintf("this host serves epoch %d, the commit is of epoch %d", t.epoch, c.epoch)))
+				continue
+			}
+			v := d.add(committed{r}, c)
+			switch {
+			case v.full:
+				t.queue.back(calls[i:])
+				return nil
+			case v.held && len(d.entries) > 0:
+				held = append(held, heldReply{c, v.reply})
+			default:
+				c.answer(v.reply)
+			}
+		}
+		return nil
+	})
+	if err == nil && len(d.entries) > 0 {
+		err = t.commit(ctx, d.entries)
+	}
+	if err != nil {
+		t.abandon(held)
+		return err
+	}
+	for _, h := range held {
+		h.call.answer(h.reply)
+	}
+	return nil
+}
+
+// commit makes entries durable wherever they must be, then visible: steps A3, A4, A5, or A7 when main has decided on
+// A6, that the other host is down.
+func (t *term) commit(ctx context.Context, entries []storage.Stored) error {
+	notified, err := t.replicate(ctx, entries)
+	if err != nil {
+		return err
+	}
+	if err := t.store.Commit(entries...); err != nil {
+		return fmt.Errorf("commit frame: %w", err)
+	}
+	end := entries[len(entries)-1].Mark()
+	if notified {
+		t.store.SetNotified(end.Position) // A5; otherwise A7: not notified until the peer catches up
+	}
+	t.committed(end)
+	return nil
+}
+
+// replicate has a frame made durable in both journals at the same time and returns when all required have it.
+func (t *term) replicate(ctx context.Context, entries []storage.Stored) (notified bool, err error) {
+	known := t.store.Committed().Position
+	needed := t.depart(entries[len(entries)-1].Entry.Position)
+	defer t.arrived()
+	var there <-chan struct{}
+	if needed {
+		there = t.other.Offer(entries, known) // A4
+		defer t.other.Withdraw()
+	}
+	if err := t.own.Append(ctx, entries, known); err != nil { // A3
+		if ctx.Err() != nil {
+			return false, context.Cause(ctx)
+		}
+		return false, fmt.Errorf("append to the own journal: %w", err)
+	}
+	t.update(func() { t.flight.own = true })
+	for needed {
+		required, changed := t.requires()
+		select {
+		case <-there:
+			t.update(func() { t.flight.other = true })
+			return true, nil
+		default:
+		}
+		if !required {
+			return false, nil // A6 is main's decision, and this is how it arrives
+		}
+		select {
+		case <-there:
+		case <-changed:
+		case <-ctx.Done():
+			return false, context.Cause(ctx)
+		}
+	}
+	return false, nil
+}
+
+// abandon answers those whose outcome nobody here knows any more, and those whose commits were not looked at.
+func (t *term) abandon(held []heldReply) {
+	t.queue.close()
+	for _, h := range held {
+		h.call.answer(bus.DatabaseReply{Code: bus.CodeUnknown, Message: "the term ended while the update was on its way: it may take effect yet"})
+	}
+	for _, c := range t.queue.take() {
+		c.answer(nobody("the term has ended"))
+	}
+}
+
+// depart notes that a frame leaves and says whether the other host must have it.
+func (t *term) depart(last position.Position) (needed bool) {
+	t.update(func() {
+		needed = t.required
+		t.flight = flight{since: t.clock(), last: last, needed: needed}
+	})
+	return needed
+}
+
+func (t *term) arrived() { t.update(func() { t.flight = flight{} }) }
+
+// require says from the next frame on whether the other host must have it. A frame that waits for it no longer does
+// when it is not required any more.
+func (t *term) require(other bool) { t.update(func() { t.required = other }) }
+
+// requires says what holds now, and gives a channel that is closed when that may have changed.
+func (t *term) requires() (bool, <-chan struct{}) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.required, t.changed
+}
+
+// between waits until every frame that left before the call, without the other host being required, has arrived. What
+// is committed then is all that came before the frames which need the other host (R4).
+func (t *term) between(ctx context.Context) error {
+	for {
+		t.mu.Lock()
+		old, changed := t.flight.since != 0 && !t.flight.needed, t.changed
+		t.mu.Unlock()
+		if !old {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+func (t *term) update(change func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	change()
+	close(t.changed)
+	t.changed = make(chan struct{})
+}
+
+// inFlight is the frame on its way, for the heartbeat.
+func (t *term) inFlight() flight {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.flight
+}

@@ -1,0 +1,104 @@
+package mainprocess
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/lease"
+	"github.com/hotpair/hotpair/services/role"
+)
+
+// envelope is an input on its way to the machine, and what is to be done with the answer of that very step.
+type envelope struct {
+	in role.Input
+	// after is called on the driver's goroutine with the actions of the step, for inputs that are answered at once.
+	after func(actions []role.Action, view role.View)
+}
+
+// driver owns the role machine: it is the only goroutine that touches it.
+type driver struct {
+	clock   lease.Clock
+	machine *role.Machine
+	inputs  chan envelope
+	tick    time.Duration
+	perform func(role.Action)
+	stepped func(role.View, lease.Right) // after each step
+	view    atomic.Pointer[role.View]
+	log     *slog.Logger
+	work    sync.WaitGroup // actions under way
+}
+
+func newDriver(machine *role.Machine, clock lease.Clock, tick time.Duration, log *slog.Logger) *driver {
+	d := &driver{machine: machine, clock: clock, inputs: make(chan envelope, 4096), tick: tick, log: log}
+	view := machine.View()
+	d.view.Store(&view)
+	return d
+}
+
+// give queues an input. The queue is long; when it is full something is badly wrong and waiting is right.
+func (d *driver) give(in role.Input) { d.inputs <- envelope{in: in} }
+
+// View is the machine's state after its last step.
+func (d *driver) View() role.View { return *d.view.Load() }
+
+// Run steps the machine until ctx ends.
+func (d *driver) Run(ctx context.Context) error {
+	ticker := time.NewTicker(d.tick)
+	defer ticker.Stop()
+	for {
+		var e envelope
+		select {
+		case e = <-d.inputs:
+		case <-ticker.C:
+			e.in = role.Tick{}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		actions := d.machine.Step(d.clock(), e.in)
+		view := d.machine.View()
+		d.view.Store(&view)
+		if e.after != nil {
+			e.after(actions, view)
+		}
+		epoch, until := d.machine.Right()
+		d.stepped(view, lease.Right{Epoch: epoch, Until: until})
+		for _, action := range actions {
+			d.perform(action)
+		}
+	}
+}
+
+// ask gives an input and waits for what the step made of it.
+func (d *driver) ask(ctx context.Context, in role.Input) ([]role.Action, role.View, error) {
+	type result struct {
+		actions []role.Action
+		view    role.View
+	}
+	got := make(chan result, 1)
+	e := envelope{in: in, after: func(a []role.Action, v role.View) { got <- result{a, v} }}
+	select {
+	case d.inputs <- e:
+	case <-ctx.Done():
+		return nil, role.View{}, ctx.Err()
+	}
+	select {
+	case r := <-got:
+		return r.actions, r.view, nil
+	case <-ctx.Done():
+		return nil, role.View{}, ctx.Err()
+	}
+}
+
+// Conversions between what the machine knows and what the link says.
+
+func note(n bus.MembershipNote) role.Note {
+	return role.Note{Version: n.Version, Epoch: n.Epoch, Out: n.Out}
+}
+
+func busNote(n role.Note) bus.MembershipNote {
+	return bus.MembershipNote{Version: n.Version, Epoch: n.Epoch, Out: n.Out}
+}

@@ -1,0 +1,62 @@
+package mainprocess
+
+import (
+	"errors"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/hotpair/hotpair/services/role"
+)
+
+// evidence turns what a dialer and a connection see of one port into role.Evidence. The dialer is ours because the
+// NATS client hides why a dial failed.
+type evidence struct {
+	timeout time.Duration
+	changed func(role.Evidence)
+
+	mu    sync.Mutex
+	state role.Evidence
+	was   bool // a connection stood since the last silence, so its end says something
+}
+
+// Dial is nats.CustomDialer.
+func (e *evidence) Dial(network, address string) (net.Conn, error) {
+	conn, err := net.DialTimeout(network, address, e.timeout)
+	if err != nil && errors.Is(err, syscall.ECONNREFUSED) {
+		e.set(func() {
+			if e.was && e.state == role.Ended {
+				e.state = role.Refused
+			}
+		})
+	}
+	return conn, err
+}
+
+// connected: the handshake is done.
+func (e *evidence) connected() {
+	e.set(func() { e.state, e.was = role.Connected, true })
+}
+
+// lost: the connection ended. By FIN or RST that is evidence; by our own ping giving up it is silence.
+func (e *evidence) lost(byPeer bool) {
+	e.set(func() {
+		if byPeer {
+			e.state = role.Ended
+		} else {
+			e.state = role.Silent
+		}
+	})
+}
+
+func (e *evidence) set(change func()) {
+	e.mu.Lock()
+	before := e.state
+	change()
+	after := e.state
+	e.mu.Unlock()
+	if after != before {
+		e.changed(after)
+	}
+}

@@ -1,0 +1,258 @@
+package mainprocess
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/arbiter"
+	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/lease"
+	"github.com/hotpair/hotpair/services/role"
+)
+
+// host is one running main with all its parts.
+type host struct {
+	config      config.Host
+	log         *slog.Logger
+	clock       lease.Clock
+	incarnation uint64
+
+	driver    *driver
+	link      *link
+	bus       *bus.Conn
+	orders    *orders
+	processes *processes
+	register  arbiter.Register
+	witness   *arbiter.Client
+	steps     *steps
+
+	updaterState  atomic.Pointer[bus.UpdaterState]
+	terminalState atomic.Pointer[bus.TerminalState]
+	empty         atomic.Bool
+	linkSeen      atomic.Int64 // role.Evidence
+	right         atomic.Pointer[lease.Right]
+	muted         atomic.Bool // draining: no right is given any more until the next term
+	lastRole      role.Role
+	lastEpoch     uint64
+	attachCounter atomic.Uint64
+	httpAddr      atomic.Pointer[string]
+
+	exit     chan struct{} // closed when the machine has ended this main's work
+	exitOnce sync.Once
+	leaving  sync.WaitGroup // last words that Exit waits for
+	ctx      context.Context
+}
+
+func (h *host) httpAddress() string {
+	if a := h.httpAddr.Load(); a != nil {
+		return *a
+	}
+	return ""
+}
+
+// Right to answer, as last given to terminal-if.
+func (h *host) Right() lease.Right {
+	if r := h.right.Load(); r != nil {
+		return *r
+	}
+	return lease.Right{}
+}
+
+// stepped runs on the driver's goroutine after each step: it renews the right at terminal-if when it changed.
+func (h *host) stepped(v role.View, right lease.Right) {
+	if h.muted.Load() {
+		right = lease.Right{}
+	}
+	if before := h.right.Swap(&right); before == nil || *before != right {
+		h.publishRight(right)
+	}
+	if v.Role != h.lastRole || v.Epoch != h.lastEpoch {
+		h.log.Info("role", "role", v.Role, "epoch", v.Epoch, "was", h.lastRole, "record", v.Record.Version, "in_sync", members(v.Record.InSync))
+		h.lastRole, h.lastEpoch = v.Role, v.Epoch
+		h.link.now()
+	}
+}
+
+func (h *host) publishRight(r lease.Right) {
+	// The bus is this process's own: a publish fails only when it is being closed, and then no right is the right thing.
+	_ = h.bus.Publish(bus.SubjectRight, bus.EncodeJSON(r))
+}
+
+func members(set []role.Member) []string {
+	names := make([]string, len(set))
+	for i, m := range set {
+		names[i] = m.Host
+	}
+	return names
+}
+
+// processUp is told of each process that can do its work.
+func (h *host) processUp(name string) {
+	switch name {
+	case bus.ProcessUpdater:
+		h.askFacts()
+	case bus.ProcessTerminalInterface:
+		h.processes.announceAll()
+		h.publishRight(h.Right())
+		// It lost what it was told: within a term it attaches again, under a higher counter.
+		if v := h.driver.View(); v.Serving {
+			h.attach(v.Epoch)
+		}
+	}
+}
+
+// askFacts asks a started updater what is on disk; until it has answered, this main says no hello, grants nothing and
+// submits nothing.
+func (h *host) askFacts() {
+	ask(h.orders, bus.ProcessUpdater, bus.SubjectFacts, bus.FactsRequest{}, 5*time.Second, func(f bus.Facts, err error) {
+		if err == nil && f.Error != "" {
+			err = fmt.Errorf("%s", f.Error)
+		}
+		if err != nil {
+			h.log.Warn("the updater does not tell what is on disk", "error", err)
+			if h.ctx.Err() == nil && h.processes.isUp(bus.ProcessUpdater) {
+				h.askFacts()
+			}
+			return
+		}
+		h.empty.Store(f.Empty)
+		h.driver.give(role.FactsRead{
+			Identity: f.Identity, PairID: f.PairID, Epoch: f.Epoch, Note: note(f.Note), RecordVersion: f.RecordVersion,
+			Position: rolePosition(f.Position), Inconsistent: f.Inconsistent, Empty: f.Empty,
+		})
+	})
+}
+
+func (h *host) processDown(name string) {
+	h.orders.lost(name)
+	if name == bus.ProcessUpdater {
+		h.updaterState.Store(nil)
+		v := h.driver.View()
+		h.driver.give(role.UpdaterState{Committed: v.Committed, Note: role.Note{}})
+	}
+}
+
+// processState takes the state that a process sends with its beats.
+func (h *host) processState(name string, raw json.RawMessage) {
+	switch name {
+	case bus.ProcessUpdater:
+		var s bus.UpdaterState
+		if err := bus.DecodeJSON(raw, &s); err != nil {
+			h.log.Warn("state of the updater", "error", err)
+			return
+		}
+		before := h.updaterState.Swap(&s)
+		h.driver.give(role.UpdaterState{
+			Position: rolePosition(s.Position), Committed: rolePosition(s.Committed), Peer: progress(s.Peer),
+			OldestFrame: s.OldestFrame, OwnStuck: s.OwnStuck, Inconsistent: s.Inconsistent, Note: note(s.Note),
+		})
+		if before == nil || before.Connection != s.Connection {
+			h.giveEvidence()
+		}
+	case bus.ProcessTerminalInterface:
+		var s bus.TerminalState
+		if err := bus.DecodeJSON(raw, &s); err != nil {
+			h.log.Warn("state of terminal-if", "error", err)
+			return
+		}
+		h.terminalState.Store(&s)
+		h.driver.give(role.Terminals{Attached: s.Attached, Warm: s.Warm})
+	}
+}
+
+func progress(peer string) role.Progress {
+	switch peer {
+	case bus.PeerClose:
+		return role.Close
+	case bus.PeerHeld:
+		return role.Held
+	case bus.PeerProbe, bus.PeerCatchingUp, bus.PeerCopying, bus.PeerRefused:
+		return role.Behind
+	}
+	return role.Absent
+}
+
+// giveEvidence joins what main sees of the link port and what the updater sees of the replication port.
+func (h *host) giveEvidence() {
+	e := role.PeerEvidence{Link: role.Evidence(h.linkSeen.Load())}
+	if s := h.updaterState.Load(); s != nil {
+		switch s.Connection {
+		case bus.EvidenceConnected:
+			e.Replication = role.Connected
+		case bus.EvidenceEnded:
+			e.Replication = role.Ended
+		case bus.EvidenceRefused:
+			e.Replication = role.Refused
+		}
+	}
+	h.driver.give(e)
+}
+
+// beaten answers a beat of the other main with what the machine makes of it in that very step.
+func (h *host) beaten(b bus.Beat, reply func(bus.BeatReply)) {
+	if refusal := h.refuses(b); refusal != "" {
+		reply(bus.BeatReply{Beat: bus.Beat{Version: bus.Version, Host: h.config.Host}, Error: refusal})
+		return
+	}
+	h.driver.inputs <- envelope{in: role.PeerBeat{Peer: peerView(b)}, after: func(actions []role.Action, v role.View) {
+		answer := bus.BeatReply{Beat: h.beat(v)}
+		for _, a := range actions {
+			if a, ok := a.(role.AnswerBeat); ok {
+				answer.Grant = a.Grant
+			}
+		}
+		reply(answer)
+	}}
+}
+
+// refuses a hello of another version, pair or witness: no lease, no add.
+func (h *host) refuses(b bus.Beat) string {
+	v := h.driver.View()
+	switch {
+	case b.Version != bus.Version:
+		return fmt.Sprintf("%s speaks version %d of the link, this host version %d: upgrade the older one", b.Host, b.Version, bus.Version)
+	case b.Host == h.config.Host:
+		return fmt.Sprintf("both hosts are named %s: give one of them another HOTPAIR_HOST", b.Host)
+	case b.PairID != "" && v.Record.PairID != "" && b.PairID != v.Record.PairID:
+		return fmt.Sprintf("%s belongs to pair %s, %s to pair %s", b.Host, b.PairID, h.config.Host, v.Record.PairID)
+	case b.WitnessID != "" && v.WitnessID != "" && b.WitnessID != v.WitnessID:
+		return fmt.Sprintf("%s uses witness %s, %s uses %s: HOTPAIR_WITNESS must name the same one", b.Host, b.WitnessID, h.config.Host, v.WitnessID)
+	}
+	return ""
+}
+
+func (h *host) beatAnswered(sentAt time.Duration, r bus.BeatReply) {
+	h.driver.give(role.BeatAnswered{SentAt: sentAt, Grant: r.Grant, Peer: peerView(r.Beat), Refusal: r.Error})
+}
+
+// linkMessage serves what the other main tells beside beats.
+func (h *host) linkMessage(m bus.LinkMessage, reply func(bus.LinkReply)) {
+	from := role.Member{Host: m.Host, Identity: m.Identity}
+	switch m.Kind {
+	case bus.LinkPrepare:
+		h.log.Info("the other host is about to hand over", "cause", m.Cause, "step", role.B3)
+		reply(bus.LinkReply{})
+	case bus.LinkHandOver:
+		in := role.HandOver{From: from, Epoch: m.Epoch, Revision: m.Revision, Position: rolePosition(m.Position), Cause: m.Cause}
+		h.driver.inputs <- envelope{in: in, after: func(_ []role.Action, v role.View) {
+			if v.Role != role.Takeover {
+				reply(bus.LinkReply{Error: "it is " + string(v.Role) + ", " + v.Waiting})
+				return
+			}
+			reply(bus.LinkReply{})
+		}}
+	case bus.LinkResign:
+		h.driver.give(role.Resigned{From: from})
+		reply(bus.LinkReply{})
+	case bus.LinkOperator:
+		go h.forwarded(m, reply)
+	default:
+		reply(bus.LinkReply{Error: "unknown message " + m.Kind})
+	}
+}

@@ -1,0 +1,228 @@
+package mainprocess
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/lease"
+	"github.com/hotpair/hotpair/services/role"
+)
+
+// linkUser is the other main on this one's link server.
+const linkUser = "peer"
+
+// link is the pair of connections between the mains: a server for the other one's calls, a client for ours. Each main
+// judges by the replies to its own beats, so the two directions need not agree.
+type link struct {
+	config   linkConfig
+	users    *bus.Users
+	server   *bus.Server
+	inside   *bus.Conn // own connection to the server, which serves the other main's calls
+	evidence *evidence
+
+	mu     sync.Mutex
+	conn   *bus.Conn // to the other main; nil until the first connection
+	beatCh chan struct{}
+}
+
+type linkConfig struct {
+	host     string
+	listen   string
+	peer     string
+	password string
+	interval time.Duration // of beats
+	clock    lease.Clock
+	log      *slog.Logger
+
+	beat     func() bus.Beat
+	answered func(sentAt time.Duration, reply bus.BeatReply)
+	beaten   func(b bus.Beat, reply func(bus.BeatReply))
+	message  func(m bus.LinkMessage, reply func(bus.LinkReply))
+	evidence func(role.Evidence)
+}
+
+func newLink(c linkConfig) (*link, error) {
+	users := bus.NewUsers()
+	users.Allow(linkUser, bus.Grant{Password: c.password, Permissions: bus.Permit(
+		[]string{bus.SubjectBeat, bus.SubjectMessage}, []string{bus.InboxPrefix("link") + ".>"})})
+	server, err := bus.NewServer(bus.ServerConfig{Name: c.host + "-link", Listen: c.listen, Users: users, MaxPayload: 1 << 20, Logger: c.log})
+	if err != nil {
+		return nil, fmt.Errorf("link (HOTPAIR_LINK): %w", err)
+	}
+	l := &link{config: c, users: users, server: server, beatCh: make(chan struct{}, 1)}
+	l.evidence = &evidence{timeout: max(4*c.interval, 250*time.Millisecond), changed: c.evidence}
+	return l, nil
+}
+
+// start opens the server. The password of the inner user is made here, so it never leaves the process.
+func (l *link) start(ctx context.Context) error {
+	if err := l.server.Start(ctx); err != nil {
+		return fmt.Errorf("link (HOTPAIR_LINK): %w", err)
+	}
+	inner := bus.Grant{Password: nonce()}
+	l.users.Allow(bus.ProcessMain, inner)
+	conn, err := bus.Connect(ctx, bus.ConnConfig{Name: "main", InProcess: l.server, User: bus.ProcessMain, Password: inner.Password, Ping: time.Minute, Once: true})
+	if err != nil {
+		return fmt.Errorf("link: %w", err)
+	}
+	l.inside = conn
+	if _, err := conn.Subscribe(bus.SubjectBeat, l.serveBeat); err != nil {
+		return fmt.Errorf("link: %w", err)
+	}
+	if _, err := conn.Subscribe(bus.SubjectMessage, l.serveMessage); err != nil {
+		return fmt.Errorf("link: %w", err)
+	}
+	if err := conn.FlushTimeout(2 * time.Second); err != nil {
+		return fmt.Errorf("link: %w", err)
+	}
+	return nil
+}
+
+// serveBeat answers at once, on the driver's goroutine, so that a reply says what the machine knew at that step.
+func (l *link) serveBeat(m *nats.Msg) {
+	var b bus.Beat
+	if err := bus.DecodeJSON(m.Data, &b); err != nil {
+		_ = m.Respond(bus.EncodeJSON(bus.BeatReply{Error: err.Error()}))
+		return
+	}
+	l.config.beaten(b, func(r bus.BeatReply) { _ = m.Respond(bus.EncodeJSON(r)) })
+}
+
+func (l *link) serveMessage(m *nats.Msg) {
+	var lm bus.LinkMessage
+	if err := bus.DecodeJSON(m.Data, &lm); err != nil {
+		_ = m.Respond(bus.EncodeJSON(bus.LinkReply{Error: err.Error()}))
+		return
+	}
+	if lm.Version != bus.Version {
+		_ = m.Respond(bus.EncodeJSON(bus.LinkReply{Error: fmt.Sprintf("this host speaks version %d, not %d", bus.Version, lm.Version)}))
+		return
+	}
+	l.config.message(lm, func(r bus.LinkReply) { _ = m.Respond(bus.EncodeJSON(r)) })
+}
+
+// Run dials the other main for ever and beats on the connection.
+func (l *link) Run(ctx context.Context) error {
+	for wait := time.Millisecond; ; wait = min(2*wait, 250*time.Millisecond) {
+		conn, err := l.dial(ctx)
+		if err == nil {
+			l.mu.Lock()
+			l.conn = conn
+			l.mu.Unlock()
+			l.evidence.connected()
+			break
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	ticker := time.NewTicker(l.config.interval)
+	defer ticker.Stop()
+	for {
+		l.send(ctx)
+		select {
+		case <-ticker.C:
+		case <-l.beatCh:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (l *link) dial(ctx context.Context) (*bus.Conn, error) {
+	return bus.Connect(ctx, bus.ConnConfig{
+		Name: l.config.host, URL: "nats://" + l.config.peer, User: linkUser, Password: l.config.password,
+		Inbox: bus.InboxPrefix("link"), Dialer: l.evidence, Handshake: max(4*l.config.interval, 250*time.Millisecond),
+		Lost:     func(err error) { l.evidence.lost(endedByPeer(err)) },
+		Restored: func() { l.evidence.connected(); l.now() },
+	})
+}
+
+// endedByPeer tells FIN and RST from our own pings giving up.
+func endedByPeer(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || err == nil
+}
+
+// now beats at once. Never blocks.
+func (l *link) now() {
+	select {
+	case l.beatCh <- struct{}{}:
+	default:
+	}
+}
+
+// send sends one beat; its reply comes whenever it comes, several may be on their way.
+func (l *link) send(ctx context.Context) {
+	conn := l.connection()
+	if conn == nil || !conn.IsConnected() {
+		return
+	}
+	sentAt := l.config.clock()
+	data := bus.EncodeJSON(l.config.beat())
+	go func() {
+		wait, cancel := context.WithTimeout(ctx, 16*l.config.interval)
+		defer cancel()
+		m, err := conn.Request(wait, bus.SubjectBeat, data)
+		if err != nil {
+			return // silence is what the machine counts
+		}
+		var reply bus.BeatReply
+		if err := bus.DecodeJSON(m.Data, &reply); err != nil {
+			reply = bus.BeatReply{Error: err.Error()}
+		}
+		l.config.answered(sentAt, reply)
+	}()
+}
+
+func (l *link) connection() *bus.Conn {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.conn
+}
+
+// tell sends a message to the other main and waits for its reply.
+func (l *link) tell(ctx context.Context, m bus.LinkMessage) (json.RawMessage, error) {
+	conn := l.connection()
+	if conn == nil {
+		return nil, bus.ErrDisconnected
+	}
+	m.Version, m.Host = bus.Version, l.config.host
+	answer, err := conn.Request(ctx, bus.SubjectMessage, bus.EncodeJSON(m))
+	if err != nil {
+		return nil, err
+	}
+	var reply bus.LinkReply
+	if err := bus.DecodeJSON(answer.Data, &reply); err != nil {
+		return nil, err
+	}
+	if reply.Error != "" {
+		return nil, fmt.Errorf("%w: %s", errRefused, reply.Error)
+	}
+	return reply.Body, nil
+}
+
+// errRefused says that the other main refused a message.
+var errRefused = errors.New("the other host refused")
+
+// close ends both directions. Main closes its link last, so that *refused* is never said of a host that still works.
+func (l *link) close() {
+	if conn := l.connection(); conn != nil {
+		conn.Close()
+	}
+	if l.inside != nil {
+		l.inside.Close()
+	}
+	l.server.Stop()
+}

@@ -1,0 +1,52 @@
+package mainprocess
+
+import (
+	"encoding/json"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/role"
+	"github.com/hotpair/hotpair/storage/position"
+)
+
+// beat is what this main says of itself in each beat and reply.
+func (h *host) beat(v role.View) bus.Beat {
+	b := bus.Beat{
+		Version: bus.Version, Host: h.config.Host, Identity: v.Self.Identity, Incarnation: h.incarnation,
+		PairID: v.Record.PairID, WitnessID: v.WitnessID, Role: string(v.Role), Epoch: v.Epoch, Known: v.Known,
+		Empty: h.empty.Load() && !v.HasRecord, Fresh: v.Fresh, Fit: v.Fit.Fit, Unfit: v.Fit.Why, Stopping: v.Stopping,
+		Resigned: v.Resigned, Lease: h.config.Lease, HTTP: h.httpAddress(),
+	}
+	if v.HasRecord {
+		// The record is ours: a struct that always encodes.
+		b.Record, _ = json.Marshal(v.Record)
+		b.Revision = v.Revision
+	}
+	if s := h.updaterState.Load(); s != nil {
+		b.Committed, b.Position = s.Committed, s.Position
+	}
+	if s := h.terminalState.Load(); s != nil {
+		b.Terminals = s.Attached + s.Warm
+	}
+	return b
+}
+
+// peerView reads what the other main says of itself. A record that can't be read counts as none.
+func peerView(b bus.Beat) role.PeerView {
+	p := role.PeerView{
+		Member: role.Member{Host: b.Host, Identity: b.Identity}, Incarnation: b.Incarnation, PairID: b.PairID,
+		WitnessID: b.WitnessID, Role: role.Role(b.Role), Epoch: b.Epoch, Known: b.Known, Revision: b.Revision,
+		Committed: role.Position(b.Committed), Position: role.Position(b.Position), Empty: b.Empty, Fresh: b.Fresh,
+		Fit: b.Fit, Unfit: b.Unfit, Stopping: b.Stopping, Resigned: b.Resigned, Lease: b.Lease, Terminals: b.Terminals,
+	}
+	if len(b.Record) > 0 {
+		var r role.Record
+		if err := json.Unmarshal(b.Record, &r); err == nil {
+			p.Record = r
+		}
+	}
+	return p
+}
+
+func rolePosition(p position.Position) role.Position { return role.Position(p) }
+
+func busPosition(p role.Position) position.Position { return position.Position(p) }

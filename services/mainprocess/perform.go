@@ -1,0 +1,240 @@
+package mainprocess
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/arbiter"
+	"github.com/hotpair/hotpair/services/lease"
+	"github.com/hotpair/hotpair/services/role"
+)
+
+// Deadlines of orders. They only bound a process that does not answer; what may take long by nature says so.
+const (
+	orderDeadline   = 5 * time.Second
+	serveDeadline   = 15 * time.Second // a resuming updater reads both journals
+	requireDeadline = 30 * time.Second // the last frames of a catch-up
+)
+
+// perform begins one action. It runs on the driver's goroutine and never waits.
+func (h *host) perform(action role.Action) {
+	switch a := action.(type) {
+	case role.ReadRecord:
+		h.driver.work.Go(h.readRecord)
+	case role.WriteRecord:
+		h.writeRecord(a)
+	case role.SendBeat:
+		h.link.now()
+	case role.AskTerminals:
+		ask(h.orders, bus.ProcessTerminalInterface, bus.SubjectAskTerminals, bus.AskTerminals{Within: a.Within}, a.Within+20*time.Millisecond,
+			func(r bus.TerminalsAsked, _ error) {
+				h.driver.give(role.TerminalsAsked{Serial: a.Serial, Fresh: r.Fresh})
+			})
+	case role.Prepare:
+		ask(h.orders, bus.ProcessUpdater, bus.SubjectPrepare, bus.Prepare{Epoch: a.Epoch, AtLeast: busPosition(a.AtLeast)}, orderDeadline,
+			func(r bus.Prepared, err error) {
+				h.driver.give(role.Prepared{Serial: a.Serial, Position: rolePosition(r.Position), Unfit: failure(r.Error, err)})
+			})
+	case role.Release:
+		h.tellUpdater(bus.SubjectRelease, bus.Release{})
+	case role.Serve:
+		h.serve(a)
+	case role.AttachTerminals:
+		h.attach(a.Epoch)
+	case role.Require:
+		order := bus.Require{Peer: a.Peer, Epoch: h.driver.View().Epoch, Membership: busNote(a.Membership)}
+		ask(h.orders, bus.ProcessUpdater, bus.SubjectRequire, order, requireDeadline, func(r bus.Required, err error) {
+			h.driver.give(role.Required{Serial: a.Serial, Failure: failure(r.Error, err)})
+		})
+	case role.Drain:
+		h.driver.work.Go(func() { h.drain(a) })
+	case role.BecomeStandby:
+		h.detach(func(error) {})
+		h.tellUpdater(bus.SubjectStandby, bus.Standby{Epoch: a.Epoch})
+	case role.WriteFacts:
+		h.tellUpdater(bus.SubjectNote, bus.Note{PairID: a.PairID, RecordVersion: a.RecordVersion})
+	case role.Resign:
+		h.leaving.Add(1)
+		h.driver.work.Go(func() { defer h.leaving.Done(); h.resign(a) })
+	case role.TellPeer:
+		h.driver.work.Go(func() { h.tellPeer(a) })
+	case role.Report:
+		h.report(a)
+	case role.Exit:
+		h.driver.work.Go(func() { h.leaving.Wait(); h.exitOnce.Do(func() { close(h.exit) }) })
+	}
+}
+
+// failure joins what a process said and what went wrong on the way.
+func failure(said string, err error) string {
+	if err != nil {
+		return err.Error()
+	}
+	return said
+}
+
+// tellUpdater gives an order whose only answer is that it was carried out.
+func (h *host) tellUpdater(subject string, message any) {
+	ask(h.orders, bus.ProcessUpdater, subject, message, orderDeadline, func(r bus.Done, err error) {
+		if why := failure(r.Error, err); why != "" && h.ctx.Err() == nil {
+			h.log.Warn("the updater did not carry out an order", "order", subject, "error", why)
+		}
+	})
+}
+
+func (h *host) arbiterDeadline() time.Duration { return max(h.config.Lease/2, 100*time.Millisecond) }
+
+func (h *host) readRecord() {
+	ctx, cancel := context.WithTimeout(h.ctx, h.arbiterDeadline())
+	defer cancel()
+	v, err := h.register.Read(ctx)
+	if err != nil {
+		h.driver.give(role.RecordRead{Failed: true})
+		return
+	}
+	h.driver.give(role.RecordRead{Record: v.Record, Revision: v.Revision, WitnessID: v.WitnessID, Empty: v.Empty})
+}
+
+// writeRecord makes this host's note of membership durable, then tries the compare-and-set.
+func (h *host) writeRecord(a role.WriteRecord) {
+	note := bus.Note{PairID: a.Record.PairID, Membership: &bus.MembershipNote{Version: a.Record.Version, Epoch: a.Record.Epoch}}
+	ask(h.orders, bus.ProcessUpdater, bus.SubjectNote, note, orderDeadline, func(r bus.Done, err error) {
+		if why := failure(r.Error, err); why != "" {
+			h.log.Warn("the note of membership is not durable, so the pair record is left alone", "error", why)
+			h.driver.give(role.RecordWritten{Ticket: a.Ticket, Outcome: role.Unwritten})
+			return
+		}
+		go func() {
+			ctx, cancel := context.WithTimeout(h.ctx, h.arbiterDeadline())
+			defer cancel()
+			revision, err := h.register.Write(ctx, a.Record, a.Expected)
+			h.driver.give(role.RecordWritten{Ticket: a.Ticket, Outcome: outcome(err), Revision: revision})
+		}()
+	})
+}
+
+func outcome(err error) role.Outcome {
+	switch {
+	case err == nil:
+		return role.Won
+	case errors.Is(err, arbiter.ErrConflict):
+		return role.Lost
+	case errors.Is(err, arbiter.ErrUnreachable):
+		return role.Unwritten
+	}
+	return role.InDoubt
+}
+
+func (h *host) serve(a role.Serve) {
+	h.muted.Store(false)
+	order := bus.Serve{Epoch: a.Epoch, RecordVersion: a.RecordVersion, Resume: a.Resume, RequirePeer: a.RequirePeer}
+	ask(h.orders, bus.ProcessUpdater, bus.SubjectServe, order, serveDeadline, func(r bus.Served, err error) {
+		h.driver.give(role.Served{Epoch: a.Epoch, Position: rolePosition(r.Position), Unreadable: r.Unreadable, Failure: failure(r.Error, err)})
+	})
+}
+
+// attach orders terminal-if to serve; the counter makes a later attach of the same epoch the newer one.
+func (h *host) attach(epoch uint64) {
+	v := h.driver.View()
+	order := bus.Attach{Epoch: epoch, Counter: h.attachCounter.Add(1), PairID: v.Record.PairID, Identity: v.Self.Identity}
+	ask(h.orders, bus.ProcessTerminalInterface, bus.SubjectAttach, order, orderDeadline, func(r bus.Attached, err error) {
+		h.driver.give(role.TerminalsAttached{Epoch: epoch, Attached: r.Attached, Refused: r.Refused, Failure: failure(r.Error, err)})
+	})
+}
+
+func (h *host) detach(done func(error)) {
+	ask(h.orders, bus.ProcessTerminalInterface, bus.SubjectDetach, bus.Detach{}, orderDeadline, func(r bus.Done, err error) {
+		if err == nil && r.Error != "" {
+			err = errors.New(r.Error)
+		}
+		done(err)
+	})
+}
+
+// drain ends the term from within: requests in flight are finished, then no process of this host answers any more,
+// then the updater ends the term. Rights never overlap: a terminal-if that does not confirm is outlasted (I5).
+func (h *host) drain(a role.Drain) {
+	ctx, cancel := context.WithTimeout(h.ctx, orderDeadline)
+	defer cancel()
+	within := h.config.Lease / 2
+	if _, err := askWait[bus.Done](ctx, h.orders, bus.ProcessTerminalInterface, bus.SubjectDrainRequests, bus.DrainRequests{Within: within}, within+h.config.Lease/4); err != nil {
+		h.log.Warn("requests in flight were not finished; terminals send them again", "error", err)
+	}
+	last := h.Right()
+	h.muted.Store(true)
+	h.publishRight(lease.Right{})
+	confirmed := make(chan error, 1)
+	h.detach(func(err error) { confirmed <- err })
+	if err := <-confirmed; err != nil {
+		h.log.Warn("terminal-if does not confirm that it stopped; its right is waited out", "error", err)
+		if rest := last.Until - h.clock(); rest > 0 {
+			timer := time.NewTimer(rest)
+			defer timer.Stop()
+			select {
+			case <-timer.C:
+			case <-ctx.Done():
+			}
+		}
+	}
+	v := h.driver.View()
+	order := bus.Drain{Epoch: v.Epoch, Membership: &bus.MembershipNote{Version: a.Membership.Version, Epoch: a.Membership.Epoch}}
+	r, err := askWait[bus.Drained](ctx, h.orders, bus.ProcessUpdater, bus.SubjectDrain, order, orderDeadline)
+	h.driver.give(role.Drained{Serial: a.Serial, Position: rolePosition(r.Position), Failure: failure(r.Error, err)})
+}
+
+// resign notes durably that this host is out, then tells the other main.
+func (h *host) resign(a role.Resign) {
+	ctx, cancel := context.WithTimeout(h.ctx, orderDeadline)
+	defer cancel()
+	n := busNote(a.Note)
+	r, err := askWait[bus.Done](ctx, h.orders, bus.ProcessUpdater, bus.SubjectNote, bus.Note{Membership: &n}, orderDeadline)
+	if why := failure(r.Error, err); why != "" {
+		h.log.Warn("leaving the in-sync set could not be noted; the other host will notice by itself", "error", why)
+		return
+	}
+	wait, cancelTell := context.WithTimeout(ctx, h.config.Lease)
+	defer cancelTell()
+	if _, err := h.link.tell(wait, bus.LinkMessage{Kind: bus.LinkResign, Identity: h.driver.View().Self.Identity}); err != nil {
+		h.log.Info("the other host was not told of the resignation", "error", err)
+	}
+}
+
+func (h *host) tellPeer(a role.TellPeer) {
+	wait := max(h.config.Lease/2, 100*time.Millisecond)
+	ctx, cancel := context.WithTimeout(h.ctx, wait)
+	defer cancel()
+	identity := h.driver.View().Self.Identity
+	if a.HandOver == nil {
+		if _, err := h.link.tell(ctx, bus.LinkMessage{Kind: bus.LinkPrepare, Identity: identity, Cause: a.Cause}); err != nil {
+			h.log.Info("the other host was not told to make ready", "error", err)
+		}
+		return
+	}
+	_, err := h.link.tell(ctx, bus.LinkMessage{Kind: bus.LinkHandOver, Identity: identity, Epoch: a.HandOver.Epoch, Revision: a.HandOver.Revision,
+		Position: busPosition(a.HandOver.Position), Drained: true, Cause: a.Cause})
+	if errors.Is(err, errRefused) {
+		h.driver.give(role.HandOverRefused{Reason: err.Error()})
+	}
+	// Any other failure leaves it open whether the other host heard: the machine's deadline decides.
+}
+
+// report makes an event of what the machine says.
+func (h *host) report(a role.Report) {
+	event := h.steps.add(h.config.Host, string(a.Step), a.Epoch, a.Text)
+	attributes := []any{"epoch", a.Epoch}
+	if a.Step != "" {
+		attributes = append(attributes, "step", a.Step)
+	}
+	if event.Took > 0 {
+		attributes = append(attributes, "took", event.Took)
+	}
+	h.log.Info(a.Text, attributes...)
+}
+
+// processEvent is a restart in place (B1) and what surrounds it.
+func (h *host) processEvent(name, text string) {
+	h.report(role.Report{Step: role.B1, Epoch: h.driver.View().Epoch, Text: fmt.Sprintf("%s: %s", name, text)})
+}

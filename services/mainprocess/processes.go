@@ -1,0 +1,297 @@
+package mainprocess
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/process"
+	"github.com/hotpair/hotpair/services/role"
+)
+
+// kept is one process of the host under main's care.
+type kept struct {
+	name     string
+	args     []string
+	path     string // of a foreign business process; empty: this binary
+	foreign  bool
+	service  string // of a business process
+	password string
+	environ  func(config.Bus) []string
+	keeper   *process.Keeper
+
+	mu          sync.Mutex
+	incarnation uint64
+	pid         int
+	up          bool
+	stop        context.CancelFunc
+	done        chan struct{} // closed when the keeper has ended
+}
+
+// processes starts the host's processes, hears their beats, and tells who is up.
+type processes struct {
+	config   config.Host
+	server   *bus.Server
+	conn     *bus.Conn
+	inherit  process.Inheritance
+	log      *slog.Logger
+	children []*kept
+
+	up     func(name string)
+	down   func(name string)
+	gaveUp func(name string)
+	state  func(name string, raw json.RawMessage)
+	fit    func(role.Fitness)
+	event  func(name, text string)
+
+	wait sync.WaitGroup
+}
+
+// nonce is 128 random bits as text: passwords of one run, identities.
+func nonce() string { return rand.Text() }
+
+func newProcesses(c config.Host, environ []string, users *bus.Users, log *slog.Logger) *processes {
+	p := &processes{config: c, log: log}
+	add := func(k *kept) {
+		k.password = nonce()
+		users.Allow(k.name, bus.Grant{Password: k.password, Permissions: bus.Permissions(k.name)})
+		p.children = append(p.children, k)
+	}
+	add(&kept{name: bus.ProcessUpdater, args: []string{"updater"},
+		environ: func(b config.Bus) []string { return config.ForUpdater(environ, c, b) }})
+	add(&kept{name: bus.ProcessTerminalInterface, args: []string{"terminal-if"},
+		environ: func(b config.Bus) []string { return config.ForTerminalInterface(environ, c, b) }})
+	for _, s := range c.Business {
+		k := &kept{name: bus.ProcessBusiness + "." + s.Name, service: s.Name,
+			environ: func(b config.Bus) []string { return config.ForBusiness(environ, c, b) }}
+		if s.Path != "" {
+			k.path, k.foreign = s.Path, true
+		} else {
+			k.args = []string{"business", s.Name}
+		}
+		add(k)
+	}
+	return p
+}
+
+// interval of a process's own heartbeat.
+func heartInterval(lease time.Duration) time.Duration {
+	return min(max(lease/8, 20*time.Millisecond), 250*time.Millisecond)
+}
+
+// start begins all processes. They stop in reverse order by stop.
+func (p *processes) start(ctx context.Context) error {
+	if _, err := p.conn.Subscribe("heartbeat.>", p.beaten); err != nil {
+		return fmt.Errorf("heartbeats: %w", err)
+	}
+	for _, k := range p.children {
+		p.keep(ctx, k)
+	}
+	return nil
+}
+
+func (p *processes) keep(ctx context.Context, k *kept) {
+	run, stop := context.WithCancel(context.WithoutCancel(ctx))
+	k.stop, k.done = stop, make(chan struct{})
+	k.keeper = &process.Keeper{
+		Spec: func(context.Context) (process.Spec, error) {
+			return process.Spec{
+				Name: k.name, Path: k.path, Args: k.args, LifelineFD: p.inherit.LifelineFD,
+				Environ: k.environ(config.Bus{BusURL: p.server.URL(), BusUser: k.name, BusPassword: config.Secret(k.password), BusInbox: bus.InboxPrefix(k.name)}),
+			}, nil
+		},
+		Policy: process.DefaultPolicy(), Grace: 5 * time.Second, StartPatience: 30 * time.Second,
+		Events: func(e process.Event) { p.happened(run, k, e) },
+	}
+	if !k.foreign {
+		// T11: a busy machine starves heartbeats; the supervisor allows main the same.
+		k.keeper.Patience = max(2*p.config.Lease, time.Second)
+	}
+	p.wait.Go(func() {
+		defer close(k.done)
+		if err := k.keeper.Run(run); err != nil {
+			p.log.Warn("a process did not stop cleanly", "name", k.name, "error", err)
+		}
+	})
+}
+
+func (p *processes) happened(ctx context.Context, k *kept, e process.Event) {
+	switch e := e.(type) {
+	case process.Started:
+		k.mu.Lock()
+		k.incarnation++
+		k.pid = e.PID
+		k.mu.Unlock()
+		if e.Restarts > 0 {
+			p.event(k.name, fmt.Sprintf("started again, pid %d", e.PID))
+		}
+		if k.foreign {
+			p.wait.Go(func() { p.awaitForeign(ctx, k, e.PID) })
+		}
+	case process.Ready:
+		p.log.Info("process is ready", "name", k.name, "pid", e.PID, "took", e.Took)
+	case process.Frozen:
+		p.event(k.name, fmt.Sprintf("frozen for %s, is killed", e.Silent.Round(time.Millisecond)))
+	case process.Exited:
+		p.wentDown(k)
+		if !e.Ordered {
+			p.event(k.name, e.Exit.String())
+		}
+	case process.NotStarted:
+		p.event(k.name, e.Err.Error())
+	case process.GaveUp:
+		p.gaveUp(k.name)
+	case process.Recovered:
+		p.event(k.name, "recovered")
+	}
+	p.judge()
+}
+
+// beaten hears a process: its first ready beat is when it is up.
+func (p *processes) beaten(m *nats.Msg) {
+	var h bus.Heartbeat
+	if err := bus.DecodeJSON(m.Data, &h); err != nil || m.Subject != bus.HeartbeatSubject(h.Process) {
+		p.log.Warn("a heartbeat could not be read", "subject", m.Subject)
+		return
+	}
+	k := p.find(h.Process)
+	if k == nil {
+		return
+	}
+	k.mu.Lock()
+	current := k.pid == h.PID
+	k.mu.Unlock()
+	if !current {
+		return // of an earlier run
+	}
+	k.keeper.Beat(h.PID)
+	if len(h.State) > 0 {
+		p.state(k.name, h.State)
+	}
+	if h.Ready {
+		p.cameUp(k, h.PID)
+	}
+}
+
+// awaitForeign finds out when a program in another language serves: it answers a ping of its micro service.
+func (p *processes) awaitForeign(ctx context.Context, k *kept, pid int) {
+	for ctx.Err() == nil && k.keeper.Status().PID == pid {
+		wait, cancel := context.WithTimeout(ctx, 250*time.Millisecond)
+		_, err := p.conn.Request(wait, "$SRV.PING."+k.service, nil)
+		if err == nil {
+			cancel()
+			p.cameUp(k, pid)
+			return
+		}
+		<-wait.Done() // nobody serves yet: NATS says so at once, so this is the pace of asking
+		cancel()
+	}
+}
+
+func (p *processes) cameUp(k *kept, pid int) {
+	k.mu.Lock()
+	fresh := !k.up && k.pid == pid
+	if fresh {
+		k.up = true
+	}
+	incarnation := k.incarnation
+	k.mu.Unlock()
+	if !fresh {
+		return
+	}
+	k.keeper.Ready(pid)
+	p.announce(k, incarnation, true)
+	p.up(k.name)
+	p.judge()
+}
+
+func (p *processes) wentDown(k *kept) {
+	k.mu.Lock()
+	was := k.up
+	k.up, k.pid = false, 0
+	incarnation := k.incarnation
+	k.mu.Unlock()
+	p.announce(k, incarnation, false)
+	if was {
+		p.down(k.name)
+	}
+}
+
+// announce tells the other processes: what was sent to an incarnation that is down must be asked again.
+func (p *processes) announce(k *kept, incarnation uint64, up bool) {
+	state := bus.ProcessState{Process: k.name, Incarnation: incarnation, Up: up}
+	_ = p.conn.Publish(bus.SubjectProcesses+"."+k.name, bus.EncodeJSON(state))
+}
+
+// announceAll repeats who is up, for a process that has just come up itself.
+func (p *processes) announceAll() {
+	for _, k := range p.children {
+		k.mu.Lock()
+		incarnation, up := k.incarnation, k.up
+		k.mu.Unlock()
+		p.announce(k, incarnation, up)
+	}
+}
+
+// judge tells whether this host could serve: every process is up.
+func (p *processes) judge() {
+	for _, k := range p.children {
+		k.mu.Lock()
+		up := k.up
+		k.mu.Unlock()
+		if !up {
+			p.fit(role.Fitness{Why: k.name + " is not ready"})
+			return
+		}
+	}
+	p.fit(role.Fitness{Fit: true})
+}
+
+func (p *processes) isUp(name string) bool {
+	k := p.find(name)
+	if k == nil {
+		return false
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.up
+}
+
+func (p *processes) find(name string) *kept {
+	for _, k := range p.children {
+		if k.name == name {
+			return k
+		}
+	}
+	return nil
+}
+
+// stop ends the processes in reverse order of start and waits for them.
+func (p *processes) stop() {
+	for i := len(p.children) - 1; i >= 0; i-- {
+		if k := p.children[i]; k.stop != nil {
+			k.stop()
+			<-k.done
+		}
+	}
+	p.wait.Wait()
+}
+
+// services lists the business services of this host.
+func (p *processes) services() []string {
+	var names []string
+	for _, k := range p.children {
+		if k.service != "" {
+			names = append(names, k.service)
+		}
+	}
+	return names
+}

@@ -1,0 +1,141 @@
+package mainprocess
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"strconv"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/arbiter"
+	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/lease"
+	"github.com/hotpair/hotpair/services/process"
+	"github.com/hotpair/hotpair/services/role"
+)
+
+// stopDeadline bounds a clean end: hand-over or resignation, then the processes.
+func stopDeadline(lease time.Duration) time.Duration { return 3*lease + 5*time.Second }
+
+// Run is `hotpair main`. It serves until ctx ends, then hands over or resigns, stops the processes, and closes the link
+// last. Errors: bus.ErrListen for a port in use, arbiter and process errors as they come.
+func Run(ctx context.Context, c config.Host, log *slog.Logger) error {
+	inherit, err := process.Inherit(os.Environ())
+	if err != nil {
+		return err
+	}
+	h := &host{config: c, log: log, clock: lease.BootClock, incarnation: random64(), steps: newSteps(), exit: make(chan struct{})}
+	interval := c.Lease / 8
+	h.driver = newDriver(role.New(role.Config{
+		Host: c.Host, PairID: nonce(), Lease: c.Lease, StandbyPatience: c.StandbyPatience, RefusedIsDead: c.RefusedIsDead,
+	}, h.clock()), h.clock, interval, log)
+	h.driver.perform, h.driver.stepped = h.perform, h.stepped
+
+	// Everything below outlives ctx until the end is clean.
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	h.ctx = work
+
+	users := bus.NewUsers()
+	own := bus.Grant{Password: nonce()}
+	users.Allow(bus.ProcessMain, own)
+	server, err := bus.NewServer(bus.ServerConfig{Name: c.Host + "-bus", Listen: net.JoinHostPort("127.0.0.1", strconv.Itoa(c.BusPort)), Users: users, Logger: log})
+	if err != nil {
+		return fmt.Errorf("bus (HOTPAIR_BUS_PORT): %w", err)
+	}
+	if err := server.Start(work); err != nil {
+		return fmt.Errorf("bus (HOTPAIR_BUS_PORT): %w", err)
+	}
+	defer server.Stop()
+	h.bus, err = bus.Connect(work, bus.ConnConfig{
+		Name: "main", InProcess: server, User: bus.ProcessMain, Password: own.Password, Inbox: bus.InboxPrefix(bus.ProcessMain), Ping: time.Minute, Once: true,
+	})
+	if err != nil {
+		return fmt.Errorf("bus: %w", err)
+	}
+	defer h.bus.Close()
+	if h.orders, err = newOrders(work, h.bus); err != nil {
+		return err
+	}
+
+	witness := arbiter.New(arbiter.Config{Address: c.Witness, Secret: c.PairSecret.Reveal(), Host: c.Host, Log: log})
+	h.register = witness
+	h.witness = witness
+	h.link, err = newLink(linkConfig{
+		host: c.Host, listen: c.Link, peer: c.PeerLink, password: config.DeriveKey(c.PairSecret.Reveal(), config.PurposeLink),
+		interval: interval, clock: h.clock, log: log,
+		beat:     func() bus.Beat { return h.beat(h.driver.View()) },
+		answered: h.beatAnswered, beaten: h.beaten, message: h.linkMessage,
+		evidence: func(e role.Evidence) { h.linkSeen.Store(int64(e)); h.giveEvidence() },
+	})
+	if err != nil {
+		return err
+	}
+	if err := h.link.start(work); err != nil {
+		return err
+	}
+	defer h.link.close()
+
+	h.processes = newProcesses(c, os.Environ(), users, log)
+	h.processes.server, h.processes.conn, h.processes.inherit = server, h.bus, inherit
+	h.processes.up, h.processes.down, h.processes.state = h.processUp, h.processDown, h.processState
+	h.processes.event = h.processEvent
+	h.processes.fit = func(f role.Fitness) { h.driver.give(f) }
+	h.processes.gaveUp = func(name string) { h.driver.give(role.ProcessFailed{Process: name}) }
+
+	group, running := errgroup.WithContext(work)
+	group.Go(func() error { return h.driver.Run(running) })
+	group.Go(func() error { return witness.Run(running) })
+	group.Go(func() error { return h.link.Run(running) })
+	group.Go(func() error { return h.serveHTTP(running) })
+	if beater := h.beater(inherit); beater != nil {
+		group.Go(func() error { return beater(running, interval) })
+	}
+	if err := h.processes.start(running); err != nil {
+		cancel()
+		return errors.Join(err, group.Wait())
+	}
+	log.Info("main runs", "bus", server.Address(), "link", h.link.server.Address(), "peer", c.PeerLink, "witness", c.Witness)
+
+	select {
+	case <-ctx.Done():
+		h.leave()
+	case <-running.Done():
+	}
+	h.processes.stop()
+	cancel()
+	err = group.Wait()
+	h.driver.work.Wait()
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// leave lets the machine end this host's part: by hand-over, or by resigning.
+func (h *host) leave() {
+	h.log.Info("stopping")
+	h.driver.give(role.StopWanted{})
+	deadline := time.NewTimer(stopDeadline(h.config.Lease))
+	defer deadline.Stop()
+	select {
+	case <-h.exit:
+	case <-deadline.C:
+		h.log.Warn("a clean hand-over did not come about in time; stopping all the same")
+	}
+}
+
+func random64() uint64 {
+	var b [8]byte
+	// crypto/rand.Read never fails: it ends the process instead.
+	_, _ = rand.Read(b[:])
+	return binary.LittleEndian.Uint64(b[:])
+}

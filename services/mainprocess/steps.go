@@ -1,0 +1,86 @@
+package mainprocess
+
+import (
+	"sync"
+	"time"
+)
+
+// Event is something an operator can act on, as this main saw it.
+type Event struct {
+	Time  time.Time     `json:"time"`
+	Host  string        `json:"host"`
+	Step  string        `json:"step,omitempty"` // B1 … B9
+	Epoch uint64        `json:"epoch"`
+	Text  string        `json:"text"`
+	Took  time.Duration `json:"took_ns,omitempty"` // since the first step of the same procedure
+}
+
+// keptEvents bounds what main remembers; the log has all.
+const keptEvents = 200
+
+// steps remembers the last events and tells who listens.
+type steps struct {
+	mu        sync.Mutex
+	events    []Event
+	began     time.Time
+	listeners map[int]chan Event
+	next      int
+}
+
+func newSteps() *steps { return &steps{listeners: map[int]chan Event{}} }
+
+// add notes an event. B3 and B7 open a procedure, from which the later steps count.
+func (s *steps) add(host, step string, epoch uint64, text string) Event {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := Event{Time: time.Now(), Host: host, Step: step, Epoch: epoch, Text: text}
+	switch step {
+	case "B3":
+		s.began = e.Time
+	case "B7":
+		if s.began.IsZero() {
+			s.began = e.Time
+		}
+	}
+	if !s.began.IsZero() && step > "B3" {
+		e.Took = e.Time.Sub(s.began)
+	}
+	if step == "B9" || step == "B6" {
+		s.began = time.Time{}
+	}
+	s.events = append(s.events, e)
+	if len(s.events) > keptEvents {
+		s.events = append([]Event(nil), s.events[len(s.events)-keptEvents:]...)
+	}
+	for _, l := range s.listeners {
+		select {
+		case l <- e:
+		default: // a listener that does not read misses events, the log has them
+		}
+	}
+	return e
+}
+
+func (s *steps) last(n int) []Event {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.events) > n {
+		return append([]Event(nil), s.events[len(s.events)-n:]...)
+	}
+	return append([]Event(nil), s.events...)
+}
+
+// listen gives events from now on until stop is called.
+func (s *steps) listen() (events <-chan Event, stop func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	id := s.next
+	s.next++
+	c := make(chan Event, 64)
+	s.listeners[id] = c
+	return c, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.listeners, id)
+	}
+}

@@ -1,0 +1,90 @@
+package operator
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+)
+
+// problemType begins the type of every Problem of ours.
+const problemType = "urn:hotpair:problem:"
+
+// kinds are the sentinels that cross HTTP and the link, each with its name there and its status.
+func kinds() []kind {
+	return []kind{
+		{ErrUsage, "usage", http.StatusBadRequest, "The request was not understood"},
+		{ErrRefused, "refused", http.StatusConflict, "Refused"},
+		{ErrForward, "forward", http.StatusBadGateway, "The active can't be reached over the link"},
+		{ErrUnfinished, "unfinished", http.StatusInternalServerError, "Begun, but not finished as asked"},
+		{ErrUnavailable, "unavailable", http.StatusServiceUnavailable, "A part of the host is down"},
+		{context.DeadlineExceeded, "timeout", http.StatusGatewayTimeout, "No answer in time; it may still come to pass"},
+	}
+}
+
+type kind struct {
+	err    error
+	name   string
+	status int
+	title  string
+}
+
+// Problem is an error as HTTP answers carry it (RFC 9457). As an error it is the sentinel that it was made from.
+type Problem struct {
+	Type     string      `json:"type"`
+	Title    string      `json:"title"`
+	Status   int         `json:"status"`
+	Detail   string      `json:"detail,omitempty"`
+	Instance string      `json:"instance,omitempty"` // path of the call
+	ID       string      `json:"id,omitempty"`       // of the call, as in the host's log
+	Result   *Switchover `json:"result,omitempty"`   // what was done before it failed
+}
+
+// NewProblem gives the Problem for an error of a Host.
+func NewProblem(err error) *Problem {
+	var p *Problem
+	if errors.As(err, &p) {
+		return p
+	}
+	for _, k := range kinds() {
+		if errors.Is(err, k.err) {
+			// The sentinel's own words stand in the title already.
+			return &Problem{Type: problemType + k.name, Title: k.title, Status: k.status, Detail: strings.TrimPrefix(err.Error(), k.err.Error()+": ")}
+		}
+	}
+	return &Problem{Type: problemType + "fault", Title: "Fault", Status: http.StatusInternalServerError, Detail: err.Error()}
+}
+
+// Error gives the sentence for people.
+func (p *Problem) Error() string {
+	if p.Detail != "" {
+		return p.Detail
+	}
+	return p.Title
+}
+
+// Is makes a Problem the sentinel that it was made from.
+func (p *Problem) Is(target error) bool {
+	for _, k := range kinds() {
+		if k.err == target {
+			return p.Type == problemType+k.name
+		}
+	}
+	return false
+}
+
+// write answers an HTTP request with the problem.
+func (p *Problem) write(w http.ResponseWriter, r *http.Request) {
+	q := *p
+	q.Instance = r.URL.Path
+	body, err := json.Marshal(&q)
+	if err != nil {
+		http.Error(w, p.Title, http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(p.Status)
+	_, _ = w.Write(append(body, '\n')) // who does not read the answer does not get it
+}

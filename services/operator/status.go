@@ -1,0 +1,189 @@
+package operator
+
+import (
+	"slices"
+	"time"
+
+	"github.com/hotpair/hotpair/storage/position"
+)
+
+// Status is one host as it sees itself and the pair. The JSON names are stable; fields are only ever added.
+type Status struct {
+	Host        string    `json:"host"`
+	Identity    string    `json:"identity,omitempty"`    // made with the data directory
+	Incarnation uint64    `json:"incarnation,string"`    // random number of this run of main
+	Version     string    `json:"version,omitempty"`     // of the binary
+	Time        time.Time `json:"time"`                  // when this was true, on the host's wall clock
+	Started     time.Time `json:"started,omitzero"`      // of this run of main
+	Role        string    `json:"role"`                  // starting, standby, takeover, active, handover, stopped
+	Since       time.Time `json:"since,omitzero"`        // when Role was entered
+	Mode        string    `json:"mode"`                  // paired, solo, waiting, catching-up, copying
+	WaitingFor  string    `json:"waiting_for,omitempty"` // a sentence: why this host may not serve, and for whom it waits
+	Fit         bool      `json:"fit"`                   // could serve, as far as this host itself goes
+	Unfit       string    `json:"unfit,omitempty"`       // why not
+
+	Epoch         uint64   `json:"epoch"` // highest known
+	RecordVersion uint64   `json:"record_version"`
+	PairID        string   `json:"pair_id,omitempty"`
+	Active        string   `json:"active"`  // by the pair record; "" is nobody
+	InSync        []string `json:"in_sync"` // hosts that hold every acknowledged update
+	// RightUntilMS is how long this host may still answer terminals, in milliseconds from Time; 0 is not at all.
+	RightUntilMS int64 `json:"right_until_ms"`
+
+	Position  position.Position `json:"position"`  // end of the own journal
+	Committed position.Position `json:"committed"` // acknowledged, as far as this host knows
+	Applied   position.Position `json:"applied"`   // in the database
+	Notified  position.Position `json:"notified"`  // durable in the other host's journal (P14)
+	Lag       uint64            `json:"lag"`       // updates that are committed and not yet applied
+	CatchUp   *CatchUp          `json:"catch_up,omitempty"`
+	Aside     int               `json:"aside,omitempty"` // updates set aside in files (R10)
+
+	Peer      Peer               `json:"peer"`
+	Witness   Witness            `json:"witness"`
+	Processes map[string]Process `json:"processes"`
+	Terminals Terminals          `json:"terminals"`
+	Alarms    []string           `json:"alarms"` // sentences, the worst first
+	Events    []Event            `json:"events,omitempty"`
+}
+
+// CatchUp is how far a host has got with what it lacks.
+type CatchUp struct {
+	Done    float64 `json:"done"`              // 0 … 1
+	Missing uint64  `json:"missing,omitempty"` // updates still to come; 0 when not known, as for a copy
+}
+
+// Peer is the other host as this one sees it.
+type Peer struct {
+	Host        string            `json:"host"`
+	HTTP        string            `json:"http,omitempty"` // where its operator interface is, as it says
+	Link        string            `json:"link"`           // connected, silent, ended, refused
+	Replication string            `json:"replication"`    // the same
+	HeardMS     int64             `json:"heard_ms"`       // since its last heartbeat; -1 is never
+	Role        string            `json:"role,omitempty"`
+	Epoch       uint64            `json:"epoch,omitempty"`
+	Position    position.Position `json:"position"`
+	// Progress is where the active's updater has it: absent, probe, catching-up, copying, close, held, refused.
+	Progress string   `json:"progress,omitempty"`
+	Reason   string   `json:"reason,omitempty"` // why it is refused or unfit
+	CatchUp  *CatchUp `json:"catch_up,omitempty"`
+}
+
+// Witness is the keeper of the pair record.
+type Witness struct {
+	Address   string `json:"address,omitempty"`
+	ID        string `json:"id,omitempty"`
+	Reachable bool   `json:"reachable"`
+	Problem   string `json:"problem,omitempty"`
+}
+
+// Process is one process of the host.
+type Process struct {
+	PID      int    `json:"pid"`
+	State    string `json:"state"` // ready, starting, restarting, failed, stopped
+	Restarts int    `json:"restarts"`
+	Reason   string `json:"reason,omitempty"` // how it ended last
+}
+
+// Terminals counts terminals by what this host has with them.
+type Terminals struct {
+	Attached    int `json:"attached"`
+	Warm        int `json:"warm"`
+	Unreachable int `json:"unreachable"`
+}
+
+// Event is something that an operator can act on, as a host saw it.
+type Event struct {
+	Time  time.Time     `json:"time"` // the host's wall clock
+	Host  string        `json:"host"`
+	Step  string        `json:"step,omitempty"` // B1 … B9 of figure 3
+	Epoch uint64        `json:"epoch,omitempty"`
+	Text  string        `json:"text"`
+	Took  time.Duration `json:"took_ns,omitempty"` // since the first step of the same procedure
+}
+
+// ProgressOf gives how far a host has got that began at a sequence and has to reach another.
+func ProgressOf(began, at, end uint64) *CatchUp {
+	if at >= end {
+		return &CatchUp{Done: 1}
+	}
+	c := &CatchUp{Missing: end - at}
+	if at > began && end > began {
+		c.Done = float64(at-began) / float64(end-began)
+	}
+	return c
+}
+
+// Level says how well a pair is.
+type Level int
+
+// Levels, best first.
+const (
+	Good    Level = iota // either host may fail
+	Warning              // serves, or is about to, but without reserve
+	Bad                  // this host can't do its part, or nobody serves
+)
+
+// mayAnswer reports whether the host could answer terminals when the status was taken.
+func (s Status) mayAnswer() bool { return s.Role == "active" && s.RightUntilMS > 0 }
+
+// inSyncStandby reports whether the host is a standby that holds every acknowledged update.
+func (s Status) inSyncStandby() bool {
+	return s.Role == "standby" && s.Mode == "paired" && slices.Contains(s.InSync, s.Host)
+}
+
+// Summary says in one sentence how the pair is, as this host sees it, and how good that is.
+func (s Status) Summary() (Level, string) {
+	level, sentence := s.judge()
+	if level == Good && len(s.Alarms) > 0 {
+		level = Warning
+	}
+	return level, sentence
+}
+
+func (s Status) judge() (Level, string) {
+	peer := orWord(s.Peer.Host, "the other host")
+	switch s.Role {
+	case "starting":
+		return Warning, s.Host + " is starting"
+	case "active":
+		switch {
+		case s.RightUntilMS <= 0:
+			return Bad, s.Host + " is active but may not answer: its right has ended"
+		case s.Mode == "paired":
+			return Good, s.Host + " serves and " + peer + " holds every update: either host may fail"
+		}
+		return Warning, s.Host + " serves alone: if it fails, nobody serves"
+	case "takeover":
+		return Warning, s.Host + " is taking over from " + peer
+	case "handover":
+		return Warning, s.Host + " is handing over to " + peer
+	case "stopped":
+		return Bad, s.Host + " has stopped"
+	}
+	return s.judgeStandby(peer)
+}
+
+func (s Status) judgeStandby(peer string) (Level, string) {
+	switch s.Mode {
+	case "paired":
+		return Good, s.Host + " is standby and in sync: it takes over when " + peer + " fails"
+	case "catching-up":
+		return Warning, s.Host + " is catching up with " + peer + s.CatchUp.suffix()
+	case "copying":
+		return Warning, s.Host + " is taking a copy of " + peer + "'s database" + s.CatchUp.suffix()
+	}
+	switch {
+	case s.WaitingFor != "" && s.Active == peer && s.Peer.Role == "active":
+		return Bad, s.Host + " can't join " + peer + ": " + s.WaitingFor
+	case s.WaitingFor != "":
+		return Bad, s.Host + " may not serve: " + s.WaitingFor
+	}
+	return Bad, s.Host + " may not serve and is not in sync"
+}
+
+func orWord(text, other string) string {
+	if text == "" {
+		return other
+	}
+	return text
+}

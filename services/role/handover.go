@@ -9,6 +9,7 @@ import (
 type handover struct {
 	cause    string
 	serial   uint64
+	note     Note // of this host for the successor's record
 	drained  bool
 	position Position
 	deadline time.Duration
@@ -63,12 +64,15 @@ func (m *Machine) handOverFor(cause string) {
 }
 
 func (m *Machine) beginHandOver(cause string) {
-	m.handover = &handover{cause: cause, serial: m.nextSerial(), deadline: m.now + handOverDeadline(m.config.Lease)}
+	m.handover = &handover{
+		cause: cause, serial: m.nextSerial(), deadline: m.now + handOverDeadline(m.config.Lease),
+		note: Note{Version: m.record.Version + 1, Epoch: m.epoch + 1},
+	}
 	m.become(Handover)
 	m.report(B3, "handing over to %s: %s", m.partner().Host, cause)
 	m.do(TellPeer{Cause: cause})
 	m.report(B4, "draining")
-	m.do(Drain{Serial: m.handover.serial, Membership: Note{Version: m.record.Version + 1, Epoch: m.epoch + 1}})
+	m.do(Drain{Serial: m.handover.serial, Membership: m.handover.note})
 }
 
 // handOverDeadline of each half: to drain, and for the successor to take the epoch.
@@ -84,6 +88,7 @@ func (m *Machine) drained(in Drained) {
 		return
 	}
 	h.drained, h.position = true, in.Position
+	m.facts.Note = h.note
 	h.deadline = m.now + handOverDeadline(m.config.Lease)
 	m.report(B5, "terminals are let go, nothing is in flight")
 	m.report(B6, "stopped at %d/%d; %s is told", in.Position.Epoch, in.Position.Sequence, m.partner().Host)

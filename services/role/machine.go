@@ -196,7 +196,11 @@ func (m *Machine) proceed() {
 		return
 	}
 	m.proceedAttempt()
-	if !m.reading && (m.readAt == 0 || m.now-m.readAt >= readInterval) {
+	interval := readInterval
+	if !m.haveRecord {
+		interval = m.config.Lease / 8 // a start waits for it
+	}
+	if !m.reading && (m.readAt == 0 || m.now-m.readAt >= interval) {
 		m.readRecord()
 	}
 	switch m.role {

@@ -40,9 +40,8 @@ func (m *Machine) registerFoundEmpty() {
 	}
 	if m.haveRecord {
 		if m.role == Active && m.witnessID == m.record.WitnessID {
-			next := m.record
-			next.Version++
-			m.submit(reassert, next, 0)
+			// Unchanged, version included: the standby's note of membership must go on fitting it.
+			m.submit(reassert, m.record, 0)
 		}
 		return
 	}
@@ -141,6 +140,9 @@ func (m *Machine) recordWritten(in RecordWritten) {
 		return
 	}
 	a.waiting = false
+	if in.Outcome != Unwritten {
+		m.facts.Note = Note{Version: a.record.Version, Epoch: a.record.Epoch} // durable before the compare-and-set
+	}
 	switch in.Outcome {
 	case Won:
 		m.win(in.Revision)

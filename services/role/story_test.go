@@ -1,0 +1,287 @@
+package role
+
+import (
+	"cmp"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+var rewrite = flag.Bool("rewrite", false, "write the outputs of the stories in testdata anew")
+
+// TestStories plays each script of testdata in a world of two machines, a register and a clock that only the script
+// moves, and compares what the machines report. After every event the world checks the rules that nothing may break.
+func TestStories(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no stories: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got strings.Builder
+			w := newWorld(t)
+			for _, line := range strings.Split(string(text), "\n") {
+				switch {
+				case strings.HasPrefix(line, "#"), line == "":
+					fmt.Fprintln(&got, line)
+				case strings.HasPrefix(line, "> "):
+					fmt.Fprintln(&got, line)
+					w.command(strings.Fields(line[2:]))
+					for _, l := range w.take() {
+						fmt.Fprintln(&got, "  "+l)
+					}
+				}
+			}
+			out := strings.TrimRight(got.String(), "\n") + "\n"
+			if *rewrite {
+				if err := os.WriteFile(file, []byte(out), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if want := string(text); out != want {
+				t.Errorf("the story %s goes another way; run with -rewrite and read the difference\n--- want\n%s\n--- got\n%s", file, want, out)
+			}
+		})
+	}
+}
+
+const (
+	testLease = 800 * time.Millisecond
+	latency   = time.Millisecond
+)
+
+type event struct {
+	at  time.Duration
+	seq int
+	to  string // host that must be alive and in the same life; "" for the world
+	run int
+	do  func()
+}
+
+// world is two hosts, their disks, the arbiter and the network, all as values.
+type world struct {
+	t        *testing.T
+	now      time.Duration
+	seq      int
+	queue    []event
+	hosts    map[string]*testHost
+	register struct {
+		record   Record
+		revision uint64
+		up       bool
+		swallow  bool // the next write takes effect, its answer is lost
+	}
+	cut   bool // the link and replication between the hosts
+	lines []string
+	acked uint64
+	taken map[uint64]string // epoch → host
+}
+
+// testHost is a host with what survives it (disk) and what does not.
+type testHost struct {
+	w      *world
+	name   string
+	run    int
+	alive  bool
+	frozen bool
+	m      *Machine
+	inbox  []event // of a frozen host
+
+	disk struct {
+		identity, pair string
+		epoch, version uint64
+		note           Note
+		log            uint64 // updates in the journal
+	}
+	// The updater of this life.
+	serving  uint64
+	needPeer bool
+	held     bool
+	noted    bool
+	asking   *Require
+	since    time.Duration // when the peer began to catch up
+	fenced   bool
+	fresh    []string // terminals that will veto
+	unfit    string
+	refuseIn bool // prepare fails
+}
+
+func newWorld(t *testing.T) *world {
+	w := &world{t: t, hosts: map[string]*testHost{}, taken: map[uint64]string{}}
+	w.register.up = true
+	for _, name := range []string{"a", "b"} {
+		h := &testHost{w: w, name: name}
+		h.disk.identity = "id-" + name
+		w.hosts[name] = h
+	}
+	return w
+}
+
+func (w *world) other(h *testHost) *testHost {
+	if h.name == "a" {
+		return w.hosts["b"]
+	}
+	return w.hosts["a"]
+}
+
+func (w *world) after(d time.Duration, h *testHost, do func()) {
+	w.seq++
+	e := event{at: w.now + d, seq: w.seq, do: do}
+	if h != nil {
+		e.to, e.run = h.name, h.run
+	}
+	w.queue = append(w.queue, e)
+}
+
+func (w *world) run(until time.Duration) {
+	for {
+		slices.SortFunc(w.queue, func(a, b event) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.seq, b.seq)) })
+		if len(w.queue) == 0 || w.queue[0].at > until {
+			w.now = until
+			return
+		}
+		e := w.queue[0]
+		w.queue = w.queue[1:]
+		w.now = e.at
+		if e.to != "" {
+			h := w.hosts[e.to]
+			if !h.alive || h.run != e.run {
+				continue
+			}
+			if h.frozen {
+				h.inbox = append(h.inbox, e)
+				continue
+			}
+		}
+		e.do()
+		w.check()
+	}
+}
+
+func (w *world) say(format string, v ...any) {
+	w.lines = append(w.lines, fmt.Sprintf("%6dms ", w.now.Milliseconds())+fmt.Sprintf(format, v...))
+}
+
+func (w *world) take() []string { l := w.lines; w.lines = nil; return l }
+
+// check asserts, after every event, what nothing may break.
+func (w *world) check() {
+	a, b := w.hosts["a"], w.hosts["b"]
+	holds := func(h *testHost) bool {
+		if h.m == nil || !h.alive {
+			return false
+		}
+		_, until := h.m.Right()
+		return until > w.now
+	}
+	if holds(a) && holds(b) {
+		w.t.Fatalf("at %s both hosts hold the right to answer (I5)\n%s", w.now, strings.Join(w.lines, "\n"))
+	}
+	r := w.register.record
+	for _, h := range w.hosts {
+		member := Member{h.name, h.disk.identity}
+		if r.Has(member) && r.Epoch > 0 && !h.disk.note.Out && h.disk.log < w.acked {
+			w.t.Fatalf("at %s host %s is in the set but lacks acknowledged updates: %d of %d (I2)\n%s", w.now, h.name, h.disk.log, w.acked, strings.Join(w.lines, "\n"))
+		}
+		if h.serving != 0 {
+			if who, ok := w.taken[h.serving]; ok && who != h.name {
+				w.t.Fatalf("epoch %d is served by %s and %s (I1)", h.serving, who, h.name)
+			}
+			w.taken[h.serving] = h.name
+		}
+	}
+}
+
+func (w *world) command(words []string) {
+	var h *testHost
+	if len(words) > 1 {
+		h = w.hosts[words[1]]
+	}
+	switch words[0] {
+	case "start":
+		h.start()
+	case "kill":
+		h.kill()
+	case "restart":
+		h.kill()
+		h.start()
+	case "freeze":
+		h.frozen = true
+	case "thaw":
+		h.frozen = false
+		inbox := h.inbox
+		h.inbox = nil
+		for _, e := range inbox {
+			e.at = w.now
+			w.queue = append(w.queue, e)
+		}
+	case "wipe":
+		id := h.disk.identity
+		h.disk = struct {
+			identity, pair string
+			epoch, version uint64
+			note           Note
+			log            uint64
+		}{identity: id + "'"}
+	case "cut":
+		w.cut = true
+	case "heal":
+		w.cut = false
+		for _, h := range w.hosts {
+			if h.alive {
+				h.step(PeerEvidence{Link: Connected, Replication: Connected})
+			}
+		}
+	case "witness":
+		w.register.up = words[1] == "up"
+	case "swallow":
+		w.register.swallow = true
+	case "veto":
+		h.fresh = words[2:]
+	case "unfit":
+		h.unfit = strings.Join(words[2:], " ")
+		h.step(Fitness{Why: h.unfit})
+	case "noprepare":
+		h.refuseIn = true
+	case "switchover":
+		h.step(SwitchoverWanted{Cause: "operator"})
+	case "stop":
+		h.step(StopWanted{})
+	case "failed":
+		h.step(ProcessFailed{Process: words[2]})
+	case "updater":
+		h.updaterRestart()
+	case "terminals":
+		h.step(Terminals{})
+	case "run":
+		d, err := time.ParseDuration(words[1])
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		w.run(w.now + d)
+	case "state":
+		for _, name := range []string{"a", "b"} {
+			h := w.hosts[name]
+			if !h.alive {
+				w.say("%s: down", name)
+				continue
+			}
+			v := h.m.View()
+			w.say("%s: %s %s epoch=%d record=v%d/%s %s", name, v.Role, v.Mode, v.Epoch, v.Record.Version, names(v.Record.InSync), v.Waiting)
+		}
+		w.say("acknowledged=%d a=%d b=%d", w.acked, w.hosts["a"].disk.log, w.hosts["b"].disk.log)
+	default:
+		w.t.Fatalf("unknown command %v", words)
+	}
+	w.run(w.now)
+}

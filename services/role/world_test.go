@@ -1,0 +1,247 @@
+package role
+
+import (
+	"time"
+)
+
+// What a driver and its processes do, as the stories need it: every action is performed, in order, with small delays.
+
+func (h *testHost) start() {
+	h.run++
+	h.alive, h.frozen, h.inbox = true, false, nil
+	h.serving, h.needPeer, h.held, h.asking, h.fenced = 0, false, false, nil, false
+	h.m = New(Config{Host: h.name, PairID: "pair-" + h.name, Lease: testLease, StandbyPatience: 2 * time.Second, RefusedIsDead: true}, h.w.now)
+	h.w.after(10*time.Millisecond, h, func() { h.step(h.facts()) })
+	h.w.after(20*time.Millisecond, h, func() { h.step(Fitness{Fit: true}); h.step(Terminals{Warm: 1}) })
+	h.beatEvery()
+	h.workEvery()
+	if o := h.w.other(h); o.alive && !h.w.cut {
+		h.w.after(latency, h, func() { h.step(PeerEvidence{Link: Connected, Replication: Connected}) })
+		h.w.after(latency, o, func() { o.step(PeerEvidence{Link: Connected, Replication: Connected}) })
+	}
+}
+
+func (h *testHost) facts() FactsRead {
+	return FactsRead{Identity: h.disk.identity, PairID: h.disk.pair, Epoch: h.disk.epoch, Note: h.disk.note, RecordVersion: h.disk.version,
+		Position: Position{h.disk.epoch, h.disk.log}, Empty: h.disk.log == 0}
+}
+
+func (h *testHost) kill() {
+	h.alive = false
+	h.serving = 0
+	o := h.w.other(h)
+	if o.alive && !h.w.cut {
+		h.w.after(latency, o, func() {
+			o.held, o.asking = false, nil
+			o.step(PeerEvidence{Link: Ended, Replication: Ended})
+		})
+		run := h.run
+		h.w.after(2*latency, o, func() {
+			if !h.alive && h.run == run {
+				o.step(PeerEvidence{Link: Refused, Replication: Refused})
+			}
+		})
+	}
+}
+
+func (h *testHost) updaterRestart() {
+	h.serving, h.held, h.asking = 0, false, nil
+	h.step(UpdaterState{Note: Note{}})
+	h.w.after(10*time.Millisecond, h, func() { h.step(h.facts()) })
+}
+
+func (h *testHost) beatEvery() {
+	h.step(Tick{})
+	h.beat()
+	h.w.after(testLease/8, h, h.beatEvery)
+}
+
+func (h *testHost) connected() bool { o := h.w.other(h); return o.alive && !h.w.cut }
+
+func (h *testHost) view() PeerView {
+	v := h.m.View()
+	return PeerView{Member: v.Self, Incarnation: uint64(h.run), PairID: v.Record.PairID, WitnessID: v.WitnessID, Role: v.Role, Epoch: v.Epoch,
+		Known: v.Known, Record: v.Record, Revision: v.Revision, Committed: Position{v.Record.Epoch, min(h.disk.log, h.w.acked)}, Position: Position{0, h.disk.log},
+		Empty: h.disk.log == 0 && !v.HasRecord, Fresh: v.Fresh, Fit: v.Fit.Fit, Unfit: v.Fit.Why, Stopping: v.Stopping, Resigned: v.Resigned, Lease: testLease, Terminals: 1}
+}
+
+func (h *testHost) beat() {
+	if !h.connected() || h.disk.identity == "" || !h.m.haveFacts {
+		return
+	}
+	o, sent, view := h.w.other(h), h.w.now, h.view()
+	h.w.after(latency, o, func() {
+		if !o.m.haveFacts {
+			return
+		}
+		actions := o.m.Step(h.w.now, PeerBeat{Peer: view})
+		var grant bool
+		for _, a := range actions {
+			if a, ok := a.(AnswerBeat); ok {
+				grant = a.Grant
+			}
+		}
+		reply := o.view()
+		if h.connected() {
+			h.w.after(latency, h, func() { h.step(BeatAnswered{SentAt: sent, Grant: grant, Peer: reply}) })
+		}
+		o.perform(actions)
+	})
+}
+
+// workEvery is the terminals' load: an update each 10 ms while the host serves, acknowledged when all required have it.
+func (h *testHost) workEvery() {
+	o := h.w.other(h)
+	if h.serving != 0 {
+		_, until := h.m.Right()
+		reach := h.connected() && !o.frozen
+		switch {
+		case h.needPeer && !(reach && h.held):
+		case until <= h.w.now:
+		default:
+			h.disk.log++
+			h.w.acked = h.disk.log
+			if h.needPeer {
+				o.disk.log = h.disk.log
+			}
+		}
+		state := UpdaterState{Position: Position{h.serving, h.disk.log}, Committed: Position{h.serving, h.w.acked}, Note: h.disk.note, Peer: Absent}
+		if reach && o.m.haveFacts && o.m.role == Standby && !o.fenced {
+			if h.since == 0 {
+				h.since = h.w.now
+			}
+			state.Peer = Behind
+			if h.w.now-h.since >= 50*time.Millisecond {
+				state.Peer = Close
+				if h.needPeer {
+					h.held = true
+					o.disk.log = h.disk.log // what waits for it is sent first
+					state.Peer = Held
+				}
+			}
+		} else {
+			h.since, h.held = 0, false
+		}
+		if a := h.asking; a != nil && h.held {
+			h.asking = nil
+			o.disk.note = a.Membership
+			h.w.after(latency, o, func() { o.step(UpdaterState{Note: o.disk.note, Position: Position{0, o.disk.log}}) })
+			h.w.after(2*latency, h, func() { h.step(Required{Serial: a.Serial}) })
+		}
+		h.step(state)
+	}
+	h.w.after(10*time.Millisecond, h, h.workEvery)
+}
+
+func (h *testHost) step(in Input) { h.perform(h.m.Step(h.w.now, in)) }
+
+func (h *testHost) later(in Input) { h.w.after(latency, h, func() { h.step(in) }) }
+
+func (h *testHost) perform(actions []Action) {
+	w := h.w
+	for _, action := range actions {
+		switch a := action.(type) {
+		case ReadRecord:
+			w.after(latency, h, func() {
+				if !w.register.up {
+					h.step(RecordRead{Failed: true})
+					return
+				}
+				h.step(RecordRead{Record: w.register.record, Revision: w.register.revision, WitnessID: "W", Empty: w.register.revision == 0})
+			})
+		case WriteRecord:
+			h.write(a)
+		case SendBeat:
+			w.after(0, h, h.beat)
+		case AskTerminals:
+			h.later(TerminalsAsked{Serial: a.Serial, Fresh: h.fresh})
+		case Prepare:
+			h.fenced = true
+			p := Prepared{Serial: a.Serial, Position: Position{h.disk.epoch, h.disk.log}}
+			if h.refuseIn {
+				p.Unfit = "disk full"
+			}
+			// Positions of the world carry the sequence only.
+			p.Position.Epoch = 1 << 20
+			h.later(p)
+		case Release:
+			h.fenced = false
+		case Serve:
+			w.after(5*latency, h, func() {
+				h.disk.epoch, h.serving, h.needPeer, h.fenced = a.Epoch, a.Epoch, a.RequirePeer, false
+				h.held, h.since = a.RequirePeer && h.connected(), 0
+				h.step(Served{Epoch: a.Epoch, Position: Position{a.Epoch, h.disk.log}})
+			})
+		case AttachTerminals:
+			h.later(TerminalsAttached{Epoch: a.Epoch, Attached: 1})
+		case Require:
+			h.needPeer = a.Peer
+			if a.Peer {
+				h.asking = &a
+			} else {
+				h.asking, h.held = nil, false
+			}
+		case Drain:
+			w.after(3*latency, h, func() {
+				h.serving = 0
+				h.disk.note = a.Membership
+				h.step(Drained{Serial: a.Serial, Position: Position{1 << 19, h.disk.log}})
+			})
+		case BecomeStandby:
+			h.serving, h.needPeer, h.asking, h.fenced = 0, false, nil, false
+		case WriteFacts:
+			h.disk.pair, h.disk.version = a.PairID, max(h.disk.version, a.RecordVersion)
+		case Resign:
+			h.disk.note = a.Note
+			if o := w.other(h); h.connected() {
+				w.after(latency, o, func() { o.step(Resigned{From: h.m.self}) })
+			}
+		case TellPeer:
+			h.tell(a)
+		case Refuse:
+			w.say("%s refuses: %s", h.name, a.Reason)
+		case Report:
+			w.say("%s %-2s %s", h.name, a.Step, a.Text)
+		case Exit:
+			w.say("%s exits", h.name)
+			w.after(latency, h, h.kill)
+		}
+	}
+}
+
+func (h *testHost) write(a WriteRecord) {
+	w := h.w
+	h.disk.note = Note{Version: a.Record.Version, Epoch: a.Record.Epoch}
+	w.after(latency, nil, func() {
+		r := RecordWritten{Ticket: a.Ticket, Outcome: Unwritten}
+		switch {
+		case !w.register.up:
+		case w.register.revision != a.Expected:
+			r.Outcome = Lost
+		default:
+			w.register.revision++
+			w.register.record = a.Record
+			r.Outcome, r.Revision = Won, w.register.revision
+			if w.register.swallow {
+				w.register.swallow = false
+				r.Outcome = InDoubt
+			}
+		}
+		if h.alive {
+			h.later(r)
+		}
+	})
+}
+
+func (h *testHost) tell(a TellPeer) {
+	o := h.w.other(h)
+	if a.HandOver == nil || !h.connected() {
+		return
+	}
+	h.w.after(latency, o, func() {
+		o.step(*a.HandOver)
+		if o.m.Role() != Takeover {
+			h.later(HandOverRefused{Reason: "it is " + string(o.m.Role())})
+		}
+	})
+}

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nuid"
@@ -41,6 +42,7 @@ type sender[T any] struct {
 	size    func(T) int
 	sent    func(reply string, numbers []uint64)
 	failed  func(numbers []uint64, err error)
+	gone    func(bytes int) // items of that size were handed to the connection or given up; may be nil
 
 	mu      sync.Mutex
 	waiting []numbered[T]
@@ -77,6 +79,9 @@ func (s *sender[T]) drain() {
 		s.waiting = s.waiting[take:]
 		s.mu.Unlock()
 		s.publish(items)
+		if s.gone != nil {
+			s.gone(bytes)
+		}
 	}
 }
 
@@ -318,6 +323,8 @@ type Responder[Q, A any] struct {
 	handle func(q Q, subject string, answer func(A))
 	sub    *nats.Subscription
 
+	backlog atomic.Int64
+
 	mu      sync.Mutex
 	senders map[string]*sender[A]
 }
@@ -340,7 +347,10 @@ func NewResponder[Q, A any](conn *Conn, subject, queue string, size func(A) int,
 		}
 		s := r.sender(m.Reply)
 		for _, q := range requests.Items {
-			handle(q.Value, m.Subject, func(a A) { s.send(q.Number, a) })
+			handle(q.Value, m.Subject, func(a A) {
+				r.backlog.Add(int64(size(a)))
+				s.send(q.Number, a)
+			})
 		}
 	})
 	if err != nil {
@@ -352,6 +362,10 @@ func NewResponder[Q, A any](conn *Conn, subject, queue string, size func(A) int,
 	r.sub = sub
 	return r, nil
 }
+
+// Backlog is about how many bytes of answers were given and could not yet be handed to the connection: large only when
+// the asker does not read.
+func (r *Responder[Q, A]) Backlog() int64 { return r.backlog.Load() }
 
 // Close stops taking requests. Answers that are still given are sent.
 func (r *Responder[Q, A]) Close() {
@@ -378,6 +392,7 @@ func (r *Responder[Q, A]) sender(reply string) *sender[A] {
 		reply:  func() string { return "" },
 		sent:   func(string, []uint64) {},
 		failed: func([]uint64, error) {}, // the asker fails its requests when the connection is lost
+		gone:   func(bytes int) { r.backlog.Add(-int64(bytes)) },
 	}
 	r.senders[prefix] = s
 	return s

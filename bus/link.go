@@ -28,6 +28,7 @@ type Beat struct {
 	Unfit       string            `json:"unfit,omitempty"`
 	Stopping    bool              `json:"stopping,omitempty"`
 	Resigned    bool              `json:"resigned,omitempty"` // noted durably that it is out of the set
+	Serving     bool              `json:"serving,omitempty"`  // its updater serves the term
 	Lease       time.Duration     `json:"lease_ns"`
 	HTTP        string            `json:"http,omitempty"`      // its operator address, for error messages
 	Terminals   int               `json:"terminals,omitempty"` // sessions it has with terminals, attached or warm (T5)

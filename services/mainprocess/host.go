@@ -42,11 +42,17 @@ type host struct {
 	lastEpoch     uint64
 	attachCounter atomic.Uint64
 	httpAddr      atomic.Pointer[string]
+	peerHTTPAddr  atomic.Pointer[string]
+	pid           int
 
 	exit     chan struct{} // closed when the machine has ended this main's work
 	exitOnce sync.Once
 	leaving  sync.WaitGroup // last words that Exit waits for
 	ctx      context.Context
+
+	started time.Time
+	waitMu  sync.Mutex
+	waiters map[chan struct{}]func(role.View) bool
 }
 
 func (h *host) httpAddress() string {
@@ -72,6 +78,7 @@ func (h *host) stepped(v role.View, right lease.Right) {
 	if before := h.right.Swap(&right); before == nil || *before != right {
 		h.publishRight(right)
 	}
+	h.wake(v)
 	if v.Role != h.lastRole || v.Epoch != h.lastEpoch {
 		h.log.Info("role", "role", v.Role, "epoch", v.Epoch, "was", h.lastRole, "record", v.Record.Version, "in_sync", members(v.Record.InSync))
 		h.lastRole, h.lastEpoch = v.Role, v.Epoch
@@ -200,6 +207,7 @@ func (h *host) beaten(b bus.Beat, reply func(bus.BeatReply)) {
 		reply(bus.BeatReply{Beat: bus.Beat{Version: bus.Version, Host: h.config.Host}, Error: refusal})
 		return
 	}
+	h.peerHTTPAddr.Store(&b.HTTP)
 	h.driver.inputs <- envelope{in: role.PeerBeat{Peer: peerView(b)}, after: func(actions []role.Action, v role.View) {
 		answer := bus.BeatReply{Beat: h.beat(v)}
 		for _, a := range actions {

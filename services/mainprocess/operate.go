@@ -2,12 +2,144 @@ package mainprocess
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"time"
 
 	"github.com/hotpair/hotpair/bus"
-	"github.com/hotpair/hotpair/services/process"
-	"time"
+	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/role"
 )
 
-func (h *host) forwarded(m bus.LinkMessage, reply func(bus.LinkReply))                {}
-func (h *host) serveHTTP(ctx context.Context) error                                   { <-ctx.Done(); return ctx.Err() }
-func (h *host) beater(process.Inheritance) func(context.Context, time.Duration) error { return nil }
+// switchoverDeadline bounds a planned switchover as an operator waits for it.
+const switchoverDeadline = 15 * time.Second
+
+// wake tells who waits for something that the machine has just come to.
+func (h *host) wake(v role.View) {
+	h.waitMu.Lock()
+	defer h.waitMu.Unlock()
+	for c, come := range h.waiters {
+		if come(v) {
+			close(c)
+			delete(h.waiters, c)
+		}
+	}
+}
+
+// await waits until the machine's view is as wanted.
+func (h *host) await(ctx context.Context, wanted func(role.View) bool) error {
+	c := make(chan struct{})
+	h.waitMu.Lock()
+	h.waiters[c] = wanted
+	h.waitMu.Unlock()
+	defer func() {
+		h.waitMu.Lock()
+		delete(h.waiters, c)
+		h.waitMu.Unlock()
+	}()
+	select {
+	case <-c:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// History asks the updater for a page of the update history.
+func (h *host) History(ctx context.Context, request bus.HistoryRequest) (bus.HistoryPage, error) {
+	page, err := askWait[bus.HistoryPage](ctx, h.orders, bus.ProcessUpdater, bus.SubjectHistory, request, orderDeadline)
+	switch {
+	case err != nil:
+		return page, fmt.Errorf("%w: the updater does not answer: %w", operator.ErrUnavailable, err)
+	case page.Error != "":
+		return page, fmt.Errorf("%w: %s", operator.ErrUnavailable, page.Error)
+	}
+	return page, nil
+}
+
+// Switchover hands over to the other host and returns when it serves. A standby forwards the call to the active.
+func (h *host) Switchover(ctx context.Context, caller operator.Caller) (operator.Switchover, error) {
+	ctx, cancel := context.WithTimeout(ctx, switchoverDeadline)
+	defer cancel()
+	if v := h.driver.View(); v.Role == role.Standby && v.HasPeer && v.Peer.Epoch != 0 {
+		return h.forward(ctx, caller)
+	}
+	began := time.Now()
+	events, stop := h.steps.listen()
+	defer stop()
+	before := h.driver.View()
+	// Waiting begins before the order, so that nothing is missed.
+	serves := make(chan error, 1)
+	go func() {
+		serves <- h.await(ctx, func(v role.View) bool {
+			return v.Peer.Role == role.Active && v.Peer.Epoch > before.Epoch && v.Peer.Serving ||
+				v.Role == role.Active && v.Epoch > before.Epoch && v.Serving
+		})
+	}()
+	actions, _, err := h.driver.ask(ctx, role.SwitchoverWanted{Cause: "operator " + caller.From})
+	if err != nil {
+		return operator.Switchover{}, fmt.Errorf("%w: %w", operator.ErrUnavailable, err)
+	}
+	for _, a := range actions {
+		if refusal, ok := a.(role.Refuse); ok {
+			return operator.Switchover{}, fmt.Errorf("%w: %s", operator.ErrRefused, refusal.Reason)
+		}
+	}
+	err = <-serves
+	after := h.driver.View()
+	result := operator.Switchover{ID: caller.ID, From: h.config.Host, Active: after.Record.Active.Host, Epoch: after.Record.Epoch, Took: time.Since(began)}
+	for drained := false; !drained; {
+		select {
+		case e := <-events:
+			result.Steps = append(result.Steps, e)
+		default:
+			drained = true
+		}
+	}
+	switch {
+	case err != nil:
+		return result, fmt.Errorf("%w: nobody was seen to serve in a higher epoch within %s", operator.ErrUnfinished, switchoverDeadline)
+	case after.Record.Active == after.Self:
+		return result, fmt.Errorf("%w: %s did not take over; %s serves again", operator.ErrUnfinished, before.Peer.Host, h.config.Host)
+	}
+	return result, nil
+}
+
+// forward passes an operator's call to the active over the link.
+func (h *host) forward(ctx context.Context, caller operator.Caller) (operator.Switchover, error) {
+	v := h.driver.View()
+	body, err := h.link.tell(ctx, bus.LinkMessage{Kind: bus.LinkOperator, Identity: v.Self.Identity, Call: operator.EncodeCall(caller)})
+	if err != nil {
+		return operator.Switchover{}, fmt.Errorf("%w: %s: %w", operator.ErrForward, h.peerHTTP(), err)
+	}
+	return operator.DecodeOutcome(body)
+}
+
+// forwarded serves a call that the other main passed on.
+func (h *host) forwarded(m bus.LinkMessage, reply func(bus.LinkReply)) {
+	caller, err := operator.DecodeCall(m.Call)
+	if err != nil {
+		reply(bus.LinkReply{Body: operator.EncodeOutcome(operator.Switchover{}, err)})
+		return
+	}
+	if v := h.driver.View(); v.Role == role.Standby {
+		err := fmt.Errorf("%w: %s is standby too", operator.ErrRefused, h.config.Host)
+		reply(bus.LinkReply{Body: operator.EncodeOutcome(operator.Switchover{}, err)})
+		return
+	}
+	result, err := h.Switchover(h.ctx, caller)
+	reply(bus.LinkReply{Body: operator.EncodeOutcome(result, err)})
+}
+
+// peerHTTP is the other main's operator address, as it says in its beats; empty while it is not known.
+func (h *host) peerHTTP() string {
+	if a := h.peerHTTPAddr.Load(); a != nil {
+		return *a
+	}
+	return ""
+}
+
+func (h *host) serveHTTP(ctx context.Context) error {
+	<-ctx.Done()
+	return errors.Join(ctx.Err())
+}

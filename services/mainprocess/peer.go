@@ -14,7 +14,7 @@ func (h *host) beat(v role.View) bus.Beat {
 		Version: bus.Version, Host: h.config.Host, Identity: v.Self.Identity, Incarnation: h.incarnation,
 		PairID: v.Record.PairID, WitnessID: v.WitnessID, Role: string(v.Role), Epoch: v.Epoch, Known: v.Known,
 		Empty: h.empty.Load() && !v.HasRecord, Fresh: v.Fresh, Fit: v.Fit.Fit, Unfit: v.Fit.Why, Stopping: v.Stopping,
-		Resigned: v.Resigned, Lease: h.config.Lease, HTTP: h.httpAddress(),
+		Resigned: v.Resigned, Serving: v.Serving, Lease: h.config.Lease, HTTP: h.httpAddress(),
 	}
 	if v.HasRecord {
 		// The record is ours: a struct that always encodes.
@@ -36,7 +36,7 @@ func peerView(b bus.Beat) role.PeerView {
 		Member: role.Member{Host: b.Host, Identity: b.Identity}, Incarnation: b.Incarnation, PairID: b.PairID,
 		WitnessID: b.WitnessID, Role: role.Role(b.Role), Epoch: b.Epoch, Known: b.Known, Revision: b.Revision,
 		Committed: role.Position(b.Committed), Position: role.Position(b.Position), Empty: b.Empty, Fresh: b.Fresh,
-		Fit: b.Fit, Unfit: b.Unfit, Stopping: b.Stopping, Resigned: b.Resigned, Lease: b.Lease, Terminals: b.Terminals,
+		Fit: b.Fit, Unfit: b.Unfit, Stopping: b.Stopping, Resigned: b.Resigned, Lease: b.Lease, Terminals: b.Terminals, Serving: b.Serving,
 	}
 	if len(b.Record) > 0 {
 		var r role.Record

@@ -82,11 +82,6 @@ func newProcesses(c config.Host, environ []string, users *bus.Users, log *slog.L
 	return p
 }
 
-// interval of a process's own heartbeat.
-func heartInterval(lease time.Duration) time.Duration {
-	return min(max(lease/8, 20*time.Millisecond), 250*time.Millisecond)
-}
-
 // start begins all processes. They stop in reverse order by stop.
 func (p *processes) start(ctx context.Context) error {
 	if _, err := p.conn.Subscribe("heartbeat.>", p.beaten); err != nil {
@@ -283,15 +278,4 @@ func (p *processes) stop() {
 		}
 	}
 	p.wait.Wait()
-}
-
-// services lists the business services of this host.
-func (p *processes) services() []string {
-	var names []string
-	for _, k := range p.children {
-		if k.service != "" {
-			names = append(names, k.service)
-		}
-	}
-	return names
 }

@@ -32,7 +32,8 @@ func Run(ctx context.Context, c config.Host, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	h := &host{config: c, log: log, clock: lease.BootClock, incarnation: random64(), steps: newSteps(), exit: make(chan struct{})}
+	h := &host{config: c, log: log, clock: lease.BootClock, incarnation: random64(), steps: newSteps(), exit: make(chan struct{}),
+		started: time.Now(), pid: os.Getpid(), waiters: map[chan struct{}]func(role.View) bool{}}
 	interval := c.Lease / 8
 	h.driver = newDriver(role.New(role.Config{
 		Host: c.Host, PairID: nonce(), Lease: c.Lease, StandbyPatience: c.StandbyPatience, RefusedIsDead: c.RefusedIsDead,

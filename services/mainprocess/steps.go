@@ -3,17 +3,9 @@ package mainprocess
 import (
 	"sync"
 	"time"
-)
 
-// Event is something an operator can act on, as this main saw it.
-type Event struct {
-	Time  time.Time     `json:"time"`
-	Host  string        `json:"host"`
-	Step  string        `json:"step,omitempty"` // B1 … B9
-	Epoch uint64        `json:"epoch"`
-	Text  string        `json:"text"`
-	Took  time.Duration `json:"took_ns,omitempty"` // since the first step of the same procedure
-}
+	"github.com/hotpair/hotpair/services/operator"
+)
 
 // keptEvents bounds what main remembers; the log has all.
 const keptEvents = 200
@@ -21,19 +13,19 @@ const keptEvents = 200
 // steps remembers the last events and tells who listens.
 type steps struct {
 	mu        sync.Mutex
-	events    []Event
+	events    []operator.Event
 	began     time.Time
-	listeners map[int]chan Event
+	listeners map[int]chan operator.Event
 	next      int
 }
 
-func newSteps() *steps { return &steps{listeners: map[int]chan Event{}} }
+func newSteps() *steps { return &steps{listeners: map[int]chan operator.Event{}} }
 
 // add notes an event. B3 and B7 open a procedure, from which the later steps count.
-func (s *steps) add(host, step string, epoch uint64, text string) Event {
+func (s *steps) add(host, step string, epoch uint64, text string) operator.Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e := Event{Time: time.Now(), Host: host, Step: step, Epoch: epoch, Text: text}
+	e := operator.Event{Time: time.Now(), Host: host, Step: step, Epoch: epoch, Text: text}
 	switch step {
 	case "B3":
 		s.began = e.Time
@@ -50,7 +42,7 @@ func (s *steps) add(host, step string, epoch uint64, text string) Event {
 	}
 	s.events = append(s.events, e)
 	if len(s.events) > keptEvents {
-		s.events = append([]Event(nil), s.events[len(s.events)-keptEvents:]...)
+		s.events = append([]operator.Event(nil), s.events[len(s.events)-keptEvents:]...)
 	}
 	for _, l := range s.listeners {
 		select {
@@ -61,22 +53,22 @@ func (s *steps) add(host, step string, epoch uint64, text string) Event {
 	return e
 }
 
-func (s *steps) last(n int) []Event {
+func (s *steps) last(n int) []operator.Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.events) > n {
-		return append([]Event(nil), s.events[len(s.events)-n:]...)
+		return append([]operator.Event(nil), s.events[len(s.events)-n:]...)
 	}
-	return append([]Event(nil), s.events...)
+	return append([]operator.Event(nil), s.events...)
 }
 
 // listen gives events from now on until stop is called.
-func (s *steps) listen() (events <-chan Event, stop func()) {
+func (s *steps) listen() (events <-chan operator.Event, stop func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	id := s.next
 	s.next++
-	c := make(chan Event, 64)
+	c := make(chan operator.Event, 64)
 	s.listeners[id] = c
 	return c, func() {
 		s.mu.Lock()

@@ -92,7 +92,8 @@ type PeerView struct {
 	Stopping    bool
 	Resigned    bool
 	Lease       time.Duration
-	Terminals   int // sessions open, warm or attached
+	Serving     bool // its updater serves the term
+	Terminals   int  // sessions open, warm or attached
 }
 
 // PeerBeat is a beat of the other main. Step answers it with AnswerBeat.

@@ -1,0 +1,120 @@
+package mainprocess
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/process"
+	"github.com/hotpair/hotpair/services/role"
+)
+
+// shownEvents is how many of the last events a status carries.
+const shownEvents = 20
+
+// Status gives what this main knows, without asking anybody: it answers whatever else is down.
+func (h *host) Status(context.Context) operator.Status {
+	v, now, wall := h.driver.View(), h.clock(), time.Now()
+	s := operator.Status{
+		Host: h.config.Host, Identity: v.Self.Identity, Incarnation: h.incarnation, Time: wall, Started: h.started,
+		Role: string(v.Role), Since: wall.Add(v.Since - now), Mode: string(v.Mode), WaitingFor: v.Waiting, Fit: v.Fit.Fit, Unfit: v.Fit.Why,
+		Epoch: v.Known, RecordVersion: v.Record.Version, PairID: v.Record.PairID, Active: v.Record.Active.Host,
+		InSync: members(v.Record.InSync), Processes: map[string]operator.Process{}, Alarms: []string{}, Events: h.steps.last(shownEvents),
+	}
+	if r := h.Right(); r.Holds(v.Epoch, now) {
+		s.RightUntilMS = (r.Until - now).Milliseconds() + 1
+	}
+	s.Peer = operator.Peer{
+		Host: v.Peer.Host, HTTP: h.peerHTTP(), Link: evidenceWord(role.Evidence(h.linkSeen.Load())), Replication: bus.EvidenceSilent, HeardMS: -1,
+		Role: string(v.Peer.Role), Epoch: v.Peer.Epoch, Position: busPosition(v.Peer.Position),
+	}
+	if v.HasPeer {
+		s.Peer.HeardMS = (now - v.HeardAt).Milliseconds()
+	}
+	if u := h.updaterState.Load(); u != nil {
+		s.Position, s.Committed, s.Applied, s.Notified, s.Aside = u.Position, u.Committed, u.Applied, u.Notified, u.Aside
+		s.Lag = u.Committed.Sequence - min(u.Applied.Sequence, u.Committed.Sequence)
+		s.Peer.Replication, s.Peer.Progress, s.Peer.Reason = u.Connection, u.Peer, u.PeerReason
+		switch {
+		case u.Peer == bus.PeerCopying:
+			s.Peer.CatchUp = &operator.CatchUp{Done: u.PeerProgress}
+		case u.Peer == bus.PeerCatchingUp:
+			s.Peer.CatchUp = operator.ProgressOf(0, u.PeerPosition.Sequence, u.Committed.Sequence)
+		}
+		if v.Mode == role.CatchingUp {
+			s.CatchUp = operator.ProgressOf(0, u.Position.Sequence, v.Committed.Sequence)
+		}
+	}
+	if t := h.terminalState.Load(); t != nil {
+		s.Terminals = operator.Terminals{Attached: t.Attached, Warm: t.Warm, Unreachable: t.Unreachable}
+	}
+	w := h.witness.Status()
+	s.Witness = operator.Witness{Address: w.Address, ID: w.WitnessID, Reachable: w.Reachable, Problem: w.Problem}
+	h.addProcesses(&s)
+	s.Alarms = append(s.Alarms, h.alarms(v, s)...)
+	return s
+}
+
+func (h *host) addProcesses(s *operator.Status) {
+	for _, k := range h.processes.children {
+		status := k.keeper.Status()
+		p := operator.Process{PID: status.PID, Restarts: status.Restarts, State: string(status.State)}
+		switch {
+		case status.GaveUp:
+			p.State = "failed"
+		case status.State == process.StateWaiting, status.State == process.StateFrozen:
+			p.State = "restarting"
+		}
+		if status.Last != (process.Exit{}) {
+			p.Reason = status.Last.String()
+		}
+		s.Processes[k.name] = p
+	}
+	s.Processes[bus.ProcessMain] = operator.Process{PID: h.pid, State: "ready"}
+}
+
+// alarms are sentences for whoever was woken, the worst first.
+func (h *host) alarms(v role.View, s operator.Status) []string {
+	var list []string
+	add := func(format string, a ...any) { list = append(list, fmt.Sprintf(format, a...)) }
+	if v.Foreign != "" {
+		add("%s", v.Foreign)
+	}
+	if v.Refusal != "" {
+		add("the other host refuses this one: %s", v.Refusal)
+	}
+	if t := h.terminalState.Load(); t != nil && t.HighestEpoch > v.Known {
+		add("a terminal has seen epoch %d, this host knows %d only: two pairs, or old data", t.HighestEpoch, v.Known)
+	}
+	if !s.Witness.Reachable {
+		add("no witness at %s: the next failure stops the service (%s)", h.config.Witness, s.Witness.Problem)
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Processes)) {
+		if s.Processes[name].State == "failed" {
+			add("process %s can't be restarted: %s", name, s.Processes[name].Reason)
+		}
+	}
+	if v.Role == role.Active && v.Mode == role.Solo {
+		add("solo: no host would take over if this one failed")
+	}
+	if s.Aside > 0 {
+		add("%d updates that only this host had are set aside in files", s.Aside)
+	}
+	return list
+}
+
+func evidenceWord(e role.Evidence) string {
+	switch e {
+	case role.Connected:
+		return bus.EvidenceConnected
+	case role.Ended:
+		return bus.EvidenceEnded
+	case role.Refused:
+		return bus.EvidenceRefused
+	}
+	return bus.EvidenceSilent
+}

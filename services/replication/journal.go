@@ -2,10 +2,33 @@ package replication
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
 	"time"
 
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sys/unix"
+
 	"github.com/hotpair/hotpair/bus"
+)
+
+const (
+	ownerUser = "owner"
+	peerUser  = "peer"
+	// defaultMaxBytes bounds a journal: minutes of updates at full rate, should bolt ever lag that far.
+	defaultMaxBytes = 1 << 30
+	// reserve is what the owner adds to the bound for its own markers when the journal is full.
+	reserve = 1 << 20
+	// defaultPatience is how long a write may take: stalls of over a second were seen on healthy disks.
+	defaultPatience = 10 * time.Second
+	// duplicateWindow of the stream. No message carries an id; the default of two minutes makes a restart read everything.
+	duplicateWindow = 100 * time.Millisecond
 )
 
 // JournalConfig describes the journal of a host.
@@ -20,14 +43,37 @@ type JournalConfig struct {
 	Password string
 	// MaxBytes bounds the stream; a full one refuses frames with ErrFull. Default 1 GiB.
 	MaxBytes int64
-	// Patience is how long a write may take before the journal counts as stuck. Default 10 s: disk stalls of more than a
-	// second were seen on healthy machines, and main decides long before on the age of the frame in flight.
+	// Patience is how long a write may take before the journal counts as stuck. Default 10 s; main decides long before
+	// on the age of the frame in flight.
 	Patience time.Duration
 	Logger   *slog.Logger
 }
 
 // Journal is the owner's side of a host's journal. Its methods may be called by any number of goroutines.
-type Journal struct{}
+type Journal struct {
+	config  JournalConfig
+	subject string
+	users   *bus.Users
+	secret  string // password of the owner's own connection
+	server  *bus.Server
+	lock    *os.File
+	conn    *bus.Conn
+	stream  jetstream.Stream
+	reader  *reader
+
+	dead   chan struct{}
+	failed sync.Once
+	why    error // set before dead is closed
+
+	mu        sync.Mutex // one writer at a time
+	last      uint64     // stream sequence of the last message, as far as this owner knows
+	unsure    bool       // last must be read again
+	fence     Fence      // the last one of this process
+	granted   []string
+	maxBytes  int64
+	purged    uint64
+	recreated bool
+}
 
 // Credentials let the other host's sender append in one session.
 type Credentials struct {
@@ -36,12 +82,6 @@ type Credentials struct {
 	Inbox    string `json:"inbox"` // prefix of reply subjects
 	// Last is the stream sequence that the first append must expect.
 	Last uint64 `json:"last"`
-}
-
-// Read is one message of the stream.
-type Read struct {
-	Seq uint64
-	Raw []byte
 }
 
 // JournalInfo is what a stream says of itself.
@@ -53,58 +93,230 @@ type JournalInfo struct {
 	Recreated bool
 }
 
-// NewJournal checks the configuration.
-func NewJournal(c JournalConfig) (*Journal, error) { return nil, errStub }
-
-// Open takes the lock, starts the server and opens or makes the stream. The error is ErrLocked or bus.ErrListen.
-func (j *Journal) Open(ctx context.Context) error { return errStub }
-
-// Close stops the server. Repeatable.
-func (j *Journal) Close() error { return nil }
-
-// Dead is closed when the journal takes no more writes; Err tells why. The process must end.
-func (j *Journal) Dead() <-chan struct{} { return nil }
-
-// Err is why the journal is dead; ErrStuck.
-func (j *Journal) Err() error { return nil }
-
-// Address is the host:port that it listens on.
-func (j *Journal) Address() string { return "" }
-
-// Conn is the owner's connection to the journal's server, on which a Receiver serves calls.
-func (j *Journal) Conn() *bus.Conn { return nil }
-
-// Append writes one message behind the last one that this owner knows of and returns its stream sequence when it is
-// durable. The error is ErrMoved (something else stands there), ErrFull, ErrStuck (end the process), or ctx's, after
-// which the outcome is unknown and the next Append finds it out.
-func (j *Journal) Append(ctx context.Context, raw []byte) (seq uint64, err error) { return 0, errStub }
-
-// Read gives messages from stream sequence from on, in order, skipping gaps, about maxBytes of them but at least one if
-// there is one. next is where to go on; it is above the last sequence when nothing is left.
-func (j *Journal) Read(ctx context.Context, from uint64, maxBytes int) (read []Read, next uint64, err error) {
-	return nil, 0, errStub
+// NewJournal makes a journal; Open opens it.
+func NewJournal(c JournalConfig) *Journal {
+	if c.MaxBytes == 0 {
+		c.MaxBytes = defaultMaxBytes
+	}
+	if c.Patience == 0 {
+		c.Patience = defaultPatience
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Journal{
+		config:   c,
+		subject:  bus.ReplicationSubject(c.Host),
+		users:    bus.NewUsers(),
+		secret:   rand.Text(),
+		dead:     make(chan struct{}),
+		maxBytes: c.MaxBytes,
+	}
 }
 
-// Stored is a channel that gets a value, never blocking, when somebody else appended.
-func (j *Journal) Stored() <-chan struct{} { return nil }
+// Open takes the lock, starts the server and opens or makes the stream. The error is ErrLocked, bus.ErrListen, or one of
+// the stream.
+func (j *Journal) Open(ctx context.Context) (err error) {
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("open journal %s: %w", j.config.Dir, err), j.Close())
+		}
+	}()
+	if err := j.takeLock(); err != nil {
+		return err
+	}
+	j.allow()
+	server, err := bus.NewServer(bus.ServerConfig{
+		Name:     "replication-" + j.config.Host,
+		Listen:   j.config.Listen,
+		Users:    j.users,
+		StoreDir: filepath.Join(j.config.Dir, "stream"),
+		Logger:   j.config.Logger,
+	})
+	if err != nil {
+		return err
+	}
+	if err := server.Start(ctx); err != nil {
+		return err
+	}
+	j.server = server
+	j.conn, err = bus.Connect(ctx, bus.ConnConfig{
+		Name: "owner of the journal", User: ownerUser, Password: j.secret, InProcess: server,
+		// The server is in this process: its silence is a busy processor, and pings would only find that.
+		Ping:      time.Minute,
+		Complaint: func(err error) { j.config.Logger.Error("journal connection", "error", err) },
+	})
+	if err != nil {
+		return err
+	}
+	if err := j.openStream(ctx); err != nil {
+		return err
+	}
+	j.reader, err = newReader(j.conn, bus.JournalStream(j.config.Host))
+	return err
+}
+
+// allow sets the users: the owner, everything; the peer, only calls.
+func (j *Journal) allow() {
+	j.users.Allow(ownerUser, bus.Grant{Password: j.secret})
+	if j.config.Password != "" {
+		j.users.Allow(peerUser, bus.Grant{
+			Password:    j.config.Password,
+			Permissions: bus.Permit([]string{bus.ReplicationCall(j.config.Host, "*")}, []string{peerInbox + ".>"}),
+		})
+	}
+}
+
+// peerInbox is where the user peer gets its answers.
+const peerInbox = "inbox.peer"
+
+// takeLock keeps a second process out: two servers can open one store, and damage it.
+func (j *Journal) takeLock() error {
+	if err := os.MkdirAll(j.config.Dir, 0o700); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(filepath.Join(j.config.Dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		f.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return fmt.Errorf("%w: another process uses it; stop that one or choose another directory", ErrLocked)
+		}
+		return err
+	}
+	j.lock = f
+	return nil
+}
+
+// openStream opens or makes the stream with all that section 5 of the design asks of it.
+func (j *Journal) openStream(ctx context.Context) error {
+	js, err := jetstream.New(j.conn.Conn)
+	if err != nil {
+		return err
+	}
+	config := j.streamConfig()
+	j.stream, err = js.CreateOrUpdateStream(ctx, config)
+	if err != nil {
+		return err
+	}
+	info, err := j.stream.Info(ctx)
+	if err != nil {
+		return err
+	}
+	j.last, j.purged = info.State.LastSeq, max(info.State.FirstSeq, 1)-1
+	hint, known := j.readHint()
+	j.recreated = known && (!hint.Created.Equal(info.Created) || info.State.LastSeq < hint.Last)
+	if j.recreated {
+		j.config.Logger.Error("the journal was made anew or is shorter than it was; what it lacks must come from the other host",
+			"host", j.config.Host, "last", info.State.LastSeq, "was", hint.Last)
+	}
+	j.writeHint(journalHint{Created: info.Created, Last: info.State.LastSeq})
+	return nil
+}
+
+func (j *Journal) streamConfig() jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name:        bus.JournalStream(j.config.Host),
+		Description: "hotpair journal of host " + j.config.Host,
+		Subjects:    []string{j.subject},
+		Retention:   jetstream.LimitsPolicy,
+		Storage:     jetstream.FileStorage,
+		Replicas:    1,
+		Discard:     jetstream.DiscardNew,
+		MaxBytes:    j.maxBytes,
+		MaxMsgSize:  MaxFrame + 4096, // and headers
+		Duplicates:  duplicateWindow,
+		AllowDirect: true,
+		DenyDelete:  true,
+		// Tells the owner, when somebody else has appended; it costs nothing while nobody listens.
+		RePublish: &jetstream.RePublish{Source: j.subject, Destination: storedSubject(j.config.Host), HeadersOnly: true},
+	}
+}
+
+// storedSubject is where the stream says that it has stored a message.
+func storedSubject(host string) string { return "stored." + host }
+
+// Close stops the server. Repeatable.
+func (j *Journal) Close() error {
+	if j.conn != nil {
+		j.mu.Lock()
+		if j.stream != nil {
+			j.writeHint(journalHint{Created: j.stream.CachedInfo().Created, Last: j.last})
+		}
+		j.mu.Unlock()
+		j.conn.Close()
+	}
+	if j.server != nil {
+		j.server.Stop()
+	}
+	if j.lock != nil {
+		err := j.lock.Close()
+		j.lock = nil
+		return err
+	}
+	return nil
+}
+
+// Dead is closed when the journal takes no more writes; Err tells why. The process must end (R8).
+func (j *Journal) Dead() <-chan struct{} { return j.dead }
+
+// Err is why the journal is dead (ErrStuck); nil while it is not.
+func (j *Journal) Err() error {
+	select {
+	case <-j.dead:
+		return j.why
+	default:
+		return nil
+	}
+}
+
+// die marks the journal dead for good.
+func (j *Journal) die(reason error) error {
+	j.failed.Do(func() {
+		j.why = fmt.Errorf("%w: %w", ErrStuck, reason)
+		close(j.dead)
+	})
+	return j.why
+}
+
+// Address is the host:port that it listens on.
+func (j *Journal) Address() string { return j.server.Address() }
+
+// Host is the owner's name.
+func (j *Journal) Host() string { return j.config.Host }
+
+// Conn is the owner's connection to the journal's server, on which a Receiver serves calls.
+func (j *Journal) Conn() *bus.Conn { return j.conn }
 
 // Info asks the stream.
-func (j *Journal) Info(ctx context.Context) (JournalInfo, error) { return JournalInfo{}, errStub }
+func (j *Journal) Info(ctx context.Context) (JournalInfo, error) {
+	info, err := j.stream.Info(ctx)
+	if err != nil {
+		return JournalInfo{}, fmt.Errorf("journal info: %w", err)
+	}
+	return JournalInfo{
+		First: info.State.FirstSeq, Last: info.State.LastSeq,
+		Messages: info.State.Msgs, Bytes: int64(info.State.Bytes), Recreated: j.recreated,
+	}, nil
+}
 
-// Purge gives up messages up to and including a stream sequence. It may come back after a crash; readers skip what they
-// know. Cheap when little is to gain: then it does nothing.
-func (j *Journal) Purge(ctx context.Context, upTo uint64) error { return errStub }
-
-// Fence makes f rule: every granted user is refused and its connections are closed, then the marker is appended behind
-// whatever was read from them before. It returns the marker's stream sequence. Errors as of Append, without ErrMoved.
-func (j *Journal) Fence(ctx context.Context, f Fence) (seq uint64, err error) { return 0, errStub }
-
-// Grant lets one session of the other host append, until the next Fence or Revoke. Only the term of the last Fence of
-// this process is granted, so that nothing is granted that was not fenced before: otherwise ErrFenced.
-func (j *Journal) Grant(t Term) (Credentials, error) { return Credentials{}, errStub }
-
-// Revoke ends every grant and closes the connections.
-func (j *Journal) Revoke() {}
-
-// TestWrite makes one durable write, to show that the disk takes it (fitness for a takeover): the present fence again.
-func (j *Journal) TestWrite(ctx context.Context) error { return errStub }
+// Watch gives a channel that gets a value when messages were stored, by whomever, until stop is called. It never blocks
+// the journal: one value stands for any number of messages.
+func (j *Journal) Watch() (stored <-chan struct{}, stop func(), err error) {
+	c := make(chan struct{}, 1)
+	sub, err := j.conn.Subscribe(storedSubject(j.config.Host), func(*nats.Msg) {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("watch journal: %w", err)
+	}
+	if err := j.conn.Flush(); err != nil {
+		return nil, nil, fmt.Errorf("watch journal: %w", err)
+	}
+	return c, func() { _ = sub.Unsubscribe() }, nil
+}

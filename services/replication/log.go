@@ -2,45 +2,271 @@ package replication
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
 
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
+// readBytes is how much of a journal is read at once.
+const readBytes = 4 << 20
+
 // Log is a Journal together with the Tail that its messages fold to. Its methods may be called by any number of
 // goroutines.
-type Log struct{}
+type Log struct {
+	journal *Journal
+	log     *slog.Logger
 
-// NewLog makes the log of a journal; base is the end of what bolt has applied (storage.Store.Applied).
-func NewLog(j *Journal, base storage.Mark) *Log { return nil }
-
-// Journal gives the journal behind it.
-func (l *Log) Journal() *Journal { return nil }
-
-// Read takes in everything that the journal holds now. What does not follow is not an error of Read: Tail.Broken says it.
-func (l *Log) Read(ctx context.Context) error { return errStub }
-
-// Follow reads as messages are stored, and calls changed after each reading that took something in, until ctx ends.
-func (l *Log) Follow(ctx context.Context, changed func()) error { return errStub }
-
-// View runs f with the tail, which must not leave f.
-func (l *Log) View(f func(*Tail)) {}
-
-// End is the end of the history as the journal has it.
-func (l *Log) End() storage.Mark { return storage.Mark{} }
-
-// Append makes the frame of entries durable in the own journal (A3) under the term of the last Fence and takes it into
-// the tail. Errors as of Journal.Append, and storage.ErrGap or ErrDiverged when it does not follow.
-func (l *Log) Append(ctx context.Context, entries []storage.Stored, committed position.Position) error {
-	return errStub
+	reading sync.Mutex // one reading of the journal, or one own append, at a time
+	mu      sync.Mutex
+	tail    *Tail
+	term    Term // of the last Fence of this process
 }
 
-// Fence fences the journal and takes in everything up to the marker. A tail that is broken is cut at its end, so that
-// what is appended next follows.
-func (l *Log) Fence(ctx context.Context, f Fence) error { return errStub }
+// NewLog makes the log of a journal; base is the end of what bolt has applied (storage.Store.Applied).
+func NewLog(j *Journal, base storage.Mark) *Log {
+	return &Log{journal: j, log: j.config.Logger, tail: NewTail(base)}
+}
 
-// Cut drops durably what lies beyond end, which must be a mark of the tail.
-func (l *Log) Cut(ctx context.Context, end storage.Mark) error { return errStub }
+// Journal gives the journal behind it.
+func (l *Log) Journal() *Journal { return l.journal }
 
-// Applied moves the tail's base to what bolt has applied and gives up what the journal no longer needs.
-func (l *Log) Applied(ctx context.Context, base storage.Mark) error { return errStub }
+// View runs f with the tail, which must not leave f.
+func (l *Log) View(f func(*Tail)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f(l.tail)
+}
+
+// End is the end of the history as the journal has it.
+func (l *Log) End() (end storage.Mark) {
+	l.View(func(t *Tail) { end = t.End() })
+	return end
+}
+
+// Read takes in everything that the journal holds now. What does not follow is no error of Read: Tail.Broken says it.
+// The error is ErrStuck or ctx's.
+func (l *Log) Read(ctx context.Context) error {
+	l.reading.Lock()
+	defer l.reading.Unlock()
+	_, err := l.read(ctx)
+	return err
+}
+
+// read is Read, and reports whether anything was taken in. reading is held.
+func (l *Log) read(ctx context.Context) (took bool, err error) {
+	var from uint64
+	l.View(func(t *Tail) { from = t.Seq() + 1 })
+	for {
+		read, next, err := l.journal.Read(ctx, from, readBytes)
+		if err != nil {
+			return took, err
+		}
+		if len(read) == 0 {
+			return took, nil
+		}
+		for _, r := range read {
+			l.take(r)
+		}
+		from, took = next, true
+	}
+}
+
+// take folds one message.
+func (l *Log) take(r Read) {
+	m, err := Decode(r.Raw)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	whole := l.tail.Broken() == nil
+	if err != nil {
+		_, err = l.tail.Damaged(r.Seq, fmt.Errorf("stream sequence %d: %w", r.Seq, err))
+	} else {
+		_, err = l.tail.Take(r.Seq, m)
+	}
+	if err != nil && whole {
+		l.log.Warn("the journal does not go on as its messages say; a resync follows",
+			"host", l.journal.Host(), "position", l.tail.End().Position, "stream", r.Seq, "error", err)
+	}
+}
+
+// Follow reads as messages are stored, and calls changed after each reading that took something in, until ctx ends.
+func (l *Log) Follow(ctx context.Context, changed func()) error {
+	stored, stop, err := l.journal.Watch()
+	if err != nil {
+		return err
+	}
+	defer stop()
+	for {
+		l.reading.Lock()
+		took, err := l.read(ctx)
+		l.reading.Unlock()
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case err != nil:
+			return fmt.Errorf("follow journal: %w", err)
+		case took:
+			changed()
+		}
+		select {
+		case <-stored:
+		case <-l.journal.Dead():
+			return l.journal.Err()
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// Append makes the frames of entries durable in the own journal (A3) under the term of the last Fence and takes them into
+// the tail; more than one frame only where the epoch changes. Errors as of Journal.Append, ErrFenced before the
+// first Fence, and storage.ErrGap or ErrDiverged when the entries do not follow. When it fails the tail may have
+// more than it did: ask End.
+func (l *Log) Append(ctx context.Context, entries []storage.Stored, committed position.Position) error {
+	l.reading.Lock()
+	defer l.reading.Unlock()
+	for len(entries) > 0 {
+		n := sameEpoch(entries)
+		if err := l.append(ctx, entries[:n], committed); err != nil {
+			return err
+		}
+		entries = entries[n:]
+	}
+	return nil
+}
+
+// sameEpoch counts the leading entries of one epoch.
+func sameEpoch(entries []storage.Stored) int {
+	n := 1
+	for n < len(entries) && entries[n].Entry.Position.Epoch == entries[0].Entry.Position.Epoch {
+		n++
+	}
+	return n
+}
+
+func (l *Log) append(ctx context.Context, entries []storage.Stored, committed position.Position) error {
+	var end storage.Mark
+	var term Term
+	l.View(func(t *Tail) { end, term = t.End(), l.term })
+	if term == (Term{}) {
+		return fmt.Errorf("append to log: %w: this process has not fenced it", ErrFenced)
+	}
+	if err := entries[0].Follows(end); err != nil {
+		return fmt.Errorf("append to log: %w", err)
+	}
+	frame := NewFrame(term, end.Digest, entries, committed)
+	raw, err := Encode(Message{Frame: frame})
+	if err != nil {
+		return err
+	}
+	seq, err := l.journal.Append(ctx, raw)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	own := seq == l.tail.Seq()+1
+	if own {
+		err = l.tail.Own(seq, frame, entries)
+	}
+	l.mu.Unlock()
+	if !own { // a test write lies between
+		_, err = l.read(ctx)
+	}
+	if err == nil && l.End() != entries[len(entries)-1].Mark() {
+		err = fmt.Errorf("%w: the journal did not take what it acknowledged", storage.ErrDiverged)
+	}
+	return err
+}
+
+// Fence fences the journal and takes in everything up to the marker. A broken tail stays broken: Heal, or a probe's cut,
+// mends it.
+func (l *Log) Fence(ctx context.Context, f Fence) error {
+	l.reading.Lock()
+	defer l.reading.Unlock()
+	l.mu.Lock()
+	l.term = Term{}
+	l.mu.Unlock()
+	if _, err := l.journal.Fence(ctx, f); err != nil {
+		return err
+	}
+	if _, err := l.read(ctx); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	l.term = f.Term
+	l.mu.Unlock()
+	return nil
+}
+
+// errNotTail says that a cut was asked for at a place that the tail does not have.
+var errNotTail = errors.New("not in the tail")
+
+// Cut drops durably what lies beyond end, which must be a mark of the tail, and heals a broken one. The caller has fenced
+// the journal and set aside what must not be lost.
+func (l *Log) Cut(ctx context.Context, end storage.Mark) error {
+	l.reading.Lock()
+	defer l.reading.Unlock()
+	var term Term
+	var ok bool
+	l.View(func(t *Tail) {
+		d, known := t.DigestAt(end.Position.Sequence)
+		term, ok = t.Fence().Term, known && d == end.Digest
+	})
+	if !ok {
+		return fmt.Errorf("cut log at %v: %w: %w", end.Position, storage.ErrDiverged, errNotTail)
+	}
+	if _, err := l.journal.Cut(ctx, Cut{Term: term, End: end}); err != nil {
+		return err
+	}
+	_, err := l.read(ctx)
+	return err
+}
+
+// Heal cuts a broken tail at its end, so that what is appended next follows: an active whose journal was damaged behind
+// what it could adopt from the other host. It does nothing to a whole tail.
+func (l *Log) Heal(ctx context.Context) error {
+	var end storage.Mark
+	var broken error
+	l.View(func(t *Tail) { end, broken = t.End(), t.Broken() })
+	if broken == nil {
+		return nil
+	}
+	return l.Cut(ctx, end)
+}
+
+// Refused gives the raw messages from the first refused one on, for setting aside; none when the tail is whole.
+func (l *Log) Refused(ctx context.Context) (records [][]byte, err error) {
+	var from uint64
+	l.View(func(t *Tail) { from = t.Refused() })
+	for from > 0 {
+		read, next, err := l.journal.Read(ctx, from, readBytes)
+		if err != nil || len(read) == 0 {
+			return records, err
+		}
+		for _, r := range read {
+			records = append(records, r.Raw)
+		}
+		from = next
+	}
+	return records, nil
+}
+
+// Applied moves the tail's base to what bolt has applied and gives up what the journal no longer needs. The error is
+// storage.ErrDiverged: bolt holds something else than the journal.
+func (l *Log) Applied(ctx context.Context, base storage.Mark) error {
+	var upTo uint64
+	var err error
+	l.View(func(t *Tail) { err, upTo = t.Advance(base), t.Purgeable() })
+	if err != nil {
+		return err
+	}
+	return l.journal.Purge(ctx, upTo)
+}
+
+// Rebase begins the tail at another base: bolt was replaced by a copy.
+func (l *Log) Rebase(base storage.Mark) {
+	l.View(func(t *Tail) { t.Rebase(base) })
+}

@@ -2,6 +2,7 @@ package replication
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 
 	"github.com/hotpair/hotpair/bus"
@@ -74,17 +75,19 @@ type Receiver struct{}
 func NewReceiver(c ReceiverConfig) *Receiver { return nil }
 
 // Run serves calls one after the other and follows the journal until ctx ends. An error of the own disk ends it.
-func (r *Receiver) Run(ctx context.Context) error { return errStub }
+func (r *Receiver) Run(ctx context.Context) error { return errors.New("not built yet") }
 
 // State is what is known now.
 func (r *Receiver) State() ReceiverState { return ReceiverState{} }
 
 // Applied tells that bolt has applied more: the journal is purged behind it, and a copy may be complete.
-func (r *Receiver) Applied(ctx context.Context, m storage.Mark) error { return errStub }
+func (r *Receiver) Applied(ctx context.Context, m storage.Mark) error {
+	return errors.New("not built yet")
+}
 
 // Fence waits for the call that is being served, then fences the journal for a term of this host (takeover, or the start
 // of a term) and takes in all that is in it. The caller sees to it that Allow refuses from before its call on. The
 // end of the tail is returned, and why the tail is broken there, if it is.
 func (r *Receiver) Fence(ctx context.Context, f Fence) (storage.Mark, error) {
-	return storage.Mark{}, errStub
+	return storage.Mark{}, errors.New("not built yet")
 }

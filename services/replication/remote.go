@@ -2,6 +2,7 @@ package replication
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -39,10 +40,12 @@ type Remote struct{}
 func NewRemote(c RemoteConfig) *Remote { return nil }
 
 // Run connects, and connects again at once when the connection is lost, until ctx ends.
-func (r *Remote) Run(ctx context.Context) error { return errStub }
+func (r *Remote) Run(ctx context.Context) error { return errors.New("not built yet") }
 
 // Evidence is what is known now.
 func (r *Remote) Evidence() Evidence { return Evidence{} }
 
 // Await gives the connection, waiting for it. Its Up context ends with it.
-func (r *Remote) Await(ctx context.Context) (*bus.Conn, error) { return nil, errStub }
+func (r *Remote) Await(ctx context.Context) (*bus.Conn, error) {
+	return nil, errors.New("not built yet")
+}

@@ -2,6 +2,7 @@ package replication
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -59,7 +60,7 @@ type Sender struct{}
 func NewSender(c SenderConfig) *Sender { return nil }
 
 // Run works until ctx ends. Only an error of the own disk or facts ends it before.
-func (s *Sender) Run(ctx context.Context) error { return errStub }
+func (s *Sender) Run(ctx context.Context) error { return errors.New("not built yet") }
 
 // State is how far the other host is now.
 func (s *Sender) State() PeerState { return PeerState{} }
@@ -80,7 +81,7 @@ func (s *Sender) Committed() {}
 // and has durably noted its membership (R4); a zero membership notes nothing. It tries until ctx ends. From its
 // call the state is held as soon as that is reached.
 func (s *Sender) Hold(ctx context.Context, upTo position.Position, membership bus.MembershipNote) error {
-	return errStub
+	return errors.New("not built yet")
 }
 
 // Release ends Hold: the other host is no longer in the set.
@@ -99,7 +100,7 @@ type PeerTail struct {
 // ReadPeer fences the other host's journal for a new session of the epoch and reads what it has beyond end: an updater that
 // starts within a term adopts it before it goes on (V2). It waits for the connection until ctx ends.
 func ReadPeer(ctx context.Context, c SenderConfig, end storage.Mark) (PeerTail, error) {
-	return PeerTail{}, errStub
+	return PeerTail{}, errors.New("not built yet")
 }
 
 // throttle is the rest between ranges of a copy, as a multiple of the time a range took.

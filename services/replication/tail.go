@@ -1,6 +1,10 @@
 package replication
 
 import (
+	"errors"
+	"fmt"
+	"sort"
+
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -23,57 +27,349 @@ const (
 	Refused
 )
 
+// String names the verdict.
+func (v Verdict) String() string {
+	names := [...]string{"none", "taken", "duplicate", "void", "fenced", "dropped", "refused"}
+	if int(v) < len(names) {
+		return names[v]
+	}
+	return fmt.Sprintf("verdict(%d)", uint8(v))
+}
+
 // Tail is the fold over the messages of a journal, in the order of the stream, from a base that is durable elsewhere (in
 // bolt). It is pure: the same messages give the same tail after every restart. Not for use by several goroutines.
-type Tail struct{}
+//
+// Messages from before the base was reached are usually still in the stream, also frames that a cut has voided since.
+// They are told from frames that follow by their position: an epoch has one history, so what lies at or below the base in
+// position, epoch first, is known or left.
+type Tail struct {
+	base      storage.Mark
+	entries   []storage.Stored // beyond base
+	bytes     int64
+	fence     Fence
+	guard     uint64 // stream sequence of the last message that shows the fence: a marker, or a frame of its term
+	committed position.Position
+	broken    error
+	refused   uint64 // stream sequence of the first message refused; 0 when not broken
+	seq       uint64
+	ends      []streamEnd // for each frame taken and not wholly applied
+}
+
+// streamEnd says where a frame stands in the stream, and the sequence of its last entry that still counts.
+type streamEnd struct {
+	seq  uint64
+	last uint64
+}
 
 // NewTail begins at the base: the end of what bolt has applied.
-func NewTail(base storage.Mark) *Tail { return nil }
+func NewTail(base storage.Mark) *Tail {
+	return &Tail{base: base, committed: base.Position}
+}
 
 // Take folds the message at stream sequence seq, which must be above the last one; sequences may have gaps. The error is
 // storage.ErrGap, storage.ErrDiverged, storage.ErrInvalid or that of a malformed entry; then the verdict is Refused and
 // so it stays for every frame, until a cut to a position within the tail heals it.
-func (t *Tail) Take(seq uint64, m Message) (Verdict, error) { return 0, errStub }
+func (t *Tail) Take(seq uint64, m Message) (Verdict, error) {
+	if seq <= t.seq {
+		return Duplicate, nil
+	}
+	t.seq = seq
+	switch {
+	case m.Fence != nil:
+		t.fence, t.guard = *m.Fence, seq
+		return Fenced, nil
+	case m.Cut != nil:
+		return t.cut(*m.Cut)
+	case m.Frame == nil:
+		return t.damage(fmt.Errorf("%w: empty message", ErrMalformed))
+	}
+	return t.frame(seq, m.Frame, nil)
+}
 
-// Own notes a frame that this host appended itself at seq, without reading it again. Errors as of Take.
-func (t *Tail) Own(seq uint64, f *Frame, entries []storage.Stored) error { return errStub }
+// Damaged notes that the message at seq can't be read at all. What follows it is refused until a cut.
+func (t *Tail) Damaged(seq uint64, err error) (Verdict, error) {
+	if seq <= t.seq {
+		return Duplicate, nil
+	}
+	t.seq = seq
+	return t.damage(err)
+}
 
-// Base is where the tail begins, End where it ends.
-func (t *Tail) Base() storage.Mark { return storage.Mark{} }
+// Own notes a frame that this host appended itself at seq, without reading its entries again. Errors as of Take.
+func (t *Tail) Own(seq uint64, f *Frame, entries []storage.Stored) error {
+	if seq <= t.seq {
+		return nil
+	}
+	t.seq = seq
+	v, err := t.frame(seq, f, entries)
+	if err == nil && v != Taken {
+		return fmt.Errorf("%w: own frame %v is %v", storage.ErrDiverged, f.First, v)
+	}
+	return err
+}
+
+// frame takes one frame. entries are those of the frame if the caller has them decoded.
+func (t *Tail) frame(seq uint64, f *Frame, entries []storage.Stored) (Verdict, error) {
+	end := t.End()
+	switch {
+	case f.Term.Before(t.fence.Term):
+		return Void, nil
+	case f.Last.Epoch < t.base.Position.Epoch:
+		return Void, nil // a history that was left before the base was reached
+	case !t.base.Position.Before(f.Last):
+		t.show(seq, f.Term)
+		return Duplicate, nil
+	case t.broken != nil:
+		return Refused, t.broken
+	case !end.Position.Before(f.Last) && t.knows(f):
+		t.show(seq, f.Term)
+		t.tell(f.Committed)
+		return Duplicate, nil
+	}
+	if entries == nil {
+		var err error
+		if entries, err = t.read(f); err != nil {
+			return t.damage(err)
+		}
+	}
+	for i := range entries {
+		if err := entries[i].Follows(end); err != nil {
+			return t.damage(fmt.Errorf("frame %v to %v: %w", f.First, f.Last, err))
+		}
+		end = entries[i].Mark()
+	}
+	for i := range entries {
+		t.bytes += int64(len(entries[i].Raw))
+	}
+	t.entries = append(t.entries, entries...)
+	t.ends = append(t.ends, streamEnd{seq: seq, last: f.Last.Sequence})
+	t.show(seq, f.Term)
+	t.tell(f.Committed)
+	return Taken, nil
+}
+
+// show notes that a frame of a term counted, so that no earlier term does behind it. It makes the fence known when the
+// marker itself was purged long ago.
+func (t *Tail) show(seq uint64, term Term) {
+	if t.fence.Term.Before(term) {
+		t.fence = Fence{Term: term}
+	}
+	t.guard = seq
+}
+
+// knows reports whether the last entry of a frame is the one that the tail has there.
+func (t *Tail) knows(f *Frame) bool {
+	i := f.Last.Sequence - t.base.Position.Sequence - 1
+	if i >= uint64(len(t.entries)) || t.entries[i].Entry.Position != f.Last {
+		return false
+	}
+	// An epoch has one history, so equal positions are equal entries. Bytes that differ all the same are damage.
+	return string(t.entries[i].Raw) == string(f.Entries[len(f.Entries)-1])
+}
+
+// read decodes and chains the entries of a frame that lie beyond the end. A frame may begin before it: history is sent in
+// other pieces than it was made in, and a cut may have gone through one.
+func (t *Tail) read(f *Frame) ([]storage.Stored, error) {
+	end := t.End()
+	if f.First.Sequence > end.Position.Sequence+1 {
+		return nil, fmt.Errorf("%w: frame %v to %v after %v", storage.ErrGap, f.First, f.Last, end.Position)
+	}
+	at, ok := t.DigestAt(f.First.Sequence - 1)
+	digest := f.Previous
+	if ok && at != f.Previous {
+		return nil, fmt.Errorf("%w: frame %v to %v does not chain onto %v", storage.ErrDiverged, f.First, f.Last, end.Position)
+	}
+	entries := make([]storage.Stored, 0, len(f.Entries))
+	for i, raw := range f.Entries {
+		s, err := storage.ReadStored(digest, raw)
+		if err != nil {
+			return nil, fmt.Errorf("frame %v to %v, entry %d: %w", f.First, f.Last, i, err)
+		}
+		want := position.Position{Epoch: f.First.Epoch, Sequence: f.First.Sequence + uint64(i)}
+		if s.Entry.Position != want {
+			return nil, fmt.Errorf("%w: frame %v to %v has entry %v at place %d", storage.ErrInvalid, f.First, f.Last, s.Entry.Position, i)
+		}
+		digest = s.Digest
+		switch {
+		case want.Sequence == end.Position.Sequence && s.Digest != end.Digest:
+			return nil, fmt.Errorf("%w: frame %v to %v has another entry %v", storage.ErrDiverged, f.First, f.Last, want)
+		case want.Sequence > end.Position.Sequence:
+			entries = append(entries, s)
+		}
+	}
+	if len(entries) == 0 { // it ends within the tail, with other entries
+		return nil, fmt.Errorf("%w: frame %v to %v is not what stands there", storage.ErrDiverged, f.First, f.Last)
+	}
+	return entries, nil
+}
+
+// damage notes why frames are refused from here on.
+func (t *Tail) damage(err error) (Verdict, error) {
+	if t.broken == nil {
+		t.broken, t.refused = err, t.seq
+	}
+	return Refused, t.broken
+}
+
+// cut drops what lies beyond a cut's end.
+func (t *Tail) cut(c Cut) (Verdict, error) {
+	switch end := c.End.Position; {
+	case c.Term.Before(t.fence.Term):
+		return Void, nil
+	case end.Sequence <= t.base.Position.Sequence || end.Epoch < t.base.Position.Epoch:
+		// From before the base was reached, or at it: nothing beyond the base stood there that still counts.
+		t.drop(t.base.Position.Sequence)
+	default:
+		if d, ok := t.DigestAt(end.Sequence); !ok || d != c.End.Digest {
+			return t.damage(fmt.Errorf("%w: cut at %v, the tail ends at %v", storage.ErrGap, end, t.End().Position))
+		}
+		t.drop(end.Sequence)
+	}
+	t.broken, t.refused = nil, 0
+	return Dropped, nil
+}
+
+// drop forgets entries above a sequence.
+func (t *Tail) drop(sequence uint64) {
+	keep := sequence - t.base.Position.Sequence
+	if keep >= uint64(len(t.entries)) {
+		return
+	}
+	for i := keep; i < uint64(len(t.entries)); i++ {
+		t.bytes -= int64(len(t.entries[i].Raw))
+	}
+	clear(t.entries[keep:])
+	t.entries = t.entries[:keep:keep]
+	i := sort.Search(len(t.ends), func(i int) bool { return t.ends[i].last >= sequence })
+	if i < len(t.ends) && keep > 0 {
+		t.ends[i].last = sequence
+		i++
+	}
+	t.ends = t.ends[:i]
+	if sequence < t.committed.Sequence {
+		t.committed = t.End().Position
+	}
+}
+
+// tell raises the committed position.
+func (t *Tail) tell(p position.Position) {
+	if end := t.End().Position; end.Before(p) {
+		p = end
+	}
+	if t.committed.Before(p) {
+		t.committed = p
+	}
+}
+
+// Base is where the tail begins: the end of what bolt has applied.
+func (t *Tail) Base() storage.Mark { return t.base }
 
 // End is the end of the history as the journal has it.
-func (t *Tail) End() storage.Mark { return storage.Mark{} }
+func (t *Tail) End() storage.Mark {
+	if n := len(t.entries); n > 0 {
+		return t.entries[n-1].Mark()
+	}
+	return t.base
+}
 
 // Fence is the fence that rules; zero when none was seen.
-func (t *Tail) Fence() Fence { return Fence{} }
+func (t *Tail) Fence() Fence { return t.fence }
 
 // Broken is why frames are refused, nil when they are not.
-func (t *Tail) Broken() error { return nil }
+func (t *Tail) Broken() error { return t.broken }
 
 // Committed is the highest committed position that taken frames or Commit told, never beyond End.
-func (t *Tail) Committed() position.Position { return position.Position{} }
+func (t *Tail) Committed() position.Position { return t.committed }
 
-// Commit notes that the sender of the present term told a committed position.
-func (t *Tail) Commit(p position.Position) {}
+// Commit notes a committed position that was told beside the frames. The caller knows that what the tail holds up to there
+// is what was committed.
+func (t *Tail) Commit(p position.Position) { t.tell(p) }
 
 // Seq is the stream sequence of the last message taken.
-func (t *Tail) Seq() uint64 { return 0 }
+func (t *Tail) Seq() uint64 { return t.seq }
 
-// After gives the entries of the tail with sequences above from and up to and including to, in order.
-func (t *Tail) After(from, to uint64) []storage.Stored { return nil }
-
-// DigestAt gives the digest at a sequence between Base and End.
-func (t *Tail) DigestAt(sequence uint64) (storage.Digest, bool) { return storage.Digest{}, false }
+// Len is the number of entries in the tail, Bytes their stored size.
+func (t *Tail) Len() int { return len(t.entries) }
 
 // Bytes is the stored size of the entries in the tail.
-func (t *Tail) Bytes() int64 { return 0 }
+func (t *Tail) Bytes() int64 { return t.bytes }
 
-// Advance moves the base to what bolt has applied meanwhile. The error is storage.ErrDiverged when the tail has another
-// digest there.
-func (t *Tail) Advance(base storage.Mark) error { return errStub }
+// After gives the entries of the tail with sequences above from, up to and including to, in order. The slice must not be
+// changed.
+func (t *Tail) After(from, to uint64) []storage.Stored {
+	base := t.base.Position.Sequence
+	lo := max(from, base) - base
+	hi := min(max(to, base)-base, uint64(len(t.entries)))
+	if lo >= hi {
+		return nil
+	}
+	return t.entries[lo:hi:hi]
+}
 
-// Rebase forgets all entries and begins at another base: bolt was replaced by a copy.
-func (t *Tail) Rebase(base storage.Mark) {}
+// DigestAt gives the digest at a sequence between Base and End.
+func (t *Tail) DigestAt(sequence uint64) (storage.Digest, bool) {
+	base := t.base.Position.Sequence
+	switch {
+	case sequence == base:
+		return t.base.Digest, true
+	case sequence < base || sequence-base > uint64(len(t.entries)):
+		return storage.Digest{}, false
+	}
+	return t.entries[sequence-base-1].Digest, true
+}
 
-// Purgeable is the stream sequence up to and including which nothing is needed any more to come to the same tail.
-func (t *Tail) Purgeable() uint64 { return 0 }
+// errBase says that a base is not what the tail has there.
+var errBase = errors.New("base is not in the tail")
+
+// Advance moves the base to what bolt has applied meanwhile. A base that lies at or before the present one changes
+// nothing. The error is storage.ErrDiverged when the tail has another digest there.
+func (t *Tail) Advance(base storage.Mark) error {
+	if !t.base.Position.Before(base.Position) {
+		return nil
+	}
+	d, ok := t.DigestAt(base.Position.Sequence)
+	if !ok || d != base.Digest {
+		return fmt.Errorf("%w: %w: %v, the tail has %v to %v", storage.ErrDiverged, errBase, base.Position, t.base.Position, t.End().Position)
+	}
+	n := base.Position.Sequence - t.base.Position.Sequence
+	for i := range n {
+		t.bytes -= int64(len(t.entries[i].Raw))
+	}
+	// Copied, so that what was applied is not kept alive by the array behind it.
+	t.entries = append([]storage.Stored(nil), t.entries[n:]...)
+	t.base = base
+	if t.committed.Before(base.Position) {
+		t.committed = base.Position
+	}
+	i := 0
+	for i < len(t.ends) && t.ends[i].last <= base.Position.Sequence {
+		i++
+	}
+	t.ends = append([]streamEnd(nil), t.ends[i:]...)
+	return nil
+}
+
+// Rebase forgets all entries and begins at another base: bolt was replaced by a copy. What the stream holds up to here is
+// of no use for it.
+func (t *Tail) Rebase(base storage.Mark) {
+	t.base, t.entries, t.ends, t.bytes = base, nil, nil, 0
+	t.broken, t.refused = nil, 0
+	t.committed = base.Position
+}
+
+// Refused is the stream sequence of the first message that was refused; 0 when none is (Broken is nil).
+func (t *Tail) Refused() uint64 { return t.refused }
+
+// Purgeable is the stream sequence up to and including which nothing is needed any more to come to the same tail: all
+// before the first frame that is not wholly applied, but never the last message that shows the fence, and nothing that
+// was refused and not yet set aside.
+func (t *Tail) Purgeable() uint64 {
+	keep := t.guard
+	if len(t.ends) > 0 {
+		keep = min(keep, t.ends[0].seq)
+	}
+	if t.broken != nil {
+		keep = min(keep, t.refused)
+	}
+	return max(keep, 1) - 1
+}

@@ -1,0 +1,227 @@
+package replication
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/hotpair/hotpair/bus"
+)
+
+// Codes of JetStream's publish acknowledgement.
+const (
+	codeWrongLast         = 10071
+	codeWrongLastConstant = 10164
+	codeStoreFailed       = 10077
+)
+
+// Refusals of a stream, before they are judged.
+var (
+	errWrongLast   = errors.New("wrong last sequence")
+	errStoreFailed = errors.New("store refused")
+)
+
+// publish appends one message behind the stream sequence last and gives its own when it is durable. It is never tried a
+// second time here. The error is errWrongLast, errStoreFailed, or that of the request.
+func publish(ctx context.Context, conn *bus.Conn, subject string, last uint64, raw []byte) (uint64, error) {
+	m := &nats.Msg{Subject: subject, Data: raw, Header: nats.Header{}}
+	m.Header.Set(jetstream.ExpectedLastSeqHeader, strconv.FormatUint(last, 10))
+	reply, err := conn.RequestMessage(ctx, m)
+	if err != nil {
+		return 0, err
+	}
+	var ack struct {
+		Error *jetstream.APIError `json:"error"`
+		Seq   uint64              `json:"seq"`
+	}
+	if err := json.Unmarshal(reply.Data, &ack); err != nil {
+		return 0, fmt.Errorf("acknowledgement: %w", err)
+	}
+	switch {
+	case ack.Error == nil && ack.Seq > 0:
+		return ack.Seq, nil
+	case ack.Error == nil:
+		return 0, fmt.Errorf("%w: acknowledgement without a sequence", errStoreFailed)
+	case ack.Error.ErrorCode == codeWrongLast, ack.Error.ErrorCode == codeWrongLastConstant:
+		return 0, fmt.Errorf("%w: %s", errWrongLast, ack.Error.Description)
+	case ack.Error.ErrorCode == codeStoreFailed:
+		return 0, fmt.Errorf("%w: %s", errStoreFailed, ack.Error.Description)
+	}
+	return 0, fmt.Errorf("append: %w", ack.Error)
+}
+
+// Append writes one message behind the last one that this owner knows of and returns its stream sequence when it is
+// durable. The error is ErrMoved (something else stands there), ErrFull, ErrStuck (end the process), or ctx's, after
+// which the outcome is unknown and the next Append finds it out.
+func (j *Journal) Append(ctx context.Context, raw []byte) (seq uint64, err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	seq, err = j.append(ctx, raw)
+	if errors.Is(err, errWrongLast) {
+		seq, err = j.lookAtTail(ctx, raw)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("append to journal: %w", err)
+	}
+	return seq, nil
+}
+
+// append makes one attempt. The error is errWrongLast, ErrFull, ErrStuck, or ctx's. mu is held.
+func (j *Journal) append(ctx context.Context, raw []byte) (uint64, error) {
+	if err := j.Err(); err != nil {
+		return 0, err
+	}
+	if j.unsure {
+		if err := j.lookAgain(ctx); err != nil {
+			return 0, err
+		}
+	}
+	patience, cancel := context.WithTimeoutCause(ctx, j.config.Patience, fmt.Errorf("no answer within %v", j.config.Patience))
+	defer cancel()
+	seq, err := publish(patience, j.conn, j.subject, j.last, raw)
+	switch {
+	case err == nil:
+		j.last = seq
+		return seq, nil
+	case errors.Is(err, errWrongLast):
+		j.unsure = true
+		return 0, err
+	case errors.Is(err, errStoreFailed):
+		return 0, j.full(ctx, len(raw), err)
+	case ctx.Err() != nil:
+		j.unsure = true
+		return 0, context.Cause(ctx)
+	case patience.Err() != nil:
+		return 0, j.die(context.Cause(patience))
+	}
+	return 0, j.die(err)
+}
+
+// full tells a full journal from one that takes no writes. The server's answer says which only in words.
+func (j *Journal) full(ctx context.Context, size int, refusal error) error {
+	info, err := j.stream.Info(ctx)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil:
+		return j.die(err)
+	case int64(info.State.Bytes)+int64(size)+4096 > j.maxBytes:
+		return fmt.Errorf("%w: %d of %d bytes", ErrFull, info.State.Bytes, j.maxBytes)
+	}
+	return j.die(refusal)
+}
+
+// lookAgain reads where the stream ends.
+func (j *Journal) lookAgain(ctx context.Context) error {
+	info, err := j.stream.Info(ctx)
+	switch {
+	case err == nil:
+		j.last, j.unsure = info.State.LastSeq, false
+		return nil
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	}
+	return j.die(err)
+}
+
+// lookAtTail settles a refusal: when the last message has the same bytes it is ours, appended by an attempt whose answer
+// was lost. Anything else is ErrMoved.
+func (j *Journal) lookAtTail(ctx context.Context, raw []byte) (uint64, error) {
+	before := j.last
+	if err := j.lookAgain(ctx); err != nil {
+		return 0, err
+	}
+	read, _, err := j.reader.read(ctx, j.last, 1)
+	if err != nil {
+		return 0, err
+	}
+	if len(read) == 1 && read[0].Seq == j.last && string(read[0].Raw) == string(raw) {
+		return j.last, nil
+	}
+	j.unsure = true
+	return 0, fmt.Errorf("%w: from stream sequence %d to %d", ErrMoved, before, j.last)
+}
+
+// mark appends a marker of the owner behind whatever stands there, and makes room for it if it must. mu is held.
+func (j *Journal) mark(ctx context.Context, m Message) (uint64, error) {
+	raw, err := Encode(m)
+	if err != nil {
+		return 0, err
+	}
+	for {
+		seq, err := j.append(ctx, raw)
+		switch {
+		case errors.Is(err, errWrongLast): // something from before the kick landed first; behind that, then
+		case errors.Is(err, ErrFull):
+			if err := j.grow(ctx); err != nil {
+				return 0, err
+			}
+		default:
+			return seq, err
+		}
+	}
+}
+
+// grow raises the bound by the reserve: a marker must get in also when frames no longer do.
+func (j *Journal) grow(ctx context.Context) error {
+	j.maxBytes += reserve
+	js, err := jetstream.New(j.conn.Conn)
+	if err == nil {
+		_, err = js.UpdateStream(ctx, j.streamConfig())
+	}
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	}
+	return j.die(err)
+}
+
+// Fence makes f rule: every granted user is refused and its connections are closed, then the marker is appended behind
+// whatever was read from them before. It returns the marker's stream sequence. Errors as of Append, without ErrMoved and
+// ErrFull.
+func (j *Journal) Fence(ctx context.Context, f Fence) (seq uint64, err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.revoke()
+	j.fence = Fence{} // nothing is granted before the marker is durable
+	j.unsure = true
+	if seq, err = j.mark(ctx, Message{Fence: &f}); err != nil {
+		return 0, fmt.Errorf("fence journal for %v: %w", f.Term, err)
+	}
+	j.fence = f
+	return seq, nil
+}
+
+// Cut appends a cut. No user may be granted, so that nothing else moves the end: otherwise ErrFenced. Errors as of Fence.
+func (j *Journal) Cut(ctx context.Context, c Cut) (seq uint64, err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if len(j.granted) > 0 {
+		return 0, fmt.Errorf("cut journal: %w: a session is open", ErrFenced)
+	}
+	if seq, err = j.mark(ctx, Message{Cut: &c}); err != nil {
+		return 0, fmt.Errorf("cut journal at %v: %w", c.End.Position, err)
+	}
+	return seq, nil
+}
+
+// TestWrite makes one durable write, to show that the disk takes it (fitness for a takeover): the present fence again.
+// Only after a Fence, otherwise ErrFenced.
+func (j *Journal) TestWrite(ctx context.Context) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.fence.Term == (Term{}) || len(j.granted) > 0 {
+		return fmt.Errorf("test write: %w", ErrFenced)
+	}
+	if _, err := j.mark(ctx, Message{Fence: &j.fence}); err != nil {
+		return fmt.Errorf("test write: %w", err)
+	}
+	return nil
+}

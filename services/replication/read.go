@@ -1,0 +1,160 @@
+package replication
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/hotpair/hotpair/bus"
+)
+
+// Read is one message of the stream.
+type Read struct {
+	Seq uint64
+	Raw []byte
+}
+
+// batch is how many messages one request for messages asks for.
+const batch = 512
+
+// reader reads a stream by direct get in batches: one request, many messages, no consumer whose state would have to be
+// kept or trusted.
+type reader struct {
+	conn    *bus.Conn
+	subject string
+	inbox   string
+	sub     *nats.Subscription
+
+	mu     sync.Mutex
+	number uint64
+}
+
+func newReader(conn *bus.Conn, stream string) (*reader, error) {
+	r := &reader{conn: conn, subject: "$JS.API.DIRECT.GET." + stream, inbox: conn.NewInbox()}
+	sub, err := conn.SubscribeSync(r.inbox + ".*")
+	if err != nil {
+		return nil, fmt.Errorf("read journal: %w", err)
+	}
+	if err := sub.SetPendingLimits(-1, -1); err != nil { // one request's messages at a time
+		return nil, fmt.Errorf("read journal: %w", err)
+	}
+	r.sub = sub
+	return r, nil
+}
+
+// read gives messages from seq on. next is where to go on.
+func (r *reader) read(ctx context.Context, seq uint64, maxBytes int) (read []Read, next uint64, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	seq = max(seq, 1)
+	request, err := json.Marshal(map[string]any{"seq": seq, "batch": batch, "max_bytes": max(maxBytes, 1)})
+	if err != nil {
+		return nil, seq, fmt.Errorf("read journal: %w", err)
+	}
+	r.number++
+	reply := r.inbox + "." + strconv.FormatUint(r.number, 10)
+	if err := r.conn.PublishRequest(r.subject, reply, request); err != nil {
+		return nil, seq, fmt.Errorf("read journal: %w", err)
+	}
+	next = seq
+	for {
+		m, err := r.sub.NextMsgWithContext(ctx)
+		switch {
+		case err != nil:
+			return nil, seq, fmt.Errorf("read journal from %d: %w", seq, err)
+		case m.Subject != reply: // the rest of a read that was given up
+			continue
+		}
+		if status := m.Header.Get("Status"); status != "" {
+			// 404: nothing from there on; 204: the batch is complete. Anything else is our mistake or no JetStream.
+			if status == "404" || status == "204" {
+				return read, next, nil
+			}
+			return nil, seq, fmt.Errorf("read journal from %d: status %s %s", seq, status, m.Header.Get("Description"))
+		}
+		at, err := strconv.ParseUint(m.Header.Get(jetstream.SequenceHeader), 10, 64)
+		if err != nil || at < next {
+			return nil, seq, fmt.Errorf("read journal from %d: %w: stream sequence %q", seq, ErrMalformed, m.Header.Get(jetstream.SequenceHeader))
+		}
+		read, next = append(read, Read{Seq: at, Raw: m.Data}), at+1
+	}
+}
+
+// Read gives messages from stream sequence from on, in order, skipping gaps, about maxBytes of them but at least one if
+// there is one. next is where to go on; when nothing was read nothing is left.
+func (j *Journal) Read(ctx context.Context, from uint64, maxBytes int) (read []Read, next uint64, err error) {
+	patience, cancel := context.WithTimeoutCause(ctx, j.config.Patience, fmt.Errorf("no answer within %v", j.config.Patience))
+	defer cancel()
+	read, next, err = j.reader.read(patience, from, maxBytes)
+	if err != nil && ctx.Err() == nil {
+		return nil, from, j.die(err)
+	}
+	return read, next, err
+}
+
+// purgeStep is how many stream sequences a purge must gain: each rewrites a block of the stream.
+const purgeStep = 256
+
+// Purge gives up messages up to and including a stream sequence. It may come back after a crash; readers skip what they
+// know. When little is to gain it does nothing.
+func (j *Journal) Purge(ctx context.Context, upTo uint64) error {
+	j.mu.Lock()
+	known := j.purged
+	j.mu.Unlock()
+	if upTo < known+purgeStep {
+		return nil
+	}
+	err := j.stream.Purge(ctx, jetstream.WithPurgeSequence(upTo+1))
+	if err != nil {
+		return fmt.Errorf("purge journal to %d: %w", upTo, err)
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.purged = max(j.purged, upTo)
+	j.writeHint(journalHint{Created: j.stream.CachedInfo().Created, Last: max(j.last, upTo)})
+	return nil
+}
+
+// journalHint is what the directory remembers of its stream, to notice that the stream is another one. It is only a
+// hint: positions and digests decide.
+type journalHint struct {
+	Created time.Time `json:"created"`
+	Last    uint64    `json:"last"`
+}
+
+func (j *Journal) hintPath() string { return filepath.Join(j.config.Dir, "stream.json") }
+
+func (j *Journal) readHint() (h journalHint, known bool) {
+	raw, err := os.ReadFile(j.hintPath())
+	if err == nil {
+		err = json.Unmarshal(raw, &h)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		j.config.Logger.Warn("journal hint", "error", err)
+	}
+	return h, err == nil
+}
+
+// writeHint replaces the hint. A failure costs an alarm that might have been, nothing else.
+func (j *Journal) writeHint(h journalHint) {
+	raw, err := json.Marshal(h)
+	if err == nil {
+		err = os.WriteFile(j.hintPath()+".tmp", raw, 0o600)
+	}
+	if err == nil {
+		err = os.Rename(j.hintPath()+".tmp", j.hintPath())
+	}
+	if err != nil {
+		j.config.Logger.Warn("journal hint", "error", err)
+	}
+}

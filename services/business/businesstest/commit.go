@@ -1,0 +1,131 @@
+package businesstest
+
+import (
+	"slices"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/storage/position"
+)
+
+// check refuses what must not come near a frame.
+func check(c *bus.Commit) (bus.DatabaseReply, bool) {
+	refuse := func(code int, why string) (bus.DatabaseReply, bool) {
+		return bus.DatabaseReply{Code: code, Message: why}, false
+	}
+	if len(c.Operations) > maxOperations || len(c.Conditions) > maxOperations {
+		return refuse(bus.CodeTooLarge, "too many operations or conditions")
+	}
+	if c.Record && c.ID == (bus.RequestID{}) {
+		return refuse(bus.CodeMalformed, "an answer can't be recorded without a request id")
+	}
+	if c.ID != (bus.RequestID{}) && (c.ID.Terminal == "" || (c.ID.App == "") == (c.ID.Counter == 0)) {
+		return refuse(bus.CodeMalformed, "an id has a terminal, and a counter or an id of the app")
+	}
+	size := len(c.Answer.Body) + len(c.Answer.Message)
+	for _, op := range c.Operations {
+		if len(op.Key) == 0 {
+			return refuse(bus.CodeMalformed, "empty key")
+		}
+		size += len(op.Key) + len(op.Value)
+	}
+	if size > maxUpdate {
+		return refuse(bus.CodeTooLarge, "update too large")
+	}
+	return bus.DatabaseReply{}, true
+}
+
+// commitFrames makes frames of what has gathered until the database is closed.
+func (d *Database) commitFrames() {
+	for {
+		var frame []pendingCommit
+		select {
+		case first := <-d.arrived:
+			frame = append(frame, first)
+		case <-d.ended:
+			return
+		}
+		for more := true; more && len(frame) < maxOperations; {
+			select {
+			case next := <-d.arrived:
+				frame = append(frame, next)
+			default:
+				more = false
+			}
+		}
+		if d.BeforeFrame != nil {
+			d.BeforeFrame()
+		}
+		d.mu.Lock()
+		d.calls.Frames++
+		replies := make([]bus.DatabaseReply, len(frame))
+		for i, p := range frame {
+			replies[i] = d.commit(p.service, p.commit)
+		}
+		d.mu.Unlock()
+		// All is committed before anything is shown (R12).
+		for i, p := range frame {
+			p.answer(replies[i])
+		}
+	}
+}
+
+// commit decides one commit against everything before it, in the frame or committed.
+func (d *Database) commit(service string, c *bus.Commit) bus.DatabaseReply {
+	d.calls.Commits++
+	if c.Epoch != d.epoch {
+		return bus.DatabaseReply{Code: bus.CodeNobody, Message: "another epoch is served"}
+	}
+	if reply, done := d.executed(c.ID); done {
+		return reply
+	}
+	var conflicts [][]byte
+	for _, want := range c.Conditions {
+		have := d.items[service+"/"+string(want.Key)].revision
+		if want.Present && have == 0 || !want.Present && have != want.Revision {
+			conflicts = append(conflicts, want.Key)
+		}
+	}
+	if len(conflicts) > 0 {
+		return bus.DatabaseReply{Code: bus.CodeConflict, Message: "a condition does not hold", Conflicts: conflicts}
+	}
+	if len(c.Operations) == 0 && !c.Record {
+		return bus.DatabaseReply{}
+	}
+	d.sequence++
+	at := d.position()
+	for _, op := range c.Operations {
+		d.apply(service+"/"+string(op.Key), op, at)
+	}
+	if c.ID != (bus.RequestID{}) {
+		d.answers[c.ID] = c.Answer.Reply(at)
+		d.raise(c.ID.Terminal, c.Oldest)
+	}
+	return bus.DatabaseReply{Position: at}
+}
+
+func (d *Database) apply(key string, op bus.Operation, at position.Position) {
+	_, exists := d.items[key]
+	i, _ := slices.BinarySearch(d.sorted, key)
+	switch {
+	case op.Delete && exists:
+		delete(d.items, key)
+		d.sorted = slices.Delete(d.sorted, i, i+1)
+	case !op.Delete:
+		d.items[key] = stored{slices.Clone(op.Value), at.Sequence}
+		if !exists {
+			d.sorted = slices.Insert(d.sorted, i, key)
+		}
+	}
+}
+
+// raise forgets the answers below a terminal's lowest unanswered counter.
+func (d *Database) raise(terminal string, oldest uint64) {
+	before := d.oldest[terminal]
+	if oldest <= before {
+		return
+	}
+	for counter := max(before, 1); counter < oldest && counter-before < 1<<16; counter++ {
+		delete(d.answers, bus.RequestID{Terminal: terminal, Counter: counter})
+	}
+	d.oldest[terminal] = oldest
+}

@@ -1,0 +1,290 @@
+package businesstest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/storage/position"
+)
+
+// Bounds as the updater has them.
+const (
+	maxReadKeys   = 1024
+	maxReadBytes  = 4 << 20
+	maxScanItems  = 1000
+	maxScanBytes  = 1 << 20
+	maxUpdate     = 1 << 20
+	maxOperations = 4096
+)
+
+// Database answers db.* of all services from memory. Frames are as the updater's: what has gathered while the frame
+// before was written is decided in order, and answered when the frame is committed.
+type Database struct {
+	// BeforeFrame is called before each frame is committed, on the goroutine that commits; a test may hold it there.
+	// Set it before Serve.
+	BeforeFrame func()
+
+	mu        sync.Mutex
+	epoch     uint64
+	sequence  uint64
+	items     map[string]stored // service + "/" + key
+	sorted    []string          // of items
+	answers   map[bus.RequestID]bus.Reply
+	oldest    map[string]uint64
+	scanItems int
+	calls     Calls
+	code      int // every call is answered with this code if not 0
+
+	arrived chan pendingCommit
+	ended   chan struct{}
+	stop    []func()
+	working sync.WaitGroup
+}
+
+// Calls counts what was asked.
+type Calls struct{ Reads, Scans, Commits, Frames int }
+
+type stored struct {
+	value    []byte
+	revision uint64
+}
+
+type pendingCommit struct {
+	service string
+	commit  *bus.Commit
+	answer  func(bus.DatabaseReply)
+}
+
+// NewDatabase is an empty database that serves epoch 1. Close ends it.
+func NewDatabase() *Database {
+	d := &Database{
+		epoch: 1, sequence: 1, // sequence 1 is the entry that begins the epoch
+		items: map[string]stored{}, answers: map[bus.RequestID]bus.Reply{}, oldest: map[string]uint64{},
+		scanItems: maxScanItems,
+		arrived:   make(chan pendingCommit, 1<<16), ended: make(chan struct{}),
+	}
+	d.working.Go(d.commitFrames)
+	return d
+}
+
+// Serve answers calls that come over a connection, in packs and singly.
+func (d *Database) Serve(conn *bus.Conn) error {
+	packs, err := bus.NewResponder(conn, bus.DatabaseSubject("*", "pack"), "", replySize, d.handle, nil)
+	if err != nil {
+		return err
+	}
+	d.stop = append(d.stop, packs.Close)
+	for name, decode := range map[string]func([]byte, *bus.DatabaseCall) error{
+		"read":   func(b []byte, q *bus.DatabaseCall) error { q.Read = &bus.Read{}; return bus.Decode(b, q.Read) },
+		"scan":   func(b []byte, q *bus.DatabaseCall) error { q.Scan = &bus.Scan{}; return bus.Decode(b, q.Scan) },
+		"commit": func(b []byte, q *bus.DatabaseCall) error { q.Commit = &bus.Commit{}; return bus.Decode(b, q.Commit) },
+	} {
+		sub, err := conn.Subscribe(bus.DatabaseSubject("*", name), func(m *nats.Msg) {
+			answer := func(reply bus.DatabaseReply) {
+				data, err := bus.Encode(reply)
+				if err == nil {
+					_ = m.Respond(data) // fails only when the test has ended
+				}
+			}
+			var q bus.DatabaseCall
+			if err := decode(m.Data, &q); err != nil {
+				answer(bus.DatabaseReply{Code: bus.CodeMalformed, Message: err.Error()})
+				return
+			}
+			d.handle(q, m.Subject, answer)
+		})
+		if err != nil {
+			return err
+		}
+		d.stop = append(d.stop, func() { _ = sub.Unsubscribe() })
+	}
+	return conn.Flush()
+}
+
+// Leave takes no more calls, as an updater that has ended. What it holds stays, and Serve takes calls again.
+func (d *Database) Leave() {
+	for _, stop := range d.stop {
+		stop()
+	}
+	d.stop = nil
+}
+
+// Close ends the database and waits for the frame in the making.
+func (d *Database) Close() {
+	d.Leave()
+	close(d.ended)
+	d.working.Wait()
+}
+
+// SetEpoch begins a term: commits of others are refused from now on.
+func (d *Database) SetEpoch(epoch uint64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.epoch = epoch
+	d.sequence++
+}
+
+// SetScanItems changes how many items one page has at most.
+func (d *Database) SetScanItems(n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.scanItems = n
+}
+
+// Refuse answers every call with a code and executes none; 0 ends that.
+func (d *Database) Refuse(code int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.code = code
+}
+
+// Calls gives the counts so far.
+func (d *Database) Calls() Calls {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.calls
+}
+
+// Recorded gives the answer that is recorded for an id.
+func (d *Database) Recorded(id bus.RequestID) (bus.Reply, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	reply, ok := d.answers[id]
+	return reply, ok
+}
+
+// Value gives what a key of a service holds, with its revision, 0 when absent.
+func (d *Database) Value(service, key string) ([]byte, uint64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	item := d.items[service+"/"+key]
+	return item.value, item.revision
+}
+
+// Len is how many keys a service has.
+func (d *Database) Len(service string) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	n := 0
+	for key := range d.items {
+		if strings.HasPrefix(key, service+"/") {
+			n++
+		}
+	}
+	return n
+}
+
+func (d *Database) handle(q bus.DatabaseCall, subject string, answer func(bus.DatabaseReply)) {
+	service, _, ok := bus.ServiceOfDatabaseSubject(subject)
+	if !ok {
+		answer(bus.DatabaseReply{Code: bus.CodeMalformed, Message: "no service in " + subject})
+		return
+	}
+	d.mu.Lock()
+	code := d.code
+	d.mu.Unlock()
+	switch {
+	case code != 0:
+		answer(bus.DatabaseReply{Code: code, Message: fmt.Sprintf("the test refuses with %d", code)})
+	case q.Read != nil:
+		answer(d.read(service, q.Read))
+	case q.Scan != nil:
+		answer(d.scan(service, q.Scan))
+	case q.Commit != nil:
+		if refusal, ok := check(q.Commit); !ok {
+			answer(refusal)
+			return
+		}
+		d.arrived <- pendingCommit{service, q.Commit, answer}
+	default:
+		answer(bus.DatabaseReply{Code: bus.CodeMalformed, Message: "a call without content"})
+	}
+}
+
+func (d *Database) position() position.Position {
+	return position.Position{Epoch: d.epoch, Sequence: d.sequence}
+}
+
+func (d *Database) read(service string, q *bus.Read) bus.DatabaseReply {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.calls.Reads++
+	if reply, done := d.executed(q.ID); done {
+		return reply
+	}
+	if len(q.Keys) > maxReadKeys {
+		return bus.DatabaseReply{Code: bus.CodeTooLarge, Message: "too many keys in one read"}
+	}
+	reply := bus.DatabaseReply{Position: d.position()}
+	bytes := 0
+	for _, key := range q.Keys {
+		item := d.items[service+"/"+string(key)]
+		if bytes += len(item.value); bytes > maxReadBytes {
+			return bus.DatabaseReply{Code: bus.CodeTooLarge, Message: "too many bytes in one read"}
+		}
+		reply.Items = append(reply.Items, bus.Item{Key: key, Value: item.value, Revision: item.revision})
+	}
+	return reply
+}
+
+func (d *Database) scan(service string, q *bus.Scan) bus.DatabaseReply {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.calls.Scans++
+	if reply, done := d.executed(q.ID); done {
+		return reply
+	}
+	if !q.At.IsZero() && q.At != d.position() {
+		return bus.DatabaseReply{Code: bus.CodeConflict, Message: "the state has moved", Position: d.position()}
+	}
+	limit := q.Limit
+	if limit <= 0 || limit > d.scanItems {
+		limit = d.scanItems
+	}
+	prefix := service + "/" + string(q.Prefix)
+	from := max(prefix, service+"/"+string(q.After))
+	i, found := slices.BinarySearch(d.sorted, from)
+	if found && len(q.After) > 0 && from == service+"/"+string(q.After) {
+		i++
+	}
+	reply := bus.DatabaseReply{Position: d.position()}
+	bytes := 0
+	for ; i < len(d.sorted) && strings.HasPrefix(d.sorted[i], prefix); i++ {
+		item := d.items[d.sorted[i]]
+		if len(reply.Items) == limit || (bytes > 0 && bytes+len(item.value) > maxScanBytes) {
+			reply.More = true
+			break
+		}
+		bytes += len(item.value)
+		key := strings.TrimPrefix(d.sorted[i], service+"/")
+		reply.Items = append(reply.Items, bus.Item{Key: []byte(key), Value: item.value, Revision: item.revision})
+	}
+	return reply
+}
+
+// executed gives the reply for an id that needs no execution: its recorded answer, or that it is too old.
+func (d *Database) executed(id bus.RequestID) (bus.DatabaseReply, bool) {
+	if id == (bus.RequestID{}) {
+		return bus.DatabaseReply{}, false
+	}
+	if recorded, ok := d.answers[id]; ok {
+		return bus.DatabaseReply{Position: recorded.Position, Recorded: &recorded}, true
+	}
+	if id.Counter != 0 && id.Counter < d.oldest[id.Terminal] {
+		return bus.DatabaseReply{Code: bus.CodeTooOld, Message: "older than what is remembered of its terminal"}, true
+	}
+	return bus.DatabaseReply{}, false
+}
+
+func replySize(r bus.DatabaseReply) int {
+	n := 64
+	for _, item := range r.Items {
+		n += len(item.Key) + len(item.Value) + 16
+	}
+	return n
+}

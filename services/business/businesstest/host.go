@@ -1,0 +1,224 @@
+package businesstest
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/business"
+	"github.com/hotpair/hotpair/services/config"
+)
+
+// Password of every user of a Host's bus.
+const Password = "secret"
+
+// Patience bounds every wait of a test.
+const Patience = 20 * time.Second
+
+// Host is a host's bus with the permissions of a real one, and the database on it in the place of the updater.
+type Host struct {
+	TB       testing.TB
+	Server   *bus.Server
+	Database *Database
+	Main     *bus.Conn
+	Updater  *bus.Conn
+	Relay    *bus.Conn // terminal-if
+
+	// Log of the business processes that Run starts; nil discards it.
+	Log *slog.Logger
+
+	users   *bus.Users
+	updates uint64 // incarnation of the updater
+	callers map[string]*bus.Caller[bus.Request, bus.Reply]
+}
+
+// NewHost starts a host; it ends with the test. setup may change the database before it serves.
+func NewHost(tb testing.TB, setup ...func(*Database)) *Host {
+	tb.Helper()
+	users := bus.NewUsers()
+	for _, process := range []string{bus.ProcessMain, bus.ProcessUpdater, bus.ProcessTerminalInterface} {
+		users.Allow(process, bus.Grant{Password: Password, Permissions: bus.Permissions(process)})
+	}
+	server, err := bus.NewServer(bus.ServerConfig{Name: "host", Listen: "127.0.0.1:0", Users: users})
+	must(tb, err)
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	defer cancel()
+	must(tb, server.Start(ctx))
+	tb.Cleanup(server.Stop)
+	h := &Host{TB: tb, Server: server, users: users, Database: NewDatabase(), callers: map[string]*bus.Caller[bus.Request, bus.Reply]{}, updates: 1}
+	tb.Cleanup(h.Database.Close)
+	for _, f := range setup {
+		f(h.Database)
+	}
+	h.Main = h.Connect(bus.ProcessMain)
+	h.Updater = h.Connect(bus.ProcessUpdater)
+	h.Relay = h.Connect(bus.ProcessTerminalInterface)
+	must(tb, h.Database.Serve(h.Updater))
+	return h
+}
+
+// Connect opens a connection as a process of the host. What the bus refuses fails the test.
+func (h *Host) Connect(process string) *bus.Conn {
+	h.TB.Helper()
+	h.Allow(process)
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	defer cancel()
+	conn, err := bus.Connect(ctx, bus.ConnConfig{
+		Name: process, URL: h.Server.URL(), User: process, Password: Password, Inbox: bus.InboxPrefix(process),
+		Complaint: func(err error) { h.TB.Errorf("%s: %v", process, err) },
+	})
+	must(h.TB, err)
+	h.TB.Cleanup(conn.Close)
+	return conn
+}
+
+// Allow lets a process connect with its own permissions and Password.
+func (h *Host) Allow(process string) {
+	h.users.Allow(process, bus.Grant{Password: Password, Permissions: bus.Permissions(process)})
+}
+
+// Kick closes the connections of a process and refuses new ones, as when main is gone.
+func (h *Host) Kick(process string) { h.users.Revoke(process) }
+
+// Environment is what main hands to a business process.
+func (h *Host) Environment(service string) config.Business {
+	process := bus.ProcessBusiness + "." + service
+	h.Allow(process)
+	return config.Business{
+		Bus: config.Bus{
+			BusURL: h.Server.URL(), BusUser: process, BusPassword: config.Secret(Password), BusInbox: bus.InboxPrefix(process),
+		},
+		Pace: config.Pace{Lease: time.Second},
+	}
+}
+
+// Process is a business process under test.
+type Process struct {
+	cancel context.CancelFunc
+	ended  chan struct{}
+	err    error
+}
+
+// Stop asks the process to end and gives what Run returned.
+func (p *Process) Stop() error {
+	p.cancel()
+	return p.Wait()
+}
+
+// Wait gives what Run returned, once it has.
+func (p *Process) Wait() error {
+	<-p.ended
+	return p.err
+}
+
+// Run starts a service and returns when it beats that it is ready. It ends with the test.
+func (h *Host) Run(service business.Service) *Process {
+	h.TB.Helper()
+	log := h.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	ready := make(chan struct{}, 1)
+	beats, err := h.Main.Subscribe(bus.HeartbeatSubject(bus.ProcessBusiness+"."+service.Name), func(m *nats.Msg) {
+		var beat bus.Heartbeat
+		if bus.DecodeJSON(m.Data, &beat) == nil && beat.Ready {
+			select {
+			case ready <- struct{}{}:
+			default:
+			}
+		}
+	})
+	must(h.TB, err)
+	must(h.TB, h.Main.Flush())
+	ctx, cancel := context.WithCancel(context.Background())
+	p := &Process{cancel: cancel, ended: make(chan struct{})}
+	cfg := h.Environment(service.Name)
+	go func() {
+		defer close(p.ended)
+		p.err = business.Run(ctx, cfg, service, log)
+	}()
+	h.TB.Cleanup(func() { _ = p.Stop() })
+	select {
+	case <-ready:
+	case <-p.ended:
+		h.TB.Fatalf("%s ended: %v", service.Name, p.err)
+	case <-time.After(Patience):
+		h.TB.Fatalf("%s is not ready", service.Name)
+	}
+	must(h.TB, beats.Unsubscribe())
+	return p
+}
+
+// Request is a request without an id, as an operator may make it, of epoch 1.
+func Request(service, operation, body string) bus.Request {
+	return bus.Request{Service: service, Operation: operation, Body: []byte(body), Epoch: 1, Attempt: 1}
+}
+
+// Numbered is a request of terminal "t1" with a counter.
+func Numbered(counter uint64, service, operation, body string) bus.Request {
+	q := Request(service, operation, body)
+	q.ID = bus.RequestID{Terminal: "t1", Counter: counter}
+	return q
+}
+
+// Caller gives the way that terminal-if takes to a service: packs.
+func (h *Host) Caller(service string) *bus.Caller[bus.Request, bus.Reply] {
+	h.TB.Helper()
+	if c := h.callers[service]; c != nil {
+		return c
+	}
+	c, err := bus.NewCaller[bus.Request, bus.Reply](bus.CallerConfig[bus.Request]{
+		Conn: h.Relay, Subject: bus.PackSubject(service), ReplyPrefix: bus.AnswersPrefix(service),
+		Size: func(q bus.Request) int { return len(q.Body) + 64 },
+	})
+	must(h.TB, err)
+	must(h.TB, h.Relay.Flush())
+	h.callers[service] = c
+	return c
+}
+
+// Call makes one request through Caller. Not for use on several goroutines before Caller was called once.
+func (h *Host) Call(q bus.Request) bus.Reply {
+	h.TB.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	defer cancel()
+	reply, err := h.Caller(q.Service).Call(ctx, q)
+	if err != nil {
+		h.TB.Errorf("%s.%s: %v", q.Service, q.Operation, err)
+	}
+	return reply
+}
+
+// UpdaterDown takes the updater away, as main sees it: it serves no more, and main says so.
+func (h *Host) UpdaterDown() {
+	h.TB.Helper()
+	h.Database.Leave()
+	must(h.TB, h.Updater.Flush())
+	h.announce(false)
+}
+
+// UpdaterUp starts it again, with what it held.
+func (h *Host) UpdaterUp() {
+	h.TB.Helper()
+	must(h.TB, h.Database.Serve(h.Updater))
+	h.updates++
+	h.announce(true)
+}
+
+func (h *Host) announce(up bool) {
+	h.TB.Helper()
+	state := bus.ProcessState{Process: bus.ProcessUpdater, Incarnation: h.updates, Up: up}
+	must(h.TB, h.Main.Publish(bus.SubjectProcesses+"."+bus.ProcessUpdater, bus.EncodeJSON(state)))
+	must(h.TB, h.Main.Flush())
+}
+
+func must(tb testing.TB, err error) {
+	tb.Helper()
+	if err != nil {
+		tb.Fatal(err)
+	}
+}

@@ -1,0 +1,180 @@
+package business
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/hotpair/hotpair/bus"
+)
+
+// Bounds of the way to the updater.
+const (
+	// maxCall bounds one call in bytes: far above the largest update, so that the updater says what is too large, and
+	// below what the bus can carry.
+	maxCall = 4 << 20
+	// maxCalls bounds calls in flight. A request has one at a time.
+	maxCalls = 2 * maxRequests
+	// firstPause and longestPause bound the time until a call is repeated that was not executed. An updater that was
+	// restarted serves within some ms; one that is gone for longer needs no more than ten calls a second.
+	firstPause   = time.Millisecond
+	longestPause = 100 * time.Millisecond
+)
+
+// What becomes of a call besides a reply that is of use.
+var (
+	// errMoved: something read, or required, is not so at the newest position. Nothing was done; run again.
+	errMoved = errors.New("read state has changed")
+	// errRecorded: the request was executed before. Its answer is to be repeated.
+	errRecorded = errors.New("executed before")
+	// errAway: the updater did not execute the call, but may execute the next one.
+	errAway = errors.New("updater does not serve")
+	// errTermOver: as errAway, and the term of the request has ended: it never will.
+	errTermOver = errors.New("term is over")
+	// errDoubt: the call may or may not have been executed.
+	errDoubt = errors.New("outcome unknown")
+	// errUpdater: the updater answered what it must not.
+	errUpdater = errors.New("updater broke the protocol")
+)
+
+// database is the way to the updater: one Caller, and what main says of the updater's life.
+type database struct {
+	caller *bus.Caller[bus.DatabaseCall, bus.DatabaseReply]
+	watch  *nats.Subscription
+
+	mu          sync.Mutex
+	incarnation uint64
+	down        bool
+	changed     chan struct{} // closed and replaced when the updater comes up
+}
+
+// openDatabase subscribes to answers and to what main says of the updater.
+func openDatabase(conn *bus.Conn, service string) (*database, error) {
+	caller, err := bus.NewCaller[bus.DatabaseCall, bus.DatabaseReply](bus.CallerConfig[bus.DatabaseCall]{
+		Conn:    conn,
+		Subject: bus.DatabaseSubject(service, "pack"),
+		Bound:   maxCalls,
+		Size:    callSize,
+	})
+	if err != nil {
+		return nil, err
+	}
+	d := &database{caller: caller, changed: make(chan struct{})}
+	d.watch, err = conn.Subscribe(bus.SubjectProcesses+"."+bus.ProcessUpdater, func(m *nats.Msg) {
+		var state bus.ProcessState
+		if bus.DecodeJSON(m.Data, &state) == nil {
+			d.note(state)
+		}
+	})
+	if err != nil {
+		caller.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+func (d *database) close() {
+	// An error only says that the connection is closed already.
+	_ = d.watch.Unsubscribe()
+	d.caller.Close()
+}
+
+// note takes main's word. What was sent to an incarnation that is gone gets no answer any more.
+func (d *database) note(state bus.ProcessState) {
+	d.mu.Lock()
+	known := d.incarnation
+	if state.Incarnation < known || (state.Incarnation == known && state.Up != d.down) {
+		d.mu.Unlock()
+		return // old, or nothing new
+	}
+	d.incarnation = state.Incarnation
+	wasDown := d.down
+	d.down = !state.Up
+	lost := !state.Up || wasDown || known != 0
+	if state.Up {
+		close(d.changed)
+		d.changed = make(chan struct{})
+	}
+	d.mu.Unlock()
+	if lost {
+		d.caller.Fail(bus.ErrDisconnected)
+	}
+}
+
+// call makes one trip. Errors: errAway, errDoubt, or the context's, after which the outcome is as unknown.
+func (d *database) call(ctx context.Context, q bus.DatabaseCall) (bus.DatabaseReply, error) {
+	d.mu.Lock()
+	down := d.down
+	d.mu.Unlock()
+	if down {
+		return bus.DatabaseReply{}, errAway
+	}
+	reply, err := d.caller.Call(ctx, q)
+	switch {
+	case err == nil:
+		return reply, nil
+	case errors.Is(err, bus.ErrNobody), errors.Is(err, bus.ErrBusy):
+		return reply, errAway
+	case ctx.Err() != nil:
+		return reply, context.Cause(ctx)
+	case errors.Is(err, bus.ErrDisconnected):
+		return reply, errDoubt
+	}
+	// An answer that could not be read: something was done, or not.
+	return reply, errors.Join(errDoubt, err)
+}
+
+// pause waits before the nth repetition (from 1), not longer than until the updater comes up. The error is ctx's.
+func (d *database) pause(ctx context.Context, n int) error {
+	d.mu.Lock()
+	changed := d.changed
+	d.mu.Unlock()
+	return wait(ctx, jitter(firstPause, longestPause, n), changed)
+}
+
+// jitter is a random time from half of first × 2ⁿ⁻¹ to all of it, at most longest.
+func jitter(first, longest time.Duration, n int) time.Duration {
+	d := min(first<<min(n-1, 16), longest)
+	return d/2 + rand.N(d/2+1)
+}
+
+// wait ends after d, or earlier because of wake (which may be nil). The error is ctx's cause.
+func wait(ctx context.Context, d time.Duration, wake <-chan struct{}) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-wake:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// callSize estimates the bytes of a call. Each key costs some bytes around it.
+func callSize(q bus.DatabaseCall) int {
+	const around = 24
+	size := 128
+	switch {
+	case q.Read != nil:
+		for _, key := range q.Read.Keys {
+			size += len(key) + around
+		}
+	case q.Scan != nil:
+		size += len(q.Scan.Prefix) + len(q.Scan.After)
+	case q.Commit != nil:
+		size += len(q.Commit.Answer.Body) + len(q.Commit.Answer.Message)
+		for _, c := range q.Commit.Conditions {
+			size += len(c.Key) + around
+		}
+		for _, op := range q.Commit.Operations {
+			size += len(op.Key) + len(op.Value) + around
+		}
+	}
+	return size
+}

@@ -1,0 +1,282 @@
+package business
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/hotpair/hotpair/bus"
+)
+
+// Bounds of one request.
+const (
+	// defaultDeadline is for requests that bring none.
+	defaultDeadline = 30 * time.Second
+	// maxCrashes: a request that was in flight at so many crashes of its process is not run any more (T2).
+	maxCrashes = 3
+)
+
+// outcome is what a request comes to: an answer or an error, before it is committed.
+type outcome struct {
+	code    int
+	message string
+	body    []byte
+}
+
+func (o outcome) reply() bus.Reply { return bus.Reply{Code: o.code, Message: o.message, Body: o.body} }
+
+func failed(err *Error) *outcome { return &outcome{code: err.Code, message: err.Message} }
+
+// execution is one request from its arrival to its reply.
+type execution struct {
+	db      *database
+	lanes   *lanes
+	gate    *semaphore.Weighted
+	term    func() uint64 // highest epoch in which a request has come
+	log     *slog.Logger
+	request bus.Request
+	op      Operation
+	counts  *counts
+
+	attempt   int
+	conflicts int      // runs that lost to other requests
+	doubt     bool     // a commit was sent whose outcome is unknown
+	entered   []string // lanes held
+	holds     int64    // of the gate
+	lost      []string // keys at which the last commit failed
+	answer    bus.Reply
+}
+
+// serve runs the request to its reply. It always gives one, at the deadline at the latest unless the handler does not
+// return.
+//
+// Of each run becomes one of these: an outcome, which is committed if it writes or must be recorded; the recorded
+// answer of an earlier attempt; a conflict, after which it runs again; no updater, after which it runs again when there
+// is one. An outcome that can't be committed as it is, because it is too large or because the runs are used up, is
+// replaced by an error, and that is recorded where an error of the handler would be.
+func (e *execution) serve(ctx context.Context) bus.Reply {
+	limit := time.Duration(e.request.Remaining)
+	if limit <= 0 {
+		limit = defaultDeadline
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	defer func() { e.lanes.leave(e.entered) }()
+	defer func() { e.passOut() }()
+
+	e.attempt = max(1, e.request.Attempt)
+	var fixed *outcome // set when the handler is not to be run any more
+	if e.request.Crashes >= maxCrashes {
+		fixed = failed(&Error{Code: bus.CodeFault, Message: fmt.Sprintf(
+			"the business process crashed %d times while this request was in flight; it is not tried again", e.request.Crashes)})
+	}
+	for run, pauses := 1, 0; ; run++ {
+		err := e.once(ctx, run, fixed)
+		var refused *refusal
+		switch {
+		case err == nil:
+			return e.answer
+		case errors.Is(err, errRecorded):
+			e.counts.recorded.Add(1)
+			return e.answer
+		case errors.Is(err, errMoved):
+			e.conflicts++
+			e.counts.conflicts.Add(1)
+			if e.conflicts >= maxRuns {
+				fixed = failed(&Error{Code: bus.CodeBusy, Message: "too many other requests change the same keys; this one was not executed"})
+				continue
+			}
+			err = e.giveWay(ctx)
+		case errors.Is(err, errTermOver):
+			return e.unserved(bus.CodeNobody, "this host is no longer active; the request was not executed")
+		case errors.Is(err, errDoubt):
+			e.doubt = true
+			e.attempt++
+			pauses++
+			err = e.db.pause(ctx, pauses)
+		case errors.Is(err, errAway):
+			pauses++
+			err = e.db.pause(ctx, pauses)
+		case errors.As(err, &refused):
+			if fixed != nil || !refused.final {
+				return e.refuse(refused)
+			}
+			fixed, err = failed(&refused.told), nil
+		case ctx.Err() == nil:
+			e.log.Error("Transaction failed", "error", err)
+			fixed, err = failed(fault()), nil
+		}
+		if err != nil {
+			return e.unserved(bus.CodeNobody, "the deadline passed before the request could be executed")
+		}
+	}
+}
+
+// once makes one run: the handler, unless its outcome is fixed, and the commit. Without an error e.answer is the reply.
+func (e *execution) once(ctx context.Context, run int, fixed *outcome) error {
+	if err := e.passIn(ctx); err != nil {
+		return err
+	}
+	defer e.passOut()
+	tx := e.transaction(ctx, run)
+	out := fixed
+	if out == nil {
+		out = e.handle(tx)
+	}
+	if tx.err != nil {
+		return tx.err
+	}
+	return e.commit(tx, out)
+}
+
+func (e *execution) transaction(ctx context.Context, run int) *Tx {
+	tx := &Tx{ctx: ctx, env: e, run: run, readOnly: e.op.ReadOnly}
+	if !e.op.ReadOnly {
+		tx.id = e.request.ID
+	}
+	return tx
+}
+
+// handle runs the handler once. A panic costs this request alone: nothing of the run has left the transaction.
+func (e *execution) handle(tx *Tx) (out *outcome) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			e.log.Error("Handler panicked", "reason", reason, "stack", string(debug.Stack()))
+			out = failed(fault())
+		}
+	}()
+	answer, err := e.op.Handler(tx.ctx, tx, json.RawMessage(e.request.Body))
+	if tx.err != nil {
+		return nil
+	}
+	var told *Error
+	switch {
+	case errors.As(err, &told):
+		return failed(told)
+	case err != nil && tx.ctx.Err() != nil:
+		tx.fail(context.Cause(tx.ctx))
+		return nil
+	case err != nil:
+		e.log.Error("Handler failed", "error", err)
+		return failed(fault())
+	}
+	body, err := encodeAnswer(answer)
+	if err != nil {
+		e.log.Error("Answer can't be written as JSON", "error", err)
+		return failed(fault())
+	}
+	if len(body) > maxAnswer {
+		return failed(TooLarge("the answer would have %d bytes, at most %d can be sent", len(body), maxAnswer))
+	}
+	return &outcome{body: body}
+}
+
+// recording says whether every outcome must be recorded: an earlier attempt may have been executed, or may yet be, and
+// whatever is answered now must stay the only answer (R7). An app's own id may always be a repetition, since an agent
+// that was restarted does not remember the first time. Reads are never recorded.
+func (e *execution) recording() bool {
+	return !e.op.ReadOnly && (e.attempt > 1 || e.doubt || e.request.ID.App != "")
+}
+
+// commit makes an outcome final and leaves the reply in e.answer.
+func (e *execution) commit(tx *Tx, out *outcome) error {
+	commit := &bus.Commit{
+		ID: tx.id, Oldest: e.request.Oldest, Attempt: e.attempt, Epoch: e.request.Epoch,
+		Answer: bus.Answer{Code: out.code, Message: out.message, Body: out.body, Revision: e.op.Revision && out.code == bus.CodeOK},
+		Record: e.recording() && tx.id != bus.RequestID{},
+	}
+	if out.code == bus.CodeOK {
+		commit.Operations = tx.writes
+		if len(tx.writes) > 0 || len(tx.required) > 0 {
+			commit.Conditions = tx.conditions()
+		}
+	}
+	if len(commit.Operations) == 0 && len(commit.Conditions) == 0 && !commit.Record {
+		e.answer = out.reply() // all it has read is of one position, so it stands as it is
+		return nil
+	}
+	reply, err := e.ask(tx.ctx, bus.DatabaseCall{Commit: commit})
+	if err != nil {
+		return err
+	}
+	e.answer = out.reply()
+	if len(commit.Operations) > 0 || commit.Record {
+		e.answer = commit.Answer.Reply(reply.Position)
+	}
+	return nil
+}
+
+// ask makes one trip and sorts what comes back.
+func (e *execution) ask(ctx context.Context, call bus.DatabaseCall) (bus.DatabaseReply, error) {
+	if size := callSize(call); size > maxCall {
+		return bus.DatabaseReply{}, &refusal{told: *TooLarge("the request needs %d bytes of the database at once, at most %d are possible", size, maxCall), final: true}
+	}
+	reply, err := e.db.call(ctx, call)
+	switch {
+	case err != nil && ctx.Err() != nil && call.Commit != nil:
+		e.doubt = true // it may be on its way
+		return reply, err
+	case errors.Is(err, errDoubt) && call.Commit == nil:
+		return reply, errAway // a read leaves no doubt
+	case err != nil:
+		return reply, err
+	case reply.Recorded != nil:
+		e.answer = *reply.Recorded
+		return reply, errRecorded
+	}
+	switch reply.Code {
+	case bus.CodeOK:
+		return reply, nil
+	case bus.CodeConflict:
+		e.lost = e.lost[:0]
+		for _, key := range reply.Conflicts {
+			e.lost = append(e.lost, string(key))
+		}
+		return reply, errMoved
+	case bus.CodeBusy:
+		return reply, errAway
+	case bus.CodeNobody:
+		// The updater of this term may only be on its way back, but an older term does not come back.
+		if e.request.Epoch < e.term() {
+			return reply, errTermOver
+		}
+		return reply, errAway
+	case bus.CodeMalformed, bus.CodeTooLarge:
+		return reply, &refusal{told: Error{reply.Code, reply.Message}, final: true}
+	case bus.CodeFault:
+		e.log.Error("Updater reports a fault", "error", reply.Message)
+		e.doubt = e.doubt || call.Commit != nil
+		return reply, &refusal{told: *fault()}
+	}
+	return reply, &refusal{told: Error{reply.Code, reply.Message}}
+}
+
+// refusal is an answer of the updater that trying again does not change. A final one is the outcome of the request,
+// to be recorded where outcomes are; the others say that the id can't be recorded, or that the updater is ill.
+type refusal struct {
+	told  Error
+	final bool
+}
+
+func (r *refusal) Error() string { return r.told.Message }
+
+// unserved answers that nothing was done, or, when that is not sure, that the outcome is unknown.
+func (e *execution) unserved(code int, message string) bus.Reply {
+	if e.recording() {
+		return bus.Reply{Code: bus.CodeUnknown, Message: "the outcome is unknown; repeat the request with the same id"}
+	}
+	return bus.Reply{Code: code, Message: message}
+}
+
+func (e *execution) refuse(r *refusal) bus.Reply {
+	if r.told.Code == bus.CodeTooOld {
+		return failed(&r.told).reply()
+	}
+	return e.unserved(r.told.Code, r.told.Message)
+}

@@ -1,0 +1,100 @@
+package business
+
+import (
+	"context"
+	"slices"
+	"sync"
+)
+
+// lanes lets requests that fight for the same keys take turns.
+//
+// Without it, of n requests for one key each frame commits one and sends n-1 back to start again, and who wins is
+// chance. With it, a request that has lost once stands in line for the keys it lost at, and one that would read a key
+// for which others stand in line joins the end. All requests for a service's keys pass through this one process, so
+// that is enough. It is only courtesy: what is safe is decided by the conditions of the commit, never here.
+//
+// Nobody waits while holding a lane, and several are taken in the order of their keys, so there is no deadlock.
+type lanes struct {
+	mu   sync.Mutex
+	held map[string]*lane
+}
+
+// lane exists while somebody holds it.
+type lane struct {
+	waiting []chan struct{}
+}
+
+func newLanes() *lanes { return &lanes{held: map[string]*lane{}} }
+
+// contended gives those of the keys that somebody holds.
+func (l *lanes) contended(keys []string) []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.held) == 0 {
+		return nil
+	}
+	var busy []string
+	for _, key := range keys {
+		if l.held[key] != nil {
+			busy = append(busy, key)
+		}
+	}
+	return busy
+}
+
+// enter waits for each key's turn. The keys entered are returned, in any case, and must be left; the error is ctx's
+// cause.
+func (l *lanes) enter(ctx context.Context, keys []string) ([]string, error) {
+	keys = slices.Clone(keys)
+	slices.Sort(keys)
+	keys = slices.Compact(keys)
+	for i, key := range keys {
+		if err := l.enterOne(ctx, key); err != nil {
+			return keys[:i], err
+		}
+	}
+	return keys, nil
+}
+
+func (l *lanes) enterOne(ctx context.Context, key string) error {
+	l.mu.Lock()
+	one := l.held[key]
+	if one == nil {
+		l.held[key] = &lane{}
+		l.mu.Unlock()
+		return nil
+	}
+	turn := make(chan struct{})
+	one.waiting = append(one.waiting, turn)
+	l.mu.Unlock()
+	select {
+	case <-turn:
+		return nil
+	case <-ctx.Done():
+	}
+	l.mu.Lock()
+	i := slices.Index(one.waiting, turn)
+	if i >= 0 {
+		one.waiting = slices.Delete(one.waiting, i, i+1)
+	}
+	l.mu.Unlock()
+	if i < 0 {
+		l.leave([]string{key}) // the turn came at the same moment
+	}
+	return context.Cause(ctx)
+}
+
+// leave gives each key to who waited longest for it.
+func (l *lanes) leave(keys []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, key := range keys {
+		one := l.held[key]
+		if len(one.waiting) == 0 {
+			delete(l.held, key)
+			continue
+		}
+		close(one.waiting[0])
+		one.waiting = one.waiting[1:]
+	}
+}

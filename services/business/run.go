@@ -1,0 +1,122 @@
+package business
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/config"
+)
+
+const (
+	// Heartbeats come eight times in each lease, within bounds: more often is work for nothing, more rarely looks frozen.
+	beatsInLease = 8
+	fastestBeat  = 20 * time.Millisecond
+	slowestBeat  = 250 * time.Millisecond
+	// finishWithin is what requests in flight get to end when the process is asked to stop. Whoever stops it on
+	// purpose has drained it before.
+	finishWithin = time.Second
+	// subscribeWithin bounds the round trip after which all subscriptions stand.
+	subscribeWithin = 5 * time.Second
+	// queueGroup is the group of packs: with a process that is still ending there may be two for a moment.
+	queueGroup = "q"
+)
+
+// ErrStuck says that handlers did not return although their contexts had ended.
+var ErrStuck = errors.New("handlers do not return")
+
+// Run serves as one business process until ctx ends, then gives the requests in flight a second and returns nil.
+// Otherwise it returns why it could not go on: ErrService, bus.ErrDisconnected when its connection is closed (a
+// business process does not outlive its main), bus.ErrForbidden when the bus refuses it a subject.
+func Run(ctx context.Context, cfg config.Business, service Service, log *slog.Logger) error {
+	if err := service.check(); err != nil {
+		return err
+	}
+	process := bus.ProcessBusiness + "." + service.Name
+	complaints := make(chan error, 1)
+	conn, err := bus.Connect(ctx, bus.ConnConfig{
+		Name: process, URL: cfg.BusURL, User: cfg.BusUser, Password: cfg.BusPassword.Reveal(), Inbox: cfg.BusInbox,
+		Once: true,
+		Complaint: func(err error) {
+			select {
+			case complaints <- err:
+			default: // the first one ends the process
+			}
+		},
+	})
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+
+	var ready atomic.Bool
+	heart := bus.NewHeart(conn, process, min(max(cfg.Lease/beatsInLease, fastestBeat), slowestBeat), func() (bool, any) { return ready.Load(), nil })
+	// Requests outlive ctx by finishWithin, so their context is their own.
+	working, stopWork := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer stopWork(nil)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		_ = heart.Run(ctx) // ends with ctx only
+		return nil
+	})
+	group.Go(func() error {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-complaints:
+			return fmt.Errorf("bus: %w", err)
+		case <-conn.Up().Done():
+			return fmt.Errorf("bus: %w", context.Cause(conn.Up()))
+		}
+	})
+	group.Go(func() error {
+		return serve(ctx, working, stopWork, conn, service, log, func() {
+			ready.Store(true)
+			heart.Now()
+		})
+	})
+	return group.Wait()
+}
+
+// serve takes requests until ctx ends, and waits for those in flight. working is their context.
+func serve(ctx, working context.Context, stopWork context.CancelCauseFunc, conn *bus.Conn, service Service, log *slog.Logger, ready func()) error {
+	db, err := openDatabase(conn, service.Name)
+	if err != nil {
+		return err
+	}
+	defer db.close()
+	requests := newRequests(service, db, log)
+	packs, err := bus.NewResponder(conn, bus.PackSubject(service.Name), queueGroup, replySize,
+		func(q bus.Request, _ string, answer func(bus.Reply)) { requests.take(working, q, answer) },
+		func(m *nats.Msg, err error) {
+			log.Warn("Message is no pack of requests", "subject", m.Subject, "error", err)
+		})
+	if err != nil {
+		return err
+	}
+	defer packs.Close()
+	// Last, so that who finds the service can use it.
+	registered, err := register(working, conn, requests)
+	if err != nil {
+		return err
+	}
+	if err := conn.FlushTimeout(subscribeWithin); err != nil {
+		return fmt.Errorf("subscribe: %w", err)
+	}
+	ready()
+	log.Info("Serving", "service", service.Name, "version", service.Version, "operations", service.names())
+
+	<-ctx.Done()
+	packs.Close()
+	if err := registered.Stop(); err != nil {
+		log.Debug("Service could not be withdrawn", "error", err) // the connection is gone, and with it the service
+	}
+	return requests.finish(conn.Up(), stopWork)
+}

@@ -1,0 +1,87 @@
+package business
+
+import (
+	"context"
+	"math"
+	"slices"
+	"time"
+)
+
+// How requests that stand in each other's way get on. Whether a commit is right is decided by its conditions alone;
+// what is here only saves work that would be thrown away, in three steps: who has lost once stands in line for the
+// keys it lost at (lanes); who loses on gets the process for itself (gate); who loses even then is refused.
+const (
+	// aloneAfter: who has lost so often runs while no other request of the service that may write does. All writers of
+	// a key space are in this process, so it must win then, unless it reads what can't be still.
+	aloneAfter = 4
+	// maxRuns bounds the runs that lost.
+	maxRuns = 20
+	// firstBackoff and longestBackoff bound the pause before a run when there is nothing to stand in line for.
+	firstBackoff   = 500 * time.Microsecond
+	longestBackoff = 20 * time.Millisecond
+	// everyone is the weight of the gate; each run that may write holds one of it.
+	everyone = math.MaxInt64
+)
+
+// passIn goes through the gate, before a run. The gate serves in order, so who wants it alone gets it as soon as the
+// runs of the moment have ended.
+func (e *execution) passIn(ctx context.Context) error {
+	weight := int64(1)
+	switch {
+	case e.conflicts >= aloneAfter:
+		// Nobody would get past a lane that is held here, so hold none while the others end.
+		e.lanes.leave(e.entered)
+		e.entered = nil
+		weight = everyone
+	case e.op.ReadOnly:
+		return nil
+	}
+	if err := e.gate.Acquire(ctx, weight); err != nil {
+		return context.Cause(ctx)
+	}
+	e.holds = weight
+	return nil
+}
+
+func (e *execution) passOut() {
+	if e.holds > 0 {
+		e.gate.Release(e.holds)
+		e.holds = 0
+	}
+}
+
+// queue is called at the first trip of a run (txEnvironment), when nothing was read yet: who would read a key for
+// which others stand in line joins the line.
+func (e *execution) queue(ctx context.Context, keys []string) error {
+	if e.op.ReadOnly || e.holds == everyone || len(e.entered) > 0 {
+		return nil // nothing to fight for, nobody to fight with, or in line already
+	}
+	busy := e.lanes.contended(keys)
+	if len(busy) == 0 {
+		return nil
+	}
+	e.passOut() // nobody waits for a lane inside the gate
+	var err error
+	if e.entered, err = e.lanes.enter(ctx, busy); err != nil {
+		return err
+	}
+	return e.passIn(ctx)
+}
+
+// giveWay is what a run that lost does before the next one.
+func (e *execution) giveWay(ctx context.Context) error {
+	wanted := append(slices.Clone(e.entered), e.lost...)
+	e.lost = e.lost[:0]
+	e.lanes.leave(e.entered)
+	e.entered = nil
+	if len(wanted) > 0 && !e.op.ReadOnly && e.conflicts < aloneAfter {
+		var err error
+		if e.entered, err = e.lanes.enter(ctx, wanted); err != nil {
+			return err
+		}
+	}
+	if e.conflicts == 1 || len(e.entered) > 0 {
+		return nil // what it lost to is committed; whoever stands in line must not be kept waiting
+	}
+	return wait(ctx, jitter(firstBackoff, longestBackoff, e.conflicts-1), nil)
+}

@@ -45,6 +45,7 @@ type BeatReply struct {
 // Kinds of LinkMessage.
 const (
 	LinkHandOver = "hand-over" // B3/B6: the active has stopped at Position; the receiver shall take Epoch
+	LinkCantTake = "cant-take" // the successor can't take what was handed over; Cause says why
 	LinkResign   = "resign"    // a standby that stops cleanly has noted that it is out (T9)
 	LinkOperator = "operator"  // an operator's call that only the active can do
 	LinkPrepare  = "prepare"   // B3: make ready, a hand-over follows

@@ -255,6 +255,9 @@ func (h *host) linkMessage(m bus.LinkMessage, reply func(bus.LinkReply)) {
 			}
 			reply(bus.LinkReply{})
 		}}
+	case bus.LinkCantTake:
+		h.driver.give(role.HandOverRefused{Reason: m.Cause})
+		reply(bus.LinkReply{})
 	case bus.LinkResign:
 		h.driver.give(role.Resigned{From: from})
 		reply(bus.LinkReply{})

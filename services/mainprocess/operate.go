@@ -2,7 +2,6 @@ package mainprocess
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -139,7 +138,20 @@ func (h *host) peerHTTP() string {
 	return ""
 }
 
+// serveHTTP runs the operator interface.
 func (h *host) serveHTTP(ctx context.Context) error {
-	<-ctx.Done()
-	return errors.Join(ctx.Err())
+	server := operator.NewServer(operator.ServerConfig{Listen: h.config.HTTP, Host: h, Clock: h.clock, Log: h.log})
+	go func() {
+		select {
+		case <-server.Ready():
+			address := server.Address()
+			h.httpAddr.Store(&address)
+			h.log.Info("operators are answered", "http", "http://"+address)
+		case <-ctx.Done():
+		}
+	}()
+	if err := server.Run(ctx); err != nil {
+		return fmt.Errorf("HOTPAIR_HTTP: %w", err)
+	}
+	return ctx.Err()
 }

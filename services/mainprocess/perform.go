@@ -207,6 +207,12 @@ func (h *host) tellPeer(a role.TellPeer) {
 	ctx, cancel := context.WithTimeout(h.ctx, wait)
 	defer cancel()
 	identity := h.driver.View().Self.Identity
+	if a.CantTake {
+		if _, err := h.link.tell(ctx, bus.LinkMessage{Kind: bus.LinkCantTake, Identity: identity, Cause: a.Cause}); err != nil {
+			h.log.Info("the other host was not told that its hand-over is not taken", "error", err)
+		}
+		return
+	}
 	if a.HandOver == nil {
 		if _, err := h.link.tell(ctx, bus.LinkMessage{Kind: bus.LinkPrepare, Identity: identity, Cause: a.Cause}); err != nil {
 			h.log.Info("the other host was not told to make ready", "error", err)

@@ -77,10 +77,12 @@ type WriteFacts struct {
 // Resign makes the note durable that this host is out, then tells the other main → then Exit by the driver.
 type Resign struct{ Note Note }
 
-// TellPeer tells the other main to get ready (B3), or that this host has stopped (B6).
+// TellPeer tells the other main to get ready (B3), that this host has stopped (B6), or that it can't take what was
+// handed over.
 type TellPeer struct {
 	HandOver *HandOver // nil: get ready
 	Cause    string
+	CantTake bool
 }
 
 // Refuse answers SwitchoverWanted with a reason.

@@ -99,6 +99,9 @@ func (m *Machine) abandonTakeover(why string) {
 	if m.takeover == nil {
 		return
 	}
+	if m.takeover.handed {
+		m.do(TellPeer{CantTake: true, Cause: why}) // so that the old active need not wait for its deadline (T3)
+	}
 	m.takeover = nil
 	m.retryAfter = m.now + m.config.Lease/4
 	m.do(Release{})

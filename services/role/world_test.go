@@ -235,6 +235,10 @@ func (h *testHost) write(a WriteRecord) {
 
 func (h *testHost) tell(a TellPeer) {
 	o := h.w.other(h)
+	if a.CantTake && h.connected() {
+		h.w.after(latency, o, func() { o.step(HandOverRefused{Reason: a.Cause}) })
+		return
+	}
 	if a.HandOver == nil || !h.connected() {
 		return
 	}

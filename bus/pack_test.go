@@ -1,0 +1,162 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+func packPair(t testing.TB) (asker, server *Conn) {
+	users := NewUsers()
+	users.Allow("u", Grant{Password: "p"})
+	s := startServer(t, users)
+	return connect(t, s, ConnConfig{User: "u", Password: "p"}), connect(t, s, ConnConfig{User: "u", Password: "p"})
+}
+
+func size(s string) int { return len(s) }
+
+func TestPack_EveryRequestGetsItsOwnAnswer(t *testing.T) {
+	asker, server := packPair(t)
+	r, err := NewResponder(server, "echo", "q", size, func(q, _ string, answer func(string)) { go answer(q + "!") }, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if err := server.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	c, err := NewCaller[string, string](CallerConfig[string]{Conn: asker, Subject: "echo", Size: size})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	var wg sync.WaitGroup
+	var wrong atomic.Int64
+	for i := range 64 {
+		wg.Go(func() {
+			for j := range 100 {
+				q := string(rune('a'+i%26)) + string(rune('A'+j%26))
+				if a, err := c.Call(t.Context(), q); err != nil || a != q+"!" {
+					wrong.Add(1)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if wrong.Load() != 0 || c.InFlight() != 0 {
+		t.Fatalf("%d wrong answers, %d left over", wrong.Load(), c.InFlight())
+	}
+}
+
+func TestPack_NobodyServes(t *testing.T) {
+	asker, _ := packPair(t)
+	c, err := NewCaller[string, string](CallerConfig[string]{Conn: asker, Subject: "nobody", Size: size})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	if _, err := c.Call(ctx, "x"); !errors.Is(err, ErrNobody) {
+		t.Fatalf("got %v, want ErrNobody", err)
+	}
+}
+
+func TestPack_BoundFailAndClose(t *testing.T) {
+	asker, server := packPair(t)
+	r, err := NewResponder(server, "hole", "", size, func(string, string, func(string)) {}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if err := server.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	c, err := NewCaller[string, string](CallerConfig[string]{Conn: asker, Subject: "hole", Size: size, Bound: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	errs := make(chan error, 4)
+	for range 2 {
+		c.Go("x", func(_ string, err error) { errs <- err })
+	}
+	if _, err := c.Call(t.Context(), "third"); !errors.Is(err, ErrBusy) {
+		t.Fatalf("third: %v, want ErrBusy", err)
+	}
+	gone := errors.New("process is gone")
+	c.Fail(gone)
+	for range 2 {
+		if err := <-errs; !errors.Is(err, gone) {
+			t.Fatalf("got %v", err)
+		}
+	}
+	c.Close()
+	if _, err := c.Call(t.Context(), "x"); !errors.Is(err, ErrDisconnected) {
+		t.Fatalf("after Close: %v", err)
+	}
+}
+
+func TestResponder_StrayMessageIsNoPanic(t *testing.T) {
+	asker, server := packPair(t)
+	strays := make(chan error, 1)
+	r, err := NewResponder(server, "echo", "", size, func(string, string, func(string)) {}, func(_ *nats.Msg, err error) { strays <- err })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if err := server.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if err := asker.Publish("echo", []byte{Version, 0xff, 0x00}); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-strays; !errors.Is(err, ErrMalformed) {
+		t.Fatalf("got %v, want ErrMalformed", err)
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	call, _ := Encode(pack[DatabaseCall]{Items: []numbered[DatabaseCall]{{1, DatabaseCall{Read: &Read{Keys: [][]byte{{1}}}}}}})
+	request, _ := Encode(pack[Request]{Items: []numbered[Request]{{1, Request{Service: "kv", Operation: "put", Body: []byte("{}")}}}})
+	for _, seed := range [][]byte{call, request, {}, {Version}, {Version + 1, 0}, {Version, 0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var calls pack[DatabaseCall]
+		var requests pack[Request]
+		var replies pack[Reply]
+		for _, v := range []any{&calls, &requests, &replies} {
+			if err := Decode(data, v); err != nil && !errors.Is(err, ErrMalformed) && !errors.Is(err, ErrVersion) {
+				t.Fatalf("an error of no kind: %v", err)
+			}
+		}
+	})
+}
+
+func BenchmarkPack(b *testing.B) {
+	asker, server := packPair(b)
+	r, err := NewResponder(server, "echo", "", size, func(q, _ string, answer func(string)) { answer(q) }, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer r.Close()
+	if err := server.Flush(); err != nil {
+		b.Fatal(err)
+	}
+	c, err := NewCaller[string, string](CallerConfig[string]{Conn: asker, Subject: "echo", Size: size})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.SetParallelism(32)
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if _, err := c.Call(b.Context(), "x"); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}

@@ -1,0 +1,35 @@
+package process
+
+import (
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+)
+
+// Exit is how a process ended.
+type Exit struct {
+	PID    int
+	Code   int            // exit code; -1 when a signal ended it
+	Signal syscall.Signal // 0 when it exited by itself
+	Ran    time.Duration
+}
+
+// Clean tells that the process ended by itself and without complaint.
+func (e Exit) Clean() bool { return e.Signal == 0 && e.Code == 0 }
+
+// String is a reason for a log line, as "exited with code 2" or "ended by signal: killed".
+func (e Exit) String() string {
+	if e.Signal != 0 {
+		return "ended by signal: " + e.Signal.String()
+	}
+	return fmt.Sprintf("exited with code %d", e.Code)
+}
+
+func exitOf(state *os.ProcessState, ran time.Duration) Exit {
+	exit := Exit{PID: state.Pid(), Code: state.ExitCode(), Ran: ran}
+	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		exit.Signal = status.Signal()
+	}
+	return exit
+}

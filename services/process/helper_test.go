@@ -1,0 +1,169 @@
+package process
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// The test binary is also every process that the tests start: HELPER says which.
+func TestMain(m *testing.M) {
+	if part := os.Getenv("HELPER"); part != "" {
+		if err := play(part); err != nil {
+			fmt.Fprintln(os.Stderr, part, err)
+			os.Exit(3)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// play acts one part. A part tells its process id on the pipe for supervisors, as "name pid".
+func play(part string) error {
+	inheritance, err := Inherit(os.Environ())
+	if err != nil {
+		return err
+	}
+	tell := func(name string, pid int) {
+		if inheritance.SupervisorFD != 0 {
+			_, err = unix.Write(inheritance.SupervisorFD, []byte(name+" "+strconv.Itoa(pid)+"\n"))
+		}
+	}
+	switch part {
+	case "crash":
+		os.Exit(7)
+	case "print":
+		fmt.Println("on output")
+		fmt.Fprintln(os.Stderr, "on error")
+		fmt.Print("without end")
+		return nil
+	case "environment":
+		for _, entry := range os.Environ() {
+			fmt.Println(entry)
+		}
+		return nil
+	case "polite":
+		ctx, stop := Context(context.Background())
+		defer stop()
+		tell("polite", os.Getpid())
+		<-ctx.Done()
+		return nil
+	case "lingering":
+		ctx, stop := Context(context.Background())
+		defer stop()
+		fmt.Println("ready")
+		<-ctx.Done()
+		fmt.Println("ending")
+		select {}
+	case "stubborn":
+		signal.Ignore(syscall.SIGTERM)
+		tell("stubborn", os.Getpid())
+		select {}
+	case "leaf":
+		tell("leaf", os.Getpid())
+		select {}
+	case "middle", "top":
+		below := map[string]string{"top": "middle", "middle": "leaf"}[part]
+		file := os.NewFile(uintptr(inheritance.SupervisorFD), "told")
+		_, err := Start(Spec{Name: below, Environ: []string{"HELPER=" + below}, LifelineFD: inheritance.LifelineFD,
+			Files: []File{{"HOTPAIR_SUPERVISOR_FD", file}}})
+		if err != nil {
+			return err
+		}
+		tell(part, os.Getpid())
+		select {}
+	case "careless":
+		// A program that knows nothing of lifelines starts a daemon that nobody will kill.
+		daemon := exec.Command("/bin/sleep", "600")
+		daemon.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+		if err := daemon.Start(); err != nil {
+			return err
+		}
+		tell("daemon", daemon.Process.Pid)
+		select {}
+	}
+	return err
+}
+
+// stage starts a part with a lifeline and a pipe on which processes tell their ids.
+func stage(t testing.TB, part string) (*Child, *Lifeline, *bufio.Scanner) {
+	t.Helper()
+	life, err := NewLifeline()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	child, err := Start(Spec{Name: part, Environ: []string{"HELPER=" + part}, LifelineFD: life.FD(), Files: []File{{"HOTPAIR_SUPERVISOR_FD", w}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	if err := life.Release(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		child.Kill()
+		child.Close()
+		life.Kill()
+		life.Close()
+		r.Close()
+	})
+	r.SetReadDeadline(time.Now().Add(20 * time.Second))
+	return child, life, bufio.NewScanner(r)
+}
+
+// told reads the ids of n processes.
+func told(t testing.TB, scanner *bufio.Scanner, n int) map[string]int {
+	t.Helper()
+	pids := map[string]int{}
+	for len(pids) < n {
+		if !scanner.Scan() {
+			t.Fatalf("only %v told their ids: %v", pids, scanner.Err())
+		}
+		var name string
+		var pid int
+		if _, err := fmt.Sscan(scanner.Text(), &name, &pid); err != nil {
+			t.Fatal(err)
+		}
+		pids[name] = pid
+	}
+	return pids
+}
+
+// alive tells whether a process exists and is no zombie.
+func alive(pid int) bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false
+	}
+	var state byte
+	for i := len(text) - 1; i > 0; i-- {
+		if text[i] == ')' {
+			state = text[i+2]
+			break
+		}
+	}
+	return state != 'Z' && state != 'X'
+}
+
+func await(t testing.TB, what string, condition func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !condition(); {
+		if time.Now().After(end) {
+			t.Fatalf("never happened: %s", what)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}

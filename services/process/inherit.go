@@ -1,0 +1,82 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/hotpair/hotpair/services/config"
+)
+
+var (
+	// ErrOrphan means that the parent died before its death signal was armed. The process must end at once.
+	ErrOrphan = errors.New("the parent process is gone")
+	// ErrDescriptor means that a variable names a descriptor that is no pipe of the parent: somebody copied the
+	// environment of a child.
+	ErrDescriptor = errors.New("not a pipe inherited from the parent")
+)
+
+// Inheritance is what a child has from its parent. The descriptors are plain numbers on purpose: an os.File that
+// nobody refers to is closed by the garbage collector, and with the lifeline the supervisor would believe the process dead.
+type Inheritance struct {
+	LifelineFD   int // 0 when there is none: the process was started by hand
+	SupervisorFD int // main's pipe to beat on; 0 when there is none
+}
+
+// Inherit is the first act of every process that a hotpair process starts, after its configuration is loaded (whose
+// faults the error would repeat). It verifies that the parent still lives, and makes the process deaf to SIGINT: Ctrl-C
+// goes to the whole process group, but stopping is the supervisor's to order. Started by hand it does nothing.
+func Inherit(environ []string) (Inheritance, error) {
+	told, err := config.Load[config.Inherited](environ)
+	if err != nil {
+		return Inheritance{}, fmt.Errorf("inherit: %w", err)
+	}
+	if told.ParentPID == 0 {
+		return Inheritance{}, nil
+	}
+	if err := EnsureParent(told.ParentPID); err != nil {
+		return Inheritance{}, err
+	}
+	signal.Ignore(syscall.SIGINT)
+	for variable, fd := range map[string]int{"HOTPAIR_LIFELINE_FD": told.LifelineFD, "HOTPAIR_SUPERVISOR_FD": told.SupervisorFD} {
+		var stat unix.Stat_t
+		if fd == 0 {
+			continue
+		}
+		if err := unix.Fstat(fd, &stat); err != nil || fd < 3 || stat.Mode&unix.S_IFMT != unix.S_IFIFO {
+			return Inheritance{}, fmt.Errorf("%s=%d: %w", variable, fd, ErrDescriptor)
+		}
+	}
+	if told.SupervisorFD != 0 {
+		// Only main beats; in a child of its own the pipe would stay open after main's end. The lifeline is the
+		// opposite: it must stay open in everything that is ever started.
+		unix.CloseOnExec(told.SupervisorFD)
+	}
+	return Inheritance{LifelineFD: told.LifelineFD, SupervisorFD: told.SupervisorFD}, nil
+}
+
+// EnsureParent returns ErrOrphan unless the parent is the process with the id given. A parent that dies later kills.
+func EnsureParent(pid int) error {
+	if parent := os.Getppid(); parent != pid {
+		return fmt.Errorf("started by process %d, child of %d: %w", pid, parent, ErrOrphan)
+	}
+	return nil
+}
+
+// Context returns a context that the first SIGTERM or SIGINT ends, for a clean stop. The second one ends the process
+// at once by its default action, and so, by the parent-death signal, everything below it. SIGINT counts only where it
+// is not ignored, see Inherit.
+func Context(parent context.Context) (context.Context, context.CancelFunc) {
+	signals := []os.Signal{syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGINT) {
+		signals = append(signals, syscall.SIGINT)
+	}
+	ctx, stop := signal.NotifyContext(parent, signals...)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
+}

@@ -1,0 +1,222 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// ErrUnclean is Run's error when the process, told to stop, had to be killed or complained.
+var ErrUnclean = errors.New("process did not stop cleanly")
+
+// Keeper keeps one process running until its context ends. Fill the fields, call Run once. Beat, Ready, Kill and
+// Status may be called at any time and from anywhere.
+type Keeper struct {
+	// Spec gives the next run: it is called before each start, so that each has fresh credentials. It may wait for
+	// what must be true before (and end with ctx). Its error counts as a failure of the process.
+	Spec func(ctx context.Context) (Spec, error)
+	// Policy says when to start again; see DefaultPolicy.
+	Policy Policy
+	// Rand draws the jitter, in [0, 1); nil is math/rand/v2.
+	Rand func() float64
+	// Patience is the silence after which the process counts as frozen and is killed; 0 for a process that does not beat.
+	Patience time.Duration
+	// StartPatience is the silence allowed before the first beat of a run.
+	StartPatience time.Duration
+	// Grace is how long the process may take to stop before it is killed.
+	Grace time.Duration
+	// Events is told what happens, in order, on Run's goroutine: it must not wait for the process. May be nil.
+	Events func(Event)
+
+	mu       sync.Mutex
+	status   Status
+	starts   int
+	child    *Child
+	watch    *Watch
+	readied  chan struct{} // capacity 1: Ready was called for the current run
+	draining sync.WaitGroup
+}
+
+// Run keeps the process running. When ctx ends it stops the process and returns: nil, or ErrUnclean.
+func (k *Keeper) Run(ctx context.Context) error {
+	defer k.draining.Wait()
+	defer k.set(func(s *Status) { s.State = StateStopped })
+	restarts := &Restarts{Policy: k.Policy, Rand: k.Rand}
+	if restarts.Rand == nil {
+		restarts.Rand = rand.Float64
+	}
+	for ctx.Err() == nil {
+		stopped, err := k.once(ctx, restarts)
+		if stopped {
+			return err
+		}
+		delay, giveUp := restarts.Decide(time.Now())
+		failures := restarts.Failures(time.Now())
+		k.set(func(s *Status) { s.State = StateWaiting })
+		if giveUp && !k.Status().GaveUp {
+			k.set(func(s *Status) { s.GaveUp = true })
+			k.emit(GaveUp{Failures: failures})
+		}
+		k.emit(Restarting{In: delay, Failures: failures})
+		timer := time.NewTimer(delay)
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+	return nil
+}
+
+// once is one run of the process: from before its start until it is gone. It tells whether that was ordered by ctx.
+func (k *Keeper) once(ctx context.Context, restarts *Restarts) (stopped bool, err error) {
+	child, err := k.start(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			return true, nil
+		}
+		k.emit(NotStarted{Err: err})
+		return false, nil
+	}
+	began := time.Now()
+	// What it wrote last is logged while the next one starts already.
+	k.draining.Go(child.Close)
+	k.emit(Started{PID: child.PID(), Restarts: k.Status().Restarts})
+
+	var looks <-chan time.Time
+	if k.Patience > 0 {
+		ticker := time.NewTicker(k.watch.Interval())
+		defer ticker.Stop()
+		looks = ticker.C
+	}
+	settled := time.NewTimer(0)
+	settled.Stop()
+	defer settled.Stop()
+	for {
+		select {
+		case <-child.Done():
+			k.gone(child.Wait(), false)
+			return false, nil
+		case <-ctx.Done():
+			k.set(func(s *Status) { s.State = StateStopping })
+			exit, err := child.Stop(k.Grace)
+			k.gone(exit, true)
+			// SIGTERM's default action is obedience too: programs that have nothing to tidy up don't catch it.
+			if !exit.Clean() && exit.Signal != syscall.SIGTERM || err != nil {
+				err = errors.Join(fmt.Errorf("%s: %w: %s", child.name, ErrUnclean, exit), err)
+			}
+			return true, err
+		case now := <-looks:
+			if silent, frozen := k.look(now); frozen {
+				looks = nil
+				k.set(func(s *Status) { s.State = StateFrozen })
+				k.emit(Frozen{PID: child.PID(), Silent: silent})
+				_ = child.Kill() // of a child of ours it can fail only because it is gone
+			}
+		case <-k.readied:
+			k.emit(Ready{PID: child.PID(), Took: time.Since(began)})
+			if k.Status().GaveUp {
+				settled.Reset(restarts.SettledIn(time.Now()))
+			}
+		case <-settled.C:
+			k.set(func(s *Status) { s.GaveUp = false })
+			k.emit(Recovered{PID: child.PID()})
+		}
+	}
+}
+
+func (k *Keeper) start(ctx context.Context) (*Child, error) {
+	spec, err := k.Spec(ctx)
+	if err != nil {
+		return nil, err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	child, err := Start(spec)
+	if err != nil {
+		return nil, err
+	}
+	k.child = child
+	k.watch = &Watch{Patience: k.Patience, StartPatience: k.StartPatience}
+	k.readied = make(chan struct{}, 1)
+	k.status.PID, k.status.State, k.status.Restarts = child.PID(), StateStarting, k.starts
+	k.starts++
+	return child, nil
+}
+
+func (k *Keeper) gone(exit Exit, ordered bool) {
+	k.mu.Lock()
+	k.child = nil
+	k.status.PID, k.status.Last = 0, exit
+	k.mu.Unlock()
+	k.emit(Exited{Exit: exit, Ordered: ordered})
+}
+
+func (k *Keeper) look(now time.Time) (time.Duration, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	frozen := k.watch.Frozen(now)
+	return k.watch.Silent(), frozen
+}
+
+// Beat tells that the process with this id showed life. One of an earlier run is of no account.
+func (k *Keeper) Beat(pid int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.child != nil && k.status.PID == pid {
+		k.watch.Beat()
+	}
+}
+
+// Ready tells that the process with this id is ready for its work; it counts as a beat. Once is enough.
+func (k *Keeper) Ready(pid int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.child == nil || k.status.PID != pid || k.status.State != StateStarting {
+		return
+	}
+	k.watch.Beat()
+	k.status.State = StateReady
+	k.readied <- struct{}{} // never blocks: once for each run
+}
+
+// Kill kills the process that runs now, if one does; it counts as a failure, and the next one starts by the policy.
+func (k *Keeper) Kill() error {
+	k.mu.Lock()
+	child := k.child
+	k.mu.Unlock()
+	if child == nil {
+		return nil
+	}
+	return child.Kill()
+}
+
+// Status tells what the process is doing.
+func (k *Keeper) Status() Status {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	status := k.status
+	if status.State == "" {
+		status.State = StateStopped
+	}
+	return status
+}
+
+func (k *Keeper) set(change func(*Status)) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	change(&k.status)
+}
+
+func (k *Keeper) emit(e Event) {
+	if k.Events != nil {
+		k.Events(e)
+	}
+}

@@ -1,0 +1,81 @@
+package process
+
+import (
+	"bufio"
+	"context"
+	"log/slog"
+	"os"
+	"os/exec"
+	"sync"
+	"time"
+)
+
+const (
+	// longestLine cuts lines of programs that write without end; the rest follows as lines of their own.
+	longestLine = 16 << 10
+	// lastWords is how long output is read after the process is gone: what is in the pipe comes at once, and a
+	// descendant that holds the pipe open must not hold the reader.
+	lastWords = 250 * time.Millisecond
+)
+
+// output forwards what a child writes to a logger: standard output as information, standard error as warnings.
+type output struct {
+	logger  *slog.Logger
+	readers []*os.File // standard output, standard error
+	writers []*os.File // the child's ends
+	reading sync.WaitGroup
+}
+
+// capture connects a command that has not started to a new output.
+func capture(cmd *exec.Cmd, logger *slog.Logger) (*output, error) {
+	o := &output{logger: logger}
+	for range 2 {
+		r, w, err := os.Pipe()
+		if err != nil {
+			o.begin(false)
+			return nil, err
+		}
+		o.readers, o.writers = append(o.readers, r), append(o.writers, w)
+	}
+	cmd.Stdout, cmd.Stderr = o.writers[0], o.writers[1]
+	return o, nil
+}
+
+// begin reads when the child has started, and gives everything up when it has not.
+func (o *output) begin(started bool) {
+	for _, w := range o.writers {
+		w.Close()
+	}
+	levels := []slog.Level{slog.LevelInfo, slog.LevelWarn}
+	for i, r := range o.readers {
+		if !started {
+			r.Close()
+			continue
+		}
+		o.reading.Go(func() { o.forward(r, levels[i]) })
+	}
+}
+
+func (o *output) forward(r *os.File, level slog.Level) {
+	defer r.Close()
+	lines := bufio.NewReaderSize(r, longestLine)
+	for {
+		line, _, err := lines.ReadLine()
+		if err != nil {
+			return // end of file, or the deadline after the end of the process
+		}
+		if len(line) > 0 {
+			o.logger.Log(context.Background(), level, string(line))
+		}
+	}
+}
+
+// end is called when the process is gone.
+func (o *output) end() {
+	for _, r := range o.readers {
+		// Fails only when the reader has closed it already.
+		_ = r.SetReadDeadline(time.Now().Add(lastWords))
+	}
+}
+
+func (o *output) wait() { o.reading.Wait() }

@@ -1,0 +1,209 @@
+// Package process starts child processes, watches them, keeps them running, and sees that none outlives its parent.
+//
+// A host is a tree: supervisor, main, and main's children. What may never happen is that a process of an earlier main
+// still works beside a later one: two updaters on one directory, an old terminal-if that still answers. Process ids and
+// names can't exclude that (ids are used again, parents die before they can clean up), so three things of the kernel do:
+//
+//   - the parent-death signal kills a child when its parent dies, however it dies. The signal fires when the *thread*
+//     that created the child ends, so [Start] creates and awaits each child on a goroutine that keeps its thread.
+//   - the lifeline, one pipe that every descendant holds and nobody writes to. Its end of file tells the supervisor
+//     that the last of them is gone ([Lifeline]). It reaches even children of programs that know nothing of it.
+//   - a child compares its parent with the one it was told of ([Inherit]), for the moment before the signal was armed.
+//
+// [Child] is one run of a program. [Keeper] keeps a program running: start, readiness, beats, restart by [Restarts],
+// stop. What it decides it decides in two pure types, [Watch] and [Restarts]; what happens it reports as an [Event].
+//
+//	keeper := &process.Keeper{Spec: spec, Policy: process.DefaultPolicy(), Patience: 2 * lease, Grace: 5 * time.Second, Events: report}
+//	err := keeper.Run(ctx) // until ctx ends and the child is gone
+//
+// Linux only.
+package process
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrStart is what Start's errors are: no process came to be.
+var ErrStart = errors.New("start process")
+
+// Spec says how to start a child.
+type Spec struct {
+	Name       string       // in logs and events, as "updater"
+	Path       string       // program; "" is the binary that is running
+	Args       []string     // without the program itself
+	Environ    []string     // the child's whole environment; Start adds what [config.Inherited] names
+	LifelineFD int          // descriptor of the lifeline to hand on, from Inheritance or Lifeline; 0 for none
+	Files      []File       // further descriptors to hand over
+	Group      bool         // make the child leader of a process group of its own; only supervisors are
+	Logger     *slog.Logger // gets the child's output line by line; nil: the child writes where this process writes
+}
+
+// File is an open file for a child, which finds the descriptor's number in a variable.
+type File struct {
+	Variable string // as HOTPAIR_SUPERVISOR_FD
+	File     *os.File
+}
+
+// Child is a process that was started.
+type Child struct {
+	name    string
+	cmd     *exec.Cmd
+	started time.Time
+	done    chan struct{} // closed when the process is gone; exit is set before
+	exit    Exit
+	output  *output
+}
+
+// Start starts a child that dies with this process. The goroutine that awaits it and those that read its output are
+// the child's own; they end with it.
+func Start(spec Spec) (*Child, error) {
+	cmd, err := command(spec)
+	if err != nil {
+		return nil, fmt.Errorf("%w %s: %w", ErrStart, spec.Name, err)
+	}
+	if spec.LifelineFD != 0 {
+		defer cmd.ExtraFiles[0].Close() // the duplicate
+	}
+	child := &Child{name: spec.Name, cmd: cmd, done: make(chan struct{})}
+	if spec.Logger != nil {
+		if child.output, err = capture(cmd, spec.Logger); err != nil {
+			return nil, fmt.Errorf("%w %s: %w", ErrStart, spec.Name, err)
+		}
+	}
+	child.started = time.Now()
+	began := make(chan error)
+	go child.await(began)
+	err = <-began
+	if child.output != nil {
+		child.output.begin(err == nil)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w %s: %w", ErrStart, spec.Name, err)
+	}
+	return child, nil
+}
+
+// command prepares what exec needs.
+func command(spec Spec) (*exec.Cmd, error) {
+	path := spec.Path
+	if path == "" {
+		path = self()
+	}
+	cmd := exec.Command(path, spec.Args...)
+	if spec.Path == "" {
+		cmd.Args[0] = "hotpair"
+	}
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: spec.Group}
+	cmd.Env = append(cmd.Env, spec.Environ...)
+	give := func(variable string, number int) {
+		cmd.Env = append(cmd.Env, variable+"="+strconv.Itoa(number))
+	}
+	const firstFD = 3 // where exec puts the first of ExtraFiles
+	give("HOTPAIR_PARENT_PID", os.Getpid())
+	if spec.LifelineFD != 0 {
+		duplicate, err := unix.FcntlInt(uintptr(spec.LifelineFD), unix.F_DUPFD_CLOEXEC, firstFD)
+		if err != nil {
+			return nil, fmt.Errorf("lifeline: %w", err)
+		}
+		cmd.ExtraFiles = append(cmd.ExtraFiles, os.NewFile(uintptr(duplicate), "lifeline"))
+		give("HOTPAIR_LIFELINE_FD", firstFD)
+	}
+	for _, file := range spec.Files {
+		give(file.Variable, firstFD+len(cmd.ExtraFiles))
+		cmd.ExtraFiles = append(cmd.ExtraFiles, file.File)
+	}
+	return cmd, nil
+}
+
+// self is the binary that is running, under its name, or by the kernel's link when the file has been replaced or removed.
+func self() string {
+	const running = "/proc/self/exe"
+	path, err := os.Executable()
+	if err != nil || !filepath.IsAbs(path) {
+		return running
+	}
+	named, err := os.Stat(path)
+	if err != nil {
+		return running
+	}
+	if real, err := os.Stat(running); err == nil && !os.SameFile(named, real) {
+		return running
+	}
+	return path
+}
+
+// await runs the child on one thread from its start to its end, because the parent-death signal belongs to the thread.
+func (c *Child) await(began chan<- error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	err := c.cmd.Start()
+	began <- err
+	if err != nil {
+		return
+	}
+	// Wait's error only repeats the exit status: no goroutine of exec copies anything.
+	_ = c.cmd.Wait()
+	c.exit = exitOf(c.cmd.ProcessState, time.Since(c.started))
+	close(c.done)
+	if c.output != nil {
+		c.output.end()
+	}
+}
+
+// PID is the child's process id.
+func (c *Child) PID() int { return c.cmd.Process.Pid }
+
+// Done is closed when the process is gone.
+func (c *Child) Done() <-chan struct{} { return c.done }
+
+// Wait waits until the process is gone and tells how it ended. It does not wait for the rest of its output, see Close.
+func (c *Child) Wait() Exit {
+	<-c.done
+	return c.exit
+}
+
+// Signal sends a signal; a process that is gone already is no error.
+func (c *Child) Signal(signal os.Signal) error {
+	if err := c.cmd.Process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("signal %s: %w", c.name, err)
+	}
+	return nil
+}
+
+// Kill sends SIGKILL, which ends a frozen process too.
+func (c *Child) Kill() error { return c.Signal(syscall.SIGKILL) }
+
+// Stop asks the process to end, kills it when it has not within grace, and waits until it is gone. A frozen process
+// is continued, so that it can obey.
+func (c *Child) Stop(grace time.Duration) (Exit, error) {
+	err := errors.Join(c.Signal(syscall.SIGTERM), c.Signal(syscall.SIGCONT))
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case <-c.done:
+	case <-timer.C:
+		err = errors.Join(err, c.Kill())
+	}
+	return c.Wait(), err
+}
+
+// Close waits until the process is gone and its last output has been logged. A descendant that still holds the output
+// delays it by a fraction of a second only.
+func (c *Child) Close() {
+	<-c.done
+	if c.output != nil {
+		c.output.wait()
+	}
+}

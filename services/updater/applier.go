@@ -3,7 +3,6 @@ package updater
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"sync"
 	"time"
 
@@ -25,7 +24,6 @@ const (
 // committed entries are in the store's overlay.
 type applier struct {
 	store *storage.Store
-	log   *slog.Logger
 	// purge tells the journal what bolt holds.
 	purge func(context.Context, storage.Mark) error
 	// room bounds the overlay in bytes.
@@ -38,9 +36,9 @@ type applier struct {
 	changed chan struct{} // closed and replaced after each flush
 }
 
-func newApplier(store *storage.Store, room int64, purge func(context.Context, storage.Mark) error, log *slog.Logger) *applier {
+func newApplier(store *storage.Store, room int64, purge func(context.Context, storage.Mark) error) *applier {
 	return &applier{
-		store: store, log: log, purge: purge, room: min(room, roomBytes),
+		store: store, purge: purge, room: min(room, roomBytes),
 		kicked: make(chan struct{}, 1), urgent: make(chan struct{}, 1), changed: make(chan struct{}),
 	}
 }

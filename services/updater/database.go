@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"github.com/nats-io/nats.go"
 
@@ -21,18 +22,19 @@ type database struct {
 	store *storage.Store
 	// term gives the term that is served, nil when this host serves none.
 	term func() *term
+	log  *slog.Logger
 
 	scans chan func()
 	close []func()
 }
 
-func newDatabase(store *storage.Store, current func() *term) *database {
-	return &database{store: store, term: current, scans: make(chan func(), scanQueue)}
+func newDatabase(store *storage.Store, current func() *term, log *slog.Logger) *database {
+	return &database{store: store, term: current, log: log, scans: make(chan func(), scanQueue)}
 }
 
 // serve subscribes. stop ends what it began.
 func (d *database) serve(conn *bus.Conn) error {
-	packs, err := bus.NewResponder(conn, bus.DatabaseSubject("*", "pack"), "", replySize, d.handle, strayPack)
+	packs, err := bus.NewResponder(conn, bus.DatabaseSubject("*", "pack"), "", replySize, d.handle, d.stray)
 	if err != nil {
 		return err
 	}
@@ -76,13 +78,13 @@ func (d *database) stop() {
 }
 
 // run answers scans until ctx ends.
-func (d *database) run(ctx context.Context) {
+func (d *database) run(ctx context.Context) error {
 	for {
 		select {
 		case scan := <-d.scans:
 			scan()
 		case <-ctx.Done():
-			return
+			return nil
 		}
 	}
 }
@@ -145,9 +147,10 @@ func respond(m *nats.Msg, r bus.DatabaseReply) {
 	_ = m.Respond(data)
 }
 
-// strayPack drops what is no pack: nobody can be answered, because requests are paired by the numbers in it. Who sent
-// it is of another version, which main refuses to start.
-func strayPack(*nats.Msg, error) {}
+// stray drops what is no pack: nobody can be answered, because requests are paired by the numbers in it.
+func (d *database) stray(m *nats.Msg, err error) {
+	d.log.Warn("a message that is no pack was dropped", "subject", m.Subject, "error", err)
+}
 
 func replySize(r bus.DatabaseReply) int {
 	n := 64 + len(r.Message)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/lease"
+	"github.com/hotpair/hotpair/services/replication"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -46,6 +47,8 @@ type term struct {
 	log   *slog.Logger
 	// room reports whether the overlay has room for another frame, and a channel that is closed when it might.
 	room func() (bool, <-chan struct{})
+	// hurry has the overlay applied at once.
+	hurry func()
 	// committed is told of each committed frame.
 	committed func(storage.Mark)
 
@@ -63,14 +66,19 @@ type flight struct {
 	since  time.Duration // on the term's clock
 	last   position.Position
 	own    bool // durable at home (A3)
-	other  bool // durable at the other host (A4)
-	needed bool // the other host's copy was asked for when it left
+	needed bool // the other host's copy was asked for when it left (A4)
 }
 
-// run makes frames until ctx ends, or until the queue is closed and empty. The error is errTermEnded (wrapped) when
-// ctx ended first, otherwise fatal for the process.
-func (t *term) run(ctx context.Context) error {
+// run commits the entries with which the term begins, then makes frames until ctx ends, or until the queue is closed
+// and empty. The error is the cause of ctx's end when that came first, otherwise fatal for the process.
+func (t *term) run(ctx context.Context, first []storage.Stored) error {
 	defer close(t.ended)
+	if len(first) > 0 {
+		if err := t.commit(ctx, first); err != nil {
+			t.abandon(nil)
+			return err
+		}
+	}
 	for !t.queue.drained() {
 		select {
 		case <-t.queue.some:
@@ -83,7 +91,6 @@ func (t *term) run(ctx context.Context) error {
 			return err
 		}
 		if err := t.frame(ctx, t.queue.take()); err != nil {
-			t.abandon(nil)
 			return err
 		}
 	}
@@ -154,7 +161,9 @@ func (t *term) frame(ctx context.Context, calls []*commitCall) error {
 // commit makes entries durable wherever they must be, then visible: steps A3, A4, A5, or A7 when main has decided on
 // A6, that the other host is down.
 func (t *term) commit(ctx context.Context, entries []storage.Stored) error {
-	notified, err := t.replicate(ctx, entries)
+	needed := t.depart(entries[len(entries)-1].Entry.Position)
+	defer t.arrived() // after the commit: who waits for the arrival finds it committed
+	notified, err := t.replicate(ctx, entries, needed)
 	if err != nil {
 		return err
 	}
@@ -170,27 +179,21 @@ func (t *term) commit(ctx context.Context, entries []storage.Stored) error {
 }
 
 // replicate has a frame made durable in both journals at the same time and returns when all required have it.
-func (t *term) replicate(ctx context.Context, entries []storage.Stored) (notified bool, err error) {
+func (t *term) replicate(ctx context.Context, entries []storage.Stored, needed bool) (notified bool, err error) {
 	known := t.store.Committed().Position
-	needed := t.depart(entries[len(entries)-1].Entry.Position)
-	defer t.arrived()
 	var there <-chan struct{}
 	if needed {
 		there = t.other.Offer(entries, known) // A4
 		defer t.other.Withdraw()
 	}
-	if err := t.own.Append(ctx, entries, known); err != nil { // A3
-		if ctx.Err() != nil {
-			return false, context.Cause(ctx)
-		}
-		return false, fmt.Errorf("append to the own journal: %w", err)
+	if err := t.home(ctx, entries, known); err != nil { // A3
+		return false, err
 	}
 	t.update(func() { t.flight.own = true })
 	for needed {
 		required, changed := t.requires()
 		select {
 		case <-there:
-			t.update(func() { t.flight.other = true })
 			return true, nil
 		default:
 		}
@@ -205,6 +208,28 @@ func (t *term) replicate(ctx context.Context, entries []storage.Stored) (notifie
 		}
 	}
 	return false, nil
+}
+
+// home appends to the own journal. A journal that has reached its bound has room again when bolt has applied more.
+func (t *term) home(ctx context.Context, entries []storage.Stored, known position.Position) error {
+	for {
+		_, room := t.room()
+		err := t.own.Append(ctx, entries, known)
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case !errors.Is(err, replication.ErrFull):
+			return fmt.Errorf("append to the own journal: %w", err)
+		}
+		t.hurry()
+		select {
+		case <-room:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
 }
 
 // abandon answers those whose outcome nobody here knows any more, and those whose commits were not looked at.
@@ -252,6 +277,25 @@ func (t *term) between(ctx context.Context) error {
 		}
 		select {
 		case <-changed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// atHome waits until the update at p is durable in the own journal, or committed.
+func (t *term) atHome(ctx context.Context, p position.Position) error {
+	for {
+		t.mu.Lock()
+		there, changed := t.flight.last == p && t.flight.own, t.changed
+		t.mu.Unlock()
+		if there || !t.store.Committed().Position.Before(p) {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-t.ended:
+			return errTermEnded
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}

@@ -1,0 +1,186 @@
+package updater
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/replication"
+	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/position"
+)
+
+// openTerm starts what a term consists of and returns when its first entry is durable at home. backlog are entries of
+// the own journal that are not known to be committed; the other host must have them before they are.
+func (u *updater) openTerm(ctx context.Context, q bus.Serve, backlog []storage.Stored) error {
+	life, end := context.WithCancelCause(context.Background())
+	a := &activity{end: end, sender: replication.NewSender(u.senderConfig(q.Epoch, backlog))}
+	a.term = &term{
+		epoch: q.Epoch, store: u.store, own: u.ownSeam(u.tail), other: u.otherSeam(a.sender), times: u.times, clock: u.clock,
+		room: u.applier.roomy, hurry: u.applier.hurry, queue: newQueue(), ended: make(chan struct{}), changed: make(chan struct{}),
+		required: q.RequirePeer,
+		committed: func(storage.Mark) {
+			u.applier.kick()
+			a.sender.Committed()
+		},
+	}
+	a.run(u, "sender", life, a.sender.Run)
+	if err := u.settle(ctx, a, life, q.RequirePeer, backlog); err != nil {
+		a.stop(err)
+		return err
+	}
+	first, err := u.opening(q)
+	if err != nil {
+		a.stop(err)
+		return err
+	}
+	a.run(u, "term", life, func(ctx context.Context) error { return a.term.run(ctx, first) })
+	if len(first) > 0 {
+		if err := a.term.atHome(ctx, first[0].Entry.Position); err != nil {
+			a.stop(err)
+			return err
+		}
+	}
+	u.enter(post{duty: serving, epoch: q.Epoch, active: a})
+	return nil
+}
+
+// run starts a goroutine of the activity. An error that is not its end's is one of the own disk and ends the process.
+func (a *activity) run(u *updater, name string, life context.Context, f func(context.Context) error) {
+	a.group.Add(1)
+	go func() {
+		defer a.group.Done()
+		if err := f(life); err != nil && life.Err() == nil {
+			u.fail(fmt.Errorf("%s of epoch %d: %w", name, a.term.epoch, err))
+		}
+	}()
+}
+
+// settle makes frames wait for the other host where it is required, and commits the backlog once it has that.
+func (u *updater) settle(ctx context.Context, a *activity, life context.Context, required bool, backlog []storage.Stored) error {
+	if !required {
+		return nil
+	}
+	if len(backlog) == 0 {
+		from := u.store.Committed().Position
+		a.run(u, "hold", life, func(ctx context.Context) error { return a.sender.Hold(ctx, from, bus.MembershipNote{}) })
+		return nil
+	}
+	last := backlog[len(backlog)-1].Entry.Position
+	if err := a.sender.Hold(ctx, last, bus.MembershipNote{}); err != nil {
+		return fmt.Errorf("%w: %w", errUnreadable, err)
+	}
+	if err := u.adopt(backlog); err != nil {
+		return err
+	}
+	u.store.SetNotified(last)
+	return nil
+}
+
+// opening is the entry that opens the epoch, unless the history has it already.
+func (u *updater) opening(q bus.Serve) ([]storage.Stored, error) {
+	end := u.store.Committed()
+	if end.Position.Epoch == q.Epoch {
+		return nil, nil
+	}
+	began, err := storage.NewStored(end.Digest, storage.Entry{
+		Position: position.Position{Epoch: q.Epoch, Sequence: end.Position.Sequence + 1},
+		Kind:     storage.KindBegan, Time: u.times.now(),
+		Host: u.config.Host, Identity: u.facts.Get().Identity, RecordVersion: q.RecordVersion,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return []storage.Stored{began}, nil
+}
+
+func (u *updater) senderConfig(epoch uint64, backlog []storage.Stored) replication.SenderConfig {
+	return replication.SenderConfig{
+		Remote: u.remote, Source: u.store, Facts: u.facts, Epoch: epoch, Backlog: backlog, State: u.peerMoved, Logger: u.log,
+	}
+}
+
+// uncommitted are the entries that the own journal holds beyond what is known to be committed.
+func (u *updater) uncommitted() (entries []storage.Stored) {
+	from := u.store.Committed().Position.Sequence
+	u.tail.View(func(t *replication.Tail) { entries = t.After(from, t.End().Position.Sequence) })
+	return entries
+}
+
+// adopt commits entries of the own journal that were not known to be committed: now they are.
+func (u *updater) adopt(entries []storage.Stored) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	if err := u.store.Commit(entries...); err != nil {
+		return fmt.Errorf("adopt the journal: %w", err)
+	}
+	last := entries[len(entries)-1].Entry
+	u.times.observe(last.Time)
+	u.applier.kick()
+	u.log.Info("adopted the end of the journal", "updates", len(entries), "position", last.Position)
+	return nil
+}
+
+// frames cuts entries into runs that fit into a frame each: one epoch, bounded bytes.
+func frames(entries []storage.Stored) (runs [][]storage.Stored) {
+	first, bytes := 0, 0
+	for i := range entries {
+		e := &entries[i]
+		if i > first && (e.Entry.Position.Epoch != entries[first].Entry.Position.Epoch || bytes+len(e.Raw) > frameBytes || i-first >= frameEntries) {
+			runs = append(runs, entries[first:i])
+			first, bytes = i, 0
+		}
+		bytes += len(e.Raw)
+	}
+	if first < len(entries) {
+		runs = append(runs, entries[first:])
+	}
+	return runs
+}
+
+// evidencePace is how often a resuming updater looks whether waiting for the other host still makes sense.
+const evidencePace = 10 * time.Millisecond
+
+// giveUpOnEvidence ends a wait for the other host as soon as it refuses connections, or has none for half a lease: main
+// goes solo then. stop ends the watching.
+func (u *updater) giveUpOnEvidence(ctx context.Context, cancel func()) (stop func()) {
+	watch, end := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	started := u.clock()
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(evidencePace)
+		defer tick.Stop()
+		for {
+			switch e := u.remote.Evidence(); {
+			case e.State == bus.EvidenceConnected:
+				started = u.clock()
+			case e.State == bus.EvidenceRefused, u.clock()-started > u.config.Lease/2:
+				cancel()
+				return
+			}
+			select {
+			case <-tick.C:
+			case <-watch.Done():
+				return
+			}
+		}
+	}()
+	return func() { end(); <-ended }
+}
+
+// finish ends the term because the process ends: the frame in flight gets a moment.
+func (u *updater) finish() {
+	if active := u.present().active; active != nil {
+		active.term.queue.close()
+		timer := time.NewTimer(finishWithin)
+		defer timer.Stop()
+		select {
+		case <-active.term.ended:
+		case <-timer.C:
+		}
+	}
+	u.resign(errStopped)
+}

@@ -1,0 +1,202 @@
+package updater
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/hotpair/hotpair/bus"
+)
+
+// errSuperseded is the cause of an order's end when main has given another one meanwhile.
+var errSuperseded = errors.New("another order came meanwhile")
+
+// conductor carries out main's orders. Those that change the duty run one at a time; a later one ends an earlier one
+// that still waits, because main knows better now. Main may repeat an order after a timeout: the same order again
+// while it runs gets the same answer. Questions (facts, history) and notes are answered at once, beside them.
+type conductor struct {
+	u      *updater
+	orders chan *nats.Msg
+	stops  []func()
+	asides sync.WaitGroup // questions being answered
+}
+
+// job is the order being carried out.
+type job struct {
+	order   *nats.Msg
+	waiting []*nats.Msg // who asked
+	cancel  context.CancelCauseFunc
+	done    chan any // gets the answer
+}
+
+// ordersQueue bounds orders that wait; main gives one at a time, so more means that something is wrong.
+const ordersQueue = 64
+
+func newConductor(u *updater) *conductor {
+	return &conductor{u: u, orders: make(chan *nats.Msg, ordersQueue)}
+}
+
+// serve subscribes to the orders.
+func (c *conductor) serve(conn *bus.Conn) error {
+	sub, err := conn.Subscribe("control."+bus.ProcessUpdater+".>", c.take)
+	if err != nil {
+		return fmt.Errorf("take orders: %w", err)
+	}
+	c.stops = append(c.stops, func() { _ = sub.Unsubscribe() }) // fails only when the connection is closed already
+	return nil
+}
+
+// stop takes no more orders.
+func (c *conductor) stop() {
+	for _, f := range c.stops {
+		f()
+	}
+}
+
+// take runs on the connection's goroutine.
+func (c *conductor) take(m *nats.Msg) {
+	switch m.Subject {
+	case bus.SubjectFacts:
+		answer(m, c.u.describe())
+	case bus.SubjectNote:
+		c.aside(func() { handle(m, c.u.note) })
+	case bus.SubjectHistory:
+		c.aside(func() {
+			handle(m, func(q bus.HistoryRequest) bus.HistoryPage { return history(c.u.store, q) })
+		})
+	default:
+		select {
+		case c.orders <- m:
+		default:
+			answer(m, bus.Done{Error: "too many orders wait"})
+		}
+	}
+}
+
+func (c *conductor) aside(f func()) {
+	c.asides.Add(1)
+	go func() { defer c.asides.Done(); f() }()
+}
+
+// run carries orders out until ctx ends, then ends the term.
+func (c *conductor) run(ctx context.Context) error {
+	defer c.asides.Wait()
+	var running *job
+	var later []*nats.Msg
+	finish := func(result any) {
+		for _, m := range running.waiting {
+			answer(m, result)
+		}
+		running.cancel(nil)
+		running = nil
+	}
+	for {
+		var done chan any
+		if running != nil {
+			done = running.done
+		} else if len(later) > 0 {
+			running, later = c.begin(ctx, later[0]), later[1:]
+			continue
+		}
+		select {
+		case result := <-done:
+			finish(result)
+		case m := <-c.orders:
+			switch waits, atOnce := c.relation(running, m); {
+			case atOnce:
+				c.u.releasePeer(m)
+			case waits == joins:
+				running.waiting = append(running.waiting, m)
+			case waits == queues:
+				later = append(later, m)
+			default:
+				if running != nil {
+					running.cancel(errSuperseded)
+					finish(<-running.done)
+				}
+				running = c.begin(ctx, m)
+			}
+		case <-ctx.Done():
+			if running != nil {
+				running.cancel(errStopped)
+				finish(<-running.done)
+			}
+			c.u.finish()
+			return nil
+		}
+	}
+}
+
+// relation of an order to the one that runs.
+type relation uint8
+
+const (
+	replaces relation = iota // the running one is ended first
+	joins                    // it is the same
+	queues                   // it comes after
+)
+
+// relation decides what a new order does to the running one. A host that was required is released at once, because a
+// frame, and perhaps the running order, waits for it.
+func (c *conductor) relation(running *job, m *nats.Msg) (r relation, atOnce bool) {
+	var require bus.Require
+	release := m.Subject == bus.SubjectRequire && bus.DecodeJSON(m.Data, &require) == nil && !require.Peer
+	switch {
+	case running == nil:
+		return replaces, false
+	case running.order.Subject == m.Subject && bytes.Equal(running.order.Data, m.Data):
+		return joins, false
+	case running.order.Subject == bus.SubjectServe && m.Subject == bus.SubjectRequire:
+		return queues, false
+	case running.order.Subject == bus.SubjectDrain && release:
+		return joins, true
+	}
+	return replaces, false
+}
+
+// begin starts carrying out an order.
+func (c *conductor) begin(ctx context.Context, m *nats.Msg) *job {
+	ctx, cancel := context.WithCancelCause(ctx)
+	j := &job{order: m, waiting: []*nats.Msg{m}, cancel: cancel, done: make(chan any, 1)}
+	go func() { j.done <- c.carryOut(ctx, m) }()
+	return j
+}
+
+func (c *conductor) carryOut(ctx context.Context, m *nats.Msg) any {
+	u := c.u
+	switch m.Subject {
+	case bus.SubjectPrepare:
+		return decoded(m, func(q bus.Prepare) any { return u.prepare(ctx, q) })
+	case bus.SubjectRelease:
+		return u.release()
+	case bus.SubjectServe:
+		return decoded(m, func(q bus.Serve) any { return u.serve(ctx, q) })
+	case bus.SubjectRequire:
+		return decoded(m, func(q bus.Require) any { return u.require(ctx, q) })
+	case bus.SubjectDrain:
+		return decoded(m, func(q bus.Drain) any { return u.drain(ctx, q) })
+	case bus.SubjectStandby:
+		return decoded(m, func(q bus.Standby) any { return u.standby(q) })
+	}
+	return bus.Done{Error: "unknown order " + m.Subject}
+}
+
+// decoded reads an order and carries it out. Every answer has a field error, so a Done reads as any of them.
+func decoded[Q any](m *nats.Msg, f func(Q) any) any {
+	var q Q
+	if err := bus.DecodeJSON(m.Data, &q); err != nil {
+		return bus.Done{Error: err.Error()}
+	}
+	return f(q)
+}
+
+func handle[Q, A any](m *nats.Msg, f func(Q) A) {
+	answer(m, decoded(m, func(q Q) any { return f(q) }))
+}
+
+// answer replies to main. What can't be sent is lost with the connection, and with it the process ends.
+func answer(m *nats.Msg, v any) { _ = m.Respond(bus.EncodeJSON(v)) }

@@ -1,0 +1,227 @@
+package updater
+
+import (
+	"context"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/replication"
+	"github.com/hotpair/hotpair/storage"
+)
+
+// spaceLeast is how much a disk must have free for a host to be fit (T4): room for the journal's next blocks, for the
+// database to grow while an operator makes room.
+const spaceLeast = 64 << 20
+
+// describe answers bus.FactsRequest.
+func (u *updater) describe() bus.Facts {
+	f := u.facts.Get()
+	end := u.tail.End().Position
+	return bus.Facts{
+		Host: f.Host, Identity: f.Identity, PairID: f.PairID, Epoch: f.Epoch, RecordVersion: f.RecordVersion, Position: end,
+		Note:         bus.MembershipNote{Version: f.Note.Version, Epoch: f.Note.Epoch, Out: f.Note.Out},
+		Inconsistent: u.inconsistent(), Empty: f.PairID == "" && end.IsZero(),
+	}
+}
+
+func (u *updater) inconsistent() bool {
+	return u.facts.Get().Copying != nil || u.receiver.State().Inconsistent
+}
+
+// note answers bus.Note: facts that must be durable before main goes on.
+func (u *updater) note(q bus.Note) bus.Done {
+	err := u.facts.Update(func(f *storage.FactsData) error {
+		if q.PairID != "" {
+			f.PairID = q.PairID
+		}
+		f.Epoch = max(f.Epoch, q.Epoch)
+		f.RecordVersion = max(f.RecordVersion, q.RecordVersion)
+		if q.Membership != nil {
+			f.Note = storage.Note{Version: q.Membership.Version, Epoch: q.Membership.Epoch, Out: q.Membership.Out}
+		}
+		return nil
+	})
+	return u.done(err)
+}
+
+// done is the answer of an order whose failure is one of the disk: it ends the process too (R8).
+func (u *updater) done(err error) bus.Done {
+	u.beat()
+	if err == nil {
+		return bus.Done{}
+	}
+	u.fail(err)
+	return bus.Done{Error: err.Error()}
+}
+
+// prepare answers bus.Prepare: the way to a term, as far as it can be gone before anybody knows whether it is won.
+// Nothing of it reaches bolt, and all of it can be undone by release.
+func (u *updater) prepare(ctx context.Context, q bus.Prepare) bus.Prepared {
+	u.resign(fmt.Errorf("%w: epoch %d is prepared", errTermEnded, q.Epoch))
+	if known := u.facts.Get().Epoch; q.Epoch <= known {
+		return bus.Prepared{Error: fmt.Sprintf("epoch %d is not above the known epoch %d", q.Epoch, known)}
+	}
+	u.enter(post{duty: preparing, epoch: q.Epoch})
+	mark, err := u.makeReady(ctx, q)
+	if err != nil {
+		u.enter(post{duty: standby})
+		u.log.Warn("not fit to take over", "epoch", q.Epoch, "position", mark.Position, "error", err)
+		return bus.Prepared{Position: mark.Position, Error: err.Error()}
+	}
+	u.enter(post{duty: preparing, epoch: q.Epoch, mark: mark, ready: true})
+	return bus.Prepared{Position: mark.Position}
+}
+
+// makeReady fences the own journal, takes everything in it into account, and shows that the disk takes writes.
+func (u *updater) makeReady(ctx context.Context, q bus.Prepare) (storage.Mark, error) {
+	if u.inconsistent() {
+		return u.tail.End(), errInconsistent
+	}
+	// Looked at before the fence, which may cut what does not follow: that a journal is damaged must not be forgotten,
+	// because frames that were acknowledged may stand behind the damage (V11).
+	if err := u.tail.Read(ctx); err != nil {
+		return u.tail.End(), err
+	}
+	var broken error
+	u.tail.View(func(t *replication.Tail) { broken = t.Broken() })
+	if broken != nil {
+		return u.tail.End(), fmt.Errorf("the journal is damaged behind %v: %w", u.tail.End().Position, broken)
+	}
+	mark, err := u.fence(ctx, q.Epoch)
+	if err != nil {
+		return mark, fmt.Errorf("fence the journal: %w", err)
+	}
+	if mark.Position.Before(q.AtLeast) {
+		return mark, fmt.Errorf("the journal ends at %v, but %v was acknowledged", mark.Position, q.AtLeast) // R1
+	}
+	if err := u.enoughSpace(); err != nil {
+		return mark, err
+	}
+	if err := u.store.TestWrite(); err != nil {
+		return mark, fmt.Errorf("the disk takes no writes: %w", err)
+	}
+	return mark, nil
+}
+
+// fence refuses everything older than a new session of an epoch of this host, and gives the end of what came before.
+func (u *updater) fence(ctx context.Context, epoch uint64) (storage.Mark, error) {
+	var session uint64
+	err := u.facts.Update(func(f *storage.FactsData) error {
+		f.Session++
+		session = f.Session
+		return nil
+	})
+	if err != nil {
+		u.fail(err)
+		return u.tail.End(), err
+	}
+	return u.receiver.Fence(ctx, replication.Fence{Term: replication.Term{Epoch: epoch, Session: session}, Host: u.config.Host})
+}
+
+func (u *updater) enoughSpace() error {
+	var s unix.Statfs_t
+	if err := unix.Statfs(u.config.Data, &s); err != nil {
+		return fmt.Errorf("free space of %s: %w", u.config.Data, err)
+	}
+	if free := s.Bavail * uint64(s.Bsize); free < spaceLeast {
+		return fmt.Errorf("%s has %d MiB free, at least %d are needed", u.config.Data, free>>20, spaceLeast>>20)
+	}
+	return nil
+}
+
+// release answers bus.Release: the role went to another, or nowhere. The next hello opens the journal again.
+func (u *updater) release() bus.Done {
+	if u.present().duty == preparing {
+		u.enter(post{duty: standby})
+	}
+	return bus.Done{}
+}
+
+// standby answers bus.Standby.
+func (u *updater) standby(q bus.Standby) bus.Done {
+	u.resign(fmt.Errorf("%w: standby in epoch %d", errTermEnded, q.Epoch))
+	if q.Epoch <= u.facts.Get().Epoch {
+		return bus.Done{}
+	}
+	// Nobody of a lower epoch may append any more (R5). The fence itself comes with the hello of the epoch.
+	u.journal.Revoke()
+	return u.done(u.facts.Update(func(f *storage.FactsData) error {
+		f.Epoch = max(f.Epoch, q.Epoch)
+		return nil
+	}))
+}
+
+// require answers bus.Require.
+func (u *updater) require(ctx context.Context, q bus.Require) bus.Required {
+	p := u.present()
+	if p.duty != serving || q.Epoch != 0 && q.Epoch != p.epoch {
+		return bus.Required{Error: fmt.Sprintf("epoch %d is not served", q.Epoch)}
+	}
+	t, sender := p.active.term, p.active.sender
+	was, _ := t.requires()
+	t.require(q.Peer)
+	if !q.Peer {
+		sender.Release()
+		return bus.Required{Position: u.store.Committed().Position}
+	}
+	// R4: updates wait for the other host first; then it gets everything before them; then it notes its membership.
+	err := t.between(ctx)
+	before := u.store.Committed().Position
+	if err == nil {
+		err = sender.Hold(ctx, before, q.Membership)
+	}
+	if err != nil {
+		if !was {
+			t.require(false)
+			sender.Release()
+		}
+		return bus.Required{Position: before, Error: err.Error()}
+	}
+	return bus.Required{Position: before}
+}
+
+// releasePeer carries out an order to require nobody else while a drain waits for a frame.
+func (u *updater) releasePeer(m *nats.Msg) {
+	var q bus.Require
+	if err := bus.DecodeJSON(m.Data, &q); err != nil {
+		answer(m, bus.Required{Error: err.Error()})
+		return
+	}
+	answer(m, u.require(context.Background(), q))
+}
+
+// drain answers bus.Drain: steps B4 and B5 of the patent in this process. What waits is finished, nothing new is taken.
+func (u *updater) drain(ctx context.Context, q bus.Drain) bus.Drained {
+	p := u.present()
+	if p.duty == drained && p.epoch == q.Epoch {
+		return u.noteMembership(q, p)
+	}
+	if p.duty != serving || p.epoch != q.Epoch {
+		return bus.Drained{Error: fmt.Sprintf("epoch %d is not served", q.Epoch)}
+	}
+	p.active.term.queue.close()
+	select {
+	case <-p.active.term.ended:
+	case <-ctx.Done():
+		return bus.Drained{Error: context.Cause(ctx).Error()}
+	}
+	p.active.stop(errTermEnded)
+	p = post{duty: drained, epoch: q.Epoch, last: u.store.Committed().Position}
+	u.enter(p)
+	u.log.Info("the term is drained", "epoch", q.Epoch, "position", p.last)
+	return u.noteMembership(q, p)
+}
+
+// noteMembership makes the note for the successor's record durable before main learns that the term is drained.
+func (u *updater) noteMembership(q bus.Drain, p post) bus.Drained {
+	if q.Membership != nil {
+		if d := u.note(bus.Note{Membership: q.Membership}); d.Error != "" {
+			return bus.Drained{Position: p.last, Error: d.Error}
+		}
+	}
+	return bus.Drained{Position: p.last}
+}

@@ -1,0 +1,100 @@
+package updater
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/hotpair/hotpair/services/replication"
+	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/position"
+)
+
+// duty is what this host is ordered to be.
+type duty uint8
+
+const (
+	// standby: it takes what an active sends. Entered at the start, by order, and when anything below fails.
+	standby duty = iota
+	// preparing: it takes nothing from anybody; a takeover is being made ready, or a term begun. Entered by Prepare and
+	// Serve, left by Serve, Release, Standby.
+	preparing
+	// serving: it has a term. Entered when Serve is done, left by Drain, Prepare, Standby.
+	serving
+	// drained: its term has ended cleanly; it waits for the successor, and takes frames of it. Left by any order.
+	drained
+)
+
+// post is the duty with what belongs to it.
+type post struct {
+	duty   duty
+	epoch  uint64            // of the term that is prepared, served or drained
+	mark   storage.Mark      // preparing: end of the journal once it is fenced and validated; zero before
+	ready  bool              // preparing: mark is valid
+	last   position.Position // drained: of the term
+	active *activity         // serving
+}
+
+// activity is a term with what drives the other host, and with who waits for both to end.
+type activity struct {
+	term   *term
+	sender *replication.Sender
+	end    context.CancelCauseFunc
+	group  sync.WaitGroup
+}
+
+// stop ends the term and waits until nothing of it runs any more.
+func (a *activity) stop(cause error) {
+	a.end(cause)
+	a.group.Wait()
+}
+
+func (u *updater) present() post {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.post
+}
+
+func (u *updater) enter(p post) {
+	u.mu.Lock()
+	u.post = p
+	u.mu.Unlock()
+	u.beat()
+}
+
+// serving gives the term that takes calls, nil when there is none.
+func (u *updater) serving() *term {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.post.duty != serving {
+		return nil
+	}
+	return u.post.active.term
+}
+
+// allow refuses the other host's hello where it must not change this host's journal (R5). Epochs lower than known are
+// refused by the receiver.
+func (u *updater) allow(epoch uint64) error {
+	switch p := u.present(); {
+	case p.duty == preparing:
+		return fmt.Errorf("%w: this host is taking over as epoch %d", replication.ErrNotNow, p.epoch)
+	case p.duty == serving:
+		return fmt.Errorf("%w: this host serves epoch %d", replication.ErrNotNow, p.epoch)
+	case p.duty == drained && epoch <= p.epoch:
+		return fmt.Errorf("%w: this host has served epoch %d", replication.ErrNotNow, p.epoch)
+	}
+	return nil
+}
+
+// resign ends whatever term there is. What it has not committed stays in the journal, for the next active to decide.
+func (u *updater) resign(cause error) {
+	u.mu.Lock()
+	active := u.post.active
+	u.post = post{duty: standby}
+	u.mu.Unlock()
+	if active != nil {
+		active.stop(cause)
+		u.log.Info("the term has ended", "epoch", active.term.epoch, "position", u.store.Committed().Position, "reason", cause)
+	}
+	u.beat()
+}

@@ -1,0 +1,115 @@
+package updater
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/replication"
+	"github.com/hotpair/hotpair/storage"
+)
+
+var (
+	errInconsistent = errors.New("in the middle of a copy: the database is not consistent")
+	// errUnreadable says that the other host's tail could not be read although the set has it (V2).
+	errUnreadable = errors.New("the other host's journal can't be read")
+)
+
+// serve answers bus.Serve: the beginning of a term (B7), or its continuation after a restart of this process.
+func (u *updater) serve(ctx context.Context, q bus.Serve) bus.Served {
+	p := u.present()
+	if p.duty == serving && p.epoch == q.Epoch {
+		return bus.Served{Position: u.store.Committed().Position} // the order was repeated
+	}
+	started := u.clock()
+	var err error
+	switch {
+	case p.duty == serving:
+		err = fmt.Errorf("epoch %d is served", p.epoch)
+	case q.Resume:
+		err = u.resume(ctx, q)
+	default:
+		err = u.begin(ctx, q, p)
+	}
+	if err != nil {
+		u.enter(post{duty: standby})
+		u.log.Warn("the term can't be served", "epoch", q.Epoch, "resume", q.Resume, "error", err)
+		return bus.Served{Unreadable: errors.Is(err, errUnreadable), Error: err.Error()}
+	}
+	at := u.tail.End().Position
+	u.log.Info("the term is served", "epoch", q.Epoch, "position", at, "resume", q.Resume, "took", u.clock()-started)
+	return bus.Served{Position: at}
+}
+
+// begin opens a term that was prepared and won: the epoch is durable before it is used, then the journal is fenced for
+// it, and what the journal holds is the history from now on (R1).
+func (u *updater) begin(ctx context.Context, q bus.Serve, p post) error {
+	if p.duty != preparing || !p.ready || p.epoch != q.Epoch {
+		return fmt.Errorf("epoch %d was not prepared by this run of the updater", q.Epoch)
+	}
+	err := u.facts.Update(func(f *storage.FactsData) error {
+		f.Epoch, f.Term = q.Epoch, q.Epoch
+		f.RecordVersion = max(f.RecordVersion, q.RecordVersion)
+		return nil
+	})
+	if err != nil {
+		u.fail(err)
+		return err
+	}
+	mark, err := u.fence(ctx, q.Epoch)
+	if err != nil {
+		return err
+	}
+	if mark != p.mark {
+		return fmt.Errorf("the journal ends at %v, it was prepared at %v", mark.Position, p.mark.Position)
+	}
+	if err := u.adopt(u.uncommitted()); err != nil {
+		return err
+	}
+	return u.openTerm(ctx, q, nil)
+}
+
+// resume continues a term after a restart of this process: both tails are read first, the other host's is adopted
+// where it is longer, and it is sent what it lacks, under a new session. So a position that may have left the process
+// before is never used for something else (V2).
+func (u *updater) resume(ctx context.Context, q bus.Serve) error {
+	if f := u.facts.Get(); f.Term != q.Epoch || f.Epoch != q.Epoch {
+		return fmt.Errorf("this host has noted term %d and epoch %d, not %d", f.Term, f.Epoch, q.Epoch)
+	}
+	if u.inconsistent() {
+		return errInconsistent
+	}
+	u.enter(post{duty: preparing, epoch: q.Epoch})
+	own, err := u.fence(ctx, q.Epoch)
+	if err != nil {
+		return err
+	}
+	if !q.RequirePeer {
+		// Alone in the set, what the own journal holds is committed.
+		if err := u.adopt(u.uncommitted()); err != nil {
+			return err
+		}
+		return u.openTerm(ctx, q, nil)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, u.config.StandbyPatience, errUnreadable)
+	defer cancel()
+	stop := u.giveUpOnEvidence(ctx, cancel)
+	defer stop()
+	there, err := replication.ReadPeer(ctx, u.senderConfig(q.Epoch, nil), own)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w: %w", errUnreadable, err)
+	case there.Diverged:
+		return fmt.Errorf("the other host holds another history beyond %v, up to %v", own.Position, there.End.Position)
+	}
+	for _, frame := range frames(there.Entries) {
+		if err := u.tail.Append(ctx, frame, u.store.Committed().Position); err != nil {
+			return fmt.Errorf("adopt updates of the other host: %w", err)
+		}
+	}
+	if n := len(there.Entries); n > 0 {
+		u.log.Info("adopted updates that only the other host's journal had", "updates", n, "position", there.End.Position)
+	}
+	return u.openTerm(ctx, q, u.uncommitted())
+}

@@ -1,0 +1,83 @@
+package updater
+
+import (
+	"encoding/hex"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/replication"
+	"github.com/hotpair/hotpair/storage/position"
+)
+
+// Bounds of the heartbeat interval, which otherwise is an eighth of the lease: main must learn of a frame that waits
+// long before a lease ends, and an idle host shall cost nothing.
+const (
+	heartLeast = 50 * time.Millisecond
+	heartMost  = 125 * time.Millisecond
+)
+
+func heartInterval(lease time.Duration) time.Duration {
+	return min(max(lease/8, heartLeast), heartMost)
+}
+
+// state is what the heartbeat tells main. The updater is ready for orders as soon as it beats.
+func (u *updater) state() (ready bool, state any) {
+	received := u.receiver.State()
+	committed := u.store.Committed()
+	facts := u.facts.Get()
+	s := bus.UpdaterState{
+		Position:     u.tail.End().Position,
+		Committed:    later(committed.Position, received.Committed),
+		Applied:      u.store.Applied().Position,
+		Notified:     u.store.Notified(),
+		Peer:         bus.PeerAbsent,
+		Connection:   u.remote.Evidence().State,
+		Inconsistent: received.Inconsistent || facts.Copying != nil,
+		Digest:       hex.EncodeToString(committed.Digest[:]),
+		Catching:     received.Catching,
+		Note:         bus.MembershipNote{Version: facts.Note.Version, Epoch: facts.Note.Epoch, Out: facts.Note.Out},
+	}
+	u.mu.Lock()
+	s.Aside = u.aside
+	active := u.post.active
+	u.mu.Unlock()
+	if active != nil {
+		active.tell(&s)
+	}
+	return true, s
+}
+
+// tell adds what only a host that serves knows.
+func (a *activity) tell(s *bus.UpdaterState) {
+	s.Epoch = a.term.epoch
+	peer := a.sender.State()
+	s.Peer, s.PeerReason, s.PeerPosition, s.PeerProgress = peer.State, peer.Reason, peer.Position, peer.Progress
+	if f := a.term.inFlight(); f.since != 0 {
+		s.FramesInFlight = 1
+		s.OldestFrame = max(0, a.term.clock()-f.since)
+		s.OwnStuck = !f.own
+	}
+}
+
+// peerMoved is told by the sender of each change of the other host's progress: what it has durably is notified.
+func (u *updater) peerMoved(p replication.PeerState) {
+	if committed := u.store.Committed().Position; !p.Position.IsZero() {
+		u.store.SetNotified(earlier(p.Position, committed))
+		u.applier.kick()
+	}
+	u.beat()
+}
+
+func later(p, q position.Position) position.Position {
+	if p.Before(q) {
+		return q
+	}
+	return p
+}
+
+func earlier(p, q position.Position) position.Position {
+	if q.Before(p) {
+		return q
+	}
+	return p
+}

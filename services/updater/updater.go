@@ -1,0 +1,243 @@
+package updater
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/lease"
+	"github.com/hotpair/hotpair/services/replication"
+	"github.com/hotpair/hotpair/storage"
+)
+
+const (
+	// journalDirectory is the journal's in the data directory.
+	journalDirectory = "journal"
+	// finishWithin is how long an end of the process waits for the frame in flight. What is not finished stays in the
+	// journal, and the next start finds it there.
+	finishWithin = 250 * time.Millisecond
+	// stopWithin bounds each step of stopping; the process ends anyway.
+	stopWithin = 3 * time.Second
+)
+
+// errStopped is the cause of what ends because the process was told to end.
+var errStopped = errors.New("the updater is stopping")
+
+// updater is the process. Run puts it together; its parts are used by several goroutines, post only under mu.
+type updater struct {
+	config config.Updater
+	log    *slog.Logger
+	clock  lease.Clock
+	// ownSeam and otherSeam stand between a term and the journals; tests stop the process between two steps with them.
+	ownSeam   func(ownJournal) ownJournal
+	otherSeam func(otherJournal) otherJournal
+
+	facts    *storage.Facts
+	store    *storage.Store
+	journal  *replication.Journal
+	tail     *replication.Log
+	receiver *replication.Receiver
+	remote   *replication.Remote
+	applier  *applier
+	times    *pairTime
+	heart    *bus.Heart
+	fail     func(error) // ends the process
+
+	mu    sync.Mutex
+	post  post
+	aside int
+}
+
+// Run is the updater process. It returns nil when ctx has ended and everything is stored, and an error when it can't go
+// on: files in use or foreign, a port that is taken, a disk that failed (R8), the bus of main gone.
+func Run(ctx context.Context, c config.Updater, log *slog.Logger) error {
+	return newUpdater(c, log).run(ctx)
+}
+
+func newUpdater(c config.Updater, log *slog.Logger) *updater {
+	return &updater{
+		config: c, log: log, clock: lease.BootClock,
+		ownSeam:   func(j ownJournal) ownJournal { return j },
+		otherSeam: func(j otherJournal) otherJournal { return j },
+		fail:      func(error) {},
+	}
+}
+
+// run starts the parts from the bottom up, waits for the end, and stops them in reverse order.
+func (u *updater) run(ctx context.Context) (err error) {
+	defer func() { err = errors.Join(err, within(stopWithin, "close files", u.close)) }()
+	if err := u.open(ctx); err != nil {
+		return err
+	}
+	upper := newCrew(ctx)
+	lower := newCrew(context.WithoutCancel(ctx))
+	lower.failed, u.fail = upper.fail, upper.fail
+	conn, err := u.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	u.heart = bus.NewHeart(conn, bus.ProcessUpdater, heartInterval(u.config.Lease), u.state)
+
+	lower.run("applier", u.applier.run)
+	lower.run("receiver", u.receiver.Run)
+	lower.run("remote", u.remote.Run)
+	lower.run("journal", u.watchJournal)
+	database := newDatabase(u.store, u.serving, u.log)
+	upper.run("scans", database.run)
+	conductor := newConductor(u)
+	upper.run("orders", conductor.run)
+	if err := errors.Join(conductor.serve(conn), database.serve(conn)); err != nil {
+		upper.fail(err)
+	}
+	upper.run("heart", u.heart.Run)
+	u.log.Info("updater is ready", "position", u.tail.End().Position, "applied", u.store.Applied().Position, "replication", u.journal.Address())
+
+	<-upper.ctx.Done()
+	reason := context.Cause(upper.ctx)
+	conductor.stop()
+	database.stop()
+	stopped := upper.wait(stopWithin)
+	if ctx.Err() != nil && errors.Is(reason, context.Cause(ctx)) {
+		reason = u.flush() // told to end: nothing is wrong
+	}
+	lower.fail(errStopped)
+	return errors.Join(reason, stopped, lower.wait(stopWithin))
+}
+
+// connect gives the connection to main's bus. Without it the process has no purpose: it ends with it.
+func (u *updater) connect(ctx context.Context) (*bus.Conn, error) {
+	return bus.Connect(ctx, bus.ConnConfig{
+		Name: bus.ProcessUpdater, URL: u.config.BusURL, User: u.config.BusUser, Password: u.config.BusPassword.Reveal(),
+		Inbox: u.config.BusInbox, Once: true,
+		Lost:      func(err error) { u.fail(fmt.Errorf("the bus is gone: %w", errors.Join(bus.ErrDisconnected, err))) },
+		Complaint: func(err error) { u.fail(fmt.Errorf("the bus refuses: %w", err)) },
+	})
+}
+
+// flush stores what is committed, so that the next start has nothing to do. Failing it loses nothing.
+func (u *updater) flush() error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
+	defer cancel()
+	return u.applier.apply(ctx)
+}
+
+// open opens facts, database and journal, each behind its lock, and reads the journal.
+func (u *updater) open(ctx context.Context) error {
+	c := u.config
+	var err error
+	if u.facts, err = storage.OpenFacts(c.Data, c.Host); err != nil {
+		return err
+	}
+	u.store, err = storage.Open(c.Data, storage.Options{
+		Host: c.Host, Identity: u.facts.Get().Identity, MaxUpdates: uint64(c.HistoryMaxUpdates), MaxAge: c.HistoryMaxAge,
+		MaxBytes: int64(c.HistoryMaxBytes), Retention: c.Retention, Logger: u.log,
+	})
+	if err != nil {
+		return err
+	}
+	u.times = &pairTime{clock: u.clock, wall: time.Now}
+	u.times.observe(u.store.PairTime())
+	if err := u.countAside(); err != nil {
+		return err
+	}
+	password := config.DeriveKey(c.PairSecret.Reveal(), config.PurposeReplication)
+	u.journal = replication.NewJournal(replication.JournalConfig{
+		Host: c.Host, Dir: filepath.Join(c.Data, journalDirectory), Listen: c.Replication, Password: password,
+		MaxBytes: int64(c.JournalMaxBytes), Logger: u.log,
+	})
+	if err := u.journal.Open(ctx); err != nil {
+		return err
+	}
+	u.tail = replication.NewLog(u.journal, u.store.Applied())
+	if err := u.tail.Read(ctx); err != nil {
+		return err
+	}
+	u.receiver = replication.NewReceiver(replication.ReceiverConfig{
+		Host: c.Host, Log: u.tail, Database: u.store, Facts: u.facts, Dir: c.Data,
+		Allow: u.allow, Changed: u.received, Aside: u.setAside, Logger: u.log,
+	})
+	u.remote = replication.NewRemote(replication.RemoteConfig{
+		Host: c.Host, Address: c.PeerReplication, Password: password, Clock: u.clock,
+		Changed: func(replication.Evidence) { u.beat() }, Logger: u.log,
+	})
+	u.applier = newApplier(u.store, int64(c.JournalMaxBytes)/4, u.receiver.Applied)
+	return nil
+}
+
+// close closes what open opened, in reverse order. Repeatable.
+func (u *updater) close() (err error) {
+	if u.journal != nil {
+		err = u.journal.Close()
+	}
+	if u.store != nil {
+		err = errors.Join(err, u.store.Close())
+	}
+	return err
+}
+
+// watchJournal ends the process when its journal takes no more writes (R8).
+func (u *updater) watchJournal(ctx context.Context) error {
+	select {
+	case <-u.journal.Dead():
+		return u.journal.Err()
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// received is called by the receiver: as standby there may be more to apply.
+func (u *updater) received() {
+	u.times.observe(u.store.PairTime())
+	if u.serving() == nil {
+		// What a standby was given, the other host has: each of its entries is notified (P14).
+		u.store.SetNotified(u.store.Committed().Position)
+	}
+	u.applier.kick()
+	u.beat()
+}
+
+// countAside counts the updates in files set aside by earlier runs.
+func (u *updater) countAside() error {
+	paths, err := storage.ListAside(u.config.Data)
+	if err != nil {
+		return err
+	}
+	for _, path := range paths {
+		file, err := storage.ReadAside(path)
+		if err != nil {
+			u.log.Warn("a file set aside can't be read", "file", path, "error", err)
+			u.aside++ // at least one, or there would be no file
+			continue
+		}
+		u.aside += len(file.Records)
+	}
+	return nil
+}
+
+// setAside counts what only this host had (R10).
+func (u *updater) setAside(a replication.Aside) {
+	u.mu.Lock()
+	u.aside += a.Updates
+	u.mu.Unlock()
+	level := slog.LevelWarn
+	if a.Committed > 0 {
+		level = slog.LevelError
+	}
+	u.log.Log(context.Background(), level, "updates that only this host had were set aside", "position", a.Last,
+		"first", a.First, "updates", a.Updates, "committed", a.Committed, "file", a.Path)
+	u.beat()
+}
+
+// beat tells main at once that something has changed. Before the bus is there nobody need be told.
+func (u *updater) beat() {
+	if u.heart != nil {
+		u.heart.Now()
+	}
+}

@@ -1,0 +1,140 @@
+package mainprocess
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"context"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/lease"
+	"github.com/hotpair/hotpair/services/role"
+)
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// end is one main's side of a link under test.
+type end struct {
+	*link
+	replies  chan bus.BeatReply
+	seen     chan role.Evidence
+	messages chan bus.LinkMessage
+	stop     func()
+}
+
+func startEnd(t *testing.T, name, listen, peer, password string) *end {
+	t.Helper()
+	e := &end{replies: make(chan bus.BeatReply, 1024), seen: make(chan role.Evidence, 64), messages: make(chan bus.LinkMessage, 16)}
+	var err error
+	e.link, err = newLink(linkConfig{
+		host: name, listen: listen, peer: peer, password: password, interval: 20 * time.Millisecond, clock: lease.BootClock, log: slog.New(slog.DiscardHandler),
+		beat:     func() bus.Beat { return bus.Beat{Version: bus.Version, Host: name} },
+		answered: func(_ time.Duration, r bus.BeatReply) { e.replies <- r },
+		beaten: func(b bus.Beat, reply func(bus.BeatReply)) {
+			reply(bus.BeatReply{Beat: bus.Beat{Host: name}, Grant: b.Host != name})
+		},
+		message: func(m bus.LinkMessage, reply func(bus.LinkReply)) {
+			e.messages <- m
+			if m.Kind == "no" {
+				reply(bus.LinkReply{Error: "not now"})
+				return
+			}
+			reply(bus.LinkReply{Body: []byte(`"yes"`)})
+		},
+		evidence: func(s role.Evidence) { e.seen <- s },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	if err := e.start(ctx); err != nil {
+		cancel()
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = e.Run(ctx) })
+	e.stop = sync.OnceFunc(func() { cancel(); wg.Wait(); e.close() })
+	t.Cleanup(e.stop)
+	return e
+}
+
+func (e *end) await(t *testing.T, want role.Evidence) {
+	t.Helper()
+	deadline := time.After(10 * time.Second)
+	for {
+		select {
+		case got := <-e.seen:
+			if got == want {
+				return
+			}
+		case <-deadline:
+			t.Fatalf("evidence %v was not seen", want)
+		}
+	}
+}
+
+func TestLink_BeatsGetRepliesAndDeathIsRefused(t *testing.T) {
+	la, lb := freePort(t), freePort(t)
+	a := startEnd(t, "a", la, lb, "secret")
+	b := startEnd(t, "b", lb, la, "secret")
+	a.await(t, role.Connected)
+	if r := <-a.replies; r.Host != "b" || !r.Grant {
+		t.Fatalf("reply %+v", r)
+	}
+	body, err := a.tell(t.Context(), bus.LinkMessage{Kind: "yes"})
+	if err != nil || string(body) != `"yes"` {
+		t.Fatalf("tell: %s, %v", body, err)
+	}
+	if m := <-b.messages; m.Host != "a" || m.Version != bus.Version {
+		t.Fatalf("message %+v", m)
+	}
+	if _, err := a.tell(t.Context(), bus.LinkMessage{Kind: "no"}); !errors.Is(err, errRefused) {
+		t.Fatalf("a refusal came as %v", err)
+	}
+	b.stop()
+	a.await(t, role.Ended)
+	a.await(t, role.Refused)
+	b = startEnd(t, "b", lb, la, "secret")
+	a.await(t, role.Connected)
+}
+
+// A host that never answered is silent, not refused: a refusal counts only after a connection has ended.
+func TestLink_RefusedNeedsAnEndedConnection(t *testing.T) {
+	var changes atomic.Int64
+	e := &evidence{timeout: time.Second, changed: func(role.Evidence) { changes.Add(1) }}
+	if _, err := e.Dial("tcp", freePort(t)); err == nil {
+		t.Fatal("somebody listens on a free port")
+	}
+	if changes.Load() != 0 || e.state != role.Silent {
+		t.Fatalf("a first refusal made it %v", e.state)
+	}
+	e.connected()
+	e.lost(false) // own pings gave up
+	if _, err := e.Dial("tcp", freePort(t)); err == nil || e.state != role.Silent {
+		t.Fatalf("after silence a refusal made it %v", e.state)
+	}
+}
+
+func TestLink_WrongPasswordIsNoConnection(t *testing.T) {
+	la, lb := freePort(t), freePort(t)
+	startEnd(t, "b", lb, la, "another secret")
+	a := startEnd(t, "a", la, lb, "secret")
+	select {
+	case r := <-a.replies:
+		t.Fatalf("a stranger was answered: %+v", r)
+	case <-time.After(500 * time.Millisecond): // the absence of an answer is the subject
+	}
+}

@@ -106,7 +106,7 @@ func (c *Cluster) Ready() <-chan struct{} { return c.ready }
 func (c *Cluster) Directory() string { return c.dir.path }
 
 // Run starts everything, serves until ctx ends, then stops everything in order. Errors at the start: ErrPort,
-// ErrForeign, ErrRunning, ErrStart, ErrEnded; at the end: ErrVerdict, or what could not be stopped.
+// ErrForeign, ErrRunning, process.ErrStart, ErrEnded; at the end: ErrVerdict, or what could not be stopped.
 func (c *Cluster) Run(ctx context.Context) (err error) {
 	if c.options.Port != 0 {
 		if dir, running := runningOn(ctx, c.options.Port); running {
@@ -176,7 +176,6 @@ func (c *Cluster) plan() error {
 		"--dir", c.dir.path, "--port", strconv.Itoa(c.ports.base), "--terminals", strconv.Itoa(c.options.Terminals))
 	c.add(load, plain, "simulate", "--dir", c.dir.path, "--duration", "0", "--workload", "mixed",
 		"--rate", strconv.Itoa(loadRate*c.options.Terminals))
-	c.groups[load].command.capture = c.loadSays
 	for _, name := range []string{HostA, HostB, Witness} {
 		if err := os.MkdirAll(c.dir.join(name), 0o700); err != nil {
 			return fmt.Errorf("directory of %s: %w", name, err)
@@ -191,16 +190,24 @@ func (c *Cluster) add(name string, env []string, args ...string) {
 		log = "host-" + log
 	}
 	c.busy[name] = &sync.Mutex{}
-	c.groups[name] = &group{name: name, ended: nil, command: command{
+	c.groups[name] = &group{name: name, command: command{
 		argv: append([]string{c.options.Binary}, args...), env: env, log: c.dir.join(log),
 	}}
 }
 
-// loadSays shows the load's verdict and nothing else of what it prints.
-func (c *Cluster) loadSays(line string) {
-	if strings.HasPrefix(line, "verdict:") {
-		c.screen.event("load", "load: "+line)
+// verdict gives the load's verdict out of its log: the last line that is one.
+func (c *Cluster) verdict() string {
+	text, err := os.ReadFile(c.groups[load].command.log)
+	if err != nil {
+		return "no verdict: " + err.Error()
 	}
+	lines := strings.Split(string(text), "\n")
+	for i := len(lines) - 1; i >= 0; i-- {
+		if strings.HasPrefix(lines[i], "verdict:") {
+			return lines[i]
+		}
+	}
+	return "no verdict, see " + c.groups[load].command.log
 }
 
 // startGroup starts a group, has its end told to watch, and brings cluster.json up to date.
@@ -238,8 +245,11 @@ func (c *Cluster) stopAll(ctx context.Context) error {
 		if errors.Is(err, ErrState) {
 			err = nil // not running
 		}
-		if result := g.state().result; name == load && result != nil {
-			err = errors.Join(err, fmt.Errorf("%w: %w, see %s", ErrVerdict, result, g.command.log))
+		if exit := g.state().exit; name == load && exit != nil {
+			c.screen.event("load", "load: "+c.verdict())
+			if !exit.Clean() {
+				err = errors.Join(err, fmt.Errorf("%w: %s, see %s", ErrVerdict, exit, g.command.log))
+			}
 		}
 		failed = append(failed, err)
 	}

@@ -5,111 +5,100 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/hotpair/hotpair/services/process"
 )
 
-var (
-	// ErrState says that a host is not in the state that the order needs: already running, not running, not frozen.
-	ErrState = errors.New("not possible now")
-	// ErrStart says that a process could not be started.
-	ErrStart = errors.New("start failed")
-)
+// ErrState says that a host is not in the state that the order needs: already running, not running, not frozen.
+var ErrState = errors.New("not possible now")
 
 // command is what a group runs.
 type command struct {
-	argv    []string
-	env     []string
-	log     string // file that standard output and error are appended to
-	capture func(line string)
+	argv []string
+	env  []string
+	log  string // file that standard output and error are appended to
 }
 
 // group is a process tree in a process group of its own: a host, the witness, the terminals or the load. Its leader
-// dies with this process, because the kernel signals it when the thread that started it ends, and that thread is kept
-// for as long as the leader lives.
+// dies with this process (see package process), the others die with the leader.
 type group struct {
 	name    string
 	command command
 
 	mu     sync.Mutex
-	pgid   int           // 0 when not running
-	frozen bool          // by freeze
-	ended  chan struct{} // closed when the leader has been waited for
-	result error         // of the leader, once ended is closed
-	asked  bool          // the end was ordered here, so it is no news
+	child  *process.Child // the leader; nil when it was never started
+	frozen bool           // by freeze
+	asked  bool           // the end was ordered here, so it is no news
 }
 
 // groupState is what a group is at one moment.
 type groupState struct {
-	pgid   int
+	pgid   int // 0 when it does not run
 	frozen bool
 	asked  bool
-	result error
+	exit   *process.Exit // how the leader ended; nil while it runs, and when it was never started
 }
 
 func (g *group) state() groupState {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return groupState{g.pgid, g.frozen, g.asked, g.result}
+	s := groupState{frozen: g.frozen, asked: g.asked}
+	switch {
+	case g.child == nil:
+	case g.ended():
+		exit := g.child.Wait()
+		s.exit = &exit
+	default:
+		s.pgid = g.child.PID()
+	}
+	return s
 }
 
-// start starts the leader. ErrState when the group still has living processes.
+func (g *group) ended() bool {
+	select {
+	case <-g.child.Done():
+		return true
+	default:
+		return false
+	}
+}
+
+// start starts the leader. Errors: ErrState when it runs, process.ErrStart.
 func (g *group) start() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.pgid != 0 {
-		return fmt.Errorf("%w: %s already runs (process group %d)", ErrState, g.name, g.pgid)
+	if g.child != nil && !g.ended() {
+		return fmt.Errorf("%w: %s already runs (process group %d)", ErrState, title(g.name), g.child.PID())
 	}
 	log, err := os.OpenFile(g.command.log, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
-		return fmt.Errorf("log of %s: %w", g.name, err)
+		return fmt.Errorf("log of %s: %w", title(g.name), err)
 	}
-	cmd := exec.Command(g.command.argv[0], g.command.argv[1:]...)
-	cmd.Env = g.command.env
-	cmd.Stdout, cmd.Stderr = log, log
-	if g.command.capture != nil {
-		cmd.Stdout = &lineWriter{to: log, line: g.command.capture}
+	defer log.Close() // the child has its own descriptor
+	child, err := process.Start(process.Spec{
+		Name: g.name, Path: g.command.argv[0], Args: g.command.argv[1:], Environ: g.command.env, Group: true, Output: log,
+	})
+	if err != nil {
+		return err
 	}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	started, ended := make(chan error, 1), make(chan struct{})
-	g.ended = ended
-	go func() {
-		defer close(ended)
-		defer log.Close()
-		runtime.LockOSThread() // and never unlocked before the leader is gone: see Pdeathsig
-		defer runtime.UnlockOSThread()
-		if err := cmd.Start(); err != nil {
-			started <- err
-			return
-		}
-		started <- nil
-		err := cmd.Wait()
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		g.pgid, g.frozen, g.result = 0, false, err
-	}()
-	if err := <-started; err != nil {
-		return fmt.Errorf("%w: %s: %w", ErrStart, g.name, err)
-	}
-	// The result of a leader that has ended already is set after this, as the lock is held here.
-	g.pgid, g.frozen, g.asked, g.result = cmd.Process.Pid, false, false, nil
+	g.child, g.frozen, g.asked = child, false, false
 	return nil
 }
 
-// running gives the group's id and the channel of its end. ErrState when it does not run.
-func (g *group) running() (int, chan struct{}, error) {
+// running gives the group's id and the channel of its leader's end. ErrState when it does not run.
+func (g *group) running() (int, <-chan struct{}, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.pgid == 0 {
-		return 0, nil, fmt.Errorf("%w: %s does not run", ErrState, g.name)
+	if g.child == nil || g.ended() {
+		return 0, nil, fmt.Errorf("%w: %s does not run", ErrState, title(g.name))
 	}
-	return g.pgid, g.ended, nil
+	return g.child.PID(), g.child.Done(), nil
 }
 
 // kill sends SIGKILL to the whole group and returns when none of its processes lives.
@@ -137,7 +126,7 @@ func (g *group) stop(ctx context.Context, patience time.Duration) error {
 		return err
 	}
 	if err := syscall.Kill(pgid, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
-		return fmt.Errorf("SIGTERM to %s: %w", g.name, err)
+		return fmt.Errorf("SIGTERM to %s: %w", title(g.name), err)
 	}
 	patient, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -147,7 +136,7 @@ func (g *group) stop(ctx context.Context, patience time.Duration) error {
 	if err := signalGroup(pgid, syscall.SIGKILL); err != nil {
 		return err
 	}
-	return errors.Join(fmt.Errorf("%s did not end within %s after SIGTERM and was killed", g.name, patience),
+	return errors.Join(fmt.Errorf("%s did not end within %s after SIGTERM and was killed", title(g.name), patience),
 		g.awaitGone(context.WithoutCancel(ctx), pgid, ended))
 }
 
@@ -182,7 +171,7 @@ func (g *group) thaw() error {
 		return err
 	}
 	if !g.state().frozen {
-		return fmt.Errorf("%w: %s is not frozen", ErrState, g.name)
+		return fmt.Errorf("%w: %s is not frozen", ErrState, title(g.name))
 	}
 	return g.resume(pgid)
 }
@@ -208,7 +197,7 @@ func (g *group) awaitGone(ctx context.Context, pgid int, ended <-chan struct{}) 
 	select {
 	case <-ended:
 	case <-ctx.Done():
-		return fmt.Errorf("%s has not ended: %w", g.name, ctx.Err())
+		return fmt.Errorf("%s has not ended: %w", title(g.name), ctx.Err())
 	}
 	return await(ctx, func() (bool, error) {
 		members, err := membersOf(pgid)

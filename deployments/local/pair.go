@@ -5,17 +5,21 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/hotpair/hotpair/services/operator"
 )
 
 // pair is what the two hosts said last: a value, so that changes are found by comparing two of them.
 type pair struct {
 	terminals int
-	hosts     map[string]Status // of those that answer
-	last      Status            // of the host that served last
-	silent    int               // answers since somebody served
+	hosts     map[string]operator.Status // of those that answer
+	last      operator.Status            // of the host that served last
+	silent    int                        // answers since somebody served
 }
 
-func newPair(terminals int) pair { return pair{terminals: terminals, hosts: map[string]Status{}} }
+func newPair(terminals int) pair {
+	return pair{terminals: terminals, hosts: map[string]operator.Status{}}
+}
 
 // with is the pair after an answer, or a missing one, of a host.
 func (p pair) with(n news) pair {
@@ -32,10 +36,10 @@ func (p pair) with(n news) pair {
 
 // serving is the status of the host that serves. Of two that say so, as may be for a moment after a freeze, the one of
 // the higher epoch does.
-func (p pair) serving() (Status, bool) {
-	var best Status
+func (p pair) serving() (operator.Status, bool) {
+	var best operator.Status
 	for _, s := range p.hosts {
-		if s.Serving() && (best.Host == "" || s.Epoch > best.Epoch) {
+		if serves(s) && (best.Host == "" || s.Epoch > best.Epoch) {
 			best = s
 		}
 	}
@@ -50,7 +54,7 @@ func (p pair) active() string {
 // ready: one host serves, both hold everything, both answer, and every terminal is attached.
 func (p pair) ready() bool {
 	s, ok := p.serving()
-	return ok && s.InSyncPair() && len(p.hosts) == 2 && s.Terminals.Attached == p.terminals
+	return ok && paired(s) && len(p.hosts) == 2 && s.Terminals.Attached == p.terminals
 }
 
 func (p pair) readyLine(httpA, httpB string) string {
@@ -62,7 +66,7 @@ func (p pair) readyLine(httpA, httpB string) string {
 	return fmt.Sprintf("ready: %s terminals=%d/%d console=http://%s/", served(s), s.Terminals.Attached, p.terminals, console)
 }
 
-func served(s Status) string {
+func served(s operator.Status) string {
 	inSync := slices.Clone(s.InSync)
 	slices.Sort(inSync)
 	return fmt.Sprintf("active=%s epoch=%d in-sync=%s", s.Host, s.Epoch, strings.Join(inSync, ","))
@@ -76,10 +80,10 @@ func (p pair) describe() string {
 		switch {
 		case !ok:
 			parts = append(parts, title(name)+" does not answer")
-		case s.Serving():
+		case serves(s):
 			parts = append(parts, fmt.Sprintf("%s serves (%s, %d of %d terminals)", title(name), s.Mode, s.Terminals.Attached, p.terminals))
 		default:
-			parts = append(parts, strings.TrimSpace(fmt.Sprintf("%s is %s, %s %s", title(name), s.Role, s.Mode, s.Waiting)))
+			parts = append(parts, strings.TrimSpace(fmt.Sprintf("%s is %s, %s %s", title(name), s.Role, s.Mode, s.WaitingFor)))
 		}
 	}
 	return strings.Join(parts, "; ")
@@ -96,9 +100,9 @@ func changes(before, after pair) []string {
 	switch {
 	case serving && (was.Host != is.Host || was.Epoch != is.Epoch):
 		lines = append(lines, fmt.Sprintf("takeover: %s terminals=%d/%d", served(is), is.Terminals.Attached, after.terminals))
-	case serving && was.InSyncPair() && !is.InSyncPair():
+	case serving && paired(was) && !paired(is):
 		lines = append(lines, "solo: "+served(is))
-	case serving && !was.InSyncPair() && is.InSyncPair():
+	case serving && !paired(was) && paired(is):
 		lines = append(lines, "in sync again: "+served(is))
 	case serving && before.silent >= nobodyServes:
 		lines = append(lines, "serving again: "+served(is))
@@ -109,8 +113,8 @@ func changes(before, after pair) []string {
 		old, now := before.hosts[name], after.hosts[name]
 		if now.Role == "standby" && (old.Mode != now.Mode || old.Role != now.Role) {
 			line := fmt.Sprintf("%s is standby, %s", title(name), now.Mode)
-			if now.Waiting != "" {
-				line += ": " + now.Waiting
+			if now.WaitingFor != "" {
+				line += ": " + now.WaitingFor
 			}
 			lines = append(lines, line)
 		}

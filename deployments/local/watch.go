@@ -74,8 +74,8 @@ func (c *Cluster) noteEnd(name string, ready bool) error {
 		return nil
 	}
 	reason := "ended"
-	if state.result != nil {
-		reason = "ended: " + state.result.Error()
+	if state.exit != nil {
+		reason = state.exit.String()
 	}
 	log := c.groups[name].command.log
 	if !ready {

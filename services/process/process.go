@@ -46,7 +46,8 @@ type Spec struct {
 	LifelineFD int          // descriptor of the lifeline to hand on, from Inheritance or Lifeline; 0 for none
 	Files      []File       // further descriptors to hand over
 	Group      bool         // make the child leader of a process group of its own; only supervisors are
-	Logger     *slog.Logger // gets the child's output line by line; nil: the child writes where this process writes
+	Logger     *slog.Logger // gets the child's output line by line; nil: the child writes to Output
+	Output     *os.File     // nil: where this process writes
 }
 
 // File is an open file for a child, which finds the descriptor's number in a variable.
@@ -105,6 +106,9 @@ func command(spec Spec) (*exec.Cmd, error) {
 		cmd.Args[0] = "hotpair"
 	}
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	if spec.Output != nil {
+		cmd.Stdout, cmd.Stderr = spec.Output, spec.Output
+	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: spec.Group}
 	cmd.Env = append(cmd.Env, spec.Environ...)
 	give := func(variable string, number int) {

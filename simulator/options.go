@@ -1,0 +1,89 @@
+package simulator
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+)
+
+var (
+	// ErrOption says that an option has no such value.
+	ErrOption = errors.New("wrong option")
+	// ErrVerdict says that something acknowledged was missing or wrong, or that nothing was done or checked.
+	ErrVerdict = errors.New("the verdict is bad")
+	// ErrNoTerminal says that a terminal could not be reached at the start.
+	ErrNoTerminal = errors.New("no terminal reached")
+)
+
+// Workloads.
+const (
+	KV     = "kv"     // put, cas, get and delete of keys, each client its own
+	Ledger = "ledger" // transfers, balances, totals
+	Mixed  = "mixed"  // both, each client some of each
+	Put    = "put"    // kv.put alone, without ids of the application: what is measured when rates are compared
+)
+
+// Workloads lists them.
+func Workloads() []string { return []string{KV, Ledger, Mixed, Put} }
+
+// Terminal is where one terminal's applications connect.
+type Terminal struct {
+	ID      string
+	Address string // nats://host:port
+}
+
+// Options of a run.
+type Options struct {
+	Terminals []Terminal
+	Clients   int           // in all, spread over the terminals; 0 is one for each terminal
+	Duration  time.Duration // 0: until the context ends
+	Workload  string        // of Workloads
+	Rate      int           // operations a second in all; 0: as fast as answers come
+	Seed      uint64        // of what the clients do; the order in which the pair gets it is never the same
+	Deadline  time.Duration // of a request; 0 is 10 s
+	Settle    time.Duration // how long, after the run, outcomes are found out and everything is read back; 0 is 90 s
+	Alone     bool          // nobody else opens accounts meanwhile, so the ledger's total must stay the same
+	Threshold time.Duration // shortest gap that is listed; 0 is 20 ms
+	Progress  io.Writer     // where the live line goes; nil: nowhere
+	Live      bool          // Progress is a screen on which a line can be written over
+}
+
+// mostClients bounds what one process can drive without its own work being what is measured.
+const mostClients = 10000
+
+func (o Options) withDefaults() (Options, error) {
+	if o.Clients == 0 {
+		o.Clients = len(o.Terminals)
+	}
+	if o.Workload == "" {
+		o.Workload = Mixed
+	}
+	if o.Deadline == 0 {
+		o.Deadline = 10 * time.Second
+	}
+	if o.Settle == 0 {
+		o.Settle = 90 * time.Second
+	}
+	if o.Threshold == 0 {
+		o.Threshold = 20 * time.Millisecond
+	}
+	if o.Progress == nil {
+		o.Progress = io.Discard
+	}
+	switch {
+	case len(o.Terminals) == 0:
+		return o, fmt.Errorf("%w: no terminals", ErrOption)
+	case o.Clients < 1 || o.Clients > mostClients:
+		return o, fmt.Errorf("%w: --clients %d: give 1 to %d", ErrOption, o.Clients, mostClients)
+	case o.Duration < 0:
+		return o, fmt.Errorf("%w: --duration %s: give a positive one, or 0 to run until interrupted", ErrOption, o.Duration)
+	case o.Rate < 0:
+		return o, fmt.Errorf("%w: --rate %d: give operations a second, or 0 for as fast as answers come", ErrOption, o.Rate)
+	case !slices.Contains(Workloads(), o.Workload):
+		return o, fmt.Errorf("%w: --workload %q: give %s", ErrOption, o.Workload, strings.Join(Workloads(), ", "))
+	}
+	return o, nil
+}

@@ -1,0 +1,296 @@
+package simulator
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/hotpair/hotpair/storage/position"
+)
+
+const (
+	// openPatience is how long the accounts may take to be opened before the run: the pair may be starting.
+	openPatience = 60 * time.Second
+	// readers is how many checks are asked at once after the run.
+	readers = 64
+)
+
+// actor is one client with its scripts and what it was told.
+type actor struct {
+	client  *client
+	random  *rand.Rand
+	scripts []script
+	memory  memory
+}
+
+// run is one run of the simulator.
+type run struct {
+	options  Options
+	name     string
+	recorder *recorder
+	wrongs   *findings
+	pool     *pool
+	total    *total
+	actors   []*actor
+	opened   int
+	took     time.Duration // of the work
+}
+
+// Run lets the terminals work until the duration is over or ctx ends, then settles what is unknown, reads everything
+// back and reports. The error is about the run itself (ErrOption, ErrNoTerminal); what the pair did wrong is in the verdict.
+func Run(ctx context.Context, o Options) (Report, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return Report{}, err
+	}
+	r := &run{
+		options: o, name: strconv.FormatInt(time.Now().UnixNano(), 36),
+		recorder: newRecorder(len(o.Terminals)), wrongs: newFindings(),
+	}
+	r.pool, r.total = newPool(r.name), &total{alone: o.Alone, wrongs: r.wrongs}
+	defer r.close()
+	if err := r.connect(); err != nil {
+		return Report{}, err
+	}
+	if err := r.open(ctx); err != nil {
+		return Report{}, err
+	}
+	r.work(ctx)
+	return r.judge(context.WithoutCancel(ctx)), nil
+}
+
+func (r *run) close() {
+	for _, a := range r.actors {
+		a.client.close()
+	}
+}
+
+func (r *run) ledger() bool { return r.options.Workload == Ledger || r.options.Workload == Mixed }
+
+// connect makes the clients, each with its scripts and its own connection.
+func (r *run) connect() error {
+	o := r.options
+	for i := range o.Clients {
+		t := i % len(o.Terminals)
+		c, err := connectClient(o.Terminals[t].Address, t, o.Deadline, r.recorder)
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrNoTerminal, err)
+		}
+		a := &actor{client: c, random: rand.New(rand.NewPCG(o.Seed, uint64(i))), memory: memory{limit: mostKept/o.Clients + 1}}
+		r.actors = append(r.actors, a)
+		own := &ids{run: r.name, client: i, now: time.Now}
+		prefix := fmt.Sprintf("sim/%s/%d/", r.name, i)
+		switch o.Workload {
+		case Put:
+			a.scripts = append(a.scripts, newKV(prefix, a.random, nil, r.wrongs))
+		case KV, Mixed:
+			a.scripts = append(a.scripts, newKV(prefix, a.random, own, r.wrongs))
+		}
+		if r.ledger() {
+			a.scripts = append(a.scripts, newLedger(r.name, i, a.random, own, r.wrongs, r.pool, r.total))
+		}
+	}
+	return nil
+}
+
+// open opens the accounts and takes the first total.
+func (r *run) open(ctx context.Context) error {
+	if !r.ledger() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, openPatience)
+	defer cancel()
+	work, ctx := errgroup.WithContext(ctx)
+	for i, a := range r.actors {
+		names := []string{}
+		for _, s := range a.scripts {
+			if l, ok := s.(*ledger); ok {
+				names = append(names, l.names()...)
+			}
+		}
+		if i == 0 {
+			names = append(names, r.pool.accounts...)
+		}
+		r.opened += len(names)
+		calls := opens(names, &ids{run: r.name + "-open", client: i, now: time.Now})
+		work.Go(func() error {
+			for _, c := range calls {
+				answer, err := a.client.do(ctx, c, false)
+				if err != nil {
+					return fmt.Errorf("%w: open accounts: %w", ErrNoTerminal, err)
+				}
+				if !answer.ok() {
+					return fmt.Errorf("%w: open accounts: %s: %s", ErrNoTerminal, c, answer)
+				}
+				a.memory.note(c, answer)
+			}
+			return nil
+		})
+	}
+	if err := work.Wait(); err != nil {
+		return err
+	}
+	first, err := r.actors[0].client.do(ctx, totalCall(), false)
+	if err != nil {
+		return fmt.Errorf("%w: ledger total: %w", ErrNoTerminal, err)
+	}
+	r.total.see(first)
+	return nil
+}
+
+// work lets all clients work until the time is up. Each ends its last call after that, so that it is settled.
+func (r *run) work(ctx context.Context) {
+	working, stop := context.WithCancel(ctx)
+	if r.options.Duration > 0 {
+		working, stop = context.WithTimeout(ctx, r.options.Duration)
+	}
+	defer stop()
+	settling, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	context.AfterFunc(working, func() { time.AfterFunc(r.options.Settle, cancel) })
+	began := time.Now()
+	var clients sync.WaitGroup
+	for _, a := range r.actors {
+		clients.Go(func() { r.drive(working, settling, a) })
+	}
+	shown := make(chan struct{})
+	go func() {
+		defer close(shown)
+		r.show(working, began)
+	}()
+	<-working.Done()
+	r.took = time.Since(began)
+	clients.Wait()
+	<-shown
+}
+
+// drive is one client: call after call, at the pace that was asked for.
+func (r *run) drive(working, settling context.Context, a *actor) {
+	var pace time.Duration
+	if r.options.Rate > 0 {
+		pace = time.Duration(float64(time.Second) * float64(r.options.Clients) / float64(r.options.Rate))
+	}
+	due := time.Now().Add(time.Duration(a.random.Float64() * float64(pace)))
+	for {
+		if pace > 0 {
+			select {
+			case <-time.After(time.Until(due)):
+			case <-working.Done():
+				return
+			}
+			// After an interruption the pace starts anew: what was not sent is not made up for.
+			due = due.Add(pace)
+			if now := time.Now(); due.Before(now) {
+				due = now
+			}
+		} else if working.Err() != nil {
+			return
+		}
+		s := a.scripts[a.random.IntN(len(a.scripts))]
+		c := s.next()
+		answer, err := a.client.do(settling, c, true)
+		if err != nil {
+			s.doubtful()
+			if settling.Err() != nil {
+				return
+			}
+			continue
+		}
+		s.settled(answer)
+		a.memory.note(c, answer)
+	}
+}
+
+// judge reads everything back: first the ids, so that one which is executed again shows in its key, then keys and
+// balances, last the total.
+func (r *run) judge(ctx context.Context) Report {
+	ctx, cancel := context.WithTimeout(ctx, r.options.Settle)
+	defer cancel()
+	name := func(i int) string { return r.options.Terminals[i].ID }
+	report := Report{
+		Seed: r.options.Seed, Workload: r.options.Workload, Terminals: len(r.options.Terminals), Clients: r.options.Clients, Took: r.took,
+	}
+	r.recorder.fill(&report, r.options.Threshold, name)
+	report.Rate = float64(report.Operations) / r.took.Seconds()
+	v := &report.Verdict
+
+	var repeats, reads [][]check
+	for i, a := range r.actors {
+		repeats = append(repeats, a.memory.repeats(r.wrongs))
+		v.Dropped += a.memory.dropped
+		var own []check
+		for _, s := range a.scripts {
+			own = append(own, s.checks()...)
+		}
+		if i == 0 && r.ledger() {
+			own = append(own, r.pool.checks(r.wrongs)...)
+		}
+		reads = append(reads, own)
+	}
+	// An id belongs to the terminal that made it; a key can be asked for at any terminal, so another one is asked.
+	v.IDs, v.Unread = r.ask(ctx, repeats, 0)
+	keys, unread := r.ask(ctx, reads, 1)
+	v.Keys, v.Unread = keys, v.Unread+unread
+	if r.ledger() {
+		v.Unread += r.lastTotal(ctx, v)
+	}
+	v.Writes = judgePositions(r.wrongs, r.writes())
+	v.Missing, v.Doubled = r.wrongs.count(missing), r.wrongs.count(doubled)
+	v.Stale, v.Wrong = r.wrongs.count(stale), r.wrongs.count(wrong)
+	v.Examples = r.wrongs.examples()
+	v.decide(report.Operations)
+	return report
+}
+
+// lastTotal takes the total once more; it gives 1 when it got no answer.
+func (r *run) lastTotal(ctx context.Context, v *Verdict) int {
+	last, err := r.actors[0].client.do(ctx, totalCall(), false)
+	if err != nil || !last.ok() {
+		return 1
+	}
+	r.total.see(last)
+	first, latest, _ := r.total.state()
+	v.Before, v.Total = &first, &latest
+	return 0
+}
+
+// ask asks the checks of each client, through the client that stands further in the list, and counts those that got an
+// answer and those that did not.
+func (r *run) ask(ctx context.Context, lists [][]check, further int) (answered, unread int) {
+	var mu sync.Mutex
+	var work errgroup.Group
+	work.SetLimit(readers)
+	for i, list := range lists {
+		through := r.actors[(i+further)%len(r.actors)].client
+		for _, c := range list {
+			work.Go(func() error {
+				a, err := through.do(ctx, c.call, false)
+				mu.Lock()
+				defer mu.Unlock()
+				if err != nil || !c.call.proved(a) {
+					unread++
+					return nil
+				}
+				answered++
+				c.judge(a)
+				return nil
+			})
+		}
+	}
+	// No check returns an error.
+	_ = work.Wait()
+	return answered, unread
+}
+
+func (r *run) writes() [][]position.Position {
+	var all [][]position.Position
+	for _, a := range r.actors {
+		all = append(all, a.memory.writes)
+	}
+	return all
+}

@@ -1,0 +1,46 @@
+package simulator
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+const (
+	liveEvery = 500 * time.Millisecond // on a screen, where the line is written over
+	lineEvery = 5 * time.Second        // elsewhere
+)
+
+// show writes how it goes until ctx ends.
+func (r *run) show(ctx context.Context, began time.Time) {
+	every := lineEvery
+	if r.options.Live {
+		every = liveEvery
+	}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	var before moment
+	for {
+		select {
+		case <-ctx.Done():
+			if r.options.Live {
+				fmt.Fprint(r.options.Progress, "\r\033[K")
+			}
+			return
+		case at := <-tick.C:
+			now := r.recorder.now(at)
+			line := fmt.Sprintf("%5s  %6.0f/s  %d operations, %d waiting, epoch %d, longest %s",
+				at.Sub(began).Round(time.Second), float64(now.operations-before.operations)/every.Seconds(),
+				now.operations, now.waiting, now.epoch, short(now.most))
+			if now.silence > every {
+				line += ", no answer for " + short(now.silence)
+			}
+			before = now
+			if r.options.Live {
+				fmt.Fprint(r.options.Progress, "\r"+line+"\033[K")
+			} else {
+				fmt.Fprintln(r.options.Progress, line)
+			}
+		}
+	}
+}

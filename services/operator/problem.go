@@ -58,10 +58,8 @@ func NewProblem(err error) *Problem {
 
 // Error gives the sentence for people.
 func (p *Problem) Error() string {
-	if p.Detail != "" {
-		return p.Detail
-	}
-	return p.Title
+	// It may come from a host over the network and go to somebody's terminal.
+	return printable(orWord(p.Detail, p.Title))
 }
 
 // Is makes a Problem the sentinel that it was made from.

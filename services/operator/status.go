@@ -2,8 +2,10 @@ package operator
 
 import (
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -152,6 +154,10 @@ func (s Status) judge() (Level, string) {
 		case s.Mode == "paired":
 			return Good, s.Host + " serves and " + peer + " holds every update: either host may fail"
 		}
+		switch s.Peer.Progress {
+		case bus.PeerProbe, bus.PeerCatchingUp, bus.PeerCopying, bus.PeerClose:
+			return Warning, s.Host + " serves alone until " + peer + " is in sync: " + progressWord(s.Peer.Progress) + s.Peer.CatchUp.suffix(", ")
+		}
 		return Warning, s.Host + " serves alone: if it fails, nobody serves"
 	case "takeover":
 		return Warning, s.Host + " is taking over from " + peer
@@ -168,13 +174,15 @@ func (s Status) judgeStandby(peer string) (Level, string) {
 	case "paired":
 		return Good, s.Host + " is standby and in sync: it takes over when " + peer + " fails"
 	case "catching-up":
-		return Warning, s.Host + " is catching up with " + peer + s.CatchUp.suffix()
+		return Warning, s.Host + " is catching up with " + peer + s.CatchUp.suffix(": ")
 	case "copying":
-		return Warning, s.Host + " is taking a copy of " + peer + "'s database" + s.CatchUp.suffix()
+		return Warning, s.Host + " is taking a copy of " + peer + "'s database" + s.CatchUp.suffix(": ")
 	}
 	switch {
 	case s.WaitingFor != "" && s.Active == peer && s.Peer.Role == "active":
 		return Bad, s.Host + " can't join " + peer + ": " + s.WaitingFor
+	case strings.HasPrefix(s.WaitingFor, "waiting for "):
+		return Bad, s.Host + " is " + s.WaitingFor
 	case s.WaitingFor != "":
 		return Bad, s.Host + " may not serve: " + s.WaitingFor
 	}

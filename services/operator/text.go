@@ -8,13 +8,13 @@ import (
 	"unicode/utf8"
 )
 
-// suffix says how far, as the end of a sentence; "" when nothing is known.
-func (c *CatchUp) suffix() string {
+// suffix says how far, as the end of a sentence behind a separator; "" when nothing is known.
+func (c *CatchUp) suffix(separator string) string {
 	if c == nil {
 		return ""
 	}
 	// Rounded down: "100 %" must mean that nothing is missing.
-	text := fmt.Sprintf(": %d %%", int(c.Done*100))
+	text := separator + strconv.Itoa(int(c.Done*100)) + " %"
 	if c.Missing > 0 {
 		text += ", " + count(c.Missing, "update") + " to go"
 	}

@@ -1,0 +1,118 @@
+package operator
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+)
+
+// maxAnswer bounds what a client reads, in bytes: a full page of history with long keys.
+const maxAnswer = 32 << 20
+
+// Client calls the operator interface of one host.
+type Client struct {
+	url  string
+	http *http.Client
+}
+
+// NewClient makes a client for a URL like http://127.0.0.1:7704. Nothing is dialled.
+func NewClient(url string) *Client {
+	return &Client{url: strings.TrimRight(url, "/"), http: &http.Client{
+		Transport: &http.Transport{
+			// No proxy: the address is meant as it stands, and status must not leave the machine by accident.
+			DialContext:           (&net.Dialer{Timeout: 2 * time.Second}).DialContext,
+			ResponseHeaderTimeout: switchoverWithin + 5*time.Second,
+			DisableKeepAlives:     true,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+// URL is where it calls.
+func (c *Client) URL() string { return c.url }
+
+// Status asks for the host's status. Errors: ErrUnreachable, the sentinels of Host.
+func (c *Client) Status(ctx context.Context) (Status, error) {
+	var s Status
+	return s, c.call(ctx, http.MethodGet, PathStatus, &s)
+}
+
+// History asks for a page of the update history. Errors: ErrUnreachable, ErrUsage, ErrUnavailable.
+func (c *Client) History(ctx context.Context, request bus.HistoryRequest) (bus.HistoryPage, error) {
+	query := url.Values{}
+	if request.From > 0 {
+		query.Set("from", strconv.FormatUint(request.From, 10))
+	}
+	if request.Limit > 0 {
+		query.Set("limit", strconv.Itoa(request.Limit))
+	}
+	var page bus.HistoryPage
+	return page, c.call(ctx, http.MethodGet, PathHistory+"?"+query.Encode(), &page)
+}
+
+// Switchover makes the other host active. It is sent once. Errors: ErrUnreachable, ErrRefused, ErrForward,
+// ErrUnfinished; a *Problem among them has the steps that were made.
+func (c *Client) Switchover(ctx context.Context) (Switchover, error) {
+	var s Switchover
+	return s, c.call(ctx, http.MethodPost, PathSwitchover, &s)
+}
+
+func (c *Client) call(ctx context.Context, method, path string, into any) error {
+	request, err := http.NewRequestWithContext(ctx, method, c.url+path, nil)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrUsage, err)
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		return fmt.Errorf("%w at %s: %w", ErrUnreachable, c.url, reason(err))
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w at %s: its answer broke off: %w", ErrUnreachable, c.url, reason(err))
+	case len(body) > maxAnswer:
+		return fmt.Errorf("%w at %s: its answer is longer than %d bytes", ErrUnreachable, c.url, maxAnswer)
+	}
+	return decodeAnswer(response.StatusCode, response.Header.Get("Content-Type"), body, into)
+}
+
+// decodeAnswer reads an answer into what was expected, or gives the problem that it is.
+func decodeAnswer(status int, contentType string, body []byte, into any) error {
+	if status == http.StatusOK {
+		if err := json.Unmarshal(body, into); err != nil {
+			return fmt.Errorf("%w: what answers is no hotpair host: %w", ErrUnreachable, err)
+		}
+		return nil
+	}
+	var p Problem
+	if strings.HasPrefix(contentType, "application/problem+json") && json.Unmarshal(body, &p) == nil && p.Title != "" {
+		return &p
+	}
+	return fmt.Errorf("%w: what answers is no hotpair host: %s", ErrUnreachable, orWord(http.StatusText(status), strconv.Itoa(status)))
+}
+
+// reason cuts an error of the HTTP client down to what an operator needs: "connection refused" instead of method, URL
+// and both addresses.
+func reason(err error) error {
+	var number syscall.Errno
+	if errors.As(err, &number) {
+		return number
+	}
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}

@@ -1,0 +1,299 @@
+package operator
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/lease"
+)
+
+// Paths of the interface.
+const (
+	PathLive       = "/livez"
+	PathReady      = "/readyz"
+	PathActive     = "/active"
+	PathStandby    = "/standby"
+	PathStatus     = "/api/v1/status"
+	PathHistory    = "/api/v1/history"
+	PathSwitchover = "/api/v1/switchover"
+)
+
+const (
+	// DefaultHistory and MaxHistory bound a page, in updates.
+	DefaultHistory = 50
+	MaxHistory     = 1000
+
+	maxBody  = 64 << 10 // bytes of a request's body
+	maxCalls = 32       // calls under way at the same time, health checks not counted
+
+	// answerWithin is the deadline of a read; switchoverWithin that of a switchover, whose own steps have shorter ones.
+	answerWithin     = 10 * time.Second
+	switchoverWithin = 30 * time.Second
+)
+
+// handler answers HTTP for a Host.
+type handler struct {
+	host   Host
+	clock  lease.Clock
+	log    *slog.Logger
+	origin *http.CrossOriginProtection
+	calls  chan struct{}
+}
+
+// route is what one path does. do writes the answer itself or returns an error, not both.
+type route struct {
+	method string
+	check  bool // a health check: cheap, never refused for lack of room
+	do     func(h *handler, w http.ResponseWriter, r *http.Request) error
+}
+
+func routes() map[string]route {
+	return map[string]route{
+		PathLive:       {http.MethodGet, true, (*handler).live},
+		PathReady:      {http.MethodGet, true, (*handler).ready},
+		PathActive:     {http.MethodGet, true, (*handler).active},
+		PathStandby:    {http.MethodGet, true, (*handler).standby},
+		PathStatus:     {http.MethodGet, false, (*handler).status},
+		PathHistory:    {http.MethodGet, false, (*handler).history},
+		PathSwitchover: {http.MethodPost, false, (*handler).switchover},
+	}
+}
+
+// NewHandler gives the HTTP interface of a host. The clock is the one that the host's Right is counted on.
+func NewHandler(host Host, clock lease.Clock, log *slog.Logger) http.Handler {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &handler{host: host, clock: clock, log: log, origin: http.NewCrossOriginProtection(), calls: make(chan struct{}, maxCalls)}
+}
+
+// ServeHTTP implements http.Handler.
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	rt, known := routes()[r.URL.Path]
+	if !known {
+		(&Problem{Type: "about:blank", Title: "Not found", Status: http.StatusNotFound, Detail: "there is nothing at this path; " + PathStatus + " says how the pair is"}).write(w, r)
+		return
+	}
+	if r.Method != rt.method && (r.Method != http.MethodHead || rt.method != http.MethodGet) {
+		w.Header().Set("Allow", rt.method)
+		(&Problem{Type: "about:blank", Title: "Method not allowed", Status: http.StatusMethodNotAllowed, Detail: r.URL.Path + " takes " + rt.method}).write(w, r)
+		return
+	}
+	if err := h.admit(r); err != nil {
+		h.log.Warn("refused a call from another origin", "from", r.RemoteAddr, "path", r.URL.Path, "err", err)
+		(&Problem{Type: problemType + "origin", Title: "Refused for this origin", Status: http.StatusForbidden, Detail: err.Error()}).write(w, r)
+		return
+	}
+	if !rt.check {
+		select {
+		case h.calls <- struct{}{}:
+			defer func() { <-h.calls }()
+		default:
+			(&Problem{Type: problemType + "busy", Title: "Too many calls at the same time", Status: http.StatusTooManyRequests}).write(w, r)
+			return
+		}
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	if err := rt.do(h, w, r); err != nil {
+		NewProblem(err).write(w, r)
+	}
+}
+
+// admit refuses what a web page of somebody else makes a browser send. There is no login, so being able to reach the
+// address is the only right there is, and a browser on an operator's machine lends it to every page it shows.
+func (h *handler) admit(r *http.Request) error {
+	if err := h.origin.Check(r); err != nil {
+		return err
+	}
+	// A page can point its own name at this address and so be of the same origin; it can't do so with a number.
+	browser := r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != ""
+	if browser && !isNumberOrLocal(r.Host) {
+		return fmt.Errorf("browsers must use this host's IP address instead of the name %q", r.Host)
+	}
+	if local, ok := r.Context().Value(http.LocalAddrContextKey).(interface{ String() string }); ok && isLoopback(local.String()) && !isNumberOrLocal(r.Host) {
+		return fmt.Errorf("the name %q is not one of this loopback address", r.Host)
+	}
+	return nil
+}
+
+func (h *handler) live(w http.ResponseWriter, _ *http.Request) error {
+	return text(w, "live")
+}
+
+// ready: this host does its part, as active or as a standby that could take over now.
+func (h *handler) ready(w http.ResponseWriter, r *http.Request) error {
+	if h.holdsRight() {
+		return text(w, "ready: active")
+	}
+	s := h.host.Status(r.Context())
+	switch {
+	case s.inSyncStandby() && s.Fit:
+		return text(w, "ready: standby")
+	case s.inSyncStandby():
+		return fmt.Errorf("%w: %s could not take over: %s", ErrUnavailable, s.Host, orWord(s.Unfit, "not fit"))
+	}
+	_, sentence := s.Summary()
+	return fmt.Errorf("%w: %s", ErrUnavailable, sentence)
+}
+
+// active: asked of the right itself, at this moment, as terminal-if asks before an answer leaves (R6).
+func (h *handler) active(w http.ResponseWriter, r *http.Request) error {
+	if h.holdsRight() {
+		return text(w, "active")
+	}
+	s := h.host.Status(r.Context())
+	return fmt.Errorf("%w: %s is %s and may not answer; active by the pair record is %s", ErrUnavailable, s.Host, s.Role, orWord(s.Active, "nobody"))
+}
+
+func (h *handler) standby(w http.ResponseWriter, r *http.Request) error {
+	s := h.host.Status(r.Context())
+	if s.inSyncStandby() {
+		return text(w, "standby")
+	}
+	return fmt.Errorf("%w: %s is no in-sync standby: it is %s, %s", ErrUnavailable, s.Host, s.Role, s.Mode)
+}
+
+func (h *handler) holdsRight() bool {
+	right := h.host.Right()
+	return right.Holds(right.Epoch, h.clock())
+}
+
+func (h *handler) status(w http.ResponseWriter, r *http.Request) error {
+	ctx, cancel := context.WithTimeout(r.Context(), answerWithin)
+	defer cancel()
+	s := h.host.Status(ctx)
+	// A list is a list also when it is empty: programs count on it.
+	s.InSync, s.Alarms = orEmpty(s.InSync), orEmpty(s.Alarms)
+	if s.Processes == nil {
+		s.Processes = map[string]Process{}
+	}
+	return answer(w, s)
+}
+
+func (h *handler) history(w http.ResponseWriter, r *http.Request) error {
+	request, err := historyRequest(r.URL.RawQuery)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), answerWithin)
+	defer cancel()
+	page, err := h.host.History(ctx, request)
+	if err != nil {
+		return err
+	}
+	if page.Error != "" {
+		return fmt.Errorf("%w: updater: %s", ErrUnavailable, page.Error)
+	}
+	page.Updates = orEmpty(page.Updates)
+	return answer(w, page)
+}
+
+// historyRequest reads from and limit. The error is ErrUsage.
+func historyRequest(query string) (bus.HistoryRequest, error) {
+	request := bus.HistoryRequest{Limit: DefaultHistory}
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return request, fmt.Errorf("%w: %w", ErrUsage, err)
+	}
+	for name, given := range values {
+		if len(given) != 1 {
+			return request, fmt.Errorf("%w: %s is given %d times", ErrUsage, name, len(given))
+		}
+		number, err := strconv.ParseUint(given[0], 10, 63)
+		switch {
+		case name != "from" && name != "limit":
+			return request, fmt.Errorf("%w: there is no parameter %q; there are from (a sequence) and limit", ErrUsage, name)
+		case err != nil:
+			return request, fmt.Errorf("%w: %s=%q is no number", ErrUsage, name, given[0])
+		case name == "from":
+			request.From = number
+		case number < 1 || number > MaxHistory:
+			return request, fmt.Errorf("%w: limit is 1 to %d", ErrUsage, MaxHistory)
+		default:
+			request.Limit = int(number)
+		}
+	}
+	return request, nil
+}
+
+func (h *handler) switchover(w http.ResponseWriter, r *http.Request) error {
+	if err := emptyBody(r); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), switchoverWithin)
+	defer cancel()
+	caller := Caller{ID: rand.Text(), From: r.RemoteAddr}
+	log := h.log.With("call", caller.ID, "from", caller.From)
+	log.Info("switchover wanted")
+	done, err := h.host.Switchover(ctx, caller)
+	if err != nil {
+		log.Warn("switchover did not happen", "err", err)
+		p := *NewProblem(err)
+		p.ID = caller.ID
+		if p.Result == nil && len(done.Steps) > 0 {
+			p.Result = &done
+		}
+		return &p
+	}
+	done.Steps = orEmpty(done.Steps)
+	return answer(w, done)
+}
+
+// emptyBody allows nothing, or an empty JSON object: a caller that wants something special must not believe it got it.
+func emptyBody(r *http.Request) error {
+	body, err := io.ReadAll(r.Body)
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return &Problem{Type: problemType + "too-large", Title: "Body too large", Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("at most %d bytes", maxBody)}
+	case err != nil:
+		return fmt.Errorf("%w: body: %w", ErrUsage, err)
+	case len(strings.TrimSpace(string(body))) == 0:
+		return nil
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(body, &fields); err != nil {
+		return fmt.Errorf("%w: body is no JSON object: %w", ErrUsage, err)
+	}
+	for name := range fields {
+		return fmt.Errorf("%w: there is no field %q", ErrUsage, name)
+	}
+	return nil
+}
+
+func text(w http.ResponseWriter, line string) error {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = io.WriteString(w, line+"\n") // who does not read the answer does not get it
+	return nil
+}
+
+func answer(w http.ResponseWriter, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode answer: %w", err)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(append(body, '\n'))
+	return nil
+}
+
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return slices.Clip(list)
+}

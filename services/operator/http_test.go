@@ -1,0 +1,477 @@
+package operator
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/lease"
+)
+
+// table is a host that holds what a test puts into it. Its clock stands still at one second.
+type table struct {
+	mu       sync.Mutex
+	status   Status
+	right    lease.Right
+	page     bus.HistoryPage
+	asked    bus.HistoryRequest
+	done     Switchover
+	err      error
+	callers  []Caller
+	blocking chan struct{}
+}
+
+func clock() time.Duration { return time.Second }
+
+func (h *table) Status(context.Context) Status { h.mu.Lock(); defer h.mu.Unlock(); return h.status }
+func (h *table) Right() lease.Right            { h.mu.Lock(); defer h.mu.Unlock(); return h.right }
+
+func (h *table) History(ctx context.Context, r bus.HistoryRequest) (bus.HistoryPage, error) {
+	if h.blocking != nil {
+		select {
+		case <-h.blocking:
+		case <-ctx.Done():
+			return bus.HistoryPage{}, ctx.Err()
+		}
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.asked = r
+	return h.page, h.err
+}
+
+func (h *table) Switchover(_ context.Context, c Caller) (Switchover, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.callers = append(h.callers, c)
+	return h.done, h.err
+}
+
+// serve runs the real server on a free port.
+func serve(t *testing.T, h Host) *Server {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	s := NewServer(ServerConfig{Listen: "127.0.0.1:0", Host: h, Clock: clock})
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+	select {
+	case <-s.Ready():
+	case err := <-done:
+		done <- nil
+		t.Fatalf("Run: %v", err)
+	}
+	return s
+}
+
+func request(t *testing.T, h Host, method, target, body string, header map[string]string) *httptest.ResponseRecorder {
+	t.Helper()
+	r := httptest.NewRequest(method, target, strings.NewReader(body))
+	r.Host = "127.0.0.1:7704"
+	for name, value := range header {
+		if name == "Host" {
+			r.Host = value
+		}
+		r.Header.Set(name, value)
+	}
+	w := httptest.NewRecorder()
+	NewHandler(h, clock, nil).ServeHTTP(w, r)
+	return w
+}
+
+// wantProblem checks that an answer is a problem with this status, and gives it.
+func wantProblem(t *testing.T, w *httptest.ResponseRecorder, status int) Problem {
+	t.Helper()
+	var p Problem
+	if w.Code != status || w.Header().Get("Content-Type") != "application/problem+json" {
+		t.Errorf("answered %d (%s) %s, want a problem %d", w.Code, w.Header().Get("Content-Type"), w.Body, status)
+	} else if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil || p.Status != status || p.Title == "" || p.Type == "" {
+		t.Errorf("problem %s: %v", w.Body, err)
+	}
+	return p
+}
+
+func TestHealth_ByRoleAndRight(t *testing.T) {
+	until := func(at time.Duration) lease.Right { return lease.Right{Epoch: 7, Until: at} }
+	all := samples()
+	unfit := all["standby-in-sync"]
+	unfit.Fit, unfit.Unfit = false, "the updater is down"
+	cases := []struct {
+		name                   string
+		status                 Status
+		right                  lease.Right
+		ready, active, standby bool
+	}{
+		{"active", all["active-paired"], until(time.Second + 1), true, true, false},
+		{"active solo", all["active-solo"], until(2 * time.Second), true, true, false},
+		{"active whose right has just ended", all["active-paired"], until(time.Second), false, false, false},
+		{"active with a right of no epoch", all["active-paired"], lease.Right{Until: time.Hour}, false, false, false},
+		{"handover", all["handover"], lease.Right{}, false, false, false},
+		{"standby in sync", all["standby-in-sync"], lease.Right{}, true, false, true},
+		{"standby in sync, not fit", unfit, lease.Right{}, false, false, true},
+		{"standby catching up", all["standby-catching-up"], lease.Right{}, false, false, false},
+		{"standby copying", all["standby-copying"], lease.Right{}, false, false, false},
+		{"standby waiting", all["standby-waiting"], lease.Right{}, false, false, false},
+		{"takeover", all["takeover"], lease.Right{}, false, false, false},
+		{"starting", all["starting"], lease.Right{}, false, false, false},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			h := &table{status: c.status, right: c.right}
+			for path, want := range map[string]bool{PathLive: true, PathReady: c.ready, PathActive: c.active, PathStandby: c.standby} {
+				w := request(t, h, http.MethodGet, path, "", nil)
+				if want && w.Code != http.StatusOK {
+					t.Errorf("%s = %d %s, want 200", path, w.Code, w.Body)
+				}
+				if !want {
+					if p := wantProblem(t, w, http.StatusServiceUnavailable); p.Detail == "" {
+						t.Errorf("%s does not say why not", path)
+					}
+				}
+				if w.Header().Get("Cache-Control") != "no-store" {
+					t.Errorf("%s may be cached", path)
+				}
+			}
+		})
+	}
+}
+
+func TestStatus_OverHTTP_IsWhatTheHostSays(t *testing.T) {
+	h := &table{status: paired()}
+	s := serve(t, h)
+	got, err := NewClient("http://" + s.Address() + "/").Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(paired(), got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestStatus_JSON_HasTheStableNames: programs of users read these.
+func TestStatus_JSON_HasTheStableNames(t *testing.T) {
+	w := request(t, &table{status: Status{Host: "a"}}, http.MethodGet, PathStatus, "", nil)
+	var got map[string]json.RawMessage
+	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"host": `"a"`, "role": `""`, "mode": `""`, "epoch": `0`, "position": `"0/0"`, "notified": `"0/0"`, "in_sync": `[]`,
+		"active": `""`, "processes": `{}`, "terminals": `{"attached":0,"warm":0,"unreachable":0}`, "alarms": `[]`,
+		"committed": `"0/0"`, "applied": `"0/0"`, "lag": `0`, "record_version": `0`, "right_until_ms": `0`, "incarnation": `"0"`,
+	} {
+		if string(got[name]) != want {
+			t.Errorf("%s = %s, want %s", name, got[name], want)
+		}
+	}
+	golden(t, "status-json", indented(t, request(t, &table{status: paired()}, http.MethodGet, PathStatus, "", nil).Body.Bytes()))
+}
+
+func indented(t *testing.T, text []byte) string {
+	t.Helper()
+	var v any
+	if err := json.Unmarshal(text, &v); err != nil {
+		t.Fatal(err)
+	}
+	out, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out) + "\n"
+}
+
+func TestHistory_PassesWhatWasAskedFor(t *testing.T) {
+	h := &table{page: page()}
+	s := serve(t, h)
+	c := NewClient("http://" + s.Address())
+	for _, r := range []bus.HistoryRequest{{Limit: 7}, {From: 100, Limit: MaxHistory}} {
+		got, err := c.History(t.Context(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(page(), got); diff != "" || h.asked != r {
+			t.Errorf("asked %+v for %+v:\n%s", h.asked, r, diff)
+		}
+	}
+	if _, err := c.History(t.Context(), bus.HistoryRequest{}); err != nil || h.asked.Limit != DefaultHistory {
+		t.Errorf("without a limit the host was asked %+v, %v", h.asked, err)
+	}
+}
+
+func TestHistory_MalformedQuery_IsRefused(t *testing.T) {
+	for _, query := range []string{
+		"limit=0", "limit=1001", "limit=-1", "limit=x", "from=-1", "from=1.5", "from=", "form=3", "from=1&from=2", "limit=%zz",
+		"from=18446744073709551616", "a;b",
+	} {
+		wantProblem(t, request(t, &table{}, http.MethodGet, PathHistory+"?"+query, "", nil), http.StatusBadRequest)
+	}
+}
+
+func TestHistory_UpdaterDown_SaysSo(t *testing.T) {
+	s := serve(t, &table{err: fmt.Errorf("%w: the updater is restarting", ErrUnavailable)})
+	_, err := NewClient("http://"+s.Address()).History(t.Context(), bus.HistoryRequest{})
+	if !errors.Is(err, ErrUnavailable) || err.Error() != "the updater is restarting" {
+		t.Errorf("History = %v, want ErrUnavailable", err)
+	}
+	p := wantProblem(t, request(t, &table{page: bus.HistoryPage{Error: "disk"}}, http.MethodGet, PathHistory, "", nil), http.StatusServiceUnavailable)
+	if !strings.Contains(p.Detail, "disk") {
+		t.Errorf("problem %+v", p)
+	}
+}
+
+func TestSwitchover_OverHTTP(t *testing.T) {
+	h := &table{done: switched()}
+	s := serve(t, h)
+	got, err := NewClient("http://" + s.Address()).Switchover(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(switched(), got); diff != "" {
+		t.Error(diff)
+	}
+	if len(h.callers) != 1 || h.callers[0].ID == "" || !strings.HasPrefix(h.callers[0].From, "127.0.0.1:") {
+		t.Errorf("callers %+v", h.callers)
+	}
+}
+
+// TestErrors_CrossHTTPAndLink: what a host returns is the same sentinel where it is read.
+func TestErrors_CrossHTTPAndLink(t *testing.T) {
+	for _, sentinel := range []error{ErrUsage, ErrRefused, ErrUnavailable, ErrForward, ErrUnfinished, context.DeadlineExceeded} {
+		err := fmt.Errorf("%w: there is no in-sync standby", sentinel)
+		part := Switchover{Steps: switched().Steps[:2]}
+		s := serve(t, &table{err: err, done: part})
+		_, got := NewClient("http://" + s.Address()).Switchover(t.Context())
+		var p *Problem
+		if !errors.Is(got, sentinel) || !errors.As(got, &p) || p.Detail != "there is no in-sync standby" || p.Result == nil || len(p.Result.Steps) != 2 {
+			t.Errorf("over HTTP %v became %v (%+v)", err, got, p)
+		}
+		back, got := DecodeOutcome(EncodeOutcome(part, err))
+		if !errors.Is(got, sentinel) || got.Error() != "there is no in-sync standby" || len(back.Steps) != 2 {
+			t.Errorf("over the link %v became %v with %+v", err, got, back)
+		}
+		for _, other := range []error{ErrUsage, ErrRefused, ErrUnavailable, ErrForward, ErrUnfinished} {
+			if other != sentinel && errors.Is(got, other) {
+				t.Errorf("%v is also %v", got, other)
+			}
+		}
+	}
+	back, err := DecodeOutcome(EncodeOutcome(switched(), nil))
+	if err != nil || cmp.Diff(switched(), back) != "" {
+		t.Errorf("DecodeOutcome = %+v, %v", back, err)
+	}
+	call := Caller{ID: "1", From: "10.0.0.9:1", Via: "b"}
+	if got, err := DecodeCall(EncodeCall(call)); err != nil || got != call {
+		t.Errorf("DecodeCall = %+v, %v", got, err)
+	}
+	if _, err := DecodeCall(json.RawMessage(`[`)); !errors.Is(err, ErrUsage) {
+		t.Errorf("DecodeCall = %v", err)
+	}
+}
+
+func TestSwitchover_FromAnotherOrigin_IsRefused(t *testing.T) {
+	for name, header := range map[string]map[string]string{
+		"page of another site":             {"Sec-Fetch-Site": "cross-site"},
+		"page of a sister site":            {"Sec-Fetch-Site": "same-site"},
+		"old browser, other origin":        {"Origin": "http://evil.example"},
+		"sandboxed page":                   {"Origin": "null"},
+		"other port of this machine":       {"Origin": "http://127.0.0.1:8080"},
+		"name that was pointed to us":      {"Sec-Fetch-Site": "same-origin", "Origin": "http://evil.example", "Host": "evil.example"},
+		"name that was pointed to us, old": {"Origin": "http://evil.example:7704", "Host": "evil.example:7704"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := &table{done: switched()}
+			wantProblem(t, request(t, h, http.MethodPost, PathSwitchover, "", header), http.StatusForbidden)
+			if len(h.callers) != 0 {
+				t.Error("it was carried out")
+			}
+		})
+	}
+	for name, header := range map[string]map[string]string{
+		"no browser":        nil,
+		"own console":       {"Sec-Fetch-Site": "same-origin", "Origin": "http://127.0.0.1:7704"},
+		"own console, old":  {"Origin": "http://127.0.0.1:7704"},
+		"console by name":   {"Origin": "http://localhost:7704", "Host": "localhost:7704"},
+		"console over IPv6": {"Origin": "http://[::1]:7704", "Host": "[::1]:7704"},
+		"script by name":    {"Host": "hosta.internal:7704"},
+	} {
+		if w := request(t, &table{done: switched()}, http.MethodPost, PathSwitchover, "{}", header); w.Code != http.StatusOK {
+			t.Errorf("%s: %d %s", name, w.Code, w.Body)
+		}
+	}
+}
+
+// TestServer_OnLoopback_AnswersNoOtherName: a page whose name was pointed to 127.0.0.1 must not read either.
+func TestServer_OnLoopback_AnswersNoOtherName(t *testing.T) {
+	s := serve(t, &table{status: paired()})
+	for host, want := range map[string]int{"evil.example": 403, "evil.example:7704": 403, "localhost": 200, s.Address(): 200} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.Address()+PathStatus, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Host = host
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		if response.StatusCode != want {
+			t.Errorf("Host %s: %d, want %d", host, response.StatusCode, want)
+		}
+	}
+}
+
+func TestHandler_WrongMethodPathBody(t *testing.T) {
+	h := &table{status: paired(), done: switched()}
+	for path, rt := range routes() {
+		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodPatch, "BREW"} {
+			if method == rt.method {
+				continue
+			}
+			w := request(t, h, method, path, "", nil)
+			wantProblem(t, w, http.StatusMethodNotAllowed)
+			if w.Header().Get("Allow") != rt.method {
+				t.Errorf("%s %s: Allow %q", method, path, w.Header().Get("Allow"))
+			}
+		}
+	}
+	for _, path := range []string{"/", "/api/v1", "/api/v1/status/", "/api/v2/status", "/active/../livez", "//livez"} {
+		wantProblem(t, request(t, h, http.MethodGet, "http://127.0.0.1"+path, "", nil), http.StatusNotFound)
+	}
+	for body, status := range map[string]int{
+		`{"force":true}`: 400, `[]`: 400, `{`: 400, `1`: 400, strings.Repeat(" ", maxBody+1): 413, "": 200, "{}": 200, " \n": 200,
+	} {
+		if w := request(t, h, http.MethodPost, PathSwitchover, body, nil); w.Code != status {
+			t.Errorf("body %.20q: %d %s, want %d", body, w.Code, w.Body, status)
+		}
+	}
+	if len(h.callers) != 3 {
+		t.Errorf("%d switchovers were made, want 3", len(h.callers))
+	}
+	if w := request(t, h, http.MethodHead, PathLive, "", nil); w.Code != http.StatusOK {
+		t.Errorf("HEAD %s = %d", PathLive, w.Code)
+	}
+}
+
+// TestHandler_FullOfCalls_StillAnswersHealthChecks: a load balancer must not lose the host because people look at it.
+func TestHandler_FullOfCalls_StillAnswersHealthChecks(t *testing.T) {
+	h := &table{status: paired(), right: lease.Right{Epoch: 7, Until: time.Hour}, blocking: make(chan struct{})}
+	s := serve(t, h)
+	c := NewClient("http://" + s.Address())
+	var group sync.WaitGroup
+	answers := make(chan error, maxCalls+1)
+	for range maxCalls + 1 {
+		group.Go(func() {
+			_, err := c.History(t.Context(), bus.HistoryRequest{})
+			answers <- err
+		})
+	}
+	err := <-answers // the one too many
+	var p *Problem
+	if !errors.As(err, &p) || p.Status != http.StatusTooManyRequests {
+		t.Errorf("call beyond the limit: %v", err)
+	}
+	response, err := http.Get("http://" + s.Address() + PathActive)
+	if err != nil || response.StatusCode != http.StatusOK {
+		t.Errorf("%s = %v, %v", PathActive, response, err)
+	} else {
+		_ = response.Body.Close()
+	}
+	close(h.blocking)
+	group.Wait()
+	for range maxCalls {
+		if err := <-answers; err != nil {
+			t.Errorf("call within the limit: %v", err)
+		}
+	}
+}
+
+func TestServer_PortInUse_IsErrListen(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	s := NewServer(ServerConfig{Listen: l.Addr().String(), Host: &table{}, Clock: clock})
+	if err := s.Run(t.Context()); !errors.Is(err, bus.ErrListen) {
+		t.Errorf("Run = %v, want ErrListen", err)
+	}
+}
+
+func TestClient_NotAHost_IsUnreachable(t *testing.T) {
+	for name, answer := range map[string]http.HandlerFunc{
+		"web page":      func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") },
+		"404 of others": http.NotFound,
+		"redirect": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://example.com", http.StatusFound)
+		},
+		"empty problem": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/problem+json")
+			w.WriteHeader(500)
+			_, _ = io.WriteString(w, "{}")
+		},
+		"broken off": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "100")
+			_, _ = io.WriteString(w, "{")
+		},
+	} {
+		s := httptest.NewServer(answer)
+		_, err := NewClient(s.URL).Status(t.Context())
+		s.Close()
+		if !errors.Is(err, ErrUnreachable) {
+			t.Errorf("%s: %v, want ErrUnreachable", name, err)
+		}
+	}
+	if _, err := NewClient("http://127.0.0.1:1").Status(t.Context()); !errors.Is(err, ErrUnreachable) || !strings.HasSuffix(err.Error(), ": connection refused") {
+		t.Errorf("nobody there: %v", err)
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	f.Add(200, "application/json", []byte(`{"host":"a","position":"7/1","processes":{"x":{"pid":1}},"events":[{"step":"B1"}]}`), "from=1&limit=2")
+	f.Add(409, "application/problem+json", []byte(`{"type":"urn:hotpair:problem:refused","title":"x","result":{"steps":[{}]}}`), "limit=0")
+	f.Add(200, "", []byte(`{"catch_up":{"done":1e300,"missing":3},"role":"standby","mode":"copying","position":"7"}`), "%")
+	f.Add(200, "", []byte(`{"hosts":{"a":{"http":"http://127.0.0.1:1"}},"updates":[{"position":"1/1","keys":["k"]}]}`), "from")
+	f.Fuzz(func(t *testing.T, code int, contentType string, body []byte, query string) {
+		var status Status
+		if decodeAnswer(code, contentType, body, &status) == nil {
+			s := &screen{}
+			statusScreen(s, status)
+			wantScreen(t, s.out.String())
+		}
+		var page bus.HistoryPage
+		if decodeAnswer(code, contentType, body, &page) == nil {
+			s := &screen{}
+			historyScreen(s, page)
+			wantScreen(t, s.out.String())
+		}
+		if done, err := DecodeOutcome(body); err == nil {
+			s := &screen{}
+			switchoverScreen(s, done, nil)
+			wantScreen(t, s.out.String())
+		}
+		if targets, err := decodeCluster(body); err == nil && len(targets) == 0 {
+			t.Error("a cluster without hosts was accepted")
+		}
+		if r, err := historyRequest(query); err == nil && (r.Limit < 1 || r.Limit > MaxHistory) {
+			t.Errorf("query %q became %+v", query, r)
+		}
+		_, _ = DecodeCall(body)
+	})
+}

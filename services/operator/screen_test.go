@@ -1,0 +1,264 @@
+package operator
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/storage/position"
+)
+
+var rewrite = flag.Bool("rewrite", false, "write the golden screens anew")
+
+// noon is when every sample was taken.
+func noon() time.Time { return time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC) }
+
+func at(epoch, sequence uint64) position.Position {
+	return position.Position{Epoch: epoch, Sequence: sequence}
+}
+
+// paired is a full status of an active with an in-sync standby; the other samples are made of it.
+func paired() Status {
+	return Status{
+		Host: "a", Identity: "7F3K", Incarnation: 1<<63 + 5, Version: "0.1.0", Time: noon(),
+		Started: noon().Add(-100 * time.Minute), Role: "active", Since: noon().Add(-99*time.Minute - 2*time.Second), Mode: "paired", Fit: true,
+		Epoch: 7, RecordVersion: 12, PairID: "P1", Active: "a", InSync: []string{"a", "b"}, RightUntilMS: 870,
+		Position: at(7, 12408), Committed: at(7, 12408), Applied: at(7, 12399), Notified: at(7, 12408), Lag: 9,
+		Peer: Peer{Host: "b", HTTP: "http://127.0.0.1:7820", Link: "connected", Replication: "connected", HeardMS: 31,
+			Role: "standby", Position: at(7, 12408), Progress: bus.PeerHeld},
+		Witness: Witness{Address: "127.0.0.1:7805", ID: "W1", Reachable: true},
+		Processes: map[string]Process{
+			"updater":         {PID: 4711, State: "ready"},
+			"terminal-if":     {PID: 4712, State: "ready"},
+			"business.kv":     {PID: 4790, State: "ready", Restarts: 2, Reason: "signal: killed"},
+			"business.ledger": {PID: 4714, State: "ready"},
+		},
+		Terminals: Terminals{Attached: 5},
+		Alarms:    []string{},
+		Events: []Event{
+			{Time: noon().Add(-100 * time.Minute), Host: "a", Text: "dropped out of what is shown"},
+			{Time: noon().Add(-99 * time.Minute), Host: "a", Step: "B7", Epoch: 7, Text: "own processes become active"},
+			{Time: noon().Add(-99 * time.Minute), Host: "a", Step: "B8", Epoch: 7, Text: "terminals are attached: 5", Took: 8100 * time.Microsecond},
+			{Time: noon().Add(-99 * time.Minute), Host: "a", Step: "B9", Epoch: 7, Text: "the takeover is complete", Took: 11900 * time.Microsecond},
+			{Time: noon().Add(-98 * time.Minute), Host: "a", Epoch: 7, Text: "b is in sync"},
+			{Time: noon().Add(-time.Minute), Host: "a", Step: "B1", Epoch: 7, Text: "business.kv ended (signal: killed) and is restarted"},
+			{Time: noon().Add(-time.Minute), Host: "a", Epoch: 7, Text: "business.kv is ready"},
+		},
+	}
+}
+
+func standby() Status {
+	s := paired()
+	s.Host, s.Role, s.RightUntilMS = "b", "standby", 0
+	s.Processes = map[string]Process{"updater": {PID: 5011, State: "ready"}, "terminal-if": {PID: 5012, State: "ready"}}
+	s.Terminals = Terminals{Warm: 5}
+	s.Notified = position.Position{}
+	s.Peer = Peer{Host: "a", Link: "connected", Replication: "connected", HeardMS: 12, Role: "active", Epoch: 7, Position: at(7, 12408)}
+	s.Events = s.Events[4:5]
+	return s
+}
+
+// samples are a status for each mode, with the name of its golden screen.
+func samples() map[string]Status {
+	all := map[string]Status{"active-paired": paired(), "standby-in-sync": standby()}
+	add := func(name string, s Status, change func(*Status)) {
+		change(&s)
+		all[name] = s
+	}
+	add("starting", paired(), func(s *Status) {
+		*s = Status{Host: "a", Time: noon(), Role: "starting", Since: noon().Add(-40 * time.Millisecond), Mode: "waiting", Peer: Peer{HeardMS: -1},
+			Witness:   Witness{Address: "127.0.0.1:7805", Problem: "not tried yet"},
+			Processes: map[string]Process{"updater": {State: "starting"}}}
+	})
+	add("active-solo", paired(), func(s *Status) {
+		s.Mode, s.InSync, s.RecordVersion = "solo", []string{"a"}, 13
+		s.Notified = at(7, 12000)
+		s.Peer = Peer{Host: "b", Link: "refused", Replication: "refused", HeardMS: 83_000, Progress: bus.PeerAbsent}
+		s.Alarms = []string{"b is gone for 1m23s: start it, so that either host may fail again"}
+		s.Events = append(s.Events, Event{Time: noon().Add(-83 * time.Second), Host: "a", Epoch: 7, Text: "goes on alone: b refuses connections"})
+	})
+	add("active-solo-peer-catching-up", paired(), func(s *Status) {
+		s.Mode, s.InSync = "solo", []string{"a"}
+		s.Peer.Progress, s.Peer.Position = bus.PeerCatchingUp, at(7, 5336)
+		s.Peer.CatchUp = ProgressOf(0, 5336, 12408)
+		s.Notified = at(7, 5336)
+	})
+	add("active-without-right", paired(), func(s *Status) {
+		s.RightUntilMS = 0
+		s.Peer.Link, s.Peer.Replication, s.Peer.HeardMS, s.Peer.Progress = "silent", "silent", 1400, bus.PeerAbsent
+		s.Witness.Reachable, s.Witness.Problem = false, "no route to host"
+		s.Alarms = []string{"no witness: the next failure stops the service"}
+	})
+	add("standby-catching-up", standby(), func(s *Status) {
+		s.Mode, s.InSync, s.WaitingFor = "catching-up", []string{"a"}, "not in the in-sync set"
+		s.Position, s.Committed, s.Applied, s.Lag = at(7, 5336), at(7, 5336), at(7, 5300), 35
+		s.CatchUp = ProgressOf(0, 5336, 12408)
+	})
+	add("standby-copying", standby(), func(s *Status) {
+		s.Mode, s.InSync, s.Fit, s.Unfit = "copying", []string{"a"}, false, "in the middle of a copy"
+		s.Position, s.Committed, s.Applied, s.Lag = position.Position{}, position.Position{}, position.Position{}, 0
+		s.CatchUp = &CatchUp{Done: 0.6789}
+	})
+	add("standby-waiting", standby(), func(s *Status) {
+		s.Mode, s.InSync, s.WaitingFor = "waiting", []string{"a"}, "waiting for a: 41 updates ahead"
+		s.Position, s.Committed, s.Applied, s.Lag = at(7, 12367), at(7, 12408), at(7, 12367), 0
+		s.Peer = Peer{Host: "a", Link: "refused", Replication: "refused", HeardMS: -1}
+		s.Alarms = []string{"nobody serves: only a holds all acknowledged updates; start a"}
+	})
+	add("standby-cannot-join", standby(), func(s *Status) {
+		s.Mode, s.InSync, s.WaitingFor = "waiting", []string{"a"}, "it belongs to another pair (P0); start it with an empty data directory to join this one"
+	})
+	add("handover", paired(), func(s *Status) {
+		s.Role, s.Since = "handover", noon().Add(-4*time.Millisecond)
+		s.RightUntilMS = 0
+		s.Events = append(s.Events, Event{Time: noon().Add(-4 * time.Millisecond), Host: "a", Step: "B3", Epoch: 7, Text: "handing over to b: an operator wants it"},
+			Event{Time: noon().Add(-3 * time.Millisecond), Host: "a", Step: "B4", Epoch: 7, Text: "draining", Took: 300 * time.Microsecond})
+	})
+	add("takeover", standby(), func(s *Status) {
+		s.Role, s.Since, s.Mode = "takeover", noon().Add(-2*time.Millisecond), "waiting"
+		s.Peer.Link, s.Peer.Replication = "refused", "refused"
+	})
+	add("stopped", standby(), func(s *Status) { s.Role = "stopped" })
+	add("hostile-text", standby(), func(s *Status) {
+		s.Alarms = []string{"\x1b[2Jgone\r\n\u202eleft " + strings.Repeat("long ", 60), strings.Repeat("x", 300)}
+		s.Processes = map[string]Process{"business.\x07bell": {State: "\x1b[31mred", Reason: strings.Repeat("é", 200)}}
+	})
+	return all
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name+".golden")
+	if *rewrite {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got; go test -rewrite accepts it):\n%s", path, diff)
+	}
+}
+
+func wantScreen(t *testing.T, text string) {
+	t.Helper()
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	for _, line := range lines {
+		if n := utf8.RuneCountInString(line); n > width {
+			t.Errorf("%d characters wide: %q", n, line)
+		}
+		if strings.IndexFunc(line, func(r rune) bool { return r < 0x20 || r == 0x202e }) >= 0 {
+			t.Errorf("control characters in %q", line)
+		}
+	}
+}
+
+func TestStatusScreen_ForEachMode(t *testing.T) {
+	for name, status := range samples() {
+		t.Run(name, func(t *testing.T) {
+			s := &screen{}
+			statusScreen(s, status)
+			wantScreen(t, s.out.String())
+			if n := strings.Count(s.out.String(), "\n"); n > 24 {
+				t.Errorf("%d lines do not fit on one screen", n)
+			}
+			golden(t, name, s.out.String())
+		})
+	}
+}
+
+func TestStatusScreen_Colour_IsInTheHeadlineOnly(t *testing.T) {
+	for name, code := range map[string]string{"active-paired": "32", "active-solo": "33", "standby-waiting": "31"} {
+		s := &screen{colour: true}
+		statusScreen(s, samples()[name])
+		headline, rest, _ := strings.Cut(s.out.String(), "\n")
+		if !strings.HasPrefix(headline, "\x1b[1;"+code+"m") || !strings.HasSuffix(headline, "\x1b[0m") || strings.Contains(rest, "\x1b") {
+			t.Errorf("%s: %q", name, s.out.String())
+		}
+	}
+}
+
+func page() bus.HistoryPage {
+	return bus.HistoryPage{
+		First: 1, Last: 12408,
+		Updates: []bus.HistoryUpdate{
+			{Position: at(6, 12405), Time: noon(), Kind: "update", Service: "kv", Request: "t1/4711", Keys: []string{"stock/17"}, Notified: true},
+			{Position: at(7, 12406), Time: noon().Add(time.Second), Kind: "began", Host: "b", Notified: true},
+			{Position: at(7, 12407), Time: noon().Add(2 * time.Second), Kind: "update", Service: "ledger", Request: "t2/2026-03-04T12:00:00Z/order-1", Keys: []string{"alice", "bob"}},
+			{Position: at(7, 12408), Time: noon().Add(3 * time.Second), Kind: "update", Service: "kv", Keys: []string{strings.Repeat("k", 200)}},
+		},
+	}
+}
+
+func TestHistoryScreen(t *testing.T) {
+	for name, p := range map[string]bus.HistoryPage{
+		"history": page(), "history-empty": {}, "history-trimmed": {First: 100, Last: 200},
+	} {
+		s := &screen{}
+		historyScreen(s, p)
+		wantScreen(t, s.out.String())
+		golden(t, name, s.out.String())
+	}
+}
+
+func switched() Switchover {
+	step := func(step, host, text string, took float64) Event {
+		return Event{Time: noon(), Host: host, Step: step, Epoch: 8, Text: text, Took: time.Duration(took * float64(time.Millisecond))}
+	}
+	return Switchover{ID: "C1", From: "a", Active: "b", Epoch: 8, Took: 12345 * time.Microsecond, Steps: []Event{
+		step("B3", "a", "handing over to b: an operator wants it", 0),
+		step("B4", "a", "draining", 0.3),
+		step("B5", "a", "terminals are let go, nothing is in flight", 2.9),
+		step("B6", "a", "stopped at 7/12408; b is told", 3.1),
+		step("B7", "b", "own processes become active", 4.2),
+		step("B8", "b", "terminals are attached: 5", 10.4),
+		step("B9", "b", "the takeover is complete", 12.3),
+	}}
+}
+
+func TestSwitchoverScreen(t *testing.T) {
+	s := &screen{}
+	switchoverScreen(s, switched(), nil)
+	wantScreen(t, s.out.String())
+	golden(t, "switchover", s.out.String())
+}
+
+func TestProgressOf(t *testing.T) {
+	for _, c := range []struct {
+		began, at, end uint64
+		want           CatchUp
+	}{
+		{0, 0, 0, CatchUp{Done: 1}}, {0, 43, 100, CatchUp{Done: 0.43, Missing: 57}}, {50, 40, 100, CatchUp{Missing: 60}},
+		{50, 75, 100, CatchUp{Done: 0.5, Missing: 25}}, {0, 101, 100, CatchUp{Done: 1}}, {100, 50, 90, CatchUp{Missing: 40}},
+	} {
+		if got := *ProgressOf(c.began, c.at, c.end); got != c.want {
+			t.Errorf("ProgressOf(%d, %d, %d) = %+v, want %+v", c.began, c.at, c.end, got, c.want)
+		}
+	}
+}
+
+func TestText(t *testing.T) {
+	for got, want := range map[string]string{
+		count(0, "update"): "0 updates", count(1, "update"): "1 update", grouped(1234567): "1 234 567", grouped(123): "123",
+		ago(-time.Second): "0s", ago(870 * time.Millisecond): "870ms", ago(185 * time.Second): "3m05s",
+		ago(99 * time.Minute): "1h39m", ago(99 * time.Hour): "4d03h", fit("abcdef", 4): "abc…",
+	} {
+		if got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}

@@ -1,0 +1,293 @@
+package terminalif
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/lease"
+)
+
+const (
+	// attachPatience is how long an order waits for terminals that do not answer; the others serve meanwhile, and those
+	// are attached when they answer. Detach waits as long.
+	attachPatience = 500 * time.Millisecond
+	// askWithin is for an order that names no time.
+	askWithin = 10 * time.Millisecond
+)
+
+// listen subscribes to main's word.
+func (i *Interface) listen(ctx context.Context) error {
+	for _, s := range []struct {
+		subject string
+		handle  nats.MsgHandler
+	}{
+		{bus.SubjectRight, i.takeRight},
+		{bus.SubjectProcesses + ".>", i.takeProcess},
+		{"control.terminal-if.>", func(m *nats.Msg) { i.order(ctx, m) }},
+	} {
+		if _, err := i.conn.Subscribe(s.subject, s.handle); err != nil {
+			return fmt.Errorf("hear %s: %w", s.subject, err)
+		}
+	}
+	if err := i.conn.FlushWithContext(ctx); err != nil {
+		return fmt.Errorf("hear main: %w", err)
+	}
+	return nil
+}
+
+func (i *Interface) takeRight(m *nats.Msg) {
+	var right lease.Right
+	if err := json.Unmarshal(m.Data, &right); err != nil {
+		i.log.Error("right to answer is unreadable", "error", err)
+		right = lease.Right{}
+	}
+	i.relay.setRight(right)
+}
+
+func (i *Interface) takeProcess(m *nats.Msg) {
+	var p bus.ProcessState
+	if err := bus.DecodeJSON(m.Data, &p); err != nil {
+		i.log.Error("announcement of a process is unreadable", "error", err)
+		return
+	}
+	i.relay.services.announced(p)
+}
+
+// order carries out an order of main. What it changes is changed before the next order is looked at; waiting for the
+// terminals happens beside.
+func (i *Interface) order(ctx context.Context, m *nats.Msg) {
+	var finish func() any
+	switch m.Subject {
+	case bus.SubjectAttach:
+		var order bus.Attach
+		if err := bus.DecodeJSON(m.Data, &order); err != nil {
+			i.respond(m, bus.Attached{Error: err.Error()})
+			return
+		}
+		finish = i.attach(ctx, order)
+	case bus.SubjectDetach:
+		finish = i.detach(ctx)
+	case bus.SubjectDrainRequests:
+		var order bus.DrainRequests
+		if err := bus.DecodeJSON(m.Data, &order); err != nil {
+			i.respond(m, bus.Done{Error: err.Error()})
+			return
+		}
+		finish = i.drain(ctx, order)
+	case bus.SubjectAskTerminals:
+		var order bus.AskTerminals
+		if err := bus.DecodeJSON(m.Data, &order); err != nil {
+			i.respond(m, bus.TerminalsAsked{})
+			return
+		}
+		finish = func() any { return i.ask(ctx, order) }
+	default:
+		i.log.Error("unknown order", "subject", m.Subject)
+		return
+	}
+	i.goroutines.Go(func() { i.respond(m, finish()) })
+}
+
+func (i *Interface) respond(m *nats.Msg, v any) {
+	if strings.HasPrefix(m.Reply, bus.InboxPrefix(bus.ProcessMain)+".") {
+		// An error says that the bus is lost, which ends this process.
+		_ = i.conn.Publish(m.Reply, bus.EncodeJSON(v))
+	}
+}
+
+// round collects the outcome of one order to attach from the sessions that were warm when it came.
+type round struct {
+	mu     sync.Mutex
+	open   map[*session]bool
+	result bus.Attached
+	done   chan struct{} // closed when all have reported
+}
+
+func newRound(sessions []*session) *round {
+	r := &round{open: map[*session]bool{}, done: make(chan struct{})}
+	for _, s := range sessions {
+		if s.warm() != nil {
+			r.open[s] = true
+		}
+	}
+	r.result.Unreachable = len(sessions) - len(r.open)
+	if len(r.open) == 0 {
+		close(r.done)
+	}
+	return r
+}
+
+// report takes the first word of each session.
+func (r *round) report(s *session, state string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.open[s] {
+		return
+	}
+	delete(r.open, s)
+	switch state {
+	case stateAttached:
+		r.result.Attached++
+	case stateRefused:
+		r.result.Refused++
+	default:
+		r.result.Unreachable++
+	}
+	if len(r.open) == 0 {
+		close(r.done)
+	}
+}
+
+// outcome counts whoever has not reported as unreachable.
+func (r *round) outcome() bus.Attached {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	result := r.result
+	result.Unreachable += len(r.open)
+	return result
+}
+
+// attach begins a term: every warm session sends its one message at once, on the connection it has.
+func (i *Interface) attach(ctx context.Context, order bus.Attach) func() any {
+	begun := time.Now()
+	fault := ""
+	i.mu.Lock()
+	switch known := i.term; {
+	case order.Epoch == 0, order.PairID == "", order.Identity == "", order.Counter == 0, order.Counter >= 1<<32:
+		fault = "the order lacks epoch, counter, pair id or identity"
+	case known != nil && (order.Epoch < known.Epoch || order.Epoch == known.Epoch && order.Counter <= known.Counter):
+		fault = fmt.Sprintf("epoch %d, counter %d comes before epoch %d, counter %d", order.Epoch, order.Counter, known.Epoch, known.Counter)
+	}
+	if fault != "" {
+		i.mu.Unlock()
+		return func() any { return bus.Attached{Error: fault} }
+	}
+	t := &term{Attach: order, round: newRound(i.sessions)}
+	i.term, i.pair, i.identity = t, order.PairID, order.Identity
+	i.mu.Unlock()
+	i.relay.begin(t)
+	for _, s := range i.sessions {
+		s.poke()
+	}
+	i.noteChange()
+	return func() any {
+		patience := time.NewTimer(attachPatience)
+		defer patience.Stop()
+		select {
+		case <-t.round.done:
+		case <-patience.C:
+		case <-ctx.Done():
+		}
+		result := t.round.outcome()
+		result.Took = time.Since(begun)
+		i.log.Info("terminals attached", "epoch", t.Epoch, "attached", result.Attached, "refused", result.Refused,
+			"unreachable", result.Unreachable, "took", result.Took)
+		i.noteChange()
+		return result
+	}
+}
+
+// detach ends the term: nothing is answered from now on, the sessions stay warm.
+func (i *Interface) detach(ctx context.Context) func() any {
+	i.relay.end()
+	i.mu.Lock()
+	i.term = nil
+	i.leaving, i.left = map[*session]bool{}, make(chan struct{})
+	left := i.left
+	for _, s := range i.sessions {
+		s.mu.Lock()
+		if s.status.State == stateAttached {
+			i.leaving[s] = true
+		}
+		s.mu.Unlock()
+	}
+	if len(i.leaving) == 0 {
+		close(left)
+	}
+	i.mu.Unlock()
+	for _, s := range i.sessions {
+		s.poke()
+	}
+	i.noteChange()
+	return func() any {
+		patience := time.NewTimer(attachPatience)
+		defer patience.Stop()
+		select {
+		case <-left:
+		case <-patience.C:
+		case <-ctx.Done():
+		}
+		return bus.Done{}
+	}
+}
+
+// detached notes that a session has left the term, by detach or by the end of its connection.
+func (i *Interface) detached(s *session) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.leaving[s] {
+		delete(i.leaving, s)
+		if len(i.leaving) == 0 {
+			close(i.left)
+		}
+	}
+}
+
+// drain takes nothing new and waits for what is out.
+func (i *Interface) drain(ctx context.Context, order bus.DrainRequests) func() any {
+	ctx, cancel := context.WithTimeout(ctx, order.Within)
+	i.relay.startDrain()
+	return func() any {
+		defer cancel()
+		if rest := i.relay.awaitDrain(ctx); rest > 0 {
+			return bus.Done{Error: fmt.Sprintf("%d requests are still out", rest)}
+		}
+		return bus.Done{}
+	}
+}
+
+// ask asks all warm terminals at once who serves them. No answer in time is no veto.
+func (i *Interface) ask(ctx context.Context, order bus.AskTerminals) bus.TerminalsAsked {
+	within := order.Within
+	if within <= 0 {
+		within = askWithin
+	}
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	_, identity := i.self()
+	var mu sync.Mutex
+	var result bus.TerminalsAsked
+	var asking sync.WaitGroup
+	for _, s := range i.sessions {
+		conn := s.warm()
+		if conn == nil {
+			continue
+		}
+		result.Asked++
+		asking.Go(func() {
+			reply, err := conn.Request(ctx, bus.SubjectAgentFresh, bus.EncodeJSON(bus.AgentFreshRequest{Identity: identity}))
+			if err != nil {
+				return
+			}
+			var fresh bus.AgentFresh
+			if bus.DecodeJSON(reply.Data, &fresh) != nil {
+				return
+			}
+			s.heard(fresh.Epoch)
+			if fresh.Fresh {
+				mu.Lock()
+				defer mu.Unlock()
+				result.Fresh = append(result.Fresh, s.id)
+			}
+		})
+	}
+	asking.Wait()
+	return result
+}

@@ -1,0 +1,207 @@
+package terminalif
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/lease"
+)
+
+// Defaults of Bounds. A terminal's own agent keeps 1024 waiting, so one terminal alone does not meet its bound here.
+const (
+	perTerminal      = 1024
+	perTerminalBytes = 64 << 20
+	inAll            = 32768
+	inAllBytes       = 256 << 20
+	parallelDials    = 128
+	sweepEvery       = time.Second
+)
+
+// Terminal is one terminal to dial.
+type Terminal struct {
+	ID, URL, Key string
+}
+
+// Config describes an Interface.
+type Config struct {
+	Bus       bus.ConnConfig // to the host's own bus
+	Host      string
+	Terminals []Terminal
+	Beat      time.Duration // interval of heartbeats; 0 is 125 ms
+	// Clock is that of the right to answer; nil is lease.BootClock.
+	Clock lease.Clock
+	Log   *slog.Logger
+}
+
+// Interface is the process between the terminals and the host: it keeps a session with every terminal, attaches them
+// when main says so, and relays requests and answers.
+type Interface struct {
+	config      Config
+	log         *slog.Logger
+	incarnation uint64
+	dialer      *dialer
+	relay       *relay
+	sessions    []*session
+	conn        *bus.Conn
+	heart       *bus.Heart
+	started     chan struct{}
+	attaches    atomic.Uint32
+	changes     atomic.Uint64 // rises when a session's state changes
+	report      reporter
+	goroutines  sync.WaitGroup
+	failed      chan error
+
+	mu             sync.Mutex
+	term           *term
+	pair, identity string
+	leaving        map[*session]bool // that a detach waits for
+	left           chan struct{}
+}
+
+// New makes an Interface. Nothing is dialled until Run.
+func New(c Config) *Interface {
+	if c.Clock == nil {
+		c.Clock = lease.BootClock
+	}
+	if c.Beat == 0 {
+		c.Beat = 125 * time.Millisecond
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	i := &Interface{
+		config: c, log: c.Log, incarnation: rand.Uint64(), dialer: newDialer(parallelDials),
+		relay:   newRelay(bounds{perTerminal, inAll, perTerminalBytes, inAllBytes}, c.Clock, c.Log),
+		started: make(chan struct{}), failed: make(chan error, 1),
+	}
+	for _, t := range c.Terminals {
+		i.sessions = append(i.sessions, newSession(t.ID, t.URL, t.Key, i, c.Log))
+	}
+	return i
+}
+
+// Run is the process "hotpair terminal-if".
+func Run(ctx context.Context, c config.TerminalInterface, log *slog.Logger) error {
+	terminals := make([]Terminal, len(c.Terminals))
+	for n, t := range c.Terminals {
+		terminals[n] = Terminal{ID: t.ID, URL: t.URL, Key: config.TerminalKey(c.PairSecret.Reveal(), t.ID)}
+	}
+	return New(Config{
+		Bus: bus.ConnConfig{
+			Name: bus.ProcessTerminalInterface, URL: c.BusURL, User: c.BusUser, Password: c.BusPassword.Reveal(), Inbox: c.BusInbox,
+		},
+		Host: c.Host, Terminals: terminals, Beat: c.Lease / 8, Log: log,
+	}).Run(ctx)
+}
+
+// Started is closed when orders are taken.
+func (i *Interface) Started() <-chan struct{} { return i.started }
+
+// Dials counts TCP connections that were dialled to terminals since the start.
+func (i *Interface) Dials() int64 { return i.dialer.dials.Load() }
+
+// State is what the heartbeat tells.
+func (i *Interface) State() bus.TerminalState { return i.report.state(i, true) }
+
+// Run serves until ctx ends (and then gives nil) or the bus is lost, which ends the process: main's bus is in main.
+func (i *Interface) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer i.goroutines.Wait()
+	defer cancel()
+	c := i.config.Bus
+	c.Once = true
+	c.Lost = func(err error) { i.fail(fmt.Errorf("bus: %w", errors.Join(bus.ErrDisconnected, err))) }
+	c.Complaint = func(err error) { i.fail(fmt.Errorf("bus: %w", err)) }
+	conn, err := bus.Connect(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	i.conn = conn
+	i.relay.services.conn, i.relay.services.ctx, i.relay.services.run = conn, ctx, i.goroutines.Go
+	i.heart = bus.NewHeart(conn, bus.ProcessTerminalInterface, i.config.Beat, func() (bool, any) { return true, i.report.state(i, false) })
+	if err := i.listen(ctx); err != nil {
+		return err
+	}
+	for _, s := range i.sessions {
+		i.goroutines.Go(func() { s.run(ctx) })
+	}
+	close(i.started)
+	i.log.Info("terminal interface ready", "terminals", len(i.sessions))
+
+	g, inner := errgroup.WithContext(ctx)
+	g.Go(func() error { return i.heart.Run(inner) })
+	g.Go(func() error { return i.sweep(inner) })
+	g.Go(func() error {
+		select {
+		case err := <-i.failed:
+			return err
+		case <-inner.Done():
+			return inner.Err()
+		}
+	})
+	if err := g.Wait(); ctx.Err() == nil || !errors.Is(err, ctx.Err()) {
+		return err
+	}
+	return nil
+}
+
+// fail ends Run with err.
+func (i *Interface) fail(err error) {
+	select {
+	case i.failed <- err:
+	default:
+	}
+}
+
+func (i *Interface) sweep(ctx context.Context) error {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case now := <-tick.C:
+			i.relay.sweep(now)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// present is the term that sessions follow, or nil.
+func (i *Interface) present() *term {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.term
+}
+
+// self is what main told about this host; empty until the first order to attach.
+func (i *Interface) self() (pair, identity string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.pair, i.identity
+}
+
+// attachCounter orders the attaches of one host in one epoch: main's counter first, so that a new terminal-if comes
+// after an old one, then this process's own.
+func (i *Interface) attachCounter(t *term) uint64 {
+	return t.Counter<<32 | uint64(i.attaches.Add(1))
+}
+
+// noteChange lets the heart tell at once. With many terminals the next beat is soon enough: in a takeover each of them
+// changes, and each beat counts them all.
+func (i *Interface) noteChange() {
+	i.changes.Add(1)
+	if i.heart != nil && len(i.sessions) <= fewTerminals {
+		i.heart.Now()
+	}
+}

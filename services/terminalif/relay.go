@@ -1,0 +1,376 @@
+package terminalif
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unicode/utf8"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/lease"
+)
+
+const (
+	// maxBody bounds the body of a request, in bytes; the agent refuses larger ones with 413.
+	maxBody = 1 << 20
+	// maxAppID bounds an application's whole request id, in bytes: a time and 64 characters.
+	maxAppID = 40 + 64*utf8.UTFMax
+	// longest is more than any deadline an agent grants.
+	longest = 6 * time.Minute
+	// overtime is how long a request that is with nobody is kept past its deadline: the agent has given it up by then.
+	overtime = time.Second
+	// poisoned is the number of crashes of its business process after which a request is not given to it again (T2).
+	poisoned = 3
+)
+
+// bounds of what is in flight, in requests and in bytes of bodies.
+type bounds struct {
+	perTerminal, inAll           int
+	perTerminalBytes, inAllBytes int
+}
+
+// term is one order to attach: the time in which this host serves. A new order makes a new term.
+type term struct {
+	bus.Attach
+	round *round
+}
+
+// flight is a request that was taken and is not answered yet.
+//
+//	take ──► waiting ──service up──► out ──reply──► answered
+//	            ▲                     │  └──no right──► parked ──right──► answered
+//	            └── crash, nobody ────┘
+type flight struct {
+	request  bus.Request
+	deadline time.Time
+	service  *service
+	answer   func(bus.Reply)
+	place    place
+	sending  int        // counts sendings, so that the outcome of an older one is told apart
+	untaken  bool       // nobody listened to its subject once
+	reply    *bus.Reply // when parked
+}
+
+type place int
+
+const (
+	waiting place = iota // for its service to be up
+	held                 // the database was not this epoch's; tried again with each right
+	out                  // with the business process
+	parked               // answered, but the right to answer does not hold
+)
+
+// load is what one terminal has in flight.
+type load struct{ count, bytes int }
+
+// relay takes requests from sessions, passes them to business processes, and passes answers back while the right to
+// answer holds. All its decisions are made under one lock; it sends after releasing it.
+type relay struct {
+	bounds   bounds
+	clock    lease.Clock
+	log      *slog.Logger
+	services *directory
+	right    atomic.Pointer[lease.Right]
+
+	mu       sync.Mutex
+	term     *term
+	draining chan struct{} // not nil while draining; closed when nothing is out or parked
+	flights  map[bus.RequestID]*flight
+	loads    map[string]*load
+	total    load
+	busy     int // out or parked
+	parked   []*flight
+	held     []*flight
+}
+
+func newRelay(b bounds, clock lease.Clock, log *slog.Logger) *relay {
+	r := &relay{bounds: b, clock: clock, log: log, flights: map[bus.RequestID]*flight{}, loads: map[string]*load{}}
+	r.right.Store(&lease.Right{})
+	r.services = newDirectory(r, log)
+	return r
+}
+
+// begin makes t the term. Flights of another epoch are dropped: their agents send them again at the attach.
+func (r *relay) begin(t *term) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.term == nil || r.term.Epoch != t.Epoch {
+		r.drop()
+	}
+	r.term = t
+	r.endDrain()
+}
+
+// end leaves the term. Nothing is answered after it.
+func (r *relay) end() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.term = nil
+	r.drop()
+	r.endDrain()
+}
+
+// drop forgets every flight. Their answers, when they come, belong to none.
+func (r *relay) drop() {
+	clear(r.flights)
+	clear(r.loads)
+	r.total, r.busy, r.parked, r.held = load{}, 0, nil, nil
+	r.services.forgetWaiting()
+}
+
+func (r *relay) endDrain() {
+	r.settle()
+	r.draining = nil
+}
+
+// startDrain takes nothing new from now on.
+func (r *relay) startDrain() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.term != nil && r.draining == nil {
+		r.draining = make(chan struct{})
+		if r.busy == 0 {
+			r.settle()
+		}
+	}
+}
+
+// awaitDrain returns when everything that was out has been answered, or ctx ends, with the number that was not.
+func (r *relay) awaitDrain(ctx context.Context) int {
+	r.mu.Lock()
+	drained := r.draining
+	r.mu.Unlock()
+	if drained == nil {
+		return 0
+	}
+	select {
+	case <-drained:
+		return 0
+	case <-ctx.Done():
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.busy
+}
+
+// inFlight counts requests that were taken and not answered.
+func (r *relay) inFlight() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.flights)
+}
+
+// take accepts a request of a terminal in a term, or answers it at once. terminal is who was dialled, whatever the
+// request says.
+func (r *relay) take(terminal string, t *term, q bus.Request, answer func(bus.Reply)) {
+	if fault := check(&q); fault != "" {
+		answer(bus.Reply{Code: bus.CodeMalformed, Message: fault})
+		return
+	}
+	q.ID.Terminal, q.Epoch, q.Crashes = terminal, t.Epoch, 0
+	f := &flight{request: q, deadline: time.Now().Add(time.Duration(q.Remaining)), answer: answer}
+	send, refusal := r.admit(f, t)
+	if refusal != nil {
+		answer(*refusal)
+	}
+	r.services.send(send)
+}
+
+// check is done here although the agent does it too: a terminal is not trusted. It mends what only shapes the
+// terminal's own service.
+func check(q *bus.Request) string {
+	switch {
+	case !bus.ValidName(q.Service), !bus.ValidName(q.Operation):
+		return "service or operation is not a name"
+	case (q.ID.Counter == 0) == (q.ID.App == ""):
+		return "the request has no id or two"
+	case len(q.ID.App) > maxAppID, !utf8.ValidString(q.ID.App):
+		return "the id is malformed"
+	case len(q.Body) > maxBody, !json.Valid(q.Body):
+		return "the body is not JSON or too large"
+	}
+	q.Attempt = max(q.Attempt, 1)
+	q.Remaining = min(max(q.Remaining, 1), int64(longest))
+	return ""
+}
+
+func (r *relay) admit(f *flight, t *term) (*sending, *bus.Reply) {
+	id, size := f.request.ID, len(f.request.Body)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.term != t || r.draining != nil {
+		return nil, &bus.Reply{Code: bus.CodeNobody, Message: "held, not executed: this host does not serve now"}
+	}
+	if there, ok := r.flights[id]; ok {
+		there.answer = f.answer
+		there.deadline = f.deadline
+		return nil, nil
+	}
+	mine := r.loads[id.Terminal]
+	if mine == nil {
+		mine = &load{}
+		r.loads[id.Terminal] = mine
+	}
+	if mine.count >= r.bounds.perTerminal || mine.bytes+size > r.bounds.perTerminalBytes ||
+		r.total.count >= r.bounds.inAll || r.total.bytes+size > r.bounds.inAllBytes {
+		return nil, &bus.Reply{Code: bus.CodeBusy, Message: "too many requests in flight; not executed"}
+	}
+	f.service = r.services.find(f.request.Service)
+	if f.service == nil {
+		return nil, &bus.Reply{Code: bus.CodeBusy, Message: "too many unknown services were asked for; not executed"}
+	}
+	mine.count++
+	mine.bytes += size
+	r.total.count++
+	r.total.bytes += size
+	r.flights[id] = f
+	return r.launch(f), nil
+}
+
+// launch sends f to its service if that is up, and lets it wait otherwise. The lock is held.
+func (r *relay) launch(f *flight) *sending {
+	if !f.service.up() {
+		r.move(f, waiting)
+		f.service.waiting = append(f.service.waiting, f)
+		return nil
+	}
+	r.move(f, out)
+	f.sending++
+	f.request.Remaining = max(int64(time.Until(f.deadline)), 1)
+	return &sending{flight: f, service: f.service, number: f.sending, request: f.request, way: f.service.way}
+}
+
+// move notes where f is. The lock is held.
+func (r *relay) move(f *flight, to place) {
+	was := f.place == out || f.place == parked
+	is := to == out || to == parked
+	f.place = to
+	switch {
+	case is && !was:
+		r.busy++
+	case was && !is:
+		r.busy--
+		if r.busy == 0 {
+			r.settle()
+		}
+	}
+}
+
+// settle ends a drain that waits for the last answer. The channel stays, because nothing new is taken until the term
+// ends or begins again. The lock is held.
+func (r *relay) settle() {
+	if r.draining == nil {
+		return
+	}
+	select {
+	case <-r.draining:
+	default:
+		close(r.draining)
+	}
+}
+
+// forget removes f from all books. The lock is held.
+func (r *relay) forget(f *flight) {
+	id, size := f.request.ID, len(f.request.Body)
+	delete(r.flights, id)
+	if mine := r.loads[id.Terminal]; mine != nil {
+		mine.count--
+		mine.bytes -= size
+		if mine.count == 0 {
+			delete(r.loads, id.Terminal)
+		}
+	}
+	r.total.count--
+	r.total.bytes -= size
+	r.move(f, waiting)
+}
+
+// current reports whether s is the last sending of a flight that still waits for it. The lock is held.
+func (r *relay) current(s *sending) bool {
+	f := s.flight
+	return r.flights[f.request.ID] == f && f.place == out && f.sending == s.number
+}
+
+// deliver gives the terminal the answer to a flight. This is the one place where an answer leaves, and the right to
+// answer is compared in the step before: after everything the answer rests on was read (R6).
+func (r *relay) deliver(f *flight, reply bus.Reply) {
+	if !r.right.Load().Holds(f.request.Epoch, r.clock()) {
+		if f.place != parked {
+			r.move(f, parked)
+			r.parked = append(r.parked, f)
+		}
+		f.reply = &reply
+		return
+	}
+	f.answer(reply)
+	r.forget(f)
+}
+
+// setRight takes main's word. Answers that waited for it leave; requests that found the database closed try again.
+func (r *relay) setRight(right lease.Right) {
+	r.mu.Lock()
+	r.right.Store(&right)
+	waited := r.parked
+	r.parked = nil
+	for _, f := range waited {
+		if r.flights[f.request.ID] != f {
+			continue
+		}
+		if right.Holds(f.request.Epoch, r.clock()) {
+			r.deliver(f, *f.reply)
+		} else {
+			r.parked = append(r.parked, f)
+		}
+	}
+	r.mu.Unlock()
+	r.retryHeld()
+}
+
+// retryHeld sends again what the database refused as not of its epoch.
+func (r *relay) retryHeld() {
+	r.mu.Lock()
+	again := r.held
+	r.held = nil
+	var sends []*sending
+	for _, f := range again {
+		if r.flights[f.request.ID] == f && f.place == held {
+			sends = append(sends, r.launch(f))
+		}
+	}
+	r.mu.Unlock()
+	for _, s := range sends {
+		r.services.send(s)
+	}
+}
+
+// sweep drops flights that are with nobody and past their deadline, without a word: the agents have given them up. What
+// is out stays counted until it comes back, so that a business process that hangs is not given more than the bounds.
+func (r *relay) sweep(now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	late := now.Add(-overtime)
+	gone := false
+	for _, f := range r.flights {
+		if f.place != out && f.deadline.Before(late) {
+			r.forget(f)
+			gone = true
+		}
+	}
+	if !gone {
+		return
+	}
+	dropped := func(f *flight) bool { return r.flights[f.request.ID] != f }
+	r.parked = slices.DeleteFunc(r.parked, dropped)
+	r.held = slices.DeleteFunc(r.held, dropped)
+	r.services.sweepWaiting(dropped)
+}
+
+// unknownService is the answer for a service that nobody announced and that does not answer.
+func unknownService(name string, known []string) bus.Reply {
+	return bus.Reply{Code: bus.CodeAbsent, Message: fmt.Sprintf("no service %s; known are %v", name, known)}
+}

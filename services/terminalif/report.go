@@ -1,0 +1,70 @@
+package terminalif
+
+import (
+	"sync"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+)
+
+const (
+	// fewTerminals are listed in every heartbeat. A longer list is told when it changed, at most each listEvery: a
+	// thousand entries at each beat would cost more than the rest of an idle host.
+	fewTerminals = 64
+	listEvery    = time.Second
+	listAnyway   = 10 * time.Second
+)
+
+// reporter makes the state for heartbeats.
+type reporter struct {
+	mu     sync.Mutex
+	seen   uint64 // changes at the last list
+	listed time.Time
+	counts bus.TerminalState // of the change numbered counted
+	at     uint64
+}
+
+// state counts the sessions; all: list them too, whatever was told before.
+func (r *reporter) state(i *Interface, all bool) bus.TerminalState {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	changes := i.changes.Load()
+	since := time.Since(r.listed)
+	list := all || len(i.sessions) <= fewTerminals || (changes != r.seen && since >= listEvery) || since >= listAnyway
+	if list || changes != r.at || r.at == 0 {
+		r.counts, r.at = count(i, list), changes
+	}
+	if list && !all {
+		r.seen, r.listed = changes, time.Now()
+	}
+	state := r.counts
+	r.counts.Terminals = nil
+	state.InFlight = i.relay.inFlight()
+	if t := i.present(); t != nil {
+		state.Epoch = t.Epoch
+	}
+	return state
+}
+
+func count(i *Interface, list bool) bus.TerminalState {
+	var state bus.TerminalState
+	for _, s := range i.sessions {
+		s.mu.Lock()
+		status, epoch, gap := s.status, s.epoch, s.gap
+		s.mu.Unlock()
+		state.HighestEpoch = max(state.HighestEpoch, epoch)
+		switch status.State {
+		case stateAttached:
+			state.Attached++
+			state.LastGap = max(state.LastGap, gap)
+		case stateWarm:
+			state.Warm++
+		default:
+			state.Unreachable++
+		}
+		if list {
+			state.Terminals = append(state.Terminals, status)
+		}
+	}
+	return state
+}

@@ -1,0 +1,371 @@
+package terminalif
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/micro"
+
+	"github.com/hotpair/hotpair/bus"
+)
+
+const (
+	// packsKey in the metadata of a NATS micro service says with the value "1" that it takes packs.
+	packsKey = "packs"
+	// maxUnknown bounds the services that are asked for at one time and that nobody announced.
+	maxUnknown = 64
+	// describeWithin bounds one question to a service. The pauses between questions to a service that was announced but
+	// does not answer yet grow from the first to the last.
+	describeWithin = 2 * time.Second
+	describeFirst  = 2 * time.Millisecond
+	describeLast   = 100 * time.Millisecond
+)
+
+// state of a service as this process sees it.
+type state int
+
+const (
+	asked   state = iota // nobody announced it; entered by a request for it, left by its answer or none
+	coming               // announced as up, has not described itself yet
+	serving              // described itself: takes requests
+	down                 // announced as down; left by an announcement
+)
+
+// service is one business service. Protected by the relay's lock.
+type service struct {
+	name        string
+	state       state
+	incarnation uint64
+	way         way
+	description description
+	waiting     []*flight
+	asking      bool // a goroutine asks it to describe itself
+	misses      int  // times in a row that it described itself and then did not listen
+}
+
+// description is what a service says about itself.
+type description struct {
+	packs    bool
+	subjects []string // of its endpoints
+}
+
+// offers reports whether the service says that it listens to an operation.
+func (d description) offers(service, operation string) bool {
+	subject := bus.BusinessSubject(service, operation)
+	return slices.ContainsFunc(d.subjects, func(s string) bool { return s == subject || strings.ContainsAny(s, "*>") })
+}
+
+func (s *service) up() bool { return s.state == serving }
+
+// sending is one flight on its way to a service.
+type sending struct {
+	flight  *flight
+	service *service
+	number  int
+	request bus.Request
+	way     way
+}
+
+// errGone ends what a service had when it went down.
+var errGone = errors.New("service went down")
+
+// way is how a service takes requests.
+type way interface {
+	send(q bus.Request, done func(bus.Reply, error))
+	// fail ends what is under way, because the process that had it is gone.
+	fail()
+}
+
+// directory knows the services of this host: from main's announcements, and by asking them.
+type directory struct {
+	relay    *relay
+	log      *slog.Logger
+	services map[string]*service // protected by the relay's lock
+	ways     map[string]way      // kept for the life of the process, so that restarts of services leave nothing behind
+
+	conn *bus.Conn // set before the first request
+	ctx  context.Context
+	run  func(func()) // runs a goroutine that the owner waits for
+}
+
+func newDirectory(r *relay, log *slog.Logger) *directory {
+	return &directory{relay: r, log: log, services: map[string]*service{}, ways: map[string]way{}}
+}
+
+// find gives the service, asking for it when nobody announced it; nil when too many such questions are open. The lock
+// is held.
+func (d *directory) find(name string) *service {
+	if s, ok := d.services[name]; ok {
+		return s
+	}
+	unknown := 0
+	for _, s := range d.services {
+		if s.state == asked {
+			unknown++
+		}
+	}
+	if unknown >= maxUnknown {
+		return nil
+	}
+	s := &service{name: name}
+	d.services[name] = s
+	d.describe(s)
+	return s
+}
+
+// known lists the services for an answer to an application. The lock is held.
+func (d *directory) known() []string {
+	names := slices.Sorted(maps.Keys(d.services))
+	return slices.DeleteFunc(names, func(n string) bool { return d.services[n].state == asked })
+}
+
+// announced takes main's word that a process came up or went down.
+func (d *directory) announced(p bus.ProcessState) {
+	if p.Process == bus.ProcessUpdater && p.Up {
+		d.relay.retryHeld()
+		return
+	}
+	name, business := strings.CutPrefix(p.Process, bus.ProcessBusiness+".")
+	if !business || !bus.ValidName(name) {
+		return
+	}
+	r := d.relay
+	r.mu.Lock()
+	s := d.services[name]
+	if s == nil {
+		s = &service{name: name, state: down}
+		d.services[name] = s
+	}
+	if p.Incarnation < s.incarnation {
+		r.mu.Unlock()
+		return
+	}
+	var failed way
+	if (s.state == serving || s.state == coming) && s.incarnation != 0 && (!p.Up || p.Incarnation != s.incarnation) {
+		failed = d.crashed(s)
+	} else if !p.Up && s.state == serving {
+		failed = d.crashed(s)
+	}
+	s.incarnation = p.Incarnation
+	switch {
+	case !p.Up:
+		s.state = down
+	case s.state != serving:
+		s.state = coming
+		d.describe(s)
+	}
+	r.mu.Unlock()
+	if failed != nil {
+		failed.fail()
+	}
+}
+
+// crashed takes back what the service had: it may or may not have been executed, so it is sent again as a further
+// attempt, with one more crash to its name (T2). The lock is held; the way is to be failed after it is released.
+func (d *directory) crashed(s *service) way {
+	r := d.relay
+	s.state = down
+	for _, f := range r.flights {
+		if f.service != s || f.place != out {
+			continue
+		}
+		f.request.Attempt++
+		f.request.Crashes++
+		f.sending++
+		r.move(f, waiting)
+		if _, single := s.way.(*singles); single && f.request.Crashes >= poisoned {
+			r.deliver(f, bus.Reply{Code: bus.CodeFault, Message: fmt.Sprintf(
+				"service %s ended %d times while it had this request; the outcome is unknown", s.name, f.request.Crashes)})
+			continue
+		}
+		s.waiting = append(s.waiting, f)
+	}
+	d.log.Warn("service went down, its requests wait", "service", s.name, "waiting", len(s.waiting))
+	return s.way
+}
+
+// describe asks the service how it takes requests, until it answers, is announced as down, or, when nobody announced
+// it, once. The lock is held.
+func (d *directory) describe(s *service) {
+	if s.asking {
+		return
+	}
+	s.asking = true
+	pause := time.Duration(0)
+	if s.misses > 0 {
+		pause = min(describeFirst<<min(s.misses, 16), describeLast)
+	}
+	d.run(func() {
+		for {
+			if pause > 0 {
+				select {
+				case <-time.After(pause):
+				case <-d.ctx.Done():
+					return
+				}
+			}
+			about, err := d.ask(s.name)
+			if d.described(s, about, err) {
+				return
+			}
+			pause = min(max(2*pause, describeFirst), describeLast)
+		}
+	})
+}
+
+// ask gets a service's own description.
+func (d *directory) ask(name string) (description, error) {
+	ctx, cancel := context.WithTimeout(d.ctx, describeWithin)
+	defer cancel()
+	reply, err := d.conn.Request(ctx, micro.APIPrefix+"."+micro.InfoVerb.String()+"."+name, nil)
+	if err != nil {
+		return description{}, fmt.Errorf("describe service %s: %w", name, err)
+	}
+	var info micro.Info
+	if err := json.Unmarshal(reply.Data, &info); err != nil {
+		return description{}, fmt.Errorf("describe service %s: %w", name, err)
+	}
+	about := description{packs: info.Metadata[packsKey] == "1"}
+	for _, e := range info.Endpoints {
+		about.subjects = append(about.subjects, e.Subject)
+	}
+	return about, nil
+}
+
+// described takes the outcome of one question and reports whether no further is to be asked.
+func (d *directory) described(s *service, about description, err error) bool {
+	r := d.relay
+	r.mu.Lock()
+	switch {
+	case s.state == down || d.ctx.Err() != nil:
+		s.asking = false
+		r.mu.Unlock()
+		return true
+	case err != nil && s.state == asked:
+		delete(d.services, s.name)
+		s.asking = false
+		gone := s.waiting
+		s.waiting = nil
+		reply := unknownService(s.name, d.known())
+		if !errors.Is(err, bus.ErrNobody) {
+			reply = bus.Reply{Code: bus.CodeNobody, Message: err.Error()}
+		}
+		for _, f := range gone {
+			if r.flights[f.request.ID] == f && f.place == waiting {
+				f.answer(reply)
+				r.forget(f)
+			}
+		}
+		r.mu.Unlock()
+		return true
+	case err != nil:
+		r.mu.Unlock()
+		return false
+	}
+	if s.way, err = d.wayOf(s.name, about.packs); err != nil {
+		r.mu.Unlock()
+		d.log.Error("service can't be reached", "service", s.name, "error", err)
+		return false
+	}
+	s.state, s.asking, s.description = serving, false, about
+	ready := s.waiting
+	s.waiting = nil
+	var sends []*sending
+	for _, f := range ready {
+		switch {
+		case r.flights[f.request.ID] != f || f.place != waiting:
+		case f.untaken && !about.packs && !about.offers(s.name, f.request.Operation):
+			f.answer(bus.Reply{Code: bus.CodeAbsent, Message: fmt.Sprintf("service %s has no operation %s", s.name, f.request.Operation)})
+			r.forget(f)
+		default:
+			sends = append(sends, r.launch(f))
+		}
+	}
+	r.mu.Unlock()
+	d.log.Info("service is up", "service", s.name, "packs", about.packs, "waited", len(sends))
+	for _, send := range sends {
+		d.send(send)
+	}
+	return true
+}
+
+// send hands a flight to its service. nil is nothing to send. Never called with the lock held.
+func (d *directory) send(s *sending) {
+	if s != nil {
+		s.way.send(s.request, func(reply bus.Reply, err error) { d.outcome(s, reply, err) })
+	}
+}
+
+// outcome takes what became of a sending.
+func (d *directory) outcome(s *sending, reply bus.Reply, err error) {
+	r := d.relay
+	r.mu.Lock()
+	again := d.decide(s, reply, err)
+	r.mu.Unlock()
+	d.send(again)
+}
+
+// decide is outcome with the lock held; it gives what is to be sent again.
+func (d *directory) decide(s *sending, reply bus.Reply, err error) *sending {
+	r, f := d.relay, s.flight
+	if !r.current(s) {
+		return nil
+	}
+	switch {
+	case errors.Is(err, bus.ErrNobody):
+		d.untaken(f)
+	case errors.Is(err, errGone), errors.Is(err, context.Canceled):
+		// It left between the news of the crash and the end of what was under way then.
+		f.request.Attempt++
+		return r.launch(f)
+	case errors.Is(err, bus.ErrDisconnected):
+		// The bus is gone and with it this process; the agents send everything again.
+	case errors.Is(err, context.DeadlineExceeded):
+		r.deliver(f, bus.Reply{Code: bus.CodeUnknown, Message: "the service did not answer before the deadline, the outcome is unknown"})
+	case err != nil:
+		d.log.Error("answer of a service is unreadable", "service", s.service.name, "error", err)
+		r.deliver(f, bus.Reply{Code: bus.CodeFault, Message: "the answer of service " + s.service.name + " is unreadable, the outcome is unknown"})
+	case reply.Code == bus.CodeNobody:
+		// The database is not of this epoch at the moment: its updater restarts, or the term is over. Nothing was done.
+		r.move(f, held)
+		r.held = append(r.held, f)
+	default:
+		s.service.misses = 0
+		r.deliver(f, reply)
+	}
+	return nil
+}
+
+// untaken lets a flight wait that the service did not take although it is up. The lock is held.
+func (d *directory) untaken(f *flight) {
+	s := f.service
+	f.untaken = true
+	d.relay.move(f, waiting)
+	s.waiting = append(s.waiting, f)
+	if s.state == serving {
+		s.state = coming
+		s.misses++
+		d.describe(s)
+	}
+}
+
+// forgetWaiting drops what waits for services. The lock is held.
+func (d *directory) forgetWaiting() {
+	for _, s := range d.services {
+		s.waiting = nil
+	}
+}
+
+// sweepWaiting takes flights out of the lists of what waits. The lock is held.
+func (d *directory) sweepWaiting(gone func(*flight) bool) {
+	for _, s := range d.services {
+		s.waiting = slices.DeleteFunc(s.waiting, gone)
+	}
+}

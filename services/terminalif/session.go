@@ -1,0 +1,415 @@
+package terminalif
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nuid"
+	"golang.org/x/time/rate"
+
+	"github.com/hotpair/hotpair/bus"
+)
+
+const (
+	// helloEvery keeps a warm session known to be alive; the agent pushes changes, so this is housekeeping.
+	helloEvery = 5 * time.Second
+	// pingEvery is long because there are thousands of sessions, and a host's own life is told by its peer, not here.
+	pingEvery = 10 * time.Second
+	// callWithin bounds one question to a terminal.
+	callWithin = 2 * time.Second
+	// redialFirst and redialLast bound the pause between dials: short when an agent was restarted, long when a terminal
+	// is gone for days. Half of it is random, so that thousands do not dial in step.
+	redialFirst = 20 * time.Millisecond
+	redialLast  = 2 * time.Second
+	// maxBacklog of answers that a terminal does not read, in bytes. Then its connection is closed.
+	maxBacklog = 32 << 20
+	// requestsPerSecond and burstRequests bound one terminal, far above what one agent can carry.
+	requestsPerSecond = 50_000
+	burstRequests     = 100_000
+	// maxText bounds what a terminal says that goes into logs and status, in bytes.
+	maxText = 200
+)
+
+// States of a terminal as this host sees it.
+const (
+	stateUnreachable = "unreachable" // not connected; left when hello was answered
+	stateRefused     = "refused"     // connected, and the agent refuses this host, or was refused as no agent
+	stateWarm        = "warm"        // connected, greeted, ready to be attached
+	stateAttached    = "attached"    // serves in the present term
+)
+
+var (
+	// errBacklog says that a terminal does not read its answers.
+	errBacklog = errors.New("terminal does not read its answers")
+	// errGreeting says that what answered is not the agent that was meant.
+	errGreeting = errors.New("not the agent of this terminal")
+)
+
+// session is the connection to one terminal, dialled again whenever it is lost.
+//
+//	unreachable ──dial, hello──► warm ──attach──► attached
+//	     ▲                        │ ▲               │  │
+//	     └────── lost ────────────┘ └── detach ─────┘  └── lost ──► unreachable
+//
+// One goroutine does everything in order; others only wake it and read what it publishes.
+type session struct {
+	id, url, key string
+	owner        *Interface
+	log          *slog.Logger
+	wake         chan struct{} // one token: the term has changed
+	condemned    chan error    // one token: close the connection
+	requests     *rate.Limiter
+
+	mu     sync.Mutex
+	conn   *bus.Conn // greeted, or nil
+	status bus.TerminalStatus
+	epoch  uint64        // highest the terminal has told
+	gap    time.Duration // that it told at the last attach
+}
+
+func newSession(id, url, key string, owner *Interface, log *slog.Logger) *session {
+	return &session{
+		id: id, url: url, key: key, owner: owner, log: log.With("terminal", id),
+		wake: make(chan struct{}, 1), condemned: make(chan error, 1),
+		requests: rate.NewLimiter(requestsPerSecond, burstRequests),
+		status:   bus.TerminalStatus{ID: id, Address: url, State: stateUnreachable, Reason: "not tried yet"},
+	}
+}
+
+// poke wakes the session's goroutine. It never blocks.
+func (s *session) poke() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// condemn closes the connection because of what the terminal does. It never blocks.
+func (s *session) condemn(why error) {
+	select {
+	case s.condemned <- why:
+	default:
+	}
+}
+
+// warm gives the connection if the terminal has been greeted.
+func (s *session) warm() *bus.Conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.conn
+}
+
+func (s *session) set(state, reason string) {
+	s.mu.Lock()
+	changed := s.status.State != state || s.status.Reason != reason
+	s.status.State, s.status.Reason = state, reason
+	s.mu.Unlock()
+	if changed {
+		s.owner.noteChange()
+	}
+}
+
+// heard notes an epoch that the terminal told. It is only reported: what a terminal says never changes the host.
+func (s *session) heard(epoch uint64) {
+	s.mu.Lock()
+	changed := epoch > s.epoch
+	s.epoch = max(s.epoch, epoch)
+	s.mu.Unlock()
+	if changed {
+		s.owner.noteChange()
+	}
+}
+
+// run keeps the session until ctx ends.
+func (s *session) run(ctx context.Context) {
+	pause := redialFirst
+	for ctx.Err() == nil {
+		greeted, err := s.once(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		state := stateUnreachable
+		if errors.Is(err, errGreeting) || errors.Is(err, ErrHostile) || errors.Is(err, nats.ErrAuthorization) {
+			state = stateRefused
+		}
+		s.set(state, err.Error())
+		if greeted {
+			s.log.Warn("terminal lost", "error", err)
+			pause = redialFirst
+		}
+		if errors.Is(err, ErrHostile) || errors.Is(err, errBacklog) {
+			s.log.Warn("terminal misbehaves", "error", err)
+			pause = redialLast
+		}
+		select {
+		case <-time.After(pause/2 + rand.N(pause)):
+		case <-ctx.Done():
+		}
+		pause = min(2*pause, redialLast)
+	}
+}
+
+// once dials, greets and serves until the connection is lost. greeted: it was a session for a while.
+func (s *session) once(ctx context.Context) (greeted bool, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	dial := s.owner.dialer.forOne(ctx)
+	defer func() {
+		if why := dial.reason(); why != nil {
+			err = why
+		}
+	}()
+	conn, err := bus.Connect(ctx, bus.ConnConfig{
+		Name: s.owner.config.Host, URL: s.url, User: bus.AgentUser, Password: s.key, Dialer: dial,
+		Ping: pingEvery, Handshake: callWithin, Once: true,
+		Complaint: func(err error) { s.log.Warn("terminal's connection complains", "error", err) },
+	})
+	if err != nil {
+		return false, err
+	}
+	defer conn.Close()
+	if _, err := conn.Subscribe(bus.SubjectAgentChanged, s.changed); err != nil {
+		return false, fmt.Errorf("hear of changes: %w", err)
+	}
+	welcome, err := s.hello(ctx, conn)
+	if err != nil {
+		return false, err
+	}
+	s.log.Debug("terminal greeted", "epoch", welcome.Epoch)
+	return true, s.serve(ctx, conn)
+}
+
+// hello greets the agent or keeps the session up.
+func (s *session) hello(ctx context.Context, conn *bus.Conn) (bus.AgentWelcome, error) {
+	var welcome bus.AgentWelcome
+	pair, identity := s.owner.self()
+	err := call(ctx, conn, bus.SubjectAgentHello, bus.AgentHello{
+		Version: bus.Version, PairID: pair, Host: s.owner.config.Host, Identity: identity, Incarnation: s.owner.incarnation,
+	}, &welcome)
+	switch {
+	case err != nil:
+		return welcome, err
+	case welcome.Error != "":
+		return welcome, fmt.Errorf("%w: %s", errGreeting, clip(welcome.Error))
+	case welcome.Version != bus.Version:
+		return welcome, fmt.Errorf("%w: it speaks version %d, this host %d", errGreeting, welcome.Version, bus.Version)
+	case welcome.Terminal != s.id:
+		return welcome, fmt.Errorf("%w: it says it is %q", errGreeting, clip(welcome.Terminal))
+	}
+	s.heard(welcome.Epoch)
+	return welcome, nil
+}
+
+// serve keeps a greeted connection: attaches and detaches as the term changes, repeats hello. It ends with the reason.
+func (s *session) serve(ctx context.Context, conn *bus.Conn) error {
+	up := conn.Up()
+	s.mu.Lock()
+	s.conn = conn
+	s.mu.Unlock()
+	s.set(stateWarm, "")
+	a := attachment{session: s, conn: conn}
+	defer func() {
+		s.mu.Lock()
+		s.conn = nil
+		s.mu.Unlock()
+		a.lost()
+	}()
+	drainOf(s.condemned)
+	next := time.NewTimer(helloEvery/2 + rand.N(helloEvery/2))
+	defer next.Stop()
+	for {
+		if err := a.follow(ctx, s.owner.present()); err != nil {
+			return err
+		}
+		select {
+		case <-s.wake:
+		case <-next.C:
+			welcome, err := s.hello(ctx, conn)
+			if err != nil {
+				return err
+			}
+			a.check(welcome)
+			next.Reset(helloEvery)
+		case err := <-s.condemned:
+			return err
+		case <-up.Done():
+			return context.Cause(up)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// drainOf takes out what a channel of one token holds from an earlier connection.
+func drainOf(c chan error) {
+	select {
+	case <-c:
+	default:
+	}
+}
+
+// changed hears the agent's push: a session of some host came or went.
+func (s *session) changed(m *nats.Msg) {
+	var change bus.AgentChange
+	if bus.DecodeJSON(m.Data, &change) == nil {
+		s.heard(change.Epoch)
+	}
+}
+
+// attachment is the session's part in the term.
+type attachment struct {
+	session   *session
+	conn      *bus.Conn
+	done      *term // that was last attached in, or refused
+	name      string
+	responder *bus.Responder[bus.Request, bus.Reply]
+}
+
+// follow makes the attachment what the term wants. The error is that of the connection.
+func (a *attachment) follow(ctx context.Context, t *term) error {
+	if t == a.done {
+		return nil
+	}
+	if t == nil {
+		a.done = nil
+		return a.detach(ctx)
+	}
+	return a.attach(ctx, t)
+}
+
+// attach takes one message to the terminal and one back.
+func (a *attachment) attach(ctx context.Context, t *term) error {
+	s := a.session
+	a.close()
+	a.name = nuid.Next()
+	if err := a.listen(t); err != nil {
+		return err
+	}
+	var answer bus.AgentAttached
+	err := call(ctx, a.conn, bus.SubjectAgentAttach, bus.AgentAttach{
+		PairID: t.PairID, Host: s.owner.config.Host, Identity: t.Identity, Epoch: t.Epoch,
+		Counter: s.owner.attachCounter(t), Session: a.name,
+	}, &answer)
+	if err != nil {
+		return err
+	}
+	a.done = t
+	s.heard(answer.Epoch)
+	if !answer.OK {
+		a.close()
+		s.log.Warn("terminal refuses to be attached", "epoch", t.Epoch, "error", clip(answer.Error))
+		s.set(stateRefused, clip(answer.Error))
+		t.round.report(s, stateRefused)
+		return nil
+	}
+	s.mu.Lock()
+	s.gap = answer.Gap
+	s.mu.Unlock()
+	s.set(stateAttached, "")
+	t.round.report(s, stateAttached)
+	return nil
+}
+
+// listen takes the requests that the agent sends to this attachment.
+func (a *attachment) listen(t *term) error {
+	s := a.session
+	var responder *bus.Responder[bus.Request, bus.Reply]
+	ready := make(chan struct{})
+	handle := func(q bus.Request, _ string, answer func(bus.Reply)) {
+		<-ready // no longer than the assignment below
+		if !s.requests.Allow() {
+			s.condemn(fmt.Errorf("%w: too many requests a second", ErrHostile))
+			return
+		}
+		s.owner.relay.take(s.id, t, q, func(reply bus.Reply) {
+			if responder.Backlog() > maxBacklog {
+				s.condemn(errBacklog)
+				return
+			}
+			answer(reply)
+		})
+	}
+	stray := func(_ *nats.Msg, err error) { s.condemn(fmt.Errorf("%w: %w", ErrHostile, err)) }
+	size := func(r bus.Reply) int { return len(r.Body) + len(r.Message) + len(r.Receipt) + 64 }
+	responder, err := bus.NewResponder(a.conn, bus.SessionRequests(a.name), "", size, handle, stray)
+	if err != nil {
+		return err
+	}
+	close(ready)
+	a.responder = responder
+	return nil
+}
+
+// detach tells the agent to keep its requests for another.
+func (a *attachment) detach(ctx context.Context) error {
+	if a.responder == nil {
+		a.session.set(stateWarm, "")
+		return nil
+	}
+	var done bus.Done
+	err := call(ctx, a.conn, bus.SubjectAgentDetach, bus.AgentDetach{Session: a.name}, &done)
+	a.close()
+	if err != nil {
+		return err
+	}
+	a.session.set(stateWarm, "")
+	a.session.owner.detached(a.session)
+	return nil
+}
+
+// check compares what the agent says with what it should say, and attaches again when it has another idea, as after a
+// refusal whose reason is gone. A terminal that lies about it only moves its own attachment.
+func (a *attachment) check(w bus.AgentWelcome) {
+	t := a.done
+	if t == nil || (a.responder != nil && w.Epoch == t.Epoch && w.Fresh && w.Active == a.session.owner.config.Host) {
+		return
+	}
+	if w.Epoch <= t.Epoch {
+		a.done = nil
+	}
+}
+
+func (a *attachment) close() {
+	if a.responder != nil {
+		a.responder.Close()
+		a.responder = nil
+	}
+}
+
+// lost is the end of the connection.
+func (a *attachment) lost() {
+	a.close()
+	if t := a.session.owner.present(); t != nil {
+		t.round.report(a.session, stateUnreachable)
+	}
+	a.session.owner.detached(a.session)
+}
+
+// call asks one question on a connection.
+func call(ctx context.Context, conn *bus.Conn, subject string, question, answer any) error {
+	ctx, cancel := context.WithTimeout(ctx, callWithin)
+	defer cancel()
+	reply, err := conn.Request(ctx, subject, bus.EncodeJSON(question))
+	if err != nil {
+		return err
+	}
+	if err := bus.DecodeJSON(reply.Data, answer); err != nil {
+		return fmt.Errorf("%w: %w", ErrHostile, err)
+	}
+	return nil
+}
+
+// clip bounds a text from a terminal that goes to logs and status.
+func clip(s string) string {
+	if len(s) > maxText {
+		s = s[:maxText] + "…"
+	}
+	return strings.ToValidUTF8(s, "?")
+}

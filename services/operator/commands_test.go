@@ -1,0 +1,307 @@
+package operator
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/config"
+)
+
+// pair serves two hosts and gives the directory with their cluster.json; a nil host is down.
+func pair(t *testing.T, a, b Host) string {
+	t.Helper()
+	file := map[string]any{}
+	for name, h := range map[string]Host{"a": a, "b": b} {
+		address := closedPort(t)
+		if h != nil {
+			address = serve(t, h).Address()
+		}
+		file[name] = map[string]any{"http": "http://" + address, "pgid": 1}
+	}
+	text, err := json.Marshal(map[string]any{"hosts": file, "binary": "/bin/hotpair"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, clusterFile), text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// closedPort gives an address where nobody listens.
+func closedPort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// run executes a command as main does, without this process's environment getting in the way.
+func run(t *testing.T, args ...string) (out, complaint string, err error) {
+	t.Helper()
+	for _, e := range os.Environ() {
+		if name, _, _ := strings.Cut(e, "="); strings.HasPrefix(name, config.Prefix+"_") {
+			t.Setenv(name, "")
+		}
+	}
+	root := &cobra.Command{Use: "hotpair", SilenceErrors: true, SilenceUsage: true}
+	root.AddCommand(Commands()...)
+	var o, e bytes.Buffer
+	root.SetOut(&o)
+	root.SetErr(&e)
+	root.SetArgs(args)
+	err = root.ExecuteContext(context.Background())
+	return o.String(), e.String(), err
+}
+
+func TestStatus_PrefersTheHostThatServes(t *testing.T) {
+	for _, dir := range []string{
+		pair(t, &table{status: paired()}, &table{status: standby()}),
+		pair(t, &table{status: standby()}, &table{status: paired()}),
+	} {
+		out, complaint, err := run(t, "status", "--dir", dir)
+		if err != nil || complaint != "" {
+			t.Fatalf("%v %q", err, complaint)
+		}
+		golden(t, "active-paired", out)
+	}
+}
+
+func TestStatus_OneHostDown_SaysSoAndShowsTheOther(t *testing.T) {
+	out, complaint, err := run(t, "status", "--dir", pair(t, nil, &table{status: standby()}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(complaint, "a: host does not answer at http://127.0.0.1:") || !strings.HasSuffix(complaint, ": connection refused\n") {
+		t.Errorf("complaint %q", complaint)
+	}
+	golden(t, "standby-in-sync", out)
+}
+
+func TestStatus_BothHostsDown_Fails(t *testing.T) {
+	out, _, err := run(t, "status", "--dir", pair(t, nil, nil))
+	if out != "" || !errors.Is(err, ErrUnreachable) || errors.Is(err, ErrUsage) {
+		t.Errorf("%q, %v", out, err)
+	}
+	lines := strings.Split(err.Error(), "\n")
+	if len(lines) != 2 || !strings.HasPrefix(lines[0], "a: ") || !strings.HasPrefix(lines[1], "b: ") {
+		t.Errorf("error %q", err)
+	}
+}
+
+func TestStatus_HostFlag_ShowsThatHost(t *testing.T) {
+	dir := pair(t, &table{status: paired()}, &table{status: standby()})
+	out, _, err := run(t, "status", "--dir", dir, "--host", "b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "standby-in-sync", out)
+	if _, _, err := run(t, "status", "--dir", dir, "--host", "c"); !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), "there are a, b") {
+		t.Errorf("--host c: %v", err)
+	}
+}
+
+func TestStatus_JSON_IsTheAPI(t *testing.T) {
+	out, _, err := run(t, "status", "--json", "--http", serve(t, &table{status: paired()}).Address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got Status
+	if err := json.Unmarshal([]byte(out), &got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(paired(), got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestHistory_Command(t *testing.T) {
+	a := &table{status: paired(), page: page()}
+	dir := pair(t, a, &table{status: standby()})
+	out, _, err := run(t, "history", "--dir", dir, "--from", "12405", "--limit", "4")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (bus.HistoryRequest{From: 12405, Limit: 4}); a.asked != want {
+		t.Errorf("asked %+v, want %+v", a.asked, want)
+	}
+	golden(t, "history", out)
+	out, _, err = run(t, "history", "--dir", dir, "--json")
+	var got bus.HistoryPage
+	if err != nil || json.Unmarshal([]byte(out), &got) != nil || cmp.Diff(page(), got) != "" {
+		t.Errorf("--json: %v\n%s", err, out)
+	}
+}
+
+func TestHistory_UpdaterDown_AsksTheOtherHost(t *testing.T) {
+	down := &table{status: paired(), err: fmt.Errorf("%w: the updater is restarting", ErrUnavailable)}
+	out, _, err := run(t, "history", "--dir", pair(t, down, &table{status: standby(), page: page()}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "history", out)
+	_, _, err = run(t, "history", "--dir", pair(t, down, nil))
+	if !errors.Is(err, ErrUnavailable) || err.Error() != "history: a: the updater is restarting" {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestSwitchover_Command(t *testing.T) {
+	a, b := &table{status: paired(), done: switched()}, &table{status: standby()}
+	out, _, err := run(t, "switchover", "--dir", pair(t, a, b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "switchover", out)
+	if len(a.callers) != 1 || len(b.callers) != 0 {
+		t.Errorf("the active was asked %d times, the standby %d times", len(a.callers), len(b.callers))
+	}
+	out, _, err = run(t, "switchover", "--json", "--dir", pair(t, a, b))
+	var got Switchover
+	if err != nil || json.Unmarshal([]byte(out), &got) != nil || cmp.Diff(switched(), got) != "" {
+		t.Errorf("--json: %v\n%s", err, out)
+	}
+}
+
+func TestSwitchover_Refused_SaysWhyAndAsksNobodyElse(t *testing.T) {
+	a := &table{status: samples()["active-solo"], err: fmt.Errorf("%w: there is no in-sync standby", ErrRefused)}
+	b := &table{status: samples()["standby-catching-up"], done: switched()}
+	dir := pair(t, a, b)
+	out, _, err := run(t, "switchover", "--dir", dir)
+	if out != "" || !errors.Is(err, ErrRefused) || err.Error() != "switchover refused, nothing was done: there is no in-sync standby" {
+		t.Errorf("%q, %v", out, err)
+	}
+	out, _, err = run(t, "switchover", "--json", "--dir", dir)
+	var p Problem
+	if !errors.Is(err, ErrRefused) || json.Unmarshal([]byte(out), &p) != nil || p.Detail != "there is no in-sync standby" {
+		t.Errorf("--json: %q, %v", out, err)
+	}
+	if len(b.callers) != 0 {
+		t.Error("the other host was asked too")
+	}
+}
+
+func TestSwitchover_Unfinished_ShowsTheStepsMade(t *testing.T) {
+	part := Switchover{From: "a", Steps: switched().Steps[:4]}
+	a := &table{status: paired(), done: part, err: fmt.Errorf("%w: b did not take over in time; a serves again, epoch 8", ErrUnfinished)}
+	out, _, err := run(t, "switchover", "--dir", pair(t, a, nil))
+	if !errors.Is(err, ErrUnfinished) {
+		t.Fatal(err)
+	}
+	golden(t, "switchover-unfinished", out+err.Error()+"\n")
+}
+
+func TestCommands_WrongUsage(t *testing.T) {
+	dir := pair(t, &table{status: paired()}, nil)
+	for _, args := range [][]string{
+		{"status", "a"}, {"status", "--nonsense"}, {"status", "--http", "ftp://x"}, {"status", "--http", "127.0.0.1:1", "--dir", dir},
+		{"status", "--http", "127.0.0.1:1", "--host", "a"}, {"status", "--dir", t.TempDir()}, {"history", "--limit", "0", "--dir", dir},
+		{"history", "--limit", "1001", "--dir", dir}, {"history", "--from", "-1"}, {"history", "--limit", "many"}, {"switchover", "b"},
+	} {
+		out, _, err := run(t, args...)
+		if out != "" || !errors.Is(err, ErrUsage) {
+			t.Errorf("%v: %q, %v, want ErrUsage", args, out, err)
+		}
+	}
+}
+
+func TestCommands_HelpTeachesByExample(t *testing.T) {
+	for _, name := range []string{"status", "history", "switchover"} {
+		out, _, err := run(t, name, "--help")
+		if err != nil || !strings.Contains(out, "Examples:\n  hotpair "+name) || !strings.Contains(out, "HOTPAIR_HTTP") {
+			t.Errorf("%s --help: %v\n%s", name, err, out)
+		}
+		for _, line := range strings.Split(out, "\n") {
+			if len(line) > 120 {
+				t.Errorf("%s --help: line of %d characters: %s", name, len(line), line)
+			}
+		}
+	}
+}
+
+func TestPlace_WhatComesFirst(t *testing.T) {
+	clusterDir := pair(t, nil, nil)
+	temp := t.TempDir()
+	folder := filepath.Join(temp, "hotpair-"+strconv.Itoa(os.Getuid()))
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	pointer := func(port int, dir string) {
+		if err := os.WriteFile(filepath.Join(folder, "cluster-"+strconv.Itoa(port)), []byte(dir+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := func(what string, p place, urls ...string) {
+		t.Helper()
+		targets, err := p.find()
+		if err != nil {
+			t.Errorf("%s: %v", what, err)
+			return
+		}
+		var got []string
+		for _, target := range targets {
+			got = append(got, target.url)
+		}
+		if diff := cmp.Diff(urls, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", what, diff)
+		}
+	}
+	hosts, err := cluster(clusterDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := hosts[0].url, hosts[1].url
+	env := []string{"HOTPAIR_HTTP=10.0.0.1:7704"}
+	want("nothing", place{temp: temp}, "http://127.0.0.1:7704")
+	want("flag", place{http: "https://x:1", env: env, temp: temp}, "https://x:1")
+	want("directory", place{dir: clusterDir, env: env, temp: temp}, a, b)
+	want("environment", place{env: env, temp: temp}, "http://10.0.0.1:7704")
+	want("empty variable", place{env: []string{"HOTPAIR_HTTP="}, temp: temp}, "http://127.0.0.1:7704")
+	pointer(9000, t.TempDir())
+	want("pointer to what has ended", place{temp: temp}, "http://127.0.0.1:7704")
+	pointer(9100, clusterDir)
+	want("the only cluster", place{temp: temp}, a, b)
+	other := pair(t, nil, nil)
+	pointer(clusterPort, other)
+	others, err := cluster(other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want("the cluster on the default ports", place{temp: temp}, others[0].url, others[1].url)
+	if err := os.Chmod(folder, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	want("pointers that anybody can write", place{temp: temp}, "http://127.0.0.1:7704")
+	if _, err := (place{env: []string{"HOTPAIR_HTPP=x"}, temp: temp}).find(); !errors.Is(err, ErrUsage) || !errors.Is(err, config.ErrInvalid) {
+		t.Errorf("misspelt variable: %v", err)
+	}
+}
+
+func TestCluster_UnreadableFile_IsUsage(t *testing.T) {
+	for _, text := range []string{"", "{", "[]", "{}", `{"hosts":{}}`, `{"hosts":{"a":{"http":""}}}`, `{"hosts":{"a":{"http":"file:///x"}}}`} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, clusterFile), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := cluster(dir); !errors.Is(err, ErrUsage) {
+			t.Errorf("%q: %v, want ErrUsage", text, err)
+		}
+	}
+}

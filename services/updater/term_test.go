@@ -140,7 +140,7 @@ func (s *stage) get(key string) bus.Item {
 
 const patience = 10 * time.Second
 
-func receive[T any](t *testing.T, what string, c <-chan T) (v T) {
+func receive[T any](t testing.TB, what string, c <-chan T) (v T) {
 	t.Helper()
 	select {
 	case v = <-c:
@@ -150,7 +150,7 @@ func receive[T any](t *testing.T, what string, c <-chan T) (v T) {
 	return v
 }
 
-func quiet[T any](t *testing.T, what string, c <-chan T) {
+func quiet[T any](t testing.TB, what string, c <-chan T) {
 	t.Helper()
 	select {
 	case v := <-c:

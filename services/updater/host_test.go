@@ -1,0 +1,294 @@
+package updater
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/storage/position"
+)
+
+// host is one host of a test: the bus as main would have it, and an updater. The test is main.
+type host struct {
+	t      testing.TB
+	name   string
+	config config.Updater
+	server *bus.Server
+	main   *bus.Conn
+	kv     *bus.Caller[bus.DatabaseCall, bus.DatabaseReply]
+	log    *slog.Logger
+
+	// seams for the next start
+	own   func(ownJournal) ownJournal
+	other func(otherJournal) otherJournal
+
+	cancel context.CancelFunc
+	ended  chan error
+
+	mu      sync.Mutex
+	beat    bus.Heartbeat
+	state   bus.UpdaterState
+	changed chan struct{}
+}
+
+// freePort gives a port of loopback that nobody has now.
+func freePort(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// newHosts makes the two hosts of a pair, a and b; nothing is started.
+func newHosts(t testing.TB) (a, b *host) {
+	t.Helper()
+	addressA, addressB := freePort(t), freePort(t)
+	return newHost(t, "a", addressA, addressB), newHost(t, "b", addressB, addressA)
+}
+
+func newHost(t testing.TB, name, replication, peer string) *host {
+	t.Helper()
+	users := bus.NewUsers()
+	for _, process := range []string{bus.ProcessMain, bus.ProcessUpdater, bus.ProcessBusiness + ".kv"} {
+		users.Allow(process, bus.Grant{Password: process, Permissions: bus.Permissions(process)})
+	}
+	server, err := bus.NewServer(bus.ServerConfig{Name: "bus-" + name, Listen: "127.0.0.1:0", Users: users})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Start(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Stop)
+	h := &host{t: t, name: name, server: server, changed: make(chan struct{}), log: testLog(t, name)}
+	h.config = config.Updater{
+		Bus: config.Bus{BusURL: server.URL(), BusUser: bus.ProcessUpdater, BusPassword: config.Secret(bus.ProcessUpdater),
+			BusInbox: bus.InboxPrefix(bus.ProcessUpdater)},
+		Name: config.Name{Host: name}, Storage: config.Storage{Data: t.TempDir()},
+		Replication: replication, PeerReplication: peer, PairSecret: "0123456789abcdef",
+		Pace: config.Pace{Lease: time.Second}, Patience: config.Patience{StandbyPatience: 2 * time.Second, RefusedIsDead: true},
+		Bounds: config.Bounds{HistoryMaxUpdates: 1_000_000, HistoryMaxAge: time.Hour, HistoryMaxBytes: 1 << 30, Retention: time.Hour, JournalMaxBytes: 256 << 20},
+	}
+	h.main = h.connect(bus.ProcessMain)
+	if _, err := h.main.Subscribe(bus.HeartbeatSubject(bus.ProcessUpdater), h.heard); err != nil {
+		t.Fatal(err)
+	}
+	h.kv, err = bus.NewCaller[bus.DatabaseCall, bus.DatabaseReply](bus.CallerConfig[bus.DatabaseCall]{
+		Conn: h.connect(bus.ProcessBusiness + ".kv"), Subject: bus.DatabaseSubject("kv", "pack"),
+		ReplyPrefix: bus.InboxPrefix(bus.ProcessBusiness + ".kv"), Size: func(bus.DatabaseCall) int { return 200 },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { h.stop() })
+	return h
+}
+
+// testLog writes to the test's log when it runs verbosely.
+func testLog(t testing.TB, name string) *slog.Logger {
+	if !testing.Verbose() {
+		return slog.New(slog.DiscardHandler)
+	}
+	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})).With("host", name)
+}
+
+func (h *host) connect(process string) *bus.Conn {
+	h.t.Helper()
+	conn, err := bus.Connect(context.Background(), bus.ConnConfig{
+		Name: process, URL: h.server.URL(), User: process, Password: process, Inbox: bus.InboxPrefix(process)})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Cleanup(conn.Close)
+	return conn
+}
+
+func (h *host) heard(m *nats.Msg) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if json.Unmarshal(m.Data, &h.beat) != nil || json.Unmarshal(h.beat.State, &h.state) != nil {
+		h.t.Error("a heartbeat that can't be read")
+	}
+	close(h.changed)
+	h.changed = make(chan struct{})
+}
+
+// await waits until the heartbeat says what holds.
+func (h *host) await(what string, holds func(bus.UpdaterState) bool) bus.UpdaterState {
+	h.t.Helper()
+	deadline := time.After(patience)
+	for {
+		h.mu.Lock()
+		state, changed := h.state, h.changed
+		h.mu.Unlock()
+		if holds(state) {
+			return state
+		}
+		select {
+		case <-changed:
+		case <-deadline:
+			h.t.Fatalf("%s: %s is not so: %+v", h.name, what, state)
+		}
+	}
+}
+
+// start starts the updater in this process and returns when it gives its facts.
+func (h *host) start() *host {
+	h.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	u := newUpdater(h.config, h.log)
+	if h.own != nil {
+		u.ownSeam = h.own
+	}
+	if h.other != nil {
+		u.otherSeam = h.other
+	}
+	ended := make(chan error, 1)
+	h.cancel, h.ended = cancel, ended
+	go func() { ended <- u.run(ctx) }()
+	h.ready(ended)
+	return h
+}
+
+// ready waits until the updater answers.
+func (h *host) ready(ended chan error) {
+	h.t.Helper()
+	deadline := time.Now().Add(patience)
+	for {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		_, err := h.main.Request(ctx, bus.SubjectFacts, bus.EncodeJSON(bus.FactsRequest{}))
+		cancel()
+		if err == nil {
+			return
+		}
+		select {
+		case err := <-ended:
+			h.t.Fatalf("%s ended: %v", h.name, err)
+		case <-time.After(5 * time.Millisecond): // nobody serves the subject yet, and nothing tells when
+		}
+		if time.Now().After(deadline) {
+			h.t.Fatalf("%s gives no facts: %v", h.name, err)
+		}
+	}
+}
+
+// stop stops the updater as SIGTERM does.
+func (h *host) stop() {
+	h.t.Helper()
+	if h.cancel == nil {
+		return
+	}
+	h.cancel()
+	select {
+	case err := <-h.ended:
+		if err != nil {
+			h.t.Errorf("%s ended: %v", h.name, err)
+		}
+	case <-time.After(patience):
+		h.t.Fatalf("%s does not stop", h.name)
+	}
+	h.cancel = nil
+}
+
+// order gives an order as main does.
+func order[A any](h *host, subject string, message any) (a A) {
+	h.t.Helper()
+	a, err := tryOrder[A](h, subject, message, patience)
+	if err != nil {
+		h.t.Fatalf("%s: order %s: %v", h.name, subject, err)
+	}
+	return a
+}
+
+func tryOrder[A any](h *host, subject string, message any, within time.Duration) (a A, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), within)
+	defer cancel()
+	m, err := h.main.Request(ctx, subject, bus.EncodeJSON(message))
+	if err == nil {
+		err = bus.DecodeJSON(m.Data, &a)
+	}
+	return a, err
+}
+
+// lead prepares and begins a term.
+func (h *host) lead(epoch uint64, requirePeer bool) position.Position {
+	h.t.Helper()
+	if p := order[bus.Prepared](h, bus.SubjectPrepare, bus.Prepare{Epoch: epoch}); p.Error != "" {
+		h.t.Fatalf("%s: prepare: %s", h.name, p.Error)
+	}
+	return h.serve(bus.Serve{Epoch: epoch, RecordVersion: epoch, RequirePeer: requirePeer})
+}
+
+func (h *host) serve(q bus.Serve) position.Position {
+	h.t.Helper()
+	s := order[bus.Served](h, bus.SubjectServe, q)
+	if s.Error != "" {
+		h.t.Fatalf("%s: serve: %s", h.name, s.Error)
+	}
+	return s.Position
+}
+
+// pairUp adds the other host to the set of a serving host.
+func (h *host) pairUp(epoch uint64) {
+	h.t.Helper()
+	h.await("the other host is close", func(s bus.UpdaterState) bool { return s.Peer == bus.PeerClose })
+	r := order[bus.Required](h, bus.SubjectRequire, bus.Require{Peer: true, Epoch: epoch, Membership: bus.MembershipNote{Version: 2, Epoch: epoch}})
+	if r.Error != "" {
+		h.t.Fatalf("%s: require: %s", h.name, r.Error)
+	}
+	h.await("frames wait for the other host", func(s bus.UpdaterState) bool { return s.Peer == bus.PeerHeld })
+}
+
+// call makes one call of the service kv.
+func (h *host) call(c bus.DatabaseCall) bus.DatabaseReply {
+	h.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	r, err := h.kv.Call(ctx, c)
+	if err != nil {
+		h.t.Fatalf("%s: call: %v", h.name, err)
+	}
+	return r
+}
+
+// begin sends a commit; the answer comes on the channel.
+func (h *host) begin(c bus.Commit) <-chan bus.DatabaseReply {
+	got := make(chan bus.DatabaseReply, 1)
+	h.kv.Go(bus.DatabaseCall{Commit: &c}, func(r bus.DatabaseReply, err error) {
+		if err != nil {
+			r = bus.DatabaseReply{Code: -1, Message: err.Error()}
+		}
+		got <- r
+	})
+	return got
+}
+
+func (h *host) put(epoch uint64, key, value string) bus.DatabaseReply {
+	h.t.Helper()
+	r := receive(h.t, "the answer of "+h.name, h.begin(bus.Commit{Epoch: epoch, Operations: []bus.Operation{put(key, value)}}))
+	if r.Code != bus.CodeOK {
+		h.t.Fatalf("%s: put %s: %d %s", h.name, key, r.Code, r.Message)
+	}
+	return r
+}
+
+func (h *host) get(key string) string {
+	h.t.Helper()
+	r := h.call(bus.DatabaseCall{Read: &bus.Read{Keys: [][]byte{[]byte(key)}}})
+	if r.Code != bus.CodeOK {
+		h.t.Fatalf("%s: get %s: %d %s", h.name, key, r.Code, r.Message)
+	}
+	return fmt.Sprintf("%s@%d", r.Items[0].Value, r.Items[0].Revision)
+}

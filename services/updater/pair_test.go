@@ -1,0 +1,151 @@
+package updater
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/storage/position"
+)
+
+// TestPair_ServesSoloThenPaired: the life of a pair from its first update on.
+func TestPair_ServesSoloThenPaired(t *testing.T) {
+	a, b := newHosts(t)
+	a.start()
+	if f := order[bus.Facts](a, bus.SubjectFacts, bus.FactsRequest{}); !f.Empty || f.Identity == "" || f.Host != "a" {
+		t.Errorf("facts of an empty host: %+v", f)
+	}
+	if r := a.call(bus.DatabaseCall{Read: &bus.Read{Keys: [][]byte{[]byte("x")}}}); r.Code != bus.CodeNobody {
+		t.Errorf("a host without a term answers %+v", r)
+	}
+	if got := a.lead(1, false); got != (position.Position{Epoch: 1, Sequence: 1}) {
+		t.Errorf("the term begins at %v", got)
+	}
+	a.put(1, "x", "1")
+	if got := a.get("x"); got != "1@2" {
+		t.Errorf("read-your-write: %s", got)
+	}
+	if r := receive(t, "an answer", a.begin(bus.Commit{Epoch: 2, Operations: []bus.Operation{put("x", "2")}})); r.Code != bus.CodeNobody {
+		t.Errorf("a commit of another epoch: %+v", r)
+	}
+
+	b.start()
+	a.pairUp(1)
+	b.await("the note (R4)", func(s bus.UpdaterState) bool { return s.Note.Version == 2 && s.Note.Epoch == 1 && !s.Note.Out })
+	last := a.put(1, "y", "1")
+	b.await("the update is in both", func(s bus.UpdaterState) bool { return s.Committed == last.Position })
+	a.await("notified (A5)", func(s bus.UpdaterState) bool { return s.Notified == last.Position })
+	b.await("applied", func(s bus.UpdaterState) bool { return s.Applied == last.Position })
+
+	b.stop()
+	waiting := a.begin(bus.Commit{Epoch: 1, Operations: []bus.Operation{put("z", "1")}})
+	a.await("a frame waits (R3)", func(s bus.UpdaterState) bool { return s.FramesInFlight == 1 && s.OldestFrame > 50*time.Millisecond && !s.OwnStuck })
+	quiet(t, "an answer without the other host", waiting)
+	order[bus.Required](a, bus.SubjectRequire, bus.Require{Epoch: 1})
+	if r := receive(t, "the answer", waiting); r.Code != bus.CodeOK {
+		t.Fatalf("got %+v", r)
+	}
+	last = a.put(1, "z", "2")
+	a.await("not notified (A7)", func(s bus.UpdaterState) bool { return s.Committed == last.Position && s.Notified.Before(last.Position) })
+	page := order[bus.HistoryPage](a, bus.SubjectHistory, bus.HistoryRequest{})
+	if n := len(page.Updates); n != 5 || page.Updates[0].Kind != "began" || page.Updates[n-1].Notified || !page.Updates[n-3].Notified {
+		t.Errorf("history: %+v", page)
+	}
+
+	b.start()
+	a.await("handed over what was not notified (P14)", func(s bus.UpdaterState) bool { return s.Notified == last.Position })
+	a.pairUp(1)
+	a.put(1, "z", "3")
+}
+
+// TestPair_Switchover: drain, take over, and the old active follows.
+func TestPair_Switchover(t *testing.T) {
+	a, b := newHosts(t)
+	a.start()
+	b.start()
+	a.lead(1, false)
+	a.pairUp(1)
+	for i := range 20 {
+		a.put(1, fmt.Sprint("k", i), "v")
+	}
+	d := order[bus.Drained](a, bus.SubjectDrain, bus.Drain{Epoch: 1, Membership: &bus.MembershipNote{Version: 3, Epoch: 2}})
+	if d.Error != "" || d.Position.Sequence != 21 {
+		t.Fatalf("drained: %+v", d)
+	}
+	if again := order[bus.Drained](a, bus.SubjectDrain, bus.Drain{Epoch: 1}); again != d {
+		t.Errorf("drained again: %+v", again)
+	}
+	if f := order[bus.Facts](a, bus.SubjectFacts, bus.FactsRequest{}); f.Note.Version != 3 {
+		t.Errorf("the note of the drained host: %+v", f)
+	}
+	if r := a.call(bus.DatabaseCall{Read: &bus.Read{}}); r.Code != bus.CodeNobody {
+		t.Errorf("a drained host answers %+v", r)
+	}
+	p := order[bus.Prepared](b, bus.SubjectPrepare, bus.Prepare{Epoch: 2, AtLeast: d.Position})
+	if p.Error != "" || p.Position != d.Position {
+		t.Fatalf("prepared: %+v", p)
+	}
+	b.serve(bus.Serve{Epoch: 2, RecordVersion: 3, RequirePeer: true})
+	order[bus.Done](a, bus.SubjectStandby, bus.Standby{Epoch: 2})
+	b.put(2, "k0", "w")
+	if got := b.get("k0"); got != "w@23" {
+		t.Errorf("after the switchover: %s", got)
+	}
+	b.await("held", func(s bus.UpdaterState) bool { return s.Peer == bus.PeerHeld && s.Epoch == 2 })
+	a.await("follows", func(s bus.UpdaterState) bool { return s.Committed.Sequence == 23 && s.Epoch == 0 })
+	a.await("the same history", func(s bus.UpdaterState) bool {
+		return s.Digest == b.await("any", func(bus.UpdaterState) bool { return true }).Digest
+	})
+}
+
+// TestPair_TakeoverAdoptsTheTail: what the dead active had made durable here is served, acknowledged or not (R1).
+func TestPair_TakeoverAdoptsTheTail(t *testing.T) {
+	a, b := newHosts(t)
+	a.start()
+	b.start()
+	a.lead(1, false)
+	a.pairUp(1)
+	last := a.put(1, "x", "1")
+	a.stop()
+	low := order[bus.Prepared](b, bus.SubjectPrepare, bus.Prepare{Epoch: 2, AtLeast: position.Position{Epoch: 1, Sequence: 99}})
+	if low.Error == "" {
+		t.Errorf("prepared below what was acknowledged: %+v", low)
+	}
+	p := order[bus.Prepared](b, bus.SubjectPrepare, bus.Prepare{Epoch: 2, AtLeast: last.Position})
+	if p.Error != "" {
+		t.Fatal(p.Error)
+	}
+	if r := order[bus.Served](b, bus.SubjectServe, bus.Serve{Epoch: 3}); r.Error == "" {
+		t.Error("served an epoch that was not prepared")
+	}
+	b.lead(2, false)
+	if got := b.get("x"); got != "1@2" {
+		t.Errorf("after the takeover: %s", got)
+	}
+	b.put(2, "x", "2")
+	// The old active returns as standby.
+	a.start()
+	b.pairUp(2)
+	b.put(2, "x", "3")
+}
+
+// TestPair_ReleaseOpensTheJournalAgain: a takeover that did not happen leaves a standby as it was.
+func TestPair_ReleaseOpensTheJournalAgain(t *testing.T) {
+	a, b := newHosts(t)
+	a.start()
+	b.start()
+	a.lead(1, false)
+	a.pairUp(1)
+	a.put(1, "x", "1")
+	if p := order[bus.Prepared](b, bus.SubjectPrepare, bus.Prepare{Epoch: 2}); p.Error != "" {
+		t.Fatal(p.Error)
+	}
+	waiting := a.begin(bus.Commit{Epoch: 1, Operations: []bus.Operation{put("x", "2")}})
+	a.await("the other host takes nothing (R5)", func(s bus.UpdaterState) bool { return s.FramesInFlight == 1 && s.OldestFrame > 50*time.Millisecond })
+	quiet(t, "an answer", waiting)
+	order[bus.Done](b, bus.SubjectRelease, bus.Release{})
+	if r := receive(t, "the answer", waiting); r.Code != bus.CodeOK {
+		t.Errorf("got %+v", r)
+	}
+}

@@ -315,6 +315,8 @@ func (it *CopyItem) validate() (err error) {
 		if _, err = parseAnswerKey(it.Key); err == nil {
 			err = unseal(answerVersion, it.Key, it.Value, &recorded{})
 		}
+	case it.Bucket == bucketFloors && len(it.Value) == 0:
+		err = ErrInvalid // to readFloor, no floor at all
 	case it.Bucket == bucketFloors:
 		_, err = readFloor(string(it.Key), it.Value)
 	case it.Bucket == bucketEpochs:
@@ -370,4 +372,3 @@ func (s *Store) Copying() (p CopyProgress, ok bool) {
 	p.Cursor = bytes.Clone(p.Cursor)
 	return p, true
 }
-

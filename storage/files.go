@@ -2,12 +2,12 @@ package storage
 
 import (
 	"cmp"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/fnv"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -176,8 +176,12 @@ func examineDatabase(path string) error {
 	if need := h.pages * h.pageSize; uint64(info.Size()) < need {
 		return damaged(path, fmt.Sprintf("it has %d bytes and needs %d: it was truncated", info.Size(), need))
 	}
-	if _, err := readFreelist(f, h); err != nil {
-		return damaged(path, err.Error())
+	w := &pageWalk{file: f, head: h, shallow: true}
+	if _, err := w.run(context.Background()); err != nil {
+		return fmt.Errorf("read %s: %w", path, err)
+	}
+	if len(w.faults) > 0 {
+		return damaged(path, w.faults[0].Error())
 	}
 	return nil
 }
@@ -219,6 +223,9 @@ func readFreelist(f io.ReaderAt, h boltHead) ([]uint64, error) {
 	if count == freelistLong {
 		count = binary.NativeEndian.Uint64(ids)
 		ids = ids[8:]
+		if count < freelistLong {
+			return nil, errors.New("the list of free pages has an impossible length")
+		}
 	}
 	if count > uint64(len(ids)/8) {
 		return nil, errors.New("the list of free pages is longer than its pages")

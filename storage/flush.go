@@ -289,4 +289,3 @@ func (s *Store) pinned() uint64 {
 	}
 	return lowest
 }
-

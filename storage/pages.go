@@ -18,11 +18,15 @@ const (
 // pageWalk goes through the pages of a bolt file as the file has them, believing nothing. bolt has a check of its own,
 // which believes every length and offset, panics in a goroutine of its own where nobody can catch it, and may not run
 // beside a writer.
+//
+// A shallow walk does not read the leaves of the large buckets. It sees a hundredth of the file, and all that could
+// send bolt in circles, which nothing stops; a bad leaf only makes it panic.
 type pageWalk struct {
-	file   io.ReaderAt
-	head   boltHead
-	owner  []bool // pages that something leads to, or that are free
-	faults []error
+	file    io.ReaderAt
+	head    boltHead
+	shallow bool
+	owner   []bool // pages that something leads to, or that are free
+	faults  []error
 }
 
 // fault notes what is wrong.
@@ -54,7 +58,7 @@ func (w *pageWalk) run(ctx context.Context) (lost int, err error) {
 	for _, id := range free {
 		w.own(id)
 	}
-	if err := w.tree(ctx, w.head.root, 0, nil, nil); err != nil {
+	if err := w.tree(ctx, w.head.root, branchOf{holds: holdsBuckets}); err != nil {
 		return 0, err
 	}
 	for _, owned := range w.owner {
@@ -79,41 +83,69 @@ func (w *pageWalk) own(id uint64) bool {
 	return true
 }
 
-// tree walks the pages from one on. Keys must lie in [from, upto); nil is no bound.
-func (w *pageWalk) tree(ctx context.Context, id uint64, depth int, from, upto []byte) error {
+// holds says what a bucket holds, which decides how a shallow walk goes on.
+type holds int
+
+const (
+	holdsKeys holds = iota
+	holdsBuckets
+	holdsSpaces // the bucket of the data, itself full of buckets
+)
+
+// branchOf says where in a tree a page lies. Its keys must lie in [from, upto); nil is no bound.
+type branchOf struct {
+	depth      int
+	from, upto []byte
+	holds      holds
+}
+
+// header reads the beginning of a page.
+func (w *pageWalk) header(id uint64) (flags uint16, overflow uint64, err error) {
+	header := make([]byte, pageHeader)
+	if _, err := w.file.ReadAt(header, int64(id*w.head.pageSize)); err != nil {
+		return 0, 0, fmt.Errorf("page %d: %w", id, err)
+	}
+	overflow = uint64(binary.NativeEndian.Uint32(header[12:]))
+	if binary.NativeEndian.Uint64(header) != id || id+overflow >= w.head.pages {
+		w.fault("page %d is not what its head says", id)
+		return 0, 0, nil
+	}
+	return binary.NativeEndian.Uint16(header[8:]), overflow, nil
+}
+
+// tree walks the pages from one on.
+func (w *pageWalk) tree(ctx context.Context, id uint64, at branchOf) error {
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}
-	if depth > deepest {
+	if at.depth > deepest {
 		w.fault("page %d is deeper than %d levels", id, deepest)
 		return nil
 	}
 	if !w.own(id) {
 		return nil
 	}
-	header := make([]byte, pageHeader)
-	if _, err := w.file.ReadAt(header, int64(id*w.head.pageSize)); err != nil {
-		return fmt.Errorf("page %d: %w", id, err)
-	}
-	overflow := uint64(binary.NativeEndian.Uint32(header[12:]))
-	if binary.NativeEndian.Uint64(header) != id || id+overflow >= w.head.pages {
-		w.fault("page %d is not what its head says", id)
-		return nil
+	flags, overflow, err := w.header(id)
+	if err != nil || flags == 0 {
+		return err
 	}
 	for i := range overflow {
 		if !w.own(id + 1 + i) {
 			return nil
 		}
 	}
+	if w.shallow && flags == flagLeaf && at.holds == holdsKeys {
+		return nil
+	}
 	page := make([]byte, (overflow+1)*w.head.pageSize)
 	if _, err := w.file.ReadAt(page, int64(id*w.head.pageSize)); err != nil {
 		return fmt.Errorf("page %d: %w", id, err)
 	}
-	return w.page(ctx, id, page, depth, from, upto)
+	return w.page(ctx, id, page, at)
 }
 
 // page walks one page, or one bucket that is small enough to lie within its parent's page.
-func (w *pageWalk) page(ctx context.Context, id uint64, page []byte, depth int, from, upto []byte) error {
+func (w *pageWalk) page(ctx context.Context, id uint64, page []byte, at branchOf) error {
 	flags, count := binary.NativeEndian.Uint16(page[8:]), int(binary.NativeEndian.Uint16(page[10:]))
 	elements := page[pageHeader:]
 	if count*elementSize > len(elements) {
@@ -126,60 +158,90 @@ func (w *pageWalk) page(ctx context.Context, id uint64, page []byte, depth int, 
 	}
 	keys, values := make([][]byte, count), make([][]byte, count)
 	for i := range count {
-		element := elements[i*elementSize:] // offsets count from here
-		var at, size, valueSize uint64
-		if flags == flagLeaf {
-			at = uint64(binary.NativeEndian.Uint32(element[4:]))
-			size = uint64(binary.NativeEndian.Uint32(element[8:]))
-			valueSize = uint64(binary.NativeEndian.Uint32(element[12:]))
-		} else {
-			at = uint64(binary.NativeEndian.Uint32(element))
-			size = uint64(binary.NativeEndian.Uint32(element[4:]))
-		}
-		if at < elementSize || at+size+valueSize > uint64(len(element)) {
+		var ok bool
+		keys[i], values[i], ok = element(flags, elements[i*elementSize:])
+		if !ok {
 			w.fault("key %d of page %d lies outside", i, id)
 			return nil
 		}
-		keys[i], values[i] = element[at:at+size], element[at+size:at+size+valueSize]
-		// bolt keeps the first key of a branch as it was when the page was written; it may be above from.
 		if len(keys[i]) == 0 || i > 0 && bytes.Compare(keys[i-1], keys[i]) >= 0 ||
-			from != nil && bytes.Compare(keys[i], from) < 0 || upto != nil && bytes.Compare(keys[i], upto) >= 0 {
+			at.from != nil && bytes.Compare(keys[i], at.from) < 0 || at.upto != nil && bytes.Compare(keys[i], at.upto) >= 0 {
 			w.fault("key %d of page %d is out of order", i, id)
 			return nil
 		}
 	}
+	leaves := false
+	if flags == flagBranch {
+		var err error
+		if leaves, err = w.aboveLeaves(elements, at); err != nil {
+			return err
+		}
+	}
 	for i := range count {
-		element := elements[i*elementSize:]
+		var err error
 		switch {
+		case leaves:
+			w.own(binary.NativeEndian.Uint64(elements[i*elementSize+8:]))
 		case flags == flagBranch:
-			end := upto
+			below := branchOf{depth: at.depth + 1, from: keys[i], upto: at.upto, holds: at.holds}
 			if i+1 < count {
-				end = keys[i+1]
+				below.upto = keys[i+1]
 			}
-			if err := w.tree(ctx, binary.NativeEndian.Uint64(element[8:]), depth+1, keys[i], end); err != nil {
-				return err
+			err = w.tree(ctx, binary.NativeEndian.Uint64(elements[i*elementSize+8:]), below)
+		case binary.NativeEndian.Uint32(elements[i*elementSize:])&flagLeafBucket != 0:
+			below := branchOf{depth: at.depth + 1}
+			if at.holds == holdsBuckets && string(keys[i]) == bucketData {
+				below.holds = holdsSpaces
 			}
-		case binary.NativeEndian.Uint32(element)&flagLeafBucket != 0:
-			if err := w.bucket(ctx, id, values[i], depth+1); err != nil {
-				return err
-			}
+			err = w.bucket(ctx, id, values[i], below)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
+// element finds key and value of an element; offsets count from its own place.
+func element(flags uint16, element []byte) (key, value []byte, ok bool) {
+	var at, size, valueSize uint64
+	if flags == flagLeaf {
+		at = uint64(binary.NativeEndian.Uint32(element[4:]))
+		size = uint64(binary.NativeEndian.Uint32(element[8:]))
+		valueSize = uint64(binary.NativeEndian.Uint32(element[12:]))
+	} else {
+		at = uint64(binary.NativeEndian.Uint32(element))
+		size = uint64(binary.NativeEndian.Uint32(element[4:]))
+	}
+	if at < elementSize || at+size+valueSize > uint64(len(element)) {
+		return nil, nil, false
+	}
+	return element[at : at+size], element[at+size : at+size+valueSize], true
+}
+
+// aboveLeaves reports whether a shallow walk ends below a branch: what its first child is, all are, for all leaves of a
+// tree are equally deep.
+func (w *pageWalk) aboveLeaves(elements []byte, at branchOf) (bool, error) {
+	first := binary.NativeEndian.Uint64(elements[8:])
+	if !w.shallow || at.holds != holdsKeys || first >= w.head.pages {
+		return false, nil
+	}
+	flags, _, err := w.header(first)
+	return flags == flagLeaf, err
+}
+
 // bucket walks a sub-bucket.
-func (w *pageWalk) bucket(ctx context.Context, id uint64, value []byte, depth int) error {
+func (w *pageWalk) bucket(ctx context.Context, id uint64, value []byte, at branchOf) error {
 	if len(value) < bucketHeader {
 		w.fault("a bucket in page %d has %d bytes", id, len(value))
 		return nil
 	}
 	if root := binary.NativeEndian.Uint64(value); root != 0 {
-		return w.tree(ctx, root, depth, nil, nil)
+		return w.tree(ctx, root, at)
 	}
-	if depth > deepest || len(value) < bucketHeader+pageHeader {
+	if at.depth > deepest || len(value) < bucketHeader+pageHeader {
 		w.fault("a bucket in page %d has %d bytes", id, len(value))
 		return nil
 	}
-	return w.page(ctx, id, value[bucketHeader:], depth, nil, nil)
+	return w.page(ctx, id, value[bucketHeader:], at)
 }

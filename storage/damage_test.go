@@ -1,0 +1,254 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// made makes a directory with a closed store of some size, and gives the bytes of its database.
+func made(t *testing.T, entries int) (dir string, content []byte, end Mark) {
+	t.Helper()
+	dir = t.TempDir()
+	s, err := Open(dir, Options{Host: "a", Identity: "i"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWriter(t)
+	commit(t, s, w.began())
+	for i := range entries {
+		commit(t, s, load(w, i))
+		if i%50 == 0 {
+			flush(t, s)
+		}
+	}
+	end = flush(t, s)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	content, err = os.ReadFile(filepath.Join(dir, DatabaseName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir, content, end
+}
+
+func TestOpen_DamagedAndForeignFilesAreNamed(t *testing.T) {
+	dir, good, _ := made(t, 200)
+	path := filepath.Join(dir, DatabaseName)
+	heads, _, _, err := readHeads(strings.NewReader(string(good)))
+	if err != nil || len(heads) != 2 {
+		t.Fatal(heads, err)
+	}
+	need := newest(heads).pages * newest(heads).pageSize
+	page := int(newest(heads).pageSize)
+	change := func(f func(b []byte)) []byte {
+		b := []byte(string(good))
+		f(b)
+		return b
+	}
+	for name, c := range map[string]struct {
+		content []byte
+		o       Options
+		want    error
+	}{
+		"good":              {good, Options{Host: "a", Identity: "i"}, nil},
+		"nobody asked":      {good, Options{}, nil},
+		"another host":      {good, Options{Host: "b"}, ErrForeign},
+		"another identity":  {good, Options{Host: "a", Identity: "j"}, ErrForeign},
+		"empty":             {nil, Options{}, ErrDamaged},
+		"text":              {[]byte(strings.Repeat("this is no database\n", 1000)), Options{}, ErrForeign},
+		"wrong magic":       {change(func(b []byte) { b[pageHeader] ^= 1; b[page+pageHeader] ^= 1 }), Options{}, ErrForeign},
+		"one wrong magic":   {change(func(b []byte) { b[pageHeader+page*int((newest(heads).txid+1)%2)] ^= 1 }), Options{}, nil},
+		"version of bolt":   {change(func(b []byte) { b[pageHeader+4]++; b[page+pageHeader+4]++ }), Options{}, ErrVersion},
+		"both heads":        {change(func(b []byte) { b[pageHeader+40] ^= 1; b[page+pageHeader+40] ^= 1 }), Options{}, ErrDamaged},
+		"zeros":             {make([]byte, len(good)), Options{}, ErrDamaged},
+		"cut after heads":   {good[:2*page], Options{}, ErrDamaged},
+		"last page cut off": {good[:need-1], Options{}, ErrDamaged},
+		"list of free":      {change(func(b []byte) { b[int(newest(heads).freelist)*page+8] ^= 0x30 }), Options{}, ErrDamaged},
+		"length of free": {change(func(b []byte) {
+			b[int(newest(heads).freelist)*page+10] = 0xff
+			b[int(newest(heads).freelist)*page+11] = 0xff
+		}), Options{}, ErrDamaged},
+		"root": {change(func(b []byte) { clear(b[int(newest(heads).root)*page:][:page]) }), Options{}, ErrDamaged},
+	} {
+		if err := os.WriteFile(path, c.content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s, err := Open(dir, c.o)
+		if !errors.Is(err, c.want) || c.want != nil && !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: %v, want %v", name, err, c.want)
+		}
+		if err == nil {
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+func TestOpen_NextVersionIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, Options{})
+	if err := s.makeDatabase(state{}); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := seal(stateVersion+1, []byte(keyState), &state{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unseal(stateVersion, []byte(keyState), raw, &state{}); !errors.Is(err, ErrVersion) {
+		t.Errorf("next version: %v", err)
+	}
+}
+
+// What an interrupted creation left is no database.
+func TestOpen_RemovesHalfMadeDatabase(t *testing.T) {
+	dir := t.TempDir()
+	half := filepath.Join(dir, DatabaseName+".new")
+	if err := os.WriteFile(half, []byte("half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if s := open(t, dir, Options{}); !s.Created() {
+		t.Error("not new")
+	}
+	if _, err := os.Stat(half); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("still there: %v", err)
+	}
+}
+
+// A flipped bit anywhere is found by Open or Check, or it was in no page that counts. Nothing panics, and nothing reads
+// as something else.
+func TestCheck_FindsFlippedBits(t *testing.T) {
+	dir, good, end := made(t, 400)
+	path := filepath.Join(dir, DatabaseName)
+	whole, err := Open(dir, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := digest(t, whole)
+	if err := whole.Close(); err != nil {
+		t.Fatal(err)
+	}
+	heads, _, _, err := readHeads(strings.NewReader(string(good)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := int(newest(heads).pages * newest(heads).pageSize)
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d, %d bytes", seed, used)
+	random := rand.New(rand.NewPCG(seed, 0))
+	found, harmless := 0, 0
+	for range 400 {
+		at, bit := random.IntN(used), byte(1)<<random.IntN(8)
+		good[at] ^= bit
+		// A new file: a store that met a panic of bolt while it wrote keeps the old one locked until the process ends.
+		if err := errors.Join(os.Remove(path), os.WriteFile(path, good[:used], 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		good[at] ^= bit
+		s, err := Open(dir, Options{InitialMmapSize: 1 << 20})
+		if err != nil {
+			if !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrVersion) {
+				t.Errorf("bit %#x of byte %d: %v", bit, at, err)
+			}
+			found++
+			continue
+		}
+		err = s.Check(context.Background())
+		switch {
+		case errors.Is(err, ErrDamaged):
+			found++
+			probe(s)
+		case err != nil:
+			t.Errorf("bit %#x of byte %d: %v", bit, at, err)
+		case s.Applied() == end: // otherwise the newer head was hit, and bolt fell back to the older, whole one
+			harmless++
+			if got := digest(t, s); got != want {
+				t.Errorf("bit %#x of byte %d: another database, unnoticed", bit, at)
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	t.Logf("%d found, %d in pages that do not count", found, harmless)
+	if found < 100 {
+		t.Errorf("only %d were found", found)
+	}
+}
+
+// probe uses a damaged store in every way: errors are welcome, panics are not.
+func probe(s *Store) {
+	_ = s.View(func(r *Reader) error {
+		for i := range 50 {
+			r.Get("s", fmt.Appendf(nil, "key %04d", i*20))
+			r.Answer(RequestID{Terminal: fmt.Sprint("t", i%5), Counter: uint64(i * 8)})
+		}
+		r.Scan("s", nil, nil, 0, 0)
+		return nil
+	})
+	_, _, _ = s.DatabaseDigest()
+	for next := []byte(nil); ; {
+		r, err := s.CopyRange(next, 0)
+		if err != nil || r.Done {
+			break
+		}
+		next = r.Next
+	}
+	_, _ = s.Entries(s.First(), 0, 0)
+	w := &writer{end: s.Committed(), time: s.PairTime()}
+	e := Entry{Kind: KindUpdate, Space: "s", Time: w.time, Position: w.end.Position}
+	e.Position.Sequence++
+	for i := range 50 {
+		e.Effects = append(e.Effects, Effect{Key: fmt.Appendf(nil, "key %04d", i*20), Delete: i%2 == 0})
+	}
+	if st, err := NewStored(w.end.Digest, e); err == nil {
+		_ = s.Commit(st)
+		_, _ = s.Flush(context.Background())
+	}
+}
+
+func TestAside_IsKeptAndRead(t *testing.T) {
+	dir := t.TempDir()
+	w := newWriter(t)
+	lost := []Stored{w.began(), w.put("s", "a", "1")}
+	if paths, err := ListAside(dir); err != nil || len(paths) != 0 {
+		t.Errorf("nothing set aside: %v, %v", paths, err)
+	}
+	var paths []string
+	for _, reason := range []string{"first", "second"} {
+		path, err := WriteAside(dir, reason, Raws(lost))
+		if err != nil {
+			t.Fatal(err)
+		}
+		paths = append(paths, path)
+	}
+	if got, err := ListAside(dir); err != nil || len(got) != 2 || got[0] != paths[0] || got[1] != paths[1] {
+		t.Errorf("listed %v, %v", got, err)
+	}
+	a, err := ReadAside(paths[1])
+	if err != nil || a.Reason != "second" || len(a.Records) != 2 || string(a.Records[1]) != string(lost[1].Raw) {
+		t.Errorf("read %+v, %v", a, err)
+	}
+	raw, err := os.ReadFile(paths[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range raw {
+		bad := []byte(string(raw))
+		bad[n] ^= 1
+		if _, err := decodeAside(bad); !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrForeign) {
+			t.Errorf("bit of byte %d: %v", n, err)
+		}
+		if _, err := decodeAside(raw[:n]); !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrForeign) {
+			t.Errorf("cut at %d: %v", n, err)
+		}
+	}
+}

@@ -1,0 +1,196 @@
+package storage
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func openFacts(t *testing.T, dir string) *Facts {
+	t.Helper()
+	f, err := OpenFacts(dir, "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func TestFacts_SurviveReopening(t *testing.T) {
+	dir := t.TempDir()
+	f := openFacts(t, dir)
+	first := f.Get()
+	if first.Identity == "" || first.Host != "a" {
+		t.Errorf("fresh facts %+v", first)
+	}
+	w := newWriter(t)
+	w.began()
+	err := f.Update(func(d *FactsData) error {
+		d.PairID, d.Epoch, d.Term, d.RecordVersion, d.Session = "p", 7, 6, 12, 3
+		d.Note = Note{Version: 12, Epoch: 7, Out: true}
+		d.Copying = &CopyState{Base: w.end, Cursor: []byte{1}, Until: w.end}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := openFacts(t, dir).Get()
+	if diff := cmp.Diff(f.Get(), got); diff != "" || got.Identity != first.Identity || got.Copying.Base != w.end {
+		t.Errorf("reopened %+v\n%s", got, diff)
+	}
+	got.Copying.Cursor[0] = 9
+	if f.Get().Copying.Cursor[0] != 1 {
+		t.Error("what Get gives is shared")
+	}
+	if other, err := OpenFacts(t.TempDir(), "a"); err != nil || other.Get().Identity == first.Identity {
+		t.Errorf("identities are not random: %v", err)
+	}
+}
+
+func TestFacts_RefuseToBeLowered(t *testing.T) {
+	f := openFacts(t, t.TempDir())
+	set := func(n uint64) func(*FactsData) error {
+		return func(d *FactsData) error { d.Epoch, d.Term, d.RecordVersion, d.Session = n, n, n, n; return nil }
+	}
+	if err := f.Update(set(5)); err != nil {
+		t.Fatal(err)
+	}
+	stop := errors.New("stop")
+	for name, c := range map[string]struct {
+		change func(*FactsData) error
+		want   error
+	}{
+		"epoch":          {func(d *FactsData) error { d.Epoch--; return nil }, ErrLower},
+		"term":           {func(d *FactsData) error { d.Term--; return nil }, ErrLower},
+		"record version": {func(d *FactsData) error { d.RecordVersion--; return nil }, ErrLower},
+		"session":        {func(d *FactsData) error { d.Session--; return nil }, ErrLower},
+		"identity":       {func(d *FactsData) error { d.Identity = "x"; return nil }, ErrForeign},
+		"change's own":   {func(d *FactsData) error { d.Epoch++; return stop }, stop},
+	} {
+		before := f.Get()
+		if err := f.Update(c.change); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", name, err, c.want)
+		}
+		if diff := cmp.Diff(before, f.Get()); diff != "" {
+			t.Errorf("%s changed\n%s", name, diff)
+		}
+	}
+	if err := f.Update(set(5)); err != nil {
+		t.Errorf("the same again: %v", err)
+	}
+}
+
+func TestFacts_DamagedAndForeignFilesAreNamed(t *testing.T) {
+	dir := t.TempDir()
+	openFacts(t, dir)
+	path := filepath.Join(dir, FactsName)
+	good, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next, err := encodeFacts(FactsData{Version: 2, Host: "a", Identity: "x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect := func(name, content, host string, want error) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := OpenFacts(dir, host); !errors.Is(err, want) || want != nil && !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: %v, want %v", name, err, want)
+		}
+	}
+	expect("empty", "", "a", ErrDamaged)
+	expect("another host", string(good), "b", ErrForeign)
+	expect("another program", `{"name":"x"}`, "a", ErrForeign)
+	expect("next version", string(next), "a", ErrVersion)
+	expect("edited", strings.Replace(string(good), `"epoch": 0`, `"epoch": 1`, 1), "a", ErrDamaged)
+	expect("other white space", strings.ReplaceAll(string(good), "  ", "\t"), "a", nil)
+	for n := range good[:len(good)-1] {
+		if n > 0 {
+			expect(fmt.Sprint("cut at ", n), string(good[:n]), "a", ErrDamaged)
+		}
+	}
+	for n := range good {
+		bad := []byte(string(good))
+		bad[n] ^= 1
+		if err := os.WriteFile(path, bad, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		// A flipped bit is found, or it is in white space.
+		f, err := OpenFacts(dir, "a")
+		if err == nil {
+			var was *Facts
+			if was, err = OpenFacts(dir, ""); err == nil && !cmp.Equal(was.Get(), f.Get()) {
+				t.Errorf("bit of byte %d: %+v", n, f.Get())
+			}
+		} else if !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrForeign) {
+			t.Errorf("bit of byte %d: %v", n, err)
+		}
+	}
+}
+
+func TestFacts_DeadAfterFailedWrite(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	f := openFacts(t, dir)
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := f.Update(func(d *FactsData) error { d.Epoch++; return nil }); !errors.Is(err, ErrDead) {
+			t.Errorf("update after the directory went: %v", err)
+		}
+	}
+	if f.Get().Epoch != 0 {
+		t.Error("a failed update is shown")
+	}
+}
+
+// A process killed at any moment leaves the last acknowledged facts, or the ones it was writing.
+func TestFacts_SurviveKill(t *testing.T) {
+	const variable = "STORAGE_TEST_FACTS"
+	if dir := os.Getenv(variable); dir != "" {
+		f := openFacts(t, dir)
+		for {
+			if err := f.Update(func(d *FactsData) error { d.Epoch++; return nil }); err != nil {
+				t.Fatal(err)
+			}
+			fmt.Println("acknowledged", f.Get().Epoch)
+		}
+	}
+	dir := t.TempDir()
+	for round := range 20 {
+		child := exec.Command(os.Args[0], "-test.run=^TestFacts_SurviveKill$")
+		child.Env = append(os.Environ(), variable+"="+dir)
+		out, err := child.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := child.Start(); err != nil {
+			t.Fatal(err)
+		}
+		lines := bufio.NewScanner(out)
+		var acknowledged uint64
+		killed := make(chan struct{})
+		for lines.Scan() {
+			if _, err := fmt.Sscanf(lines.Text(), "acknowledged %d", &acknowledged); err == nil && killed != nil {
+				kill := killed
+				time.AfterFunc(time.Duration(round)*time.Millisecond, func() { _ = child.Process.Kill(); close(kill) })
+				killed = nil
+				defer func() { <-kill }()
+			}
+		}
+		_ = child.Wait()
+		if got := openFacts(t, dir).Get().Epoch; got != acknowledged && got != acknowledged+1 || got == 0 {
+			t.Fatalf("round %d: epoch %d after %d was acknowledged", round, got, acknowledged)
+		}
+	}
+}

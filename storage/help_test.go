@@ -1,0 +1,169 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/boltdb/bolt"
+
+	"github.com/hotpair/hotpair/storage/position"
+)
+
+// hour is a pair time for tests: far from zero, in nanoseconds.
+const noon = int64(1_700_000_000) * int64(time.Second)
+
+// writer makes entries that chain on.
+type writer struct {
+	tb   testing.TB
+	end  Mark
+	time int64
+}
+
+func newWriter(tb testing.TB) *writer { return &writer{tb: tb, time: noon} }
+
+// next gives an entry its place and stores it.
+func (w *writer) next(e Entry) Stored {
+	w.tb.Helper()
+	e.Position = position.Position{Epoch: w.end.Position.Epoch, Sequence: w.end.Position.Sequence + 1}
+	if e.Kind == 0 {
+		e.Kind = KindUpdate
+	}
+	if e.Kind == KindBegan {
+		e.Position.Epoch++
+	}
+	w.time += int64(time.Millisecond)
+	e.Time = w.time
+	s, err := NewStored(w.end.Digest, e)
+	if err != nil {
+		w.tb.Fatal(err)
+	}
+	w.end = s.Mark()
+	return s
+}
+
+// began opens an epoch.
+func (w *writer) began() Stored {
+	return w.next(Entry{Kind: KindBegan, Host: "a", Identity: "identity of a", RecordVersion: w.end.Position.Epoch + 1})
+}
+
+// put is an update of keys and values in turn; a nil value deletes.
+func (w *writer) put(space string, pairs ...string) Stored {
+	e := Entry{Space: space}
+	for i := 0; i < len(pairs); i += 2 {
+		e.Effects = append(e.Effects, Effect{Key: []byte(pairs[i]), Value: []byte(pairs[i+1])})
+	}
+	return w.next(e)
+}
+
+// drop is an update that deletes keys.
+func (w *writer) drop(space string, keys ...string) Stored {
+	e := Entry{Space: space}
+	for _, k := range keys {
+		e.Effects = append(e.Effects, Effect{Key: []byte(k), Delete: true})
+	}
+	return w.next(e)
+}
+
+// answered is an update of a request with an answer.
+func (w *writer) answered(id RequestID, oldest uint64, body string) Stored {
+	return w.next(Entry{
+		Space: "s", Effects: []Effect{{Key: []byte("k"), Value: []byte(body)}},
+		Request: id, Oldest: oldest, HasAnswer: true, Answer: Answer{Body: []byte(body)},
+	})
+}
+
+// open opens a store that is closed, and checked by bolt's own means, when the test ends.
+func open(tb testing.TB, dir string, o Options) *Store {
+	tb.Helper()
+	s, err := Open(dir, o)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		s.mu.RLock()
+		ended := s.closed || s.dead != nil
+		s.mu.RUnlock()
+		if !ended {
+			checkAll(tb, s)
+		}
+		if err := s.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	return s
+}
+
+// checkAll runs our check and bolt's own.
+func checkAll(tb testing.TB, s *Store) {
+	tb.Helper()
+	if err := s.Check(context.Background()); err != nil {
+		tb.Error(err)
+	}
+	s.writing.Lock() // bolt's check must not run beside a writer
+	defer s.writing.Unlock()
+	err := s.db.View(func(tx *bolt.Tx) error {
+		for err := range tx.Check() {
+			tb.Error("bolt:", err)
+		}
+		return nil
+	})
+	if err != nil {
+		tb.Error(err)
+	}
+}
+
+func commit(tb testing.TB, s *Store, entries ...Stored) {
+	tb.Helper()
+	if err := s.Commit(entries...); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+func flush(tb testing.TB, s *Store) Mark {
+	tb.Helper()
+	m, err := s.Flush(context.Background())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return m
+}
+
+func digest(tb testing.TB, s *Store) Digest {
+	tb.Helper()
+	d, _, err := s.DatabaseDigest()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return d
+}
+
+// get reads one key as "value@revision", "" when absent.
+func get(tb testing.TB, s *Store, space, key string) string {
+	tb.Helper()
+	found := ""
+	err := s.View(func(r *Reader) error {
+		if v, revision, ok := r.Get(space, []byte(key)); ok {
+			found = fmt.Sprintf("%s@%d", v, revision)
+		}
+		return nil
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return found
+}
+
+// look asks for a recorded answer.
+func look(tb testing.TB, s *Store, id RequestID) (a Answer, l Lookup) {
+	tb.Helper()
+	err := s.View(func(r *Reader) error {
+		a, _, l = r.Answer(id)
+		return nil
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return a, l
+}

@@ -22,6 +22,9 @@ const (
 	maxCrashes = 3
 )
 
+// unnamed says that a request has no id, so that nothing of it can be recorded, nor repeated.
+func unnamed(id bus.RequestID) bool { return id == bus.RequestID{} }
+
 // outcome is what a request comes to: an answer or an error, before it is committed.
 type outcome struct {
 	code    int
@@ -44,9 +47,8 @@ type execution struct {
 	op      Operation
 	counts  *counts
 
-	attempt   int
+	attempt   int      // also counts commits whose outcome is unknown
 	conflicts int      // runs that lost to other requests
-	doubt     bool     // a commit was sent whose outcome is unknown
 	entered   []string // lanes held
 	holds     int64    // of the gate
 	lost      []string // keys at which the last commit failed
@@ -95,12 +97,9 @@ func (e *execution) serve(ctx context.Context) bus.Reply {
 			err = e.giveWay(ctx)
 		case errors.Is(err, errTermOver):
 			return e.unserved(bus.CodeNobody, "this host is no longer active; the request was not executed")
-		case errors.Is(err, errDoubt):
-			e.doubt = true
-			e.attempt++
-			pauses++
-			err = e.db.pause(ctx, pauses)
-		case errors.Is(err, errAway):
+		case errors.Is(err, errDoubt) && unnamed(e.request.ID):
+			return e.unserved(bus.CodeFault, "") // without an id nobody could tell the second execution from the first
+		case errors.Is(err, errDoubt), errors.Is(err, errAway):
 			pauses++
 			err = e.db.pause(ctx, pauses)
 		case errors.As(err, &refused):
@@ -109,7 +108,7 @@ func (e *execution) serve(ctx context.Context) bus.Reply {
 			}
 			fixed, err = failed(&refused.told), nil
 		case ctx.Err() == nil:
-			e.log.Error("Transaction failed", "error", err)
+			e.complain("Transaction failed", "error", err)
 			fixed, err = failed(fault()), nil
 		}
 		if err != nil {
@@ -147,7 +146,7 @@ func (e *execution) transaction(ctx context.Context, run int) *Tx {
 func (e *execution) handle(tx *Tx) (out *outcome) {
 	defer func() {
 		if reason := recover(); reason != nil {
-			e.log.Error("Handler panicked", "reason", reason, "stack", string(debug.Stack()))
+			e.complain("Handler panicked", "reason", reason, "stack", string(debug.Stack()))
 			out = failed(fault())
 		}
 	}()
@@ -163,12 +162,12 @@ func (e *execution) handle(tx *Tx) (out *outcome) {
 		tx.fail(context.Cause(tx.ctx))
 		return nil
 	case err != nil:
-		e.log.Error("Handler failed", "error", err)
+		e.complain("Handler failed", "error", err)
 		return failed(fault())
 	}
 	body, err := encodeAnswer(answer)
 	if err != nil {
-		e.log.Error("Answer can't be written as JSON", "error", err)
+		e.complain("Answer can't be written as JSON", "error", err)
 		return failed(fault())
 	}
 	if len(body) > maxAnswer {
@@ -178,10 +177,21 @@ func (e *execution) handle(tx *Tx) (out *outcome) {
 }
 
 // recording says whether every outcome must be recorded: an earlier attempt may have been executed, or may yet be, and
-// whatever is answered now must stay the only answer (R7). An app's own id may always be a repetition, since an agent
-// that was restarted does not remember the first time. Reads are never recorded.
-func (e *execution) recording() bool {
-	return !e.op.ReadOnly && (e.attempt > 1 || e.doubt || e.request.ID.App != "")
+// whatever is answered now must stay the only answer (R7). Reads are never recorded.
+func (e *execution) recording() bool { return mayRepeat(e.op, e.current()) }
+
+// current is the request with the attempts of this process added.
+func (e *execution) current() bus.Request {
+	q := e.request
+	q.Attempt = e.attempt
+	return q
+}
+
+// doubtful notes that a call may have been executed: if it was a commit, all after it is another attempt.
+func (e *execution) doubtful(call bus.DatabaseCall) {
+	if call.Commit != nil {
+		e.attempt++
+	}
 }
 
 // commit makes an outcome final and leaves the reply in e.answer.
@@ -189,7 +199,7 @@ func (e *execution) commit(tx *Tx, out *outcome) error {
 	commit := &bus.Commit{
 		ID: tx.id, Oldest: e.request.Oldest, Attempt: e.attempt, Epoch: e.request.Epoch,
 		Answer: bus.Answer{Code: out.code, Message: out.message, Body: out.body, Revision: e.op.Revision && out.code == bus.CodeOK},
-		Record: e.recording() && tx.id != bus.RequestID{},
+		Record: e.recording() && !unnamed(tx.id),
 	}
 	if out.code == bus.CodeOK {
 		commit.Operations = tx.writes
@@ -217,14 +227,17 @@ func (e *execution) ask(ctx context.Context, call bus.DatabaseCall) (bus.Databas
 	if size := callSize(call); size > maxCall {
 		return bus.DatabaseReply{}, &refusal{told: *TooLarge("the request needs %d bytes of the database at once, at most %d are possible", size, maxCall), final: true}
 	}
+	if ctx.Err() != nil {
+		return bus.DatabaseReply{}, context.Cause(ctx) // not sent, so there is no doubt
+	}
 	reply, err := e.db.call(ctx, call)
 	switch {
-	case err != nil && ctx.Err() != nil && call.Commit != nil:
-		e.doubt = true // it may be on its way
-		return reply, err
 	case errors.Is(err, errDoubt) && call.Commit == nil:
 		return reply, errAway // a read leaves no doubt
+	case errors.Is(err, errAway):
+		return reply, err
 	case err != nil:
+		e.doubtful(call)
 		return reply, err
 	case reply.Recorded != nil:
 		e.answer = *reply.Recorded
@@ -250,8 +263,8 @@ func (e *execution) ask(ctx context.Context, call bus.DatabaseCall) (bus.Databas
 	case bus.CodeMalformed, bus.CodeTooLarge:
 		return reply, &refusal{told: Error{reply.Code, reply.Message}, final: true}
 	case bus.CodeFault:
-		e.log.Error("Updater reports a fault", "error", reply.Message)
-		e.doubt = e.doubt || call.Commit != nil
+		e.complain("Updater reports a fault", "error", reply.Message)
+		e.doubtful(call)
 		return reply, &refusal{told: *fault()}
 	}
 	return reply, &refusal{told: Error{reply.Code, reply.Message}}
@@ -268,10 +281,7 @@ func (r *refusal) Error() string { return r.told.Message }
 
 // unserved answers that nothing was done, or, when that is not sure, that the outcome is unknown.
 func (e *execution) unserved(code int, message string) bus.Reply {
-	if e.recording() {
-		return bus.Reply{Code: bus.CodeUnknown, Message: "the outcome is unknown; repeat the request with the same id"}
-	}
-	return bus.Reply{Code: code, Message: message}
+	return notNow(e.op, e.current(), code, message)
 }
 
 func (e *execution) refuse(r *refusal) bus.Reply {
@@ -279,4 +289,9 @@ func (e *execution) refuse(r *refusal) bus.Reply {
 		return failed(&r.told).reply()
 	}
 	return e.unserved(r.told.Code, r.told.Message)
+}
+
+// complain logs what only the log may know.
+func (e *execution) complain(what string, v ...any) {
+	e.log.With("operation", e.request.Operation, "epoch", e.request.Epoch, "request", e.request.ID).Error(what, v...)
 }

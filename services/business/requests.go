@@ -18,9 +18,12 @@ import (
 const (
 	maxRequests = 4096
 	maxBytes    = 256 << 20 // of request bodies
+	// keptWorkers is how many goroutines stay when there is nothing to do.
+	keptWorkers = 256
 )
 
-// requests takes requests and sees each to its reply, on a goroutine of its own.
+// requests takes requests and sees each to its reply, on a goroutine for each in flight. Goroutines are used again: a
+// fresh one spends a tenth of a short request's time on growing its stack.
 type requests struct {
 	service Service
 	db      *database
@@ -36,10 +39,14 @@ type requests struct {
 	mu       sync.RWMutex // around the start of work, so that none starts once finish waits
 	stopping bool
 	working  sync.WaitGroup
+	workers  atomic.Int64
+	work     chan func()   // to a worker that waits for it
+	stopped  chan struct{} // closed when stopping
 }
 
 func newRequests(service Service, db *database, log *slog.Logger) *requests {
-	r := &requests{service: service, db: db, lanes: newLanes(), gate: semaphore.NewWeighted(everyone), log: log, counts: map[string]*counts{}}
+	r := &requests{service: service, db: db, lanes: newLanes(), gate: semaphore.NewWeighted(everyone), log: log, counts: map[string]*counts{},
+		work: make(chan func()), stopped: make(chan struct{})}
 	for name := range service.Operations {
 		r.counts[name] = &counts{}
 	}
@@ -56,23 +63,23 @@ func (r *requests) take(ctx context.Context, q bus.Request, answer func(bus.Repl
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	if r.stopping {
-		answer(bus.Reply{Code: bus.CodeNobody, Message: "this process is stopping; the request was not executed"})
+		answer(notNow(op, q, bus.CodeNobody, "this process is stopping; the request was not executed"))
 		return
 	}
-	if r.inFlight.Add(1) > maxRequests || r.bytes.Add(int64(len(q.Body))) > maxBytes {
+	number, bytes := r.inFlight.Add(1), r.bytes.Add(int64(len(q.Body)))
+	if number > maxRequests || bytes > maxBytes {
 		r.leave(q)
-		answer(bus.Reply{Code: bus.CodeBusy, Message: "too many requests at once; this one was not executed"})
+		answer(notNow(op, q, bus.CodeBusy, "too many requests at once; this one was not executed"))
 		return
 	}
 	r.noteEpoch(q.Epoch)
 	count := r.counts[q.Operation]
 	count.inFlight.Add(1)
-	r.working.Go(func() {
+	r.start(func() {
 		defer r.leave(q)
 		start := time.Now()
 		e := &execution{
-			db: r.db, lanes: r.lanes, gate: r.gate, term: r.epoch.Load, request: q, op: op, counts: count,
-			log: r.log.With("operation", q.Operation, "epoch", q.Epoch),
+			db: r.db, lanes: r.lanes, gate: r.gate, term: r.epoch.Load, request: q, op: op, counts: count, log: r.log,
 		}
 		reply := e.serve(ctx)
 		count.inFlight.Add(-1)
@@ -83,6 +90,42 @@ func (r *requests) take(ctx context.Context, q bus.Request, answer func(bus.Repl
 		}
 		answer(reply)
 	})
+}
+
+// start runs job on a worker that has nothing to do, or on a new one.
+func (r *requests) start(job func()) {
+	select {
+	case r.work <- job:
+		return
+	default:
+	}
+	r.workers.Add(1)
+	r.working.Go(func() {
+		defer r.workers.Add(-1)
+		for job(); r.workers.Load() <= keptWorkers; job() {
+			job = nil // it holds a request's body
+			select {
+			case job = <-r.work:
+			case <-r.stopped:
+				return
+			}
+		}
+	})
+}
+
+// mayRepeat says whether a request may have been executed before, so that nothing may be said about it that an earlier
+// attempt contradicts. An app's own id may always be a repetition, since an agent that was restarted does not remember
+// the first time.
+func mayRepeat(op Operation, q bus.Request) bool {
+	return !op.ReadOnly && (q.Attempt > 1 || q.ID.App != "")
+}
+
+// notNow is the reply to a request that is not executed now, and, if it may be a repetition, was perhaps before.
+func notNow(op Operation, q bus.Request, code int, message string) bus.Reply {
+	if mayRepeat(op, q) {
+		return bus.Reply{Code: bus.CodeUnknown, Message: "the outcome is unknown; repeat the request with the same id"}
+	}
+	return bus.Reply{Code: code, Message: message}
 }
 
 func (r *requests) leave(q bus.Request) {
@@ -107,6 +150,7 @@ var errStopping = errors.New("process is stopping")
 func (r *requests) finish(up context.Context, stopWork context.CancelCauseFunc) error {
 	r.mu.Lock()
 	r.stopping = true
+	close(r.stopped)
 	r.mu.Unlock()
 	done := make(chan struct{})
 	go func() {

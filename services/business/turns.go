@@ -19,6 +19,10 @@ const (
 	// firstBackoff and longestBackoff bound the pause before a run when there is nothing to stand in line for.
 	firstBackoff   = 500 * time.Microsecond
 	longestBackoff = 20 * time.Millisecond
+	// inLineFor and alonePatience bound the wait for a lane and for the gate alone. Someone whose handler takes its time
+	// must not hold up the others: beyond that a request tries its luck without.
+	inLineFor     = time.Second
+	alonePatience = 100 * time.Millisecond
 	// everyone is the weight of the gate; each run that may write holds one of it.
 	everyone = math.MaxInt64
 )
@@ -26,20 +30,24 @@ const (
 // passIn goes through the gate, before a run. The gate serves in order, so who wants it alone gets it as soon as the
 // runs of the moment have ended.
 func (e *execution) passIn(ctx context.Context) error {
-	weight := int64(1)
-	switch {
-	case e.conflicts >= aloneAfter:
+	if e.conflicts >= aloneAfter {
 		// Nobody would get past a lane that is held here, so hold none while the others end.
 		e.lanes.leave(e.entered)
 		e.entered = nil
-		weight = everyone
-	case e.op.ReadOnly:
+		patience, cancel := context.WithTimeout(ctx, alonePatience)
+		defer cancel()
+		if e.gate.Acquire(patience, everyone) == nil {
+			e.holds = everyone
+			return nil
+		}
+	}
+	if e.op.ReadOnly {
 		return nil
 	}
-	if err := e.gate.Acquire(ctx, weight); err != nil {
+	if e.gate.Acquire(ctx, 1) != nil {
 		return context.Cause(ctx)
 	}
-	e.holds = weight
+	e.holds = 1
 	return nil
 }
 
@@ -61,11 +69,18 @@ func (e *execution) queue(ctx context.Context, keys []string) error {
 		return nil
 	}
 	e.passOut() // nobody waits for a lane inside the gate
-	var err error
-	if e.entered, err = e.lanes.enter(ctx, busy); err != nil {
+	if err := e.enter(ctx, busy); err != nil {
 		return err
 	}
 	return e.passIn(ctx)
+}
+
+// enter stands in line for keys, as long as that is of use. The error is ctx's cause.
+func (e *execution) enter(ctx context.Context, keys []string) error {
+	patience, cancel := context.WithTimeout(ctx, inLineFor)
+	defer cancel()
+	e.entered, _ = e.lanes.enter(patience, keys)
+	return context.Cause(ctx)
 }
 
 // giveWay is what a run that lost does before the next one.
@@ -75,8 +90,7 @@ func (e *execution) giveWay(ctx context.Context) error {
 	e.lanes.leave(e.entered)
 	e.entered = nil
 	if len(wanted) > 0 && !e.op.ReadOnly && e.conflicts < aloneAfter {
-		var err error
-		if e.entered, err = e.lanes.enter(ctx, wanted); err != nil {
+		if err := e.enter(ctx, wanted); err != nil {
 			return err
 		}
 	}

@@ -216,6 +216,18 @@ func (h *Host) announce(up bool) {
 	must(h.TB, h.Main.Flush())
 }
 
+// Await returns when a condition holds; it fails the test when that takes longer than Patience.
+func Await(tb testing.TB, what string, holds func() bool) {
+	tb.Helper()
+	deadline := time.Now().Add(Patience)
+	for !holds() {
+		if time.Now().After(deadline) {
+			tb.Fatalf("still waiting for %s", what)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
 func must(tb testing.TB, err error) {
 	tb.Helper()
 	if err != nil {

@@ -20,6 +20,9 @@ import (
 // maxAnswer bounds what a client reads, in bytes: a full page of history with long keys.
 const maxAnswer = 32 << 20
 
+// errNoAnswer is why a host that takes connections and says nothing is unreachable.
+var errNoAnswer = errors.New("no answer in time")
+
 // Client calls the operator interface of one host.
 type Client struct {
 	url  string
@@ -106,6 +109,9 @@ func decodeAnswer(status int, contentType string, body []byte, into any) error {
 // reason cuts an error of the HTTP client down to what an operator needs: "connection refused" instead of method, URL
 // and both addresses.
 func reason(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return errNoAnswer
+	}
 	var number syscall.Errno
 	if errors.As(err, &number) {
 		return number

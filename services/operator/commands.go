@@ -196,6 +196,8 @@ func (f *flags) switchover(ctx context.Context, c *cobra.Command, targets []targ
 	switch {
 	case errors.Is(err, ErrRefused):
 		return fmt.Errorf("switchover refused, nothing was done: %w", err)
+	case problem == nil && err != nil && !errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("switchover: whether it happened is not known, see hotpair status: %w", err)
 	case err != nil:
 		return fmt.Errorf("switchover: %w", err)
 	}

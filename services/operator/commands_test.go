@@ -7,11 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
@@ -94,6 +96,38 @@ func TestStatus_OneHostDown_SaysSoAndShowsTheOther(t *testing.T) {
 	}
 	golden(t, "standby-in-sync", out)
 }
+
+// TestStatus_FrozenHost_KeepsNobodyWaiting: a stopped process still takes connections.
+func TestStatus_FrozenHost_KeepsNobodyWaiting(t *testing.T) {
+	frozen, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer frozen.Close()
+	began := time.Now()
+	looks := lookAt(t.Context(), []target{
+		{name: "b", url: "http://" + frozen.Addr().String()}, {name: "a", url: "http://" + serve(t, &table{status: paired()}).Address()},
+	})
+	if took := time.Since(began); took >= lookWithin {
+		t.Errorf("took %s", took)
+	}
+	if looks[0].name != "a" || looks[0].err != nil || !errors.Is(looks[1].err, errNoAnswer) {
+		t.Errorf("looks %+v", looks)
+	}
+}
+
+func TestSwitchover_AnswerLost_SaysThatItIsNotKnown(t *testing.T) {
+	h := &mute{table: table{status: paired()}}
+	_, _, err := run(t, "switchover", "--http", serve(t, h).Address())
+	if !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), "whether it happened is not known") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// mute is a host whose main ends in the middle of a switchover.
+type mute struct{ table }
+
+func (*mute) Switchover(context.Context, Caller) (Switchover, error) { panic(http.ErrAbortHandler) }
 
 func TestStatus_BothHostsDown_Fails(t *testing.T) {
 	out, _, err := run(t, "status", "--dir", pair(t, nil, nil))

@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -29,6 +28,8 @@ const (
 
 	// lookWithin is how long a host may take to say how it is.
 	lookWithin = 2 * time.Second
+	// lookMoment is what the others get once the host that serves has answered.
+	lookMoment = 250 * time.Millisecond
 )
 
 // target is a host that a command may call.
@@ -186,23 +187,33 @@ type look struct {
 }
 
 // lookAt asks all hosts at the same time and gives the answers, the best one first: who may answer terminals, then who
-// is active, then who answers at all.
+// is active, then who answers at all. Once the host that serves has answered, the others get a moment only: a frozen one
+// must not make people wait.
 func lookAt(ctx context.Context, targets []target) []look {
 	ctx, cancel := context.WithTimeout(ctx, lookWithin)
 	defer cancel()
-	looks := make([]look, len(targets))
-	var group sync.WaitGroup
-	for i, t := range targets {
-		group.Go(func() {
+	answers := make(chan look, len(targets))
+	for _, t := range targets {
+		go func() {
 			status, err := NewClient(t.url).Status(ctx)
 			if t.name == "" && err == nil {
 				t.name = printable(status.Host)
 			}
-			looks[i] = look{target: t, status: status, err: err}
-		})
+			answers <- look{target: t, status: status, err: err}
+		}()
 	}
-	group.Wait()
-	slices.SortStableFunc(looks, func(a, b look) int { return cmp.Compare(a.rank(), b.rank()) })
+	looks := make([]look, 0, len(targets))
+	for range targets {
+		l := <-answers // within ctx, which every call obeys
+		looks = append(looks, l)
+		if l.rank() == 0 {
+			hurry := time.AfterFunc(lookMoment, cancel)
+			defer hurry.Stop()
+		}
+	}
+	slices.SortFunc(looks, func(a, b look) int {
+		return cmp.Or(cmp.Compare(a.rank(), b.rank()), strings.Compare(a.name, b.name))
+	})
 	return looks
 }
 

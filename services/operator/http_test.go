@@ -285,58 +285,6 @@ func TestErrors_CrossHTTPAndLink(t *testing.T) {
 	}
 }
 
-func TestSwitchover_FromAnotherOrigin_IsRefused(t *testing.T) {
-	for name, header := range map[string]map[string]string{
-		"page of another site":             {"Sec-Fetch-Site": "cross-site"},
-		"page of a sister site":            {"Sec-Fetch-Site": "same-site"},
-		"old browser, other origin":        {"Origin": "http://evil.example"},
-		"sandboxed page":                   {"Origin": "null"},
-		"other port of this machine":       {"Origin": "http://127.0.0.1:8080"},
-		"name that was pointed to us":      {"Sec-Fetch-Site": "same-origin", "Origin": "http://evil.example", "Host": "evil.example"},
-		"name that was pointed to us, old": {"Origin": "http://evil.example:7704", "Host": "evil.example:7704"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			h := &table{done: switched()}
-			wantProblem(t, request(t, h, http.MethodPost, PathSwitchover, "", header), http.StatusForbidden)
-			if len(h.callers) != 0 {
-				t.Error("it was carried out")
-			}
-		})
-	}
-	for name, header := range map[string]map[string]string{
-		"no browser":        nil,
-		"own console":       {"Sec-Fetch-Site": "same-origin", "Origin": "http://127.0.0.1:7704"},
-		"own console, old":  {"Origin": "http://127.0.0.1:7704"},
-		"console by name":   {"Origin": "http://localhost:7704", "Host": "localhost:7704"},
-		"console over IPv6": {"Origin": "http://[::1]:7704", "Host": "[::1]:7704"},
-		"script by name":    {"Host": "hosta.internal:7704"},
-	} {
-		if w := request(t, &table{done: switched()}, http.MethodPost, PathSwitchover, "{}", header); w.Code != http.StatusOK {
-			t.Errorf("%s: %d %s", name, w.Code, w.Body)
-		}
-	}
-}
-
-// TestServer_OnLoopback_AnswersNoOtherName: a page whose name was pointed to 127.0.0.1 must not read either.
-func TestServer_OnLoopback_AnswersNoOtherName(t *testing.T) {
-	s := serve(t, &table{status: paired()})
-	for host, want := range map[string]int{"evil.example": 403, "evil.example:7704": 403, "localhost": 200, s.Address(): 200} {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.Address()+PathStatus, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Host = host
-		response, err := http.DefaultClient.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = response.Body.Close()
-		if response.StatusCode != want {
-			t.Errorf("Host %s: %d, want %d", host, response.StatusCode, want)
-		}
-	}
-}
-
 func TestHandler_WrongMethodPathBody(t *testing.T) {
 	h := &table{status: paired(), done: switched()}
 	for path, rt := range routes() {
@@ -441,37 +389,4 @@ func TestClient_NotAHost_IsUnreachable(t *testing.T) {
 	if _, err := NewClient("http://127.0.0.1:1").Status(t.Context()); !errors.Is(err, ErrUnreachable) || !strings.HasSuffix(err.Error(), ": connection refused") {
 		t.Errorf("nobody there: %v", err)
 	}
-}
-
-func FuzzDecode(f *testing.F) {
-	f.Add(200, "application/json", []byte(`{"host":"a","position":"7/1","processes":{"x":{"pid":1}},"events":[{"step":"B1"}]}`), "from=1&limit=2")
-	f.Add(409, "application/problem+json", []byte(`{"type":"urn:hotpair:problem:refused","title":"x","result":{"steps":[{}]}}`), "limit=0")
-	f.Add(200, "", []byte(`{"catch_up":{"done":1e300,"missing":3},"role":"standby","mode":"copying","position":"7"}`), "%")
-	f.Add(200, "", []byte(`{"hosts":{"a":{"http":"http://127.0.0.1:1"}},"updates":[{"position":"1/1","keys":["k"]}]}`), "from")
-	f.Fuzz(func(t *testing.T, code int, contentType string, body []byte, query string) {
-		var status Status
-		if decodeAnswer(code, contentType, body, &status) == nil {
-			s := &screen{}
-			statusScreen(s, status)
-			wantScreen(t, s.out.String())
-		}
-		var page bus.HistoryPage
-		if decodeAnswer(code, contentType, body, &page) == nil {
-			s := &screen{}
-			historyScreen(s, page)
-			wantScreen(t, s.out.String())
-		}
-		if done, err := DecodeOutcome(body); err == nil {
-			s := &screen{}
-			switchoverScreen(s, done, nil)
-			wantScreen(t, s.out.String())
-		}
-		if targets, err := decodeCluster(body); err == nil && len(targets) == 0 {
-			t.Error("a cluster without hosts was accepted")
-		}
-		if r, err := historyRequest(query); err == nil && (r.Limit < 1 || r.Limit > MaxHistory) {
-			t.Errorf("query %q became %+v", query, r)
-		}
-		_, _ = DecodeCall(body)
-	})
 }

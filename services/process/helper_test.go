@@ -75,7 +75,7 @@ func play(part string) error {
 		below := map[string]string{"top": "middle", "middle": "leaf"}[part]
 		file := os.NewFile(uintptr(inheritance.SupervisorFD), "told")
 		_, err := Start(Spec{Name: below, Environ: []string{"HELPER=" + below}, LifelineFD: inheritance.LifelineFD,
-			Files: []File{{"HOTPAIR_SUPERVISOR_FD", file}}})
+			Files: []File{{SupervisorVariable, file}}})
 		if err != nil {
 			return err
 		}
@@ -105,7 +105,7 @@ func stage(t testing.TB, part string) (*Child, *Lifeline, *bufio.Scanner) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	child, err := Start(Spec{Name: part, Environ: []string{"HELPER=" + part}, LifelineFD: life.FD(), Files: []File{{"HOTPAIR_SUPERVISOR_FD", w}}})
+	child, err := Start(Spec{Name: part, Environ: []string{"HELPER=" + part}, LifelineFD: life.FD(), Files: []File{{SupervisorVariable, w}}})
 	if err != nil {
 		t.Fatal(err)
 	}

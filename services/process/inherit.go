@@ -13,6 +13,15 @@ import (
 	"github.com/hotpair/hotpair/services/config"
 )
 
+// The variables by which a parent tells a child what it inherits; config.Inherited describes them.
+const (
+	SupervisorVariable = "HOTPAIR_SUPERVISOR_FD"
+	lifelineVariable   = "HOTPAIR_LIFELINE_FD"
+	parentVariable     = "HOTPAIR_PARENT_PID"
+)
+
+var inheritedVariables = []string{SupervisorVariable, lifelineVariable, parentVariable}
+
 var (
 	// ErrOrphan means that the parent died before its death signal was armed. The process must end at once.
 	ErrOrphan = errors.New("the parent process is gone")
@@ -43,7 +52,7 @@ func Inherit(environ []string) (Inheritance, error) {
 		return Inheritance{}, err
 	}
 	signal.Ignore(syscall.SIGINT)
-	for variable, fd := range map[string]int{"HOTPAIR_LIFELINE_FD": told.LifelineFD, "HOTPAIR_SUPERVISOR_FD": told.SupervisorFD} {
+	for variable, fd := range map[string]int{lifelineVariable: told.LifelineFD, SupervisorVariable: told.SupervisorFD} {
 		var stat unix.Stat_t
 		if fd == 0 {
 			continue

@@ -130,7 +130,7 @@ func TestKeeper_KillsWhatDoesNotStop(t *testing.T) {
 	k := keep(t, "stubborn", func(k *Keeper) {
 		k.Grace = 50 * time.Millisecond
 		k.Spec = func(context.Context) (Spec, error) {
-			return Spec{Name: "stubborn", Environ: []string{"HELPER=stubborn"}, Files: []File{{"HOTPAIR_SUPERVISOR_FD", w}}}, nil
+			return Spec{Name: "stubborn", Environ: []string{"HELPER=stubborn"}, Files: []File{{SupervisorVariable, w}}}, nil
 		}
 	})
 	next[Started](t, k)

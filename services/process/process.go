@@ -27,7 +27,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -52,7 +54,7 @@ type Spec struct {
 
 // File is an open file for a child, which finds the descriptor's number in a variable.
 type File struct {
-	Variable string // as HOTPAIR_SUPERVISOR_FD
+	Variable string // as SupervisorVariable
 	File     *os.File
 }
 
@@ -110,19 +112,23 @@ func command(spec Spec) (*exec.Cmd, error) {
 		cmd.Stdout, cmd.Stderr = spec.Output, spec.Output
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: spec.Group}
-	cmd.Env = append(cmd.Env, spec.Environ...)
+	// What this process inherited itself means nothing in a child, whose environment may be copied from ours.
+	cmd.Env = slices.DeleteFunc(slices.Clone(spec.Environ), func(entry string) bool {
+		name, _, _ := strings.Cut(entry, "=")
+		return slices.Contains(inheritedVariables, name)
+	})
 	give := func(variable string, number int) {
 		cmd.Env = append(cmd.Env, variable+"="+strconv.Itoa(number))
 	}
 	const firstFD = 3 // where exec puts the first of ExtraFiles
-	give("HOTPAIR_PARENT_PID", os.Getpid())
+	give(parentVariable, os.Getpid())
 	if spec.LifelineFD != 0 {
 		duplicate, err := unix.FcntlInt(uintptr(spec.LifelineFD), unix.F_DUPFD_CLOEXEC, firstFD)
 		if err != nil {
 			return nil, fmt.Errorf("lifeline: %w", err)
 		}
 		cmd.ExtraFiles = append(cmd.ExtraFiles, os.NewFile(uintptr(duplicate), "lifeline"))
-		give("HOTPAIR_LIFELINE_FD", firstFD)
+		give(lifelineVariable, firstFD)
 	}
 	for _, file := range spec.Files {
 		give(file.Variable, firstFD+len(cmd.ExtraFiles))

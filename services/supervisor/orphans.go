@@ -1,0 +1,81 @@
+package supervisor
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// reap waits until this process has no child at all. It is called while no main runs, so every child is an orphan that
+// the kernel handed over. Those that do not end by themselves are killed; a child's id can't become another's before
+// it is reaped, so they can't be missed.
+func (s *Supervisor) reap(ctx context.Context) error {
+	ended := make(chan os.Signal, 1)
+	signal.Notify(ended, syscall.SIGCHLD)
+	defer signal.Stop(ended)
+	patience := time.NewTicker(leftoverPatience)
+	defer patience.Stop()
+	for {
+		pid, err := unix.Wait4(-1, nil, unix.WNOHANG, nil)
+		switch {
+		case errors.Is(err, unix.ECHILD):
+			return nil
+		case errors.Is(err, unix.EINTR) || pid > 0:
+			continue
+		case err != nil:
+			return fmt.Errorf("reap orphans: %w", err)
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-ended:
+		case <-patience.C:
+			orphans := children()
+			for _, orphan := range orphans {
+				_ = unix.Kill(orphan, unix.SIGKILL) // it may have ended this moment, which is as good
+			}
+			s.Logger.Error("orphans of main survived it and are killed", "pids", orphans)
+		}
+	}
+}
+
+// children lists the processes whose parent is this one.
+func children() []int {
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat") // its only error is a bad pattern
+	var list []int
+	for _, stat := range stats {
+		text, err := os.ReadFile(stat)
+		if err != nil {
+			continue // gone
+		}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(stat)))
+		if err == nil && parentIn(text) == os.Getpid() {
+			list = append(list, pid)
+		}
+	}
+	return list
+}
+
+// parentIn finds the parent in the text of /proc/PID/stat: the second field after the name, which is in parentheses
+// and may hold anything. It is 0 when there is none.
+func parentIn(stat []byte) int {
+	_, rest, found := bytes.Cut(stat[bytes.LastIndexByte(stat, ')')+1:], []byte(" "))
+	fields := bytes.Fields(rest)
+	if !found || len(fields) < 2 {
+		return 0
+	}
+	parent, err := strconv.Atoi(string(fields[1]))
+	if err != nil {
+		return 0
+	}
+	return parent
+}

@@ -1,0 +1,225 @@
+// Package supervisor is the process that keeps main alive (P26): it starts main, kills it when it is frozen, and starts
+// it again, for ever. It does nothing else: what has no other work has no other way to fail. It does not talk on the
+// bus, holds no data, and knows nothing of roles.
+//
+// What it guarantees: a new main starts only when every descendant of the one before is gone. Three things are awaited,
+// in this order: the end of main itself, the end of file of the lifeline (package process), and the end of every
+// orphan, which the kernel hands to the supervisor as their subreaper. The lifeline is the rule and takes milliseconds; the
+// orphans are the proof, since a process closes its files a moment before it is gone and a daemon may have closed them
+// long ago. What is left after a deadline is killed: the holders of the lifeline and the supervisor's own children,
+// never a name or a number from a list.
+//
+// A host is stopped by SIGTERM to the supervisor, which hands it on to main alone; a second signal ends everything at
+// once, because all die with their parent.
+//
+//	ctx, stop := process.Context(context.Background())
+//	defer stop()
+//	err := (&supervisor.Supervisor{Host: host, Environ: os.Environ(), Logger: logger}).Run(ctx)
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/process"
+)
+
+const (
+	// leastPatience bounds from below the silence after which main counts as frozen: with a very short lease, two of
+	// them are less than a loaded machine may keep a healthy process waiting (T11).
+	leastPatience = 500 * time.Millisecond
+	// startPatience is the silence allowed to a main that has just started, on a machine that starts everything at once.
+	startPatience = 10 * time.Second
+	// leftoverPatience is how long descendants of a dead main may take to die by themselves. The kernel kills them
+	// within milliseconds; only a program that escaped its death signal is left after that.
+	leftoverPatience = 500 * time.Millisecond
+	// stopGrace is how long a clean stop may take: a planned switchover and the ends of main's children.
+	stopGrace = 15 * time.Second
+)
+
+// Patience is the silence after which the supervisor kills main, for a lease: two leases, and at least half a second.
+func Patience(lease time.Duration) time.Duration { return max(2*lease, leastPatience) }
+
+// Supervisor keeps the main of one host running. Fill the exported fields and call Run once.
+type Supervisor struct {
+	Host    config.Host
+	Environ []string // the supervisor's own, of which main gets what every child gets
+	Path    string   // main's program; "" is the running binary
+	Args    []string // main's arguments; nil is "main"
+	Logger  *slog.Logger
+	Grace   time.Duration // for a clean stop; 0 is 15 s
+
+	keeper *process.Keeper
+	run    *run // of the main that was started last
+}
+
+// run is what belongs to one run of main.
+type run struct {
+	lifeline *process.Lifeline
+	beats    *os.File // reading end
+	beating  *os.File // main's end, closed here once main has it
+	reading  sync.WaitGroup
+}
+
+// Run supervises until ctx ends, then stops main and everything below it. The error is nil after a clean stop, and
+// process.ErrUnclean when main had to be killed or did not exit with 0. The process becomes leader of its process
+// group and subreaper of its descendants; Run must be the only owner of children in it.
+func (s *Supervisor) Run(ctx context.Context) error {
+	if err := lead(); err != nil {
+		return err
+	}
+	s.keeper = &process.Keeper{
+		Spec:          s.next,
+		Policy:        process.DefaultPolicy(),
+		Patience:      Patience(s.Host.Lease),
+		StartPatience: max(startPatience, Patience(s.Host.Lease)),
+		Grace:         s.Grace,
+		Events:        s.observe,
+	}
+	if s.keeper.Grace == 0 {
+		s.keeper.Grace = stopGrace
+	}
+	err := s.keeper.Run(ctx)
+	// ctx has ended; that nobody is left is awaited all the same, but not for ever.
+	last, cancel := context.WithTimeout(context.Background(), s.keeper.Grace)
+	defer cancel()
+	return errors.Join(err, s.settle(last))
+}
+
+// lead makes the process leader of its group, if it is not, and parent of all orphans below it.
+func lead() error {
+	if unix.Getpgrp() != os.Getpid() {
+		if err := unix.Setpgid(0, 0); err != nil {
+			return fmt.Errorf("lead the process group: %w", err)
+		}
+	}
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return fmt.Errorf("become subreaper: %w", err)
+	}
+	return nil
+}
+
+// next prepares the next run of main, once nothing is left of the one before.
+func (s *Supervisor) next(ctx context.Context) (process.Spec, error) {
+	if err := s.settle(ctx); err != nil {
+		return process.Spec{}, err
+	}
+	lifeline, err := process.NewLifeline()
+	if err != nil {
+		return process.Spec{}, err
+	}
+	read, write, err := os.Pipe()
+	if err != nil {
+		return process.Spec{}, errors.Join(fmt.Errorf("pipe for beats: %w", err), lifeline.Close())
+	}
+	s.run = &run{lifeline: lifeline, beats: read, beating: write}
+	args := s.Args
+	if args == nil {
+		args = []string{"main"}
+	}
+	return process.Spec{
+		Name:       "main",
+		Path:       s.Path,
+		Args:       args,
+		Environ:    config.ForHost(s.Environ, s.Host),
+		LifelineFD: lifeline.FD(),
+		Files:      []process.File{{Variable: process.SupervisorVariable, File: write}},
+	}, nil
+}
+
+// observe does what belongs to each event of main, and logs it.
+func (s *Supervisor) observe(event process.Event) {
+	logger := s.Logger
+	switch e := event.(type) {
+	case process.Started:
+		s.run.begin(s.keeper, e.PID)
+		logger.Info("main started", "pid", e.PID, "restarts", e.Restarts)
+	case process.Ready:
+		logger.Info("main beats", "pid", e.PID, "took", e.Took)
+	case process.Frozen:
+		logger.Error("main is frozen and is killed", "pid", e.PID, "silent", e.Silent)
+	case process.Exited:
+		level := slog.LevelError
+		if e.Ordered && e.Exit.Clean() {
+			level = slog.LevelInfo
+		}
+		logger.Log(context.Background(), level, "main ended", "pid", e.Exit.PID, "reason", e.Exit.String(), "took", e.Exit.Ran)
+	case process.NotStarted:
+		logger.Error("main can't be started", "error", e.Err)
+	case process.Restarting:
+		if e.In > 0 {
+			logger.Warn("main is started again after a delay", "in", e.In)
+		}
+	case process.GaveUp:
+		logger.Error("main fails again and again; it is tried for ever, something must be mended", "failures", e.Failures)
+	case process.Recovered:
+		logger.Info("main has recovered", "pid", e.PID)
+	}
+}
+
+// begin lets go of main's ends of the pipes, and listens for its beats.
+func (r *run) begin(keeper *process.Keeper, pid int) {
+	r.release()
+	r.reading.Go(func() {
+		buffer := make([]byte, 512)
+		for first := true; ; first = false {
+			if _, err := r.beats.Read(buffer); err != nil {
+				return // main is gone, or the run is over
+			}
+			if first {
+				keeper.Ready(pid)
+			}
+			keeper.Beat(pid)
+		}
+	})
+}
+
+// release closes this process's copies of what main holds.
+func (r *run) release() {
+	// Both can fail only because they are closed already.
+	_ = r.lifeline.Release()
+	_ = r.beating.Close()
+}
+
+// settle waits until nothing is left of the last run, and kills what does not leave by itself. It ends early only
+// with ctx.
+func (s *Supervisor) settle(ctx context.Context) error {
+	if s.run == nil {
+		return nil
+	}
+	s.run.release() // of a main that could not be started
+	for {
+		err := s.awaitLifeline(ctx)
+		if err == nil {
+			break
+		}
+		if ctx.Err() != nil || !errors.Is(err, process.ErrHeld) {
+			return err
+		}
+		killed, err := s.run.lifeline.Kill()
+		s.Logger.Error("descendants of main survived it and are killed", "pids", killed, "error", err)
+	}
+	if err := s.reap(ctx); err != nil {
+		return err
+	}
+	// The beats end with main; closing wakes the reader in case that a descendant held them.
+	_ = s.run.beats.Close()
+	s.run.reading.Wait()
+	err := s.run.lifeline.Close()
+	s.run = nil
+	return err
+}
+
+func (s *Supervisor) awaitLifeline(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, leftoverPatience)
+	defer cancel()
+	return s.run.lifeline.Wait(ctx)
+}

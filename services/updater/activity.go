@@ -2,6 +2,7 @@ package updater
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -121,6 +122,18 @@ func (u *updater) adopt(entries []storage.Stored) error {
 	u.applier.kick()
 	u.log.Info("adopted the end of the journal", "updates", len(entries), "position", last.Position)
 	return nil
+}
+
+// adoptTail commits all of the own journal. The receiver may still be committing what it was told is committed: then
+// less is left to do, and it is looked at again.
+func (u *updater) adoptTail() error {
+	for {
+		before := u.store.Committed()
+		err := u.adopt(u.uncommitted())
+		if !errors.Is(err, storage.ErrGap) || u.store.Committed() == before {
+			return err
+		}
+	}
 }
 
 // frames cuts entries into runs that fit into a frame each: one epoch, bounded bytes.

@@ -44,12 +44,12 @@ func newApplier(store *storage.Store, room int64, purge func(context.Context, st
 }
 
 // kick tells that there may be something to apply. Never blocks.
-func (a *applier) kick() { signal(a.kicked) }
+func (a *applier) kick() { nudge(a.kicked) }
 
 // hurry has it applied now. Never blocks.
-func (a *applier) hurry() { signal(a.urgent) }
+func (a *applier) hurry() { nudge(a.urgent) }
 
-func signal(c chan struct{}) {
+func nudge(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
 	default:

@@ -81,19 +81,13 @@ func (u *updater) makeReady(ctx context.Context, q bus.Prepare) (storage.Mark, e
 	if u.inconsistent() {
 		return u.tail.End(), errInconsistent
 	}
-	// Looked at before the fence, which may cut what does not follow: that a journal is damaged must not be forgotten,
-	// because frames that were acknowledged may stand behind the damage (V11).
-	if err := u.tail.Read(ctx); err != nil {
-		return u.tail.End(), err
-	}
-	var broken error
-	u.tail.View(func(t *replication.Tail) { broken = t.Broken() })
-	if broken != nil {
-		return u.tail.End(), fmt.Errorf("the journal is damaged behind %v: %w", u.tail.End().Position, broken)
-	}
-	mark, err := u.fence(ctx, q.Epoch)
+	mark, broken, err := u.fence(ctx, q.Epoch)
 	if err != nil {
 		return mark, fmt.Errorf("fence the journal: %w", err)
+	}
+	if broken != nil {
+		// Frames that were acknowledged may stand behind the damage (V11).
+		return mark, fmt.Errorf("the journal is damaged behind %v: %w", mark.Position, broken)
 	}
 	if mark.Position.Before(q.AtLeast) {
 		return mark, fmt.Errorf("the journal ends at %v, but %v was acknowledged", mark.Position, q.AtLeast) // R1
@@ -107,17 +101,18 @@ func (u *updater) makeReady(ctx context.Context, q bus.Prepare) (storage.Mark, e
 	return mark, nil
 }
 
-// fence refuses everything older than a new session of an epoch of this host, and gives the end of what came before.
-func (u *updater) fence(ctx context.Context, epoch uint64) (storage.Mark, error) {
+// fence refuses everything older than a new session of an epoch of this host, and gives the end of what came before, and
+// why the journal does not go on there although it should.
+func (u *updater) fence(ctx context.Context, epoch uint64) (end storage.Mark, broken, err error) {
 	var session uint64
-	err := u.facts.Update(func(f *storage.FactsData) error {
+	err = u.facts.Update(func(f *storage.FactsData) error {
 		f.Session++
 		session = f.Session
 		return nil
 	})
 	if err != nil {
 		u.fail(err)
-		return u.tail.End(), err
+		return u.tail.End(), nil, err
 	}
 	return u.receiver.Fence(ctx, replication.Fence{Term: replication.Term{Epoch: epoch, Session: session}, Host: u.config.Host})
 }

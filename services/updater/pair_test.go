@@ -40,7 +40,9 @@ func TestPair_ServesSoloThenPaired(t *testing.T) {
 
 	b.stop()
 	waiting := a.begin(bus.Commit{Epoch: 1, Operations: []bus.Operation{put("z", "1")}})
-	a.await("a frame waits (R3)", func(s bus.UpdaterState) bool { return s.FramesInFlight == 1 && s.OldestFrame > 50*time.Millisecond && !s.OwnStuck })
+	a.await("a frame waits (R3)", func(s bus.UpdaterState) bool {
+		return s.FramesInFlight == 1 && s.OldestFrame > 50*time.Millisecond && !s.OwnStuck
+	})
 	quiet(t, "an answer without the other host", waiting)
 	order[bus.Required](a, bus.SubjectRequire, bus.Require{Epoch: 1})
 	if r := receive(t, "the answer", waiting); r.Code != bus.CodeOK {

@@ -56,6 +56,8 @@ func (u *updater) present() post {
 }
 
 func (u *updater) enter(p post) {
+	u.purging.Lock()
+	defer u.purging.Unlock()
 	u.mu.Lock()
 	u.post = p
 	u.mu.Unlock()

@@ -57,14 +57,14 @@ func (u *updater) begin(ctx context.Context, q bus.Serve, p post) error {
 		u.fail(err)
 		return err
 	}
-	mark, err := u.fence(ctx, q.Epoch)
+	mark, broken, err := u.fence(ctx, q.Epoch)
 	if err != nil {
 		return err
 	}
-	if mark != p.mark {
-		return fmt.Errorf("the journal ends at %v, it was prepared at %v", mark.Position, p.mark.Position)
+	if mark != p.mark || broken != nil {
+		return fmt.Errorf("the journal ends at %v, it was prepared at %v: %w", mark.Position, p.mark.Position, broken)
 	}
-	if err := u.adopt(u.uncommitted()); err != nil {
+	if err := u.adoptTail(); err != nil {
 		return err
 	}
 	return u.openTerm(ctx, q, nil)
@@ -81,13 +81,16 @@ func (u *updater) resume(ctx context.Context, q bus.Serve) error {
 		return errInconsistent
 	}
 	u.enter(post{duty: preparing, epoch: q.Epoch})
-	own, err := u.fence(ctx, q.Epoch)
+	own, broken, err := u.fence(ctx, q.Epoch)
 	if err != nil {
 		return err
 	}
 	if !q.RequirePeer {
+		if broken != nil {
+			return fmt.Errorf("the journal, which nobody else has, is damaged behind %v: %w", own.Position, broken)
+		}
 		// Alone in the set, what the own journal holds is committed.
-		if err := u.adopt(u.uncommitted()); err != nil {
+		if err := u.adoptTail(); err != nil {
 			return err
 		}
 		return u.openTerm(ctx, q, nil)
@@ -103,6 +106,11 @@ func (u *updater) resume(ctx context.Context, q bus.Serve) error {
 	case there.Diverged:
 		return fmt.Errorf("the other host holds another history beyond %v, up to %v", own.Position, there.End.Position)
 	}
+	if broken != nil {
+		if err := u.mendTail(ctx); err != nil {
+			return err
+		}
+	}
 	for _, frame := range frames(there.Entries) {
 		if err := u.tail.Append(ctx, frame, u.store.Committed().Position); err != nil {
 			return fmt.Errorf("adopt updates of the other host: %w", err)
@@ -112,4 +120,23 @@ func (u *updater) resume(ctx context.Context, q bus.Serve) error {
 		u.log.Info("adopted updates that only the other host's journal had", "updates", n, "position", there.End.Position)
 	}
 	return u.openTerm(ctx, q, u.uncommitted())
+}
+
+// mendTail drops what stands behind a damage of the own journal, once it stands in a file (R10): the other host has
+// everything that was acknowledged.
+func (u *updater) mendTail(ctx context.Context) error {
+	records, err := u.tail.Refused(ctx)
+	if err != nil {
+		return fmt.Errorf("read behind the damage of the journal: %w", err)
+	}
+	if len(records) > 0 {
+		path, err := storage.WriteAside(u.config.Data, "behind a damage of the journal", records)
+		if err != nil {
+			u.fail(err)
+			return err
+		}
+		u.log.Error("the journal was damaged; what stood behind the damage is set aside", "position", u.tail.End().Position,
+			"messages", len(records), "file", path)
+	}
+	return u.tail.Heal(ctx)
 }

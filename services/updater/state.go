@@ -65,7 +65,7 @@ func (u *updater) peerMoved(p replication.PeerState) {
 		u.store.SetNotified(earlier(p.Position, committed))
 		u.applier.kick()
 	}
-	u.beat()
+	u.beatOn(func(n *news) { n.peer, n.reason = p.State, p.Reason })
 }
 
 func later(p, q position.Position) position.Position {

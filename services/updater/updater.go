@@ -49,9 +49,10 @@ type updater struct {
 	heart    *bus.Heart
 	fail     func(error) // ends the process
 
-	mu    sync.Mutex
-	post  post
-	aside int
+	purging sync.Mutex // held by purge; taken to leave the duty in which the receiver commits
+	mu      sync.Mutex
+	post    post
+	aside   int
 }
 
 // Run is the updater process. It returns nil when ctx has ended and everything is stored, and an error when it can't go
@@ -167,7 +168,7 @@ func (u *updater) open(ctx context.Context) error {
 		Host: c.Host, Address: c.PeerReplication, Password: password, Clock: u.clock,
 		Changed: func(replication.Evidence) { u.beat() }, Logger: u.log,
 	})
-	u.applier = newApplier(u.store, int64(c.JournalMaxBytes)/4, u.receiver.Applied)
+	u.applier = newApplier(u.store, int64(c.JournalMaxBytes)/4, u.purge)
 	return nil
 }
 
@@ -195,12 +196,45 @@ func (u *updater) watchJournal(ctx context.Context) error {
 // received is called by the receiver: as standby there may be more to apply.
 func (u *updater) received() {
 	u.times.observe(u.store.PairTime())
-	if u.serving() == nil {
-		// What a standby was given, the other host has: each of its entries is notified (P14).
-		u.store.SetNotified(u.store.Committed().Position)
+	r := u.receiver.State()
+	if r.Open && u.serving() == nil {
+		// What an active sends, it has: as standby each committed update is notified (P14).
+		u.store.SetNotified(earlier(r.Committed, u.store.Committed().Position))
 	}
 	u.applier.kick()
-	u.beat()
+	u.beatOn(func(n *news) {
+		n.open, n.catching, n.inconsistent, n.note = r.Open, r.Catching, r.Inconsistent, u.facts.Get().Note
+	})
+}
+
+// news is what main is told at once; positions, which change with each frame, can wait for the next beat.
+type news struct {
+	open, catching, inconsistent bool
+	note                         storage.Note
+	peer, reason                 string
+}
+
+// beatOn beats if a change of the news is one.
+func (u *updater) beatOn(change func(*news)) {
+	u.mu.Lock()
+	before := u.news
+	change(&u.news)
+	changed := u.news != before
+	u.mu.Unlock()
+	if changed {
+		u.beat()
+	}
+}
+
+// purge gives the journal up behind what bolt holds. On a standby the receiver does it, which has more to do then; the
+// duty does not change meanwhile, because only one of them may commit.
+func (u *updater) purge(ctx context.Context, m storage.Mark) error {
+	u.purging.Lock()
+	defer u.purging.Unlock()
+	if d := u.present().duty; d == preparing || d == serving {
+		return u.tail.Applied(ctx, m)
+	}
+	return u.receiver.Applied(ctx, m)
 }
 
 // countAside counts the updates in files set aside by earlier runs.

@@ -127,6 +127,9 @@ func (c *Client) dial(ctx context.Context) (*session, error) {
 	reply, err := conn.Request(ctx, SubjectHello, nil)
 	if err != nil {
 		conn.Close()
+		if errors.Is(err, bus.ErrNobody) {
+			return nil, fmt.Errorf("the witness is still starting: %w", err)
+		}
 		return nil, fmt.Errorf("ask the witness who it is: %w", err)
 	}
 	id, err := decodeHello(reply.Data)

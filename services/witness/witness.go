@@ -112,6 +112,9 @@ func (w *Witness) Run(ctx context.Context) (err error) {
 	users := bus.NewUsers()
 	password := rand.Text()
 	users.Allow(administrator, bus.Grant{Password: password})
+	// From the first moment, so that a host never takes a witness that starts for one with another secret. Until hello is
+	// answered it finds nobody and writes nothing.
+	users.Allow(arbiter.User, w.grant())
 	srv, err := bus.NewServer(bus.ServerConfig{
 		Name: "witness", Listen: w.config.Listen, Users: users, StoreDir: w.config.Data,
 		MaxPayload: maxPayload, MaxConnections: maxConnections, PingInterval: 10 * time.Second,
@@ -131,7 +134,7 @@ func (w *Witness) Run(ctx context.Context) (err error) {
 		return fmt.Errorf("witness: %w", err)
 	}
 	defer store.close()
-	if err := w.serve(users, store, d); err != nil {
+	if err := w.serve(store, d); err != nil {
 		return fmt.Errorf("witness: %w", err)
 	}
 	w.address, w.id = srv.Address(), d.identity.ID
@@ -143,8 +146,8 @@ func (w *Witness) Run(ctx context.Context) (err error) {
 	return nil
 }
 
-// serve answers hello and lets hosts in.
-func (w *Witness) serve(users *bus.Users, s *store, d *directory) error {
+// serve answers hello; from then on hosts read and write.
+func (w *Witness) serve(s *store, d *directory) error {
 	hello := bus.EncodeJSON(arbiter.NewHello(d.identity.ID))
 	// A reply that can't be sent means that this process's own connection is gone, which watch finds.
 	if _, err := s.conn.Subscribe(arbiter.SubjectHello, func(m *nats.Msg) { _ = m.Respond(hello) }); err != nil {
@@ -153,13 +156,17 @@ func (w *Witness) serve(users *bus.Users, s *store, d *directory) error {
 	if err := s.conn.Flush(); err != nil {
 		return fmt.Errorf("offer identity: %w", err)
 	}
-	users.Allow(arbiter.User, bus.Grant{
+	return nil
+}
+
+// grant is what a host may do: read, write, and ask who this is.
+func (w *Witness) grant() bus.Grant {
+	return bus.Grant{
 		Password: config.DeriveKey(w.config.Secret, config.PurposeWitness),
 		Permissions: bus.Permit(
 			[]string{arbiter.SubjectHello, arbiter.SubjectRead, arbiter.Subject},
 			[]string{arbiter.Inbox + ".>"}),
-	})
-	return nil
+	}
 }
 
 // explain tells a port that can't be had from a store that can't be opened, which the server reports alike.

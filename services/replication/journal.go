@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"time"
 
@@ -19,8 +21,10 @@ import (
 )
 
 const (
-	ownerUser = "owner"
-	peerUser  = "peer"
+	// serverPrefix with the host is how a journal's server calls itself; the other host learns the name from it.
+	serverPrefix = "replication-"
+	ownerUser    = "owner"
+	peerUser     = "peer"
 	// defaultMaxBytes bounds a journal: minutes of updates at full rate, should bolt ever lag that far.
 	defaultMaxBytes = 1 << 30
 	// reserve is what the owner adds to the bound for its own markers when the journal is full.
@@ -127,7 +131,7 @@ func (j *Journal) Open(ctx context.Context) (err error) {
 	}
 	j.allow()
 	server, err := bus.NewServer(bus.ServerConfig{
-		Name:     "replication-" + j.config.Host,
+		Name:     serverPrefix + j.config.Host,
 		Listen:   j.config.Listen,
 		Users:    j.users,
 		StoreDir: filepath.Join(j.config.Dir, "stream"),
@@ -302,15 +306,20 @@ func (j *Journal) Info(ctx context.Context) (JournalInfo, error) {
 	}, nil
 }
 
-// Watch gives a channel that gets a value when messages were stored, by whomever, until stop is called. It never blocks
-// the journal: one value stands for any number of messages.
-func (j *Journal) Watch() (stored <-chan struct{}, stop func(), err error) {
-	c := make(chan struct{}, 1)
-	sub, err := j.conn.Subscribe(storedSubject(j.config.Host), func(*nats.Msg) {
+// Watch gives a channel with the stream sequence of the message stored last, by whomever, until stop is called. It never
+// blocks the journal: a value that nobody took is replaced by the next.
+func (j *Journal) Watch() (stored <-chan uint64, stop func(), err error) {
+	c := make(chan uint64, 1)
+	sub, err := j.conn.Subscribe(storedSubject(j.config.Host), func(m *nats.Msg) {
+		seq, err := strconv.ParseUint(m.Header.Get(jetstream.SequenceHeader), 10, 64)
+		if err != nil {
+			seq = math.MaxUint64 // look
+		}
 		select {
-		case c <- struct{}{}:
+		case <-c:
 		default:
 		}
+		c <- seq // this callback is the only one that sends
 	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("watch journal: %w", err)

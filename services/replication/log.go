@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"sync"
 
 	"github.com/hotpair/hotpair/storage"
@@ -92,33 +93,45 @@ func (l *Log) take(r Read) {
 	}
 }
 
-// Follow reads as messages are stored, and calls changed after each reading that took something in, until ctx ends.
-func (l *Log) Follow(ctx context.Context, changed func()) error {
+// Follow reads as messages are stored by others, and calls changed after each reading that took something in, until ctx ends
+// or changed fails.
+func (l *Log) Follow(ctx context.Context, changed func() error) error {
 	stored, stop, err := l.journal.Watch()
 	if err != nil {
 		return err
 	}
 	defer stop()
-	for {
-		l.reading.Lock()
-		took, err := l.read(ctx)
-		l.reading.Unlock()
-		switch {
-		case ctx.Err() != nil:
+	for seq := uint64(math.MaxUint64); ; {
+		took, err := l.readTo(ctx, seq)
+		if ctx.Err() != nil {
 			return context.Cause(ctx)
-		case err != nil:
+		}
+		if err == nil && took {
+			err = changed()
+		}
+		if err != nil {
 			return fmt.Errorf("follow journal: %w", err)
-		case took:
-			changed()
 		}
 		select {
-		case <-stored:
+		case seq = <-stored:
 		case <-l.journal.Dead():
 			return l.journal.Err()
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// readTo reads unless the tail has the stream sequence already, as it has what this owner appended.
+func (l *Log) readTo(ctx context.Context, seq uint64) (took bool, err error) {
+	l.reading.Lock()
+	defer l.reading.Unlock()
+	known := false
+	l.View(func(t *Tail) { known = seq <= t.Seq() })
+	if known {
+		return false, nil
+	}
+	return l.read(ctx)
 }
 
 // Append makes the frames of entries durable in the own journal (A3) under the term of the last Fence and takes them into

@@ -102,7 +102,8 @@ func (j *Journal) Read(ctx context.Context, from uint64, maxBytes int) (read []R
 	return read, next, err
 }
 
-// purgeStep is how many stream sequences a purge must gain: each rewrites a block of the stream.
+// purgeStep is how many stream sequences a purge must gain, unless a quarter of the journal's bound is used: each purge
+// rewrites a block of the stream.
 const purgeStep = 256
 
 // Purge gives up messages up to and including a stream sequence. It may come back after a crash; readers skip what they
@@ -111,8 +112,14 @@ func (j *Journal) Purge(ctx context.Context, upTo uint64) error {
 	j.mu.Lock()
 	known := j.purged
 	j.mu.Unlock()
-	if upTo < known+purgeStep {
+	switch {
+	case upTo <= known:
 		return nil
+	case upTo < known+purgeStep:
+		info, err := j.Info(ctx)
+		if err != nil || info.Bytes < j.config.MaxBytes/4 {
+			return err
+		}
 	}
 	err := j.stream.Purge(ctx, jetstream.WithPurgeSequence(upTo+1))
 	if err != nil {

@@ -3,17 +3,27 @@ package replication
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"strings"
+	"sync"
+
+	"github.com/nats-io/nats.go"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
+// overlayBytes bounds what a standby keeps committed in memory and not yet applied; what is beyond waits in the tail.
+const overlayBytes = 64 << 20
+
 // Database is what a Receiver needs of the standby's storage. *storage.Store is one.
 type Database interface {
 	Committed() storage.Mark
 	Applied() storage.Mark
+	Bytes() int64
 	First() uint64
 	Epochs() []storage.EpochStart
 	DigestAt(sequence uint64) (storage.Digest, error)
@@ -26,24 +36,27 @@ type Database interface {
 
 // Aside tells of updates that only this host had and that were set aside in a file (R10).
 type Aside struct {
-	Path    string
+	Path string
+	// Updates is how many, from First to Last; 0 when the file holds messages of a damaged journal that could not be
+	// read as updates any more.
 	Updates int
+	First   position.Position
+	Last    position.Position
 	// Committed is how many of them were known to be committed: an alarm.
 	Committed int
-	First     position.Position
-	Last      position.Position
 }
 
 // ReceiverConfig describes the receiver of a host.
 type ReceiverConfig struct {
-	// Host is this one, Peer the other.
+	// Host is this one, Peer the other; empty: any that has the password and belongs to the pair.
 	Host, Peer string
 	Log        *Log
 	Database   Database
 	Facts      *storage.Facts
 	// Dir is the data directory, for files set aside.
 	Dir string
-	// Allow refuses a hello of an epoch: this host is taking over, is active itself, or main has not decided yet.
+	// Allow refuses a hello of an epoch: this host is taking over, is active itself, or main has not decided yet. nil
+	// allows. Its error is told to the other side, as ErrNotNow unless it is one of this package's.
 	Allow func(epoch uint64) error
 	// Changed is called when there may be something to flush, and when State changed. It must not block.
 	Changed func()
@@ -54,40 +67,261 @@ type ReceiverConfig struct {
 
 // ReceiverState is what a standby knows of its replication.
 type ReceiverState struct {
-	// Term of the session that was last opened; zero when none is.
+	// Term of the last hello; zero when this process has had none, or is fenced for itself.
 	Term Term
+	// Open says that a session may write.
+	Open bool
 	// Committed is the highest committed position that this host was told and holds.
 	Committed position.Position
 	// End is the end of its journal.
 	End storage.Mark
+	// Broken is why the journal needs a resync.
+	Broken error
 	// Catching says that an active is sending it history or a copy.
 	Catching bool
-	// Copying and Progress of a copy; Inconsistent until its end is applied.
+	// Inconsistent: in the middle of a copy, and never promotable.
 	Inconsistent bool
-	// Note is the membership noted last.
-	Note bus.MembershipNote
 }
 
 // Receiver serves the calls of the other host's sender on the own journal's server and keeps what it sends.
-type Receiver struct{}
+//
+// A session of the sender begins with hello, which fences the journal: from then on nothing of an earlier session counts.
+// The sender then finds the last common position, has the tail beyond it dropped (cut) or the database replaced (copy),
+// and opens the journal for itself. Whatever belongs to an earlier session is refused with ErrSession.
+type Receiver struct {
+	c ReceiverConfig
+
+	serving sync.Mutex // one call, or one own Fence, at a time
+	data    sync.Mutex // commits and copies exclude each other
+
+	mu   sync.Mutex
+	term Term // of the last hello
+	open bool // the term was granted
+	told position.Position
+}
 
 // NewReceiver makes a receiver; it serves while Run runs.
-func NewReceiver(c ReceiverConfig) *Receiver { return nil }
+func NewReceiver(c ReceiverConfig) *Receiver {
+	if c.Allow == nil {
+		c.Allow = func(uint64) error { return nil }
+	}
+	if c.Changed == nil {
+		c.Changed = func() {}
+	}
+	if c.Aside == nil {
+		c.Aside = func(Aside) {}
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Receiver{c: c}
+}
 
-// Run serves calls one after the other and follows the journal until ctx ends. An error of the own disk ends it.
-func (r *Receiver) Run(ctx context.Context) error { return errors.New("not built yet") }
+// Run serves calls one after the other, follows the journal and commits what is known to be committed, until ctx ends. An
+// error of the own disk ends it.
+func (r *Receiver) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return r.serve(ctx) })
+	group.Go(func() error {
+		return r.c.Log.Follow(ctx, func() error {
+			err := r.commit()
+			r.c.Changed()
+			return err
+		})
+	})
+	return group.Wait()
+}
+
+// serve answers calls until ctx ends.
+func (r *Receiver) serve(ctx context.Context) error {
+	calls := make(chan *nats.Msg, 64)
+	sub, err := r.c.Log.Journal().Conn().ChanSubscribe(bus.ReplicationCall(r.c.Host, "*"), calls)
+	if err != nil {
+		return fmt.Errorf("serve replication calls: %w", err)
+	}
+	defer func() { _ = sub.Unsubscribe() }()
+	for {
+		select {
+		case m := <-calls:
+			reply, err := r.answer(ctx, m.Subject[strings.LastIndexByte(m.Subject, '.')+1:], m.Data)
+			if err := m.Respond(reply); err != nil && ctx.Err() == nil {
+				return fmt.Errorf("answer replication call: %w", err)
+			}
+			if err != nil && ctx.Err() == nil {
+				return err
+			}
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// fatal marks an error of the own disk: the caller is told, and the process ends (R8).
+type fatal struct{ error }
+
+func (f fatal) Unwrap() error { return f.error }
+
+// answer serves one call. The error is not nil when the process must end.
+func (r *Receiver) answer(ctx context.Context, call string, data []byte) (reply []byte, err error) {
+	r.serving.Lock()
+	defer r.serving.Unlock()
+	switch call {
+	case callHello:
+		var q helloRequest
+		var a helloReply
+		if err = bus.DecodeJSON(data, &q); err == nil {
+			a, err = r.hello(ctx, q)
+		}
+		if err != nil {
+			a.Refused = refuse(err)
+			r.c.Logger.Warn("hello refused", "host", q.Host, "epoch", q.Term.Epoch, "error", err)
+		}
+		return bus.EncodeJSON(a), own(err)
+	case callDigests:
+		return serve(data, r.digests, func(a *digestsReply) *refusal { return &a.Refused })
+	case callEntries:
+		return serve(data, r.entries, func(a *entriesReply) *refusal { return &a.Refused })
+	case callCut:
+		return serve(data, func(q placeRequest) (placeReply, error) { return r.cut(ctx, q) }, placeRefusal)
+	case callOpen:
+		return serve(data, r.grant, placeRefusal)
+	case callNote:
+		return serve(data, r.note, placeRefusal)
+	case callCommitted:
+		return serve(data, r.committed, placeRefusal)
+	case callCopyBegin:
+		return serve(data, func(q copyBeginRequest) (copyReply, error) { return r.copyBegin(ctx, q) }, copyRefusal)
+	case callCopyRange:
+		return serve(data, r.copyRange, copyRefusal)
+	case callCopyEnd:
+		return serve(data, r.copyEnd, copyRefusal)
+	}
+	return serve(data, func(struct{}) (placeReply, error) {
+		return placeReply{}, fmt.Errorf("%w: call %q", bus.ErrMalformed, call)
+	}, placeRefusal)
+}
+
+func placeRefusal(a *placeReply) *refusal { return &a.Refused }
+func copyRefusal(a *copyReply) *refusal   { return &a.Refused }
+
+// serve decodes a request, has it done and encodes the reply.
+func serve[Q, A any](data []byte, do func(Q) (A, error), where func(*A) *refusal) ([]byte, error) {
+	var q Q
+	var a A
+	err := bus.Decode(data, &q)
+	if err == nil {
+		a, err = do(q)
+	}
+	if err != nil {
+		*where(&a) = refuse(err)
+	}
+	reply, failed := bus.Encode(a)
+	return reply, errors.Join(own(err), failed)
+}
+
+// own gives the error if it is one of the own disk, else nil: that is the caller's affair.
+func own(err error) error {
+	var f fatal
+	if errors.As(err, &f) {
+		return f.error
+	}
+	return nil
+}
 
 // State is what is known now.
-func (r *Receiver) State() ReceiverState { return ReceiverState{} }
-
-// Applied tells that bolt has applied more: the journal is purged behind it, and a copy may be complete.
-func (r *Receiver) Applied(ctx context.Context, m storage.Mark) error {
-	return errors.New("not built yet")
+func (r *Receiver) State() ReceiverState {
+	r.mu.Lock()
+	s := ReceiverState{Term: r.term, Open: r.open}
+	told := r.told
+	r.mu.Unlock()
+	r.c.Log.View(func(t *Tail) {
+		s.Committed, s.End, s.Broken = t.Committed(), t.End(), t.Broken()
+		if told.Before(t.Told()) {
+			told = t.Told()
+		}
+	})
+	s.Inconsistent = r.c.Facts.Get().Copying != nil
+	s.Catching = s.Inconsistent || s.Open && told.Sequence > s.End.Position.Sequence
+	return s
 }
 
 // Fence waits for the call that is being served, then fences the journal for a term of this host (takeover, or the start
 // of a term) and takes in all that is in it. The caller sees to it that Allow refuses from before its call on. The
-// end of the tail is returned, and why the tail is broken there, if it is.
-func (r *Receiver) Fence(ctx context.Context, f Fence) (storage.Mark, error) {
-	return storage.Mark{}, errors.New("not built yet")
+// end of the tail is returned, and why the journal does not go on there, if its messages say that it should. The last
+// error is ErrStuck or ctx's.
+func (r *Receiver) Fence(ctx context.Context, f Fence) (end storage.Mark, broken, err error) {
+	r.serving.Lock()
+	defer r.serving.Unlock()
+	r.set(Term{}, false)
+	if err := r.c.Log.Fence(ctx, f); err != nil {
+		return storage.Mark{}, nil, err
+	}
+	r.c.Log.View(func(t *Tail) { end, broken = t.End(), t.Broken() })
+	return end, broken, nil
+}
+
+// Applied tells that bolt has applied up to m: the journal is given up behind it, more may be committed, and a copy may be
+// complete. An error ends the process.
+func (r *Receiver) Applied(ctx context.Context, m storage.Mark) error {
+	if err := r.settle(); err != nil {
+		return err
+	}
+	if err := r.applied(ctx, m); err != nil {
+		return err
+	}
+	return r.commit()
+}
+
+// applied advances the tail, unless a copy has replaced the database meanwhile.
+func (r *Receiver) applied(ctx context.Context, m storage.Mark) error {
+	r.data.Lock()
+	defer r.data.Unlock()
+	if now := r.c.Database.Applied(); now.Position.Before(m.Position) {
+		return nil
+	}
+	return r.c.Log.Applied(ctx, m)
+}
+
+// commit takes into the database what the tail holds and is known to be committed.
+func (r *Receiver) commit() error {
+	r.data.Lock()
+	defer r.data.Unlock()
+	for r.c.Database.Bytes() < overlayBytes {
+		have := r.c.Database.Committed()
+		var entries []storage.Stored
+		r.c.Log.View(func(t *Tail) { entries = t.After(have.Position.Sequence, t.Committed().Sequence) })
+		if len(entries) == 0 {
+			return nil
+		}
+		if len(entries) > 4096 {
+			entries = entries[:4096]
+		}
+		switch err := r.c.Database.Commit(entries...); {
+		case errors.Is(err, storage.ErrCopying):
+			return nil
+		case err != nil:
+			return fmt.Errorf("commit %v to %v: %w", entries[0].Entry.Position, entries[len(entries)-1].Entry.Position, err)
+		}
+	}
+	return nil
+}
+
+func (r *Receiver) set(term Term, open bool) {
+	r.mu.Lock()
+	r.term, r.open = term, open
+	if term == (Term{}) {
+		r.told = position.Position{}
+	}
+	r.mu.Unlock()
+	r.c.Changed()
+}
+
+// check refuses a call of another session than the present one.
+func (r *Receiver) check(t Term) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if t == (Term{}) || t != r.term {
+		return fmt.Errorf("%w: %v, now it is %v", ErrSession, t, r.term)
+	}
+	return nil
 }

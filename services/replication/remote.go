@@ -3,14 +3,34 @@ package replication
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"syscall"
 	"time"
+
+	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/lease"
 )
 
 // Evidence is what the connection to the other host's replication port proves.
+//
+//	silent     nobody answers, or was never seen: proves nothing
+//	  │ handshake
+//	connected  the process is there
+//	  │ FIN or RST (any other loss: silent)
+//	ended      it closed, or was closed by its kernel
+//	  │ a new dial is refused             ▲
+//	  ▼                                   │ a dial is accepted
+//	refused    nobody listens any more ───┘
+//
+// A handshake leads to connected from everywhere; a dial that is accepted and then not understood leads to silent.
+// A port that refuses proves something only after a connection to it has ended: a process was there and is gone.
 type Evidence struct {
 	// State is one of bus.EvidenceConnected, EvidenceSilent, EvidenceEnded, EvidenceRefused.
 	State string
@@ -22,30 +42,337 @@ type Evidence struct {
 
 // RemoteConfig describes the standing connection to the other updater.
 type RemoteConfig struct {
-	// Peer owns the port at Address (host:port); Host is who dials.
+	// Peer owns the port at Address (host:port); Host is who dials. A host is not told its peer's name: with Peer empty
+	// it is what the server at Address calls itself.
 	Host, Peer, Address string
 	Password            string
 	// Ping and Handshake as in bus.ConnConfig; Handshake is also the deadline of a dial. Defaults 100 ms and 2 s.
 	Ping, Handshake time.Duration
-	Clock           lease.Clock
-	// Changed is told of each change of the evidence, one after the other. It must not block.
+	// Clock is lease.BootClock when nil.
+	Clock lease.Clock
+	// Changed is told of each change of the evidence's state, one after the other. It must not block.
 	Changed func(Evidence)
 	Logger  *slog.Logger
 }
 
 // Remote keeps a connection to the other updater, in both roles and always (P16).
-type Remote struct{}
+type Remote struct {
+	config RemoteConfig
+
+	mu       sync.Mutex
+	evidence Evidence
+	peer     string        // as the other server calls itself
+	conn     *bus.Conn     // nil while there is none
+	changed  chan struct{} // closed and replaced when conn changes
+	lines    []*line       // open connections of the dial or connection of the moment
+}
 
 // NewRemote makes one; it connects while Run runs.
-func NewRemote(c RemoteConfig) *Remote { return nil }
+func NewRemote(c RemoteConfig) *Remote {
+	if c.Clock == nil {
+		c.Clock = lease.BootClock
+	}
+	if c.Handshake == 0 {
+		c.Handshake = 2 * time.Second
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Remote{config: c, evidence: Evidence{State: bus.EvidenceSilent, At: c.Clock()}, changed: make(chan struct{})}
+}
 
 // Run connects, and connects again at once when the connection is lost, until ctx ends.
-func (r *Remote) Run(ctx context.Context) error { return errors.New("not built yet") }
+func (r *Remote) Run(ctx context.Context) error {
+	defer r.forget()
+	for attempt := 0; ; attempt++ {
+		conn, err := r.connect(ctx)
+		if err == nil {
+			attempt = -1
+			select {
+			case <-conn.Up().Done():
+				err = context.Cause(conn.Up())
+			case <-ctx.Done():
+			}
+			r.drop(conn, err)
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if attempt >= 0 {
+			pause := time.NewTimer(redial(attempt))
+			select {
+			case <-pause.C:
+			case <-ctx.Done():
+				pause.Stop()
+				return context.Cause(ctx)
+			}
+		}
+	}
+}
+
+// redial is the pause after a dial that failed: at once at first, because who is there was usually just restarted, and at
+// most a quarter of a second, because it may be gone for days.
+func redial(attempt int) time.Duration {
+	return min(time.Millisecond<<min(attempt, 8), 250*time.Millisecond)
+}
+
+// connect dials once and tells what that proves.
+func (r *Remote) connect(ctx context.Context) (*bus.Conn, error) {
+	d := &dialer{timeout: r.config.Handshake, accepted: r.accepted}
+	conn, err := bus.Connect(ctx, bus.ConnConfig{
+		Name:      r.config.Host + " to " + r.config.Peer,
+		URL:       "nats://" + r.config.Address,
+		User:      peerUser,
+		Password:  r.config.Password,
+		Inbox:     peerInbox,
+		Dialer:    d,
+		Ping:      r.config.Ping,
+		Handshake: r.config.Handshake,
+		Once:      true,
+		Complaint: func(err error) {
+			r.config.Logger.Error("replication connection", "host", r.config.Peer, "error", err)
+		},
+	})
+	if ctx.Err() != nil {
+		if conn != nil {
+			conn.Close()
+		}
+		return nil, context.Cause(ctx)
+	}
+	if err != nil {
+		r.failed(d.last(), err)
+		return nil, err
+	}
+	r.mu.Lock()
+	r.peer = strings.TrimPrefix(conn.ConnectedServerName(), serverPrefix)
+	r.conn, r.lines = conn, d.lines()
+	close(r.changed)
+	r.changed = make(chan struct{})
+	r.mu.Unlock()
+	r.see(bus.EvidenceConnected, nil)
+	return conn, nil
+}
+
+// accepted is told when a dial was answered: a port that refused no longer does.
+func (r *Remote) accepted() {
+	if r.Evidence().State == bus.EvidenceRefused {
+		r.see(bus.EvidenceEnded, nil)
+	}
+}
+
+// failed judges a dial that gave no connection.
+func (r *Remote) failed(dial dialResult, err error) {
+	was := r.Evidence().State
+	switch {
+	case errors.Is(err, nats.ErrAuthorization):
+		if !errors.Is(r.Evidence().Err, nats.ErrAuthorization) {
+			r.config.Logger.Error("the other host refuses our password: HOTPAIR_PAIR_SECRET differs", "host", r.config.Peer)
+		}
+		r.see(bus.EvidenceSilent, err)
+	case dial.err != nil && errors.Is(dial.err, syscall.ECONNREFUSED) && (was == bus.EvidenceEnded || was == bus.EvidenceRefused):
+		r.see(bus.EvidenceRefused, dial.err)
+	case dial.err != nil && was != bus.EvidenceConnected:
+		r.note(dial.err) // unreachable or refused: proves no more than was known
+	case dial.err == nil && dial.ended && was == bus.EvidenceEnded:
+		r.note(err) // taken from the backlog of a process that is just dying
+	default:
+		r.see(bus.EvidenceSilent, err) // somebody accepts and says nothing that we understand
+	}
+}
+
+// drop judges a connection that was lost.
+func (r *Remote) drop(conn *bus.Conn, err error) {
+	r.mu.Lock()
+	ended := false
+	for _, l := range r.lines {
+		ended = ended || l.endedByPeer()
+	}
+	r.conn, r.lines = nil, nil
+	close(r.changed)
+	r.changed = make(chan struct{})
+	r.mu.Unlock()
+	conn.Close()
+	state := bus.EvidenceSilent
+	if ended {
+		state = bus.EvidenceEnded
+	}
+	r.see(state, err)
+}
+
+// forget says that nothing is known any more: nobody looks.
+func (r *Remote) forget() {
+	r.see(bus.EvidenceSilent, context.Canceled)
+}
+
+func (r *Remote) note(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.evidence.Err = err
+}
+
+func (r *Remote) see(state string, err error) {
+	r.mu.Lock()
+	was := r.evidence.State
+	r.evidence.Err = err
+	if was != state {
+		r.evidence = Evidence{State: state, At: r.config.Clock(), Err: err}
+	}
+	now := r.evidence
+	r.mu.Unlock()
+	if was == state {
+		return
+	}
+	r.config.Logger.Info("replication connection", "host", r.config.Peer, "evidence", state, "error", err)
+	if r.config.Changed != nil {
+		r.config.Changed(now)
+	}
+}
 
 // Evidence is what is known now.
-func (r *Remote) Evidence() Evidence { return Evidence{} }
+func (r *Remote) Evidence() Evidence {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.evidence
+}
 
-// Await gives the connection, waiting for it. Its Up context ends with it.
+// Peer is the name of the other host; without one in the configuration it is known once there was a connection.
+func (r *Remote) Peer() string {
+	if r.config.Peer != "" {
+		return r.config.Peer
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.peer
+}
+
+// Await gives the connection, waiting for it. Its Up context ends with it. The error is ctx's.
 func (r *Remote) Await(ctx context.Context) (*bus.Conn, error) {
-	return nil, errors.New("not built yet")
+	for {
+		r.mu.Lock()
+		conn, changed := r.conn, r.changed
+		r.mu.Unlock()
+		if conn != nil && conn.Up().Err() == nil {
+			return conn, nil
+		}
+		if conn != nil { // lost, and not yet dropped
+			select {
+			case <-changed:
+				continue
+			case <-ctx.Done():
+				return nil, context.Cause(ctx)
+			}
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// dialResult is what a dial proved.
+type dialResult struct {
+	err   error // of the dial; nil when it was answered
+	ended bool  // it was answered, and then closed by the other side
+}
+
+// dialer dials with a deadline and remembers what became of it, because nats.go hides the reason.
+type dialer struct {
+	timeout  time.Duration
+	accepted func()
+
+	mu   sync.Mutex
+	err  error
+	open []*line
+}
+
+// Dial is called by nats.go, once for each address that a name resolves to.
+func (d *dialer) Dial(network, address string) (net.Conn, error) {
+	conn, err := (&net.Dialer{Timeout: d.timeout}).Dial(network, address)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.err = err
+	if err != nil {
+		return nil, err
+	}
+	d.accepted()
+	l := &line{Conn: conn}
+	d.open = append(d.open, l)
+	return l, nil
+}
+
+func (d *dialer) lines() []*line {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.open
+}
+
+func (d *dialer) last() dialResult {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	result := dialResult{err: d.err}
+	for _, l := range d.open {
+		result.err = nil
+		result.ended = result.ended || l.endedByPeer()
+	}
+	return result
+}
+
+// line is a TCP connection that remembers whether the other side ended it.
+type line struct {
+	net.Conn
+	mu    sync.Mutex
+	ended bool
+}
+
+func (l *line) Read(p []byte) (int, error) {
+	n, err := l.Conn.Read(p)
+	l.judge(err)
+	return n, err
+}
+
+func (l *line) Write(p []byte) (int, error) {
+	n, err := l.Conn.Write(p)
+	l.judge(err)
+	return n, err
+}
+
+// judge looks for FIN and RST. Deadlines, unreachable networks and our own close are neither.
+func (l *line) judge(err error) {
+	if err == nil || !errors.Is(err, io.EOF) && !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, syscall.EPIPE) {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ended = true
+}
+
+func (l *line) endedByPeer() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ended
+}
+
+// openSession connects with granted credentials. lost is called when the server refuses a subject, which means that the
+// grant is gone.
+func openSession(ctx context.Context, r RemoteConfig, c Credentials, lost func(error)) (*bus.Conn, error) {
+	conn, err := bus.Connect(ctx, bus.ConnConfig{
+		Name:      r.Host + " to " + r.Peer + " " + c.User,
+		URL:       "nats://" + r.Address,
+		User:      c.User,
+		Password:  c.Password,
+		Inbox:     c.Inbox,
+		Dialer:    &dialer{timeout: r.Handshake, accepted: func() {}},
+		Ping:      r.Ping,
+		Handshake: r.Handshake,
+		Once:      true,
+		Complaint: lost,
+	})
+	switch {
+	case errors.Is(err, nats.ErrAuthorization):
+		return nil, fmt.Errorf("open session: %w: %w", ErrFenced, err)
+	case err != nil:
+		return nil, fmt.Errorf("open session: %w", err)
+	}
+	return conn, nil
 }

@@ -49,6 +49,7 @@ type Tail struct {
 	fence     Fence
 	guard     uint64 // stream sequence of the last message that shows the fence: a marker, or a frame of its term
 	committed position.Position
+	told      position.Position
 	broken    error
 	refused   uint64 // stream sequence of the first message refused; 0 when not broken
 	seq       uint64
@@ -249,10 +250,14 @@ func (t *Tail) drop(sequence uint64) {
 	if sequence < t.committed.Sequence {
 		t.committed = t.End().Position
 	}
+	t.told = t.committed
 }
 
 // tell raises the committed position.
 func (t *Tail) tell(p position.Position) {
+	if t.told.Before(p) {
+		t.told = p
+	}
 	if end := t.End().Position; end.Before(p) {
 		p = end
 	}
@@ -281,6 +286,21 @@ func (t *Tail) Broken() error { return t.broken }
 // Committed is the highest committed position that taken frames or Commit told, never beyond End.
 func (t *Tail) Committed() position.Position { return t.committed }
 
+// Told is the highest committed position that taken frames told, also beyond End: while history is sent.
+func (t *Tail) Told() position.Position { return t.told }
+
+// MarkAt gives the mark at a sequence between Base and End.
+func (t *Tail) MarkAt(sequence uint64) (storage.Mark, bool) {
+	base := t.base.Position.Sequence
+	switch {
+	case sequence == base:
+		return t.base, true
+	case sequence < base || sequence-base > uint64(len(t.entries)):
+		return storage.Mark{}, false
+	}
+	return t.entries[sequence-base-1].Mark(), true
+}
+
 // Commit notes a committed position that was told beside the frames. The caller knows that what the tail holds up to there
 // is what was committed.
 func (t *Tail) Commit(p position.Position) { t.tell(p) }
@@ -308,14 +328,8 @@ func (t *Tail) After(from, to uint64) []storage.Stored {
 
 // DigestAt gives the digest at a sequence between Base and End.
 func (t *Tail) DigestAt(sequence uint64) (storage.Digest, bool) {
-	base := t.base.Position.Sequence
-	switch {
-	case sequence == base:
-		return t.base.Digest, true
-	case sequence < base || sequence-base > uint64(len(t.entries)):
-		return storage.Digest{}, false
-	}
-	return t.entries[sequence-base-1].Digest, true
+	m, ok := t.MarkAt(sequence)
+	return m.Digest, ok
 }
 
 // errBase says that a base is not what the tail has there.

@@ -1,0 +1,236 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/hotpair/hotpair/storage"
+)
+
+// asideBytes bounds one file of what is set aside.
+const asideBytes = 32 << 20
+
+// dropTail sets aside what the tail has beyond end, and what was refused, then cuts. data is held.
+func (r *Receiver) dropTail(ctx context.Context, end storage.Mark) error {
+	var beyond []storage.Stored
+	var committed uint64
+	var broken error
+	r.c.Log.View(func(t *Tail) {
+		beyond = t.After(end.Position.Sequence, t.End().Position.Sequence)
+		committed, broken = t.Committed().Sequence, t.Broken()
+	})
+	if len(beyond) == 0 && broken == nil {
+		return nil
+	}
+	if err := r.setAside(beyond, committed, "tail of the journal beyond "+end.Position.String()); err != nil {
+		return err
+	}
+	if broken != nil {
+		records, err := r.c.Log.Refused(ctx)
+		if err != nil {
+			return err
+		}
+		if err := r.write("journal messages that do not follow: "+broken.Error(), records, Aside{}); err != nil {
+			return err
+		}
+	}
+	return r.c.Log.Cut(ctx, end)
+}
+
+// setAside writes updates into files. committed is the highest sequence known to be committed.
+func (r *Receiver) setAside(entries []storage.Stored, committed uint64, reason string) error {
+	for len(entries) > 0 {
+		var records [][]byte
+		a := Aside{First: entries[0].Entry.Position}
+		for bytes := 0; len(entries) > 0 && bytes < asideBytes; entries = entries[1:] {
+			e := &entries[0]
+			records = append(records, e.Raw)
+			bytes += len(e.Raw)
+			a.Updates++
+			a.Last = e.Entry.Position
+			if e.Entry.Position.Sequence <= committed {
+				a.Committed++
+			}
+		}
+		if err := r.write(reason, records, a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// write writes one file and tells of it.
+func (r *Receiver) write(reason string, records [][]byte, a Aside) error {
+	if len(records) == 0 {
+		return nil
+	}
+	path, err := storage.WriteAside(r.c.Dir, reason, records)
+	if err != nil {
+		return fatal{fmt.Errorf("set aside: %w", err)}
+	}
+	a.Path = path
+	log := r.c.Logger.Warn
+	if a.Committed > 0 {
+		log = r.c.Logger.Error
+	}
+	log("updates that only this host has were set aside", "host", r.c.Host, "position", a.First, "last", a.Last,
+		"updates", a.Updates, "committed", a.Committed, "file", path)
+	r.c.Aside(a)
+	return nil
+}
+
+// copyBegin makes this host inconsistent, sets aside what it alone has, and empties its database. Every step may be done
+// again: a crash leaves the host inconsistent, and the next hello begins the copy anew or goes on with it.
+func (r *Receiver) copyBegin(ctx context.Context, q copyBeginRequest) (copyReply, error) {
+	if err := r.check(q.Term); err != nil {
+		return copyReply{}, err
+	}
+	r.data.Lock()
+	defer r.data.Unlock()
+	err := r.c.Facts.Update(func(d *storage.FactsData) error {
+		d.Copying = &storage.CopyState{Base: q.Base}
+		return nil
+	})
+	if err != nil {
+		return copyReply{}, fatal{err}
+	}
+	if err := r.leave(ctx, q.Common); err != nil {
+		return copyReply{}, stuck(err)
+	}
+	if err := r.c.Database.BeginCopy(q.Base); err != nil {
+		return copyReply{}, fatal{fmt.Errorf("begin copy: %w", err)}
+	}
+	r.c.Log.Rebase(q.Base)
+	r.c.Logger.Info("a copy of the database begins", "host", r.c.Peer, "position", q.Base.Position)
+	r.c.Changed()
+	return r.progress()
+}
+
+// leave sets aside all updates beyond the common sequence, applied ones too, and drops the tail.
+func (r *Receiver) leave(ctx context.Context, common uint64) error {
+	if _, copying := r.c.Database.Copying(); !copying {
+		// Half a copy has nothing of its own; a database that was whole may be ahead, after a forced promotion.
+		base := r.c.Database.Applied().Position.Sequence
+		for from := max(common+1, r.c.Database.First()); from <= base; {
+			entries, err := r.c.Database.Entries(from, 0, asideBytes)
+			if err != nil {
+				return fmt.Errorf("set aside from %d: %w", from, err)
+			}
+			for len(entries) > 0 && entries[len(entries)-1].Entry.Position.Sequence > base {
+				entries = entries[:len(entries)-1]
+			}
+			if len(entries) == 0 {
+				break
+			}
+			if err := r.setAside(entries, base, "applied updates of another history"); err != nil {
+				return err
+			}
+			from += uint64(len(entries))
+		}
+	}
+	var base storage.Mark
+	var unknown []storage.Stored
+	var committed uint64
+	r.c.Log.View(func(t *Tail) {
+		base, committed = t.Base(), t.Committed().Sequence
+		unknown = t.After(max(common, base.Position.Sequence), t.End().Position.Sequence)
+	})
+	if err := r.setAside(unknown, committed, "tail of the journal before a copy"); err != nil {
+		return err
+	}
+	records, err := r.c.Log.Refused(ctx)
+	if err != nil {
+		return err
+	}
+	if err := r.write("journal messages that do not follow", records, Aside{}); err != nil {
+		return err
+	}
+	return r.c.Log.Cut(ctx, base)
+}
+
+// copyRange stores one range.
+func (r *Receiver) copyRange(q copyRangeRequest) (copyReply, error) {
+	if err := r.check(q.Term); err != nil {
+		return copyReply{}, err
+	}
+	r.data.Lock()
+	defer r.data.Unlock()
+	part, err := storage.DecodeRange(q.Range)
+	if err != nil {
+		return copyReply{}, fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	err = r.c.Database.PutRange(part)
+	switch {
+	case errors.Is(err, storage.ErrOrder), errors.Is(err, storage.ErrNotCopying), errors.Is(err, storage.ErrMalformed):
+		return copyReply{}, err
+	case err != nil:
+		return copyReply{}, fatal{fmt.Errorf("store range: %w", err)}
+	}
+	return r.progress()
+}
+
+// copyEnd notes where the database will be consistent: at the end of the last range, once that is applied.
+func (r *Receiver) copyEnd(q copyEndRequest) (copyReply, error) {
+	if err := r.check(q.Term); err != nil {
+		return copyReply{}, err
+	}
+	r.data.Lock()
+	p, copying := r.c.Database.Copying()
+	r.data.Unlock()
+	switch {
+	case copying && !p.Done:
+		return copyReply{}, fmt.Errorf("end copy: %w", storage.ErrCopying)
+	case copying:
+		err := r.c.Facts.Update(func(d *storage.FactsData) error {
+			d.Copying = &storage.CopyState{Base: p.Base, Until: p.Until}
+			return nil
+		})
+		if err != nil {
+			return copyReply{}, fatal{err}
+		}
+	default: // the last range was read at the base: nothing is to be replayed
+		if err := r.consistent(); err != nil {
+			return copyReply{}, fatal{err}
+		}
+	}
+	r.c.Changed()
+	return r.progress()
+}
+
+// progress says how far the copy is.
+func (r *Receiver) progress() (copyReply, error) {
+	a := copyReply{End: r.c.Log.End()}
+	if p, ok := r.c.Database.Copying(); ok {
+		a.Place = *placeOf(p)
+	} else {
+		a.Place = copyPlace{Done: true}
+	}
+	return a, nil
+}
+
+// settle ends the mark of inconsistency when the copy's end is applied.
+func (r *Receiver) settle() error {
+	state := r.c.Facts.Get().Copying
+	if state == nil || state.Until.Position.Sequence == 0 {
+		return nil
+	}
+	if _, copying := r.c.Database.Copying(); copying {
+		return nil
+	}
+	return r.consistent()
+}
+
+// consistent ends the mark of inconsistency.
+func (r *Receiver) consistent() error {
+	err := r.c.Facts.Update(func(d *storage.FactsData) error {
+		d.Copying = nil
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("end of the copy: %w", err)
+	}
+	r.c.Logger.Info("the copied database is consistent", "host", r.c.Host, "position", r.c.Database.Applied().Position)
+	r.c.Changed()
+	return nil
+}

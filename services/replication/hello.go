@@ -1,0 +1,270 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/storage"
+)
+
+// hello begins a session: it checks who asks, makes the epoch durable, fences the journal and says what this host holds.
+func (r *Receiver) hello(ctx context.Context, q helloRequest) (helloReply, error) {
+	facts := r.c.Facts.Get()
+	if err := r.acceptable(q, facts); err != nil {
+		return r.nobody(facts), err
+	}
+	if q.Term.Epoch > facts.Epoch || facts.PairID == "" && q.PairID != "" {
+		err := r.c.Facts.Update(func(d *storage.FactsData) error {
+			d.Epoch = max(d.Epoch, q.Term.Epoch)
+			d.PairID = q.PairID
+			return nil
+		})
+		if err != nil {
+			return r.nobody(facts), fatal{err}
+		}
+	}
+	r.set(Term{}, false)
+	if err := r.c.Log.Fence(ctx, Fence{Term: q.Term, Host: q.Host}); err != nil {
+		return r.nobody(facts), stuck(err)
+	}
+	if err := r.settle(); err != nil {
+		return r.nobody(facts), fatal{err}
+	}
+	r.mu.Lock()
+	r.told = q.Committed
+	r.mu.Unlock()
+	r.set(q.Term, false)
+	return r.holding(), nil
+}
+
+// stuck tells a journal that takes no writes from a call that was given up.
+func stuck(err error) error {
+	if errors.Is(err, ErrStuck) {
+		return fatal{err}
+	}
+	return err
+}
+
+// acceptable says whether a hello may begin a session.
+func (r *Receiver) acceptable(q helloRequest, facts storage.FactsData) error {
+	var fence Fence
+	r.c.Log.View(func(t *Tail) { fence = t.Fence() })
+	empty := r.c.Log.End() == storage.Mark{}
+	switch {
+	case q.Version != bus.Version:
+		return fmt.Errorf("%w: %d, this host speaks %d", bus.ErrVersion, q.Version, bus.Version)
+	case q.To != r.c.Host || q.Host == r.c.Host || r.c.Peer != "" && q.Host != r.c.Peer:
+		return fmt.Errorf("%w: %q calls %q, this is %q and its peer %q", ErrForeign, q.Host, q.To, r.c.Host, r.c.Peer)
+	case q.Identity == facts.Identity:
+		return fmt.Errorf("%w: it has this host's own identity, its data directory is a copy of this one", ErrForeign)
+	case q.PairID != facts.PairID && (facts.PairID != "" || !empty):
+		return fmt.Errorf("%w: it is of pair %q, this host of %q", ErrForeign, q.PairID, facts.PairID)
+	case q.Term.Epoch == 0 || q.Term.Session == 0:
+		return fmt.Errorf("%w: term %v", bus.ErrMalformed, q.Term)
+	case q.Term.Epoch < facts.Epoch:
+		return &staleError{known: facts.Epoch}
+	case q.Term.Epoch == fence.Term.Epoch && q.Host == fence.Host && !fence.Term.Before(q.Term):
+		return fmt.Errorf("%w: %v, the journal is fenced for %v", ErrSession, q.Term, fence.Term)
+	}
+	if err := r.c.Allow(q.Term.Epoch); err != nil {
+		if refuse(err).Code == "failed" {
+			err = fmt.Errorf("%w: %w", ErrNotNow, err)
+		}
+		return err
+	}
+	return nil
+}
+
+// nobody is the reply that says only who refuses.
+func (r *Receiver) nobody(facts storage.FactsData) helloReply {
+	return helloReply{Version: bus.Version, Host: r.c.Host, Identity: facts.Identity, PairID: facts.PairID}
+}
+
+// holding is the reply of a host that takes part.
+func (r *Receiver) holding() helloReply {
+	facts := r.c.Facts.Get()
+	a := r.nobody(facts)
+	r.c.Log.View(func(t *Tail) {
+		a.End = t.End()
+		if err := t.Broken(); err != nil {
+			a.Broken = err.Error()
+		}
+	})
+	a.Stored, a.Applied, a.First = r.c.Database.Committed(), r.c.Database.Applied(), r.c.Database.First()
+	a.Inconsistent = facts.Copying != nil
+	if p, ok := r.c.Database.Copying(); ok {
+		a.Copy = placeOf(p)
+	}
+	epochs := r.c.Database.Epochs()
+	for _, e := range epochs[max(0, len(epochs)-maxEpochs):] {
+		a.Epochs = append(a.Epochs, epochStart{Epoch: e.Epoch, Sequence: e.Sequence, Identity: e.Identity})
+	}
+	return a
+}
+
+func placeOf(p storage.CopyProgress) *copyPlace {
+	return &copyPlace{Base: p.Base, Cursor: p.Cursor, Done: p.Done, Bytes: p.Bytes}
+}
+
+// digestAt looks in the tail, then in the history.
+func (r *Receiver) digestAt(sequence uint64) (d storage.Digest, ok bool) {
+	r.c.Log.View(func(t *Tail) { d, ok = t.DigestAt(sequence) })
+	if ok {
+		return d, true
+	}
+	d, err := r.c.Database.DigestAt(sequence)
+	return d, err == nil
+}
+
+// maxDigests bounds one call for digests.
+const maxDigests = 256
+
+func (r *Receiver) digests(q digestsRequest) (digestsReply, error) {
+	if err := r.check(q.Term); err != nil {
+		return digestsReply{}, err
+	}
+	if len(q.Sequences) > maxDigests {
+		return digestsReply{}, fmt.Errorf("%w: %d digests", bus.ErrMalformed, len(q.Sequences))
+	}
+	a := digestsReply{Digests: make([]storage.Digest, len(q.Sequences))}
+	for i, s := range q.Sequences {
+		a.Digests[i], _ = r.digestAt(s)
+	}
+	return a, nil
+}
+
+// entries gives what follows a sequence, from the tail or from the history before it.
+func (r *Receiver) entries(q entriesRequest) (entriesReply, error) {
+	if err := r.check(q.Term); err != nil {
+		return entriesReply{}, err
+	}
+	var found []storage.Stored
+	r.c.Log.View(func(t *Tail) {
+		if q.After >= t.Base().Position.Sequence {
+			found = t.After(q.After, t.End().Position.Sequence)
+		}
+	})
+	limit := min(max(q.MaxBytes, 1), MaxFrame)
+	if found == nil {
+		var err error
+		if found, err = r.c.Database.Entries(q.After+1, 0, limit); err != nil {
+			return entriesReply{}, fmt.Errorf("%w: %w", ErrNotCommon, err)
+		}
+	}
+	var a entriesReply
+	for bytes := 0; len(found) > 0 && bytes < limit; found = found[1:] {
+		a.Entries = append(a.Entries, found[0].Raw)
+		bytes += len(found[0].Raw)
+	}
+	return a, nil
+}
+
+// place checks that the tail has what a call names, and gives its mark.
+func (r *Receiver) place(q placeRequest) (m storage.Mark, err error) {
+	if err := r.check(q.Term); err != nil {
+		return storage.Mark{}, err
+	}
+	var ok bool
+	r.c.Log.View(func(t *Tail) { m, ok = t.MarkAt(q.Sequence) })
+	if !ok || m.Digest != q.Digest {
+		return storage.Mark{}, fmt.Errorf("%w: sequence %d with digest %v", ErrNotCommon, q.Sequence, q.Digest)
+	}
+	return m, nil
+}
+
+// cut drops the tail beyond a common place, once it stands in a file (R10).
+func (r *Receiver) cut(ctx context.Context, q placeRequest) (placeReply, error) {
+	end, err := r.place(q)
+	if err != nil {
+		return placeReply{}, err
+	}
+	r.data.Lock()
+	defer r.data.Unlock()
+	if stored := r.c.Database.Committed(); end.Position.Sequence < stored.Position.Sequence {
+		return placeReply{}, fmt.Errorf("%w: the database is at %v, beyond %v", ErrNotCommon, stored.Position, end.Position)
+	}
+	if err := r.dropTail(ctx, end); err != nil {
+		return placeReply{}, stuck(err)
+	}
+	return r.where(), nil
+}
+
+// grant opens the journal for the session, at the end that the sender expects.
+func (r *Receiver) grant(q placeRequest) (placeReply, error) {
+	end, err := r.place(q)
+	if err != nil {
+		return placeReply{}, err
+	}
+	a := r.where()
+	var broken error
+	r.c.Log.View(func(t *Tail) { broken = t.Broken() })
+	switch p, copying := r.c.Database.Copying(); {
+	case a.End != end:
+		return placeReply{}, fmt.Errorf("%w: it ends at %v, not at %v", ErrNotCommon, a.End.Position, end.Position)
+	case broken != nil:
+		return placeReply{}, fmt.Errorf("%w: %w", ErrNotCommon, broken)
+	case copying && !p.Done:
+		return placeReply{}, fmt.Errorf("open: %w", storage.ErrCopying)
+	}
+	c, err := r.c.Log.Journal().Grant(q.Term)
+	if err != nil {
+		return placeReply{}, err
+	}
+	a.Credentials = &c
+	r.set(q.Term, true)
+	r.c.Logger.Info("the other host sends", "host", r.c.Peer, "epoch", q.Term.Epoch, "position", end.Position)
+	return a, nil
+}
+
+// where says where this host ends.
+func (r *Receiver) where() placeReply {
+	return placeReply{End: r.c.Log.End(), Applied: r.c.Database.Applied()}
+}
+
+// note makes the membership durable (R4): this host holds everything before the updates that wait for it.
+func (r *Receiver) note(q noteRequest) (placeReply, error) {
+	if err := r.check(q.Term); err != nil {
+		return placeReply{}, err
+	}
+	if err := r.c.Log.Read(context.Background()); err != nil {
+		return placeReply{}, stuck(err)
+	}
+	a := r.where()
+	if a.End.Position.Sequence < q.UpTo {
+		return a, fmt.Errorf("%w: it holds %v, %d is needed", ErrNotCommon, a.End.Position, q.UpTo)
+	}
+	err := r.c.Facts.Update(func(d *storage.FactsData) error {
+		d.Note = storage.Note{Version: q.Membership.Version, Epoch: q.Membership.Epoch, Out: q.Membership.Out}
+		return nil
+	})
+	if err != nil {
+		return a, fatal{err}
+	}
+	r.c.Changed()
+	return a, nil
+}
+
+// committed takes the committed position that no frame has told. Only a session that was opened is believed: before that
+// the tail may hold what the sender does not have.
+func (r *Receiver) committed(q committedRequest) (placeReply, error) {
+	if err := r.check(q.Term); err != nil {
+		return placeReply{}, err
+	}
+	r.mu.Lock()
+	open := r.open
+	r.mu.Unlock()
+	if !open {
+		return placeReply{}, fmt.Errorf("%w: %v is not open", ErrSession, q.Term)
+	}
+	if err := r.c.Log.Read(context.Background()); err != nil {
+		return placeReply{}, stuck(err)
+	}
+	r.c.Log.View(func(t *Tail) { t.Commit(q.Committed) })
+	if err := r.commit(); err != nil {
+		return placeReply{}, fatal{err}
+	}
+	r.c.Changed()
+	return r.where(), nil
+}

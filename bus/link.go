@@ -13,6 +13,7 @@ type Beat struct {
 	Host        string            `json:"host"`
 	Identity    string            `json:"identity"`
 	Incarnation uint64            `json:"incarnation"` // random number of this run of main
+	Steps       uint64            `json:"steps"`       // inputs its role machine has taken: tells an older beat from a newer one
 	PairID      string            `json:"pair_id,omitempty"`
 	WitnessID   string            `json:"witness_id,omitempty"`
 	Role        string            `json:"role"`

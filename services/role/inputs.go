@@ -76,6 +76,7 @@ type RecordWritten struct {
 type PeerView struct {
 	Member
 	Incarnation uint64
+	Steps       uint64 // of its machine: tells an older view from a newer one of the same incarnation
 	PairID      string
 	WitnessID   string
 	Role        Role

@@ -61,6 +61,7 @@ type Machine struct {
 	now    time.Duration
 	out    []Action
 	serial uint64
+	steps  uint64
 
 	// What is durable here.
 	facts     FactsRead
@@ -87,6 +88,8 @@ type Machine struct {
 	peer         PeerView
 	havePeer     bool
 	evidence     PeerEvidence
+	holder       uint64 // incarnation that was seen holding the record's epoch
+	holderEpoch  uint64
 	heardAt      time.Duration // last beat or reply of the other main
 	refusal      string
 	peerResigned bool
@@ -130,6 +133,7 @@ func New(config Config, now time.Duration) *Machine {
 // Step takes what happened at the time now and gives what to do about it.
 func (m *Machine) Step(now time.Duration, in Input) []Action {
 	m.now = max(m.now, now)
+	m.steps++
 	m.out = nil
 	switch in := in.(type) {
 	case Tick:

@@ -27,6 +27,10 @@ func (m *Machine) samePair(p PeerView) bool {
 
 // hear takes what the other main says of itself.
 func (m *Machine) hear(p PeerView) {
+	if m.havePeer && p.Incarnation == m.peer.Incarnation && p.Steps < m.peer.Steps {
+		m.heardAt = m.now
+		return // beats and replies come over two connections and may pass each other
+	}
 	restarted := m.havePeer && p.Incarnation != m.peer.Incarnation
 	m.peer, m.havePeer, m.heardAt = p, true, m.now
 	if restarted {
@@ -41,6 +45,7 @@ func (m *Machine) hear(p PeerView) {
 	if p.Epoch != 0 && p.Epoch == m.record.Epoch && p.Member == m.record.Active {
 		m.fresh = false
 		m.heardActive = m.now
+		m.holder, m.holderEpoch = p.Incarnation, p.Epoch
 		if m.heardCommit.Before(p.Committed) {
 			m.heardCommit = p.Committed
 		}
@@ -132,7 +137,7 @@ func (m *Machine) cause() (cause string, ask bool) {
 		if m.silent() {
 			return fmt.Sprintf("%s is silent", active.Host), false
 		}
-	case m.peerLives() && m.peer.Epoch == 0 && m.peer.Role != Handover && m.peer.Role != Takeover:
+	case m.peerLives() && m.gaveUpEpoch():
 		// T1: its main answers, but does not hold the record's epoch.
 		if m.fresh && m.peer.Fresh && m.now-m.since < 2*m.config.Lease {
 			return "", false // both mains are new: a head start for the last active
@@ -149,6 +154,15 @@ func (m *Machine) cause() (cause string, ask bool) {
 func (m *Machine) havePeerOfRecord(active Member) bool { return m.havePeer && m.peer.Member == active }
 
 func (m *Machine) peerFresh() bool { return m.peerLives() && m.peer.Fresh }
+
+// gaveUpEpoch: the other main says that it holds no epoch, and says so knowing that the record gives it one, or as
+// another incarnation than the one that held it. A main never resumes a term (R9), so this can't become untrue.
+func (m *Machine) gaveUpEpoch() bool {
+	if m.peer.Epoch != 0 || m.peer.Role == Handover || m.peer.Role == Takeover {
+		return false
+	}
+	return m.peer.Record.Version >= m.record.Version || m.holderEpoch == m.record.Epoch && m.peer.Incarnation != m.holder
+}
 
 // refusedBoth is the evidence of a dead host: both connections ended, both ports refuse (V8).
 func (m *Machine) refusedBoth() bool {
@@ -167,10 +181,13 @@ func (m *Machine) resign() {
 		return
 	}
 	m.role, m.since = Stopped, m.now
-	m.resigned = true
-	note := m.facts.Note
-	note.Out = true
-	m.do(Resign{Note: note})
+	// The active of the record never resigns, even when it does not serve: if both hosts were out, neither could serve.
+	if m.haveRecord && m.paired() && m.record.Active != m.self && m.record.Epoch > 0 {
+		m.resigned = true
+		note := m.facts.Note
+		note.Out = true
+		m.do(Resign{Note: note})
+	}
 	m.do(Exit{})
 }
 

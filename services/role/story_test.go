@@ -70,7 +70,7 @@ type event struct {
 
 // world is two hosts, their disks, the arbiter and the network, all as values.
 type world struct {
-	t        *testing.T
+	t        testing.TB
 	now      time.Duration
 	seq      int
 	queue    []event
@@ -81,7 +81,8 @@ type world struct {
 		up       bool
 		swallow  bool // the next write takes effect, its answer is lost
 	}
-	cut   bool // the link and replication between the hosts
+	cut   bool                 // the link and replication between the hosts
+	lag   func() time.Duration // extra delay of a message or answer; nil: none
 	lines []string
 	acked uint64
 	taken map[uint64]string // epoch → host
@@ -107,7 +108,6 @@ type testHost struct {
 	serving  uint64
 	needPeer bool
 	held     bool
-	noted    bool
 	asking   *Require
 	since    time.Duration // when the peer began to catch up
 	fenced   bool
@@ -116,7 +116,7 @@ type testHost struct {
 	refuseIn bool // prepare fails
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	w := &world{t: t, hosts: map[string]*testHost{}, taken: map[uint64]string{}}
 	w.register.up = true
 	for _, name := range []string{"a", "b"} {
@@ -136,6 +136,9 @@ func (w *world) other(h *testHost) *testHost {
 
 func (w *world) after(d time.Duration, h *testHost, do func()) {
 	w.seq++
+	if w.lag != nil && d > 0 {
+		d += w.lag()
+	}
 	e := event{at: w.now + d, seq: w.seq, do: do}
 	if h != nil {
 		e.to, e.run = h.name, h.run

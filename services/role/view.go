@@ -16,6 +16,7 @@ const (
 
 // View is what the machine knows, for beats and for the operator.
 type View struct {
+	Steps     uint64 // inputs taken so far
 	Role      Role
 	Since     time.Duration
 	Mode      Mode
@@ -47,7 +48,8 @@ type View struct {
 func (m *Machine) View() View {
 	eligible, why := m.Eligible()
 	v := View{
-		Role: m.role, Since: m.since, Self: m.self, Epoch: m.epoch, Known: max(m.record.Epoch, m.facts.Epoch),
+		Steps: m.steps,
+		Role:  m.role, Since: m.since, Self: m.self, Epoch: m.epoch, Known: max(m.record.Epoch, m.facts.Epoch),
 		Record: m.record, Revision: m.revision, HasRecord: m.haveRecord, WitnessID: m.witnessID, Witness: !m.readFailed && m.witnessID != "",
 		Fresh: m.fresh, Fit: m.fit, Stopping: m.stopping, Resigned: m.resigned, Peer: m.peer, HasPeer: m.havePeer, HeardAt: m.heardAt,
 		Lives: m.peerLives(), Refusal: m.refusal, Foreign: m.foreign, Serving: m.role == Active && m.serving, Committed: m.heardCommit,

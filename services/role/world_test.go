@@ -60,7 +60,7 @@ func (h *testHost) connected() bool { o := h.w.other(h); return o.alive && !h.w.
 
 func (h *testHost) view() PeerView {
 	v := h.m.View()
-	return PeerView{Member: v.Self, Incarnation: uint64(h.run), PairID: v.Record.PairID, WitnessID: v.WitnessID, Role: v.Role, Epoch: v.Epoch,
+	return PeerView{Member: v.Self, Incarnation: uint64(h.run), Steps: v.Steps, PairID: v.Record.PairID, WitnessID: v.WitnessID, Role: v.Role, Epoch: v.Epoch,
 		Known: v.Known, Record: v.Record, Revision: v.Revision, Committed: Position{v.Record.Epoch, min(h.disk.log, h.w.acked)}, Position: Position{0, h.disk.log},
 		Empty: h.disk.log == 0 && !v.HasRecord, Fresh: v.Fresh, Fit: v.Fit.Fit, Unfit: v.Fit.Why, Stopping: v.Stopping, Resigned: v.Resigned, Lease: testLease, Terminals: 1}
 }
@@ -94,7 +94,8 @@ func (h *testHost) workEvery() {
 	o := h.w.other(h)
 	if h.serving != 0 {
 		_, until := h.m.Right()
-		reach := h.connected() && !o.frozen
+		// The journal of the other host refuses a lower epoch and whoever it has fenced (R5).
+		reach := h.connected() && !o.frozen && !o.fenced && o.disk.epoch <= h.serving
 		switch {
 		case h.needPeer && !(reach && h.held):
 		case until <= h.w.now:

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/fxamacker/cbor/v2"
@@ -11,14 +12,14 @@ const entryVersion = 1
 
 // codec is how this package encodes: CBOR in its core deterministic form, so that equal things have equal bytes.
 type codec struct {
-	enc cbor.EncMode
+	enc cbor.UserBufferEncMode
 	dec cbor.DecMode
 }
 
 // newCodec builds the modes. The options are constants, so an error is a fault of this file and shows at once.
 func newCodec() codec {
 	encoding := cbor.CoreDetEncOptions()
-	enc, err := encoding.EncMode()
+	enc, err := encoding.UserBufferEncMode()
 	if err != nil {
 		panic(err)
 	}
@@ -42,11 +43,13 @@ var coding = newCodec()
 
 // encode gives a version byte and the CBOR of v.
 func encode(version byte, v any) ([]byte, error) {
-	body, err := coding.enc.Marshal(v)
-	if err != nil {
+	var b bytes.Buffer
+	b.Grow(256) // most entries and answers
+	b.WriteByte(version)
+	if err := coding.enc.MarshalToBuffer(v, &b); err != nil {
 		return nil, err
 	}
-	return append([]byte{version}, body...), nil
+	return b.Bytes(), nil
 }
 
 // decode reads what encode wrote. It never panics. The error is ErrVersion or ErrMalformed.

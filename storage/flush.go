@@ -204,15 +204,15 @@ func (f *flushing) record(e *Entry) error {
 }
 
 // append adds entries to the history and to the table of epoch starts.
-func (f *flushing) append(entries []Stored) error {
+func (f *flushing) append(entries []*Stored) error {
 	history := f.tx.Bucket([]byte(bucketHistory))
 	history.FillPercent = 1 // keys only ever rise
-	for i := range entries {
-		e := &entries[i].Entry
-		if err := history.Put(sequenceKey(e.Position.Sequence), historyValue(&entries[i])); err != nil {
+	for _, s := range entries {
+		e := &s.Entry
+		if err := history.Put(sequenceKey(e.Position.Sequence), historyValue(s)); err != nil {
 			return err
 		}
-		f.next.Bytes += int64(len(entries[i].Raw))
+		f.next.Bytes += int64(len(s.Raw))
 		if e.Kind != KindBegan {
 			continue
 		}

@@ -106,7 +106,7 @@ func (p *past) read(from uint64, limit, maxBytes int) (found []Stored, err error
 			if !room(s.Raw) {
 				return found, nil
 			}
-			found = append(found, s)
+			found = append(found, *s)
 			from++
 		}
 	}

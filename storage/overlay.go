@@ -48,7 +48,7 @@ type table struct {
 	mu      sync.RWMutex
 	head    node
 	random  *rand.Rand
-	entries []Stored
+	entries []*Stored
 	bytes   int64
 }
 
@@ -60,18 +60,18 @@ func newTable() *table {
 	}
 }
 
-// add takes entries. Nothing in them may be changed afterwards.
+// add takes entries and the slice they are in. Nothing in them may be changed afterwards.
 func (t *table) add(entries []Stored) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for i := range entries {
-		t.entries = append(t.entries, entries[i])
+		t.entries = append(t.entries, &entries[i])
 		t.bytes += int64(len(entries[i].Raw))
 		t.index(&entries[i])
 	}
 }
 
-// index enters what one entry changes. The stored copy is shared with entries, whose slice may move.
+// index enters what one entry changes.
 func (t *table) index(s *Stored) {
 	e := &s.Entry
 	v := version{sequence: e.Position.Sequence, stored: s}
@@ -193,7 +193,7 @@ func (t *table) size() (entries int, bytes int64) {
 }
 
 // slice gives the entries with sequences from…upto, as far as this generation has them.
-func (t *table) slice(from, upto uint64) []Stored {
+func (t *table) slice(from, upto uint64) []*Stored {
 	if t == nil {
 		return nil
 	}

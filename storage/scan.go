@@ -66,7 +66,7 @@ func (r *Reader) merge(space string, prefix, after []byte) *merged {
 	if after != nil && bytes.Compare(after, prefix) >= 0 {
 		from, past = after, true
 	}
-	if data := r.tx.Bucket([]byte(bucketData)).Bucket([]byte(space)); data != nil {
+	if data := r.space(space); data != nil {
 		m.cursor = data.Cursor()
 		m.key, m.value = m.cursor.Seek(from)
 		if past && m.key != nil && bytes.Equal(m.key, from) {

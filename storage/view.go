@@ -37,6 +37,8 @@ type Reader struct {
 	end            Mark
 	time           int64
 	retention      time.Duration
+	lastSpace      string
+	lastData       *bolt.Bucket
 	err            error // the first damage met
 }
 
@@ -131,7 +133,7 @@ func (r *Reader) Get(space string, key []byte) (value []byte, revision uint64, o
 		return owned(v.data().Value), v.sequence, true
 	}
 	r.fail(guard(func() error {
-		data := r.tx.Bucket([]byte(bucketData)).Bucket([]byte(space))
+		data := r.space(space)
 		if data == nil {
 			return nil
 		}
@@ -146,6 +148,14 @@ func (r *Reader) Get(space string, key []byte) (value []byte, revision uint64, o
 		return err
 	}))
 	return value, revision, ok
+}
+
+// space finds the bucket of a space, nil when there is none. bolt looks it up each time.
+func (r *Reader) space(name string) *bolt.Bucket {
+	if r.lastSpace != name {
+		r.lastSpace, r.lastData = name, r.tx.Bucket([]byte(bucketData)).Bucket([]byte(name))
+	}
+	return r.lastData
 }
 
 // owned copies a value for the caller; it is never nil.

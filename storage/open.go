@@ -1,0 +1,198 @@
+package storage
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"time"
+
+	"github.com/boltdb/bolt"
+)
+
+// Open opens or creates the store in dir. It takes the directory's file lock first. The error is ErrLocked,
+// ErrForeign, ErrDamaged or ErrVersion, each naming the file and the remedy.
+func Open(dir string, o Options) (*Store, error) {
+	s := &Store{dir: dir, options: o.withDefaults(), active: newTable(), pins: map[int]uint64{}}
+	s.log = s.options.Logger
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("open storage: %w", err)
+	}
+	lock, err := lockDirectory(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open storage: %w", err)
+	}
+	s.lock = lock
+	if err := s.openLocked(); err != nil {
+		return nil, errors.Join(fmt.Errorf("open storage: %w", err), s.Close())
+	}
+	return s, nil
+}
+
+// openLocked is Open once the directory is ours.
+func (s *Store) openLocked() error {
+	path := s.path()
+	// What was being made when a process died was never in use.
+	if err := os.Remove(path + ".new"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	err := examineDatabase(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		s.created = true
+		err = s.makeDatabase(state{Host: s.options.Host, Identity: s.options.Identity})
+	}
+	if err != nil {
+		return err
+	}
+	return s.load()
+}
+
+func (s *Store) path() string { return filepath.Join(s.dir, DatabaseName) }
+
+// makeDatabase puts an empty database in place, in one durable step: it is built under another name first.
+func (s *Store) makeDatabase(st state) error {
+	making := s.path() + ".new"
+	if err := os.Remove(making); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	db, err := bolt.Open(making, 0o600, &bolt.Options{Timeout: time.Second})
+	if err != nil {
+		return err
+	}
+	err = db.Update(func(tx *bolt.Tx) error {
+		for _, name := range []string{bucketMeta, bucketHistory, bucketEpochs, bucketAnswers, bucketFloors, bucketIssued, bucketData} {
+			if _, err := tx.CreateBucket([]byte(name)); err != nil {
+				return err
+			}
+		}
+		return putState(tx, &st)
+	})
+	if err = errors.Join(err, db.Close()); err != nil {
+		return fmt.Errorf("make %s: %w", s.path(), err)
+	}
+	if err := os.Rename(making, s.path()); err != nil {
+		return err
+	}
+	return syncDir(s.dir)
+}
+
+// load opens the database file and reads where it stands.
+func (s *Store) load() error {
+	var db *bolt.DB
+	err := guard(func() (err error) {
+		db, err = bolt.Open(s.path(), 0o600, &bolt.Options{Timeout: time.Second, InitialMmapSize: s.options.InitialMmapSize})
+		return err
+	})
+	if errors.Is(err, bolt.ErrTimeout) {
+		return fmt.Errorf("%w: %s is held by another program", ErrLocked, s.path())
+	}
+	if err != nil {
+		return damaged(s.path(), err.Error())
+	}
+	s.db = db
+	var st state
+	var epochs []EpochStart
+	err = guard(func() error {
+		return db.View(func(tx *bolt.Tx) (err error) {
+			if st, err = getState(tx); err != nil {
+				return err
+			}
+			if err := checkEnds(tx, &st); err != nil {
+				return err
+			}
+			epochs, err = readEpochs(tx)
+			s.dropped = tx.ID()
+			return err
+		})
+	})
+	switch {
+	case errors.Is(err, ErrVersion):
+		return fmt.Errorf("%s: %w; use the program that wrote it", s.path(), err)
+	case err != nil:
+		return damaged(s.path(), err.Error())
+	case differ(st.Host, s.options.Host) || differ(st.Identity, s.options.Identity):
+		return fmt.Errorf("%w: %s was made by host %q with identity %q, this is %q with %q; put the right data directory in place",
+			ErrForeign, s.path(), st.Host, st.Identity, s.options.Host, s.options.Identity)
+	}
+	st.Host, st.Identity = cmp.Or(st.Host, s.options.Host), cmp.Or(st.Identity, s.options.Identity)
+	s.state, s.epochs = st, epochs
+	s.committed, s.time, s.notified = st.Applied, st.Time, st.Notified
+	return nil
+}
+
+// differ reports whether two names are both known and not the same.
+func differ(a, b string) bool { return a != "" && b != "" && a != b }
+
+// guard turns what bolt does on a damaged file (a panic, or a fault beyond the mapped file) into ErrDamaged. It must
+// enclose only bolt and this package, no code of others.
+func guard(f func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: %w: %v", ErrDamaged, errPanic, p)
+		}
+	}()
+	return f()
+}
+
+// getState reads where the file stands.
+func getState(tx *bolt.Tx) (st state, err error) {
+	for _, name := range []string{bucketMeta, bucketHistory, bucketEpochs, bucketAnswers, bucketFloors, bucketIssued, bucketData} {
+		if tx.Bucket([]byte(name)) == nil {
+			return st, fmt.Errorf("%w: no bucket %q", ErrDamaged, name)
+		}
+	}
+	raw := tx.Bucket([]byte(bucketMeta)).Get([]byte(keyState))
+	return st, unseal(stateVersion, []byte(keyState), raw, &st)
+}
+
+// putState writes where the file stands.
+func putState(tx *bolt.Tx, st *state) error {
+	raw, err := seal(stateVersion, []byte(keyState), st)
+	if err != nil {
+		return err
+	}
+	return tx.Bucket([]byte(bucketMeta)).Put([]byte(keyState), raw)
+}
+
+// checkEnds holds the two ends of the history against the state; the whole chain is for Check.
+func checkEnds(tx *bolt.Tx, st *state) error {
+	c := tx.Bucket([]byte(bucketHistory)).Cursor()
+	first, _ := c.First()
+	last, value := c.Last()
+	if first == nil {
+		if st.Base != st.Applied {
+			return fmt.Errorf("%w: the history is empty but should reach from %v to %v", ErrDamaged, st.Base.Position, st.Applied.Position)
+		}
+		return nil
+	}
+	digest, _, raw, err := readHistoryHeader(value)
+	if err != nil {
+		return err
+	}
+	e, err := DecodeEntry(raw)
+	if err != nil {
+		return err
+	}
+	if string(first) != string(sequenceKey(st.first())) || string(last) != string(sequenceKey(e.Position.Sequence)) ||
+		(Mark{Position: e.Position, Digest: digest}) != st.Applied {
+		return fmt.Errorf("%w: the history does not reach from %v to %v", ErrDamaged, st.Base.Position, st.Applied.Position)
+	}
+	return nil
+}
+
+// readEpochs reads the table of epoch starts.
+func readEpochs(tx *bolt.Tx) (epochs []EpochStart, err error) {
+	err = tx.Bucket([]byte(bucketEpochs)).ForEach(func(k, v []byte) error {
+		var e EpochStart
+		if err := unseal(epochVersion, k, v, &e); err != nil {
+			return err
+		}
+		epochs = append(epochs, e)
+		return nil
+	})
+	return epochs, err
+}

@@ -35,8 +35,9 @@ func TestMain(m *testing.M) {
 // play acts one part. Each process notes itself as "part pid" in the file notes of the data directory.
 func play(part string, args []string) error {
 	if part == "burn" {
-		for {
+		for time.Now().Unix() > 0 {
 		}
+		return nil
 	}
 	host, err := config.Load[config.Host](os.Environ())
 	if err != nil {

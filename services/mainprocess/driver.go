@@ -28,6 +28,7 @@ type driver struct {
 	perform func(role.Action)
 	stepped func(role.View, lease.Right) // after each step
 	view    atomic.Pointer[role.View]
+	turns   atomic.Uint64
 	log     *slog.Logger
 	work    sync.WaitGroup // actions under way
 }
@@ -59,6 +60,7 @@ func (d *driver) Run(ctx context.Context) error {
 			return ctx.Err()
 		}
 		actions := d.machine.Step(d.clock(), e.in)
+		d.turns.Add(1)
 		view := d.machine.View()
 		d.view.Store(&view)
 		if e.after != nil {
@@ -69,6 +71,17 @@ func (d *driver) Run(ctx context.Context) error {
 		for _, action := range actions {
 			d.perform(action)
 		}
+	}
+}
+
+// turned gives a question: has the loop turned since it was asked last? It proves to the supervisor that main does what
+// it is for, not only that its process runs.
+func (d *driver) turned() func() bool {
+	var last uint64
+	return func() bool {
+		before := last
+		last = d.turns.Load()
+		return last != before
 	}
 }
 

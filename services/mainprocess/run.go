@@ -20,6 +20,7 @@ import (
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/process"
 	"github.com/hotpair/hotpair/services/role"
+	"github.com/hotpair/hotpair/services/supervisor"
 )
 
 // stopDeadline bounds a clean end: hand-over or resignation, then the processes.
@@ -29,6 +30,10 @@ func stopDeadline(lease time.Duration) time.Duration { return 3*lease + 5*time.S
 // last. Errors: bus.ErrListen for a port in use, arbiter and process errors as they come.
 func Run(ctx context.Context, c config.Host, log *slog.Logger) error {
 	inherit, err := process.Inherit(os.Environ())
+	if err != nil {
+		return err
+	}
+	beater, err := supervisor.NewBeater(inherit)
 	if err != nil {
 		return err
 	}
@@ -97,9 +102,7 @@ func Run(ctx context.Context, c config.Host, log *slog.Logger) error {
 	group.Go(func() error { return witness.Run(running) })
 	group.Go(func() error { return h.link.Run(running) })
 	group.Go(func() error { return h.serveHTTP(running) })
-	if beater := h.beater(inherit); beater != nil {
-		group.Go(func() error { return beater(running, interval) })
-	}
+	group.Go(func() error { return beater.Run(running, c.Lease, h.driver.turned()) })
 	if err := h.processes.start(running); err != nil {
 		cancel()
 		return errors.Join(err, group.Wait())

@@ -25,6 +25,8 @@ const (
 	connections = 4096
 	// housekeeping is the interval of pings inside one process, where nothing can be lost without notice.
 	housekeeping = time.Minute
+	// startWithin bounds the first words with the own server.
+	startWithin = 10 * time.Second
 )
 
 // Config describes an Agent.
@@ -227,6 +229,8 @@ func (a *Agent) serve(ctx context.Context, users *bus.Users) error {
 			return fmt.Errorf("serve %s: %w", s.subject, err)
 		}
 	}
+	ctx, cancel := context.WithTimeout(ctx, startWithin)
+	defer cancel()
 	for _, conn := range []*bus.Conn{events, a.hosts, a.apps} {
 		if err := conn.FlushWithContext(ctx); err != nil {
 			return fmt.Errorf("own connections: %w", err)

@@ -20,22 +20,26 @@ const (
 	attachPatience = 500 * time.Millisecond
 	// askWithin is for an order that names no time.
 	askWithin = 10 * time.Millisecond
+	// startWithin bounds the first words with the bus.
+	startWithin = 5 * time.Second
 )
 
 // listen subscribes to main's word.
-func (i *Interface) listen(ctx context.Context) error {
+func (i *Interface) listen(run context.Context) error {
 	for _, s := range []struct {
 		subject string
 		handle  nats.MsgHandler
 	}{
 		{bus.SubjectRight, i.takeRight},
 		{bus.SubjectProcesses + ".>", i.takeProcess},
-		{"control.terminal-if.>", func(m *nats.Msg) { i.order(ctx, m) }},
+		{"control.terminal-if.>", func(m *nats.Msg) { i.order(run, m) }},
 	} {
 		if _, err := i.conn.Subscribe(s.subject, s.handle); err != nil {
 			return fmt.Errorf("hear %s: %w", s.subject, err)
 		}
 	}
+	ctx, cancel := context.WithTimeout(run, startWithin)
+	defer cancel()
 	if err := i.conn.FlushWithContext(ctx); err != nil {
 		return fmt.Errorf("hear main: %w", err)
 	}

@@ -86,6 +86,7 @@ type relay struct {
 	busy     int // out or parked
 	parked   []*flight
 	held     []*flight
+	joined   uint64 // requests that came again while they were in flight
 }
 
 func newRelay(b bounds, clock lease.Clock, log *slog.Logger) *relay {
@@ -207,6 +208,7 @@ func (r *relay) admit(f *flight, t *term) (*sending, *bus.Reply) {
 		return nil, &bus.Reply{Code: bus.CodeNobody, Message: "held, not executed: this host does not serve now"}
 	}
 	if there, ok := r.flights[id]; ok {
+		r.joined++
 		there.answer = f.answer
 		there.deadline = f.deadline
 		return nil, nil

@@ -1,0 +1,519 @@
+package terminalif
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/micro"
+
+	"github.com/hotpair/hotpair/bus"
+)
+
+func TestInterface_CarriesARequestFromAStockClientToAServiceAndBack(t *testing.T) {
+	agent := newAgent(t, "t1")
+	h := startHost(t, "a", terminalsOf(agent)...)
+	h.startPacked("kv", echo)
+	h.awaitWarm(1)
+	h.serveAll(7, 1)
+	m := ask(t, app(t, agent.URL()), "request.kv.put", `{"key":"x"}`)
+	if codeOf(m) != 0 || string(m.Data) != `{"key":"x"}` || m.Header.Get(bus.HeaderPosition) != "7/1" {
+		t.Errorf("answer %s %v", m.Data, m.Header)
+	}
+}
+
+func TestInterface_CarriesRequestsToAServiceOfAnyLanguage(t *testing.T) {
+	agent := newAgent(t, "t1")
+	h := startHost(t, "a", terminalsOf(agent)...)
+	h.startSingle("foreign", "do", func(r micro.Request) {
+		hd := r.Headers()
+		if string(r.Data()) == `"fail"` {
+			_ = r.Error("409", "no money", nil)
+			return
+		}
+		_ = r.Respond([]byte(fmt.Sprintf(`{"terminal":%q,"id":%q,"epoch":%q,"attempt":%q}`,
+			hd.Get(bus.HeaderTerminal), hd.Get(bus.HeaderRequestID), hd.Get(bus.HeaderEpoch), hd.Get(bus.HeaderAttempt))),
+			micro.WithHeaders(micro.Headers{bus.HeaderPosition: {"3/9"}}))
+	})
+	h.awaitWarm(1)
+	h.serveAll(3, 1)
+	nc := app(t, agent.URL())
+	id := time.Now().UTC().Format(time.RFC3339) + "/order 17"
+	m := ask(t, nc, "request.foreign.do", `{}`, bus.HeaderRequestID, id)
+	if want := fmt.Sprintf(`{"terminal":"t1","id":%q,"epoch":"3","attempt":"1"}`, id); string(m.Data) != want {
+		t.Errorf("service saw %s, want %s", m.Data, want)
+	}
+	if got := m.Header.Get(bus.HeaderPosition); got != "3/9" {
+		t.Errorf("position %q", got)
+	}
+	m = ask(t, nc, "request.foreign.do", `"fail"`)
+	wantCode(t, m, 409)
+	if m.Header.Get(bus.HeaderError) != "no money" {
+		t.Errorf("sentence %q", m.Header.Get(bus.HeaderError))
+	}
+	wantCode(t, ask(t, nc, "request.foreign.undo", `{}`), 404)
+	m = ask(t, nc, "request.nothing.do", `{}`)
+	wantCode(t, m, 404)
+	if want := "no service nothing; known are [foreign]"; m.Header.Get(bus.HeaderError) != want {
+		t.Errorf("sentence %q, want %q", m.Header.Get(bus.HeaderError), want)
+	}
+}
+
+// Taking over is one message on a connection that is open already; what waits is sent at once to the new host, and the
+// old one can neither answer nor attach again (R5).
+func TestInterface_TakeoverSendsWaitingRequestsAgainAndFencesTheOldHost(t *testing.T) {
+	agent := newAgent(t, "t1")
+	a, b := startHost(t, "a", terminalsOf(agent)...), startHost(t, "b", terminalsOf(agent)...)
+	var late func(bus.Reply)
+	got := make(chan bus.Request, 1)
+	a.startPacked("kv", func(q bus.Request, answer func(bus.Reply)) { late = answer; got <- q })
+	b.startPacked("kv", func(q bus.Request, answer func(bus.Reply)) {
+		answer(bus.Reply{Body: []byte(fmt.Sprintf(`{"attempt":%d,"epoch":%d,"host":"b"}`, q.Attempt, q.Epoch))})
+	})
+	a.awaitWarm(1)
+	b.awaitWarm(1)
+	a.serveAll(7, 1)
+	nc := app(t, agent.URL())
+	answers := make(chan *nats.Msg, 1)
+	go func() {
+		m, err := askErr(nc, "request.kv.put", `{}`)
+		if err != nil {
+			t.Error(err)
+		}
+		answers <- m
+	}()
+	if first := <-got; first.Attempt != 1 || first.Epoch != 7 {
+		t.Errorf("first attempt %+v", first)
+	}
+	dials := b.Dials()
+	b.serveAll(8, 1)
+	if m := <-answers; string(m.Data) != `{"attempt":2,"epoch":8,"host":"b"}` {
+		t.Errorf("answer %s", m.Data)
+	}
+	if b.Dials() != dials {
+		t.Errorf("takeover dialled %d times", b.Dials()-dials)
+	}
+	late(bus.Reply{Body: []byte(`{"host":"a, late"}`)})
+	if m := ask(t, nc, "request.kv.get", `{}`); string(m.Data) != `{"attempt":1,"epoch":8,"host":"b"}` {
+		t.Errorf("answer after the takeover %s", m.Data)
+	}
+	if again := a.attachIn(7, 2); again.Attached != 0 || again.Refused != 1 {
+		t.Errorf("old host attaches in its old epoch: %+v", again)
+	}
+	if s := a.State(); s.HighestEpoch != 8 || s.Epoch != 7 {
+		t.Errorf("old host's state %+v; what a terminal says is only reported", s)
+	}
+	if epoch, host := agent.Epoch(); epoch != 8 || host != "b" {
+		t.Errorf("agent follows %s in %d", host, epoch)
+	}
+}
+
+func TestInterface_AttachesManyTerminalsWithoutDialling(t *testing.T) {
+	const n = 20
+	var agents []*anAgent
+	for i := range n {
+		agents = append(agents, newAgent(t, fmt.Sprintf("t%d", i)))
+	}
+	a, b := startHost(t, "a", terminalsOf(agents...)...), startHost(t, "b", terminalsOf(agents...)...)
+	a.awaitWarm(n)
+	b.awaitWarm(n)
+	a.serveAll(1, n)
+	dials := b.Dials()
+	b.grant(2, time.Hour)
+	got := b.attachIn(2, 1)
+	t.Logf("%d terminals in %s", got.Attached, got.Took)
+	if got.Attached != n || b.Dials() != dials {
+		t.Errorf("attached %+v with %d dials", got, b.Dials()-dials)
+	}
+	await(t, "the old host hears of it", func() bool { return a.State().HighestEpoch == 2 })
+}
+
+func TestInterface_AttachesATerminalThatComesLater(t *testing.T) {
+	agent := newAgent(t, "t1")
+	h := startHost(t, "a", terminalsOf(agent)...)
+	h.startPacked("kv", echo)
+	h.awaitWarm(1)
+	h.serveAll(4, 1)
+	agent.stop()
+	await(t, "terminal is lost", func() bool { return h.State().Unreachable == 1 })
+	again := startAgent(t, agent.id, agent.dir, agent.address, nil)
+	await(t, "terminal is attached again", func() bool { return h.State().Attached == 1 })
+	nc := app(t, again.URL())
+	m := ask(t, nc, "request.kv.put", `{}`)
+	wantCode(t, m, 0)
+	if got := m.Header.Get(bus.HeaderPosition); got == "4/1" || got == "" {
+		t.Errorf("position %s: the restarted agent gave a counter again", got)
+	}
+}
+
+// The right to answer is compared as the last thing before the answer leaves (R6): a process that was frozen between
+// reading and answering must not answer.
+func TestInterface_AnswersOnlyWhileTheRightHolds(t *testing.T) {
+	agent := newAgent(t, "t1")
+	h := startHost(t, "a", terminalsOf(agent)...)
+	asked := make(chan func(bus.Reply), 1)
+	h.startPacked("kv", func(q bus.Request, answer func(bus.Reply)) { asked <- answer })
+	h.awaitWarm(1)
+	h.serveAll(5, 1)
+	h.grant(5, time.Second)
+	answers := make(chan *nats.Msg, 1)
+	nc := app(t, agent.URL())
+	go func() {
+		m, err := askErr(nc, "request.kv.get", `{}`)
+		if err != nil {
+			t.Error(err)
+		}
+		answers <- m
+	}()
+	answer := <-asked
+	// The freeze: time has gone on when the process goes on.
+	h.now.Add(int64(2 * time.Second))
+	answer(bus.Reply{Body: []byte(`{"value":1}`)})
+	await(t, "the answer waits", func() bool {
+		h.relay.mu.Lock()
+		defer h.relay.mu.Unlock()
+		return len(h.relay.parked) == 1
+	})
+	// A right of another epoch is none.
+	h.grant(6, time.Hour)
+	await(t, "the other right is known", func() bool { return h.relay.right.Load().Epoch == 6 })
+	select {
+	case m := <-answers:
+		t.Fatalf("answered without the right: %s", m.Data)
+	default:
+	}
+	h.grant(5, time.Hour)
+	if m := <-answers; string(m.Data) != `{"value":1}` {
+		t.Errorf("answer %s", m.Data)
+	}
+}
+
+func TestInterface_WaitingAnswersAreDroppedWithTheTerm(t *testing.T) {
+	agent := newAgent(t, "t1")
+	a, b := startHost(t, "a", terminalsOf(agent)...), startHost(t, "b", terminalsOf(agent)...)
+	a.startPacked("kv", func(_ bus.Request, answer func(bus.Reply)) { answer(bus.Reply{Body: []byte(`"a"`)}) })
+	b.startPacked("kv", func(_ bus.Request, answer func(bus.Reply)) { answer(bus.Reply{Body: []byte(`"b"`)}) })
+	a.awaitWarm(1)
+	b.awaitWarm(1)
+	if got := a.attachIn(1, 1); got.Attached != 1 { // without a right
+		t.Fatalf("%+v", got)
+	}
+	nc := app(t, agent.URL())
+	answers := make(chan *nats.Msg, 1)
+	go func() {
+		m, _ := askErr(nc, "request.kv.get", `{}`)
+		answers <- m
+	}()
+	await(t, "the answer waits", func() bool {
+		a.relay.mu.Lock()
+		defer a.relay.mu.Unlock()
+		return len(a.relay.parked) == 1
+	})
+	if done := order[bus.Done](a, bus.SubjectDetach, bus.Detach{}); done.Error != "" {
+		t.Error(done.Error)
+	}
+	a.grant(1, time.Hour)
+	b.serveAll(2, 1)
+	if m := <-answers; string(m.Data) != `"b"` {
+		t.Errorf("answer %s", m.Data)
+	}
+	if s := a.State(); s.Warm != 1 || s.Epoch != 0 || s.InFlight != 0 {
+		t.Errorf("after detach %+v", s)
+	}
+}
+
+// A planned switchover: nothing new is taken, what is out is finished, everything else waits at the terminals.
+func TestInterface_DrainHoldsNewRequestsAndFinishesOldOnes(t *testing.T) {
+	agent := newAgent(t, "t1")
+	a, b := startHost(t, "a", terminalsOf(agent)...), startHost(t, "b", terminalsOf(agent)...)
+	asked := make(chan func(bus.Reply), 1)
+	a.startPacked("kv", func(_ bus.Request, answer func(bus.Reply)) { asked <- answer })
+	b.startPacked("kv", func(q bus.Request, answer func(bus.Reply)) {
+		answer(bus.Reply{Body: []byte(fmt.Sprintf(`{"attempt":%d}`, q.Attempt))})
+	})
+	a.awaitWarm(1)
+	b.awaitWarm(1)
+	a.serveAll(1, 1)
+	nc := app(t, agent.URL())
+	answers := make(chan string, 2)
+	request := func() {
+		m, err := askErr(nc, "request.kv.put", `{}`)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		answers <- string(m.Data)
+	}
+	go request()
+	first := <-asked
+	if done := order[bus.Done](a, bus.SubjectDrainRequests, bus.DrainRequests{Within: time.Millisecond}); done.Error == "" {
+		t.Error("drained although a request is out")
+	}
+	go request()
+	await(t, "second request waits", func() bool { return agent.Waiting() == 2 })
+	drained := make(chan bus.Done, 1)
+	go func() {
+		drained <- order[bus.Done](a, bus.SubjectDrainRequests, bus.DrainRequests{Within: patience})
+	}()
+	first(bus.Reply{Body: []byte(`"finished"`)})
+	if done := <-drained; done.Error != "" {
+		t.Error(done.Error)
+	}
+	if got := <-answers; got != `"finished"` {
+		t.Errorf("first answer %s", got)
+	}
+	order[bus.Done](a, bus.SubjectDetach, bus.Detach{})
+	b.serveAll(2, 1)
+	// It was held, not executed, so it is a first attempt still.
+	if got := <-answers; got != `{"attempt":1}` {
+		t.Errorf("second answer %s", got)
+	}
+	select {
+	case <-asked:
+		t.Error("a drained host took a request")
+	default:
+	}
+}
+
+func TestInterface_RequestsOfACrashedServiceAreSentAgain(t *testing.T) {
+	agent := newAgent(t, "t1")
+	h := startHost(t, "a", terminalsOf(agent)...)
+	seen := make(chan bus.Request, 8)
+	first := h.startPacked("kv", func(q bus.Request, _ func(bus.Reply)) { seen <- q })
+	h.announce("kv", 1, true)
+	h.awaitWarm(1)
+	h.serveAll(1, 1)
+	nc := app(t, agent.URL())
+	answers := make(chan *nats.Msg, 1)
+	go func() {
+		m, _ := askErr(nc, "request.kv.put", `{}`)
+		answers <- m
+	}()
+	if q := <-seen; q.Attempt != 1 || q.Crashes != 0 {
+		t.Errorf("first %+v", q)
+	}
+	first.stop()
+	h.announce("kv", 1, false)
+	h.startPacked("kv", func(q bus.Request, answer func(bus.Reply)) { seen <- q; answer(bus.Reply{Body: []byte(`1`)}) })
+	h.announce("kv", 2, true)
+	if q := <-seen; q.Attempt != 2 || q.Crashes != 1 {
+		t.Errorf("second %+v", q)
+	}
+	if m := <-answers; string(m.Data) != `1` {
+		t.Errorf("answer %s", m.Data)
+	}
+}
+
+// T2: a request that crashes a service of another language is not given to it for ever.
+func TestInterface_PoisonousRequestToAForeignServiceEnds(t *testing.T) {
+	agent := newAgent(t, "t1")
+	h := startHost(t, "a", terminalsOf(agent)...)
+	seen := make(chan string, 8)
+	run := func() *aService {
+		return h.startSingle("foreign", "do", func(r micro.Request) { seen <- r.Headers().Get(bus.HeaderAttempt) })
+	}
+	s := run()
+	h.announce("foreign", 1, true)
+	h.awaitWarm(1)
+	h.serveAll(1, 1)
+	nc := app(t, agent.URL())
+	answers := make(chan *nats.Msg, 1)
+	go func() {
+		m, _ := askErr(nc, "request.foreign.do", `{}`)
+		answers <- m
+	}()
+	for crash := 1; crash <= poisoned; crash++ {
+		if attempt := <-seen; attempt != fmt.Sprint(crash) {
+			t.Errorf("attempt %s at crash %d", attempt, crash)
+		}
+		s.stop()
+		h.announce("foreign", uint64(crash), false)
+		s = run()
+		h.announce("foreign", uint64(crash)+1, true)
+	}
+	wantCode(t, <-answers, 500)
+}
+
+func TestInterface_JoinsARequestThatIsInFlight(t *testing.T) {
+	agent := newAgent(t, "t1")
+	h := startHost(t, "a", terminalsOf(agent)...)
+	asked := make(chan func(bus.Reply), 8)
+	h.startPacked("kv", func(_ bus.Request, answer func(bus.Reply)) { asked <- answer })
+	h.awaitWarm(1)
+	h.serveAll(1, 1)
+	nc := app(t, agent.URL())
+	answers := make(chan *nats.Msg, 1)
+	go func() {
+		m, _ := askErr(nc, "request.kv.put", `{}`)
+		answers <- m
+	}()
+	answer := <-asked
+	// The same host attaches anew, as after a short loss of the connection: the agent sends all again.
+	if got := h.attachIn(1, 2); got.Attached != 1 {
+		t.Fatalf("%+v", got)
+	}
+	await(t, "the request came again", func() bool {
+		h.relay.mu.Lock()
+		defer h.relay.mu.Unlock()
+		return h.relay.joined == 1
+	})
+	answer(bus.Reply{Body: []byte(`"once"`)})
+	if m := <-answers; string(m.Data) != `"once"` {
+		t.Errorf("answer %s", m.Data)
+	}
+	if len(asked) != 0 {
+		t.Error("the request was given to the service twice")
+	}
+}
+
+func TestInterface_WaitsForADatabaseOfItsEpoch(t *testing.T) {
+	agent := newAgent(t, "t1")
+	h := startHost(t, "a", terminalsOf(agent)...)
+	var calls atomic.Int32
+	h.startPacked("kv", func(q bus.Request, answer func(bus.Reply)) {
+		if calls.Add(1) == 1 {
+			answer(bus.Reply{Code: bus.CodeNobody, Message: "the updater restarts"})
+			return
+		}
+		answer(bus.Reply{Body: []byte(fmt.Sprint(q.Attempt))})
+	})
+	h.awaitWarm(1)
+	h.serveAll(1, 1)
+	nc, answers := app(t, agent.URL()), make(chan *nats.Msg, 1)
+	go func() {
+		m, _ := askErr(nc, "request.kv.put", `{}`)
+		answers <- m
+	}()
+	await(t, "the request is held", func() bool {
+		h.relay.mu.Lock()
+		defer h.relay.mu.Unlock()
+		return len(h.relay.held) == 1
+	})
+	h.grant(1, time.Hour)
+	// Nothing was done, so it is a first attempt still.
+	if m := <-answers; string(m.Data) != `1` {
+		t.Errorf("answer %s", m.Data)
+	}
+}
+
+func TestInterface_AsksTerminalsWhoServesThem(t *testing.T) {
+	t1, t2 := newAgent(t, "t1"), newAgent(t, "t2")
+	a := startHost(t, "a", terminalsOf(t1)...)
+	b := startHost(t, "b", terminalsOf(t1, t2)...)
+	a.awaitWarm(1)
+	b.awaitWarm(2)
+	a.serveAll(1, 1)
+	asked := order[bus.TerminalsAsked](b, bus.SubjectAskTerminals, bus.AskTerminals{Within: time.Second})
+	if asked.Asked != 2 || len(asked.Fresh) != 1 || asked.Fresh[0] != "t1" {
+		t.Errorf("asked %+v", asked)
+	}
+	// The active's process is killed: its connections end, and the terminals know at once.
+	begun := time.Now()
+	a.stop()
+	await(t, "no terminal says fresh", func() bool {
+		return len(order[bus.TerminalsAsked](b, bus.SubjectAskTerminals, bus.AskTerminals{Within: time.Second}).Fresh) == 0
+	})
+	t.Logf("known after %s", time.Since(begun))
+}
+
+// T13: of two processes of one host the later one stays, whatever order their attaches come in.
+func TestInterface_ALaterProcessOfAHostIsNotReplacedByAnOlder(t *testing.T) {
+	agent := newAgent(t, "t1")
+	older, later := startHost(t, "a", terminalsOf(agent)...), startHost(t, "a", terminalsOf(agent)...)
+	older.startPacked("kv", func(_ bus.Request, answer func(bus.Reply)) { answer(bus.Reply{Body: []byte(`"older"`)}) })
+	later.startPacked("kv", func(_ bus.Request, answer func(bus.Reply)) { answer(bus.Reply{Body: []byte(`"later"`)}) })
+	older.awaitWarm(1)
+	later.awaitWarm(1)
+	older.grant(1, time.Hour)
+	later.grant(1, time.Hour)
+	if got := later.attachIn(1, 2); got.Attached != 1 {
+		t.Fatalf("%+v", got)
+	}
+	if got := older.attachIn(1, 1); got.Refused != 1 {
+		t.Errorf("an older process attached: %+v", got)
+	}
+	if m := ask(t, app(t, agent.URL()), "request.kv.get", `{}`); string(m.Data) != `"later"` {
+		t.Errorf("answer of %s", m.Data)
+	}
+}
+
+func TestInterface_RefusesAStrangersOrdersInTheWrongOrder(t *testing.T) {
+	agent := newAgent(t, "t1")
+	h := startHost(t, "a", terminalsOf(agent)...)
+	h.awaitWarm(1)
+	h.serveAll(3, 1)
+	for _, o := range []bus.Attach{
+		{Epoch: 2, Counter: 9, PairID: "pair", Identity: "i"}, {Epoch: 3, Counter: 1, PairID: "pair", Identity: "i"},
+		{Epoch: 4, Counter: 1, Identity: "i"}, {Counter: 1, PairID: "pair", Identity: "i"}, {Epoch: 4, PairID: "pair", Identity: "i"},
+	} {
+		if got := order[bus.Attached](h, bus.SubjectAttach, o); got.Error == "" {
+			t.Errorf("order %+v was carried out", o)
+		}
+	}
+}
+
+// Many applications at many terminals through two takeovers: every request is answered, and none is lost or answered
+// for another.
+func TestInterface_ManyRequestsThroughTakeovers(t *testing.T) {
+	const terminals, apps, each = 4, 8, 60
+	var agents []*anAgent
+	for i := range terminals {
+		agents = append(agents, newAgent(t, fmt.Sprintf("t%d", i)))
+	}
+	a, b := startHost(t, "a", terminalsOf(agents...)...), startHost(t, "b", terminalsOf(agents...)...)
+	for _, h := range []*aHost{a, b} {
+		h.startPacked("kv", func(q bus.Request, answer func(bus.Reply)) { answer(bus.Reply{Body: q.Body}) })
+		h.awaitWarm(terminals)
+	}
+	a.serveAll(1, terminals)
+	var wg sync.WaitGroup
+	var done atomic.Int32
+	for n := range apps {
+		nc := app(t, agents[n%terminals].URL())
+		wg.Go(func() {
+			for i := range each {
+				body := fmt.Sprintf(`{"app":%d,"n":%d}`, n, i)
+				m, err := askErr(nc, "request.kv.put", body)
+				if err != nil || codeOf(m) != 0 || string(m.Data) != body {
+					t.Errorf("request %s: %v, %v", body, m, err)
+					return
+				}
+				done.Add(1)
+			}
+		})
+	}
+	await(t, "a third is done", func() bool { return done.Load() > apps*each/3 || t.Failed() })
+	b.serveAll(2, terminals)
+	await(t, "two thirds are done", func() bool { return done.Load() > 2*apps*each/3 || t.Failed() })
+	if got := a.attachIn(3, 2); got.Attached != terminals {
+		t.Errorf("back to a: %+v", got)
+	}
+	a.grant(3, time.Hour)
+	wg.Wait()
+}
+
+func TestInterface_EndsWithItsBus(t *testing.T) {
+	users := bus.NewUsers()
+	users.Allow("x", bus.Grant{Password: "x"})
+	server := must[*bus.Server](t)(bus.NewServer(bus.ServerConfig{Name: "bus", Listen: "127.0.0.1:0", Users: users}))
+	if err := server.Start(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	i := New(Config{Bus: bus.ConnConfig{URL: server.URL(), User: "x", Password: "x"}, Host: "a"})
+	ended := make(chan error, 1)
+	go func() { ended <- i.Run(t.Context()) }()
+	<-i.Started()
+	server.Stop()
+	select {
+	case err := <-ended:
+		if err == nil {
+			t.Error("ended without an error")
+		}
+	case <-time.After(patience):
+		t.Fatal("does not end")
+	}
+}

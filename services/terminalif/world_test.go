@@ -1,0 +1,298 @@
+package terminalif
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/micro"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/lease"
+	"github.com/hotpair/hotpair/services/terminal"
+	"github.com/hotpair/hotpair/storage/position"
+)
+
+const patience = 10 * time.Second
+
+// await fails the test when a condition does not come true in time.
+func await(t testing.TB, what string, condition func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	for !condition() {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain: %s", what)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func must[T any](t testing.TB) func(T, error) T {
+	return func(v T, err error) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+func testLog(t testing.TB) *slog.Logger {
+	if testing.Verbose() && os.Getenv("HOTPAIR_TEST_LOG") != "" {
+		return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+	return slog.New(slog.DiscardHandler)
+}
+
+// background runs something with a context until the test ends, or until stop.
+func background(t testing.TB, what string, run func(context.Context) error) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- run(ctx) }()
+	var once sync.Once
+	stop = func() {
+		once.Do(func() {
+			cancel()
+			select {
+			case err := <-done:
+				if err != nil {
+					t.Errorf("%s: %v", what, err)
+				}
+			case <-time.After(patience):
+				t.Errorf("%s does not end", what)
+			}
+		})
+	}
+	t.Cleanup(stop)
+	return stop
+}
+
+// anAgent runs an agent in a directory.
+type anAgent struct {
+	*terminal.Agent
+	id, dir, address string
+	stop             func()
+}
+
+func keyOf(id string) string { return "key-of-" + id }
+
+func startAgent(t testing.TB, id, dir, listen string, change func(*terminal.Config)) *anAgent {
+	t.Helper()
+	c := terminal.Config{ID: id, Listen: listen, Key: keyOf(id), Data: dir, Log: testLog(t).With("agent", id)}
+	if change != nil {
+		change(&c)
+	}
+	a := &anAgent{Agent: terminal.New(c), id: id, dir: dir}
+	a.stop = background(t, "agent "+id, a.Run)
+	select {
+	case <-a.Started():
+	case <-time.After(patience):
+		t.Fatalf("agent %s does not start", id)
+	}
+	a.address = a.Address()
+	return a
+}
+
+func newAgent(t testing.TB, id string) *anAgent {
+	return startAgent(t, id, filepath.Join(t.TempDir(), id), "127.0.0.1:0", nil)
+}
+
+func app(t testing.TB, url string) *nats.Conn {
+	t.Helper()
+	nc := must[*nats.Conn](t)(nats.Connect(url, nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectWait(5*time.Millisecond)))
+	t.Cleanup(nc.Close)
+	await(t, "app connects", nc.IsConnected)
+	return nc
+}
+
+// aHost is a bus with a terminal-if on it and the test as its main.
+type aHost struct {
+	*Interface
+	t      testing.TB
+	name   string
+	server *bus.Server
+	users  *bus.Users
+	main   *bus.Conn
+	stop   func()
+	now    atomic.Int64 // of the clock
+}
+
+func startHost(t testing.TB, name string, terminals ...Terminal) *aHost {
+	t.Helper()
+	h := &aHost{t: t, name: name, users: bus.NewUsers()}
+	h.server = must[*bus.Server](t)(bus.NewServer(bus.ServerConfig{Name: name, Listen: "127.0.0.1:0", Users: h.users}))
+	if err := h.server.Start(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(h.server.Stop)
+	h.main = h.connect(bus.ProcessMain)
+	h.now.Store(int64(time.Hour))
+	h.users.Allow(bus.ProcessTerminalInterface, bus.Grant{Password: "t", Permissions: bus.Permissions(bus.ProcessTerminalInterface)})
+	h.Interface = New(Config{
+		Bus: bus.ConnConfig{
+			Name: "terminal-if", URL: h.server.URL(), User: bus.ProcessTerminalInterface, Password: "t",
+			Inbox: bus.InboxPrefix(bus.ProcessTerminalInterface),
+		},
+		Host: name, Terminals: terminals, Beat: 10 * time.Millisecond,
+		Clock: func() time.Duration { return time.Duration(h.now.Load()) }, Log: testLog(t).With("host", name),
+	})
+	h.stop = background(t, "terminal-if of "+name, h.Interface.Run)
+	select {
+	case <-h.Started():
+	case <-time.After(patience):
+		t.Fatalf("terminal-if of %s does not start", name)
+	}
+	return h
+}
+
+func (h *aHost) connect(process string) *bus.Conn {
+	h.t.Helper()
+	h.users.Allow(process, bus.Grant{Password: process, Permissions: bus.Permissions(process)})
+	conn := must[*bus.Conn](h.t)(bus.Connect(context.Background(), bus.ConnConfig{
+		Name: process, URL: h.server.URL(), User: process, Password: process, Inbox: bus.InboxPrefix(process),
+		Complaint: func(err error) { h.t.Errorf("%s: %v", process, err) },
+	}))
+	h.t.Cleanup(conn.Close)
+	return conn
+}
+
+func terminalsOf(agents ...*anAgent) []Terminal {
+	var list []Terminal
+	for _, a := range agents {
+		list = append(list, Terminal{ID: a.id, URL: a.URL(), Key: keyOf(a.id)})
+	}
+	return list
+}
+
+func (h *aHost) awaitWarm(n int) {
+	h.t.Helper()
+	await(h.t, fmt.Sprintf("%s has %d warm terminals", h.name, n), func() bool {
+		s := h.State()
+		return s.Warm+s.Attached == n
+	})
+}
+
+// order asks terminal-if as main does.
+func order[A any](h *aHost, subject string, question any) A {
+	h.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	var answer A
+	reply := must[*nats.Msg](h.t)(h.main.Request(ctx, subject, bus.EncodeJSON(question)))
+	if err := bus.DecodeJSON(reply.Data, &answer); err != nil {
+		h.t.Fatal(err)
+	}
+	return answer
+}
+
+func (h *aHost) identity() string { return "identity-" + h.name }
+
+func (h *aHost) attachIn(epoch, counter uint64) bus.Attached {
+	h.t.Helper()
+	return order[bus.Attached](h, bus.SubjectAttach, bus.Attach{Epoch: epoch, Counter: counter, PairID: "pair", Identity: h.identity()})
+}
+
+// grant gives the right to answer for a time of the test's clock.
+func (h *aHost) grant(epoch uint64, d time.Duration) {
+	h.t.Helper()
+	h.tell(bus.SubjectRight, lease.Right{Epoch: epoch, Until: time.Duration(h.now.Load()) + d})
+}
+
+func (h *aHost) tell(subject string, v any) {
+	h.t.Helper()
+	if err := h.main.Publish(subject, must[[]byte](h.t)(json.Marshal(v))); err != nil {
+		h.t.Fatal(err)
+	}
+	if err := h.main.Flush(); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+func (h *aHost) announce(service string, incarnation uint64, up bool) {
+	h.t.Helper()
+	process := bus.ProcessBusiness + "." + service
+	h.tell(bus.SubjectProcesses+"."+process, bus.ProcessState{Process: process, Incarnation: incarnation, Up: up})
+}
+
+// serveAll makes h the active: attached, with the right to answer.
+func (h *aHost) serveAll(epoch uint64, terminals int) {
+	h.t.Helper()
+	h.grant(epoch, time.Hour)
+	if got := h.attachIn(epoch, 1); got.Attached != terminals || got.Error != "" {
+		h.t.Fatalf("%s attached %+v, want %d", h.name, got, terminals)
+	}
+}
+
+// aService is a business process on a host's bus.
+type aService struct {
+	conn *bus.Conn
+	stop func()
+}
+
+// startPacked runs a service that takes packs.
+func (h *aHost) startPacked(name string, handle func(bus.Request, func(bus.Reply))) *aService {
+	h.t.Helper()
+	conn := h.connect(bus.ProcessBusiness + "." + name)
+	must[*bus.Responder[bus.Request, bus.Reply]](h.t)(bus.NewResponder(conn, bus.PackSubject(name), "q",
+		func(r bus.Reply) int { return len(r.Body) + 64 },
+		func(q bus.Request, _ string, answer func(bus.Reply)) { handle(q, answer) }, nil))
+	must[micro.Service](h.t)(micro.AddService(conn.Conn, micro.Config{Name: name, Version: "1.0.0", Metadata: map[string]string{"packs": "1"}}))
+	if err := conn.Flush(); err != nil {
+		h.t.Fatal(err)
+	}
+	return &aService{conn: conn, stop: conn.Close}
+}
+
+// startSingle runs a service as any language would: one message for each request.
+func (h *aHost) startSingle(name, operation string, handle micro.HandlerFunc) *aService {
+	h.t.Helper()
+	conn := h.connect(bus.ProcessBusiness + "." + name)
+	s := must[micro.Service](h.t)(micro.AddService(conn.Conn, micro.Config{Name: name, Version: "1.0.0"}))
+	if err := s.AddEndpoint(operation, handle, micro.WithEndpointSubject(bus.BusinessSubject(name, operation))); err != nil {
+		h.t.Fatal(err)
+	}
+	if err := conn.Flush(); err != nil {
+		h.t.Fatal(err)
+	}
+	return &aService{conn: conn, stop: conn.Close}
+}
+
+// echo answers with the request itself and counts as a write at the position of its counter.
+func echo(q bus.Request, answer func(bus.Reply)) {
+	answer(bus.Reply{Body: q.Body, Position: position.Position{Epoch: q.Epoch, Sequence: q.ID.Counter}, Receipt: []byte("code")})
+}
+
+func ask(t testing.TB, nc *nats.Conn, subject, body string, headers ...string) *nats.Msg {
+	t.Helper()
+	return must[*nats.Msg](t)(askErr(nc, subject, body, headers...))
+}
+
+func askErr(nc *nats.Conn, subject, body string, headers ...string) (*nats.Msg, error) {
+	m := &nats.Msg{Subject: subject, Data: []byte(body), Header: nats.Header{}}
+	for i := 0; i+1 < len(headers); i += 2 {
+		m.Header.Set(headers[i], headers[i+1])
+	}
+	return nc.RequestMsg(m, patience)
+}
+
+func codeOf(m *nats.Msg) int {
+	code, _ := strconv.Atoi(m.Header.Get(bus.HeaderErrorCode))
+	return code
+}
+
+func wantCode(t testing.TB, m *nats.Msg, code int) {
+	t.Helper()
+	if got := codeOf(m); got != code {
+		t.Errorf("answer %d %q (%s), want %d", got, m.Header.Get(bus.HeaderError), m.Data, code)
+	}
+}

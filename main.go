@@ -1,0 +1,193 @@
+// Hotpair keeps a service going on two machines of which either may die. This one binary is every process of it: the
+// first argument says which. "hotpair --help" lists them; README.md says what it is for.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hotpair/hotpair/deployments/local"
+	"github.com/hotpair/hotpair/services/business"
+	"github.com/hotpair/hotpair/services/business/kv"
+	"github.com/hotpair/hotpair/services/business/ledger"
+	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/mainprocess"
+	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/process"
+	"github.com/hotpair/hotpair/services/supervisor"
+	"github.com/hotpair/hotpair/services/terminal"
+	"github.com/hotpair/hotpair/services/terminalif"
+	"github.com/hotpair/hotpair/services/updater"
+	"github.com/hotpair/hotpair/services/witness"
+	"github.com/hotpair/hotpair/simulator"
+)
+
+// Exit codes of every command.
+const (
+	done   = 0
+	failed = 1
+	usage  = 2
+)
+
+func main() {
+	ctx, stop := process.Context(context.Background())
+	code := run(ctx, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+// run executes one command and gives its exit code.
+func run(ctx context.Context, args []string) int {
+	root := commands()
+	root.SetArgs(args)
+	understood := false
+	root.PersistentPreRun = func(*cobra.Command, []string) { understood = true } // arguments and flags are right
+	err := root.ExecuteContext(ctx)
+	var told *logged
+	switch {
+	case err == nil:
+		return done
+	case errors.As(err, &told):
+	default:
+		fmt.Fprintln(root.ErrOrStderr(), "hotpair:", err)
+	}
+	wrong := []error{config.ErrInvalid, operator.ErrUsage, local.ErrOption, simulator.ErrOption}
+	for _, w := range wrong {
+		if errors.Is(err, w) {
+			return usage
+		}
+	}
+	if !understood {
+		return usage
+	}
+	return failed
+}
+
+// commands is the table of everything that hotpair can be.
+func commands() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "hotpair",
+		Short:         "Two hosts, one of which serves; the other takes over without losing an acknowledged update",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Version:       version(),
+	}
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.SetHelpCommand(help())
+	root.AddCommand(local.Command(), simulator.Command())
+	root.AddCommand(operator.Commands()...)
+	root.AddCommand(
+		serve("supervisor", "Run a host: start its main and watch it", hostName, supervise),
+		serve("main", "Decide who serves, and run the host's processes (started by supervisor)", hostName, mainprocess.Run),
+		serve("updater", "Write the database and replicate it (started by main)", updaterName, updater.Run),
+		serve("terminal-if", "Dial the terminals and relay their requests (started by main)", relayName, terminalif.Run),
+		businessCommand(),
+		serve("witness", "Keep the pair record, on a third machine", nobody[config.Witness], witness.Run),
+		serve("terminal", "Be the agent at a terminal", nobody[config.Terminal], terminal.Run),
+		&cobra.Command{
+			Use: "version", Short: "Print what runs", Args: cobra.NoArgs,
+			RunE: func(cmd *cobra.Command, _ []string) error {
+				_, err := fmt.Fprintln(cmd.OutOrStdout(), version())
+				return err
+			},
+		},
+	)
+	return root
+}
+
+// settings is what every process reads: among other things, how it logs.
+type settings interface {
+	Logger(w io.Writer, host, process string) *slog.Logger
+}
+
+func hostName(c config.Host) string               { return c.Host }
+func updaterName(c config.Updater) string         { return c.Host }
+func relayName(c config.TerminalInterface) string { return c.Host }
+func nobody[T any](T) string                      { return "" }
+
+// serve makes the command of one process: its settings come from the environment alone.
+func serve[T settings, P config.Spec[T]](name, short string, host func(T) string, run func(context.Context, T, *slog.Logger) error) *cobra.Command {
+	return &cobra.Command{
+		Use: name, Short: short, Args: cobra.NoArgs,
+		Long: short + ".\nEverything is set by the environment, see hotpair help env.",
+		RunE: func(cmd *cobra.Command, _ []string) error { return start[T, P](cmd, name, host, run) },
+	}
+}
+
+func supervise(ctx context.Context, c config.Host, log *slog.Logger) error {
+	return (&supervisor.Supervisor{Host: c, Environ: os.Environ(), Logger: log}).Run(ctx)
+}
+
+// businessCommand is a business process of those that are built in.
+func businessCommand() *cobra.Command {
+	services := map[string]business.Service{kv.Name: kv.Service(), ledger.Name: ledger.Service()}
+	return &cobra.Command{
+		Use: "business NAME", Short: "Do the work of one service, kv or ledger (started by main)",
+		ValidArgs: []string{kv.Name, ledger.Name},
+		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			name := func(c config.Business) string { return c.Host }
+			return start(cmd, "business."+args[0], name, func(ctx context.Context, c config.Business, log *slog.Logger) error {
+				return business.Run(ctx, c, services[args[0]], log)
+			})
+		},
+	}
+}
+
+// logged is an error that the process's own log has told already.
+type logged struct{ error }
+
+func (l *logged) Unwrap() error { return l.error }
+
+// start loads the settings of a process, makes sure of its parent, and runs it.
+func start[T settings, P config.Spec[T]](cmd *cobra.Command, name string, host func(T) string, run func(context.Context, T, *slog.Logger) error) error {
+	c, err := config.Load[T, P](os.Environ())
+	if err != nil {
+		return err
+	}
+	log := c.Logger(cmd.ErrOrStderr(), host(c), name)
+	if _, err = process.Inherit(os.Environ()); err == nil {
+		err = run(cmd.Context(), c, log)
+	}
+	if err != nil {
+		log.Error("process ends", "error", err)
+		return &logged{err}
+	}
+	return nil
+}
+
+// help is "hotpair help", with the one topic that is no command.
+func help() *cobra.Command {
+	c := &cobra.Command{
+		Use: "help [COMMAND]", Short: "Help for a command, or for the environment (help env)",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			found, _, err := cmd.Root().Find(args)
+			if err != nil {
+				return fmt.Errorf("help: %w", err)
+			}
+			return found.Help()
+		},
+	}
+	c.AddCommand(&cobra.Command{
+		Use: "env", Short: "Print every variable that can be set", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return config.Help(cmd.OutOrStdout()) },
+	})
+	return c
+}
+
+// version is what the binary was built from, as far as the toolchain knows.
+func version() string {
+	text := "hotpair"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		text += " " + info.Main.Version
+	}
+	return text + " " + runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH
+}

@@ -56,10 +56,13 @@ func (l *lineage) digestAt(sequence uint64) (d storage.Digest, ok bool, err erro
 // reconcile brings the other host to a place in this host's history, by a cut or by a copy, and gives that place.
 func (s *Sender) reconcile(ctx context.Context, p *probe) (storage.Mark, error) {
 	h := p.hello
-	if h.Inconsistent && (h.Copy == nil || !h.Copy.Done) {
+	l := s.lineage()
+	switch {
+	case h.Inconsistent && h.Copy == nil: // it was about to begin: what it alone has may not be set aside yet
+		return s.copy(ctx, p, nil, commonByEpochs(l.source.Epochs(), l.end, h))
+	case h.Inconsistent && !h.Copy.Done:
 		return s.copy(ctx, p, h.Copy, h.End.Position.Sequence)
 	}
-	l := s.lineage()
 	common, found, err := s.common(ctx, p, &l)
 	if err != nil {
 		return storage.Mark{}, err

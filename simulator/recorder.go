@@ -95,7 +95,7 @@ func (r *recorder) fill(report *Report, threshold time.Duration, name func(int) 
 	report.Takeovers = takeovers(r.takeovers, gaps, name)
 	all := interruptions(gaps, threshold, name)
 	report.Interruptions = len(all)
-	report.Gaps = longest(all, shownGaps)
+	report.Gaps = longest(all, keptGaps)
 	if len(all) > 0 {
 		report.LongestGap = longest(all, 1)[0].felt()
 	}

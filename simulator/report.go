@@ -8,8 +8,11 @@ import (
 	"time"
 )
 
-// shownGaps is how many gaps are listed, the longest ones.
-const shownGaps = 20
+const (
+	// shownGaps is how many gaps are listed for people, the longest ones; keptGaps how many a report has.
+	shownGaps = 20
+	keptGaps  = 1000
+)
 
 // Report is what a run found.
 type Report struct {
@@ -108,10 +111,11 @@ func (r Report) Write(w io.Writer) error {
 		fmt.Fprintf(&b, "takeover to epoch %d: %s\n", t.Epoch, t)
 	}
 	fmt.Fprintf(&b, "longest gap: %s\n", short(r.LongestGap))
-	for _, g := range r.Gaps {
+	shown := longest(r.Gaps, shownGaps)
+	for _, g := range shown {
 		fmt.Fprintf(&b, "gap: %s\n", g)
 	}
-	if more := r.Interruptions - len(r.Gaps); more > 0 {
+	if more := r.Interruptions - len(shown); more > 0 {
 		fmt.Fprintf(&b, "and %d shorter gaps\n", more)
 	}
 	for _, example := range r.Verdict.Examples {

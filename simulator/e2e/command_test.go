@@ -1,0 +1,112 @@
+package e2e_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// interrupt is Ctrl-C, and waits for the end.
+func (c *cluster) interrupt() {
+	c.Helper()
+	began := time.Now()
+	if err := c.cmd.Process.Signal(syscall.SIGINT); err != nil {
+		c.Fatal(err)
+	}
+	select {
+	case <-c.done:
+	case <-time.After(stopWithin):
+		c.Fatalf("the cluster did not end within %s of Ctrl-C", stopWithin)
+	}
+	c.Logf("measured: ended %s after Ctrl-C", time.Since(began).Round(time.Millisecond))
+}
+
+func TestCluster_InterruptLeavesNoProcess(t *testing.T) {
+	c := startCluster(t, []string{"--terminals", "3", "--load"})
+	if len(processesOf(t, c.dir)) < 10 {
+		t.Fatalf("these are not all processes of a pair: %v", processesOf(t, c.dir))
+	}
+	c.order("freeze", "b") // what is frozen must end too
+	c.interrupt()
+	if left := processesOf(t, c.dir); len(left) > 0 {
+		t.Errorf("processes are left:\n%s", strings.Join(left, "\n"))
+	}
+	// A directory that was used is continued.
+	again := startClusterIn(t, c.dir, []string{"--terminals", "3"})
+	again.interrupt()
+	if again.err != nil {
+		t.Errorf("ended with %v\n%s", again.err, again.out)
+	}
+}
+
+func TestCluster_SIGKILLLeavesNoProcess(t *testing.T) {
+	c := startCluster(t, []string{"--terminals", "3", "--load"})
+	c.order("freeze", "a")
+	began := time.Now()
+	if err := c.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	<-c.done
+	for len(processesOf(t, c.dir)) > 0 {
+		if time.Since(began) > 10*time.Second {
+			t.Fatalf("processes are left:\n%s", strings.Join(processesOf(t, c.dir), "\n"))
+		}
+		time.Sleep(10 * time.Millisecond) // the kernel tells nobody when a stranger ends
+	}
+	t.Logf("measured: all gone %s after SIGKILL", time.Since(began).Round(time.Millisecond))
+}
+
+func TestCluster_BadOrdersAreExplained(t *testing.T) {
+	c := startCluster(t, []string{"--terminals", "1"})
+	foreign := t.TempDir()
+	if err := os.WriteFile(filepath.Join(foreign, "file"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := strings.Cut(strings.TrimPrefix(c.file().Hosts["a"].HTTP, "http://"), ":")
+	for _, test := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{[]string{"cluster", "start", "a", "--dir", c.dir}, 1, "already runs"},
+		{[]string{"cluster", "thaw", "a", "--dir", c.dir}, 1, "is not frozen"},
+		{[]string{"cluster", "kill", "c", "--dir", c.dir}, 2, "a, b, witness"},
+		{[]string{"cluster", "kill"}, 2, "a, b, witness"},
+		{[]string{"cluster", "kill", "a", "--dir", foreign}, 1, "start one with hotpair cluster"},
+		{[]string{"cluster", "--terminals", "0"}, 2, "--terminals 0"},
+		{[]string{"cluster", "--dir", foreign, "--port", "0"}, 1, "name a new or empty directory"},
+		{[]string{"cluster", "--dir", c.dir, "--port", "0"}, 1, "runs already"},
+		{[]string{"cluster", "--port", port}, 1, "runs already on port"},
+		{[]string{"cluster", "--nonsense"}, 2, "unknown flag"},
+		{[]string{"nonsense"}, 2, "unknown command"},
+		{[]string{"simulate", "--workload", "chess"}, 2, "kv, ledger, mixed"},
+		{[]string{"simulate", "--dir", foreign}, 1, "cluster.json"},
+	} {
+		out, err := exec.Command(binary, test.args...).CombinedOutput()
+		code := 0
+		if exit, ok := err.(*exec.ExitError); ok {
+			code = exit.ExitCode()
+		}
+		if code != test.code || !strings.Contains(string(out), test.want) {
+			t.Errorf("hotpair %s ended with %d, want %d with %q:\n%s", strings.Join(test.args, " "), code, test.code, test.want, out)
+		}
+	}
+}
+
+func TestCommands_HaveHelp(t *testing.T) {
+	for _, name := range []string{"cluster", "cluster kill", "supervisor", "main", "updater", "terminal-if", "business", "witness", "terminal",
+		"simulate", "status", "history", "switchover", "version"} {
+		out, err := exec.Command(binary, append(strings.Fields(name), "--help")...).CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "Usage:") {
+			t.Errorf("hotpair %s --help: %v\n%s", name, err, out)
+		}
+	}
+	out, err := exec.Command(binary, "help", "env").CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "HOTPAIR_LEASE") {
+		t.Errorf("hotpair help env: %v\n%s", err, out)
+	}
+}

@@ -1,0 +1,138 @@
+package e2e_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hotpair/hotpair/simulator"
+)
+
+// kill is one that was made.
+type kill struct {
+	what     string
+	host     string
+	active   bool
+	doubly   bool // the other host had not come back yet, so that nobody was left
+	at       time.Time
+	until    time.Time
+	inFlight uint64 // updates in the journal of the active that were not committed yet
+	healed   time.Duration
+}
+
+// TestKills_NothingIsLostOrDoubled kills hosts in turn under load: half of them at a random moment after the pair is in
+// sync, the others while the host that was killed before is still coming back. The history is short, so that a host that
+// was away returns by a copy.
+func TestKills_NothingIsLostOrDoubled(t *testing.T) {
+	rounds := 6
+	if *long {
+		rounds = 28
+	}
+	c := startCluster(t, []string{"--terminals", "10", "--load"}, "HOTPAIR_HISTORY_MAX_UPDATES=1000")
+	w := c.startWork(400)
+	seed := uint64(time.Now().UnixNano())
+	random := rand.New(rand.NewPCG(seed, 0))
+	t.Logf("kill seed %d", seed)
+	c.awaitPaired()
+	var kills []kill
+	for i := range rounds {
+		host := []string{"a", "b"}[i%2]
+		pause(random, 1500*time.Millisecond)
+		first := c.kill(host, false)
+		if i%4 < 2 { // killed at a random moment of a pair in sync: the other one serves meanwhile
+			pause(random, 1000*time.Millisecond)
+			c.order("start", host)
+			first.healed = c.awaitPaired()
+			kills = append(kills, first)
+			continue
+		}
+		// Killed while the other comes back: nobody is left, or the other one was in time.
+		c.mustActive()
+		c.order("start", host)
+		pause(random, 400*time.Millisecond)
+		second := c.kill(other(host), true)
+		c.order("start", other(host))
+		second.healed = c.awaitPaired()
+		kills = append(kills, first, second)
+	}
+	report := w.finish()
+	reportKills(t, kills, report)
+	c.compareHistories()
+	c.finishLoad()
+	if len(kills) < rounds {
+		t.Errorf("only %d kills", len(kills))
+	}
+}
+
+// pause lets a random time pass: the moment of a kill is what is tried.
+func pause(random *rand.Rand, most time.Duration) {
+	time.Sleep(time.Duration(random.Int64N(int64(most))))
+}
+
+func (c *cluster) kill(host string, doubly bool) kill {
+	c.Helper()
+	active, s := c.active()
+	k := kill{host: host, active: active == host, doubly: doubly, inFlight: s.Position.Sequence - s.Committed.Sequence}
+	k.what = fmt.Sprintf("standby %s (%s)", host, s.Mode)
+	if k.active {
+		k.what = fmt.Sprintf("active %s (%s)", host, s.Mode)
+	}
+	k.at = c.quick("kill", host)
+	k.until = k.at.Add(2 * time.Second)
+	return k
+}
+
+// reportKills prints what the terminals felt of each kill.
+func reportKills(t *testing.T, kills []kill, report simulator.Report) {
+	t.Helper()
+	var takeovers, solos []time.Duration
+	var inFlight int
+	for i, k := range kills {
+		gap := gapAt(report, k.at, k.until)
+		t.Logf("measured: kill %d at %s of %s, %d updates in flight, gap %s, in sync again after %s",
+			i+1, k.at.Format("15:04:05.000"), k.what, k.inFlight, gap.Round(100*time.Microsecond), k.healed.Round(time.Millisecond))
+		if k.inFlight > 0 {
+			inFlight++
+		}
+		switch {
+		case k.doubly:
+		case k.active:
+			takeovers = append(takeovers, gap)
+		default:
+			solos = append(solos, gap)
+		}
+	}
+	t.Logf("measured: %d of %d kills with updates in flight", inFlight, len(kills))
+	t.Logf("measured: gap after kill of the active: %s", summary(takeovers))
+	t.Logf("measured: gap after kill of the standby: %s", summary(solos))
+	// A host that was killed must be noticed by its refused connections, not by the end of its lease of a second.
+	for _, gap := range takeovers {
+		if gap >= time.Second {
+			t.Errorf("a takeover took %s: the end of the lease was waited for", gap)
+		}
+	}
+}
+
+// summary of durations, where 0 stands for too short to be listed.
+func summary(all []time.Duration) string {
+	if len(all) == 0 {
+		return "none"
+	}
+	slices.Sort(all)
+	return fmt.Sprintf("median %s, worst %s, %d trials", all[len(all)/2].Round(100*time.Microsecond), all[len(all)-1].Round(100*time.Microsecond), len(all))
+}
+
+// finishLoad ends the cluster as Ctrl-C does and demands the good verdict of its own load.
+func (c *cluster) finishLoad() {
+	c.Helper()
+	c.interrupt()
+	if c.err != nil {
+		c.Errorf("the cluster ended with %v\n%s", c.err, c.out)
+	}
+	if !strings.Contains(c.out.String(), "load: verdict: ok") {
+		c.Errorf("no good verdict of the load\n%s", c.out)
+	}
+}

@@ -1,0 +1,116 @@
+package terminal
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/hotpair/hotpair/bus"
+)
+
+// permitted tries a subject and reports whether the server took it.
+func permitted(t *testing.T, url string, opts []nats.Option, publish bool, subject string) bool {
+	t.Helper()
+	refused := make(chan error, 4)
+	nc, err := nats.Connect(url, append(opts, nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { refused <- err }))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	if publish {
+		err = nc.Publish(subject, nil)
+	} else {
+		_, err = nc.SubscribeSync(subject)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if err := nc.LastError(); err != nil {
+		if !errors.Is(err, nats.ErrPermissionViolation) {
+			t.Fatal(err)
+		}
+		return false
+	}
+	return true
+}
+
+func TestPermissions(t *testing.T) {
+	a := start(t, t.TempDir(), nil)
+	asHost := []nats.Option{nats.UserInfo(bus.AgentUser, "key")}
+	for _, c := range []struct {
+		who     string
+		opts    []nats.Option
+		publish []string
+		hear    []string
+	}{
+		{"app", nil, []string{"request.kv.put"}, []string{"_INBOX.x.*"}},
+		{"host", asHost,
+			[]string{bus.SubjectAgentHello, bus.SubjectAgentAttach, bus.SubjectAgentDetach, bus.SubjectAgentFresh, bus.SubjectAgentReceipts,
+				"session.s.answers.x.1"},
+			[]string{bus.SubjectAgentChanged, "session.s.requests", "_INBOX.x.*"}},
+	} {
+		every := []string{"request.kv.put", "_INBOX.x.y", "agent.hello", "agent.attach", "agent.detach", "agent.fresh", "agent.receipts",
+			"agent.changed", "session.s.requests", "session.s.answers.x.1", "$SYS.REQ.SERVER.PING", "$SYS.ACCOUNT.HOSTS.DISCONNECT",
+			"$JS.API.INFO", "anything"}
+		for _, subject := range every {
+			if got, want := permitted(t, a.URL(), c.opts, true, subject), contains(c.publish, subject); got != want {
+				t.Errorf("%s publishes %s: %t, want %t", c.who, subject, got, want)
+			}
+		}
+		for _, subject := range append(every, ">", "request.>", "agent.*", "session.*.answers.>", "*.>", "_INBOX.x.*") {
+			want := contains(c.hear, subject) || subject == "_INBOX.x.y"
+			if got := permitted(t, a.URL(), c.opts, false, subject); got != want {
+				t.Errorf("%s hears %s: %t, want %t", c.who, subject, got, want)
+			}
+		}
+	}
+	for _, login := range [][]nats.Option{
+		{nats.UserInfo(bus.AgentUser, "")}, {nats.UserInfo(bus.AgentUser, "wrong")}, {nats.UserInfo(ownHosts, "")},
+		{nats.UserInfo(ownApps, "x")}, {nats.UserInfo("x", "key")}, {nats.Token("key")},
+	} {
+		nc, err := nats.Connect(a.URL(), login...)
+		if err == nil {
+			// A token is no user, so it is an application.
+			if nc.Opts.Token == "" {
+				t.Errorf("logged in as %q", nc.Opts.User)
+			}
+			nc.Close()
+		}
+	}
+}
+
+// An application must not be able to speak to hosts, or to make the agent speak for it.
+func TestPermissions_AccountsAreApart(t *testing.T) {
+	a := start(t, t.TempDir(), nil)
+	h := newHost(t, a, "x")
+	heard, err := h.conn.SubscribeSync("_INBOX.>")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nc := app(t, a)
+	for _, reply := range []string{"_INBOX.of.the.host", "agent.attach", "request.kv.put", "session.s.requests"} {
+		if err := nc.PublishRequest("request.kv", reply, []byte(`{}`)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantCode(t, request(t, nc, "request.kv", `{}`), 400) // behind the others
+	if err := h.conn.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if n, _, _ := heard.Pending(); n != 0 {
+		t.Errorf("a host heard %d answers to an application", n)
+	}
+}
+
+func contains(list []string, s string) bool {
+	for _, x := range list {
+		if x == s {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,239 @@
+package business_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/fxamacker/cbor/v2"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/micro"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/business/businesstest"
+)
+
+// foreign is a business process as somebody writes it who has read PROTOCOL.md and nothing else: a NATS client, a
+// CBOR library, the four settings that main hands over. Nothing of ours is used in it. It counts votes.
+type foreign struct {
+	nc      *nats.Conn
+	service string
+}
+
+type (
+	foreignID struct {
+		Terminal string `cbor:"1,keyasint"`
+		Counter  uint64 `cbor:"2,keyasint,omitempty"`
+		App      string `cbor:"3,keyasint,omitempty"`
+	}
+	foreignRead struct {
+		ID   foreignID `cbor:"1,keyasint"`
+		Keys [][]byte  `cbor:"2,keyasint"`
+	}
+	foreignCommit struct {
+		ID         foreignID          `cbor:"1,keyasint"`
+		Oldest     uint64             `cbor:"2,keyasint,omitempty"`
+		Attempt    int                `cbor:"3,keyasint,omitempty"`
+		Epoch      uint64             `cbor:"4,keyasint"`
+		Conditions []foreignCondition `cbor:"5,keyasint,omitempty"`
+		Operations []foreignOperation `cbor:"6,keyasint,omitempty"`
+		Answer     foreignAnswer      `cbor:"7,keyasint"`
+		Record     bool               `cbor:"8,keyasint,omitempty"`
+	}
+	foreignCondition struct {
+		Key      []byte `cbor:"1,keyasint"`
+		Revision uint64 `cbor:"2,keyasint,omitempty"`
+	}
+	foreignOperation struct {
+		Key   []byte `cbor:"1,keyasint"`
+		Value []byte `cbor:"2,keyasint,omitempty"`
+	}
+	foreignAnswer struct {
+		Code    int    `cbor:"1,keyasint,omitempty"`
+		Message string `cbor:"2,keyasint,omitempty"`
+		Body    []byte `cbor:"3,keyasint,omitempty"`
+	}
+	foreignPosition struct {
+		Epoch    uint64 `cbor:"1,keyasint"`
+		Sequence uint64 `cbor:"2,keyasint"`
+	}
+	foreignReply struct {
+		Code     int             `cbor:"1,keyasint,omitempty"`
+		Message  string          `cbor:"2,keyasint,omitempty"`
+		Position foreignPosition `cbor:"3,keyasint,omitempty"`
+		Items    []struct {
+			Key      []byte `cbor:"1,keyasint"`
+			Value    []byte `cbor:"2,keyasint"`
+			Revision uint64 `cbor:"3,keyasint"`
+		} `cbor:"4,keyasint,omitempty"`
+		Recorded *struct {
+			Code     int             `cbor:"1,keyasint"`
+			Message  string          `cbor:"2,keyasint"`
+			Body     []byte          `cbor:"3,keyasint"`
+			Position foreignPosition `cbor:"4,keyasint"`
+		} `cbor:"6,keyasint,omitempty"`
+	}
+)
+
+// start connects and serves "vote". The environment is what main gives to a program.
+func start(environment map[string]string, service string) (*foreign, error) {
+	nc, err := nats.Connect(environment["HOTPAIR_BUS_URL"],
+		nats.UserInfo(environment["HOTPAIR_BUS_USER"], environment["HOTPAIR_BUS_PASSWORD"]),
+		nats.CustomInboxPrefix(environment["HOTPAIR_BUS_INBOX"]), nats.NoReconnect())
+	if err != nil {
+		return nil, err
+	}
+	f := &foreign{nc: nc, service: service}
+	s, err := micro.AddService(nc, micro.Config{Name: service, Version: "0.1.0"})
+	if err != nil {
+		return nil, err
+	}
+	err = s.AddEndpoint("vote", micro.HandlerFunc(f.vote), micro.WithEndpointSubject("business."+service+".vote"))
+	if err != nil {
+		return nil, err
+	}
+	return f, nc.Flush()
+}
+
+func (f *foreign) call(name string, q any) (foreignReply, error) {
+	var reply foreignReply
+	body, err := cbor.Marshal(q)
+	if err != nil {
+		return reply, err
+	}
+	m, err := f.nc.Request("db."+f.service+"."+name, append([]byte{1}, body...), 5*time.Second)
+	if err != nil {
+		return reply, err
+	}
+	if len(m.Data) == 0 || m.Data[0] != 1 {
+		return reply, errors.New("another version")
+	}
+	return reply, cbor.Unmarshal(m.Data[1:], &reply)
+}
+
+func (f *foreign) vote(m micro.Request) {
+	var in struct{ For string }
+	if err := json.Unmarshal(m.Data(), &in); err != nil || in.For == "" {
+		_ = m.Error("400", `field "for" is missing`, nil)
+		return
+	}
+	number := func(header string) uint64 {
+		n, _ := strconv.ParseUint(m.Headers().Get(header), 10, 64)
+		return n
+	}
+	id := foreignID{m.Headers().Get("Hotpair-Terminal"), number("Hotpair-Counter"), m.Headers().Get("Hotpair-Request-Id")}
+	for {
+		reply, err := f.call("read", foreignRead{ID: id, Keys: [][]byte{[]byte(in.For)}})
+		if err != nil || reply.Code != 0 {
+			_ = m.Error("500", fmt.Sprint(reply.Message, err), nil)
+			return
+		}
+		if reply.Recorded != nil {
+			f.respond(m, reply.Recorded.Body, reply.Recorded.Position)
+			return
+		}
+		votes, _ := strconv.Atoi(string(reply.Items[0].Value))
+		votes++
+		body := []byte(fmt.Sprintf(`{"votes":%d}`, votes))
+		done, err := f.call("commit", foreignCommit{
+			ID: id, Oldest: number("Hotpair-Oldest"), Attempt: int(number("Hotpair-Attempt")), Epoch: number("Hotpair-Epoch"),
+			Conditions: []foreignCondition{{Key: []byte(in.For), Revision: reply.Items[0].Revision}},
+			Operations: []foreignOperation{{Key: []byte(in.For), Value: []byte(strconv.Itoa(votes))}},
+			Answer:     foreignAnswer{Body: body},
+		})
+		switch {
+		case err != nil:
+			_ = m.Error("504", err.Error(), nil)
+			return
+		case done.Recorded != nil:
+			f.respond(m, done.Recorded.Body, done.Recorded.Position)
+			return
+		case done.Code == 409:
+			continue // another vote was faster
+		case done.Code != 0:
+			_ = m.Error(strconv.Itoa(done.Code), done.Message, nil)
+			return
+		}
+		f.respond(m, body, done.Position)
+		return
+	}
+}
+
+func (f *foreign) respond(m micro.Request, body []byte, at foreignPosition) {
+	_ = m.Respond(body, micro.WithHeaders(micro.Headers{"Hotpair-Position": {fmt.Sprintf("%d/%d", at.Epoch, at.Sequence)}}))
+}
+
+func TestForeign_ServiceNeedsOnlyTheProtocol(t *testing.T) {
+	host := businesstest.NewHost(t)
+	cfg := host.Environment("votes")
+	f, err := start(map[string]string{
+		"HOTPAIR_BUS_URL": cfg.BusURL, "HOTPAIR_BUS_USER": cfg.BusUser, "HOTPAIR_BUS_PASSWORD": cfg.BusPassword.Reveal(), "HOTPAIR_BUS_INBOX": cfg.BusInbox,
+	}, "votes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.nc.Close()
+
+	// Main takes it for ready when it answers.
+	var ping micro.Ping
+	ask(t, host, "$SRV.PING.votes", &ping)
+	if ping.Name != "votes" || ping.Metadata["packs"] != "" {
+		t.Errorf("%+v", ping)
+	}
+	headers := func(counter, attempt int) map[string]string {
+		return map[string]string{
+			bus.HeaderTerminal: "t1", bus.HeaderCounter: strconv.Itoa(counter), bus.HeaderAttempt: strconv.Itoa(attempt),
+			bus.HeaderEpoch: "1", bus.HeaderOldest: "1",
+		}
+	}
+	const voters = 8
+	var wg sync.WaitGroup
+	for i := range voters {
+		wg.Go(func() {
+			first := single(t, host, "business.votes.vote", `{"for":"a"}`, headers(i+1, 1))
+			again := single(t, host, "business.votes.vote", `{"for":"a"}`, headers(i+1, 2))
+			if string(first.Data) != string(again.Data) || first.Header.Get(bus.HeaderPosition) != again.Header.Get(bus.HeaderPosition) {
+				t.Errorf("repeated: %s %v, first %s %v", again.Data, again.Header, first.Data, first.Header)
+			}
+		})
+	}
+	wg.Wait()
+	if v, _ := host.Database.Value("votes", "a"); string(v) != strconv.Itoa(voters) {
+		t.Errorf("%s votes, want %d", v, voters)
+	}
+	if reply := single(t, host, "business.votes.vote", `{}`, nil); reply.Header.Get(bus.HeaderErrorCode) != "400" {
+		t.Errorf("%v", reply.Header)
+	}
+	// The key spaces are apart.
+	if host.Database.Len("votes") != 1 || host.Database.Len("kv") != 0 {
+		t.Error("it wrote elsewhere")
+	}
+}
+
+// TestProtocol_ExampleBytes holds the example messages of PROTOCOL.md.
+func TestProtocol_ExampleBytes(t *testing.T) {
+	id := bus.RequestID{Terminal: "t1", Counter: 7}
+	for _, c := range []struct {
+		name    string
+		message any
+		want    string
+	}{
+		{"read", bus.Read{ID: id, Keys: [][]byte{[]byte("a")}}, "01a201a2016274310207028141 61"},
+		{"commit", bus.Commit{
+			ID: id, Attempt: 1, Epoch: 7,
+			Conditions: []bus.Condition{{Key: []byte("a"), Revision: 41}},
+			Operations: []bus.Operation{{Key: []byte("a"), Value: []byte("5")}},
+			Answer:     bus.Answer{Body: []byte(`{"votes":5}`)},
+		}, ""},
+	} {
+		data, err := bus.Encode(c.message)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%s %x", c.name, data)
+	}
+}

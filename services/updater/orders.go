@@ -81,7 +81,7 @@ func (u *updater) makeReady(ctx context.Context, q bus.Prepare) (storage.Mark, e
 	if u.inconsistent() {
 		return u.tail.End(), errInconsistent
 	}
-	mark, broken, err := u.fence(ctx, q.Epoch)
+	mark, broken, err := u.fence(ctx, q.Epoch, 0)
 	if err != nil {
 		return mark, fmt.Errorf("fence the journal: %w", err)
 	}
@@ -101,19 +101,9 @@ func (u *updater) makeReady(ctx context.Context, q bus.Prepare) (storage.Mark, e
 	return mark, nil
 }
 
-// fence refuses everything older than a new session of an epoch of this host, and gives the end of what came before, and
-// why the journal does not go on there although it should.
-func (u *updater) fence(ctx context.Context, epoch uint64) (end storage.Mark, broken, err error) {
-	var session uint64
-	err = u.facts.Update(func(f *storage.FactsData) error {
-		f.Session++
-		session = f.Session
-		return nil
-	})
-	if err != nil {
-		u.fail(err)
-		return u.tail.End(), nil, err
-	}
+// fence refuses everything older than a session of an epoch of this host, and gives the end of what came before, and why
+// the journal does not go on there although it should. Session 0 prepares an epoch.
+func (u *updater) fence(ctx context.Context, epoch, session uint64) (end storage.Mark, broken, err error) {
 	return u.receiver.Fence(ctx, replication.Fence{Term: replication.Term{Epoch: epoch, Session: session}, Host: u.config.Host})
 }
 

@@ -48,16 +48,11 @@ func (u *updater) begin(ctx context.Context, q bus.Serve, p post) error {
 	if p.duty != preparing || !p.ready || p.epoch != q.Epoch {
 		return fmt.Errorf("epoch %d was not prepared by this run of the updater", q.Epoch)
 	}
-	err := u.facts.Update(func(f *storage.FactsData) error {
-		f.Epoch, f.Term = q.Epoch, q.Epoch
-		f.RecordVersion = max(f.RecordVersion, q.RecordVersion)
-		return nil
-	})
+	session, err := u.noteTerm(q)
 	if err != nil {
-		u.fail(err)
 		return err
 	}
-	mark, broken, err := u.fence(ctx, q.Epoch)
+	mark, broken, err := u.fence(ctx, q.Epoch, session)
 	if err != nil {
 		return err
 	}
@@ -68,6 +63,21 @@ func (u *updater) begin(ctx context.Context, q bus.Serve, p post) error {
 		return err
 	}
 	return u.openTerm(ctx, q, nil)
+}
+
+// noteTerm makes the epoch durable, and gives a session number of it that was never used.
+func (u *updater) noteTerm(q bus.Serve) (session uint64, err error) {
+	err = u.facts.Update(func(f *storage.FactsData) error {
+		f.Epoch, f.Term = q.Epoch, q.Epoch
+		f.RecordVersion = max(f.RecordVersion, q.RecordVersion)
+		f.Session++
+		session = f.Session
+		return nil
+	})
+	if err != nil {
+		u.fail(err)
+	}
+	return session, err
 }
 
 // resume continues a term after a restart of this process: both tails are read first, the other host's is adopted
@@ -81,7 +91,11 @@ func (u *updater) resume(ctx context.Context, q bus.Serve) error {
 		return errInconsistent
 	}
 	u.enter(post{duty: preparing, epoch: q.Epoch})
-	own, broken, err := u.fence(ctx, q.Epoch)
+	session, err := u.noteTerm(q)
+	if err != nil {
+		return err
+	}
+	own, broken, err := u.fence(ctx, q.Epoch, session)
 	if err != nil {
 		return err
 	}

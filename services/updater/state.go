@@ -22,6 +22,10 @@ func heartInterval(lease time.Duration) time.Duration {
 
 // state is what the heartbeat tells main. The updater is ready for orders as soon as it beats.
 func (u *updater) state() (ready bool, state any) {
+	active := u.present().active
+	if active != nil {
+		u.noteNotified(active.sender.State())
+	}
 	received := u.receiver.State()
 	committed := u.store.Committed()
 	facts := u.facts.Get()
@@ -39,7 +43,6 @@ func (u *updater) state() (ready bool, state any) {
 	}
 	u.mu.Lock()
 	s.Aside = u.aside
-	active := u.post.active
 	u.mu.Unlock()
 	if active != nil {
 		active.tell(&s)
@@ -59,13 +62,23 @@ func (a *activity) tell(s *bus.UpdaterState) {
 	}
 }
 
-// peerMoved is told by the sender of each change of the other host's progress: what it has durably is notified.
+// peerMoved is told by the sender of each change of the other host's state.
 func (u *updater) peerMoved(p replication.PeerState) {
-	if committed := u.store.Committed().Position; !p.Position.IsZero() {
-		u.store.SetNotified(earlier(p.Position, committed))
+	u.noteNotified(p)
+	u.beatOn(func(n *news) { n.peer, n.reason = p.State, p.Reason })
+}
+
+// noteNotified raises the notified mark to what the other host has durably (P14): also what it was handed over later,
+// which is told by no answer.
+func (u *updater) noteNotified(p replication.PeerState) {
+	if p.Position.IsZero() {
+		return
+	}
+	before := u.store.Notified()
+	u.store.SetNotified(earlier(p.Position, u.store.Committed().Position))
+	if u.store.Notified() != before {
 		u.applier.kick()
 	}
-	u.beatOn(func(n *news) { n.peer, n.reason = p.State, p.Reason })
 }
 
 func later(p, q position.Position) position.Position {

@@ -52,6 +52,7 @@ type updater struct {
 	purging sync.Mutex // held by purge; taken to leave the duty in which the receiver commits
 	mu      sync.Mutex
 	post    post
+	news    news
 	aside   int
 }
 

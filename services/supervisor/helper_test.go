@@ -75,6 +75,18 @@ func play(part string, args []string) error {
 		logger := host.Logger(os.Stderr, host.Host, "supervisor")
 		return (&Supervisor{Host: host, Environ: os.Environ(), Args: append([]string{"part"}, args...), Logger: logger, Grace: 10 * time.Second}).Run(ctx)
 
+	case "main-messy":
+		// Programs that crash and leave children: the shells end at once, their sleeps a moment later.
+		for range 5 {
+			if err := exec.Command("/bin/sh", "-c", "sleep 0.05 & ").Run(); err != nil {
+				return err
+			}
+		}
+		if err := note("main", os.Getpid()); err != nil {
+			return err
+		}
+		return beat()
+
 	case "main", "main-careless", "main-escaped", "main-stubborn":
 		// The rule: a process never meets its older self, nor anything that it started.
 		for name, pids := range notes(host.Data) {

@@ -48,8 +48,33 @@ func (s *Supervisor) reap(ctx context.Context) error {
 	}
 }
 
-// children lists the processes whose parent is this one.
-func children() []int {
+// sweep reaps orphans that end while main runs, until ctx ends: a business process that crashes may leave some each
+// time, and nobody else waits for them. Main itself is left to the keeper.
+func (s *Supervisor) sweep(ctx context.Context) {
+	ended := make(chan os.Signal, 1)
+	signal.Notify(ended, syscall.SIGCHLD)
+	defer signal.Stop(ended)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ended:
+		}
+		orphans := children()
+		// Asked after the list was made: the keeper names a main before it can be in a list.
+		main := s.keeper.Status().PID
+		for _, orphan := range orphans {
+			if orphan != main {
+				_, _ = unix.Wait4(orphan, nil, unix.WNOHANG, nil) // reaped or not yet ended, either is right
+			}
+		}
+	}
+}
+
+// children lists the processes whose parent is this one, ended ones that nobody has reaped included.
+func children() []int { return childrenOf(os.Getpid()) }
+
+func childrenOf(parent int) []int {
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat") // its only error is a bad pattern
 	var list []int
 	for _, stat := range stats {
@@ -58,7 +83,7 @@ func children() []int {
 			continue // gone
 		}
 		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(stat)))
-		if err == nil && parentIn(text) == os.Getpid() {
+		if err == nil && parentIn(text) == parent {
 			list = append(list, pid)
 		}
 	}

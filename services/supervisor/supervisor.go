@@ -87,7 +87,12 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	if s.keeper.Grace == 0 {
 		s.keeper.Grace = stopGrace
 	}
+	sweeping, stop := context.WithCancel(ctx)
+	var sweeper sync.WaitGroup
+	sweeper.Go(func() { s.sweep(sweeping) })
 	err := s.keeper.Run(ctx)
+	stop()
+	sweeper.Wait()
 	// ctx has ended; that nobody is left is awaited all the same, but not for ever.
 	last, cancel := context.WithTimeout(context.Background(), s.keeper.Grace)
 	defer cancel()

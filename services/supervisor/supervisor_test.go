@@ -139,6 +139,16 @@ func TestSupervisor_NoNewMainBesideALeftover(t *testing.T) {
 	}
 }
 
+func TestSupervisor_ReapsOrphansWhileMainRuns(t *testing.T) {
+	s := stage(t, "main-messy")
+	main := s.awaitNotes(t, 1, "main")[0]
+	await(t, "main is the only child", func() bool { return slices.Equal(childrenOf(s.PID()), []int{main}) })
+	s.Signal(syscall.SIGTERM)
+	if exit := s.Wait(); !exit.Clean() {
+		t.Error(exit)
+	}
+}
+
 func TestSupervisor_TriesForEverWithDelays(t *testing.T) {
 	s := stage(t, "main-crash")
 	s.awaitNotes(t, 9, "main") // more than the policy believes in

@@ -9,7 +9,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -322,33 +321,37 @@ func gapAt(r simulator.Report, from, to time.Time) time.Duration {
 	return longest
 }
 
-// processesOf gives the ids of the living processes that have the cluster's directory in command line or environment.
-func processesOf(t testing.TB, dir string) []string {
-	t.Helper()
-	var found []string
-	all, err := filepath.Glob("/proc/[0-9]*")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, process := range all {
-		var text []byte
-		for _, name := range []string{"environ", "cmdline"} {
-			content, err := os.ReadFile(filepath.Join(process, name))
-			if err == nil {
-				text = append(text, content...)
-			}
-		}
-		if bytes.Contains(text, []byte(dir)) && filepath.Base(process) != fmt.Sprint(os.Getpid()) {
-			found = append(found, filepath.Base(process)+" "+strings.ReplaceAll(commandLine(process), "\x00", " "))
-		}
-	}
-	return found
+// groups gives the process groups of hosts and witness as they are now.
+func (c *cluster) groups() []int {
+	c.Helper()
+	f := c.file()
+	return []int{f.Hosts[local.HostA].PGID, f.Hosts[local.HostB].PGID, f.Witness.PGID}
 }
 
-func commandLine(process string) string {
-	text, err := os.ReadFile(filepath.Join(process, "cmdline"))
-	if err != nil {
-		return errors.Unwrap(err).Error()
+// processesOf lists the living processes of a cluster: those of its groups, and those that have its directory in command
+// line or environment.
+func processesOf(t testing.TB, dir string, groups []int) []string {
+	t.Helper()
+	found := map[int]bool{}
+	for _, pgid := range groups {
+		for _, pid := range groupMembers(t, pgid) {
+			found[pid] = true
+		}
 	}
-	return string(text)
+	for _, pid := range processesWhere(t, func(fields []string) bool { return fields[0] != "Z" }) {
+		for _, name := range []string{"environ", "cmdline"} {
+			text, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, name))
+			if err == nil && bytes.Contains(text, []byte(dir)) && pid != os.Getpid() {
+				found[pid] = true
+			}
+		}
+	}
+	var list []string
+	for pid := range found {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		if err == nil {
+			list = append(list, fmt.Sprintf("%d %s", pid, bytes.ReplaceAll(text, []byte{0}, []byte{' '})))
+		}
+	}
+	return list
 }

@@ -27,12 +27,14 @@ func (c *cluster) interrupt() {
 
 func TestCluster_InterruptLeavesNoProcess(t *testing.T) {
 	c := startCluster(t, []string{"--terminals", "3", "--load"})
-	if len(processesOf(t, c.dir)) < 10 {
-		t.Fatalf("these are not all processes of a pair: %v", processesOf(t, c.dir))
+	groups := c.groups()
+	// Two hosts of six processes each, witness, terminals, load and the cluster itself.
+	if all := processesOf(t, c.dir, groups); len(all) != 16 {
+		t.Fatalf("these are not all processes of a pair:\n%s", strings.Join(all, "\n"))
 	}
 	c.order("freeze", "b") // what is frozen must end too
 	c.interrupt()
-	if left := processesOf(t, c.dir); len(left) > 0 {
+	if left := processesOf(t, c.dir, groups); len(left) > 0 {
 		t.Errorf("processes are left:\n%s", strings.Join(left, "\n"))
 	}
 	// A directory that was used is continued.
@@ -46,14 +48,15 @@ func TestCluster_InterruptLeavesNoProcess(t *testing.T) {
 func TestCluster_SIGKILLLeavesNoProcess(t *testing.T) {
 	c := startCluster(t, []string{"--terminals", "3", "--load"})
 	c.order("freeze", "a")
+	groups := c.groups()
 	began := time.Now()
 	if err := c.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	<-c.done
-	for len(processesOf(t, c.dir)) > 0 {
+	for len(processesOf(t, c.dir, groups)) > 0 {
 		if time.Since(began) > 10*time.Second {
-			t.Fatalf("processes are left:\n%s", strings.Join(processesOf(t, c.dir), "\n"))
+			t.Fatalf("processes are left:\n%s", strings.Join(processesOf(t, c.dir, groups), "\n"))
 		}
 		time.Sleep(10 * time.Millisecond) // the kernel tells nobody when a stranger ends
 	}

@@ -133,7 +133,7 @@ func TestCopy_EndsEqualWhileTheSenderGoesOn(t *testing.T) {
 			}
 		}
 		if p, ok := s.Copying(); ok && !p.Done {
-			if err := s.Commit(w.end.follow()); !errors.Is(err, ErrCopying) {
+			if err := s.Commit(base.follow()); !errors.Is(err, ErrCopying) {
 				t.Errorf("commit between ranges: %v", err)
 			}
 		}

@@ -41,7 +41,7 @@ func TestTrap_FileGrowsUnderAnOpenView(t *testing.T) {
 				t.Errorf("the view reads %q", v)
 			}
 			return err
-		case <-time.After(30 * time.Second):
+		case <-time.After(60 * time.Second):
 			return errors.New("the flush waits for the view")
 		}
 	})

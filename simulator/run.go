@@ -105,7 +105,7 @@ func (r *run) open(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, openPatience)
 	defer cancel()
-	work, ctx := errgroup.WithContext(ctx)
+	work, opening := errgroup.WithContext(ctx)
 	for i, a := range r.actors {
 		names := []string{}
 		for _, s := range a.scripts {
@@ -120,7 +120,7 @@ func (r *run) open(ctx context.Context) error {
 		calls := opens(names, &ids{run: r.name + "-open", client: i, now: time.Now})
 		work.Go(func() error {
 			for _, c := range calls {
-				answer, err := a.client.do(ctx, c, false)
+				answer, err := a.client.do(opening, c, false)
 				if err != nil {
 					return fmt.Errorf("%w: open accounts: %w", ErrNoTerminal, err)
 				}

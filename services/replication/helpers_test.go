@@ -2,7 +2,9 @@ package replication
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
+	"hash/crc64"
 	"log/slog"
 	"testing"
 	"time"
@@ -122,4 +124,13 @@ func dialSession(tb testing.TB, j *Journal, c Credentials) *bus.Conn {
 	}
 	tb.Cleanup(conn.Close)
 	return conn
+}
+
+// summed gives raw the checksum that fits, and a version byte.
+func summed(raw []byte) []byte {
+	if len(raw) == 0 {
+		return raw
+	}
+	body := append([]byte{messageVersion}, raw[1:]...)
+	return binary.BigEndian.AppendUint64(body, crc64.Checksum(body, sumTable))
 }

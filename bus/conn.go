@@ -30,7 +30,9 @@ type ConnConfig struct {
 	InProcess *Server
 	// Dialer replaces the plain one, for example to see why a dial failed.
 	Dialer nats.CustomDialer
-	// Ping is the interval of pings, two of which may be outstanding; 0 is 100 ms.
+	// Ping is the interval of pings, two of which may be outstanding; 0 is 10 s. It is short only where silence must be
+	// noticed, between hosts: on the bus a dead process shows by the end of its connection, a frozen one by its
+	// heartbeats, and a busy machine must not look like either (T11).
 	Ping time.Duration
 	// Handshake is the deadline of dial and handshake together; 0 is 2 s. A server that is stopped still accepts TCP.
 	Handshake time.Duration
@@ -63,7 +65,7 @@ func Connect(ctx context.Context, c ConnConfig) (*Conn, error) {
 		nats.ReconnectBufSize(-1),
 		nats.MaxReconnects(-1),
 		nats.CustomReconnectDelay(reconnectDelay),
-		nats.PingInterval(orDefault(c.Ping, 100*time.Millisecond)),
+		nats.PingInterval(orDefault(c.Ping, 10*time.Second)),
 		nats.MaxPingsOutstanding(2),
 		nats.Timeout(orDefault(c.Handshake, 2*time.Second)),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {

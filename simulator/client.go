@@ -70,7 +70,7 @@ func (c *client) settle(ctx context.Context, request call) (answer, error) {
 			executed = false
 		case err != nil:
 			c.recorder.problem("no answer")
-		case a.ok():
+		case a.ok(), a.code == bus.CodeAbsent && request.reads():
 			return a, nil
 		default:
 			c.recorder.problem(strconv.Itoa(a.code))

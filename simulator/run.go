@@ -37,7 +37,6 @@ type run struct {
 	pool     *pool
 	total    *total
 	actors   []*actor
-	opened   int
 	took     time.Duration // of the work
 }
 
@@ -105,7 +104,7 @@ func (r *run) open(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, openPatience)
 	defer cancel()
-	work, opening := errgroup.WithContext(ctx)
+	work, first := errgroup.WithContext(ctx)
 	for i, a := range r.actors {
 		names := []string{}
 		for _, s := range a.scripts {
@@ -116,11 +115,10 @@ func (r *run) open(ctx context.Context) error {
 		if i == 0 {
 			names = append(names, r.pool.accounts...)
 		}
-		r.opened += len(names)
 		calls := opens(names, &ids{run: r.name + "-open", client: i, now: time.Now})
 		work.Go(func() error {
 			for _, c := range calls {
-				answer, err := a.client.do(opening, c, false)
+				answer, err := a.client.do(first, c, false)
 				if err != nil {
 					return fmt.Errorf("%w: open accounts: %w", ErrNoTerminal, err)
 				}
@@ -135,11 +133,11 @@ func (r *run) open(ctx context.Context) error {
 	if err := work.Wait(); err != nil {
 		return err
 	}
-	first, err := r.actors[0].client.do(ctx, totalCall(), false)
+	before, err := r.actors[0].client.do(ctx, totalCall(), false)
 	if err != nil {
 		return fmt.Errorf("%w: ledger total: %w", ErrNoTerminal, err)
 	}
-	r.total.see(first)
+	r.total.see(before)
 	return nil
 }
 

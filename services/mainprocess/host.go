@@ -44,6 +44,8 @@ type host struct {
 	httpAddr      atomic.Pointer[string]
 	peerHTTPAddr  atomic.Pointer[string]
 	pid           int
+	peerBegan     beginning
+	ownBegan      beginning
 
 	exit     chan struct{} // closed when the machine has ended this main's work
 	exitOnce sync.Once

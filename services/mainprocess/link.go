@@ -145,7 +145,7 @@ func (l *link) dial(ctx context.Context) (*bus.Conn, error) {
 	return bus.Connect(ctx, bus.ConnConfig{
 		Name: l.config.host, URL: "nats://" + l.config.peer, User: linkUser, Password: l.config.password,
 		Inbox: bus.InboxPrefix("link"), Dialer: l.evidence, Handshake: max(4*l.config.interval, 250*time.Millisecond),
-		Ping: 2 * l.config.interval,
+		Ping:     2 * l.config.interval,
 		Lost:     func(err error) { l.evidence.lost(endedByPeer(err)) },
 		Restored: func() { l.evidence.connected(); l.now() },
 	})

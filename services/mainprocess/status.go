@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
@@ -39,14 +40,16 @@ func (h *host) Status(context.Context) operator.Status {
 		s.Position, s.Committed, s.Applied, s.Notified, s.Aside = u.Position, u.Committed, u.Applied, u.Notified, u.Aside
 		s.Lag = u.Committed.Sequence - min(u.Applied.Sequence, u.Committed.Sequence)
 		s.Peer.Replication, s.Peer.Progress, s.Peer.Reason = u.Connection, u.Peer, u.PeerReason
+		peerBegan := h.peerBegan.from(u.Peer, u.PeerPosition.Sequence)
+		ownBegan := h.ownBegan.from(string(v.Mode), u.Position.Sequence)
 		switch {
 		case u.Peer == bus.PeerCopying:
 			s.Peer.CatchUp = &operator.CatchUp{Done: u.PeerProgress}
 		case u.Peer == bus.PeerCatchingUp:
-			s.Peer.CatchUp = operator.ProgressOf(0, u.PeerPosition.Sequence, u.Committed.Sequence)
+			s.Peer.CatchUp = operator.ProgressOf(peerBegan, u.PeerPosition.Sequence, u.Committed.Sequence)
 		}
 		if v.Mode == role.CatchingUp {
-			s.CatchUp = operator.ProgressOf(0, u.Position.Sequence, v.Committed.Sequence)
+			s.CatchUp = operator.ProgressOf(ownBegan, u.Position.Sequence, v.Committed.Sequence)
 		}
 	}
 	if t := h.terminalState.Load(); t != nil {
@@ -117,4 +120,23 @@ func evidenceWord(e role.Evidence) string {
 		return bus.EvidenceRefused
 	}
 	return bus.EvidenceSilent
+}
+
+// beginning remembers where a catch-up began, so that its progress is a share of the way and not of the whole history.
+type beginning struct {
+	mu       sync.Mutex
+	state    string
+	sequence uint64
+	last     uint64
+}
+
+// from gives the sequence at which the present catch-up was first seen; another state or a step back begins another.
+func (b *beginning) from(state string, at uint64) uint64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if state != b.state || at < b.last {
+		b.state, b.sequence = state, at
+	}
+	b.last = at
+	return b.sequence
 }

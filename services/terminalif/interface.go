@@ -25,6 +25,10 @@ const (
 	inAllBytes       = 256 << 20
 	parallelDials    = 128
 	sweepEvery       = time.Second
+	// busPing finds a main that neither ends nor answers. It is slow on purpose: the end of main ends the connection at
+	// once, a main that is frozen ends this host's right to answer, and a machine under full load must not lose the
+	// process that serves its terminals (T11).
+	busPing = time.Second
 )
 
 // Terminal is one terminal to dial.
@@ -120,6 +124,9 @@ func (i *Interface) Run(ctx context.Context) error {
 	defer cancel()
 	c := i.config.Bus
 	c.Once = true
+	if c.Ping == 0 {
+		c.Ping = busPing
+	}
 	c.Lost = func(err error) { i.fail(fmt.Errorf("bus: %w", errors.Join(bus.ErrDisconnected, err))) }
 	c.Complaint = func(err error) { i.fail(fmt.Errorf("bus: %w", err)) }
 	conn, err := bus.Connect(ctx, c)

@@ -35,6 +35,8 @@ type Config struct {
 	Listen string // host:port; port 0 takes a free one
 	Key    string // what hosts log in with: config.TerminalKey of the pair secret and ID
 	Data   string // directory of this agent alone
+	// Disk keeps the durable facts instead of a file in Data, when many agents run in one process. May be nil.
+	Disk *Disk
 	// PairID is set by an operator: the only pair that is accepted. When it differs from the pair the directory belongs
 	// to, the agent forgets the other pair's epoch and serves this one. Empty: the first pair that attaches stays.
 	PairID string
@@ -111,7 +113,11 @@ func (a *Agent) Epoch() (uint64, string) {
 // Run serves until ctx ends (and then gives nil) or the agent can't go on: ErrDamaged, ErrInUse, bus.ErrListen at the
 // start, ErrDisk later. It may be called once.
 func (a *Agent) Run(ctx context.Context) (err error) {
-	a.store, err = openStore(a.config.Data)
+	if a.config.Disk == nil {
+		a.store, err = openStore(a.config.Data)
+	} else if err = os.MkdirAll(a.config.Data, 0o700); err == nil { // for the receipts
+		a.store, err = a.config.Disk.open(a.config.ID)
+	}
 	if err != nil {
 		return err
 	}
@@ -173,7 +179,7 @@ func (a *Agent) adoptPair() error {
 	if known.PairID != "" {
 		a.log.Warn("moved to another pair by its operator", "from", known.PairID, "to", wanted, "epoch", known.Epoch)
 	}
-	return a.store.update(func(f *facts) { *f = facts{PairID: wanted, Counter: f.Counter} })
+	return a.store.update(func(f *facts) { *f = facts{PairID: wanted, Counter: f.Counter, Terminal: f.Terminal} })
 }
 
 func (a *Agent) newServer(users *bus.Users) (*bus.Server, error) {

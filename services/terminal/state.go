@@ -27,11 +27,12 @@ var (
 // facts are what the agent must never forget.
 type facts struct {
 	PairID   string `json:"pair_id"`
-	Epoch    uint64 `json:"epoch"`    // highest accepted
-	Host     string `json:"host"`     // that has it
-	Identity string `json:"identity"` // of that host
-	Attach   uint64 `json:"attach"`   // counter of the last attach in that epoch
-	Counter  uint64 `json:"counter"`  // every counter up to this one may have been given to a request
+	Epoch    uint64 `json:"epoch"`              // highest accepted
+	Host     string `json:"host"`               // that has it
+	Identity string `json:"identity"`           // of that host
+	Attach   uint64 `json:"attach"`             // counter of the last attach in that epoch
+	Counter  uint64 `json:"counter"`            // every counter up to this one may have been given to a request
+	Terminal string `json:"terminal,omitempty"` // whose facts they are, in a file of many
 }
 
 const (
@@ -52,6 +53,9 @@ type store struct {
 
 	mu     sync.Mutex // one write at a time
 	file   *os.File
+	base   int64        // where its slots begin
+	flush  func() error // makes what was written durable
+	close  func() error
 	serial uint64
 	failed error
 }
@@ -74,23 +78,27 @@ func openStore(dir string) (*store, error) {
 	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: %s", ErrInUse, dir), file.Close())
 	}
-	s := &store{file: file}
-	data := make([]byte, 2*slotSize)
-	if _, err := file.ReadAt(data, 0); err != nil {
+	s := &store{file: file, flush: func() error { return unix.Fdatasync(int(file.Fd())) }, close: file.Close}
+	slots := make([]byte, 2*slotSize)
+	if _, err := file.ReadAt(slots, 0); err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: %s: %w", ErrDamaged, path, err), file.Close())
 	}
-	found := false
+	if !s.adopt(slots) {
+		return nil, errors.Join(fmt.Errorf("%w: %s; if no other host can still be in its term, remove it", ErrDamaged, path), file.Close())
+	}
+	return s, nil
+}
+
+// adopt takes the newest of two slots; it reports whether one reads well.
+func (s *store) adopt(slots []byte) (found bool) {
 	for i := range 2 {
-		serial, f, ok := readSlot(data[i*slotSize : (i+1)*slotSize])
+		serial, f, ok := readSlot(slots[i*slotSize : (i+1)*slotSize])
 		if ok && (!found || serial > s.serial) {
 			found, s.serial = true, serial
 			s.current.Store(&f)
 		}
 	}
-	if !found {
-		return nil, errors.Join(fmt.Errorf("%w: %s; if no other host can still be in its term, remove it", ErrDamaged, path), file.Close())
-	}
-	return s, nil
+	return found
 }
 
 // createStore makes the file whole beside its name, so that one with no readable slot is always damage.
@@ -136,9 +144,9 @@ func (s *store) update(change func(*facts)) error {
 		return nil
 	}
 	serial := s.serial + 1
-	_, err := s.file.WriteAt(writeSlot(serial, next), int64((serial+1)%2)*slotSize)
+	_, err := s.file.WriteAt(writeSlot(serial, next), s.base+int64((serial+1)%2)*slotSize)
 	if err == nil {
-		err = unix.Fdatasync(int(s.file.Fd()))
+		err = s.flush()
 	}
 	if err != nil {
 		s.failed = fmt.Errorf("%w: %w", ErrDisk, err)
@@ -148,8 +156,6 @@ func (s *store) update(change func(*facts)) error {
 	s.current.Store(&next)
 	return nil
 }
-
-func (s *store) close() error { return s.file.Close() }
 
 // writeSlot gives a whole slot. Facts are bounded by the checks on what hosts send, far below its size.
 func writeSlot(serial uint64, f facts) []byte {

@@ -61,10 +61,10 @@ func (u *updater) done(err error) bus.Done {
 // prepare answers bus.Prepare: the way to a term, as far as it can be gone before anybody knows whether it is won.
 // Nothing of it reaches bolt, and all of it can be undone by release.
 func (u *updater) prepare(ctx context.Context, q bus.Prepare) bus.Prepared {
-	u.resign(fmt.Errorf("%w: epoch %d is prepared", errTermEnded, q.Epoch))
 	if known := u.facts.Get().Epoch; q.Epoch <= known {
 		return bus.Prepared{Error: fmt.Sprintf("epoch %d is not above the known epoch %d", q.Epoch, known)}
 	}
+	u.resign(fmt.Errorf("%w: epoch %d is prepared", errTermEnded, q.Epoch))
 	u.enter(post{duty: preparing, epoch: q.Epoch})
 	mark, err := u.makeReady(ctx, q)
 	if err != nil {

@@ -19,17 +19,17 @@ var (
 // serve answers bus.Serve: the beginning of a term (B7), or its continuation after a restart of this process.
 func (u *updater) serve(ctx context.Context, q bus.Serve) bus.Served {
 	p := u.present()
-	if p.duty == serving && p.epoch == q.Epoch {
+	switch {
+	case p.duty == serving && p.epoch == q.Epoch:
 		return bus.Served{Position: u.store.Committed().Position} // the order was repeated
+	case p.duty == serving:
+		return bus.Served{Error: fmt.Sprintf("epoch %d is served", p.epoch)}
 	}
 	started := u.clock()
 	var err error
-	switch {
-	case p.duty == serving:
-		err = fmt.Errorf("epoch %d is served", p.epoch)
-	case q.Resume:
+	if q.Resume {
 		err = u.resume(ctx, q)
-	default:
+	} else {
 		err = u.begin(ctx, q, p)
 	}
 	if err != nil {

@@ -1,0 +1,99 @@
+package updater
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+)
+
+// smallDisk is a file system of its own with so many bytes.
+func smallDisk(t *testing.T, bytes int) string {
+	t.Helper()
+	if os.Getuid() != 0 {
+		t.Skip("SKIPPED: only root can mount a small disk, so a full one is not tried")
+	}
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d", bytes)); err != nil {
+		t.Skipf("SKIPPED: no file system can be mounted here, so a full disk is not tried: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+// fill takes all the space that is left.
+func fill(t *testing.T, dir string) (path string) {
+	t.Helper()
+	path = filepath.Join(dir, "ballast")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for size := 1 << 20; size > 0; {
+		if _, err := f.Write(make([]byte, size)); errors.Is(err, syscall.ENOSPC) {
+			size /= 2
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return path
+}
+
+// TestProcess_R8FullDisk: a full disk ends the process with an error; nothing acknowledged is lost, and with room again
+// the term goes on. A host without room is not fit to take over (T4).
+func TestProcess_R8FullDisk(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for a journal to count as stuck")
+	}
+	a, _ := newHosts(t)
+	a.config.Data = smallDisk(t, 96<<20)
+	process := a.spawn()
+	a.lead(1, false)
+	a.put(1, "x", "1")
+	ballast := fill(t, a.config.Data)
+	lost := a.begin(bus.Commit{Epoch: 1, Operations: []bus.Operation{{Key: []byte("y"), Value: make([]byte, 64<<10)}}})
+	select {
+	case <-a.ended:
+	case <-time.After(3 * patience):
+		t.Fatal("the process does not end")
+	}
+	a.cancel = nil
+	if code := process.ProcessState.ExitCode(); code != 1 {
+		t.Errorf("exit code %d", code)
+	}
+	select {
+	case r := <-lost:
+		if r.Code == bus.CodeOK {
+			t.Errorf("acknowledged %+v", r)
+		}
+	default:
+	}
+
+	if err := os.Truncate(ballast, 80<<20); err != nil {
+		t.Fatal(err)
+	}
+	process = a.spawn()
+	if p := order[bus.Prepared](a, bus.SubjectPrepare, bus.Prepare{Epoch: 2}); p.Error == "" {
+		t.Error("fit with a full disk")
+	}
+	if err := os.Remove(ballast); err != nil {
+		t.Fatal(err)
+	}
+	a.serve(bus.Serve{Epoch: 1, RecordVersion: 1, Resume: true})
+	if got := a.get("x"); got != "1@2" {
+		t.Errorf("x is %s", got)
+	}
+	a.put(1, "z", "1")
+	a.kill(process)
+}
+

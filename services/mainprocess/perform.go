@@ -229,7 +229,7 @@ func (h *host) tellPeer(a role.TellPeer) {
 
 // report makes an event of what the machine says.
 func (h *host) report(a role.Report) {
-	event := h.steps.add(h.config.Host, string(a.Step), a.Epoch, a.Text)
+	event := h.steps.add(h.config.Host, string(a.Step), a.Epoch, a.Text, a.Opens)
 	attributes := []any{"epoch", a.Epoch}
 	if a.Step != "" {
 		attributes = append(attributes, "step", a.Step)

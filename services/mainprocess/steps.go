@@ -21,18 +21,13 @@ type steps struct {
 
 func newSteps() *steps { return &steps{listeners: map[int]chan operator.Event{}} }
 
-// add notes an event. B3 and B7 open a procedure, from which the later steps count.
-func (s *steps) add(host, step string, epoch uint64, text string) operator.Event {
+// add notes an event. One that opens a procedure is where the times of the later steps begin.
+func (s *steps) add(host, step string, epoch uint64, text string, opens bool) operator.Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e := operator.Event{Time: time.Now(), Host: host, Step: step, Epoch: epoch, Text: text}
-	switch step {
-	case "B3":
+	if opens {
 		s.began = e.Time
-	case "B7":
-		if s.began.IsZero() {
-			s.began = e.Time
-		}
 	}
 	if !s.began.IsZero() && step > "B3" {
 		e.Took = e.Time.Sub(s.began)

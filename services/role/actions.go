@@ -93,6 +93,7 @@ type Report struct {
 	Step  Step // "" for events outside the B-steps
 	Epoch uint64
 	Text  string
+	Opens bool // the first step of a procedure: times of the later ones count from here
 }
 
 // Exit ends this main: everything is handed over or resigned.

@@ -69,7 +69,7 @@ func (m *Machine) beginHandOver(cause string) {
 		note: Note{Version: m.record.Version + 1, Epoch: m.epoch + 1},
 	}
 	m.become(Handover)
-	m.report(B3, "handing over to %s: %s", m.partner().Host, cause)
+	m.open(B3, "handing over to %s: %s", m.partner().Host, cause)
 	m.do(TellPeer{Cause: cause})
 	m.report(B4, "draining")
 	m.do(Drain{Serial: m.handover.serial, Membership: m.handover.note})

@@ -223,6 +223,14 @@ func (m *Machine) do(a Action) { m.out = append(m.out, a) }
 
 func (m *Machine) nextSerial() uint64 { m.serial++; return m.serial }
 
+// open is report for the first step of a takeover or hand-over.
+func (m *Machine) open(step Step, format string, v ...any) {
+	m.report(step, format, v...)
+	first := m.out[len(m.out)-1].(Report)
+	first.Opens = true
+	m.out[len(m.out)-1] = first
+}
+
 func (m *Machine) report(step Step, format string, v ...any) {
 	epoch := m.epoch
 	if epoch == 0 {

@@ -30,7 +30,7 @@ func (m *Machine) takeOver(cause string, ask, keepPeer bool) {
 	m.takeover = t
 	m.epoch, m.serving = 0, false
 	m.become(Takeover)
-	m.report(B7, "taking over as epoch %d: %s", t.epoch, cause)
+	m.open(B7, "taking over as epoch %d: %s", t.epoch, cause)
 	t.serial = m.nextSerial()
 	m.do(Prepare{Serial: t.serial, Epoch: t.epoch, AtLeast: m.heardCommit})
 	if ask {

@@ -65,6 +65,8 @@ func (m *Machine) Eligible() (bool, string) {
 		return false, "no pair record yet: both empty hosts must see each other and the witness"
 	case !m.haveRecord:
 		return false, "the pair record is being read"
+	case !m.record.Has(m.self) && m.facts.Inconsistent:
+		return false, m.outsideText() + "; the copy of its database goes on then"
 	case !m.record.Has(m.self):
 		return false, m.outsideText()
 	case m.facts.Inconsistent:

@@ -60,10 +60,11 @@ func (m *Machine) View() View {
 		v.Mode = Paired
 	case m.role == Active && m.serving:
 		v.Mode = Solo
-	case m.facts.Inconsistent:
-		v.Mode = Copying
 	case m.role == Standby && m.peerLives() && m.peer.Epoch != 0 && m.haveRecord && !m.record.Has(m.self):
 		v.Mode = CatchingUp
+		if m.facts.Inconsistent {
+			v.Mode = Copying
+		}
 	default:
 		v.Mode = Waiting
 	}

@@ -1,10 +1,14 @@
 package business_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"os/exec"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -15,6 +19,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/business/businesstest"
+	"github.com/hotpair/hotpair/storage/position"
 )
 
 // foreign is a business process as somebody writes it who has read PROTOCOL.md and nothing else: a NATS client, a
@@ -167,18 +172,65 @@ func (f *foreign) respond(m micro.Request, body []byte, at foreignPosition) {
 	_ = m.Respond(body, micro.WithHeaders(micro.Headers{"Hotpair-Position": {fmt.Sprintf("%d/%d", at.Epoch, at.Sequence)}}))
 }
 
-func TestForeign_ServiceNeedsOnlyTheProtocol(t *testing.T) {
+// environment is what main hands to a program.
+func environment(host *businesstest.Host, service string) map[string]string {
+	cfg := host.Environment(service)
+	return map[string]string{
+		"HOTPAIR_BUS_URL": cfg.BusURL, "HOTPAIR_BUS_USER": cfg.BusUser,
+		"HOTPAIR_BUS_PASSWORD": cfg.BusPassword.Reveal(), "HOTPAIR_BUS_INBOX": cfg.BusInbox,
+	}
+}
+
+func TestForeign_ServiceInGo(t *testing.T) {
 	host := businesstest.NewHost(t)
-	cfg := host.Environment("votes")
-	f, err := start(map[string]string{
-		"HOTPAIR_BUS_URL": cfg.BusURL, "HOTPAIR_BUS_USER": cfg.BusUser, "HOTPAIR_BUS_PASSWORD": cfg.BusPassword.Reveal(), "HOTPAIR_BUS_INBOX": cfg.BusInbox,
-	}, "votes")
+	f, err := start(environment(host, "votes"), "votes")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.nc.Close()
+	vote(t, host)
+}
 
-	// Main takes it for ready when it answers.
+// TestForeign_ServiceInPython runs testdata/votes.py, which has no library at all.
+func TestForeign_ServiceInPython(t *testing.T) {
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip("SKIPPED: there is no python3 here, so the example of PROTOCOL.md was not tried")
+	}
+	host := businesstest.NewHost(t)
+	program := exec.CommandContext(t.Context(), python, "testdata/votes.py")
+	program.Env = os.Environ()
+	for name, value := range environment(host, "votes") {
+		program.Env = append(program.Env, name+"="+value)
+	}
+	output := &lockedBuffer{}
+	defer func() {
+		if t.Failed() {
+			t.Logf("the program says: %s", output)
+		}
+	}()
+	program.Stdout, program.Stderr = output, output
+	if err := program.Start(); err != nil {
+		t.Fatal(err)
+	}
+	businesstest.Await(t, "the program", func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := host.Main.Request(ctx, "$SRV.PING.votes", nil)
+		return err == nil
+	})
+	vote(t, host)
+	// It ends when its connection does.
+	host.Kick("business.votes")
+	if err := program.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+// vote tries a service "votes" that has just started, of whatever origin.
+func vote(t *testing.T, host *businesstest.Host) {
+	t.Helper()
+	// Main takes it for ready when it answers; without the metadata "packs" it gets one message for each request.
 	var ping micro.Ping
 	ask(t, host, "$SRV.PING.votes", &ping)
 	if ping.Name != "votes" || ping.Metadata["packs"] != "" {
@@ -199,6 +251,9 @@ func TestForeign_ServiceNeedsOnlyTheProtocol(t *testing.T) {
 			if string(first.Data) != string(again.Data) || first.Header.Get(bus.HeaderPosition) != again.Header.Get(bus.HeaderPosition) {
 				t.Errorf("repeated: %s %v, first %s %v", again.Data, again.Header, first.Data, first.Header)
 			}
+			if position := first.Header.Get(bus.HeaderPosition); !strings.HasPrefix(position, "1/") {
+				t.Errorf("position %q", position)
+			}
 		})
 	}
 	wg.Wait()
@@ -216,24 +271,29 @@ func TestForeign_ServiceNeedsOnlyTheProtocol(t *testing.T) {
 
 // TestProtocol_ExampleBytes holds the example messages of PROTOCOL.md.
 func TestProtocol_ExampleBytes(t *testing.T) {
+	text, err := os.ReadFile("PROTOCOL.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	id := bus.RequestID{Terminal: "t1", Counter: 7}
-	for _, c := range []struct {
-		name    string
-		message any
-		want    string
-	}{
-		{"read", bus.Read{ID: id, Keys: [][]byte{[]byte("a")}}, "01a201a2016274310207028141 61"},
-		{"commit", bus.Commit{
+	for name, message := range map[string]any{
+		"read":       bus.Read{ID: id, Keys: [][]byte{[]byte("a")}},
+		"read reply": bus.DatabaseReply{Position: position.Position{Epoch: 7, Sequence: 41}, Items: []bus.Item{{Key: []byte("a"), Value: []byte("4"), Revision: 41}}},
+		"commit": bus.Commit{
 			ID: id, Attempt: 1, Epoch: 7,
 			Conditions: []bus.Condition{{Key: []byte("a"), Revision: 41}},
 			Operations: []bus.Operation{{Key: []byte("a"), Value: []byte("5")}},
 			Answer:     bus.Answer{Body: []byte(`{"votes":5}`)},
-		}, ""},
+		},
+		"commit reply":   bus.DatabaseReply{Position: position.Position{Epoch: 7, Sequence: 42}},
+		"conflict reply": bus.DatabaseReply{Code: bus.CodeConflict, Message: "no", Conflicts: [][]byte{[]byte("a")}},
 	} {
-		data, err := bus.Encode(c.message)
+		data, err := bus.Encode(message)
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Logf("%s %x", c.name, data)
+		if !strings.Contains(string(text), fmt.Sprintf("%x", data)) {
+			t.Errorf("PROTOCOL.md does not have the %s %x", name, data)
+		}
 	}
 }

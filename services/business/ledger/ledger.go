@@ -107,7 +107,7 @@ func open(_ context.Context, tx *business.Tx, in Open) (any, error) {
 	}
 	tx.RequireRevision(accounts+in.Account, 0)
 	tx.Put(accounts+in.Account, encode(in.Balance))
-	return Account{in.Account, in.Balance}, nil
+	return Account(in), nil
 }
 
 func transfer(_ context.Context, tx *business.Tx, in Transfer) (any, error) {

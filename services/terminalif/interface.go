@@ -208,7 +208,7 @@ func (i *Interface) attachCounter(t *term) uint64 {
 // changes, and each beat counts them all.
 func (i *Interface) noteChange() {
 	i.changes.Add(1)
-	if i.heart != nil && len(i.sessions) <= fewTerminals {
+	if i.heart != nil && len(i.sessions) <= fewTerminals/4 {
 		i.heart.Now()
 	}
 }

@@ -92,6 +92,7 @@ type Receiver struct {
 	c ReceiverConfig
 
 	serving sync.Mutex // one call, or one own Fence, at a time
+	said    string     // last refusal that was logged; serving is held
 	data    sync.Mutex // commits and copies exclude each other
 
 	mu   sync.Mutex
@@ -174,7 +175,10 @@ func (r *Receiver) answer(ctx context.Context, call string, data []byte) (reply 
 		}
 		if err != nil {
 			a.Refused = refuse(err)
-			r.c.Logger.Warn("hello refused", "host", q.Host, "epoch", q.Term.Epoch, "error", err)
+			if text := err.Error(); r.said != text { // it comes again and again
+				r.said = text
+				r.c.Logger.Warn("hello refused", "host", q.Host, "epoch", q.Term.Epoch, "error", err)
+			}
 		}
 		return bus.EncodeJSON(a), own(err)
 	case callDigests:

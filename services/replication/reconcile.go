@@ -93,6 +93,14 @@ func (s *Sender) reconcile(ctx context.Context, p *probe) (storage.Mark, error) 
 			return storage.Mark{}, err
 		}
 	}
+	if end.Position.Sequence < s.c.Source.Committed().Position.Sequence {
+		switch err := s.pin(end); {
+		case errors.Is(err, storage.ErrTrimmed):
+			return s.copy(ctx, p, nil, end.Position.Sequence)
+		case err != nil:
+			return storage.Mark{}, err
+		}
+	}
 	return end, nil
 }
 
@@ -180,18 +188,17 @@ func commonByEpochs(ours []storage.EpochStart, end storage.Mark, h helloReply) u
 // that was begun if its base is still in this host's history. Returns the base, from which history is sent.
 func (s *Sender) copy(ctx context.Context, p *probe, begun *copyPlace, common uint64) (storage.Mark, error) {
 	s.become(bus.PeerCopying, nil)
-	place, err := s.resume(begun)
+	place, goesOn, err := s.resume(begun)
 	if err != nil {
 		return storage.Mark{}, err
 	}
-	if place == nil {
+	if !goesOn {
 		if place, err = s.begin(ctx, p, common); err != nil {
 			return storage.Mark{}, err
 		}
 	}
 	stats := s.c.Source.Stats()
 	size := max(stats.FileBytes-int64(stats.FreePages)*4096, 1)
-	var a copyReply
 	for !place.Done {
 		began := time.Now()
 		part, err := s.c.Source.CopyRange(place.Cursor, rangeBytes)
@@ -202,16 +209,14 @@ func (s *Sender) copy(ctx context.Context, p *probe, begun *copyPlace, common ui
 		if err != nil {
 			return storage.Mark{}, fmt.Errorf("read range: %w", err)
 		}
-		a = copyReply{}
+		var a copyReply
 		if err := p.call(ctx, callCopyRange, copyRangeRequest{Term: p.term, Range: raw}, &a); err != nil {
 			return storage.Mark{}, err
 		}
 		if !a.Place.Done && bytes.Equal(a.Place.Cursor, place.Cursor) {
 			return storage.Mark{}, fmt.Errorf("%s: %w: it stays at one place", callCopyRange, bus.ErrMalformed)
 		}
-		base := place.Base
-		place = &a.Place
-		place.Base = base
+		place = copyPlace{Base: place.Base, Cursor: a.Place.Cursor, Done: a.Place.Done, Bytes: a.Place.Bytes}
 		s.copied(min(float64(place.Bytes)/float64(size), 0.99))
 		if !place.Done {
 			if err := sleep(ctx, throttle*time.Since(began)); err != nil {
@@ -219,7 +224,7 @@ func (s *Sender) copy(ctx context.Context, p *probe, begun *copyPlace, common ui
 			}
 		}
 	}
-	a = copyReply{}
+	var a copyReply
 	if err := p.call(ctx, callCopyEnd, copyEndRequest{Term: p.term}, &a); err != nil {
 		return storage.Mark{}, err
 	}
@@ -230,44 +235,39 @@ func (s *Sender) copy(ctx context.Context, p *probe, begun *copyPlace, common ui
 }
 
 // resume says whether a copy that was begun can go on: its base must be in this host's history, which is then pinned.
-func (s *Sender) resume(begun *copyPlace) (*copyPlace, error) {
+func (s *Sender) resume(begun *copyPlace) (place copyPlace, ok bool, err error) {
 	if begun == nil {
-		return nil, nil
+		return place, false, nil
 	}
 	d, err := s.c.Source.DigestAt(begun.Base.Position.Sequence)
-	switch {
-	case errors.Is(err, storage.ErrTrimmed), errors.Is(err, storage.ErrAbsent), err == nil && d != begun.Base.Digest:
-		return nil, nil
-	case err != nil:
-		return nil, fmt.Errorf("base of the copy: %w", err)
+	if err == nil && d == begun.Base.Digest {
+		err = s.pin(begun.Base)
+		ok = err == nil
 	}
-	switch err := s.pin(begun.Base); {
-	case errors.Is(err, storage.ErrTrimmed):
-		return nil, nil
-	case err != nil:
-		return nil, err
+	if errors.Is(err, storage.ErrTrimmed) || errors.Is(err, storage.ErrAbsent) {
+		return place, false, nil
 	}
-	return begun, nil
+	if err != nil {
+		return place, false, fmt.Errorf("base of the copy: %w", err)
+	}
+	return *begun, ok, nil
 }
 
 // begin begins a copy at what bolt has applied now.
-func (s *Sender) begin(ctx context.Context, p *probe, common uint64) (*copyPlace, error) {
+func (s *Sender) begin(ctx context.Context, p *probe, common uint64) (copyPlace, error) {
 	base := s.c.Source.Applied()
 	if err := s.pin(base); err != nil {
-		return nil, err
+		return copyPlace{}, err
 	}
 	var a copyReply
-	if err := p.call(ctx, callCopyBegin, copyBeginRequest{Term: p.term, Base: base, Common: common}, &a); err != nil {
-		return nil, err
-	}
-	a.Place.Base = base
-	return &a.Place, nil
+	err := p.call(ctx, callCopyBegin, copyBeginRequest{Term: p.term, Base: base, Common: common}, &a)
+	return copyPlace{Base: base, Cursor: a.Place.Cursor, Done: a.Place.Done}, err
 }
 
-// pin keeps the history that follows a base until the other host is close.
+// pin keeps the history that follows a place until the other host is close. The error is storage.ErrTrimmed.
 func (s *Sender) pin(base storage.Mark) error {
 	s.mu.Lock()
-	has := s.unpin != nil && s.pinned == base
+	has := s.unpin != nil && s.pinned.Position.Sequence <= base.Position.Sequence
 	s.mu.Unlock()
 	if has {
 		return nil

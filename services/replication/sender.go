@@ -85,8 +85,9 @@ type Sender struct {
 	state  PeerState
 	offer  *offer
 	hold   *hold
-	unpin  func() // releases the history that a copy needs
-	pinned storage.Mark
+	unpin  func()       // releases the history that the other host still needs
+	pinned storage.Mark // from behind which it is kept
+	said   string       // last complaint, so that a repeated one is not logged
 }
 
 // offer is a frame that waits for the other host.
@@ -155,7 +156,7 @@ func (s *Sender) Run(ctx context.Context) error {
 			failures = 0
 		}
 		s.judge(err)
-		s.c.Logger.Info("replication session ended", "host", s.c.Remote.Peer(), "epoch", s.c.Epoch, "error", err)
+		s.complain(err)
 		if err := s.pause(ctx, conn, failures); err != nil {
 			return err
 		}
@@ -163,9 +164,20 @@ func (s *Sender) Run(ctx context.Context) error {
 	}
 }
 
-// pause rests between sessions: hardly at first, because most ends are a moment's, then up to a second.
+// complain logs why a session ended, once for each reason in a row.
+func (s *Sender) complain(err error) {
+	s.mu.Lock()
+	repeated := s.said == fmt.Sprint(err)
+	s.said = fmt.Sprint(err)
+	s.mu.Unlock()
+	if !repeated {
+		s.c.Logger.Warn("replication session ended", "host", s.c.Remote.Peer(), "epoch", s.c.Epoch, "error", err)
+	}
+}
+
+// pause rests between sessions: hardly at first, because most ends are a moment's, then up to a quarter of a second.
 func (s *Sender) pause(ctx context.Context, conn *bus.Conn, failures int) error {
-	timer := time.NewTimer(min(2*time.Millisecond<<min(failures, 9), time.Second))
+	timer := time.NewTimer(min(2*time.Millisecond<<min(failures, 7), 250*time.Millisecond))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -212,6 +224,10 @@ func (s *Sender) drive(ctx context.Context, cancel context.CancelCauseFunc, conn
 	p, err := newProbe(ctx, s.c, conn)
 	if err != nil {
 		return err
+	}
+	if had := s.State().Position; p.hello.End.Position.Before(had) {
+		s.c.Logger.Error("the other host lost updates that it had acknowledged; they are sent again",
+			"host", s.c.Remote.Peer(), "position", p.hello.End.Position, "acknowledged", had)
 	}
 	end, err := s.reconcile(ctx, p)
 	if err != nil {

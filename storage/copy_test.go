@@ -94,6 +94,8 @@ func TestCopy_EndsEqualWhileTheSenderGoesOn(t *testing.T) {
 	defer release()
 	ctx, stop := context.WithCancel(t.Context())
 	var writing sync.WaitGroup
+	defer writing.Wait()
+	defer stop()
 	moving := make(chan struct{}, 1)
 	writing.Go(func() {
 		for i := 3000; ctx.Err() == nil; i++ {

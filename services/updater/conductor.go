@@ -22,6 +22,9 @@ type conductor struct {
 	u      *updater
 	orders chan *nats.Msg
 	stops  []func()
+
+	mu     sync.Mutex
+	ended  bool           // no more questions are taken
 	asides sync.WaitGroup // questions being answered
 }
 
@@ -78,13 +81,24 @@ func (c *conductor) take(m *nats.Msg) {
 }
 
 func (c *conductor) aside(f func()) {
-	c.asides.Add(1)
-	go func() { defer c.asides.Done(); f() }()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.ended {
+		c.asides.Go(f)
+	}
+}
+
+// endAsides takes no more questions and waits for those being answered.
+func (c *conductor) endAsides() {
+	c.mu.Lock()
+	c.ended = true
+	c.mu.Unlock()
+	c.asides.Wait()
 }
 
 // run carries orders out until ctx ends, then ends the term.
 func (c *conductor) run(ctx context.Context) error {
-	defer c.asides.Wait()
+	defer c.endAsides()
 	var running *job
 	var later []*nats.Msg
 	finish := func(result any) {

@@ -96,4 +96,3 @@ func TestProcess_R8FullDisk(t *testing.T) {
 	a.put(1, "z", "1")
 	a.kill(process)
 }
-

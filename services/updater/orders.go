@@ -81,24 +81,22 @@ func (u *updater) makeReady(ctx context.Context, q bus.Prepare) (storage.Mark, e
 	if u.inconsistent() {
 		return u.tail.End(), errInconsistent
 	}
+	wrote := make(chan error, 1)
+	go func() { wrote <- u.store.TestWrite() }()
 	mark, broken, err := u.fence(ctx, q.Epoch, 0)
-	if err != nil {
+	tested := <-wrote
+	switch {
+	case err != nil:
 		return mark, fmt.Errorf("fence the journal: %w", err)
-	}
-	if broken != nil {
+	case tested != nil:
+		return mark, fmt.Errorf("the disk takes no writes: %w", tested)
+	case broken != nil:
 		// Frames that were acknowledged may stand behind the damage (V11).
 		return mark, fmt.Errorf("the journal is damaged behind %v: %w", mark.Position, broken)
-	}
-	if mark.Position.Before(q.AtLeast) {
+	case mark.Position.Before(q.AtLeast):
 		return mark, fmt.Errorf("the journal ends at %v, but %v was acknowledged", mark.Position, q.AtLeast) // R1
 	}
-	if err := u.enoughSpace(); err != nil {
-		return mark, err
-	}
-	if err := u.store.TestWrite(); err != nil {
-		return mark, fmt.Errorf("the disk takes no writes: %w", err)
-	}
-	return mark, nil
+	return mark, u.enoughSpace()
 }
 
 // fence refuses everything older than a session of an epoch of this host, and gives the end of what came before, and why

@@ -42,22 +42,17 @@ func (u *updater) serve(ctx context.Context, q bus.Serve) bus.Served {
 	return bus.Served{Position: at}
 }
 
-// begin opens a term that was prepared and won: the epoch is durable before it is used, then the journal is fenced for
-// it, and what the journal holds is the history from now on (R1).
+// begin opens a term that was prepared and won: the epoch is durable before it is used, and what the journal holds is
+// the history from now on (R1). The journal is fenced for the epoch since it was prepared, and nobody was let in since.
 func (u *updater) begin(ctx context.Context, q bus.Serve, p post) error {
 	if p.duty != preparing || !p.ready || p.epoch != q.Epoch {
 		return fmt.Errorf("epoch %d was not prepared by this run of the updater", q.Epoch)
 	}
-	session, err := u.noteTerm(q)
-	if err != nil {
+	if _, err := u.noteTerm(q); err != nil {
 		return err
 	}
-	mark, broken, err := u.fence(ctx, q.Epoch, session)
-	if err != nil {
-		return err
-	}
-	if mark != p.mark || broken != nil {
-		return fmt.Errorf("the journal ends at %v, it was prepared at %v: %w", mark.Position, p.mark.Position, broken)
+	if end := u.tail.End(); end != p.mark {
+		return fmt.Errorf("the journal ends at %v, it was prepared at %v", end.Position, p.mark.Position)
 	}
 	if err := u.adoptTail(); err != nil {
 		return err

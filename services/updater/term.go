@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"time"
 
@@ -44,7 +43,6 @@ type term struct {
 	other otherJournal
 	times *pairTime
 	clock lease.Clock
-	log   *slog.Logger
 	// room reports whether the overlay has room for another frame, and a channel that is closed when it might.
 	room func() (bool, <-chan struct{})
 	// hurry has the overlay applied at once.
@@ -97,12 +95,17 @@ func (t *term) run(ctx context.Context, first []storage.Stored) error {
 	return nil
 }
 
-// waitForRoom slows admission when the applier lags (section 4.5): the queue fills and its bound says busy.
+// waitForRoom slows admission when the applier lags: the queue fills and its bound says busy. Waiting counts as a frame
+// that waits for the own disk, because that is what it does (T6).
 func (t *term) waitForRoom(ctx context.Context) error {
-	for {
+	for waits := false; ; waits = true {
 		ok, changed := t.room()
 		if ok {
 			return nil
+		}
+		if !waits {
+			t.update(func() { t.flight = flight{since: t.clock()} })
+			defer t.arrived()
 		}
 		select {
 		case <-changed:

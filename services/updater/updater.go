@@ -256,17 +256,11 @@ func (u *updater) countAside() error {
 	return nil
 }
 
-// setAside counts what only this host had (R10).
+// setAside counts what only this host had (R10); the receiver has told it.
 func (u *updater) setAside(a replication.Aside) {
 	u.mu.Lock()
-	u.aside += a.Updates
+	u.aside += max(1, a.Updates)
 	u.mu.Unlock()
-	level := slog.LevelWarn
-	if a.Committed > 0 {
-		level = slog.LevelError
-	}
-	u.log.Log(context.Background(), level, "updates that only this host had were set aside", "position", a.Last,
-		"first", a.First, "updates", a.Updates, "committed", a.Committed, "file", a.Path)
 	u.beat()
 }
 

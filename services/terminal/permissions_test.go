@@ -2,6 +2,7 @@ package terminal
 
 import (
 	"errors"
+	"net"
 	"testing"
 
 	"github.com/nats-io/nats.go"
@@ -104,6 +105,32 @@ func TestPermissions_AccountsAreApart(t *testing.T) {
 	if n, _, _ := heard.Pending(); n != 0 {
 		t.Errorf("a host heard %d answers to an application", n)
 	}
+}
+
+// Without credentials only applications on the terminal's own machine are let in.
+func TestPermissions_StrangersFromElsewhere(t *testing.T) {
+	addresses, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, address := range addresses {
+		ip, ok := address.(*net.IPNet)
+		if !ok || ip.IP.IsLoopback() || ip.IP.To4() == nil {
+			continue
+		}
+		a := start(t, t.TempDir(), func(c *Config) { c.Listen = net.JoinHostPort(ip.IP.String(), "0") })
+		if nc, err := nats.Connect(a.URL()); err == nil {
+			nc.Close()
+			t.Errorf("let in from %s without credentials", ip.IP)
+		}
+		nc, err := nats.Connect(a.URL(), nats.UserInfo(bus.AgentUser, "key"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		nc.Close()
+		return
+	}
+	t.Skip("SKIPPED: this machine has no address but loopback, so who comes from elsewhere could not be tried")
 }
 
 func contains(list []string, s string) bool {

@@ -16,7 +16,7 @@ import (
 
 const (
 	// attachPatience is how long an order waits for terminals that do not answer; the others serve meanwhile, and those
-	// are attached when they answer. Detach waits as long.
+	// are attached when they answer.
 	attachPatience = 500 * time.Millisecond
 	// askWithin is for an order that names no time.
 	askWithin = 10 * time.Millisecond
@@ -77,7 +77,7 @@ func (i *Interface) order(ctx context.Context, m *nats.Msg) {
 		}
 		finish = i.attach(ctx, order)
 	case bus.SubjectDetach:
-		finish = i.detach(ctx)
+		finish = i.detach()
 	case bus.SubjectDrainRequests:
 		var order bus.DrainRequests
 		if err := bus.DecodeJSON(m.Data, &order); err != nil {
@@ -198,50 +198,18 @@ func (i *Interface) attach(ctx context.Context, order bus.Attach) func() any {
 	}
 }
 
-// detach ends the term: nothing is answered from now on, the sessions stay warm.
-func (i *Interface) detach(ctx context.Context) func() any {
+// detach ends the term: nothing is answered from now on, the sessions stay warm. It does not wait for the terminals to
+// hear of it, because what it promises is kept here; they would keep their requests for the next attach anyway.
+func (i *Interface) detach() func() any {
 	i.relay.end()
 	i.mu.Lock()
 	i.term = nil
-	i.leaving, i.left = map[*session]bool{}, make(chan struct{})
-	left := i.left
-	for _, s := range i.sessions {
-		s.mu.Lock()
-		if s.status.State == stateAttached {
-			i.leaving[s] = true
-		}
-		s.mu.Unlock()
-	}
-	if len(i.leaving) == 0 {
-		close(left)
-	}
 	i.mu.Unlock()
 	for _, s := range i.sessions {
 		s.poke()
 	}
 	i.noteChange()
-	return func() any {
-		patience := time.NewTimer(attachPatience)
-		defer patience.Stop()
-		select {
-		case <-left:
-		case <-patience.C:
-		case <-ctx.Done():
-		}
-		return bus.Done{}
-	}
-}
-
-// detached notes that a session has left the term, by detach or by the end of its connection.
-func (i *Interface) detached(s *session) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if i.leaving[s] {
-		delete(i.leaving, s)
-		if len(i.leaving) == 0 {
-			close(i.left)
-		}
-	}
+	return func() any { return bus.Done{} }
 }
 
 // drain takes nothing new and waits for what is out.

@@ -68,8 +68,6 @@ type Interface struct {
 	mu             sync.Mutex
 	term           *term
 	pair, identity string
-	leaving        map[*session]bool // that a detach waits for
-	left           chan struct{}
 }
 
 // New makes an Interface. Nothing is dialled until Run.

@@ -221,9 +221,7 @@ func TestInterface_WaitingAnswersAreDroppedWithTheTerm(t *testing.T) {
 	if m := <-answers; string(m.Data) != `"b"` {
 		t.Errorf("answer %s", m.Data)
 	}
-	if s := a.State(); s.Warm != 1 || s.Epoch != 0 || s.InFlight != 0 {
-		t.Errorf("after detach %+v", s)
-	}
+	await(t, "the old host is warm", func() bool { s := a.State(); return s.Warm == 1 && s.Epoch == 0 && s.InFlight == 0 })
 }
 
 // A planned switchover: nothing new is taken, what is out is finished, everything else waits at the terminals.

@@ -360,7 +360,6 @@ func (a *attachment) detach(ctx context.Context) error {
 		return err
 	}
 	a.session.set(stateWarm, "")
-	a.session.owner.detached(a.session)
 	return nil
 }
 
@@ -389,7 +388,6 @@ func (a *attachment) lost() {
 	if t := a.session.owner.present(); t != nil {
 		t.round.report(a.session, stateUnreachable)
 	}
-	a.session.owner.detached(a.session)
 }
 
 // call asks one question on a connection.

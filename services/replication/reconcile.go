@@ -19,11 +19,12 @@ type lineage struct {
 }
 
 // lineage takes a look. The offered frame belongs to it: the other host may have it already, from a session whose
-// acknowledgement was lost.
+// acknowledgement was lost. It is asked for first, so that it is either offered still or committed already.
 func (s *Sender) lineage() lineage {
+	o := s.offered()
 	l := lineage{source: s.c.Source, end: s.c.Source.Committed()}
 	l.append(s.backlog(l.end.Position.Sequence + 1))
-	if o := s.offered(); o != nil && o.first() == l.end.Position.Sequence+1 {
+	if o != nil && o.first() == l.end.Position.Sequence+1 {
 		l.append(o.entries)
 	}
 	return l

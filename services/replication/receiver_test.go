@@ -1,0 +1,219 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/position"
+)
+
+// ask makes a call to a receiver without a connection.
+func ask(t testing.TB, r *Receiver, name string, q any, a answer) error {
+	t.Helper()
+	raw, err := bus.Encode(q)
+	if name == callHello {
+		raw = bus.EncodeJSON(q)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	reply, err := r.answer(context.Background(), name, raw)
+	if err != nil {
+		t.Fatal("the process would end:", err)
+	}
+	if name == callHello {
+		err = bus.DecodeJSON(reply, a)
+	} else {
+		err = bus.Decode(reply, a)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a.refused()
+}
+
+func helloOf(t Term) helloRequest {
+	return helloRequest{Version: bus.Version, Host: "a", Identity: "identity of a", To: "b", PairID: "pair", Term: t}
+}
+
+func TestReceiver_Hello(t *testing.T) {
+	b := newHost(t, "b")
+	b.start()
+	for name, c := range map[string]struct {
+		change func(*helloRequest)
+		want   error
+	}{
+		"version":     {func(q *helloRequest) { q.Version = 99 }, bus.ErrVersion},
+		"to another":  {func(q *helloRequest) { q.To = "c" }, ErrForeign},
+		"from me":     {func(q *helloRequest) { q.Host = "b" }, ErrForeign},
+		"my identity": {func(q *helloRequest) { q.Identity = b.facts.Get().Identity }, ErrForeign},
+		"no epoch":    {func(q *helloRequest) { q.Term.Epoch = 0 }, bus.ErrMalformed},
+		"no session":  {func(q *helloRequest) { q.Term.Session = 0 }, bus.ErrMalformed},
+	} {
+		q := helloOf(Term{1, 1})
+		c.change(&q)
+		var a helloReply
+		if err := ask(t, b.receiver, callHello, q, &a); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	var a helloReply
+	if err := ask(t, b.receiver, callHello, helloOf(Term{5, 3}), &a); err != nil {
+		t.Fatal(err)
+	}
+	if f := b.facts.Get(); f.Epoch != 5 || f.PairID != "pair" {
+		t.Fatal("epoch and pair are not durable before the answer:", f)
+	}
+	for name, c := range map[string]struct {
+		q    helloRequest
+		want error
+	}{
+		"lower epoch":      {helloOf(Term{4, 9}), ErrStale},
+		"same session":     {helloOf(Term{5, 3}), ErrSession}, // late, from a connection before
+		"earlier session":  {helloOf(Term{5, 2}), ErrSession},
+		"another pair now": {func() helloRequest { q := helloOf(Term{6, 9}); q.PairID = "other"; return q }(), ErrForeign},
+	} {
+		a := helloReply{}
+		if err := ask(t, b.receiver, callHello, c.q, &a); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if a.End != (storage.Mark{}) || a.Inconsistent {
+		t.Fatal(a)
+	}
+	b.refuse(errors.New("taking over"))
+	if err := ask(t, b.receiver, callHello, helloOf(Term{6, 1}), &a); !errors.Is(err, ErrNotNow) {
+		t.Fatal(err)
+	}
+	if b.facts.Get().Epoch != 5 {
+		t.Fatal("a refused hello raised the epoch")
+	}
+}
+
+// Every call of a session that is over is refused.
+func TestReceiver_CallsOfAnEarlierSession(t *testing.T) {
+	b := newHost(t, "b")
+	b.start()
+	var h helloReply
+	for s := range uint64(2) {
+		if err := ask(t, b.receiver, callHello, helloOf(Term{5, s + 1}), &h); err != nil {
+			t.Fatal(err)
+		}
+	}
+	old := Term{5, 1}
+	for name, err := range map[string]error{
+		callDigests:   ask(t, b.receiver, callDigests, digestsRequest{Term: old}, &digestsReply{}),
+		callEntries:   ask(t, b.receiver, callEntries, entriesRequest{Term: old}, &entriesReply{}),
+		callCut:       ask(t, b.receiver, callCut, placeRequest{Term: old}, &placeReply{}),
+		callOpen:      ask(t, b.receiver, callOpen, placeRequest{Term: old}, &placeReply{}),
+		callNote:      ask(t, b.receiver, callNote, noteRequest{Term: old}, &placeReply{}),
+		callCommitted: ask(t, b.receiver, callCommitted, committedRequest{Term: old}, &placeReply{}),
+		callCopyBegin: ask(t, b.receiver, callCopyBegin, copyBeginRequest{Term: old}, &copyReply{}),
+		callCopyRange: ask(t, b.receiver, callCopyRange, copyRangeRequest{Term: old}, &copyReply{}),
+		callCopyEnd:   ask(t, b.receiver, callCopyEnd, copyEndRequest{Term: old}, &copyReply{}),
+	} {
+		if !errors.Is(err, ErrSession) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	// A committed position is believed only from a session that was opened.
+	now := Term{5, 2}
+	if err := ask(t, b.receiver, callCommitted, committedRequest{Term: now, Committed: position.Position{Epoch: 5, Sequence: 9}}, &placeReply{}); !errors.Is(err, ErrSession) {
+		t.Error(err)
+	}
+	var a placeReply
+	if err := ask(t, b.receiver, callOpen, placeRequest{Term: now}, &a); err != nil || a.Credentials == nil {
+		t.Fatal(err)
+	}
+	// The own fence ends it.
+	if _, _, err := b.receiver.Fence(within(t, 5*time.Second), Fence{Term: Term{6, 0}, Host: "b"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := ask(t, b.receiver, callNote, noteRequest{Term: now}, &placeReply{}); !errors.Is(err, ErrSession) {
+		t.Error(err)
+	}
+	if err := ask(t, b.receiver, callOpen, placeRequest{Term: now}, &a); !errors.Is(err, ErrSession) {
+		t.Error(err)
+	}
+}
+
+// A takeover that did not happen is undone by the next hello of the living term.
+func TestReceiver_UndoneTakeover(t *testing.T) {
+	a, b := newPair(t)
+	a.serve(7, b)
+	a.awaitState(bus.PeerClose)
+	a.hold()
+	a.work(5, "before")
+	b.refuse(errors.New("taking over"))
+	end, broken, err := b.receiver.Fence(within(t, 10*time.Second), Fence{Term: Term{8, 0}, Host: "b"})
+	if err != nil || broken != nil || end != a.l.End() {
+		t.Fatal(end, broken, err)
+	}
+	if err := b.j.TestWrite(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "a is refused", func() bool { return a.sender.State().State == bus.PeerRefused })
+	b.refuse(nil) // lost: a has the record
+	a.work(5, "after")
+	same(t, a, b)
+	b.stop()
+	b.start()
+	if b.l.End() != a.l.End() {
+		t.Fatal(b.l.End(), a.l.End())
+	}
+}
+
+// A membership is not noted by a host that lacks something (R4).
+func TestReceiver_NoteNeedsEverythingBefore(t *testing.T) {
+	b := newHost(t, "b")
+	b.start()
+	var h helloReply
+	if err := ask(t, b.receiver, callHello, helloOf(Term{5, 1}), &h); err != nil {
+		t.Fatal(err)
+	}
+	q := noteRequest{Term: Term{5, 1}, UpTo: 1, Membership: bus.MembershipNote{Version: 4, Epoch: 5}}
+	if err := ask(t, b.receiver, callNote, q, &placeReply{}); !errors.Is(err, ErrNotCommon) {
+		t.Fatal(err)
+	}
+	if b.facts.Get().Note != (storage.Note{}) {
+		t.Fatal(b.facts.Get().Note)
+	}
+}
+
+// Whatever arrives on the port, nothing panics, and nothing ends the process.
+func FuzzReceiver_Answer(f *testing.F) {
+	b := newHost(f, "b")
+	b.log = slog.New(slog.DiscardHandler) // a fuzz target must not log through f
+	b.start()
+	calls := []string{callHello, callDigests, callEntries, callCut, callOpen, callNote, callCommitted, callCopyRange, callCopyEnd, "unknown"}
+	for i := range calls {
+		f.Add(uint8(i), []byte{1, 0xa1, 1, 2})
+	}
+	add := func(i uint8, q any) {
+		raw, err := bus.Encode(q)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(i, raw)
+	}
+	now := Term{5, 1}
+	f.Add(uint8(0), bus.EncodeJSON(helloOf(now)))
+	add(1, digestsRequest{Term: now, Sequences: []uint64{0, 1, 1 << 63}})
+	add(2, entriesRequest{Term: now, After: 1 << 63, MaxBytes: -1})
+	add(3, placeRequest{Term: now, Sequence: 1})
+	add(4, placeRequest{Term: now})
+	add(5, noteRequest{Term: now})
+	add(6, committedRequest{Term: now, Committed: position.Position{Epoch: 9, Sequence: 9}})
+	add(7, copyRangeRequest{Term: now, Range: []byte{1, 2}})
+	add(8, copyEndRequest{Term: now})
+	f.Fuzz(func(t *testing.T, call uint8, data []byte) {
+		if _, err := b.receiver.answer(context.Background(), calls[int(call)%len(calls)], data); err != nil {
+			t.Fatal("the process would end:", err)
+		}
+	})
+}

@@ -1,0 +1,216 @@
+package replication
+
+import (
+	"context"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+)
+
+// watchedRemote is a Remote that runs, with all evidence it has told.
+type watchedRemote struct {
+	*Remote
+	mu   sync.Mutex
+	seen []Evidence
+}
+
+func watch(t *testing.T, address, password string) *watchedRemote {
+	t.Helper()
+	w := &watchedRemote{}
+	w.Remote = NewRemote(RemoteConfig{
+		Host: "a", Peer: "b", Address: address, Password: password, Handshake: 300 * time.Millisecond, Ping: 20 * time.Millisecond,
+		Changed: func(e Evidence) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.seen = append(w.seen, e)
+		},
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); _ = w.Run(ctx) }()
+	t.Cleanup(func() { cancel(); <-done })
+	return w
+}
+
+func (w *watchedRemote) states() (states []string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, e := range w.seen {
+		states = append(states, e.State)
+	}
+	return states
+}
+
+func (w *watchedRemote) awaitEvidence(t *testing.T, state string) Evidence {
+	t.Helper()
+	await(t, "evidence "+state, func() bool { return w.Evidence().State == state })
+	return w.Evidence()
+}
+
+// freePort gives an address where nobody listens.
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// A port that refuses proves nothing before a connection to it has ended; then it does, at once, until somebody listens.
+func TestRemote_RefusedOnlyAfterEnded(t *testing.T) {
+	address := freePort(t)
+	w := watch(t, address, secret)
+	time.Sleep(50 * time.Millisecond) // many dials are refused meanwhile
+	if s := w.states(); len(s) != 0 {
+		t.Fatal("evidence from a port that never answered:", s)
+	}
+	c := JournalConfig{Host: "b", Peer: "a", Dir: t.TempDir(), Listen: address, Password: secret}
+	j := NewJournal(c)
+	if err := j.Open(within(t, 20*time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	up := w.awaitEvidence(t, bus.EvidenceConnected)
+	conn, err := w.Await(within(t, time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed := time.Now()
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	down := w.awaitEvidence(t, bus.EvidenceRefused)
+	t.Logf("refused %v after the close began", time.Since(closed))
+	if down.At <= up.At || conn.Up().Err() == nil {
+		t.Fatal(up, down)
+	}
+	j = NewJournal(c)
+	if err := j.Open(within(t, 20*time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	w.awaitEvidence(t, bus.EvidenceConnected)
+	for i, s := range w.states() {
+		if want := []string{bus.EvidenceConnected, bus.EvidenceEnded, bus.EvidenceRefused, bus.EvidenceEnded, bus.EvidenceConnected}; s != want[i] {
+			t.Fatal(w.states())
+		}
+	}
+}
+
+// relay is a TCP relay whose far side can fall silent.
+type relay struct {
+	net.Listener
+	to    string
+	mu    sync.Mutex
+	deaf  bool
+	conns []net.Conn
+}
+
+func newRelay(t *testing.T, to string) *relay {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &relay{Listener: l, to: to}
+	t.Cleanup(func() {
+		l.Close()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		for _, c := range r.conns {
+			c.Close()
+		}
+	})
+	go func() {
+		for {
+			in, err := l.Accept()
+			if err != nil {
+				return
+			}
+			out, err := net.Dial("tcp", to)
+			if err != nil {
+				in.Close()
+				continue
+			}
+			r.mu.Lock()
+			r.conns = append(r.conns, in, out)
+			r.mu.Unlock()
+			go r.pump(in, out)
+			go r.pump(out, in)
+		}
+	}()
+	return r
+}
+
+func (r *relay) pump(from, to net.Conn) {
+	buffer := make([]byte, 4096)
+	for {
+		n, err := from.Read(buffer)
+		if err != nil {
+			return
+		}
+		r.mu.Lock()
+		deaf := r.deaf
+		r.mu.Unlock()
+		if deaf {
+			continue
+		}
+		if _, err := to.Write(buffer[:n]); err != nil {
+			return
+		}
+	}
+}
+
+func (r *relay) set(deaf bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.deaf = deaf
+}
+
+// A process that is stopped, or a cable that is cut, is silence: the kernel still accepts.
+func TestRemote_SilenceIsNotRefused(t *testing.T) {
+	j := openJournal(t, JournalConfig{})
+	r := newRelay(t, j.Address())
+	w := watch(t, r.Addr().String(), secret)
+	w.awaitEvidence(t, bus.EvidenceConnected)
+	r.set(true)
+	w.awaitEvidence(t, bus.EvidenceSilent)
+	time.Sleep(400 * time.Millisecond) // a handshake or two without an answer
+	r.Close()
+	time.Sleep(50 * time.Millisecond) // now refused, but no connection had ended
+	for _, s := range w.states() {
+		if s == bus.EvidenceEnded || s == bus.EvidenceRefused {
+			t.Fatal(w.states())
+		}
+	}
+}
+
+// A wrong secret is no connection, and no proof of a death.
+func TestRemote_WrongPassword(t *testing.T) {
+	j := openJournal(t, JournalConfig{})
+	w := watch(t, j.Address(), "another secret")
+	await(t, "an authorization error", func() bool { return w.Evidence().Err != nil })
+	time.Sleep(30 * time.Millisecond)
+	if s := w.states(); len(s) != 0 {
+		t.Fatal(s)
+	}
+}
+
+// A reset counts as ended, like a close.
+func TestRemote_Reset(t *testing.T) {
+	j := openJournal(t, JournalConfig{})
+	r := newRelay(t, j.Address())
+	w := watch(t, r.Addr().String(), secret)
+	w.awaitEvidence(t, bus.EvidenceConnected)
+	r.Close()
+	r.mu.Lock()
+	for _, c := range r.conns {
+		_ = c.(*net.TCPConn).SetLinger(0)
+		c.Close()
+	}
+	r.mu.Unlock()
+	w.awaitEvidence(t, bus.EvidenceRefused)
+}

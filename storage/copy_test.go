@@ -67,6 +67,9 @@ func replay(t *testing.T, from, to *Store) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if len(entries) == 0 {
+			t.Fatalf("the receiver is at %v, the sender at %v", to.Committed(), from.Committed())
+		}
 		commit(t, to, entries...)
 		flush(t, to)
 	}
@@ -96,7 +99,7 @@ func TestCopy_EndsEqualWhileTheSenderGoesOn(t *testing.T) {
 	var writing sync.WaitGroup
 	defer writing.Wait()
 	defer stop()
-	moving := make(chan struct{}, 1)
+	moving := make(chan struct{}) // the writer waits too, or it could outrun the copy for ever
 	writing.Go(func() {
 		for i := 3000; ctx.Err() == nil; i++ {
 			if err := sender.Commit(load(w, i)); err != nil {
@@ -110,7 +113,7 @@ func TestCopy_EndsEqualWhileTheSenderGoesOn(t *testing.T) {
 				}
 				select {
 				case moving <- struct{}{}:
-				default:
+				case <-ctx.Done():
 				}
 			}
 		}

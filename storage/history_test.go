@@ -6,6 +6,8 @@ import (
 	"math"
 	"testing"
 	"time"
+
+	"github.com/boltdb/bolt"
 )
 
 func TestHistory_ReadsAcrossBoltAndOverlay(t *testing.T) {
@@ -240,6 +242,36 @@ func TestAnswers_OfATerminalThatNeverRaisesItsOldestAreBounded(t *testing.T) {
 		if _, l := look(t, s, id(n)); l != want {
 			t.Errorf("counter %d: %d, want %d", n, l, want)
 		}
+	}
+}
+
+// What can't be asked for any more does not stay in the file.
+func TestAnswers_AreDeletedWhenNoLongerWanted(t *testing.T) {
+	s, w := open(t, t.TempDir(), Options{Retention: 50 * time.Millisecond}), newWriter(t)
+	commit(t, s, w.began())
+	for i := range uint64(1000) {
+		at := time.Unix(0, w.time).UTC().Format(time.RFC3339Nano)
+		commit(t, s, w.answered(RequestID{Terminal: "t", App: at + "/x"}, 0, "app"))
+		commit(t, s, w.answered(RequestID{Terminal: "t", Counter: i + 1}, i+1-min(i, 9), "counter"))
+		if i%40 == 0 {
+			flush(t, s)
+		}
+	}
+	flush(t, s)
+	counters, apps := 0, 0
+	err := s.applied(func(tx *bolt.Tx, _ *state) error {
+		return tx.Bucket([]byte(bucketAnswers)).ForEach(func(k, _ []byte) error {
+			id, err := parseAnswerKey(k)
+			if id.App == "" {
+				counters++
+			} else {
+				apps++
+			}
+			return err
+		})
+	})
+	if err != nil || counters != 10 || apps != 25 {
+		t.Errorf("%d answers under counters are left, want 10, and %d under ids of apps, want 25; %v", counters, apps, err)
 	}
 }
 

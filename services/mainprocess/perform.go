@@ -29,9 +29,16 @@ func (h *host) perform(action role.Action) {
 	case role.SendBeat:
 		h.link.now()
 	case role.AskTerminals:
+		asked := time.Now()
 		ask(h.orders, bus.ProcessTerminalInterface, bus.SubjectAskTerminals, bus.AskTerminals{Within: a.Within}, a.Within+20*time.Millisecond,
 			func(r bus.TerminalsAsked, _ error) {
-				h.driver.give(role.TerminalsAsked{Serial: a.Serial, Fresh: r.Fresh})
+				answer := func() { h.driver.give(role.TerminalsAsked{Serial: a.Serial, Fresh: r.Fresh}) }
+				if len(r.Fresh) == 0 {
+					answer()
+					return
+				}
+				// A veto is told when the time to ask is over: the machine asks again then, and this is its pace.
+				time.AfterFunc(a.Within-time.Since(asked), answer)
 			})
 	case role.Prepare:
 		ask(h.orders, bus.ProcessUpdater, bus.SubjectPrepare, bus.Prepare{Epoch: a.Epoch, AtLeast: busPosition(a.AtLeast)}, orderDeadline,

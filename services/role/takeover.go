@@ -3,6 +3,7 @@ package role
 import (
 	"fmt"
 	"strings"
+	"time"
 )
 
 // takeover is the way from standby to active. Fence and validation come first, then the compare-and-set: an unfit host
@@ -17,6 +18,7 @@ type takeover struct {
 	unfit    string
 	askID    uint64 // of AskTerminals; 0 when none is awaited
 	veto     []string
+	asked    time.Duration // when the terminals were asked last
 	handed   bool
 }
 
@@ -34,9 +36,14 @@ func (m *Machine) takeOver(cause string, ask, keepPeer bool) {
 	t.serial = m.nextSerial()
 	m.do(Prepare{Serial: t.serial, Epoch: t.epoch, AtLeast: m.heardCommit})
 	if ask {
-		t.askID = m.nextSerial()
-		m.do(AskTerminals{Serial: t.askID, Within: vetoWait})
+		m.askTerminals()
 	}
+}
+
+func (m *Machine) askTerminals() {
+	t := m.takeover
+	t.askID, t.asked = m.nextSerial(), m.now
+	m.do(AskTerminals{Serial: t.askID, Within: vetoWait})
 }
 
 func (m *Machine) terminalsAsked(in TerminalsAsked) {
@@ -81,7 +88,12 @@ func (m *Machine) proceedTakeover() {
 	case !t.prepared || t.askID != 0:
 		return
 	case len(t.veto) > 0 && !m.silent():
-		return // a veto delays to the end of the lease, no longer
+		// A veto delays to the end of the lease, no longer. Mostly the terminal has only not noticed yet that the
+		// connection ended, which this host saw some milliseconds ago.
+		if m.now >= t.asked+vetoWait {
+			m.askTerminals()
+		}
+		return
 	}
 	next := m.record
 	next.Version++

@@ -1,0 +1,79 @@
+package terminal
+
+import (
+	"bufio"
+	"os"
+	"os/exec"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+)
+
+// helperURL makes this test binary the process of a host that attaches to an agent and then does nothing.
+const helperURL = "HOTPAIR_TEST_HOST_URL"
+
+func TestHelperHost(t *testing.T) {
+	url := os.Getenv(helperURL)
+	if url == "" {
+		t.Skip("only a helper of TestAgent_KnowsAtOnceThatAHostWasKilled")
+	}
+	conn, err := bus.Connect(t.Context(), bus.ConnConfig{Name: "x", URL: url, User: bus.AgentUser, Password: "key"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &host{t: t, name: "x", conn: conn}
+	if got := h.attach(1, 1, func(bus.Request, func(bus.Reply)) {}); !got.OK {
+		t.Fatalf("%+v", got)
+	}
+	os.Stdout.WriteString("attached\n")
+	select {}
+}
+
+// A host that is killed with SIGKILL has no time to say so; its terminals know it all the same, and tell the other host.
+func TestAgent_KnowsAtOnceThatAHostWasKilled(t *testing.T) {
+	a := start(t, t.TempDir(), nil)
+	y := newHost(t, a, "y")
+	pushed, err := y.conn.SubscribeSync(bus.SubjectAgentChanged)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := exec.Command(os.Args[0], "-test.run=^TestHelperHost$")
+	x.Env = append(os.Environ(), helperURL+"="+a.URL())
+	out, err := x.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := x.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = x.Process.Kill(); _ = x.Wait() })
+	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "attached\n" {
+		t.Fatalf("helper says %q, %v", line, err)
+	}
+	var change bus.AgentChange
+	m, err := pushed.NextMsg(patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _ = bus.DecodeJSON(m.Data, &change); !change.Fresh {
+		t.Fatalf("pushed %+v", change)
+	}
+	killed := time.Now()
+	if err := x.Process.Signal(syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if m, err = pushed.NextMsg(patience); err != nil {
+		t.Fatal(err)
+	}
+	took := time.Since(killed)
+	if _ = bus.DecodeJSON(m.Data, &change); change.Fresh {
+		t.Errorf("pushed %+v", change)
+	}
+	t.Logf("known after %s", took)
+	// Far above what it takes, far below anything that is told by silence.
+	if took > time.Second {
+		t.Errorf("known after %s", took)
+	}
+}

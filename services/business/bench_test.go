@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/business/businesstest"
@@ -31,7 +32,7 @@ func load(b *testing.B, host *businesstest.Host, service string, clients int, ne
 					b.Error(err)
 					return
 				}
-				if reply.Code != 0 && reply.Code != bus.CodeConflict {
+				if reply.Code != 0 && (service != ledger.Name || reply.Code != bus.CodeConflict) { // overdrafts are fine
 					failed.Add(1)
 				}
 			}
@@ -64,14 +65,21 @@ func BenchmarkTransfer(b *testing.B) {
 	for _, clients := range []int{1, 64, 256} {
 		for _, accounts := range []int{2, 10000} {
 			b.Run(fmt.Sprintf("clients=%d/accounts=%d", clients, accounts), func(b *testing.B) {
-				host := businesstest.NewHost(b)
+				// A frame takes as long as two fsyncs of a good disk, so that conflicts are as frequent as they are.
+				host := businesstest.NewHost(b, func(d *businesstest.Database) {
+					d.BeforeFrame = func() { time.Sleep(300 * time.Microsecond) }
+				})
 				host.Run(ledger.Service())
 				openAccounts(b, host, accounts)
+				before := host.Database.Calls()
 				load(b, host, ledger.Name, clients, func(n int64) bus.Request {
 					from := int(n*7919) % accounts
 					return businesstest.Numbered(uint64(n), ledger.Name, "transfer",
 						fmt.Sprintf(`{"from":"%05d","to":"%05d","amount":1}`, from, (from+1)%accounts))
 				})
+				after := host.Database.Calls()
+				b.ReportMetric(float64(after.Commits-before.Commits)/float64(b.N), "commits/req")
+				b.ReportMetric(float64(after.Frames-before.Frames)/b.Elapsed().Seconds(), "frames/s")
 			})
 		}
 	}

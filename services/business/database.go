@@ -128,12 +128,19 @@ func (d *database) call(ctx context.Context, q bus.DatabaseCall) (bus.DatabaseRe
 	return reply, errors.Join(errDoubt, err)
 }
 
-// pause waits before the nth repetition (from 1), not longer than until the updater comes up. The error is ctx's.
-func (d *database) pause(ctx context.Context, n int) error {
+// pause waits before the nth repetition (from 1), not longer than until the updater comes up, and gives the number of
+// the next one: when it has come up the count begins anew, because it serves within ms. The error is ctx's cause.
+func (d *database) pause(ctx context.Context, n int) (int, error) {
 	d.mu.Lock()
 	changed := d.changed
 	d.mu.Unlock()
-	return wait(ctx, jitter(firstPause, longestPause, n), changed)
+	err := wait(ctx, jitter(firstPause, longestPause, n), changed)
+	select {
+	case <-changed:
+		return 1, err
+	default:
+		return n + 1, err
+	}
 }
 
 // jitter is a random time from half of first × 2ⁿ⁻¹ to all of it, at most longest.

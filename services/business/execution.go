@@ -78,7 +78,7 @@ func (e *execution) serve(ctx context.Context) bus.Reply {
 		fixed = failed(&Error{Code: bus.CodeFault, Message: fmt.Sprintf(
 			"the business process crashed %d times while this request was in flight; it is not tried again", e.request.Crashes)})
 	}
-	for run, pauses := 1, 0; ; run++ {
+	for run, pauses := 1, 1; ; run++ {
 		err := e.once(ctx, run, fixed)
 		var refused *refusal
 		switch {
@@ -100,8 +100,7 @@ func (e *execution) serve(ctx context.Context) bus.Reply {
 		case errors.Is(err, errDoubt) && unnamed(e.request.ID):
 			return e.unserved(bus.CodeFault, "") // without an id nobody could tell the second execution from the first
 		case errors.Is(err, errDoubt), errors.Is(err, errAway):
-			pauses++
-			err = e.db.pause(ctx, pauses)
+			pauses, err = e.db.pause(ctx, pauses)
 		case errors.As(err, &refused):
 			if fixed != nil || !refused.final {
 				return e.refuse(refused)

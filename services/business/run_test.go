@@ -117,10 +117,7 @@ func ask(t *testing.T, host *businesstest.Host, subject string, into any) {
 
 func TestRun_EndsWithItsConnection(t *testing.T) {
 	host := businesstest.NewHost(t)
-	c := &counter{}
-	reached := make(chan struct{})
-	c.during = func(*business.Tx, int64) { close(reached) }
-	p := host.Run(c.service())
+	p := host.Run((&counter{}).service())
 	host.UpdaterDown() // a request in flight must not keep the process
 	waiting := make(chan struct{})
 	go func() {

@@ -1,0 +1,138 @@
+package terminalif
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nuid"
+
+	"github.com/hotpair/hotpair/bus"
+)
+
+// attachment is the session's part in the term.
+type attachment struct {
+	session   *session
+	conn      *bus.Conn
+	done      *term // that was last attached in, or refused
+	name      string
+	responder *bus.Responder[bus.Request, bus.Reply]
+}
+
+// follow makes the attachment what the term wants. The error is that of the connection.
+func (a *attachment) follow(ctx context.Context, t *term) error {
+	if t == a.done {
+		return nil
+	}
+	if t == nil {
+		a.done = nil
+		return a.detach(ctx)
+	}
+	return a.attach(ctx, t)
+}
+
+// attach takes one message to the terminal and one back.
+func (a *attachment) attach(ctx context.Context, t *term) error {
+	s := a.session
+	a.close()
+	a.name = nuid.Next()
+	if err := a.listen(t); err != nil {
+		return err
+	}
+	var answer bus.AgentAttached
+	err := call(ctx, a.conn, bus.SubjectAgentAttach, bus.AgentAttach{
+		PairID: t.PairID, Host: s.owner.config.Host, Identity: t.Identity, Epoch: t.Epoch,
+		Counter: s.owner.attachCounter(t), Session: a.name,
+	}, &answer)
+	if err != nil {
+		return err
+	}
+	a.done = t
+	s.heard(answer.Epoch)
+	if !answer.OK {
+		a.close()
+		s.log.Warn("terminal refuses to be attached", "epoch", t.Epoch, "error", clip(answer.Error))
+		s.set(stateRefused, clip(answer.Error))
+		t.round.report(s, stateRefused)
+		return nil
+	}
+	s.mu.Lock()
+	s.gap = answer.Gap
+	s.mu.Unlock()
+	s.set(stateAttached, "")
+	t.round.report(s, stateAttached)
+	return nil
+}
+
+// listen takes the requests that the agent sends to this attachment.
+func (a *attachment) listen(t *term) error {
+	s := a.session
+	var responder *bus.Responder[bus.Request, bus.Reply]
+	ready := make(chan struct{})
+	handle := func(q bus.Request, _ string, answer func(bus.Reply)) {
+		<-ready // no longer than the assignment below
+		if !s.requests.Allow() {
+			s.condemn(fmt.Errorf("%w: too many requests a second", ErrHostile))
+			return
+		}
+		s.owner.relay.take(s.id, t, q, func(reply bus.Reply) {
+			if responder.Backlog() > maxBacklog {
+				s.condemn(errBacklog)
+				return
+			}
+			answer(reply)
+		})
+	}
+	stray := func(_ *nats.Msg, err error) { s.condemn(fmt.Errorf("%w: %w", ErrHostile, err)) }
+	size := func(r bus.Reply) int { return len(r.Body) + len(r.Message) + len(r.Receipt) + 64 }
+	responder, err := bus.NewResponder(a.conn, bus.SessionRequests(a.name), "", size, handle, stray)
+	if err != nil {
+		return err
+	}
+	close(ready)
+	a.responder = responder
+	return nil
+}
+
+// detach tells the agent to keep its requests for another.
+func (a *attachment) detach(ctx context.Context) error {
+	if a.responder == nil {
+		a.session.set(stateWarm, "")
+		return nil
+	}
+	var done bus.Done
+	err := call(ctx, a.conn, bus.SubjectAgentDetach, bus.AgentDetach{Session: a.name}, &done)
+	a.close()
+	if err != nil {
+		return err
+	}
+	a.session.set(stateWarm, "")
+	return nil
+}
+
+// check compares what the agent says with what it should say, and attaches again when it has another idea, as after a
+// refusal whose reason is gone. A terminal that lies about it only moves its own attachment.
+func (a *attachment) check(w bus.AgentWelcome) {
+	t := a.done
+	if t == nil || (a.responder != nil && w.Epoch == t.Epoch && w.Fresh && w.Active == a.session.owner.config.Host) {
+		return
+	}
+	if w.Epoch <= t.Epoch {
+		a.done = nil
+	}
+}
+
+func (a *attachment) close() {
+	if a.responder != nil {
+		a.responder.Close()
+		a.responder = nil
+	}
+}
+
+// lost is the end of the connection.
+func (a *attachment) lost() {
+	a.close()
+	if t := a.session.owner.present(); t != nil {
+		t.round.report(a.session, stateUnreachable)
+	}
+}

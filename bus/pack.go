@@ -159,7 +159,10 @@ func NewCaller[Q, A any](c CallerConfig[Q]) (*Caller[Q, A], error) {
 
 // Go sends a request; done is called exactly once, on a goroutine of the connection, and must not block. Errors:
 // ErrBusy and ErrNobody (not executed), ErrDisconnected (unknown).
-func (p *Caller[Q, A]) Go(q Q, done func(A, error)) {
+func (p *Caller[Q, A]) Go(q Q, done func(A, error)) { p.begin(q, done) }
+
+// begin is Go that gives the number under which the request is pending; 0 when it was refused.
+func (p *Caller[Q, A]) begin(q Q, done func(A, error)) uint64 {
 	p.mu.Lock()
 	err := p.closed
 	if err == nil && p.config.Bound > 0 && len(p.pending) >= p.config.Bound {
@@ -169,13 +172,14 @@ func (p *Caller[Q, A]) Go(q Q, done func(A, error)) {
 		p.mu.Unlock()
 		var none A
 		done(none, err)
-		return
+		return 0
 	}
 	p.next++
 	n := p.next
 	p.pending[n] = pendingCall[A]{done: done}
 	p.mu.Unlock()
 	p.sender.send(n, q)
+	return n
 }
 
 // Call is Go that waits. When ctx ends first the request may still take effect.
@@ -185,11 +189,12 @@ func (p *Caller[Q, A]) Call(ctx context.Context, q Q) (A, error) {
 		err    error
 	}
 	got := make(chan result, 1)
-	p.Go(q, func(a A, err error) { got <- result{a, err} })
+	n := p.begin(q, func(a A, err error) { got <- result{a, err} })
 	select {
 	case r := <-got:
 		return r.answer, r.err
 	case <-ctx.Done():
+		p.take(n) // nobody waits for it any more
 		var none A
 		return none, ctx.Err()
 	}

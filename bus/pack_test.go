@@ -100,6 +100,30 @@ func TestPack_BoundFailAndClose(t *testing.T) {
 	}
 }
 
+func TestPack_CallThatGivesUpLeavesNothingPending(t *testing.T) {
+	asker, server := packPair(t)
+	r, err := NewResponder(server, "hole", "", size, func(string, string, func(string)) {}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if err := server.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	c, err := NewCaller[string, string](CallerConfig[string]{Conn: asker, Subject: "hole", Size: size})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if _, err := c.Call(ctx, "x"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("got %v", err)
+	}
+	if n := c.InFlight(); n != 0 {
+		t.Fatalf("%d requests are still pending", n)
+	}
+}
+
 func TestResponder_StrayMessageIsNoPanic(t *testing.T) {
 	asker, server := packPair(t)
 	strays := make(chan error, 1)

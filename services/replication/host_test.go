@@ -1,0 +1,304 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/storage"
+)
+
+// host is one host of a pair: real storage, real journal, real receiver, and a small updater that commits and applies.
+type host struct {
+	tb      testing.TB
+	name    string
+	dir     string
+	options storage.Options
+	journal JournalConfig
+	log     *slog.Logger
+
+	facts    *storage.Facts
+	store    *storage.Store
+	j        *Journal
+	l        *Log
+	receiver *Receiver
+	address  string // stays over restarts
+
+	mu    sync.Mutex
+	allow error
+	aside []Aside
+	stop  func()
+	ended error
+
+	// As active.
+	epoch    uint64
+	remote   *Remote
+	sender   *Sender
+	required bool
+	stopTerm func()
+	states   []string
+}
+
+// newHost makes a host in a new directory.
+func newHost(tb testing.TB, name string) *host {
+	return &host{tb: tb, name: name, dir: tb.TempDir(), log: testLogger(tb, name), journal: JournalConfig{Listen: "127.0.0.1:0"}}
+}
+
+func other(name string) string {
+	if name == "a" {
+		return "b"
+	}
+	return "a"
+}
+
+// start opens everything and serves as standby.
+func (h *host) start() {
+	h.tb.Helper()
+	check := func(err error) {
+		h.tb.Helper()
+		if err != nil {
+			h.tb.Fatal(h.name, err)
+		}
+	}
+	var err error
+	h.facts, err = storage.OpenFacts(h.dir, h.name)
+	check(err)
+	if h.facts.Get().PairID == "" && h.name == "a" {
+		check(h.facts.Update(func(d *storage.FactsData) error { d.PairID = "pair"; return nil }))
+	}
+	o := h.options
+	o.Host, o.Identity = h.name, h.facts.Get().Identity
+	h.store, err = storage.Open(filepath.Join(h.dir, "db"), o)
+	check(err)
+	c := h.journal
+	c.Host, c.Peer, c.Dir, c.Password, c.Logger = h.name, other(h.name), filepath.Join(h.dir, "journal"), secret, h.log
+	if h.address != "" {
+		c.Listen = h.address
+	}
+	h.j = NewJournal(c)
+	check(h.j.Open(within(h.tb, 20*time.Second)))
+	h.address = h.j.Address()
+	h.l = NewLog(h.j, h.store.Applied())
+	ctx, cancel := context.WithCancel(context.Background())
+	check(h.l.Read(ctx))
+	h.receiver = NewReceiver(ReceiverConfig{
+		Host: h.name, Peer: other(h.name), Log: h.l, Database: h.store, Facts: h.facts, Dir: h.dir, Logger: h.log,
+		Allow: func(uint64) error {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			return h.allow
+		},
+		Aside: func(a Aside) {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			h.aside = append(h.aside, a)
+		},
+	})
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return h.receiver.Run(ctx) })
+	group.Go(func() error { return h.applier(ctx) })
+	var once sync.Once
+	h.stop = func() {
+		once.Do(func() {
+			if h.stopTerm != nil {
+				h.stopTerm()
+			}
+			cancel()
+			if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+				h.ended = err
+				h.tb.Errorf("host %s ended: %v", h.name, err)
+			}
+			h.j.Close()
+			h.store.Close()
+		})
+	}
+	stop := h.stop
+	h.tb.Cleanup(stop)
+}
+
+// applier flushes every few milliseconds.
+func (h *host) applier(ctx context.Context) error {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if h.store.Len() == 0 {
+			continue
+		}
+		m, err := h.store.Flush(ctx)
+		if err == nil {
+			err = h.receiver.Applied(ctx, m)
+		}
+		if err != nil && ctx.Err() == nil {
+			return fmt.Errorf("apply: %w", err)
+		}
+	}
+}
+
+// serve makes the host the active of an epoch and sends to peer.
+func (h *host) serve(epoch uint64, peer *host, backlog ...storage.Stored) {
+	h.tb.Helper()
+	ctx := within(h.tb, 20*time.Second)
+	h.mu.Lock()
+	h.allow = errors.New("active itself")
+	h.mu.Unlock()
+	var session uint64
+	if err := h.facts.Update(func(d *storage.FactsData) error {
+		d.Epoch, d.Session = max(d.Epoch, epoch), d.Session+1
+		session = d.Session
+		return nil
+	}); err != nil {
+		h.tb.Fatal(err)
+	}
+	end, broken, err := h.receiver.Fence(ctx, Fence{Term: Term{epoch, session}, Host: h.name})
+	if err != nil || broken != nil {
+		h.tb.Fatal(err, broken)
+	}
+	h.epoch = epoch
+	if len(backlog) == 0 {
+		// Takeover: all in the journal is committed by the one who serves from here on.
+		h.l.View(func(t *Tail) { backlog = t.After(h.store.Committed().Position.Sequence, end.Position.Sequence) })
+		if err := h.store.Commit(backlog...); err != nil {
+			h.tb.Fatal(err)
+		}
+		backlog = nil
+	}
+	h.dial(peer)
+	term, cancel := context.WithCancel(context.Background())
+	h.sender = NewSender(h.senderConfig(epoch, backlog))
+	var wg sync.WaitGroup
+	wg.Add(1)
+	go func() {
+		defer wg.Done()
+		if err := h.sender.Run(term); err != nil && !errors.Is(err, context.Canceled) {
+			h.tb.Error(h.name, "sender:", err)
+		}
+	}()
+	var once sync.Once
+	h.stopTerm = func() {
+		once.Do(func() {
+			cancel()
+			wg.Wait()
+		})
+	}
+	if h.store.Committed().Position.Epoch < epoch && len(backlog) == 0 {
+		h.commit(chain(h.tb, h.store.Committed(), epoch, 1, "began")...)
+	}
+}
+
+func (h *host) senderConfig(epoch uint64, backlog []storage.Stored) SenderConfig {
+	return SenderConfig{Remote: h.remote, Source: h.store, Facts: h.facts, Epoch: epoch, Backlog: backlog, Logger: h.log,
+		State: func(p PeerState) {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			if n := len(h.states); n == 0 || h.states[n-1] != p.State {
+				h.states = append(h.states, p.State)
+			}
+		}}
+}
+
+// dial keeps a connection to peer until the test ends.
+func (h *host) dial(peer *host) {
+	if h.remote != nil {
+		return
+	}
+	h.remote = NewRemote(RemoteConfig{Host: h.name, Peer: peer.name, Address: peer.address, Password: secret, Logger: h.log})
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Add(1)
+	go func() {
+		defer wg.Done()
+		_ = h.remote.Run(ctx)
+	}()
+	h.tb.Cleanup(func() { cancel(); wg.Wait() })
+}
+
+// commit makes entries durable where they must be, and visible.
+func (h *host) commit(entries ...storage.Stored) {
+	h.tb.Helper()
+	ctx := within(h.tb, 30*time.Second)
+	known := h.store.Committed().Position
+	var there <-chan struct{}
+	if h.required {
+		there = h.sender.Offer(entries, known)
+	}
+	if err := h.l.Append(ctx, entries, known); err != nil {
+		h.tb.Fatal(err)
+	}
+	if there != nil {
+		select {
+		case <-there:
+		case <-ctx.Done():
+			h.tb.Fatal("the other host does not take the frame; it is ", h.sender.State())
+		}
+	}
+	if err := h.store.Commit(entries...); err != nil {
+		h.tb.Fatal(err)
+	}
+	h.sender.Committed()
+}
+
+// work commits n frames of some entries.
+func (h *host) work(n int, text string) {
+	h.tb.Helper()
+	for i := range n {
+		h.commit(chain(h.tb, h.store.Committed(), h.epoch, 1+i%3, text)...)
+	}
+}
+
+func (h *host) awaitState(state string) {
+	h.tb.Helper()
+	await(h.tb, h.name+" sees its peer "+state, func() bool { return h.sender.State().State == state })
+}
+
+// hold makes frames wait for the peer.
+func (h *host) hold() {
+	h.tb.Helper()
+	h.required = true
+	err := h.sender.Hold(within(h.tb, 20*time.Second), h.store.Committed().Position, bus.MembershipNote{Version: 3, Epoch: h.epoch})
+	if err != nil {
+		h.tb.Fatal("hold:", err, h.sender.State())
+	}
+}
+
+// same waits until both databases have applied the same.
+func same(tb testing.TB, a, b *host) {
+	tb.Helper()
+	want := a.store.Committed()
+	for _, h := range []*host{a, b} {
+		await(tb, fmt.Sprintf("%s applies %v", h.name, want.Position), func() bool { return h.store.Applied() == want })
+	}
+	da, ma, err := a.store.DatabaseDigest()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	db, mb, err := b.store.DatabaseDigest()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if da != db || ma != mb {
+		tb.Fatalf("databases differ: %v at %v, %v at %v", da, ma.Position, db, mb.Position)
+	}
+}
+
+func newPair(tb testing.TB) (a, b *host) {
+	a, b = newHost(tb, "a"), newHost(tb, "b")
+	a.start()
+	b.start()
+	return a, b
+}
+
+// noMembership notes nothing.
+var noMembership bus.MembershipNote

@@ -92,6 +92,7 @@ func (r *recorder) fill(report *Report, threshold time.Duration, name func(int) 
 	for _, t := range r.terminals {
 		gaps = append(gaps, t.gaps...)
 	}
+	report.all = gaps
 	report.Takeovers = takeovers(r.takeovers, gaps, name)
 	all := interruptions(gaps, threshold, name)
 	report.Interruptions = len(all)

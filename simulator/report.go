@@ -33,6 +33,20 @@ type Report struct {
 	Gaps          []Interruption `json:"gaps"`
 	LongestGap    time.Duration  `json:"longest_gap_ns"` // that any terminal felt
 	Verdict       Verdict        `json:"verdict"`
+
+	all []gap
+}
+
+// GapFrom gives the longest gap that any terminal felt and that began between two moments: what came of something that
+// was done at the first one. Gaps below 2 ms are not kept and count as 0.
+func (r Report) GapFrom(from, to time.Time) time.Duration {
+	var felt time.Duration
+	for _, g := range r.all {
+		if !g.from.Before(from) && g.from.Before(to) {
+			felt = max(felt, g.length())
+		}
+	}
+	return felt
 }
 
 // Latency of operations, from the first attempt to the definite answer.

@@ -142,6 +142,10 @@ func (c *cluster) dump() {
 		}
 		const last = 6000
 		c.Logf("end of %s:\n%s", filepath.Base(name), text[max(0, len(text)-last):])
+		// With go test -artifacts the whole logs are kept.
+		if err := os.WriteFile(filepath.Join(c.ArtifactDir(), filepath.Base(name)), text, 0o600); err != nil {
+			c.Log(err)
+		}
 	}
 }
 
@@ -310,15 +314,12 @@ func (w *work) finish() simulator.Report {
 	return w.report
 }
 
-// gapAt is the longest gap that a terminal felt between two moments.
+// waited is how long before an outage a request may have been sent, and the last answer have come, that it then delayed.
+const waited = 150 * time.Millisecond
+
+// gapAt is the longest gap that a terminal felt and that began between two moments, or a little before.
 func gapAt(r simulator.Report, from, to time.Time) time.Duration {
-	var longest time.Duration
-	for _, g := range r.Gaps {
-		if felt := max(g.Gap, g.Worst); g.At.Before(to) && g.At.Add(felt).After(from) {
-			longest = max(longest, felt)
-		}
-	}
-	return longest
+	return r.GapFrom(from.Add(-waited), to)
 }
 
 // groups gives the process groups of hosts and witness as they are now.

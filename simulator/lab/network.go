@@ -1,0 +1,156 @@
+package lab
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// The nodes of a lab.
+const (
+	HostA     = "a"
+	HostB     = "b"
+	Witness   = "witness"
+	Terminals = "terminals" // all agents, and the applications
+)
+
+// Hosts are the two hosts.
+func Hosts() []string { return []string{HostA, HostB} }
+
+// Other is the other host.
+func Other(host string) string {
+	if host == HostA {
+		return HostB
+	}
+	return HostA
+}
+
+// address is where a node is reached by every other: a range for private networks, used in the namespaces only.
+func address(node string) string {
+	return map[string]string{HostA: "10.199.0.1", HostB: "10.199.0.2", Witness: "10.199.0.3", Terminals: "10.199.0.4"}[node]
+}
+
+// Wire joins two nodes.
+type Wire struct{ From, To string }
+
+func (w Wire) String() string { return w.From + "-" + w.To }
+
+// Wires are all there are. Witness and terminals have nothing to say to each other. No node forwards: a cut wire has no
+// way round it.
+func Wires() []Wire {
+	return []Wire{{HostA, HostB}, {HostA, Witness}, {HostB, Witness}, {HostA, Terminals}, {HostB, Terminals}}
+}
+
+// Cut is how a wire is cut.
+type Cut string
+
+const (
+	// Unplugged takes the interface of the first node down: it is told "unreachable", the other hears nothing.
+	Unplugged Cut = "unplugged"
+	// Silent loses all frames both ways; neither end is told.
+	Silent Cut = "silent"
+	// OneWay loses the frames from the first node to the second, whose own still arrive.
+	OneWay Cut = "one-way"
+)
+
+// Cuts are all ways to cut a wire.
+func Cuts() []Cut { return []Cut{Unplugged, Silent, OneWay} }
+
+// nowhere is a hardware address that nobody has: frames to it are lost without a word.
+const nowhere = "02:00:00:00:00:fe"
+
+// network is the namespaces of all nodes with the wires between them.
+type network struct {
+	spaces map[string]*space
+}
+
+func newNetwork() (*network, error) {
+	n := &network{spaces: map[string]*space{}}
+	for _, node := range []string{HostA, HostB, Witness, Terminals} {
+		s, err := newSpace()
+		if err != nil {
+			return nil, errors.Join(err, n.close())
+		}
+		n.spaces[node] = s
+	}
+	for _, w := range Wires() {
+		if err := n.lay(w); err != nil {
+			return nil, errors.Join(fmt.Errorf("wire %s: %w", w, err), n.close())
+		}
+	}
+	return n, nil
+}
+
+// lay makes a wire: a pair of interfaces, each named after the node that it leads to. Every node has one address on all
+// its wires, and on each a route to that one peer, which comes back with the interface.
+func (n *network) lay(w Wire) error {
+	from, to := n.spaces[w.From], n.spaces[w.To]
+	err := from.ip(fmt.Sprintf("link add %s type veth peer name %s netns %s", device(w.To), device(w.From), to.path()))
+	for _, end := range []Wire{w, {w.To, w.From}} {
+		if err == nil {
+			err = n.spaces[end.From].ip(
+				fmt.Sprintf("addr add %s peer %s dev %s", address(end.From), address(end.To), device(end.To)),
+				fmt.Sprintf("link set %s up", device(end.To)))
+		}
+	}
+	return err
+}
+
+func device(to string) string { return "to-" + to }
+
+// cut cuts the wire between two nodes, seen from the first.
+func (n *network) cut(from, to string, how Cut) error {
+	var err error
+	switch how {
+	case Unplugged:
+		err = n.spaces[from].ip(fmt.Sprintf("link set %s down", device(to)))
+	case Silent:
+		err = errors.Join(n.lose(from, to), n.lose(to, from))
+	case OneWay:
+		err = n.lose(from, to)
+	default:
+		err = fmt.Errorf("no such cut: %q", how)
+	}
+	if err != nil {
+		return fmt.Errorf("cut %s-%s: %w", from, to, err)
+	}
+	return nil
+}
+
+// lose has the frames from one node to another go nowhere. On an interface that is down there is nothing to lose.
+func (n *network) lose(from, to string) error {
+	err := n.spaces[from].ip(fmt.Sprintf("neigh replace %s lladdr %s dev %s nud permanent", address(to), nowhere, device(to)))
+	if err != nil && strings.Contains(err.Error(), "Network is down") {
+		return nil
+	}
+	return err
+}
+
+// join makes a wire whole, however it was cut.
+func (n *network) join(w Wire) error {
+	var failed []error
+	for _, end := range []Wire{w, {w.To, w.From}} {
+		failed = append(failed, n.spaces[end.From].ip(
+			fmt.Sprintf("link set %s up", device(end.To)),
+			fmt.Sprintf("neigh flush dev %s nud permanent", device(end.To))))
+	}
+	if err := errors.Join(failed...); err != nil {
+		return fmt.Errorf("join %s: %w", w, err)
+	}
+	return nil
+}
+
+// close gives the namespaces up; with their last process their wires go.
+func (n *network) close() error {
+	var failed []error
+	for _, s := range n.spaces {
+		failed = append(failed, s.close())
+	}
+	return errors.Join(failed...)
+}
+
+// wiresOf are the wires that end at a node.
+func wiresOf(node string) []Wire {
+	return slices.DeleteFunc(Wires(), func(w Wire) bool { return w.From != node && w.To != node })
+}

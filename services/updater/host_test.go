@@ -35,7 +35,6 @@ type host struct {
 	ended  chan error
 
 	mu      sync.Mutex
-	beat    bus.Heartbeat
 	state   bus.UpdaterState
 	changed chan struct{}
 }
@@ -118,9 +117,12 @@ func (h *host) connect(process string) *bus.Conn {
 func (h *host) heard(m *nats.Msg) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if json.Unmarshal(m.Data, &h.beat) != nil || json.Unmarshal(h.beat.State, &h.state) != nil {
+	var beat bus.Heartbeat
+	var state bus.UpdaterState
+	if json.Unmarshal(m.Data, &beat) != nil || json.Unmarshal(beat.State, &state) != nil {
 		h.t.Error("a heartbeat that can't be read")
 	}
+	h.state = state
 	close(h.changed)
 	h.changed = make(chan struct{})
 }

@@ -151,3 +151,58 @@ func TestPair_ReleaseOpensTheJournalAgain(t *testing.T) {
 		t.Errorf("got %+v", r)
 	}
 }
+
+// TestPair_TakeBack: when the successor dies, the drained active takes the next epoch itself (T3).
+func TestPair_TakeBack(t *testing.T) {
+	a, b := pairServing(t)
+	last := a.put(1, "x", "1")
+	if d := order[bus.Drained](a, bus.SubjectDrain, bus.Drain{Epoch: 1}); d.Error != "" || d.Position != last.Position {
+		t.Fatalf("drained: %+v", d)
+	}
+	b.stop()
+	a.lead(2, false)
+	if got := a.get("x"); got != "1@2" {
+		t.Errorf("x is %s", got)
+	}
+	a.put(2, "x", "2")
+	b.start()
+	a.pairUp(2)
+}
+
+// TestPair_CopyWhenHistoryIsTrimmed: a host that the history no longer reaches gets a copy, and is not fit until it has it.
+func TestPair_CopyWhenHistoryIsTrimmed(t *testing.T) {
+	a, b := newHosts(t)
+	a.config.HistoryMaxUpdates, b.config.HistoryMaxUpdates = 50, 50
+	a.start()
+	a.lead(1, false)
+	var answers []<-chan bus.DatabaseReply
+	for i := range 3000 {
+		answers = append(answers, a.begin(bus.Commit{Epoch: 1, Operations: []bus.Operation{put(fmt.Sprint("k", i), "v")}}))
+	}
+	for _, c := range answers {
+		receive(t, "the answer", c)
+	}
+	// Trimming goes in step with applying.
+	for i := 0; order[bus.HistoryPage](a, bus.SubjectHistory, bus.HistoryRequest{}).First < 100; i++ {
+		before := a.put(1, "trim", fmt.Sprint(i))
+		a.await("applied", func(s bus.UpdaterState) bool { return !s.Applied.Before(before.Position) })
+	}
+	copied := make(chan struct{})
+	go func() {
+		defer close(copied)
+		a.await("copying", func(s bus.UpdaterState) bool { return s.Peer == bus.PeerCopying || s.Peer == bus.PeerClose })
+	}()
+	b.start()
+	receive(t, "a copy", copied)
+	a.pairUp(1)
+	last := a.put(1, "x", "1")
+	s := b.await("the copy with all that followed", func(s bus.UpdaterState) bool { return s.Applied == last.Position && !s.Inconsistent })
+	if got := a.await("any", func(s bus.UpdaterState) bool { return s.Committed == last.Position }); got.Digest != s.Digest {
+		t.Errorf("digests %s and %s", got.Digest, s.Digest)
+	}
+	a.stop()
+	b.lead(2, false)
+	if got := b.get("k2999"); got != "v@3001" {
+		t.Errorf("k2999 is %s", got)
+	}
+}

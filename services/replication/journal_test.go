@@ -17,7 +17,8 @@ func TestJournal_AppendsAndReads(t *testing.T) {
 	ctx := within(t, 30*time.Second)
 	dir := t.TempDir()
 	j := openJournal(t, JournalConfig{Dir: dir})
-	for i := range 700 {
+	const n = 1300
+	for i := range n {
 		seq, err := j.Append(ctx, fmt.Appendf(nil, "message %d", i+1))
 		if err != nil || seq != uint64(i+1) {
 			t.Fatalf("append %d: %d, %v", i, seq, err)
@@ -36,7 +37,7 @@ func TestJournal_AppendsAndReads(t *testing.T) {
 			}
 			all, next = append(all, read...), n
 		}
-		if len(all) != 700 {
+		if len(all) != n {
 			t.Fatalf("read %d", len(all))
 		}
 		for i, r := range all {
@@ -54,14 +55,14 @@ func TestJournal_AppendsAndReads(t *testing.T) {
 	}
 	j = openJournal(t, JournalConfig{Dir: dir})
 	check(j)
-	if err := j.Purge(ctx, 600); err != nil {
+	if err := j.Purge(ctx, n-100); err != nil {
 		t.Fatal(err)
 	}
 	read, next, err := j.Read(ctx, 1, 1<<20)
-	if err != nil || len(read) != 100 || read[0].Seq != 601 || next != 701 {
+	if err != nil || len(read) != 100 || read[0].Seq != n-99 || next != n+1 {
 		t.Fatalf("after purge: %d, next %d, %v", len(read), next, err)
 	}
-	if seq, err := j.Append(ctx, []byte("x")); err != nil || seq != 701 {
+	if seq, err := j.Append(ctx, []byte("x")); err != nil || seq != n+1 {
 		t.Fatal(seq, err)
 	}
 }

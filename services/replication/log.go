@@ -136,8 +136,8 @@ func (l *Log) readTo(ctx context.Context, seq uint64) (took bool, err error) {
 
 // Append makes the frames of entries durable in the own journal (A3) under the term of the last Fence and takes them into
 // the tail; more than one frame only where the epoch changes. Errors as of Journal.Append, ErrFenced before the
-// first Fence, and storage.ErrGap or ErrDiverged when the entries do not follow. When it fails the tail may have
-// more than it did: ask End.
+// first Fence, and storage.ErrGap or ErrDiverged when the entries do not follow. After any error but ErrFull and these
+// two nobody knows whether the frame is there, and the log takes nothing before the next Fence.
 func (l *Log) Append(ctx context.Context, entries []storage.Stored, committed position.Position) error {
 	l.reading.Lock()
 	defer l.reading.Unlock()
@@ -177,6 +177,10 @@ func (l *Log) append(ctx context.Context, entries []storage.Stored, committed po
 	}
 	seq, err := l.journal.Append(ctx, raw)
 	if err != nil {
+		if !errors.Is(err, ErrFull) {
+			// Nobody knows whether the frame is there: only a Fence, which reads everything, makes that sure again.
+			l.View(func(*Tail) { l.term = Term{} })
+		}
 		return err
 	}
 	l.mu.Lock()

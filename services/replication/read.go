@@ -102,9 +102,13 @@ func (j *Journal) Read(ctx context.Context, from uint64, maxBytes int) (read []R
 	return read, next, err
 }
 
-// purgeStep is how many stream sequences a purge must gain, unless a quarter of the journal's bound is used: each purge
-// rewrites a block of the stream.
-const purgeStep = 256
+// When a purge is worth its price: it rewrites a block of the stream, and appends wait some milliseconds for it. What is
+// not purged is read again after a restart, at about half a gigabyte a second.
+const (
+	purgeStep      = 1024     // messages gained, or
+	purgeBytes     = 16 << 20 // bytes in the stream
+	purgeStepBytes = 128      // of which so many messages go
+)
 
 // Purge gives up messages up to and including a stream sequence. It may come back after a crash; readers skip what they
 // know. When little is to gain it does nothing.
@@ -117,8 +121,11 @@ func (j *Journal) Purge(ctx context.Context, upTo uint64) error {
 		return nil
 	case upTo < known+purgeStep:
 		info, err := j.Info(ctx)
-		if err != nil || info.Bytes < j.config.MaxBytes/4 {
+		if err != nil {
 			return err
+		}
+		if info.Bytes < j.config.MaxBytes/4 && (info.Bytes < purgeBytes || upTo < known+purgeStepBytes) {
+			return nil
 		}
 	}
 	err := j.stream.Purge(ctx, jetstream.WithPurgeSequence(upTo+1))

@@ -129,7 +129,7 @@ func (c *Cluster) Run(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	orders, err := newOrders(c)
+	orders, err := newOrders(ctx, c)
 	if err != nil {
 		return err
 	}

@@ -109,7 +109,7 @@ type orders struct {
 	pointer  string
 }
 
-func newOrders(c *Cluster) (*orders, error) {
+func newOrders(ctx context.Context, c *Cluster) (*orders, error) {
 	// A socket that a killed cluster left behind; the directory's lock says that nobody uses it.
 	if err := os.Remove(c.dir.join(socketFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("control socket: %w", err)
@@ -125,7 +125,7 @@ func newOrders(c *Cluster) (*orders, error) {
 	if err := os.Chmod(path, 0o600); err != nil {
 		return nil, errors.Join(fmt.Errorf("control socket: %w", err), o.close())
 	}
-	if o.pointer, err = point(c.ports.base, c.dir.path); err != nil {
+	if o.pointer, err = point(ctx, c.ports.base, c.dir.path); err != nil {
 		return nil, errors.Join(err, o.close())
 	}
 	return o, nil
@@ -197,10 +197,20 @@ func pointerPath(port int) (string, error) {
 	return filepath.Join(dir, "cluster-"+strconv.Itoa(port)), nil
 }
 
-func point(port int, dir string) (string, error) {
+// point says which directory the cluster on a port has, and forgets clusters that were killed.
+func point(ctx context.Context, port int, dir string) (string, error) {
 	path, err := pointerPath(port)
 	if err != nil {
 		return "", err
+	}
+	others, err := filepath.Glob(filepath.Join(filepath.Dir(path), "cluster-*"))
+	if err != nil {
+		return "", fmt.Errorf("directory of running clusters: %w", err)
+	}
+	for _, other := range others {
+		if _, running := pointed(ctx, other); !running {
+			_ = os.Remove(other) // another cluster that starts may have been quicker
+		}
 	}
 	if err := writeAtomically(path, []byte(dir)); err != nil {
 		return "", fmt.Errorf("directory of running clusters: %w", err)
@@ -214,6 +224,11 @@ func runningOn(ctx context.Context, port int) (string, bool) {
 	if err != nil {
 		return "", false
 	}
+	return pointed(ctx, path)
+}
+
+// pointed follows a pointer, and tells whether a cluster runs there.
+func pointed(ctx context.Context, path string) (string, bool) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return "", false

@@ -1,0 +1,155 @@
+package lab
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/storage/position"
+)
+
+// request is one call of an application.
+type request struct {
+	service, operation string
+	body               any
+	id                 string // the application's own; "" is none: sent once
+	reads              bool
+}
+
+// answer is a definite outcome, or that there is none.
+type answer struct {
+	code     int // 0: done
+	message  string
+	body     []byte
+	position position.Position // zero when nothing was written
+	outcome  outcome
+}
+
+// outcome says what is known of a call.
+type outcome int
+
+const (
+	definite outcome = iota
+	never            // it was not executed and never will be
+	unknown          // it may have been executed, or may be yet
+)
+
+// client is one application at a terminal: a plain NATS client of its agent, in its network namespace.
+type client struct {
+	name     string // unique in the lab; the start of its ids
+	conn     *nats.Conn
+	deadline time.Duration // of one attempt
+	last     uint64
+	calls    *atomic.Int64
+}
+
+// connect connects to the agent of a terminal. The connection is kept and renewed, as an application's would be.
+func (l *Lab) connect(name string, terminal int, deadline time.Duration, calls *atomic.Int64) (*client, error) {
+	conn, err := nats.Connect("nats://127.0.0.1:"+strconv.Itoa(portTerminal+terminal), nats.Name(name),
+		nats.SetCustomDialer(l.network.spaces[Terminals]), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectWait(again))
+	if err != nil {
+		return nil, fmt.Errorf("connect to terminal %s: %w", TerminalID(terminal), err)
+	}
+	return &client{name: name, conn: conn, deadline: deadline, calls: calls}, nil
+}
+
+func (c *client) close() { c.conn.Close() }
+
+// newID makes the id of a request that may be repeated.
+func (c *client) newID() string {
+	c.last++
+	return fmt.Sprintf("%s/%s-%d", time.Now().UTC().Format(time.RFC3339), c.name, c.last)
+}
+
+// again is the pause before a call is repeated.
+const again = 20 * time.Millisecond
+
+// do makes a call. One with an id, or one that reads, is repeated until its outcome is definite or ctx ends. Any other is
+// sent once, and again only as long as it certainly was not executed.
+func (c *client) do(ctx context.Context, r request) answer {
+	repeatable := r.id != "" || r.reads
+	faults := 0
+	last := answer{outcome: never}
+	for {
+		a := c.send(ctx, r)
+		c.calls.Add(1)
+		switch {
+		case a.outcome == definite && a.code == bus.CodeFault:
+			// The answer may have come after a crash within the call. It is recorded only after the third.
+			faults++
+			a.outcome = unknown
+			if !repeatable || faults > 3 {
+				return a
+			}
+		case a.outcome == definite:
+			return a
+		case a.outcome == unknown && !repeatable:
+			return a
+		}
+		if a.outcome == unknown {
+			last = a
+		}
+		select {
+		case <-ctx.Done():
+			return last
+		case <-time.After(again):
+		}
+	}
+}
+
+// send makes one attempt.
+func (c *client) send(ctx context.Context, r request) answer {
+	// The agent's own answer comes first when it is alive.
+	ctx, cancel := context.WithTimeout(ctx, c.deadline+time.Second)
+	defer cancel()
+	m := nats.NewMsg("request." + r.service + "." + r.operation)
+	var err error
+	if m.Data, err = json.Marshal(r.body); err != nil {
+		return answer{outcome: never, message: err.Error()}
+	}
+	m.Header.Set(bus.HeaderDeadline, c.deadline.String())
+	if r.id != "" {
+		m.Header.Set(bus.HeaderRequestID, r.id)
+	}
+	if !c.conn.IsConnected() {
+		return answer{outcome: never, message: "no agent"}
+	}
+	reply, err := c.conn.RequestMsgWithContext(ctx, m)
+	switch {
+	case errors.Is(err, nats.ErrNoResponders):
+		return answer{outcome: never, message: err.Error()}
+	case err != nil:
+		return answer{outcome: unknown, message: err.Error()}
+	}
+	return read(reply)
+}
+
+// read takes an answer out of a message.
+func read(m *nats.Msg) answer {
+	a := answer{body: m.Data, message: m.Header.Get(bus.HeaderError)}
+	var err error
+	if code := m.Header.Get(bus.HeaderErrorCode); code != "" {
+		if a.code, err = strconv.Atoi(code); err != nil {
+			return answer{outcome: unknown, message: "error code " + code}
+		}
+	}
+	if at := m.Header.Get(bus.HeaderPosition); at != "" {
+		if a.position, err = position.Parse(at); err != nil {
+			return answer{outcome: unknown, message: err.Error()}
+		}
+	}
+	switch a.code {
+	case bus.CodeNobody, bus.CodeBusy:
+		a.outcome = never
+	case bus.CodeUnknown:
+		a.outcome = unknown
+	}
+	return a
+}

@@ -1,0 +1,196 @@
+package lab
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/storage/position"
+)
+
+var (
+	// ErrNotHealed says that the pair did not come back though every fault had ended.
+	ErrNotHealed = errors.New("not healed")
+	// ErrDiverged says that the hosts do not hold the same updates.
+	ErrDiverged = errors.New("the hosts differ")
+)
+
+const (
+	statusWithin = time.Second
+	// healWithin is generous: a host may have to be copied to, on a busy machine.
+	healWithin = 90 * time.Second
+	askEvery   = 20 * time.Millisecond
+)
+
+// Status asks a host for its status, from within its namespace, whatever wires are cut.
+func (l *Lab) Status(ctx context.Context, host string) (operator.Status, error) {
+	var s operator.Status
+	return s, l.get(ctx, host, operator.PathStatus, &s)
+}
+
+// history asks a host for a page of its history.
+func (l *Lab) history(ctx context.Context, host string, from uint64, limit int) (bus.HistoryPage, error) {
+	var p bus.HistoryPage
+	return p, l.get(ctx, host, operator.PathHistory+"?from="+strconv.FormatUint(from, 10)+"&limit="+strconv.Itoa(limit), &p)
+}
+
+func (l *Lab) get(ctx context.Context, host, path string, into any) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://127.0.0.1:"+strconv.Itoa(portHTTP)+path, nil)
+	if err != nil {
+		return err
+	}
+	response, err := l.http[host].Do(request)
+	if err != nil {
+		return fmt.Errorf("host %s: %w", host, err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("host %s: %s: %s", host, path, response.Status)
+	}
+	if err := json.NewDecoder(response.Body).Decode(into); err != nil {
+		return fmt.Errorf("host %s: %s: %w", host, path, err)
+	}
+	return nil
+}
+
+// Switchover asks a host for a planned switchover.
+func (l *Lab) Switchover(ctx context.Context, host string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://127.0.0.1:"+strconv.Itoa(portHTTP)+operator.PathSwitchover, nil)
+	if err != nil {
+		return err
+	}
+	patient := *l.http[host]
+	patient.Timeout = goneWithin
+	response, err := patient.Do(request)
+	if err != nil {
+		return fmt.Errorf("switchover at host %s: %w", host, err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("switchover at host %s: %s", host, response.Status)
+	}
+	return nil
+}
+
+// Active is the host that may answer terminals now, "" when none says so. Of two that say so, as may be for a moment
+// around a freeze of this process, it is the one of the higher epoch.
+func (l *Lab) Active(ctx context.Context) (string, operator.Status) {
+	var best operator.Status
+	for _, host := range Hosts() {
+		if s, err := l.Status(ctx, host); err == nil && s.Role == "active" && s.RightUntilMS > 0 && (best.Host == "" || s.Epoch > best.Epoch) {
+			best = s
+		}
+	}
+	return best.Host, best
+}
+
+// Await asks until a condition holds. The error names what did not come to be within the time, and how the hosts are.
+func (l *Lab) Await(ctx context.Context, within time.Duration, what string, condition func() bool) error {
+	began := time.Now()
+	tick := time.NewTicker(askEvery)
+	defer tick.Stop()
+	for !condition() {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("await %s: %w", what, ctx.Err())
+		case <-tick.C:
+			if time.Since(began) > within {
+				return fmt.Errorf("no %s within %s: %s", what, within, l.describe(ctx))
+			}
+		}
+	}
+	return nil
+}
+
+func (l *Lab) describe(ctx context.Context) string {
+	var parts []string
+	for _, host := range Hosts() {
+		s, err := l.Status(ctx, host)
+		if err != nil {
+			parts = append(parts, err.Error())
+			continue
+		}
+		parts = append(parts, fmt.Sprintf("%s is %s %s, epoch %d, at %s, in sync %v, waiting for %q, unfit %q, peer %s %s %s, terminals %+v, alarms %q",
+			host, s.Role, s.Mode, s.Epoch, s.Position, s.InSync, s.WaitingFor, s.Unfit, s.Peer.Link, s.Peer.Replication, s.Peer.Progress, s.Terminals, s.Alarms))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// Mend ends every fault: wires are whole, what was frozen goes on, what does not run is started.
+func (l *Lab) Mend() error {
+	var failed []error
+	for _, w := range Wires() {
+		failed = append(failed, l.network.join(w))
+	}
+	for _, name := range l.names() {
+		failed = append(failed, l.Thaw(name), l.Run(name))
+	}
+	return errors.Join(failed...)
+}
+
+// Heal mends and waits until one host serves all terminals and both hold every acknowledged update, as both say.
+// Errors: ErrNotHealed.
+func (l *Lab) Heal(ctx context.Context) error {
+	if err := l.Mend(); err != nil {
+		return err
+	}
+	if err := l.Await(ctx, healWithin, "pair in sync that serves", func() bool { return l.paired(ctx) }); err != nil {
+		return fmt.Errorf("%w: %w", ErrNotHealed, err)
+	}
+	return nil
+}
+
+func (l *Lab) paired(ctx context.Context) bool {
+	host, active := l.Active(ctx)
+	if host == "" || len(active.InSync) != 2 || active.Terminals.Attached != l.options.Terminals {
+		return false
+	}
+	standby, err := l.Status(ctx, Other(host))
+	return err == nil && standby.Role == "standby" && len(standby.InSync) == 2
+}
+
+// CompareHosts waits until both hosts have applied the same position, nothing being written any more, and compares the
+// digests of their histories: each entry's covers everything before it. Errors: ErrDiverged.
+func (l *Lab) CompareHosts(ctx context.Context) (position.Position, error) {
+	var at position.Position
+	err := l.Await(ctx, healWithin, "common position of both hosts", func() bool {
+		a, errA := l.Status(ctx, HostA)
+		b, errB := l.Status(ctx, HostB)
+		at = a.Position
+		return errA == nil && errB == nil && slices.Equal([]position.Position{at, at, at, at, at},
+			[]position.Position{a.Committed, a.Applied, b.Position, b.Committed, b.Applied})
+	})
+	if err != nil {
+		return at, fmt.Errorf("%w: %w", ErrDiverged, err)
+	}
+	const last = 1000
+	from := at.Sequence - min(last-1, at.Sequence-1)
+	digests := map[position.Position]string{}
+	for _, host := range Hosts() {
+		page, err := l.history(ctx, host, from, last)
+		if err != nil {
+			return at, err
+		}
+		if n := len(page.Updates); n == 0 || page.Updates[n-1].Position != at {
+			return at, fmt.Errorf("%w: the history of host %s does not end at %s", ErrDiverged, host, at)
+		}
+		for _, u := range page.Updates {
+			if other, both := digests[u.Position]; both && other != u.Digest {
+				return at, fmt.Errorf("%w at %s: digests %s and %s", ErrDiverged, u.Position, other, u.Digest)
+			}
+			digests[u.Position] = u.Digest
+		}
+		if host == HostB && uint64(len(digests)) != at.Sequence-from+1 {
+			return at, fmt.Errorf("%w: between %d and %s the two histories have %d different entries", ErrDiverged, from, at, len(digests))
+		}
+	}
+	return at, nil
+}

@@ -1,0 +1,227 @@
+package lab
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/hotpair/hotpair/services/config"
+)
+
+// Ports, the same on every node: each has a network of its own.
+const (
+	portBus         = 7701
+	portLink        = 7702
+	portReplication = 7703
+	portHTTP        = 7704
+	portWitness     = 7705
+	portTerminal    = 4222 // of the first; the others follow
+)
+
+// Options of a lab.
+type Options struct {
+	Binary    string        // hotpair
+	Dir       string        // data and logs; must exist
+	Terminals int           // default 3
+	Lease     time.Duration // HOTPAIR_LEASE, default 1 s
+	Patience  time.Duration // HOTPAIR_STANDBY_PATIENCE, default 2 s
+	// Data moves a node's data directory, as onto a faulty disk. Nil or "": below Dir.
+	Data func(node string) string
+	Log  io.Writer // what was done, a line each; nil: nobody wants to know
+}
+
+// Lab is a pair of hosts with witness and terminals, each in its own network namespace. Its methods may be called at
+// any time and in any state: to kill what is dead, to thaw what runs and to join a whole wire change nothing.
+type Lab struct {
+	options Options
+	network *network
+	trees   map[string]*tree // by node; terminals by id
+	http    map[string]*http.Client
+	began   time.Time
+
+	mu sync.Mutex // of Log
+}
+
+// Start makes the network and starts everything. It does not wait for service, see Heal. Errors: ErrUnavailable.
+func Start(ctx context.Context, o Options) (*Lab, error) {
+	if err := Available(); err != nil {
+		return nil, err
+	}
+	if o.Terminals == 0 {
+		o.Terminals = 3
+	}
+	if o.Lease == 0 {
+		o.Lease = time.Second
+	}
+	if o.Patience == 0 {
+		o.Patience = 2 * time.Second
+	}
+	if o.Log == nil {
+		o.Log = io.Discard
+	}
+	n, err := newNetwork()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	l := &Lab{options: o, network: n, trees: map[string]*tree{}, http: map[string]*http.Client{}, began: time.Now()}
+	if err := l.plan(); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	for _, name := range l.names() {
+		if err := l.trees[name].start(); err != nil {
+			return nil, errors.Join(err, l.Close())
+		}
+	}
+	return l, nil
+}
+
+// TerminalID is the id of a terminal by its index.
+func TerminalID(i int) string { return "t" + strconv.Itoa(i+1) }
+
+// names are all process trees, in the order in which they are started.
+func (l *Lab) names() []string {
+	names := []string{Witness}
+	for i := range l.options.Terminals {
+		names = append(names, TerminalID(i))
+	}
+	return append(names, HostA, HostB)
+}
+
+// plan says how each tree is started.
+func (l *Lab) plan() error {
+	random := make([]byte, 32)
+	if _, err := rand.Read(random); err != nil {
+		return fmt.Errorf("pair secret: %w", err)
+	}
+	secret := hex.EncodeToString(random)
+	key, log := config.PairKey{PairSecret: config.Secret(secret)}, config.Log{}
+	at := func(node string, port int) string { return address(node) + ":" + strconv.Itoa(port) }
+	everywhere := func(port int) string { return ":" + strconv.Itoa(port) }
+	var terminals config.Terminals
+	for i := range l.options.Terminals {
+		id, port := TerminalID(i), portTerminal+i
+		terminals = append(terminals, config.TerminalAddress{ID: id, URL: "nats://" + at(Terminals, port)})
+		l.add(id, Terminals, "terminal", func(data string) []string {
+			return config.ForTerminal(os.Environ(), config.Terminal{
+				TerminalID: id, TerminalListen: everywhere(port), TerminalKey: config.Secret(config.TerminalKey(secret, id)),
+				TerminalDeadline: 30 * time.Second, TerminalDeadlineMax: 5 * time.Minute, Storage: config.Storage{Data: data}, Log: log,
+			})
+		})
+	}
+	l.add(Witness, Witness, "witness", func(data string) []string {
+		return config.ForWitness(os.Environ(), config.Witness{WitnessListen: everywhere(portWitness), Storage: config.Storage{Data: data}, PairKey: key, Log: log})
+	})
+	for _, name := range Hosts() {
+		l.add(name, name, "supervisor", func(data string) []string {
+			return config.ForHost(os.Environ(), config.Host{
+				Name: config.Name{Host: name}, Storage: config.Storage{Data: data}, BusPort: portBus,
+				Link: at(name, portLink), Replication: at(name, portReplication),
+				PeerLink: at(Other(name), portLink), PeerReplication: at(Other(name), portReplication),
+				Witness: at(Witness, portWitness), PairKey: key, Terminals: terminals,
+				Console: config.Console{HTTP: "127.0.0.1:" + strconv.Itoa(portHTTP)},
+				Pace:    config.Pace{Lease: l.options.Lease}, Patience: config.Patience{StandbyPatience: l.options.Patience, RefusedIsDead: true}, Log: log,
+			})
+		})
+		l.http[name] = &http.Client{Timeout: statusWithin, Transport: &http.Transport{DialContext: l.network.spaces[name].DialContext, DisableKeepAlives: true}}
+	}
+	for _, name := range l.names() {
+		if err := os.MkdirAll(l.Data(name), 0o700); err != nil {
+			return fmt.Errorf("directory of %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func (l *Lab) add(name, node, command string, environ func(data string) []string) {
+	l.trees[name] = &tree{
+		name: name, space: l.network.spaces[node], argv: []string{l.options.Binary, command},
+		environ: environ(l.Data(name)), log: filepath.Join(l.options.Dir, name+".log"),
+	}
+}
+
+// Data is the data directory of a host, the witness or a terminal.
+func (l *Lab) Data(name string) string {
+	if l.options.Data != nil {
+		if dir := l.options.Data(name); dir != "" {
+			return dir
+		}
+	}
+	return filepath.Join(l.options.Dir, name)
+}
+
+// Close kills everything that still runs and gives the network up.
+func (l *Lab) Close() error {
+	var failed []error
+	for _, t := range l.trees {
+		failed = append(failed, t.kill(context.Background()))
+	}
+	return errors.Join(append(failed, l.network.close())...)
+}
+
+// say writes a line to the log.
+func (l *Lab) say(format string, a ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	// A log that can't be written is no reason to stop.
+	_, _ = fmt.Fprintf(l.options.Log, "%8.3f %s\n", time.Since(l.began).Seconds(), fmt.Sprintf(format, a...))
+}
+
+// Run starts a host, the witness or a terminal, unless it runs.
+func (l *Lab) Run(name string) error { return l.trees[name].start() }
+
+// Kill kills all processes of a host, the witness or a terminal, and returns when they are gone.
+func (l *Lab) Kill(ctx context.Context, names ...string) error {
+	var failed []error
+	for _, name := range names { // all get the signal before any is waited for
+		failed = append(failed, l.trees[name].signal(syscall.SIGKILL))
+	}
+	for _, name := range names {
+		failed = append(failed, l.trees[name].kill(ctx))
+	}
+	return errors.Join(failed...)
+}
+
+// Stop asks a tree to end, as an operator does, and returns when it has.
+func (l *Lab) Stop(ctx context.Context, name string) error {
+	return l.trees[name].stop(ctx, goneWithin)
+}
+
+// Freeze stops all processes of a tree (SIGSTOP), Thaw continues them.
+func (l *Lab) Freeze(name string) error { return l.trees[name].signal(syscall.SIGSTOP) }
+
+// Thaw continues what Freeze stopped.
+func (l *Lab) Thaw(name string) error { return l.trees[name].signal(syscall.SIGCONT) }
+
+// Process sends a signal to one process of a host: main, updater, terminal-if, business.kv, …
+func (l *Lab) Process(host, name string, signal syscall.Signal) error {
+	return l.trees[host].signalOne(name, signal)
+}
+
+// Processes names the living processes of a tree.
+func (l *Lab) Processes(name string) []string {
+	members, err := l.trees[name].members()
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, m := range members {
+		names = append(names, m.name)
+	}
+	return names
+}
+
+// Cut cuts the wire between two nodes, as seen from the first.
+func (l *Lab) Cut(from, to string, how Cut) error { return l.network.cut(from, to, how) }
+
+// Join makes a wire whole, however it was cut.
+func (l *Lab) Join(w Wire) error { return l.network.join(w) }

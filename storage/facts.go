@@ -107,10 +107,13 @@ type factsFile struct {
 // Facts keeps the host-local facts in a file of their own. Its methods may be called by any number of goroutines.
 // Only the process that holds the data directory (an open Store) may call Update.
 type Facts struct {
-	dir  string
-	mu   sync.Mutex
+	dir string
+
+	writing sync.Mutex // one Update at a time
+	dead    error
+
+	mu   sync.Mutex // held for moments only: Get never waits for the disk, because heartbeats carry facts
 	data FactsData
-	dead error
 }
 
 // OpenFacts reads the facts in dir, or makes them with a new random identity when there are none. host is the name of
@@ -235,16 +238,17 @@ func (f *Facts) Get() FactsData {
 // happened, and that error is returned. The error is ErrLower when a rising fact would fall, and ErrDead after a
 // failed write: whether that one took effect shows at the next OpenFacts.
 func (f *Facts) Update(change func(*FactsData) error) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	f.writing.Lock()
+	defer f.writing.Unlock()
 	if f.dead != nil {
 		return fmt.Errorf("update facts: %w: %w", ErrDead, f.dead)
 	}
-	next := f.data.clone()
+	before := f.Get()
+	next := before.clone()
 	if err := change(&next); err != nil {
 		return err
 	}
-	if err := f.data.rises(next); err != nil {
+	if err := before.rises(next); err != nil {
 		return fmt.Errorf("update facts: %w", err)
 	}
 	raw, err := encodeFacts(next)
@@ -262,6 +266,8 @@ func (f *Facts) Update(change func(*FactsData) error) error {
 	if f.dead != nil {
 		return fmt.Errorf("update facts: %w: %w", ErrDead, f.dead)
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.data = next.clone()
 	return nil
 }

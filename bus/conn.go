@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"sync"
 	"time"
 
@@ -103,9 +104,8 @@ func Connect(ctx context.Context, c ConnConfig) (*Conn, error) {
 	if c.InProcess != nil {
 		opts = append(opts, nats.InProcessServer(c.InProcess))
 	}
-	if c.Dialer != nil {
-		opts = append(opts, nats.SetCustomDialer(c.Dialer))
-	}
+	dialer := &tellingDialer{next: c.Dialer, timeout: orDefault(c.Handshake, 2*time.Second)}
+	opts = append(opts, nats.SetCustomDialer(dialer))
 	type result struct {
 		nc  *nats.Conn
 		err error
@@ -118,7 +118,7 @@ func Connect(ctx context.Context, c ConnConfig) (*Conn, error) {
 	select {
 	case r := <-dialled:
 		if r.err != nil {
-			return nil, fmt.Errorf("connect %s to %s: %w", c.Name, c.URL, r.err)
+			return nil, fmt.Errorf("connect %s to %s: %w", c.Name, c.URL, dialer.explain(r.err))
 		}
 		conn.Conn = r.nc
 		return conn, nil
@@ -130,6 +130,38 @@ func Connect(ctx context.Context, c ConnConfig) (*Conn, error) {
 		}()
 		return nil, fmt.Errorf("connect %s to %s: %w", c.Name, c.URL, ctx.Err())
 	}
+}
+
+// tellingDialer remembers why a dial failed: the client says only that no server was available.
+type tellingDialer struct {
+	next    nats.CustomDialer // nil: a plain one
+	timeout time.Duration
+	mu      sync.Mutex
+	last    error
+}
+
+// Dial is nats.CustomDialer.
+func (d *tellingDialer) Dial(network, address string) (net.Conn, error) {
+	var conn net.Conn
+	var err error
+	if d.next != nil {
+		conn, err = d.next.Dial(network, address)
+	} else {
+		conn, err = net.DialTimeout(network, address, d.timeout)
+	}
+	d.mu.Lock()
+	d.last = err
+	d.mu.Unlock()
+	return conn, err
+}
+
+func (d *tellingDialer) explain(err error) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if errors.Is(err, nats.ErrNoServers) && d.last != nil {
+		return fmt.Errorf("%w: %w", nats.ErrNoServers, d.last)
+	}
+	return err
 }
 
 // reconnectDelay starts at once, because the other side is usually a process that was just restarted, and backs off

@@ -67,7 +67,7 @@ func newLink(c linkConfig) (*link, error) {
 // start opens the server. The password of the inner user is made here, so it never leaves the process.
 func (l *link) start(ctx context.Context) error {
 	if err := l.server.Start(ctx); err != nil {
-		return fmt.Errorf("link (HOTPAIR_LINK): %w", err)
+		return listening("HOTPAIR_LINK", err)
 	}
 	inner := bus.Grant{Password: nonce()}
 	l.users.Allow(bus.ProcessMain, inner)

@@ -151,7 +151,7 @@ func (h *host) serveHTTP(ctx context.Context) error {
 		}
 	}()
 	if err := server.Run(ctx); err != nil {
-		return fmt.Errorf("HOTPAIR_HTTP: %w", err)
+		return listening("HOTPAIR_HTTP", err)
 	}
 	return ctx.Err()
 }

@@ -58,7 +58,7 @@ func Run(ctx context.Context, c config.Host, log *slog.Logger) error {
 		return fmt.Errorf("bus (HOTPAIR_BUS_PORT): %w", err)
 	}
 	if err := server.Start(work); err != nil {
-		return fmt.Errorf("bus (HOTPAIR_BUS_PORT): %w", err)
+		return listening("HOTPAIR_BUS_PORT", err)
 	}
 	defer server.Stop()
 	h.bus, err = bus.Connect(work, bus.ConnConfig{
@@ -135,6 +135,11 @@ func (h *host) leave() {
 	case <-deadline.C:
 		h.log.Warn("a clean hand-over did not come about in time; stopping all the same")
 	}
+}
+
+// listening says which setting names a port that can't be had, and what to do.
+func listening(variable string, err error) error {
+	return fmt.Errorf("%s: %w: stop what uses the port, or set another", variable, err)
 }
 
 func random64() uint64 {

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -24,22 +26,76 @@ const (
 var (
 	errWrongLast   = errors.New("wrong last sequence")
 	errStoreFailed = errors.New("store refused")
+	errSwallowed   = errors.New("a write failed in the server, which does not answer it")
+)
+
+const (
+	// askAfter is how long an acknowledgement may take before the stream is asked whether it lives. Rarely is one so late
+	// on a healthy machine, and asking costs nothing but a message.
+	askAfter = 50 * time.Millisecond
+	// askAgain is how often it is asked while nothing comes.
+	askAgain = 500 * time.Millisecond
+	// overtaken is how much later than the answer to the question an acknowledgement may still come. They come in order;
+	// this is for the goroutine that waits.
+	overtaken = 50 * time.Millisecond
 )
 
 // publish appends one message behind the stream sequence last and gives its own when it is durable. It is never tried a
-// second time here. The error is errWrongLast, errStoreFailed, or that of the request.
+// second time here. The error is errWrongLast, errStoreFailed, errSwallowed, or that of the request.
+//
+// The server does not answer a message whose write has failed. But it takes messages of one connection in order and answers
+// in order, and refuses a wrong sequence before it writes. So a message that must be refused, sent behind, tells a
+// dead stream from a slow disk: when the refusal comes and the acknowledgement has not, it never will.
 func publish(ctx context.Context, conn *bus.Conn, subject string, last uint64, raw []byte) (uint64, error) {
-	m := &nats.Msg{Subject: subject, Data: raw, Header: nats.Header{}}
-	m.Header.Set(jetstream.ExpectedLastSeqHeader, strconv.FormatUint(last, 10))
-	reply, err := conn.RequestMessage(ctx, m)
-	if err != nil {
+	ctx, give := context.WithCancelCause(ctx)
+	defer give(nil)
+	ask := time.AfterFunc(askAfter, func() {
+		for refused(ctx, conn, subject) != nil {
+			if sleep(ctx, askAgain) != nil {
+				return
+			}
+		}
+		if sleep(ctx, overtaken) == nil {
+			give(errSwallowed)
+		}
+	})
+	defer ask.Stop()
+	reply, err := conn.RequestMessage(ctx, expecting(subject, last, raw))
+	switch {
+	case err != nil && errors.Is(context.Cause(ctx), errSwallowed):
+		return 0, errSwallowed
+	case err != nil:
 		return 0, err
 	}
+	return acknowledged(reply.Data)
+}
+
+// expecting is a message that is taken only behind the stream sequence last.
+func expecting(subject string, last uint64, raw []byte) *nats.Msg {
+	m := &nats.Msg{Subject: subject, Data: raw, Header: nats.Header{}}
+	m.Header.Set(jetstream.ExpectedLastSeqHeader, strconv.FormatUint(last, 10))
+	return m
+}
+
+// refused sends a message that can't be taken, and returns nil when the stream says so.
+func refused(ctx context.Context, conn *bus.Conn, subject string) error {
+	reply, err := conn.RequestMessage(ctx, expecting(subject, math.MaxUint64, nil))
+	if err != nil {
+		return err
+	}
+	if _, err := acknowledged(reply.Data); !errors.Is(err, errWrongLast) {
+		return fmt.Errorf("asked the stream: %w", err)
+	}
+	return nil
+}
+
+// acknowledged reads the stream's answer to a message. The error is errWrongLast or errStoreFailed.
+func acknowledged(data []byte) (seq uint64, err error) {
 	var ack struct {
 		Error *jetstream.APIError `json:"error"`
 		Seq   uint64              `json:"seq"`
 	}
-	if err := json.Unmarshal(reply.Data, &ack); err != nil {
+	if err := json.Unmarshal(data, &ack); err != nil {
 		return 0, fmt.Errorf("acknowledgement: %w", err)
 	}
 	switch {

@@ -245,11 +245,7 @@ func storedSubject(host string) string { return "stored." + host }
 // Close stops the server. Repeatable.
 func (j *Journal) Close() error {
 	if j.conn != nil {
-		j.mu.Lock()
-		if j.stream != nil {
-			j.writeHint(journalHint{Created: j.stream.CachedInfo().Created, Last: j.last})
-		}
-		j.mu.Unlock()
+		j.rememberEnd()
 		j.conn.Close()
 	}
 	if j.server != nil {
@@ -261,6 +257,18 @@ func (j *Journal) Close() error {
 		return err
 	}
 	return nil
+}
+
+// rememberEnd writes down where the stream ends, if that can be had quickly.
+func (j *Journal) rememberEnd() {
+	if j.stream == nil || j.Err() != nil || j.conn.Up().Err() != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer cancel()
+	if info, err := j.stream.Info(ctx); err == nil {
+		j.writeHint(journalHint{Created: info.Created, Last: info.State.LastSeq})
+	}
 }
 
 // Dead is closed when the journal takes no more writes; Err tells why. The process must end (R8).

@@ -1,0 +1,118 @@
+package replication
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/storage"
+)
+
+// smallDisk mounts a file system of a few megabytes.
+func smallDisk(t *testing.T, size string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size="+size); err != nil {
+		t.Skip("SKIPPED: a small file system can't be mounted (not root?):", err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+// A full disk kills the journal, loudly and for good (R8); what was acknowledged is there after a restart with room.
+func TestJournal_DiskFull(t *testing.T) {
+	ctx := within(t, 60*time.Second)
+	dir := smallDisk(t, "6m")
+	j := NewJournal(JournalConfig{Host: "b", Peer: "a", Dir: filepath.Join(dir, "journal"), Patience: time.Second})
+	if err := j.Open(ctx); err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	l := NewLog(j, storage.Mark{})
+	if err := l.Fence(ctx, Fence{Term: Term{7, 1}, Host: "b"}); err != nil {
+		t.Fatal(err)
+	}
+	ballast := filepath.Join(dir, "ballast")
+	if err := os.WriteFile(ballast, make([]byte, 3<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var acked storage.Mark
+	var err error
+	began := time.Now()
+	for range 1000 {
+		e := chain(t, l.End(), 7, 20, string(make([]byte, 4000)))
+		if err = l.Append(ctx, e, l.End().Position); err != nil {
+			break
+		}
+		acked, began = endOf(e), time.Now()
+	}
+	if !errors.Is(err, ErrStuck) {
+		t.Fatal(err)
+	}
+	t.Logf("%v after %v: %v", acked.Position, time.Since(began), err)
+	select {
+	case <-j.Dead():
+	default:
+		t.Fatal("not dead")
+	}
+	if err := os.Remove(ballast); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Append(ctx, chain(t, acked, 7, 1, "x"), acked.Position); err == nil {
+		t.Fatal("a dead journal takes writes again")
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again := NewJournal(JournalConfig{Host: "b", Peer: "a", Dir: filepath.Join(dir, "journal"), Patience: time.Second})
+	if err := again.Open(ctx); err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	l = NewLog(again, storage.Mark{})
+	if err := l.Read(ctx); err != nil {
+		t.Fatal(err)
+	}
+	l.View(func(tail *Tail) {
+		if d, ok := tail.DigestAt(acked.Position.Sequence); !ok || d != acked.Digest {
+			t.Fatalf("acknowledged %v is not there; the journal ends at %v", acked.Position, tail.End().Position)
+		}
+	})
+	if err := l.Fence(ctx, Fence{Term: Term{7, 2}, Host: "b"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Append(ctx, chain(t, l.End(), 7, 1, "x"), l.End().Position); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// V6 (ii): the standby's stream comes back empty while bolt is there: frames that get old sequence numbers are read all
+// the same.
+func TestPair_V6_StreamMadeAnew(t *testing.T) {
+	a, b := newPair(t)
+	a.serve(7, b)
+	a.awaitState(bus.PeerClose)
+	a.hold()
+	a.work(10, "before")
+	same(t, a, b)
+	b.stop()
+	if err := os.RemoveAll(filepath.Join(b.dir, "journal", "stream")); err != nil {
+		t.Fatal(err)
+	}
+	b.start()
+	info, err := b.j.Info(within(t, 5*time.Second))
+	if err != nil || !info.Recreated {
+		t.Fatal("not noticed:", info, err)
+	}
+	a.work(10, "after")
+	same(t, a, b)
+}

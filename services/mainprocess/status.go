@@ -90,7 +90,7 @@ func (h *host) alarms(v role.View, s operator.Status) []string {
 	if v.Refusal != "" {
 		add("the other host refuses this one: %s", v.Refusal)
 	}
-	if t := h.terminalState.Load(); t != nil && t.HighestEpoch > v.Known {
+	if t := h.terminalState.Load(); t != nil && v.Role != role.Starting && t.HighestEpoch > v.Known {
 		add("a terminal has seen epoch %d, this host knows %d only: two pairs, or old data", t.HighestEpoch, v.Known)
 	}
 	if !s.Witness.Reachable {
@@ -98,7 +98,7 @@ func (h *host) alarms(v role.View, s operator.Status) []string {
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Processes)) {
 		if s.Processes[name].State == "failed" {
-			add("process %s can't be restarted: %s", name, s.Processes[name].Reason)
+			add("process %s can't be restarted: %s; the host's log says why", name, s.Processes[name].Reason)
 		}
 	}
 	if v.Role == role.Active && v.Mode == role.Solo {

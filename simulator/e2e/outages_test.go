@@ -57,7 +57,7 @@ func TestOutages_ServiceGoesOn(t *testing.T) {
 	play("standby alone waits for the active", 0, func(t *testing.T) { c.standbyAlone(t) })
 	report := w.finish()
 	for _, o := range outages {
-		gap := gapAt(report, o.from, o.to)
+		gap := gapAt(report, o.from, o.to.Add(-waited))
 		t.Logf("measured: %s: gap %s", o.name, gap.Round(100*time.Microsecond))
 		if o.most > 0 && gap > o.most {
 			t.Errorf("%s: terminals waited %s", o.name, gap)

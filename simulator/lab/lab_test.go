@@ -1,0 +1,178 @@
+package lab
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+)
+
+var long = flag.Bool("long", false, "play all sequences, and more of each")
+
+// binary is hotpair, built once for all tests.
+var binary string
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	dir, err := os.MkdirTemp("", "hotpair-lab-")
+	if err == nil {
+		binary = filepath.Join(dir, "hotpair")
+		build := exec.Command("go", "build", "-o", binary, "github.com/hotpair/hotpair")
+		build.Stdout, build.Stderr = os.Stdout, os.Stderr
+		err = build.Run()
+	}
+	code := 1
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "build hotpair:", err)
+	} else {
+		code = m.Run()
+	}
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// fixture is a lab with a load, in a test.
+type fixture struct {
+	testing.TB
+	*Lab
+	ctx  context.Context
+	load *Load
+}
+
+// needLab skips, loudly, where no lab can be.
+func needLab(t testing.TB) {
+	t.Helper()
+	if err := Available(); err != nil {
+		t.Skipf("SKIPPED, NOTHING OF THIS WAS TRIED: %v", err)
+	}
+}
+
+// begin starts a lab that is in sync and under load.
+func begin(t testing.TB, o Options) *fixture {
+	t.Helper()
+	needLab(t)
+	ctx := t.Context()
+	o.Binary, o.Dir = binary, t.TempDir()
+	transcript := &transcript{tb: t}
+	o.Log = transcript
+	l, err := Start(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fixture{TB: t, Lab: l, ctx: ctx}
+	t.Cleanup(func() {
+		if f.load != nil {
+			f.must(f.load.Close())
+		}
+		f.must(l.Close())
+		if t.Failed() {
+			f.dump()
+		}
+		transcript.end()
+	})
+	f.must(l.Heal(ctx))
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("load seed %d", seed)
+	if f.load, err = l.StartLoad(ctx, "test", seed); err != nil {
+		t.Fatal(err)
+	}
+	f.progress()
+	return f
+}
+
+// transcript is the lab's log in a test's.
+type transcript struct {
+	mu sync.Mutex
+	tb testing.TB
+}
+
+func (t *transcript) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.tb != nil {
+		t.tb.Logf("%s", p[:len(p)-1])
+	}
+	return len(p), nil
+}
+
+func (t *transcript) end() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.tb = nil
+}
+
+func (f *fixture) must(err error) {
+	f.Helper()
+	if err != nil {
+		f.Fatal(err)
+	}
+}
+
+// dump shows what a failure may be understood by. With go test -artifacts the whole logs are kept.
+func (f *fixture) dump() {
+	logs, err := filepath.Glob(filepath.Join(f.options.Dir, "*.log"))
+	if err != nil {
+		f.Log(err)
+	}
+	for _, name := range logs {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			f.Log(err)
+			continue
+		}
+		const last = 5000
+		f.Logf("end of %s:\n%s", filepath.Base(name), text[max(0, len(text)-last):])
+		if err := os.WriteFile(filepath.Join(f.ArtifactDir(), filepath.Base(name)), text, 0o600); err != nil {
+			f.Log(err)
+		}
+	}
+}
+
+// await waits for a condition.
+func (f *fixture) await(what string, condition func() bool) {
+	f.Helper()
+	f.must(f.Await(f.ctx, healWithin, what, condition))
+}
+
+// progress waits until the applications have got some answers more.
+func (f *fixture) progress() {
+	f.Helper()
+	before := f.load.Acknowledged()
+	f.await("progress of the load", func() bool { return f.load.Acknowledged() > before+50 })
+}
+
+// finish heals, compares the hosts and demands a good verdict.
+func (f *fixture) finish() Verdict {
+	f.Helper()
+	f.must(f.Heal(f.ctx))
+	f.progress()
+	v, err := f.load.Finish(f.ctx)
+	f.must(err)
+	at, err := f.CompareHosts(f.ctx)
+	f.must(err)
+	for _, text := range v.All() {
+		f.Error(text)
+	}
+	if v.Undecided {
+		f.Error("porcupine did not come to an end")
+	}
+	f.Logf("measured: %d operations checked (%d open, %d on keys of several epochs), %d keys and %d accounts read back, %d totals; both hosts at %s",
+		v.Operations, v.Open, v.Crossed, v.Uniques, v.Balances, v.Totals, at)
+	return v
+}
+
+func TestLab_KilledActive(t *testing.T) {
+	f := begin(t, Options{})
+	active, before := f.Active(f.ctx)
+	f.must(f.Kill(f.ctx, active))
+	f.await("takeover", func() bool { host, s := f.Active(f.ctx); return host == Other(active) && s.Epoch > before.Epoch })
+	f.progress()
+	if v := f.finish(); v.Crossed == 0 {
+		t.Error("no key was used on both sides of the takeover")
+	}
+}

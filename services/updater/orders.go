@@ -2,6 +2,7 @@ package updater
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"golang.org/x/sys/unix"
@@ -48,14 +49,20 @@ func (u *updater) note(q bus.Note) bus.Done {
 	return u.done(err)
 }
 
-// done is the answer of an order whose failure is one of the disk: it ends the process too (R8).
 func (u *updater) done(err error) bus.Done {
 	u.beat()
 	if err == nil {
 		return bus.Done{}
 	}
-	u.fail(err)
+	u.dead(err)
 	return bus.Done{Error: err.Error()}
+}
+
+// dead ends the process if err says that a write has failed (R8).
+func (u *updater) dead(err error) {
+	if errors.Is(err, storage.ErrDead) {
+		u.fail(err)
+	}
 }
 
 // prepare answers bus.Prepare: the way to a term, as far as it can be gone before anybody knows whether it is won.

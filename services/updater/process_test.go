@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -184,6 +185,7 @@ func TestProcess_TakeoversUnderLoad(t *testing.T) {
 	at.Store(&active{a, 1})
 	stop := writers(&at)
 	const takeovers = 12
+	var took []time.Duration
 	for range takeovers {
 		time.Sleep(time.Duration(20+random.IntN(150)) * time.Millisecond) // the moment of the kill is what is tried
 		old := at.Load()
@@ -193,12 +195,14 @@ func TestProcess_TakeoversUnderLoad(t *testing.T) {
 		}
 		heard := old.h.await("anything", func(bus.UpdaterState) bool { return true }).Committed
 		old.h.kill(running[old.h])
+		started := time.Now()
 		p := order[bus.Prepared](next.h, bus.SubjectPrepare, bus.Prepare{Epoch: next.epoch, AtLeast: heard})
 		if p.Error != "" {
 			t.Fatalf("epoch %d: %s", next.epoch, p.Error)
 		}
 		next.h.serve(bus.Serve{Epoch: next.epoch, RecordVersion: next.epoch})
 		at.Store(next)
+		took = append(took, time.Since(started))
 		if random.IntN(2) == 0 {
 			time.Sleep(time.Duration(random.IntN(50)) * time.Millisecond) // some updates alone (A7)
 		}
@@ -206,6 +210,8 @@ func TestProcess_TakeoversUnderLoad(t *testing.T) {
 		next.h.pairUp(next.epoch)
 	}
 	all := stop()
+	slices.Sort(took)
+	t.Logf("prepare and serve took %v in the middle, %v at worst", took[len(took)/2], took[len(took)-1])
 	now := at.Load()
 	checkWriters(t, now.h, all)
 	last := now.h.await("all is notified", func(s bus.UpdaterState) bool { return s.Notified == s.Committed && s.FramesInFlight == 0 })

@@ -69,9 +69,7 @@ func (u *updater) noteTerm(q bus.Serve) (session uint64, err error) {
 		session = f.Session
 		return nil
 	})
-	if err != nil {
-		u.fail(err)
-	}
+	u.dead(err)
 	return session, err
 }
 

@@ -1,0 +1,215 @@
+package updater
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/position"
+)
+
+// model is what commits mean, without frames: one after the other on a map.
+type model struct {
+	sequence uint64
+	keys     map[string]uint64
+	done     map[bus.RequestID]uint64
+}
+
+func (m *model) commit(c *bus.Commit) string {
+	if at, ok := m.done[c.ID]; ok {
+		return fmt.Sprintf("recorded %d", at)
+	}
+	for _, want := range c.Conditions {
+		have := m.keys[string(want.Key)]
+		if want.Present && have == 0 || !want.Present && have != want.Revision {
+			return "409"
+		}
+	}
+	if len(c.Operations) == 0 && !c.Record {
+		return "nothing"
+	}
+	m.sequence++
+	for _, o := range c.Operations {
+		if m.keys[string(o.Key)] = m.sequence; o.Delete {
+			delete(m.keys, string(o.Key))
+		}
+	}
+	if c.ID != (bus.RequestID{}) {
+		m.done[c.ID] = m.sequence
+	}
+	return fmt.Sprintf("+%d", m.sequence)
+}
+
+func outcome(r bus.DatabaseReply) string {
+	switch {
+	case r.Recorded != nil:
+		return fmt.Sprintf("recorded %d", r.Position.Sequence)
+	case r.Code != bus.CodeOK:
+		return fmt.Sprint(r.Code)
+	case r.Position.IsZero():
+		return "nothing"
+	}
+	return fmt.Sprintf("+%d", r.Position.Sequence)
+}
+
+// TestDraft_FramesDoNotChangeMeaning: whatever the frames are cut like, and whenever bolt is brought up, commits mean
+// what they mean one after the other.
+func TestDraft_FramesDoNotChangeMeaning(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 3))
+	store, err := storage.Open(t.TempDir(), storage.Options{Host: "a", Identity: "ida", InitialMmapSize: 1 << 24})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	began, err := storage.NewStored(storage.Digest{}, storage.Entry{
+		Position: position.Position{Epoch: 1, Sequence: 1}, Kind: storage.KindBegan, Time: 1, Host: "a", Identity: "ida"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Commit(began); err != nil {
+		t.Fatal(err)
+	}
+	m := &model{sequence: 1, keys: map[string]uint64{}, done: map[bus.RequestID]uint64{}}
+	for frame := range 400 {
+		d := newDraft(1, store.Committed(), int64(frame+2))
+		err := store.View(func(r *storage.Reader) error {
+			for range random.IntN(8) {
+				c := randomCommit(random, m)
+				call, refused := newCommitCall("kv", c, nil)
+				if refused != nil {
+					t.Fatalf("refused: %+v", refused)
+				}
+				want := m.commit(c)
+				if got := outcome(d.add(committed{r}, call).reply); got != want {
+					t.Fatalf("frame %d: %+v: got %s, want %s", frame, c, got, want)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(d.entries) > 0 {
+			if err := store.Commit(d.entries...); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if random.IntN(10) == 0 {
+			if _, err := store.Flush(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for i := range 6 {
+		key := fmt.Sprintf("k%d", i)
+		if got := read(store, "kv", &bus.Read{Keys: [][]byte{[]byte(key)}}).Items[0].Revision; got != m.keys[key] {
+			t.Errorf("%s has revision %d, want %d", key, got, m.keys[key])
+		}
+	}
+}
+
+func randomCommit(random *rand.Rand, m *model) *bus.Commit {
+	c := &bus.Commit{Epoch: 1, Record: random.IntN(8) == 0}
+	if c.Record || random.IntN(2) == 0 {
+		c.ID = counter(1 + random.Uint64N(300))
+	}
+	for range random.IntN(3) {
+		key := fmt.Sprintf("k%d", random.IntN(6))
+		switch random.IntN(4) {
+		case 0:
+			c.Conditions = append(c.Conditions, present(key))
+		case 1:
+			c.Conditions = append(c.Conditions, has(key, 0))
+		default:
+			c.Conditions = append(c.Conditions, has(key, m.keys[key])) // holds
+		}
+	}
+	for range random.IntN(3) {
+		key := fmt.Sprintf("k%d", random.IntN(6))
+		if random.IntN(4) == 0 {
+			c.Operations = append(c.Operations, del(key))
+		} else {
+			c.Operations = append(c.Operations, put(key, "v"))
+		}
+	}
+	return c
+}
+
+// FuzzCommit: whatever a service sends, it is decided or refused; nothing panics, and what is in the frame chains.
+func FuzzCommit(f *testing.F) {
+	for _, c := range []bus.Commit{
+		{},
+		{ID: counter(1), Oldest: 1, Epoch: 1, Operations: []bus.Operation{put("k", "v"), del("k")}, Answer: bus.Answer{Body: []byte(`{}`), Revision: true}},
+		{ID: bus.RequestID{Terminal: "t", App: "2026-01-02T15:04:05Z/x"}, Record: true, Conditions: []bus.Condition{has("k", 3), present("")}},
+	} {
+		raw, err := bus.Encode(bus.DatabaseCall{Commit: &c})
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(raw)
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		var c bus.DatabaseCall
+		if bus.Decode(raw, &c) != nil || c.Commit == nil {
+			return
+		}
+		end := storage.Mark{Position: position.Position{Epoch: 7, Sequence: 100}}
+		d := newDraft(7, end, 1)
+		for range 2 {
+			call, refused := newCommitCall("kv", c.Commit, nil)
+			if refused != nil {
+				return
+			}
+			d.add(fakeState{}, call)
+		}
+		for _, e := range d.entries {
+			if err := e.Follows(end); err != nil {
+				t.Fatal(err)
+			}
+			end = e.Mark()
+		}
+	})
+}
+
+// TestApplier_MakesRoom: admission slows when too much is committed and not applied, and goes on when it is.
+func TestApplier_MakesRoom(t *testing.T) {
+	store, err := storage.Open(t.TempDir(), storage.Options{Host: "a", Identity: "ida", InitialMmapSize: 1 << 24})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	purged := make(chan storage.Mark, 10)
+	a := newApplier(store, 100, func(_ context.Context, m storage.Mark) error { purged <- m; return nil })
+	if ok, _ := a.roomy(); !ok {
+		t.Error("no room in an empty store")
+	}
+	began, err := storage.NewStored(storage.Digest{}, storage.Entry{Kind: storage.KindBegan, Time: 1, Host: "a", Identity: string(make([]byte, 200)),
+		Position: position.Position{Epoch: 1, Sequence: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Commit(began); err != nil {
+		t.Fatal(err)
+	}
+	ok, changed := a.roomy()
+	if ok {
+		t.Fatalf("room with %d bytes", store.Bytes())
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- a.run(ctx) }()
+	receive(t, "room", changed)
+	if m := receive(t, "the purge", purged); m != began.Mark() {
+		t.Errorf("purged up to %v", m)
+	}
+	cancel()
+	if err := receive(t, "the end", done); err != nil {
+		t.Error(err)
+	}
+}

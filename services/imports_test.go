@@ -54,10 +54,13 @@ var ours = within("bus", "storage", "services", "simulator", "deployments")
 
 var rules = []rule{
 	{"role decides only: nothing of ours, no system, no network",
-		within("services/role"),
+		func(pkg string) bool { return pkg == "services/role" },
 		func(i string) bool {
 			return ours(i) && !words(i) || within("os", "net", "syscall", "context", "sync")(i)
 		}},
+	{"what explores role knows nothing else of ours",
+		within("services/role"),
+		but(ours, func(i string) bool { return words(i) || within("services/role")(i) })},
 	{"storage knows nothing of the bus or of the services",
 		within("storage"),
 		but(within("bus", "services", "simulator", "deployments"), words)},

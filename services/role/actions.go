@@ -72,6 +72,7 @@ type BecomeStandby struct{ Epoch uint64 }
 type WriteFacts struct {
 	PairID        string
 	RecordVersion uint64
+	Record        *Record // the own copy, without a witness
 }
 
 // Resign makes the note durable that this host is out, then tells the other main → then Exit by the driver.

@@ -40,6 +40,10 @@ func (m *Machine) proceedActive() {
 	if !m.serving {
 		return
 	}
+	if m.config.Witnessless && m.unseen() {
+		m.abandonTerm("neither the other host nor any terminal sees this one")
+		return
+	}
 	if m.stopping {
 		m.stopActive()
 		return

@@ -116,6 +116,7 @@ type PeerEvidence struct {
 // TerminalsAsked answers AskTerminals.
 type TerminalsAsked struct {
 	Serial uint64
+	Asked  int      // terminals that answered or could have
 	Fresh  []string // terminals that still see the other host
 }
 
@@ -187,7 +188,10 @@ type Fitness struct {
 }
 
 // Terminals counts the terminals this host reaches.
-type Terminals struct{ Attached, Warm int }
+type Terminals struct {
+	Attached, Warm, Unreachable int
+	HighestEpoch                uint64 // that any of them has accepted
+}
 
 // ProcessFailed says that the restart policy has given up on a process (B2).
 type ProcessFailed struct{ Process string }

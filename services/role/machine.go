@@ -13,6 +13,9 @@ type Config struct {
 	Lease           time.Duration
 	StandbyPatience time.Duration
 	RefusedIsDead   bool
+	// Witnessless: there is no arbiter. Each host keeps its own copy of the record, and terminals are asked instead; see
+	// witnessless.go for what that can't promise.
+	Witnessless bool
 }
 
 // promise is how long a host that granted a lease does not take over on silence: longer than the lease by a margin for
@@ -118,6 +121,7 @@ type Machine struct {
 	handedOver  map[string]time.Duration // cause → when, at most once in a window (T2, T5)
 	partnerOf   uint64                   // incarnation of the standby that is in the set
 	noTerminals time.Duration            // since when no terminal is reached
+	unseenSince time.Duration            // since when nobody sees it, without a witness
 	dropping    string                   // why the standby is to leave the set, once reported
 }
 

@@ -68,7 +68,9 @@ func (m *Machine) learn(r Record, revision uint64, fromArbiter bool) {
 	case m.facts.PairID == "" && !m.facts.Empty:
 		m.foreign = "this host holds data but belongs to no pair"
 		return
-	case r.Version < m.facts.RecordVersion || m.haveRecord && r.Version < m.record.Version:
+	case m.config.Witnessless && m.haveRecord && !r.Equal(m.record) && !newer(r, m.record):
+		return
+	case !m.config.Witnessless && (r.Version < m.facts.RecordVersion || m.haveRecord && r.Version < m.record.Version):
 		if fromArbiter && (!m.haveRecord || r.Version < m.record.Version) {
 			m.foreign = fmt.Sprintf("the witness went back to record version %d, this host has seen %d", r.Version, max(m.facts.RecordVersion, m.record.Version))
 		}
@@ -81,14 +83,18 @@ func (m *Machine) learn(r Record, revision uint64, fromArbiter bool) {
 		m.revision = max(m.revision, revision)
 		return
 	}
-	if m.haveRecord && !fromArbiter && r.Version == m.record.Version {
+	if m.haveRecord && !fromArbiter && r.Version == m.record.Version && !m.config.Witnessless {
 		return // two writers of one version: only the arbiter knows which one stands
 	}
 	wasIn := m.haveRecord && m.record.Has(m.self)
 	m.record, m.revision, m.haveRecord = r, revision, true
 	m.facts.PairID = r.PairID
 	m.facts.RecordVersion = r.Version
-	m.do(WriteFacts{PairID: r.PairID, RecordVersion: r.Version})
+	facts := WriteFacts{PairID: r.PairID, RecordVersion: r.Version}
+	if m.config.Witnessless && !fromArbiter {
+		facts.Record = &r
+	}
+	m.do(facts)
 	if r.Has(m.self) && !wasIn {
 		// Who learns that it is in the set counts as having just granted (V4).
 		m.promisedUntil = max(m.promisedUntil, m.now+promise(max(r.LongestLease, m.config.Lease)))

@@ -73,6 +73,8 @@ func (m *Machine) Eligible() (bool, string) {
 		return false, "in the middle of a copy"
 	case m.facts.Note.Out:
 		return false, fmt.Sprintf("resigned from the in-sync set: waiting for %s", m.partner().Host)
+	case m.config.Witnessless && m.unsureAlone() != "":
+		return false, m.unsureAlone()
 	case m.record.Epoch > 0 && m.facts.Note.Version < m.record.Version:
 		return false, fmt.Sprintf("its note of membership (version %d) is older than the record (version %d): this may be old data", m.facts.Note.Version, m.record.Version)
 	case !m.fit.Fit:
@@ -114,7 +116,7 @@ func (m *Machine) proceedStandby() {
 		return
 	}
 	if cause, ask := m.cause(); cause != "" {
-		m.takeOver(cause, ask, false)
+		m.takeOver(cause, ask || m.config.Witnessless && !m.peerLives(), false)
 	}
 }
 

@@ -17,6 +17,7 @@ type takeover struct {
 	prepared bool
 	unfit    string
 	askID    uint64 // of AskTerminals; 0 when none is awaited
+	polled   int    // terminals that could be asked
 	veto     []string
 	asked    time.Duration // when the terminals were asked last
 	handed   bool
@@ -28,7 +29,7 @@ func (m *Machine) takeOver(cause string, ask, keepPeer bool) {
 	if m.havePeer {
 		next = max(next, m.peer.Known)
 	}
-	t := &takeover{cause: cause, epoch: next + 1, revision: m.revision, keepPeer: keepPeer, handed: keepPeer}
+	t := &takeover{cause: cause, epoch: m.ownEpoch(next + 1), revision: m.revision, keepPeer: keepPeer, handed: keepPeer}
 	m.takeover = t
 	m.epoch, m.serving = 0, false
 	m.become(Takeover)
@@ -48,7 +49,7 @@ func (m *Machine) askTerminals() {
 
 func (m *Machine) terminalsAsked(in TerminalsAsked) {
 	if t := m.takeover; t != nil && t.askID == in.Serial {
-		t.askID, t.veto = 0, in.Fresh
+		t.askID, t.polled, t.veto = 0, in.Asked, in.Fresh
 	}
 }
 
@@ -86,6 +87,10 @@ func (m *Machine) proceedTakeover() {
 		m.abandonTakeover("not fit: " + t.unfit)
 		return
 	case !t.prepared || t.askID != 0:
+		return
+	case m.config.Witnessless && m.outvoted(t) != "" && (m.silent() || m.now >= m.since+m.config.Lease):
+		m.abandonTakeover(m.outvoted(t))
+		m.retryAfter = m.now + 2*m.config.Lease
 		return
 	case len(t.veto) > 0 && !m.silent():
 		// A veto delays to the end of the lease, no longer. Mostly the terminal has only not noticed yet that the

@@ -1,0 +1,80 @@
+package role
+
+import "fmt"
+
+// Without a witness nobody arbitrates between two hosts that have lost each other, so the terminals are asked: they are
+// many, they are where service is needed, and what is acknowledged is acknowledged to them. The machine stays the same; the
+// register is the host's own copy of the record, which it writes at once and hears of from the other main.
+//
+// What this can't promise: when the link is cut and the terminals are split between the hosts, each side may be served by
+// its own host until they meet again. Then the higher epoch stays, and what the other acknowledged alone meanwhile is set
+// aside in a file and an alarm (R10). Epochs of the first host by name are even, of the second odd, so the two never choose
+// the same (V13).
+
+// newer orders records: a higher epoch always wins.
+func newer(r, than Record) bool {
+	return r.Epoch > than.Epoch || r.Epoch == than.Epoch && r.Version > than.Version
+}
+
+// ownEpoch gives the first epoch from at on that this host may take.
+func (m *Machine) ownEpoch(at uint64) uint64 {
+	if !m.config.Witnessless || at%2 == m.parity() {
+		return at
+	}
+	return at + 1
+}
+
+func (m *Machine) parity() uint64 {
+	other := m.peer.Host
+	for _, member := range append([]Member{m.record.Active}, m.record.InSync...) {
+		if member.Host != "" && member.Host != m.self.Host {
+			other = member.Host
+		}
+	}
+	switch {
+	case other == "" && m.record.Active == m.self:
+		return m.record.Epoch % 2 // which name was beside it is forgotten, its own last epoch is not
+	case other != "" && other < m.self.Host:
+		return 1
+	}
+	return 0
+}
+
+// unsureAlone says why a host without a witness may not trust its own copy of the record; "" when it may.
+func (m *Machine) unsureAlone() string {
+	known := max(m.record.Epoch, m.facts.Epoch)
+	switch {
+	case m.terminals.HighestEpoch > known:
+		return fmt.Sprintf("a terminal was served in epoch %d, this host knows %d only: waiting for the other host", m.terminals.HighestEpoch, known)
+	case m.fresh && m.record.Active != m.self && m.record.Epoch > 0:
+		// Being in sync does not survive a restart without the other host: it may have gone on alone (V14).
+		return fmt.Sprintf("waiting for %s: without a witness a host that was restarted can't know whether it is still in sync", m.record.Active.Host)
+	}
+	return ""
+}
+
+// outvoted says why the terminals are against a takeover; "" when they are not.
+func (m *Machine) outvoted(t *takeover) string {
+	switch {
+	case t.handed || m.peerLives():
+		return "" // the other main itself says that it does not serve
+	case t.polled == 0 && !m.refusedBoth():
+		return "no terminal could be asked whether the other host serves"
+	case 2*len(t.veto) > t.polled:
+		return fmt.Sprintf("%d of %d terminals are served by the other host", len(t.veto), t.polled)
+	}
+	return ""
+}
+
+// unseen: an active that neither the other host nor any of its terminals sees serves nobody, and can't know whether the
+// other does.
+func (m *Machine) unseen() bool {
+	if m.peerLives() || m.terminals.Attached > 0 || m.terminals.Unreachable+m.terminals.Warm == 0 {
+		m.unseenSince = 0
+		return false
+	}
+	if m.unseenSince == 0 {
+		m.unseenSince = m.now
+	}
+	return m.now-m.unseenSince >= m.config.Lease
+}

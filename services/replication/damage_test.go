@@ -160,7 +160,7 @@ func TestPair_DeletedMessageIsResynced(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := NewLog(j, acked)
-	if err := l.Fence(ctx, Fence{Term: Term{7, 90}, Host: "a"}); err != nil {
+	if err := l.Fence(ctx, Fence{Term: Term{7, 90}, Host: "b"}); err != nil {
 		t.Fatal(err)
 	}
 	var seqs []uint64

@@ -24,7 +24,7 @@ type Log struct {
 	reading sync.Mutex // one reading of the journal, or one own append, at a time
 	mu      sync.Mutex
 	tail    *Tail
-	term    Term // of the last Fence of this process
+	term    Term // of the last Fence of this process, if it is for this host
 }
 
 // NewLog makes the log of a journal; base is the end of what bolt has applied (storage.Store.Applied).
@@ -134,8 +134,8 @@ func (l *Log) readTo(ctx context.Context, seq uint64) (took bool, err error) {
 	return l.read(ctx)
 }
 
-// Append makes the frames of entries durable in the own journal (A3) under the term of the last Fence and takes them into
-// the tail; more than one frame only where the epoch changes. Errors as of Journal.Append, ErrFenced before the
+// Append makes the frames of entries durable in the own journal (A3) under the term of the last Fence, which must be one of
+// this host, and takes them into the tail; more than one frame only where the epoch changes. Errors as of Journal.Append, ErrFenced before the
 // first Fence, and storage.ErrGap or ErrDiverged when the entries do not follow. After any error but ErrFull and these
 // two nobody knows whether the frame is there, and the log takes nothing before the next Fence.
 func (l *Log) Append(ctx context.Context, entries []storage.Stored, committed position.Position) error {
@@ -212,9 +212,11 @@ func (l *Log) Fence(ctx context.Context, f Fence) error {
 	if _, err := l.read(ctx); err != nil {
 		return err
 	}
-	l.mu.Lock()
-	l.term = f.Term
-	l.mu.Unlock()
+	if f.Host == l.journal.Host() {
+		l.mu.Lock()
+		l.term = f.Term
+		l.mu.Unlock()
+	}
 	return nil
 }
 

@@ -51,6 +51,7 @@ type Tail struct {
 	committed position.Position
 	told      position.Position
 	broken    error
+	hard      bool   // broken by a frame that does not follow; otherwise by an unreadable message, which may have been one that is known
 	refused   uint64 // stream sequence of the first message refused; 0 when not broken
 	seq       uint64
 	ends      []streamEnd // for each frame taken and not wholly applied
@@ -87,13 +88,17 @@ func (t *Tail) Take(seq uint64, m Message) (Verdict, error) {
 	return t.frame(seq, m.Frame, nil)
 }
 
-// Damaged notes that the message at seq can't be read at all. What follows it is refused until a cut.
+// Damaged notes that the message at seq can't be read. If a frame behind it follows or is known, nothing was lost with it;
+// if none comes, or it does not follow, the tail is broken.
 func (t *Tail) Damaged(seq uint64, err error) (Verdict, error) {
 	if seq <= t.seq {
 		return Duplicate, nil
 	}
 	t.seq = seq
-	return t.damage(err)
+	if t.broken == nil {
+		t.broken, t.refused = err, seq
+	}
+	return Refused, err
 }
 
 // Own notes a frame that this host appended itself at seq, without reading its entries again. Errors as of Take.
@@ -120,7 +125,7 @@ func (t *Tail) frame(seq uint64, f *Frame, entries []storage.Stored) (Verdict, e
 	case !t.base.Position.Before(f.Last):
 		t.show(seq, f.Term)
 		return Duplicate, nil
-	case t.broken != nil:
+	case t.broken != nil && t.hard:
 		return Refused, t.broken
 	case !end.Position.Before(f.Last) && t.knows(f):
 		t.show(seq, f.Term)
@@ -156,6 +161,9 @@ func (t *Tail) show(seq uint64, term Term) {
 		t.fence = Fence{Term: term}
 	}
 	t.guard = seq
+	if !t.hard { // an unreadable message before it, if any, held nothing that is missed
+		t.broken, t.refused = nil, 0
+	}
 }
 
 // knows reports whether the last entry of a frame is the one that the tail has there.
@@ -206,9 +214,10 @@ func (t *Tail) read(f *Frame) ([]storage.Stored, error) {
 
 // damage notes why frames are refused from here on.
 func (t *Tail) damage(err error) (Verdict, error) {
-	if t.broken == nil {
-		t.broken, t.refused = err, t.seq
+	if t.refused == 0 {
+		t.refused = t.seq
 	}
+	t.broken, t.hard = err, true
 	return Refused, t.broken
 }
 
@@ -226,7 +235,7 @@ func (t *Tail) cut(c Cut) (Verdict, error) {
 		}
 		t.drop(end.Sequence)
 	}
-	t.broken, t.refused = nil, 0
+	t.broken, t.hard, t.refused = nil, false, 0
 	return Dropped, nil
 }
 
@@ -367,7 +376,7 @@ func (t *Tail) Advance(base storage.Mark) error {
 // of no use for it.
 func (t *Tail) Rebase(base storage.Mark) {
 	t.base, t.entries, t.ends, t.bytes = base, nil, nil, 0
-	t.broken, t.refused = nil, 0
+	t.broken, t.hard, t.refused = nil, false, 0
 	t.committed = base.Position
 }
 

@@ -164,6 +164,37 @@ func bytesOf(entries []storage.Stored) (n int64) {
 	return n
 }
 
+// A message that can't be read breaks the tail unless a frame behind it shows that nothing was lost with it.
+func TestTail_Damaged(t *testing.T) {
+	var zero storage.Mark
+	one := chain(t, zero, 7, 10, "x")
+	bad := errors.New("unreadable")
+	for name, c := range map[string]struct {
+		base   storage.Mark
+		next   []Message
+		broken bool
+	}{
+		"the last one":               {zero, nil, true},
+		"followed by what follows":   {zero, []Message{frameOf(Term{7, 1}, endOf(one[:4]), one[4:])}, false},
+		"followed by a gap":          {zero, []Message{frameOf(Term{7, 1}, endOf(one[:6]), one[6:])}, true},
+		"in what was applied":        {endOf(one[:8]), []Message{frameOf(Term{7, 1}, endOf(one[:6]), one[6:8])}, false},
+		"a gap behind it stays one":  {zero, []Message{frameOf(Term{7, 1}, endOf(one[:6]), one[6:]), frameOf(Term{7, 1}, endOf(one[:4]), one[4:5])}, true},
+		"a cut at the end mends all": {zero, []Message{frameOf(Term{7, 1}, endOf(one[:6]), one[6:]), cutAt(7, 1, endOf(one[:4]))}, false},
+	} {
+		tail := NewTail(c.base)
+		_, _ = tail.Take(1, frameOf(Term{7, 1}, zero, one[:4]))
+		if v, err := tail.Damaged(2, bad); v != Refused || !errors.Is(err, bad) || tail.Broken() == nil || tail.Refused() != 2 {
+			t.Fatal(name, v, err, tail.Broken(), tail.Refused())
+		}
+		for i, m := range c.next {
+			_, _ = tail.Take(uint64(3+i), m)
+		}
+		if broken := tail.Broken() != nil; broken != c.broken || broken != (tail.Refused() > 0) {
+			t.Errorf("%s: broken %v, refused from %d", name, tail.Broken(), tail.Refused())
+		}
+	}
+}
+
 // A takeover that did not happen is undone by the fence of the next probe.
 func TestTail_FenceOfATakeoverThatDidNotHappen(t *testing.T) {
 	var zero storage.Mark

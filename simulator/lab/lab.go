@@ -104,7 +104,12 @@ func (l *Lab) plan() error {
 		return fmt.Errorf("pair secret: %w", err)
 	}
 	secret := hex.EncodeToString(random)
-	key, log := config.PairKey{PairSecret: config.Secret(secret)}, config.Log{}
+	settings, err := config.Load[config.Cluster](append(config.Passed(os.Environ()),
+		"HOTPAIR_LEASE="+l.options.Lease.String(), "HOTPAIR_STANDBY_PATIENCE="+l.options.Patience.String()))
+	if err != nil {
+		return err
+	}
+	key, log := config.PairKey{PairSecret: config.Secret(secret)}, settings.Log
 	at := func(node string, port int) string { return address(node) + ":" + strconv.Itoa(port) }
 	everywhere := func(port int) string { return ":" + strconv.Itoa(port) }
 	var terminals config.Terminals
@@ -127,9 +132,9 @@ func (l *Lab) plan() error {
 				Name: config.Name{Host: name}, Storage: config.Storage{Data: data}, BusPort: portBus,
 				Link: at(name, portLink), Replication: at(name, portReplication),
 				PeerLink: at(Other(name), portLink), PeerReplication: at(Other(name), portReplication),
-				Witness: at(Witness, portWitness), PairKey: key, Terminals: terminals,
+				Witness: at(Witness, portWitness), PairKey: key, Terminals: terminals, Work: settings.Work,
 				Console: config.Console{HTTP: "127.0.0.1:" + strconv.Itoa(portHTTP)},
-				Pace:    config.Pace{Lease: l.options.Lease}, Patience: config.Patience{StandbyPatience: l.options.Patience, RefusedIsDead: true}, Log: log,
+				Pace:    settings.Pace, Patience: settings.Patience, Bounds: settings.Bounds, Log: log,
 			})
 		})
 		l.http[name] = &http.Client{Timeout: statusWithin, Transport: &http.Transport{DialContext: l.network.spaces[name].DialContext, DisableKeepAlives: true}}

@@ -1,0 +1,81 @@
+// Chaos runs a pair of hosts in a lab and injects random faults, drawn from a seed, for as long as is asked. It prints
+// what it does and closes with one line; it ends with 1 when anything was lost, doubled, stale, or did not heal. The
+// directory with all logs, data and the picture of a history that contradicts itself is kept then.
+//
+//	go run ./simulator/lab/chaos -for=10m -seed=7
+//
+// Root and iproute2 are needed.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"github.com/hotpair/hotpair/services/process"
+	"github.com/hotpair/hotpair/simulator/lab"
+)
+
+func main() {
+	ctx, stop := process.Context(context.Background())
+	code := run(ctx)
+	stop()
+	os.Exit(code)
+}
+
+func run(ctx context.Context) int {
+	o := lab.ChaosOptions{Lab: lab.Options{Log: os.Stdout}}
+	var keep bool
+	flag.DurationVar(&o.For, "for", time.Minute, "how long rounds of faults begin")
+	flag.DurationVar(&o.Round, "round", 15*time.Second, "how long faults are injected before everything is healed and checked")
+	flag.Uint64Var(&o.Seed, "seed", rand.Uint64(), "of all faults and of what applications do (default a random one, printed)")
+	flag.DurationVar(&o.Lab.Lease, "lease", time.Second, "HOTPAIR_LEASE of both hosts")
+	flag.IntVar(&o.Lab.Terminals, "terminals", 3, "number of terminals")
+	flag.StringVar(&o.Lab.Binary, "binary", "", "hotpair to try (default: built from this module)")
+	flag.BoolVar(&keep, "keep", false, "keep the directory also when nothing was found")
+	flag.Parse()
+	var err error
+	if o.Lab.Dir, err = os.MkdirTemp("", "hotpair-chaos-"); err != nil {
+		return fail(err)
+	}
+	fmt.Printf("chaos: seed %d, directory %s\n", o.Seed, o.Lab.Dir)
+	if o.Lab.Binary == "" {
+		o.Lab.Binary = filepath.Join(o.Lab.Dir, "hotpair")
+		build := exec.CommandContext(ctx, "go", "build", "-o", o.Lab.Binary, "github.com/hotpair/hotpair")
+		build.Stdout, build.Stderr = os.Stdout, os.Stderr
+		if err := build.Run(); err != nil {
+			return fail(fmt.Errorf("build hotpair: %w", err))
+		}
+	}
+	tally, err := lab.Chaos(ctx, o)
+	for _, text := range append(tally.All(), tally.Unhealed...) {
+		fmt.Println("found:", text)
+	}
+	fmt.Println("chaos:", tally.Kinds())
+	fmt.Println(tally.String())
+	if err != nil {
+		if !errors.Is(err, lab.ErrFound) {
+			fmt.Fprintln(os.Stderr, "chaos:", err)
+		}
+		fmt.Println("chaos: everything is kept in", o.Lab.Dir)
+		return 1
+	}
+	if keep {
+		return 0
+	}
+	if err := os.RemoveAll(o.Lab.Dir); err != nil {
+		return fail(err)
+	}
+	return 0
+}
+
+func fail(err error) int {
+	fmt.Fprintln(os.Stderr, "chaos:", err)
+	return 1
+}

@@ -10,9 +10,9 @@ func (h *testHost) start() {
 	h.run++
 	h.alive, h.frozen, h.inbox = true, false, nil
 	h.serving, h.needPeer, h.held, h.asking, h.fenced = 0, false, false, nil, false
-	h.m = New(Config{Host: h.name, PairID: "pair-" + h.name, Lease: testLease, StandbyPatience: 2 * time.Second, RefusedIsDead: true}, h.w.now)
+	h.m = New(Config{Host: h.name, Witnessless: h.w.witnessless, PairID: "pair-" + h.name, Lease: testLease, StandbyPatience: 2 * time.Second, RefusedIsDead: true}, h.w.now)
 	h.w.after(10*time.Millisecond, h, func() { h.step(h.facts()) })
-	h.w.after(20*time.Millisecond, h, func() { h.step(Fitness{Fit: true}); h.step(Terminals{Warm: 1}) })
+	h.w.after(20*time.Millisecond, h, func() { h.step(Fitness{Fit: true}); h.seeTerminals() })
 	h.beatEvery()
 	h.workEvery()
 	if o := h.w.other(h); o.alive && !h.w.cut {
@@ -50,8 +50,68 @@ func (h *testHost) updaterRestart() {
 	h.w.after(10*time.Millisecond, h, func() { h.step(h.facts()) })
 }
 
+// testTerminal is a terminal, as far as a pair without a witness asks it.
+type testTerminal struct {
+	name     string
+	attached string // host
+	epoch    uint64
+	reached  map[string]bool
+}
+
+// seeTerminals tells the machine which terminals its host reaches.
+func (h *testHost) seeTerminals() {
+	if !h.w.witnessless {
+		if h.m.terminals == (Terminals{}) {
+			h.step(Terminals{Warm: 1})
+		}
+		return
+	}
+	var seen Terminals
+	for _, t := range h.w.terminals {
+		switch {
+		case !t.reached[h.name]:
+			seen.Unreachable++
+			continue
+		case t.attached == h.name:
+			seen.Attached++
+		default:
+			seen.Warm++
+		}
+		seen.HighestEpoch = max(seen.HighestEpoch, t.epoch)
+	}
+	h.step(seen)
+}
+
+func (h *testHost) askTerminals(serial uint64) TerminalsAsked {
+	r := TerminalsAsked{Serial: serial, Fresh: h.fresh}
+	for _, t := range h.w.terminals {
+		if !t.reached[h.name] {
+			continue
+		}
+		r.Asked++
+		if o := h.w.other(h); t.attached == o.name && o.alive && t.reached[o.name] {
+			r.Fresh = append(r.Fresh, t.name)
+		}
+	}
+	return r
+}
+
+func (h *testHost) attachTerminals(epoch uint64) {
+	for _, t := range h.w.terminals {
+		if t.reached[h.name] && epoch >= t.epoch {
+			t.attached, t.epoch = h.name, epoch
+		}
+	}
+}
+
+// localRevision is the revision of a record in a register of the host's own.
+func localRevision(r Record) uint64 { return r.Epoch<<24 | r.Version }
+
 func (h *testHost) beatEvery() {
 	h.step(Tick{})
+	if h.w.witnessless {
+		h.seeTerminals()
+	}
 	h.beat()
 	h.w.after(testLease/8, h, h.beatEvery)
 }
@@ -144,6 +204,10 @@ func (h *testHost) perform(actions []Action) {
 		switch a := action.(type) {
 		case ReadRecord:
 			w.after(latency, h, func() {
+				if w.witnessless {
+					h.step(RecordRead{Record: h.disk.own, Revision: localRevision(h.disk.own), Empty: h.disk.own.Version == 0})
+					return
+				}
 				if !w.register.up {
 					h.step(RecordRead{Failed: true})
 					return
@@ -155,7 +219,7 @@ func (h *testHost) perform(actions []Action) {
 		case SendBeat:
 			w.after(0, h, h.beat)
 		case AskTerminals:
-			h.later(TerminalsAsked{Serial: a.Serial, Fresh: h.fresh})
+			h.later(h.askTerminals(a.Serial))
 		case Prepare:
 			h.fenced = true
 			p := Prepared{Serial: a.Serial, Position: Position{h.disk.epoch, h.disk.log}}
@@ -174,6 +238,7 @@ func (h *testHost) perform(actions []Action) {
 				h.step(Served{Epoch: a.Epoch, Position: Position{a.Epoch, h.disk.log}})
 			})
 		case AttachTerminals:
+			h.attachTerminals(a.Epoch)
 			h.later(TerminalsAttached{Epoch: a.Epoch, Attached: 1})
 		case Require:
 			h.needPeer = a.Peer
@@ -192,6 +257,9 @@ func (h *testHost) perform(actions []Action) {
 			h.serving, h.needPeer, h.asking, h.fenced = 0, false, nil, false
 		case WriteFacts:
 			h.disk.pair, h.disk.version = a.PairID, max(h.disk.version, a.RecordVersion)
+			if a.Record != nil {
+				h.disk.own = *a.Record
+			}
 		case Resign:
 			h.disk.note = a.Note
 			if o := w.other(h); h.connected() {
@@ -216,6 +284,11 @@ func (h *testHost) write(a WriteRecord) {
 	w.after(latency, nil, func() {
 		r := RecordWritten{Ticket: a.Ticket, Outcome: Unwritten}
 		switch {
+		case w.witnessless && localRevision(h.disk.own) != a.Expected:
+			r.Outcome = Lost
+		case w.witnessless:
+			h.disk.own = a.Record
+			r.Outcome, r.Revision = Won, localRevision(a.Record)
 		case !w.register.up:
 		case w.register.revision != a.Expected:
 			r.Outcome = Lost

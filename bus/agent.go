@@ -73,9 +73,11 @@ type AgentChange struct {
 	Epoch uint64 `json:"epoch"`
 }
 
-// ReceiptsRequest asks for the agent's last receipts.
+// ReceiptsRequest asks for the agent's last receipts. BeforeAttach asks for the last ones of the time before the last
+// attach: what came since pushes them out of the agent's memory within a second under load.
 type ReceiptsRequest struct {
-	Limit int `json:"limit"`
+	Limit        int  `json:"limit"`
+	BeforeAttach bool `json:"before_attach,omitempty"`
 }
 
 // Receipts answers it, newest last.

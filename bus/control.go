@@ -38,10 +38,11 @@ type Facts struct {
 	PairID        string            `json:"pair_id,omitempty"`
 	Epoch         uint64            `json:"epoch"` // highest known durably
 	Note          MembershipNote    `json:"note"`
-	RecordVersion uint64            `json:"record_version"` // highest seen
-	Position      position.Position `json:"position"`       // end of the journal
-	Inconsistent  bool              `json:"inconsistent"`   // in the middle of a copy: never promotable
-	Empty         bool              `json:"empty"`          // holds no update and belongs to no pair
+	RecordVersion uint64            `json:"record_version"`   // highest seen
+	Record        json.RawMessage   `json:"record,omitempty"` // own copy of the pair record, without a witness
+	Position      position.Position `json:"position"`         // end of the journal
+	Inconsistent  bool              `json:"inconsistent"`     // in the middle of a copy: never promotable
+	Empty         bool              `json:"empty"`            // holds no update and belongs to no pair
 	Error         string            `json:"error,omitempty"`
 }
 
@@ -57,6 +58,7 @@ type Note struct {
 	PairID        string          `json:"pair_id,omitempty"`
 	Epoch         uint64          `json:"epoch,omitempty"`
 	RecordVersion uint64          `json:"record_version,omitempty"`
+	Record        json.RawMessage `json:"record,omitempty"` // own copy of the pair record, without a witness
 	Membership    *MembershipNote `json:"membership,omitempty"`
 }
 

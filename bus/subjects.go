@@ -19,12 +19,14 @@ const (
 	SubjectStandby = "control.updater.standby" // Standby → Done
 	SubjectNote    = "control.updater.note"    // Note → Done
 	SubjectHistory = "control.updater.history" // HistoryRequest → HistoryPage
+	SubjectAudit   = "control.updater.audit"   // AuditReceipts → AuditedReceipts
 
 	// Orders of main to terminal-if.
-	SubjectAttach        = "control.terminal-if.attach" // Attach → Attached
-	SubjectDetach        = "control.terminal-if.detach" // Detach → Done
-	SubjectDrainRequests = "control.terminal-if.drain"  // DrainRequests → Done
-	SubjectAskTerminals  = "control.terminal-if.ask"    // AskTerminals → TerminalsAsked
+	SubjectAttach        = "control.terminal-if.attach"   // Attach → Attached
+	SubjectDetach        = "control.terminal-if.detach"   // Detach → Done
+	SubjectDrainRequests = "control.terminal-if.drain"    // DrainRequests → Done
+	SubjectAskTerminals  = "control.terminal-if.ask"      // AskTerminals → TerminalsAsked
+	SubjectReceipts      = "control.terminal-if.receipts" // CollectReceipts → CollectedReceipts
 )
 
 // Subjects between the two mains (link).

@@ -12,6 +12,8 @@ const (
 	PurposeLink        = "link"
 	PurposeReplication = "replication"
 	PurposeWitness     = "witness"
+	// PurposeReceipt is no password: with it the pair signs the receipts that terminals keep, to know them again.
+	PurposeReceipt = "receipt"
 )
 
 // DeriveKey derives from the pair secret the password for one purpose: hex HMAC-SHA256 of the purpose under the secret.

@@ -26,9 +26,13 @@ const (
 // They are written in the background, never on the path of a request, and without waiting for the disk: a killed agent
 // may lose those of the last second, a machine that loses power those of some seconds. A lost receipt makes that check
 // weaker; it loses no update.
+//
+// They are kept in two parts: those of the time before the last attach, which are the ones that a takeover may have lost,
+// and those since.
 type receipts struct {
 	mu      sync.Mutex
-	ring    []bus.Receipt // oldest first, once it is full from next on
+	before  []bus.Receipt // of the time before the last attach, oldest first
+	ring    []bus.Receipt // since; oldest first, once it is full from next on
 	next    int
 	changed chan struct{} // one token when there is something to write
 }
@@ -51,13 +55,38 @@ func (r *receipts) add(one bus.Receipt) {
 	}
 }
 
+// attached notes that a host is attached: what comes from now on is its word.
+func (r *receipts) attached() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.before, r.ring, r.next = r.all(), nil, 0
+}
+
+// all gives the last keptReceipts of both parts, newest last. The lock is held.
+func (r *receipts) all() []bus.Receipt {
+	missing := min(keptReceipts-len(r.ring), len(r.before))
+	all := make([]bus.Receipt, 0, missing+len(r.ring))
+	all = append(all, r.before[len(r.before)-missing:]...)
+	return append(append(all, r.ring[r.next:]...), r.ring[:r.next]...)
+}
+
 // last gives up to limit, newest last; 0 is all.
 func (r *receipts) last(limit int) []bus.Receipt {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	all := append(append([]bus.Receipt{}, r.ring[r.next:]...), r.ring[:r.next]...)
+	return newest(r.all(), limit)
+}
+
+// beforeAttach gives up to limit of those of the time before the last attach, newest last; 0 is all.
+func (r *receipts) beforeAttach(limit int) []bus.Receipt {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return newest(r.before, limit) // never changed once it is there
+}
+
+func newest(all []bus.Receipt, limit int) []bus.Receipt {
 	if limit > 0 && limit < len(all) {
-		all = all[len(all)-limit:]
+		return all[len(all)-limit:]
 	}
 	return all
 }

@@ -139,7 +139,11 @@ func (a *Agent) sendReceipts(m *nats.Msg) {
 	if err := bus.DecodeJSON(m.Data, &ask); err != nil {
 		return
 	}
-	a.respond(m, bus.Receipts{Receipts: a.receipts.last(max(ask.Limit, 0))})
+	give := a.receipts.last
+	if ask.BeforeAttach {
+		give = a.receipts.beforeAttach
+	}
+	a.respond(m, bus.Receipts{Receipts: give(max(ask.Limit, 0))})
 }
 
 func (a *Agent) detach(m *nats.Msg) {
@@ -205,6 +209,7 @@ func (a *Agent) accept(order bus.AgentAttach) (bus.AgentAttached, error) {
 	}
 	s := &session{id: order.Session, host: order.Host, identity: order.Identity, epoch: order.Epoch, client: client, caller: caller}
 	before, again, gap := a.table.replace(s)
+	a.receipts.attached()
 	if before != nil {
 		before.caller.Close()
 	}

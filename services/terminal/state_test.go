@@ -125,6 +125,43 @@ func TestReceipts_KeepTheLast(t *testing.T) {
 	}
 }
 
+// TestReceipts_BeforeTheAttach: what is acknowledged after an attach does not push out what an audit asks for.
+func TestReceipts_BeforeTheAttach(t *testing.T) {
+	r := newReceipts()
+	span := func(got []bus.Receipt) (first, last uint64, n int) {
+		if len(got) == 0 {
+			return 0, 0, 0
+		}
+		return got[0].Counter, got[len(got)-1].Counter, len(got)
+	}
+	expect := func(what string, got []bus.Receipt, first, last uint64, n int) {
+		t.Helper()
+		if f, l, count := span(got); f != first || l != last || count != n {
+			t.Errorf("%s: %d receipts from %d to %d, want %d from %d to %d", what, count, f, l, n, first, last)
+		}
+	}
+	add := func(from, to uint64) {
+		for n := from; n <= to; n++ {
+			r.add(bus.Receipt{Counter: n})
+		}
+	}
+	r.attached()
+	expect("none yet", r.beforeAttach(0), 0, 0, 0)
+	add(1, 300)
+	expect("not attached again yet", r.beforeAttach(0), 0, 0, 0)
+	r.attached()
+	expect("a full part", r.beforeAttach(0), 45, 300, keptReceipts)
+	add(301, 310)
+	expect("what came since is not asked for", r.beforeAttach(0), 45, 300, keptReceipts)
+	expect("both parts", r.last(0), 55, 310, keptReceipts)
+	expect("few of them", r.beforeAttach(3), 298, 300, 3)
+	r.attached()
+	expect("attached again soon", r.beforeAttach(0), 55, 310, keptReceipts)
+	add(311, 1000)
+	expect("long after", r.beforeAttach(0), 55, 310, keptReceipts)
+	expect("the last", r.last(0), 745, 1000, keptReceipts)
+}
+
 func FuzzReadSlot(f *testing.F) {
 	f.Add(writeSlot(3, facts{PairID: "p", Epoch: 7}))
 	f.Add([]byte{})

@@ -57,7 +57,7 @@ func (a *attachment) attach(ctx context.Context, t *term) error {
 		return nil
 	}
 	s.mu.Lock()
-	s.gap = answer.Gap
+	s.gap = min(max(answer.Gap, 0), longest) // nothing waits longer there
 	s.mu.Unlock()
 	s.set(stateAttached, "")
 	t.round.report(s, stateAttached)

@@ -92,6 +92,13 @@ func (i *Interface) order(ctx context.Context, m *nats.Msg) {
 			return
 		}
 		finish = func() any { return i.ask(ctx, order) }
+	case bus.SubjectReceipts:
+		var order bus.CollectReceipts
+		if err := bus.DecodeJSON(m.Data, &order); err != nil {
+			i.respond(m, bus.CollectedReceipts{Error: err.Error()})
+			return
+		}
+		finish = func() any { return i.collect(ctx, order) }
 	default:
 		i.log.Error("unknown order", "subject", m.Subject)
 		return

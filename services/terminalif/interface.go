@@ -41,7 +41,9 @@ type Config struct {
 	Bus       bus.ConnConfig // to the host's own bus
 	Host      string
 	Terminals []Terminal
-	Beat      time.Duration // interval of heartbeats; 0 is 125 ms
+	// ReceiptKey signs receipts: config.DeriveKey of the pair secret for config.PurposeReceipt.
+	ReceiptKey string
+	Beat       time.Duration // interval of heartbeats; 0 is 125 ms
 	// Clock is that of the right to answer; nil is lease.BootClock.
 	Clock lease.Clock
 	Log   *slog.Logger
@@ -83,7 +85,7 @@ func New(c Config) *Interface {
 	}
 	i := &Interface{
 		config: c, log: c.Log, incarnation: rand.Uint64(), dialer: newDialer(parallelDials),
-		relay:   newRelay(bounds{perTerminal, inAll, perTerminalBytes, inAllBytes}, c.Clock, c.Log),
+		relay:   newRelay(bounds{perTerminal, inAll, perTerminalBytes, inAllBytes}, c.Clock, c.Log, newReceiptSigner(c.ReceiptKey)),
 		started: make(chan struct{}), failed: make(chan error, 1),
 	}
 	for _, t := range c.Terminals {
@@ -103,6 +105,7 @@ func Run(ctx context.Context, c config.TerminalInterface, log *slog.Logger) erro
 			Name: bus.ProcessTerminalInterface, URL: c.BusURL, User: c.BusUser, Password: c.BusPassword.Reveal(), Inbox: c.BusInbox,
 		},
 		Host: c.Host, Terminals: terminals, Beat: c.Lease / 8, Log: log,
+		ReceiptKey: config.DeriveKey(c.PairSecret.Reveal(), config.PurposeReceipt),
 	}).Run(ctx)
 }
 

@@ -78,6 +78,7 @@ type relay struct {
 	right    atomic.Pointer[lease.Right]
 
 	mu       sync.Mutex
+	signer   *receiptSigner
 	term     *term
 	draining chan struct{} // not nil while draining; closed when nothing is out or parked
 	flights  map[bus.RequestID]*flight
@@ -89,8 +90,8 @@ type relay struct {
 	joined   uint64 // requests that came again while they were in flight
 }
 
-func newRelay(b bounds, clock lease.Clock, log *slog.Logger) *relay {
-	r := &relay{bounds: b, clock: clock, log: log, flights: map[bus.RequestID]*flight{}, loads: map[string]*load{}}
+func newRelay(b bounds, clock lease.Clock, log *slog.Logger, signer *receiptSigner) *relay {
+	r := &relay{bounds: b, clock: clock, log: log, signer: signer, flights: map[bus.RequestID]*flight{}, loads: map[string]*load{}}
 	r.right.Store(&lease.Right{})
 	r.services = newDirectory(r, log)
 	return r
@@ -308,6 +309,11 @@ func (r *relay) deliver(f *flight, reply bus.Reply) {
 		}
 		f.reply = &reply
 		return
+	}
+	// Signed here and nowhere else: what has a receipt was acknowledged.
+	reply.Receipt = nil
+	if !reply.Position.IsZero() {
+		reply.Receipt = r.signer.code(r.term.PairID, f.request.ID, reply.Position)
 	}
 	f.answer(reply)
 	r.forget(f)

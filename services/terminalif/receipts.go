@@ -1,0 +1,180 @@
+package terminalif
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/storage/position"
+)
+
+const (
+	// codeLength of a receipt's code, in bytes: a terminal has one guess for each receipt that it shows.
+	codeLength = 16
+	// askedReceipts is how many receipts one terminal is asked for, as many as an agent keeps, and receiptsBytes bounds its
+	// answer before it is decoded.
+	askedReceipts = 256
+	receiptsBytes = 512 << 10
+	// receiptsWithin bounds the wait for one terminal's receipts, askedAtOnce how many are asked at the same time.
+	receiptsWithin = time.Second
+	askedAtOnce    = 4
+	// terminalsAPage bounds the terminals of one order, so that its answer stays far below one message.
+	terminalsAPage = bus.MaxAudited / askedReceipts
+)
+
+// receiptSigner makes the codes by which the pair knows its own receipts: a terminal that invents one, or moves one to
+// another request, can't raise an alarm. It is for one goroutine at a time.
+type receiptSigner struct{ mac hash.Hash }
+
+// newReceiptSigner makes a signer; key is config.DeriveKey of the pair secret for config.PurposeReceipt.
+func newReceiptSigner(key string) *receiptSigner {
+	return &receiptSigner{mac: hmac.New(sha256.New, []byte(key))}
+}
+
+// code covers the pair too, so that receipts of an earlier pair with the same secret are not missed in this one.
+func (s *receiptSigner) code(pair string, id bus.RequestID, at position.Position) []byte {
+	s.mac.Reset()
+	var b [128]byte
+	text := b[:0]
+	for _, part := range []string{pair, id.Terminal, id.App} {
+		text = binary.AppendUvarint(text, uint64(len(part)))
+		text = append(text, part...)
+	}
+	text = binary.BigEndian.AppendUint64(text, id.Counter)
+	text = binary.BigEndian.AppendUint64(text, at.Epoch)
+	text = binary.BigEndian.AppendUint64(text, at.Sequence)
+	s.mac.Write(text) // never fails
+	return s.mac.Sum(nil)[:codeLength]
+}
+
+// genuine reports whether a code is the one that code gives.
+func (s *receiptSigner) genuine(pair string, id bus.RequestID, at position.Position, code []byte) bool {
+	return hmac.Equal(s.code(pair, id, at), code)
+}
+
+// collect asks the next terminals of the list for their receipts, a few at a time. It is far from the path of requests:
+// what it costs a terminal's connection is one message.
+func (i *Interface) collect(ctx context.Context, order bus.CollectReceipts) bus.CollectedReceipts {
+	t := i.present()
+	if t == nil || t.Epoch != order.Epoch {
+		return bus.CollectedReceipts{Error: fmt.Sprintf("the terminals are not attached in epoch %d", order.Epoch)}
+	}
+	var result bus.CollectedReceipts
+	var ask []*session
+	most := min(max(order.Terminals, 1), terminalsAPage)
+	at := max(order.From, 0)
+	for ; at < len(i.sessions) && len(ask) < most; at++ {
+		if i.sessions[at].attached() {
+			ask = append(ask, i.sessions[at])
+		}
+	}
+	if at < len(i.sessions) {
+		result.Next = at
+	}
+	result.Asked = len(ask)
+	result.GapWorst, result.GapMedian, result.Felt = i.gaps()
+
+	signer := newReceiptSigner(i.config.ReceiptKey)
+	var mu sync.Mutex
+	var asking sync.WaitGroup
+	slots := make(chan struct{}, askedAtOnce)
+	for _, s := range ask {
+		asking.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			got, err := s.receipts(ctx)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				s.log.Warn("terminal gives no receipts", "epoch", t.Epoch, "error", err)
+				result.Silent++
+				return
+			}
+			own, foreign := recognise(signer, t.PairID, s.id, got)
+			result.Receipts = append(result.Receipts, own...)
+			result.Foreign += foreign
+			if foreign > 0 {
+				s.log.Warn("terminal shows receipts that this pair did not give", "epoch", t.Epoch, "receipts", foreign)
+			}
+		})
+	}
+	asking.Wait()
+	return result
+}
+
+// recognise tells the receipts that this pair gave to a terminal from others. Each counts once.
+func recognise(signer *receiptSigner, pair, terminal string, shown []bus.Receipt) (own []bus.AuditReceipt, foreign int) {
+	seen := map[bus.AuditReceipt]bool{}
+	for _, r := range shown {
+		id := bus.RequestID{Terminal: terminal, Counter: r.Counter, App: r.App}
+		one := bus.AuditReceipt{Terminal: terminal, Counter: r.Counter, App: r.App, Position: r.Position}
+		switch {
+		case len(r.Code) != codeLength, len(r.App) > maxAppID, !signer.genuine(pair, id, r.Position, r.Code):
+			foreign++
+		case !seen[one]:
+			seen[one] = true
+			own = append(own, one)
+		}
+	}
+	return own, foreign
+}
+
+// errReceipts says that what a terminal sent can't be its receipts.
+var errReceipts = errors.New("not receipts")
+
+// receipts asks the terminal for those of the time before its last attach.
+func (s *session) receipts(ctx context.Context) ([]bus.Receipt, error) {
+	conn := s.warm()
+	if conn == nil {
+		return nil, bus.ErrDisconnected
+	}
+	ctx, cancel := context.WithTimeout(ctx, receiptsWithin)
+	defer cancel()
+	question := bus.EncodeJSON(bus.ReceiptsRequest{Limit: askedReceipts, BeforeAttach: true})
+	reply, err := conn.Request(ctx, bus.SubjectAgentReceipts, question)
+	if err != nil {
+		return nil, err
+	}
+	if len(reply.Data) > receiptsBytes {
+		return nil, fmt.Errorf("%w: %s bytes", errReceipts, strconv.Itoa(len(reply.Data)))
+	}
+	var answer bus.Receipts
+	if err := bus.DecodeJSON(reply.Data, &answer); err != nil {
+		return nil, fmt.Errorf("%w: %w", errReceipts, err)
+	}
+	return answer.Receipts[max(0, len(answer.Receipts)-askedReceipts):], nil
+}
+
+// attached reports whether the terminal is attached in the present term.
+func (s *session) attached() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.status.State == stateAttached
+}
+
+// gaps sums up what the attached terminals say they felt at their last attach. A terminal where nothing waited felt
+// nothing.
+func (i *Interface) gaps() (worst, median time.Duration, felt int) {
+	var all []time.Duration
+	for _, s := range i.sessions {
+		s.mu.Lock()
+		if s.status.State == stateAttached && s.gap > 0 {
+			all = append(all, s.gap)
+		}
+		s.mu.Unlock()
+	}
+	if len(all) == 0 {
+		return 0, 0, 0
+	}
+	slices.Sort(all)
+	return all[len(all)-1], all[len(all)/2], len(all)
+}

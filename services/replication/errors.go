@@ -26,8 +26,6 @@ var (
 	ErrFull = errors.New("journal is full")
 	// ErrFenced says that the epoch or the session is not, or no longer, the one that may write (R5).
 	ErrFenced = errors.New("journal is fenced")
-	// ErrClosed says that the journal was closed.
-	ErrClosed = errors.New("journal closed")
 )
 
 // Errors of a probe: why the other host can't be brought in sync. They cross the wire as codes and are the same

@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -34,6 +37,27 @@ func TestMessage_RoundTrip(t *testing.T) {
 		}
 		if again := encoded(t, back); !bytes.Equal(raw, again) {
 			t.Error("other bytes for the same message")
+		}
+	}
+}
+
+// The bytes of released versions stay readable, and do not change unnoticed. Delete the files to write them anew.
+func TestMessage_Golden(t *testing.T) {
+	for i, m := range messages(t) {
+		path := filepath.Join("testdata", fmt.Sprintf("message-v%d-%d.bin", messageVersion, i))
+		want, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			want = encoded(t, m)
+			err = os.WriteFile(path, want, 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if back, err := Decode(want); err != nil || cmp.Diff(m, back) != "" {
+			t.Errorf("%s: %v\n%s", path, err, cmp.Diff(m, back))
+		}
+		if !bytes.Equal(encoded(t, m), want) {
+			t.Errorf("%s: the same message has other bytes now; raise messageVersion", path)
 		}
 	}
 }

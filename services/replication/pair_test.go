@@ -192,3 +192,46 @@ func TestPair_V6_AckedButIgnored(t *testing.T) {
 		t.Fatal(a.l.End(), b.l.End())
 	}
 }
+
+// A cable that is cut without a word: frames wait, and nothing is lost or doubled when it heals.
+func TestPair_CutCable(t *testing.T) {
+	a, b := newPair(t)
+	cable := newRelay(t, b.j.Address())
+	b.address = cable.Addr().String()
+	a.serve(1, b)
+	a.awaitState(bus.PeerClose)
+	a.hold()
+	for range 3 {
+		a.work(5, "before")
+		cable.set(true)
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			a.work(5, "waiting")
+		}()
+		await(t, "silence", func() bool { return a.remote.Evidence().State == bus.EvidenceSilent })
+		select {
+		case <-done:
+			t.Fatal("frames did not wait")
+		default:
+		}
+		cable.set(false)
+		<-done
+	}
+	same(t, a, b)
+}
+
+// A takeover is quick: everything received is known already, so it is one marker, and the frames of the moment.
+func TestPair_TakeoverFence(t *testing.T) {
+	a, b := newPair(t)
+	a.serve(1, b)
+	a.awaitState(bus.PeerClose)
+	a.hold()
+	a.work(300, "frames")
+	began := time.Now()
+	end, broken, err := b.receiver.Fence(within(t, 10*time.Second), Fence{Term: Term{2, 0}, Host: "b"})
+	if err != nil || broken != nil || end != a.l.End() {
+		t.Fatal(end, broken, err)
+	}
+	t.Logf("fenced in %v", time.Since(began))
+}

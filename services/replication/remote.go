@@ -75,6 +75,9 @@ func NewRemote(c RemoteConfig) *Remote {
 	if c.Handshake == 0 {
 		c.Handshake = 2 * time.Second
 	}
+	if c.Ping == 0 {
+		c.Ping = 100 * time.Millisecond
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}

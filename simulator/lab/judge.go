@@ -47,9 +47,7 @@ func (w *Load) Finish(ctx context.Context) (Verdict, error) {
 			v.Open++
 		}
 	}
-	for _, text := range stale(operations) {
-		w.findings.Stale = append(w.findings.Stale, text)
-	}
+	w.findings.Stale = append(w.findings.Stale, stale(operations)...)
 	result, information := porcupine.CheckOperationsVerbose(model(), operations, checkWithin)
 	switch result {
 	case porcupine.Illegal:

@@ -165,14 +165,3 @@ func (f *fixture) finish() Verdict {
 		v.Operations, v.Open, v.Crossed, v.Uniques, v.Balances, v.Totals, at)
 	return v
 }
-
-func TestLab_KilledActive(t *testing.T) {
-	f := begin(t, Options{})
-	active, before := f.Active(f.ctx)
-	f.must(f.Kill(f.ctx, active))
-	f.await("takeover", func() bool { host, s := f.Active(f.ctx); return host == Other(active) && s.Epoch > before.Epoch })
-	f.progress()
-	if v := f.finish(); v.Crossed == 0 {
-		t.Error("no key was used on both sides of the takeover")
-	}
-}

@@ -1,0 +1,336 @@
+package lab
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hotpair/hotpair/services/operator"
+)
+
+// Each test plays one sequence of failures that stops or harms other systems, states what must come of it, and why that
+// is right. All of them end as every run does: everything heals, nothing is lost, doubled or stale, both hosts are equal.
+
+// needLong leaves what is told by other tests too to the long form.
+func needLong(t *testing.T) {
+	t.Helper()
+	if !*long {
+		t.Skip("only with -long")
+	}
+}
+
+func (f *fixture) mustActive() (string, operator.Status) {
+	f.Helper()
+	var host string
+	var status operator.Status
+	f.await("host that serves", func() bool {
+		host, status = f.Active(f.ctx)
+		return host != ""
+	})
+	return host, status
+}
+
+// awaitTakeover waits until the other host serves in a higher epoch, and new updates are acknowledged.
+func (f *fixture) awaitTakeover(before operator.Status) {
+	f.Helper()
+	began := time.Now()
+	f.await("takeover from "+before.Host, func() bool {
+		host, s := f.Active(f.ctx)
+		return host == Other(before.Host) && s.Epoch > before.Epoch
+	})
+	f.Logf("measured: %s serves after %s", Other(before.Host), time.Since(began).Round(time.Millisecond))
+	f.progress()
+}
+
+// awaitSolo waits until a host serves alone.
+func (f *fixture) awaitSolo(host string) {
+	f.Helper()
+	f.await(host+" serving alone", func() bool {
+		active, s := f.Active(f.ctx)
+		return active == host && len(s.InSync) == 1
+	})
+}
+
+// same demands that the term has not changed.
+func (f *fixture) same(before operator.Status) {
+	f.Helper()
+	if host, s := f.mustActive(); host != before.Host || s.Epoch != before.Epoch {
+		f.Errorf("%s serves in epoch %d, before it was %s in epoch %d", host, s.Epoch, before.Host, before.Epoch)
+	}
+}
+
+// nobody demands that for a while no host says that it may answer, and nothing is acknowledged.
+func (f *fixture) nobody(during time.Duration) {
+	f.Helper()
+	f.await("end of answers", func() bool { host, _ := f.Active(f.ctx); return host == "" })
+	acknowledged := f.load.Acknowledged()
+	for end := time.Now().Add(during); time.Now().Before(end); time.Sleep(askEvery) {
+		if host, s := f.Active(f.ctx); host != "" {
+			f.Fatalf("%s serves in epoch %d, in sync %v", host, s.Epoch, s.InSync)
+		}
+	}
+	// Answers that were under way at the beginning may still have been counted.
+	if n := f.load.Acknowledged() - acknowledged; n > kvClients+counters+ledgers {
+		f.Errorf("%d operations were acknowledged while nobody served", n)
+	}
+}
+
+// finishCrossed is finish after a takeover.
+func (f *fixture) finishCrossed() {
+	f.Helper()
+	if v := f.finish(); v.Crossed == 0 {
+		f.Error("no key was used on both sides of a takeover")
+	}
+}
+
+// The active is killed: the standby is told by refused connections, holds everything, and takes over at once.
+func TestLab_ActiveKilled(t *testing.T) {
+	needLong(t)
+	f := begin(t, Options{})
+	active, before := f.mustActive()
+	f.must(f.Kill(f.ctx, active))
+	f.awaitTakeover(before)
+	f.finishCrossed()
+}
+
+// The link is cut and both hosts see the witness. Exactly one goes on, and it is the active, in the same epoch: its request
+// to go solo comes to the witness before the standby may try (lease/2 against lease). The standby does not hold
+// what is acknowledged from then on, so it may not serve until it has caught up.
+func TestLab_LinkCutBothSeeWitness(t *testing.T) {
+	f := begin(t, Options{})
+	active, before := f.mustActive()
+	f.must(f.Cut(active, Other(active), Silent))
+	f.awaitSolo(active)
+	f.progress()
+	f.same(before)
+	s, err := f.Status(f.ctx, Other(active))
+	f.must(err)
+	if s.Role != "standby" || slices.Contains(s.InSync, s.Host) && s.RecordVersion > before.RecordVersion {
+		t.Errorf("the standby is %s, in sync %v", s.Role, s.InSync)
+	}
+	f.finish()
+	f.same(before)
+}
+
+// The active is cut off from standby and witness, but not from the terminals, which go on asking it. It can't tell a
+// dead standby from a cut wire, so its right to answer ends with its lease; only then does the standby, which the witness
+// prefers to a host that it does not hear, serve the same terminals. Nothing is answered from the old state meanwhile.
+func TestLab_ActiveCutOffFromBoth(t *testing.T) {
+	f := begin(t, Options{})
+	active, before := f.mustActive()
+	f.must(f.Cut(active, Other(active), Silent))
+	f.must(f.Cut(active, Witness, Silent))
+	f.awaitTakeover(before)
+	s, err := f.Status(f.ctx, active)
+	f.must(err)
+	if s.RightUntilMS > 0 {
+		t.Errorf("%s may still answer, as %s in epoch %d", active, s.Role, s.Epoch)
+	}
+	f.finishCrossed()
+}
+
+// The active is frozen for several leases, with requests of all terminals in flight, and thawed after the other host has
+// served updates of the same keys. What it was about to answer must not leave: the right is a time that went on while
+// it was frozen (R6), and the terminals know a higher epoch (R5).
+func TestLab_FrozenPastLeaseAnsweringNothingStale(t *testing.T) {
+	f := begin(t, Options{})
+	for range 3 {
+		active, before := f.mustActive()
+		f.must(f.Freeze(active))
+		f.awaitTakeover(before)
+		f.must(f.Thaw(active))
+		f.progress()
+		f.must(f.Heal(f.ctx))
+	}
+	f.finishCrossed()
+}
+
+// The witness is lost: a pair that sees itself goes on as if nothing were, and warns. Then the standby is lost too: nobody can
+// say any more that the set has changed, so updates wait and the right ends (acknowledging alone would be
+// lost if the standby came back first). The witness back, the active goes on alone.
+func TestLab_WitnessLostThenStandbyLost(t *testing.T) {
+	needLong(t)
+	f := begin(t, Options{})
+	active, before := f.mustActive()
+	f.must(f.Kill(f.ctx, Witness))
+	f.progress()
+	f.await("alarm", func() bool {
+		_, s := f.Active(f.ctx)
+		return slices.ContainsFunc(s.Alarms, func(a string) bool { return strings.Contains(a, "no witness") })
+	})
+	f.must(f.Kill(f.ctx, Other(active)))
+	f.nobody(3 * f.options.Lease)
+	f.must(f.Run(Witness))
+	f.awaitSolo(active)
+	f.progress()
+	f.same(before)
+	f.finish()
+}
+
+// As before, but the standby comes back instead of the witness: the two see each other again and go on, still in sync.
+func TestLab_WitnessLostThenStandbyLostAndBack(t *testing.T) {
+	needLong(t)
+	f := begin(t, Options{})
+	active, _ := f.mustActive()
+	f.must(f.Kill(f.ctx, Witness))
+	f.progress()
+	f.must(f.Kill(f.ctx, Other(active)))
+	f.nobody(2 * f.options.Lease)
+	f.must(f.Run(Other(active)))
+	f.progress()
+	f.finish()
+}
+
+// The witness is lost before the active: the standby holds everything, but can't know whether the active has gone solo
+// meanwhile, so nobody serves until the witness is back; then it takes over.
+func TestLab_WitnessLostBeforeTakeover(t *testing.T) {
+	needLong(t)
+	f := begin(t, Options{})
+	active, before := f.mustActive()
+	f.must(f.Kill(f.ctx, Witness))
+	f.progress()
+	f.must(f.Kill(f.ctx, active))
+	f.nobody(3 * f.options.Lease)
+	f.must(f.Run(Witness))
+	f.awaitTakeover(before)
+	f.finishCrossed()
+}
+
+// The witness is lost at the same moment as the active, so that the compare-and-set is under way: whatever became of it, when
+// the witness is back the standby finds out, or tries again, and serves (R11).
+func TestLab_WitnessLostDuringTakeover(t *testing.T) {
+	needLong(t)
+	f := begin(t, Options{})
+	for range 3 {
+		active, before := f.mustActive()
+		f.must(f.Kill(f.ctx, active, Witness))
+		f.must(f.Run(Witness))
+		f.awaitTakeover(before)
+		f.must(f.Heal(f.ctx))
+	}
+	f.finishCrossed()
+}
+
+// The witness is lost after a takeover: the new active is alone by the record and needs nobody's leave to go on. The other
+// host returns and catches up, but joins only when the witness is back.
+func TestLab_WitnessLostAfterTakeover(t *testing.T) {
+	needLong(t)
+	f := begin(t, Options{})
+	active, before := f.mustActive()
+	f.must(f.Kill(f.ctx, active))
+	f.awaitTakeover(before)
+	f.must(f.Kill(f.ctx, Witness))
+	f.progress()
+	f.must(f.Run(active))
+	f.progress()
+	_, s := f.mustActive()
+	if len(s.InSync) != 1 {
+		t.Errorf("in sync %v without a witness", s.InSync)
+	}
+	f.finishCrossed()
+}
+
+// The standby crashes, the active goes on alone and crashes too, the standby comes back alone. It must not serve: it does
+// not hold what was acknowledged without it, and the record says so. It says for whom it waits; when that host is
+// back, all is there.
+func TestLab_StandbyCrashThenActiveCrashThenStandbyAlone(t *testing.T) {
+	needLong(t)
+	f := begin(t, Options{})
+	active, before := f.mustActive()
+	f.must(f.Kill(f.ctx, Other(active)))
+	f.awaitSolo(active)
+	f.progress()
+	f.must(f.Kill(f.ctx, active))
+	f.must(f.Run(Other(active)))
+	f.await("standby that says for whom it waits", func() bool {
+		s, err := f.Status(f.ctx, Other(active))
+		return err == nil && s.Mode == "waiting" && strings.Contains(s.WaitingFor, active)
+	})
+	f.nobody(3 * f.options.Lease)
+	f.must(f.Run(active))
+	f.progress()
+	if host, s := f.mustActive(); host != active || s.Epoch <= before.Epoch {
+		t.Errorf("%s serves in epoch %d", host, s.Epoch)
+	}
+	f.finishCrossed()
+}
+
+// The link is cut; the active, which the witness hears, goes on alone. Then the witness moves to the standby's side. The
+// standby is not in the set, so being heard does not help it; the active needs nobody to go on alone.
+func TestLab_LinkCutThenWitnessMovesToTheOtherSide(t *testing.T) {
+	needLong(t)
+	f := begin(t, Options{})
+	active, before := f.mustActive()
+	standby := Other(active)
+	f.must(f.Cut(standby, Witness, Silent))
+	f.must(f.Cut(active, standby, Silent))
+	f.awaitSolo(active)
+	f.must(f.Cut(active, Witness, Silent))
+	f.must(f.Join(Wire{standby, Witness}))
+	f.await("standby that sees the witness", func() bool {
+		s, err := f.Status(f.ctx, standby)
+		return err == nil && s.Witness.Reachable
+	})
+	for end := time.Now().Add(3 * f.options.Lease); time.Now().Before(end); {
+		f.progress()
+		f.same(before)
+	}
+	f.finish()
+	f.same(before)
+}
+
+// Both hosts and the witness lose power at the same moment. Whoever was in the set may take the next epoch, since each
+// holds everything; in-flight requests of the terminals are taken up again and done once.
+func TestLab_BothLosePower(t *testing.T) {
+	needLong(t)
+	f := begin(t, Options{})
+	for range 3 {
+		_, before := f.mustActive()
+		f.must(f.Kill(f.ctx, HostA, HostB, Witness))
+		f.must(f.Mend())
+		f.await("next term", func() bool { _, s := f.Active(f.ctx); return s.Epoch > before.Epoch })
+		f.must(f.Heal(f.ctx))
+		f.progress()
+	}
+	f.finishCrossed()
+}
+
+// Every wire loses frames in one direction only, one wire after the other. Between the hosts and to the terminals that may move
+// the role, never double it; the witness alone moves nothing. In each case service goes on while the cut lasts.
+func TestLab_OneWayCuts(t *testing.T) {
+	needLong(t)
+	f := begin(t, Options{})
+	for _, w := range Wires() {
+		for _, end := range []Wire{w, {w.To, w.From}} {
+			_, before := f.mustActive()
+			f.must(f.Cut(end.From, end.To, OneWay))
+			began := time.Now()
+			for time.Since(began) < 3*f.options.Lease {
+				f.progress()
+			}
+			host, s := f.mustActive()
+			f.Logf("%s to %s lost: %s serves in epoch %d, before %s in epoch %d", end.From, end.To, host, s.Epoch, before.Host, before.Epoch)
+			if end.From == Witness || end.To == Witness {
+				f.same(before)
+			}
+			f.must(f.Heal(f.ctx))
+		}
+	}
+	f.finish()
+}
+
+// T5: the active reaches no terminal while the standby reaches them all. Link and witness are fine, so no lease would
+// ever end; the active hands over by itself, once.
+func TestLab_T5ActiveReachesNoTerminal(t *testing.T) {
+	needLong(t)
+	f := begin(t, Options{})
+	active, before := f.mustActive()
+	f.must(f.Cut(active, Terminals, Silent))
+	f.awaitTakeover(before)
+	_, after := f.mustActive()
+	f.must(f.Heal(f.ctx))
+	f.progress()
+	f.same(after)
+	f.finishCrossed()
+}

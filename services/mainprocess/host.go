@@ -16,6 +16,13 @@ import (
 	"github.com/hotpair/hotpair/services/role"
 )
 
+// keeper is who keeps the pair record, as a part of main that runs and has a state.
+type keeper interface {
+	arbiter.Register
+	Run(ctx context.Context) error
+	Status() arbiter.Status
+}
+
 // host is one running main with all its parts.
 type host struct {
 	config      config.Host
@@ -29,8 +36,10 @@ type host struct {
 	orders    *orders
 	processes *processes
 	register  arbiter.Register
-	witness   *arbiter.Client
+	witness   keeper
+	own       *ownRegister // without a witness
 	steps     *steps
+	auditor   auditor
 
 	updaterState  atomic.Pointer[bus.UpdaterState]
 	terminalState atomic.Pointer[bus.TerminalState]
@@ -84,6 +93,7 @@ func (h *host) stepped(v role.View, right lease.Right) {
 	if v.Role != h.lastRole || v.Epoch != h.lastEpoch {
 		h.log.Info("role", "role", v.Role, "epoch", v.Epoch, "was", h.lastRole, "record", v.Record.Version, "in_sync", members(v.Record.InSync))
 		h.lastRole, h.lastEpoch = v.Role, v.Epoch
+		h.auditor.stop()
 		h.link.now()
 	}
 }
@@ -130,6 +140,12 @@ func (h *host) askFacts() {
 			}
 			return
 		}
+		if h.own != nil {
+			if err := h.own.load(f.Record); err != nil {
+				h.log.Error("the facts on disk are damaged", "error", err)
+				return
+			}
+		}
 		h.empty.Store(f.Empty)
 		h.driver.give(role.FactsRead{
 			Identity: f.Identity, PairID: f.PairID, Epoch: f.Epoch, Note: note(f.Note), RecordVersion: f.RecordVersion,
@@ -171,7 +187,7 @@ func (h *host) processState(name string, raw json.RawMessage) {
 			return
 		}
 		h.terminalState.Store(&s)
-		h.driver.give(role.Terminals{Attached: s.Attached, Warm: s.Warm})
+		h.driver.give(role.Terminals{Attached: s.Attached, Warm: s.Warm, Unreachable: s.Unreachable, HighestEpoch: s.HighestEpoch})
 	}
 }
 

@@ -32,7 +32,7 @@ func (h *host) perform(action role.Action) {
 		asked := time.Now()
 		ask(h.orders, bus.ProcessTerminalInterface, bus.SubjectAskTerminals, bus.AskTerminals{Within: a.Within}, a.Within+20*time.Millisecond,
 			func(r bus.TerminalsAsked, _ error) {
-				answer := func() { h.driver.give(role.TerminalsAsked{Serial: a.Serial, Fresh: r.Fresh}) }
+				answer := func() { h.driver.give(role.TerminalsAsked{Serial: a.Serial, Asked: r.Asked, Fresh: r.Fresh}) }
 				if len(r.Fresh) == 0 {
 					answer()
 					return
@@ -63,6 +63,9 @@ func (h *host) perform(action role.Action) {
 		h.tellUpdater(bus.SubjectStandby, bus.Standby{Epoch: a.Epoch})
 	case role.WriteFacts:
 		h.tellUpdater(bus.SubjectNote, bus.Note{PairID: a.PairID, RecordVersion: a.RecordVersion})
+		if a.Record != nil && h.own != nil {
+			h.driver.work.Go(func() { h.learnRecord(*a.Record) })
+		}
 	case role.Resign:
 		h.leaving.Add(1)
 		h.driver.work.Go(func() { defer h.leaving.Done(); h.resign(a) })
@@ -103,6 +106,15 @@ func (h *host) readRecord() {
 		return
 	}
 	h.driver.give(role.RecordRead{Record: v.Record, Revision: v.Revision, WitnessID: v.WitnessID, Empty: v.Empty})
+}
+
+// learnRecord keeps what the other host knows, without a witness.
+func (h *host) learnRecord(record role.Record) {
+	ctx, cancel := context.WithTimeout(h.ctx, orderDeadline)
+	defer cancel()
+	if err := h.own.learn(ctx, record); err != nil && h.ctx.Err() == nil {
+		h.log.Warn("the own copy of the pair record is behind", "error", err)
+	}
 }
 
 // writeRecord makes this host's note of membership durable, then tries the compare-and-set.
@@ -149,6 +161,9 @@ func (h *host) attach(epoch uint64) {
 	order := bus.Attach{Epoch: epoch, Counter: h.attachCounter.Add(1), PairID: v.Record.PairID, Identity: v.Self.Identity}
 	ask(h.orders, bus.ProcessTerminalInterface, bus.SubjectAttach, order, orderDeadline, func(r bus.Attached, err error) {
 		h.driver.give(role.TerminalsAttached{Epoch: epoch, Attached: r.Attached, Refused: r.Refused, Failure: failure(r.Error, err)})
+		if err == nil && r.Error == "" {
+			h.audit(epoch)
+		}
 	})
 }
 

@@ -58,6 +58,7 @@ func (h *host) Status(context.Context) operator.Status {
 	w := h.witness.Status()
 	s.Witness = operator.Witness{Address: w.Address, ID: w.WitnessID, Reachable: w.Reachable, Problem: w.Problem}
 	h.addProcesses(&s)
+	s.Audit = h.auditor.shown()
 	s.Alarms = append(s.Alarms, h.alarms(v, s)...)
 	return s
 }
@@ -84,6 +85,9 @@ func (h *host) addProcesses(s *operator.Status) {
 func (h *host) alarms(v role.View, s operator.Status) []string {
 	var list []string
 	add := func(format string, a ...any) { list = append(list, fmt.Sprintf(format, a...)) }
+	if lost := h.auditor.alarm(); lost != "" {
+		add("%s", lost)
+	}
 	if v.Foreign != "" {
 		add("%s", v.Foreign)
 	}
@@ -92,6 +96,9 @@ func (h *host) alarms(v role.View, s operator.Status) []string {
 	}
 	if t := h.terminalState.Load(); t != nil && v.Role != role.Starting && t.HighestEpoch > v.Known {
 		add("a terminal has seen epoch %d, this host knows %d only: two pairs, or old data", t.HighestEpoch, v.Known)
+	}
+	if h.own != nil {
+		s.Witness.Reachable = true
 	}
 	if !s.Witness.Reachable {
 		add("no witness at %s: the next failure stops the service (%s)", h.config.Witness, s.Witness.Problem)
@@ -106,6 +113,9 @@ func (h *host) alarms(v role.View, s operator.Status) []string {
 	}
 	if s.Aside > 0 {
 		add("%d updates that only this host had are set aside in files", s.Aside)
+	}
+	if why := h.auditor.unfinished(); why != "" {
+		add("%s", why)
 	}
 	return list
 }

@@ -35,6 +35,19 @@ func (s *steps) add(host, step string, epoch uint64, text string, opens bool) op
 	if step == "B9" || step == "B6" {
 		s.began = time.Time{}
 	}
+	s.keep(e)
+	return e
+}
+
+// note adds an event that belongs to a procedure which is over.
+func (s *steps) note(host, step string, epoch uint64, text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keep(operator.Event{Time: time.Now(), Host: host, Step: step, Epoch: epoch, Text: text})
+}
+
+// keep remembers an event and tells who listens. The lock is held.
+func (s *steps) keep(e operator.Event) {
 	s.events = append(s.events, e)
 	if len(s.events) > keptEvents {
 		s.events = append([]operator.Event(nil), s.events[len(s.events)-keptEvents:]...)
@@ -45,7 +58,6 @@ func (s *steps) add(host, step string, epoch uint64, text string, opens bool) op
 		default: // a listener that does not read misses events, the log has them
 		}
 	}
-	return e
 }
 
 func (s *steps) last(n int) []operator.Event {

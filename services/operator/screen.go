@@ -73,6 +73,9 @@ func statusScreen(s *screen, st Status) {
 	s.row("peer "+st.Peer.Host, peerRow(st))
 	s.row("witness", witnessRow(st.Witness))
 	s.row("terminals", fmt.Sprintf("%d attached, %d warm, %d unreachable", st.Terminals.Attached, st.Terminals.Warm, st.Terminals.Unreachable))
+	if st.Audit != nil {
+		s.row("audit", fmt.Sprintf("epoch %d: %s", st.Audit.Epoch, st.Audit.Sentence()))
+	}
 	label := "processes"
 	for _, name := range slices.Sorted(maps.Keys(st.Processes)) {
 		s.line("  " + pad(label, 10) + processRow(name, st.Processes[name]))

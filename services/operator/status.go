@@ -44,7 +44,8 @@ type Status struct {
 	Witness   Witness            `json:"witness"`
 	Processes map[string]Process `json:"processes"`
 	Terminals Terminals          `json:"terminals"`
-	Alarms    []string           `json:"alarms"` // sentences, the worst first
+	Audit     *Audit             `json:"audit,omitempty"` // of the last attach; one that missed something stays
+	Alarms    []string           `json:"alarms"`          // sentences, the worst first
 	Events    []Event            `json:"events,omitempty"`
 }
 
@@ -136,6 +137,9 @@ func (s Status) inSyncStandby() bool {
 // Summary says in one sentence how the pair is, as this host sees it, and how good that is.
 func (s Status) Summary() (Level, string) {
 	level, sentence := s.judge()
+	if s.lost() {
+		return Bad, "acknowledged updates are missing, see the alarms; " + sentence
+	}
 	if level == Good && len(s.Alarms) > 0 {
 		level = Warning
 	}

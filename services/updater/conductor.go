@@ -67,6 +67,8 @@ func (c *conductor) take(m *nats.Msg) {
 		answer(m, c.u.describe())
 	case bus.SubjectNote:
 		c.aside(func() { handle(m, c.u.note) })
+	case bus.SubjectAudit:
+		c.aside(func() { handle(m, c.u.audit) })
 	case bus.SubjectHistory:
 		c.aside(func() {
 			handle(m, func(q bus.HistoryRequest) bus.HistoryPage { return history(c.u.store, q) })

@@ -1,0 +1,224 @@
+package mainprocess
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/role"
+)
+
+const (
+	// auditAfter is when the audit of an attach begins: what waited at the terminals is served first. It can wait,
+	// because the agents keep the receipts of the time before the attach apart.
+	auditAfter = 500 * time.Millisecond
+	// auditTerminals is how many terminals' receipts are looked up at once. The pause after it is so many times what it
+	// took, and at least auditPause, so that the audit has a small part of the machine however many terminals there are.
+	auditTerminals = 8
+	auditShare     = 4
+	auditPause     = 20 * time.Millisecond
+	// auditDeadline bounds one order. One that fails is given again after auditRetry, auditTries times in a row: its
+	// process may have been restarted.
+	auditDeadline = 5 * time.Second
+	auditRetry    = time.Second
+	auditTries    = 5
+	// auditExamples bounds the missing updates that are named.
+	auditExamples = 8
+)
+
+// auditor checks after each attach whether what terminals were told is stored is there. It runs beside everything else
+// and ends with the term.
+type auditor struct {
+	mu     sync.Mutex
+	cancel context.CancelFunc // of the audit that runs
+	last   *operator.Audit    // outcome of the last one
+	lost   *operator.Audit    // outcome that missed something: an alarm as long as this main lives
+}
+
+// shown is the outcome that a status carries.
+func (a *auditor) shown() *operator.Audit {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.lost != nil {
+		return a.lost
+	}
+	return a.last
+}
+
+// stop ends the audit that runs: the term is over.
+func (a *auditor) stop() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.cancel != nil {
+		a.cancel()
+		a.cancel = nil
+	}
+}
+
+// begin replaces the audit that runs.
+func (a *auditor) begin(ctx context.Context) context.Context {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.cancel != nil {
+		a.cancel()
+	}
+	ctx, a.cancel = context.WithCancel(ctx)
+	return ctx
+}
+
+func (a *auditor) note(outcome *operator.Audit) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.last = outcome
+	if outcome.Missing > 0 {
+		a.lost = outcome
+	}
+}
+
+// audit begins the audit of an attach.
+func (h *host) audit(epoch uint64) {
+	ctx := h.auditor.begin(h.ctx)
+	if v := h.driver.View(); v.Role != role.Active || v.Epoch != epoch {
+		h.auditor.stop() // the term was over before the audit could be told
+		return
+	}
+	h.driver.work.Go(func() {
+		if err := sleep(ctx, auditAfter); err != nil {
+			return
+		}
+		outcome, err := h.look(ctx, epoch)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			outcome.Error = err.Error()
+		}
+		h.audited(outcome)
+	})
+}
+
+// audited publishes an outcome: with the takeover's events, in the status, in the log.
+func (h *host) audited(outcome *operator.Audit) {
+	h.auditor.note(outcome)
+	h.steps.note(h.config.Host, string(role.B9), outcome.Epoch, "audit: "+outcome.Sentence())
+	attributes := []any{"epoch", outcome.Epoch, "step", role.B9, "checked", outcome.Checked, "missing", outcome.Missing,
+		"unprovable", outcome.Unprovable, "foreign", outcome.Foreign, "terminals", outcome.Terminals, "silent", outcome.Silent,
+		"gap_worst_ms", outcome.GapWorstMS, "gap_median_ms", outcome.GapMedianMS}
+	switch {
+	case outcome.Missing > 0:
+		h.log.Error("acknowledged updates are missing", append(attributes, "examples", outcome.Examples)...)
+	case outcome.Error != "":
+		h.log.Warn("the audit of the takeover could not be finished", append(attributes, "error", outcome.Error)...)
+	default:
+		h.log.Info("audit: "+outcome.Sentence(), attributes...)
+	}
+}
+
+// look has all receipts looked up, some terminals' at a time. The outcome is never nil.
+func (h *host) look(ctx context.Context, epoch uint64) (*operator.Audit, error) {
+	outcome := &operator.Audit{Epoch: epoch}
+	defer func() { outcome.Time = time.Now() }()
+	for from := 0; ; {
+		began := time.Now()
+		page, err := auditOrder(ctx, h.orders, bus.ProcessTerminalInterface, bus.SubjectReceipts,
+			bus.CollectReceipts{Epoch: epoch, From: from, Terminals: auditTerminals}, func(p bus.CollectedReceipts) string { return p.Error })
+		if err != nil {
+			return outcome, fmt.Errorf("receipts of terminals: %w", err)
+		}
+		outcome.Foreign += page.Foreign
+		outcome.Terminals += page.Asked
+		outcome.Silent += page.Silent
+		outcome.GapWorstMS, outcome.GapMedianMS, outcome.Felt = inMilliseconds(page.GapWorst), inMilliseconds(page.GapMedian), page.Felt
+		if len(page.Receipts) > 0 {
+			found, err := auditOrder(ctx, h.orders, bus.ProcessUpdater, bus.SubjectAudit,
+				bus.AuditReceipts{Epoch: epoch, Receipts: page.Receipts}, func(a bus.AuditedReceipts) string { return a.Error })
+			if err != nil {
+				return outcome, fmt.Errorf("look receipts up: %w", err)
+			}
+			outcome.Checked += found.Present + found.Missing + found.Unprovable
+			outcome.Missing += found.Missing
+			outcome.Unprovable += found.Unprovable
+			outcome.Examples = append(outcome.Examples, examples(found.Examples, auditExamples-len(outcome.Examples))...)
+		}
+		if page.Next <= from {
+			return outcome, nil
+		}
+		from = page.Next
+		if err := sleep(ctx, max(auditPause, auditShare*time.Since(began))); err != nil {
+			return outcome, err
+		}
+	}
+}
+
+// errAudit is what a process said instead of carrying an order of the audit out.
+var errAudit = errors.New("refused")
+
+// auditOrder gives an order, again when it fails.
+func auditOrder[A any](ctx context.Context, o *orders, process, subject string, message any, refusal func(A) string) (answer A, err error) {
+	for try := 1; ; try++ {
+		answer, err = askWait[A](ctx, o, process, subject, message, auditDeadline)
+		if err == nil && refusal(answer) != "" {
+			err = fmt.Errorf("%w: %s", errAudit, refusal(answer))
+		}
+		if err == nil || try == auditTries {
+			return answer, err
+		}
+		if stopped := sleep(ctx, auditRetry); stopped != nil {
+			return answer, stopped
+		}
+	}
+}
+
+// examples names receipts, at most so many.
+func examples(receipts []bus.AuditReceipt, most int) (names []string) {
+	for _, r := range receipts[:min(len(receipts), max(most, 0))] {
+		id := r.App
+		if id == "" {
+			id = fmt.Sprint(r.Counter)
+		}
+		names = append(names, fmt.Sprintf("%s/%s at %v", r.Terminal, id, r.Position))
+	}
+	return names
+}
+
+// alarm is the sentence about missing updates; "" when there are none. It comes before all others.
+func (a *auditor) alarm() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.lost == nil {
+		return ""
+	}
+	return fmt.Sprintf("LOST: %d of %d updates that terminals were told are stored are missing since epoch %d: %s",
+		a.lost.Missing, a.lost.Checked, a.lost.Epoch, strings.Join(a.lost.Examples, ", "))
+}
+
+// unfinished is the sentence about an audit that could not be finished; "" when the last one was.
+func (a *auditor) unfinished() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.last == nil || a.last.Error == "" {
+		return ""
+	}
+	return fmt.Sprintf("whether all acknowledged updates are there since epoch %d could not be audited: %s", a.last.Epoch, a.last.Error)
+}
+
+func inMilliseconds(d time.Duration) float64 {
+	return float64(d.Round(100*time.Microsecond)) / float64(time.Millisecond)
+}
+
+// sleep waits for a time, or gives the error of ctx when that ends first.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

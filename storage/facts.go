@@ -58,6 +58,8 @@ type FactsData struct {
 	Term uint64 `json:"term"`
 	// RecordVersion is the highest version of the pair record seen. It only rises.
 	RecordVersion uint64 `json:"record_version"`
+	// Record is the host's own copy of the pair record, of a pair without a witness.
+	Record json.RawMessage `json:"record,omitempty"`
 	// Session counts replication sessions, so that each gets a number never used before. It only rises.
 	Session uint64 `json:"session"`
 	Note    Note   `json:"note"`
@@ -72,6 +74,7 @@ func (d FactsData) clone() FactsData {
 		c.Cursor = slices.Clone(c.Cursor)
 		d.Copying = &c
 	}
+	d.Record = slices.Clone(d.Record)
 	return d
 }
 

@@ -194,7 +194,7 @@ func (s *Console) check(c *checker) { c.listen("HTTP", s.HTTP) }
 func (h *Host) check(c *checker) {
 	// First, so that this reason stands and not that of every missing variable.
 	if h.Witness == "" {
-		c.fault("WITNESS", "", "is not set", "the mode without a witness is not available yet: set HOTPAIR_WITNESS to host:port of a witness on a third machine")
+		c.fault("WITNESS", "", "is not set", "set it to host:port of a witness on a third machine, or to "+NoWitness+" to let the terminals be asked, which promises less")
 	}
 	c.needed(h)
 	h.Name.check(c)
@@ -205,7 +205,9 @@ func (h *Host) check(c *checker) {
 	c.listen("REPLICATION", h.Replication)
 	c.dial("PEER_LINK", h.PeerLink)
 	c.dial("PEER_REPLICATION", h.PeerReplication)
-	c.dial("WITNESS", h.Witness)
+	if !h.Witnessless() {
+		c.dial("WITNESS", h.Witness)
+	}
 	h.PairKey.check(c)
 	h.Console.check(c)
 	h.Pace.check(c)

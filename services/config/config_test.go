@@ -77,7 +77,7 @@ func TestLoad_EveryFaultNamesVariableValueAndRemedy(t *testing.T) {
 		{"HOTPAIR_PEER_LINK=:7702", []string{"HOTPAIR_PEER_LINK=:7702", "has no host"}},
 		{"HOTPAIR_PEER_LINK=b.example:7703", []string{"HOTPAIR_PEER_REPLICATION", "same as HOTPAIR_PEER_LINK"}},
 		{"HOTPAIR_LINK=b.example:7702", []string{"HOTPAIR_PEER_LINK", "this host's own HOTPAIR_LINK", "other host"}},
-		{"HOTPAIR_WITNESS", []string{"HOTPAIR_WITNESS", "not available yet: set HOTPAIR_WITNESS"}},
+		{"HOTPAIR_WITNESS", []string{"HOTPAIR_WITNESS", "to none to let the terminals be asked"}},
 		{"HOTPAIR_WITNESS=witness", []string{"HOTPAIR_WITNESS=witness", "is not host:port"}},
 		{"HOTPAIR_PAIR_SECRET", []string{"HOTPAIR_PAIR_SECRET", "is not set", "openssl"}},
 		{"HOTPAIR_PAIR_SECRET=short", []string{"HOTPAIR_PAIR_SECRET=(hidden)", "too short", "16"}},

@@ -70,7 +70,7 @@ type Host struct {
 	Replication     string `split_words:"true" default:":7703" form:"host:port" desc:"Where the updater listens for the other updater. Only the peer needs to reach it."`
 	PeerLink        string `split_words:"true" needed:"true" form:"host:port" desc:"HOTPAIR_LINK of the other host, as this one reaches it."`
 	PeerReplication string `split_words:"true" needed:"true" form:"host:port" desc:"HOTPAIR_REPLICATION of the other host, as this one reaches it."`
-	Witness         string `split_words:"true" needed:"true" form:"host:port" desc:"HOTPAIR_WITNESS_LISTEN of the witness, as this host reaches it; on a third machine."`
+	Witness         string `split_words:"true" needed:"true" form:"host:port" desc:"HOTPAIR_WITNESS_LISTEN of the witness, as this host reaches it; on a third machine. The same on both hosts. none: there is no witness and the terminals are asked instead; then two hosts that lose each other may both serve, each its own terminals, until they meet."`
 	PairKey
 	Terminals Terminals `split_words:"true" form:"list" desc:"Terminals to dial: id=nats://host:port, separated by commas; the same on both hosts. May be empty."`
 	Work
@@ -80,6 +80,13 @@ type Host struct {
 	Bounds
 	Log
 }
+
+// NoWitness is the value of HOTPAIR_WITNESS for a pair without one. It must be said: a forgotten variable must not
+// quietly promise less.
+const NoWitness = "none"
+
+// Witnessless reports whether the pair has no witness.
+func (h Host) Witnessless() bool { return h.Witness == NoWitness }
 
 // Witness is what a witness reads.
 type Witness struct {

@@ -42,6 +42,7 @@ func Run(ctx context.Context, c config.Host, log *slog.Logger) error {
 	interval := c.Lease / 8
 	h.driver = newDriver(role.New(role.Config{
 		Host: c.Host, PairID: nonce(), Lease: c.Lease, StandbyPatience: c.StandbyPatience, RefusedIsDead: c.RefusedIsDead,
+		Witnessless: c.Witnessless(),
 	}, h.clock()), h.clock, interval, log)
 	h.driver.perform, h.driver.stepped = h.perform, h.stepped
 
@@ -72,9 +73,14 @@ func Run(ctx context.Context, c config.Host, log *slog.Logger) error {
 		return err
 	}
 
-	witness := arbiter.New(arbiter.Config{Address: c.Witness, Secret: c.PairSecret.Reveal(), Host: c.Host, Log: log})
-	h.register = witness
-	h.witness = witness
+	if c.Witnessless() {
+		h.own = &ownRegister{keep: h.keepRecord}
+		h.witness = h.own
+		log.Warn("this pair has no witness: hosts that lose each other may both serve until they meet")
+	} else {
+		h.witness = arbiter.New(arbiter.Config{Address: c.Witness, Secret: c.PairSecret.Reveal(), Host: c.Host, Log: log})
+	}
+	h.register = h.witness
 	h.link, err = newLink(linkConfig{
 		host: c.Host, listen: c.Link, peer: c.PeerLink, password: config.DeriveKey(c.PairSecret.Reveal(), config.PurposeLink),
 		interval: interval, clock: h.clock, log: log,
@@ -99,7 +105,7 @@ func Run(ctx context.Context, c config.Host, log *slog.Logger) error {
 
 	group, running := errgroup.WithContext(work)
 	group.Go(func() error { return h.driver.Run(running) })
-	group.Go(func() error { return witness.Run(running) })
+	group.Go(func() error { return h.witness.Run(running) })
 	group.Go(func() error { return h.link.Run(running) })
 	group.Go(func() error { return h.serveHTTP(running) })
 	group.Go(func() error { return beater.Run(running, c.Lease, h.driver.turned()) })

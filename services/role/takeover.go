@@ -44,7 +44,7 @@ func (m *Machine) takeOver(cause string, ask, keepPeer bool) {
 func (m *Machine) askTerminals() {
 	t := m.takeover
 	t.askID, t.asked = m.nextSerial(), m.now
-	m.do(AskTerminals{Serial: t.askID, Within: vetoWait})
+	m.do(AskTerminals{Serial: t.askID, Within: m.voteWait()})
 }
 
 func (m *Machine) terminalsAsked(in TerminalsAsked) {

@@ -1,6 +1,9 @@
 package role
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // Without a witness nobody arbitrates between two hosts that have lost each other, so the terminals are asked: they are
 // many, they are where service is needed, and what is acknowledged is acknowledged to them. The machine stays the same; the
@@ -77,4 +80,13 @@ func (m *Machine) unseen() bool {
 		m.unseenSince = m.now
 	}
 	return m.now-m.unseenSince >= m.config.Lease
+}
+
+// voteWait is how long terminals may take to answer. With a witness no answer is no veto, for the record decides; without
+// one their votes do, so they get time.
+func (m *Machine) voteWait() time.Duration {
+	if m.config.Witnessless {
+		return m.config.Lease / 4
+	}
+	return vetoWait
 }

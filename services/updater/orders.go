@@ -23,7 +23,7 @@ func (u *updater) describe() bus.Facts {
 	f := u.facts.Get()
 	end := u.tail.End().Position
 	return bus.Facts{
-		Host: f.Host, Identity: f.Identity, PairID: f.PairID, Epoch: f.Epoch, RecordVersion: f.RecordVersion, Position: end,
+		Host: f.Host, Identity: f.Identity, PairID: f.PairID, Epoch: f.Epoch, RecordVersion: f.RecordVersion, Record: f.Record, Position: end,
 		Note:         bus.MembershipNote{Version: f.Note.Version, Epoch: f.Note.Epoch, Out: f.Note.Out},
 		Inconsistent: u.inconsistent(), Empty: f.PairID == "" && end.IsZero(),
 	}
@@ -41,6 +41,9 @@ func (u *updater) note(q bus.Note) bus.Done {
 		}
 		f.Epoch = max(f.Epoch, q.Epoch)
 		f.RecordVersion = max(f.RecordVersion, q.RecordVersion)
+		if q.Record != nil {
+			f.Record = q.Record
+		}
 		if q.Membership != nil {
 			f.Note = storage.Note{Version: q.Membership.Version, Epoch: q.Membership.Epoch, Out: q.Membership.Out}
 		}

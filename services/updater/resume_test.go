@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/storage"
@@ -234,8 +236,8 @@ func TestOrders_FactsAreDurable(t *testing.T) {
 	a.start()
 	want := bus.Facts{Host: "a", Identity: before.Identity, PairID: "pair", Epoch: 3, RecordVersion: 7,
 		Note: bus.MembershipNote{Version: 6, Epoch: 3, Out: true}}
-	if got := order[bus.Facts](a, bus.SubjectFacts, bus.FactsRequest{}); got != want {
-		t.Errorf("got %+v, want %+v", got, want)
+	if diff := cmp.Diff(want, order[bus.Facts](a, bus.SubjectFacts, bus.FactsRequest{})); diff != "" {
+		t.Error(diff)
 	}
 }
 

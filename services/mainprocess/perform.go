@@ -119,7 +119,12 @@ func (h *host) learnRecord(record role.Record) {
 
 // writeRecord makes this host's note of membership durable, then tries the compare-and-set.
 func (h *host) writeRecord(a role.WriteRecord) {
-	note := bus.Note{PairID: a.Record.PairID, Membership: &bus.MembershipNote{Version: a.Record.Version, Epoch: a.Record.Epoch}}
+	note := bus.Note{Membership: &bus.MembershipNote{Version: a.Record.Version, Epoch: a.Record.Epoch}}
+	if a.Expected > 0 {
+		// The id in a first record is only a proposal until that is written: a host that noted it and died before would be
+		// empty no more, and the pair could never begin.
+		note.PairID = a.Record.PairID
+	}
 	ask(h.orders, bus.ProcessUpdater, bus.SubjectNote, note, orderDeadline, func(r bus.Done, err error) {
 		if why := failure(r.Error, err); why != "" {
 			h.log.Warn("the note of membership is not durable, so the pair record is left alone", "error", why)

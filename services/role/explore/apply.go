@@ -1,0 +1,316 @@
+package main
+
+import (
+	"slices"
+
+	"github.com/hotpair/hotpair/services/role"
+)
+
+// apply makes an event happen, then looks whether a rule is broken.
+func (w *world) apply(e event) {
+	i, k := int(e.host), int(e.arg)
+	h := &w.hosts[i]
+	switch e.what {
+	case evBeat:
+		w.deliverBeat(i, false)
+	case evReply:
+		w.deliverReply(i, false)
+	case evMessage:
+		w.deliverMessage(k, false)
+	case evOrder:
+		w.order(i)
+	case evApply, evLateApply:
+		w.arbitrate(k)
+	case evAnswer:
+		a := w.answers[k]
+		w.answers = slices.Delete(w.answers, k, k+1)
+		w.step(i, a.in)
+	case evRead:
+		w.answerRead(i, w.register)
+	case evOldRead:
+		w.answerRead(i, h.reads[0])
+	case evAsked:
+		serial := h.asked
+		h.asked = 0
+		in := role.TerminalsAsked{Serial: serial, Asked: 1}
+		if o := &w.hosts[1-i]; o.up && o.attached {
+			in.Fresh = []string{"t"}
+		}
+		w.step(i, in)
+	case evEvidence:
+		h.evidence = w.sees(i)
+		w.step(i, h.evidence)
+	case evFacts:
+		h.upd = updater{up: true}
+		w.step(i, w.facts(i))
+		w.step(i, role.Fitness{Fit: true})
+	case evProbe:
+		w.probe(i)
+	case evFeed:
+		w.feed(i)
+	case evMeet:
+		w.meet(i)
+	case evFrame:
+		w.deliverFrame(k)
+	case evExit:
+		w.down(i)
+	case evTick:
+		w.pass(-1)
+	case evWrite:
+		w.write(i)
+	case evStart:
+		w.start(i)
+	case evThaw:
+		h.frozen = false
+	case evMend:
+		if k == 0xff {
+			h.lied = false
+		} else {
+			w.cut &^= uint8(k)
+		}
+	case evGiveUp:
+		w.giveUp(k)
+	case evLost:
+		w.lost(k)
+	case evTurn:
+		w.reverse = !w.reverse
+	default:
+		w.fault(kind(e.what-evFault), i, k)
+	}
+	w.settle()
+	w.check()
+}
+
+// fault makes a fault happen.
+func (w *world) fault(f kind, i, k int) {
+	w.faults.spend(f)
+	h := &w.hosts[i]
+	switch f {
+	case crash:
+		w.down(i)
+	case freeze:
+		h.frozen = true
+	case cutLink, cutPeer, cutRepl:
+		w.sever(uint8(k))
+	case cutWitness:
+		w.cut |= cutWitnessA << i
+	case loss:
+		switch k {
+		case 0:
+			w.beats[i] = nil
+		case 1:
+			w.replies[i] = nil
+		default:
+			w.messages = slices.Delete(w.messages, k-16, k-15)
+		}
+	case doubling:
+		switch k {
+		case 0:
+			w.deliverBeat(i, true)
+		case 1:
+			w.deliverReply(i, true)
+		default:
+			w.deliverMessage(k-16, true)
+		}
+	case lateness:
+		w.pass(-1)
+	case arbiterDoubt:
+		if k >= 16 {
+			w.lost(k - 16)
+		} else {
+			w.giveUp(k)
+		}
+	case updaterCrash:
+		w.updaterDown(i)
+	case sessionEnd:
+		w.endSession(i)
+	case slowClock:
+		w.pass(i)
+	case lie:
+		h.lied = true
+	case switchover:
+		w.step(i, role.SwitchoverWanted{Cause: "operator"})
+	case stop:
+		w.step(i, role.StopWanted{})
+	case processFailed:
+		w.step(i, role.ProcessFailed{Process: "business.kv"})
+	}
+}
+
+// sever cuts connections: what is on the way is lost.
+func (w *world) sever(c uint8) {
+	w.cut |= c
+	for i := range w.hosts {
+		if !w.linkOpen(i) {
+			w.beats[i], w.replies[1-i] = nil, nil
+			w.messages = slices.DeleteFunc(w.messages, func(m message) bool { return m.to == 1-i })
+		}
+	}
+	if c&cutReplication != 0 {
+		w.endSession(0)
+		w.endSession(1)
+	}
+}
+
+// down ends a host at once: kill -9 of all its processes, or the end of a main that had none left to stop.
+func (w *world) down(i int) {
+	h := &w.hosts[i]
+	w.endSession(1 - i)
+	for k := range w.requests {
+		if w.requests[k].host == i {
+			w.requests[k].ghost = true
+		}
+	}
+	w.answers = slices.DeleteFunc(w.answers, func(a answer) bool { return a.host == i })
+	w.messages = slices.DeleteFunc(w.messages, func(m message) bool { return m.to == i })
+	w.frames = slices.DeleteFunc(w.frames, func(f frame) bool { return f.back && f.from == i || !f.back && f.from == 1-i })
+	w.beats[1-i], w.replies[i] = nil, nil
+	*h = host{name: h.name, run: h.run, clock: h.clock, disk: h.disk}
+}
+
+// start starts a host: main, its updater, its other processes.
+func (w *world) start(i int) {
+	h := &w.hosts[i]
+	h.up, h.run = true, w.id()
+	h.upd = updater{up: true}
+	h.m = role.New(role.Config{Host: h.name, PairID: "pair-" + h.name, Lease: lease, StandbyPatience: patience, RefusedIsDead: true}, h.clock)
+	w.step(i, w.facts(i))
+	w.step(i, role.Fitness{Fit: true})
+	w.step(i, role.Terminals{Warm: 1})
+}
+
+func (w *world) facts(i int) role.FactsRead {
+	h := &w.hosts[i]
+	return role.FactsRead{Identity: h.name, PairID: h.disk.pair, Epoch: h.disk.epoch, Note: h.disk.note, RecordVersion: h.disk.version,
+		Position: positionAt(h.disk.log, len(h.disk.log)), Empty: h.disk.pair == "" && len(h.disk.log) == 0}
+}
+
+// pass lets a tick go by. The clock of slow does not count all of it.
+func (w *world) pass(slow int) {
+	for i := range w.hosts {
+		w.hosts[i].clock += tick
+		if i == slow {
+			w.hosts[i].clock -= slowness
+		}
+	}
+	for i := range w.hosts {
+		h := &w.hosts[i]
+		if !w.works(i) {
+			continue
+		}
+		if h.upd.flight != nil {
+			h.upd.flight.age = min(h.upd.flight.age+1, uint8(patience/tick))
+		}
+		w.step(i, role.Tick{})
+		w.sendBeat(i)
+	}
+}
+
+// view is what a main says of itself.
+func (w *world) view(i int) role.PeerView {
+	h := &w.hosts[i]
+	v := h.m.View()
+	p := role.PeerView{
+		Member: v.Self, Incarnation: h.run, Steps: v.Steps, PairID: v.Record.PairID, WitnessID: v.WitnessID, Role: v.Role, Epoch: v.Epoch, Known: v.Known,
+		Committed: h.told.Committed, Position: h.told.Position, Empty: h.disk.pair == "" && len(h.disk.log) == 0 && !v.HasRecord, Fresh: v.Fresh,
+		Fit: v.Fit.Fit, Unfit: v.Fit.Why, Stopping: v.Stopping, Resigned: v.Resigned, Lease: lease, Serving: v.Serving, Terminals: 1,
+	}
+	if v.HasRecord {
+		p.Record, p.Revision = v.Record, v.Revision
+	}
+	return p
+}
+
+// sendBeat puts a beat on the way, if none is.
+func (w *world) sendBeat(i int) {
+	if w.beats[i] != nil || !w.linkOpen(i) || !w.hosts[1-i].up {
+		return
+	}
+	w.beats[i] = &beat{view: w.view(i), sent: w.hosts[i].clock, run: w.hosts[i].run}
+}
+
+func (w *world) deliverBeat(i int, again bool) {
+	b := w.beats[i]
+	if !again {
+		w.beats[i] = nil
+	}
+	o := 1 - i
+	if why := w.refuses(o, b.view); why != "" {
+		if w.hosts[i].run == b.run && w.linkOpen(o) {
+			w.replies[i] = &beat{sent: b.sent, error: why, run: b.run}
+		}
+		return
+	}
+	actions := w.hosts[o].m.Step(w.hosts[o].clock, role.PeerBeat{Peer: b.view})
+	reply := &beat{view: w.view(o), sent: b.sent, run: b.run}
+	for _, a := range actions {
+		if a, ok := a.(role.AnswerBeat); ok {
+			reply.grant = a.Grant
+		}
+	}
+	if w.rules.broken == everyBeatGranted {
+		reply.grant = true
+	}
+	if w.replies[i] == nil && w.hosts[i].run == b.run && w.linkOpen(o) {
+		w.replies[i] = reply
+	}
+	w.stepped(o, role.PeerBeat{}, actions)
+}
+
+// refuses is the driver's check of a hello.
+func (w *world) refuses(i int, p role.PeerView) string {
+	v := w.hosts[i].m.View()
+	if p.PairID != "" && v.Record.PairID != "" && p.PairID != v.Record.PairID {
+		return "another pair"
+	}
+	return ""
+}
+
+func (w *world) deliverReply(i int, again bool) {
+	b := w.replies[i]
+	if !again {
+		w.replies[i] = nil
+	}
+	w.step(i, role.BeatAnswered{SentAt: b.sent, Grant: b.grant, Peer: b.view, Refusal: b.error})
+}
+
+func (w *world) deliverMessage(k int, again bool) {
+	m := w.messages[k]
+	if !again {
+		w.messages = slices.Delete(w.messages, k, k+1)
+	}
+	w.step(m.to, m.in)
+	if _, ok := m.in.(role.HandOver); !ok {
+		return
+	}
+	if got := w.hosts[m.to].m.Role(); got != role.Takeover {
+		w.tell(m.to, role.HandOverRefused{Reason: "it is " + string(got)})
+	}
+}
+
+// tell sends a message to the other main. A connection that is cut loses it.
+func (w *world) tell(from int, in role.Input) {
+	if w.linkOpen(from) && w.hosts[1-from].up {
+		w.messages = append(w.messages, message{to: 1 - from, in: in})
+	}
+}
+
+// settle gives each main what its own host has for it, tells it what its updater's state has come to, and forgets what
+// can have no effect any more.
+func (w *world) settle() {
+	for i := range w.hosts {
+		h := &w.hosts[i]
+		for w.works(i) && len(h.later) > 0 {
+			in := h.later[0]
+			h.later = h.later[1:]
+			w.step(i, in)
+		}
+		if w.works(i) && h.upd.up {
+			if s := w.updaterState(i); s != h.told {
+				h.told = s
+				w.step(i, s)
+			}
+		}
+	}
+	w.requests = slices.DeleteFunc(w.requests, func(q request) bool { return q.ghost && q.write.Expected != w.register.revision })
+}

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/hotpair/hotpair/services/role"
+)
+
+func hostsOf(members []role.Member) string {
+	var names []string
+	for _, m := range members {
+		names = append(names, m.Host)
+	}
+	return strings.Join(names, ",")
+}
+
+// check looks whether a rule is broken in this state. I3 is looked at where something is committed.
+func (w *world) check() {
+	r := w.register.record
+	for i := range w.hosts {
+		h := &w.hosts[i]
+		if h.upd.duty == serving && r.Epoch == h.upd.epoch && r.Active != w.member(i) {
+			w.fail("I1: %s serves epoch %d, which belongs to %s", h.name, h.upd.epoch, r.Active.Host)
+		}
+		if r.Epoch == 0 || !r.Has(w.member(i)) || h.disk.note.Out || h.disk.note.Version < r.Version {
+			continue
+		}
+		if n := common(w.acked, h.disk.log); n < len(w.acked) {
+			w.fail("I2: %s may be promoted, but lacks %d of %d acknowledged updates", h.name, len(w.acked)-n, len(w.acked))
+		}
+	}
+	a, b := &w.hosts[0], &w.hosts[1]
+	if a.upd.duty == serving && b.upd.duty == serving && a.upd.epoch == b.upd.epoch {
+		w.fail("I1: both serve epoch %d", a.upd.epoch)
+	}
+	if w.mayAnswer(0) && w.mayAnswer(1) {
+		w.fail("I5: both hosts may answer: a for %s, b for %s", a.right-a.clock, b.right-b.clock)
+	}
+}
+
+// mayAnswer: terminal-if of the host holds a right, whether the host is frozen or not.
+func (w *world) mayAnswer(i int) bool {
+	h := &w.hosts[i]
+	return h.up && h.right > h.clock
+}
+
+// whole: an active with an in-sync standby, both of which know it, and updates that reach both.
+func (w *world) whole() bool {
+	for i := range w.hosts {
+		h, o := &w.hosts[i], &w.hosts[1-i]
+		if h.up && o.up && h.m.Role() == role.Active && h.upd.duty == serving && h.upd.hold != nil && h.upd.hold.met &&
+			o.m.Role() == role.Standby && len(w.register.record.InSync) == 2 && w.register.record.Active == w.member(i) &&
+			h.m.View().Mode == role.Paired && o.m.View().Mode == role.Paired && h.upd.required {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/hotpair/hotpair/services/role"
+)
+
+// describe says what an event is, in the state in which it happens.
+func (w *world) describe(e event) string {
+	h, o := w.hosts[e.host&1].name, w.hosts[1-e.host&1].name
+	switch e.what {
+	case evBeat:
+		return fmt.Sprintf("%s hears the beat of %s", o, h)
+	case evReply:
+		return fmt.Sprintf("%s hears the reply to its beat (grant %t)", h, w.replies[e.host].grant)
+	case evMessage:
+		return fmt.Sprintf("%s hears %T", h, w.messages[e.arg].in)
+	case evOrder:
+		return fmt.Sprintf("the updater of %s carries out %T%s", h, w.hosts[e.host].orders[0], brief(w.hosts[e.host].orders[0]))
+	case evApply, evLateApply:
+		q := w.requests[e.arg]
+		late := ""
+		if e.what == evLateApply {
+			late = ", late"
+		}
+		return fmt.Sprintf("the arbiter gets the compare-and-set of %s%s: expects %d, version %d epoch %d in sync %s (it has %d)", h, late,
+			q.write.Expected, q.write.Record.Version, q.write.Record.Epoch, hostsOf(q.write.Record.InSync), w.register.revision)
+	case evAnswer:
+		return fmt.Sprintf("%s gets the arbiter's answer", h)
+	case evRead:
+		return fmt.Sprintf("%s reads the record", h)
+	case evOldRead:
+		return fmt.Sprintf("%s reads the record as it was", h)
+	case evAsked:
+		return fmt.Sprintf("the terminals of %s answer", h)
+	case evEvidence:
+		return fmt.Sprintf("%s sees the ports of %s anew", h, o)
+	case evFacts:
+		return fmt.Sprintf("the updater of %s is back", h)
+	case evProbe:
+		return fmt.Sprintf("the updater of %s begins a session with %s", h, o)
+	case evFeed:
+		return fmt.Sprintf("the updater of %s sends history to %s", h, o)
+	case evMeet:
+		return fmt.Sprintf("%s has what the updater of %s holds for it", o, h)
+	case evFrame:
+		f := w.frames[e.arg]
+		if f.back {
+			return fmt.Sprintf("the updater of %s hears that frame %d is durable on the other host", w.hosts[f.from].name, f.at)
+		}
+		return fmt.Sprintf("frame %d of %s arrives at the other journal", f.at, w.hosts[f.from].name)
+	case evExit:
+		return fmt.Sprintf("main of %s ends", h)
+	case evTurn:
+		return "(the order is reversed)"
+	case evTick:
+		return "tick"
+	case evWrite:
+		return fmt.Sprintf("an update at %s", h)
+	case evStart:
+		return fmt.Sprintf("%s starts", h)
+	case evThaw:
+		return fmt.Sprintf("%s is thawed", h)
+	case evMend:
+		return fmt.Sprintf("connections %05b are mended", e.arg)
+	case evGiveUp:
+		return fmt.Sprintf("%s does not wait for the arbiter any longer", h)
+	case evLost:
+		return fmt.Sprintf("the answer of the arbiter to %s is lost", h)
+	}
+	return fmt.Sprintf("FAULT %s %s/%d", kindNames[e.what-evFault], h, e.arg)
+}
+
+// brief shows what of an input or action tells something.
+func brief(v any) string {
+	switch v := v.(type) {
+	case role.RecordRead:
+		return fmt.Sprintf(" version %d revision %d failed %t", v.Record.Version, v.Revision, v.Failed)
+	case role.RecordWritten:
+		return fmt.Sprintf(" outcome %d revision %d", v.Outcome, v.Revision)
+	case role.UpdaterState:
+		return fmt.Sprintf(" at %v peer %d note %v", v.Position, v.Peer, v.Note)
+	case role.PeerEvidence:
+		return fmt.Sprintf(" %v", v)
+	case role.Prepared, role.Served, role.Required, role.Drained, role.Prepare, role.Serve, role.Require, role.Drain, role.BecomeStandby, role.TerminalsAsked:
+		return fmt.Sprintf(" %+v", v)
+	case role.BeatAnswered:
+		return fmt.Sprintf(" grant %t %s", v.Grant, v.Refusal)
+	case role.WriteRecord:
+		return fmt.Sprintf(" expects %d, version %d epoch %d in sync %s", v.Expected, v.Record.Version, v.Record.Epoch, hostsOf(v.Record.InSync))
+	}
+	return ""
+}

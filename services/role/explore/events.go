@@ -1,0 +1,318 @@
+package main
+
+import (
+	"github.com/hotpair/hotpair/services/role"
+)
+
+// event is one thing that may happen next.
+type event struct {
+	what what
+	host uint8
+	arg  uint8
+}
+
+type what uint8
+
+// Events. Those up to evHeal are owed: time does not go on while one of them can happen, unless lateness is spent.
+const (
+	evBeat      what = iota // the other host's main hears host's beat
+	evReply                 // host hears the reply
+	evMessage               // message arg arrives
+	evOrder                 // host's updater carries out its next order
+	evApply                 // the arbiter gets request arg
+	evAnswer                // answer arg of the arbiter arrives
+	evRead                  // host's oldest read is answered with what stands in the register now
+	evAsked                 // host's terminals answer
+	evEvidence              // host's dialers see what is
+	evFacts                 // host's updater was restarted and tells what is on disk
+	evProbe                 // host's updater begins a replication session
+	evFeed                  // host's updater sends committed history
+	evMeet                  // the other host has all that host's updater was to hold for it, and notes
+	evFrame                 // frame arg arrives
+	evExit                  // host's main ends
+	evHeal                  // of the healing schedule only: all faults end
+	evTick                  // time goes on
+	evWrite                 // a terminal writes at host
+	evStart                 // a host that is down starts
+	evThaw                  // a frozen host goes on
+	evMend                  // cut or lie arg ends
+	evOldRead               // host's oldest read is answered with what stood in the register when it was sent
+	evLateApply             // the arbiter gets request arg although its sender is cut off or has given up
+	evGiveUp                // the sender of request arg gives up; cut off, this is no fault
+	evLost                  // the answer arg is lost with the connection; cut off, this is no fault
+	evTurn                  // from now on what is owed happens in the reverse order
+	evFault                 // fault arg>>4 … see faultEvents
+)
+
+// faultEvent packs a kind of fault with its target.
+func faultEvent(k kind, host, arg int) event {
+	return event{evFault + what(k), uint8(host), uint8(arg)}
+}
+
+// owed lists what is on its way and can happen now.
+func (w *world) owed(to []event) []event {
+	for i := range w.hosts {
+		h := &w.hosts[i]
+		u := uint8(i)
+		if w.beats[i] != nil && w.linkOpen(i) && w.works(1-i) {
+			to = append(to, event{evBeat, u, 0})
+		}
+		if !w.works(i) {
+			continue
+		}
+		if w.replies[i] != nil && w.linkOpen(1-i) {
+			to = append(to, event{evReply, u, 0})
+		}
+		if w.canOrder(i) {
+			to = append(to, event{evOrder, u, 0})
+		}
+		if len(h.reads) > 0 {
+			to = append(to, event{evRead, u, 0})
+		}
+		if h.asked != 0 {
+			to = append(to, event{evAsked, u, 0})
+		}
+		if h.evidence != w.sees(i) {
+			to = append(to, event{evEvidence, u, 0})
+		}
+		if !h.upd.up {
+			to = append(to, event{evFacts, u, 0})
+		}
+		if w.canProbe(i) {
+			to = append(to, event{evProbe, u, 0})
+		}
+		if w.canFeed(i) {
+			to = append(to, event{evFeed, u, 0})
+		}
+		if w.canMeet(i) {
+			to = append(to, event{evMeet, u, 0})
+		}
+		if h.exiting {
+			to = append(to, event{evExit, u, 0})
+		}
+	}
+	for k, m := range w.messages {
+		if w.works(m.to) && w.linkOpen(1-m.to) {
+			to = append(to, event{evMessage, uint8(m.to), uint8(k)})
+		}
+	}
+	for k := range w.frames {
+		if w.canFrame(k) {
+			to = append(to, event{evFrame, 0, uint8(k)})
+		}
+	}
+	for k, q := range w.requests {
+		if !q.ghost && w.witnessOpen(q.host) {
+			to = append(to, event{evApply, uint8(q.host), uint8(k)})
+		}
+	}
+	for k, a := range w.answers {
+		if w.works(a.host) && w.witnessOpen(a.host) {
+			to = append(to, event{evAnswer, uint8(a.host), uint8(k)})
+		}
+	}
+	return to
+}
+
+// move is an event and how much disorder it takes.
+type move struct {
+	event
+	odd bool
+}
+
+// moves lists all that may happen now. While disorder is bounded, what is owed happens in a fixed order, or in its
+// reverse, and what nobody owes (a host starts, a terminal writes) when nothing is owed; anything else is disorder.
+func (w *world) moves(to []move, buffer []event) []move {
+	bounded := w.faults.left[disorder] != anyOrder
+	spent := bounded && w.faults.left[disorder] == 0
+	list := w.owed(buffer[:0])
+	owed := len(list)
+	first := 0
+	if w.reverse {
+		first = owed - 1
+	}
+	for k, e := range list {
+		if odd := bounded && k != first; !odd || !spent {
+			to = append(to, move{e, odd})
+		}
+	}
+	for _, e := range w.unowed(buffer[:0]) {
+		if odd := bounded && owed > 0; !odd || !spent {
+			to = append(to, move{e, odd})
+		}
+	}
+	if owed == 0 {
+		to = append(to, move{event{evTick, 0, 0}, false})
+	}
+	if bounded && !spent && owed > 1 {
+		to = append(to, move{event{evTurn, 0, 0}, true})
+	}
+	if w.faults.total > 0 {
+		for _, e := range w.faulty(buffer[:0], owed > 0) {
+			to = append(to, move{e, false})
+		}
+	}
+	return to
+}
+
+// unowed lists what may happen but need not.
+func (w *world) unowed(to []event) []event {
+	for i := range w.hosts {
+		h := &w.hosts[i]
+		u := uint8(i)
+		switch {
+		case !h.up:
+			to = append(to, event{evStart, u, 0})
+		case h.frozen:
+			to = append(to, event{evThaw, u, 0})
+		default:
+			if w.canWrite(i) {
+				to = append(to, event{evWrite, u, 0})
+			}
+			if len(h.reads) > 0 && w.witnessOpen(i) && h.reads[0].revision != w.register.revision {
+				to = append(to, event{evOldRead, u, 0})
+			}
+		}
+		if h.lied {
+			to = append(to, event{evMend, u, 0xff})
+		}
+	}
+	for _, c := range w.cuts() {
+		to = append(to, event{evMend, 0, c})
+	}
+	for k, q := range w.requests {
+		if q.ghost || !w.witnessOpen(q.host) {
+			to = append(to, event{evLateApply, uint8(q.host), uint8(k)})
+		}
+		if !q.ghost && w.works(q.host) && !w.witnessOpen(q.host) {
+			to = append(to, event{evGiveUp, uint8(q.host), uint8(k)})
+		}
+	}
+	for k, a := range w.answers {
+		if w.works(a.host) && !w.witnessOpen(a.host) {
+			to = append(to, event{evLost, uint8(a.host), uint8(k)})
+		}
+	}
+	return to
+}
+
+// cuts lists what was cut together, to be mended together.
+func (w *world) cuts() (cuts []uint8) {
+	if peer := w.cut & (cutLinkAB | cutLinkBA | cutReplication); peer != 0 {
+		cuts = append(cuts, peer)
+	}
+	for _, c := range []uint8{cutWitnessA, cutWitnessB} {
+		if w.cut&c != 0 {
+			cuts = append(cuts, c)
+		}
+	}
+	return cuts
+}
+
+// faulty lists the faults that may happen now.
+func (w *world) faulty(to []event, owed bool) []event {
+	add := func(k kind, host, arg int) {
+		if w.faults.has(k) {
+			to = append(to, faultEvent(k, host, arg))
+		}
+	}
+	both := w.hosts[0].up && w.hosts[1].up
+	for i := range w.hosts {
+		h := &w.hosts[i]
+		if h.up {
+			add(crash, i, 0)
+		}
+		if w.works(i) {
+			add(freeze, i, 0)
+			if h.upd.up {
+				add(updaterCrash, i, 0)
+			}
+			if h.upd.session != 0 {
+				add(sessionEnd, i, 0)
+			}
+			v := h.m.View()
+			if !v.Stopping {
+				add(stop, i, 0)
+				if v.Serving {
+					add(switchover, i, 0)
+					add(processFailed, i, 0)
+				}
+			}
+		}
+		if both && !h.lied {
+			add(lie, i, 0)
+		}
+		if w.beats[i] != nil {
+			add(loss, i, 0)
+			if w.linkOpen(i) && w.works(1-i) {
+				add(doubling, i, 0)
+			}
+		}
+		if w.replies[i] != nil {
+			add(loss, i, 1)
+			if w.linkOpen(1-i) && w.works(i) {
+				add(doubling, i, 1)
+			}
+		}
+		if w.witnessOpen(i) {
+			add(cutWitness, i, 0)
+		}
+		if !owed {
+			add(slowClock, i, 0)
+		}
+	}
+	if both && w.cut&(cutLinkAB|cutLinkBA|cutReplication) == 0 {
+		add(cutLink, 0, cutLinkAB|cutLinkBA)
+		add(cutLink, 0, cutLinkAB)
+		add(cutLink, 0, cutLinkBA)
+		add(cutRepl, 0, cutReplication)
+		add(cutPeer, 0, cutLinkAB|cutLinkBA|cutReplication)
+	}
+	for k, m := range w.messages {
+		add(loss, 0, 16+k)
+		if w.linkOpen(1-m.to) && w.works(m.to) {
+			add(doubling, 0, 16+k)
+		}
+	}
+	if owed {
+		add(lateness, 0, 0)
+	}
+	for k, q := range w.requests {
+		if !q.ghost && w.works(q.host) && w.witnessOpen(q.host) {
+			add(arbiterDoubt, q.host, k)
+		}
+	}
+	for k, a := range w.answers {
+		if w.works(a.host) && w.witnessOpen(a.host) {
+			add(arbiterDoubt, a.host, 16+k)
+		}
+	}
+	return to
+}
+
+// sees is what host's dialers find of the other host now.
+func (w *world) sees(i int) role.PeerEvidence {
+	h, o := &w.hosts[i], &w.hosts[1-i]
+	link := w.linkOpen(0) && w.linkOpen(1)
+	e := h.evidence
+	switch {
+	case h.lied:
+		return role.PeerEvidence{Link: role.Refused, Replication: role.Refused}
+	case o.frozen:
+		return e // connections stand; silence is what the machine counts
+	}
+	seen := func(open, up bool, before role.Evidence) role.Evidence {
+		switch {
+		case !open:
+			return role.Silent
+		case up:
+			return role.Connected
+		case before == role.Silent:
+			return role.Silent // nobody has ever answered there, so a refusal says nothing
+		}
+		return role.Refused
+	}
+	e.Link = seen(link, o.up, e.Link)
+	e.Replication = seen(w.cut&cutReplication == 0, o.up && o.upd.up, e.Replication)
+	return e
+}

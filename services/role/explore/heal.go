@@ -1,0 +1,84 @@
+package main
+
+// healing is how many ticks a pair may take to be whole again once all faults have ended: promises, deadlines of a
+// hand-over and healthyTime before a host is added again, one after the other.
+const healing = 100 + 2*int(healthyTime/tick)
+
+// healthyTime is the longest wait before a host is added again that is explored. It doubles up to minutes, which brings
+// the same states again and again.
+const healthyTime = 4 * lease
+
+// heal ends all faults.
+func (w *world) heal() {
+	w.cut, w.reverse = 0, false
+	w.faults = faults{}
+	for i := range w.hosts {
+		h := &w.hosts[i]
+		h.frozen, h.lied = false, false
+	}
+}
+
+// patient: a host has fallen out so often that what comes next has been seen with shorter waits.
+func (w *world) patient() bool {
+	for i := range w.hosts {
+		if m := w.hosts[i].m; m != nil && m.View().AddWait > healthyTime {
+			return true
+		}
+	}
+	return false
+}
+
+// next is what happens in a pair without faults: what is owed, in a fixed order, then time.
+func (w *world) next(buffer []event) event {
+	for i := range w.hosts {
+		if !w.hosts[i].up {
+			return event{evStart, uint8(i), 0}
+		}
+	}
+	if owed := w.owed(buffer[:0]); len(owed) > 0 {
+		return owed[0]
+	}
+	return event{evTick, 0, 0}
+}
+
+// healer finds out whether there is a way back from a state (I6), and remembers from which states there is.
+type healer struct {
+	keys   keyer
+	good   map[uint64]bool
+	buffer []event
+	Steps  int
+}
+
+// way reports whether the pair is whole again within the time allowed. The path is that of a pair without faults, so a
+// state that fails has more against it than having no way out: it does not come back by itself.
+func (r *healer) way(w *world) bool {
+	w = w.clone()
+	w.heal()
+	w.settle()
+	var path []uint64
+	ok := false
+	for ticks := 0; ticks < healing && w.failure == ""; {
+		if w.whole() {
+			ok = true
+			break
+		}
+		e := w.next(r.buffer)
+		if e.what == evTick {
+			ticks++
+			key := r.keys.key(w, false)
+			if r.good[key] {
+				ok = true
+				break
+			}
+			path = append(path, key)
+		}
+		w.apply(e)
+		r.Steps++
+	}
+	if ok {
+		for _, key := range path {
+			r.good[key] = true
+		}
+	}
+	return ok
+}

@@ -1,0 +1,198 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"slices"
+	"time"
+
+	"github.com/hotpair/hotpair/services/role"
+)
+
+// keyer makes the key of a state: equal keys, equal futures.
+type keyer struct{ canon role.Canon }
+
+// key of a world. Without faults: of what would follow if nothing went wrong any more.
+func (k *keyer) key(w *world, withFaults bool) uint64 {
+	c := &k.canon
+	c.Reset()
+	same := min(common(w.hosts[0].disk.log, w.hosts[1].disk.log), common(w.hosts[0].disk.log, w.acked))
+	c.Epoch, c.Version, c.Revision, c.Sequence = w.register.record.Epoch, w.register.record.Version, w.register.revision, uint64(same)
+	k.steps(w)
+	if withFaults {
+		c.Byte(w.faults.total)
+		for _, n := range w.faults.left {
+			c.Byte(n)
+		}
+	}
+	c.Bools(w.reverse)
+	c.Byte(w.cut)
+	c.Record(w.register.record)
+	log := func(l []entry) {
+		c.Byte(byte(len(l) - same))
+		for _, e := range l[same:] {
+			c.EpochNumber(e.epoch)
+			c.ID(e.id)
+		}
+	}
+	log(w.acked)
+	for i := range w.hosts {
+		h := &w.hosts[i]
+		c.Now = h.clock
+		c.Bools(h.up, h.frozen, h.muted, h.attached, h.exiting, h.lied, h.upd.up)
+		c.Text(h.disk.pair)
+		c.EpochNumber(h.disk.epoch)
+		c.VersionNumber(h.disk.version)
+		c.Note(h.disk.note)
+		log(h.disk.log)
+		c.Int(int64(max(0, h.disk.committed-same)))
+		if !h.up {
+			c.Int(int64((h.clock - w.hosts[0].clock) / time.Millisecond))
+			continue
+		}
+		c.ID(h.run)
+		h.m.Canonical(c)
+		c.Until(h.right)
+		c.Byte(byte(h.evidence.Link)<<4 | byte(h.evidence.Replication))
+		k.updater(h, same)
+		c.Byte(byte(len(h.orders)))
+		for _, a := range h.orders {
+			k.order(a)
+		}
+		c.Byte(byte(len(h.reads)))
+		for _, r := range h.reads {
+			c.RevisionNumber(r.revision)
+		}
+		c.ID(h.asked)
+	}
+	k.wire(w)
+	sum := sha256.Sum256(c.Bytes())
+	return binary.LittleEndian.Uint64(sum[:])
+}
+
+// steps collects the values of PeerView.Steps that are still compared.
+func (k *keyer) steps(w *world) {
+	c := &k.canon
+	if c.Steps == nil {
+		c.Steps = map[string][]uint64{}
+	}
+	for i := range w.hosts {
+		s := c.Steps[w.hosts[i].name][:0]
+		if o := &w.hosts[1-i]; o.m != nil {
+			s = append(s, o.m.Heard())
+		}
+		if b := w.beats[i]; b != nil {
+			s = append(s, b.view.Steps)
+		}
+		if b := w.replies[1-i]; b != nil {
+			s = append(s, b.view.Steps)
+		}
+		slices.Sort(s)
+		c.Steps[w.hosts[i].name] = s
+	}
+}
+
+func (k *keyer) updater(h *host, same int) {
+	c, u := &k.canon, &h.upd
+	c.Byte(byte(u.duty))
+	c.EpochNumber(u.epoch)
+	c.Bools(u.prepared, u.required, u.flight != nil, u.hold != nil)
+	c.ID(u.session)
+	c.ID(u.grant)
+	if f := u.flight; f != nil {
+		c.Bools(f.needed)
+		c.Byte(f.age)
+	}
+	if d := u.hold; d != nil {
+		c.ID(d.serial)
+		c.Byte(byte(max(0, d.upTo-same)))
+		if d.serial != 0 {
+			c.Note(d.note)
+		}
+		c.Bools(d.met, d.was)
+	}
+}
+
+func (k *keyer) order(a role.Action) {
+	c := &k.canon
+	switch a := a.(type) {
+	case role.Prepare:
+		c.Byte(1)
+		c.ID(a.Serial)
+		c.EpochNumber(a.Epoch)
+		c.Position(a.AtLeast)
+	case role.Release:
+		c.Byte(2)
+	case role.Serve:
+		c.Byte(3)
+		c.EpochNumber(a.Epoch)
+		c.Bools(a.RequirePeer, a.Resume)
+	case role.Require:
+		c.Byte(4)
+		c.ID(a.Serial)
+		c.Bools(a.Peer)
+		c.Note(a.Membership)
+	case role.Drain:
+		c.Byte(5)
+		c.ID(a.Serial)
+		c.Note(a.Membership)
+	case role.BecomeStandby:
+		c.Byte(6)
+		c.EpochNumber(a.Epoch)
+	}
+}
+
+// wire writes what is on its way.
+func (k *keyer) wire(w *world) {
+	c := &k.canon
+	for i := range w.hosts {
+		c.Now = w.hosts[i].clock
+		for _, b := range []*beat{w.beats[i], w.replies[i]} {
+			c.Bools(b != nil)
+			if b == nil {
+				continue
+			}
+			c.Since(b.sent, 2*lease)
+			c.Bools(b.grant, b.error != "")
+			c.ID(b.run)
+			c.Peer(b.view)
+		}
+	}
+	c.Byte(byte(len(w.requests)))
+	for _, q := range w.requests {
+		c.Bools(q.host == 1, q.ghost)
+		c.ID(q.write.Ticket)
+		c.RevisionNumber(q.write.Expected)
+		c.Record(q.write.Record)
+	}
+	c.Byte(byte(len(w.answers)))
+	for _, a := range w.answers {
+		c.Byte(byte(a.host))
+		c.ID(a.in.Ticket)
+		c.Byte(byte(a.in.Outcome))
+		c.RevisionNumber(a.in.Revision)
+	}
+	c.Byte(byte(len(w.messages)))
+	for _, m := range w.messages {
+		c.Byte(byte(m.to))
+		switch in := m.in.(type) {
+		case role.HandOver:
+			c.Byte(1)
+			c.EpochNumber(in.Epoch)
+			c.RevisionNumber(in.Revision)
+			c.Position(in.Position)
+		case role.HandOverRefused:
+			c.Byte(2)
+		case role.Resigned:
+			c.Byte(3)
+		}
+	}
+	c.Byte(byte(len(w.frames)))
+	for _, f := range w.frames {
+		c.Bools(f.from == 1, f.back)
+		c.ID(f.session)
+		c.Int(int64(f.at) - int64(c.Sequence))
+		c.ID(f.entry.id)
+		c.Int(int64(max(0, f.known-int(c.Sequence))))
+	}
+}

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"slices"
+
+	"github.com/hotpair/hotpair/services/role"
+)
+
+// What mainprocess does with the machine: one input at a time, the right is published, then the actions are begun.
+
+func (w *world) step(i int, in role.Input) {
+	h := &w.hosts[i]
+	w.stepped(i, in, h.m.Step(h.clock, in))
+}
+
+// stepped is what the driver does after each step.
+func (w *world) stepped(i int, in role.Input, actions []role.Action) {
+	h := &w.hosts[i]
+	if w.trace != nil {
+		if _, quiet := in.(role.Tick); !quiet {
+			w.say("    %s ← %T%s", h.name, in, brief(in))
+		}
+	}
+	w.publish(i)
+	for _, a := range actions {
+		w.perform(i, a)
+	}
+}
+
+// publish gives terminal-if the right to answer. It may be slow to learn that the right has become shorter.
+func (w *world) publish(i int) {
+	h := &w.hosts[i]
+	if _, until := h.m.Right(); h.attached && !h.muted && until > h.right {
+		h.right = until
+	}
+}
+
+func (w *world) perform(i int, action role.Action) {
+	h := &w.hosts[i]
+	if w.trace != nil {
+		if r, ok := action.(role.Report); ok {
+			w.say("      %s %-2s %s", h.name, r.Step, r.Text)
+		} else {
+			w.say("      %s → %T%s", h.name, action, brief(action))
+		}
+	}
+	switch a := action.(type) {
+	case role.ReadRecord:
+		h.reads = append(h.reads, w.register)
+		if len(h.reads) > 2 {
+			h.reads = h.reads[1:]
+		}
+	case role.WriteRecord:
+		w.submit(i, a)
+	case role.SendBeat:
+		w.sendBeat(i)
+	case role.AskTerminals:
+		h.asked = a.Serial
+	case role.Prepare, role.Release, role.Serve, role.Require, role.Drain, role.BecomeStandby:
+		if _, resign := a.(role.BecomeStandby); resign {
+			h.right, h.attached = 0, false // terminal-if gets an order of its own
+		}
+		if !h.upd.up {
+			w.unanswered(i, action)
+			return
+		}
+		h.orders = append(h.orders, action)
+	case role.AttachTerminals:
+		h.attached = true
+		w.publish(i)
+	case role.WriteFacts:
+		if h.upd.up {
+			h.disk.pair, h.disk.version = a.PairID, max(h.disk.version, a.RecordVersion)
+		}
+	case role.Resign:
+		if h.upd.up {
+			h.disk.note = a.Note
+			w.tell(i, role.Resigned{From: w.member(i)})
+		}
+	case role.TellPeer:
+		switch {
+		case a.CantTake:
+			w.tell(i, role.HandOverRefused{Reason: a.Cause})
+		case a.HandOver != nil:
+			w.tell(i, *a.HandOver)
+		}
+	case role.Exit:
+		h.exiting = true
+	}
+}
+
+// submit makes the note durable, then sends the compare-and-set.
+func (w *world) submit(i int, a role.WriteRecord) {
+	h := &w.hosts[i]
+	if h.upd.up && w.rules.broken != noteAfter {
+		h.disk.note = role.Note{Version: a.Record.Version, Epoch: a.Record.Epoch}
+		if a.Expected > 0 {
+			h.disk.pair = a.Record.PairID
+		}
+	}
+	if !h.upd.up || !w.witnessOpen(i) {
+		h.later = append(h.later, role.RecordWritten{Ticket: a.Ticket, Outcome: role.Unwritten})
+		return
+	}
+	w.requests = append(w.requests, request{host: i, run: h.run, write: a})
+}
+
+// arbitrate applies a request at the arbiter.
+func (w *world) arbitrate(k int) {
+	q := w.requests[k]
+	w.requests = slices.Delete(w.requests, k, k+1)
+	in := role.RecordWritten{Ticket: q.write.Ticket, Outcome: role.Lost}
+	switch {
+	case q.write.Expected == w.register.revision:
+		w.register = register{record: q.write.Record, revision: w.register.revision + 1}
+		in.Outcome, in.Revision = role.Won, w.register.revision
+		w.say("      the record: version %d epoch %d active %s in sync %s", q.write.Record.Version, q.write.Record.Epoch, q.write.Record.Active.Host, hostsOf(q.write.Record.InSync))
+	}
+	if q.ghost || w.hosts[q.host].run != q.run || !w.hosts[q.host].up {
+		return
+	}
+	if in.Outcome == role.Won && w.rules.broken == noteAfter {
+		w.hosts[q.host].disk.note = role.Note{Version: q.write.Record.Version, Epoch: q.write.Record.Epoch}
+	}
+	w.answers = append(w.answers, answer{host: q.host, run: q.run, in: in})
+}
+
+// giveUp: the sender does not wait any longer, the request is still on its way.
+func (w *world) giveUp(k int) {
+	q := w.requests[k]
+	w.requests[k].ghost = true
+	w.step(q.host, role.RecordWritten{Ticket: q.write.Ticket, Outcome: w.doubt()})
+}
+
+// lost: the answer does not arrive.
+func (w *world) lost(k int) {
+	a := w.answers[k]
+	w.answers = slices.Delete(w.answers, k, k+1)
+	w.step(a.host, role.RecordWritten{Ticket: a.in.Ticket, Outcome: w.doubt()})
+}
+
+func (w *world) doubt() role.Outcome {
+	if w.rules.broken == doubtIsFailure {
+		return role.Unwritten
+	}
+	return role.InDoubt
+}
+
+func (w *world) answerRead(i int, r register) {
+	h := &w.hosts[i]
+	h.reads = h.reads[1:]
+	if !w.witnessOpen(i) {
+		w.step(i, role.RecordRead{Failed: true})
+		return
+	}
+	w.step(i, role.RecordRead{Record: r.record, Revision: r.revision, WitnessID: "W", Empty: r.revision == 0})
+}
+
+// unanswered ends an order whose process is down.
+func (w *world) unanswered(i int, action role.Action) {
+	const down = "the updater is down"
+	h := &w.hosts[i]
+	switch a := action.(type) {
+	case role.Prepare:
+		h.later = append(h.later, role.Prepared{Serial: a.Serial, Unfit: down})
+	case role.Serve:
+		h.later = append(h.later, role.Served{Epoch: a.Epoch, Failure: down})
+	case role.Require:
+		h.later = append(h.later, role.Required{Serial: a.Serial, Failure: down})
+	case role.Drain:
+		h.later = append(h.later, role.Drained{Serial: a.Serial, Failure: down})
+	}
+}

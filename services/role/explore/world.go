@@ -1,0 +1,238 @@
+package main
+
+import (
+	"slices"
+	"time"
+
+	"github.com/hotpair/hotpair/services/role"
+)
+
+// Times of the explored pair. A tick is a quarter of the lease: the coarsest grid on which half a lease, a lease and a
+// promise are different numbers of ticks.
+const (
+	lease    = 400 * time.Millisecond
+	tick     = lease / 4
+	patience = 2 * tick
+	slowness = 50 * time.Millisecond // what a slow clock loses once: the margin of a promise
+	genesis  = time.Hour             // clocks begin here: 0 is "never" to the machine
+)
+
+// entry is one update in a journal.
+type entry struct {
+	epoch uint64
+	id    uint64
+}
+
+// disk is what survives a crash of a host.
+type disk struct {
+	pair           string
+	epoch, version uint64
+	note           role.Note
+	log            []entry // durable journal, never changed in place
+	committed      int     // how much of it is known to be committed
+}
+
+// duty of an updater, as services/updater has it.
+type duty uint8
+
+const (
+	standby duty = iota
+	preparing
+	serving
+	drained
+)
+
+// flight is the frame on its way.
+type flight struct {
+	needed bool // the other host must have it
+	there  bool // and has acknowledged
+	age    uint8
+}
+
+// hold is an order to make frames wait for the other host (R4).
+type hold struct {
+	serial uint64 // of Require; 0: nobody waits for the answer
+	upTo   int
+	note   role.Note
+	was    bool // what was required before
+	met    bool
+}
+
+// updater is the part of an updater's state that a crash ends.
+type updater struct {
+	up       bool
+	duty     duty
+	epoch    uint64
+	prepared bool
+	required bool
+	session  uint64 // replication session that this host sends in; 0: none
+	grant    uint64 // session of the other host that may append here; 0: none
+	flight   *flight
+	hold     *hold
+}
+
+// host is one of the two.
+type host struct {
+	name   string
+	up     bool
+	frozen bool
+	run    uint64 // incarnation
+	clock  time.Duration
+	m      *role.Machine
+	disk   disk
+	upd    updater
+	orders []role.Action // to the updater, in order
+	reads  []register    // outstanding reads of the record, each with what stood in the register when it was sent
+	asked  uint64        // serial of AskTerminals; 0: none
+	later  []role.Input  // what this host itself has for its machine after the present step
+	// right is what terminal-if may still believe: it shrinks only when terminal-if has confirmed.
+	right    time.Duration
+	muted    bool
+	attached bool // terminals are
+	told     role.UpdaterState
+	evidence role.PeerEvidence
+	exiting  bool
+	lied     bool // something else refuses in the other host's place
+}
+
+// register is the arbiter's.
+type register struct {
+	record   role.Record
+	revision uint64
+}
+
+// request is a compare-and-set on its way to the arbiter.
+type request struct {
+	host  int
+	run   uint64
+	write role.WriteRecord
+	ghost bool // nobody waits for the answer any more; it may be applied at any time
+}
+
+// answer is the outcome of a request on its way back.
+type answer struct {
+	host int
+	run  uint64
+	in   role.RecordWritten
+}
+
+// beat is a beat or a reply to one.
+type beat struct {
+	view  role.PeerView
+	sent  time.Duration // on the clock of who sent the beat
+	grant bool
+	run   uint64 // of who gets it, for a reply
+	error string
+}
+
+// message is one of those beside beats.
+type message struct {
+	to int
+	in role.Input
+}
+
+// frame is an append to the other host's journal, or its acknowledgement.
+type frame struct {
+	from    int
+	session uint64
+	at      int // place in the log
+	entry   entry
+	known   int  // committed, as the sender knows it
+	back    bool // it is the acknowledgement
+}
+
+// cuts of connections.
+const (
+	cutLinkAB = 1 << iota // packets of the link from a to b
+	cutLinkBA
+	cutReplication
+	cutWitnessA
+	cutWitnessB
+)
+
+// world is the whole pair as a value.
+type world struct {
+	hosts    [2]host
+	register register
+	beats    [2]*beat // sent by
+	replies  [2]*beat // to
+	requests []request
+	answers  []answer
+	messages []message
+	frames   []frame
+	cut      uint8
+	acked    []entry // what terminals were told
+	faults   faults
+	ids      uint64
+	reverse  bool // what is owed happens in the reverse order
+	// failure is the first rule that was broken.
+	failure string
+	rules   *rules
+	trace   func(format string, v ...any)
+}
+
+func newWorld(r *rules) *world {
+	w := &world{rules: r}
+	for i, name := range []string{"a", "b"} {
+		w.hosts[i] = host{name: name, clock: genesis}
+	}
+	return w
+}
+
+// clone gives a world that goes its own way. What is never changed in place is shared.
+func (w *world) clone() *world {
+	c := *w
+	for i := range c.hosts {
+		h := &c.hosts[i]
+		if h.m != nil {
+			h.m = h.m.Clone()
+		}
+		if h.upd.flight != nil {
+			f := *h.upd.flight
+			h.upd.flight = &f
+		}
+		if h.upd.hold != nil {
+			f := *h.upd.hold
+			h.upd.hold = &f
+		}
+		h.orders = slices.Clone(h.orders)
+		h.reads = slices.Clone(h.reads)
+		h.later = slices.Clone(h.later)
+	}
+	c.requests = slices.Clone(c.requests)
+	c.answers = slices.Clone(c.answers)
+	c.messages = slices.Clone(c.messages)
+	c.frames = slices.Clone(c.frames)
+	return &c
+}
+
+func (w *world) id() uint64 { w.ids++; return w.ids }
+
+func (w *world) member(i int) role.Member {
+	return role.Member{Host: w.hosts[i].name, Identity: w.hosts[i].name}
+}
+
+// linkOpen: packets of the link reach the other host.
+func (w *world) linkOpen(from int) bool { return w.cut&(cutLinkAB<<from) == 0 }
+
+func (w *world) witnessOpen(i int) bool { return w.cut&(cutWitnessA<<i) == 0 }
+
+// replicationOpen: both updaters run and reach each other.
+func (w *world) replicationOpen() bool {
+	return w.cut&cutReplication == 0 && w.works(0) && w.works(1) && w.hosts[0].upd.up && w.hosts[1].upd.up
+}
+
+// works: the host runs and is not frozen.
+func (w *world) works(i int) bool { return w.hosts[i].up && !w.hosts[i].frozen }
+
+func (w *world) say(format string, v ...any) {
+	if w.trace != nil {
+		w.trace(format, v...)
+	}
+}
+
+func (w *world) fail(format string, v ...any) {
+	if w.failure == "" {
+		w.failure = sprintf(format, v...)
+	}
+}

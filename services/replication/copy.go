@@ -102,7 +102,7 @@ func (r *Receiver) copyBegin(ctx context.Context, q copyBeginRequest) (copyReply
 		return copyReply{}, fatal{fmt.Errorf("begin copy: %w", err)}
 	}
 	r.c.Log.Rebase(q.Base)
-	r.c.Logger.Info("a copy of the database begins", "host", r.c.Peer, "position", q.Base.Position)
+	r.c.Logger.Info("a copy of the database begins", "host", r.caller(), "position", q.Base.Position)
 	r.c.Changed()
 	return r.progress()
 }

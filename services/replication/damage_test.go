@@ -19,7 +19,7 @@ import (
 func fill(t *testing.T, dir string, n int) []storage.Stored {
 	t.Helper()
 	ctx := within(t, 30*time.Second)
-	j := NewJournal(JournalConfig{Host: "b", Peer: "a", Dir: dir})
+	j := NewJournal(JournalConfig{Host: "b", Dir: dir})
 	if err := j.Open(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func TestLog_DamageIsFound(t *testing.T) {
 			}
 			damage(t, path, info.Size())
 			ctx := within(t, 20*time.Second)
-			j := openJournal(t, JournalConfig{Host: "b", Peer: "a", Dir: dir, Logger: testLogger(t, "b")})
+			j := openJournal(t, JournalConfig{Host: "b", Dir: dir, Logger: testLogger(t, "b")})
 			l := NewLog(j, storage.Mark{})
 			if err := l.Read(ctx); err != nil {
 				t.Fatal(err)
@@ -154,7 +154,7 @@ func TestPair_DeletedMessageIsResynced(t *testing.T) {
 	// b loses an applied position's successor: three frames are in its journal, the first of them is deleted.
 	ctx := within(t, 20*time.Second)
 	c := b.journal
-	c.Host, c.Peer, c.Dir = "b", "a", filepath.Join(b.dir, "journal")
+	c.Host, c.Dir = "b", filepath.Join(b.dir, "journal")
 	j := NewJournal(c)
 	if err := j.Open(ctx); err != nil {
 		t.Fatal(err)

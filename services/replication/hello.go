@@ -214,8 +214,14 @@ func (r *Receiver) grant(q placeRequest) (placeReply, error) {
 	}
 	a.Credentials = &c
 	r.set(q.Term, true)
-	r.c.Logger.Info("the other host sends", "host", r.c.Peer, "epoch", q.Term.Epoch, "position", end.Position)
+	r.c.Logger.Info("the other host sends", "host", r.caller(), "epoch", q.Term.Epoch, "position", end.Position)
 	return a, nil
+}
+
+// caller is the name of the host whose session it is.
+func (r *Receiver) caller() (host string) {
+	r.c.Log.View(func(t *Tail) { host = t.Fence().Host })
+	return host
 }
 
 // where says where this host ends.

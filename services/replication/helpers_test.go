@@ -42,7 +42,7 @@ func (w testWriter) Write(p []byte) (int, error) {
 func openJournal(tb testing.TB, c JournalConfig) *Journal {
 	tb.Helper()
 	if c.Host == "" {
-		c.Host, c.Peer = "b", "a"
+		c.Host = "b"
 	}
 	if c.Dir == "" {
 		c.Dir = tb.TempDir()

@@ -79,7 +79,7 @@ func (h *host) start() {
 	h.store, err = storage.Open(filepath.Join(h.dir, "db"), o)
 	check(err)
 	c := h.journal
-	c.Host, c.Peer, c.Dir, c.Password, c.Logger = h.name, other(h.name), filepath.Join(h.dir, "journal"), secret, h.log
+	c.Host, c.Dir, c.Password, c.Logger = h.name, filepath.Join(h.dir, "journal"), secret, h.log
 	if h.address != "" {
 		c.Listen = h.address
 	}

@@ -37,8 +37,8 @@ const (
 
 // JournalConfig describes the journal of a host.
 type JournalConfig struct {
-	// Host owns the journal, Peer is the host that may call and be granted.
-	Host, Peer string
+	// Host owns the journal.
+	Host string
 	// Dir holds the stream and the lock.
 	Dir string
 	// Listen is host:port for the peer; port 0 picks a free one, empty serves this process only.

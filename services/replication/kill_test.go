@@ -24,7 +24,7 @@ func TestWriterProcess(t *testing.T) {
 		t.Skip("only as a child of TestJournal_KilledWhileAppending")
 	}
 	ctx := within(t, time.Minute)
-	j := NewJournal(JournalConfig{Host: "b", Peer: "a", Dir: dir})
+	j := NewJournal(JournalConfig{Host: "b", Dir: dir})
 	if err := j.Open(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +88,7 @@ func TestJournal_KilledWhileAppending(t *testing.T) {
 		if n < kill {
 			t.Fatalf("round %d: the writer ended after %d frames", round, n)
 		}
-		j := NewJournal(JournalConfig{Host: "b", Peer: "a", Dir: dir})
+		j := NewJournal(JournalConfig{Host: "b", Dir: dir})
 		ctx := within(t, 20*time.Second)
 		began := time.Now()
 		if err := j.Open(ctx); err != nil {

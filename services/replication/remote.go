@@ -123,7 +123,7 @@ func redial(attempt int) time.Duration {
 func (r *Remote) connect(ctx context.Context) (*bus.Conn, error) {
 	d := &dialer{timeout: r.config.Handshake, accepted: r.accepted}
 	conn, err := bus.Connect(ctx, bus.ConnConfig{
-		Name:      r.config.Host + " to " + r.config.Peer,
+		Name:      r.config.Host + " to " + r.config.Address,
 		URL:       "nats://" + r.config.Address,
 		User:      peerUser,
 		Password:  r.config.Password,
@@ -133,7 +133,7 @@ func (r *Remote) connect(ctx context.Context) (*bus.Conn, error) {
 		Handshake: r.config.Handshake,
 		Once:      true,
 		Complaint: func(err error) {
-			r.config.Logger.Error("replication connection", "host", r.config.Peer, "error", err)
+			r.config.Logger.Error("replication connection", "host", r.Peer(), "address", r.config.Address, "error", err)
 		},
 	})
 	if ctx.Err() != nil {
@@ -169,7 +169,7 @@ func (r *Remote) failed(dial dialResult, err error) {
 	switch {
 	case errors.Is(err, nats.ErrAuthorization):
 		if !errors.Is(r.Evidence().Err, nats.ErrAuthorization) {
-			r.config.Logger.Error("the other host refuses our password: HOTPAIR_PAIR_SECRET differs", "host", r.config.Peer)
+			r.config.Logger.Error("the other host refuses our password: HOTPAIR_PAIR_SECRET differs", "host", r.Peer(), "address", r.config.Address)
 		}
 		r.see(bus.EvidenceSilent, err)
 	case dial.err != nil && errors.Is(dial.err, syscall.ECONNREFUSED) && (was == bus.EvidenceEnded || was == bus.EvidenceRefused):
@@ -225,7 +225,7 @@ func (r *Remote) see(state string, err error) {
 	if was == state {
 		return
 	}
-	r.config.Logger.Info("replication connection", "host", r.config.Peer, "evidence", state, "error", err)
+	r.config.Logger.Info("replication connection", "host", r.Peer(), "evidence", state, "error", err)
 	if r.config.Changed != nil {
 		r.config.Changed(now)
 	}
@@ -360,7 +360,7 @@ func (l *line) endedByPeer() bool {
 // grant is gone.
 func openSession(ctx context.Context, r RemoteConfig, c Credentials, lost func(error)) (*bus.Conn, error) {
 	conn, err := bus.Connect(ctx, bus.ConnConfig{
-		Name:      r.Host + " to " + r.Peer + " " + c.User,
+		Name:      r.Host + " to " + r.Address + " " + c.User,
 		URL:       "nats://" + r.Address,
 		User:      c.User,
 		Password:  c.Password,

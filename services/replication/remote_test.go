@@ -69,7 +69,7 @@ func TestRemote_RefusedOnlyAfterEnded(t *testing.T) {
 	if s := w.states(); len(s) != 0 {
 		t.Fatal("evidence from a port that never answered:", s)
 	}
-	c := JournalConfig{Host: "b", Peer: "a", Dir: t.TempDir(), Listen: address, Password: secret}
+	c := JournalConfig{Host: "b", Dir: t.TempDir(), Listen: address, Password: secret}
 	j := NewJournal(c)
 	if err := j.Open(within(t, 20*time.Second)); err != nil {
 		t.Fatal(err)

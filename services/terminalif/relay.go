@@ -312,7 +312,7 @@ func (r *relay) deliver(f *flight, reply bus.Reply) {
 	}
 	// Signed here and nowhere else: what has a receipt was acknowledged.
 	reply.Receipt = nil
-	if !reply.Position.IsZero() {
+	if reply.Position.Sequence != 0 {
 		reply.Receipt = r.signer.code(r.term.PairID, f.request.ID, reply.Position)
 	}
 	f.answer(reply)

@@ -1,0 +1,138 @@
+package terminalif
+
+import (
+	"encoding/binary"
+	"hash/crc32"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/storage/position"
+)
+
+func (h *aHost) collectAll(epoch uint64) bus.CollectedReceipts {
+	h.t.Helper()
+	return order[bus.CollectedReceipts](h, bus.SubjectReceipts, bus.CollectReceipts{Epoch: epoch, Terminals: terminalsAPage})
+}
+
+// TestReceipts_OfTheTimeBeforeTheAttach: what terminals were told before a takeover comes back, each once, whatever a
+// service wrote where the code belongs.
+func TestReceipts_OfTheTimeBeforeTheAttach(t *testing.T) {
+	one, two := newAgent(t, "t1"), newAgent(t, "t2")
+	h := startHost(t, "a", terminalsOf(one, two)...)
+	h.startPacked("kv", echo)
+	h.announce("kv", 1, true)
+	h.awaitWarm(2)
+	h.serveAll(1, 2)
+	apps := app(t, one.URL())
+	for range 5 {
+		ask(t, apps, "request.kv.put", `{}`)
+	}
+	ask(t, app(t, two.URL()), "request.kv.put", `{}`)
+	if got := h.collectAll(1); len(got.Receipts) != 0 || got.Asked != 2 || got.Error != "" {
+		t.Errorf("before another attach: %+v", got)
+	}
+	h.attachIn(1, 2)
+	ask(t, apps, "request.kv.put", `{}`)
+	got := h.collectAll(1)
+	if len(got.Receipts) != 6 || got.Foreign != 0 || got.Asked != 2 || got.Silent != 0 || got.Next != 0 || got.Error != "" {
+		t.Errorf("collected %+v", got)
+	}
+	count := map[string]int{}
+	for _, r := range got.Receipts {
+		count[r.Terminal]++
+		if r.Position != (position.Position{Epoch: 1, Sequence: r.Counter}) {
+			t.Errorf("receipt %+v", r)
+		}
+	}
+	if count["t1"] != 5 || count["t2"] != 1 {
+		t.Errorf("receipts %v", count)
+	}
+	first := order[bus.CollectedReceipts](h, bus.SubjectReceipts, bus.CollectReceipts{Epoch: 1, Terminals: 1})
+	rest := order[bus.CollectedReceipts](h, bus.SubjectReceipts, bus.CollectReceipts{Epoch: 1, Terminals: 1, From: first.Next})
+	if len(first.Receipts) != 5 || first.Next != 1 || len(rest.Receipts) != 1 || rest.Next != 0 {
+		t.Errorf("pages %+v, %+v", first, rest)
+	}
+	if got := h.collectAll(2); got.Error == "" {
+		t.Errorf("another epoch: %+v", got)
+	}
+	two.stop()
+	await(t, "one terminal", func() bool { return h.State().Attached == 1 })
+	if got := h.collectAll(1); got.Asked != 1 || len(got.Receipts) != 5 {
+		t.Errorf("one terminal is gone: %+v", got)
+	}
+}
+
+// TestReceipts_ForgedOnesCountOnly: a terminal that shows receipts nobody gave it, or changes those it was given, is told
+// apart from one that was given receipts for what is missing.
+func TestReceipts_ForgedOnesCountOnly(t *testing.T) {
+	agent := newAgent(t, "t1")
+	h := startHost(t, "a", terminalsOf(agent)...)
+	h.startPacked("kv", echo)
+	h.announce("kv", 1, true)
+	h.awaitWarm(1)
+	h.serveAll(1, 1)
+	nc := app(t, agent.URL())
+	for range 3 {
+		ask(t, nc, "request.kv.put", `{}`)
+	}
+	listen := agent.address
+	nc.Close()
+	agent.stop()
+	path := filepath.Join(agent.dir, "receipts")
+	data := must[[]byte](t)(os.ReadFile(path))
+	var true3 []bus.Receipt
+	if err := bus.Decode(data[:len(data)-4], &true3); err != nil || len(true3) != 3 {
+		t.Fatalf("%v, %d receipts", err, len(true3))
+	}
+	forged := []bus.Receipt{
+		{Counter: 99, Position: position.Position{Epoch: 1, Sequence: 99}},
+		{Counter: 99, Position: position.Position{Epoch: 1, Sequence: 99}, Code: make([]byte, codeLength)},
+	}
+	change := func(f func(*bus.Receipt)) {
+		r := true3[0]
+		f(&r)
+		forged = append(forged, r)
+	}
+	change(func(r *bus.Receipt) { r.Counter++ })
+	change(func(r *bus.Receipt) { r.Position.Sequence++ })
+	change(func(r *bus.Receipt) { r.Position.Epoch++ })
+	change(func(r *bus.Receipt) { r.App = "2026-01-01T00:00:00Z/x" })
+	change(func(r *bus.Receipt) { r.Code = r.Code[:codeLength-1] })
+	change(func(r *bus.Receipt) { r.Code = append(r.Code[:codeLength:codeLength], 0) })
+	// A code from the same key for the same request of another terminal, and of another pair.
+	signer, id := newReceiptSigner(""), bus.RequestID{Terminal: "t2", Counter: true3[0].Counter}
+	change(func(r *bus.Receipt) { r.Code = signer.code("pair", id, r.Position) })
+	id.Terminal = "t1"
+	change(func(r *bus.Receipt) { r.Code = signer.code("other pair", id, r.Position) })
+
+	shown := append(append(forged, true3...), true3[2], true3[2])
+	raw := must[[]byte](t)(bus.Encode(shown))
+	if err := os.WriteFile(path, binary.BigEndian.AppendUint32(raw, crc32.ChecksumIEEE(raw)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	startAgent(t, "t1", agent.dir, listen, nil)
+	await(t, "attached again", func() bool { return h.State().Attached == 1 })
+	got := h.collectAll(1)
+	if len(got.Receipts) != 3 || got.Foreign != len(forged) || got.Silent != 0 {
+		t.Errorf("%d own, %d foreign, want 3 and %d: %+v", len(got.Receipts), got.Foreign, len(forged), got)
+	}
+}
+
+// FuzzRecognise: whatever a terminal shows, only what the pair signed is its own.
+func FuzzRecognise(f *testing.F) {
+	signer := newReceiptSigner("key")
+	id, at := bus.RequestID{Terminal: "t", Counter: 7}, position.Position{Epoch: 2, Sequence: 9}
+	f.Add("", uint64(7), uint64(2), uint64(9), signer.code("p", id, at))
+	f.Add("x", uint64(0), uint64(2), uint64(9), []byte{})
+	f.Fuzz(func(t *testing.T, appID string, counter, epoch, sequence uint64, code []byte) {
+		r := bus.Receipt{Counter: counter, App: appID, Position: position.Position{Epoch: epoch, Sequence: sequence}, Code: code}
+		own, foreign := recognise(signer, "p", "t", []bus.Receipt{r, r})
+		honest := bus.RequestID{Terminal: "t", Counter: counter, App: appID} == id && r.Position == at
+		honest = honest && string(code) == string(signer.code("p", id, at))
+		if honest && (len(own) != 1 || foreign != 0) || !honest && (len(own) != 0 || foreign != 2) {
+			t.Errorf("%+v: %d own, %d foreign", r, len(own), foreign)
+		}
+	})
+}

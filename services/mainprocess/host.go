@@ -265,7 +265,7 @@ func (h *host) linkMessage(m bus.LinkMessage, reply func(bus.LinkReply)) {
 		h.log.Info("the other host is about to hand over", "cause", m.Cause, "step", role.B3)
 		reply(bus.LinkReply{})
 	case bus.LinkHandOver:
-		in := role.HandOver{From: from, Epoch: m.Epoch, Revision: m.Revision, Position: rolePosition(m.Position), Cause: m.Cause}
+		in := role.HandOver{From: from, Epoch: m.Epoch, Revision: m.Revision, Position: rolePosition(m.Position), Drained: m.Drained, Cause: m.Cause}
 		h.driver.inputs <- envelope{in: in, after: func(_ []role.Action, v role.View) {
 			if v.Role != role.Takeover {
 				reply(bus.LinkReply{Error: "it is " + string(v.Role) + ", " + v.Waiting})

@@ -206,6 +206,10 @@ func (h *host) drain(a role.Drain) {
 			}
 		}
 	}
+	if a.RightsOnly {
+		h.driver.give(role.Drained{Serial: a.Serial})
+		return
+	}
 	v := h.driver.View()
 	order := bus.Drain{Epoch: v.Epoch, Membership: &bus.MembershipNote{Version: a.Membership.Version, Epoch: a.Membership.Epoch}}
 	r, err := askWait[bus.Drained](ctx, h.orders, bus.ProcessUpdater, bus.SubjectDrain, order, orderDeadline)
@@ -247,7 +251,7 @@ func (h *host) tellPeer(a role.TellPeer) {
 		return
 	}
 	_, err := h.link.tell(ctx, bus.LinkMessage{Kind: bus.LinkHandOver, Identity: identity, Epoch: a.HandOver.Epoch, Revision: a.HandOver.Revision,
-		Position: busPosition(a.HandOver.Position), Drained: true, Cause: a.Cause})
+		Position: busPosition(a.HandOver.Position), Drained: a.HandOver.Drained, Cause: a.Cause})
 	if errors.Is(err, errRefused) {
 		h.driver.give(role.HandOverRefused{Reason: err.Error()})
 	}

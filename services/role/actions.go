@@ -63,6 +63,8 @@ type Require struct {
 type Drain struct {
 	Serial     uint64
 	Membership Note
+	// RightsOnly leaves the updater alone: its disk is stuck. Then there is no last position.
+	RightsOnly bool
 }
 
 // BecomeStandby orders all processes to be standby (B4, B5), whatever they did.

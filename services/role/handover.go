@@ -7,12 +7,13 @@ import (
 
 // handover is the way from active to standby: planned switchover, faulty host and clean stop are one procedure.
 type handover struct {
-	cause    string
-	serial   uint64
-	note     Note // of this host for the successor's record
-	drained  bool
-	position Position
-	deadline time.Duration
+	cause     string
+	serial    uint64
+	undrained bool // the own disk is stuck: only the rights end, and this host leaves the set
+	note      Note // of this host for the successor's record
+	drained   bool
+	position  Position
+	deadline  time.Duration
 }
 
 // handOverWindow is how long one cause may lead to one hand-over only (T2, T5).
@@ -72,7 +73,8 @@ func (m *Machine) beginHandOver(cause string) {
 	m.open(B3, "handing over to %s: %s", m.partner().Host, cause)
 	m.do(TellPeer{Cause: cause})
 	m.report(B4, "draining")
-	m.do(Drain{Serial: m.handover.serial, Membership: m.handover.note})
+	m.handover.undrained = m.updater.OwnStuck
+	m.do(Drain{Serial: m.handover.serial, Membership: m.handover.note, RightsOnly: m.handover.undrained})
 }
 
 // handOverDeadline of each half: to drain, and for the successor to take the epoch.
@@ -88,12 +90,18 @@ func (m *Machine) drained(in Drained) {
 		return
 	}
 	h.drained, h.position = true, in.Position
-	m.facts.Note = h.note
+	if !h.undrained {
+		m.facts.Note = h.note
+	}
 	h.deadline = m.now + handOverDeadline(m.config.Lease)
 	m.report(B5, "terminals are let go, nothing is in flight")
-	m.report(B6, "stopped at %d/%d; %s is told", in.Position.Epoch, in.Position.Sequence, m.partner().Host)
+	if h.undrained {
+		m.report(B6, "stopped answering; %s is told", m.partner().Host)
+	} else {
+		m.report(B6, "stopped at %d/%d; %s is told", in.Position.Epoch, in.Position.Sequence, m.partner().Host)
+	}
 	m.do(TellPeer{Cause: h.cause, HandOver: &HandOver{
-		From: m.self, Epoch: m.epoch, Revision: m.revision, Position: in.Position, Cause: h.cause}})
+		From: m.self, Epoch: m.epoch, Revision: m.revision, Position: in.Position, Drained: !h.undrained, Cause: h.cause}})
 }
 
 // proceedHandover: every step has a deadline and an undo.
@@ -129,7 +137,8 @@ func (m *Machine) handOver(in HandOver) {
 		m.report("", "a hand-over of %s is not taken: %s", in.From.Host, why)
 		return
 	}
-	m.takeOver("handed over: "+in.Cause, false, true)
+	m.takeOver("handed over: "+in.Cause, false, in.Drained)
+	m.takeover.handed = true
 }
 
 // stopActive ends a serving host cleanly: by a planned switchover when a standby is there, else by draining alone.

@@ -202,6 +202,7 @@ type HandOver struct {
 	Epoch    uint64
 	Revision uint64
 	Position Position
+	Drained  bool // it has the last position and has noted its membership, so it stays in the set
 	Cause    string
 }
 

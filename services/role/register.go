@@ -30,6 +30,16 @@ func (m *Machine) recordRead(in RecordRead) {
 	}
 	m.learn(in.Record, in.Revision, true)
 	m.settle(in)
+	m.mendRegister(in)
+}
+
+// mendRegister: the active asserts its record over an older one of the same pair, as a witness shows that was restored
+// from a copy. No host acts on a version below one it has seen, and versions only rise, so the newest knowledge wins.
+func (m *Machine) mendRegister(in RecordRead) {
+	if m.role == Active && m.attempt == nil && m.now >= m.calmUntil && in.Record.PairID == m.record.PairID &&
+		in.WitnessID == m.record.WitnessID && in.Record.Version < m.record.Version {
+		m.submit(reassert, m.record, in.Revision)
+	}
 }
 
 // registerFoundEmpty: the active asserts its record again; otherwise only two empty hosts that agree over the link
@@ -80,7 +90,9 @@ func (m *Machine) learn(r Record, revision uint64, fromArbiter bool) {
 		m.foreign = ""
 	}
 	if m.haveRecord && r.Equal(m.record) {
-		m.revision = max(m.revision, revision)
+		if fromArbiter {
+			m.revision = revision // also a lower one: the register was emptied and filled again (V12)
+		}
 		return
 	}
 	if m.haveRecord && !fromArbiter && r.Version == m.record.Version && !m.config.Witnessless {
@@ -173,6 +185,11 @@ func (m *Machine) recordWritten(in RecordWritten) {
 // settle ends an attempt when a revision above the one it expects is seen. A read of the old value settles nothing.
 func (m *Machine) settle(in RecordRead) {
 	a := m.attempt
+	if a != nil && !a.waiting && in.Revision < a.expected {
+		// Below what it expects: the register began anew. What expects its old revisions fits only by accident (V12).
+		m.lose("the register was replaced")
+		return
+	}
 	if a == nil || in.Revision <= a.expected {
 		if a != nil && !a.waiting && a.retryAt > m.now+retryInterval {
 			a.retryAt = m.now + retryInterval // a refused try was answered by an older read: try again
@@ -205,7 +222,8 @@ func (m *Machine) win(revision uint64) {
 		m.report("", "a new pair: %s and %s", a.record.InSync[0].Host, a.record.InSync[1].Host)
 		m.do(SendBeat{})
 	case reassert:
-		m.report("", "the emptied register was filled again with version %d", a.record.Version)
+		m.foreign = ""
+		m.report("", "the register was filled again with version %d", a.record.Version)
 	}
 }
 

@@ -61,6 +61,8 @@ func (m *Machine) Eligible() (bool, string) {
 		return false, m.foreign
 	case !m.haveRecord && m.readFailed:
 		return false, "the witness can't be reached, so nobody knows who may serve"
+	case !m.haveRecord && m.registerEmpty && !m.facts.Empty:
+		return false, "the witness has lost the pair record and this host holds data: start the host that served last, or ask an operator to decide"
 	case !m.haveRecord && m.registerEmpty:
 		return false, "no pair record yet: both empty hosts must see each other and the witness"
 	case !m.haveRecord:

@@ -79,7 +79,8 @@ type world struct {
 		record   Record
 		revision uint64
 		up       bool
-		swallow  bool // the next write takes effect, its answer is lost
+		older    []Record // what it held before
+		swallow  bool     // the next write takes effect, its answer is lost
 	}
 	cut bool // the link and replication between the hosts
 	// Without a witness each host has its own register, and there are terminals to ask.
@@ -117,7 +118,10 @@ type testHost struct {
 	fenced   bool
 	fresh    []string // terminals that will veto
 	unfit    string
-	refuseIn bool // prepare fails
+	refuseIn bool          // prepare fails
+	stuck    bool          // its own disk takes no writes (T6)
+	stalled  bool          // its journal takes none from the other host (T7)
+	waiting  time.Duration // since when the frame in flight waits
 }
 
 func newWorld(t testing.TB) *world {
@@ -263,6 +267,18 @@ func (w *world) command(words []string) {
 		}
 	case "witness":
 		w.register.up = words[1] == "up"
+	case "rollback": // the witness was restored from an older copy
+		r := &w.register
+		r.record, r.older = r.older[len(r.older)-1], r.older[:len(r.older)-1]
+		r.revision--
+	case "empty": // and this one has lost what it held
+		w.register.record, w.register.revision = Record{}, 0
+	case "stuck":
+		h.stuck = true
+	case "stall":
+		h.stalled = true
+	case "flow":
+		h.stuck, h.stalled = false, false
 	case "swallow":
 		w.register.swallow = true
 	case "veto":

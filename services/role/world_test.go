@@ -156,8 +156,14 @@ func (h *testHost) workEvery() {
 		_, until := h.m.Right()
 		// The journal of the other host refuses a lower epoch and whoever it has fenced (R5).
 		reach := h.connected() && !o.frozen && !o.fenced && o.disk.epoch <= h.serving
+		waits := h.needPeer && !(reach && h.held && !o.stalled)
+		if !waits && !h.stuck {
+			h.waiting = 0
+		} else if h.waiting == 0 {
+			h.waiting = h.w.now
+		}
 		switch {
-		case h.needPeer && !(reach && h.held):
+		case waits, h.stuck:
 		case until <= h.w.now:
 		default:
 			h.disk.log++
@@ -167,6 +173,9 @@ func (h *testHost) workEvery() {
 			}
 		}
 		state := UpdaterState{Position: Position{h.serving, h.disk.log}, Committed: Position{h.serving, h.w.acked}, Note: h.disk.note, Peer: Absent}
+		if h.waiting != 0 {
+			state.OldestFrame, state.OwnStuck = h.w.now-h.waiting, h.stuck
+		}
 		if reach && o.m.haveFacts && o.m.role == Standby && !o.fenced {
 			if h.since == 0 {
 				h.since = h.w.now
@@ -174,7 +183,7 @@ func (h *testHost) workEvery() {
 			state.Peer = Behind
 			if h.w.now-h.since >= 50*time.Millisecond {
 				state.Peer = Close
-				if h.needPeer {
+				if h.needPeer && !o.stalled {
 					h.held = true
 					o.disk.log = h.disk.log // what waits for it is sent first
 					state.Peer = Held
@@ -249,6 +258,10 @@ func (h *testHost) perform(actions []Action) {
 			}
 		case Drain:
 			w.after(3*latency, h, func() {
+				if a.RightsOnly {
+					h.step(Drained{Serial: a.Serial})
+					return
+				}
 				h.serving = 0
 				h.disk.note = a.Membership
 				h.step(Drained{Serial: a.Serial, Position: Position{1 << 19, h.disk.log}})
@@ -294,6 +307,7 @@ func (h *testHost) write(a WriteRecord) {
 			r.Outcome = Lost
 		default:
 			w.register.revision++
+			w.register.older = append(w.register.older, w.register.record)
 			w.register.record = a.Record
 			r.Outcome, r.Revision = Won, w.register.revision
 			if w.register.swallow {

@@ -25,6 +25,7 @@ var (
 
 const (
 	statusWithin = time.Second
+	statusMoment = 100 * time.Millisecond
 	// healWithin is generous: a host may have to be copied to, on a busy machine.
 	healWithin = 90 * time.Second
 	askEvery   = 20 * time.Millisecond
@@ -80,12 +81,44 @@ func (l *Lab) Switchover(ctx context.Context, host string) error {
 	return nil
 }
 
-// Active is the host that may answer terminals now, "" when none says so. Of two that say so, as may be for a moment
-// around a freeze of this process, it is the one of the higher epoch.
+// statuses asks both hosts at the same time. Those that don't answer are left out; once one that serves has answered,
+// the other gets a moment only, since it may be frozen.
+func (l *Lab) statuses(ctx context.Context) []operator.Status {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	answers := make(chan operator.Status, len(Hosts()))
+	for _, host := range Hosts() {
+		go func() {
+			s, err := l.Status(ctx, host)
+			if err != nil {
+				s = operator.Status{}
+			}
+			answers <- s
+		}()
+	}
+	var list []operator.Status
+	for range Hosts() {
+		s := <-answers // within statusWithin
+		if s.Host != "" {
+			list = append(list, s)
+		}
+		if serves(s) {
+			hurry := time.AfterFunc(statusMoment, cancel)
+			defer hurry.Stop()
+		}
+	}
+	return list
+}
+
+// serves tells whether a host may answer terminals now.
+func serves(s operator.Status) bool { return s.Role == "active" && s.RightUntilMS > 0 }
+
+// Active is the host that may answer terminals now, "" when none says so. Of two that say so, as may be when this process
+// was held up between their answers, it is the one of the higher epoch.
 func (l *Lab) Active(ctx context.Context) (string, operator.Status) {
 	var best operator.Status
-	for _, host := range Hosts() {
-		if s, err := l.Status(ctx, host); err == nil && s.Role == "active" && s.RightUntilMS > 0 && (best.Host == "" || s.Epoch > best.Epoch) {
+	for _, s := range l.statuses(ctx) {
+		if serves(s) && (best.Host == "" || s.Epoch > best.Epoch) {
 			best = s
 		}
 	}

@@ -36,8 +36,8 @@ func (f *fixture) awaitTakeover(before operator.Status) {
 	f.Helper()
 	began := time.Now()
 	f.await("takeover from "+before.Host, func() bool {
-		host, s := f.Active(f.ctx)
-		return host == Other(before.Host) && s.Epoch > before.Epoch
+		s, err := f.Status(f.ctx, Other(before.Host)) // it alone: the old one may be frozen
+		return err == nil && serves(s) && s.Epoch > before.Epoch
 	})
 	f.Logf("measured: %s serves after %s", Other(before.Host), time.Since(began).Round(time.Millisecond))
 	f.progress()

@@ -284,7 +284,9 @@ func (e *execution) unserved(code int, message string) bus.Reply {
 }
 
 func (e *execution) refuse(r *refusal) bus.Reply {
-	if r.told.Code == bus.CodeTooOld {
+	switch r.told.Code {
+	case bus.CodeTooOld, bus.CodeMalformed:
+		// The id itself is refused, after it was looked up: whatever an earlier attempt did is not hidden by this.
 		return failed(&r.told).reply()
 	}
 	return e.unserved(r.told.Code, r.told.Message)

@@ -376,6 +376,21 @@ func TestTooOld_IsRefused(t *testing.T) {
 	}
 }
 
+// TestRefusedID_IsSaidAsItIs: an app's id that the updater refuses, because it is of the future, is a mistake to be told
+// of, not an outcome that is unknown.
+func TestRefusedID_IsSaidAsItIs(t *testing.T) {
+	host := businesstest.NewHost(t)
+	host.Run((&counter{}).service())
+	host.Database.Refuse(bus.CodeMalformed)
+	q := addOne(1)
+	q.ID.Counter, q.ID.App = 0, "2126-01-01T00:00:00Z/x"
+	expect(t, host.Call(q), bus.CodeMalformed, "the test refuses with 400")
+	host.Database.Refuse(0)
+	if value(host, "k") != "" {
+		t.Errorf("count is %s", value(host, "k"))
+	}
+}
+
 func TestBusyUpdater_IsWaitedFor(t *testing.T) {
 	host := businesstest.NewHost(t)
 	host.Run((&counter{}).service())

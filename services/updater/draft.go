@@ -36,6 +36,7 @@ type verdict struct {
 type draft struct {
 	epoch   uint64
 	time    int64 // pair time of all its entries
+	latest  int64 // ids of apps issued after it are refused, Unix nanoseconds; 0: none is
 	end     storage.Mark
 	entries []storage.Stored
 	bytes   int
@@ -62,6 +63,9 @@ func (d *draft) add(s state, c *commitCall) verdict {
 	}
 	if v, known := d.recorded(s, c.entry.Request); known {
 		return v
+	}
+	if d.premature(c.entry.Request) {
+		return verdict{reply: premature(c.entry.Request, d.latest)}
 	}
 	if v, failed := d.conflicts(s, c); failed {
 		return v

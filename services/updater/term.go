@@ -128,6 +128,7 @@ func (t *term) frame(ctx context.Context, calls []*commitCall) error {
 	}
 	end := t.store.Committed()
 	d := newDraft(t.epoch, end, t.times.now())
+	d.latest = t.times.latest()
 	held := make([]heldReply, 0, len(calls))
 	err := t.store.View(func(r *storage.Reader) error {
 		for i, c := range calls {

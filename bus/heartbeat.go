@@ -7,6 +7,12 @@ import (
 	"time"
 )
 
+// HeartInterval is how often a process of a host beats: four times in a lease, within bounds. A change of its state is
+// told at once (Heart.Now), so the interval only bounds how late a freeze is noticed, and an idle host costs little.
+func HeartInterval(lease time.Duration) time.Duration {
+	return min(max(lease/4, 25*time.Millisecond), 250*time.Millisecond)
+}
+
 // Heart beats for one process: at each interval, and at once when Now is called because the state changed.
 type Heart struct {
 	Conn     *Conn

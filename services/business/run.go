@@ -17,9 +17,6 @@ import (
 
 const (
 	// Heartbeats come eight times in each lease, within bounds: more often is work for nothing, more rarely looks frozen.
-	beatsInLease = 8
-	fastestBeat  = 20 * time.Millisecond
-	slowestBeat  = 250 * time.Millisecond
 	// finishWithin is what requests in flight get to end when the process is asked to stop. Whoever stops it on
 	// purpose has drained it before.
 	finishWithin = time.Second
@@ -57,7 +54,7 @@ func Run(ctx context.Context, cfg config.Business, service Service, log *slog.Lo
 	defer conn.Close()
 
 	var ready atomic.Bool
-	heart := bus.NewHeart(conn, process, min(max(cfg.Lease/beatsInLease, fastestBeat), slowestBeat), func() (bool, any) { return ready.Load(), nil })
+	heart := bus.NewHeart(conn, process, bus.HeartInterval(cfg.Lease), func() (bool, any) { return ready.Load(), nil })
 	// Requests outlive ctx by finishWithin, so their context is their own.
 	working, stopWork := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer stopWork(nil)

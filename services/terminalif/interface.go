@@ -104,7 +104,7 @@ func Run(ctx context.Context, c config.TerminalInterface, log *slog.Logger) erro
 		Bus: bus.ConnConfig{
 			Name: bus.ProcessTerminalInterface, URL: c.BusURL, User: c.BusUser, Password: c.BusPassword.Reveal(), Inbox: c.BusInbox,
 		},
-		Host: c.Host, Terminals: terminals, Beat: c.Lease / 8, Log: log,
+		Host: c.Host, Terminals: terminals, Beat: bus.HeartInterval(c.Lease), Log: log,
 		ReceiptKey: config.DeriveKey(c.PairSecret.Reveal(), config.PurposeReceipt),
 	}).Run(ctx)
 }

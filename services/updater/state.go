@@ -2,23 +2,11 @@ package updater
 
 import (
 	"encoding/hex"
-	"time"
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/replication"
 	"github.com/hotpair/hotpair/storage/position"
 )
-
-// Bounds of the heartbeat interval, which otherwise is an eighth of the lease: main must learn of a frame that waits
-// long before a lease ends, and an idle host shall cost nothing.
-const (
-	heartLeast = 50 * time.Millisecond
-	heartMost  = 125 * time.Millisecond
-)
-
-func heartInterval(lease time.Duration) time.Duration {
-	return min(max(lease/8, heartLeast), heartMost)
-}
 
 // state is what the heartbeat tells main. The updater is ready for orders as soon as it beats.
 func (u *updater) state() (ready bool, state any) {

@@ -85,7 +85,7 @@ func (u *updater) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer conn.Close()
-	u.heart = bus.NewHeart(conn, bus.ProcessUpdater, heartInterval(u.config.Lease), u.state)
+	u.heart = bus.NewHeart(conn, bus.ProcessUpdater, bus.HeartInterval(u.config.Lease), u.state)
 
 	lower.run("applier", u.applier.run)
 	lower.run("receiver", u.receiver.Run)

@@ -100,7 +100,7 @@ func TestGroup_FreezeStopsEveryProcessAndThawContinues(t *testing.T) {
 }
 
 func TestGroup_StopContinuesWhatIsFrozen(t *testing.T) {
-	g := tree(t, `trap 'kill $!; echo stopped; exit 0' TERM; sleep 1000 & echo up; wait`)
+	g := tree(t, `trap 'kill $!; echo stopped; exit 0' TERM; sleep 1000 & echo up; while :; do sleep 0.05; done`)
 	if err := g.freeze(t.Context()); err != nil {
 		t.Fatal(err)
 	}

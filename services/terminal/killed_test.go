@@ -17,7 +17,7 @@ const helperURL = "HOTPAIR_TEST_HOST_URL"
 func TestHelperHost(t *testing.T) {
 	url := os.Getenv(helperURL)
 	if url == "" {
-		t.Skip("only a helper of TestAgent_KnowsAtOnceThatAHostWasKilled")
+		return // only a child of TestAgent_KnowsAtOnceThatAHostWasKilled has work here
 	}
 	conn, err := bus.Connect(t.Context(), bus.ConnConfig{Name: "x", URL: url, User: bus.AgentUser, Password: "key"})
 	if err != nil {

@@ -25,6 +25,9 @@ type Log struct {
 	mu      sync.Mutex
 	tail    *Tail
 	term    Term // of the last Fence of this process, if it is for this host
+
+	// Stream sequences up to which nothing is needed: as of the last flush of bolt, and of the flush before that.
+	spare, giveUp uint64
 }
 
 // NewLog makes the log of a journal; base is the end of what bolt has applied (storage.Store.Applied).
@@ -275,14 +278,33 @@ func (l *Log) Refused(ctx context.Context) (records [][]byte, err error) {
 
 // Applied moves the tail's base to what bolt has applied and gives up what the journal no longer needs. The error is
 // storage.ErrDiverged: bolt holds something else than the journal.
+//
+// What it gives up is what bolt had applied one flush ago: bolt writes its two heads in turn, and when the newer one is
+// damaged it opens, without a word, as it was one transaction before. The journal then still goes on from there. A
+// journal that is half full gives up all that is applied, because otherwise a full one might never be emptied again.
 func (l *Log) Applied(ctx context.Context, base storage.Mark) error {
-	var upTo uint64
+	var giveUp, spare uint64
 	var err error
-	l.View(func(t *Tail) { err, upTo = t.Advance(base), t.Purgeable() })
+	l.View(func(t *Tail) {
+		flushed := t.Base().Position.Before(base.Position)
+		if err = t.Advance(base); err == nil && flushed {
+			l.giveUp, l.spare = l.spare, t.Purgeable()
+		}
+		giveUp, spare = l.giveUp, l.spare
+	})
 	if err != nil {
 		return err
 	}
-	return l.journal.Purge(ctx, upTo)
+	if giveUp < spare {
+		crowded, err := l.journal.crowded(ctx)
+		if err != nil {
+			return err
+		}
+		if crowded {
+			giveUp = spare
+		}
+	}
+	return l.journal.Purge(ctx, giveUp)
 }
 
 // Rebase begins the tail at another base: bolt was replaced by a copy.

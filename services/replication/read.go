@@ -139,6 +139,12 @@ func (j *Journal) Purge(ctx context.Context, upTo uint64) error {
 	return nil
 }
 
+// crowded reports whether the journal is half full.
+func (j *Journal) crowded(ctx context.Context) (bool, error) {
+	info, err := j.Info(ctx)
+	return err == nil && info.Bytes > j.config.MaxBytes/2, err
+}
+
 // journalHint is what the directory remembers of its stream, to notice that the stream is another one. It is only a
 // hint: positions and digests decide.
 type journalHint struct {

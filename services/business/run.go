@@ -16,7 +16,6 @@ import (
 )
 
 const (
-	// Heartbeats come eight times in each lease, within bounds: more often is work for nothing, more rarely looks frozen.
 	// finishWithin is what requests in flight get to end when the process is asked to stop. Whoever stops it on
 	// purpose has drained it before.
 	finishWithin = time.Second

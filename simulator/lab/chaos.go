@@ -198,3 +198,11 @@ func (l *Lab) inject(ctx context.Context, t *Tally, random *rand.Rand, lasts tim
 	}
 	return work.Wait()
 }
+
+// pause waits; the end of ctx cuts it short.
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}

@@ -52,8 +52,8 @@ type client struct {
 
 // connect connects to the agent of a terminal. The connection is kept and renewed, as an application's would be.
 func (l *Lab) connect(name string, terminal int, deadline time.Duration, calls *atomic.Int64) (*client, error) {
-	conn, err := nats.Connect("nats://127.0.0.1:"+strconv.Itoa(portTerminal+terminal), nats.Name(name),
-		nats.SetCustomDialer(l.network.spaces[Terminals]), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectWait(again))
+	conn, err := nats.Connect("nats://127.0.0.1:"+strconv.Itoa(portTerminal), nats.Name(name),
+		nats.SetCustomDialer(l.network.spaces[TerminalID(terminal)]), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectWait(again))
 	if err != nil {
 		return nil, fmt.Errorf("connect to terminal %s: %w", TerminalID(terminal), err)
 	}

@@ -46,6 +46,9 @@ func faults() []fault {
 		{"flap wire", 6, flapWire},
 		{"full CPU load", 3, burn},
 		{"switchover", 5, switchover},
+		{"cut host off its terminals", 4, cutOffTerminals},
+		{"cut active off", 8, cutActiveOff},
+		{"lose standby, then active", 8, loseStandbyThenActive},
 	}
 }
 
@@ -212,13 +215,27 @@ func cutWires(l *Lab, r *rand.Rand, what string, wires []Wire, hold time.Duratio
 	}
 }
 
+// drawnWires has the wires between hosts and witness as often as those to terminals.
+func drawnWires(l *Lab) []Wire {
+	wires := l.Wires()
+	for len(wires) < 2*len(l.network.wires) {
+		wires = append(wires, Wire{HostA, HostB}, Wire{HostA, Witness}, Wire{HostB, Witness})
+	}
+	return wires
+}
+
 func cutWire(l *Lab, r *rand.Rand) func(context.Context) (injected, error) {
-	return cutWires(l, r, "cut", []Wire{pick(r, Wires())}, lasting(l, r))
+	return cutWires(l, r, "cut", []Wire{pick(r, drawnWires(l))}, lasting(l, r))
 }
 
 func isolate(l *Lab, r *rand.Rand) func(context.Context) (injected, error) {
-	node := pick(r, []string{HostA, HostB, Witness})
-	return cutWires(l, r, "isolate "+node+":", wiresOf(node), lasting(l, r))
+	node := pick(r, []string{HostA, HostB, HostA, HostB, Witness, TerminalID(r.IntN(l.options.Terminals))})
+	return cutWires(l, r, "isolate "+node+":", l.network.wiresOf(node), lasting(l, r))
+}
+
+func cutOffTerminals(l *Lab, r *rand.Rand) func(context.Context) (injected, error) {
+	host := pick(r, Hosts())
+	return cutWires(l, r, "cut "+host+" off its terminals:", l.network.toTerminals(host), 2*lasting(l, r))
 }
 
 // cutSeveral cuts any combination of wires.
@@ -226,8 +243,8 @@ func cutSeveral(l *Lab, r *rand.Rand) func(context.Context) (injected, error) {
 	var wires []Wire
 	for len(wires) < 2 {
 		wires = nil
-		for _, w := range Wires() {
-			if r.IntN(2) == 0 {
+		for _, w := range l.network.wires {
+			if r.IntN(3) == 0 {
 				wires = append(wires, w)
 			}
 		}
@@ -237,7 +254,7 @@ func cutSeveral(l *Lab, r *rand.Rand) func(context.Context) (injected, error) {
 
 // flapWire cuts a wire and joins it, again and again.
 func flapWire(l *Lab, r *rand.Rand) func(context.Context) (injected, error) {
-	w := pick(r, Wires())
+	w := pick(r, drawnWires(l))
 	from, to, how := drawCut(r, w)
 	var times []time.Duration
 	for range 6 + r.IntN(10) {
@@ -298,13 +315,5 @@ func switchover(l *Lab, r *rand.Rand) func(context.Context) (injected, error) {
 			}
 			return nil
 		}}, nil
-	}
-}
-
-// pause waits; the end of ctx cuts it short.
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
 	}
 }

@@ -160,7 +160,7 @@ func (l *Lab) describe(ctx context.Context) string {
 // Mend ends every fault: wires are whole, what was frozen goes on, what does not run is started.
 func (l *Lab) Mend() error {
 	var failed []error
-	for _, w := range Wires() {
+	for _, w := range l.network.wires {
 		failed = append(failed, l.network.join(w))
 	}
 	for _, name := range l.names() {

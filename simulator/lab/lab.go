@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -25,7 +26,7 @@ const (
 	portReplication = 7703
 	portHTTP        = 7704
 	portWitness     = 7705
-	portTerminal    = 4222 // of the first; the others follow
+	portTerminal    = 4222
 )
 
 // Options of a lab.
@@ -45,7 +46,7 @@ type Options struct {
 type Lab struct {
 	options Options
 	network *network
-	trees   map[string]*tree // by node; terminals by id
+	trees   map[string]*tree // by node
 	http    map[string]*http.Client
 	began   time.Time
 
@@ -69,7 +70,7 @@ func Start(ctx context.Context, o Options) (*Lab, error) {
 	if o.Log == nil {
 		o.Log = io.Discard
 	}
-	n, err := newNetwork()
+	n, err := newNetwork(o.Terminals)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
@@ -84,9 +85,6 @@ func Start(ctx context.Context, o Options) (*Lab, error) {
 	}
 	return l, nil
 }
-
-// TerminalID is the id of a terminal by its index.
-func TerminalID(i int) string { return "t" + strconv.Itoa(i+1) }
 
 // names are all process trees, in the order in which they are started.
 func (l *Lab) names() []string {
@@ -110,24 +108,24 @@ func (l *Lab) plan() error {
 		return err
 	}
 	key, log := config.PairKey{PairSecret: config.Secret(secret)}, settings.Log
-	at := func(node string, port int) string { return address(node) + ":" + strconv.Itoa(port) }
+	at := func(node string, port int) string { return l.network.addresses[node] + ":" + strconv.Itoa(port) }
 	everywhere := func(port int) string { return ":" + strconv.Itoa(port) }
 	var terminals config.Terminals
 	for i := range l.options.Terminals {
-		id, port := TerminalID(i), portTerminal+i
-		terminals = append(terminals, config.TerminalAddress{ID: id, URL: "nats://" + at(Terminals, port)})
-		l.add(id, Terminals, "terminal", func(data string) []string {
+		id := TerminalID(i)
+		terminals = append(terminals, config.TerminalAddress{ID: id, URL: "nats://" + at(id, portTerminal)})
+		l.add(id, "terminal", func(data string) []string {
 			return config.ForTerminal(os.Environ(), config.Terminal{
-				TerminalID: id, TerminalListen: everywhere(port), TerminalKey: config.Secret(config.TerminalKey(secret, id)),
+				TerminalID: id, TerminalListen: everywhere(portTerminal), TerminalKey: config.Secret(config.TerminalKey(secret, id)),
 				TerminalDeadline: 30 * time.Second, TerminalDeadlineMax: 5 * time.Minute, Storage: config.Storage{Data: data}, Log: log,
 			})
 		})
 	}
-	l.add(Witness, Witness, "witness", func(data string) []string {
+	l.add(Witness, "witness", func(data string) []string {
 		return config.ForWitness(os.Environ(), config.Witness{WitnessListen: everywhere(portWitness), Storage: config.Storage{Data: data}, PairKey: key, Log: log})
 	})
 	for _, name := range Hosts() {
-		l.add(name, name, "supervisor", func(data string) []string {
+		l.add(name, "supervisor", func(data string) []string {
 			return config.ForHost(os.Environ(), config.Host{
 				Name: config.Name{Host: name}, Storage: config.Storage{Data: data}, BusPort: portBus,
 				Link: at(name, portLink), Replication: at(name, portReplication),
@@ -147,9 +145,9 @@ func (l *Lab) plan() error {
 	return nil
 }
 
-func (l *Lab) add(name, node, command string, environ func(data string) []string) {
+func (l *Lab) add(name, command string, environ func(data string) []string) {
 	l.trees[name] = &tree{
-		name: name, space: l.network.spaces[node], argv: []string{l.options.Binary, command},
+		name: name, space: l.network.spaces[name], argv: []string{l.options.Binary, command},
 		environ: environ(l.Data(name)), log: filepath.Join(l.options.Dir, name+".log"),
 	}
 }
@@ -227,6 +225,9 @@ func (l *Lab) Processes(name string) []string {
 
 // Cut cuts the wire between two nodes, as seen from the first.
 func (l *Lab) Cut(from, to string, how Cut) error { return l.network.cut(from, to, how) }
+
+// Wires are all wires of the lab.
+func (l *Lab) Wires() []Wire { return slices.Clone(l.network.wires) }
 
 // Join makes a wire whole, however it was cut.
 func (l *Lab) Join(w Wire) error { return l.network.join(w) }

@@ -12,7 +12,11 @@ import (
 	"time"
 )
 
-var long = flag.Bool("long", false, "play all sequences, and more of each")
+var (
+	long = flag.Bool("long", false, "play all sequences, and more of each")
+	// tried is for trying whether the lab finds what a broken binary does.
+	tried = flag.String("binary", "", "hotpair to try instead of the one that is built")
+)
 
 // binary is hotpair, built once for all tests.
 var binary string
@@ -20,13 +24,16 @@ var binary string
 func TestMain(m *testing.M) {
 	flag.Parse()
 	dir, err := os.MkdirTemp("", "hotpair-lab-")
-	if err == nil {
+	if binary = *tried; err == nil && binary == "" {
 		binary = filepath.Join(dir, "hotpair")
 		build := exec.Command("go", "build", "-o", binary, "github.com/hotpair/hotpair")
 		build.Stdout, build.Stderr = os.Stdout, os.Stderr
 		err = build.Run()
 	}
 	code := 1
+	if *tried != "" {
+		binary = *tried
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "build hotpair:", err)
 	} else {

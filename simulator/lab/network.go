@@ -4,16 +4,19 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
-// The nodes of a lab.
+// The nodes of a lab, besides its terminals, which are t1, t2, …: each has a network namespace of its own.
 const (
-	HostA     = "a"
-	HostB     = "b"
-	Witness   = "witness"
-	Terminals = "terminals" // all agents, and the applications
+	HostA   = "a"
+	HostB   = "b"
+	Witness = "witness"
 )
+
+// TerminalID is the id of a terminal by its index, and the name of its node.
+func TerminalID(i int) string { return "t" + strconv.Itoa(i+1) }
 
 // Hosts are the two hosts.
 func Hosts() []string { return []string{HostA, HostB} }
@@ -26,21 +29,13 @@ func Other(host string) string {
 	return HostA
 }
 
-// address is where a node is reached by every other: a range for private networks, used in the namespaces only.
-func address(node string) string {
-	return map[string]string{HostA: "10.199.0.1", HostB: "10.199.0.2", Witness: "10.199.0.3", Terminals: "10.199.0.4"}[node]
-}
-
 // Wire joins two nodes.
 type Wire struct{ From, To string }
 
 func (w Wire) String() string { return w.From + "-" + w.To }
 
-// Wires are all there are. Witness and terminals have nothing to say to each other. No node forwards: a cut wire has no
-// way round it.
-func Wires() []Wire {
-	return []Wire{{HostA, HostB}, {HostA, Witness}, {HostB, Witness}, {HostA, Terminals}, {HostB, Terminals}}
-}
+// Back is the same wire, seen from its other end.
+func (w Wire) Back() Wire { return Wire{w.To, w.From} }
 
 // Cut is how a wire is cut.
 type Cut string
@@ -62,19 +57,31 @@ const nowhere = "02:00:00:00:00:fe"
 
 // network is the namespaces of all nodes with the wires between them.
 type network struct {
-	spaces map[string]*space
+	spaces    map[string]*space
+	addresses map[string]string // where a node is reached by every other
+	wires     []Wire
 }
 
-func newNetwork() (*network, error) {
-	n := &network{spaces: map[string]*space{}}
-	for _, node := range []string{HostA, HostB, Witness, Terminals} {
+// newNetwork joins the hosts with each other, with the witness and with every terminal. Witness and terminals have
+// nothing to say to each other. No node forwards: a cut wire has no way round it.
+func newNetwork(terminals int) (*network, error) {
+	n := &network{spaces: map[string]*space{}, addresses: map[string]string{}}
+	nodes := []string{HostA, HostB, Witness}
+	n.wires = []Wire{{HostA, HostB}, {HostA, Witness}, {HostB, Witness}}
+	for i := range terminals {
+		nodes = append(nodes, TerminalID(i))
+		n.wires = append(n.wires, Wire{HostA, TerminalID(i)}, Wire{HostB, TerminalID(i)})
+	}
+	for i, node := range nodes {
 		s, err := newSpace()
 		if err != nil {
 			return nil, errors.Join(err, n.close())
 		}
 		n.spaces[node] = s
+		// A range for private networks, used in the namespaces only.
+		n.addresses[node] = fmt.Sprintf("10.199.%d.%d", i/250, 1+i%250)
 	}
-	for _, w := range Wires() {
+	for _, w := range n.wires {
 		if err := n.lay(w); err != nil {
 			return nil, errors.Join(fmt.Errorf("wire %s: %w", w, err), n.close())
 		}
@@ -87,10 +94,10 @@ func newNetwork() (*network, error) {
 func (n *network) lay(w Wire) error {
 	from, to := n.spaces[w.From], n.spaces[w.To]
 	err := from.ip(fmt.Sprintf("link add %s type veth peer name %s netns %s", device(w.To), device(w.From), to.path()))
-	for _, end := range []Wire{w, {w.To, w.From}} {
+	for _, end := range []Wire{w, w.Back()} {
 		if err == nil {
 			err = n.spaces[end.From].ip(
-				fmt.Sprintf("addr add %s peer %s dev %s", address(end.From), address(end.To), device(end.To)),
+				fmt.Sprintf("addr add %s peer %s dev %s", n.addresses[end.From], n.addresses[end.To], device(end.To)),
 				fmt.Sprintf("link set %s up", device(end.To)))
 		}
 	}
@@ -120,7 +127,7 @@ func (n *network) cut(from, to string, how Cut) error {
 
 // lose has the frames from one node to another go nowhere. On an interface that is down there is nothing to lose.
 func (n *network) lose(from, to string) error {
-	err := n.spaces[from].ip(fmt.Sprintf("neigh replace %s lladdr %s dev %s nud permanent", address(to), nowhere, device(to)))
+	err := n.spaces[from].ip(fmt.Sprintf("neigh replace %s lladdr %s dev %s nud permanent", n.addresses[to], nowhere, device(to)))
 	if err != nil && strings.Contains(err.Error(), "Network is down") {
 		return nil
 	}
@@ -130,7 +137,7 @@ func (n *network) lose(from, to string) error {
 // join makes a wire whole, however it was cut.
 func (n *network) join(w Wire) error {
 	var failed []error
-	for _, end := range []Wire{w, {w.To, w.From}} {
+	for _, end := range []Wire{w, w.Back()} {
 		failed = append(failed, n.spaces[end.From].ip(
 			fmt.Sprintf("link set %s up", device(end.To)),
 			fmt.Sprintf("neigh flush dev %s nud permanent", device(end.To))))
@@ -151,6 +158,11 @@ func (n *network) close() error {
 }
 
 // wiresOf are the wires that end at a node.
-func wiresOf(node string) []Wire {
-	return slices.DeleteFunc(Wires(), func(w Wire) bool { return w.From != node && w.To != node })
+func (n *network) wiresOf(node string) []Wire {
+	return slices.DeleteFunc(slices.Clone(n.wires), func(w Wire) bool { return w.From != node && w.To != node })
+}
+
+// toTerminals are the wires of a host that lead to terminals.
+func (n *network) toTerminals(host string) []Wire {
+	return slices.DeleteFunc(n.wiresOf(host), func(w Wire) bool { return w.To == Witness || w.To == HostB })
 }

@@ -1,0 +1,85 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+// Faults that only do harm one after the other, on the host that serves: chance alone seldom puts them together.
+
+// serving is the host that serves now, or the one given when none does.
+func (l *Lab) serving(ctx context.Context, otherwise string) string {
+	if host, _ := l.Active(ctx); host != "" {
+		return host
+	}
+	return otherwise
+}
+
+// cutActiveOff cuts the active off from the other host and from the witness, not at quite the same moment, while the terminals
+// go on asking it: what it acknowledges alone is lost when the other one takes over.
+func cutActiveOff(l *Lab, r *rand.Rand) func(context.Context) (injected, error) {
+	host, hold := pick(r, Hosts()), l.options.Lease+lasting(l, r)
+	between := time.Duration(r.Int64N(int64(l.options.Lease) / 2))
+	first, second := Witness, ""
+	if r.IntN(2) == 0 {
+		first, second = second, first
+	}
+	how := []Cut{pick(r, Cuts()), pick(r, Cuts())}
+	// One terminal may be left that only the active reaches, and that so does not hear of the next term.
+	alone, left := TerminalID(r.IntN(l.options.Terminals)), r.IntN(2) == 0
+	return func(ctx context.Context) (injected, error) {
+		active := l.serving(ctx, host)
+		nodes := []string{first, second}
+		for i, node := range nodes {
+			if node == "" {
+				nodes[i] = Other(active)
+			}
+		}
+		i := injected{fmt.Sprintf("cut active %s off from %s (%s), after %s from %s (%s)", active, nodes[0], how[0], between.Round(time.Millisecond), nodes[1], how[1]), hold,
+			func(context.Context) error {
+				return errors.Join(l.Join(Wire{active, nodes[0]}), l.Join(Wire{active, nodes[1]}), l.Join(Wire{Other(active), alone}))
+			}}
+		var err error
+		if left {
+			i.what += ", with " + alone
+			err = l.Cut(Other(active), alone, Silent)
+		}
+		err = errors.Join(err, l.Cut(active, nodes[0], how[0]))
+		pause(ctx, between)
+		return i, errors.Join(err, l.Cut(active, nodes[1], how[1]))
+	}
+}
+
+// loseStandbyThenActive takes the standby away in one of several ways, kills the active a moment later, and gives the
+// standby back alone: it may serve only if nothing was acknowledged without it.
+func loseStandbyThenActive(l *Lab, r *rand.Rand) func(context.Context) (injected, error) {
+	host, hold := pick(r, Hosts()), lasting(l, r)
+	between := time.Duration(r.Int64N(int64(2 * l.options.Lease)))
+	if r.IntN(2) == 0 {
+		between /= 20 // before anybody has noticed
+	}
+	way := pick(r, []string{"kill", "freeze", "cut"})
+	how := pick(r, Cuts())
+	return func(ctx context.Context) (injected, error) {
+		active := l.serving(ctx, host)
+		standby := Other(active)
+		var err, back error
+		giveBack := func() error { return nil }
+		switch way {
+		case "kill":
+			err, giveBack = l.Kill(ctx, standby), func() error { return l.Run(standby) }
+		case "freeze":
+			err, giveBack = l.Freeze(standby), func() error { return l.Thaw(standby) }
+		case "cut":
+			err, giveBack = l.Cut(active, standby, how), func() error { return l.Join(Wire{HostA, HostB}) }
+		}
+		pause(ctx, between)
+		killed := l.Kill(ctx, active)
+		back = giveBack()
+		return injected{fmt.Sprintf("%s standby %s, after %s kill active %s, standby alone", way, standby, between.Round(time.Millisecond), active), hold,
+			func(context.Context) error { return l.Run(active) }}, errors.Join(err, killed, back)
+	}
+}

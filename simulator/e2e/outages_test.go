@@ -23,7 +23,7 @@ type outage struct {
 // TestOutages_ServiceGoesOn plays each kind of outage once under load, on one pair: every process of the active, its
 // supervisor, a frozen host, a planned switchover, and both hosts at once.
 func TestOutages_ServiceGoesOn(t *testing.T) {
-	c := startCluster(t, []string{"--terminals", "10"})
+	c := startCluster(t, []string{"--terminals", "10"}, leaseSetting)
 	w := c.startWork(400)
 	c.awaitPaired()
 	c.await(startWithin, "first operations", func() bool { _, s := c.active(); return s.Committed.Sequence > 200 })
@@ -44,16 +44,16 @@ func TestOutages_ServiceGoesOn(t *testing.T) {
 		if name == "main" || name == "supervisor" {
 			continue
 		}
-		play("process "+name+" of the active is killed", 2*time.Second, func(t *testing.T) { c.killProcess(t, active, name) })
+		play("process "+name+" of the active is killed", lease, func(t *testing.T) { c.killProcess(t, active, name) })
 	}
-	play("main of the active is killed", time.Second, func(t *testing.T) { c.killMain(t) })
-	play("supervisor of the active is killed", time.Second, func(t *testing.T) { c.killSupervisor(t) })
-	play("active is frozen and thawed", 5*time.Second, func(t *testing.T) { c.freezeActive(t) })
-	play("standby is frozen and thawed", 5*time.Second, func(t *testing.T) { c.freezeStandby(t) })
-	play("planned switchover", time.Second, func(t *testing.T) { c.switchover(t) })
-	play("active is stopped", time.Second, func(t *testing.T) { c.stopActive(t) })
+	play("main of the active is killed", lease, func(t *testing.T) { c.killMain(t) })
+	play("supervisor of the active is killed", lease, func(t *testing.T) { c.killSupervisor(t) })
+	play("active is frozen and thawed", 2*lease, func(t *testing.T) { c.freezeActive(t) })
+	play("standby is frozen and thawed", 2*lease, func(t *testing.T) { c.freezeStandby(t) })
+	play("planned switchover", lease, func(t *testing.T) { c.switchover(t) })
+	play("active is stopped", lease, func(t *testing.T) { c.stopActive(t) })
 	play("both hosts are killed", 0, func(t *testing.T) { c.killBoth(t) })
-	play("witness is killed", time.Second, func(t *testing.T) { c.killWitness(t) })
+	play("witness is killed", lease, func(t *testing.T) { c.killWitness(t) })
 	play("standby alone waits for the active", 0, func(t *testing.T) { c.standbyAlone(t) })
 	report := w.finish()
 	for _, o := range outages {
@@ -217,7 +217,7 @@ func (c *cluster) standbyAlone(t *testing.T) {
 	c.await(healWithin, "standby that says for whom it waits", func() bool {
 		s, err := c.status(standby)
 		alone = s
-		return err == nil && s.Role == "standby" && s.Mode == "waiting" && strings.Contains(s.WaitingFor, active)
+		return err == nil && s.Role == "standby" && s.Mode == "waiting" && strings.Contains(s.WaitingFor, "for "+active)
 	})
 	t.Logf("%s waits: %s", standby, alone.WaitingFor)
 	c.order("start", active)

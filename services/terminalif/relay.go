@@ -53,6 +53,7 @@ type flight struct {
 	place    place
 	sending  int        // counts sendings, so that the outcome of an older one is told apart
 	untaken  bool       // nobody listened to its subject once
+	doubts   int        // crashes at which it was out with others
 	reply    *bus.Reply // when parked
 }
 
@@ -235,13 +236,19 @@ func (r *relay) admit(f *flight, t *term) (*sending, *bus.Reply) {
 	return r.launch(f), nil
 }
 
-// launch sends f to its service if that is up, and lets it wait otherwise. The lock is held.
+// launch sends f to its service if that takes it now, and lets it wait otherwise. The lock is held.
 func (r *relay) launch(f *flight) *sending {
-	if !f.service.up() {
+	if s := f.service; !s.open() || f.suspect() {
 		r.move(f, waiting)
-		f.service.waiting = append(f.service.waiting, f)
+		s.waiting = append(s.waiting, f)
+		r.services.turnSoon(s)
 		return nil
 	}
+	return r.dispatch(f)
+}
+
+// dispatch sends f to its service. The lock is held.
+func (r *relay) dispatch(f *flight) *sending {
 	r.move(f, out)
 	f.sending++
 	f.request.Remaining = max(int64(time.Until(f.deadline)), 1)
@@ -253,6 +260,10 @@ func (r *relay) move(f *flight, to place) {
 	was := f.place == out || f.place == parked
 	is := to == out || to == parked
 	f.place = to
+	if s := f.service; s != nil && s.alone == f && to != out {
+		s.alone = nil
+		r.services.turnSoon(s)
+	}
 	switch {
 	case is && !was:
 		r.busy++

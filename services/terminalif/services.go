@@ -46,8 +46,9 @@ type service struct {
 	way         way
 	description description
 	waiting     []*flight
-	asking      bool // a goroutine asks it to describe itself
-	misses      int  // times in a row that it described itself and then did not listen
+	alone       *flight // a suspect whose turn it is
+	asking      bool    // a goroutine asks it to describe itself
+	misses      int     // times in a row that it described itself and then did not listen
 }
 
 // description is what a service says about itself.
@@ -63,6 +64,9 @@ func (d description) offers(service, operation string) bool {
 }
 
 func (s *service) up() bool { return s.state == serving }
+
+// open reports whether a request goes to the service at once: what waits while it is up waits for a suspect.
+func (s *service) open() bool { return s.up() && s.alone == nil && len(s.waiting) == 0 }
 
 // sending is one flight on its way to a service.
 type sending struct {
@@ -167,30 +171,6 @@ func (d *directory) announced(p bus.ProcessState) {
 	}
 }
 
-// crashed takes back what the service had: it may or may not have been executed, so it is sent again as a further
-// attempt, with one more crash to its name (T2). The lock is held; the way is to be failed after it is released.
-func (d *directory) crashed(s *service) way {
-	r := d.relay
-	s.state = down
-	for _, f := range r.flights {
-		if f.service != s || f.place != out {
-			continue
-		}
-		f.request.Attempt++
-		f.request.Crashes++
-		f.sending++
-		r.move(f, waiting)
-		if _, single := s.way.(*singles); single && f.request.Crashes >= poisoned {
-			r.deliver(f, bus.Reply{Code: bus.CodeFault, Message: fmt.Sprintf(
-				"service %s ended %d times while it had this request; the outcome is unknown", s.name, f.request.Crashes)})
-			continue
-		}
-		s.waiting = append(s.waiting, f)
-	}
-	d.log.Warn("service went down, its requests wait", "service", s.name, "waiting", len(s.waiting))
-	return s.way
-}
-
 // describe asks the service how it takes requests, until it answers, is announced as down, or, when nobody announced
 // it, once. The lock is held.
 func (d *directory) describe(s *service) {
@@ -275,21 +255,16 @@ func (d *directory) described(s *service, about description, err error) bool {
 		return false
 	}
 	s.state, s.asking, s.description = serving, false, about
-	ready := s.waiting
-	s.waiting = nil
-	var sends []*sending
-	for _, f := range ready {
-		switch {
-		case r.flights[f.request.ID] != f || f.place != waiting:
-		case f.untaken && !about.packs && !about.offers(s.name, f.request.Operation):
+	waited := len(s.waiting)
+	for _, f := range s.waiting {
+		if r.waits(f) && f.untaken && !about.packs && !about.offers(s.name, f.request.Operation) {
 			f.answer(bus.Reply{Code: bus.CodeAbsent, Message: fmt.Sprintf("service %s has no operation %s", s.name, f.request.Operation)})
 			r.forget(f)
-		default:
-			sends = append(sends, r.launch(f))
 		}
 	}
+	sends := d.ready(s)
 	r.mu.Unlock()
-	d.log.Info("service is up", "service", s.name, "packs", about.packs, "waited", len(sends))
+	d.log.Info("service is up", "service", s.name, "packs", about.packs, "waited", waited)
 	for _, send := range sends {
 		d.send(send)
 	}
@@ -359,7 +334,7 @@ func (d *directory) untaken(f *flight) {
 // forgetWaiting drops what waits for services. The lock is held.
 func (d *directory) forgetWaiting() {
 	for _, s := range d.services {
-		s.waiting = nil
+		s.waiting, s.alone = nil, nil
 	}
 }
 

@@ -1,0 +1,115 @@
+package terminalif
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+)
+
+// A request that crashes its business process must end, and must not take others with it (T2). After a crash everything
+// that was out is suspect: sent again one at a time, with nothing else out. A crash then has one culprit, and only that
+// one is counted, so that the third leads to its answer 500 and to nobody else's. What comes meanwhile waits: a turn takes
+// as long as one request.
+
+const (
+	// aloneWithin is how long a suspect has the service to itself; then others are let in beside it, so that a slow request
+	// that was out at a crash does not stop everybody. It doubles with each crash at which nobody was alone.
+	aloneWithin = time.Second
+	aloneLonger = 5 // doublings at most
+)
+
+// suspect reports whether f was out at a crash.
+func (f *flight) suspect() bool { return f.request.Crashes > 0 }
+
+// waits reports whether f is still to be sent. The lock is held.
+func (r *relay) waits(f *flight) bool { return r.flights[f.request.ID] == f && f.place == waiting }
+
+// crashed takes back what the service had: it may or may not have been executed, so it is sent again as a further
+// attempt. The lock is held; the way is to be failed after it is released.
+func (d *directory) crashed(s *service) way {
+	r := d.relay
+	s.state = down
+	var had []*flight
+	for _, f := range r.flights {
+		if f.service == s && f.place == out {
+			had = append(had, f)
+		}
+	}
+	for _, f := range had {
+		f.request.Attempt++
+		f.sending++
+		if len(had) == 1 {
+			f.request.Crashes++
+		} else {
+			f.request.Crashes = max(f.request.Crashes, 1)
+			f.doubts++
+		}
+		r.move(f, waiting)
+		if _, single := s.way.(*singles); single && f.request.Crashes >= poisoned {
+			r.deliver(f, bus.Reply{Code: bus.CodeFault, Message: fmt.Sprintf(
+				"service %s ended %d times while it had this request; the outcome is unknown", s.name, f.request.Crashes)})
+			continue
+		}
+		s.waiting = append(s.waiting, f)
+	}
+	d.log.Warn("service went down, its requests wait", "service", s.name, "suspects", len(had), "waiting", len(s.waiting))
+	return s.way
+}
+
+// ready gives what may be sent now of what waits: the next suspect, or everything when there is none. The lock is held.
+func (d *directory) ready(s *service) (sends []*sending) {
+	if !s.up() || s.alone != nil {
+		return nil
+	}
+	r := d.relay
+	s.waiting = slices.DeleteFunc(s.waiting, func(f *flight) bool { return !r.waits(f) })
+	if i := slices.IndexFunc(s.waiting, (*flight).suspect); i >= 0 {
+		f := s.waiting[i]
+		s.waiting = slices.Delete(s.waiting, i, i+1)
+		s.alone = f
+		d.limit(f)
+		return []*sending{r.dispatch(f)}
+	}
+	for _, f := range s.waiting {
+		sends = append(sends, r.dispatch(f))
+	}
+	s.waiting = nil
+	return sends
+}
+
+// turnSoon sends what may be sent, from a goroutine of its own, because who calls it holds the lock.
+func (d *directory) turnSoon(s *service) {
+	if !s.up() || s.alone != nil {
+		return // it is looked at when that changes
+	}
+	d.run(func() {
+		d.relay.mu.Lock()
+		sends := d.ready(s)
+		d.relay.mu.Unlock()
+		for _, send := range sends {
+			d.send(send)
+		}
+	})
+}
+
+// limit ends the turn of a suspect that takes too long. The lock is held.
+func (d *directory) limit(f *flight) {
+	number, within := f.sending+1, aloneWithin<<min(f.doubts, aloneLonger)
+	d.run(func() {
+		select {
+		case <-time.After(within):
+		case <-d.ctx.Done():
+			return
+		}
+		r := d.relay
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if s := f.service; s.alone == f && f.sending == number {
+			d.log.Warn("a request that was out at a crash is slow; others are let in", "service", s.name, "waiting", len(s.waiting))
+			s.alone = nil
+			d.turnSoon(s)
+		}
+	})
+}

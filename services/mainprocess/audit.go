@@ -194,7 +194,7 @@ func (a *auditor) alarm() string {
 		return ""
 	}
 	return fmt.Sprintf("LOST: %d of %d updates that terminals were told are stored are missing since epoch %d: %s",
-		a.lost.Missing, a.lost.Checked, a.lost.Epoch, strings.Join(a.lost.Examples, ", "))
+		a.lost.Missing, a.lost.Checked, a.lost.Epoch, strings.Join(a.lost.Examples[:min(3, len(a.lost.Examples))], ", "))
 }
 
 // unfinished is the sentence about an audit that could not be finished; "" when the last one was.

@@ -90,6 +90,13 @@ func samples() map[string]Status {
 		s.Peer.CatchUp = ProgressOf(0, 5336, 12408)
 		s.Notified = at(7, 5336)
 	})
+	add("active-audited", paired(), func(s *Status) {
+		s.Audit = &Audit{Epoch: 7, Checked: 12408, Unprovable: 3, Foreign: 1, Terminals: 5, Silent: 1, GapWorstMS: 41.3, GapMedianMS: 12, Felt: 4}
+	})
+	add("active-lost", paired(), func(s *Status) {
+		s.Audit = &Audit{Epoch: 7, Checked: 12408, Missing: 2, Terminals: 5, Examples: []string{"t1/4711 at 6/12399", "t3/9 at 6/12400"}}
+		s.Alarms = []string{"LOST: 2 of 12408 updates that terminals were told are stored are missing since epoch 7: t1/4711 at 6/12399, t3/9 at 6/12400"}
+	})
 	add("active-without-right", paired(), func(s *Status) {
 		s.RightUntilMS = 0
 		s.Peer.Link, s.Peer.Replication, s.Peer.HeardMS, s.Peer.Progress = "silent", "silent", 1400, bus.PeerAbsent
@@ -182,7 +189,7 @@ func TestStatusScreen_ForEachMode(t *testing.T) {
 }
 
 func TestStatusScreen_Colour_IsInTheHeadlineOnly(t *testing.T) {
-	for name, code := range map[string]string{"active-paired": "32", "active-solo": "33", "standby-waiting": "31"} {
+	for name, code := range map[string]string{"active-paired": "32", "active-solo": "33", "active-lost": "31", "standby-waiting": "31"} {
 		s := &screen{colour: true}
 		statusScreen(s, samples()[name])
 		headline, rest, _ := strings.Cut(s.out.String(), "\n")

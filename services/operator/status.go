@@ -138,7 +138,7 @@ func (s Status) inSyncStandby() bool {
 func (s Status) Summary() (Level, string) {
 	level, sentence := s.judge()
 	if s.lost() {
-		return Bad, "acknowledged updates are missing, see the alarms; " + sentence
+		return Bad, "updates are lost, see alarms; " + sentence
 	}
 	if level == Good && len(s.Alarms) > 0 {
 		level = Warning

@@ -1,0 +1,193 @@
+package mainprocess
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/role"
+	"github.com/hotpair/hotpair/storage/position"
+)
+
+// auditPair is a host with a terminal-if and an updater that a test plays: pages of receipts, and what is looked up.
+type auditPair struct {
+	*host
+	log bytes.Buffer
+
+	mu      sync.Mutex
+	pages   []bus.CollectedReceipts
+	lookups []int // receipts of each
+	refuse  int   // so many look-ups are refused
+	missing map[string]bool
+	asked   chan bool // a page was asked for
+}
+
+func newAuditPair(t *testing.T, pages ...bus.CollectedReceipts) *auditPair {
+	t.Helper()
+	mine, theirs := testBus(t)
+	o, err := newOrders(t.Context(), mine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &auditPair{pages: pages, missing: map[string]bool{}, asked: make(chan bool, 64)}
+	p.host = &host{orders: o, steps: newSteps(), ctx: t.Context()}
+	p.host.config.Host = "a"
+	p.host.log = slog.New(slog.NewTextHandler(&p.log, nil))
+	for subject, serve := range map[string]func(*nats.Msg) any{bus.SubjectReceipts: p.collect, bus.SubjectAudit: p.lookUp} {
+		if _, err := theirs.Subscribe(subject, func(m *nats.Msg) { _ = m.Respond(bus.EncodeJSON(serve(m))) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := theirs.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func (p *auditPair) collect(m *nats.Msg) any {
+	var q bus.CollectReceipts
+	if bus.DecodeJSON(m.Data, &q) != nil || q.Epoch != 7 || q.Terminals != auditTerminals {
+		return bus.CollectedReceipts{Error: "a wrong order"}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.asked <- true
+	page := p.pages[q.From]
+	if page.Next = q.From + 1; page.Next == len(p.pages) {
+		page.Next = 0
+	}
+	return page
+}
+
+func (p *auditPair) lookUp(m *nats.Msg) any {
+	var q bus.AuditReceipts
+	if bus.DecodeJSON(m.Data, &q) != nil || q.Epoch != 7 {
+		return bus.AuditedReceipts{Error: "a wrong order"}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.refuse > 0 {
+		p.refuse--
+		return bus.AuditedReceipts{Error: "epoch 7 is not served"}
+	}
+	p.lookups = append(p.lookups, len(q.Receipts))
+	var a bus.AuditedReceipts
+	for _, r := range q.Receipts {
+		if p.missing[r.Terminal] {
+			a.Missing++
+			a.Examples = append(a.Examples, r)
+		} else {
+			a.Present++
+		}
+	}
+	return a
+}
+
+func receiptsOf(terminal string, n int) (list []bus.AuditReceipt) {
+	for i := range n {
+		list = append(list, bus.AuditReceipt{Terminal: terminal, Counter: uint64(i + 1), Position: position.Position{Epoch: 6, Sequence: uint64(i + 1)}})
+	}
+	return list
+}
+
+// TestAudit_SumsUpAndTellsEverywhere: pages are summed up; what is missing is an alarm that stays, whatever is found
+// later, an error in the log, and an event.
+func TestAudit_SumsUpAndTellsEverywhere(t *testing.T) {
+	p := newAuditPair(t,
+		bus.CollectedReceipts{Asked: 8, Receipts: receiptsOf("t1", 100), Foreign: 2},
+		bus.CollectedReceipts{Asked: 8, Silent: 8},
+		bus.CollectedReceipts{Asked: 1, Receipts: receiptsOf("t2", 20), Felt: 9, GapWorst: 41 * time.Millisecond, GapMedian: 12 * time.Millisecond},
+	)
+	p.missing["t2"] = true
+	outcome, err := p.look(t.Context(), 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o := outcome; o.Checked != 120 || o.Missing != 20 || o.Foreign != 2 || o.Terminals != 17 || o.Silent != 8 || o.GapWorstMS != 41 ||
+		o.GapMedianMS != 12 || o.Felt != 9 || len(o.Examples) != auditExamples || o.Examples[0] != "t2/1 at 6/1" || o.Time.IsZero() {
+		t.Errorf("outcome %+v", o)
+	}
+	p.audited(outcome)
+	p.missing["t2"] = false
+	clean, err := p.look(t.Context(), 7)
+	if err != nil || clean.Missing != 0 {
+		t.Fatalf("%v %+v", err, clean)
+	}
+	p.audited(clean)
+	if p.auditor.shown() != outcome {
+		t.Errorf("a later audit hides the loss: %+v", p.auditor.shown())
+	}
+	if alarm := p.auditor.alarm(); !strings.HasPrefix(alarm, "LOST: 20 of 120 ") {
+		t.Errorf("alarm %q", alarm)
+	}
+	if e := p.steps.last(2); len(e) != 2 || e[0].Step != string(role.B9) || e[0].Epoch != 7 || !strings.Contains(e[0].Text, "20 of 120 acknowledged updates missing") {
+		t.Errorf("events %+v", e)
+	}
+	if !strings.Contains(p.log.String(), "level=ERROR") || !strings.Contains(p.log.String(), "missing=20") {
+		t.Errorf("log %s", p.log.String())
+	}
+}
+
+// TestAudit_ForeignReceiptsRaiseNothing: whatever a terminal shows that is not the pair's, it is a number.
+func TestAudit_ForeignReceiptsRaiseNothing(t *testing.T) {
+	p := newAuditPair(t, bus.CollectedReceipts{Asked: 1, Foreign: 256})
+	outcome, err := p.look(t.Context(), 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.audited(outcome)
+	if p.auditor.alarm() != "" || p.auditor.unfinished() != "" || p.auditor.shown().Foreign != 256 || strings.Contains(p.log.String(), "ERROR") || len(p.lookups) != 0 {
+		t.Errorf("%+v, alarm %q, log %s", outcome, p.auditor.alarm(), p.log.String())
+	}
+}
+
+// TestAudit_GoesOnAfterARestart: an updater that was restarted within the term is asked again.
+func TestAudit_GoesOnAfterARestart(t *testing.T) {
+	p := newAuditPair(t, bus.CollectedReceipts{Asked: 1, Receipts: receiptsOf("t1", 5)})
+	p.refuse = 1
+	if outcome, err := p.look(t.Context(), 7); err != nil || outcome.Checked != 5 {
+		t.Errorf("%v %+v", err, outcome)
+	}
+}
+
+// TestAudit_EndsWithTheTerm: an audit that runs ends at the next change, and so does one that is replaced.
+func TestAudit_EndsWithTheTerm(t *testing.T) {
+	var pages []bus.CollectedReceipts
+	for n := range 50 {
+		pages = append(pages, bus.CollectedReceipts{Asked: 1, Receipts: receiptsOf(fmt.Sprint("t", n), 1)})
+	}
+	p := newAuditPair(t, pages...)
+	for what, end := range map[string]func(){
+		"the term is over": p.auditor.stop,
+		"another attach":   func() { p.auditor.begin(t.Context()) },
+	} {
+		ctx := p.auditor.begin(t.Context())
+		ended := make(chan error, 1)
+		go func() {
+			_, err := p.look(ctx, 7)
+			ended <- err
+		}()
+		<-p.asked
+		end()
+		select {
+		case err := <-ended:
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("%s: %v", what, err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatalf("%s: the audit goes on", what)
+		}
+	}
+	if p.auditor.shown() != nil {
+		t.Errorf("an audit that was cut short is shown: %+v", p.auditor.shown())
+	}
+}

@@ -1,0 +1,137 @@
+package e2e_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/deployments/local"
+	"github.com/hotpair/hotpair/services/operator"
+)
+
+// TestAudit_MissesWhatWasRestoredAway: while both hosts are down their databases and journals are replaced by older ones,
+// as disks do that lie about fsync. The pair serves again; the terminals remember what they were told, and the pair says
+// so wherever an operator looks.
+func TestAudit_MissesWhatWasRestoredAway(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts a pair three times")
+	}
+	c := startCluster(t, []string{"--terminals", "3"})
+	c.awaitPaired()
+	c.put("kept", 10)
+	_, before := c.mustActive()
+	if before.Audit != nil && before.Audit.Missing > 0 {
+		t.Errorf("a new pair misses %+v", before.Audit)
+	}
+	c.stopBoth()
+	old := t.TempDir()
+	for _, host := range []string{local.HostA, local.HostB} {
+		c.copyData(filepath.Join(c.dir, host), filepath.Join(old, host))
+	}
+	first := c.startBoth(before.Epoch)
+	if first.Missing != 0 || first.Checked < 30 || first.Error != "" || first.Foreign != 0 {
+		t.Errorf("audit of an honest restart: %+v", first)
+	}
+
+	c.put("lost", 20)
+	_, before = c.mustActive()
+	c.stopBoth()
+	for _, host := range []string{local.HostA, local.HostB} {
+		c.copyData(filepath.Join(old, host), filepath.Join(c.dir, host))
+	}
+	second := c.startBoth(before.Epoch)
+	if second.Missing != 60 || second.Checked < 90 || len(second.Examples) == 0 {
+		t.Errorf("60 updates of 3 terminals were taken away, the audit says %+v", second)
+	}
+	host, status := c.mustActive()
+	if len(status.Alarms) == 0 || !strings.Contains(status.Alarms[0], "60 of") || !strings.Contains(status.Alarms[0], "missing") {
+		t.Errorf("alarms %q", status.Alarms)
+	}
+	text, _ := c.hotpair("status", "--http", c.file().Hosts[host].HTTP)
+	if headline, _, _ := strings.Cut(text, "\n"); !strings.Contains(headline, "lost") || !strings.Contains(text, "60 of") {
+		t.Errorf("hotpair status:\n%s", text)
+	}
+	log, err := os.ReadFile(filepath.Join(c.dir, "host-"+host+".log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(log), `level=ERROR msg="acknowledged updates are missing"`) {
+		t.Error("the log has no error about it")
+	}
+}
+
+// put has each terminal store some values, each acknowledged.
+func (c *cluster) put(prefix string, each int) {
+	c.Helper()
+	for _, terminal := range c.file().Terminals {
+		nc, err := nats.Connect(terminal.Address)
+		if err != nil {
+			c.Fatal(err)
+		}
+		for n := range each {
+			body := fmt.Sprintf(`{"key":"%s/%s/%d","value":%d}`, prefix, terminal.ID, n, n)
+			m, err := nc.Request("request.kv.put", []byte(body), healWithin)
+			if err != nil || m.Header.Get(bus.HeaderErrorCode) != "" {
+				c.Fatalf("put: %v %+v", err, m)
+			}
+		}
+		nc.Close()
+	}
+}
+
+// stopBoth stops the standby first, so that the other one stays the only member of the set.
+func (c *cluster) stopBoth() {
+	c.Helper()
+	active, _ := c.mustActive()
+	c.order("stop", other(active))
+	c.order("stop", active)
+}
+
+// startBoth starts both hosts again and waits for the audit of the term that follows.
+func (c *cluster) startBoth(before uint64) (audit operator.Audit) {
+	c.Helper()
+	c.order("start", local.HostA)
+	c.order("start", local.HostB)
+	c.awaitPaired()
+	c.await(10*time.Second, "audit", func() bool {
+		_, s := c.active()
+		if s.Audit == nil || s.Epoch <= before || s.Audit.Epoch != s.Epoch {
+			return false
+		}
+		audit = *s.Audit
+		return true
+	})
+	return audit
+}
+
+// copyData copies database and journal, and leaves what a host knows about itself as it is.
+func (c *cluster) copyData(from, to string) {
+	c.Helper()
+	for _, name := range []string{"hotpair.db", "journal"} {
+		target := filepath.Join(to, name)
+		if err := os.RemoveAll(target); err != nil {
+			c.Fatal(err)
+		}
+		info, err := os.Stat(filepath.Join(from, name))
+		if err == nil && info.IsDir() {
+			err = os.CopyFS(target, os.DirFS(filepath.Join(from, name)))
+		} else if err == nil {
+			var data []byte
+			if data, err = os.ReadFile(filepath.Join(from, name)); err == nil {
+				err = os.MkdirAll(to, 0o700)
+			}
+			if err == nil {
+				err = os.WriteFile(target, data, 0o600)
+			}
+		}
+		if err != nil {
+			c.Fatal(err)
+		}
+	}
+}

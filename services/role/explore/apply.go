@@ -24,6 +24,9 @@ func (w *world) apply(e event) {
 	case evAnswer:
 		a := w.answers[k]
 		w.answers = slices.Delete(w.answers, k, k+1)
+		if w.rules.broken == noteAfter && a.in.Outcome == role.Won {
+			h.disk.note = role.Note{Version: w.register.record.Version, Epoch: w.register.record.Epoch}
+		}
 		w.step(i, a.in)
 	case evRead:
 		w.answerRead(i, w.register)
@@ -72,6 +75,8 @@ func (w *world) apply(e event) {
 		w.giveUp(k)
 	case evLost:
 		w.lost(k)
+	case evStalled:
+		w.arrive(k)
 	case evTurn:
 		w.reverse = !w.reverse
 	default:
@@ -103,6 +108,8 @@ func (w *world) fault(f kind, i, k int) {
 		default:
 			w.messages = slices.Delete(w.messages, k-16, k-15)
 		}
+	case delay:
+		w.stall(i, k)
 	case doubling:
 		switch k {
 		case 0:
@@ -143,6 +150,9 @@ func (w *world) sever(c uint8) {
 	for i := range w.hosts {
 		if !w.linkOpen(i) {
 			w.beats[i], w.replies[1-i] = nil, nil
+			w.stalled = slices.DeleteFunc(w.stalled, func(s stalled) bool {
+				return s.beat != nil && s.host == i || s.beat == nil && s.frame == nil && s.host == 1-i
+			})
 			w.messages = slices.DeleteFunc(w.messages, func(m message) bool { return m.to == 1-i })
 		}
 	}
@@ -165,6 +175,12 @@ func (w *world) down(i int) {
 	w.messages = slices.DeleteFunc(w.messages, func(m message) bool { return m.to == i })
 	w.frames = slices.DeleteFunc(w.frames, func(f frame) bool { return f.back && f.from == i || !f.back && f.from == 1-i })
 	w.beats[1-i], w.replies[i] = nil, nil
+	w.stalled = slices.DeleteFunc(w.stalled, func(s stalled) bool {
+		if s.frame != nil {
+			return s.frame.back == (s.frame.from == i)
+		}
+		return (s.beat != nil) == (s.host == 1-i)
+	})
 	*h = host{name: h.name, run: h.run, clock: h.clock, disk: h.disk}
 }
 
@@ -201,6 +217,7 @@ func (w *world) pass(slow int) {
 		if h.upd.flight != nil {
 			h.upd.flight.age = min(h.upd.flight.age+1, uint8(patience/tick))
 		}
+		w.overdue(i)
 		w.step(i, role.Tick{})
 		w.sendBeat(i)
 	}
@@ -285,6 +302,63 @@ func (w *world) deliverMessage(k int, again bool) {
 	}
 	if got := w.hosts[m.to].m.Role(); got != role.Takeover {
 		w.tell(m.to, role.HandOverRefused{Reason: "it is " + string(got)})
+	}
+}
+
+// stall takes something off its way; it arrives at any later time.
+func (w *world) stall(i, k int) {
+	s := stalled{host: i}
+	switch {
+	case k == 0:
+		s.beat, w.beats[i] = w.beats[i], nil
+	case k == 1:
+		s.reply, w.replies[i] = w.replies[i], nil
+	case k < 32:
+		m := w.messages[k-16]
+		s.message, s.host = &m, m.to
+		w.messages = slices.Delete(w.messages, k-16, k-15)
+	default:
+		f := w.frames[k-32]
+		s.frame = &f
+		w.frames = slices.Delete(w.frames, k-32, k-31)
+	}
+	w.stalled = append(w.stalled, s)
+}
+
+// canArrive: what was delayed finds its receiver.
+func (w *world) canArrive(k int) bool {
+	s := w.stalled[k]
+	switch {
+	case s.beat != nil:
+		return w.works(1-s.host) && w.linkOpen(s.host) && w.beats[s.host] == nil
+	case s.reply != nil:
+		return w.works(s.host) && w.linkOpen(1-s.host) && w.replies[s.host] == nil
+	case s.message != nil:
+		return w.works(s.host) && w.linkOpen(1-s.host)
+	}
+	to := 1 - s.frame.from
+	if s.frame.back {
+		to = s.frame.from
+	}
+	return w.works(to) && w.hosts[to].upd.up
+}
+
+func (w *world) arrive(k int) {
+	s := w.stalled[k]
+	w.stalled = slices.Delete(w.stalled, k, k+1)
+	switch {
+	case s.beat != nil:
+		w.beats[s.host] = s.beat
+		w.deliverBeat(s.host, false)
+	case s.reply != nil:
+		w.replies[s.host] = s.reply
+		w.deliverReply(s.host, false)
+	case s.message != nil:
+		w.messages = append(w.messages, *s.message)
+		w.deliverMessage(len(w.messages)-1, false)
+	default:
+		w.frames = append(w.frames, *s.frame)
+		w.deliverFrame(len(w.frames) - 1)
 	}
 }
 

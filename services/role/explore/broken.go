@@ -11,4 +11,15 @@ const (
 	resumeBlind      = "an updater that starts within a term does not read the other journal"
 	addUnheld        = "the other host is said to hold updates that do not wait for it"
 	ackAlone         = "an update is acknowledged without the other host although it is required"
+	epochEarly       = "an epoch is durable before it is won"
+	resignUnnoted    = "a resignation is told before it is noted"
+	keepTail         = "what only a returning host has stays in its journal"
+	deafRight        = "a drained terminal-if goes on answering"
 )
+
+// promises gives for each the scenarios that find it.
+var promises = map[string]string{
+	noteAfter: "crash-and-doubt", doubtIsFailure: "return-and-doubt", everyBeatGranted: "cut-and-doubt", noFence: "any-one", journalOpen: "any-one",
+	noDrain: "handover", resumeBlind: "updater", addUnheld: "crashes", ackAlone: "any-one", epochEarly: "any-one", resignUnnoted: "stop",
+	keepTail: "crashes", deafRight: "handover",
+}

@@ -52,6 +52,17 @@ func (w *world) describe(e event) string {
 		return fmt.Sprintf("frame %d of %s arrives at the other journal", f.at, w.hosts[f.from].name)
 	case evExit:
 		return fmt.Sprintf("main of %s ends", h)
+	case evStalled:
+		s := w.stalled[e.arg]
+		switch {
+		case s.beat != nil:
+			return fmt.Sprintf("the delayed beat of %s arrives", w.hosts[s.host].name)
+		case s.reply != nil:
+			return fmt.Sprintf("the delayed reply to the beat of %s arrives (grant %t)", w.hosts[s.host].name, s.reply.grant)
+		case s.message != nil:
+			return fmt.Sprintf("%s hears the delayed %T", w.hosts[s.host].name, s.message.in)
+		}
+		return fmt.Sprintf("the delayed frame %d of %s arrives (acknowledgement %t)", s.frame.at, w.hosts[s.frame.from].name, s.frame.back)
 	case evTurn:
 		return "(the order is reversed)"
 	case evTick:

@@ -40,6 +40,7 @@ const (
 	evLateApply             // the arbiter gets request arg although its sender is cut off or has given up
 	evGiveUp                // the sender of request arg gives up; cut off, this is no fault
 	evLost                  // the answer arg is lost with the connection; cut off, this is no fault
+	evStalled               // what was delayed arrives, arg
 	evTurn                  // from now on what is owed happens in the reverse order
 	evFault                 // fault arg>>4 … see faultEvents
 )
@@ -177,6 +178,11 @@ func (w *world) unowed(to []event) []event {
 			to = append(to, event{evMend, u, 0xff})
 		}
 	}
+	for k := range w.stalled {
+		if w.canArrive(k) {
+			to = append(to, event{evStalled, 0, uint8(k)})
+		}
+	}
 	for _, c := range w.cuts() {
 		to = append(to, event{evMend, 0, c})
 	}
@@ -244,12 +250,14 @@ func (w *world) faulty(to []event, owed bool) []event {
 		}
 		if w.beats[i] != nil {
 			add(loss, i, 0)
+			add(delay, i, 0)
 			if w.linkOpen(i) && w.works(1-i) {
 				add(doubling, i, 0)
 			}
 		}
 		if w.replies[i] != nil {
 			add(loss, i, 1)
+			add(delay, i, 1)
 			if w.linkOpen(1-i) && w.works(i) {
 				add(doubling, i, 1)
 			}
@@ -270,9 +278,13 @@ func (w *world) faulty(to []event, owed bool) []event {
 	}
 	for k, m := range w.messages {
 		add(loss, 0, 16+k)
+		add(delay, 0, 16+k)
 		if w.linkOpen(1-m.to) && w.works(m.to) {
 			add(doubling, 0, 16+k)
 		}
+	}
+	for k := range w.frames {
+		add(delay, 0, 32+k)
 	}
 	if owed {
 		add(lateness, 0, 0)

@@ -49,9 +49,9 @@ type healer struct {
 	Steps  int
 }
 
-// way reports whether the pair is whole again within the time allowed. The path is that of a pair without faults, so a
+// way gives "" if the pair is whole again within the time allowed, otherwise the rule that is broken. The path is that of a pair without faults, so a
 // state that fails has more against it than having no way out: it does not come back by itself.
-func (r *healer) way(w *world) bool {
+func (r *healer) way(w *world) string {
 	w = w.clone()
 	w.heal()
 	w.settle()
@@ -75,10 +75,14 @@ func (r *healer) way(w *world) bool {
 		w.apply(e)
 		r.Steps++
 	}
-	if ok {
+	switch {
+	case ok:
 		for _, key := range path {
 			r.good[key] = true
 		}
+		return ""
+	case w.failure != "":
+		return w.failure + " (once faults had ended)"
 	}
-	return ok
+	return "I6: once faults end the pair does not become whole again"
 }

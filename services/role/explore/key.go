@@ -64,6 +64,7 @@ func (k *keyer) key(w *world, withFaults bool) uint64 {
 			c.RevisionNumber(r.revision)
 		}
 		c.ID(h.asked)
+		c.Byte(h.drains)
 	}
 	k.wire(w)
 	sum := sha256.Sum256(c.Bytes())
@@ -86,6 +87,14 @@ func (k *keyer) steps(w *world) {
 		}
 		if b := w.replies[1-i]; b != nil {
 			s = append(s, b.view.Steps)
+		}
+		for _, late := range w.stalled {
+			switch {
+			case late.beat != nil && late.host == i:
+				s = append(s, late.beat.view.Steps)
+			case late.reply != nil && late.host == 1-i:
+				s = append(s, late.reply.view.Steps)
+			}
 		}
 		slices.Sort(s)
 		c.Steps[w.hosts[i].name] = s
@@ -147,15 +156,21 @@ func (k *keyer) wire(w *world) {
 	c := &k.canon
 	for i := range w.hosts {
 		c.Now = w.hosts[i].clock
-		for _, b := range []*beat{w.beats[i], w.replies[i]} {
-			c.Bools(b != nil)
-			if b == nil {
-				continue
-			}
-			c.Since(b.sent, 2*lease)
-			c.Bools(b.grant, b.error != "")
-			c.ID(b.run)
-			c.Peer(b.view)
+		k.beat(w.beats[i])
+		k.beat(w.replies[i])
+	}
+	c.Byte(byte(len(w.stalled)))
+	for _, s := range w.stalled {
+		c.Now = w.hosts[s.host].clock
+		c.Byte(byte(s.host))
+		k.beat(s.beat)
+		k.beat(s.reply)
+		c.Bools(s.message != nil, s.frame != nil)
+		if s.message != nil {
+			k.message(*s.message)
+		}
+		if s.frame != nil {
+			k.frame(*s.frame)
 		}
 	}
 	c.Byte(byte(len(w.requests)))
@@ -174,25 +189,48 @@ func (k *keyer) wire(w *world) {
 	}
 	c.Byte(byte(len(w.messages)))
 	for _, m := range w.messages {
-		c.Byte(byte(m.to))
-		switch in := m.in.(type) {
-		case role.HandOver:
-			c.Byte(1)
-			c.EpochNumber(in.Epoch)
-			c.RevisionNumber(in.Revision)
-			c.Position(in.Position)
-		case role.HandOverRefused:
-			c.Byte(2)
-		case role.Resigned:
-			c.Byte(3)
-		}
+		k.message(m)
 	}
 	c.Byte(byte(len(w.frames)))
 	for _, f := range w.frames {
-		c.Bools(f.from == 1, f.back)
-		c.ID(f.session)
-		c.Int(int64(f.at) - int64(c.Sequence))
-		c.ID(f.entry.id)
-		c.Int(int64(max(0, f.known-int(c.Sequence))))
+		k.frame(f)
 	}
+}
+
+func (k *keyer) beat(b *beat) {
+	c := &k.canon
+	c.Bools(b != nil)
+	if b == nil {
+		return
+	}
+	c.Since(b.sent, 2*lease)
+	c.Bools(b.grant, b.error != "")
+	c.ID(b.run)
+	c.Peer(b.view)
+}
+
+func (k *keyer) message(m message) {
+	c := &k.canon
+	c.Byte(byte(m.to))
+	switch in := m.in.(type) {
+	case role.HandOver:
+		c.Byte(1)
+		c.EpochNumber(in.Epoch)
+		c.Bools(in.Drained)
+		c.RevisionNumber(in.Revision)
+		c.Position(in.Position)
+	case role.HandOverRefused:
+		c.Byte(2)
+	case role.Resigned:
+		c.Byte(3)
+	}
+}
+
+func (k *keyer) frame(f frame) {
+	c := &k.canon
+	c.Bools(f.from == 1, f.back)
+	c.ID(f.session)
+	c.Int(int64(f.at) - int64(c.Sequence))
+	c.ID(f.entry.id)
+	c.Int(int64(max(0, f.known-int(c.Sequence))))
 }

@@ -74,7 +74,9 @@ func (w *world) perform(i int, action role.Action) {
 		}
 	case role.Resign:
 		if h.upd.up {
-			h.disk.note = a.Note
+			if w.rules.broken != resignUnnoted {
+				h.disk.note = a.Note
+			}
 			w.tell(i, role.Resigned{From: w.member(i)})
 		}
 	case role.TellPeer:
@@ -118,9 +120,6 @@ func (w *world) arbitrate(k int) {
 	}
 	if q.ghost || w.hosts[q.host].run != q.run || !w.hosts[q.host].up {
 		return
-	}
-	if in.Outcome == role.Won && w.rules.broken == noteAfter {
-		w.hosts[q.host].disk.note = role.Note{Version: q.write.Record.Version, Epoch: q.write.Record.Epoch}
 	}
 	w.answers = append(w.answers, answer{host: q.host, run: q.run, in: in})
 }

@@ -22,6 +22,7 @@ const (
 	cutWitness                // between one host and the arbiter
 	loss                      // of one beat or reply
 	lateness                  // time goes on although something is on its way
+	delay                     // one thing on its way arrives at any later time
 	doubling                  // a message arrives twice
 	arbiterDoubt              // the sender gives up waiting; the request may be applied at any later time
 	updaterCrash              // within a living main
@@ -35,7 +36,7 @@ const (
 	kinds
 )
 
-var kindNames = [kinds]string{"crash", "freeze", "cut-link", "cut-peer", "cut-replication", "cut-witness", "loss", "lateness", "doubling",
+var kindNames = [kinds]string{"crash", "freeze", "cut-link", "cut-peer", "cut-replication", "cut-witness", "loss", "lateness", "delay", "doubling",
 	"arbiter-doubt", "updater-crash", "session-end", "slow-clock", "lie", "switchover", "stop", "process-failed", "disorder"}
 
 func (f *faults) has(k kind) bool { return f.total > 0 && f.left[k] > 0 }

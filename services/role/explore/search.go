@@ -39,13 +39,14 @@ type frontier struct {
 }
 
 // first makes the state in which a scenario begins.
-func (s *scenario) first() *world {
-	w := newWorld(&s.rules)
+func (s *scenario) first() (w *world, failure string) {
+	w = newWorld(&s.rules)
 	var buffer []event
 	run := func(done func() bool) {
 		for n := 0; !done(); n++ {
 			if n > 10_000 || w.failure != "" {
-				panic(fmt.Sprintf("the pair of scenario %s does not begin: %s", s.name, w.failure))
+				w.fail("I6: two fresh hosts do not become a pair")
+				return
 			}
 			w.apply(w.next(buffer))
 		}
@@ -60,19 +61,16 @@ func (s *scenario) first() *world {
 	}
 	if s.begin == "solo" {
 		w.down(1)
-		run2 := func(done func() bool) {
-			for !done() {
-				if owed := w.owed(nil); len(owed) > 0 {
-					w.apply(owed[0])
-				} else {
-					w.apply(event{evTick, 0, 0})
-				}
+		for n := 0; n < 1000 && (len(w.register.record.InSync) != 1 || len(w.owed(nil)) > 0); n++ {
+			if owed := w.owed(nil); len(owed) > 0 {
+				w.apply(owed[0])
+			} else {
+				w.apply(event{evTick, 0, 0})
 			}
 		}
-		run2(func() bool { return len(w.register.record.InSync) == 1 && len(w.owed(nil)) == 0 })
 	}
 	w.faults = s.faults
-	return w
+	return w, w.failure
 }
 
 // explore visits states by breadth, so the first failure has the shortest trace.
@@ -80,7 +78,10 @@ func (s *scenario) explore(progress io.Writer) result {
 	began := time.Now()
 	var keys keyer
 	heals := healer{good: map[uint64]bool{}}
-	start := s.first()
+	start, failure := s.first()
+	if failure != "" {
+		return result{failure: failure, took: time.Since(began)}
+	}
 	seen := map[uint64]struct{}{keys.key(start, true): {}}
 	nodes := []node{{-1, event{}}}
 	level := []frontier{{start, 0}}
@@ -123,9 +124,11 @@ func (s *scenario) explore(progress io.Writer) result {
 				nodes = append(nodes, node{f.at, e})
 				at := int32(len(nodes) - 1)
 				r.states++
-				if s.heal && !heals.way(c) {
-					r.depth++
-					return finish(at, "I6: once faults end the pair does not become whole again")
+				if s.heal {
+					if failure := heals.way(c); failure != "" {
+						r.depth++
+						return finish(at, failure)
+					}
 				}
 				next = append(next, frontier{c, at})
 			}
@@ -147,7 +150,7 @@ func (s *scenario) explore(progress io.Writer) result {
 
 // tell writes what happens along a trace.
 func (s *scenario) tell(out io.Writer, trace []event) {
-	w := s.first()
+	w, _ := s.first()
 	w.trace = func(format string, v ...any) { fmt.Fprintf(out, format+"\n", v...) }
 	for n, e := range trace {
 		fmt.Fprintf(out, "%3d. %s\n", n+1, w.describe(e))
@@ -160,7 +163,7 @@ func (s *scenario) tell(out io.Writer, trace []event) {
 
 // tellHealing writes how a pair fares once faults have ended after a trace: its last events.
 func (s *scenario) tellHealing(out io.Writer, trace []event) {
-	w := s.first()
+	w, _ := s.first()
 	for _, e := range trace {
 		w.apply(e)
 	}

@@ -117,6 +117,26 @@ func (w *world) canOrder(i int) bool {
 	return true
 }
 
+// overdue: the driver does not wait for a drain for ever.
+func (w *world) overdue(i int) {
+	h := &w.hosts[i]
+	if len(h.orders) == 0 || h.upd.flight == nil {
+		h.drains = 0
+		return
+	}
+	d, drain := h.orders[0].(role.Drain)
+	if !drain {
+		return
+	}
+	if h.drains++; h.drains < deadline {
+		return
+	}
+	h.drains = 0
+	h.orders = h.orders[1:]
+	w.silence(i)
+	h.later = append(h.later, role.Drained{Serial: d.Serial, Failure: "no answer in time"})
+}
+
 // order carries out the next order and answers it.
 func (w *world) order(i int) {
 	h := &w.hosts[i]
@@ -160,6 +180,9 @@ func (w *world) order(i int) {
 // silence: terminal-if has confirmed that it answers nobody any more.
 func (w *world) silence(i int) {
 	h := &w.hosts[i]
+	if w.rules.broken == deafRight {
+		return
+	}
 	h.right, h.muted, h.attached = 0, true, false
 }
 
@@ -173,6 +196,9 @@ func (w *world) prepare(i int, a role.Prepare) {
 		return
 	}
 	h.upd.duty, h.upd.epoch = preparing, a.Epoch
+	if w.rules.broken == epochEarly {
+		h.disk.epoch = a.Epoch
+	}
 	if w.rules.broken != noFence {
 		h.upd.grant = 0
 	}
@@ -206,7 +232,10 @@ func (w *world) serve(i int, a role.Serve) {
 		return
 	}
 	h.disk.epoch, h.disk.version = a.Epoch, max(h.disk.version, a.RecordVersion)
-	h.upd.duty, h.upd.epoch, h.upd.required, h.upd.grant = serving, a.Epoch, a.RequirePeer, 0
+	h.upd.duty, h.upd.epoch, h.upd.required = serving, a.Epoch, a.RequirePeer
+	if w.rules.broken != noFence {
+		h.upd.grant = 0
+	}
 	if n := len(h.disk.log); !a.Resume || !a.RequirePeer {
 		w.commit(i, n)
 	}
@@ -374,11 +403,15 @@ func (w *world) deliverFrame(k int) {
 	}
 	o := &w.hosts[1-f.from]
 	granted := f.session == o.upd.grant || w.rules.broken == journalOpen
-	if !granted || f.at != len(o.disk.log) {
+	switch {
+	case !granted:
 		return
-	}
-	o.disk.log = appended(o.disk.log, f.entry)
-	o.disk.committed = max(o.disk.committed, min(f.known, len(o.disk.log)))
+	case f.at == len(o.disk.log):
+		o.disk.log = appended(o.disk.log, f.entry)
+		o.disk.committed = max(o.disk.committed, min(f.known, len(o.disk.log)))
+	case w.rules.broken != journalOpen && w.rules.broken != noFence:
+		return
+	} // else the sender has read the end again: it is stored where nobody takes it for an update (V6)
 	if w.hosts[f.from].upd.session == f.session {
 		f.back = true
 		w.frames = append(w.frames, f)
@@ -402,7 +435,9 @@ func (w *world) probe(i int) {
 		o.disk.pair = h.disk.pair
 	}
 	n := common(h.disk.log, o.disk.log)
-	o.disk.log = o.disk.log[:n:n]
+	if w.rules.broken != keepTail {
+		o.disk.log = o.disk.log[:n:n]
+	}
 	o.disk.committed = min(o.disk.committed, n)
 	h.upd.session = w.id()
 	o.upd.grant = h.upd.session

@@ -13,6 +13,7 @@ const (
 	lease    = 400 * time.Millisecond
 	tick     = lease / 4
 	patience = 2 * tick
+	deadline = 6                     // ticks after which the driver gives a drain up
 	slowness = 50 * time.Millisecond // what a slow clock loses once: the margin of a promise
 	genesis  = time.Hour             // clocks begin here: 0 is "never" to the machine
 )
@@ -83,6 +84,7 @@ type host struct {
 	upd    updater
 	orders []role.Action // to the updater, in order
 	reads  []register    // outstanding reads of the record, each with what stood in the register when it was sent
+	drains uint8         // ticks that a drain has waited for the frame in flight
 	asked  uint64        // serial of AskTerminals; 0: none
 	later  []role.Input  // what this host itself has for its machine after the present step
 	// right is what terminal-if may still believe: it shrinks only when terminal-if has confirmed.
@@ -141,6 +143,14 @@ type frame struct {
 	back    bool // it is the acknowledgement
 }
 
+// stalled is a beat, reply, message or frame that arrives at some later time; one of them is set.
+type stalled struct {
+	beat, reply *beat
+	message     *message
+	frame       *frame
+	host        int // that sent the beat, gets the reply or message
+}
+
 // cuts of connections.
 const (
 	cutLinkAB = 1 << iota // packets of the link from a to b
@@ -162,6 +172,7 @@ type world struct {
 	frames   []frame
 	cut      uint8
 	acked    []entry // what terminals were told
+	stalled  []stalled
 	faults   faults
 	ids      uint64
 	reverse  bool // what is owed happens in the reverse order
@@ -203,6 +214,7 @@ func (w *world) clone() *world {
 	c.answers = slices.Clone(c.answers)
 	c.messages = slices.Clone(c.messages)
 	c.frames = slices.Clone(c.frames)
+	c.stalled = slices.Clone(c.stalled)
 	return &c
 }
 

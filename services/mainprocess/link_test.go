@@ -107,7 +107,7 @@ func TestLink_BeatsGetRepliesAndDeathIsRefused(t *testing.T) {
 	b.stop()
 	a.await(t, role.Ended)
 	a.await(t, role.Refused)
-	b = startEnd(t, "b", lb, la, "secret")
+	startEnd(t, "b", lb, la, "secret")
 	a.await(t, role.Connected)
 }
 

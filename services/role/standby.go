@@ -136,6 +136,8 @@ func (m *Machine) cause() (cause string, ask bool) {
 		if !m.paired() || m.peerFresh() || m.evidence.Link == Refused || m.now-m.since >= m.config.Lease {
 			return "this main was restarted and was the last active", false
 		}
+	case m.restartedUnknown(active):
+		return fmt.Sprintf("%s was restarted", active.Host), true
 	case !m.havePeerOfRecord(active):
 		if m.refusedBoth() {
 			return fmt.Sprintf("%s refuses connections", active.Host), true
@@ -168,6 +170,14 @@ func (m *Machine) gaveUpEpoch() bool {
 		return false
 	}
 	return m.peer.Record.Version >= m.record.Version || m.holderEpoch == m.record.Epoch && m.peer.Incarnation != m.holder
+}
+
+// restartedUnknown: another incarnation answers at the active's place that does not know yet what is on its disk. No
+// process of the one before it lives any more, or it would not have been started (T1). It has no identity yet, so
+// terminals may object, as when connections are refused.
+func (m *Machine) restartedUnknown(active Member) bool {
+	return m.peerLives() && m.peer.Host == active.Host && m.peer.Identity == "" && m.peer.Epoch == 0 &&
+		m.holderEpoch == m.record.Epoch && m.peer.Incarnation != m.holder
 }
 
 // refusedBoth is the evidence of a dead host: both connections ended, both ports refuse (V8).

@@ -120,20 +120,17 @@ func (h *testHost) connected() bool { o := h.w.other(h); return o.alive && !h.w.
 
 func (h *testHost) view() PeerView {
 	v := h.m.View()
-	return PeerView{Member: v.Self, Incarnation: uint64(h.run), Steps: v.Steps, PairID: v.Record.PairID, WitnessID: v.WitnessID, Role: v.Role, Epoch: v.Epoch,
+	return PeerView{Member: Member{h.name, v.Self.Identity}, Incarnation: uint64(h.run), Steps: v.Steps, PairID: v.Record.PairID, WitnessID: v.WitnessID, Role: v.Role, Epoch: v.Epoch,
 		Known: v.Known, Record: v.Record, Revision: v.Revision, Committed: Position{v.Record.Epoch, min(h.disk.log, h.w.acked)}, Position: Position{0, h.disk.log},
 		Empty: h.disk.log == 0 && !v.HasRecord, Fresh: v.Fresh, Fit: v.Fit.Fit, Unfit: v.Fit.Why, Stopping: v.Stopping, Resigned: v.Resigned, Lease: testLease, Terminals: 1}
 }
 
 func (h *testHost) beat() {
-	if !h.connected() || h.disk.identity == "" || !h.m.haveFacts {
+	if !h.connected() {
 		return
 	}
 	o, sent, view := h.w.other(h), h.w.now, h.view()
 	h.w.after(latency, o, func() {
-		if !o.m.haveFacts {
-			return
-		}
 		actions := o.m.Step(h.w.now, PeerBeat{Peer: view})
 		var grant bool
 		for _, a := range actions {

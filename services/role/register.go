@@ -55,7 +55,7 @@ func (m *Machine) registerFoundEmpty() {
 		}
 		return
 	}
-	agree := m.facts.Empty && m.facts.PairID == "" && m.peerLives() && m.peer.Empty && m.peer.PairID == "" &&
+	agree := m.facts.Empty && m.facts.PairID == "" && m.peerLives() && m.peer.Identity != "" && m.peer.Empty && m.peer.PairID == "" &&
 		m.peer.WitnessID == m.witnessID && m.refusal == ""
 	if m.role == Standby && agree && m.first() {
 		m.submit(firstRecord, Record{

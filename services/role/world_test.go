@@ -122,7 +122,7 @@ func (h *testHost) view() PeerView {
 	v := h.m.View()
 	return PeerView{Member: Member{h.name, v.Self.Identity}, Incarnation: uint64(h.run), Steps: v.Steps, PairID: v.Record.PairID, WitnessID: v.WitnessID, Role: v.Role, Epoch: v.Epoch,
 		Known: v.Known, Record: v.Record, Revision: v.Revision, Committed: Position{v.Record.Epoch, min(h.disk.log, h.w.acked)}, Position: Position{0, h.disk.log},
-		Empty: h.disk.log == 0 && !v.HasRecord, Fresh: v.Fresh, Fit: v.Fit.Fit, Unfit: v.Fit.Why, Stopping: v.Stopping, Resigned: v.Resigned, Lease: testLease, Terminals: 1}
+		Empty: h.m.haveFacts && h.disk.log == 0 && !v.HasRecord, Fresh: v.Fresh, Fit: v.Fit.Fit, Unfit: v.Fit.Why, Stopping: v.Stopping, Resigned: v.Resigned, Lease: testLease, Terminals: 1}
 }
 
 func (h *testHost) beat() {

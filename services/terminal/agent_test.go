@@ -385,6 +385,26 @@ func TestAgent_PassesBusyOnlyForAFirstAttempt(t *testing.T) {
 	}
 }
 
+// TestAgent_ThatLostItsDirectoryRepeatsNoCounter: otherwise its requests would be taken for older ones (R7).
+func TestAgent_ThatLostItsDirectoryRepeatsNoCounter(t *testing.T) {
+	highest := uint64(0)
+	for life := range 3 {
+		a := start(t, t.TempDir(), nil)
+		h, nc := newHost(t, a, "x"), app(t, a)
+		h.attach(uint64(life+1), 1, func(q bus.Request, answer func(bus.Reply)) {
+			if q.ID.Counter <= highest || q.Oldest <= highest {
+				t.Errorf("life %d: counter %d, oldest %d; %d was given before", life, q.ID.Counter, q.Oldest, highest)
+			}
+			highest = q.ID.Counter
+			answer(bus.Reply{Body: []byte(`1`)})
+		})
+		for range 20 {
+			request(t, nc, "request.kv.put", `{}`)
+		}
+		a.stop()
+	}
+}
+
 func TestAgent_TellsTheLowestUnansweredCounter(t *testing.T) {
 	a := start(t, t.TempDir(), nil)
 	h, nc := newHost(t, a, "x"), app(t, a)
@@ -401,17 +421,18 @@ func TestAgent_TellsTheLowestUnansweredCounter(t *testing.T) {
 		return <-got
 	}
 	one, two := send(), send()
-	if one.q.Oldest != 1 || two.q.Oldest != 1 || two.q.ID.Counter != 2 {
+	begin := one.q.ID.Counter
+	if one.q.Oldest != begin || two.q.Oldest != begin || two.q.ID.Counter != begin+1 {
 		t.Errorf("%+v, %+v", one.q, two.q)
 	}
 	two.answer(bus.Reply{Body: []byte(`1`)})
 	await(t, "one is answered", func() bool { return a.Waiting() == 1 })
-	if three := send(); three.q.Oldest != 1 {
+	if three := send(); three.q.Oldest != begin {
 		t.Errorf("%+v", three.q)
 	}
 	one.answer(bus.Reply{Body: []byte(`1`)})
 	await(t, "two are answered", func() bool { return a.Waiting() == 1 })
-	if four := send(); four.q.Oldest != 3 {
+	if four := send(); four.q.Oldest != begin+2 {
 		t.Errorf("%+v", four.q)
 	}
 }

@@ -139,6 +139,9 @@ func (p *processes) happened(ctx context.Context, k *kept, e process.Event) {
 		p.wentDown(k)
 		if !e.Ordered {
 			p.event(k.name, e.Exit.String())
+			if k.keeper.Status().GaveUp {
+				p.gaveUp(k.name) // and again: there may be a standby by now that can take over
+			}
 		}
 	case process.NotStarted:
 		p.event(k.name, e.Err.Error())

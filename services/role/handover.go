@@ -9,7 +9,7 @@ import (
 type handover struct {
 	cause     string
 	serial    uint64
-	undrained bool // the own disk is stuck: only the rights end, and this host leaves the set
+	undrained bool // the own disk is stuck or the updater gone: only the rights end, and this host leaves the set
 	note      Note // of this host for the successor's record
 	drained   bool
 	position  Position
@@ -36,11 +36,15 @@ func (m *Machine) mayHandOver() string {
 		return fmt.Sprintf("%s is %s", m.partner().Host, m.peer.Role)
 	case !m.peer.Fit:
 		return fmt.Sprintf("%s is not fit: %s", m.partner().Host, m.peer.Unfit)
-	case m.updater.Peer != Held:
+	case m.updater.Peer != Held && !m.updaterGone():
 		return fmt.Sprintf("%s does not take updates at the moment", m.partner().Host)
 	}
 	return ""
 }
+
+// updaterGone reports whether the updater of this serving host is down. Nothing can be drained then, but nothing has to
+// be: it acknowledges nothing any more, and all that it did is in the other host's journal (R2).
+func (m *Machine) updaterGone() bool { return m.serving && m.updater.Position == (Position{}) }
 
 func (m *Machine) switchoverWanted(in SwitchoverWanted) {
 	if why := m.mayHandOver(); why != "" {
@@ -73,7 +77,7 @@ func (m *Machine) beginHandOver(cause string) {
 	m.open(B3, "handing over to %s: %s", m.partner().Host, cause)
 	m.do(TellPeer{Cause: cause})
 	m.report(B4, "draining")
-	m.handover.undrained = m.updater.OwnStuck
+	m.handover.undrained = m.updater.OwnStuck || m.updaterGone()
 	m.do(Drain{Serial: m.handover.serial, Membership: m.handover.note, RightsOnly: m.handover.undrained})
 }
 

@@ -120,6 +120,7 @@ type testHost struct {
 	unfit    string
 	refuseIn bool          // prepare fails
 	stuck    bool          // its own disk takes no writes (T6)
+	gone     bool          // its updater is dead, and no other one comes up
 	stalled  bool          // its journal takes none from the other host (T7)
 	waiting  time.Duration // since when the frame in flight waits
 }
@@ -296,6 +297,8 @@ func (w *world) command(words []string) {
 		h.step(ProcessFailed{Process: words[2]})
 	case "updater":
 		h.updaterRestart()
+	case "updatergone":
+		h.updaterGone()
 	case "terminals":
 		h.step(Terminals{})
 	case "run":

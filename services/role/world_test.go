@@ -44,7 +44,19 @@ func (h *testHost) kill() {
 	}
 }
 
+// updaterGone: it died, and what is started in its place does not come up.
+func (h *testHost) updaterGone() {
+	h.gone, h.serving, h.held, h.asking = true, 0, false, nil
+	h.step(UpdaterState{Committed: h.m.View().Committed})
+	h.step(Fitness{Why: "the updater is not ready"})
+	h.step(ProcessFailed{Process: "updater"})
+}
+
 func (h *testHost) updaterRestart() {
+	if h.gone {
+		h.gone = false
+		h.step(Fitness{Fit: true})
+	}
 	h.serving, h.held, h.asking = 0, false, nil
 	h.step(UpdaterState{Note: Note{}})
 	h.w.after(10*time.Millisecond, h, func() { h.step(h.facts()) })
@@ -152,7 +164,7 @@ func (h *testHost) workEvery() {
 	if h.serving != 0 {
 		_, until := h.m.Right()
 		// The journal of the other host refuses a lower epoch and whoever it has fenced (R5).
-		reach := h.connected() && !o.frozen && !o.fenced && o.disk.epoch <= h.serving
+		reach := h.connected() && !o.frozen && !o.gone && !o.fenced && o.disk.epoch <= h.serving
 		waits := h.needPeer && !(reach && h.held && !o.stalled)
 		if !waits && !h.stuck {
 			h.waiting = 0

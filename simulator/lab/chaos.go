@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,8 +62,8 @@ func (t *Tally) String() string {
 // Kinds lists the faults by kind.
 func (t *Tally) Kinds() string {
 	var parts []string
-	for _, f := range faults() {
-		parts = append(parts, fmt.Sprintf("%s %d", f.name, t.Faults[f.name]))
+	for _, kind := range slices.Sorted(maps.Keys(t.Faults)) {
+		parts = append(parts, fmt.Sprintf("%s %d", kind, t.Faults[kind]))
 	}
 	return strings.Join(parts, ", ")
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Faults that only do harm one after the other, on the host that serves: chance alone seldom puts them together.
+// The first faults here only do harm one after the other, on the host that serves: chance alone seldom puts them together.
 
 // serving is the host that serves now, or the one given when none does.
 func (l *Lab) serving(ctx context.Context, otherwise string) string {
@@ -82,4 +82,32 @@ func loseStandbyThenActive(l *Lab, r *rand.Rand) func(context.Context) (injected
 		return injected{fmt.Sprintf("%s standby %s, after %s kill active %s, standby alone", way, standby, between.Round(time.Millisecond), active), hold,
 			func(context.Context) error { return l.Run(active) }}, errors.Join(err, killed, back)
 	}
+}
+
+// ofDisk is a fault of one host's disk.
+func ofDisk(l *Lab, r *rand.Rand, what string, begin, end func(*Disk)) func(context.Context) (injected, error) {
+	host, hold := pick(r, Hosts()), lasting(l, r)
+	return func(context.Context) (injected, error) {
+		begin(l.options.Disks[host])
+		return injected{what + " of " + host, hold, func(context.Context) error {
+			end(l.options.Disks[host])
+			return nil
+		}}, nil
+	}
+}
+
+func fillDisk(l *Lab, r *rand.Rand) func(context.Context) (injected, error) {
+	return ofDisk(l, r, "full disk", func(d *Disk) { d.Fill(true) }, func(d *Disk) { d.Fill(false) })
+}
+
+func failSync(l *Lab, r *rand.Rand) func(context.Context) (injected, error) {
+	return ofDisk(l, r, "failing fsync", func(d *Disk) { d.FailSync(true) }, func(d *Disk) { d.FailSync(false) })
+}
+
+func slowDisk(l *Lab, r *rand.Rand) func(context.Context) (injected, error) {
+	by := time.Duration(r.Int64N(int64(l.options.Patience)))
+	if r.IntN(2) == 0 {
+		by /= 50
+	}
+	return ofDisk(l, r, fmt.Sprintf("disk slower by %s", by.Round(time.Millisecond)), func(d *Disk) { d.Slow(by) }, func(d *Disk) { d.Slow(0) })
 }

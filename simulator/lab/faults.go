@@ -27,8 +27,12 @@ type fault struct {
 	draw   func(l *Lab, r *rand.Rand) func(ctx context.Context) (injected, error)
 }
 
-// faults are all kinds that Chaos draws from.
-func faults() []fault {
+// faults are all kinds that Chaos draws from. Those of disks need disks.
+func (l *Lab) faults() []fault {
+	disks := 0
+	if len(l.options.Disks) == len(Hosts()) {
+		disks = 6
+	}
 	return []fault{
 		{"kill host", 10, killHost},
 		{"kill both hosts", 4, killBoth},
@@ -49,12 +53,15 @@ func faults() []fault {
 		{"cut host off its terminals", 4, cutOffTerminals},
 		{"cut active off", 8, cutActiveOff},
 		{"lose standby, then active", 8, loseStandbyThenActive},
+		{"full disk", disks, fillDisk},
+		{"failing fsync", disks, failSync},
+		{"slow disk", disks, slowDisk},
 	}
 }
 
 // drawFault picks a kind by weight, and draws one.
 func drawFault(l *Lab, r *rand.Rand) (string, func(context.Context) (injected, error)) {
-	kinds, sum := faults(), 0
+	kinds, sum := l.faults(), 0
 	for _, f := range kinds {
 		sum += f.weight
 	}

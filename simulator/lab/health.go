@@ -157,9 +157,12 @@ func (l *Lab) describe(ctx context.Context) string {
 	return strings.Join(parts, "; ")
 }
 
-// Mend ends every fault: wires are whole, what was frozen goes on, what does not run is started.
+// Mend ends every fault: wires are whole, disks work, what was frozen goes on, what does not run is started.
 func (l *Lab) Mend() error {
 	var failed []error
+	for _, d := range l.options.Disks {
+		d.Repair()
+	}
 	for _, w := range l.network.wires {
 		failed = append(failed, l.network.join(w))
 	}

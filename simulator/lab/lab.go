@@ -31,14 +31,13 @@ const (
 
 // Options of a lab.
 type Options struct {
-	Binary    string        // hotpair
-	Dir       string        // data and logs; must exist
-	Terminals int           // default 3
-	Lease     time.Duration // HOTPAIR_LEASE, default 1 s
-	Patience  time.Duration // HOTPAIR_STANDBY_PATIENCE, default 2 s
-	// Data moves a node's data directory, as onto a faulty disk. Nil or "": below Dir.
-	Data func(node string) string
-	Log  io.Writer // what was done, a line each; nil: nobody wants to know
+	Binary    string           // hotpair
+	Dir       string           // data and logs; must exist
+	Terminals int              // default 3
+	Lease     time.Duration    // HOTPAIR_LEASE, default 1 s
+	Patience  time.Duration    // HOTPAIR_STANDBY_PATIENCE, default 2 s
+	Disks     map[string]*Disk // of hosts whose data is on a disk that can be made faulty
+	Log       io.Writer        // what was done, a line each; nil: nobody wants to know
 }
 
 // Lab is a pair of hosts with witness and terminals, each in its own network namespace. Its methods may be called at
@@ -154,10 +153,8 @@ func (l *Lab) add(name, command string, environ func(data string) []string) {
 
 // Data is the data directory of a host, the witness or a terminal.
 func (l *Lab) Data(name string) string {
-	if l.options.Data != nil {
-		if dir := l.options.Data(name); dir != "" {
-			return dir
-		}
+	if d := l.options.Disks[name]; d != nil {
+		return d.Path()
 	}
 	return filepath.Join(l.options.Dir, name)
 }

@@ -31,13 +31,14 @@ func main() {
 
 func run(ctx context.Context) int {
 	o := lab.ChaosOptions{Lab: lab.Options{Log: os.Stdout}}
-	var keep bool
+	var keep, disks bool
 	flag.DurationVar(&o.For, "for", time.Minute, "how long rounds of faults begin")
 	flag.DurationVar(&o.Round, "round", 15*time.Second, "how long faults are injected before everything is healed and checked")
 	flag.Uint64Var(&o.Seed, "seed", rand.Uint64(), "of all faults and of what applications do (default a random one, printed)")
 	flag.DurationVar(&o.Lab.Lease, "lease", time.Second, "HOTPAIR_LEASE of both hosts")
 	flag.IntVar(&o.Lab.Terminals, "terminals", 3, "number of terminals")
 	flag.StringVar(&o.Lab.Binary, "binary", "", "hotpair to try (default: built from this module)")
+	flag.BoolVar(&disks, "disks", false, "faults of disks too: the hosts' data goes through a file system that fails when it is told to (needs FUSE)")
 	flag.BoolVar(&keep, "keep", false, "keep the directory also when nothing was found")
 	flag.Parse()
 	var err error
@@ -51,6 +52,19 @@ func run(ctx context.Context) int {
 		build.Stdout, build.Stderr = os.Stdout, os.Stderr
 		if err := build.Run(); err != nil {
 			return fail(fmt.Errorf("build hotpair: %w", err))
+		}
+	}
+	if disks {
+		for _, host := range lab.Hosts() {
+			d, err := mount(o.Lab.Dir, host)
+			if err != nil {
+				return fail(err)
+			}
+			defer d.Close() // what is wrong with it has been said by then
+			if o.Lab.Disks == nil {
+				o.Lab.Disks = map[string]*lab.Disk{}
+			}
+			o.Lab.Disks[host] = d
 		}
 	}
 	tally, err := lab.Chaos(ctx, o)
@@ -69,10 +83,26 @@ func run(ctx context.Context) int {
 	if keep {
 		return 0
 	}
+	for _, d := range o.Lab.Disks {
+		if err := d.Close(); err != nil {
+			return fail(err)
+		}
+	}
 	if err := os.RemoveAll(o.Lab.Dir); err != nil {
 		return fail(err)
 	}
 	return 0
+}
+
+// mount makes the disk of a host, with its files below the directory.
+func mount(dir, host string) (*lab.Disk, error) {
+	behind, at := filepath.Join(dir, "disk-"+host), filepath.Join(dir, host)
+	for _, d := range []string{behind, at} {
+		if err := os.Mkdir(d, 0o700); err != nil {
+			return nil, err
+		}
+	}
+	return lab.NewDisk(behind, at)
 }
 
 func fail(err error) int {

@@ -179,18 +179,25 @@ func (p *processes) beaten(m *nats.Msg) {
 	}
 }
 
+// Pace of asking whether a foreign process serves: a restart must not wait for it, and one that starts slowly should not
+// be asked all the time.
+const (
+	foreignFirst = 5 * time.Millisecond
+	foreignLast  = 250 * time.Millisecond
+)
+
 // awaitForeign finds out when a program in another language serves: it answers a ping of its micro service.
 func (p *processes) awaitForeign(ctx context.Context, k *kept, pid int) {
-	for ctx.Err() == nil && k.keeper.Status().PID == pid {
-		wait, cancel := context.WithTimeout(ctx, 250*time.Millisecond)
+	for pace := foreignFirst; ctx.Err() == nil && k.keeper.Status().PID == pid; pace = min(2*pace, foreignLast) {
+		wait, cancel := context.WithTimeout(ctx, foreignLast)
 		_, err := p.conn.Request(wait, "$SRV.PING."+k.service, nil)
+		cancel()
 		if err == nil {
-			cancel()
 			p.cameUp(k, pid)
 			return
 		}
-		<-wait.Done() // nobody serves yet: NATS says so at once, so this is the pace of asking
-		cancel()
+		// Nobody serves yet: NATS says so at once.
+		_ = sleep(ctx, pace)
 	}
 }
 

@@ -31,6 +31,9 @@ var long = flag.Bool("long", false, "play more of each outage")
 var binary string
 
 func TestMain(m *testing.M) {
+	if os.Getenv(asPoison) != "" {
+		servePoison()
+	}
 	flag.Parse()
 	dir, err := os.MkdirTemp("", "hotpair-e2e-")
 	if err == nil {

@@ -23,6 +23,8 @@ type ChaosOptions struct {
 	For  time.Duration // rounds begin until then; the last one ends in order
 	// Round is how long faults are injected before everything is healed and checked. Default 15 s.
 	Round time.Duration
+	// Finally is called at the end when nothing was found, with the pair healed and nothing being written. Nil: nothing.
+	Finally func(context.Context, *Lab) error
 }
 
 // Tally is what came of it.
@@ -107,16 +109,23 @@ func (l *Lab) chaos(ctx context.Context, o ChaosOptions, t *Tally) error {
 	}
 	for time.Now().Before(until) && ctx.Err() == nil {
 		t.Rounds++
-		// Each round draws anew, so that its faults don't depend on how many the ones before had time for.
-		random := rand.New(rand.NewPCG(o.Seed, uint64(t.Rounds)))
-		if err := l.round(ctx, t, random, min(o.Round, time.Until(until))); err != nil {
+		if err := l.round(ctx, t, roundRandom(o.Seed, t.Rounds), min(o.Round, time.Until(until))); err != nil {
 			return err
 		}
 		if err := t.Err(); err != nil {
 			return err
 		}
 	}
+	if o.Finally != nil {
+		return o.Finally(ctx, l)
+	}
 	return nil
+}
+
+// roundRandom is the randomness of one round: each draws anew, so that its faults don't depend on how many the ones before
+// had time for.
+func roundRandom(seed uint64, round int) *rand.Rand {
+	return rand.New(rand.NewPCG(seed, uint64(round)))
 }
 
 // round is one round. What it found is in the tally.

@@ -30,14 +30,11 @@ type diskFaults struct {
 // NewDisk mounts the directory behind at the directory at. Errors: ErrUnavailable, when there is no FUSE.
 func NewDisk(behind, at string) (*Disk, error) {
 	d := &Disk{path: at}
-	root := &fs.LoopbackRoot{Path: behind}
-	root.NewNode = func(r *fs.LoopbackRoot, _ *fs.Inode, _ string, _ *syscall.Stat_t) fs.InodeEmbedder {
-		return &diskNode{LoopbackNode: fs.LoopbackNode{RootData: r}, faults: &d.faults}
-	}
-	root.RootNode = root.NewNode(root, nil, "", nil)
+	root := &diskNode{LoopbackNode: fs.LoopbackNode{RootData: &fs.LoopbackRoot{Path: behind}}, faults: &d.faults}
+	root.RootData.RootNode = root
 	var err error
 	// Mounted without a helper program, which root may.
-	if d.server, err = fs.Mount(at, root.RootNode, &fs.Options{MountOptions: fuse.MountOptions{DirectMountStrict: true, FsName: "hotpair-lab"}}); err != nil {
+	if d.server, err = fs.Mount(at, root, &fs.Options{MountOptions: fuse.MountOptions{DirectMountStrict: true, FsName: "hotpair-lab"}}); err != nil {
 		return nil, fmt.Errorf("%w: disk at %s: %w", ErrUnavailable, at, err)
 	}
 	return d, nil
@@ -78,6 +75,11 @@ func (d *Disk) Close() error {
 type diskNode struct {
 	fs.LoopbackNode
 	faults *diskFaults
+}
+
+// WrapChild implements fs.NodeWrapChilder: what is found below is faulty too.
+func (n *diskNode) WrapChild(context.Context, fs.InodeEmbedder) fs.InodeEmbedder {
+	return &diskNode{LoopbackNode: fs.LoopbackNode{RootData: n.RootData}, faults: n.faults}
 }
 
 // Open implements fs.NodeOpener.

@@ -14,7 +14,7 @@ func beginOnDisks(t testing.TB) *fixture {
 
 // The disk of the active is full. Its updater ends (R8), a new one can't write either, so the host is faulty (B2) and the
 // other one takes over with all that was acknowledged. With space again the first comes back by itself.
-func TestLab_FullDiskOfActive(t *testing.T) {
+func sequenceFullDiskOfActive(t *testing.T) {
 	f := beginOnDisks(t)
 	active, before := f.mustActive()
 	f.options.Disks[active].Fill(true)
@@ -24,8 +24,7 @@ func TestLab_FullDiskOfActive(t *testing.T) {
 }
 
 // The disk of the standby is full: it can't hold what is to be acknowledged, so the active goes on without it.
-func TestLab_FullDiskOfStandby(t *testing.T) {
-	needLong(t)
+func sequenceFullDiskOfStandby(t *testing.T) {
 	f := beginOnDisks(t)
 	active, before := f.mustActive()
 	f.options.Disks[Other(active)].Fill(true)
@@ -38,8 +37,7 @@ func TestLab_FullDiskOfStandby(t *testing.T) {
 
 // fsync fails on the active: nothing that it may have written counts any more, its updater ends and is never told again that
 // all is well (R8). The other host takes over.
-func TestLab_FailingFsyncOfActive(t *testing.T) {
-	needLong(t)
+func sequenceFailingFsyncOfActive(t *testing.T) {
 	f := beginOnDisks(t)
 	active, before := f.mustActive()
 	f.options.Disks[active].FailSync(true)
@@ -49,8 +47,7 @@ func TestLab_FailingFsyncOfActive(t *testing.T) {
 }
 
 // fsync fails on the standby: it falls out of the set, and comes back when its disk is whole.
-func TestLab_FailingFsyncOfStandby(t *testing.T) {
-	needLong(t)
+func sequenceFailingFsyncOfStandby(t *testing.T) {
 	f := beginOnDisks(t)
 	active, before := f.mustActive()
 	f.options.Disks[Other(active)].FailSync(true)
@@ -63,8 +60,7 @@ func TestLab_FailingFsyncOfStandby(t *testing.T) {
 
 // T6: the active's disk hangs while its heartbeats are fine: the age of the oldest frame in flight is its health, and past
 // patience it hands over.
-func TestLab_T6StuckDiskOfActive(t *testing.T) {
-	needLong(t)
+func sequenceT6StuckDiskOfActive(t *testing.T) {
 	f := beginOnDisks(t)
 	active, before := f.mustActive()
 	f.options.Disks[active].Slow(20 * time.Second)
@@ -75,8 +71,7 @@ func TestLab_T6StuckDiskOfActive(t *testing.T) {
 
 // The standby's disk stalls for longer than patience: updates wait so long, then the active goes on alone. A stall that
 // is shorter costs the time it takes, and no membership.
-func TestLab_SlowDiskOfStandby(t *testing.T) {
-	needLong(t)
+func sequenceSlowDiskOfStandby(t *testing.T) {
 	f := beginOnDisks(t)
 	active, before := f.mustActive()
 	f.options.Disks[Other(active)].Slow(50 * time.Millisecond)
@@ -94,8 +89,7 @@ func TestLab_SlowDiskOfStandby(t *testing.T) {
 }
 
 // Both disks are full: nobody can store anything, so nobody acknowledges anything. With space again the service is back.
-func TestLab_BothDisksFull(t *testing.T) {
-	needLong(t)
+func sequenceBothDisksFull(t *testing.T) {
 	f := beginOnDisks(t)
 	f.options.Disks[HostA].Fill(true)
 	f.options.Disks[HostB].Fill(true)

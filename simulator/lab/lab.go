@@ -179,14 +179,18 @@ func (l *Lab) say(format string, a ...any) {
 // Run starts a host, the witness or a terminal, unless it runs.
 func (l *Lab) Run(name string) error { return l.trees[name].start() }
 
-// Kill kills all processes of a host, the witness or a terminal, and returns when they are gone.
+// Kill kills all processes of hosts, the witness or terminals, all at the same moment, and returns when they are gone.
 func (l *Lab) Kill(ctx context.Context, names ...string) error {
+	groups := map[string]int{}
 	var failed []error
-	for _, name := range names { // all get the signal before any is waited for
+	for _, name := range names {
+		groups[name] = l.trees[name].group()
 		failed = append(failed, l.trees[name].signal(syscall.SIGKILL))
 	}
-	for _, name := range names {
-		failed = append(failed, l.trees[name].kill(ctx))
+	for name, pgid := range groups {
+		if pgid != 0 {
+			failed = append(failed, l.trees[name].gone(ctx, pgid))
+		}
 	}
 	return errors.Join(failed...)
 }

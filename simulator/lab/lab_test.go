@@ -47,8 +47,9 @@ func TestMain(m *testing.M) {
 type fixture struct {
 	testing.TB
 	*Lab
-	ctx  context.Context
-	load *Load
+	ctx      context.Context
+	load     *Load
+	finished bool
 }
 
 // needLab skips, loudly, where no lab can be.
@@ -76,9 +77,15 @@ func begin(t testing.TB, o Options) *fixture {
 		if f.load != nil {
 			f.must(f.load.Close())
 		}
+		ctx := context.WithoutCancel(ctx) // the test's own has ended
+		if f.finished && !t.Failed() {
+			if err := compareDatabases(ctx, l); err != nil {
+				t.Error(err)
+			}
+		}
 		f.must(l.Close())
 		if t.Failed() {
-			f.dump()
+			keepLogs(t, l.options.Dir)
 		}
 		transcript.end()
 	})
@@ -120,22 +127,27 @@ func (f *fixture) must(err error) {
 	}
 }
 
-// dump shows what a failure may be understood by. With go test -artifacts the whole logs are kept.
-func (f *fixture) dump() {
-	logs, err := filepath.Glob(filepath.Join(f.options.Dir, "*.log"))
-	if err != nil {
-		f.Log(err)
-	}
-	for _, name := range logs {
-		text, err := os.ReadFile(name)
+// keepLogs shows what a failure may be understood by. With go test -artifacts the whole logs and pictures are kept.
+func keepLogs(t testing.TB, dir string) {
+	t.Helper()
+	for _, pattern := range []string{"*.log", "*.html"} {
+		names, err := filepath.Glob(filepath.Join(dir, pattern))
 		if err != nil {
-			f.Log(err)
-			continue
+			t.Log(err)
 		}
-		const last = 5000
-		f.Logf("end of %s:\n%s", filepath.Base(name), text[max(0, len(text)-last):])
-		if err := os.WriteFile(filepath.Join(f.ArtifactDir(), filepath.Base(name)), text, 0o600); err != nil {
-			f.Log(err)
+		for _, name := range names {
+			text, err := os.ReadFile(name)
+			if err != nil {
+				t.Log(err)
+				continue
+			}
+			if filepath.Ext(name) == ".log" {
+				const last = 5000
+				t.Logf("end of %s:\n%s", filepath.Base(name), text[max(0, len(text)-last):])
+			}
+			if err := os.WriteFile(filepath.Join(t.ArtifactDir(), filepath.Base(name)), text, 0o600); err != nil {
+				t.Log(err)
+			}
 		}
 	}
 }
@@ -162,6 +174,7 @@ func (f *fixture) finish() Verdict {
 	f.must(err)
 	at, err := f.CompareHosts(f.ctx)
 	f.must(err)
+	f.finished = true
 	for _, text := range v.All() {
 		f.Error(text)
 	}

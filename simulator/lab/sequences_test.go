@@ -12,11 +12,40 @@ import (
 // Each test plays one sequence of failures that stops or harms other systems, states what must come of it, and why that
 // is right. All of them end as every run does: everything heals, nothing is lost, doubled or stale, both hosts are equal.
 
-// needLong leaves what is told by other tests too to the long form.
-func needLong(t *testing.T) {
-	t.Helper()
-	if !*long {
-		t.Skip("only with -long")
+// TestLab plays the most telling ones; all with -long.
+func TestLab(t *testing.T) {
+	const always, longOnly = true, false
+	for _, sequence := range []struct {
+		name  string
+		short bool
+		play  func(*testing.T)
+	}{
+		{"ActiveKilled", longOnly, sequenceActiveKilled},
+		{"LinkCutBothSeeWitness", always, sequenceLinkCutBothSeeWitness},
+		{"ActiveCutOffFromBoth", always, sequenceActiveCutOffFromBoth},
+		{"ActiveCutOffWithATerminal", longOnly, sequenceActiveCutOffWithATerminal},
+		{"FrozenPastLeaseAnsweringNothingStale", always, sequenceFrozenPastLeaseAnsweringNothingStale},
+		{"WitnessLostThenStandbyLost", longOnly, sequenceWitnessLostThenStandbyLost},
+		{"WitnessLostThenStandbyLostAndBack", longOnly, sequenceWitnessLostThenStandbyLostAndBack},
+		{"WitnessLostBeforeTakeover", longOnly, sequenceWitnessLostBeforeTakeover},
+		{"WitnessLostDuringTakeover", longOnly, sequenceWitnessLostDuringTakeover},
+		{"WitnessLostAfterTakeover", longOnly, sequenceWitnessLostAfterTakeover},
+		{"StandbyCrashThenActiveCrashThenStandbyAlone", longOnly, sequenceStandbyCrashThenActiveCrashThenStandbyAlone},
+		{"LinkCutThenWitnessMovesToTheOtherSide", longOnly, sequenceLinkCutThenWitnessMovesToTheOtherSide},
+		{"BothLosePower", longOnly, sequenceBothLosePower},
+		{"OneWayCuts", longOnly, sequenceOneWayCuts},
+		{"T5ActiveReachesNoTerminal", longOnly, sequenceT5ActiveReachesNoTerminal},
+		{"FullDiskOfActive", always, sequenceFullDiskOfActive},
+		{"FullDiskOfStandby", longOnly, sequenceFullDiskOfStandby},
+		{"FailingFsyncOfActive", longOnly, sequenceFailingFsyncOfActive},
+		{"FailingFsyncOfStandby", longOnly, sequenceFailingFsyncOfStandby},
+		{"T6StuckDiskOfActive", longOnly, sequenceT6StuckDiskOfActive},
+		{"SlowDiskOfStandby", longOnly, sequenceSlowDiskOfStandby},
+		{"BothDisksFull", longOnly, sequenceBothDisksFull},
+	} {
+		if sequence.short || *long {
+			t.Run(sequence.name, sequence.play)
+		}
 	}
 }
 
@@ -85,8 +114,7 @@ func (f *fixture) finishCrossed() {
 }
 
 // The active is killed: the standby is told by refused connections, holds everything, and takes over at once.
-func TestLab_ActiveKilled(t *testing.T) {
-	needLong(t)
+func sequenceActiveKilled(t *testing.T) {
 	f := begin(t, Options{})
 	active, before := f.mustActive()
 	f.must(f.Kill(f.ctx, active))
@@ -97,7 +125,7 @@ func TestLab_ActiveKilled(t *testing.T) {
 // The link is cut and both hosts see the witness. Exactly one goes on, and it is the active, in the same epoch: its request
 // to go solo comes to the witness before the standby may try (lease/2 against lease). The standby does not hold
 // what is acknowledged from then on, so it may not serve until it has caught up.
-func TestLab_LinkCutBothSeeWitness(t *testing.T) {
+func sequenceLinkCutBothSeeWitness(t *testing.T) {
 	f := begin(t, Options{})
 	active, before := f.mustActive()
 	f.must(f.Cut(active, Other(active), Silent))
@@ -116,7 +144,7 @@ func TestLab_LinkCutBothSeeWitness(t *testing.T) {
 // The active is cut off from standby and witness, but not from the terminals, which go on asking it. It can't tell a
 // dead standby from a cut wire, so its right to answer ends with its lease; only then does the standby, which the witness
 // prefers to a host that it does not hear, serve the same terminals. Nothing is answered from the old state meanwhile.
-func TestLab_ActiveCutOffFromBoth(t *testing.T) {
+func sequenceActiveCutOffFromBoth(t *testing.T) {
 	f := begin(t, Options{})
 	active, before := f.mustActive()
 	f.must(f.Cut(active, Other(active), Silent))
@@ -132,8 +160,7 @@ func TestLab_ActiveCutOffFromBoth(t *testing.T) {
 
 // As before, but one terminal can be reached by the old active only. It never hears of the next term, so it can't refuse the
 // old one's answers: nothing but the end of the right keeps it from reading what has been overwritten (R6).
-func TestLab_ActiveCutOffWithATerminal(t *testing.T) {
-	needLong(t)
+func sequenceActiveCutOffWithATerminal(t *testing.T) {
 	f := begin(t, Options{})
 	active, before := f.mustActive()
 	f.must(f.Cut(Other(active), TerminalID(0), Silent))
@@ -147,7 +174,7 @@ func TestLab_ActiveCutOffWithATerminal(t *testing.T) {
 // The active is frozen for several leases, with requests of all terminals in flight, and thawed after the other host has
 // served updates of the same keys. What it was about to answer must not leave: the right is a time that went on while
 // it was frozen (R6), and the terminals know a higher epoch (R5).
-func TestLab_FrozenPastLeaseAnsweringNothingStale(t *testing.T) {
+func sequenceFrozenPastLeaseAnsweringNothingStale(t *testing.T) {
 	f := begin(t, Options{})
 	for range 3 {
 		active, before := f.mustActive()
@@ -163,8 +190,7 @@ func TestLab_FrozenPastLeaseAnsweringNothingStale(t *testing.T) {
 // The witness is lost: a pair that sees itself goes on as if nothing were, and warns. Then the standby is lost too: nobody can
 // say any more that the set has changed, so updates wait and the right ends (acknowledging alone would be
 // lost if the standby came back first). The witness back, the active goes on alone.
-func TestLab_WitnessLostThenStandbyLost(t *testing.T) {
-	needLong(t)
+func sequenceWitnessLostThenStandbyLost(t *testing.T) {
 	f := begin(t, Options{})
 	active, before := f.mustActive()
 	f.must(f.Kill(f.ctx, Witness))
@@ -183,8 +209,7 @@ func TestLab_WitnessLostThenStandbyLost(t *testing.T) {
 }
 
 // As before, but the standby comes back instead of the witness: the two see each other again and go on, still in sync.
-func TestLab_WitnessLostThenStandbyLostAndBack(t *testing.T) {
-	needLong(t)
+func sequenceWitnessLostThenStandbyLostAndBack(t *testing.T) {
 	f := begin(t, Options{})
 	active, _ := f.mustActive()
 	f.must(f.Kill(f.ctx, Witness))
@@ -198,8 +223,7 @@ func TestLab_WitnessLostThenStandbyLostAndBack(t *testing.T) {
 
 // The witness is lost before the active: the standby holds everything, but can't know whether the active has gone solo
 // meanwhile, so nobody serves until the witness is back; then it takes over.
-func TestLab_WitnessLostBeforeTakeover(t *testing.T) {
-	needLong(t)
+func sequenceWitnessLostBeforeTakeover(t *testing.T) {
 	f := begin(t, Options{})
 	active, before := f.mustActive()
 	f.must(f.Kill(f.ctx, Witness))
@@ -213,8 +237,7 @@ func TestLab_WitnessLostBeforeTakeover(t *testing.T) {
 
 // The witness is lost at the same moment as the active, so that the compare-and-set is under way: whatever became of it, when
 // the witness is back the standby finds out, or tries again, and serves (R11).
-func TestLab_WitnessLostDuringTakeover(t *testing.T) {
-	needLong(t)
+func sequenceWitnessLostDuringTakeover(t *testing.T) {
 	f := begin(t, Options{})
 	for range 3 {
 		active, before := f.mustActive()
@@ -228,8 +251,7 @@ func TestLab_WitnessLostDuringTakeover(t *testing.T) {
 
 // The witness is lost after a takeover: the new active is alone by the record and needs nobody's leave to go on. The other
 // host returns and catches up, but joins only when the witness is back.
-func TestLab_WitnessLostAfterTakeover(t *testing.T) {
-	needLong(t)
+func sequenceWitnessLostAfterTakeover(t *testing.T) {
 	f := begin(t, Options{})
 	active, before := f.mustActive()
 	f.must(f.Kill(f.ctx, active))
@@ -248,8 +270,7 @@ func TestLab_WitnessLostAfterTakeover(t *testing.T) {
 // The standby crashes, the active goes on alone and crashes too, the standby comes back alone. It must not serve: it does
 // not hold what was acknowledged without it, and the record says so. It says for whom it waits; when that host is
 // back, all is there.
-func TestLab_StandbyCrashThenActiveCrashThenStandbyAlone(t *testing.T) {
-	needLong(t)
+func sequenceStandbyCrashThenActiveCrashThenStandbyAlone(t *testing.T) {
 	f := begin(t, Options{})
 	active, before := f.mustActive()
 	f.must(f.Kill(f.ctx, Other(active)))
@@ -272,8 +293,7 @@ func TestLab_StandbyCrashThenActiveCrashThenStandbyAlone(t *testing.T) {
 
 // The link is cut; the active, which the witness hears, goes on alone. Then the witness moves to the standby's side. The
 // standby is not in the set, so being heard does not help it; the active needs nobody to go on alone.
-func TestLab_LinkCutThenWitnessMovesToTheOtherSide(t *testing.T) {
-	needLong(t)
+func sequenceLinkCutThenWitnessMovesToTheOtherSide(t *testing.T) {
 	f := begin(t, Options{})
 	active, before := f.mustActive()
 	standby := Other(active)
@@ -296,8 +316,7 @@ func TestLab_LinkCutThenWitnessMovesToTheOtherSide(t *testing.T) {
 
 // Both hosts and the witness lose power at the same moment. Whoever was in the set may take the next epoch, since each
 // holds everything; in-flight requests of the terminals are taken up again and done once.
-func TestLab_BothLosePower(t *testing.T) {
-	needLong(t)
+func sequenceBothLosePower(t *testing.T) {
 	f := begin(t, Options{})
 	for range 3 {
 		_, before := f.mustActive()
@@ -312,8 +331,7 @@ func TestLab_BothLosePower(t *testing.T) {
 
 // Every wire loses frames in one direction only, one wire after the other. Between the hosts and to the terminals that may move
 // the role, never double it; the witness alone moves nothing. In each case service goes on while the cut lasts.
-func TestLab_OneWayCuts(t *testing.T) {
-	needLong(t)
+func sequenceOneWayCuts(t *testing.T) {
 	f := begin(t, Options{})
 	for _, w := range f.Wires() {
 		for _, end := range []Wire{w, w.Back()} {
@@ -336,8 +354,7 @@ func TestLab_OneWayCuts(t *testing.T) {
 
 // T5: the active reaches no terminal while the standby reaches them all. Link and witness are fine, so no lease would
 // ever end; the active hands over by itself, once.
-func TestLab_T5ActiveReachesNoTerminal(t *testing.T) {
-	needLong(t)
+func sequenceT5ActiveReachesNoTerminal(t *testing.T) {
 	f := begin(t, Options{})
 	active, before := f.mustActive()
 	for _, w := range f.network.toTerminals(active) {

@@ -98,7 +98,7 @@ func (h *host) alarms(v role.View, s operator.Status) []string {
 		add("a terminal has seen epoch %d, this host knows %d only: two pairs, or old data", t.HighestEpoch, v.Known)
 	}
 	if h.own != nil {
-		s.Witness.Reachable = true
+		s.Witness = operator.Witness{None: true, Reachable: true}
 	}
 	if !s.Witness.Reachable {
 		add("no witness at %s: the next failure stops the service (%s)", h.config.Witness, s.Witness.Problem)

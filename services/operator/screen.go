@@ -191,6 +191,9 @@ func progressWord(progress string) string {
 }
 
 func witnessRow(w Witness) string {
+	if w.None {
+		return "none: the terminals are asked who serves"
+	}
 	text := orWord(w.Address, "none")
 	if w.Reachable {
 		return text + ", reachable"

@@ -73,6 +73,7 @@ type Peer struct {
 
 // Witness is the keeper of the pair record.
 type Witness struct {
+	None      bool   `json:"none,omitempty"` // the pair has none: terminals are asked instead
 	Address   string `json:"address,omitempty"`
 	ID        string `json:"id,omitempty"`
 	Reachable bool   `json:"reachable"`

@@ -110,6 +110,10 @@ func (w *world) fault(f kind, i, k int) {
 		}
 	case delay:
 		w.stall(i, k)
+	case oldRead:
+		read := h.reads[0]
+		h.reads = h.reads[1:]
+		w.stalled = append(w.stalled, stalled{read: &read, host: i})
 	case doubling:
 		switch k {
 		case 0:
@@ -151,7 +155,7 @@ func (w *world) sever(c uint8) {
 		if !w.linkOpen(i) {
 			w.beats[i], w.replies[1-i] = nil, nil
 			w.stalled = slices.DeleteFunc(w.stalled, func(s stalled) bool {
-				return s.beat != nil && s.host == i || s.beat == nil && s.frame == nil && s.host == 1-i
+				return s.beat != nil && s.host == i || s.beat == nil && s.frame == nil && s.read == nil && s.host == 1-i
 			})
 			w.messages = slices.DeleteFunc(w.messages, func(m message) bool { return m.to == 1-i })
 		}
@@ -179,6 +183,9 @@ func (w *world) down(i int) {
 		if s.frame != nil {
 			return s.frame.back == (s.frame.from == i)
 		}
+		if s.read != nil {
+			return s.host == i
+		}
 		return (s.beat != nil) == (s.host == 1-i)
 	})
 	*h = host{name: h.name, run: h.run, clock: h.clock, disk: h.disk}
@@ -203,6 +210,16 @@ func (w *world) facts(i int) role.FactsRead {
 
 // pass lets a tick go by. The clock of slow does not count all of it.
 func (w *world) pass(slow int) {
+	w.stalled = slices.DeleteFunc(w.stalled, func(s stalled) bool {
+		late := s.read != nil && s.age == 1 && w.works(s.host)
+		if late {
+			w.hosts[s.host].later = append(w.hosts[s.host].later, role.RecordRead{Failed: true})
+		}
+		return late
+	})
+	for k := range w.stalled {
+		w.stalled[k].age = min(1, w.stalled[k].age+1)
+	}
 	for i := range w.hosts {
 		w.hosts[i].clock += tick
 		if i == slow {
@@ -335,6 +352,8 @@ func (w *world) canArrive(k int) bool {
 		return w.works(s.host) && w.linkOpen(1-s.host) && w.replies[s.host] == nil
 	case s.message != nil:
 		return w.works(s.host) && w.linkOpen(1-s.host)
+	case s.read != nil:
+		return w.works(s.host) && w.witnessOpen(s.host)
 	}
 	to := 1 - s.frame.from
 	if s.frame.back {
@@ -356,6 +375,8 @@ func (w *world) arrive(k int) {
 	case s.message != nil:
 		w.messages = append(w.messages, *s.message)
 		w.deliverMessage(len(w.messages)-1, false)
+	case s.read != nil:
+		w.step(s.host, role.RecordRead{Record: s.read.record, Revision: s.read.revision, WitnessID: "W", Empty: s.read.revision == 0})
 	default:
 		w.frames = append(w.frames, *s.frame)
 		w.deliverFrame(len(w.frames) - 1)

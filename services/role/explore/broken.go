@@ -19,7 +19,7 @@ const (
 
 // promises gives for each the scenarios that find it.
 var promises = map[string]string{
-	noteAfter: "crash-and-doubt", doubtIsFailure: "return-and-doubt", everyBeatGranted: "cut-and-doubt", noFence: "any-one", journalOpen: "any-one",
+	noteAfter: "crashes", doubtIsFailure: "return-and-doubt", everyBeatGranted: "freeze-and-doubt", noFence: "cuts", journalOpen: "cuts",
 	noDrain: "handover", resumeBlind: "updater", addUnheld: "crashes", ackAlone: "any-one", epochEarly: "any-one", resignUnnoted: "stop",
 	keepTail: "crashes", deafRight: "handover",
 }

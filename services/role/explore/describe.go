@@ -62,6 +62,9 @@ func (w *world) describe(e event) string {
 		case s.message != nil:
 			return fmt.Sprintf("%s hears the delayed %T", w.hosts[s.host].name, s.message.in)
 		}
+		if s.read != nil {
+			return fmt.Sprintf("%s gets the delayed answer to its read: revision %d", w.hosts[s.host].name, s.read.revision)
+		}
 		return fmt.Sprintf("the delayed frame %d of %s arrives (acknowledgement %t)", s.frame.at, w.hosts[s.frame.from].name, s.frame.back)
 	case evTurn:
 		return "(the order is reversed)"

@@ -236,6 +236,9 @@ func (w *world) faulty(to []event, owed bool) []event {
 			if h.upd.session != 0 {
 				add(sessionEnd, i, 0)
 			}
+			if len(h.reads) > 0 && w.witnessOpen(i) {
+				add(oldRead, i, 0)
+			}
 			v := h.m.View()
 			if !v.Stopping {
 				add(stop, i, 0)

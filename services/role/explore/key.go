@@ -165,7 +165,12 @@ func (k *keyer) wire(w *world) {
 		c.Byte(byte(s.host))
 		k.beat(s.beat)
 		k.beat(s.reply)
-		c.Bools(s.message != nil, s.frame != nil)
+		c.Bools(s.message != nil, s.frame != nil, s.read != nil)
+		if s.read != nil {
+			c.Byte(s.age)
+			c.RevisionNumber(s.read.revision)
+			c.Record(s.read.record)
+		}
 		if s.message != nil {
 			k.message(*s.message)
 		}
@@ -230,7 +235,7 @@ func (k *keyer) frame(f frame) {
 	c := &k.canon
 	c.Bools(f.from == 1, f.back)
 	c.ID(f.session)
-	c.Int(int64(f.at) - int64(c.Sequence))
+	c.Int(max(int64(f.at)-int64(c.Sequence), -3))
 	c.ID(f.entry.id)
 	c.Int(int64(max(0, f.known-int(c.Sequence))))
 }

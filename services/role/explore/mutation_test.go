@@ -31,18 +31,27 @@ func mutated(t *testing.T) (program string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	edits, broken := []edit{}, map[edit][]string{}
 	for n, m := range roleMutants {
-		if text[m.file] == "" {
-			data, err := os.ReadFile(filepath.Join(source, m.file))
+		for _, e := range append([]edit{m.edit}, m.also...) {
+			if broken[e] == nil {
+				edits = append(edits, e)
+			}
+			broken[e] = append(broken[e], fmt.Sprintf("mutant == %d", n+1))
+		}
+	}
+	for _, e := range edits {
+		if text[e.file] == "" {
+			data, err := os.ReadFile(filepath.Join(source, e.file))
 			if err != nil {
 				t.Fatal(err)
 			}
-			text[m.file] = string(data)
+			text[e.file] = string(data)
 		}
-		if found := strings.Count(text[m.file], m.old); found != 1 {
-			t.Fatalf("mutant %q: its text stands %d times in %s; bring it up to the code\n%s", m.name, found, m.file, m.old)
+		if found := strings.Count(text[e.file], e.old); found != 1 {
+			t.Fatalf("this text of a mutant stands %d times in %s; bring it up to the code\n%s", found, e.file, e.old)
 		}
-		text[m.file] = strings.Replace(text[m.file], m.old, strings.ReplaceAll(m.new, "BROKEN", fmt.Sprintf("(mutant == %d)", n+1)), 1)
+		text[e.file] = strings.Replace(text[e.file], e.old, strings.ReplaceAll(e.new, "BROKEN", "("+strings.Join(broken[e], " || ")+")"), 1)
 	}
 	text["mutant.go"] = "package role\n\nimport (\n\t\"os\"\n\t\"strconv\"\n)\n\nvar mutant, _ = strconv.Atoi(os.Getenv(\"MUTANT\"))\n"
 	for name, content := range text {
@@ -119,7 +128,7 @@ func run(t *testing.T, program, scenario, environ string, arguments ...string) {
 		case !errors.As(err, &exit) || exit.ExitCode() != 1:
 			t.Fatalf("%v\n%s%s", err, out, exit.Stderr)
 		}
-		lines := strings.SplitN(string(out), "\n", 3)
+		lines := append(strings.SplitN(string(out), "\n", 3), "", "")
 		t.Logf("%s\n%s (%s)", lines[0], lines[1], time.Since(began).Round(time.Millisecond))
 		if testing.Verbose() {
 			for _, l := range strings.Split(lines[2], "\n") {

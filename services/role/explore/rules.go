@@ -23,6 +23,7 @@ const (
 	loss                      // of one beat or reply
 	lateness                  // time goes on although something is on its way
 	delay                     // one thing on its way arrives at any later time
+	oldRead                   // the answer to a read of the record arrives at any later time, with what stood there then
 	doubling                  // a message arrives twice
 	arbiterDoubt              // the sender gives up waiting; the request may be applied at any later time
 	updaterCrash              // within a living main
@@ -36,7 +37,7 @@ const (
 	kinds
 )
 
-var kindNames = [kinds]string{"crash", "freeze", "cut-link", "cut-peer", "cut-replication", "cut-witness", "loss", "lateness", "delay", "doubling",
+var kindNames = [kinds]string{"crash", "freeze", "cut-link", "cut-peer", "cut-replication", "cut-witness", "loss", "lateness", "delay", "old-read", "doubling",
 	"arbiter-doubt", "updater-crash", "session-end", "slow-clock", "lie", "switchover", "stop", "process-failed", "disorder"}
 
 func (f *faults) has(k kind) bool { return f.total > 0 && f.left[k] > 0 }

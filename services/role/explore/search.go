@@ -9,7 +9,7 @@ import (
 // scenario is one exploration: where it begins, what may go wrong, where it ends.
 type scenario struct {
 	name   string
-	begin  string // fresh, paired, solo
+	begin  string // fresh, paired, solo, close
 	faults faults
 	rules  rules
 	states int           // 0: no bound
@@ -59,7 +59,7 @@ func (s *scenario) first() (w *world, failure string) {
 		}
 		run(func() bool { return len(w.owed(nil)) == 0 })
 	}
-	if s.begin == "solo" {
+	if s.begin == "solo" || s.begin == "close" {
 		w.down(1)
 		for n := 0; n < 1000 && (len(w.register.record.InSync) != 1 || len(w.owed(nil)) > 0); n++ {
 			if owed := w.owed(nil); len(owed) > 0 {
@@ -68,6 +68,9 @@ func (s *scenario) first() (w *world, failure string) {
 				w.apply(event{evTick, 0, 0})
 			}
 		}
+	}
+	if s.begin == "close" { // b is back and about to be added
+		run(func() bool { return w.sessionOpen(0) })
 	}
 	w.faults = s.faults
 	return w, w.failure

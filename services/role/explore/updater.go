@@ -366,7 +366,7 @@ func (w *world) write(i int) {
 		w.commit(i, len(h.disk.log))
 		return
 	}
-	if w.sessionOpen(i) {
+	if h.upd.session != 0 {
 		w.send(i)
 	}
 }
@@ -404,7 +404,10 @@ func (w *world) deliverFrame(k int) {
 	o := &w.hosts[1-f.from]
 	granted := f.session == o.upd.grant || w.rules.broken == journalOpen
 	switch {
-	case !granted:
+	case !granted: // whoever is fenced is also thrown out
+		if w.hosts[f.from].upd.session == f.session {
+			w.endSession(f.from)
+		}
 		return
 	case f.at == len(o.disk.log):
 		o.disk.log = appended(o.disk.log, f.entry)

@@ -148,7 +148,9 @@ type stalled struct {
 	beat, reply *beat
 	message     *message
 	frame       *frame
-	host        int // that sent the beat, gets the reply or message
+	read        *register
+	age         uint8 // of a read, which is given up after half a lease
+	host        int   // that sent the beat, gets the reply or message
 }
 
 // cuts of connections.

@@ -190,6 +190,7 @@ func (m *Machine) Canonical(c *Canon) {
 	c.Record(m.record)
 	c.RevisionNumber(m.revision)
 	c.Since(m.readAt, readInterval)
+	c.Byte(byte(m.reads))
 	c.Until(m.calmUntil)
 	c.Peer(m.peer)
 	c.Byte(byte(m.evidence.Link)<<4 | byte(m.evidence.Replication))
@@ -228,7 +229,7 @@ func (m *Machine) canonicalProcedures(c *Canon) {
 		c.Byte(byte(a.purpose))
 		c.Record(a.record)
 		c.RevisionNumber(a.expected)
-		c.Bools(a.doubt, a.waiting)
+		c.Bools(a.doubt, a.waiting, a.after)
 		c.Until(min(a.retryAt, c.Now+far))
 	}
 	if t := m.takeover; t != nil {
@@ -247,7 +248,7 @@ func (m *Machine) canonicalProcedures(c *Canon) {
 	if h := m.handover; h != nil {
 		c.ID(h.serial)
 		c.Note(h.note)
-		c.Bools(h.drained)
+		c.Bools(h.drained, h.undrained)
 		c.Position(h.position)
 		c.Until(h.deadline)
 	}

@@ -42,6 +42,7 @@ type attempt struct {
 	expected uint64
 	doubt    bool          // an outcome was unknown: it may have taken effect, or may still (R11)
 	waiting  bool          // an outcome is awaited; otherwise retry at retryAt
+	after    bool          // every answer to a read that comes now is to one that was sent after the attempt
 	retryAt  time.Duration // when to try again
 }
 
@@ -82,6 +83,7 @@ type Machine struct {
 	witnessID     string
 	readFailed    bool
 	reading       bool
+	reads         int // that are not answered yet
 	readAt        time.Duration
 	foreign       string // why the register does not fit this host (V12)
 	attempt       *attempt

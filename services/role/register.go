@@ -13,11 +13,18 @@ func (m *Machine) readRecord() {
 		return
 	}
 	m.reading = true
+	m.reads++
 	m.do(ReadRecord{})
 }
 
 func (m *Machine) recordRead(in RecordRead) {
 	m.reading, m.readAt = false, m.now
+	m.reads = max(0, m.reads-1)
+	defer func() {
+		if m.attempt != nil && m.reads == 0 {
+			m.attempt.after = true
+		}
+	}()
 	m.readFailed = in.Failed
 	if in.Failed {
 		return
@@ -134,7 +141,7 @@ func (m *Machine) stepDown(why string) {
 // submit begins the one attempt that may be outstanding. Every member notes the version before it exists, so that a
 // note older than the record is always the sign of old data (V11).
 func (m *Machine) submit(p purpose, r Record, expected uint64) {
-	m.attempt = &attempt{purpose: p, record: r, expected: expected}
+	m.attempt = &attempt{purpose: p, record: r, expected: expected, after: m.reads == 0}
 	m.write()
 }
 
@@ -185,8 +192,9 @@ func (m *Machine) recordWritten(in RecordWritten) {
 // settle ends an attempt when a revision above the one it expects is seen. A read of the old value settles nothing.
 func (m *Machine) settle(in RecordRead) {
 	a := m.attempt
-	if a != nil && !a.waiting && in.Revision < a.expected {
-		// Below what it expects: the register began anew. What expects its old revisions fits only by accident (V12).
+	if a != nil && !a.waiting && a.after && in.Revision < a.expected {
+		// Below what it expects: the register began anew. What expects its old revisions fits only by accident (V12). A read
+		// that was sent before the attempt shows what stood there before, and settles nothing (R11).
 		m.lose("the register was replaced")
 		return
 	}

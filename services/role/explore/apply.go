@@ -211,14 +211,14 @@ func (w *world) facts(i int) role.FactsRead {
 // pass lets a tick go by. The clock of slow does not count all of it.
 func (w *world) pass(slow int) {
 	w.stalled = slices.DeleteFunc(w.stalled, func(s stalled) bool {
-		late := s.read != nil && s.age == 1 && w.works(s.host)
+		late := s.read != nil && s.age == 2 && w.works(s.host)
 		if late {
 			w.hosts[s.host].later = append(w.hosts[s.host].later, role.RecordRead{Failed: true})
 		}
 		return late
 	})
 	for k := range w.stalled {
-		w.stalled[k].age = min(1, w.stalled[k].age+1)
+		w.stalled[k].age = min(2, w.stalled[k].age+1)
 	}
 	for i := range w.hosts {
 		w.hosts[i].clock += tick

@@ -47,9 +47,6 @@ func (w *world) perform(i int, action role.Action) {
 	switch a := action.(type) {
 	case role.ReadRecord:
 		h.reads = append(h.reads, w.register)
-		if len(h.reads) > 2 {
-			h.reads = h.reads[1:]
-		}
 	case role.WriteRecord:
 		w.submit(i, a)
 	case role.SendBeat:

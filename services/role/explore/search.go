@@ -183,6 +183,9 @@ func (s *scenario) tellHealing(out io.Writer, trace []event) {
 		}
 	}
 	for i := range w.hosts {
+		if w.hosts[i].m == nil {
+			continue
+		}
 		v := w.hosts[i].m.View()
 		lines = append(lines, fmt.Sprintf("%s is %s in mode %s, waiting: %s; updater %+v, waits to add %s", v.Self.Host, v.Role, v.Mode, v.Waiting, w.hosts[i].upd, v.AddWait))
 	}

@@ -36,6 +36,7 @@ type Options struct {
 	Terminals int              // default 3
 	Lease     time.Duration    // HOTPAIR_LEASE, default 1 s
 	Patience  time.Duration    // HOTPAIR_STANDBY_PATIENCE, default 2 s
+	History   int              // HOTPAIR_HISTORY_MAX_UPDATES, default as shipped; few make returning hosts need a copy
 	Disks     map[string]*Disk // of hosts whose data is on a disk that can be made faulty
 	Log       io.Writer        // what was done, a line each; nil: nobody wants to know
 }
@@ -101,8 +102,11 @@ func (l *Lab) plan() error {
 		return fmt.Errorf("pair secret: %w", err)
 	}
 	secret := hex.EncodeToString(random)
-	settings, err := config.Load[config.Cluster](append(config.Passed(os.Environ()),
-		"HOTPAIR_LEASE="+l.options.Lease.String(), "HOTPAIR_STANDBY_PATIENCE="+l.options.Patience.String()))
+	environ := append(config.Passed(os.Environ()), "HOTPAIR_LEASE="+l.options.Lease.String(), "HOTPAIR_STANDBY_PATIENCE="+l.options.Patience.String())
+	if l.options.History > 0 {
+		environ = append(environ, "HOTPAIR_HISTORY_MAX_UPDATES="+strconv.Itoa(l.options.History))
+	}
+	settings, err := config.Load[config.Cluster](environ)
 	if err != nil {
 		return err
 	}

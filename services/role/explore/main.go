@@ -121,7 +121,7 @@ func scenarios() []scenario {
 		{name: "crash-and-cut", begin: "paired", faults: allow(2, crash, cutPeer, cutLink, cutWitness), rules: w(1), heal: true},
 		{name: "cut-and-doubt", begin: "paired", faults: allow(2, freeze, cutPeer, arbiterDoubt), rules: w(1), heal: true},
 		{name: "add", begin: "close", faults: allow(2, crash, cutPeer, cutWitness, lateness, arbiterDoubt), rules: w(1), heal: true},
-		{name: "freeze-and-doubt", begin: "paired", faults: allow(3, freeze, arbiterDoubt, cutWitness), rules: w(1), heal: true},
+		{name: "freeze-and-doubt", begin: "silent", faults: allow(2, freeze, arbiterDoubt, crash), rules: w(1), heal: true},
 		{name: "old-read", begin: "paired", faults: allow(3, crash, oldRead, arbiterDoubt), rules: w(1), heal: true},
 		{name: "late-handover", begin: "paired", faults: allow(2, switchover, delay), rules: w(1), heal: true},
 		{name: "delays", begin: "paired", faults: allow(2, delay, delay, switchover, cutLink), rules: w(1), heal: true},

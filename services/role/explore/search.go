@@ -9,7 +9,7 @@ import (
 // scenario is one exploration: where it begins, what may go wrong, where it ends.
 type scenario struct {
 	name   string
-	begin  string // fresh, paired, solo, close
+	begin  string // fresh, paired, solo, close, silent
 	faults faults
 	rules  rules
 	states int           // 0: no bound
@@ -71,6 +71,17 @@ func (s *scenario) first() (w *world, failure string) {
 	}
 	if s.begin == "close" { // b is back and about to be added
 		run(func() bool { return w.sessionOpen(0) })
+	}
+	if s.begin == "silent" { // b takes over because a is frozen; a will not reach the witness either when it is thawed
+		w.hosts[0].frozen = true
+		w.cut |= cutWitnessA
+		for n := 0; n < 1000 && len(w.requests) == 0; n++ {
+			if owed := w.owed(nil); len(owed) > 0 {
+				w.apply(owed[0])
+			} else {
+				w.apply(event{evTick, 0, 0})
+			}
+		}
 	}
 	w.faults = s.faults
 	return w, w.failure

@@ -46,7 +46,6 @@ const (
 // flight is the frame on its way.
 type flight struct {
 	needed bool // the other host must have it
-	there  bool // and has acknowledged
 	age    uint8
 }
 

@@ -1,4 +1,8 @@
 // Command explore walks every order of events of two hosts and an arbiter and asserts after each what nothing may break.
+//
+// It calls the machine of package role and does with its actions what mainprocess does, in a world that is a value: two
+// hosts with their disks, updaters and journals, the arbiter's register, and everything that is on its way. DESIGN.md in
+// this folder tells what is in that world and what is not, which rules are asserted, and what was found.
 package main
 
 import (
@@ -117,6 +121,7 @@ func scenarios() []scenario {
 		{name: "handover", begin: "paired", faults: allow(2, switchover, delay, crash, cutPeer, lateness, arbiterDoubt, loss, doubling), rules: w(1), heal: true},
 		{name: "stop", begin: "paired", faults: allow(2, append(times(2, stop), crash, cutWitness, cutPeer)...), rules: w(1), heal: true},
 		{name: "updater", begin: "paired", faults: allow(2, append(times(2, updaterCrash), crash, sessionEnd, cutRepl)...), rules: w(2), heal: true},
+		{name: "updater-gone", begin: "paired", faults: allow(3, updaterCrash, processFailed, switchover, crash, lateness), rules: w(1), heal: true},
 		{name: "lie", begin: "paired", faults: allow(2, lie, crash, lateness, freeze), rules: w(1), heal: true},
 		{name: "crash-and-cut", begin: "paired", faults: allow(2, crash, cutPeer, cutLink, cutWitness), rules: w(1), heal: true},
 		{name: "cut-and-doubt", begin: "paired", faults: allow(2, freeze, cutPeer, arbiterDoubt), rules: w(1), heal: true},

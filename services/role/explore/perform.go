@@ -57,6 +57,11 @@ func (w *world) perform(i int, action role.Action) {
 		if _, resign := a.(role.BecomeStandby); resign {
 			h.right, h.attached = 0, false // terminal-if gets an order of its own
 		}
+		if d, drain := a.(role.Drain); drain && d.RightsOnly {
+			w.silence(i)
+			h.later = append(h.later, role.Drained{Serial: d.Serial})
+			return
+		}
 		if !h.upd.up {
 			w.unanswered(i, action)
 			return

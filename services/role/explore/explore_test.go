@@ -11,7 +11,7 @@ func TestExplore(t *testing.T) {
 	total := 0
 	for _, s := range scenarios() {
 		t.Run(s.name, func(t *testing.T) {
-			s.states = 4000
+			s.states = 2500
 			if *long {
 				s.states, s.within = 0, time.Minute
 			}

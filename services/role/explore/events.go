@@ -13,7 +13,7 @@ type event struct {
 
 type what uint8
 
-// Events. Those up to evHeal are owed: time does not go on while one of them can happen, unless lateness is spent.
+// Events. Those before evTick are owed: time does not go on while one of them can happen, unless lateness is spent.
 const (
 	evBeat      what = iota // the other host's main hears host's beat
 	evReply                 // host hears the reply
@@ -30,7 +30,6 @@ const (
 	evMeet                  // the other host has all that host's updater was to hold for it, and notes
 	evFrame                 // frame arg arrives
 	evExit                  // host's main ends
-	evHeal                  // of the healing schedule only: all faults end
 	evTick                  // time goes on
 	evWrite                 // a terminal writes at host
 	evStart                 // a host that is down starts
@@ -42,10 +41,10 @@ const (
 	evLost                  // the answer arg is lost with the connection; cut off, this is no fault
 	evStalled               // what was delayed arrives, arg
 	evTurn                  // from now on what is owed happens in the reverse order
-	evFault                 // fault arg>>4 … see faultEvents
+	evFault                 // the first of the faults, see faultEvent
 )
 
-// faultEvent packs a kind of fault with its target.
+// faultEvent is a fault of a kind, with its target: a host, and what of it.
 func faultEvent(k kind, host, arg int) event {
 	return event{evFault + what(k), uint8(host), uint8(arg)}
 }

@@ -67,7 +67,11 @@ func compareDatabases(ctx context.Context, l *Lab) error {
 	}
 	digests := map[string]string{}
 	for _, host := range Hosts() {
-		digest, err := databaseDigest(ctx, l.Data(host))
+		dir := l.Data(host)
+		if d := l.options.Disks[host]; d != nil {
+			dir = d.Behind()
+		}
+		digest, err := databaseDigest(ctx, dir)
 		if err != nil {
 			return fmt.Errorf("database of host %s: %w", host, err)
 		}

@@ -16,6 +16,7 @@ import (
 // file system of this process (FUSE) in front of a real directory. A process that dies does not lose what it wrote.
 type Disk struct {
 	path   string
+	behind string
 	server *fuse.Server
 	faults diskFaults
 }
@@ -29,7 +30,7 @@ type diskFaults struct {
 
 // NewDisk mounts the directory behind at the directory at. Errors: ErrUnavailable, when there is no FUSE.
 func NewDisk(behind, at string) (*Disk, error) {
-	d := &Disk{path: at}
+	d := &Disk{path: at, behind: behind}
 	root := &diskNode{LoopbackNode: fs.LoopbackNode{RootData: &fs.LoopbackRoot{Path: behind}}, faults: &d.faults}
 	root.RootData.RootNode = root
 	var err error
@@ -40,8 +41,12 @@ func NewDisk(behind, at string) (*Disk, error) {
 	return d, nil
 }
 
-// Path is where the disk is mounted.
+// Path is where the disk is mounted. This process itself must not map files of it into memory, as bolt does: a page
+// fault stops a thread without the Go runtime knowing, and the runtime may then wait for it while it waits for the disk.
 func (d *Disk) Path() string { return d.path }
+
+// Behind is the real directory, for this process.
+func (d *Disk) Behind() string { return d.behind }
 
 // Fill lets every write fail with "no space left on device", as long as full.
 func (d *Disk) Fill(full bool) { d.faults.full.Store(full) }

@@ -63,7 +63,7 @@ func sequenceFailingFsyncOfStandby(t *testing.T) {
 func sequenceT6StuckDiskOfActive(t *testing.T) {
 	f := beginOnDisks(t)
 	active, before := f.mustActive()
-	f.options.Disks[active].Slow(20 * time.Second)
+	f.options.Disks[active].Slow(10 * time.Second)
 	f.awaitTakeover(before)
 	f.options.Disks[active].Slow(0)
 	f.finishCrossed()

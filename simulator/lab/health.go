@@ -217,7 +217,8 @@ func (l *Lab) CompareHosts(ctx context.Context) (position.Position, error) {
 			return at, err
 		}
 		if n := len(page.Updates); n == 0 || page.Updates[n-1].Position != at {
-			return at, fmt.Errorf("%w: the history of host %s does not end at %s", ErrDiverged, host, at)
+			return at, fmt.Errorf("%w: the history of host %s does not end at %s: asked for %d from %d, it gave %d (%s), of %d to %d", ErrDiverged,
+				host, at, last, from, n, ends(page.Updates), page.First, page.Last)
 		}
 		for _, u := range page.Updates {
 			other, both := digests[u.Position]
@@ -235,4 +236,12 @@ func (l *Lab) CompareHosts(ctx context.Context) (position.Position, error) {
 		return at, fmt.Errorf("%w: between %d and %s the two histories have %d different entries, %d of them common", ErrDiverged, from, at, len(digests), compared)
 	}
 	return at, nil
+}
+
+// ends names the first and the last of a page.
+func ends(updates []bus.HistoryUpdate) string {
+	if len(updates) == 0 {
+		return "none"
+	}
+	return fmt.Sprintf("%s to %s", updates[0].Position, updates[len(updates)-1].Position)
 }

@@ -190,7 +190,7 @@ func (m *Machine) added() {
 
 // lookForOwnFault: a fault of this host that the other one could mend.
 func (m *Machine) lookForOwnFault() {
-	if m.updater.OwnStuck && m.updater.OldestFrame >= m.config.StandbyPatience {
+	if m.diskStuck() {
 		m.handOverFor("the disk of this host is stuck") // T6
 		return
 	}

@@ -42,6 +42,12 @@ func (m *Machine) mayHandOver() string {
 	return ""
 }
 
+// diskStuck reports whether the own disk has held a frame for longer than patience (T6). That a frame waits for it for a
+// moment is what every frame does.
+func (m *Machine) diskStuck() bool {
+	return m.updater.OwnStuck && m.updater.OldestFrame >= m.config.StandbyPatience
+}
+
 // updaterGone reports whether the updater of this serving host is down. Nothing can be drained then, but nothing has to
 // be: it acknowledges nothing any more, and all that it did is in the other host's journal (R2).
 func (m *Machine) updaterGone() bool { return m.serving && m.updater.Position == (Position{}) }
@@ -77,7 +83,7 @@ func (m *Machine) beginHandOver(cause string) {
 	m.open(B3, "handing over to %s: %s", m.partner().Host, cause)
 	m.do(TellPeer{Cause: cause})
 	m.report(B4, "draining")
-	m.handover.undrained = m.updater.OwnStuck || m.updaterGone()
+	m.handover.undrained = m.diskStuck() || m.updaterGone()
 	m.do(Drain{Serial: m.handover.serial, Membership: m.handover.note, RightsOnly: m.handover.undrained})
 }
 

@@ -121,6 +121,7 @@ type testHost struct {
 	refuseIn bool          // prepare fails
 	stuck    bool          // its own disk takes no writes (T6)
 	gone     bool          // its updater is dead, and no other one comes up
+	busy     bool          // frames on their way to its disk
 	stalled  bool          // its journal takes none from the other host (T7)
 	waiting  time.Duration // since when the frame in flight waits
 }
@@ -274,6 +275,8 @@ func (w *world) command(words []string) {
 		r.revision--
 	case "empty": // and this one has lost what it held
 		w.register.record, w.register.revision = Record{}, 0
+	case "busy": // a frame is on its way to the own disk whenever somebody looks
+		h.busy = true
 	case "stuck":
 		h.stuck = true
 	case "stall":

@@ -185,6 +185,9 @@ func (h *testHost) workEvery() {
 		if h.waiting != 0 {
 			state.OldestFrame, state.OwnStuck = h.w.now-h.waiting, h.stuck
 		}
+		if h.busy {
+			state.OldestFrame, state.OwnStuck = time.Millisecond, true
+		}
 		if reach && o.m.haveFacts && o.m.role == Standby && !o.fenced {
 			if h.since == 0 {
 				h.since = h.w.now

@@ -46,6 +46,8 @@ type host struct {
 	empty         atomic.Bool
 	linkSeen      atomic.Int64 // role.Evidence
 	right         atomic.Pointer[lease.Right]
+	drainMu       sync.Mutex
+	drainTurn     uint64      // rises when a drain begins and when a term begins: an older drain must not touch a newer term
 	muted         atomic.Bool // draining: no right is given any more until the next term
 	lastRole      role.Role
 	lastEpoch     uint64

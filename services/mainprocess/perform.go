@@ -57,7 +57,8 @@ func (h *host) perform(action role.Action) {
 			h.driver.give(role.Required{Serial: a.Serial, Failure: failure(r.Error, err)})
 		})
 	case role.Drain:
-		h.driver.work.Go(func() { h.drain(a) })
+		turn, epoch := h.beginDrain(), h.driver.View().Epoch
+		h.driver.work.Go(func() { h.drain(a, turn, epoch) })
 	case role.BecomeStandby:
 		h.detach(func(error) {})
 		h.tellUpdater(bus.SubjectStandby, bus.Standby{Epoch: a.Epoch})
@@ -153,7 +154,10 @@ func outcome(err error) role.Outcome {
 }
 
 func (h *host) serve(a role.Serve) {
+	h.drainMu.Lock()
+	h.drainTurn++
 	h.muted.Store(false)
+	h.drainMu.Unlock()
 	order := bus.Serve{Epoch: a.Epoch, RecordVersion: a.RecordVersion, Resume: a.Resume, RequirePeer: a.RequirePeer}
 	ask(h.orders, bus.ProcessUpdater, bus.SubjectServe, order, serveDeadline, func(r bus.Served, err error) {
 		h.driver.give(role.Served{Epoch: a.Epoch, Position: rolePosition(r.Position), Unreadable: r.Unreadable, Failure: failure(r.Error, err)})
@@ -183,7 +187,7 @@ func (h *host) detach(done func(error)) {
 
 // drain ends the term from within: requests in flight are finished, then no process of this host answers any more,
 // then the updater ends the term. Rights never overlap: a terminal-if that does not confirm is outlasted (I5).
-func (h *host) drain(a role.Drain) {
+func (h *host) drain(a role.Drain, turn, epoch uint64) {
 	ctx, cancel := context.WithTimeout(h.ctx, orderDeadline)
 	defer cancel()
 	within := h.config.Lease / 2
@@ -191,10 +195,15 @@ func (h *host) drain(a role.Drain) {
 		h.log.Warn("requests in flight were not finished; terminals send them again", "error", err)
 	}
 	last := h.Right()
-	h.muted.Store(true)
-	h.publishRight(lease.Right{})
 	confirmed := make(chan error, 1)
-	h.detach(func(err error) { confirmed <- err })
+	current := h.whileDraining(turn, func() {
+		h.muted.Store(true)
+		h.publishRight(lease.Right{})
+		h.detach(func(err error) { confirmed <- err })
+	})
+	if !current {
+		return // the hand-over was taken back meanwhile, and a new term has begun
+	}
 	if err := <-confirmed; err != nil {
 		h.log.Warn("terminal-if does not confirm that it stopped; its right is waited out", "error", err)
 		if rest := last.Until - h.clock(); rest > 0 {
@@ -210,10 +219,29 @@ func (h *host) drain(a role.Drain) {
 		h.driver.give(role.Drained{Serial: a.Serial})
 		return
 	}
-	v := h.driver.View()
-	order := bus.Drain{Epoch: v.Epoch, Membership: &bus.MembershipNote{Version: a.Membership.Version, Epoch: a.Membership.Epoch}}
+	order := bus.Drain{Epoch: epoch, Membership: &bus.MembershipNote{Version: a.Membership.Version, Epoch: a.Membership.Epoch}}
 	r, err := askWait[bus.Drained](ctx, h.orders, bus.ProcessUpdater, bus.SubjectDrain, order, orderDeadline)
 	h.driver.give(role.Drained{Serial: a.Serial, Position: rolePosition(r.Position), Failure: failure(r.Error, err)})
+}
+
+// beginDrain gives the turn of a drain that begins now.
+func (h *host) beginDrain() uint64 {
+	h.drainMu.Lock()
+	defer h.drainMu.Unlock()
+	h.drainTurn++
+	return h.drainTurn
+}
+
+// whileDraining does what a drain has to do unless a term has begun since. Orders keep their order, so what is ordered here
+// comes before anything of a later term.
+func (h *host) whileDraining(turn uint64, do func()) bool {
+	h.drainMu.Lock()
+	defer h.drainMu.Unlock()
+	if h.drainTurn != turn {
+		return false
+	}
+	do()
+	return true
 }
 
 // resign notes durably that this host is out, then tells the other main.

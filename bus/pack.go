@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -47,15 +49,17 @@ type sender[T any] struct {
 
 	mu      sync.Mutex
 	waiting []numbered[T]
-	running bool
+	running chan struct{} // closed when the goroutine that sends has ended; nil when there is none
 }
 
 // send queues an item; the first one starts a goroutine that ends when nothing waits.
 func (s *sender[T]) send(n uint64, v T) {
 	s.mu.Lock()
 	s.waiting = append(s.waiting, numbered[T]{n, v})
-	start := !s.running
-	s.running = true
+	start := s.running == nil
+	if start {
+		s.running = make(chan struct{})
+	}
 	s.mu.Unlock()
 	if start {
 		go s.drain()
@@ -69,8 +73,8 @@ func (s *sender[T]) drain() {
 		runtime.Gosched()
 		s.mu.Lock()
 		if len(s.waiting) == 0 {
-			s.running = false
-			s.waiting = nil
+			close(s.running)
+			s.running, s.waiting = nil, nil
 			s.mu.Unlock()
 			return
 		}
@@ -86,6 +90,22 @@ func (s *sender[T]) drain() {
 		if s.gone != nil {
 			s.gone(bytes)
 		}
+	}
+}
+
+// idle waits until what was queued before the call is handed to the connection.
+func (s *sender[T]) idle(ctx context.Context) error {
+	s.mu.Lock()
+	running := s.running
+	s.mu.Unlock()
+	if running == nil {
+		return nil
+	}
+	select {
+	case <-running:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 }
 
@@ -380,6 +400,20 @@ func (r *Responder[Q, A]) Backlog() int64 { return r.backlog.Load() }
 func (r *Responder[Q, A]) Close() {
 	// An error only says that the connection is closed already.
 	_ = r.sub.Unsubscribe()
+}
+
+// Flush waits until the answers given so far have reached the server: a process that ends closes its connection only
+// then, or who asked would hear nothing. It returns the context's cause, or what is wrong with the connection.
+func (r *Responder[Q, A]) Flush(ctx context.Context) error {
+	r.mu.Lock()
+	senders := slices.Collect(maps.Values(r.senders))
+	r.mu.Unlock()
+	for _, s := range senders {
+		if err := s.idle(ctx); err != nil {
+			return err
+		}
+	}
+	return r.conn.FlushWithContext(ctx)
 }
 
 // sender for the asker behind a reply subject: all packs of one Caller share a prefix, so their answers gather.

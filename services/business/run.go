@@ -114,5 +114,11 @@ func serve(ctx, working context.Context, stopWork context.CancelCauseFunc, conn 
 	if err := registered.Stop(); err != nil {
 		log.Debug("Service could not be withdrawn", "error", err) // the connection is gone, and with it the service
 	}
-	return requests.finish(conn.Up(), stopWork)
+	finished := requests.finish(conn.Up(), stopWork)
+	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishWithin)
+	defer cancel()
+	if err := packs.Flush(leaving); err != nil {
+		log.Debug("Answers could not be sent before the end", "error", err) // the connection is gone, and who asked knows
+	}
+	return finished
 }

@@ -25,6 +25,7 @@ type database struct {
 	log  *slog.Logger
 
 	scans chan func()
+	packs *bus.Responder[bus.DatabaseCall, bus.DatabaseReply]
 	close []func()
 }
 
@@ -38,6 +39,7 @@ func (d *database) serve(conn *bus.Conn) error {
 	if err != nil {
 		return err
 	}
+	d.packs = packs
 	d.close = append(d.close, packs.Close)
 	for call, decode := range map[string]func([]byte) (bus.DatabaseCall, error){
 		"read": func(b []byte) (c bus.DatabaseCall, err error) {
@@ -74,6 +76,18 @@ func (d *database) serve(conn *bus.Conn) error {
 func (d *database) stop() {
 	for _, f := range d.close {
 		f()
+	}
+}
+
+// flush lets the answers leave that were given, those at the end of the term included.
+func (d *database) flush() {
+	if d.packs == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), finishWithin)
+	defer cancel()
+	if err := d.packs.Flush(ctx); err != nil {
+		d.log.Debug("answers could not be sent before the end", "error", err) // the connection is gone, and who asked knows
 	}
 }
 

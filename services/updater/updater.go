@@ -106,6 +106,7 @@ func (u *updater) run(ctx context.Context) (err error) {
 	conductor.stop()
 	database.stop()
 	stopped := upper.wait(stopWithin)
+	database.flush()
 	if ctx.Err() != nil && errors.Is(reason, context.Cause(ctx)) {
 		reason = u.flush() // told to end: nothing is wrong
 	}

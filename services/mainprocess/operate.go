@@ -61,7 +61,7 @@ func (h *host) Switchover(ctx context.Context, caller operator.Caller) (operator
 	ctx, cancel := context.WithTimeout(ctx, switchoverDeadline)
 	defer cancel()
 	if v := h.driver.View(); v.Role == role.Standby && v.HasPeer && v.Peer.Epoch != 0 {
-		return h.forward(ctx, caller)
+		return forward[operator.Switchover](ctx, h, operator.CallSwitchover, caller, nil)
 	}
 	began := time.Now()
 	events, stop := h.steps.listen()
@@ -102,32 +102,6 @@ func (h *host) Switchover(ctx context.Context, caller operator.Caller) (operator
 		return result, fmt.Errorf("%w: %s did not take over; %s serves again", operator.ErrUnfinished, before.Peer.Host, h.config.Host)
 	}
 	return result, nil
-}
-
-// forward passes an operator's call to the active over the link.
-func (h *host) forward(ctx context.Context, caller operator.Caller) (operator.Switchover, error) {
-	v := h.driver.View()
-	body, err := h.link.tell(ctx, bus.LinkMessage{Kind: bus.LinkOperator, Identity: v.Self.Identity, Call: operator.EncodeCall(caller)})
-	if err != nil {
-		return operator.Switchover{}, fmt.Errorf("%w: %s: %w", operator.ErrForward, h.peerHTTP(), err)
-	}
-	return operator.DecodeOutcome(body)
-}
-
-// forwarded serves a call that the other main passed on.
-func (h *host) forwarded(m bus.LinkMessage, reply func(bus.LinkReply)) {
-	caller, err := operator.DecodeCall(m.Call)
-	if err != nil {
-		reply(bus.LinkReply{Body: operator.EncodeOutcome(operator.Switchover{}, err)})
-		return
-	}
-	if v := h.driver.View(); v.Role == role.Standby {
-		err := fmt.Errorf("%w: %s is standby too", operator.ErrRefused, h.config.Host)
-		reply(bus.LinkReply{Body: operator.EncodeOutcome(operator.Switchover{}, err)})
-		return
-	}
-	result, err := h.Switchover(h.ctx, caller)
-	reply(bus.LinkReply{Body: operator.EncodeOutcome(result, err)})
 }
 
 // peerHTTP is the other main's operator address, as it says in its beats; empty while it is not known.

@@ -24,7 +24,8 @@ func FuzzDecode(f *testing.F) {
 			historyScreen(s, page)
 			wantScreen(t, s.out.String())
 		}
-		if done, err := DecodeOutcome(body); err == nil {
+		var done Switchover
+		if err := DecodeOutcome(body, &done); err == nil {
 			s := &screen{}
 			switchoverScreen(s, done, nil)
 			wantScreen(t, s.out.String())

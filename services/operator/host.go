@@ -2,9 +2,7 @@ package operator
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
@@ -55,50 +53,4 @@ type Switchover struct {
 	Epoch  uint64        `json:"epoch"`
 	Took   time.Duration `json:"took_ns"`
 	Steps  []Event       `json:"steps"` // B3 … B9
-}
-
-// outcome is how a call ended, on its way over the link from the active to the standby that forwarded it.
-type outcome struct {
-	Switchover *Switchover `json:"switchover,omitempty"`
-	Problem    *Problem    `json:"problem,omitempty"`
-}
-
-// EncodeCall gives a switchover's caller as a LinkMessage of kind bus.LinkOperator carries it.
-func EncodeCall(c Caller) json.RawMessage { return bus.EncodeJSON(c) }
-
-// DecodeCall reads what EncodeCall wrote. The error is ErrUsage.
-func DecodeCall(raw json.RawMessage) (Caller, error) {
-	var c Caller
-	if err := json.Unmarshal(raw, &c); err != nil {
-		return Caller{}, fmt.Errorf("%w: forwarded call: %w", ErrUsage, err)
-	}
-	return c, nil
-}
-
-// EncodeOutcome gives what Switchover returned as the Body of the LinkReply.
-func EncodeOutcome(s Switchover, err error) json.RawMessage {
-	o := outcome{Switchover: &s}
-	if err != nil {
-		o.Problem = NewProblem(err)
-	}
-	return bus.EncodeJSON(o)
-}
-
-// DecodeOutcome reads what EncodeOutcome wrote, error included.
-func DecodeOutcome(raw json.RawMessage) (Switchover, error) {
-	var o outcome
-	if err := json.Unmarshal(raw, &o); err != nil {
-		return Switchover{}, fmt.Errorf("%w: its answer: %w", ErrForward, err)
-	}
-	var s Switchover
-	if o.Switchover != nil {
-		s = *o.Switchover
-	}
-	if o.Problem != nil {
-		return s, o.Problem
-	}
-	if o.Switchover == nil {
-		return s, fmt.Errorf("%w: its answer is empty", ErrForward)
-	}
-	return s, nil
 }

@@ -262,7 +262,8 @@ func TestErrors_CrossHTTPAndLink(t *testing.T) {
 		if !errors.Is(got, sentinel) || !errors.As(got, &p) || p.Detail != "there is no in-sync standby" || p.Result == nil || len(p.Result.Steps) != 2 {
 			t.Errorf("over HTTP %v became %v (%+v)", err, got, p)
 		}
-		back, got := DecodeOutcome(EncodeOutcome(part, err))
+		var back Switchover
+		got = DecodeOutcome(EncodeOutcome(part, err), &back)
 		if !errors.Is(got, sentinel) || got.Error() != "there is no in-sync standby" || len(back.Steps) != 2 {
 			t.Errorf("over the link %v became %v with %+v", err, got, back)
 		}
@@ -272,12 +273,13 @@ func TestErrors_CrossHTTPAndLink(t *testing.T) {
 			}
 		}
 	}
-	back, err := DecodeOutcome(EncodeOutcome(switched(), nil))
+	var back Switchover
+	err := DecodeOutcome(EncodeOutcome(switched(), nil), &back)
 	if err != nil || cmp.Diff(switched(), back) != "" {
 		t.Errorf("DecodeOutcome = %+v, %v", back, err)
 	}
-	call := Caller{ID: "1", From: "10.0.0.9:1", Via: "b"}
-	if got, err := DecodeCall(EncodeCall(call)); err != nil || got != call {
+	call := Call{What: CallSwitchover, Caller: Caller{ID: "1", From: "10.0.0.9:1", Via: "b"}, Arguments: json.RawMessage(`{"x":1}`)}
+	if got, err := DecodeCall(EncodeCall(call)); err != nil || cmp.Diff(call, got) != "" {
 		t.Errorf("DecodeCall = %+v, %v", got, err)
 	}
 	if _, err := DecodeCall(json.RawMessage(`[`)); !errors.Is(err, ErrUsage) {

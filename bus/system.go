@@ -1,0 +1,12 @@
+package bus
+
+// SystemSpace is the key space of what the pair itself keeps in its database, replicated like everything else. No
+// service can have this name: names of services have no underscore.
+const SystemSpace = "_system"
+
+// Keys in SystemSpace. Each part of the system has a name of its own, and beneath it name + "/" + whatever it likes.
+const (
+	SystemTerminals = "terminals" // the table of terminals: its head, and below it one key for each terminal
+	SystemEvents    = "events"    // the event log
+	SystemVerify    = "verify"    // outcome of the last comparison of both databases
+)

@@ -165,6 +165,7 @@ type UpdaterState struct {
 	Digest         string            `json:"digest"`             // of the committed position, hex
 	Catching       bool              `json:"catching,omitempty"` // standby: an active is sending it history or a copy
 	Note           MembershipNote    `json:"note"`
+	System         uint64            `json:"system,omitempty"` // rises when SystemSpace has changed; counts within a run of the updater
 }
 
 // Attach orders terminal-if to serve the terminals in an epoch (B8).

@@ -22,9 +22,9 @@ const (
 // TableRow is one terminal of the table.
 type TableRow struct {
 	ID      string    `json:"id"`
-	Address string    `json:"address"`         // nats://host:port
-	Added   time.Time `json:"added,omitzero"`  // on the wall clock of the host that served
-	By      string    `json:"by,omitempty"`    // who added it: the client's address, or "environment"
+	Address string    `json:"address"`        // nats://host:port
+	Added   time.Time `json:"added,omitzero"` // on the wall clock of the host that served
+	By      string    `json:"by,omitempty"`   // who added it: the client's address, or "environment"
 }
 
 // TableRequest asks for a page of the table, behind After in the order of ids. Limit ≤ 0 is the default.

@@ -220,6 +220,7 @@ func (s *Store) BeginCopy(base Mark) error {
 	s.mu.Lock()
 	old := s.db
 	s.active, s.frozen, s.pins = newTable(), nil, map[int]uint64{}
+	s.changes++
 	err = errors.Join(old.Close(), s.load())
 	s.mu.Unlock()
 	if err != nil {
@@ -281,6 +282,7 @@ func (s *Store) PutRange(r Range) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.state, s.epochs, s.time = next, epochs, max(s.time, next.Time)
+	s.changes++
 	return nil
 }
 

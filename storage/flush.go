@@ -62,6 +62,9 @@ func (s *Store) Flush(ctx context.Context) (Mark, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.state.Copy != nil && next.Copy == nil {
+		s.changes++ // what could not be read before can be now
+	}
 	s.state, s.frozen, s.dropped = next, nil, transaction
 	s.flushes++
 	s.flushTime += time.Since(started)

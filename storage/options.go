@@ -24,6 +24,8 @@ type Options struct {
 	// InitialMmapSize is the address space reserved for the database, in bytes: while the file is smaller no
 	// commit ever waits for a view. It costs no memory. Default 16 GiB.
 	InitialMmapSize int
+	// WatchSpace is a key space whose changes are counted by Store.Changes; empty: none is.
+	WatchSpace string
 	// Logger gets what an operator can act on. Default: nothing is logged.
 	Logger *slog.Logger
 }

@@ -58,6 +58,7 @@ type Store struct {
 	poisoned  bool // bolt panicked while it wrote: its locks are lost, not even Close works
 	flushes   uint64
 	flushTime time.Duration
+	changes   uint64 // of Options.WatchSpace
 }
 
 // Created reports whether Open made the database because there was none: a host whose facts say otherwise has lost it.
@@ -135,8 +136,19 @@ func (s *Store) Commit(entries ...Stored) error {
 		if entries[i].Entry.Kind == KindBegan {
 			s.epochs = withEpoch(s.epochs, startOf(&entries[i].Entry))
 		}
+		if e := &entries[i].Entry; len(e.Effects) > 0 && e.Space == s.options.WatchSpace {
+			s.changes++
+		}
 	}
 	return nil
+}
+
+// Changes rises whenever what a View finds in Options.WatchSpace may have changed: by an update, by Discard, by a copy.
+// It counts from Open on and costs nothing to ask for.
+func (s *Store) Changes() uint64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.changes
 }
 
 // Discard takes entries beyond an end back out of the overlay and returns them, oldest first: a host that validated
@@ -173,6 +185,7 @@ func (s *Store) Discard(to Mark) ([]Stored, error) {
 	s.active = newTable()
 	s.active.add(keep)
 	s.committed, s.time = to, s.state.Time
+	s.changes++
 	for i := range keep {
 		s.time = max(s.time, keep[i].Entry.Time)
 	}

@@ -73,6 +73,10 @@ func (c *conductor) take(m *nats.Msg) {
 		c.aside(func() {
 			handle(m, func(q bus.HistoryRequest) bus.HistoryPage { return history(c.u.store, q) })
 		})
+	case bus.SubjectTable:
+		c.aside(func() { handle(m, func(q bus.TableRequest) bus.TablePage { return tableOf(c.u.store, q) }) })
+	case bus.SubjectTableChange:
+		c.aside(func() { handle(m, c.u.changeTable) })
 	default:
 		select {
 		case c.orders <- m:

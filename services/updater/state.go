@@ -27,6 +27,7 @@ func (u *updater) state() (ready bool, state any) {
 		Inconsistent: received.Inconsistent || facts.Copying != nil,
 		Digest:       hex.EncodeToString(committed.Digest[:]),
 		Catching:     received.Catching,
+		System:       u.store.Changes(),
 		Note:         bus.MembershipNote{Version: facts.Note.Version, Epoch: facts.Note.Epoch, Out: facts.Note.Out},
 	}
 	u.mu.Lock()

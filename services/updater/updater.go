@@ -34,6 +34,8 @@ type updater struct {
 	config config.Updater
 	log    *slog.Logger
 	clock  lease.Clock
+	// network of bus and replication; nil is TCP.
+	network bus.Network
 	// ownSeam and otherSeam stand between a term and the journals; tests stop the process between two steps with them.
 	ownSeam   func(ownJournal) ownJournal
 	otherSeam func(otherJournal) otherJournal
@@ -49,6 +51,7 @@ type updater struct {
 	heart    *bus.Heart
 	fail     func(error) // ends the process
 
+	tables  sync.Mutex // one change of the table of terminals at a time
 	purging sync.Mutex // held by purge; taken to leave the duty in which the receiver commits
 	mu      sync.Mutex
 	post    post
@@ -60,6 +63,16 @@ type updater struct {
 // on: files in use or foreign, a port that is taken, a disk that failed (R8), the bus of main gone.
 func Run(ctx context.Context, c config.Updater, log *slog.Logger) error {
 	return newUpdater(c, log).run(ctx)
+}
+
+// RunOn is Run in another network and with another clock than the machine's; nil is the machine's.
+func RunOn(ctx context.Context, c config.Updater, log *slog.Logger, network bus.Network, clock lease.Clock) error {
+	u := newUpdater(c, log)
+	u.network = network
+	if clock != nil {
+		u.clock = clock
+	}
+	return u.run(ctx)
 }
 
 func newUpdater(c config.Updater, log *slog.Logger) *updater {
@@ -118,7 +131,7 @@ func (u *updater) run(ctx context.Context) (err error) {
 func (u *updater) connect(ctx context.Context) (*bus.Conn, error) {
 	return bus.Connect(ctx, bus.ConnConfig{
 		Name: bus.ProcessUpdater, URL: u.config.BusURL, User: u.config.BusUser, Password: u.config.BusPassword.Reveal(),
-		Inbox: u.config.BusInbox, Once: true,
+		Inbox: u.config.BusInbox, Network: u.network, Once: true,
 		Lost:      func(err error) { u.fail(fmt.Errorf("the bus is gone: %w", errors.Join(bus.ErrDisconnected, err))) },
 		Complaint: func(err error) { u.fail(fmt.Errorf("the bus refuses: %w", err)) },
 	})
@@ -140,7 +153,7 @@ func (u *updater) open(ctx context.Context) error {
 	}
 	u.store, err = storage.Open(c.Data, storage.Options{
 		Host: c.Host, Identity: u.facts.Get().Identity, MaxUpdates: uint64(c.HistoryMaxUpdates), MaxAge: c.HistoryMaxAge,
-		MaxBytes: int64(c.HistoryMaxBytes), Retention: c.Retention, Logger: u.log,
+		MaxBytes: int64(c.HistoryMaxBytes), Retention: c.Retention, WatchSpace: bus.SystemSpace, Logger: u.log,
 	})
 	if err != nil {
 		return err
@@ -152,7 +165,7 @@ func (u *updater) open(ctx context.Context) error {
 	}
 	password := config.DeriveKey(c.PairSecret.Reveal(), config.PurposeReplication)
 	u.journal = replication.NewJournal(replication.JournalConfig{
-		Host: c.Host, Dir: filepath.Join(c.Data, journalDirectory), Listen: c.Replication, Password: password,
+		Host: c.Host, Dir: filepath.Join(c.Data, journalDirectory), Listen: c.Replication, Network: u.network, Password: password,
 		MaxBytes: int64(c.JournalMaxBytes), Logger: u.log,
 	})
 	if err := u.journal.Open(ctx); err != nil {
@@ -167,7 +180,7 @@ func (u *updater) open(ctx context.Context) error {
 		Allow: u.allow, Changed: u.received, Aside: u.setAside, Logger: u.log,
 	})
 	u.remote = replication.NewRemote(replication.RemoteConfig{
-		Host: c.Host, Address: c.PeerReplication, Password: password, Clock: u.clock,
+		Host: c.Host, Address: c.PeerReplication, Password: password, Network: u.network, Clock: u.clock,
 		Changed: func(replication.Evidence) { u.beat() }, Logger: u.log,
 	})
 	u.applier = newApplier(u.store, int64(c.JournalMaxBytes)/4, u.purge)

@@ -29,6 +29,8 @@ type ConnConfig struct {
 	Inbox string
 	// InProcess connects to a server of this process instead of to URL.
 	InProcess *Server
+	// Network that URL is an address of, unless there is a Dialer; nil is TCP.
+	Network Network
 	// Dialer replaces the plain one, for example to see why a dial failed.
 	Dialer nats.CustomDialer
 	// Ping is the interval of pings, two of which may be outstanding; 0 is 10 s. It is short only where silence must be
@@ -104,7 +106,7 @@ func Connect(ctx context.Context, c ConnConfig) (*Conn, error) {
 	if c.InProcess != nil {
 		opts = append(opts, nats.InProcessServer(c.InProcess))
 	}
-	dialer := &tellingDialer{next: c.Dialer, timeout: orDefault(c.Handshake, 2*time.Second)}
+	dialer := &tellingDialer{next: c.Dialer, network: OrTCP(c.Network), timeout: orDefault(c.Handshake, 2*time.Second)}
 	opts = append(opts, nats.SetCustomDialer(dialer))
 	type result struct {
 		nc  *nats.Conn
@@ -135,6 +137,7 @@ func Connect(ctx context.Context, c ConnConfig) (*Conn, error) {
 // tellingDialer remembers why a dial failed: the client says only that no server was available.
 type tellingDialer struct {
 	next    nats.CustomDialer // nil: a plain one
+	network Network
 	timeout time.Duration
 	mu      sync.Mutex
 	last    error
@@ -147,7 +150,9 @@ func (d *tellingDialer) Dial(network, address string) (net.Conn, error) {
 	if d.next != nil {
 		conn, err = d.next.Dial(network, address)
 	} else {
-		conn, err = net.DialTimeout(network, address, d.timeout)
+		ctx, cancel := context.WithTimeout(context.Background(), d.timeout)
+		conn, err = d.network.Dial(ctx, address)
+		cancel()
 	}
 	d.mu.Lock()
 	d.last = err

@@ -28,7 +28,9 @@ type ServerConfig struct {
 	Name string
 	// Listen is host:port; port 0 picks a free one, empty serves connections of this process only.
 	Listen string
-	Users  *Users
+	// Network that Listen is an address of. Nil: TCP, by the server's own listener.
+	Network Network
+	Users   *Users
 	// Accounts are made beside the global one; a Grant names one of them.
 	Accounts []string
 	// StoreDir turns JetStream on, with an fsync before each publish acknowledgement.
@@ -49,6 +51,7 @@ type Server struct {
 	*server.Server
 	config ServerConfig
 	log    *serverLog
+	door   *door // with a Network
 }
 
 // NewServer checks the configuration. Nothing is opened until Start.
@@ -90,6 +93,7 @@ func NewServer(c ServerConfig) (*Server, error) {
 		if number == 0 {
 			opts.Port = server.RANDOM_PORT
 		}
+		opts.DontListen = c.Network != nil
 	}
 	if c.Users != nil {
 		opts.CustomClientAuthentication = c.Users
@@ -125,19 +129,51 @@ func (s *Server) Start(ctx context.Context) error {
 		default:
 		}
 		if s.ReadyForConnections(20 * time.Millisecond) {
-			return nil
+			return s.openDoor(ctx)
 		}
 	}
 }
 
+// openDoor listens in a Network that the server itself knows nothing of.
+func (s *Server) openDoor(ctx context.Context) error {
+	if s.config.Network == nil || s.config.Listen == "" {
+		return nil
+	}
+	listener, err := s.config.Network.Listen(ctx, s.config.Listen)
+	if err != nil {
+		s.Stop()
+		return fmt.Errorf("%w on %s: %w", ErrListen, s.config.Listen, err)
+	}
+	s.door = newDoor(listener, s.Server.InProcessConn)
+	return nil
+}
+
+// InProcessConn is how connections of this process come in (nats.InProcessConnProvider): directly, or through the Network
+// when there is one, so that what befalls the server's port befalls them.
+func (s *Server) InProcessConn() (net.Conn, error) {
+	if s.door == nil {
+		return s.Server.InProcessConn()
+	}
+	return s.config.Network.Dial(context.Background(), s.Address())
+}
+
 // Stop closes the server and its connections and waits until it has ended. Repeatable.
 func (s *Server) Stop() {
+	if s.door != nil {
+		s.door.shut()
+	}
 	s.Shutdown()
 	s.WaitForShutdown()
+	if s.door != nil {
+		s.door.close()
+	}
 }
 
 // Address is the host:port that the server listens on; empty when it serves this process only.
 func (s *Server) Address() string {
+	if s.door != nil {
+		return s.door.listener.Addr().String()
+	}
 	if a := s.Addr(); a != nil {
 		return a.String()
 	}

@@ -35,6 +35,8 @@ type Config struct {
 	Secret  string // the pair secret
 	Host    string // this host's name, for the witness's log
 	Log     *slog.Logger
+	// Network that Address is of; nil is TCP.
+	Network bus.Network
 	// Changed is told of each change of Status, one after the other. May be nil.
 	Changed func(Status)
 }
@@ -115,7 +117,7 @@ func (c *Client) dial(ctx context.Context) (*session, error) {
 	conn, err := bus.Connect(ctx, bus.ConnConfig{
 		Name: c.config.Host, URL: "nats://" + c.config.Address,
 		User: User, Password: config.DeriveKey(c.config.Secret, config.PurposeWitness), Inbox: Inbox,
-		Ping: pingEvery, Handshake: handshakeWithin, Once: true,
+		Network: c.config.Network, Ping: pingEvery, Handshake: handshakeWithin, Once: true,
 		Complaint: func(err error) { c.config.Log.Error("witness refuses what this host needs", "err", err) },
 	})
 	switch {

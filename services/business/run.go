@@ -32,6 +32,11 @@ var ErrStuck = errors.New("handlers do not return")
 // Otherwise it returns why it could not go on: ErrService, bus.ErrDisconnected when its connection is closed (a
 // business process does not outlive its main), bus.ErrForbidden when the bus refuses it a subject.
 func Run(ctx context.Context, cfg config.Business, service Service, log *slog.Logger) error {
+	return RunOn(ctx, cfg, service, log, nil)
+}
+
+// RunOn is Run with a bus in another network than the machine's; nil is the machine's.
+func RunOn(ctx context.Context, cfg config.Business, service Service, log *slog.Logger, network bus.Network) error {
 	if err := service.check(); err != nil {
 		return err
 	}
@@ -39,7 +44,7 @@ func Run(ctx context.Context, cfg config.Business, service Service, log *slog.Lo
 	complaints := make(chan error, 1)
 	conn, err := bus.Connect(ctx, bus.ConnConfig{
 		Name: process, URL: cfg.BusURL, User: cfg.BusUser, Password: cfg.BusPassword.Reveal(), Inbox: cfg.BusInbox,
-		Once: true,
+		Network: network, Once: true,
 		Complaint: func(err error) {
 			select {
 			case complaints <- err:

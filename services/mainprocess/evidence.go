@@ -1,18 +1,21 @@
 package mainprocess
 
 import (
+	"context"
 	"errors"
 	"net"
 	"sync"
 	"syscall"
 	"time"
 
+	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/role"
 )
 
 // evidence turns what a dialer and a connection see of one port into role.Evidence. The dialer is ours because the
 // NATS client hides why a dial failed.
 type evidence struct {
+	network bus.Network // nil: TCP
 	timeout time.Duration
 	changed func(role.Evidence)
 
@@ -22,8 +25,10 @@ type evidence struct {
 }
 
 // Dial is nats.CustomDialer.
-func (e *evidence) Dial(network, address string) (net.Conn, error) {
-	conn, err := net.DialTimeout(network, address, e.timeout)
+func (e *evidence) Dial(_, address string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), e.timeout)
+	defer cancel()
+	conn, err := bus.OrTCP(e.network).Dial(ctx, address)
 	if err != nil && errors.Is(err, syscall.ECONNREFUSED) {
 		e.set(func() {
 			if e.was && e.state == role.Ended {

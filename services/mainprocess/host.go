@@ -28,6 +28,7 @@ type host struct {
 	config      config.Host
 	log         *slog.Logger
 	clock       lease.Clock
+	network     bus.Network // nil: TCP
 	incarnation uint64
 
 	driver    *driver

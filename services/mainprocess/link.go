@@ -40,6 +40,7 @@ type linkConfig struct {
 	listen   string
 	peer     string
 	password string
+	network  bus.Network   // nil: TCP
 	interval time.Duration // of beats
 	clock    lease.Clock
 	log      *slog.Logger
@@ -55,12 +56,12 @@ func newLink(c linkConfig) (*link, error) {
 	users := bus.NewUsers()
 	users.Allow(linkUser, bus.Grant{Password: c.password, Permissions: bus.Permit(
 		[]string{bus.SubjectBeat, bus.SubjectMessage}, []string{bus.InboxPrefix("link") + ".>"})})
-	server, err := bus.NewServer(bus.ServerConfig{Name: c.host + "-link", Listen: c.listen, Users: users, MaxPayload: 1 << 20, Logger: c.log})
+	server, err := bus.NewServer(bus.ServerConfig{Name: c.host + "-link", Listen: c.listen, Network: c.network, Users: users, MaxPayload: 1 << 20, Logger: c.log})
 	if err != nil {
 		return nil, fmt.Errorf("link (HOTPAIR_LINK): %w", err)
 	}
 	l := &link{config: c, users: users, server: server, beatCh: make(chan struct{}, 1)}
-	l.evidence = &evidence{timeout: max(4*c.interval, 250*time.Millisecond), changed: c.evidence}
+	l.evidence = &evidence{network: c.network, timeout: max(4*c.interval, 250*time.Millisecond), changed: c.evidence}
 	return l, nil
 }
 

@@ -114,7 +114,7 @@ func (h *host) peerHTTP() string {
 
 // serveHTTP runs the operator interface.
 func (h *host) serveHTTP(ctx context.Context) error {
-	server := operator.NewServer(operator.ServerConfig{Listen: h.config.HTTP, Host: h, Clock: h.clock, Log: h.log})
+	server := operator.NewServer(operator.ServerConfig{Listen: h.config.HTTP, Network: h.network, Host: h, Clock: h.clock, Log: h.log})
 	go func() {
 		select {
 		case <-server.Ready():

@@ -42,6 +42,7 @@ type processes struct {
 	server   *bus.Server
 	conn     *bus.Conn
 	inherit  process.Inheritance
+	begin    process.Starter // nil: real processes
 	log      *slog.Logger
 	children []*kept
 
@@ -97,6 +98,7 @@ func (p *processes) keep(ctx context.Context, k *kept) {
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	k.stop, k.done = stop, make(chan struct{})
 	k.keeper = &process.Keeper{
+		Start: p.begin,
 		Spec: func(context.Context) (process.Spec, error) {
 			return process.Spec{
 				Name: k.name, Path: k.path, Args: k.args, LifelineFD: p.inherit.LifelineFD,

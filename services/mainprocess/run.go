@@ -29,15 +29,24 @@ func stopDeadline(lease time.Duration) time.Duration { return 3*lease + 5*time.S
 // Run is `hotpair main`. It serves until ctx ends, then hands over or resigns, stops the processes, and closes the link
 // last. Errors: bus.ErrListen for a port in use, arbiter and process errors as they come.
 func Run(ctx context.Context, c config.Host, log *slog.Logger) error {
+	return RunOn(ctx, c, log, Ground{})
+}
+
+// RunOn is Run on another ground than the machine.
+func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) error {
 	inherit, err := process.Inherit(os.Environ())
 	if err != nil {
 		return err
 	}
-	beater, err := supervisor.NewBeater(inherit)
-	if err != nil {
-		return err
+	if ground.Overseer == nil {
+		if ground.Overseer, err = supervisor.NewBeater(inherit); err != nil {
+			return err
+		}
 	}
-	h := &host{config: c, log: log, clock: lease.BootClock, incarnation: random64(), steps: newSteps(), exit: make(chan struct{}),
+	if ground.Clock == nil {
+		ground.Clock = lease.BootClock
+	}
+	h := &host{config: c, log: log, clock: ground.Clock, network: ground.Network, incarnation: random64(), steps: newSteps(), exit: make(chan struct{}),
 		started: time.Now(), pid: os.Getpid(), waiters: map[chan struct{}]func(role.View) bool{}}
 	interval := c.Lease / 8
 	h.driver = newDriver(role.New(role.Config{
@@ -54,7 +63,7 @@ func Run(ctx context.Context, c config.Host, log *slog.Logger) error {
 	users := bus.NewUsers()
 	own := bus.Grant{Password: nonce()}
 	users.Allow(bus.ProcessMain, own)
-	server, err := bus.NewServer(bus.ServerConfig{Name: c.Host + "-bus", Listen: net.JoinHostPort("127.0.0.1", strconv.Itoa(c.BusPort)), Users: users, Logger: log})
+	server, err := bus.NewServer(bus.ServerConfig{Name: c.Host + "-bus", Listen: net.JoinHostPort("127.0.0.1", strconv.Itoa(c.BusPort)), Network: h.network, Users: users, Logger: log})
 	if err != nil {
 		return fmt.Errorf("bus (HOTPAIR_BUS_PORT): %w", err)
 	}
@@ -78,12 +87,12 @@ func Run(ctx context.Context, c config.Host, log *slog.Logger) error {
 		h.witness = h.own
 		log.Warn("this pair has no witness: hosts that lose each other may both serve until they meet")
 	} else {
-		h.witness = arbiter.New(arbiter.Config{Address: c.Witness, Secret: c.PairSecret.Reveal(), Host: c.Host, Log: log})
+		h.witness = arbiter.New(arbiter.Config{Address: c.Witness, Secret: c.PairSecret.Reveal(), Host: c.Host, Log: log, Network: h.network})
 	}
 	h.register = h.witness
 	h.link, err = newLink(linkConfig{
 		host: c.Host, listen: c.Link, peer: c.PeerLink, password: config.DeriveKey(c.PairSecret.Reveal(), config.PurposeLink),
-		interval: interval, clock: h.clock, log: log,
+		network: h.network, interval: interval, clock: h.clock, log: log,
 		beat:     func() bus.Beat { return h.beat(h.driver.View()) },
 		answered: h.beatAnswered, beaten: h.beaten, message: h.linkMessage,
 		evidence: func(e role.Evidence) { h.linkSeen.Store(int64(e)); h.giveEvidence() },
@@ -97,7 +106,7 @@ func Run(ctx context.Context, c config.Host, log *slog.Logger) error {
 	defer h.link.close()
 
 	h.processes = newProcesses(c, os.Environ(), users, log)
-	h.processes.server, h.processes.conn, h.processes.inherit = server, h.bus, inherit
+	h.processes.server, h.processes.conn, h.processes.inherit, h.processes.begin = server, h.bus, inherit, ground.Start
 	h.processes.up, h.processes.down, h.processes.state = h.processUp, h.processDown, h.processState
 	h.processes.event = h.processEvent
 	h.processes.fit = func(f role.Fitness) { h.driver.give(f) }
@@ -108,7 +117,7 @@ func Run(ctx context.Context, c config.Host, log *slog.Logger) error {
 	group.Go(func() error { return h.witness.Run(running) })
 	group.Go(func() error { return h.link.Run(running) })
 	group.Go(func() error { return h.serveHTTP(running) })
-	group.Go(func() error { return beater.Run(running, c.Lease, h.driver.turned()) })
+	group.Go(func() error { return ground.Overseer.Run(running, c.Lease, h.driver.turned()) })
 	if err := h.processes.start(running); err != nil {
 		cancel()
 		return errors.Join(err, group.Wait())

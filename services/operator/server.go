@@ -18,9 +18,11 @@ import (
 // ServerConfig is what a Server needs to know.
 type ServerConfig struct {
 	Listen string // host:port; port 0 picks a free one
-	Host   Host
-	Clock  lease.Clock // the one that Host.Right is counted on
-	Log    *slog.Logger
+	// Network that Listen is of; nil is TCP.
+	Network bus.Network
+	Host    Host
+	Clock   lease.Clock // the one that Host.Right is counted on
+	Log     *slog.Logger
 }
 
 // Server listens for operators.
@@ -50,8 +52,7 @@ func (s *Server) Address() string { return s.address }
 // Run serves until ctx ends, which is no error. The error is bus.ErrListen when the port can't be had. It can be called
 // once.
 func (s *Server) Run(ctx context.Context) error {
-	var config net.ListenConfig
-	listener, err := config.Listen(ctx, "tcp", s.config.Listen)
+	listener, err := bus.OrTCP(s.config.Network).Listen(ctx, s.config.Listen)
 	if err != nil {
 		return fmt.Errorf("operator: %w: %w", bus.ErrListen, err)
 	}

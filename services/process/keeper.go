@@ -19,6 +19,8 @@ type Keeper struct {
 	// Spec gives the next run: it is called before each start, so that each has fresh credentials. It may wait for
 	// what must be true before (and end with ctx). Its error counts as a failure of the process.
 	Spec func(ctx context.Context) (Spec, error)
+	// Start starts a run; nil is the package's Start.
+	Start Starter
 	// Policy says when to start again; see DefaultPolicy.
 	Policy Policy
 	// Rand draws the jitter, in [0, 1); nil is math/rand/v2.
@@ -35,7 +37,8 @@ type Keeper struct {
 	mu       sync.Mutex
 	status   Status
 	starts   int
-	child    *Child
+	name     string // of the last run
+	child    Process
 	watch    *Watch
 	readied  chan struct{} // capacity 1: Ready was called for the current run
 	draining sync.WaitGroup
@@ -107,7 +110,7 @@ func (k *Keeper) once(ctx context.Context, restarts *Restarts) (stopped bool, er
 			k.gone(exit, true)
 			// SIGTERM's default action is obedience too: programs that have nothing to tidy up don't catch it.
 			if !exit.Clean() && exit.Signal != syscall.SIGTERM || err != nil {
-				err = errors.Join(fmt.Errorf("%s: %w: %s", child.name, ErrUnclean, exit), err)
+				err = errors.Join(fmt.Errorf("%s: %w: %s", k.name, ErrUnclean, exit), err)
 			}
 			return true, err
 		case now := <-looks:
@@ -129,7 +132,7 @@ func (k *Keeper) once(ctx context.Context, restarts *Restarts) (stopped bool, er
 	}
 }
 
-func (k *Keeper) start(ctx context.Context) (*Child, error) {
+func (k *Keeper) start(ctx context.Context) (Process, error) {
 	spec, err := k.Spec(ctx)
 	if err != nil {
 		return nil, err
@@ -139,11 +142,15 @@ func (k *Keeper) start(ctx context.Context) (*Child, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	child, err := Start(spec)
+	start := k.Start
+	if start == nil {
+		start = startChild
+	}
+	child, err := start(spec)
 	if err != nil {
 		return nil, err
 	}
-	k.child = child
+	k.child, k.name = child, spec.Name
 	k.watch = &Watch{Patience: k.Patience, StartPatience: k.StartPatience}
 	k.readied = make(chan struct{}, 1)
 	k.status.PID, k.status.State, k.status.Restarts = child.PID(), StateStarting, k.starts

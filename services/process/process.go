@@ -68,6 +68,28 @@ type Child struct {
 	output  *output
 }
 
+// Process is one run of a program as a Keeper sees it. Child is the real one.
+type Process interface {
+	PID() int
+	Done() <-chan struct{}
+	Wait() Exit
+	Kill() error
+	Stop(grace time.Duration) (Exit, error)
+	Close()
+}
+
+// Starter starts one run of a program. Its error means that none came to be.
+type Starter func(Spec) (Process, error)
+
+// startChild is the Starter of real processes.
+func startChild(spec Spec) (Process, error) {
+	child, err := Start(spec)
+	if err != nil {
+		return nil, err // not a nil *Child in an interface
+	}
+	return child, nil
+}
+
 // Start starts a child that dies with this process. The goroutine that awaits it and those that read its output are
 // the child's own; they end with it.
 func Start(spec Spec) (*Child, error) {

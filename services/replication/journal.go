@@ -43,6 +43,8 @@ type JournalConfig struct {
 	Dir string
 	// Listen is host:port for the peer; port 0 picks a free one, empty serves this process only.
 	Listen string
+	// Network that Listen is of; nil is TCP.
+	Network bus.Network
 	// Password of the user peer: config.DeriveKey(secret, PurposeReplication).
 	Password string
 	// MaxBytes bounds the stream; a full one refuses frames with ErrFull. Default 1 GiB.
@@ -133,6 +135,7 @@ func (j *Journal) Open(ctx context.Context) (err error) {
 	server, err := bus.NewServer(bus.ServerConfig{
 		Name:     serverPrefix + j.config.Host,
 		Listen:   j.config.Listen,
+		Network:  j.config.Network,
 		Users:    j.users,
 		StoreDir: filepath.Join(j.config.Dir, "stream"),
 		Logger:   j.config.Logger,

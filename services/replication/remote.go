@@ -46,6 +46,8 @@ type RemoteConfig struct {
 	// it is what the server at Address calls itself.
 	Host, Peer, Address string
 	Password            string
+	// Network that Address is of; nil is TCP.
+	Network bus.Network
 	// Ping and Handshake as in bus.ConnConfig; Handshake is also the deadline of a dial. Defaults 100 ms and 2 s.
 	Ping, Handshake time.Duration
 	// Clock is lease.BootClock when nil.
@@ -121,7 +123,7 @@ func redial(attempt int) time.Duration {
 
 // connect dials once and tells what that proves.
 func (r *Remote) connect(ctx context.Context) (*bus.Conn, error) {
-	d := &dialer{timeout: r.config.Handshake, accepted: r.accepted}
+	d := &dialer{network: bus.OrTCP(r.config.Network), timeout: r.config.Handshake, accepted: r.accepted}
 	conn, err := bus.Connect(ctx, bus.ConnConfig{
 		Name:      r.config.Host + " to " + r.config.Address,
 		URL:       "nats://" + r.config.Address,
@@ -281,6 +283,7 @@ type dialResult struct {
 
 // dialer dials with a deadline and remembers what became of it, because nats.go hides the reason.
 type dialer struct {
+	network  bus.Network
 	timeout  time.Duration
 	accepted func()
 
@@ -290,8 +293,10 @@ type dialer struct {
 }
 
 // Dial is called by nats.go, once for each address that a name resolves to.
-func (d *dialer) Dial(network, address string) (net.Conn, error) {
-	conn, err := (&net.Dialer{Timeout: d.timeout}).Dial(network, address)
+func (d *dialer) Dial(_, address string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), d.timeout)
+	defer cancel()
+	conn, err := d.network.Dial(ctx, address)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.err = err
@@ -365,7 +370,7 @@ func openSession(ctx context.Context, r RemoteConfig, c Credentials, lost func(e
 		User:      c.User,
 		Password:  c.Password,
 		Inbox:     c.Inbox,
-		Dialer:    &dialer{timeout: r.Handshake, accepted: func() {}},
+		Dialer:    &dialer{network: bus.OrTCP(r.Network), timeout: r.Handshake, accepted: func() {}},
 		Ping:      r.Ping,
 		Handshake: r.Handshake,
 		Once:      true,

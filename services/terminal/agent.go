@@ -33,8 +33,10 @@ const (
 type Config struct {
 	ID     string // of the terminal, as the hosts know it
 	Listen string // host:port; port 0 takes a free one
-	Key    string // what hosts log in with: config.TerminalKey of the pair secret and ID
-	Data   string // directory of this agent alone
+	// Network that Listen is of; nil is TCP.
+	Network bus.Network
+	Key     string // what hosts log in with: config.TerminalKey of the pair secret and ID
+	Data    string // directory of this agent alone
 	// Disk keeps the durable facts instead of a file in Data, when many agents run in one process. May be nil.
 	Disk *Disk
 	// PairID is set by an operator: the only pair that is accepted. When it differs from the pair the directory belongs
@@ -186,7 +188,7 @@ func (a *Agent) newServer(users *bus.Users) (*bus.Server, error) {
 	users.Allow(bus.AgentUser, bus.Grant{Password: a.config.Key, Permissions: hostPermissions(), Account: hostsAccount})
 	users.AllowLoopback(bus.Grant{Permissions: appPermissions(), Account: appsAccount})
 	return bus.NewServer(bus.ServerConfig{
-		Name: "terminal-" + a.config.ID, Listen: a.config.Listen, Users: users,
+		Name: "terminal-" + a.config.ID, Listen: a.config.Listen, Network: a.config.Network, Users: users,
 		Accounts: []string{hostsAccount, appsAccount}, MaxConnections: connections, Logger: a.log,
 	})
 }

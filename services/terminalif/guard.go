@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/hotpair/hotpair/bus"
 )
 
 // ErrHostile says that a terminal sent something that no agent sends. Its connection is closed; it is dialled again
@@ -33,11 +35,14 @@ const (
 
 // dialer makes the connections to terminals, each behind a filter. It counts dials and bounds how many are under way.
 type dialer struct {
-	slots chan struct{}
-	dials atomic.Int64
+	network bus.Network
+	slots   chan struct{}
+	dials   atomic.Int64
 }
 
-func newDialer(parallel int) *dialer { return &dialer{slots: make(chan struct{}, parallel)} }
+func newDialer(network bus.Network, parallel int) *dialer {
+	return &dialer{network: bus.OrTCP(network), slots: make(chan struct{}, parallel)}
+}
 
 // forOne is the dialer for one connection; ctx bounds the wait for a slot, the dial and the connection's life.
 func (d *dialer) forOne(ctx context.Context) *oneDial { return &oneDial{ctx: ctx, dialer: d} }
@@ -58,7 +63,7 @@ func (o *oneDial) reason() error {
 }
 
 // Dial connects and puts the filter in front.
-func (o *oneDial) Dial(network, address string) (net.Conn, error) {
+func (o *oneDial) Dial(_, address string) (net.Conn, error) {
 	select {
 	case o.dialer.slots <- struct{}{}:
 		defer func() { <-o.dialer.slots }()
@@ -66,8 +71,9 @@ func (o *oneDial) Dial(network, address string) (net.Conn, error) {
 		return nil, o.ctx.Err()
 	}
 	o.dialer.dials.Add(1)
-	plain := net.Dialer{Timeout: dialWithin}
-	conn, err := plain.DialContext(o.ctx, network, address)
+	dialling, dialled := context.WithTimeout(o.ctx, dialWithin)
+	conn, err := o.dialer.network.Dial(dialling, address)
+	dialled()
 	if err != nil {
 		o.failed.Store(&err)
 		return nil, err

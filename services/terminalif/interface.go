@@ -38,7 +38,7 @@ type Terminal struct {
 
 // Config describes an Interface.
 type Config struct {
-	Bus       bus.ConnConfig // to the host's own bus
+	Bus       bus.ConnConfig // to the host's own bus, and by its Network to the terminals
 	Host      string
 	Terminals []Terminal
 	// ReceiptKey signs receipts: config.DeriveKey of the pair secret for config.PurposeReceipt.
@@ -84,7 +84,7 @@ func New(c Config) *Interface {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	i := &Interface{
-		config: c, log: c.Log, incarnation: rand.Uint64(), dialer: newDialer(parallelDials),
+		config: c, log: c.Log, incarnation: rand.Uint64(), dialer: newDialer(c.Bus.Network, parallelDials),
 		relay:   newRelay(bounds{perTerminal, inAll, perTerminalBytes, inAllBytes}, c.Clock, c.Log, newReceiptSigner(c.ReceiptKey)),
 		started: make(chan struct{}), failed: make(chan error, 1),
 	}
@@ -96,6 +96,11 @@ func New(c Config) *Interface {
 
 // Run is the process "hotpair terminal-if".
 func Run(ctx context.Context, c config.TerminalInterface, log *slog.Logger) error {
+	return RunOn(ctx, c, log, nil, nil)
+}
+
+// RunOn is Run in another network and with another clock than the machine's; nil is the machine's.
+func RunOn(ctx context.Context, c config.TerminalInterface, log *slog.Logger, network bus.Network, clock lease.Clock) error {
 	terminals := make([]Terminal, len(c.Terminals))
 	for n, t := range c.Terminals {
 		terminals[n] = Terminal{ID: t.ID, URL: t.URL, Key: config.TerminalKey(c.PairSecret.Reveal(), t.ID)}
@@ -103,8 +108,10 @@ func Run(ctx context.Context, c config.TerminalInterface, log *slog.Logger) erro
 	return New(Config{
 		Bus: bus.ConnConfig{
 			Name: bus.ProcessTerminalInterface, URL: c.BusURL, User: c.BusUser, Password: c.BusPassword.Reveal(), Inbox: c.BusInbox,
+			Network: network,
 		},
-		Host: c.Host, Terminals: terminals, Beat: bus.HeartInterval(c.Lease), Log: log,
+		Clock: clock,
+		Host:  c.Host, Terminals: terminals, Beat: bus.HeartInterval(c.Lease), Log: log,
 		ReceiptKey: config.DeriveKey(c.PairSecret.Reveal(), config.PurposeReceipt),
 	}).Run(ctx)
 }

@@ -63,6 +63,8 @@ type Config struct {
 	Data   string // directory
 	Secret string // the pair secret
 	Log    *slog.Logger
+	// Network that Listen is of; nil is TCP.
+	Network bus.Network
 	// Probe is the interval of test writes; 0 is 5 s.
 	Probe time.Duration
 }
@@ -116,7 +118,7 @@ func (w *Witness) Run(ctx context.Context) (err error) {
 	// answered it finds nobody and writes nothing.
 	users.Allow(arbiter.User, w.grant())
 	srv, err := bus.NewServer(bus.ServerConfig{
-		Name: "witness", Listen: w.config.Listen, Users: users, StoreDir: w.config.Data,
+		Name: "witness", Listen: w.config.Listen, Network: w.config.Network, Users: users, StoreDir: w.config.Data,
 		MaxPayload: maxPayload, MaxConnections: maxConnections, PingInterval: 10 * time.Second,
 		Logger: w.config.Log,
 	})

@@ -1,0 +1,28 @@
+package mainprocess
+
+import (
+	"context"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/lease"
+	"github.com/hotpair/hotpair/services/process"
+)
+
+// Ground is what a main stands on. Each nil field is what the machine offers; a simulation brings its own.
+type Ground struct {
+	// Clock of leases and rights to answer.
+	Clock lease.Clock
+	// Network of bus, link, witness and operators.
+	Network bus.Network
+	// Start starts the host's processes.
+	Start process.Starter
+	// Overseer watches this main.
+	Overseer Overseer
+}
+
+// Overseer is who watches main: its supervisor. Run tells it while alive says so that main does what it is for, until ctx
+// ends; its error ends main at once, without the clean end.
+type Overseer interface {
+	Run(ctx context.Context, lease time.Duration, alive func() bool) error
+}

@@ -166,6 +166,7 @@ type UpdaterState struct {
 	Catching       bool              `json:"catching,omitempty"` // standby: an active is sending it history or a copy
 	Note           MembershipNote    `json:"note"`
 	System         uint64            `json:"system,omitempty"` // rises when SystemSpace has changed; counts within a run of the updater
+	Measured       *UpdaterMeasures  `json:"measured,omitempty"`
 }
 
 // Attach orders terminal-if to serve the terminals in an epoch (B8).
@@ -215,6 +216,7 @@ type TerminalState struct {
 	HighestEpoch uint64           `json:"highest_epoch"` // any terminal knows; an alarm when above ours
 	Terminals    []TerminalStatus `json:"terminals,omitempty"`
 	LastGap      time.Duration    `json:"last_gap_ns,omitempty"` // longest gap that a terminal felt at the last attach
+	Measured     TerminalMeasures `json:"measured"`
 }
 
 // TerminalStatus is one terminal as the host sees it.

@@ -47,6 +47,7 @@ type term struct {
 //	            └── crash, nobody ────┘
 type flight struct {
 	request  bus.Request
+	taken    time.Duration // on the relay's clock
 	deadline time.Time
 	service  *service
 	answer   func(bus.Reply)
@@ -89,6 +90,9 @@ type relay struct {
 	parked   []*flight
 	held     []*flight
 	joined   uint64 // requests that came again while they were in flight
+
+	requests bus.Histogram // from taking a request until its answer leaves
+	refused  atomic.Uint64 // requests answered at once: malformed or too many
 }
 
 func newRelay(b bounds, clock lease.Clock, log *slog.Logger, signer *receiptSigner) *relay {
@@ -172,13 +176,15 @@ func (r *relay) inFlight() int {
 // request says.
 func (r *relay) take(terminal string, t *term, q bus.Request, answer func(bus.Reply)) {
 	if fault := check(&q); fault != "" {
+		r.refused.Add(1)
 		answer(bus.Reply{Code: bus.CodeMalformed, Message: fault})
 		return
 	}
 	q.ID.Terminal, q.Epoch, q.Crashes = terminal, t.Epoch, 0
-	f := &flight{request: q, deadline: time.Now().Add(time.Duration(q.Remaining)), answer: answer}
+	f := &flight{request: q, taken: r.clock(), deadline: time.Now().Add(time.Duration(q.Remaining)), answer: answer}
 	send, refusal := r.admit(f, t)
 	if refusal != nil {
+		r.refused.Add(1)
 		answer(*refusal)
 	}
 	r.services.send(send)
@@ -327,6 +333,7 @@ func (r *relay) deliver(f *flight, reply bus.Reply) {
 		reply.Receipt = r.signer.code(r.term.PairID, f.request.ID, reply.Position)
 	}
 	f.answer(reply)
+	r.requests.Observe(r.clock() - f.taken)
 	r.forget(f)
 }
 

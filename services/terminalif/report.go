@@ -30,7 +30,7 @@ func (r *reporter) state(i *Interface, all bool) bus.TerminalState {
 	defer r.mu.Unlock()
 	changes := i.changes.Load()
 	since := time.Since(r.listed)
-	list := all || len(i.sessions) <= fewTerminals || (changes != r.seen && since >= listEvery) || since >= listAnyway
+	list := all || len(i.roster.all()) <= fewTerminals || (changes != r.seen && since >= listEvery) || since >= listAnyway
 	if list || changes != r.at || r.at == 0 {
 		r.counts, r.at = count(i, list), changes
 	}
@@ -40,6 +40,7 @@ func (r *reporter) state(i *Interface, all bool) bus.TerminalState {
 	state := r.counts
 	r.counts.Terminals = nil
 	state.InFlight = i.relay.inFlight()
+	state.Measured = bus.TerminalMeasures{Request: i.relay.requests.Sample(), Refused: i.relay.refused.Load()}
 	if t := i.present(); t != nil {
 		state.Epoch = t.Epoch
 	}
@@ -48,9 +49,9 @@ func (r *reporter) state(i *Interface, all bool) bus.TerminalState {
 
 func count(i *Interface, list bool) bus.TerminalState {
 	var state bus.TerminalState
-	for _, s := range i.sessions {
+	for _, s := range i.roster.all() {
 		s.mu.Lock()
-		status, epoch, gap := s.status, s.epoch, s.gap
+		status, epoch, gap := s.status.TerminalStatus, s.epoch, s.gap
 		s.mu.Unlock()
 		state.HighestEpoch = max(state.HighestEpoch, epoch)
 		switch status.State {

@@ -20,7 +20,7 @@ func (u *updater) openTerm(ctx context.Context, q bus.Serve, backlog []storage.S
 	a.term = &term{
 		epoch: q.Epoch, store: u.store, own: u.ownSeam(u.tail), other: u.otherSeam(a.sender), times: u.times, clock: u.clock,
 		room: u.applier.roomy, hurry: u.applier.hurry, queue: newQueue(), ended: make(chan struct{}), changed: make(chan struct{}),
-		required: q.RequirePeer,
+		required: q.RequirePeer, measured: &u.measured,
 		committed: func(storage.Mark) {
 			u.applier.kick()
 			a.sender.Committed()

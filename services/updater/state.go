@@ -36,6 +36,7 @@ func (u *updater) state() (ready bool, state any) {
 	if active != nil {
 		active.tell(&s)
 	}
+	s.Measured = u.measured.sample()
 	return true, s
 }
 

@@ -49,6 +49,7 @@ type term struct {
 	hurry func()
 	// committed is told of each committed frame.
 	committed func(storage.Mark)
+	measured  *measures
 
 	queue *queue
 	ended chan struct{} // closed when run has returned
@@ -165,6 +166,7 @@ func (t *term) frame(ctx context.Context, calls []*commitCall) error {
 // commit makes entries durable wherever they must be, then visible: steps A3, A4, A5, or A7 when main has decided on
 // A6, that the other host is down.
 func (t *term) commit(ctx context.Context, entries []storage.Stored) error {
+	began := t.clock()
 	needed := t.depart(entries[len(entries)-1].Entry.Position)
 	defer t.arrived() // after the commit: who waits for the arrival finds it committed
 	notified, err := t.replicate(ctx, entries, needed)
@@ -178,13 +180,15 @@ func (t *term) commit(ctx context.Context, entries []storage.Stored) error {
 	if notified {
 		t.store.SetNotified(end.Position) // A5; otherwise A7: not notified until the peer catches up
 	}
+	t.measured.updates.Add(uint64(len(entries)))
+	t.measured.commit.Observe(t.clock() - began)
 	t.committed(end)
 	return nil
 }
 
 // replicate has a frame made durable in both journals at the same time and returns when all required have it.
 func (t *term) replicate(ctx context.Context, entries []storage.Stored, needed bool) (notified bool, err error) {
-	known := t.store.Committed().Position
+	known, began := t.store.Committed().Position, t.clock()
 	var there <-chan struct{}
 	if needed {
 		there = t.other.Offer(entries, known) // A4
@@ -193,11 +197,13 @@ func (t *term) replicate(ctx context.Context, entries []storage.Stored, needed b
 	if err := t.home(ctx, entries, known); err != nil { // A3
 		return false, err
 	}
+	t.measured.journal.Observe(t.clock() - began)
 	t.update(func() { t.flight.own = true })
 	for needed {
 		required, changed := t.requires()
 		select {
 		case <-there:
+			t.measured.replication.Observe(t.clock() - began)
 			return true, nil
 		default:
 		}

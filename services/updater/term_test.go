@@ -91,7 +91,8 @@ func newStage(t *testing.T, required bool) *stage {
 	}
 	s := &stage{t: t, own: newFakeJournal(true), other: newFakeJournal(true), result: make(chan error, 1)}
 	s.term = &term{
-		epoch: 1, store: store, own: s.own, other: s.other, clock: lease.BootClock, required: required,
+		measured: &measures{},
+		epoch:    1, store: store, own: s.own, other: s.other, clock: lease.BootClock, required: required,
 		times: &pairTime{clock: lease.BootClock, wall: time.Now},
 		room:  func() (bool, <-chan struct{}) { return true, closedChannel() }, hurry: func() {}, committed: func(storage.Mark) {},
 		queue: newQueue(), ended: make(chan struct{}), changed: make(chan struct{}),

@@ -57,6 +57,8 @@ type updater struct {
 	post    post
 	news    news
 	aside   int
+
+	measured measures
 }
 
 // Run is the updater process. It returns nil when ctx has ended and everything is stored, and an error when it can't go

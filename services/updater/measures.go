@@ -1,0 +1,21 @@
+package updater
+
+import (
+	"sync/atomic"
+
+	"github.com/hotpair/hotpair/bus"
+)
+
+// measures are what this process has counted since it started, over all its terms.
+type measures struct {
+	updates     atomic.Uint64
+	commit      bus.Histogram // a frame, from its departure until it is committed
+	journal     bus.Histogram // its append to the own journal (A3)
+	replication bus.Histogram // until it was seen to be in the other one (A4); never seen before the own append is done
+}
+
+func (m *measures) sample() *bus.UpdaterMeasures {
+	return &bus.UpdaterMeasures{
+		Updates: m.updates.Load(), Commit: m.commit.Sample(), Journal: m.journal.Sample(), Replication: m.replication.Sample(),
+	}
+}

@@ -78,7 +78,7 @@ func (t *Tally) add(v Verdict) {
 	t.Uniques += v.Uniques
 	t.Balances += v.Balances
 	t.Totals += v.Totals
-	t.Findings.add(v.Findings)
+	t.Findings.Add(v.Findings)
 	if v.Undecided {
 		t.Wrong = append(t.Wrong, "porcupine did not come to an end")
 	}

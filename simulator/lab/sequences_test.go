@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/simulator/load"
 )
 
 // Each test plays one sequence of failures that stops or harms other systems, states what must come of it, and why that
@@ -100,7 +101,7 @@ func (f *fixture) nobody(during time.Duration) {
 		}
 	}
 	// Answers that were under way at the beginning may still have been counted.
-	if n := f.load.Acknowledged() - acknowledged; n > kvClients+counters+ledgers {
+	if n := f.load.Acknowledged() - acknowledged; n > load.Clients {
 		f.Errorf("%d operations were acknowledged while nobody served", n)
 	}
 }

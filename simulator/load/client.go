@@ -1,4 +1,4 @@
-package lab
+package load
 
 import (
 	"context"
@@ -41,23 +41,13 @@ const (
 	unknown          // it may have been executed, or may be yet
 )
 
-// client is one application at a terminal: a plain NATS client of its agent, in its network namespace.
+// client is one application at a terminal: a plain NATS client of its agent.
 type client struct {
-	name     string // unique in the lab; the start of its ids
+	name     string // unique in the pair; the start of its ids
 	conn     *nats.Conn
 	deadline time.Duration // of one attempt
 	last     uint64
 	calls    *atomic.Int64
-}
-
-// connect connects to the agent of a terminal. The connection is kept and renewed, as an application's would be.
-func (l *Lab) connect(name string, terminal int, deadline time.Duration, calls *atomic.Int64) (*client, error) {
-	conn, err := nats.Connect("nats://127.0.0.1:"+strconv.Itoa(portTerminal), nats.Name(name),
-		nats.SetCustomDialer(l.network.spaces[TerminalID(terminal)]), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectWait(again))
-	if err != nil {
-		return nil, fmt.Errorf("connect to terminal %s: %w", TerminalID(terminal), err)
-	}
-	return &client{name: name, conn: conn, deadline: deadline, calls: calls}, nil
 }
 
 func (c *client) close() { c.conn.Close() }
@@ -68,8 +58,18 @@ func (c *client) newID() string {
 	return fmt.Sprintf("%s/%s-%d", time.Now().UTC().Format(time.RFC3339), c.name, c.last)
 }
 
-// again is the pause before a call is repeated.
+// again is the pause before a call is repeated, and that of an application which has lost its agent.
 const again = 20 * time.Millisecond
+
+// Dial connects an application to the agent at an address. The connection is kept and renewed, as an application's would be.
+func Dial(name, address string, dialer nats.CustomDialer) (*nats.Conn, error) {
+	conn, err := nats.Connect("nats://"+address, nats.Name(name), nats.SetCustomDialer(dialer),
+		nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectWait(again))
+	if err != nil {
+		return nil, fmt.Errorf("connect to terminal at %s: %w", address, err)
+	}
+	return conn, nil
+}
 
 // do makes a call. One with an id, or one that reads, is repeated until its outcome is definite or ctx ends. Any other is
 // sent once, and again only as long as it certainly was not executed.

@@ -1,4 +1,4 @@
-package lab
+package load
 
 import (
 	"context"
@@ -51,7 +51,7 @@ func (w *Load) Finish(ctx context.Context) (Verdict, error) {
 	result, information := porcupine.CheckOperationsVerbose(model(), operations, checkWithin)
 	switch result {
 	case porcupine.Illegal:
-		v.Picture = filepath.Join(w.lab.options.Dir, w.name+".html")
+		v.Picture = filepath.Join(w.config.Dir, w.config.Name+".html")
 		if err := porcupine.VisualizePath(model(), information, v.Picture); err != nil {
 			v.Picture = "no picture: " + err.Error()
 		}
@@ -75,7 +75,7 @@ type item struct {
 func (w *Load) readUniques(ctx context.Context, c *client) {
 	present := map[string]item{}
 	for after := ""; ; {
-		a := c.do(ctx, request{service: "kv", operation: "list", body: map[string]any{"prefix": w.name + "-u-", "limit": 1000, "after": after}, reads: true})
+		a := c.do(ctx, request{service: "kv", operation: "list", body: map[string]any{"prefix": w.config.Name + "-u-", "limit": 1000, "after": after}, reads: true})
 		var page struct {
 			Items []item `json:"items"`
 			More  bool   `json:"more"`

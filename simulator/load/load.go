@@ -1,0 +1,350 @@
+// Package load is applications at terminals that work until they are told to rest, remember all that they were told, and
+// judge it: linearizability of kv by porcupine, nothing acknowledged lost, nothing doubled, no stale answer, no money made.
+//
+// They are plain NATS clients. How they reach a terminal's agent is the caller's business, so that the same load works in
+// a lab of real processes and in a world within one process.
+//
+//	l, err := load.Start(ctx, load.Config{Name: "r1", Seed: seed, Terminals: 3, Connect: connect, Dir: dir})
+//	… faults, healing …
+//	verdict, err := l.Finish(ctx)
+package load
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/hotpair/hotpair/bus"
+)
+
+const (
+	// keysOfRound are few, so that clients meet on them and each is used on both sides of every takeover.
+	keysOfRound = 4
+	// kvClients work on those keys. Every second one is patient: it has ids of its own and repeats a call until its
+	// outcome is known. The others send once and leave the outcome open.
+	kvClients = 6
+	// counters are clients that write a new key each time, ledgers are clients that move money.
+	counters, ledgers = 2, 2
+	// Clients is how many applications a load has: so many calls may be under way at once.
+	Clients = kvClients + counters + ledgers
+	// accounts are those of one load, each opened with the same balance.
+	accounts, opening = 4, 1000
+
+	patientDeadline   = 5 * time.Second
+	impatientDeadline = 1500 * time.Millisecond
+	// thinking is the longest pause of a client between two calls: the load must leave the machine room for the faults.
+	thinking = 12 * time.Millisecond
+	// settleWithin is how long a call may take after its round to become definite.
+	settleWithin = 30 * time.Second
+)
+
+// Findings are contradictions between what was acknowledged and what was seen later, each a sentence.
+type Findings struct {
+	Lost, Doubled, Stale, Wrong []string
+}
+
+// Bad tells whether there is any.
+func (f *Findings) Bad() bool {
+	return len(f.Lost)+len(f.Doubled)+len(f.Stale)+len(f.Wrong) > 0
+}
+
+// All lists them, with their kind.
+func (f *Findings) All() []string {
+	var all []string
+	for _, kind := range []struct {
+		name string
+		list []string
+	}{{"lost", f.Lost}, {"doubled", f.Doubled}, {"stale", f.Stale}, {"wrong", f.Wrong}} {
+		for _, text := range kind.list {
+			all = append(all, kind.name+": "+text)
+		}
+	}
+	return all
+}
+
+// Add takes over others.
+func (f *Findings) Add(g Findings) {
+	f.Lost, f.Doubled = append(f.Lost, g.Lost...), append(f.Doubled, g.Doubled...)
+	f.Stale, f.Wrong = append(f.Stale, g.Stale...), append(f.Wrong, g.Wrong...)
+}
+
+// Load is applications at all terminals that work until Finish, and remember all that they were told.
+type Load struct {
+	config Config
+
+	working  atomic.Bool
+	settling context.Context // ends the calls that have not become definite
+	cancel   context.CancelFunc
+	workers  sync.WaitGroup
+	clients  []*client
+	calls    atomic.Int64
+
+	history history
+
+	mu       sync.Mutex
+	uniques  []unique
+	balances map[string]int64 // what acknowledged transfers make of each account
+	doubt    bool             // a transfer's outcome is not known: balances prove nothing
+	totals   int
+	findings Findings
+}
+
+// unique is an acknowledged write of a key that is written once.
+type unique struct {
+	key      string
+	value    int
+	revision uint64
+}
+
+// Config says what a load is.
+type Config struct {
+	// Name begins all its keys, accounts and ids; it must be new in the pair.
+	Name string
+	// Seed of all that is random.
+	Seed uint64
+	// Terminals is how many there are; Connect gives a connection of an application to the agent of one, counted from 0.
+	Terminals int
+	Connect   func(application string, terminal int) (*nats.Conn, error)
+	// Dir gets a picture of a history that is not linearizable.
+	Dir string
+}
+
+// Start opens the ledger's accounts and lets the applications work.
+func Start(ctx context.Context, config Config) (*Load, error) {
+	name, seed := config.Name, config.Seed
+	w := &Load{config: config, history: history{began: time.Now()}, balances: map[string]int64{}}
+	w.settling, w.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	w.working.Store(true)
+	for i := range Clients {
+		deadline := patientDeadline
+		if i < kvClients && i%2 == 1 {
+			deadline = impatientDeadline
+		}
+		own := fmt.Sprintf("%s-%d", name, i)
+		conn, err := config.Connect(own, i%config.Terminals)
+		if err != nil {
+			return nil, errors.Join(err, w.Close())
+		}
+		w.clients = append(w.clients, &client{name: own, conn: conn, deadline: deadline, calls: &w.calls})
+	}
+	opener := w.clients[kvClients+counters]
+	for i := range accounts {
+		account := fmt.Sprintf("%s-%d", name, i)
+		ctx, cancel := context.WithTimeout(ctx, settleWithin)
+		a := opener.do(ctx, request{service: "ledger", operation: "open", body: map[string]any{"account": account, "balance": opening}, id: opener.newID()})
+		cancel()
+		if a.outcome != definite || a.code != bus.CodeOK {
+			return nil, errors.Join(fmt.Errorf("open account %s: %d %s", account, a.code, a.message), w.Close())
+		}
+		w.balances[account] = opening
+	}
+	for i, c := range w.clients {
+		random := rand.New(rand.NewPCG(seed, uint64(i)))
+		w.workers.Go(func() {
+			switch {
+			case i < kvClients:
+				w.driveKV(i, c, random)
+			case i < kvClients+counters:
+				w.driveUnique(c, random)
+			default:
+				w.driveLedger(c, random)
+			}
+		})
+	}
+	return w, nil
+}
+
+func (w *Load) think(random *rand.Rand) {
+	time.Sleep(time.Duration(random.Int64N(int64(thinking))))
+}
+
+// Calls counts attempts so far.
+func (w *Load) Calls() int64 { return w.calls.Load() }
+
+// Acknowledged counts the definite answers of kv clients and counters so far.
+func (w *Load) Acknowledged() int {
+	w.mu.Lock()
+	n := len(w.uniques)
+	w.mu.Unlock()
+	w.history.mu.Lock()
+	defer w.history.mu.Unlock()
+	return n + len(w.history.operations)
+}
+
+// driveKV is one closed-loop client on the few keys.
+func (w *Load) driveKV(index int, c *client, random *rand.Rand) {
+	patient := index%2 == 0
+	known := map[string]uint64{} // last revision seen
+	person, value := index, index
+	for ; w.working.Load(); w.think(random) {
+		in := asked{operation: opGet, key: fmt.Sprintf("%s-k%d", w.config.Name, random.IntN(keysOfRound))}
+		switch n := random.IntN(10); {
+		case n < 3:
+			in.operation = opPut
+		case n < 5:
+			in.operation = opCAS
+		case n < 6:
+			in.operation = opDelete
+		}
+		body := map[string]any{"key": in.key}
+		if in.operation == opPut || in.operation == opCAS {
+			value += kvClients
+			in.value = value
+			body["value"] = value
+		}
+		if in.operation == opCAS {
+			in.revision = known[in.key]
+			body["revision"] = in.revision
+		}
+		r := request{service: "kv", operation: in.operation, body: body}
+		if in.operation == opGet {
+			r.reads = patient
+		} else if patient {
+			r.id = c.newID()
+		}
+		called := w.history.now()
+		a := c.do(w.settling, r)
+		out, record := w.outcomeOf(in, a)
+		if !record {
+			continue
+		}
+		w.history.add(person, in, out, called)
+		if out.unknown {
+			person += 1000 // its open call lasts; who goes on is another
+			continue
+		}
+		if out.code == bus.CodeOK {
+			known[in.key] = out.revision
+			if in.operation == opDelete {
+				known[in.key] = 0
+			}
+		}
+		if out.code == bus.CodeAbsent {
+			known[in.key] = 0
+		}
+	}
+}
+
+// outcomeOf reads an answer of kv. What never happened, and a read that was not answered, says nothing.
+func (w *Load) outcomeOf(in asked, a answer) (got, bool) {
+	switch {
+	case a.outcome == never, a.outcome == unknown && in.operation == opGet:
+		return got{}, false
+	case a.outcome == unknown:
+		return got{unknown: true}, true
+	case a.code != bus.CodeOK && a.code != bus.CodeConflict && a.code != bus.CodeAbsent:
+		w.wrong("%s: %d %s", describeOperation(in, got{unknown: true}), a.code, a.message)
+		return got{}, false
+	case a.code != bus.CodeOK:
+		return got{code: a.code}, true
+	case in.operation != opGet:
+		return got{revision: a.position.Sequence, epoch: a.position.Epoch}, true
+	}
+	var body struct {
+		Value    int    `json:"value"`
+		Revision uint64 `json:"revision"`
+	}
+	if err := json.Unmarshal(a.body, &body); err != nil {
+		w.wrong("%s: %s", in.operation, a.body)
+		return got{}, false
+	}
+	return got{value: body.Value, revision: body.Revision}, true
+}
+
+func (w *Load) wrong(format string, a ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.findings.Wrong = append(w.findings.Wrong, fmt.Sprintf(format, a...))
+}
+
+// driveUnique writes a new key each time.
+func (w *Load) driveUnique(c *client, random *rand.Rand) {
+	for n := 0; w.working.Load(); n++ {
+		u := unique{key: fmt.Sprintf("%s-u-%s-%d", w.config.Name, c.name, n), value: n}
+		a := c.do(w.settling, request{service: "kv", operation: opPut, body: map[string]any{"key": u.key, "value": u.value}, id: c.newID()})
+		switch {
+		case a.outcome != definite:
+		case a.code != bus.CodeOK:
+			w.wrong("put %s: %d %s", u.key, a.code, a.message)
+		default:
+			u.revision = a.position.Sequence
+			w.mu.Lock()
+			w.uniques = append(w.uniques, u)
+			w.mu.Unlock()
+		}
+		w.think(random)
+	}
+}
+
+// driveLedger moves money, and looks now and then whether the total is what it was.
+func (w *Load) driveLedger(c *client, random *rand.Rand) {
+	for w.working.Load() {
+		if random.IntN(20) == 0 {
+			w.total(c)
+		}
+		from := random.IntN(accounts)
+		to := (from + 1 + random.IntN(accounts-1)) % accounts
+		w.transfer(c, fmt.Sprintf("%s-%d", w.config.Name, from), fmt.Sprintf("%s-%d", w.config.Name, to), 1+random.Int64N(30))
+		w.think(random)
+	}
+}
+
+func (w *Load) transfer(c *client, from, to string, amount int64) {
+	a := c.do(w.settling, request{service: "ledger", operation: "transfer", body: map[string]any{"from": from, "to": to, "amount": amount}, id: c.newID()})
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case a.outcome == unknown:
+		w.doubt = true
+	case a.outcome == never, a.code == bus.CodeConflict: // overdraft
+	case a.code != bus.CodeOK:
+		w.findings.Wrong = append(w.findings.Wrong, fmt.Sprintf("transfer from %s to %s: %d %s", from, to, a.code, a.message))
+	default:
+		w.balances[from] -= amount
+		w.balances[to] += amount
+	}
+}
+
+// total asks for the ledger's total: whole multiples of what accounts are opened with, in every round.
+func (w *Load) total(c *client) {
+	a := c.do(w.settling, request{service: "ledger", operation: "total", body: struct{}{}, reads: true})
+	if a.outcome != definite {
+		return
+	}
+	var body struct {
+		Total *int64 `json:"total"`
+	}
+	if err := json.Unmarshal(a.body, &body); err != nil || body.Total == nil || *body.Total%(int64(opening*accounts)) != 0 {
+		w.wrong("ledger total: %d %s", a.code, a.body)
+		return
+	}
+	w.mu.Lock()
+	w.totals++
+	w.mu.Unlock()
+}
+
+// Close ends the applications without judging anything. Repeatable.
+func (w *Load) Close() error {
+	w.working.Store(false)
+	w.cancel()
+	w.workers.Wait()
+	for _, c := range w.clients {
+		c.close()
+	}
+	return nil
+}
+
+// rest ends the work and waits until every call has become definite, or is given up.
+func (w *Load) rest() {
+	w.working.Store(false)
+	end := time.AfterFunc(settleWithin, w.cancel)
+	w.workers.Wait()
+	end.Stop()
+}

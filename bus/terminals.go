@@ -103,6 +103,8 @@ type ProbeTerminals struct {
 	IDs   []string `json:"ids,omitempty"`
 	After string   `json:"after,omitempty"`
 	Limit int      `json:"limit,omitempty"`
+	// Epoch is the highest that the host knows; 0: a higher one at a terminal is not remarked on.
+	Epoch uint64 `json:"epoch,omitempty"`
 	// Rows are terminals that need not be in the list: what somebody is about to add.
 	Rows []TableRow `json:"rows,omitempty"`
 }

@@ -99,6 +99,29 @@ func (i *Interface) order(ctx context.Context, m *nats.Msg) {
 			return
 		}
 		finish = func() any { return i.collect(ctx, order) }
+	case bus.SubjectTerminals:
+		var order bus.SetTerminals
+		done := bus.Done{}
+		if err := bus.DecodeJSON(m.Data, &order); err != nil {
+			done.Error = err.Error()
+		} else {
+			done = i.setTerminals(ctx, order)
+		}
+		finish = func() any { return done }
+	case bus.SubjectTerminalsList:
+		var order bus.ListTerminals
+		if err := bus.DecodeJSON(m.Data, &order); err != nil {
+			i.respond(m, bus.ListedTerminals{Error: err.Error()})
+			return
+		}
+		finish = func() any { return i.listTerminals(order) }
+	case bus.SubjectTerminalProbe:
+		var order bus.ProbeTerminals
+		if err := bus.DecodeJSON(m.Data, &order); err != nil {
+			i.respond(m, bus.ProbedTerminals{Error: err.Error()})
+			return
+		}
+		finish = func() any { return i.probe(ctx, order) }
 	default:
 		i.log.Error("unknown order", "subject", m.Subject)
 		return
@@ -180,11 +203,11 @@ func (i *Interface) attach(ctx context.Context, order bus.Attach) func() any {
 		i.mu.Unlock()
 		return func() any { return bus.Attached{Error: fault} }
 	}
-	t := &term{Attach: order, round: newRound(i.sessions)}
+	t := &term{Attach: order, round: newRound(i.roster.all())}
 	i.term, i.pair, i.identity = t, order.PairID, order.Identity
 	i.mu.Unlock()
 	i.relay.begin(t)
-	for _, s := range i.sessions {
+	for _, s := range i.roster.all() {
 		s.poke()
 	}
 	i.noteChange()
@@ -212,7 +235,7 @@ func (i *Interface) detach() func() any {
 	i.mu.Lock()
 	i.term = nil
 	i.mu.Unlock()
-	for _, s := range i.sessions {
+	for _, s := range i.roster.all() {
 		s.poke()
 	}
 	i.noteChange()
@@ -244,7 +267,7 @@ func (i *Interface) ask(ctx context.Context, order bus.AskTerminals) bus.Termina
 	var mu sync.Mutex
 	var result bus.TerminalsAsked
 	var asking sync.WaitGroup
-	for _, s := range i.sessions {
+	for _, s := range i.roster.all() {
 		conn := s.warm()
 		if conn == nil {
 			continue

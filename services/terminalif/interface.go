@@ -41,6 +41,8 @@ type Config struct {
 	Bus       bus.ConnConfig // to the host's own bus, and by its Network to the terminals
 	Host      string
 	Terminals []Terminal
+	// KeyOf derives the key of a terminal that main tells of later; nil: none can be told of.
+	KeyOf func(id string) string
 	// ReceiptKey signs receipts: config.DeriveKey of the pair secret for config.PurposeReceipt.
 	ReceiptKey string
 	Beat       time.Duration // interval of heartbeats; 0 is 125 ms
@@ -57,7 +59,7 @@ type Interface struct {
 	incarnation uint64
 	dialer      *dialer
 	relay       *relay
-	sessions    []*session
+	roster      roster
 	conn        *bus.Conn
 	heart       *bus.Heart
 	started     chan struct{}
@@ -88,9 +90,11 @@ func New(c Config) *Interface {
 		relay:   newRelay(bounds{perTerminal, inAll, perTerminalBytes, inAllBytes}, c.Clock, c.Log, newReceiptSigner(c.ReceiptKey)),
 		started: make(chan struct{}), failed: make(chan error, 1),
 	}
-	for _, t := range c.Terminals {
-		i.sessions = append(i.sessions, newSession(t.ID, t.URL, t.Key, i, c.Log))
+	sessions := make([]*session, len(c.Terminals))
+	for n, t := range c.Terminals {
+		sessions[n] = newSession(t.ID, t.URL, t.Key, i, c.Log)
 	}
+	i.roster.set(sessions)
 	return i
 }
 
@@ -111,7 +115,8 @@ func RunOn(ctx context.Context, c config.TerminalInterface, log *slog.Logger, ne
 			Network: network,
 		},
 		Clock: clock,
-		Host:  c.Host, Terminals: terminals, Beat: bus.HeartInterval(c.Lease), Log: log,
+		Host:  c.Host, Terminals: terminals, KeyOf: func(id string) string { return config.TerminalKey(c.PairSecret.Reveal(), id) },
+		Beat: bus.HeartInterval(c.Lease), Log: log,
 		ReceiptKey: config.DeriveKey(c.PairSecret.Reveal(), config.PurposeReceipt),
 	}).Run(ctx)
 }
@@ -145,14 +150,17 @@ func (i *Interface) Run(ctx context.Context) error {
 	i.conn = conn
 	i.relay.services.conn, i.relay.services.ctx, i.relay.services.run = conn, ctx, i.goroutines.Go
 	i.heart = bus.NewHeart(conn, bus.ProcessTerminalInterface, i.config.Beat, func() (bool, any) { return true, i.report.state(i, false) })
-	if err := i.listen(ctx); err != nil {
+	i.roster.changing.Lock() // an order may come at once
+	err = i.listen(ctx)
+	for _, s := range i.roster.all() {
+		i.begin(ctx, s)
+	}
+	i.roster.changing.Unlock()
+	if err != nil {
 		return err
 	}
-	for _, s := range i.sessions {
-		i.goroutines.Go(func() { s.run(ctx) })
-	}
 	close(i.started)
-	i.log.Info("terminal interface ready", "terminals", len(i.sessions))
+	i.log.Info("terminal interface ready", "terminals", len(i.roster.all()))
 
 	g, inner := errgroup.WithContext(ctx)
 	g.Go(func() error { return i.heart.Run(inner) })
@@ -216,7 +224,7 @@ func (i *Interface) attachCounter(t *term) uint64 {
 // changes, and each beat counts them all.
 func (i *Interface) noteChange() {
 	i.changes.Add(1)
-	if i.heart != nil && len(i.sessions) <= fewTerminals/4 {
+	if i.heart != nil && len(i.roster.all()) <= fewTerminals/4 {
 		i.heart.Now()
 	}
 }

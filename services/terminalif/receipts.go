@@ -72,12 +72,13 @@ func (i *Interface) collect(ctx context.Context, order bus.CollectReceipts) bus.
 	var ask []*session
 	most := min(max(order.Terminals, 1), terminalsAPage)
 	at := max(order.From, 0)
-	for ; at < len(i.sessions) && len(ask) < most; at++ {
-		if i.sessions[at].attached() {
-			ask = append(ask, i.sessions[at])
+	sessions := i.roster.all()
+	for ; at < len(sessions) && len(ask) < most; at++ {
+		if sessions[at].attached() {
+			ask = append(ask, sessions[at])
 		}
 	}
-	if at < len(i.sessions) {
+	if at < len(sessions) {
 		result.Next = at
 	}
 	result.Asked = len(ask)
@@ -165,7 +166,7 @@ func (s *session) attached() bool {
 // nothing.
 func (i *Interface) gaps() (worst, median time.Duration, felt int) {
 	var all []time.Duration
-	for _, s := range i.sessions {
+	for _, s := range i.roster.all() {
 		s.mu.Lock()
 		if s.status.State == stateAttached && s.gap > 0 {
 			all = append(all, s.gap)

@@ -49,6 +49,8 @@ var (
 	errBacklog = errors.New("terminal does not read its answers")
 	// errGreeting says that what answered is not the agent that was meant.
 	errGreeting = errors.New("not the agent of this terminal")
+	// errRetired says that the terminal is no longer one of the pair's.
+	errRetired = errors.New("terminal was removed")
 )
 
 // session is the connection to one terminal, dialled again whenever it is lost.
@@ -64,11 +66,13 @@ type session struct {
 	log          *slog.Logger
 	wake         chan struct{} // one token: the term has changed
 	condemned    chan error    // one token: close the connection
+	retired      chan struct{} // closed when the terminal is no longer one of the pair's
 	requests     *rate.Limiter
 
 	mu     sync.Mutex
 	conn   *bus.Conn // greeted, or nil
-	status bus.TerminalStatus
+	end    func()    // ends run; set when it begins
+	status bus.TerminalDetail
 	epoch  uint64        // highest the terminal has told
 	gap    time.Duration // that it told at the last attach
 }
@@ -76,9 +80,11 @@ type session struct {
 func newSession(id, url, key string, owner *Interface, log *slog.Logger) *session {
 	return &session{
 		id: id, url: url, key: key, owner: owner, log: log.With("terminal", id),
-		wake: make(chan struct{}, 1), condemned: make(chan error, 1),
+		wake: make(chan struct{}, 1), condemned: make(chan error, 1), retired: make(chan struct{}),
 		requests: rate.NewLimiter(requestsPerSecond, burstRequests),
-		status:   bus.TerminalStatus{ID: id, Address: url, State: stateUnreachable, Reason: "not tried yet"},
+		status: bus.TerminalDetail{
+			TerminalStatus: bus.TerminalStatus{ID: id, Address: url, State: stateUnreachable, Reason: "not tried yet"}, Since: time.Now(),
+		},
 	}
 }
 
@@ -108,10 +114,55 @@ func (s *session) warm() *bus.Conn {
 func (s *session) set(state, reason string) {
 	s.mu.Lock()
 	changed := s.status.State != state || s.status.Reason != reason
+	if s.status.State != state {
+		s.status.Since = time.Now()
+	}
 	s.status.State, s.status.Reason = state, reason
+	if reason != "" {
+		s.status.LastError, s.status.LastErrorAt = reason, time.Now()
+	}
 	s.mu.Unlock()
 	if changed {
 		s.owner.noteChange()
+	}
+}
+
+// detail is all that is known of the terminal.
+func (s *session) detail() bus.TerminalDetail {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d := s.status
+	d.Epoch = s.epoch
+	return d
+}
+
+// said notes what the agent says of who is attached. Like everything from there it is only shown.
+func (s *session) said(active string, fresh bool, took time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.status.Active, s.status.Fresh = clip(active), fresh
+	if took > 0 {
+		s.status.RTT = took
+	}
+}
+
+// retire ends the session: the terminal is told to keep its requests for somebody else. It does not wait.
+func (s *session) retire() {
+	close(s.retired)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conn == nil && s.end != nil {
+		s.end()
+	}
+}
+
+// over reports whether the session was retired.
+func (s *session) over() bool {
+	select {
+	case <-s.retired:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -131,7 +182,7 @@ func (s *session) run(ctx context.Context) {
 	pause := redialFirst
 	for ctx.Err() == nil {
 		greeted, err := s.once(ctx)
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || s.over() {
 			return
 		}
 		state := stateUnreachable
@@ -189,6 +240,7 @@ func (s *session) once(ctx context.Context) (greeted bool, err error) {
 func (s *session) hello(ctx context.Context, conn *bus.Conn) (bus.AgentWelcome, error) {
 	var welcome bus.AgentWelcome
 	pair, identity := s.owner.self()
+	asked := time.Now()
 	err := call(ctx, conn, bus.SubjectAgentHello, bus.AgentHello{
 		Version: bus.Version, PairID: pair, Host: s.owner.config.Host, Identity: identity, Incarnation: s.owner.incarnation,
 	}, &welcome)
@@ -203,6 +255,7 @@ func (s *session) hello(ctx context.Context, conn *bus.Conn) (bus.AgentWelcome, 
 		return welcome, fmt.Errorf("%w: it says it is %q", errGreeting, clip(welcome.Terminal))
 	}
 	s.heard(welcome.Epoch)
+	s.said(welcome.Active, welcome.Fresh, time.Since(asked))
 	return welcome, nil
 }
 
@@ -224,6 +277,9 @@ func (s *session) serve(ctx context.Context, conn *bus.Conn) error {
 	next := time.NewTimer(helloEvery/2 + rand.N(helloEvery/2))
 	defer next.Stop()
 	for {
+		if s.over() {
+			return errors.Join(errRetired, a.detach(ctx))
+		}
 		if err := a.follow(ctx, s.owner.present()); err != nil {
 			return err
 		}
@@ -238,6 +294,7 @@ func (s *session) serve(ctx context.Context, conn *bus.Conn) error {
 			next.Reset(helloEvery)
 		case err := <-s.condemned:
 			return err
+		case <-s.retired:
 		case <-up.Done():
 			return context.Cause(up)
 		case <-ctx.Done():
@@ -259,6 +316,7 @@ func (s *session) changed(m *nats.Msg) {
 	var change bus.AgentChange
 	if bus.DecodeJSON(m.Data, &change) == nil {
 		s.heard(change.Epoch)
+		s.said(change.Host, change.Fresh, 0)
 	}
 }
 

@@ -143,7 +143,7 @@ func startHost(t testing.TB, name string, terminals ...Terminal) *aHost {
 			Name: "terminal-if", URL: h.server.URL(), User: bus.ProcessTerminalInterface, Password: "t",
 			Inbox: bus.InboxPrefix(bus.ProcessTerminalInterface),
 		},
-		Host: name, Terminals: terminals, Beat: 10 * time.Millisecond,
+		Host: name, Terminals: terminals, KeyOf: keyOf, Beat: 10 * time.Millisecond,
 		Clock: func() time.Duration { return time.Duration(h.now.Load()) }, Log: testLog(t).With("host", name),
 	})
 	h.stop = background(t, "terminal-if of "+name, h.Interface.Run)

@@ -1,0 +1,104 @@
+package mainprocess
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+)
+
+// Details of an event of kind bus.EventAlarm: which alarm it is about, and what became of it.
+const (
+	detailAlarm   = "alarm"
+	detailState   = "state"
+	alarmRaised   = "raised"
+	alarmCleared  = "cleared"
+	alarmAccepted = "acknowledged"
+)
+
+// alarms are the alarms that this host has raised. Any part of main raises one when its cause appears and clears it when
+// the cause is gone, as often as it likes: only a change is told. Neither ever blocks.
+type alarms struct {
+	host string
+	now  func() time.Time
+	// changed is told of each change, in order, under the lock: it must neither block nor come back here.
+	changed func(a bus.Alarm, state string)
+
+	mu     sync.Mutex
+	raised map[string]bus.Alarm
+}
+
+func newAlarms(host string, changed func(bus.Alarm, string)) *alarms {
+	return &alarms{host: host, now: time.Now, changed: changed, raised: map[string]bus.Alarm{}}
+}
+
+// raise raises the alarm of an id in alarmTable, which has severity and remedy. text is a sentence: what is wrong. One
+// that is raised already keeps its beginning and gets the text.
+func (a *alarms) raise(id, text string) {
+	kind := kindOf(id)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if is, already := a.raised[id]; already {
+		is.Text = text
+		a.raised[id] = is
+		return
+	}
+	alarm := bus.Alarm{ID: id, Severity: kind.severity, Since: a.now(), Host: a.host, Text: text, Remedy: kind.remedy, Acknowledge: kind.acknowledge}
+	a.raised[id] = alarm
+	a.changed(alarm, alarmRaised)
+}
+
+// clear ends an alarm if it is raised.
+func (a *alarms) clear(id string) { a.end(id, alarmCleared) }
+
+func (a *alarms) end(id, state string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	alarm, raised := a.raised[id]
+	if !raised {
+		return
+	}
+	delete(a.raised, id)
+	a.changed(alarm, state)
+}
+
+// isRaised reports whether an alarm is raised.
+func (a *alarms) isRaised(id string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	_, raised := a.raised[id]
+	return raised
+}
+
+// list gives what is raised, the worst first.
+func (a *alarms) list() []bus.Alarm {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	list := make([]bus.Alarm, 0, len(a.raised))
+	for _, alarm := range a.raised {
+		list = append(list, alarm)
+	}
+	sortAlarms(list)
+	return list
+}
+
+// sortAlarms brings the worst first: by severity, then in the order of alarmTable.
+func sortAlarms(list []bus.Alarm) {
+	table := alarmTable()
+	place := func(a bus.Alarm) int {
+		return slices.IndexFunc(table, func(k alarmKind) bool { return k.id == a.ID })
+	}
+	slices.SortFunc(list, func(a, b bus.Alarm) int {
+		return cmp.Or(cmp.Compare(severityRank(a.Severity), severityRank(b.Severity)), cmp.Compare(place(a), place(b)),
+			cmp.Compare(a.Host, b.Host), cmp.Compare(a.ID, b.ID))
+	})
+}
+
+func severityRank(severity string) int {
+	if severity == bus.Critical {
+		return 0
+	}
+	return 1
+}

@@ -151,6 +151,7 @@ func (l *logged) Unwrap() error { return l.error }
 func start[T settings, P config.Spec[T]](cmd *cobra.Command, name string, host func(T) string, run func(context.Context, T, *slog.Logger) error) error {
 	c, err := config.Load[T, P](os.Environ())
 	if err != nil {
+		process.SayLastWords(os.Environ(), err)
 		return err
 	}
 	log := c.Logger(cmd.ErrOrStderr(), host(c), name)
@@ -159,6 +160,7 @@ func start[T settings, P config.Spec[T]](cmd *cobra.Command, name string, host f
 	}
 	if err != nil {
 		log.Error("process ends", "error", err)
+		process.SayLastWords(os.Environ(), err)
 		return &logged{err}
 	}
 	return nil

@@ -42,6 +42,25 @@ func TestChild_TellsHowItEnded(t *testing.T) {
 	}
 }
 
+// An exit code tells an operator nothing: what the process says of its end comes along, bounded and fit for a screen.
+func TestChild_SaysWhyItEnded(t *testing.T) {
+	child, err := Start(Spec{Name: "complain", Environ: []string{"HELPER=complain"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	exit := child.Wait()
+	if !strings.HasPrefix(exit.String(), "exited with code 3: the disk is full: [31mfree some space xxx") || len(exit.Words) > longestWords {
+		t.Errorf("%s", exit)
+	}
+	again, err := Start(Spec{Name: "crash", Environ: []string{"HELPER=crash", lastWordsVariable + "=0"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if exit := again.Wait(); exit.Words != "" {
+		t.Errorf("one that said nothing: %s", exit)
+	}
+}
+
 func TestStart_NoSuchProgram(t *testing.T) {
 	_, err := Start(Spec{Name: "shop", Path: "/nowhere/shop", Logger: slog.New(slog.DiscardHandler)})
 	if !errors.Is(err, ErrStart) || !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "shop") {

@@ -13,17 +13,22 @@ type Exit struct {
 	Code   int            // exit code; -1 when a signal ended it
 	Signal syscall.Signal // 0 when it exited by itself
 	Ran    time.Duration
+	Words  string // why, as the process itself said; empty when it said nothing
 }
 
 // Clean tells that the process ended by itself and without complaint.
 func (e Exit) Clean() bool { return e.Signal == 0 && e.Code == 0 }
 
-// String is a reason for a log line, as "exited with code 2" or "ended by signal: killed".
+// String is a reason for a log line, as "exited with code 2: no space left on device" or "ended by signal: killed".
 func (e Exit) String() string {
 	if e.Signal != 0 {
 		return "ended by signal: " + e.Signal.String()
 	}
-	return fmt.Sprintf("exited with code %d", e.Code)
+	text := fmt.Sprintf("exited with code %d", e.Code)
+	if e.Words != "" {
+		text += ": " + e.Words
+	}
+	return text
 }
 
 func exitOf(state *os.ProcessState, ran time.Duration) Exit {

@@ -3,11 +3,13 @@ package process
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"os/signal"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -20,6 +22,7 @@ func TestMain(m *testing.M) {
 	if part := os.Getenv("HELPER"); part != "" {
 		if err := play(part); err != nil {
 			fmt.Fprintln(os.Stderr, part, err)
+			SayLastWords(os.Environ(), err)
 			os.Exit(3)
 		}
 		os.Exit(0)
@@ -41,6 +44,8 @@ func play(part string) error {
 	switch part {
 	case "crash":
 		os.Exit(7)
+	case "complain":
+		return errors.New("the disk is full:\n\x1b[31mfree \xff some space " + strings.Repeat("x", 2*longestWords))
 	case "print":
 		fmt.Println("on output")
 		fmt.Fprintln(os.Stderr, "on error")

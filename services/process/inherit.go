@@ -17,10 +17,11 @@ import (
 const (
 	SupervisorVariable = "HOTPAIR_SUPERVISOR_FD"
 	lifelineVariable   = "HOTPAIR_LIFELINE_FD"
+	lastWordsVariable  = "HOTPAIR_LAST_WORDS_FD"
 	parentVariable     = "HOTPAIR_PARENT_PID"
 )
 
-var inheritedVariables = []string{SupervisorVariable, lifelineVariable, parentVariable}
+var inheritedVariables = []string{SupervisorVariable, lifelineVariable, lastWordsVariable, parentVariable}
 
 var (
 	// ErrOrphan means that the parent died before its death signal was armed. The process must end at once.
@@ -65,6 +66,9 @@ func Inherit(environ []string) (Inheritance, error) {
 		// Only main beats; in a child of its own the pipe would stay open after main's end. The lifeline is the
 		// opposite: it must stay open in everything that is ever started.
 		unix.CloseOnExec(told.SupervisorFD)
+	}
+	if told.LastWordsFD >= firstFD {
+		unix.CloseOnExec(told.LastWordsFD) // a child of its own gets another
 	}
 	return Inheritance{LifelineFD: told.LifelineFD, SupervisorFD: told.SupervisorFD}, nil
 }

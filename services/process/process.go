@@ -66,7 +66,11 @@ type Child struct {
 	done    chan struct{} // closed when the process is gone; exit is set before
 	exit    Exit
 	output  *output
+	words   *os.File
 }
+
+// firstFD is where exec puts the first of a child's further descriptors.
+const firstFD = 3
 
 // Process is one run of a program as a Keeper sees it. Child is the real one.
 type Process interface {
@@ -93,6 +97,19 @@ func startChild(spec Spec) (Process, error) {
 // Start starts a child that dies with this process. The goroutine that awaits it and those that read its output are
 // the child's own; they end with it.
 func Start(spec Spec) (*Child, error) {
+	words, err := lastWordsFile()
+	if err != nil {
+		return nil, fmt.Errorf("%w %s: %w", ErrStart, spec.Name, err)
+	}
+	spec.Files = append(slices.Clone(spec.Files), File{Variable: lastWordsVariable, File: words})
+	child, err := start(spec, words)
+	if err != nil {
+		words.Close()
+	}
+	return child, err
+}
+
+func start(spec Spec, words *os.File) (*Child, error) {
 	cmd, err := command(spec)
 	if err != nil {
 		return nil, fmt.Errorf("%w %s: %w", ErrStart, spec.Name, err)
@@ -100,7 +117,7 @@ func Start(spec Spec) (*Child, error) {
 	if spec.LifelineFD != 0 {
 		defer cmd.ExtraFiles[0].Close() // the duplicate
 	}
-	child := &Child{name: spec.Name, cmd: cmd, done: make(chan struct{})}
+	child := &Child{name: spec.Name, cmd: cmd, done: make(chan struct{}), words: words}
 	if spec.Logger != nil {
 		if child.output, err = capture(cmd, spec.Logger); err != nil {
 			return nil, fmt.Errorf("%w %s: %w", ErrStart, spec.Name, err)
@@ -142,7 +159,6 @@ func command(spec Spec) (*exec.Cmd, error) {
 	give := func(variable string, number int) {
 		cmd.Env = append(cmd.Env, variable+"="+strconv.Itoa(number))
 	}
-	const firstFD = 3 // where exec puts the first of ExtraFiles
 	give(parentVariable, os.Getpid())
 	if spec.LifelineFD != 0 {
 		duplicate, err := unix.FcntlInt(uintptr(spec.LifelineFD), unix.F_DUPFD_CLOEXEC, firstFD)
@@ -188,6 +204,10 @@ func (c *Child) await(began chan<- error) {
 	// Wait's error only repeats the exit status: no goroutine of exec copies anything.
 	_ = c.cmd.Wait()
 	c.exit = exitOf(c.cmd.ProcessState, time.Since(c.started))
+	if !c.exit.Clean() {
+		c.exit.Words = readLastWords(c.words)
+	}
+	c.words.Close()
 	close(c.done)
 	if c.output != nil {
 		c.output.end()

@@ -1,0 +1,57 @@
+package process
+
+import (
+	"errors"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"golang.org/x/sys/unix"
+)
+
+// longestWords bounds what a child may say about its end, in bytes.
+const longestWords = 1 << 10
+
+// lastWordsFile makes the file in memory in which a child says why it ends: an exit code tells an operator nothing, and
+// the reason stands in a log on another machine. It needs no reader while the child runs, and a child that says
+// nothing, or is killed, leaves it empty.
+func lastWordsFile() (*os.File, error) {
+	fd, err := unix.MemfdCreate("hotpair-last-words", unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, os.NewSyscallError("memfd_create", err)
+	}
+	return os.NewFile(uintptr(fd), "last words"), nil
+}
+
+// readLastWords gives what the child wrote as one line that is fit for a screen: the child may be anybody's program.
+func readLastWords(file *os.File) string {
+	text := make([]byte, longestWords)
+	n, err := file.ReadAt(text, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return ""
+	}
+	return strings.Join(strings.FieldsFunc(string(text[:n]), func(r rune) bool {
+		return unicode.IsSpace(r) || !unicode.IsPrint(r) || r == unicode.ReplacementChar
+	}), " ")
+}
+
+// SayLastWords tells the parent why this process ends. Without a parent that listens it does nothing.
+func SayLastWords(environ []string, reason error) {
+	for _, entry := range environ {
+		name, value, _ := strings.Cut(entry, "=")
+		if name != lastWordsVariable {
+			continue
+		}
+		fd, err := strconv.Atoi(value)
+		var stat unix.Stat_t
+		if err != nil || fd < 3 || unix.Fstat(fd, &stat) != nil || stat.Mode&unix.S_IFMT != unix.S_IFREG {
+			return // somebody copied the environment of a child
+		}
+		text := reason.Error()
+		// The process ends and its log has said the same: an error here is nobody's.
+		_, _ = unix.Pwrite(fd, []byte(text[:min(len(text), longestWords)]), 0)
+		return
+	}
+}

@@ -189,7 +189,33 @@ func (b *Bounds) check(c *checker) {
 	c.amount("JOURNAL_MAX_BYTES", b.JournalMaxBytes, minJournal)
 }
 
-func (s *Console) check(c *checker) { c.listen("HTTP", s.HTTP) }
+// check fills HTTPToken from the file when that is how it is given.
+func (s *Console) check(c *checker) {
+	c.listen("HTTP", s.HTTP)
+	switch {
+	case s.HTTPToken != "" && s.HTTPTokenFile != "":
+		c.fault("HTTP_TOKEN_FILE", s.HTTPTokenFile, "is set and HOTPAIR_HTTP_TOKEN too", "unset one of the two")
+	case s.HTTPTokenFile != "":
+		token, problem := readSecret(s.HTTPTokenFile)
+		if problem != "" {
+			c.fault("HTTP_TOKEN_FILE", s.HTTPTokenFile, problem, "name a file with the token, owned by the user hotpair runs as, mode 0600")
+			return
+		}
+		s.HTTPToken = token
+		c.token("HTTP_TOKEN_FILE", token)
+	default:
+		c.token("HTTP_TOKEN", s.HTTPToken)
+	}
+}
+
+// token checks what must fit into an HTTP header and be typed into a page.
+func (c *checker) token(variable string, value Secret) {
+	if strings.ContainsFunc(value.Reveal(), func(r rune) bool { return r <= ' ' || r > '~' }) {
+		c.fault(variable, hidden, "holds other characters than letters, digits and signs", "use for example openssl rand -hex 32")
+		return
+	}
+	c.secret(variable, value)
+}
 
 func (h *Host) check(c *checker) {
 	// First, so that this reason stands and not that of every missing variable.
@@ -279,7 +305,13 @@ func (k *Cluster) check(c *checker) {
 	k.Bounds.check(c)
 }
 
-func (o *Operator) check(c *checker) { o.Console.check(c) }
+// check leaves a token's file alone that this user may not read: most commands need none.
+func (o *Operator) check(c *checker) {
+	c.listen("HTTP", o.HTTP)
+	if o.HTTPToken == "" && o.HTTPTokenFile != "" {
+		o.HTTPToken, _ = readSecret(o.HTTPTokenFile)
+	}
+}
 
 func (u *Updater) check(c *checker) {
 	c.needed(u)

@@ -46,7 +46,7 @@ type Spec[T any] interface {
 
 // Load reads the struct of one process from an environment of NAME=value strings, as os.Environ gives them, applies
 // the defaults and checks the result. The error is a [Faults] with everything that is wrong. Besides the environment it
-// reads nothing but the file HOTPAIR_PAIR_SECRET_FILE names.
+// reads nothing but the files that hold secrets.
 func Load[T any, P Spec[T]](environ []string) (T, error) {
 	var loaded, none T
 	values := ours(environ)

@@ -16,7 +16,7 @@ var passed = []string{
 
 // Environ is the environment that Load reads the struct back from, as sorted NAME=value strings with secrets in clear:
 // it is for starting a process or for a file that only its owner may read. Give it a pointer to a struct of this package.
-// Of a pair secret that came from a file, the secret is written and the file is not.
+// Of a secret that came from a file, the secret is written and the file is not.
 func Environ(spec any) []string {
 	var environ []string
 	all := fields(spec)
@@ -25,7 +25,7 @@ func Environ(spec any) []string {
 	}
 	for _, f := range all {
 		text := written(f.value.Interface())
-		if text == "" || f.name == Prefix+"_PAIR_SECRET_FILE" && given("PAIR_SECRET") {
+		if text == "" || f.name == Prefix+"_PAIR_SECRET_FILE" && given("PAIR_SECRET") || f.name == Prefix+"_HTTP_TOKEN_FILE" && given("HTTP_TOKEN") {
 			continue
 		}
 		environ = append(environ, f.name+"="+text)

@@ -58,7 +58,9 @@ type Work struct {
 
 // Console is where a host answers operators.
 type Console struct {
-	HTTP string `split_words:"true" default:"127.0.0.1:7704" form:"host:port" desc:"Address of status, metrics and console of a host. It has no login: keep it on loopback or behind something that has."`
+	HTTP          string `split_words:"true" default:"127.0.0.1:7704" form:"host:port" desc:"Address of status, metrics and console of a host. Who reaches it may read; what changes something needs the token. It is not encrypted: keep it on loopback or in a network of its own."`
+	HTTPToken     Secret `split_words:"true" secret:"true" form:"secret" desc:"What a call must carry that changes something (Authorization: Bearer …), at least 16 characters, best the same on both hosts. When unset a host derives one from the pair secret. The one that counts is in the file operator.token of HOTPAIR_DATA, readable by its owner only, where the commands find it."`
+	HTTPTokenFile string `split_words:"true" form:"file" desc:"File that holds the token instead, readable by nobody but its owner and group."`
 }
 
 // Host is what the supervisor and the main of a host read.
@@ -120,6 +122,8 @@ type Cluster struct {
 // Operator is what the operator's commands read to find their host.
 type Operator struct {
 	Console
+	// Data is optional here: the token of the host on this machine is read there.
+	Data string `split_words:"true" form:"directory"`
 }
 
 // Bus is how a process of a host reaches its bus. Main makes new ones for each start of each process.

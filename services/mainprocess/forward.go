@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/operator"
@@ -15,11 +16,13 @@ type remoteCall func(ctx context.Context, caller operator.Caller, arguments json
 
 // remoteCalls are the calls that a standby forwards, by name.
 func (h *host) remoteCalls() map[string]remoteCall {
-	return map[string]remoteCall{
+	calls := map[string]remoteCall{
 		operator.CallSwitchover: func(ctx context.Context, caller operator.Caller, _ json.RawMessage) (any, error) {
 			return h.Switchover(ctx, caller)
 		},
 	}
+	maps.Copy(calls, h.dataCalls())
+	return calls
 }
 
 // forward passes an operator's call to the active over the link. Errors: ErrForward, and what the call ends with there.
@@ -46,6 +49,10 @@ func (h *host) serveCall(m bus.LinkMessage) (any, error) {
 	call, err := operator.DecodeCall(m.Call)
 	if err != nil {
 		return nil, err
+	}
+	if do, local := h.localCalls()[call.What]; local {
+		call.Caller.Via = m.Host
+		return do(h.ctx, call.Caller, call.Arguments)
 	}
 	do, known := h.remoteCalls()[call.What]
 	switch {

@@ -41,17 +41,15 @@ type host struct {
 	own       *ownRegister // without a witness
 	steps     *steps
 	auditor   auditor
+	measures  measures
+	tables    tables
 
 	updaterState  atomic.Pointer[bus.UpdaterState]
 	terminalState atomic.Pointer[bus.TerminalState]
 	empty         atomic.Bool
 	linkSeen      atomic.Int64 // role.Evidence
 	right         atomic.Pointer[lease.Right]
-	drainMu       sync.Mutex
-	drainTurn     uint64      // rises when a drain begins and when a term begins: an older drain must not touch a newer term
-	muted         atomic.Bool // draining: no right is given any more until the next term
-	lastRole      role.Role
-	lastEpoch     uint64
+	tenure        tenure // of the driver's goroutine
 	attachCounter atomic.Uint64
 	httpAddr      atomic.Pointer[string]
 	peerHTTPAddr  atomic.Pointer[string]
@@ -86,19 +84,10 @@ func (h *host) Right() lease.Right {
 
 // stepped runs on the driver's goroutine after each step: it renews the right at terminal-if when it changed.
 func (h *host) stepped(v role.View, right lease.Right) {
-	if h.muted.Load() {
-		right = lease.Right{}
-	}
-	if before := h.right.Swap(&right); before == nil || *before != right {
-		h.publishRight(right)
-	}
+	h.follow(v)
+	h.renew(right)
 	h.wake(v)
-	if v.Role != h.lastRole || v.Epoch != h.lastEpoch {
-		h.log.Info("role", "role", v.Role, "epoch", v.Epoch, "was", h.lastRole, "record", v.Record.Version, "in_sync", members(v.Record.InSync))
-		h.lastRole, h.lastEpoch = v.Role, v.Epoch
-		h.auditor.stop()
-		h.link.now()
-	}
+	h.measures.stepped(v)
 }
 
 func (h *host) publishRight(r lease.Right) {
@@ -121,11 +110,14 @@ func (h *host) processUp(name string) {
 		h.askFacts()
 	case bus.ProcessTerminalInterface:
 		h.processes.announceAll()
-		h.publishRight(h.Right())
-		// It lost what it was told: within a term it attaches again, under a higher counter.
-		if v := h.driver.View(); v.Serving {
-			h.attach(v.Epoch)
-		}
+		h.tables.tell(h) // before anything is attached
+		h.driver.during(h.ctx, func() {
+			h.publishRight(h.Right())
+			// It lost what it was told: within a term it attaches again, under a higher counter.
+			if v := h.driver.View(); v.Serving {
+				h.attach(v.Epoch)
+			}
+		})
 	}
 }
 
@@ -176,6 +168,9 @@ func (h *host) processState(name string, raw json.RawMessage) {
 			return
 		}
 		before := h.updaterState.Swap(&s)
+		if before == nil || before.System != s.System {
+			h.systemChanged()
+		}
 		h.driver.give(role.UpdaterState{
 			Position: rolePosition(s.Position), Committed: rolePosition(s.Committed), Peer: progress(s.Peer),
 			OldestFrame: s.OldestFrame, OwnStuck: s.OwnStuck, Inconsistent: s.Inconsistent, Note: note(s.Note),

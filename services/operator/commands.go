@@ -22,7 +22,7 @@ Exit code: 0 done, 1 failed, 2 wrong usage.`
 
 // Commands gives status, history and switchover. Their errors are for printing as they are; ErrUsage means exit code 2.
 func Commands() []*cobra.Command {
-	return []*cobra.Command{statusCommand(), historyCommand(), switchoverCommand()}
+	return append([]*cobra.Command{statusCommand(), historyCommand(), switchoverCommand()}, dataCommands()...)
 }
 
 // flags that every command has.

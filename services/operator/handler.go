@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -60,7 +61,7 @@ type route struct {
 }
 
 func routes() map[string]route {
-	return map[string]route{
+	all := map[string]route{
 		PathLive:       {http.MethodGet, true, (*handler).live},
 		PathReady:      {http.MethodGet, true, (*handler).ready},
 		PathActive:     {http.MethodGet, true, (*handler).active},
@@ -68,7 +69,10 @@ func routes() map[string]route {
 		PathStatus:     {http.MethodGet, false, (*handler).status},
 		PathHistory:    {http.MethodGet, false, (*handler).history},
 		PathSwitchover: {http.MethodPost, false, (*handler).switchover},
+		PathSeries:     {http.MethodGet, false, (*handler).series},
 	}
+	maps.Copy(all, dataRoutes())
+	return all
 }
 
 // NewHandler gives the HTTP interface of a host. The clock is the one that the host's Right is counted on.

@@ -36,6 +36,8 @@ type Host interface {
 	// Switchover makes the other host active, and returns when it serves. A standby forwards it to the active. Errors:
 	// ErrRefused, ErrForward, ErrUnfinished (with the steps that were made).
 	Switchover(ctx context.Context, caller Caller) (Switchover, error)
+	Measured
+	Data
 }
 
 // Caller is who wants something, for the events and the log.

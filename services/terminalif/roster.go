@@ -36,7 +36,8 @@ func (r *roster) all() []*session {
 func (r *roster) set(list []*session) { r.list.Store(&list) }
 
 // setTerminals carries out bus.SetTerminals: sessions of terminals that are no longer named are retired, new ones begin, and
-// all others go on as they are. An order of an older table than the last one changes nothing.
+// all others go on as they are. The same table again changes nothing. Revision 0 is the list of the environment, with which
+// this process begins.
 func (i *Interface) setTerminals(ctx context.Context, order bus.SetTerminals) bus.Done {
 	if i.config.KeyOf == nil {
 		return bus.Done{Error: "this process can't make keys of terminals"}
@@ -46,7 +47,7 @@ func (i *Interface) setTerminals(ctx context.Context, order bus.SetTerminals) bu
 	}
 	i.roster.changing.Lock()
 	defer i.roster.changing.Unlock()
-	if order.Revision <= i.roster.revision {
+	if order.Revision == i.roster.revision {
 		return bus.Done{}
 	}
 	stays := map[string]*session{}

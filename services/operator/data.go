@@ -1,0 +1,157 @@
+package operator
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/signal"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// Data is what a main offers about the data of the pair.
+type Data interface {
+	TerminalTable
+}
+
+// dataRoutes are the paths about the data of the pair.
+func dataRoutes() map[string]route {
+	return map[string]route{
+		PathTerminals:       {http.MethodGet, false, (*handler).terminals},
+		PathTerminalsAdd:    {http.MethodPost, false, (*handler).addTerminals},
+		PathTerminalsRemove: {http.MethodPost, false, (*handler).removeTerminals},
+		PathTerminalsProbe:  {http.MethodPost, false, (*handler).probeTerminals},
+	}
+}
+
+// dataCommands are the commands about the data of the pair.
+func dataCommands() []*cobra.Command {
+	return []*cobra.Command{terminalsCommand()}
+}
+
+// argued makes a command that takes arguments; shown is how help names them.
+func argued(use, short, long, example string, f *flags, args cobra.PositionalArgs, run func(ctx context.Context, c *cobra.Command, args []string) error) *cobra.Command {
+	c := command(use, short, long, example, f, nil)
+	c.Args = func(c *cobra.Command, given []string) error {
+		if err := args(c, given); err != nil {
+			return fmt.Errorf("%w: %w; see %s --help", ErrUsage, err, c.CommandPath())
+		}
+		return nil
+	}
+	c.RunE = func(c *cobra.Command, given []string) error {
+		ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
+		defer stop()
+		f.env, f.temp = os.Environ(), os.TempDir()
+		return run(ctx, c, given)
+	}
+	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return fmt.Errorf("%w: %w; see %s --help", ErrUsage, err, c.CommandPath())
+	})
+	return c
+}
+
+// client gives the client of the best host there is, and says of the others why they don't answer.
+func (f *flags) client(ctx context.Context, c *cobra.Command) (*Client, look, error) {
+	targets, err := f.find()
+	if err != nil {
+		return nil, look{}, err
+	}
+	looks := lookAt(ctx, targets)
+	if looks[0].err != nil {
+		return nil, look{}, allDown(looks)
+	}
+	for _, l := range looks[1:] {
+		if l.err != nil {
+			fmt.Fprintln(c.ErrOrStderr(), printable(l.sentence()))
+		}
+	}
+	return NewClient(looks[0].url), looks[0], nil
+}
+
+// post calls a path that changes something, with arguments as its body.
+func (c *Client) post(ctx context.Context, path string, arguments, into any) error {
+	body, err := json.Marshal(arguments)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrUsage, err)
+	}
+	return c.callWith(ctx, http.MethodPost, path, body, into)
+}
+
+// arguments reads the body of a call. A field that there is not is refused: a caller that wants something special must
+// not believe it got it.
+func arguments(r *http.Request, into any) error {
+	d := json.NewDecoder(r.Body)
+	d.DisallowUnknownFields()
+	err := d.Decode(into)
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return &Problem{Type: problemType + "too-large", Title: "Body too large", Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("at most %d bytes", tooLarge.Limit)}
+	case errors.Is(err, io.EOF):
+		return nil
+	case err != nil:
+		return fmt.Errorf("%w: body: %w", ErrUsage, err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return fmt.Errorf("%w: body: more than one JSON value", ErrUsage)
+	}
+	return nil
+}
+
+// query reads parameters, each given at most once and known. number is for those that are numbers.
+func query(r *http.Request, texts map[string]*string, numbers map[string]*uint64) error {
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrUsage, err)
+	}
+	for name, given := range values {
+		if len(given) != 1 {
+			return fmt.Errorf("%w: %s is given %d times", ErrUsage, name, len(given))
+		}
+		switch {
+		case texts[name] != nil:
+			*texts[name] = given[0]
+		case numbers[name] != nil:
+			n, err := strconv.ParseUint(given[0], 10, 63)
+			if err != nil {
+				return fmt.Errorf("%w: %s=%q is no number", ErrUsage, name, given[0])
+			}
+			*numbers[name] = n
+		default:
+			return fmt.Errorf("%w: there is no parameter %q", ErrUsage, name)
+		}
+	}
+	return nil
+}
+
+// called makes the Caller of a call and says in the log that it came.
+func (h *handler) called(r *http.Request, what string) Caller {
+	caller := Caller{ID: rand.Text(), From: r.RemoteAddr}
+	h.log.Info(what+" wanted", "call", caller.ID, "from", caller.From)
+	return caller
+}
+
+// failed says in the log that a call did not come about, and gives its problem with the call's id.
+func (h *handler) failed(what string, caller Caller, err error) error {
+	h.log.Warn(what+" did not happen", "call", caller.ID, "from", caller.From, "err", err)
+	p := *NewProblem(err)
+	p.ID = caller.ID
+	return &p
+}
+
+// shortTime is a time of day for people, "" for none.
+func shortTime(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02 15:04:05")
+}

@@ -1,117 +1,153 @@
-// Bench measures the pair as its users feel it, beside the physical limit of the same machine in the same run.
+// Bench measures the pair as its users feel it, beside the physical limit of the same machine in the same run, and beside
+// what a user would pick instead. README.md says how, RESULTS.md what came of it.
 //
-//	go run ./simulator/bench -binary ./hotpair path       rate and latency of kv.put, terminal to terminal
-//	go run ./simulator/bench -binary ./hotpair takeover   longest gap between acknowledgements for each kind of loss
-//	go run ./simulator/bench -binary ./hotpair idle       memory and processor of an idle host
-//
-// Figures of a shared machine are worth as much as what ran beside them: ratios to the limit, medians with their spread.
+//	go run ./simulator/bench path        rate, latency, processor and bytes of requests, terminal to terminal
+//	go run ./simulator/bench parts       the parts of that path, each alone
+//	go run ./simulator/bench takeover    longest gap between answers for each kind of loss, and where it went
+//	go run ./simulator/bench peers       the same work and the same loss for etcd and Redis with Sentinel
+//	go run ./simulator/bench growth      rate and latency as keys, history and terminals grow
+//	go run ./simulator/bench idle        what a host costs that has nothing to do
+//	go run ./simulator/bench steady      no takeover while the machine is loaded from outside
+//	go run ./simulator/bench compare     newest results against those that were kept last; ends with 1 when worse
+//	go run ./simulator/bench report      RESULTS.md out of the newest results
 package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
+	"syscall"
 	"time"
+
+	"github.com/hotpair/hotpair/simulator/bench/proc"
+	"github.com/hotpair/hotpair/simulator/bench/result"
 )
-
-// settings of a run, from the command line.
-type settings struct {
-	Binary    string        `json:"-"`
-	Terminals int           `json:"terminals"`
-	Clients   int           `json:"clients"`
-	Duration  time.Duration `json:"duration_ns"`
-	Trials    int           `json:"trials"`
-	Kinds     []string      `json:"kinds,omitempty"`
-	Lease     time.Duration `json:"lease_ns"`
-}
-
-// result is what is kept of a run.
-type result struct {
-	Time     time.Time      `json:"time"`
-	Machine  machine        `json:"machine"`
-	What     string         `json:"what"`
-	Settings settings       `json:"settings"`
-	Path     []pathResult   `json:"path,omitempty"`
-	Takeover []trialsResult `json:"takeover,omitempty"`
-	Idle     *idleResult    `json:"idle,omitempty"`
-}
-
-type machine struct {
-	CPUs   int    `json:"cpus"`
-	Model  string `json:"model"`
-	Kernel string `json:"kernel"`
-	Go     string `json:"go"`
-}
 
 var errUsage = errors.New("wrong usage")
 
+// measurement is one command that measures.
+type measurement interface {
+	// options binds what can be set to flags.
+	options(f *options)
+	// measure adds what it measures to the result of the run. It ends soon after ctx.
+	measure(ctx context.Context, r *run) error
+}
+
+// run is one run of a measurement.
+type run struct {
+	binary string // hotpair
+	out    io.Writer
+	result *result.Result
+}
+
+func (r *run) say(format string, a ...any) {
+	// A screen that can't be written is no reason to stop.
+	_, _ = fmt.Fprintf(r.out, format+"\n", a...)
+}
+
+func measurements() map[string]measurement {
+	return map[string]measurement{
+		"path": &pathBench{}, "parts": &partsBench{}, "takeover": &takeoverBench{}, "peers": &peersBench{},
+		"growth": &growthBench{}, "idle": &idleBench{}, "steady": &steadyBench{},
+	}
+}
+
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := command(ctx, os.Args[1:], os.Stdout)
+	stop()
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+	case errors.Is(err, errUsage):
 		fmt.Fprintln(os.Stderr, "bench:", err)
-		if errors.Is(err, errUsage) {
-			os.Exit(2)
-		}
+		os.Exit(2)
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, args []string, out io.Writer) error {
-	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	var s settings
-	flags.StringVar(&s.Binary, "binary", "./hotpair", "the hotpair binary to measure")
-	flags.IntVar(&s.Terminals, "terminals", 50, "terminals of the cluster (takeover, idle)")
-	flags.IntVar(&s.Clients, "clients", 8, "closed-loop writers (takeover)")
-	flags.DurationVar(&s.Duration, "duration", 5*time.Second, "length of each measurement (path)")
-	flags.IntVar(&s.Trials, "trials", 20, "trials of each kind (takeover)")
-	flags.DurationVar(&s.Lease, "lease", time.Second, "HOTPAIR_LEASE of the cluster")
-	kinds := flags.String("kinds", strings.Join(allKinds(), ","), "kinds of loss (takeover)")
-	keep := flags.String("keep", "", "directory in which the result is kept as JSON")
-	if err := flags.Parse(args); err != nil {
-		return fmt.Errorf("%w: %w", errUsage, err)
+func command(ctx context.Context, args []string, out io.Writer) error {
+	if len(args) == 0 {
+		return fmt.Errorf("%w: say what to do: path, parts, takeover, peers, growth, idle, steady, compare or report", errUsage)
 	}
-	s.Kinds = strings.Split(*kinds, ",")
-	binary, err := filepath.Abs(s.Binary)
-	if err != nil {
-		return err
+	switch args[0] {
+	case "compare":
+		return compare(ctx, args[1:], out)
+	case "report":
+		return report(args[1:], out)
+	case commandBurn:
+		return burn(ctx, args[1:])
 	}
-	s.Binary = binary
-	r := result{Time: time.Now().UTC().Truncate(time.Second), Machine: thisMachine(), What: flags.Arg(0), Settings: s}
-	switch r.What {
-	case "path":
-		r.Path, err = measurePath(ctx, s, out)
-	case "takeover":
-		r.Takeover, err = measureTakeovers(ctx, s, out)
-	case "idle":
-		r.Idle, err = measureIdle(ctx, s, out)
-	default:
-		return fmt.Errorf("%w: say what to measure: path, takeover or idle", errUsage)
+	m, known := measurements()[args[0]]
+	if !known {
+		return fmt.Errorf("%w: no command %q", errUsage, args[0])
 	}
-	if err != nil || *keep == "" {
-		return err
-	}
-	text, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return err
-	}
-	name := filepath.Join(*keep, fmt.Sprintf("%s-%s.json", r.Time.Format("20060102-150405"), r.What))
-	return os.WriteFile(name, append(text, '\n'), 0o644)
+	return measure(ctx, args[0], m, args[1:], out)
 }
 
-func thisMachine() machine {
-	m := machine{CPUs: runtime.NumCPU(), Go: runtime.Version()}
+func measure(ctx context.Context, what string, m measurement, args []string, out io.Writer) error {
+	f := newOptions(what)
+	binary := f.String("binary", "./hotpair", "the hotpair binary to measure")
+	keep := f.String("keep", "", "folder in which the result is kept as JSON")
+	m.options(f)
+	if err := f.parse(args); err != nil {
+		return err
+	}
+	path, err := filepath.Abs(*binary)
+	if err != nil {
+		return fmt.Errorf("binary: %w", err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		return fmt.Errorf("%w: -binary: %w: build it with go build -o hotpair .", errUsage, err)
+	}
+	r := &run{binary: path, out: out, result: &result.Result{
+		Time: time.Now().UTC().Truncate(time.Second), What: what, Version: versionOf(ctx, path), Machine: thisMachine(), Settings: f.settings("binary", "keep"),
+	}}
+	began := time.Now()
+	r.say("%s of %s", what, r.result.Version)
+	err = m.measure(ctx, r)
+	for _, note := range r.result.Notes {
+		r.say("note: %s", note)
+	}
+	r.say("%s took %s", what, time.Since(began).Round(time.Second))
+	if *keep == "" || len(r.result.Series) == 0 {
+		return err
+	}
+	if err != nil {
+		r.result.Note("the run ended early: %v", err)
+	}
+	name, failed := r.result.Save(*keep)
+	if failed == nil {
+		r.say("kept as %s", name)
+	}
+	return errors.Join(err, failed)
+}
+
+// versionOf asks a binary for its version.
+func versionOf(ctx context.Context, binary string) string {
+	text, err := exec.CommandContext(ctx, binary, "version").Output()
+	if err != nil {
+		return "unknown"
+	}
+	first, _, _ := strings.Cut(string(text), "\n")
+	return strings.TrimSpace(first)
+}
+
+func thisMachine() result.Machine {
+	m := result.Machine{CPUs: runtime.NumCPU(), Memory: proc.Memory(), Go: runtime.Version()}
 	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
 		for line := range strings.Lines(string(text)) {
-			if name, ok := strings.CutPrefix(line, "model name\t: "); ok {
+			if label, name, _ := strings.Cut(line, ":"); strings.TrimSpace(label) == "model name" {
 				m.Model = strings.TrimSpace(name)
 				break
 			}
@@ -122,3 +158,87 @@ func thisMachine() machine {
 	}
 	return m
 }
+
+// options are flags with a second default each, for the short form of a measurement.
+type options struct {
+	*flag.FlagSet
+	short  *bool
+	quick  map[string]string
+	chosen map[string]bool
+}
+
+func newOptions(what string) *options {
+	f := &options{FlagSet: flag.NewFlagSet("bench "+what, flag.ContinueOnError), quick: map[string]string{}, chosen: map[string]bool{}}
+	f.short = f.Bool("short", false, "a quick form with few rounds: it shows that all works, its numbers are worth little")
+	return f
+}
+
+// inShort gives the value that a flag has in the short form unless it is set.
+func (f *options) inShort(name, value string) { f.quick[name] = value }
+
+func (f *options) parse(args []string) error {
+	if err := f.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return err
+		}
+		return fmt.Errorf("%w: %w", errUsage, err)
+	}
+	if f.NArg() > 0 {
+		return fmt.Errorf("%w: %q is no flag", errUsage, f.Arg(0))
+	}
+	f.Visit(func(g *flag.Flag) { f.chosen[g.Name] = true })
+	if !*f.short {
+		return nil
+	}
+	for name, value := range f.quick {
+		if f.chosen[name] {
+			continue
+		}
+		if err := f.Set(name, value); err != nil {
+			return fmt.Errorf("%w: -%s: %w", errUsage, name, err)
+		}
+	}
+	return nil
+}
+
+// settings gives the value of every flag but some.
+func (f *options) settings(but ...string) map[string]string {
+	settings := map[string]string{}
+	f.VisitAll(func(g *flag.Flag) {
+		if !slices.Contains(but, g.Name) {
+			settings[g.Name] = g.Value.String()
+		}
+	})
+	return settings
+}
+
+// numbers is a flag of several numbers, as 1,8,64.
+type numbers []int
+
+func (n *numbers) String() string {
+	return strings.Trim(strings.Join(strings.Fields(fmt.Sprint(*n)), ","), "[]")
+}
+
+func (n *numbers) Set(text string) error {
+	*n = nil
+	for field := range strings.SplitSeq(text, ",") {
+		var v int
+		if _, err := fmt.Sscanf(strings.TrimSpace(field), "%d", &v); err != nil || v < 1 {
+			return fmt.Errorf("%q is no number above 0", field)
+		}
+		*n = append(*n, v)
+	}
+	return nil
+}
+
+// names is a flag of several words, separated by commas.
+type names []string
+
+func (n *names) String() string { return strings.Join(*n, ",") }
+
+func (n *names) Set(text string) error {
+	*n = strings.Split(text, ",")
+	return nil
+}
+
+func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -2,129 +2,150 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
+	"slices"
 	"time"
 
-	"github.com/hotpair/hotpair/deployments/local"
+	"github.com/hotpair/hotpair/simulator/bench/limit"
+	"github.com/hotpair/hotpair/simulator/bench/load"
+	"github.com/hotpair/hotpair/simulator/bench/proc"
+	"github.com/hotpair/hotpair/simulator/bench/result"
 )
 
-// pathResult is kv.put from terminal to terminal with a number of closed-loop clients.
-type pathResult struct {
-	Clients int           `json:"clients"`
-	Rate    float64       `json:"rate"` // acknowledged updates a second
-	P50     time.Duration `json:"p50_ns"`
-	P99     time.Duration `json:"p99_ns"`
-	P999    time.Duration `json:"p999_ns"`
-	Raw     float64       `json:"raw_rate"` // two fsynced copies over TCP, same run
-	Ratio   float64       `json:"ratio"`
-	CPU     float64       `json:"cpu_us"` // microseconds of processor for each operation, both hosts and terminals
-	Failed  int           `json:"failed"`
+// pathBench is the whole path of requests, from terminal to terminal, with a number of closed-loop clients.
+type pathBench struct {
+	clients    numbers
+	operations names
+	rounds     int
+	duration   time.Duration
+	terminals  int
 }
 
-// record is about what one put is in the journal, in bytes.
+// record is about what one kv.put is in the journal, in bytes: what the limit is measured with.
 const record = 200
 
 // warmUp is left out of each measurement.
-const warmUp = time.Second
+const warmUp = 400 * time.Millisecond
 
-func measurePath(ctx context.Context, s settings, out io.Writer) ([]pathResult, error) {
-	c, err := startCluster(ctx, s, 64)
-	if err != nil {
-		return nil, err
-	}
-	defer c.stop()
-	fmt.Fprintf(out, "%8s %10s %9s %9s %9s %10s %7s %9s\n", "clients", "puts/s", "p50 ms", "p99 ms", "p99.9 ms", "limit/s", "ratio", "cpu us/op")
-	var results []pathResult
-	for _, n := range []int{1, 8, 64, 256} {
-		raw, err := measureRaw(n, record, s.Duration/2)
-		if err != nil {
-			return nil, fmt.Errorf("limit: %w", err)
-		}
-		w, err := newWriters(c, n)
-		if err != nil {
-			return nil, err
-		}
-		began := time.Now()
-		load, end := context.WithTimeout(ctx, warmUp+s.Duration)
-		from := began.Add(warmUp)
-		before := 0.0
-		timer := time.AfterFunc(warmUp, func() { before = c.cpu() })
-		w.run(load)
-		end()
-		timer.Stop()
-		used := c.cpu() - before
-		took := w.latencies(from, from.Add(s.Duration))
-		_, failed := w.gap(from, from)
-		w.close()
-		r := pathResult{Clients: n, Rate: float64(len(took)) / s.Duration.Seconds(), P50: at(took, 0.5), P99: at(took, 0.99), P999: at(took, 0.999), Raw: raw, Failed: failed}
-		r.Ratio = r.Rate / raw
-		r.CPU = used * 1e6 / max(float64(len(took)), 1)
-		results = append(results, r)
-		fmt.Fprintf(out, "%8d %10.0f %9.2f %9.2f %9.2f %10.0f %7.3f %9.0f\n", n, r.Rate, ms(r.P50), ms(r.P99), ms(r.P999), r.Raw, r.Ratio, r.CPU)
-		if ctx.Err() != nil {
-			return results, ctx.Err()
-		}
-	}
-	return results, nil
+// operations that can be measured.
+func operations() []load.Operation {
+	return []load.Operation{load.Put(1000), load.Get(1000), load.Transfer(1000)}
 }
 
-// cpu is the processor time in seconds that both hosts and the terminals' process have used so far.
-func (c *cluster) cpu() float64 {
-	total := 0.0
-	for _, pid := range c.processes(local.HostA, local.HostB) {
-		total += cpuOf(pid)
+func (p *pathBench) options(f *options) {
+	p.clients = numbers{1, 8, 64, 256}
+	for _, o := range operations() {
+		p.operations = append(p.operations, o.Name)
 	}
-	return total
+	f.Var(&p.clients, "clients", "numbers of closed-loop clients")
+	f.Var(&p.operations, "operations", "requests that are measured")
+	f.IntVar(&p.rounds, "rounds", 5, "rounds, in each of which everything is measured once")
+	f.DurationVar(&p.duration, "duration", 2*time.Second, "length of each measurement")
+	f.IntVar(&p.terminals, "terminals", 64, "terminals over which the clients are spread")
+	f.inShort("rounds", "2")
+	f.inShort("duration", "1s")
 }
 
-// processes lists the processes of hosts, by their process groups.
-func (c *cluster) processes(hosts ...string) []int {
-	groups := map[int]bool{}
-	for _, h := range hosts {
-		groups[c.file.Hosts[h].PGID] = true
-	}
-	var pids []int
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		return nil
-	}
-	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
-		if err != nil {
-			continue
+func (p *pathBench) measure(ctx context.Context, r *run) (err error) {
+	var chosen []load.Operation
+	for _, name := range p.operations {
+		i := slices.IndexFunc(operations(), func(o load.Operation) bool { return o.Name == name })
+		if i < 0 {
+			return fmt.Errorf("%w: no request %q", errUsage, name)
 		}
-		if f := statOf(pid); len(f) > 2 {
-			if pgid, err := strconv.Atoi(f[2]); err == nil && groups[pgid] {
-				pids = append(pids, pid)
+		chosen = append(chosen, operations()[i])
+	}
+	c, err := startCluster(ctx, r.binary, p.terminals)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.stop()) }()
+	if _, _, err := c.whole(ctx); err != nil {
+		return err
+	}
+	for round := range p.rounds {
+		r.say("round %d of %d", round+1, p.rounds)
+		for _, n := range p.clients {
+			raw, err := limit.Measure(ctx, n, record, p.duration/2)
+			if err != nil {
+				return err
+			}
+			r.result.Add(fmt.Sprintf("limit, %d clients", n), "rate", "1/s", result.None, raw)
+			for _, o := range chosen {
+				m, err := measureLoad(ctx, c, o, n, p.duration)
+				if err != nil {
+					return err
+				}
+				m.tell(r, fmt.Sprintf("%s, %d clients", o.Name, n), raw)
 			}
 		}
 	}
-	return pids
+	return nil
 }
 
-// statOf gives the fields of /proc/PID/stat from the state on.
-func statOf(pid int) []string {
-	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
+// measured is one stretch of load, with what it cost.
+type measured struct {
+	load.Stretch
+	used map[string]map[string]proc.Usage // by owner and process
+}
+
+// measureLoad lets n clients work and measures a stretch of it.
+func measureLoad(ctx context.Context, c *cluster, o load.Operation, n int, duration time.Duration) (measured, error) {
+	clients, err := load.Connect(c.addresses(), n, nil)
 	if err != nil {
-		return nil
+		return measured{}, err
 	}
-	return strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+	defer clients.Close()
+	if err := clients.Prepare(ctx, o); err != nil {
+		return measured{}, err
+	}
+	working, end := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		clients.Run(working, o)
+	}()
+	defer func() { end(); <-ended }()
+	if err := sleep(ctx, warmUp); err != nil {
+		return measured{}, err
+	}
+	meter, from := proc.NewMeter(c.processes()), time.Now()
+	if err := sleep(ctx, duration); err != nil {
+		return measured{}, err
+	}
+	to := time.Now()
+	used, _ := meter.Read()
+	return measured{clients.Look(from, to), used}, nil
 }
 
-// ticks of the kernel's clock in a second, as /proc counts.
-const ticks = 100
-
-func cpuOf(pid int) float64 {
-	f := statOf(pid)
-	if len(f) < 13 {
-		return 0
+// tell adds a measurement to the result, beside the limit of the same moment.
+func (m measured) tell(r *run, row string, raw float64) {
+	r.result.Add(row, "rate", "1/s", result.More, m.Rate())
+	r.result.Add(row, "of the limit", "", result.More, m.Rate()/raw)
+	r.result.Add(row, "p50", "ms", result.Less, ms(m.At(0.5)))
+	r.result.Add(row, "p99", "ms", result.Less, ms(m.At(0.99)))
+	r.result.Add(row, "p99.9", "ms", result.Less, ms(m.At(0.999)))
+	r.result.Add(row, "failed requests", "", result.Less, float64(m.Failed))
+	each := func(d time.Duration) float64 { return float64(d.Microseconds()) / float64(max(len(m.Sorted), 1)) }
+	var pair proc.Usage
+	for _, host := range []string{"host a", "host b"} {
+		u := proc.Total(m.used[host])
+		pair.CPU, pair.Passed, pair.Disk = pair.CPU+u.CPU, pair.Passed+u.Passed, pair.Disk+u.Disk
 	}
-	user, _ := strconv.ParseFloat(f[11], 64)
-	system, _ := strconv.ParseFloat(f[12], 64)
-	return (user + system) / ticks
+	r.result.Add(row, "cpu of both hosts", "µs/request", result.Less, each(pair.CPU))
+	r.result.Add(row, "cpu of terminals and clients", "µs/request", result.None, each(proc.Total(m.used["terminals"]).CPU+proc.Total(m.used["clients"]).CPU))
+	r.result.Add(row, "passed to the kernel", "bytes/request", result.Less, float64(pair.Passed)/float64(max(len(m.Sorted), 1)))
+	r.result.Add(row, "to disk", "bytes/request", result.Less, float64(pair.Disk)/float64(max(len(m.Sorted), 1)))
+	for owner, processes := range m.used {
+		if owner != "host a" && owner != "host b" {
+			continue
+		}
+		for name, u := range processes {
+			r.result.Add(row+": "+name+" of "+owner, "cpu", "µs/request", result.None, each(u.CPU))
+			r.result.Add(row+": "+name+" of "+owner, "passed to the kernel", "bytes/request", result.None, float64(u.Passed)/float64(max(len(m.Sorted), 1)))
+		}
+	}
+	r.say("%-28s %8.0f/s  %.3f of the limit  p50 %.2f  p99 %.2f  p99.9 %.2f ms  %.0f µs of cpu, %d failed", row, m.Rate(), m.Rate()/raw,
+		ms(m.At(0.5)), ms(m.At(0.99)), ms(m.At(0.999)), each(pair.CPU), m.Failed)
 }

@@ -2,138 +2,243 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"io"
 	"slices"
-	"syscall"
+	"strings"
+	"sync/atomic"
 	"time"
 
-	"github.com/hotpair/hotpair/deployments/local"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/simulator/bench/load"
+	"github.com/hotpair/hotpair/simulator/bench/result"
 )
 
-// trialsResult is one kind of loss.
-type trialsResult struct {
-	Kind   string          `json:"kind"`
-	Trials []time.Duration `json:"trials_ns"` // longest gap of each, in order
-	Median time.Duration   `json:"median_ns"`
-	Worst  time.Duration   `json:"worst_ns"`
-	Failed int             `json:"failed"` // requests without a positive answer
+// takeoverBench plays each kind of loss against clusters under load.
+type takeoverBench struct {
+	terminals numbers
+	clients   int
+	trials    int
+	kinds     names
+	lease     time.Duration
+	cables    int
 }
 
-// loss is one kind: how it is done to a whole pair, and how it is mended.
-type loss struct {
-	kind string
-	does func(ctx context.Context, c *cluster, active, standby string) error
-	mend func(ctx context.Context, c *cluster, active, standby string) error
-}
-
-func losses() []loss {
-	none := func(context.Context, *cluster, string, string) error { return nil }
-	process := func(name string) func(context.Context, *cluster, string, string) error {
-		return func(ctx context.Context, c *cluster, active, _ string) error {
-			s, err := c.status(ctx, active)
-			if err != nil {
-				return err
-			}
-			return syscall.Kill(s.Processes[name].PID, syscall.SIGKILL)
-		}
-	}
-	return []loss{
-		{"active host killed",
-			func(ctx context.Context, c *cluster, a, _ string) error { return c.order(ctx, local.Kill, a) },
-			func(ctx context.Context, c *cluster, a, _ string) error { return c.order(ctx, local.Start, a) }},
-		{"active main killed", process("main"), none},
-		{"standby host killed",
-			func(ctx context.Context, c *cluster, _, s string) error { return c.order(ctx, local.Kill, s) },
-			func(ctx context.Context, c *cluster, _, s string) error { return c.order(ctx, local.Start, s) }},
-		{"switchover",
-			func(ctx context.Context, c *cluster, a, _ string) error {
-				_, err := operator.NewClient(c.file.Hosts[a].HTTP).Switchover(ctx)
-				return err
-			}, none},
-		{"active host frozen",
-			func(ctx context.Context, c *cluster, a, _ string) error { return c.order(ctx, local.Freeze, a) },
-			func(ctx context.Context, c *cluster, a, _ string) error { return c.order(ctx, local.Thaw, a) }},
-		{"business.kv killed", process("business.kv"), none},
-		{"terminal-if killed", process("terminal-if"), none},
-		{"updater killed", process("updater"), none},
-	}
-}
-
-func allKinds() []string {
-	var kinds []string
+func (t *takeoverBench) options(f *options) {
+	t.terminals = numbers{50, 1, 1000}
 	for _, l := range losses() {
-		kinds = append(kinds, l.kind)
+		t.kinds = append(t.kinds, l.kind)
 	}
-	return kinds
+	t.kinds = append(t.kinds, kindLinkCut, kindIsolated)
+	f.Var(&t.terminals, "terminals", "numbers of terminals, a cluster for each")
+	f.Var(&t.kinds, "kinds", "kinds of loss")
+	f.IntVar(&t.clients, "clients", 8, "closed-loop writers")
+	f.IntVar(&t.trials, "trials", 20, "trials of each kind")
+	f.DurationVar(&t.lease, "lease", time.Second, "HOTPAIR_LEASE")
+	f.IntVar(&t.cables, "cables", 10, "terminals, each with a network of its own, for the kinds that cut wires")
+	f.inShort("trials", "2")
+	f.inShort("terminals", "5")
+	f.inShort("cables", "3")
 }
 
-// settleTime is how long after a loss acknowledgements are still watched, beyond the lease.
-const settleTime = 2 * time.Second
+const (
+	// quiet is a stretch of undisturbed service before a loss, so that the gap has a beginning.
+	quiet = 250 * time.Millisecond
+	// settle is how long after a loss that everybody notices answers are watched.
+	settle = 800 * time.Millisecond
+	// late is added to the lease for a loss that nobody is told of.
+	late = 1200 * time.Millisecond
+	// eachKnock is added for each terminal: the last one has to get its answer within the window.
+	eachKnock = time.Millisecond
+)
 
-// measureTakeovers plays each kind of loss against one cluster under load, the kinds in turn, so that the machine's moods
-// meet all of them.
-func measureTakeovers(ctx context.Context, s settings, out io.Writer) ([]trialsResult, error) {
-	c, err := startCluster(ctx, s, s.Terminals)
-	if err != nil {
-		return nil, err
-	}
-	defer c.stop()
-	w, err := newWriters(c, s.Clients)
-	if err != nil {
-		return nil, err
-	}
-	defer w.close()
-	load, end := context.WithCancel(ctx)
-	ended := make(chan struct{})
-	go func() { defer close(ended); w.run(load) }()
-	defer func() { end(); <-ended }()
-
-	results := make([]trialsResult, len(s.Kinds))
-	for trial := range s.Trials {
-		for i, kind := range s.Kinds {
-			k := slices.IndexFunc(losses(), func(l loss) bool { return l.kind == kind })
-			if k < 0 {
-				return nil, fmt.Errorf("%w: no kind of loss is named %q", errUsage, kind)
-			}
-			results[i].Kind = kind
-			gap, failed, err := trialOf(ctx, s, c, w, losses()[k])
-			if err != nil {
-				return nil, fmt.Errorf("%s, trial %d: %w", kind, trial+1, err)
-			}
-			results[i].Trials = append(results[i].Trials, gap)
-			results[i].Failed += failed
-			fmt.Fprintf(out, "trial %2d  %-22s %8.1f ms\n", trial+1, kind, ms(gap))
+func (t *takeoverBench) measure(ctx context.Context, r *run) error {
+	var cut, plain []string
+	for _, kind := range t.kinds {
+		switch {
+		case kind == kindLinkCut || kind == kindIsolated:
+			cut = append(cut, kind)
+		case slices.ContainsFunc(losses(), func(l loss) bool { return l.kind == kind }):
+			plain = append(plain, kind)
+		default:
+			return fmt.Errorf("%w: no kind of loss is named %q", errUsage, kind)
 		}
 	}
-	fmt.Fprintf(out, "\n%-22s %7s %9s %9s %9s %7s\n", "longest gap, ms", "trials", "median", "p90", "worst", "failed")
-	for i := range results {
-		r := &results[i]
-		sorted := slices.Sorted(slices.Values(r.Trials))
-		r.Median, r.Worst = at(sorted, 0.5), at(sorted, 1)
-		fmt.Fprintf(out, "%-22s %7d %9.1f %9.1f %9.1f %7d\n", r.Kind, len(sorted), ms(r.Median), ms(at(sorted, 0.9)), ms(r.Worst), r.Failed)
+	for _, terminals := range t.terminals {
+		if len(plain) > 0 {
+			if err := t.onCluster(ctx, r, terminals, plain); err != nil {
+				return fmt.Errorf("%d terminals: %w", terminals, err)
+			}
+		}
 	}
-	return results, nil
+	if len(cut) == 0 {
+		return nil
+	}
+	if err := t.onCables(ctx, r, t.cables, cut); err != nil {
+		return fmt.Errorf("%d terminals on cables: %w", t.cables, err)
+	}
+	return nil
 }
 
-func trialOf(ctx context.Context, s settings, c *cluster, w *writers, l loss) (time.Duration, int, error) {
+// workers are what applications do while a pair is tried: closed loops, and one at each terminal that knocks once.
+type workers struct {
+	writers, knockers *load.Clients
+	end               context.CancelFunc
+	ended             chan struct{}
+}
+
+// begin lets the writers work.
+func (w *workers) begin(ctx context.Context) {
+	ctx, w.end = context.WithCancel(ctx)
+	w.ended = make(chan struct{})
+	go func() {
+		defer close(w.ended)
+		w.writers.Run(ctx, load.Put(1000))
+	}()
+}
+
+func (w *workers) close() {
+	if w.end != nil {
+		w.end()
+		<-w.ended
+	}
+	for _, c := range []*load.Clients{w.writers, w.knockers} {
+		if c != nil {
+			c.Close()
+		}
+	}
+}
+
+// onCluster plays kinds in turn against one cluster, so that the machine's moods meet all of them.
+func (t *takeoverBench) onCluster(ctx context.Context, r *run, terminals int, kinds []string) (err error) {
+	r.say("a cluster with %d terminals starts", terminals)
+	c, err := startCluster(ctx, r.binary, terminals, "HOTPAIR_LEASE="+t.lease.String())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.stop()) }()
+	w := &workers{}
+	defer w.close()
+	if w.writers, err = load.Connect(c.addresses(), t.clients, nil); err != nil {
+		return err
+	}
+	if w.knockers, err = load.Connect(c.addresses(), terminals, nil); err != nil {
+		return err
+	}
+	w.begin(ctx)
+	for trial := range t.trials {
+		for _, kind := range kinds {
+			l := losses()[slices.IndexFunc(losses(), func(l loss) bool { return l.kind == kind })]
+			if err := t.trial(ctx, r, c, w, l, trial); err != nil {
+				return fmt.Errorf("%s, trial %d: %w", kind, trial+1, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (t *takeoverBench) trial(ctx context.Context, r *run, c *cluster, w *workers, l loss, trial int) error {
 	active, standby, err := c.whole(ctx)
 	if err != nil {
-		return 0, 0, err
+		return err
 	}
-	time.Sleep(300 * time.Millisecond) // a stretch of undisturbed service, so that the gap has a beginning
-	_, before := w.gap(time.Now(), time.Now())
-	from := time.Now().Add(-100 * time.Millisecond)
-	if err := l.does(ctx, c, active, standby); err != nil {
-		return 0, 0, err
+	before, err := c.status(ctx, active)
+	if err != nil {
+		return err
 	}
-	time.Sleep(s.Lease + settleTime) // the window that is measured
-	gap, failed := w.gap(from, time.Now())
+	o := observed{kind: l.kind, terminals: c.terminals, trial: trial}
+	err = o.watch(ctx, w, t.window(l.silent, c.terminals), func() error { return l.does(ctx, c, active, standby) })
+	if err != nil {
+		return err
+	}
+	var events []operator.Event
+	after := c.statuses(ctx) // a frozen host gives none
+	epoch := uint64(0)
+	for _, s := range after {
+		events = append(events, s.Events...)
+		epoch = max(epoch, s.Epoch)
+	}
 	if err := l.mend(ctx, c, active, standby); err != nil {
-		return 0, 0, err
+		return err
 	}
-	return gap, failed - before, nil
+	if moved := epoch > before.Epoch; moved != l.moves {
+		// The numbers would be those of something else.
+		return fmt.Errorf("%w: epoch %d before and %d after", errOtherwise, before.Epoch, epoch)
+	}
+	o.tell(r, phasesOf(events, o.loss, o.stretch.Epochs))
+	return nil
 }
 
-func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+// errOtherwise says that a trial did not do what it was meant to.
+var errOtherwise = errors.New("the loss had another effect than it is meant to have")
+
+func (t *takeoverBench) window(silent bool, terminals int) time.Duration {
+	window := settle + time.Duration(terminals)*eachKnock
+	if silent {
+		window += t.lease + late
+	}
+	return window
+}
+
+// observed is one trial as applications felt it.
+type observed struct {
+	kind      string
+	terminals int
+	trial     int
+	loss      time.Time
+	stretch   load.Stretch
+	knocks    []time.Duration // sorted
+	unheard   int             // knocks without a positive answer
+}
+
+// watch has a loss happen and watches until the window is over and every terminal has been answered.
+func (o *observed) watch(ctx context.Context, w *workers, window time.Duration, does func() error) error {
+	if err := sleep(ctx, quiet); err != nil {
+		return err
+	}
+	w.writers.Forget(time.Now().Add(-quiet))
+	failed := make(chan error, 1)
+	knocked := make(chan []time.Duration, 1)
+	var heard atomic.Int64
+	o.loss = time.Now()
+	go func() { failed <- does() }()
+	// What is sent at the moment of the loss: by then nobody has noticed it.
+	go func() { knocked <- w.knockers.Knock(ctx, load.Put(1), &heard) }()
+	if err := sleep(ctx, window); err != nil {
+		return err
+	}
+	if err := <-failed; err != nil {
+		return err
+	}
+	o.stretch = w.writers.Look(o.loss.Add(-time.Millisecond), time.Now())
+	for _, took := range <-knocked {
+		if took == 0 {
+			o.unheard++
+			continue
+		}
+		o.knocks = append(o.knocks, took)
+	}
+	slices.Sort(o.knocks)
+	return nil
+}
+
+// tell adds the trial to the result and prints a line.
+func (o *observed) tell(r *run, phases []phase) {
+	row := fmt.Sprintf("%s, %d terminals", o.kind, o.terminals)
+	add := func(metric string, d time.Duration) { r.result.Add(row, metric, "ms", result.Less, ms(d)) }
+	add("gap", o.stretch.Longest)
+	if len(o.knocks) > 0 {
+		add("last terminal", o.knocks[len(o.knocks)-1])
+	}
+	var parts []string
+	for _, p := range phases {
+		r.result.Add(row, p.name, "ms", result.None, ms(p.took))
+		parts = append(parts, fmt.Sprintf("%s %.1f", p.name, ms(p.took)))
+	}
+	r.result.Add(row, "failed requests", "", result.Less, float64(o.stretch.Failed+o.unheard))
+	last := time.Duration(0)
+	if len(o.knocks) > 0 {
+		last = o.knocks[len(o.knocks)-1]
+	}
+	r.say("trial %2d  %-34s gap %8.1f ms, last terminal %8.1f ms, failed %d  [%s]", o.trial+1, row, ms(o.stretch.Longest), ms(last), o.stretch.Failed+o.unheard, strings.Join(parts, ", "))
+}

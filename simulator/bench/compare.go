@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/hotpair/hotpair/simulator/bench/result"
+)
+
+// errWorse says that something measured has become worse.
+var errWorse = errors.New("worse than before")
+
+// kinds of results, in the order in which they are shown.
+func kindsOfResults() []string {
+	return []string{"path", "parts", "takeover", "peers", "growth", "idle", "steady"}
+}
+
+// compare sets the newest result of each kind beside the one that was committed last before it. Errors: errWorse.
+func compare(ctx context.Context, args []string, out io.Writer) error {
+	f := newOptions("compare")
+	folder := f.String("results", "simulator/bench/results", "folder of the results")
+	threshold := f.Float64("threshold", 0.1, "share of the median by which a series must be worse to count")
+	if err := f.parse(args); err != nil {
+		return err
+	}
+	committed, err := committedIn(ctx, *folder)
+	if err != nil {
+		return err
+	}
+	worse, compared := 0, 0
+	for _, what := range kindsOfResults() {
+		names, err := result.Files(*folder, what)
+		if err != nil {
+			return err
+		}
+		old, newest := pickPair(names, committed)
+		if old == "" {
+			continue
+		}
+		compared++
+		before, err := result.Load(filepath.Join(*folder, old))
+		if err != nil {
+			return err
+		}
+		now, err := result.Load(filepath.Join(*folder, newest))
+		if err != nil {
+			return err
+		}
+		_, _ = fmt.Fprintf(out, "\n%s: %s (%s) → %s (%s)\n", what, old, before.Version, newest, now.Version)
+		for _, difference := range differences(before, now) {
+			_, _ = fmt.Fprintf(out, "careful: %s\n", difference)
+		}
+		changes := result.Compare(before, now, *threshold)
+		worse += result.Worse(changes)
+		if err := result.WriteChanges(out, changes); err != nil {
+			return err
+		}
+	}
+	switch {
+	case compared == 0:
+		return fmt.Errorf("%w: no kind has a newest result and a committed one before it in %s: measure with -keep first", result.ErrNone, *folder)
+	case worse > 0:
+		return fmt.Errorf("%w: %d series by more than %.0f %%", errWorse, worse, *threshold*100)
+	}
+	_, _ = fmt.Fprintf(out, "\nnothing is worse by more than %.0f %%\n", *threshold*100)
+	return nil
+}
+
+// committedIn names the files of a folder that are in the repository's last commit. Where there is no repository all count.
+func committedIn(ctx context.Context, folder string) (func(name string) bool, error) {
+	cmd := exec.CommandContext(ctx, "git", "ls-tree", "--name-only", "HEAD", "./")
+	cmd.Dir = folder
+	text, err := cmd.Output()
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit), errors.Is(err, exec.ErrNotFound):
+		return func(string) bool { return true }, nil
+	case err != nil:
+		return nil, fmt.Errorf("committed results: %w", err)
+	}
+	listed := strings.Fields(string(text))
+	return func(name string) bool { return slices.Contains(listed, name) }, nil
+}
+
+// pickPair gives the newest of sorted names and the last committed one before it, "" when there is none.
+func pickPair(names []string, committed func(string) bool) (old, newest string) {
+	if len(names) < 2 {
+		return "", ""
+	}
+	newest = names[len(names)-1]
+	for _, name := range slices.Backward(names[:len(names)-1]) {
+		if committed(name) {
+			return name, newest
+		}
+	}
+	return "", ""
+}
+
+// differences tells what else than the program differs between two results.
+func differences(before, now *result.Result) (list []string) {
+	if before.Machine != now.Machine {
+		list = append(list, fmt.Sprintf("other machine: %+v → %+v", before.Machine, now.Machine))
+	}
+	for name, value := range now.Settings {
+		if before.Settings[name] != value {
+			list = append(list, fmt.Sprintf("-%s: %q → %q", name, before.Settings[name], value))
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// report writes the newest results as a document.
+func report(args []string, out io.Writer) error {
+	f := newOptions("report")
+	folder := f.String("results", "simulator/bench/results", "folder of the results")
+	to := f.String("to", "", "file to write; without it the document is printed")
+	if err := f.parse(args); err != nil {
+		return err
+	}
+	var list []*result.Result
+	for _, what := range kindsOfResults() {
+		r, err := result.Latest(*folder, what)
+		if errors.Is(err, result.ErrNone) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		list = append(list, r)
+	}
+	text := result.Document(list, goals())
+	if *to == "" {
+		_, err := io.WriteString(out, text)
+		return err
+	}
+	if err := os.WriteFile(*to, []byte(text), 0o644); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,46 @@
+package main
+
+import "github.com/hotpair/hotpair/simulator/bench/result"
+
+// goals are what the design promises.
+func goals() []result.Goal {
+	path := func(row, metric string, limit float64, better result.Better, text string) result.Goal {
+		return result.Goal{What: "path", Row: row, Metric: metric, Of: result.Median, Limit: limit, Better: better, Text: text}
+	}
+	takeover := func(row string, of result.Statistic, limit float64, text string) result.Goal {
+		return result.Goal{What: "takeover", Row: row, Metric: "gap", Of: of, Limit: limit, Better: result.Less, Text: text}
+	}
+	return []result.Goal{
+		takeover("host killed, 50 terminals", result.Median, 50, "SIGKILL of the active host, longest gap at 50 terminals"),
+		takeover("host killed, 50 terminals", result.Worst, 150, "the same"),
+		takeover("main killed, 50 terminals", result.Median, 50, "SIGKILL of its main"),
+		takeover("main killed, 50 terminals", result.Worst, 150, "the same"),
+		takeover("standby killed, 50 terminals", result.Median, 30, "SIGKILL of the standby host"),
+		takeover("switchover, 50 terminals", result.Median, 25, "planned switchover"),
+		{What: "takeover", Row: "switchover, 50 terminals", Metric: "failed requests", Of: result.Worst, Limit: 0, Better: result.Less, Text: "planned switchover, failed requests"},
+		takeover("main frozen, 50 terminals", result.Worst, 1250, "frozen main, lease 1 s"),
+		takeover("host frozen, 50 terminals", result.Worst, 1250, "frozen host, lease 1 s"),
+		takeover("link cut, 10 terminals", result.Worst, 1250, "cut cable, lease 1 s"),
+		takeover("active cut off, 10 terminals", result.Worst, 1250, "dead machine, lease 1 s"),
+		takeover("business.kv killed, 50 terminals", result.Median, 100, "crash of a business process"),
+		takeover("terminal-if killed, 50 terminals", result.Median, 100, "crash of terminal-if"),
+		takeover("updater killed, 50 terminals", result.Median, 100, "crash of the updater"),
+		{What: "takeover", Row: "host killed, 1000 terminals", Metric: "last terminal", Of: result.Median, Limit: 500, Better: result.Less, Text: "1,000 terminals: the last one is served"},
+		path("kv.put, 1 clients", "p50", 0.65, result.Less, "kv.put, 1 client"),
+		path("kv.put, 8 clients", "rate", 4000, result.More, "kv.put, 8 clients"),
+		path("kv.put, 64 clients", "rate", 14000, result.More, "kv.put, 64 clients"),
+		path("kv.put, 64 clients", "p99", 15, result.Less, "kv.put, 64 clients"),
+		path("kv.put, 64 clients", "of the limit", 0.25, result.More, "kv.put, 64 clients, share of the limit"),
+		path("kv.put, 256 clients", "rate", 22000, result.More, "kv.put, 256 clients"),
+		path("kv.put, 256 clients", "of the limit", 0.22, result.More, "kv.put, 256 clients, share of the limit"),
+		{What: "peers", Row: "hotpair, 64 clients", Metric: "times etcd", Of: result.Median, Limit: 3.5, Better: result.More, Text: "kv.put beside etcd's, 64 clients"},
+		{What: "parts", Row: "updater, 64 callers", Metric: "rate", Of: result.Median, Limit: 20000, Better: result.More, Text: "updates at the updater's own subject, 64 callers"},
+		{What: "growth", Row: "5000 terminals", Metric: "memory of the active", Of: result.Median, Limit: 512, Better: result.Less, Text: "5,000 terminals served by one host, memory"},
+		{What: "idle", Row: "host a", Metric: "memory", Of: result.Worst, Limit: 150, Better: result.Less, Text: "idle host, memory"},
+		{What: "idle", Row: "host b", Metric: "memory", Of: result.Worst, Limit: 150, Better: result.Less, Text: "idle other host, memory"},
+		{What: "idle", Row: "host a", Metric: "processor", Of: result.Worst, Limit: 3, Better: result.Less, Text: "idle host, processor"},
+		{What: "idle", Row: "host b", Metric: "processor", Of: result.Worst, Limit: 3, Better: result.Less, Text: "idle other host, processor"},
+		{What: "steady", Row: "lease 1s", Metric: "takeovers", Of: result.Worst, Limit: 0, Better: result.Less, Text: "takeovers under full load from outside, lease 1 s"},
+		{What: "steady", Row: "lease 250ms", Metric: "takeovers", Of: result.Worst, Limit: 0, Better: result.Less, Text: "takeovers under full load from outside, lease 250 ms"},
+	}
+}

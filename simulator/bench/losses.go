@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"syscall"
+
+	"github.com/hotpair/hotpair/deployments/local"
+	"github.com/hotpair/hotpair/services/operator"
+)
+
+// loss is one kind: how it is done to a whole pair, and how it is mended.
+type loss struct {
+	kind string
+	// silent: nobody is told of it, so that the other host has to wait for the end of the lease.
+	silent bool
+	// moves: another host serves afterwards.
+	moves bool
+	does  func(ctx context.Context, c *cluster, active, standby string) error
+	mend  func(ctx context.Context, c *cluster, active, standby string) error
+}
+
+// Kinds of loss that need wires that can be cut.
+const (
+	kindLinkCut  = "link cut"
+	kindIsolated = "active cut off"
+)
+
+type act func(ctx context.Context, c *cluster, active, standby string) error
+
+// none mends what the pair mends itself.
+func none(context.Context, *cluster, string, string) error { return nil }
+
+// toProcess signals one process of the active host.
+func toProcess(name string, signal syscall.Signal) act {
+	return func(ctx context.Context, c *cluster, active, _ string) error {
+		s, err := c.status(ctx, active)
+		if err != nil {
+			return err
+		}
+		return syscall.Kill(s.Processes[name].PID, signal)
+	}
+}
+
+// toActive and toStandby signal a whole host.
+func toActive(signal syscall.Signal) act {
+	return func(_ context.Context, c *cluster, active, _ string) error { return c.signal(active, signal) }
+}
+
+func toStandby(signal syscall.Signal) act {
+	return func(_ context.Context, c *cluster, _, standby string) error { return c.signal(standby, signal) }
+}
+
+func losses() []loss {
+	return []loss{
+		{kind: "host killed", moves: true, does: toActive(syscall.SIGKILL),
+			mend: func(ctx context.Context, c *cluster, active, _ string) error { return c.restart(ctx, active) }},
+		{kind: "main killed", moves: true, does: toProcess("main", syscall.SIGKILL), mend: none},
+		{kind: "switchover", moves: true, mend: none,
+			does: func(ctx context.Context, c *cluster, active, _ string) error {
+				_, err := operator.NewClient(c.file.Hosts[active].HTTP).Switchover(ctx)
+				return err
+			}},
+		// Its supervisor kills a frozen main after twice the lease.
+		{kind: "main frozen", silent: true, moves: true, does: toProcess("main", syscall.SIGSTOP), mend: none},
+		{kind: "host frozen", silent: true, moves: true, does: toActive(syscall.SIGSTOP), mend: toActive(syscall.SIGCONT)},
+		{kind: "standby killed", does: toStandby(syscall.SIGKILL),
+			mend: func(ctx context.Context, c *cluster, _, standby string) error { return c.restart(ctx, standby) }},
+		{kind: "business.kv killed", does: toProcess("business.kv", syscall.SIGKILL), mend: none},
+		{kind: "terminal-if killed", does: toProcess("terminal-if", syscall.SIGKILL), mend: none},
+		{kind: "updater killed", does: toProcess("updater", syscall.SIGKILL), mend: none},
+	}
+}
+
+// otherHost is the other one of a cluster's two.
+func otherHost(host string) string {
+	if host == local.HostA {
+		return local.HostB
+	}
+	return local.HostA
+}

@@ -1,0 +1,136 @@
+package result
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Goal is what a series has to reach.
+type Goal struct {
+	What   string // kind of the result
+	Row    string
+	Metric string
+	Of     Statistic
+	Limit  float64
+	Better Better // More: at least Limit; Less: at most
+	Text   string // what it is, for people
+}
+
+// Statistic is what of a series a goal is about.
+type Statistic string
+
+// Statistics.
+const (
+	Median Statistic = "median"
+	Worst  Statistic = "worst" // the worst sample, in the goal's direction
+)
+
+// Document shows results as Markdown: the goals first, then every series of each result. No number in it is typed by hand.
+func Document(results []*Result, goals []Goal) string {
+	var b strings.Builder
+	b.WriteString("# Results\n\nWritten by `bench report` out of the newest files in `results/`; README.md says how they were measured and what they are worth.\n" +
+		"A cell is the median, with the least and the greatest sample behind it.\n")
+	if len(goals) > 0 {
+		b.WriteString("\n## Goals\n\n| what | goal | measured | reached |\n|---|---|---|---|\n")
+		for _, g := range goals {
+			b.WriteString(g.row(results))
+		}
+	}
+	for _, r := range results {
+		r.document(&b)
+	}
+	return b.String()
+}
+
+// row is a goal beside what was measured.
+func (g Goal) row(results []*Result) string {
+	sign, measured, reached := "≤", "not measured", ""
+	if g.Better == More {
+		sign = "≥"
+	}
+	unit := ""
+	for _, r := range results {
+		s := r.Find(g.Row, g.Metric)
+		if r.What != g.What || s == nil {
+			continue
+		}
+		unit = " " + s.Unit
+		v := g.value(Summarize(s.Samples))
+		measured = fmt.Sprintf("%s%s (%d samples)", Number(v), unit, len(s.Samples))
+		reached = "no"
+		if g.Better == More && v >= g.Limit || g.Better == Less && v <= g.Limit {
+			reached = "yes"
+		}
+	}
+	return fmt.Sprintf("| %s | %s %s %s%s | %s | %s |\n", g.Text, g.Of, sign, Number(g.Limit), unit, measured, reached)
+}
+
+func (g Goal) value(s Summary) float64 {
+	switch {
+	case g.Of == Median:
+		return s.Median
+	case g.Better == More:
+		return s.Low
+	}
+	return s.High
+}
+
+// document shows one result: what it was measured with, and a table for each set of rows with the same metrics.
+func (r *Result) document(b *strings.Builder) {
+	fmt.Fprintf(b, "\n## %s\n\n%s, %s, %d × %s, kernel %s, %s\n", strings.ToUpper(r.What[:1])+r.What[1:], r.Time.Format("2006-01-02 15:04"), r.Version,
+		r.Machine.CPUs, r.Machine.Model, r.Machine.Kernel, r.Machine.Go)
+	var settings []string
+	for _, name := range slices.Sorted(maps.Keys(r.Settings)) {
+		settings = append(settings, fmt.Sprintf("`-%s=%s`", name, r.Settings[name]))
+	}
+	fmt.Fprintf(b, "with %s\n", strings.Join(settings, " "))
+	for _, note := range r.Notes {
+		fmt.Fprintf(b, "\nNote: %s\n", note)
+	}
+	for _, t := range tables(r.Series) {
+		t.write(b)
+	}
+}
+
+// table is rows that have the same metrics.
+type table struct {
+	metrics []string // with units
+	rows    []string
+	cells   map[string][]string
+}
+
+// tables groups series by row, then rows with the same metrics, in the order in which they came.
+func tables(list []Series) (all []*table) {
+	metrics, cells := map[string][]string{}, map[string][]string{}
+	var rows []string
+	for _, s := range list {
+		if _, seen := cells[s.Row]; !seen {
+			rows = append(rows, s.Row)
+		}
+		head := s.Metric
+		if s.Unit != "" {
+			head += ", " + s.Unit
+		}
+		metrics[s.Row] = append(metrics[s.Row], head)
+		cells[s.Row] = append(cells[s.Row], Summarize(s.Samples).text(""))
+	}
+	for _, row := range rows {
+		i := slices.IndexFunc(all, func(t *table) bool { return slices.Equal(t.metrics, metrics[row]) })
+		if i < 0 {
+			all = append(all, &table{metrics: metrics[row], cells: map[string][]string{}})
+			i = len(all) - 1
+		}
+		all[i].rows = append(all[i].rows, row)
+		all[i].cells[row] = cells[row]
+	}
+	return all
+}
+
+func (t *table) write(b *strings.Builder) {
+	fmt.Fprintf(b, "\n| | %s |\n|---|%s\n", strings.Join(t.metrics, " | "), strings.Repeat("---:|", len(t.metrics)))
+	for _, row := range t.rows {
+		fmt.Fprintf(b, "| %s | %s |\n", row, strings.Join(t.cells[row], " | "))
+	}
+}

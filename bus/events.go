@@ -1,7 +1,13 @@
 package bus
 
 import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Kinds of events.
@@ -34,7 +40,16 @@ type Event struct {
 	Took        time.Duration     `json:"took_ns,omitempty"` // since the first step of the same procedure
 	Late        bool              `json:"late,omitempty"`    // came into the log long after it happened
 	Details     map[string]string `json:"details,omitempty"`
+	Alarm       *Alarm            `json:"alarm,omitempty"` // what an event of kind alarm is about
+	State       string            `json:"state,omitempty"` // what became of the alarm: Alarm…
 }
+
+// States of the alarm of an event.
+const (
+	AlarmRaised       = "raised"
+	AlarmCleared      = "cleared"
+	AlarmAcknowledged = "acknowledged"
+)
 
 // Severities of alarms.
 const (
@@ -53,4 +68,113 @@ type Alarm struct {
 	Remedy   string    `json:"remedy"`   // what to do
 	// Acknowledge: it stays, over takeovers and restarts of both hosts, until an operator acknowledges it.
 	Acknowledge bool `json:"acknowledge,omitempty"`
+}
+
+// Bounds of one event. Longer ones are cut where they are made, and refused where they are recorded.
+const (
+	maxEventText    = 2000 // bytes
+	maxEventDetail  = 500  // bytes of a value
+	maxEventName    = 64   // bytes of a name of a detail
+	maxEventDetails = 16
+)
+
+// ErrEvent says that an event can't be part of the log.
+var ErrEvent = errors.New("not an event")
+
+// Cut brings what is longer than an event may be down to that, and makes its text valid UTF-8.
+func (e *Event) Cut() {
+	e.Text = cut(e.Text, maxEventText)
+	if e.Alarm != nil {
+		a := *e.Alarm
+		a.Text, a.Remedy = cut(a.Text, maxEventText), cut(a.Remedy, maxEventText)
+		e.Alarm = &a
+	}
+	if e.Details == nil {
+		return
+	}
+	details := make(map[string]string, len(e.Details))
+	for _, name := range slices.Sorted(maps.Keys(e.Details)) {
+		if len(details) < maxEventDetails && ValidName(name) {
+			details[name] = cut(e.Details[name], maxEventDetail)
+		}
+	}
+	e.Details = details
+}
+
+func cut(text string, most int) string {
+	text = strings.ToValidUTF8(text, "?")
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most-len("…")], "") + "…"
+}
+
+// Check refuses what can't be part of the log. The error is ErrEvent.
+func (e *Event) Check() error {
+	switch {
+	case !ValidName(e.Host):
+		return fmt.Errorf("%w: host %q", ErrEvent, e.Host)
+	case e.Incarnation == 0 || e.Number == 0:
+		return fmt.Errorf("%w: without incarnation or number", ErrEvent)
+	case !ValidName(e.Kind):
+		return fmt.Errorf("%w: kind %q", ErrEvent, e.Kind)
+	case e.Step != "" && !ValidName(e.Step):
+		return fmt.Errorf("%w: step %q", ErrEvent, e.Step)
+	case len(e.Text) > maxEventText || !utf8.ValidString(e.Text):
+		return fmt.Errorf("%w: text of %d bytes", ErrEvent, len(e.Text))
+	case e.Time.IsZero() || e.Time.Year() > 9999 || e.Time.Year() < 1970:
+		return fmt.Errorf("%w: time %v", ErrEvent, e.Time)
+	case len(e.Details) > maxEventDetails:
+		return fmt.Errorf("%w: %d details", ErrEvent, len(e.Details))
+	}
+	for name, value := range e.Details {
+		if len(name) > maxEventName || !ValidName(name) || len(value) > maxEventDetail || !utf8.ValidString(value) {
+			return fmt.Errorf("%w: detail %q", ErrEvent, name)
+		}
+	}
+	if e.State != "" && !ValidName(e.State) {
+		return fmt.Errorf("%w: state %q", ErrEvent, e.State)
+	}
+	if a := e.Alarm; a != nil && (!ValidName(a.ID) || !ValidName(a.Host) || len(a.Text) > maxEventText || len(a.Remedy) > maxEventText) {
+		return fmt.Errorf("%w: alarm %q", ErrEvent, a.ID)
+	}
+	return nil
+}
+
+// MaxEvents bounds the events of one RecordEvents and of one EventsPage.
+const MaxEvents = 500
+
+// RecordEvents orders the updater of the active to take events into the log, in this order. Those that are in it already
+// are passed over, so an order may be repeated.
+type RecordEvents struct {
+	Events []Event `json:"events"`
+}
+
+// RecordedEvents answers it: all are in the log, committed like any update, whose last number is Last. Error: perhaps
+// they are, perhaps not.
+type RecordedEvents struct {
+	Last  uint64 `json:"last,omitempty"`
+	Error string `json:"error,omitempty"`
+}
+
+// EventsRequest asks for a page of the log, oldest first.
+type EventsRequest struct {
+	// From is the number to begin with. 0: with the oldest when Since is given, else so that the page ends with the last.
+	From  uint64    `json:"from,omitempty"`
+	Limit int       `json:"limit,omitempty"` // 1 to MaxEvents; 0 is MaxEvents
+	Since time.Time `json:"since,omitzero"`  // only what happened then or later
+	Kind  string    `json:"kind,omitempty"`  // only these
+}
+
+// EventsPage answers it.
+type EventsPage struct {
+	Events []Event `json:"events"`
+	First  uint64  `json:"first"` // oldest number that is kept
+	Last   uint64  `json:"last"`  // newest number; 0: the log is empty
+	Next   uint64  `json:"next"`  // From of the page that follows
+	// Alarms are those of the pair that wait to be acknowledged.
+	Alarms []Alarm `json:"alarms,omitempty"`
+	// Note says why this is not the log but what main remembers; "" when it is the log.
+	Note  string `json:"note,omitempty"`
+	Error string `json:"error,omitempty"`
 }

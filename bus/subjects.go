@@ -20,6 +20,8 @@ const (
 	SubjectNote    = "control.updater.note"    // Note → Done
 	SubjectHistory = "control.updater.history" // HistoryRequest → HistoryPage
 	SubjectAudit   = "control.updater.audit"   // AuditReceipts → AuditedReceipts
+	SubjectRecord  = "control.updater.record"  // RecordEvents → RecordedEvents
+	SubjectEvents  = "control.updater.events"  // EventsRequest → EventsPage
 
 	// Orders of main to terminal-if.
 	SubjectAttach        = "control.terminal-if.attach"   // Attach → Attached

@@ -7,6 +7,7 @@ const SystemSpace = "_system"
 // Keys in SystemSpace. Each part of the system has a name of its own, and beneath it name + "/" + whatever it likes.
 const (
 	SystemTerminals = "terminals" // the table of terminals: its head, and below it one key for each terminal
-	SystemEvents    = "events"    // the event log
+	SystemEvents    = "events"    // the event log: its head, below it one key for each event and for each main that sent some
+	SystemAlarms    = "alarms"    // below it the alarms that wait to be acknowledged
 	SystemVerify    = "verify"    // outcome of the last comparison of both databases
 )

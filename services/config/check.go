@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/url"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,6 +23,8 @@ const (
 	minJournal   = 16 << 20
 	minHistory   = 1 << 20
 	minUpdates   = 100
+	minEvents    = 100
+	maxEvents    = 1_000_000
 	maxDeadlines = 5 * time.Minute
 )
 
@@ -187,6 +191,19 @@ func (b *Bounds) check(c *checker) {
 	c.amount("HISTORY_MAX_BYTES", b.HistoryMaxBytes, minHistory)
 	c.duration("RETENTION", b.Retention, time.Second, 365*24*time.Hour)
 	c.amount("JOURNAL_MAX_BYTES", b.JournalMaxBytes, minJournal)
+	if b.EventsMax < minEvents || b.EventsMax > maxEvents {
+		c.fault("EVENTS_MAX", strconv.Itoa(b.EventsMax), "is too small or too large", fmt.Sprintf("set it to %d up to %d", minEvents, maxEvents))
+	}
+}
+
+// Whether the program is there shows when it is run: it may be on a disk that is mounted later.
+func (k *Hooks) check(c *checker) {
+	if k.AlarmCommand != "" && !filepath.IsAbs(k.AlarmCommand) {
+		c.fault("ALARM_COMMAND", k.AlarmCommand, "is no absolute path", "write the path of a program, without arguments, for example /usr/local/bin/page-me")
+	}
+	if u, err := url.Parse(k.AlarmWebhook); k.AlarmWebhook != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
+		c.fault("ALARM_WEBHOOK", hidden, "is no URL", "write it like https://alarms.example.com/hotpair")
+	}
 }
 
 // check fills HTTPToken from the file when that is how it is given.
@@ -239,6 +256,7 @@ func (h *Host) check(c *checker) {
 	h.Pace.check(c)
 	h.Patience.check(c)
 	h.Bounds.check(c)
+	h.Hooks.check(c)
 	h.checkPorts(c)
 }
 
@@ -303,6 +321,7 @@ func (k *Cluster) check(c *checker) {
 	k.Pace.check(c)
 	k.Patience.check(c)
 	k.Bounds.check(c)
+	k.Hooks.check(c)
 }
 
 // check leaves a token's file alone that this user may not read: most commands need none.

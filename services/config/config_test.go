@@ -50,7 +50,7 @@ func TestLoad_HostWithDefaults(t *testing.T) {
 		Console:   Console{HTTP: "127.0.0.1:7704"},
 		Pace:      Pace{time.Second},
 		Patience:  Patience{2 * time.Second, true},
-		Bounds:    Bounds{1_000_000, 168 * time.Hour, 1 << 30, 24 * time.Hour, 256 << 20},
+		Bounds:    Bounds{1_000_000, 168 * time.Hour, 1 << 30, 24 * time.Hour, 256 << 20, 10000},
 		Log:       Log{slog.LevelInfo, LogText},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -103,6 +103,9 @@ func TestLoad_EveryFaultNamesVariableValueAndRemedy(t *testing.T) {
 		{"HOTPAIR_LOG_LEVEL=loud", []string{"HOTPAIR_LOG_LEVEL=loud", "debug, info"}},
 		{"HOTPAIR_LOG_FORMAT=xml", []string{"HOTPAIR_LOG_FORMAT=xml", "write text or json"}},
 		{"HOTPAIR_HISTORY_MAX_UPDATES=0", []string{"HOTPAIR_HISTORY_MAX_UPDATES=0", "too small"}},
+		{"HOTPAIR_EVENTS_MAX=10", []string{"HOTPAIR_EVENTS_MAX=10", "too small", "100"}},
+		{"HOTPAIR_ALARM_COMMAND=page-me", []string{"HOTPAIR_ALARM_COMMAND=page-me", "absolute path"}},
+		{"HOTPAIR_ALARM_WEBHOOK=example.com/secret", []string{"HOTPAIR_ALARM_WEBHOOK", "no URL", "https://"}},
 		{"HOTPAIR_HISTORY_MAX_BYTES=1k", []string{"HOTPAIR_HISTORY_MAX_BYTES=1k", "not an amount", "KiB"}},
 		{"HOTPAIR_JOURNAL_MAX_BYTES=1MiB", []string{"HOTPAIR_JOURNAL_MAX_BYTES=1MiB", "too small", "16MiB"}},
 		{"HOTPAIR_RETENTION=0s", []string{"HOTPAIR_RETENTION=0s", "too short"}},

@@ -49,6 +49,13 @@ type Bounds struct {
 	HistoryMaxBytes   Bytes         `split_words:"true" default:"1GiB" form:"bytes" desc:"How large the history grows at most."`
 	Retention         time.Duration `split_words:"true" default:"24h" form:"duration" desc:"How long the answer to a request that carries an id of an application is repeated instead of executing it again. An older id is refused (410)."`
 	JournalMaxBytes   Bytes         `split_words:"true" default:"256MiB" form:"bytes" desc:"How large the journal grows at most, at least 16MiB. It is emptied behind what the database holds; when full, updates wait."`
+	EventsMax         int           `split_words:"true" default:"10000" form:"number" desc:"How many events the pair's event log keeps at most, 100 to 1000000. The same on both hosts."`
+}
+
+// Hooks are told of alarms.
+type Hooks struct {
+	AlarmCommand string `split_words:"true" form:"/path" desc:"Program that is run at each alarm that this host raises, clears or acknowledges, with the alarm as JSON on its standard input and in HOTPAIR_ALARM_ID, _STATE, _SEVERITY, _HOST, _TEXT, _REMEDY, _SINCE. Killed after 30s; what it prints is logged. Empty: none."`
+	AlarmWebhook string `split_words:"true" form:"http://…" desc:"URL to which the same JSON is posted. Each try has 5s; while there is no answer 2xx it is tried again, up to an hour. Empty: none."`
 }
 
 // Work is what the host does for terminals.
@@ -80,6 +87,7 @@ type Host struct {
 	Pace
 	Patience
 	Bounds
+	Hooks
 	Log
 }
 
@@ -116,6 +124,7 @@ type Cluster struct {
 	Pace
 	Patience
 	Bounds
+	Hooks
 	Log
 }
 

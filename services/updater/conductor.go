@@ -73,6 +73,10 @@ func (c *conductor) take(m *nats.Msg) {
 		c.aside(func() {
 			handle(m, func(q bus.HistoryRequest) bus.HistoryPage { return history(c.u.store, q) })
 		})
+	case bus.SubjectRecord:
+		c.aside(func() { handle(m, c.u.record) })
+	case bus.SubjectEvents:
+		c.aside(func() { handle(m, func(q bus.EventsRequest) bus.EventsPage { return eventsOf(c.u.store, q) }) })
 	case bus.SubjectTable:
 		c.aside(func() { handle(m, func(q bus.TableRequest) bus.TablePage { return tableOf(c.u.store, q) }) })
 	case bus.SubjectTableChange:

@@ -78,7 +78,7 @@ func newHost(t testing.TB, name, replication, peer string) *host {
 		Name: config.Name{Host: name}, Storage: config.Storage{Data: t.TempDir()},
 		Replication: replication, PeerReplication: peer, PairSecret: "0123456789abcdef",
 		Pace: config.Pace{Lease: time.Second}, Patience: config.Patience{StandbyPatience: 2 * time.Second, RefusedIsDead: true},
-		Bounds: config.Bounds{HistoryMaxUpdates: 1_000_000, HistoryMaxAge: time.Hour, HistoryMaxBytes: 1 << 30, Retention: time.Hour, JournalMaxBytes: 256 << 20},
+		Bounds: config.Bounds{HistoryMaxUpdates: 1_000_000, HistoryMaxAge: time.Hour, HistoryMaxBytes: 1 << 30, Retention: time.Hour, JournalMaxBytes: 256 << 20, EventsMax: 1000},
 	}
 	h.main = h.connect(bus.ProcessMain)
 	if _, err := h.main.Subscribe(bus.HeartbeatSubject(bus.ProcessUpdater), h.heard); err != nil {

@@ -52,6 +52,7 @@ type updater struct {
 	fail     func(error) // ends the process
 
 	tables  sync.Mutex // one change of the table of terminals at a time
+	records sync.Mutex // one change of the event log at a time
 	purging sync.Mutex // held by purge; taken to leave the duty in which the receiver commits
 	mu      sync.Mutex
 	post    post

@@ -135,7 +135,7 @@ func (l *Lab) plan() error {
 				PeerLink: at(Other(name), portLink), PeerReplication: at(Other(name), portReplication),
 				Witness: at(Witness, portWitness), PairKey: key, Terminals: terminals, Work: settings.Work,
 				Console: config.Console{HTTP: "127.0.0.1:" + strconv.Itoa(portHTTP)},
-				Pace:    settings.Pace, Patience: settings.Patience, Bounds: settings.Bounds, Log: log,
+				Pace:    settings.Pace, Patience: settings.Patience, Bounds: settings.Bounds, Hooks: settings.Hooks, Log: log,
 			})
 		})
 		l.http[name] = &http.Client{Timeout: statusWithin, Transport: &http.Transport{DialContext: l.network.spaces[name].DialContext, DisableKeepAlives: true}}

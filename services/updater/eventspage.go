@@ -1,0 +1,156 @@
+package updater
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/storage"
+)
+
+const (
+	// eventsView bounds how many events one view looks at: a view stands in the way of commits when the file grows.
+	eventsView = 500
+	// eventsLooked bounds how many one page looks at, as when few are of the kind that is wanted; Next goes on behind them.
+	eventsLooked = 20_000
+	// eventsBytes bounds a page: it must fit into one message, and into one of the link's when it is passed on.
+	eventsBytes = 512 << 10
+	// pinnedAlarms bounds the alarms of a page; each has an id of its own, and there are few.
+	pinnedAlarms = 64
+)
+
+// eventsOf answers bus.EventsRequest from what is committed, in either role.
+func eventsOf(s viewer, q bus.EventsRequest) bus.EventsPage {
+	page := eventsReader{q: q, limit: q.Limit}
+	if page.limit <= 0 || page.limit > bus.MaxEvents {
+		page.limit = bus.MaxEvents
+	}
+	for done := false; !done; {
+		err := s.View(func(r *storage.Reader) (err error) {
+			done, err = page.read(r)
+			return err
+		})
+		if err != nil {
+			return bus.EventsPage{Events: []bus.Event{}, Error: err.Error()}
+		}
+	}
+	return page.result()
+}
+
+// viewer gives views of what is committed. *storage.Store is one.
+type viewer interface {
+	View(func(*storage.Reader) error) error
+}
+
+// eventsReader gathers a page over several views. Forwards it goes from a number to the end, backwards from the end until
+// the page is full.
+type eventsReader struct {
+	q        bus.EventsRequest
+	limit    int
+	begun    bool
+	backward bool
+	at       uint64 // next to look at
+	looked   int
+	bytes    int
+	page     bus.EventsPage
+}
+
+// read looks at some events and reports whether the page is complete.
+func (p *eventsReader) read(r keys) (done bool, err error) {
+	head, _, err := readEventsHead(r)
+	if err != nil {
+		return true, err
+	}
+	p.page.First, p.page.Last = head.First, head.Next-1
+	if !p.begun {
+		if err := p.begin(r, head); err != nil {
+			return true, err
+		}
+	}
+	p.at = max(p.at, head.First) // trimmed since the last view
+	for n := 0; n < eventsView; n++ {
+		switch {
+		case p.at < head.First || p.at >= head.Next, len(p.page.Events) >= p.limit, p.bytes >= eventsBytes, p.looked >= eventsLooked:
+			return true, nil
+		}
+		if err := p.look(r); err != nil {
+			return true, err
+		}
+	}
+	return false, nil
+}
+
+func (p *eventsReader) begin(r keys, head eventsHead) (err error) {
+	p.begun = true
+	p.page.Alarms, err = pinned(r)
+	switch {
+	case p.q.From > 0:
+		p.at = p.q.From
+	case !p.q.Since.IsZero():
+		p.at = head.First
+	default:
+		p.backward, p.at = true, head.Next-1
+	}
+	return err
+}
+
+// look takes one event into the page if it is wanted.
+func (p *eventsReader) look(r keys) error {
+	value, _, known := r.Get(bus.SystemSpace, eventKey(p.at))
+	if !known {
+		return fmt.Errorf("%w: number %d is missing", errEvents, p.at)
+	}
+	e, err := decodeEvent(value)
+	if err != nil {
+		return fmt.Errorf("number %d: %w", p.at, err)
+	}
+	if p.backward {
+		p.at--
+	} else {
+		p.at++
+	}
+	p.looked++
+	if p.q.Kind != "" && e.Kind != p.q.Kind || e.Time.Before(p.q.Since) {
+		return nil
+	}
+	p.page.Events = append(p.page.Events, e)
+	p.bytes += len(value)
+	return nil
+}
+
+func (p *eventsReader) result() bus.EventsPage {
+	if p.page.Events == nil {
+		p.page.Events = []bus.Event{}
+	}
+	p.page.Next = p.at
+	if p.backward {
+		slices.Reverse(p.page.Events)
+		p.page.Next = p.page.Last + 1
+	}
+	return p.page
+}
+
+// decodeEvent reads the value of one event.
+func decodeEvent(value []byte) (e bus.Event, err error) {
+	if err := json.Unmarshal(value, &e); err != nil {
+		return bus.Event{}, fmt.Errorf("%w: %w", errEvents, err)
+	}
+	if e.ID == 0 {
+		return bus.Event{}, fmt.Errorf("%w: an event without a number", errEvents)
+	}
+	return e, e.Check()
+}
+
+// pinned reads the alarms that wait to be acknowledged.
+func pinned(r keys) (alarms []bus.Alarm, err error) {
+	items, _ := r.Scan(bus.SystemSpace, []byte(alarmPrefix), nil, pinnedAlarms, 0)
+	for _, it := range items {
+		var a bus.Alarm
+		if err := json.Unmarshal(it.Value, &a); err != nil {
+			return nil, fmt.Errorf("%w: %s: %w", errEvents, it.Key, err)
+		}
+		alarms = append(alarms, a)
+	}
+	return alarms, nil
+}

@@ -18,6 +18,7 @@ import (
 	"github.com/hotpair/hotpair/services/arbiter"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/lease"
+	"github.com/hotpair/hotpair/services/metrics"
 	"github.com/hotpair/hotpair/services/process"
 	"github.com/hotpair/hotpair/services/role"
 	"github.com/hotpair/hotpair/services/supervisor"
@@ -116,6 +117,8 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	group.Go(func() error { return h.driver.Run(running) })
 	group.Go(func() error { return h.witness.Run(running) })
 	group.Go(func() error { return h.link.Run(running) })
+	h.measures.recorder = metrics.NewRecorder(h)
+	group.Go(func() error { return h.measures.recorder.Run(running) })
 	group.Go(func() error { return h.serveHTTP(running) })
 	group.Go(func() error { return ground.Overseer.Run(running, c.Lease, h.driver.turned()) })
 	if err := h.processes.start(running); err != nil {

@@ -31,6 +31,7 @@ type table struct {
 	err      error
 	callers  []Caller
 	blocking chan struct{}
+	points   []Point
 }
 
 func clock() time.Duration { return time.Second }

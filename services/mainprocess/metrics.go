@@ -1,0 +1,54 @@
+package mainprocess
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/metrics"
+	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/role"
+)
+
+// measures are what main itself counts; the rest comes with the heartbeats of who does the work.
+type measures struct {
+	takeovers atomic.Uint64
+	gap       bus.Histogram
+	recorder  *metrics.Recorder
+	counted   uint64 // epoch of the last term that was counted; of the driver's goroutine
+}
+
+// stepped counts a term that this host begins as active. It runs on the driver's goroutine after each step.
+func (m *measures) stepped(v role.View) {
+	if v.Role == role.Active && v.Epoch > m.counted {
+		m.counted = v.Epoch
+		m.takeovers.Add(1)
+	}
+}
+
+// audited counts the gap of an attach, if any terminal felt one.
+func (m *measures) audited(outcome *operator.Audit) {
+	if outcome.Felt > 0 {
+		m.gap.Observe(time.Duration(outcome.GapWorstMS * float64(time.Millisecond)))
+	}
+}
+
+// Measures gives what this host has counted until now, without asking anybody.
+func (h *host) Measures() metrics.Measures {
+	m := metrics.Measures{Takeovers: h.measures.takeovers.Load(), Gap: h.measures.gap.Sample()}
+	if u := h.updaterState.Load(); u != nil {
+		m.Oldest = u.OldestFrame
+		if u.Measured != nil {
+			m.Updater = *u.Measured
+		}
+	}
+	if t := h.terminalState.Load(); t != nil {
+		m.Terminals, m.InFlight = t.Measured, t.InFlight
+	}
+	return m
+}
+
+// Series gives what the host did in its last minutes.
+func (h *host) Series(after time.Time) operator.Series {
+	return operator.Series{Host: h.config.Host, Every: metrics.Every, Points: h.measures.recorder.Points(after)}
+}

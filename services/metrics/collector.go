@@ -1,0 +1,148 @@
+package metrics
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/operator"
+)
+
+// Measures are the cumulative counts of a host at one moment.
+type Measures struct {
+	Updater   bus.UpdaterMeasures
+	Terminals bus.TerminalMeasures
+	InFlight  int           // requests of terminals that were taken and are not answered
+	Oldest    time.Duration // age of the frame in flight; 0 is none
+	Takeovers uint64        // terms that this main began as active
+	Gap       bus.Sample    // longest gap that a terminal felt, of each attach that any felt
+}
+
+// Source is the host that is shown. Both calls must be quick: they are made at each scrape and wait for nobody.
+type Source interface {
+	Status(ctx context.Context) operator.Status
+	Measures() Measures
+}
+
+// Collector gives the metrics of a host to Prometheus.
+type Collector struct {
+	source Source
+	descs  descs
+}
+
+// NewCollector makes the collector of a host.
+func NewCollector(s Source) *Collector { return &Collector{source: s, descs: newDescs()} }
+
+// Handler serves the page that Prometheus scrapes: the host's metrics, and those of main as a Go process.
+func Handler(s Source) http.Handler {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(NewCollector(s), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 5 * time.Second})
+}
+
+// Describe implements prometheus.Collector.
+func (c *Collector) Describe(to chan<- *prometheus.Desc) {
+	for _, d := range c.descs.all {
+		to <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *Collector) Collect(to chan<- prometheus.Metric) {
+	s, m := c.source.Status(context.Background()), c.source.Measures()
+	d := c.descs
+	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
+	}
+	count := func(desc *prometheus.Desc, value uint64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(value), labels...)
+	}
+	gauge(d.info, 1, s.Host, s.Version, s.PairID)
+	gauge(d.started, float64(s.Started.UnixMilli())/1000)
+	oneOf(gauge, d.role, Roles(), s.Role)
+	oneOf(gauge, d.mode, Modes(), s.Mode)
+	gauge(d.epoch, float64(s.Epoch))
+	gauge(d.recordVersion, float64(s.RecordVersion))
+	gauge(d.fit, truth(s.Fit))
+	gauge(d.inSync, float64(len(s.InSync)))
+	gauge(d.right, float64(s.RightUntilMS)/1000)
+
+	gauge(d.sequence, float64(s.Position.Sequence), "journal")
+	gauge(d.sequence, float64(s.Committed.Sequence), "committed")
+	gauge(d.sequence, float64(s.Applied.Sequence), "applied")
+	gauge(d.sequence, float64(s.Notified.Sequence), "notified")
+	gauge(d.applyLag, float64(s.Lag))
+	gauge(d.notifyLag, float64(s.Committed.Sequence-min(s.Notified.Sequence, s.Committed.Sequence)))
+	gauge(d.aside, float64(s.Aside))
+	gauge(d.oldest, m.Oldest.Seconds())
+
+	gauge(d.link, truth(s.Peer.Link == bus.EvidenceConnected))
+	gauge(d.replication, truth(s.Peer.Replication == bus.EvidenceConnected))
+	if s.Peer.HeardMS >= 0 {
+		gauge(d.heard, float64(s.Peer.HeardMS)/1000)
+	}
+	if !s.Witness.None {
+		gauge(d.witness, truth(s.Witness.Reachable))
+	}
+	for name, p := range s.Processes {
+		gauge(d.up, truth(p.State == "ready"), name)
+		count(d.restarts, uint64(max(p.Restarts, 0)), name)
+	}
+	gauge(d.terminals, float64(s.Terminals.Attached), "attached")
+	gauge(d.terminals, float64(s.Terminals.Warm), "warm")
+	gauge(d.terminals, float64(s.Terminals.Unreachable), "unreachable")
+	gauge(d.alarms, float64(len(s.Alarms)))
+	if s.Audit != nil {
+		gauge(d.auditChecked, float64(s.Audit.Checked))
+		gauge(d.auditMissing, float64(s.Audit.Missing))
+	}
+
+	count(d.takeovers, m.Takeovers)
+	count(d.updates, m.Updater.Updates)
+	count(d.refused, m.Terminals.Refused)
+	gauge(d.inFlight, float64(m.InFlight))
+	histogram(to, d.commit, m.Updater.Commit)
+	histogram(to, d.journal, m.Updater.Journal)
+	histogram(to, d.copied, m.Updater.Replication)
+	histogram(to, d.request, m.Terminals.Request)
+	histogram(to, d.gap, m.Gap)
+}
+
+// Roles and Modes are the values that the labels role and mode can have; of each exactly one is 1.
+func Roles() []string {
+	return []string{"starting", "standby", "takeover", "active", "handover", "stopped"}
+}
+
+// Modes are the values of the label mode.
+func Modes() []string { return []string{"paired", "solo", "waiting", "catching-up", "copying"} }
+
+func oneOf(gauge func(*prometheus.Desc, float64, ...string), desc *prometheus.Desc, values []string, present string) {
+	for _, v := range values {
+		gauge(desc, truth(v == present), v)
+	}
+}
+
+func truth(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
+}
+
+// histogram gives a sample as Prometheus wants it: each bucket with all that is below it.
+func histogram(to chan<- prometheus.Metric, desc *prometheus.Desc, s bus.Sample) {
+	buckets := map[float64]uint64{}
+	var below uint64
+	for i, bound := range bus.Bounds() {
+		if i < len(s.Counts) {
+			below += s.Counts[i]
+		}
+		buckets[bound.Seconds()] = below
+	}
+	to <- prometheus.MustNewConstHistogram(desc, s.Count(), s.Sum.Seconds(), buckets)
+}

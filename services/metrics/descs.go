@@ -1,0 +1,64 @@
+package metrics
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// namespace begins every name.
+const namespace = "hotpair"
+
+// descs are the metrics of a host. What a metric means stands in its help and nowhere else.
+type descs struct {
+	all []*prometheus.Desc
+
+	info, started, role, mode, epoch, recordVersion, fit, inSync, right *prometheus.Desc
+	sequence, applyLag, notifyLag, aside, oldest                        *prometheus.Desc
+	link, replication, heard, witness, up, restarts, terminals, alarms  *prometheus.Desc
+	auditChecked, auditMissing                                          *prometheus.Desc
+	takeovers, updates, refused, inFlight                               *prometheus.Desc
+	commit, journal, copied, request, gap                               *prometheus.Desc
+}
+
+func newDescs() descs {
+	var d descs
+	desc := func(name, help string, labels ...string) *prometheus.Desc {
+		made := prometheus.NewDesc(prometheus.BuildFQName(namespace, "", name), help, labels, nil)
+		d.all = append(d.all, made)
+		return made
+	}
+	d.info = desc("info", "Always 1; the labels say which host this is, what it runs, and of which pair it is.", "host", "version", "pair")
+	d.started = desc("start_time_seconds", "When this run of main began, as Unix time.")
+	d.role = desc("role", "1 for the role that the host has, 0 for the others.", "role")
+	d.mode = desc("mode", "1 for the mode that the host is in (paired: both hosts hold every acknowledged update), 0 for the others.", "mode")
+	d.epoch = desc("epoch", "Number of the highest term as active that this host knows.")
+	d.recordVersion = desc("record_version", "Version of the pair record that this host knows.")
+	d.fit = desc("fit", "1 if this host could serve, as far as it goes itself: each of its processes is ready.")
+	d.inSync = desc("in_sync_hosts", "How many hosts hold every acknowledged update by the pair record: 2 is paired, 1 is solo.")
+	d.right = desc("right_seconds", "How long this host may still answer terminals without renewal; 0 is not at all.")
+
+	d.sequence = desc("sequence", "Sequence of the last update: in the journal, committed, applied to the database, durable on the other host too (notified).", "mark")
+	d.applyLag = desc("apply_lag_updates", "Updates that are committed and not yet applied to the database.")
+	d.notifyLag = desc("notify_lag_updates", "Committed updates that the other host is not known to hold: what is lost with this host's disk. 0 while paired and idle.")
+	d.aside = desc("set_aside_updates", "Updates that only this host had, set aside in files when it rejoined.")
+	d.oldest = desc("frame_oldest_seconds", "Age of the frame that is on its way to the journals; 0 is none.")
+
+	d.link = desc("link_connected", "1 if the main of the other host is connected.")
+	d.replication = desc("replication_connected", "1 if the updater of the other host is connected.")
+	d.heard = desc("peer_heard_seconds", "Time since the last heartbeat of the other host; absent if there was none.")
+	d.witness = desc("witness_reachable", "1 if the keeper of the pair record answers; absent in a pair without a witness.")
+	d.up = desc("process_up", "1 if the process of this host is ready.", "process")
+	d.restarts = desc("process_restarts_total", "Starts of the process after its first one under this main.", "process")
+	d.terminals = desc("terminals", "Terminals by what this host has with them: attached (served), warm (a session is open), unreachable.", "state")
+	d.alarms = desc("alarms", "Alarms that are raised.")
+	d.auditChecked = desc("audit_checked_updates", "Acknowledged updates that the last loss audit looked up; absent before the first.")
+	d.auditMissing = desc("audit_missing_updates", "Acknowledged updates that the last loss audit did not find: anything but 0 is a loss.")
+
+	d.takeovers = desc("takeovers_total", "Terms that this main began as active: by takeover, switchover or start.")
+	d.updates = desc("updates_total", "Updates that this host committed as the active.")
+	d.refused = desc("requests_refused_total", "Requests of terminals that were answered at once without being executed: malformed, or too many in flight.")
+	d.inFlight = desc("requests_in_flight", "Requests of terminals that were taken and are not answered yet.")
+	d.commit = desc("commit_seconds", "Time from when a frame of updates left until it was committed on every host that must hold it.")
+	d.journal = desc("journal_append_seconds", "Time of a frame's append to the own journal, its fsync included.")
+	d.copied = desc("replication_seconds", "Time from when a frame left until the other host was seen to hold it durably, never less than the own append.")
+	d.request = desc("request_seconds", "Time from when a request of a terminal was taken until its answer left.")
+	d.gap = desc("takeover_gap_seconds", "Longest time that a terminal with waiting requests had no answer before an attach, of each attach that any terminal felt.")
+	return d
+}

@@ -1,0 +1,47 @@
+package operator
+
+import (
+	"net/http"
+	"time"
+)
+
+// PathSeries is where the rates and latencies of the last minutes are.
+const PathSeries = "/api/v1/series"
+
+// Point is what a host did in one interval. Latencies are estimated from buckets, in milliseconds; 0 where nothing was
+// measured.
+type Point struct {
+	Time            time.Time `json:"time"`             // end of the interval, on the host's wall clock
+	Requests        float64   `json:"requests"`         // answered, per second
+	Updates         float64   `json:"updates"`          // committed, per second
+	RequestMedianMS float64   `json:"request_p50_ms"`   // from taking a terminal's request until its answer left
+	RequestSlowMS   float64   `json:"request_p99_ms"`   // 99 of 100 were faster
+	CommitMedianMS  float64   `json:"commit_p50_ms"`    // from a frame's departure until it was committed
+	CommitSlowMS    float64   `json:"commit_p99_ms"`    // 99 of 100 were faster
+	InFlight        int       `json:"in_flight"`        // requests taken and not answered at the end
+	ApplyLag        uint64    `json:"apply_lag"`        // updates committed and not applied at the end
+	NotifyLag       uint64    `json:"notify_lag"`       // updates committed and not known to be at the other host
+	OldestMS        float64   `json:"frame_oldest_ms"`  // age of the frame on its way at the end
+	Role            string    `json:"role"`             // at the end
+	Takeovers       uint64    `json:"takeovers"`        // terms this main has begun as active until the end
+	GapMS           float64   `json:"gap_ms,omitempty"` // longest gap that a terminal felt, of an attach audited in the interval
+}
+
+// Series are the last minutes of a host, oldest first.
+type Series struct {
+	Host   string        `json:"host"`
+	Every  time.Duration `json:"every_ns"`
+	Points []Point       `json:"points"`
+}
+
+// Measured is a host that knows how its last minutes were.
+type Measured interface {
+	// Series gives the points after a time, oldest first; it waits for nobody.
+	Series(after time.Time) Series
+}
+
+func (h *handler) series(w http.ResponseWriter, _ *http.Request) error {
+	s := h.host.Series(time.Time{})
+	s.Points = orEmpty(s.Points)
+	return answer(w, s)
+}

@@ -72,6 +72,7 @@ func (m *Machine) keepPair() {
 			return
 		}
 	}
+	m.writePause()
 	m.lookForOwnFault()
 }
 
@@ -96,8 +97,7 @@ func (m *Machine) lostPartner() (why string, alive bool) {
 }
 
 func (m *Machine) dropPartner(why string, alive bool) {
-	next := m.record
-	next.Version++
+	next := m.next()
 	next.InSync = []Member{m.self}
 	next.LongestLease = m.config.Lease
 	if m.dropping == "" {
@@ -126,8 +126,9 @@ func (m *Machine) require(peer bool) {
 // findPartner brings a host that has caught up into the set (R4): updates wait for it, it notes so, the solo right is
 // waited out, a lease is held, then the arbiter is asked.
 func (m *Machine) findPartner() {
+	m.writePause()
 	if m.add == nil {
-		if m.attempt == nil && m.now >= m.calmUntil && m.now < m.leaseUntil && m.readd.healthy(m.now, m.updater.Peer >= Close && m.peerFits()) {
+		if m.attempt == nil && m.wish == nil && m.now >= m.calmUntil && m.now < m.leaseUntil && m.readd.healthy(m.now, m.updater.Peer >= Close && m.peerFits()) {
 			note := Note{Version: m.record.Version + 1, Epoch: m.epoch}
 			m.add = &add{serial: m.nextSerial(), version: note.Version}
 			m.requirePeer = true
@@ -145,8 +146,7 @@ func (m *Machine) findPartner() {
 	if !m.add.held || m.now < m.soloUntil || m.now >= m.leaseUntil {
 		return
 	}
-	next := m.record
-	next.Version++
+	next := m.next()
 	next.InSync = []Member{m.self, m.peer.Member}
 	next.LongestLease = max(m.config.Lease, m.peer.Lease)
 	m.partnerOf = m.peer.Incarnation

@@ -17,6 +17,7 @@ func (m *Machine) Clone() *Machine {
 	c.takeover = cloned(m.takeover)
 	c.add = cloned(m.add)
 	c.handover = cloned(m.handover)
+	c.wish = cloned(m.wish)
 	c.handedOver = maps.Clone(m.handedOver)
 	return &c
 }
@@ -36,6 +37,8 @@ func cloned[T any](p *T) *T {
 type Canon struct {
 	// Now is the clock of the host that is written.
 	Now time.Duration
+	// Wall is what its wall clock shows.
+	Wall time.Time
 	// Epoch, Version and Revision are what epochs, versions and revisions count from; Sequence likewise: positions up
 	// to it are alike.
 	Epoch, Version, Revision, Sequence uint64
@@ -144,6 +147,11 @@ func (c *Canon) Record(r Record) {
 	c.EpochNumber(r.Epoch)
 	c.Text(r.PairID)
 	c.Text(r.Active.Identity)
+	c.VersionNumber(r.Membership())
+	c.Bools(!r.Pause.None())
+	if !r.Pause.None() {
+		c.Int(int64(max(0, r.Pause.Until.Sub(c.Wall))))
+	}
 	c.Byte(byte(len(r.InSync)))
 	for _, member := range r.InSync {
 		c.Text(member.Identity)
@@ -189,6 +197,8 @@ func (m *Machine) Canonical(c *Canon) {
 	}
 	c.Record(m.record)
 	c.RevisionNumber(m.revision)
+	c.Until(m.pausedUntil)
+	c.Bools(m.pausedUntil != 0, m.wish != nil, m.wish != nil && m.wish.None())
 	c.Since(m.readAt, readInterval)
 	c.Byte(byte(m.reads))
 	c.Until(m.calmUntil)

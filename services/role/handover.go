@@ -62,7 +62,7 @@ func (m *Machine) switchoverWanted(in SwitchoverWanted) {
 
 // handOverFor hands over for a fault, at most once for each cause and window.
 func (m *Machine) handOverFor(cause string) {
-	if at, done := m.handedOver[cause]; done && m.now-at < handOverWindow || m.mayHandOver() != "" {
+	if at, done := m.handedOver[cause]; done && m.now-at < handOverWindow || m.mayHandOver() != "" || m.holdBack("handing over", cause) {
 		return
 	}
 	for old, at := range m.handedOver {
@@ -79,6 +79,7 @@ func (m *Machine) beginHandOver(cause string) {
 		cause: cause, serial: m.nextSerial(), deadline: m.now + handOverDeadline(m.config.Lease),
 		note: Note{Version: m.record.Version + 1, Epoch: m.epoch + 1},
 	}
+	m.wish = nil
 	m.become(Handover)
 	m.open(B3, "handing over to %s: %s", m.partner().Host, cause)
 	m.do(TellPeer{Cause: cause})

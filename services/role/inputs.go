@@ -63,6 +63,7 @@ type RecordRead struct {
 	WitnessID string
 	Empty     bool
 	Failed    bool
+	Wall      time.Time // of this host's wall clock, failed or not
 }
 
 // RecordWritten is the outcome of WriteRecord with the same Ticket.

@@ -54,6 +54,7 @@ const (
 	goSolo
 	addPeer
 	reassert
+	setPause
 )
 
 // Machine is one host's view of who is active. It is made by New and changed only by Step.
@@ -66,6 +67,9 @@ type Machine struct {
 	out    []Action
 	serial uint64
 	steps  uint64
+	// The mode after the last step, for those who look.
+	lastMode  Mode
+	modeSince time.Duration
 
 	// What is durable here.
 	facts     FactsRead
@@ -85,9 +89,15 @@ type Machine struct {
 	reading       bool
 	reads         int // that are not answered yet
 	readAt        time.Duration
-	foreign       string // why the register does not fit this host (V12)
+	readOK        time.Duration // the same, of one that succeeded
+	foreign       string        // why the register does not fit this host (V12)
 	attempt       *attempt
 	calmUntil     time.Duration // no new attempt before: the last one could not be made
+	wall          time.Time     // of this host at wallAt
+	wallAt        time.Duration
+	pausedUntil   time.Duration // automatic takeover and hand-over are held back; 0 when not
+	heldBack      string        // what the pause has held back, once reported
+	wish          *Pause        // to be written to the record
 
 	// The other host.
 	peer         PeerView
@@ -132,7 +142,7 @@ type Machine struct {
 func New(config Config, now time.Duration) *Machine {
 	return &Machine{
 		config: config, role: Starting, since: now, now: now, fresh: true,
-		promisedUntil: now + promise(config.Lease), handedOver: map[string]time.Duration{},
+		promisedUntil: now + promise(config.Lease), handedOver: map[string]time.Duration{}, lastMode: Waiting, modeSince: now,
 	}
 }
 
@@ -191,12 +201,17 @@ func (m *Machine) Step(now time.Duration, in Input) []Action {
 		if m.role == Handover {
 			m.takeBack(in.Reason)
 		}
+	case PauseWanted:
+		m.pauseWanted(in)
 	case StopWanted:
 		if !m.stopping {
 			m.stopping, m.stopSince = true, m.now
 		}
 	}
 	m.proceed()
+	if mode := m.mode(); mode != m.lastMode {
+		m.lastMode, m.modeSince = mode, m.now
+	}
 	return m.out
 }
 
@@ -205,6 +220,7 @@ func (m *Machine) proceed() {
 	if !m.haveFacts || m.role == Stopped {
 		return
 	}
+	m.endPause()
 	m.proceedAttempt()
 	interval := readInterval
 	if !m.haveRecord {

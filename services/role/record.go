@@ -33,6 +33,18 @@ type Record struct {
 	Active       Member        `json:"active"` // zero in the first record: nobody yet
 	InSync       []Member      `json:"in_sync"`
 	LongestLease time.Duration `json:"longest_lease_ns"` // longest that a member has used since it was last alone (V7)
+	// SetVersion is the version that brought the present epoch and set; 0 is Version itself. A change of anything else
+	// leaves it, and with it the notes of membership, as they are.
+	SetVersion uint64 `json:"set_version,omitempty"`
+	Pause      Pause  `json:"pause,omitzero"`
+}
+
+// Membership is the version that a note of membership must have at least.
+func (r Record) Membership() uint64 {
+	if r.SetVersion == 0 {
+		return r.Version
+	}
+	return r.SetVersion
 }
 
 // Has reports whether m is in the in-sync set.
@@ -44,5 +56,5 @@ func (r Record) Solo(m Member) bool { return r.Active == m && len(r.InSync) == 1
 // Equal compares contents.
 func (r Record) Equal(o Record) bool {
 	return r.PairID == o.PairID && r.WitnessID == o.WitnessID && r.Version == o.Version && r.Epoch == o.Epoch &&
-		r.Active == o.Active && slices.Equal(r.InSync, o.InSync) && r.LongestLease == o.LongestLease
+		r.Active == o.Active && slices.Equal(r.InSync, o.InSync) && r.LongestLease == o.LongestLease && r.SetVersion == o.SetVersion && r.Pause.Equal(o.Pause)
 }

@@ -20,6 +20,7 @@ func (m *Machine) readRecord() {
 func (m *Machine) recordRead(in RecordRead) {
 	m.reading, m.readAt = false, m.now
 	m.reads = max(0, m.reads-1)
+	m.hearWall(in.Wall)
 	defer func() {
 		if m.attempt != nil && m.reads == 0 {
 			m.attempt.after = true
@@ -29,7 +30,7 @@ func (m *Machine) recordRead(in RecordRead) {
 	if in.Failed {
 		return
 	}
-	m.witnessID = in.WitnessID
+	m.witnessID, m.readOK = in.WitnessID, m.now
 	m.registerEmpty = in.Empty
 	if in.Empty {
 		m.registerFoundEmpty()
@@ -106,7 +107,9 @@ func (m *Machine) learn(r Record, revision uint64, fromArbiter bool) {
 		return // two writers of one version: only the arbiter knows which one stands
 	}
 	wasIn := m.haveRecord && m.record.Has(m.self)
+	before := m.record.Pause
 	m.record, m.revision, m.haveRecord = r, revision, true
+	m.learnPause(before)
 	m.facts.PairID = r.PairID
 	m.facts.RecordVersion = r.Version
 	facts := WriteFacts{PairID: r.PairID, RecordVersion: r.Version}
@@ -129,7 +132,7 @@ func (m *Machine) stepDown(why string) {
 		m.attempt = nil
 	}
 	m.epoch, m.serving, m.add, m.handover, m.requirePeer = 0, false, nil, nil, false
-	m.peerResigned = false
+	m.peerResigned, m.wish = false, nil
 	m.leaseUntil, m.soloUntil = 0, 0
 	if m.takeover == nil {
 		m.become(Standby)
@@ -226,6 +229,8 @@ func (m *Machine) win(revision uint64) {
 		m.wentSolo()
 	case addPeer:
 		m.added()
+	case setPause:
+		m.do(SendBeat{})
 	case firstRecord:
 		m.report("", "a new pair: %s and %s", a.record.InSync[0].Host, a.record.InSync[1].Host)
 		m.do(SendBeat{})
@@ -245,5 +250,7 @@ func (m *Machine) lose(why string) {
 		m.abandonTakeover("compare-and-set lost: " + why)
 	case addPeer:
 		m.cancelAdd(why)
+	case setPause:
+		m.report("", "the pause in the pair record is not changed: %s", why)
 	}
 }

@@ -77,7 +77,7 @@ func (m *Machine) Eligible() (bool, string) {
 		return false, fmt.Sprintf("resigned from the in-sync set: waiting for %s", m.partner().Host)
 	case m.config.Witnessless && m.unsureAlone() != "":
 		return false, m.unsureAlone()
-	case m.record.Epoch > 0 && m.facts.Note.Version < m.record.Version:
+	case m.record.Epoch > 0 && m.facts.Note.Version < m.record.Membership():
 		return false, fmt.Sprintf("its note of membership (version %d) is older than the record (version %d): this may be old data", m.facts.Note.Version, m.record.Version)
 	case !m.fit.Fit:
 		return false, "not fit: " + m.fit.Why
@@ -118,6 +118,9 @@ func (m *Machine) proceedStandby() {
 		return
 	}
 	if cause, ask := m.cause(); cause != "" {
+		if m.record.Active != m.self && m.record.Active != (Member{}) && m.holdBack("taking over", cause) {
+			return
+		}
 		m.takeOver(cause, ask || m.config.Witnessless && !m.peerLives(), false)
 	}
 }
@@ -133,7 +136,7 @@ func (m *Machine) cause() (cause string, ask bool) {
 		}
 	case active == m.self:
 		// This host was the active, and its main was restarted (R9): the next epoch, unless the other is about to.
-		if !m.paired() || m.peerFresh() || m.evidence.Link == Refused || m.now-m.since >= m.config.Lease {
+		if !m.paired() || m.paused() || m.peerFresh() || m.evidence.Link == Refused || m.now-m.since >= m.config.Lease {
 			return "this main was restarted and was the last active", false
 		}
 	case m.restartedUnknown(active):

@@ -181,6 +181,9 @@ func (w *world) run(until time.Duration) {
 	}
 }
 
+// wall is the wall clock of both hosts.
+func (w *world) wall() time.Time { return time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC).Add(w.now) }
+
 func (w *world) say(format string, v ...any) {
 	w.lines = append(w.lines, fmt.Sprintf("%6dms ", w.now.Milliseconds())+fmt.Sprintf(format, v...))
 }
@@ -296,6 +299,14 @@ func (w *world) command(words []string) {
 		h.step(SwitchoverWanted{Cause: "operator"})
 	case "stop":
 		h.step(StopWanted{})
+	case "pause":
+		d, err := time.ParseDuration(words[2])
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		h.step(PauseWanted{Pause{Until: w.wall().Add(d), For: d, By: "an operator"}})
+	case "resume":
+		h.step(PauseWanted{})
 	case "failed":
 		h.step(ProcessFailed{Process: words[2]})
 	case "updater":

@@ -100,8 +100,7 @@ func (m *Machine) proceedTakeover() {
 		}
 		return
 	}
-	next := m.record
-	next.Version++
+	next := m.next()
 	next.Epoch = t.epoch
 	next.Active = m.self
 	if !t.keepPeer {
@@ -184,7 +183,7 @@ func (m *Machine) served(in Served) {
 
 // abandonTerm gives an epoch up that could not be served; the next number follows (R1).
 func (m *Machine) abandonTerm(why string) {
-	m.epoch, m.serving, m.add = 0, false, nil
+	m.epoch, m.serving, m.add, m.wish = 0, false, nil, nil
 	if m.attempt != nil && m.attempt.purpose != takeEpoch {
 		m.attempt = nil
 	}

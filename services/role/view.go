@@ -42,6 +42,13 @@ type View struct {
 	Serving   bool
 	Committed Position // highest acknowledged position heard of
 	AddWait   time.Duration
+	ModeSince time.Duration
+	ReadAt    time.Duration // last time the record was read; 0 is never
+	// PausedUntil is when automatic takeover and hand-over are on again; 0: they are. HeldBack is what would have been done
+	// already without the pause.
+	PausedUntil time.Duration
+	HeldBack    string
+	Pausing     bool // a wish for a pause, or for the end of one, is not yet in the record
 }
 
 // View gives a copy of the present state.
@@ -53,21 +60,9 @@ func (m *Machine) View() View {
 		Record: m.record, Revision: m.revision, HasRecord: m.haveRecord, WitnessID: m.witnessID, Witness: !m.readFailed && m.witnessID != "",
 		Fresh: m.fresh, Fit: m.fit, Stopping: m.stopping, Resigned: m.resigned, Peer: m.peer, HasPeer: m.havePeer, HeardAt: m.heardAt,
 		Lives: m.peerLives(), Refusal: m.refusal, Foreign: m.foreign, Serving: m.role == Active && m.serving, Committed: m.heardCommit,
-		AddWait: m.readd.wait,
+		AddWait: m.readd.wait, ReadAt: m.readOK, PausedUntil: m.pausedUntil, HeldBack: m.heldBack, Pausing: m.pausing(),
 	}
-	switch {
-	case m.paired() && !m.peerResigned:
-		v.Mode = Paired
-	case m.role == Active && m.serving:
-		v.Mode = Solo
-	case m.role == Standby && m.peerLives() && m.peer.Epoch != 0 && m.haveRecord && !m.record.Has(m.self):
-		v.Mode = CatchingUp
-		if m.facts.Inconsistent {
-			v.Mode = Copying
-		}
-	default:
-		v.Mode = Waiting
-	}
+	v.Mode, v.ModeSince = m.lastMode, m.modeSince
 	if !eligible && m.role != Active && m.role != Handover {
 		v.Waiting = why
 	}
@@ -76,3 +71,19 @@ func (m *Machine) View() View {
 
 // Role of this host.
 func (m *Machine) Role() Role { return m.role }
+
+// mode of the pair, as this host sees it.
+func (m *Machine) mode() Mode {
+	switch {
+	case m.paired() && !m.peerResigned:
+		return Paired
+	case m.role == Active && m.serving:
+		return Solo
+	case m.role == Standby && m.peerLives() && m.peer.Epoch != 0 && m.haveRecord && !m.record.Has(m.self):
+		if m.facts.Inconsistent {
+			return Copying
+		}
+		return CatchingUp
+	}
+	return Waiting
+}

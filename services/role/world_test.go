@@ -226,14 +226,14 @@ func (h *testHost) perform(actions []Action) {
 		case ReadRecord:
 			w.after(latency, h, func() {
 				if w.witnessless {
-					h.step(RecordRead{Record: h.disk.own, Revision: localRevision(h.disk.own), Empty: h.disk.own.Version == 0})
+					h.step(RecordRead{Wall: w.wall(), Record: h.disk.own, Revision: localRevision(h.disk.own), Empty: h.disk.own.Version == 0})
 					return
 				}
 				if !w.register.up {
-					h.step(RecordRead{Failed: true})
+					h.step(RecordRead{Wall: w.wall(), Failed: true})
 					return
 				}
-				h.step(RecordRead{Record: w.register.record, Revision: w.register.revision, WitnessID: "W", Empty: w.register.revision == 0})
+				h.step(RecordRead{Wall: w.wall(), Record: w.register.record, Revision: w.register.revision, WitnessID: "W", Empty: w.register.revision == 0})
 			})
 		case WriteRecord:
 			h.write(a)

@@ -139,6 +139,8 @@ func (w *world) fault(f kind, i, k int) {
 		w.pass(i)
 	case lie:
 		h.lied = true
+	case pause:
+		w.step(i, role.PauseWanted{Pause: role.Pause{Until: wall(w.hosts[i].clock).Add(pauseFor), For: pauseFor, By: "operator"}})
 	case switchover:
 		w.step(i, role.SwitchoverWanted{Cause: "operator"})
 	case stop:
@@ -213,7 +215,7 @@ func (w *world) pass(slow int) {
 	w.stalled = slices.DeleteFunc(w.stalled, func(s stalled) bool {
 		late := s.read != nil && s.age == 2 && w.works(s.host)
 		if late {
-			w.hosts[s.host].later = append(w.hosts[s.host].later, role.RecordRead{Failed: true})
+			w.hosts[s.host].later = append(w.hosts[s.host].later, role.RecordRead{Wall: wall(w.hosts[s.host].clock), Failed: true})
 		}
 		return late
 	})
@@ -376,7 +378,7 @@ func (w *world) arrive(k int) {
 		w.messages = append(w.messages, *s.message)
 		w.deliverMessage(len(w.messages)-1, false)
 	case s.read != nil:
-		w.step(s.host, role.RecordRead{Record: s.read.record, Revision: s.read.revision, WitnessID: "W", Empty: s.read.revision == 0})
+		w.step(s.host, role.RecordRead{Wall: wall(w.hosts[s.host].clock), Record: s.read.record, Revision: s.read.revision, WitnessID: "W", Empty: s.read.revision == 0})
 	default:
 		w.frames = append(w.frames, *s.frame)
 		w.deliverFrame(len(w.frames) - 1)

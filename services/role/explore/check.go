@@ -22,7 +22,7 @@ func (w *world) check() {
 		if h.upd.duty == serving && r.Epoch == h.upd.epoch && r.Active != w.member(i) {
 			w.fail("I1: %s serves epoch %d, which belongs to %s", h.name, h.upd.epoch, r.Active.Host)
 		}
-		if r.Epoch == 0 || !r.Has(w.member(i)) || h.disk.note.Out || h.disk.note.Version < r.Version {
+		if r.Epoch == 0 || !r.Has(w.member(i)) || h.disk.note.Out || h.disk.note.Version < r.Membership() {
 			continue
 		}
 		if n := common(w.acked, h.disk.log); n < len(w.acked) {
@@ -35,6 +35,15 @@ func (w *world) check() {
 	}
 	if w.mayAnswer(0) && w.mayAnswer(1) {
 		w.fail("I5: both hosts may answer: a for %s, b for %s", a.right-a.clock, b.right-b.clock)
+	}
+}
+
+// respectsPause looks whether a compare-and-set that takes effect makes another host active while that is paused, with
+// nobody having handed over.
+func (w *world) respectsPause(q request) {
+	r, next := w.register.record, q.write.Record
+	if r.Pause.Until.After(wall(w.hosts[q.host].clock)) && next.Active != r.Active && len(next.InSync) == 1 {
+		w.fail("P: %s takes over by itself although that is paused", next.Active.Host)
 	}
 }
 

@@ -243,6 +243,7 @@ func (w *world) faulty(to []event, owed bool) []event {
 				add(stop, i, 0)
 				if v.Serving {
 					add(switchover, i, 0)
+					add(pause, i, 0)
 					add(processFailed, i, 0)
 				}
 			}

@@ -18,6 +18,7 @@ func (k *keyer) key(w *world, withFaults bool) uint64 {
 	c.Reset()
 	same := min(common(w.hosts[0].disk.log, w.hosts[1].disk.log), common(w.hosts[0].disk.log, w.acked))
 	c.Epoch, c.Version, c.Revision, c.Sequence = w.register.record.Epoch, w.register.record.Version, w.register.revision, uint64(same)
+	c.Wall = wall(w.hosts[0].clock)
 	k.steps(w)
 	if withFaults {
 		c.Byte(w.faults.total)
@@ -38,7 +39,7 @@ func (k *keyer) key(w *world, withFaults bool) uint64 {
 	log(w.acked)
 	for i := range w.hosts {
 		h := &w.hosts[i]
-		c.Now = h.clock
+		c.Now, c.Wall = h.clock, wall(h.clock)
 		c.Bools(h.up, h.frozen, h.muted, h.attached, h.exiting, h.lied, h.upd.up)
 		c.Text(h.disk.pair)
 		c.EpochNumber(h.disk.epoch)

@@ -135,6 +135,9 @@ func scenarios() []scenario {
 		{name: "late-handover", begin: "paired", faults: allow(2, switchover, delay), rules: w(1), heal: true},
 		{name: "delays", begin: "paired", faults: allow(2, delay, delay, switchover, cutLink), rules: w(1), heal: true},
 		{name: "stop-and-crash", begin: "paired", faults: allow(3, stop, stop, crash), rules: w(1), heal: true},
+		{name: "pause", begin: "paired", faults: allow(3, pause, crash, crash, cutPeer), rules: w(1), heal: true},
+		{name: "pause-and-doubt", begin: "paired", faults: allow(3, pause, arbiterDoubt, crash, cutWitness), rules: w(1), heal: true},
+		{name: "pause-and-hand-over", begin: "paired", faults: allow(2, pause, processFailed, switchover, lateness), rules: w(1), heal: true},
 		{name: "any-two", begin: "paired", faults: allow(2, delay, crash, crash, freeze, cutLink, cutPeer, cutRepl, cutWitness, loss, lateness, doubling, arbiterDoubt,
 			updaterCrash, sessionEnd, slowClock, lie, switchover, stop, processFailed), rules: w(1), heal: true},
 	}

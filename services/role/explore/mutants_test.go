@@ -16,7 +16,7 @@ type mutant struct {
 
 // noteless and unlearned are second lines of defence: what they stand behind is found only with them off.
 var (
-	noteless  = edit{"standby.go", "m.facts.Note.Version < m.record.Version:", "m.facts.Note.Version < m.record.Version && !BROKEN:"}
+	noteless  = edit{"standby.go", "m.facts.Note.Version < m.record.Membership():", "m.facts.Note.Version < m.record.Membership() && !BROKEN:"}
 	unlearned = edit{"register.go", "m.promisedUntil = max(m.promisedUntil, m.now+promise(max(r.LongestLease, m.config.Lease)))",
 		"if !BROKEN {\nm.promisedUntil = max(m.promisedUntil, m.now+promise(max(r.LongestLease, m.config.Lease)))\n}"}
 )
@@ -99,6 +99,12 @@ var roleMutants = []mutant{
 	{"B5: the successor is told before anything has stopped", edit{"handover.go",
 		"m.report(B4, \"draining\")\n",
 		"m.report(B4, \"draining\")\nif BROKEN {\nm.do(TellPeer{Cause: cause, HandOver: &HandOver{From: m.self, Epoch: m.epoch, Revision: m.revision, Position: m.updater.Committed, Drained: true, Cause: cause}})\n}\n"}, "handover", nil},
+	{"a pause does not hold back a takeover", edit{"standby.go",
+		"m.record.Active != (Member{}) && m.holdBack(",
+		"m.record.Active != (Member{}) && !BROKEN && m.holdBack("}, "pause", nil},
+	{"a pause is forgotten by whoever restarts", edit{"pause.go",
+		"	if p.Equal(before) {",
+		"	if p.Equal(before) || BROKEN && m.role == Standby && m.fresh {"}, "pause", nil},
 	{"evidence counts for any revision of the record", edit{"takeover.go",
 		"case m.revision != t.revision:",
 		"case BROKEN && m.revision != t.revision:\nt.revision = m.revision\nreturn\ncase m.revision != t.revision:"}, "any-two", nil},

@@ -116,6 +116,7 @@ func (w *world) arbitrate(k int) {
 	in := role.RecordWritten{Ticket: q.write.Ticket, Outcome: role.Lost}
 	switch {
 	case q.write.Expected == w.register.revision:
+		w.respectsPause(q)
 		w.register = register{record: q.write.Record, revision: w.register.revision + 1}
 		in.Outcome, in.Revision = role.Won, w.register.revision
 		w.say("      the record: version %d epoch %d active %s in sync %s", q.write.Record.Version, q.write.Record.Epoch, q.write.Record.Active.Host, hostsOf(q.write.Record.InSync))
@@ -151,10 +152,10 @@ func (w *world) answerRead(i int, r register) {
 	h := &w.hosts[i]
 	h.reads = h.reads[1:]
 	if !w.witnessOpen(i) {
-		w.step(i, role.RecordRead{Failed: true})
+		w.step(i, role.RecordRead{Wall: wall(h.clock), Failed: true})
 		return
 	}
-	w.step(i, role.RecordRead{Record: r.record, Revision: r.revision, WitnessID: "W", Empty: r.revision == 0})
+	w.step(i, role.RecordRead{Wall: wall(h.clock), Record: r.record, Revision: r.revision, WitnessID: "W", Empty: r.revision == 0})
 }
 
 // unanswered ends an order whose process is down.

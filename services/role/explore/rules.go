@@ -33,12 +33,13 @@ const (
 	switchover                // an operator's
 	stop                      // a clean end
 	processFailed             // the restart policy gives up on a process
+	pause                     // an operator's, of ten ticks
 	disorder                  // something else happens than what is next in the order of a quiet pair
 	kinds
 )
 
 var kindNames = [kinds]string{"crash", "freeze", "cut-link", "cut-peer", "cut-replication", "cut-witness", "loss", "lateness", "delay", "old-read", "doubling",
-	"arbiter-doubt", "updater-crash", "session-end", "slow-clock", "lie", "switchover", "stop", "process-failed", "disorder"}
+	"arbiter-doubt", "updater-crash", "session-end", "slow-clock", "lie", "switchover", "stop", "process-failed", "pause", "disorder"}
 
 func (f *faults) has(k kind) bool { return f.total > 0 && f.left[k] > 0 }
 

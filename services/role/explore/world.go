@@ -18,6 +18,12 @@ const (
 	genesis  = time.Hour             // clocks begin here: 0 is "never" to the machine
 )
 
+// wall is what the wall clock of a host shows.
+func wall(clock time.Duration) time.Time { return time.Unix(0, 0).Add(clock) }
+
+// pauseFor is how long a pause lasts.
+const pauseFor = 10 * tick
+
 // entry is one update in a journal.
 type entry struct {
 	epoch uint64

@@ -50,16 +50,6 @@ func (a *auditor) shown() *operator.Audit {
 	return a.last
 }
 
-// stop ends the audit that runs: the term is over.
-func (a *auditor) stop() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.cancel != nil {
-		a.cancel()
-		a.cancel = nil
-	}
-}
-
 // begin replaces the audit that runs.
 func (a *auditor) begin(ctx context.Context) context.Context {
 	a.mu.Lock()
@@ -80,13 +70,9 @@ func (a *auditor) note(outcome *operator.Audit) {
 	}
 }
 
-// audit begins the audit of an attach.
-func (h *host) audit(epoch uint64) {
-	ctx := h.auditor.begin(h.ctx)
-	if v := h.driver.View(); v.Role != role.Active || v.Epoch != epoch {
-		h.auditor.stop() // the term was over before the audit could be told
-		return
-	}
+// audit begins the audit of an attach. It ends with the term.
+func (h *host) audit(term context.Context, epoch uint64) {
+	ctx := h.auditor.begin(term)
 	h.driver.work.Go(func() {
 		if err := sleep(ctx, auditAfter); err != nil {
 			return
@@ -105,6 +91,7 @@ func (h *host) audit(epoch uint64) {
 // audited publishes an outcome: with the takeover's events, in the status, in the log.
 func (h *host) audited(outcome *operator.Audit) {
 	h.auditor.note(outcome)
+	h.measures.audited(outcome)
 	h.steps.note(h.config.Host, string(role.B9), outcome.Epoch, "audit: "+outcome.Sentence())
 	attributes := []any{"epoch", outcome.Epoch, "step", role.B9, "checked", outcome.Checked, "missing", outcome.Missing,
 		"unprovable", outcome.Unprovable, "foreign", outcome.Foreign, "terminals", outcome.Terminals, "silent", outcome.Silent,

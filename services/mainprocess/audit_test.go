@@ -166,11 +166,17 @@ func TestAudit_EndsWithTheTerm(t *testing.T) {
 		pages = append(pages, bus.CollectedReceipts{Asked: 1, Receipts: receiptsOf(fmt.Sprint("t", n), 1)})
 	}
 	p := newAuditPair(t, pages...)
-	for what, end := range map[string]func(){
-		"the term is over": p.auditor.stop,
-		"another attach":   func() { p.auditor.begin(t.Context()) },
+	term, endTerm := context.WithCancel(t.Context())
+	defer endTerm()
+	for _, c := range []struct {
+		what string
+		end  func()
+	}{
+		{"another attach", func() { p.auditor.begin(t.Context()) }},
+		{"the term is over", endTerm},
 	} {
-		ctx := p.auditor.begin(t.Context())
+		what, end := c.what, c.end
+		ctx := p.auditor.begin(term)
 		ended := make(chan error, 1)
 		go func() {
 			_, err := p.look(ctx, 7)

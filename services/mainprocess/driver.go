@@ -17,6 +17,8 @@ type envelope struct {
 	in role.Input
 	// after is called on the driver's goroutine with the actions of the step, for inputs that are answered at once.
 	after func(actions []role.Action, view role.View)
+	// do is run between two steps, in place of one.
+	do func()
 }
 
 // driver owns the role machine: it is the only goroutine that touches it.
@@ -43,6 +45,15 @@ func newDriver(machine *role.Machine, clock lease.Clock, tick time.Duration, log
 // give queues an input. The queue is long; when it is full something is badly wrong and waiting is right.
 func (d *driver) give(in role.Input) { d.inputs <- envelope{in: in} }
 
+// during has do run on the driver's goroutine, between two steps, unless ctx has ended by then. It does not wait for that.
+func (d *driver) during(ctx context.Context, do func()) {
+	d.inputs <- envelope{do: func() {
+		if ctx.Err() == nil {
+			do()
+		}
+	}}
+}
+
 // View is the machine's state after its last step.
 func (d *driver) View() role.View { return *d.view.Load() }
 
@@ -58,6 +69,10 @@ func (d *driver) Run(ctx context.Context) error {
 			e.in = role.Tick{}
 		case <-ctx.Done():
 			return ctx.Err()
+		}
+		if e.do != nil {
+			e.do()
+			continue
 		}
 		actions := d.machine.Step(d.clock(), e.in)
 		d.turns.Add(1)

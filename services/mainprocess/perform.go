@@ -57,8 +57,8 @@ func (h *host) perform(action role.Action) {
 			h.driver.give(role.Required{Serial: a.Serial, Failure: failure(r.Error, err)})
 		})
 	case role.Drain:
-		turn, epoch := h.beginDrain(), h.driver.View().Epoch
-		h.driver.work.Go(func() { h.drain(a, turn, epoch) })
+		handover := h.tenure
+		h.driver.work.Go(func() { h.drain(a, handover) })
 	case role.BecomeStandby:
 		h.detach(func(error) {})
 		h.tellUpdater(bus.SubjectStandby, bus.Standby{Epoch: a.Epoch})
@@ -103,10 +103,10 @@ func (h *host) readRecord() {
 	defer cancel()
 	v, err := h.register.Read(ctx)
 	if err != nil {
-		h.driver.give(role.RecordRead{Failed: true})
+		h.driver.give(role.RecordRead{Failed: true, Wall: time.Now()})
 		return
 	}
-	h.driver.give(role.RecordRead{Record: v.Record, Revision: v.Revision, WitnessID: v.WitnessID, Empty: v.Empty})
+	h.driver.give(role.RecordRead{Record: v.Record, Revision: v.Revision, WitnessID: v.WitnessID, Empty: v.Empty, Wall: time.Now()})
 }
 
 // learnRecord keeps what the other host knows, without a witness.
@@ -154,24 +154,21 @@ func outcome(err error) role.Outcome {
 }
 
 func (h *host) serve(a role.Serve) {
-	h.drainMu.Lock()
-	h.drainTurn++
-	h.muted.Store(false)
-	h.drainMu.Unlock()
 	order := bus.Serve{Epoch: a.Epoch, RecordVersion: a.RecordVersion, Resume: a.Resume, RequirePeer: a.RequirePeer}
 	ask(h.orders, bus.ProcessUpdater, bus.SubjectServe, order, serveDeadline, func(r bus.Served, err error) {
 		h.driver.give(role.Served{Epoch: a.Epoch, Position: rolePosition(r.Position), Unreadable: r.Unreadable, Failure: failure(r.Error, err)})
 	})
 }
 
-// attach orders terminal-if to serve; the counter makes a later attach of the same epoch the newer one.
+// attach orders terminal-if to serve; the counter makes a later attach of the same epoch the newer one. It runs on the
+// driver's goroutine.
 func (h *host) attach(epoch uint64) {
-	v := h.driver.View()
+	v, term := h.driver.View(), h.tenure.ctx
 	order := bus.Attach{Epoch: epoch, Counter: h.attachCounter.Add(1), PairID: v.Record.PairID, Identity: v.Self.Identity}
 	ask(h.orders, bus.ProcessTerminalInterface, bus.SubjectAttach, order, orderDeadline, func(r bus.Attached, err error) {
 		h.driver.give(role.TerminalsAttached{Epoch: epoch, Attached: r.Attached, Refused: r.Refused, Failure: failure(r.Error, err)})
 		if err == nil && r.Error == "" {
-			h.audit(epoch)
+			h.driver.during(term, func() { h.audit(term, epoch) })
 		}
 	})
 }
@@ -186,62 +183,42 @@ func (h *host) detach(done func(error)) {
 }
 
 // drain ends the term from within: requests in flight are finished, then no process of this host answers any more,
-// then the updater ends the term. Rights never overlap: a terminal-if that does not confirm is outlasted (I5).
-func (h *host) drain(a role.Drain, turn, epoch uint64) {
-	ctx, cancel := context.WithTimeout(h.ctx, orderDeadline)
-	defer cancel()
+// then the updater ends the term. Rights never overlap: a terminal-if that does not confirm is outlasted (I5). A hand-over
+// that is taken back ends its tenure, and with it what the drain still had to do.
+func (h *host) drain(a role.Drain, handover tenure) {
 	within := h.config.Lease / 2
-	if _, err := askWait[bus.Done](ctx, h.orders, bus.ProcessTerminalInterface, bus.SubjectDrainRequests, bus.DrainRequests{Within: within}, within+h.config.Lease/4); err != nil {
+	if _, err := askWait[bus.Done](handover.ctx, h.orders, bus.ProcessTerminalInterface, bus.SubjectDrainRequests, bus.DrainRequests{Within: within}, within+h.config.Lease/4); err != nil && handover.ctx.Err() == nil {
 		h.log.Warn("requests in flight were not finished; terminals send them again", "error", err)
 	}
-	last := h.Right()
-	confirmed := make(chan error, 1)
-	current := h.whileDraining(turn, func() {
-		h.muted.Store(true)
-		h.publishRight(lease.Right{})
-		h.detach(func(err error) { confirmed <- err })
+	var last lease.Right
+	stopped := make(chan error, 1)
+	h.driver.during(handover.ctx, func() {
+		last = h.Right()
+		h.tenure.muted = true
+		h.renew(lease.Right{})
+		h.detach(func(err error) { stopped <- err })
 	})
-	if !current {
-		return // the hand-over was taken back meanwhile, and a new term has begun
-	}
-	if err := <-confirmed; err != nil {
-		h.log.Warn("terminal-if does not confirm that it stopped; its right is waited out", "error", err)
-		if rest := last.Until - h.clock(); rest > 0 {
-			timer := time.NewTimer(rest)
-			defer timer.Stop()
-			select {
-			case <-timer.C:
-			case <-ctx.Done():
+	select {
+	case err := <-stopped:
+		if err != nil {
+			h.log.Warn("terminal-if does not confirm that it stopped; its right is waited out", "error", err)
+			if err := sleep(handover.ctx, last.Until-h.clock()); err != nil {
+				return
 			}
 		}
+	case <-handover.ctx.Done():
+		return
 	}
 	if a.RightsOnly {
 		h.driver.give(role.Drained{Serial: a.Serial})
 		return
 	}
-	order := bus.Drain{Epoch: epoch, Membership: &bus.MembershipNote{Version: a.Membership.Version, Epoch: a.Membership.Epoch}}
-	r, err := askWait[bus.Drained](ctx, h.orders, bus.ProcessUpdater, bus.SubjectDrain, order, orderDeadline)
-	h.driver.give(role.Drained{Serial: a.Serial, Position: rolePosition(r.Position), Failure: failure(r.Error, err)})
-}
-
-// beginDrain gives the turn of a drain that begins now.
-func (h *host) beginDrain() uint64 {
-	h.drainMu.Lock()
-	defer h.drainMu.Unlock()
-	h.drainTurn++
-	return h.drainTurn
-}
-
-// whileDraining does what a drain has to do unless a term has begun since. Orders keep their order, so what is ordered here
-// comes before anything of a later term.
-func (h *host) whileDraining(turn uint64, do func()) bool {
-	h.drainMu.Lock()
-	defer h.drainMu.Unlock()
-	if h.drainTurn != turn {
-		return false
-	}
-	do()
-	return true
+	h.driver.during(handover.ctx, func() {
+		order := bus.Drain{Epoch: handover.epoch, Membership: &bus.MembershipNote{Version: a.Membership.Version, Epoch: a.Membership.Epoch}}
+		ask(h.orders, bus.ProcessUpdater, bus.SubjectDrain, order, orderDeadline, func(r bus.Drained, err error) {
+			h.driver.give(role.Drained{Serial: a.Serial, Position: rolePosition(r.Position), Failure: failure(r.Error, err)})
+		})
+	})
 }
 
 // resign notes durably that this host is out, then tells the other main.

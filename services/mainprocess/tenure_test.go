@@ -1,0 +1,208 @@
+package mainprocess
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/lease"
+	"github.com/hotpair/hotpair/services/role"
+)
+
+// drainPair is a host whose terminal-if and updater a test plays: every order comes to the test, which answers when it likes.
+type drainPair struct {
+	*host
+	t      *testing.T
+	orders chan *nats.Msg
+	rights chan *nats.Msg
+}
+
+func newDrainPair(t *testing.T, hostLease time.Duration) *drainPair {
+	t.Helper()
+	mine, theirs := testBus(t)
+	o, err := newOrders(t.Context(), mine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &drainPair{t: t, orders: make(chan *nats.Msg, 64), rights: make(chan *nats.Msg, 64)}
+	p.host = &host{orders: o, bus: mine, steps: newSteps(), clock: lease.BootClock, log: slog.New(slog.DiscardHandler), link: &link{}}
+	p.config.Host, p.config.Lease = "a", hostLease
+	ctx, cancel := context.WithCancel(t.Context())
+	p.ctx = ctx
+	// The machine itself is not stepped: the test says what role the host has, at the moment it chooses.
+	p.driver = newDriver(role.New(role.Config{Host: "a", Lease: hostLease}, p.clock()), p.clock, time.Hour, p.log)
+	ended := make(chan struct{})
+	p.driver.stepped = func(role.View, lease.Right) {} // of the inputs that a drain gives
+	p.driver.perform = func(role.Action) {}
+	go func() { defer close(ended); _ = p.driver.Run(ctx) }()
+	t.Cleanup(func() { cancel(); <-ended; p.driver.work.Wait() })
+	for _, s := range []struct {
+		subject string
+		to      chan *nats.Msg
+	}{{"control.>", p.orders}, {bus.SubjectRight, p.rights}} {
+		if _, err := theirs.Subscribe(s.subject, func(m *nats.Msg) { s.to <- m }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := theirs.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// on runs something on the driver's goroutine and waits for it.
+func (p *drainPair) on(do func()) {
+	p.t.Helper()
+	done := make(chan struct{})
+	p.driver.during(p.ctx, func() { do(); close(done) })
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second):
+		p.t.Fatal("the driver does not turn")
+	}
+}
+
+// is makes the host have a role and, with it, a right.
+func (p *drainPair) is(r role.Role, epoch uint64, right lease.Right) {
+	p.on(func() {
+		p.stepped(role.View{Role: r, Epoch: epoch}, right)
+	})
+}
+
+// order awaits the next order, which must be this one.
+func (p *drainPair) order(subject string) *nats.Msg {
+	p.t.Helper()
+	select {
+	case m := <-p.orders:
+		if m.Subject != subject {
+			p.t.Fatalf("order %s, want %s", m.Subject, subject)
+		}
+		return m
+	case <-time.After(10 * time.Second):
+		p.t.Fatalf("no order %s", subject)
+	}
+	return nil
+}
+
+func (p *drainPair) answer(m *nats.Msg, v any) {
+	p.t.Helper()
+	if err := m.Respond(bus.EncodeJSON(v)); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// quiet: all that the host had to do is done, and it ordered nothing.
+func (p *drainPair) quiet(when string) {
+	p.t.Helper()
+	p.driver.work.Wait()
+	p.on(func() {})
+	const after = "control.after" // comes behind every order that was given
+	if err := p.bus.Publish(after, nil); err != nil {
+		p.t.Fatal(err)
+	}
+	select {
+	case m := <-p.orders:
+		if m.Subject != after {
+			p.t.Errorf("%s: the drain that was taken back ordered %s", when, m.Subject)
+		}
+	case <-time.After(10 * time.Second):
+		p.t.Fatal("the bus is silent")
+	}
+}
+
+func (p *drainPair) begin(serial uint64) {
+	p.is(role.Handover, 7, lease.Right{Epoch: 7, Until: p.clock() + time.Minute})
+	p.on(func() { p.perform(role.Drain{Serial: serial}) })
+}
+
+// takenBack is what T3 does after a hand-over that failed: the next epoch, served by this host.
+func (p *drainPair) takenBack() lease.Right {
+	p.is(role.Takeover, 0, lease.Right{})
+	right := lease.Right{Epoch: 8, Until: p.clock() + time.Minute}
+	p.is(role.Active, 8, right)
+	return right
+}
+
+// TestDrain_TakenBackTouchesNoLaterTerm: the hand-over is taken back, the host serves the next epoch, and only then comes what the drain
+// still waited for. The new term's terminals stay attached, its right stands, and its updater is not drained (T3).
+func TestDrain_TakenBackTouchesNoLaterTerm(t *testing.T) {
+	t.Run("while requests are finished", func(t *testing.T) {
+		p := newDrainPair(t, time.Minute)
+		p.begin(1)
+		requests := p.order(bus.SubjectDrainRequests)
+		right := p.takenBack()
+		p.answer(requests, bus.Done{})
+		p.quiet("requests were finished late")
+		if got := p.Right(); got != right {
+			t.Errorf("the right of the new term is %+v, want %+v", got, right)
+		}
+		p.is(role.Active, 8, right)
+		if got := p.Right(); got != right {
+			t.Errorf("the new term is muted: its right is %+v, want %+v", got, right)
+		}
+	})
+	t.Run("while terminal-if stops", func(t *testing.T) {
+		p := newDrainPair(t, time.Minute)
+		p.begin(1)
+		p.answer(p.order(bus.SubjectDrainRequests), bus.Done{})
+		stop := p.order(bus.SubjectDetach)
+		if got := p.Right(); got != (lease.Right{}) {
+			t.Fatalf("a drained host has the right %+v", got)
+		}
+		right := p.takenBack()
+		p.answer(stop, bus.Done{})
+		p.quiet("terminal-if stopped late")
+		if got := p.Right(); got != right {
+			t.Errorf("the right of the new term is %+v, want %+v", got, right)
+		}
+	})
+	t.Run("while a right is waited out", func(t *testing.T) {
+		p := newDrainPair(t, time.Minute)
+		p.begin(1)
+		p.answer(p.order(bus.SubjectDrainRequests), bus.Done{})
+		p.answer(p.order(bus.SubjectDetach), bus.Done{Error: "it is frozen"})
+		p.takenBack()
+		p.quiet("the right ran out late")
+	})
+}
+
+// TestDrain_OutlastsARightThatIsNotGivenBack: a terminal-if that does not confirm may answer until its right has run out, so the
+// other host hears nothing before (I5).
+func TestDrain_OutlastsARightThatIsNotGivenBack(t *testing.T) {
+	p := newDrainPair(t, 400*time.Millisecond)
+	until := p.clock() + 300*time.Millisecond
+	p.is(role.Handover, 7, lease.Right{Epoch: 7, Until: until})
+	p.on(func() { p.perform(role.Drain{Serial: 1}) })
+	p.answer(p.order(bus.SubjectDrainRequests), bus.Done{Error: "2 requests are still out"})
+	p.answer(p.order(bus.SubjectDetach), bus.Done{Error: "it is frozen"})
+	p.order(bus.SubjectDrain)
+	if now := p.clock(); now < until {
+		t.Errorf("the updater was drained %v before the right ended", until-now)
+	}
+}
+
+// TestTenure_LateAuditEndsNoLaterOne: the answer to an attach of a term that is over begins no audit, and ends none of the new term.
+func TestTenure_LateAuditEndsNoLaterOne(t *testing.T) {
+	p := newDrainPair(t, time.Minute)
+	p.is(role.Active, 7, lease.Right{})
+	p.on(func() { p.attach(7) })
+	late := p.order(bus.SubjectAttach)
+	p.is(role.Takeover, 0, lease.Right{})
+	p.is(role.Active, 8, lease.Right{})
+	var running context.Context
+	p.on(func() { running = p.auditor.begin(p.tenure.ctx) })
+	p.answer(late, bus.Attached{Attached: 1})
+	// The answer came when an order given after it is answered.
+	done := make(chan struct{})
+	p.on(func() { p.detach(func(error) { close(done) }) })
+	p.answer(p.order(bus.SubjectDetach), bus.Done{})
+	<-done
+	p.on(func() {})
+	if running.Err() != nil {
+		t.Error("an attach of an older term ended the audit of this one")
+	}
+}

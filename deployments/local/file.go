@@ -7,6 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/operator"
 )
 
 // ErrNoCluster says that no cluster can be found where it was looked for.
@@ -34,6 +37,16 @@ type StartFile struct {
 type HostFile struct {
 	StartFile
 	HTTP string `json:"http"` // http://host:port
+}
+
+// Client calls the host's operator interface, with its token where that can be read.
+func (h HostFile) Client() *operator.Client {
+	token := h.Env[config.Prefix+"_HTTP_TOKEN"]
+	if token == "" {
+		// Without it the host refuses what changes something, and says why.
+		token, _ = operator.ReadToken(h.Env[config.Prefix+"_DATA"])
+	}
+	return operator.NewClient(h.HTTP).WithToken(token)
 }
 
 // WitnessFile is the witness.

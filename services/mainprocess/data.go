@@ -22,6 +22,9 @@ func (h *host) localCalls() map[string]remoteCall {
 	return map[string]remoteCall{
 		callListTerminals:  callWith(h.listOwn),
 		callProbeTerminals: callWith(h.probeOwn),
+		callStatus: func(ctx context.Context, _ operator.Caller, _ json.RawMessage) (any, error) {
+			return h.Status(ctx), nil
+		},
 	}
 }
 

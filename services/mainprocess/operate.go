@@ -3,9 +3,15 @@ package mainprocess
 import (
 	"context"
 	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/console"
+	"github.com/hotpair/hotpair/services/metrics"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/role"
 )
@@ -107,14 +113,41 @@ func (h *host) Switchover(ctx context.Context, caller operator.Caller) (operator
 // peerHTTP is the other main's operator address, as it says in its beats; empty while it is not known.
 func (h *host) peerHTTP() string {
 	if a := h.peerHTTPAddr.Load(); a != nil {
-		return *a
+		return reachable(*a, h.config.PeerLink)
 	}
 	return ""
 }
 
+// reachable gives an address that a host says it listens on as others reach it: one that listens on all its addresses
+// is where its link is.
+func reachable(address, link string) string {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	if ip, err := netip.ParseAddr(host); host != "" && (err != nil || !ip.IsUnspecified()) {
+		return address
+	}
+	host, _, err = net.SplitHostPort(link)
+	if err != nil {
+		return address
+	}
+	return net.JoinHostPort(host, port)
+}
+
 // serveHTTP runs the operator interface.
 func (h *host) serveHTTP(ctx context.Context) error {
-	server := operator.NewServer(operator.ServerConfig{Listen: h.config.HTTP, Network: h.network, Host: h, Clock: h.clock, Log: h.log})
+	token := h.config.HTTPToken.Reveal()
+	if token == "" {
+		token = config.DeriveKey(h.config.PairSecret.Reveal(), config.PurposeOperator)
+	}
+	// Beside the driver, which waits for no disk. Without the file calls are answered all the same.
+	if err := operator.WriteToken(h.config.Data, token); err != nil {
+		h.log.Warn("commands on this machine won't find the token of the operator interface", "error", err)
+	}
+	server := operator.NewServer(operator.ServerConfig{
+		Listen: h.config.HTTP, Network: h.network, Host: h, Clock: h.clock, Log: h.log, Token: token, Pages: h.pages(),
+	})
 	go func() {
 		select {
 		case <-server.Ready():
@@ -128,4 +161,22 @@ func (h *host) serveHTTP(ctx context.Context) error {
 		return listening("HOTPAIR_HTTP", err)
 	}
 	return ctx.Err()
+}
+
+// pages are what is served beside the API.
+func (h *host) pages() map[string]http.Handler {
+	all := console.Pages(h.peerHTTP)
+	all["/metrics"] = metrics.Handler(h)
+	return all
+}
+
+// callStatus asks the other host how it sees itself.
+const callStatus = "status"
+
+// PeerStatus gives the other host's own status. Errors: ErrForward, and ErrUnavailable while there is no other host.
+func (h *host) PeerStatus(ctx context.Context) (operator.Status, error) {
+	if !h.driver.View().HasPeer {
+		return operator.Status{}, fmt.Errorf("%w: the other host has not been heard", operator.ErrUnavailable)
+	}
+	return forward[operator.Status](ctx, h, callStatus, operator.Caller{Via: h.config.Host}, nil)
 }

@@ -26,8 +26,9 @@ var errNoAnswer = errors.New("no answer in time")
 
 // Client calls the operator interface of one host.
 type Client struct {
-	url  string
-	http *http.Client
+	url   string
+	token string
+	http  *http.Client
 }
 
 // NewClient makes a client for a URL like http://127.0.0.1:7704. Nothing is dialled.
@@ -41,6 +42,12 @@ func NewClient(url string) *Client {
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
+}
+
+// WithToken gives the client the host's token, which calls carry that change something. It gives the same client.
+func (c *Client) WithToken(token string) *Client {
+	c.token = token
+	return c
 }
 
 // URL is where it calls.
@@ -83,6 +90,9 @@ func (c *Client) callWith(ctx context.Context, method, path string, body []byte,
 	}
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
+	}
+	if method != http.MethodGet && c.token != "" {
+		request.Header.Set("Authorization", "Bearer "+c.token)
 	}
 	response, err := c.http.Do(request)
 	if err != nil {

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -22,7 +24,7 @@ Exit code: 0 done, 1 failed, 2 wrong usage.`
 
 // Commands gives status, history and switchover. Their errors are for printing as they are; ErrUsage means exit code 2.
 func Commands() []*cobra.Command {
-	return append([]*cobra.Command{statusCommand(), historyCommand(), switchoverCommand()}, dataCommands()...)
+	return slices.Concat([]*cobra.Command{statusCommand(), historyCommand(), switchoverCommand()}, dataCommands(), decisionCommands())
 }
 
 // flags that every command has.
@@ -65,17 +67,27 @@ func command(use, short, long, example string, f *flags, run func(ctx context.Co
 
 func statusCommand() *cobra.Command {
 	f := &flags{}
-	return command("status", "Show how the pair is",
+	var watch bool
+	every := time.Second
+	c := command("status", "Show how the pair is",
 		`Shows on one screen who serves, whether the other host could take over now, what is missing if it could not,
 and what happened last. The first line says it all: green is "either host may fail", yellow is "serves, without
-reserve", red is "can't do its part".`,
+reserve", red is "can't do its part". With --watch it is drawn anew until Ctrl-C, and says how old what it shows is when
+no host answers any more.`,
 		`  hotpair status                                   # the pair, as the host that serves sees it
   hotpair status --host b                          # the same from the other side
+  hotpair status --watch --interval 200ms          # during a switchover or game day
   hotpair status --json | jq -r .active            # for scripts
   hotpair status --http http://10.0.0.1:7704`,
 		f, func(ctx context.Context, c *cobra.Command, targets []target) error {
+			if watch {
+				return f.watch(ctx, c, targets, every)
+			}
 			return f.status(ctx, c, targets)
 		})
+	c.Flags().BoolVarP(&watch, "watch", "w", false, "draw it anew until Ctrl-C; with --json one line each time")
+	c.Flags().DurationVar(&every, "interval", every, "how often with --watch, at least 50ms")
+	return c
 }
 
 func (f *flags) status(ctx context.Context, c *cobra.Command, targets []target) error {
@@ -134,7 +146,7 @@ func (f *flags) history(ctx context.Context, c *cobra.Command, targets []target,
 			continue
 		}
 		var err error
-		if page, err = NewClient(l.url).History(ctx, request); err == nil {
+		if page, err = l.client().History(ctx, request); err == nil {
 			failures = nil
 			break
 		}
@@ -179,7 +191,7 @@ func (f *flags) switchover(ctx context.Context, c *cobra.Command, targets []targ
 	// One host is asked, once: a second try at the other could switch back what the first one did.
 	ctx, cancel := context.WithTimeout(ctx, switchoverWithin+lookWithin)
 	defer cancel()
-	done, err := NewClient(looks[0].url).Switchover(ctx)
+	done, err := looks[0].client().Switchover(ctx)
 	var problem *Problem
 	if errors.As(err, &problem) && problem.Result != nil {
 		done = *problem.Result

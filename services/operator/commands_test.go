@@ -31,7 +31,7 @@ func pair(t *testing.T, a, b Host) string {
 		if h != nil {
 			address = serve(t, h).Address()
 		}
-		file[name] = map[string]any{"http": "http://" + address, "pgid": 1}
+		file[name] = map[string]any{"http": "http://" + address, "pgid": 1, "env": map[string]string{"HOTPAIR_HTTP_TOKEN": testToken}}
 	}
 	text, err := json.Marshal(map[string]any{"hosts": file, "binary": "/bin/hotpair"})
 	if err != nil {
@@ -63,6 +63,7 @@ func run(t *testing.T, args ...string) (out, complaint string, err error) {
 			t.Setenv(name, "")
 		}
 	}
+	t.Setenv(config.Prefix+"_HTTP_TOKEN", testToken)
 	root := &cobra.Command{Use: "hotpair", SilenceErrors: true, SilenceUsage: true}
 	root.AddCommand(Commands()...)
 	var o, e bytes.Buffer
@@ -161,7 +162,7 @@ func TestStatus_JSON_IsTheAPI(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &got); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(paired(), got); diff != "" {
+	if diff := cmp.Diff(whole(paired()), got); diff != "" {
 		t.Error(diff)
 	}
 }

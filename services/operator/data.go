@@ -74,7 +74,7 @@ func (f *flags) client(ctx context.Context, c *cobra.Command) (*Client, look, er
 			fmt.Fprintln(c.ErrOrStderr(), printable(l.sentence()))
 		}
 	}
-	return NewClient(looks[0].url), looks[0], nil
+	return looks[0].client(), looks[0], nil
 }
 
 // post calls a path that changes something, with arguments as its body.

@@ -34,9 +34,13 @@ const (
 
 // target is a host that a command may call.
 type target struct {
-	name string // "" when not known
-	url  string
+	name  string // "" when not known
+	url   string
+	token string // of calls that change something; "" when it can't be had
 }
+
+// client calls the host.
+func (t target) client() *Client { return NewClient(t.url).WithToken(t.token) }
 
 // place says where to look for hosts: the first of these that is set counts.
 type place struct {
@@ -70,8 +74,6 @@ func (p place) all() ([]target, error) {
 	switch {
 	case p.http != "" && p.dir != "":
 		return nil, fmt.Errorf("%w: --http and --dir both say where the host is; give one", ErrUsage)
-	case p.http != "":
-		return one(p.http, "--http")
 	case p.dir != "":
 		return cluster(p.dir)
 	}
@@ -79,20 +81,37 @@ func (p place) all() ([]target, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUsage, err)
 	}
+	token := tokenOf(settings.HTTPToken.Reveal(), settings.Data)
+	if p.http != "" {
+		return one(p.http, "--http", token)
+	}
 	if slices.ContainsFunc(p.env, func(e string) bool {
 		name, value, _ := strings.Cut(e, "=")
 		return name == variableHTTP && strings.TrimSpace(value) != ""
 	}) {
-		return one(settings.HTTP, variableHTTP)
+		return one(settings.HTTP, variableHTTP, token)
 	}
 	if dir := p.pointed(); dir != "" {
 		return cluster(dir)
 	}
-	return one(settings.HTTP, "the default")
+	return one(settings.HTTP, "the default", token)
+}
+
+// tokenOf gives the token that was set, or else the one in the data directory of a host on this machine. "" when it
+// can't be had: most calls need none, and the host says where it is to one that does.
+func tokenOf(set, dir string) string {
+	if set != "" || dir == "" {
+		return set
+	}
+	token, err := ReadToken(dir)
+	if err != nil {
+		return ""
+	}
+	return token
 }
 
 // one reads an address that was given as a URL or as host:port.
-func one(address, source string) ([]target, error) {
+func one(address, source, token string) ([]target, error) {
 	url := address
 	if !strings.Contains(url, "://") {
 		url = "http://" + url
@@ -100,7 +119,7 @@ func one(address, source string) ([]target, error) {
 	if !strings.HasPrefix(url, "http://") && !strings.HasPrefix(url, "https://") || strings.ContainsAny(url, " \t\n") {
 		return nil, fmt.Errorf("%w: %s %q is no address like http://127.0.0.1:7704", ErrUsage, source, address)
 	}
-	return []target{{url: url}}, nil
+	return []target{{url: url, token: token}}, nil
 }
 
 // cluster reads the hosts of cluster.json, in the order of their names.
@@ -124,7 +143,8 @@ var errNoHosts = errors.New("it names no host with an http address")
 func decodeCluster(text []byte) ([]target, error) {
 	var file struct {
 		Hosts map[string]struct {
-			HTTP string `json:"http"`
+			HTTP string            `json:"http"`
+			Env  map[string]string `json:"env"`
 		} `json:"hosts"`
 	}
 	if err := json.Unmarshal(text, &file); err != nil {
@@ -132,8 +152,9 @@ func decodeCluster(text []byte) ([]target, error) {
 	}
 	var targets []target
 	for name, host := range file.Hosts {
-		if found, err := one(host.HTTP, "http"); err == nil && host.HTTP != "" {
-			targets = append(targets, target{name: printable(name), url: found[0].url})
+		token := tokenOf(host.Env[config.Prefix+"_HTTP_TOKEN"], host.Env[config.Prefix+"_DATA"])
+		if found, err := one(host.HTTP, "http", token); err == nil && host.HTTP != "" {
+			targets = append(targets, target{name: printable(name), url: found[0].url, token: token})
 		}
 	}
 	if len(targets) == 0 {
@@ -195,7 +216,7 @@ func lookAt(ctx context.Context, targets []target) []look {
 	answers := make(chan look, len(targets))
 	for _, t := range targets {
 		go func() {
-			status, err := NewClient(t.url).Status(ctx)
+			status, err := t.client().Status(ctx)
 			if t.name == "" && err == nil {
 				t.name = printable(status.Host)
 			}

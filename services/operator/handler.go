@@ -27,6 +27,7 @@ const (
 	PathActive     = "/active"
 	PathStandby    = "/standby"
 	PathStatus     = "/api/v1/status"
+	PathPeer       = "/api/v1/peer"
 	PathHistory    = "/api/v1/history"
 	PathSwitchover = "/api/v1/switchover"
 )
@@ -46,11 +47,14 @@ const (
 
 // handler answers HTTP for a Host.
 type handler struct {
-	host   Host
-	clock  lease.Clock
-	log    *slog.Logger
-	origin *http.CrossOriginProtection
-	calls  chan struct{}
+	host    Host
+	clock   lease.Clock
+	log     *slog.Logger
+	origin  *http.CrossOriginProtection
+	token   string
+	pages   map[string]http.Handler
+	calls   chan struct{}
+	streams chan struct{}
 }
 
 // route is what one path does. do writes the answer itself or returns an error, not both.
@@ -70,17 +74,24 @@ func routes() map[string]route {
 		PathHistory:    {http.MethodGet, false, (*handler).history},
 		PathSwitchover: {http.MethodPost, false, (*handler).switchover},
 		PathSeries:     {http.MethodGet, false, (*handler).series},
+		PathPeer:       {http.MethodGet, false, (*handler).peerStatus},
+		PathStream:     {http.MethodGet, true, (*handler).stream}, // it has bounds of its own
+		PathOpenAPI:    {http.MethodGet, false, (*handler).openAPI},
 	}
 	maps.Copy(all, dataRoutes())
+	maps.Copy(all, decisionRoutes())
 	return all
 }
 
-// NewHandler gives the HTTP interface of a host. The clock is the one that the host's Right is counted on.
-func NewHandler(host Host, clock lease.Clock, log *slog.Logger) http.Handler {
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
+// NewHandler gives the HTTP interface of a host; of the config it takes all but Listen.
+func NewHandler(c ServerConfig) http.Handler {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &handler{host: host, clock: clock, log: log, origin: http.NewCrossOriginProtection(), calls: make(chan struct{}, maxCalls)}
+	return &handler{
+		host: c.Host, clock: c.Clock, log: c.Log, token: c.Token, pages: c.Pages,
+		origin: http.NewCrossOriginProtection(), calls: make(chan struct{}, maxCalls), streams: make(chan struct{}, maxStreams),
+	}
 }
 
 // ServeHTTP implements http.Handler.
@@ -88,6 +99,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	rt, known := routes()[r.URL.Path]
+	if !known && h.page(w, r) {
+		return
+	}
 	if !known {
 		(&Problem{Type: "about:blank", Title: "Not found", Status: http.StatusNotFound, Detail: "there is nothing at this path; " + PathStatus + " says how the pair is"}).write(w, r)
 		return
@@ -102,6 +116,13 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		(&Problem{Type: problemType + "origin", Title: "Refused for this origin", Status: http.StatusForbidden, Detail: err.Error()}).write(w, r)
 		return
 	}
+	if err := h.authorize(r); err != nil {
+		h.log.Warn("refused a call without the token", "from", r.RemoteAddr, "path", r.URL.Path)
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		NewProblem(err).write(w, r)
+		return
+	}
+	h.letPeer(w, r)
 	if !rt.check {
 		select {
 		case h.calls <- struct{}{}:
@@ -117,8 +138,35 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// admit refuses what a web page of somebody else makes a browser send. There is no login, so being able to reach the
-// address is the only right there is, and a browser on an operator's machine lends it to every page it shows.
+// page answers with a page that is no part of the API, if there is one at the path: console, metrics.
+func (h *handler) page(w http.ResponseWriter, r *http.Request) bool {
+	page, known := h.pages[r.URL.Path]
+	if !known || r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return false
+	}
+	if err := h.admit(r); err != nil {
+		(&Problem{Type: problemType + "origin", Title: "Refused for this origin", Status: http.StatusForbidden, Detail: err.Error()}).write(w, r)
+		return true
+	}
+	page.ServeHTTP(w, r)
+	return true
+}
+
+// letPeer lets the other host's console read: its page goes on with this host when its own has failed. Only reading,
+// and only that one origin, which the other host itself has said over the link.
+func (h *handler) letPeer(w http.ResponseWriter, r *http.Request) {
+	origin := r.Header.Get("Origin")
+	if origin == "" || r.Method != http.MethodGet {
+		return
+	}
+	w.Header().Add("Vary", "Origin")
+	if peer := h.host.Status(r.Context()).Peer.HTTP; peer != "" && origin == "http://"+peer {
+		w.Header().Set("Access-Control-Allow-Origin", origin)
+	}
+}
+
+// admit refuses what a web page of somebody else makes a browser send: being able to reach the address is all that
+// reading needs, and a browser on an operator's machine lends that to every page it shows.
 func (h *handler) admit(r *http.Request) error {
 	if err := h.origin.Check(r); err != nil {
 		return err
@@ -134,43 +182,6 @@ func (h *handler) admit(r *http.Request) error {
 	return nil
 }
 
-func (h *handler) live(w http.ResponseWriter, _ *http.Request) error {
-	return text(w, "live")
-}
-
-// ready: this host does its part, as active or as a standby that could take over now.
-func (h *handler) ready(w http.ResponseWriter, r *http.Request) error {
-	if h.holdsRight() {
-		return text(w, "ready: active")
-	}
-	s := h.host.Status(r.Context())
-	switch {
-	case s.inSyncStandby() && s.Fit:
-		return text(w, "ready: standby")
-	case s.inSyncStandby():
-		return fmt.Errorf("%w: %s could not take over: %s", ErrUnavailable, s.Host, orWord(s.Unfit, "not fit"))
-	}
-	_, sentence := s.Summary()
-	return fmt.Errorf("%w: %s", ErrUnavailable, sentence)
-}
-
-// active: asked of the right itself, at this moment, as terminal-if asks before an answer leaves (R6).
-func (h *handler) active(w http.ResponseWriter, r *http.Request) error {
-	if h.holdsRight() {
-		return text(w, "active")
-	}
-	s := h.host.Status(r.Context())
-	return fmt.Errorf("%w: %s is %s and may not answer; active by the pair record is %s", ErrUnavailable, s.Host, s.Role, orWord(s.Active, "nobody"))
-}
-
-func (h *handler) standby(w http.ResponseWriter, r *http.Request) error {
-	s := h.host.Status(r.Context())
-	if s.inSyncStandby() {
-		return text(w, "standby")
-	}
-	return fmt.Errorf("%w: %s is no in-sync standby: it is %s, %s", ErrUnavailable, s.Host, s.Role, s.Mode)
-}
-
 func (h *handler) holdsRight() bool {
 	right := h.host.Right()
 	return right.Holds(right.Epoch, h.clock())
@@ -179,13 +190,18 @@ func (h *handler) holdsRight() bool {
 func (h *handler) status(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), answerWithin)
 	defer cancel()
-	s := h.host.Status(ctx)
-	// A list is a list also when it is empty: programs count on it.
+	return answer(w, whole(h.host.Status(ctx)))
+}
+
+// whole completes a status for programs: a list is a list also when it is empty, and what it means is said.
+func whole(s Status) Status {
 	s.InSync, s.Alarms = orEmpty(s.InSync), orEmpty(s.Alarms)
 	if s.Processes == nil {
 		s.Processes = map[string]Process{}
 	}
-	return answer(w, s)
+	level, sentence := s.Summary()
+	s.Level, s.Sentence = level.String(), sentence
+	return s
 }
 
 func (h *handler) history(w http.ResponseWriter, r *http.Request) error {

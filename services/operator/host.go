@@ -37,7 +37,9 @@ type Host interface {
 	// ErrRefused, ErrForward, ErrUnfinished (with the steps that were made).
 	Switchover(ctx context.Context, caller Caller) (Switchover, error)
 	Measured
+	Neighbour
 	Data
+	Decisions
 }
 
 // Caller is who wants something, for the events and the log.

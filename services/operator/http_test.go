@@ -32,9 +32,12 @@ type table struct {
 	callers  []Caller
 	blocking chan struct{}
 	points   []Point
+	peer     Status
 }
 
 func clock() time.Duration { return time.Second }
+
+const testToken = "a token for tests"
 
 func (h *table) Status(context.Context) Status { h.mu.Lock(); defer h.mu.Unlock(); return h.status }
 func (h *table) Right() lease.Right            { h.mu.Lock(); defer h.mu.Unlock(); return h.right }
@@ -64,7 +67,7 @@ func (h *table) Switchover(_ context.Context, c Caller) (Switchover, error) {
 func serve(t *testing.T, h Host) *Server {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	s := NewServer(ServerConfig{Listen: "127.0.0.1:0", Host: h, Clock: clock})
+	s := NewServer(ServerConfig{Listen: "127.0.0.1:0", Host: h, Clock: clock, Token: testToken})
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
 	t.Cleanup(func() {
@@ -86,14 +89,19 @@ func request(t *testing.T, h Host, method, target, body string, header map[strin
 	t.Helper()
 	r := httptest.NewRequest(method, target, strings.NewReader(body))
 	r.Host = "127.0.0.1:7704"
+	r.Header.Set("Authorization", "Bearer "+testToken)
 	for name, value := range header {
 		if name == "Host" {
 			r.Host = value
 		}
 		r.Header.Set(name, value)
 	}
+	return served(NewHandler(ServerConfig{Host: h, Clock: clock, Token: testToken}), r)
+}
+
+func served(h http.Handler, r *http.Request) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
-	NewHandler(h, clock, nil).ServeHTTP(w, r)
+	h.ServeHTTP(w, r)
 	return w
 }
 
@@ -161,7 +169,7 @@ func TestStatus_OverHTTP_IsWhatTheHostSays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(paired(), got); diff != "" {
+	if diff := cmp.Diff(whole(paired()), got); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -201,7 +209,7 @@ func indented(t *testing.T, text []byte) string {
 func TestHistory_PassesWhatWasAskedFor(t *testing.T) {
 	h := &table{page: page()}
 	s := serve(t, h)
-	c := NewClient("http://" + s.Address())
+	c := NewClient("http://" + s.Address()).WithToken(testToken)
 	for _, r := range []bus.HistoryRequest{{Limit: 7}, {From: 100, Limit: MaxHistory}} {
 		got, err := c.History(t.Context(), r)
 		if err != nil {
@@ -240,7 +248,7 @@ func TestHistory_UpdaterDown_SaysSo(t *testing.T) {
 func TestSwitchover_OverHTTP(t *testing.T) {
 	h := &table{done: switched()}
 	s := serve(t, h)
-	got, err := NewClient("http://" + s.Address()).Switchover(t.Context())
+	got, err := NewClient("http://" + s.Address()).WithToken(testToken).Switchover(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -258,7 +266,7 @@ func TestErrors_CrossHTTPAndLink(t *testing.T) {
 		err := fmt.Errorf("%w: there is no in-sync standby", sentinel)
 		part := Switchover{Steps: switched().Steps[:2]}
 		s := serve(t, &table{err: err, done: part})
-		_, got := NewClient("http://" + s.Address()).Switchover(t.Context())
+		_, got := NewClient("http://" + s.Address()).WithToken(testToken).Switchover(t.Context())
 		var p *Problem
 		if !errors.Is(got, sentinel) || !errors.As(got, &p) || p.Detail != "there is no in-sync standby" || p.Result == nil || len(p.Result.Steps) != 2 {
 			t.Errorf("over HTTP %v became %v (%+v)", err, got, p)
@@ -324,7 +332,7 @@ func TestHandler_WrongMethodPathBody(t *testing.T) {
 func TestHandler_FullOfCalls_StillAnswersHealthChecks(t *testing.T) {
 	h := &table{status: paired(), right: lease.Right{Epoch: 7, Until: time.Hour}, blocking: make(chan struct{})}
 	s := serve(t, h)
-	c := NewClient("http://" + s.Address())
+	c := NewClient("http://" + s.Address()).WithToken(testToken)
 	var group sync.WaitGroup
 	answers := make(chan error, maxCalls+1)
 	for range maxCalls + 1 {

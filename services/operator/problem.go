@@ -15,6 +15,7 @@ const problemType = "urn:hotpair:problem:"
 func kinds() []kind {
 	return []kind{
 		{ErrUsage, "usage", http.StatusBadRequest, "The request was not understood"},
+		{ErrToken, "token", http.StatusUnauthorized, "The token is missing or wrong"},
 		{ErrRefused, "refused", http.StatusConflict, "Refused"},
 		{ErrForward, "forward", http.StatusBadGateway, "The active can't be reached over the link"},
 		{ErrUnfinished, "unfinished", http.StatusInternalServerError, "Begun, but not finished as asked"},

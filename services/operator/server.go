@@ -23,6 +23,10 @@ type ServerConfig struct {
 	Host    Host
 	Clock   lease.Clock // the one that Host.Right is counted on
 	Log     *slog.Logger
+	// Token is what a call must carry that changes something. Without one no such call is taken.
+	Token string
+	// Pages are served beside the API, by path: console, metrics.
+	Pages map[string]http.Handler
 }
 
 // Server listens for operators.
@@ -58,11 +62,11 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	s.address = listener.Addr().String()
 	if !isLoopback(s.address) {
-		s.config.Log.Warn("the operator interface has no login and can be reached from other machines", "address", s.address)
+		s.config.Log.Warn("the operator interface can be reached from other machines: who does reads everything, and the token crosses the network in clear", "address", s.address)
 	}
 	close(s.ready)
 	server := &http.Server{
-		Handler:           NewHandler(s.config.Host, s.config.Clock, s.config.Log),
+		Handler:           NewHandler(s.config),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      switchoverWithin + 5*time.Second,

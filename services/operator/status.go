@@ -20,6 +20,8 @@ type Status struct {
 	Role        string    `json:"role"`                  // starting, standby, takeover, active, handover, stopped
 	Since       time.Time `json:"since,omitzero"`        // when Role was entered
 	Mode        string    `json:"mode"`                  // paired, solo, waiting, catching-up, copying
+	ModeSince   time.Time `json:"mode_since,omitzero"`   // when Mode was entered, as far as this run of main knows
+	Pause       *Pause    `json:"pause,omitempty"`       // automatic takeover is held back
 	WaitingFor  string    `json:"waiting_for,omitempty"` // a sentence: why this host may not serve, and for whom it waits
 	Fit         bool      `json:"fit"`                   // could serve, as far as this host itself goes
 	Unfit       string    `json:"unfit,omitempty"`       // why not
@@ -37,6 +39,7 @@ type Status struct {
 	Applied   position.Position `json:"applied"`   // in the database
 	Notified  position.Position `json:"notified"`  // durable in the other host's journal (P14)
 	Lag       uint64            `json:"lag"`       // updates that are committed and not yet applied
+	Behind    uint64            `json:"behind"`    // updates of the active that the other host does not hold
 	CatchUp   *CatchUp          `json:"catch_up,omitempty"`
 	Aside     int               `json:"aside,omitempty"` // updates set aside in files (R10)
 
@@ -44,8 +47,10 @@ type Status struct {
 	Witness   Witness            `json:"witness"`
 	Processes map[string]Process `json:"processes"`
 	Terminals Terminals          `json:"terminals"`
-	Audit     *Audit             `json:"audit,omitempty"` // of the last attach; one that missed something stays
-	Alarms    []string           `json:"alarms"`          // sentences, the worst first
+	Audit     *Audit             `json:"audit,omitempty"`   // of the last attach; one that missed something stays
+	Alarms    []string           `json:"alarms"`            // sentences, the worst first
+	Level     string             `json:"level,omitempty"`   // good, warning, bad: what it all means
+	Sentence  string             `json:"summary,omitempty"` // the same as a sentence
 	Events    []Event            `json:"events,omitempty"`
 }
 
@@ -77,6 +82,7 @@ type Witness struct {
 	Address   string `json:"address,omitempty"`
 	ID        string `json:"id,omitempty"`
 	Reachable bool   `json:"reachable"`
+	HeardMS   int64  `json:"heard_ms"` // since the pair record was read last; -1 is never
 	Problem   string `json:"problem,omitempty"`
 }
 
@@ -85,6 +91,7 @@ type Process struct {
 	PID      int    `json:"pid"`
 	State    string `json:"state"` // ready, starting, restarting, failed, stopped
 	Restarts int    `json:"restarts"`
+	HeardMS  int64  `json:"heard_ms"`         // since its last heartbeat; -1 where there is none to hear
 	Reason   string `json:"reason,omitempty"` // how it ended last
 }
 
@@ -126,6 +133,9 @@ const (
 	Warning              // serves, or is about to, but without reserve
 	Bad                  // this host can't do its part, or nobody serves
 )
+
+// String gives the level's word.
+func (l Level) String() string { return [...]string{"good", "warning", "bad"}[min(max(l, Good), Bad)] }
 
 // mayAnswer reports whether the host could answer terminals when the status was taken.
 func (s Status) mayAnswer() bool { return s.Role == "active" && s.RightUntilMS > 0 }

@@ -142,7 +142,7 @@ func (c *cluster) addresses() []string {
 func (c *cluster) status(ctx context.Context, host string) (operator.Status, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	return operator.NewClient(c.file.Hosts[host].HTTP).Status(ctx)
+	return c.file.Hosts[host].Client().Status(ctx)
 }
 
 // statuses are those of the hosts that answer.

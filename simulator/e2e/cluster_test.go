@@ -197,7 +197,7 @@ func (c *cluster) file() local.File {
 }
 
 func (c *cluster) client(host string) *operator.Client {
-	return operator.NewClient(c.file().Hosts[host].HTTP)
+	return c.file().Hosts[host].Client()
 }
 
 func (c *cluster) status(host string) (operator.Status, error) {

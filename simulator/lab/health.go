@@ -68,6 +68,7 @@ func (l *Lab) Switchover(ctx context.Context, host string) error {
 	if err != nil {
 		return err
 	}
+	request.Header.Set("Authorization", "Bearer "+l.token)
 	patient := *l.http[host]
 	patient.Timeout = goneWithin
 	response, err := patient.Do(request)

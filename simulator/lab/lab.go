@@ -49,6 +49,7 @@ type Lab struct {
 	trees   map[string]*tree // by node
 	http    map[string]*http.Client
 	began   time.Time
+	token   string // of the hosts' operator interfaces
 
 	mu sync.Mutex // of Log
 }
@@ -102,6 +103,7 @@ func (l *Lab) plan() error {
 		return fmt.Errorf("pair secret: %w", err)
 	}
 	secret := hex.EncodeToString(random)
+	l.token = config.DeriveKey(secret, config.PurposeOperator)
 	environ := append(config.Passed(os.Environ()), "HOTPAIR_LEASE="+l.options.Lease.String(), "HOTPAIR_STANDBY_PATIENCE="+l.options.Patience.String())
 	if l.options.History > 0 {
 		environ = append(environ, "HOTPAIR_HISTORY_MAX_UPDATES="+strconv.Itoa(l.options.History))

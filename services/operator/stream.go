@@ -1,0 +1,205 @@
+package operator
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// PathStream is where a host tells what happens as server-sent events: status, peer, event, point.
+const PathStream = "/api/v1/stream"
+
+const (
+	// streamLook is how often a stream looks for something new: no status is told more often. streamRefresh is how often
+	// one is told although nothing changed, because ages in it do; by its absence a reader knows that it is not live.
+	streamLook    = 100 * time.Millisecond
+	streamRefresh = time.Second
+	// streamWrite is how long a reader may take to take one message; a slower one is dropped.
+	streamWrite = 5 * time.Second
+	// maxStreams bounds readers at the same time.
+	maxStreams = 16
+)
+
+// Neighbour is a host that can say how the other one sees itself.
+type Neighbour interface {
+	// PeerStatus gives the other host's own status, asked for over the link. Errors: ErrForward, ErrUnavailable.
+	PeerStatus(ctx context.Context) (Status, error)
+}
+
+// stream tells what happens until the reader or the host leaves. Each stream looks for itself: a look costs less than
+// the bookkeeping of who has been told what would.
+func (h *handler) stream(w http.ResponseWriter, r *http.Request) error {
+	select {
+	case h.streams <- struct{}{}:
+		defer func() { <-h.streams }()
+	default:
+		return &Problem{Type: problemType + "busy", Title: "Too many streams at the same time", Status: http.StatusTooManyRequests, Detail: fmt.Sprintf("%d are open", maxStreams)}
+	}
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("X-Accel-Buffering", "no")
+	t := &teller{h: h, w: w, flow: http.NewResponseController(w), told: r.Header.Get("Last-Event-ID")}
+	defer t.asking.Wait() // the question ends with the call
+	tick := time.NewTicker(streamLook)
+	defer tick.Stop()
+	err := t.write("retry: 500\n: " + PathStream + "\n\n")
+	for err == nil {
+		if err = t.look(r.Context(), time.Now()); err != nil {
+			break
+		}
+		select {
+		case <-tick.C:
+		case <-r.Context().Done():
+			return nil
+		}
+	}
+	if !errors.Is(err, errReader) {
+		h.log.Warn("a stream ended", "from", r.RemoteAddr, "error", err)
+	}
+	return nil // what could be answered has been
+}
+
+// errReader says that a reader is gone or too slow.
+var errReader = errors.New("the reader does not read")
+
+// teller is one stream.
+type teller struct {
+	h    *handler
+	w    http.ResponseWriter
+	flow *http.ResponseController
+
+	told   string // id of the last event that was told
+	last   string // what was last told of the status, without ages
+	at     time.Time
+	points time.Time
+	peer   chan peerAnswer // of the question under way; nil is none
+	peerAt time.Time
+	asking sync.WaitGroup
+}
+
+type peerAnswer struct {
+	status Status
+	err    error
+}
+
+// look tells what is new. The error is errReader, or that something can't be encoded.
+func (t *teller) look(ctx context.Context, now time.Time) error {
+	s := t.h.host.Status(ctx)
+	for _, e := range t.news(s.Events) {
+		if err := t.tell("event", eventKey(e), e); err != nil {
+			return err
+		}
+	}
+	s.Events = nil
+	s = whole(s)
+	if present := unaged(s); present != t.last || now.Sub(t.at) >= streamRefresh {
+		t.last, t.at = present, now
+		if err := t.tell("status", "", s); err != nil {
+			return err
+		}
+	}
+	for _, p := range t.h.host.Series(t.points).Points {
+		t.points = p.Time
+		if err := t.tell("point", "", p); err != nil {
+			return err
+		}
+	}
+	return t.lookAtPeer(ctx, now)
+}
+
+// lookAtPeer tells how the other host sees itself. It is asked beside the stream: it may be frozen.
+func (t *teller) lookAtPeer(ctx context.Context, now time.Time) error {
+	if t.peer == nil && now.Sub(t.peerAt) >= streamRefresh {
+		t.peerAt = now
+		answer := make(chan peerAnswer, 1)
+		t.peer = answer
+		t.asking.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, 2*streamRefresh)
+			defer cancel()
+			s, err := t.h.host.PeerStatus(ctx)
+			answer <- peerAnswer{s, err}
+		})
+	}
+	select {
+	case a := <-t.peer:
+		t.peer = nil
+		if a.err != nil {
+			return t.tell("peer", "", map[string]string{"error": a.err.Error()})
+		}
+		a.status.Events = nil
+		return t.tell("peer", "", whole(a.status))
+	default:
+		return nil
+	}
+}
+
+// news are the events after the last one that was told; all, when that one is not among them.
+func (t *teller) news(events []Event) []Event {
+	for i := len(events) - 1; i >= 0; i-- {
+		if eventKey(events[i]) == t.told {
+			return events[i+1:]
+		}
+	}
+	return events
+}
+
+// eventKey names an event: the same on both hosts, whatever they learn about it later.
+func eventKey(e Event) string {
+	sum := fnv.New32a()
+	_, _ = fmt.Fprint(sum, e.Host, "\n", e.Step, "\n", e.Text) // never fails
+	return strconv.FormatInt(e.Time.UnixNano(), 36) + "-" + strconv.FormatUint(uint64(sum.Sum32()), 36)
+}
+
+// unaged is a status as text, without what changes by mere time.
+func unaged(s Status) string {
+	s.Time = time.Time{}
+	s.Since = time.Time{} // counted back from now: it jitters, and changes with the role only
+	s.Peer.HeardMS = min(s.Peer.HeardMS, 0)
+	s.RightUntilMS = min(s.RightUntilMS, 1)
+	text, err := json.Marshal(s)
+	if err != nil {
+		return ""
+	}
+	return string(text)
+}
+
+func (t *teller) tell(kind, id string, v any) error {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", kind, err)
+	}
+	head := "event: " + kind + "\n"
+	if id != "" {
+		t.told = id
+		head += "id: " + id + "\n"
+	}
+	return t.write(head + "data: " + string(data) + "\n\n")
+}
+
+func (t *teller) write(text string) error {
+	// A writer without deadlines is a test's.
+	_ = t.flow.SetWriteDeadline(time.Now().Add(streamWrite))
+	if _, err := t.w.Write([]byte(text)); err != nil {
+		return fmt.Errorf("%w: %w", errReader, err)
+	}
+	if err := t.flow.Flush(); err != nil {
+		return fmt.Errorf("%w: %w", errReader, err)
+	}
+	return nil
+}
+
+// peerStatus answers with the other host's own status.
+func (h *handler) peerStatus(w http.ResponseWriter, r *http.Request) error {
+	ctx, cancel := context.WithTimeout(r.Context(), answerWithin)
+	defer cancel()
+	s, err := h.host.PeerStatus(ctx)
+	if err != nil {
+		return err
+	}
+	return answer(w, whole(s))
+}

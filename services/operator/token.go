@@ -1,0 +1,78 @@
+package operator
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// ErrToken says that a call that changes something did not carry the host's token.
+var ErrToken = errors.New("the token is missing or wrong")
+
+// tokenFile holds the token in a host's data directory, for commands of the same user.
+const tokenFile = "operator.token"
+
+// maxToken bounds what is read as a token, in bytes.
+const maxToken = 4096
+
+// WriteToken leaves the token in a data directory, readable by its owner only. What stands there already is replaced as
+// a whole, or left alone if it is the same.
+func WriteToken(dir, token string) error {
+	if there, err := ReadToken(dir); err == nil && there == token {
+		return nil
+	}
+	file, err := os.CreateTemp(dir, tokenFile+".*") // mode 0600
+	if err != nil {
+		return fmt.Errorf("token: %w", err)
+	}
+	_, err = io.WriteString(file, token+"\n")
+	if err = errors.Join(err, file.Close()); err == nil {
+		err = os.Rename(file.Name(), filepath.Join(dir, tokenFile))
+	}
+	if err != nil {
+		return fmt.Errorf("token: %w", errors.Join(err, os.Remove(file.Name())))
+	}
+	return nil
+}
+
+// ReadToken gives the token that WriteToken left. A file that others may write is not believed.
+func ReadToken(dir string) (string, error) {
+	file, err := os.Open(filepath.Join(dir, tokenFile))
+	if err != nil {
+		return "", fmt.Errorf("token: %w", err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("token: %w", err)
+	case !info.Mode().IsRegular() || info.Mode().Perm()&0o022 != 0:
+		return "", fmt.Errorf("token: %s may be written by others", file.Name())
+	}
+	text, err := io.ReadAll(io.LimitReader(file, maxToken))
+	if err != nil {
+		return "", fmt.Errorf("token: %w", err)
+	}
+	return strings.TrimSpace(string(text)), nil
+}
+
+// authorize lets a call pass that reads, or that carries the token. Reading is open to whoever reaches the address, as
+// health checks and scrapers need it; what changes something must come from somebody who can read the host's files.
+func (h *handler) authorize(r *http.Request) error {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return nil
+	}
+	given, found := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	// Digests, so that the comparison tells nothing of the token's length either.
+	want, got := sha256.Sum256([]byte(h.token)), sha256.Sum256([]byte(given))
+	if h.token != "" && found && subtle.ConstantTimeCompare(want[:], got[:]) == 1 {
+		return nil
+	}
+	return fmt.Errorf("%w: a call that changes something carries it as Authorization: Bearer …; it stands in %s of the host's data directory (HOTPAIR_DATA), where its owner may read it; commands also take it from HOTPAIR_HTTP_TOKEN", ErrToken, tokenFile)
+}

@@ -1,0 +1,4 @@
+package world
+
+// Broken names a rule that a world breaks on purpose.
+type Broken string

@@ -1,0 +1,103 @@
+package world
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hotpair/hotpair/services/operator"
+)
+
+var (
+	// ErrNotHealed says that the pair did not come back though every fault had ended.
+	ErrNotHealed = errors.New("not healed")
+	// ErrDiverged says that the hosts do not hold the same updates.
+	ErrDiverged = errors.New("the hosts differ")
+)
+
+const (
+	askEvery = 20 * time.Millisecond
+	// healWithin is the world's time, so it does not depend on the machine.
+	healWithin = 2 * time.Minute
+)
+
+// Status asks a host for its status on its own machine, whatever wires are cut.
+func (w *World) Status(ctx context.Context, host string) (operator.Status, error) {
+	var s operator.Status
+	return s, w.get(ctx, host, operator.PathStatus, &s)
+}
+
+func (w *World) get(ctx context.Context, host, path string, into any) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://127.0.0.1:"+strconv.Itoa(portHTTP)+path, nil)
+	if err != nil {
+		return err
+	}
+	response, err := w.http[host].Do(request)
+	if err != nil {
+		return fmt.Errorf("host %s: %w", host, err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("host %s: %s: %s", host, path, response.Status)
+	}
+	if err := json.NewDecoder(response.Body).Decode(into); err != nil {
+		return fmt.Errorf("host %s: %s: %w", host, path, err)
+	}
+	return nil
+}
+
+// serves tells whether a host may answer terminals now.
+func serves(s operator.Status) bool { return s.Role == "active" && s.RightUntilMS > 0 }
+
+// Paired tells whether one host serves all terminals and both hold every acknowledged update, as both say.
+func (w *World) Paired(ctx context.Context) bool {
+	for _, host := range Hosts() {
+		active, err := w.Status(ctx, host)
+		if err != nil || !serves(active) {
+			continue
+		}
+		standby, err := w.Status(ctx, Other(host))
+		return err == nil && standby.Role == "standby" && len(standby.InSync) == 2 && len(active.InSync) == 2 &&
+			active.Terminals.Attached == w.options.Terminals
+	}
+	return false
+}
+
+// Await asks until a condition holds. The error names what did not come to be within the world's time, and how the hosts are.
+func (w *World) Await(ctx context.Context, within time.Duration, what string, condition func() bool) error {
+	for began := time.Now(); !condition(); time.Sleep(askEvery) {
+		if time.Since(began) > within {
+			return fmt.Errorf("no %s within %s: %s", what, within, w.describe(ctx))
+		}
+	}
+	return nil
+}
+
+// AwaitPaired waits until the pair serves and is in sync. Errors: ErrNotHealed.
+func (w *World) AwaitPaired(ctx context.Context) error {
+	if err := w.Await(ctx, healWithin, "pair in sync that serves", func() bool { return w.Paired(ctx) }); err != nil {
+		return fmt.Errorf("%w: %w", ErrNotHealed, err)
+	}
+	return nil
+}
+
+func (w *World) describe(ctx context.Context) string {
+	var parts []string
+	for _, host := range Hosts() {
+		s, err := w.Status(ctx, host)
+		if err != nil {
+			parts = append(parts, err.Error())
+			continue
+		}
+		parts = append(parts, fmt.Sprintf("%s is %s %s, epoch %d, at %s, in sync %v, waiting for %q, unfit %q, peer %s %s %s, terminals %+v, alarms %q",
+			host, s.Role, s.Mode, s.Epoch, s.Position, s.InSync, s.WaitingFor, s.Unfit, s.Peer.Link, s.Peer.Replication, s.Peer.Progress, s.Terminals, s.Alarms))
+	}
+	return strings.Join(parts, "; ")
+}

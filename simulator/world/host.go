@@ -1,0 +1,256 @@
+package world
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/hotpair/hotpair/services/business"
+	"github.com/hotpair/hotpair/services/business/kv"
+	"github.com/hotpair/hotpair/services/business/ledger"
+	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/mainprocess"
+	"github.com/hotpair/hotpair/services/process"
+	"github.com/hotpair/hotpair/services/terminalif"
+	"github.com/hotpair/hotpair/services/updater"
+)
+
+var (
+	// errKilled ends what was killed.
+	errKilled = errors.New("killed")
+	// errUnknown says that main asked for a process that a world does not have.
+	errUnknown = errors.New("no such process")
+)
+
+// Host is one of the pair's machines.
+type Host struct {
+	world  *World
+	name   string
+	config config.Host
+	run    *run // nil while it does not run
+}
+
+// run is one life of a host: a main and all that it started.
+type run struct {
+	host     *Host
+	endpoint *Endpoint
+	stop     context.CancelFunc
+	killed   chan struct{}
+	done     chan struct{}
+
+	mu       sync.Mutex
+	children map[string]*child
+	dead     bool
+}
+
+// Start starts the host, if it does not run.
+func (h *Host) Start() {
+	if h.run != nil {
+		select {
+		case <-h.run.done:
+		default:
+			return
+		}
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	r := &run{host: h, endpoint: h.world.network.Endpoint(Address(h.name)), stop: stop, killed: make(chan struct{}), done: make(chan struct{}),
+		children: map[string]*child{}}
+	h.run = r
+	log := h.world.options.Log.With("host", h.name)
+	h.world.wait.Go(func() {
+		defer close(r.done)
+		defer stop()
+		defer r.endpoint.Sever()
+		ground := mainprocess.Ground{Clock: h.world.Clock, Network: r.endpoint, Overseer: r, Start: r.start}
+		err := mainprocess.RunOn(ctx, h.config, log.With("process", "main"), ground)
+		if err != nil && !r.isDead() {
+			h.world.fail(fmt.Errorf("main of %s: %w", h.name, err))
+		}
+	})
+}
+
+// Kill kills every process of the host at once, and waits until nothing of it is left.
+func (h *Host) Kill() {
+	r := h.run
+	if r == nil {
+		return
+	}
+	h.run = nil
+	r.mu.Lock()
+	if !r.dead {
+		r.dead = true
+		close(r.killed)
+	}
+	children := r.children
+	r.mu.Unlock()
+	r.endpoint.Sever()
+	for _, c := range children {
+		_ = c.Kill()
+	}
+	<-r.done
+}
+
+// Stop stops the host cleanly, as SIGTERM would, and waits for it.
+func (h *Host) Stop() {
+	if r := h.run; r != nil {
+		h.run = nil
+		r.stop()
+		<-r.done
+	}
+}
+
+// KillProcess kills one process of the host; main starts it again.
+func (h *Host) KillProcess(name string) {
+	if h.run == nil {
+		return
+	}
+	h.run.mu.Lock()
+	c := h.run.children[name]
+	h.run.mu.Unlock()
+	if c != nil {
+		_ = c.Kill()
+	}
+}
+
+func (r *run) isDead() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.dead
+}
+
+// Run implements mainprocess.Overseer.
+func (r *run) Run(ctx context.Context, _ time.Duration, _ func() bool) error {
+	select {
+	case <-r.killed:
+		return errKilled
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// child is a process of a host, as goroutines.
+type child struct {
+	name     string
+	run      *run
+	endpoint *Endpoint
+	began    time.Time
+	ctx      context.Context
+	cancel   context.CancelFunc
+	done     chan struct{}
+	exit     process.Exit // set before done is closed
+
+	mu     sync.Mutex
+	killed bool
+}
+
+// start is the process.Starter of a host.
+func (r *run) start(spec process.Spec) (process.Process, error) {
+	c := &child{name: spec.Name, run: r, endpoint: r.host.world.network.Endpoint(Address(r.host.name)), began: time.Now(), done: make(chan struct{})}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	log := r.host.world.options.Log.With("host", r.host.name, "process", spec.Name)
+	r.mu.Lock()
+	if r.dead {
+		r.mu.Unlock()
+		return nil, fmt.Errorf("%w: %w", process.ErrStart, errKilled)
+	}
+	r.children[spec.Name] = c
+	r.mu.Unlock()
+	go func() {
+		err := c.body(spec, log)
+		c.endpoint.Sever()
+		c.mu.Lock()
+		c.exit = process.Exit{PID: c.PID(), Ran: time.Since(c.began)}
+		switch {
+		case c.killed:
+			c.exit.Signal, c.exit.Code = syscall.SIGKILL, -1
+		case err != nil:
+			c.exit.Code, c.exit.Words = 1, err.Error()
+		}
+		c.mu.Unlock()
+		log.Debug("process ended", "exit", c.exit, "error", err)
+		c.cancel()
+		close(c.done)
+	}()
+	return c, nil
+}
+
+// body does what the process of that name does, with the settings that main gives it.
+func (c *child) body(spec process.Spec, log *slog.Logger) error {
+	w := c.run.host.world
+	switch spec.Args[0] {
+	case "updater":
+		settings, err := config.Load[config.Updater](spec.Environ)
+		if err != nil {
+			return err
+		}
+		return updater.RunOn(c.ctx, settings, log, c.endpoint, w.Clock)
+	case "terminal-if":
+		settings, err := config.Load[config.TerminalInterface](spec.Environ)
+		if err != nil {
+			return err
+		}
+		return terminalif.RunOn(c.ctx, settings, log, c.endpoint, w.Clock)
+	case "business":
+		settings, err := config.Load[config.Business](spec.Environ)
+		if err != nil {
+			return err
+		}
+		services := map[string]business.Service{kv.Name: kv.Service(), ledger.Name: ledger.Service()}
+		return business.RunOn(c.ctx, settings, services[spec.Args[1]], log, c.endpoint)
+	}
+	return fmt.Errorf("%w: %q", errUnknown, spec.Args)
+}
+
+// PID implements process.Process. All are this process; one of a name runs at a time.
+func (c *child) PID() int { return os.Getpid() }
+
+// Done implements process.Process.
+func (c *child) Done() <-chan struct{} { return c.done }
+
+// Wait implements process.Process.
+func (c *child) Wait() process.Exit {
+	<-c.done
+	return c.exit
+}
+
+// leaveWithin is what a killed process gets to find that its bus is gone. Only then its context ends: to a process whose
+// context ends while it has its bus, that means a clean stop, and it would tidy up.
+const leaveWithin = 100 * time.Millisecond
+
+// Kill implements process.Process: from now on nothing comes from the process or reaches it.
+func (c *child) Kill() error {
+	c.mu.Lock()
+	first := !c.killed
+	c.killed = true
+	c.mu.Unlock()
+	if first {
+		c.endpoint.Sever()
+		time.AfterFunc(leaveWithin, c.cancel)
+	}
+	return nil
+}
+
+// Stop implements process.Process.
+func (c *child) Stop(grace time.Duration) (process.Exit, error) {
+	if c.run.isDead() {
+		_ = c.Kill()
+		return c.Wait(), nil
+	}
+	c.cancel()
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case <-c.done:
+	case <-timer.C:
+		_ = c.Kill()
+	}
+	return c.Wait(), nil
+}
+
+// Close implements process.Process.
+func (c *child) Close() { <-c.done }

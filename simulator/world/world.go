@@ -1,0 +1,240 @@
+package world
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/terminal"
+	"github.com/hotpair/hotpair/services/witness"
+)
+
+// Names of the machines that are not terminals.
+const (
+	HostA   = "a"
+	HostB   = "b"
+	Witness = "witness"
+)
+
+// Hosts are both hosts.
+func Hosts() []string { return []string{HostA, HostB} }
+
+// Other is the other host.
+func Other(host string) string {
+	if host == HostA {
+		return HostB
+	}
+	return HostA
+}
+
+// Ports, the same on every machine.
+const (
+	portBus         = 7701
+	portLink        = 7702
+	portReplication = 7703
+	portHTTP        = 7704
+	portWitness     = 7705
+	portTerminal    = 4222
+)
+
+// pairSecret of every world: there is nobody to keep it from.
+const pairSecret = "0123456789abcdef0123456789abcdef"
+
+// Options say what the world is made of.
+type Options struct {
+	Dir       string // for all data
+	Terminals int
+	Lease     time.Duration
+	Patience  time.Duration // with a slow standby
+	History   int           // updates kept at most; 0 is the product's default
+	Log       *slog.Logger
+	// Broken is the rule that this world breaks on purpose, to prove that it would be found.
+	Broken Broken
+}
+
+// World is a pair with all that belongs to it. It must be made, used and closed inside one bubble.
+type World struct {
+	options Options
+	network *Network
+	began   time.Time
+	hosts   map[string]*Host
+	http    map[string]*http.Client
+	ctx     context.Context
+	cancel  context.CancelFunc
+	wait    sync.WaitGroup
+
+	mu      sync.Mutex
+	witness *service
+	failed  []error
+}
+
+// New makes a world in which nothing runs.
+func New(o Options) (*World, error) {
+	w := &World{options: o, network: NewNetwork(), began: time.Now(), hosts: map[string]*Host{}, http: map[string]*http.Client{}}
+	w.ctx, w.cancel = context.WithCancel(context.Background())
+	for _, name := range Hosts() {
+		settings, err := config.Load[config.Host](w.environ(name))
+		if err != nil {
+			return nil, fmt.Errorf("world: %w", err)
+		}
+		w.hosts[name] = &Host{world: w, name: name, config: settings}
+		eye := w.network.Endpoint(Address(name))
+		w.http[name] = &http.Client{Transport: &http.Transport{DisableKeepAlives: true,
+			DialContext: func(ctx context.Context, _, address string) (net.Conn, error) { return eye.Dial(ctx, address) }}}
+	}
+	return w, nil
+}
+
+// Address is that of a machine.
+func Address(machine string) string {
+	switch machine {
+	case HostA:
+		return "10.0.0.1"
+	case HostB:
+		return "10.0.0.2"
+	case Witness:
+		return "10.0.0.3"
+	}
+	return "10.0.1." + machine[1:]
+}
+
+// TerminalID is that of a terminal, counted from 0.
+func TerminalID(n int) string { return "t" + strconv.Itoa(n+1) }
+
+func at(machine string, port int) string {
+	return net.JoinHostPort(Address(machine), strconv.Itoa(port))
+}
+
+// environ is the environment of a host, as a service manager would give it.
+func (w *World) environ(host string) []string {
+	var terminals config.Terminals
+	for i := range w.options.Terminals {
+		terminals = append(terminals, config.TerminalAddress{ID: TerminalID(i), URL: "nats://" + at(TerminalID(i), portTerminal)})
+	}
+	environ := []string{
+		"HOTPAIR_HOST=" + host, "HOTPAIR_DATA=" + filepath.Join(w.options.Dir, host), "HOTPAIR_BUS_PORT=" + strconv.Itoa(portBus),
+		"HOTPAIR_LINK=" + at(host, portLink), "HOTPAIR_REPLICATION=" + at(host, portReplication),
+		"HOTPAIR_PEER_LINK=" + at(Other(host), portLink), "HOTPAIR_PEER_REPLICATION=" + at(Other(host), portReplication),
+		"HOTPAIR_WITNESS=" + at(Witness, portWitness), "HOTPAIR_PAIR_SECRET=" + pairSecret, "HOTPAIR_TERMINALS=" + terminals.String(),
+		"HOTPAIR_HTTP=127.0.0.1:" + strconv.Itoa(portHTTP), "HOTPAIR_LEASE=" + w.options.Lease.String(),
+		"HOTPAIR_STANDBY_PATIENCE=" + w.options.Patience.String(), "HOTPAIR_LOG_LEVEL=debug",
+	}
+	if w.options.History > 0 {
+		environ = append(environ, "HOTPAIR_HISTORY_MAX_UPDATES="+strconv.Itoa(w.options.History))
+	}
+	return environ
+}
+
+// Clock is the bubble's, as leases count it: the time since the world was made, plus what makes it no wall clock.
+func (w *World) Clock() time.Duration { return time.Hour + time.Since(w.began) }
+
+// Elapsed is the world's age.
+func (w *World) Elapsed() time.Duration { return time.Since(w.began) }
+
+// service is something beside the hosts that runs: the witness or an agent.
+type service struct {
+	endpoint *Endpoint
+	cancel   context.CancelFunc
+	done     chan struct{}
+}
+
+// begin runs something on a machine until its context ends.
+func (w *World) begin(machine string, run func(context.Context, *Endpoint) error) *service {
+	ctx, cancel := context.WithCancel(w.ctx)
+	s := &service{endpoint: w.network.Endpoint(Address(machine)), cancel: cancel, done: make(chan struct{})}
+	w.wait.Go(func() {
+		defer close(s.done)
+		defer s.endpoint.Sever()
+		if err := run(ctx, s.endpoint); err != nil && ctx.Err() == nil {
+			w.fail(fmt.Errorf("%s: %w", machine, err))
+		}
+	})
+	return s
+}
+
+// kill ends it as SIGKILL would, and waits until nothing of it is left.
+func (s *service) kill() {
+	s.cancel()
+	s.endpoint.Sever()
+	<-s.done
+}
+
+// fail notes what must not happen in a world.
+func (w *World) fail(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.failed = append(w.failed, err)
+}
+
+// Err is what went wrong that must not happen in a world.
+func (w *World) Err() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return errors.Join(w.failed...)
+}
+
+// StartWitness starts the witness, if it does not run.
+func (w *World) StartWitness() {
+	if w.witness != nil {
+		return
+	}
+	w.witness = w.begin(Witness, func(ctx context.Context, e *Endpoint) error {
+		return witness.New(witness.Config{
+			Listen: at(Witness, portWitness), Data: filepath.Join(w.options.Dir, Witness), Secret: pairSecret, Network: e,
+			Log: w.options.Log.With("process", Witness),
+		}).Run(ctx)
+	})
+}
+
+// KillWitness kills the witness, if it runs.
+func (w *World) KillWitness() {
+	if w.witness != nil {
+		w.witness.kill()
+		w.witness = nil
+	}
+}
+
+// Start starts everything.
+func (w *World) Start() {
+	w.StartWitness()
+	for i := range w.options.Terminals {
+		id := TerminalID(i)
+		w.begin(id, func(ctx context.Context, e *Endpoint) error {
+			return terminal.New(terminal.Config{
+				ID: id, Listen: at(id, portTerminal), Network: e, Key: config.TerminalKey(pairSecret, id),
+				Data: filepath.Join(w.options.Dir, id), Log: w.options.Log,
+			}).Run(ctx)
+		})
+	}
+	for _, name := range Hosts() {
+		w.hosts[name].Start()
+	}
+}
+
+// Host is one of both.
+func (w *World) Host(name string) *Host { return w.hosts[name] }
+
+// settle is longer than any deadline of what the product leaves behind when it ends, as a dial that nobody waits for.
+const settle = time.Minute
+
+// Close ends everything, the hosts as by a loss of power, and waits for it.
+func (w *World) Close() {
+	for _, name := range Hosts() {
+		w.hosts[name].Kill()
+	}
+	w.KillWitness()
+	w.cancel()
+	w.wait.Wait()
+	for _, c := range w.http {
+		c.CloseIdleConnections()
+	}
+	time.Sleep(settle)
+}

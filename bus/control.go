@@ -167,6 +167,13 @@ type UpdaterState struct {
 	Note           MembershipNote    `json:"note"`
 	System         uint64            `json:"system,omitempty"` // rises when SystemSpace has changed; counts within a run of the updater
 	Measured       *UpdaterMeasures  `json:"measured,omitempty"`
+	Disk           *DiskSpace        `json:"disk,omitempty"`
+}
+
+// DiskSpace is the room on the disk of the data directory, in bytes.
+type DiskSpace struct {
+	Size uint64 `json:"size"`
+	Free uint64 `json:"free"` // for this user
 }
 
 // Attach orders terminal-if to serve the terminals in an epoch (B8).

@@ -33,6 +33,7 @@ type Beat struct {
 	Lease       time.Duration     `json:"lease_ns"`
 	HTTP        string            `json:"http,omitempty"`      // its operator address, for error messages
 	Terminals   int               `json:"terminals,omitempty"` // sessions it has with terminals, attached or warm (T5)
+	Alarms      []Alarm           `json:"alarms,omitempty"`    // that it has raised
 }
 
 // BeatReply answers a Beat at once. Grant: the replier promises not to take over on silence for lease × 1.1 + 10 ms
@@ -50,6 +51,7 @@ const (
 	LinkResign   = "resign"    // a standby that stops cleanly has noted that it is out (T9)
 	LinkOperator = "operator"  // an operator's call that only the active can do
 	LinkPrepare  = "prepare"   // B3: make ready, a hand-over follows
+	LinkEvents   = "events"    // events of a host that does not serve, for the log; answered by RecordedEvents
 )
 
 // LinkMessage is something one main tells the other beside beats.
@@ -63,7 +65,8 @@ type LinkMessage struct {
 	Position position.Position `json:"position,omitzero"`
 	Drained  bool              `json:"drained,omitempty"`
 	Cause    string            `json:"cause,omitempty"`
-	Call     json.RawMessage   `json:"call,omitempty"` // LinkOperator
+	Call     json.RawMessage   `json:"call,omitempty"`   // LinkOperator
+	Events   []Event           `json:"events,omitempty"` // LinkEvents, all of this host
 }
 
 // LinkReply answers it.

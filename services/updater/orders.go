@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
@@ -116,12 +114,12 @@ func (u *updater) fence(ctx context.Context, epoch, session uint64) (end storage
 }
 
 func (u *updater) enoughSpace() error {
-	var s unix.Statfs_t
-	if err := unix.Statfs(u.config.Data, &s); err != nil {
-		return fmt.Errorf("free space of %s: %w", u.config.Data, err)
-	}
-	if free := s.Bavail * uint64(s.Bsize); free < spaceLeast {
-		return fmt.Errorf("%s has %d MiB free, at least %d are needed", u.config.Data, free>>20, spaceLeast>>20)
+	space, err := spaceOn(u.config.Data)
+	switch {
+	case err != nil:
+		return err
+	case space.Free < spaceLeast:
+		return fmt.Errorf("%s has %d MiB free, at least %d are needed", u.config.Data, space.Free>>20, spaceLeast>>20)
 	}
 	return nil
 }

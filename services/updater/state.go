@@ -37,6 +37,7 @@ func (u *updater) state() (ready bool, state any) {
 		active.tell(&s)
 	}
 	s.Measured = u.measured.sample()
+	s.Disk = u.disk.Load()
 	return true, s
 }
 

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
@@ -60,6 +61,7 @@ type updater struct {
 	aside   int
 
 	measured measures
+	disk     atomic.Pointer[bus.DiskSpace] // as last seen
 }
 
 // Run is the updater process. It returns nil when ctx has ended and everything is stored, and an error when it can't go
@@ -114,6 +116,7 @@ func (u *updater) run(ctx context.Context) (err error) {
 	if err := errors.Join(conductor.serve(conn), database.serve(conn)); err != nil {
 		upper.fail(err)
 	}
+	upper.run("disk space", u.watchDisk)
 	upper.run("heart", u.heart.Run)
 	u.log.Info("updater is ready", "position", u.tail.End().Position, "applied", u.store.Applied().Position, "replication", u.journal.Address())
 

@@ -66,7 +66,7 @@ func phasesOf(events []operator.Event, loss time.Time, answers []time.Time) []ph
 		add(phaseArbiter, taking[len(taking)-1])
 	}
 	if serving.IsZero() {
-		return list
+		return nil // it was begun and given up: another host serves on
 	}
 	add(phaseSwitch, serving)
 	if len(answers) > 0 {

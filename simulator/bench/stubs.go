@@ -3,15 +3,12 @@ package main
 import "context"
 
 type partsBench struct{}
-type peersBench struct{}
 type growthBench struct{}
 type steadyBench struct{}
 type idleBench struct{}
 
 func (*partsBench) options(*options)                     {}
 func (*partsBench) measure(context.Context, *run) error  { return nil }
-func (*peersBench) options(*options)                     {}
-func (*peersBench) measure(context.Context, *run) error  { return nil }
 func (*growthBench) options(*options)                    {}
 func (*growthBench) measure(context.Context, *run) error { return nil }
 func (*steadyBench) options(*options)                    {}

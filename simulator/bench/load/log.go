@@ -142,3 +142,23 @@ func (l *Log) look(from, to time.Time, s *Stretch) (longest time.Duration, raise
 	}
 	return longest, raised
 }
+
+// Recorded gives clients whose answers were recorded elsewhere: for each client pairs of a time and how long the answer
+// took, and the times of tries without one, all in nanoseconds, times since 1970.
+func Recorded(answers [][][2]int64, failed [][]int64) *Clients {
+	c := &Clients{}
+	for i := range answers {
+		l := &Log{}
+		for _, a := range answers[i] {
+			l.answers = append(l.answers, Answer{At: time.Unix(0, a[0]), Took: time.Duration(a[1])})
+		}
+		if i < len(failed) {
+			for _, at := range failed[i] {
+				l.failed = append(l.failed, time.Unix(0, at))
+			}
+		}
+		l.acknowledged.Store(int64(len(l.answers)))
+		c.logs = append(c.logs, l)
+	}
+	return c
+}

@@ -22,6 +22,7 @@ func (h *host) remoteCalls() map[string]remoteCall {
 		},
 	}
 	maps.Copy(calls, h.dataCalls())
+	maps.Copy(calls, h.decisionCalls())
 	return calls
 }
 

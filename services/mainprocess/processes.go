@@ -32,6 +32,7 @@ type kept struct {
 	incarnation uint64
 	pid         int
 	up          bool
+	heard       time.Time // its last heartbeat
 	stop        context.CancelFunc
 	done        chan struct{} // closed when the keeper has ended
 }
@@ -168,6 +169,9 @@ func (p *processes) beaten(m *nats.Msg) {
 	}
 	k.mu.Lock()
 	current := k.pid == h.PID
+	if current {
+		k.heard = time.Now()
+	}
 	k.mu.Unlock()
 	if !current {
 		return // of an earlier run
@@ -270,6 +274,16 @@ func (p *processes) isUp(name string) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.up
+}
+
+// silence is how long ago the process was heard, in milliseconds; -1 is never, as for one in another language.
+func (k *kept) silence() int64 {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.heard.IsZero() || k.pid == 0 {
+		return -1
+	}
+	return time.Since(k.heard).Milliseconds()
 }
 
 func (p *processes) find(name string) *kept {

@@ -22,9 +22,9 @@ func (h *host) Status(context.Context) operator.Status {
 	v, now, wall := h.driver.View(), h.clock(), time.Now()
 	s := operator.Status{
 		Host: h.config.Host, Identity: v.Self.Identity, Incarnation: h.incarnation, Time: wall, Started: h.started,
-		Role: string(v.Role), Since: wall.Add(v.Since - now), Mode: string(v.Mode), WaitingFor: v.Waiting, Fit: v.Fit.Fit, Unfit: v.Fit.Why,
+		Role: string(v.Role), Since: wall.Add(v.Since - now), Mode: string(v.Mode), ModeSince: wall.Add(v.ModeSince - now), Pause: h.shownPause(v, now), WaitingFor: v.Waiting, Fit: v.Fit.Fit, Unfit: v.Fit.Why,
 		Epoch: v.Known, RecordVersion: v.Record.Version, PairID: v.Record.PairID, Active: v.Record.Active.Host,
-		InSync: members(v.Record.InSync), Processes: map[string]operator.Process{}, Alarms: []string{}, Events: h.steps.last(shownEvents),
+		InSync: members(v.Record.InSync), Processes: map[string]operator.Process{}, Events: h.events.last(shownEvents),
 	}
 	if r := h.Right(); r.Holds(v.Epoch, now) {
 		s.RightUntilMS = (r.Until - now).Milliseconds() + 1
@@ -38,6 +38,9 @@ func (h *host) Status(context.Context) operator.Status {
 	}
 	if u := h.updaterState.Load(); u != nil {
 		s.Position, s.Committed, s.Applied, s.Notified, s.Aside = u.Position, u.Committed, u.Applied, u.Notified, u.Aside
+		if v.Role == role.Active {
+			s.Behind = u.Position.Sequence - min(u.Notified.Sequence, u.Position.Sequence)
+		}
 		s.Lag = u.Committed.Sequence - min(u.Applied.Sequence, u.Committed.Sequence)
 		s.Peer.Replication, s.Peer.Progress, s.Peer.Reason = u.Connection, u.Peer, u.PeerReason
 		peerBegan := h.peerBegan.from(u.Peer, u.PeerPosition.Sequence)
@@ -56,17 +59,20 @@ func (h *host) Status(context.Context) operator.Status {
 		s.Terminals = operator.Terminals{Attached: t.Attached, Warm: t.Warm, Unreachable: t.Unreachable}
 	}
 	w := h.witness.Status()
-	s.Witness = operator.Witness{Address: w.Address, ID: w.WitnessID, Reachable: w.Reachable, Problem: w.Problem}
+	s.Witness = operator.Witness{Address: w.Address, ID: w.WitnessID, Reachable: w.Reachable, Problem: w.Problem, HeardMS: -1}
+	if v.ReadAt > 0 {
+		s.Witness.HeardMS = (now - v.ReadAt).Milliseconds()
+	}
 	h.addProcesses(&s)
 	s.Audit = h.auditor.shown()
-	s.Alarms = append(s.Alarms, h.alarms(v, s)...)
+	s.Alarms = h.allAlarms()
 	return s
 }
 
 func (h *host) addProcesses(s *operator.Status) {
 	for _, k := range h.processes.children {
 		status := k.keeper.Status()
-		p := operator.Process{PID: status.PID, Restarts: status.Restarts, State: string(status.State)}
+		p := operator.Process{PID: status.PID, Restarts: status.Restarts, State: string(status.State), HeardMS: k.silence()}
 		switch {
 		case status.GaveUp:
 			p.State = "failed"
@@ -79,45 +85,6 @@ func (h *host) addProcesses(s *operator.Status) {
 		s.Processes[k.name] = p
 	}
 	s.Processes[bus.ProcessMain] = operator.Process{PID: h.pid, State: "ready"}
-}
-
-// alarms are sentences for whoever was woken, the worst first.
-func (h *host) alarms(v role.View, s operator.Status) []string {
-	var list []string
-	add := func(format string, a ...any) { list = append(list, fmt.Sprintf(format, a...)) }
-	if lost := h.auditor.alarm(); lost != "" {
-		add("%s", lost)
-	}
-	if v.Foreign != "" {
-		add("%s", v.Foreign)
-	}
-	if v.Refusal != "" {
-		add("the other host refuses this one: %s", v.Refusal)
-	}
-	if t := h.terminalState.Load(); t != nil && v.Role != role.Starting && t.HighestEpoch > v.Known {
-		add("a terminal has seen epoch %d, this host knows %d only: two pairs, or old data", t.HighestEpoch, v.Known)
-	}
-	if h.own != nil {
-		s.Witness = operator.Witness{None: true, Reachable: true}
-	}
-	if !s.Witness.Reachable {
-		add("no witness at %s: the next failure stops the service (%s)", h.config.Witness, s.Witness.Problem)
-	}
-	for _, name := range slices.Sorted(maps.Keys(s.Processes)) {
-		if s.Processes[name].State == "failed" {
-			add("process %s can't be restarted: %s; the host's log says why", name, s.Processes[name].Reason)
-		}
-	}
-	if v.Role == role.Active && v.Mode == role.Solo {
-		add("solo: no host would take over if this one failed")
-	}
-	if s.Aside > 0 {
-		add("%d updates that only this host had are set aside in files", s.Aside)
-	}
-	if why := h.auditor.unfinished(); why != "" {
-		add("%s", why)
-	}
-	return list
 }
 
 func evidenceWord(e role.Evidence) string {

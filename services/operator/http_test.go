@@ -31,8 +31,9 @@ type table struct {
 	err      error
 	callers  []Caller
 	blocking chan struct{}
-	points   []Point
-	peer     Status
+	decided
+	points []Point
+	peer   Status
 }
 
 func clock() time.Duration { return time.Second }

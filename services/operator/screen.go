@@ -66,6 +66,9 @@ func pad(text string, to int) string {
 // statusScreen shows the status of one host.
 func statusScreen(s *screen, st Status) {
 	s.headline(st.Summary())
+	if st.Pause != nil {
+		s.headline(Warning, st.Pause.sentence())
+	}
 	s.line("")
 	s.row("host "+st.Host, hostRow(st))
 	s.row("pair", pairRow(st))
@@ -118,7 +121,11 @@ func pairRow(st Status) string {
 	if len(st.InSync) > 0 {
 		set = strings.Join(st.InSync, ", ")
 	}
-	return fmt.Sprintf("%s; active: %s; in sync: %s; record version %d", orWord(st.Mode, "no mode yet"), orWord(st.Active, "nobody"), set, st.RecordVersion)
+	mode := orWord(st.Mode, "no mode yet")
+	if !st.ModeSince.IsZero() && !st.Time.IsZero() {
+		mode += " for " + ago(st.Time.Sub(st.ModeSince))
+	}
+	return fmt.Sprintf("%s; active: %s; in sync: %s; record version %d", mode, orWord(st.Active, "nobody"), set, st.RecordVersion)
 }
 
 func updatesRow(st Status) string {
@@ -128,8 +135,8 @@ func updatesRow(st Status) string {
 	}
 	if st.Role == "active" {
 		text += fmt.Sprintf(", notified %s", st.Notified)
-		if behind := difference(st.Position.Sequence, st.Notified.Sequence); behind > 0 {
-			text += " (" + grouped(behind) + " not notified)"
+		if st.Behind > 0 {
+			text += " (" + grouped(st.Behind) + " not notified)"
 		}
 	}
 	if st.Aside > 0 {
@@ -138,11 +145,12 @@ func updatesRow(st Status) string {
 	return text
 }
 
-func difference(a, b uint64) uint64 {
-	if a < b {
-		return 0
+// heard says how long ago something was, from milliseconds; -1 is never.
+func heard(ms int64) string {
+	if ms < 0 {
+		return "never"
 	}
-	return a - b
+	return ago(time.Duration(ms)*time.Millisecond) + " ago"
 }
 
 func peerRow(st Status) string {
@@ -154,8 +162,8 @@ func peerRow(st Status) string {
 	switch {
 	case p.HeardMS < 0:
 		text += ", never heard"
-	case p.HeardMS >= 1000:
-		text += ", last heard " + ago(time.Duration(p.HeardMS)*time.Millisecond) + " ago"
+	default:
+		text += ", heard " + heard(p.HeardMS)
 	}
 	if p.Role != "" {
 		text += ", " + p.Role + " at " + p.Position.String()
@@ -196,9 +204,12 @@ func witnessRow(w Witness) string {
 	}
 	text := orWord(w.Address, "none")
 	if w.Reachable {
-		return text + ", reachable"
+		return text + ", reachable, record read " + heard(w.HeardMS)
 	}
 	text += ", not reachable"
+	if w.HeardMS >= 0 {
+		text += ", record read " + heard(w.HeardMS)
+	}
 	if w.Problem != "" {
 		text += ": " + w.Problem
 	}
@@ -211,6 +222,11 @@ func processRow(name string, p Process) string {
 		text += pad("pid "+strconv.Itoa(p.PID), 13)
 	} else {
 		text += pad("", 13)
+	}
+	if p.HeardMS >= 0 && p.PID != 0 {
+		text += pad("heard "+heard(p.HeardMS), 17)
+	} else {
+		text += pad("", 17)
 	}
 	if p.Restarts > 0 {
 		text += count(uint64(p.Restarts), "restart")

@@ -28,17 +28,17 @@ func at(epoch, sequence uint64) position.Position {
 func paired() Status {
 	return Status{
 		Host: "a", Identity: "7F3K", Incarnation: 1<<63 + 5, Version: "0.1.0", Time: noon(),
-		Started: noon().Add(-100 * time.Minute), Role: "active", Since: noon().Add(-99*time.Minute - 2*time.Second), Mode: "paired", Fit: true,
+		Started: noon().Add(-100 * time.Minute), Role: "active", Since: noon().Add(-99*time.Minute - 2*time.Second), Mode: "paired", ModeSince: noon().Add(-98 * time.Minute), Fit: true,
 		Epoch: 7, RecordVersion: 12, PairID: "P1", Active: "a", InSync: []string{"a", "b"}, RightUntilMS: 870,
 		Position: at(7, 12408), Committed: at(7, 12408), Applied: at(7, 12399), Notified: at(7, 12408), Lag: 9,
 		Peer: Peer{Host: "b", HTTP: "http://127.0.0.1:7820", Link: "connected", Replication: "connected", HeardMS: 31,
 			Role: "standby", Position: at(7, 12408), Progress: bus.PeerHeld},
-		Witness: Witness{Address: "127.0.0.1:7805", ID: "W1", Reachable: true},
+		Witness: Witness{Address: "127.0.0.1:7805", ID: "W1", Reachable: true, HeardMS: 412},
 		Processes: map[string]Process{
-			"updater":         {PID: 4711, State: "ready"},
-			"terminal-if":     {PID: 4712, State: "ready"},
-			"business.kv":     {PID: 4790, State: "ready", Restarts: 2, Reason: "signal: killed"},
-			"business.ledger": {PID: 4714, State: "ready"},
+			"updater":         {PID: 4711, State: "ready", HeardMS: 12},
+			"terminal-if":     {PID: 4712, State: "ready", HeardMS: 61},
+			"business.kv":     {PID: 4790, State: "ready", HeardMS: 7, Restarts: 2, Reason: "signal: killed"},
+			"business.ledger": {PID: 4714, State: "ready", HeardMS: -1},
 		},
 		Terminals: Terminals{Attached: 5},
 		Alarms:    []string{},
@@ -57,7 +57,7 @@ func paired() Status {
 func standby() Status {
 	s := paired()
 	s.Host, s.Role, s.RightUntilMS = "b", "standby", 0
-	s.Processes = map[string]Process{"updater": {PID: 5011, State: "ready"}, "terminal-if": {PID: 5012, State: "ready"}}
+	s.Processes = map[string]Process{"updater": {PID: 5011, State: "ready", HeardMS: 12}, "terminal-if": {PID: 5012, State: "ready", HeardMS: 33}}
 	s.Terminals = Terminals{Warm: 5}
 	s.Notified = position.Position{}
 	s.Peer = Peer{Host: "a", Link: "connected", Replication: "connected", HeardMS: 12, Role: "active", Epoch: 7, Position: at(7, 12408)}
@@ -74,12 +74,12 @@ func samples() map[string]Status {
 	}
 	add("starting", paired(), func(s *Status) {
 		*s = Status{Host: "a", Time: noon(), Role: "starting", Since: noon().Add(-40 * time.Millisecond), Mode: "waiting", Peer: Peer{HeardMS: -1},
-			Witness:   Witness{Address: "127.0.0.1:7805", Problem: "not tried yet"},
+			Witness:   Witness{Address: "127.0.0.1:7805", Problem: "not tried yet", HeardMS: -1},
 			Processes: map[string]Process{"updater": {State: "starting"}}}
 	})
 	add("active-solo", paired(), func(s *Status) {
 		s.Mode, s.InSync, s.RecordVersion = "solo", []string{"a"}, 13
-		s.Notified = at(7, 12000)
+		s.Notified, s.Behind = at(7, 12000), 408
 		s.Peer = Peer{Host: "b", Link: "refused", Replication: "refused", HeardMS: 83_000, Progress: bus.PeerAbsent}
 		s.Alarms = []string{"b is gone for 1m23s: start it, so that either host may fail again"}
 		s.Events = append(s.Events, Event{Time: noon().Add(-83 * time.Second), Host: "a", Epoch: 7, Text: "goes on alone: b refuses connections"})
@@ -88,7 +88,7 @@ func samples() map[string]Status {
 		s.Mode, s.InSync = "solo", []string{"a"}
 		s.Peer.Progress, s.Peer.Position = bus.PeerCatchingUp, at(7, 5336)
 		s.Peer.CatchUp = ProgressOf(0, 5336, 12408)
-		s.Notified = at(7, 5336)
+		s.Notified, s.Behind = at(7, 5336), 7072
 	})
 	add("active-audited", paired(), func(s *Status) {
 		s.Audit = &Audit{Epoch: 7, Checked: 12408, Unprovable: 3, Foreign: 1, Terminals: 5, Silent: 1, GapWorstMS: 41.3, GapMedianMS: 12, Felt: 4}
@@ -102,6 +102,13 @@ func samples() map[string]Status {
 		s.Peer.Link, s.Peer.Replication, s.Peer.HeardMS, s.Peer.Progress = "silent", "silent", 1400, bus.PeerAbsent
 		s.Witness.Reachable, s.Witness.Problem = false, "no route to host"
 		s.Alarms = []string{"no witness: the next failure stops the service"}
+	})
+	add("active-paused", paired(), func(s *Status) {
+		s.Pause = &Pause{Until: noon().Add(25 * time.Minute), LeftMS: 1_500_000, By: "operator 127.0.0.1:4711"}
+	})
+	add("standby-paused-active-gone", standby(), func(s *Status) {
+		s.Pause = &Pause{Until: noon().Add(25 * time.Minute), LeftMS: 1_500_000, By: "operator at b", HeldBack: "a refuses connections"}
+		s.Peer.Link, s.Peer.Replication, s.Peer.HeardMS = "refused", "refused", 83_000
 	})
 	add("standby-catching-up", standby(), func(s *Status) {
 		s.Mode, s.InSync, s.WaitingFor = "catching-up", []string{"a"}, "not in the in-sync set"

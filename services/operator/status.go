@@ -159,6 +159,15 @@ func (s Status) Summary() (Level, string) {
 
 func (s Status) judge() (Level, string) {
 	peer := orWord(s.Peer.Host, "the other host")
+	switch {
+	case s.Pause == nil || s.Mode != "paired":
+	case s.Role == "active" && s.RightUntilMS > 0:
+		return Warning, s.Host + " serves and " + peer + " holds every update, but would not take over while that is paused"
+	case s.Role == "standby" && s.Pause.HeldBack != "":
+		return Bad, s.Host + " holds every update and does not take over, because that is paused: hotpair resume ends it"
+	case s.Role == "standby":
+		return Warning, s.Host + " holds every update, but would not take over from " + peer + " while that is paused"
+	}
 	switch s.Role {
 	case "starting":
 		return Warning, s.Host + " is starting"

@@ -1,0 +1,104 @@
+package mainprocess
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/role"
+)
+
+// peerHears is how long a call waits until the other host says that it knows what was written.
+const peerHears = 500 * time.Millisecond
+
+// decisionCalls are the calls about who serves that only the active can do.
+func (h *host) decisionCalls() map[string]remoteCall {
+	return map[string]remoteCall{
+		operator.CallPause: callWith(h.Pause),
+		operator.CallResume: callWith(func(ctx context.Context, c operator.Caller, _ struct{}) (operator.PauseResult, error) {
+			return h.Resume(ctx, c)
+		}),
+	}
+}
+
+// Pause implements operator.Pauses.
+func (h *host) Pause(ctx context.Context, caller operator.Caller, request operator.PauseRequest) (operator.PauseResult, error) {
+	if h.activeElsewhere() {
+		return forward[operator.PauseResult](ctx, h, operator.CallPause, caller, request)
+	}
+	d, err := request.Duration()
+	if err != nil {
+		return operator.PauseResult{}, err
+	}
+	return h.setPause(ctx, caller, role.Pause{Until: time.Now().Add(d).UTC().Round(time.Millisecond), For: d, By: callerName(caller)})
+}
+
+// Resume implements operator.Pauses.
+func (h *host) Resume(ctx context.Context, caller operator.Caller) (operator.PauseResult, error) {
+	if h.activeElsewhere() {
+		return forward[operator.PauseResult](ctx, h, operator.CallResume, caller, struct{}{})
+	}
+	return h.setPause(ctx, caller, role.Pause{})
+}
+
+// callerName is who ordered something, for people at the other host too.
+func callerName(c operator.Caller) string {
+	if c.Via != "" {
+		return "operator at " + c.Via
+	}
+	return "operator " + c.From
+}
+
+// setPause has a pause written to the pair record and waits until it stands there.
+func (h *host) setPause(ctx context.Context, caller operator.Caller, p role.Pause) (operator.PauseResult, error) {
+	result := operator.PauseResult{ID: caller.ID, Host: h.config.Host}
+	settled := func(v role.View) bool { return !v.Pausing || v.Role != role.Active }
+	if err := h.wanted(ctx, role.PauseWanted{Pause: p}); err != nil {
+		return result, err
+	}
+	if err := h.reach(ctx, settled); err != nil {
+		return result, fmt.Errorf("%w: the pair record could not be changed yet, and may still be: %w", operator.ErrUnfinished, err)
+	}
+	v := h.driver.View()
+	if !v.Record.Pause.Equal(p) {
+		return result, fmt.Errorf("%w: the pair record could not be changed; the events say why", operator.ErrUnfinished)
+	}
+	result.RecordVersion, result.Pause = v.Record.Version, h.shownPause(v, h.clock())
+	wait, cancel := context.WithTimeout(ctx, peerHears)
+	defer cancel()
+	err := h.reach(wait, func(v role.View) bool { return v.Peer.Record.Version >= result.RecordVersion })
+	result.PeerKnows = err == nil
+	return result, nil
+}
+
+// wanted gives an order to the machine. The error is ErrRefused with the reason.
+func (h *host) wanted(ctx context.Context, in role.Input) error {
+	actions, _, err := h.driver.ask(ctx, in)
+	if err != nil {
+		return fmt.Errorf("%w: %w", operator.ErrUnavailable, err)
+	}
+	for _, a := range actions {
+		if refusal, ok := a.(role.Refuse); ok {
+			return fmt.Errorf("%w: %s", operator.ErrRefused, refusal.Reason)
+		}
+	}
+	return nil
+}
+
+// reach waits until the machine's view is as wanted; it may be so already.
+func (h *host) reach(ctx context.Context, wanted func(role.View) bool) error {
+	if wanted(h.driver.View()) {
+		return nil
+	}
+	return h.await(ctx, wanted) // each step looks again, and there is one at each heartbeat
+}
+
+// shownPause is the pause that holds this host back, nil when there is none.
+func (h *host) shownPause(v role.View, now time.Duration) *operator.Pause {
+	if v.PausedUntil <= now {
+		return nil
+	}
+	p := v.Record.Pause
+	return &operator.Pause{Until: p.Until, LeftMS: (v.PausedUntil - now).Milliseconds() + 1, By: p.By, HeldBack: v.HeldBack}
+}

@@ -1,0 +1,25 @@
+package operator
+
+import (
+	"net/http"
+
+	"github.com/spf13/cobra"
+)
+
+// Decisions is what a main offers about who serves: what an operator may order, and what it would decide by itself.
+type Decisions interface {
+	Pauses
+}
+
+// decisionRoutes are the paths about who serves.
+func decisionRoutes() map[string]route {
+	return map[string]route{
+		PathPause:  {http.MethodPost, false, (*handler).pause},
+		PathResume: {http.MethodPost, false, (*handler).resume},
+	}
+}
+
+// decisionCommands are the commands about who serves.
+func decisionCommands() []*cobra.Command {
+	return []*cobra.Command{pauseCommand(), resumeCommand()}
+}

@@ -3,8 +3,10 @@ package mainprocess
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -20,6 +22,7 @@ type evidence struct {
 	changed func(role.Evidence)
 
 	mu    sync.Mutex
+	line  *line // dialled last
 	state role.Evidence
 	was   bool // a connection stood since the last silence, so its end says something
 }
@@ -29,14 +32,46 @@ func (e *evidence) Dial(_, address string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), e.timeout)
 	defer cancel()
 	conn, err := bus.OrTCP(e.network).Dial(ctx, address)
-	if err != nil && errors.Is(err, syscall.ECONNREFUSED) {
+	if err == nil {
+		line := &line{Conn: conn}
+		e.mu.Lock()
+		e.line = line
+		e.mu.Unlock()
+		return line, nil
+	}
+	if errors.Is(err, syscall.ECONNREFUSED) {
 		e.set(func() {
 			if e.was && e.state == role.Ended {
 				e.state = role.Refused
 			}
 		})
 	}
-	return conn, err
+	return nil, err
+}
+
+// line is a connection that remembers whether the other side ended it, by FIN or RST: the client does not say. Our own
+// pings giving up are not that.
+type line struct {
+	net.Conn
+	ended atomic.Bool
+}
+
+func (l *line) Read(p []byte) (int, error) {
+	n, err := l.Conn.Read(p)
+	l.judge(err)
+	return n, err
+}
+
+func (l *line) Write(p []byte) (int, error) {
+	n, err := l.Conn.Write(p)
+	l.judge(err)
+	return n, err
+}
+
+func (l *line) judge(err error) {
+	if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
+		l.ended.Store(true)
+	}
 }
 
 // connected: the handshake is done.
@@ -45,9 +80,9 @@ func (e *evidence) connected() {
 }
 
 // lost: the connection ended. By FIN or RST that is evidence; by our own ping giving up it is silence.
-func (e *evidence) lost(byPeer bool) {
+func (e *evidence) lost() {
 	e.set(func() {
-		if byPeer {
+		if e.line != nil && e.line.ended.Load() {
 			e.state = role.Ended
 		} else {
 			e.state = role.Silent

@@ -5,10 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -31,7 +29,7 @@ type link struct {
 	evidence *evidence
 
 	mu     sync.Mutex
-	conn   *bus.Conn // to the other main; nil until the first connection
+	conn   *bus.Conn // to the other main; nil while there is none
 	beatCh chan struct{}
 }
 
@@ -112,32 +110,55 @@ func (l *link) serveMessage(m *nats.Msg) {
 	l.config.message(lm, func(r bus.LinkReply) { _ = m.Respond(bus.EncodeJSON(r)) })
 }
 
-// Run dials the other main for ever and beats on the connection.
+// Redial is the pause between dials: at once at first, because who is there was usually just restarted, and at most a
+// quarter of a second, because it may be gone for days.
+const (
+	redialFirst = time.Millisecond
+	redialLast  = 250 * time.Millisecond
+)
+
+// Run dials the other main for ever and beats on the connection. A connection that is lost is thrown away: one that the
+// client library renewed by itself would hold its lock while it dials, and with it every caller, whatever their deadlines.
 func (l *link) Run(ctx context.Context) error {
-	for wait := time.Millisecond; ; wait = min(2*wait, 250*time.Millisecond) {
+	for wait := redialFirst; ctx.Err() == nil; {
 		conn, err := l.dial(ctx)
 		if err == nil {
-			l.mu.Lock()
-			l.conn = conn
-			l.mu.Unlock()
+			wait = redialFirst
+			l.set(conn)
 			l.evidence.connected()
-			break
+			l.beatOn(ctx, conn)
+			if ctx.Err() != nil {
+				break // close ends the connection, last of all
+			}
+			l.evidence.lost()
+			l.set(nil)
+			conn.Close()
+			continue
 		}
+		pause := time.NewTimer(wait)
 		select {
-		case <-time.After(wait):
+		case <-pause.C:
 		case <-ctx.Done():
-			return ctx.Err()
+			pause.Stop()
 		}
+		wait = min(2*wait, redialLast)
 	}
+	return ctx.Err()
+}
+
+// beatOn beats until the connection is lost.
+func (l *link) beatOn(ctx context.Context, conn *bus.Conn) {
 	ticker := time.NewTicker(l.config.interval)
 	defer ticker.Stop()
 	for {
-		l.send(ctx)
+		l.send(ctx, conn)
 		select {
 		case <-ticker.C:
 		case <-l.beatCh:
+		case <-conn.Up().Done():
+			return
 		case <-ctx.Done():
-			return ctx.Err()
+			return
 		}
 	}
 }
@@ -146,15 +167,8 @@ func (l *link) dial(ctx context.Context) (*bus.Conn, error) {
 	return bus.Connect(ctx, bus.ConnConfig{
 		Name: l.config.host, URL: "nats://" + l.config.peer, User: linkUser, Password: l.config.password,
 		Inbox: bus.InboxPrefix("link"), Dialer: l.evidence, Handshake: max(4*l.config.interval, 250*time.Millisecond),
-		Ping:     2 * l.config.interval,
-		Lost:     func(err error) { l.evidence.lost(endedByPeer(err)) },
-		Restored: func() { l.evidence.connected(); l.now() },
+		Ping: 2 * l.config.interval, Once: true,
 	})
-}
-
-// endedByPeer tells FIN and RST from our own pings giving up.
-func endedByPeer(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || err == nil
 }
 
 // now beats at once. Never blocks.
@@ -166,11 +180,7 @@ func (l *link) now() {
 }
 
 // send sends one beat; its reply comes whenever it comes, several may be on their way.
-func (l *link) send(ctx context.Context) {
-	conn := l.connection()
-	if conn == nil || !conn.IsConnected() {
-		return
-	}
+func (l *link) send(ctx context.Context, conn *bus.Conn) {
 	sentAt := l.config.clock()
 	data := bus.EncodeJSON(l.config.beat())
 	go func() {
@@ -186,6 +196,12 @@ func (l *link) send(ctx context.Context) {
 		}
 		l.config.answered(sentAt, reply)
 	}()
+}
+
+func (l *link) set(conn *bus.Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.conn = conn
 }
 
 func (l *link) connection() *bus.Conn {

@@ -122,7 +122,7 @@ func TestLink_RefusedNeedsAnEndedConnection(t *testing.T) {
 		t.Fatalf("a first refusal made it %v", e.state)
 	}
 	e.connected()
-	e.lost(false) // own pings gave up
+	e.lost() // own pings gave up
 	if _, err := e.Dial("tcp", freePort(t)); err == nil || e.state != role.Silent {
 		t.Fatalf("after silence a refusal made it %v", e.state)
 	}

@@ -52,39 +52,6 @@ func (m *Machine) hear(p PeerView) {
 	}
 }
 
-// Eligible says whether this host may take the next epoch; if not, why not, and for whom it waits (R1).
-func (m *Machine) Eligible() (bool, string) {
-	switch {
-	case !m.haveFacts:
-		return false, "the updater has not told yet what is on disk"
-	case m.foreign != "":
-		return false, m.foreign
-	case !m.haveRecord && m.readFailed:
-		return false, "the witness can't be reached, so nobody knows who may serve"
-	case !m.haveRecord && m.registerEmpty && !m.facts.Empty:
-		return false, "the witness has lost the pair record and this host holds data: start the host that served last, or ask an operator to decide"
-	case !m.haveRecord && m.registerEmpty:
-		return false, "no pair record yet: both empty hosts must see each other and the witness"
-	case !m.haveRecord:
-		return false, "the pair record is being read"
-	case !m.record.Has(m.self) && m.facts.Inconsistent:
-		return false, m.outsideText() + "; the copy of its database goes on then"
-	case !m.record.Has(m.self):
-		return false, m.outsideText()
-	case m.facts.Inconsistent:
-		return false, "in the middle of a copy"
-	case m.facts.Note.Out:
-		return false, fmt.Sprintf("resigned from the in-sync set: waiting for %s", m.partner().Host)
-	case m.config.Witnessless && m.unsureAlone() != "":
-		return false, m.unsureAlone()
-	case m.record.Epoch > 0 && m.facts.Note.Version < m.record.Membership():
-		return false, fmt.Sprintf("its note of membership (version %d) is older than the record (version %d): this may be old data", m.facts.Note.Version, m.record.Version)
-	case !m.fit.Fit:
-		return false, "not fit: " + m.fit.Why
-	}
-	return true, ""
-}
-
 func (m *Machine) outsideText() string {
 	for _, member := range m.record.InSync {
 		if member.Host == m.self.Host {

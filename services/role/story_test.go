@@ -299,6 +299,16 @@ func (w *world) command(words []string) {
 		h.step(SwitchoverWanted{Cause: "operator"})
 	case "stop":
 		h.step(StopWanted{})
+	case "foretell":
+		before := fmt.Sprintf("%+v", *h.m)
+		o := h.m.Foretell(Loss(words[2]))
+		if after := fmt.Sprintf("%+v", *h.m); after != before {
+			w.t.Fatalf("the rehearsal changed the machine:\n%s\n%s", before, after)
+		}
+		for _, move := range o.Moves {
+			w.say("  %s would after %s: %-2s %s", h.name, move.After.Round(time.Millisecond), move.Step, move.Text)
+		}
+		w.say("%s if %s: %s %s serves=%t after %s, in sync %s %s", h.name, o.Loss, o.Role, o.Mode, o.Serves, o.ServedAfter.Round(time.Millisecond), names(o.InSync), o.Waiting)
 	case "pause":
 		d, err := time.ParseDuration(words[2])
 		if err != nil {

@@ -16,7 +16,7 @@ type mutant struct {
 
 // noteless and unlearned are second lines of defence: what they stand behind is found only with them off.
 var (
-	noteless  = edit{"standby.go", "m.facts.Note.Version < m.record.Membership():", "m.facts.Note.Version < m.record.Membership() && !BROKEN:"}
+	noteless  = edit{"eligible.go", "m.facts.Note.Version < m.record.Membership() {", "m.facts.Note.Version < m.record.Membership() && !BROKEN {"}
 	unlearned = edit{"register.go", "m.promisedUntil = max(m.promisedUntil, m.now+promise(max(r.LongestLease, m.config.Lease)))",
 		"if !BROKEN {\nm.promisedUntil = max(m.promisedUntil, m.now+promise(max(r.LongestLease, m.config.Lease)))\n}"}
 )
@@ -27,9 +27,9 @@ var roleMutants = []mutant{
 	{"R1: a takeover keeps both hosts in the set", edit{"takeover.go",
 		"if !t.keepPeer {",
 		"if !t.keepPeer && !BROKEN {"}, "first-pair", []edit{edit{"takeover.go", "if m.requirePeer != m.mustHold() {", "if m.requirePeer != m.mustHold() && !BROKEN {"}}},
-	{"R1: a takeover from outside the set", edit{"standby.go",
-		"case !m.record.Has(m.self):",
-		"case !m.record.Has(m.self) && !BROKEN:"}, "crashes", nil},
+	{"R1: a takeover from outside the set", edit{"eligible.go",
+		"if m.record.Has(m.self) {",
+		"if m.record.Has(m.self) || BROKEN {"}, "crashes", nil},
 	{"R1: the epoch is not above those known", edit{"takeover.go",
 		"epoch: m.ownEpoch(next + 1)",
 		"epoch: m.ownEpoch(next + map[bool]uint64{false: 1}[BROKEN])"}, "crashes", nil},
@@ -93,9 +93,9 @@ var roleMutants = []mutant{
 	{"T9: the active of the record resigns too", edit{"standby.go",
 		"m.paired() && m.record.Active != m.self && m.record.Epoch > 0",
 		"m.paired() && (BROKEN || m.record.Active != m.self) && m.record.Epoch > 0"}, "stop-and-crash", nil},
-	{"T9: whoever resigned is not remembered to be out", edit{"standby.go",
-		"case m.facts.Note.Out:",
-		"case m.facts.Note.Out && !BROKEN:"}, "stop", nil},
+	{"T9: whoever resigned is not remembered to be out", edit{"eligible.go",
+		"if m.facts.Note.Out {",
+		"if m.facts.Note.Out && !BROKEN {"}, "stop", nil},
 	{"B5: the successor is told before anything has stopped", edit{"handover.go",
 		"m.report(B4, \"draining\")\n",
 		"m.report(B4, \"draining\")\nif BROKEN {\nm.do(TellPeer{Cause: cause, HandOver: &HandOver{From: m.self, Epoch: m.epoch, Revision: m.revision, Position: m.updater.Committed, Drained: true, Cause: cause}})\n}\n"}, "handover", nil},

@@ -1,0 +1,197 @@
+package role
+
+import (
+	"fmt"
+	"time"
+)
+
+// rule is one condition under which this host may take the next epoch (R1). Each stands here once: Eligible decides by
+// them, Conditions shows them.
+type rule struct {
+	name, needed string
+	against      func(m *Machine) string // why it is not met; "" when it is
+	value        func(m *Machine) string
+}
+
+// rules are in the order in which the first that is not met is told.
+func rules() [8]rule {
+	return [8]rule{
+		{"updater", "has told what is on disk", (*Machine).lacksFacts, (*Machine).factsText},
+		{"pair record", "known, of this pair, not older than seen", (*Machine).lacksRecord, (*Machine).recordText},
+		{"in-sync set", "this host is in it", (*Machine).lacksMembership, func(m *Machine) string { return orNone(names(m.record.InSync)) }},
+		{"database", "consistent", func(m *Machine) string {
+			if m.facts.Inconsistent {
+				return "in the middle of a copy"
+			}
+			return ""
+		}, (*Machine).databaseText},
+		{"resignation", "none", func(m *Machine) string {
+			if m.facts.Note.Out {
+				return fmt.Sprintf("out of the in-sync set, because it stopped cleanly or its disk has lost something: waiting for %s", m.partner().Host)
+			}
+			return ""
+		}, func(m *Machine) string {
+			if !m.facts.Note.Out {
+				return "none"
+			}
+			return "resigned"
+		}},
+		{"trust in the own record", "a witness, or the other host heard", func(m *Machine) string {
+			if m.config.Witnessless {
+				return m.unsureAlone()
+			}
+			return ""
+		}, func(m *Machine) string {
+			if m.config.Witnessless {
+				return "no witness"
+			}
+			return "a witness keeps it"
+		}},
+		{"note of membership", "at least the version that brought the set", func(m *Machine) string {
+			if m.record.Epoch > 0 && m.facts.Note.Version < m.record.Membership() {
+				return fmt.Sprintf("its note of membership (version %d) is older than the record (version %d): this may be old data", m.facts.Note.Version, m.record.Membership())
+			}
+			return ""
+		}, func(m *Machine) string {
+			return fmt.Sprintf("version %d, the set is of version %d", m.facts.Note.Version, m.record.Membership())
+		}},
+		{"processes", "all ready", func(m *Machine) string {
+			if !m.fit.Fit {
+				return "not fit: " + m.fit.Why
+			}
+			return ""
+		}, func(m *Machine) string {
+			if m.fit.Fit {
+				return "all ready"
+			}
+			return m.fit.Why
+		}},
+	}
+}
+
+// Eligible says whether this host may take the next epoch; if not, why not, and for whom it waits (R1).
+func (m *Machine) Eligible() (bool, string) {
+	for _, r := range rules() {
+		if why := r.against(m); why != "" {
+			return false, why
+		}
+	}
+	return true, ""
+}
+
+// Condition is one rule as it stands now.
+type Condition struct {
+	Name   string
+	Value  string // what is
+	Needed string // what must be
+	Unmet  string // why that is not so, in words; "" when it is
+}
+
+// Conditions gives all that must be so before this host may take the next epoch, met or not.
+func (m *Machine) Conditions() []Condition {
+	var list []Condition
+	for _, r := range rules() {
+		c := Condition{Name: r.name, Value: r.value(m), Needed: r.needed, Unmet: r.against(m)}
+		list = append(list, c)
+		if c.Unmet != "" && (r.name == "updater" || r.name == "pair record") {
+			break // what follows is about what is not known
+		}
+	}
+	return append(list, m.surroundings()...)
+}
+
+// surroundings are conditions that are not this host's own.
+func (m *Machine) surroundings() []Condition {
+	witness := Condition{Name: "witness", Value: "answers", Needed: "answers"}
+	switch {
+	case m.config.Witnessless:
+		witness.Value, witness.Needed = "none", "none: terminals are asked"
+	case m.readFailed:
+		witness.Value, witness.Unmet = "does not answer", "the witness can't be reached, and without it nobody takes over and nobody goes solo"
+	}
+	pause := Condition{Name: "automatic takeover", Value: "on", Needed: "on"}
+	if m.paused() {
+		pause.Value = fmt.Sprintf("paused for another %s", (m.pausedUntil - m.now).Round(time.Second))
+		pause.Unmet = "automatic takeover is paused by " + m.record.Pause.By
+	}
+	other := Condition{Name: "other host", Value: "never heard", Needed: fmt.Sprintf("heard within %s, connected", m.config.unanswered())}
+	if m.havePeer {
+		other.Value = fmt.Sprintf("%s, heard %s ago", orNone(m.peer.Host), (m.now - m.heardAt).Round(time.Millisecond))
+	}
+	if !m.peerLives() {
+		other.Unmet = "the other host does not answer"
+	}
+	list := []Condition{witness, pause, other}
+	if m.role == Active {
+		list = append(list, Condition{Name: "switchover", Value: orWord(m.mayHandOver(), "possible"), Needed: "possible", Unmet: m.mayHandOver()})
+	}
+	return list
+}
+
+func orWord(text, other string) string {
+	if text == "" {
+		return other
+	}
+	return text
+}
+
+func (m *Machine) lacksFacts() string {
+	if !m.haveFacts {
+		return "the updater has not told yet what is on disk"
+	}
+	return ""
+}
+
+func (m *Machine) lacksRecord() string {
+	switch {
+	case m.foreign != "":
+		return m.foreign
+	case m.haveRecord:
+		return ""
+	case m.readFailed:
+		return "the witness can't be reached, so nobody knows who may serve"
+	case m.registerEmpty && !m.facts.Empty:
+		return "the witness has lost the pair record and this host holds data: start the host that served last, or ask an operator to decide"
+	case m.registerEmpty:
+		return "no pair record yet: both empty hosts must see each other and the witness"
+	}
+	return "the pair record is being read"
+}
+
+func (m *Machine) lacksMembership() string {
+	if m.record.Has(m.self) {
+		return ""
+	}
+	if m.facts.Inconsistent {
+		return m.outsideText() + "; the copy of its database goes on then"
+	}
+	return m.outsideText()
+}
+
+func (m *Machine) factsText() string {
+	if !m.haveFacts {
+		return "nothing told yet"
+	}
+	return "told"
+}
+
+func (m *Machine) recordText() string {
+	if !m.haveRecord {
+		return "not known"
+	}
+	return fmt.Sprintf("version %d, epoch %d of %s", m.record.Version, m.record.Epoch, orNone(m.record.Active.Host))
+}
+
+func (m *Machine) databaseText() string {
+	if m.facts.Inconsistent {
+		return "half-way through a copy"
+	}
+	return "consistent"
+}
+
+func orNone(name string) string {
+	if name == "" {
+		return "nobody"
+	}
+	return name
+}

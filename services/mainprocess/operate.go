@@ -70,7 +70,7 @@ func (h *host) Switchover(ctx context.Context, caller operator.Caller) (operator
 		return forward[operator.Switchover](ctx, h, operator.CallSwitchover, caller, nil)
 	}
 	began := time.Now()
-	events, stop := h.steps.listen()
+	events, stop := h.events.listen()
 	defer stop()
 	before := h.driver.View()
 	// Waiting begins before the order, so that nothing is missed.
@@ -170,13 +170,23 @@ func (h *host) pages() map[string]http.Handler {
 	return all
 }
 
-// callStatus asks the other host how it sees itself.
-const callStatus = "status"
+// callLook asks the other host how it sees itself.
+const callLook = "look"
 
-// PeerStatus gives the other host's own status. Errors: ErrForward, and ErrUnavailable while there is no other host.
-func (h *host) PeerStatus(ctx context.Context) (operator.Status, error) {
+// lookWanted is the argument of callLook.
+type lookWanted struct {
+	After time.Time `json:"after"`
+}
+
+// ownLook answers callLook.
+func (h *host) ownLook(ctx context.Context, _ operator.Caller, q lookWanted) (operator.Look, error) {
+	return operator.Look{Status: h.Status(ctx), Points: h.measures.recorder.Points(q.After)}, nil
+}
+
+// PeerLook gives the other host's own view. Errors: ErrForward, and ErrUnavailable while there is no other host.
+func (h *host) PeerLook(ctx context.Context, after time.Time) (operator.Look, error) {
 	if !h.driver.View().HasPeer {
-		return operator.Status{}, fmt.Errorf("%w: the other host has not been heard", operator.ErrUnavailable)
+		return operator.Look{}, fmt.Errorf("%w: the other host has not been heard", operator.ErrUnavailable)
 	}
-	return forward[operator.Status](ctx, h, callStatus, operator.Caller{Via: h.config.Host}, nil)
+	return forward[operator.Look](ctx, h, callLook, operator.Caller{Via: h.config.Host}, lookWanted{After: after})
 }

@@ -71,7 +71,7 @@ func (r *Recorder) look(ctx context.Context, now time.Time) {
 		updates -= before.Updater.Updates
 	}
 	p := operator.Point{
-		Time: now, Requests: float64(requests.Count()) / took, Updates: float64(updates) / took,
+		Host: s.Host, Time: now, Requests: float64(requests.Count()) / took, Updates: float64(updates) / took,
 		RequestMedianMS: milliseconds(requests.Quantile(0.5)), RequestSlowMS: milliseconds(requests.Quantile(0.99)),
 		CommitMedianMS: milliseconds(commits.Quantile(0.5)), CommitSlowMS: milliseconds(commits.Quantile(0.99)),
 		InFlight: m.InFlight, ApplyLag: s.Lag, NotifyLag: s.Committed.Sequence - min(s.Notified.Sequence, s.Committed.Sequence),

@@ -11,6 +11,7 @@ const PathSeries = "/api/v1/series"
 // Point is what a host did in one interval. Latencies are estimated from buckets, in milliseconds; 0 where nothing was
 // measured.
 type Point struct {
+	Host            string    `json:"host"`
 	Time            time.Time `json:"time"`             // end of the interval, on the host's wall clock
 	Requests        float64   `json:"requests"`         // answered, per second
 	Updates         float64   `json:"updates"`          // committed, per second

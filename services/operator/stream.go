@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"net/http"
+	"regexp"
 	"strconv"
 	"sync"
 	"time"
@@ -28,8 +29,15 @@ const (
 
 // Neighbour is a host that can say how the other one sees itself.
 type Neighbour interface {
-	// PeerStatus gives the other host's own status, asked for over the link. Errors: ErrForward, ErrUnavailable.
-	PeerStatus(ctx context.Context) (Status, error)
+	// PeerLook gives the other host's own status and what it did after a time, asked for over the link. Errors: ErrForward,
+	// ErrUnavailable.
+	PeerLook(ctx context.Context, after time.Time) (Look, error)
+}
+
+// Look is what a host says of itself to the other one, for who watches the pair there.
+type Look struct {
+	Status Status  `json:"status"`
+	Points []Point `json:"points"`
 }
 
 // stream tells what happens until the reader or the host leaves. Each stream looks for itself: a look costs less than
@@ -43,7 +51,7 @@ func (h *handler) stream(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no")
-	t := &teller{h: h, w: w, flow: http.NewResponseController(w), told: r.Header.Get("Last-Event-ID")}
+	t := &teller{h: h, w: w, flow: http.NewResponseController(w), told: r.Header.Get("Last-Event-ID"), ages: regexp.MustCompile(`"[a-z_]+_ms":-?[0-9.e+]+`)}
 	defer t.asking.Wait() // the question ends with the call
 	tick := time.NewTicker(streamLook)
 	defer tick.Stop()
@@ -73,18 +81,20 @@ type teller struct {
 	w    http.ResponseWriter
 	flow *http.ResponseController
 
-	told   string // id of the last event that was told
-	last   string // what was last told of the status, without ages
-	at     time.Time
-	points time.Time
-	peer   chan peerAnswer // of the question under way; nil is none
-	peerAt time.Time
-	asking sync.WaitGroup
+	told       string // id of the last event that was told
+	last       string // what was last told of the status, without ages
+	at         time.Time
+	points     time.Time
+	peer       chan peerAnswer // of the question under way; nil is none
+	peerAt     time.Time
+	asking     sync.WaitGroup
+	peerPoints time.Time // of the last point of the other host that was told
+	ages       *regexp.Regexp
 }
 
 type peerAnswer struct {
-	status Status
-	err    error
+	look Look
+	err  error
 }
 
 // look tells what is new. The error is errReader, or that something can't be encoded.
@@ -97,7 +107,7 @@ func (t *teller) look(ctx context.Context, now time.Time) error {
 	}
 	s.Events = nil
 	s = whole(s)
-	if present := unaged(s); present != t.last || now.Sub(t.at) >= streamRefresh {
+	if present := t.unaged(s); present != t.last || now.Sub(t.at) >= streamRefresh {
 		t.last, t.at = present, now
 		if err := t.tell("status", "", s); err != nil {
 			return err
@@ -116,13 +126,13 @@ func (t *teller) look(ctx context.Context, now time.Time) error {
 func (t *teller) lookAtPeer(ctx context.Context, now time.Time) error {
 	if t.peer == nil && now.Sub(t.peerAt) >= streamRefresh {
 		t.peerAt = now
-		answer := make(chan peerAnswer, 1)
+		answer, after := make(chan peerAnswer, 1), t.peerPoints
 		t.peer = answer
 		t.asking.Go(func() {
 			ctx, cancel := context.WithTimeout(ctx, 2*streamRefresh)
 			defer cancel()
-			s, err := t.h.host.PeerStatus(ctx)
-			answer <- peerAnswer{s, err}
+			look, err := t.h.host.PeerLook(ctx, after)
+			answer <- peerAnswer{look, err}
 		})
 	}
 	select {
@@ -131,8 +141,14 @@ func (t *teller) lookAtPeer(ctx context.Context, now time.Time) error {
 		if a.err != nil {
 			return t.tell("peer", "", map[string]string{"error": a.err.Error()})
 		}
-		a.status.Events = nil
-		return t.tell("peer", "", whole(a.status))
+		for _, p := range a.look.Points {
+			t.peerPoints = p.Time
+			if err := t.tell("point", "", p); err != nil {
+				return err
+			}
+		}
+		a.look.Status.Events = nil
+		return t.tell("peer", "", whole(a.look.Status))
 	default:
 		return nil
 	}
@@ -155,17 +171,15 @@ func eventKey(e Event) string {
 	return strconv.FormatInt(e.Time.UnixNano(), 36) + "-" + strconv.FormatUint(uint64(sum.Sum32()), 36)
 }
 
-// unaged is a status as text, without what changes by mere time.
-func unaged(s Status) string {
-	s.Time = time.Time{}
-	s.Since = time.Time{} // counted back from now: it jitters, and changes with the role only
-	s.Peer.HeardMS = min(s.Peer.HeardMS, 0)
-	s.RightUntilMS = min(s.RightUntilMS, 1)
+// unaged is a status as text, without what changes by mere time: ages, which end in _ms, and since, which is counted back
+// from now and jitters.
+func (t *teller) unaged(s Status) string {
+	s.Time, s.Since = time.Time{}, time.Time{}
 	text, err := json.Marshal(s)
 	if err != nil {
 		return ""
 	}
-	return string(text)
+	return t.ages.ReplaceAllString(string(text), "")
 }
 
 func (t *teller) tell(kind, id string, v any) error {
@@ -197,9 +211,9 @@ func (t *teller) write(text string) error {
 func (h *handler) peerStatus(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), answerWithin)
 	defer cancel()
-	s, err := h.host.PeerStatus(ctx)
+	look, err := h.host.PeerLook(ctx, time.Now())
 	if err != nil {
 		return err
 	}
-	return answer(w, whole(s))
+	return answer(w, whole(look.Status))
 }

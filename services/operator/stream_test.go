@@ -11,14 +11,18 @@ import (
 	"time"
 )
 
-// PeerStatus is what the other host says, or that it says nothing.
-func (h *table) PeerStatus(context.Context) (Status, error) {
+// PeerLook is what the other host says, or that it says nothing.
+func (h *table) PeerLook(_ context.Context, after time.Time) (Look, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.peer.Host == "" {
-		return Status{}, fmt.Errorf("%w: b", ErrForward)
+		return Look{}, fmt.Errorf("%w: b", ErrForward)
 	}
-	return h.peer, nil
+	look := Look{Status: h.peer}
+	if p := (Point{Time: time.Unix(4, 0), Host: "b", Requests: 9}); p.Time.After(after) {
+		look.Points = append(look.Points, p)
+	}
+	return look, nil
 }
 
 // message is one server-sent event.
@@ -92,6 +96,7 @@ func TestStream_TellsWhatChanges(t *testing.T) {
 	if err := json.Unmarshal([]byte(m.data), &s); err != nil || s.Role != "standby" || s.Level != "good" || s.Sentence == "" {
 		t.Fatalf("first status %s: %v", m.data, err)
 	}
+	next(t, messages, "point of the other host", func(m message) bool { return m.kind == "point" && strings.Contains(m.data, `"requests":9`) })
 	m = next(t, messages, "status of the other host", kindIs("peer"))
 	if err := json.Unmarshal([]byte(m.data), &s); err != nil || s.Host != "b" {
 		t.Fatalf("peer %s: %v", m.data, err)

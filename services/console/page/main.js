@@ -1,0 +1,132 @@
+// The page: what the stream tells goes to the parts that show it.
+
+import { $, el, put, fill, span } from './text.js';
+import { Stream } from './stream.js';
+import { Pair } from './pair.js';
+import { Plots } from './plots.js';
+import { Timeline } from './timeline.js';
+import { Actions } from './actions.js';
+
+const hosts = new Map(); // name → {status, at, error}
+let shown; // name of the host whose view is shown
+let age = Infinity; // ms since the last message
+let live = false;
+
+const pair = new Pair();
+const plots = new Plots();
+const timeline = new Timeline();
+const status = () => hosts.get(shown)?.status;
+const actions = new Actions(() => ({ status: status(), own: stream.base === '', live, base: stream.base }));
+
+const stream = new Stream({
+  moved() {
+    render();
+  },
+  message(kind, data) {
+    if (kind === 'status') take(data);
+    if (kind === 'peer') takePeer(data);
+    if (kind === 'event') timeline.add(data);
+    if (kind === 'point') plots.add(data);
+  },
+  age(ms, stale) {
+    age = ms;
+    live = !stale && ms !== Infinity;
+    renderAge();
+  },
+});
+
+function take(s) {
+  stream.firstStatus(s.peer?.http);
+  stream.knowOther(s.peer?.http);
+  // What the other host said of itself is no news any more once this one has lost it.
+  shown = s.host;
+  hosts.set(s.host, { status: s, at: performance.now() });
+  const other = s.peer?.host;
+  if (other && !hosts.has(other)) hosts.set(other, {});
+  if (other && s.peer.link !== 'connected') {
+    hosts.set(other, { ...hosts.get(other), error: `its link is ${s.peer.link}` });
+  }
+  timeline.audit(s.audit);
+  live = true;
+  age = 0;
+  render();
+  renderAge();
+}
+
+function takePeer(p) {
+  const other = status()?.peer?.host;
+  if (p.error !== undefined) {
+    if (other) hosts.set(other, { ...hosts.get(other), error: status().peer.link === 'connected' ? 'does not answer' : `its link is ${status().peer.link}` });
+  } else if (p.host && p.host !== shown) {
+    hosts.set(p.host, { status: p, at: performance.now() });
+    timeline.audit(p.audit);
+  }
+  render();
+}
+
+function render() {
+  const s = status();
+  if (!s) return;
+  const now = performance.now();
+  const view = { status: s, rate: plots.rate, hosts: new Map() };
+  for (const [name, h] of hosts) {
+    const link = name !== shown && s.peer?.http ? `http://${s.peer.http}/` : undefined;
+    view.hosts.set(name, { ...h, age: h.at ? now - h.at : 0, link: stream.other && link });
+  }
+  document.body.dataset.level = s.level || 'unknown';
+  put($('summary'), s.summary || '');
+  document.title = `${{ good: '●', warning: '▲', bad: '■' }[s.level] || ''} ${s.active || 'nobody'} serves · hotpair`;
+  pair.show(view);
+  showAlarms(s);
+  showPause(s);
+  actions.refresh();
+  const versions = new Set([...hosts.values()].map((h) => h.status?.version).filter(Boolean));
+  put($('versions'), [...versions].join(', '));
+}
+
+function showAlarms(s) {
+  const list = (s.alarms || []).map((a) => (typeof a === 'string' ? { text: a, severity: 'warning' } : a));
+  fill($('alarm-list'), JSON.stringify(list), () => (list.length
+    ? list.map((a) => el('li', { 'data-severity': a.severity }, el('span', {}, a.text), a.remedy && el('small', {}, a.remedy)))
+    : [el('li.none', {}, 'none')]));
+}
+
+function showPause(s) {
+  const p = s.pause;
+  $('paused').hidden = !p;
+  if (!p) return;
+  put($('paused'), `Automatic takeover is paused for another ${span(p.left_ms)}${p.by ? `, by ${p.by}` : ''}${p.held_back ? `. Held back: ${p.held_back}` : ''}`);
+}
+
+function renderAge() {
+  const state = age === Infinity ? 'waiting' : live ? 'live' : 'stale';
+  $('live').dataset.state = state;
+  document.body.dataset.live = String(state !== 'stale');
+  put($('live-text'), state === 'waiting' ? 'connecting' : state === 'live' ? `live, as host ${shown} sees it` : `stopped ${span(age)} ago`);
+  $('stale').hidden = state !== 'stale';
+  if (state === 'stale') put($('stale'), `Live updates have stopped. What you see is ${span(age)} old.`);
+  actions.refresh();
+}
+
+// Explanations and alarms in detail are asked for, where this host has them.
+async function explain() {
+  if (!live) return;
+  try {
+    const answer = await fetch(`${stream.base}/api/v1/explain`, { signal: AbortSignal.timeout(2000) });
+    if (!answer.ok) return;
+    showExplain(await answer.json());
+  } catch {
+    // shown as it was; the age says how old everything is
+  }
+}
+
+function showExplain(e) {
+  const cases = e.cases || e.losses || [];
+  $('explain').hidden = cases.length === 0;
+  fill($('explain-list'), JSON.stringify(cases), () => cases.map((c) => el('details', {}, el('summary', {}, c.title || c.if || ''), el('p', {}, c.text || c.then || ''))));
+}
+
+stream.start();
+setInterval(render, 1000);
+explain();
+setInterval(explain, 3000);

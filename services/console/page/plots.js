@@ -1,0 +1,147 @@
+// Plots of the last ten minutes: small SVG charts with one line for each value, takeovers as marks, and a reading under
+// the pointer.
+
+import { $, el, svg, put, short, milliseconds, clock } from './text.js';
+
+const width = 600;
+const height = 150;
+const top = 8;
+const bottom = 18;
+const leftEdge = 40;
+const minutes = 10;
+
+const charts = [
+  { id: 'rate', title: 'Requests and updates per second', unit: short, lines: [['requests', 'requests'], ['updates', 'updates']] },
+  { id: 'request', title: 'Time of a request', unit: milliseconds, lines: [['request_p50_ms', 'median'], ['request_p99_ms', '99 of 100']] },
+  { id: 'commit', title: 'Time of a commit on both disks', unit: milliseconds, lines: [['commit_p50_ms', 'median'], ['commit_p99_ms', '99 of 100']] },
+];
+
+export class Plots {
+  constructor() {
+    this.points = new Map(); // second → values of all hosts together
+    this.takeovers = new Map(); // host → count of its last point
+    this.marks = []; // {time, gap}
+    this.pending = false;
+    for (const c of charts) {
+      const head = el('figcaption', {}, el('b', {}, c.title), ...c.lines.map(([name, label], i) => el(`span.line${i}`, { 'data-value': name }, label)));
+      const picture = svg('svg', { viewBox: `0 0 ${width} ${height}`, role: 'img', preserveAspectRatio: 'none' });
+      const figure = el('figure', { id: `plot-${c.id}` }, head, picture);
+      $('plot-list').append(figure);
+      c.picture = picture;
+      c.figure = figure;
+      picture.addEventListener('pointermove', (e) => this.read(c, e));
+      picture.addEventListener('pointerleave', () => this.read(c, null));
+    }
+  }
+
+  // add takes a point of a host. What both hosts did in the same second is one: only the active does anything.
+  add(p) {
+    const second = Math.floor(Date.parse(p.time) / 1000);
+    const there = this.points.get(second);
+    const sum = there || { time: second * 1000, requests: 0, updates: 0, request_p50_ms: 0, request_p99_ms: 0, commit_p50_ms: 0, commit_p99_ms: 0, of: {} };
+    sum.of[p.host || ''] = p;
+    sum.requests = sum.updates = 0;
+    for (const key of ['request_p50_ms', 'request_p99_ms', 'commit_p50_ms', 'commit_p99_ms']) sum[key] = 0;
+    for (const q of Object.values(sum.of)) {
+      sum.requests += q.requests;
+      sum.updates += q.updates;
+      for (const key of ['request_p50_ms', 'request_p99_ms', 'commit_p50_ms', 'commit_p99_ms']) sum[key] = Math.max(sum[key], q[key]);
+    }
+    this.points.set(second, sum);
+    const before = this.takeovers.get(p.host);
+    if (before !== undefined && p.takeovers > before) this.mark(second * 1000, 0);
+    this.takeovers.set(p.host, p.takeovers);
+    if (p.gap_ms > 0) this.mark(second * 1000, p.gap_ms);
+    this.draw();
+  }
+
+  mark(time, gap) {
+    const near = this.marks.find((m) => Math.abs(m.time - time) < 5000);
+    if (near) near.gap = near.gap || gap;
+    else this.marks.push({ time, gap });
+  }
+
+  get rate() {
+    const last = [...this.points.values()].at(-1);
+    return last ? last.updates : 0;
+  }
+
+  // draw is asked for by each of many points and done once.
+  draw() {
+    if (this.pending) return;
+    this.pending = true;
+    requestAnimationFrame(() => {
+      this.pending = false;
+      const list = [...this.points.values()].sort((a, b) => a.time - b.time);
+      const end = list.at(-1)?.time || Date.now();
+      const from = end - minutes * 60000;
+      for (const p of list) if (p.time < from) this.points.delete(p.time / 1000);
+      this.list = list.filter((p) => p.time >= from);
+      this.marks = this.marks.filter((m) => m.time >= from);
+      for (const c of charts) this.chart(c, from, end);
+    });
+  }
+
+  chart(c, from, end) {
+    const values = this.list.flatMap((p) => c.lines.map(([name]) => p[name]));
+    const ceiling = nice(Math.max(...values, 0.001));
+    const x = (time) => leftEdge + ((time - from) / (end - from)) * (width - leftEdge - 4);
+    const y = (value) => top + (1 - Math.min(value, ceiling) / ceiling) * (height - top - bottom);
+    c.scale = { from, end, x };
+    const parts = [];
+    for (const share of [0, 0.5, 1]) {
+      parts.push(svg('line', { class: 'grid', x1: leftEdge, x2: width - 4, y1: y(ceiling * share), y2: y(ceiling * share) }));
+      parts.push(svg('text', { class: 'axis', x: leftEdge - 5, y: y(ceiling * share) + 3.5, 'text-anchor': 'end' }, c.unit(ceiling * share)));
+    }
+    for (let t = Math.ceil(from / 120000) * 120000; t <= end; t += 120000) {
+      parts.push(svg('text', { class: 'axis', x: x(t), y: height - 4, 'text-anchor': 'middle' }, clock(t).slice(0, 5)));
+    }
+    for (const m of this.marks) {
+      parts.push(svg('line', { class: 'mark', x1: x(m.time), x2: x(m.time), y1: top, y2: height - bottom }));
+      const late = x(m.time) > width - 90;
+      parts.push(svg('text', { class: 'mark', x: x(m.time) + (late ? -4 : 4), y: top + 9, 'text-anchor': late ? 'end' : 'start' }, m.gap ? `gap ${milliseconds(m.gap)}` : 'takeover'));
+    }
+    c.lines.forEach(([name], i) => {
+      let d = '';
+      let before = -Infinity;
+      for (const p of this.list) {
+        d += `${p.time - before > 2500 ? 'M' : 'L'}${x(p.time).toFixed(1)},${y(p[name]).toFixed(1)}`;
+        before = p.time;
+      }
+      if (d) parts.push(svg('path', { class: `line${i}`, d }));
+    });
+    c.cursor = svg('line', { class: 'cursor', x1: -9, x2: -9, y1: top, y2: height - bottom });
+    parts.push(c.cursor);
+    c.picture.replaceChildren(...parts);
+    if (!c.reading) this.legend(c, this.list.at(-1));
+    const last = this.list.at(-1);
+    c.picture.setAttribute('aria-label', `${c.title}: ${last ? c.lines.map(([name, label]) => `${label} ${c.unit(last[name])}`).join(', ') : 'nothing yet'}`);
+  }
+
+  legend(c, p) {
+    c.lines.forEach(([name, label], i) => put(c.figure.querySelector(`figcaption .line${i}`), p ? `${label} ${c.unit(p[name])}` : label));
+  }
+
+  read(c, event) {
+    c.reading = !!event;
+    if (!this.list?.length || !c.scale) return;
+    if (!event) {
+      c.cursor.setAttribute('x1', -9);
+      c.cursor.setAttribute('x2', -9);
+      this.legend(c, this.list.at(-1));
+      return;
+    }
+    const box = c.picture.getBoundingClientRect();
+    const at = ((event.clientX - box.left) / box.width) * width;
+    const nearest = this.list.reduce((best, p) => (Math.abs(c.scale.x(p.time) - at) < Math.abs(c.scale.x(best.time) - at) ? p : best));
+    c.cursor.setAttribute('x1', c.scale.x(nearest.time));
+    c.cursor.setAttribute('x2', c.scale.x(nearest.time));
+    this.legend(c, nearest);
+  }
+}
+
+// nice gives a round number at or above n.
+function nice(n) {
+  const power = 10 ** Math.floor(Math.log10(n));
+  return [1, 2, 5, 10].map((f) => f * power).find((f) => f >= n);
+}

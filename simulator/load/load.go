@@ -39,7 +39,7 @@ const (
 
 	patientDeadline   = 5 * time.Second
 	impatientDeadline = 1500 * time.Millisecond
-	// thinking is the longest pause of a client between two calls: the load must leave the machine room for the faults.
+	// thinking is the default of Config.Thinking: the load must leave the machine room for the faults.
 	thinking = 12 * time.Millisecond
 	// settleWithin is how long a call may take after its round to become definite.
 	settleWithin = 30 * time.Second
@@ -112,12 +112,17 @@ type Config struct {
 	// Terminals is how many there are; Connect gives a connection of an application to the agent of one, counted from 0.
 	Terminals int
 	Connect   func(application string, terminal int) (*nats.Conn, error)
+	// Thinking is the longest pause of a client between two calls; 0 is 12 ms.
+	Thinking time.Duration
 	// Dir gets a picture of a history that is not linearizable.
 	Dir string
 }
 
 // Start opens the ledger's accounts and lets the applications work.
 func Start(ctx context.Context, config Config) (*Load, error) {
+	if config.Thinking == 0 {
+		config.Thinking = thinking
+	}
 	name, seed := config.Name, config.Seed
 	w := &Load{config: config, history: history{began: time.Now()}, balances: map[string]int64{}}
 	w.settling, w.cancel = context.WithCancel(context.WithoutCancel(ctx))
@@ -162,7 +167,7 @@ func Start(ctx context.Context, config Config) (*Load, error) {
 }
 
 func (w *Load) think(random *rand.Rand) {
-	time.Sleep(time.Duration(random.Int64N(int64(thinking))))
+	time.Sleep(time.Duration(random.Int64N(int64(w.config.Thinking))))
 }
 
 // Calls counts attempts so far.

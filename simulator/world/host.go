@@ -46,16 +46,16 @@ type run struct {
 	mu       sync.Mutex
 	children map[string]*child
 	dead     bool
+	leaving  bool // killed or told to stop
 }
 
-// Start starts the host, if it does not run.
+// Start starts the host, if it does not run. What is just ending is waited for.
 func (h *Host) Start() {
 	if h.run != nil {
-		select {
-		case <-h.run.done:
-		default:
+		if !h.run.isLeaving() {
 			return
 		}
+		h.Wait()
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	r := &run{host: h, endpoint: h.world.network.Endpoint(Address(h.name)), stop: stop, killed: make(chan struct{}), done: make(chan struct{}),
@@ -74,16 +74,15 @@ func (h *Host) Start() {
 	})
 }
 
-// Kill kills every process of the host at once, and waits until nothing of it is left.
+// Kill kills every process of the host at once.
 func (h *Host) Kill() {
 	r := h.run
 	if r == nil {
 		return
 	}
-	h.run = nil
 	r.mu.Lock()
 	if !r.dead {
-		r.dead = true
+		r.dead, r.leaving = true, true
 		close(r.killed)
 	}
 	children := r.children
@@ -92,15 +91,22 @@ func (h *Host) Kill() {
 	for _, c := range children {
 		_ = c.Kill()
 	}
-	<-r.done
 }
 
-// Stop stops the host cleanly, as SIGTERM would, and waits for it.
+// Stop begins a clean stop of the host, as SIGTERM would.
 func (h *Host) Stop() {
 	if r := h.run; r != nil {
-		h.run = nil
+		r.mu.Lock()
+		r.leaving = true
+		r.mu.Unlock()
 		r.stop()
-		<-r.done
+	}
+}
+
+// Wait waits until nothing is left of a host that was killed or stopped.
+func (h *Host) Wait() {
+	if h.run != nil {
+		<-h.run.done
 	}
 }
 
@@ -115,6 +121,12 @@ func (h *Host) KillProcess(name string) {
 	if c != nil {
 		_ = c.Kill()
 	}
+}
+
+func (r *run) isLeaving() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.leaving
 }
 
 func (r *run) isDead() bool {

@@ -229,6 +229,7 @@ const settle = time.Minute
 func (w *World) Close() {
 	for _, name := range Hosts() {
 		w.hosts[name].Kill()
+		w.hosts[name].Wait()
 	}
 	w.KillWitness()
 	w.cancel()

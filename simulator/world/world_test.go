@@ -3,7 +3,10 @@ package world
 import (
 	"bytes"
 	"context"
+	"flag"
+	"fmt"
 	"log/slog"
+	"os"
 	"runtime"
 	"strings"
 	"sync"
@@ -67,3 +70,25 @@ func TestWorld_ServesAPut(t *testing.T) {
 }
 
 var _ nats.CustomDialer = dialer{}
+
+func TestWorld_Walks(t *testing.T) {
+	for seed := range uint64(*walks) {
+		seed += *firstSeed
+		bubble(t, func(t *testing.T) {
+			s := Walk(seed, 10*time.Second)
+			log := &buffer{}
+			r, err := Play(s, t.TempDir(), slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelInfo})), "")
+			t.Logf("seed %d: %s", seed, r)
+			if err != nil || len(r.Bad()) > 0 {
+				name := fmt.Sprintf("/tmp/world-%d.log", seed)
+				_ = os.WriteFile(name, []byte(s.String()+"\n"+log.String()), 0o600)
+				t.Fatalf("seed %d: %v, %q, see %s\n%s", seed, err, r.Bad(), name, s)
+			}
+		})
+	}
+}
+
+var (
+	walks     = flag.Uint("walks", 1, "how many schedules are drawn and played")
+	firstSeed = flag.Uint64("seed", 1, "of the first schedule; each has the next one")
+)

@@ -1,0 +1,90 @@
+package world
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+)
+
+var (
+	// errBothServe is I5 broken.
+	errBothServe = errors.New("two hosts may answer at the same time")
+	// errTwoActives is I1 broken.
+	errTwoActives = errors.New("two hosts were active in one epoch")
+)
+
+// eye reads the log of a world, which says more than any question could: every change of role is in it.
+type eye struct {
+	slog.Handler
+	shared     *seen
+	attributes []slog.Attr
+}
+
+// seen is what the handlers of a world have seen together.
+type seen struct {
+	mu     sync.Mutex
+	active map[uint64]string // by epoch
+	failed []error
+}
+
+func newEye(log *slog.Logger) *eye {
+	return &eye{Handler: log.Handler(), shared: &seen{active: map[uint64]string{}}}
+}
+
+// WithAttrs implements slog.Handler.
+func (e *eye) WithAttrs(list []slog.Attr) slog.Handler {
+	return &eye{Handler: e.Handler.WithAttrs(list), shared: e.shared, attributes: append(e.attributes[:len(e.attributes):len(e.attributes)], list...)}
+}
+
+// Handle implements slog.Handler.
+func (e *eye) Handle(ctx context.Context, r slog.Record) error {
+	if r.Message == "role" {
+		e.role(r)
+	}
+	return e.Handler.Handle(ctx, r)
+}
+
+// role notes who was active in an epoch (I1).
+func (e *eye) role(r slog.Record) {
+	var host, role string
+	var epoch uint64
+	take := func(a slog.Attr) bool {
+		switch a.Key {
+		case "host":
+			host = a.Value.String()
+		case "role":
+			role = a.Value.String()
+		case "epoch":
+			epoch = a.Value.Uint64()
+		}
+		return true
+	}
+	for _, a := range e.attributes {
+		take(a)
+	}
+	r.Attrs(take)
+	if role != "active" {
+		return
+	}
+	e.shared.mu.Lock()
+	defer e.shared.mu.Unlock()
+	if before := e.shared.active[epoch]; before != "" && before != host {
+		e.shared.failed = append(e.shared.failed, fmt.Errorf("%w: %s and %s in %d", errTwoActives, before, host, epoch))
+	}
+	e.shared.active[epoch] = host
+}
+
+func (e *eye) fail(err error) {
+	e.shared.mu.Lock()
+	defer e.shared.mu.Unlock()
+	e.shared.failed = append(e.shared.failed, err)
+}
+
+// Err is what was seen that must not be. All of it comes before the world is closed.
+func (e *eye) Err() error {
+	e.shared.mu.Lock()
+	defer e.shared.mu.Unlock()
+	return errors.Join(e.shared.failed...)
+}

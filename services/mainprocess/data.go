@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 
+	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/role"
 )
@@ -14,18 +16,21 @@ func (h *host) dataCalls() map[string]remoteCall {
 	return map[string]remoteCall{
 		operator.CallAddTerminals:    callWith(h.AddTerminals),
 		operator.CallRemoveTerminals: callWith(h.RemoveTerminals),
+		operator.CallVerify:          callWith(h.BeginVerify),
+		operator.CallVerifyStop:      callWith(h.stopVerify),
+		operator.CallVerifyState:     callWith(h.verifyState),
 	}
 }
 
 // localCalls are those that each host answers for itself when the other one asks, whatever its role.
 func (h *host) localCalls() map[string]remoteCall {
-	return map[string]remoteCall{
+	calls := map[string]remoteCall{
 		callListTerminals:  callWith(h.listOwn),
 		callProbeTerminals: callWith(h.probeOwn),
-		callStatus: func(ctx context.Context, _ operator.Caller, _ json.RawMessage) (any, error) {
-			return h.Status(ctx), nil
-		},
+		callLook:           callWith(h.ownLook),
 	}
+	maps.Copy(calls, h.decisionLocalCalls())
+	return calls
 }
 
 // callWith makes a remoteCall of a method with arguments.
@@ -43,4 +48,12 @@ func callWith[Q, A any](do func(context.Context, operator.Caller, Q) (A, error))
 func (h *host) activeElsewhere() bool {
 	v := h.driver.View()
 	return v.Role == role.Standby && v.HasPeer && v.Peer.Epoch != 0
+}
+
+// noteOutcome makes an event of what came of an operator's call.
+func (h *host) noteOutcome(caller operator.Caller, what, text string) {
+	h.tell(bus.Event{
+		Kind: bus.EventOperator, Epoch: h.driver.View().Known, Text: text,
+		Details: map[string]string{detailWhat: what, detailCall: caller.ID, detailFrom: caller.From, detailVia: h.config.Host},
+	}, false)
 }

@@ -39,8 +39,13 @@ type host struct {
 	register  arbiter.Register
 	witness   keeper
 	own       *ownRegister // without a witness
-	steps     *steps
+	events    *events
+	recorder  *recorder
+	reader    *logReader
+	alarms    *alarms
+	hooks     *hooks
 	auditor   auditor
+	standing  standing
 	measures  measures
 	tables    tables
 
@@ -48,6 +53,11 @@ type host struct {
 	terminalState atomic.Pointer[bus.TerminalState]
 	empty         atomic.Bool
 	linkSeen      atomic.Int64 // role.Evidence
+	recordedAt    destination  // of the driver's goroutine
+	peerAlarms    atomic.Pointer[[]bus.Alarm]
+	unsaved       atomic.Pointer[error] // why events are not in the spool
+	restarts      restartCount          // of the watch's goroutine
+	appends       sampleWindow          // of the watch's goroutine
 	right         atomic.Pointer[lease.Right]
 	tenure        tenure // of the driver's goroutine
 	attachCounter atomic.Uint64
@@ -87,6 +97,10 @@ func (h *host) stepped(v role.View, right lease.Right) {
 	h.follow(v)
 	h.renew(right)
 	h.wake(v)
+	if to := h.recordsAt(); to != h.recordedAt {
+		h.recordedAt = to
+		h.recorder.wake()
+	}
 	h.measures.stepped(v)
 }
 
@@ -108,6 +122,7 @@ func (h *host) processUp(name string) {
 	switch name {
 	case bus.ProcessUpdater:
 		h.askFacts()
+		h.reader.wake()
 	case bus.ProcessTerminalInterface:
 		h.processes.announceAll()
 		h.tables.tell(h) // before anything is attached
@@ -175,6 +190,9 @@ func (h *host) processState(name string, raw json.RawMessage) {
 			Position: rolePosition(s.Position), Committed: rolePosition(s.Committed), Peer: progress(s.Peer),
 			OldestFrame: s.OldestFrame, OwnStuck: s.OwnStuck, Inconsistent: s.Inconsistent, Note: note(s.Note),
 		})
+		if before == nil || before.System != s.System {
+			h.reader.wake()
+		}
 		if before == nil || before.Connection != s.Connection {
 			h.giveEvidence()
 		}
@@ -224,6 +242,7 @@ func (h *host) beaten(b bus.Beat, reply func(bus.BeatReply)) {
 		return
 	}
 	h.peerHTTPAddr.Store(&b.HTTP)
+	h.peerAlarms.Store(&b.Alarms)
 	h.driver.inputs <- envelope{in: role.PeerBeat{Peer: peerView(b)}, after: func(actions []role.Action, v role.View) {
 		answer := bus.BeatReply{Beat: h.beat(v)}
 		for _, a := range actions {
@@ -277,6 +296,8 @@ func (h *host) linkMessage(m bus.LinkMessage, reply func(bus.LinkReply)) {
 	case bus.LinkResign:
 		h.driver.give(role.Resigned{From: from})
 		reply(bus.LinkReply{})
+	case bus.LinkEvents:
+		h.takeEvents(m, reply)
 	case bus.LinkOperator:
 		go h.forwarded(m, reply)
 	default:

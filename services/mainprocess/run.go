@@ -47,8 +47,9 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	if ground.Clock == nil {
 		ground.Clock = lease.BootClock
 	}
-	h := &host{config: c, log: log, clock: ground.Clock, network: ground.Network, incarnation: random64(), steps: newSteps(), exit: make(chan struct{}),
+	h := &host{config: c, log: log, clock: ground.Clock, network: ground.Network, incarnation: random64(), exit: make(chan struct{}),
 		started: time.Now(), pid: os.Getpid(), waiters: map[chan struct{}]func(role.View) bool{}}
+	h.makeEvents()
 	interval := c.Lease / 8
 	h.driver = newDriver(role.New(role.Config{
 		Host: c.Host, PairID: nonce(), Lease: c.Lease, StandbyPatience: c.StandbyPatience, RefusedIsDead: c.RefusedIsDead,
@@ -115,11 +116,13 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 
 	group, running := errgroup.WithContext(work)
 	group.Go(func() error { return h.driver.Run(running) })
+	group.Go(func() error { return h.watchConditions(running) })
 	group.Go(func() error { return h.witness.Run(running) })
 	group.Go(func() error { return h.link.Run(running) })
 	h.measures.recorder = metrics.NewRecorder(h)
 	group.Go(func() error { return h.measures.recorder.Run(running) })
 	group.Go(func() error { return h.serveHTTP(running) })
+	h.runEvents(running, group)
 	group.Go(func() error { return ground.Overseer.Run(running, c.Lease, h.driver.turned()) })
 	if err := h.processes.start(running); err != nil {
 		cancel()

@@ -2,9 +2,6 @@ package mainprocess
 
 import (
 	"context"
-	"fmt"
-	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -63,6 +60,9 @@ func (h *host) Status(context.Context) operator.Status {
 	if v.ReadAt > 0 {
 		s.Witness.HeardMS = (now - v.ReadAt).Milliseconds()
 	}
+	if h.own != nil {
+		s.Witness = operator.Witness{None: true, Reachable: true, HeardMS: -1}
+	}
 	h.addProcesses(&s)
 	s.Audit = h.auditor.shown()
 	s.Alarms = h.allAlarms()
@@ -84,7 +84,7 @@ func (h *host) addProcesses(s *operator.Status) {
 		}
 		s.Processes[k.name] = p
 	}
-	s.Processes[bus.ProcessMain] = operator.Process{PID: h.pid, State: "ready"}
+	s.Processes[bus.ProcessMain] = operator.Process{PID: h.pid, State: "ready", HeardMS: -1}
 }
 
 func evidenceWord(e role.Evidence) string {

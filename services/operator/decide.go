@@ -9,17 +9,19 @@ import (
 // Decisions is what a main offers about who serves: what an operator may order, and what it would decide by itself.
 type Decisions interface {
 	Pauses
+	Explaining
 }
 
 // decisionRoutes are the paths about who serves.
 func decisionRoutes() map[string]route {
 	return map[string]route{
-		PathPause:  {http.MethodPost, false, (*handler).pause},
-		PathResume: {http.MethodPost, false, (*handler).resume},
+		PathExplain: {http.MethodGet, false, (*handler).explain},
+		PathPause:   {http.MethodPost, false, (*handler).pause},
+		PathResume:  {http.MethodPost, false, (*handler).resume},
 	}
 }
 
 // decisionCommands are the commands about who serves.
 func decisionCommands() []*cobra.Command {
-	return []*cobra.Command{pauseCommand(), resumeCommand()}
+	return []*cobra.Command{explainCommand(), pauseCommand(), resumeCommand()}
 }

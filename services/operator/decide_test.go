@@ -11,8 +11,9 @@ import (
 
 // decided is what the host of a test answers about who serves.
 type decided struct {
-	pause  PauseResult
-	paused []PauseRequest
+	pause     PauseResult
+	paused    []PauseRequest
+	explained Explanation
 }
 
 func (h *table) Pause(_ context.Context, c Caller, r PauseRequest) (PauseResult, error) {

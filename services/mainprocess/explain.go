@@ -1,0 +1,187 @@
+package mainprocess
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/role"
+	"github.com/hotpair/hotpair/services/supervisor"
+)
+
+// callExplain asks a host for its own part of an explanation.
+const callExplain = "explain-own"
+
+// conditionsEvery is how often the conditions are looked at, to know since when they are so.
+const conditionsEvery = 500 * time.Millisecond
+
+// causes is how many of the last events are told as reasons.
+const causes = 3
+
+// decisionLocalCalls are the calls that each host answers for itself, whatever its role.
+func (h *host) decisionLocalCalls() map[string]remoteCall {
+	return map[string]remoteCall{
+		callExplain: func(ctx context.Context, _ operator.Caller, _ json.RawMessage) (any, error) { return h.explainOwn(ctx) },
+	}
+}
+
+// standing remembers since when each condition is as it is.
+type standing struct {
+	mu    sync.Mutex
+	since map[string]sinceWhen
+}
+
+type sinceWhen struct {
+	met bool
+	at  time.Time
+}
+
+// look takes the conditions as they are now.
+func (s *standing) look(list []role.Condition, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.since == nil {
+		s.since = map[string]sinceWhen{}
+	}
+	for _, c := range list {
+		if was, known := s.since[c.Name]; !known || was.met != (c.Unmet == "") {
+			s.since[c.Name] = sinceWhen{met: c.Unmet == "", at: now}
+		}
+	}
+}
+
+func (s *standing) at(name string) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.since[name].at
+}
+
+// watchConditions looks at the conditions until ctx ends.
+func (h *host) watchConditions(ctx context.Context) error {
+	ticker := time.NewTicker(conditionsEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			h.driver.during(ctx, func() { h.standing.look(h.driver.machine.Conditions(), time.Now()) })
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// clone gives a copy of the role machine between two steps.
+func (h *host) clone(ctx context.Context) (*role.Machine, error) {
+	got := make(chan *role.Machine, 1)
+	h.driver.during(ctx, func() { got <- h.driver.machine.Clone() })
+	select {
+	case m := <-got:
+		return m, nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%w: the role machine of %s does not turn: %w", operator.ErrUnavailable, h.config.Host, ctx.Err())
+	}
+}
+
+// explainOwn asks a copy of the own role machine.
+func (h *host) explainOwn(ctx context.Context) (operator.OwnView, error) {
+	m, err := h.clone(ctx)
+	if err != nil {
+		return operator.OwnView{}, err
+	}
+	v := m.View()
+	own := operator.OwnView{Host: h.config.Host, Role: string(v.Role), Mode: string(v.Mode)}
+	conditions := m.Conditions()
+	h.standing.look(conditions, time.Now())
+	for _, c := range conditions {
+		own.Conditions = append(own.Conditions, operator.Condition{Name: c.Name, Value: c.Value, Needed: c.Needed, Met: c.Unmet == "",
+			Since: h.standing.at(c.Name), Verdict: c.Unmet})
+	}
+	for _, loss := range []role.Loss{role.OtherDies, role.OtherVanishes, role.LinkLost, role.WitnessLost, role.ThisReturns} {
+		own.Outlooks = append(own.Outlooks, shownOutlook(m.Foretell(loss)))
+	}
+	return own, nil
+}
+
+func shownOutlook(o role.Outlook) operator.Outlook {
+	shown := operator.Outlook{Loss: string(o.Loss), Serves: o.Serves, AfterMS: -1, Role: string(o.Role), Mode: string(o.Mode), Waiting: o.Waiting, HeldBack: o.HeldBack,
+		Moves: []operator.Move{}}
+	if o.Serves {
+		shown.AfterMS = o.ServedAfter.Milliseconds()
+	}
+	for _, move := range o.Moves {
+		shown.Moves = append(shown.Moves, operator.Move{AfterMS: move.After.Milliseconds(), Step: string(move.Step), Text: move.Text})
+	}
+	return shown
+}
+
+// Explain implements operator.Explaining.
+func (h *host) Explain(ctx context.Context) (operator.Explanation, error) {
+	status := h.Status(ctx)
+	level, sentence := status.Summary()
+	e := operator.Explanation{Host: h.config.Host, Time: time.Now(), Level: level.String(), Summary: sentence, Why: h.reasons(status)}
+	own, err := h.explainOwn(ctx)
+	if err != nil {
+		return e, err
+	}
+	e.Hosts = []operator.OwnView{own}
+	var other *operator.OwnView
+	said, err := forward[operator.OwnView](ctx, h, callExplain, operator.Caller{}, nil)
+	if err == nil {
+		other, e.Hosts = &said, append(e.Hosts, said)
+	} else {
+		e.NotAsked = "the other host was not asked: " + err.Error()
+	}
+	e.Next = operator.Foresee(own, other)
+	e.Times = implied(h.driver.machine.Times(), h.own != nil)
+	return e, nil
+}
+
+// reasons are the sentences on how the pair came to be as it is.
+func (h *host) reasons(s operator.Status) []string {
+	var why []string
+	if s.WaitingFor != "" {
+		why = append(why, s.WaitingFor)
+	}
+	if s.Pause != nil {
+		why = append(why, fmt.Sprintf("automatic takeover is paused by %s until %s", s.Pause.By, s.Pause.Until.UTC().Format(time.DateTime)))
+		if s.Pause.HeldBack != "" {
+			why = append(why, "without the pause this host would have acted: "+s.Pause.HeldBack)
+		}
+	}
+	if s.Peer.Reason != "" {
+		why = append(why, s.Peer.Host+": "+s.Peer.Reason)
+	}
+	for _, e := range s.Events[max(0, len(s.Events)-causes):] {
+		text := e.Time.UTC().Format("15:04:05.000") + " " + e.Host + ": " + e.Text
+		if e.Step != "" {
+			text = e.Time.UTC().Format("15:04:05.000") + " " + e.Host + " (" + e.Step + "): " + e.Text
+		}
+		why = append(why, text)
+	}
+	return why
+}
+
+// implied are the worst cases that follow from the settings: each is the longest wait before somebody acts.
+func implied(t role.Times, witnessless bool) []operator.Implied {
+	one := func(name string, d time.Duration, rule string) operator.Implied {
+		return operator.Implied{Name: name, MS: d.Milliseconds(), Rule: rule}
+	}
+	list := []operator.Implied{
+		one("active's processes die", t.Veto, "both ports refuse; terminals may object so long"),
+		one("active's machine or cable is gone", t.Promise+t.Heartbeat, "lease × 1.1 + 10 ms of silence, + a heartbeat"),
+		one("active's main is frozen", min(supervisor.Patience(t.Lease), t.Promise)+t.Heartbeat, "silence, or killed by its supervisor"),
+		one("standby's machine or cable is gone", t.Unanswered+t.Heartbeat, "lease / 2 without a reply, + a heartbeat"),
+		one("standby lives and takes no updates", t.Patience, "HOTPAIR_STANDBY_PATIENCE"),
+		one("active's disk hangs", t.Patience, "HOTPAIR_STANDBY_PATIENCE, then hands over"),
+		one("active reaches no terminal", t.Unreachable, "then it hands over, once"),
+		one("each half of a hand-over", t.HandOver, "then it takes the next epoch itself"),
+		one("lost right of a cut-off active", t.Lease, "lease, since its last beat answered"),
+	}
+	if !witnessless {
+		list = append(list, one("another's epoch seen by a cut-off active", t.Read, "it is read each second"))
+	}
+	return list
+}

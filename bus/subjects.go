@@ -85,6 +85,9 @@ func ReplicationSubject(owner string) string { return "replication." + owner }
 // ReplicationCall is a request that one updater makes to the other: hello, cut, note, committed, copy.
 func ReplicationCall(owner, call string) string { return "updater." + owner + "." + call }
 
+// ComparisonCall is a request of the active's updater to the standby's while both databases are compared.
+func ComparisonCall(owner, call string) string { return "comparison." + owner + "." + call }
+
 // JournalStream is the name of the stream behind ReplicationSubject.
 func JournalStream(owner string) string { return "journal-" + owner }
 

@@ -175,6 +175,9 @@ func parseAnswerKey(key []byte) (id RequestID, err error) {
 	return id, nil
 }
 
+// AnswerID gives the request of a key of the bucket of answers, as a Difference names it. The error is ErrDamaged.
+func AnswerID(key []byte) (RequestID, error) { return parseAnswerKey(key) }
+
 // issuedKey orders the answers under ids of apps by their time of issue.
 func issuedKey(issued int64, answer []byte) []byte {
 	return append(binary.BigEndian.AppendUint64(make([]byte, 0, 8+len(answer)), uint64(issued)), answer...)

@@ -46,6 +46,8 @@ type Content struct {
 	Values []CopyItem `cbor:"8,keyasint,omitempty"`
 	// More says that there are more keys than are listed.
 	More bool `cbor:"9,keyasint,omitempty"`
+
+	prev *Digest // of the entry before, while entries of the history are looked at
 }
 
 // KeySum is a key with the beginning of the digest of what it holds. Damaged: that is not what was once written.
@@ -82,7 +84,8 @@ func (s *Store) Buckets() ([]string, error) {
 }
 
 // NextSection reads the section behind a key of a bucket at the committed end (of the history: at the applied one), as
-// large as one short view may read. Last of what it returns is nil when the bucket ends there. The error is ErrCopying or ErrDamaged;
+// large as one short view may read. Last of what it returns is nil when the bucket ends there; of the history that section is
+// empty, and means nothing at another host. The error is ErrCopying or ErrDamaged;
 // ErrTrimmed for history that is gone.
 func (s *Store) NextSection(bucket string, after []byte) (Content, error) {
 	return s.section(Section{Bucket: bucket, After: after}, nil, 0, OnlyDigest, true)
@@ -195,15 +198,22 @@ func (c *Content) fill(next func() (key, value []byte, err error), detail Detail
 	return nil
 }
 
-// damaged reports whether a value is not as its bucket holds values. An entry of the history shows it by the chain only.
+// damaged reports whether a value is not as its bucket holds values. An entry of the history shows it by the chain, so they
+// must be looked at in order.
 func (c *Content) damaged(key, value []byte) bool {
 	if c.Section.Bucket == bucketHistoryPath {
-		_, _, raw, err := readHistoryHeader(value)
+		digest, _, raw, err := readHistoryHeader(value)
 		if err != nil {
 			return true
 		}
-		e, err := DecodeEntry(raw)
-		return err != nil || string(sequenceKey(e.Position.Sequence)) != string(key)
+		var before Digest
+		known := c.prev != nil
+		if known {
+			before = *c.prev
+		}
+		c.prev = &digest
+		e, err := ReadStored(before, raw)
+		return err != nil || string(sequenceKey(e.Entry.Position.Sequence)) != string(key) || known && e.Digest != digest
 	}
 	it := CopyItem{Bucket: c.Section.Bucket, Key: key, Value: value}
 	return it.validate() != nil
@@ -226,16 +236,26 @@ func (c *Content) history(r *Reader, st *state, detail Detail, grow bool) error 
 	if last := c.Section.Last; last != nil && bytes.Compare(last, sequenceKey(st.Applied.Position.Sequence)) > 0 {
 		return fmt.Errorf("%w: applied is %v", ErrAbsent, st.Applied.Position)
 	}
+	p := past{tx: r.tx, frozen: r.frozen, active: r.active, end: r.end, base: st.Base, applied: st.Applied.Position.Sequence}
+	if before, err := p.digest(from - 1); err == nil { // otherwise the entry before is damaged, and named itself
+		c.prev = &before
+	}
 	cursor := r.tx.Bucket([]byte(bucketHistory)).Cursor()
 	key, value := cursor.Seek(sequenceKey(from))
-	return c.fill(func() ([]byte, []byte, error) {
+	var end []byte
+	err := c.fill(func() ([]byte, []byte, error) {
 		k, v := key, value
 		if k == nil || !grow && c.Section.Last != nil && bytes.Compare(k, c.Section.Last) > 0 {
 			return nil, nil, nil
 		}
+		end = k
 		key, value = cursor.Next()
 		return k, v, nil
 	}, detail, grow)
+	if grow && c.Items > 0 && c.Section.Last == nil {
+		c.Section.Last = bytes.Clone(end) // it goes on growing: the end is here, and the next section is empty
+	}
+	return err
 }
 
 // sectionWalk walks a bucket as bolt would hold it if it had applied exactly up to the reader's position.

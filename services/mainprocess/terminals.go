@@ -168,7 +168,7 @@ func (h *host) changeTable(ctx context.Context, caller operator.Caller, change b
 	case done.Error != "":
 		return result, fmt.Errorf("%w: %s", operator.ErrUnavailable, done.Error)
 	}
-	h.steps.note(h.config.Host, "", h.driver.View().Epoch, fmt.Sprintf("%s by %s; the table has %d now", what, caller.From, done.Total))
+	h.noteOutcome(caller, "terminals", fmt.Sprintf("%s by %s; the table has %d now", what, caller.From, done.Total))
 	return result, nil
 }
 

@@ -21,6 +21,7 @@ import (
 // Data is what a main offers about the data of the pair.
 type Data interface {
 	TerminalTable
+	Verification
 }
 
 // dataRoutes are the paths about the data of the pair.
@@ -30,12 +31,15 @@ func dataRoutes() map[string]route {
 		PathTerminalsAdd:    {http.MethodPost, false, (*handler).addTerminals},
 		PathTerminalsRemove: {http.MethodPost, false, (*handler).removeTerminals},
 		PathTerminalsProbe:  {http.MethodPost, false, (*handler).probeTerminals},
+		PathVerify:          {http.MethodGet, false, (*handler).verifyState},
+		PathVerifyBegin:     {http.MethodPost, false, (*handler).verify},
+		PathVerifyStop:      {http.MethodPost, false, (*handler).stopVerify},
 	}
 }
 
 // dataCommands are the commands about the data of the pair.
 func dataCommands() []*cobra.Command {
-	return []*cobra.Command{terminalsCommand()}
+	return []*cobra.Command{terminalsCommand(), verifyCommand()}
 }
 
 // argued makes a command that takes arguments; shown is how help names them.
@@ -137,12 +141,14 @@ func query(r *http.Request, texts map[string]*string, numbers map[string]*uint64
 func (h *handler) called(r *http.Request, what string) Caller {
 	caller := Caller{ID: rand.Text(), From: r.RemoteAddr}
 	h.log.Info(what+" wanted", "call", caller.ID, "from", caller.From)
+	h.host.Called(caller, what, nil)
 	return caller
 }
 
 // failed says in the log that a call did not come about, and gives its problem with the call's id.
 func (h *handler) failed(what string, caller Caller, err error) error {
 	h.log.Warn(what+" did not happen", "call", caller.ID, "from", caller.From, "err", err)
+	h.host.Called(caller, what, err)
 	p := *NewProblem(err)
 	p.ID = caller.ID
 	return &p

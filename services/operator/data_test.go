@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/config"
@@ -129,4 +130,61 @@ func TestTerminalsCommands(t *testing.T) {
 			}
 		}
 	}
+}
+
+// compared is what the fake host found: nothing wrong, or one key.
+func (h *table) compared(id string, running bool) bus.VerifyState {
+	s := bus.VerifyState{ID: id, Host: "a", Peer: "b", By: "a test", Keys: 12345, Sections: 9, Done: 1, Running: running, Began: time.Unix(100, 0), Ended: time.Unix(103, 0)}
+	if h.status.Host == "differs" {
+		s.Different = 120
+		s.Named = []bus.VerifyDifference{{Space: "kv", Key: "needle\x1b[2J", Kind: "different", Damaged: "b"}}
+	}
+	return s
+}
+
+func (h *table) BeginVerify(_ context.Context, c Caller, q VerifyRequest) (bus.VerifyState, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.callers = append(h.callers, c)
+	return h.compared(c.ID, true), h.err
+}
+
+func (h *table) VerifyState(context.Context, Caller) (bus.VerifyState, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	id := ""
+	if n := len(h.callers); n > 0 {
+		id = h.callers[n-1].ID
+	}
+	return h.compared(id, false), h.err
+}
+
+func (h *table) StopVerify(context.Context, Caller) (bus.VerifyState, error) {
+	return bus.VerifyState{}, ErrRefused
+}
+
+func TestVerifyCommand(t *testing.T) {
+	good := "--http=http://" + serve(t, &table{}).Address()
+	bad := "--http=http://" + serve(t, &table{status: Status{Host: "differs"}}).Address()
+	for _, c := range []struct{ args, err, want string }{
+		{"verify --last " + good, "", "never compared"},
+		{"verify " + good, "", "12 345 keys compared on a and b, all alike"},
+		{"verify " + bad, "the databases differ in 120 keys", "needle?[2J"},
+		{"verify " + bad, "the databases differ", "and 119 more"},
+		{"verify --json " + bad, "the databases differ", `"kind": "different"`},
+		{"verify --stop " + good, "refused", ""},
+		{"verify --stop --last " + good, "wrong usage", ""},
+		{"verify --repair --last " + good, "wrong usage", ""},
+	} {
+		out, _, err := run(t, strings.Fields(c.args)...)
+		if c.err == "" && err != nil || c.err != "" && (err == nil || !strings.Contains(strings.ToLower(err.Error()), c.err)) {
+			t.Errorf("%s: %v, want %q", c.args, err, c.err)
+		}
+		if !strings.Contains(out, c.want) {
+			t.Errorf("%s says %q, want %q", c.args, out, c.want)
+		}
+	}
+	wantProblem(t, request(t, &table{}, http.MethodPost, PathVerifyBegin, `{"mend":true}`, nil), http.StatusBadRequest)
+	wantProblem(t, request(t, &table{}, http.MethodPost, PathVerifyStop, "", nil), http.StatusConflict)
+	wantProblem(t, request(t, &table{err: ErrForward}, http.MethodPost, PathVerifyBegin, "", nil), http.StatusBadGateway)
 }

@@ -52,7 +52,12 @@ type JournalConfig struct {
 	// Patience is how long a write may take before the journal counts as stuck. Default 10 s; main decides long before
 	// on the age of the frame in flight.
 	Patience time.Duration
-	Logger   *slog.Logger
+	// Used says that the host has had a journal before, so that a directory that knows of none has lost it.
+	Used bool
+	// Lacks is called by Open when the stream was made anew or is shorter than it was, before that is forgotten: what it says
+	// must be durable when it returns. An error of it ends Open. May be nil.
+	Lacks  func() error
+	Logger *slog.Logger
 }
 
 // Journal is the owner's side of a host's journal. Its methods may be called by any number of goroutines.
@@ -169,7 +174,7 @@ func (j *Journal) allow() {
 	if j.config.Password != "" {
 		j.users.Allow(peerUser, bus.Grant{
 			Password:    j.config.Password,
-			Permissions: bus.Permit([]string{bus.ReplicationCall(j.config.Host, "*")}, []string{peerInbox + ".>"}),
+			Permissions: bus.Permit([]string{bus.ReplicationCall(j.config.Host, "*"), bus.ComparisonCall(j.config.Host, "*")}, []string{peerInbox + ".>"}),
 		})
 	}
 }
@@ -214,10 +219,15 @@ func (j *Journal) openStream(ctx context.Context) error {
 	}
 	j.last, j.purged = info.State.LastSeq, max(info.State.FirstSeq, 1)-1
 	hint, known := j.readHint()
-	j.recreated = known && (!hint.Created.Equal(info.Created) || info.State.LastSeq < hint.Last)
+	j.recreated = known && (!hint.Created.Equal(info.Created) || info.State.LastSeq < hint.Last) || !known && j.config.Used
 	if j.recreated {
 		j.config.Logger.Error("the journal was made anew or is shorter than it was; what it lacks must come from the other host",
 			"host", j.config.Host, "last", info.State.LastSeq, "was", hint.Last)
+		if j.config.Lacks != nil {
+			if err := j.config.Lacks(); err != nil {
+				return err
+			}
+		}
 	}
 	j.writeHint(journalHint{Created: info.Created, Last: info.State.LastSeq})
 	return nil

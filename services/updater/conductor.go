@@ -21,7 +21,9 @@ var errSuperseded = errors.New("another order came meanwhile")
 type conductor struct {
 	u      *updater
 	orders chan *nats.Msg
-	stops  []func()
+	// verifier compares both databases beside all orders.
+	verifier *verifier
+	stops    []func()
 
 	mu     sync.Mutex
 	ended  bool           // no more questions are taken
@@ -40,7 +42,7 @@ type job struct {
 const ordersQueue = 64
 
 func newConductor(u *updater) *conductor {
-	return &conductor{u: u, orders: make(chan *nats.Msg, ordersQueue)}
+	return &conductor{u: u, orders: make(chan *nats.Msg, ordersQueue), verifier: newVerifier(u)}
 }
 
 // serve subscribes to the orders.
@@ -77,6 +79,12 @@ func (c *conductor) take(m *nats.Msg) {
 		c.aside(func() { handle(m, c.u.record) })
 	case bus.SubjectEvents:
 		c.aside(func() { handle(m, func(q bus.EventsRequest) bus.EventsPage { return eventsOf(c.u.store, q) }) })
+	case bus.SubjectVerify:
+		c.aside(func() { handle(m, c.verifier.begin) })
+	case bus.SubjectVerifyState:
+		c.aside(func() { handle(m, func(bus.VerifyQuestion) bus.VerifyState { return c.verifier.now() }) })
+	case bus.SubjectVerifyStop:
+		c.aside(func() { handle(m, func(bus.VerifyQuestion) bus.VerifyState { return c.verifier.end() }) })
 	case bus.SubjectTable:
 		c.aside(func() { handle(m, func(q bus.TableRequest) bus.TablePage { return tableOf(c.u.store, q) }) })
 	case bus.SubjectTableChange:

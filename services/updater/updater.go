@@ -42,6 +42,7 @@ type updater struct {
 	otherSeam func(otherJournal) otherJournal
 
 	facts    *storage.Facts
+	short    string // what this host found missing on its disk at its start; "" when nothing
 	store    *storage.Store
 	journal  *replication.Journal
 	tail     *replication.Log
@@ -52,6 +53,7 @@ type updater struct {
 	heart    *bus.Heart
 	fail     func(error) // ends the process
 
+	moved   pulse      // beats when more is committed as standby
 	tables  sync.Mutex // one change of the table of terminals at a time
 	records sync.Mutex // one change of the event log at a time
 	purging sync.Mutex // held by purge; taken to leave the duty in which the receiver commits
@@ -112,6 +114,8 @@ func (u *updater) run(ctx context.Context) (err error) {
 	database := newDatabase(u.store, u.serving, u.log)
 	upper.run("scans", database.run)
 	conductor := newConductor(u)
+	lower.run("answerer", u.answerer().Run)
+	upper.run("verifier", conductor.verifier.run)
 	upper.run("orders", conductor.run)
 	if err := errors.Join(conductor.serve(conn), database.serve(conn)); err != nil {
 		upper.fail(err)
@@ -164,6 +168,12 @@ func (u *updater) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	used := u.facts.Get().PairID != ""
+	if used && u.store.Created() {
+		if err := u.lacks("the database is gone"); err != nil {
+			return err
+		}
+	}
 	u.times = &pairTime{clock: u.clock, wall: time.Now}
 	u.times.observe(u.store.PairTime())
 	if err := u.countAside(); err != nil {
@@ -172,7 +182,8 @@ func (u *updater) open(ctx context.Context) error {
 	password := config.DeriveKey(c.PairSecret.Reveal(), config.PurposeReplication)
 	u.journal = replication.NewJournal(replication.JournalConfig{
 		Host: c.Host, Dir: filepath.Join(c.Data, journalDirectory), Listen: c.Replication, Network: u.network, Password: password,
-		MaxBytes: int64(c.JournalMaxBytes), Logger: u.log,
+		MaxBytes: int64(c.JournalMaxBytes), Used: used, Lacks: func() error { return u.lacks("the journal was made anew or is shorter than it was") },
+		Logger: u.log,
 	})
 	if err := u.journal.Open(ctx); err != nil {
 		return err
@@ -191,6 +202,17 @@ func (u *updater) open(ctx context.Context) error {
 	})
 	u.applier = newApplier(u.store, int64(c.JournalMaxBytes)/4, u.purge)
 	return nil
+}
+
+// lacks notes durably that this host is out of the in-sync set, because acknowledged updates may be gone from its disk: it
+// may be promoted again only once a host that holds them has brought it up and had it note so (V11, R4).
+func (u *updater) lacks(what string) error {
+	u.log.Error("this host may lack acknowledged updates: it does not take over until the other one has brought it up", "cause", what)
+	u.short = what
+	return u.facts.Update(func(f *storage.FactsData) error {
+		f.Note.Out = true
+		return nil
+	})
 }
 
 // close closes what open opened, in reverse order. Repeatable.
@@ -217,6 +239,7 @@ func (u *updater) watchJournal(ctx context.Context) error {
 // received is called by the receiver: as standby there may be more to apply.
 func (u *updater) received() {
 	u.times.observe(u.store.PairTime())
+	u.moved.beat()
 	r := u.receiver.State()
 	if r.Open && u.serving() == nil {
 		// What an active sends, it has: as standby each committed update is notified (P14).

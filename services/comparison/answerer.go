@@ -1,0 +1,140 @@
+package comparison
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/storage"
+)
+
+const (
+	// callWithin bounds one call; awaitWithin how long the answerer waits for a position that is not committed there yet.
+	callWithin  = 15 * time.Second
+	awaitWithin = 5 * time.Second
+)
+
+// Mendable is the database of the host that answers. *storage.Store is one.
+type Mendable interface {
+	Buckets() ([]string, error)
+	ReadSection(q storage.Section, at *storage.Mark, time int64, detail storage.Detail) (storage.Content, error)
+	Repair(ctx context.Context, content storage.Content) (changed int, err error)
+}
+
+// Answerer answers the host that leads a comparison.
+type Answerer struct {
+	Host     string
+	Conn     *bus.Conn // to the own server, that the other host calls on
+	Database Mendable
+	// Allow refuses a caller that is not the active of the epoch in which this host is standby.
+	Allow func(epoch uint64) error
+	// Moved gives a channel that is closed when more is committed or applied than now.
+	Moved func() <-chan struct{}
+	// Failed is told of a database that takes no more writes.
+	Failed func(error)
+	Log    *slog.Logger
+}
+
+// Run answers calls, one after the other, until ctx ends.
+func (a *Answerer) Run(ctx context.Context) error {
+	calls := make(chan *nats.Msg, 16)
+	sub, err := a.Conn.ChanSubscribe(bus.ComparisonCall(a.Host, "*"), calls)
+	if err != nil {
+		return fmt.Errorf("serve comparisons: %w", err)
+	}
+	defer func() { _ = sub.Unsubscribe() }() // fails only when the connection is closed already
+	for {
+		select {
+		case m := <-calls:
+			raw, err := bus.Encode(a.answer(ctx, m.Subject[strings.LastIndexByte(m.Subject, '.')+1:], m.Data))
+			if err != nil {
+				a.Log.Error("answer of a comparison", "error", err)
+				continue
+			}
+			_ = m.Respond(raw) // lost with the connection, and the caller knows that
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// answer serves one call.
+func (a *Answerer) answer(ctx context.Context, call string, data []byte) reply {
+	var q request
+	if err := bus.Decode(data, &q); err != nil {
+		return refusal(fmt.Errorf("%w: %w", storage.ErrMalformed, err))
+	}
+	if err := a.Allow(q.Epoch); err != nil {
+		return refusal(fmt.Errorf("%w: %w", ErrRefused, err))
+	}
+	var r reply
+	var err error
+	switch call {
+	case callBuckets:
+		r.Buckets, err = a.Database.Buckets()
+	case callSection:
+		r.Content, err = a.section(ctx, q)
+	case callRepair:
+		r.Changed, err = a.repair(ctx, q)
+	default:
+		err = fmt.Errorf("%w: call %q", storage.ErrMalformed, call)
+	}
+	if err != nil {
+		return refusal(err)
+	}
+	return r
+}
+
+// section reads what is asked for, once it is committed here.
+func (a *Answerer) section(ctx context.Context, q request) (storage.Content, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, awaitWithin, ErrBehind)
+	defer cancel()
+	at := &q.At
+	if q.At == (storage.Mark{}) {
+		at = nil
+	}
+	for {
+		moved := a.Moved() // before the look, so that nothing is missed
+		c, err := a.Database.ReadSection(q.Section, at, q.Time, min(q.Detail, storage.WithSums))
+		if !errors.Is(err, storage.ErrAbsent) {
+			return c, err
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return c, fmt.Errorf("%w: %w", context.Cause(ctx), err)
+		}
+	}
+}
+
+func (a *Answerer) repair(ctx context.Context, q request) (int, error) {
+	wait, cancel := context.WithTimeoutCause(ctx, awaitWithin, ErrBehind)
+	defer cancel()
+	var changed int
+	var err error
+	for {
+		moved := a.Moved()
+		if changed, err = a.Database.Repair(ctx, q.Content); !errors.Is(err, storage.ErrAbsent) {
+			break
+		}
+		select {
+		case <-moved:
+			continue
+		case <-wait.Done():
+		}
+		break
+	}
+	if errors.Is(err, storage.ErrDead) {
+		a.Failed(err)
+	}
+	if err == nil && changed > 0 {
+		a.Log.Warn("keys were made what they are on the active host", "bucket", q.Content.Section.Bucket, "keys", changed, "position", q.Content.At.Position)
+	}
+	return changed, err
+}

@@ -1,0 +1,272 @@
+package comparison
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/storage"
+)
+
+const (
+	// tries is how often a section is read again because the other host had applied more than its position. Each costs a
+	// millisecond or two, and misses only if a flush falls into it.
+	tries = 50
+	// repairs is how often a section is mended and compared again: a floor that was wrong hides other differences.
+	repairs = 4
+	// throttle is the rest after a section, as a multiple of the time it took: the terminals come first.
+	throttle = 1
+	// Named bounds the differences that are named; all are counted.
+	Named = 100
+)
+
+// Readable is the database of the host that leads. *storage.Store is one.
+type Readable interface {
+	Buckets() ([]string, error)
+	NextSection(bucket string, after []byte) (storage.Content, error)
+	ReadSection(q storage.Section, at *storage.Mark, time int64, detail storage.Detail) (storage.Content, error)
+	Stats() storage.Stats
+}
+
+// Difference is a key that is not alike.
+type Difference struct {
+	storage.Difference
+	Repaired bool
+}
+
+// Outcome is how far a comparison is, and in the end what came of it.
+type Outcome struct {
+	Bucket      string  // being compared
+	Done        float64 // 0 … 1, a guess while it runs
+	Sections    int
+	Keys, Bytes int64
+	Retries     int // sections that were read again at a later position
+	Position    storage.Mark
+	// Different counts keys that are not alike, Repaired those of them that were put right, Named lists the first.
+	Different, Repaired int
+	// DamagedHere counts those whose value on the leading host is not what was once written: these are not copied.
+	DamagedHere int
+	Named       []Difference
+}
+
+// Comparison is one comparison of everything.
+type Comparison struct {
+	Database Readable
+	Conn     *bus.Conn // to the other host
+	Peer     string
+	Epoch    uint64
+	Repair   bool
+	// Progress is told after each section. It must not block.
+	Progress func(Outcome)
+	Log      *slog.Logger
+
+	outcome Outcome
+	size    int64
+}
+
+// Run compares, and mends if Repair is set. The outcome holds what was found until an error ended it: ErrRefused, ErrBehind,
+// ErrDiverged, storage.ErrDamaged, storage.ErrCopying, that of the connection, or ctx's.
+func (c *Comparison) Run(ctx context.Context) (Outcome, error) {
+	buckets, err := c.buckets(ctx)
+	if err != nil {
+		return c.outcome, err
+	}
+	stats := c.Database.Stats()
+	c.size = max(stats.FileBytes-int64(stats.FreePages)*4096, 1)
+	for _, bucket := range buckets {
+		c.outcome.Bucket = bucket
+		if err := c.bucket(ctx, bucket); err != nil {
+			return c.outcome, fmt.Errorf("compare %s: %w", bucket, err)
+		}
+	}
+	c.outcome.Bucket, c.outcome.Done = "", 1
+	return c.outcome, nil
+}
+
+// buckets are those that either host has.
+func (c *Comparison) buckets(ctx context.Context) ([]string, error) {
+	own, err := c.Database.Buckets()
+	if err != nil {
+		return nil, err
+	}
+	r, err := ask(ctx, c.Conn, c.Peer, callBuckets, request{Epoch: c.Epoch})
+	if err != nil {
+		return nil, err
+	}
+	for _, b := range r.Buckets {
+		if !slices.Contains(own, b) {
+			own = append(own, b)
+		}
+	}
+	return own, nil
+}
+
+func (c *Comparison) bucket(ctx context.Context, bucket string) error {
+	for after := []byte(nil); ; {
+		began := time.Now()
+		here, equal, err := c.section(ctx, bucket, after)
+		if err != nil {
+			return err
+		}
+		if !equal {
+			if err := c.differ(ctx, here.Section); err != nil {
+				return err
+			}
+		}
+		c.outcome.Sections++
+		c.outcome.Keys += int64(here.Items)
+		c.outcome.Bytes += here.Bytes
+		c.outcome.Position = here.At
+		c.outcome.Done = min(float64(c.outcome.Bytes)/float64(c.size), 0.99)
+		c.Progress(c.outcome)
+		if here.Section.Last == nil {
+			return nil
+		}
+		after = here.Section.Last
+		if err := rest(ctx, throttle*time.Since(began)); err != nil {
+			return err
+		}
+	}
+}
+
+// section reads the next section on both hosts at one position and says whether it is equal.
+func (c *Comparison) section(ctx context.Context, bucket string, after []byte) (here storage.Content, equal bool, err error) {
+	for range tries {
+		if here, err = c.Database.NextSection(bucket, after); err != nil {
+			return here, false, err
+		}
+		if bucket == "history" && here.Items == 0 {
+			return here, true, nil // its end: the other host may have applied more
+		}
+		there, again, err := c.other(ctx, here, storage.OnlyDigest)
+		switch {
+		case errors.Is(err, storage.ErrTrimmed):
+			return here, true, nil // history that only one of them still has
+		case err != nil:
+			return here, false, err
+		case !again:
+			return here, here.Digest == there.Digest && here.Items == there.Items, nil
+		}
+	}
+	return here, false, fmt.Errorf("%w: it had applied more each of %d times", ErrBehind, tries)
+}
+
+// other asks for a section as it is at the position at which this host has read it. again: it can't be told any more.
+func (c *Comparison) other(ctx context.Context, here storage.Content, detail storage.Detail) (there storage.Content, again bool, err error) {
+	r, err := ask(ctx, c.Conn, c.Peer, callSection, request{Epoch: c.Epoch, Section: here.Section, At: here.At, Time: here.Time, Detail: detail})
+	switch {
+	case errors.Is(err, storage.ErrPassed):
+		c.outcome.Retries++
+		return there, true, ctx.Err()
+	case errors.Is(err, storage.ErrDiverged):
+		return there, false, fmt.Errorf("%w: %w", ErrDiverged, err)
+	case err == nil && (r.Content.At != here.At && here.Section.Bucket != "history" || r.Content.Section.Bucket != here.Section.Bucket):
+		return there, false, fmt.Errorf("%w: it answered for something else", storage.ErrMalformed)
+	}
+	return r.Content, false, err
+}
+
+// differ names what is not alike in a section, at a later position than the one at which it showed, and mends it.
+func (c *Comparison) differ(ctx context.Context, q storage.Section) error {
+	for round := 0; ; round++ {
+		here, there, err := c.listings(ctx, q)
+		if errors.Is(err, storage.ErrTrimmed) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		found := storage.Differences(here, there)
+		if here.Digest != there.Digest && len(found) == 0 && here.More {
+			return fmt.Errorf("%w: more keys than can be listed", storage.ErrMalformed)
+		}
+		mend := c.note(found, round, there.More)
+		if len(found) == 0 || !c.Repair || !mend || round == repairs {
+			return nil
+		}
+		if err := c.mend(ctx, q, found); err != nil {
+			return err
+		}
+	}
+}
+
+// note counts what a round found. Later rounds only add what mending has brought to light. mend: it can be mended.
+func (c *Comparison) note(found []storage.Difference, round int, more bool) (mend bool) {
+	o := &c.outcome
+	mend = true
+	for _, d := range found {
+		if d.DamagedHere {
+			mend = false // never copy damage; and a section is mended as a whole
+		}
+		known := slices.ContainsFunc(o.Named, func(n Difference) bool { return n.Bucket == d.Bucket && string(n.Key) == string(d.Key) })
+		if round > 0 && known {
+			continue
+		}
+		o.Different++
+		if d.DamagedHere {
+			o.DamagedHere++
+		}
+		if len(o.Named) < Named && !known {
+			o.Named = append(o.Named, Difference{Difference: d})
+		}
+	}
+	if more {
+		c.Log.Warn("the other host has far more keys in a section than this one", "bucket", o.Bucket, "keys", len(found))
+	}
+	return mend
+}
+
+// listings reads the keys of a section with their sums on both hosts at one position.
+func (c *Comparison) listings(ctx context.Context, q storage.Section) (here, there storage.Content, err error) {
+	for range tries {
+		if here, err = c.Database.ReadSection(q, nil, 0, storage.WithSums); err != nil {
+			return here, there, err
+		}
+		there, again, err := c.other(ctx, here, storage.WithSums)
+		if err != nil || !again {
+			return here, there, err
+		}
+	}
+	return here, there, fmt.Errorf("%w: it had applied more each of %d times", ErrBehind, tries)
+}
+
+// mend has the other host make a section what it is here.
+func (c *Comparison) mend(ctx context.Context, q storage.Section, found []storage.Difference) error {
+	content, err := c.Database.ReadSection(q, nil, 0, storage.WithValues)
+	if err != nil {
+		return err
+	}
+	content.Sums = nil
+	// It may have to wait until the other host has committed that much; Repair says so, and the next round tries again.
+	r, err := ask(ctx, c.Conn, c.Peer, callRepair, request{Epoch: c.Epoch, Content: content})
+	switch {
+	case errors.Is(err, storage.ErrAbsent), errors.Is(err, storage.ErrTrimmed):
+		return rest(ctx, 50*time.Millisecond)
+	case err != nil:
+		return fmt.Errorf("mend: %w", err)
+	}
+	c.outcome.Repaired += min(r.Changed, len(found))
+	for i := range c.outcome.Named {
+		n := &c.outcome.Named[i]
+		if slices.ContainsFunc(found, func(d storage.Difference) bool { return d.Bucket == n.Bucket && string(d.Key) == string(n.Key) }) {
+			n.Repaired = true
+		}
+	}
+	return nil
+}
+
+// rest lets the terminals have the machine for a while.
+func rest(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

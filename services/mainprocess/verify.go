@@ -1,0 +1,114 @@
+package mainprocess
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/role"
+)
+
+// verifyPace is how often main looks whether a comparison that it began has ended.
+const verifyPace = 500 * time.Millisecond
+
+// BeginVerify begins a comparison of both databases. Only the active can.
+func (h *host) BeginVerify(ctx context.Context, caller operator.Caller, q operator.VerifyRequest) (bus.VerifyState, error) {
+	if h.activeElsewhere() {
+		return forward[bus.VerifyState](ctx, h, operator.CallVerify, caller, q)
+	}
+	order := bus.VerifyOrder{ID: caller.ID, By: caller.From, Repair: q.Repair}
+	s, err := verifyOrder(ctx, h, bus.SubjectVerify, order)
+	if err != nil {
+		return s, err
+	}
+	what := "comparison of both databases begun by "
+	if q.Repair {
+		what = "comparison and repair of the standby's database begun by "
+	}
+	h.noteOutcome(caller, operator.CallVerify, what+caller.From)
+	h.driver.work.Go(func() { h.followVerify(caller) })
+	return s, nil
+}
+
+// VerifyState tells how far a comparison is, or what came of the last one.
+func (h *host) VerifyState(ctx context.Context, caller operator.Caller) (bus.VerifyState, error) {
+	if h.activeElsewhere() {
+		if s, err := forward[bus.VerifyState](ctx, h, operator.CallVerifyState, caller, struct{}{}); err == nil {
+			return s, nil
+		}
+		// The other host is out of reach: what came of the last one is known here too.
+	}
+	return h.verifyState(ctx, caller, struct{}{})
+}
+
+func (h *host) verifyState(ctx context.Context, _ operator.Caller, _ struct{}) (bus.VerifyState, error) {
+	return verifyOrder(ctx, h, bus.SubjectVerifyState, bus.VerifyQuestion{})
+}
+
+// StopVerify ends the comparison that runs.
+func (h *host) StopVerify(ctx context.Context, caller operator.Caller) (bus.VerifyState, error) {
+	if h.activeElsewhere() {
+		return forward[bus.VerifyState](ctx, h, operator.CallVerifyStop, caller, struct{}{})
+	}
+	return h.stopVerify(ctx, caller, struct{}{})
+}
+
+func (h *host) stopVerify(ctx context.Context, _ operator.Caller, _ struct{}) (bus.VerifyState, error) {
+	return verifyOrder(ctx, h, bus.SubjectVerifyStop, bus.VerifyQuestion{})
+}
+
+func verifyOrder(ctx context.Context, h *host, subject string, order any) (bus.VerifyState, error) {
+	s, err := askWait[bus.VerifyState](ctx, h.orders, bus.ProcessUpdater, subject, order, orderDeadline)
+	switch {
+	case err != nil:
+		return s, fmt.Errorf("%w: the updater does not answer: %w", operator.ErrUnavailable, err)
+	case s.Refused != "":
+		return s, fmt.Errorf("%w: %s", operator.ErrRefused, s.Refused)
+	case s.Error != "":
+		return s, fmt.Errorf("%w: updater: %s", operator.ErrUnavailable, s.Error)
+	}
+	return s, nil
+}
+
+// followVerify waits until the comparison has ended and says what came of it: as event, and as alarm or its end.
+func (h *host) followVerify(caller operator.Caller) {
+	for {
+		if err := sleep(h.ctx, verifyPace); err != nil {
+			return
+		}
+		s, err := verifyOrder(h.ctx, h, bus.SubjectVerifyState, bus.VerifyQuestion{})
+		switch {
+		case err != nil && !h.processes.isUp(bus.ProcessUpdater):
+			h.noteOutcome(caller, operator.CallVerify, "the comparison of both databases ended with the updater")
+			return
+		case err != nil || s.Running:
+			continue
+		}
+		h.noteOutcome(caller, operator.CallVerify, operator.VerifySentence(s))
+		h.judgeVerify(s)
+		return
+	}
+}
+
+// judgeVerify raises or clears the alarm of a comparison that has ended.
+func (h *host) judgeVerify(s bus.VerifyState) {
+	switch {
+	case s.Clean():
+		h.alarms.clear(alarmVerifyMismatch)
+	case s.Different > s.Repaired:
+		h.alarms.raise(alarmVerifyMismatch, operator.VerifySentence(s))
+	}
+}
+
+// recallVerify looks at what came of the last comparison when this host has become active: the alarm belongs to the pair.
+func (h *host) recallVerify() {
+	if h.driver.View().Role != role.Active {
+		return
+	}
+	s, err := h.verifyState(h.ctx, operator.Caller{}, struct{}{})
+	if err == nil && s.ID != "" && !s.Running {
+		h.judgeVerify(s)
+	}
+}

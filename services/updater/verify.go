@@ -1,0 +1,274 @@
+package updater
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/comparison"
+	"github.com/hotpair/hotpair/storage"
+)
+
+// keepWithin bounds the update that keeps what came of a comparison.
+const keepWithin = 10 * time.Second
+
+var (
+	// errStopWanted is the cause of a comparison's end when an operator ended it.
+	errStopWanted = errors.New("stopped by an operator")
+	errNoStandby  = errors.New("the other host is not in sync: there is nothing to compare with")
+)
+
+// pulse tells whoever waits that something has moved.
+type pulse struct {
+	mu sync.Mutex
+	c  chan struct{}
+}
+
+// next is closed at the next beat.
+func (p *pulse) next() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.c == nil {
+		p.c = make(chan struct{})
+	}
+	return p.c
+}
+
+func (p *pulse) beat() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.c != nil {
+		close(p.c)
+		p.c = nil
+	}
+}
+
+// verifier leads comparisons of both databases, one at a time.
+type verifier struct {
+	u      *updater
+	orders chan bus.VerifyOrder
+
+	mu    sync.Mutex
+	state bus.VerifyState
+	stop  context.CancelCauseFunc // of the one that runs
+}
+
+func newVerifier(u *updater) *verifier {
+	return &verifier{u: u, orders: make(chan bus.VerifyOrder, 1)}
+}
+
+// answerer is what the other host's comparisons talk to.
+func (u *updater) answerer() *comparison.Answerer {
+	return &comparison.Answerer{
+		Host: u.config.Host, Conn: u.journal.Conn(), Database: u.store, Allow: u.comparable, Moved: u.moved.next, Failed: u.fail, Log: u.log,
+	}
+}
+
+// comparable refuses a comparison that is not led by the active whose standby this host is.
+func (u *updater) comparable(epoch uint64) error {
+	switch r := u.receiver.State(); {
+	case u.present().duty != standby:
+		return fmt.Errorf("this host is not standby")
+	case r.Inconsistent:
+		return errInconsistent
+	case !r.Open || r.Term.Epoch != epoch:
+		return fmt.Errorf("this host does not follow epoch %d", epoch)
+	}
+	return nil
+}
+
+// begin takes an order, or refuses it.
+func (v *verifier) begin(q bus.VerifyOrder) bus.VerifyState {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	refuse := func(err error) bus.VerifyState {
+		s := v.state
+		s.Refused = err.Error()
+		return s
+	}
+	if v.state.Running {
+		return refuse(fmt.Errorf("a comparison runs already, begun by %s at %s", v.state.By, v.state.Began.Format(time.TimeOnly)))
+	}
+	active := v.u.present().active
+	if active == nil {
+		return refuse(errNotServed)
+	}
+	if s := active.sender.State().State; s != bus.PeerHeld && s != bus.PeerClose {
+		return refuse(errNoStandby)
+	}
+	select {
+	case v.orders <- q:
+	default:
+		return refuse(errors.New("a comparison is about to begin"))
+	}
+	v.state = bus.VerifyState{
+		ID: q.ID, By: q.By, Repair: q.Repair, Running: true, Host: v.u.config.Host, Peer: v.u.remote.Peer(), Epoch: active.term.epoch,
+		Began: time.Now().UTC(),
+	}
+	return v.state
+}
+
+// now is how far it is, or what came of the last one, whichever host led it.
+func (v *verifier) now() bus.VerifyState {
+	v.mu.Lock()
+	s := v.state
+	v.mu.Unlock()
+	if s.Running {
+		return s
+	}
+	err := v.u.store.View(func(r *storage.Reader) error {
+		raw, _, ok := r.Get(bus.SystemSpace, []byte(bus.SystemVerify))
+		if !ok {
+			return nil
+		}
+		var kept bus.VerifyState
+		if err := json.Unmarshal(raw, &kept); err != nil {
+			return err
+		}
+		if kept.Ended.After(s.Ended) {
+			s = kept
+		}
+		return nil
+	})
+	if err != nil && s.ID == "" {
+		s.Error = err.Error()
+	}
+	return s
+}
+
+// end ends the one that runs.
+func (v *verifier) end() bus.VerifyState {
+	v.mu.Lock()
+	stop, s := v.stop, v.state
+	v.mu.Unlock()
+	if stop == nil {
+		s.Refused = "no comparison runs"
+		return s
+	}
+	stop(errStopWanted)
+	return s
+}
+
+// run carries orders out until ctx ends.
+func (v *verifier) run(ctx context.Context) error {
+	for {
+		select {
+		case q := <-v.orders:
+			v.carryOut(ctx, q)
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// carryOut leads one comparison. It ends with the term.
+func (v *verifier) carryOut(ctx context.Context, q bus.VerifyOrder) {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	v.mu.Lock()
+	v.stop = stop
+	v.mu.Unlock()
+	outcome, err := v.compare(ctx, stop, q)
+	v.mu.Lock()
+	v.stop = nil
+	v.take(outcome)
+	v.state.Running, v.state.Ended = false, time.Now().UTC()
+	if err != nil {
+		v.state.Failure = err.Error()
+	}
+	s := v.state
+	v.mu.Unlock()
+	v.u.log.Info("both databases were compared", "clean", s.Clean(), "keys", s.Keys, "different", s.Different, "repaired", s.Repaired,
+		"position", s.Position, "took", s.Ended.Sub(s.Began), "failure", s.Failure)
+	v.keep(s)
+	v.u.beat()
+}
+
+func (v *verifier) compare(ctx context.Context, stop context.CancelCauseFunc, q bus.VerifyOrder) (comparison.Outcome, error) {
+	active := v.u.present().active
+	if active == nil {
+		return comparison.Outcome{}, errNotServed
+	}
+	done := make(chan struct{})
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		select {
+		case <-active.term.ended:
+			stop(errTermEnded)
+		case <-done:
+		}
+	}()
+	defer func() { close(done); <-watched }()
+	conn, err := v.u.remote.Await(ctx)
+	if err != nil {
+		return comparison.Outcome{}, err
+	}
+	c := comparison.Comparison{
+		Database: v.u.store, Conn: conn, Peer: v.u.remote.Peer(), Epoch: active.term.epoch, Repair: q.Repair, Log: v.u.log,
+		Progress: func(o comparison.Outcome) {
+			v.mu.Lock()
+			defer v.mu.Unlock()
+			v.take(o)
+		},
+	}
+	outcome, err := c.Run(ctx)
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return outcome, err
+}
+
+// take puts an outcome into the state. mu is held.
+func (v *verifier) take(o comparison.Outcome) {
+	s := &v.state
+	s.Done, s.Bucket, s.Sections, s.Keys, s.Bytes, s.Retries = o.Done, o.Bucket, o.Sections, o.Keys, o.Bytes, o.Retries
+	s.Position, s.Different, s.Repaired, s.DamagedHere = o.Position.Position, o.Different, o.Repaired, o.DamagedHere
+	s.Named = nil
+	for _, d := range o.Named {
+		var damaged []string
+		if d.DamagedHere {
+			damaged = append(damaged, s.Host)
+		}
+		if d.DamagedThere {
+			damaged = append(damaged, s.Peer)
+		}
+		space, key := shownPlace(d.Bucket, d.Key)
+		s.Named = append(s.Named, bus.VerifyDifference{
+			Space: space, Key: key, Kind: d.Kind, Damaged: strings.Join(damaged, ", "), Repaired: d.Repaired,
+		})
+	}
+}
+
+// shownPlace names a key of a bucket for people.
+func shownPlace(bucket string, key []byte) (space, shown string) {
+	space = strings.TrimPrefix(bucket, "data/")
+	if (bucket == "history" || bucket == "epochs") && len(key) == 8 {
+		return space, fmt.Sprint(binary.BigEndian.Uint64(key))
+	}
+	if bucket == "answers" {
+		if id, err := storage.AnswerID(key); err == nil {
+			return space, id.String()
+		}
+	}
+	return space, shownKey(key)
+}
+
+// keep makes the outcome known to both hosts, and to the next main.
+func (v *verifier) keep(s bus.VerifyState) {
+	ctx, cancel := context.WithTimeout(context.Background(), keepWithin)
+	defer cancel()
+	reply, err := v.u.submit(ctx, nil, []bus.Operation{{Key: []byte(bus.SystemVerify), Value: bus.EncodeJSON(s)}})
+	if err == nil {
+		err = refusedBy(reply)
+	}
+	if err != nil {
+		v.u.log.Warn("what came of the comparison could not be kept", "error", err)
+	}
+}

@@ -43,7 +43,12 @@ func (h *host) perform(action role.Action) {
 	case role.Prepare:
 		ask(h.orders, bus.ProcessUpdater, bus.SubjectPrepare, bus.Prepare{Epoch: a.Epoch, AtLeast: busPosition(a.AtLeast)}, orderDeadline,
 			func(r bus.Prepared, err error) {
-				h.driver.give(role.Prepared{Serial: a.Serial, Position: rolePosition(r.Position), Unfit: failure(r.Error, err)})
+				why := failure(r.Error, err)
+				h.driver.give(role.Prepared{Serial: a.Serial, Position: rolePosition(r.Position), Unfit: why})
+				if why == "" {
+					// Told after the machine, which waits for it: what is told is where a takeover's time goes.
+					h.report(role.Report{Step: role.B7, Epoch: a.Epoch, Text: fmt.Sprintf("the journal is fenced behind %v, the disk takes writes", r.Position)})
+				}
 			})
 	case role.Release:
 		h.tellUpdater(bus.SubjectRelease, bus.Release{})
@@ -261,22 +266,4 @@ func (h *host) tellPeer(a role.TellPeer) {
 		h.driver.give(role.HandOverRefused{Reason: err.Error()})
 	}
 	// Any other failure leaves it open whether the other host heard: the machine's deadline decides.
-}
-
-// report makes an event of what the machine says.
-func (h *host) report(a role.Report) {
-	event := h.steps.add(h.config.Host, string(a.Step), a.Epoch, a.Text, a.Opens)
-	attributes := []any{"epoch", a.Epoch}
-	if a.Step != "" {
-		attributes = append(attributes, "step", a.Step)
-	}
-	if event.Took > 0 {
-		attributes = append(attributes, "took", event.Took)
-	}
-	h.log.Info(a.Text, attributes...)
-}
-
-// processEvent is a restart in place (B1) and what surrounds it.
-func (h *host) processEvent(name, text string) {
-	h.report(role.Report{Step: role.B1, Epoch: h.driver.View().Epoch, Text: fmt.Sprintf("%s: %s", name, text)})
 }

@@ -146,6 +146,7 @@ func (c *Canon) Record(r Record) {
 	}
 	c.EpochNumber(r.Epoch)
 	c.Text(r.PairID)
+	c.Text(r.WitnessID)
 	c.Text(r.Active.Identity)
 	c.VersionNumber(r.Membership())
 	c.Bools(!r.Pause.None())
@@ -247,7 +248,7 @@ func (m *Machine) canonicalProcedures(c *Canon) {
 		c.ID(t.askID)
 		c.EpochNumber(t.epoch)
 		c.RevisionNumber(t.revision)
-		c.Bools(t.keepPeer, t.prepared, t.unfit != "", t.handed, len(t.veto) > 0, m.now < t.asked+vetoWait)
+		c.Bools(t.keepPeer, t.prepared, t.unfit != "", t.handed, len(t.veto) > 0, m.now < t.asked+vetoWait, t.forced)
 		c.Byte(byte(t.polled))
 	}
 	if a := m.add; a != nil {

@@ -106,6 +106,8 @@ func (m *Machine) surroundings() []Condition {
 	switch {
 	case m.config.Witnessless:
 		witness.Value, witness.Needed = "none", "none: terminals are asked"
+	case m.witnessReplaced():
+		witness.Value, witness.Unmet = "another one answers", "the pair record is kept by witness "+m.record.WitnessID+", and "+m.witnessID+" answers: hotpair admit witness"
 	case m.readFailed:
 		witness.Value, witness.Unmet = "does not answer", "the witness can't be reached, and without it nobody takes over and nobody goes solo"
 	}

@@ -55,6 +55,7 @@ const (
 	addPeer
 	reassert
 	setPause
+	moveWitness
 )
 
 // Machine is one host's view of who is active. It is made by New and changed only by Step.
@@ -201,6 +202,12 @@ func (m *Machine) Step(now time.Duration, in Input) []Action {
 		if m.role == Handover {
 			m.takeBack(in.Reason)
 		}
+	case ForceWanted:
+		m.forceWanted(in)
+	case AdmitWanted:
+		m.admitWanted(in)
+	case WitnessWanted:
+		m.witnessWanted(in)
 	case PauseWanted:
 		m.pauseWanted(in)
 	case StopWanted:

@@ -231,6 +231,9 @@ func (m *Machine) win(revision uint64) {
 		m.added()
 	case setPause:
 		m.do(SendBeat{})
+	case moveWitness:
+		m.report("", "witness %s keeps the pair record now", a.record.WitnessID)
+		m.do(SendBeat{})
 	case firstRecord:
 		m.report("", "a new pair: %s and %s", a.record.InSync[0].Host, a.record.InSync[1].Host)
 		m.do(SendBeat{})
@@ -250,6 +253,8 @@ func (m *Machine) lose(why string) {
 		m.abandonTakeover("compare-and-set lost: " + why)
 	case addPeer:
 		m.cancelAdd(why)
+	case moveWitness:
+		m.report("", "the pair record did not move: %s", why)
 	case setPause:
 		m.report("", "the pause in the pair record is not changed: %s", why)
 	}

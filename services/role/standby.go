@@ -22,7 +22,7 @@ func (m *Machine) mayGrant(p PeerView) bool {
 }
 
 func (m *Machine) samePair(p PeerView) bool {
-	return p.PairID == m.record.PairID && (p.WitnessID == "" || p.WitnessID == m.record.WitnessID) && p.Host != m.self.Host
+	return p.PairID == m.record.PairID && (p.WitnessID == "" || p.WitnessID == m.record.WitnessID || p.WitnessID == m.witnessID) && p.Host != m.self.Host
 }
 
 // hear takes what the other main says of itself.

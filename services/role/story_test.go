@@ -78,6 +78,7 @@ type world struct {
 	register struct {
 		record   Record
 		revision uint64
+		id       string
 		up       bool
 		older    []Record // what it held before
 		swallow  bool     // the next write takes effect, its answer is lost
@@ -89,6 +90,7 @@ type world struct {
 	lag         func() time.Duration // extra delay of a message or answer; nil: none
 	lines       []string
 	acked       uint64
+	forced      uint64            // epoch of the last forced promotion
 	taken       map[uint64]string // epoch → host
 }
 
@@ -128,7 +130,7 @@ type testHost struct {
 
 func newWorld(t testing.TB) *world {
 	w := &world{t: t, hosts: map[string]*testHost{}, taken: map[uint64]string{}}
-	w.register.up = true
+	w.register.up, w.register.id = true, "W"
 	for _, name := range []string{"a", "b"} {
 		h := &testHost{w: w, name: name}
 		h.disk.identity = "id-" + name
@@ -200,7 +202,7 @@ func (w *world) check() {
 		_, until := h.m.Right()
 		return until > w.now
 	}
-	if holds(a) && holds(b) && !w.witnessless {
+	if holds(a) && holds(b) && !w.witnessless && min(a.m.epoch, b.m.epoch) >= w.forced {
 		w.t.Fatalf("at %s both hosts hold the right to answer (I5)\n%s", w.now, strings.Join(w.lines, "\n"))
 	}
 	r := w.register.record
@@ -299,6 +301,26 @@ func (w *world) command(words []string) {
 		h.step(SwitchoverWanted{Cause: "operator"})
 	case "stop":
 		h.step(StopWanted{})
+	case "force":
+		in := ForceWanted{By: "an operator", Unknown: words[2] == "unknown"}
+		if !in.Unknown {
+			if _, err := fmt.Sscan(words[2], &in.Accepted); err != nil {
+				w.t.Fatal(err)
+			}
+		}
+		f := h.m.Force()
+		w.say("%s by force: needless=%t missing=%d known=%t %s", h.name, f.Needless, f.Missing, f.Known, f.Against)
+		h.step(in)
+	case "admit":
+		if words[2] == "witness" {
+			h.step(WitnessWanted{By: "an operator"})
+		} else {
+			h.step(AdmitWanted{By: "an operator", Host: words[2]})
+		}
+	case "replacewitness":
+		r := &w.register
+		r.id += "'"
+		r.record, r.revision = Record{}, 0
 	case "foretell":
 		before := fmt.Sprintf("%+v", *h.m)
 		o := h.m.Foretell(Loss(words[2]))

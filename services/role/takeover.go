@@ -21,21 +21,32 @@ type takeover struct {
 	veto     []string
 	asked    time.Duration // when the terminals were asked last
 	handed   bool
+	forced   bool // an operator accepts that acknowledged updates are lost
 }
 
 // takeOver begins: fence the own journal, ask the terminals at the same time.
-func (m *Machine) takeOver(cause string, ask, keepPeer bool) {
+func (m *Machine) takeOver(cause string, ask, keepPeer bool) { m.begin(cause, ask, keepPeer, false) }
+
+// begin is takeOver, or a forced one.
+func (m *Machine) begin(cause string, ask, keepPeer, forced bool) {
 	next := max(m.record.Epoch, m.facts.Epoch)
 	if m.havePeer {
 		next = max(next, m.peer.Known)
 	}
-	t := &takeover{cause: cause, epoch: m.ownEpoch(next + 1), revision: m.revision, keepPeer: keepPeer, handed: keepPeer}
+	if forced {
+		next = m.forcedEpoch(next)
+	}
+	t := &takeover{cause: cause, epoch: m.ownEpoch(next + 1), revision: m.revision, keepPeer: keepPeer, handed: keepPeer, forced: forced}
 	m.takeover = t
 	m.epoch, m.serving = 0, false
 	m.become(Takeover)
 	m.open(B7, "taking over as epoch %d: %s", t.epoch, cause)
 	t.serial = m.nextSerial()
-	m.do(Prepare{Serial: t.serial, Epoch: t.epoch, AtLeast: m.heardCommit})
+	least := m.heardCommit
+	if forced {
+		least = Position{}
+	}
+	m.do(Prepare{Serial: t.serial, Epoch: t.epoch, AtLeast: least})
 	if ask {
 		m.askTerminals()
 	}
@@ -61,7 +72,7 @@ func (m *Machine) prepared(in Prepared) {
 	t.prepared = true
 	if in.Unfit != "" {
 		t.unfit = in.Unfit
-	} else if in.Position.Before(m.heardCommit) {
+	} else if !t.forced && in.Position.Before(m.heardCommit) {
 		t.unfit = fmt.Sprintf("the journal ends at %d/%d, but %d/%d was acknowledged", in.Position.Epoch, in.Position.Sequence, m.heardCommit.Epoch, m.heardCommit.Sequence)
 	}
 	if m.facts.Position.Before(in.Position) {
@@ -88,7 +99,7 @@ func (m *Machine) proceedTakeover() {
 		return
 	case !t.prepared || t.askID != 0:
 		return
-	case m.config.Witnessless && m.outvoted(t) != "" && (m.silent() || m.now >= m.since+m.config.Lease):
+	case m.config.Witnessless && !t.forced && m.outvoted(t) != "" && (m.silent() || m.now >= m.since+m.config.Lease):
 		m.abandonTakeover(m.outvoted(t))
 		m.retryAfter = m.now + 2*m.config.Lease
 		return
@@ -101,6 +112,9 @@ func (m *Machine) proceedTakeover() {
 		return
 	}
 	next := m.next()
+	if t.forced {
+		next = m.forcedRecord()
+	}
 	next.Epoch = t.epoch
 	next.Active = m.self
 	if !t.keepPeer {

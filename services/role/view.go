@@ -46,9 +46,10 @@ type View struct {
 	ReadAt    time.Duration // last time the record was read; 0 is never
 	// PausedUntil is when automatic takeover and hand-over are on again; 0: they are. HeldBack is what would have been done
 	// already without the pause.
-	PausedUntil time.Duration
-	HeldBack    string
-	Pausing     bool // a wish for a pause, or for the end of one, is not yet in the record
+	PausedUntil     time.Duration
+	HeldBack        string
+	WitnessReplaced bool
+	Pausing         bool // a wish for a pause, or for the end of one, is not yet in the record
 }
 
 // View gives a copy of the present state.
@@ -60,7 +61,7 @@ func (m *Machine) View() View {
 		Record: m.record, Revision: m.revision, HasRecord: m.haveRecord, WitnessID: m.witnessID, Witness: !m.readFailed && m.witnessID != "",
 		Fresh: m.fresh, Fit: m.fit, Stopping: m.stopping, Resigned: m.resigned, Peer: m.peer, HasPeer: m.havePeer, HeardAt: m.heardAt,
 		Lives: m.peerLives(), Refusal: m.refusal, Foreign: m.foreign, Serving: m.role == Active && m.serving, Committed: m.heardCommit,
-		AddWait: m.readd.wait, ReadAt: m.readOK, PausedUntil: m.pausedUntil, HeldBack: m.heldBack, Pausing: m.pausing(),
+		AddWait: m.readd.wait, ReadAt: m.readOK, PausedUntil: m.pausedUntil, HeldBack: m.heldBack, Pausing: m.pausing(), WitnessReplaced: m.witnessReplaced(),
 	}
 	v.Mode, v.ModeSince = m.lastMode, m.modeSince
 	if !eligible && m.role != Active && m.role != Handover {

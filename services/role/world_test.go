@@ -176,7 +176,9 @@ func (h *testHost) workEvery() {
 		case until <= h.w.now:
 		default:
 			h.disk.log++
-			h.w.acked = h.disk.log
+			if h.serving >= h.w.forced {
+				h.w.acked = h.disk.log
+			}
 			if h.needPeer {
 				o.disk.log = h.disk.log
 			}
@@ -233,7 +235,7 @@ func (h *testHost) perform(actions []Action) {
 					h.step(RecordRead{Wall: w.wall(), Failed: true})
 					return
 				}
-				h.step(RecordRead{Wall: w.wall(), Record: w.register.record, Revision: w.register.revision, WitnessID: "W", Empty: w.register.revision == 0})
+				h.step(RecordRead{Wall: w.wall(), Record: w.register.record, Revision: w.register.revision, WitnessID: w.register.id, Empty: w.register.revision == 0})
 			})
 		case WriteRecord:
 			h.write(a)
@@ -303,18 +305,38 @@ func (h *testHost) perform(actions []Action) {
 	}
 }
 
+// known is the record that stands where the host writes.
+func (h *testHost) known() Record {
+	if h.w.witnessless {
+		return h.disk.own
+	}
+	return h.w.register.record
+}
+
+// force: what a forced promotion leaves out is not acknowledged any more, neither is what the old active still does.
+func (w *world) force(h *testHost, before, written Record, outcome Outcome) {
+	member := Member{h.name, h.disk.identity}
+	if outcome == Unwritten || outcome == Lost || written.Epoch <= before.Epoch || written.Active != member {
+		return
+	}
+	if before.Version > 0 && !before.Has(member) || before.Version == 0 && written.Version > 1 {
+		w.forced, w.acked = written.Epoch, h.disk.log
+	}
+}
+
 func (h *testHost) write(a WriteRecord) {
 	w := h.w
 	h.disk.note = Note{Version: a.Record.Version, Epoch: a.Record.Epoch}
 	w.after(latency, nil, func() {
 		r := RecordWritten{Ticket: a.Ticket, Outcome: Unwritten}
+		before := h.known()
 		switch {
 		case w.witnessless && localRevision(h.disk.own) != a.Expected:
 			r.Outcome = Lost
 		case w.witnessless:
 			h.disk.own = a.Record
 			r.Outcome, r.Revision = Won, localRevision(a.Record)
-		case !w.register.up:
+		case !w.register.up, a.Record.WitnessID != w.register.id:
 		case w.register.revision != a.Expected:
 			r.Outcome = Lost
 		default:
@@ -327,6 +349,7 @@ func (h *testHost) write(a WriteRecord) {
 				r.Outcome = InDoubt
 			}
 		}
+		w.force(h, before, a.Record, r.Outcome)
 		if h.alive {
 			h.later(r)
 		}

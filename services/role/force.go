@@ -1,0 +1,211 @@
+package role
+
+import (
+	"fmt"
+	"time"
+)
+
+// ForceWanted makes a host serve that may not by itself, because it may lack acknowledged updates. Only an operator asks for
+// it, who names the loss that is accepted. Step answers with Refuse, or begins the takeover.
+//
+// The epoch is the next above all that is known, and it is taken by the same compare-and-set as any other, so no other
+// host has it or will; without a witness by parity (V13). The old active steps down when it reads the record, and what
+// only it has is set aside when it returns (R10).
+type ForceWanted struct {
+	By string
+	// Accepted is how many updates may be lost that are known to be missing; Unknown that nobody can say how many.
+	Accepted uint64
+	Unknown  bool
+}
+
+// AdmitWanted says that the host of this name was replaced, and that the one with the identity in the record will never
+// come back. The host that asks must be in the set; then it serves, and the new one joins by itself (T10).
+type AdmitWanted struct {
+	By   string
+	Host string
+}
+
+// WitnessWanted says that the witness was replaced for good: the pair record moves to the one that answers now (T10).
+type WitnessWanted struct{ By string }
+
+func (ForceWanted) input()   {}
+func (AdmitWanted) input()   {}
+func (WitnessWanted) input() {}
+
+// Force is what a forced promotion would mean now.
+type Force struct {
+	Against string // why it is refused; "" when it is not
+	// Needless: this host holds all that was acknowledged, so it would serve without losing anything.
+	Needless bool
+	// Missing is how many acknowledged updates this host is known to lack; more may be missing that it has not heard of.
+	Missing uint64
+	Known   bool // the position of the other host was heard of at all
+	Own     Position
+	Other   Position // last that was heard to be acknowledged
+	HeardAt time.Duration
+	Active  Member // by the record
+}
+
+// Force gives what a forced promotion would mean now.
+func (m *Machine) Force() Force {
+	f := Force{Against: m.mayForce(), Own: m.position(), Other: m.heardCommit, HeardAt: m.heardAt, Active: m.record.Active, Known: m.heardCommit != (Position{})}
+	f.Needless, _ = m.Eligible()
+	if f.Other.Sequence > f.Own.Sequence {
+		f.Missing = f.Other.Sequence - f.Own.Sequence
+	}
+	if f.Needless {
+		f.Missing, f.Known = 0, true
+	}
+	return f
+}
+
+// mayForce says why this host can't be made to serve, whatever is accepted; "" when it can.
+func (m *Machine) mayForce() string {
+	switch {
+	case !m.haveFacts:
+		return m.lacksFacts()
+	case m.role != Standby:
+		return fmt.Sprintf("this host is %s", m.role)
+	case m.stopping:
+		return "this host is stopping"
+	case m.attempt != nil:
+		return "a change of the pair record is under way"
+	case m.facts.Inconsistent:
+		return "this host is half-way through a copy: its database is not consistent, and no force makes it so"
+	case !m.fit.Fit:
+		return "not fit: " + m.fit.Why
+	case m.foreign != "":
+		return m.foreign
+	case m.readFailed:
+		return "the witness can't be reached, and a promotion that is not in the pair record could make two hosts serve"
+	case !m.haveRecord && (!m.registerEmpty || m.facts.PairID == ""):
+		return m.lacksRecord()
+	case m.peerLives() && m.peer.Epoch != 0 && m.peer.Epoch >= m.record.Epoch:
+		return fmt.Sprintf("%s lives and serves: nothing has to be forced; hotpair switchover makes this host active once it is in sync", m.peer.Host)
+	}
+	if ok, _ := m.Eligible(); ok {
+		if cause, _ := m.cause(); cause == "" {
+			return fmt.Sprintf("this host holds every acknowledged update and takes over by itself once %s is surely gone: it was heard %s ago",
+				orNone(m.record.Active.Host), (m.now - m.heardAt).Round(time.Millisecond))
+		}
+	}
+	return ""
+}
+
+func (m *Machine) forceWanted(in ForceWanted) {
+	f := m.Force()
+	switch {
+	case f.Against != "":
+		m.do(Refuse{Reason: f.Against})
+		return
+	case !f.Known && !in.Unknown:
+		m.do(Refuse{Reason: "how many updates are lost is not known here, and that was not accepted"})
+		return
+	case f.Missing > in.Accepted:
+		m.do(Refuse{Reason: fmt.Sprintf("at least %d updates are lost, %d were accepted", f.Missing, in.Accepted)})
+		return
+	case f.Needless:
+		cause, ask := m.cause()
+		m.takeOver(cause+", and "+in.By+" wants it", ask, false)
+		return
+	}
+	m.begin(fmt.Sprintf("forced by %s: at least %d acknowledged updates are lost", in.By, f.Missing), false, false, true)
+}
+
+// forcedRecord is what a forced takeover writes over: the record, or where the register has lost it, what this host knows.
+func (m *Machine) forcedRecord() Record {
+	if m.haveRecord {
+		return m.next()
+	}
+	return Record{PairID: m.facts.PairID, WitnessID: m.witnessID, Version: m.facts.RecordVersion + lostStride}
+}
+
+// lostStride is how far epoch and version leap where the register has lost the record. The other host may have gone on for any
+// number of terms that nobody here knows of, and none of them may be chosen again.
+const lostStride = 1_000_000
+
+// forcedEpoch is the epoch of a forced takeover, from the next that is free as far as is known.
+func (m *Machine) forcedEpoch(next uint64) uint64 {
+	if m.haveRecord {
+		return next
+	}
+	return max(next, m.facts.Note.Epoch, m.position().Epoch, m.heardCommit.Epoch) + lostStride
+}
+
+func (m *Machine) admitWanted(in AdmitWanted) {
+	if why := m.mayAdmit(in.Host); why != "" {
+		m.do(Refuse{Reason: why})
+		return
+	}
+	m.takeOver(fmt.Sprintf("%s says that %s was replaced for good", in.By, in.Host), true, false)
+}
+
+// mayAdmit says why nothing has to be done, or can be, about a replaced host; "" when this host shall serve without it.
+func (m *Machine) mayAdmit(host string) string {
+	var old Member
+	for _, member := range m.record.InSync {
+		if member.Host == host && member != m.self {
+			old = member
+		}
+	}
+	switch {
+	case !m.haveFacts || !m.haveRecord:
+		return m.lacksFacts() + m.lacksRecord()
+	case host == m.self.Host && old != (Member{}):
+		return fmt.Sprintf("%s itself was replaced: ask the other host, which has the data", host)
+	case m.role == Active:
+		return fmt.Sprintf("%s serves, so a replaced %s joins by itself as soon as it has a copy", m.self.Host, host)
+	case m.role != Standby || m.attempt != nil:
+		return fmt.Sprintf("%s is %s", m.self.Host, m.role)
+	case old == (Member{}):
+		return fmt.Sprintf("the in-sync set has no other identity of %s, so it joins by itself once a host serves", host)
+	case !m.havePeer || !m.peerLives() || m.peer.Host != host || m.peer.Identity == "":
+		return fmt.Sprintf("no replaced %s answers; without it this host takes over by itself once %s is surely gone", host, host)
+	case m.peer.Member == old:
+		return fmt.Sprintf("%s was not replaced: it answers with the identity that the record has", host)
+	case m.peer.Epoch != 0:
+		return fmt.Sprintf("%s serves", host)
+	case m.now < m.promisedUntil:
+		return fmt.Sprintf("the %s of before may still answer terminals for %s: try again then", host, (m.promisedUntil - m.now).Round(time.Millisecond))
+	}
+	_, why := m.Eligible()
+	return why
+}
+
+func (m *Machine) witnessWanted(in WitnessWanted) {
+	if why := m.mayMoveWitness(); why != "" {
+		m.do(Refuse{Reason: why})
+		return
+	}
+	m.report("", "the pair record moves to witness %s: %s wants it", m.witnessID, in.By)
+	next := m.next()
+	next.SetVersion = m.record.Membership()
+	next.WitnessID = m.witnessID
+	m.submit(moveWitness, next, 0)
+}
+
+// witnessReplaced reports that another witness answers than the one that the record names.
+func (m *Machine) witnessReplaced() bool {
+	return !m.config.Witnessless && m.haveRecord && !m.readFailed && m.witnessID != "" && m.witnessID != m.record.WitnessID
+}
+
+// mayMoveWitness says why the record can't move; "" when it can.
+func (m *Machine) mayMoveWitness() string {
+	switch {
+	case m.config.Witnessless:
+		return "this pair has no witness"
+	case m.role != Active || !m.serving:
+		return fmt.Sprintf("only the active can: this host is %s", m.role)
+	case m.readFailed || m.witnessID == "":
+		return "no witness answers"
+	case !m.witnessReplaced():
+		return "the witness that answers is the one that the pair record names"
+	case !m.registerEmpty:
+		return "the witness that answers keeps a pair record already: empty its data directory, or start the one of this pair"
+	case m.attempt != nil || m.add != nil:
+		return "a change of the pair record is under way: try again"
+	case m.paired() && (!m.peerLives() || m.peer.WitnessID != m.witnessID):
+		return fmt.Sprintf("%s does not see the same witness: both hosts must be set to it first", m.partner().Host)
+	}
+	return ""
+}

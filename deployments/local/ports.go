@@ -27,7 +27,7 @@ const (
 )
 
 // MaxTerminals bounds the terminals of one cluster: one process serves them all, each with its own port.
-const MaxTerminals = 2000
+const MaxTerminals = 5000
 
 // ErrPort says that a port which the cluster needs is taken.
 var ErrPort = errors.New("port in use")

@@ -11,6 +11,8 @@ import (
 )
 
 var (
+	// errShort says that a term can't go on alone, because its only copy has lost something.
+	errShort        = errors.New("alone, and what was acknowledged may be gone from this disk")
 	errInconsistent = errors.New("in the middle of a copy: the database is not consistent")
 	// errUnreadable says that the other host's tail could not be read although the set has it (V2).
 	errUnreadable = errors.New("the other host's journal can't be read")
@@ -82,6 +84,9 @@ func (u *updater) resume(ctx context.Context, q bus.Serve) error {
 	}
 	if u.inconsistent() {
 		return errInconsistent
+	}
+	if u.short != "" && !q.RequirePeer {
+		return fmt.Errorf("%w: %s", errShort, u.short)
 	}
 	u.enter(post{duty: preparing, epoch: q.Epoch})
 	session, err := u.noteTerm(q)

@@ -48,9 +48,9 @@ func (r Result) String() string {
 
 // Play plays a schedule in a new world below dir, inside the bubble of the caller. The error is of the world itself; what the
 // pair did wrong is in the result.
-func Play(s Schedule, dir string, log *slog.Logger, broken Broken) (result Result, err error) {
+func Play(s Schedule, dir string, log *slog.Logger) (result Result, err error) {
 	eye := newEye(log)
-	w, err := New(Options{Dir: dir, Terminals: terminals, Lease: s.Lease, Patience: 2 * s.Lease, History: s.History, Log: slog.New(eye), Broken: broken})
+	w, err := New(Options{Dir: dir, Terminals: terminals, Lease: s.Lease, Patience: 2 * s.Lease, History: s.History, Log: slog.New(eye)})
 	if err != nil {
 		return result, err
 	}

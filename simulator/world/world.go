@@ -56,8 +56,6 @@ type Options struct {
 	Patience  time.Duration // with a slow standby
 	History   int           // updates kept at most; 0 is the product's default
 	Log       *slog.Logger
-	// Broken is the rule that this world breaks on purpose, to prove that it would be found.
-	Broken Broken
 }
 
 // World is a pair with all that belongs to it. It must be made, used and closed inside one bubble.

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
-	"github.com/hotpair/hotpair/services/comparison"
+	"github.com/hotpair/hotpair/services/replication/comparison"
 	"github.com/hotpair/hotpair/storage"
 )
 

@@ -288,11 +288,19 @@ func (s *Store) PutRange(r Range) error {
 
 // validate refuses a range that can't be stored, before anything is.
 func (r *Range) validate(p *CopyProgress) error {
-	if sum, err := r.sum(); err != nil || sum != r.Check {
-		return fmt.Errorf("%w: checksum of a range", ErrMalformed)
+	if err := r.Whole(); err != nil {
+		return err
 	}
 	if r.At.Position.Before(p.Base.Position) {
 		return fmt.Errorf("%w: range at %v, before the base %v of the copy", ErrOrder, r.At.Position, p.Base.Position)
+	}
+	return nil
+}
+
+// Whole reports whether the range is as CopyRange made it, each item as its bucket holds items. The error is ErrMalformed.
+func (r *Range) Whole() error {
+	if sum, err := r.sum(); err != nil || sum != r.Check {
+		return fmt.Errorf("%w: checksum of a range", ErrMalformed)
 	}
 	for i := range r.Items {
 		it := &r.Items[i]

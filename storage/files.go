@@ -70,6 +70,16 @@ func lockDirectory(dir string) (*directoryLock, error) {
 	return &directoryLock{file: f}, nil
 }
 
+// LockDirectory takes the lock of a data directory that is not opened, so that no host starts on it meanwhile. The error is
+// ErrLocked when one runs.
+func LockDirectory(dir string) (release func() error, err error) {
+	lock, err := lockDirectory(dir)
+	if err != nil {
+		return nil, err
+	}
+	return lock.release, nil
+}
+
 // release gives the lock up. Repeatable.
 func (l *directoryLock) release() error {
 	if l.file == nil {

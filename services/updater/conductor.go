@@ -23,6 +23,7 @@ type conductor struct {
 	orders chan *nats.Msg
 	// verifier compares both databases beside all orders.
 	verifier *verifier
+	backups  *backups
 	stops    []func()
 
 	mu     sync.Mutex
@@ -42,7 +43,7 @@ type job struct {
 const ordersQueue = 64
 
 func newConductor(u *updater) *conductor {
-	return &conductor{u: u, orders: make(chan *nats.Msg, ordersQueue), verifier: newVerifier(u)}
+	return &conductor{u: u, orders: make(chan *nats.Msg, ordersQueue), verifier: newVerifier(u), backups: newBackups(u)}
 }
 
 // serve subscribes to the orders.
@@ -85,6 +86,8 @@ func (c *conductor) take(m *nats.Msg) {
 		c.aside(func() { handle(m, func(bus.VerifyQuestion) bus.VerifyState { return c.verifier.now() }) })
 	case bus.SubjectVerifyStop:
 		c.aside(func() { handle(m, func(bus.VerifyQuestion) bus.VerifyState { return c.verifier.end() }) })
+	case bus.SubjectBackup:
+		c.aside(func() { handle(m, c.backups.answer) })
 	case bus.SubjectTable:
 		c.aside(func() { handle(m, func(q bus.TableRequest) bus.TablePage { return tableOf(c.u.store, q) }) })
 	case bus.SubjectTableChange:
@@ -116,6 +119,7 @@ func (c *conductor) endAsides() {
 
 // run carries orders out until ctx ends, then ends the term.
 func (c *conductor) run(ctx context.Context) error {
+	defer c.backups.stop()
 	defer c.endAsides()
 	var running *job
 	var later []*nats.Msg

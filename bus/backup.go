@@ -1,0 +1,25 @@
+package bus
+
+import "github.com/hotpair/hotpair/storage/position"
+
+// SubjectBackup is the order for the next piece of a backup: BackupOrder → BackupPage.
+const SubjectBackup = "control.updater.backup"
+
+// BackupOrder asks for a piece of a backup. An empty Session begins one; then pieces are asked for in turn. Abandon ends
+// one that nobody wants any more; one that is not asked for a while ends by itself.
+type BackupOrder struct {
+	Session string `json:"session,omitempty"`
+	Piece   uint64 `json:"piece,omitempty"` // counts from 0
+	Abandon bool   `json:"abandon,omitempty"`
+}
+
+// BackupPage answers it. Bytes are those of the file, Last says that it ends with them.
+type BackupPage struct {
+	Session  string            `json:"session,omitempty"`
+	Bytes    []byte            `json:"bytes,omitempty"`
+	Last     bool              `json:"last,omitempty"`
+	Done     float64           `json:"done"`
+	Position position.Position `json:"position"` // that the backup holds, with the last piece
+	Refused  string            `json:"refused,omitempty"`
+	Error    string            `json:"error,omitempty"`
+}

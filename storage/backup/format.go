@@ -1,0 +1,134 @@
+package backup
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash"
+	"time"
+
+	"github.com/fxamacker/cbor/v2"
+
+	"github.com/hotpair/hotpair/storage"
+)
+
+const (
+	magic = "hotpair backup\n"
+	// Version is that of the form of the file.
+	Version = 1
+	// maxRecord bounds one record, in bytes: the largest range or piece of history and room around it.
+	maxRecord = 16 << 20
+)
+
+// Types of records.
+const (
+	recordHeader  = 'H'
+	recordRange   = 'R'
+	recordEntries = 'F'
+	recordEnd     = 'E'
+)
+
+var (
+	// ErrForeign says that a file is no backup of hotpair.
+	ErrForeign = errors.New("not a backup of hotpair")
+	// ErrVersion says that a newer program wrote it.
+	ErrVersion = errors.New("backup of another version")
+	// ErrShort says that it was cut short: what made it did not finish, or the file was truncated since.
+	ErrShort = errors.New("backup is cut short")
+	// ErrDamaged says that something in it is not as it was written.
+	ErrDamaged = errors.New("backup is damaged")
+)
+
+// Header says what a backup is of.
+type Header struct {
+	Version int       `cbor:"1,keyasint" json:"version"`
+	PairID  string    `cbor:"2,keyasint,omitempty" json:"pair_id,omitempty"`
+	Host    string    `cbor:"3,keyasint" json:"host"` // that it was read on
+	Made    time.Time `cbor:"4,keyasint" json:"made"` // on that host's wall clock
+	// Base is where the database was when the first range was read.
+	Base storage.Mark `cbor:"5,keyasint" json:"-"`
+}
+
+// End says where it ends and how much it holds.
+type End struct {
+	// Until is the position that it holds, with the chained digest there; Time its pair time.
+	Until   storage.Mark `cbor:"1,keyasint"`
+	Time    int64        `cbor:"2,keyasint"`
+	Ranges  int          `cbor:"3,keyasint"`
+	Items   int64        `cbor:"4,keyasint"`
+	Entries int64        `cbor:"5,keyasint"`
+}
+
+// Writer makes the bytes of a backup, piece by piece: Begin, Range for each, Entries, End.
+type Writer struct {
+	sum hash.Hash
+	end End
+}
+
+// Begin gives the first bytes.
+func (w *Writer) Begin(h Header) ([]byte, error) {
+	h.Version = Version
+	w.sum = sha256.New()
+	record, err := encodeRecord(recordHeader, h)
+	return w.write(append([]byte(magic), record...)), err
+}
+
+// Range gives the bytes of one range.
+func (w *Writer) Range(r *storage.Range) ([]byte, error) {
+	raw, err := r.Encode()
+	if err != nil {
+		return nil, fmt.Errorf("backup: %w", err)
+	}
+	w.end.Ranges++
+	w.end.Items += int64(len(r.Items))
+	return w.write(record(recordRange, raw)), nil
+}
+
+// Entries gives the bytes of a piece of history.
+func (w *Writer) Entries(entries []storage.Stored) ([]byte, error) {
+	raws := make([][]byte, len(entries))
+	for i := range entries {
+		raws[i] = entries[i].Raw
+		w.end.Until, w.end.Time = entries[i].Mark(), max(w.end.Time, entries[i].Entry.Time)
+	}
+	w.end.Entries += int64(len(entries))
+	record, err := encodeRecord(recordEntries, raws)
+	return w.write(record), err
+}
+
+// End gives the last bytes. until is where the backup ends; the entries, if there were any, reach it.
+func (w *Writer) End(until storage.Mark, time int64) ([]byte, error) {
+	if w.end.Entries > 0 && w.end.Until != until {
+		return nil, fmt.Errorf("backup: the entries end at %v, the backup at %v", w.end.Until.Position, until.Position)
+	}
+	w.end.Until, w.end.Time = until, max(w.end.Time, time)
+	record, err := encodeRecord(recordEnd, w.end)
+	if err != nil {
+		return nil, err
+	}
+	raw := w.write(record)
+	return w.sum.Sum(raw), nil
+}
+
+func (w *Writer) write(raw []byte) []byte {
+	w.sum.Write(raw) // never fails
+	return raw
+}
+
+func encodeRecord(kind byte, v any) ([]byte, error) {
+	raw, err := cbor.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("backup: %w", err)
+	}
+	if len(raw) > maxRecord {
+		return nil, fmt.Errorf("backup: record of %d bytes", len(raw))
+	}
+	return record(kind, raw), nil
+}
+
+func record(kind byte, raw []byte) []byte {
+	b := append(make([]byte, 0, 5+len(raw)), kind)
+	b = binary.BigEndian.AppendUint32(b, uint32(len(raw)))
+	return append(b, raw...)
+}

@@ -84,7 +84,10 @@ func (c *cluster) start(ctx context.Context, binary string, settings []string) e
 	case said := <-last:
 		return fmt.Errorf("%w: it ended: %s", errNotReady, said)
 	case <-wait.C:
-		return errNotReady
+		if c.file, err = local.ReadFile(c.dir); err != nil {
+			return fmt.Errorf("%w: %w", errNotReady, err)
+		}
+		return fmt.Errorf("%w: %s", errNotReady, describe(c.statuses(ctx)))
 	case <-ctx.Done():
 		return ctx.Err()
 	}

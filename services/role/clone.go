@@ -149,6 +149,8 @@ func (c *Canon) Record(r Record) {
 	c.Text(r.WitnessID)
 	c.Text(r.Active.Identity)
 	c.VersionNumber(r.Membership())
+	c.Bools(r.Forced != 0)
+	c.EpochNumber(r.Forced)
 	c.Bools(!r.Pause.None())
 	if !r.Pause.None() {
 		c.Int(int64(max(0, r.Pause.Until.Sub(c.Wall))))

@@ -37,6 +37,8 @@ type Record struct {
 	// leaves it, and with it the notes of membership, as they are.
 	SetVersion uint64 `json:"set_version,omitempty"`
 	Pause      Pause  `json:"pause,omitzero"`
+	// Forced is the last epoch that was taken by force: what was acknowledged in epochs below it may be lost, and binds nobody.
+	Forced uint64 `json:"forced,omitempty"`
 }
 
 // Membership is the version that a note of membership must have at least.
@@ -56,5 +58,5 @@ func (r Record) Solo(m Member) bool { return r.Active == m && len(r.InSync) == 1
 // Equal compares contents.
 func (r Record) Equal(o Record) bool {
 	return r.PairID == o.PairID && r.WitnessID == o.WitnessID && r.Version == o.Version && r.Epoch == o.Epoch &&
-		r.Active == o.Active && slices.Equal(r.InSync, o.InSync) && r.LongestLease == o.LongestLease && r.SetVersion == o.SetVersion && r.Pause.Equal(o.Pause)
+		r.Active == o.Active && slices.Equal(r.InSync, o.InSync) && r.LongestLease == o.LongestLease && r.SetVersion == o.SetVersion && r.Pause.Equal(o.Pause) && r.Forced == o.Forced
 }

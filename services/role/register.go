@@ -107,6 +107,9 @@ func (m *Machine) learn(r Record, revision uint64, fromArbiter bool) {
 		return // two writers of one version: only the arbiter knows which one stands
 	}
 	wasIn := m.haveRecord && m.record.Has(m.self)
+	if m.heardCommit.Epoch < r.Forced {
+		m.heardCommit = Position{}
+	}
 	before := m.record.Pause
 	m.record, m.revision, m.haveRecord = r, revision, true
 	m.learnPause(before)
@@ -219,6 +222,12 @@ func (m *Machine) win(revision uint64) {
 	a := m.attempt
 	m.attempt = nil
 	m.learn(a.record, revision, true)
+	if m.record.Version > a.record.Version && m.record.Epoch > a.record.Epoch {
+		// It did take effect, and another host has been promoted since, by force.
+		m.attempt = a
+		m.lose(fmt.Sprintf("the record has moved on to epoch %d of %s", m.record.Epoch, m.record.Active.Host))
+		return
+	}
 	m.revision = max(m.revision, revision)
 	m.readAt = m.now
 	m.registerEmpty = false

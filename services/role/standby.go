@@ -46,7 +46,7 @@ func (m *Machine) hear(p PeerView) {
 		m.fresh = false
 		m.heardActive = m.now
 		m.holder, m.holderEpoch = p.Incarnation, p.Epoch
-		if m.heardCommit.Before(p.Committed) {
+		if m.heardCommit.Before(p.Committed) && p.Committed.Epoch >= m.record.Forced {
 			m.heardCommit = p.Committed
 		}
 	}

@@ -114,6 +114,7 @@ func (m *Machine) proceedTakeover() {
 	next := m.next()
 	if t.forced {
 		next = m.forcedRecord()
+		next.Forced = t.epoch
 	}
 	next.Epoch = t.epoch
 	next.Active = m.self

@@ -139,6 +139,8 @@ func (w *world) fault(f kind, i, k int) {
 		w.pass(i)
 	case lie:
 		h.lied = true
+	case force:
+		w.step(i, role.ForceWanted{By: "operator", Accepted: 1 << 40, Unknown: true})
 	case pause:
 		w.step(i, role.PauseWanted{Pause: role.Pause{Until: wall(w.hosts[i].clock).Add(pauseFor), For: pauseFor, By: "operator"}})
 	case switchover:

@@ -47,10 +47,23 @@ func (w *world) respectsPause(q request) {
 	}
 }
 
+// acceptLoss: a host from outside the set takes an epoch. Only force lets it, and an operator has accepted that what it lacks
+// is lost, with all that the old active still does before it steps down.
+func (w *world) acceptLoss(q request) {
+	r, next, h := w.register.record, q.write.Record, &w.hosts[q.host]
+	if next.Epoch == r.Epoch || r.Version == 0 || r.Has(next.Active) {
+		return
+	}
+	if !w.rules.forces {
+		w.fail("R1: %s takes an epoch from outside the set", next.Active.Host)
+	}
+	w.forced, w.acked = next.Epoch, w.acked[:common(w.acked, h.disk.log)]
+}
+
 // mayAnswer: terminal-if of the host holds a right, whether the host is frozen or not.
 func (w *world) mayAnswer(i int) bool {
 	h := &w.hosts[i]
-	return h.up && h.right > h.clock
+	return h.up && h.right > h.clock && h.upd.epoch >= w.forced
 }
 
 // whole: an active with an in-sync standby, both of which know it, and updates that reach both.

@@ -238,6 +238,11 @@ func (w *world) faulty(to []event, owed bool) []event {
 			if len(h.reads) > 0 && w.witnessOpen(i) {
 				add(oldRead, i, 0)
 			}
+			if w.faults.has(force) {
+				if f := h.m.Force(); f.Against == "" && !f.Needless {
+					add(force, i, 0)
+				}
+			}
 			v := h.m.View()
 			if !v.Stopping {
 				add(stop, i, 0)

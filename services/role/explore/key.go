@@ -37,6 +37,8 @@ func (k *keyer) key(w *world, withFaults bool) uint64 {
 		}
 	}
 	log(w.acked)
+	c.Bools(w.forced != 0)
+	c.EpochNumber(w.forced)
 	for i := range w.hosts {
 		h := &w.hosts[i]
 		c.Now, c.Wall = h.clock, wall(h.clock)

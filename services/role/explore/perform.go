@@ -117,6 +117,7 @@ func (w *world) arbitrate(k int) {
 	switch {
 	case q.write.Expected == w.register.revision:
 		w.respectsPause(q)
+		w.acceptLoss(q)
 		w.register = register{record: q.write.Record, revision: w.register.revision + 1}
 		in.Outcome, in.Revision = role.Won, w.register.revision
 		w.say("      the record: version %d epoch %d active %s in sync %s", q.write.Record.Version, q.write.Record.Epoch, q.write.Record.Active.Host, hostsOf(q.write.Record.InSync))

@@ -179,6 +179,7 @@ type world struct {
 	frames   []frame
 	cut      uint8
 	acked    []entry // what terminals were told
+	forced   uint64  // the last epoch that was taken by force: what it left out counts as acknowledged no more
 	stalled  []stalled
 	faults   faults
 	ids      uint64

@@ -32,8 +32,10 @@ const (
 	kvClients = 6
 	// counters are clients that write a new key each time, ledgers are clients that move money.
 	counters, ledgers = 2, 2
+	// readers only read those few keys, so that there are reads even where every write waits: at a host that has lost its right.
+	readers = 2
 	// Clients is how many applications a load has: so many calls may be under way at once.
-	Clients = kvClients + counters + ledgers
+	Clients = kvClients + counters + ledgers + readers
 	// accounts are those of one load, each opened with the same balance.
 	accounts, opening = 4, 1000
 
@@ -129,7 +131,7 @@ func Start(ctx context.Context, config Config) (*Load, error) {
 	w.working.Store(true)
 	for i := range Clients {
 		deadline := patientDeadline
-		if i < kvClients && i%2 == 1 {
+		if i < kvClients && i%2 == 1 || i >= Clients-readers {
 			deadline = impatientDeadline
 		}
 		own := fmt.Sprintf("%s-%d", name, i)
@@ -158,6 +160,8 @@ func Start(ctx context.Context, config Config) (*Load, error) {
 				w.driveKV(i, c, random)
 			case i < kvClients+counters:
 				w.driveUnique(c, random)
+			case i >= Clients-readers:
+				w.driveReader(i, c, random)
 			default:
 				w.driveLedger(c, random)
 			}
@@ -233,6 +237,18 @@ func (w *Load) driveKV(index int, c *client, random *rand.Rand) {
 		}
 		if out.code == bus.CodeAbsent {
 			known[in.key] = 0
+		}
+	}
+}
+
+// driveReader reads the few keys, each time once.
+func (w *Load) driveReader(index int, c *client, random *rand.Rand) {
+	for ; w.working.Load(); w.think(random) {
+		in := asked{operation: opGet, key: fmt.Sprintf("%s-k%d", w.config.Name, random.IntN(keysOfRound))}
+		called := w.history.now()
+		a := c.do(w.settling, request{service: "kv", operation: in.operation, body: map[string]any{"key": in.key}})
+		if out, record := w.outcomeOf(in, a); record {
+			w.history.add(index, in, out, called)
 		}
 	}
 }

@@ -9,15 +9,6 @@ import (
 	"github.com/hotpair/hotpair/bus"
 )
 
-// Details of an event of kind bus.EventAlarm: which alarm it is about, and what became of it.
-const (
-	detailAlarm   = "alarm"
-	detailState   = "state"
-	alarmRaised   = "raised"
-	alarmCleared  = "cleared"
-	alarmAccepted = "acknowledged"
-)
-
 // alarms are the alarms that this host has raised. Any part of main raises one when its cause appears and clears it when
 // the cause is gone, as often as it likes: only a change is told. Neither ever blocks.
 type alarms struct {
@@ -47,13 +38,11 @@ func (a *alarms) raise(id, text string) {
 	}
 	alarm := bus.Alarm{ID: id, Severity: kind.severity, Since: a.now(), Host: a.host, Text: text, Remedy: kind.remedy, Acknowledge: kind.acknowledge}
 	a.raised[id] = alarm
-	a.changed(alarm, alarmRaised)
+	a.changed(alarm, bus.AlarmRaised)
 }
 
 // clear ends an alarm if it is raised.
-func (a *alarms) clear(id string) { a.end(id, alarmCleared) }
-
-func (a *alarms) end(id, state string) {
+func (a *alarms) clear(id string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	alarm, raised := a.raised[id]
@@ -61,7 +50,14 @@ func (a *alarms) end(id, state string) {
 		return
 	}
 	delete(a.raised, id)
-	a.changed(alarm, state)
+	a.changed(alarm, bus.AlarmCleared)
+}
+
+// forget takes an alarm away without a word: it is the pair's from now on.
+func (a *alarms) forget(id string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.raised, id)
 }
 
 // isRaised reports whether an alarm is raised.

@@ -37,7 +37,7 @@ type auditor struct {
 	mu     sync.Mutex
 	cancel context.CancelFunc // of the audit that runs
 	last   *operator.Audit    // outcome of the last one
-	lost   *operator.Audit    // outcome that missed something: an alarm as long as this main lives
+	lost   *operator.Audit    // outcome that missed something and that no operator has acknowledged
 }
 
 // shown is the outcome that a status carries.
@@ -92,7 +92,8 @@ func (h *host) audit(term context.Context, epoch uint64) {
 func (h *host) audited(outcome *operator.Audit) {
 	h.auditor.note(outcome)
 	h.measures.audited(outcome)
-	h.steps.note(h.config.Host, string(role.B9), outcome.Epoch, "audit: "+outcome.Sentence())
+	h.auditEvent(outcome)
+	h.auditAlarm(outcome)
 	attributes := []any{"epoch", outcome.Epoch, "step", role.B9, "checked", outcome.Checked, "missing", outcome.Missing,
 		"unprovable", outcome.Unprovable, "foreign", outcome.Foreign, "terminals", outcome.Terminals, "silent", outcome.Silent,
 		"gap_worst_ms", outcome.GapWorstMS, "gap_median_ms", outcome.GapMedianMS}
@@ -182,6 +183,13 @@ func (a *auditor) alarm() string {
 	}
 	return fmt.Sprintf("LOST: %d of %d updates that terminals were told are stored are missing since epoch %d: %s",
 		a.lost.Missing, a.lost.Checked, a.lost.Epoch, strings.Join(a.lost.Examples[:min(3, len(a.lost.Examples))], ", "))
+}
+
+// accept forgets an outcome that missed something: an operator knows.
+func (a *auditor) accept() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.lost = nil
 }
 
 // unfinished is the sentence about an audit that could not be finished; "" when the last one was.

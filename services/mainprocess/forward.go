@@ -22,6 +22,7 @@ func (h *host) remoteCalls() map[string]remoteCall {
 		},
 	}
 	maps.Copy(calls, h.dataCalls())
+	calls[operator.CallAckAlarm] = callWith(h.AckAlarm)
 	maps.Copy(calls, h.decisionCalls())
 	return calls
 }

@@ -29,7 +29,7 @@ func newDrainPair(t *testing.T, hostLease time.Duration) *drainPair {
 		t.Fatal(err)
 	}
 	p := &drainPair{t: t, orders: make(chan *nats.Msg, 64), rights: make(chan *nats.Msg, 64)}
-	p.host = &host{orders: o, bus: mine, steps: newSteps(), clock: lease.BootClock, log: slog.New(slog.DiscardHandler), link: &link{}}
+	p.host = &host{orders: o, bus: mine, events: newEvents("a", 1), clock: lease.BootClock, log: slog.New(slog.DiscardHandler), link: &link{}}
 	p.config.Host, p.config.Lease = "a", hostLease
 	ctx, cancel := context.WithCancel(t.Context())
 	p.ctx = ctx

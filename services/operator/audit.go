@@ -2,6 +2,7 @@ package operator
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -47,5 +48,10 @@ func (a *Audit) Sentence() string {
 	return text
 }
 
-// lost reports whether an acknowledged update is missing.
-func (s Status) lost() bool { return s.Audit != nil && s.Audit.Missing > 0 }
+// alarmLost is the id of the alarm that an acknowledged update is missing.
+const alarmLost = "updates-lost"
+
+// lost reports whether an acknowledged update is missing and no operator has said that it was seen.
+func (s Status) lost() bool {
+	return slices.ContainsFunc(s.Alarms, func(a Alarm) bool { return a.ID == alarmLost })
+}

@@ -24,7 +24,7 @@ Exit code: 0 done, 1 failed, 2 wrong usage.`
 
 // Commands gives status, history and switchover. Their errors are for printing as they are; ErrUsage means exit code 2.
 func Commands() []*cobra.Command {
-	return slices.Concat([]*cobra.Command{statusCommand(), historyCommand(), switchoverCommand()}, dataCommands(), decisionCommands())
+	return slices.Concat([]*cobra.Command{statusCommand(), historyCommand(), switchoverCommand(), eventsCommand(), alarmsCommand()}, dataCommands(), decisionCommands())
 }
 
 // flags that every command has.

@@ -2,7 +2,6 @@ package operator
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -80,6 +79,9 @@ func routes() map[string]route {
 	}
 	maps.Copy(all, dataRoutes())
 	maps.Copy(all, decisionRoutes())
+	all[PathEvents] = route{http.MethodGet, false, (*handler).events}
+	all[PathAlarms] = route{http.MethodGet, false, (*handler).alarms}
+	all[PathAckAlarm] = route{http.MethodPost, false, (*handler).ackAlarm}
 	return all
 }
 
@@ -256,12 +258,12 @@ func (h *handler) switchover(w http.ResponseWriter, r *http.Request) error {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), switchoverWithin)
 	defer cancel()
-	caller := Caller{ID: rand.Text(), From: r.RemoteAddr}
+	caller := h.called(r, "switchover")
 	log := h.log.With("call", caller.ID, "from", caller.From)
-	log.Info("switchover wanted")
 	done, err := h.host.Switchover(ctx, caller)
 	if err != nil {
 		log.Warn("switchover did not happen", "err", err)
+		h.host.Called(caller, "switchover", err)
 		p := *NewProblem(err)
 		p.ID = caller.ID
 		if p.Result == nil && len(done.Steps) > 0 {

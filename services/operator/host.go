@@ -40,6 +40,8 @@ type Host interface {
 	Neighbour
 	Data
 	Decisions
+	Events
+	Alarming
 }
 
 // Caller is who wants something, for the events and the log.

@@ -31,6 +31,7 @@ type table struct {
 	err      error
 	callers  []Caller
 	blocking chan struct{}
+	logTable
 	decided
 	points []Point
 	peer   Status

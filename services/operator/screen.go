@@ -86,7 +86,7 @@ func statusScreen(s *screen, st Status) {
 	}
 	label = "alarms"
 	for _, alarm := range st.Alarms {
-		s.row(label, alarm)
+		s.row(label, alarm.Text)
 		label = ""
 	}
 	if len(st.Events) == 0 {

@@ -41,7 +41,7 @@ func paired() Status {
 			"business.ledger": {PID: 4714, State: "ready", HeardMS: -1},
 		},
 		Terminals: Terminals{Attached: 5},
-		Alarms:    []string{},
+		Alarms:    []Alarm{},
 		Events: []Event{
 			{Time: noon().Add(-100 * time.Minute), Host: "a", Text: "dropped out of what is shown"},
 			{Time: noon().Add(-99 * time.Minute), Host: "a", Step: "B7", Epoch: 7, Text: "own processes become active"},
@@ -81,7 +81,7 @@ func samples() map[string]Status {
 		s.Mode, s.InSync, s.RecordVersion = "solo", []string{"a"}, 13
 		s.Notified, s.Behind = at(7, 12000), 408
 		s.Peer = Peer{Host: "b", Link: "refused", Replication: "refused", HeardMS: 83_000, Progress: bus.PeerAbsent}
-		s.Alarms = []string{"b is gone for 1m23s: start it, so that either host may fail again"}
+		s.Alarms = []Alarm{{ID: "cause", Severity: bus.Warning, Host: "a", Text: "b is gone for 1m23s: start it, so that either host may fail again"}}
 		s.Events = append(s.Events, Event{Time: noon().Add(-83 * time.Second), Host: "a", Epoch: 7, Text: "goes on alone: b refuses connections"})
 	})
 	add("active-solo-peer-catching-up", paired(), func(s *Status) {
@@ -95,13 +95,13 @@ func samples() map[string]Status {
 	})
 	add("active-lost", paired(), func(s *Status) {
 		s.Audit = &Audit{Epoch: 7, Checked: 12408, Missing: 2, Terminals: 5, Examples: []string{"t1/4711 at 6/12399", "t3/9 at 6/12400"}}
-		s.Alarms = []string{"LOST: 2 of 12408 updates that terminals were told are stored are missing since epoch 7: t1/4711 at 6/12399, t3/9 at 6/12400"}
+		s.Alarms = []Alarm{{ID: "updates-lost", Severity: bus.Critical, Host: "a", Text: "LOST: 2 of 12408 updates that terminals were told are stored are missing since epoch 7: t1/4711 at 6/12399, t3/9 at 6/12400", Acknowledge: true}}
 	})
 	add("active-without-right", paired(), func(s *Status) {
 		s.RightUntilMS = 0
 		s.Peer.Link, s.Peer.Replication, s.Peer.HeardMS, s.Peer.Progress = "silent", "silent", 1400, bus.PeerAbsent
 		s.Witness.Reachable, s.Witness.Problem = false, "no route to host"
-		s.Alarms = []string{"no witness: the next failure stops the service"}
+		s.Alarms = []Alarm{{ID: "cause", Severity: bus.Warning, Host: "a", Text: "no witness: the next failure stops the service"}}
 	})
 	add("active-paused", paired(), func(s *Status) {
 		s.Pause = &Pause{Until: noon().Add(25 * time.Minute), LeftMS: 1_500_000, By: "operator 127.0.0.1:4711"}
@@ -124,7 +124,7 @@ func samples() map[string]Status {
 		s.Mode, s.InSync, s.WaitingFor = "waiting", []string{"a"}, "waiting for a: 41 updates ahead"
 		s.Position, s.Committed, s.Applied, s.Lag = at(7, 12367), at(7, 12408), at(7, 12367), 0
 		s.Peer = Peer{Host: "a", Link: "refused", Replication: "refused", HeardMS: -1}
-		s.Alarms = []string{"nobody serves: only a holds all acknowledged updates; start a"}
+		s.Alarms = []Alarm{{ID: "cause", Severity: bus.Warning, Host: "a", Text: "nobody serves: only a holds all acknowledged updates; start a"}}
 	})
 	add("standby-cannot-join", standby(), func(s *Status) {
 		s.Mode, s.InSync, s.WaitingFor = "waiting", []string{"a"}, "it belongs to another pair (P0); start it with an empty data directory to join this one"
@@ -141,7 +141,7 @@ func samples() map[string]Status {
 	})
 	add("stopped", standby(), func(s *Status) { s.Role = "stopped" })
 	add("hostile-text", standby(), func(s *Status) {
-		s.Alarms = []string{"\x1b[2Jgone\r\n\u202eleft " + strings.Repeat("long ", 60), strings.Repeat("x", 300)}
+		s.Alarms = []Alarm{{ID: "one", Text: "\x1b[2Jgone\r\n\u202eleft " + strings.Repeat("long ", 60)}, {ID: "two", Text: strings.Repeat("x", 300)}}
 		s.Processes = map[string]Process{"business.\x07bell": {State: "\x1b[31mred", Reason: strings.Repeat("é", 200)}}
 	})
 	return all

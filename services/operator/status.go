@@ -48,7 +48,7 @@ type Status struct {
 	Processes map[string]Process `json:"processes"`
 	Terminals Terminals          `json:"terminals"`
 	Audit     *Audit             `json:"audit,omitempty"`   // of the last attach; one that missed something stays
-	Alarms    []string           `json:"alarms"`            // sentences, the worst first
+	Alarms    []Alarm            `json:"alarms"`            // the worst first
 	Level     string             `json:"level,omitempty"`   // good, warning, bad: what it all means
 	Sentence  string             `json:"summary,omitempty"` // the same as a sentence
 	Events    []Event            `json:"events,omitempty"`
@@ -100,16 +100,6 @@ type Terminals struct {
 	Attached    int `json:"attached"`
 	Warm        int `json:"warm"`
 	Unreachable int `json:"unreachable"`
-}
-
-// Event is something that an operator can act on, as a host saw it.
-type Event struct {
-	Time  time.Time     `json:"time"` // the host's wall clock
-	Host  string        `json:"host"`
-	Step  string        `json:"step,omitempty"` // B1 … B9 of figure 3
-	Epoch uint64        `json:"epoch,omitempty"`
-	Text  string        `json:"text"`
-	Took  time.Duration `json:"took_ns,omitempty"` // since the first step of the same procedure
 }
 
 // ProgressOf gives how far a host has got that began at a sequence and has to reach another.

@@ -152,7 +152,7 @@ func (l *Lab) describe(ctx context.Context) string {
 			parts = append(parts, err.Error())
 			continue
 		}
-		parts = append(parts, fmt.Sprintf("%s is %s %s, epoch %d, at %s, in sync %v, waiting for %q, unfit %q, peer %s %s %s, terminals %+v, alarms %q",
+		parts = append(parts, fmt.Sprintf("%s is %s %s, epoch %d, at %s, in sync %v, waiting for %q, unfit %q, peer %s %s %s, terminals %+v, alarms %+v",
 			host, s.Role, s.Mode, s.Epoch, s.Position, s.InSync, s.WaitingFor, s.Unfit, s.Peer.Link, s.Peer.Replication, s.Peer.Progress, s.Terminals, s.Alarms))
 	}
 	return strings.Join(parts, "; ")

@@ -198,7 +198,7 @@ func sequenceWitnessLostThenStandbyLost(t *testing.T) {
 	f.progress()
 	f.await("alarm", func() bool {
 		_, s := f.Active(f.ctx)
-		return slices.ContainsFunc(s.Alarms, func(a string) bool { return strings.Contains(a, "no witness") })
+		return slices.ContainsFunc(s.Alarms, func(a operator.Alarm) bool { return a.ID == "no-witness" })
 	})
 	f.must(f.Kill(f.ctx, Other(active)))
 	f.nobody(3 * f.options.Lease)

@@ -1,0 +1,116 @@
+package mainprocess
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/role"
+)
+
+// peerAlarms bounds the alarms that are taken from the other host.
+const peerAlarms = 32
+
+// ownAlarms are those that this host has raised and that end by themselves; the others are the pair's.
+func (h *host) ownAlarms() []bus.Alarm {
+	return slices.DeleteFunc(h.alarms.list(), func(a bus.Alarm) bool { return a.Acknowledge })
+}
+
+// allAlarms are the pair's, this host's, and those that the other host tells of while it is heard.
+func (h *host) allAlarms() []bus.Alarm {
+	list := h.events.pinned()
+	for _, a := range h.alarms.list() {
+		if !a.Acknowledge || !slices.ContainsFunc(list, func(p bus.Alarm) bool { return p.ID == a.ID }) {
+			list = append(list, a)
+		}
+	}
+	v := h.driver.View()
+	if theirs := h.peerAlarms.Load(); theirs != nil && v.HasPeer && h.clock()-v.HeardAt < 2*h.config.Lease {
+		for _, a := range (*theirs)[:min(len(*theirs), peerAlarms)] {
+			a.Host = v.Peer.Host
+			list = append(list, a)
+		}
+	}
+	sortAlarms(list)
+	return list
+}
+
+// Alarms implements operator.Alarming.
+func (h *host) Alarms(context.Context) operator.AlarmList {
+	return operator.AlarmList{Host: h.config.Host, Alarms: h.allAlarms(), Hooks: h.hooks.states()}
+}
+
+// AckAlarm implements operator.Alarming. Only the host that serves can change what the pair keeps; a standby passes the
+// call on.
+func (h *host) AckAlarm(ctx context.Context, caller operator.Caller, q operator.AckRequest) (operator.Acknowledged, error) {
+	if h.activeElsewhere() {
+		return forward[operator.Acknowledged](ctx, h, operator.CallAckAlarm, caller, q)
+	}
+	v := h.driver.View()
+	if !v.Serving {
+		return operator.Acknowledged{}, fmt.Errorf("%w: nobody serves; only the host that serves can acknowledge", operator.ErrRefused)
+	}
+	alarm, err := h.toAcknowledge(ctx, q.ID)
+	if err != nil {
+		return operator.Acknowledged{}, err
+	}
+	who := callerName(caller)
+	e := h.events.note(bus.Event{Kind: bus.EventAlarm, Epoch: v.Epoch, Alarm: &alarm, State: bus.AlarmAcknowledged,
+		Text:    fmt.Sprintf("alarm %s acknowledged by %s: %s", alarm.ID, who, alarm.Text),
+		Details: map[string]string{detailCall: caller.ID, detailFrom: caller.From, detailVia: caller.Via}})
+	h.log.Info(e.Text, "alarm", alarm.ID, "call", caller.ID)
+	h.hooks.tell(alarm, bus.AlarmAcknowledged)
+	if err := h.awaitLogged(ctx, e); err != nil {
+		return operator.Acknowledged{}, fmt.Errorf("%w: the pair has not kept it yet, but may: %w", operator.ErrUnfinished, err)
+	}
+	return operator.Acknowledged{ID: caller.ID, Alarm: alarm}, nil
+}
+
+// toAcknowledge finds the alarm that waits for an operator.
+func (h *host) toAcknowledge(ctx context.Context, id string) (bus.Alarm, error) {
+	page, err := h.askEvents(ctx, bus.EventsRequest{Limit: 1})
+	if err != nil {
+		return bus.Alarm{}, fmt.Errorf("%w: the updater does not answer: %w", operator.ErrUnavailable, err)
+	}
+	is := func(a bus.Alarm) bool { return a.ID == id }
+	if i := slices.IndexFunc(page.Alarms, is); i >= 0 {
+		return page.Alarms[i], nil
+	}
+	if i := slices.IndexFunc(h.allAlarms(), is); i >= 0 && !kindOf(id).acknowledge {
+		return bus.Alarm{}, fmt.Errorf("%w: %s ends by itself when its cause is gone: %s", operator.ErrRefused, id, kindOf(id).remedy)
+	}
+	return bus.Alarm{}, fmt.Errorf("%w: no alarm %q waits to be acknowledged", operator.ErrRefused, id)
+}
+
+// awaitLogged waits until an event of this main has been read from the pair's log.
+func (h *host) awaitLogged(ctx context.Context, e bus.Event) error {
+	for {
+		changed := h.events.changes()
+		if !h.events.isPending(e.Number) {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// auditAlarm raises or clears what an audit says.
+func (h *host) auditAlarm(outcome *operator.Audit) {
+	if outcome.Missing > 0 {
+		h.alarms.raise(alarmUpdatesLost, h.auditor.alarm())
+	}
+}
+
+// auditEvent is the outcome of an audit as an event of the takeover that it follows.
+func (h *host) auditEvent(outcome *operator.Audit) {
+	h.events.note(bus.Event{Kind: bus.EventAudit, Step: string(role.B9), Epoch: outcome.Epoch, Text: "audit: " + outcome.Sentence(),
+		Details: map[string]string{
+			detailChecked: fmt.Sprint(outcome.Checked), detailMissing: fmt.Sprint(outcome.Missing), detailFelt: fmt.Sprint(outcome.Felt),
+			detailGap: fmt.Sprint(outcome.GapWorstMS), detailMedian: fmt.Sprint(outcome.GapMedianMS),
+		}})
+}

@@ -1,0 +1,287 @@
+package mainprocess
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/operator"
+)
+
+const (
+	// keptEvents bounds how much of the end of the pair's log main remembers, for the status and for who follows.
+	keptEvents = 500
+	// pendingEvents bounds the events that are not in the pair's log yet. Beyond it the oldest go, and are counted.
+	pendingEvents = 5000
+)
+
+// pendingEvent is an event that is not known to be in the pair's log.
+type pendingEvent struct {
+	bus.Event
+	serial uint64 // counts what this main has to hand on, those of earlier mains included
+}
+
+// events are the events of this main, and what it knows of the pair's log. Adding one never blocks: what has to be done
+// with it is the recorder's.
+type events struct {
+	host        string
+	incarnation uint64
+	now         func() time.Time
+
+	mu        sync.Mutex
+	number    uint64
+	serial    uint64
+	began     time.Time // of the procedure under way (B3–B9)
+	pending   []pendingEvent
+	dropped   uint64
+	handed    []handedEvent // in the log, and not yet read from it
+	log       []bus.Event   // end of the pair's log
+	pins      []bus.Alarm   // alarms of the pair that wait to be acknowledged
+	listeners map[int]chan operator.Event
+	next      int
+	changed   chan struct{} // closed and replaced at each change
+}
+
+// handedEvent is an event that the pair's log has at or before the number last.
+type handedEvent struct {
+	bus.Event
+	last uint64
+}
+
+func newEvents(host string, incarnation uint64) *events {
+	return &events{host: host, incarnation: incarnation, now: time.Now, listeners: map[int]chan operator.Event{}, changed: make(chan struct{})}
+}
+
+// add notes an event of figure 3 or one beside it. One that opens a procedure is where the times of the later steps begin.
+func (s *events) add(e bus.Event, opens bool) bus.Event {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e.Time = s.now()
+	if opens {
+		s.began = e.Time
+	}
+	if !s.began.IsZero() && e.Step > "B3" {
+		e.Took = e.Time.Sub(s.began)
+	}
+	if e.Step == "B9" || e.Step == "B6" {
+		s.began = time.Time{}
+	}
+	return s.keep(e)
+}
+
+// note adds an event that belongs to no procedure under way.
+func (s *events) note(e bus.Event) bus.Event {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e.Time = s.now()
+	return s.keep(e)
+}
+
+// keep numbers an event, remembers it and tells who listens. The lock is held.
+func (s *events) keep(e bus.Event) bus.Event {
+	s.number++
+	e.Host, e.Incarnation, e.Number = s.host, s.incarnation, s.number
+	e.Cut()
+	s.await(e)
+	for _, l := range s.listeners {
+		select {
+		case l <- e:
+		default: // a listener that does not read misses events, the log has them
+		}
+	}
+	s.tell()
+	return e
+}
+
+// await puts an event behind those that are not in the log yet. The lock is held.
+func (s *events) await(e bus.Event) {
+	s.serial++
+	s.pending = append(s.pending, pendingEvent{e, s.serial})
+	if over := len(s.pending) - pendingEvents; over > 0 {
+		s.pending = slices.Clone(s.pending[over:])
+		s.dropped += uint64(over)
+	}
+}
+
+func (s *events) tell() {
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// changes gives a channel that is closed at the next change.
+func (s *events) changes() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changed
+}
+
+// inherit takes over what earlier mains of this host could not hand on. It comes before everything of this one.
+func (s *events) inherit(earlier []bus.Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	own := s.pending
+	s.pending = nil
+	for _, e := range earlier {
+		s.await(e)
+	}
+	for _, p := range own {
+		s.await(p.Event)
+	}
+	s.tell()
+}
+
+// waiting gives the first events that are not in the log, at most so many, and how many were dropped before them.
+func (s *events) waiting(most int) (batch []pendingEvent, dropped uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.pending[:min(most, len(s.pending))]), s.dropped
+}
+
+// after gives the events that are not in the log and whose serial is higher, and whether none at all is left.
+func (s *events) after(serial uint64) (batch []pendingEvent, none bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i, _ := slices.BinarySearchFunc(s.pending, serial+1, func(p pendingEvent, serial uint64) int {
+		switch {
+		case p.serial < serial:
+			return -1
+		case p.serial > serial:
+			return 1
+		}
+		return 0
+	})
+	return slices.Clone(s.pending[i:]), len(s.pending) == 0
+}
+
+// handedOn notes that the log has everything up to a serial, at or before the number last.
+func (s *events) handedOn(serial, last uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := 0
+	for ; i < len(s.pending) && s.pending[i].serial <= serial; i++ {
+		s.handed = append(s.handed, handedEvent{s.pending[i].Event, last})
+	}
+	s.pending = slices.Clone(s.pending[i:])
+	s.handed = slices.Clone(s.handed[max(0, len(s.handed)-keptEvents):])
+	s.settle()
+	s.tell()
+}
+
+// isPending reports whether an event of this main is not known to be in the log.
+func (s *events) isPending(number uint64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.ContainsFunc(s.pending, func(p pendingEvent) bool { return p.Incarnation == s.incarnation && p.Number == number })
+}
+
+// settle forgets what the log as it was read has.
+func (s *events) settle() {
+	read := s.lastRead()
+	s.handed = slices.DeleteFunc(s.handed, func(h handedEvent) bool { return h.last <= read })
+}
+
+// lastRead is the newest number that was read from the log. The lock is held.
+func (s *events) lastRead() uint64 {
+	if len(s.log) == 0 {
+		return 0
+	}
+	return s.log[len(s.log)-1].ID
+}
+
+// newest gives the newest event that was read from the log.
+func (s *events) newest() (e bus.Event, any bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.log) == 0 {
+		return e, false
+	}
+	return s.log[len(s.log)-1], true
+}
+
+// read takes what was read from the log: fresh if it is not what follows the rest, but all that is known now.
+func (s *events) read(list []bus.Event, pins []bus.Alarm, fresh bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if fresh {
+		s.log = nil
+	}
+	s.log = append(s.log, list...)
+	s.log = slices.Clone(s.log[max(0, len(s.log)-keptEvents):])
+	s.pins = pins
+	s.settle()
+	s.tell()
+}
+
+// pinned gives the pair's alarms that wait to be acknowledged, as last read.
+func (s *events) pinned() []bus.Alarm {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.pins)
+}
+
+// known gives what main remembers: the end of the pair's log, then what this host could not yet add to it.
+func (s *events) known() []bus.Event {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	type name struct{ incarnation, number uint64 }
+	in := make(map[name]bool, len(s.log))
+	for _, e := range s.log {
+		if e.Host == s.host {
+			in[name{e.Incarnation, e.Number}] = true
+		}
+	}
+	all := slices.Clone(s.log)
+	for _, h := range s.handed {
+		if !in[name{h.Incarnation, h.Number}] {
+			all = append(all, h.Event)
+		}
+	}
+	for _, p := range s.pending {
+		if !in[name{p.Incarnation, p.Number}] {
+			all = append(all, p.Event)
+		}
+	}
+	return all
+}
+
+// last gives the last of what main remembers.
+func (s *events) last(n int) []bus.Event {
+	all := s.known()
+	return all[max(0, len(all)-n):]
+}
+
+// from gives the events of the log from a number on, as far as main remembers them; ok is false when it does not reach
+// back so far.
+func (s *events) from(id uint64) (list []bus.Event, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.log) == 0 || id < s.log[0].ID {
+		return nil, false
+	}
+	i, _ := slices.BinarySearchFunc(s.log, id, func(e bus.Event, id uint64) int {
+		switch {
+		case e.ID < id:
+			return -1
+		case e.ID > id:
+			return 1
+		}
+		return 0
+	})
+	return slices.Clone(s.log[i:]), true
+}
+
+// listen gives this main's own events from now on until stop is called.
+func (s *events) listen() (events <-chan operator.Event, stop func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	id := s.next
+	s.next++
+	c := make(chan operator.Event, 64)
+	s.listeners[id] = c
+	return c, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.listeners, id)
+	}
+}

@@ -1,0 +1,293 @@
+package mainprocess
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+)
+
+const (
+	// gatherEvents is how long the recorder lets events come together: a takeover makes several, and the first moments of a
+	// term belong to the terminals.
+	gatherEvents = 100 * time.Millisecond
+	// batchEvents and batchBytes bound what is handed on at once; it must fit into one message of the link.
+	batchEvents = 64
+	batchBytes  = 256 << 10
+	// handWithin bounds handing on. What fails is tried again after handPause, then after longer, up to handPauseMost;
+	// at once when another host serves.
+	handWithin    = 10 * time.Second
+	handPause     = 100 * time.Millisecond
+	handPauseMost = 5 * time.Second
+	// lateAfter is when an event counts as late in the log.
+	lateAfter = 10 * time.Second
+	// spoolSync is how long events are only in the kernel's hands: most are in the pair's log before, and then there is no
+	// fsync on the disk that updates wait for.
+	spoolSync = 2 * time.Second
+	// spoolStop bounds the last write of the spool: a disk that hangs must not hold up the end.
+	spoolStop = time.Second
+)
+
+// errNobodyRecords says that no host serves that could take events into the log.
+var errNobodyRecords = errors.New("nobody serves")
+
+// recorder hands the events of this host on into the pair's log, and keeps those that are not there yet in the spool. It
+// has a goroutine for either, so that a hanging disk doesn't keep events from the log, and a log that can't be reached
+// doesn't keep them from the disk. The role machine and the driver never wait for it.
+type recorder struct {
+	events *events
+	dir    string
+	log    *slog.Logger
+	// send hands events to whoever serves and gives the number of the newest event of the log. Errors: errNobodyRecords,
+	// and those of the way there.
+	send func(ctx context.Context, batch []bus.Event) (last uint64, err error)
+	// unsaved is told why events are not in the spool; nil says that they are.
+	unsaved func(error)
+
+	woken  chan struct{} // somebody else serves, or this host does
+	opened chan struct{} // closed when the spool was read: what was left comes before what is new
+}
+
+func newRecorder(e *events, dir string, log *slog.Logger) *recorder {
+	return &recorder{events: e, dir: dir, log: log, woken: make(chan struct{}, 1), opened: make(chan struct{})}
+}
+
+// wake says that handing on may work now. Never blocks.
+func (r *recorder) wake() {
+	select {
+	case r.woken <- struct{}{}:
+	default:
+	}
+}
+
+// run records until ctx ends. It returns when what is left is in the spool, or spoolStop has passed.
+func (r *recorder) run(ctx context.Context) error {
+	var handing sync.WaitGroup
+	handing.Go(func() { r.hand(ctx) })
+	saved := make(chan struct{})
+	go func() {
+		defer close(saved)
+		r.save(ctx)
+	}()
+	<-ctx.Done()
+	handing.Wait()
+	select {
+	case <-saved:
+	case <-time.After(spoolStop):
+		r.log.Warn("the event spool could not be written in time; its last events are in this log only")
+	}
+	return ctx.Err()
+}
+
+// save keeps the spool until ctx ends. After a failed write it leaves the file alone: what the kernel took and could not
+// write is lost, and trying again would hide that.
+func (r *recorder) save(ctx context.Context) {
+	spool, left, damaged, err := openSpool(r.dir, r.events.host)
+	if err == nil && len(left) > 0 {
+		r.events.inherit(left)
+	}
+	close(r.opened)
+	if damaged > 0 {
+		r.log.Warn("some events of an earlier run can't be read from the spool", "lines", damaged)
+	}
+	if err == nil {
+		err = r.keep(ctx, spool, uint64(len(left)))
+		err = errors.Join(err, spool.close())
+	}
+	if err != nil {
+		r.log.Error("events are not kept on disk any more; they are in memory and in this log", "error", err)
+		r.unsaved(err)
+	}
+}
+
+// keep writes what comes. saved is the serial up to which the file has everything.
+func (r *recorder) keep(ctx context.Context, s *spool, saved uint64) error {
+	var sync <-chan time.Time
+	for {
+		changed := r.events.changes()
+		fresh, none := r.events.after(saved)
+		if len(fresh) > 0 {
+			if err := s.append(plain(fresh)); err != nil {
+				return err
+			}
+			saved = fresh[len(fresh)-1].serial
+		}
+		switch {
+		case none:
+			if err := s.clear(); err != nil {
+				return err
+			}
+		case s.full():
+			all, _ := r.events.after(0)
+			if err := s.rewrite(plain(all)); err != nil {
+				return err
+			}
+			if len(all) > 0 {
+				saved = max(saved, all[len(all)-1].serial)
+			}
+		}
+		if s.dirty && sync == nil {
+			sync = time.After(spoolSync)
+		}
+		select {
+		case <-changed:
+		case <-sync:
+			sync = nil
+			if err := s.sync(); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			fresh, _ := r.events.after(saved)
+			return s.append(plain(fresh))
+		}
+	}
+}
+
+func plain(pending []pendingEvent) []bus.Event {
+	list := make([]bus.Event, len(pending))
+	for i, p := range pending {
+		list[i] = p.Event
+	}
+	return list
+}
+
+// hand hands on until ctx ends.
+func (r *recorder) hand(ctx context.Context) {
+	select {
+	case <-r.opened:
+	case <-ctx.Done():
+		return
+	}
+	var told uint64
+	for pause := time.Duration(0); ; {
+		changed := r.events.changes()
+		batch, dropped := r.events.waiting(batchEvents)
+		if dropped > told {
+			r.log.Warn("events that could not reach the pair's log for too long are dropped, the oldest first", "dropped", dropped-told)
+			told = dropped
+		}
+		if len(batch) == 0 {
+			pause = 0
+			select {
+			case <-changed:
+				_ = sleep(ctx, gatherEvents)
+			case <-ctx.Done():
+				return
+			}
+			continue
+		}
+		err := r.handOn(ctx, batch)
+		switch {
+		case err == nil:
+			pause = 0
+			continue
+		case ctx.Err() != nil:
+			return
+		case !errors.Is(err, errNobodyRecords):
+			r.log.Debug("events were not handed on", "events", len(batch), "error", err)
+		}
+		pause = min(max(handPause, 2*pause), handPauseMost)
+		if errors.Is(err, errNobodyRecords) {
+			pause = handPauseMost
+		}
+		select {
+		case <-r.woken:
+			pause = 0
+			_ = sleep(ctx, gatherEvents)
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// handOn hands one batch on.
+func (r *recorder) handOn(ctx context.Context, batch []pendingEvent) error {
+	now, size := r.events.now(), 0
+	var list []bus.Event
+	for _, p := range batch {
+		e := p.Event
+		e.Late = now.Sub(e.Time) > lateAfter
+		if size += len(e.Text) + 1000; size > batchBytes && len(list) > 0 {
+			break
+		}
+		list = append(list, e)
+	}
+	ctx, cancel := context.WithTimeout(ctx, handWithin)
+	defer cancel()
+	last, err := r.send(ctx, list)
+	if err != nil {
+		return err
+	}
+	r.events.handedOn(batch[len(list)-1].serial, last)
+	return nil
+}
+
+// destination says who takes events into the log now; the recorder is woken when it changes.
+type destination struct {
+	epoch uint64 // of the term in which this host or the other one serves; 0: nobody does
+	peer  bool
+}
+
+// recordsAt gives the destination as this host sees it.
+func (h *host) recordsAt() destination {
+	switch v := h.driver.View(); {
+	case v.Serving:
+		return destination{epoch: v.Epoch}
+	case v.HasPeer && v.Peer.Serving:
+		return destination{epoch: v.Peer.Epoch, peer: true}
+	}
+	return destination{}
+}
+
+// sendEvents hands events to the updater that serves: this host's, or over the link the other one's.
+func (h *host) sendEvents(ctx context.Context, batch []bus.Event) (last uint64, err error) {
+	var r bus.RecordedEvents
+	switch to := h.recordsAt(); {
+	case to.epoch == 0:
+		return 0, errNobodyRecords
+	case to.peer:
+		message := bus.LinkMessage{Kind: bus.LinkEvents, Identity: h.driver.View().Self.Identity, Events: batch}
+		body, err := h.link.tell(ctx, message)
+		if err != nil {
+			return 0, err
+		}
+		if err := bus.DecodeJSON(body, &r); err != nil {
+			return 0, err
+		}
+	default:
+		if r, err = askWait[bus.RecordedEvents](ctx, h.orders, bus.ProcessUpdater, bus.SubjectRecord, bus.RecordEvents{Events: batch}, handWithin); err != nil {
+			return 0, err
+		}
+	}
+	if r.Error != "" {
+		return 0, fmt.Errorf("%w: %s", errRefused, r.Error)
+	}
+	return r.Last, nil
+}
+
+// takeEvents takes events that the other main sends into the log, if this host serves.
+func (h *host) takeEvents(m bus.LinkMessage, reply func(bus.LinkReply)) {
+	for _, e := range m.Events {
+		if e.Host != m.Host {
+			reply(bus.LinkReply{Error: fmt.Sprintf("an event of %q sent by %q", e.Host, m.Host)})
+			return
+		}
+	}
+	if to := h.recordsAt(); to.epoch == 0 || to.peer {
+		reply(bus.LinkReply{Error: h.config.Host + " does not serve"})
+		return
+	}
+	order := bus.RecordEvents{Events: m.Events}
+	ask(h.orders, bus.ProcessUpdater, bus.SubjectRecord, order, handWithin, func(r bus.RecordedEvents, err error) {
+		if err != nil {
+			reply(bus.LinkReply{Error: err.Error()})
+			return
+		}
+		reply(bus.LinkReply{Body: bus.EncodeJSON(r)})
+	})
+}

@@ -49,8 +49,8 @@ func (t *takeoverBench) onCables(ctx context.Context, r *run, terminals int, kin
 	w.begin(ctx)
 	for trial := range t.trials {
 		for _, kind := range kinds {
-			if err := t.cutTrial(ctx, r, l, w, kind, terminals, trial); err != nil {
-				return fmt.Errorf("%s, trial %d: %w", kind, trial+1, err)
+			if err := t.bear(ctx, r, kind, trial, t.cutTrial(ctx, r, l, w, kind, terminals, trial)); err != nil {
+				return err
 			}
 		}
 	}

@@ -15,6 +15,7 @@ const peerHears = 500 * time.Millisecond
 // decisionCalls are the calls about who serves that only the active can do.
 func (h *host) decisionCalls() map[string]remoteCall {
 	return map[string]remoteCall{
+		operator.CallAdmit: callWith(h.Admit),
 		operator.CallPause: callWith(h.Pause),
 		operator.CallResume: callWith(func(ctx context.Context, c operator.Caller, _ struct{}) (operator.PauseResult, error) {
 			return h.Resume(ctx, c)

@@ -10,18 +10,22 @@ import (
 type Decisions interface {
 	Pauses
 	Explaining
+	Promoting
 }
 
 // decisionRoutes are the paths about who serves.
 func decisionRoutes() map[string]route {
 	return map[string]route{
-		PathExplain: {http.MethodGet, false, (*handler).explain},
-		PathPause:   {http.MethodPost, false, (*handler).pause},
-		PathResume:  {http.MethodPost, false, (*handler).resume},
+		PathExplain:     {http.MethodGet, false, (*handler).explain},
+		PathPromotePlan: {http.MethodGet, false, (*handler).promotePlan},
+		PathPromote:     {http.MethodPost, false, (*handler).promote},
+		PathAdmit:       {http.MethodPost, false, (*handler).admitReplaced},
+		PathPause:       {http.MethodPost, false, (*handler).pause},
+		PathResume:      {http.MethodPost, false, (*handler).resume},
 	}
 }
 
 // decisionCommands are the commands about who serves.
 func decisionCommands() []*cobra.Command {
-	return []*cobra.Command{explainCommand(), pauseCommand(), resumeCommand()}
+	return []*cobra.Command{explainCommand(), pauseCommand(), resumeCommand(), promoteCommand(), admitCommand()}
 }

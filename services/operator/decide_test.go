@@ -14,6 +14,9 @@ type decided struct {
 	pause     PauseResult
 	paused    []PauseRequest
 	explained Explanation
+	plan      PromotePlan
+	accepted  []string
+	admitted  []string
 }
 
 func (h *table) Pause(_ context.Context, c Caller, r PauseRequest) (PauseResult, error) {

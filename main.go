@@ -26,6 +26,7 @@ import (
 	"github.com/hotpair/hotpair/services/terminal"
 	"github.com/hotpair/hotpair/services/terminalif"
 	"github.com/hotpair/hotpair/services/updater"
+	"github.com/hotpair/hotpair/services/updater/archive"
 	"github.com/hotpair/hotpair/services/witness"
 	"github.com/hotpair/hotpair/simulator"
 )
@@ -84,10 +85,11 @@ func commands() *cobra.Command {
 	root.SetHelpCommand(help())
 	root.AddCommand(local.Command(), simulator.Command())
 	root.AddCommand(operator.Commands()...)
+	root.AddCommand(operator.BackupCommands(archive.Files{})...)
 	root.AddCommand(
 		serve("supervisor", "Run a host: start its main and watch it", hostName, supervise),
 		serve("main", "Decide who serves, and run the host's processes (started by supervisor)", hostName, mainprocess.Run),
-		serve("updater", "Write the database and replicate it (started by main)", updaterName, updater.Run),
+		serve("updater", "Write the database and replicate it (started by main)", updaterName, update),
 		serve("terminal-if", "Dial the terminals and relay their requests (started by main)", relayName, terminalif.Run),
 		businessCommand(),
 		serve("witness", "Keep the pair record, on a third machine", nobody[config.Witness], witness.Run),
@@ -123,7 +125,17 @@ func serve[T settings, P config.Spec[T]](name, short string, host func(T) string
 }
 
 func supervise(ctx context.Context, c config.Host, log *slog.Logger) error {
+	process.FewProcessors(1) // it only watches
 	return (&supervisor.Supervisor{Host: c, Environ: os.Environ(), Logger: log}).Run(ctx)
+}
+
+// updaterMemory is what an updater may have before garbage is collected as often as usual, in bytes: it lives on some MB,
+// and on all that is committed but not applied when the database falls behind.
+const updaterMemory = 256 << 20
+
+func update(ctx context.Context, c config.Updater, log *slog.Logger) error {
+	process.RareCollections(400, updaterMemory)
+	return updater.Run(ctx, c, log)
 }
 
 // businessCommand is a business process of those that are built in.
@@ -136,6 +148,7 @@ func businessCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := func(c config.Business) string { return c.Host }
 			return start(cmd, "business."+args[0], name, func(ctx context.Context, c config.Business, log *slog.Logger) error {
+				process.FewProcessors(1) // work of microseconds for each request
 				return business.Run(ctx, c, services[args[0]], log)
 			})
 		},

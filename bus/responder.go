@@ -1,0 +1,109 @@
+package bus
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/nats-io/nats.go"
+)
+
+// Responder serves packs: it takes the requests out and gathers the answers for each asker.
+type Responder[Q, A any] struct {
+	conn   *Conn
+	size   func(A) int
+	handle func(q Q, subject string, answer func(A))
+	sub    *nats.Subscription
+
+	backlog atomic.Int64
+
+	mu      sync.Mutex
+	senders map[string]*sender[A]
+}
+
+// maxAskers bounds the senders kept for reply prefixes; an idle sender is a few bytes and costs nothing to make again.
+const maxAskers = 256
+
+// NewResponder serves a subject, in a queue group when queue is not empty. handle is called in order of arrival, on
+// one goroutine, and must not block; answer may be called once, later, from anywhere. A message that is no pack is
+// passed to stray (which may be nil).
+func NewResponder[Q, A any](conn *Conn, subject, queue string, size func(A) int, handle func(q Q, subject string, answer func(A)), stray func(*nats.Msg, error)) (*Responder[Q, A], error) {
+	r := &Responder[Q, A]{conn: conn, size: size, handle: handle, senders: map[string]*sender[A]{}}
+	sub, err := conn.QueueSubscribe(subject, queue, func(m *nats.Msg) {
+		var requests pack[Q]
+		if err := Decode(m.Data, &requests); err != nil {
+			if stray != nil {
+				stray(m, err)
+			}
+			return
+		}
+		s := r.sender(m.Reply)
+		for _, q := range requests.Items {
+			handle(q.Value, m.Subject, func(a A) {
+				r.backlog.Add(int64(size(a)))
+				s.send(q.Number, a)
+			})
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("serve %s: %w", subject, err)
+	}
+	if err := sub.SetPendingLimits(-1, -1); err != nil {
+		return nil, fmt.Errorf("serve %s: %w", subject, err)
+	}
+	r.sub = sub
+	return r, nil
+}
+
+// Backlog is about how many bytes of answers were given and could not yet be handed to the connection: large only when
+// the asker does not read.
+func (r *Responder[Q, A]) Backlog() int64 { return r.backlog.Load() }
+
+// Close stops taking requests. Answers that are still given are sent.
+func (r *Responder[Q, A]) Close() {
+	// An error only says that the connection is closed already.
+	_ = r.sub.Unsubscribe()
+}
+
+// Flush waits until the answers given so far have reached the server: a process that ends closes its connection only
+// then, or who asked would hear nothing. It returns the context's cause, or what is wrong with the connection.
+func (r *Responder[Q, A]) Flush(ctx context.Context) error {
+	r.mu.Lock()
+	senders := slices.Collect(maps.Values(r.senders))
+	r.mu.Unlock()
+	for _, s := range senders {
+		if err := s.idle(ctx); err != nil {
+			return err
+		}
+	}
+	return r.conn.FlushWithContext(ctx)
+}
+
+// sender for the asker behind a reply subject: all packs of one Caller share a prefix, so their answers gather.
+func (r *Responder[Q, A]) sender(reply string) *sender[A] {
+	prefix := reply
+	if i := strings.LastIndexByte(reply, '.'); i >= 0 {
+		prefix = reply[:i]
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if s, ok := r.senders[prefix]; ok {
+		return s
+	}
+	if len(r.senders) >= maxAskers {
+		clear(r.senders)
+	}
+	s := &sender[A]{
+		conn: r.conn, subject: prefix + ".0", size: r.size,
+		reply:  func() string { return "" },
+		sent:   func(string, []uint64) {},
+		failed: func([]uint64, error) {}, // the asker fails its requests when the connection is lost
+		gone:   func(bytes int) { r.backlog.Add(-int64(bytes)) },
+	}
+	r.senders[prefix] = s
+	return s
+}

@@ -165,6 +165,7 @@ func (i *Interface) Run(ctx context.Context) error {
 	g, inner := errgroup.WithContext(ctx)
 	g.Go(func() error { return i.heart.Run(inner) })
 	g.Go(func() error { return i.sweep(inner) })
+	g.Go(func() error { return i.watchSilence(inner) })
 	g.Go(func() error {
 		select {
 		case err := <-i.failed:

@@ -66,6 +66,7 @@ type session struct {
 	log          *slog.Logger
 	wake         chan struct{} // one token: the term has changed
 	condemned    chan error    // one token: close the connection
+	suspected    chan struct{} // one token: ask whether the terminal is silent
 	retired      chan struct{} // closed when the terminal is no longer one of the pair's
 	requests     *rate.Limiter
 
@@ -80,7 +81,7 @@ type session struct {
 func newSession(id, url, key string, owner *Interface, log *slog.Logger) *session {
 	return &session{
 		id: id, url: url, key: key, owner: owner, log: log.With("terminal", id),
-		wake: make(chan struct{}, 1), condemned: make(chan error, 1), retired: make(chan struct{}),
+		wake: make(chan struct{}, 1), condemned: make(chan error, 1), suspected: make(chan struct{}, 1), retired: make(chan struct{}),
 		requests: rate.NewLimiter(requestsPerSecond, burstRequests),
 		status: bus.TerminalDetail{
 			TerminalStatus: bus.TerminalStatus{ID: id, Address: url, State: stateUnreachable, Reason: "not tried yet"}, Since: time.Now(),
@@ -287,6 +288,13 @@ func (s *session) serve(ctx context.Context, conn *bus.Conn) error {
 		case <-s.wake:
 		case <-next.C:
 			welcome, err := s.hello(ctx, conn)
+			if err != nil {
+				return err
+			}
+			a.check(welcome)
+			next.Reset(helloEvery)
+		case <-s.suspected:
+			welcome, err := s.confirm(ctx, conn)
 			if err != nil {
 				return err
 			}

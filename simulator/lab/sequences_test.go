@@ -354,14 +354,18 @@ func sequenceOneWayCuts(t *testing.T) {
 }
 
 // T5: the active reaches no terminal while the standby reaches them all. Link and witness are fine, so no lease would
-// ever end; the active hands over by itself, once.
+// ever end; the active hands over by itself, once. It takes two seconds to know of the silence and two to be sure.
 func sequenceT5ActiveReachesNoTerminal(t *testing.T) {
 	f := begin(t, Options{})
 	active, before := f.mustActive()
 	for _, w := range f.network.toTerminals(active) {
 		f.must(f.Cut(w.From, w.To, Silent))
 	}
+	began := time.Now()
 	f.awaitTakeover(before)
+	if took := time.Since(began); took > 7*time.Second {
+		t.Errorf("users waited %v for the hand-over", took)
+	}
 	_, after := f.mustActive()
 	f.must(f.Heal(f.ctx))
 	f.progress()

@@ -120,11 +120,21 @@ async function explain() {
   }
 }
 
+// showExplain says what would come of each loss, and how the present state came about.
 function showExplain(e) {
-  const cases = e.cases || e.losses || [];
-  $('explain').hidden = cases.length === 0;
-  fill($('explain-list'), JSON.stringify(cases), () => cases.map((c) => el('details', {}, el('summary', {}, c.title || c.if || ''), el('p', {}, c.text || c.then || ''))));
+  const next = e.next || [];
+  const why = e.why || [];
+  $('explain').hidden = next.length + why.length === 0;
+  fill($('explain-list'), JSON.stringify([next, why, e.not_asked]), () => [
+    el('dl.next', {}, ...next.flatMap((f) => [
+      el('dt', { 'data-level': f.level }, losses[f.loss] || f.loss),
+      el('dd', {}, f.verdict)])),
+    ...why.map((sentence) => el('p', {}, sentence)),
+    e.not_asked && el('p.note', {}, `Without the other host's part: ${e.not_asked}`),
+  ].filter(Boolean));
 }
+
+const losses = { active: 'the active is lost', standby: 'the standby is lost', link: 'the link is cut', witness: 'the witness is lost', both: 'both hosts are lost', now: 'now' };
 
 stream.start();
 setInterval(render, 1000);

@@ -1,0 +1,332 @@
+// Package browser_test uses the console as people do: a real browser on a real cluster. Screenshots are kept with
+// go test -artifacts, or in the directory that the flag -screenshots names.
+package browser_test
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/hotpair/hotpair/deployments/local"
+	"github.com/hotpair/hotpair/services/operator"
+)
+
+var screenshots = flag.String("screenshots", "", "directory for screenshots")
+
+// startWithin and seenWithin are generous: the machine may be busy with other tests.
+const (
+	startWithin = 90 * time.Second
+	seenWithin  = 60 * time.Second
+	stopWithin  = 2 * time.Minute
+)
+
+// output is what a command prints, to be read while it runs.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+// cluster is a running "hotpair cluster" under load.
+type cluster struct {
+	*testing.T
+	dir string
+}
+
+func startCluster(t *testing.T) *cluster {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "hotpair")
+	if out, err := exec.Command("go", "build", "-o", binary, "github.com/hotpair/hotpair").CombinedOutput(); err != nil {
+		t.Fatalf("build hotpair: %v\n%s", err, out)
+	}
+	c := &cluster{T: t, dir: filepath.Join(t.TempDir(), "pair")}
+	out := &output{}
+	cmd := exec.Command(binary, "cluster", "--dir", c.dir, "--port", "0", "--terminals", "12", "--load")
+	cmd.Stdout, cmd.Stderr = out, out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		select {
+		case <-done:
+		case <-time.After(stopWithin):
+			t.Errorf("the cluster did not end within %s", stopWithin)
+			_ = cmd.Process.Kill()
+			<-done
+		}
+		if t.Failed() {
+			t.Logf("the cluster printed:\n%s", out)
+		}
+	})
+	for late := time.Now().Add(startWithin); !strings.Contains(out.String(), "ready: "); {
+		select {
+		case err := <-done:
+			done <- err
+			t.Fatalf("the cluster ended: %v\n%s", err, out)
+		case <-time.After(20 * time.Millisecond):
+			if time.Now().After(late) {
+				t.Fatalf("the cluster is not ready after %s\n%s", startWithin, out)
+			}
+		}
+	}
+	return c
+}
+
+func (c *cluster) host(name string) local.HostFile {
+	c.Helper()
+	f, err := local.ReadFile(c.dir)
+	if err != nil {
+		c.Fatal(err)
+	}
+	return f.Hosts[name]
+}
+
+func (c *cluster) order(do, host string) {
+	c.Helper()
+	if _, err := local.Send(context.Background(), c.dir, local.Order{Do: do, Host: host}); err != nil {
+		c.Fatalf("%s %s: %v", do, host, err)
+	}
+}
+
+// tab is a page in the browser.
+type tab struct {
+	*testing.T
+	ctx      context.Context
+	mu       sync.Mutex
+	problems []string
+}
+
+// browse starts a browser. Without one the test is skipped.
+func browse(t *testing.T) context.Context {
+	t.Helper()
+	var path string
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if found, err := exec.LookPath(name); err == nil {
+			path = found
+			break
+		}
+	}
+	if path == "" {
+		t.Skip("SKIPPED, THE CONSOLE IS NOT TESTED: there is no browser, Debian's is in the package chromium")
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
+		chromedp.Flag("no-proxy-server", true), chromedp.Flag("disable-dev-shm-usage", true), chromedp.WindowSize(1280, 1100), chromedp.UserDataDir(t.TempDir()))
+	allocator, end := chromedp.NewExecAllocator(context.Background(), options...)
+	t.Cleanup(end)
+	browser, endBrowser := chromedp.NewContext(allocator)
+	t.Cleanup(endBrowser)
+	if err := chromedp.Do(browser, chromedp.Navigate("about:blank")); err != nil {
+		t.Fatalf("start %s: %v", path, err)
+	}
+	return browser
+}
+
+// open shows a URL in a new tab and collects what goes wrong in it.
+func open(t *testing.T, browser context.Context, url string) *tab {
+	t.Helper()
+	ctx, end := chromedp.NewContext(browser)
+	t.Cleanup(end)
+	p := &tab{T: t, ctx: ctx}
+	err := chromedp.Listen(ctx, func(event any) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		switch e := event.(type) {
+		case *runtime.EventExceptionThrown:
+			p.problems = append(p.problems, e.ExceptionDetails.Text+" "+e.ExceptionDetails.URL)
+		case *log.EventEntryAdded:
+			// That a host is gone is what the page is for; anything else is a fault of the page.
+			if e.Entry.Level == log.EntryLevelError && e.Entry.Source != log.EntrySourceNetwork {
+				p.problems = append(p.problems, e.Entry.Text)
+			}
+		}
+	})
+	if err == nil {
+		_, err = chromedp.Call(ctx, log.Enable, cdp.Empty{})
+	}
+	if err != nil {
+		t.Fatalf("new tab: %v", err)
+	}
+	p.run("open "+url, chromedp.Navigate(url))
+	return p
+}
+
+func (p *tab) run(what string, actions ...chromedp.Action[chromedp.Void]) {
+	p.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, seenWithin)
+	defer cancel()
+	if err := chromedp.Do(ctx, actions...); err != nil {
+		p.Fatalf("%s: %v", what, err)
+	}
+}
+
+// js gives the value of an expression in the page.
+func js[T any](p *tab, expression string) T {
+	p.Helper()
+	return get(p, expression, chromedp.Evaluate[T](expression))
+}
+
+// get gives what an action is for.
+func get[T any](p *tab, what string, action chromedp.Action[T]) T {
+	p.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, seenWithin)
+	defer cancel()
+	value, err := chromedp.Run(ctx, action)
+	if err != nil {
+		p.Fatalf("%s: %v", what, err)
+	}
+	return value
+}
+
+// await waits until an expression in the page is true.
+func (p *tab) await(what, expression string) {
+	p.Helper()
+	for late := time.Now().Add(seenWithin); !js[bool](p, "!!("+expression+")"); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(late) {
+			p.keep("failed")
+			p.Fatalf("the page does not show %s within %s: it says %q", what, seenWithin, js[string](p, "document.body.innerText"))
+		}
+	}
+}
+
+// keep makes a screenshot of the whole page.
+func (p *tab) keep(name string) {
+	p.Helper()
+	dir := *screenshots
+	if dir == "" {
+		dir = p.ArtifactDir()
+	}
+	picture := get(p, "screenshot", chromedp.FullScreenshot(100))
+	if err := os.WriteFile(filepath.Join(dir, name+".png"), picture, 0o644); err != nil {
+		p.Fatal(err)
+	}
+}
+
+// dress sets the theme and the size of the window.
+func (p *tab) dress(theme string, width, height int64) {
+	p.Helper()
+	media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}}}
+	if _, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, media); err != nil {
+		p.Fatal(err)
+	}
+	p.run("size", chromedp.EmulateViewport(width, height))
+	p.await("the size", fmt.Sprintf("innerWidth === %d", width))
+}
+
+func (p *tab) wantNoProblems() {
+	p.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, text := range p.problems {
+		p.Errorf("the page complains: %s", text)
+	}
+}
+
+// serving is an expression that is true while the page shows that a host serves.
+func serving(host string) string {
+	return fmt.Sprintf(`[...document.querySelectorAll('.host')].some((h) => h.dataset.serves === 'true' && h.querySelector('h3 b').textContent === %q)`, host)
+}
+
+const paired = `document.body.dataset.level === 'good' && document.body.dataset.live === 'true'`
+
+// TestConsole_ShowsAndMovesThePair switches over by a click, sees takeovers, goes on with the other host when its own is
+// killed, comes back, and says how old it is when nobody answers.
+func TestConsole_ShowsAndMovesThePair(t *testing.T) {
+	browser := browse(t)
+	c := startCluster(t)
+	a, b := c.host(local.HostA), c.host(local.HostB)
+	page := open(t, browser, a.HTTP)
+	page.dress("light", 1280, 1000)
+	page.await("a pair that is well", paired+" && "+serving("a"))
+	page.await("rates", `document.querySelectorAll('#plot-rate path').length > 0 && /requests [1-9]/.test(document.querySelector('#plot-rate .line0').textContent)`)
+	page.await("12 terminals", `document.querySelectorAll('#dots [data-state=attached]').length === 12`)
+	page.keep("paired-light")
+	page.dress("dark", 1280, 1000)
+	page.keep("paired-dark")
+	page.dress("light", 375, 812)
+	page.await("nothing wider than a phone", `document.documentElement.scrollWidth <= innerWidth`)
+	page.keep("paired-phone")
+	page.dress("light", 1280, 1000)
+
+	page.clickSwitchover(t, a)
+	page.await("b serving", serving("b"))
+	page.await("the switchover's steps", `document.querySelector('#dialog-title').textContent === 'b serves' && document.querySelectorAll('#dialog-steps li').length > 3`)
+	page.keep("switchover-done")
+	page.run("close", chromedp.Click("#dialog-cancel"))
+	page.await("the pair whole again", paired)
+	page.await("the takeover's gap in the list", `document.querySelector('#takeover-list li b')`)
+
+	// Its own host is killed: the page goes on with the other one.
+	second := open(t, browser, b.HTTP)
+	second.dress("light", 1280, 1000)
+	second.await("b serving", paired+" && "+serving("b"))
+	c.order(local.Kill, local.HostB)
+	second.await("the takeover by a", serving("a")+` && /as host a/.test(document.querySelector('#live-text').textContent)`)
+	second.await("that b is gone", `document.querySelector('.host[data-role=gone], .host[data-role=unknown]')`)
+	second.await("that nothing can be done here", `document.querySelector('#switchover').disabled && document.querySelector('#actions-note a')`)
+	second.keep("solo-followed")
+	page.await("solo", `document.body.dataset.level === 'warning' && `+serving("a"))
+	page.keep("solo-light")
+	page.dress("dark", 375, 812)
+	page.keep("solo-phone-dark")
+	page.dress("dark", 1280, 1000)
+	c.order(local.Start, local.HostB)
+	second.await("its own host again", paired+` && /as host b/.test(document.querySelector('#live-text').textContent)`)
+
+	// Nobody answers: the page says how old it is.
+	c.order(local.Freeze, local.HostA)
+	c.order(local.Freeze, local.HostB)
+	page.await("that it is old", `!document.querySelector('#stale').hidden && /[3-9] s old|\d\d s old/.test(document.querySelector('#stale').textContent) && document.querySelector('#switchover').disabled`)
+	page.keep("stale-dark")
+	c.order(local.Thaw, local.HostA)
+	c.order(local.Thaw, local.HostB)
+	page.await("a pair that is well", paired)
+	page.keep("paired-again-dark")
+	page.wantNoProblems()
+	second.wantNoProblems()
+}
+
+// clickSwitchover switches over with the keyboard and the token, after a wrong one has been refused.
+func (p *tab) clickSwitchover(t *testing.T, h local.HostFile) {
+	t.Helper()
+	token, err := operator.ReadToken(h.Env["HOTPAIR_DATA"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.run("focus", chromedp.Focus("#switchover"))
+	p.run("press", chromedp.KeyEvent(kb.Enter))
+	p.await("the question", `document.querySelector('dialog[open]') && document.activeElement.id === 'token'`)
+	p.keep("switchover-asked")
+	p.run("a wrong token", chromedp.SendKeys("#token", "not the token"), chromedp.KeyEvent(kb.Enter))
+	p.await("the refusal", `/not the token/.test(document.querySelector('#dialog-error').textContent) && document.activeElement.id === 'token'`)
+	p.run("the token", chromedp.SendKeys("#token", token), chromedp.KeyEvent(kb.Enter))
+}

@@ -18,6 +18,7 @@ type BackupPage struct {
 	Session  string            `json:"session,omitempty"`
 	Bytes    []byte            `json:"bytes,omitempty"`
 	Last     bool              `json:"last,omitempty"`
+	Size     int64             `json:"size,omitempty"` // about, in bytes; with the first piece
 	Done     float64           `json:"done"`
 	Position position.Position `json:"position"` // that the backup holds, with the last piece
 	Refused  string            `json:"refused,omitempty"`

@@ -22,6 +22,7 @@ import (
 type Data interface {
 	TerminalTable
 	Verification
+	Backups
 }
 
 // dataRoutes are the paths about the data of the pair.
@@ -33,6 +34,7 @@ func dataRoutes() map[string]route {
 		PathTerminalsProbe:  {http.MethodPost, false, (*handler).probeTerminals},
 		PathVerify:          {http.MethodGet, false, (*handler).verifyState},
 		PathVerifyBegin:     {http.MethodPost, false, (*handler).verify},
+		PathBackup:          {http.MethodPost, false, (*handler).backup},
 		PathVerifyStop:      {http.MethodPost, false, (*handler).stopVerify},
 	}
 }

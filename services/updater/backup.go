@@ -115,7 +115,7 @@ func (b *backups) begin() (bus.BackupPage, error) {
 	name := rand.Text()
 	s.expires = time.AfterFunc(backupPatience, func() { b.drop(name) })
 	b.sessions[name] = s
-	return bus.BackupPage{Session: name, Bytes: first}, nil
+	return bus.BackupPage{Session: name, Bytes: first, Size: s.size}, nil
 }
 
 // take finds a session for its next piece; nil when it was abandoned.

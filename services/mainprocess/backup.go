@@ -1,0 +1,67 @@
+package mainprocess
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/storage/position"
+)
+
+// backupThrottle is the rest between pieces of a backup, as a multiple of the time that a piece took to make: the terminals come
+// first.
+const backupThrottle = 1
+
+// Backup gives a backup of this host's database, piece by piece.
+func (h *host) Backup(ctx context.Context, caller operator.Caller, to operator.BackupOutput) (at position.Position, err error) {
+	began := time.Now()
+	page, err := h.backupPiece(ctx, bus.BackupOrder{})
+	if err != nil {
+		return at, err
+	}
+	defer func() {
+		if err != nil {
+			h.abandonBackup(page.Session)
+			h.noteOutcome(caller, "backup", "backup for "+caller.From+" broke off: "+err.Error())
+		}
+	}()
+	to.Begin(page.Size)
+	for piece := uint64(1); ; piece++ {
+		if _, err := to.Write(page.Bytes); err != nil {
+			return at, fmt.Errorf("%w: %s does not take it: %w", operator.ErrUnfinished, caller.From, err)
+		}
+		if page.Last {
+			h.noteOutcome(caller, "backup", fmt.Sprintf("backup at %v given to %s in %s", page.Position, caller.From, time.Since(began).Round(time.Millisecond)))
+			return page.Position, nil
+		}
+		asked := time.Now()
+		session := page.Session
+		if page, err = h.backupPiece(ctx, bus.BackupOrder{Session: session, Piece: piece}); err != nil {
+			page.Session = session
+			return at, err
+		}
+		if err := sleep(ctx, backupThrottle*time.Since(asked)); err != nil {
+			return at, fmt.Errorf("%w: %w", operator.ErrUnfinished, err)
+		}
+	}
+}
+
+func (h *host) backupPiece(ctx context.Context, order bus.BackupOrder) (bus.BackupPage, error) {
+	page, err := askWait[bus.BackupPage](ctx, h.orders, bus.ProcessUpdater, bus.SubjectBackup, order, orderDeadline)
+	switch {
+	case err != nil:
+		return page, fmt.Errorf("%w: the updater does not answer: %w", operator.ErrUnavailable, err)
+	case page.Refused != "":
+		return page, fmt.Errorf("%w: %s", operator.ErrRefused, page.Refused)
+	case page.Error != "":
+		return page, fmt.Errorf("%w: updater: %s", operator.ErrUnavailable, page.Error)
+	}
+	return page, nil
+}
+
+// abandonBackup lets the updater trim again what it kept. An updater that does not hear of it ends the backup by itself.
+func (h *host) abandonBackup(session string) {
+	ask(h.orders, bus.ProcessUpdater, bus.SubjectBackup, bus.BackupOrder{Session: session, Abandon: true}, orderDeadline, func(bus.BackupPage, error) {})
+}

@@ -1,0 +1,94 @@
+package operator
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hotpair/hotpair/storage/position"
+)
+
+// Backup gives some bytes, or breaks off, or refuses.
+func (h *table) Backup(_ context.Context, _ Caller, to BackupOutput) (position.Position, error) {
+	if errors.Is(h.err, ErrRefused) {
+		return position.Position{}, h.err
+	}
+	to.Begin(10_000)
+	for range 3 {
+		if _, err := to.Write(bytes.Repeat([]byte("piece "), 1000)); err != nil {
+			return position.Position{}, err
+		}
+	}
+	return position.Position{Epoch: 3, Sequence: 99}, h.err
+}
+
+// aFiles takes what the fake host gives for a backup.
+type aFiles struct{}
+
+func (aFiles) Check(path string, progress func(float64)) (BackupSummary, error) {
+	content, err := os.ReadFile(path)
+	progress(1)
+	if err == nil && len(content) != 18_000 {
+		err = fmt.Errorf("%w: %d bytes", ErrBackup, len(content))
+	}
+	return BackupSummary{File: path, Position: "3/99", Bytes: int64(len(content)), From: "a"}, err
+}
+
+func (aFiles) Restore(_ context.Context, q RestoreRequest, progress func(string, float64)) (Restored, error) {
+	progress("restore", 0.5)
+	if q.Dir == "/occupied" && !q.Aside {
+		return Restored{}, ErrRefused
+	}
+	return Restored{BackupSummary: BackupSummary{File: q.File, Position: "3/99"}, Dir: q.Dir, Host: q.Host, Identity: "new"}, nil
+}
+
+func TestBackupCommands(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("HOTPAIR_HTTP_TOKEN", testToken)
+	good := "--http=http://" + serve(t, &table{}).Address()
+	broken := "--http=http://" + serve(t, &table{err: errors.New("the disk is gone")}).Address()
+	refuses := "--http=http://" + serve(t, &table{err: ErrRefused}).Address()
+	file := filepath.Join(dir, "one.backup")
+	for _, c := range []struct{ args, err, want string }{
+		{"backup " + file + " " + good, "", "17 KiB at position 3/99"},
+		{"backup " + file + " " + good, "is there already", ""},
+		{"backup " + file + " --replace --json " + good, "", `"position": "3/99"`},
+		{"backup " + file + "2 " + broken, "the disk is gone", ""},
+		{"backup " + file + "2 " + refuses, "refused", ""},
+		{"backup " + file + "2 --http=http://" + closedPort(t), "host does not answer", ""},
+		{"backup", "wrong usage", ""},
+		{"backup check " + file, "", "whole: "},
+		{"backup check " + dir, "is a directory", ""},
+		{"restore " + file, "restore needs --data and --name", ""},
+		{"restore " + file + " --data /new --name b", "", "as host b with the new identity new"},
+		{"restore " + file + " --data /occupied --name b", "--aside", ""},
+		{"restore " + file + " --data /occupied --name b --aside --json", "", `"identity": "new"`},
+		{"restore", "wrong usage", ""},
+	} {
+		root := &cobra.Command{Use: "hotpair", SilenceErrors: true, SilenceUsage: true}
+		root.AddCommand(BackupCommands(aFiles{})...)
+		var out bytes.Buffer
+		root.SetOut(&out)
+		root.SetErr(io.Discard)
+		root.SetArgs(strings.Fields(c.args))
+		err := root.ExecuteContext(t.Context())
+		if c.err == "" && err != nil || c.err != "" && (err == nil || !strings.Contains(strings.ToLower(err.Error()), c.err)) {
+			t.Errorf("%s: %v, want %q", c.args, err, c.err)
+		}
+		if !strings.Contains(out.String(), c.want) {
+			t.Errorf("%s says %q, want %q", c.args, out.String(), c.want)
+		}
+	}
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) != 1 {
+		t.Errorf("left behind: %v (%v)", left, err)
+	}
+}

@@ -1,0 +1,129 @@
+package updater
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/backup"
+)
+
+// backUp takes a whole backup of a host into a file.
+func (h *host) backUp() (path string, at bus.BackupPage) {
+	h.t.Helper()
+	path = filepath.Join(h.t.TempDir(), "of-"+h.name)
+	file, err := os.Create(path)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer file.Close()
+	page := order[bus.BackupPage](h, bus.SubjectBackup, bus.BackupOrder{})
+	for piece := uint64(1); ; piece++ {
+		if page.Error != "" || page.Refused != "" {
+			h.t.Fatalf("%s: piece %d: %s%s", h.name, piece, page.Error, page.Refused)
+		}
+		if _, err := file.Write(page.Bytes); err != nil {
+			h.t.Fatal(err)
+		}
+		if page.Last {
+			return path, page
+		}
+		page = order[bus.BackupPage](h, bus.SubjectBackup, bus.BackupOrder{Session: page.Session, Piece: piece})
+	}
+}
+
+// A backup of either host is whole, while updates go on and are not held up; and what is restored is no member.
+func TestBackup_OfEitherHostWhileUpdatesGoOn(t *testing.T) {
+	a, b := newHosts(t)
+	a.start()
+	b.start()
+	a.lead(1, false)
+	a.pairUp(1)
+	for i := range 200 {
+		a.put(1, fmt.Sprintf("k%03d", i), fmt.Sprintf("%0*d", 8000, i)) // several pieces
+	}
+	var worst atomic.Int64
+	stop := make(chan struct{})
+	var load sync.WaitGroup
+	load.Go(func() {
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+				began := time.Now()
+				a.put(1, fmt.Sprint("busy-", i%50), fmt.Sprint(i))
+				worst.Store(max(worst.Load(), int64(time.Since(began))))
+			}
+		}
+	})
+	for _, h := range []*host{a, b} {
+		before := h.await("something is applied", func(s bus.UpdaterState) bool { return s.Applied.Sequence > 100 }).Applied
+		path, last := h.backUp()
+		summary, err := backup.Check(path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if summary.Host != h.name || summary.Position != last.Position.String() || last.Position.Before(before) || summary.Ranges < 3 {
+			t.Errorf("the backup of %s holds %+v", h.name, summary)
+		}
+	}
+	t.Logf("the slowest update beside the backups took %v", time.Duration(worst.Load()))
+
+	// Sessions are bounded, in order, and can be given up.
+	first := order[bus.BackupPage](a, bus.SubjectBackup, bus.BackupOrder{})
+	second := order[bus.BackupPage](a, bus.SubjectBackup, bus.BackupOrder{})
+	if third := order[bus.BackupPage](a, bus.SubjectBackup, bus.BackupOrder{}); third.Refused == "" {
+		t.Error("a third backup at the same time")
+	}
+	if p := order[bus.BackupPage](a, bus.SubjectBackup, bus.BackupOrder{Session: first.Session, Piece: 2}); p.Refused == "" {
+		t.Error("a piece out of turn")
+	}
+	for _, s := range []string{first.Session, second.Session} {
+		order[bus.BackupPage](a, bus.SubjectBackup, bus.BackupOrder{Session: s, Abandon: true})
+		if p := order[bus.BackupPage](a, bus.SubjectBackup, bus.BackupOrder{Session: s, Piece: 1}); p.Refused == "" {
+			t.Error("a piece of a backup that was given up")
+		}
+	}
+	path, last := a.backUp()
+	close(stop)
+	load.Wait()
+	a.stop()
+	b.stop()
+
+	// A host restored from it has its data, and nothing that lets it serve.
+	c := newHost(t, "c", freePort(t), freePort(t))
+	if err := os.Remove(c.config.Data); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := backup.Restore(context.Background(), backup.RestoreConfig{File: path, Dir: c.config.Data, Host: "c"}); err != nil {
+		t.Fatal(err)
+	}
+	c.start()
+	f := order[bus.Facts](c, bus.SubjectFacts, bus.FactsRequest{})
+	if f.Empty || f.Inconsistent || f.Position != last.Position || f.Epoch != 1 || !f.Note.Out || f.Note.Version != 0 {
+		t.Errorf("facts of the restored host: %+v", f)
+	}
+	// By force it serves, in a higher epoch.
+	c.lead(2, false)
+	if got := c.get("k100"); got != fmt.Sprintf("%0*d@102", 8000, 100) {
+		t.Errorf("restored is %.20s… of %d bytes", got, len(got))
+	}
+	c.put(2, "new", "1")
+	c.stop()
+	store, err := storage.Open(c.config.Data, storage.Options{Host: "c"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	if err := store.Check(context.Background()); err != nil {
+		t.Error(err)
+	}
+}

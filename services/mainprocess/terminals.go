@@ -55,7 +55,7 @@ func (h *host) environment() []bus.TableRow {
 	return rows
 }
 
-// systemChanged has the table read, once at a time.
+// systemChanged has what main needs of the system's key space read, once at a time.
 func (h *host) systemChanged() {
 	t := &h.tables
 	t.mu.Lock()
@@ -68,6 +68,7 @@ func (h *host) systemChanged() {
 	h.driver.work.Go(func() {
 		for {
 			h.readTable()
+			h.recallVerify()
 			t.mu.Lock()
 			more := t.again && h.ctx.Err() == nil
 			t.again = false

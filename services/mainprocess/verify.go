@@ -102,9 +102,11 @@ func (h *host) judgeVerify(s bus.VerifyState) {
 	}
 }
 
-// recallVerify looks at what came of the last comparison when this host has become active: the alarm belongs to the pair.
+// recallVerify looks at what came of the last comparison: the alarm belongs to the pair, and its active raises it, also one
+// that has just become active. A change of roles is an event, and so a change of the system's key space.
 func (h *host) recallVerify() {
 	if h.driver.View().Role != role.Active {
+		h.alarms.clear(alarmVerifyMismatch)
 		return
 	}
 	s, err := h.verifyState(h.ctx, operator.Caller{}, struct{}{})

@@ -108,6 +108,7 @@ func (r TerminalRow) troubled() bool {
 
 func terminalsScreen(s *screen, p TerminalsPage) {
 	hosts := []string{}
+	slices.SortFunc(p.Hosts, func(a, b TerminalsHost) int { return strings.Compare(a.Host, b.Host) })
 	for _, h := range p.Hosts {
 		if h.Problem != "" {
 			s.line("of " + h.Host + " nothing is known: " + h.Problem)
@@ -139,7 +140,9 @@ func terminalsScreen(s *screen, p TerminalsPage) {
 		from = fmt.Sprintf("from the table in the database, revision %d", p.Revision)
 	}
 	s.line("")
-	s.line(count(uint64(len(p.Terminals)), "terminal") + ofTotal(len(p.Terminals), p.Total) + ", " + from)
+	for _, line := range wrap(count(uint64(len(p.Terminals)), "terminal")+ofTotal(len(p.Terminals), p.Total)+", "+from, width) {
+		s.line(line)
+	}
 }
 
 func ofTotal(shown, total int) string {

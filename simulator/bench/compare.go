@@ -127,7 +127,7 @@ func report(args []string, out io.Writer) error {
 	}
 	var list []*result.Result
 	for _, what := range kindsOfResults() {
-		r, err := result.Latest(*folder, what)
+		r, err := result.Newest(*folder, what)
 		if errors.Is(err, result.ErrNone) {
 			continue
 		}

@@ -36,9 +36,9 @@ type outcome struct {
 	Errors  []string     `json:"errors"` // different texts of the last ones
 }
 
-// writer makes one durable write, kept in two copies at least.
-type writer interface {
-	write(ctx context.Context, key, value string) error
+// store makes durable writes, kept in two copies at least, for writers that are numbered from 0.
+type store interface {
+	write(ctx context.Context, writer int, key, value string) error
 	close() error
 }
 
@@ -77,7 +77,7 @@ func run(in io.Reader, out io.Writer) error {
 	return json.NewEncoder(out).Encode(o)
 }
 
-func open(j job) (writer, error) {
+func open(j job) (store, error) {
 	switch j.System {
 	case "etcd":
 		return newEtcd(j)
@@ -103,18 +103,18 @@ func work(ctx context.Context, j job, working func()) (outcome, error) {
 	texts := map[string]bool{}
 	var mu sync.Mutex
 	var group sync.WaitGroup
+	s, err := open(j)
+	if err != nil {
+		return o, err
+	}
+	defer s.close() // the process ends soon
 	for i := range j.Clients {
-		w, err := open(j)
-		if err != nil {
-			return o, err
-		}
 		group.Go(func() {
-			defer w.close() // the process ends soon
 			for n := 0; ctx.Err() == nil; n++ {
 				key := fmt.Sprintf("bench-%d-%d", i, n%keys)
 				began := time.Now()
 				try, cancel := context.WithTimeout(context.WithoutCancel(ctx), j.Try)
-				err := w.write(try, key, value)
+				err := s.write(try, i, key, value)
 				cancel()
 				now := time.Now()
 				if err != nil {

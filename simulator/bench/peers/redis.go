@@ -9,7 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// sentinel is a client of a Redis that the sentinels name, with one connection.
+// sentinel is a client of the Redis that the sentinels name, with a connection for each writer.
 type sentinel struct {
 	client *redis.Client
 	try    time.Duration
@@ -21,15 +21,16 @@ func newRedis(j job) (*sentinel, error) {
 	if j.Master == "" {
 		return nil, fmt.Errorf("%w: master is needed", errJob)
 	}
+	redis.SetLogger(silence{}) // errors are told with the answers
 	client := redis.NewFailoverClient(&redis.FailoverOptions{
-		MasterName: j.Master, SentinelAddrs: j.Endpoints, PoolSize: 1, MaxRetries: -1, // the writer repeats, as all others do
+		MasterName: j.Master, SentinelAddrs: j.Endpoints, PoolSize: j.Clients, MaxRetries: -1, // the writer repeats, as all others do
 		DialTimeout: j.Try, ReadTimeout: j.Try, WriteTimeout: j.Try,
 	})
 	return &sentinel{client, j.Try}, nil
 }
 
 // write sets a key and waits, in the same trip, until a replica has acknowledged it.
-func (s *sentinel) write(ctx context.Context, key, value string) error {
+func (s *sentinel) write(ctx context.Context, _ int, key, value string) error {
 	pipe := s.client.Pipeline()
 	set := pipe.Set(ctx, key, value, 0)
 	copies := pipe.Do(ctx, "WAIT", 1, s.try.Milliseconds())
@@ -46,3 +47,8 @@ func (s *sentinel) write(ctx context.Context, key, value string) error {
 }
 
 func (s *sentinel) close() error { return s.client.Close() }
+
+// silence is a logger of nothing.
+type silence struct{}
+
+func (silence) Printf(context.Context, string, ...any) {}

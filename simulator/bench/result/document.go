@@ -81,17 +81,22 @@ func (g Goal) value(s Summary) float64 {
 func (r *Result) document(b *strings.Builder) {
 	fmt.Fprintf(b, "\n## %s\n\n%s, %s, %d × %s, kernel %s, %s\n", strings.ToUpper(r.What[:1])+r.What[1:], r.Time.Format("2006-01-02 15:04"), r.Version,
 		r.Machine.CPUs, r.Machine.Model, r.Machine.Kernel, r.Machine.Go)
-	var settings []string
-	for _, name := range slices.Sorted(maps.Keys(r.Settings)) {
-		settings = append(settings, fmt.Sprintf("`-%s=%s`", name, r.Settings[name]))
-	}
-	fmt.Fprintf(b, "with %s\n", strings.Join(settings, " "))
+	fmt.Fprintf(b, "with %s\n", r.settings())
 	for _, note := range r.Notes {
 		fmt.Fprintf(b, "\nNote: %s\n", note)
 	}
 	for _, t := range tables(r.Series) {
 		t.write(b)
 	}
+}
+
+// settings lists what was set, as on a command line.
+func (r *Result) settings() string {
+	var list []string
+	for _, name := range slices.Sorted(maps.Keys(r.Settings)) {
+		list = append(list, fmt.Sprintf("`-%s=%s`", name, r.Settings[name]))
+	}
+	return strings.Join(list, " ")
 }
 
 // table is rows that have the same metrics.

@@ -166,3 +166,37 @@ func Latest(folder, what string) (*Result, error) {
 	}
 	return Load(filepath.Join(folder, names[len(names)-1]))
 }
+
+// Newest reads the newest result of a kind, and adds the series that only earlier runs of the same binary on the same
+// machine have: a long measurement may be made in parts. Errors: ErrNone, ErrDamaged.
+func Newest(folder, what string) (*Result, error) {
+	newest, err := Latest(folder, what)
+	if err != nil {
+		return nil, err
+	}
+	names, err := Files(folder, what)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range slices.Backward(names[:len(names)-1]) {
+		r, err := Load(filepath.Join(folder, name))
+		if err != nil {
+			return nil, err
+		}
+		if r.Version != newest.Version || r.Machine != newest.Machine {
+			continue
+		}
+		added := 0
+		for _, s := range r.Series {
+			if newest.Find(s.Row, s.Metric) == nil {
+				newest.Series = append(newest.Series, s)
+				added++
+			}
+		}
+		if added > 0 {
+			newest.Notes = append(newest.Notes, r.Notes...)
+			newest.Note("%d series are of the run of %s, with %s", added, r.Time.Format("2006-01-02 15:04"), r.settings())
+		}
+	}
+	return newest, nil
+}

@@ -37,6 +37,27 @@ func TestResult_IsKeptAndFoundAgain(t *testing.T) {
 	}
 }
 
+func TestNewest_IsMadeWholeFromPartsOfTheSameBinary(t *testing.T) {
+	dir, at := t.TempDir(), time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for i, part := range []struct {
+		version, row string
+		value        float64
+	}{{"old", "1 terminal", 1}, {"new", "1 terminal", 2}, {"new", "50 terminals", 3}, {"new", "50 terminals", 4}} {
+		r := &Result{Time: at.Add(time.Duration(i) * time.Hour), What: "takeover", Version: part.version, Settings: map[string]string{"trials": "5"}}
+		r.Add(part.row, "gap", "ms", Less, part.value)
+		if _, err := r.Save(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r, err := Newest(dir, "takeover")
+	if err != nil || len(r.Series) != 2 || r.Find("50 terminals", "gap").Samples[0] != 4 || r.Find("1 terminal", "gap").Samples[0] != 2 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "-trials=5") {
+		t.Errorf("notes: %q", r.Notes)
+	}
+}
+
 func TestParse_RefusesWhatIsNoResult(t *testing.T) {
 	for _, text := range []string{"", "{", "[]", "{}", `{"what":"path"}`, `{"what":"path","series":[{"row":"x"}]}`} {
 		if _, err := Parse("x", []byte(text)); !errors.Is(err, ErrDamaged) {

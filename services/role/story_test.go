@@ -104,13 +104,8 @@ type testHost struct {
 	m      *Machine
 	inbox  []event // of a frozen host
 
-	disk struct {
-		identity, pair string
-		epoch, version uint64
-		note           Note
-		log            uint64 // updates in the journal
-		own            Record // copy of the record, without a witness
-	}
+	disk testDisk
+	old  testDisk // the one before it was replaced
 	// The updater of this life.
 	serving  uint64
 	needPeer bool
@@ -126,6 +121,15 @@ type testHost struct {
 	busy     bool          // frames on their way to its disk
 	stalled  bool          // its journal takes none from the other host (T7)
 	waiting  time.Duration // since when the frame in flight waits
+}
+
+// testDisk is the data directory of a host.
+type testDisk struct {
+	identity, pair string
+	epoch, version uint64
+	note           Note
+	log            uint64 // updates in the journal
+	own            Record // copy of the record, without a witness
 }
 
 func newWorld(t testing.TB) *world {
@@ -244,14 +248,9 @@ func (w *world) command(words []string) {
 			w.queue = append(w.queue, e)
 		}
 	case "wipe":
-		id := h.disk.identity
-		h.disk = struct {
-			identity, pair string
-			epoch, version uint64
-			note           Note
-			log            uint64
-			own            Record
-		}{identity: id + "'"}
+		h.old, h.disk = h.disk, testDisk{identity: h.disk.identity + "'"}
+	case "putback": // the disk that was replaced
+		h.disk = h.old
 	case "cut":
 		w.cut = true
 	case "heal":

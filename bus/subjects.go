@@ -20,6 +20,7 @@ const (
 	SubjectNote    = "control.updater.note"    // Note → Done
 	SubjectHistory = "control.updater.history" // HistoryRequest → HistoryPage
 	SubjectAudit   = "control.updater.audit"   // AuditReceipts → AuditedReceipts
+	SubjectExamine = "control.updater.examine" // Examine → Examined
 	SubjectRecord  = "control.updater.record"  // RecordEvents → RecordedEvents
 	SubjectEvents  = "control.updater.events"  // EventsRequest → EventsPage
 

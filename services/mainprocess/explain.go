@@ -24,6 +24,7 @@ const causes = 3
 // decisionLocalCalls are the calls that each host answers for itself, whatever its role.
 func (h *host) decisionLocalCalls() map[string]remoteCall {
 	return map[string]remoteCall{
+		callExamine: h.examineCall,
 		callExplain: func(ctx context.Context, _ operator.Caller, _ json.RawMessage) (any, error) { return h.explainOwn(ctx) },
 	}
 }

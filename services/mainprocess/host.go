@@ -46,8 +46,10 @@ type host struct {
 	hooks     *hooks
 	auditor   auditor
 	standing  standing
-	measures  measures
-	tables    tables
+	// wroteRecord is when this main last changed the pair record, on its clock; 0 is never.
+	wroteRecord atomic.Int64
+	measures    measures
+	tables      tables
 
 	updaterState  atomic.Pointer[bus.UpdaterState]
 	terminalState atomic.Pointer[bus.TerminalState]

@@ -141,6 +141,9 @@ func (h *host) writeRecord(a role.WriteRecord) {
 			ctx, cancel := context.WithTimeout(h.ctx, h.arbiterDeadline())
 			defer cancel()
 			revision, err := h.register.Write(ctx, a.Record, a.Expected)
+			if err == nil {
+				h.wroteRecord.Store(int64(h.clock()))
+			}
 			h.driver.give(role.RecordWritten{Ticket: a.Ticket, Outcome: outcome(err), Revision: revision})
 		}()
 	})

@@ -11,11 +11,13 @@ type Decisions interface {
 	Pauses
 	Explaining
 	Promoting
+	Examining
 }
 
 // decisionRoutes are the paths about who serves.
 func decisionRoutes() map[string]route {
 	return map[string]route{
+		PathDoctor:      {http.MethodGet, false, (*handler).doctor},
 		PathExplain:     {http.MethodGet, false, (*handler).explain},
 		PathPromotePlan: {http.MethodGet, false, (*handler).promotePlan},
 		PathPromote:     {http.MethodPost, false, (*handler).promote},
@@ -27,5 +29,5 @@ func decisionRoutes() map[string]route {
 
 // decisionCommands are the commands about who serves.
 func decisionCommands() []*cobra.Command {
-	return []*cobra.Command{explainCommand(), pauseCommand(), resumeCommand(), promoteCommand(), admitCommand()}
+	return []*cobra.Command{explainCommand(), doctorCommand(), pauseCommand(), resumeCommand(), promoteCommand(), admitCommand()}
 }

@@ -14,6 +14,7 @@ type decided struct {
 	pause     PauseResult
 	paused    []PauseRequest
 	explained Explanation
+	diagnosis Diagnosis
 	plan      PromotePlan
 	accepted  []string
 	admitted  []string

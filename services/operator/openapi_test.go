@@ -48,6 +48,7 @@ func operations() map[string]operation {
 		PathSwitchover:  {answer: Switchover{}, says: "Makes the other host active, and answers when it serves."},
 		PathPause:       {body: PauseRequest{}, answer: PauseResult{}, says: "Holds back automatic takeover for a while."},
 		PathResume:      {answer: PauseResult{}, says: "Ends a pause."},
+		PathDoctor:      {answer: Diagnosis{}, says: "Examines both hosts: could a takeover succeed right now?"},
 		PathPromotePlan: {answer: PromotePlan{}, says: "What a forced promotion of this very host would mean; nothing is done."},
 		PathPromote:     {body: PromoteRequest{}, answer: Promoted{}, says: "Makes this very host serve, accepting that updates are lost."},
 		PathAdmit:       {body: AdmitRequest{}, answer: Admitted{}, says: "Lets a replaced host or witness in."},

@@ -70,6 +70,8 @@ func (c *conductor) take(m *nats.Msg) {
 		answer(m, c.u.describe())
 	case bus.SubjectNote:
 		c.aside(func() { handle(m, c.u.note) })
+	case bus.SubjectExamine:
+		c.aside(func() { handle(m, c.u.examine) })
 	case bus.SubjectAudit:
 		c.aside(func() { handle(m, c.u.audit) })
 	case bus.SubjectHistory:

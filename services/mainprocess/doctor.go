@@ -1,0 +1,225 @@
+package mainprocess
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/role"
+)
+
+// callExamine asks a host for its own part of an examination.
+const callExamine = "examine-own"
+
+const (
+	// filesBeside is how many files a process needs beside one for each terminal: its database, bus, logs.
+	filesBeside = 256
+	// syncWarns and syncBad are times of a durable write: several times what a disk fit for this takes, and one with which
+	// terminals wait for every update.
+	syncWarns = 20 * time.Millisecond
+	syncBad   = 500 * time.Millisecond
+	// readWarns is how long a read of the pair record may take.
+	readWarns = 100 * time.Millisecond
+	// shownNames is how many terminals are named.
+	shownNames = 5
+)
+
+// findings collects what is found of this host.
+type findings struct {
+	host string
+	list []operator.Finding
+}
+
+func (f *findings) add(level operator.Level, check, value, remedy string) {
+	if level == operator.Good {
+		remedy = ""
+	}
+	f.list = append(f.list, operator.Finding{Host: f.host, Check: check, Level: level.String(), Value: value, Remedy: remedy})
+}
+
+// Doctor implements operator.Examining.
+func (h *host) Doctor(ctx context.Context) (operator.Diagnosis, error) {
+	own, err := h.examineOwn(ctx)
+	if err != nil {
+		return operator.Diagnosis{}, err
+	}
+	other, err := forward[operator.Examination](ctx, h, callExamine, operator.Caller{}, nil)
+	if err != nil {
+		return operator.Diagnose(own, nil, err.Error(), 0), nil
+	}
+	// Its clock was read when it answered: the way back is short beside any difference that matters.
+	return operator.Diagnose(own, &other, "", time.Until(other.Time)), nil
+}
+
+// examineOwn looks at this host.
+func (h *host) examineOwn(ctx context.Context) (operator.Examination, error) {
+	m, err := h.clone(ctx)
+	if err != nil {
+		return operator.Examination{}, err
+	}
+	v := m.View()
+	e := operator.Examination{Host: h.config.Host, Role: string(v.Role), Version: buildVersion(), Lease: h.config.Lease}
+	f := &findings{host: h.config.Host}
+	h.examineProcesses(f, v)
+	h.examineDisk(ctx, f)
+	h.examineWitness(ctx, f, v)
+	h.examineTerminals(ctx, f, v)
+	if v.PausedUntil > h.clock() {
+		f.add(operator.Warning, "pause", "automatic takeover is paused by "+v.Record.Pause.By, "hotpair resume, as soon as the work is done")
+	}
+	for _, c := range m.Conditions() {
+		if c.Unmet != "" && v.Role != role.Active && c.Name != "automatic takeover" && c.Name != "processes" && c.Name != "witness" {
+			f.add(operator.Bad, c.Name, c.Unmet, "hotpair explain says since when; needed is: "+c.Needed)
+		}
+	}
+	for _, loss := range []role.Loss{role.OtherDies, role.OtherVanishes} {
+		e.Outlooks = append(e.Outlooks, shownOutlook(m.Foretell(loss)))
+	}
+	e.Findings, e.Time = f.list, time.Now()
+	return e, nil
+}
+
+func (h *host) examineProcesses(f *findings, v role.View) {
+	if v.Fit.Fit {
+		f.add(operator.Good, "processes", "all ready", "")
+	} else {
+		f.add(operator.Bad, "processes", v.Fit.Why, "the host's log says why it does not start")
+	}
+}
+
+// examineDisk has the updater write, and looks at room and permissions.
+func (h *host) examineDisk(ctx context.Context, f *findings) {
+	x, err := askWait[bus.Examined](ctx, h.orders, bus.ProcessUpdater, bus.SubjectExamine, bus.Examine{}, orderDeadline)
+	if err != nil {
+		f.add(operator.Bad, "disk", "the updater does not answer: "+err.Error(), "the host's log says why; it is restarted by itself")
+		return
+	}
+	if x.Error != "" {
+		f.add(operator.Bad, "disk", "takes no writes: "+x.Error, "make room or replace the disk, then restart the host")
+	} else {
+		level := operator.Good
+		if x.Sync > syncWarns {
+			level = operator.Warning
+		}
+		if x.Sync > syncBad {
+			level = operator.Bad
+		}
+		f.add(level, "durable write", x.Sync.Round(10*time.Microsecond).String(), "each update waits for one on both hosts: use a disk with a write cache that keeps its content")
+	}
+	level := operator.Good
+	switch {
+	case x.Free < x.Needed:
+		level = operator.Bad
+	case x.Free < 16*x.Needed:
+		level = operator.Warning
+	}
+	f.add(level, "disk space", fmt.Sprintf("%d MiB free, %d MiB are the least", x.Free>>20, x.Needed>>20), "make room on the disk of "+h.config.Data+" (HOTPAIR_DATA)")
+	if len(x.Problems) == 0 {
+		f.add(operator.Good, "permissions", "only this user writes "+h.config.Data, "")
+	}
+	for _, p := range x.Problems {
+		f.add(operator.Warning, "permissions", p, "chown to the user of hotpair, and chmod -R go-w")
+	}
+}
+
+// examineWitness reads the record now, as a takeover would.
+func (h *host) examineWitness(ctx context.Context, f *findings, v role.View) {
+	if h.own != nil {
+		f.add(operator.Warning, "witness", "none: the terminals are asked", "a witness on a third machine makes takeovers safe on a cut link (HOTPAIR_WITNESS)")
+		return
+	}
+	const remedy = "start the witness, or mend the network to it (HOTPAIR_WITNESS); after a replacement: hotpair admit witness"
+	ctx, cancel := context.WithTimeout(ctx, h.arbiterDeadline())
+	defer cancel()
+	began := time.Now()
+	value, err := h.register.Read(ctx)
+	took := time.Since(began)
+	wrote := "not written by this run of main"
+	if at := h.wroteRecord.Load(); at != 0 {
+		wrote = fmt.Sprintf("written %s ago", (h.clock() - time.Duration(at)).Round(time.Second))
+	}
+	switch {
+	case err != nil:
+		f.add(operator.Bad, "witness", err.Error(), remedy)
+	case v.WitnessReplaced || value.Empty:
+		f.add(operator.Bad, "witness", "witness "+value.WitnessID+" does not keep this pair's record", "hotpair admit witness")
+	case took > readWarns:
+		f.add(operator.Warning, "witness", fmt.Sprintf("read in %s; %s", took.Round(time.Millisecond), wrote), remedy)
+	default:
+		f.add(operator.Good, "witness", fmt.Sprintf("record version %d read in %s; %s", value.Record.Version, took.Round(10*time.Microsecond), wrote), "")
+	}
+}
+
+// examineTerminals counts those that this host could serve at once, and looks whether it may open so many files.
+func (h *host) examineTerminals(ctx context.Context, f *findings, v role.View) {
+	var names []string
+	total, open := 0, 0
+	for after := ""; ; {
+		page, err := h.listOwn(ctx, operator.Caller{}, bus.ListTerminals{After: after})
+		if err != nil {
+			f.add(operator.Bad, "terminals", err.Error(), "terminal-if is restarted by itself; the host's log says why")
+			return
+		}
+		for _, t := range page.Terminals {
+			after, total = t.ID, total+1
+			if t.State == "attached" || t.State == "warm" {
+				open++
+			} else {
+				names = append(names, strings.TrimSpace(t.ID+" "+t.State))
+			}
+		}
+		if !page.More || len(page.Terminals) == 0 {
+			break
+		}
+	}
+	level := operator.Good
+	switch {
+	case total > 0 && open == 0:
+		level = operator.Bad
+	case len(names) > 0:
+		level = operator.Warning
+	}
+	value := fmt.Sprintf("%d of %d connected", open, total)
+	if len(names) > 0 {
+		value += ", not: " + strings.Join(names[:min(len(names), shownNames)], ", ")
+	}
+	f.add(level, "terminals", value, "hotpair terminals probe says what is wrong with each")
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		f.add(operator.Warning, "open files", err.Error(), "")
+		return
+	}
+	level = operator.Good
+	if need := uint64(total + filesBeside); limit.Cur < need {
+		level = operator.Bad
+	} else if limit.Cur < 2*need {
+		level = operator.Warning
+	}
+	f.add(level, "open files", fmt.Sprintf("%d allowed, %d terminals", limit.Cur, total), fmt.Sprintf("raise it to %d at least (LimitNOFILE= of the unit, ulimit -n)", 2*(total+filesBeside)))
+}
+
+// buildVersion is what this binary was built from.
+func buildVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	version := info.Main.Version
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && !strings.Contains(version, s.Value[:min(12, len(s.Value))]) {
+			version += " " + s.Value[:min(12, len(s.Value))]
+		}
+	}
+	return strings.TrimSpace(version + " " + info.GoVersion)
+}
+
+// examineCall is callExamine.
+func (h *host) examineCall(ctx context.Context, _ operator.Caller, _ json.RawMessage) (any, error) {
+	return h.examineOwn(ctx)
+}

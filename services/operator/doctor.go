@@ -1,0 +1,220 @@
+package operator
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// PathDoctor is where a host examines the pair.
+const PathDoctor = "/api/v1/doctor"
+
+// doctorWithin bounds an examination: both hosts write to their disks and ask their terminals.
+const doctorWithin = 10 * time.Second
+
+// Examining is the part of Host that finds out whether a takeover could succeed.
+type Examining interface {
+	// Doctor examines this host and the other one, now: it writes to both disks, reads the witness and asks both role
+	// machines. ErrUnavailable while the role machine does not turn.
+	Doctor(ctx context.Context) (Diagnosis, error)
+}
+
+// Diagnosis says whether a takeover could succeed right now.
+type Diagnosis struct {
+	Host     string    `json:"host"` // who was asked
+	Time     time.Time `json:"time"`
+	Takeover bool      `json:"takeover"` // the loss of the active now would be taken over by the other host
+	Verdict  string    `json:"verdict"`
+	Findings []Finding `json:"findings"` // the worst first
+}
+
+// Finding is one thing that was looked at.
+type Finding struct {
+	Host   string `json:"host"`
+	Check  string `json:"check"`
+	Level  string `json:"level"` // good; warning: mend it soon; bad: a takeover could not succeed, or would be of no use
+	Value  string `json:"value"`
+	Remedy string `json:"remedy,omitempty"`
+}
+
+// Examination is what one host finds of itself.
+type Examination struct {
+	Host     string        `json:"host"`
+	Time     time.Time     `json:"time"` // on its wall clock, as it answers
+	Role     string        `json:"role"`
+	Version  string        `json:"version"`
+	Lease    time.Duration `json:"lease_ns"`
+	Outlooks []Outlook     `json:"outlooks"` // of the loss of the other host
+	Findings []Finding     `json:"findings"`
+}
+
+// skewWarns is a difference of wall clocks that makes events of both hosts hard to read and ends pauses early.
+const skewWarns = time.Second
+
+// Diagnose joins what both hosts found. other is nil when it could not be asked, problem says why; skew is how far its clock
+// is ahead.
+func Diagnose(own Examination, other *Examination, problem string, skew time.Duration) Diagnosis {
+	d := Diagnosis{Host: own.Host, Time: own.Time, Findings: slices.Clone(own.Findings)}
+	successor := other
+	if own.Role != "active" {
+		successor = &own
+	}
+	if other != nil {
+		d.Findings = append(d.Findings, other.Findings...)
+		d.Findings = append(d.Findings, compare(own, *other, skew)...)
+	} else {
+		d.Findings = append(d.Findings, Finding{Host: own.Host, Check: "other host", Level: Bad.String(), Value: problem,
+			Remedy: "start the other host, or mend the link (HOTPAIR_PEER_LINK)"})
+	}
+	d.Takeover, d.Verdict = verdict(own, other, successor)
+	slices.SortStableFunc(d.Findings, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(levelOf(b.Level), levelOf(a.Level)), cmp.Compare(a.Host, b.Host))
+	})
+	return d
+}
+
+func verdict(own Examination, other, successor *Examination) (bool, string) {
+	active := own.Role == "active" || other != nil && other.Role == "active"
+	switch {
+	case !active && other != nil:
+		return false, "nobody serves: there is nothing to take over from"
+	case successor == nil:
+		return false, "NO takeover is possible: the other host does not answer"
+	}
+	for _, f := range successor.Findings {
+		if f.Level == Bad.String() {
+			return false, fmt.Sprintf("NO takeover by %s is possible now: %s: %s", successor.Host, f.Check, f.Value)
+		}
+	}
+	worst := int64(0)
+	for _, loss := range []string{"other-dies", "other-vanishes"} {
+		i := slices.IndexFunc(successor.Outlooks, func(o Outlook) bool { return o.Loss == loss })
+		switch {
+		case i < 0 || !successor.Outlooks[i].Serves:
+			why := "it says nothing"
+			if i >= 0 {
+				why = reasonOf(successor.Outlooks[i])
+			}
+			return false, fmt.Sprintf("NO takeover by %s is possible now: %s", successor.Host, orWord(why, "see its conditions in hotpair explain"))
+		case successor.Outlooks[i].HeldBack != "":
+			return false, fmt.Sprintf("NO takeover by %s now: it is paused", successor.Host)
+		}
+		worst = max(worst, successor.Outlooks[i].AfterMS)
+	}
+	return true, fmt.Sprintf("%s could take over now, within %s at worst", successor.Host, after(worst))
+}
+
+// compare finds what differs between the hosts.
+func compare(own, other Examination, skew time.Duration) (list []Finding) {
+	one := func(check string, level Level, value, remedy string) {
+		if level == Good {
+			remedy = ""
+		}
+		list = append(list, Finding{Host: own.Host + "," + other.Host, Check: check, Level: level.String(), Value: value, Remedy: remedy})
+	}
+	level := Good
+	if skew.Abs() > skewWarns {
+		level = Warning
+	}
+	one("clocks", level, fmt.Sprintf("%s is %s %s", other.Host, skew.Abs().Round(time.Millisecond), map[bool]string{true: "ahead", false: "behind"}[skew >= 0]),
+		"synchronise the clocks of both machines (chrony, systemd-timesyncd)")
+	level = Good
+	if own.Version != other.Version {
+		level = Warning
+	}
+	one("versions", level, own.Host+" "+own.Version+", "+other.Host+" "+other.Version, "upgrade the older host: stop it, replace the binary, start it")
+	level = Good
+	if own.Lease != other.Lease {
+		level = Warning
+	}
+	one("leases", level, own.Lease.String()+", "+other.Lease.String(), "set HOTPAIR_LEASE the same on both hosts")
+	return list
+}
+
+func (h *handler) doctor(w http.ResponseWriter, r *http.Request) error {
+	if err := emptyBody(r); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), doctorWithin)
+	defer cancel()
+	d, err := h.host.Doctor(ctx)
+	if err != nil {
+		return err
+	}
+	d.Findings = orEmpty(d.Findings)
+	return answer(w, d)
+}
+
+// Doctor has the pair examined. Errors: ErrUnreachable, ErrUnavailable.
+func (c *Client) Doctor(ctx context.Context) (Diagnosis, error) {
+	var d Diagnosis
+	return d, c.call(ctx, http.MethodGet, PathDoctor, &d)
+}
+
+// errNoTakeover ends hotpair doctor when a takeover could not succeed.
+var errNoTakeover = errors.New("doctor: a takeover could not succeed now")
+
+func doctorCommand() *cobra.Command {
+	f := &flags{}
+	return argued("doctor", "Find out whether a takeover could succeed right now",
+		`Examines both hosts, from either: makes a durable write on both disks and measures it, looks at room, permissions and
+open-file limits, reads the witness, compares clocks and versions, counts the terminals that each host is connected to, and
+asks the standby's role machine what it would do. Every finding that is not good comes with a remedy.
+
+Exit code: 0 a takeover could succeed, 1 it could not (or nobody answered), 2 wrong usage.`,
+		`  hotpair doctor
+  hotpair doctor || mail -s "the pair needs help" ops@example.org
+  hotpair doctor --json | jq '.findings[] | select(.level != "good")'`,
+		f, noArguments, func(ctx context.Context, c *cobra.Command, _ []string) error {
+			client, _, err := f.client(ctx, c)
+			if err != nil {
+				return err
+			}
+			ctx, cancel := context.WithTimeout(ctx, doctorWithin+lookWithin)
+			defer cancel()
+			d, err := client.Doctor(ctx)
+			if err != nil {
+				return fmt.Errorf("doctor: %w", err)
+			}
+			if f.json {
+				err = printJSON(c, d)
+			} else {
+				s := &screen{colour: isTerminal(c.OutOrStdout())}
+				doctorScreen(s, d)
+				_, err = fmt.Fprint(c.OutOrStdout(), s.out.String())
+			}
+			if err == nil && !d.Takeover {
+				err = errNoTakeover
+			}
+			return err
+		})
+}
+
+func doctorScreen(s *screen, d Diagnosis) {
+	level := Good
+	if !d.Takeover {
+		level = Bad
+	}
+	for _, f := range d.Findings {
+		if level == Good && f.Level != Good.String() {
+			level = Warning
+		}
+	}
+	s.headline(level, d.Verdict)
+	s.line("")
+	for _, f := range d.Findings {
+		mark := map[string]string{Good.String(): "ok", Warning.String(): "WARNING"}[f.Level]
+		s.line("  " + pad(f.Host, 5) + pad(f.Check, 18) + pad(orWord(mark, "BAD"), 9) + f.Value)
+		if f.Remedy != "" && f.Level != Good.String() {
+			for _, line := range wrap("→ "+f.Remedy, width-34) {
+				s.line(pad("", 34) + line)
+			}
+		}
+	}
+}

@@ -53,7 +53,9 @@ func (h *host) working(text string) (stop func()) {
 	return func() { close(done); wg.Wait() }
 }
 
-func TestPair_Copy(t *testing.T) {
+// TestPair_T8CopyEndsWhileUpdatesGoOn: the history is trimmed to forty updates, and updates go on all the while. What the copy started
+// from is pinned until it is through, so it comes to an end.
+func TestPair_T8CopyEndsWhileUpdatesGoOn(t *testing.T) {
 	a, b := trimmed(t)
 	stop := a.working("meanwhile")
 	b.refuse(nil)

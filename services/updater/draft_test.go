@@ -237,6 +237,21 @@ func TestPairTime_NeverGoesBackAndIgnoresTheWallClock(t *testing.T) {
 	}
 }
 
+// TestPairTime_V9bClockTwoHoursAheadForgetsNothing: a host whose wall clock is two hours ahead takes over. Ages go on from the last
+// frame of the other, so no answer has become too old by it; and a host that is behind makes nothing live longer.
+func TestPairTime_V9bClockTwoHoursAheadForgetsNothing(t *testing.T) {
+	last := time.Unix(5000, 0) // of the last frame of the host before
+	for _, off := range []time.Duration{2 * time.Hour, -2 * time.Hour} {
+		var now time.Duration
+		p := &pairTime{clock: func() time.Duration { return now }, wall: func() time.Time { return last.Add(off) }}
+		p.observe(last.UnixNano())
+		now += 3 * time.Second // until the takeover
+		if got := p.now() - last.UnixNano(); got != int64(3*time.Second) {
+			t.Errorf("a clock off by %v makes the first frame of the takeover %v later than the last", off, time.Duration(got))
+		}
+	}
+}
+
 func TestQueue_RefusesBeyondItsBounds(t *testing.T) {
 	q := newQueue()
 	for range queueCalls {

@@ -139,6 +139,27 @@ func TestReturn_V10DiscardedTailIsNeverSaidDone(t *testing.T) {
 	}
 }
 
+// TestReturn_V10NotPromotedHalfWay: a host in the middle of its repair by a copy is fit for nothing, in this life and the next, and
+// keeps the note of it over restarts.
+func TestReturn_V10NotPromotedHalfWay(t *testing.T) {
+	_, b := newHosts(t)
+	b.start()
+	b.stop()
+	facts, err := storage.OpenFacts(b.config.Data, "b")
+	check(t, err)
+	check(t, facts.Update(func(f *storage.FactsData) error { f.Copying = &storage.CopyState{}; return nil }))
+	for range 2 {
+		b.start()
+		if f := b.facts(); !f.Inconsistent {
+			t.Errorf("facts: %+v", f)
+		}
+		if p := order[bus.Prepared](b, bus.SubjectPrepare, bus.Prepare{Epoch: 1}); !strings.Contains(p.Error, errInconsistent.Error()) {
+			t.Errorf("prepared: %+v", p)
+		}
+		b.stop()
+	}
+}
+
 // TestReturn_EmptyDirectory: a host whose directory was emptied has another identity, holds nothing, and gets everything.
 // The identity is its own: the other one's does not come with the data (V11 i).
 func TestReturn_EmptyDirectory(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/business/businesstest"
 	"github.com/hotpair/hotpair/services/business/ledger"
 )
@@ -107,4 +108,30 @@ func TestLedger_TotalStaysUnderParallelTransfers(t *testing.T) {
 		}
 	}
 	t.Logf("%d totals beside %d transfers", totals, movers*transfers)
+}
+
+// TestLedger_V9aAppRepeatsItsIDAfterItsAgentRestarted: an app repeats a transfer under its own id. Its agent was restarted and knows
+// nothing of the first attempt, so it comes as one. The handler must not look at the debited balance and say overdraft.
+func TestLedger_V9aAppRepeatsItsIDAfterItsAgentRestarted(t *testing.T) {
+	host := businesstest.NewHost(t)
+	host.Run(ledger.Service())
+	host.Call(businesstest.Request(ledger.Name, "open", `{"account":"a","balance":100}`))
+	host.Call(businesstest.Request(ledger.Name, "open", `{"account":"b","balance":0}`))
+	transfer := businesstest.Request(ledger.Name, "transfer", `{"from":"a","to":"b","amount":100}`)
+	transfer.ID = bus.RequestID{Terminal: "t1", App: "2026-01-01T00:00:00Z/invoice-7"}
+	first := host.Call(transfer)
+	if first.Code != 0 || first.Position.IsZero() {
+		t.Fatalf("transfer: %+v", first)
+	}
+	again := host.Call(transfer)
+	if again.Code != 0 || string(again.Body) != string(first.Body) || again.Position != first.Position {
+		t.Errorf("repeated: %d %s %s at %v, first %s at %v", again.Code, again.Message, again.Body, again.Position, first.Body, first.Position)
+	}
+	if r := host.Call(businesstest.Request(ledger.Name, "balance", `{"account":"b"}`)); string(r.Body) != `{"account":"b","balance":100}` {
+		t.Errorf("after the repetition: %s", r.Body)
+	}
+	transfer.ID.App = "2026-01-01T00:00:00Z/invoice-8"
+	if r := host.Call(transfer); r.Code != bus.CodeConflict {
+		t.Errorf("another transfer of the same: %+v", r)
+	}
 }

@@ -1,0 +1,39 @@
+package mainprocess
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/role"
+)
+
+// TestHost_HelloRefusesV12AndStrangers: two hosts that ask different witnesses could both win, so they are not a pair: no lease, no
+// add (V12 i). The same for a host of another pair, of another version of the link, or of the same name.
+func TestHost_HelloRefusesV12AndStrangers(t *testing.T) {
+	h := &host{driver: newDriver(role.New(role.Config{Host: "a"}, 0), nil, 0, nil)}
+	h.config.Host = "a"
+	view := role.View{WitnessID: "W1", Record: role.Record{PairID: "pair", WitnessID: "W1"}}
+	h.driver.view.Store(&view)
+	good := bus.Beat{Version: bus.Version, Host: "b", PairID: "pair", WitnessID: "W1"}
+	for _, c := range []struct {
+		name   string
+		change func(*bus.Beat)
+		says   string // what the refusal names; "" for none
+	}{
+		{"the partner", func(*bus.Beat) {}, ""},
+		{"a partner that is new", func(b *bus.Beat) { b.PairID = "" }, ""},
+		{"a partner that has not reached its witness yet", func(b *bus.Beat) { b.WitnessID = "" }, ""},
+		{"another witness", func(b *bus.Beat) { b.WitnessID = "W2" }, "HOTPAIR_WITNESS"},
+		{"another pair", func(b *bus.Beat) { b.PairID = "other" }, "pair other"},
+		{"another version", func(b *bus.Beat) { b.Version++ }, "upgrade"},
+		{"the same name", func(b *bus.Beat) { b.Host = "a" }, "HOTPAIR_HOST"},
+	} {
+		b := good
+		c.change(&b)
+		got := h.refuses(b)
+		if (got == "") != (c.says == "") || !strings.Contains(got, c.says) {
+			t.Errorf("%s: %q, want it to name %q", c.name, got, c.says)
+		}
+	}
+}

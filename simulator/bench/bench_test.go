@@ -203,7 +203,7 @@ func TestReport_NamesEveryGoal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(string(text), "| kv.put, 64 clients | median ≥ 14,000 1/s | 15,050 1/s (2 samples) | yes |") || strings.Count(string(text), "not measured") != len(goals())-1 {
+	if !strings.Contains(string(text), "| kv.put, 64 clients | rate, median ≥ 14,000 1/s | 15,050 1/s (2 samples) | yes |") || strings.Count(string(text), "not measured") != len(goals())-1 {
 		t.Errorf("%s", text)
 	}
 }

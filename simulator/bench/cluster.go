@@ -162,10 +162,10 @@ func (c *cluster) statuses(ctx context.Context) map[string]operator.Status {
 // whole waits until one host serves every terminal, both are in sync, and the other is ready to take over; it says which
 // is which.
 func (c *cluster) whole(ctx context.Context) (active, standby string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, 2*readyWithin)
+	within, cancel := context.WithTimeout(ctx, 2*readyWithin)
 	defer cancel()
 	for {
-		found := c.statuses(ctx)
+		found := c.statuses(within)
 		for _, hosts := range [][2]string{{local.HostA, local.HostB}, {local.HostB, local.HostA}} {
 			a, b := found[hosts[0]], found[hosts[1]]
 			if a.Role == "active" && a.Mode == "paired" && len(a.InSync) == 2 && a.Terminals.Attached == c.terminals &&
@@ -173,7 +173,10 @@ func (c *cluster) whole(ctx context.Context) (active, standby string, err error)
 				return hosts[0], hosts[1], nil
 			}
 		}
-		if sleep(ctx, askEvery) != nil {
+		if sleep(within, askEvery) != nil {
+			if ctx.Err() != nil {
+				return "", "", ctx.Err()
+			}
 			return "", "", fmt.Errorf("%w again: %s", errNotReady, describe(found))
 		}
 	}

@@ -79,8 +79,8 @@ func (g *growthBench) one(ctx context.Context, r *run, c *cluster, row string, w
 		r.result.Add(row, o.Name+" rate", "1/s", result.More, m.Rate())
 		r.result.Add(row, o.Name+" p50", "ms", result.Less, ms(m.At(0.5)))
 		r.result.Add(row, o.Name+" p99", "ms", result.Less, ms(m.At(0.99)))
-		if o.Name == "kv.put" {
-			r.result.Add(row, "kv.put of the limit", "", result.More, m.Rate()/raw)
+		if o.Writes {
+			r.result.Add(row, o.Name+" of the limit", "", result.More, m.Rate()/raw)
 		}
 		r.say("%-24s %-8s %8.0f/s  p50 %.2f  p99 %.2f ms, %d failed", row, o.Name, m.Rate(), ms(m.At(0.5)), ms(m.At(0.99)), m.Failed)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/hotpair/hotpair/simulator/bench/limit"
@@ -61,7 +62,8 @@ func (p *pathBench) measure(ctx context.Context, r *run) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.stop()) }()
-	if _, _, err := c.whole(ctx); err != nil {
+	active, _, err := c.whole(ctx)
+	if err != nil {
 		return err
 	}
 	for round := range p.rounds {
@@ -77,7 +79,7 @@ func (p *pathBench) measure(ctx context.Context, r *run) (err error) {
 				if err != nil {
 					return err
 				}
-				m.tell(r, fmt.Sprintf("%s, %d clients", o.Name, n), raw)
+				m.tell(r, o, n, active, raw)
 			}
 		}
 	}
@@ -120,32 +122,48 @@ func measureLoad(ctx context.Context, c *cluster, o load.Operation, n int, durat
 }
 
 // tell adds a measurement to the result, beside the limit of the same moment.
-func (m measured) tell(r *run, row string, raw float64) {
+func (m measured) tell(r *run, o load.Operation, clients int, active string, raw float64) {
+	row := fmt.Sprintf("%s, %d clients", o.Name, clients)
 	r.result.Add(row, "rate", "1/s", result.More, m.Rate())
-	r.result.Add(row, "of the limit", "", result.More, m.Rate()/raw)
+	if o.Writes {
+		r.result.Add(row, "of the limit", "", result.More, m.Rate()/raw)
+	}
 	r.result.Add(row, "p50", "ms", result.Less, ms(m.At(0.5)))
 	r.result.Add(row, "p99", "ms", result.Less, ms(m.At(0.99)))
 	r.result.Add(row, "p99.9", "ms", result.Less, ms(m.At(0.999)))
 	r.result.Add(row, "failed requests", "", result.Less, float64(m.Failed))
-	each := func(d time.Duration) float64 { return float64(d.Microseconds()) / float64(max(len(m.Sorted), 1)) }
-	var pair proc.Usage
-	for _, host := range []string{"host a", "host b"} {
-		u := proc.Total(m.used[host])
-		pair.CPU, pair.Passed, pair.Disk = pair.CPU+u.CPU, pair.Passed+u.Passed, pair.Disk+u.Disk
-	}
-	r.result.Add(row, "cpu of both hosts", "µs/request", result.Less, each(pair.CPU))
-	r.result.Add(row, "cpu of terminals and clients", "µs/request", result.None, each(proc.Total(m.used["terminals"]).CPU+proc.Total(m.used["clients"]).CPU))
-	r.result.Add(row, "passed to the kernel", "bytes/request", result.Less, float64(pair.Passed)/float64(max(len(m.Sorted), 1)))
-	r.result.Add(row, "to disk", "bytes/request", result.Less, float64(pair.Disk)/float64(max(len(m.Sorted), 1)))
-	for owner, processes := range m.used {
-		if owner != "host a" && owner != "host b" {
-			continue
-		}
-		for name, u := range processes {
-			r.result.Add(row+": "+name+" of "+owner, "cpu", "µs/request", result.None, each(u.CPU))
-			r.result.Add(row+": "+name+" of "+owner, "passed to the kernel", "bytes/request", result.None, float64(u.Passed)/float64(max(len(m.Sorted), 1)))
-		}
+	requests := float64(max(len(m.Sorted), 1))
+	pair := proc.Total(m.used["host a"]).Plus(proc.Total(m.used["host b"]))
+	micros := func(u proc.Usage) float64 { return float64(u.CPU.Microseconds()) / requests }
+	r.result.Add(row, "cpu of both hosts", "µs/request", result.Less, micros(pair))
+	r.result.Add(row, "passed to the kernel", "bytes/request", result.Less, float64(pair.Passed)/requests)
+	r.result.Add(row, "to disk", "bytes/request", result.Less, float64(pair.Disk)/requests)
+	for _, s := range m.shares(o, active) {
+		r.result.Add("processor of "+row, s.whose, "µs/request", result.None, micros(s.used))
+		r.result.Add("bytes of "+row, s.whose, "bytes/request", result.None, float64(s.used.Passed)/requests)
 	}
 	r.say("%-28s %8.0f/s  %.3f of the limit  p50 %.2f  p99 %.2f  p99.9 %.2f ms  %.0f µs of cpu, %d failed", row, m.Rate(), m.Rate()/raw,
-		ms(m.At(0.5)), ms(m.At(0.99)), ms(m.At(0.999)), each(pair.CPU), m.Failed)
+		ms(m.At(0.5)), ms(m.At(0.99)), ms(m.At(0.999)), micros(pair), m.Failed)
+}
+
+// share is what somebody used of all that was used.
+type share struct {
+	whose string
+	used  proc.Usage
+}
+
+// shares tells whose usage it was: of each process that is on a request's way, and of all others together.
+func (m measured) shares(o load.Operation, active string) []share {
+	service, _, _ := strings.Cut(o.Name, ".")
+	own, other := m.used["host "+active], m.used["host "+otherHost(active)]
+	list := []share{
+		{"terminal-if", own["terminal-if"]}, {"main (bus)", own["main"]}, {"business", own["business "+service]}, {"updater", own["updater"]},
+		{"others of the active", proc.Total(own)}, {"updater of the standby", other["updater"]}, {"others of the standby", proc.Total(other)},
+		{"terminals", proc.Total(m.used["terminals"])}, {"clients", proc.Total(m.used["clients"])},
+	}
+	for _, s := range list[:4] {
+		list[4].used = list[4].used.Minus(s.used)
+	}
+	list[6].used = list[6].used.Minus(list[5].used)
+	return list
 }

@@ -24,7 +24,7 @@ func scattered(client, i, n int) int {
 
 // Among writes keys anywhere among so many, that Fill has written.
 func Among(keys int) Operation {
-	return Operation{Name: "kv.put", Body: func(client, n int) []byte {
+	return Operation{Name: "kv.put", Writes: true, Body: func(client, n int) []byte {
 		return fmt.Appendf(nil, `{"key":"read-%d","value":"`+value+`"}`, scattered(client, n, keys))
 	}}
 }

@@ -23,6 +23,7 @@ var ErrPrepare = errors.New("prepare load")
 // Operation is one kind of request.
 type Operation struct {
 	Name    string // as "kv.put"
+	Writes  bool
 	Body    func(client, n int) []byte
 	prepare func(client, clients int) []request // what must be there before, shared out among the clients
 }
@@ -37,7 +38,7 @@ const value = "0123456789012345678901234567890123456789"
 
 // Put writes keys of each client's own, keys each, in turn.
 func Put(keys int) Operation {
-	return Operation{Name: "kv.put", Body: func(client, n int) []byte {
+	return Operation{Name: "kv.put", Writes: true, Body: func(client, n int) []byte {
 		return fmt.Appendf(nil, `{"key":"bench-%d-%d","value":"`+value+`"}`, client, n%keys)
 	}}
 }
@@ -59,7 +60,7 @@ func Get(keys int) Operation {
 // Transfer moves money between two of so many accounts.
 func Transfer(accounts int) Operation {
 	return Operation{
-		Name: "ledger.transfer",
+		Name: "ledger.transfer", Writes: true,
 		Body: func(client, n int) []byte {
 			from := (client*7919 + n*31) % accounts
 			return fmt.Appendf(nil, `{"from":"bench-%d","to":"bench-%d","amount":1}`, from, (from+1+n%(accounts-1))%accounts)

@@ -85,10 +85,13 @@ type Usage struct {
 	Disk   int64         // bytes that it caused to be written to a disk
 }
 
-func (u Usage) minus(v Usage) Usage {
+// Plus adds two usages up.
+func (u Usage) Plus(v Usage) Usage { return Usage{u.CPU + v.CPU, u.Passed + v.Passed, u.Disk + v.Disk} }
+
+// Minus takes one usage from another.
+func (u Usage) Minus(v Usage) Usage {
 	return Usage{u.CPU - v.CPU, u.Passed - v.Passed, u.Disk - v.Disk}
 }
-func (u Usage) plus(v Usage) Usage { return Usage{u.CPU + v.CPU, u.Passed + v.Passed, u.Disk + v.Disk} }
 
 // UsageOf gives what a process has used. Bytes are 0 where the kernel does not tell them.
 func UsageOf(pid int) Usage {
@@ -158,7 +161,7 @@ func (m *Meter) Read() (used map[string]map[string]Usage, took time.Duration) {
 		used[owner] = map[string]Usage{}
 		for _, p := range processes {
 			if now := UsageOf(p.PID); now.CPU > 0 {
-				used[owner][p.Name] = used[owner][p.Name].plus(now.minus(m.before[p.PID]))
+				used[owner][p.Name] = used[owner][p.Name].Plus(now.Minus(m.before[p.PID]))
 			}
 		}
 	}
@@ -169,7 +172,7 @@ func (m *Meter) Read() (used map[string]map[string]Usage, took time.Duration) {
 func Total(used map[string]Usage) Usage {
 	var total Usage
 	for _, u := range used {
-		total = total.plus(u)
+		total = total.Plus(u)
 	}
 	return total
 }

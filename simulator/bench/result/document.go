@@ -12,6 +12,7 @@ type Goal struct {
 	What   string // kind of the result
 	Row    string
 	Metric string
+	Unit   string
 	Of     Statistic
 	Limit  float64
 	Better Better // More: at least Limit; Less: at most
@@ -50,22 +51,22 @@ func (g Goal) row(results []*Result) string {
 	if g.Better == More {
 		sign = "≥"
 	}
-	unit := ""
 	for _, r := range results {
 		s := r.Find(g.Row, g.Metric)
 		if r.What != g.What || s == nil {
 			continue
 		}
-		unit = " " + s.Unit
 		v := g.value(Summarize(s.Samples))
-		measured = fmt.Sprintf("%s%s (%d samples)", Number(v), unit, len(s.Samples))
+		measured = fmt.Sprintf("%s (%d samples)", withUnit(v, g.Unit), len(s.Samples))
 		reached = "no"
 		if g.Better == More && v >= g.Limit || g.Better == Less && v <= g.Limit {
 			reached = "yes"
 		}
 	}
-	return fmt.Sprintf("| %s | %s %s %s%s | %s | %s |\n", g.Text, g.Of, sign, Number(g.Limit), unit, measured, reached)
+	return fmt.Sprintf("| %s | %s, %s %s %s | %s | %s |\n", g.Text, g.Metric, g.Of, sign, withUnit(g.Limit, g.Unit), measured, reached)
 }
+
+func withUnit(v float64, unit string) string { return strings.TrimSpace(Number(v) + " " + unit) }
 
 func (g Goal) value(s Summary) float64 {
 	switch {

@@ -174,15 +174,15 @@ func TestDocument_ShowsGoalsAndTables(t *testing.T) {
 	r := sample("path", time.Date(2026, 1, 2, 3, 4, 0, 0, time.UTC))
 	r.Note("something was left out")
 	goals := []Goal{
-		{"path", "kv.put, 64 clients", "rate", Median, 90, More, "rate at 64"},
-		{"path", "kv.put, 64 clients", "rate", Worst, 95, More, "worst rate at 64"},
-		{"idle", "active", "memory", Median, 150, Less, "idle"},
+		{"path", "kv.put, 64 clients", "rate", "1/s", Median, 90, More, "rate at 64"},
+		{"path", "kv.put, 64 clients", "rate", "1/s", Worst, 95, More, "worst rate at 64"},
+		{"idle", "active", "memory", "MB", Median, 150, Less, "idle"},
 	}
 	text := Document([]*Result{r}, goals)
 	for _, want := range []string{
-		"| rate at 64 | median ≥ 90 1/s | 100 1/s (5 samples) | yes |",
-		"| worst rate at 64 | worst ≥ 95 1/s | 90 1/s (5 samples) | no |",
-		"| idle | median ≤ 150 | not measured |  |",
+		"| rate at 64 | rate, median ≥ 90 1/s | 100 1/s (5 samples) | yes |",
+		"| worst rate at 64 | rate, worst ≥ 95 1/s | 90 1/s (5 samples) | no |",
+		"| idle | memory, median ≤ 150 MB | not measured |  |",
 		"| | rate, 1/s | p50, ms |", "| kv.put, 64 clients | 100 (90–110) | 1.05 (1–1.10) |",
 		"`-rounds=5`", "Note: something was left out",
 	} {

@@ -83,6 +83,7 @@ type teller struct {
 
 	told       string // id of the last event that was told
 	last       string // what was last told of the status, without ages
+	roles      string // of both hosts, as last seen
 	at         time.Time
 	points     time.Time
 	peer       chan peerAnswer // of the question under way; nil is none
@@ -118,6 +119,10 @@ func (t *teller) look(ctx context.Context, now time.Time) error {
 		if err := t.tell("point", "", p); err != nil {
 			return err
 		}
+	}
+	// When a role moves, the other host's is asked for at once: the picture must not show nobody serving for a second.
+	if roles := s.Role + s.Peer.Role + strconv.FormatUint(s.Epoch, 10); roles != t.roles {
+		t.roles, t.peerAt = roles, time.Time{}
 	}
 	return t.lookAtPeer(ctx, now)
 }

@@ -1,6 +1,6 @@
 // The page: what the stream tells goes to the parts that show it.
 
-import { $, el, put, fill, span } from './text.js';
+import { $, el, put, fill, span, sequence } from './text.js';
 import { Stream } from './stream.js';
 import { Pair } from './pair.js';
 import { Plots } from './plots.js';
@@ -11,6 +11,7 @@ const hosts = new Map(); // name → {status, at, error}
 let shown; // name of the host whose view is shown
 let age = Infinity; // ms since the last message
 let live = false;
+let said; // the last summary
 
 const pair = new Pair();
 const plots = new Plots();
@@ -19,7 +20,9 @@ const status = () => hosts.get(shown)?.status;
 const actions = new Actions(() => ({ status: status(), own: stream.base === '', live, base: stream.base }));
 
 const stream = new Stream({
-  moved() {
+  moved(base) {
+    past(base);
+    $('explain').hidden = true; // what the other host said
     render();
   },
   message(kind, data) {
@@ -71,10 +74,17 @@ function render() {
   const view = { status: s, rate: plots.rate, hosts: new Map() };
   for (const [name, h] of hosts) {
     const link = name !== shown && s.peer?.http ? `http://${s.peer.http}/` : undefined;
-    view.hosts.set(name, { ...h, age: h.at ? now - h.at : 0, link: stream.other && link });
+    // The other host's own status is up to a second older than what beats say of it.
+    const said = name !== shown && h.status && h.error === undefined ? s.peer?.position : undefined;
+    const ahead = said && sequence(said) > sequence(h.status.position) ? said : undefined;
+    view.hosts.set(name, { ...h, ahead, age: h.at ? now - h.at : 0, link: stream.other && link });
   }
   document.body.dataset.level = s.level || 'unknown';
-  put($('summary'), s.summary || '');
+  if (live) put($('summary'), s.summary || '');
+  if (s.summary !== said) {
+    said = s.summary;
+    setTimeout(explain, 300);
+  }
   document.title = `${{ good: '●', warning: '▲', bad: '■' }[s.level] || ''} ${s.active || 'nobody'} serves · hotpair`;
   pair.show(view);
   showAlarms(s);
@@ -104,11 +114,24 @@ function renderAge() {
   document.body.dataset.live = String(state !== 'stale');
   put($('live-text'), state === 'waiting' ? 'connecting' : state === 'live' ? `live, as host ${shown} sees it` : `stopped ${span(age)} ago`);
   $('stale').hidden = state !== 'stale';
-  if (state === 'stale') put($('stale'), `Live updates have stopped. What you see is ${span(age)} old.`);
+  if (state === 'stale') {
+    put($('stale'), `Live updates have stopped. What you see is ${span(age)} old.`);
+    put($('summary'), `${span(age)} ago: ${status()?.summary || ''}`);
+  }
   actions.refresh();
 }
 
-// Explanations and alarms in detail are asked for, where this host has them.
+// past fetches the events before those that the stream begins with.
+async function past(base) {
+  try {
+    const answer = await fetch(`${base}/api/v1/events?limit=200`, { signal: AbortSignal.timeout(5000) });
+    if (answer.ok) for (const e of (await answer.json()).events || []) timeline.add(e);
+  } catch {
+    // the stream tells the last ones all the same
+  }
+}
+
+// Explanations are asked for, where this host has them.
 async function explain() {
   if (!live) return;
   try {
@@ -129,7 +152,8 @@ function showExplain(e) {
     el('dl.next', {}, ...next.flatMap((f) => [
       el('dt', { 'data-level': f.level }, losses[f.loss] || f.loss),
       el('dd', {}, f.verdict)])),
-    ...why.map((sentence) => el('p', {}, sentence)),
+    why.length > 0 && el('h3', {}, 'How it came about'),
+    ...why.map((sentence) => el('p.why-line', {}, sentence)),
     e.not_asked && el('p.note', {}, `Without the other host's part: ${e.not_asked}`),
   ].filter(Boolean));
 }
@@ -137,6 +161,6 @@ function showExplain(e) {
 const losses = { active: 'the active is lost', standby: 'the standby is lost', link: 'the link is cut', witness: 'the witness is lost', both: 'both hosts are lost', now: 'now' };
 
 stream.start();
+past('');
 setInterval(render, 1000);
-explain();
 setInterval(explain, 3000);

@@ -12,11 +12,10 @@ export const serves = (s) => !!s && s.role === 'active' && s.right_until_ms > 0;
 // Pair draws hosts, which maps names to {status, age, error}: what is known of each and how old that is, in ms.
 export class Pair {
   constructor() {
-    this.anchor = null; // where the terminals hang
-    this.target = null;
-    this.wires = [];
+    this.share = null; // where the terminals hang: 0 on the left host, 1 on the right one, between while they swing
     this.tween = 0;
-    new ResizeObserver(() => this.lay(true)).observe($('pair'));
+    const again = new ResizeObserver(() => this.draw());
+    for (const id of ['pair', 'left', 'right', 'terminals', 'between']) again.observe($(id));
   }
 
   show(view) {
@@ -29,7 +28,8 @@ export class Pair {
     this.showWitness();
     this.showBetween();
     this.showTerminals();
-    this.lay(false);
+    this.hang();
+    this.draw();
   }
 
   host(node, name) {
@@ -48,15 +48,17 @@ export class Pair {
     const rows = [
       ['mode', s.mode],
       ['epoch', whole(s.epoch)],
-      ['position', position(s.position)],
+      ['position', position(known.ahead || s.position)],
       ['to apply', s.lag ? count(s.lag, 'update') : 'nothing'],
     ];
     if (s.catch_up) rows.push(['caught up', `${Math.floor(s.catch_up.done * 100)} %`]);
     if (s.aside) rows.push(['set aside', count(s.aside, 'update')]);
-    const processes = Object.entries(s.processes || {}).sort();
+    const rank = ['main', 'updater', 'terminal-if'];
+    const order = ([process]) => (rank.includes(process) ? String(rank.indexOf(process)) : process);
+    const processes = Object.entries(s.processes || {}).sort((a, b) => (order(a) < order(b) ? -1 : 1));
     const key = JSON.stringify([name, gone, s.role, s.waiting_for, s.unfit, s.fit, rows, processes, known.link]);
     fill(node, key, () => [
-      el('h3', {}, 'host ', el('b', {}, name), known.link && el('a', { href: known.link, title: `console of host ${name}` }, 'open')),
+      el('h3', {}, 'host ', el('b', {}, name), known.link && el('a', { href: known.link }, 'its console')),
       el('p.role', {}, el('b', {}, gone ? 'not reached' : s.role), el('span.since')),
       gone ? el('p.why', {}, known.error) : s.waiting_for ? el('p.why', {}, s.waiting_for) : !s.fit && s.unfit ? el('p.why', {}, s.unfit) : null,
       el('dl', {}, ...rows.flatMap(([k, v]) => [el('dt', {}, k), el('dd', {}, v)])),
@@ -89,7 +91,7 @@ export class Pair {
     if (copies) {
       const moving = active?.peer?.progress;
       const names = { 'catching-up': 'catching up', copying: 'copying', probe: 'comparing', refused: 'refused' };
-      text = names[moving] ? `${names[moving]}${active.peer.catch_up ? ` ${Math.floor(active.peer.catch_up.done * 100)} %` : ''}` : behind ? `${count(behind, 'update')} behind` : 'in step';
+      text = names[moving] ? `replication ${names[moving]}${active.peer.catch_up ? ` ${Math.floor(active.peer.catch_up.done * 100)} %` : ''}` : behind ? `replication ${count(behind, 'update')} behind` : 'replication in step';
     }
     put($('replication-label'), text);
     const pairs = s.in_sync?.length === 2;
@@ -116,40 +118,36 @@ export class Pair {
     this.active = active ? active[0] : '';
   }
 
-  // lay draws the wires between what stands where it stands now.
-  lay(resized) {
-    if (!this.view) return;
-    const frame = $('pair').getBoundingClientRect();
-    const at = (node, x, y) => {
-      const r = node.getBoundingClientRect();
-      return { x: r.left - frame.left + r.width * x, y: r.top - frame.top + r.height * y };
-    };
-    const side = this.active === this.names[0] ? 'left' : this.active === this.names[1] ? 'right' : '';
-    const target = side ? at($(side), 0.5, 1) : null;
-    const moved = target && this.target && Math.abs(target.x - this.target.x) > 1 && !resized;
-    if (target) this.target = target;
-    if (moved && !calm.matches) this.swing(target);
-    else if (target && !this.tween) this.anchor = target;
-    this.at = at;
-    this.draw();
-  }
-
-  swing(to) {
-    const from = this.anchor || to;
-    const began = performance.now();
+  // hang lets the terminals swing to who serves now.
+  hang() {
+    const to = this.active === '' ? this.share : this.names.indexOf(this.active);
+    if (to === this.goal) return;
+    this.goal = to;
     cancelAnimationFrame(this.tween);
+    if (this.share === null || calm.matches) {
+      this.share = to;
+      return;
+    }
+    const from = this.share;
+    const began = performance.now();
     const step = (now) => {
-      const t = Math.min(1, (now - began) / swing);
-      const eased = 1 - (1 - t) ** 3;
-      this.anchor = { x: from.x + (to.x - from.x) * eased, y: from.y + (to.y - from.y) * eased };
+      const t = Math.min(1, Math.max(0, now - began) / swing);
+      this.share = from + (to - from) * (1 - (1 - t) ** 3);
       this.draw();
-      this.tween = t < 1 ? requestAnimationFrame(step) : 0;
+      if (t < 1) this.tween = requestAnimationFrame(step);
     };
     this.tween = requestAnimationFrame(step);
   }
 
+  // draw puts the wires between what stands where it stands now.
   draw() {
-    const at = this.at;
+    if (!this.view) return;
+    const frame = $('pair').getBoundingClientRect();
+    const border = $('pair').clientLeft;
+    const at = (node, x, y) => {
+      const r = node.getBoundingClientRect();
+      return { x: r.left - frame.left - border + r.width * x, y: r.top - frame.top - border + r.height * y };
+    };
     const wires = [];
     const wire = (d, state, extra = '') => wires.push({ d, class: `${state} ${extra}` });
     const line = (p, q) => `M${p.x},${p.y}L${q.x},${q.y}`;
@@ -163,14 +161,20 @@ export class Pair {
       wire(`M${q.x},${q.y}C${p.x},${q.y} ${p.x},${q.y} ${p.x},${p.y}`, reached ? 'good' : 'bad', 'thin');
     }
     const peer = this.view.status.peer || {};
-    const between = (label) => { const r = at($(label), 0.5, 1); return [{ x: at(left, 1, 0).x, y: r.y + 6 }, { x: at(right, 0, 0).x, y: r.y + 6 }]; };
-    const [l1, l2] = between('link-label');
+    // On a narrow screen the words stand below the hosts and the wires cross the gap between them.
+    const narrow = at($('between'), 0, 0).y >= at(left, 0, 1).y;
+    const between = (label, height) => {
+      const y = narrow ? at(left, 0, height).y : at($(label), 0, 1).y + 6;
+      return [{ x: at(left, 1, 0).x, y }, { x: at(right, 0, 0).x, y }];
+    };
+    const [l1, l2] = between('link-label', 0.35);
     wire(line(l1, l2), peer.link === 'connected' ? 'good' : 'bad', 'beats');
-    let [r1, r2] = between('replication-label');
+    let [r1, r2] = between('replication-label', 0.5);
     if (this.active === this.names[1]) [r1, r2] = [r2, r1];
     wire(line(r1, r2), $('replication-label').dataset.state, this.view.rate > 0 && this.active ? 'flows thick' : 'thick');
-    const hang = this.anchor;
-    if (hang) {
+    if (this.share !== null && this.share >= 0) {
+      const [p0, p1] = [at(left, 0.5, 1), at(right, 0.5, 1)];
+      const hang = { x: p0.x + (p1.x - p0.x) * this.share, y: p0.y + (p1.y - p0.y) * this.share };
       for (const dot of $('dots').children) {
         if (dot.dataset.state === 'unreachable') continue;
         const p = at(dot, 0.5, 0);

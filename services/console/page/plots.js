@@ -3,11 +3,10 @@
 
 import { $, el, svg, put, short, milliseconds, clock } from './text.js';
 
-const width = 600;
 const height = 150;
 const top = 8;
 const bottom = 18;
-const leftEdge = 40;
+const leftEdge = 52;
 const minutes = 10;
 
 const charts = [
@@ -22,9 +21,10 @@ export class Plots {
     this.takeovers = new Map(); // host → count of its last point
     this.marks = []; // {time, gap}
     this.pending = false;
+    new ResizeObserver(() => this.draw()).observe($('plot-list'));
     for (const c of charts) {
       const head = el('figcaption', {}, el('b', {}, c.title), ...c.lines.map(([name, label], i) => el(`span.line${i}`, { 'data-value': name }, label)));
-      const picture = svg('svg', { viewBox: `0 0 ${width} ${height}`, role: 'img', preserveAspectRatio: 'none' });
+      const picture = svg('svg', { height, role: 'img' });
       const figure = el('figure', { id: `plot-${c.id}` }, head, picture);
       $('plot-list').append(figure);
       c.picture = picture;
@@ -74,7 +74,9 @@ export class Plots {
       this.pending = false;
       const list = [...this.points.values()].sort((a, b) => a.time - b.time);
       const end = list.at(-1)?.time || Date.now();
-      const from = end - minutes * 60000;
+      const first = list[0]?.time || end;
+      // A host that has just started has few minutes: they get the room, but never less than two.
+      const from = Math.max(end - minutes * 60000, Math.min(first, end - 120000));
       for (const p of list) if (p.time < from) this.points.delete(p.time / 1000);
       this.list = list.filter((p) => p.time >= from);
       this.marks = this.marks.filter((m) => m.time >= from);
@@ -83,23 +85,29 @@ export class Plots {
   }
 
   chart(c, from, end) {
+    const width = Math.max(200, c.figure.clientWidth);
+    c.picture.setAttribute('viewBox', `0 0 ${width} ${height}`);
     const values = this.list.flatMap((p) => c.lines.map(([name]) => p[name]));
     const ceiling = nice(Math.max(...values, 0.001));
     const x = (time) => leftEdge + ((time - from) / (end - from)) * (width - leftEdge - 4);
     const y = (value) => top + (1 - Math.min(value, ceiling) / ceiling) * (height - top - bottom);
-    c.scale = { from, end, x };
+    c.scale = { x };
     const parts = [];
     for (const share of [0, 0.5, 1]) {
       parts.push(svg('line', { class: 'grid', x1: leftEdge, x2: width - 4, y1: y(ceiling * share), y2: y(ceiling * share) }));
       parts.push(svg('text', { class: 'axis', x: leftEdge - 5, y: y(ceiling * share) + 3.5, 'text-anchor': 'end' }, c.unit(ceiling * share)));
     }
-    for (let t = Math.ceil(from / 120000) * 120000; t <= end; t += 120000) {
-      parts.push(svg('text', { class: 'axis', x: x(t), y: height - 4, 'text-anchor': 'middle' }, clock(t).slice(0, 5)));
+    const every = end - from > 300000 ? 120000 : end - from > 150000 ? 60000 : 30000;
+    for (let t = Math.ceil((from + every / 3) / every) * every; t <= end - every / 3; t += every) {
+      parts.push(svg('text', { class: 'axis', x: x(t), y: height - 4, 'text-anchor': 'middle' }, every < 60000 ? clock(t) : clock(t).slice(0, 5)));
     }
-    for (const m of this.marks) {
+    let [edge, row] = [-Infinity, 0]; // names of marks that would overlap stand below each other
+    for (const m of [...this.marks].sort((a, b) => a.time - b.time)) {
+      row = x(m.time) - edge < 84 ? (row + 1) % 4 : 0;
+      edge = x(m.time);
       parts.push(svg('line', { class: 'mark', x1: x(m.time), x2: x(m.time), y1: top, y2: height - bottom }));
       const late = x(m.time) > width - 90;
-      parts.push(svg('text', { class: 'mark', x: x(m.time) + (late ? -4 : 4), y: top + 9, 'text-anchor': late ? 'end' : 'start' }, m.gap ? `gap ${milliseconds(m.gap)}` : 'takeover'));
+      parts.push(svg('text', { class: 'mark', x: x(m.time) + (late ? -4 : 4), y: top + 9 + row * 13, 'text-anchor': late ? 'end' : 'start' }, m.gap ? `gap ${milliseconds(m.gap)}` : 'takeover'));
     }
     c.lines.forEach(([name], i) => {
       let d = '';
@@ -132,7 +140,7 @@ export class Plots {
       return;
     }
     const box = c.picture.getBoundingClientRect();
-    const at = ((event.clientX - box.left) / box.width) * width;
+    const at = event.clientX - box.left;
     const nearest = this.list.reduce((best, p) => (Math.abs(c.scale.x(p.time) - at) < Math.abs(c.scale.x(best.time) - at) ? p : best));
     c.cursor.setAttribute('x1', c.scale.x(nearest.time));
     c.cursor.setAttribute('x2', c.scale.x(nearest.time));

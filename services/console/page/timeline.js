@@ -14,13 +14,22 @@ export class Timeline {
   add(e) {
     const key = `${e.time}|${e.host}|${e.step || ''}|${e.text}`;
     this.events.set(key, { ...this.events.get(key), ...e });
-    this.show();
+    this.soon();
   }
 
   audit(a) {
     if (!a) return;
     this.audits.set(a.epoch, a);
-    this.show();
+    this.soon();
+  }
+
+  // soon shows once what many additions ask for.
+  soon() {
+    if (this.pending) return;
+    this.pending = requestAnimationFrame(() => {
+      this.pending = 0;
+      this.show();
+    });
   }
 
   show() {
@@ -33,7 +42,7 @@ export class Timeline {
           today = day(e.time);
           heads.push(el('li.day', {}, today));
         }
-        return [...heads, el('li', { 'data-kind': e.kind || (e.step ? 'role' : ''), 'data-severity': e.alarm?.severity },
+        return [...heads, el('li', { 'data-kind': e.kind || (e.step ? 'role' : ''), 'data-severity': e.state === 'raised' ? e.alarm?.severity : undefined, 'data-state': e.state },
           el('time', { datetime: e.time }, clock(e.time, true)),
           el('span.tag', { title: 'host' }, e.host),
           e.step ? el('span.tag.step', { title: 'step of a takeover' }, e.step) : e.kind ? el('span.tag.kind', {}, e.state || e.kind) : el('span.tag.kind', {}),
@@ -67,7 +76,7 @@ export class Timeline {
     fill($('takeover-list'), JSON.stringify(rows), () => rows.map((t) => el('li', {},
       el('span', {}, `${clock(t.time)} `, el('b', {}, `to ${t.host}`), ` epoch ${t.epoch}`),
       el('meter', { min: 0, max: worst, value: t.gap || 0, 'aria-label': 'gap' }),
-      el('span.gap', {}, t.gap ? milliseconds(t.gap) : 'none felt'),
+      el('span.gap', {}, t.gap ? milliseconds(t.gap) : t.audit ? 'none felt' : '…'),
       t.audit && el('small', {}, t.audit.missing ? `${t.audit.missing} UPDATES MISSING` : `${t.audit.checked} checked, 0 missing`))));
   }
 }

@@ -33,7 +33,9 @@ type Beat struct {
 	Lease       time.Duration     `json:"lease_ns"`
 	HTTP        string            `json:"http,omitempty"`      // its operator address, for error messages
 	Terminals   int               `json:"terminals,omitempty"` // sessions it has with terminals, attached or warm (T5)
-	Alarms      []Alarm           `json:"alarms,omitempty"`    // that it has raised
+	Scheduled   time.Time         `json:"scheduled,omitzero"`  // when an operator has it hand over
+	ScheduledBy string            `json:"scheduled_by,omitempty"`
+	Alarms      []Alarm           `json:"alarms,omitempty"` // that it has raised
 }
 
 // BeatReply answers a Beat at once. Grant: the replier promises not to take over on silence for lease × 1.1 + 10 ms

@@ -46,6 +46,7 @@ type host struct {
 	hooks     *hooks
 	auditor   auditor
 	standing  standing
+	schedule  schedule
 	// wroteRecord is when this main last changed the pair record, on its clock; 0 is never.
 	wroteRecord atomic.Int64
 	measures    measures
@@ -99,6 +100,7 @@ func (h *host) stepped(v role.View, right lease.Right) {
 	h.follow(v)
 	h.renew(right)
 	h.wake(v)
+	h.watchSchedule(v)
 	if to := h.recordsAt(); to != h.recordedAt {
 		h.recordedAt = to
 		h.recorder.wake()
@@ -244,6 +246,7 @@ func (h *host) beaten(b bus.Beat, reply func(bus.BeatReply)) {
 		return
 	}
 	h.peerHTTPAddr.Store(&b.HTTP)
+	h.heardSchedule(b.Host, b.Incarnation, b.Scheduled, b.ScheduledBy)
 	h.peerAlarms.Store(&b.Alarms)
 	h.driver.inputs <- envelope{in: role.PeerBeat{Peer: peerView(b)}, after: func(actions []role.Action, v role.View) {
 		answer := bus.BeatReply{Beat: h.beat(v)}

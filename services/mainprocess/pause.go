@@ -15,7 +15,11 @@ const peerHears = 500 * time.Millisecond
 // decisionCalls are the calls about who serves that only the active can do.
 func (h *host) decisionCalls() map[string]remoteCall {
 	return map[string]remoteCall{
-		operator.CallAdmit: callWith(h.Admit),
+		operator.CallAdmit:    callWith(h.Admit),
+		operator.CallSchedule: callWith(h.Schedule),
+		operator.CallScheduleCancel: callWith(func(ctx context.Context, c operator.Caller, _ struct{}) (operator.Scheduled, error) {
+			return h.CancelSchedule(ctx, c)
+		}),
 		operator.CallPause: callWith(h.Pause),
 		operator.CallResume: callWith(func(ctx context.Context, c operator.Caller, _ struct{}) (operator.PauseResult, error) {
 			return h.Resume(ctx, c)

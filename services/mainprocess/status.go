@@ -19,7 +19,7 @@ func (h *host) Status(context.Context) operator.Status {
 	v, now, wall := h.driver.View(), h.clock(), time.Now()
 	s := operator.Status{
 		Host: h.config.Host, Identity: v.Self.Identity, Incarnation: h.incarnation, Time: wall, Started: h.started,
-		Role: string(v.Role), Since: wall.Add(v.Since - now), Mode: string(v.Mode), ModeSince: wall.Add(v.ModeSince - now), Pause: h.shownPause(v, now), WaitingFor: v.Waiting, Fit: v.Fit.Fit, Unfit: v.Fit.Why,
+		Role: string(v.Role), Since: wall.Add(v.Since - now), Mode: string(v.Mode), ModeSince: wall.Add(v.ModeSince - now), Pause: h.shownPause(v, now), Scheduled: h.schedule.shown(), WaitingFor: v.Waiting, Fit: v.Fit.Fit, Unfit: v.Fit.Why,
 		Epoch: v.Known, RecordVersion: v.Record.Version, PairID: v.Record.PairID, Active: v.Record.Active.Host,
 		InSync: members(v.Record.InSync), Processes: map[string]operator.Process{}, Events: h.events.last(shownEvents),
 	}

@@ -166,16 +166,30 @@ func (f *flags) history(ctx context.Context, c *cobra.Command, targets []target,
 
 func switchoverCommand() *cobra.Command {
 	f := &flags{}
-	return command("switchover", "Make the other host active, without losing a request",
-		`Drains the active, hands over to the standby and prints the steps (B3 to B9) as they were made, each with the time
+	var at string
+	var cancel bool
+	c := command("switchover", "Make the other host active, without losing a request",
+		`Drains the active, hands over to the standby and prints the steps (B3 to B9) as they are made, each with the time
 since the first. Requests of terminals wait meanwhile, none fails. It is refused, with the reason, unless the standby is
-in sync and fit; then nothing has happened. Any host of the pair can be asked.`,
+in sync and fit; then nothing has happened. Any host of the pair can be asked. With --at the active does it by
+itself at that time; if the standby is not in sync then, an event says that it did not happen.`,
 		`  hotpair switchover                               # before maintenance of the host that serves
   hotpair switchover && hotpair status
+  hotpair switchover --at 03:00                    # the next 3 o'clock here; also +10m, or RFC 3339
+  hotpair switchover --cancel
   hotpair switchover --json | jq .took_ns`,
 		f, func(ctx context.Context, c *cobra.Command, targets []target) error {
+			switch {
+			case cancel && at != "":
+				return fmt.Errorf("%w: --at and --cancel exclude each other", ErrUsage)
+			case cancel || at != "":
+				return f.plan(ctx, c, at, cancel)
+			}
 			return f.switchover(ctx, c, targets)
 		})
+	c.Flags().StringVar(&at, "at", "", "do it at this time: 03:00, +10m or 2026-03-04T03:00:00Z")
+	c.Flags().BoolVar(&cancel, "cancel", false, "drop what is scheduled")
+	return c
 }
 
 func (f *flags) switchover(ctx context.Context, c *cobra.Command, targets []target) error {
@@ -191,7 +205,13 @@ func (f *flags) switchover(ctx context.Context, c *cobra.Command, targets []targ
 	// One host is asked, once: a second try at the other could switch back what the first one did.
 	ctx, cancel := context.WithTimeout(ctx, switchoverWithin+lookWithin)
 	defer cancel()
+	shown := &live{out: c.OutOrStdout(), seen: map[string]bool{}}
+	stop := func() {}
+	if !f.json {
+		stop = shown.follow(ctx, looks)
+	}
 	done, err := looks[0].client().Switchover(ctx)
+	stop()
 	var problem *Problem
 	if errors.As(err, &problem) && problem.Result != nil {
 		done = *problem.Result
@@ -203,6 +223,7 @@ func (f *flags) switchover(ctx context.Context, c *cobra.Command, targets []targ
 	case f.json && problem != nil:
 		return errors.Join(printJSON(c, problem), fmt.Errorf("switchover: %w", err))
 	}
+	done.Steps = shown.left(done.Steps)
 	switchoverScreen(s, done, err)
 	fmt.Fprint(c.OutOrStdout(), s.out.String())
 	switch {

@@ -11,19 +11,22 @@ type Decisions interface {
 	Pauses
 	Explaining
 	Promoting
+	Scheduling
 	Examining
 }
 
 // decisionRoutes are the paths about who serves.
 func decisionRoutes() map[string]route {
 	return map[string]route{
-		PathDoctor:      {http.MethodGet, false, (*handler).doctor},
-		PathExplain:     {http.MethodGet, false, (*handler).explain},
-		PathPromotePlan: {http.MethodGet, false, (*handler).promotePlan},
-		PathPromote:     {http.MethodPost, false, (*handler).promote},
-		PathAdmit:       {http.MethodPost, false, (*handler).admitReplaced},
-		PathPause:       {http.MethodPost, false, (*handler).pause},
-		PathResume:      {http.MethodPost, false, (*handler).resume},
+		PathDoctor:         {http.MethodGet, false, (*handler).doctor},
+		PathSchedule:       {http.MethodPost, false, (*handler).schedule},
+		PathScheduleCancel: {http.MethodPost, false, (*handler).cancelSchedule},
+		PathExplain:        {http.MethodGet, false, (*handler).explain},
+		PathPromotePlan:    {http.MethodGet, false, (*handler).promotePlan},
+		PathPromote:        {http.MethodPost, false, (*handler).promote},
+		PathAdmit:          {http.MethodPost, false, (*handler).admitReplaced},
+		PathPause:          {http.MethodPost, false, (*handler).pause},
+		PathResume:         {http.MethodPost, false, (*handler).resume},
 	}
 }
 

@@ -14,6 +14,7 @@ type decided struct {
 	pause     PauseResult
 	paused    []PauseRequest
 	explained Explanation
+	scheduled []time.Time
 	diagnosis Diagnosis
 	plan      PromotePlan
 	accepted  []string

@@ -69,6 +69,9 @@ func statusScreen(s *screen, st Status) {
 	if st.Pause != nil {
 		s.headline(Warning, st.Pause.sentence())
 	}
+	if st.Scheduled != nil {
+		s.headline(Warning, st.Scheduled.sentence(st.Time))
+	}
 	s.line("")
 	s.row("host "+st.Host, hostRow(st))
 	s.row("pair", pairRow(st))
@@ -290,7 +293,7 @@ func updateText(u bus.HistoryUpdate) string {
 // switchoverScreen shows the steps of a switchover, with the time since the first.
 func switchoverScreen(s *screen, done Switchover, failure error) {
 	for _, e := range done.Steps {
-		s.line("  " + pad(e.Step, 4) + pad(e.Host, 4) + fmt.Sprintf("%10s  ", milliseconds(e.Took)) + e.Text)
+		s.line(stepRow(e))
 	}
 	if failure == nil {
 		s.headline(Good, fmt.Sprintf("%s serves, epoch %d: switched over from %s in %s", done.Active, done.Epoch, orWord(done.From, "nobody"), milliseconds(done.Took)))

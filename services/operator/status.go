@@ -11,20 +11,21 @@ import (
 
 // Status is one host as it sees itself and the pair. The JSON names are stable; fields are only ever added.
 type Status struct {
-	Host        string    `json:"host"`
-	Identity    string    `json:"identity,omitempty"`    // made with the data directory
-	Incarnation uint64    `json:"incarnation,string"`    // random number of this run of main
-	Version     string    `json:"version,omitempty"`     // of the binary
-	Time        time.Time `json:"time"`                  // when this was true, on the host's wall clock
-	Started     time.Time `json:"started,omitzero"`      // of this run of main
-	Role        string    `json:"role"`                  // starting, standby, takeover, active, handover, stopped
-	Since       time.Time `json:"since,omitzero"`        // when Role was entered
-	Mode        string    `json:"mode"`                  // paired, solo, waiting, catching-up, copying
-	ModeSince   time.Time `json:"mode_since,omitzero"`   // when Mode was entered, as far as this run of main knows
-	Pause       *Pause    `json:"pause,omitempty"`       // automatic takeover is held back
-	WaitingFor  string    `json:"waiting_for,omitempty"` // a sentence: why this host may not serve, and for whom it waits
-	Fit         bool      `json:"fit"`                   // could serve, as far as this host itself goes
-	Unfit       string    `json:"unfit,omitempty"`       // why not
+	Host        string     `json:"host"`
+	Identity    string     `json:"identity,omitempty"`    // made with the data directory
+	Incarnation uint64     `json:"incarnation,string"`    // random number of this run of main
+	Version     string     `json:"version,omitempty"`     // of the binary
+	Time        time.Time  `json:"time"`                  // when this was true, on the host's wall clock
+	Started     time.Time  `json:"started,omitzero"`      // of this run of main
+	Role        string     `json:"role"`                  // starting, standby, takeover, active, handover, stopped
+	Since       time.Time  `json:"since,omitzero"`        // when Role was entered
+	Mode        string     `json:"mode"`                  // paired, solo, waiting, catching-up, copying
+	ModeSince   time.Time  `json:"mode_since,omitzero"`   // when Mode was entered, as far as this run of main knows
+	Pause       *Pause     `json:"pause,omitempty"`       // automatic takeover is held back
+	Scheduled   *Scheduled `json:"scheduled,omitempty"`   // a switchover at a later time
+	WaitingFor  string     `json:"waiting_for,omitempty"` // a sentence: why this host may not serve, and for whom it waits
+	Fit         bool       `json:"fit"`                   // could serve, as far as this host itself goes
+	Unfit       string     `json:"unfit,omitempty"`       // why not
 
 	Epoch         uint64   `json:"epoch"` // highest known
 	RecordVersion uint64   `json:"record_version"`

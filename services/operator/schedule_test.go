@@ -1,0 +1,83 @@
+package operator
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+func (h *table) Schedule(_ context.Context, c Caller, r ScheduleRequest) (Scheduled, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.callers, h.decided.scheduled = append(h.callers, c), append(h.decided.scheduled, r.At)
+	return Scheduled{At: r.At, By: "operator 127.0.0.1:9", Host: "a"}, h.err
+}
+
+func (h *table) CancelSchedule(_ context.Context, c Caller) (Scheduled, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.callers = append(h.callers, c)
+	return Scheduled{At: noon(), By: "operator 127.0.0.1:9", Host: "a"}, h.err
+}
+
+func TestWhenText(t *testing.T) {
+	now := noon()
+	for text, want := range map[string]time.Time{
+		"+10m": now.Add(10 * time.Minute), "13:30": now.Add(90 * time.Minute), "11:00": now.Add(23 * time.Hour), "12:00:05": now.Add(5 * time.Second),
+		"2026-03-05T03:00:00Z": time.Date(2026, 3, 5, 3, 0, 0, 0, time.UTC),
+	} {
+		if at, err := whenText(text, now); err != nil || !at.Equal(want) {
+			t.Errorf("%s: %v %v, want %v", text, at, err, want)
+		}
+	}
+	for _, text := range []string{"", "soon", "+0s", "-10m", "+x", "25:00"} {
+		if at, err := whenText(text, now); err == nil {
+			t.Errorf("%q was taken for %v", text, at)
+		}
+	}
+}
+
+func TestSwitchoverCommand_AtATime(t *testing.T) {
+	a := &table{status: paired()}
+	dir := pair(t, a, nil)
+	before := time.Now()
+	out, _, err := run(t, "switchover", "--at", "+10m", "--dir", dir)
+	if err != nil || !strings.Contains(out, "scheduled: a hands over in 9m59s") && !strings.Contains(out, "in 10m00s") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if len(a.decided.scheduled) != 1 || a.decided.scheduled[0].Before(before.Add(10*time.Minute-time.Second)) {
+		t.Errorf("scheduled %v", a.decided.scheduled)
+	}
+	if out, _, err = run(t, "switchover", "--cancel", "--dir", dir); err != nil || !strings.Contains(out, "cancelled: a stays active") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if _, _, err = run(t, "switchover", "--cancel", "--at", "+1m", "--dir", dir); err == nil {
+		t.Error("--cancel with --at was taken")
+	}
+	if w := request(t, a, http.MethodPost, PathSchedule, `{}`, nil); w.Code != http.StatusBadRequest {
+		t.Errorf("no time: %d", w.Code)
+	}
+}
+
+func TestLive_ShowsEachStepOnceFromBothHosts(t *testing.T) {
+	var out strings.Builder
+	l := &live{out: &out, seen: map[string]bool{}}
+	steps := switched().Steps
+	old := Event{Time: noon().Add(-time.Hour), Host: "a", Step: "B9", Text: "of yesterday"}
+	l.note([]Event{old}, true)
+	l.note(append([]Event{old}, steps[:2]...), false)
+	l.note(steps[:3], false)
+	for _, e := range steps[:3] {
+		if n := strings.Count(out.String(), e.Text); n != 1 {
+			t.Errorf("%q is shown %d times in\n%s", e.Text, n, out.String())
+		}
+	}
+	if strings.Contains(out.String(), old.Text) {
+		t.Errorf("what was before is shown:\n%s", out.String())
+	}
+	if left := l.left(steps); len(left) != len(steps)-3 {
+		t.Errorf("%d steps are left of %d", len(left), len(steps))
+	}
+}

@@ -1,0 +1,242 @@
+package mainprocess
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/config"
+)
+
+// TestAlarms_OnlyChangesAreTold: raised again and again, an alarm is told once, and keeps its beginning.
+func TestAlarms_OnlyChangesAreTold(t *testing.T) {
+	var told []string
+	a := newAlarms("a", func(alarm bus.Alarm, state string) { told = append(told, alarm.ID+" "+state) })
+	a.raise(alarmNoWitness, "one")
+	since := a.list()[0].Since
+	a.raise(alarmNoWitness, "two")
+	a.raise(alarmVerifyMismatch, "3 keys differ")
+	list := a.list()
+	if len(list) != 2 || list[0].ID != alarmVerifyMismatch || list[1].Text != "two" || !list[1].Since.Equal(since) || list[1].Remedy == "" || list[1].Host != "a" {
+		t.Errorf("raised: %+v", list)
+	}
+	a.clear(alarmNoWitness)
+	a.clear(alarmNoWitness)
+	a.clear("never raised")
+	a.forget(alarmVerifyMismatch)
+	if want := "no-witness raised,verify-mismatch raised,no-witness cleared"; strings.Join(told, ",") != want || len(a.list()) != 0 {
+		t.Errorf("told %q", told)
+	}
+}
+
+// TestAlarmTable: each alarm says how bad it is and what to do, under an id of its own.
+func TestAlarmTable(t *testing.T) {
+	seen := map[string]bool{}
+	for _, k := range alarmTable() {
+		if seen[k.id] || !bus.ValidName(k.id) || len(k.remedy) < 20 || k.severity != bus.Critical && k.severity != bus.Warning {
+			t.Errorf("%+v", k)
+		}
+		seen[k.id] = true
+	}
+}
+
+// TestWatch_DoesNotFlap: a cause must last before it is an alarm, and be gone for a while before it is none.
+func TestWatch_DoesNotFlap(t *testing.T) {
+	var now time.Duration
+	causes := map[string]string{}
+	a := newAlarms("a", func(bus.Alarm, string) {})
+	w := newWatch(a, func() map[string]string { return causes }, func() time.Duration { return now })
+	at := func(after time.Duration, cause, want bool) {
+		t.Helper()
+		now += after
+		clear(causes)
+		if cause {
+			causes[alarmSlowDisk] = "slow"
+		}
+		w.look()
+		if a.isRaised(alarmSlowDisk) != want {
+			t.Errorf("at %s, cause %v: raised %v", now, cause, !want)
+		}
+	}
+	k := kindOf(alarmSlowDisk)
+	at(0, true, false)
+	at(k.after-1, true, false)
+	at(1, false, false) // just in time
+	at(time.Second, true, false)
+	at(k.after, true, true)
+	at(time.Second, false, true)
+	at(k.calm-1, false, true)
+	at(1, true, true) // it is back
+	at(time.Second, false, true)
+	at(k.calm, false, false)
+}
+
+func TestRestartCount(t *testing.T) {
+	var c restartCount
+	for i, want := range []int{0, 1, 1, 4} {
+		if got := c.count("kv", []int{0, 1, 1, 4}[i], time.Duration(i)*time.Second); got != want {
+			t.Errorf("look %d: %d restarts, not %d", i, got, want)
+		}
+	}
+	if got := c.count("kv", 4, stormWindow+2*time.Second); got != 3 {
+		t.Errorf("the first is too long ago: %d", got)
+	}
+}
+
+func TestDiskCauses(t *testing.T) {
+	h := &host{alarms: newAlarms("a", func(bus.Alarm, string) {}), clock: func() time.Duration { return time.Hour }}
+	look := func(u bus.UpdaterState) map[string]string {
+		list := map[string]string{}
+		h.diskCauses(&u, func(id, format string, a ...any) { list[id] = fmt.Sprintf(format, a...) })
+		return list
+	}
+	const gib = 1 << 30
+	if l := look(bus.UpdaterState{Disk: &bus.DiskSpace{Size: 20 * gib, Free: gib + 1}}); len(l) != 0 {
+		t.Errorf("room enough: %v", l)
+	}
+	if l := look(bus.UpdaterState{Disk: &bus.DiskSpace{Size: 20 * gib, Free: gib - 1<<20}}); l[alarmDiskNearlyFull] == "" {
+		t.Errorf("a twentieth is left: %v", l)
+	}
+	h.alarms.raise(alarmDiskNearlyFull, "")
+	if l := look(bus.UpdaterState{Disk: &bus.DiskSpace{Size: 20 * gib, Free: gib + 1}}); l[alarmDiskNearlyFull] == "" {
+		t.Errorf("a little more than a twentieth ends it: %v", l)
+	}
+	if l := look(bus.UpdaterState{OwnStuck: true, OldestFrame: 3 * time.Second}); l[alarmSlowDisk] == "" {
+		t.Errorf("a stuck frame: %v", l)
+	}
+	var measured bus.Histogram
+	look(bus.UpdaterState{Measured: &bus.UpdaterMeasures{Journal: measured.Sample()}})
+	for range 5 {
+		measured.Observe(400 * time.Millisecond)
+	}
+	if l := look(bus.UpdaterState{Measured: &bus.UpdaterMeasures{Journal: measured.Sample()}}); l[alarmSlowDisk] == "" {
+		t.Errorf("slow appends: %v", l)
+	}
+}
+
+func anAlarm(id string) bus.Alarm {
+	return bus.Alarm{ID: id, Severity: bus.Critical, Host: "a", Since: time.Date(2026, 3, 1, 2, 3, 4, 0, time.UTC), Text: "60 of\n100", Remedy: "do"}
+}
+
+func runHooks(t *testing.T, h *hooks) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- h.run(ctx) }()
+	t.Cleanup(func() { cancel(); <-done })
+}
+
+// TestHooks_Command runs a real program: it gets the alarm both ways and no secret, and one that hangs is killed.
+func TestHooks_Command(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("HOTPAIR_PAIR_SECRET", "0123456789abcdef")
+	out, script := filepath.Join(dir, "out"), filepath.Join(dir, "hook")
+	body := "#!/bin/sh\nif [ $ALARM_ID = hangs ]; then echo before; exec sleep 600; fi\n" +
+		"cat > " + out + ".new; env >> " + out + ".new; mv " + out + ".new " + out + "; echo paged\n"
+	if err := os.WriteFile(script, []byte(body), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	var log strings.Builder
+	h := newHooks(config.Hooks{AlarmCommand: script}, slog.New(slog.NewTextHandler(&log, nil)))
+	c := command{path: script, within: 200 * time.Millisecond, log: slog.New(slog.DiscardHandler)}
+	if err := c.call(t.Context(), hookCall{State: bus.AlarmRaised, Alarm: anAlarm("hangs")}); err == nil || !strings.Contains(err.Error(), "killed after") {
+		t.Errorf("a command that hangs: %v", err)
+	}
+	runHooks(t, h)
+	h.tell(anAlarm("updates-lost"), bus.AlarmRaised)
+	until(t, "the command was told", func() bool { return h.states()[0].Told == 1 })
+	text, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got hookCall
+	if err := json.NewDecoder(strings.NewReader(string(text))).Decode(&got); err != nil || got.ID != "updates-lost" || got.State != bus.AlarmRaised || got.Text != "60 of\n100" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	for _, want := range []string{"ALARM_ID=updates-lost\n", "ALARM_STATE=raised\n", "ALARM_SEVERITY=critical\n", "ALARM_SINCE=2026-03-01T02:03:04Z\n"} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	if strings.Contains(string(text), "0123456789abcdef") || !strings.Contains(log.String(), "paged") {
+		t.Errorf("environment or log is not right:\n%s\n%s", text, log.String())
+	}
+}
+
+// TestHooks_WebhookIsTriedAgain: a server that is not there, then refuses, then takes it.
+func TestHooks_WebhookIsTriedAgain(t *testing.T) {
+	var tries atomic.Int64
+	got := make(chan hookCall, 10)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		var c hookCall
+		if err := json.Unmarshal(body, &c); err != nil || r.Method != http.MethodPost || r.Header.Get("Content-Type") != "application/json" {
+			t.Errorf("%s %v: %s", r.Method, r.Header, body)
+		}
+		if tries.Add(1) < 3 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		got <- c
+	}))
+	defer server.Close()
+	post := newWebhook(server.URL + "/secret-path")
+	post.pause = time.Millisecond
+	h := &hooks{hooks: []*hook{newHook("webhook", slog.New(slog.DiscardHandler), post.call)}}
+	runHooks(t, h)
+	h.tell(anAlarm("one"), bus.AlarmRaised)
+	h.tell(anAlarm("one"), bus.AlarmCleared)
+	for _, want := range []string{bus.AlarmRaised, bus.AlarmCleared} {
+		select {
+		case c := <-got:
+			if c.State != want {
+				t.Errorf("%+v came, %s was expected", c, want)
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatal("nothing comes")
+		}
+	}
+	server.Close()
+	post.giveUp = 50 * time.Millisecond
+	if err := post.call(t.Context(), hookCall{}); err == nil || strings.Contains(err.Error(), "secret-path") {
+		t.Errorf("nobody there: %v", err)
+	}
+}
+
+// TestHooks_NeverBlock: who raises alarms does not wait for a hook that hangs; the newest are kept, the others counted.
+func TestHooks_NeverBlock(t *testing.T) {
+	release := make(chan struct{})
+	var last atomic.Pointer[string]
+	k := newHook("command", slog.New(slog.DiscardHandler), func(ctx context.Context, c hookCall) error {
+		last.Store(&c.ID)
+		select {
+		case <-release:
+		case <-ctx.Done():
+		}
+		return nil
+	})
+	h := &hooks{hooks: []*hook{k}}
+	runHooks(t, h)
+	for n := range 3 * hookQueue {
+		h.tell(anAlarm(fmt.Sprint("n", n)), bus.AlarmRaised)
+	}
+	if s := h.states()[0]; s.Waiting != hookQueue || s.Dropped < uint64(2*hookQueue-1) {
+		t.Errorf("%+v", s)
+	}
+	close(release)
+	until(t, "the rest is told", func() bool { s := h.states()[0]; return s.Waiting == 0 && s.Told >= hookQueue })
+	if *last.Load() != fmt.Sprint("n", 3*hookQueue-1) {
+		t.Errorf("the last one told is %s", *last.Load())
+	}
+}

@@ -68,6 +68,7 @@ func (h *host) watchConditions(ctx context.Context) error {
 		select {
 		case <-ticker.C:
 			h.driver.during(ctx, func() { h.standing.look(h.driver.machine.Conditions(), time.Now()) })
+			h.watchPause()
 		case <-ctx.Done():
 			return ctx.Err()
 		}

@@ -107,3 +107,29 @@ func (h *host) shownPause(v role.View, now time.Duration) *operator.Pause {
 	p := v.Record.Pause
 	return &operator.Pause{Until: p.Until, LeftMS: (v.PausedUntil - now).Milliseconds() + 1, By: p.By, HeldBack: v.HeldBack}
 }
+
+// endingSoon is how long before its end a pause is warned of: time to finish, or to pause again.
+const endingSoon = 5 * time.Minute
+
+// watchPause raises and clears the alarms about a pause. Both hosts know of it, so the one that serves says so; while nobody
+// serves, each does.
+func (h *host) watchPause() {
+	v, now := h.driver.View(), h.clock()
+	p := h.shownPause(v, now)
+	if p == nil || v.Role != role.Active && v.Lives && v.Peer.Epoch != 0 {
+		h.alarms.clear(alarmPaused)
+		h.alarms.clear(alarmPauseEnding)
+		return
+	}
+	text := fmt.Sprintf("automatic takeover is paused by %s until %s UTC", p.By, p.Until.UTC().Format(time.TimeOnly))
+	if p.HeldBack != "" {
+		text += "; held back: " + p.HeldBack
+	}
+	h.alarms.raise(alarmPaused, text)
+	left := time.Duration(p.LeftMS) * time.Millisecond
+	if left <= min(endingSoon, v.Record.Pause.For/4) {
+		h.alarms.raise(alarmPauseEnding, fmt.Sprintf("the pause by %s ends at %s UTC: from then on a failure is taken over again", p.By, p.Until.UTC().Format(time.TimeOnly)))
+	} else {
+		h.alarms.clear(alarmPauseEnding)
+	}
+}

@@ -149,7 +149,7 @@ func (f *flags) plan(ctx context.Context, c *cobra.Command, at string, cancel bo
 		s.headline(Good, "cancelled: "+done.Host+" stays active at "+shortTime(done.At)+" UTC")
 	} else {
 		s.headline(Good, done.sentence(time.Now()))
-		s.line("hotpair switchover --cancel drops it. It lives in the main of " + done.Host + " and is lost, loudly, if that ends before.")
+		s.line("hotpair switchover --cancel drops it. If main of " + done.Host + " ends before, it is lost and an event says so.")
 	}
 	_, err = fmt.Fprint(c.OutOrStdout(), s.out.String())
 	return err

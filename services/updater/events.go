@@ -62,10 +62,12 @@ func (u *updater) record(q bus.RecordEvents) bus.RecordedEvents {
 	if len(q.Events) > bus.MaxEvents {
 		return bus.RecordedEvents{Error: fmt.Sprintf("%d events at once, at most %d", len(q.Events), bus.MaxEvents)}
 	}
-	u.records.Lock()
-	defer u.records.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), recordWithin)
 	defer cancel()
+	if err := u.records.take(ctx); err != nil {
+		return bus.RecordedEvents{Error: err.Error()}
+	}
+	defer u.records.give()
 	for range recordTries {
 		var plan eventsPlan
 		err := u.store.View(func(r *storage.Reader) (err error) {

@@ -114,10 +114,12 @@ func readTable(s *storage.Store) (t table, err error) {
 // changeTable answers bus.TableChange. A change that comes between is seen by the revision of the table's head, and
 // this one is worked out again.
 func (u *updater) changeTable(q bus.TableChange) bus.TableChanged {
-	u.tables.Lock()
-	defer u.tables.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), tableWithin)
 	defer cancel()
+	if err := u.tables.take(ctx); err != nil {
+		return bus.TableChanged{Error: err.Error()}
+	}
+	defer u.tables.give()
 	for range tableTries {
 		now, err := readTable(u.store)
 		if err != nil {

@@ -54,8 +54,8 @@ type updater struct {
 	fail     func(error) // ends the process
 
 	moved   pulse      // beats when more is committed as standby
-	tables  sync.Mutex // one change of the table of terminals at a time
-	records sync.Mutex // one change of the event log at a time
+	tables  turn       // one change of the table of terminals at a time
+	records turn       // one change of the event log at a time
 	purging sync.Mutex // held by purge; taken to leave the duty in which the receiver commits
 	mu      sync.Mutex
 	post    post
@@ -84,6 +84,7 @@ func RunOn(ctx context.Context, c config.Updater, log *slog.Logger, network bus.
 
 func newUpdater(c config.Updater, log *slog.Logger) *updater {
 	return &updater{
+		tables: newTurn(), records: newTurn(),
 		config: c, log: log, clock: lease.BootClock,
 		ownSeam:   func(j ownJournal) ownJournal { return j },
 		otherSeam: func(j otherJournal) otherJournal { return j },

@@ -14,6 +14,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"flag"
 	"fmt"
@@ -110,8 +111,12 @@ func measure(ctx context.Context, what string, m measurement, args []string, out
 	if _, err := os.Stat(path); err != nil {
 		return fmt.Errorf("%w: -binary: %w: build it with go build -o hotpair .", errUsage, err)
 	}
+	version, err := versionOf(ctx, path)
+	if err != nil {
+		return err
+	}
 	r := &run{binary: path, out: out, result: &result.Result{
-		Time: time.Now().UTC().Truncate(time.Second), What: what, Version: versionOf(ctx, path), Machine: thisMachine(), Settings: f.settings("binary", "keep"),
+		Time: time.Now().UTC().Truncate(time.Second), What: what, Version: version, Machine: thisMachine(), Settings: f.settings("binary", "keep"),
 	}}
 	began := time.Now()
 	r.say("%s of %s", what, r.result.Version)
@@ -133,14 +138,24 @@ func measure(ctx context.Context, what string, m measurement, args []string, out
 	return errors.Join(err, failed)
 }
 
-// versionOf asks a binary for its version.
-func versionOf(ctx context.Context, binary string) string {
+// versionOf says what a binary is: what it says itself, and the digest of its file, since the first can be the same for two
+// states of a work tree.
+func versionOf(ctx context.Context, binary string) (string, error) {
 	text, err := exec.CommandContext(ctx, binary, "version").Output()
 	if err != nil {
-		return "unknown"
+		return "", fmt.Errorf("version of %s: %w", binary, err)
 	}
 	first, _, _ := strings.Cut(string(text), "\n")
-	return strings.TrimSpace(first)
+	f, err := os.Open(binary)
+	if err != nil {
+		return "", fmt.Errorf("version: %w", err)
+	}
+	defer f.Close()
+	digest := sha256.New()
+	if _, err := io.Copy(digest, f); err != nil {
+		return "", fmt.Errorf("version of %s: %w", binary, err)
+	}
+	return fmt.Sprintf("%s, file %x", strings.TrimSpace(first), digest.Sum(nil)[:6]), nil
 }
 
 func thisMachine() result.Machine {

@@ -201,7 +201,7 @@ func (k *Hooks) check(c *checker) {
 	if k.AlarmCommand != "" && !filepath.IsAbs(k.AlarmCommand) {
 		c.fault("ALARM_COMMAND", k.AlarmCommand, "is no absolute path", "write the path of a program, without arguments, for example /usr/local/bin/page-me")
 	}
-	if u, err := url.Parse(k.AlarmWebhook); k.AlarmWebhook != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
+	if u, err := url.Parse(k.AlarmWebhook.Reveal()); k.AlarmWebhook != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
 		c.fault("ALARM_WEBHOOK", hidden, "is no URL", "write it like https://alarms.example.com/hotpair")
 	}
 }

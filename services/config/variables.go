@@ -54,8 +54,8 @@ type Bounds struct {
 
 // Hooks are told of alarms.
 type Hooks struct {
-	AlarmCommand string `split_words:"true" form:"/path" desc:"Program that is run at each alarm that this host raises, clears or acknowledges, with the alarm as JSON on its standard input and in HOTPAIR_ALARM_ID, _STATE, _SEVERITY, _HOST, _TEXT, _REMEDY, _SINCE. Killed after 30s; what it prints is logged. Empty: none."`
-	AlarmWebhook string `split_words:"true" form:"http://…" desc:"URL to which the same JSON is posted. Each try has 5s; while there is no answer 2xx it is tried again, up to an hour. Empty: none."`
+	AlarmCommand string `split_words:"true" form:"/path" desc:"Program that is run at each alarm that this host raises, clears or acknowledges, with the alarm as JSON on its standard input and in the variables ALARM_ID, ALARM_STATE, ALARM_SEVERITY, ALARM_HOST, ALARM_TEXT, ALARM_REMEDY and ALARM_SINCE. It gets no secret. Killed after 30s; what it prints is logged. Empty: none."`
+	AlarmWebhook Secret `split_words:"true" secret:"true" form:"http://…" desc:"URL to which the same JSON is posted. Each try has 5s; while there is no answer 2xx it is tried again, up to an hour. Empty: none."`
 }
 
 // Work is what the host does for terminals.

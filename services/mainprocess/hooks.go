@@ -58,7 +58,7 @@ func newHooks(c config.Hooks, log *slog.Logger) *hooks {
 		h.hooks = append(h.hooks, newHook("command", log, command{path: c.AlarmCommand, within: commandWithin, log: log}.call))
 	}
 	if c.AlarmWebhook != "" {
-		h.hooks = append(h.hooks, newHook("webhook", log, newWebhook(c.AlarmWebhook).call))
+		h.hooks = append(h.hooks, newHook("webhook", log, newWebhook(c.AlarmWebhook.Reveal()).call))
 	}
 	return h
 }

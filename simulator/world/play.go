@@ -22,7 +22,7 @@ const (
 	// terminals of a played world.
 	terminals = 2
 	// thinking is the longest pause of a client between two calls: enough for thousands of calls in a walk.
-	thinking = 80 * time.Millisecond
+	thinking = 150 * time.Millisecond
 	// progress is how many answers must come after everything is healed.
 	progress = 20
 )

@@ -1,0 +1,127 @@
+package e2e_test
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/deployments/local"
+)
+
+// TestEvents_TheSameOnBothHosts: what happened to the pair stands in one log that both hosts have: the takeover with its
+// steps and its audit, a process that was restarted, solo and paired, an operator's switchover, what the killed host saw.
+// It survives the takeover, and the restart of both hosts.
+func TestEvents_TheSameOnBothHosts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts a pair and kills hosts of it")
+	}
+	c := startCluster(t, []string{"--terminals", "3"}, leaseSetting)
+	c.awaitPaired()
+	c.put("events", 5)
+	active, status := c.mustActive()
+	if err := syscall.Kill(status.Processes["business.kv"].PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	c.awaitEvent("the restart", func(e bus.Event) bool {
+		return e.Kind == bus.EventProcess && e.Host == active && e.Step == "B1" && e.Details["process"] == "business.kv"
+	})
+
+	c.order("kill", active)
+	taker := other(active)
+	c.awaitEvent("the audit of the takeover", func(e bus.Event) bool {
+		return e.Kind == bus.EventAudit && e.Host == taker && e.Epoch > status.Epoch
+	})
+	c.order("start", active)
+	c.awaitPaired()
+	c.awaitEvent("paired", func(e bus.Event) bool { return e.Kind == bus.EventPair && e.Host == taker && e.Epoch == status.Epoch+1 })
+	c.awaitEvent("the new main of the killed host", func(e bus.Event) bool {
+		return e.Host == active && e.Kind == bus.EventProcess && e.Details["process"] == bus.ProcessMain && e.Time.After(status.Time)
+	})
+	for _, step := range []string{"B7", "B8", "B9"} {
+		c.awaitEvent(step, func(e bus.Event) bool {
+			return e.Kind == bus.EventRole && e.Host == taker && e.Epoch == status.Epoch+1 && e.Step == step && e.Took > 0
+		})
+	}
+
+	if _, err := c.hotpair("switchover", "--dir", c.dir); err != nil {
+		t.Fatal(err)
+	}
+	c.awaitEvent("the operator", func(e bus.Event) bool {
+		return e.Kind == bus.EventOperator && e.Details["what"] == "switchover" && strings.HasPrefix(e.Details["from"], "127.0.0.1:") && e.Details["via"] == taker
+	})
+	for _, step := range []string{"B3", "B4", "B5", "B6"} {
+		c.awaitEvent(step+" of the host that handed over", func(e bus.Event) bool { return e.Host == taker && e.Step == step })
+	}
+	c.awaitPaired()
+	before := c.sameEvents()
+
+	c.order("kill", taker) // standby by now
+	c.awaitEvent("solo", func(e bus.Event) bool {
+		return e.Kind == bus.EventPair && e.Host == active && e.Epoch == status.Epoch+2
+	})
+	c.order("kill", active)
+	c.order("start", local.HostA)
+	c.order("start", local.HostB)
+	c.awaitPaired()
+	after := c.sameEvents()
+	if len(after) <= len(before) {
+		t.Fatalf("%d events before the restart of both hosts, %d after it", len(before), len(after))
+	}
+	if diff := cmp.Diff(before, after[:len(before)]); diff != "" {
+		t.Errorf("the log has changed (-before +after):\n%s", diff)
+	}
+	type name struct {
+		host                string
+		incarnation, number uint64
+	}
+	seen := map[name]bool{}
+	for i, e := range after {
+		n := name{e.Host, e.Incarnation, e.Number}
+		if e.ID != uint64(i+1) || seen[n] {
+			t.Errorf("event %d is number %d: %+v", i, e.ID, e)
+		}
+		seen[n] = true
+	}
+	// An idle pair has nothing to tell.
+	idle := c.sameEvents()
+	time.Sleep(2 * time.Second) // nothing can be awaited: it is about what does not come
+	if now := c.sameEvents(); len(now) != len(idle) {
+		t.Errorf("an idle pair tells %+v", now[len(idle):])
+	}
+}
+
+// events gives the log as a host has it.
+func (c *cluster) events(host string) []bus.Event {
+	c.Helper()
+	text, err := c.hotpair("events", "--dir", c.dir, "--host", host, "--since", "2000-01-01T00:00:00Z", "--json")
+	var page bus.EventsPage
+	if err != nil || json.Unmarshal([]byte(text), &page) != nil || page.Note != "" {
+		return nil
+	}
+	return page.Events
+}
+
+// awaitEvent waits until both hosts that answer have an event.
+func (c *cluster) awaitEvent(what string, is func(bus.Event) bool) {
+	c.Helper()
+	c.await(healWithin, "event: "+what, func() bool {
+		host, _ := c.active()
+		return host != "" && slices.ContainsFunc(c.events(host), func(e bus.Event) bool { return e.ID > 0 && is(e) })
+	})
+}
+
+// sameEvents waits until both hosts have the same log and nothing more comes.
+func (c *cluster) sameEvents() (list []bus.Event) {
+	c.Helper()
+	c.await(healWithin, "the same events on both hosts", func() bool {
+		list = c.events(local.HostA)
+		return len(list) > 0 && cmp.Equal(list, c.events(local.HostB))
+	})
+	return list
+}

@@ -223,6 +223,7 @@ type TerminalState struct {
 	HighestEpoch uint64           `json:"highest_epoch"` // any terminal knows; an alarm when above ours
 	Terminals    []TerminalStatus `json:"terminals,omitempty"`
 	LastGap      time.Duration    `json:"last_gap_ns,omitempty"` // longest gap that a terminal felt at the last attach
+	Unaudited    int              `json:"unaudited,omitempty"`   // attached ones whose receipts no audit has asked for since
 	Measured     TerminalMeasures `json:"measured"`
 }
 
@@ -238,6 +239,11 @@ type TerminalStatus struct {
 type HistoryRequest struct {
 	From  uint64 `json:"from"` // sequence; 0: the last Limit updates
 	Limit int    `json:"limit"`
+	// Key, when not empty, asks only for updates of this key, as it is shown; Service narrows it to one service's.
+	Key     string `json:"key,omitempty"`
+	Service string `json:"service,omitempty"`
+	// Before, without From, asks for the last ones before this sequence.
+	Before uint64 `json:"before,omitempty"`
 }
 
 // HistoryPage answers it.
@@ -245,7 +251,11 @@ type HistoryPage struct {
 	Updates []HistoryUpdate `json:"updates"`
 	First   uint64          `json:"first"` // oldest sequence still kept
 	Last    uint64          `json:"last"`
-	Error   string          `json:"error,omitempty"`
+	// With Key, a page ends when enough was looked at: Next is the sequence to go on from, Prior the one to look before.
+	// 0: there is no more.
+	Next  uint64 `json:"next,omitempty"`
+	Prior uint64 `json:"prior,omitempty"`
+	Error string `json:"error,omitempty"`
 }
 
 // HistoryUpdate is one update with its state (P14).

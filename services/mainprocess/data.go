@@ -33,6 +33,20 @@ func (h *host) localCalls() map[string]remoteCall {
 	return calls
 }
 
+// Diverged gives what this host has set aside: its files, or the updates of one.
+func (h *host) Diverged(ctx context.Context, q bus.AsideRequest) (bus.AsidePage, error) {
+	page, err := askWait[bus.AsidePage](ctx, h.orders, bus.ProcessUpdater, bus.SubjectAside, q, orderDeadline)
+	switch {
+	case err != nil:
+		return page, fmt.Errorf("%w: the updater does not answer: %w", operator.ErrUnavailable, err)
+	case page.Absent:
+		return page, fmt.Errorf("%w: %s", operator.ErrUsage, page.Error)
+	case page.Error != "":
+		return page, fmt.Errorf("%w: %s", operator.ErrUnavailable, page.Error)
+	}
+	return page, nil
+}
+
 // callWith makes a remoteCall of a method with arguments.
 func callWith[Q, A any](do func(context.Context, operator.Caller, Q) (A, error)) remoteCall {
 	return func(ctx context.Context, caller operator.Caller, raw json.RawMessage) (any, error) {

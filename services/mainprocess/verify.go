@@ -23,11 +23,9 @@ func (h *host) BeginVerify(ctx context.Context, caller operator.Caller, q operat
 	if err != nil {
 		return s, err
 	}
-	what := "comparison of both databases begun by "
 	if q.Repair {
-		what = "comparison and repair of the standby's database begun by "
+		h.noteOutcome(caller, operator.CallVerify, "the standby's database is compared and repaired, for "+caller.From)
 	}
-	h.noteOutcome(caller, operator.CallVerify, what+caller.From)
 	h.driver.work.Go(func() { h.followVerify(caller) })
 	return s, nil
 }

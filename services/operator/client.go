@@ -68,6 +68,14 @@ func (c *Client) History(ctx context.Context, request bus.HistoryRequest) (bus.H
 	if request.Limit > 0 {
 		query.Set("limit", strconv.Itoa(request.Limit))
 	}
+	for name, text := range map[string]string{"key": request.Key, "service": request.Service} {
+		if text != "" {
+			query.Set(name, text)
+		}
+	}
+	if request.Before > 0 {
+		query.Set("before", strconv.FormatUint(request.Before, 10))
+	}
 	var page bus.HistoryPage
 	return page, c.call(ctx, http.MethodGet, PathHistory+"?"+query.Encode(), &page)
 }

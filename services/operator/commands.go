@@ -12,8 +12,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-
-	"github.com/hotpair/hotpair/bus"
 )
 
 const whereHelp = `
@@ -106,60 +104,6 @@ func (f *flags) status(ctx context.Context, c *cobra.Command, targets []target) 
 		return printJSON(c, looks[0].status)
 	}
 	statusScreen(s, looks[0].status)
-	fmt.Fprint(c.OutOrStdout(), s.out.String())
-	return nil
-}
-
-func historyCommand() *cobra.Command {
-	f := &flags{}
-	var request bus.HistoryRequest
-	c := command("history", "Show the updates, and whether both hosts hold them",
-		`Shows the update history, oldest first. Each update has a position (epoch/sequence) and a state: "notified" once it is
-durable on the other host too, "not notified" while only this one has it.`,
-		`  hotpair history                                  # the last 50 updates
-  hotpair history --from 1000 --limit 20           # 20 updates from sequence 1000 on
-  hotpair history --json | jq '.updates[] | select(.notified | not)'
-  hotpair history --host b                         # what the other host has`,
-		f, func(ctx context.Context, c *cobra.Command, targets []target) error {
-			return f.history(ctx, c, targets, request)
-		})
-	c.Flags().Uint64Var(&request.From, "from", 0, "sequence to begin with; 0 is the last --limit updates")
-	c.Flags().IntVar(&request.Limit, "limit", DefaultHistory, fmt.Sprintf("how many, 1 to %d", MaxHistory))
-	return c
-}
-
-func (f *flags) history(ctx context.Context, c *cobra.Command, targets []target, request bus.HistoryRequest) error {
-	if request.Limit < 1 || request.Limit > MaxHistory {
-		return fmt.Errorf("%w: --limit is 1 to %d", ErrUsage, MaxHistory)
-	}
-	ctx, cancel := context.WithTimeout(ctx, answerWithin)
-	defer cancel()
-	looks := lookAt(ctx, targets)
-	if looks[0].err != nil {
-		return allDown(looks)
-	}
-	var page bus.HistoryPage
-	var failures error
-	for _, l := range looks {
-		if l.err != nil {
-			fmt.Fprintln(c.ErrOrStderr(), printable(l.sentence()))
-			continue
-		}
-		var err error
-		if page, err = l.client().History(ctx, request); err == nil {
-			failures = nil
-			break
-		}
-		failures = errors.Join(failures, fmt.Errorf("%s: %w", l.name, err))
-	}
-	if failures != nil {
-		return fmt.Errorf("history: %w", failures)
-	}
-	if f.json {
-		return printJSON(c, page)
-	}
-	s := &screen{colour: isTerminal(c.OutOrStdout())}
-	historyScreen(s, page)
 	fmt.Fprint(c.OutOrStdout(), s.out.String())
 	return nil
 }

@@ -23,6 +23,7 @@ type Data interface {
 	TerminalTable
 	Verification
 	Backups
+	Divergence
 }
 
 // dataRoutes are the paths about the data of the pair.
@@ -34,6 +35,7 @@ func dataRoutes() map[string]route {
 		PathTerminalsProbe:  {http.MethodPost, false, (*handler).probeTerminals},
 		PathVerify:          {http.MethodGet, false, (*handler).verifyState},
 		PathVerifyBegin:     {http.MethodPost, false, (*handler).verify},
+		PathDiverged:        {http.MethodGet, false, (*handler).diverged},
 		PathBackup:          {http.MethodPost, false, (*handler).backup},
 		PathVerifyStop:      {http.MethodPost, false, (*handler).stopVerify},
 	}

@@ -237,12 +237,18 @@ func historyRequest(query string) (bus.HistoryRequest, error) {
 		}
 		number, err := strconv.ParseUint(given[0], 10, 63)
 		switch {
-		case name != "from" && name != "limit":
-			return request, fmt.Errorf("%w: there is no parameter %q; there are from (a sequence) and limit", ErrUsage, name)
+		case name == "key":
+			request.Key = given[0]
+		case name == "service":
+			request.Service = given[0]
+		case name != "from" && name != "limit" && name != "before":
+			return request, fmt.Errorf("%w: there is no parameter %q; there are from and before (sequences), limit, key and service", ErrUsage, name)
 		case err != nil:
 			return request, fmt.Errorf("%w: %s=%q is no number", ErrUsage, name, given[0])
 		case name == "from":
 			request.From = number
+		case name == "before":
+			request.Before = number
 		case number < 1 || number > MaxHistory:
 			return request, fmt.Errorf("%w: limit is 1 to %d", ErrUsage, MaxHistory)
 		default:

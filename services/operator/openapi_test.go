@@ -40,7 +40,10 @@ func operations() map[string]operation {
 		PathStandby: {parameters: lag, answer: "text/plain", says: "200 only on an in-sync standby. With lag: only while its database is no more than so many updates behind its journal."},
 		PathStatus:  {answer: Status{}, says: "How this host sees itself and the pair. Answers whatever else is down."},
 		PathPeer:    {answer: Status{}, says: "How the other host sees itself, asked for over the link."},
-		PathHistory: {parameters: map[string]string{"from": "sequence to begin with; absent: the last ones", "limit": "how many, 1 to 1000"}, answer: bus.HistoryPage{}, says: "A page of the update history, oldest first."},
+		PathHistory: {parameters: map[string]string{
+			"from": "sequence to begin with; absent: the last ones", "before": "without from: the last ones before this sequence", "limit": "how many, 1 to 1000",
+			"key": "only updates of this key", "service": "only updates of this service",
+		}, answer: bus.HistoryPage{}, says: "A page of the update history, oldest first."},
 		PathSeries:  {answer: Series{}, says: "Rates and latencies of the last ten minutes."},
 		PathStream:  {answer: "text/event-stream", says: "What happens, as server-sent events: status (a Status, at each change and each second), peer (the other host's), event (an Event, with an id to resume after), point (a Point of either host)."},
 		PathOpenAPI: {answer: "application/json", says: "This document."},
@@ -70,6 +73,7 @@ func operations() map[string]operation {
 			IDs []string `json:"ids"`
 		}{}, answer: resultOf(Host.RemoveTerminals), says: "Removes terminals on both hosts."},
 		PathTerminalsProbe: {body: ProbeRequest{}, answer: resultOf(Host.ProbeTerminals), says: "Tries whether terminals could be served."},
+		PathDiverged:       {parameters: map[string]string{"file": "the updates of this file", "from": "record to begin with", "limit": "how many"}, answer: bus.AsidePage{}, says: "Updates that only this host had and that were set aside: the files, or what one holds."},
 		PathBackup:         {answer: "application/octet-stream", says: "A backup of this host's database, as a file that hotpair restore takes. One that breaks off says why in the trailer Hotpair-Problem, and lacks its end."},
 		PathVerify:         {answer: resultOf(Host.VerifyState), says: "How far the comparison of both databases is, or how the last one ended."},
 		PathVerifyBegin:    {body: VerifyRequest{}, answer: resultOf(Host.BeginVerify), says: "Begins to compare both databases, in service."},

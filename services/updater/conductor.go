@@ -88,6 +88,8 @@ func (c *conductor) take(m *nats.Msg) {
 		c.aside(func() { handle(m, func(bus.VerifyQuestion) bus.VerifyState { return c.verifier.now() }) })
 	case bus.SubjectVerifyStop:
 		c.aside(func() { handle(m, func(bus.VerifyQuestion) bus.VerifyState { return c.verifier.end() }) })
+	case bus.SubjectAside:
+		c.aside(func() { handle(m, func(q bus.AsideRequest) bus.AsidePage { return asideOf(c.u.config.Data, q) }) })
 	case bus.SubjectBackup:
 		c.aside(func() { handle(m, c.backups.answer) })
 	case bus.SubjectTable:

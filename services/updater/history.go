@@ -3,6 +3,8 @@ package updater
 import (
 	"encoding/hex"
 	"errors"
+	"math"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -15,6 +17,9 @@ const (
 	historyMost    = 1000
 	// historyBytes bounds the keys of one page, which is one message; a page always has at least one update.
 	historyBytes = 2 << 20
+	// historyBlock and historyBlocks bound what one question about a key looks at: some 100 ms.
+	historyBlock  = 1000
+	historyBlocks = 20
 )
 
 // history gives a page of the update history database (figures 16 and 26): every update with whether the other host
@@ -25,10 +30,17 @@ func history(s *storage.Store, q bus.HistoryRequest) bus.HistoryPage {
 		limit = historyDefault
 	}
 	limit = min(limit, historyMost)
+	if q.Key != "" || q.Service != "" {
+		return historyOf(s, q, limit)
+	}
 	page := bus.HistoryPage{First: s.First(), Last: s.Committed().Position.Sequence, Updates: []bus.HistoryUpdate{}}
 	from := q.From
-	if from == 0 && page.Last > uint64(limit) {
-		from = page.Last - uint64(limit) + 1
+	if end := page.Last + 1; from == 0 {
+		if q.Before > 0 {
+			end = min(end, q.Before)
+		}
+		from = end - min(uint64(limit), end)
+		limit = int(min(uint64(limit), end))
 	}
 	from = max(from, page.First)
 	entries, err := s.Entries(from, limit, historyBytes)
@@ -43,18 +55,92 @@ func history(s *storage.Store, q bus.HistoryRequest) bus.HistoryPage {
 	}
 	notified := s.Notified()
 	for i := range entries {
-		e := &entries[i].Entry
-		u := bus.HistoryUpdate{
-			Position: e.Position, Time: time.Unix(0, e.Time).UTC(), Kind: e.Kind.String(), Host: e.Host, Service: e.Space,
-			Notified: e.Position.Sequence <= notified.Sequence, Digest: entries[i].Digest.String(),
-		}
-		if !e.Request.IsZero() {
-			u.Request = e.Request.String()
-		}
-		for _, f := range e.Effects {
-			u.Keys = append(u.Keys, shownKey(f.Key))
-		}
+		u := shownUpdate(&entries[i].Entry)
+		u.Notified, u.Digest = u.Position.Sequence <= notified.Sequence, entries[i].Digest.String()
 		page.Updates = append(page.Updates, u)
+	}
+	return page
+}
+
+// shownUpdate is an entry for people, without what depends on the host.
+func shownUpdate(e *storage.Entry) bus.HistoryUpdate {
+	u := bus.HistoryUpdate{Position: e.Position, Time: time.Unix(0, e.Time).UTC(), Kind: e.Kind.String(), Host: e.Host, Service: e.Space}
+	if !e.Request.IsZero() {
+		u.Request = e.Request.String()
+	}
+	for _, f := range e.Effects {
+		u.Keys = append(u.Keys, shownKey(f.Key))
+	}
+	return u
+}
+
+// historyOf gives the updates of one key, or of one service: forwards from a place, or the last ones before one. It looks at
+// a bounded part of the history, in short views, and says where to go on.
+func historyOf(s *storage.Store, q bus.HistoryRequest, limit int) bus.HistoryPage {
+	page := bus.HistoryPage{First: s.First(), Last: s.Committed().Position.Sequence, Updates: []bus.HistoryUpdate{}}
+	notified := s.Notified()
+	wanted := func(u *bus.HistoryUpdate) bool {
+		return (q.Service == "" || u.Service == q.Service) && (q.Key == "" || slices.Contains(u.Keys, q.Key))
+	}
+	block := func(from uint64, most int) (found []bus.HistoryUpdate, read int, err error) {
+		entries, err := s.Entries(from, most, math.MaxInt)
+		for i := range entries {
+			u := shownUpdate(&entries[i].Entry)
+			u.Notified, u.Digest = u.Position.Sequence <= notified.Sequence, entries[i].Digest.String()
+			if wanted(&u) {
+				found = append(found, u)
+			}
+		}
+		return found, len(entries), err
+	}
+	if q.From > 0 {
+		at := max(q.From, page.First)
+		for range historyBlocks {
+			found, read, err := block(at, historyBlock)
+			if err != nil {
+				page.Error = err.Error()
+				return page
+			}
+			if room := limit - len(page.Updates); len(found) > room {
+				page.Updates = append(page.Updates, found[:room]...)
+				page.Next = found[room].Position.Sequence
+				return page
+			}
+			page.Updates = append(page.Updates, found...)
+			if at += uint64(read); read < historyBlock {
+				return page
+			}
+		}
+		page.Next = at
+		return page
+	}
+	end := page.Last + 1 // not looked at from here on
+	if q.Before > 0 {
+		end = min(end, q.Before)
+	}
+	for range historyBlocks {
+		if end <= page.First || len(page.Updates) == limit {
+			break
+		}
+		from := max(page.First, end-min(historyBlock, end-1))
+		found, _, err := block(from, int(end-from))
+		if errors.Is(err, storage.ErrTrimmed) {
+			page.First = s.First()
+			continue
+		}
+		if err != nil {
+			page.Error = err.Error()
+			return page
+		}
+		end = from
+		if room := limit - len(page.Updates); len(found) > room {
+			end = found[len(found)-room].Position.Sequence
+			found = found[len(found)-room:]
+		}
+		page.Updates = append(found, page.Updates...)
+	}
+	if end > page.First {
+		page.Prior = end
 	}
 	return page
 }

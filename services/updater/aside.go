@@ -1,0 +1,78 @@
+package updater
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/storage"
+)
+
+// asideMost bounds a page of records set aside.
+const asideMost = 1000
+
+// asideOf answers bus.AsideRequest from the files in a data directory.
+func asideOf(dir string, q bus.AsideRequest) bus.AsidePage {
+	page := bus.AsidePage{Files: []bus.AsideFile{}}
+	paths, err := storage.ListAside(dir)
+	if err != nil {
+		page.Error = err.Error()
+		return page
+	}
+	if q.File != "" {
+		// Only a name that is listed: what is asked for must not lead elsewhere.
+		i := slices.IndexFunc(paths, func(p string) bool { return filepath.Base(p) == q.File })
+		if i < 0 {
+			page.Absent, page.Error = true, fmt.Sprintf("there is no file %q among those set aside", q.File)
+			return page
+		}
+		paths = paths[i : i+1]
+	}
+	for _, path := range paths {
+		found := bus.AsideFile{Name: filepath.Base(path)}
+		content, err := storage.ReadAside(path)
+		if err != nil {
+			found.Problem = err.Error()
+			page.Files = append(page.Files, found)
+			continue
+		}
+		found.Reason, found.Records = content.Reason, len(content.Records)
+		if n := len(content.Records); n > 0 {
+			found.First, found.Last = asidePosition(content.Records[0]), asidePosition(content.Records[n-1])
+		}
+		page.Files = append(page.Files, found)
+		if q.File != "" {
+			page.Updates, page.Next = asideRecords(content.Records, q)
+		}
+	}
+	return page
+}
+
+func asidePosition(record []byte) string {
+	if e, err := storage.DecodeEntry(record); err == nil {
+		return e.Position.String()
+	}
+	return ""
+}
+
+// asideRecords gives a page of records.
+func asideRecords(records [][]byte, q bus.AsideRequest) (updates []bus.AsideUpdate, next int) {
+	limit := min(max(q.Limit, 0), asideMost)
+	if limit == 0 {
+		limit = asideMost
+	}
+	from := min(max(q.From, 0), len(records))
+	for at, record := range records[from:min(from+limit, len(records))] {
+		e, err := storage.DecodeEntry(record)
+		if err != nil {
+			updates = append(updates, bus.AsideUpdate{Unreadable: len(records[from+at])})
+			continue
+		}
+		updates = append(updates, bus.AsideUpdate{HistoryUpdate: shownUpdate(&e)})
+	}
+	if from+limit < len(records) {
+		next = from + limit
+	}
+	return updates, next
+}

@@ -63,7 +63,7 @@ func alarmTable() []alarmKind {
 			remedy: "Two pairs share a terminal, or this host came back with old data: keep it from serving until that is clear."},
 		{id: alarmVerifyMismatch, severity: bus.Critical,
 			remedy: "hotpair verify names the keys; hotpair verify --repair makes the standby's equal to the active's."},
-		{id: alarmAsideCommitted, severity: bus.Critical, calm: 5 * time.Second,
+		{id: alarmAsideCommitted, severity: bus.Warning, calm: 5 * time.Second,
 			remedy: "hotpair history diverged shows them; repeat what is still wanted, then move the files out of the data directory."},
 		{id: alarmProcessFailed, severity: bus.Critical, calm: 10 * time.Second,
 			remedy: "The host's log says why it ends; it is tried again and again meanwhile."},

@@ -109,6 +109,8 @@ func (m *Machine) mayPause(p Pause) string {
 		return "this host is stopping"
 	case m.readFailed:
 		return "the witness can't be reached, and a pause that is not in the pair record holds nobody back"
+	case m.config.Witnessless && !m.peerLives():
+		return "the other host does not answer, and without a witness nothing else tells it of a pause"
 	case p.None() && m.record.Pause.None() && m.wish == nil:
 		return "automatic takeover is not paused"
 	case !p.None() && (p.For < ShortestPause || p.For > LongestPause):

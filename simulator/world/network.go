@@ -3,7 +3,6 @@ package world
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"strconv"
@@ -310,6 +309,3 @@ func (l *listener) Addr() net.Addr {
 	number, _ := strconv.Atoi(port)
 	return &net.TCPAddr{IP: net.ParseIP(host), Port: number}
 }
-
-// String names the port.
-func (l *listener) String() string { return fmt.Sprintf("port %s", l.place) }

@@ -169,8 +169,8 @@ func reasonOf(o Outlook) string {
 	if o.Waiting != "" {
 		return "it is " + strings.TrimPrefix(o.Waiting, "it is ")
 	}
-	for i := len(o.Moves) - 1; i >= 0; i-- {
-		return o.Moves[i].Text
+	if n := len(o.Moves); n > 0 {
+		return o.Moves[n-1].Text
 	}
 	return ""
 }

@@ -49,6 +49,7 @@ export function short(n) {
 }
 
 export function milliseconds(ms) {
+  if (ms === 0) return '0 ms';
   if (ms >= 10000) return `${(ms / 1000).toFixed(0)} s`;
   if (ms >= 1000) return `${(ms / 1000).toFixed(1)} s`;
   if (ms >= 10) return `${ms.toFixed(0)} ms`;

@@ -122,6 +122,9 @@ func (h *host) causes() map[string]string {
 	if t := h.terminalState.Load(); t != nil && v.Role != role.Starting && t.HighestEpoch > v.Known {
 		add(alarmEpochAhead, "a terminal has seen epoch %d, this host knows %d only: two pairs, or old data", t.HighestEpoch, v.Known)
 	}
+	if v.WitnessReplaced {
+		add(alarmNoWitness, "no witness of this pair: the next failure stops the service (%s)", replacedWitness(v))
+	}
 	if w := h.witness.Status(); h.own == nil && !w.Reachable {
 		add(alarmNoWitness, "no witness at %s: the next failure stops the service (%s)", h.config.Witness, w.Problem)
 	}

@@ -108,3 +108,8 @@ func (h *host) Admit(ctx context.Context, caller operator.Caller, request operat
 	}
 	return done, nil
 }
+
+// replacedWitness says that another witness answers than the one that keeps the pair record.
+func replacedWitness(v role.View) string {
+	return fmt.Sprintf("witness %s answers, which is new; %s keeps the pair record: hotpair admit witness", v.WitnessID, v.Record.WitnessID)
+}

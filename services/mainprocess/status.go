@@ -60,6 +60,9 @@ func (h *host) Status(context.Context) operator.Status {
 	if v.ReadAt > 0 {
 		s.Witness.HeardMS = (now - v.ReadAt).Milliseconds()
 	}
+	if v.WitnessReplaced {
+		s.Witness.Reachable, s.Witness.Problem = false, replacedWitness(v)
+	}
 	if h.own != nil {
 		s.Witness = operator.Witness{None: true, Reachable: true, HeardMS: -1}
 	}

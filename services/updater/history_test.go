@@ -1,0 +1,150 @@
+package updater
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/position"
+)
+
+// chronicle is a store with a history of so many updates, of which each tenth is of one key.
+func chronicle(t *testing.T, updates int, o storage.Options) *storage.Store {
+	t.Helper()
+	store, err := storage.Open(t.TempDir(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	var end storage.Mark
+	for n := 1; n <= updates; n++ {
+		e := storage.Entry{Position: position.Position{Epoch: 1, Sequence: uint64(n)}, Time: int64(n), Kind: storage.KindUpdate, Space: "kv",
+			Effects: []storage.Effect{{Key: []byte(fmt.Sprint("key ", n%10)), Value: []byte("v")}}}
+		if n == 1 {
+			e = storage.Entry{Position: e.Position, Time: 1, Kind: storage.KindBegan, Host: "a", Identity: "x"}
+		}
+		stored, err := storage.NewStored(end.Digest, e)
+		if err == nil {
+			err = store.Commit(stored)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if end = stored.Mark(); n%1000 == 0 {
+			if _, err := store.Flush(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return store
+}
+
+// Asking for one key finds all of its updates, each once, from either end, however many questions it takes.
+func TestHistory_OfOneKeyIsComplete(t *testing.T) {
+	const updates = 25_000
+	s := chronicle(t, updates, storage.Options{})
+	check := func(what string, found []bus.HistoryUpdate, first, last uint64) {
+		t.Helper()
+		if len(found) != int(last-first)/10+1 {
+			t.Fatalf("%s: %d updates", what, len(found))
+		}
+		for i, u := range found {
+			if u.Position.Sequence != first+uint64(10*i) || len(u.Keys) != 1 || u.Keys[0] != "key 7" {
+				t.Fatalf("%s: update %d is %+v", what, i, u)
+			}
+		}
+	}
+	var forward, backward []bus.HistoryUpdate
+	questions := 0
+	for from := uint64(1); from > 0; questions++ {
+		page := history(s, bus.HistoryRequest{From: from, Key: "key 7", Limit: 900})
+		if page.Error != "" {
+			t.Fatal(page.Error)
+		}
+		forward, from = append(forward, page.Updates...), page.Next
+	}
+	check("forward", forward, 7, updates-3)
+	for before, more := uint64(0), true; more; questions++ {
+		page := history(s, bus.HistoryRequest{Before: before, Key: "key 7", Limit: 900})
+		if page.Error != "" {
+			t.Fatal(page.Error)
+		}
+		backward, before, more = append(page.Updates, backward...), page.Prior, page.Prior > 0
+	}
+	check("backward", backward, 7, updates-3)
+	if questions < 6 || questions > 12 {
+		t.Errorf("%d questions", questions)
+	}
+	if page := history(s, bus.HistoryRequest{Key: "key 7", Limit: 3}); len(page.Updates) != 3 || page.Updates[2].Position.Sequence != updates-3 || page.Prior == 0 {
+		t.Errorf("the last three: %+v", page)
+	}
+	if page := history(s, bus.HistoryRequest{Service: "ledger", Limit: 3}); len(page.Updates) != 0 || page.Prior == 0 {
+		t.Errorf("of a service that wrote nothing: %+v", page)
+	}
+	if page := history(s, bus.HistoryRequest{Before: 11, Limit: 4}); len(page.Updates) != 4 || page.Updates[0].Position.Sequence != 7 {
+		t.Errorf("before a sequence: %+v", page)
+	}
+	if page := history(s, bus.HistoryRequest{Before: 3, Limit: 50}); len(page.Updates) != 2 {
+		t.Errorf("before the third: %d", len(page.Updates))
+	}
+}
+
+func TestHistory_OfAKeyBeyondTrimming(t *testing.T) {
+	s := chronicle(t, 5000, storage.Options{MaxUpdates: 500})
+	page := history(s, bus.HistoryRequest{Key: "key 3", Limit: 1000})
+	if page.Error != "" || page.Prior != 0 || page.First < 2 || len(page.Updates) == 0 || page.Updates[0].Position.Sequence < page.First {
+		t.Errorf("%d updates from %d on, prior %d: %s", len(page.Updates), page.First, page.Prior, page.Error)
+	}
+	if page := history(s, bus.HistoryRequest{From: 1, Key: "key 3", Limit: 10}); page.Error != "" || len(page.Updates) != 10 {
+		t.Errorf("from before the first: %+v", page)
+	}
+}
+
+// What was set aside is listed and read, record for record; a name leads nowhere else.
+func TestAside_IsListedAndRead(t *testing.T) {
+	dir := t.TempDir()
+	if page := asideOf(dir, bus.AsideRequest{}); page.Error != "" || len(page.Files) != 0 {
+		t.Fatalf("of an empty directory: %+v", page)
+	}
+	var records [][]byte
+	for n := range 5 {
+		e := storage.Entry{Position: position.Position{Epoch: 2, Sequence: uint64(10 + n)}, Kind: storage.KindUpdate, Time: 1, Space: "kv",
+			Effects: []storage.Effect{{Key: []byte("k"), Value: []byte("v")}}}
+		raw, err := e.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		records = append(records, raw)
+	}
+	records = append(records, []byte("what no program can read"))
+	path, err := storage.WriteAside(dir, "for a test", records)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(filepath.Dir(path), "000002.aside"), []byte("damaged"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	all := asideOf(dir, bus.AsideRequest{})
+	if len(all.Files) != 2 || all.Files[0].Records != 6 || all.Files[0].First != "2/10" || all.Files[0].Reason != "for a test" || all.Files[1].Problem == "" {
+		t.Fatalf("listed are %+v", all.Files)
+	}
+	name := all.Files[0].Name
+	first := asideOf(dir, bus.AsideRequest{File: name, Limit: 4})
+	rest := asideOf(dir, bus.AsideRequest{File: name, From: first.Next, Limit: 4})
+	if len(first.Updates) != 4 || first.Next != 4 || len(rest.Updates) != 2 || rest.Next != 0 || rest.Updates[1].Unreadable != len(records[5]) || first.Updates[0].Keys[0] != "k" {
+		t.Errorf("read are %+v and %+v", first, rest)
+	}
+	for _, bad := range []string{"../facts.json", "000009.aside", "/etc/passwd"} {
+		if page := asideOf(dir, bus.AsideRequest{File: bad}); !page.Absent || len(page.Updates) > 0 {
+			t.Errorf("%s: %+v", bad, page)
+		}
+	}
+}

@@ -1,0 +1,166 @@
+package e2e_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/operator"
+)
+
+// TestData_VerifyRepairBackupRestoreTerminals: what an operator does with the data of a pair, each while terminals work: a disk
+// changes a byte of the standby's database, verify names the key and mends it; a backup of the standby is taken and
+// the standby replaced by what is restored from it; the table of terminals changes on both hosts.
+func TestData_VerifyRepairBackupRestoreTerminals(t *testing.T) {
+	c := startCluster(t, []string{"--terminals", "3"}, leaseSetting)
+	c.awaitPaired()
+	c.eachKey("needle", 50, func(nc *nats.Conn, key string) error {
+		_, err := ask(nc, "request.kv.put", []byte(fmt.Sprintf(`{"key":%q,"value":"haystack %s"}`, key, key)))
+		return err
+	})
+	w := c.startWork(200)
+	active, status := c.mustActive()
+	standby := other(active)
+
+	var found bus.VerifyState
+	c.verify(&found, "")
+	if found.Keys < 50 || found.Peer != standby {
+		t.Errorf("verify says %+v", found)
+	}
+	c.await(healWithin, "standby that has applied it", func() bool {
+		s, err := c.status(standby)
+		return err == nil && s.Applied.Sequence > status.Committed.Sequence
+	})
+	c.flipByte(standby, "needle/17", "haystack")
+	c.verify(&found, "differ")
+	if found.Different != 1 || len(found.Named) != 1 || !strings.Contains(found.Named[0].Key, "needle/17") || found.Named[0].Damaged != standby {
+		t.Errorf("after a byte was changed verify says %+v", found)
+	}
+	c.await(healWithin, "alarm", func() bool { return c.alarmed("verify-mismatch") })
+	c.verify(&found, "", "--repair", "--host", standby) // forwarded to the active
+	if found.Repaired != 1 {
+		t.Errorf("the repair says %+v", found)
+	}
+	c.verify(&found, "")
+	c.await(healWithin, "end of the alarm", func() bool { return !c.alarmed("verify-mismatch") })
+
+	// The standby is lost, and comes back from its own backup with a new identity.
+	file := filepath.Join(t.TempDir(), "standby.backup")
+	if out, err := c.hotpair("backup", file, "--dir", c.dir, "--host", standby); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	before, err := c.status(standby)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.order("kill", standby)
+	data := filepath.Join(c.dir, standby)
+	if out, err := c.hotpair("restore", file, "--data", data, "--name", standby); err == nil || !strings.Contains(out, "not empty") {
+		t.Errorf("restore over data: %v\n%s", err, out)
+	}
+	if out, err := c.hotpair("restore", file, "--data", data, "--name", standby, "--aside"); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	c.await(healWithin, "active alone", func() bool { _, s := c.active(); return len(s.InSync) == 1 })
+	c.order("start", standby)
+	c.awaitPaired()
+	if after, err := c.status(standby); err != nil || after.Identity == before.Identity {
+		t.Errorf("the restored host has the identity of the one before it (%v)", err)
+	}
+	c.verify(&found, "")
+
+	// A terminal that is removed is left by both hosts, and served again when it is added.
+	gone := c.file().Terminals[2]
+	counted := func(n int) func() bool {
+		return func() bool {
+			a, err1 := c.status(active)
+			b, err2 := c.status(standby)
+			return err1 == nil && err2 == nil && a.Terminals.Attached == n && b.Terminals.Warm == n
+		}
+	}
+	w.finish()
+	for _, step := range []struct {
+		args []string
+		want int
+	}{
+		{[]string{"remove", gone.ID, "--host", standby}, 2},
+		{[]string{"add", gone.ID + "=" + gone.Address}, 3},
+	} {
+		if out, err := c.hotpair(append(append([]string{"terminals"}, step.args...), "--dir", c.dir)...); err != nil {
+			t.Fatalf("terminals %s: %v\n%s", step.args, err, out)
+		}
+		c.await(healWithin, fmt.Sprintf("%d terminals on both hosts", step.want), counted(step.want))
+	}
+	out, err := c.hotpair("terminals", "probe", gone.ID, "--json", "--dir", c.dir)
+	var probed operator.ProbePage
+	if err != nil || json.Unmarshal([]byte(out), &probed) != nil || len(probed.Terminals) != 1 || len(probed.Terminals[0].Hosts) != 2 {
+		t.Errorf("probe: %v\n%s", err, out)
+	}
+	c.compareHistories()
+}
+
+// verify runs hotpair verify; fails is part of what it says when it ends with an error.
+func (c *cluster) verify(into *bus.VerifyState, fails string, args ...string) {
+	c.Helper()
+	out, err := c.hotpair(append([]string{"verify", "--json", "--dir", c.dir}, args...)...)
+	if (err != nil) != (fails != "") || !strings.Contains(out, fails) {
+		c.Fatalf("verify %s: %v\n%s", args, err, out)
+	}
+	*into = bus.VerifyState{}
+	if err := json.NewDecoder(strings.NewReader(out)).Decode(into); err != nil {
+		c.Fatalf("%v\n%s", err, out)
+	}
+}
+
+func (c *cluster) alarmed(id string) bool {
+	_, s := c.active()
+	for _, a := range s.Alarms {
+		if a.ID == id {
+			return true
+		}
+	}
+	return false
+}
+
+// flipByte changes a byte of a value in the database file of a running host, as a disk does that lies. In a page a
+// value stands right behind its key, after 12 bytes of revision and checksum.
+func (c *cluster) flipByte(host, key, value string) {
+	c.Helper()
+	path := filepath.Join(c.dir, host, "hotpair.db")
+	content, err := os.ReadFile(path)
+	if err != nil {
+		c.Fatal(err)
+	}
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		c.Fatal(err)
+	}
+	defer file.Close()
+	flipped := 0
+	for at := 0; ; {
+		i := bytes.Index(content[at:], []byte(key))
+		if i < 0 {
+			break
+		}
+		at += i + len(key)
+		place := at + 12
+		end := min(place+len(value)+16, len(content))
+		if place >= end || content[place] != '"' && content[place] != value[0] || !bytes.Contains(content[place:end], []byte(value)) {
+			continue
+		}
+		if _, err := file.WriteAt([]byte{content[place+3] ^ 1}, int64(place+3)); err != nil {
+			c.Fatal(err)
+		}
+		flipped++
+	}
+	if flipped == 0 {
+		c.Fatalf("%s is not in %s", key, path)
+	}
+}

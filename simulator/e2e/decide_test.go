@@ -1,0 +1,91 @@
+package e2e_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hotpair/hotpair/services/operator"
+)
+
+// TestDecide_PauseThenForce: while automatic takeover is paused the active dies and nobody takes over, until an operator
+// promotes the standby, which lacks nothing. Then the hosts die one after the other and the one returns first that lacks
+// updates: it waits, is promoted by force, and the other one comes back with what it alone had set aside, and an alarm.
+func TestDecide_PauseThenForce(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts a pair")
+	}
+	c := startCluster(t, []string{"--terminals", "3"})
+	c.awaitPaired()
+	c.put("both", 5)
+	first, _ := c.mustActive()
+	second := other(first)
+
+	c.must("pause", "--for", "10m", "--host", second)
+	c.await(healWithin, "both hosts know the pause", func() bool {
+		a, errA := c.status(first)
+		b, errB := c.status(second)
+		return errA == nil && errB == nil && a.Pause != nil && b.Pause != nil
+	})
+	if text, err := c.hotpair("doctor", "--dir", c.dir); err == nil || !strings.Contains(text, "paused") {
+		t.Errorf("doctor while paused: %v\n%s", err, text)
+	}
+	c.order("kill", first)
+	c.await(healWithin, "the standby holds back", func() bool {
+		s, err := c.status(second)
+		return err == nil && s.Pause != nil && s.Pause.HeldBack != ""
+	})
+	if s, err := c.status(second); err != nil || s.Role != "standby" {
+		t.Fatalf("the pause did not hold: %s %v", s.Role, err)
+	}
+	c.must("promote", "--force", "--host", second, "--accept-loss", "0")
+	c.serves(second, healWithin)
+	c.must("resume", "--host", second)
+	c.order("start", first)
+	c.awaitPaired()
+
+	// The standby dies, the active goes on alone and dies, the standby of before comes back.
+	c.order("kill", first)
+	c.await(healWithin, "the active goes on alone", func() bool { s, err := c.status(second); return err == nil && s.Mode == "solo" })
+	c.put("alone", 20)
+	c.order("kill", second)
+	c.order("start", first)
+	c.await(healWithin, "it waits for the other", func() bool {
+		s, err := c.status(first)
+		return err == nil && s.Role == "standby" && strings.Contains(s.WaitingFor, "waiting for "+second)
+	})
+	if text, err := c.hotpair("promote", "--force", "--dir", c.dir, "--host", first, "--accept-loss", "0"); err == nil || !strings.Contains(text, "nothing was done") {
+		t.Errorf("0 was accepted for an unknown loss: %v\n%s", err, text)
+	}
+	c.must("promote", "--force", "--host", first, "--accept-loss", operator.UnknownLoss)
+	c.serves(first, healWithin)
+	c.await(healWithin, "the audit names what is lost", func() bool {
+		s, err := c.status(first)
+		return err == nil && s.Audit != nil && s.Audit.Missing >= 60
+	})
+	c.order("start", second)
+	c.awaitPaired()
+	c.await(healWithin, "what only the other had is set aside", func() bool {
+		s, err := c.status(second)
+		return err == nil && s.Aside >= 60 && c.alarmed("updates-aside")
+	})
+	c.put("after", 5)
+	c.compareHistories()
+}
+
+// must runs a command on the cluster, which must succeed.
+func (c *cluster) must(args ...string) {
+	c.Helper()
+	if text, err := c.hotpair(append(args, "--dir", c.dir)...); err != nil {
+		c.Fatalf("hotpair %s: %v\n%s", strings.Join(args, " "), err, text)
+	}
+}
+
+// serves awaits that a host is active and may answer.
+func (c *cluster) serves(host string, within time.Duration) {
+	c.Helper()
+	c.await(within, host+" serves", func() bool {
+		s, err := c.status(host)
+		return err == nil && s.Role == "active" && s.RightUntilMS > 0
+	})
+}

@@ -39,8 +39,11 @@ func history(s *storage.Store, q bus.HistoryRequest) bus.HistoryPage {
 		if q.Before > 0 {
 			end = min(end, q.Before)
 		}
-		from = end - min(uint64(limit), end)
-		limit = int(min(uint64(limit), end))
+		from = max(page.First, end-min(uint64(limit), end))
+		if from >= end {
+			return page
+		}
+		limit = int(end - from)
 	}
 	from = max(from, page.First)
 	entries, err := s.Entries(from, limit, historyBytes)

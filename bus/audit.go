@@ -22,6 +22,9 @@ type CollectReceipts struct {
 	Epoch     uint64 `json:"epoch"`     // in which they must be attached
 	From      int    `json:"from"`      // 0, or Next of the page before
 	Terminals int    `json:"terminals"` // to ask at most
+	// Audit numbers the audit that the order belongs to. A late one asks only terminals that none has asked since they attached.
+	Audit uint64 `json:"audit"`
+	Late  bool   `json:"late,omitempty"`
 }
 
 // CollectedReceipts answers it. Next is where to go on; 0: that was the last page.

@@ -35,9 +35,11 @@ const (
 // and ends with the term.
 type auditor struct {
 	mu     sync.Mutex
-	cancel context.CancelFunc // of the audit that runs
-	last   *operator.Audit    // outcome of the last one
-	lost   *operator.Audit    // outcome that missed something and that no operator has acknowledged
+	ctx    context.Context // of the audit that runs or ran last
+	cancel context.CancelFunc
+	number uint64          // of that audit
+	last   *operator.Audit // outcome of the last one
+	lost   *operator.Audit // outcome that missed something and that no operator has acknowledged
 }
 
 // shown is the outcome that a status carries.
@@ -57,8 +59,26 @@ func (a *auditor) begin(ctx context.Context) context.Context {
 	if a.cancel != nil {
 		a.cancel()
 	}
-	ctx, a.cancel = context.WithCancel(ctx)
-	return ctx
+	a.ctx, a.cancel = context.WithCancel(ctx)
+	a.number++
+	return a.ctx
+}
+
+// present is the number of the audit that runs.
+func (a *auditor) present() uint64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.number
+}
+
+// done gives the outcome of the audits of an epoch so far, when none runs.
+func (a *auditor) done(epoch uint64) (operator.Audit, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.ctx == nil || a.ctx.Err() == nil || a.last == nil || a.last.Epoch != epoch {
+		return operator.Audit{}, false
+	}
+	return *a.last, true
 }
 
 func (a *auditor) note(outcome *operator.Audit) {
@@ -77,7 +97,9 @@ func (h *host) audit(term context.Context, epoch uint64) {
 		if err := sleep(ctx, auditAfter); err != nil {
 			return
 		}
-		outcome, err := h.look(ctx, epoch)
+		defer h.auditor.end(ctx)
+		outcome := &operator.Audit{Epoch: epoch}
+		err := h.look(ctx, outcome, false)
 		if ctx.Err() != nil {
 			return
 		}
@@ -86,6 +108,53 @@ func (h *host) audit(term context.Context, epoch uint64) {
 		}
 		h.audited(outcome)
 	})
+}
+
+// auditLate looks at terminals that attached after the audit of their term had asked. It adds to that outcome, and says so only
+// when it misses something. It runs on the driver's goroutine.
+func (h *host) auditLate() {
+	if !h.driver.View().Serving {
+		return
+	}
+	before, idle := h.auditor.done(h.tenure.epoch)
+	if !idle {
+		return // the one that runs is followed by another while there is somebody to ask
+	}
+	ctx := h.auditor.begin(h.tenure.ctx)
+	h.driver.work.Go(func() {
+		if err := sleep(ctx, auditAfter); err != nil {
+			return
+		}
+		defer h.auditor.end(ctx)
+		outcome := before
+		err := h.look(ctx, &outcome, true)
+		switch {
+		case ctx.Err() != nil:
+		case err != nil:
+			outcome.Error = err.Error()
+			h.audited(&outcome)
+		case outcome.Missing > before.Missing:
+			h.audited(&outcome)
+		default:
+			h.auditor.extend(&outcome)
+		}
+	})
+}
+
+// end says that an audit is through, unless another has replaced it.
+func (a *auditor) end(ctx context.Context) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.ctx == ctx {
+		a.cancel()
+	}
+}
+
+// extend replaces the last outcome by one that covers more terminals and misses nothing more.
+func (a *auditor) extend(outcome *operator.Audit) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.last = outcome
 }
 
 // audited publishes an outcome: with the takeover's events, in the status, in the log.
@@ -107,16 +176,16 @@ func (h *host) audited(outcome *operator.Audit) {
 	}
 }
 
-// look has all receipts looked up, some terminals' at a time. The outcome is never nil.
-func (h *host) look(ctx context.Context, epoch uint64) (*operator.Audit, error) {
-	outcome := &operator.Audit{Epoch: epoch}
+// look has receipts looked up, some terminals' at a time, and adds what comes of it to an outcome.
+func (h *host) look(ctx context.Context, outcome *operator.Audit, late bool) error {
+	epoch, number := outcome.Epoch, h.auditor.present()
 	defer func() { outcome.Time = time.Now() }()
 	for from := 0; ; {
 		began := time.Now()
 		page, err := auditOrder(ctx, h.orders, bus.ProcessTerminalInterface, bus.SubjectReceipts,
-			bus.CollectReceipts{Epoch: epoch, From: from, Terminals: auditTerminals}, func(p bus.CollectedReceipts) string { return p.Error })
+			bus.CollectReceipts{Epoch: epoch, From: from, Terminals: auditTerminals, Audit: number, Late: late}, func(p bus.CollectedReceipts) string { return p.Error })
 		if err != nil {
-			return outcome, fmt.Errorf("receipts of terminals: %w", err)
+			return fmt.Errorf("receipts of terminals: %w", err)
 		}
 		outcome.Foreign += page.Foreign
 		outcome.Terminals += page.Asked
@@ -126,7 +195,7 @@ func (h *host) look(ctx context.Context, epoch uint64) (*operator.Audit, error) 
 			found, err := auditOrder(ctx, h.orders, bus.ProcessUpdater, bus.SubjectAudit,
 				bus.AuditReceipts{Epoch: epoch, Receipts: page.Receipts}, func(a bus.AuditedReceipts) string { return a.Error })
 			if err != nil {
-				return outcome, fmt.Errorf("look receipts up: %w", err)
+				return fmt.Errorf("look receipts up: %w", err)
 			}
 			outcome.Checked += found.Present + found.Missing + found.Unprovable
 			outcome.Missing += found.Missing
@@ -134,11 +203,11 @@ func (h *host) look(ctx context.Context, epoch uint64) (*operator.Audit, error) 
 			outcome.Examples = append(outcome.Examples, examples(found.Examples, auditExamples-len(outcome.Examples))...)
 		}
 		if page.Next <= from {
-			return outcome, nil
+			return nil
 		}
 		from = page.Next
 		if err := sleep(ctx, max(auditPause, auditShare*time.Since(began))); err != nil {
-			return outcome, err
+			return err
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/role"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -94,6 +95,13 @@ func (p *auditPair) lookUp(m *nats.Msg) any {
 	return a
 }
 
+// lookAll is a first audit of epoch 7.
+func (p *auditPair) lookAll(ctx context.Context) (*operator.Audit, error) {
+	outcome := &operator.Audit{Epoch: 7}
+	err := p.look(ctx, outcome, false)
+	return outcome, err
+}
+
 func receiptsOf(terminal string, n int) (list []bus.AuditReceipt) {
 	for i := range n {
 		list = append(list, bus.AuditReceipt{Terminal: terminal, Counter: uint64(i + 1), Position: position.Position{Epoch: 6, Sequence: uint64(i + 1)}})
@@ -110,7 +118,7 @@ func TestAudit_SumsUpAndTellsEverywhere(t *testing.T) {
 		bus.CollectedReceipts{Asked: 1, Receipts: receiptsOf("t2", 20), Felt: 9, GapWorst: 41 * time.Millisecond, GapMedian: 12 * time.Millisecond},
 	)
 	p.missing["t2"] = true
-	outcome, err := p.look(t.Context(), 7)
+	outcome, err := p.lookAll(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +128,7 @@ func TestAudit_SumsUpAndTellsEverywhere(t *testing.T) {
 	}
 	p.audited(outcome)
 	p.missing["t2"] = false
-	clean, err := p.look(t.Context(), 7)
+	clean, err := p.lookAll(t.Context())
 	if err != nil || clean.Missing != 0 {
 		t.Fatalf("%v %+v", err, clean)
 	}
@@ -143,7 +151,7 @@ func TestAudit_SumsUpAndTellsEverywhere(t *testing.T) {
 // TestAudit_ForeignReceiptsRaiseNothing: whatever a terminal shows that is not the pair's, it is a number.
 func TestAudit_ForeignReceiptsRaiseNothing(t *testing.T) {
 	p := newAuditPair(t, bus.CollectedReceipts{Asked: 1, Foreign: 256})
-	outcome, err := p.look(t.Context(), 7)
+	outcome, err := p.lookAll(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +165,7 @@ func TestAudit_ForeignReceiptsRaiseNothing(t *testing.T) {
 func TestAudit_GoesOnAfterARestart(t *testing.T) {
 	p := newAuditPair(t, bus.CollectedReceipts{Asked: 1, Receipts: receiptsOf("t1", 5)})
 	p.refuse = 1
-	if outcome, err := p.look(t.Context(), 7); err != nil || outcome.Checked != 5 {
+	if outcome, err := p.lookAll(t.Context()); err != nil || outcome.Checked != 5 {
 		t.Errorf("%v %+v", err, outcome)
 	}
 }
@@ -182,7 +190,7 @@ func TestAudit_EndsWithTheTerm(t *testing.T) {
 		ctx := p.auditor.begin(term)
 		ended := make(chan error, 1)
 		go func() {
-			_, err := p.look(ctx, 7)
+			_, err := p.lookAll(ctx)
 			ended <- err
 		}()
 		<-p.asked
@@ -198,5 +206,38 @@ func TestAudit_EndsWithTheTerm(t *testing.T) {
 	}
 	if p.auditor.shown() != nil {
 		t.Errorf("an audit that was cut short is shown: %+v", p.auditor.shown())
+	}
+}
+
+// TestAudit_LooksAtThoseWhoAttachLater: terminals that attach when the audit of their term is through are audited too. What they
+// show adds to its outcome; what they miss is an alarm, though the audit had found nothing.
+func TestAudit_LooksAtThoseWhoAttachLater(t *testing.T) {
+	p := newAuditPair(t, bus.CollectedReceipts{Asked: 1, Receipts: receiptsOf("t1", 100)})
+	p.driver = newDriver(role.New(role.Config{Host: "a"}, 0), func() time.Duration { return 0 }, time.Hour, p.host.log)
+	t.Cleanup(p.driver.work.Wait)
+	term, end := context.WithCancel(t.Context())
+	defer end()
+	p.tenure = tenure{role: role.Active, epoch: 7, ctx: term, end: end}
+	p.driver.view.Store(&role.View{Role: role.Active, Epoch: 7, Serving: true})
+	late := func() {
+		p.auditLate()
+		p.driver.work.Wait()
+	}
+	late()
+	if p.auditor.shown() != nil {
+		t.Fatal("the audit of the attach itself was not waited for")
+	}
+	p.audit(term, 7)
+	p.driver.work.Wait()
+	p.pages = []bus.CollectedReceipts{{Asked: 1, Receipts: receiptsOf("t2", 20)}}
+	late()
+	if o := p.auditor.shown(); o == nil || o.Checked != 120 || o.Terminals != 2 || o.Missing != 0 {
+		t.Fatalf("after the late one: %+v", o)
+	}
+	p.pages = []bus.CollectedReceipts{{Asked: 1, Receipts: receiptsOf("t3", 5)}}
+	p.missing["t3"] = true
+	late()
+	if o := p.auditor.shown(); o.Checked != 125 || o.Missing != 5 || !strings.Contains(p.log.String(), "missing=5") {
+		t.Errorf("after one that misses some: %+v", o)
 	}
 }

@@ -206,6 +206,9 @@ func (h *host) processState(name string, raw json.RawMessage) {
 			h.log.Warn("state of terminal-if", "error", err)
 			return
 		}
+		if s.Unaudited > 0 {
+			h.driver.during(h.ctx, h.auditLate)
+		}
 		h.terminalState.Store(&s)
 		h.driver.give(role.Terminals{Attached: s.Attached, Warm: s.Warm, Unreachable: s.Unreachable, HighestEpoch: s.HighestEpoch})
 	}

@@ -58,6 +58,7 @@ func (a *attachment) attach(ctx context.Context, t *term) error {
 	}
 	s.mu.Lock()
 	s.gap = min(max(answer.Gap, 0), longest) // nothing waits longer there
+	s.audit = 0
 	s.mu.Unlock()
 	s.set(stateAttached, "")
 	t.round.report(s, stateAttached)

@@ -74,7 +74,7 @@ func (i *Interface) collect(ctx context.Context, order bus.CollectReceipts) bus.
 	at := max(order.From, 0)
 	sessions := i.roster.all()
 	for ; at < len(sessions) && len(ask) < most; at++ {
-		if sessions[at].attached() {
+		if sessions[at].toAudit(order) {
 			ask = append(ask, sessions[at])
 		}
 	}
@@ -109,7 +109,19 @@ func (i *Interface) collect(ctx context.Context, order bus.CollectReceipts) bus.
 		})
 	}
 	asking.Wait()
+	i.changes.Add(1)
 	return result
+}
+
+// toAudit reports whether an audit is to ask the terminal, and notes that it does. The same order again asks the same ones.
+func (s *session) toAudit(order bus.CollectReceipts) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.status.State != stateAttached || order.Late && s.audit != 0 && s.audit != order.Audit {
+		return false
+	}
+	s.audit = order.Audit
+	return true
 }
 
 // recognise tells the receipts that this pair gave to a terminal from others. Each counts once.

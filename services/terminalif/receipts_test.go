@@ -136,3 +136,39 @@ func FuzzRecognise(f *testing.F) {
 		}
 	})
 }
+
+// TestReceipts_OfThoseWhoAttachLater: after an audit a late one asks only terminals that attached since, the same ones when the order is
+// repeated; nobody is left then.
+func TestReceipts_OfThoseWhoAttachLater(t *testing.T) {
+	one, two := newAgent(t, "t1"), newAgent(t, "t2")
+	address := two.address
+	h := startHost(t, "a", terminalsOf(one, two)...)
+	h.startPacked("kv", echo)
+	h.announce("kv", 1, true)
+	h.awaitWarm(2)
+	h.serveAll(1, 2)
+	ask(t, app(t, two.URL()), "request.kv.put", `{}`)
+	two.stop()
+	await(t, "t2 is lost", func() bool { return h.State().Attached == 1 })
+	h.attachIn(1, 2)
+	await(t, "t1 is to be audited", func() bool { return h.State().Unaudited == 1 })
+	collect := func(audit uint64, late bool) bus.CollectedReceipts {
+		return order[bus.CollectedReceipts](h, bus.SubjectReceipts, bus.CollectReceipts{Epoch: 1, Terminals: terminalsAPage, Audit: audit, Late: late})
+	}
+	if got := collect(1, false); got.Asked != 1 {
+		t.Fatalf("the audit of the attach: %+v", got)
+	}
+	if n := h.State().Unaudited; n != 0 {
+		t.Fatalf("%d are left after the audit", n)
+	}
+	startAgent(t, "t2", two.dir, address, nil)
+	await(t, "t2 is to be audited", func() bool { return h.State().Unaudited == 1 })
+	for range 2 {
+		if got := collect(2, true); got.Asked != 1 || len(got.Receipts) != 1 || got.Receipts[0].Terminal != "t2" {
+			t.Errorf("the late audit: %+v", got)
+		}
+	}
+	if got := collect(3, true); got.Asked != 0 || h.State().Unaudited != 0 {
+		t.Errorf("a later one: %+v, %d left", got, h.State().Unaudited)
+	}
+}

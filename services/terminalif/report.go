@@ -51,13 +51,16 @@ func count(i *Interface, list bool) bus.TerminalState {
 	var state bus.TerminalState
 	for _, s := range i.roster.all() {
 		s.mu.Lock()
-		status, epoch, gap := s.status.TerminalStatus, s.epoch, s.gap
+		status, epoch, gap, audit := s.status.TerminalStatus, s.epoch, s.gap, s.audit
 		s.mu.Unlock()
 		state.HighestEpoch = max(state.HighestEpoch, epoch)
 		switch status.State {
 		case stateAttached:
 			state.Attached++
 			state.LastGap = max(state.LastGap, gap)
+			if audit == 0 {
+				state.Unaudited++
+			}
 		case stateWarm:
 			state.Warm++
 		default:

@@ -76,6 +76,7 @@ type session struct {
 	status bus.TerminalDetail
 	epoch  uint64        // highest the terminal has told
 	gap    time.Duration // that it told at the last attach
+	audit  uint64        // that asked for its receipts since the last attach; 0 for none
 }
 
 func newSession(id, url, key string, owner *Interface, log *slog.Logger) *session {

@@ -224,7 +224,6 @@ type TerminalState struct {
 	Terminals    []TerminalStatus `json:"terminals,omitempty"`
 	LastGap      time.Duration    `json:"last_gap_ns,omitempty"` // longest gap that a terminal felt at the last attach
 	Unaudited    int              `json:"unaudited,omitempty"`   // attached ones whose receipts no audit has asked for since
-	Unaudited    int              `json:"unaudited,omitempty"`   // attached ones whose receipts no audit has asked for since
 	Measured     TerminalMeasures `json:"measured"`
 }
 

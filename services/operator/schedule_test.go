@@ -81,3 +81,14 @@ func TestLive_ShowsEachStepOnceFromBothHosts(t *testing.T) {
 		t.Errorf("%d steps are left of %d", len(left), len(steps))
 	}
 }
+
+func FuzzWhenText(f *testing.F) {
+	for _, text := range []string{"+10m", "03:00", "2026-03-04T03:00:00Z", "+99999999h", "24:00", "+-1s"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if at, err := whenText(text, noon()); err == nil && at.IsZero() {
+			t.Errorf("%q is no time at all", text)
+		}
+	})
+}

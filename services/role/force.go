@@ -78,6 +78,9 @@ func (m *Machine) mayForce() string {
 		return m.foreign
 	case m.readFailed:
 		return "the witness can't be reached, and a promotion that is not in the pair record could make two hosts serve"
+	case m.witnessReplaced():
+		return fmt.Sprintf("the pair record is kept by witness %s, and %s answers: bring the old one back; if it is gone for good, restart this host and force it then",
+			m.record.WitnessID, m.witnessID)
 	case !m.haveRecord && (!m.registerEmpty || m.facts.PairID == ""):
 		return m.lacksRecord()
 	case m.peerLives() && m.peer.Epoch != 0 && m.peer.Epoch >= m.record.Epoch:

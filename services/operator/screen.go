@@ -258,11 +258,7 @@ func historyScreen(s *screen, page bus.HistoryPage) {
 	}
 	s.line(pad("POSITION", 12) + pad("TIME (UTC)", 25) + pad("STATE", 14) + "UPDATE")
 	for _, u := range page.Updates {
-		state := "not notified"
-		if u.Notified {
-			state = "notified"
-		}
-		s.line(pad(u.Position.String(), 12) + pad(u.Time.UTC().Format("2006-01-02 15:04:05.000"), 25) + pad(state, 14) + updateText(u))
+		updateLine(s, u)
 	}
 	first, last := page.Updates[0].Position.Sequence, page.Updates[len(page.Updates)-1].Position.Sequence
 	s.line("")

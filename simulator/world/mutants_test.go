@@ -32,6 +32,8 @@ var mutants = []mutant{
 	{"R6: terminal-if answers without the right to", "services/terminalif/relay.go",
 		"if !r.right.Load().Holds(f.request.Epoch, r.clock()) {", "if !r.right.Load().Holds(f.request.Epoch, r.clock()) && !BROKEN {",
 		"active-cut-off", "stale: "},
+	{"R3: updates stop waiting before the record says solo", "services/role/active.go",
+		"m.submit(goSolo, next, m.revision)", "if BROKEN {\nm.require(false)\n}\nm.submit(goSolo, next, m.revision)", "active-cut-off", "lost: "},
 }
 
 // mutated builds the tests of this package with all mutants compiled in, off unless chosen.

@@ -27,6 +27,7 @@ func TestDecide_PauseThenForce(t *testing.T) {
 		b, errB := c.status(second)
 		return errA == nil && errB == nil && a.Pause != nil && b.Pause != nil
 	})
+	c.await(healWithin, "an alarm about the pause", func() bool { return c.alarmed("paused") })
 	if text, err := c.hotpair("doctor", "--dir", c.dir); err == nil || !strings.Contains(text, "paused") {
 		t.Errorf("doctor while paused: %v\n%s", err, text)
 	}

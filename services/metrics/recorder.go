@@ -43,13 +43,19 @@ func (r *Recorder) Run(ctx context.Context) error {
 	}
 }
 
-// Points gives what was recorded after a time, oldest first.
+// Points gives what was recorded after a time, oldest first: what came after the point of exactly that time, also when the
+// wall clock was set back meanwhile.
 func (r *Recorder) Points(after time.Time) []operator.Point {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	from := len(r.points)
-	for from > 0 && r.points[from-1].Time.After(after) {
+	for from > 0 && !r.points[from-1].Time.Equal(after) {
 		from--
+	}
+	if from == 0 { // none is of that time
+		for from < len(r.points) && !r.points[from].Time.After(after) {
+			from++
+		}
 	}
 	return append([]operator.Point(nil), r.points[from:]...)
 }

@@ -154,7 +154,7 @@ function showExplain(e) {
       el('dd', {}, f.verdict)])),
     why.length > 0 && el('h3', {}, 'How it came about'),
     ...why.map((sentence) => el('p.why-line', {}, sentence)),
-    e.not_asked && el('p.note', {}, `Without the other host's part: ${e.not_asked}`),
+    e.not_asked && el('p.note', {}, e.not_asked),
   ].filter(Boolean));
 }
 

@@ -1,9 +1,11 @@
 package e2e_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -64,6 +66,33 @@ func TestAudit_MissesWhatWasRestoredAway(t *testing.T) {
 	if !strings.Contains(string(log), `level=ERROR msg="acknowledged updates are missing"`) {
 		t.Error("the log has no error about it")
 	}
+	// The alarm is the pair's: it survives its host, and ends on both when an operator says so.
+	c.order("kill", host)
+	c.await(healWithin, "the alarm on the host that took over", func() bool { return c.waits(other(host), "updates-lost") })
+	c.order("start", host)
+	c.awaitPaired()
+	c.await(healWithin, "the alarm on the host that is back", func() bool { return c.waits(host, "updates-lost") })
+	if out, err := c.hotpair("alarms", "ack", "updates-lost", "--dir", c.dir, "--host", host); err != nil {
+		t.Fatalf("%s%v", out, err)
+	}
+	c.await(healWithin, "no alarm any more", func() bool { return !c.waits(host, "updates-lost") && !c.waits(other(host), "updates-lost") })
+	c.awaitEvent("the acknowledgement", func(e bus.Event) bool {
+		return e.State == bus.AlarmAcknowledged && e.Alarm != nil && e.Alarm.ID == "updates-lost" && e.Details["via"] == host
+	})
+	if text, _ := c.hotpair("status", "--dir", c.dir); strings.Contains(text, "updates are lost") {
+		t.Errorf("acknowledged, and still:\n%s", text)
+	}
+}
+
+// waits reports whether an alarm that only an operator ends is raised, as a host that answers sees it.
+func (c *cluster) waits(host, id string) bool {
+	c.Helper()
+	text, err := c.hotpair("alarms", "--dir", c.dir, "--host", host, "--json")
+	var list operator.AlarmList
+	if err != nil || json.Unmarshal([]byte(text), &list) != nil {
+		return false
+	}
+	return slices.ContainsFunc(list.Alarms, func(a operator.Alarm) bool { return a.ID == id && a.Acknowledge })
 }
 
 // put has each terminal store some values, each acknowledged.

@@ -83,7 +83,6 @@ type reader struct {
 	to       sink
 	progress func(int64)
 
-	sum    [sha256.Size]byte
 	hashed io.Writer
 	digest interface{ Sum([]byte) []byte }
 	at     int64

@@ -172,6 +172,7 @@ func (c *Comparison) other(ctx context.Context, here storage.Content, detail sto
 
 // differ names what is not alike in a section, at a later position than the one at which it showed, and mends it.
 func (c *Comparison) differ(ctx context.Context, q storage.Section) error {
+	var before []storage.Difference
 	for round := 0; ; round++ {
 		here, there, err := c.listings(ctx, q)
 		if errors.Is(err, storage.ErrTrimmed) {
@@ -184,13 +185,15 @@ func (c *Comparison) differ(ctx context.Context, q storage.Section) error {
 		if here.Digest != there.Digest && len(found) == 0 && here.More {
 			return fmt.Errorf("%w: more keys than can be listed", storage.ErrMalformed)
 		}
+		c.mended(before, found)
 		mend := c.note(found, round, there.More)
 		if len(found) == 0 || !c.Repair || !mend || round == repairs {
 			return nil
 		}
-		if err := c.mend(ctx, q, found); err != nil {
+		if err := c.mend(ctx, q); err != nil {
 			return err
 		}
+		before = found
 	}
 }
 
@@ -235,28 +238,37 @@ func (c *Comparison) listings(ctx context.Context, q storage.Section) (here, the
 }
 
 // mend has the other host make a section what it is here.
-func (c *Comparison) mend(ctx context.Context, q storage.Section, found []storage.Difference) error {
+func (c *Comparison) mend(ctx context.Context, q storage.Section) error {
 	content, err := c.Database.ReadSection(q, nil, 0, storage.WithValues)
 	if err != nil {
 		return err
 	}
 	content.Sums = nil
 	// It may have to wait until the other host has committed that much; Repair says so, and the next round tries again.
-	r, err := ask(ctx, c.Conn, c.Peer, callRepair, request{Epoch: c.Epoch, Content: content})
+	_, err = ask(ctx, c.Conn, c.Peer, callRepair, request{Epoch: c.Epoch, Content: content})
 	switch {
 	case errors.Is(err, storage.ErrAbsent), errors.Is(err, storage.ErrTrimmed):
 		return rest(ctx, 50*time.Millisecond)
 	case err != nil:
 		return fmt.Errorf("mend: %w", err)
 	}
-	c.outcome.Repaired += min(r.Changed, len(found))
-	for i := range c.outcome.Named {
-		n := &c.outcome.Named[i]
-		if slices.ContainsFunc(found, func(d storage.Difference) bool { return d.Bucket == n.Bucket && string(d.Key) == string(n.Key) }) {
-			n.Repaired = true
+	return nil
+}
+
+// mended counts what differed before a repair and is alike after it, whether the repair or a later update made it so.
+func (c *Comparison) mended(before, found []storage.Difference) {
+	for _, d := range before {
+		same := func(o storage.Difference) bool { return o.Bucket == d.Bucket && string(o.Key) == string(d.Key) }
+		if slices.ContainsFunc(found, same) {
+			continue
+		}
+		c.outcome.Repaired++
+		for i := range c.outcome.Named {
+			if n := &c.outcome.Named[i]; same(n.Difference) {
+				n.Repaired = true
+			}
 		}
 	}
-	return nil
 }
 
 // rest lets the terminals have the machine for a while.

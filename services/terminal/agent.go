@@ -199,7 +199,7 @@ func (a *Agent) serve(ctx context.Context, users *bus.Users) error {
 		grant.Password = nuid.Next() + nuid.Next()
 		users.Allow(user, grant)
 		return bus.Connect(ctx, bus.ConnConfig{
-			Name: user, User: user, Password: grant.Password, InProcess: a.server, Ping: housekeeping, Once: true,
+			Name: user, User: user, Password: grant.Password, InProcess: a.server, Ping: housekeeping, Handshake: startWithin, Once: true,
 			Lost:      func(err error) { a.fail(fmt.Errorf("%s: %w", user, errors.Join(bus.ErrDisconnected, err))) },
 			Complaint: func(err error) { a.log.Warn("own connection complains", "user", user, "error", err) },
 		})

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/boltdb/bolt"
@@ -80,7 +81,34 @@ func (s *Store) Buckets() ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list buckets: %w", err)
 	}
+	s.mu.RLock()
+	tables := []*table{s.active, s.frozen}
+	s.mu.RUnlock()
+	for _, t := range tables { // spaces that bolt does not hold yet
+		for _, space := range t.spaces() {
+			if path := dataPath(space); !slices.Contains(paths, path) {
+				paths = append(paths, path)
+			}
+		}
+	}
+	slices.Sort(paths)
 	return append([]string{bucketHistoryPath}, paths...), nil
+}
+
+// spaces lists the key spaces of a generation of the overlay.
+func (t *table) spaces() (spaces []string) {
+	data := string(rune(tagData))
+	for from := data; ; {
+		n, ok := t.next(data, from, false, math.MaxUint64)
+		if !ok {
+			return spaces
+		}
+		space, _ := splitDataName(n.name)
+		spaces = append(spaces, space)
+		behind := []byte(dataPrefix(space)) // of all its keys
+		behind[len(behind)-1]++
+		from = string(behind)
+	}
 }
 
 // NextSection reads the section behind a key of a bucket at the committed end (of the history: at the applied one), as

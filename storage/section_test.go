@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/boltdb/bolt"
@@ -109,6 +110,20 @@ func TestSection_EqualHoweverMuchIsApplied(t *testing.T) {
 		if found := w.compare(); len(found) > 0 {
 			t.Fatalf("differences between equal databases: %+v", found[0])
 		}
+	}
+}
+
+// A key space is compared from its first update on, before bolt holds it.
+func TestBuckets_NameSpacesThatAreNotAppliedYet(t *testing.T) {
+	w := newTwins(t)
+	flush(t, w.a)
+	for _, space := range []string{"zz", "a", "ab", "b"} {
+		commit(t, w.a, w.w.put(space, "k", "1", "k2", "2"))
+	}
+	got, err := w.a.Buckets()
+	want := []string{"history", "answers", "data/a", "data/ab", "data/b", "data/zz", "epochs", "floors"}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("buckets %q, want %q (%v)", got, want, err)
 	}
 }
 

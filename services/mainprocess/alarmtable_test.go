@@ -1,0 +1,23 @@
+package mainprocess
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+// Whoever is woken by an alarm looks it up in the guide.
+func TestAlarmTable_EveryAlarmIsInTheGuide(t *testing.T) {
+	guide, err := os.ReadFile("../../deployments/OPERATIONS.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range alarmTable() {
+		if row := "| `" + kind.id + "` | " + kind.severity + " |"; !strings.Contains(string(guide), row) {
+			t.Errorf("deployments/OPERATIONS.md has no row %q", row)
+		}
+		if kind.remedy == "" {
+			t.Errorf("%s has no remedy", kind.id)
+		}
+	}
+}

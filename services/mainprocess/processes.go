@@ -32,7 +32,8 @@ type kept struct {
 	incarnation uint64
 	pid         int
 	up          bool
-	heard       time.Time // its last heartbeat
+	heard       time.Time       // its last heartbeat
+	run         context.Context // of the keeper
 	stop        context.CancelFunc
 	done        chan struct{} // closed when the keeper has ended
 }
@@ -84,20 +85,27 @@ func newProcesses(c config.Host, environ []string, users *bus.Users, log *slog.L
 	return p
 }
 
+// prepare makes the keepers of all processes. It comes before anybody may ask for the status, which tells of them.
+func (p *processes) prepare(ctx context.Context) {
+	for _, k := range p.children {
+		p.makeKeeper(ctx, k)
+	}
+}
+
 // start begins all processes. They stop in reverse order by stop.
-func (p *processes) start(ctx context.Context) error {
+func (p *processes) start() error {
 	if _, err := p.conn.Subscribe("heartbeat.>", p.beaten); err != nil {
 		return fmt.Errorf("heartbeats: %w", err)
 	}
 	for _, k := range p.children {
-		p.keep(ctx, k)
+		p.keep(k)
 	}
 	return nil
 }
 
-func (p *processes) keep(ctx context.Context, k *kept) {
+func (p *processes) makeKeeper(ctx context.Context, k *kept) {
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
-	k.stop, k.done = stop, make(chan struct{})
+	k.run, k.stop, k.done = run, stop, make(chan struct{})
 	k.keeper = &process.Keeper{
 		Start: p.begin,
 		Spec: func(context.Context) (process.Spec, error) {
@@ -113,9 +121,12 @@ func (p *processes) keep(ctx context.Context, k *kept) {
 		// T11: a busy machine starves heartbeats; the supervisor allows main the same.
 		k.keeper.Patience = max(2*p.config.Lease, time.Second)
 	}
+}
+
+func (p *processes) keep(k *kept) {
 	p.wait.Go(func() {
 		defer close(k.done)
-		if err := k.keeper.Run(run); err != nil {
+		if err := k.keeper.Run(k.run); err != nil {
 			p.log.Warn("a process did not stop cleanly", "name", k.name, "error", err)
 		}
 	})

@@ -115,6 +115,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	h.processes.gaveUp = func(name string) { h.driver.give(role.ProcessFailed{Process: name}) }
 
 	group, running := errgroup.WithContext(work)
+	h.processes.prepare(running)
 	group.Go(func() error { return h.driver.Run(running) })
 	group.Go(func() error { return h.watchConditions(running) })
 	group.Go(func() error { return h.witness.Run(running) })
@@ -124,7 +125,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	group.Go(func() error { return h.serveHTTP(running) })
 	h.runEvents(running, group)
 	group.Go(func() error { return ground.Overseer.Run(running, c.Lease, h.driver.turned()) })
-	if err := h.processes.start(running); err != nil {
+	if err := h.processes.start(); err != nil {
 		cancel()
 		return errors.Join(err, group.Wait())
 	}

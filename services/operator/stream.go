@@ -81,9 +81,10 @@ type teller struct {
 	w    http.ResponseWriter
 	flow *http.ResponseController
 
-	told       string // id of the last event that was told
-	last       string // what was last told of the status, without ages
-	roles      string // of both hosts, as last seen
+	told       string          // id of the last event that was told
+	known      map[string]bool // ids of the events that were there at the last look
+	last       string          // what was last told of the status, without ages
+	roles      string          // of both hosts, as last seen
 	at         time.Time
 	points     time.Time
 	peer       chan peerAnswer // of the question under way; nil is none
@@ -159,14 +160,21 @@ func (t *teller) lookAtPeer(ctx context.Context, now time.Time) error {
 	}
 }
 
-// news are the events after the last one that was told; all, when that one is not among them.
+// news are the events that were not told yet. At first those are the ones after the last that the reader has; all, when
+// it is not among them. Later each is known by itself: one that reaches the pair's log late moves to another place.
 func (t *teller) news(events []Event) []Event {
-	for i := len(events) - 1; i >= 0; i-- {
-		if eventKey(events[i]) == t.told {
-			return events[i+1:]
+	known, fresh := make(map[string]bool, len(events)), []Event{}
+	for _, e := range events {
+		key := eventKey(e)
+		if t.known == nil && key == t.told {
+			fresh = fresh[:0] // the reader has all up to here
+		} else if !t.known[key] {
+			fresh = append(fresh, e)
 		}
+		known[key] = true
 	}
-	return events
+	t.known = known
+	return fresh
 }
 
 // eventKey names an event: the same on both hosts, whatever they learn about it later.

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // PeerLook is what the other host says, or that it says nothing.
@@ -163,5 +165,26 @@ func TestStream_IsBounded(t *testing.T) {
 	// The rest of the interface is not held up.
 	if _, err := NewClient("http://" + s.Address()).Status(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+// An event that another host saw may come between those that were told, and one of this host's may move behind them.
+func TestTeller_TellsEachEventOnceWhereverItStands(t *testing.T) {
+	at := time.Date(2026, 3, 1, 2, 0, 0, 0, time.UTC)
+	event := func(text string) Event { at = at.Add(time.Second); return Event{Time: at, Host: "a", Text: text} }
+	one, two, three, four := event("one"), event("two"), event("three"), event("four")
+	reader := &teller{told: eventKey(one)}
+	for _, step := range []struct{ has, want []Event }{
+		{[]Event{one, two}, []Event{two}},
+		{[]Event{one, three, two}, []Event{three}},
+		{[]Event{three, two, four}, []Event{four}},
+		{[]Event{three, two, four}, []Event{}},
+	} {
+		if diff := cmp.Diff(step.want, reader.news(step.has)); diff != "" {
+			t.Errorf("of %v: %s", step.has, diff)
+		}
+	}
+	if got := (&teller{told: "gone"}).news([]Event{one, two}); len(got) != 2 {
+		t.Errorf("a reader whose last event is forgotten got %v", got)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"time"
@@ -22,6 +23,14 @@ type Fleet struct {
 	Terminals int
 }
 
+const (
+	// startAtOnce bounds the agents that start at the same time: each must have its first words with its own server within
+	// seconds, which thousands that start together on few cores would not.
+	startAtOnce = 16
+	// listenEvery is how often a starting agent is tried.
+	listenEvery = 5 * time.Millisecond
+)
+
 // Run runs the agents until ctx ends or one of them fails.
 func (f Fleet) Run(ctx context.Context, log *slog.Logger) error {
 	secret, err := readPlan(f.Dir)
@@ -30,7 +39,13 @@ func (f Fleet) Run(ctx context.Context, log *slog.Logger) error {
 	}
 	p := ports{base: f.Port, terminals: f.Terminals}
 	work, ctx := errgroup.WithContext(ctx)
+	starting := make(chan struct{}, startAtOnce)
 	for i := range f.Terminals {
+		select {
+		case starting <- struct{}{}:
+		case <-ctx.Done():
+			return work.Wait()
+		}
 		id := TerminalID(i)
 		data := filepath.Join(f.Dir, terminals, id)
 		if err := os.MkdirAll(data, 0o700); err != nil {
@@ -44,6 +59,34 @@ func (f Fleet) Run(ctx context.Context, log *slog.Logger) error {
 				Storage: config.Storage{Data: data},
 			}, log.With("terminal", id))
 		})
+		work.Go(func() error {
+			defer func() { <-starting }()
+			greets(ctx, p.terminal(i))
+			return nil
+		})
 	}
 	return work.Wait()
+}
+
+// greets returns once the server at an address says its first words, or ctx ends.
+func greets(ctx context.Context, address string) {
+	tick := time.NewTicker(listenEvery)
+	defer tick.Stop()
+	for {
+		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+		if err == nil {
+			end := context.AfterFunc(ctx, func() { conn.Close() })
+			_, err = conn.Read(make([]byte, 1))
+			end()
+			conn.Close()
+			if err == nil {
+				return
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
 }

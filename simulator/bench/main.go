@@ -109,7 +109,7 @@ func measure(ctx context.Context, what string, m measurement, args []string, out
 		return fmt.Errorf("binary: %w", err)
 	}
 	if _, err := os.Stat(path); err != nil {
-		return fmt.Errorf("%w: -binary: %w: build it with go build -o hotpair .", errUsage, err)
+		return fmt.Errorf("%w: -binary: %w: build one with task build", errUsage, err)
 	}
 	version, err := versionOf(ctx, path)
 	if err != nil {

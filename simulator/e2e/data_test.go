@@ -45,7 +45,7 @@ func TestData_VerifyRepairBackupRestoreTerminals(t *testing.T) {
 		if err == nil {
 			return false
 		}
-		if err := json.NewDecoder(strings.NewReader(out)).Decode(&found); err != nil {
+		if err := decodeObject(out, &found); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
 		return true
@@ -110,7 +110,7 @@ func TestData_VerifyRepairBackupRestoreTerminals(t *testing.T) {
 	}
 	out, err := c.hotpair("terminals", "probe", gone.ID, "--json", "--dir", c.dir)
 	var probed operator.ProbePage
-	if err != nil || json.Unmarshal([]byte(out), &probed) != nil || len(probed.Terminals) != 1 || len(probed.Terminals[0].Hosts) != 2 {
+	if err != nil || decodeObject(out, &probed) != nil || len(probed.Terminals) != 1 || len(probed.Terminals[0].Hosts) != 2 {
 		t.Errorf("probe: %v\n%s", err, out)
 	}
 	c.compareHistories()
@@ -124,9 +124,14 @@ func (c *cluster) verify(into *bus.VerifyState, fails string, args ...string) {
 		c.Fatalf("verify %s: %v\n%s", args, err, out)
 	}
 	*into = bus.VerifyState{}
-	if err := json.NewDecoder(strings.NewReader(out)).Decode(into); err != nil {
+	if err := decodeObject(out, into); err != nil {
 		c.Fatalf("%v\n%s", err, out)
 	}
+}
+
+// decodeObject reads the first JSON object of what a command printed, progress and errors around it.
+func decodeObject(out string, into any) error {
+	return json.NewDecoder(strings.NewReader(out[max(0, strings.IndexByte(out, '{')):])).Decode(into)
 }
 
 func (c *cluster) alarmed(id string) bool {

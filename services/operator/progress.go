@@ -63,8 +63,7 @@ func (p *progress) line(done float64, words string, elapsed time.Duration) strin
 	done = min(done, 1)
 	text := p.what + "  "
 	if p.bar {
-		full := int(done * barCells)
-		text += "[" + strings.Repeat("█", full) + strings.Repeat("·", barCells-full) + "] "
+		text += cells(done) + " "
 	}
 	// Rounded down: "100 %" must mean that nothing is missing.
 	text += fmt.Sprintf("%3d %%  %s", int(done*100), ago(elapsed))
@@ -75,6 +74,12 @@ func (p *progress) line(done float64, words string, elapsed time.Duration) strin
 		text += "  " + words
 	}
 	return text
+}
+
+// cells draws a share, 0 to 1.
+func cells(done float64) string {
+	full := int(max(0, min(done, 1)) * barCells)
+	return "[" + strings.Repeat("█", full) + strings.Repeat("·", barCells-full) + "]"
 }
 
 // remaining guesses how long it still takes; 0 when it is too early to say.

@@ -77,6 +77,9 @@ func statusScreen(s *screen, st Status) {
 	s.row("pair", pairRow(st))
 	s.row("updates", updatesRow(st))
 	s.row("peer "+st.Peer.Host, peerRow(st))
+	if row := progressRow(st); row != "" {
+		s.row("progress", row)
+	}
 	s.row("witness", witnessRow(st.Witness))
 	s.row("terminals", fmt.Sprintf("%d attached, %d warm, %d unreachable", st.Terminals.Attached, st.Terminals.Warm, st.Terminals.Unreachable))
 	if st.Audit != nil {
@@ -100,6 +103,16 @@ func statusScreen(s *screen, st Status) {
 		s.line("  " + pad(label, 10) + eventRow(e))
 		label = ""
 	}
+}
+
+// progressRow shows how far the host is that is being brought up; "" when none is.
+func progressRow(st Status) string {
+	for _, c := range []*CatchUp{st.CatchUp, st.Peer.CatchUp} {
+		if c != nil {
+			return cells(c.Done) + c.suffix(" ")
+		}
+	}
+	return ""
 }
 
 func hostRow(st Status) string {

@@ -88,8 +88,12 @@ func TestEvents_TheSameOnBothHosts(t *testing.T) {
 		}
 		seen[n] = true
 	}
-	// An idle pair has nothing to tell.
-	idle := c.sameEvents()
+	// An idle pair has nothing to tell, once all of its return is told: paired again, and the audit of the last term.
+	_, status = c.mustActive()
+	for _, kind := range []string{bus.EventPair, bus.EventAudit} {
+		c.awaitEvent(kind+" of the last term", func(e bus.Event) bool { return e.Kind == kind && e.Epoch == status.Epoch })
+	}
+	idle := c.settledEvents()
 	time.Sleep(2 * time.Second) // nothing can be awaited: it is about what does not come
 	if now := c.sameEvents(); len(now) != len(idle) {
 		t.Errorf("an idle pair tells %+v", now[len(idle):])
@@ -114,6 +118,19 @@ func (c *cluster) awaitEvent(what string, is func(bus.Event) bool) {
 		host, _ := c.active()
 		return host != "" && slices.ContainsFunc(c.events(host), func(e bus.Event) bool { return e.ID > 0 && is(e) })
 	})
+}
+
+// settledEvents waits until nothing has been added to the log for a second: what is on its way takes a tenth of it.
+func (c *cluster) settledEvents() []bus.Event {
+	c.Helper()
+	list, since := c.sameEvents(), time.Now()
+	c.await(healWithin, "a log to which nothing is added", func() bool {
+		if now := c.sameEvents(); len(now) != len(list) {
+			list, since = now, time.Now()
+		}
+		return time.Since(since) > time.Second
+	})
+	return list
 }
 
 // sameEvents waits until both hosts have the same log and nothing more comes.

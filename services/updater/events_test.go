@@ -216,7 +216,7 @@ func TestEvents_TheSameOnBothHosts(t *testing.T) {
 	lost.Alarm = &bus.Alarm{ID: "updates-lost", Severity: bus.Critical, Host: "a", Since: lost.Time, Text: "60 of 100", Acknowledge: true}
 	record(t, a, 3, happened("a", 5, 1, "one"), lost, happened("b", 9, 1, "b"))
 	record(t, a, 4, happened("a", 5, 1, "one"), lost, happened("a", 5, 3, "three"))
-	before := a.await("idle", func(s bus.UpdaterState) bool { return s.FramesInFlight == 0 && s.Notified == s.Position })
+	before := order[bus.Facts](a, bus.SubjectFacts, bus.FactsRequest{})
 	record(t, a, 4, happened("a", 5, 3, "three"))
 	if now := order[bus.Facts](a, bus.SubjectFacts, bus.FactsRequest{}); now.Position != before.Position {
 		t.Errorf("what is in the log made an update: %v, then %v", before.Position, now.Position)

@@ -276,3 +276,17 @@ func TestText(t *testing.T) {
 		}
 	}
 }
+
+// A pair whose witness does not answer serves, but no host may fail: the first line must not say that either may.
+func TestSummary_PairWithoutItsWitness(t *testing.T) {
+	for role, right := range map[string]int64{"active": 900, "standby": 0} {
+		s := Status{Host: "a", Role: role, Mode: "paired", RightUntilMS: right, Peer: Peer{Host: "b"}}
+		if level, sentence := s.Summary(); level != Warning || !strings.HasSuffix(sentence, "no witness answers: the next failure stops the service") {
+			t.Errorf("%s: %s %s", role, level, sentence)
+		}
+		s.Witness.None = true
+		if level, _ := s.Summary(); level != Good {
+			t.Errorf("%s of a pair that has none: %s", role, level)
+		}
+	}
+}

@@ -142,6 +142,9 @@ func (s Status) Summary() (Level, string) {
 	if s.lost() {
 		return Bad, "updates are lost, see alarms; " + sentence
 	}
+	if level == Good && !s.Witness.None && !s.Witness.Reachable {
+		return Warning, strings.Split(sentence, ":")[0] + ", but no witness answers: the next failure stops the service"
+	}
 	if level == Good && len(s.Alarms) > 0 {
 		level = Warning
 	}

@@ -91,7 +91,7 @@ func next(t *testing.T, messages <-chan message, what string, wanted func(messag
 func kindIs(kind string) func(message) bool { return func(m message) bool { return m.kind == kind } }
 
 func TestStream_TellsWhatChanges(t *testing.T) {
-	h := &table{status: Status{Host: "a", Role: "standby", Mode: "paired", InSync: []string{"a", "b"}}, peer: Status{Host: "b", Role: "active"}}
+	h := &table{status: Status{Host: "a", Role: "standby", Mode: "paired", InSync: []string{"a", "b"}, Witness: Witness{Reachable: true}}, peer: Status{Host: "b", Role: "active"}}
 	messages := follow(t, serve(t, h), "")
 	var s Status
 	m := next(t, messages, "status", kindIs("status"))

@@ -96,6 +96,9 @@ func (d FactsData) rises(next FactsData) error {
 	if next.Host != d.Host || next.Identity != d.Identity || next.Version != d.Version {
 		return fmt.Errorf("%w: host, identity and version of the facts never change", ErrForeign)
 	}
+	if d.PairID != "" && next.PairID != d.PairID {
+		return fmt.Errorf("%w: this host is of pair %q for good, not of %q", ErrForeign, d.PairID, next.PairID)
+	}
 	return nil
 }
 

@@ -57,7 +57,10 @@ func TestFacts_SurviveReopening(t *testing.T) {
 func TestFacts_RefuseToBeLowered(t *testing.T) {
 	f := openFacts(t, t.TempDir())
 	set := func(n uint64) func(*FactsData) error {
-		return func(d *FactsData) error { d.Epoch, d.Term, d.RecordVersion, d.Session = n, n, n, n; return nil }
+		return func(d *FactsData) error {
+			d.Epoch, d.Term, d.RecordVersion, d.Session, d.PairID = n, n, n, n, "pair"
+			return nil
+		}
 	}
 	if err := f.Update(set(5)); err != nil {
 		t.Fatal(err)
@@ -71,6 +74,8 @@ func TestFacts_RefuseToBeLowered(t *testing.T) {
 		"term":           {func(d *FactsData) error { d.Term--; return nil }, ErrLower},
 		"record version": {func(d *FactsData) error { d.RecordVersion--; return nil }, ErrLower},
 		"session":        {func(d *FactsData) error { d.Session--; return nil }, ErrLower},
+		"pair":           {func(d *FactsData) error { d.PairID = "x"; return nil }, ErrForeign},
+		"no pair":        {func(d *FactsData) error { d.PairID = ""; return nil }, ErrForeign},
 		"identity":       {func(d *FactsData) error { d.Identity = "x"; return nil }, ErrForeign},
 		"change's own":   {func(d *FactsData) error { d.Epoch++; return stop }, stop},
 	} {

@@ -18,11 +18,16 @@ func (r *Receiver) hello(ctx context.Context, q helloRequest) (helloReply, error
 	if q.Term.Epoch > facts.Epoch || facts.PairID == "" && q.PairID != "" {
 		err := r.c.Facts.Update(func(d *storage.FactsData) error {
 			d.Epoch = max(d.Epoch, q.Term.Epoch)
-			d.PairID = q.PairID
+			if d.PairID == "" {
+				d.PairID = q.PairID
+			}
 			return nil
 		})
 		if err != nil {
 			return r.nobody(facts), fatal{err}
+		}
+		if facts = r.c.Facts.Get(); facts.PairID != q.PairID { // main noted a pair since it was compared
+			return r.nobody(facts), foreignPair(q, facts)
 		}
 	}
 	r.set(Term{}, false)
@@ -60,7 +65,7 @@ func (r *Receiver) acceptable(q helloRequest, facts storage.FactsData) error {
 	case q.Identity == facts.Identity:
 		return fmt.Errorf("%w: it has this host's own identity, its data directory is a copy of this one", ErrForeign)
 	case q.PairID != facts.PairID && (facts.PairID != "" || !empty):
-		return fmt.Errorf("%w: it is of pair %q, this host of %q", ErrForeign, q.PairID, facts.PairID)
+		return foreignPair(q, facts)
 	case q.Term.Epoch == 0 || q.Term.Session == 0:
 		return fmt.Errorf("%w: term %v", bus.ErrMalformed, q.Term)
 	case q.Term.Epoch < facts.Epoch:
@@ -75,6 +80,10 @@ func (r *Receiver) acceptable(q helloRequest, facts storage.FactsData) error {
 		return err
 	}
 	return nil
+}
+
+func foreignPair(q helloRequest, facts storage.FactsData) error {
+	return fmt.Errorf("%w: it is of pair %q, this host of %q", ErrForeign, q.PairID, facts.PairID)
 }
 
 // nobody is the reply that says only who refuses.

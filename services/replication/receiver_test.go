@@ -95,6 +95,25 @@ func TestReceiver_Hello(t *testing.T) {
 	}
 }
 
+// A pair that main notes while a hello is being looked at stays: the hello compared with what was before.
+func TestReceiver_HelloBesideTheFirstRecord(t *testing.T) {
+	for _, of := range []string{"", "pair"} {
+		b := newHost(t, "b")
+		b.start()
+		b.receiver.c.Allow = func(uint64) error {
+			return b.facts.Update(func(d *storage.FactsData) error { d.PairID = "noted"; return nil })
+		}
+		q, a := helloOf(Term{5, 1}), helloReply{}
+		q.PairID = of
+		if err := ask(t, b.receiver, callHello, q, &a); !errors.Is(err, ErrForeign) {
+			t.Errorf("a hello of pair %q: %v", of, err)
+		}
+		if got := b.facts.Get().PairID; got != "noted" {
+			t.Errorf("a hello of pair %q left the host in pair %q", of, got)
+		}
+	}
+}
+
 // Every call of a session that is over is refused.
 func TestReceiver_CallsOfAnEarlierSession(t *testing.T) {
 	b := newHost(t, "b")

@@ -75,6 +75,7 @@ func (u *updater) settle(ctx context.Context, a *activity, life context.Context,
 	if err := u.adopt(backlog); err != nil {
 		return err
 	}
+	a.sender.Committed() // a pair may be idle from here on: no frame would tell the other host
 	u.store.SetNotified(last)
 	return nil
 }

@@ -97,7 +97,8 @@ func TestResume_OnlyTheOwnJournalHasTheFrame(t *testing.T) {
 	if got := a.get("x"); got != "1@2" {
 		t.Errorf("x is %s", got)
 	}
-	b.await("it has the frame", func(s bus.UpdaterState) bool { return s.Position.Sequence == 2 })
+	// Nothing follows that would tell it.
+	b.await("it knows that the frame is committed", func(s bus.UpdaterState) bool { return s.Committed.Sequence == 2 })
 }
 
 // TestResume_UnreadableOther: with the other host in the set and away, the term can't go on; the next epoch can, alone.

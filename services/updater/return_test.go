@@ -43,7 +43,9 @@ func (h *host) facts() bus.Facts { return order[bus.Facts](h, bus.SubjectFacts, 
 // member gives a pair its id, as the first record does.
 func member(hosts ...*host) {
 	for _, h := range hosts {
-		order[bus.Done](h, bus.SubjectNote, bus.Note{PairID: "pair"})
+		if d := order[bus.Done](h, bus.SubjectNote, bus.Note{PairID: "pair"}); d.Error != "" {
+			h.t.Fatalf("%s: note the pair: %s", h.name, d.Error)
+		}
 	}
 }
 

@@ -217,8 +217,8 @@ func (p *Caller[Q, A]) answered(m *nats.Msg) {
 		p.fail(p.requestsOf(m), fmt.Errorf("%s: %w", p.config.Subject, ErrNobody))
 		return
 	}
-	answers, err := decodePack[A](m.Data)
-	if err != nil {
+	var answers pack[A]
+	if err := Decode(m.Data, &answers); err != nil {
 		p.fail(p.requestsOf(m), err)
 		return
 	}

@@ -80,7 +80,7 @@ func (s *sender[T]) drain() {
 		items := s.waiting[:take:take]
 		s.waiting = s.waiting[take:]
 		s.mu.Unlock()
-		s.publish(items, bytes)
+		s.publish(items)
 		if s.gone != nil {
 			s.gone(bytes)
 		}
@@ -103,12 +103,12 @@ func (s *sender[T]) idle(ctx context.Context) error {
 	}
 }
 
-func (s *sender[T]) publish(items []numbered[T], bytes int) {
+func (s *sender[T]) publish(items []numbered[T]) {
 	numbers := make([]uint64, len(items))
 	for i := range items {
 		numbers[i] = items[i].Number
 	}
-	data, err := encodePack(items, bytes)
+	data, err := Encode(pack[T]{items})
 	if err != nil {
 		s.failed(numbers, err)
 		return

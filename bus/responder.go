@@ -34,8 +34,8 @@ const maxAskers = 256
 func NewResponder[Q, A any](conn *Conn, subject, queue string, size func(A) int, handle func(q Q, subject string, answer func(A)), stray func(*nats.Msg, error)) (*Responder[Q, A], error) {
 	r := &Responder[Q, A]{conn: conn, size: size, handle: handle, senders: map[string]*sender[A]{}}
 	sub, err := conn.QueueSubscribe(subject, queue, func(m *nats.Msg) {
-		requests, err := decodePack[Q](m.Data)
-		if err != nil {
+		var requests pack[Q]
+		if err := Decode(m.Data, &requests); err != nil {
 			if stray != nil {
 				stray(m, err)
 			}

@@ -2,15 +2,12 @@ package config
 
 import (
 	"fmt"
-	"io"
 	"net"
 	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -18,8 +15,6 @@ import (
 const (
 	minLease     = 100 * time.Millisecond
 	maxLease     = time.Minute
-	minSecret    = 16
-	maxSecret    = 4096
 	minJournal   = 16 << 20
 	minHistory   = 1 << 20
 	minUpdates   = 100
@@ -112,16 +107,6 @@ func (c *checker) amount(variable string, value, least Bytes) {
 	}
 }
 
-func (c *checker) secret(variable string, value Secret) {
-	switch {
-	case value == "":
-	case len(value) < minSecret:
-		c.fault(variable, hidden, "is too short", fmt.Sprintf("use at least %d characters, for example from openssl rand -hex 32", minSecret))
-	case len(value) > maxSecret || strings.ContainsFunc(value.Reveal(), func(r rune) bool { return r < ' ' }):
-		c.fault(variable, hidden, "is no secret in one line of text", "use for example openssl rand -hex 32")
-	}
-}
-
 func (n *Name) check(c *checker) {
 	if n.Host != "" && !isName(n.Host) {
 		c.fault("HOST", n.Host, "is not a name", "use 1 to 32 lower-case letters, digits and hyphens")
@@ -130,49 +115,11 @@ func (n *Name) check(c *checker) {
 
 // check fills PairSecret from the file when that is how it is given.
 func (k *PairKey) check(c *checker) {
-	switch {
-	case k.PairSecret != "" && k.PairSecretFile != "":
-		c.fault("PAIR_SECRET_FILE", k.PairSecretFile, "is set and HOTPAIR_PAIR_SECRET too", "unset one of the two")
-	case k.PairSecretFile != "":
-		secret, problem := readSecret(k.PairSecretFile)
-		if problem != "" {
-			c.fault("PAIR_SECRET_FILE", k.PairSecretFile, problem, "name a file with the secret, owned by the user hotpair runs as, mode 0600")
-			return
-		}
-		k.PairSecret = secret
-		c.secret("PAIR_SECRET_FILE", secret)
-	case k.PairSecret == "":
+	if k.PairSecret == "" && k.PairSecretFile == "" {
 		c.fault("PAIR_SECRET", "", "is not set", "set it, or HOTPAIR_PAIR_SECRET_FILE, to the secret of the pair, the same on both hosts and the witness (make one: openssl rand -hex 32)")
-	default:
-		c.secret("PAIR_SECRET", k.PairSecret)
+		return
 	}
-}
-
-// readSecret reads a secret's file, or says what is wrong with it. A file that anybody may read holds no secret.
-func readSecret(path string) (Secret, string) {
-	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe must not hold the start up
-	if err != nil {
-		return "", "can't be read (" + err.Error() + ")"
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	switch {
-	case err != nil:
-		return "", "can't be read (" + err.Error() + ")"
-	case !info.Mode().IsRegular():
-		return "", "is not a file"
-	case info.Mode().Perm()&0o007 != 0:
-		return "", fmt.Sprintf("is open to everybody (mode %04o)", info.Mode().Perm())
-	}
-	text, err := io.ReadAll(io.LimitReader(file, maxSecret+2))
-	if err != nil {
-		return "", "can't be read (" + err.Error() + ")"
-	}
-	secret := Secret(strings.TrimRight(string(text), "\r\n"))
-	if secret == "" {
-		return "", "is empty"
-	}
-	return secret, ""
+	c.given("PAIR_SECRET", "secret", &k.PairSecret, k.PairSecretFile, c.secret)
 }
 
 // A lease under 100 ms would have heartbeats of a few milliseconds, which a loaded machine can't keep.
@@ -209,29 +156,7 @@ func (k *Hooks) check(c *checker) {
 // check fills HTTPToken from the file when that is how it is given.
 func (s *Console) check(c *checker) {
 	c.listen("HTTP", s.HTTP)
-	switch {
-	case s.HTTPToken != "" && s.HTTPTokenFile != "":
-		c.fault("HTTP_TOKEN_FILE", s.HTTPTokenFile, "is set and HOTPAIR_HTTP_TOKEN too", "unset one of the two")
-	case s.HTTPTokenFile != "":
-		token, problem := readSecret(s.HTTPTokenFile)
-		if problem != "" {
-			c.fault("HTTP_TOKEN_FILE", s.HTTPTokenFile, problem, "name a file with the token, owned by the user hotpair runs as, mode 0600")
-			return
-		}
-		s.HTTPToken = token
-		c.token("HTTP_TOKEN_FILE", token)
-	default:
-		c.token("HTTP_TOKEN", s.HTTPToken)
-	}
-}
-
-// token checks what must fit into an HTTP header and be typed into a page.
-func (c *checker) token(variable string, value Secret) {
-	if strings.ContainsFunc(value.Reveal(), func(r rune) bool { return r <= ' ' || r > '~' }) {
-		c.fault(variable, hidden, "holds other characters than letters, digits and signs", "use for example openssl rand -hex 32")
-		return
-	}
-	c.secret(variable, value)
+	c.given("HTTP_TOKEN", "token", &s.HTTPToken, s.HTTPTokenFile, c.token)
 }
 
 func (h *Host) check(c *checker) {

@@ -1,0 +1,82 @@
+package config
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"syscall"
+)
+
+// Bounds of a secret's length: what can't be guessed, and what fits into a header and a handshake.
+const (
+	minSecret = 16
+	maxSecret = 4096
+)
+
+// given checks a secret that stands in its variable or in the file that variable_FILE names; from the file it is filled
+// in. Faults bear the name of the one that gave it. what is how the remedy calls it.
+func (c *checker) given(variable, what string, value *Secret, file string, check func(variable string, value Secret)) {
+	if file == "" {
+		check(variable, *value)
+		return
+	}
+	inFile := variable + "_FILE"
+	if *value != "" {
+		c.fault(inFile, file, "is set and "+Prefix+"_"+variable+" too", "unset one of the two")
+		return
+	}
+	secret, problem := readSecret(file)
+	if problem != "" {
+		c.fault(inFile, file, problem, "name a file with the "+what+", owned by the user hotpair runs as, mode 0600")
+		return
+	}
+	*value = secret
+	check(inFile, secret)
+}
+
+func (c *checker) secret(variable string, value Secret) {
+	switch {
+	case value == "":
+	case len(value) < minSecret:
+		c.fault(variable, hidden, "is too short", fmt.Sprintf("use at least %d characters, for example from openssl rand -hex 32", minSecret))
+	case len(value) > maxSecret || strings.ContainsFunc(value.Reveal(), func(r rune) bool { return r < ' ' }):
+		c.fault(variable, hidden, "is no secret in one line of text", "use for example openssl rand -hex 32")
+	}
+}
+
+// token checks what must fit into an HTTP header and be typed into a page.
+func (c *checker) token(variable string, value Secret) {
+	if strings.ContainsFunc(value.Reveal(), func(r rune) bool { return r <= ' ' || r > '~' }) {
+		c.fault(variable, hidden, "holds other characters than letters, digits and signs", "use for example openssl rand -hex 32")
+		return
+	}
+	c.secret(variable, value)
+}
+
+// readSecret reads a secret's file, or says what is wrong with it. A file that anybody may read holds no secret.
+func readSecret(path string) (Secret, string) {
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe must not hold the start up
+	if err != nil {
+		return "", "can't be read (" + err.Error() + ")"
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	switch {
+	case err != nil:
+		return "", "can't be read (" + err.Error() + ")"
+	case !info.Mode().IsRegular():
+		return "", "is not a file"
+	case info.Mode().Perm()&0o007 != 0:
+		return "", fmt.Sprintf("is open to everybody (mode %04o)", info.Mode().Perm())
+	}
+	text, err := io.ReadAll(io.LimitReader(file, maxSecret+2))
+	if err != nil {
+		return "", "can't be read (" + err.Error() + ")"
+	}
+	secret := Secret(strings.TrimRight(string(text), "\r\n"))
+	if secret == "" {
+		return "", "is empty"
+	}
+	return secret, ""
+}

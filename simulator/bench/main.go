@@ -128,7 +128,7 @@ func measure(ctx context.Context, what string, m measurement, args []string, out
 	if *keep == "" || len(r.result.Series) == 0 {
 		return err
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, errUnsteady) {
 		r.result.Note("the run ended early: %v", err)
 	}
 	name, failed := r.result.Save(*keep)

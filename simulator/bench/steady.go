@@ -4,27 +4,28 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"maps"
 	"runtime"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/hotpair/hotpair/deployments/local"
 	"github.com/hotpair/hotpair/services/operator"
-	"github.com/hotpair/hotpair/services/process"
 	"github.com/hotpair/hotpair/simulator/bench/load"
 	"github.com/hotpair/hotpair/simulator/bench/result"
 )
 
-// steadyBench loads the machine from outside and counts takeovers that nobody needs.
+// errUnsteady is the verdict when something happened that nobody needed.
+var errUnsteady = errors.New("not steady")
+
+// steadyBench loads the machine from outside and counts what nobody needs: takeovers, changes of the pair record, processes
+// that were taken for frozen, terminals that were taken for lost.
 type steadyBench struct {
-	duration time.Duration
-	leases   names
-	burners  int
-	disks    int
-	clients  int
+	duration  time.Duration
+	leases    names
+	burners   int
+	disks     int
+	clients   int
+	terminals int
 }
 
 func (b *steadyBench) options(f *options) {
@@ -32,28 +33,33 @@ func (b *steadyBench) options(f *options) {
 	f.DurationVar(&b.duration, "duration", 10*time.Minute, "how long each lease is tried")
 	f.Var(&b.leases, "leases", "values of HOTPAIR_LEASE")
 	f.IntVar(&b.burners, "burners", 2*runtime.NumCPU(), "processes that do nothing but burn processor time")
-	f.IntVar(&b.disks, "disks", 2, "processes that do nothing but write and fsync")
+	f.IntVar(&b.disks, "disks", 2, "processes that do nothing but write: each second one large and sequential, the others flush each write")
 	f.IntVar(&b.clients, "clients", 4, "closed-loop writers")
+	f.IntVar(&b.terminals, "terminals", 8, "terminals of the pair")
 	f.inShort("duration", "20s")
 }
 
-// commandBurn is how bench starts itself as a burden of the machine.
-const commandBurn = "burn"
-
 func (b *steadyBench) measure(ctx context.Context, r *run) error {
+	var verdicts []error
 	for _, lease := range b.leases {
 		if _, err := time.ParseDuration(lease); err != nil {
 			return fmt.Errorf("%w: -leases: %w", errUsage, err)
 		}
-		if err := b.lease(ctx, r, lease); err != nil {
+		err := b.lease(ctx, r, lease)
+		if err != nil && !errors.Is(err, errUnsteady) {
 			return fmt.Errorf("lease %s: %w", lease, err)
 		}
+		verdicts = append(verdicts, err)
 	}
-	return nil
+	err := errors.Join(verdicts...)
+	if err == nil {
+		r.say("verdict: steady: no takeover, no change of the pair record, no process restarted, no terminal cut")
+	}
+	return err
 }
 
 func (b *steadyBench) lease(ctx context.Context, r *run, lease string) (err error) {
-	c, err := startCluster(ctx, r.binary, 8, "HOTPAIR_LEASE="+lease)
+	c, err := startCluster(ctx, r.binary, b.terminals, "HOTPAIR_LEASE="+lease)
 	if err != nil {
 		return err
 	}
@@ -73,48 +79,58 @@ func (b *steadyBench) lease(ctx context.Context, r *run, lease string) (err erro
 		clients.Run(working, load.Put(1000))
 	}()
 	defer func() { end(); <-ended }()
-	calm, err := b.look(ctx, c)
+	w := newWatched()
+	calm, err := w.look(ctx, c)
 	if err != nil {
 		return err
 	}
-	quit, err := b.burden()
+	weight, err := newBurden(b.burners, b.disks)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, quit()) }()
-	r.say("lease %s: %d processes burn, %d write and fsync, for %s", lease, b.burners, b.disks, b.duration)
+	defer func() { err = errors.Join(err, weight.end()) }()
+	r.say("lease %s: %d processes burn, %d write, for %s", lease, b.burners, b.disks, b.duration)
 	from := time.Now()
-	said := from
-	var last seen
-	for time.Since(from) < b.duration {
+	w.from = from
+	for said := from; time.Since(from) < b.duration; {
 		if err := sleep(ctx, time.Second); err != nil {
 			return err
 		}
-		if now, err := b.look(ctx, c); err == nil { // under this load a status may come late
-			last = now
+		last, err := w.look(ctx, c)
+		if err != nil {
+			return err
 		}
-		if time.Since(said) >= 30*time.Second || last.epoch > calm.epoch && last.epoch != 0 && said == from {
+		if time.Since(said) >= 30*time.Second {
 			said = time.Now()
-			r.say("%6s: epoch %d, version %d of the record, %d answers", time.Since(from).Round(time.Second), last.epoch, last.version, clients.Acknowledged())
+			r.say("%6s: epoch %d, version %d of the record, %d restarts, %d terminals cut, %d answers",
+				time.Since(from).Round(time.Second), last.epoch, last.version, w.restarts, len(w.cuts), clients.Acknowledged())
 		}
 	}
-	if last, err = b.look(ctx, c); err != nil {
+	last, err := w.look(ctx, c)
+	if err != nil {
 		return err
 	}
 	s := clients.Look(from, time.Now())
 	row := "lease " + lease
-	r.result.Add(row, "takeovers", "", result.Less, float64(last.epoch-calm.epoch))
-	r.result.Add(row, "changes of the pair record", "", result.Less, float64(last.version-calm.version))
+	takeovers, changes := last.epoch-calm.epoch, last.version-calm.version
+	r.result.Add(row, "takeovers", "", result.Less, float64(takeovers))
+	r.result.Add(row, "changes of the pair record", "", result.Less, float64(changes))
+	r.result.Add(row, "processes restarted", "", result.Less, float64(w.restarts))
+	r.result.Add(row, "terminals cut", "", result.Less, float64(len(w.cuts)))
 	r.result.Add(row, "longest gap", "ms", result.Less, ms(s.Longest))
 	r.result.Add(row, "rate", "1/s", result.None, s.Rate())
 	r.result.Add(row, "failed requests", "", result.Less, float64(s.Failed))
-	r.say("lease %s: %d takeovers, %d changes of the record, longest gap %.0f ms, %.0f answers a second, %d failed", lease,
-		last.epoch-calm.epoch, last.version-calm.version, ms(s.Longest), s.Rate(), s.Failed)
+	told := fmt.Sprintf("lease %s: %d takeovers, %d changes of the record, %d processes restarted, %d terminals cut, %d failed requests",
+		lease, takeovers, changes, w.restarts, len(w.cuts), s.Failed)
+	r.say("%s, longest gap %.0f ms, %.0f answers a second", told, ms(s.Longest), s.Rate())
 	for _, e := range last.events {
 		if e.Time.After(from) {
 			r.say("  %s %s %s %s", e.Time.Format("15:04:05.000"), e.Host, e.Step, e.Text)
 			r.result.Note("lease %s, after %s: %s: %s", lease, e.Time.Sub(from).Round(time.Millisecond), e.Host, e.Text)
 		}
+	}
+	if takeovers+changes > 0 || w.restarts > 0 || len(w.cuts) > 0 || s.Failed > 0 {
+		return fmt.Errorf("%w: %s", errUnsteady, told)
 	}
 	return nil
 }
@@ -125,12 +141,35 @@ type seen struct {
 	events         []operator.Event
 }
 
-func (b *steadyBench) look(ctx context.Context, c *cluster) (s seen, err error) {
+// watched remembers between looks what a later status does not tell.
+type watched struct {
+	from     time.Time      // before it nothing counts; zero is never
+	pids     map[string]int // of the hosts' processes
+	restarts int
+	cuts     map[cut]bool
+}
+
+// cut is a terminal that a host lost.
+type cut struct {
+	host, terminal string
+	at             time.Time
+}
+
+func newWatched() *watched { return &watched{pids: map[string]int{}, cuts: map[cut]bool{}} }
+
+// look asks both hosts. Under full load a status may come late.
+func (w *watched) look(ctx context.Context, c *cluster) (s seen, err error) {
 	for range 10 {
 		found := c.statuses(ctx)
-		for _, status := range found {
+		for host, status := range found {
 			s.epoch, s.version = max(s.epoch, status.Epoch), max(s.version, status.RecordVersion)
 			s.events = append(s.events, status.Events...)
+			pids := map[string]int{host: int(status.Incarnation >> 1)} // of main itself
+			for name, p := range status.Processes {
+				pids[host+" "+name] = p.PID
+			}
+			w.note(pids)
+			w.terminals(ctx, c, host)
 		}
 		if len(found) > 0 {
 			return s, nil
@@ -142,60 +181,33 @@ func (b *steadyBench) look(ctx context.Context, c *cluster) (s seen, err error) 
 	return s, fmt.Errorf("neither %s nor %s answers: %w", local.HostA, local.HostB, errNotReady)
 }
 
-// burden loads the machine with processes of their own, until quit.
-func (b *steadyBench) burden() (quit func() error, err error) {
-	dir, err := os.MkdirTemp("", "hotpair-bench-burden-")
-	if err != nil {
-		return nil, fmt.Errorf("burden: %w", err)
+// note compares who runs with who ran.
+func (w *watched) note(pids map[string]int) {
+	for name, pid := range pids {
+		if before, known := w.pids[name]; known && before != pid && pid != 0 {
+			w.restarts++
+		}
+		if pid == 0 {
+			delete(pids, name) // between two runs; the next one tells
+		}
 	}
-	var children []*process.Child
-	quit = func() error {
-		var failed []error
-		for _, child := range children {
-			failed = append(failed, child.Kill())
-		}
-		for _, child := range children {
-			child.Wait()
-		}
-		return errors.Join(append(failed, os.RemoveAll(dir))...)
-	}
-	for i := range b.burners + b.disks {
-		args := []string{commandBurn}
-		if i >= b.burners {
-			args = append(args, filepath.Join(dir, strconv.Itoa(i)))
-		}
-		child, err := process.Start(process.Spec{Name: commandBurn, Path: "/proc/self/exe", Args: args, Environ: []string{"GOMAXPROCS=1"}, Group: true})
-		if err != nil {
-			return nil, errors.Join(err, quit())
-		}
-		children = append(children, child)
-	}
-	return quit, nil
+	maps.Copy(w.pids, pids)
 }
 
-// burn is one process of the burden: without a file it burns processor time, with one it writes and fsyncs. It ends with
-// ctx, or with its parent.
-func burn(ctx context.Context, args []string) error {
-	if len(args) == 0 {
-		for n := 0; ; n++ {
-			if n&(1<<20-1) == 0 && ctx.Err() != nil {
-				return nil
-			}
-		}
+// terminals asks a host whom it lost.
+func (w *watched) terminals(ctx context.Context, c *cluster, host string) {
+	if w.from.IsZero() {
+		return
 	}
-	f, err := os.Create(args[0])
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	page, err := c.file.Hosts[host].Client().Terminals(ctx, operator.TerminalsRequest{})
 	if err != nil {
-		return fmt.Errorf("burden: %w", err)
+		return // asked again soon; the last error of a terminal stays until the next
 	}
-	defer f.Close()
-	block := []byte(strings.Repeat("0123456789abcdef", 1<<16)) // 1 MiB
-	for n := int64(0); ctx.Err() == nil; n++ {
-		if _, err := f.WriteAt(block, n%64*int64(len(block))); err != nil {
-			return fmt.Errorf("burden: %w", err)
-		}
-		if err := f.Sync(); err != nil {
-			return fmt.Errorf("burden: %w", err)
+	for _, row := range page.Terminals {
+		if seen := row.Hosts[host]; seen.LastErrorAt.After(w.from) {
+			w.cuts[cut{host, row.ID, seen.LastErrorAt}] = true
 		}
 	}
-	return nil
 }

@@ -39,7 +39,7 @@ func (p pair) with(n news) pair {
 func (p pair) serving() (operator.Status, bool) {
 	var best operator.Status
 	for _, s := range p.hosts {
-		if serves(s) && (best.Host == "" || s.Epoch > best.Epoch) {
+		if s.Serves() && (best.Host == "" || s.Epoch > best.Epoch) {
 			best = s
 		}
 	}
@@ -80,7 +80,7 @@ func (p pair) describe() string {
 		switch {
 		case !ok:
 			parts = append(parts, title(name)+" does not answer")
-		case serves(s):
+		case s.Serves():
 			parts = append(parts, fmt.Sprintf("%s serves (%s, %d of %d terminals)", title(name), s.Mode, s.Terminals.Attached, p.terminals))
 		default:
 			parts = append(parts, strings.TrimSpace(fmt.Sprintf("%s is %s, %s %s", title(name), s.Role, s.Mode, s.WaitingFor)))

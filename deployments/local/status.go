@@ -15,9 +15,6 @@ const (
 	pollPatience = 500 * time.Millisecond
 )
 
-// serves tells that a host is the active and may answer.
-func serves(s operator.Status) bool { return s.Role == "active" && s.RightUntilMS > 0 }
-
 // paired tells that both hosts hold every acknowledged update.
 func paired(s operator.Status) bool { return len(s.InSync) == 2 }
 

@@ -242,7 +242,7 @@ func (l look) rank() int {
 	switch {
 	case l.err != nil:
 		return 3
-	case l.status.mayAnswer():
+	case l.status.Serves():
 		return 0
 	case l.status.Role == "active" || l.status.Role == "handover" || l.status.Role == "takeover":
 		return 1

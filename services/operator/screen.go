@@ -122,7 +122,7 @@ func hostRow(st Status) string {
 	}
 	text += fmt.Sprintf(", epoch %d", st.Epoch)
 	switch {
-	case st.Role == "active" && st.RightUntilMS > 0:
+	case st.Serves():
 		text += fmt.Sprintf(", may answer for another %dms", st.RightUntilMS)
 	case st.Role == "active":
 		text += ", may not answer"

@@ -128,8 +128,8 @@ const (
 // String gives the level's word.
 func (l Level) String() string { return [...]string{"good", "warning", "bad"}[min(max(l, Good), Bad)] }
 
-// mayAnswer reports whether the host could answer terminals when the status was taken.
-func (s Status) mayAnswer() bool { return s.Role == "active" && s.RightUntilMS > 0 }
+// Serves reports whether the host could answer terminals when the status was taken.
+func (s Status) Serves() bool { return s.Role == "active" && s.RightUntilMS > 0 }
 
 // inSyncStandby reports whether the host is a standby that holds every acknowledged update.
 func (s Status) inSyncStandby() bool {
@@ -155,7 +155,7 @@ func (s Status) judge() (Level, string) {
 	peer := orWord(s.Peer.Host, "the other host")
 	switch {
 	case s.Pause == nil || s.Mode != "paired":
-	case s.Role == "active" && s.RightUntilMS > 0:
+	case s.Serves():
 		return Warning, s.Host + " serves and " + peer + " holds every update, but would not take over while that is paused"
 	case s.Role == "standby" && s.Pause.HeldBack != "":
 		return Bad, s.Host + " holds every update and does not take over, because that is paused: hotpair resume ends it"

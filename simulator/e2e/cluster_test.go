@@ -209,7 +209,7 @@ func (c *cluster) status(host string) (operator.Status, error) {
 // active is the host that serves; "" when none does.
 func (c *cluster) active() (string, operator.Status) {
 	for _, host := range []string{local.HostA, local.HostB} {
-		if s, err := c.status(host); err == nil && s.Role == "active" && s.RightUntilMS > 0 {
+		if s, err := c.status(host); err == nil && s.Serves() {
 			return host, s
 		}
 	}

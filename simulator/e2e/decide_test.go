@@ -87,6 +87,6 @@ func (c *cluster) serves(host string, within time.Duration) {
 	c.Helper()
 	c.await(within, host+" serves", func() bool {
 		s, err := c.status(host)
-		return err == nil && s.Role == "active" && s.RightUntilMS > 0
+		return err == nil && s.Serves()
 	})
 }

@@ -103,7 +103,7 @@ func (l *Lab) statuses(ctx context.Context) []operator.Status {
 		if s.Host != "" {
 			list = append(list, s)
 		}
-		if serves(s) {
+		if s.Serves() {
 			hurry := time.AfterFunc(statusMoment, cancel)
 			defer hurry.Stop()
 		}
@@ -111,15 +111,12 @@ func (l *Lab) statuses(ctx context.Context) []operator.Status {
 	return list
 }
 
-// serves tells whether a host may answer terminals now.
-func serves(s operator.Status) bool { return s.Role == "active" && s.RightUntilMS > 0 }
-
 // Active is the host that may answer terminals now, "" when none says so. Of two that say so, as may be when this process
 // was held up between their answers, it is the one of the higher epoch.
 func (l *Lab) Active(ctx context.Context) (string, operator.Status) {
 	var best operator.Status
 	for _, s := range l.statuses(ctx) {
-		if serves(s) && (best.Host == "" || s.Epoch > best.Epoch) {
+		if s.Serves() && (best.Host == "" || s.Epoch > best.Epoch) {
 			best = s
 		}
 	}

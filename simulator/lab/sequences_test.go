@@ -67,7 +67,7 @@ func (f *fixture) awaitTakeover(before operator.Status) {
 	began := time.Now()
 	f.await("takeover from "+before.Host, func() bool {
 		s, err := f.Status(f.ctx, Other(before.Host)) // it alone: the old one may be frozen
-		return err == nil && serves(s) && s.Epoch > before.Epoch
+		return err == nil && s.Serves() && s.Epoch > before.Epoch
 	})
 	f.Logf("measured: %s serves after %s", Other(before.Host), time.Since(began).Round(time.Millisecond))
 	f.progress()

@@ -53,14 +53,11 @@ func (w *World) get(ctx context.Context, host, path string, into any) error {
 	return nil
 }
 
-// serves tells whether a host may answer terminals now.
-func serves(s operator.Status) bool { return s.Role == "active" && s.RightUntilMS > 0 }
-
 // Paired tells whether one host serves all terminals and both hold every acknowledged update, as both say.
 func (w *World) Paired(ctx context.Context) bool {
 	for _, host := range Hosts() {
 		active, err := w.Status(ctx, host)
-		if err != nil || !serves(active) {
+		if err != nil || !active.Serves() {
 			continue
 		}
 		standby, err := w.Status(ctx, Other(host))

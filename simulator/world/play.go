@@ -200,7 +200,7 @@ func (w *World) watch(ctx context.Context, eye *eye) {
 		}
 		a, errA := w.Status(ctx, HostA)
 		b, errB := w.Status(ctx, HostB)
-		if errA == nil && errB == nil && a.Time.Equal(b.Time) && serves(a) && serves(b) {
+		if errA == nil && errB == nil && a.Time.Equal(b.Time) && a.Serves() && b.Serves() {
 			eye.fail(fmt.Errorf("%w: a in epoch %d and b in epoch %d, at %s", errBothServe, a.Epoch, b.Epoch, w.Elapsed()))
 		}
 	}

@@ -3,10 +3,8 @@ package mainprocess
 import (
 	"context"
 	"errors"
-	"io"
 	"net"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -22,7 +20,7 @@ type evidence struct {
 	changed func(role.Evidence)
 
 	mu    sync.Mutex
-	line  *line // dialled last
+	line  *bus.Line // dialled last
 	state role.Evidence
 	was   bool // a connection stood since the last silence, so its end says something
 }
@@ -33,7 +31,7 @@ func (e *evidence) Dial(_, address string) (net.Conn, error) {
 	defer cancel()
 	conn, err := bus.OrTCP(e.network).Dial(ctx, address)
 	if err == nil {
-		line := &line{Conn: conn}
+		line := bus.NewLine(conn)
 		e.mu.Lock()
 		e.line = line
 		e.mu.Unlock()
@@ -49,31 +47,6 @@ func (e *evidence) Dial(_, address string) (net.Conn, error) {
 	return nil, err
 }
 
-// line is a connection that remembers whether the other side ended it, by FIN or RST: the client does not say. Our own
-// pings giving up are not that.
-type line struct {
-	net.Conn
-	ended atomic.Bool
-}
-
-func (l *line) Read(p []byte) (int, error) {
-	n, err := l.Conn.Read(p)
-	l.judge(err)
-	return n, err
-}
-
-func (l *line) Write(p []byte) (int, error) {
-	n, err := l.Conn.Write(p)
-	l.judge(err)
-	return n, err
-}
-
-func (l *line) judge(err error) {
-	if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
-		l.ended.Store(true)
-	}
-}
-
 // connected: the handshake is done.
 func (e *evidence) connected() {
 	e.set(func() { e.state, e.was = role.Connected, true })
@@ -82,7 +55,7 @@ func (e *evidence) connected() {
 // lost: the connection ended. By FIN or RST that is evidence; by our own ping giving up it is silence.
 func (e *evidence) lost() {
 	e.set(func() {
-		if e.line != nil && e.line.ended.Load() {
+		if e.line != nil && e.line.Ended() {
 			e.state = role.Ended
 		} else {
 			e.state = role.Silent

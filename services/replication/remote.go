@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"net"
 	"strings"
 	"sync"
 	"syscall"
@@ -66,7 +64,7 @@ type Remote struct {
 	peer     string        // as the other server calls itself
 	conn     *bus.Conn     // nil while there is none
 	changed  chan struct{} // closed and replaced when conn changes
-	lines    []*line       // open connections of the dial or connection of the moment
+	lines    []*bus.Line   // open connections of the dial or connection of the moment
 }
 
 // NewRemote makes one; it connects while Run runs.
@@ -190,7 +188,7 @@ func (r *Remote) drop(conn *bus.Conn, err error) {
 	r.mu.Lock()
 	ended := false
 	for _, l := range r.lines {
-		ended = ended || l.endedByPeer()
+		ended = ended || l.Ended()
 	}
 	r.conn, r.lines = nil, nil
 	close(r.changed)
@@ -273,92 +271,6 @@ func (r *Remote) Await(ctx context.Context) (*bus.Conn, error) {
 			return nil, context.Cause(ctx)
 		}
 	}
-}
-
-// dialResult is what a dial proved.
-type dialResult struct {
-	err   error // of the dial; nil when it was answered
-	ended bool  // it was answered, and then closed by the other side
-}
-
-// dialer dials with a deadline and remembers what became of it, because nats.go hides the reason.
-type dialer struct {
-	network  bus.Network
-	timeout  time.Duration
-	accepted func()
-
-	mu   sync.Mutex
-	err  error
-	open []*line
-}
-
-// Dial is called by nats.go, once for each address that a name resolves to.
-func (d *dialer) Dial(_, address string) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), d.timeout)
-	defer cancel()
-	conn, err := d.network.Dial(ctx, address)
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.err = err
-	if err != nil {
-		return nil, err
-	}
-	d.accepted()
-	l := &line{Conn: conn}
-	d.open = append(d.open, l)
-	return l, nil
-}
-
-func (d *dialer) lines() []*line {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.open
-}
-
-func (d *dialer) last() dialResult {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	result := dialResult{err: d.err}
-	for _, l := range d.open {
-		result.err = nil
-		result.ended = result.ended || l.endedByPeer()
-	}
-	return result
-}
-
-// line is a TCP connection that remembers whether the other side ended it.
-type line struct {
-	net.Conn
-	mu    sync.Mutex
-	ended bool
-}
-
-func (l *line) Read(p []byte) (int, error) {
-	n, err := l.Conn.Read(p)
-	l.judge(err)
-	return n, err
-}
-
-func (l *line) Write(p []byte) (int, error) {
-	n, err := l.Conn.Write(p)
-	l.judge(err)
-	return n, err
-}
-
-// judge looks for FIN and RST. Deadlines, unreachable networks and our own close are neither.
-func (l *line) judge(err error) {
-	if err == nil || !errors.Is(err, io.EOF) && !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, syscall.EPIPE) {
-		return
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.ended = true
-}
-
-func (l *line) endedByPeer() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.ended
 }
 
 // openSession connects with granted credentials. lost is called when the server refuses a subject, which means that the

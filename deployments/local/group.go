@@ -82,7 +82,7 @@ func (g *group) start() error {
 	}
 	defer log.Close() // the child has its own descriptor
 	child, err := process.Start(process.Spec{
-		Name: g.name, Path: g.command.argv[0], Args: g.command.argv[1:], Environ: g.command.env, Group: true, Output: log,
+		Name: g.name, Path: g.command.argv[0], Args: g.command.argv[1:], Environ: g.command.env, Group: true, Slack: process.Patient, Output: log,
 	})
 	if err != nil {
 		return err

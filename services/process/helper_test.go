@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -55,6 +56,18 @@ func play(part string) error {
 		for _, entry := range os.Environ() {
 			fmt.Println(entry)
 		}
+		return nil
+	case "slack":
+		slack := make(chan int)
+		for range 2 { // a thread for each
+			go func() {
+				runtime.LockOSThread()
+				own, _ := unix.PrctlRetInt(unix.PR_GET_TIMERSLACK, 0, 0, 0, 0)
+				slack <- own
+				select {}
+			}()
+		}
+		fmt.Println(time.Duration(<-slack), time.Duration(<-slack))
 		return nil
 	case "polite":
 		ctx, stop := Context(context.Background())

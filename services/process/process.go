@@ -41,15 +41,16 @@ var ErrStart = errors.New("start process")
 
 // Spec says how to start a child.
 type Spec struct {
-	Name       string       // in logs and events, as "updater"
-	Path       string       // program; "" is the binary that is running
-	Args       []string     // without the program itself
-	Environ    []string     // the child's whole environment; Start adds what [config.Inherited] names
-	LifelineFD int          // descriptor of the lifeline to hand on, from Inheritance or Lifeline; 0 for none
-	Files      []File       // further descriptors to hand over
-	Group      bool         // make the child leader of a process group of its own; only supervisors are
-	Logger     *slog.Logger // gets the child's output line by line; nil: the child writes to Output
-	Output     *os.File     // nil: where this process writes
+	Name       string        // in logs and events, as "updater"
+	Path       string        // program; "" is the binary that is running
+	Args       []string      // without the program itself
+	Environ    []string      // the child's whole environment; Start adds what [config.Inherited] names
+	LifelineFD int           // descriptor of the lifeline to hand on, from Inheritance or Lifeline; 0 for none
+	Files      []File        // further descriptors to hand over
+	Slack      time.Duration // timer slack, as Patient, unless this process has one of its own choice; 0: as this process
+	Group      bool          // make the child leader of a process group of its own; only supervisors are
+	Logger     *slog.Logger  // gets the child's output line by line; nil: the child writes to Output
+	Output     *os.File      // nil: where this process writes
 }
 
 // File is an open file for a child, which finds the descriptor's number in a variable.
@@ -62,6 +63,7 @@ type File struct {
 type Child struct {
 	name    string
 	cmd     *exec.Cmd
+	slack   time.Duration
 	started time.Time
 	done    chan struct{} // closed when the process is gone; exit is set before
 	exit    Exit
@@ -117,7 +119,7 @@ func start(spec Spec, words *os.File) (*Child, error) {
 	if spec.LifelineFD != 0 {
 		defer cmd.ExtraFiles[0].Close() // the duplicate
 	}
-	child := &Child{name: spec.Name, cmd: cmd, done: make(chan struct{}), words: words}
+	child := &Child{name: spec.Name, cmd: cmd, slack: spec.Slack, done: make(chan struct{}), words: words}
 	if spec.Logger != nil {
 		if child.output, err = capture(cmd, spec.Logger); err != nil {
 			return nil, fmt.Errorf("%w %s: %w", ErrStart, spec.Name, err)
@@ -196,7 +198,7 @@ func self() string {
 func (c *Child) await(began chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	err := c.cmd.Start()
+	err := withSlack(c.slack, c.cmd.Start)
 	began <- err
 	if err != nil {
 		return

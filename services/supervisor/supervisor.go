@@ -136,6 +136,7 @@ func (s *Supervisor) next(ctx context.Context) (process.Spec, error) {
 		Args:       args,
 		Environ:    config.ForHost(s.Environ, s.Host),
 		LifelineFD: lifeline.FD(),
+		Slack:      process.Patient,
 		Files:      []process.File{{Variable: process.SupervisorVariable, File: write}},
 	}, nil
 }

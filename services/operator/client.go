@@ -26,20 +26,22 @@ var errNoAnswer = errors.New("no answer in time")
 
 // Client calls the operator interface of one host.
 type Client struct {
-	url   string
-	token string
-	http  *http.Client
+	url       string
+	token     string
+	transport *http.Transport
+	http      *http.Client
 }
 
 // NewClient makes a client for a URL like http://127.0.0.1:7704. Nothing is dialled.
 func NewClient(url string) *Client {
-	return &Client{url: strings.TrimRight(url, "/"), http: &http.Client{
-		Transport: &http.Transport{
-			// No proxy: the address is meant as it stands, and status must not leave the machine by accident.
-			DialContext:           (&net.Dialer{Timeout: 2 * time.Second}).DialContext,
-			ResponseHeaderTimeout: switchoverWithin + 5*time.Second,
-			DisableKeepAlives:     true,
-		},
+	transport := &http.Transport{
+		// No proxy: the address is meant as it stands, and status must not leave the machine by accident.
+		DialContext:           (&net.Dialer{Timeout: 2 * time.Second}).DialContext,
+		ResponseHeaderTimeout: switchoverWithin + 5*time.Second,
+		DisableKeepAlives:     true,
+	}
+	return &Client{url: strings.TrimRight(url, "/"), transport: transport, http: &http.Client{
+		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }
@@ -47,6 +49,13 @@ func NewClient(url string) *Client {
 // WithToken gives the client the host's token, which calls carry that change something. It gives the same client.
 func (c *Client) WithToken(token string) *Client {
 	c.token = token
+	return c
+}
+
+// WithDial lets the client connect by dial, as from another network namespace. It must be told before the first call. It
+// gives the same client.
+func (c *Client) WithDial(dial func(ctx context.Context, network, address string) (net.Conn, error)) *Client {
+	c.transport.DialContext = dial
 	return c
 }
 

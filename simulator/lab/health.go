@@ -2,12 +2,9 @@ package lab
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -33,51 +30,32 @@ const (
 
 // Status asks a host for its status, from within its namespace, whatever wires are cut.
 func (l *Lab) Status(ctx context.Context, host string) (operator.Status, error) {
-	var s operator.Status
-	return s, l.get(ctx, host, operator.PathStatus, &s)
+	ctx, cancel := context.WithTimeout(ctx, statusWithin)
+	defer cancel()
+	s, err := l.clients[host].Status(ctx)
+	if err != nil {
+		return s, fmt.Errorf("host %s: %w", host, err)
+	}
+	return s, nil
 }
 
 // history asks a host for a page of its history.
 func (l *Lab) history(ctx context.Context, host string, from uint64, limit int) (bus.HistoryPage, error) {
-	var p bus.HistoryPage
-	return p, l.get(ctx, host, operator.PathHistory+"?from="+strconv.FormatUint(from, 10)+"&limit="+strconv.Itoa(limit), &p)
-}
-
-func (l *Lab) get(ctx context.Context, host, path string, into any) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://127.0.0.1:"+strconv.Itoa(portHTTP)+path, nil)
+	ctx, cancel := context.WithTimeout(ctx, statusWithin)
+	defer cancel()
+	page, err := l.clients[host].History(ctx, bus.HistoryRequest{From: from, Limit: limit})
 	if err != nil {
-		return err
+		return page, fmt.Errorf("history of host %s: %w", host, err)
 	}
-	response, err := l.http[host].Do(request)
-	if err != nil {
-		return fmt.Errorf("host %s: %w", host, err)
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("host %s: %s: %s", host, path, response.Status)
-	}
-	if err := json.NewDecoder(response.Body).Decode(into); err != nil {
-		return fmt.Errorf("host %s: %s: %w", host, path, err)
-	}
-	return nil
+	return page, nil
 }
 
 // Switchover asks a host for a planned switchover.
 func (l *Lab) Switchover(ctx context.Context, host string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://127.0.0.1:"+strconv.Itoa(portHTTP)+operator.PathSwitchover, nil)
-	if err != nil {
-		return err
-	}
-	request.Header.Set("Authorization", "Bearer "+l.token)
-	patient := *l.http[host]
-	patient.Timeout = goneWithin
-	response, err := patient.Do(request)
-	if err != nil {
+	ctx, cancel := context.WithTimeout(ctx, goneWithin)
+	defer cancel()
+	if _, err := l.clients[host].Switchover(ctx); err != nil {
 		return fmt.Errorf("switchover at host %s: %w", host, err)
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("switchover at host %s: %s", host, response.Status)
 	}
 	return nil
 }

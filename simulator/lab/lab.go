@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,6 +16,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/operator"
 )
 
 // Ports, the same on every node: each has a network of its own.
@@ -46,10 +46,9 @@ type Options struct {
 type Lab struct {
 	options Options
 	network *network
-	trees   map[string]*tree // by node
-	http    map[string]*http.Client
+	trees   map[string]*tree            // by node
+	clients map[string]*operator.Client // of the hosts, calling from within their namespaces
 	began   time.Time
-	token   string // of the hosts' operator interfaces
 
 	mu sync.Mutex // of Log
 }
@@ -75,7 +74,7 @@ func Start(ctx context.Context, o Options) (*Lab, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	l := &Lab{options: o, network: n, trees: map[string]*tree{}, http: map[string]*http.Client{}, began: time.Now()}
+	l := &Lab{options: o, network: n, trees: map[string]*tree{}, clients: map[string]*operator.Client{}, began: time.Now()}
 	if err := l.plan(); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
@@ -103,7 +102,6 @@ func (l *Lab) plan() error {
 		return fmt.Errorf("pair secret: %w", err)
 	}
 	secret := hex.EncodeToString(random)
-	l.token = config.DeriveKey(secret, config.PurposeOperator)
 	environ := append(config.Passed(os.Environ()), "HOTPAIR_LEASE="+l.options.Lease.String(), "HOTPAIR_STANDBY_PATIENCE="+l.options.Patience.String())
 	if l.options.History > 0 {
 		environ = append(environ, "HOTPAIR_HISTORY_MAX_UPDATES="+strconv.Itoa(l.options.History))
@@ -140,7 +138,8 @@ func (l *Lab) plan() error {
 				Pace:    settings.Pace, Patience: settings.Patience, Bounds: settings.Bounds, Hooks: settings.Hooks, Log: log,
 			})
 		})
-		l.http[name] = &http.Client{Timeout: statusWithin, Transport: &http.Transport{DialContext: l.network.spaces[name].DialContext, DisableKeepAlives: true}}
+		l.clients[name] = operator.NewClient("http://127.0.0.1:" + strconv.Itoa(portHTTP)).
+			WithToken(config.DeriveKey(secret, config.PurposeOperator)).WithDial(l.network.spaces[name].DialContext)
 	}
 	for _, name := range l.names() {
 		if err := os.MkdirAll(l.Data(name), 0o700); err != nil {

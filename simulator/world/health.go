@@ -2,11 +2,8 @@ package world
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -21,36 +18,21 @@ var (
 )
 
 const (
-	askEvery = 20 * time.Millisecond
+	statusWithin = 5 * time.Second
+	askEvery     = 20 * time.Millisecond
 	// healWithin is the world's time, so it does not depend on the machine.
 	healWithin = 2 * time.Minute
 )
 
 // Status asks a host for its status on its own machine, whatever wires are cut.
 func (w *World) Status(ctx context.Context, host string) (operator.Status, error) {
-	var s operator.Status
-	return s, w.get(ctx, host, operator.PathStatus, &s)
-}
-
-func (w *World) get(ctx context.Context, host, path string, into any) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, statusWithin)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://127.0.0.1:"+strconv.Itoa(portHTTP)+path, nil)
+	s, err := w.clients[host].Status(ctx)
 	if err != nil {
-		return err
+		return s, fmt.Errorf("host %s: %w", host, err)
 	}
-	response, err := w.http[host].Do(request)
-	if err != nil {
-		return fmt.Errorf("host %s: %w", host, err)
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("host %s: %s: %s", host, path, response.Status)
-	}
-	if err := json.NewDecoder(response.Body).Decode(into); err != nil {
-		return fmt.Errorf("host %s: %s: %w", host, path, err)
-	}
-	return nil
+	return s, nil
 }
 
 // Paired tells whether one host serves all terminals and both hold every acknowledged update, as both say.

@@ -5,15 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
-	"github.com/hotpair/hotpair/services/config"
-	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/simulator/load"
 	"github.com/hotpair/hotpair/storage"
 )
@@ -164,19 +160,8 @@ func (w *World) do(e Event) {
 func (w *World) switchover(host string) {
 	ctx, cancel := context.WithTimeout(w.ctx, time.Minute)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://127.0.0.1:"+strconv.Itoa(portHTTP)+operator.PathSwitchover, nil)
-	if err != nil {
-		w.fail(err)
-		return
-	}
-	request.Header.Set("Authorization", "Bearer "+config.DeriveKey(pairSecret, config.PurposeOperator))
-	response, err := w.http[host].Do(request)
-	if err != nil {
-		w.options.Log.Info("switchover", "at", host, "error", err)
-		return
-	}
-	_ = response.Body.Close()
-	w.options.Log.Info("switchover", "at", host, "status", response.Status)
+	_, err := w.clients[host].Switchover(ctx)
+	w.options.Log.Info("switchover", "at", host, "error", err)
 }
 
 // Mend ends every fault: wires are whole, disks work, what does not run is started.

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"path/filepath"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/terminal"
 	"github.com/hotpair/hotpair/services/witness"
 )
@@ -64,7 +64,7 @@ type World struct {
 	network *Network
 	began   time.Time
 	hosts   map[string]*Host
-	http    map[string]*http.Client
+	clients map[string]*operator.Client // of the hosts, each on its own machine
 	ctx     context.Context
 	cancel  context.CancelFunc
 	wait    sync.WaitGroup
@@ -76,7 +76,7 @@ type World struct {
 
 // New makes a world in which nothing runs.
 func New(o Options) (*World, error) {
-	w := &World{options: o, network: NewNetwork(), began: time.Now(), hosts: map[string]*Host{}, http: map[string]*http.Client{}}
+	w := &World{options: o, network: NewNetwork(), began: time.Now(), hosts: map[string]*Host{}, clients: map[string]*operator.Client{}}
 	w.ctx, w.cancel = context.WithCancel(context.Background())
 	for _, name := range Hosts() {
 		settings, err := config.Load[config.Host](w.environ(name))
@@ -85,8 +85,9 @@ func New(o Options) (*World, error) {
 		}
 		w.hosts[name] = &Host{world: w, name: name, config: settings}
 		eye := w.network.Endpoint(Address(name))
-		w.http[name] = &http.Client{Transport: &http.Transport{DisableKeepAlives: true,
-			DialContext: func(ctx context.Context, _, address string) (net.Conn, error) { return eye.Dial(ctx, address) }}}
+		w.clients[name] = operator.NewClient("http://127.0.0.1:" + strconv.Itoa(portHTTP)).
+			WithToken(config.DeriveKey(pairSecret, config.PurposeOperator)).
+			WithDial(func(ctx context.Context, _, address string) (net.Conn, error) { return eye.Dial(ctx, address) })
 	}
 	return w, nil
 }
@@ -232,8 +233,5 @@ func (w *World) Close() {
 	w.KillWitness()
 	w.cancel()
 	w.wait.Wait()
-	for _, c := range w.http {
-		c.CloseIdleConnections()
-	}
 	time.Sleep(settle)
 }

@@ -1,7 +1,7 @@
 package bus
 
 // SubjectAside is the question about updates set aside: AsideRequest → AsidePage.
-const SubjectAside = "control.updater.aside"
+const SubjectAside = "question.updater.aside"
 
 // AsideRequest asks for the files in which a host has set updates aside (R10), or for a page of one of them.
 type AsideRequest struct {

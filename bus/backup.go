@@ -3,7 +3,7 @@ package bus
 import "github.com/hotpair/hotpair/storage/position"
 
 // SubjectBackup is the order for the next piece of a backup: BackupOrder → BackupPage.
-const SubjectBackup = "control.updater.backup"
+const SubjectBackup = "question.updater.backup"
 
 // BackupOrder asks for a piece of a backup. An empty Session begins one; then pieces are asked for in turn. Abandon ends
 // one that nobody wants any more; one that is not asked for a while ends by itself.

@@ -22,11 +22,11 @@ func Permissions(process string) *server.Permissions {
 	case process == ProcessUpdater:
 		return permit(
 			[]string{beat, InboxPrefix(ProcessMain) + ".>", InboxPrefix(ProcessBusiness) + ".>"},
-			[]string{"control.updater.>", "db.>", inbox})
+			[]string{Control(process), Questions(process), "db.>", inbox})
 	case process == ProcessTerminalInterface:
 		return permit(
 			[]string{beat, "business.>", "pack.business.>", "$SRV.INFO.>", InboxPrefix(ProcessMain) + ".>"},
-			[]string{"control.terminal-if.>", SubjectRight, SubjectProcesses + ".>", "answers.>", inbox})
+			[]string{Control(process), Questions(process), SubjectRight, SubjectProcesses + ".>", "answers.>", inbox})
 	case strings.HasPrefix(process, ProcessBusiness+"."):
 		service := strings.TrimPrefix(process, ProcessBusiness+".")
 		p := permit(

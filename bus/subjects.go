@@ -2,7 +2,9 @@ package bus
 
 import "strings"
 
-// Subjects on a host's own bus (loopback, no JetStream).
+// Subjects on a host's own bus (loopback, no JetStream). Heartbeats, the right, announcements and orders travel on a
+// connection of their own (HostConns.Control); requests, what the database is asked, and the questions of operators on another, so
+// that the former never wait behind the latter.
 const (
 	// SubjectRight carries main's lease.Right to terminal-if, at each heartbeat interval and at each change.
 	SubjectRight = "right"
@@ -18,18 +20,22 @@ const (
 	SubjectDrain   = "control.updater.drain"   // Drain → Drained
 	SubjectStandby = "control.updater.standby" // Standby → Done
 	SubjectNote    = "control.updater.note"    // Note → Done
-	SubjectHistory = "control.updater.history" // HistoryRequest → HistoryPage
-	SubjectAudit   = "control.updater.audit"   // AuditReceipts → AuditedReceipts
-	SubjectExamine = "control.updater.examine" // Examine → Examined
-	SubjectRecord  = "control.updater.record"  // RecordEvents → RecordedEvents
-	SubjectEvents  = "control.updater.events"  // EventsRequest → EventsPage
+
+	// Questions of main to the updater.
+	SubjectHistory = "question.updater.history" // HistoryRequest → HistoryPage
+	SubjectAudit   = "question.updater.audit"   // AuditReceipts → AuditedReceipts
+	SubjectExamine = "question.updater.examine" // Examine → Examined
+	SubjectRecord  = "question.updater.record"  // RecordEvents → RecordedEvents
+	SubjectEvents  = "question.updater.events"  // EventsRequest → EventsPage
 
 	// Orders of main to terminal-if.
-	SubjectAttach        = "control.terminal-if.attach"   // Attach → Attached
-	SubjectDetach        = "control.terminal-if.detach"   // Detach → Done
-	SubjectDrainRequests = "control.terminal-if.drain"    // DrainRequests → Done
-	SubjectAskTerminals  = "control.terminal-if.ask"      // AskTerminals → TerminalsAsked
-	SubjectReceipts      = "control.terminal-if.receipts" // CollectReceipts → CollectedReceipts
+	SubjectAttach        = "control.terminal-if.attach" // Attach → Attached
+	SubjectDetach        = "control.terminal-if.detach" // Detach → Done
+	SubjectDrainRequests = "control.terminal-if.drain"  // DrainRequests → Done
+	SubjectAskTerminals  = "control.terminal-if.ask"    // AskTerminals → TerminalsAsked
+
+	// Questions of main to terminal-if.
+	SubjectReceipts = "question.terminal-if.receipts" // CollectReceipts → CollectedReceipts
 )
 
 // Subjects between the two mains (link).
@@ -102,6 +108,15 @@ const (
 
 // InboxPrefix is the prefix of reply subjects of a process.
 func InboxPrefix(process string) string { return "inbox." + process }
+
+// Control is the subject of all orders to a process, Questions that of all questions.
+func Control(process string) string { return "control." + process + ".>" }
+
+// Questions is where main asks a process what nobody's role depends on; it may be much.
+func Questions(process string) string { return "question." + process + ".>" }
+
+// IsQuestion tells a question's subject from an order's.
+func IsQuestion(subject string) bool { return strings.HasPrefix(subject, "question.") }
 
 // ValidName reports whether s can be a service, host or process name and so one token of a subject.
 func ValidName(s string) bool {

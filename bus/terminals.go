@@ -11,12 +11,12 @@ const MaxTerminals = 20_000
 
 // Orders about the table of terminals, which lives in the replicated database.
 const (
-	SubjectTable       = "control.updater.terminals"        // TableRequest → TablePage
-	SubjectTableChange = "control.updater.terminals-change" // TableChange → TableChanged
+	SubjectTable       = "question.updater.terminals"        // TableRequest → TablePage
+	SubjectTableChange = "question.updater.terminals-change" // TableChange → TableChanged
 
 	SubjectTerminals     = "control.terminal-if.terminals" // SetTerminals → Done: whom to dial from now on
-	SubjectTerminalsList = "control.terminal-if.list"      // ListTerminals → ListedTerminals
-	SubjectTerminalProbe = "control.terminal-if.probe"     // ProbeTerminals → ProbedTerminals
+	SubjectTerminalsList = "question.terminal-if.list"     // ListTerminals → ListedTerminals
+	SubjectTerminalProbe = "question.terminal-if.probe"    // ProbeTerminals → ProbedTerminals
 )
 
 // TableRow is one terminal of the table.

@@ -8,9 +8,9 @@ import (
 
 // Orders about the comparison of both databases.
 const (
-	SubjectVerify      = "control.updater.verify"       // VerifyOrder → VerifyState: begin one
-	SubjectVerifyState = "control.updater.verify-state" // VerifyQuestion → VerifyState: how far it is, or what came of the last
-	SubjectVerifyStop  = "control.updater.verify-stop"  // VerifyQuestion → VerifyState: end it
+	SubjectVerify      = "question.updater.verify"       // VerifyOrder → VerifyState: begin one
+	SubjectVerifyState = "question.updater.verify-state" // VerifyQuestion → VerifyState: how far it is, or what came of the last
+	SubjectVerifyStop  = "question.updater.verify-stop"  // VerifyQuestion → VerifyState: end it
 )
 
 // VerifyOrder begins a comparison of both databases. Only the active can lead one, and there is one at a time.

@@ -53,9 +53,9 @@ type database struct {
 }
 
 // openDatabase subscribes to answers and to what main says of the updater.
-func openDatabase(conn *bus.Conn, service string) (*database, error) {
+func openDatabase(conns bus.HostConns, service string) (*database, error) {
 	caller, err := bus.NewCaller[bus.DatabaseCall, bus.DatabaseReply](bus.CallerConfig[bus.DatabaseCall]{
-		Conn:    conn,
+		Conn:    conns.Traffic,
 		Subject: bus.DatabaseSubject(service, "pack"),
 		Bound:   maxCalls,
 		Size:    callSize,
@@ -64,7 +64,7 @@ func openDatabase(conn *bus.Conn, service string) (*database, error) {
 		return nil, err
 	}
 	d := &database{caller: caller, changed: make(chan struct{})}
-	d.watch, err = conn.Subscribe(bus.SubjectProcesses+"."+bus.ProcessUpdater, func(m *nats.Msg) {
+	d.watch, err = conns.Control.Subscribe(bus.SubjectProcesses+"."+bus.ProcessUpdater, func(m *nats.Msg) {
 		var state bus.ProcessState
 		if bus.DecodeJSON(m.Data, &state) == nil {
 			d.note(state)

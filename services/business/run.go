@@ -42,7 +42,7 @@ func RunOn(ctx context.Context, cfg config.Business, service Service, log *slog.
 	}
 	process := bus.ProcessBusiness + "." + service.Name
 	complaints := make(chan error, 1)
-	conn, err := bus.Connect(ctx, bus.ConnConfig{
+	conns, err := bus.ConnectHost(ctx, bus.ConnConfig{
 		Name: process, URL: cfg.BusURL, User: cfg.BusUser, Password: cfg.BusPassword.Reveal(), Inbox: cfg.BusInbox,
 		Network: network, Once: true,
 		Complaint: func(err error) {
@@ -55,10 +55,10 @@ func RunOn(ctx context.Context, cfg config.Business, service Service, log *slog.
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer conns.Close()
 
 	var ready atomic.Bool
-	heart := bus.NewHeart(conn, process, bus.HeartInterval(cfg.Lease), func() (bool, any) { return ready.Load(), nil })
+	heart := bus.NewHeart(conns.Control, process, bus.HeartInterval(cfg.Lease), func() (bool, any) { return ready.Load(), nil })
 	// Requests outlive ctx by finishWithin, so their context is their own.
 	working, stopWork := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer stopWork(nil)
@@ -73,12 +73,14 @@ func RunOn(ctx context.Context, cfg config.Business, service Service, log *slog.
 			return nil
 		case err := <-complaints:
 			return fmt.Errorf("bus: %w", err)
-		case <-conn.Up().Done():
-			return fmt.Errorf("bus: %w", context.Cause(conn.Up()))
+		case <-conns.Traffic.Up().Done():
+			return fmt.Errorf("bus: %w", context.Cause(conns.Traffic.Up()))
+		case <-conns.Control.Up().Done():
+			return fmt.Errorf("bus: %w", context.Cause(conns.Control.Up()))
 		}
 	})
 	group.Go(func() error {
-		return serve(ctx, working, stopWork, conn, service, log, func() {
+		return serve(ctx, working, stopWork, conns, service, log, func() {
 			ready.Store(true)
 			heart.Now()
 		})
@@ -87,8 +89,9 @@ func RunOn(ctx context.Context, cfg config.Business, service Service, log *slog.
 }
 
 // serve takes requests until ctx ends, and waits for those in flight. working is their context.
-func serve(ctx, working context.Context, stopWork context.CancelCauseFunc, conn *bus.Conn, service Service, log *slog.Logger, ready func()) error {
-	db, err := openDatabase(conn, service.Name)
+func serve(ctx, working context.Context, stopWork context.CancelCauseFunc, conns bus.HostConns, service Service, log *slog.Logger, ready func()) error {
+	conn := conns.Traffic
+	db, err := openDatabase(conns, service.Name)
 	if err != nil {
 		return err
 	}
@@ -108,7 +111,10 @@ func serve(ctx, working context.Context, stopWork context.CancelCauseFunc, conn 
 	if err != nil {
 		return err
 	}
-	if err := conn.FlushTimeout(subscribeWithin); err != nil {
+	subscribing, cancel := context.WithTimeout(working, subscribeWithin)
+	err = conns.Flush(subscribing)
+	cancel()
+	if err != nil {
 		return fmt.Errorf("subscribe: %w", err)
 	}
 	ready()

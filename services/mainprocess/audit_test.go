@@ -35,7 +35,7 @@ type auditPair struct {
 func newAuditPair(t *testing.T, pages ...bus.CollectedReceipts) *auditPair {
 	t.Helper()
 	mine, theirs := testBus(t)
-	o, err := newOrders(t.Context(), mine)
+	o, err := newOrders(t.Context(), bus.HostConns{Control: mine, Traffic: mine})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,7 +33,7 @@ type host struct {
 
 	driver    *driver
 	link      *link
-	bus       *bus.Conn
+	bus       *bus.Conn // for control alone
 	orders    *orders
 	processes *processes
 	register  arbiter.Register

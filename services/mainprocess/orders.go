@@ -19,14 +19,21 @@ var errNoAnswer = errors.New("no answer in time")
 
 // orders sends orders to the host's processes in the order in which they are given, and brings each answer to its
 // callback. A request call that waits would either stop the driver or, from goroutines, lose the order.
+//
+// Questions go another way than orders: their answers may be large, and whoever is to answer may have much to do.
 type orders struct {
-	conn   *bus.Conn
-	prefix string
-	ctx    context.Context
+	control, questions way
+	ctx                context.Context
 
 	mu      sync.Mutex
 	next    uint64
 	pending map[uint64]*order
+}
+
+// way is a connection with the subject below which answers come on it.
+type way struct {
+	conn   *bus.Conn
+	prefix string
 }
 
 type order struct {
@@ -36,10 +43,13 @@ type order struct {
 	timer   *time.Timer
 }
 
-func newOrders(ctx context.Context, conn *bus.Conn) (*orders, error) {
-	o := &orders{conn: conn, prefix: conn.NewInbox(), ctx: ctx, pending: map[uint64]*order{}}
-	if _, err := conn.Subscribe(o.prefix+".*", o.answered); err != nil {
-		return nil, fmt.Errorf("answers to orders: %w", err)
+func newOrders(ctx context.Context, conns bus.HostConns) (*orders, error) {
+	o := &orders{ctx: ctx, pending: map[uint64]*order{}}
+	o.control, o.questions = way{conns.Control, conns.Control.NewInbox()}, way{conns.Traffic, conns.Traffic.NewInbox()}
+	for _, w := range []way{o.control, o.questions} {
+		if _, err := w.conn.Subscribe(w.prefix+".*", o.answered); err != nil {
+			return nil, fmt.Errorf("answers to orders: %w", err)
+		}
 	}
 	return o, nil
 }
@@ -54,8 +64,12 @@ func (o *orders) send(process, subject string, message any, within time.Duration
 	o.pending[n] = entry
 	entry.timer = time.AfterFunc(within, func() { o.finish(n, nil, errNoAnswer) })
 	o.mu.Unlock()
-	m := &nats.Msg{Subject: subject, Reply: o.prefix + "." + strconv.FormatUint(n, 10), Data: bus.EncodeJSON(message)}
-	if err := o.conn.PublishMsg(m); err != nil {
+	to := o.control
+	if bus.IsQuestion(subject) {
+		to = o.questions
+	}
+	m := &nats.Msg{Subject: subject, Reply: to.prefix + "." + strconv.FormatUint(n, 10), Data: bus.EncodeJSON(message)}
+	if err := to.conn.PublishMsg(m); err != nil {
 		go o.finish(n, nil, fmt.Errorf("%w: %w", bus.ErrDisconnected, err))
 	}
 }

@@ -32,7 +32,7 @@ func testBus(t *testing.T) (*bus.Conn, *bus.Conn) {
 
 func TestOrders_ArriveInOrderAndFailOnce(t *testing.T) {
 	mine, theirs := testBus(t)
-	o, err := newOrders(t.Context(), mine)
+	o, err := newOrders(t.Context(), bus.HostConns{Control: mine, Traffic: mine})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -73,14 +73,15 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 		return listening("HOTPAIR_BUS_PORT", err)
 	}
 	defer server.Stop()
-	h.bus, err = bus.Connect(work, bus.ConnConfig{
+	conns, err := bus.ConnectHost(work, bus.ConnConfig{
 		Name: "main", InProcess: server, User: bus.ProcessMain, Password: own.Password, Inbox: bus.InboxPrefix(bus.ProcessMain), Ping: time.Minute, Once: true,
 	})
 	if err != nil {
 		return fmt.Errorf("bus: %w", err)
 	}
-	defer h.bus.Close()
-	if h.orders, err = newOrders(work, h.bus); err != nil {
+	defer conns.Close()
+	h.bus = conns.Control
+	if h.orders, err = newOrders(work, conns); err != nil {
 		return err
 	}
 

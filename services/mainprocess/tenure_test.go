@@ -24,7 +24,7 @@ type drainPair struct {
 func newDrainPair(t *testing.T, hostLease time.Duration) *drainPair {
 	t.Helper()
 	mine, theirs := testBus(t)
-	o, err := newOrders(t.Context(), mine)
+	o, err := newOrders(t.Context(), bus.HostConns{Control: mine, Traffic: mine})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,21 +26,24 @@ const (
 
 // listen subscribes to main's word.
 func (i *Interface) listen(run context.Context) error {
+	order := func(m *nats.Msg) { i.order(run, m) }
 	for _, s := range []struct {
+		conn    *bus.Conn
 		subject string
 		handle  nats.MsgHandler
 	}{
-		{bus.SubjectRight, i.takeRight},
-		{bus.SubjectProcesses + ".>", i.takeProcess},
-		{"control.terminal-if.>", func(m *nats.Msg) { i.order(run, m) }},
+		{i.conns.Control, bus.SubjectRight, i.takeRight},
+		{i.conns.Control, bus.SubjectProcesses + ".>", i.takeProcess},
+		{i.conns.Control, bus.Control(bus.ProcessTerminalInterface), order},
+		{i.conns.Traffic, bus.Questions(bus.ProcessTerminalInterface), order},
 	} {
-		if _, err := i.conn.Subscribe(s.subject, s.handle); err != nil {
+		if _, err := s.conn.Subscribe(s.subject, s.handle); err != nil {
 			return fmt.Errorf("hear %s: %w", s.subject, err)
 		}
 	}
 	ctx, cancel := context.WithTimeout(run, startWithin)
 	defer cancel()
-	if err := i.conn.FlushWithContext(ctx); err != nil {
+	if err := i.conns.Flush(ctx); err != nil {
 		return fmt.Errorf("hear main: %w", err)
 	}
 	return nil
@@ -132,7 +135,7 @@ func (i *Interface) order(ctx context.Context, m *nats.Msg) {
 func (i *Interface) respond(m *nats.Msg, v any) {
 	if strings.HasPrefix(m.Reply, bus.InboxPrefix(bus.ProcessMain)+".") {
 		// An error says that the bus is lost, which ends this process.
-		_ = i.conn.Publish(m.Reply, bus.EncodeJSON(v))
+		_ = m.Respond(bus.EncodeJSON(v))
 	}
 }
 

@@ -60,7 +60,7 @@ type Interface struct {
 	dialer      *dialer
 	relay       *relay
 	roster      roster
-	conn        *bus.Conn
+	conns       bus.HostConns
 	heart       *bus.Heart
 	started     chan struct{}
 	attaches    atomic.Uint32
@@ -142,14 +142,14 @@ func (i *Interface) Run(ctx context.Context) error {
 	}
 	c.Lost = func(err error) { i.fail(fmt.Errorf("bus: %w", errors.Join(bus.ErrDisconnected, err))) }
 	c.Complaint = func(err error) { i.fail(fmt.Errorf("bus: %w", err)) }
-	conn, err := bus.Connect(ctx, c)
+	conns, err := bus.ConnectHost(ctx, c)
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
-	i.conn = conn
-	i.relay.services.conn, i.relay.services.ctx, i.relay.services.run = conn, ctx, i.goroutines.Go
-	i.heart = bus.NewHeart(conn, bus.ProcessTerminalInterface, i.config.Beat, func() (bool, any) { return true, i.report.state(i, false) })
+	defer conns.Close()
+	i.conns = conns
+	i.relay.services.conn, i.relay.services.ctx, i.relay.services.run = conns.Traffic, ctx, i.goroutines.Go
+	i.heart = bus.NewHeart(conns.Control, bus.ProcessTerminalInterface, i.config.Beat, func() (bool, any) { return true, i.report.state(i, false) })
 	i.roster.changing.Lock() // an order may come at once
 	err = i.listen(ctx)
 	for _, s := range i.roster.all() {

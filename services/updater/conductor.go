@@ -46,13 +46,18 @@ func newConductor(u *updater) *conductor {
 	return &conductor{u: u, orders: make(chan *nats.Msg, ordersQueue), verifier: newVerifier(u), backups: newBackups(u)}
 }
 
-// serve subscribes to the orders.
-func (c *conductor) serve(conn *bus.Conn) error {
-	sub, err := conn.Subscribe("control."+bus.ProcessUpdater+".>", c.take)
+// serve subscribes to orders and questions.
+func (c *conductor) serve(conns bus.HostConns) error {
+	orders, err := conns.Control.Subscribe(bus.Control(bus.ProcessUpdater), c.take)
 	if err != nil {
 		return fmt.Errorf("take orders: %w", err)
 	}
-	c.stops = append(c.stops, func() { _ = sub.Unsubscribe() }) // fails only when the connection is closed already
+	c.stops = append(c.stops, func() { _ = orders.Unsubscribe() }) // fails only when the connection is closed already
+	questions, err := conns.Traffic.Subscribe(bus.Questions(bus.ProcessUpdater), c.take)
+	if err != nil {
+		return fmt.Errorf("take questions: %w", err)
+	}
+	c.stops = append(c.stops, func() { _ = questions.Unsubscribe() })
 	return nil
 }
 
@@ -63,7 +68,7 @@ func (c *conductor) stop() {
 	}
 }
 
-// take runs on the connection's goroutine.
+// take runs on a goroutine of the connection: one for orders, one for questions.
 func (c *conductor) take(m *nats.Msg) {
 	switch m.Subject {
 	case bus.SubjectFacts:

@@ -25,6 +25,8 @@ const (
 	finishWithin = 250 * time.Millisecond
 	// stopWithin bounds each step of stopping; the process ends anyway.
 	stopWithin = 3 * time.Second
+	// subscribeWithin bounds the first words with the bus.
+	subscribeWithin = 5 * time.Second
 )
 
 // errStopped is the cause of what ends because the process was told to end.
@@ -101,12 +103,12 @@ func (u *updater) run(ctx context.Context) (err error) {
 	upper := newCrew(ctx)
 	lower := newCrew(context.WithoutCancel(ctx))
 	lower.failed, u.fail = upper.fail, upper.fail
-	conn, err := u.connect(ctx)
+	conns, err := u.connect(ctx)
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
-	u.heart = bus.NewHeart(conn, bus.ProcessUpdater, bus.HeartInterval(u.config.Lease), u.state)
+	defer conns.Close()
+	u.heart = bus.NewHeart(conns.Control, bus.ProcessUpdater, bus.HeartInterval(u.config.Lease), u.state)
 
 	lower.run("applier", u.applier.run)
 	lower.run("receiver", u.receiver.Run)
@@ -118,7 +120,7 @@ func (u *updater) run(ctx context.Context) (err error) {
 	lower.run("answerer", u.answerer().Run)
 	upper.run("verifier", conductor.verifier.run)
 	upper.run("orders", conductor.run)
-	if err := errors.Join(conductor.serve(conn), database.serve(conn)); err != nil {
+	if err := errors.Join(conductor.serve(conns), database.serve(conns.Traffic), u.subscribed(ctx, conns)); err != nil {
 		upper.fail(err)
 	}
 	upper.run("disk space", u.watchDisk)
@@ -138,9 +140,16 @@ func (u *updater) run(ctx context.Context) (err error) {
 	return errors.Join(reason, stopped, lower.wait(stopWithin))
 }
 
-// connect gives the connection to main's bus. Without it the process has no purpose: it ends with it.
-func (u *updater) connect(ctx context.Context) (*bus.Conn, error) {
-	return bus.Connect(ctx, bus.ConnConfig{
+// subscribed returns when calls would arrive: the first heartbeat, which says so, goes another way.
+func (u *updater) subscribed(ctx context.Context, conns bus.HostConns) error {
+	ctx, cancel := context.WithTimeout(ctx, subscribeWithin)
+	defer cancel()
+	return conns.Flush(ctx)
+}
+
+// connect gives the connections to main's bus. Without them the process has no purpose: it ends with either.
+func (u *updater) connect(ctx context.Context) (bus.HostConns, error) {
+	return bus.ConnectHost(ctx, bus.ConnConfig{
 		Name: bus.ProcessUpdater, URL: u.config.BusURL, User: u.config.BusUser, Password: u.config.BusPassword.Reveal(),
 		Inbox: u.config.BusInbox, Network: u.network, Once: true,
 		Lost:      func(err error) { u.fail(fmt.Errorf("the bus is gone: %w", errors.Join(bus.ErrDisconnected, err))) },

@@ -1,0 +1,50 @@
+package bus
+
+import (
+	"context"
+	"fmt"
+)
+
+// HostConns are the connections of a process to its host's bus. What decides about roles must not wait behind what
+// terminals send: a connection hands messages over in order, and holds everybody who writes to it while the other side
+// does not read.
+type HostConns struct {
+	// Traffic carries requests, what the database is asked, and questions of operators.
+	Traffic *Conn
+	// Control carries heartbeats, orders, the right to answer and announcements of processes: little, and from nobody but
+	// this process and main.
+	Control *Conn
+}
+
+// ConnectHost opens both as c says. Only Control is watched with c.Ping: a connection full of requests answers late.
+func ConnectHost(ctx context.Context, c ConnConfig) (HostConns, error) {
+	control := c
+	control.Name += " control"
+	c.Ping = 0
+	var h HostConns
+	var err error
+	if h.Control, err = Connect(ctx, control); err != nil {
+		return HostConns{}, err
+	}
+	if h.Traffic, err = Connect(ctx, c); err != nil {
+		h.Control.Close()
+		return HostConns{}, err
+	}
+	return h, nil
+}
+
+// Flush returns when the bus has taken what was said so far on both, subscriptions above all.
+func (h HostConns) Flush(ctx context.Context) error {
+	for _, conn := range []*Conn{h.Control, h.Traffic} {
+		if err := conn.FlushWithContext(ctx); err != nil {
+			return fmt.Errorf("bus: %w", err)
+		}
+	}
+	return nil
+}
+
+// Close closes both.
+func (h HostConns) Close() {
+	h.Traffic.Close()
+	h.Control.Close()
+}

@@ -2,6 +2,7 @@ package local
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -32,12 +33,18 @@ const (
 )
 
 // Run runs the agents until ctx ends or one of them fails.
-func (f Fleet) Run(ctx context.Context, log *slog.Logger) error {
+func (f Fleet) Run(ctx context.Context, log *slog.Logger) (err error) {
 	secret, err := readPlan(f.Dir)
 	if err != nil {
 		return err
 	}
 	p := ports{base: f.Port, terminals: f.Terminals}
+	// One flush of this machine's disk for all that are attached at the same moment: a terminal in the field has a disk of its own.
+	disk, err := terminal.OpenDisk(filepath.Join(f.Dir, terminals))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, disk.Close()) }()
 	work, ctx := errgroup.WithContext(ctx)
 	starting := make(chan struct{}, startAtOnce)
 	for i := range f.Terminals {
@@ -52,12 +59,9 @@ func (f Fleet) Run(ctx context.Context, log *slog.Logger) error {
 			return fmt.Errorf("directory of terminal %s: %w", id, err)
 		}
 		work.Go(func() error {
-			return terminal.Run(ctx, config.Terminal{
-				TerminalID: id, TerminalListen: p.terminal(i),
-				TerminalKey:      config.Secret(config.TerminalKey(secret, id)),
-				TerminalDeadline: 30 * time.Second, TerminalDeadlineMax: 5 * time.Minute,
-				Storage: config.Storage{Data: data},
-			}, log.With("terminal", id))
+			return terminal.New(terminal.Config{
+				ID: id, Listen: p.terminal(i), Key: config.TerminalKey(secret, id), Data: data, Disk: disk, Log: log,
+			}).Run(ctx)
 		})
 		work.Go(func() error {
 			defer func() { <-starting }()

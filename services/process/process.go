@@ -48,6 +48,7 @@ type Spec struct {
 	LifelineFD int           // descriptor of the lifeline to hand on, from Inheritance or Lifeline; 0 for none
 	Files      []File        // further descriptors to hand over
 	Slack      time.Duration // timer slack, as Patient, unless this process has one of its own choice; 0: as this process
+	Priority   Priority      // beside other programs
 	Group      bool          // make the child leader of a process group of its own; only supervisors are
 	Logger     *slog.Logger  // gets the child's output line by line; nil: the child writes to Output
 	Output     *os.File      // nil: where this process writes
@@ -64,6 +65,7 @@ type Child struct {
 	name    string
 	cmd     *exec.Cmd
 	slack   time.Duration
+	prio    Priority
 	started time.Time
 	done    chan struct{} // closed when the process is gone; exit is set before
 	exit    Exit
@@ -119,7 +121,7 @@ func start(spec Spec, words *os.File) (*Child, error) {
 	if spec.LifelineFD != 0 {
 		defer cmd.ExtraFiles[0].Close() // the duplicate
 	}
-	child := &Child{name: spec.Name, cmd: cmd, slack: spec.Slack, done: make(chan struct{}), words: words}
+	child := &Child{name: spec.Name, cmd: cmd, slack: spec.Slack, prio: spec.Priority, done: make(chan struct{}), words: words}
 	if spec.Logger != nil {
 		if child.output, err = capture(cmd, spec.Logger); err != nil {
 			return nil, fmt.Errorf("%w %s: %w", ErrStart, spec.Name, err)
@@ -198,7 +200,7 @@ func self() string {
 func (c *Child) await(began chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	err := withSlack(c.slack, c.cmd.Start)
+	err := withSlack(c.slack, func() error { return withPriority(c.prio, c.cmd.Start) })
 	began <- err
 	if err != nil {
 		return

@@ -137,6 +137,7 @@ func (s *Supervisor) next(ctx context.Context) (process.Spec, error) {
 		Environ:    config.ForHost(s.Environ, s.Host),
 		LifelineFD: lifeline.FD(),
 		Slack:      process.Patient,
+		Priority:   process.Urgent,
 		Files:      []process.File{{Variable: process.SupervisorVariable, File: write}},
 	}, nil
 }

@@ -1,0 +1,39 @@
+package process
+
+import "golang.org/x/sys/unix"
+
+// Priority says how a child stands beside what else wants the machine's processors.
+type Priority int
+
+const (
+	// Ordinary is that of every other program.
+	Ordinary Priority = iota
+	// Urgent is for a process that does little, and whose delay others take for its death: it goes before whatever wants all
+	// of the machine. Main is the one.
+	Urgent
+)
+
+// urgent is the nice value of an urgent process: nearly ten times the share of an ordinary one, and far from what the kernel
+// needs for itself.
+const urgent = -10
+
+// withPriority gives what start starts its nice value; threads and children inherit it, so it must be called on a locked
+// thread. Whoever runs at another value than ours got it from its operator, whose word counts. Going before others is a
+// privilege (CAP_SYS_NICE, or LimitNICE= of a systemd unit); without it a child starts all the same.
+func withPriority(p Priority, start func() error) error {
+	const thisThread = 0
+	// The kernel gives 20 - nice, so that it is never negative.
+	raw, err := unix.Getpriority(unix.PRIO_PROCESS, thisThread)
+	if err != nil {
+		return start()
+	}
+	own, wanted := 20-raw, 0
+	if p == Urgent {
+		wanted = urgent
+	}
+	if own != wanted && (own == 0 || own == urgent) && unix.Setpriority(unix.PRIO_PROCESS, thisThread, wanted) == nil {
+		// An urgent process may come back to where it was; whoever lacks the privilege never went down from there.
+		defer func() { _ = unix.Setpriority(unix.PRIO_PROCESS, thisThread, own) }()
+	}
+	return start()
+}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/business/businesstest"
+	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -203,7 +204,7 @@ func TestForeign_ServiceInPython(t *testing.T) {
 	for name, value := range environment(host, "votes") {
 		program.Env = append(program.Env, name+"="+value)
 	}
-	output := &lockedBuffer{}
+	output := &processtest.Output{}
 	defer func() {
 		if t.Failed() {
 			t.Logf("the program says: %s", output)

@@ -1,7 +1,6 @@
 package business_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,6 +14,7 @@ import (
 	"github.com/hotpair/hotpair/services/business"
 	"github.com/hotpair/hotpair/services/business/businesstest"
 	"github.com/hotpair/hotpair/services/business/kv"
+	"github.com/hotpair/hotpair/services/process/processtest"
 )
 
 // bench is a service whose operations are the functions of one test.
@@ -186,7 +186,7 @@ func TestTx_ScanOfSeveralPagesIsOfOnePosition(t *testing.T) {
 }
 
 func TestTx_MistakesOfAHandlerAreFaults(t *testing.T) {
-	logged := &lockedBuffer{}
+	logged := &processtest.Output{}
 	host := businesstest.NewHost(t)
 	host.Log = slog.New(slog.NewTextHandler(logged, nil))
 	host.Run(bench(map[string]business.Operation{
@@ -239,22 +239,4 @@ func TestTx_MistakesOfAHandlerAreFaults(t *testing.T) {
 	expect(t, reply, bus.CodeFault, "internal fault")
 	recorded, _ := host.Database.Recorded(q.ID)
 	same(t, recorded, reply)
-}
-
-// lockedBuffer takes the log of a process while the test reads it.
-type lockedBuffer struct {
-	mu     sync.Mutex
-	buffer bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buffer.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buffer.String()
 }

@@ -1,7 +1,6 @@
 package process
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -17,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/hotpair/hotpair/services/process/processtest"
 )
 
 func TestChild_TellsHowItEnded(t *testing.T) {
@@ -69,7 +70,7 @@ func TestStart_NoSuchProgram(t *testing.T) {
 }
 
 func TestChild_OutputBecomesLogLines(t *testing.T) {
-	var log lockedBuffer
+	var log processtest.Output
 	child, err := Start(Spec{Name: "print", Environ: []string{"HELPER=print"}, Logger: slog.New(slog.NewTextHandler(&log, nil)).With("process", "print")})
 	if err != nil {
 		t.Fatal(err)
@@ -86,7 +87,7 @@ func TestChild_OutputBecomesLogLines(t *testing.T) {
 
 func TestStart_ChildGetsExactlyTheEnvironmentGiven(t *testing.T) {
 	t.Setenv("STRAY", "1")
-	var log lockedBuffer
+	var log processtest.Output
 	child, err := Start(Spec{Name: "environment", Environ: []string{"HELPER=environment", "HOTPAIR_PARENT_PID=1", "HOTPAIR_SUPERVISOR_FD=4"}, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	if err != nil {
 		t.Fatal(err)
@@ -234,21 +235,4 @@ func TestContext_SecondSignalEndsAtOnce(t *testing.T) {
 			t.Errorf("after a second %v: %s", kind, exit)
 		}
 	}
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }

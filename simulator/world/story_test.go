@@ -1,7 +1,6 @@
 package world
 
 import (
-	"bytes"
 	"cmp"
 	"flag"
 	"fmt"
@@ -11,12 +10,13 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server/ats"
+
+	"github.com/hotpair/hotpair/services/process/processtest"
 )
 
 var (
@@ -38,23 +38,10 @@ func bubble(t *testing.T, f func(*testing.T)) {
 	synctest.Test(t, f)
 }
 
-// buffer takes log lines of many goroutines.
-type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-// Write implements io.Writer.
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
 // play plays a schedule, and keeps it with the log when anything was found.
 func play(t *testing.T, name string, s Schedule) {
 	t.Helper()
-	log := &buffer{}
+	log := &processtest.Output{}
 	began := time.Now()
 	bubble(t, func(t *testing.T) {
 		r, err := Play(s, t.TempDir(), slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelInfo})))
@@ -71,7 +58,7 @@ func play(t *testing.T, name string, s Schedule) {
 		return
 	}
 	file := filepath.Join(os.TempDir(), "hotpair-world-"+name)
-	if err := os.WriteFile(file+".log", log.b.Bytes(), 0o600); err != nil {
+	if err := os.WriteFile(file+".log", []byte(log.String()), 0o600); err != nil {
 		t.Error(err)
 	}
 	if err := os.WriteFile(file+".story", []byte(s.String()), 0o600); err != nil {

@@ -76,15 +76,9 @@ func (h *handler) ackAlarm(w http.ResponseWriter, r *http.Request) error {
 	if !bus.ValidName(q.ID) {
 		return fmt.Errorf("%w: id %q is no alarm's; %s lists them", ErrUsage, q.ID, PathAlarms)
 	}
-	what := "alarms ack " + q.ID
-	caller := h.called(r, what)
-	ctx, cancel := context.WithTimeout(r.Context(), answerWithin)
-	defer cancel()
-	done, err := h.host.AckAlarm(ctx, caller, q)
-	if err != nil {
-		return h.failed(what, caller, err)
-	}
-	return answer(w, done)
+	return carryOut(h, w, r, "alarms ack "+q.ID, answerWithin, func(ctx context.Context, caller Caller) (Acknowledged, error) {
+		return h.host.AckAlarm(ctx, caller, q)
+	})
 }
 
 // Alarms asks for the alarms as the host sees them. Errors: ErrUnreachable.

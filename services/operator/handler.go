@@ -3,7 +3,6 @@ package operator
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -12,7 +11,6 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
@@ -264,43 +262,17 @@ func (h *handler) switchover(w http.ResponseWriter, r *http.Request) error {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), switchoverWithin)
 	defer cancel()
-	caller := h.called(r, "switchover")
-	log := h.log.With("call", caller.ID, "from", caller.From)
+	caller := h.called(r, CallSwitchover)
 	done, err := h.host.Switchover(ctx, caller)
 	if err != nil {
-		log.Warn("switchover did not happen", "err", err)
-		h.host.Called(caller, "switchover", err)
-		p := *NewProblem(err)
-		p.ID = caller.ID
+		p := h.failed(CallSwitchover, caller, err)
 		if p.Result == nil && len(done.Steps) > 0 {
 			p.Result = &done
 		}
-		return &p
+		return p
 	}
 	done.Steps = orEmpty(done.Steps)
 	return answer(w, done)
-}
-
-// emptyBody allows nothing, or an empty JSON object: a caller that wants something special must not believe it got it.
-func emptyBody(r *http.Request) error {
-	body, err := io.ReadAll(r.Body)
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		return &Problem{Type: problemType + "too-large", Title: "Body too large", Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("at most %d bytes", maxBody)}
-	case err != nil:
-		return fmt.Errorf("%w: body: %w", ErrUsage, err)
-	case len(strings.TrimSpace(string(body))) == 0:
-		return nil
-	}
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(body, &fields); err != nil {
-		return fmt.Errorf("%w: body is no JSON object: %w", ErrUsage, err)
-	}
-	for name := range fields {
-		return fmt.Errorf("%w: there is no field %q", ErrUsage, name)
-	}
-	return nil
 }
 
 func text(w http.ResponseWriter, line string) error {

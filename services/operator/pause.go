@@ -89,28 +89,16 @@ func (h *handler) pause(w http.ResponseWriter, r *http.Request) error {
 	if _, err := request.duration(); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), pauseWithin)
-	defer cancel()
-	caller := h.called(r, CallPause)
-	result, err := h.host.Pause(ctx, caller, request)
-	if err != nil {
-		return h.failed(CallPause, caller, err)
-	}
-	return answer(w, result)
+	return carryOut(h, w, r, CallPause, pauseWithin, func(ctx context.Context, caller Caller) (PauseResult, error) {
+		return h.host.Pause(ctx, caller, request)
+	})
 }
 
 func (h *handler) resume(w http.ResponseWriter, r *http.Request) error {
 	if err := emptyBody(r); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), pauseWithin)
-	defer cancel()
-	caller := h.called(r, CallResume)
-	result, err := h.host.Resume(ctx, caller)
-	if err != nil {
-		return h.failed(CallResume, caller, err)
-	}
-	return answer(w, result)
+	return carryOut(h, w, r, CallResume, pauseWithin, h.host.Resume)
 }
 
 // Pause holds back automatic takeover. Errors: ErrUnreachable, those of Pauses.

@@ -116,15 +116,11 @@ func (h *handler) promote(w http.ResponseWriter, r *http.Request) error {
 	if _, _, err := request.Loss(); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), promoteWithin)
-	defer cancel()
-	caller := h.called(r, "promote")
-	done, err := h.host.Promote(ctx, caller, request)
-	if err != nil {
-		return h.failed("promote", caller, err)
-	}
-	done.Plan.Fresh = orEmpty(done.Plan.Fresh)
-	return answer(w, done)
+	return carryOut(h, w, r, "promote", promoteWithin, func(ctx context.Context, caller Caller) (Promoted, error) {
+		done, err := h.host.Promote(ctx, caller, request)
+		done.Plan.Fresh = orEmpty(done.Plan.Fresh)
+		return done, err
+	})
 }
 
 func (h *handler) admitReplaced(w http.ResponseWriter, r *http.Request) error {
@@ -135,14 +131,9 @@ func (h *handler) admitReplaced(w http.ResponseWriter, r *http.Request) error {
 	if request.Who == "" {
 		return fmt.Errorf("%w: who is the name of the replaced host, or %q", ErrUsage, AdmitWitness)
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), promoteWithin)
-	defer cancel()
-	caller := h.called(r, CallAdmit)
-	done, err := h.host.Admit(ctx, caller, request)
-	if err != nil {
-		return h.failed(CallAdmit, caller, err)
-	}
-	return answer(w, done)
+	return carryOut(h, w, r, CallAdmit, promoteWithin, func(ctx context.Context, caller Caller) (Admitted, error) {
+		return h.host.Admit(ctx, caller, request)
+	})
 }
 
 // PromotePlan asks what a forced promotion of the host would mean.

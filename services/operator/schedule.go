@@ -57,28 +57,16 @@ func (h *handler) schedule(w http.ResponseWriter, r *http.Request) error {
 	if request.At.IsZero() {
 		return fmt.Errorf("%w: at is a time like 2026-03-04T03:00:00Z", ErrUsage)
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), answerWithin)
-	defer cancel()
-	caller := h.called(r, CallSchedule)
-	done, err := h.host.Schedule(ctx, caller, request)
-	if err != nil {
-		return h.failed(CallSchedule, caller, err)
-	}
-	return answer(w, done)
+	return carryOut(h, w, r, CallSchedule, answerWithin, func(ctx context.Context, caller Caller) (Scheduled, error) {
+		return h.host.Schedule(ctx, caller, request)
+	})
 }
 
 func (h *handler) cancelSchedule(w http.ResponseWriter, r *http.Request) error {
 	if err := emptyBody(r); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), answerWithin)
-	defer cancel()
-	caller := h.called(r, CallScheduleCancel)
-	done, err := h.host.CancelSchedule(ctx, caller)
-	if err != nil {
-		return h.failed(CallScheduleCancel, caller, err)
-	}
-	return answer(w, done)
+	return carryOut(h, w, r, CallScheduleCancel, answerWithin, h.host.CancelSchedule)
 }
 
 // Schedule has the active switch over at a time.

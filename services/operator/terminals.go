@@ -216,7 +216,7 @@ func (h *handler) addTerminals(w http.ResponseWriter, r *http.Request) error {
 	if n := len(body.Terminals); n < 1 || n > changeTerminals {
 		return fmt.Errorf("%w: terminals names 1 to %d terminals", ErrUsage, changeTerminals)
 	}
-	return h.changeTerminals(w, r, "addition of terminals", func(ctx context.Context, caller Caller) (TerminalsChanged, error) {
+	return carryOut(h, w, r, "addition of terminals", switchoverWithin, func(ctx context.Context, caller Caller) (TerminalsChanged, error) {
 		return h.host.AddTerminals(ctx, caller, body.Terminals)
 	})
 }
@@ -231,20 +231,9 @@ func (h *handler) removeTerminals(w http.ResponseWriter, r *http.Request) error 
 	if n := len(body.IDs); n < 1 || n > changeTerminals {
 		return fmt.Errorf("%w: ids names 1 to %d terminals", ErrUsage, changeTerminals)
 	}
-	return h.changeTerminals(w, r, "removal of terminals", func(ctx context.Context, caller Caller) (TerminalsChanged, error) {
+	return carryOut(h, w, r, "removal of terminals", switchoverWithin, func(ctx context.Context, caller Caller) (TerminalsChanged, error) {
 		return h.host.RemoveTerminals(ctx, caller, body.IDs)
 	})
-}
-
-func (h *handler) changeTerminals(w http.ResponseWriter, r *http.Request, what string, change func(context.Context, Caller) (TerminalsChanged, error)) error {
-	ctx, cancel := context.WithTimeout(r.Context(), switchoverWithin)
-	defer cancel()
-	caller := h.called(r, what)
-	done, err := change(ctx, caller)
-	if err != nil {
-		return h.failed(what, caller, err)
-	}
-	return answer(w, done)
 }
 
 func (h *handler) probeTerminals(w http.ResponseWriter, r *http.Request) error {

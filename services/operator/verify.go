@@ -81,14 +81,9 @@ func (h *handler) verify(w http.ResponseWriter, r *http.Request) error {
 	if err := arguments(r, &q); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), answerWithin)
-	defer cancel()
-	caller := h.called(r, "verify")
-	s, err := h.host.BeginVerify(ctx, caller, q)
-	if err != nil {
-		return h.failed("verify", caller, err)
-	}
-	return answer(w, s)
+	return carryOut(h, w, r, "verify", answerWithin, func(ctx context.Context, caller Caller) (bus.VerifyState, error) {
+		return h.host.BeginVerify(ctx, caller, q)
+	})
 }
 
 func (h *handler) verifyState(w http.ResponseWriter, r *http.Request) error {
@@ -105,14 +100,7 @@ func (h *handler) stopVerify(w http.ResponseWriter, r *http.Request) error {
 	if err := emptyBody(r); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), answerWithin)
-	defer cancel()
-	caller := h.called(r, "end of verify")
-	s, err := h.host.StopVerify(ctx, caller)
-	if err != nil {
-		return h.failed("end of verify", caller, err)
-	}
-	return answer(w, s)
+	return carryOut(h, w, r, "end of verify", answerWithin, h.host.StopVerify)
 }
 
 // BeginVerify begins a comparison of both databases.

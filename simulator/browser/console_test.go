@@ -3,16 +3,13 @@
 package browser_test
 
 import (
-	"bytes"
 	"context"
 	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -25,97 +22,22 @@ import (
 
 	"github.com/hotpair/hotpair/deployments/local"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/simulator/clustertest"
 )
 
 var screenshots = flag.String("screenshots", "", "directory for screenshots")
 
-// startWithin and seenWithin are generous: the machine may be busy with other tests.
-const (
-	startWithin = 90 * time.Second
-	seenWithin  = 60 * time.Second
-	stopWithin  = 2 * time.Minute
-)
+// seenWithin is generous: the machine may be busy with other tests.
+const seenWithin = 60 * time.Second
 
-// output is what a command prints, to be read while it runs.
-type output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
-}
-
-// cluster is a running "hotpair cluster" under load.
-type cluster struct {
-	*testing.T
-	dir string
-}
-
-func startCluster(t *testing.T) *cluster {
+// startCluster starts a cluster under load.
+func startCluster(t *testing.T) *clustertest.Cluster {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), "hotpair")
-	if out, err := exec.Command("go", "build", "-o", binary, "github.com/hotpair/hotpair").CombinedOutput(); err != nil {
-		t.Fatalf("build hotpair: %v\n%s", err, out)
-	}
-	c := &cluster{T: t, dir: filepath.Join(t.TempDir(), "pair")}
-	out := &output{}
-	cmd := exec.Command(binary, "cluster", "--dir", c.dir, "--port", "0", "--terminals", "12", "--load")
-	cmd.Stdout, cmd.Stderr = out, out
-	if err := cmd.Start(); err != nil {
+	binary, err := clustertest.Build(t.TempDir())
+	if err != nil {
 		t.Fatal(err)
 	}
-	done := make(chan error, 1)
-	go func() { done <- cmd.Wait() }()
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		select {
-		case <-done:
-		case <-time.After(stopWithin):
-			t.Errorf("the cluster did not end within %s", stopWithin)
-			_ = cmd.Process.Kill()
-			<-done
-		}
-		if t.Failed() {
-			t.Logf("the cluster printed:\n%s", out)
-		}
-	})
-	for late := time.Now().Add(startWithin); !strings.Contains(out.String(), "ready: "); {
-		select {
-		case err := <-done:
-			done <- err
-			t.Fatalf("the cluster ended: %v\n%s", err, out)
-		case <-time.After(20 * time.Millisecond):
-			if time.Now().After(late) {
-				t.Fatalf("the cluster is not ready after %s\n%s", startWithin, out)
-			}
-		}
-	}
-	return c
-}
-
-func (c *cluster) host(name string) local.HostFile {
-	c.Helper()
-	f, err := local.ReadFile(c.dir)
-	if err != nil {
-		c.Fatal(err)
-	}
-	return f.Hosts[name]
-}
-
-func (c *cluster) order(do, host string) {
-	c.Helper()
-	if _, err := local.Send(context.Background(), c.dir, local.Order{Do: do, Host: host}); err != nil {
-		c.Fatalf("%s %s: %v", do, host, err)
-	}
+	return clustertest.Start(t, binary, filepath.Join(t.TempDir(), "pair"), []string{"--terminals", "12", "--load"})
 }
 
 // tab is a page in the browser.
@@ -263,7 +185,8 @@ const paired = `document.body.dataset.level === 'good' && document.body.dataset.
 func TestConsole_ShowsAndMovesThePair(t *testing.T) {
 	browser := browse(t)
 	c := startCluster(t)
-	a, b := c.host(local.HostA), c.host(local.HostB)
+	hosts := c.File().Hosts
+	a, b := hosts[local.HostA], hosts[local.HostB]
 	page := open(t, browser, a.HTTP)
 	page.dress("light", 1280, 1000)
 	page.await("a pair that is well", paired+" && "+serving("a"))
@@ -289,7 +212,7 @@ func TestConsole_ShowsAndMovesThePair(t *testing.T) {
 	second := open(t, browser, b.HTTP)
 	second.dress("light", 1280, 1000)
 	second.await("b serving", paired+" && "+serving("b"))
-	c.order(local.Kill, local.HostB)
+	c.Send(local.Kill, local.HostB)
 	second.await("the takeover by a", serving("a")+` && /as host a/.test(document.querySelector('#live-text').textContent)`)
 	second.await("that b is gone", `document.querySelector('.host[data-role=gone], .host[data-role=unknown]')`)
 	second.await("that nothing can be done here", `document.querySelector('#switchover').disabled && document.querySelector('#actions-note a')`)
@@ -299,16 +222,16 @@ func TestConsole_ShowsAndMovesThePair(t *testing.T) {
 	page.dress("dark", 375, 812)
 	page.keep("solo-phone-dark")
 	page.dress("dark", 1280, 1000)
-	c.order(local.Start, local.HostB)
+	c.Send(local.Start, local.HostB)
 	second.await("its own host again", paired+` && /as host b/.test(document.querySelector('#live-text').textContent)`)
 
 	// Nobody answers: the page says how old it is.
-	c.order(local.Freeze, local.HostA)
-	c.order(local.Freeze, local.HostB)
+	c.Send(local.Freeze, local.HostA)
+	c.Send(local.Freeze, local.HostB)
 	page.await("that it is old", `!document.querySelector('#stale').hidden && /[3-9] s old|\d\d s old/.test(document.querySelector('#stale').textContent) && document.querySelector('#switchover').disabled`)
 	page.keep("stale-dark")
-	c.order(local.Thaw, local.HostA)
-	c.order(local.Thaw, local.HostB)
+	c.Send(local.Thaw, local.HostA)
+	c.Send(local.Thaw, local.HostB)
 	page.await("a pair that is well", paired)
 	page.keep("paired-again-dark")
 	page.wantNoProblems()

@@ -34,7 +34,7 @@ func TestAudit_MissesWhatWasRestoredAway(t *testing.T) {
 	c.stopBoth()
 	old := t.TempDir()
 	for _, host := range []string{local.HostA, local.HostB} {
-		c.copyData(filepath.Join(c.dir, host), filepath.Join(old, host))
+		c.copyData(filepath.Join(c.Dir, host), filepath.Join(old, host))
 	}
 	first := c.startBoth(before.Epoch)
 	if first.Missing != 0 || first.Checked < 30 || first.Error != "" || first.Foreign != 0 {
@@ -45,7 +45,7 @@ func TestAudit_MissesWhatWasRestoredAway(t *testing.T) {
 	_, before = c.mustActive()
 	c.stopBoth()
 	for _, host := range []string{local.HostA, local.HostB} {
-		c.copyData(filepath.Join(old, host), filepath.Join(c.dir, host))
+		c.copyData(filepath.Join(old, host), filepath.Join(c.Dir, host))
 	}
 	second := c.startBoth(before.Epoch)
 	if second.Missing != 60 || second.Checked < 90 || len(second.Examples) == 0 {
@@ -55,11 +55,11 @@ func TestAudit_MissesWhatWasRestoredAway(t *testing.T) {
 	if len(status.Alarms) == 0 || status.Alarms[0].ID != "updates-lost" || !strings.Contains(status.Alarms[0].Text, "60 of") {
 		t.Errorf("alarms %+v", status.Alarms)
 	}
-	text, _ := c.hotpair("status", "--http", c.file().Hosts[host].HTTP)
+	text, _ := c.hotpair("status", "--http", c.File().Hosts[host].HTTP)
 	if headline, _, _ := strings.Cut(text, "\n"); !strings.Contains(headline, "lost") || !strings.Contains(text, "60 of") {
 		t.Errorf("hotpair status:\n%s", text)
 	}
-	log, err := os.ReadFile(filepath.Join(c.dir, "host-"+host+".log"))
+	log, err := os.ReadFile(filepath.Join(c.Dir, "host-"+host+".log"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,18 +68,18 @@ func TestAudit_MissesWhatWasRestoredAway(t *testing.T) {
 	}
 	// The alarm is the pair's: it survives its host, and ends on both when an operator says so.
 	c.order("kill", host)
-	c.await(healWithin, "the alarm on the host that took over", func() bool { return c.waits(other(host), "updates-lost") })
+	c.Await(healWithin, "the alarm on the host that took over", func() bool { return c.waits(other(host), "updates-lost") })
 	c.order("start", host)
 	c.awaitPaired()
-	c.await(healWithin, "the alarm on the host that is back", func() bool { return c.waits(host, "updates-lost") })
-	if out, err := c.hotpair("alarms", "ack", "updates-lost", "--dir", c.dir, "--host", host); err != nil {
+	c.Await(healWithin, "the alarm on the host that is back", func() bool { return c.waits(host, "updates-lost") })
+	if out, err := c.hotpair("alarms", "ack", "updates-lost", "--dir", c.Dir, "--host", host); err != nil {
 		t.Fatalf("%s%v", out, err)
 	}
-	c.await(healWithin, "no alarm any more", func() bool { return !c.waits(host, "updates-lost") && !c.waits(other(host), "updates-lost") })
+	c.Await(healWithin, "no alarm any more", func() bool { return !c.waits(host, "updates-lost") && !c.waits(other(host), "updates-lost") })
 	c.awaitEvent("the acknowledgement", func(e bus.Event) bool {
 		return e.State == bus.AlarmAcknowledged && e.Alarm != nil && e.Alarm.ID == "updates-lost" && e.Details["via"] == host
 	})
-	if text, _ := c.hotpair("status", "--dir", c.dir); strings.Contains(text, "updates are lost") {
+	if text, _ := c.hotpair("status", "--dir", c.Dir); strings.Contains(text, "updates are lost") {
 		t.Errorf("acknowledged, and still:\n%s", text)
 	}
 }
@@ -87,7 +87,7 @@ func TestAudit_MissesWhatWasRestoredAway(t *testing.T) {
 // waits reports whether an alarm that only an operator ends is raised, as a host that answers sees it.
 func (c *cluster) waits(host, id string) bool {
 	c.Helper()
-	text, err := c.hotpair("alarms", "--dir", c.dir, "--host", host, "--json")
+	text, err := c.hotpair("alarms", "--dir", c.Dir, "--host", host, "--json")
 	var list operator.AlarmList
 	if err != nil || json.Unmarshal([]byte(text), &list) != nil {
 		return false
@@ -98,7 +98,7 @@ func (c *cluster) waits(host, id string) bool {
 // put has each terminal store some values, each acknowledged.
 func (c *cluster) put(prefix string, each int) {
 	c.Helper()
-	for _, terminal := range c.file().Terminals {
+	for _, terminal := range c.File().Terminals {
 		nc, err := nats.Connect(terminal.Address)
 		if err != nil {
 			c.Fatal(err)
@@ -128,7 +128,7 @@ func (c *cluster) startBoth(before uint64) (audit operator.Audit) {
 	c.order("start", local.HostA)
 	c.order("start", local.HostB)
 	c.awaitPaired()
-	c.await(10*time.Second, "audit", func() bool {
+	c.Await(10*time.Second, "audit", func() bool {
 		_, s := c.active()
 		if s.Audit == nil || s.Epoch <= before || s.Audit.Epoch != s.Epoch {
 			return false

@@ -8,19 +8,19 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/hotpair/hotpair/simulator/clustertest"
 )
 
 // interrupt is Ctrl-C, and waits for the end.
 func (c *cluster) interrupt() {
 	c.Helper()
 	began := time.Now()
-	if err := c.cmd.Process.Signal(syscall.SIGINT); err != nil {
-		c.Fatal(err)
-	}
+	c.Signal(syscall.SIGINT)
 	select {
-	case <-c.done:
-	case <-time.After(stopWithin):
-		c.Fatalf("the cluster did not end within %s of Ctrl-C", stopWithin)
+	case <-c.Done():
+	case <-time.After(clustertest.StopWithin):
+		c.Fatalf("the cluster did not end within %s of Ctrl-C", clustertest.StopWithin)
 	}
 	c.Logf("measured: ended %s after Ctrl-C", time.Since(began).Round(time.Millisecond))
 }
@@ -29,19 +29,19 @@ func TestCluster_InterruptLeavesNoProcess(t *testing.T) {
 	c := startCluster(t, []string{"--terminals", "3", "--load"})
 	groups := c.groups()
 	// Two hosts of six processes each, witness, terminals, load and the cluster itself.
-	if all := processesOf(t, c.dir, groups); len(all) != 16 {
+	if all := processesOf(t, c.Dir, groups); len(all) != 16 {
 		t.Fatalf("these are not all processes of a pair:\n%s", strings.Join(all, "\n"))
 	}
 	c.order("freeze", "b") // what is frozen must end too
 	c.interrupt()
-	if left := processesOf(t, c.dir, groups); len(left) > 0 {
+	if left := processesOf(t, c.Dir, groups); len(left) > 0 {
 		t.Errorf("processes are left:\n%s", strings.Join(left, "\n"))
 	}
 	// A directory that was used is continued.
-	again := startClusterIn(t, c.dir, []string{"--terminals", "3"})
+	again := startClusterIn(t, c.Dir, []string{"--terminals", "3"})
 	again.interrupt()
-	if again.err != nil {
-		t.Errorf("ended with %v\n%s", again.err, again.out)
+	if again.Err() != nil {
+		t.Errorf("ended with %v\n%s", again.Err(), again.Printed)
 	}
 }
 
@@ -50,13 +50,11 @@ func TestCluster_SIGKILLLeavesNoProcess(t *testing.T) {
 	c.order("freeze", "a")
 	groups := c.groups()
 	began := time.Now()
-	if err := c.cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	<-c.done
-	for len(processesOf(t, c.dir, groups)) > 0 {
+	c.Signal(syscall.SIGKILL)
+	<-c.Done()
+	for len(processesOf(t, c.Dir, groups)) > 0 {
 		if time.Since(began) > 10*time.Second {
-			t.Fatalf("processes are left:\n%s", strings.Join(processesOf(t, c.dir, groups), "\n"))
+			t.Fatalf("processes are left:\n%s", strings.Join(processesOf(t, c.Dir, groups), "\n"))
 		}
 		time.Sleep(10 * time.Millisecond) // the kernel tells nobody when a stranger ends
 	}
@@ -69,20 +67,20 @@ func TestCluster_BadOrdersAreExplained(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(foreign, "file"), []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, port, _ := strings.Cut(strings.TrimPrefix(c.file().Hosts["a"].HTTP, "http://"), ":")
+	_, port, _ := strings.Cut(strings.TrimPrefix(c.File().Hosts["a"].HTTP, "http://"), ":")
 	for _, test := range []struct {
 		args []string
 		code int
 		want string
 	}{
-		{[]string{"cluster", "start", "a", "--dir", c.dir}, 1, "already runs"},
-		{[]string{"cluster", "thaw", "a", "--dir", c.dir}, 1, "is not frozen"},
-		{[]string{"cluster", "kill", "c", "--dir", c.dir}, 2, "a, b, witness"},
+		{[]string{"cluster", "start", "a", "--dir", c.Dir}, 1, "already runs"},
+		{[]string{"cluster", "thaw", "a", "--dir", c.Dir}, 1, "is not frozen"},
+		{[]string{"cluster", "kill", "c", "--dir", c.Dir}, 2, "a, b, witness"},
 		{[]string{"cluster", "kill"}, 2, "a, b, witness"},
 		{[]string{"cluster", "kill", "a", "--dir", foreign}, 1, "start one with hotpair cluster"},
 		{[]string{"cluster", "--terminals", "0"}, 2, "--terminals 0"},
 		{[]string{"cluster", "--dir", foreign, "--port", "0"}, 1, "name a new or empty directory"},
-		{[]string{"cluster", "--dir", c.dir, "--port", "0"}, 1, "runs already"},
+		{[]string{"cluster", "--dir", c.Dir, "--port", "0"}, 1, "runs already"},
 		{[]string{"cluster", "--port", port}, 1, "runs already on port"},
 		{[]string{"cluster", "--nonsense"}, 2, "unknown flag"},
 		{[]string{"nonsense"}, 2, "unknown command"},

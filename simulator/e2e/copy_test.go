@@ -36,11 +36,11 @@ func TestCopy_BothSidesAreKilledDuringIt(t *testing.T) {
 	c.awaitCopy(standby)
 	c.order("kill", active)
 	// Half a copy is no database: its host may not serve.
-	c.await(healWithin, "standby that waits in the middle of a copy", func() bool {
-		s, err := c.status(standby)
+	c.Await(healWithin, "standby that waits in the middle of a copy", func() bool {
+		s, err := c.Status(standby)
 		return err == nil && s.Role == "standby" && s.WaitingFor != ""
 	})
-	s, err := c.status(standby)
+	s, err := c.Status(standby)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,10 +54,10 @@ func TestCopy_BothSidesAreKilledDuringIt(t *testing.T) {
 	w.finish()
 	c.compareHistories()
 	// What was copied must be served by the host that got it.
-	if out, err := c.hotpair("switchover", "--dir", c.dir); err != nil {
+	if out, err := c.hotpair("switchover", "--dir", c.Dir); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	c.await(healWithin, "switchover", func() bool { now, _ := c.active(); return now == standby })
+	c.Await(healWithin, "switchover", func() bool { now, _ := c.active(); return now == standby })
 	c.verifyFill("large", values, size)
 	c.interrupt()
 }
@@ -65,14 +65,14 @@ func TestCopy_BothSidesAreKilledDuringIt(t *testing.T) {
 // awaitUpdates waits until a sequence is committed.
 func (c *cluster) awaitUpdates(sequence uint64) {
 	c.Helper()
-	c.await(healWithin, fmt.Sprintf("update %d", sequence), func() bool { _, s := c.active(); return s.Committed.Sequence >= sequence })
+	c.Await(healWithin, fmt.Sprintf("update %d", sequence), func() bool { _, s := c.active(); return s.Committed.Sequence >= sequence })
 }
 
 // awaitCopy waits until a host is in the middle of a copy.
 func (c *cluster) awaitCopy(host string) {
 	c.Helper()
-	took := c.await(healWithin, "copy to "+host, func() bool { s, err := c.status(host); return err == nil && s.Mode == "copying" })
-	s, err := c.status(host)
+	took := c.Await(healWithin, "copy to "+host, func() bool { s, err := c.Status(host); return err == nil && s.Mode == "copying" })
+	s, err := c.Status(host)
 	if err != nil {
 		c.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func (c *cluster) awaitCopy(host string) {
 
 func (c *cluster) eachKey(prefix string, count int, do func(nc *nats.Conn, key string) error) {
 	c.Helper()
-	nc, err := nats.Connect(c.file().Terminals[0].Address)
+	nc, err := nats.Connect(c.File().Terminals[0].Address)
 	if err != nil {
 		c.Fatal(err)
 	}

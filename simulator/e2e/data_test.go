@@ -34,14 +34,14 @@ func TestData_VerifyRepairBackupRestoreTerminals(t *testing.T) {
 	if found.Keys < 50 || found.Peer != standby {
 		t.Errorf("verify says %+v", found)
 	}
-	c.await(healWithin, "standby that has applied it", func() bool {
-		s, err := c.status(standby)
+	c.Await(healWithin, "standby that has applied it", func() bool {
+		s, err := c.Status(standby)
 		return err == nil && s.Applied.Sequence > status.Committed.Sequence
 	})
 	// A small database is one page, which each update moves: a byte may be changed where nobody looks any more.
-	c.await(healWithin, "difference", func() bool {
+	c.Await(healWithin, "difference", func() bool {
 		c.flipByte(standby, "needle/17", "haystack")
-		out, err := c.hotpair("verify", "--json", "--dir", c.dir)
+		out, err := c.hotpair("verify", "--json", "--dir", c.Dir)
 		if err == nil {
 			return false
 		}
@@ -53,45 +53,45 @@ func TestData_VerifyRepairBackupRestoreTerminals(t *testing.T) {
 	if found.Different != 1 || len(found.Named) != 1 || !strings.Contains(found.Named[0].Key, "needle/17") || found.Named[0].Damaged != standby {
 		t.Errorf("after a byte was changed verify says %+v", found)
 	}
-	c.await(healWithin, "alarm", func() bool { return c.alarmed("verify-mismatch") })
+	c.Await(healWithin, "alarm", func() bool { return c.alarmed("verify-mismatch") })
 	c.verify(&found, "", "--repair", "--host", standby) // forwarded to the active
 	if found.Repaired != 1 {
 		t.Errorf("the repair says %+v", found)
 	}
 	c.verify(&found, "")
-	c.await(healWithin, "end of the alarm", func() bool { return !c.alarmed("verify-mismatch") })
+	c.Await(healWithin, "end of the alarm", func() bool { return !c.alarmed("verify-mismatch") })
 
 	// The standby is lost, and comes back from its own backup with a new identity.
 	file := filepath.Join(t.TempDir(), "standby.backup")
-	if out, err := c.hotpair("backup", file, "--dir", c.dir, "--host", standby); err != nil {
+	if out, err := c.hotpair("backup", file, "--dir", c.Dir, "--host", standby); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	before, err := c.status(standby)
+	before, err := c.Status(standby)
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.order("kill", standby)
-	data := filepath.Join(c.dir, standby)
+	data := filepath.Join(c.Dir, standby)
 	if out, err := c.hotpair("restore", file, "--data", data, "--name", standby); err == nil || !strings.Contains(out, "not empty") {
 		t.Errorf("restore over data: %v\n%s", err, out)
 	}
 	if out, err := c.hotpair("restore", file, "--data", data, "--name", standby, "--aside"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	c.await(healWithin, "active alone", func() bool { _, s := c.active(); return len(s.InSync) == 1 })
+	c.Await(healWithin, "active alone", func() bool { _, s := c.active(); return len(s.InSync) == 1 })
 	c.order("start", standby)
 	c.awaitPaired()
-	if after, err := c.status(standby); err != nil || after.Identity == before.Identity {
+	if after, err := c.Status(standby); err != nil || after.Identity == before.Identity {
 		t.Errorf("the restored host has the identity of the one before it (%v)", err)
 	}
 	c.verify(&found, "")
 
 	// A terminal that is removed is left by both hosts, and served again when it is added.
-	gone := c.file().Terminals[2]
+	gone := c.File().Terminals[2]
 	counted := func(n int) func() bool {
 		return func() bool {
-			a, err1 := c.status(active)
-			b, err2 := c.status(standby)
+			a, err1 := c.Status(active)
+			b, err2 := c.Status(standby)
 			return err1 == nil && err2 == nil && a.Terminals.Attached == n && b.Terminals.Warm == n
 		}
 	}
@@ -103,12 +103,12 @@ func TestData_VerifyRepairBackupRestoreTerminals(t *testing.T) {
 		{[]string{"remove", gone.ID, "--host", standby}, 2},
 		{[]string{"add", gone.ID + "=" + gone.Address}, 3},
 	} {
-		if out, err := c.hotpair(append(append([]string{"terminals"}, step.args...), "--dir", c.dir)...); err != nil {
+		if out, err := c.hotpair(append(append([]string{"terminals"}, step.args...), "--dir", c.Dir)...); err != nil {
 			t.Fatalf("terminals %s: %v\n%s", step.args, err, out)
 		}
-		c.await(healWithin, fmt.Sprintf("%d terminals on both hosts", step.want), counted(step.want))
+		c.Await(healWithin, fmt.Sprintf("%d terminals on both hosts", step.want), counted(step.want))
 	}
-	out, err := c.hotpair("terminals", "probe", gone.ID, "--json", "--dir", c.dir)
+	out, err := c.hotpair("terminals", "probe", gone.ID, "--json", "--dir", c.Dir)
 	var probed operator.ProbePage
 	if err != nil || decodeObject(out, &probed) != nil || len(probed.Terminals) != 1 || len(probed.Terminals[0].Hosts) != 2 {
 		t.Errorf("probe: %v\n%s", err, out)
@@ -119,7 +119,7 @@ func TestData_VerifyRepairBackupRestoreTerminals(t *testing.T) {
 // verify runs hotpair verify; fails is part of what it says when it ends with an error.
 func (c *cluster) verify(into *bus.VerifyState, fails string, args ...string) {
 	c.Helper()
-	out, err := c.hotpair(append([]string{"verify", "--json", "--dir", c.dir}, args...)...)
+	out, err := c.hotpair(append([]string{"verify", "--json", "--dir", c.Dir}, args...)...)
 	if (err != nil) != (fails != "") || !strings.Contains(out, fails) {
 		c.Fatalf("verify %s: %v\n%s", args, err, out)
 	}
@@ -148,7 +148,7 @@ func (c *cluster) alarmed(id string) bool {
 // value stands right behind its key, after 12 bytes of revision and checksum.
 func (c *cluster) flipByte(host, key, value string) {
 	c.Helper()
-	path := filepath.Join(c.dir, host, "hotpair.db")
+	path := filepath.Join(c.Dir, host, "hotpair.db")
 	content, err := os.ReadFile(path)
 	if err != nil {
 		c.Fatal(err)

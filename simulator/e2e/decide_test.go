@@ -22,21 +22,21 @@ func TestDecide_PauseThenForce(t *testing.T) {
 	second := other(first)
 
 	c.must("pause", "--for", "10m", "--host", second)
-	c.await(healWithin, "both hosts know the pause", func() bool {
-		a, errA := c.status(first)
-		b, errB := c.status(second)
+	c.Await(healWithin, "both hosts know the pause", func() bool {
+		a, errA := c.Status(first)
+		b, errB := c.Status(second)
 		return errA == nil && errB == nil && a.Pause != nil && b.Pause != nil
 	})
-	c.await(healWithin, "an alarm about the pause", func() bool { return c.alarmed("paused") })
-	if text, err := c.hotpair("doctor", "--dir", c.dir); err == nil || !strings.Contains(text, "paused") {
+	c.Await(healWithin, "an alarm about the pause", func() bool { return c.alarmed("paused") })
+	if text, err := c.hotpair("doctor", "--dir", c.Dir); err == nil || !strings.Contains(text, "paused") {
 		t.Errorf("doctor while paused: %v\n%s", err, text)
 	}
 	c.order("kill", first)
-	c.await(healWithin, "the standby holds back", func() bool {
-		s, err := c.status(second)
+	c.Await(healWithin, "the standby holds back", func() bool {
+		s, err := c.Status(second)
 		return err == nil && s.Pause != nil && s.Pause.HeldBack != ""
 	})
-	if s, err := c.status(second); err != nil || s.Role != "standby" {
+	if s, err := c.Status(second); err != nil || s.Role != "standby" {
 		t.Fatalf("the pause did not hold: %s %v", s.Role, err)
 	}
 	c.must("promote", "--force", "--host", second, "--accept-loss", "0")
@@ -47,27 +47,27 @@ func TestDecide_PauseThenForce(t *testing.T) {
 
 	// The standby dies, the active goes on alone and dies, the standby of before comes back.
 	c.order("kill", first)
-	c.await(healWithin, "the active goes on alone", func() bool { s, err := c.status(second); return err == nil && s.Mode == "solo" })
+	c.Await(healWithin, "the active goes on alone", func() bool { s, err := c.Status(second); return err == nil && s.Mode == "solo" })
 	c.put("alone", 20)
 	c.order("kill", second)
 	c.order("start", first)
-	c.await(healWithin, "it waits for the other", func() bool {
-		s, err := c.status(first)
+	c.Await(healWithin, "it waits for the other", func() bool {
+		s, err := c.Status(first)
 		return err == nil && s.Role == "standby" && strings.Contains(s.WaitingFor, "waiting for "+second)
 	})
-	if text, err := c.hotpair("promote", "--force", "--dir", c.dir, "--host", first, "--accept-loss", "0"); err == nil || !strings.Contains(text, "nothing was done") {
+	if text, err := c.hotpair("promote", "--force", "--dir", c.Dir, "--host", first, "--accept-loss", "0"); err == nil || !strings.Contains(text, "nothing was done") {
 		t.Errorf("0 was accepted for an unknown loss: %v\n%s", err, text)
 	}
 	c.must("promote", "--force", "--host", first, "--accept-loss", operator.UnknownLoss)
 	c.serves(first, healWithin)
-	c.await(healWithin, "the audit names what is lost", func() bool {
-		s, err := c.status(first)
+	c.Await(healWithin, "the audit names what is lost", func() bool {
+		s, err := c.Status(first)
 		return err == nil && s.Audit != nil && s.Audit.Missing >= 60
 	})
 	c.order("start", second)
 	c.awaitPaired()
-	c.await(healWithin, "what only the other had is set aside", func() bool {
-		s, err := c.status(second)
+	c.Await(healWithin, "what only the other had is set aside", func() bool {
+		s, err := c.Status(second)
 		return err == nil && s.Aside >= 60 && c.alarmed("updates-aside")
 	})
 	c.put("after", 5)
@@ -77,7 +77,7 @@ func TestDecide_PauseThenForce(t *testing.T) {
 // must runs a command on the cluster, which must succeed.
 func (c *cluster) must(args ...string) {
 	c.Helper()
-	if text, err := c.hotpair(append(args, "--dir", c.dir)...); err != nil {
+	if text, err := c.hotpair(append(args, "--dir", c.Dir)...); err != nil {
 		c.Fatalf("hotpair %s: %v\n%s", strings.Join(args, " "), err, text)
 	}
 }
@@ -85,8 +85,8 @@ func (c *cluster) must(args ...string) {
 // serves awaits that a host is active and may answer.
 func (c *cluster) serves(host string, within time.Duration) {
 	c.Helper()
-	c.await(within, host+" serves", func() bool {
-		s, err := c.status(host)
+	c.Await(within, host+" serves", func() bool {
+		s, err := c.Status(host)
 		return err == nil && s.Serves()
 	})
 }

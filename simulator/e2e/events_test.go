@@ -49,7 +49,7 @@ func TestEvents_TheSameOnBothHosts(t *testing.T) {
 		})
 	}
 
-	if _, err := c.hotpair("switchover", "--dir", c.dir); err != nil {
+	if _, err := c.hotpair("switchover", "--dir", c.Dir); err != nil {
 		t.Fatal(err)
 	}
 	c.awaitEvent("the operator", func(e bus.Event) bool {
@@ -103,7 +103,7 @@ func TestEvents_TheSameOnBothHosts(t *testing.T) {
 // events gives the log as a host has it.
 func (c *cluster) events(host string) []bus.Event {
 	c.Helper()
-	text, err := c.hotpair("events", "--dir", c.dir, "--host", host, "--since", "2000-01-01T00:00:00Z", "--json")
+	text, err := c.hotpair("events", "--dir", c.Dir, "--host", host, "--since", "2000-01-01T00:00:00Z", "--json")
 	var page bus.EventsPage
 	if err != nil || json.Unmarshal([]byte(text), &page) != nil || page.Note != "" {
 		return nil
@@ -114,7 +114,7 @@ func (c *cluster) events(host string) []bus.Event {
 // awaitEvent waits until both hosts that answer have an event.
 func (c *cluster) awaitEvent(what string, is func(bus.Event) bool) {
 	c.Helper()
-	c.await(healWithin, "event: "+what, func() bool {
+	c.Await(healWithin, "event: "+what, func() bool {
 		host, _ := c.active()
 		return host != "" && slices.ContainsFunc(c.events(host), func(e bus.Event) bool { return e.ID > 0 && is(e) })
 	})
@@ -124,7 +124,7 @@ func (c *cluster) awaitEvent(what string, is func(bus.Event) bool) {
 func (c *cluster) settledEvents() []bus.Event {
 	c.Helper()
 	list, since := c.sameEvents(), time.Now()
-	c.await(healWithin, "a log to which nothing is added", func() bool {
+	c.Await(healWithin, "a log to which nothing is added", func() bool {
 		if now := c.sameEvents(); len(now) != len(list) {
 			list, since = now, time.Now()
 		}
@@ -136,7 +136,7 @@ func (c *cluster) settledEvents() []bus.Event {
 // sameEvents waits until both hosts have the same log and nothing more comes.
 func (c *cluster) sameEvents() (list []bus.Event) {
 	c.Helper()
-	c.await(healWithin, "the same events on both hosts", func() bool {
+	c.Await(healWithin, "the same events on both hosts", func() bool {
 		list = c.events(local.HostA)
 		return len(list) > 0 && cmp.Equal(list, c.events(local.HostB))
 	})

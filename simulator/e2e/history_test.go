@@ -16,9 +16,9 @@ func (c *cluster) compareHistories() {
 	c.awaitPaired()
 	_, s := c.mustActive()
 	until := s.Committed.Sequence
-	c.await(healWithin, "history of both hosts up to the same position", func() bool {
+	c.Await(healWithin, "history of both hosts up to the same position", func() bool {
 		for _, host := range []string{local.HostA, local.HostB} {
-			if s, err := c.status(host); err != nil || s.Applied.Sequence < until {
+			if s, err := c.Status(host); err != nil || s.Applied.Sequence < until {
 				return false
 			}
 		}

@@ -18,7 +18,7 @@ func TestIDs_OfAnotherTimeAreRefusedAndSayWhy(t *testing.T) {
 	}
 	c := startCluster(t, []string{"--terminals", "1"}, "HOTPAIR_RETENTION=1h")
 	c.awaitPaired()
-	nc, err := nats.Connect(c.file().Terminals[0].Address)
+	nc, err := nats.Connect(c.File().Terminals[0].Address)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -79,7 +79,7 @@ func (c *cluster) reportAdopted() {
 	adopted := regexp.MustCompile(`msg="adopted the end of the journal".* updates=(\d+)`)
 	takeovers, updates := 0, 0
 	for _, name := range []string{"host-a.log", "host-b.log"} {
-		text, err := os.ReadFile(filepath.Join(c.dir, name))
+		text, err := os.ReadFile(filepath.Join(c.Dir, name))
 		if err != nil {
 			c.Fatal(err)
 		}
@@ -110,7 +110,7 @@ func (c *cluster) kill(host string) kill {
 	if k.active {
 		k.what = fmt.Sprintf("active %s (%s)", host, s.Mode)
 	}
-	k.at = c.quick("kill", host)
+	k.at = c.Send("kill", host)
 	k.until = k.at.Add(2 * time.Second)
 	return k
 }
@@ -166,10 +166,10 @@ func summary(all []time.Duration) string {
 func (c *cluster) finishLoad() {
 	c.Helper()
 	c.interrupt()
-	if c.err != nil {
-		c.Errorf("the cluster ended with %v\n%s", c.err, c.out)
+	if c.Err() != nil {
+		c.Errorf("the cluster ended with %v\n%s", c.Err(), c.Printed)
 	}
-	if !strings.Contains(c.out.String(), "load: verdict: ok") {
-		c.Errorf("no good verdict of the load\n%s", c.out)
+	if !strings.Contains(c.Printed.String(), "load: verdict: ok") {
+		c.Errorf("no good verdict of the load\n%s", c.Printed)
 	}
 }

@@ -26,7 +26,7 @@ func TestOutages_ServiceGoesOn(t *testing.T) {
 	c := startCluster(t, []string{"--terminals", "10"}, leaseSetting)
 	w := c.startWork(400)
 	c.awaitPaired()
-	c.await(startWithin, "first operations", func() bool { _, s := c.active(); return s.Committed.Sequence > 200 })
+	c.Await(startWithin, "first operations", func() bool { _, s := c.active(); return s.Committed.Sequence > 200 })
 	var outages []outage
 	play := func(name string, most time.Duration, f func(t *testing.T)) {
 		o := outage{name: name, from: time.Now(), most: most}
@@ -35,7 +35,7 @@ func TestOutages_ServiceGoesOn(t *testing.T) {
 		}
 		// What is measured next must not be this one.
 		_, s := c.mustActive()
-		c.await(healWithin, "updates after "+name, func() bool { _, now := c.active(); return now.Committed.Sequence > s.Committed.Sequence+50 })
+		c.Await(healWithin, "updates after "+name, func() bool { _, now := c.active(); return now.Committed.Sequence > s.Committed.Sequence+50 })
 		o.to = time.Now()
 		outages = append(outages, o)
 	}
@@ -73,8 +73,8 @@ func (c *cluster) killProcess(t *testing.T, active, name string) {
 	if err := syscall.Kill(old.PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	took := c.await(healWithin, "restarted "+name, func() bool {
-		s, err := c.status(active)
+	took := c.Await(healWithin, "restarted "+name, func() bool {
+		s, err := c.Status(active)
 		now := s.Processes[name]
 		return err == nil && now.PID != 0 && now.PID != old.PID && now.State == "ready"
 	})
@@ -89,7 +89,7 @@ func (c *cluster) killProcess(t *testing.T, active, name string) {
 // killMain kills main of the active: the new one must not go on with the term, so the other host serves.
 func (c *cluster) killMain(t *testing.T) {
 	active, before := c.mustActive()
-	supervisor := c.file().Hosts[active].PGID
+	supervisor := c.File().Hosts[active].PGID
 	mains := childrenOf(t, supervisor)
 	if len(mains) != 1 {
 		t.Fatalf("the supervisor %d has children %v", supervisor, mains)
@@ -99,7 +99,7 @@ func (c *cluster) killMain(t *testing.T) {
 	}
 	c.awaitTakeover(before)
 	c.awaitPaired()
-	if now := c.file().Hosts[active].PGID; now != supervisor {
+	if now := c.File().Hosts[active].PGID; now != supervisor {
 		t.Errorf("the supervisor was %d and is %d", supervisor, now)
 	}
 }
@@ -107,13 +107,13 @@ func (c *cluster) killMain(t *testing.T) {
 // killSupervisor kills the leader of the active host: all of its processes must die with it.
 func (c *cluster) killSupervisor(t *testing.T) {
 	active, before := c.mustActive()
-	pgid := c.file().Hosts[active].PGID
+	pgid := c.File().Hosts[active].PGID
 	if err := syscall.Kill(pgid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	c.await(10*time.Second, "end of all processes of the host", func() bool { return len(groupMembers(t, pgid)) == 0 })
+	c.Await(10*time.Second, "end of all processes of the host", func() bool { return len(groupMembers(t, pgid)) == 0 })
 	c.awaitTakeover(before)
-	c.await(10*time.Second, "notice of the cluster", func() bool { return strings.Contains(c.out.String(), "host "+active+" ended by signal: killed") })
+	c.Await(10*time.Second, "notice of the cluster", func() bool { return strings.Contains(c.Printed.String(), "host "+active+" ended by signal: killed") })
 	c.order("start", active)
 	c.awaitPaired()
 }
@@ -133,7 +133,7 @@ func (c *cluster) freezeActive(t *testing.T) {
 func (c *cluster) freezeStandby(t *testing.T) {
 	active, before := c.mustActive()
 	c.order("freeze", other(active))
-	c.await(healWithin, "solo", func() bool { _, s := c.active(); return len(s.InSync) == 1 })
+	c.Await(healWithin, "solo", func() bool { _, s := c.active(); return len(s.InSync) == 1 })
 	c.order("thaw", other(active))
 	c.awaitPaired()
 	if now, after := c.mustActive(); now != active || after.Epoch != before.Epoch {
@@ -143,7 +143,7 @@ func (c *cluster) freezeStandby(t *testing.T) {
 
 func (c *cluster) switchover(t *testing.T) {
 	active, before := c.mustActive()
-	out, err := c.hotpair("switchover", "--dir", c.dir)
+	out, err := c.hotpair("switchover", "--dir", c.Dir)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -158,7 +158,7 @@ func (c *cluster) switchover(t *testing.T) {
 // stopActive is SIGTERM to the supervisor: a planned switchover, then the end.
 func (c *cluster) stopActive(t *testing.T) {
 	active, before := c.mustActive()
-	pgid := c.file().Hosts[active].PGID
+	pgid := c.File().Hosts[active].PGID
 	c.order("stop", active)
 	if left := groupMembers(t, pgid); len(left) > 0 {
 		t.Errorf("processes %v are left", left)
@@ -170,8 +170,8 @@ func (c *cluster) stopActive(t *testing.T) {
 
 func (c *cluster) killBoth(t *testing.T) {
 	active, _ := c.mustActive()
-	c.quick("kill", active)
-	c.quick("kill", other(active))
+	c.Send("kill", active)
+	c.Send("kill", other(active))
 	// Whichever of the in-sync set returns serves; which hosts those are depends on whether the second one had taken
 	// over. One that is not in it waits, so both are started, in the order in which they were killed.
 	c.order("start", active)
@@ -185,12 +185,12 @@ func (c *cluster) killWitness(t *testing.T) {
 	active, before := c.mustActive()
 	c.order("kill", "witness")
 	sequence := before.Committed.Sequence
-	c.await(healWithin, "updates without a witness", func() bool {
+	c.Await(healWithin, "updates without a witness", func() bool {
 		_, s := c.active()
 		return s.Committed.Sequence > sequence+200
 	})
 	c.order("start", "witness")
-	c.await(healWithin, "witness that is reachable again", func() bool { _, s := c.active(); return s.Witness.Reachable })
+	c.Await(healWithin, "witness that is reachable again", func() bool { _, s := c.active(); return s.Witness.Reachable })
 	if now, after := c.mustActive(); now != active || after.Epoch != before.Epoch {
 		t.Errorf("the role moved from %s, epoch %d, to %s, epoch %d", active, before.Epoch, now, after.Epoch)
 	}
@@ -204,7 +204,7 @@ func (c *cluster) standbyAlone(t *testing.T) {
 	standby := other(active)
 	c.order("kill", standby)
 	var solo operator.Status
-	c.await(healWithin, "solo with updates that the standby does not have", func() bool {
+	c.Await(healWithin, "solo with updates that the standby does not have", func() bool {
 		_, s := c.active()
 		if len(s.InSync) == 1 && solo.Host == "" {
 			solo = s
@@ -214,8 +214,8 @@ func (c *cluster) standbyAlone(t *testing.T) {
 	c.order("kill", active)
 	c.order("start", standby)
 	var alone operator.Status
-	c.await(healWithin, "standby that says for whom it waits", func() bool {
-		s, err := c.status(standby)
+	c.Await(healWithin, "standby that says for whom it waits", func() bool {
+		s, err := c.Status(standby)
 		alone = s
 		return err == nil && s.Role == "standby" && s.Mode == "waiting" && strings.Contains(s.WaitingFor, "for "+active)
 	})
@@ -230,7 +230,7 @@ func (c *cluster) standbyAlone(t *testing.T) {
 // awaitTakeover waits until the other host serves in a higher epoch.
 func (c *cluster) awaitTakeover(before operator.Status) time.Duration {
 	c.Helper()
-	return c.await(healWithin, "takeover from "+before.Host, func() bool {
+	return c.Await(healWithin, "takeover from "+before.Host, func() bool {
 		host, s := c.active()
 		return host == other(before.Host) && s.Epoch > before.Epoch
 	})

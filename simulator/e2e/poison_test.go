@@ -63,7 +63,7 @@ func TestT2_PoisonousRequestOfAPair(t *testing.T) {
 	c.awaitPaired()
 	active, before := c.mustActive()
 	var conns []*nats.Conn
-	for _, terminal := range c.file().Terminals {
+	for _, terminal := range c.File().Terminals {
 		nc, err := nats.Connect(terminal.Address)
 		if err != nil {
 			t.Fatal(err)
@@ -105,7 +105,7 @@ func TestT2_PoisonousRequestOfAPair(t *testing.T) {
 	if now != active || after.Epoch != before.Epoch {
 		t.Errorf("the role moved from %s, epoch %d, to %s, epoch %d", active, before.Epoch, now, after.Epoch)
 	}
-	c.await(healWithin, "service that is back after its third crash", func() bool {
+	c.Await(healWithin, "service that is back after its third crash", func() bool {
 		_, s := c.active()
 		p := s.Processes["business.poison"]
 		return p.State == "ready" && p.Restarts == 3

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hotpair/hotpair/simulator/clustertest"
 	"github.com/hotpair/hotpair/storage"
 )
 
@@ -32,7 +33,7 @@ func TestChaos_Short(t *testing.T) {
 	t.Logf("measured: %s", &tally)
 	if err != nil {
 		t.Error(err)
-		keepLogs(t, o.Lab.Dir)
+		clustertest.KeepLogs(t, o.Lab.Dir, "*.log", "*.html")
 	}
 	if tally.Crossed == 0 {
 		t.Error("no key was used on both sides of a takeover")

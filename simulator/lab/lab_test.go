@@ -5,11 +5,11 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/hotpair/hotpair/simulator/clustertest"
 )
 
 var (
@@ -25,17 +25,11 @@ func TestMain(m *testing.M) {
 	flag.Parse()
 	dir, err := os.MkdirTemp("", "hotpair-lab-")
 	if binary = *tried; err == nil && binary == "" {
-		binary = filepath.Join(dir, "hotpair")
-		build := exec.Command("go", "build", "-o", binary, "github.com/hotpair/hotpair")
-		build.Stdout, build.Stderr = os.Stdout, os.Stderr
-		err = build.Run()
+		binary, err = clustertest.Build(dir)
 	}
 	code := 1
-	if *tried != "" {
-		binary = *tried
-	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "build hotpair:", err)
+		fmt.Fprintln(os.Stderr, err)
 	} else {
 		code = m.Run()
 	}
@@ -85,7 +79,7 @@ func begin(t testing.TB, o Options) *fixture {
 		}
 		f.must(l.Close())
 		if t.Failed() {
-			keepLogs(t, l.options.Dir)
+			clustertest.KeepLogs(t, l.options.Dir, "*.log", "*.html")
 		}
 		transcript.end()
 	})
@@ -124,31 +118,6 @@ func (f *fixture) must(err error) {
 	f.Helper()
 	if err != nil {
 		f.Fatal(err)
-	}
-}
-
-// keepLogs shows what a failure may be understood by. With go test -artifacts the whole logs and pictures are kept.
-func keepLogs(t testing.TB, dir string) {
-	t.Helper()
-	for _, pattern := range []string{"*.log", "*.html"} {
-		names, err := filepath.Glob(filepath.Join(dir, pattern))
-		if err != nil {
-			t.Log(err)
-		}
-		for _, name := range names {
-			text, err := os.ReadFile(name)
-			if err != nil {
-				t.Log(err)
-				continue
-			}
-			if filepath.Ext(name) == ".log" {
-				const last = 5000
-				t.Logf("end of %s:\n%s", filepath.Base(name), text[max(0, len(text)-last):])
-			}
-			if err := os.WriteFile(filepath.Join(t.ArtifactDir(), filepath.Base(name)), text, 0o600); err != nil {
-				t.Log(err)
-			}
-		}
 	}
 }
 

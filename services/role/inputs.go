@@ -33,8 +33,23 @@ const (
 	Refused
 )
 
-// Tick comes at each heartbeat interval, lease/8.
-type Tick struct{}
+// Tick comes at each heartbeat interval, lease/8, and before whatever comes first after this main was not woken in time.
+type Tick struct {
+	// Late is for how long it did nothing although it should have. In that time it sent no beat and heard none, so it is
+	// nobody else's silence (T11). What was promised runs on all the same.
+	Late time.Duration
+}
+
+// lateAfter is how many intervals may pass between two steps before a main takes notice of its own lateness.
+const lateAfter = 2
+
+// TickAfter gives the tick for the time that has passed since the last step.
+func TickAfter(passed, interval time.Duration) Tick {
+	if passed <= lateAfter*interval {
+		return Tick{}
+	}
+	return Tick{Late: passed - interval}
+}
 
 // Note is the durable note of membership (R1, R4).
 type Note struct {

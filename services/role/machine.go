@@ -154,6 +154,7 @@ func (m *Machine) Step(now time.Duration, in Input) []Action {
 	m.out = nil
 	switch in := in.(type) {
 	case Tick:
+		m.overslept(in.Late)
 	case FactsRead:
 		m.factsRead(in)
 	case RecordRead:
@@ -332,6 +333,20 @@ func (m *Machine) Right() (epoch uint64, until time.Duration) {
 		return m.epoch, max(m.soloUntil, m.leaseUntil)
 	}
 	return m.epoch, m.soloUntil
+}
+
+// overslept excuses the other main for what this one did not hear while it did not run. It only makes this host wait
+// longer before it accuses; rights and promises are compared with the clock as ever.
+func (m *Machine) overslept(late time.Duration) {
+	if late <= 0 {
+		return
+	}
+	if m.heardAt != 0 {
+		m.heardAt = min(m.heardAt+late, m.now)
+	}
+	if m.epoch != 0 {
+		m.repliedAt = min(m.repliedAt+late, m.now)
+	}
 }
 
 // peerLives reports that the other main's reply or beat was heard within half a lease.

@@ -101,8 +101,10 @@ type testHost struct {
 	run    int
 	alive  bool
 	frozen bool
-	m      *Machine
-	inbox  []event // of a frozen host
+	// frozenAt is when it was frozen last.
+	frozenAt time.Duration
+	m        *Machine
+	inbox    []event // of a frozen host
 
 	disk testDisk
 	old  testDisk // the one before it was replaced
@@ -238,9 +240,10 @@ func (w *world) command(words []string) {
 		h.kill()
 		h.start()
 	case "freeze":
-		h.frozen = true
+		h.frozen, h.frozenAt = true, w.now
 	case "thaw":
 		h.frozen = false
+		h.step(TickAfter(w.now-h.frozenAt, testLease/8)) // as the driver does before anything else
 		inbox := h.inbox
 		h.inbox = nil
 		for _, e := range inbox {

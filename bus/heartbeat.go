@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"os"
 	"time"
+
+	"github.com/hotpair/hotpair/services/pace"
 )
 
 // HeartInterval is how often a process of a host beats: four times in a lease, within bounds. A change of its state is
@@ -40,7 +42,7 @@ func (h *Heart) Now() {
 // Run beats until ctx ends or the connection is closed for good. A beat that can't be sent is not repeated: the next
 // one says more.
 func (h *Heart) Run(ctx context.Context) error {
-	tick := time.NewTicker(h.Interval)
+	tick := time.NewTimer(pace.Next(h.Interval))
 	defer tick.Stop()
 	for {
 		ready, state := h.State()
@@ -55,6 +57,7 @@ func (h *Heart) Run(ctx context.Context) error {
 		_ = h.Conn.Publish(HeartbeatSubject(h.Process), EncodeJSON(beat))
 		select {
 		case <-tick.C:
+			tick.Reset(pace.Next(h.Interval))
 		case <-h.now:
 		case <-ctx.Done():
 			return ctx.Err()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/services/role"
 )
 
@@ -52,11 +53,12 @@ func newWatch(a *alarms, causes func() map[string]string, now func() time.Durati
 
 // run watches until ctx ends.
 func (w *watch) run(ctx context.Context) error {
-	ticker := time.NewTicker(watchPace)
-	defer ticker.Stop()
+	tick := time.NewTimer(pace.Next(watchPace))
+	defer tick.Stop()
 	for {
 		select {
-		case <-ticker.C:
+		case <-tick.C:
+			tick.Reset(pace.Next(watchPace))
 			w.look()
 		case <-ctx.Done():
 			return ctx.Err()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/services/role"
 	"github.com/hotpair/hotpair/services/supervisor"
 )
@@ -62,11 +63,12 @@ func (s *standing) at(name string) time.Time {
 
 // watchConditions looks at the conditions until ctx ends.
 func (h *host) watchConditions(ctx context.Context) error {
-	ticker := time.NewTicker(conditionsEvery)
-	defer ticker.Stop()
+	tick := time.NewTimer(pace.Next(conditionsEvery))
+	defer tick.Stop()
 	for {
 		select {
-		case <-ticker.C:
+		case <-tick.C:
+			tick.Reset(pace.Next(conditionsEvery))
 			h.driver.during(ctx, func() { h.standing.look(h.driver.machine.Conditions(), time.Now()) })
 			h.watchPause()
 		case <-ctx.Done():

@@ -7,6 +7,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/pace"
 )
 
 const (
@@ -31,12 +32,13 @@ func NewRecorder(s Source) *Recorder { return &Recorder{source: s} }
 
 // Run records until ctx ends.
 func (r *Recorder) Run(ctx context.Context) error {
-	tick := time.NewTicker(Every)
+	tick := time.NewTimer(pace.Next(Every))
 	defer tick.Stop()
 	for {
 		r.look(ctx, time.Now())
 		select {
 		case <-tick.C:
+			tick.Reset(pace.Next(Every))
 		case <-ctx.Done():
 			return ctx.Err()
 		}

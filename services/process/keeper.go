@@ -8,6 +8,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/hotpair/hotpair/services/pace"
 )
 
 // ErrUnclean is Run's error when the process, told to stop, had to be killed or complained.
@@ -90,11 +92,13 @@ func (k *Keeper) once(ctx context.Context, restarts *Restarts) (stopped bool, er
 	k.draining.Go(child.Close)
 	k.emit(Started{PID: child.PID(), Restarts: k.Status().Restarts})
 
+	look := time.NewTimer(0)
+	look.Stop()
+	defer look.Stop()
 	var looks <-chan time.Time
 	if k.Patience > 0 {
-		ticker := time.NewTicker(k.watch.Interval())
-		defer ticker.Stop()
-		looks = ticker.C
+		look.Reset(pace.Next(k.watch.Interval()))
+		looks = look.C
 	}
 	settled := time.NewTimer(0)
 	settled.Stop()
@@ -114,6 +118,7 @@ func (k *Keeper) once(ctx context.Context, restarts *Restarts) (stopped bool, er
 			}
 			return true, err
 		case now := <-looks:
+			look.Reset(pace.Next(k.watch.Interval()))
 			if silent, frozen := k.look(now); frozen {
 				looks = nil
 				k.set(func(s *Status) { s.State = StateFrozen })

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/services/process"
 )
 
@@ -52,8 +53,9 @@ func (b *Beater) Beat() error {
 // for, as that its event loop has turned since it was asked last: a beat that a goroutine of its own makes
 // unconditionally proves only that the process has not been stopped.
 func (b *Beater) Run(ctx context.Context, lease time.Duration, alive func() bool) error {
-	ticker := time.NewTicker(max(lease/beatsInLease, time.Millisecond))
-	defer ticker.Stop()
+	interval := max(lease/beatsInLease, time.Millisecond)
+	tick := time.NewTimer(pace.Next(interval))
+	defer tick.Stop()
 	for {
 		if alive() {
 			if err := b.Beat(); err != nil {
@@ -63,7 +65,8 @@ func (b *Beater) Run(ctx context.Context, lease time.Duration, alive func() bool
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-ticker.C:
+		case <-tick.C:
+			tick.Reset(pace.Next(interval))
 		}
 	}
 }

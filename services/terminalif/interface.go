@@ -15,6 +15,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/lease"
+	"github.com/hotpair/hotpair/services/pace"
 )
 
 // Defaults of Bounds. A terminal's own agent keeps 1024 waiting, so one terminal alone does not meet its bound here.
@@ -189,11 +190,12 @@ func (i *Interface) fail(err error) {
 }
 
 func (i *Interface) sweep(ctx context.Context) error {
-	tick := time.NewTicker(sweepEvery)
+	tick := time.NewTimer(pace.Next(sweepEvery))
 	defer tick.Stop()
 	for {
 		select {
 		case now := <-tick.C:
+			tick.Reset(pace.Next(sweepEvery))
 			i.relay.sweep(now)
 		case <-ctx.Done():
 			return ctx.Err()

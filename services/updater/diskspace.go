@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/pace"
 )
 
 // diskPace is how often the room on the disk is looked at. main is told with the next beat; nobody is woken for it.
@@ -16,8 +17,8 @@ const diskPace = 2 * time.Second
 // watchDisk keeps the room on the disk of the data directory up to date until ctx ends. It has a goroutine of its own: a
 // file system that doesn't answer must not keep heartbeats back.
 func (u *updater) watchDisk(ctx context.Context) error {
-	ticker := time.NewTicker(diskPace)
-	defer ticker.Stop()
+	tick := time.NewTimer(pace.Next(diskPace))
+	defer tick.Stop()
 	for {
 		if space, err := spaceOn(u.config.Data); err == nil {
 			u.disk.Store(&space)
@@ -25,7 +26,8 @@ func (u *updater) watchDisk(ctx context.Context) error {
 			u.log.Debug("the room on the disk is not known", "error", err)
 		}
 		select {
-		case <-ticker.C:
+		case <-tick.C:
+			tick.Reset(pace.Next(diskPace))
 		case <-ctx.Done():
 			return nil
 		}

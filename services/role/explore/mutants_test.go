@@ -21,8 +21,7 @@ var (
 		"if !BROKEN {\nm.promisedUntil = max(m.promisedUntil, m.now+promise(max(r.LongestLease, m.config.Lease)))\n}"}
 )
 
-// roleMutants are compiled into one program through an overlay of the source (go build -overlay), so the code that ships
-// has no switch for them. Each old text stands exactly once in its file.
+// roleMutants are compiled into one program, see mutation.Build. Each old text stands exactly once in its file.
 var roleMutants = []mutant{
 	{"R1: a takeover keeps both hosts in the set", edit{"takeover.go",
 		"if !t.keepPeer {",

@@ -2,19 +2,17 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"flag"
-	"fmt"
 	"maps"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hotpair/hotpair/simulator/mutation"
 )
 
 var (
@@ -26,56 +24,15 @@ var (
 // mutated builds the program with all mutants of role compiled in, off unless chosen.
 func mutated(t *testing.T) (program string) {
 	t.Helper()
-	dir := t.TempDir()
-	overlay := struct{ Replace map[string]string }{map[string]string{}}
-	text := map[string]string{}
-	source, err := filepath.Abs("..")
-	if err != nil {
-		t.Fatal(err)
-	}
-	edits, broken := []edit{}, map[edit][]string{}
-	for n, m := range roleMutants {
+	var mutants [][]mutation.Edit
+	for _, m := range roleMutants {
+		var edits []mutation.Edit
 		for _, e := range append([]edit{m.edit}, m.also...) {
-			if broken[e] == nil {
-				edits = append(edits, e)
-			}
-			broken[e] = append(broken[e], fmt.Sprintf("mutant == %d", n+1))
+			edits = append(edits, mutation.Edit{File: "services/role/" + e.file, Old: e.old, New: e.new})
 		}
+		mutants = append(mutants, edits)
 	}
-	for _, e := range edits {
-		if text[e.file] == "" {
-			data, err := os.ReadFile(filepath.Join(source, e.file))
-			if err != nil {
-				t.Fatal(err)
-			}
-			text[e.file] = string(data)
-		}
-		if found := strings.Count(text[e.file], e.old); found != 1 {
-			t.Fatalf("this text of a mutant stands %d times in %s; bring it up to the code\n%s", found, e.file, e.old)
-		}
-		text[e.file] = strings.Replace(text[e.file], e.old, strings.ReplaceAll(e.new, "BROKEN", "("+strings.Join(broken[e], " || ")+")"), 1)
-	}
-	text["mutant.go"] = "package role\n\nimport (\n\t\"os\"\n\t\"strconv\"\n)\n\nvar mutant, _ = strconv.Atoi(os.Getenv(\"MUTANT\"))\n"
-	for name, content := range text {
-		file := filepath.Join(dir, name)
-		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		overlay.Replace[filepath.Join(source, name)] = file
-	}
-	data, err := json.Marshal(overlay)
-	if err != nil {
-		t.Fatal(err)
-	}
-	list := filepath.Join(dir, "overlay.json")
-	if err := os.WriteFile(list, data, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	program = filepath.Join(dir, "explore")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-overlay", list, "-o", program, ".").CombinedOutput(); err != nil {
-		t.Fatalf("build the mutants: %v\n%s", err, out)
-	}
-	return program
+	return mutation.Build(t, "../../..", mutants, "build")
 }
 
 // TestMutants breaks each rule in the code of role, and each promise that the driver and its processes make to it, one at
@@ -87,7 +44,7 @@ func TestMutants(t *testing.T) {
 			continue
 		}
 		t.Run(m.name, func(t *testing.T) {
-			run(t, program, m.scenario, "MUTANT="+strconv.Itoa(n+1))
+			run(t, program, m.scenario, mutation.Environ(n+1))
 		})
 	}
 	for _, name := range slices.Sorted(maps.Keys(promises)) {
@@ -95,7 +52,7 @@ func TestMutants(t *testing.T) {
 		if !strings.Contains(name, *which) {
 			continue
 		}
-		t.Run(name, func(t *testing.T) { run(t, program, scenario, "MUTANT=0", "-break", name) })
+		t.Run(name, func(t *testing.T) { run(t, program, scenario, mutation.Environ(0), "-break", name) })
 	}
 }
 

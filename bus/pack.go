@@ -33,7 +33,7 @@ type numbered[T any] struct {
 
 // sender gathers items for one subject and sends them in packs. size estimates an item's bytes.
 type sender[T any] struct {
-	conn    *Conn
+	conn    Publisher
 	subject string
 	reply   func() string
 	size    func(T) int

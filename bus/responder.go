@@ -12,12 +12,17 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// Responder serves packs: it takes the requests out and gathers the answers for each asker.
-type Responder[Q, A any] struct {
-	conn   *Conn
+// Publisher sends messages of a connection.
+type Publisher interface {
+	PublishMsg(*nats.Msg) error
+}
+
+// Answerer takes the requests out of packs, however they come, and gathers the answers for each asker.
+type Answerer[Q, A any] struct {
+	conn   Publisher
 	size   func(A) int
 	handle func(q Q, subject string, answer func(A))
-	sub    *nats.Subscription
+	stray  func(*nats.Msg, error)
 
 	backlog atomic.Int64
 
@@ -25,30 +30,45 @@ type Responder[Q, A any] struct {
 	senders map[string]*sender[A]
 }
 
+// Responder serves packs of a subject.
+type Responder[Q, A any] struct {
+	*Answerer[Q, A]
+	conn *Conn
+	sub  *nats.Subscription
+}
+
 // maxAskers bounds the senders kept for reply prefixes; an idle sender is a few bytes and costs nothing to make again.
 const maxAskers = 256
 
-// NewResponder serves a subject, in a queue group when queue is not empty. handle is called in order of arrival, on
-// one goroutine, and must not block; answer may be called once, later, from anywhere. A message that is no pack is
-// passed to stray (which may be nil).
+// NewAnswerer makes an Answerer. handle is called in order of arrival, on the goroutine of Take, and must not block; answer
+// may be called once, later, from anywhere. A message that is no pack is passed to stray (which may be nil).
+func NewAnswerer[Q, A any](conn Publisher, size func(A) int, handle func(q Q, subject string, answer func(A)), stray func(*nats.Msg, error)) *Answerer[Q, A] {
+	return &Answerer[Q, A]{conn: conn, size: size, handle: handle, stray: stray, senders: map[string]*sender[A]{}}
+}
+
+// Take takes what came.
+func (r *Answerer[Q, A]) Take(m *nats.Msg) {
+	var requests pack[Q]
+	if err := Decode(m.Data, &requests); err != nil {
+		if r.stray != nil {
+			r.stray(m, err)
+		}
+		return
+	}
+	s := r.sender(m.Reply)
+	for _, q := range requests.Items {
+		r.handle(q.Value, m.Subject, func(a A) {
+			r.backlog.Add(int64(r.size(a)))
+			s.send(q.Number, a)
+		})
+	}
+}
+
+// NewResponder serves a subject, in a queue group when queue is not empty. handle and stray are those of an Answerer, called
+// on one goroutine.
 func NewResponder[Q, A any](conn *Conn, subject, queue string, size func(A) int, handle func(q Q, subject string, answer func(A)), stray func(*nats.Msg, error)) (*Responder[Q, A], error) {
-	r := &Responder[Q, A]{conn: conn, size: size, handle: handle, senders: map[string]*sender[A]{}}
-	sub, err := conn.QueueSubscribe(subject, queue, func(m *nats.Msg) {
-		var requests pack[Q]
-		if err := Decode(m.Data, &requests); err != nil {
-			if stray != nil {
-				stray(m, err)
-			}
-			return
-		}
-		s := r.sender(m.Reply)
-		for _, q := range requests.Items {
-			handle(q.Value, m.Subject, func(a A) {
-				r.backlog.Add(int64(size(a)))
-				s.send(q.Number, a)
-			})
-		}
-	})
+	r := &Responder[Q, A]{Answerer: NewAnswerer(conn, size, handle, stray), conn: conn}
+	sub, err := conn.QueueSubscribe(subject, queue, r.Take)
 	if err != nil {
 		return nil, fmt.Errorf("serve %s: %w", subject, err)
 	}
@@ -61,7 +81,7 @@ func NewResponder[Q, A any](conn *Conn, subject, queue string, size func(A) int,
 
 // Backlog is about how many bytes of answers were given and could not yet be handed to the connection: large only when
 // the asker does not read.
-func (r *Responder[Q, A]) Backlog() int64 { return r.backlog.Load() }
+func (r *Answerer[Q, A]) Backlog() int64 { return r.backlog.Load() }
 
 // Close stops taking requests. Answers that are still given are sent.
 func (r *Responder[Q, A]) Close() {
@@ -84,7 +104,7 @@ func (r *Responder[Q, A]) Flush(ctx context.Context) error {
 }
 
 // sender for the asker behind a reply subject: all packs of one Caller share a prefix, so their answers gather.
-func (r *Responder[Q, A]) sender(reply string) *sender[A] {
+func (r *Answerer[Q, A]) sender(reply string) *sender[A] {
 	prefix := reply
 	if i := strings.LastIndexByte(reply, '.'); i >= 0 {
 		prefix = reply[:i]

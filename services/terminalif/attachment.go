@@ -12,11 +12,11 @@ import (
 
 // attachment is the session's part in the term.
 type attachment struct {
-	session   *session
-	conn      *bus.Conn
-	done      *term // that was last attached in, or refused
-	name      string
-	responder *bus.Responder[bus.Request, bus.Reply]
+	session *session
+	conn    *wire
+	done    *term // that was last attached in, or refused
+	name    string
+	stop    func() // takes no more requests; nil when not attached
 }
 
 // follow makes the attachment what the term wants. The error is that of the connection.
@@ -36,9 +36,9 @@ func (a *attachment) attach(ctx context.Context, t *term) error {
 	s := a.session
 	a.close()
 	a.name = nuid.Next()
-	if err := a.listen(t); err != nil {
-		return err
-	}
+	a.listen(t)
+	ctx, cancel := context.WithTimeout(ctx, orderWithin)
+	defer cancel()
 	var answer bus.AgentAttached
 	err := call(ctx, a.conn, bus.SubjectAgentAttach, bus.AgentAttach{
 		PairID: t.PairID, Host: s.owner.config.Host, Identity: t.Identity, Epoch: t.Epoch,
@@ -66,18 +66,16 @@ func (a *attachment) attach(ctx context.Context, t *term) error {
 }
 
 // listen takes the requests that the agent sends to this attachment.
-func (a *attachment) listen(t *term) error {
+func (a *attachment) listen(t *term) {
 	s := a.session
-	var responder *bus.Responder[bus.Request, bus.Reply]
-	ready := make(chan struct{})
+	var answerer *bus.Answerer[bus.Request, bus.Reply]
 	handle := func(q bus.Request, _ string, answer func(bus.Reply)) {
-		<-ready // no longer than the assignment below
 		if !s.requests.Allow() {
 			s.condemn(fmt.Errorf("%w: too many requests a second", ErrHostile))
 			return
 		}
 		s.owner.relay.take(s.id, t, q, func(reply bus.Reply) {
-			if responder.Backlog() > maxBacklog {
+			if answerer.Backlog() > maxBacklog {
 				s.condemn(errBacklog)
 				return
 			}
@@ -86,21 +84,18 @@ func (a *attachment) listen(t *term) error {
 	}
 	stray := func(_ *nats.Msg, err error) { s.condemn(fmt.Errorf("%w: %w", ErrHostile, err)) }
 	size := func(r bus.Reply) int { return len(r.Body) + len(r.Message) + len(r.Receipt) + 64 }
-	responder, err := bus.NewResponder(a.conn, bus.SessionRequests(a.name), "", size, handle, stray)
-	if err != nil {
-		return err
-	}
-	close(ready)
-	a.responder = responder
-	return nil
+	answerer = bus.NewAnswerer(a.conn, size, handle, stray)
+	a.stop = a.conn.Subscribe(bus.SessionRequests(a.name), answerer.Take)
 }
 
 // detach tells the agent to keep its requests for another.
 func (a *attachment) detach(ctx context.Context) error {
-	if a.responder == nil {
+	if a.stop == nil {
 		a.session.set(stateWarm, "")
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, orderWithin)
+	defer cancel()
 	var done bus.Done
 	err := call(ctx, a.conn, bus.SubjectAgentDetach, bus.AgentDetach{Session: a.name}, &done)
 	a.close()
@@ -115,7 +110,7 @@ func (a *attachment) detach(ctx context.Context) error {
 // refusal whose reason is gone. A terminal that lies about it only moves its own attachment.
 func (a *attachment) check(w bus.AgentWelcome) {
 	t := a.done
-	if t == nil || (a.responder != nil && w.Epoch == t.Epoch && w.Fresh && w.Active == a.session.owner.config.Host) {
+	if t == nil || (a.stop != nil && w.Epoch == t.Epoch && w.Fresh && w.Active == a.session.owner.config.Host) {
 		return
 	}
 	if w.Epoch <= t.Epoch {
@@ -124,9 +119,9 @@ func (a *attachment) check(w bus.AgentWelcome) {
 }
 
 func (a *attachment) close() {
-	if a.responder != nil {
-		a.responder.Close()
-		a.responder = nil
+	if a.stop != nil {
+		a.stop()
+		a.stop = nil
 	}
 }
 

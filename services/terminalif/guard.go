@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -33,21 +34,40 @@ const (
 	readCost = 512
 )
 
-// dialer makes the connections to terminals, each behind a filter. It counts dials and bounds how many are under way.
+// dialer makes the connections to terminals, each behind a filter. It counts dials and bounds how many terminals are
+// dialled and greeted at the same time: more would only make all of them late, and those that are late are dialled again.
+// Terminals that were tried in vain before have slots of their own, so that those which are there do not wait behind
+// many that are not.
 type dialer struct {
 	network bus.Network
-	slots   chan struct{}
+	first   chan struct{}
+	again   chan struct{}
 	dials   atomic.Int64
 }
 
 func newDialer(network bus.Network, parallel int) *dialer {
-	return &dialer{network: bus.OrTCP(network), slots: make(chan struct{}, parallel)}
+	return &dialer{network: bus.OrTCP(network), first: make(chan struct{}, parallel), again: make(chan struct{}, parallel)}
 }
 
-// forOne is the dialer for one connection; ctx bounds the wait for a slot, the dial and the connection's life.
+// slot waits until a terminal may be dialled and gives what to call once it is greeted, or is not. It may be called again.
+// The error is that of ctx.
+func (d *dialer) slot(ctx context.Context, again bool) (done func(), err error) {
+	slots := d.first
+	if again {
+		slots = d.again
+	}
+	select {
+	case slots <- struct{}{}:
+		return sync.OnceFunc(func() { <-slots }), nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// forOne is the dialer for one connection; ctx bounds the dial and the connection's life.
 func (d *dialer) forOne(ctx context.Context) *oneDial { return &oneDial{ctx: ctx, dialer: d} }
 
-// oneDial is a nats.CustomDialer. It remembers why it failed, because the client library hides that.
+// oneDial dials once. It remembers why the connection failed: what the filter met shows to who reads only as an end.
 type oneDial struct {
 	ctx    context.Context
 	dialer *dialer
@@ -62,14 +82,8 @@ func (o *oneDial) reason() error {
 	return nil
 }
 
-// Dial connects and puts the filter in front.
-func (o *oneDial) Dial(_, address string) (net.Conn, error) {
-	select {
-	case o.dialer.slots <- struct{}{}:
-		defer func() { <-o.dialer.slots }()
-	case <-o.ctx.Done():
-		return nil, o.ctx.Err()
-	}
+// dial connects and puts the filter in front.
+func (o *oneDial) dial(address string) (net.Conn, error) {
 	o.dialer.dials.Add(1)
 	dialling, dialled := context.WithTimeout(o.ctx, dialWithin)
 	conn, err := o.dialer.network.Dial(dialling, address)
@@ -77,6 +91,11 @@ func (o *oneDial) Dial(_, address string) (net.Conn, error) {
 	if err != nil {
 		o.failed.Store(&err)
 		return nil, err
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		// The kernel notices within 11 s that a terminal is reached no more; for thousands of idle sessions that costs this
+		// process nothing. A connection that can't do it is asked by hello alone.
+		_ = tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: 2 * time.Second, Count: 3})
 	}
 	ctx, cancel := context.WithCancel(o.ctx)
 	return &guarded{

@@ -18,13 +18,13 @@ import (
 	"github.com/hotpair/hotpair/services/pace"
 )
 
-// Defaults of Bounds. A terminal's own agent keeps 1024 waiting, so one terminal alone does not meet its bound here.
+// Defaults of Bounds. A terminal's own agent keeps 1024 waiting, so one terminal alone does not meet its bound in number here.
 const (
 	perTerminal      = 1024
-	perTerminalBytes = 64 << 20
+	perTerminalBytes = 16 << 20
 	inAll            = 32768
-	inAllBytes       = 256 << 20
-	parallelDials    = 128
+	inAllBytes       = 64 << 20 // what the bus keeps for one process that does not read
+	parallelDials    = 64
 	sweepEvery       = time.Second
 	// busPing finds a main that neither ends nor answers. It is slow on purpose: the end of main ends the connection at
 	// once, a main that is frozen ends this host's right to answer, and a machine under full load must not lose the

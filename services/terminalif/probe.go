@@ -89,10 +89,7 @@ func (i *Interface) probeOne(ctx context.Context, t Terminal, epoch uint64) bus.
 	ctx, cancel := context.WithTimeout(ctx, 2*callWithin)
 	defer cancel()
 	dial := i.dialer.forOne(ctx)
-	conn, err := bus.Connect(ctx, bus.ConnConfig{
-		Name: i.config.Host + " probe", URL: t.URL, User: bus.AgentUser, Password: t.Key, Dialer: dial,
-		Ping: pingEvery, Handshake: callWithin, Once: true,
-	})
+	conn, err := dialWire(ctx, dial, wireConfig{name: i.config.Host + " probe", url: t.URL, password: t.Key, complaint: func(error) {}})
 	if err != nil {
 		p.Outcome, p.Detail = outcomeOfDial(dial.reason(), err)
 		return p
@@ -101,6 +98,8 @@ func (i *Interface) probeOne(ctx context.Context, t Terminal, epoch uint64) bus.
 	var welcome bus.AgentWelcome
 	pair, identity := i.self()
 	began := time.Now()
+	ctx, answered := context.WithTimeout(ctx, callWithin)
+	defer answered()
 	err = call(ctx, conn, bus.SubjectAgentHello, bus.AgentHello{
 		Version: bus.Version, PairID: pair, Host: i.config.Host, Identity: identity, Incarnation: i.incarnation,
 	}, &welcome)

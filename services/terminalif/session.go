@@ -17,12 +17,16 @@ import (
 )
 
 const (
-	// helloEvery keeps a warm session known to be alive; the agent pushes changes, so this is housekeeping.
-	helloEvery = 5 * time.Second
-	// pingEvery is long because there are thousands of sessions, and a host's own life is told by its peer, not here.
-	pingEvery = 10 * time.Second
-	// callWithin bounds one question to a terminal.
+	// helloEvery keeps a warm session known to be alive; the agent pushes changes, so this is housekeeping. Of all sessions
+	// together there are at most hellosPerSecond, so that thousands of them cost an idle host little; a terminal that can't
+	// be reached any more is noticed by the kernel before (guard.go).
+	helloEvery      = 5 * time.Second
+	hellosPerSecond = 50
+	// callWithin bounds the greeting of a terminal: dial, first words, hello.
 	callWithin = 2 * time.Second
+	// orderWithin bounds an attach or a detach. It is long because a terminal that is late is better than one whose
+	// session is cut, and begun anew, at the moment when all of them are attached.
+	orderWithin = 5 * time.Second
 	// redialFirst and redialLast bound the pause between dials: short when an agent was restarted, long when a terminal
 	// is gone for days. Half of it is random, so that thousands do not dial in step.
 	redialFirst = 20 * time.Millisecond
@@ -69,10 +73,11 @@ type session struct {
 	suspected    chan struct{} // one token: ask whether the terminal is silent
 	retired      chan struct{} // closed when the terminal is no longer one of the pair's
 	requests     *rate.Limiter
+	failures     int // dials in a row that led to no session; of run alone
 
 	mu     sync.Mutex
-	conn   *bus.Conn // greeted, or nil
-	end    func()    // ends run; set when it begins
+	conn   *wire  // greeted, or nil
+	end    func() // ends run; set when it begins
 	status bus.TerminalDetail
 	epoch  uint64        // highest the terminal has told
 	gap    time.Duration // that it told at the last attach
@@ -107,7 +112,7 @@ func (s *session) condemn(why error) {
 }
 
 // warm gives the connection if the terminal has been greeted.
-func (s *session) warm() *bus.Conn {
+func (s *session) warm() *wire {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.conn
@@ -183,7 +188,8 @@ func (s *session) heard(epoch uint64) {
 func (s *session) run(ctx context.Context) {
 	pause := redialFirst
 	for ctx.Err() == nil {
-		greeted, err := s.once(ctx)
+		served, err := s.once(ctx)
+		s.failures++
 		if ctx.Err() != nil || s.over() {
 			return
 		}
@@ -192,9 +198,9 @@ func (s *session) run(ctx context.Context) {
 			state = stateRefused
 		}
 		s.set(state, err.Error())
-		if greeted {
+		if served {
 			s.log.Warn("terminal lost", "error", err)
-			pause = redialFirst
+			pause, s.failures = redialFirst, 0
 		}
 		if errors.Is(err, ErrHostile) || errors.Is(err, errBacklog) {
 			s.log.Warn("terminal misbehaves", "error", err)
@@ -208,38 +214,43 @@ func (s *session) run(ctx context.Context) {
 	}
 }
 
-// once dials, greets and serves until the connection is lost. greeted: it was a session for a while.
-func (s *session) once(ctx context.Context) (greeted bool, err error) {
+// once dials, greets and serves until the connection is lost. served: it was a session for a while.
+func (s *session) once(ctx context.Context) (served bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	greeted, err := s.owner.dialer.slot(ctx, s.failures > 1)
+	if err != nil {
+		return false, err
+	}
+	defer greeted()
 	dial := s.owner.dialer.forOne(ctx)
 	defer func() {
 		if why := dial.reason(); why != nil {
 			err = why
 		}
 	}()
-	conn, err := bus.Connect(ctx, bus.ConnConfig{
-		Name: s.owner.config.Host, URL: s.url, User: bus.AgentUser, Password: s.key, Dialer: dial,
-		Ping: pingEvery, Handshake: callWithin, Once: true,
-		Complaint: func(err error) { s.log.Warn("terminal's connection complains", "error", err) },
+	conn, err := dialWire(ctx, dial, wireConfig{
+		name: s.owner.config.Host, url: s.url, password: s.key,
+		complaint: func(err error) { s.log.Warn("terminal's connection complains", "error", err) },
 	})
 	if err != nil {
 		return false, err
 	}
 	defer conn.Close()
-	if _, err := conn.Subscribe(bus.SubjectAgentChanged, s.changed); err != nil {
-		return false, fmt.Errorf("hear of changes: %w", err)
-	}
-	welcome, err := s.hello(ctx, conn)
+	conn.Subscribe(bus.SubjectAgentChanged, s.changed)
+	within, cancelHello := context.WithTimeout(ctx, callWithin)
+	welcome, err := s.hello(within, conn)
+	cancelHello()
 	if err != nil {
 		return false, err
 	}
 	s.log.Debug("terminal greeted", "epoch", welcome.Epoch)
+	greeted()
 	return true, s.serve(ctx, conn)
 }
 
 // hello greets the agent or keeps the session up.
-func (s *session) hello(ctx context.Context, conn *bus.Conn) (bus.AgentWelcome, error) {
+func (s *session) hello(ctx context.Context, conn *wire) (bus.AgentWelcome, error) {
 	var welcome bus.AgentWelcome
 	pair, identity := s.owner.self()
 	asked := time.Now()
@@ -262,7 +273,7 @@ func (s *session) hello(ctx context.Context, conn *bus.Conn) (bus.AgentWelcome, 
 }
 
 // serve keeps a greeted connection: attaches and detaches as the term changes, repeats hello. It ends with the reason.
-func (s *session) serve(ctx context.Context, conn *bus.Conn) error {
+func (s *session) serve(ctx context.Context, conn *wire) error {
 	up := conn.Up()
 	s.mu.Lock()
 	s.conn = conn
@@ -276,8 +287,17 @@ func (s *session) serve(ctx context.Context, conn *bus.Conn) error {
 		a.lost()
 	}()
 	drainOf(s.condemned)
-	next := time.NewTimer(helloEvery/2 + rand.N(helloEvery/2))
+	pause := s.owner.helloPause()
+	next := time.NewTimer(pause/2 + rand.N(pause/2))
 	defer next.Stop()
+	greet := func() error {
+		welcome, err := s.confirm(ctx, conn, patientWithin)
+		if err == nil {
+			a.check(welcome)
+			next.Reset(s.owner.helloPause())
+		}
+		return err
+	}
 	for {
 		if s.over() {
 			return errors.Join(errRetired, a.detach(ctx))
@@ -288,19 +308,13 @@ func (s *session) serve(ctx context.Context, conn *bus.Conn) error {
 		select {
 		case <-s.wake:
 		case <-next.C:
-			welcome, err := s.hello(ctx, conn)
-			if err != nil {
+			if err := greet(); err != nil {
 				return err
 			}
-			a.check(welcome)
-			next.Reset(helloEvery)
 		case <-s.suspected:
-			welcome, err := s.confirm(ctx, conn)
-			if err != nil {
+			if err := greet(); err != nil {
 				return err
 			}
-			a.check(welcome)
-			next.Reset(helloEvery)
 		case err := <-s.condemned:
 			return err
 		case <-s.retired:
@@ -310,6 +324,11 @@ func (s *session) serve(ctx context.Context, conn *bus.Conn) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// helloPause is the time between two hellos of one session.
+func (i *Interface) helloPause() time.Duration {
+	return max(helloEvery, time.Duration(len(i.roster.all()))*time.Second/hellosPerSecond)
 }
 
 // drainOf takes out what a channel of one token holds from an earlier connection.
@@ -329,10 +348,8 @@ func (s *session) changed(m *nats.Msg) {
 	}
 }
 
-// call asks one question on a connection.
-func call(ctx context.Context, conn *bus.Conn, subject string, question, answer any) error {
-	ctx, cancel := context.WithTimeout(ctx, callWithin)
-	defer cancel()
+// call asks one question on a connection, until ctx ends.
+func call(ctx context.Context, conn *wire, subject string, question, answer any) error {
 	reply, err := conn.Request(ctx, subject, bus.EncodeJSON(question))
 	if err != nil {
 		return err

@@ -153,11 +153,11 @@ func TestSilence_SlowIsNotSilent(t *testing.T) {
 	dials := h.Dials()
 	// Each suspicion is a question answered late; after some of them it is still the same session.
 	for n := range 3 {
-		await(t, fmt.Sprint("suspicion ", n), func() bool { return len(silentOf(t.Context(), []*session{s})) == 1 })
+		await(t, fmt.Sprint("suspicion ", n), func() bool { return len(h.silentOf(t.Context(), []*session{s}, probeWithin)) == 1 })
 		s.suspect()
 		await(t, "it is asked", func() bool { return len(s.suspected) == 0 })
 	}
-	if _, err := s.confirm(t.Context(), s.warm()); err != nil {
+	if _, err := s.confirm(t.Context(), s.warm(), suspectWithin); err != nil {
 		t.Errorf("a slow terminal counts as %v", err)
 	}
 	if h.Dials() != dials || h.State().Attached != 1 {

@@ -1,0 +1,440 @@
+package terminalif
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nuid"
+
+	"github.com/hotpair/hotpair/bus"
+)
+
+// Why a client of our own: the client library gives each connection 37 KB of buffers and, with two subscriptions, six
+// goroutines, and each message wakes three of them. There are thousands of these connections, they speak to one kind of
+// server, and the filter has checked every line before it is read here. A wire is one goroutine and 4 KB; whoever sends
+// writes to the socket itself.
+
+const (
+	// wireBuffer holds the longest line that the filter passes, but for INFO.
+	wireBuffer = maxLine
+	// inboxNumber is the subscription to answers, which is there from the first words on.
+	inboxNumber = 1
+)
+
+var (
+	// errTLSWanted says that the server wants TLS, which is not what was agreed on.
+	errTLSWanted = errors.New("terminal's server wants TLS")
+	// errRefusedByServer is an error of the terminal's server that ends the connection.
+	errRefusedByServer = errors.New("terminal's server ends the connection")
+)
+
+// wireConfig describes a wire.
+type wireConfig struct {
+	name, url, password string
+	complaint           func(error) // gets refused subjects (bus.ErrForbidden)
+}
+
+// wire is a NATS connection to a terminal's server. It never reconnects.
+//
+// Handlers and answers are called on its one goroutine, in the order of arrival, and must not block.
+type wire struct {
+	config wireConfig
+	conn   net.Conn
+	read   *bufio.Reader
+	up     context.Context
+	down   context.CancelCauseFunc
+	inbox  string
+	ended  chan struct{} // closed when the goroutine has ended
+	began  time.Time
+	last   atomic.Int64 // when something came, in time since began
+
+	mu       sync.Mutex
+	handlers map[uint64]func(*nats.Msg) // by number of the subscription
+	number   uint64                     // of the last subscription
+	calls    map[string]chan *nats.Msg  // by the end of their reply subject
+	asked    uint64
+	pongs    []chan struct{} // of flushes, in their order
+
+	// What is to be written. One of those who send writes for all; see send.
+	out           sync.Mutex
+	waiting       []byte
+	queued, wrote uint64 // bytes
+	writing       bool
+	written       sync.Cond
+}
+
+// dialWire connects and greets the server until ctx ends, but no longer than callWithin. ctx bounds the wire's life too.
+// Errors: nats.ErrAuthorization, ErrHostile, that of the dial.
+func dialWire(ctx context.Context, dial *oneDial, c wireConfig) (*wire, error) {
+	address, err := url.Parse(c.url)
+	if err != nil {
+		return nil, fmt.Errorf("address of the terminal: %w", err)
+	}
+	began := time.Now()
+	conn, err := dial.dial(address.Host)
+	if err != nil {
+		return nil, fmt.Errorf("connect to %s: %w", c.url, err)
+	}
+	w := &wire{
+		config: c, conn: conn, began: began, read: bufio.NewReaderSize(conn, wireBuffer), inbox: "_INBOX." + nuid.Next() + ".",
+		handlers: map[uint64]func(*nats.Msg){}, number: inboxNumber, calls: map[string]chan *nats.Msg{}, ended: make(chan struct{}),
+	}
+	w.written.L = &w.out
+	w.up, w.down = context.WithCancelCause(context.Background())
+	w.handlers[inboxNumber] = w.answered
+	stop := context.AfterFunc(ctx, func() { w.end(ctx.Err()) })
+	err = conn.SetReadDeadline(began.Add(callWithin))
+	if err == nil {
+		err = w.greet()
+	}
+	if err == nil {
+		err = conn.SetReadDeadline(time.Time{})
+	}
+	if err != nil {
+		stop()
+		w.end(err)
+		return nil, fmt.Errorf("connect to %s: %w", c.url, err)
+	}
+	go func() {
+		defer close(w.ended)
+		defer stop()
+		w.end(w.listen())
+	}()
+	return w, nil
+}
+
+// greet exchanges the first words: INFO, CONNECT, PING, PONG.
+func (w *wire) greet() error {
+	line, err := w.line()
+	if err != nil {
+		return err
+	}
+	text, found := bytes.CutPrefix(line, infoVerb)
+	var info struct {
+		TLS bool `json:"tls_required"`
+	}
+	if !found {
+		return fmt.Errorf("%w: %w", ErrHostile, errFirst)
+	}
+	if err := json.Unmarshal(text, &info); err != nil {
+		return fmt.Errorf("%w: INFO: %w", ErrHostile, err)
+	}
+	if info.TLS {
+		return errTLSWanted
+	}
+	connect, err := json.Marshal(map[string]any{
+		"verbose": false, "pedantic": false, "user": bus.AgentUser, "pass": w.config.password, "name": w.config.name,
+		"lang": "go", "version": nats.Version, "protocol": 1, "headers": true, "no_responders": true,
+	})
+	if err != nil {
+		return fmt.Errorf("first words: %w", err)
+	}
+	if err := w.send(fmt.Appendf(nil, "CONNECT %s\r\nSUB %s* %d\r\nPING\r\n", connect, w.inbox, inboxNumber), true); err != nil {
+		return err
+	}
+	for {
+		line, err := w.line()
+		if err != nil {
+			return err
+		}
+		switch verb, rest, _ := strings.Cut(string(line), " "); verb {
+		case "PONG":
+			return nil
+		case "-ERR":
+			return w.fault(rest)
+		case "+OK", "INFO", "PING":
+		default:
+			return fmt.Errorf("%w: %.20s before the greeting's end", ErrHostile, verb)
+		}
+	}
+}
+
+// line gives the next line without its end. It is valid until the next call. The filter bounds it.
+func (w *wire) line() ([]byte, error) {
+	line, err := w.read.ReadSlice('\n')
+	if errors.Is(err, bufio.ErrBufferFull) { // INFO
+		long := bytes.Clone(line)
+		for errors.Is(err, bufio.ErrBufferFull) {
+			line, err = w.read.ReadSlice('\n')
+			long = append(long, line...)
+		}
+		line = long
+	}
+	if err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(line, []byte("\r\n")), nil
+}
+
+// listen takes what comes until the connection ends.
+func (w *wire) listen() error {
+	for {
+		line, err := w.line()
+		if err != nil {
+			return err
+		}
+		w.last.Store(int64(time.Since(w.began)))
+		verb, rest, _ := bytes.Cut(line, []byte(" "))
+		switch string(verb) {
+		case "MSG":
+			err = w.message(rest, false)
+		case "HMSG":
+			err = w.message(rest, true)
+		case "PING":
+			err = w.send([]byte("PONG\r\n"), false)
+		case "PONG":
+			w.pong()
+		case "-ERR":
+			if err = w.fault(string(rest)); errors.Is(err, bus.ErrForbidden) {
+				w.config.complaint(err)
+				err = nil
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// fault is the error behind a line -ERR.
+func (w *wire) fault(text string) error {
+	text = clip(strings.Trim(text, "' "))
+	switch lower := strings.ToLower(text); {
+	case strings.HasPrefix(lower, "permissions violation"):
+		return fmt.Errorf("%w: %s", bus.ErrForbidden, text)
+	case strings.HasPrefix(lower, "authorization violation"):
+		return nats.ErrAuthorization
+	}
+	return fmt.Errorf("%w: %s", errRefusedByServer, text)
+}
+
+// message reads a message whose line came, subject sid [reply] [header-size] size, and hands it to its subscription.
+func (w *wire) message(args []byte, header bool) error {
+	fields := strings.Split(string(args), " ")
+	sizes := 1
+	if header {
+		sizes = 2
+	}
+	if len(fields) != 2+sizes && len(fields) != 3+sizes {
+		return fmt.Errorf("%w: %w", ErrHostile, errForm)
+	}
+	size, err := strconv.Atoi(fields[len(fields)-1])
+	if err != nil || size < 0 || size > bus.MaxPayload {
+		return fmt.Errorf("%w: %w", ErrHostile, errSize)
+	}
+	m := &nats.Msg{Subject: fields[0], Data: make([]byte, size)}
+	if len(fields) == 3+sizes {
+		m.Reply = fields[2]
+	}
+	if _, err := io.ReadFull(w.read, m.Data); err != nil {
+		return err
+	}
+	if _, err := w.read.Discard(len("\r\n")); err != nil {
+		return err
+	}
+	if header {
+		n, err := strconv.Atoi(fields[len(fields)-2])
+		if err != nil || n < 0 || n > size {
+			return fmt.Errorf("%w: %w", ErrHostile, errSize)
+		}
+		if m.Header, err = nats.DecodeHeadersMsg(m.Data[:n]); err != nil {
+			return fmt.Errorf("%w: %w", ErrHostile, err)
+		}
+		m.Data = m.Data[n:]
+	}
+	number, err := strconv.ParseUint(fields[1], 10, 64)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrHostile, errSize)
+	}
+	w.mu.Lock()
+	handle := w.handlers[number]
+	w.mu.Unlock()
+	if handle != nil {
+		handle(m)
+	}
+	return nil
+}
+
+// Subscribe hears a subject until the returned function is called. The server hears of both with what is sent next.
+func (w *wire) Subscribe(subject string, handle func(*nats.Msg)) (unsubscribe func()) {
+	w.mu.Lock()
+	w.number++
+	number := w.number
+	w.handlers[number] = handle
+	w.mu.Unlock()
+	w.queue(fmt.Appendf(nil, "SUB %s %d\r\n", subject, number))
+	return func() {
+		w.mu.Lock()
+		delete(w.handlers, number)
+		w.mu.Unlock()
+		w.queue(fmt.Appendf(nil, "UNSUB %d\r\n", number))
+	}
+}
+
+// PublishMsg returns when the message is written; its headers are not sent. It makes the wire a bus.Publisher.
+func (w *wire) PublishMsg(m *nats.Msg) error { return w.publish(m.Subject, m.Reply, m.Data, true) }
+
+func (w *wire) publish(subject, reply string, data []byte, wait bool) error {
+	if reply != "" {
+		subject += " " + reply
+	}
+	b := make([]byte, 0, len(subject)+len(data)+32)
+	b = fmt.Appendf(b, "PUB %s %d\r\n", subject, len(data))
+	return w.send(append(append(b, data...), "\r\n"...), wait)
+}
+
+// Request sends one message and waits for one reply, until ctx ends or the connection is lost. Errors: bus.ErrNobody,
+// bus.ErrDisconnected, the context's.
+func (w *wire) Request(ctx context.Context, subject string, data []byte) (*nats.Msg, error) {
+	got := make(chan *nats.Msg, 1)
+	w.mu.Lock()
+	w.asked++
+	name := strconv.FormatUint(w.asked, 10)
+	w.calls[name] = got
+	w.mu.Unlock()
+	defer func() {
+		w.mu.Lock()
+		delete(w.calls, name)
+		w.mu.Unlock()
+	}()
+	if err := w.publish(subject, w.inbox+name, data, false); err != nil {
+		return nil, fmt.Errorf("%s: %w", subject, err)
+	}
+	select {
+	case m := <-got:
+		if len(m.Data) == 0 && m.Header.Get("Status") == "503" {
+			return nil, fmt.Errorf("%s: %w", subject, bus.ErrNobody)
+		}
+		return m, nil
+	case <-w.up.Done():
+		return nil, fmt.Errorf("%s: %w", subject, context.Cause(w.up))
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%s: %w", subject, ctx.Err())
+	}
+}
+
+func (w *wire) answered(m *nats.Msg) {
+	name, _ := strings.CutPrefix(m.Subject, w.inbox)
+	w.mu.Lock()
+	got := w.calls[name]
+	delete(w.calls, name)
+	w.mu.Unlock()
+	if got != nil {
+		got <- m // has room for one
+	}
+}
+
+// FlushWithContext returns when the server has answered to everything that was sent before. Errors: bus.ErrDisconnected,
+// the context's.
+func (w *wire) FlushWithContext(ctx context.Context) error {
+	got := make(chan struct{})
+	// The order of waiting for answers is that of the questions.
+	w.out.Lock()
+	w.mu.Lock()
+	w.pongs = append(w.pongs, got)
+	w.mu.Unlock()
+	err := w.sendLocked([]byte("PING\r\n"), false)
+	w.out.Unlock()
+	if err != nil {
+		return err
+	}
+	select {
+	case <-got:
+		return nil
+	case <-w.up.Done():
+		return context.Cause(w.up)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (w *wire) pong() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.pongs) > 0 {
+		close(w.pongs[0])
+		w.pongs = w.pongs[1:]
+	}
+}
+
+// send writes whole lines. One of those who send at the same time writes for all others; who does not wait only adds to
+// what that one writes. A write that takes longer than writeWithin ends the connection, so what waits is bounded by what
+// comes in that time.
+func (w *wire) send(data []byte, wait bool) error {
+	w.out.Lock()
+	defer w.out.Unlock()
+	return w.sendLocked(data, wait)
+}
+
+// queue has lines written before what is sent next.
+func (w *wire) queue(data []byte) {
+	w.out.Lock()
+	defer w.out.Unlock()
+	w.queued += uint64(len(data))
+	w.waiting = append(w.waiting, data...)
+}
+
+// sendLocked is send with the lock on what is written held.
+func (w *wire) sendLocked(data []byte, wait bool) error {
+	w.queued += uint64(len(data))
+	until := w.queued
+	if w.writing {
+		w.waiting = append(w.waiting, data...)
+		for wait && w.wrote < until && w.up.Err() == nil {
+			w.written.Wait()
+		}
+		return context.Cause(w.up)
+	}
+	w.writing = true
+	if len(w.waiting) > 0 {
+		data, w.waiting = append(w.waiting, data...), nil
+	}
+	for len(data) > 0 && w.up.Err() == nil {
+		w.out.Unlock()
+		err := w.conn.SetWriteDeadline(time.Now().Add(writeWithin))
+		if err == nil {
+			_, err = w.conn.Write(data)
+		}
+		if err != nil {
+			w.end(err)
+		}
+		w.out.Lock()
+		w.wrote += uint64(len(data))
+		data, w.waiting = w.waiting, nil
+		w.written.Broadcast()
+	}
+	w.writing = false
+	return context.Cause(w.up)
+}
+
+// end closes the connection; everybody who waits gets bus.ErrDisconnected.
+func (w *wire) end(why error) {
+	w.down(fmt.Errorf("%w: %w", bus.ErrDisconnected, why))
+	// An error says that it is closed already.
+	_ = w.conn.Close()
+}
+
+// Close ends the connection and waits until no handler runs any more.
+func (w *wire) Close() {
+	w.end(nats.ErrConnectionClosed)
+	<-w.ended
+}
+
+// heard is when the server said something last.
+func (w *wire) heard() time.Time { return w.began.Add(time.Duration(w.last.Load())) }
+
+// Up is a context that lives as long as the connection; its cause is bus.ErrDisconnected.
+func (w *wire) Up() context.Context { return w.up }

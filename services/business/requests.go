@@ -14,10 +14,12 @@ import (
 	"github.com/hotpair/hotpair/bus"
 )
 
-// Bounds of what the process has taken and not yet answered. Beyond either a request is refused with 429.
+// Bounds of what the process has taken and not yet answered. Beyond any a request is refused with 429.
 const (
 	maxRequests = 4096
-	maxBytes    = 256 << 20 // of request bodies
+	maxBytes    = 64 << 20 // of request bodies
+	// maxBacklog bounds answers that were given and that who asked does not read, in bytes. What is in flight can add to it.
+	maxBacklog = 64 << 20
 	// keptWorkers is how many goroutines stay when there is nothing to do.
 	keptWorkers = 256
 )
@@ -31,6 +33,8 @@ type requests struct {
 	gate    *semaphore.Weighted
 	log     *slog.Logger
 	counts  map[string]*counts
+
+	unread atomic.Pointer[bus.Responder[bus.Request, bus.Reply]] // knows how much of what was answered nobody has read
 
 	epoch    atomic.Uint64 // highest in which a request has come
 	inFlight atomic.Int64
@@ -67,7 +71,7 @@ func (r *requests) take(ctx context.Context, q bus.Request, answer func(bus.Repl
 		return
 	}
 	number, bytes := r.inFlight.Add(1), r.bytes.Add(int64(len(q.Body)))
-	if number > maxRequests || bytes > maxBytes {
+	if number > maxRequests || bytes > maxBytes || r.backlog() > maxBacklog {
 		r.leave(q)
 		answer(notNow(op, q, bus.CodeBusy, "too many requests at once; this one was not executed"))
 		return
@@ -126,6 +130,14 @@ func notNow(op Operation, q bus.Request, code int, message string) bus.Reply {
 		return bus.Reply{Code: bus.CodeUnknown, Message: "the outcome is unknown; repeat the request with the same id"}
 	}
 	return bus.Reply{Code: code, Message: message}
+}
+
+// backlog is what was answered and not read, in bytes.
+func (r *requests) backlog() int64 {
+	if packs := r.unread.Load(); packs != nil {
+		return packs.Backlog()
+	}
+	return 0
 }
 
 func (r *requests) leave(q bus.Request) {

@@ -106,6 +106,7 @@ func serve(ctx, working context.Context, stopWork context.CancelCauseFunc, conns
 		return err
 	}
 	defer packs.Close()
+	requests.unread.Store(packs)
 	// Last, so that who finds the service can use it.
 	registered, err := register(working, conn, requests)
 	if err != nil {

@@ -52,10 +52,11 @@ type flight struct {
 	service  *service
 	answer   func(bus.Reply)
 	place    place
-	sending  int        // counts sendings, so that the outcome of an older one is told apart
-	untaken  bool       // nobody listened to its subject once
-	doubts   int        // crashes at which it was out with others
-	reply    *bus.Reply // when parked
+	sent     time.Duration // on the relay's clock, last
+	sending  int           // counts sendings, so that the outcome of an older one is told apart
+	untaken  bool          // nobody listened to its subject once
+	doubts   int           // crashes at which it was out with others
+	reply    *bus.Reply    // when parked
 }
 
 type place int
@@ -234,6 +235,9 @@ func (r *relay) admit(f *flight, t *term) (*sending, *bus.Reply) {
 	if f.service == nil {
 		return nil, &bus.Reply{Code: bus.CodeBusy, Message: "too many unknown services were asked for; not executed"}
 	}
+	if f.service.up() && !f.service.admission.admits(f.service.out) {
+		return nil, &bus.Reply{Code: bus.CodeBusy, Message: "service " + f.service.name + " has all it can do in time; not executed"}
+	}
 	mine.count++
 	mine.bytes += size
 	r.total.count++
@@ -257,6 +261,7 @@ func (r *relay) launch(f *flight) *sending {
 func (r *relay) dispatch(f *flight) *sending {
 	r.move(f, out)
 	f.sending++
+	f.sent = r.clock()
 	f.request.Remaining = max(int64(time.Until(f.deadline)), 1)
 	return &sending{flight: f, service: f.service, number: f.sending, request: f.request, way: f.service.way}
 }
@@ -265,6 +270,13 @@ func (r *relay) dispatch(f *flight) *sending {
 func (r *relay) move(f *flight, to place) {
 	was := f.place == out || f.place == parked
 	is := to == out || to == parked
+	if s := f.service; s != nil && (f.place == out) != (to == out) {
+		if to == out {
+			s.out++
+		} else {
+			s.out--
+		}
+	}
 	f.place = to
 	if s := f.service; s != nil && s.alone == f && to != out {
 		s.alone = nil

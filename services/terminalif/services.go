@@ -48,7 +48,9 @@ type service struct {
 	waiting     []*flight
 	alone       *flight // a suspect whose turn it is
 	asking      bool    // a goroutine asks it to describe itself
-	misses      int     // times in a row that it described itself and then did not listen
+	out         int     // requests that it has
+	admission   admission
+	misses      int // times in a row that it described itself and then did not listen
 }
 
 // description is what a service says about itself.
@@ -313,6 +315,8 @@ func (d *directory) decide(s *sending, reply bus.Reply, err error) *sending {
 		r.held = append(r.held, f)
 	default:
 		s.service.misses = 0
+		now := r.clock()
+		s.service.admission.answered(now, now-f.sent, s.service.out)
 		r.deliver(f, reply)
 	}
 	return nil
@@ -331,10 +335,10 @@ func (d *directory) untaken(f *flight) {
 	}
 }
 
-// forgetWaiting drops what waits for services. The lock is held.
+// forgetWaiting drops what services have and what waits for them. The lock is held.
 func (d *directory) forgetWaiting() {
 	for _, s := range d.services {
-		s.waiting, s.alone = nil, nil
+		s.waiting, s.alone, s.out = nil, nil, 0
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 
 	"github.com/nats-io/nats.go"
 
@@ -16,6 +17,10 @@ import (
 // milliseconds.
 const scanQueue = 256
 
+// maxBacklog bounds the answers that business processes do not read, in bytes; beyond it they may not ask for more. Commits
+// are not refused for it: their answers are small and as many as wait in the queue.
+const maxBacklog = 64 << 20
+
 // database serves db.*: what business processes read and commit. Each service has the key space of its name, which it
 // can't choose: the bus lets it publish nowhere else.
 type database struct {
@@ -25,7 +30,7 @@ type database struct {
 	log  *slog.Logger
 
 	scans chan func()
-	packs *bus.Responder[bus.DatabaseCall, bus.DatabaseReply]
+	packs atomic.Pointer[bus.Responder[bus.DatabaseCall, bus.DatabaseReply]] // once it serves
 	close []func()
 }
 
@@ -39,7 +44,7 @@ func (d *database) serve(conn *bus.Conn) error {
 	if err != nil {
 		return err
 	}
-	d.packs = packs
+	d.packs.Store(packs)
 	d.close = append(d.close, packs.Close)
 	for call, decode := range map[string]func([]byte) (bus.DatabaseCall, error){
 		"read": func(b []byte) (c bus.DatabaseCall, err error) {
@@ -81,12 +86,13 @@ func (d *database) stop() {
 
 // flush lets the answers leave that were given, those at the end of the term included.
 func (d *database) flush() {
-	if d.packs == nil {
+	packs := d.packs.Load()
+	if packs == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), finishWithin)
 	defer cancel()
-	if err := d.packs.Flush(ctx); err != nil {
+	if err := packs.Flush(ctx); err != nil {
 		d.log.Debug("answers could not be sent before the end", "error", err) // the connection is gone, and who asked knows
 	}
 }
@@ -114,6 +120,8 @@ func (d *database) handle(c bus.DatabaseCall, subject string, answer func(bus.Da
 	switch {
 	case t == nil:
 		answer(nobody("this host does not serve"))
+	case c.Commit == nil && d.backlog() > maxBacklog:
+		answer(busy("answers wait to be read"))
 	case c.Read != nil:
 		answer(read(d.store, service, c.Read))
 	case c.Scan != nil:
@@ -123,6 +131,14 @@ func (d *database) handle(c bus.DatabaseCall, subject string, answer func(bus.Da
 	default:
 		answer(bus.DatabaseReply{Code: bus.CodeMalformed, Message: "a call without content"})
 	}
+}
+
+// backlog is what was answered and not read, in bytes.
+func (d *database) backlog() int64 {
+	if packs := d.packs.Load(); packs != nil {
+		return packs.Backlog()
+	}
+	return 0
 }
 
 func (d *database) scan(service string, q *bus.Scan, answer func(bus.DatabaseReply)) {

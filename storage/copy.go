@@ -156,22 +156,11 @@ func (r *Range) fill(tx *bolt.Tx, path string, key []byte, maxBytes int) error {
 
 // applied runs f in a view of what bolt alone holds, which must be consistent.
 func (s *Store) applied(f func(*bolt.Tx, *state) error) error {
-	s.life.RLock()
-	defer s.life.RUnlock()
-	r, err := s.reader(true)
-	if err != nil {
-		return err
-	}
-	defer r.tx.Rollback()
-	return guard(func() error {
-		st, err := getState(r.tx)
-		if err == nil && st.Copy != nil {
-			err = ErrCopying
+	return s.look(true, func(r *Reader, st *state) error {
+		if st.Copy != nil {
+			return ErrCopying
 		}
-		if err != nil {
-			return err
-		}
-		return f(r.tx, &st)
+		return f(r.tx, st)
 	})
 }
 

@@ -22,11 +22,11 @@ type past struct {
 	applied        uint64 // the last sequence in bolt, as of tx
 }
 
-// history opens a view of the history and runs f.
-func (s *Store) history(f func(*past) error) error {
+// look opens a view of what is committed and runs f in it; inconsistent as for reader.
+func (s *Store) look(inconsistent bool, f func(*Reader, *state) error) error {
 	s.life.RLock()
 	defer s.life.RUnlock()
-	r, err := s.reader(true) // the history is whole from its base on, whatever a copy has done to the data
+	r, err := s.reader(inconsistent)
 	if err != nil {
 		return err
 	}
@@ -36,10 +36,30 @@ func (s *Store) history(f func(*past) error) error {
 		if err != nil {
 			return err
 		}
-		return f(&past{
-			tx: r.tx, frozen: r.frozen, active: r.active, end: r.end, base: st.Base, applied: st.Applied.Position.Sequence,
-		})
+		return f(r, &st)
 	})
+}
+
+// history opens a view of the history and runs f. The history is whole from its base on, whatever a copy has done to the
+// data.
+func (s *Store) history(f func(*past) error) error {
+	return s.look(true, func(r *Reader, st *state) error { return f(r.past(st)) })
+}
+
+// past is the history that the reader sees; st is the state in its view of bolt.
+func (r *Reader) past(st *state) *past {
+	return &past{
+		tx: r.tx, frozen: r.frozen, active: r.active, end: r.end, base: st.Base, applied: st.Applied.Position.Sequence,
+	}
+}
+
+// confirm says that the history has exactly this mark. The error is that of digest, or ErrDiverged.
+func (p *past) confirm(at Mark) error {
+	digest, err := p.digest(at.Position.Sequence)
+	if err == nil && digest != at.Digest {
+		err = fmt.Errorf("%w: %v has another digest here", ErrDiverged, at.Position)
+	}
+	return err
 }
 
 // digest gives the digest at a sequence.

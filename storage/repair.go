@@ -130,30 +130,14 @@ type mending struct {
 
 // since collects what the applied entries behind a position have written. writing must be held.
 func (s *Store) since(at Mark, m *mending) error {
-	s.life.RLock()
-	defer s.life.RUnlock()
-	r, err := s.reader(true)
-	if err != nil {
-		return err
-	}
-	defer r.tx.Rollback()
-	return guard(func() error {
-		st, err := getState(r.tx)
-		if err != nil {
-			return err
-		}
-		p := past{tx: r.tx, frozen: r.frozen, active: r.active, end: r.end, base: st.Base, applied: st.Applied.Position.Sequence}
+	return s.history(func(p *past) error {
 		if at.Position.Sequence > p.applied {
-			return fmt.Errorf("%w: %v, applied is %v", ErrAbsent, at.Position, st.Applied.Position)
+			return fmt.Errorf("%w: %v, applied up to %d", ErrAbsent, at.Position, p.applied)
 		}
-		digest, err := p.digest(at.Position.Sequence)
-		if err != nil {
+		if err := p.confirm(at); err != nil {
 			return err
 		}
-		if digest != at.Digest {
-			return fmt.Errorf("%w: %v has another digest here", ErrDiverged, at.Position)
-		}
-		c := r.tx.Bucket([]byte(bucketHistory)).Cursor()
+		c := p.tx.Bucket([]byte(bucketHistory)).Cursor()
 		for k, v := c.Seek(sequenceKey(at.Position.Sequence + 1)); k != nil; k, v = c.Next() {
 			_, _, raw, err := readHistoryHeader(v)
 			if err != nil {

@@ -128,24 +128,13 @@ func (s *Store) ReadSection(q Section, at *Mark, t int64, detail Detail) (Conten
 }
 
 func (s *Store) section(q Section, at *Mark, t int64, detail Detail, grow bool) (Content, error) {
-	s.life.RLock()
-	defer s.life.RUnlock()
-	r, err := s.reader(false)
-	if err != nil {
-		return Content{}, fmt.Errorf("read section of %s: %w", q.Bucket, err)
-	}
-	defer r.tx.Rollback()
 	c := Content{Section: q}
-	err = guard(func() error {
-		st, err := getState(r.tx)
-		if err != nil {
-			return err
-		}
+	err := s.look(false, func(r *Reader, st *state) error {
 		if q.Bucket == bucketHistoryPath {
-			return c.history(r, &st, detail, grow)
+			return c.history(r, st, detail, grow)
 		}
 		if at != nil {
-			if err := r.back(*at, t, &st); err != nil {
+			if err := r.back(*at, t, st); err != nil {
 				return err
 			}
 		}
@@ -171,13 +160,8 @@ func (r *Reader) back(at Mark, t int64, st *state) error {
 	case sequence > r.end.Position.Sequence:
 		return fmt.Errorf("%w: %v, committed is %v", ErrAbsent, at.Position, r.end.Position)
 	}
-	p := past{tx: r.tx, frozen: r.frozen, active: r.active, end: r.end, base: st.Base, applied: st.Applied.Position.Sequence}
-	digest, err := p.digest(sequence)
-	if err != nil {
+	if err := r.past(st).confirm(at); err != nil {
 		return err
-	}
-	if digest != at.Digest {
-		return fmt.Errorf("%w: %v has another digest here", ErrDiverged, at.Position)
 	}
 	r.end, r.time = at, t
 	return nil
@@ -264,8 +248,7 @@ func (c *Content) history(r *Reader, st *state, detail Detail, grow bool) error 
 	if last := c.Section.Last; last != nil && bytes.Compare(last, sequenceKey(st.Applied.Position.Sequence)) > 0 {
 		return fmt.Errorf("%w: applied is %v", ErrAbsent, st.Applied.Position)
 	}
-	p := past{tx: r.tx, frozen: r.frozen, active: r.active, end: r.end, base: st.Base, applied: st.Applied.Position.Sequence}
-	if before, err := p.digest(from - 1); err == nil { // otherwise the entry before is damaged, and named itself
+	if before, err := r.past(st).digest(from - 1); err == nil { // otherwise the entry before is damaged, and named itself
 		c.prev = &before
 	}
 	cursor := r.tx.Bucket([]byte(bucketHistory)).Cursor()
@@ -284,264 +267,4 @@ func (c *Content) history(r *Reader, st *state, detail Detail, grow bool) error 
 		c.Section.Last = bytes.Clone(end) // it goes on growing: the end is here, and the next section is empty
 	}
 	return err
-}
-
-// sectionWalk walks a bucket as bolt would hold it if it had applied exactly up to the reader's position.
-type sectionWalk struct {
-	reader *Reader
-	path   string
-	space  string
-	last   []byte
-	tag    string // precedes the keys in the overlay's names
-	cursor *bolt.Cursor
-	key    []byte
-	value  []byte
-	tables [2]struct {
-		*table
-		at named
-		ok bool
-	}
-	live   func(key []byte) (bool, error)
-	epochs []CopyItem // of the overlay, which has no index of them
-}
-
-func newSectionWalk(r *Reader, q Section) (*sectionWalk, error) {
-	w := &sectionWalk{reader: r, path: q.Bucket, last: q.Last}
-	if space, ok := spaceOf(q.Bucket); ok {
-		w.space, w.tag = space, dataPrefix(space)
-	}
-	switch q.Bucket {
-	case bucketAnswers:
-		w.tag, w.live = string(rune(tagAnswer)), r.liveAnswers()
-	case bucketFloors:
-		w.tag = string(rune(tagFloor))
-	case bucketEpochs:
-		if err := w.findEpochs(q.After); err != nil {
-			return nil, err
-		}
-	default:
-		if w.space == "" {
-			return nil, fmt.Errorf("%w: no such bucket", ErrMalformed)
-		}
-	}
-	if b := bucketAt(r.tx, q.Bucket); b != nil {
-		w.cursor = b.Cursor()
-		w.key, w.value = w.cursor.Seek(q.After)
-		if len(q.After) > 0 && w.key != nil && bytes.Equal(w.key, q.After) {
-			w.key, w.value = w.cursor.Next()
-		}
-	}
-	if w.tag != "" {
-		for i, t := range []*table{r.active, r.frozen} { // the newer first
-			w.tables[i].table = t
-			w.tables[i].at, w.tables[i].ok = t.next(w.tag, w.tag+string(q.After), len(q.After) > 0, r.end.Position.Sequence)
-		}
-	}
-	return w, nil
-}
-
-// findEpochs collects the beginnings of epochs that bolt does not hold yet.
-func (w *sectionWalk) findEpochs(after []byte) error {
-	for _, t := range []*table{w.reader.frozen, w.reader.active} {
-		for _, e := range t.slice(1, w.reader.end.Position.Sequence) {
-			key := sequenceKey(e.Entry.Position.Epoch)
-			if e.Entry.Kind != KindBegan || bytes.Compare(key, after) <= 0 {
-				continue
-			}
-			value, err := seal(epochVersion, key, startOf(&e.Entry))
-			if err != nil {
-				return err
-			}
-			w.epochs = append(w.epochs, CopyItem{Key: key, Value: value})
-		}
-	}
-	return nil
-}
-
-// next gives the next key with what bolt would hold under it; a nil key is the end. Neither belongs to the caller.
-func (w *sectionWalk) next() (key, value []byte, err error) {
-	for {
-		if key, value, err = w.step(); err != nil || key == nil || w.last != nil && bytes.Compare(key, w.last) > 0 {
-			return nil, nil, err
-		}
-		if value == nil {
-			continue // deleted
-		}
-		if w.live != nil {
-			if ok, err := w.live(key); err != nil || !ok {
-				if errors.Is(err, ErrDamaged) {
-					return key, value, nil // a key that is none shows as a difference
-				}
-				if err != nil {
-					return nil, nil, err
-				}
-				continue
-			}
-		}
-		return key, value, nil
-	}
-}
-
-// step gives the lowest key of all sources; its value is nil when it is deleted.
-func (w *sectionWalk) step() (key, value []byte, err error) {
-	lowest, some := w.key, w.key != nil
-	for i := range w.tables {
-		if t := &w.tables[i]; t.ok {
-			if k := []byte(t.at.name[len(w.tag):]); !some || bytes.Compare(k, lowest) < 0 {
-				lowest, some = k, true
-			}
-		}
-	}
-	if len(w.epochs) > 0 && (!some || bytes.Compare(w.epochs[0].Key, lowest) <= 0) {
-		lowest, some = w.epochs[0].Key, true
-	}
-	if !some {
-		return nil, nil, nil
-	}
-	var stored []byte
-	if w.key != nil && bytes.Equal(w.key, lowest) {
-		stored = w.value
-		defer func() { w.key, w.value = w.cursor.Next() }()
-	}
-	if len(w.epochs) > 0 && bytes.Equal(w.epochs[0].Key, lowest) {
-		stored = w.epochs[0].Value
-		w.epochs = w.epochs[1:]
-	}
-	var versions []version
-	for i := range w.tables {
-		t := &w.tables[i]
-		if !t.ok || t.at.name != w.tag+string(lowest) {
-			continue
-		}
-		versions = append(versions, t.at.version)
-		t.at, t.ok = t.next(w.tag, t.at.name, true, w.reader.end.Position.Sequence)
-	}
-	if len(versions) == 0 {
-		return lowest, stored, nil
-	}
-	value, err = w.applied(lowest, stored, versions)
-	return lowest, value, err
-}
-
-// applied is what a flush would make of a stored value and the versions over it, the newest first; nil when it is deleted.
-func (w *sectionWalk) applied(key, stored []byte, versions []version) ([]byte, error) {
-	v := versions[0]
-	switch w.path {
-	case bucketAnswers:
-		return seal(answerVersion, key, recorded{Position: v.stored.Entry.Position, Answer: v.stored.Entry.Answer})
-	case bucketFloors:
-		floor, err := readFloor(string(key), stored)
-		if err != nil {
-			return stored, nil // damaged: it shows as a difference
-		}
-		for _, v := range versions {
-			floor = max(floor, v.floor)
-		}
-		return floorValue(string(key), floor), nil
-	}
-	if effect := v.data(); !effect.Delete {
-		return dataValue(key, v.sequence, effect.Value), nil
-	}
-	return nil, nil
-}
-
-// liveAnswers tells the answers that can still be asked for at the reader's position from those that only wait to be
-// deleted, which a host may or may not have.
-func (r *Reader) liveAnswers() func(key []byte) (bool, error) {
-	terminal, floor := "", uint64(0)
-	return func(key []byte) (bool, error) {
-		id, err := parseAnswerKey(key)
-		if err != nil {
-			return false, err
-		}
-		if id.App != "" {
-			return !r.tooOld(id), nil
-		}
-		if id.Terminal != terminal {
-			terminal = id.Terminal
-			if floor, err = readFloor(terminal, r.tx.Bucket([]byte(bucketFloors)).Get([]byte(terminal))); err != nil {
-				floor = 0 // damaged: that is found among the floors
-			}
-			for _, t := range []*table{r.active, r.frozen} {
-				if v, ok := t.get(floorName(terminal), r.end.Position.Sequence); ok {
-					floor = max(floor, v.floor)
-				}
-			}
-		}
-		return id.Counter >= floor, nil
-	}
-}
-
-// differences gives the keys that two listings of one section differ in, in order: those that the second lacks, those that
-// only the second has, and those that hold something else.
-func (c *Content) differences(other *Content) (missing, extra, different []KeySum) {
-	i, k := 0, 0
-	for i < len(c.Sums) || k < len(other.Sums) {
-		order := 0
-		switch {
-		case i == len(c.Sums):
-			order = 1
-		case k == len(other.Sums):
-			order = -1
-		default:
-			order = bytes.Compare(c.Sums[i].Key, other.Sums[k].Key)
-		}
-		switch {
-		case order < 0:
-			missing = append(missing, c.Sums[i])
-			i++
-		case order > 0:
-			extra = append(extra, other.Sums[k])
-			k++
-		default:
-			if !bytes.Equal(c.Sums[i].Sum, other.Sums[k].Sum) {
-				d := c.Sums[i]
-				d.Damaged = other.Sums[k].Damaged
-				different = append(different, d)
-			}
-			i, k = i+1, k+1
-		}
-	}
-	return missing, extra, different
-}
-
-// Difference is a key in which two hosts are not alike.
-type Difference struct {
-	Bucket string
-	Key    []byte
-	// Kind is one of Missing, Extra and Different, as seen from the first host.
-	Kind string
-	// Damaged says on which side the value is not as it was written: first, second.
-	DamagedHere, DamagedThere bool
-}
-
-// Kinds of differences.
-const (
-	Missing   = "missing"   // the second host lacks the key
-	Extra     = "extra"     // only the second host has it
-	Different = "different" // it holds something else there
-)
-
-// Differences names the keys in which two listings of one section at one position differ, in the order of keys.
-func Differences(here, there Content) []Difference {
-	missing, extra, different := here.differences(&there)
-	damaged := map[string]bool{}
-	for _, s := range here.Sums {
-		if s.Damaged {
-			damaged[string(s.Key)] = true
-		}
-	}
-	var all []Difference
-	add := func(kind string, sums []KeySum) {
-		for _, s := range sums {
-			d := Difference{Bucket: here.Section.Bucket, Key: s.Key, Kind: kind, DamagedHere: damaged[string(s.Key)]}
-			d.DamagedThere = kind != Missing && s.Damaged
-			all = append(all, d)
-		}
-	}
-	add(Missing, missing)
-	add(Extra, extra)
-	add(Different, different)
-	slices.SortFunc(all, func(a, b Difference) int { return bytes.Compare(a.Key, b.Key) })
-	return all
 }

@@ -38,10 +38,12 @@ const (
 	SubjectReceipts = "question.terminal-if.receipts" // CollectReceipts → CollectedReceipts
 )
 
-// Subjects between the two mains (link).
+// Subjects between the two mains (link). What may be much has a connection of its own in both directions, so that no beat
+// waits for it, however slow the line is.
 const (
 	SubjectBeat    = "link.beat"    // Beat → BeatReply
-	SubjectMessage = "link.message" // LinkMessage → LinkReply
+	SubjectMessage = "link.message" // LinkMessage → LinkReply: about roles
+	SubjectBulk    = "link.bulk"    // LinkMessage → LinkReply: events, calls of operators
 )
 
 // Subjects on an agent's server, account of the hosts.

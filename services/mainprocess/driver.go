@@ -9,6 +9,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/lease"
+	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/services/role"
 )
 
@@ -59,13 +60,14 @@ func (d *driver) View() role.View { return *d.view.Load() }
 
 // Run steps the machine until ctx ends.
 func (d *driver) Run(ctx context.Context) error {
-	ticker := time.NewTicker(d.tick)
-	defer ticker.Stop()
-	for {
+	tick := time.NewTimer(pace.Next(d.tick))
+	defer tick.Stop()
+	for turned := d.clock(); ; turned = d.clock() {
 		var e envelope
 		select {
 		case e = <-d.inputs:
-		case <-ticker.C:
+		case <-tick.C:
+			tick.Reset(pace.Next(d.tick))
 			e.in = role.Tick{}
 		case <-ctx.Done():
 			return ctx.Err()
@@ -74,18 +76,28 @@ func (d *driver) Run(ctx context.Context) error {
 			e.do()
 			continue
 		}
-		actions := d.machine.Step(d.clock(), e.in)
-		d.turns.Add(1)
-		view := d.machine.View()
-		d.view.Store(&view)
-		if e.after != nil {
-			e.after(actions, view)
+		// First of all, so that nothing that came meanwhile is judged by what this main has missed.
+		if late := role.TickAfter(d.clock()-turned, d.tick); late.Late > 0 {
+			d.log.Debug("this main was not woken in time; it holds that against nobody", "took", late.Late)
+			d.step(envelope{in: late})
 		}
-		epoch, until := d.machine.Right()
-		d.stepped(view, lease.Right{Epoch: epoch, Until: until})
-		for _, action := range actions {
-			d.perform(action)
-		}
+		d.step(e)
+	}
+}
+
+// step has the machine take an input, and begins what comes of it.
+func (d *driver) step(e envelope) {
+	actions := d.machine.Step(d.clock(), e.in)
+	d.turns.Add(1)
+	view := d.machine.View()
+	d.view.Store(&view)
+	if e.after != nil {
+		e.after(actions, view)
+	}
+	epoch, until := d.machine.Right()
+	d.stepped(view, lease.Right{Epoch: epoch, Until: until})
+	for _, action := range actions {
+		d.perform(action)
 	}
 }
 

@@ -4,17 +4,14 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/config"
 )
 
@@ -40,126 +37,6 @@ from a table in the replicated database, on both hosts alike, and a change takes
 	}
 	c.AddCommand(terminalsList(), terminalsAdd(), terminalsRemove(), terminalsProbe(), terminalsKey())
 	return c
-}
-
-func terminalsList() *cobra.Command {
-	f := &flags{}
-	var problems bool
-	c := argued("list", "List the terminals, and what each host has with them",
-		`Lists the terminals in the order of their ids. For each host: attached (served by it), warm (connected, would be served at
-once after a takeover), unreachable or refused, with the reason below.`,
-		`  hotpair terminals list
-  hotpair terminals list --problems                # only those that a host can't serve
-  hotpair terminals list --json | jq -r '.terminals[] | select(.hosts.a.state == "unreachable") | .id'`,
-		f, cobra.NoArgs, func(ctx context.Context, c *cobra.Command, _ []string) error {
-			client, _, err := f.client(ctx, c)
-			if err != nil {
-				return err
-			}
-			all, err := allTerminals(ctx, client, newProgress(c.ErrOrStderr(), "terminals"))
-			if err != nil {
-				return fmt.Errorf("terminals: %w", err)
-			}
-			if problems {
-				all.Terminals = slices.DeleteFunc(all.Terminals, func(r TerminalRow) bool { return !r.troubled() })
-			}
-			if f.json {
-				return printJSON(c, all)
-			}
-			s := &screen{colour: isTerminal(c.OutOrStdout())}
-			terminalsScreen(s, all)
-			fmt.Fprint(c.OutOrStdout(), s.out.String())
-			return nil
-		})
-	c.Flags().BoolVar(&problems, "problems", false, "only terminals that a host is not connected to")
-	return c
-}
-
-// allTerminals reads all pages into one.
-func allTerminals(ctx context.Context, client *Client, bar *progress) (all TerminalsPage, err error) {
-	defer bar.end()
-	all.Terminals = []TerminalRow{}
-	for after := ""; ; {
-		page, err := client.Terminals(ctx, TerminalsRequest{After: after, Limit: mostTerminals})
-		if err != nil {
-			return all, err
-		}
-		page.Terminals = append(all.Terminals, page.Terminals...)
-		more := page.More && len(page.Terminals) > len(all.Terminals)
-		all = page
-		bar.show(float64(len(all.Terminals))/float64(max(all.Total, 1)), count(uint64(len(all.Terminals)), "terminal"))
-		if !more {
-			all.More = false
-			return all, nil
-		}
-		after = all.Terminals[len(all.Terminals)-1].ID
-	}
-}
-
-// troubled reports whether a host that answered is not connected to the terminal.
-func (r TerminalRow) troubled() bool {
-	for _, seen := range r.Hosts {
-		if seen.State != "attached" && seen.State != "warm" {
-			return true
-		}
-	}
-	return len(r.Hosts) == 0
-}
-
-func terminalsScreen(s *screen, p TerminalsPage) {
-	hosts := []string{}
-	slices.SortFunc(p.Hosts, func(a, b TerminalsHost) int { return strings.Compare(a.Host, b.Host) })
-	for _, h := range p.Hosts {
-		if h.Problem != "" {
-			s.line("of " + h.Host + " nothing is known: " + h.Problem)
-			continue
-		}
-		hosts = append(hosts, h.Host)
-	}
-	if len(p.Terminals) > 0 {
-		line := pad("TERMINAL", 20) + pad("ADDRESS", 36)
-		for _, h := range hosts {
-			line += pad("HOST "+strings.ToUpper(h), 21)
-		}
-		s.line(line)
-	}
-	for _, r := range p.Terminals {
-		line := pad(fit(r.ID, 19), 20) + pad(fit(r.Address, 35), 36)
-		for _, h := range hosts {
-			line += pad(seenWord(r.Hosts[h]), 21)
-		}
-		s.line(line)
-		for _, h := range hosts {
-			if seen := r.Hosts[h]; seen.Reason != "" {
-				s.row("", h+": "+seen.Reason)
-			}
-		}
-	}
-	from := "from HOTPAIR_TERMINALS of each host; the first terminals add or remove makes a table of it"
-	if p.Source == SourceTable {
-		from = fmt.Sprintf("from the table in the database, revision %d", p.Revision)
-	}
-	s.line("")
-	for _, line := range wrap(count(uint64(len(p.Terminals)), "terminal")+ofTotal(len(p.Terminals), p.Total)+", "+from, width) {
-		s.line(line)
-	}
-}
-
-func ofTotal(shown, total int) string {
-	if shown == total {
-		return ""
-	}
-	return " of " + grouped(uint64(total))
-}
-
-func seenWord(seen TerminalSeen) string {
-	switch {
-	case seen.State == "":
-		return "not told yet"
-	case seen.RTTMS > 0 && (seen.State == "attached" || seen.State == "warm"):
-		return fmt.Sprintf("%s, %.1f ms", seen.State, seen.RTTMS)
-	}
-	return seen.State
 }
 
 func terminalsAdd() *cobra.Command {
@@ -286,133 +163,6 @@ func readLines(name string, stdin io.Reader) (lines []string, err error) {
 		return nil, fmt.Errorf("%w: %s: %w", ErrUsage, name, err)
 	}
 	return lines, nil
-}
-
-func terminalsProbe() *cobra.Command {
-	f := &flags{}
-	return argued("probe [ID...]", "Dial terminals now, from both hosts, and say what is wrong",
-		`Dials the terminals named, or all, from both hosts, on connections of their own that disturb nothing, and says of each what is
-there: ok, refused, unreachable, timeout, wrong-key, no-agent, other-agent, other-pair, version or higher-epoch, with
-what to do about it. Exit code 1 if one of them is not ok.`,
-		`  hotpair terminals probe                          # all of them
-  hotpair terminals probe till-7                   # one
-  hotpair terminals probe --json | jq '.terminals[] | select(any(.hosts[]; .outcome != "ok"))'`,
-		f, cobra.ArbitraryArgs, func(ctx context.Context, c *cobra.Command, args []string) error {
-			client, _, err := f.client(ctx, c)
-			if err != nil {
-				return err
-			}
-			all, err := probeAll(ctx, client, args, newProgress(c.ErrOrStderr(), "probe"))
-			if err != nil {
-				return fmt.Errorf("probe: %w", err)
-			}
-			bad := all.bad()
-			if f.json {
-				if err := printJSON(c, all); err != nil {
-					return err
-				}
-			} else {
-				s := &screen{colour: isTerminal(c.OutOrStdout())}
-				probeScreen(s, all)
-				fmt.Fprint(c.OutOrStdout(), s.out.String())
-			}
-			if bad > 0 {
-				return fmt.Errorf("probe: %w: %d of %s not ok", errProbe, bad, count(uint64(len(all.Terminals)), "terminal"))
-			}
-			return nil
-		})
-}
-
-// errProbe makes a probe that found something end with exit code 1.
-var errProbe = errors.New("terminals are in trouble")
-
-func probeAll(ctx context.Context, client *Client, ids []string, bar *progress) (all ProbePage, err error) {
-	defer bar.end()
-	all.Terminals = []ProbedTerminal{}
-	add := func(page ProbePage) {
-		page.Terminals = append(all.Terminals, page.Terminals...)
-		all = page
-	}
-	for at := 0; at < len(ids); at += probeTerminals {
-		page, err := client.ProbeTerminals(ctx, ProbeRequest{IDs: ids[at:min(at+probeTerminals, len(ids))]})
-		if err != nil {
-			return all, err
-		}
-		add(page)
-		bar.show(float64(len(all.Terminals))/float64(len(ids)), count(uint64(len(all.Terminals)), "terminal"))
-	}
-	if len(ids) > 0 {
-		all.Total, all.More = len(all.Terminals), false
-		return all, nil
-	}
-	for after := ""; ; {
-		page, err := client.ProbeTerminals(ctx, ProbeRequest{After: after})
-		if err != nil {
-			return all, err
-		}
-		add(page)
-		bar.show(float64(len(all.Terminals))/float64(max(all.Total, 1)), count(uint64(len(all.Terminals)), "terminal"))
-		if !page.More || len(page.Terminals) == 0 {
-			all.More = false
-			return all, nil
-		}
-		after = all.Terminals[len(all.Terminals)-1].ID
-	}
-}
-
-// bad counts terminals that are not ok from a host that answered.
-func (p ProbePage) bad() (n int) {
-	for _, t := range p.Terminals {
-		for _, o := range t.Hosts {
-			if o.Outcome != bus.ProbeOK {
-				n++
-				break
-			}
-		}
-	}
-	return n
-}
-
-func probeScreen(s *screen, p ProbePage) {
-	var hosts []string
-	for _, h := range p.Hosts {
-		if h.Problem != "" {
-			s.line("from " + h.Host + " nothing was dialled: " + h.Problem)
-			continue
-		}
-		hosts = append(hosts, h.Host)
-	}
-	fine := 0
-	for _, t := range p.Terminals {
-		ok := len(t.Hosts) > 0
-		for _, o := range t.Hosts {
-			ok = ok && o.Outcome == bus.ProbeOK
-		}
-		if ok {
-			fine++
-			if len(p.Terminals) > 20 {
-				continue // what is fine would hide what is not
-			}
-		}
-		s.line(pad(t.ID, 20) + t.Address)
-		for _, h := range hosts {
-			o, found := t.Hosts[h]
-			switch {
-			case !found:
-			case o.Outcome == bus.ProbeOK:
-				s.row("  from "+h, fmt.Sprintf("ok, %.1f ms, epoch %d, served by %s", o.RTTMS, o.Epoch, orWord(o.Active, "nobody yet")))
-			default:
-				s.row("  from "+h, o.Outcome+": "+o.Detail)
-				s.row("  ", "remedy: "+o.Remedy)
-			}
-		}
-	}
-	s.line("")
-	level := Good
-	if fine < len(p.Terminals) {
-		level = Bad
-	}
-	s.headline(level, fmt.Sprintf("%d of %s ok from %s", fine, count(uint64(len(p.Terminals)), "terminal"), orWord(strings.Join(hosts, " and "), "nobody")))
 }
 
 func terminalsKey() *cobra.Command {

@@ -37,7 +37,8 @@ type Config struct {
 	Network bus.Network
 	Key     string // what hosts log in with: config.TerminalKey of the pair secret and ID
 	Data    string // directory of this agent alone
-	// Disk keeps the durable facts instead of a file in Data, when many agents run in one process. May be nil.
+	// Disk keeps the durable facts instead of a file in Data, when many agents run in one process; a directory that has the
+	// file keeps it. May be nil.
 	Disk *Disk
 	// PairID is set by an operator: the only pair that is accepted. When it differs from the pair the directory belongs
 	// to, the agent forgets the other pair's epoch and serves this one. Empty: the first pair that attaches stays.
@@ -115,7 +116,7 @@ func (a *Agent) Epoch() (uint64, string) {
 // Run serves until ctx ends (and then gives nil) or the agent can't go on: ErrDamaged, ErrInUse, bus.ErrListen at the
 // start, ErrDisk later. It may be called once.
 func (a *Agent) Run(ctx context.Context) (err error) {
-	if a.config.Disk == nil {
+	if a.config.Disk == nil || hasStore(a.config.Data) {
 		a.store, err = openStore(a.config.Data)
 	} else if err = os.MkdirAll(a.config.Data, 0o700); err == nil { // for the receipts
 		a.store, err = a.config.Disk.open(a.config.ID)

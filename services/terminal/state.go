@@ -89,6 +89,12 @@ func openStore(dir string) (*store, error) {
 	return s, nil
 }
 
+// hasStore reports whether a directory has durable facts, in whatever state.
+func hasStore(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, factsFile))
+	return err == nil
+}
+
 // adopt takes the newest of two slots; it reports whether one reads well.
 func (s *store) adopt(slots []byte) (found bool) {
 	for i := range 2 {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/services/role"
 )
 
@@ -94,7 +95,7 @@ func (a *auditor) note(outcome *operator.Audit) {
 func (h *host) audit(term context.Context, epoch uint64) {
 	ctx := h.auditor.begin(term)
 	h.driver.work.Go(func() {
-		if err := sleep(ctx, auditAfter); err != nil {
+		if err := pace.Rest(ctx, auditAfter); err != nil {
 			return
 		}
 		defer h.auditor.end(ctx)
@@ -122,7 +123,7 @@ func (h *host) auditLate() {
 	}
 	ctx := h.auditor.begin(h.tenure.ctx)
 	h.driver.work.Go(func() {
-		if err := sleep(ctx, auditAfter); err != nil {
+		if err := pace.Rest(ctx, auditAfter); err != nil {
 			return
 		}
 		defer h.auditor.end(ctx)
@@ -206,7 +207,7 @@ func (h *host) look(ctx context.Context, outcome *operator.Audit, late bool) err
 			return nil
 		}
 		from = page.Next
-		if err := sleep(ctx, max(auditPause, auditShare*time.Since(began))); err != nil {
+		if err := pace.Rest(ctx, max(auditPause, auditShare*time.Since(began))); err != nil {
 			return err
 		}
 	}
@@ -225,7 +226,7 @@ func auditOrder[A any](ctx context.Context, o *orders, process, subject string, 
 		if err == nil || try == auditTries {
 			return answer, err
 		}
-		if stopped := sleep(ctx, auditRetry); stopped != nil {
+		if stopped := pace.Rest(ctx, auditRetry); stopped != nil {
 			return answer, stopped
 		}
 	}
@@ -273,16 +274,4 @@ func (a *auditor) unfinished() string {
 
 func inMilliseconds(d time.Duration) float64 {
 	return float64(d.Round(100*time.Microsecond)) / float64(time.Millisecond)
-}
-
-// sleep waits for a time, or gives the error of ctx when that ends first.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -42,7 +43,7 @@ func (h *host) Backup(ctx context.Context, caller operator.Caller, to operator.B
 			page.Session = session
 			return at, err
 		}
-		if err := sleep(ctx, backupThrottle*time.Since(asked)); err != nil {
+		if err := pace.Rest(ctx, backupThrottle*time.Since(asked)); err != nil {
 			return at, fmt.Errorf("%w: %w", operator.ErrUnfinished, err)
 		}
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/pace"
 )
 
 const (
@@ -244,7 +245,7 @@ func (w webhook) call(ctx context.Context, alarm hookCall) error {
 		if err == nil {
 			return nil
 		}
-		if sleep(ctx, pause) != nil {
+		if pace.Rest(ctx, pause) != nil {
 			return err
 		}
 	}

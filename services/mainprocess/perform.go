@@ -9,6 +9,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/arbiter"
 	"github.com/hotpair/hotpair/services/lease"
+	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/services/role"
 )
 
@@ -210,7 +211,7 @@ func (h *host) drain(a role.Drain, handover tenure) {
 	case err := <-stopped:
 		if err != nil {
 			h.log.Warn("terminal-if does not confirm that it stopped; its right is waited out", "error", err)
-			if err := sleep(handover.ctx, last.Until-h.clock()); err != nil {
+			if err := pace.Rest(handover.ctx, last.Until-h.clock()); err != nil {
 				return
 			}
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/services/process"
 	"github.com/hotpair/hotpair/services/role"
 )
@@ -205,7 +206,7 @@ const (
 
 // awaitForeign finds out when a program in another language serves: it answers a ping of its micro service.
 func (p *processes) awaitForeign(ctx context.Context, k *kept, pid int) {
-	for pace := foreignFirst; ctx.Err() == nil && k.keeper.Status().PID == pid; pace = min(2*pace, foreignLast) {
+	for again := foreignFirst; ctx.Err() == nil && k.keeper.Status().PID == pid; again = min(2*again, foreignLast) {
 		wait, cancel := context.WithTimeout(ctx, foreignLast)
 		_, err := p.conn.Request(wait, "$SRV.PING."+k.service, nil)
 		cancel()
@@ -214,7 +215,7 @@ func (p *processes) awaitForeign(ctx context.Context, k *kept, pid int) {
 			return
 		}
 		// Nobody serves yet: NATS says so at once.
-		_ = sleep(ctx, pace)
+		_ = pace.Rest(ctx, again)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/pace"
 )
 
 const (
@@ -174,7 +175,7 @@ func (r *recorder) hand(ctx context.Context) {
 			pause = 0
 			select {
 			case <-changed:
-				_ = sleep(ctx, gatherEvents)
+				_ = pace.Rest(ctx, gatherEvents)
 			case <-ctx.Done():
 				return
 			}
@@ -197,7 +198,7 @@ func (r *recorder) hand(ctx context.Context) {
 		select {
 		case <-r.woken:
 			pause = 0
-			_ = sleep(ctx, gatherEvents)
+			_ = pace.Rest(ctx, gatherEvents)
 		case <-time.After(pause):
 		case <-ctx.Done():
 			return

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/services/role"
 )
 
@@ -129,7 +130,7 @@ func (h *host) CancelSchedule(ctx context.Context, caller operator.Caller) (oper
 // keepSchedule waits for the time and switches over.
 func (h *host) keepSchedule(ctx context.Context, planned operator.Scheduled) {
 	for left := time.Until(planned.At); left > 0; left = time.Until(planned.At) {
-		if err := sleep(ctx, min(left, scheduleLook)); err != nil {
+		if err := pace.Rest(ctx, min(left, scheduleLook)); err != nil {
 			return // cancelled, or lost
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/services/role"
 )
 
@@ -73,7 +74,7 @@ func verifyOrder(ctx context.Context, h *host, subject string, order any) (bus.V
 // followVerify waits until the comparison has ended and says what came of it: as event, and as alarm or its end.
 func (h *host) followVerify(caller operator.Caller) {
 	for {
-		if err := sleep(h.ctx, verifyPace); err != nil {
+		if err := pace.Rest(h.ctx, verifyPace); err != nil {
 			return
 		}
 		s, err := verifyOrder(h.ctx, h, bus.SubjectVerifyState, bus.VerifyQuestion{})

@@ -4,7 +4,7 @@
 // five things eight times a second wakes up forty times. Here every interval ends at its multiples on the wall clock: things of
 // one pace share a waking, also those of several processes, where the beats of some are what another one wakes up for. It gives
 // nothing but the time to wait, so each loop keeps its goroutine and its own say, and nothing is noticed later than by a
-// ticker.
+// ticker. [Rest] waits a time that is nobody else's.
 //
 //	tick := time.NewTimer(pace.Next(interval))
 //	defer tick.Stop()

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/hotpair/hotpair/services/pace"
 )
 
 // ErrFound says that something was lost, doubled, stale or otherwise wrong, or that the pair did not heal.
@@ -196,7 +198,7 @@ func (l *Lab) inject(ctx context.Context, t *Tally, random *rand.Rand, lasts tim
 			if err != nil {
 				return fmt.Errorf("%s: %w", i.what, err)
 			}
-			pause(ctx, i.hold)
+			_ = pace.Rest(ctx, i.hold)
 			if i.end == nil {
 				return nil
 			}
@@ -205,15 +207,7 @@ func (l *Lab) inject(ctx context.Context, t *Tally, random *rand.Rand, lasts tim
 			}
 			return nil
 		})
-		pause(ctx, wait)
+		_ = pace.Rest(ctx, wait)
 	}
 	return work.Wait()
-}
-
-// pause waits; the end of ctx cuts it short.
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
+
+	"github.com/hotpair/hotpair/services/pace"
 )
 
 // The first faults here only do harm one after the other, on the host that serves: chance alone seldom puts them together.
@@ -48,7 +50,7 @@ func cutActiveOff(l *Lab, r *rand.Rand) func(context.Context) (injected, error) 
 			err = l.Cut(Other(active), alone, Silent)
 		}
 		err = errors.Join(err, l.Cut(active, nodes[0], how[0]))
-		pause(ctx, between)
+		_ = pace.Rest(ctx, between)
 		return i, errors.Join(err, l.Cut(active, nodes[1], how[1]))
 	}
 }
@@ -76,7 +78,7 @@ func loseStandbyThenActive(l *Lab, r *rand.Rand) func(context.Context) (injected
 		case "cut":
 			err, giveBack = l.Cut(active, standby, how), func() error { return l.Join(Wire{HostA, HostB}) }
 		}
-		pause(ctx, between)
+		_ = pace.Rest(ctx, between)
 		killed := l.Kill(ctx, active)
 		back = giveBack()
 		return injected{fmt.Sprintf("%s standby %s, after %s kill active %s, standby alone", way, standby, between.Round(time.Millisecond), active), hold,

@@ -10,6 +10,8 @@ import (
 
 	"github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"github.com/hotpair/hotpair/services/pace"
 )
 
 // Disk is a directory that does what disks do: it fills up, fails to make writes durable, or takes its time. It is a
@@ -138,7 +140,7 @@ func (f *diskFile) Allocate(ctx context.Context, offset, size uint64, mode uint3
 func (f *diskFile) Fsync(ctx context.Context, flags uint32) syscall.Errno {
 	if by := time.Duration(f.faults.slow.Load()); by > 0 {
 		f.faults.harmed.Add(1)
-		pause(ctx, by)
+		_ = pace.Rest(ctx, by)
 	}
 	if f.faults.failSync.Load() {
 		f.faults.harmed.Add(1)

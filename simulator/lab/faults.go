@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/services/process"
 )
 
@@ -124,7 +125,7 @@ func killBoth(l *Lab, r *rand.Rand) func(context.Context) (injected, error) {
 	return func(ctx context.Context) (injected, error) {
 		return injected{fmt.Sprintf("kill both hosts, %s returns first", first), hold, func(ctx context.Context) error {
 			err := l.Run(first)
-			pause(ctx, between)
+			_ = pace.Rest(ctx, between)
 			return errors.Join(err, l.Run(Other(first)))
 		}}, l.Kill(ctx, HostA, HostB)
 	}
@@ -180,7 +181,7 @@ func restartStorm(l *Lab, r *rand.Rand) func(context.Context) (injected, error) 
 				if err := errors.Join(l.Kill(ctx, host), l.Run(host)); err != nil {
 					return err
 				}
-				pause(ctx, life)
+				_ = pace.Rest(ctx, life)
 			}
 			return nil
 		}}, nil
@@ -279,7 +280,7 @@ func flapWire(l *Lab, r *rand.Rand) func(context.Context) (injected, error) {
 				if err != nil {
 					return err
 				}
-				pause(ctx, d)
+				_ = pace.Rest(ctx, d)
 			}
 			return l.Join(w)
 		}}, nil

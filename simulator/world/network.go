@@ -9,6 +9,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/hotpair/hotpair/services/pace"
 )
 
 // hop is how long a message between two machines takes when nothing is wrong. It must not be zero: time in a bubble moves
@@ -183,7 +185,7 @@ func (e *Endpoint) Dial(ctx context.Context, address string) (net.Conn, error) {
 		trip := n.latency(there) + n.latency(back)
 		n.mu.Unlock()
 		if open {
-			if err := pause(ctx, trip); err != nil {
+			if err := pace.Rest(ctx, trip); err != nil {
 				return nil, dialError(err)
 			}
 			return e.meet(place)
@@ -197,20 +199,6 @@ func (e *Endpoint) Dial(ctx context.Context, address string) (net.Conn, error) {
 }
 
 func dialError(err error) error { return &net.OpError{Op: "dial", Net: "tcp", Err: err} }
-
-func pause(ctx context.Context, d time.Duration) error {
-	if d == 0 {
-		return ctx.Err()
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
 
 // meet makes the two ends of a connection to a port, or finds it closed.
 func (e *Endpoint) meet(place string) (net.Conn, error) {

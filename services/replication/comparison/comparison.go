@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/storage"
 )
 
@@ -127,7 +128,7 @@ func (c *Comparison) bucket(ctx context.Context, bucket string) error {
 			return nil
 		}
 		after = here.Section.Last
-		if err := rest(ctx, throttle*time.Since(began)); err != nil {
+		if err := pace.Rest(ctx, throttle*time.Since(began)); err != nil {
 			return err
 		}
 	}
@@ -248,7 +249,7 @@ func (c *Comparison) mend(ctx context.Context, q storage.Section) error {
 	_, err = ask(ctx, c.Conn, c.Peer, callRepair, request{Epoch: c.Epoch, Content: content})
 	switch {
 	case errors.Is(err, storage.ErrAbsent), errors.Is(err, storage.ErrTrimmed):
-		return rest(ctx, 50*time.Millisecond)
+		return pace.Rest(ctx, 50*time.Millisecond)
 	case err != nil:
 		return fmt.Errorf("mend: %w", err)
 	}
@@ -268,17 +269,5 @@ func (c *Comparison) mended(before, found []storage.Difference) {
 				n.Repaired = true
 			}
 		}
-	}
-}
-
-// rest lets the terminals have the machine for a while.
-func rest(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }

@@ -197,7 +197,8 @@ func TestConn_RequestEndsWhenTheConnectionDrops(t *testing.T) {
 	users.Allow("u", Grant{Password: "p"})
 	s := startServer(t, users)
 	silent := connect(t, s, ConnConfig{User: "u", Password: "p"})
-	if _, err := silent.Subscribe("black.hole", func(*nats.Msg) {}); err != nil {
+	arrived := make(chan struct{})
+	if _, err := silent.Subscribe("black.hole", func(*nats.Msg) { close(arrived) }); err != nil {
 		t.Fatal(err)
 	}
 	if err := silent.Flush(); err != nil {
@@ -209,10 +210,7 @@ func TestConn_RequestEndsWhenTheConnectionDrops(t *testing.T) {
 		_, err := conn.Request(context.Background(), "black.hole", nil)
 		failed <- err
 	}()
-	// The request is on its way once the server has its subscription for the reply.
-	for s.NumSubscriptions() < 2 {
-		time.Sleep(time.Millisecond)
-	}
+	<-arrived
 	users.Revoke("u")
 	select {
 	case err := <-failed:

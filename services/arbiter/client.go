@@ -88,11 +88,9 @@ func (c *Client) Run(ctx context.Context) error {
 		if err == nil {
 			pause = redialFirst
 			c.install(s)
-			select {
-			case <-s.conn.Up().Done():
+			s.conn.Watch(ctx, pingEvery)
+			if err = ctx.Err(); err == nil {
 				err = context.Cause(s.conn.Up())
-			case <-ctx.Done():
-				err = ctx.Err()
 			}
 			c.remove(err)
 			s.conn.Close()
@@ -117,7 +115,7 @@ func (c *Client) dial(ctx context.Context) (*session, error) {
 	conn, err := bus.Connect(ctx, bus.ConnConfig{
 		Name: c.config.Host, URL: "nats://" + c.config.Address,
 		User: User, Password: config.DeriveKey(c.config.Secret, config.PurposeWitness), Inbox: Inbox,
-		Network: c.config.Network, Ping: pingEvery, Handshake: handshakeWithin, Once: true,
+		Network: c.config.Network, Handshake: handshakeWithin, Once: true,
 		Complaint: func(err error) { c.config.Log.Error("witness refuses what this host needs", "err", err) },
 	})
 	switch {

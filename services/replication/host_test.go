@@ -214,7 +214,12 @@ func (h *host) dial(peer *host) {
 	if h.remote != nil {
 		return
 	}
-	h.remote = NewRemote(RemoteConfig{Host: h.name, Peer: peer.name, Address: peer.address, Password: secret, Logger: h.log})
+	h.dialAs(RemoteConfig{Host: h.name, Peer: peer.name, Address: peer.address, Password: secret, Logger: h.log})
+}
+
+// dialAs is dial with a configuration of one's own.
+func (h *host) dialAs(c RemoteConfig) {
+	h.remote = NewRemote(c)
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Add(1)

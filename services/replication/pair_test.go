@@ -235,3 +235,31 @@ func TestPair_TakeoverFence(t *testing.T) {
 	}
 	t.Logf("fenced in %v", time.Since(began))
 }
+
+// An idle pair looks seldom whether the other updater still answers. A frame that waits finds out by itself, and is there once
+// when the other host can be reached again.
+func TestPair_WaitingFrameFindsSilence(t *testing.T) {
+	a, b := newPair(t)
+	way := newRelay(t, b.address)
+	a.dialAs(RemoteConfig{Host: "a", Peer: "b", Address: way.Addr().String(), Password: secret, Ping: time.Hour, Handshake: 300 * time.Millisecond, Logger: a.log})
+	a.serve(1, b)
+	a.awaitState(bus.PeerClose)
+	a.hold()
+	a.work(5, "before")
+	way.set(true) // what was sent from here on is gone, so only new connections can bring it
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		a.work(1, "waiting")
+	}()
+	await(t, "silence", func() bool { return a.remote.Evidence().State == bus.EvidenceSilent })
+	select {
+	case <-done:
+		t.Fatal("a frame is acknowledged that nobody holds")
+	default:
+	}
+	way.set(false)
+	<-done
+	a.work(5, "after")
+	same(t, a, b)
+}

@@ -45,6 +45,7 @@ func newProbe(ctx context.Context, c SenderConfig, conn *bus.Conn) (*probe, erro
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
+	defer waitFor(ctx, conn, suspectAfter)()
 	reply, err := conn.Request(ctx, bus.ReplicationCall(c.Remote.Peer(), callHello), bus.EncodeJSON(q))
 	if err != nil {
 		return nil, fmt.Errorf("hello: %w", err)
@@ -72,6 +73,7 @@ func (p *probe) call(ctx context.Context, name string, q any, a answer) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
+	defer waitFor(ctx, p.conn, suspectAfter)()
 	reply, err := p.conn.Request(ctx, bus.ReplicationCall(p.c.Remote.Peer(), name), raw)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)

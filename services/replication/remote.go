@@ -46,7 +46,8 @@ type RemoteConfig struct {
 	Password            string
 	// Network that Address is of; nil is TCP.
 	Network bus.Network
-	// Ping and Handshake as in bus.ConnConfig; Handshake is also the deadline of a dial. Defaults 100 ms and 2 s.
+	// Ping is the interval of bus.Conn.Watch, and Handshake as in bus.ConnConfig; it is also the deadline of a dial. Defaults
+	// 500 ms and 2 s. What waits for it looks more often: see waitFor.
 	Ping, Handshake time.Duration
 	// Clock is lease.BootClock when nil.
 	Clock lease.Clock
@@ -76,7 +77,7 @@ func NewRemote(c RemoteConfig) *Remote {
 		c.Handshake = 2 * time.Second
 	}
 	if c.Ping == 0 {
-		c.Ping = 100 * time.Millisecond
+		c.Ping = 500 * time.Millisecond
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -91,12 +92,8 @@ func (r *Remote) Run(ctx context.Context) error {
 		conn, err := r.connect(ctx)
 		if err == nil {
 			attempt = -1
-			select {
-			case <-conn.Up().Done():
-				err = context.Cause(conn.Up())
-			case <-ctx.Done():
-			}
-			r.drop(conn, err)
+			conn.Watch(ctx, r.config.Ping)
+			r.drop(conn, context.Cause(conn.Up()))
 		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -129,7 +126,6 @@ func (r *Remote) connect(ctx context.Context) (*bus.Conn, error) {
 		Password:  r.config.Password,
 		Inbox:     peerInbox,
 		Dialer:    d,
-		Ping:      r.config.Ping,
 		Handshake: r.config.Handshake,
 		Once:      true,
 		Complaint: func(err error) {
@@ -273,6 +269,21 @@ func (r *Remote) Await(ctx context.Context) (*bus.Conn, error) {
 	}
 }
 
+// suspectAfter is how long something may wait for the other updater before the connection is pinged, and how often: silence
+// is found three of these after.
+const suspectAfter = 100 * time.Millisecond
+
+// waitFor looks whether the other side of a connection has fallen silent while something waits for it, and closes the
+// connection then. An idle pair may find that out later. over is called when nothing waits any more.
+func waitFor(ctx context.Context, conn *bus.Conn, interval time.Duration) (over func()) {
+	waiting, cancel := context.WithCancel(ctx)
+	late := time.AfterFunc(suspectAfter, func() { conn.Suspect(waiting, interval) })
+	return func() {
+		late.Stop()
+		cancel()
+	}
+}
+
 // openSession connects with granted credentials. lost is called when the server refuses a subject, which means that the
 // grant is gone.
 func openSession(ctx context.Context, r RemoteConfig, c Credentials, lost func(error)) (*bus.Conn, error) {
@@ -283,7 +294,6 @@ func openSession(ctx context.Context, r RemoteConfig, c Credentials, lost func(e
 		Password:  c.Password,
 		Inbox:     c.Inbox,
 		Dialer:    &dialer{network: bus.OrTCP(r.Network), timeout: r.Handshake, accepted: func() {}},
-		Ping:      r.Ping,
 		Handshake: r.Handshake,
 		Once:      true,
 		Complaint: lost,

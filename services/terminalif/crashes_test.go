@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
 
 	"github.com/hotpair/hotpair/bus"
@@ -22,12 +21,7 @@ func TestInterface_RequestsOfACrashedServiceAreSentAgain(t *testing.T) {
 	h.announce("kv", 1, true)
 	h.awaitWarm(1)
 	h.serveAll(1, 1)
-	nc := app(t, agent.URL())
-	answers := make(chan *nats.Msg, 1)
-	go func() {
-		m, _ := askErr(nc, "request.kv.put", `{}`)
-		answers <- m
-	}()
+	answers := askLater(app(t, agent.URL()), "request.kv.put", `{}`)
 	if q := <-seen; q.Attempt != 1 || q.Crashes != 0 {
 		t.Errorf("first %+v", q)
 	}
@@ -55,12 +49,7 @@ func TestInterface_PoisonousRequestToAForeignServiceEnds(t *testing.T) {
 	h.announce("foreign", 1, true)
 	h.awaitWarm(1)
 	h.serveAll(1, 1)
-	nc := app(t, agent.URL())
-	answers := make(chan *nats.Msg, 1)
-	go func() {
-		m, _ := askErr(nc, "request.foreign.do", `{}`)
-		answers <- m
-	}()
+	answers := askLater(app(t, agent.URL()), "request.foreign.do", `{}`)
 	for crash := 1; crash <= poisoned; crash++ {
 		if attempt := <-seen; attempt != fmt.Sprint(crash) {
 			t.Errorf("attempt %s at crash %d", attempt, crash)
@@ -80,12 +69,7 @@ func TestInterface_JoinsARequestThatIsInFlight(t *testing.T) {
 	h.startPacked("kv", func(_ bus.Request, answer func(bus.Reply)) { asked <- answer })
 	h.awaitWarm(1)
 	h.serveAll(1, 1)
-	nc := app(t, agent.URL())
-	answers := make(chan *nats.Msg, 1)
-	go func() {
-		m, _ := askErr(nc, "request.kv.put", `{}`)
-		answers <- m
-	}()
+	answers := askLater(app(t, agent.URL()), "request.kv.put", `{}`)
 	answer := <-asked
 	// The same host attaches anew, as after a short loss of the connection: the agent sends all again.
 	if got := h.attachIn(1, 2); got.Attached != 1 {
@@ -118,11 +102,7 @@ func TestInterface_WaitsForADatabaseOfItsEpoch(t *testing.T) {
 	})
 	h.awaitWarm(1)
 	h.serveAll(1, 1)
-	nc, answers := app(t, agent.URL()), make(chan *nats.Msg, 1)
-	go func() {
-		m, _ := askErr(nc, "request.kv.put", `{}`)
-		answers <- m
-	}()
+	answers := askLater(app(t, agent.URL()), "request.kv.put", `{}`)
 	await(t, "the request is held", func() bool {
 		h.relay.mu.Lock()
 		defer h.relay.mu.Unlock()

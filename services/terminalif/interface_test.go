@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
 
 	"github.com/hotpair/hotpair/bus"
@@ -79,14 +78,7 @@ func TestInterface_TakeoverSendsWaitingRequestsAgainAndFencesTheOldHost(t *testi
 	b.awaitWarm(1)
 	a.serveAll(7, 1)
 	nc := app(t, agent.URL())
-	answers := make(chan *nats.Msg, 1)
-	go func() {
-		m, err := askErr(nc, "request.kv.put", `{}`)
-		if err != nil {
-			t.Error(err)
-		}
-		answers <- m
-	}()
+	answers := askLater(nc, "request.kv.put", `{}`)
 	if first := <-got; first.Attempt != 1 || first.Epoch != 7 {
 		t.Errorf("first attempt %+v", first)
 	}
@@ -161,15 +153,7 @@ func TestInterface_AnswersOnlyWhileTheRightHolds(t *testing.T) {
 	h.awaitWarm(1)
 	h.serveAll(5, 1)
 	h.grant(5, time.Second)
-	answers := make(chan *nats.Msg, 1)
-	nc := app(t, agent.URL())
-	go func() {
-		m, err := askErr(nc, "request.kv.get", `{}`)
-		if err != nil {
-			t.Error(err)
-		}
-		answers <- m
-	}()
+	answers := askLater(app(t, agent.URL()), "request.kv.get", `{}`)
 	answer := <-asked
 	// The freeze: time has gone on when the process goes on.
 	h.now.Add(int64(2 * time.Second))
@@ -203,12 +187,7 @@ func TestInterface_WaitingAnswersAreDroppedWithTheTerm(t *testing.T) {
 	if got := a.attachIn(1, 1); got.Attached != 1 { // without a right
 		t.Fatalf("%+v", got)
 	}
-	nc := app(t, agent.URL())
-	answers := make(chan *nats.Msg, 1)
-	go func() {
-		m, _ := askErr(nc, "request.kv.get", `{}`)
-		answers <- m
-	}()
+	answers := askLater(app(t, agent.URL()), "request.kv.get", `{}`)
 	await(t, "the answer waits", func() bool {
 		a.relay.mu.Lock()
 		defer a.relay.mu.Unlock()

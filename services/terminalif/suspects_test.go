@@ -112,11 +112,7 @@ func TestT2_SlowSuspectDoesNotStopTheOthers(t *testing.T) {
 	h.awaitWarm(1)
 	h.serveAll(1, 1)
 	nc := app(t, agent.URL())
-	slow := make(chan *nats.Msg, 1)
-	go func() {
-		m, _ := askErr(nc, "request.kv.put", `"slow"`)
-		slow <- m
-	}()
+	slow := askLater(nc, "request.kv.put", `"slow"`)
 	<-seen
 	first.stop()
 	h.announce("kv", 1, false)

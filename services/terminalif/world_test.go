@@ -285,6 +285,19 @@ func askErr(nc *nats.Conn, subject, body string, headers ...string) (*nats.Msg, 
 	return nc.RequestMsg(m, patience)
 }
 
+// askLater asks while the test goes on. A request that fails is answered by code -1 and the error.
+func askLater(nc *nats.Conn, subject, body string) <-chan *nats.Msg {
+	answers := make(chan *nats.Msg, 1)
+	go func() {
+		m, err := askErr(nc, subject, body)
+		if err != nil {
+			m = &nats.Msg{Header: nats.Header{bus.HeaderErrorCode: {"-1"}, bus.HeaderError: {err.Error()}}, Data: []byte(err.Error())}
+		}
+		answers <- m
+	}()
+	return answers
+}
+
 func codeOf(m *nats.Msg) int {
 	code, _ := strconv.Atoi(m.Header.Get(bus.HeaderErrorCode))
 	return code

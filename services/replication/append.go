@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/pace"
 )
 
 // Codes of JetStream's publish acknowledgement.
@@ -51,11 +52,11 @@ func publish(ctx context.Context, conn *bus.Conn, subject string, last uint64, r
 	defer give(nil)
 	ask := time.AfterFunc(askAfter, func() {
 		for refused(ctx, conn, subject) != nil {
-			if sleep(ctx, askAgain) != nil {
+			if pace.Rest(ctx, askAgain) != nil {
 				return
 			}
 		}
-		if sleep(ctx, overtaken) == nil {
+		if pace.Rest(ctx, overtaken) == nil {
 			give(errSwallowed)
 		}
 	})

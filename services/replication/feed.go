@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -142,7 +143,7 @@ func (f *feed) send(ctx context.Context, entries []storage.Stored, committed pos
 		if err := f.tell(ctx); err != nil {
 			return err
 		}
-		if err := sleep(ctx, wait); err != nil {
+		if err := pace.Rest(ctx, wait); err != nil {
 			return err
 		}
 	}
@@ -209,15 +210,4 @@ func (s *Sender) backlog(from uint64) []storage.Stored {
 		return nil
 	}
 	return b[from-b[0].Entry.Position.Sequence:]
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

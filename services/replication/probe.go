@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -183,7 +184,7 @@ func ReadPeer(ctx context.Context, c SenderConfig, end storage.Mark) (PeerTail, 
 		case errors.Is(err, ErrForeign), errors.Is(err, ErrStale), errors.Is(err, bus.ErrVersion):
 			return PeerTail{}, fmt.Errorf("read the other host's tail: %w", err)
 		}
-		if sleep(ctx, wait) != nil {
+		if pace.Rest(ctx, wait) != nil {
 			return PeerTail{}, fmt.Errorf("read the other host's tail: %w: %w", context.Cause(ctx), err)
 		}
 	}

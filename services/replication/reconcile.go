@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/storage"
 )
 
@@ -220,7 +221,7 @@ func (s *Sender) copy(ctx context.Context, p *probe, begun *copyPlace, common ui
 		place = copyPlace{Base: place.Base, Cursor: a.Place.Cursor, Done: a.Place.Done, Bytes: a.Place.Bytes}
 		s.copied(min(float64(place.Bytes)/float64(size), 0.99))
 		if !place.Done {
-			if err := sleep(ctx, throttle*time.Since(began)); err != nil {
+			if err := pace.Rest(ctx, throttle*time.Since(began)); err != nil {
 				return storage.Mark{}, err
 			}
 		}

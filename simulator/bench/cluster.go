@@ -14,6 +14,7 @@ import (
 
 	"github.com/hotpair/hotpair/deployments/local"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/services/process"
 	"github.com/hotpair/hotpair/simulator/bench/proc"
 )
@@ -119,7 +120,7 @@ func (c *cluster) restart(ctx context.Context, host string) error {
 			return err
 		}
 		// The cluster has not noticed yet that all processes of the host are gone.
-		if err := sleep(ctx, askEvery); err != nil {
+		if err := pace.Rest(ctx, askEvery); err != nil {
 			return err
 		}
 	}
@@ -173,7 +174,7 @@ func (c *cluster) whole(ctx context.Context) (active, standby string, err error)
 				return hosts[0], hosts[1], nil
 			}
 		}
-		if sleep(within, askEvery) != nil {
+		if pace.Rest(within, askEvery) != nil {
 			if ctx.Err() != nil {
 				return "", "", ctx.Err()
 			}
@@ -203,16 +204,4 @@ func (c *cluster) processes() map[string][]proc.Process {
 		}
 	}
 	return list
-}
-
-// sleep waits, or gives the error of ctx when that ends first.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

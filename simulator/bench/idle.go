@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/simulator/bench/proc"
 	"github.com/hotpair/hotpair/simulator/bench/result"
 )
@@ -45,13 +46,13 @@ func (b *idleBench) measure(ctx context.Context, r *run) (err error) {
 	if _, _, err := c.whole(ctx); err != nil {
 		return err
 	}
-	if err := sleep(ctx, calm); err != nil {
+	if err := pace.Rest(ctx, calm); err != nil {
 		return err
 	}
 	for range b.rounds {
 		list := c.processes()
 		meter := proc.NewMeter(list)
-		if err := sleep(ctx, b.duration); err != nil {
+		if err := pace.Rest(ctx, b.duration); err != nil {
 			return err
 		}
 		used, took := meter.Read()

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/simulator/bench/limit"
 	"github.com/hotpair/hotpair/simulator/bench/load"
 	"github.com/hotpair/hotpair/simulator/bench/proc"
@@ -109,11 +110,11 @@ func measureLoad(ctx context.Context, c *cluster, o load.Operation, n int, durat
 		clients.Run(working, o)
 	}()
 	defer func() { end(); <-ended }()
-	if err := sleep(ctx, warmUp); err != nil {
+	if err := pace.Rest(ctx, warmUp); err != nil {
 		return measured{}, err
 	}
 	meter, from := proc.NewMeter(c.processes()), time.Now()
-	if err := sleep(ctx, duration); err != nil {
+	if err := pace.Rest(ctx, duration); err != nil {
 		return measured{}, err
 	}
 	to := time.Now()

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/simulator/bench/limit"
 	"github.com/hotpair/hotpair/simulator/bench/load"
 	"github.com/hotpair/hotpair/simulator/bench/result"
@@ -196,11 +197,11 @@ func (p *peersBench) open(ctx context.Context, r *run, driver, name string) (fun
 	return func(n int) (load.Stretch, error) {
 		var from time.Time
 		clients, err := drive(ctx, driver, s, n, shippedTry, func() error {
-			if err := sleep(ctx, warmUp); err != nil {
+			if err := pace.Rest(ctx, warmUp); err != nil {
 				return err
 			}
 			from = time.Now()
-			return sleep(ctx, p.duration)
+			return pace.Rest(ctx, p.duration)
 		})
 		if err != nil {
 			return load.Stretch{}, err
@@ -258,14 +259,14 @@ func (p *peersBench) killPair(ctx context.Context, r *run, t target) (s load.Str
 		return s, err
 	}
 	w.begin(ctx)
-	if err := sleep(ctx, undisturbed); err != nil {
+	if err := pace.Rest(ctx, undisturbed); err != nil {
 		return s, err
 	}
 	now := time.Now()
 	if err := c.signal(active, syscall.SIGKILL); err != nil {
 		return s, err
 	}
-	if err := sleep(ctx, t.watch); err != nil {
+	if err := pace.Rest(ctx, t.watch); err != nil {
 		return s, err
 	}
 	return w.writers.Look(now, now.Add(t.watch)), nil
@@ -282,13 +283,13 @@ func (p *peersBench) killOther(ctx context.Context, r *run, driver string, t tar
 	}
 	var now time.Time
 	clients, err := drive(ctx, driver, system, p.writers, t.try, func() (err error) {
-		if err := sleep(ctx, undisturbed); err != nil {
+		if err := pace.Rest(ctx, undisturbed); err != nil {
 			return err
 		}
 		if now, err = system.KillLeader(ctx); err != nil {
 			return err
 		}
-		return sleep(ctx, t.watch)
+		return pace.Rest(ctx, t.watch)
 	})
 	if err != nil {
 		return s, err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hotpair/hotpair/deployments/local"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/simulator/bench/load"
 	"github.com/hotpair/hotpair/simulator/bench/result"
 )
@@ -93,7 +94,7 @@ func (b *steadyBench) lease(ctx context.Context, r *run, lease string) (err erro
 	from := time.Now()
 	w.from = from
 	for said := from; time.Since(from) < b.duration; {
-		if err := sleep(ctx, time.Second); err != nil {
+		if err := pace.Rest(ctx, time.Second); err != nil {
 			return err
 		}
 		last, err := w.look(ctx, c)
@@ -174,7 +175,7 @@ func (w *watched) look(ctx context.Context, c *cluster) (s seen, err error) {
 		if len(found) > 0 {
 			return s, nil
 		}
-		if err := sleep(ctx, time.Second); err != nil {
+		if err := pace.Rest(ctx, time.Second); err != nil {
 			return s, err
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/simulator/bench/load"
 	"github.com/hotpair/hotpair/simulator/bench/result"
 )
@@ -206,7 +207,7 @@ type observed struct {
 
 // watch has a loss happen and watches until the window is over and every terminal has been answered.
 func (o *observed) watch(ctx context.Context, w *workers, window time.Duration, does func() error) error {
-	if err := sleep(ctx, quiet); err != nil {
+	if err := pace.Rest(ctx, quiet); err != nil {
 		return err
 	}
 	w.writers.Forget(time.Now().Add(-quiet))
@@ -217,7 +218,7 @@ func (o *observed) watch(ctx context.Context, w *workers, window time.Duration, 
 	go func() { failed <- does() }()
 	// What is sent at the moment of the loss: by then nobody has noticed it.
 	go func() { knocked <- w.knockers.Knock(ctx, load.Put(1), &heard) }()
-	if err := sleep(ctx, window); err != nil {
+	if err := pace.Rest(ctx, window); err != nil {
 		return err
 	}
 	if err := <-failed; err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/lease"
+	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/services/role"
 )
 
@@ -20,16 +21,18 @@ import (
 const linkUser = "peer"
 
 // link is the pair of connections between the mains: a server for the other one's calls, a client for ours. Each main
-// judges by the replies to its own beats, so the two directions need not agree.
+// judges by the replies to its own beats, so the two directions need not agree. Beats and what is said about roles have
+// one connection, events and calls of operators another: a megabyte on its way over a slow line delays no beat.
 type link struct {
 	config   linkConfig
 	users    *bus.Users
 	server   *bus.Server
-	inside   *bus.Conn // own connection to the server, which serves the other main's calls
+	inside   []*bus.Conn // own connections to the server, which serve the other main's calls
 	evidence *evidence
 
 	mu     sync.Mutex
 	conn   *bus.Conn // to the other main; nil while there is none
+	bulk   *bus.Conn // likewise, beside it
 	beatCh chan struct{}
 }
 
@@ -53,7 +56,7 @@ type linkConfig struct {
 func newLink(c linkConfig) (*link, error) {
 	users := bus.NewUsers()
 	users.Allow(linkUser, bus.Grant{Password: c.password, Permissions: bus.Permit(
-		[]string{bus.SubjectBeat, bus.SubjectMessage}, []string{bus.InboxPrefix("link") + ".>"})})
+		[]string{bus.SubjectBeat, bus.SubjectMessage, bus.SubjectBulk}, []string{bus.InboxPrefix("link") + ".>"})})
 	server, err := bus.NewServer(bus.ServerConfig{Name: c.host + "-link", Listen: c.listen, Network: c.network, Users: users, MaxPayload: 1 << 20, Logger: c.log})
 	if err != nil {
 		return nil, fmt.Errorf("link (HOTPAIR_LINK): %w", err)
@@ -70,19 +73,23 @@ func (l *link) start(ctx context.Context) error {
 	}
 	inner := bus.Grant{Password: nonce()}
 	l.users.Allow(bus.ProcessMain, inner)
-	conn, err := bus.Connect(ctx, bus.ConnConfig{Name: "main", InProcess: l.server, User: bus.ProcessMain, Password: inner.Password, Ping: time.Minute, Once: true})
-	if err != nil {
-		return fmt.Errorf("link: %w", err)
-	}
-	l.inside = conn
-	if _, err := conn.Subscribe(bus.SubjectBeat, l.serveBeat); err != nil {
-		return fmt.Errorf("link: %w", err)
-	}
-	if _, err := conn.Subscribe(bus.SubjectMessage, l.serveMessage); err != nil {
-		return fmt.Errorf("link: %w", err)
-	}
-	if err := conn.FlushTimeout(2 * time.Second); err != nil {
-		return fmt.Errorf("link: %w", err)
+	for _, served := range []map[string]nats.MsgHandler{
+		{bus.SubjectBeat: l.serveBeat, bus.SubjectMessage: l.serveMessage},
+		{bus.SubjectBulk: l.serveMessage},
+	} {
+		conn, err := bus.Connect(ctx, bus.ConnConfig{Name: "main", InProcess: l.server, User: bus.ProcessMain, Password: inner.Password, Ping: time.Minute, Once: true})
+		if err != nil {
+			return fmt.Errorf("link: %w", err)
+		}
+		l.inside = append(l.inside, conn)
+		for subject, handle := range served {
+			if _, err := conn.Subscribe(subject, handle); err != nil {
+				return fmt.Errorf("link: %w", err)
+			}
+		}
+		if err := conn.FlushTimeout(2 * time.Second); err != nil {
+			return fmt.Errorf("link: %w", err)
+		}
 	}
 	return nil
 }
@@ -126,13 +133,18 @@ func (l *link) Run(ctx context.Context) error {
 			wait = redialFirst
 			l.set(conn)
 			l.evidence.connected()
+			var beside sync.WaitGroup
+			beside.Go(func() { l.keepBulk(ctx, conn) })
+			beside.Go(func() { conn.Watch(ctx, 2*l.config.interval) })
 			l.beatOn(ctx, conn)
 			if ctx.Err() != nil {
+				beside.Wait()
 				break // close ends the connection, last of all
 			}
 			l.evidence.lost()
 			l.set(nil)
 			conn.Close()
+			beside.Wait()
 			continue
 		}
 		pause := time.NewTimer(wait)
@@ -148,12 +160,13 @@ func (l *link) Run(ctx context.Context) error {
 
 // beatOn beats until the connection is lost.
 func (l *link) beatOn(ctx context.Context, conn *bus.Conn) {
-	ticker := time.NewTicker(l.config.interval)
-	defer ticker.Stop()
+	tick := time.NewTimer(pace.Next(l.config.interval))
+	defer tick.Stop()
 	for {
 		l.send(ctx, conn)
 		select {
-		case <-ticker.C:
+		case <-tick.C:
+			tick.Reset(pace.Next(l.config.interval))
 		case <-l.beatCh:
 		case <-conn.Up().Done():
 			return
@@ -167,8 +180,52 @@ func (l *link) dial(ctx context.Context) (*bus.Conn, error) {
 	return bus.Connect(ctx, bus.ConnConfig{
 		Name: l.config.host, URL: "nats://" + l.config.peer, User: linkUser, Password: l.config.password,
 		Inbox: bus.InboxPrefix("link"), Dialer: l.evidence, Handshake: max(4*l.config.interval, 250*time.Millisecond),
-		Ping: 2 * l.config.interval, Once: true,
+		Once: true,
 	})
+}
+
+// keepBulk keeps the connection for what may be much, as long as the one for beats stands. It proves nothing: whether the
+// other main lives is judged by beats.
+func (l *link) keepBulk(ctx context.Context, beats *bus.Conn) {
+	within, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stop := context.AfterFunc(beats.Up(), cancel)
+	defer stop()
+	for wait := redialFirst; within.Err() == nil; wait = min(2*wait, redialLast) {
+		conn, err := bus.Connect(within, bus.ConnConfig{
+			Name: l.config.host + " bulk", URL: "nats://" + l.config.peer, User: linkUser, Password: l.config.password,
+			Inbox: bus.InboxPrefix("link"), Network: l.config.network, Once: true,
+		})
+		if err == nil {
+			wait = redialFirst
+			l.setBulk(conn)
+			select {
+			case <-conn.Up().Done():
+			case <-within.Done():
+			}
+			l.setBulk(nil)
+			conn.Close()
+		}
+		if pace.Rest(within, wait) != nil {
+			return
+		}
+	}
+}
+
+func (l *link) setBulk(conn *bus.Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.bulk = conn
+}
+
+// way gives the connection and subject for a message; nil when there is none.
+func (l *link) way(kind string) (*bus.Conn, string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if kind == bus.LinkEvents || kind == bus.LinkOperator {
+		return l.bulk, bus.SubjectBulk
+	}
+	return l.conn, bus.SubjectMessage
 }
 
 // now beats at once. Never blocks.
@@ -212,12 +269,12 @@ func (l *link) connection() *bus.Conn {
 
 // tell sends a message to the other main and waits for its reply.
 func (l *link) tell(ctx context.Context, m bus.LinkMessage) (json.RawMessage, error) {
-	conn := l.connection()
+	conn, subject := l.way(m.Kind)
 	if conn == nil {
 		return nil, bus.ErrDisconnected
 	}
 	m.Version, m.Host = bus.Version, l.config.host
-	answer, err := conn.Request(ctx, bus.SubjectMessage, bus.EncodeJSON(m))
+	answer, err := conn.Request(ctx, subject, bus.EncodeJSON(m))
 	if err != nil {
 		return nil, err
 	}
@@ -239,8 +296,8 @@ func (l *link) close() {
 	if conn := l.connection(); conn != nil {
 		conn.Close()
 	}
-	if l.inside != nil {
-		l.inside.Close()
+	for _, conn := range l.inside {
+		conn.Close()
 	}
 	l.server.Stop()
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/nats-io/nats.go/micro"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/bustest"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/terminal"
 	"github.com/hotpair/hotpair/storage/position"
@@ -125,26 +126,37 @@ type aHost struct {
 	main   *bus.Conn
 	stop   func()
 	now    atomic.Int64 // of the clock
+	began  time.Time
+	real   atomic.Bool // the clock is the machine's
 }
 
 func startHost(t testing.TB, name string, terminals ...Terminal) *aHost {
 	t.Helper()
-	h := &aHost{t: t, name: name, users: bus.NewUsers()}
+	return startHostOn(t, name, nil, terminals...)
+}
+
+// startHostOn lets terminal-if reach its bus and its terminals through a network.
+func startHostOn(t testing.TB, name string, network bus.Network, terminals ...Terminal) *aHost {
+	t.Helper()
+	h := &aHost{t: t, name: name, users: bus.NewUsers(), began: time.Now()}
 	h.server = must[*bus.Server](t)(bus.NewServer(bus.ServerConfig{Name: name, Listen: "127.0.0.1:0", Users: h.users}))
 	if err := h.server.Start(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(h.server.Stop)
+	if stall, ok := network.(*bustest.Stall); ok {
+		stall.Bus = h.server.Address()
+	}
 	h.main = h.connect(bus.ProcessMain)
 	h.now.Store(int64(time.Hour))
 	h.users.Allow(bus.ProcessTerminalInterface, bus.Grant{Password: "t", Permissions: bus.Permissions(bus.ProcessTerminalInterface)})
 	h.Interface = New(Config{
 		Bus: bus.ConnConfig{
 			Name: "terminal-if", URL: h.server.URL(), User: bus.ProcessTerminalInterface, Password: "t",
-			Inbox: bus.InboxPrefix(bus.ProcessTerminalInterface),
+			Inbox: bus.InboxPrefix(bus.ProcessTerminalInterface), Network: network,
 		},
 		Host: name, Terminals: terminals, KeyOf: keyOf, Beat: 10 * time.Millisecond,
-		Clock: func() time.Duration { return time.Duration(h.now.Load()) }, Log: testLog(t).With("host", name),
+		Clock: h.clock, Log: testLog(t).With("host", name),
 	})
 	h.stop = background(t, "terminal-if of "+name, h.Interface.Run)
 	select {
@@ -153,6 +165,13 @@ func startHost(t testing.TB, name string, terminals ...Terminal) *aHost {
 		t.Fatalf("terminal-if of %s does not start", name)
 	}
 	return h
+}
+
+func (h *aHost) clock() time.Duration {
+	if h.real.Load() {
+		return time.Duration(h.now.Load()) + time.Since(h.began)
+	}
+	return time.Duration(h.now.Load())
 }
 
 func (h *aHost) connect(process string) *bus.Conn {

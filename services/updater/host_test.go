@@ -31,6 +31,8 @@ type host struct {
 	own   func(ownJournal) ownJournal
 	other func(otherJournal) otherJournal
 
+	network bus.Network // nil: TCP
+
 	cancel context.CancelFunc
 	ended  chan error
 
@@ -151,6 +153,7 @@ func (h *host) start() *host {
 	h.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	u := newUpdater(h.config, h.log)
+	u.network = h.network
 	if h.own != nil {
 		u.ownSeam = h.own
 	}
@@ -293,4 +296,27 @@ func (h *host) get(key string) string {
 		h.t.Fatalf("%s: get %s: %d %s", h.name, key, r.Code, r.Message)
 	}
 	return fmt.Sprintf("%s@%d", r.Items[0].Value, r.Items[0].Revision)
+}
+
+// busy lets updates go on until stop, which tells how long the slowest took.
+func (h *host) busy(epoch uint64) (stop func() (slowest time.Duration)) {
+	over, ended := make(chan struct{}), make(chan time.Duration, 1)
+	go func() {
+		var slowest time.Duration
+		defer func() { ended <- slowest }()
+		for i := 0; ; i++ {
+			select {
+			case <-over:
+				return
+			default:
+				began := time.Now()
+				h.put(epoch, fmt.Sprint("busy-", i%50), fmt.Sprint(i))
+				slowest = max(slowest, time.Since(began))
+			}
+		}
+	}()
+	return func() time.Duration {
+		close(over)
+		return <-ended
+	}
 }

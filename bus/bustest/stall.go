@@ -1,0 +1,126 @@
+// Package bustest holds what tests of processes on a host's bus need.
+package bustest
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+)
+
+// Stall is the network of one process of a host: TCP, on which connections for traffic can be made to stand still as if both
+// sides' buffers were full and nobody read: first what the process writes, from then on also what it would read. Those for
+// control go on, as they do when the two share nothing.
+type Stall struct {
+	// Bus is the address of the bus; connections to others always move.
+	Bus string
+
+	mu    sync.Mutex
+	still chan struct{} // closed when connections move; nil while they do
+	held  int
+}
+
+// Listen implements bus.Network.
+func (s *Stall) Listen(ctx context.Context, address string) (net.Listener, error) {
+	return bus.TCP{}.Listen(ctx, address)
+}
+
+// Dial implements bus.Network.
+func (s *Stall) Dial(ctx context.Context, address string) (net.Conn, error) {
+	conn, err := bus.TCP{}.Dial(ctx, address)
+	if err != nil || address != s.Bus {
+		return conn, err
+	}
+	return &stalled{Conn: conn, stall: s, closed: make(chan struct{})}, nil
+}
+
+// Stop makes connections for traffic stand still until Go.
+func (s *Stall) Stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.still == nil {
+		s.still = make(chan struct{})
+	}
+}
+
+// Go lets them move again.
+func (s *Stall) Go() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.still != nil {
+		close(s.still)
+		s.still, s.held = nil, 0
+	}
+}
+
+// Held counts the writes that stand still: that is how a test knows that the process has felt it.
+func (s *Stall) Held() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.held
+}
+
+func (s *Stall) wait(closed <-chan struct{}, write bool) {
+	s.mu.Lock()
+	still := s.still
+	if still != nil && write {
+		s.held++
+	}
+	moves := still == nil || s.held == 0
+	s.mu.Unlock()
+	if moves {
+		return
+	}
+	select {
+	case <-still:
+	case <-closed:
+	}
+}
+
+// stalled is one connection.
+type stalled struct {
+	net.Conn
+	stall  *Stall
+	once   sync.Once
+	closed chan struct{}
+
+	mu      sync.Mutex
+	named   bool
+	control bool
+}
+
+// Write learns from the client's first words whether this is a connection for control.
+func (c *stalled) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	if !c.named && bytes.HasPrefix(p, []byte("CONNECT ")) {
+		c.named, c.control = true, bytes.Contains(p, []byte(` control"`))
+	}
+	traffic := c.named && !c.control
+	c.mu.Unlock()
+	if traffic {
+		c.stall.wait(c.closed, true)
+	}
+	return c.Conn.Write(p)
+}
+
+func (c *stalled) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.mu.Lock()
+	traffic := c.named && !c.control
+	c.mu.Unlock()
+	if traffic {
+		c.stall.wait(c.closed, false)
+	}
+	return n, err
+}
+
+// SetWriteDeadline does nothing: a socket that is full does not fail before its deadline, and deadlines are longer than tests.
+func (c *stalled) SetWriteDeadline(time.Time) error { return nil }
+
+func (c *stalled) Close() error {
+	c.once.Do(func() { close(c.closed) })
+	return c.Conn.Close()
+}

@@ -1,0 +1,42 @@
+package updater
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/bustest"
+)
+
+// Whatever stands still between the updater and the business processes: it beats, and carries out main's orders.
+func TestUpdater_ControlWaitsBehindNoTraffic(t *testing.T) {
+	a, _ := newHosts(t)
+	stall := &bustest.Stall{Bus: a.server.Address()}
+	a.network = stall
+	a.start()
+	t.Cleanup(stall.Go)
+	a.lead(1, false)
+	large := bytes.Repeat([]byte("x"), 512<<10)
+	a.put(1, "large", string(large))
+
+	stall.Stop()
+	for range 8 { // each answer is larger than the buffer before the socket
+		a.kv.Go(bus.DatabaseCall{Read: &bus.Read{Keys: [][]byte{[]byte("large")}}}, func(bus.DatabaseReply, error) {})
+	}
+	for deadline := time.Now().Add(patience); stall.Held() == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("no answer stands before the bus")
+		}
+	}
+	a.mu.Lock()
+	a.state = bus.UpdaterState{}
+	a.mu.Unlock()
+	a.await("a heartbeat", func(s bus.UpdaterState) bool { return s.Position.Sequence > 0 })
+	if got := order[bus.Drained](a, bus.SubjectDrain, bus.Drain{Epoch: 1}); got.Error != "" || got.Position.Sequence == 0 {
+		t.Errorf("drained %+v", got)
+	}
+	if got := order[bus.Done](a, bus.SubjectStandby, bus.Standby{Epoch: 1}); got.Error != "" {
+		t.Error(got.Error)
+	}
+}

@@ -5,10 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"sync"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/storage"
@@ -49,21 +46,7 @@ func TestBackup_OfEitherHostWhileUpdatesGoOn(t *testing.T) {
 	for i := range 200 {
 		a.put(1, fmt.Sprintf("k%03d", i), fmt.Sprintf("%0*d", 8000, i)) // several pieces
 	}
-	var worst atomic.Int64
-	stop := make(chan struct{})
-	var load sync.WaitGroup
-	load.Go(func() {
-		for i := 0; ; i++ {
-			select {
-			case <-stop:
-				return
-			default:
-				began := time.Now()
-				a.put(1, fmt.Sprint("busy-", i%50), fmt.Sprint(i))
-				worst.Store(max(worst.Load(), int64(time.Since(began))))
-			}
-		}
-	})
+	stop := a.busy(1)
 	for _, h := range []*host{a, b} {
 		before := h.await("something is applied", func(s bus.UpdaterState) bool { return s.Applied.Sequence > 200 }).Applied
 		path, last := h.backUp()
@@ -75,7 +58,6 @@ func TestBackup_OfEitherHostWhileUpdatesGoOn(t *testing.T) {
 			t.Errorf("the backup of %s holds %+v", h.name, summary)
 		}
 	}
-	t.Logf("the slowest update beside the backups took %v", time.Duration(worst.Load()))
 
 	// Sessions are bounded, in order, and can be given up.
 	first := order[bus.BackupPage](a, bus.SubjectBackup, bus.BackupOrder{})
@@ -93,8 +75,7 @@ func TestBackup_OfEitherHostWhileUpdatesGoOn(t *testing.T) {
 		}
 	}
 	path, last := a.backUp()
-	close(stop)
-	load.Wait()
+	t.Logf("the slowest update beside the backups took %v", stop())
 	a.stop()
 	b.stop()
 

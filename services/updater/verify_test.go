@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -52,19 +51,24 @@ func (h *host) verify(repair bool) bus.VerifyState {
 	if begun.Refused != "" {
 		h.t.Fatalf("verify refused: %s", begun.Refused)
 	}
-	deadline := time.Now().Add(patience)
-	for {
+	s := h.awaitVerify("the end of the comparison", func(s bus.VerifyState) bool { return !s.Running })
+	if s.ID != begun.ID {
+		h.t.Fatalf("the outcome is of %q, the order was %q", s.ID, begun.ID)
+	}
+	return s
+}
+
+// awaitVerify asks, as an operator does, until it is so.
+func (h *host) awaitVerify(what string, holds func(bus.VerifyState) bool) bus.VerifyState {
+	h.t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
 		s := order[bus.VerifyState](h, bus.SubjectVerifyState, bus.VerifyQuestion{})
-		if !s.Running {
-			if s.ID != begun.ID {
-				h.t.Fatalf("the outcome is of %q, the order was %q", s.ID, begun.ID)
-			}
+		if holds(s) {
 			return s
 		}
 		if time.Now().After(deadline) {
-			h.t.Fatalf("the comparison does not end: %+v", s)
+			h.t.Fatalf("%s: %s is not so: %+v", h.name, what, s)
 		}
-		time.Sleep(5 * time.Millisecond) // it is asked for, as an operator does
 	}
 }
 
@@ -81,19 +85,7 @@ func TestVerify_FindsAndMendsWhatADiskHasChanged(t *testing.T) {
 	for i := range 300 {
 		a.put(1, fmt.Sprintf("needle-%04d", i), fmt.Sprintf("value-%04d-%s", i, strings.Repeat("x", 100)))
 	}
-	stop := make(chan struct{})
-	var load sync.WaitGroup
-	load.Go(func() {
-		for i := 0; ; i++ {
-			select {
-			case <-stop:
-				return
-			default:
-				a.put(1, fmt.Sprint("busy-", i%50), fmt.Sprint(i))
-			}
-		}
-	})
-	defer func() { close(stop); load.Wait() }()
+	defer a.busy(1)()
 
 	if s := a.verify(false); !s.Clean() || s.Keys < 300 || s.Peer != "b" || s.Host != "a" {
 		t.Fatalf("two equal databases: %+v", s)
@@ -114,13 +106,7 @@ func TestVerify_FindsAndMendsWhatADiskHasChanged(t *testing.T) {
 		t.Error("a standby leads a comparison")
 	}
 	a.await("applied", func(u bus.UpdaterState) bool { return u.System > 1 })
-	deadline := time.Now().Add(patience)
-	for order[bus.VerifyState](b, bus.SubjectVerifyState, bus.VerifyQuestion{}).ID != s.ID {
-		if time.Now().After(deadline) {
-			t.Fatal("the other host does not learn what was found")
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
+	b.awaitVerify("what the other host found", func(o bus.VerifyState) bool { return o.ID == s.ID })
 	if s := a.verify(true); !s.Clean() || s.Repaired != 1 || !s.Named[0].Repaired {
 		t.Fatalf("repaired: %+v", s)
 	}

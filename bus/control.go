@@ -18,6 +18,8 @@ type ProcessState struct {
 	Process     string `json:"process"`
 	Incarnation uint64 `json:"incarnation"` // counts starts of this process under this main
 	Up          bool   `json:"up"`
+	// Killed: it went down because somebody killed it, which is no sign against what it was doing.
+	Killed bool `json:"killed,omitempty"`
 }
 
 // Heartbeat is what a process tells main at each interval, and at once when its State changes.
@@ -182,6 +184,8 @@ type Attach struct {
 	Counter  uint64 `json:"counter"` // above every counter main has handed out in this epoch
 	PairID   string `json:"pair_id"`
 	Identity string `json:"identity"`
+	// Resumed: only the updater was restarted within the term. Terminals that are attached in it stay so.
+	Resumed bool `json:"resumed,omitempty"`
 }
 
 // Attached answers it once all warm sessions were asked.

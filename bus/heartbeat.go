@@ -3,6 +3,7 @@ package bus
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"time"
 
@@ -39,22 +40,29 @@ func (h *Heart) Now() {
 	}
 }
 
-// Run beats until ctx ends or the connection is closed for good. A beat that can't be sent is not repeated: the next
-// one says more.
+// Beat beats once. One that can't be sent is not repeated: the next one says more. The error is that the state can't be said.
+func (h *Heart) Beat() error {
+	ready, state := h.State()
+	beat := Heartbeat{Process: h.Process, PID: os.Getpid(), Ready: ready}
+	if state != nil {
+		raw, err := json.Marshal(state)
+		if err != nil {
+			return fmt.Errorf("state of %s: %w", h.Process, err)
+		}
+		beat.State = raw
+	}
+	_ = h.Conn.Publish(HeartbeatSubject(h.Process), EncodeJSON(beat))
+	return nil
+}
+
+// Run beats until ctx ends.
 func (h *Heart) Run(ctx context.Context) error {
 	tick := time.NewTimer(pace.Next(h.Interval))
 	defer tick.Stop()
 	for {
-		ready, state := h.State()
-		beat := Heartbeat{Process: h.Process, PID: os.Getpid(), Ready: ready}
-		if state != nil {
-			raw, err := json.Marshal(state)
-			if err != nil {
-				return err
-			}
-			beat.State = raw
+		if err := h.Beat(); err != nil {
+			return err
 		}
-		_ = h.Conn.Publish(HeartbeatSubject(h.Process), EncodeJSON(beat))
 		select {
 		case <-tick.C:
 			tick.Reset(pace.Next(h.Interval))

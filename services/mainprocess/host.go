@@ -63,6 +63,7 @@ type host struct {
 	appends       sampleWindow          // of the watch's goroutine
 	right         atomic.Pointer[lease.Right]
 	tenure        tenure // of the driver's goroutine
+	resumed       bool   // likewise: the updater serves its term again, after a restart
 	attachCounter atomic.Uint64
 	httpAddr      atomic.Pointer[string]
 	peerHTTPAddr  atomic.Pointer[string]

@@ -56,7 +56,7 @@ func (h *host) perform(action role.Action) {
 	case role.Serve:
 		h.serve(a)
 	case role.AttachTerminals:
-		h.attach(a.Epoch)
+		h.attachAs(a.Epoch, h.resumed)
 	case role.Require:
 		order := bus.Require{Peer: a.Peer, Epoch: h.driver.View().Epoch, Membership: busNote(a.Membership)}
 		ask(h.orders, bus.ProcessUpdater, bus.SubjectRequire, order, requireDeadline, func(r bus.Required, err error) {
@@ -163,17 +163,20 @@ func outcome(err error) role.Outcome {
 }
 
 func (h *host) serve(a role.Serve) {
+	h.resumed = a.Resume
 	order := bus.Serve{Epoch: a.Epoch, RecordVersion: a.RecordVersion, Resume: a.Resume, RequirePeer: a.RequirePeer}
 	ask(h.orders, bus.ProcessUpdater, bus.SubjectServe, order, serveDeadline, func(r bus.Served, err error) {
 		h.driver.give(role.Served{Epoch: a.Epoch, Position: rolePosition(r.Position), Unreadable: r.Unreadable, Failure: failure(r.Error, err)})
 	})
 }
 
-// attach orders terminal-if to serve; the counter makes a later attach of the same epoch the newer one. It runs on the
+func (h *host) attach(epoch uint64) { h.attachAs(epoch, false) }
+
+// attachAs orders terminal-if to serve; the counter makes a later attach of the same epoch the newer one. It runs on the
 // driver's goroutine.
-func (h *host) attach(epoch uint64) {
+func (h *host) attachAs(epoch uint64, resumed bool) {
 	v, term := h.driver.View(), h.tenure.ctx
-	order := bus.Attach{Epoch: epoch, Counter: h.attachCounter.Add(1), PairID: v.Record.PairID, Identity: v.Self.Identity}
+	order := bus.Attach{Epoch: epoch, Counter: h.attachCounter.Add(1), PairID: v.Record.PairID, Identity: v.Self.Identity, Resumed: resumed}
 	ask(h.orders, bus.ProcessTerminalInterface, bus.SubjectAttach, order, orderDeadline, func(r bus.Attached, err error) {
 		h.driver.give(role.TerminalsAttached{Epoch: epoch, Attached: r.Attached, Refused: r.Refused, Failure: failure(r.Error, err)})
 		if err == nil && r.Error == "" {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -33,6 +34,7 @@ type kept struct {
 	incarnation uint64
 	pid         int
 	up          bool
+	frozen      bool            // it was killed because it was silent
 	heard       time.Time       // its last heartbeat
 	run         context.Context // of the keeper
 	stop        context.CancelFunc
@@ -138,7 +140,7 @@ func (p *processes) happened(ctx context.Context, k *kept, e process.Event) {
 	case process.Started:
 		k.mu.Lock()
 		k.incarnation++
-		k.pid = e.PID
+		k.pid, k.frozen = e.PID, false
 		k.mu.Unlock()
 		if e.Restarts > 0 {
 			p.event(k.name, fmt.Sprintf("started again, pid %d", e.PID))
@@ -149,9 +151,12 @@ func (p *processes) happened(ctx context.Context, k *kept, e process.Event) {
 	case process.Ready:
 		p.log.Info("process is ready", "name", k.name, "pid", e.PID, "took", e.Took)
 	case process.Frozen:
+		k.mu.Lock()
+		k.frozen = true
+		k.mu.Unlock()
 		p.event(k.name, fmt.Sprintf("frozen for %s, is killed", e.Silent.Round(time.Millisecond)))
 	case process.Exited:
-		p.wentDown(k)
+		p.wentDown(k, e.Exit)
 		if !e.Ordered {
 			p.event(k.name, e.Exit.String())
 			if k.keeper.Status().GaveUp {
@@ -236,13 +241,13 @@ func (p *processes) cameUp(k *kept, pid int) {
 	p.judge()
 }
 
-func (p *processes) wentDown(k *kept) {
+func (p *processes) wentDown(k *kept, exit process.Exit) {
 	k.mu.Lock()
 	was := k.up
 	k.up, k.pid = false, 0
-	incarnation := k.incarnation
+	incarnation, killed := k.incarnation, exit.Signal == syscall.SIGKILL && !k.frozen
 	k.mu.Unlock()
-	p.announce(k, incarnation, false)
+	p.tell(bus.ProcessState{Process: k.name, Incarnation: incarnation, Killed: killed})
 	if was {
 		p.down(k.name)
 	}
@@ -250,8 +255,12 @@ func (p *processes) wentDown(k *kept) {
 
 // announce tells the other processes: what was sent to an incarnation that is down must be asked again.
 func (p *processes) announce(k *kept, incarnation uint64, up bool) {
-	state := bus.ProcessState{Process: k.name, Incarnation: incarnation, Up: up}
-	_ = p.conn.Publish(bus.SubjectProcesses+"."+k.name, bus.EncodeJSON(state))
+	p.tell(bus.ProcessState{Process: k.name, Incarnation: incarnation, Up: up})
+}
+
+func (p *processes) tell(state bus.ProcessState) {
+	// The bus is this process's own: a publish fails only when it is being closed.
+	_ = p.conn.Publish(bus.SubjectProcesses+"."+state.Process, bus.EncodeJSON(state))
 }
 
 // announceAll repeats who is up, for a process that has just come up itself.

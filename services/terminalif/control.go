@@ -3,6 +3,7 @@ package terminalif
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -45,6 +46,16 @@ func (i *Interface) listen(run context.Context) error {
 	defer cancel()
 	if err := i.conns.Flush(ctx); err != nil {
 		return fmt.Errorf("hear main: %w", err)
+	}
+	return nil
+}
+
+// announce beats, and returns when main can have heard it.
+func (i *Interface) announce(run context.Context) error {
+	ctx, cancel := context.WithTimeout(run, startWithin)
+	defer cancel()
+	if err := errors.Join(i.heart.Beat(), i.conns.Control.FlushWithContext(ctx)); err != nil {
+		return fmt.Errorf("tell main: %w", err)
 	}
 	return nil
 }
@@ -199,15 +210,20 @@ func (i *Interface) attach(ctx context.Context, order bus.Attach) func() any {
 	switch known := i.term; {
 	case order.Epoch == 0, order.PairID == "", order.Identity == "", order.Counter == 0, order.Counter >= 1<<32:
 		fault = "the order lacks epoch, counter, pair id or identity"
-	case known != nil && (order.Epoch < known.Epoch || order.Epoch == known.Epoch && order.Counter <= known.Counter):
-		fault = fmt.Sprintf("epoch %d, counter %d comes before epoch %d, counter %d", order.Epoch, order.Counter, known.Epoch, known.Counter)
+	case known != nil && (order.Epoch < known.Epoch || order.Epoch == known.Epoch && order.Counter <= i.ordered):
+		fault = fmt.Sprintf("epoch %d, counter %d comes before epoch %d, counter %d", order.Epoch, order.Counter, known.Epoch, i.ordered)
 	}
 	if fault != "" {
 		i.mu.Unlock()
 		return func() any { return bus.Attached{Error: fault} }
 	}
+	if known := i.term; order.Resumed && known != nil && known.Epoch == order.Epoch && known.PairID == order.PairID && known.Identity == order.Identity && !i.relay.drained() {
+		i.ordered = order.Counter
+		i.mu.Unlock()
+		return i.goOn(known)
+	}
 	t := &term{Attach: order, round: newRound(i.roster.all())}
-	i.term, i.pair, i.identity = t, order.PairID, order.Identity
+	i.term, i.pair, i.identity, i.ordered = t, order.PairID, order.Identity, order.Counter
 	i.mu.Unlock()
 	i.relay.begin(t)
 	for _, s := range i.roster.all() {
@@ -227,6 +243,27 @@ func (i *Interface) attach(ctx context.Context, order bus.Attach) func() any {
 		i.log.Info("terminals attached", "epoch", t.Epoch, "attached", result.Attached, "refused", result.Refused,
 			"unreachable", result.Unreachable, "took", result.Took)
 		i.noteChange()
+		return result
+	}
+}
+
+// goOn keeps a term in which nobody was told to keep requests: its updater was restarted. Who is attached stays so, and loses
+// no answer that is on its way; attaching all again would cost each a trip and a flush of its disk.
+func (i *Interface) goOn(t *term) func() any {
+	i.relay.retryHeld()
+	return func() any {
+		var result bus.Attached
+		for _, s := range i.roster.all() {
+			switch s.detail().State {
+			case stateAttached:
+				result.Attached++
+			case stateRefused:
+				result.Refused++
+			default:
+				result.Unreachable++
+			}
+		}
+		i.log.Info("the term goes on", "epoch", t.Epoch, "attached", result.Attached, "refused", result.Refused, "unreachable", result.Unreachable)
 		return result
 	}
 }

@@ -73,6 +73,7 @@ type Interface struct {
 	mu             sync.Mutex
 	term           *term
 	pair, identity string
+	ordered        uint64 // counter of the last order to attach that was carried out
 }
 
 // New makes an Interface. Nothing is dialled until Run.
@@ -153,6 +154,10 @@ func (i *Interface) Run(ctx context.Context) error {
 	i.heart = bus.NewHeart(conns.Control, bus.ProcessTerminalInterface, i.config.Beat, func() (bool, any) { return true, i.report.state(i, false) })
 	i.roster.changing.Lock() // an order may come at once
 	err = i.listen(ctx)
+	if err == nil {
+		// Main is told before the terminals are dialled: what it has to say would else wait behind all their handshakes.
+		err = i.announce(ctx)
+	}
 	for _, s := range i.roster.all() {
 		i.begin(ctx, s)
 	}

@@ -56,6 +56,7 @@ type flight struct {
 	sending  int           // counts sendings, so that the outcome of an older one is told apart
 	untaken  bool          // nobody listened to its subject once
 	doubts   int           // crashes at which it was out with others
+	trusted  bool          // its one crash was a kill by somebody: it need not run alone
 	reply    *bus.Reply    // when parked
 }
 
@@ -146,6 +147,13 @@ func (r *relay) startDrain() {
 			r.settle()
 		}
 	}
+}
+
+// drained reports whether terminals were told to keep their requests for the next attach.
+func (r *relay) drained() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.term == nil || r.draining != nil
 }
 
 // awaitDrain returns when everything that was out has been answered, or ctx ends, with the number that was not.

@@ -155,9 +155,9 @@ func (d *directory) announced(p bus.ProcessState) {
 	}
 	var failed way
 	if (s.state == serving || s.state == coming) && s.incarnation != 0 && (!p.Up || p.Incarnation != s.incarnation) {
-		failed = d.crashed(s)
+		failed = d.crashed(s, p.Killed)
 	} else if !p.Up && s.state == serving {
-		failed = d.crashed(s)
+		failed = d.crashed(s, p.Killed)
 	}
 	s.incarnation = p.Incarnation
 	switch {

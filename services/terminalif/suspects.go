@@ -12,6 +12,10 @@ import (
 // that was out is suspect: sent again one at a time, with nothing else out. A crash then has one culprit, and only that
 // one is counted, so that the third leads to its answer 500 and to nobody else's. What comes meanwhile waits: a turn takes
 // as long as one request.
+//
+// A process that somebody killed says little against any of them. What was out is sent again together, once: with many
+// terminals one at a time is a long wait for nothing. Those that were out at another crash run alone, whatever ended it: the
+// kernel also kills a process whose request took all memory.
 
 const (
 	// aloneWithin is how long a suspect has the service to itself; then others are let in beside it, so that a slow request
@@ -20,15 +24,15 @@ const (
 	aloneLonger = 5 // doublings at most
 )
 
-// suspect reports whether f was out at a crash.
-func (f *flight) suspect() bool { return f.request.Crashes > 0 }
+// suspect reports whether f is to run alone, because it was out at a crash.
+func (f *flight) suspect() bool { return f.request.Crashes > 0 && !f.trusted }
 
 // waits reports whether f is still to be sent. The lock is held.
 func (r *relay) waits(f *flight) bool { return r.flights[f.request.ID] == f && f.place == waiting }
 
 // crashed takes back what the service had: it may or may not have been executed, so it is sent again as a further
 // attempt. The lock is held; the way is to be failed after it is released.
-func (d *directory) crashed(s *service) way {
+func (d *directory) crashed(s *service, killed bool) way {
 	r := d.relay
 	s.state = down
 	var had []*flight
@@ -38,6 +42,7 @@ func (d *directory) crashed(s *service) way {
 		}
 	}
 	for _, f := range had {
+		f.trusted = killed && f.request.Crashes == 0
 		f.request.Attempt++
 		f.sending++
 		if len(had) == 1 {
@@ -54,7 +59,7 @@ func (d *directory) crashed(s *service) way {
 		}
 		s.waiting = append(s.waiting, f)
 	}
-	d.log.Warn("service went down, its requests wait", "service", s.name, "suspects", len(had), "waiting", len(s.waiting))
+	d.log.Warn("service went down, its requests wait", "service", s.name, "killed", killed, "suspects", len(had), "waiting", len(s.waiting))
 	return s.way
 }
 

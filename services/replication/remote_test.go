@@ -65,7 +65,7 @@ func freePort(t *testing.T) string {
 func TestRemote_RefusedOnlyAfterEnded(t *testing.T) {
 	address := freePort(t)
 	w := watch(t, address, secret)
-	time.Sleep(50 * time.Millisecond) // many dials are refused meanwhile
+	time.Sleep(50 * time.Millisecond) // not a condition: many dials are refused meanwhile, and none may be told
 	if s := w.states(); len(s) != 0 {
 		t.Fatal("evidence from a port that never answered:", s)
 	}
@@ -193,7 +193,7 @@ func TestRemote_WrongPassword(t *testing.T) {
 	j := openJournal(t, JournalConfig{})
 	w := watch(t, j.Address(), "another secret")
 	await(t, "an authorization error", func() bool { return w.Evidence().Err != nil })
-	time.Sleep(30 * time.Millisecond)
+	time.Sleep(30 * time.Millisecond) // nor is this: later dials are refused too, and none may be told
 	if s := w.states(); len(s) != 0 {
 		t.Fatal(s)
 	}

@@ -342,7 +342,7 @@ func TestAgent_TellsTheGapAndPushesChanges(t *testing.T) {
 	if c := next(); c.Fresh || c.Epoch != 1 {
 		t.Errorf("pushed %+v", c)
 	}
-	time.Sleep(30 * time.Millisecond)
+	time.Sleep(30 * time.Millisecond) // the gap that the agent is to tell
 	got := y.attach(2, 1, none)
 	if most := time.Since(arrived); got.Waiting != 1 || got.Gap < 30*time.Millisecond || got.Gap > most {
 		t.Errorf("attached %+v, gap must be in 30ms…%s", got, most)

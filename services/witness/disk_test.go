@@ -86,13 +86,7 @@ func TestWitness_Frozen_LeavesWritesInDoubt(t *testing.T) {
 	if !errors.Is(err, arbiter.ErrUnknown) || errors.Is(err, arbiter.ErrUnreachable) {
 		t.Errorf("Write = %v, want ErrUnknown", err)
 	}
-	until := deadline(t)
-	for c.Status().Reachable {
-		if until.Err() != nil {
-			t.Fatal("the client does not notice that the witness is frozen")
-		}
-		time.Sleep(time.Millisecond)
-	}
+	await(t, "the client notices that the witness is frozen", func() bool { return !c.Status().Reachable })
 	if err := cmd.Process.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}

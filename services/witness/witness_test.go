@@ -104,6 +104,16 @@ func deadline(t *testing.T) context.Context {
 	return ctx
 }
 
+// await fails the test when a condition does not come true in time.
+func await(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	for ctx := deadline(t); !condition(); time.Sleep(time.Millisecond) {
+		if ctx.Err() != nil {
+			t.Fatalf("waited in vain: %s", what)
+		}
+	}
+}
+
 func TestWitness_KeepsARegister(t *testing.T) {
 	arbitertest.Conformance(t, func(t *testing.T) (arbiter.Register, arbiter.Register) {
 		w, _ := run(t, t.TempDir(), "127.0.0.1:0")
@@ -177,14 +187,8 @@ func TestWitness_Gone_IsUnreachable(t *testing.T) {
 	if err := stop(); err != nil {
 		t.Fatal(err)
 	}
-	ctx := deadline(t)
-	for c.Status().Reachable {
-		if ctx.Err() != nil {
-			t.Fatal("the client does not notice")
-		}
-		time.Sleep(time.Millisecond)
-	}
-	if _, err := c.Write(ctx, arbitertest.Sample(w.ID()), 0); !errors.Is(err, arbiter.ErrUnreachable) || errors.Is(err, arbiter.ErrUnknown) {
+	await(t, "the client notices", func() bool { return !c.Status().Reachable })
+	if _, err := c.Write(deadline(t), arbitertest.Sample(w.ID()), 0); !errors.Is(err, arbiter.ErrUnreachable) || errors.Is(err, arbiter.ErrUnknown) {
 		t.Errorf("Write = %v, want ErrUnreachable", err)
 	}
 	if s := c.Status(); s.WitnessID != w.ID() || s.Problem == "" {
@@ -199,13 +203,7 @@ func TestWitness_WrongSecret_IsToldSo(t *testing.T) {
 	done := make(chan struct{})
 	go func() { defer close(done); _ = c.Run(ctx) }()
 	defer func() { cancel(); <-done }()
-	until := deadline(t)
-	for !strings.Contains(c.Status().Problem, "another pair secret") {
-		if until.Err() != nil {
-			t.Fatalf("Problem = %q", c.Status().Problem)
-		}
-		time.Sleep(time.Millisecond)
-	}
+	await(t, "the client says why", func() bool { return strings.Contains(c.Status().Problem, "another pair secret") })
 }
 
 func TestWitness_DirectoryInUse_IsErrLocked(t *testing.T) {

@@ -229,6 +229,10 @@ func TestExchange_WithAProcessThatWorks(t *testing.T) {
 		{"says something else", "hello\n", "", false},
 		{"dies while it works", "working\n", "", false},
 	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		if c.first != "" {
+			ctx, cancel = context.WithTimeout(t.Context(), time.Minute)
+		}
 		jobs, in := io.Pipe()
 		out, answers := io.Pipe()
 		go func() {
@@ -238,16 +242,12 @@ func TestExchange_WithAProcessThatWorks(t *testing.T) {
 				return
 			}
 			if c.first == "" {
-				time.Sleep(50 * time.Millisecond) // longer than the test's patience
+				<-ctx.Done() // longer than the test's patience
 			}
 			_, _ = io.WriteString(answers, c.first)
 			_, _ = io.Copy(io.Discard, reader) // until the work is to end
 			_, _ = io.WriteString(answers, c.last)
 		}()
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-		if c.first != "" {
-			ctx, cancel = context.WithTimeout(t.Context(), time.Minute)
-		}
 		did := false
 		o, err := exchange(ctx, in, out, []byte("{}"), func() error { did = true; return nil })
 		cancel()

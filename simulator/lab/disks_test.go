@@ -93,6 +93,6 @@ func sequenceBothDisksFull(t *testing.T) {
 	f := beginOnDisks(t)
 	f.options.Disks[HostA].Fill(true)
 	f.options.Disks[HostB].Fill(true)
-	time.Sleep(5 * f.options.Lease)
+	time.Sleep(5 * f.options.Lease) // not a condition: the length of the outage, in which roles may be sought in vain
 	f.finish()
 }

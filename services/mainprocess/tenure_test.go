@@ -127,6 +127,14 @@ func (p *drainPair) takenBack() lease.Right {
 	return right
 }
 
+// hasRight demands that the new term has its right: another is that of the old one, none is a term that is muted.
+func (p *drainPair) hasRight(when string, want lease.Right) {
+	p.t.Helper()
+	if got := p.Right(); got != want {
+		p.t.Errorf("%s the right of the new term is %+v, want %+v", when, got, want)
+	}
+}
+
 // TestDrain_TakenBackTouchesNoLaterTerm: the hand-over is taken back, the host serves the next epoch, and only then comes what the drain
 // still waited for. The new term's terminals stay attached, its right stands, and its updater is not drained (T3).
 func TestDrain_TakenBackTouchesNoLaterTerm(t *testing.T) {
@@ -137,13 +145,9 @@ func TestDrain_TakenBackTouchesNoLaterTerm(t *testing.T) {
 		right := p.takenBack()
 		p.answer(requests, bus.Done{})
 		p.quiet("requests were finished late")
-		if got := p.Right(); got != right {
-			t.Errorf("the right of the new term is %+v, want %+v", got, right)
-		}
+		p.hasRight("after what came late", right)
 		p.is(role.Active, 8, right)
-		if got := p.Right(); got != right {
-			t.Errorf("the new term is muted: its right is %+v, want %+v", got, right)
-		}
+		p.hasRight("when it is renewed", right)
 	})
 	t.Run("while terminal-if stops", func(t *testing.T) {
 		p := newDrainPair(t, time.Minute)
@@ -156,9 +160,7 @@ func TestDrain_TakenBackTouchesNoLaterTerm(t *testing.T) {
 		right := p.takenBack()
 		p.answer(stop, bus.Done{})
 		p.quiet("terminal-if stopped late")
-		if got := p.Right(); got != right {
-			t.Errorf("the right of the new term is %+v, want %+v", got, right)
-		}
+		p.hasRight("after what came late", right)
 	})
 	t.Run("while a right is waited out", func(t *testing.T) {
 		p := newDrainPair(t, time.Minute)

@@ -12,61 +12,43 @@ func beginOnDisks(t testing.TB) *fixture {
 	return begin(t, Options{Disks: disks})
 }
 
-// The disk of the active is full. Its updater ends (R8), a new one can't write either, so the host is faulty (B2) and the
-// other one takes over with all that was acknowledged. With space again the first comes back by itself.
-func sequenceFullDiskOfActive(t *testing.T) {
-	f := beginOnDisks(t)
-	active, before := f.mustActive()
-	f.options.Disks[active].Fill(true)
-	f.awaitTakeover(before)
-	f.options.Disks[active].Fill(false)
-	f.finishCrossed()
+// diskOfActive breaks the disk of the active until the other host has taken over with all that was acknowledged, and mends
+// it: the first comes back by itself. A disk may break in three ways:
+//
+//   - It is full. The updater ends (R8), a new one can't write either, so the host is faulty (B2).
+//   - fsync fails: nothing that it may have written counts any more, the updater ends and is never told again that all is
+//     well (R8).
+//   - It hangs while heartbeats are fine: the age of the oldest frame in flight is the active's health, and past patience it
+//     hands over (T6).
+func diskOfActive(broken func(d *Disk, is bool)) func(*testing.T) {
+	return func(t *testing.T) {
+		f := beginOnDisks(t)
+		active, before := f.mustActive()
+		broken(f.options.Disks[active], true)
+		f.awaitTakeover(before)
+		broken(f.options.Disks[active], false)
+		f.finishCrossed()
+	}
 }
 
-// The disk of the standby is full: it can't hold what is to be acknowledged, so the active goes on without it.
-func sequenceFullDiskOfStandby(t *testing.T) {
-	f := beginOnDisks(t)
-	active, before := f.mustActive()
-	f.options.Disks[Other(active)].Fill(true)
-	f.awaitSolo(active)
-	f.progress()
-	f.options.Disks[Other(active)].Fill(false)
-	f.finish()
-	f.same(before)
+// diskOfStandby breaks the disk of the standby, by filling it or by failing its fsync: it can't hold what is to be
+// acknowledged, so the active goes on without it. It is in the set again when its disk is whole.
+func diskOfStandby(broken func(d *Disk, is bool)) func(*testing.T) {
+	return func(t *testing.T) {
+		f := beginOnDisks(t)
+		active, before := f.mustActive()
+		broken(f.options.Disks[Other(active)], true)
+		f.awaitSolo(active)
+		f.progress()
+		broken(f.options.Disks[Other(active)], false)
+		f.finish()
+		f.same(before)
+	}
 }
 
-// fsync fails on the active: nothing that it may have written counts any more, its updater ends and is never told again that
-// all is well (R8). The other host takes over.
-func sequenceFailingFsyncOfActive(t *testing.T) {
-	f := beginOnDisks(t)
-	active, before := f.mustActive()
-	f.options.Disks[active].FailSync(true)
-	f.awaitTakeover(before)
-	f.options.Disks[active].FailSync(false)
-	f.finishCrossed()
-}
-
-// fsync fails on the standby: it falls out of the set, and comes back when its disk is whole.
-func sequenceFailingFsyncOfStandby(t *testing.T) {
-	f := beginOnDisks(t)
-	active, before := f.mustActive()
-	f.options.Disks[Other(active)].FailSync(true)
-	f.awaitSolo(active)
-	f.progress()
-	f.options.Disks[Other(active)].FailSync(false)
-	f.finish()
-	f.same(before)
-}
-
-// T6: the active's disk hangs while its heartbeats are fine: the age of the oldest frame in flight is its health, and past
-// patience it hands over.
-func sequenceT6StuckDiskOfActive(t *testing.T) {
-	f := beginOnDisks(t)
-	active, before := f.mustActive()
-	f.options.Disks[active].Slow(10 * time.Second)
-	f.awaitTakeover(before)
-	f.options.Disks[active].Slow(0)
-	f.finishCrossed()
+// stuck makes a disk take longer than anybody's patience.
+func stuck(d *Disk, is bool) {
+	d.Slow(map[bool]time.Duration{true: 10 * time.Second}[is])
 }
 
 // The standby's disk stalls for longer than patience: updates wait so long, then the active goes on alone. A stall that

@@ -12,6 +12,7 @@ import (
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/simulator/bench/load"
 	"github.com/hotpair/hotpair/simulator/lab"
+	"github.com/hotpair/hotpair/simulator/pair"
 )
 
 // onCables plays the kinds that cut wires, where each host, the witness and each terminal has a network of its own.
@@ -38,7 +39,7 @@ func (t *takeoverBench) onCables(ctx context.Context, r *run, terminals int, kin
 	w := &workers{}
 	defer w.close()
 	inside := func(i int) []nats.Option {
-		return []nats.Option{nats.SetCustomDialer(l.Dialer(lab.TerminalID(i % terminals)))}
+		return []nats.Option{nats.SetCustomDialer(l.Dialer(pair.TerminalID(i % terminals)))}
 	}
 	if w.writers, err = load.Connect([]string{lab.TerminalAddress}, t.clients, inside); err != nil {
 		return err
@@ -64,17 +65,17 @@ func (t *takeoverBench) cutTrial(ctx context.Context, r *run, l *lab.Lab, w *wor
 	active, before := l.Active(ctx)
 	// The standby's warm sessions come after its being in sync.
 	warm := func() bool {
-		s, err := l.Status(ctx, lab.Other(active))
+		s, err := l.Status(ctx, pair.Other(active))
 		return err == nil && s.Fit && s.Terminals.Warm == terminals
 	}
 	if err := l.Await(ctx, readyWithin, "standby with all terminals warm", warm); err != nil {
 		return err
 	}
-	wires := []lab.Wire{{From: active, To: lab.Other(active)}}
+	wires := []lab.Wire{{From: active, To: pair.Other(active)}}
 	if kind == kindIsolated {
-		wires = append(wires, lab.Wire{From: active, To: lab.Witness})
+		wires = append(wires, lab.Wire{From: active, To: pair.Witness})
 		for i := range terminals {
-			wires = append(wires, lab.Wire{From: active, To: lab.TerminalID(i)})
+			wires = append(wires, lab.Wire{From: active, To: pair.TerminalID(i)})
 		}
 	}
 	o := observed{kind: kind, terminals: terminals, trial: trial}
@@ -90,7 +91,7 @@ func (t *takeoverBench) cutTrial(ctx context.Context, r *run, l *lab.Lab, w *wor
 		return err
 	}
 	var events []operator.Event
-	for _, host := range lab.Hosts() {
+	for _, host := range pair.Hosts() {
 		if s, err := l.Status(ctx, host); err == nil {
 			events = append(events, s.Events...)
 		}

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/hotpair/hotpair/services/pace"
+	"github.com/hotpair/hotpair/simulator/pair"
 )
 
 // ErrFound says that something was lost, doubled, stale or otherwise wrong, or that the pair did not heal.
@@ -157,7 +158,7 @@ func (l *Lab) round(ctx context.Context, t *Tally, random *rand.Rand, lasts time
 		return err
 	}
 	at, err := l.CompareHosts(ctx)
-	if errors.Is(err, ErrDiverged) {
+	if errors.Is(err, pair.ErrDiverged) {
 		v.Wrong = append(v.Wrong, err.Error())
 	} else if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/simulator/clustertest"
+	"github.com/hotpair/hotpair/simulator/pair"
 	"github.com/hotpair/hotpair/storage"
 )
 
@@ -21,7 +22,7 @@ func TestChaos_Short(t *testing.T) {
 	if *long {
 		o.For = 2 * time.Minute
 	}
-	o.Lab = Options{Binary: binary, Dir: t.TempDir(), Disks: map[string]*Disk{HostA: newDisk(t), HostB: newDisk(t)}}
+	o.Lab = Options{Binary: binary, Dir: t.TempDir(), Disks: map[string]*Disk{pair.HostA: newDisk(t), pair.HostB: newDisk(t)}}
 	transcript := &transcript{tb: t}
 	defer transcript.end()
 	o.Lab.Log = transcript
@@ -42,7 +43,7 @@ func TestChaos_Short(t *testing.T) {
 
 // TestDraw_IsGivenByTheSeed: a seed gives the same faults again.
 func TestDraw_IsGivenByTheSeed(t *testing.T) {
-	l := &Lab{options: Options{Terminals: 3, Lease: time.Second, Patience: time.Second}, network: &network{wires: []Wire{{HostA, HostB}, {HostA, Witness}, {HostB, Witness}, {HostA, "t1"}, {HostB, "t1"}}}}
+	l := &Lab{options: Options{Terminals: 3, Lease: time.Second, Patience: time.Second}, network: &network{wires: []Wire{{pair.HostA, pair.HostB}, {pair.HostA, pair.Witness}, {pair.HostB, pair.Witness}, {pair.HostA, "t1"}, {pair.HostB, "t1"}}}}
 	draw := func(seed uint64) (names []string) {
 		r := roundRandom(seed, 1)
 		for range 200 {
@@ -66,11 +67,11 @@ func compareDatabases(ctx context.Context, l *Lab) error {
 	if _, err := l.CompareHosts(ctx); err != nil {
 		return err
 	}
-	if err := l.Kill(ctx, HostA, HostB); err != nil {
+	if err := l.Kill(ctx, pair.HostA, pair.HostB); err != nil {
 		return err
 	}
 	digests := map[string]string{}
-	for _, host := range Hosts() {
+	for _, host := range pair.Hosts() {
 		dir := l.Data(host)
 		if d := l.options.Disks[host]; d != nil {
 			dir = d.Behind()
@@ -81,10 +82,10 @@ func compareDatabases(ctx context.Context, l *Lab) error {
 		}
 		digests[host] = digest
 	}
-	if digests[HostA] != digests[HostB] {
-		return fmt.Errorf("%w: databases %v", ErrDiverged, digests)
+	if digests[pair.HostA] != digests[pair.HostB] {
+		return fmt.Errorf("%w: databases %v", pair.ErrDiverged, digests)
 	}
-	l.say("both databases are whole and equal: %s", digests[HostA])
+	l.say("both databases are whole and equal: %s", digests[pair.HostA])
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/services/pace"
+	"github.com/hotpair/hotpair/simulator/pair"
 )
 
 // The first faults here only do harm one after the other, on the host that serves: chance alone seldom puts them together.
@@ -23,31 +24,31 @@ func (l *Lab) serving(ctx context.Context, otherwise string) string {
 // cutActiveOff cuts the active off from the other host and from the witness, not at quite the same moment, while the terminals
 // go on asking it: what it acknowledges alone is lost when the other one takes over.
 func cutActiveOff(l *Lab, r *rand.Rand) func(context.Context) (injected, error) {
-	host, hold := pick(r, Hosts()), l.options.Lease+lasting(l, r)
+	host, hold := pick(r, pair.Hosts()), l.options.Lease+lasting(l, r)
 	between := time.Duration(r.Int64N(int64(l.options.Lease) / 2))
-	first, second := Witness, ""
+	first, second := pair.Witness, ""
 	if r.IntN(2) == 0 {
 		first, second = second, first
 	}
 	how := []Cut{pick(r, Cuts()), pick(r, Cuts())}
 	// One terminal may be left that only the active reaches, and that so does not hear of the next term.
-	alone, left := TerminalID(r.IntN(l.options.Terminals)), r.IntN(2) == 0
+	alone, left := pair.TerminalID(r.IntN(l.options.Terminals)), r.IntN(2) == 0
 	return func(ctx context.Context) (injected, error) {
 		active := l.serving(ctx, host)
 		nodes := []string{first, second}
 		for i, node := range nodes {
 			if node == "" {
-				nodes[i] = Other(active)
+				nodes[i] = pair.Other(active)
 			}
 		}
 		i := injected{fmt.Sprintf("cut active %s off from %s (%s), after %s from %s (%s)", active, nodes[0], how[0], between.Round(time.Millisecond), nodes[1], how[1]), hold,
 			func(context.Context) error {
-				return errors.Join(l.Join(Wire{active, nodes[0]}), l.Join(Wire{active, nodes[1]}), l.Join(Wire{Other(active), alone}))
+				return errors.Join(l.Join(Wire{active, nodes[0]}), l.Join(Wire{active, nodes[1]}), l.Join(Wire{pair.Other(active), alone}))
 			}}
 		var err error
 		if left {
 			i.what += ", with " + alone
-			err = l.Cut(Other(active), alone, Silent)
+			err = l.Cut(pair.Other(active), alone, Silent)
 		}
 		err = errors.Join(err, l.Cut(active, nodes[0], how[0]))
 		_ = pace.Rest(ctx, between)
@@ -58,7 +59,7 @@ func cutActiveOff(l *Lab, r *rand.Rand) func(context.Context) (injected, error) 
 // loseStandbyThenActive takes the standby away in one of several ways, kills the active a moment later, and gives the
 // standby back alone: it may serve only if nothing was acknowledged without it.
 func loseStandbyThenActive(l *Lab, r *rand.Rand) func(context.Context) (injected, error) {
-	host, hold := pick(r, Hosts()), lasting(l, r)
+	host, hold := pick(r, pair.Hosts()), lasting(l, r)
 	between := time.Duration(r.Int64N(int64(2 * l.options.Lease)))
 	if r.IntN(2) == 0 {
 		between /= 20 // before anybody has noticed
@@ -67,7 +68,7 @@ func loseStandbyThenActive(l *Lab, r *rand.Rand) func(context.Context) (injected
 	how := pick(r, Cuts())
 	return func(ctx context.Context) (injected, error) {
 		active := l.serving(ctx, host)
-		standby := Other(active)
+		standby := pair.Other(active)
 		var err, back error
 		giveBack := func() error { return nil }
 		switch way {
@@ -76,7 +77,7 @@ func loseStandbyThenActive(l *Lab, r *rand.Rand) func(context.Context) (injected
 		case "freeze":
 			err, giveBack = l.Freeze(standby), func() error { return l.Thaw(standby) }
 		case "cut":
-			err, giveBack = l.Cut(active, standby, how), func() error { return l.Join(Wire{HostA, HostB}) }
+			err, giveBack = l.Cut(active, standby, how), func() error { return l.Join(Wire{pair.HostA, pair.HostB}) }
 		}
 		_ = pace.Rest(ctx, between)
 		killed := l.Kill(ctx, active)
@@ -88,7 +89,7 @@ func loseStandbyThenActive(l *Lab, r *rand.Rand) func(context.Context) (injected
 
 // ofDisk is a fault of one host's disk.
 func ofDisk(l *Lab, r *rand.Rand, what string, begin, end func(*Disk)) func(context.Context) (injected, error) {
-	host, hold := pick(r, Hosts()), lasting(l, r)
+	host, hold := pick(r, pair.Hosts()), lasting(l, r)
 	return func(context.Context) (injected, error) {
 		begin(l.options.Disks[host])
 		return injected{what + " of " + host, hold, func(context.Context) error {

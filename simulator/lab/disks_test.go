@@ -3,12 +3,14 @@ package lab
 import (
 	"testing"
 	"time"
+
+	"github.com/hotpair/hotpair/simulator/pair"
 )
 
 // beginOnDisks starts a lab whose hosts' data is on disks that can be made faulty.
 func beginOnDisks(t testing.TB) *fixture {
 	t.Helper()
-	disks := map[string]*Disk{HostA: newDisk(t), HostB: newDisk(t)}
+	disks := map[string]*Disk{pair.HostA: newDisk(t), pair.HostB: newDisk(t)}
 	return begin(t, Options{Disks: disks})
 }
 
@@ -37,10 +39,10 @@ func diskOfStandby(broken func(d *Disk, is bool)) func(*testing.T) {
 	return func(t *testing.T) {
 		f := beginOnDisks(t)
 		active, before := f.mustActive()
-		broken(f.options.Disks[Other(active)], true)
+		broken(f.options.Disks[pair.Other(active)], true)
 		f.awaitSolo(active)
 		f.progress()
-		broken(f.options.Disks[Other(active)], false)
+		broken(f.options.Disks[pair.Other(active)], false)
 		f.finish()
 		f.same(before)
 	}
@@ -56,16 +58,16 @@ func stuck(d *Disk, is bool) {
 func sequenceSlowDiskOfStandby(t *testing.T) {
 	f := beginOnDisks(t)
 	active, before := f.mustActive()
-	f.options.Disks[Other(active)].Slow(50 * time.Millisecond)
+	f.options.Disks[pair.Other(active)].Slow(50 * time.Millisecond)
 	f.progress()
 	f.same(before)
 	if _, s := f.mustActive(); len(s.InSync) != 2 {
 		t.Errorf("in sync %v with a disk that is only slow", s.InSync)
 	}
-	f.options.Disks[Other(active)].Slow(5 * time.Second)
+	f.options.Disks[pair.Other(active)].Slow(5 * time.Second)
 	f.awaitSolo(active)
 	f.progress()
-	f.options.Disks[Other(active)].Slow(0)
+	f.options.Disks[pair.Other(active)].Slow(0)
 	f.finish()
 	f.same(before)
 }
@@ -73,8 +75,8 @@ func sequenceSlowDiskOfStandby(t *testing.T) {
 // Both disks are full: nobody can store anything, so nobody acknowledges anything. With space again the service is back.
 func sequenceBothDisksFull(t *testing.T) {
 	f := beginOnDisks(t)
-	f.options.Disks[HostA].Fill(true)
-	f.options.Disks[HostB].Fill(true)
+	f.options.Disks[pair.HostA].Fill(true)
+	f.options.Disks[pair.HostB].Fill(true)
 	time.Sleep(5 * f.options.Lease) // not a condition: the length of the outage, in which roles may be sought in vain
 	f.finish()
 }

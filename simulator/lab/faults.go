@@ -11,6 +11,7 @@ import (
 
 	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/services/process"
+	"github.com/hotpair/hotpair/simulator/pair"
 )
 
 // injected is a fault that has begun.
@@ -31,7 +32,7 @@ type fault struct {
 // faults are all kinds that Chaos draws from. Those of disks need disks.
 func (l *Lab) faults() []fault {
 	disks := 0
-	if len(l.options.Disks) == len(Hosts()) {
+	if len(l.options.Disks) == len(pair.Hosts()) {
 		disks = 6
 	}
 	return []fault{
@@ -100,34 +101,34 @@ func freezeTree(l *Lab, name string, hold time.Duration) func(context.Context) (
 }
 
 func killHost(l *Lab, r *rand.Rand) func(context.Context) (injected, error) {
-	return killTree(l, pick(r, Hosts()), lasting(l, r))
+	return killTree(l, pick(r, pair.Hosts()), lasting(l, r))
 }
 
 func killWitness(l *Lab, r *rand.Rand) func(context.Context) (injected, error) {
-	return killTree(l, Witness, lasting(l, r))
+	return killTree(l, pair.Witness, lasting(l, r))
 }
 
 func killTerminal(l *Lab, r *rand.Rand) func(context.Context) (injected, error) {
-	return killTree(l, TerminalID(r.IntN(l.options.Terminals)), lasting(l, r)/2)
+	return killTree(l, pair.TerminalID(r.IntN(l.options.Terminals)), lasting(l, r)/2)
 }
 
 func freezeHost(l *Lab, r *rand.Rand) func(context.Context) (injected, error) {
-	return freezeTree(l, pick(r, Hosts()), l.options.Lease/2+lasting(l, r))
+	return freezeTree(l, pick(r, pair.Hosts()), l.options.Lease/2+lasting(l, r))
 }
 
 func freezeWitness(l *Lab, r *rand.Rand) func(context.Context) (injected, error) {
-	return freezeTree(l, Witness, lasting(l, r))
+	return freezeTree(l, pair.Witness, lasting(l, r))
 }
 
 // killBoth: power lost on both sides; they come back at different times.
 func killBoth(l *Lab, r *rand.Rand) func(context.Context) (injected, error) {
-	hold, first, between := lasting(l, r), pick(r, Hosts()), time.Duration(r.Int64N(int64(l.options.Lease)))
+	hold, first, between := lasting(l, r), pick(r, pair.Hosts()), time.Duration(r.Int64N(int64(l.options.Lease)))
 	return func(ctx context.Context) (injected, error) {
 		return injected{fmt.Sprintf("kill both hosts, %s returns first", first), hold, func(ctx context.Context) error {
 			err := l.Run(first)
 			_ = pace.Rest(ctx, between)
-			return errors.Join(err, l.Run(Other(first)))
-		}}, l.Kill(ctx, HostA, HostB)
+			return errors.Join(err, l.Run(pair.Other(first)))
+		}}, l.Kill(ctx, pair.HostA, pair.HostB)
 	}
 }
 
@@ -137,7 +138,7 @@ func processesOfHost() []string {
 }
 
 func killProcess(l *Lab, r *rand.Rand) func(context.Context) (injected, error) {
-	host, name, hold := pick(r, Hosts()), pick(r, processesOfHost()), lasting(l, r)
+	host, name, hold := pick(r, pair.Hosts()), pick(r, processesOfHost()), lasting(l, r)
 	return func(context.Context) (injected, error) {
 		i := injected{what: fmt.Sprintf("kill %s of %s", name, host)}
 		if name == "supervisor" {
@@ -148,7 +149,7 @@ func killProcess(l *Lab, r *rand.Rand) func(context.Context) (injected, error) {
 }
 
 func freezeProcess(l *Lab, r *rand.Rand) func(context.Context) (injected, error) {
-	host, name, hold := pick(r, Hosts()), pick(r, processesOfHost()), lasting(l, r)
+	host, name, hold := pick(r, pair.Hosts()), pick(r, processesOfHost()), lasting(l, r)
 	return func(context.Context) (injected, error) {
 		return injected{fmt.Sprintf("freeze %s of %s", name, host), hold, func(context.Context) error {
 			return l.Process(host, name, syscall.SIGCONT)
@@ -157,7 +158,7 @@ func freezeProcess(l *Lab, r *rand.Rand) func(context.Context) (injected, error)
 }
 
 func stopHost(l *Lab, r *rand.Rand) func(context.Context) (injected, error) {
-	host, hold := pick(r, Hosts()), lasting(l, r)
+	host, hold := pick(r, pair.Hosts()), lasting(l, r)
 	return func(ctx context.Context) (injected, error) {
 		err := l.Stop(ctx, host)
 		if errors.Is(err, ErrNotGone) {
@@ -170,7 +171,7 @@ func stopHost(l *Lab, r *rand.Rand) func(context.Context) (injected, error) {
 
 // restartStorm kills and starts a host several times in short order.
 func restartStorm(l *Lab, r *rand.Rand) func(context.Context) (injected, error) {
-	host := pick(r, Hosts())
+	host := pick(r, pair.Hosts())
 	var lives []time.Duration
 	for range 3 + r.IntN(4) {
 		lives = append(lives, time.Duration(r.Int64N(int64(600*time.Millisecond))))
@@ -227,7 +228,7 @@ func cutWires(l *Lab, r *rand.Rand, what string, wires []Wire, hold time.Duratio
 func drawnWires(l *Lab) []Wire {
 	wires := l.Wires()
 	for len(wires) < 2*len(l.network.wires) {
-		wires = append(wires, Wire{HostA, HostB}, Wire{HostA, Witness}, Wire{HostB, Witness})
+		wires = append(wires, Wire{pair.HostA, pair.HostB}, Wire{pair.HostA, pair.Witness}, Wire{pair.HostB, pair.Witness})
 	}
 	return wires
 }
@@ -237,12 +238,12 @@ func cutWire(l *Lab, r *rand.Rand) func(context.Context) (injected, error) {
 }
 
 func isolate(l *Lab, r *rand.Rand) func(context.Context) (injected, error) {
-	node := pick(r, []string{HostA, HostB, HostA, HostB, Witness, TerminalID(r.IntN(l.options.Terminals))})
+	node := pick(r, []string{pair.HostA, pair.HostB, pair.HostA, pair.HostB, pair.Witness, pair.TerminalID(r.IntN(l.options.Terminals))})
 	return cutWires(l, r, "isolate "+node+":", l.network.wiresOf(node), lasting(l, r))
 }
 
 func cutOffTerminals(l *Lab, r *rand.Rand) func(context.Context) (injected, error) {
-	host := pick(r, Hosts())
+	host := pick(r, pair.Hosts())
 	return cutWires(l, r, "cut "+host+" off its terminals:", l.network.toTerminals(host), 2*lasting(l, r))
 }
 
@@ -315,7 +316,7 @@ func burn(l *Lab, r *rand.Rand) func(context.Context) (injected, error) {
 
 // switchover asks for one; other faults may keep it from being made.
 func switchover(l *Lab, r *rand.Rand) func(context.Context) (injected, error) {
-	host := pick(r, Hosts())
+	host := pick(r, pair.Hosts())
 	return func(context.Context) (injected, error) {
 		return injected{"switchover asked of " + host, 0, func(ctx context.Context) error {
 			if err := l.Switchover(ctx, host); err != nil {

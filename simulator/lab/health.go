@@ -5,19 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/simulator/pair"
 	"github.com/hotpair/hotpair/storage/position"
-)
-
-var (
-	// ErrNotHealed says that the pair did not come back though every fault had ended.
-	ErrNotHealed = errors.New("not healed")
-	// ErrDiverged says that the hosts do not hold the same updates.
-	ErrDiverged = errors.New("the hosts differ")
 )
 
 const (
@@ -65,8 +58,8 @@ func (l *Lab) Switchover(ctx context.Context, host string) error {
 func (l *Lab) statuses(ctx context.Context) []operator.Status {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	answers := make(chan operator.Status, len(Hosts()))
-	for _, host := range Hosts() {
+	answers := make(chan operator.Status, len(pair.Hosts()))
+	for _, host := range pair.Hosts() {
 		go func() {
 			s, err := l.Status(ctx, host)
 			if err != nil {
@@ -76,7 +69,7 @@ func (l *Lab) statuses(ctx context.Context) []operator.Status {
 		}()
 	}
 	var list []operator.Status
-	for range Hosts() {
+	for range pair.Hosts() {
 		s := <-answers // within statusWithin
 		if s.Host != "" {
 			list = append(list, s)
@@ -120,17 +113,7 @@ func (l *Lab) Await(ctx context.Context, within time.Duration, what string, cond
 }
 
 func (l *Lab) describe(ctx context.Context) string {
-	var parts []string
-	for _, host := range Hosts() {
-		s, err := l.Status(ctx, host)
-		if err != nil {
-			parts = append(parts, err.Error())
-			continue
-		}
-		parts = append(parts, fmt.Sprintf("%s is %s %s, epoch %d, at %s, in sync %v, waiting for %q, unfit %q, peer %s %s %s, terminals %+v, alarms %+v",
-			host, s.Role, s.Mode, s.Epoch, s.Position, s.InSync, s.WaitingFor, s.Unfit, s.Peer.Link, s.Peer.Replication, s.Peer.Progress, s.Terminals, s.Alarms))
-	}
-	return strings.Join(parts, "; ")
+	return pair.Describe(func(host string) (operator.Status, error) { return l.Status(ctx, host) })
 }
 
 // Mend ends every fault: wires are whole, disks work, what was frozen goes on, what does not run is started.
@@ -155,7 +138,7 @@ func (l *Lab) Heal(ctx context.Context) error {
 		return err
 	}
 	if err := l.Await(ctx, healWithin, "pair in sync that serves", func() bool { return l.paired(ctx) }); err != nil {
-		return fmt.Errorf("%w: %w", ErrNotHealed, err)
+		return fmt.Errorf("%w: %w", pair.ErrNotHealed, err)
 	}
 	return nil
 }
@@ -165,7 +148,7 @@ func (l *Lab) paired(ctx context.Context) bool {
 	if host == "" || len(active.InSync) != 2 || active.Terminals.Attached != l.options.Terminals {
 		return false
 	}
-	standby, err := l.Status(ctx, Other(host))
+	standby, err := l.Status(ctx, pair.Other(host))
 	return err == nil && standby.Role == "standby" && len(standby.InSync) == 2
 }
 
@@ -174,20 +157,20 @@ func (l *Lab) paired(ctx context.Context) bool {
 func (l *Lab) CompareHosts(ctx context.Context) (position.Position, error) {
 	var at position.Position
 	err := l.Await(ctx, healWithin, "common position of both hosts", func() bool {
-		a, errA := l.Status(ctx, HostA)
-		b, errB := l.Status(ctx, HostB)
+		a, errA := l.Status(ctx, pair.HostA)
+		b, errB := l.Status(ctx, pair.HostB)
 		at = a.Position
 		return errA == nil && errB == nil && slices.Equal([]position.Position{at, at, at, at, at},
 			[]position.Position{a.Committed, a.Applied, b.Position, b.Committed, b.Applied})
 	})
 	if err != nil {
-		return at, fmt.Errorf("%w: %w", ErrDiverged, err)
+		return at, fmt.Errorf("%w: %w", pair.ErrDiverged, err)
 	}
 	const last = 1000
 	from := at.Sequence - min(last-1, at.Sequence-1)
 	digests := map[position.Position]string{}
 	compared, copied := 0, false
-	for _, host := range Hosts() {
+	for _, host := range pair.Hosts() {
 		page, err := l.history(ctx, host, from, last) // what is still kept of it
 		if err != nil {
 			return at, err
@@ -199,14 +182,14 @@ func (l *Lab) CompareHosts(ctx context.Context) (position.Position, error) {
 			continue
 		}
 		if n := len(page.Updates); n == 0 || page.Updates[n-1].Position != at {
-			return at, fmt.Errorf("%w: the history of host %s does not end at %s: asked for %d from %d, it gave %d (%s), of %d to %d", ErrDiverged,
+			return at, fmt.Errorf("%w: the history of host %s does not end at %s: asked for %d from %d, it gave %d (%s), of %d to %d", pair.ErrDiverged,
 				host, at, last, from, n, ends(page.Updates), page.First, page.Last)
 		}
 		for _, u := range page.Updates {
 			other, both := digests[u.Position]
 			switch {
 			case both && other != u.Digest:
-				return at, fmt.Errorf("%w at %s: digests %s and %s", ErrDiverged, u.Position, other, u.Digest)
+				return at, fmt.Errorf("%w at %s: digests %s and %s", pair.ErrDiverged, u.Position, other, u.Digest)
 			case both:
 				compared++
 			}
@@ -215,7 +198,7 @@ func (l *Lab) CompareHosts(ctx context.Context) (position.Position, error) {
 	}
 	// Positions of one sequence but of two epochs would be two entries.
 	if sequences := at.Sequence - min(at.Sequence, from) + 1; compared == 0 && !copied || uint64(len(digests)) > sequences {
-		return at, fmt.Errorf("%w: between %d and %s the two histories have %d different entries, %d of them common", ErrDiverged, from, at, len(digests), compared)
+		return at, fmt.Errorf("%w: between %d and %s the two histories have %d different entries, %d of them common", pair.ErrDiverged, from, at, len(digests), compared)
 	}
 	return at, nil
 }

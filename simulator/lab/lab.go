@@ -17,16 +17,7 @@ import (
 
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/operator"
-)
-
-// Ports, the same on every node: each has a network of its own.
-const (
-	portBus         = 7701
-	portLink        = 7702
-	portReplication = 7703
-	portHTTP        = 7704
-	portWitness     = 7705
-	portTerminal    = 4222
+	"github.com/hotpair/hotpair/simulator/pair"
 )
 
 // Options of a lab.
@@ -88,11 +79,11 @@ func Start(ctx context.Context, o Options) (*Lab, error) {
 
 // names are all process trees, in the order in which they are started.
 func (l *Lab) names() []string {
-	names := []string{Witness}
+	names := []string{pair.Witness}
 	for i := range l.options.Terminals {
-		names = append(names, TerminalID(i))
+		names = append(names, pair.TerminalID(i))
 	}
-	return append(names, HostA, HostB)
+	return append(names, pair.HostA, pair.HostB)
 }
 
 // plan says how each tree is started.
@@ -115,30 +106,30 @@ func (l *Lab) plan() error {
 	everywhere := func(port int) string { return ":" + strconv.Itoa(port) }
 	var terminals config.Terminals
 	for i := range l.options.Terminals {
-		id := TerminalID(i)
-		terminals = append(terminals, config.TerminalAddress{ID: id, URL: "nats://" + at(id, portTerminal)})
+		id := pair.TerminalID(i)
+		terminals = append(terminals, config.TerminalAddress{ID: id, URL: "nats://" + at(id, pair.PortTerminal)})
 		l.add(id, "terminal", func(data string) []string {
 			return config.ForTerminal(os.Environ(), config.Terminal{
-				TerminalID: id, TerminalListen: everywhere(portTerminal), TerminalKey: config.Secret(config.TerminalKey(secret, id)),
+				TerminalID: id, TerminalListen: everywhere(pair.PortTerminal), TerminalKey: config.Secret(config.TerminalKey(secret, id)),
 				TerminalDeadline: 30 * time.Second, TerminalDeadlineMax: 5 * time.Minute, Storage: config.Storage{Data: data}, Log: log,
 			})
 		})
 	}
-	l.add(Witness, "witness", func(data string) []string {
-		return config.ForWitness(os.Environ(), config.Witness{WitnessListen: everywhere(portWitness), Storage: config.Storage{Data: data}, PairKey: key, Log: log})
+	l.add(pair.Witness, "witness", func(data string) []string {
+		return config.ForWitness(os.Environ(), config.Witness{WitnessListen: everywhere(pair.PortWitness), Storage: config.Storage{Data: data}, PairKey: key, Log: log})
 	})
-	for _, name := range Hosts() {
+	for _, name := range pair.Hosts() {
 		l.add(name, "supervisor", func(data string) []string {
 			return config.ForHost(os.Environ(), config.Host{
-				Name: config.Name{Host: name}, Storage: config.Storage{Data: data}, BusPort: portBus,
-				Link: at(name, portLink), Replication: at(name, portReplication),
-				PeerLink: at(Other(name), portLink), PeerReplication: at(Other(name), portReplication),
-				Witness: at(Witness, portWitness), PairKey: key, Terminals: terminals, Work: settings.Work,
-				Console: config.Console{HTTP: "127.0.0.1:" + strconv.Itoa(portHTTP)},
+				Name: config.Name{Host: name}, Storage: config.Storage{Data: data}, BusPort: pair.PortBus,
+				Link: at(name, pair.PortLink), Replication: at(name, pair.PortReplication),
+				PeerLink: at(pair.Other(name), pair.PortLink), PeerReplication: at(pair.Other(name), pair.PortReplication),
+				Witness: at(pair.Witness, pair.PortWitness), PairKey: key, Terminals: terminals, Work: settings.Work,
+				Console: config.Console{HTTP: "127.0.0.1:" + strconv.Itoa(pair.PortHTTP)},
 				Pace:    settings.Pace, Patience: settings.Patience, Bounds: settings.Bounds, Hooks: settings.Hooks, Log: log,
 			})
 		})
-		l.clients[name] = operator.NewClient("http://127.0.0.1:" + strconv.Itoa(portHTTP)).
+		l.clients[name] = operator.NewClient("http://127.0.0.1:" + strconv.Itoa(pair.PortHTTP)).
 			WithToken(config.DeriveKey(secret, config.PurposeOperator)).WithDial(l.network.spaces[name].DialContext)
 	}
 	for _, name := range l.names() {

@@ -8,6 +8,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/simulator/load"
+	"github.com/hotpair/hotpair/simulator/pair"
 )
 
 // What the applications of a lab are and find.
@@ -23,9 +24,9 @@ func (l *Lab) StartLoad(ctx context.Context, name string, seed uint64) (*Load, e
 	return load.Start(ctx, load.Config{
 		Name: name, Seed: seed, Terminals: l.options.Terminals, Dir: l.options.Dir,
 		Connect: func(application string, terminal int) (*nats.Conn, error) {
-			conn, err := load.Dial(application, "127.0.0.1:"+strconv.Itoa(portTerminal), l.network.spaces[TerminalID(terminal)])
+			conn, err := load.Dial(application, "127.0.0.1:"+strconv.Itoa(pair.PortTerminal), l.network.spaces[pair.TerminalID(terminal)])
 			if err != nil {
-				return nil, fmt.Errorf("terminal %s: %w", TerminalID(terminal), err)
+				return nil, fmt.Errorf("terminal %s: %w", pair.TerminalID(terminal), err)
 			}
 			return conn, nil
 		},

@@ -4,30 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
+
+	"github.com/hotpair/hotpair/simulator/pair"
 )
-
-// The nodes of a lab, besides its terminals, which are t1, t2, …: each has a network namespace of its own.
-const (
-	HostA   = "a"
-	HostB   = "b"
-	Witness = "witness"
-)
-
-// TerminalID is the id of a terminal by its index, and the name of its node.
-func TerminalID(i int) string { return "t" + strconv.Itoa(i+1) }
-
-// Hosts are the two hosts.
-func Hosts() []string { return []string{HostA, HostB} }
-
-// Other is the other host.
-func Other(host string) string {
-	if host == HostA {
-		return HostB
-	}
-	return HostA
-}
 
 // Wire joins two nodes.
 type Wire struct{ From, To string }
@@ -66,11 +46,11 @@ type network struct {
 // nothing to say to each other. No node forwards: a cut wire has no way round it.
 func newNetwork(terminals int) (*network, error) {
 	n := &network{spaces: map[string]*space{}, addresses: map[string]string{}}
-	nodes := []string{HostA, HostB, Witness}
-	n.wires = []Wire{{HostA, HostB}, {HostA, Witness}, {HostB, Witness}}
+	nodes := []string{pair.HostA, pair.HostB, pair.Witness}
+	n.wires = []Wire{{pair.HostA, pair.HostB}, {pair.HostA, pair.Witness}, {pair.HostB, pair.Witness}}
 	for i := range terminals {
-		nodes = append(nodes, TerminalID(i))
-		n.wires = append(n.wires, Wire{HostA, TerminalID(i)}, Wire{HostB, TerminalID(i)})
+		nodes = append(nodes, pair.TerminalID(i))
+		n.wires = append(n.wires, Wire{pair.HostA, pair.TerminalID(i)}, Wire{pair.HostB, pair.TerminalID(i)})
 	}
 	for i, node := range nodes {
 		s, err := newSpace()
@@ -164,5 +144,5 @@ func (n *network) wiresOf(node string) []Wire {
 
 // toTerminals are the wires of a host that lead to terminals.
 func (n *network) toTerminals(host string) []Wire {
-	return slices.DeleteFunc(n.wiresOf(host), func(w Wire) bool { return w.To == Witness || w.To == HostB })
+	return slices.DeleteFunc(n.wiresOf(host), func(w Wire) bool { return w.To == pair.Witness || w.To == pair.HostB })
 }

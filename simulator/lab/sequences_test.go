@@ -8,6 +8,7 @@ import (
 
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/simulator/load"
+	"github.com/hotpair/hotpair/simulator/pair"
 )
 
 // Each test plays one sequence of failures that stops or harms other systems, states what must come of it, and why that
@@ -66,10 +67,10 @@ func (f *fixture) awaitTakeover(before operator.Status) {
 	f.Helper()
 	began := time.Now()
 	f.await("takeover from "+before.Host, func() bool {
-		s, err := f.Status(f.ctx, Other(before.Host)) // it alone: the old one may be frozen
+		s, err := f.Status(f.ctx, pair.Other(before.Host)) // it alone: the old one may be frozen
 		return err == nil && s.Serves() && s.Epoch > before.Epoch
 	})
-	f.Logf("measured: %s serves after %s", Other(before.Host), time.Since(began).Round(time.Millisecond))
+	f.Logf("measured: %s serves after %s", pair.Other(before.Host), time.Since(began).Round(time.Millisecond))
 	f.progress()
 }
 
@@ -129,11 +130,11 @@ func sequenceActiveKilled(t *testing.T) {
 func sequenceLinkCutBothSeeWitness(t *testing.T) {
 	f := begin(t, Options{})
 	active, before := f.mustActive()
-	f.must(f.Cut(active, Other(active), Silent))
+	f.must(f.Cut(active, pair.Other(active), Silent))
 	f.awaitSolo(active)
 	f.progress()
 	f.same(before)
-	s, err := f.Status(f.ctx, Other(active))
+	s, err := f.Status(f.ctx, pair.Other(active))
 	f.must(err)
 	if s.Role != "standby" || slices.Contains(s.InSync, s.Host) && s.RecordVersion > before.RecordVersion {
 		t.Errorf("the standby is %s, in sync %v", s.Role, s.InSync)
@@ -148,8 +149,8 @@ func sequenceLinkCutBothSeeWitness(t *testing.T) {
 func sequenceActiveCutOffFromBoth(t *testing.T) {
 	f := begin(t, Options{})
 	active, before := f.mustActive()
-	f.must(f.Cut(active, Other(active), Silent))
-	f.must(f.Cut(active, Witness, Silent))
+	f.must(f.Cut(active, pair.Other(active), Silent))
+	f.must(f.Cut(active, pair.Witness, Silent))
 	f.awaitTakeover(before)
 	s, err := f.Status(f.ctx, active)
 	f.must(err)
@@ -164,9 +165,9 @@ func sequenceActiveCutOffFromBoth(t *testing.T) {
 func sequenceActiveCutOffWithATerminal(t *testing.T) {
 	f := begin(t, Options{})
 	active, before := f.mustActive()
-	f.must(f.Cut(Other(active), TerminalID(0), Silent))
-	f.must(f.Cut(active, Other(active), Silent))
-	f.must(f.Cut(active, Witness, Silent))
+	f.must(f.Cut(pair.Other(active), pair.TerminalID(0), Silent))
+	f.must(f.Cut(active, pair.Other(active), Silent))
+	f.must(f.Cut(active, pair.Witness, Silent))
 	f.awaitTakeover(before)
 	f.progress()
 	f.finishCrossed()
@@ -194,15 +195,15 @@ func sequenceFrozenPastLeaseAnsweringNothingStale(t *testing.T) {
 func sequenceWitnessLostThenStandbyLost(t *testing.T) {
 	f := begin(t, Options{})
 	active, before := f.mustActive()
-	f.must(f.Kill(f.ctx, Witness))
+	f.must(f.Kill(f.ctx, pair.Witness))
 	f.progress()
 	f.await("alarm", func() bool {
 		_, s := f.Active(f.ctx)
 		return slices.ContainsFunc(s.Alarms, func(a operator.Alarm) bool { return a.ID == "no-witness" })
 	})
-	f.must(f.Kill(f.ctx, Other(active)))
+	f.must(f.Kill(f.ctx, pair.Other(active)))
 	f.nobody(3 * f.options.Lease)
-	f.must(f.Run(Witness))
+	f.must(f.Run(pair.Witness))
 	f.awaitSolo(active)
 	f.progress()
 	f.same(before)
@@ -213,11 +214,11 @@ func sequenceWitnessLostThenStandbyLost(t *testing.T) {
 func sequenceWitnessLostThenStandbyLostAndBack(t *testing.T) {
 	f := begin(t, Options{})
 	active, _ := f.mustActive()
-	f.must(f.Kill(f.ctx, Witness))
+	f.must(f.Kill(f.ctx, pair.Witness))
 	f.progress()
-	f.must(f.Kill(f.ctx, Other(active)))
+	f.must(f.Kill(f.ctx, pair.Other(active)))
 	f.nobody(2 * f.options.Lease)
-	f.must(f.Run(Other(active)))
+	f.must(f.Run(pair.Other(active)))
 	f.progress()
 	f.finish()
 }
@@ -227,11 +228,11 @@ func sequenceWitnessLostThenStandbyLostAndBack(t *testing.T) {
 func sequenceWitnessLostBeforeTakeover(t *testing.T) {
 	f := begin(t, Options{})
 	active, before := f.mustActive()
-	f.must(f.Kill(f.ctx, Witness))
+	f.must(f.Kill(f.ctx, pair.Witness))
 	f.progress()
 	f.must(f.Kill(f.ctx, active))
 	f.nobody(3 * f.options.Lease)
-	f.must(f.Run(Witness))
+	f.must(f.Run(pair.Witness))
 	f.awaitTakeover(before)
 	f.finishCrossed()
 }
@@ -242,8 +243,8 @@ func sequenceWitnessLostDuringTakeover(t *testing.T) {
 	f := begin(t, Options{})
 	for range 3 {
 		active, before := f.mustActive()
-		f.must(f.Kill(f.ctx, active, Witness))
-		f.must(f.Run(Witness))
+		f.must(f.Kill(f.ctx, active, pair.Witness))
+		f.must(f.Run(pair.Witness))
 		f.awaitTakeover(before)
 		f.must(f.Heal(f.ctx))
 	}
@@ -257,7 +258,7 @@ func sequenceWitnessLostAfterTakeover(t *testing.T) {
 	active, before := f.mustActive()
 	f.must(f.Kill(f.ctx, active))
 	f.awaitTakeover(before)
-	f.must(f.Kill(f.ctx, Witness))
+	f.must(f.Kill(f.ctx, pair.Witness))
 	f.progress()
 	f.must(f.Run(active))
 	f.progress()
@@ -274,13 +275,13 @@ func sequenceWitnessLostAfterTakeover(t *testing.T) {
 func sequenceStandbyCrashThenActiveCrashThenStandbyAlone(t *testing.T) {
 	f := begin(t, Options{})
 	active, before := f.mustActive()
-	f.must(f.Kill(f.ctx, Other(active)))
+	f.must(f.Kill(f.ctx, pair.Other(active)))
 	f.awaitSolo(active)
 	f.progress()
 	f.must(f.Kill(f.ctx, active))
-	f.must(f.Run(Other(active)))
+	f.must(f.Run(pair.Other(active)))
 	f.await("standby that says for whom it waits", func() bool {
-		s, err := f.Status(f.ctx, Other(active))
+		s, err := f.Status(f.ctx, pair.Other(active))
 		return err == nil && s.Mode == "waiting" && strings.Contains(s.WaitingFor, active)
 	})
 	f.nobody(3 * f.options.Lease)
@@ -297,12 +298,12 @@ func sequenceStandbyCrashThenActiveCrashThenStandbyAlone(t *testing.T) {
 func sequenceLinkCutThenWitnessMovesToTheOtherSide(t *testing.T) {
 	f := begin(t, Options{})
 	active, before := f.mustActive()
-	standby := Other(active)
-	f.must(f.Cut(standby, Witness, Silent))
+	standby := pair.Other(active)
+	f.must(f.Cut(standby, pair.Witness, Silent))
 	f.must(f.Cut(active, standby, Silent))
 	f.awaitSolo(active)
-	f.must(f.Cut(active, Witness, Silent))
-	f.must(f.Join(Wire{standby, Witness}))
+	f.must(f.Cut(active, pair.Witness, Silent))
+	f.must(f.Join(Wire{standby, pair.Witness}))
 	f.await("standby that sees the witness", func() bool {
 		s, err := f.Status(f.ctx, standby)
 		return err == nil && s.Witness.Reachable
@@ -321,7 +322,7 @@ func sequenceBothLosePower(t *testing.T) {
 	f := begin(t, Options{})
 	for range 3 {
 		_, before := f.mustActive()
-		f.must(f.Kill(f.ctx, HostA, HostB, Witness))
+		f.must(f.Kill(f.ctx, pair.HostA, pair.HostB, pair.Witness))
 		f.must(f.Mend())
 		f.await("next term", func() bool { _, s := f.Active(f.ctx); return s.Epoch > before.Epoch })
 		f.must(f.Heal(f.ctx))
@@ -344,7 +345,7 @@ func sequenceOneWayCuts(t *testing.T) {
 			}
 			host, s := f.mustActive()
 			f.Logf("%s to %s lost: %s serves in epoch %d, before %s in epoch %d", end.From, end.To, host, s.Epoch, before.Host, before.Epoch)
-			if end.From == Witness || end.To == Witness {
+			if end.From == pair.Witness || end.To == pair.Witness {
 				f.same(before)
 			}
 			f.must(f.Heal(f.ctx))

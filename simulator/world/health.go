@@ -2,19 +2,11 @@ package world
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/hotpair/hotpair/services/operator"
-)
-
-var (
-	// ErrNotHealed says that the pair did not come back though every fault had ended.
-	ErrNotHealed = errors.New("not healed")
-	// ErrDiverged says that the hosts do not hold the same updates.
-	ErrDiverged = errors.New("the hosts differ")
+	"github.com/hotpair/hotpair/simulator/pair"
 )
 
 const (
@@ -37,12 +29,12 @@ func (w *World) Status(ctx context.Context, host string) (operator.Status, error
 
 // Paired tells whether one host serves all terminals and both hold every acknowledged update, as both say.
 func (w *World) Paired(ctx context.Context) bool {
-	for _, host := range Hosts() {
+	for _, host := range pair.Hosts() {
 		active, err := w.Status(ctx, host)
 		if err != nil || !active.Serves() {
 			continue
 		}
-		standby, err := w.Status(ctx, Other(host))
+		standby, err := w.Status(ctx, pair.Other(host))
 		return err == nil && standby.Role == "standby" && len(standby.InSync) == 2 && len(active.InSync) == 2 &&
 			active.Terminals.Attached == w.options.Terminals
 	}
@@ -62,21 +54,11 @@ func (w *World) Await(ctx context.Context, within time.Duration, what string, co
 // AwaitPaired waits until the pair serves and is in sync. Errors: ErrNotHealed.
 func (w *World) AwaitPaired(ctx context.Context) error {
 	if err := w.Await(ctx, healWithin, "pair in sync that serves", func() bool { return w.Paired(ctx) }); err != nil {
-		return fmt.Errorf("%w: %w", ErrNotHealed, err)
+		return fmt.Errorf("%w: %w", pair.ErrNotHealed, err)
 	}
 	return nil
 }
 
 func (w *World) describe(ctx context.Context) string {
-	var parts []string
-	for _, host := range Hosts() {
-		s, err := w.Status(ctx, host)
-		if err != nil {
-			parts = append(parts, err.Error())
-			continue
-		}
-		parts = append(parts, fmt.Sprintf("%s is %s %s, epoch %d, at %s, in sync %v, waiting for %q, unfit %q, peer %s %s %s, terminals %+v, alarms %+v",
-			host, s.Role, s.Mode, s.Epoch, s.Position, s.InSync, s.WaitingFor, s.Unfit, s.Peer.Link, s.Peer.Replication, s.Peer.Progress, s.Terminals, s.Alarms))
-	}
-	return strings.Join(parts, "; ")
+	return pair.Describe(func(host string) (operator.Status, error) { return w.Status(ctx, host) })
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/simulator/load"
+	"github.com/hotpair/hotpair/simulator/pair"
 	"github.com/hotpair/hotpair/storage"
 )
 
@@ -103,12 +104,12 @@ func (w *World) healed(ctx context.Context, l *load.Load, result *Result) error 
 	}
 	some := l.Acknowledged() + progress
 	if err := w.Await(ctx, healWithin, "progress after healing", func() bool { return l.Acknowledged() > some }); err != nil {
-		return fmt.Errorf("%w: %w", ErrNotHealed, err)
+		return fmt.Errorf("%w: %w", pair.ErrNotHealed, err)
 	}
-	for _, host := range Hosts() {
+	for _, host := range pair.Hosts() {
 		s, err := w.Status(ctx, host)
 		if err != nil {
-			return fmt.Errorf("%w: %w", ErrNotHealed, err)
+			return fmt.Errorf("%w: %w", pair.ErrNotHealed, err)
 		}
 		result.Epoch = max(result.Epoch, s.Epoch)
 	}
@@ -117,8 +118,8 @@ func (w *World) healed(ctx context.Context, l *load.Load, result *Result) error 
 
 // application connects an application to the agent of its terminal.
 func (w *World) application(name string, terminal int) (*nats.Conn, error) {
-	id := TerminalID(terminal)
-	return load.Dial(name, at(id, portTerminal), dialer{w.network.Endpoint(Address(id))})
+	id := pair.TerminalID(terminal)
+	return load.Dial(name, at(id, pair.PortTerminal), dialer{w.network.Endpoint(Address(id))})
 }
 
 // do makes one event happen.
@@ -132,17 +133,17 @@ func (w *World) do(e Event) {
 		by, _ := time.ParseDuration(e.Args[2]) // was checked
 		w.network.Slow(Address(e.Args[0]), Address(e.Args[1]), by)
 	case "stall":
-		w.network.Stall(at(e.Args[0], portReplication))
+		w.network.Stall(at(e.Args[0], pair.PortReplication))
 	case "release":
-		w.network.Release(at(e.Args[0], portReplication))
+		w.network.Release(at(e.Args[0], pair.PortReplication))
 	case "kill":
-		if e.Args[0] == Witness {
+		if e.Args[0] == pair.Witness {
 			w.KillWitness()
 		} else {
 			w.hosts[e.Args[0]].Kill()
 		}
 	case "start":
-		if e.Args[0] == Witness {
+		if e.Args[0] == pair.Witness {
 			w.StartWitness()
 		} else {
 			w.hosts[e.Args[0]].Start()
@@ -168,7 +169,7 @@ func (w *World) switchover(host string) {
 func (w *World) Mend() {
 	w.network.MendAll()
 	w.StartWitness()
-	for _, host := range Hosts() {
+	for _, host := range pair.Hosts() {
 		w.hosts[host].Start()
 	}
 }
@@ -183,8 +184,8 @@ func (w *World) watch(ctx context.Context, eye *eye) {
 			return
 		case <-tick.C:
 		}
-		a, errA := w.Status(ctx, HostA)
-		b, errB := w.Status(ctx, HostB)
+		a, errA := w.Status(ctx, pair.HostA)
+		b, errB := w.Status(ctx, pair.HostB)
 		if errA == nil && errB == nil && a.Time.Equal(b.Time) && a.Serves() && b.Serves() {
 			eye.fail(fmt.Errorf("%w: a in epoch %d and b in epoch %d, at %s", errBothServe, a.Epoch, b.Epoch, w.Elapsed()))
 		}
@@ -195,15 +196,15 @@ func (w *World) watch(ctx context.Context, eye *eye) {
 // The digest of the last entry covers every entry before it. Errors: ErrDiverged.
 func (w *World) compare(ctx context.Context, result *Result) error {
 	err := w.Await(ctx, healWithin, "common position of both hosts", func() bool {
-		a, errA := w.Status(ctx, HostA)
-		b, errB := w.Status(ctx, HostB)
+		a, errA := w.Status(ctx, pair.HostA)
+		b, errB := w.Status(ctx, pair.HostB)
 		return errA == nil && errB == nil && a.Applied == a.Position && b.Applied == a.Position && b.Position == a.Position
 	})
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrDiverged, err)
+		return fmt.Errorf("%w: %w", pair.ErrDiverged, err)
 	}
 	marks := map[string]string{}
-	for _, host := range Hosts() {
+	for _, host := range pair.Hosts() {
 		w.hosts[host].Kill()
 		w.hosts[host].Wait()
 		mark, err := databaseMark(ctx, filepath.Join(w.options.Dir, host))
@@ -212,8 +213,8 @@ func (w *World) compare(ctx context.Context, result *Result) error {
 		}
 		marks[host] = mark
 	}
-	if marks[HostA] != marks[HostB] {
-		return fmt.Errorf("%w: databases %v", ErrDiverged, marks)
+	if marks[pair.HostA] != marks[pair.HostB] {
+		return fmt.Errorf("%w: databases %v", pair.ErrDiverged, marks)
 	}
 	return nil
 }

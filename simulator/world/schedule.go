@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/hotpair/hotpair/simulator/pair"
 )
 
 // ErrSchedule says that a schedule can't be read; the text names the line.
@@ -133,8 +135,8 @@ func (e Event) check() error {
 		isTerminal := strings.HasPrefix(m, "t") && err == nil && terminal > 0 && terminal <= terminals
 		wire := len(machines) == 2
 		switch {
-		case m == HostA, m == HostB, isTerminal && wire:
-		case m == Witness && (wire || e.Verb == "kill" || e.Verb == "start"):
+		case m == pair.HostA, m == pair.HostB, isTerminal && wire:
+		case m == pair.Witness && (wire || e.Verb == "kill" || e.Verb == "start"):
 		default:
 			return fmt.Errorf("%w: %s", errMachine, m)
 		}

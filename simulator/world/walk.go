@@ -3,6 +3,8 @@ package world
 import (
 	"math/rand/v2"
 	"time"
+
+	"github.com/hotpair/hotpair/simulator/pair"
 )
 
 // Walk draws a schedule: faults that begin and end, alone and in mixtures, for about as long as it says. One seed gives one
@@ -57,51 +59,51 @@ func pick(r *rand.Rand, list ...string) string { return list[r.IntN(len(list))] 
 
 // fault draws one, from its beginning to its end.
 func (d *drawing) fault() {
-	r, host, hold := d.random, pick(d.random, HostA, HostB), d.holds()
-	terminal := TerminalID(r.IntN(terminals))
+	r, host, hold := d.random, pick(d.random, pair.HostA, pair.HostB), d.holds()
+	terminal := pair.TerminalID(r.IntN(terminals))
 	kinds := []struct {
 		weight int
 		draw   func()
 	}{
 		{12, func() { d.add(0, "kill", host); d.add(hold, "start", host) }},
 		{3, func() {
-			d.add(0, "kill", HostA)
-			d.add(d.below(50*time.Millisecond), "kill", HostB)
+			d.add(0, "kill", pair.HostA)
+			d.add(d.below(50*time.Millisecond), "kill", pair.HostB)
 			d.add(hold, "start", host)
-			d.add(hold+d.below(d.lease), "start", Other(host))
+			d.add(hold+d.below(d.lease), "start", pair.Other(host))
 		}},
 		{5, func() { d.add(0, "stop", host); d.add(hold, "start", host) }},
 		{10, func() { d.add(0, "crash", host, pick(r, "updater", "terminal-if", "business.kv", "business.ledger")) }},
-		{6, func() { d.add(0, "kill", Witness); d.add(hold, "start", Witness) }},
-		{16, func() { d.cut(hold, HostA, HostB) }},
-		{8, func() { d.cut(hold, host, Witness) }},
+		{6, func() { d.add(0, "kill", pair.Witness); d.add(hold, "start", pair.Witness) }},
+		{16, func() { d.cut(hold, pair.HostA, pair.HostB) }},
+		{8, func() { d.cut(hold, host, pair.Witness) }},
 		{6, func() { d.cut(hold, host, terminal) }},
 		{6, func() { // off from everything, or from the other host and the witness
-			d.cutBoth(hold, host, Other(host))
-			d.cutBoth(hold, host, Witness)
+			d.cutBoth(hold, host, pair.Other(host))
+			d.cutBoth(hold, host, pair.Witness)
 			if r.IntN(2) == 0 {
 				for i := range terminals {
-					d.cutBoth(hold, host, TerminalID(i))
+					d.cutBoth(hold, host, pair.TerminalID(i))
 				}
 			}
 		}},
 		{5, func() {
-			d.add(0, "slow", host, Other(host), d.below(400*time.Millisecond).String())
-			d.add(hold, "mend", host, Other(host))
+			d.add(0, "slow", host, pair.Other(host), d.below(400*time.Millisecond).String())
+			d.add(hold, "mend", host, pair.Other(host))
 		}},
 		{8, func() { d.add(0, "stall", host); d.add(hold, "release", host) }},
 		{5, func() { // a flapping wire
 			for range 2 + r.IntN(4) {
 				begins := d.below(hold)
-				d.add(begins, "cut", host, Other(host))
-				d.add(begins+d.below(100*time.Millisecond), "mend", host, Other(host))
+				d.add(begins, "cut", host, pair.Other(host))
+				d.add(begins+d.below(100*time.Millisecond), "mend", host, pair.Other(host))
 			}
 		}},
 		{4, func() { // the standby first, and then the active: the record must be respected
 			d.add(0, "kill", host)
-			d.add(d.below(d.lease), "kill", Other(host))
+			d.add(d.below(d.lease), "kill", pair.Other(host))
 			d.add(d.lease+hold, "start", host)
-			d.add(d.lease+hold+d.below(3*d.lease), "start", Other(host))
+			d.add(d.lease+hold+d.below(3*d.lease), "start", pair.Other(host))
 		}},
 		{5, func() { d.add(0, "switchover", host) }},
 	}

@@ -15,34 +15,7 @@ import (
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/terminal"
 	"github.com/hotpair/hotpair/services/witness"
-)
-
-// Names of the machines that are not terminals.
-const (
-	HostA   = "a"
-	HostB   = "b"
-	Witness = "witness"
-)
-
-// Hosts are both hosts.
-func Hosts() []string { return []string{HostA, HostB} }
-
-// Other is the other host.
-func Other(host string) string {
-	if host == HostA {
-		return HostB
-	}
-	return HostA
-}
-
-// Ports, the same on every machine.
-const (
-	portBus         = 7701
-	portLink        = 7702
-	portReplication = 7703
-	portHTTP        = 7704
-	portWitness     = 7705
-	portTerminal    = 4222
+	"github.com/hotpair/hotpair/simulator/pair"
 )
 
 // pairSecret of every world: there is nobody to keep it from.
@@ -78,14 +51,14 @@ type World struct {
 func New(o Options) (*World, error) {
 	w := &World{options: o, network: NewNetwork(), began: time.Now(), hosts: map[string]*Host{}, clients: map[string]*operator.Client{}}
 	w.ctx, w.cancel = context.WithCancel(context.Background())
-	for _, name := range Hosts() {
+	for _, name := range pair.Hosts() {
 		settings, err := config.Load[config.Host](w.environ(name))
 		if err != nil {
 			return nil, fmt.Errorf("world: %w", err)
 		}
 		w.hosts[name] = &Host{world: w, name: name, config: settings}
 		eye := w.network.Endpoint(Address(name))
-		w.clients[name] = operator.NewClient("http://127.0.0.1:" + strconv.Itoa(portHTTP)).
+		w.clients[name] = operator.NewClient("http://127.0.0.1:" + strconv.Itoa(pair.PortHTTP)).
 			WithToken(config.DeriveKey(pairSecret, config.PurposeOperator)).
 			WithDial(func(ctx context.Context, _, address string) (net.Conn, error) { return eye.Dial(ctx, address) })
 	}
@@ -95,18 +68,15 @@ func New(o Options) (*World, error) {
 // Address is that of a machine.
 func Address(machine string) string {
 	switch machine {
-	case HostA:
+	case pair.HostA:
 		return "10.0.0.1"
-	case HostB:
+	case pair.HostB:
 		return "10.0.0.2"
-	case Witness:
+	case pair.Witness:
 		return "10.0.0.3"
 	}
 	return "10.0.1." + machine[1:]
 }
-
-// TerminalID is that of a terminal, counted from 0.
-func TerminalID(n int) string { return "t" + strconv.Itoa(n+1) }
 
 func at(machine string, port int) string {
 	return net.JoinHostPort(Address(machine), strconv.Itoa(port))
@@ -116,14 +86,14 @@ func at(machine string, port int) string {
 func (w *World) environ(host string) []string {
 	var terminals config.Terminals
 	for i := range w.options.Terminals {
-		terminals = append(terminals, config.TerminalAddress{ID: TerminalID(i), URL: "nats://" + at(TerminalID(i), portTerminal)})
+		terminals = append(terminals, config.TerminalAddress{ID: pair.TerminalID(i), URL: "nats://" + at(pair.TerminalID(i), pair.PortTerminal)})
 	}
 	environ := []string{
-		"HOTPAIR_HOST=" + host, "HOTPAIR_DATA=" + filepath.Join(w.options.Dir, host), "HOTPAIR_BUS_PORT=" + strconv.Itoa(portBus),
-		"HOTPAIR_LINK=" + at(host, portLink), "HOTPAIR_REPLICATION=" + at(host, portReplication),
-		"HOTPAIR_PEER_LINK=" + at(Other(host), portLink), "HOTPAIR_PEER_REPLICATION=" + at(Other(host), portReplication),
-		"HOTPAIR_WITNESS=" + at(Witness, portWitness), "HOTPAIR_PAIR_SECRET=" + pairSecret, "HOTPAIR_TERMINALS=" + terminals.String(),
-		"HOTPAIR_HTTP=127.0.0.1:" + strconv.Itoa(portHTTP), "HOTPAIR_LEASE=" + w.options.Lease.String(),
+		"HOTPAIR_HOST=" + host, "HOTPAIR_DATA=" + filepath.Join(w.options.Dir, host), "HOTPAIR_BUS_PORT=" + strconv.Itoa(pair.PortBus),
+		"HOTPAIR_LINK=" + at(host, pair.PortLink), "HOTPAIR_REPLICATION=" + at(host, pair.PortReplication),
+		"HOTPAIR_PEER_LINK=" + at(pair.Other(host), pair.PortLink), "HOTPAIR_PEER_REPLICATION=" + at(pair.Other(host), pair.PortReplication),
+		"HOTPAIR_WITNESS=" + at(pair.Witness, pair.PortWitness), "HOTPAIR_PAIR_SECRET=" + pairSecret, "HOTPAIR_TERMINALS=" + terminals.String(),
+		"HOTPAIR_HTTP=127.0.0.1:" + strconv.Itoa(pair.PortHTTP), "HOTPAIR_LEASE=" + w.options.Lease.String(),
 		"HOTPAIR_STANDBY_PATIENCE=" + w.options.Patience.String(), "HOTPAIR_LOG_LEVEL=debug",
 	}
 	if w.options.History > 0 {
@@ -185,10 +155,10 @@ func (w *World) StartWitness() {
 	if w.witness != nil {
 		return
 	}
-	w.witness = w.begin(Witness, func(ctx context.Context, e *Endpoint) error {
+	w.witness = w.begin(pair.Witness, func(ctx context.Context, e *Endpoint) error {
 		return witness.New(witness.Config{
-			Listen: at(Witness, portWitness), Data: filepath.Join(w.options.Dir, Witness), Secret: pairSecret, Network: e,
-			Log: w.options.Log.With("process", Witness),
+			Listen: at(pair.Witness, pair.PortWitness), Data: filepath.Join(w.options.Dir, pair.Witness), Secret: pairSecret, Network: e,
+			Log: w.options.Log.With("process", pair.Witness),
 		}).Run(ctx)
 	})
 }
@@ -205,15 +175,15 @@ func (w *World) KillWitness() {
 func (w *World) Start() {
 	w.StartWitness()
 	for i := range w.options.Terminals {
-		id := TerminalID(i)
+		id := pair.TerminalID(i)
 		w.begin(id, func(ctx context.Context, e *Endpoint) error {
 			return terminal.New(terminal.Config{
-				ID: id, Listen: at(id, portTerminal), Network: e, Key: config.TerminalKey(pairSecret, id),
+				ID: id, Listen: at(id, pair.PortTerminal), Network: e, Key: config.TerminalKey(pairSecret, id),
 				Data: filepath.Join(w.options.Dir, id), Log: w.options.Log,
 			}).Run(ctx)
 		})
 	}
-	for _, name := range Hosts() {
+	for _, name := range pair.Hosts() {
 		w.hosts[name].Start()
 	}
 }
@@ -226,7 +196,7 @@ const settle = time.Minute
 
 // Close ends everything, the hosts as by a loss of power, and waits for it.
 func (w *World) Close() {
-	for _, name := range Hosts() {
+	for _, name := range pair.Hosts() {
 		w.hosts[name].Kill()
 		w.hosts[name].Wait()
 	}

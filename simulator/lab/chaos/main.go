@@ -20,6 +20,7 @@ import (
 
 	"github.com/hotpair/hotpair/services/process"
 	"github.com/hotpair/hotpair/simulator/lab"
+	"github.com/hotpair/hotpair/simulator/pair"
 )
 
 func main() {
@@ -56,7 +57,7 @@ func run(ctx context.Context) int {
 		}
 	}
 	if disks {
-		for _, host := range lab.Hosts() {
+		for _, host := range pair.Hosts() {
 			d, err := mount(o.Lab.Dir, host)
 			if err != nil {
 				return fail(err)

@@ -166,7 +166,7 @@ func (c *Cluster) plan() error {
 			Witness:         witness.WitnessListen,
 			PairKey:         secret, Terminals: list, Work: c.settings.Work,
 			Console: config.Console{HTTP: c.ports.address(h.own + portHTTP)},
-			Pace:    c.settings.Pace, Patience: c.settings.Patience, Bounds: c.settings.Bounds, Hooks: c.settings.Hooks, Log: c.settings.Log,
+			Pace:    c.settings.Pace, Patience: c.settings.Patience, Bounds: c.settings.Bounds, Hooks: c.settings.Hooks, Tracing: c.settings.Tracing, Log: c.settings.Log,
 		}
 		c.hosts[h.name] = host
 		c.add(h.name, config.ForHost(c.options.Environ, host), "supervisor")

@@ -153,6 +153,13 @@ func (k *Hooks) check(c *checker) {
 	}
 }
 
+// Whether it can be written shows when it is: a host works the same without.
+func (t *Tracing) check(c *checker) {
+	if t.TraceDir != "" && !filepath.IsAbs(t.TraceDir) {
+		c.fault("TRACE_DIR", t.TraceDir, "is no absolute path", "write the whole path of a directory, for example /var/tmp/hotpair-traces")
+	}
+}
+
 // check fills HTTPToken from the file when that is how it is given.
 func (s *Console) check(c *checker) {
 	c.listen("HTTP", s.HTTP)
@@ -182,6 +189,7 @@ func (h *Host) check(c *checker) {
 	h.Patience.check(c)
 	h.Bounds.check(c)
 	h.Hooks.check(c)
+	h.Tracing.check(c)
 	h.checkPorts(c)
 }
 
@@ -247,6 +255,7 @@ func (k *Cluster) check(c *checker) {
 	k.Patience.check(c)
 	k.Bounds.check(c)
 	k.Hooks.check(c)
+	k.Tracing.check(c)
 }
 
 // check leaves a token's file alone that this user may not read: most commands need none.

@@ -105,6 +105,7 @@ func TestLoad_EveryFaultNamesVariableValueAndRemedy(t *testing.T) {
 		{"HOTPAIR_HISTORY_MAX_UPDATES=0", []string{"HOTPAIR_HISTORY_MAX_UPDATES=0", "too small"}},
 		{"HOTPAIR_EVENTS_MAX=10", []string{"HOTPAIR_EVENTS_MAX=10", "too small", "100"}},
 		{"HOTPAIR_ALARM_COMMAND=page-me", []string{"HOTPAIR_ALARM_COMMAND=page-me", "absolute path"}},
+		{"HOTPAIR_TRACE_DIR=traces", []string{"HOTPAIR_TRACE_DIR=traces", "absolute path"}},
 		{"HOTPAIR_ALARM_WEBHOOK=example.com/secret", []string{"HOTPAIR_ALARM_WEBHOOK", "no URL", "https://"}},
 		{"HOTPAIR_HISTORY_MAX_BYTES=1k", []string{"HOTPAIR_HISTORY_MAX_BYTES=1k", "not an amount", "KiB"}},
 		{"HOTPAIR_JOURNAL_MAX_BYTES=1MiB", []string{"HOTPAIR_JOURNAL_MAX_BYTES=1MiB", "too small", "16MiB"}},

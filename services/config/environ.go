@@ -84,14 +84,14 @@ func ForUpdater(environ []string, h Host, bus Bus) []string {
 	return append(Passed(environ), Environ(&Updater{
 		Bus: bus, Name: h.Name, Storage: h.Storage,
 		Replication: h.Replication, PeerReplication: h.PeerReplication, PairSecret: h.PairSecret,
-		Pace: h.Pace, Patience: h.Patience, Bounds: h.Bounds, Log: h.Log,
+		Pace: h.Pace, Patience: h.Patience, Bounds: h.Bounds, Tracing: h.Tracing, Log: h.Log,
 	})...)
 }
 
 // ForTerminalInterface is the exact environment of a host's terminal-if.
 func ForTerminalInterface(environ []string, h Host, bus Bus) []string {
 	return append(Passed(environ), Environ(&TerminalInterface{
-		Bus: bus, Name: h.Name, PairSecret: h.PairSecret, Terminals: h.Terminals, Pace: h.Pace, Log: h.Log,
+		Bus: bus, Name: h.Name, PairSecret: h.PairSecret, Terminals: h.Terminals, Pace: h.Pace, Tracing: h.Tracing, Log: h.Log,
 	})...)
 }
 

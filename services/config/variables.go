@@ -58,6 +58,11 @@ type Hooks struct {
 	AlarmWebhook Secret `split_words:"true" secret:"true" form:"http://…" desc:"URL to which the same JSON is posted. Each try has 5s; while there is no answer 2xx it is tried again, up to an hour. Empty: none."`
 }
 
+// Tracing is for whoever looks for what a takeover waited for.
+type Tracing struct {
+	TraceDir string `split_words:"true" form:"/directory" desc:"Directory that gets the Go execution trace of main, updater and terminal-if around each takeover, one file each, the last 8 of each process, at most 64MiB each (mostly 1 to 10). Read one with go tool trace. Recording costs some percent of a processor and 16 to 40MB in each of the three. Empty: nothing is recorded."`
+}
+
 // Work is what the host does for terminals.
 type Work struct {
 	Business Services `split_words:"true" default:"kv,ledger" form:"list" desc:"Business processes to run: names of built-in ones (kv, ledger) and name=/path/to/program for any other, separated by commas."`
@@ -88,6 +93,7 @@ type Host struct {
 	Patience
 	Bounds
 	Hooks
+	Tracing
 	Log
 }
 
@@ -125,6 +131,7 @@ type Cluster struct {
 	Patience
 	Bounds
 	Hooks
+	Tracing
 	Log
 }
 
@@ -154,6 +161,7 @@ type Updater struct {
 	Pace
 	Patience
 	Bounds
+	Tracing
 	Log
 }
 
@@ -164,6 +172,7 @@ type TerminalInterface struct {
 	PairSecret Secret    `split_words:"true" needed:"true" secret:"true"`
 	Terminals  Terminals `split_words:"true"`
 	Pace
+	Tracing
 	Log
 }
 

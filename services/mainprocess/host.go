@@ -11,6 +11,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/arbiter"
+	"github.com/hotpair/hotpair/services/blackbox"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/role"
@@ -50,6 +51,7 @@ type host struct {
 	// wroteRecord is when this main last changed the pair record, on its clock; 0 is never.
 	wroteRecord atomic.Int64
 	measures    measures
+	blackbox    *blackbox.Recorder
 	tables      tables
 
 	updaterState  atomic.Pointer[bus.UpdaterState]

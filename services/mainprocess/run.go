@@ -16,6 +16,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/arbiter"
+	"github.com/hotpair/hotpair/services/blackbox"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/metrics"
@@ -50,6 +51,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	h := &host{config: c, log: log, clock: ground.Clock, network: ground.Network, incarnation: random64(), exit: make(chan struct{}),
 		started: time.Now(), pid: os.Getpid(), waiters: map[chan struct{}]func(role.View) bool{}}
 	h.makeEvents()
+	h.blackbox = blackbox.New(blackbox.Config{Dir: c.TraceDir, Name: c.Host + "-" + bus.ProcessMain, Log: log})
 	interval := c.Lease / 8
 	h.driver = newDriver(role.New(role.Config{
 		Host: c.Host, PairID: nonce(), Lease: c.Lease, StandbyPatience: c.StandbyPatience, RefusedIsDead: c.RefusedIsDead,
@@ -123,6 +125,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	group.Go(func() error { return h.link.Run(running) })
 	h.measures.recorder = metrics.NewRecorder(h)
 	group.Go(func() error { return h.measures.recorder.Run(running) })
+	group.Go(func() error { return h.blackbox.Run(running) })
 	group.Go(func() error { return h.serveHTTP(running) })
 	h.runEvents(running, group)
 	group.Go(func() error { return ground.Overseer.Run(running, c.Lease, h.driver.turned()) })

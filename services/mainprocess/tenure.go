@@ -2,6 +2,7 @@ package mainprocess
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/role"
@@ -33,6 +34,9 @@ func (h *host) follow(v role.View) {
 	h.tenure.ctx, h.tenure.end = context.WithCancel(h.ctx)
 	h.log.Info("role", "role", v.Role, "epoch", v.Epoch, "was", was.role, "record", v.Record.Version, "in_sync", members(v.Record.InSync))
 	h.link.now()
+	if v.Role == role.Active {
+		h.blackbox.Note(fmt.Sprintf("epoch-%d", v.Epoch))
+	}
 }
 
 // renew gives terminal-if a right to answer unless it has that one. It runs on the driver's goroutine.

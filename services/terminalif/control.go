@@ -226,6 +226,7 @@ func (i *Interface) attach(ctx context.Context, order bus.Attach) func() any {
 	i.term, i.pair, i.identity, i.ordered = t, order.PairID, order.Identity, order.Counter
 	i.mu.Unlock()
 	i.relay.begin(t)
+	i.blackbox.Note(fmt.Sprintf("epoch-%d", t.Epoch))
 	for _, s := range i.roster.all() {
 		s.poke()
 	}

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/blackbox"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/pace"
@@ -49,7 +50,9 @@ type Config struct {
 	Beat       time.Duration // interval of heartbeats; 0 is 125 ms
 	// Clock is that of the right to answer; nil is lease.BootClock.
 	Clock lease.Clock
-	Log   *slog.Logger
+	// TraceDir gets the execution trace around the begin of each term; empty: none is recorded.
+	TraceDir string
+	Log      *slog.Logger
 }
 
 // Interface is the process between the terminals and the host: it keeps a session with every terminal, attaches them
@@ -67,6 +70,7 @@ type Interface struct {
 	attaches    atomic.Uint32
 	changes     atomic.Uint64 // rises when a session's state changes
 	report      reporter
+	blackbox    *blackbox.Recorder
 	goroutines  sync.WaitGroup
 	failed      chan error
 
@@ -91,6 +95,7 @@ func New(c Config) *Interface {
 		config: c, log: c.Log, incarnation: rand.Uint64(), dialer: newDialer(c.Bus.Network, parallelDials),
 		relay:   newRelay(bounds{perTerminal, inAll, perTerminalBytes, inAllBytes}, c.Clock, c.Log, newReceiptSigner(c.ReceiptKey)),
 		started: make(chan struct{}), failed: make(chan error, 1),
+		blackbox: blackbox.New(blackbox.Config{Dir: c.TraceDir, Name: c.Host + "-" + bus.ProcessTerminalInterface, Log: c.Log}),
 	}
 	sessions := make([]*session, len(c.Terminals))
 	for n, t := range c.Terminals {
@@ -118,7 +123,7 @@ func RunOn(ctx context.Context, c config.TerminalInterface, log *slog.Logger, ne
 		},
 		Clock: clock,
 		Host:  c.Host, Terminals: terminals, KeyOf: func(id string) string { return config.TerminalKey(c.PairSecret.Reveal(), id) },
-		Beat: bus.HeartInterval(c.Lease), Log: log,
+		Beat: bus.HeartInterval(c.Lease), TraceDir: c.TraceDir, Log: log,
 		ReceiptKey: config.DeriveKey(c.PairSecret.Reveal(), config.PurposeReceipt),
 	}).Run(ctx)
 }
@@ -171,6 +176,7 @@ func (i *Interface) Run(ctx context.Context) error {
 	g, inner := errgroup.WithContext(ctx)
 	g.Go(func() error { return i.heart.Run(inner) })
 	g.Go(func() error { return i.sweep(inner) })
+	g.Go(func() error { return i.blackbox.Run(inner) })
 	g.Go(func() error { return i.watchSilence(inner) })
 	g.Go(func() error {
 		select {

@@ -219,7 +219,10 @@ func (c *conductor) carryOut(ctx context.Context, m *nats.Msg) any {
 	case bus.SubjectRelease:
 		return u.release()
 	case bus.SubjectServe:
-		return decoded(m, func(q bus.Serve) any { return u.serve(ctx, q) })
+		return decoded(m, func(q bus.Serve) any {
+			u.blackbox.Note(fmt.Sprintf("epoch-%d", q.Epoch))
+			return u.serve(ctx, q)
+		})
 	case bus.SubjectRequire:
 		return decoded(m, func(q bus.Require) any { return u.require(ctx, q) })
 	case bus.SubjectDrain:

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/blackbox"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/replication"
@@ -53,6 +54,7 @@ type updater struct {
 	applier  *applier
 	times    *pairTime
 	heart    *bus.Heart
+	blackbox *blackbox.Recorder
 	fail     func(error) // ends the process
 
 	moved   pulse      // beats when more is committed as standby
@@ -91,6 +93,7 @@ func newUpdater(c config.Updater, log *slog.Logger) *updater {
 		ownSeam:   func(j ownJournal) ownJournal { return j },
 		otherSeam: func(j otherJournal) otherJournal { return j },
 		fail:      func(error) {},
+		blackbox:  blackbox.New(blackbox.Config{Dir: c.TraceDir, Name: c.Host + "-" + bus.ProcessUpdater, Log: log}),
 	}
 }
 
@@ -125,6 +128,7 @@ func (u *updater) run(ctx context.Context) (err error) {
 	}
 	upper.run("disk space", u.watchDisk)
 	upper.run("heart", u.heart.Run)
+	upper.run("trace", u.blackbox.Run)
 	u.log.Info("updater is ready", "position", u.tail.End().Position, "applied", u.store.Applied().Position, "replication", u.journal.Address())
 
 	<-upper.ctx.Done()

@@ -1,0 +1,169 @@
+// Package blackbox keeps the last seconds of a process's execution trace in memory, and writes them to a file after a
+// moment that somebody will ask about: a takeover. The file shows what ran, what waited and for what, to the microsecond.
+//
+//	recorder := blackbox.New(blackbox.Config{Dir: dir, Name: "a-main", Log: log})
+//	group.Go(func() error { return recorder.Run(ctx) })
+//	recorder.Note("epoch-7") // never waits
+//
+// Nobody waits for it: a file is written by Run's goroutine, some time after the moment, so that what followed is in it and what
+// terminals wait for is over. An error is logged and changes nothing.
+package blackbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime/trace"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	// after is how long after a moment the file is written. By then terminals have long been served.
+	after = time.Second
+	// window is how much of the past a file shows at least: a takeover on silence takes a lease.
+	window = 4 * time.Second
+	// windowBytes bounds the memory for that, about: a busy process makes some MB a second.
+	windowBytes = 16 << 20
+	// mostBytes bounds one file; a trace that is longer is not kept.
+	mostBytes = 4 * windowBytes
+	// mostFiles bounds those of one name; the oldest go.
+	mostFiles = 8
+	// suffix of files, and of those that are being written.
+	suffix, unfinished = ".trace", ".part"
+)
+
+// errLarge says that a trace is larger than one file may be.
+var errLarge = errors.New("the trace is too large")
+
+// Config describes a Recorder.
+type Config struct {
+	Dir  string // that gets the files; empty: nothing is recorded
+	Name string // of the process, in the files' names: letters, digits, hyphens and dots
+	Log  *slog.Logger
+}
+
+// Recorder keeps the trace of the process. There is one in a process.
+type Recorder struct {
+	config Config
+	notes  chan string
+	after  time.Duration
+}
+
+// New makes a Recorder; it records while Run runs.
+func New(c Config) *Recorder {
+	return &Recorder{config: c, notes: make(chan string, 1), after: after}
+}
+
+// Note has the trace around now written to a file, named by what happened. It never waits; a moment shortly after another one
+// is in the file of that one. A nil Recorder notes nothing.
+func (r *Recorder) Note(what string) {
+	if r == nil {
+		return
+	}
+	select {
+	case r.notes <- what:
+	default:
+	}
+}
+
+// Run records until ctx ends, and gives nothing but ctx's error: a process works the same without a trace.
+func (r *Recorder) Run(ctx context.Context) error {
+	if r.config.Dir == "" {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	recorder := trace.NewFlightRecorder(trace.FlightRecorderConfig{MinAge: window, MaxBytes: windowBytes})
+	err := os.MkdirAll(r.config.Dir, 0o700)
+	if err == nil {
+		err = recorder.Start()
+	}
+	if err != nil {
+		r.config.Log.Warn("no trace is recorded", "error", err)
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	defer recorder.Stop()
+	r.config.Log.Info("the execution trace is recorded", "directory", r.config.Dir)
+	for {
+		select {
+		case what := <-r.notes:
+			pause := time.NewTimer(r.after)
+			select {
+			case <-pause.C:
+			case <-ctx.Done():
+				pause.Stop()
+			}
+			if path, err := r.write(what, recorder); err != nil {
+				r.config.Log.Warn("the trace could not be written", "error", err)
+			} else {
+				r.config.Log.Info("the trace is written", "file", path)
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// write makes the file under another name and removes those that are too many.
+func (r *Recorder) write(what string, from io.WriterTo) (path string, err error) {
+	stem := r.config.Name + "-"
+	path = filepath.Join(r.config.Dir, stem+time.Now().UTC().Format("20060102T150405.000Z")+"-"+what+suffix)
+	file, err := os.OpenFile(path+unfinished, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return "", fmt.Errorf("trace: %w", err)
+	}
+	_, err = from.WriteTo(&bounded{to: file, left: mostBytes})
+	if err = errors.Join(err, file.Close()); err == nil {
+		err = os.Rename(file.Name(), path)
+	}
+	if err != nil {
+		return "", fmt.Errorf("trace: %w", errors.Join(err, os.Remove(file.Name())))
+	}
+	return path, r.prune(stem)
+}
+
+// prune removes the oldest files of this process beyond mostFiles, and what an earlier run did not finish.
+func (r *Recorder) prune(stem string) error {
+	entries, err := os.ReadDir(r.config.Dir)
+	if err != nil {
+		return fmt.Errorf("trace: %w", err)
+	}
+	var whole []string // the name has the time in it, so they come in its order
+	var gone []string
+	for _, e := range entries {
+		switch name := e.Name(); {
+		case !strings.HasPrefix(name, stem):
+		case strings.HasSuffix(name, suffix):
+			whole = append(whole, name)
+		case strings.HasSuffix(name, suffix+unfinished):
+			gone = append(gone, name)
+		}
+	}
+	slices.Sort(whole)
+	gone = append(gone, whole[:max(0, len(whole)-mostFiles)]...)
+	for _, name := range gone {
+		err = errors.Join(err, os.Remove(filepath.Join(r.config.Dir, name)))
+	}
+	return err
+}
+
+// bounded writes so much and no more.
+type bounded struct {
+	to   io.Writer
+	left int
+}
+
+func (b *bounded) Write(p []byte) (int, error) {
+	if len(p) > b.left {
+		return 0, errLarge
+	}
+	n, err := b.to.Write(p)
+	b.left -= n
+	return n, err
+}

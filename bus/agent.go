@@ -25,6 +25,7 @@ type AgentWelcome struct {
 	Epoch    uint64 `json:"epoch"`            // highest accepted
 	Active   string `json:"active,omitempty"` // host attached now
 	Fresh    bool   `json:"fresh"`            // its connection is open
+	Busy     int    `json:"busy,omitempty"`   // requests of the last seconds
 	Error    string `json:"error,omitempty"`
 }
 
@@ -71,6 +72,7 @@ type AgentChange struct {
 	Fresh bool   `json:"fresh"`
 	Host  string `json:"host,omitempty"`
 	Epoch uint64 `json:"epoch"`
+	Busy  int    `json:"busy,omitempty"` // requests of the last seconds
 }
 
 // ReceiptsRequest asks for the agent's last receipts. BeforeAttach asks for the last ones of the time before the last

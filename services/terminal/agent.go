@@ -58,6 +58,7 @@ type Agent struct {
 	receipts *receipts
 	counters *counters
 	table    *table
+	pace     pace
 	started  chan struct{}
 
 	store  *store

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
@@ -86,7 +87,7 @@ func (a *Agent) pushChange() {
 
 func (a *Agent) change() bus.AgentChange {
 	known := a.store.get()
-	c := bus.AgentChange{Epoch: known.Epoch, Host: known.Host}
+	c := bus.AgentChange{Epoch: known.Epoch, Host: known.Host, Busy: a.pace.recent(time.Now())}
 	if s := a.table.attached(); s != nil {
 		c.Fresh, c.Host = true, s.host
 	}
@@ -102,7 +103,7 @@ func (a *Agent) respond(m *nats.Msg, v any) {
 
 func (a *Agent) hello(m *nats.Msg) {
 	change := a.change()
-	welcome := bus.AgentWelcome{Version: bus.Version, Terminal: a.config.ID, Epoch: change.Epoch, Active: change.Host, Fresh: change.Fresh}
+	welcome := bus.AgentWelcome{Version: bus.Version, Terminal: a.config.ID, Epoch: change.Epoch, Active: change.Host, Fresh: change.Fresh, Busy: change.Busy}
 	var hello bus.AgentHello
 	if err := bus.DecodeJSON(m.Data, &hello); err != nil {
 		welcome.Error = err.Error()

@@ -36,11 +36,16 @@ func (a *attachment) attach(ctx context.Context, t *term) error {
 	s := a.session
 	a.close()
 	a.name = nuid.Next()
+	done, err := s.turn(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
 	a.listen(t)
 	ctx, cancel := context.WithTimeout(ctx, orderWithin)
 	defer cancel()
 	var answer bus.AgentAttached
-	err := call(ctx, a.conn, bus.SubjectAgentAttach, bus.AgentAttach{
+	err = call(ctx, a.conn, bus.SubjectAgentAttach, bus.AgentAttach{
 		PairID: t.PairID, Host: s.owner.config.Host, Identity: t.Identity, Epoch: t.Epoch,
 		Counter: s.owner.attachCounter(t), Session: a.name,
 	}, &answer)

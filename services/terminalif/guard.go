@@ -7,6 +7,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -39,14 +40,18 @@ const (
 // Terminals that were tried in vain before have slots of their own, so that those which are there do not wait behind
 // many that are not.
 type dialer struct {
-	network bus.Network
-	first   chan struct{}
-	again   chan struct{}
-	dials   atomic.Int64
+	network  bus.Network
+	first    chan struct{}
+	again    chan struct{}
+	attaches chan struct{} // that are under way to idle terminals; see session.turn
+	dials    atomic.Int64
 }
 
 func newDialer(network bus.Network, parallel int) *dialer {
-	return &dialer{network: bus.OrTCP(network), first: make(chan struct{}, parallel), again: make(chan struct{}, parallel)}
+	return &dialer{
+		network: bus.OrTCP(network), first: make(chan struct{}, parallel), again: make(chan struct{}, parallel),
+		attaches: make(chan struct{}, attachesAtOnce),
+	}
 }
 
 // slot waits until a terminal may be dialled and gives what to call once it is greeted, or is not. It may be called again.
@@ -88,6 +93,9 @@ func (o *oneDial) dial(address string) (net.Conn, error) {
 	dialling, dialled := context.WithTimeout(o.ctx, dialWithin)
 	conn, err := o.dialer.network.Dial(dialling, address)
 	dialled()
+	if errors.Is(err, syscall.EMFILE) {
+		err = fmt.Errorf("this process may open no more files: raise LimitNOFILE= of the unit, or ulimit -n: %w", err)
+	}
 	if err != nil {
 		o.failed.Store(&err)
 		return nil, err

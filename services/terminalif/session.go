@@ -81,6 +81,7 @@ type session struct {
 	status bus.TerminalDetail
 	epoch  uint64        // highest the terminal has told
 	gap    time.Duration // that it told at the last attach
+	busy   int           // requests that the terminal says it had lately
 	audit  uint64        // that asked for its receipts since the last attach; 0 for none
 }
 
@@ -144,9 +145,10 @@ func (s *session) detail() bus.TerminalDetail {
 }
 
 // said notes what the agent says of who is attached. Like everything from there it is only shown.
-func (s *session) said(active string, fresh bool, took time.Duration) {
+func (s *session) said(active string, fresh bool, busy int, took time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.busy = busy
 	s.status.Active, s.status.Fresh = clip(active), fresh
 	if took > 0 {
 		s.status.RTT = took
@@ -268,7 +270,7 @@ func (s *session) hello(ctx context.Context, conn *wire) (bus.AgentWelcome, erro
 		return welcome, fmt.Errorf("%w: it says it is %q", errGreeting, clip(welcome.Terminal))
 	}
 	s.heard(welcome.Epoch)
-	s.said(welcome.Active, welcome.Fresh, time.Since(asked))
+	s.said(welcome.Active, welcome.Fresh, welcome.Busy, time.Since(asked))
 	return welcome, nil
 }
 
@@ -344,7 +346,7 @@ func (s *session) changed(m *nats.Msg) {
 	var change bus.AgentChange
 	if bus.DecodeJSON(m.Data, &change) == nil {
 		s.heard(change.Epoch)
-		s.said(change.Host, change.Fresh, 0)
+		s.said(change.Host, change.Fresh, change.Busy, 0)
 	}
 }
 

@@ -115,7 +115,7 @@ func (h *aHost) attachAll(terminals int) {
 // TestSilence_T5AHostThatReachesNobodyKnowsItSoon: the network to all terminals is cut without a word. The host must know before
 // the sessions' own housekeeping could tell (that takes 4.5 s at least), since its users wait for the hand-over.
 func TestSilence_T5AHostThatReachesNobodyKnowsItSoon(t *testing.T) {
-	const terminals = 12 // more than are asked at a time
+	const terminals = sampled + probed // more than are asked before it is the network
 	var cables []*cable
 	var list []Terminal
 	for n := range terminals {
@@ -140,6 +140,32 @@ func TestSilence_T5AHostThatReachesNobodyKnowsItSoon(t *testing.T) {
 		c.join()
 	}
 	await(t, "all are attached again", func() bool { return h.State().Attached == terminals })
+}
+
+// TestSilence_ACutPartLeavesTheRest: the network to as many terminals as are asked at a time is cut, the others are reached.
+// Nobody else loses a session by it.
+func TestSilence_ACutPartLeavesTheRest(t *testing.T) {
+	const terminals = 2 * probed
+	var cables []*cable
+	var list []Terminal
+	for n := range terminals {
+		a := newAgent(t, fmt.Sprint("t", n))
+		c := newCable(t, a.address, 0)
+		cables, list = append(cables, c), append(list, c.behind(a))
+	}
+	h := startHost(t, "a", list...)
+	h.awaitWarm(terminals)
+	h.attachAll(terminals)
+	dials := h.Dials()
+	for _, c := range cables[:probed] {
+		c.cut()
+	}
+	if silent := h.silentOf(t.Context(), h.roster.all()[:probed], probeWithin); len(silent) != probed {
+		t.Errorf("%d are silent, want %d", len(silent), probed)
+	}
+	if h.nobodyAnswers(t.Context()) || h.Dials() != dials || h.State().Attached != terminals {
+		t.Errorf("%d dials, %d before; %d of %d attached", h.Dials(), dials, h.State().Attached, terminals)
+	}
 }
 
 // TestSilence_SlowIsNotSilent: a terminal behind a slow network answers no probe in time, but it does answer; it keeps its session.

@@ -1,0 +1,56 @@
+package terminalif
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+	"time"
+)
+
+// attachesAtOnce bounds the attaches that are under way to terminals that have nothing to do: enough that thousands behind
+// a slow network are attached within a second, few enough that they do not stand before those whose users wait.
+const attachesAtOnce = 256
+
+// busiest gives the sessions in the order in which they are to be attached: by the requests that their terminals told of
+// when they lost the other host, or at the last hello. A terminal that lies about it is attached earlier, no more.
+func busiest(all []*session) []*session {
+	type ranked struct {
+		session *session
+		busy    int
+	}
+	list := make([]ranked, len(all))
+	for n, s := range all {
+		list[n] = ranked{s, s.pace()}
+	}
+	slices.SortStableFunc(list, func(a, b ranked) int { return cmp.Compare(b.busy, a.busy) })
+	order := make([]*session, len(all))
+	for n, r := range list {
+		order[n] = r.session
+	}
+	return order
+}
+
+// pace is how many requests the terminal said that it had lately.
+func (s *session) pace() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.busy
+}
+
+// turn waits until the session may be attached and gives what to call afterwards. A terminal that is busy does not wait, and
+// one that does not answer keeps nobody waiting for longer than attachPatience.
+func (s *session) turn(ctx context.Context) (done func(), err error) {
+	if s.pace() > 0 {
+		return func() {}, nil
+	}
+	slots := s.owner.dialer.attaches
+	select {
+	case slots <- struct{}{}:
+		leave := sync.OnceFunc(func() { <-slots })
+		late := time.AfterFunc(attachPatience, leave)
+		return func() { late.Stop(); leave() }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}

@@ -1,0 +1,71 @@
+package terminalif
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// PublishMsg returns when the message is written; its headers are not sent. It makes the wire a bus.Publisher.
+func (w *wire) PublishMsg(m *nats.Msg) error { return w.publish(m.Subject, m.Reply, m.Data, true) }
+
+func (w *wire) publish(subject, reply string, data []byte, wait bool) error {
+	if reply != "" {
+		subject += " " + reply
+	}
+	b := make([]byte, 0, len(subject)+len(data)+32)
+	b = fmt.Appendf(b, "PUB %s %d\r\n", subject, len(data))
+	return w.send(append(append(b, data...), "\r\n"...), wait)
+}
+
+// send writes whole lines. One of those who send at the same time writes for all others; who does not wait only adds to
+// what that one writes. A write that takes longer than writeWithin ends the connection, so what waits is bounded by what
+// comes in that time.
+func (w *wire) send(data []byte, wait bool) error {
+	w.out.Lock()
+	defer w.out.Unlock()
+	return w.sendLocked(data, wait)
+}
+
+// queue has lines written before what is sent next.
+func (w *wire) queue(data []byte) {
+	w.out.Lock()
+	defer w.out.Unlock()
+	w.queued += uint64(len(data))
+	w.waiting = append(w.waiting, data...)
+}
+
+// sendLocked is send with the lock on what is written held.
+func (w *wire) sendLocked(data []byte, wait bool) error {
+	w.queued += uint64(len(data))
+	until := w.queued
+	if w.writing {
+		w.waiting = append(w.waiting, data...)
+		for wait && w.wrote < until && w.up.Err() == nil {
+			w.written.Wait()
+		}
+		return context.Cause(w.up)
+	}
+	w.writing = true
+	if len(w.waiting) > 0 {
+		data, w.waiting = append(w.waiting, data...), nil
+	}
+	for len(data) > 0 && w.up.Err() == nil {
+		w.out.Unlock()
+		err := w.conn.SetWriteDeadline(time.Now().Add(writeWithin))
+		if err == nil {
+			_, err = w.conn.Write(data)
+		}
+		if err != nil {
+			w.end(err)
+		}
+		w.out.Lock()
+		w.wrote += uint64(len(data))
+		data, w.waiting = w.waiting, nil
+		w.written.Broadcast()
+	}
+	w.writing = false
+	return context.Cause(w.up)
+}

@@ -1,0 +1,87 @@
+package terminalif
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/hotpair/hotpair/bus"
+)
+
+// newWire connects a wire to an agent through a dialer's filter.
+func newWire(t *testing.T, a *anAgent) *wire {
+	t.Helper()
+	d := newDialer(nil, 1)
+	w := must[*wire](t)(dialWire(t.Context(), d.forOne(t.Context()), wireConfig{
+		name: "test", url: a.URL(), password: keyOf(a.id), complaint: func(err error) { t.Errorf("complaint: %v", err) },
+	}))
+	t.Cleanup(w.Close)
+	return w
+}
+
+func TestWire_CarriesMessagesOfAnySize(t *testing.T) {
+	a := newAgent(t, "t1")
+	w, other := newWire(t, a), newWire(t, a)
+	got := make(chan *nats.Msg, 1)
+	// Hosts may hear the requests of sessions and publish their answers only, so a message goes to itself by the agent's words.
+	stop := w.Subscribe(bus.SubjectAgentChanged, func(m *nats.Msg) { got <- m })
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for _, size := range []int{0, 1, wireBuffer, 3 * wireBuffer, 1 << 20} {
+		// What is no call of its form is answered with an error that says so, or not at all; the connection stays.
+		if err := w.PublishMsg(&nats.Msg{Subject: bus.SubjectAgentFresh, Data: []byte(strings.Repeat("x", size))}); err != nil {
+			t.Fatal(err)
+		}
+		reply := must[*nats.Msg](t)(w.Request(ctx, bus.SubjectAgentHello, bus.EncodeJSON(bus.AgentHello{Version: bus.Version, Host: "h"})))
+		var welcome bus.AgentWelcome
+		if err := bus.DecodeJSON(reply.Data, &welcome); err != nil || welcome.Terminal != "t1" {
+			t.Fatalf("after %d bytes: %+v, %v", size, welcome, err)
+		}
+		if err := w.FlushWithContext(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stop()
+	if time.Since(w.heard()) > patience {
+		t.Errorf("heard at %v", w.heard())
+	}
+	if _, err := other.Request(ctx, bus.SubjectAgentDetach, bus.EncodeJSON(bus.AgentDetach{Session: "none"})); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWire_TellsWhyThereIsNoAnswer(t *testing.T) {
+	a := newAgent(t, "t1")
+	w := newWire(t, a)
+	short, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := w.Request(short, bus.SubjectAgentFresh, []byte("not JSON")); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("no answer in time: %v", err)
+	}
+	if _, err := w.Request(t.Context(), bus.SessionAnswers("s")+".x", nil); !errors.Is(err, bus.ErrNobody) {
+		t.Errorf("nobody serves it: %v", err)
+	}
+	waits := make(chan error, 1)
+	go func() {
+		_, err := w.Request(context.Background(), bus.SubjectAgentFresh, []byte("not JSON"))
+		waits <- err
+	}()
+	a.stop()
+	if err := <-waits; !errors.Is(err, bus.ErrDisconnected) {
+		t.Errorf("the agent has ended: %v", err)
+	}
+	await(t, "the wire has ended", func() bool { return w.Up().Err() != nil })
+	if err := w.PublishMsg(&nats.Msg{Subject: "x"}); !errors.Is(err, bus.ErrDisconnected) {
+		t.Errorf("publish: %v", err)
+	}
+	d := newDialer(nil, 1)
+	b := newAgent(t, "t2")
+	_, err := dialWire(t.Context(), d.forOne(t.Context()), wireConfig{name: "test", url: b.URL(), password: "another", complaint: func(error) {}})
+	if !errors.Is(err, nats.ErrAuthorization) {
+		t.Errorf("a wrong key: %v", err)
+	}
+}

@@ -227,7 +227,7 @@ func (i *Interface) attach(ctx context.Context, order bus.Attach) func() any {
 	i.mu.Unlock()
 	i.relay.begin(t)
 	i.blackbox.Note(fmt.Sprintf("epoch-%d", t.Epoch))
-	for _, s := range i.roster.all() {
+	for _, s := range busiest(i.roster.all()) {
 		s.poke()
 	}
 	i.noteChange()

@@ -5,12 +5,14 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/pace"
 )
 
 const (
-	// pollEvery is how often each host is asked. Changes are shown with the time at which they were noticed, so this is
-	// also how late they are at most.
-	pollEvery = 100 * time.Millisecond
+	// pollEvery is how often each host is asked, at the pace of its beats with the default lease, so that being watched wakes
+	// it up no more often. Changes are shown with the time at which they were noticed, so this is also how late they are at
+	// most.
+	pollEvery = 125 * time.Millisecond
 	// pollPatience is how long an answer may take; a frozen host gives none.
 	pollPatience = 500 * time.Millisecond
 )
@@ -28,7 +30,7 @@ type news struct {
 // poll asks one host again and again until ctx ends.
 func poll(ctx context.Context, host, url string, tell chan<- news) {
 	client := operator.NewClient(url)
-	tick := time.NewTicker(pollEvery)
+	tick := time.NewTimer(pace.Next(pollEvery))
 	defer tick.Stop()
 	for {
 		asking, cancel := context.WithTimeout(ctx, pollPatience)
@@ -41,6 +43,7 @@ func poll(ctx context.Context, host, url string, tell chan<- news) {
 		}
 		select {
 		case <-tick.C:
+			tick.Reset(pace.Next(pollEvery))
 		case <-ctx.Done():
 			return
 		}

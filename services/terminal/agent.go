@@ -249,22 +249,23 @@ func (a *Agent) serve(ctx context.Context, users *bus.Users) error {
 	return nil
 }
 
-// saveReceipts writes them while they change, and once at the end.
+// saveReceipts writes them while they change, and once at the end. It lets them gather first: at a takeover hundreds of
+// terminals of one machine are answered in one moment, and none of them waits for this.
 func (a *Agent) saveReceipts(ctx context.Context) error {
-	pause := time.NewTicker(saveReceipts)
-	defer pause.Stop()
 	for {
 		select {
 		case <-a.receipts.changed:
 		case <-ctx.Done():
+		}
+		pause := time.NewTimer(saveReceipts)
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			pause.Stop()
 			return errors.Join(ctx.Err(), ignoreMissing(a.receipts.save(a.config.Data)))
 		}
 		if err := a.receipts.save(a.config.Data); err != nil {
 			return err
-		}
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
 		}
 	}
 }

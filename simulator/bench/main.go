@@ -29,6 +29,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/hotpair/hotpair/simulator/bench/chain"
 	"github.com/hotpair/hotpair/simulator/bench/proc"
 	"github.com/hotpair/hotpair/simulator/bench/result"
 )
@@ -88,6 +89,8 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 		return report(args[1:], out)
 	case commandBurn:
 		return burn(ctx, args[1:])
+	case chain.Command:
+		return chain.Run(ctx, args[1:], out)
 	}
 	m, known := measurements()[args[0]]
 	if !known {

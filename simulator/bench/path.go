@@ -22,6 +22,7 @@ type pathBench struct {
 	rounds     int
 	duration   time.Duration
 	terminals  int
+	bare       bool
 }
 
 // record is about what one kv.put is in the journal, in bytes: what the limit is measured with.
@@ -45,6 +46,7 @@ func (p *pathBench) options(f *options) {
 	f.IntVar(&p.rounds, "rounds", 5, "rounds, in each of which everything is measured once")
 	f.DurationVar(&p.duration, "duration", 2*time.Second, "length of each measurement")
 	f.IntVar(&p.terminals, "terminals", 64, "terminals over which the clients are spread")
+	f.BoolVar(&p.bare, "bare", true, "measure the bare chain too: the same processes and connections without what is done in them")
 	f.inShort("rounds", "2")
 	f.inShort("duration", "1s")
 }
@@ -67,6 +69,13 @@ func (p *pathBench) measure(ctx context.Context, r *run) (err error) {
 	if err != nil {
 		return err
 	}
+	var bare *bareChain
+	if p.bare {
+		if bare, err = startChain(ctx, p.terminals); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, bare.stop()) }()
+	}
 	for round := range p.rounds {
 		r.say("round %d of %d", round+1, p.rounds)
 		for _, n := range p.clients {
@@ -75,12 +84,20 @@ func (p *pathBench) measure(ctx context.Context, r *run) (err error) {
 				return err
 			}
 			r.result.Add(fmt.Sprintf("limit, %d clients", n), "rate", "1/s", result.None, raw)
+			limits := []ceiling{{"of the limit", raw}}
+			if p.bare {
+				rate, err := bare.measure(ctx, r, n, p.duration)
+				if err != nil {
+					return err
+				}
+				limits = append(limits, ceiling{"of the bare chain", rate})
+			}
 			for _, o := range chosen {
 				m, err := measureLoad(ctx, c, o, n, p.duration)
 				if err != nil {
 					return err
 				}
-				m.tell(r, o, n, active, raw)
+				m.tell(r, o, n, active, limits)
 			}
 		}
 	}
@@ -93,8 +110,20 @@ type measured struct {
 	used map[string]map[string]proc.Usage // by owner and process
 }
 
+// system is what can be put under load: a cluster, or a bare chain.
+type system interface {
+	addresses() []string
+	processes() map[string][]proc.Process
+}
+
+// ceiling is a rate of the same moment that a measurement is told as a share of.
+type ceiling struct {
+	name string // of the share, as "of the limit"
+	rate float64
+}
+
 // measureLoad lets n clients work and measures a stretch of it.
-func measureLoad(ctx context.Context, c *cluster, o load.Operation, n int, duration time.Duration) (measured, error) {
+func measureLoad(ctx context.Context, c system, o load.Operation, n int, duration time.Duration) (measured, error) {
 	clients, err := load.Connect(c.addresses(), n, nil)
 	if err != nil {
 		return measured{}, err
@@ -122,12 +151,16 @@ func measureLoad(ctx context.Context, c *cluster, o load.Operation, n int, durat
 	return measured{clients.Look(from, to), used}, nil
 }
 
-// tell adds a measurement to the result, beside the limit of the same moment.
-func (m measured) tell(r *run, o load.Operation, clients int, active string, raw float64) {
+// tell adds a measurement to the result, beside the ceilings of the same moment.
+func (m measured) tell(r *run, o load.Operation, clients int, active string, ceilings []ceiling) {
 	row := fmt.Sprintf("%s, %d clients", o.Name, clients)
 	r.result.Add(row, "rate", "1/s", result.More, m.Rate())
+	shares := ""
 	if o.Writes {
-		r.result.Add(row, "of the limit", "", result.More, m.Rate()/raw)
+		for _, c := range ceilings {
+			r.result.Add(row, c.name, "", result.More, m.Rate()/c.rate)
+			shares += fmt.Sprintf("%.3f %s  ", m.Rate()/c.rate, c.name)
+		}
 	}
 	r.result.Add(row, "p50", "ms", result.Less, ms(m.At(0.5)))
 	r.result.Add(row, "p99", "ms", result.Less, ms(m.At(0.99)))
@@ -143,7 +176,7 @@ func (m measured) tell(r *run, o load.Operation, clients int, active string, raw
 		r.result.Add("processor of "+row, s.whose, "µs/request", result.None, micros(s.used))
 		r.result.Add("bytes of "+row, s.whose, "bytes/request", result.None, float64(s.used.Passed)/requests)
 	}
-	r.say("%-28s %8.0f/s  %.3f of the limit  p50 %.2f  p99 %.2f  p99.9 %.2f ms  %.0f µs of cpu, %d failed", row, m.Rate(), m.Rate()/raw,
+	r.say("%-28s %8.0f/s  %sp50 %.2f  p99 %.2f  p99.9 %.2f ms  %.0f µs of cpu, %d failed", row, m.Rate(), shares,
 		ms(m.At(0.5)), ms(m.At(0.99)), ms(m.At(0.999)), micros(pair), m.Failed)
 }
 

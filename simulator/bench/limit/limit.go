@@ -33,25 +33,18 @@ func Measure(ctx context.Context, clients, record int, duration time.Duration) (
 	}
 	defer listener.Close()
 	copied := make(chan error, 1)
-	go func() { copied <- keepCopy(listener, filepath.Join(dir, "b")) }()
-	conn, err := net.Dial("tcp", listener.Addr().String())
+	go func() { copied <- KeepCopy(listener, filepath.Join(dir, "b")) }()
+	c, err := NewCommitter(filepath.Join(dir, "a"), listener.Addr().String(), record, clients)
 	if err != nil {
 		return 0, fmt.Errorf("limit: %w", err)
 	}
-	defer conn.Close()
-	file, err := os.Create(filepath.Join(dir, "a"))
-	if err != nil {
-		return 0, fmt.Errorf("limit: %w", err)
-	}
-	defer file.Close()
-
-	c := &committer{file: file, conn: conn, record: record, waiting: make(chan chan bool, clients)}
 	committed := make(chan error, 1)
-	go func() { committed <- c.run() }()
+	go func() { committed <- c.Run() }()
 	rate = c.load(ctx, clients, duration)
-	close(c.waiting)
-	err = <-committed
-	conn.Close() // ends the copy
+	c.Close()
+	if err = <-committed; err != nil {
+		err = fmt.Errorf("commit: %w", err)
+	}
 	if err = errors.Join(err, <-copied); err != nil {
 		return 0, fmt.Errorf("limit: %w", err)
 	}
@@ -59,7 +52,7 @@ func Measure(ctx context.Context, clients, record int, duration time.Duration) (
 }
 
 // load lets the clients hand records over and counts those that are kept within the duration.
-func (c *committer) load(ctx context.Context, clients int, duration time.Duration) float64 {
+func (c *Committer) load(ctx context.Context, clients int, duration time.Duration) float64 {
 	warm, stop := time.Now().Add(duration/10), time.Now().Add(duration/10+duration)
 	var kept atomic.Int64
 	var working sync.WaitGroup
@@ -67,7 +60,7 @@ func (c *committer) load(ctx context.Context, clients int, duration time.Duratio
 		working.Go(func() {
 			done := make(chan bool, 1)
 			for ctx.Err() == nil {
-				c.waiting <- done
+				c.Keep(func(kept bool) { done <- kept })
 				if !<-done {
 					return
 				}
@@ -85,18 +78,39 @@ func (c *committer) load(ctx context.Context, clients int, duration time.Duratio
 	return float64(kept.Load()) / duration.Seconds()
 }
 
-type committer struct {
+// Committer keeps records of one size in a file of its own and in a copy behind a connection.
+type Committer struct {
 	file    *os.File
 	conn    net.Conn
 	record  int
-	waiting chan chan bool // told whether the record is kept
+	waiting chan func(kept bool)
 }
 
-// run commits what waits until nobody can wait any more. After an error it keeps nothing and says so to each.
-func (c *committer) run() error {
-	var failed error
+// NewCommitter makes the file and connects to the copy, which KeepCopy keeps. It works while Run runs. bound is how many
+// records may wait before Keep does.
+func NewCommitter(path, copy string, record, bound int) (*Committer, error) {
+	conn, err := net.Dial("tcp", copy)
+	if err != nil {
+		return nil, err
+	}
+	file, err := os.Create(path)
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return &Committer{file: file, conn: conn, record: record, waiting: make(chan func(bool), bound)}, nil
+}
+
+// Keep hands over a record; done is told whether both copies are flushed. It must not be called after Close.
+func (c *Committer) Keep(done func(kept bool)) { c.waiting <- done }
+
+// Run commits what waits until Close. After an error it keeps nothing and says so to each. The connection ends with it, and so
+// does the copy.
+func (c *Committer) Run() (failed error) {
+	defer c.conn.Close()
+	defer c.file.Close()
 	for first := range c.waiting {
-		batch := []chan bool{first}
+		batch := []func(bool){first}
 		for more := true; more; {
 			select {
 			case next, open := <-c.waiting:
@@ -112,13 +126,16 @@ func (c *committer) run() error {
 			failed = c.commit(len(batch))
 		}
 		for _, done := range batch {
-			done <- failed == nil
+			done(failed == nil)
 		}
 	}
 	return failed
 }
 
-func (c *committer) commit(records int) error {
+// Close lets Run end when nothing waits any more.
+func (c *Committer) Close() { close(c.waiting) }
+
+func (c *Committer) commit(records int) error {
 	data := make([]byte, 4+c.record*records)
 	binary.BigEndian.PutUint32(data, uint32(c.record*records))
 	if _, err := c.conn.Write(data); err != nil {
@@ -135,8 +152,8 @@ func (c *committer) commit(records int) error {
 	return err
 }
 
-// keepCopy is the other host: it writes, fsyncs, acknowledges.
-func keepCopy(listener net.Listener, path string) error {
+// KeepCopy is the other host: it writes, fsyncs, acknowledges, until the committer that connects ends.
+func KeepCopy(listener net.Listener, path string) error {
 	conn, err := listener.Accept()
 	if err != nil {
 		return err

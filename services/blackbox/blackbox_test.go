@@ -11,7 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/hotpair/hotpair/services/process/processtest"
 )
 
 // run runs r until the test ends.
@@ -37,16 +38,6 @@ func files(t *testing.T, dir string) []string {
 	return list
 }
 
-func await(t *testing.T, what string, condition func() bool) {
-	t.Helper()
-	for end := time.Now().Add(30 * time.Second); !condition(); {
-		if time.Now().After(end) {
-			t.Fatalf("never happened: %s", what)
-		}
-		time.Sleep(time.Millisecond)
-	}
-}
-
 func TestRecorder_WritesWhatHappened(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new")
 	r := New(Config{Dir: dir, Name: "a-main", Log: slog.New(slog.DiscardHandler)})
@@ -54,7 +45,7 @@ func TestRecorder_WritesWhatHappened(t *testing.T) {
 	run(t, r)
 	r.Note("epoch-7")
 	r.Note("epoch-7") // is in the file of the first, or one more
-	await(t, "a trace is written", func() bool {
+	processtest.Await(t, "a trace is written", func() bool {
 		list, _ := filepath.Glob(filepath.Join(dir, "a-main-*-epoch-7.trace"))
 		return len(list) > 0
 	})

@@ -17,6 +17,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/process/processtest"
 )
 
 // TestAlarms_OnlyChangesAreTold: raised again and again, an alarm is told once, and keeps its beginning.
@@ -155,7 +156,7 @@ func TestHooks_Command(t *testing.T) {
 	}
 	runHooks(t, h)
 	h.tell(anAlarm("updates-lost"), bus.AlarmRaised)
-	until(t, "the command was told", func() bool { return h.states()[0].Told == 1 })
+	processtest.Await(t, "the command was told", func() bool { return h.states()[0].Told == 1 })
 	text, err := os.ReadFile(out)
 	if err != nil {
 		t.Fatal(err)
@@ -235,7 +236,7 @@ func TestHooks_NeverBlock(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	close(release)
-	until(t, "the rest is told", func() bool { s := h.states()[0]; return s.Waiting == 0 && s.Told >= hookQueue })
+	processtest.Await(t, "the rest is told", func() bool { s := h.states()[0]; return s.Waiting == 0 && s.Told >= hookQueue })
 	if *last.Load() != fmt.Sprint("n", 3*hookQueue-1) {
 		t.Errorf("the last one told is %s", *last.Load())
 	}

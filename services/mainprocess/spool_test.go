@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/process/processtest"
 )
 
 func spooled(n uint64) bus.Event {
@@ -156,15 +157,6 @@ func recording(t *testing.T, dir string, incarnation uint64, l *pairLog) (e *eve
 	}
 }
 
-func until(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	for end := time.Now().Add(30 * time.Second); !holds(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("%s: not so", what)
-		}
-	}
-}
-
 // TestRecorder_NothingIsLostBetweenMains: what one main could not hand on, the next one does, in order, before its own;
 // what is in the log leaves the spool.
 func TestRecorder_NothingIsLostBetweenMains(t *testing.T) {
@@ -180,7 +172,7 @@ func TestRecorder_NothingIsLostBetweenMains(t *testing.T) {
 	for n := range 3 {
 		e.note(bus.Event{Kind: bus.EventRole, Text: fmt.Sprint("first ", n)})
 	}
-	until(t, "the spool has them", func() bool { return size() > 300 })
+	processtest.Await(t, "the spool has them", func() bool { return size() > 300 })
 	// Killed: nothing more is written. What it wrote is all there is.
 	text, err := os.ReadFile(filepath.Join(dir, spoolFile))
 	if err != nil {
@@ -193,17 +185,17 @@ func TestRecorder_NothingIsLostBetweenMains(t *testing.T) {
 	}
 	e, r, stop := recording(t, dir, 2, l)
 	e.note(bus.Event{Kind: bus.EventRole, Text: "second 0"})
-	until(t, "asked", func() bool { l.mu.Lock(); defer l.mu.Unlock(); return l.calls > 1 })
+	processtest.Await(t, "asked", func() bool { l.mu.Lock(); defer l.mu.Unlock(); return l.calls > 1 })
 	l.reach(nil)
 	r.wake()
 	want := []string{"first 0", "first 1", "first 2", "second 0"}
-	until(t, "all are in the log", func() bool { return slices.Equal(l.texts(), want) })
-	until(t, "the spool is empty", func() bool { return size() == 0 })
+	processtest.Await(t, "all are in the log", func() bool { return slices.Equal(l.texts(), want) })
+	processtest.Await(t, "the spool is empty", func() bool { return size() == 0 })
 	l.reach(errors.New("the link is cut"))
 	e.note(bus.Event{Kind: bus.EventRole, Text: "second 1"})
-	until(t, "it is in the spool", func() bool { return size() > 0 })
+	processtest.Await(t, "it is in the spool", func() bool { return size() > 0 })
 	l.reach(nil)
-	until(t, "it is tried again by itself", func() bool { return slices.Equal(l.texts(), append(want, "second 1")) })
+	processtest.Await(t, "it is tried again by itself", func() bool { return slices.Equal(l.texts(), append(want, "second 1")) })
 	stop()
 }
 
@@ -218,7 +210,7 @@ func TestRecorder_MarksWhatIsLate(t *testing.T) {
 	e.note(bus.Event{Kind: bus.EventRole, Text: "now"})
 	l.reach(nil)
 	r.wake()
-	until(t, "both are in the log", func() bool { return len(l.texts()) == 2 })
+	processtest.Await(t, "both are in the log", func() bool { return len(l.texts()) == 2 })
 	if l.events[0].Late != true || l.events[1].Late {
 		t.Errorf("%+v", l.events)
 	}

@@ -113,7 +113,7 @@ func TestChild_DiesWithItsParent(t *testing.T) {
 	}
 	t.Logf("three generations gone after %v", time.Since(began))
 	for name, pid := range pids {
-		await(t, name+" is gone", func() bool { return !alive(pid) }) // it closes its files a moment before
+		processtest.Await(t, name+" is gone", func() bool { return !alive(pid) }) // it closes its files a moment before
 	}
 }
 
@@ -134,10 +134,10 @@ func TestChild_OutlivesThreadsOfItsParent(t *testing.T) {
 			<-hold
 		})
 	}
-	await(t, "threads begin", func() bool { return threads() >= before+20 })
+	processtest.Await(t, "threads begin", func() bool { return threads() >= before+20 })
 	close(hold)
 	all.Wait()
-	await(t, "threads end", func() bool { return threads() < before+15 })
+	processtest.Await(t, "threads end", func() bool { return threads() < before+15 })
 	if !alive(child.PID()) {
 		t.Error("the child is gone")
 	}
@@ -225,7 +225,7 @@ func TestContext_SecondSignalEndsAtOnce(t *testing.T) {
 			cmd.Process.Signal(kind)
 		}
 		// The default action is back a moment after the context's end.
-		await(t, "end", func() bool {
+		processtest.Await(t, "end", func() bool {
 			cmd.Process.Signal(kind)
 			return !alive(cmd.Process.Pid)
 		})

@@ -175,13 +175,3 @@ func alive(pid int) bool {
 	}
 	return state != 'Z' && state != 'X'
 }
-
-func await(t testing.TB, what string, condition func() bool) {
-	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !condition(); {
-		if time.Now().After(end) {
-			t.Fatalf("never happened: %s", what)
-		}
-		time.Sleep(time.Millisecond)
-	}
-}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/storage"
 )
 
@@ -24,7 +25,7 @@ func trimmed(t *testing.T) (a, b *host) {
 	for range 60 {
 		a.commit(chain(t, a.store.Committed(), 1, 4, big)...)
 	}
-	await(t, "the history is trimmed", func() bool { return a.store.First() > 100 })
+	processtest.Await(t, "the history is trimmed", func() bool { return a.store.First() > 100 })
 	return a, b
 }
 
@@ -59,13 +60,13 @@ func TestPair_T8CopyEndsWhileUpdatesGoOn(t *testing.T) {
 	a, b := trimmed(t)
 	stop := a.working("meanwhile")
 	b.refuse(nil)
-	await(t, "the copy begins", func() bool { return b.receiver.State().Inconsistent })
+	processtest.Await(t, "the copy begins", func() bool { return b.receiver.State().Inconsistent })
 	a.awaitState(bus.PeerClose)
 	stop()
 	a.hold()
 	a.work(5, "after")
 	same(t, a, b)
-	await(t, "consistent", func() bool { return !b.receiver.State().Inconsistent })
+	processtest.Await(t, "consistent", func() bool { return !b.receiver.State().Inconsistent })
 	if err := b.store.Check(context.Background()); err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +82,7 @@ func TestPair_CopyIsResumed(t *testing.T) {
 	b.refuse(nil)
 	part := func(n uint64) {
 		t.Helper()
-		await(t, "part of the copy", func() bool {
+		processtest.Await(t, "part of the copy", func() bool {
 			p, ok := b.store.Copying()
 			return ok && (p.Ranges >= n || p.Done)
 		})
@@ -112,7 +113,7 @@ func TestPair_CopyIsResumed(t *testing.T) {
 	a.hold()
 	a.work(3, "after")
 	same(t, a, b)
-	await(t, "consistent", func() bool { return !b.receiver.State().Inconsistent })
+	processtest.Await(t, "consistent", func() bool { return !b.receiver.State().Inconsistent })
 	if err := b.store.Check(context.Background()); err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +133,7 @@ func TestPair_AppliedDivergenceIsCopied(t *testing.T) {
 	b.refuse(errors.New("cut off"))
 	b.j.Revoke()
 	a.work(5, "only a has them, acknowledged")
-	await(t, "a applies", func() bool { return a.store.Applied() == a.store.Committed() })
+	processtest.Await(t, "a applies", func() bool { return a.store.Applied() == a.store.Committed() })
 	lost := a.store.Committed().Position.Sequence - common.Position.Sequence
 	a.stopTerm()
 	// promote --force on b, which does not have them.
@@ -190,7 +191,7 @@ func TestPair_ForeignIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.serve(1, b)
-	await(t, "refused", func() bool {
+	processtest.Await(t, "refused", func() bool {
 		s := a.sender.State()
 		return s.State == bus.PeerRefused && errors.Is(s.Err, ErrForeign)
 	})

@@ -101,18 +101,6 @@ func encoded(tb testing.TB, m Message) []byte {
 	return raw
 }
 
-// await waits for a condition.
-func await(tb testing.TB, what string, ok func() bool) {
-	tb.Helper()
-	deadline := time.Now().Add(20 * time.Second)
-	for !ok() {
-		if time.Now().After(deadline) {
-			tb.Fatalf("waited in vain for: %s", what)
-		}
-		time.Sleep(time.Millisecond)
-	}
-}
-
 // session connects with granted credentials, as a sender does.
 func dialSession(tb testing.TB, j *Journal, c Credentials) *bus.Conn {
 	tb.Helper()

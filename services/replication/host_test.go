@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/storage"
 )
 
@@ -265,7 +266,7 @@ func (h *host) work(n int, text string) {
 
 func (h *host) awaitState(state string) {
 	h.tb.Helper()
-	await(h.tb, h.name+" sees its peer "+state, func() bool { return h.sender.State().State == state })
+	processtest.Await(h.tb, h.name+" sees its peer "+state, func() bool { return h.sender.State().State == state })
 }
 
 // hold makes frames wait for the peer.
@@ -283,7 +284,7 @@ func same(tb testing.TB, a, b *host) {
 	tb.Helper()
 	want := a.store.Committed()
 	for _, h := range []*host{a, b} {
-		await(tb, fmt.Sprintf("%s applies %v", h.name, want.Position), func() bool { return h.store.Applied() == want })
+		processtest.Await(tb, fmt.Sprintf("%s applies %v", h.name, want.Position), func() bool { return h.store.Applied() == want })
 	}
 	da, ma, err := a.store.DatabaseDigest()
 	if err != nil {

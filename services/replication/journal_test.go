@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/storage"
 )
 
@@ -120,7 +121,7 @@ func TestJournal_FenceRefusesOldSession(t *testing.T) {
 			}
 		}()
 	}
-	await(t, "the old session writes", func() bool { return landed.Load() > 20 })
+	processtest.Await(t, "the old session writes", func() bool { return landed.Load() > 20 })
 	seq, err := j.Fence(ctx, Fence{Term: Term{Epoch: 8, Session: 1}, Host: "b"})
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/storage"
 )
 
@@ -159,7 +160,7 @@ func TestPair_V6_AckedButIgnored(t *testing.T) {
 	if err := a.l.Append(within(t, 5*time.Second), lost, acked.Position); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "a is refused", func() bool {
+	processtest.Await(t, "a is refused", func() bool {
 		s := a.sender.State()
 		return s.State == bus.PeerRefused && errors.Is(s.Err, ErrStale) && s.Epoch == 8
 	})
@@ -209,7 +210,7 @@ func TestPair_CutCable(t *testing.T) {
 			defer close(done)
 			a.work(5, "waiting")
 		}()
-		await(t, "silence", func() bool { return a.remote.Evidence().State == bus.EvidenceSilent })
+		processtest.Await(t, "silence", func() bool { return a.remote.Evidence().State == bus.EvidenceSilent })
 		select {
 		case <-done:
 			t.Fatal("frames did not wait")
@@ -252,7 +253,7 @@ func TestPair_WaitingFrameFindsSilence(t *testing.T) {
 		defer close(done)
 		a.work(1, "waiting")
 	}()
-	await(t, "silence", func() bool { return a.remote.Evidence().State == bus.EvidenceSilent })
+	processtest.Await(t, "silence", func() bool { return a.remote.Evidence().State == bus.EvidenceSilent })
 	select {
 	case <-done:
 		t.Fatal("a frame is acknowledged that nobody holds")

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -176,7 +177,7 @@ func TestReceiver_UndoneTakeover(t *testing.T) {
 	if err := b.j.TestWrite(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "a is refused", func() bool { return a.sender.State().State == bus.PeerRefused })
+	processtest.Await(t, "a is refused", func() bool { return a.sender.State().State == bus.PeerRefused })
 	b.refuse(nil) // lost: a has the record
 	a.work(5, "after")
 	same(t, a, b)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/process/processtest"
 )
 
 // watchedRemote is a Remote that runs, with all evidence it has told.
@@ -46,7 +47,7 @@ func (w *watchedRemote) states() (states []string) {
 
 func (w *watchedRemote) awaitEvidence(t *testing.T, state string) Evidence {
 	t.Helper()
-	await(t, "evidence "+state, func() bool { return w.Evidence().State == state })
+	processtest.Await(t, "evidence "+state, func() bool { return w.Evidence().State == state })
 	return w.Evidence()
 }
 
@@ -192,7 +193,7 @@ func TestRemote_SilenceIsNotRefused(t *testing.T) {
 func TestRemote_WrongPassword(t *testing.T) {
 	j := openJournal(t, JournalConfig{})
 	w := watch(t, j.Address(), "another secret")
-	await(t, "an authorization error", func() bool { return w.Evidence().Err != nil })
+	processtest.Await(t, "an authorization error", func() bool { return w.Evidence().Err != nil })
 	time.Sleep(30 * time.Millisecond) // nor is this: later dials are refused too, and none may be told
 	if s := w.states(); len(s) != 0 {
 		t.Fatal(s)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/process"
+	"github.com/hotpair/hotpair/services/process/processtest"
 )
 
 // The test binary is also every process that the tests start: it plays the part that follows the argument "part".
@@ -197,7 +198,7 @@ func stage(t testing.TB, part string) *staged {
 		child.Close()
 		for _, pids := range notes(dir) {
 			for _, pid := range pids {
-				await(t, "end of "+strconv.Itoa(pid), func() bool { return !alive(pid) })
+				processtest.Await(t, "end of "+strconv.Itoa(pid), func() bool { return !alive(pid) })
 			}
 		}
 	})
@@ -209,7 +210,7 @@ func (s *staged) awaitNotes(t testing.TB, n int, parts ...string) []int {
 	t.Helper()
 	var pids []int
 	for _, part := range parts {
-		await(t, fmt.Sprintf("%s number %d", part, n), func() bool { return len(notes(s.dir)[part]) >= n })
+		processtest.Await(t, fmt.Sprintf("%s number %d", part, n), func() bool { return len(notes(s.dir)[part]) >= n })
 		pids = append(pids, notes(s.dir)[part][n-1])
 	}
 	return pids
@@ -222,16 +223,6 @@ func (s *staged) assertNobodyMet(t testing.TB) {
 		if strings.HasPrefix(name, "met-") {
 			t.Errorf("a new main met %s %v", strings.TrimPrefix(name, "met-"), pids)
 		}
-	}
-}
-
-func await(t testing.TB, what string, condition func() bool) {
-	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !condition(); {
-		if time.Now().After(end) {
-			t.Fatalf("never happened: %s", what)
-		}
-		time.Sleep(time.Millisecond)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/hotpair/hotpair/services/process"
+	"github.com/hotpair/hotpair/services/process/processtest"
 )
 
 func TestSupervisor_RestartsAKilledMainAtOnce(t *testing.T) {
@@ -51,7 +52,7 @@ func TestSupervisor_FrozenAndThawedWithItsHost(t *testing.T) {
 	main := s.awaitNotes(t, 1, "main", "child", "grandchild")[0]
 	group := -s.PID()
 	syscall.Kill(group, syscall.SIGSTOP)
-	await(t, "all are stopped", func() bool { return state(main) == 'T' && state(s.PID()) == 'T' })
+	processtest.Await(t, "all are stopped", func() bool { return state(main) == 'T' && state(s.PID()) == 'T' })
 	time.Sleep(3 * Patience(250*time.Millisecond)) // not a condition: the length of the freeze
 	syscall.Kill(group, syscall.SIGCONT)
 	time.Sleep(2 * Patience(250*time.Millisecond)) // nor this: the time in which a wrong kill would come
@@ -84,7 +85,7 @@ func TestSupervisor_KilledTakesEverythingWithIt(t *testing.T) {
 	began := time.Now()
 	s.Kill()
 	for _, pid := range pids {
-		await(t, fmt.Sprintf("end of %d", pid), func() bool { return !alive(pid) })
+		processtest.Await(t, fmt.Sprintf("end of %d", pid), func() bool { return !alive(pid) })
 	}
 	t.Logf("everything gone after %v", time.Since(began))
 }
@@ -107,14 +108,14 @@ func TestSupervisor_SecondSignalEndsAtOnce(t *testing.T) {
 	s := stage(t, "main-stubborn")
 	pids := s.awaitNotes(t, 1, "main")
 	began := time.Now()
-	await(t, "end", func() bool { // the first one is still being handled when the second would be too early
+	processtest.Await(t, "end", func() bool { // the first one is still being handled when the second would be too early
 		s.Signal(syscall.SIGTERM)
 		return !alive(s.PID())
 	})
 	if exit := s.Wait(); exit.Signal != syscall.SIGTERM || time.Since(began) > 5*time.Second {
 		t.Errorf("%s after %v", exit, time.Since(began))
 	}
-	await(t, "end of main", func() bool { return !alive(pids[0]) })
+	processtest.Await(t, "end of main", func() bool { return !alive(pids[0]) })
 }
 
 // A program started a daemon that outlives main: no new main before it is gone, and it is killed.
@@ -142,7 +143,7 @@ func TestSupervisor_NoNewMainBesideALeftover(t *testing.T) {
 func TestSupervisor_ReapsOrphansWhileMainRuns(t *testing.T) {
 	s := stage(t, "main-messy")
 	main := s.awaitNotes(t, 1, "main")[0]
-	await(t, "main is the only child", func() bool { return slices.Equal(childrenOf(s.PID()), []int{main}) })
+	processtest.Await(t, "main is the only child", func() bool { return slices.Equal(childrenOf(s.PID()), []int{main}) })
 	s.Signal(syscall.SIGTERM)
 	if exit := s.Wait(); !exit.Clean() {
 		t.Error(exit)

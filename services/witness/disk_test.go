@@ -11,6 +11,7 @@ import (
 
 	"github.com/hotpair/hotpair/services/arbiter"
 	"github.com/hotpair/hotpair/services/arbiter/arbitertest"
+	"github.com/hotpair/hotpair/services/process/processtest"
 )
 
 // TestWitness_FullDisk_EndsInsteadOfAnswering (R8): a store that fails once stays dead, so the process must go.
@@ -86,7 +87,7 @@ func TestWitness_Frozen_LeavesWritesInDoubt(t *testing.T) {
 	if !errors.Is(err, arbiter.ErrUnknown) || errors.Is(err, arbiter.ErrUnreachable) {
 		t.Errorf("Write = %v, want ErrUnknown", err)
 	}
-	await(t, "the client notices that the witness is frozen", func() bool { return !c.Status().Reachable })
+	processtest.Await(t, "the client notices that the witness is frozen", func() bool { return !c.Status().Reachable })
 	if err := cmd.Process.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/arbiter"
 	"github.com/hotpair/hotpair/services/arbiter/arbitertest"
+	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/services/role"
 )
 
@@ -104,16 +105,6 @@ func deadline(t *testing.T) context.Context {
 	return ctx
 }
 
-// await fails the test when a condition does not come true in time.
-func await(t *testing.T, what string, condition func() bool) {
-	t.Helper()
-	for ctx := deadline(t); !condition(); time.Sleep(time.Millisecond) {
-		if ctx.Err() != nil {
-			t.Fatalf("waited in vain: %s", what)
-		}
-	}
-}
-
 func TestWitness_KeepsARegister(t *testing.T) {
 	arbitertest.Conformance(t, func(t *testing.T) (arbiter.Register, arbiter.Register) {
 		w, _ := run(t, t.TempDir(), "127.0.0.1:0")
@@ -187,7 +178,7 @@ func TestWitness_Gone_IsUnreachable(t *testing.T) {
 	if err := stop(); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "the client notices", func() bool { return !c.Status().Reachable })
+	processtest.Await(t, "the client notices", func() bool { return !c.Status().Reachable })
 	if _, err := c.Write(deadline(t), arbitertest.Sample(w.ID()), 0); !errors.Is(err, arbiter.ErrUnreachable) || errors.Is(err, arbiter.ErrUnknown) {
 		t.Errorf("Write = %v, want ErrUnreachable", err)
 	}
@@ -203,7 +194,7 @@ func TestWitness_WrongSecret_IsToldSo(t *testing.T) {
 	done := make(chan struct{})
 	go func() { defer close(done); _ = c.Run(ctx) }()
 	defer func() { cancel(); <-done }()
-	await(t, "the client says why", func() bool { return strings.Contains(c.Status().Problem, "another pair secret") })
+	processtest.Await(t, "the client says why", func() bool { return strings.Contains(c.Status().Problem, "another pair secret") })
 }
 
 func TestWitness_DirectoryInUse_IsErrLocked(t *testing.T) {

@@ -1,4 +1,4 @@
-// Package processtest has what tests of processes share.
+// Package processtest has what tests share of things that run beside them: what such a thing says, and waiting for it.
 package processtest
 
 import (

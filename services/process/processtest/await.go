@@ -1,0 +1,19 @@
+package processtest
+
+import (
+	"testing"
+	"time"
+)
+
+// patience is how long a condition may take, on a machine that is busy with other tests.
+const patience = 30 * time.Second
+
+// Await returns when a condition holds, which nothing tells of; it fails the test when that takes too long.
+func Await(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	for late := time.Now().Add(patience); !holds(); time.Sleep(time.Millisecond) {
+		if time.Now().After(late) {
+			t.Fatalf("waited in vain: %s", what)
+		}
+	}
+}

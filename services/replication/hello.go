@@ -239,11 +239,11 @@ func (r *Receiver) where() placeReply {
 }
 
 // note makes the membership durable (R4): this host holds everything before the updates that wait for it.
-func (r *Receiver) note(q noteRequest) (placeReply, error) {
+func (r *Receiver) note(ctx context.Context, q noteRequest) (placeReply, error) {
 	if err := r.check(q.Term); err != nil {
 		return placeReply{}, err
 	}
-	if err := r.c.Log.Read(context.Background()); err != nil {
+	if err := r.c.Log.Read(ctx); err != nil {
 		return placeReply{}, stuck(err)
 	}
 	a := r.where()
@@ -263,7 +263,7 @@ func (r *Receiver) note(q noteRequest) (placeReply, error) {
 
 // committed takes the committed position that no frame has told. Only a session that was opened is believed: before that
 // the tail may hold what the sender does not have.
-func (r *Receiver) committed(q committedRequest) (placeReply, error) {
+func (r *Receiver) committed(ctx context.Context, q committedRequest) (placeReply, error) {
 	if err := r.check(q.Term); err != nil {
 		return placeReply{}, err
 	}
@@ -273,7 +273,7 @@ func (r *Receiver) committed(q committedRequest) (placeReply, error) {
 	if !open {
 		return placeReply{}, fmt.Errorf("%w: %v is not open", ErrSession, q.Term)
 	}
-	if err := r.c.Log.Read(context.Background()); err != nil {
+	if err := r.c.Log.Read(ctx); err != nil {
 		return placeReply{}, stuck(err)
 	}
 	r.c.Log.View(func(t *Tail) { t.Commit(q.Committed) })

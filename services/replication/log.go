@@ -8,6 +8,7 @@ import (
 	"math"
 	"sync"
 
+	"github.com/hotpair/hotpair/services/turn"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -21,7 +22,7 @@ type Log struct {
 	journal *Journal
 	log     *slog.Logger
 
-	reading sync.Mutex // one reading of the journal, or one own append, at a time
+	reading turn.Turn // one reading of the journal, or one own append, at a time
 	mu      sync.Mutex
 	tail    *Tail
 	term    Term // of the last Fence of this process, if it is for this host
@@ -32,7 +33,7 @@ type Log struct {
 
 // NewLog makes the log of a journal; base is the end of what bolt has applied (storage.Store.Applied).
 func NewLog(j *Journal, base storage.Mark) *Log {
-	return &Log{journal: j, log: j.config.Logger, tail: NewTail(base)}
+	return &Log{journal: j, log: j.config.Logger, tail: NewTail(base), reading: turn.New()}
 }
 
 // Journal gives the journal behind it.
@@ -54,8 +55,10 @@ func (l *Log) End() (end storage.Mark) {
 // Read takes in everything that the journal holds now. What does not follow is no error of Read: Tail.Broken says it.
 // The error is ErrStuck or ctx's.
 func (l *Log) Read(ctx context.Context) error {
-	l.reading.Lock()
-	defer l.reading.Unlock()
+	if err := l.reading.Take(ctx); err != nil {
+		return err
+	}
+	defer l.reading.Give()
 	_, err := l.read(ctx)
 	return err
 }
@@ -127,8 +130,10 @@ func (l *Log) Follow(ctx context.Context, changed func() error) error {
 
 // readTo reads unless the tail has the stream sequence already, as it has what this owner appended.
 func (l *Log) readTo(ctx context.Context, seq uint64) (took bool, err error) {
-	l.reading.Lock()
-	defer l.reading.Unlock()
+	if err := l.reading.Take(ctx); err != nil {
+		return false, err
+	}
+	defer l.reading.Give()
 	known := false
 	l.View(func(t *Tail) { known = seq <= t.Seq() })
 	if known {
@@ -139,11 +144,13 @@ func (l *Log) readTo(ctx context.Context, seq uint64) (took bool, err error) {
 
 // Append makes the frames of entries durable in the own journal (A3) under the term of the last Fence, which must be one of
 // this host, and takes them into the tail; more than one frame only where the epoch changes. Errors as of Journal.Append, ErrFenced before the
-// first Fence, and storage.ErrGap or ErrDiverged when the entries do not follow. After any error but ErrFull and these
-// two nobody knows whether the frame is there, and the log takes nothing before the next Fence.
+// first Fence, storage.ErrGap or ErrDiverged when the entries do not follow, and turn.ErrBusy. After any error but ErrFull
+// and these three nobody knows whether the frame is there, and the log takes nothing before the next Fence.
 func (l *Log) Append(ctx context.Context, entries []storage.Stored, committed position.Position) error {
-	l.reading.Lock()
-	defer l.reading.Unlock()
+	if err := l.reading.Take(ctx); err != nil {
+		return err
+	}
+	defer l.reading.Give()
 	for len(entries) > 0 {
 		n := sameEpoch(entries)
 		if err := l.append(ctx, entries[:n], committed); err != nil {
@@ -204,8 +211,10 @@ func (l *Log) append(ctx context.Context, entries []storage.Stored, committed po
 // Fence fences the journal and takes in everything up to the marker. A broken tail stays broken: Heal, or a probe's cut,
 // mends it.
 func (l *Log) Fence(ctx context.Context, f Fence) error {
-	l.reading.Lock()
-	defer l.reading.Unlock()
+	if err := l.reading.Take(ctx); err != nil {
+		return err
+	}
+	defer l.reading.Give()
 	l.mu.Lock()
 	l.term = Term{}
 	l.mu.Unlock()
@@ -229,8 +238,10 @@ var errNotTail = errors.New("not in the tail")
 // Cut drops durably what lies beyond end, which must be a mark of the tail, and heals a broken one. The caller has fenced
 // the journal and set aside what must not be lost.
 func (l *Log) Cut(ctx context.Context, end storage.Mark) error {
-	l.reading.Lock()
-	defer l.reading.Unlock()
+	if err := l.reading.Take(ctx); err != nil {
+		return err
+	}
+	defer l.reading.Give()
 	var term Term
 	var ok bool
 	l.View(func(t *Tail) {

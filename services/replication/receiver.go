@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/turn"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -91,9 +92,11 @@ type ReceiverState struct {
 type Receiver struct {
 	c ReceiverConfig
 
-	serving sync.Mutex // one call, or one own Fence, at a time
-	said    string     // last refusal that was logged; serving is held
-	data    sync.Mutex // commits and copies exclude each other
+	serving turn.Turn // one call, or one own Fence, at a time
+	said    string    // last refusal that was logged; serving is held
+	// Commits and copies exclude each other. Whoever waits here has the life of the process, which ends when a disk that
+	// one of them waits for has failed.
+	data sync.Mutex
 
 	mu   sync.Mutex
 	term Term // of the last hello
@@ -115,7 +118,7 @@ func NewReceiver(c ReceiverConfig) *Receiver {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Receiver{c: c}
+	return &Receiver{c: c, serving: turn.New()}
 }
 
 // Run serves calls one after the other, follows the journal and commits what is known to be committed, until ctx ends. An
@@ -164,8 +167,10 @@ func (f fatal) Unwrap() error { return f.error }
 
 // answer serves one call. The error is not nil when the process must end.
 func (r *Receiver) answer(ctx context.Context, call string, data []byte) (reply []byte, err error) {
-	r.serving.Lock()
-	defer r.serving.Unlock()
+	if err := r.serving.Take(ctx); err != nil {
+		return nil, err
+	}
+	defer r.serving.Give()
 	switch call {
 	case callHello:
 		var q helloRequest
@@ -190,9 +195,9 @@ func (r *Receiver) answer(ctx context.Context, call string, data []byte) (reply 
 	case callOpen:
 		return serve(data, r.grant, placeRefusal)
 	case callNote:
-		return serve(data, r.note, placeRefusal)
+		return serve(data, func(q noteRequest) (placeReply, error) { return r.note(ctx, q) }, placeRefusal)
 	case callCommitted:
-		return serve(data, r.committed, placeRefusal)
+		return serve(data, func(q committedRequest) (placeReply, error) { return r.committed(ctx, q) }, placeRefusal)
 	case callCopyBegin:
 		return serve(data, func(q copyBeginRequest) (copyReply, error) { return r.copyBegin(ctx, q) }, copyRefusal)
 	case callCopyRange:
@@ -254,8 +259,10 @@ func (r *Receiver) State() ReceiverState {
 // end of the tail is returned, and why the journal does not go on there, if its messages say that it should. The last
 // error is ErrStuck or ctx's.
 func (r *Receiver) Fence(ctx context.Context, f Fence) (end storage.Mark, broken, err error) {
-	r.serving.Lock()
-	defer r.serving.Unlock()
+	if err := r.serving.Take(ctx); err != nil {
+		return storage.Mark{}, nil, fmt.Errorf("fence: %w", err)
+	}
+	defer r.serving.Give()
 	r.set(Term{}, false)
 	if err := r.c.Log.Fence(ctx, f); err != nil {
 		return storage.Mark{}, nil, err

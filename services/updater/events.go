@@ -64,10 +64,10 @@ func (u *updater) record(q bus.RecordEvents) bus.RecordedEvents {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), recordWithin)
 	defer cancel()
-	if err := u.records.take(ctx); err != nil {
+	if err := u.records.Take(ctx); err != nil {
 		return bus.RecordedEvents{Error: err.Error()}
 	}
-	defer u.records.give()
+	defer u.records.Give()
 	for range recordTries {
 		var plan eventsPlan
 		err := u.store.View(func(r *storage.Reader) (err error) {

@@ -73,7 +73,9 @@ func (u *updater) prepare(ctx context.Context, q bus.Prepare) bus.Prepared {
 		return bus.Prepared{Error: fmt.Sprintf("epoch %d is not above the known epoch %d", q.Epoch, known)}
 	}
 	u.resign(fmt.Errorf("%w: epoch %d is prepared", errTermEnded, q.Epoch))
-	u.enter(post{duty: preparing, epoch: q.Epoch})
+	if err := u.prepareFor(ctx, q.Epoch); err != nil {
+		return bus.Prepared{Position: u.tail.End().Position, Error: err.Error()}
+	}
 	mark, err := u.makeReady(ctx, q)
 	if err != nil {
 		u.enter(post{duty: standby})

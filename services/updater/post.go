@@ -55,9 +55,18 @@ func (u *updater) present() post {
 	return u.post
 }
 
+// prepareFor enters the way to a term. From here on the receiver commits nothing for the applier, which would wait for the
+// journal; it fails when that takes longer than ctx has.
+func (u *updater) prepareFor(ctx context.Context, epoch uint64) error {
+	if err := u.purging.Take(ctx); err != nil {
+		return fmt.Errorf("leave the duty: %w", err)
+	}
+	defer u.purging.Give()
+	u.enter(post{duty: preparing, epoch: epoch})
+	return nil
+}
+
 func (u *updater) enter(p post) {
-	u.purging.Lock()
-	defer u.purging.Unlock()
 	u.mu.Lock()
 	u.post = p
 	u.mu.Unlock()

@@ -88,7 +88,9 @@ func (u *updater) resume(ctx context.Context, q bus.Serve) error {
 	if u.short != "" && !q.RequirePeer {
 		return fmt.Errorf("%w: %s", errShort, u.short)
 	}
-	u.enter(post{duty: preparing, epoch: q.Epoch})
+	if err := u.prepareFor(ctx, q.Epoch); err != nil {
+		return err
+	}
 	session, err := u.noteTerm(q)
 	if err != nil {
 		return err

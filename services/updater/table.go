@@ -116,10 +116,10 @@ func readTable(s *storage.Store) (t table, err error) {
 func (u *updater) changeTable(q bus.TableChange) bus.TableChanged {
 	ctx, cancel := context.WithTimeout(context.Background(), tableWithin)
 	defer cancel()
-	if err := u.tables.take(ctx); err != nil {
+	if err := u.tables.Take(ctx); err != nil {
 		return bus.TableChanged{Error: err.Error()}
 	}
-	defer u.tables.give()
+	defer u.tables.Give()
 	for range tableTries {
 		now, err := readTable(u.store)
 		if err != nil {

@@ -246,6 +246,10 @@ func (r *Receiver) note(ctx context.Context, q noteRequest) (placeReply, error) 
 	if err := r.c.Log.Read(ctx); err != nil {
 		return placeReply{}, stuck(err)
 	}
+	// What Read took in here, Follow finds known and passes over.
+	if err := r.commit(); err != nil {
+		return placeReply{}, fatal{err}
+	}
 	a := r.where()
 	if a.End.Position.Sequence < q.UpTo {
 		return a, fmt.Errorf("%w: it holds %v, %d is needed", ErrNotCommon, a.End.Position, q.UpTo)

@@ -1,0 +1,53 @@
+package replication
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/position"
+)
+
+// TestReceiver_NoteCommitsWhatItReads: frames that the reading for a note takes in, and not the follower's, are committed
+// all the same, without waiting for the next one.
+func TestReceiver_NoteCommitsWhatItReads(t *testing.T) {
+	dir := t.TempDir()
+	facts, err := storage.OpenFacts(dir, "b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := storage.Open(filepath.Join(dir, "db"), storage.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	j := openJournal(t, JournalConfig{})
+	l := NewLog(j, store.Applied())
+	r := NewReceiver(ReceiverConfig{Host: "b", Log: l, Database: store, Facts: facts, Dir: dir}) // nobody follows the journal
+	term := Term{1, 1}
+	if err := ask(t, r, callHello, helloOf(term), &helloReply{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := ask(t, r, callOpen, placeRequest{Term: term}, &placeReply{}); err != nil {
+		t.Fatal(err)
+	}
+	ctx := t.Context()
+	first := chain(t, l.End(), 1, 3, "x")
+	second := chain(t, endOf(first), 1, 1, "y")
+	for _, m := range []Message{
+		{Frame: NewFrame(term, storage.Digest{}, first, position.Position{})},
+		{Frame: NewFrame(term, endOf(first).Digest, second, endOf(first).Position)},
+	} {
+		if _, err := j.Append(ctx, encoded(t, m)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	q := noteRequest{Term: term, UpTo: 4, Membership: bus.MembershipNote{Version: 2, Epoch: 1}}
+	if err := ask(t, r, callNote, q, &placeReply{}); err != nil {
+		t.Fatal(err)
+	}
+	if have := store.Committed(); have != endOf(first) {
+		t.Errorf("committed is %v, the frames say %v", have.Position, endOf(first).Position)
+	}
+}

@@ -163,9 +163,10 @@ type UpdaterState struct {
 	FramesInFlight int               `json:"frames_in_flight"`
 	OwnStuck       bool              `json:"own_stuck,omitempty"` // the frame in flight waits for the own disk
 	Inconsistent   bool              `json:"inconsistent,omitempty"`
-	Aside          int               `json:"aside,omitempty"`    // updates set aside in files (R10)
-	Digest         string            `json:"digest"`             // of the committed position, hex
-	Catching       bool              `json:"catching,omitempty"` // standby: an active is sending it history or a copy
+	Aside          int               `json:"aside,omitempty"`           // updates set aside in files (R10)
+	AsideCommitted int               `json:"aside_committed,omitempty"` // of them, known to be committed
+	Digest         string            `json:"digest"`                    // of the committed position, hex
+	Catching       bool              `json:"catching,omitempty"`        // standby: an active is sending it history or a copy
 	Note           MembershipNote    `json:"note"`
 	System         uint64            `json:"system,omitempty"` // rises when SystemSpace has changed; counts within a run of the updater
 	Measured       *UpdaterMeasures  `json:"measured,omitempty"`

@@ -14,8 +14,10 @@ const (
 	// asideDir is the directory, within the data directory, of what was set aside.
 	asideDir = "aside"
 	// asideMagic begins each of its files.
-	asideMagic   = "hotpair aside\n"
-	asideVersion = 1
+	asideMagic = "hotpair aside\n"
+	// asideVersion is written; asideUncounted had no count of what was committed.
+	asideVersion   = 2
+	asideUncounted = 1
 )
 
 // Aside is what one file set aside holds.
@@ -25,6 +27,8 @@ type Aside struct {
 	Reason string `cbor:"1,keyasint"`
 	// Records are the entries or frames, as stored bytes.
 	Records [][]byte `cbor:"2,keyasint"`
+	// Committed is how many of them were known to be committed, so that somebody may have been told that they succeeded.
+	Committed int `cbor:"3,keyasint,omitempty"`
 }
 
 // Raws gives the stored bytes of entries, for WriteAside.
@@ -38,9 +42,9 @@ func Raws(entries []Stored) [][]byte {
 
 // WriteAside writes records (entries or frames that only this host has, R10) into a new file in dir/aside and returns
 // its path. When it returns without an error the file is durable with its name, and only then may the records be
-// dropped elsewhere. Writing the same records again makes another file.
-func WriteAside(dir, reason string, records [][]byte) (path string, err error) {
-	body, err := encode(asideVersion, &Aside{Reason: reason, Records: records})
+// dropped elsewhere. committed of them were known to be. Writing the same records again makes another file.
+func WriteAside(dir, reason string, records [][]byte, committed int) (path string, err error) {
+	body, err := encode(asideVersion, &Aside{Reason: reason, Records: records, Committed: committed})
 	if err != nil {
 		return "", fmt.Errorf("set aside: %w", err)
 	}
@@ -103,7 +107,16 @@ func decodeAside(raw []byte) (a Aside, err error) {
 	if sum := sha256.Sum256(raw[:end]); string(sum[:]) != string(raw[end:]) {
 		return a, fmt.Errorf("%w: its checksum does not fit", ErrDamaged)
 	}
-	if err := decode(asideVersion, raw[len(asideMagic):end], &a); err != nil {
+	err = decode(asideVersion, raw[len(asideMagic):end], &a)
+	if errors.Is(err, ErrVersion) {
+		if old := decode(asideUncounted, raw[len(asideMagic):end], &a); !errors.Is(old, ErrVersion) {
+			err = old
+		}
+	}
+	if err == nil && (a.Committed < 0 || a.Committed > len(a.Records)) {
+		err = fmt.Errorf("%w: %d of %d committed", ErrMalformed, a.Committed, len(a.Records))
+	}
+	if err != nil {
 		return Aside{}, err
 	}
 	return a, nil

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -215,6 +216,22 @@ func probe(s *Store) {
 	}
 }
 
+func TestAside_OfTheVersionWithoutACountIsRead(t *testing.T) {
+	body, err := encode(asideUncounted, &struct {
+		Reason  string   `cbor:"1,keyasint"`
+		Records [][]byte `cbor:"2,keyasint"`
+	}{"before", [][]byte{{1}, {2}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw := append([]byte(asideMagic), body...)
+	sum := sha256.Sum256(raw)
+	a, err := decodeAside(append(raw, sum[:]...))
+	if err != nil || a.Reason != "before" || len(a.Records) != 2 || a.Committed != 0 {
+		t.Errorf("%+v, %v", a, err)
+	}
+}
+
 func TestAside_IsKeptAndRead(t *testing.T) {
 	dir := t.TempDir()
 	w := newWriter(t)
@@ -224,7 +241,7 @@ func TestAside_IsKeptAndRead(t *testing.T) {
 	}
 	var paths []string
 	for _, reason := range []string{"first", "second"} {
-		path, err := WriteAside(dir, reason, Raws(lost))
+		path, err := WriteAside(dir, reason, Raws(lost), 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -234,7 +251,7 @@ func TestAside_IsKeptAndRead(t *testing.T) {
 		t.Errorf("listed %v, %v", got, err)
 	}
 	a, err := ReadAside(paths[1])
-	if err != nil || a.Reason != "second" || len(a.Records) != 2 || string(a.Records[1]) != string(lost[1].Raw) {
+	if err != nil || a.Reason != "second" || len(a.Records) != 2 || a.Committed != 1 || string(a.Records[1]) != string(lost[1].Raw) {
 		t.Errorf("read %+v, %v", a, err)
 	}
 	raw, err := os.ReadFile(paths[0])

@@ -65,7 +65,7 @@ func (r *Receiver) write(reason string, records [][]byte, a Aside) error {
 	if len(records) == 0 {
 		return nil
 	}
-	path, err := storage.WriteAside(r.c.Dir, reason, records)
+	path, err := storage.WriteAside(r.c.Dir, reason, records, a.Committed)
 	if err != nil {
 		return fatal{fmt.Errorf("set aside: %w", err)}
 	}

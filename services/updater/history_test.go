@@ -125,7 +125,7 @@ func TestAside_IsListedAndRead(t *testing.T) {
 		records = append(records, raw)
 	}
 	records = append(records, []byte("what no program can read"))
-	path, err := storage.WriteAside(dir, "for a test", records)
+	path, err := storage.WriteAside(dir, "for a test", records, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -111,7 +111,7 @@ func TestReturn_AheadIsSetAside(t *testing.T) {
 	// The count outlives the process.
 	a.stop()
 	a.start()
-	a.await("the count after a restart", func(s bus.UpdaterState) bool { return s.Aside == 1 })
+	a.await("the count after a restart", func(s bus.UpdaterState) bool { return s.Aside == 1 && s.AsideCommitted == 0 })
 }
 
 // TestReturn_V10DiscardedTailIsNeverSaidDone: later that host is active again, and the same request comes: it was discarded, so it is

@@ -144,7 +144,7 @@ func (u *updater) mendTail(ctx context.Context) error {
 		return fmt.Errorf("read behind the damage of the journal: %w", err)
 	}
 	if len(records) > 0 {
-		path, err := storage.WriteAside(u.config.Data, "behind a damage of the journal", records)
+		path, err := storage.WriteAside(u.config.Data, "behind a damage of the journal", records, 0)
 		if err != nil {
 			u.fail(err)
 			return err

@@ -31,7 +31,7 @@ func (u *updater) state() (ready bool, state any) {
 		Note:         bus.MembershipNote{Version: facts.Note.Version, Epoch: facts.Note.Epoch, Out: facts.Note.Out},
 	}
 	u.mu.Lock()
-	s.Aside = u.aside
+	s.Aside, s.AsideCommitted = u.aside.updates, u.aside.committed
 	u.mu.Unlock()
 	if active != nil {
 		active.tell(&s)

@@ -65,7 +65,7 @@ type updater struct {
 	mu      sync.Mutex
 	post    post
 	news    news
-	aside   int
+	aside   asideCount
 
 	measured measures
 	disk     atomic.Pointer[bus.DiskSpace] // as last seen
@@ -298,6 +298,11 @@ func (u *updater) purge(ctx context.Context, m storage.Mark) error {
 	return u.receiver.Applied(ctx, m)
 }
 
+// asideCount counts updates set aside; committed are those of them that were known to be.
+type asideCount struct {
+	updates, committed int
+}
+
 // countAside counts the updates in files set aside by earlier runs.
 func (u *updater) countAside() error {
 	paths, err := storage.ListAside(u.config.Data)
@@ -308,10 +313,11 @@ func (u *updater) countAside() error {
 		file, err := storage.ReadAside(path)
 		if err != nil {
 			u.log.Warn("a file set aside can't be read", "file", path, "error", err)
-			u.aside++ // at least one, or there would be no file
+			u.aside.updates++ // at least one, or there would be no file
 			continue
 		}
-		u.aside += len(file.Records)
+		u.aside.updates += len(file.Records)
+		u.aside.committed += file.Committed
 	}
 	return nil
 }
@@ -319,7 +325,8 @@ func (u *updater) countAside() error {
 // setAside counts what only this host had (R10); the receiver has told it.
 func (u *updater) setAside(a replication.Aside) {
 	u.mu.Lock()
-	u.aside += max(1, a.Updates)
+	u.aside.updates += max(1, a.Updates)
+	u.aside.committed += a.Committed
 	u.mu.Unlock()
 	u.beat()
 }

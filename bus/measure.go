@@ -111,6 +111,8 @@ type UpdaterMeasures struct {
 	Commit      Sample `json:"commit"`  // from when a frame left until it was committed everywhere it must be (A3–A5)
 	Journal     Sample `json:"journal"` // its append to the own journal, with fsync (A3)
 	Replication Sample `json:"replication"`
+	// Probe is a small durable write, made while updates come to a standby; nil while none was.
+	Probe *Sample `json:"probe,omitempty"`
 }
 
 // TerminalMeasures are what a terminal-if has counted since it started.

@@ -126,6 +126,53 @@ func TestDiskCauses(t *testing.T) {
 	}
 }
 
+// TestDiskCauses_OfAStandby: it appends nothing itself; the alarm names the host whose disk it is.
+func TestDiskCauses_OfAStandby(t *testing.T) {
+	h := &host{alarms: newAlarms("b", func(bus.Alarm, string) {}), clock: func() time.Duration { return time.Hour }}
+	h.config.Host = "b"
+	look := func(took time.Duration) string {
+		list := map[string]string{}
+		h.probes = sampleWindow{}
+		var probe bus.Histogram
+		for n := range 2 {
+			s := probe.Sample()
+			h.diskCauses(&bus.UpdaterState{Measured: &bus.UpdaterMeasures{Probe: &s}}, func(id, format string, a ...any) { list[id] = fmt.Sprintf(format, a...) })
+			for range 4 * (1 - n) {
+				probe.Observe(took)
+			}
+		}
+		return list[alarmSlowDisk]
+	}
+	if text := look(400 * time.Millisecond); !strings.Contains(text, "host b") {
+		t.Errorf("slow: %q", text)
+	}
+	if text := look(10 * time.Millisecond); text != "" {
+		t.Errorf("fast enough: %q", text)
+	}
+}
+
+// TestAsideCauses: only what somebody was told to be done is critical.
+func TestAsideCauses(t *testing.T) {
+	for _, c := range []struct {
+		aside, committed int
+		want             []string
+	}{{0, 0, nil}, {3, 0, []string{alarmAside}}, {3, 2, []string{alarmAsideCommitted, alarmAside}}} {
+		list := map[string]string{}
+		asideCauses(&bus.UpdaterState{Aside: c.aside, AsideCommitted: c.committed}, func(id, format string, a ...any) { list[id] = fmt.Sprintf(format, a...) })
+		for _, id := range c.want {
+			if !strings.Contains(list[id], fmt.Sprint(c.aside)) {
+				t.Errorf("%d aside, %d of them committed: %s is %q", c.aside, c.committed, id, list[id])
+			}
+		}
+		if len(list) != len(c.want) {
+			t.Errorf("%d aside, %d of them committed: %v", c.aside, c.committed, list)
+		}
+	}
+	if kindOf(alarmAsideCommitted).severity != bus.Critical || kindOf(alarmAside).severity != bus.Warning {
+		t.Error("the severities do not tell them apart")
+	}
+}
+
 func anAlarm(id string) bus.Alarm {
 	return bus.Alarm{ID: id, Severity: bus.Critical, Host: "a", Since: time.Date(2026, 3, 1, 2, 3, 4, 0, time.UTC), Text: "60 of\n100", Remedy: "do"}
 }

@@ -15,7 +15,8 @@ const (
 	alarmPeerRefuses     = "peer-refuses"
 	alarmEpochAhead      = "epoch-ahead"
 	alarmVerifyMismatch  = "verify-mismatch"
-	alarmAsideCommitted  = "updates-aside"
+	alarmAsideCommitted  = "committed-aside"
+	alarmAside           = "updates-aside"
 	alarmProcessFailed   = "process-failed"
 	alarmDiskNearlyFull  = "disk-nearly-full"
 	alarmRestartStorm    = "restart-storm"
@@ -63,7 +64,9 @@ func alarmTable() []alarmKind {
 			remedy: "Two pairs share a terminal, or this host came back with old data: keep it from serving until that is clear."},
 		{id: alarmVerifyMismatch, severity: bus.Critical,
 			remedy: "hotpair verify names the keys; hotpair verify --repair makes the standby's equal to the active's."},
-		{id: alarmAsideCommitted, severity: bus.Warning, calm: 5 * time.Second,
+		{id: alarmAsideCommitted, severity: bus.Critical, calm: 5 * time.Second,
+			remedy: "hotpair history diverged shows them; repeat what is missing, because somebody was told that it is done, then move the files out of the data directory."},
+		{id: alarmAside, severity: bus.Warning, calm: 5 * time.Second,
 			remedy: "hotpair history diverged shows them; repeat what is still wanted, then move the files out of the data directory."},
 		{id: alarmProcessFailed, severity: bus.Critical, calm: 10 * time.Second,
 			remedy: "The host's log says why it ends; it is tried again and again meanwhile."},

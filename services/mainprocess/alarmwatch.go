@@ -22,7 +22,8 @@ const (
 	diskMost  = 4 << 30
 	diskShare = 0.05
 
-	// A disk is slow when the median of its appends over diskWindow is above diskSlow, or when one frame takes diskStuck.
+	// A disk is slow when the median of its appends over diskWindow is above diskSlow, or when one frame takes diskStuck; that of
+	// a standby when the median of what it tries is.
 	diskSlow    = 100 * time.Millisecond
 	diskStuck   = time.Second
 	diskWindow  = 10 * time.Second
@@ -135,9 +136,7 @@ func (h *host) causes() map[string]string {
 	}
 	h.processCauses(add)
 	if u := h.updaterState.Load(); u != nil {
-		if u.Aside > 0 {
-			add(alarmAsideCommitted, "%d updates that only this host had are set aside in files", u.Aside)
-		}
+		asideCauses(u, add)
 		h.diskCauses(u, add)
 	}
 	if why := h.auditor.unfinished(); why != "" {
@@ -147,6 +146,21 @@ func (h *host) causes() map[string]string {
 		add(alarmEventsUnsaved, "events of this host are not kept on disk: %v", *err)
 	}
 	return list
+}
+
+// asideCauses tells what was set aside and known to be committed, so that somebody may count on it, from what nobody is known to
+// have been told of: that a host took it for committed, it writes with the next update only, so of the last ones it may
+// not know.
+func asideCauses(u *bus.UpdaterState, add func(id, format string, a ...any)) {
+	if u.Aside == 0 {
+		return
+	}
+	if u.AsideCommitted == 0 {
+		add(alarmAside, "%d updates that only this host had are set aside in files; of none it is known that it was acknowledged", u.Aside)
+		return
+	}
+	add(alarmAside, "%d updates that only this host had are set aside in files", u.Aside)
+	add(alarmAsideCommitted, "%d of the %d updates that are set aside on this host had been committed: who sent them was told that they are done", u.AsideCommitted, u.Aside)
 }
 
 // twoActives reports whether the other host has said, since this one serves, that it serves too.
@@ -199,13 +213,18 @@ func (h *host) diskCauses(u *bus.UpdaterState, add func(id, format string, a ...
 		}
 	}
 	if m := u.Measured; m != nil {
-		recent := h.appends.recent(m.Journal, h.clock())
-		if median := recent.Quantile(0.5); recent.Count() >= diskAppends && median > diskSlow {
-			add(alarmSlowDisk, "half of the last %d appends to the journal took longer than %s", recent.Count(), median.Round(time.Millisecond))
+		slow := func(what string, recent bus.Sample) {
+			if median := recent.Quantile(0.5); recent.Count() >= diskAppends && median > diskSlow {
+				add(alarmSlowDisk, "the disk of host %s: half of the last %d %s took longer than %s", h.config.Host, recent.Count(), what, median.Round(time.Millisecond))
+			}
 		}
+		if m.Probe != nil {
+			slow("writes that a standby tries", h.probes.recent(*m.Probe, h.clock()))
+		}
+		slow("appends to the journal", h.appends.recent(m.Journal, h.clock()))
 	}
 	if u.OwnStuck && u.OldestFrame > diskStuck {
-		add(alarmSlowDisk, "an append to the journal has taken %s so far", u.OldestFrame.Round(100*time.Millisecond))
+		add(alarmSlowDisk, "the disk of host %s: an append to the journal has taken %s so far", h.config.Host, u.OldestFrame.Round(100*time.Millisecond))
 	}
 }
 

@@ -63,6 +63,7 @@ type host struct {
 	unsaved       atomic.Pointer[error] // why events are not in the spool
 	restarts      restartCount          // of the watch's goroutine
 	appends       sampleWindow          // of the watch's goroutine
+	probes        sampleWindow          // likewise, of a standby
 	right         atomic.Pointer[lease.Right]
 	tenure        tenure // of the driver's goroutine
 	resumed       bool   // likewise: the updater serves its term again, after a restart

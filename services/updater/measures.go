@@ -11,11 +11,16 @@ type measures struct {
 	updates     atomic.Uint64
 	commit      bus.Histogram // a frame, from its departure until it is committed
 	journal     bus.Histogram // its append to the own journal (A3)
+	probe       bus.Histogram // a small durable write as standby
 	replication bus.Histogram // until it was seen to be in the other one (A4); never seen before the own append is done
 }
 
 func (m *measures) sample() *bus.UpdaterMeasures {
-	return &bus.UpdaterMeasures{
+	s := &bus.UpdaterMeasures{
 		Updates: m.updates.Load(), Commit: m.commit.Sample(), Journal: m.journal.Sample(), Replication: m.replication.Sample(),
 	}
+	if probe := m.probe.Sample(); probe.Count() > 0 {
+		s.Probe = &probe
+	}
+	return s
 }

@@ -140,11 +140,21 @@ func (c *Cluster) Run(ctx context.Context) (err error) {
 	return work.Wait()
 }
 
+// longList of terminals, in bytes, goes into a file: one variable of an environment holds 128 KiB.
+const longList = 64 << 10
+
 // plan says how each group is started. Nothing is started.
 func (c *Cluster) plan() error {
 	var list config.Terminals
 	for i := range c.options.Terminals {
 		list = append(list, config.TerminalAddress{ID: TerminalID(i), URL: "nats://" + c.ports.terminal(i)})
+	}
+	file := ""
+	if text := list.String(); len(text) > longList {
+		file = c.dir.join("terminals.list")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			return fmt.Errorf("list of terminals: %w", err)
+		}
 	}
 	secret := config.PairKey{PairSecret: config.Secret(c.dir.secret)}
 	witness := config.Witness{
@@ -164,7 +174,7 @@ func (c *Cluster) plan() error {
 			PeerLink:        c.ports.address(h.peer + portLink),
 			PeerReplication: c.ports.address(h.peer + portReplication),
 			Witness:         witness.WitnessListen,
-			PairKey:         secret, Terminals: list, Work: c.settings.Work,
+			PairKey:         secret, Terminals: list, TerminalsFile: file, Work: c.settings.Work,
 			Console: config.Console{HTTP: c.ports.address(h.own + portHTTP)},
 			Pace:    c.settings.Pace, Patience: c.settings.Patience, Bounds: c.settings.Bounds, Hooks: c.settings.Hooks, Tracing: c.settings.Tracing, Log: c.settings.Log,
 		}

@@ -184,6 +184,7 @@ func (h *Host) check(c *checker) {
 		c.dial("WITNESS", h.Witness)
 	}
 	h.PairKey.check(c)
+	h.Terminals.fill(c, h.TerminalsFile)
 	h.Console.check(c)
 	h.Pace.check(c)
 	h.Patience.check(c)
@@ -280,6 +281,7 @@ func (u *Updater) check(c *checker) {
 func (t *TerminalInterface) check(c *checker) {
 	c.needed(t)
 	t.Name.check(c)
+	t.Terminals.fill(c, t.TerminalsFile)
 	c.secret("PAIR_SECRET", t.PairSecret)
 	t.Pace.check(c)
 }

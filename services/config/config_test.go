@@ -172,6 +172,44 @@ func TestLoad_LeavesTheProcessEnvironmentAlone(t *testing.T) {
 	}
 }
 
+// TestLoad_TerminalsFile: thousands of terminals do not fit into one variable, on no way from host to terminal-if.
+func TestLoad_TerminalsFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "terminals")
+	var lines []string
+	for n := range 5000 {
+		lines = append(lines, fmt.Sprintf("terminal-%d=nats://terminal-%d.example:4222", n, n))
+	}
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(strings.Join(lines, "\n") + "\n")
+	host, err := Load[Host](hostEnviron("HOTPAIR_TERMINALS", "HOTPAIR_TERMINALS_FILE="+path))
+	if err != nil || len(host.Terminals) != 5000 || host.Terminals[4999].URL != "nats://terminal-4999.example:4222" {
+		t.Fatalf("%d terminals, %v", len(host.Terminals), err)
+	}
+	environ := ForTerminalInterface(nil, host, Bus{BusURL: "nats://127.0.0.1:1", BusUser: "u", BusPassword: "p", BusInbox: "i"})
+	for _, e := range environ {
+		if len(e) > 100<<10 {
+			t.Errorf("%.30s… has %d bytes, which no process can be started with", e, len(e))
+		}
+	}
+	if own, err := Load[TerminalInterface](environ); err != nil || len(own.Terminals) != 5000 {
+		t.Errorf("terminal-if has %d terminals, %v", len(own.Terminals), err)
+	}
+	write("t1=http://x")
+	for name, change := range map[string]string{"malformed": path, "absent": path + "x", "no file": filepath.Dir(path)} {
+		if _, err := Load[Host](hostEnviron("HOTPAIR_TERMINALS", "HOTPAIR_TERMINALS_FILE="+change)); !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), "HOTPAIR_TERMINALS_FILE") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := Load[Host](hostEnviron("HOTPAIR_TERMINALS=t1=nats://h:1", "HOTPAIR_TERMINALS_FILE="+path)); !errors.Is(err, ErrInvalid) {
+		t.Errorf("both: %v", err)
+	}
+}
+
 func TestLoad_PairSecretFile(t *testing.T) {
 	write := func(text string, mode os.FileMode) string {
 		path := filepath.Join(t.TempDir(), "secret")

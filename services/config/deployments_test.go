@@ -36,7 +36,7 @@ func variables(t *testing.T, file string, commented bool) []string {
 // optional drops alternatives that can't stand beside what an example sets already.
 func optional(environ []string) []string {
 	return slices.DeleteFunc(environ, func(e string) bool {
-		return strings.HasPrefix(e, "HOTPAIR_PAIR_SECRET_FILE=") || strings.HasPrefix(e, "HOTPAIR_HTTP_TOKEN") || strings.HasPrefix(e, "HOTPAIR_BUSINESS=") || strings.HasPrefix(e, "HOTPAIR_LINK=") || strings.HasPrefix(e, "HOTPAIR_REPLICATION=")
+		return strings.HasPrefix(e, "HOTPAIR_PAIR_SECRET_FILE=") || strings.HasPrefix(e, "HOTPAIR_TERMINALS_FILE=") || strings.HasPrefix(e, "HOTPAIR_HTTP_TOKEN") || strings.HasPrefix(e, "HOTPAIR_BUSINESS=") || strings.HasPrefix(e, "HOTPAIR_LINK=") || strings.HasPrefix(e, "HOTPAIR_REPLICATION=")
 	})
 }
 

@@ -16,7 +16,7 @@ var passed = []string{
 
 // Environ is the environment that Load reads the struct back from, as sorted NAME=value strings with secrets in clear:
 // it is for starting a process or for a file that only its owner may read. Give it a pointer to a struct of this package.
-// Of a secret that came from a file, the secret is written and the file is not.
+// Of a secret that came from a file, the secret is written and the file is not; of terminals from a file, the file is.
 func Environ(spec any) []string {
 	var environ []string
 	all := fields(spec)
@@ -25,6 +25,9 @@ func Environ(spec any) []string {
 	}
 	for _, f := range all {
 		text := written(f.value.Interface())
+		if f.name == Prefix+"_TERMINALS" && given("TERMINALS_FILE") {
+			continue // there are too many for one variable
+		}
 		if text == "" || f.name == Prefix+"_PAIR_SECRET_FILE" && given("PAIR_SECRET") || f.name == Prefix+"_HTTP_TOKEN_FILE" && given("HTTP_TOKEN") {
 			continue
 		}
@@ -91,7 +94,8 @@ func ForUpdater(environ []string, h Host, bus Bus) []string {
 // ForTerminalInterface is the exact environment of a host's terminal-if.
 func ForTerminalInterface(environ []string, h Host, bus Bus) []string {
 	return append(Passed(environ), Environ(&TerminalInterface{
-		Bus: bus, Name: h.Name, PairSecret: h.PairSecret, Terminals: h.Terminals, Pace: h.Pace, Tracing: h.Tracing, Log: h.Log,
+		Bus: bus, Name: h.Name, PairSecret: h.PairSecret, Terminals: h.Terminals, TerminalsFile: h.TerminalsFile,
+		Pace: h.Pace, Tracing: h.Tracing, Log: h.Log,
 	})...)
 }
 

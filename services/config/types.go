@@ -3,14 +3,17 @@ package config
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math"
 	"net"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // hidden stands for a secret wherever one would be shown.
@@ -135,6 +138,52 @@ func (t *Terminals) Decode(value string) error {
 	}
 	*t = list
 	return nil
+}
+
+// maxTerminalsFile bounds a file of terminals, in bytes: far above what one host can dial.
+const maxTerminalsFile = 16 << 20
+
+// fill reads the terminals from the file when that is how they are given.
+func (t *Terminals) fill(c *checker, file string) {
+	const variable = "TERMINALS_FILE"
+	if file == "" {
+		return
+	}
+	if len(*t) > 0 {
+		c.fault(variable, file, "is set and "+Prefix+"_TERMINALS too", "unset one of the two")
+		return
+	}
+	text, problem := readRegular(file, maxTerminalsFile)
+	if problem == "" {
+		if err := t.Decode(strings.NewReplacer("\r", ",", "\n", ",").Replace(text)); err != nil {
+			problem = err.Error()
+		}
+	}
+	if problem != "" {
+		c.fault(variable, file, problem, "name a file of id=nats://host:port, separated by commas or in lines")
+	}
+}
+
+// readRegular reads a file of at most so many bytes, or says what is wrong with it.
+func readRegular(path string, most int64) (text, problem string) {
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe must not hold the start up
+	if err != nil {
+		return "", "can't be read (" + err.Error() + ")"
+	}
+	defer file.Close()
+	switch info, err := file.Stat(); {
+	case err != nil:
+		return "", "can't be read (" + err.Error() + ")"
+	case !info.Mode().IsRegular():
+		return "", "is not a file"
+	case info.Size() > most:
+		return "", fmt.Sprintf("is larger than %d bytes", most)
+	}
+	all, err := io.ReadAll(io.LimitReader(file, most))
+	if err != nil {
+		return "", "can't be read (" + err.Error() + ")"
+	}
+	return string(all), ""
 }
 
 // String is what Decode reads.

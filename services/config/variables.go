@@ -86,7 +86,8 @@ type Host struct {
 	PeerReplication string `split_words:"true" needed:"true" form:"host:port" desc:"HOTPAIR_REPLICATION of the other host, as this one reaches it."`
 	Witness         string `split_words:"true" needed:"true" form:"host:port" desc:"HOTPAIR_WITNESS_LISTEN of the witness, as this host reaches it; on a third machine. The same on both hosts. none: there is no witness and the terminals are asked instead; then two hosts that lose each other may both serve, each its own terminals, until they meet."`
 	PairKey
-	Terminals Terminals `split_words:"true" form:"list" desc:"Terminals to dial: id=nats://host:port, separated by commas; the same on both hosts. May be empty."`
+	Terminals     Terminals `split_words:"true" form:"list" desc:"Terminals to dial: id=nats://host:port, separated by commas; the same on both hosts. May be empty."`
+	TerminalsFile string    `split_words:"true" form:"file" desc:"File that holds the terminals instead, separated by commas or in lines: one variable can't hold thousands. Read when a process starts."`
 	Work
 	Console
 	Pace
@@ -169,8 +170,9 @@ type Updater struct {
 type TerminalInterface struct {
 	Bus
 	Name
-	PairSecret Secret    `split_words:"true" needed:"true" secret:"true"`
-	Terminals  Terminals `split_words:"true"`
+	PairSecret    Secret    `split_words:"true" needed:"true" secret:"true"`
+	Terminals     Terminals `split_words:"true"`
+	TerminalsFile string    `split_words:"true"`
 	Pace
 	Tracing
 	Log

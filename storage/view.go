@@ -99,9 +99,6 @@ func (s *Store) reader(inconsistent bool) (*Reader, error) {
 // Position is the committed position that all reads of r see.
 func (r *Reader) Position() position.Position { return r.end.Position }
 
-// Mark is Position with its digest.
-func (r *Reader) Mark() Mark { return r.end }
-
 // Time is the pair time at Position, in Unix nanoseconds.
 func (r *Reader) Time() int64 { return r.time }
 

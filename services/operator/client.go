@@ -59,9 +59,6 @@ func (c *Client) WithDial(dial func(ctx context.Context, network, address string
 	return c
 }
 
-// URL is where it calls.
-func (c *Client) URL() string { return c.url }
-
 // Status asks for the host's status. Errors: ErrUnreachable, the sentinels of Host.
 func (c *Client) Status(ctx context.Context) (Status, error) {
 	var s Status

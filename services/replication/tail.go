@@ -317,9 +317,6 @@ func (t *Tail) Commit(p position.Position) { t.tell(p) }
 // Seq is the stream sequence of the last message taken.
 func (t *Tail) Seq() uint64 { return t.seq }
 
-// Len is the number of entries in the tail, Bytes their stored size.
-func (t *Tail) Len() int { return len(t.entries) }
-
 // Bytes is the stored size of the entries in the tail.
 func (t *Tail) Bytes() int64 { return t.bytes }
 

@@ -52,9 +52,6 @@ func (r Record) Membership() uint64 {
 // Has reports whether m is in the in-sync set.
 func (r Record) Has(m Member) bool { return slices.Contains(r.InSync, m) }
 
-// Solo reports whether m is the active and alone in the set.
-func (r Record) Solo(m Member) bool { return r.Active == m && len(r.InSync) == 1 && r.InSync[0] == m }
-
 // Equal compares contents.
 func (r Record) Equal(o Record) bool {
 	return r.PairID == o.PairID && r.WitnessID == o.WitnessID && r.Version == o.Version && r.Epoch == o.Epoch &&

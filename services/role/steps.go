@@ -24,7 +24,7 @@ type StepInfo struct {
 	Undo    string
 }
 
-// Steps is B1–B9 once: the machine reports by it, the log and the operator show it.
+// Steps is B1–B9 once. The machine reports by these names; log, events and operators show them.
 func Steps() []StepInfo {
 	return []StepInfo{
 		{B1, "active", "a process ended abnormally and is restarted in place", "none needed: recovered"},

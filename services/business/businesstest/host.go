@@ -30,6 +30,8 @@ type Host struct {
 
 	// Log of the business processes that Run starts; nil discards it.
 	Log *slog.Logger
+	// Network of the business processes that Run starts; nil is TCP.
+	Network bus.Network
 
 	users   *bus.Users
 	updates uint64 // incarnation of the updater
@@ -139,7 +141,7 @@ func (h *Host) Run(service business.Service) *Process {
 	cfg := h.Environment(service.Name)
 	go func() {
 		defer close(p.ended)
-		p.err = business.Run(ctx, cfg, service, log)
+		p.err = business.RunOn(ctx, cfg, service, log, h.Network)
 	}()
 	h.TB.Cleanup(func() { _ = p.Stop() })
 	select {

@@ -64,7 +64,7 @@ func measurements() map[string]measurement {
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interrupted()
 	err := command(ctx, os.Args[1:], os.Stdout)
 	stop()
 	switch {
@@ -76,6 +76,11 @@ func main() {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
+}
+
+// interrupted gives a context that ends with the first signal to end.
+func interrupted() (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 }
 
 func command(ctx context.Context, args []string, out io.Writer) error {

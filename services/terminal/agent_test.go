@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -202,7 +203,7 @@ func TestAgent_JoinsRequestsOfOneID(t *testing.T) {
 		go func() { answers <- string(request(t, nc, "request.kv.put", `{"a":1}`, bus.HeaderRequestID, id).Data) }()
 	}
 	answer := <-got
-	await(t, "both wait", func() bool {
+	processtest.Await(t, "both wait", func() bool {
 		a.table.mu.Lock()
 		defer a.table.mu.Unlock()
 		return len(a.table.entries[bus.RequestID{App: id}].replies) == 2
@@ -225,7 +226,7 @@ func TestAgent_BoundsWhatWaits(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	await(t, "two wait", func() bool { return a.Waiting() == 2 })
+	processtest.Await(t, "two wait", func() bool { return a.Waiting() == 2 })
 	wantCode(t, request(t, nc, "request.kv.put", `{}`), 429)
 }
 
@@ -296,12 +297,12 @@ func TestAgent_TellsTheLowestUnansweredCounter(t *testing.T) {
 		t.Errorf("%+v, %+v", one.q, two.q)
 	}
 	two.answer(bus.Reply{Body: []byte(`1`)})
-	await(t, "one is answered", func() bool { return a.Waiting() == 1 })
+	processtest.Await(t, "one is answered", func() bool { return a.Waiting() == 1 })
 	if three := send(); three.q.Oldest != begin {
 		t.Errorf("%+v", three.q)
 	}
 	one.answer(bus.Reply{Body: []byte(`1`)})
-	await(t, "two are answered", func() bool { return a.Waiting() == 1 })
+	processtest.Await(t, "two are answered", func() bool { return a.Waiting() == 1 })
 	if four := send(); four.q.Oldest != begin+2 {
 		t.Errorf("%+v", four.q)
 	}
@@ -337,7 +338,7 @@ func TestAgent_TellsTheGapAndPushesChanges(t *testing.T) {
 	if err := nc.PublishRequest("request.kv.put", nats.NewInbox(), []byte(`{}`)); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "it waits", func() bool { return a.Waiting() == 1 })
+	processtest.Await(t, "it waits", func() bool { return a.Waiting() == 1 })
 	x.conn.Close() // as the kernel does for a killed process
 	if c := next(); c.Fresh || c.Epoch != 1 {
 		t.Errorf("pushed %+v", c)

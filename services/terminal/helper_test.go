@@ -15,17 +15,6 @@ import (
 
 const patience = 10 * time.Second
 
-func await(t testing.TB, what string, condition func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(patience)
-	for !condition() {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain: %s", what)
-		}
-		time.Sleep(time.Millisecond)
-	}
-}
-
 // running is an agent that runs until the test ends, or until stop.
 type running struct {
 	*Agent

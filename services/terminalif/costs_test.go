@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/services/terminal"
 )
 
@@ -69,10 +70,10 @@ func TestSession_CostsLittle(t *testing.T) {
 	h := startHost(t, "a", terminalsOf(agents...)...)
 	h.awaitWarm(terminals)
 	h.attachAll(terminals)
-	await(t, "one wire and one session each", func() bool {
+	processtest.Await(t, "one wire and one session each", func() bool {
 		return goroutinesIn(t, "terminalif.(*wire).listen") == terminals && goroutinesIn(t, "terminalif.(*session).run(") == terminals
 	})
-	await(t, "few goroutines", func() bool { return runtime.NumGoroutine()-goroutines <= goroutinesEach*terminals+beside })
+	processtest.Await(t, "few goroutines", func() bool { return runtime.NumGoroutine()-goroutines <= goroutinesEach*terminals+beside })
 	after, now := inUse()
 	t.Logf("measured: %.1f goroutines and %d bytes for each session and the agent's end of it", float64(after-goroutines)/terminals, (now-bytes)/terminals)
 	if each := (now - bytes) / terminals; each > bytesEach {
@@ -139,7 +140,7 @@ func TestAttach_TheBusiestFirst(t *testing.T) {
 	}
 	wantCode(t, ask(t, app(t, agents[1].URL()), "request.kv.put", `{}`), 0)
 	a.stop()
-	await(t, "the standby knows who is busy", func() bool {
+	processtest.Await(t, "the standby knows who is busy", func() bool {
 		order := busiest(b.roster.all())
 		return order[0].id == "t2" && order[0].pace() == 5 && order[1].id == "t1" && order[2].id == "t0" && order[2].pace() == 0
 	})

@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go/micro"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/process/processtest"
 )
 
 // What becomes of requests whose service, or whose updater, is not there or goes away.
@@ -75,7 +76,7 @@ func TestInterface_JoinsARequestThatIsInFlight(t *testing.T) {
 	if got := h.attachIn(1, 2); got.Attached != 1 {
 		t.Fatalf("%+v", got)
 	}
-	await(t, "the request came again", func() bool {
+	processtest.Await(t, "the request came again", func() bool {
 		h.relay.mu.Lock()
 		defer h.relay.mu.Unlock()
 		return h.relay.joined == 1
@@ -103,7 +104,7 @@ func TestInterface_WaitsForADatabaseOfItsEpoch(t *testing.T) {
 	h.awaitWarm(1)
 	h.serveAll(1, 1)
 	answers := askLater(app(t, agent.URL()), "request.kv.put", `{}`)
-	await(t, "the request is held", func() bool {
+	processtest.Await(t, "the request is held", func() bool {
 		h.relay.mu.Lock()
 		defer h.relay.mu.Unlock()
 		return len(h.relay.held) == 1

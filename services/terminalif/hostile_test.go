@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/process/processtest"
 )
 
 // aLiar is a raw server that greets as an agent's server does and then does what a test wants.
@@ -130,7 +131,7 @@ func TestInterface_HostileTerminalsCostOnlyThemselves(t *testing.T) {
 	}
 	h := startHost(t, "a", terminals...)
 	h.startPacked("kv", echo)
-	await(t, "the good terminal is warm", func() bool { return stateOf(h, "good") == stateWarm })
+	processtest.Await(t, "the good terminal is warm", func() bool { return stateOf(h, "good") == stateWarm })
 	h.grant(1, time.Hour)
 	if got := h.attachIn(1, 1); got.Attached != 1 {
 		t.Errorf("attached %+v", got)
@@ -139,7 +140,7 @@ func TestInterface_HostileTerminalsCostOnlyThemselves(t *testing.T) {
 	for id, l := range liars {
 		if id != "silent" {
 			// Each is refused and dialled again, and again: nothing ends a session for good.
-			await(t, id+" is dialled again and again", func() bool { return l.accepted.Load() >= 3 })
+			processtest.Await(t, id+" is dialled again and again", func() bool { return l.accepted.Load() >= 3 })
 		}
 		wantCode(t, ask(t, nc, "request.kv.put", `{}`), 0)
 	}
@@ -154,7 +155,7 @@ func TestInterface_HostileTerminalsCostOnlyThemselves(t *testing.T) {
 		t.Logf("%s: %s %s", status.ID, status.State, status.Reason)
 	}
 	for _, id := range []string{"size-before", "header", "endless", "http", "size-after", "endless-msg"} {
-		await(t, id+" is told", func() bool { return stateOf(h, id) == stateRefused })
+		processtest.Await(t, id+" is told", func() bool { return stateOf(h, id) == stateRefused })
 	}
 	if n := elsewhere.accepted.Load(); n != 0 {
 		t.Errorf("a terminal sent this host elsewhere %d times", n)
@@ -275,7 +276,7 @@ func TestInterface_ClosesATerminalThatDoesNotRead(t *testing.T) {
 	agent := newAgent(t, "good")
 	h := startHost(t, "a", append(terminalsOf(agent), liar.terminal("liar"))...)
 	h.startPacked("kv", echo)
-	await(t, "the good terminal is warm", func() bool { return stateOf(h, "good") == stateWarm })
+	processtest.Await(t, "the good terminal is warm", func() bool { return stateOf(h, "good") == stateWarm })
 	h.grant(1, time.Hour)
 	h.attachIn(1, 1)
 	nc := app(t, agent.URL())
@@ -292,7 +293,7 @@ func TestInterface_ClosesATerminalThatDoesNotRead(t *testing.T) {
 func TestInterface_AuthErrorsDoNotEndASession(t *testing.T) {
 	agent := newAgent(t, "t1")
 	h := startHost(t, "a", Terminal{ID: "t1", URL: agent.URL(), Key: "wrong"})
-	await(t, "it dials again and again", func() bool { return h.Dials() >= 5 })
+	processtest.Await(t, "it dials again and again", func() bool { return h.Dials() >= 5 })
 	if got := stateOf(h, "t1"); got != stateRefused {
 		t.Errorf("state %s", got)
 	}

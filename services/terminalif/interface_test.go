@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go/micro"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/process/processtest"
 )
 
 func TestInterface_CarriesARequestFromAStockClientToAServiceAndBack(t *testing.T) {
@@ -122,7 +123,7 @@ func TestInterface_AttachesManyTerminalsWithoutDialling(t *testing.T) {
 	if got.Attached != n || b.Dials() != dials {
 		t.Errorf("attached %+v with %d dials", got, b.Dials()-dials)
 	}
-	await(t, "the old host hears of it", func() bool { return a.State().HighestEpoch == 2 })
+	processtest.Await(t, "the old host hears of it", func() bool { return a.State().HighestEpoch == 2 })
 }
 
 func TestInterface_AttachesATerminalThatComesLater(t *testing.T) {
@@ -132,9 +133,9 @@ func TestInterface_AttachesATerminalThatComesLater(t *testing.T) {
 	h.awaitWarm(1)
 	h.serveAll(4, 1)
 	agent.stop()
-	await(t, "terminal is lost", func() bool { return h.State().Unreachable == 1 })
+	processtest.Await(t, "terminal is lost", func() bool { return h.State().Unreachable == 1 })
 	again := startAgent(t, agent.id, agent.dir, agent.address, nil)
-	await(t, "terminal is attached again", func() bool { return h.State().Attached == 1 })
+	processtest.Await(t, "terminal is attached again", func() bool { return h.State().Attached == 1 })
 	nc := app(t, again.URL())
 	m := ask(t, nc, "request.kv.put", `{}`)
 	wantCode(t, m, 0)
@@ -158,14 +159,14 @@ func TestInterface_AnswersOnlyWhileTheRightHolds(t *testing.T) {
 	// The freeze: time has gone on when the process goes on.
 	h.now.Add(int64(2 * time.Second))
 	answer(bus.Reply{Body: []byte(`{"value":1}`)})
-	await(t, "the answer waits", func() bool {
+	processtest.Await(t, "the answer waits", func() bool {
 		h.relay.mu.Lock()
 		defer h.relay.mu.Unlock()
 		return len(h.relay.parked) == 1
 	})
 	// A right of another epoch is none.
 	h.grant(6, time.Hour)
-	await(t, "the other right is known", func() bool { return h.relay.right.Load().Epoch == 6 })
+	processtest.Await(t, "the other right is known", func() bool { return h.relay.right.Load().Epoch == 6 })
 	select {
 	case m := <-answers:
 		t.Fatalf("answered without the right: %s", m.Data)
@@ -188,7 +189,7 @@ func TestInterface_WaitingAnswersAreDroppedWithTheTerm(t *testing.T) {
 		t.Fatalf("%+v", got)
 	}
 	answers := askLater(app(t, agent.URL()), "request.kv.get", `{}`)
-	await(t, "the answer waits", func() bool {
+	processtest.Await(t, "the answer waits", func() bool {
 		a.relay.mu.Lock()
 		defer a.relay.mu.Unlock()
 		return len(a.relay.parked) == 1
@@ -201,7 +202,7 @@ func TestInterface_WaitingAnswersAreDroppedWithTheTerm(t *testing.T) {
 	if m := <-answers; string(m.Data) != `"b"` {
 		t.Errorf("answer %s", m.Data)
 	}
-	await(t, "the old host is warm", func() bool { s := a.State(); return s.Warm == 1 && s.Epoch == 0 && s.InFlight == 0 })
+	processtest.Await(t, "the old host is warm", func() bool { s := a.State(); return s.Warm == 1 && s.Epoch == 0 && s.InFlight == 0 })
 }
 
 // A planned switchover: nothing new is taken, what is out is finished, everything else waits at the terminals.
@@ -232,7 +233,7 @@ func TestInterface_DrainHoldsNewRequestsAndFinishesOldOnes(t *testing.T) {
 		t.Error("drained although a request is out")
 	}
 	go request()
-	await(t, "second request waits", func() bool { return agent.Waiting() == 2 })
+	processtest.Await(t, "second request waits", func() bool { return agent.Waiting() == 2 })
 	drained := make(chan bus.Done, 1)
 	go func() {
 		drained <- order[bus.Done](a, bus.SubjectDrainRequests, bus.DrainRequests{Within: patience})
@@ -271,7 +272,7 @@ func TestInterface_AsksTerminalsWhoServesThem(t *testing.T) {
 	// The active's process is killed: its connections end, and the terminals know at once.
 	begun := time.Now()
 	a.stop()
-	await(t, "no terminal says fresh", func() bool {
+	processtest.Await(t, "no terminal says fresh", func() bool {
 		return len(order[bus.TerminalsAsked](b, bus.SubjectAskTerminals, bus.AskTerminals{Within: time.Second}).Fresh) == 0
 	})
 	t.Logf("known after %s", time.Since(begun))
@@ -343,9 +344,9 @@ func TestInterface_ManyRequestsThroughTakeovers(t *testing.T) {
 			}
 		})
 	}
-	await(t, "a third is done", func() bool { return done.Load() > apps*each/3 || t.Failed() })
+	processtest.Await(t, "a third is done", func() bool { return done.Load() > apps*each/3 || t.Failed() })
 	b.serveAll(2, terminals)
-	await(t, "two thirds are done", func() bool { return done.Load() > 2*apps*each/3 || t.Failed() })
+	processtest.Await(t, "two thirds are done", func() bool { return done.Load() > 2*apps*each/3 || t.Failed() })
 	if got := a.attachIn(3, 2); got.Attached != terminals {
 		t.Errorf("back to a: %+v", got)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/bustest"
+	"github.com/hotpair/hotpair/services/process/processtest"
 )
 
 // beats counts the heartbeats of a host's terminal-if.
@@ -47,13 +48,13 @@ func TestInterface_ControlWaitsBehindNoTraffic(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	await(t, "requests stand before the bus", func() bool { return stall.Held() > 0 && h.State().InFlight >= 16 })
+	processtest.Await(t, "requests stand before the bus", func() bool { return stall.Held() > 0 && h.State().InFlight >= 16 })
 
 	heard, before := h.beats(), time.Now()
-	await(t, "terminal-if beats", func() bool { return heard.Load() >= 20 })
+	processtest.Await(t, "terminal-if beats", func() bool { return heard.Load() >= 20 })
 	t.Logf("20 beats of 10 ms each took %v", time.Since(before))
 	h.grant(1, 2*time.Hour)
-	await(t, "it hears of its right", func() bool { return h.relay.right.Load().Until > h.relay.clock()+time.Hour })
+	processtest.Await(t, "it hears of its right", func() bool { return h.relay.right.Load().Until > h.relay.clock()+time.Hour })
 	if got := order[bus.Done](h, bus.SubjectDetach, bus.Detach{}); got.Error != "" {
 		t.Error(got.Error)
 	}

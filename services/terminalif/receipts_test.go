@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -58,7 +59,7 @@ func TestReceipts_OfTheTimeBeforeTheAttach(t *testing.T) {
 		t.Errorf("another epoch: %+v", got)
 	}
 	two.stop()
-	await(t, "one terminal", func() bool { return h.State().Attached == 1 })
+	processtest.Await(t, "one terminal", func() bool { return h.State().Attached == 1 })
 	if got := h.collectAll(1); got.Asked != 1 || len(got.Receipts) != 5 {
 		t.Errorf("one terminal is gone: %+v", got)
 	}
@@ -80,6 +81,7 @@ func TestReceipts_ForgedOnesCountOnly(t *testing.T) {
 	listen := agent.address
 	nc.Close()
 	agent.stop()
+	processtest.Await(t, "its loss is noticed", func() bool { return h.State().Attached == 0 })
 	path := filepath.Join(agent.dir, "receipts")
 	data := must[[]byte](t)(os.ReadFile(path))
 	var true3 []bus.Receipt
@@ -113,7 +115,7 @@ func TestReceipts_ForgedOnesCountOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	startAgent(t, "t1", agent.dir, listen, nil)
-	await(t, "attached again", func() bool { return h.State().Attached == 1 })
+	processtest.Await(t, "attached again", func() bool { return h.State().Attached == 1 })
 	got := h.collectAll(1)
 	if len(got.Receipts) != 3 || got.Foreign != len(forged) || got.Silent != 0 {
 		t.Errorf("%d own, %d foreign, want 3 and %d: %+v", len(got.Receipts), got.Foreign, len(forged), got)
@@ -149,9 +151,9 @@ func TestReceipts_OfThoseWhoAttachLater(t *testing.T) {
 	h.serveAll(1, 2)
 	ask(t, app(t, two.URL()), "request.kv.put", `{}`)
 	two.stop()
-	await(t, "t2 is lost", func() bool { return h.State().Attached == 1 })
+	processtest.Await(t, "t2 is lost", func() bool { return h.State().Attached == 1 })
 	h.attachIn(1, 2)
-	await(t, "t1 is to be audited", func() bool { return h.State().Unaudited == 1 })
+	processtest.Await(t, "t1 is to be audited", func() bool { return h.State().Unaudited == 1 })
 	collect := func(audit uint64, late bool) bus.CollectedReceipts {
 		return order[bus.CollectedReceipts](h, bus.SubjectReceipts, bus.CollectReceipts{Epoch: 1, Terminals: terminalsAPage, Audit: audit, Late: late})
 	}
@@ -162,7 +164,7 @@ func TestReceipts_OfThoseWhoAttachLater(t *testing.T) {
 		t.Fatalf("%d are left after the audit", n)
 	}
 	startAgent(t, "t2", two.dir, address, nil)
-	await(t, "t2 is to be audited", func() bool { return h.State().Unaudited == 1 })
+	processtest.Await(t, "t2 is to be audited", func() bool { return h.State().Unaudited == 1 })
 	for range 2 {
 		if got := collect(2, true); got.Asked != 1 || len(got.Receipts) != 1 || got.Receipts[0].Terminal != "t2" {
 			t.Errorf("the late audit: %+v", got)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/services/terminal"
 )
 
@@ -43,7 +44,7 @@ func TestRoster_ChangesWithinATerm(t *testing.T) {
 	if done := order[bus.Done](h, bus.SubjectTerminals, bus.SetTerminals{Revision: 5, Terminals: rowsOf(stays, later)}); done.Error != "" {
 		t.Fatal(done.Error)
 	}
-	await(t, "the new terminal is attached", func() bool { return h.listed()["t3"].State == stateAttached })
+	processtest.Await(t, "the new terminal is attached", func() bool { return h.listed()["t3"].State == stateAttached })
 	wantCode(t, ask(t, app(t, later.URL()), "request.echo.say", `{}`), 0)
 	wantCode(t, ask(t, app(t, stays.URL()), "request.echo.say", `{}`), 0)
 	list := h.listed()

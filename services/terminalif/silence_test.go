@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/hotpair/hotpair/services/process/processtest"
 )
 
 // cable is a network between a host and a terminal that can fall silent: its ends stay connected and hear nothing.
@@ -109,7 +111,7 @@ func (h *aHost) attachAll(terminals int) {
 	h.t.Helper()
 	h.grant(1, time.Hour)
 	h.attachIn(1, 1)
-	await(h.t, "all terminals are attached", func() bool { return h.State().Attached == terminals })
+	processtest.Await(h.t, "all terminals are attached", func() bool { return h.State().Attached == terminals })
 }
 
 // TestSilence_T5AHostThatReachesNobodyKnowsItSoon: the network to all terminals is cut without a word. The host must know before
@@ -130,7 +132,7 @@ func TestSilence_T5AHostThatReachesNobodyKnowsItSoon(t *testing.T) {
 		c.cut()
 	}
 	began := time.Now()
-	await(t, "the host reaches nobody", func() bool { s := h.State(); return s.Attached == 0 && s.Warm == 0 })
+	processtest.Await(t, "the host reaches nobody", func() bool { s := h.State(); return s.Attached == 0 && s.Warm == 0 })
 	took := time.Since(began)
 	t.Logf("measured: noticed after %v", took.Round(time.Millisecond))
 	if took > helloEvery/2+callWithin-100*time.Millisecond {
@@ -139,7 +141,7 @@ func TestSilence_T5AHostThatReachesNobodyKnowsItSoon(t *testing.T) {
 	for _, c := range cables {
 		c.join()
 	}
-	await(t, "all are attached again", func() bool { return h.State().Attached == terminals })
+	processtest.Await(t, "all are attached again", func() bool { return h.State().Attached == terminals })
 }
 
 // TestSilence_ACutPartLeavesTheRest: the network to as many terminals as are asked at a time is cut, the others are reached.
@@ -179,9 +181,9 @@ func TestSilence_SlowIsNotSilent(t *testing.T) {
 	dials := h.Dials()
 	// Each suspicion is a question answered late; after some of them it is still the same session.
 	for n := range 3 {
-		await(t, fmt.Sprint("suspicion ", n), func() bool { return len(h.silentOf(t.Context(), []*session{s}, probeWithin)) == 1 })
+		processtest.Await(t, fmt.Sprint("suspicion ", n), func() bool { return len(h.silentOf(t.Context(), []*session{s}, probeWithin)) == 1 })
 		s.suspect()
-		await(t, "it is asked", func() bool { return len(s.suspected) == 0 })
+		processtest.Await(t, "it is asked", func() bool { return len(s.suspected) == 0 })
 	}
 	if _, err := s.confirm(t.Context(), s.warm(), suspectWithin); err != nil {
 		t.Errorf("a slow terminal counts as %v", err)

@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/process/processtest"
 )
 
 // TestT2_OnlyTheCulpritPays: one request crashes its service each time it runs, together with nine that do not. After the
@@ -77,7 +78,7 @@ func TestT2_OnlyTheCulpritPays(t *testing.T) {
 			t.Errorf("at crash %d it comes as %+v", crash, q)
 		}
 		send(`"later"`)
-		await(t, "what comes meanwhile is taken", func() bool { return h.relay.inFlight() > 0 && len(answers)+h.relay.inFlight() >= 9+crash })
+		processtest.Await(t, "what comes meanwhile is taken", func() bool { return h.relay.inFlight() > 0 && len(answers)+h.relay.inFlight() >= 9+crash })
 		service.stop()
 		h.announce("kv", uint64(crash+1), false)
 		service = run()

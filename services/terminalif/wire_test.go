@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/process/processtest"
 )
 
 // newWire connects a wire to an agent through a dialer's filter.
@@ -74,7 +75,7 @@ func TestWire_TellsWhyThereIsNoAnswer(t *testing.T) {
 	if err := <-waits; !errors.Is(err, bus.ErrDisconnected) {
 		t.Errorf("the agent has ended: %v", err)
 	}
-	await(t, "the wire has ended", func() bool { return w.Up().Err() != nil })
+	processtest.Await(t, "the wire has ended", func() bool { return w.Up().Err() != nil })
 	if err := w.PublishMsg(&nats.Msg{Subject: "x"}); !errors.Is(err, bus.ErrDisconnected) {
 		t.Errorf("publish: %v", err)
 	}

@@ -19,23 +19,12 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/bustest"
 	"github.com/hotpair/hotpair/services/lease"
+	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/services/terminal"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
 const patience = 10 * time.Second
-
-// await fails the test when a condition does not come true in time.
-func await(t testing.TB, what string, condition func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(patience)
-	for !condition() {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain: %s", what)
-		}
-		time.Sleep(time.Millisecond)
-	}
-}
 
 func must[T any](t testing.TB) func(T, error) T {
 	return func(v T, err error) T {
@@ -112,7 +101,7 @@ func app(t testing.TB, url string) *nats.Conn {
 	t.Helper()
 	nc := must[*nats.Conn](t)(nats.Connect(url, nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectWait(5*time.Millisecond)))
 	t.Cleanup(nc.Close)
-	await(t, "app connects", nc.IsConnected)
+	processtest.Await(t, "app connects", nc.IsConnected)
 	return nc
 }
 
@@ -195,7 +184,7 @@ func terminalsOf(agents ...*anAgent) []Terminal {
 
 func (h *aHost) awaitWarm(n int) {
 	h.t.Helper()
-	await(h.t, fmt.Sprintf("%s has %d warm terminals", h.name, n), func() bool {
+	processtest.Await(h.t, fmt.Sprintf("%s has %d warm terminals", h.name, n), func() bool {
 		s := h.State()
 		return s.Warm+s.Attached == n
 	})

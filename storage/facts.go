@@ -115,7 +115,9 @@ type factsFile struct {
 type Facts struct {
 	dir string
 
-	writing sync.Mutex // one Update at a time
+	// One Update at a time. It knows no deadline: half-way given up it would leave unknown what is on disk, and a disk that does
+	// not answer ends more than an order.
+	writing sync.Mutex
 	dead    error
 
 	mu   sync.Mutex // held for moments only: Get never waits for the disk, because heartbeats carry facts

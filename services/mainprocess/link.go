@@ -178,7 +178,7 @@ func (l *link) beatOn(ctx context.Context, conn *bus.Conn) {
 
 func (l *link) dial(ctx context.Context) (*bus.Conn, error) {
 	return bus.Connect(ctx, bus.ConnConfig{
-		Name: l.config.host, URL: "nats://" + l.config.peer, User: linkUser, Password: l.config.password,
+		Name: l.config.host + " control", URL: "nats://" + l.config.peer, User: linkUser, Password: l.config.password,
 		Inbox: bus.InboxPrefix("link"), Dialer: l.evidence, Handshake: max(4*l.config.interval, 250*time.Millisecond),
 		Once: true,
 	})

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"context"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/bustest"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/role"
 )
@@ -37,10 +39,15 @@ type end struct {
 
 func startEnd(t *testing.T, name, listen, peer, password string) *end {
 	t.Helper()
+	return startEndOn(t, nil, name, listen, peer, password)
+}
+
+func startEndOn(t *testing.T, network bus.Network, name, listen, peer, password string) *end {
+	t.Helper()
 	e := &end{replies: make(chan bus.BeatReply, 1024), seen: make(chan role.Evidence, 64), messages: make(chan bus.LinkMessage, 16)}
 	var err error
 	e.link, err = newLink(linkConfig{
-		host: name, listen: listen, peer: peer, password: password, interval: 20 * time.Millisecond, clock: lease.BootClock, log: slog.New(slog.DiscardHandler),
+		host: name, listen: listen, peer: peer, password: password, network: network, interval: 20 * time.Millisecond, clock: lease.BootClock, log: slog.New(slog.DiscardHandler),
 		beat:     func() bus.Beat { return bus.Beat{Version: bus.Version, Host: name} },
 		answered: func(_ time.Duration, r bus.BeatReply) { e.replies <- r },
 		beaten: func(b bus.Beat, reply func(bus.BeatReply)) {
@@ -83,6 +90,60 @@ func (e *end) await(t *testing.T, want role.Evidence) {
 		case <-deadline:
 			t.Fatalf("evidence %v was not seen", want)
 		}
+	}
+}
+
+// A call of an operator that is stuck on the line holds up neither beats nor what is said about roles.
+func TestLink_BeatsWaitBehindNoCall(t *testing.T) {
+	la, lb := freePort(t), freePort(t)
+	stall := &bustest.Stall{Bus: lb}
+	a := startEndOn(t, stall, "a", la, lb, "secret")
+	t.Cleanup(stall.Go)
+	b := startEnd(t, "b", lb, la, "secret")
+	a.await(t, role.Connected)
+	call := bus.LinkMessage{Kind: bus.LinkOperator, Call: []byte(`"` + strings.Repeat("x", 256<<10) + `"`)}
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		_, err := a.tell(t.Context(), call)
+		if err == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("a call: %v", err)
+		}
+	}
+	<-b.messages
+
+	stall.Stop()
+	stuck := make(chan error, 1)
+	go func() {
+		_, err := a.tell(t.Context(), call)
+		stuck <- err
+	}()
+	for deadline := time.Now().Add(10 * time.Second); stall.Held() == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the call is not stuck")
+		}
+	}
+	for drained := false; !drained; {
+		select {
+		case <-a.replies:
+		default:
+			drained = true
+		}
+	}
+	for range 5 {
+		select {
+		case <-a.replies:
+		case <-time.After(10 * time.Second):
+			t.Fatal("beats get no replies")
+		}
+	}
+	if _, err := a.tell(t.Context(), bus.LinkMessage{Kind: bus.LinkPrepare}); err != nil {
+		t.Errorf("what is said about roles: %v", err)
+	}
+	stall.Go()
+	if err := <-stuck; err != nil {
+		t.Errorf("the call, once the line moves: %v", err)
 	}
 }
 

@@ -70,6 +70,7 @@ type Interface struct {
 	attaches    atomic.Uint32
 	changes     atomic.Uint64 // rises when a session's state changes
 	report      reporter
+	losses      tally
 	blackbox    *blackbox.Recorder
 	goroutines  sync.WaitGroup
 	failed      chan error
@@ -208,6 +209,7 @@ func (i *Interface) sweep(ctx context.Context) error {
 		case now := <-tick.C:
 			tick.Reset(pace.Next(sweepEvery))
 			i.relay.sweep(now)
+			i.losses.sweep(i.log)
 		case <-ctx.Done():
 			return ctx.Err()
 		}

@@ -201,7 +201,7 @@ func (s *session) run(ctx context.Context) {
 		}
 		s.set(state, err.Error())
 		if served {
-			s.log.Warn("terminal lost", "error", err)
+			s.owner.losses.lost(s.log, err)
 			pause, s.failures = redialFirst, 0
 		}
 		if errors.Is(err, ErrHostile) || errors.Is(err, errBacklog) {

@@ -32,13 +32,15 @@ type growthBench struct {
 	clients   int
 	rounds    int
 	duration  time.Duration
+	filling   time.Duration
 }
 
 func (g *growthBench) options(f *options) {
 	g.of = names{"keys", "history", "terminals"}
-	g.keys, g.terminals = numbers{1_000, 10_000, 100_000, 1_000_000}, numbers{1, 50, 1000, 5000}
+	g.keys, g.terminals = numbers{1_000, 10_000, 100_000, 1_000_000, 10_000_000}, numbers{1, 50, 1000, 5000}
 	f.Var(&g.of, "of", "what grows")
-	f.Var(&g.keys, "keys", "numbers of keys, rising; 10000000 takes some minutes to write")
+	f.Var(&g.keys, "keys", "numbers of keys, rising")
+	f.DurationVar(&g.filling, "filling", 5*time.Minute, "longest time in which keys are brought from one number to the next; what would take longer is left out")
 	f.IntVar(&g.history, "history", 40_000, "HOTPAIR_HISTORY_MAX_UPDATES while the history grows to it and beyond")
 	f.Var(&g.terminals, "terminals", "numbers of terminals, a cluster for each")
 	f.IntVar(&g.clients, "clients", 64, "closed-loop clients")
@@ -137,15 +139,22 @@ func (g *growthBench) ofKeys(ctx context.Context, r *run) (err error) {
 	if _, _, err := c.whole(ctx); err != nil {
 		return err
 	}
-	there := 0
+	there, each := 0, time.Duration(0)
 	for _, keys := range g.keys {
-		if keys < there {
+		if keys <= there {
 			return fmt.Errorf("%w: -keys must rise", errUsage)
+		}
+		// What was needed for each key of the last step is less than what a key of a larger one needs.
+		if expected := each * time.Duration(keys-there); expected > g.filling {
+			r.result.Note("%s keys are left out: writing %s more would take %s and longer, at the rate of the last ones", result.Number(float64(keys)),
+				result.Number(float64(keys-there)), expected.Round(time.Second))
+			return nil
 		}
 		began := time.Now()
 		if err := load.Fill(ctx, c.addresses(), there, keys); err != nil {
 			return err
 		}
+		each = time.Since(began) / time.Duration(keys-there)
 		row := result.Number(float64(keys)) + " keys"
 		r.say("%s are there, %d more in %s", row, keys-there, time.Since(began).Round(time.Millisecond))
 		there = keys

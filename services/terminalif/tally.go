@@ -1,0 +1,42 @@
+package terminalif
+
+import (
+	"log/slog"
+	"sync"
+)
+
+// toldEach is how many lost terminals have a line of their own between two sweeps.
+const toldEach = 20
+
+// tally keeps the log readable when thousands of terminals are lost at once, as with a switch in front of them: the first
+// ones have a line each, the others are counted.
+type tally struct {
+	mu    sync.Mutex
+	told  int
+	more  int
+	first error // of those that are only counted
+}
+
+// lost tells of one terminal, now or with the others.
+func (t *tally) lost(log *slog.Logger, why error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.told < toldEach {
+		t.told++
+		log.Warn("terminal lost", "error", why)
+		return
+	}
+	if t.more++; t.more == 1 {
+		t.first = why
+	}
+}
+
+// sweep tells of those that were counted, and begins anew.
+func (t *tally) sweep(log *slog.Logger) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.more > 0 {
+		log.Warn("more terminals lost", "terminals", t.more, "error", t.first)
+	}
+	t.told, t.more, t.first = 0, 0, nil
+}

@@ -1,0 +1,31 @@
+package terminalif
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+)
+
+func TestTally_ManyLossesAreFewLines(t *testing.T) {
+	var text bytes.Buffer
+	log := slog.New(slog.NewTextHandler(&text, nil))
+	var many tally
+	for range 3 {
+		many.lost(log, errors.New("gone"))
+	}
+	many.sweep(log)
+	if n := strings.Count(text.String(), "terminal lost"); n != 3 || strings.Contains(text.String(), "more terminals") {
+		t.Errorf("three losses:\n%s", text.String())
+	}
+	text.Reset()
+	for range 5000 {
+		many.lost(log, errors.New("gone"))
+	}
+	many.sweep(log)
+	many.sweep(log)
+	if n := strings.Count(text.String(), "\n"); n != toldEach+1 || !strings.Contains(text.String(), "terminals=4980") {
+		t.Errorf("%d lines for 5000 losses:\n%s", n, text.String())
+	}
+}

@@ -51,15 +51,7 @@ func (h *host) Backup(ctx context.Context, caller operator.Caller, to operator.B
 
 func (h *host) backupPiece(ctx context.Context, order bus.BackupOrder) (bus.BackupPage, error) {
 	page, err := askWait[bus.BackupPage](ctx, h.orders, bus.ProcessUpdater, bus.SubjectBackup, order, orderDeadline)
-	switch {
-	case err != nil:
-		return page, fmt.Errorf("%w: the updater does not answer: %w", operator.ErrUnavailable, err)
-	case page.Refused != "":
-		return page, fmt.Errorf("%w: %s", operator.ErrRefused, page.Refused)
-	case page.Error != "":
-		return page, fmt.Errorf("%w: updater: %s", operator.ErrUnavailable, page.Error)
-	}
-	return page, nil
+	return page, updaterSaid(err, page.Refused, page.Error)
 }
 
 // abandonBackup lets the updater trim again what it kept. An updater that does not hear of it ends the backup by itself.

@@ -36,15 +36,23 @@ func (h *host) localCalls() map[string]remoteCall {
 // Diverged gives what this host has set aside: its files, or the updates of one.
 func (h *host) Diverged(ctx context.Context, q bus.AsideRequest) (bus.AsidePage, error) {
 	page, err := askWait[bus.AsidePage](ctx, h.orders, bus.ProcessUpdater, bus.SubjectAside, q, orderDeadline)
+	if err == nil && page.Absent {
+		return page, fmt.Errorf("%w: %s", operator.ErrUsage, page.Error)
+	}
+	return page, updaterSaid(err, "", page.Error)
+}
+
+// updaterSaid gives what came of asking the updater as an operator is told it: that it does not answer, refuses, or failed.
+func updaterSaid(err error, refused, failed string) error {
 	switch {
 	case err != nil:
-		return page, fmt.Errorf("%w: the updater does not answer: %w", operator.ErrUnavailable, err)
-	case page.Absent:
-		return page, fmt.Errorf("%w: %s", operator.ErrUsage, page.Error)
-	case page.Error != "":
-		return page, fmt.Errorf("%w: %s", operator.ErrUnavailable, page.Error)
+		return fmt.Errorf("%w: the updater does not answer: %w", operator.ErrUnavailable, err)
+	case refused != "":
+		return fmt.Errorf("%w: %s", operator.ErrRefused, refused)
+	case failed != "":
+		return fmt.Errorf("%w: updater: %s", operator.ErrUnavailable, failed)
 	}
-	return page, nil
+	return nil
 }
 
 // callWith makes a remoteCall of a method with arguments.

@@ -53,13 +53,7 @@ func (h *host) await(ctx context.Context, wanted func(role.View) bool) error {
 // History asks the updater for a page of the update history.
 func (h *host) History(ctx context.Context, request bus.HistoryRequest) (bus.HistoryPage, error) {
 	page, err := askWait[bus.HistoryPage](ctx, h.orders, bus.ProcessUpdater, bus.SubjectHistory, request, orderDeadline)
-	switch {
-	case err != nil:
-		return page, fmt.Errorf("%w: the updater does not answer: %w", operator.ErrUnavailable, err)
-	case page.Error != "":
-		return page, fmt.Errorf("%w: %s", operator.ErrUnavailable, page.Error)
-	}
-	return page, nil
+	return page, updaterSaid(err, "", page.Error)
 }
 
 // Switchover hands over to the other host and returns when it serves. A standby forwards the call to the active.

@@ -161,13 +161,8 @@ func (h *host) changeTable(ctx context.Context, caller operator.Caller, change b
 	change.Initial = h.environment()
 	done, err := askWait[bus.TableChanged](ctx, h.orders, bus.ProcessUpdater, bus.SubjectTableChange, change, tableDeadline)
 	result := operator.TerminalsChanged{ID: caller.ID, Revision: done.Revision, Position: done.Position, Began: done.Began, Total: done.Total}
-	switch {
-	case err != nil:
-		return result, fmt.Errorf("%w: the updater does not answer: %w", operator.ErrUnavailable, err)
-	case done.Refused != "":
-		return result, fmt.Errorf("%w: %s", operator.ErrRefused, done.Refused)
-	case done.Error != "":
-		return result, fmt.Errorf("%w: %s", operator.ErrUnavailable, done.Error)
+	if err := updaterSaid(err, done.Refused, done.Error); err != nil {
+		return result, err
 	}
 	h.noteOutcome(caller, "terminals", fmt.Sprintf("%s by %s; the table has %d now", what, caller.From, done.Total))
 	return result, nil

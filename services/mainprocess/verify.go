@@ -2,7 +2,6 @@ package mainprocess
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
@@ -60,15 +59,7 @@ func (h *host) stopVerify(ctx context.Context, _ operator.Caller, _ struct{}) (b
 
 func verifyOrder(ctx context.Context, h *host, subject string, order any) (bus.VerifyState, error) {
 	s, err := askWait[bus.VerifyState](ctx, h.orders, bus.ProcessUpdater, subject, order, orderDeadline)
-	switch {
-	case err != nil:
-		return s, fmt.Errorf("%w: the updater does not answer: %w", operator.ErrUnavailable, err)
-	case s.Refused != "":
-		return s, fmt.Errorf("%w: %s", operator.ErrRefused, s.Refused)
-	case s.Error != "":
-		return s, fmt.Errorf("%w: updater: %s", operator.ErrUnavailable, s.Error)
-	}
-	return s, nil
+	return s, updaterSaid(err, s.Refused, s.Error)
 }
 
 // followVerify waits until the comparison has ended and says what came of it: as event, and as alarm or its end.

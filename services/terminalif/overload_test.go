@@ -79,9 +79,9 @@ func (s *slow) take(q bus.Request, answer func(bus.Reply)) {
 }
 
 func (s *slow) run(ctx context.Context, rate int) {
+	due, last := 0.0, time.Now() // before the first tick, or that one would be due less than nothing
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	due, last := 0.0, time.Now()
 	for {
 		select {
 		case now := <-tick.C:

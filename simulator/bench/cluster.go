@@ -134,6 +134,16 @@ func (c *cluster) signal(host string, signal syscall.Signal) error {
 	return nil
 }
 
+// unwatched has the cluster command hold still while f runs: it asks the hosts some times a second how they are, which is no
+// part of what they cost.
+func (c *cluster) unwatched(f func() error) (err error) {
+	if err := c.child.Signal(syscall.SIGSTOP); err != nil {
+		return fmt.Errorf("hold the cluster command: %w", err)
+	}
+	defer func() { err = errors.Join(err, c.child.Signal(syscall.SIGCONT)) }()
+	return f()
+}
+
 // addresses are those of the terminals.
 func (c *cluster) addresses() []string {
 	var list []string

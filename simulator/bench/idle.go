@@ -52,7 +52,7 @@ func (b *idleBench) measure(ctx context.Context, r *run) (err error) {
 	for range b.rounds {
 		list := c.processes()
 		meter := proc.NewMeter(list)
-		if err := pace.Rest(ctx, b.duration); err != nil {
+		if err := c.unwatched(func() error { return pace.Rest(ctx, b.duration) }); err != nil {
 			return err
 		}
 		used, took := meter.Read()

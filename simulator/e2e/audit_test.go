@@ -15,6 +15,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/deployments/local"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/simulator/pair"
 )
 
 // TestAudit_MissesWhatWasRestoredAway: while both hosts are down their databases and journals are replaced by older ones,
@@ -68,14 +69,14 @@ func TestAudit_MissesWhatWasRestoredAway(t *testing.T) {
 	}
 	// The alarm is the pair's: it survives its host, and ends on both when an operator says so.
 	c.order("kill", host)
-	c.Await(healWithin, "the alarm on the host that took over", func() bool { return c.waits(other(host), "updates-lost") })
+	c.Await(healWithin, "the alarm on the host that took over", func() bool { return c.waits(pair.Other(host), "updates-lost") })
 	c.order("start", host)
 	c.awaitPaired()
 	c.Await(healWithin, "the alarm on the host that is back", func() bool { return c.waits(host, "updates-lost") })
 	if out, err := c.hotpair("alarms", "ack", "updates-lost", "--dir", c.Dir, "--host", host); err != nil {
 		t.Fatalf("%s%v", out, err)
 	}
-	c.Await(healWithin, "no alarm any more", func() bool { return !c.waits(host, "updates-lost") && !c.waits(other(host), "updates-lost") })
+	c.Await(healWithin, "no alarm any more", func() bool { return !c.waits(host, "updates-lost") && !c.waits(pair.Other(host), "updates-lost") })
 	c.awaitEvent("the acknowledgement", func(e bus.Event) bool {
 		return e.State == bus.AlarmAcknowledged && e.Alarm != nil && e.Alarm.ID == "updates-lost" && e.Details["via"] == host
 	})
@@ -118,7 +119,7 @@ func (c *cluster) put(prefix string, each int) {
 func (c *cluster) stopBoth() {
 	c.Helper()
 	active, _ := c.mustActive()
-	c.order("stop", other(active))
+	c.order("stop", pair.Other(active))
 	c.order("stop", active)
 }
 

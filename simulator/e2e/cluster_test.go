@@ -20,6 +20,7 @@ import (
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/simulator"
 	"github.com/hotpair/hotpair/simulator/clustertest"
+	"github.com/hotpair/hotpair/simulator/pair"
 )
 
 var long = flag.Bool("long", false, "play more of each outage")
@@ -86,13 +87,6 @@ func (c *cluster) active() (string, operator.Status) {
 	return "", operator.Status{}
 }
 
-func other(host string) string {
-	if host == local.HostA {
-		return local.HostB
-	}
-	return local.HostA
-}
-
 // mustActive waits for somebody to serve.
 func (c *cluster) mustActive() (string, operator.Status) {
 	c.Helper()
@@ -113,7 +107,7 @@ func (c *cluster) awaitPaired() time.Duration {
 		if host == "" || len(s.InSync) != 2 || s.Terminals.Attached == 0 {
 			return false
 		}
-		standby, err := c.Status(other(host))
+		standby, err := c.Status(pair.Other(host))
 		return err == nil && standby.Role == "standby" && len(standby.InSync) == 2
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/simulator/pair"
 )
 
 // TestCopy_BothSidesAreKilledDuringIt lets a host be away for longer than the history of 1,000 updates reaches back, so
@@ -23,7 +24,7 @@ func TestCopy_BothSidesAreKilledDuringIt(t *testing.T) {
 	const values, size = 1500, 16 << 10
 	c.fill("large", values, size)
 	active, before := c.mustActive()
-	standby := other(active)
+	standby := pair.Other(active)
 	c.order("kill", standby)
 	c.awaitUpdates(before.Committed.Sequence + 2000)
 

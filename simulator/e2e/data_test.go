@@ -13,6 +13,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/simulator/pair"
 )
 
 // TestData_VerifyRepairBackupRestoreTerminals: what an operator does with the data of a pair, each while terminals work: a disk
@@ -27,7 +28,7 @@ func TestData_VerifyRepairBackupRestoreTerminals(t *testing.T) {
 	})
 	w := c.startWork(200)
 	active, status := c.mustActive()
-	standby := other(active)
+	standby := pair.Other(active)
 
 	var found bus.VerifyState
 	c.verify(&found, "")

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/simulator/pair"
 )
 
 // TestDecide_PauseThenForce: while automatic takeover is paused the active dies and nobody takes over, until an operator
@@ -19,7 +20,7 @@ func TestDecide_PauseThenForce(t *testing.T) {
 	c.awaitPaired()
 	c.put("both", 5)
 	first, _ := c.mustActive()
-	second := other(first)
+	second := pair.Other(first)
 
 	c.must("pause", "--for", "10m", "--host", second)
 	c.Await(healWithin, "both hosts know the pause", func() bool {

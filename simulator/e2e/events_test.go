@@ -12,6 +12,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/deployments/local"
+	"github.com/hotpair/hotpair/simulator/pair"
 )
 
 // TestEvents_TheSameOnBothHosts: what happened to the pair stands in one log that both hosts have: the takeover with its
@@ -33,7 +34,7 @@ func TestEvents_TheSameOnBothHosts(t *testing.T) {
 	})
 
 	c.order("kill", active)
-	taker := other(active)
+	taker := pair.Other(active)
 	c.awaitEvent("the audit of the takeover", func(e bus.Event) bool {
 		return e.Kind == bus.EventAudit && e.Host == taker && e.Epoch > status.Epoch
 	})

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/simulator"
+	"github.com/hotpair/hotpair/simulator/pair"
 )
 
 // kill is one that was made.
@@ -46,7 +47,7 @@ func TestKills_NothingIsLostOrDoubled(t *testing.T) {
 		pause(random, 1500*time.Millisecond)
 		host, _ := c.mustActive()
 		if i%2 == 1 {
-			host = other(host)
+			host = pair.Other(host)
 		}
 		first := c.kill(host)
 		if i%4 < 2 {
@@ -59,9 +60,9 @@ func TestKills_NothingIsLostOrDoubled(t *testing.T) {
 		c.mustActive()
 		c.order("start", host)
 		pause(random, 400*time.Millisecond)
-		second := c.kill(other(host))
+		second := c.kill(pair.Other(host))
 		first.doubly, second.doubly = true, true
-		c.order("start", other(host))
+		c.order("start", pair.Other(host))
 		second.healed = c.awaitPaired()
 		kills = append(kills, first, second)
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/simulator/pair"
 )
 
 // outage is one that was played, to be measured when the report of the workload is there.
@@ -132,9 +133,9 @@ func (c *cluster) freezeActive(t *testing.T) {
 
 func (c *cluster) freezeStandby(t *testing.T) {
 	active, before := c.mustActive()
-	c.order("freeze", other(active))
+	c.order("freeze", pair.Other(active))
 	c.Await(healWithin, "solo", func() bool { _, s := c.active(); return len(s.InSync) == 1 })
-	c.order("thaw", other(active))
+	c.order("thaw", pair.Other(active))
 	c.awaitPaired()
 	if now, after := c.mustActive(); now != active || after.Epoch != before.Epoch {
 		t.Errorf("the role moved from %s, epoch %d, to %s, epoch %d", active, before.Epoch, now, after.Epoch)
@@ -171,11 +172,11 @@ func (c *cluster) stopActive(t *testing.T) {
 func (c *cluster) killBoth(t *testing.T) {
 	active, _ := c.mustActive()
 	c.Send("kill", active)
-	c.Send("kill", other(active))
+	c.Send("kill", pair.Other(active))
 	// Whichever of the in-sync set returns serves; which hosts those are depends on whether the second one had taken
 	// over. One that is not in it waits, so both are started, in the order in which they were killed.
 	c.order("start", active)
-	c.order("start", other(active))
+	c.order("start", pair.Other(active))
 	took := c.awaitPaired()
 	t.Logf("measured: in sync %s after both were started again", took.Round(time.Millisecond))
 }
@@ -201,7 +202,7 @@ func (c *cluster) killWitness(t *testing.T) {
 // waits.
 func (c *cluster) standbyAlone(t *testing.T) {
 	active, _ := c.mustActive()
-	standby := other(active)
+	standby := pair.Other(active)
 	c.order("kill", standby)
 	var solo operator.Status
 	c.Await(healWithin, "solo with updates that the standby does not have", func() bool {
@@ -232,7 +233,7 @@ func (c *cluster) awaitTakeover(before operator.Status) time.Duration {
 	c.Helper()
 	return c.Await(healWithin, "takeover from "+before.Host, func() bool {
 		host, s := c.active()
-		return host == other(before.Host) && s.Epoch > before.Epoch
+		return host == pair.Other(before.Host) && s.Epoch > before.Epoch
 	})
 }
 

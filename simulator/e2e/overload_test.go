@@ -15,6 +15,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/simulator/bench/proc"
+	"github.com/hotpair/hotpair/simulator/pair"
 )
 
 const (
@@ -202,7 +203,7 @@ func TestOverload_ShedsAndKeepsServing(t *testing.T) {
 	}
 	c.Await(healWithin, "switchover under load", func() bool {
 		host, _ := c.active()
-		return host == other(active)
+		return host == pair.Other(active)
 	})
 	t.Logf("measured: switchover under load within %s", time.Since(ordered).Round(time.Millisecond))
 	answers := f.end()

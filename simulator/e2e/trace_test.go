@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/simulator/pair"
 )
 
 // TestTrace_OfATakeover: with a directory set, main, updater and terminal-if of the host that takes over each leave the trace
@@ -25,7 +26,7 @@ func TestTrace_OfATakeover(t *testing.T) {
 	for _, process := range []string{"main", "updater", "terminal-if"} {
 		var found []string
 		c.Await(healWithin, "trace of "+process, func() bool {
-			found, _ = filepath.Glob(filepath.Join(dir, other(host)+"-"+process+"-*-epoch-2.trace"))
+			found, _ = filepath.Glob(filepath.Join(dir, pair.Other(host)+"-"+process+"-*-epoch-2.trace"))
 			return len(found) == 1
 		})
 		text, err := os.ReadFile(found[0])

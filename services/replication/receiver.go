@@ -310,6 +310,8 @@ func (r *Receiver) commit() error {
 		switch err := r.c.Database.Commit(entries...); {
 		case errors.Is(err, storage.ErrCopying):
 			return nil
+		case errors.Is(err, storage.ErrGap) && r.c.Database.Committed() != have:
+			continue // a term of this host adopted its journal meanwhile
 		case err != nil:
 			return fmt.Errorf("commit %v to %v: %w", entries[0].Entry.Position, entries[len(entries)-1].Entry.Position, err)
 		}

@@ -115,6 +115,39 @@ func TestReceiver_HelloBesideTheFirstRecord(t *testing.T) {
 	}
 }
 
+// adopting is a database that a term of this host commits the same entries to, just before the receiver does.
+type adopting struct{ *storage.Store }
+
+func (a adopting) Commit(entries ...storage.Stored) error {
+	if err := a.Store.Commit(entries...); err != nil {
+		return err
+	}
+	return a.Store.Commit(entries...)
+}
+
+// What is applied may be told of while a takeover adopts the journal: the receiver then has nothing left to commit.
+func TestReceiver_CommitsBesideAnAdoption(t *testing.T) {
+	b := newHost(t, "b")
+	b.start()
+	ctx := within(t, 30*time.Second)
+	if _, broken, err := b.receiver.Fence(ctx, Fence{Term: Term{1, 1}, Host: "b"}); err != nil || broken != nil {
+		t.Fatal(err, broken)
+	}
+	entries := chain(t, b.store.Committed(), 1, 1, "adopted")
+	if err := b.l.Append(ctx, entries, b.store.Committed().Position); err != nil {
+		t.Fatal(err)
+	}
+	last := endOf(entries).Position
+	b.l.View(func(tail *Tail) { tail.Commit(last) })
+	b.receiver.c.Database = adopting{b.store}
+	if err := b.receiver.commit(); err != nil {
+		t.Error(err)
+	}
+	if got := b.store.Committed().Position; got != last {
+		t.Errorf("committed up to %v, not %v", got, last)
+	}
+}
+
 // Every call of a session that is over is refused.
 func TestReceiver_CallsOfAnEarlierSession(t *testing.T) {
 	b := newHost(t, "b")

@@ -2,6 +2,7 @@ package terminalif
 
 import (
 	"fmt"
+	"sync/atomic"
 	"testing"
 
 	"github.com/nats-io/nats.go"
@@ -51,8 +52,12 @@ func TestT2_KilledServiceGetsItsRequestsTogether(t *testing.T) {
 	h := startHost(t, "a", terminalsOf(agent)...)
 	const n = 5
 	seen := make(chan func(bus.Reply), 2*n)
+	var crashes atomic.Int64 // so far
 	run := func() *aService {
 		return h.startPacked("kv", func(q bus.Request, answer func(bus.Reply)) {
+			if q.Crashes != int(crashes.Load()) {
+				t.Errorf("after %d crashes it comes as %+v", crashes.Load(), q)
+			}
 			seen <- func(r bus.Reply) { r.Body = q.Body; answer(r) }
 		})
 	}
@@ -77,6 +82,7 @@ func TestT2_KilledServiceGetsItsRequestsTogether(t *testing.T) {
 			<-seen
 		}
 		service.stop()
+		crashes.Add(1)
 		killed(incarnation + 1)
 		service = run()
 		h.announce("kv", incarnation+2, true)

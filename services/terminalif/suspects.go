@@ -15,7 +15,8 @@ import (
 //
 // A process that somebody killed says little against any of them. What was out is sent again together, once: with many
 // terminals one at a time is a long wait for nothing. Those that were out at another crash run alone, whatever ended it: the
-// kernel also kills a process whose request took all memory.
+// kernel also kills a process whose request took all memory. It counts against each of them, so that such a request too
+// has its answer after three.
 
 const (
 	// aloneWithin is how long a suspect has the service to itself; then others are let in beside it, so that a slow request
@@ -42,10 +43,11 @@ func (d *directory) crashed(s *service, killed bool) way {
 		}
 	}
 	for _, f := range had {
+		again := f.trusted
 		f.trusted = killed && f.request.Crashes == 0
 		f.request.Attempt++
 		f.sending++
-		if len(had) == 1 {
+		if len(had) == 1 || again { // with what was new beside it nothing tells who it was; three are three all the same
 			f.request.Crashes++
 		} else {
 			f.request.Crashes = max(f.request.Crashes, 1)

@@ -176,12 +176,18 @@ type staged struct {
 
 func stage(t testing.TB, part string) *staged {
 	t.Helper()
+	return stageWith(t, part, 250*time.Millisecond)
+}
+
+// stageWith is stage with a lease.
+func stageWith(t testing.TB, part string, lease time.Duration) *staged {
+	t.Helper()
 	dir := t.TempDir()
 	host := config.Host{
 		Name: config.Name{Host: "a"}, Storage: config.Storage{Data: dir},
 		BusPort: 7701, Link: ":7702", Replication: ":7703", PeerLink: "127.0.0.1:8702", PeerReplication: "127.0.0.1:8703",
 		Witness: "127.0.0.1:7705", PairKey: config.PairKey{PairSecret: "0123456789abcdef"}, Console: config.Console{HTTP: "127.0.0.1:7704"},
-		Pace: config.Pace{Lease: 250 * time.Millisecond}, Patience: config.Patience{StandbyPatience: time.Second},
+		Pace: config.Pace{Lease: lease}, Patience: config.Patience{StandbyPatience: time.Second},
 		Bounds: config.Bounds{HistoryMaxUpdates: 1000, HistoryMaxAge: time.Hour, HistoryMaxBytes: 1 << 30, Retention: time.Hour, JournalMaxBytes: 256 << 20, EventsMax: 1000},
 		Log:    config.Log{LogFormat: config.LogText},
 	}

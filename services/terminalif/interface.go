@@ -206,9 +206,9 @@ func (i *Interface) sweep(ctx context.Context) error {
 	defer tick.Stop()
 	for {
 		select {
-		case now := <-tick.C:
+		case <-tick.C:
 			tick.Reset(pace.Next(sweepEvery))
-			i.relay.sweep(now)
+			i.relay.sweep(time.Now())
 			i.losses.sweep(i.log)
 		case <-ctx.Done():
 			return ctx.Err()

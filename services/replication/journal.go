@@ -31,6 +31,8 @@ const (
 	reserve = 1 << 20
 	// defaultPatience is how long a write may take: stalls of over a second were seen on healthy disks.
 	defaultPatience = 10 * time.Second
+	// watched is how many stored messages wait for who watches; they may have MaxFrame bytes each.
+	watched = 4
 	// duplicateWindow of the stream. No message carries an id; the default of two minutes makes a restart read everything.
 	duplicateWindow = 100 * time.Millisecond
 )
@@ -247,8 +249,8 @@ func (j *Journal) streamConfig() jetstream.StreamConfig {
 		Duplicates:  duplicateWindow,
 		AllowDirect: true,
 		DenyDelete:  true,
-		// Tells the owner, when somebody else has appended; it costs nothing while nobody listens.
-		RePublish: &jetstream.RePublish{Source: j.subject, Destination: storedSubject(j.config.Host), HeadersOnly: true},
+		// Tells the owner what somebody else has appended, so that it need not be read; it costs a copy while nobody listens.
+		RePublish: &jetstream.RePublish{Source: j.subject, Destination: storedSubject(j.config.Host)},
 	}
 }
 
@@ -327,20 +329,26 @@ func (j *Journal) Info(ctx context.Context) (JournalInfo, error) {
 	}, nil
 }
 
-// Watch gives a channel with the stream sequence of the message stored last, by whomever, until stop is called. It never
-// blocks the journal: a value that nobody took is replaced by the next.
-func (j *Journal) Watch() (stored <-chan uint64, stop func(), err error) {
-	c := make(chan uint64, 1)
+// Watch gives a channel with the messages that are stored, by whomever, until stop is called. It never blocks the journal: of
+// what nobody takes only the newest are kept, so the sequences may have gaps. A message whose sequence is not told has the highest there is.
+func (j *Journal) Watch() (stored <-chan Read, stop func(), err error) {
+	c := make(chan Read, watched)
 	sub, err := j.conn.Subscribe(storedSubject(j.config.Host), func(m *nats.Msg) {
 		seq, err := strconv.ParseUint(m.Header.Get(jetstream.SequenceHeader), 10, 64)
-		if err != nil {
+		if err != nil || seq == 0 {
 			seq = math.MaxUint64 // look
 		}
-		select {
-		case <-c:
-		default:
+		for r := (Read{Seq: seq, Raw: m.Data}); ; {
+			select {
+			case c <- r: // this callback is the only one that sends
+				return
+			default:
+			}
+			select {
+			case <-c:
+			default:
+			}
 		}
-		c <- seq // this callback is the only one that sends
 	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("watch journal: %w", err)

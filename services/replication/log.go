@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"sync"
 
 	"github.com/hotpair/hotpair/services/turn"
@@ -25,7 +24,8 @@ type Log struct {
 	reading turn.Turn // one reading of the journal, or one own append, at a time
 	mu      sync.Mutex
 	tail    *Tail
-	term    Term // of the last Fence of this process, if it is for this host
+	term    Term          // of the last Fence of this process, if it is for this host
+	turned  chan struct{} // closed and replaced when term may have changed
 
 	// Stream sequences up to which nothing is needed: as of the last flush of bolt, and of the flush before that.
 	spare, giveUp uint64
@@ -33,7 +33,7 @@ type Log struct {
 
 // NewLog makes the log of a journal; base is the end of what bolt has applied (storage.Store.Applied).
 func NewLog(j *Journal, base storage.Mark) *Log {
-	return &Log{journal: j, log: j.config.Logger, tail: NewTail(base), reading: turn.New()}
+	return &Log{journal: j, log: j.config.Logger, tail: NewTail(base), reading: turn.New(), turned: make(chan struct{})}
 }
 
 // Journal gives the journal behind it.
@@ -99,16 +99,54 @@ func (l *Log) take(r Read) {
 	}
 }
 
-// Follow reads as messages are stored by others, and calls changed after each reading that took something in, until ctx ends
-// or changed fails.
+// Follow takes in messages as others have them stored, and calls changed after each time that something was taken in, until
+// ctx ends or changed fails. While this host owns the journal's fence nobody else appends, and it rests: what this host
+// appends itself need not wake it up.
 func (l *Log) Follow(ctx context.Context, changed func() error) error {
+	for {
+		if err := l.follow(ctx, changed); err != nil {
+			return fmt.Errorf("follow journal: %w", err)
+		}
+		for alone, turned := l.alone(); alone; alone, turned = l.alone() {
+			select {
+			case <-turned:
+			case <-l.journal.Dead():
+				return l.journal.Err()
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
+	}
+}
+
+// alone reports whether only this host may append, and gives a channel that is closed when that may have changed.
+func (l *Log) alone() (bool, <-chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.term != (Term{}), l.turned
+}
+
+// fenced notes whose term rules.
+func (l *Log) fenced(own Term) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.term = own
+	close(l.turned)
+	l.turned = make(chan struct{})
+}
+
+// follow is Follow until only this host may append. What was stored before it watched, it reads first.
+func (l *Log) follow(ctx context.Context, changed func() error) error {
+	if alone, _ := l.alone(); alone {
+		return nil
+	}
 	stored, stop, err := l.journal.Watch()
 	if err != nil {
 		return err
 	}
 	defer stop()
-	for seq := uint64(math.MaxUint64); ; {
-		took, err := l.readTo(ctx, seq)
+	for next := (Read{}); ; {
+		took, err := l.takeIn(ctx, next)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -116,27 +154,39 @@ func (l *Log) Follow(ctx context.Context, changed func() error) error {
 			err = changed()
 		}
 		if err != nil {
-			return fmt.Errorf("follow journal: %w", err)
+			return err
 		}
-		select {
-		case seq = <-stored:
-		case <-l.journal.Dead():
-			return l.journal.Err()
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		for next.Seq = 0; next.Seq == 0; {
+			alone, turned := l.alone()
+			if alone {
+				return nil
+			}
+			select {
+			case next = <-stored:
+			case <-turned:
+			case <-l.journal.Dead():
+				return l.journal.Err()
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
 		}
 	}
 }
 
-// readTo reads unless the tail has the stream sequence already, as it has what this owner appended.
-func (l *Log) readTo(ctx context.Context, seq uint64) (took bool, err error) {
+// takeIn takes a message that was just stored. What the tail has already, as it has what this owner appended, is passed over;
+// what does not come right behind the tail, and the zero Read, has the journal read.
+func (l *Log) takeIn(ctx context.Context, r Read) (took bool, err error) {
 	if err := l.reading.Take(ctx); err != nil {
 		return false, err
 	}
 	defer l.reading.Give()
-	known := false
-	l.View(func(t *Tail) { known = seq <= t.Seq() })
-	if known {
+	var last uint64
+	l.View(func(t *Tail) { last = t.Seq() })
+	switch {
+	case r.Seq == last+1:
+		l.take(r)
+		return true, nil
+	case r.Seq > 0 && r.Seq <= last:
 		return false, nil
 	}
 	return l.read(ctx)
@@ -189,7 +239,7 @@ func (l *Log) append(ctx context.Context, entries []storage.Stored, committed po
 	if err != nil {
 		if !errors.Is(err, ErrFull) {
 			// Nobody knows whether the frame is there: only a Fence, which reads everything, makes that sure again.
-			l.View(func(*Tail) { l.term = Term{} })
+			l.fenced(Term{})
 		}
 		return err
 	}
@@ -215,9 +265,8 @@ func (l *Log) Fence(ctx context.Context, f Fence) error {
 		return err
 	}
 	defer l.reading.Give()
-	l.mu.Lock()
-	l.term = Term{}
-	l.mu.Unlock()
+	var own Term
+	defer func() { l.fenced(own) }() // nobody is granted before
 	if _, err := l.journal.Fence(ctx, f); err != nil {
 		return err
 	}
@@ -225,9 +274,7 @@ func (l *Log) Fence(ctx context.Context, f Fence) error {
 		return err
 	}
 	if f.Host == l.journal.Host() {
-		l.mu.Lock()
-		l.term = f.Term
-		l.mu.Unlock()
+		own = f.Term
 	}
 	return nil
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/hotpair/hotpair/bus"
 )
 
@@ -95,4 +97,44 @@ func TestProcess_R8FullDisk(t *testing.T) {
 	}
 	a.put(1, "z", "1")
 	a.kill(process)
+}
+
+// TestProcess_R8FailedTestWriteEnds: the write that shows that a disk takes writes is one that may fail, and then nothing of
+// this process writes any more. It ends, and the next one is fit when the disk is; left alive it would never be.
+func TestProcess_R8FailedTestWriteEnds(t *testing.T) {
+	for name, write := range map[string]func(*host) (ok bool){
+		"takeover": func(h *host) bool {
+			p, err := tryOrder[bus.Prepared](h, bus.SubjectPrepare, bus.Prepare{Epoch: 1}, patience)
+			return err == nil && p.Error == ""
+		},
+		"doctor": func(h *host) bool {
+			e, err := tryOrder[bus.Examined](h, bus.SubjectExamine, bus.Examine{}, patience)
+			return err == nil && e.Error == ""
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, _ := newHosts(t)
+			process := a.spawn()
+			// Room for the journal's marker and for facts, not for the 64 KiB that are tried.
+			limit := unix.Rlimit{Cur: 48 << 10, Max: 48 << 10}
+			if err := unix.Prlimit(process.Process.Pid, unix.RLIMIT_FSIZE, &limit, nil); err != nil {
+				t.Fatal(err)
+			}
+			if write(a) {
+				t.Fatal("the disk took 64 KiB")
+			}
+			select {
+			case <-a.ended:
+			case <-time.After(3 * patience):
+				t.Fatal("the process does not end")
+			}
+			a.cancel = nil
+			if code := process.ProcessState.ExitCode(); code != 1 {
+				t.Errorf("exit code %d", code)
+			}
+			process = a.spawn()
+			a.lead(1, false)
+			a.kill(process)
+		})
+	}
 }

@@ -24,6 +24,7 @@ func (u *updater) examine(bus.Examine) bus.Examined {
 	for range syncs {
 		began := time.Now()
 		if err := u.store.TestWrite(); err != nil {
+			u.dead(err)
 			e.Error = err.Error()
 			break
 		}

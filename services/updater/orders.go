@@ -95,6 +95,7 @@ func (u *updater) makeReady(ctx context.Context, q bus.Prepare) (storage.Mark, e
 	go func() { wrote <- u.store.TestWrite() }()
 	mark, broken, err := u.fence(ctx, q.Epoch, 0)
 	tested := <-wrote
+	u.dead(tested)
 	switch {
 	case err != nil:
 		return mark, fmt.Errorf("fence the journal: %w", err)

@@ -35,6 +35,7 @@ func (u *updater) serve(ctx context.Context, q bus.Serve) bus.Served {
 		err = u.begin(ctx, q, p)
 	}
 	if err != nil {
+		u.dead(err)
 		u.enter(post{duty: standby})
 		u.log.Warn("the term can't be served", "epoch", q.Epoch, "resume", q.Resume, "error", err)
 		return bus.Served{Unreadable: errors.Is(err, errUnreadable), Error: err.Error()}
@@ -71,7 +72,6 @@ func (u *updater) noteTerm(q bus.Serve) (session uint64, err error) {
 		session = f.Session
 		return nil
 	})
-	u.dead(err)
 	return session, err
 }
 

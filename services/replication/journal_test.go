@@ -260,7 +260,10 @@ func TestJournal_Watch(t *testing.T) {
 		t.Fatal(err)
 	}
 	select {
-	case <-stored:
+	case r := <-stored:
+		if r.Seq != 1 || string(r.Raw) != "one" {
+			t.Errorf("told %d %q", r.Seq, r.Raw)
+		}
 	case <-ctx.Done():
 		t.Fatal("not told")
 	}

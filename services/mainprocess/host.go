@@ -58,6 +58,7 @@ type host struct {
 	terminalState atomic.Pointer[bus.TerminalState]
 	empty         atomic.Bool
 	linkSeen      atomic.Int64 // role.Evidence
+	peerSettles   atomic.Bool  // the other host takes over, or did so a moment ago
 	recordedAt    destination  // of the driver's goroutine
 	peerAlarms    atomic.Pointer[[]bus.Alarm]
 	unsaved       atomic.Pointer[error] // why events are not in the spool
@@ -255,6 +256,7 @@ func (h *host) beaten(b bus.Beat, reply func(bus.BeatReply)) {
 	h.peerHTTPAddr.Store(&b.HTTP)
 	h.heardSchedule(b.Host, b.Incarnation, b.Scheduled, b.ScheduledBy)
 	h.peerAlarms.Store(&b.Alarms)
+	h.peerSettles.Store(b.Settling)
 	h.driver.inputs <- envelope{in: role.PeerBeat{Peer: peerView(b)}, after: func(actions []role.Action, v role.View) {
 		answer := bus.BeatReply{Beat: h.beat(v)}
 		for _, a := range actions {
@@ -283,6 +285,7 @@ func (h *host) refuses(b bus.Beat) string {
 }
 
 func (h *host) beatAnswered(sentAt time.Duration, r bus.BeatReply) {
+	h.peerSettles.Store(r.Settling)
 	h.driver.give(role.BeatAnswered{SentAt: sentAt, Grant: r.Grant, Peer: peerView(r.Beat), Refusal: r.Error})
 }
 

@@ -1,11 +1,13 @@
 package terminal
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 )
 
@@ -111,5 +113,28 @@ func TestDisk_FailsForGood(t *testing.T) {
 	}
 	if err := d.flush(); err == nil {
 		t.Error("flush after a failure")
+	}
+}
+
+// An agent whose own facts can't be read must not begin anew on the disk that it shares with others: it would have forgotten its
+// epoch (R5).
+func TestDisk_TakesNoAgentWhoseOwnFactsCannotBeRead(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Symlink(factsFile, filepath.Join(dir, factsFile)); err != nil { // that leads to itself
+		t.Fatal(err)
+	}
+	d, err := OpenDisk(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	a := New(Config{ID: "t1", Listen: "127.0.0.1:0", Key: "k", Data: dir, Disk: d})
+	go func() {
+		<-a.Started() // it must not come to that
+		cancel()
+	}()
+	if err := a.Run(ctx); !errors.Is(err, syscall.ELOOP) {
+		t.Errorf("it ended with %v", err)
 	}
 }

@@ -89,10 +89,11 @@ func openStore(dir string) (*store, error) {
 	return s, nil
 }
 
-// hasStore reports whether a directory has durable facts, in whatever state.
+// hasStore reports whether a directory has durable facts, in whatever state: also when they can't be looked at, since an
+// agent that begins anew elsewhere has forgotten its epoch (R5).
 func hasStore(dir string) bool {
 	_, err := os.Stat(filepath.Join(dir, factsFile))
-	return err == nil
+	return !errors.Is(err, os.ErrNotExist)
 }
 
 // adopt takes the newest of two slots; it reports whether one reads well.

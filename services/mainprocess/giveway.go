@@ -33,6 +33,7 @@ func (h *host) giveWay(ctx, running context.Context) {
 	defer context.AfterFunc(running, cancel)()
 	first, heard := context.WithTimeout(ctx, firstWord(h.config.Lease))
 	defer heard()
+	defer context.AfterFunc(h.link.apart, heard)()
 	gone := func() bool {
 		e := role.Evidence(h.linkSeen.Load())
 		return e == role.Refused || e == role.Ended

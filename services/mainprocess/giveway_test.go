@@ -21,6 +21,7 @@ type starter struct {
 func newStarter(t *testing.T, hostLease time.Duration, before ...bus.Beat) *starter {
 	t.Helper()
 	s := &starter{drainPair: newDrainPair(t, hostLease), began: make(chan struct{})}
+	s.link.apart, s.link.notFound = context.WithCancel(t.Context())
 	s.waiters = map[chan struct{}]func(role.View) bool{}
 	s.on(func() { s.driver.stepped = func(v role.View, _ lease.Right) { s.wake(v) } })
 	s.linkSeen.Store(int64(role.Connected))
@@ -86,6 +87,12 @@ func TestHost_GivesWay(t *testing.T) {
 	})
 	t.Run("not to a host that starts as well", func(t *testing.T) {
 		newStarter(t, time.Hour, bus.Beat{Role: string(role.Starting)}).awaitBegun()
+	})
+	t.Run("not when nobody can be dialled", func(t *testing.T) {
+		s := newStarter(t, time.Hour)
+		s.awaitWaiting()
+		s.link.notFound()
+		s.awaitBegun()
 	})
 	t.Run("not for ever", func(t *testing.T) {
 		newStarter(t, 16*time.Millisecond, takingOver).awaitBegun()

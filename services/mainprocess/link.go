@@ -29,6 +29,8 @@ type link struct {
 	server   *bus.Server
 	inside   []*bus.Conn // own connections to the server, which serve the other main's calls
 	evidence *evidence
+	apart    context.Context // ends when the other main could not be dialled
+	notFound context.CancelFunc
 
 	mu     sync.Mutex
 	conn   *bus.Conn // to the other main; nil while there is none
@@ -62,6 +64,7 @@ func newLink(c linkConfig) (*link, error) {
 		return nil, fmt.Errorf("link (HOTPAIR_LINK): %w", err)
 	}
 	l := &link{config: c, users: users, server: server, beatCh: make(chan struct{}, 1)}
+	l.apart, l.notFound = context.WithCancel(context.Background())
 	l.evidence = &evidence{network: c.network, timeout: max(4*c.interval, 250*time.Millisecond), changed: c.evidence}
 	return l, nil
 }
@@ -147,6 +150,7 @@ func (l *link) Run(ctx context.Context) error {
 			beside.Wait()
 			continue
 		}
+		l.notFound()
 		pause := time.NewTimer(wait)
 		select {
 		case <-pause.C:

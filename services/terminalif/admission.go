@@ -63,6 +63,11 @@ func (a *admission) answered(now, took time.Duration, out int) {
 		}
 	default:
 		if a.bad++; a.bad >= shortage {
+			if a.limit == fewest {
+				// With so few in flight it is no queue that makes them late: the service has become slow. An answer that
+				// is quicker is the best again.
+				a.best = a.least
+			}
 			// What is in flight takes that long, so this much of it takes standing. Never to less than half at once: the
 			// measure is as old as the answer.
 			a.limit = max(fewest, a.peak/2, int(float64(a.peak)*float64(standing)/float64(late)))

@@ -91,3 +91,29 @@ func TestAdmission_ASlowServiceIsNotAQueue(t *testing.T) {
 		t.Errorf("bound %d", a.bound())
 	}
 }
+
+// A service that was quick once and is slow now, at any number of requests: no bound makes it quicker, and a low one only turns
+// users away.
+func TestAdmission_IsNotLowForEverWhereItHelpsNothing(t *testing.T) {
+	var a admission
+	now := time.Duration(0)
+	run := func(took, d time.Duration) {
+		for end := now + d; now < end; now += time.Millisecond {
+			a.answered(now, took, a.bound())
+		}
+	}
+	run(time.Millisecond, time.Second)
+	run(2*time.Second, 10*time.Second)
+	if a.bound() <= 2*fewest {
+		t.Errorf("bound %d after 10 s", a.bound())
+	}
+	run(2*time.Second, 10*time.Second)
+	if a.bound() != most {
+		t.Errorf("bound %d after 20 s", a.bound())
+	}
+	run(time.Millisecond, time.Second)
+	run(2*time.Second, time.Second)
+	if a.bound() == most {
+		t.Error("what was quick again is not its best again")
+	}
+}

@@ -29,8 +29,11 @@ const (
 	suspectWithin = time.Second
 	// patientWithin ends the session of one terminal.
 	patientWithin = 5 * time.Second
-	// starvedBy is how late this process may be woken before it takes its own slowness for the reason of a silence (T11).
+	// starvedBy is how late this process may be woken before it takes its own slowness for the reason of a silence (T11). While
+	// it waits for many it is woken each wakeEvery, and all that it was late is added up: a question passes through several
+	// goroutines, and that the last of them is woken in time says nothing of the others.
 	starvedBy = 250 * time.Millisecond
+	wakeEvery = 50 * time.Millisecond
 	// starvedTries bounds how often a starved process asks again.
 	starvedTries = 3
 )
@@ -122,18 +125,37 @@ func (i *Interface) silentOf(ctx context.Context, asked []*session, within time.
 		})
 	}
 	// One that can't even be written to takes longer to find that out than it is waited for here.
-	for waiting := len(quiet); waiting > 0; waiting-- {
+	waking := wakes{last: began}
+	tick := time.NewTicker(wakeEvery)
+	defer tick.Stop()
+	for over := false; !over && len(quiet) > 0; {
 		select {
 		case s := <-answers:
 			delete(quiet, s)
+		case <-tick.C:
 		case <-ctx.Done():
-			waiting = 0
+			over = true
 		}
+		waking.woken(time.Now())
 	}
-	if time.Since(began) > within+starvedBy {
+	for len(answers) > 0 { // they came in time, and this process was late
+		delete(quiet, <-answers)
+	}
+	if waking.late > starvedBy {
 		return nil
 	}
 	return slices.Collect(maps.Keys(quiet))
+}
+
+// wakes adds up how late a goroutine was woken that wants to be each wakeEvery.
+type wakes struct {
+	last time.Time
+	late time.Duration
+}
+
+func (w *wakes) woken(now time.Time) {
+	w.late += max(now.Sub(w.last)-wakeEvery, 0)
+	w.last = now
 }
 
 // suspect has the session find out soon whether its terminal is silent. It never blocks.

@@ -268,17 +268,3 @@ func (j *Journal) Cut(ctx context.Context, c Cut) (seq uint64, err error) {
 	}
 	return seq, nil
 }
-
-// TestWrite makes one durable write, to show that the disk takes it (fitness for a takeover): the present fence again.
-// Only after a Fence, otherwise ErrFenced.
-func (j *Journal) TestWrite(ctx context.Context) error {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.fence.Term == (Term{}) || len(j.granted) > 0 {
-		return fmt.Errorf("test write: %w", ErrFenced)
-	}
-	if _, err := j.mark(ctx, Message{Fence: &j.fence}); err != nil {
-		return fmt.Errorf("test write: %w", err)
-	}
-	return nil
-}

@@ -30,6 +30,9 @@ func (r *Receiver) hello(ctx context.Context, q helloRequest) (helloReply, error
 			return r.nobody(facts), foreignPair(q, facts)
 		}
 	}
+	if err := r.living(q.Term); err != nil { // main noted an epoch since it was compared
+		return r.nobody(facts), err
+	}
 	r.set(Term{}, false)
 	if err := r.c.Log.Fence(ctx, Fence{Term: q.Term, Host: q.Host}); err != nil {
 		return r.nobody(facts), stuck(err)
@@ -219,6 +222,11 @@ func (r *Receiver) grant(q placeRequest) (placeReply, error) {
 	}
 	c, err := r.c.Log.Journal().Grant(q.Term)
 	if err != nil {
+		return placeReply{}, err
+	}
+	// Who makes a higher epoch known revokes after it: so either that finds the grant, or this finds the epoch (R5).
+	if err := r.living(q.Term); err != nil {
+		r.c.Log.Journal().Revoke()
 		return placeReply{}, err
 	}
 	a.Credentials = &c

@@ -233,7 +233,7 @@ func TestJournal_Full(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := j.TestWrite(ctx); err != nil {
+	if _, err := j.Fence(ctx, Fence{Term: Term{2, 2}, Host: "b"}); err != nil {
 		t.Fatal(err)
 	}
 	if err := j.stream.Purge(ctx); err != nil {

@@ -249,11 +249,14 @@ func (l *Log) append(ctx context.Context, entries []storage.Stored, committed po
 		err = l.tail.Own(seq, frame, entries)
 	}
 	l.mu.Unlock()
-	if !own { // a test write lies between
+	if !own { // a marker lies between that could not be read
 		_, err = l.read(ctx)
 	}
 	if err == nil && l.End() != entries[len(entries)-1].Mark() {
 		err = fmt.Errorf("%w: the journal did not take what it acknowledged", storage.ErrDiverged)
+	}
+	if err != nil {
+		l.fenced(Term{}) // it is there, and the tail does not know: what is appended behind it would not follow
 	}
 	return err
 }

@@ -329,6 +329,14 @@ func (r *Receiver) set(term Term, open bool) {
 	r.c.Changed()
 }
 
+// living refuses a term of a lower epoch than is known by now (R5).
+func (r *Receiver) living(t Term) error {
+	if known := r.c.Facts.Get().Epoch; t.Epoch < known {
+		return &staleError{known: known}
+	}
+	return nil
+}
+
 // check refuses a call of another session than the present one.
 func (r *Receiver) check(t Term) error {
 	r.mu.Lock()

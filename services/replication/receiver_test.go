@@ -207,9 +207,6 @@ func TestReceiver_UndoneTakeover(t *testing.T) {
 	if err != nil || broken != nil || end != a.l.End() {
 		t.Fatal(end, broken, err)
 	}
-	if err := b.j.TestWrite(context.Background()); err != nil {
-		t.Fatal(err)
-	}
 	processtest.Await(t, "a is refused", func() bool { return a.sender.State().State == bus.PeerRefused })
 	b.refuse(nil) // lost: a has the record
 	a.work(5, "after")
@@ -267,6 +264,85 @@ func FuzzReceiver_Answer(f *testing.F) {
 	f.Fuzz(func(t *testing.T, call uint8, data []byte) {
 		if _, err := b.receiver.answer(context.Background(), calls[int(call)%len(calls)], data); err != nil {
 			t.Fatal("the process would end:", err)
+		}
+	})
+}
+
+// A host that learns of a higher epoch while a hello of a lower one is being looked at, or while its session is about to be
+// opened, opens none for the lower (R5).
+func TestReceiver_R5LearnsAHigherEpochMeanwhile(t *testing.T) {
+	b := newHost(t, "b")
+	b.start()
+	learn := func(epoch uint64) {
+		if err := b.facts.Update(func(d *storage.FactsData) error {
+			d.Epoch = epoch
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	term := Term{5, 1}
+	b.receiver.c.Allow = func(uint64) error { // the hello is looked at
+		learn(6)
+		return nil
+	}
+	if err := ask(t, b.receiver, callHello, helloOf(term), &helloReply{}); !errors.Is(err, ErrStale) {
+		t.Errorf("hello: %v", err)
+	}
+	b.receiver.c.Allow = func(uint64) error { return nil }
+	term = Term{6, 1}
+	var h helloReply
+	if err := ask(t, b.receiver, callHello, helloOf(term), &h); err != nil {
+		t.Fatal(err)
+	}
+	learn(7)
+	var a placeReply
+	if err := ask(t, b.receiver, callOpen, placeRequest{Term: term, Sequence: h.End.Position.Sequence, Digest: h.End.Digest}, &a); !errors.Is(err, ErrStale) {
+		t.Errorf("open: %v", err)
+	}
+	if len(b.j.granted) > 0 {
+		t.Error("a session of a lower epoch may write")
+	}
+}
+
+// What is durable in the journal and could not be read back is in doubt: nothing is appended behind it before a fence has read
+// it, or two frames would stand for one position.
+func TestLog_AppendsNothingBehindWhatItCouldNotRead(t *testing.T) {
+	ctx := within(t, 30*time.Second)
+	j := openJournal(t, JournalConfig{Host: "b"})
+	l := NewLog(j, storage.Mark{})
+	if err := l.Fence(ctx, Fence{Term: Term{1, 1}, Host: "b"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := j.Cut(ctx, Cut{Term: Term{1, 1}, End: l.End()}); err != nil { // whose reading was given up
+		t.Fatal(err)
+	}
+	info, err := j.Info(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	short, give := context.WithCancel(ctx)
+	j.reader.mu.Lock()
+	ended := make(chan error, 1)
+	go func() { ended <- l.Append(short, chain(t, storage.Mark{}, 1, 1, "one"), position.Position{}) }()
+	processtest.Await(t, "the frame is durable", func() bool {
+		now, err := j.Info(ctx)
+		return err == nil && now.Last > info.Last
+	})
+	give()
+	j.reader.mu.Unlock()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	if err := l.Append(ctx, chain(t, storage.Mark{}, 1, 1, "other"), position.Position{}); !errors.Is(err, ErrFenced) {
+		t.Errorf("another frame at the same position: %v", err)
+	}
+	if err := l.Fence(ctx, Fence{Term: Term{1, 2}, Host: "b"}); err != nil {
+		t.Fatal(err)
+	}
+	l.View(func(tail *Tail) {
+		if tail.Broken() != nil || tail.End() != endOf(chain(t, storage.Mark{}, 1, 1, "one")) {
+			t.Error(tail.Broken(), tail.End().Position)
 		}
 	})
 }

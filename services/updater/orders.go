@@ -141,12 +141,14 @@ func (u *updater) standby(q bus.Standby) bus.Done {
 	if q.Epoch <= u.facts.Get().Epoch {
 		return bus.Done{}
 	}
-	// Nobody of a lower epoch may append any more (R5). The fence itself comes with the hello of the epoch.
-	u.journal.Revoke()
-	return u.done(u.facts.Update(func(f *storage.FactsData) error {
+	err := u.facts.Update(func(f *storage.FactsData) error {
 		f.Epoch = max(f.Epoch, q.Epoch)
 		return nil
-	}))
+	})
+	// Nobody of a lower epoch may append any more (R5), also who was let in while the epoch was written. The fence itself comes
+	// with the hello of the epoch.
+	u.journal.Revoke()
+	return u.done(err)
 }
 
 // require answers bus.Require.

@@ -143,62 +143,12 @@ func (s *Store) Commit(entries ...Stored) error {
 	return nil
 }
 
-// Changes rises whenever what a View finds in Options.WatchSpace may have changed: by an update, by Discard, by a copy.
+// Changes rises whenever what a View finds in Options.WatchSpace may have changed: by an update, by a copy.
 // It counts from Open on and costs nothing to ask for.
 func (s *Store) Changes() uint64 {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.changes
-}
-
-// Discard takes entries beyond an end back out of the overlay and returns them, oldest first: a host that validated
-// the frames of its journal into the overlay for a takeover, and lost it, must not go on to show or apply them. It is
-// for a host that serves nobody; views that are open keep what they see. It waits for a running flush. Nothing is
-// discarded with an error: ErrGap when the end lies beyond the committed one or before the applied one, whose entries
-// can't be taken back; ErrDiverged when it is not on this chain.
-func (s *Store) Discard(to Mark) ([]Stored, error) {
-	s.writing.Lock() // so nothing is frozen
-	defer s.writing.Unlock()
-	s.committing.Lock()
-	defer s.committing.Unlock()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.usable(); err != nil {
-		return nil, fmt.Errorf("discard: %w", err)
-	}
-	applied, sequence := s.state.Applied, to.Position.Sequence
-	if sequence < applied.Position.Sequence || sequence > s.committed.Position.Sequence {
-		return nil, fmt.Errorf("discard: %w: %v is not between the applied %v and the committed %v",
-			ErrGap, to.Position, applied.Position, s.committed.Position)
-	}
-	keep, end := []Stored(nil), applied
-	for _, e := range s.active.slice(applied.Position.Sequence+1, sequence) {
-		keep, end = append(keep, *e), e.Mark()
-	}
-	if end != to {
-		return nil, fmt.Errorf("discard: %w: %v is not %v of this chain", ErrDiverged, to.Position, end.Position)
-	}
-	var gone []Stored
-	for _, e := range s.active.slice(sequence+1, s.committed.Position.Sequence) {
-		gone = append(gone, *e)
-	}
-	s.active = newTable()
-	s.active.add(keep)
-	s.committed, s.time = to, s.state.Time
-	s.changes++
-	for i := range keep {
-		s.time = max(s.time, keep[i].Entry.Time)
-	}
-	if s.state.Copy == nil { // a copy brings epochs from beyond the end that has been replayed
-		s.epochs = slices.DeleteFunc(slices.Clone(s.epochs), func(e EpochStart) bool { return e.Sequence > sequence })
-	}
-	if to.Position.Before(s.notified) && s.state.Notified.Before(s.notified) {
-		s.notified = s.state.Notified
-		if s.notified.Before(to.Position) {
-			s.notified = to.Position
-		}
-	}
-	return gone, nil
 }
 
 // startOf is what the table of epoch starts keeps of an entry of KindBegan.

@@ -112,50 +112,6 @@ func TestStore_CommitTakesOnlyWhatFollows(t *testing.T) {
 	commit(t, s, third)
 }
 
-func TestStore_DiscardTakesBackWhatIsNotApplied(t *testing.T) {
-	s, w := open(t, t.TempDir(), Options{}), newWriter(t)
-	commit(t, s, w.began(), w.put("s", "a", "1"))
-	applied := flush(t, s)
-	third := w.put("s", "a", "2")
-	fork, at := *w, w.time
-	lost := []Stored{w.put("s", "a", "3", "b", "3"), w.began(), w.answered(RequestID{Terminal: "t", Counter: 1}, 0, "x")}
-	commit(t, s, third)
-	commit(t, s, lost...)
-	s.SetNotified(lost[0].Entry.Position)
-	stranger := third.Mark()
-	stranger.Digest[0]++
-	for end, want := range map[Mark]error{
-		{}:       ErrGap,
-		stranger: ErrDiverged,
-		{Position: position.Position{Epoch: 9, Sequence: 9}}: ErrGap,
-	} {
-		if _, err := s.Discard(end); !errors.Is(err, want) || s.Committed() != w.end {
-			t.Errorf("discard to %v: %v, want %v", end.Position, err, want)
-		}
-	}
-	gone, err := s.Discard(third.Mark())
-	if err != nil || len(gone) != 3 || gone[0].Digest != lost[0].Digest || gone[2].Digest != lost[2].Digest {
-		t.Fatalf("discarded %d entries, %v", len(gone), err)
-	}
-	if s.Committed() != third.Mark() || s.PairTime() != at || len(s.Epochs()) != 1 || s.Notified() != third.Entry.Position || s.Len() != 1 {
-		t.Errorf("at %v, time %d, epochs %v, notified %v", s.Committed(), s.PairTime(), s.Epochs(), s.Notified())
-	}
-	if get(t, s, "s", "a") != "2@3" || get(t, s, "s", "b") != "" {
-		t.Errorf("reads %q and %q", get(t, s, "s", "a"), get(t, s, "s", "b"))
-	}
-	if _, l := look(t, s, RequestID{Terminal: "t", Counter: 1}); l != Absent { // V10
-		t.Errorf("a discarded answer is still there: %d", l)
-	}
-	commit(t, s, fork.put("s", "a", "other"))
-	flush(t, s)
-	if get(t, s, "s", "a") != "other@4" {
-		t.Errorf("reads %q", get(t, s, "s", "a"))
-	}
-	if _, err := s.Discard(applied); !errors.Is(err, ErrGap) {
-		t.Errorf("discard of what is applied: %v", err)
-	}
-}
-
 func TestStore_NotifiedRisesAndIsKept(t *testing.T) {
 	dir := t.TempDir()
 	s, w := open(t, dir, Options{}), newWriter(t)

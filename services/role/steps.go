@@ -3,41 +3,19 @@ package role
 // Step names one step of figure 3 of the patent.
 type Step string
 
-// The steps of a takeover, switchover or hand-over.
+// The steps of a takeover, switchover or hand-over: where each happens, what it is, and what undoes it. The machine reports by
+// these names; log, events and operators show them.
 const (
-	B1 Step = "B1"
-	B2 Step = "B2"
-	B3 Step = "B3"
-	B4 Step = "B4"
-	B5 Step = "B5"
-	B6 Step = "B6"
-	B7 Step = "B7"
-	B8 Step = "B8"
-	B9 Step = "B9"
+	B1 Step = "B1" // active: a process ended abnormally and is restarted in place; needs no undoing
+	B2 Step = "B2" // active: restarting does not help, the host is faulty; undone when the process recovers
+	B3 Step = "B3" // active: the other host is told to make ready; undone: the active goes on
+	B4 Step = "B4" // active: own processes become standby; undone: the active takes the next epoch itself
+	B5 Step = "B5" // active: terminals are let go; undone as B4
+	B6 Step = "B6" // active: all have switched, the other host is told, with the last position; undone as B4
+	B7 Step = "B7" // standby: own processes become active, under the next epoch; undone: the journal is released, standby again
+	B8 Step = "B8" // standby: terminals are attached; not undone, the epoch is taken
+	B9 Step = "B9" // standby: all have switched, the takeover is complete
 )
-
-// StepInfo says of a step where it happens, what it is, and what undoes it.
-type StepInfo struct {
-	Step    Step
-	Where   string // active, standby
-	Meaning string
-	Undo    string
-}
-
-// Steps is B1–B9 once. The machine reports by these names; log, events and operators show them.
-func Steps() []StepInfo {
-	return []StepInfo{
-		{B1, "active", "a process ended abnormally and is restarted in place", "none needed: recovered"},
-		{B2, "active", "restarting does not help: the host is faulty", "the process recovers"},
-		{B3, "active", "the other host is told to make ready", "the active goes on"},
-		{B4, "active", "own processes become standby", "the active takes the next epoch itself"},
-		{B5, "active", "terminals are let go", "the active takes the next epoch itself"},
-		{B6, "active", "all have switched; the other host is told, with the last position", "the active takes the next epoch itself"},
-		{B7, "standby", "own processes become active, under the next epoch", "the journal is released; standby again"},
-		{B8, "standby", "terminals are attached", "none: the epoch is taken"},
-		{B9, "standby", "all have switched: the takeover is complete", "none"},
-	}
-}
 
 // Role of a host.
 type Role string

@@ -36,6 +36,8 @@ const (
 	// requestsPerSecond and burstRequests bound one terminal, far above what one agent can carry.
 	requestsPerSecond = 50_000
 	burstRequests     = 100_000
+	// complaintEach bounds how often a terminal's refusals are told of: it can send thousands of them a second.
+	complaintEach = time.Minute
 	// maxText bounds what a terminal says that goes into logs and status, in bytes.
 	maxText = 200
 )
@@ -73,7 +75,8 @@ type session struct {
 	suspected    chan struct{} // one token: ask whether the terminal is silent
 	retired      chan struct{} // closed when the terminal is no longer one of the pair's
 	requests     *rate.Limiter
-	failures     int // dials in a row that led to no session; of run alone
+	complaints   rate.Sometimes // what the terminal's server refuses has a line in the log
+	failures     int            // dials in a row that led to no session; of run alone
 
 	mu     sync.Mutex
 	conn   *wire  // greeted, or nil
@@ -89,7 +92,7 @@ func newSession(id, url, key string, owner *Interface, log *slog.Logger) *sessio
 	return &session{
 		id: id, url: url, key: key, owner: owner, log: log.With("terminal", id),
 		wake: make(chan struct{}, 1), condemned: make(chan error, 1), suspected: make(chan struct{}, 1), retired: make(chan struct{}),
-		requests: rate.NewLimiter(requestsPerSecond, burstRequests),
+		requests: rate.NewLimiter(requestsPerSecond, burstRequests), complaints: rate.Sometimes{First: 3, Interval: complaintEach},
 		status: bus.TerminalDetail{
 			TerminalStatus: bus.TerminalStatus{ID: id, Address: url, State: stateUnreachable, Reason: "not tried yet"}, Since: time.Now(),
 		},
@@ -233,7 +236,9 @@ func (s *session) once(ctx context.Context) (served bool, err error) {
 	}()
 	conn, err := dialWire(ctx, dial, wireConfig{
 		name: s.owner.config.Host, url: s.url, password: s.key,
-		complaint: func(err error) { s.log.Warn("terminal's connection complains", "error", err) },
+		complaint: func(err error) {
+			s.complaints.Do(func() { s.log.Warn("terminal's connection complains", "error", err) })
+		},
 	})
 	if err != nil {
 		return false, err

@@ -32,6 +32,8 @@ const (
 	wireBuffer = maxLine
 	// inboxNumber is the subscription to answers, which is there from the first words on.
 	inboxNumber = 1
+	// maxPongs bounds the answers to flushes that are still to come: a server may say everything else and never answer those.
+	maxPongs = 1024
 )
 
 var (
@@ -333,7 +335,11 @@ func (w *wire) FlushWithContext(ctx context.Context) error {
 	w.out.Lock()
 	w.mu.Lock()
 	w.pongs = append(w.pongs, got)
+	many := len(w.pongs) > maxPongs
 	w.mu.Unlock()
+	if many {
+		w.end(fmt.Errorf("%w: no answer to %d PINGs", ErrHostile, maxPongs))
+	}
 	err := w.sendLocked([]byte("PING\r\n"), false)
 	w.out.Unlock()
 	if err != nil {

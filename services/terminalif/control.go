@@ -305,32 +305,45 @@ func (i *Interface) ask(ctx context.Context, order bus.AskTerminals) bus.Termina
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	_, identity := i.self()
-	var mu sync.Mutex
 	var result bus.TerminalsAsked
+	sessions := i.roster.all()
+	fresh := make(chan string, len(sessions))
 	var asking sync.WaitGroup
-	for _, s := range i.roster.all() {
+	for _, s := range sessions {
 		conn := s.warm()
 		if conn == nil {
 			continue
 		}
 		result.Asked++
-		asking.Go(func() {
+		asking.Add(1)
+		i.goroutines.Go(func() {
+			defer asking.Done()
 			reply, err := conn.Request(ctx, bus.SubjectAgentFresh, bus.EncodeJSON(bus.AgentFreshRequest{Identity: identity}))
 			if err != nil {
 				return
 			}
-			var fresh bus.AgentFresh
-			if bus.DecodeJSON(reply.Data, &fresh) != nil {
+			var answer bus.AgentFresh
+			if bus.DecodeJSON(reply.Data, &answer) != nil {
 				return
 			}
-			s.heard(fresh.Epoch)
-			if fresh.Fresh {
-				mu.Lock()
-				defer mu.Unlock()
-				result.Fresh = append(result.Fresh, s.id)
+			s.heard(answer.Epoch)
+			if answer.Fresh {
+				fresh <- s.id
 			}
 		})
 	}
-	asking.Wait()
+	// One that can't even be written to takes longer to find that out than may be waited for here.
+	all := make(chan struct{})
+	i.goroutines.Go(func() {
+		asking.Wait()
+		close(all)
+	})
+	select {
+	case <-all:
+	case <-ctx.Done():
+	}
+	for len(fresh) > 0 {
+		result.Fresh = append(result.Fresh, <-fresh)
+	}
 	return result
 }

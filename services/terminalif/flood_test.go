@@ -9,7 +9,9 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/process/processtest"
 )
 
@@ -52,3 +54,39 @@ func TestSession_ToldOfRefusalsNowAndThen(t *testing.T) {
 		t.Errorf("told of %d refusals", told)
 	}
 }
+
+// Whether a silent active is replaced waits for no terminal that takes no bytes.
+func TestAsk_WaitsForNobodyWhoCannotBeWrittenTo(t *testing.T) {
+	h := startHost(t, "a")
+	near, far := net.Pipe() // holds nothing: who writes waits until it is read
+	t.Cleanup(func() { _ = far.Close() })
+	go func() {
+		_, _ = io.WriteString(far, liarsGreeting) // what fails here the other side sees
+		for r := bufio.NewReader(far); ; {
+			if line, err := r.ReadString('\n'); err != nil || line == "PING\r\n" {
+				break
+			}
+		}
+		_, _ = io.WriteString(far, "PONG\r\n")
+	}()
+	deaf := must[*wire](t)(dialWire(t.Context(), newDialer(given{near}, 1).forOne(t.Context()), wireConfig{url: "nats://deaf:1", complaint: func(error) {}}))
+	t.Cleanup(deaf.Close)
+	s := newSession("deaf", "nats://deaf:1", "", h.Interface, testLog(t))
+	s.conn = deaf
+	h.roster.set([]*session{s})
+	t.Cleanup(func() { h.roster.set(nil) })
+	asked := h.ask(t.Context(), bus.AskTerminals{Within: 20 * time.Millisecond})
+	if asked.Asked != 1 || len(asked.Fresh) != 0 {
+		t.Errorf("asked %+v", asked)
+	}
+	if deaf.Up().Err() != nil {
+		t.Error("it waited until the write was given up")
+	}
+}
+
+// given is a network of one connection.
+type given struct{ conn net.Conn }
+
+func (g given) Dial(context.Context, string) (net.Conn, error) { return g.conn, nil }
+
+func (given) Listen(context.Context, string) (net.Listener, error) { return nil, errors.ErrUnsupported }

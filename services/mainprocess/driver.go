@@ -72,14 +72,14 @@ func (d *driver) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		if e.do != nil {
-			e.do()
-			continue
-		}
 		// First of all, so that nothing that came meanwhile is judged by what this main has missed.
 		if late := role.TickAfter(d.clock()-turned, d.tick); late.Late > 0 {
 			d.log.Debug("this main was not woken in time; it holds that against nobody", "took", late.Late)
 			d.step(envelope{in: late})
+		}
+		if e.do != nil {
+			e.do()
+			continue
 		}
 		d.step(e)
 	}

@@ -12,7 +12,7 @@ type add struct {
 func (m *Machine) beatAnswered(in BeatAnswered) {
 	if in.Refusal != "" {
 		m.refusal = in.Refusal
-		m.heardAt = m.now
+		m.heard()
 		return
 	}
 	m.refusal = ""

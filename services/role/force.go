@@ -48,7 +48,7 @@ type Force struct {
 
 // Force gives what a forced promotion would mean now.
 func (m *Machine) Force() Force {
-	f := Force{Against: m.mayForce(), Own: m.position(), Other: m.heardCommit, HeardAt: m.heardAt, Active: m.record.Active, Known: m.heardCommit != (Position{})}
+	f := Force{Against: m.mayForce(), Own: m.position(), Other: m.heardCommit, HeardAt: m.toldAt, Active: m.record.Active, Known: m.heardCommit != (Position{})}
 	f.Needless, _ = m.Eligible()
 	if f.Other.Sequence > f.Own.Sequence {
 		f.Missing = f.Other.Sequence - f.Own.Sequence
@@ -89,7 +89,7 @@ func (m *Machine) mayForce() string {
 	if ok, _ := m.Eligible(); ok {
 		if cause, _ := m.cause(); cause == "" {
 			return fmt.Sprintf("this host holds every acknowledged update and takes over by itself once %s is surely gone: it was heard %s ago",
-				orNone(m.record.Active.Host), (m.now - m.heardAt).Round(time.Millisecond))
+				orNone(m.record.Active.Host), (m.now - m.toldAt).Round(time.Millisecond))
 		}
 	}
 	return ""

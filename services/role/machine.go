@@ -106,7 +106,8 @@ type Machine struct {
 	evidence     PeerEvidence
 	holder       uint64 // incarnation that was seen holding the record's epoch
 	holderEpoch  uint64
-	heardAt      time.Duration // last beat or reply of the other main
+	heardAt      time.Duration // last beat or reply of the other main; the time that this one overslept moves it on
+	toldAt       time.Duration // likewise, and nothing moves it on
 	refusal      string
 	peerResigned bool
 	fresh        bool // this main has not known a living term yet
@@ -334,6 +335,9 @@ func (m *Machine) Right() (epoch uint64, until time.Duration) {
 	}
 	return m.epoch, m.soloUntil
 }
+
+// heard notes that something came from the other main.
+func (m *Machine) heard() { m.heardAt, m.toldAt = m.now, m.now }
 
 // overslept excuses the other main for what this one did not hear while it did not run. It only makes this host wait
 // longer before it accuses; rights and promises are compared with the clock as ever.

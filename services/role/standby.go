@@ -28,11 +28,12 @@ func (m *Machine) samePair(p PeerView) bool {
 // hear takes what the other main says of itself.
 func (m *Machine) hear(p PeerView) {
 	if m.havePeer && p.Incarnation == m.peer.Incarnation && p.Steps < m.peer.Steps {
-		m.heardAt = m.now
+		m.heard()
 		return // beats and replies come over two connections and may pass each other
 	}
 	restarted := m.havePeer && p.Incarnation != m.peer.Incarnation
-	m.peer, m.havePeer, m.heardAt = p, true, m.now
+	m.peer, m.havePeer = p, true
+	m.heard()
 	if restarted {
 		m.evidence = PeerEvidence{Link: Connected, Replication: m.evidence.Replication}
 	}

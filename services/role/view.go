@@ -59,7 +59,7 @@ func (m *Machine) View() View {
 		Steps: m.steps,
 		Role:  m.role, Since: m.since, Self: m.self, Epoch: m.epoch, Known: max(m.record.Epoch, m.facts.Epoch),
 		Record: m.record, Revision: m.revision, HasRecord: m.haveRecord, WitnessID: m.witnessID, Witness: !m.readFailed && m.witnessID != "",
-		Fresh: m.fresh, Fit: m.fit, Stopping: m.stopping, Resigned: m.resigned, Peer: m.peer, HasPeer: m.havePeer, HeardAt: m.heardAt,
+		Fresh: m.fresh, Fit: m.fit, Stopping: m.stopping, Resigned: m.resigned, Peer: m.peer, HasPeer: m.havePeer, HeardAt: m.toldAt,
 		Lives: m.peerLives(), Refusal: m.refusal, Foreign: m.foreign, Serving: m.role == Active && m.serving, Committed: m.heardCommit,
 		AddWait: m.readd.wait, ReadAt: m.readOK, PausedUntil: m.pausedUntil, HeldBack: m.heldBack, Pausing: m.pausing(), WitnessReplaced: m.witnessReplaced(),
 	}

@@ -65,6 +65,9 @@ func (w *world) apply(e event) {
 		w.start(i)
 	case evThaw:
 		h.frozen = false
+		if k == overslept {
+			w.step(i, role.Tick{Late: lease})
+		}
 	case evMend:
 		if k == 0xff {
 			h.lied = false

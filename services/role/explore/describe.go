@@ -75,6 +75,9 @@ func (w *world) describe(e event) string {
 	case evStart:
 		return fmt.Sprintf("%s starts", h)
 	case evThaw:
+		if e.arg == overslept {
+			return fmt.Sprintf("%s is thawed, and knows how late it is", h)
+		}
 		return fmt.Sprintf("%s is thawed", h)
 	case evMend:
 		return fmt.Sprintf("connections %05b are mended", e.arg)

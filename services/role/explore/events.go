@@ -44,6 +44,10 @@ const (
 	evFault                 // the first of the faults, see faultEvent
 )
 
+// overslept is the thaw of a main that knows how late it is before it takes anything else. It says a whole lease, also when
+// it was less: no excuse may be unsafe.
+const overslept = 1
+
 // faultEvent is a fault of a kind, with its target: a host, and what of it.
 func faultEvent(k kind, host, arg int) event {
 	return event{evFault + what(k), uint8(host), uint8(arg)}
@@ -164,7 +168,7 @@ func (w *world) unowed(to []event) []event {
 		case !h.up:
 			to = append(to, event{evStart, u, 0})
 		case h.frozen:
-			to = append(to, event{evThaw, u, 0})
+			to = append(to, event{evThaw, u, 0}, event{evThaw, u, overslept})
 		default:
 			if w.canWrite(i) {
 				to = append(to, event{evWrite, u, 0})

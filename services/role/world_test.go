@@ -31,11 +31,14 @@ func (h *testHost) kill() {
 	h.serving = 0
 	o := h.w.other(h)
 	if o.alive && !h.w.cut {
+		run := h.run
 		h.w.after(latency, o, func() {
 			o.held, o.asking = false, nil
 			o.step(PeerEvidence{Link: Ended, Replication: Ended})
+			if h.alive && h.run != run && !h.w.cut { // late: a connection begins after the one before has ended
+				o.step(PeerEvidence{Link: Connected, Replication: Connected})
+			}
 		})
-		run := h.run
 		h.w.after(2*latency, o, func() {
 			if !h.alive && h.run == run {
 				o.step(PeerEvidence{Link: Refused, Replication: Refused})

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
@@ -120,6 +121,9 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	group, running := errgroup.WithContext(work)
 	h.processes.prepare(running)
 	group.Go(func() error { return h.driver.Run(running) })
+	group.Go(func() error {
+		return outlive(running, slices.Concat(h.link.inside, []*bus.Conn{conns.Control, conns.Traffic})...)
+	})
 	group.Go(func() error { return h.watchConditions(running) })
 	group.Go(func() error { return h.witness.Run(running) })
 	group.Go(func() error { return h.link.Run(running) })

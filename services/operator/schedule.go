@@ -1,11 +1,13 @@
 package operator
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -148,6 +150,8 @@ type live struct {
 	out  io.Writer
 	mu   sync.Mutex
 	seen map[string]bool
+	last string  // step that was shown last
+	held []Event // heard of before one that comes before them: the hosts are asked one beside the other
 }
 
 func keyOf(e Event) string { return e.Host + e.Time.UTC().Format(time.RFC3339Nano) + e.Text }
@@ -161,21 +165,45 @@ func (l *live) note(events []Event, quietly bool) {
 			continue
 		}
 		l.seen[keyOf(e)] = true
-		if !quietly && e.Step >= "B3" {
-			fmt.Fprintln(l.out, stepRow(e))
+		if !quietly && e.Step >= firstShown {
+			l.held = append(l.held, e)
 		}
 	}
+	inOrder(l.held)
+	for len(l.held) > 0 && l.held[0].Step <= l.due() {
+		fmt.Fprintln(l.out, stepRow(l.held[0]))
+		l.last = max(l.last, l.held[0].Step)
+		l.held = l.held[1:]
+	}
+}
+
+// firstShown is the first step of a switchover.
+const firstShown = "B3"
+
+// due is the step after the one that was shown last: no other can belong before it.
+func (l *live) due() string {
+	if l.last == "" {
+		return firstShown
+	}
+	return l.last[:len(l.last)-1] + string(l.last[len(l.last)-1]+1)
+}
+
+// inOrder sorts steps as they are made. The clocks of two hosts may differ, the numbers of steps don't.
+func inOrder(steps []Event) {
+	slices.SortStableFunc(steps, func(a, b Event) int { return cmp.Or(cmp.Compare(a.Step, b.Step), a.Time.Compare(b.Time)) })
 }
 
 // left gives the steps that were not shown.
 func (l *live) left(steps []Event) (left []Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	left, l.held = l.held, nil
 	for _, e := range steps {
 		if !l.seen[keyOf(e)] {
 			left = append(left, e)
 		}
 	}
+	inOrder(left)
 	return left
 }
 

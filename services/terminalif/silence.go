@@ -30,8 +30,8 @@ const (
 	// patientWithin ends the session of one terminal.
 	patientWithin = 5 * time.Second
 	// starvedBy is how late this process may be woken before it takes its own slowness for the reason of a silence (T11). While
-	// it waits for many it is woken each wakeEvery, and all that it was late is added up: a question passes through several
-	// goroutines, and that the last of them is woken in time says nothing of the others.
+	// it waits for many it is woken each wakeEvery, and all that it was late is added up, half of the wait at most: a question
+	// passes through several goroutines, and that the last of them is woken in time says nothing of the others.
 	starvedBy = 250 * time.Millisecond
 	wakeEvery = 50 * time.Millisecond
 	// starvedTries bounds how often a starved process asks again.
@@ -141,7 +141,7 @@ func (i *Interface) silentOf(ctx context.Context, asked []*session, within time.
 	for len(answers) > 0 { // they came in time, and this process was late
 		delete(quiet, <-answers)
 	}
-	if waking.late > starvedBy {
+	if waking.late > within/2 {
 		return nil
 	}
 	return slices.Collect(maps.Keys(quiet))

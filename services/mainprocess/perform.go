@@ -178,7 +178,7 @@ func (h *host) attachAs(epoch uint64, resumed bool) {
 	v, term := h.driver.View(), h.tenure.ctx
 	order := bus.Attach{Epoch: epoch, Counter: h.attachCounter.Add(1), PairID: v.Record.PairID, Identity: v.Self.Identity, Resumed: resumed}
 	ask(h.orders, bus.ProcessTerminalInterface, bus.SubjectAttach, order, orderDeadline, func(r bus.Attached, err error) {
-		h.driver.give(role.TerminalsAttached{Epoch: epoch, Attached: r.Attached, Refused: r.Refused, Failure: failure(r.Error, err)})
+		h.driver.give(role.TerminalsAttached{Epoch: epoch, Attached: r.Attached, Refused: r.Refused, Waiting: r.Unreachable, Failure: failure(r.Error, err)})
 		if err == nil && r.Error == "" {
 			h.driver.during(term, func() { h.audit(term, epoch) })
 		}

@@ -123,9 +123,9 @@ func (f *feed) send(ctx context.Context, entries []storage.Stored, committed pos
 	if err != nil {
 		return fmt.Errorf("send: %w", err)
 	}
-	defer waitFor(ctx, f.conn, suspectAfter)()
+	defer waitFor(ctx, f.conn, suspectAfter, len(raw))()
 	// A little sooner: a session ends with it, and is opened again over it.
-	defer waitFor(ctx, f.p.conn, suspectAfter*3/4)()
+	defer waitFor(ctx, f.p.conn, suspectAfter*3/4, len(raw))()
 	for wait := 5 * time.Millisecond; ; wait = min(2*wait, 100*time.Millisecond) {
 		seq, err := publish(ctx, f.conn, bus.ReplicationSubject(f.s.c.Remote.Peer()), f.last, raw)
 		switch {

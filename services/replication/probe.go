@@ -46,7 +46,7 @@ func newProbe(ctx context.Context, c SenderConfig, conn *bus.Conn) (*probe, erro
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	defer waitFor(ctx, conn, suspectAfter)()
+	defer waitFor(ctx, conn, suspectAfter, 0)()
 	reply, err := conn.Request(ctx, bus.ReplicationCall(c.Remote.Peer(), callHello), bus.EncodeJSON(q))
 	if err != nil {
 		return nil, fmt.Errorf("hello: %w", err)
@@ -68,13 +68,18 @@ func newProbe(ctx context.Context, c SenderConfig, conn *bus.Conn) (*probe, erro
 
 // call makes one call of the session. It has no deadline of its own beyond callTimeout: it ends with the connection.
 func (p *probe) call(ctx context.Context, name string, q any, a answer) error {
+	return p.callFor(ctx, 0, name, q, a)
+}
+
+// callFor is call with an answer of up to so many bytes.
+func (p *probe) callFor(ctx context.Context, large int, name string, q any, a answer) error {
 	raw, err := bus.Encode(q)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	defer waitFor(ctx, p.conn, suspectAfter)()
+	defer waitFor(ctx, p.conn, suspectAfter, len(raw)+large)()
 	reply, err := p.conn.Request(ctx, bus.ReplicationCall(p.c.Remote.Peer(), name), raw)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
@@ -135,7 +140,7 @@ func (p *probe) entries(ctx context.Context, after storage.Mark, end storage.Mar
 	at := after
 	for at.Position.Sequence < end.Position.Sequence {
 		var a entriesReply
-		if err := p.call(ctx, callEntries, entriesRequest{Term: p.term, After: at.Position.Sequence, MaxBytes: historyBytes}, &a); err != nil {
+		if err := p.callFor(ctx, historyBytes, callEntries, entriesRequest{Term: p.term, After: at.Position.Sequence, MaxBytes: historyBytes}, &a); err != nil {
 			return nil, err
 		}
 		if len(a.Entries) == 0 {

@@ -156,6 +156,7 @@ type TerminalsAttached struct {
 	Epoch    uint64
 	Attached int
 	Refused  int
+	Waiting  int // neither when the order's time was over: they attach later, or are out of reach
 	Failure  string
 }
 

@@ -216,5 +216,9 @@ func (m *Machine) attached(in TerminalsAttached) {
 		m.report(B8, "attaching terminals failed: %s", in.Failure)
 		return
 	}
+	if in.Waiting > 0 {
+		m.report(B9, "takeover complete: %d terminals attached so far, %d refused, %d to come", in.Attached, in.Refused, in.Waiting)
+		return
+	}
 	m.report(B9, "takeover complete: %d terminals attached, %d refused", in.Attached, in.Refused)
 }

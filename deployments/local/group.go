@@ -140,7 +140,9 @@ func (g *group) stop(ctx context.Context, patience time.Duration) error {
 		g.awaitGone(context.WithoutCancel(ctx), pgid, ended))
 }
 
-// freeze stops every process of the group (SIGSTOP) and returns when all stand still.
+// freeze stops every process of the group (SIGSTOP) and returns when all stand still. One that waits in the kernel with the stop
+// before it stands still too: the parent of a child that was stopped between vfork and exec waits there for as long as that
+// is frozen.
 func (g *group) freeze(ctx context.Context) error {
 	pgid, _, err := g.running()
 	if err != nil {
@@ -155,7 +157,8 @@ func (g *group) freeze(ctx context.Context) error {
 	return await(ctx, func() (bool, error) {
 		members, err := membersOf(pgid)
 		for _, m := range members {
-			if m.state != 'T' && m.state != 't' {
+			still := m.state == 'T' || m.state == 't' || m.state == 'D' && stopPending(m.pid)
+			if !still {
 				// A process born while the signal went round has not got it.
 				return false, errors.Join(err, signalGroup(pgid, syscall.SIGSTOP))
 			}
@@ -228,6 +231,23 @@ func await(ctx context.Context, done func() (bool, error)) error {
 		case <-tick.C:
 		}
 	}
+}
+
+// stopPending tells whether a process has been told to stop and has not looked yet.
+func stopPending(pid int) bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return false
+	}
+	for line := range strings.Lines(string(text)) {
+		set, found := strings.CutPrefix(line, "ShdPnd:")
+		if !found {
+			continue
+		}
+		pending, err := strconv.ParseUint(strings.TrimSpace(set), 16, 64)
+		return err == nil && pending&(1<<(syscall.SIGSTOP-1)) != 0
+	}
+	return false
 }
 
 // member is one living process of a group.

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -97,6 +99,31 @@ func TestGroup_FreezeStopsEveryProcessAndThawContinues(t *testing.T) {
 		members, err := membersOf(g.state().pgid)
 		return err == nil && len(members) == 2 && members[0].state != 'T' && members[1].state != 'T'
 	})
+}
+
+// A process that starts another one waits in the kernel until the other has loaded its program; when that is stopped before, the
+// parent can't be seen to stop.
+func TestGroup_FreezesWhoIsStartingAProcess(t *testing.T) {
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g := tree(t, `exec python3 -c 'import os, sys
+print("up", flush=True)
+os.posix_spawn("/bin/true", ["true"], {}, file_actions=[(os.POSIX_SPAWN_OPEN, 0, sys.argv[1], os.O_RDONLY, 0)])' `+fifo)
+	pgid := g.state().pgid
+	eventually(t, func() bool {
+		members, err := membersOf(pgid)
+		return err == nil && slices.ContainsFunc(members, func(m member) bool { return m.pid == pgid && m.state == 'D' })
+	})
+	within, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if err := g.freeze(within); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.thaw(); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestGroup_StopContinuesWhatIsFrozen(t *testing.T) {

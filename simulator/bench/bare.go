@@ -40,18 +40,18 @@ func (b *bareChain) processes() map[string][]proc.Process {
 	return map[string][]proc.Process{"chain": b.Processes()}
 }
 
-// measure adds what the chain does with so many clients, and gives its rate.
-func (b *bareChain) measure(ctx context.Context, r *run, clients int, duration time.Duration) (rate float64, err error) {
-	m, err := measureLoad(ctx, b, load.Put(1000), clients, duration)
+// measure adds what the chain does with a crowd, and gives its rate.
+func (b *bareChain) measure(ctx context.Context, r *run, who crowd, duration time.Duration) (rate float64, err error) {
+	m, err := measureLoad(ctx, b, load.Put(1000), who, duration)
 	if err != nil {
 		return 0, fmt.Errorf("bare chain: %w", err)
 	}
-	row := fmt.Sprintf("bare chain, %d clients", clients)
+	row := fmt.Sprintf("bare chain, %v", who)
 	r.result.Add(row, "rate", "1/s", result.None, m.Rate())
 	r.result.Add(row, "p50", "ms", result.None, ms(m.At(0.5)))
 	r.result.Add(row, "p99", "ms", result.None, ms(m.At(0.99)))
 	micros := float64(proc.Total(m.used["chain"]).CPU.Microseconds()) / float64(max(len(m.Sorted), 1))
 	r.result.Add(row, "cpu of all but clients", "µs/request", result.None, micros)
-	r.say("%-28s %8.0f/s  p50 %.2f  p99 %.2f ms  %.0f µs of cpu", row, m.Rate(), ms(m.At(0.5)), ms(m.At(0.99)), micros)
+	r.say("%-40s %8.0f/s  p50 %.2f  p99 %.2f ms  %.0f µs of cpu", row, m.Rate(), ms(m.At(0.5)), ms(m.At(0.99)), micros)
 	return m.Rate(), nil
 }

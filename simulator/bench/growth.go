@@ -74,7 +74,7 @@ func (g *growthBench) one(ctx context.Context, r *run, c *cluster, row string, w
 		return err
 	}
 	for _, o := range work {
-		m, err := measureLoad(ctx, c, o, g.clients, g.duration)
+		m, err := measureLoad(ctx, c, o, crowd{g.clients, g.clients}, g.duration)
 		if err != nil {
 			return err
 		}
@@ -196,7 +196,7 @@ func (g *growthBench) ofHistory(ctx context.Context, r *run) (err error) {
 				break // it has grown past this part
 			}
 			if at < part.least {
-				if _, err := measureLoad(ctx, c, load.Put(1000), 4*g.clients, time.Second); err != nil {
+				if _, err := measureLoad(ctx, c, load.Put(1000), crowd{4 * g.clients, 4 * g.clients}, time.Second); err != nil {
 					return err
 				}
 				continue

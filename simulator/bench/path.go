@@ -22,6 +22,7 @@ type pathBench struct {
 	rounds     int
 	duration   time.Duration
 	terminals  int
+	shared     numbers
 	bare       bool
 }
 
@@ -46,6 +47,8 @@ func (p *pathBench) options(f *options) {
 	f.IntVar(&p.rounds, "rounds", 5, "rounds, in each of which everything is measured once")
 	f.DurationVar(&p.duration, "duration", 2*time.Second, "length of each measurement")
 	f.IntVar(&p.terminals, "terminals", 64, "terminals over which the clients are spread")
+	p.shared = numbers{8}
+	f.Var(&p.shared, "shared", "numbers of connections, each at a terminal of its own, that more clients than that share; kv.put only")
 	f.BoolVar(&p.bare, "bare", true, "measure the bare chain too: the same processes and connections without what is done in them")
 	f.inShort("rounds", "2")
 	f.inShort("duration", "1s")
@@ -84,24 +87,53 @@ func (p *pathBench) measure(ctx context.Context, r *run) (err error) {
 				return err
 			}
 			r.result.Add(fmt.Sprintf("limit, %d clients", n), "rate", "1/s", result.None, raw)
-			limits := []ceiling{{"of the limit", raw}}
-			if p.bare {
-				rate, err := bare.measure(ctx, r, n, p.duration)
-				if err != nil {
-					return err
-				}
-				limits = append(limits, ceiling{"of the bare chain", rate})
+			if err := p.beside(ctx, r, c, bare, crowd{n, n}, raw, chosen, active); err != nil {
+				return err
 			}
-			for _, o := range chosen {
-				m, err := measureLoad(ctx, c, o, n, p.duration)
-				if err != nil {
+			for _, connections := range p.shared {
+				if n <= connections {
+					continue
+				}
+				if err := p.beside(ctx, r, c, bare, crowd{n, connections}, raw, []load.Operation{load.Put(1000)}, active); err != nil {
 					return err
 				}
-				m.tell(r, o, n, active, limits)
 			}
 		}
 	}
 	return nil
+}
+
+// beside measures operations of a crowd beside the limit of the moment, and beside the bare chain with the same crowd.
+func (p *pathBench) beside(ctx context.Context, r *run, c *cluster, bare *bareChain, who crowd, raw float64, operations []load.Operation, active string) error {
+	limits := []ceiling{{"of the limit", raw}}
+	if p.bare {
+		rate, err := bare.measure(ctx, r, who, p.duration)
+		if err != nil {
+			return err
+		}
+		limits = append(limits, ceiling{"of the bare chain", rate})
+	}
+	for _, o := range operations {
+		m, err := measureLoad(ctx, c, o, who, p.duration)
+		if err != nil {
+			return err
+		}
+		m.tell(r, o, who, active, limits)
+	}
+	return nil
+}
+
+// crowd is who works at the same time.
+type crowd struct {
+	clients     int
+	connections int // that they share; each client has its own when there are as many
+}
+
+func (c crowd) String() string {
+	if c.connections >= c.clients {
+		return fmt.Sprintf("%d clients", c.clients)
+	}
+	return fmt.Sprintf("%d clients on %d connections", c.clients, c.connections)
 }
 
 // measured is one stretch of load, with what it cost.
@@ -122,9 +154,9 @@ type ceiling struct {
 	rate float64
 }
 
-// measureLoad lets n clients work and measures a stretch of it.
-func measureLoad(ctx context.Context, c system, o load.Operation, n int, duration time.Duration) (measured, error) {
-	clients, err := load.Connect(c.addresses(), n, nil)
+// measureLoad lets a crowd work and measures a stretch of it.
+func measureLoad(ctx context.Context, c system, o load.Operation, who crowd, duration time.Duration) (measured, error) {
+	clients, err := load.Share(c.addresses(), who.clients, who.connections)
 	if err != nil {
 		return measured{}, err
 	}
@@ -152,8 +184,8 @@ func measureLoad(ctx context.Context, c system, o load.Operation, n int, duratio
 }
 
 // tell adds a measurement to the result, beside the ceilings of the same moment.
-func (m measured) tell(r *run, o load.Operation, clients int, active string, ceilings []ceiling) {
-	row := fmt.Sprintf("%s, %d clients", o.Name, clients)
+func (m measured) tell(r *run, o load.Operation, who crowd, active string, ceilings []ceiling) {
+	row := fmt.Sprintf("%s, %v", o.Name, who)
 	r.result.Add(row, "rate", "1/s", result.More, m.Rate())
 	shares := ""
 	if o.Writes {
@@ -176,7 +208,7 @@ func (m measured) tell(r *run, o load.Operation, clients int, active string, cei
 		r.result.Add("processor of "+row, s.whose, "µs/request", result.None, micros(s.used))
 		r.result.Add("bytes of "+row, s.whose, "bytes/request", result.None, float64(s.used.Passed)/requests)
 	}
-	r.say("%-28s %8.0f/s  %sp50 %.2f  p99 %.2f  p99.9 %.2f ms  %.0f µs of cpu, %d failed", row, m.Rate(), shares,
+	r.say("%-40s %8.0f/s  %sp50 %.2f  p99 %.2f  p99.9 %.2f ms  %.0f µs of cpu, %d failed", row, m.Rate(), shares,
 		ms(m.At(0.5)), ms(m.At(0.99)), ms(m.At(0.999)), micros(pair), m.Failed)
 }
 

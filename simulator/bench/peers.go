@@ -125,7 +125,7 @@ func (p *peersBench) measure(ctx context.Context, r *run) (err error) {
 
 // round measures rates. Each system runs alone.
 func (p *peersBench) round(ctx context.Context, r *run, driver string, usable map[string]bool) error {
-	rates := map[string]map[int]float64{"limit": {}}
+	rates, shared := map[string]map[int]float64{"limit": {}}, map[int]float64{}
 	for _, n := range p.clients {
 		raw, err := limit.Measure(ctx, n, record, p.duration/2)
 		if err != nil {
@@ -144,22 +144,15 @@ func (p *peersBench) round(ctx context.Context, r *run, driver string, usable ma
 		}
 		rates[name] = map[int]float64{}
 		for _, n := range p.clients {
-			var s load.Stretch
-			if s, err = measureRate(n); err != nil {
+			if rates[name][n], err = tellRate(r, name, crowd{n, n}, rates["limit"][n], measureRate); err != nil {
 				break
 			}
-			rates[name][n] = s.Rate()
-			row := fmt.Sprintf("%s, %d clients", name, n)
-			direction := result.None // how fast others are is told, not judged
-			if name == "hotpair" {
-				direction = result.More
+			if name != "hotpair" || n <= sharedByWriters {
+				continue
 			}
-			r.result.Add(row, "rate", "1/s", direction, s.Rate())
-			r.result.Add(row, "of the limit", "", direction, s.Rate()/rates["limit"][n])
-			r.result.Add(row, "p50", "ms", result.None, ms(s.At(0.5)))
-			r.result.Add(row, "p99", "ms", result.None, ms(s.At(0.99)))
-			r.result.Add(row, "failed", "", result.None, float64(s.Failed))
-			r.say("%-24s %8.0f/s  %.3f of the limit  p50 %.2f  p99 %.2f ms, %d failed", row, s.Rate(), s.Rate()/rates["limit"][n], ms(s.At(0.5)), ms(s.At(0.99)), s.Failed)
+			if shared[n], err = tellRate(r, name, crowd{n, sharedByWriters}, rates["limit"][n], measureRate); err != nil {
+				break
+			}
 		}
 		if err := errors.Join(err, stop()); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
@@ -170,13 +163,40 @@ func (p *peersBench) round(ctx context.Context, r *run, driver string, usable ma
 			if own := rates["hotpair"][n]; other != "hotpair" && own > 0 && rate > 0 {
 				r.result.Add(fmt.Sprintf("hotpair, %d clients", n), "times "+other, "", result.More, own/rate)
 			}
+			if other != "hotpair" && shared[n] > 0 && rate > 0 {
+				r.result.Add("hotpair, "+crowd{n, sharedByWriters}.String(), "times "+other, "", result.More, shared[n]/rate)
+			}
 		}
 	}
 	return nil
 }
 
+// sharedByWriters is how many connections all writers share in the second measurement of the pair: as many as etcd's writers
+// have clients (mostClients in peers).
+const sharedByWriters = 16
+
+// tellRate measures the rate of a crowd and adds it to the result.
+func tellRate(r *run, name string, who crowd, limit float64, measureRate func(crowd) (load.Stretch, error)) (float64, error) {
+	s, err := measureRate(who)
+	if err != nil {
+		return 0, err
+	}
+	row := fmt.Sprintf("%s, %v", name, who)
+	direction := result.None // how fast others are is told, not judged
+	if name == "hotpair" {
+		direction = result.More
+	}
+	r.result.Add(row, "rate", "1/s", direction, s.Rate())
+	r.result.Add(row, "of the limit", "", direction, s.Rate()/limit)
+	r.result.Add(row, "p50", "ms", result.None, ms(s.At(0.5)))
+	r.result.Add(row, "p99", "ms", result.None, ms(s.At(0.99)))
+	r.result.Add(row, "failed", "", result.None, float64(s.Failed))
+	r.say("%-40s %8.0f/s  %.3f of the limit  p50 %.2f  p99 %.2f ms, %d failed", row, s.Rate(), s.Rate()/limit, ms(s.At(0.5)), ms(s.At(0.99)), s.Failed)
+	return s.Rate(), nil
+}
+
 // open starts a system and gives how to measure its rate.
-func (p *peersBench) open(ctx context.Context, r *run, driver, name string) (func(n int) (load.Stretch, error), func() error, error) {
+func (p *peersBench) open(ctx context.Context, r *run, driver, name string) (func(who crowd) (load.Stretch, error), func() error, error) {
 	if name == "hotpair" {
 		c, err := startCluster(ctx, r.binary, 64)
 		if err != nil {
@@ -185,8 +205,8 @@ func (p *peersBench) open(ctx context.Context, r *run, driver, name string) (fun
 		if _, _, err := c.whole(ctx); err != nil {
 			return nil, nil, errors.Join(err, c.stop())
 		}
-		return func(n int) (load.Stretch, error) {
-			m, err := measureLoad(ctx, c, load.Put(1000), n, p.duration)
+		return func(who crowd) (load.Stretch, error) {
+			m, err := measureLoad(ctx, c, load.Put(1000), who, p.duration)
 			return m.Stretch, err
 		}, c.stop, nil
 	}
@@ -194,9 +214,9 @@ func (p *peersBench) open(ctx context.Context, r *run, driver, name string) (fun
 	if err != nil {
 		return nil, nil, err
 	}
-	return func(n int) (load.Stretch, error) {
+	return func(who crowd) (load.Stretch, error) {
 		var from time.Time
-		clients, err := drive(ctx, driver, s, n, shippedTry, func() error {
+		clients, err := drive(ctx, driver, s, who.clients, shippedTry, func() error {
 			if err := pace.Rest(ctx, warmUp); err != nil {
 				return err
 			}

@@ -105,6 +105,18 @@ func Connect(addresses []string, n int, options func(i int) []nats.Option) (*Cli
 	return c, nil
 }
 
+// Share makes n clients that share so many connections, which are spread over the addresses in turn.
+func Share(addresses []string, n, connections int) (*Clients, error) {
+	c, err := Connect(addresses, min(n, connections), nil)
+	if err != nil {
+		return nil, err
+	}
+	for i := len(c.conns); i < n; i++ {
+		c.conns, c.logs = append(c.conns, c.conns[i%connections]), append(c.logs, &Log{})
+	}
+	return c, nil
+}
+
 // Close ends the connections.
 func (c *Clients) Close() {
 	for _, conn := range c.conns {

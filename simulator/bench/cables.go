@@ -15,8 +15,9 @@ import (
 	"github.com/hotpair/hotpair/simulator/pair"
 )
 
-// onCables plays the kinds that cut wires, where each host, the witness and each terminal has a network of its own.
-func (t *takeoverBench) onCables(ctx context.Context, r *run, terminals int, kinds []string) (err error) {
+// onCables plays some trials of the kinds that cut wires, in a lab where each host, the witness and each terminal has a network
+// of its own.
+func (t *takeoverBench) onCables(ctx context.Context, r *run, terminals int, kinds []string, from, to int) (err error) {
 	if err := lab.Available(); err != nil {
 		r.say("SKIPPED, NOTHING OF THIS WAS MEASURED: %v: %v", kinds, err)
 		r.result.Note("%v were not played: %v", kinds, err)
@@ -48,7 +49,7 @@ func (t *takeoverBench) onCables(ctx context.Context, r *run, terminals int, kin
 		return err
 	}
 	w.begin(ctx)
-	for trial := range t.trials {
+	for trial := from; trial < to; trial++ {
 		for _, kind := range kinds {
 			if err := t.bear(ctx, r, kind, trial, t.cutTrial(ctx, r, l, w, kind, terminals, trial)); err != nil {
 				return err

@@ -146,7 +146,7 @@ func (s Status) Summary() (Level, string) {
 		return Warning, strings.Split(sentence, ":")[0] + ", but no witness answers: the next failure stops the service"
 	}
 	if level == Good && len(s.Alarms) > 0 {
-		level = Warning
+		return Warning, sentence + "; see alarms"
 	}
 	return level, sentence
 }

@@ -43,14 +43,17 @@ var (
 
 // Options of a cluster.
 type Options struct {
-	Dir       string    // data; "" is a fresh temporary directory, removed at the end
-	Port      int       // base of all ports; 0 picks free ones
-	Terminals int       // 1 to MaxTerminals
-	Load      bool      // let the terminals work
-	JSON      bool      // the screen as JSON, one object a line
-	Screen    io.Writer // nil: nothing is shown
-	Binary    string    // hotpair; "" is the binary that runs
-	Environ   []string  // whose HOTPAIR_ settings the hosts get; nil is this process's own
+	Dir       string // data; "" is a fresh temporary directory, removed at the end
+	Port      int    // base of all ports; 0 picks free ones
+	Terminals int    // 1 to MaxTerminals
+	// TerminalsFile lists terminals that run elsewhere, as HOTPAIR_TERMINALS_FILE does; the cluster then starts none, and
+	// Terminals counts for nothing. Empty: they are the cluster's own.
+	TerminalsFile string
+	Load          bool      // let the terminals work
+	JSON          bool      // the screen as JSON, one object a line
+	Screen        io.Writer // nil: nothing is shown
+	Binary        string    // hotpair; "" is the binary that runs
+	Environ       []string  // whose HOTPAIR_ settings the hosts get; nil is this process's own
 }
 
 // Cluster is the whole pair on this machine.
@@ -59,6 +62,9 @@ type Cluster struct {
 	settings config.Cluster
 	screen   *screen
 	ready    chan struct{}
+
+	elsewhere config.Terminals // that the cluster does not run itself
+	terminals config.Terminals // all that the hosts are told of; from plan on
 
 	dir    *directory
 	ports  ports
@@ -71,9 +77,18 @@ type Cluster struct {
 
 // New checks options and environment. Nothing is touched until Run. Errors: ErrOption, config.ErrInvalid.
 func New(o Options) (*Cluster, error) {
+	elsewhere, err := readTerminals(o.TerminalsFile)
+	if err != nil {
+		return nil, err
+	}
+	if o.TerminalsFile != "" {
+		o.Terminals = len(elsewhere)
+	}
 	switch {
 	case o.Terminals < 1 || o.Terminals > MaxTerminals:
 		return nil, fmt.Errorf("%w: --terminals %d: give 1 to %d", ErrOption, o.Terminals, MaxTerminals)
+	case o.TerminalsFile != "" && o.Load:
+		return nil, fmt.Errorf("%w: --load with --terminals-file: who runs the terminals elsewhere has to let them work", ErrOption)
 	case o.Port < 0 || o.Port > 65535:
 		return nil, fmt.Errorf("%w: --port %d: give 1 to 65535, or 0 for free ones", ErrOption, o.Port)
 	}
@@ -95,7 +110,7 @@ func New(o Options) (*Cluster, error) {
 	return &Cluster{
 		options: o, settings: settings, screen: &screen{to: o.Screen, json: o.JSON}, ready: make(chan struct{}),
 		groups: map[string]*group{}, hosts: map[string]config.Host{}, busy: map[string]*sync.Mutex{},
-		ends: make(chan string, 16),
+		ends: make(chan string, 16), elsewhere: elsewhere,
 	}, nil
 }
 
@@ -117,14 +132,18 @@ func (c *Cluster) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.dir.release()) }()
-	if c.ports, err = choosePorts(c.options.Port, c.options.Terminals); err != nil {
+	own, groups := c.options.Terminals, []string{Witness, terminals, HostA, HostB}
+	if len(c.elsewhere) > 0 {
+		own, groups = 0, []string{Witness, HostA, HostB}
+	}
+	if c.ports, err = choosePorts(c.options.Port, own); err != nil {
 		return err
 	}
 	if err := c.plan(); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.stopAll(context.WithoutCancel(ctx))) }()
-	for _, name := range []string{Witness, terminals, HostA, HostB} {
+	for _, name := range groups {
 		if err := c.startGroup(name); err != nil {
 			return err
 		}
@@ -145,10 +164,13 @@ const longList = 64 << 10
 
 // plan says how each group is started. Nothing is started.
 func (c *Cluster) plan() error {
-	var list config.Terminals
-	for i := range c.options.Terminals {
-		list = append(list, config.TerminalAddress{ID: TerminalID(i), URL: "nats://" + c.ports.terminal(i)})
+	list := c.elsewhere
+	if len(list) == 0 {
+		for i := range c.options.Terminals {
+			list = append(list, config.TerminalAddress{ID: TerminalID(i), URL: "nats://" + c.ports.terminal(i)})
+		}
 	}
+	c.terminals = list
 	file := ""
 	if text := list.String(); len(text) > longList {
 		file = c.dir.join("terminals.list")

@@ -99,8 +99,8 @@ func (c *Cluster) writeFile() error {
 	for name, host := range c.hosts {
 		f.Hosts[name] = HostFile{StartFile: start(name), HTTP: "http://" + host.HTTP}
 	}
-	for i := range c.options.Terminals {
-		f.Terminals = append(f.Terminals, TerminalFile{ID: TerminalID(i), Address: "nats://" + c.ports.terminal(i)})
+	for _, t := range c.terminals {
+		f.Terminals = append(f.Terminals, TerminalFile{ID: t.ID, Address: t.URL})
 	}
 	text, err := json.MarshalIndent(f, "", "  ")
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -31,6 +32,21 @@ const (
 	// listenEvery is how often a starting agent is tried.
 	listenEvery = 5 * time.Millisecond
 )
+
+// readTerminals reads a list of terminals that run elsewhere; none when there is no file. The error is ErrOption.
+func readTerminals(file string) (list config.Terminals, err error) {
+	if file == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(file)
+	if err == nil {
+		err = list.Decode(strings.Join(strings.Fields(string(text)), ","))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: --terminals-file %s: %w", ErrOption, file, err)
+	}
+	return list, nil
+}
 
 // Run runs the agents until ctx ends or one of them fails.
 func (f Fleet) Run(ctx context.Context, log *slog.Logger) (err error) {

@@ -10,7 +10,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/hotpair/hotpair/services/operator"
-	"github.com/hotpair/hotpair/simulator/bench/load"
 	"github.com/hotpair/hotpair/simulator/lab"
 	"github.com/hotpair/hotpair/simulator/pair"
 )
@@ -42,10 +41,7 @@ func (t *takeoverBench) onCables(ctx context.Context, r *run, terminals int, kin
 	inside := func(i int) []nats.Option {
 		return []nats.Option{nats.SetCustomDialer(l.Dialer(pair.TerminalID(i % terminals)))}
 	}
-	if w.writers, err = load.Connect([]string{lab.TerminalAddress}, t.clients, inside); err != nil {
-		return err
-	}
-	if w.knockers, err = load.Connect([]string{lab.TerminalAddress}, terminals, inside); err != nil {
+	if err := w.connect([]string{lab.TerminalAddress}, t.clients, terminals, inside); err != nil {
 		return err
 	}
 	w.begin(ctx)
@@ -79,7 +75,7 @@ func (t *takeoverBench) cutTrial(ctx context.Context, r *run, l *lab.Lab, w *wor
 			wires = append(wires, lab.Wire{From: active, To: pair.TerminalID(i)})
 		}
 	}
-	o := observed{kind: kind, terminals: terminals, trial: trial}
+	o := observed{kind: kind, terminals: terminals, served: t.served(), trial: trial}
 	err := o.watch(ctx, w, t.window(true, terminals), func() error {
 		// All at once: a machine whose power fails loses its wires at the same moment.
 		var cutting errgroup.Group

@@ -17,6 +17,7 @@ import (
 	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/services/process"
 	"github.com/hotpair/hotpair/simulator/bench/proc"
+	"github.com/hotpair/hotpair/simulator/bench/standin"
 )
 
 var errNotReady = errors.New("the cluster did not become ready")
@@ -45,13 +46,34 @@ func startCluster(ctx context.Context, binary string, terminals int, settings ..
 		return nil, fmt.Errorf("directory of the cluster: %w", err)
 	}
 	c := &cluster{dir: filepath.Join(dir, "cluster"), terminals: terminals}
-	if err := c.start(ctx, binary, settings); err != nil {
+	if err := c.start(ctx, binary, []string{"--terminals", strconv.Itoa(terminals)}, settings); err != nil {
 		return nil, errors.Join(err, c.stop())
 	}
 	return c, nil
 }
 
-func (c *cluster) start(ctx context.Context, binary string, settings []string) error {
+// startClusterOf is startCluster with stand-ins for terminals, which run in this process.
+func startClusterOf(ctx context.Context, binary string, fleet *standin.Fleet, settings ...string) (*cluster, error) {
+	dir, err := os.MkdirTemp("", "hotpair-bench-")
+	if err != nil {
+		return nil, fmt.Errorf("directory of the cluster: %w", err)
+	}
+	c := &cluster{dir: filepath.Join(dir, "cluster"), terminals: fleet.Len()}
+	var list strings.Builder
+	for i, address := range fleet.Addresses() {
+		fmt.Fprintf(&list, "%s=%s\n", local.TerminalID(i), address)
+	}
+	file := filepath.Join(dir, "terminals")
+	if err = os.WriteFile(file, []byte(list.String()), 0o600); err == nil {
+		err = c.start(ctx, binary, []string{"--terminals-file", file}, settings)
+	}
+	if err != nil {
+		return nil, errors.Join(err, c.stop())
+	}
+	return c, nil
+}
+
+func (c *cluster) start(ctx context.Context, binary string, terminals, settings []string) error {
 	lines, output, err := os.Pipe()
 	if err != nil {
 		return fmt.Errorf("output of the cluster: %w", err)
@@ -59,7 +81,7 @@ func (c *cluster) start(ctx context.Context, binary string, settings []string) e
 	defer output.Close()
 	c.lines = lines
 	c.child, err = process.Start(process.Spec{
-		Name: "cluster", Path: binary, Args: []string{"cluster", "--dir", c.dir, "--port", "0", "--terminals", strconv.Itoa(c.terminals)},
+		Name: "cluster", Path: binary, Args: append([]string{"cluster", "--dir", c.dir, "--port", "0"}, terminals...),
 		Environ: append(os.Environ(), settings...), Group: true, Output: output,
 	})
 	if err != nil {

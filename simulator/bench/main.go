@@ -4,6 +4,7 @@
 //	go run ./simulator/bench path        rate, latency, processor and bytes of requests, terminal to terminal
 //	go run ./simulator/bench parts       the parts of that path, each alone
 //	go run ./simulator/bench takeover    longest gap between answers for each kind of loss, and where it went
+//	go run ./simulator/bench standins    the same with stand-ins for the terminals: what the hosts alone need
 //	go run ./simulator/bench peers       the same work and the same loss for etcd and Redis with Sentinel
 //	go run ./simulator/bench growth      rate and latency as keys, history and terminals grow
 //	go run ./simulator/bench idle        what a host costs that has nothing to do
@@ -58,7 +59,7 @@ func (r *run) say(format string, a ...any) {
 
 func measurements() map[string]measurement {
 	return map[string]measurement{
-		"path": &pathBench{}, "parts": &partsBench{}, "takeover": &takeoverBench{}, "peers": &peersBench{},
+		"path": &pathBench{}, "parts": &partsBench{}, "takeover": &takeoverBench{}, "standins": &takeoverBench{standins: true}, "peers": &peersBench{},
 		"growth": &growthBench{}, "idle": &idleBench{}, "steady": &steadyBench{},
 	}
 }
@@ -85,7 +86,7 @@ func interrupted() (context.Context, context.CancelFunc) {
 
 func command(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) == 0 {
-		return fmt.Errorf("%w: say what to do: path, parts, takeover, peers, growth, idle, steady, compare or report", errUsage)
+		return fmt.Errorf("%w: say what to do: path, parts, takeover, standins, peers, growth, idle, steady, compare or report", errUsage)
 	}
 	switch args[0] {
 	case "compare":

@@ -24,6 +24,7 @@ type pathBench struct {
 	terminals  int
 	shared     numbers
 	bare       bool
+	standins   bool
 }
 
 // record is about what one kv.put is in the journal, in bytes: what the limit is measured with.
@@ -49,6 +50,7 @@ func (p *pathBench) options(f *options) {
 	f.IntVar(&p.terminals, "terminals", 64, "terminals over which the clients are spread")
 	p.shared = numbers{8}
 	f.Var(&p.shared, "shared", "numbers of connections, each at a terminal of its own, that more clients than that share; kv.put only")
+	f.BoolVar(&p.standins, "standins", true, "measure kv.put with stand-ins for the terminals too, which cost next to nothing: what the hosts alone do")
 	f.BoolVar(&p.bare, "bare", true, "measure the bare chain too: the same processes and connections without what is done in them")
 	f.inShort("rounds", "2")
 	f.inShort("duration", "1s")
@@ -79,6 +81,13 @@ func (p *pathBench) measure(ctx context.Context, r *run) (err error) {
 		}
 		defer func() { err = errors.Join(err, bare.stop()) }()
 	}
+	var light *lightCluster
+	if p.standins {
+		if light, err = startLight(ctx, r.binary, p.terminals); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, light.stop()) }()
+	}
 	for round := range p.rounds {
 		r.say("round %d of %d", round+1, p.rounds)
 		for _, n := range p.clients {
@@ -89,6 +98,11 @@ func (p *pathBench) measure(ctx context.Context, r *run) (err error) {
 			r.result.Add(fmt.Sprintf("limit, %d clients", n), "rate", "1/s", result.None, raw)
 			if err := p.beside(ctx, r, c, bare, crowd{n, n}, raw, chosen, active); err != nil {
 				return err
+			}
+			if light != nil {
+				if err := light.measure(ctx, r, n, raw, p.duration); err != nil {
+					return err
+				}
 			}
 			for _, connections := range p.shared {
 				if n <= connections {
@@ -118,7 +132,7 @@ func (p *pathBench) beside(ctx context.Context, r *run, c *cluster, bare *bareCh
 		if err != nil {
 			return err
 		}
-		m.tell(r, o, who, active, limits)
+		m.tell(r, o, who.String(), active, limits)
 	}
 	return nil
 }
@@ -164,6 +178,11 @@ func measureLoad(ctx context.Context, c system, o load.Operation, who crowd, dur
 	if err := clients.Prepare(ctx, o); err != nil {
 		return measured{}, err
 	}
+	return watchLoad(ctx, c, clients, o, duration)
+}
+
+// watchLoad lets clients work and measures a stretch of it.
+func watchLoad(ctx context.Context, c system, clients clients, o load.Operation, duration time.Duration) (measured, error) {
 	working, end := context.WithCancel(ctx)
 	ended := make(chan struct{})
 	go func() {
@@ -184,8 +203,8 @@ func measureLoad(ctx context.Context, c system, o load.Operation, who crowd, dur
 }
 
 // tell adds a measurement to the result, beside the ceilings of the same moment.
-func (m measured) tell(r *run, o load.Operation, who crowd, active string, ceilings []ceiling) {
-	row := fmt.Sprintf("%s, %v", o.Name, who)
+func (m measured) tell(r *run, o load.Operation, who string, active string, ceilings []ceiling) {
+	row := o.Name + ", " + who
 	r.result.Add(row, "rate", "1/s", result.More, m.Rate())
 	shares := ""
 	if o.Writes {

@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
+
+	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/pace"
@@ -23,6 +27,7 @@ type takeoverBench struct {
 	kinds     names
 	lease     time.Duration
 	cables    int
+	standins  bool // in the terminals' place
 
 	odd int // trials that went otherwise
 }
@@ -32,16 +37,18 @@ func (t *takeoverBench) options(f *options) {
 	for _, l := range losses() {
 		t.kinds = append(t.kinds, l.kind)
 	}
-	t.kinds = append(t.kinds, kindLinkCut, kindIsolated)
+	if !t.standins { // which have no wires of their own
+		t.kinds = append(t.kinds, kindLinkCut, kindIsolated)
+		f.IntVar(&t.cables, "cables", 10, "terminals, each with a network of its own, for the kinds that cut wires")
+		f.inShort("cables", "3")
+	}
 	f.Var(&t.terminals, "terminals", "numbers of terminals, a cluster for each")
 	f.Var(&t.kinds, "kinds", "kinds of loss")
 	f.IntVar(&t.clients, "clients", 8, "closed-loop writers")
 	f.IntVar(&t.trials, "trials", 20, "trials of each kind")
 	f.DurationVar(&t.lease, "lease", time.Second, "HOTPAIR_LEASE")
-	f.IntVar(&t.cables, "cables", 10, "terminals, each with a network of its own, for the kinds that cut wires")
 	f.inShort("trials", "2")
 	f.inShort("terminals", "5")
-	f.inShort("cables", "3")
 }
 
 const (
@@ -62,7 +69,7 @@ func (t *takeoverBench) measure(ctx context.Context, r *run) error {
 	var cut, plain []string
 	for _, kind := range t.kinds {
 		switch {
-		case kind == kindLinkCut || kind == kindIsolated:
+		case !t.standins && (kind == kindLinkCut || kind == kindIsolated):
 			cut = append(cut, kind)
 		case slices.ContainsFunc(losses(), func(l loss) bool { return l.kind == kind }):
 			plain = append(plain, kind)
@@ -88,11 +95,34 @@ func (t *takeoverBench) measure(ctx context.Context, r *run) error {
 	return nil
 }
 
+// clients are applications at agents (load.Clients) or at stand-ins (standin.Clients).
+type clients interface {
+	Run(ctx context.Context, o load.Operation)
+	Knock(ctx context.Context, o load.Operation, done *atomic.Int64) []time.Duration
+	Forget(before time.Time)
+	Look(from, to time.Time) load.Stretch
+	Close()
+}
+
 // workers are what applications do while a pair is tried: closed loops, and one at each terminal that knocks once.
 type workers struct {
-	writers, knockers *load.Clients
+	writers, knockers clients
 	end               context.CancelFunc
 	ended             chan struct{}
+}
+
+// connect makes the clients at agents.
+func (w *workers) connect(addresses []string, writers, knockers int, options func(i int) []nats.Option) error {
+	at, err := load.Connect(addresses, writers, options)
+	if err != nil {
+		return err
+	}
+	w.writers = at
+	if at, err = load.Connect(addresses, knockers, options); err != nil {
+		return err
+	}
+	w.knockers = at
+	return nil
 }
 
 // begin lets the writers work.
@@ -110,7 +140,7 @@ func (w *workers) close() {
 		w.end()
 		<-w.ended
 	}
-	for _, c := range []*load.Clients{w.writers, w.knockers} {
+	for _, c := range []clients{w.writers, w.knockers} {
 		if c != nil {
 			c.Close()
 		}
@@ -119,19 +149,30 @@ func (w *workers) close() {
 
 // onCluster plays kinds in turn against one cluster, so that the machine's moods meet all of them.
 func (t *takeoverBench) onCluster(ctx context.Context, r *run, terminals int, kinds []string) (err error) {
-	r.say("a cluster with %d terminals starts", terminals)
-	c, err := startCluster(ctx, r.binary, terminals, "HOTPAIR_LEASE="+t.lease.String())
+	r.say("a cluster with %d %s starts", terminals, t.served())
+	w := &workers{}
+	var c *cluster
+	if t.standins {
+		defer hoard()()
+		fleet, failed := openFleet(terminals)
+		if failed != nil {
+			return failed
+		}
+		defer func() { err = errors.Join(err, fleet.Close()) }()
+		w.writers, w.knockers = fleet.Clients(t.clients), fleet.Clients(terminals)
+		c, err = startClusterOf(ctx, r.binary, fleet, "HOTPAIR_LEASE="+t.lease.String())
+	} else {
+		c, err = startCluster(ctx, r.binary, terminals, "HOTPAIR_LEASE="+t.lease.String())
+	}
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.stop()) }()
-	w := &workers{}
 	defer w.close()
-	if w.writers, err = load.Connect(c.addresses(), t.clients, nil); err != nil {
-		return err
-	}
-	if w.knockers, err = load.Connect(c.addresses(), terminals, nil); err != nil {
-		return err
+	if !t.standins {
+		if err := w.connect(c.addresses(), t.clients, terminals, nil); err != nil {
+			return err
+		}
 	}
 	w.begin(ctx)
 	for trial := range t.trials {
@@ -143,6 +184,31 @@ func (t *takeoverBench) onCluster(ctx context.Context, r *run, terminals int, ki
 		}
 	}
 	return nil
+}
+
+// hoard lets this process collect its garbage only once there is much of it: each collection also takes the idle
+// goroutines of stand-ins their stacks, and a thousand that get them back at a takeover are a fifth of what they cost.
+func hoard() (restore func()) {
+	const enough = 512 << 20
+	percent, limit := debug.SetGCPercent(-1), debug.SetMemoryLimit(enough)
+	return func() {
+		debug.SetMemoryLimit(limit)
+		debug.SetGCPercent(percent)
+	}
+}
+
+// What hosts serve, as rows call it.
+const (
+	agents   = "terminals"
+	standIns = "stand-ins"
+)
+
+// served names what the hosts serve, for the rows of the result.
+func (t *takeoverBench) served() string {
+	if t.standins {
+		return standIns
+	}
+	return agents
 }
 
 // bear notes a trial that went otherwise than it should, and gives the error once there are too many for the rest to be
@@ -169,7 +235,7 @@ func (t *takeoverBench) trial(ctx context.Context, r *run, c *cluster, w *worker
 	if err != nil {
 		return err
 	}
-	o := observed{kind: l.kind, terminals: c.terminals, trial: trial}
+	o := observed{kind: l.kind, terminals: c.terminals, served: t.served(), trial: trial}
 	failed := o.watch(ctx, w, t.window(l.silent, c.terminals), func() error { return l.does(ctx, c, active, standby) })
 	var events []operator.Event
 	after := c.statuses(ctx) // a frozen host gives none
@@ -203,8 +269,10 @@ func (t *takeoverBench) window(silent bool, terminals int) time.Duration {
 type observed struct {
 	kind      string
 	terminals int
+	served    string // what they are
 	trial     int
 	loss      time.Time
+	own       time.Duration // processor time of this process, until the last knock was answered
 	stretch   load.Stretch
 	knocks    []time.Duration // sorted
 	unheard   int             // knocks without a positive answer
@@ -219,10 +287,15 @@ func (o *observed) watch(ctx context.Context, w *workers, window time.Duration, 
 	failed := make(chan error, 1)
 	knocked := make(chan []time.Duration, 1)
 	var heard atomic.Int64
+	before := processor()
 	o.loss = time.Now()
 	go func() { failed <- does() }()
 	// What is sent at the moment of the loss: by then nobody has noticed it.
-	go func() { knocked <- w.knockers.Knock(ctx, load.Put(1), &heard) }()
+	go func() {
+		took := w.knockers.Knock(ctx, load.Put(1), &heard)
+		o.own = processor() - before
+		knocked <- took
+	}()
 	if err := pace.Rest(ctx, window); err != nil {
 		return err
 	}
@@ -241,15 +314,28 @@ func (o *observed) watch(ctx context.Context, w *workers, window time.Duration, 
 	return nil
 }
 
+// processor is the time that this process has had.
+func processor() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0 // only for a bad argument
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
 // tell adds the trial to the result and prints a line.
 func (o *observed) tell(r *run, phases []phase) {
-	row := fmt.Sprintf("%s, %d terminals", o.kind, o.terminals)
+	row := fmt.Sprintf("%s, %d %s", o.kind, o.terminals, o.served)
 	add := func(metric string, d time.Duration) { r.result.Add(row, metric, "ms", result.Less, ms(d)) }
 	add("gap", o.stretch.Longest)
 	if len(o.knocks) > 0 {
 		add("last terminal", o.knocks[len(o.knocks)-1])
 	}
 	var parts []string
+	if o.served == standIns {
+		r.result.Add(row, "processor of the stand-ins", "ms", result.None, ms(o.own))
+		parts = append(parts, fmt.Sprintf("stand-ins' processor %.0f", ms(o.own)))
+	}
 	for _, p := range phases {
 		r.result.Add(row, p.name, "ms", result.None, ms(p.took))
 		parts = append(parts, fmt.Sprintf("%s %.1f", p.name, ms(p.took)))

@@ -25,7 +25,8 @@ type Log struct {
 	failed  []time.Time // when requests without a positive answer ended
 }
 
-func (l *Log) note(began, now time.Time, epoch uint64, ok bool) {
+// Note adds an answer, or that there was no positive one; epoch is that of its position, 0 when it has none.
+func (l *Log) Note(began, now time.Time, epoch uint64, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !ok {
@@ -58,9 +59,30 @@ func (l *Log) within(from, to time.Time) (before *Answer, list []Answer) {
 	return before, slices.Clone(l.answers[begin:max(begin, end)])
 }
 
+// Logs are those of many clients.
+type Logs []*Log
+
+// NewLogs makes so many empty ones.
+func NewLogs(n int) Logs {
+	logs := make(Logs, n)
+	for i := range logs {
+		logs[i] = &Log{}
+	}
+	return logs
+}
+
+// Acknowledged counts positive answers so far.
+func (logs Logs) Acknowledged() int {
+	n := 0
+	for _, l := range logs {
+		n += int(l.acknowledged.Load())
+	}
+	return n
+}
+
 // Forget drops what was before a time, so that a long run stays small.
-func (c *Clients) Forget(before time.Time) {
-	for _, l := range c.logs {
+func (logs Logs) Forget(before time.Time) {
+	for _, l := range logs {
 		l.mu.Lock()
 		n, _ := slices.BinarySearchFunc(l.answers, before, func(a Answer, t time.Time) int { return a.At.Compare(t) })
 		l.answers = slices.Delete(l.answers, 0, n)
@@ -96,10 +118,10 @@ func (s Stretch) At(p float64) time.Duration {
 }
 
 // Look gives what all clients were answered in a stretch of time.
-func (c *Clients) Look(from, to time.Time) Stretch {
+func (logs Logs) Look(from, to time.Time) Stretch {
 	s := Stretch{Took: to.Sub(from)}
 	var longest []time.Duration
-	for _, l := range c.logs {
+	for _, l := range logs {
 		own, epoch := l.look(from, to, &s)
 		longest = append(longest, own)
 		if !epoch.IsZero() {
@@ -158,7 +180,7 @@ func Recorded(answers [][][2]int64, failed [][]int64) *Clients {
 			}
 		}
 		l.acknowledged.Store(int64(len(l.answers)))
-		c.logs = append(c.logs, l)
+		c.Logs = append(c.Logs, l)
 	}
 	return c
 }

@@ -14,13 +14,13 @@ func TestLook_FindsTheLongestTimeWithoutAnAnswer(t *testing.T) {
 		if ms >= 90 {
 			epoch = 4
 		}
-		one.note(at(ms-2), at(ms), epoch, true)
+		one.Note(at(ms-2), at(ms), epoch, true)
 	}
 	for _, ms := range []int{1, 20, 40} { // nothing for the last 60
-		two.note(at(ms-1), at(ms), 3, true)
+		two.Note(at(ms-1), at(ms), 3, true)
 	}
-	two.note(at(41), at(60), 0, false)
-	c := &Clients{logs: []*Log{one, two}}
+	two.Note(at(41), at(60), 0, false)
+	c := &Clients{Logs: Logs{one, two}}
 
 	s := c.Look(at(0), at(100))
 	if s.Longest != 80*time.Millisecond || s.Failed != 1 || len(s.Sorted) != 7 {

@@ -70,7 +70,7 @@ func Fill(ctx context.Context, addresses []string, from, to int) error {
 }
 
 func fill(ctx context.Context, conn *nats.Conn, body []byte) error {
-	within, cancel := context.WithTimeout(ctx, answerWithin)
+	within, cancel := context.WithTimeout(ctx, AnswerWithin)
 	defer cancel()
 	m, err := conn.RequestWithContext(within, "request.kv.fill", body)
 	if err == nil && m.Header.Get(bus.HeaderErrorCode) != "" {

@@ -77,14 +77,14 @@ func Transfer(accounts int) Operation {
 // Clients are connections to terminals, each of which does its work alone.
 type Clients struct {
 	conns []*nats.Conn
-	logs  []*Log
+	Logs
 }
 
 const (
-	// answerWithin is longer than any gap that is measured: a request that gets no answer within it has failed.
-	answerWithin = 25 * time.Second
-	// pause after a request without a positive answer, so that a pair that refuses is not flooded.
-	pause = 5 * time.Millisecond
+	// AnswerWithin is longer than any gap that is measured: a request that gets no answer within it has failed.
+	AnswerWithin = 25 * time.Second
+	// Pause after a request without a positive answer, so that a pair that refuses is not flooded.
+	Pause = 5 * time.Millisecond
 )
 
 // Connect makes n clients, spread over the terminals' addresses in turn.
@@ -100,7 +100,7 @@ func Connect(addresses []string, n int, options func(i int) []nats.Option) (*Cli
 			c.Close()
 			return nil, fmt.Errorf("connect to terminal at %s: %w", addresses[i%len(addresses)], err)
 		}
-		c.conns, c.logs = append(c.conns, conn), append(c.logs, &Log{})
+		c.conns, c.Logs = append(c.conns, conn), append(c.Logs, &Log{})
 	}
 	return c, nil
 }
@@ -112,7 +112,7 @@ func Share(addresses []string, n, connections int) (*Clients, error) {
 		return nil, err
 	}
 	for i := len(c.conns); i < n; i++ {
-		c.conns, c.logs = append(c.conns, c.conns[i%connections]), append(c.logs, &Log{})
+		c.conns, c.Logs = append(c.conns, c.conns[i%connections]), append(c.Logs, &Log{})
 	}
 	return c, nil
 }
@@ -134,7 +134,7 @@ func (c *Clients) Prepare(ctx context.Context, o Operation) error {
 	for i, conn := range c.conns {
 		working.Go(func() {
 			for _, r := range o.prepare(i, len(c.conns)) {
-				within, cancel := context.WithTimeout(ctx, answerWithin)
+				within, cancel := context.WithTimeout(ctx, AnswerWithin)
 				m, err := conn.RequestWithContext(within, r.subject, r.body)
 				cancel()
 				if err == nil {
@@ -160,8 +160,8 @@ func (c *Clients) Run(ctx context.Context, o Operation) {
 	for i, conn := range c.conns {
 		working.Go(func() {
 			for n := 0; ctx.Err() == nil; n++ {
-				if !c.logs[i].ask(ctx, conn, subject, o.Body(i, n)) {
-					time.Sleep(pause)
+				if !c.Logs[i].ask(ctx, conn, subject, o.Body(i, n)) {
+					time.Sleep(Pause)
 				}
 			}
 		})
@@ -173,7 +173,7 @@ func (c *Clients) Run(ctx context.Context, o Operation) {
 // gets a moment.
 func (l *Log) ask(ctx context.Context, conn *nats.Conn, subject string, body []byte) bool {
 	began := time.Now()
-	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerWithin)
+	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), AnswerWithin)
 	defer cancel()
 	m, err := conn.RequestMsgWithContext(within, &nats.Msg{Subject: subject, Data: body})
 	ok := err == nil && m.Header.Get(bus.HeaderErrorCode) == ""
@@ -181,17 +181,8 @@ func (l *Log) ask(ctx context.Context, conn *nats.Conn, subject string, body []b
 	if ok {
 		epoch = epochOf(m.Header.Get(bus.HeaderPosition))
 	}
-	l.note(began, time.Now(), epoch, ok)
+	l.Note(began, time.Now(), epoch, ok)
 	return ok
-}
-
-// Acknowledged counts positive answers so far.
-func (c *Clients) Acknowledged() int {
-	n := 0
-	for _, l := range c.logs {
-		n += int(l.acknowledged.Load())
-	}
-	return n
 }
 
 // Knock sends one request through each client at the same moment, beside its loop, and gives how long each took, in the
@@ -202,7 +193,7 @@ func (c *Clients) Knock(ctx context.Context, o Operation, done *atomic.Int64) []
 	var working sync.WaitGroup
 	for i, conn := range c.conns {
 		working.Go(func() {
-			within, cancel := context.WithTimeout(ctx, answerWithin)
+			within, cancel := context.WithTimeout(ctx, AnswerWithin)
 			defer cancel()
 			m, err := conn.RequestMsgWithContext(within, &nats.Msg{Subject: "request." + o.Name, Data: o.Body(i, 0)})
 			if err == nil && m.Header.Get(bus.HeaderErrorCode) == "" {

@@ -1,0 +1,129 @@
+package standin
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hotpair/hotpair/deployments/local"
+	"github.com/hotpair/hotpair/simulator/bench/load"
+	"github.com/hotpair/hotpair/simulator/clustertest"
+)
+
+func putOperation() load.Operation { return load.Put(10) }
+
+// TestFleet_IsServedByARealPair: applications at stand-ins are answered before and after the active is killed, and what
+// they were told took effect once, also what was under way in that moment.
+func TestFleet_IsServedByARealPair(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds hotpair and starts a cluster")
+	}
+	binary, err := clustertest.Build(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for i := range 3 {
+		ids = append(ids, local.TerminalID(i))
+	}
+	fleet, err := Open(ids)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { // after the cluster's end
+		if err := fleet.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	var list strings.Builder
+	for i, address := range fleet.Addresses() {
+		fmt.Fprintf(&list, "%s=%s\n", ids[i], address)
+	}
+	file := filepath.Join(t.TempDir(), "terminals")
+	if err := os.WriteFile(file, []byte(list.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := clustertest.Start(t, binary, filepath.Join(t.TempDir(), "pair"), []string{"--terminals-file", file})
+
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	call := func(terminal int, service, operation, body string) Answer {
+		t.Helper()
+		a, err := fleet.Terminal(terminal).Call(ctx, service, operation, []byte(body))
+		if err != nil {
+			t.Fatalf("%s.%s %s: %v", service, operation, body, err)
+		}
+		return a
+	}
+	call(0, "ledger", "open", `{"account":"from","balance":1000000}`)
+	call(1, "ledger", "open", `{"account":"to","balance":0}`)
+	before := call(2, "kv", "put", `{"key":"k","value":"before"}`).Position
+	active := local.HostA
+	if s, err := c.Status(local.HostB); err == nil && s.Role == "active" {
+		active = local.HostB
+	}
+
+	// Everybody transfers one at a time until it has been answered some times in the next term.
+	const within = 20
+	acknowledged := make([]int, len(ids))
+	var working sync.WaitGroup
+	begun := make(chan struct{}, len(ids))
+	for i := range ids {
+		working.Go(func() {
+			for after := 0; after < within; {
+				a, err := fleet.Terminal(i).Call(ctx, "ledger", "transfer", []byte(`{"from":"from","to":"to","amount":1}`))
+				if err != nil {
+					t.Errorf("transfer at %s: %v", ids[i], err)
+					return
+				}
+				if acknowledged[i]++; acknowledged[i] == within {
+					begun <- struct{}{}
+				}
+				if a.Position.Epoch > before.Epoch {
+					after++
+				}
+			}
+		})
+	}
+	for range ids {
+		select {
+		case <-begun:
+		case <-ctx.Done():
+			t.Fatal("they did not come to work")
+		}
+	}
+	c.Send(local.Kill, active)
+	working.Wait()
+	total := 0
+	for _, n := range acknowledged {
+		total += n
+	}
+
+	if after := call(2, "kv", "put", `{"key":"k","value":"after"}`).Position; after.Epoch <= before.Epoch {
+		t.Errorf("written at %s before and at %s after", before, after)
+	}
+	successor := local.HostA
+	if active == local.HostA {
+		successor = local.HostB
+	}
+	c.Await(time.Minute, "the audit of the receipts", func() bool {
+		s, err := c.Status(successor)
+		if err != nil || s.Audit == nil || s.Audit.Epoch <= before.Epoch || s.Audit.Checked < len(ids)*within {
+			return false
+		}
+		if s.Audit.Missing+s.Audit.Foreign+s.Audit.Silent > 0 || s.Audit.Terminals != len(ids) {
+			t.Errorf("audit: %+v", s.Audit)
+		}
+		return true
+	})
+	var balance struct{ Balance int }
+	if err := json.Unmarshal(call(0, "ledger", "balance", `{"account":"to"}`).Body, &balance); err != nil || balance.Balance != total {
+		t.Errorf("%d transfers were acknowledged, the balance is %d (%v)", total, balance.Balance, err)
+	}
+}

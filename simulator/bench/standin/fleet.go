@@ -1,0 +1,76 @@
+package standin
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+)
+
+// Fleet is many stand-ins in this process.
+type Fleet struct {
+	terminals []*Terminal
+	listeners []net.Listener
+	serving   sync.WaitGroup
+}
+
+// Open listens for hosts, at a port of its own on loopback for each id. Close ends it.
+func Open(ids []string) (*Fleet, error) {
+	f := &Fleet{}
+	for _, id := range ids {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("stand-in for terminal %s: %w", id, err), f.Close())
+		}
+		t := newTerminal(id)
+		f.terminals, f.listeners = append(f.terminals, t), append(f.listeners, listener)
+		f.serving.Go(func() { f.accept(listener, t) })
+	}
+	return f, nil
+}
+
+// accept takes connections of hosts until the listener is closed.
+func (f *Fleet) accept(listener net.Listener, t *Terminal) {
+	for {
+		socket, err := listener.Accept()
+		if err != nil {
+			return // closed; or without files left, and then the hosts say that they don't reach it
+		}
+		c := newConn(t, socket)
+		if !t.join(c) {
+			c.close()
+			return
+		}
+		f.serving.Go(c.run)
+	}
+}
+
+// Close ends all connections and waits until nothing runs any more. What waits for an answer gets ErrClosed. Repeatable.
+func (f *Fleet) Close() error {
+	var failed []error
+	for _, listener := range f.listeners {
+		if err := listener.Close(); !errors.Is(err, net.ErrClosed) {
+			failed = append(failed, err)
+		}
+	}
+	for _, t := range f.terminals {
+		t.close()
+	}
+	f.serving.Wait()
+	return errors.Join(failed...)
+}
+
+// Terminal is the stand-in with this index.
+func (f *Fleet) Terminal(i int) *Terminal { return f.terminals[i] }
+
+// Len is how many there are.
+func (f *Fleet) Len() int { return len(f.terminals) }
+
+// Addresses are where hosts connect, as nats://host:port, in the order of the ids.
+func (f *Fleet) Addresses() []string {
+	list := make([]string, len(f.listeners))
+	for i, listener := range f.listeners {
+		list[i] = "nats://" + listener.Addr().String()
+	}
+	return list
+}

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -85,20 +86,36 @@ func (r *Result) Note(format string, a ...any) { r.Notes = append(r.Notes, fmt.S
 // timeOfName is how a file's name says when it was measured, so that names sort by time.
 const timeOfName = "20060102-150405"
 
-// Save writes the result into a folder and gives the file's path.
+// Save writes the result into a folder and gives the file's path. Two runs of one kind may have begun in the same second: the
+// one that is kept later is given a later time.
 func (r *Result) Save(folder string) (string, error) {
-	text, err := json.MarshalIndent(r, "", " ")
-	if err != nil {
-		return "", fmt.Errorf("keep result: %w", err)
-	}
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return "", fmt.Errorf("keep result: %w", err)
 	}
-	path := filepath.Join(folder, r.Time.UTC().Format(timeOfName)+"-"+r.What+".json")
-	if err := os.WriteFile(path, append(text, '\n'), 0o644); err != nil {
-		return "", fmt.Errorf("keep result: %w", err)
+	for {
+		path := filepath.Join(folder, r.Time.UTC().Format(timeOfName)+"-"+r.What+".json")
+		switch err := r.create(path); {
+		case err == nil:
+			return path, nil
+		case !errors.Is(err, fs.ErrExist):
+			return "", fmt.Errorf("keep result: %w", err)
+		}
+		r.Time = r.Time.Add(time.Second)
 	}
-	return path, nil
+}
+
+// create writes a file that must not be there yet. Error: fs.ErrExist.
+func (r *Result) create(path string) error {
+	text, err := json.MarshalIndent(r, "", " ")
+	if err != nil {
+		return err
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(append(text, '\n'))
+	return errors.Join(err, file.Close())
 }
 
 // Load reads one file. Errors: ErrDamaged, fs.ErrNotExist.

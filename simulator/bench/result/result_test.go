@@ -37,6 +37,20 @@ func TestResult_IsKeptAndFoundAgain(t *testing.T) {
 	}
 }
 
+func TestSave_ReplacesNoResultOfTheSameSecond(t *testing.T) {
+	dir, at := t.TempDir(), time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	first, second := sample("steady", at), sample("steady", at)
+	for _, r := range []*Result{first, second} {
+		if _, err := r.Save(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	names, err := Files(dir, "steady")
+	if err != nil || len(names) != 2 || !first.Time.Equal(at) || !second.Time.Equal(at.Add(time.Second)) {
+		t.Errorf("%v, %v: %v and %v", names, err, first.Time, second.Time)
+	}
+}
+
 func TestNewest_IsMadeWholeFromPartsOfTheSameBinary(t *testing.T) {
 	dir, at := t.TempDir(), time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	for i, part := range []struct {

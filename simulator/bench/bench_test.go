@@ -171,23 +171,21 @@ func TestCompare_EndsBadlyOnASlowDownOnly(t *testing.T) {
 	}
 }
 
-func TestPickPair_TakesTheLastCommittedBeforeTheNewest(t *testing.T) {
+func TestSides_ComparesWithTheCommittedBeforeTheNewest(t *testing.T) {
 	committed := func(names ...string) func(string) bool {
 		return func(name string) bool { return slices.Contains(names, name) }
 	}
-	for _, c := range []struct {
-		names       []string
-		committed   []string
-		old, newest string
-	}{
-		{nil, nil, "", ""},
-		{[]string{"1"}, []string{"1"}, "", ""},
-		{[]string{"1", "2", "3"}, []string{"1"}, "1", "3"},
-		{[]string{"1", "2", "3"}, []string{"1", "2", "3"}, "2", "3"},
-		{[]string{"1", "2"}, nil, "", ""},
+	list := func(names ...string) []string { return names }
+	for _, c := range []struct{ names, committed, before, now []string }{
+		{nil, nil, nil, nil},
+		{list("1"), list("1"), nil, list("1")},
+		{list("1", "2", "3"), list("1"), list("1"), list("2", "3")},
+		{list("1", "2", "3", "4"), list("1", "3"), list("1", "3"), list("4")},
+		{list("1", "2", "3"), list("1", "2", "3"), list("1", "2"), list("3")},
+		{list("1", "2"), nil, nil, list("1", "2")},
 	} {
-		if old, newest := pickPair(c.names, committed(c.committed...)); old != c.old || old != "" && newest != c.newest {
-			t.Errorf("%v: %q, %q", c.names, old, newest)
+		if before, now := sides(c.names, committed(c.committed...)); !slices.Equal(before, c.before) || !slices.Equal(now, c.now) {
+			t.Errorf("%v: %q, %q", c.names, before, now)
 		}
 	}
 }

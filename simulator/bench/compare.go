@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -40,19 +39,20 @@ func compare(ctx context.Context, args []string, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		old, newest := pickPair(names, committed)
-		if old == "" {
+		olds, news := sides(names, committed)
+		if len(olds) == 0 {
 			continue
 		}
 		compared++
-		before, err := result.Load(filepath.Join(*folder, old))
+		before, err := result.Whole(*folder, olds)
 		if err != nil {
 			return err
 		}
-		now, err := result.Load(filepath.Join(*folder, newest))
+		now, err := result.Whole(*folder, news)
 		if err != nil {
 			return err
 		}
+		old, newest := olds[len(olds)-1], news[len(news)-1]
 		_, _ = fmt.Fprintf(out, "\n%s: %s (%s) → %s (%s)\n", what, old, before.Version, newest, now.Version)
 		for _, difference := range differences(before, now) {
 			_, _ = fmt.Fprintf(out, "careful: %s\n", difference)
@@ -89,18 +89,22 @@ func committedIn(ctx context.Context, folder string) (func(name string) bool, er
 	return func(name string) bool { return slices.Contains(listed, name) }, nil
 }
 
-// pickPair gives the newest of sorted names and the last committed one before it, "" when there is none.
-func pickPair(names []string, committed func(string) bool) (old, newest string) {
-	if len(names) < 2 {
-		return "", ""
+// sides splits sorted names into those to compare with and the newest: all that came after the last committed one, or that
+// alone when nothing did. Both may be of several runs.
+func sides(names []string, committed func(string) bool) (before, now []string) {
+	split := len(names)
+	for split > 0 && !committed(names[split-1]) {
+		split--
 	}
-	newest = names[len(names)-1]
-	for _, name := range slices.Backward(names[:len(names)-1]) {
+	if split == len(names) && split > 0 {
+		split--
+	}
+	for _, name := range names[:split] {
 		if committed(name) {
-			return name, newest
+			before = append(before, name)
 		}
 	}
-	return "", ""
+	return before, names[split:]
 }
 
 // differences tells what else than the program differs between two results.

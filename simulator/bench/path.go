@@ -56,7 +56,7 @@ func (p *pathBench) options(f *options) {
 	f.inShort("duration", "1s")
 }
 
-func (p *pathBench) measure(ctx context.Context, r *run) (err error) {
+func (p *pathBench) measure(ctx context.Context, r *run) error {
 	var chosen []load.Operation
 	for _, name := range p.operations {
 		i := slices.IndexFunc(operations(), func(o load.Operation) bool { return o.Name == name })
@@ -65,6 +65,14 @@ func (p *pathBench) measure(ctx context.Context, r *run) (err error) {
 		}
 		chosen = append(chosen, operations()[i])
 	}
+	if err := p.atAgents(ctx, r, chosen); err != nil || !p.standins {
+		return err
+	}
+	return p.atStandIns(ctx, r)
+}
+
+// atAgents measures the path as it is shipped, and the bare chain.
+func (p *pathBench) atAgents(ctx context.Context, r *run, chosen []load.Operation) (err error) {
 	c, err := startCluster(ctx, r.binary, p.terminals)
 	if err != nil {
 		return err
@@ -81,28 +89,15 @@ func (p *pathBench) measure(ctx context.Context, r *run) (err error) {
 		}
 		defer func() { err = errors.Join(err, bare.stop()) }()
 	}
-	var light *lightCluster
-	if p.standins {
-		if light, err = startLight(ctx, r.binary, p.terminals); err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, light.stop()) }()
-	}
 	for round := range p.rounds {
 		r.say("round %d of %d", round+1, p.rounds)
 		for _, n := range p.clients {
-			raw, err := limit.Measure(ctx, n, record, p.duration/2)
+			raw, err := p.limit(ctx, r, n)
 			if err != nil {
 				return err
 			}
-			r.result.Add(fmt.Sprintf("limit, %d clients", n), "rate", "1/s", result.None, raw)
 			if err := p.beside(ctx, r, c, bare, crowd{n, n}, raw, chosen, active); err != nil {
 				return err
-			}
-			if light != nil {
-				if err := light.measure(ctx, r, n, raw, p.duration); err != nil {
-					return err
-				}
 			}
 			for _, connections := range p.shared {
 				if n <= connections {
@@ -115,6 +110,37 @@ func (p *pathBench) measure(ctx context.Context, r *run) (err error) {
 		}
 	}
 	return nil
+}
+
+// atStandIns measures kv.put with stand-ins for the terminals. It has the machine to itself: even a pair without work is felt
+// by a lone client.
+func (p *pathBench) atStandIns(ctx context.Context, r *run) (err error) {
+	c, err := startLight(ctx, r.binary, p.terminals)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.stop()) }()
+	for round := range p.rounds {
+		r.say("stand-ins, round %d of %d", round+1, p.rounds)
+		for _, n := range p.clients {
+			raw, err := p.limit(ctx, r, n)
+			if err != nil {
+				return err
+			}
+			if err := c.measure(ctx, r, n, raw, p.duration); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// limit measures the machine's limit of the moment.
+func (p *pathBench) limit(ctx context.Context, r *run, clients int) (rate float64, err error) {
+	if rate, err = limit.Measure(ctx, clients, record, p.duration/2); err == nil {
+		r.result.Add(fmt.Sprintf("limit, %d clients", clients), "rate", "1/s", result.None, rate)
+	}
+	return rate, err
 }
 
 // beside measures operations of a crowd beside the limit of the moment, and beside the bare chain with the same crowd.

@@ -19,7 +19,7 @@ func TestTakeover_StandInsHaveRowsOfTheirOwn(t *testing.T) {
 	if err := command(t.Context(), args, t.Output()); err != nil {
 		t.Fatal(err)
 	}
-	r, err := result.Latest(dir, "standins")
+	r, err := result.Newest(dir, "standins")
 	if err != nil {
 		t.Fatal(err)
 	}

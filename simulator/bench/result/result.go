@@ -172,8 +172,8 @@ func WhatOf(name string) string {
 	return name[len(timeOfName)+1:]
 }
 
-// Latest reads the newest result of a kind. Errors: ErrNone, ErrDamaged.
-func Latest(folder, what string) (*Result, error) {
+// Newest reads the newest result of a kind, made whole. Errors: ErrNone, ErrDamaged.
+func Newest(folder, what string) (*Result, error) {
 	names, err := Files(folder, what)
 	if err != nil {
 		return nil, err
@@ -181,21 +181,21 @@ func Latest(folder, what string) (*Result, error) {
 	if len(names) == 0 {
 		return nil, fmt.Errorf("%w: %s in %s", ErrNone, what, folder)
 	}
-	return Load(filepath.Join(folder, names[len(names)-1]))
+	return Whole(folder, names)
 }
 
-// Newest reads the newest result of a kind, and adds the series that only earlier runs of the same binary on the same
-// machine have: a long measurement may be made in parts. Errors: ErrNone, ErrDamaged.
-func Newest(folder, what string) (*Result, error) {
-	newest, err := Latest(folder, what)
+// Whole reads the last of some files, the oldest first, and adds the series that only earlier ones of the same binary on the
+// same machine have: a long measurement may be made in parts. Errors: ErrNone, ErrDamaged.
+func Whole(folder string, names []string) (*Result, error) {
+	if len(names) == 0 {
+		return nil, fmt.Errorf("%w in %s", ErrNone, folder)
+	}
+	last := len(names) - 1
+	newest, err := Load(filepath.Join(folder, names[last]))
 	if err != nil {
 		return nil, err
 	}
-	names, err := Files(folder, what)
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range slices.Backward(names[:len(names)-1]) {
+	for _, name := range slices.Backward(names[:last]) {
 		r, err := Load(filepath.Join(folder, name))
 		if err != nil {
 			return nil, err

@@ -19,7 +19,7 @@ func sample(what string, at time.Time) *Result {
 
 func TestResult_IsKeptAndFoundAgain(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := Latest(dir, "path"); !errors.Is(err, ErrNone) {
+	if _, err := Newest(dir, "path"); !errors.Is(err, ErrNone) {
 		t.Errorf("empty folder: %v", err)
 	}
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -31,7 +31,7 @@ func TestResult_IsKeptAndFoundAgain(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "notes.json"), []byte("{}"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r, err := Latest(dir, "path")
+	r, err := Newest(dir, "path")
 	if err != nil || !r.Time.Equal(at.Add(time.Hour)) || len(r.Find("kv.put, 64 clients", "rate").Samples) != 5 {
 		t.Errorf("%+v, %v", r, err)
 	}

@@ -4,9 +4,10 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
+
+	"github.com/hotpair/hotpair/simulator/bench/proc"
 )
 
 // BenchmarkCaller_ClosedLoop has so many clients that each wait for their answer, before a responder that serves what
@@ -60,7 +61,7 @@ func BenchmarkCaller_ClosedLoop(b *testing.B) {
 			defer c.Close()
 			var left atomic.Int64
 			left.Store(int64(b.N))
-			before := processorTime(b)
+			before := proc.Own()
 			b.ResetTimer()
 			var loops sync.WaitGroup
 			for range clients {
@@ -75,7 +76,7 @@ func BenchmarkCaller_ClosedLoop(b *testing.B) {
 			}
 			loops.Wait()
 			b.StopTimer()
-			b.ReportMetric(float64((processorTime(b)-before).Microseconds())/float64(b.N), "cpu-us/op")
+			b.ReportMetric(float64((proc.Own()-before).Microseconds())/float64(b.N), "cpu-us/op")
 			c.mu.Lock()
 			b.ReportMetric(float64(b.N)/float64(c.packs), "items/pack")
 			c.mu.Unlock()
@@ -83,12 +84,4 @@ func BenchmarkCaller_ClosedLoop(b *testing.B) {
 			committer.Wait()
 		})
 	}
-}
-
-func processorTime(b *testing.B) time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -38,11 +37,7 @@ func readTerminals(file string) (list config.Terminals, err error) {
 	if file == "" {
 		return nil, nil
 	}
-	text, err := os.ReadFile(file)
-	if err == nil {
-		err = list.Decode(strings.Join(strings.Fields(string(text)), ","))
-	}
-	if err != nil {
+	if err := list.Read(file); err != nil {
 		return nil, fmt.Errorf("%w: --terminals-file %s: %w", ErrOption, file, err)
 	}
 	return list, nil

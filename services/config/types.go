@@ -153,15 +153,18 @@ func (t *Terminals) fill(c *checker, file string) {
 		c.fault(variable, file, "is set and "+Prefix+"_TERMINALS too", "unset one of the two")
 		return
 	}
+	if err := t.Read(file); err != nil {
+		c.fault(variable, file, err.Error(), "name a file of id=nats://host:port, separated by commas or in lines")
+	}
+}
+
+// Read is Decode of a file, in which lines separate too. Its error says what the file is or has.
+func (t *Terminals) Read(file string) error {
 	text, problem := readRegular(file, maxTerminalsFile)
-	if problem == "" {
-		if err := t.Decode(strings.NewReplacer("\r", ",", "\n", ",").Replace(text)); err != nil {
-			problem = err.Error()
-		}
-	}
 	if problem != "" {
-		c.fault(variable, file, problem, "name a file of id=nats://host:port, separated by commas or in lines")
+		return errors.New(problem)
 	}
+	return t.Decode(strings.NewReplacer("\r", ",", "\n", ",").Replace(text))
 }
 
 // readRegular reads a file of at most so many bytes, or says what is wrong with it.

@@ -1,11 +1,10 @@
 package replication
 
 import (
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/simulator/bench/proc"
 	"github.com/hotpair/hotpair/storage"
 )
 
@@ -23,31 +22,22 @@ func BenchmarkPair_Commit(b *testing.B) {
 				e := chain(b, end, 1, n, "a value of a usual length, as an account or a session would have it")
 				frames, end = append(frames, e), endOf(e)
 			}
-			used := cpu(b)
+			used := proc.Own()
 			b.ResetTimer()
 			for i := range b.N {
 				if i%len(frames) == 0 && i > 0 {
 					b.StopTimer()
-					began := cpu(b)
+					began := proc.Own()
 					for k := range frames {
 						frames[k] = chain(b, end, 1, n, "a value of a usual length, as an account or a session would have it")
 						end = endOf(frames[k])
 					}
-					used += cpu(b) - began
+					used += proc.Own() - began
 					b.StartTimer()
 				}
 				one.commit(frames[i%len(frames)]...)
 			}
-			b.ReportMetric(float64((cpu(b)-used).Microseconds())/float64(b.N), "cpu-µs/op")
+			b.ReportMetric(float64((proc.Own()-used).Microseconds())/float64(b.N), "cpu-µs/op")
 		})
 	}
-}
-
-// cpu is the processor time of this process, in which both hosts are, so far.
-func cpu(tb testing.TB) time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		tb.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -58,7 +58,7 @@ type Agent struct {
 	receipts *receipts
 	counters *counters
 	table    *table
-	pace     pace
+	pace     Pace
 	started  chan struct{}
 
 	store  *store

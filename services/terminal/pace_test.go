@@ -6,23 +6,23 @@ import (
 )
 
 func TestPace_CountsTheLastSecondsOnly(t *testing.T) {
-	var p pace
+	var p Pace
 	at := time.Unix(1000, 0)
 	want := func(n int) {
 		t.Helper()
-		if got := p.recent(at); got != n {
+		if got := p.Recent(at); got != n {
 			t.Errorf("%d requests, want %d", got, n)
 		}
 	}
 	want(0)
 	for range 3 {
-		p.note(at)
+		p.Note(at)
 	}
 	at = at.Add(paceOver - 1)
-	p.note(at)
+	p.Note(at)
 	want(4)
 	at = at.Add(paceOver) // all four are of the stretch before
-	p.note(at)
+	p.Note(at)
 	want(5)
 	at = at.Add(paceOver)
 	want(1)

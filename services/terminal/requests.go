@@ -54,7 +54,7 @@ func (a *Agent) request(m *nats.Msg) {
 			}
 		}
 	}
-	a.pace.note(now)
+	a.pace.Note(now)
 	admission, out := a.table.admit(e, func() { a.expire(e) })
 	switch admission {
 	case refusedBusy:

@@ -87,7 +87,7 @@ func (a *Agent) pushChange() {
 
 func (a *Agent) change() bus.AgentChange {
 	known := a.store.get()
-	c := bus.AgentChange{Epoch: known.Epoch, Host: known.Host, Busy: a.pace.recent(time.Now())}
+	c := bus.AgentChange{Epoch: known.Epoch, Host: known.Host, Busy: a.pace.Recent(time.Now())}
 	if s := a.table.attached(); s != nil {
 		c.Fresh, c.Host = true, s.host
 	}

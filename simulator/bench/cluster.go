@@ -17,7 +17,6 @@ import (
 	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/services/process"
 	"github.com/hotpair/hotpair/simulator/bench/proc"
-	"github.com/hotpair/hotpair/simulator/bench/standin"
 )
 
 var errNotReady = errors.New("the cluster did not become ready")
@@ -41,31 +40,23 @@ type cluster struct {
 
 // startCluster returns when the pair is in sync and serves. Settings are HOTPAIR_ variables, as HOTPAIR_LEASE=1s.
 func startCluster(ctx context.Context, binary string, terminals int, settings ...string) (*cluster, error) {
-	dir, err := os.MkdirTemp("", "hotpair-bench-")
-	if err != nil {
-		return nil, fmt.Errorf("directory of the cluster: %w", err)
-	}
-	c := &cluster{dir: filepath.Join(dir, "cluster"), terminals: terminals}
-	if err := c.start(ctx, binary, []string{"--terminals", strconv.Itoa(terminals)}, settings); err != nil {
-		return nil, errors.Join(err, c.stop())
-	}
-	return c, nil
+	return launch(ctx, binary, terminals, "", settings)
 }
 
-// startClusterOf is startCluster with stand-ins for terminals, which run in this process.
-func startClusterOf(ctx context.Context, binary string, fleet *standin.Fleet, settings ...string) (*cluster, error) {
+// launch starts a cluster with terminals of its own, or with those of a list.
+func launch(ctx context.Context, binary string, terminals int, list string, settings []string) (*cluster, error) {
 	dir, err := os.MkdirTemp("", "hotpair-bench-")
 	if err != nil {
 		return nil, fmt.Errorf("directory of the cluster: %w", err)
 	}
-	c := &cluster{dir: filepath.Join(dir, "cluster"), terminals: fleet.Len()}
-	var list strings.Builder
-	for i, address := range fleet.Addresses() {
-		fmt.Fprintf(&list, "%s=%s\n", local.TerminalID(i), address)
+	c, args := &cluster{dir: filepath.Join(dir, "cluster"), terminals: terminals}, []string{"--terminals", strconv.Itoa(terminals)}
+	if list != "" {
+		file := filepath.Join(dir, "terminals")
+		args = []string{"--terminals-file", file}
+		err = os.WriteFile(file, []byte(list), 0o600)
 	}
-	file := filepath.Join(dir, "terminals")
-	if err = os.WriteFile(file, []byte(list.String()), 0o600); err == nil {
-		err = c.start(ctx, binary, []string{"--terminals-file", file}, settings)
+	if err == nil {
+		err = c.start(ctx, binary, args, settings)
 	}
 	if err != nil {
 		return nil, errors.Join(err, c.stop())

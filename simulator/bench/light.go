@@ -18,21 +18,17 @@ type lightCluster struct {
 	active string
 }
 
-// openFleet opens as many stand-ins, named as a cluster names its terminals.
-func openFleet(n int) (*standin.Fleet, error) {
-	ids := make([]string, n)
+// startLight is startCluster with stand-ins, which run in this process and are named as a cluster names its terminals.
+func startLight(ctx context.Context, binary string, terminals int, settings ...string) (*lightCluster, error) {
+	ids := make([]string, terminals)
 	for i := range ids {
 		ids[i] = local.TerminalID(i)
 	}
-	return standin.Open(ids)
-}
-
-func startLight(ctx context.Context, binary string, terminals int) (*lightCluster, error) {
-	fleet, err := openFleet(terminals)
+	fleet, err := standin.Open(ids)
 	if err != nil {
 		return nil, err
 	}
-	c, err := startClusterOf(ctx, binary, fleet)
+	c, err := launch(ctx, binary, terminals, fleet.List(), settings)
 	if err != nil {
 		return nil, errors.Join(err, fleet.Close())
 	}

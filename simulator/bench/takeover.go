@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -16,6 +15,7 @@ import (
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/simulator/bench/load"
+	"github.com/hotpair/hotpair/simulator/bench/proc"
 	"github.com/hotpair/hotpair/simulator/bench/result"
 )
 
@@ -150,24 +150,24 @@ func (w *workers) close() {
 // onCluster plays kinds in turn against one cluster, so that the machine's moods meet all of them.
 func (t *takeoverBench) onCluster(ctx context.Context, r *run, terminals int, kinds []string) (err error) {
 	r.say("a cluster with %d %s starts", terminals, t.served())
-	w := &workers{}
+	w, lease := &workers{}, "HOTPAIR_LEASE="+t.lease.String()
 	var c *cluster
+	var stop func() error
 	if t.standins {
 		defer hoard()()
-		fleet, failed := openFleet(terminals)
-		if failed != nil {
-			return failed
+		light, err := startLight(ctx, r.binary, terminals, lease)
+		if err != nil {
+			return err
 		}
-		defer func() { err = errors.Join(err, fleet.Close()) }()
-		w.writers, w.knockers = fleet.Clients(t.clients), fleet.Clients(terminals)
-		c, err = startClusterOf(ctx, r.binary, fleet, "HOTPAIR_LEASE="+t.lease.String())
+		c, stop = light.cluster, light.stop
+		w.writers, w.knockers = light.fleet.Clients(t.clients), light.fleet.Clients(terminals)
 	} else {
-		c, err = startCluster(ctx, r.binary, terminals, "HOTPAIR_LEASE="+t.lease.String())
+		if c, err = startCluster(ctx, r.binary, terminals, lease); err != nil {
+			return err
+		}
+		stop = c.stop
 	}
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, c.stop()) }()
+	defer func() { err = errors.Join(err, stop()) }()
 	defer w.close()
 	if !t.standins {
 		if err := w.connect(c.addresses(), t.clients, terminals, nil); err != nil {
@@ -287,13 +287,13 @@ func (o *observed) watch(ctx context.Context, w *workers, window time.Duration, 
 	failed := make(chan error, 1)
 	knocked := make(chan []time.Duration, 1)
 	var heard atomic.Int64
-	before := processor()
+	before := proc.Own()
 	o.loss = time.Now()
 	go func() { failed <- does() }()
 	// What is sent at the moment of the loss: by then nobody has noticed it.
 	go func() {
 		took := w.knockers.Knock(ctx, load.Put(1), &heard)
-		o.own = processor() - before
+		o.own = proc.Own() - before
 		knocked <- took
 	}()
 	if err := pace.Rest(ctx, window); err != nil {
@@ -312,15 +312,6 @@ func (o *observed) watch(ctx context.Context, w *workers, window time.Duration, 
 	}
 	slices.Sort(o.knocks)
 	return nil
-}
-
-// processor is the time that this process has had.
-func processor() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0 // only for a bad argument
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // tell adds the trial to the result and prints a line.

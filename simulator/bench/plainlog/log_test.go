@@ -8,11 +8,11 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/hotpair/hotpair/services/replication"
+	"github.com/hotpair/hotpair/simulator/bench/proc"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -247,25 +247,16 @@ func BenchmarkPlainPair_Commit(b *testing.B) {
 	for _, n := range []int{1, 64} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			p := newPair(b)
-			used := cpu(b)
+			used := proc.Own()
 			for b.Loop() {
 				b.StopTimer()
-				began := cpu(b)
+				began := proc.Own()
 				entries := chain(b, p.end, n)
-				used += cpu(b) - began
+				used += proc.Own() - began
 				b.StartTimer()
 				p.commit(entries)
 			}
-			b.ReportMetric(float64((cpu(b)-used).Microseconds())/float64(b.N), "cpu-µs/op")
+			b.ReportMetric(float64((proc.Own()-used).Microseconds())/float64(b.N), "cpu-µs/op")
 		})
 	}
-}
-
-// cpu is the processor time of this process, in which both hosts are, so far.
-func cpu(tb testing.TB) time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		tb.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -3,10 +3,8 @@ package standin
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -41,12 +39,8 @@ func TestFleet_IsServedByARealPair(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	var list strings.Builder
-	for i, address := range fleet.Addresses() {
-		fmt.Fprintf(&list, "%s=%s\n", ids[i], address)
-	}
 	file := filepath.Join(t.TempDir(), "terminals")
-	if err := os.WriteFile(file, []byte(list.String()), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(fleet.List()), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	c := clustertest.Start(t, binary, filepath.Join(t.TempDir(), "pair"), []string{"--terminals-file", file})

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 )
 
@@ -63,8 +64,14 @@ func (f *Fleet) Close() error {
 // Terminal is the stand-in with this index.
 func (f *Fleet) Terminal(i int) *Terminal { return f.terminals[i] }
 
-// Len is how many there are.
-func (f *Fleet) Len() int { return len(f.terminals) }
+// List has id=nats://host:port of each in a line, as hosts are told of terminals.
+func (f *Fleet) List() string {
+	var list strings.Builder
+	for i, address := range f.Addresses() {
+		fmt.Fprintf(&list, "%s=%s\n", f.terminals[i].id, address)
+	}
+	return list.String()
+}
 
 // Addresses are where hosts connect, as nats://host:port, in the order of the ids.
 func (f *Fleet) Addresses() []string {

@@ -66,7 +66,7 @@ func (t *Terminal) Ask(service, operation string, body []byte, done func(Answer,
 		done(Answer{}, ErrClosed)
 		return func() bool { return false }
 	}
-	t.pace.note(now)
+	t.pace.Note(now)
 	t.waiting = append(t.waiting, e)
 	t.send([]*entry{e})
 	t.flush(nil)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/terminal"
 )
 
 // errRefused is why an attach was not accepted; its text goes to the host.
@@ -30,7 +31,7 @@ type Terminal struct {
 	session    *session // attached, or nil
 	waiting    []*entry // requests without an answer, the oldest first
 	lastAnswer time.Time
-	pace       pace
+	pace       terminal.Pace
 	receipts   receipts
 }
 
@@ -219,7 +220,7 @@ func (t *Terminal) tell() {
 }
 
 func (t *Terminal) change() bus.AgentChange {
-	c := bus.AgentChange{Epoch: t.epoch, Host: t.host, Busy: t.pace.recent(time.Now())}
+	c := bus.AgentChange{Epoch: t.epoch, Host: t.host, Busy: t.pace.Recent(time.Now())}
 	if t.session != nil {
 		c.Fresh, c.Host = true, t.session.host
 	}

@@ -1,43 +1,9 @@
 package standin
 
-import (
-	"time"
+import "github.com/hotpair/hotpair/bus"
 
-	"github.com/hotpair/hotpair/bus"
-)
-
-const (
-	// paceOver is the length of one of the two stretches over which requests are counted, as at an agent.
-	paceOver = 5 * time.Second
-	// keptReceipts is how many an agent keeps.
-	keptReceipts = 256
-)
-
-// pace counts the requests of the last seconds: hosts attach the busiest terminals first.
-type pace struct {
-	began         time.Time // of the present stretch
-	before, since int
-}
-
-func (p *pace) note(now time.Time) {
-	p.turn(now)
-	p.since++
-}
-
-func (p *pace) recent(now time.Time) int {
-	p.turn(now)
-	return p.before + p.since
-}
-
-// turn begins another stretch when the present one is over.
-func (p *pace) turn(now time.Time) {
-	switch over := now.Sub(p.began); {
-	case over >= 2*paceOver:
-		p.began, p.before, p.since = now, 0, 0
-	case over >= paceOver:
-		p.began, p.before, p.since = p.began.Add(paceOver), p.since, 0
-	}
-}
+// keptReceipts is how many an agent keeps.
+const keptReceipts = 256
 
 // receipts are the last acknowledgements, for the audit after a takeover: those before the last attach, and those since.
 type receipts struct{ before, since []bus.Receipt }

@@ -2,10 +2,11 @@ package bus
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/fxamacker/cbor/v2"
+
+	"github.com/hotpair/hotpair/services/fault"
 )
 
 // Version is the major version of every message. A peer with another one is refused at hello, never mid-stream.
@@ -13,9 +14,9 @@ const Version = 1
 
 var (
 	// ErrVersion says that a message is of another major version.
-	ErrVersion = errors.New("message of another version")
+	ErrVersion = fault.New("version", "message of another version")
 	// ErrMalformed says that a message could not be read.
-	ErrMalformed = errors.New("malformed message")
+	ErrMalformed = fault.New("malformed", "malformed message")
 )
 
 // Encode writes a message between a host's own processes: a version byte, then CBOR.

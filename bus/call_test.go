@@ -1,0 +1,230 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/hotpair/hotpair/services/fault"
+)
+
+var errTestFull = fault.New("test-full", "no room")
+
+type testQuestion struct {
+	N    int    `json:"n" cbor:"1,keyasint"`
+	Text string `json:"text" cbor:"2,keyasint"`
+}
+
+type testAnswer struct {
+	Sum int `json:"sum" cbor:"1,keyasint"`
+}
+
+// callPair is a connection that asks and one that answers.
+func callPair(t testing.TB) (asker, server *Conn) {
+	users := NewUsers()
+	users.Allow("u", Grant{Password: "p"})
+	s := startServer(t, users)
+	return connect(t, s, ConnConfig{User: "u", Password: "p"}), connect(t, s, ConnConfig{User: "u", Password: "p"})
+}
+
+func listen(t testing.TB, r *Router, conn *Conn, subject string) {
+	t.Helper()
+	stop, err := r.Listen(conn, subject)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	if err := conn.Flush(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestCall_AnswersAndErrorsCross(t *testing.T) {
+	asker, server := callPair(t)
+	router := NewRouter("")
+	for _, e := range []Endpoint[testQuestion, testAnswer]{Call[testQuestion, testAnswer]("x.text"), BinaryCall[testQuestion, testAnswer]("x.binary")} {
+		e.Handle(router, func(q testQuestion, answer func(testAnswer, error)) {
+			switch {
+			case q.Text == "full":
+				go answer(testAnswer{Sum: q.N}, fmt.Errorf("append %d: %w", q.N, errTestFull))
+			case q.Text == "lines":
+				answer(testAnswer{}, fmt.Errorf("a\r\n%s: b", HeaderErrorCode))
+			default:
+				answer(testAnswer{Sum: q.N + len(q.Text)}, nil)
+			}
+		})
+	}
+	listen(t, router, server, "x.>")
+	for _, e := range []Endpoint[testQuestion, testAnswer]{Call[testQuestion, testAnswer]("x.text"), BinaryCall[testQuestion, testAnswer]("x.binary")} {
+		if a, err := e.Ask(t.Context(), asker, testQuestion{N: 3, Text: "four"}); err != nil || a.Sum != 7 {
+			t.Errorf("%s: %+v, %v", e.Subject(), a, err)
+		}
+		a, err := e.Ask(t.Context(), asker, testQuestion{N: 9, Text: "full"})
+		if !errors.Is(err, errTestFull) || err.Error() != "append 9: no room" || a.Sum != 9 {
+			t.Errorf("%s: %+v, %v: want the sentinel with the answer beside it", e.Subject(), a, err)
+		}
+		if _, err := e.Ask(t.Context(), asker, testQuestion{Text: "lines"}); err == nil || errors.Is(err, errTestFull) || strings.ContainsAny(err.Error(), "\r\n") {
+			t.Errorf("%s: %v", e.Subject(), err)
+		}
+	}
+}
+
+func TestCall_WhatCannotBeReadIsRefusedOnBothSides(t *testing.T) {
+	asker, server := callPair(t)
+	router := NewRouter("")
+	text, binary := Call[testQuestion, testAnswer]("x.text"), BinaryCall[testQuestion, testAnswer]("x.binary")
+	taken := 0
+	for _, e := range []Endpoint[testQuestion, testAnswer]{text, binary} {
+		e.Handle(router, func(_ testQuestion, answer func(testAnswer, error)) { taken++; answer(testAnswer{}, nil) })
+	}
+	Call[testQuestion, string]("x.other").Handle(router, func(_ testQuestion, answer func(string, error)) { answer("no object", nil) })
+	listen(t, router, server, "x.>")
+	if _, err := Call[string, testAnswer]("x.text").Ask(t.Context(), asker, "no object"); !errors.Is(err, ErrMalformed) {
+		t.Errorf("a malformed question: %v", err)
+	}
+	if _, err := Call[testQuestion, testAnswer]("x.binary").Ask(t.Context(), asker, testQuestion{}); !errors.Is(err, ErrVersion) {
+		t.Errorf("a question of another version: %v", err)
+	}
+	if _, err := Call[testQuestion, testAnswer]("x.other").Ask(t.Context(), asker, testQuestion{}); !errors.Is(err, ErrMalformed) {
+		t.Errorf("a malformed answer: %v", err)
+	}
+	if _, err := Call[testQuestion, testAnswer]("x.absent").Ask(t.Context(), asker, testQuestion{}); !errors.Is(err, ErrUnknownCall) {
+		t.Errorf("an unknown call: %v", err)
+	}
+	if _, err := Call[testQuestion, testAnswer]("y").Ask(t.Context(), asker, testQuestion{}); !errors.Is(err, ErrNobody) {
+		t.Errorf("nobody there: %v", err)
+	}
+	if taken != 0 {
+		t.Errorf("%d malformed questions were taken", taken)
+	}
+}
+
+// Orders to different endpoints of one process must not overtake each other: what they say depends on what was said before.
+func TestRouter_KeepsTheOrderAcrossEndpoints(t *testing.T) {
+	asker, server := callPair(t)
+	poster, err := NewPoster(HostConns{Control: asker, Traffic: asker})
+	if err != nil {
+		t.Fatal(err)
+	}
+	endpoints := []Endpoint[int, struct{}]{Order[int, struct{}]("updater", "a"), Order[int, struct{}]("updater", "b"), Order[int, struct{}]("updater", "c")}
+	router := NewRouter("")
+	var got []int
+	for _, e := range endpoints {
+		e.Handle(router, func(n int, answer func(struct{}, error)) { got = append(got, n); answer(struct{}{}, nil) })
+	}
+	listen(t, router, server, Control("updater"))
+	var all sync.WaitGroup
+	var want []int
+	for n := range 300 {
+		want = append(want, n)
+		all.Add(1)
+		endpoints[n%3].Post(poster, n, time.Minute, func(_ struct{}, err error) {
+			defer all.Done()
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if !slices.Equal(got, want) {
+		t.Errorf("orders came as %v", got)
+	}
+}
+
+func TestRouter_AnswersOnlyWhereItMay(t *testing.T) {
+	asker, server := callPair(t)
+	router := NewRouter("inbox.main")
+	call := Call[testQuestion, testAnswer]("x")
+	call.Handle(router, func(_ testQuestion, answer func(testAnswer, error)) { answer(testAnswer{Sum: 1}, nil) })
+	listen(t, router, server, "x")
+	for reply, may := range map[string]bool{"inbox.main.1": true, "inbox.mainly.1": false, "elsewhere": false} {
+		sub, err := asker.SubscribeSync(reply)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := asker.PublishMsg(&nats.Msg{Subject: "x", Reply: reply, Data: EncodeJSON(testQuestion{})}); err != nil {
+			t.Fatal(err)
+		}
+		// What follows the call on both connections shows that it has been dealt with.
+		if err := errors.Join(asker.Flush(), server.Flush()); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), map[bool]time.Duration{true: time.Minute, false: 50 * time.Millisecond}[may])
+		_, err = sub.NextMsgWithContext(ctx)
+		cancel()
+		if (err == nil) != may {
+			t.Errorf("answer to %s: %v", reply, err)
+		}
+	}
+}
+
+func TestPoster_OrdersArriveInOrderAndFailOnce(t *testing.T) {
+	mine, theirs := callPair(t)
+	poster, err := NewPoster(HostConns{Control: mine, Traffic: mine})
+	if err != nil {
+		t.Fatal(err)
+	}
+	silent, answered := Order[int, struct{}]("updater", "silent"), Order[int, struct{}]("updater", "answered")
+	got := make(chan int, 300)
+	router := NewRouter("")
+	silent.Handle(router, func(n int, _ func(struct{}, error)) { got <- n })
+	answered.Handle(router, func(_ int, answer func(struct{}, error)) { answer(struct{}{}, errTestFull) })
+	listen(t, router, theirs, Control("updater"))
+	results := make(chan error, 300)
+	for i := range 100 {
+		silent.Post(poster, i, time.Minute, func(_ struct{}, err error) { results <- err })
+	}
+	for i := range 100 {
+		if n := <-got; n != i {
+			t.Fatalf("order %d came as %d", i, n)
+		}
+	}
+	poster.Lost("terminal-if")
+	select {
+	case err := <-results:
+		t.Fatalf("another process's end ended an order: %v", err)
+	default:
+	}
+	poster.Lost("updater")
+	for range 100 {
+		if err := <-results; !errors.Is(err, ErrDisconnected) {
+			t.Fatalf("got %v", err)
+		}
+	}
+	if _, err := answered.PostWait(t.Context(), poster, 0, time.Minute); !errors.Is(err, errTestFull) {
+		t.Fatalf("got %v, want the sentinel", err)
+	}
+	if _, err := silent.PostWait(t.Context(), poster, 0, time.Millisecond); !errors.Is(err, ErrNoAnswer) {
+		t.Fatalf("got %v, want ErrNoAnswer", err)
+	}
+	if _, err := Order[int, struct{}]("nobody", "x").PostWait(t.Context(), poster, 0, time.Minute); !errors.Is(err, ErrNobody) {
+		t.Fatalf("got %v, want ErrNobody", err)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := silent.PostWait(ended, poster, 0, time.Minute); !errors.Is(err, context.Canceled) {
+		t.Fatalf("got %v, want the context's error", err)
+	}
+}
+
+// FuzzCall_ReplyOfAnybody: whatever a reply holds, it is an answer or an error, never a panic.
+func FuzzCall_ReplyOfAnybody(f *testing.F) {
+	f.Add([]byte(`{"sum":1}`), "", "")
+	f.Add([]byte{Version, 0xa1, 1, 7}, "test-full,,x", "a\nb")
+	f.Add([]byte(nil), ",", "")
+	f.Fuzz(func(t *testing.T, data []byte, codes, text string) {
+		m := &nats.Msg{Data: data, Header: nats.Header{HeaderErrorCode: []string{codes}, HeaderError: []string{text}}}
+		for _, e := range []Endpoint[testQuestion, testAnswer]{Call[testQuestion, testAnswer]("x"), BinaryCall[testQuestion, testAnswer]("x")} {
+			if _, err := e.read(m); codes != "" && err == nil {
+				t.Fatal("an error came as an answer")
+			}
+		}
+	})
+}

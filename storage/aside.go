@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/hotpair/hotpair/storage/format"
 )
 
 const (
@@ -44,7 +46,7 @@ func Raws(entries []Stored) [][]byte {
 // its path. When it returns without an error the file is durable with its name, and only then may the records be
 // dropped elsewhere. committed of them were known to be. Writing the same records again makes another file.
 func WriteAside(dir, reason string, records [][]byte, committed int) (path string, err error) {
-	body, err := encode(asideVersion, &Aside{Reason: reason, Records: records, Committed: committed})
+	body, err := format.Encode(asideVersion, &Aside{Reason: reason, Records: records, Committed: committed})
 	if err != nil {
 		return "", fmt.Errorf("set aside: %w", err)
 	}
@@ -74,7 +76,7 @@ func WriteAside(dir, reason string, records [][]byte, committed int) (path strin
 			break
 		}
 	}
-	if err = errors.Join(err, syncDir(in), syncDir(dir)); err != nil {
+	if err = errors.Join(err, format.SyncDir(in), format.SyncDir(dir)); err != nil {
 		return "", fmt.Errorf("set aside: %w", err)
 	}
 	return path, nil
@@ -107,9 +109,9 @@ func decodeAside(raw []byte) (a Aside, err error) {
 	if sum := sha256.Sum256(raw[:end]); string(sum[:]) != string(raw[end:]) {
 		return a, fmt.Errorf("%w: its checksum does not fit", ErrDamaged)
 	}
-	err = decode(asideVersion, raw[len(asideMagic):end], &a)
+	err = format.Decode(asideVersion, raw[len(asideMagic):end], &a)
 	if errors.Is(err, ErrVersion) {
-		if old := decode(asideUncounted, raw[len(asideMagic):end], &a); !errors.Is(old, ErrVersion) {
+		if old := format.Decode(asideUncounted, raw[len(asideMagic):end], &a); !errors.Is(old, ErrVersion) {
 			err = old
 		}
 	}

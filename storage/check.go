@@ -9,6 +9,8 @@ import (
 	"os"
 
 	"github.com/boltdb/bolt"
+
+	"github.com/hotpair/hotpair/storage/format"
 )
 
 // Check verifies the structure of the file, the checksum of every value, the chain of the history from its first entry
@@ -157,9 +159,9 @@ func (c *content) items() error {
 			switch {
 			case isData:
 				sequence = binary.BigEndian.Uint64(v)
-			case p == bucketEpochs && unseal(epochVersion, k, v, &epoch) == nil:
+			case p == bucketEpochs && format.Unseal(epochVersion, k, v, &epoch) == nil:
 				sequence = epoch.Sequence
-			case p == bucketAnswers && unseal(answerVersion, k, v, &answer) == nil:
+			case p == bucketAnswers && format.Unseal(answerVersion, k, v, &answer) == nil:
 				sequence = answer.Position.Sequence
 			}
 			if sequence > last {
@@ -224,7 +226,7 @@ func (c *content) history() error {
 		if s.Entry.Kind == KindBegan {
 			var e EpochStart
 			key := sequenceKey(s.Entry.Position.Epoch)
-			if unseal(epochVersion, key, epochs.Get(key), &e) != nil || e != startOf(&s.Entry) {
+			if format.Unseal(epochVersion, key, epochs.Get(key), &e) != nil || e != startOf(&s.Entry) {
 				c.fault("the start of epoch %d is not in the table of epochs", s.Entry.Position.Epoch)
 			}
 		}

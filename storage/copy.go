@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"github.com/boltdb/bolt"
+
+	"github.com/hotpair/hotpair/storage/format"
 )
 
 const (
@@ -39,18 +41,18 @@ type Range struct {
 // sum is the checksum over all but Check.
 func (r Range) sum() (uint32, error) {
 	r.Check = 0
-	raw, err := encode(rangeVersion, &r)
-	return crc(raw), err
+	raw, err := format.Encode(rangeVersion, &r)
+	return format.Sum(raw), err
 }
 
 // Encode gives the range as bytes for the wire.
-func (r *Range) Encode() ([]byte, error) { return encode(rangeVersion, r) }
+func (r *Range) Encode() ([]byte, error) { return format.Encode(rangeVersion, r) }
 
 // DecodeRange reads what Encode wrote. It never panics. The error is ErrVersion or ErrMalformed. What the range holds
 // is checked by PutRange.
 func DecodeRange(raw []byte) (Range, error) {
 	var r Range
-	if err := decode(rangeVersion, raw, &r); err != nil {
+	if err := format.Decode(rangeVersion, raw, &r); err != nil {
 		return Range{}, fmt.Errorf("decode range: %w", err)
 	}
 	return r, nil
@@ -312,7 +314,7 @@ func (it *CopyItem) validate() (err error) {
 		_, _, err = readDataValue(it.Key, it.Value)
 	case it.Bucket == bucketAnswers:
 		if _, err = parseAnswerKey(it.Key); err == nil {
-			err = unseal(answerVersion, it.Key, it.Value, &recorded{})
+			err = format.Unseal(answerVersion, it.Key, it.Value, &recorded{})
 		}
 	case it.Bucket == bucketFloors && len(it.Value) == 0:
 		err = ErrInvalid // to readFloor, no floor at all
@@ -320,7 +322,7 @@ func (it *CopyItem) validate() (err error) {
 		_, err = readFloor(string(it.Key), it.Value)
 	case it.Bucket == bucketEpochs:
 		var e EpochStart
-		if err = unseal(epochVersion, it.Key, it.Value, &e); err == nil && string(sequenceKey(e.Epoch)) != string(it.Key) {
+		if err = format.Unseal(epochVersion, it.Key, it.Value, &e); err == nil && string(sequenceKey(e.Epoch)) != string(it.Key) {
 			err = ErrInvalid
 		}
 	default:

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hotpair/hotpair/storage/format"
 )
 
 // made makes a directory with a closed store of some size, and gives the bytes of its database.
@@ -100,11 +102,11 @@ func TestOpen_NextVersionIsRefused(t *testing.T) {
 	if err := s.makeDatabase(state{}); err != nil {
 		t.Fatal(err)
 	}
-	raw, err := seal(stateVersion+1, []byte(keyState), &state{})
+	raw, err := format.Seal(stateVersion+1, []byte(keyState), &state{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := unseal(stateVersion, []byte(keyState), raw, &state{}); !errors.Is(err, ErrVersion) {
+	if err := format.Unseal(stateVersion, []byte(keyState), raw, &state{}); !errors.Is(err, ErrVersion) {
 		t.Errorf("next version: %v", err)
 	}
 }
@@ -217,7 +219,7 @@ func probe(s *Store) {
 }
 
 func TestAside_OfTheVersionWithoutACountIsRead(t *testing.T) {
-	body, err := encode(asideUncounted, &struct {
+	body, err := format.Encode(asideUncounted, &struct {
 		Reason  string   `cbor:"1,keyasint"`
 		Records [][]byte `cbor:"2,keyasint"`
 	}{"before", [][]byte{{1}, {2}}})

@@ -1,6 +1,10 @@
 package storage
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/hotpair/hotpair/storage/format"
+)
 
 // Errors of files and directories: they occur when something is opened. Each is wrapped with the file concerned and
 // what an operator can do.
@@ -8,11 +12,11 @@ var (
 	// ErrLocked says that another process uses the data directory.
 	ErrLocked = errors.New("data directory in use")
 	// ErrForeign says that a file belongs to another host, another identity, or to another program.
-	ErrForeign = errors.New("foreign file")
+	ErrForeign = format.ErrForeign
 	// ErrDamaged says that a file is not as it was written: truncated, altered, or half of it missing.
-	ErrDamaged = errors.New("damaged file")
+	ErrDamaged = format.ErrDamaged
 	// ErrVersion says that a file or an entry was written by a version that this program does not know.
-	ErrVersion = errors.New("unknown version")
+	ErrVersion = format.ErrVersion
 )
 
 // Errors of entries and their order.
@@ -22,7 +26,7 @@ var (
 	// ErrTooLarge says that an entry, a key or an id is larger than its bound.
 	ErrTooLarge = errors.New("entry too large")
 	// ErrMalformed says that bytes are no encoded entry (or no other encoded thing of this package).
-	ErrMalformed = errors.New("malformed encoding")
+	ErrMalformed = format.ErrMalformed
 	// ErrGap says that an entry does not follow the last one by sequence: something is missing or was seen before.
 	ErrGap = errors.New("gap in the history")
 	// ErrDiverged says that an entry follows by sequence but not by digest or epoch: it belongs to another history.

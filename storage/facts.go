@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+
+	"github.com/hotpair/hotpair/storage/format"
 )
 
 const (
@@ -175,7 +177,7 @@ func createFacts(dir, host string) ([]byte, error) {
 	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
-	if err := syncDir(dir); err != nil {
+	if err := format.SyncDir(dir); err != nil {
 		return nil, err
 	}
 	return os.ReadFile(path)
@@ -264,11 +266,11 @@ func (f *Facts) Update(change func(*FactsData) error) error {
 		return fmt.Errorf("update facts: %w", err)
 	}
 	path := filepath.Join(f.dir, FactsName)
-	if err := writeSynced(path+".tmp", raw); err != nil {
+	if err := format.WriteSynced(path+".tmp", raw); err != nil {
 		f.dead = err
 	} else if err := os.Rename(path+".tmp", path); err != nil {
 		f.dead = err
-	} else if err := syncDir(f.dir); err != nil {
+	} else if err := format.SyncDir(f.dir); err != nil {
 		f.dead = err
 	}
 	if f.dead != nil {

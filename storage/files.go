@@ -17,29 +17,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// syncDir makes the names in a directory durable: without it a file that was created or renamed may be gone after
-// a power failure although its content was fsynced.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
-
-// writeSynced creates or replaces path with data and fsyncs it. The name is not durable before syncDir.
-func writeSynced(path string, data []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close())
-}
-
 // directoryLock keeps a second process out of a data directory. The kernel gives it up when the process ends.
 type directoryLock struct{ file *os.File }
 

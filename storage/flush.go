@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/boltdb/bolt"
+
+	"github.com/hotpair/hotpair/storage/format"
 )
 
 const (
@@ -199,7 +201,7 @@ func (f *flushing) record(e *Entry) error {
 			return err
 		}
 	}
-	value, err := seal(answerVersion, key, recorded{Position: e.Position, Answer: e.Answer})
+	value, err := format.Seal(answerVersion, key, recorded{Position: e.Position, Answer: e.Answer})
 	if err != nil {
 		return err
 	}
@@ -220,7 +222,7 @@ func (f *flushing) append(entries []*Stored) error {
 			continue
 		}
 		key := sequenceKey(e.Position.Epoch)
-		value, err := seal(epochVersion, key, startOf(e))
+		value, err := format.Seal(epochVersion, key, startOf(e))
 		if err != nil {
 			return err
 		}

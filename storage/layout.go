@@ -3,9 +3,9 @@ package storage
 import (
 	"encoding/binary"
 	"fmt"
-	"hash/crc32"
 	"strings"
 
+	"github.com/hotpair/hotpair/storage/format"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -53,37 +53,6 @@ type state struct {
 // first is the first sequence in the history.
 func (s *state) first() uint64 { return s.Base.Position.Sequence + 1 }
 
-// crc is the checksum of everything bolt holds for us: bolt has none of its own but for its heads.
-func crc(parts ...[]byte) uint32 {
-	table := crc32.MakeTable(crc32.Castagnoli) // made once by the library
-	var sum uint32
-	for _, p := range parts {
-		sum = crc32.Update(sum, table, p)
-	}
-	return sum
-}
-
-// seal gives CBOR of v with a checksum that covers its key too, so that a value under a wrong key shows.
-func seal(version byte, key []byte, v any) ([]byte, error) {
-	raw, err := encode(version, v)
-	if err != nil {
-		return nil, err
-	}
-	return binary.BigEndian.AppendUint32(raw, crc(key, raw)), nil
-}
-
-// unseal reads what seal wrote. The error is ErrDamaged or ErrVersion.
-func unseal(version byte, key, value []byte, v any) error {
-	if len(value) < 5 {
-		return fmt.Errorf("%w: value of %d bytes", ErrDamaged, len(value))
-	}
-	raw, sum := value[:len(value)-4], binary.BigEndian.Uint32(value[len(value)-4:])
-	if crc(key, raw) != sum {
-		return fmt.Errorf("%w: checksum of a value", ErrDamaged)
-	}
-	return decode(version, raw, v)
-}
-
 // sequenceKey orders by number.
 func sequenceKey(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
 
@@ -91,7 +60,7 @@ func sequenceKey(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n)
 func dataValue(key []byte, revision uint64, value []byte) []byte {
 	b := make([]byte, 0, dataHeader+len(value))
 	b = binary.BigEndian.AppendUint64(b, revision)
-	b = binary.BigEndian.AppendUint32(b, crc(b, key, value))
+	b = binary.BigEndian.AppendUint32(b, format.Sum(b, key, value))
 	return append(b, value...)
 }
 
@@ -101,7 +70,7 @@ func readDataValue(key, stored []byte) (revision uint64, value []byte, err error
 		return 0, nil, fmt.Errorf("%w: value of %d bytes", ErrDamaged, len(stored))
 	}
 	value = stored[dataHeader:]
-	if crc(stored[:8], key, value) != binary.BigEndian.Uint32(stored[8:]) {
+	if format.Sum(stored[:8], key, value) != binary.BigEndian.Uint32(stored[8:]) {
 		return 0, nil, fmt.Errorf("%w: checksum of key %q", ErrDamaged, key)
 	}
 	return binary.BigEndian.Uint64(stored), value, nil
@@ -186,7 +155,7 @@ func issuedKey(issued int64, answer []byte) []byte {
 // floorValue is a terminal's floor as bolt holds it.
 func floorValue(terminal string, floor uint64) []byte {
 	b := binary.BigEndian.AppendUint64(nil, floor)
-	return binary.BigEndian.AppendUint32(b, crc([]byte(terminal), b))
+	return binary.BigEndian.AppendUint32(b, format.Sum([]byte(terminal), b))
 }
 
 // readFloor reads what floorValue wrote; no value is floor 0.
@@ -194,7 +163,7 @@ func readFloor(terminal string, value []byte) (uint64, error) {
 	if value == nil {
 		return 0, nil
 	}
-	if len(value) != 12 || crc([]byte(terminal), value[:8]) != binary.BigEndian.Uint32(value[8:]) {
+	if len(value) != 12 || format.Sum([]byte(terminal), value[:8]) != binary.BigEndian.Uint32(value[8:]) {
 		return 0, fmt.Errorf("%w: floor of terminal %q", ErrDamaged, terminal)
 	}
 	return binary.BigEndian.Uint64(value), nil

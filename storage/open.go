@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/boltdb/bolt"
+
+	"github.com/hotpair/hotpair/storage/format"
 )
 
 // Open opens or creates the store in dir. It takes the directory's file lock first. The error is ErrLocked,
@@ -76,7 +78,7 @@ func (s *Store) makeDatabase(st state) error {
 	if err := os.Rename(making, s.path()); err != nil {
 		return err
 	}
-	return syncDir(s.dir)
+	return format.SyncDir(s.dir)
 }
 
 // load opens the database file and reads where it stands.
@@ -146,12 +148,12 @@ func getState(tx *bolt.Tx) (st state, err error) {
 		}
 	}
 	raw := tx.Bucket([]byte(bucketMeta)).Get([]byte(keyState))
-	return st, unseal(stateVersion, []byte(keyState), raw, &st)
+	return st, format.Unseal(stateVersion, []byte(keyState), raw, &st)
 }
 
 // putState writes where the file stands.
 func putState(tx *bolt.Tx, st *state) error {
-	raw, err := seal(stateVersion, []byte(keyState), st)
+	raw, err := format.Seal(stateVersion, []byte(keyState), st)
 	if err != nil {
 		return err
 	}
@@ -188,7 +190,7 @@ func checkEnds(tx *bolt.Tx, st *state) error {
 func readEpochs(tx *bolt.Tx) (epochs []EpochStart, err error) {
 	err = tx.Bucket([]byte(bucketEpochs)).ForEach(func(k, v []byte) error {
 		var e EpochStart
-		if err := unseal(epochVersion, k, v, &e); err != nil {
+		if err := format.Unseal(epochVersion, k, v, &e); err != nil {
 			return err
 		}
 		epochs = append(epochs, e)

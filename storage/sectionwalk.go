@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/boltdb/bolt"
+
+	"github.com/hotpair/hotpair/storage/format"
 )
 
 // sectionWalk walks a bucket as bolt would hold it if it had applied exactly up to the reader's position.
@@ -70,7 +72,7 @@ func (w *sectionWalk) findEpochs(after []byte) error {
 			if e.Entry.Kind != KindBegan || bytes.Compare(key, after) <= 0 {
 				continue
 			}
-			value, err := seal(epochVersion, key, startOf(&e.Entry))
+			value, err := format.Seal(epochVersion, key, startOf(&e.Entry))
 			if err != nil {
 				return err
 			}
@@ -150,7 +152,7 @@ func (w *sectionWalk) applied(key, stored []byte, versions []version) ([]byte, e
 	v := versions[0]
 	switch w.path {
 	case bucketAnswers:
-		return seal(answerVersion, key, recorded{Position: v.stored.Entry.Position, Answer: v.stored.Entry.Answer})
+		return format.Seal(answerVersion, key, recorded{Position: v.stored.Entry.Position, Answer: v.stored.Entry.Answer})
 	case bucketFloors:
 		floor, err := readFloor(string(key), stored)
 		if err != nil {

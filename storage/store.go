@@ -15,6 +15,7 @@ import (
 
 	"github.com/boltdb/bolt"
 
+	"github.com/hotpair/hotpair/storage/format"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -275,7 +276,7 @@ func (s *Store) TestWrite() error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("test write: %w", err)
 	}
-	if err := writeSynced(path, make([]byte, 64<<10)); err != nil {
+	if err := format.WriteSynced(path, make([]byte, 64<<10)); err != nil {
 		return fmt.Errorf("test write: %w", s.kill(err))
 	}
 	if err := os.Remove(path); err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/boltdb/bolt"
 
+	"github.com/hotpair/hotpair/storage/format"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -181,7 +182,7 @@ func (r *Reader) Answer(id RequestID) (Answer, position.Position, Lookup) {
 		if raw == nil {
 			return nil
 		}
-		if err := unseal(answerVersion, key, raw, &found); err != nil {
+		if err := format.Unseal(answerVersion, key, raw, &found); err != nil {
 			return err
 		}
 		lookup = Found

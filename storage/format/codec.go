@@ -1,4 +1,4 @@
-package storage
+package format
 
 import (
 	"bytes"
@@ -7,10 +7,7 @@ import (
 	"github.com/fxamacker/cbor/v2"
 )
 
-// entryVersion is the leading byte of every encoded entry. It rises when an older program could misread the rest.
-const entryVersion = 1
-
-// codec is how this package encodes: CBOR in its core deterministic form, so that equal things have equal bytes.
+// codec is how everything is encoded: CBOR in its core deterministic form, so that equal things have equal bytes.
 type codec struct {
 	enc cbor.UserBufferEncMode
 	dec cbor.DecMode
@@ -41,8 +38,8 @@ func newCodec() codec {
 // coding is immutable after construction and has no state.
 var coding = newCodec()
 
-// encode gives a version byte and the CBOR of v.
-func encode(version byte, v any) ([]byte, error) {
+// Encode gives a version byte and the CBOR of v.
+func Encode(version byte, v any) ([]byte, error) {
 	var b bytes.Buffer
 	b.Grow(256) // most entries and answers
 	b.WriteByte(version)
@@ -52,8 +49,8 @@ func encode(version byte, v any) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// decode reads what encode wrote. It never panics. The error is ErrVersion or ErrMalformed.
-func decode(version byte, raw []byte, v any) error {
+// Decode reads what Encode wrote. It never panics. The error is ErrVersion or ErrMalformed.
+func Decode(version byte, raw []byte, v any) error {
 	switch {
 	case len(raw) == 0:
 		return fmt.Errorf("%w: empty", ErrMalformed)
@@ -64,25 +61,4 @@ func decode(version byte, raw []byte, v any) error {
 		return fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 	return nil
-}
-
-// Encode gives the bytes by which the entry is stored, sent and digested: a version byte, then CBOR in core
-// deterministic form. It does not validate.
-func (e *Entry) Encode() ([]byte, error) {
-	raw, err := encode(entryVersion, e)
-	if err != nil {
-		return nil, fmt.Errorf("encode entry %v: %w", e.Position, err)
-	}
-	return raw, nil
-}
-
-// DecodeEntry reads what Encode wrote. It never panics, whatever the bytes; the entry shares no memory with them. It
-// checks the form only, neither bounds nor Validate. The error is ErrVersion for an entry of an unknown version,
-// otherwise ErrMalformed.
-func DecodeEntry(raw []byte) (Entry, error) {
-	var e Entry
-	if err := decode(entryVersion, raw, &e); err != nil {
-		return Entry{}, fmt.Errorf("decode entry: %w", err)
-	}
-	return e, nil
 }

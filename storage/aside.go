@@ -33,15 +33,6 @@ type Aside struct {
 	Committed int `cbor:"3,keyasint,omitempty"`
 }
 
-// Raws gives the stored bytes of entries, for WriteAside.
-func Raws(entries []Stored) [][]byte {
-	raws := make([][]byte, len(entries))
-	for i := range entries {
-		raws[i] = entries[i].Raw
-	}
-	return raws
-}
-
 // WriteAside writes records (entries or frames that only this host has, R10) into a new file in dir/aside and returns
 // its path. When it returns without an error the file is durable with its name, and only then may the records be
 // dropped elsewhere. committed of them were known to be. Writing the same records again makes another file.

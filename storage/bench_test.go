@@ -3,6 +3,8 @@ package storage
 import (
 	"fmt"
 	"testing"
+
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 func BenchmarkStore_CommitFlush(b *testing.B) {
@@ -10,17 +12,17 @@ func BenchmarkStore_CommitFlush(b *testing.B) {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {
 			s, w := open(b, b.TempDir(), Options{MaxUpdates: 100_000}), newWriter(b)
 			commit(b, s, w.began())
-			batch := make([]Stored, size)
+			batch := make([]history.Stored, size)
 			n := uint64(0)
 			for b.Loop() {
 				b.StopTimer()
 				for i := range batch {
 					n++
-					batch[i] = w.next(Entry{
+					batch[i] = w.next(history.Entry{
 						Space:   "kv",
-						Effects: []Effect{{Key: fmt.Appendf(nil, "key-%08d", n*2654435761%100_000), Value: make([]byte, 128)}},
-						Request: RequestID{Terminal: fmt.Sprint("terminal-", n%50), Counter: n}, Oldest: n - min(n-1, 64),
-						HasAnswer: true, Answer: Answer{Revision: true},
+						Effects: []history.Effect{{Key: fmt.Appendf(nil, "key-%08d", n*2654435761%100_000), Value: make([]byte, 128)}},
+						Request: history.RequestID{Terminal: fmt.Sprint("terminal-", n%50), Counter: n}, Oldest: n - min(n-1, 64),
+						HasAnswer: true, Answer: history.Answer{Revision: true},
 					})
 				}
 				b.StartTimer()
@@ -66,7 +68,7 @@ func BenchmarkReader_Get(b *testing.B) {
 				n++
 				err := s.View(func(r *Reader) error {
 					if _, _, ok := r.Get("kv", fmt.Appendf(nil, "key-%08d", from+n%4999)); !ok {
-						return ErrAbsent
+						return history.ErrAbsent
 					}
 					return nil
 				})
@@ -90,7 +92,7 @@ func BenchmarkReader_Scan(b *testing.B) {
 	for b.Loop() {
 		err := s.View(func(r *Reader) error {
 			if items, _ := r.Scan("kv", nil, nil, 1000, 0); len(items) != 1000 {
-				return ErrAbsent
+				return history.ErrAbsent
 			}
 			return nil
 		})

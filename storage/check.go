@@ -11,6 +11,7 @@ import (
 	"github.com/boltdb/bolt"
 
 	"github.com/hotpair/hotpair/storage/format"
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 // Check verifies the structure of the file, the checksum of every value, the chain of the history from its first entry
@@ -207,15 +208,15 @@ func (c *content) history() error {
 			return // nothing behind a broken link can be verified
 		}
 		digest, at, raw, err := readHistoryHeader(v)
-		var s Stored
+		var s history.Stored
 		if err == nil {
-			s, err = ReadStored(end.Digest, raw)
+			s, err = history.ReadStored(end.Digest, raw)
 		}
 		if err == nil {
 			err = s.Follows(end)
 		}
 		if err == nil && (s.Digest != digest || s.Entry.Time != at || !bytes.Equal(k, sequenceKey(s.Entry.Position.Sequence))) {
-			err = ErrDiverged
+			err = history.ErrDiverged
 		}
 		if err != nil {
 			broken = true
@@ -223,7 +224,7 @@ func (c *content) history() error {
 			return
 		}
 		end, stored = s.Mark(), stored+int64(len(raw))
-		if s.Entry.Kind == KindBegan {
+		if s.Entry.Kind == history.KindBegan {
 			var e EpochStart
 			key := sequenceKey(s.Entry.Position.Epoch)
 			if format.Unseal(epochVersion, key, epochs.Get(key), &e) != nil || e != startOf(&s.Entry) {

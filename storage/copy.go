@@ -9,6 +9,7 @@ import (
 	"github.com/boltdb/bolt"
 
 	"github.com/hotpair/hotpair/storage/format"
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 const (
@@ -31,9 +32,9 @@ type Range struct {
 	// Done says that nothing follows.
 	Done bool `cbor:"3,keyasint,omitempty"`
 	// At is the sender's applied end at which the items were read, Time its pair time.
-	At    Mark       `cbor:"4,keyasint"`
-	Time  int64      `cbor:"5,keyasint,omitempty"`
-	Items []CopyItem `cbor:"6,keyasint,omitempty"`
+	At    history.Mark `cbor:"4,keyasint"`
+	Time  int64        `cbor:"5,keyasint,omitempty"`
+	Items []CopyItem   `cbor:"6,keyasint,omitempty"`
 	// Check is a checksum over all the rest.
 	Check uint32 `cbor:"7,keyasint"`
 }
@@ -169,13 +170,13 @@ func (s *Store) applied(f func(*bolt.Tx, *state) error) error {
 // CopyProgress is the durable state of a copy on the receiver.
 type CopyProgress struct {
 	// Base is the sender's applied end when the copy began; entries following it are replayed after the last range.
-	Base Mark `cbor:"1,keyasint"`
+	Base history.Mark `cbor:"1,keyasint"`
 	// Cursor is the one to ask for next.
 	Cursor []byte `cbor:"2,keyasint,omitempty"`
 	// Done says that all ranges are in: Commit takes entries following Base from now on.
 	Done bool `cbor:"3,keyasint,omitempty"`
 	// Until is the highest At of the ranges: before the applied end reaches it the database is inconsistent.
-	Until Mark `cbor:"4,keyasint"`
+	Until history.Mark `cbor:"4,keyasint"`
 	// Ranges, Items and Bytes were received so far, for showing progress.
 	Ranges uint64 `cbor:"5,keyasint,omitempty"`
 	Items  uint64 `cbor:"6,keyasint,omitempty"`
@@ -186,7 +187,7 @@ type CopyProgress struct {
 // and in one step: until it returns nil the old one may still be there after a crash, never a mixture. The caller has
 // set aside what it must not lose, and has marked itself inconsistent in its facts before. Pins end. It waits for running
 // views. A failure kills the store.
-func (s *Store) BeginCopy(base Mark) error {
+func (s *Store) BeginCopy(base history.Mark) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	s.committing.Lock()
@@ -305,11 +306,11 @@ func (r *Range) Whole() error {
 // validate refuses an item that is not as its bucket holds it.
 func (it *CopyItem) validate() (err error) {
 	if len(it.Key) == 0 || len(it.Key) > bolt.MaxKeySize {
-		return fmt.Errorf("%w: key of %d bytes", ErrInvalid, len(it.Key))
+		return fmt.Errorf("%w: key of %d bytes", history.ErrInvalid, len(it.Key))
 	}
 	switch space, ok := spaceOf(it.Bucket); {
-	case ok && (space == "" || len(space) > MaxSpace):
-		return fmt.Errorf("%w: space of %d bytes", ErrInvalid, len(space))
+	case ok && (space == "" || len(space) > history.MaxSpace):
+		return fmt.Errorf("%w: space of %d bytes", history.ErrInvalid, len(space))
 	case ok:
 		_, _, err = readDataValue(it.Key, it.Value)
 	case it.Bucket == bucketAnswers:
@@ -317,16 +318,16 @@ func (it *CopyItem) validate() (err error) {
 			err = format.Unseal(answerVersion, it.Key, it.Value, &recorded{})
 		}
 	case it.Bucket == bucketFloors && len(it.Value) == 0:
-		err = ErrInvalid // to readFloor, no floor at all
+		err = history.ErrInvalid // to readFloor, no floor at all
 	case it.Bucket == bucketFloors:
 		_, err = readFloor(string(it.Key), it.Value)
 	case it.Bucket == bucketEpochs:
 		var e EpochStart
 		if err = format.Unseal(epochVersion, it.Key, it.Value, &e); err == nil && string(sequenceKey(e.Epoch)) != string(it.Key) {
-			err = ErrInvalid
+			err = history.ErrInvalid
 		}
 	default:
-		err = fmt.Errorf("%w: no such bucket", ErrInvalid)
+		err = fmt.Errorf("%w: no such bucket", history.ErrInvalid)
 	}
 	return err
 }

@@ -7,19 +7,21 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 // load makes entries of every sort without end.
-func load(w *writer, i int) Stored {
+func load(w *writer, i int) history.Stored {
 	at := time.Unix(0, w.time).UTC().Format(time.RFC3339Nano)
 	key := fmt.Sprintf("key %04d", i*7919%1000)
 	switch i % 9 {
 	case 0:
 		return w.drop("s", key)
 	case 1:
-		return w.answered(RequestID{Terminal: fmt.Sprint("t", i%7), App: at + "/x"}, 0, "app")
+		return w.answered(history.RequestID{Terminal: fmt.Sprint("t", i%7), App: at + "/x"}, 0, "app")
 	case 2, 3:
-		return w.answered(RequestID{Terminal: fmt.Sprint("t", i%5), Counter: uint64(i)}, uint64(max(0, i-200)), "counter")
+		return w.answered(history.RequestID{Terminal: fmt.Sprint("t", i%5), Counter: uint64(i)}, uint64(max(0, i-200)), "counter")
 	case 4:
 		return w.put(fmt.Sprint("space ", i%50), key, fmt.Sprint(i))
 	default:
@@ -138,7 +140,7 @@ func TestCopy_EndsEqualWhileTheSenderGoesOn(t *testing.T) {
 			}
 		}
 		if p, ok := s.Copying(); ok && !p.Done {
-			if err := s.Commit(base.follow()); !errors.Is(err, ErrCopying) {
+			if err := s.Commit(follow(base)); !errors.Is(err, ErrCopying) {
 				t.Errorf("commit between ranges: %v", err)
 			}
 		}
@@ -177,8 +179,8 @@ func TestCopy_EndsEqualWhileTheSenderGoesOn(t *testing.T) {
 }
 
 // follow is some entry after an end.
-func (m Mark) follow() Stored {
-	return Stored{Entry: Entry{Position: m.Position}}
+func follow(m history.Mark) history.Stored {
+	return history.Stored{Entry: history.Entry{Position: m.Position}}
 }
 
 func TestCopy_OfAnIdleSenderIsConsistentAtItsLastRange(t *testing.T) {
@@ -235,7 +237,7 @@ func TestCopy_RefusesAnotherHistoryAtItsEnd(t *testing.T) {
 	commit(t, sender, w.put("s", "a", "2"))
 	flush(t, sender)
 	receiver = pull(t, sender, receiver, func(s *Store) *Store { return s })
-	if err := receiver.Commit(fork.put("s", "a", "3")); !errors.Is(err, ErrDiverged) {
+	if err := receiver.Commit(fork.put("s", "a", "3")); !errors.Is(err, history.ErrDiverged) {
 		t.Errorf("an entry that the copy does not hold: %v", err)
 	}
 	replay(t, sender, receiver)
@@ -243,7 +245,7 @@ func TestCopy_RefusesAnotherHistoryAtItsEnd(t *testing.T) {
 
 func TestCopy_RefusesDamagedRanges(t *testing.T) {
 	sender, w := open(t, t.TempDir(), Options{}), newWriter(t)
-	commit(t, sender, w.began(), w.answered(RequestID{Terminal: "t", Counter: 3}, 2, "x"))
+	commit(t, sender, w.began(), w.answered(history.RequestID{Terminal: "t", Counter: 3}, 2, "x"))
 	base := flush(t, sender)
 	receiver := open(t, t.TempDir(), Options{})
 	if err := receiver.PutRange(Range{}); !errors.Is(err, ErrNotCopying) {
@@ -284,4 +286,24 @@ func TestCopy_RefusesDamagedRanges(t *testing.T) {
 	if _, err := sender.CopyRange([]byte{200, 'x'}, 0); !errors.Is(err, ErrMalformed) {
 		t.Errorf("a cursor that is none: %v", err)
 	}
+}
+
+func FuzzDecodeRange(f *testing.F) {
+	r := Range{From: cursor("answers", []byte("k")), Items: []CopyItem{{Bucket: "data/s", Key: []byte("k"), Value: dataValue([]byte("k"), 3, []byte("v"))}}}
+	raw, err := r.Encode()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(raw)
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		r, err := DecodeRange(raw)
+		if err != nil {
+			return
+		}
+		_ = r.validate(&CopyProgress{})
+		for i := range r.Items {
+			_ = r.Items[i].validate() // also behind a wrong checksum
+		}
+		_, _, _ = parseCursor(r.Next)
+	})
 }

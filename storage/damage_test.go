@@ -2,7 +2,6 @@ package storage
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -13,10 +12,11 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/storage/format"
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 // made makes a directory with a closed store of some size, and gives the bytes of its database.
-func made(t *testing.T, entries int) (dir string, content []byte, end Mark) {
+func made(t *testing.T, entries int) (dir string, content []byte, end history.Mark) {
 	t.Helper()
 	dir = t.TempDir()
 	s, err := Open(dir, Options{Host: "a", Identity: "i"})
@@ -192,7 +192,7 @@ func probe(s *Store) {
 	_ = s.View(func(r *Reader) error {
 		for i := range 50 {
 			r.Get("s", fmt.Appendf(nil, "key %04d", i*20))
-			r.Answer(RequestID{Terminal: fmt.Sprint("t", i%5), Counter: uint64(i * 8)})
+			r.Answer(history.RequestID{Terminal: fmt.Sprint("t", i%5), Counter: uint64(i * 8)})
 		}
 		r.Scan("s", nil, nil, 0, 0)
 		return nil
@@ -207,67 +207,13 @@ func probe(s *Store) {
 	}
 	_, _ = s.Entries(s.First(), 0, 0)
 	w := &writer{end: s.Committed(), time: s.PairTime()}
-	e := Entry{Kind: KindUpdate, Space: "s", Time: w.time, Position: w.end.Position}
+	e := history.Entry{Kind: history.KindUpdate, Space: "s", Time: w.time, Position: w.end.Position}
 	e.Position.Sequence++
 	for i := range 50 {
-		e.Effects = append(e.Effects, Effect{Key: fmt.Appendf(nil, "key %04d", i*20), Delete: i%2 == 0})
+		e.Effects = append(e.Effects, history.Effect{Key: fmt.Appendf(nil, "key %04d", i*20), Delete: i%2 == 0})
 	}
-	if st, err := NewStored(w.end.Digest, e); err == nil {
+	if st, err := history.NewStored(w.end.Digest, e); err == nil {
 		_ = s.Commit(st)
 		_, _ = s.Flush(context.Background())
-	}
-}
-
-func TestAside_OfTheVersionWithoutACountIsRead(t *testing.T) {
-	body, err := format.Encode(asideUncounted, &struct {
-		Reason  string   `cbor:"1,keyasint"`
-		Records [][]byte `cbor:"2,keyasint"`
-	}{"before", [][]byte{{1}, {2}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw := append([]byte(asideMagic), body...)
-	sum := sha256.Sum256(raw)
-	a, err := decodeAside(append(raw, sum[:]...))
-	if err != nil || a.Reason != "before" || len(a.Records) != 2 || a.Committed != 0 {
-		t.Errorf("%+v, %v", a, err)
-	}
-}
-
-func TestAside_IsKeptAndRead(t *testing.T) {
-	dir := t.TempDir()
-	w := newWriter(t)
-	lost := []Stored{w.began(), w.put("s", "a", "1")}
-	if paths, err := ListAside(dir); err != nil || len(paths) != 0 {
-		t.Errorf("nothing set aside: %v, %v", paths, err)
-	}
-	var paths []string
-	for _, reason := range []string{"first", "second"} {
-		path, err := WriteAside(dir, reason, Raws(lost), 1)
-		if err != nil {
-			t.Fatal(err)
-		}
-		paths = append(paths, path)
-	}
-	if got, err := ListAside(dir); err != nil || len(got) != 2 || got[0] != paths[0] || got[1] != paths[1] {
-		t.Errorf("listed %v, %v", got, err)
-	}
-	a, err := ReadAside(paths[1])
-	if err != nil || a.Reason != "second" || len(a.Records) != 2 || a.Committed != 1 || string(a.Records[1]) != string(lost[1].Raw) {
-		t.Errorf("read %+v, %v", a, err)
-	}
-	raw, err := os.ReadFile(paths[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	for n := range raw {
-		bad := []byte(string(raw))
-		bad[n] ^= 1
-		if _, err := decodeAside(bad); !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrForeign) {
-			t.Errorf("bit of byte %d: %v", n, err)
-		}
-		if _, err := decodeAside(raw[:n]); !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrForeign) {
-			t.Errorf("cut at %d: %v", n, err)
-		}
 	}
 }

@@ -7,15 +7,17 @@ import (
 	"hash"
 
 	"github.com/boltdb/bolt"
+
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 // DatabaseDigest digests all data, the answers that can still be asked for, floors and epoch starts at the applied
 // end: equal on two hosts that applied the same history, however they flushed, trimmed or copied, if their retention
 // is the same. It reads everything in one view; meanwhile freed pages are not used again, and the file grows. The
 // error is ErrDamaged, or ErrCopying while a copy leaves the data inconsistent.
-func (s *Store) DatabaseDigest() (Digest, Mark, error) {
-	var d Digest
-	var at Mark
+func (s *Store) DatabaseDigest() (history.Digest, history.Mark, error) {
+	var d history.Digest
+	var at history.Mark
 	err := s.applied(func(tx *bolt.Tx, st *state) error {
 		at = st.Applied
 		paths, err := copied(tx)
@@ -55,7 +57,7 @@ func (s *Store) DatabaseDigest() (Digest, Mark, error) {
 		return nil
 	})
 	if err != nil {
-		return Digest{}, Mark{}, fmt.Errorf("digest of the database: %w", err)
+		return history.Digest{}, history.Mark{}, fmt.Errorf("digest of the database: %w", err)
 	}
 	return d, at, nil
 }

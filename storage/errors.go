@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/hotpair/hotpair/storage/format"
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 // Errors of files and directories: they occur when something is opened. Each is wrapped with the file concerned and
@@ -19,22 +20,15 @@ var (
 	ErrVersion = format.ErrVersion
 )
 
-// Errors of entries and their order.
+// Errors of entries and their order, and of what should be the encoding of something: see history and format.
 var (
-	// ErrInvalid says that an entry can't be part of the history: an empty key, a missing space, a foreign kind.
-	ErrInvalid = errors.New("invalid entry")
-	// ErrTooLarge says that an entry, a key or an id is larger than its bound.
-	ErrTooLarge = errors.New("entry too large")
-	// ErrMalformed says that bytes are no encoded entry (or no other encoded thing of this package).
+	ErrInvalid   = history.ErrInvalid
+	ErrTooLarge  = history.ErrTooLarge
+	ErrGap       = history.ErrGap
+	ErrDiverged  = history.ErrDiverged
+	ErrTrimmed   = history.ErrTrimmed
+	ErrAbsent    = history.ErrAbsent
 	ErrMalformed = format.ErrMalformed
-	// ErrGap says that an entry does not follow the last one by sequence: something is missing or was seen before.
-	ErrGap = errors.New("gap in the history")
-	// ErrDiverged says that an entry follows by sequence but not by digest or epoch: it belongs to another history.
-	ErrDiverged = errors.New("diverged history")
-	// ErrTrimmed says that the history no longer reaches back to the entry asked for.
-	ErrTrimmed = errors.New("trimmed from the history")
-	// ErrAbsent says that the entry asked for lies beyond the end of the history.
-	ErrAbsent = errors.New("beyond the end of the history")
 )
 
 // Errors of a running Store or Facts.

@@ -15,6 +15,7 @@ import (
 	"sync"
 
 	"github.com/hotpair/hotpair/storage/format"
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 const (
@@ -40,10 +41,10 @@ type Note struct {
 // CopyState marks the host inconsistent: the database is in the middle of a copy and can't be promoted, not even by
 // force.
 type CopyState struct {
-	Base   Mark   `json:"base"`
-	Cursor []byte `json:"cursor,omitempty"`
+	Base   history.Mark `json:"base"`
+	Cursor []byte       `json:"cursor,omitempty"`
 	// Until is the end that must be applied before the database is consistent; zero while it is not known.
-	Until Mark `json:"until"`
+	Until history.Mark `json:"until"`
 }
 
 // FactsData are the host-local facts: they belong to this data directory and no copy ever carries them.

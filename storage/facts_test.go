@@ -199,3 +199,13 @@ func TestFacts_SurviveKill(t *testing.T) {
 		}
 	}
 }
+
+func FuzzDecodeFacts(f *testing.F) {
+	raw, err := encodeFacts(FactsData{Version: factsVersion, Host: "a", Identity: "x"})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(raw)
+	f.Add([]byte(`{}`))
+	f.Fuzz(func(t *testing.T, raw []byte) { _, _ = decodeFacts("facts.json", raw) })
+}

@@ -12,6 +12,7 @@ import (
 	"github.com/boltdb/bolt"
 
 	"github.com/hotpair/hotpair/storage/format"
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 const (
@@ -27,16 +28,16 @@ const (
 // history, answers, epoch starts and position become durable together, and no reader sees a moment in between. With
 // nothing to apply it does nothing. ctx is looked at only before the transaction begins. A failed transaction kills
 // the store: ErrDead from then on.
-func (s *Store) Flush(ctx context.Context) (Mark, error) {
+func (s *Store) Flush(ctx context.Context) (history.Mark, error) {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	if err := ctx.Err(); err != nil {
-		return Mark{}, fmt.Errorf("flush: %w", context.Cause(ctx))
+		return history.Mark{}, fmt.Errorf("flush: %w", context.Cause(ctx))
 	}
 	s.mu.Lock()
 	if err := s.usable(); err != nil {
 		s.mu.Unlock()
-		return Mark{}, fmt.Errorf("flush: %w", err)
+		return history.Mark{}, fmt.Errorf("flush: %w", err)
 	}
 	next := s.state
 	next.Notified, next.Time, next.Applied = s.notified, s.time, s.committed
@@ -60,7 +61,7 @@ func (s *Store) Flush(ctx context.Context) (Mark, error) {
 		s.mu.Lock()
 		s.poisoned = errors.Is(err, errPanic)
 		s.mu.Unlock()
-		return Mark{}, fmt.Errorf("flush: %w", s.kill(err))
+		return history.Mark{}, fmt.Errorf("flush: %w", s.kill(err))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -183,7 +184,7 @@ func (f *flushing) raise(terminal string, floor uint64) error {
 }
 
 // record writes the answer of an entry unless it is too old already.
-func (f *flushing) record(e *Entry) error {
+func (f *flushing) record(e *history.Entry) error {
 	key := answerKey(e.Request)
 	if e.Request.App == "" {
 		if floor, err := f.floor(e.Request.Terminal); err != nil || e.Request.Counter < floor {
@@ -209,16 +210,16 @@ func (f *flushing) record(e *Entry) error {
 }
 
 // append adds entries to the history and to the table of epoch starts.
-func (f *flushing) append(entries []*Stored) error {
-	history := f.tx.Bucket([]byte(bucketHistory))
-	history.FillPercent = 1 // keys only ever rise
+func (f *flushing) append(entries []*history.Stored) error {
+	bucket := f.tx.Bucket([]byte(bucketHistory))
+	bucket.FillPercent = 1 // keys only ever rise
 	for _, s := range entries {
 		e := &s.Entry
-		if err := history.Put(sequenceKey(e.Position.Sequence), historyValue(s)); err != nil {
+		if err := bucket.Put(sequenceKey(e.Position.Sequence), historyValue(s)); err != nil {
 			return err
 		}
 		f.next.Bytes += int64(len(s.Raw))
-		if e.Kind != KindBegan {
+		if e.Kind != history.KindBegan {
 			continue
 		}
 		key := sequenceKey(e.Position.Epoch)
@@ -255,7 +256,7 @@ func (f *flushing) forget(allowance int) error {
 // stays, so that the end can be checked.
 func (f *flushing) trim(allowance int, pinned uint64) error {
 	o, next := &f.store.options, f.next
-	history := f.tx.Bucket([]byte(bucketHistory))
+	bucket := f.tx.Bucket([]byte(bucketHistory))
 	oldest := int64(math.MinInt64)
 	if o.MaxAge < time.Duration(next.Time) { // pair time starts at 1970: no entry is older than that
 		oldest = next.Time - int64(o.MaxAge)
@@ -266,20 +267,20 @@ func (f *flushing) trim(allowance int, pinned uint64) error {
 			return nil
 		}
 		key := sequenceKey(first)
-		digest, at, raw, err := readHistoryHeader(history.Get(key))
+		digest, at, raw, err := readHistoryHeader(bucket.Get(key))
 		if err != nil {
 			return err
 		}
 		if last-first+1 <= o.MaxUpdates && next.Bytes <= o.MaxBytes && at >= oldest {
 			return nil
 		}
-		e, err := DecodeEntry(raw)
+		e, err := history.DecodeEntry(raw)
 		if err != nil {
 			return err
 		}
-		next.Base = Mark{Position: e.Position, Digest: digest}
+		next.Base = history.Mark{Position: e.Position, Digest: digest}
 		next.Bytes -= int64(len(raw))
-		if err := history.Delete(key); err != nil {
+		if err := bucket.Delete(key); err != nil {
 			return err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/boltdb/bolt"
 
+	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -17,25 +18,25 @@ const noon = int64(1_700_000_000) * int64(time.Second)
 // writer makes entries that chain on.
 type writer struct {
 	tb   testing.TB
-	end  Mark
+	end  history.Mark
 	time int64
 }
 
 func newWriter(tb testing.TB) *writer { return &writer{tb: tb, time: noon} }
 
 // next gives an entry its place and stores it.
-func (w *writer) next(e Entry) Stored {
+func (w *writer) next(e history.Entry) history.Stored {
 	w.tb.Helper()
 	e.Position = position.Position{Epoch: w.end.Position.Epoch, Sequence: w.end.Position.Sequence + 1}
 	if e.Kind == 0 {
-		e.Kind = KindUpdate
+		e.Kind = history.KindUpdate
 	}
-	if e.Kind == KindBegan {
+	if e.Kind == history.KindBegan {
 		e.Position.Epoch++
 	}
 	w.time += int64(time.Millisecond)
 	e.Time = w.time
-	s, err := NewStored(w.end.Digest, e)
+	s, err := history.NewStored(w.end.Digest, e)
 	if err != nil {
 		w.tb.Fatal(err)
 	}
@@ -44,33 +45,33 @@ func (w *writer) next(e Entry) Stored {
 }
 
 // began opens an epoch.
-func (w *writer) began() Stored {
-	return w.next(Entry{Kind: KindBegan, Host: "a", Identity: "identity of a", RecordVersion: w.end.Position.Epoch + 1})
+func (w *writer) began() history.Stored {
+	return w.next(history.Entry{Kind: history.KindBegan, Host: "a", Identity: "identity of a", RecordVersion: w.end.Position.Epoch + 1})
 }
 
 // put is an update of keys and values in turn; a nil value deletes.
-func (w *writer) put(space string, pairs ...string) Stored {
-	e := Entry{Space: space}
+func (w *writer) put(space string, pairs ...string) history.Stored {
+	e := history.Entry{Space: space}
 	for i := 0; i < len(pairs); i += 2 {
-		e.Effects = append(e.Effects, Effect{Key: []byte(pairs[i]), Value: []byte(pairs[i+1])})
+		e.Effects = append(e.Effects, history.Effect{Key: []byte(pairs[i]), Value: []byte(pairs[i+1])})
 	}
 	return w.next(e)
 }
 
 // drop is an update that deletes keys.
-func (w *writer) drop(space string, keys ...string) Stored {
-	e := Entry{Space: space}
+func (w *writer) drop(space string, keys ...string) history.Stored {
+	e := history.Entry{Space: space}
 	for _, k := range keys {
-		e.Effects = append(e.Effects, Effect{Key: []byte(k), Delete: true})
+		e.Effects = append(e.Effects, history.Effect{Key: []byte(k), Delete: true})
 	}
 	return w.next(e)
 }
 
 // answered is an update of a request with an answer.
-func (w *writer) answered(id RequestID, oldest uint64, body string) Stored {
-	return w.next(Entry{
-		Space: "s", Effects: []Effect{{Key: []byte("k"), Value: []byte(body)}},
-		Request: id, Oldest: oldest, HasAnswer: true, Answer: Answer{Body: []byte(body)},
+func (w *writer) answered(id history.RequestID, oldest uint64, body string) history.Stored {
+	return w.next(history.Entry{
+		Space: "s", Effects: []history.Effect{{Key: []byte("k"), Value: []byte(body)}},
+		Request: id, Oldest: oldest, HasAnswer: true, Answer: history.Answer{Body: []byte(body)},
 	})
 }
 
@@ -114,14 +115,14 @@ func checkAll(tb testing.TB, s *Store) {
 	}
 }
 
-func commit(tb testing.TB, s *Store, entries ...Stored) {
+func commit(tb testing.TB, s *Store, entries ...history.Stored) {
 	tb.Helper()
 	if err := s.Commit(entries...); err != nil {
 		tb.Fatal(err)
 	}
 }
 
-func flush(tb testing.TB, s *Store) Mark {
+func flush(tb testing.TB, s *Store) history.Mark {
 	tb.Helper()
 	m, err := s.Flush(context.Background())
 	if err != nil {
@@ -130,7 +131,7 @@ func flush(tb testing.TB, s *Store) Mark {
 	return m
 }
 
-func digest(tb testing.TB, s *Store) Digest {
+func digest(tb testing.TB, s *Store) history.Digest {
 	tb.Helper()
 	d, _, err := s.DatabaseDigest()
 	if err != nil {
@@ -156,7 +157,7 @@ func get(tb testing.TB, s *Store, space, key string) string {
 }
 
 // look asks for a recorded answer.
-func look(tb testing.TB, s *Store, id RequestID) (a Answer, l Lookup) {
+func look(tb testing.TB, s *Store, id history.RequestID) (a history.Answer, l Lookup) {
 	tb.Helper()
 	err := s.View(func(r *Reader) error {
 		a, _, l = r.Answer(id)

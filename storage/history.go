@@ -6,6 +6,8 @@ import (
 	"sync"
 
 	"github.com/boltdb/bolt"
+
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 const (
@@ -17,9 +19,9 @@ const (
 type past struct {
 	tx             *bolt.Tx
 	frozen, active *table
-	end            Mark
-	base           Mark   // just before the first entry in bolt, as of tx
-	applied        uint64 // the last sequence in bolt, as of tx
+	end            history.Mark
+	base           history.Mark // just before the first entry in bolt, as of tx
+	applied        uint64       // the last sequence in bolt, as of tx
 }
 
 // look opens a view of what is committed and runs f in it; inconsistent as for reader.
@@ -54,23 +56,23 @@ func (r *Reader) past(st *state) *past {
 }
 
 // confirm says that the history has exactly this mark. The error is that of digest, or ErrDiverged.
-func (p *past) confirm(at Mark) error {
+func (p *past) confirm(at history.Mark) error {
 	digest, err := p.digest(at.Position.Sequence)
 	if err == nil && digest != at.Digest {
-		err = fmt.Errorf("%w: %v has another digest here", ErrDiverged, at.Position)
+		err = fmt.Errorf("%w: %v has another digest here", history.ErrDiverged, at.Position)
 	}
 	return err
 }
 
 // digest gives the digest at a sequence.
-func (p *past) digest(sequence uint64) (Digest, error) {
+func (p *past) digest(sequence uint64) (history.Digest, error) {
 	switch {
 	case sequence == p.base.Position.Sequence:
 		return p.base.Digest, nil
 	case sequence < p.base.Position.Sequence:
-		return Digest{}, fmt.Errorf("%w: %d, the first is %d", ErrTrimmed, sequence, p.base.Position.Sequence+1)
+		return history.Digest{}, fmt.Errorf("%w: %d, the first is %d", history.ErrTrimmed, sequence, p.base.Position.Sequence+1)
 	case sequence > p.end.Position.Sequence:
-		return Digest{}, fmt.Errorf("%w: %d, the last is %v", ErrAbsent, sequence, p.end.Position)
+		return history.Digest{}, fmt.Errorf("%w: %d, the last is %v", history.ErrAbsent, sequence, p.end.Position)
 	case sequence <= p.applied:
 		d, _, _, err := readHistoryHeader(p.tx.Bucket([]byte(bucketHistory)).Get(sequenceKey(sequence)))
 		return d, err
@@ -80,11 +82,11 @@ func (p *past) digest(sequence uint64) (Digest, error) {
 			return found[0].Digest, nil
 		}
 	}
-	return Digest{}, fmt.Errorf("%w: entry %d is neither applied nor in the overlay", ErrDamaged, sequence)
+	return history.Digest{}, fmt.Errorf("%w: entry %d is neither applied nor in the overlay", ErrDamaged, sequence)
 }
 
 // read gives entries from a sequence on, each held against the chain.
-func (p *past) read(from uint64, limit, maxBytes int) (found []Stored, err error) {
+func (p *past) read(from uint64, limit, maxBytes int) (found []history.Stored, err error) {
 	if from > p.end.Position.Sequence {
 		return nil, nil
 	}
@@ -107,7 +109,7 @@ func (p *past) read(from uint64, limit, maxBytes int) (found []Stored, err error
 			if !room(raw) {
 				return found, nil
 			}
-			s, err := ReadStored(prev, owned(raw))
+			s, err := history.ReadStored(prev, owned(raw))
 			if err != nil {
 				return nil, err
 			}
@@ -137,14 +139,14 @@ func (p *past) read(from uint64, limit, maxBytes int) (found []Stored, err error
 // stored bytes (≤ 0: 4 MiB), but at least one if there is one; none, without an error, beyond the end. from 0 means 1.
 // The memory must not be changed. The error is ErrTrimmed when from is no longer there, ErrDamaged when an entry does
 // not chain on.
-func (s *Store) Entries(from uint64, limit, maxBytes int) ([]Stored, error) {
+func (s *Store) Entries(from uint64, limit, maxBytes int) ([]history.Stored, error) {
 	if limit <= 0 {
 		limit = historyEntries
 	}
 	if maxBytes <= 0 {
 		maxBytes = historyBytes
 	}
-	var found []Stored
+	var found []history.Stored
 	err := s.history(func(p *past) (err error) {
 		found, err = p.read(max(from, 1), limit, maxBytes)
 		return err
@@ -156,27 +158,27 @@ func (s *Store) Entries(from uint64, limit, maxBytes int) ([]Stored, error) {
 }
 
 // EntryAt reads one entry of the history. The error is ErrTrimmed or ErrAbsent.
-func (s *Store) EntryAt(sequence uint64) (Stored, error) {
+func (s *Store) EntryAt(sequence uint64) (history.Stored, error) {
 	found, err := s.Entries(sequence, 1, math.MaxInt)
 	if err == nil && (len(found) == 0 || sequence == 0) {
-		err = fmt.Errorf("history entry %d: %w", sequence, ErrAbsent)
+		err = fmt.Errorf("history entry %d: %w", sequence, history.ErrAbsent)
 	}
 	if err != nil {
-		return Stored{}, err
+		return history.Stored{}, err
 	}
 	return found[0], nil
 }
 
 // DigestAt gives the chained digest at a sequence; also at the one just before First, and at 0 when nothing was
 // trimmed. The error is ErrTrimmed or ErrAbsent.
-func (s *Store) DigestAt(sequence uint64) (Digest, error) {
-	var d Digest
+func (s *Store) DigestAt(sequence uint64) (history.Digest, error) {
+	var d history.Digest
 	err := s.history(func(p *past) (err error) {
 		d, err = p.digest(sequence)
 		return err
 	})
 	if err != nil {
-		return Digest{}, fmt.Errorf("digest at %d: %w", sequence, err)
+		return history.Digest{}, fmt.Errorf("digest at %d: %w", sequence, err)
 	}
 	return d, nil
 }
@@ -199,7 +201,7 @@ func (s *Store) Pin(from uint64) (release func(), err error) {
 		return nil, fmt.Errorf("pin %d: %w", from, err)
 	}
 	if first := s.state.first(); from < first {
-		return nil, fmt.Errorf("pin %d: %w, the first is %d", from, ErrTrimmed, first)
+		return nil, fmt.Errorf("pin %d: %w, the first is %d", from, history.ErrTrimmed, first)
 	}
 	s.lastPin++
 	pin := s.lastPin

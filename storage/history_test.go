@@ -8,15 +8,17 @@ import (
 	"time"
 
 	"github.com/boltdb/bolt"
+
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 func TestHistory_ReadsAcrossBoltAndOverlay(t *testing.T) {
 	s, w := open(t, t.TempDir(), Options{}), newWriter(t)
-	var all []Stored
+	var all []history.Stored
 	for i := range 50 {
 		e := w.began
 		if i%20 != 0 {
-			e = func() Stored { return w.put("s", "k", fmt.Sprint(i)) }
+			e = func() history.Stored { return w.put("s", "k", fmt.Sprint(i)) }
 		}
 		all = append(all, e())
 		commit(t, s, all[i])
@@ -56,13 +58,13 @@ func TestHistory_ReadsAcrossBoltAndOverlay(t *testing.T) {
 			t.Errorf("digest at %d: %v, %v", at, d, err)
 		}
 	}
-	if d, err := s.DigestAt(0); err != nil || d != (Digest{}) {
+	if d, err := s.DigestAt(0); err != nil || d != (history.Digest{}) {
 		t.Errorf("digest before the first: %v, %v", d, err)
 	}
-	if _, err := s.DigestAt(51); !errors.Is(err, ErrAbsent) {
+	if _, err := s.DigestAt(51); !errors.Is(err, history.ErrAbsent) {
 		t.Errorf("digest beyond the end: %v", err)
 	}
-	if _, err := s.EntryAt(51); !errors.Is(err, ErrAbsent) {
+	if _, err := s.EntryAt(51); !errors.Is(err, history.ErrAbsent) {
 		t.Errorf("entry beyond the end: %v", err)
 	}
 	if e := s.Epochs(); len(e) != 3 || e[2].Epoch != 3 || e[2].Sequence != 41 {
@@ -93,13 +95,13 @@ func TestHistory_IsTrimmedToEachBound(t *testing.T) {
 			if first := s.First(); at-first+1 != c.left {
 				t.Errorf("%d entries left, want %d", at-first+1, c.left)
 			}
-			if _, err := s.Entries(s.First()-1, 0, 0); !errors.Is(err, ErrTrimmed) {
+			if _, err := s.Entries(s.First()-1, 0, 0); !errors.Is(err, history.ErrTrimmed) {
 				t.Errorf("trimmed entry: %v", err)
 			}
 			if _, err := s.DigestAt(s.First() - 1); err != nil {
 				t.Errorf("digest just before the first: %v", err)
 			}
-			if _, err := s.DigestAt(s.First() - 2); !errors.Is(err, ErrTrimmed) {
+			if _, err := s.DigestAt(s.First() - 2); !errors.Is(err, history.ErrTrimmed) {
 				t.Errorf("digest before that: %v", err)
 			}
 			first := s.First()
@@ -126,7 +128,7 @@ func TestHistory_PinHoldsEntries(t *testing.T) {
 	commit(t, s, w.began())
 	step(50)
 	first := s.First()
-	if _, err := s.Pin(first - 1); !errors.Is(err, ErrTrimmed) {
+	if _, err := s.Pin(first - 1); !errors.Is(err, history.ErrTrimmed) {
 		t.Errorf("pin of trimmed entries: %v", err)
 	}
 	release, err := s.Pin(first + 2)
@@ -186,13 +188,13 @@ func TestAnswers_AreRepeatedUntilNoLongerWanted(t *testing.T) {
 					flush(t, s)
 				}
 			}
-			expect := func(id RequestID, want Lookup, body string) {
+			expect := func(id history.RequestID, want Lookup, body string) {
 				t.Helper()
 				if a, l := look(t, s, id); l != want || string(a.Body) != body {
 					t.Errorf("%v: %d %q, want %d %q", id, l, a.Body, want, body)
 				}
 			}
-			counter := func(n uint64) RequestID { return RequestID{Terminal: "t1", Counter: n} }
+			counter := func(n uint64) history.RequestID { return history.RequestID{Terminal: "t1", Counter: n} }
 			commit(t, s, w.began())
 			for n := range uint64(10) {
 				commit(t, s, w.answered(counter(n+1), 1, fmt.Sprint("answer ", n+1)))
@@ -201,8 +203,8 @@ func TestAnswers_AreRepeatedUntilNoLongerWanted(t *testing.T) {
 			expect(counter(1), Found, "answer 1")
 			expect(counter(10), Found, "answer 10")
 			expect(counter(11), Absent, "")
-			expect(RequestID{Terminal: "t2", Counter: 1}, Absent, "") // V9d: another terminal's
-			expect(RequestID{}, Absent, "")
+			expect(history.RequestID{Terminal: "t2", Counter: 1}, Absent, "") // V9d: another terminal's
+			expect(history.RequestID{}, Absent, "")
 
 			commit(t, s, w.answered(counter(11), 6, "answer 11"))
 			settle()
@@ -213,15 +215,15 @@ func TestAnswers_AreRepeatedUntilNoLongerWanted(t *testing.T) {
 			expect(counter(5), TooOld, "")
 
 			at := time.Unix(0, w.time).UTC()
-			app := func(age time.Duration) RequestID {
-				return RequestID{Terminal: "t1", App: at.Add(-age).Format(time.RFC3339Nano) + "/x"}
+			app := func(age time.Duration) history.RequestID {
+				return history.RequestID{Terminal: "t1", App: at.Add(-age).Format(time.RFC3339Nano) + "/x"}
 			}
 			commit(t, s, w.answered(app(59*time.Minute), 0, "app"), w.answered(app(0), 0, "now"))
 			settle()
 			expect(app(59*time.Minute), Found, "app")
 			expect(app(58*time.Minute), Absent, "")
 			expect(app(61*time.Minute), TooOld, "") // V9c
-			expect(RequestID{Terminal: "t2", App: app(0).App}, Absent, "")
+			expect(history.RequestID{Terminal: "t2", App: app(0).App}, Absent, "")
 			w.time += int64(2 * time.Minute)
 			commit(t, s, w.put("s", "k", "time goes on"))
 			settle()
@@ -233,12 +235,12 @@ func TestAnswers_AreRepeatedUntilNoLongerWanted(t *testing.T) {
 
 func TestAnswers_OfATerminalThatNeverRaisesItsOldestAreBounded(t *testing.T) {
 	s, w := open(t, t.TempDir(), Options{}), newWriter(t)
-	id := func(n uint64) RequestID { return RequestID{Terminal: "t", Counter: n} }
+	id := func(n uint64) history.RequestID { return history.RequestID{Terminal: "t", Counter: n} }
 	commit(t, s, w.began(), w.answered(id(1), 0, "1"), w.answered(id(2), 0, "2"))
 	flush(t, s)
-	commit(t, s, w.answered(id(AnswerWindow+2), 0, "far"))
+	commit(t, s, w.answered(id(history.AnswerWindow+2), 0, "far"))
 	flush(t, s)
-	for n, want := range map[uint64]Lookup{1: TooOld, 2: Found, AnswerWindow + 2: Found, math.MaxUint64: Absent} {
+	for n, want := range map[uint64]Lookup{1: TooOld, 2: Found, history.AnswerWindow + 2: Found, math.MaxUint64: Absent} {
 		if _, l := look(t, s, id(n)); l != want {
 			t.Errorf("counter %d: %d, want %d", n, l, want)
 		}
@@ -251,8 +253,8 @@ func TestAnswers_AreDeletedWhenNoLongerWanted(t *testing.T) {
 	commit(t, s, w.began())
 	for i := range uint64(1000) {
 		at := time.Unix(0, w.time).UTC().Format(time.RFC3339Nano)
-		commit(t, s, w.answered(RequestID{Terminal: "t", App: at + "/x"}, 0, "app"))
-		commit(t, s, w.answered(RequestID{Terminal: "t", Counter: i + 1}, i+1-min(i, 9), "counter"))
+		commit(t, s, w.answered(history.RequestID{Terminal: "t", App: at + "/x"}, 0, "app"))
+		commit(t, s, w.answered(history.RequestID{Terminal: "t", Counter: i + 1}, i+1-min(i, 9), "counter"))
 		if i%40 == 0 {
 			flush(t, s)
 		}
@@ -280,15 +282,15 @@ func TestDatabaseDigest_DoesNotDependOnFlushes(t *testing.T) {
 	w := newWriter(t)
 	one, two := open(t, t.TempDir(), Options{Retention: time.Second}), open(t, t.TempDir(), Options{Retention: time.Second, MaxUpdates: 5})
 	for i := range 400 {
-		var e Stored
+		var e history.Stored
 		switch at := time.Unix(0, w.time).UTC().Format(time.RFC3339Nano); {
 		case i == 0:
 			e = w.began()
 		case i%3 == 0:
-			e = w.answered(RequestID{Terminal: "t1", App: at + "/x"}, 0, "a")
+			e = w.answered(history.RequestID{Terminal: "t1", App: at + "/x"}, 0, "a")
 			w.time += int64(20 * time.Millisecond)
 		case i%3 == 1:
-			e = w.answered(RequestID{Terminal: "t2", Counter: uint64(i)}, uint64(max(1, i-20)), "c")
+			e = w.answered(history.RequestID{Terminal: "t2", Counter: uint64(i)}, uint64(max(1, i-20)), "c")
 		default:
 			e = w.drop("s", "k")
 		}

@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"testing"
 	"time"
+
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 const (
@@ -23,20 +25,20 @@ func killOptions() Options {
 }
 
 // killed is the update that every run makes of a sequence: who knows the sequence knows what must be in the database.
-func killed(w *writer) Stored {
+func killed(w *writer) history.Stored {
 	n := w.end.Position.Sequence + 1
 	if n == 1 {
 		return w.began()
 	}
-	e := Entry{Space: "s", Effects: []Effect{
+	e := history.Entry{Space: "s", Effects: []history.Effect{
 		{Key: fmt.Appendf(nil, "key %d", n%500), Value: fmt.Append(make([]byte, n*7919%3000), n)},
 		{Key: []byte("last"), Value: fmt.Append(nil, n)},
 		{Key: fmt.Appendf(nil, "key %d", n*31%500), Delete: n%3 == 0, Value: fmt.Append(nil, n)},
 	}}
-	e.Request, e.Oldest = RequestID{Terminal: fmt.Sprint("t", n%3), Counter: n}, n-min(n-1, 50)
+	e.Request, e.Oldest = history.RequestID{Terminal: fmt.Sprint("t", n%3), Counter: n}, n-min(n-1, 50)
 	e.HasAnswer, e.Answer.Body = true, fmt.Append(nil, n)
 	if n%5 == 0 {
-		e.Request, e.Oldest = RequestID{Terminal: "app", App: time.Unix(0, w.time).UTC().Format(time.RFC3339Nano) + "/x"}, 0
+		e.Request, e.Oldest = history.RequestID{Terminal: "app", App: time.Unix(0, w.time).UTC().Format(time.RFC3339Nano) + "/x"}, 0
 	}
 	return w.next(e)
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/hotpair/hotpair/storage/format"
+	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -39,11 +40,11 @@ type state struct {
 	Host     string `cbor:"1,keyasint,omitempty"`
 	Identity string `cbor:"2,keyasint,omitempty"`
 	// Applied is the end of what all buckets together hold, Time its pair time.
-	Applied  Mark              `cbor:"3,keyasint"`
+	Applied  history.Mark      `cbor:"3,keyasint"`
 	Time     int64             `cbor:"4,keyasint,omitempty"`
 	Notified position.Position `cbor:"5,keyasint"`
 	// Base is the end of the chain just before the first entry of the history.
-	Base Mark `cbor:"6,keyasint"`
+	Base history.Mark `cbor:"6,keyasint"`
 	// Bytes is the stored size of all entries in the history.
 	Bytes int64 `cbor:"7,keyasint,omitempty"`
 	// Copy is not nil while the file is being filled by a copy and can't be trusted.
@@ -77,7 +78,7 @@ func readDataValue(key, stored []byte) (revision uint64, value []byte, err error
 }
 
 // historyValue is an entry as bolt holds it.
-func historyValue(s *Stored) []byte {
+func historyValue(s *history.Stored) []byte {
 	b := make([]byte, 0, historyHeader+len(s.Raw))
 	b = append(b, s.Digest[:]...)
 	b = binary.BigEndian.AppendUint64(b, uint64(s.Entry.Time))
@@ -86,7 +87,7 @@ func historyValue(s *Stored) []byte {
 
 // readHistoryHeader gives digest, pair time and stored bytes of an entry. The bytes are part of value. It is the
 // digest that shows whether the bytes are whole.
-func readHistoryHeader(value []byte) (d Digest, time int64, raw []byte, err error) {
+func readHistoryHeader(value []byte) (d history.Digest, time int64, raw []byte, err error) {
 	if len(value) <= historyHeader {
 		return d, 0, nil, fmt.Errorf("%w: history entry of %d bytes", ErrDamaged, len(value))
 	}
@@ -97,7 +98,7 @@ func readHistoryHeader(value []byte) (d Digest, time int64, raw []byte, err erro
 // recorded is an answer as bolt holds it.
 type recorded struct {
 	Position position.Position `cbor:"1,keyasint"`
-	Answer   Answer            `cbor:"2,keyasint"`
+	Answer   history.Answer    `cbor:"2,keyasint"`
 }
 
 const (
@@ -112,7 +113,7 @@ func answerPrefix(terminal string, sort byte) []byte {
 }
 
 // answerKey is the key of a recorded answer. Counters of a terminal lie in order.
-func answerKey(id RequestID) []byte {
+func answerKey(id history.RequestID) []byte {
 	if id.App != "" {
 		return append(answerPrefix(id.Terminal, answerByApp), id.App...)
 	}
@@ -120,7 +121,7 @@ func answerKey(id RequestID) []byte {
 }
 
 // parseAnswerKey reads what answerKey wrote.
-func parseAnswerKey(key []byte) (id RequestID, err error) {
+func parseAnswerKey(key []byte) (id history.RequestID, err error) {
 	bad := fmt.Errorf("%w: key of an answer %q", ErrDamaged, key)
 	if len(key) == 0 || len(key) < 2+int(key[0]) {
 		return id, bad
@@ -145,7 +146,7 @@ func parseAnswerKey(key []byte) (id RequestID, err error) {
 }
 
 // AnswerID gives the request of a key of the bucket of answers, as a Difference names it. The error is ErrDamaged.
-func AnswerID(key []byte) (RequestID, error) { return parseAnswerKey(key) }
+func AnswerID(key []byte) (history.RequestID, error) { return parseAnswerKey(key) }
 
 // issuedKey orders the answers under ids of apps by their time of issue.
 func issuedKey(issued int64, answer []byte) []byte {
@@ -179,7 +180,7 @@ const (
 // floorName, answerName and dataPrefix are the names of things in the overlay.
 func floorName(terminal string) string { return string(rune(tagFloor)) + terminal }
 
-func answerName(id RequestID) string { return string(rune(tagAnswer)) + string(answerKey(id)) }
+func answerName(id history.RequestID) string { return string(rune(tagAnswer)) + string(answerKey(id)) }
 
 // dataPrefix precedes the keys of a space; the length keeps one space from beginning like another.
 func dataPrefix(space string) string {

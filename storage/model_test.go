@@ -10,23 +10,25 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 // model is what a store should hold, in plain maps.
 type model struct {
 	values    map[string]string // "space/key" → value
 	revisions map[string]uint64
-	answers   map[RequestID]string
+	answers   map[history.RequestID]string
 	floors    map[string]uint64
 	time      int64
-	entries   []Stored // all, from 1
+	entries   []history.Stored // all, from 1
 }
 
 func newModel() *model {
-	return &model{values: map[string]string{}, revisions: map[string]uint64{}, answers: map[RequestID]string{}, floors: map[string]uint64{}}
+	return &model{values: map[string]string{}, revisions: map[string]uint64{}, answers: map[history.RequestID]string{}, floors: map[string]uint64{}}
 }
 
-func (m *model) apply(s Stored) {
+func (m *model) apply(s history.Stored) {
 	e := &s.Entry
 	for _, f := range e.Effects {
 		name := e.Space + "/" + string(f.Key)
@@ -45,7 +47,7 @@ func (m *model) apply(s Stored) {
 	m.entries = append(m.entries, s)
 }
 
-func (m *model) look(id RequestID, retention time.Duration) (string, Lookup) {
+func (m *model) look(id history.RequestID, retention time.Duration) (string, Lookup) {
 	if id.App != "" {
 		if issued, _ := id.Issued(); issued.UnixNano() < m.time-int64(retention) {
 			return "", TooOld
@@ -78,7 +80,7 @@ type walk struct {
 	now      *model // at the committed end
 	applied  *model // at the applied end
 	counters map[string]uint64
-	asked    []RequestID
+	asked    []history.RequestID
 }
 
 func TestStore_AgreesWithAPlainModel(t *testing.T) {
@@ -105,7 +107,7 @@ func (w *walk) key() string {
 	return strings.Repeat(string(rune('a'+w.random.IntN(3))), 1+w.random.IntN(3)) + fmt.Sprint(w.random.IntN(30))
 }
 
-func (w *walk) commit(entries ...Stored) {
+func (w *walk) commit(entries ...history.Stored) {
 	commit(w, w.store, entries...)
 	for _, e := range entries {
 		w.now.apply(e)
@@ -113,10 +115,10 @@ func (w *walk) commit(entries ...Stored) {
 }
 
 // update makes a random update.
-func (w *walk) update() Stored {
-	e := Entry{Space: fmt.Sprint("space", w.random.IntN(3))}
+func (w *walk) update() history.Stored {
+	e := history.Entry{Space: fmt.Sprint("space", w.random.IntN(3))}
 	for range w.random.IntN(4) {
-		f := Effect{Key: []byte(w.key()), Delete: w.random.IntN(3) == 0}
+		f := history.Effect{Key: []byte(w.key()), Delete: w.random.IntN(3) == 0}
 		if !f.Delete {
 			f.Value = bytes.Repeat([]byte{byte(w.random.IntN(256))}, w.random.IntN(40)*w.random.IntN(40))
 		}
@@ -126,10 +128,10 @@ func (w *walk) update() Stored {
 		terminal := fmt.Sprint("t", w.random.IntN(3))
 		if w.random.IntN(3) == 0 {
 			at := time.Unix(0, w.writer.time-w.random.Int64N(int64(400*time.Millisecond))).UTC()
-			e.Request = RequestID{Terminal: terminal, App: at.Format(time.RFC3339Nano) + "/x"}
+			e.Request = history.RequestID{Terminal: terminal, App: at.Format(time.RFC3339Nano) + "/x"}
 		} else {
 			w.counters[terminal]++
-			e.Request = RequestID{Terminal: terminal, Counter: w.counters[terminal]}
+			e.Request = history.RequestID{Terminal: terminal, Counter: w.counters[terminal]}
 			e.Oldest = uint64(max(0, int64(w.counters[terminal])-w.random.Int64N(30)))
 		}
 		e.HasAnswer, e.Answer.Body = true, []byte(w.key())
@@ -154,7 +156,7 @@ func (w *walk) step() {
 		lost := w.now.entries[len(w.applied.entries):]
 		w.now = w.applied.clone()
 		for _, e := range lost { // the journal gives them again
-			raw, err := ReadStored(w.store.Committed().Digest, e.Raw)
+			raw, err := history.ReadStored(w.store.Committed().Digest, e.Raw)
 			if err != nil {
 				w.Fatal(err)
 			}
@@ -169,7 +171,7 @@ func (w *walk) step() {
 	case 5:
 		w.history()
 	default:
-		var entries []Stored
+		var entries []history.Stored
 		for range 1 + w.random.IntN(3) {
 			entries = append(entries, w.update())
 		}
@@ -245,7 +247,7 @@ func (w *walk) history() {
 	from, limit := 1+w.random.Uint64N(uint64(len(w.now.entries))+2), 1+w.random.IntN(50)
 	found, err := w.store.Entries(from, limit, 0)
 	first := w.store.First()
-	if errors.Is(err, ErrTrimmed) && from < first {
+	if errors.Is(err, history.ErrTrimmed) && from < first {
 		return
 	}
 	if want := min(limit, max(0, len(w.now.entries)+1-int(from))); err != nil || from < first || len(found) != want {

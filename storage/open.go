@@ -13,6 +13,7 @@ import (
 	"github.com/boltdb/bolt"
 
 	"github.com/hotpair/hotpair/storage/format"
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 // Open opens or creates the store in dir. It takes the directory's file lock first. The error is ErrLocked,
@@ -175,12 +176,12 @@ func checkEnds(tx *bolt.Tx, st *state) error {
 	if err != nil {
 		return err
 	}
-	e, err := DecodeEntry(raw)
+	e, err := history.DecodeEntry(raw)
 	if err != nil {
 		return err
 	}
 	if string(first) != string(sequenceKey(st.first())) || string(last) != string(sequenceKey(e.Position.Sequence)) ||
-		(Mark{Position: e.Position, Digest: digest}) != st.Applied {
+		(history.Mark{Position: e.Position, Digest: digest}) != st.Applied {
 		return fmt.Errorf("%w: the history does not reach from %v to %v", ErrDamaged, st.Base.Position, st.Applied.Position)
 	}
 	return nil

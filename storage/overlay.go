@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 // tower is the greatest height of the overlay's index; with a quarter of the names reaching each next level it is
@@ -13,7 +15,7 @@ const tower = 12
 // version is what one entry made of one name.
 type version struct {
 	sequence uint64
-	stored   *Stored
+	stored   *history.Stored
 	// effect is the index of the effect within the entry, for data.
 	effect int
 	// floor is the terminal's floor from here on, for floors.
@@ -21,7 +23,7 @@ type version struct {
 }
 
 // data gives the effect that the version is.
-func (v *version) data() *Effect { return &v.stored.Entry.Effects[v.effect] }
+func (v *version) data() *history.Effect { return &v.stored.Entry.Effects[v.effect] }
 
 // node holds all versions of one name, oldest first.
 type node struct {
@@ -48,7 +50,7 @@ type table struct {
 	mu      sync.RWMutex
 	head    node
 	random  *rand.Rand
-	entries []*Stored
+	entries []*history.Stored
 	bytes   int64
 }
 
@@ -61,7 +63,7 @@ func newTable() *table {
 }
 
 // add takes entries and the slice they are in. Nothing in them may be changed afterwards.
-func (t *table) add(entries []Stored) {
+func (t *table) add(entries []history.Stored) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for i := range entries {
@@ -72,7 +74,7 @@ func (t *table) add(entries []Stored) {
 }
 
 // index enters what one entry changes.
-func (t *table) index(s *Stored) {
+func (t *table) index(s *history.Stored) {
 	e := &s.Entry
 	v := version{sequence: e.Position.Sequence, stored: s}
 	for i := range e.Effects {
@@ -92,10 +94,10 @@ func (t *table) index(s *Stored) {
 }
 
 // floorOf is the floor that an entry raises its terminal to, 0 for none.
-func floorOf(e *Entry) uint64 {
+func floorOf(e *history.Entry) uint64 {
 	floor := e.Oldest
-	if e.HasAnswer && e.Request.Counter > AnswerWindow {
-		floor = max(floor, e.Request.Counter-AnswerWindow)
+	if e.HasAnswer && e.Request.Counter > history.AnswerWindow {
+		floor = max(floor, e.Request.Counter-history.AnswerWindow)
 	}
 	return floor
 }
@@ -193,7 +195,7 @@ func (t *table) size() (entries int, bytes int64) {
 }
 
 // slice gives the entries with sequences from…upto, as far as this generation has them.
-func (t *table) slice(from, upto uint64) []*Stored {
+func (t *table) slice(from, upto uint64) []*history.Stored {
 	if t == nil {
 		return nil
 	}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 
 	"github.com/boltdb/bolt"
+
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 // Repair makes a section of this host's database what another host holds there: content is the whole section, with values,
@@ -109,7 +111,7 @@ func (c *Content) whole() error {
 	if check.Digest != c.Digest {
 		return bad("its digest does not fit")
 	}
-	if space, ok := spaceOf(c.Section.Bucket); c.Section.Bucket != bucketHistoryPath && (!ok || space == "" || len(space) > MaxSpace) {
+	if space, ok := spaceOf(c.Section.Bucket); c.Section.Bucket != bucketHistoryPath && (!ok || space == "" || len(space) > history.MaxSpace) {
 		switch c.Section.Bucket {
 		case bucketAnswers, bucketEpochs, bucketFloors:
 		default:
@@ -129,10 +131,10 @@ type mending struct {
 }
 
 // since collects what the applied entries behind a position have written. writing must be held.
-func (s *Store) since(at Mark, m *mending) error {
+func (s *Store) since(at history.Mark, m *mending) error {
 	return s.history(func(p *past) error {
 		if at.Position.Sequence > p.applied {
-			return fmt.Errorf("%w: %v, applied up to %d", ErrAbsent, at.Position, p.applied)
+			return fmt.Errorf("%w: %v, applied up to %d", history.ErrAbsent, at.Position, p.applied)
 		}
 		if err := p.confirm(at); err != nil {
 			return err
@@ -143,7 +145,7 @@ func (s *Store) since(at Mark, m *mending) error {
 			if err != nil {
 				return err
 			}
-			e, err := DecodeEntry(raw)
+			e, err := history.DecodeEntry(raw)
 			if err != nil {
 				return err
 			}
@@ -154,7 +156,7 @@ func (s *Store) since(at Mark, m *mending) error {
 }
 
 // note takes what one entry has written.
-func (m *mending) note(e *Entry) {
+func (m *mending) note(e *history.Entry) {
 	switch m.content.Section.Bucket {
 	case dataPath(e.Space):
 		for i := range e.Effects {
@@ -169,7 +171,7 @@ func (m *mending) note(e *Entry) {
 			m.floors[e.Request.Terminal] = max(m.floors[e.Request.Terminal], floor)
 		}
 	case bucketEpochs:
-		if e.Kind == KindBegan {
+		if e.Kind == history.KindBegan {
 			m.touched[string(sequenceKey(e.Position.Epoch))] = true
 		}
 	}

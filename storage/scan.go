@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/boltdb/bolt"
+
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 const (
@@ -16,7 +18,7 @@ const (
 // (≤ 0: 1,000) and about maxBytes of keys and values (≤ 0: 1 MiB), but at least one if there is one. more says that
 // there are others.
 func (r *Reader) Scan(space string, prefix, after []byte, limit, maxBytes int) (items []Item, more bool) {
-	if len(space) == 0 || len(space) > MaxSpace {
+	if len(space) == 0 || len(space) > history.MaxSpace {
 		return nil, false
 	}
 	if limit <= 0 {

@@ -10,6 +10,8 @@ import (
 	"slices"
 
 	"github.com/boltdb/bolt"
+
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 const (
@@ -36,19 +38,19 @@ type Section struct {
 type Content struct {
 	Section Section `cbor:"1,keyasint"`
 	// At is the position, Time its pair time: both make a difference to what is there.
-	At   Mark  `cbor:"2,keyasint"`
-	Time int64 `cbor:"3,keyasint,omitempty"`
+	At   history.Mark `cbor:"2,keyasint"`
+	Time int64        `cbor:"3,keyasint,omitempty"`
 	// Digest is over all keys and values, Items and Bytes count them.
-	Digest Digest `cbor:"4,keyasint"`
-	Items  int    `cbor:"5,keyasint,omitempty"`
-	Bytes  int64  `cbor:"6,keyasint,omitempty"`
+	Digest history.Digest `cbor:"4,keyasint"`
+	Items  int            `cbor:"5,keyasint,omitempty"`
+	Bytes  int64          `cbor:"6,keyasint,omitempty"`
 	// Sums are of the single keys, Values what they hold, if they were asked for.
 	Sums   []KeySum   `cbor:"7,keyasint,omitempty"`
 	Values []CopyItem `cbor:"8,keyasint,omitempty"`
 	// More says that there are more keys than are listed.
 	More bool `cbor:"9,keyasint,omitempty"`
 
-	prev *Digest // of the entry before, while entries of the history are looked at
+	prev *history.Digest // of the entry before, while entries of the history are looked at
 }
 
 // KeySum is a key with the beginning of the digest of what it holds. Damaged: that is not what was once written.
@@ -123,11 +125,11 @@ func (s *Store) NextSection(bucket string, after []byte) (Content, error) {
 // overlay up to there. at nil is the committed end; otherwise t is the pair time there. The error is ErrPassed when bolt has
 // applied more already, ErrAbsent when the position is not committed here yet, ErrDiverged when it is of another history,
 // and what NextSection gives.
-func (s *Store) ReadSection(q Section, at *Mark, t int64, detail Detail) (Content, error) {
+func (s *Store) ReadSection(q Section, at *history.Mark, t int64, detail Detail) (Content, error) {
 	return s.section(q, at, t, detail, false)
 }
 
-func (s *Store) section(q Section, at *Mark, t int64, detail Detail, grow bool) (Content, error) {
+func (s *Store) section(q Section, at *history.Mark, t int64, detail Detail, grow bool) (Content, error) {
 	c := Content{Section: q}
 	err := s.look(false, func(r *Reader, st *state) error {
 		if q.Bucket == bucketHistoryPath {
@@ -152,13 +154,13 @@ func (s *Store) section(q Section, at *Mark, t int64, detail Detail, grow bool) 
 }
 
 // back makes the reader one at an earlier position than the committed end.
-func (r *Reader) back(at Mark, t int64, st *state) error {
+func (r *Reader) back(at history.Mark, t int64, st *state) error {
 	sequence := at.Position.Sequence
 	switch {
 	case sequence < st.Applied.Position.Sequence:
 		return fmt.Errorf("%w: %v, applied is %v", ErrPassed, at.Position, st.Applied.Position)
 	case sequence > r.end.Position.Sequence:
-		return fmt.Errorf("%w: %v, committed is %v", ErrAbsent, at.Position, r.end.Position)
+		return fmt.Errorf("%w: %v, committed is %v", history.ErrAbsent, at.Position, r.end.Position)
 	}
 	if err := r.past(st).confirm(at); err != nil {
 		return err
@@ -218,13 +220,13 @@ func (c *Content) damaged(key, value []byte) bool {
 		if err != nil {
 			return true
 		}
-		var before Digest
+		var before history.Digest
 		known := c.prev != nil
 		if known {
 			before = *c.prev
 		}
 		c.prev = &digest
-		e, err := ReadStored(before, raw)
+		e, err := history.ReadStored(before, raw)
 		return err != nil || string(sequenceKey(e.Entry.Position.Sequence)) != string(key) || known && e.Digest != digest
 	}
 	it := CopyItem{Bucket: c.Section.Bucket, Key: key, Value: value}
@@ -240,13 +242,13 @@ func (c *Content) history(r *Reader, st *state, detail Detail, grow bool) error 
 	}
 	if from < st.first() {
 		if !grow {
-			return fmt.Errorf("%w: %d, the first is %d", ErrTrimmed, from, st.first())
+			return fmt.Errorf("%w: %d, the first is %d", history.ErrTrimmed, from, st.first())
 		}
 		from = st.first()
 		c.Section.After = sequenceKey(from - 1)
 	}
 	if last := c.Section.Last; last != nil && bytes.Compare(last, sequenceKey(st.Applied.Position.Sequence)) > 0 {
-		return fmt.Errorf("%w: applied is %v", ErrAbsent, st.Applied.Position)
+		return fmt.Errorf("%w: applied is %v", history.ErrAbsent, st.Applied.Position)
 	}
 	if before, err := r.past(st).digest(from - 1); err == nil { // otherwise the entry before is damaged, and named itself
 		c.prev = &before

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/boltdb/bolt"
+
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 // twins are two stores with one history.
@@ -140,13 +142,13 @@ func TestSection_OfAPositionThatCanNotBeRead(t *testing.T) {
 	late := load(w.w, 99)
 	commit(t, w.a, late)
 	mark := late.Mark()
-	if _, err := w.b.ReadSection(q, &mark, 0, OnlyDigest); !errors.Is(err, ErrAbsent) {
+	if _, err := w.b.ReadSection(q, &mark, 0, OnlyDigest); !errors.Is(err, history.ErrAbsent) {
 		t.Errorf("not committed yet: %v", err)
 	}
 	commit(t, w.b, late)
 	other := mark
 	other.Digest[0]++
-	if _, err := w.b.ReadSection(q, &other, 0, OnlyDigest); !errors.Is(err, ErrDiverged) {
+	if _, err := w.b.ReadSection(q, &other, 0, OnlyDigest); !errors.Is(err, history.ErrDiverged) {
 		t.Errorf("of another history: %v", err)
 	}
 	if _, err := w.b.ReadSection(q, &mark, 0, OnlyDigest); err != nil {
@@ -304,11 +306,11 @@ func TestRepair_RefusesWhatIsNotWhole(t *testing.T) {
 		}
 	}
 	future := copyOf(func(c *Content) { c.At.Position.Sequence += 1000 })
-	if _, err := w.b.Repair(context.Background(), future); !errors.Is(err, ErrAbsent) {
+	if _, err := w.b.Repair(context.Background(), future); !errors.Is(err, history.ErrAbsent) {
 		t.Errorf("of a position to come: %v", err)
 	}
 	foreign := copyOf(func(c *Content) { c.At.Digest[0]++ })
-	if _, err := w.b.Repair(context.Background(), foreign); !errors.Is(err, ErrDiverged) {
+	if _, err := w.b.Repair(context.Background(), foreign); !errors.Is(err, history.ErrDiverged) {
 		t.Errorf("of another history: %v", err)
 	}
 	flush(t, w.b)

@@ -8,6 +8,7 @@ import (
 	"github.com/boltdb/bolt"
 
 	"github.com/hotpair/hotpair/storage/format"
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 // sectionWalk walks a bucket as bolt would hold it if it had applied exactly up to the reader's position.
@@ -69,7 +70,7 @@ func (w *sectionWalk) findEpochs(after []byte) error {
 	for _, t := range []*table{w.reader.frozen, w.reader.active} {
 		for _, e := range t.slice(1, w.reader.end.Position.Sequence) {
 			key := sequenceKey(e.Entry.Position.Epoch)
-			if e.Entry.Kind != KindBegan || bytes.Compare(key, after) <= 0 {
+			if e.Entry.Kind != history.KindBegan || bytes.Compare(key, after) <= 0 {
 				continue
 			}
 			value, err := format.Seal(epochVersion, key, startOf(&e.Entry))

@@ -16,6 +16,7 @@ import (
 	"github.com/boltdb/bolt"
 
 	"github.com/hotpair/hotpair/storage/format"
+	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -48,7 +49,7 @@ type Store struct {
 	frozen *table // being applied; nil between flushes
 	// dropped is the bolt transaction that holds all that was ever dropped from the overlay: an older view misses some.
 	dropped   int
-	committed Mark
+	committed history.Mark
 	time      int64 // pair time at committed
 	notified  position.Position
 	epochs    []EpochStart
@@ -99,7 +100,7 @@ func (s *Store) usable() error {
 // Commit takes committed entries into the overlay: from its return on every read sees them. All or none: the entries
 // must follow the committed end and each other. Their memory must not be changed afterwards. The error is ErrGap,
 // ErrDiverged, ErrInvalid, ErrCopying, ErrDead or ErrClosed.
-func (s *Store) Commit(entries ...Stored) error {
+func (s *Store) Commit(entries ...history.Stored) error {
 	if len(entries) == 0 {
 		return nil
 	}
@@ -121,7 +122,7 @@ func (s *Store) Commit(entries ...Stored) error {
 		}
 		end = e.Mark()
 		if copying != nil && end.Position.Sequence == copying.Until.Position.Sequence && end != copying.Until {
-			return fmt.Errorf("commit: %w: entry %v is not the one that the copy was taken at", ErrDiverged, end.Position)
+			return fmt.Errorf("commit: %w: entry %v is not the one that the copy was taken at", history.ErrDiverged, end.Position)
 		}
 	}
 	entries = slices.Clone(entries)
@@ -134,7 +135,7 @@ func (s *Store) Commit(entries ...Stored) error {
 	s.committed = end
 	for i := range entries {
 		s.time = max(s.time, entries[i].Entry.Time)
-		if entries[i].Entry.Kind == KindBegan {
+		if entries[i].Entry.Kind == history.KindBegan {
 			s.epochs = withEpoch(s.epochs, startOf(&entries[i].Entry))
 		}
 		if e := &entries[i].Entry; len(e.Effects) > 0 && e.Space == s.options.WatchSpace {
@@ -153,7 +154,7 @@ func (s *Store) Changes() uint64 {
 }
 
 // startOf is what the table of epoch starts keeps of an entry of KindBegan.
-func startOf(e *Entry) EpochStart {
+func startOf(e *history.Entry) EpochStart {
 	return EpochStart{
 		Epoch: e.Position.Epoch, Sequence: e.Position.Sequence, Time: e.Time,
 		Host: e.Host, Identity: e.Identity, RecordVersion: e.RecordVersion,
@@ -194,14 +195,14 @@ func (s *Store) overlay() (entries int, bytes int64) {
 }
 
 // Committed is the end of the committed history, overlay included.
-func (s *Store) Committed() Mark {
+func (s *Store) Committed() history.Mark {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.committed
 }
 
 // Applied is the end of what bolt holds durably.
-func (s *Store) Applied() Mark {
+func (s *Store) Applied() history.Mark {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.state.Applied

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -83,8 +84,8 @@ func TestStore_CommitTakesOnlyWhatFollows(t *testing.T) {
 	lower, unopened := third.Entry, third.Entry
 	lower.Position.Epoch = 0
 	unopened.Position.Epoch = 2
-	make := func(e Entry) Stored {
-		st, err := NewStored(second.Digest, e)
+	make := func(e history.Entry) history.Stored {
+		st, err := history.NewStored(second.Digest, e)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -92,15 +93,15 @@ func TestStore_CommitTakesOnlyWhatFollows(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name string
-		give []Stored
+		give []history.Stored
 		want error
 	}{
-		{"seen before", []Stored{second}, ErrGap},
-		{"something missing", []Stored{third, third}, ErrGap},
-		{"other history", []Stored{stranger.put("s", "b", "2")}, ErrDiverged},
-		{"lower epoch", []Stored{make(lower)}, ErrDiverged},
-		{"epoch not opened", []Stored{make(unopened)}, ErrInvalid},
-		{"epoch opened twice", []Stored{make(Entry{Kind: KindBegan, Host: "a", Identity: "i", Position: third.Entry.Position})}, ErrInvalid},
+		{"seen before", []history.Stored{second}, history.ErrGap},
+		{"something missing", []history.Stored{third, third}, history.ErrGap},
+		{"other history", []history.Stored{stranger.put("s", "b", "2")}, history.ErrDiverged},
+		{"lower epoch", []history.Stored{make(lower)}, history.ErrDiverged},
+		{"epoch not opened", []history.Stored{make(unopened)}, history.ErrInvalid},
+		{"epoch opened twice", []history.Stored{make(history.Entry{Kind: history.KindBegan, Host: "a", Identity: "i", Position: third.Entry.Position})}, history.ErrInvalid},
 	} {
 		if err := s.Commit(c.give...); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", c.name, err, c.want)
@@ -157,7 +158,7 @@ func TestStore_ViewsSeeOnePositionWhileFlushing(t *testing.T) {
 				if err == nil {
 					_, err = s.EntryAt(last)
 				}
-				if err != nil && !errors.Is(err, ErrTrimmed) {
+				if err != nil && !errors.Is(err, history.ErrTrimmed) {
 					t.Error(err)
 					return
 				}
@@ -205,7 +206,7 @@ func TestStore_ClosedStoreSaysSo(t *testing.T) {
 	_, read := s.Entries(1, 0, 0)
 	_, copied := s.CopyRange(nil, 0)
 	for i, err := range []error{
-		s.Commit(first), flushed, pinned, read, copied, s.TestWrite(), s.Check(t.Context()), s.BeginCopy(Mark{}),
+		s.Commit(first), flushed, pinned, read, copied, s.TestWrite(), s.Check(t.Context()), s.BeginCopy(history.Mark{}),
 		s.PutRange(Range{}), s.View(func(*Reader) error { return nil }),
 	} {
 		if !errors.Is(err, ErrClosed) {

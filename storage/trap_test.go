@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/boltdb/bolt"
+
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 // Trap: a view blocks every commit, and through it every new view, while the file is remapped. The file must grow past
@@ -23,7 +25,7 @@ func TestTrap_FileGrowsUnderAnOpenView(t *testing.T) {
 	err := s.View(func(r *Reader) error {
 		go func() {
 			for i := range 64 { // 48 MiB; bolt's own mapping begins at 32 KiB and doubles
-				e := Entry{Space: "s", Effects: []Effect{{Key: fmt.Appendf(nil, "big %d", i), Value: make([]byte, 768<<10)}}}
+				e := history.Entry{Space: "s", Effects: []history.Effect{{Key: fmt.Appendf(nil, "big %d", i), Value: make([]byte, 768<<10)}}}
 				if err := s.Commit(w.next(e)); err != nil {
 					flushed <- err
 					return
@@ -61,7 +63,7 @@ func TestTrap_LongListOfFreePages(t *testing.T) {
 	commit(t, s, w.began())
 	const keys, size = 66, 1000 << 10 // 250 pages each
 	for i := range 4 * keys {
-		e := Entry{Space: "s", Effects: []Effect{{Key: fmt.Appendf(nil, "%d", i), Value: make([]byte, size)}}}
+		e := history.Entry{Space: "s", Effects: []history.Effect{{Key: fmt.Appendf(nil, "%d", i), Value: make([]byte, size)}}}
 		commit(t, s, w.next(e))
 		if i%8 == 0 {
 			flush(t, s)
@@ -163,7 +165,7 @@ func TestTrap_DeletingWhatIsNotThere(t *testing.T) {
 // what a reader gets is the caller's.
 func TestTrap_SlicesAreNotShared(t *testing.T) {
 	s, w := open(t, t.TempDir(), Options{}), newWriter(t)
-	batch := []Stored{w.began(), w.put("s", "k", "value")}
+	batch := []history.Stored{w.began(), w.put("s", "k", "value")}
 	commit(t, s, batch...)
 	clear(batch) // the caller uses its slice again
 	for range 2 {

@@ -9,6 +9,7 @@ import (
 	"github.com/boltdb/bolt"
 
 	"github.com/hotpair/hotpair/storage/format"
+	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -35,7 +36,7 @@ const (
 type Reader struct {
 	tx             *bolt.Tx
 	frozen, active *table
-	end            Mark
+	end            history.Mark
 	time           int64
 	retention      time.Duration
 	lastSpace      string
@@ -121,7 +122,7 @@ func (r *Reader) overlaid(name string) (version, bool) {
 // Get reads one key. The revision is the sequence of the update that last wrote it; ok is false, and the revision 0,
 // when the key is absent. A present key with an empty value has a value that is not nil.
 func (r *Reader) Get(space string, key []byte) (value []byte, revision uint64, ok bool) {
-	if len(key) == 0 || len(space) == 0 || len(space) > MaxSpace {
+	if len(key) == 0 || len(space) == 0 || len(space) > history.MaxSpace {
 		return nil, 0, false
 	}
 	if v, found := r.overlaid(dataPrefix(space) + string(key)); found {
@@ -162,12 +163,12 @@ func owned(value []byte) []byte { return append(make([]byte, 0, len(value)), val
 // Answer finds the recorded answer of a request and the position of its update. TooOld are ids of apps issued longer
 // ago than the retention, and counters below the terminal's lowest unanswered one (or AnswerWindow below its highest
 // answered one). An id that can't be recorded (RequestID.Validate) is Absent.
-func (r *Reader) Answer(id RequestID) (Answer, position.Position, Lookup) {
+func (r *Reader) Answer(id history.RequestID) (history.Answer, position.Position, Lookup) {
 	if id.IsZero() || id.Validate() != nil {
-		return Answer{}, position.Position{}, Absent
+		return history.Answer{}, position.Position{}, Absent
 	}
 	if r.tooOld(id) {
-		return Answer{}, position.Position{}, TooOld
+		return history.Answer{}, position.Position{}, TooOld
 	}
 	if v, ok := r.overlaid(answerName(id)); ok {
 		a := v.stored.Entry.Answer
@@ -189,13 +190,13 @@ func (r *Reader) Answer(id RequestID) (Answer, position.Position, Lookup) {
 		return nil
 	}))
 	if r.err != nil {
-		return Answer{}, position.Position{}, TooOld // whatever it was, it must not be executed again
+		return history.Answer{}, position.Position{}, TooOld // whatever it was, it must not be executed again
 	}
 	return found.Answer, found.Position, lookup
 }
 
 // tooOld reports whether nothing can be said of an id any more.
-func (r *Reader) tooOld(id RequestID) bool {
+func (r *Reader) tooOld(id history.RequestID) bool {
 	if id.App != "" {
 		issued, err := id.Issued()
 		return err != nil || issued.UnixNano() < r.time-int64(r.retention)

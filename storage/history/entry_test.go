@@ -1,4 +1,4 @@
-package storage
+package history
 
 import (
 	"errors"
@@ -8,12 +8,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/hotpair/hotpair/storage/format"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
 func sampleEntry() Entry {
 	return Entry{
-		Position: position.Position{Epoch: 7, Sequence: 123}, Kind: KindUpdate, Time: noon, Space: "ledger",
+		Position: position.Position{Epoch: 7, Sequence: 123}, Kind: KindUpdate, Time: 1_700_000_000 * int64(time.Second), Space: "ledger",
 		Request: RequestID{Terminal: "t1", Counter: 17}, Oldest: 15,
 		Effects: []Effect{{Key: []byte("account/1"), Value: []byte("100")}, {Key: []byte("account/2"), Delete: true}},
 		Answer:  Answer{Body: []byte(`{"ok":true}`), Revision: true}, HasAnswer: true,
@@ -66,14 +67,14 @@ func TestDecodeEntry_RefusesWhatIsNoEntry(t *testing.T) {
 		t.Fatal(err)
 	}
 	unknown := append([]byte{2}, raw[1:]...)
-	if _, err := DecodeEntry(unknown); !errors.Is(err, ErrVersion) {
+	if _, err := DecodeEntry(unknown); !errors.Is(err, format.ErrVersion) {
 		t.Errorf("unknown version: %v", err)
 	}
 	for name, bad := range map[string][]byte{
 		"empty": nil, "version only": raw[:1], "cut short": raw[:len(raw)-1], "longer": append(raw[:len(raw):len(raw)], 0),
 		"unknown field": {1, 0xa1, 0x18, 0x63, 0x00}, "no map": {1, 0x00}, "twice the same field": {1, 0xa2, 0x02, 0x01, 0x02, 0x01},
 	} {
-		if _, err := DecodeEntry(bad); !errors.Is(err, ErrMalformed) {
+		if _, err := DecodeEntry(bad); !errors.Is(err, format.ErrMalformed) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -138,7 +139,7 @@ func FuzzDecodeEntry(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		e, err := DecodeEntry(raw)
 		if err != nil {
-			if !errors.Is(err, ErrMalformed) && !errors.Is(err, ErrVersion) {
+			if !errors.Is(err, format.ErrMalformed) && !errors.Is(err, format.ErrVersion) {
 				t.Errorf("strange error %v", err)
 			}
 			return
@@ -152,41 +153,6 @@ func FuzzDecodeEntry(f *testing.F) {
 			t.Errorf("%v\n%s", err, cmp.Diff(e, e2))
 		}
 	})
-}
-
-func FuzzDecodeRange(f *testing.F) {
-	r := Range{From: cursor("answers", []byte("k")), Items: []CopyItem{{Bucket: "data/s", Key: []byte("k"), Value: dataValue([]byte("k"), 3, []byte("v"))}}}
-	raw, err := r.Encode()
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(raw)
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		r, err := DecodeRange(raw)
-		if err != nil {
-			return
-		}
-		_ = r.validate(&CopyProgress{})
-		for i := range r.Items {
-			_ = r.Items[i].validate() // also behind a wrong checksum
-		}
-		_, _, _ = parseCursor(r.Next)
-	})
-}
-
-func FuzzDecodeFacts(f *testing.F) {
-	raw, err := encodeFacts(FactsData{Version: factsVersion, Host: "a", Identity: "x"})
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(raw)
-	f.Add([]byte(`{}`))
-	f.Fuzz(func(t *testing.T, raw []byte) { _, _ = decodeFacts("facts.json", raw) })
-}
-
-func FuzzDecodeAside(f *testing.F) {
-	f.Add([]byte(asideMagic + "\x01\xa0"))
-	f.Fuzz(func(t *testing.T, raw []byte) { _, _ = decodeAside(raw) })
 }
 
 func BenchmarkEntry_Encode(b *testing.B) {

@@ -1,10 +1,11 @@
-package storage
+package history
 
 import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 
+	"github.com/hotpair/hotpair/storage/format"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -17,11 +18,11 @@ func (d Digest) String() string { return hex.EncodeToString(d[:8]) }
 // MarshalText gives all of the digest in hexadecimal, for JSON.
 func (d Digest) MarshalText() ([]byte, error) { return []byte(hex.EncodeToString(d[:])), nil }
 
-// UnmarshalText reads what MarshalText wrote. The error is ErrMalformed.
+// UnmarshalText reads what MarshalText wrote. The error is format.ErrMalformed.
 func (d *Digest) UnmarshalText(text []byte) error {
 	raw, err := hex.DecodeString(string(text))
 	if err != nil || len(raw) != len(d) {
-		return fmt.Errorf("%w: digest %q", ErrMalformed, text)
+		return fmt.Errorf("%w: digest %q", format.ErrMalformed, text)
 	}
 	copy(d[:], raw)
 	return nil
@@ -77,6 +78,15 @@ func ReadStored(prev Digest, raw []byte) (Stored, error) {
 		return Stored{}, err
 	}
 	return Stored{Entry: e, Raw: raw, Digest: Chain(prev, raw)}, nil
+}
+
+// Raws gives the stored bytes of entries.
+func Raws(entries []Stored) [][]byte {
+	raws := make([][]byte, len(entries))
+	for i := range entries {
+		raws[i] = entries[i].Raw
+	}
+	return raws
 }
 
 // Follows reports whether s is the entry right after the chain's end m: the next sequence, an epoch that changes

@@ -1,0 +1,70 @@
+package storage
+
+import (
+	"crypto/sha256"
+	"errors"
+	"os"
+	"testing"
+
+	"github.com/hotpair/hotpair/storage/format"
+	"github.com/hotpair/hotpair/storage/history"
+)
+
+func TestAside_OfTheVersionWithoutACountIsRead(t *testing.T) {
+	body, err := format.Encode(asideUncounted, &struct {
+		Reason  string   `cbor:"1,keyasint"`
+		Records [][]byte `cbor:"2,keyasint"`
+	}{"before", [][]byte{{1}, {2}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw := append([]byte(asideMagic), body...)
+	sum := sha256.Sum256(raw)
+	a, err := decodeAside(append(raw, sum[:]...))
+	if err != nil || a.Reason != "before" || len(a.Records) != 2 || a.Committed != 0 {
+		t.Errorf("%+v, %v", a, err)
+	}
+}
+
+func TestAside_IsKeptAndRead(t *testing.T) {
+	dir := t.TempDir()
+	w := newWriter(t)
+	lost := []history.Stored{w.began(), w.put("s", "a", "1")}
+	if paths, err := ListAside(dir); err != nil || len(paths) != 0 {
+		t.Errorf("nothing set aside: %v, %v", paths, err)
+	}
+	var paths []string
+	for _, reason := range []string{"first", "second"} {
+		path, err := WriteAside(dir, reason, history.Raws(lost), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		paths = append(paths, path)
+	}
+	if got, err := ListAside(dir); err != nil || len(got) != 2 || got[0] != paths[0] || got[1] != paths[1] {
+		t.Errorf("listed %v, %v", got, err)
+	}
+	a, err := ReadAside(paths[1])
+	if err != nil || a.Reason != "second" || len(a.Records) != 2 || a.Committed != 1 || string(a.Records[1]) != string(lost[1].Raw) {
+		t.Errorf("read %+v, %v", a, err)
+	}
+	raw, err := os.ReadFile(paths[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range raw {
+		bad := []byte(string(raw))
+		bad[n] ^= 1
+		if _, err := decodeAside(bad); !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrForeign) {
+			t.Errorf("bit of byte %d: %v", n, err)
+		}
+		if _, err := decodeAside(raw[:n]); !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrForeign) {
+			t.Errorf("cut at %d: %v", n, err)
+		}
+	}
+}
+
+func FuzzDecodeAside(f *testing.F) {
+	f.Add([]byte(asideMagic + "\x01\xa0"))
+	f.Fuzz(func(t *testing.T, raw []byte) { _, _ = decodeAside(raw) })
+}

@@ -1,0 +1,19 @@
+package history
+
+import "errors"
+
+// Errors of entries and their order.
+var (
+	// ErrInvalid says that an entry can't be part of the history: an empty key, a missing space, a foreign kind.
+	ErrInvalid = errors.New("invalid entry")
+	// ErrTooLarge says that an entry, a key or an id is larger than its bound.
+	ErrTooLarge = errors.New("entry too large")
+	// ErrGap says that an entry does not follow the last one by sequence: something is missing or was seen before.
+	ErrGap = errors.New("gap in the history")
+	// ErrDiverged says that an entry follows by sequence but not by digest or epoch: it belongs to another history.
+	ErrDiverged = errors.New("diverged history")
+	// ErrTrimmed says that the history no longer reaches back to the entry asked for.
+	ErrTrimmed = errors.New("trimmed from the history")
+	// ErrAbsent says that the entry asked for lies beyond the end of the history.
+	ErrAbsent = errors.New("beyond the end of the history")
+)

@@ -1,0 +1,41 @@
+package storage
+
+import "github.com/hotpair/hotpair/storage/history"
+
+// The shape of the history, under the names by which callers of the store know it.
+type (
+	Answer    = history.Answer
+	Digest    = history.Digest
+	Effect    = history.Effect
+	Entry     = history.Entry
+	Kind      = history.Kind
+	Mark      = history.Mark
+	RequestID = history.RequestID
+	Stored    = history.Stored
+)
+
+const (
+	KindUpdate   = history.KindUpdate
+	KindBegan    = history.KindBegan
+	MaxEntry     = history.MaxEntry
+	MaxKey       = history.MaxKey
+	MaxSpace     = history.MaxSpace
+	MaxTerminal  = history.MaxTerminal
+	MaxApp       = history.MaxApp
+	AnswerWindow = history.AnswerWindow
+)
+
+// NewStored is history.NewStored.
+func NewStored(prev Digest, e Entry) (Stored, error) { return history.NewStored(prev, e) }
+
+// ReadStored is history.ReadStored.
+func ReadStored(prev Digest, raw []byte) (Stored, error) { return history.ReadStored(prev, raw) }
+
+// DecodeEntry is history.DecodeEntry.
+func DecodeEntry(raw []byte) (Entry, error) { return history.DecodeEntry(raw) }
+
+// Chain is history.Chain.
+func Chain(prev Digest, stored []byte) Digest { return history.Chain(prev, stored) }
+
+// Raws is history.Raws.
+func Raws(entries []Stored) [][]byte { return history.Raws(entries) }

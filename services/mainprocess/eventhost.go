@@ -2,7 +2,9 @@ package mainprocess
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -114,4 +116,150 @@ func (h *host) heardEvents(list []bus.Event) {
 			h.alarms.forget(e.Alarm.ID)
 		}
 	}
+}
+
+// destination says who takes events into the log now; the recorder is woken when it changes.
+type destination struct {
+	epoch uint64 // of the term in which this host or the other one serves; 0: nobody does
+	peer  bool
+}
+
+// recordsAt gives the destination as this host sees it.
+func (h *host) recordsAt() destination {
+	switch v := h.driver.View(); {
+	case v.Serving:
+		return destination{epoch: v.Epoch}
+	case v.HasPeer && v.Peer.Serving:
+		return destination{epoch: v.Peer.Epoch, peer: true}
+	}
+	return destination{}
+}
+
+// sendEvents hands events to the updater that serves: this host's, or over the link the other one's.
+func (h *host) sendEvents(ctx context.Context, batch []bus.Event) (last uint64, err error) {
+	var r bus.RecordedEvents
+	switch to := h.recordsAt(); {
+	case to.epoch == 0:
+		return 0, errNobodyRecords
+	case to.peer:
+		message := bus.LinkMessage{Kind: bus.LinkEvents, Identity: h.driver.View().Self.Identity, Events: batch}
+		body, err := h.link.tell(ctx, message)
+		if err != nil {
+			return 0, err
+		}
+		if err := bus.DecodeJSON(body, &r); err != nil {
+			return 0, err
+		}
+	default:
+		if r, err = askWait[bus.RecordedEvents](ctx, h.orders, bus.ProcessUpdater, bus.SubjectRecord, bus.RecordEvents{Events: batch}, handWithin); err != nil {
+			return 0, err
+		}
+	}
+	if r.Error != "" {
+		return 0, fmt.Errorf("%w: %s", errRefused, r.Error)
+	}
+	return r.Last, nil
+}
+
+// takeEvents takes events that the other main sends into the log, if this host serves.
+func (h *host) takeEvents(m bus.LinkMessage, reply func(bus.LinkReply)) {
+	for _, e := range m.Events {
+		if e.Host != m.Host {
+			reply(bus.LinkReply{Error: fmt.Sprintf("an event of %q sent by %q", e.Host, m.Host)})
+			return
+		}
+	}
+	if to := h.recordsAt(); to.epoch == 0 || to.peer {
+		reply(bus.LinkReply{Error: h.config.Host + " does not serve"})
+		return
+	}
+	order := bus.RecordEvents{Events: m.Events}
+	ask(h.orders, bus.ProcessUpdater, bus.SubjectRecord, order, handWithin, func(r bus.RecordedEvents, err error) {
+		if err != nil {
+			reply(bus.LinkReply{Error: err.Error()})
+			return
+		}
+		reply(bus.LinkReply{Body: bus.EncodeJSON(r)})
+	})
+}
+
+// eventsWithin bounds a question for a page: much less than an operator's patience, as there is memory to answer from.
+const eventsWithin = 3 * time.Second
+
+// askEvents asks the updater for a page of the log.
+func (h *host) askEvents(ctx context.Context, q bus.EventsRequest) (bus.EventsPage, error) {
+	page, err := askWait[bus.EventsPage](ctx, h.orders, bus.ProcessUpdater, bus.SubjectEvents, q, eventsWithin)
+	if err == nil && page.Error != "" {
+		err = errors.New(page.Error)
+	}
+	return page, err
+}
+
+// Events gives a page of the pair's event log as this host holds it. While the updater is down it is what main remembers,
+// and Note says so.
+func (h *host) Events(ctx context.Context, q bus.EventsRequest) (bus.EventsPage, error) {
+	page, err := h.askEvents(ctx, q)
+	if err == nil {
+		return page, nil
+	}
+	if ctx.Err() != nil {
+		return page, fmt.Errorf("events: %w", ctx.Err())
+	}
+	page = remembered(h.events.known(), q)
+	page.Note = fmt.Sprintf("the updater of %s does not answer (%v): this is what its main remembers", h.config.Host, err)
+	return page, nil
+}
+
+// Follow gives the events of the pair's log from a number on as they come in; 0: those that come from now on. The channel
+// is closed when ctx or this main ends. Who reads too slowly gets them later, none is left out unless the log no longer
+// has it.
+func (h *host) Follow(ctx context.Context, from uint64) <-chan operator.Event {
+	out := make(chan operator.Event)
+	if newest, any := h.events.newest(); from == 0 && any {
+		from = newest.ID + 1
+	}
+	h.driver.work.Go(func() {
+		defer close(out)
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(h.ctx, cancel)()
+		for {
+			changed := h.events.changes()
+			list, err := h.following(ctx, from)
+			for _, e := range list {
+				select {
+				case out <- e:
+					from = e.ID + 1
+				case <-ctx.Done():
+					return
+				}
+			}
+			if len(list) > 0 {
+				continue
+			}
+			var again <-chan time.Time
+			if err != nil {
+				again = time.After(readAgain)
+			}
+			select {
+			case <-changed:
+			case <-again:
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	return out
+}
+
+// following gives the events of the log from a number on, nothing when there are none yet.
+func (h *host) following(ctx context.Context, from uint64) ([]bus.Event, error) {
+	if list, ok := h.events.from(from); ok {
+		return list, nil
+	}
+	if newest, any := h.events.newest(); !any || from > newest.ID {
+		return nil, nil
+	}
+	page, err := h.askEvents(ctx, bus.EventsRequest{From: max(from, 1)})
+	return page.Events, err
 }

@@ -2,13 +2,10 @@ package mainprocess
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
-	"github.com/hotpair/hotpair/services/operator"
 )
 
 const (
@@ -16,8 +13,6 @@ const (
 	readEvents = 200
 	// readAgain is when a log that could not be read is tried again, unless there is news of it before.
 	readAgain = time.Second
-	// eventsWithin bounds a question for a page: much less than an operator's patience, as there is memory to answer from.
-	eventsWithin = 3 * time.Second
 )
 
 // logReader keeps up with the pair's log, which the updater of either host has.
@@ -91,30 +86,6 @@ func sameEvent(a, b bus.Event) bool {
 	return a.ID == b.ID && a.Host == b.Host && a.Incarnation == b.Incarnation && a.Number == b.Number
 }
 
-// askEvents asks the updater for a page of the log.
-func (h *host) askEvents(ctx context.Context, q bus.EventsRequest) (bus.EventsPage, error) {
-	page, err := askWait[bus.EventsPage](ctx, h.orders, bus.ProcessUpdater, bus.SubjectEvents, q, eventsWithin)
-	if err == nil && page.Error != "" {
-		err = errors.New(page.Error)
-	}
-	return page, err
-}
-
-// Events gives a page of the pair's event log as this host holds it. While the updater is down it is what main remembers,
-// and Note says so.
-func (h *host) Events(ctx context.Context, q bus.EventsRequest) (bus.EventsPage, error) {
-	page, err := h.askEvents(ctx, q)
-	if err == nil {
-		return page, nil
-	}
-	if ctx.Err() != nil {
-		return page, fmt.Errorf("events: %w", ctx.Err())
-	}
-	page = remembered(h.events.known(), q)
-	page.Note = fmt.Sprintf("the updater of %s does not answer (%v): this is what its main remembers", h.config.Host, err)
-	return page, nil
-}
-
 // remembered answers a request from memory. Next is where the log is gone on with.
 func remembered(all []bus.Event, q bus.EventsRequest) bus.EventsPage {
 	page := bus.EventsPage{Events: []bus.Event{}}
@@ -132,58 +103,4 @@ func remembered(all []bus.Event, q bus.EventsRequest) bus.EventsPage {
 	}
 	page.Next = max(page.Last+1, q.From)
 	return page
-}
-
-// Follow gives the events of the pair's log from a number on as they come in; 0: those that come from now on. The channel
-// is closed when ctx or this main ends. Who reads too slowly gets them later, none is left out unless the log no longer
-// has it.
-func (h *host) Follow(ctx context.Context, from uint64) <-chan operator.Event {
-	out := make(chan operator.Event)
-	if newest, any := h.events.newest(); from == 0 && any {
-		from = newest.ID + 1
-	}
-	h.driver.work.Go(func() {
-		defer close(out)
-		ctx, cancel := context.WithCancel(ctx)
-		defer cancel()
-		defer context.AfterFunc(h.ctx, cancel)()
-		for {
-			changed := h.events.changes()
-			list, err := h.following(ctx, from)
-			for _, e := range list {
-				select {
-				case out <- e:
-					from = e.ID + 1
-				case <-ctx.Done():
-					return
-				}
-			}
-			if len(list) > 0 {
-				continue
-			}
-			var again <-chan time.Time
-			if err != nil {
-				again = time.After(readAgain)
-			}
-			select {
-			case <-changed:
-			case <-again:
-			case <-ctx.Done():
-				return
-			}
-		}
-	})
-	return out
-}
-
-// following gives the events of the log from a number on, nothing when there are none yet.
-func (h *host) following(ctx context.Context, from uint64) ([]bus.Event, error) {
-	if list, ok := h.events.from(from); ok {
-		return list, nil
-	}
-	if newest, any := h.events.newest(); !any || from > newest.ID {
-		return nil, nil
-	}
-	page, err := h.askEvents(ctx, bus.EventsRequest{From: max(from, 1)})
-	return page.Events, err
 }

@@ -3,7 +3,6 @@ package mainprocess
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -226,69 +225,4 @@ func (r *recorder) handOn(ctx context.Context, batch []pendingEvent) error {
 	}
 	r.events.handedOn(batch[len(list)-1].serial, last)
 	return nil
-}
-
-// destination says who takes events into the log now; the recorder is woken when it changes.
-type destination struct {
-	epoch uint64 // of the term in which this host or the other one serves; 0: nobody does
-	peer  bool
-}
-
-// recordsAt gives the destination as this host sees it.
-func (h *host) recordsAt() destination {
-	switch v := h.driver.View(); {
-	case v.Serving:
-		return destination{epoch: v.Epoch}
-	case v.HasPeer && v.Peer.Serving:
-		return destination{epoch: v.Peer.Epoch, peer: true}
-	}
-	return destination{}
-}
-
-// sendEvents hands events to the updater that serves: this host's, or over the link the other one's.
-func (h *host) sendEvents(ctx context.Context, batch []bus.Event) (last uint64, err error) {
-	var r bus.RecordedEvents
-	switch to := h.recordsAt(); {
-	case to.epoch == 0:
-		return 0, errNobodyRecords
-	case to.peer:
-		message := bus.LinkMessage{Kind: bus.LinkEvents, Identity: h.driver.View().Self.Identity, Events: batch}
-		body, err := h.link.tell(ctx, message)
-		if err != nil {
-			return 0, err
-		}
-		if err := bus.DecodeJSON(body, &r); err != nil {
-			return 0, err
-		}
-	default:
-		if r, err = askWait[bus.RecordedEvents](ctx, h.orders, bus.ProcessUpdater, bus.SubjectRecord, bus.RecordEvents{Events: batch}, handWithin); err != nil {
-			return 0, err
-		}
-	}
-	if r.Error != "" {
-		return 0, fmt.Errorf("%w: %s", errRefused, r.Error)
-	}
-	return r.Last, nil
-}
-
-// takeEvents takes events that the other main sends into the log, if this host serves.
-func (h *host) takeEvents(m bus.LinkMessage, reply func(bus.LinkReply)) {
-	for _, e := range m.Events {
-		if e.Host != m.Host {
-			reply(bus.LinkReply{Error: fmt.Sprintf("an event of %q sent by %q", e.Host, m.Host)})
-			return
-		}
-	}
-	if to := h.recordsAt(); to.epoch == 0 || to.peer {
-		reply(bus.LinkReply{Error: h.config.Host + " does not serve"})
-		return
-	}
-	order := bus.RecordEvents{Events: m.Events}
-	ask(h.orders, bus.ProcessUpdater, bus.SubjectRecord, order, handWithin, func(r bus.RecordedEvents, err error) {
-		if err != nil {
-			reply(bus.LinkReply{Error: err.Error()})
-			return
-		}
-		reply(bus.LinkReply{Body: bus.EncodeJSON(r)})
-	})
 }

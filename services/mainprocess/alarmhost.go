@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/events"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/role"
 )
@@ -20,7 +21,7 @@ func (h *host) ownAlarms() []bus.Alarm {
 
 // allAlarms are the pair's, this host's, and those that the other host tells of while it is heard.
 func (h *host) allAlarms() []bus.Alarm {
-	list := h.events.pinned()
+	list := h.events.Pinned()
 	for _, a := range h.alarms.list() {
 		if !a.Acknowledge || !slices.ContainsFunc(list, func(p bus.Alarm) bool { return p.ID == a.ID }) {
 			list = append(list, a)
@@ -57,9 +58,9 @@ func (h *host) AckAlarm(ctx context.Context, caller operator.Caller, q operator.
 		return operator.Acknowledged{}, err
 	}
 	who := callerName(caller)
-	e := h.events.note(bus.Event{Kind: bus.EventAlarm, Epoch: v.Epoch, Alarm: &alarm, State: bus.AlarmAcknowledged,
+	e := h.events.Note(bus.Event{Kind: bus.EventAlarm, Epoch: v.Epoch, Alarm: &alarm, State: bus.AlarmAcknowledged,
 		Text:    fmt.Sprintf("alarm %s acknowledged by %s: %s", alarm.ID, who, alarm.Text),
-		Details: map[string]string{detailCall: caller.ID, detailFrom: caller.From, detailVia: caller.Via}})
+		Details: map[string]string{events.DetailCall: caller.ID, events.DetailFrom: caller.From, events.DetailVia: caller.Via}})
 	h.log.Info(e.Text, "alarm", alarm.ID, "call", caller.ID)
 	h.hooks.tell(alarm, bus.AlarmAcknowledged)
 	if err := h.awaitLogged(ctx, e); err != nil {
@@ -87,8 +88,8 @@ func (h *host) toAcknowledge(ctx context.Context, id string) (bus.Alarm, error) 
 // awaitLogged waits until an event of this main has been read from the pair's log.
 func (h *host) awaitLogged(ctx context.Context, e bus.Event) error {
 	for {
-		changed := h.events.changes()
-		if !h.events.isPending(e.Number) {
+		changed := h.events.Changes()
+		if !h.events.Pending(e.Number) {
 			return nil
 		}
 		select {
@@ -108,9 +109,9 @@ func (h *host) auditAlarm(outcome *operator.Audit) {
 
 // auditEvent is the outcome of an audit as an event of the takeover that it follows.
 func (h *host) auditEvent(outcome *operator.Audit) {
-	h.events.note(bus.Event{Kind: bus.EventAudit, Step: string(role.B9), Epoch: outcome.Epoch, Text: "audit: " + outcome.Sentence(),
+	h.events.Note(bus.Event{Kind: bus.EventAudit, Step: string(role.B9), Epoch: outcome.Epoch, Text: "audit: " + outcome.Sentence(),
 		Details: map[string]string{
-			detailChecked: fmt.Sprint(outcome.Checked), detailMissing: fmt.Sprint(outcome.Missing), detailFelt: fmt.Sprint(outcome.Felt),
-			detailGap: fmt.Sprint(outcome.GapWorstMS), detailMedian: fmt.Sprint(outcome.GapMedianMS),
+			events.DetailChecked: fmt.Sprint(outcome.Checked), events.DetailMissing: fmt.Sprint(outcome.Missing), events.DetailFelt: fmt.Sprint(outcome.Felt),
+			events.DetailGap: fmt.Sprint(outcome.GapWorstMS), events.DetailMedian: fmt.Sprint(outcome.GapMedianMS),
 		}})
 }

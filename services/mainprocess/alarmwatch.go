@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/events"
 	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/services/role"
 )
@@ -194,8 +195,8 @@ func (h *host) processCauses(add func(id, format string, a ...any)) {
 // mainStarts counts the mains of this host of which the last events tell.
 func (h *host) mainStarts() int {
 	seen := map[uint64]bool{}
-	for _, e := range h.events.known() {
-		if e.Host == h.config.Host && e.Kind == bus.EventProcess && e.Details[detailProcess] == bus.ProcessMain && time.Since(e.Time) < stormWindow {
+	for _, e := range h.events.Known() {
+		if e.Host == h.config.Host && e.Kind == bus.EventProcess && e.Details[events.DetailProcess] == bus.ProcessMain && time.Since(e.Time) < stormWindow {
 			seen[e.Incarnation] = true
 		}
 	}

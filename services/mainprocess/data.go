@@ -7,6 +7,7 @@ import (
 	"maps"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/events"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/role"
 )
@@ -76,6 +77,6 @@ func (h *host) activeElsewhere() bool {
 func (h *host) noteOutcome(caller operator.Caller, what, text string) {
 	h.tell(bus.Event{
 		Kind: bus.EventOperator, Epoch: h.driver.View().Known, Text: text,
-		Details: map[string]string{detailWhat: what, detailCall: caller.ID, detailFrom: caller.From, detailVia: h.config.Host},
+		Details: map[string]string{events.DetailWhat: what, events.DetailCall: caller.ID, events.DetailFrom: caller.From, events.DetailVia: h.config.Host},
 	}, false)
 }

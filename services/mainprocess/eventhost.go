@@ -9,47 +9,34 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/events"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/role"
 )
 
-// Names of details of events.
-const (
-	detailProcess = "process" // the process that it is about
-	detailCall    = "call"    // id of an operator's call
-	detailWhat    = "what"    // what an operator wanted
-	detailFrom    = "from"    // address that the operator called from
-	detailVia     = "via"     // host that took the operator's call
-	detailMissing = "missing" // outcome of an audit, as the fields of operator.Audit
-	detailChecked = "checked"
-	detailGap     = "gap_worst_ms"
-	detailMedian  = "gap_median_ms"
-	detailFelt    = "felt"
-)
-
 // makeEvents makes what deals with events and alarms. Nothing runs yet.
 func (h *host) makeEvents() {
-	h.events = newEvents(h.config.Host, h.incarnation)
+	h.events = events.NewMemory(h.config.Host, h.incarnation)
 	h.alarms = newAlarms(h.config.Host, h.alarmChanged)
 	h.hooks = newHooks(h.config.Hooks, h.log)
-	h.recorder = newRecorder(h.events, h.config.Data, h.log)
-	h.recorder.send, h.recorder.unsaved = h.sendEvents, func(err error) { h.unsaved.Store(&err) }
-	h.reader = newLogReader(h.events)
-	h.reader.ask, h.reader.heard = h.askEvents, h.heardEvents
+	h.recorder = events.NewRecorder(h.events, h.config.Data, h.log)
+	h.recorder.Send, h.recorder.Unsaved = h.sendEvents, func(err error) { h.unsaved.Store(&err) }
+	h.reader = events.NewReader(h.events)
+	h.reader.Ask, h.reader.Heard = h.askEvents, h.heardEvents
 }
 
 // runEvents runs it, as a part of main.
 func (h *host) runEvents(ctx context.Context, group *errgroup.Group) {
-	group.Go(func() error { return h.recorder.run(ctx) })
-	group.Go(func() error { return h.reader.run(ctx) })
+	group.Go(func() error { return h.recorder.Run(ctx) })
+	group.Go(func() error { return h.reader.Run(ctx) })
 	group.Go(func() error { return newWatch(h.alarms, h.causes, h.clock).run(ctx) })
 	group.Go(func() error { return h.hooks.run(ctx) })
-	h.tell(bus.Event{Kind: bus.EventProcess, Text: fmt.Sprintf("main started, pid %d", h.pid), Details: map[string]string{detailProcess: bus.ProcessMain}}, false)
+	h.tell(bus.Event{Kind: bus.EventProcess, Text: fmt.Sprintf("main started, pid %d", h.pid), Details: map[string]string{events.DetailProcess: bus.ProcessMain}}, false)
 }
 
 // tell makes an event and a line of the log. opens: it is the first step of a procedure.
 func (h *host) tell(e bus.Event, opens bool) {
-	e = h.events.add(e, opens)
+	e = h.events.Add(e, opens)
 	attributes := []any{"epoch", e.Epoch}
 	if e.Step != "" {
 		attributes = append(attributes, "step", e.Step)
@@ -75,13 +62,13 @@ func (h *host) report(a role.Report) {
 // processEvent is a restart in place (B1) and what surrounds it.
 func (h *host) processEvent(name, text string) {
 	h.tell(bus.Event{Kind: bus.EventProcess, Step: string(role.B1), Epoch: h.driver.View().Epoch, Text: name + ": " + text,
-		Details: map[string]string{detailProcess: name}}, false)
+		Details: map[string]string{events.DetailProcess: name}}, false)
 }
 
 // Called implements operator.Events.
 func (h *host) Called(caller operator.Caller, what string, failure error) {
 	e := bus.Event{Kind: bus.EventOperator, Epoch: h.driver.View().Known,
-		Details: map[string]string{detailWhat: what, detailCall: caller.ID, detailFrom: caller.From, detailVia: h.config.Host}}
+		Details: map[string]string{events.DetailWhat: what, events.DetailCall: caller.ID, events.DetailFrom: caller.From, events.DetailVia: h.config.Host}}
 	if failure == nil {
 		e.Text = fmt.Sprintf("%s wanted by an operator from %s", what, caller.From)
 	} else {
@@ -94,7 +81,7 @@ func (h *host) Called(caller operator.Caller, what string, failure error) {
 // the lock of the alarms and doesn't block.
 func (h *host) alarmChanged(a bus.Alarm, state string) {
 	e := bus.Event{Kind: bus.EventAlarm, Alarm: &a, State: state, Text: fmt.Sprintf("alarm %s %s: %s", a.ID, state, a.Text)}
-	e = h.events.note(e)
+	e = h.events.Note(e)
 	if state == bus.AlarmRaised {
 		h.log.Warn(e.Text, "alarm", a.ID, "severity", a.Severity)
 	} else {
@@ -140,7 +127,7 @@ func (h *host) sendEvents(ctx context.Context, batch []bus.Event) (last uint64, 
 	var r bus.RecordedEvents
 	switch to := h.recordsAt(); {
 	case to.epoch == 0:
-		return 0, errNobodyRecords
+		return 0, events.ErrNobodyRecords
 	case to.peer:
 		message := bus.LinkMessage{Kind: bus.LinkEvents, Identity: h.driver.View().Self.Identity, Events: batch}
 		body, err := h.link.tell(ctx, message)
@@ -151,7 +138,7 @@ func (h *host) sendEvents(ctx context.Context, batch []bus.Event) (last uint64, 
 			return 0, err
 		}
 	default:
-		if r, err = askWait[bus.RecordedEvents](ctx, h.orders, bus.ProcessUpdater, bus.SubjectRecord, bus.RecordEvents{Events: batch}, handWithin); err != nil {
+		if r, err = askWait[bus.RecordedEvents](ctx, h.orders, bus.ProcessUpdater, bus.SubjectRecord, bus.RecordEvents{Events: batch}, events.HandWithin); err != nil {
 			return 0, err
 		}
 	}
@@ -174,7 +161,7 @@ func (h *host) takeEvents(m bus.LinkMessage, reply func(bus.LinkReply)) {
 		return
 	}
 	order := bus.RecordEvents{Events: m.Events}
-	ask(h.orders, bus.ProcessUpdater, bus.SubjectRecord, order, handWithin, func(r bus.RecordedEvents, err error) {
+	ask(h.orders, bus.ProcessUpdater, bus.SubjectRecord, order, events.HandWithin, func(r bus.RecordedEvents, err error) {
 		if err != nil {
 			reply(bus.LinkReply{Error: err.Error()})
 			return
@@ -205,7 +192,7 @@ func (h *host) Events(ctx context.Context, q bus.EventsRequest) (bus.EventsPage,
 	if ctx.Err() != nil {
 		return page, fmt.Errorf("events: %w", ctx.Err())
 	}
-	page = remembered(h.events.known(), q)
+	page = events.Remembered(h.events.Known(), q)
 	page.Note = fmt.Sprintf("the updater of %s does not answer (%v): this is what its main remembers", h.config.Host, err)
 	return page, nil
 }
@@ -215,7 +202,7 @@ func (h *host) Events(ctx context.Context, q bus.EventsRequest) (bus.EventsPage,
 // has it.
 func (h *host) Follow(ctx context.Context, from uint64) <-chan operator.Event {
 	out := make(chan operator.Event)
-	if newest, any := h.events.newest(); from == 0 && any {
+	if newest, any := h.events.Newest(); from == 0 && any {
 		from = newest.ID + 1
 	}
 	h.driver.work.Go(func() {
@@ -224,7 +211,7 @@ func (h *host) Follow(ctx context.Context, from uint64) <-chan operator.Event {
 		defer cancel()
 		defer context.AfterFunc(h.ctx, cancel)()
 		for {
-			changed := h.events.changes()
+			changed := h.events.Changes()
 			list, err := h.following(ctx, from)
 			for _, e := range list {
 				select {
@@ -239,7 +226,7 @@ func (h *host) Follow(ctx context.Context, from uint64) <-chan operator.Event {
 			}
 			var again <-chan time.Time
 			if err != nil {
-				again = time.After(readAgain)
+				again = time.After(events.ReadAgain)
 			}
 			select {
 			case <-changed:
@@ -254,10 +241,10 @@ func (h *host) Follow(ctx context.Context, from uint64) <-chan operator.Event {
 
 // following gives the events of the log from a number on, nothing when there are none yet.
 func (h *host) following(ctx context.Context, from uint64) ([]bus.Event, error) {
-	if list, ok := h.events.from(from); ok {
+	if list, ok := h.events.From(from); ok {
 		return list, nil
 	}
-	if newest, any := h.events.newest(); !any || from > newest.ID {
+	if newest, any := h.events.Newest(); !any || from > newest.ID {
 		return nil, nil
 	}
 	page, err := h.askEvents(ctx, bus.EventsRequest{From: max(from, 1)})

@@ -13,6 +13,7 @@ import (
 	"github.com/hotpair/hotpair/services/arbiter"
 	"github.com/hotpair/hotpair/services/blackbox"
 	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/events"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/role"
 )
@@ -40,9 +41,9 @@ type host struct {
 	register  arbiter.Register
 	witness   keeper
 	own       *ownRegister // without a witness
-	events    *events
-	recorder  *recorder
-	reader    *logReader
+	events    *events.Memory
+	recorder  *events.Recorder
+	reader    *events.Reader
 	alarms    *alarms
 	hooks     *hooks
 	auditor   auditor
@@ -108,7 +109,7 @@ func (h *host) stepped(v role.View, right lease.Right) {
 	h.watchSchedule(v)
 	if to := h.recordsAt(); to != h.recordedAt {
 		h.recordedAt = to
-		h.recorder.wake()
+		h.recorder.Wake()
 	}
 	h.measures.stepped(v)
 }
@@ -131,7 +132,7 @@ func (h *host) processUp(name string) {
 	switch name {
 	case bus.ProcessUpdater:
 		h.askFacts()
-		h.reader.wake()
+		h.reader.Wake()
 	case bus.ProcessTerminalInterface:
 		h.processes.announceAll()
 		h.tables.tell(h) // before anything is attached
@@ -200,7 +201,7 @@ func (h *host) processState(name string, raw json.RawMessage) {
 			OldestFrame: s.OldestFrame, OwnStuck: s.OwnStuck, Inconsistent: s.Inconsistent, Note: note(s.Note),
 		})
 		if before == nil || before.System != s.System {
-			h.reader.wake()
+			h.reader.Wake()
 		}
 		if before == nil || before.Connection != s.Connection {
 			h.giveEvidence()

@@ -64,7 +64,7 @@ func (h *host) Switchover(ctx context.Context, caller operator.Caller) (operator
 		return forward[operator.Switchover](ctx, h, operator.CallSwitchover, caller, nil)
 	}
 	began := time.Now()
-	events, stop := h.events.listen()
+	events, stop := h.events.Listen()
 	defer stop()
 	before := h.driver.View()
 	// Waiting begins before the order, so that nothing is missed.

@@ -21,7 +21,7 @@ func (h *host) Status(context.Context) operator.Status {
 		Host: h.config.Host, Identity: v.Self.Identity, Incarnation: h.incarnation, Time: wall, Started: h.started,
 		Role: string(v.Role), Since: wall.Add(v.Since - now), Mode: string(v.Mode), ModeSince: wall.Add(v.ModeSince - now), Pause: h.shownPause(v, now), Scheduled: h.schedule.shown(), WaitingFor: v.Waiting, Fit: v.Fit.Fit, Unfit: v.Fit.Why,
 		Epoch: v.Known, RecordVersion: v.Record.Version, PairID: v.Record.PairID, Active: v.Record.Active.Host,
-		InSync: members(v.Record.InSync), Processes: map[string]operator.Process{}, Events: h.events.last(shownEvents),
+		InSync: members(v.Record.InSync), Processes: map[string]operator.Process{}, Events: h.events.Last(shownEvents),
 	}
 	if r := h.Right(); r.Holds(v.Epoch, now) {
 		s.RightUntilMS = (r.Until - now).Milliseconds() + 1

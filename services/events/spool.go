@@ -1,4 +1,4 @@
-package mainprocess
+package events
 
 import (
 	"bufio"

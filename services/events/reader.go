@@ -1,4 +1,4 @@
-package mainprocess
+package events
 
 import (
 	"context"
@@ -11,31 +11,31 @@ import (
 const (
 	// readEvents is how many of the last events main reads when it has none yet.
 	readEvents = 200
-	// readAgain is when a log that could not be read is tried again, unless there is news of it before.
-	readAgain = time.Second
+	// ReadAgain is when a log that could not be read is tried again, unless there is news of it before.
+	ReadAgain = time.Second
 )
 
-// logReader keeps up with the pair's log, which the updater of either host has.
-type logReader struct {
-	events *events
-	ask    func(ctx context.Context, q bus.EventsRequest) (bus.EventsPage, error)
-	// heard is told of events that are new in the log as this main reads it, the first time it reads too.
-	heard func([]bus.Event)
+// Reader keeps up with the pair's log, which the updater of either host has.
+type Reader struct {
+	events *Memory
+	Ask    func(ctx context.Context, q bus.EventsRequest) (bus.EventsPage, error)
+	// Heard is told of events that are new in the log as this main reads it, the first time it reads too.
+	Heard func([]bus.Event)
 	news  chan struct{}
 }
 
-func newLogReader(e *events) *logReader { return &logReader{events: e, news: make(chan struct{}, 1)} }
+func NewReader(e *Memory) *Reader { return &Reader{events: e, news: make(chan struct{}, 1)} }
 
-// wake says that the log may have changed. Never blocks.
-func (l *logReader) wake() {
+// Wake says that the log may have changed. Never blocks.
+func (l *Reader) Wake() {
 	select {
 	case l.news <- struct{}{}:
 	default:
 	}
 }
 
-// run reads until ctx ends.
-func (l *logReader) run(ctx context.Context) error {
+// Run reads until ctx ends.
+func (l *Reader) Run(ctx context.Context) error {
 	var again <-chan time.Time
 	for {
 		select {
@@ -46,21 +46,21 @@ func (l *logReader) run(ctx context.Context) error {
 		}
 		again = nil
 		if err := l.read(ctx); err != nil {
-			again = time.After(readAgain)
+			again = time.After(ReadAgain)
 		}
 	}
 }
 
 // read reads what has come since. The last event known is read again with it: if it is another, this host has got another
 // history, and everything is read anew.
-func (l *logReader) read(ctx context.Context) error {
-	known, any := l.events.newest()
+func (l *Reader) read(ctx context.Context) error {
+	known, any := l.events.Newest()
 	q := bus.EventsRequest{Limit: readEvents}
 	if any {
 		q = bus.EventsRequest{From: known.ID}
 	}
 	for {
-		page, err := l.ask(ctx, q)
+		page, err := l.Ask(ctx, q)
 		if err != nil {
 			return err
 		}
@@ -73,11 +73,11 @@ func (l *logReader) read(ctx context.Context) error {
 			page.Events = page.Events[1:]
 		}
 		l.events.read(page.Events, page.Alarms, fresh)
-		l.heard(page.Events)
+		l.Heard(page.Events)
 		if page.Next > page.Last {
 			return nil
 		}
-		known, any = l.events.newest()
+		known, any = l.events.Newest()
 		q = bus.EventsRequest{From: known.ID}
 	}
 }
@@ -86,8 +86,8 @@ func sameEvent(a, b bus.Event) bool {
 	return a.ID == b.ID && a.Host == b.Host && a.Incarnation == b.Incarnation && a.Number == b.Number
 }
 
-// remembered answers a request from memory. Next is where the log is gone on with.
-func remembered(all []bus.Event, q bus.EventsRequest) bus.EventsPage {
+// Remembered answers a request from memory. Next is where the log is gone on with.
+func Remembered(all []bus.Event, q bus.EventsRequest) bus.EventsPage {
 	page := bus.EventsPage{Events: []bus.Event{}}
 	for _, e := range all {
 		if e.ID > 0 && page.First == 0 {

@@ -1,4 +1,4 @@
-package mainprocess
+package events
 
 import (
 	"slices"
@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
-	"github.com/hotpair/hotpair/services/operator"
 )
 
 const (
@@ -22,9 +21,9 @@ type pendingEvent struct {
 	serial uint64 // counts what this main has to hand on, those of earlier mains included
 }
 
-// events are the events of this main, and what it knows of the pair's log. Adding one never blocks: what has to be done
+// Memory holds the events of this main, and what it knows of the pair's log. Adding one never blocks: what has to be done
 // with it is the recorder's.
-type events struct {
+type Memory struct {
 	host        string
 	incarnation uint64
 	now         func() time.Time
@@ -38,7 +37,7 @@ type events struct {
 	handed    []handedEvent // in the log, and not yet read from it
 	log       []bus.Event   // end of the pair's log
 	pins      []bus.Alarm   // alarms of the pair that wait to be acknowledged
-	listeners map[int]chan operator.Event
+	listeners map[int]chan bus.Event
 	next      int
 	changed   chan struct{} // closed and replaced at each change
 }
@@ -49,12 +48,12 @@ type handedEvent struct {
 	last uint64
 }
 
-func newEvents(host string, incarnation uint64) *events {
-	return &events{host: host, incarnation: incarnation, now: time.Now, listeners: map[int]chan operator.Event{}, changed: make(chan struct{})}
+func NewMemory(host string, incarnation uint64) *Memory {
+	return &Memory{host: host, incarnation: incarnation, now: time.Now, listeners: map[int]chan bus.Event{}, changed: make(chan struct{})}
 }
 
-// add notes an event of figure 3 or one beside it. One that opens a procedure is where the times of the later steps begin.
-func (s *events) add(e bus.Event, opens bool) bus.Event {
+// Add notes an event of figure 3 or one beside it. One that opens a procedure is where the times of the later steps begin.
+func (s *Memory) Add(e bus.Event, opens bool) bus.Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e.Time = s.now()
@@ -70,8 +69,8 @@ func (s *events) add(e bus.Event, opens bool) bus.Event {
 	return s.keep(e)
 }
 
-// note adds an event that belongs to no procedure under way.
-func (s *events) note(e bus.Event) bus.Event {
+// Note adds an event that belongs to no procedure under way.
+func (s *Memory) Note(e bus.Event) bus.Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e.Time = s.now()
@@ -79,7 +78,7 @@ func (s *events) note(e bus.Event) bus.Event {
 }
 
 // keep numbers an event, remembers it and tells who listens. The lock is held.
-func (s *events) keep(e bus.Event) bus.Event {
+func (s *Memory) keep(e bus.Event) bus.Event {
 	s.number++
 	e.Host, e.Incarnation, e.Number = s.host, s.incarnation, s.number
 	e.Cut()
@@ -95,7 +94,7 @@ func (s *events) keep(e bus.Event) bus.Event {
 }
 
 // await puts an event behind those that are not in the log yet. The lock is held.
-func (s *events) await(e bus.Event) {
+func (s *Memory) await(e bus.Event) {
 	s.serial++
 	s.pending = append(s.pending, pendingEvent{e, s.serial})
 	if over := len(s.pending) - pendingEvents; over > 0 {
@@ -104,20 +103,20 @@ func (s *events) await(e bus.Event) {
 	}
 }
 
-func (s *events) tell() {
+func (s *Memory) tell() {
 	close(s.changed)
 	s.changed = make(chan struct{})
 }
 
-// changes gives a channel that is closed at the next change.
-func (s *events) changes() <-chan struct{} {
+// Changes gives a channel that is closed at the next change.
+func (s *Memory) Changes() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.changed
 }
 
 // inherit takes over what earlier mains of this host could not hand on. It comes before everything of this one.
-func (s *events) inherit(earlier []bus.Event) {
+func (s *Memory) inherit(earlier []bus.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	own := s.pending
@@ -132,14 +131,14 @@ func (s *events) inherit(earlier []bus.Event) {
 }
 
 // waiting gives the first events that are not in the log, at most so many, and how many were dropped before them.
-func (s *events) waiting(most int) (batch []pendingEvent, dropped uint64) {
+func (s *Memory) waiting(most int) (batch []pendingEvent, dropped uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.pending[:min(most, len(s.pending))]), s.dropped
 }
 
 // after gives the events that are not in the log and whose serial is higher, and whether none at all is left.
-func (s *events) after(serial uint64) (batch []pendingEvent, none bool) {
+func (s *Memory) after(serial uint64) (batch []pendingEvent, none bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	i, _ := slices.BinarySearchFunc(s.pending, serial+1, func(p pendingEvent, serial uint64) int {
@@ -155,7 +154,7 @@ func (s *events) after(serial uint64) (batch []pendingEvent, none bool) {
 }
 
 // handedOn notes that the log has everything up to a serial, at or before the number last.
-func (s *events) handedOn(serial, last uint64) {
+func (s *Memory) handedOn(serial, last uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	i := 0
@@ -168,29 +167,29 @@ func (s *events) handedOn(serial, last uint64) {
 	s.tell()
 }
 
-// isPending reports whether an event of this main is not known to be in the log.
-func (s *events) isPending(number uint64) bool {
+// Pending reports whether an event of this main is not known to be in the log.
+func (s *Memory) Pending(number uint64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.ContainsFunc(s.pending, func(p pendingEvent) bool { return p.Incarnation == s.incarnation && p.Number == number })
 }
 
 // settle forgets what the log as it was read has.
-func (s *events) settle() {
+func (s *Memory) settle() {
 	read := s.lastRead()
 	s.handed = slices.DeleteFunc(s.handed, func(h handedEvent) bool { return h.last <= read })
 }
 
 // lastRead is the newest number that was read from the log. The lock is held.
-func (s *events) lastRead() uint64 {
+func (s *Memory) lastRead() uint64 {
 	if len(s.log) == 0 {
 		return 0
 	}
 	return s.log[len(s.log)-1].ID
 }
 
-// newest gives the newest event that was read from the log.
-func (s *events) newest() (e bus.Event, any bool) {
+// Newest gives the newest event that was read from the log.
+func (s *Memory) Newest() (e bus.Event, any bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.log) == 0 {
@@ -200,7 +199,7 @@ func (s *events) newest() (e bus.Event, any bool) {
 }
 
 // read takes what was read from the log: fresh if it is not what follows the rest, but all that is known now.
-func (s *events) read(list []bus.Event, pins []bus.Alarm, fresh bool) {
+func (s *Memory) read(list []bus.Event, pins []bus.Alarm, fresh bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if fresh {
@@ -213,15 +212,15 @@ func (s *events) read(list []bus.Event, pins []bus.Alarm, fresh bool) {
 	s.tell()
 }
 
-// pinned gives the pair's alarms that wait to be acknowledged, as last read.
-func (s *events) pinned() []bus.Alarm {
+// Pinned gives the pair's alarms that wait to be acknowledged, as last read.
+func (s *Memory) Pinned() []bus.Alarm {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.pins)
 }
 
-// known gives what main remembers: the end of the pair's log, then what this host could not yet add to it.
-func (s *events) known() []bus.Event {
+// Known gives what main remembers: the end of the pair's log, then what this host could not yet add to it.
+func (s *Memory) Known() []bus.Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	type name struct{ incarnation, number uint64 }
@@ -245,15 +244,15 @@ func (s *events) known() []bus.Event {
 	return all
 }
 
-// last gives the last of what main remembers.
-func (s *events) last(n int) []bus.Event {
-	all := s.known()
+// Last gives the last of what main remembers.
+func (s *Memory) Last(n int) []bus.Event {
+	all := s.Known()
 	return all[max(0, len(all)-n):]
 }
 
-// from gives the events of the log from a number on, as far as main remembers them; ok is false when it does not reach
+// From gives the events of the log from a number on, as far as main remembers them; ok is false when it does not reach
 // back so far.
-func (s *events) from(id uint64) (list []bus.Event, ok bool) {
+func (s *Memory) From(id uint64) (list []bus.Event, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.log) == 0 || id < s.log[0].ID {
@@ -271,13 +270,13 @@ func (s *events) from(id uint64) (list []bus.Event, ok bool) {
 	return slices.Clone(s.log[i:]), true
 }
 
-// listen gives this main's own events from now on until stop is called.
-func (s *events) listen() (events <-chan operator.Event, stop func()) {
+// Listen gives this main's own events from now on until stop is called.
+func (s *Memory) Listen() (events <-chan bus.Event, stop func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	id := s.next
 	s.next++
-	c := make(chan operator.Event, 64)
+	c := make(chan bus.Event, 64)
 	s.listeners[id] = c
 	return c, func() {
 		s.mu.Lock()

@@ -1,4 +1,4 @@
-package mainprocess
+package events
 
 import (
 	"context"
@@ -18,9 +18,9 @@ const (
 	// batchEvents and batchBytes bound what is handed on at once; it must fit into one message of the link.
 	batchEvents = 64
 	batchBytes  = 256 << 10
-	// handWithin bounds handing on. What fails is tried again after handPause, then after longer, up to handPauseMost;
+	// HandWithin bounds handing on. What fails is tried again after handPause, then after longer, up to handPauseMost;
 	// at once when another host serves.
-	handWithin    = 10 * time.Second
+	HandWithin    = 10 * time.Second
 	handPause     = 100 * time.Millisecond
 	handPauseMost = 5 * time.Second
 	// lateAfter is when an event counts as late in the log.
@@ -32,40 +32,40 @@ const (
 	spoolStop = time.Second
 )
 
-// errNobodyRecords says that no host serves that could take events into the log.
-var errNobodyRecords = errors.New("nobody serves")
+// ErrNobodyRecords says that no host serves that could take events into the log.
+var ErrNobodyRecords = errors.New("nobody serves")
 
-// recorder hands the events of this host on into the pair's log, and keeps those that are not there yet in the spool. It
+// Recorder hands the events of this host on into the pair's log, and keeps those that are not there yet in the spool. It
 // has a goroutine for either, so that a hanging disk doesn't keep events from the log, and a log that can't be reached
 // doesn't keep them from the disk. The role machine and the driver never wait for it.
-type recorder struct {
-	events *events
+type Recorder struct {
+	events *Memory
 	dir    string
 	log    *slog.Logger
-	// send hands events to whoever serves and gives the number of the newest event of the log. Errors: errNobodyRecords,
+	// Send hands events to whoever serves and gives the number of the newest event of the log. Errors: ErrNobodyRecords,
 	// and those of the way there.
-	send func(ctx context.Context, batch []bus.Event) (last uint64, err error)
-	// unsaved is told why events are not in the spool; nil says that they are.
-	unsaved func(error)
+	Send func(ctx context.Context, batch []bus.Event) (last uint64, err error)
+	// Unsaved is told why events are not in the spool; nil says that they are.
+	Unsaved func(error)
 
 	woken  chan struct{} // somebody else serves, or this host does
 	opened chan struct{} // closed when the spool was read: what was left comes before what is new
 }
 
-func newRecorder(e *events, dir string, log *slog.Logger) *recorder {
-	return &recorder{events: e, dir: dir, log: log, woken: make(chan struct{}, 1), opened: make(chan struct{})}
+func NewRecorder(e *Memory, dir string, log *slog.Logger) *Recorder {
+	return &Recorder{events: e, dir: dir, log: log, woken: make(chan struct{}, 1), opened: make(chan struct{})}
 }
 
-// wake says that handing on may work now. Never blocks.
-func (r *recorder) wake() {
+// Wake says that handing on may work now. Never blocks.
+func (r *Recorder) Wake() {
 	select {
 	case r.woken <- struct{}{}:
 	default:
 	}
 }
 
-// run records until ctx ends. It returns when what is left is in the spool, or spoolStop has passed.
-func (r *recorder) run(ctx context.Context) error {
+// Run records until ctx ends. It returns when what is left is in the spool, or spoolStop has passed.
+func (r *Recorder) Run(ctx context.Context) error {
 	var handing sync.WaitGroup
 	handing.Go(func() { r.hand(ctx) })
 	saved := make(chan struct{})
@@ -85,7 +85,7 @@ func (r *recorder) run(ctx context.Context) error {
 
 // save keeps the spool until ctx ends. After a failed write it leaves the file alone: what the kernel took and could not
 // write is lost, and trying again would hide that.
-func (r *recorder) save(ctx context.Context) {
+func (r *Recorder) save(ctx context.Context) {
 	spool, left, damaged, err := openSpool(r.dir, r.events.host)
 	if err == nil && len(left) > 0 {
 		r.events.inherit(left)
@@ -100,15 +100,15 @@ func (r *recorder) save(ctx context.Context) {
 	}
 	if err != nil {
 		r.log.Error("events are not kept on disk any more; they are in memory and in this log", "error", err)
-		r.unsaved(err)
+		r.Unsaved(err)
 	}
 }
 
 // keep writes what comes. saved is the serial up to which the file has everything.
-func (r *recorder) keep(ctx context.Context, s *spool, saved uint64) error {
+func (r *Recorder) keep(ctx context.Context, s *spool, saved uint64) error {
 	var sync <-chan time.Time
 	for {
-		changed := r.events.changes()
+		changed := r.events.Changes()
 		fresh, none := r.events.after(saved)
 		if len(fresh) > 0 {
 			if err := s.append(plain(fresh)); err != nil {
@@ -156,7 +156,7 @@ func plain(pending []pendingEvent) []bus.Event {
 }
 
 // hand hands on until ctx ends.
-func (r *recorder) hand(ctx context.Context) {
+func (r *Recorder) hand(ctx context.Context) {
 	select {
 	case <-r.opened:
 	case <-ctx.Done():
@@ -164,7 +164,7 @@ func (r *recorder) hand(ctx context.Context) {
 	}
 	var told uint64
 	for pause := time.Duration(0); ; {
-		changed := r.events.changes()
+		changed := r.events.Changes()
 		batch, dropped := r.events.waiting(batchEvents)
 		if dropped > told {
 			r.log.Warn("events that could not reach the pair's log for too long are dropped, the oldest first", "dropped", dropped-told)
@@ -187,11 +187,11 @@ func (r *recorder) hand(ctx context.Context) {
 			continue
 		case ctx.Err() != nil:
 			return
-		case !errors.Is(err, errNobodyRecords):
+		case !errors.Is(err, ErrNobodyRecords):
 			r.log.Debug("events were not handed on", "events", len(batch), "error", err)
 		}
 		pause = min(max(handPause, 2*pause), handPauseMost)
-		if errors.Is(err, errNobodyRecords) {
+		if errors.Is(err, ErrNobodyRecords) {
 			pause = handPauseMost
 		}
 		select {
@@ -206,7 +206,7 @@ func (r *recorder) hand(ctx context.Context) {
 }
 
 // handOn hands one batch on.
-func (r *recorder) handOn(ctx context.Context, batch []pendingEvent) error {
+func (r *Recorder) handOn(ctx context.Context, batch []pendingEvent) error {
 	now, size := r.events.now(), 0
 	var list []bus.Event
 	for _, p := range batch {
@@ -217,9 +217,9 @@ func (r *recorder) handOn(ctx context.Context, batch []pendingEvent) error {
 		}
 		list = append(list, e)
 	}
-	ctx, cancel := context.WithTimeout(ctx, handWithin)
+	ctx, cancel := context.WithTimeout(ctx, HandWithin)
 	defer cancel()
-	last, err := r.send(ctx, list)
+	last, err := r.Send(ctx, list)
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package mainprocess
+package events
 
 import (
 	"bytes"
@@ -142,15 +142,15 @@ func (l *pairLog) texts() (all []string) {
 }
 
 // recording runs the recorder of one main until stop is called.
-func recording(t *testing.T, dir string, incarnation uint64, l *pairLog) (e *events, r *recorder, stop func()) {
+func recording(t *testing.T, dir string, incarnation uint64, l *pairLog) (e *Memory, r *Recorder, stop func()) {
 	t.Helper()
-	e = newEvents("a", incarnation)
-	r = newRecorder(e, dir, slog.New(slog.DiscardHandler))
-	r.send = l.send
-	r.unsaved = func(err error) { t.Errorf("events are not kept on disk: %v", err) }
+	e = NewMemory("a", incarnation)
+	r = NewRecorder(e, dir, slog.New(slog.DiscardHandler))
+	r.Send = l.send
+	r.Unsaved = func(err error) { t.Errorf("events are not kept on disk: %v", err) }
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- r.run(ctx) }()
+	go func() { done <- r.Run(ctx) }()
 	return e, r, func() {
 		cancel()
 		<-done
@@ -160,7 +160,7 @@ func recording(t *testing.T, dir string, incarnation uint64, l *pairLog) (e *eve
 // TestRecorder_NothingIsLostBetweenMains: what one main could not hand on, the next one does, in order, before its own;
 // what is in the log leaves the spool.
 func TestRecorder_NothingIsLostBetweenMains(t *testing.T) {
-	dir, l := t.TempDir(), &pairLog{away: errNobodyRecords}
+	dir, l := t.TempDir(), &pairLog{away: ErrNobodyRecords}
 	size := func() int64 {
 		info, err := os.Stat(filepath.Join(dir, spoolFile))
 		if err != nil {
@@ -170,7 +170,7 @@ func TestRecorder_NothingIsLostBetweenMains(t *testing.T) {
 	}
 	e, _, stop := recording(t, dir, 1, l)
 	for n := range 3 {
-		e.note(bus.Event{Kind: bus.EventRole, Text: fmt.Sprint("first ", n)})
+		e.Note(bus.Event{Kind: bus.EventRole, Text: fmt.Sprint("first ", n)})
 	}
 	processtest.Await(t, "the spool has them", func() bool { return size() > 300 })
 	// Killed: nothing more is written. What it wrote is all there is.
@@ -184,15 +184,15 @@ func TestRecorder_NothingIsLostBetweenMains(t *testing.T) {
 		t.Fatal(err)
 	}
 	e, r, stop := recording(t, dir, 2, l)
-	e.note(bus.Event{Kind: bus.EventRole, Text: "second 0"})
+	e.Note(bus.Event{Kind: bus.EventRole, Text: "second 0"})
 	processtest.Await(t, "asked", func() bool { l.mu.Lock(); defer l.mu.Unlock(); return l.calls > 1 })
 	l.reach(nil)
-	r.wake()
+	r.Wake()
 	want := []string{"first 0", "first 1", "first 2", "second 0"}
 	processtest.Await(t, "all are in the log", func() bool { return slices.Equal(l.texts(), want) })
 	processtest.Await(t, "the spool is empty", func() bool { return size() == 0 })
 	l.reach(errors.New("the link is cut"))
-	e.note(bus.Event{Kind: bus.EventRole, Text: "second 1"})
+	e.Note(bus.Event{Kind: bus.EventRole, Text: "second 1"})
 	processtest.Await(t, "it is in the spool", func() bool { return size() > 0 })
 	l.reach(nil)
 	processtest.Await(t, "it is tried again by itself", func() bool { return slices.Equal(l.texts(), append(want, "second 1")) })
@@ -201,15 +201,15 @@ func TestRecorder_NothingIsLostBetweenMains(t *testing.T) {
 
 // TestRecorder_MarksWhatIsLate: late is what could not be handed on soon.
 func TestRecorder_MarksWhatIsLate(t *testing.T) {
-	l := &pairLog{away: errNobodyRecords}
+	l := &pairLog{away: ErrNobodyRecords}
 	e, r, stop := recording(t, t.TempDir(), 1, l)
 	defer stop()
 	old := spooled(1)
 	old.Time = time.Now().Add(-time.Hour)
 	e.inherit([]bus.Event{old})
-	e.note(bus.Event{Kind: bus.EventRole, Text: "now"})
+	e.Note(bus.Event{Kind: bus.EventRole, Text: "now"})
 	l.reach(nil)
-	r.wake()
+	r.Wake()
 	processtest.Await(t, "both are in the log", func() bool { return len(l.texts()) == 2 })
 	if l.events[0].Late != true || l.events[1].Late {
 		t.Errorf("%+v", l.events)
@@ -219,12 +219,12 @@ func TestRecorder_MarksWhatIsLate(t *testing.T) {
 // TestEvents_KnownIsEachOnce: what main remembers has no event twice and none missing, whether it waits, was handed on, or
 // was read back from the log.
 func TestEvents_KnownIsEachOnce(t *testing.T) {
-	e := newEvents("a", 3)
+	e := NewMemory("a", 3)
 	for n := range 4 {
-		e.note(bus.Event{Kind: bus.EventRole, Text: fmt.Sprint(n)})
+		e.Note(bus.Event{Kind: bus.EventRole, Text: fmt.Sprint(n)})
 	}
 	texts := func() (all string) {
-		for _, k := range e.known() {
+		for _, k := range e.Known() {
 			all += k.Text
 		}
 		return all
@@ -238,7 +238,7 @@ func TestEvents_KnownIsEachOnce(t *testing.T) {
 	check("waiting", "0123")
 	e.handedOn(2, 12)
 	check("handed on", "0123")
-	all := e.known()
+	all := e.Known()
 	for i := range all {
 		all[i].ID = uint64(11 + i)
 	}
@@ -252,10 +252,10 @@ func TestEvents_KnownIsEachOnce(t *testing.T) {
 	if list, none := e.after(0); len(list) != 0 || !none || len(e.handed) != 0 {
 		t.Errorf("still waiting: %+v %+v", list, e.handed)
 	}
-	if list, ok := e.from(12); !ok || len(list) != 3 || list[0].Text != "1" {
+	if list, ok := e.From(12); !ok || len(list) != 3 || list[0].Text != "1" {
 		t.Errorf("from 12: %+v", list)
 	}
-	if _, ok := e.from(9); ok {
+	if _, ok := e.From(9); ok {
 		t.Error("reaches back further than it remembers")
 	}
 }

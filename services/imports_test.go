@@ -79,6 +79,12 @@ var rules = []rule{
 	{"only main.go and the simulator know the simulator",
 		but(all, within(".", "simulator")),
 		within("simulator")},
+	{"what measures the packages knows none of them",
+		within("services/house"),
+		but(ours, within("services/house"))},
+	{"nobody knows what measures the packages",
+		but(all, within("services/house")),
+		within("services/house")},
 	{"only main.go and the simulator know deployments",
 		but(all, within(".", "simulator", "deployments")),
 		within("deployments")},
@@ -157,6 +163,8 @@ func TestRules_Bite(t *testing.T) {
 		"services/updater":     "github.com/boltdb/bolt",
 		"deployments/local":    "simulator",
 		"services/operator":    "deployments/local",
+		"services/house":       "bus",
+		"services/config":      "services/house/measure",
 	}
 	for pkg, imported := range refused {
 		if !forbidden(pkg, imported) {

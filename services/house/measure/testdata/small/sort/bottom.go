@@ -1,0 +1,3 @@
+package sort
+
+func end() { (&thing{}).method() }

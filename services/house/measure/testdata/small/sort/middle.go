@@ -1,0 +1,5 @@
+package sort
+
+func middle() { end() }
+
+func (t *thing) method() string { return t.field.Text }

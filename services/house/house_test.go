@@ -24,6 +24,7 @@ const (
 // stillToComeDown are figures that are beyond their bound, with what they are today. None may get worse. Lower it with the
 // figure, and take the line out when the bound is kept.
 var stillToComeDown = map[string]int{
+	"lines of bus":                                           3400, // two forms of calls stand side by side until the last one is a typed one
 	"lines of services/operator":                             6687,
 	"lines of services/mainprocess":                          6141,
 	"lines of services/replication":                          4420,

@@ -7,13 +7,28 @@ import (
 	"log/slog"
 	"sync"
 
-	"github.com/hotpair/hotpair/services/turn"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/position"
+	"golang.org/x/sync/semaphore"
 )
 
 // readBytes is how much of a journal is read at once.
 const readBytes = 4 << 20
+
+// ErrBusy says that others were at it for all the time there was.
+var ErrBusy = errors.New("the one before has not come to an end")
+
+// Acquire waits for a semaphore of one until ctx ends, which is ErrBusy with the cause.
+//
+// Waiting for a mutex does not count in the deadline of the caller: behind a slow disk an order would be answered long after
+// main has given it up. A mutex is right where it is held for no wait at all, or where everybody behind it has the life of the
+// process, which ends when its disk fails.
+func Acquire(ctx context.Context, one *semaphore.Weighted) error {
+	if err := one.Acquire(ctx, 1); err != nil {
+		return fmt.Errorf("%w: %w", ErrBusy, context.Cause(ctx))
+	}
+	return nil
+}
 
 // Log is a Journal together with the Tail that its messages fold to. Its methods may be called by any number of
 // goroutines.
@@ -21,7 +36,7 @@ type Log struct {
 	journal *Journal
 	log     *slog.Logger
 
-	reading turn.Turn // one reading of the journal, or one own append, at a time
+	reading *semaphore.Weighted // one reading of the journal, or one own append, at a time
 	mu      sync.Mutex
 	tail    *Tail
 	term    Term          // of the last Fence of this process, if it is for this host
@@ -33,7 +48,7 @@ type Log struct {
 
 // NewLog makes the log of a journal; base is the end of what bolt has applied (storage.Store.Applied).
 func NewLog(j *Journal, base storage.Mark) *Log {
-	return &Log{journal: j, log: j.config.Logger, tail: NewTail(base), reading: turn.New(), turned: make(chan struct{})}
+	return &Log{journal: j, log: j.config.Logger, tail: NewTail(base), reading: semaphore.NewWeighted(1), turned: make(chan struct{})}
 }
 
 // Journal gives the journal behind it.
@@ -55,10 +70,10 @@ func (l *Log) End() (end storage.Mark) {
 // Read takes in everything that the journal holds now. What does not follow is no error of Read: Tail.Broken says it.
 // The error is ErrStuck or ctx's.
 func (l *Log) Read(ctx context.Context) error {
-	if err := l.reading.Take(ctx); err != nil {
+	if err := Acquire(ctx, l.reading); err != nil {
 		return err
 	}
-	defer l.reading.Give()
+	defer l.reading.Release(1)
 	_, err := l.read(ctx)
 	return err
 }
@@ -176,10 +191,10 @@ func (l *Log) follow(ctx context.Context, changed func() error) error {
 // takeIn takes a message that was just stored. What the tail has already, as it has what this owner appended, is passed over;
 // what does not come right behind the tail, and the zero Read, has the journal read.
 func (l *Log) takeIn(ctx context.Context, r Read) (took bool, err error) {
-	if err := l.reading.Take(ctx); err != nil {
+	if err := Acquire(ctx, l.reading); err != nil {
 		return false, err
 	}
-	defer l.reading.Give()
+	defer l.reading.Release(1)
 	var last uint64
 	l.View(func(t *Tail) { last = t.Seq() })
 	switch {
@@ -194,13 +209,13 @@ func (l *Log) takeIn(ctx context.Context, r Read) (took bool, err error) {
 
 // Append makes the frames of entries durable in the own journal (A3) under the term of the last Fence, which must be one of
 // this host, and takes them into the tail; more than one frame only where the epoch changes. Errors as of Journal.Append, ErrFenced before the
-// first Fence, storage.ErrGap or ErrDiverged when the entries do not follow, and turn.ErrBusy. After any error but ErrFull
+// first Fence, storage.ErrGap or ErrDiverged when the entries do not follow, and ErrBusy. After any error but ErrFull
 // and these three nobody knows whether the frame is there, and the log takes nothing before the next Fence.
 func (l *Log) Append(ctx context.Context, entries []storage.Stored, committed position.Position) error {
-	if err := l.reading.Take(ctx); err != nil {
+	if err := Acquire(ctx, l.reading); err != nil {
 		return err
 	}
-	defer l.reading.Give()
+	defer l.reading.Release(1)
 	for len(entries) > 0 {
 		n := sameEpoch(entries)
 		if err := l.append(ctx, entries[:n], committed); err != nil {
@@ -264,10 +279,10 @@ func (l *Log) append(ctx context.Context, entries []storage.Stored, committed po
 // Fence fences the journal and takes in everything up to the marker. A broken tail stays broken: Heal, or a probe's cut,
 // mends it.
 func (l *Log) Fence(ctx context.Context, f Fence) error {
-	if err := l.reading.Take(ctx); err != nil {
+	if err := Acquire(ctx, l.reading); err != nil {
 		return err
 	}
-	defer l.reading.Give()
+	defer l.reading.Release(1)
 	var own Term
 	defer func() { l.fenced(own) }() // nobody is granted before
 	if _, err := l.journal.Fence(ctx, f); err != nil {
@@ -288,10 +303,10 @@ var errNotTail = errors.New("not in the tail")
 // Cut drops durably what lies beyond end, which must be a mark of the tail, and heals a broken one. The caller has fenced
 // the journal and set aside what must not be lost.
 func (l *Log) Cut(ctx context.Context, end storage.Mark) error {
-	if err := l.reading.Take(ctx); err != nil {
+	if err := Acquire(ctx, l.reading); err != nil {
 		return err
 	}
-	defer l.reading.Give()
+	defer l.reading.Release(1)
 	var term Term
 	var ok bool
 	l.View(func(t *Tail) {

@@ -10,9 +10,9 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/hotpair/hotpair/bus"
-	"github.com/hotpair/hotpair/services/turn"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -92,8 +92,8 @@ type ReceiverState struct {
 type Receiver struct {
 	c ReceiverConfig
 
-	serving turn.Turn // one call, or one own Fence, at a time
-	said    string    // last refusal that was logged; serving is held
+	serving *semaphore.Weighted // one call, or one own Fence, at a time
+	said    string              // last refusal that was logged; serving is held
 	// Commits and copies exclude each other. Whoever waits here has the life of the process, which ends when a disk that
 	// one of them waits for has failed.
 	data sync.Mutex
@@ -118,7 +118,7 @@ func NewReceiver(c ReceiverConfig) *Receiver {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Receiver{c: c, serving: turn.New()}
+	return &Receiver{c: c, serving: semaphore.NewWeighted(1)}
 }
 
 // Run serves calls one after the other, follows the journal and commits what is known to be committed, until ctx ends. An
@@ -167,10 +167,10 @@ func (f fatal) Unwrap() error { return f.error }
 
 // answer serves one call. The error is not nil when the process must end.
 func (r *Receiver) answer(ctx context.Context, call string, data []byte) (reply []byte, err error) {
-	if err := r.serving.Take(ctx); err != nil {
+	if err := Acquire(ctx, r.serving); err != nil {
 		return nil, err
 	}
-	defer r.serving.Give()
+	defer r.serving.Release(1)
 	switch call {
 	case callHello:
 		var q helloRequest
@@ -259,10 +259,10 @@ func (r *Receiver) State() ReceiverState {
 // end of the tail is returned, and why the journal does not go on there, if its messages say that it should. The last
 // error is ErrStuck or ctx's.
 func (r *Receiver) Fence(ctx context.Context, f Fence) (end storage.Mark, broken, err error) {
-	if err := r.serving.Take(ctx); err != nil {
+	if err := Acquire(ctx, r.serving); err != nil {
 		return storage.Mark{}, nil, fmt.Errorf("fence: %w", err)
 	}
-	defer r.serving.Give()
+	defer r.serving.Release(1)
 	r.set(Term{}, false)
 	if err := r.c.Log.Fence(ctx, f); err != nil {
 		return storage.Mark{}, nil, err

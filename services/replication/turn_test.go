@@ -4,15 +4,13 @@ import (
 	"context"
 	"errors"
 	"testing"
-
-	"github.com/hotpair/hotpair/services/turn"
 )
 
 // Whoever has a deadline gives up in time behind a reading, or a call of the other host, that does not come to an end.
 func TestWaitingForTheJournal_HeedsTheDeadline(t *testing.T) {
 	b := newHost(t, "b")
 	b.start()
-	if err := b.receiver.serving.Take(t.Context()); err != nil {
+	if err := Acquire(t.Context(), b.receiver.serving); err != nil {
 		t.Fatal(err)
 	}
 	late := errors.New("main has given it up")
@@ -23,21 +21,21 @@ func TestWaitingForTheJournal_HeedsTheDeadline(t *testing.T) {
 		fenced <- err
 	}()
 	give(late)
-	if err := <-fenced; !errors.Is(err, turn.ErrBusy) || !errors.Is(err, late) {
+	if err := <-fenced; !errors.Is(err, ErrBusy) || !errors.Is(err, late) {
 		t.Errorf("fence behind a call: %v", err)
 	}
-	b.receiver.serving.Give()
-	if err := b.l.reading.Take(t.Context()); err != nil {
+	b.receiver.serving.Release(1)
+	if err := Acquire(t.Context(), b.l.reading); err != nil {
 		t.Fatal(err)
 	}
-	defer b.l.reading.Give()
+	defer b.l.reading.Release(1)
 	for name, wait := range map[string]func() error{
 		"read":   func() error { return b.l.Read(ctx) },
 		"fence":  func() error { return b.l.Fence(ctx, Fence{Term: Term{6, 0}, Host: "b"}) },
 		"append": func() error { return b.l.Append(ctx, nil, b.l.End().Position) },
 		"cut":    func() error { return b.l.Cut(ctx, b.l.End()) },
 	} {
-		if err := wait(); !errors.Is(err, turn.ErrBusy) {
+		if err := wait(); !errors.Is(err, ErrBusy) {
 			t.Errorf("%s behind a reading: %v", name, err)
 		}
 	}

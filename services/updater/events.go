@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/replication"
 	"github.com/hotpair/hotpair/storage"
 )
 
@@ -64,10 +65,10 @@ func (u *updater) record(q bus.RecordEvents) bus.RecordedEvents {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), recordWithin)
 	defer cancel()
-	if err := u.records.Take(ctx); err != nil {
+	if err := replication.Acquire(ctx, u.records); err != nil {
 		return bus.RecordedEvents{Error: err.Error()}
 	}
-	defer u.records.Give()
+	defer u.records.Release(1)
 	for range recordTries {
 		var plan eventsPlan
 		err := u.store.View(func(r *storage.Reader) (err error) {

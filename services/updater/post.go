@@ -58,10 +58,10 @@ func (u *updater) present() post {
 // prepareFor enters the way to a term. From here on the receiver commits nothing for the applier, which would wait for the
 // journal; it fails when that takes longer than ctx has.
 func (u *updater) prepareFor(ctx context.Context, epoch uint64) error {
-	if err := u.purging.Take(ctx); err != nil {
+	if err := replication.Acquire(ctx, u.purging); err != nil {
 		return fmt.Errorf("leave the duty: %w", err)
 	}
-	defer u.purging.Give()
+	defer u.purging.Release(1)
 	u.enter(post{duty: preparing, epoch: epoch})
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/replication"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -116,10 +117,10 @@ func readTable(s *storage.Store) (t table, err error) {
 func (u *updater) changeTable(q bus.TableChange) bus.TableChanged {
 	ctx, cancel := context.WithTimeout(context.Background(), tableWithin)
 	defer cancel()
-	if err := u.tables.Take(ctx); err != nil {
+	if err := replication.Acquire(ctx, u.tables); err != nil {
 		return bus.TableChanged{Error: err.Error()}
 	}
-	defer u.tables.Give()
+	defer u.tables.Release(1)
 	for range tableTries {
 		now, err := readTable(u.store)
 		if err != nil {

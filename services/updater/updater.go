@@ -15,8 +15,8 @@ import (
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/replication"
-	"github.com/hotpair/hotpair/services/turn"
 	"github.com/hotpair/hotpair/storage"
+	"golang.org/x/sync/semaphore"
 )
 
 const (
@@ -58,10 +58,10 @@ type updater struct {
 	blackbox *blackbox.Recorder
 	fail     func(error) // ends the process
 
-	moved   pulse     // beats when more is committed as standby
-	tables  turn.Turn // one change of the table of terminals at a time
-	records turn.Turn // one change of the event log at a time
-	purging turn.Turn // held by purge; taken to leave a duty in which the receiver commits
+	moved   pulse               // beats when more is committed as standby
+	tables  *semaphore.Weighted // one change of the table of terminals at a time
+	records *semaphore.Weighted // one change of the event log at a time
+	purging *semaphore.Weighted // held by purge; taken to leave a duty in which the receiver commits
 	mu      sync.Mutex
 	post    post
 	news    news
@@ -89,7 +89,7 @@ func RunOn(ctx context.Context, c config.Updater, log *slog.Logger, network bus.
 
 func newUpdater(c config.Updater, log *slog.Logger) *updater {
 	return &updater{
-		tables: turn.New(), records: turn.New(), purging: turn.New(),
+		tables: semaphore.NewWeighted(1), records: semaphore.NewWeighted(1), purging: semaphore.NewWeighted(1),
 		config: c, log: log, clock: lease.BootClock,
 		ownSeam:   func(j ownJournal) ownJournal { return j },
 		otherSeam: func(j otherJournal) otherJournal { return j },
@@ -288,10 +288,10 @@ func (u *updater) beatOn(change func(*news)) {
 // purge gives the journal up behind what bolt holds. On a standby the receiver does it, which has more to do then; the
 // duty does not change meanwhile, because only one of them may commit.
 func (u *updater) purge(ctx context.Context, m storage.Mark) error {
-	if err := u.purging.Take(ctx); err != nil {
+	if err := replication.Acquire(ctx, u.purging); err != nil {
 		return err
 	}
-	defer u.purging.Give()
+	defer u.purging.Release(1)
 	if d := u.present().duty; d == preparing || d == serving {
 		return u.tail.Applied(ctx, m)
 	}

@@ -169,7 +169,7 @@ func (h *host) askFacts() {
 		h.empty.Store(f.Empty)
 		h.driver.give(role.FactsRead{
 			Identity: f.Identity, PairID: f.PairID, Epoch: f.Epoch, Note: note(f.Note), RecordVersion: f.RecordVersion,
-			Position: rolePosition(f.Position), Inconsistent: f.Inconsistent, Empty: f.Empty,
+			Position: f.Position, Inconsistent: f.Inconsistent, Empty: f.Empty,
 		})
 	})
 }
@@ -197,7 +197,7 @@ func (h *host) processState(name string, raw json.RawMessage) {
 			h.systemChanged()
 		}
 		h.driver.give(role.UpdaterState{
-			Position: rolePosition(s.Position), Committed: rolePosition(s.Committed), Peer: progress(s.Peer),
+			Position: s.Position, Committed: s.Committed, Peer: progress(s.Peer),
 			OldestFrame: s.OldestFrame, OwnStuck: s.OwnStuck, Inconsistent: s.Inconsistent, Note: note(s.Note),
 		})
 		if before == nil || before.System != s.System {
@@ -298,7 +298,7 @@ func (h *host) linkMessage(m bus.LinkMessage, reply func(bus.LinkReply)) {
 		h.log.Info("the other host is about to hand over", "cause", m.Cause, "step", role.B3)
 		reply(bus.LinkReply{})
 	case bus.LinkHandOver:
-		in := role.HandOver{From: from, Epoch: m.Epoch, Revision: m.Revision, Position: rolePosition(m.Position), Drained: m.Drained, Cause: m.Cause}
+		in := role.HandOver{From: from, Epoch: m.Epoch, Revision: m.Revision, Position: m.Position, Drained: m.Drained, Cause: m.Cause}
 		h.driver.inputs <- envelope{in: in, after: func(_ []role.Action, v role.View) {
 			if v.Role != role.Takeover {
 				reply(bus.LinkReply{Error: "it is " + string(v.Role) + ", " + v.Waiting})

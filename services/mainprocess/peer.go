@@ -5,7 +5,6 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/role"
-	"github.com/hotpair/hotpair/storage/position"
 )
 
 // beat is what this main says of itself in each beat and reply.
@@ -37,7 +36,7 @@ func peerView(b bus.Beat) role.PeerView {
 	p := role.PeerView{
 		Member: role.Member{Host: b.Host, Identity: b.Identity}, Incarnation: b.Incarnation, Steps: b.Steps, PairID: b.PairID,
 		WitnessID: b.WitnessID, Role: role.Role(b.Role), Epoch: b.Epoch, Known: b.Known, Revision: b.Revision,
-		Committed: role.Position(b.Committed), Position: role.Position(b.Position), Empty: b.Empty, Fresh: b.Fresh,
+		Committed: b.Committed, Position: b.Position, Empty: b.Empty, Fresh: b.Fresh,
 		Fit: b.Fit, Unfit: b.Unfit, Stopping: b.Stopping, Resigned: b.Resigned, Lease: b.Lease, Terminals: b.Terminals, Serving: b.Serving,
 	}
 	if len(b.Record) > 0 {
@@ -48,7 +47,3 @@ func peerView(b bus.Beat) role.PeerView {
 	}
 	return p
 }
-
-func rolePosition(p position.Position) role.Position { return role.Position(p) }
-
-func busPosition(p role.Position) position.Position { return position.Position(p) }

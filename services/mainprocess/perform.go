@@ -42,10 +42,10 @@ func (h *host) perform(action role.Action) {
 				time.AfterFunc(a.Within-time.Since(asked), answer)
 			})
 	case role.Prepare:
-		ask(h.orders, bus.ProcessUpdater, bus.SubjectPrepare, bus.Prepare{Epoch: a.Epoch, AtLeast: busPosition(a.AtLeast)}, orderDeadline,
+		ask(h.orders, bus.ProcessUpdater, bus.SubjectPrepare, bus.Prepare{Epoch: a.Epoch, AtLeast: a.AtLeast}, orderDeadline,
 			func(r bus.Prepared, err error) {
 				why := failure(r.Error, err)
-				h.driver.give(role.Prepared{Serial: a.Serial, Position: rolePosition(r.Position), Unfit: why})
+				h.driver.give(role.Prepared{Serial: a.Serial, Position: r.Position, Unfit: why})
 				if why == "" {
 					// Told after the machine, which waits for it: what is told is where a takeover's time goes.
 					h.report(role.Report{Step: role.B7, Epoch: a.Epoch, Text: fmt.Sprintf("the journal is fenced behind %v, the disk takes writes", r.Position)})
@@ -166,7 +166,7 @@ func (h *host) serve(a role.Serve) {
 	h.resumed = a.Resume
 	order := bus.Serve{Epoch: a.Epoch, RecordVersion: a.RecordVersion, Resume: a.Resume, RequirePeer: a.RequirePeer}
 	ask(h.orders, bus.ProcessUpdater, bus.SubjectServe, order, serveDeadline, func(r bus.Served, err error) {
-		h.driver.give(role.Served{Epoch: a.Epoch, Position: rolePosition(r.Position), Unreadable: r.Unreadable, Failure: failure(r.Error, err)})
+		h.driver.give(role.Served{Epoch: a.Epoch, Position: r.Position, Unreadable: r.Unreadable, Failure: failure(r.Error, err)})
 	})
 }
 
@@ -228,7 +228,7 @@ func (h *host) drain(a role.Drain, handover tenure) {
 	h.driver.during(handover.ctx, func() {
 		order := bus.Drain{Epoch: handover.epoch, Membership: &bus.MembershipNote{Version: a.Membership.Version, Epoch: a.Membership.Epoch}}
 		ask(h.orders, bus.ProcessUpdater, bus.SubjectDrain, order, orderDeadline, func(r bus.Drained, err error) {
-			h.driver.give(role.Drained{Serial: a.Serial, Position: rolePosition(r.Position), Failure: failure(r.Error, err)})
+			h.driver.give(role.Drained{Serial: a.Serial, Position: r.Position, Failure: failure(r.Error, err)})
 		})
 	})
 }
@@ -268,7 +268,7 @@ func (h *host) tellPeer(a role.TellPeer) {
 		return
 	}
 	_, err := h.link.tell(ctx, bus.LinkMessage{Kind: bus.LinkHandOver, Identity: identity, Epoch: a.HandOver.Epoch, Revision: a.HandOver.Revision,
-		Position: busPosition(a.HandOver.Position), Drained: a.HandOver.Drained, Cause: a.Cause})
+		Position: a.HandOver.Position, Drained: a.HandOver.Drained, Cause: a.Cause})
 	if errors.Is(err, errRefused) {
 		h.driver.give(role.HandOverRefused{Reason: err.Error()})
 	}

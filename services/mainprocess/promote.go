@@ -23,13 +23,13 @@ func (h *host) PromotePlan(ctx context.Context) (operator.PromotePlan, error) {
 	force, now := m.Force(), h.clock()
 	plan := operator.PromotePlan{
 		Host: h.config.Host, Refused: force.Against, Needless: force.Needless, AcceptLoss: strconv.FormatUint(force.Missing, 10),
-		Own: busPosition(force.Own).String(), Active: force.Active.Host,
+		Own: force.Own.String(), Active: force.Active.Host,
 	}
 	if !force.Known {
 		plan.AcceptLoss = operator.UnknownLoss
 	}
 	if force.Known && !force.Needless {
-		plan.Other = busPosition(force.Other).String()
+		plan.Other = force.Other.String()
 	}
 	if force.HeardAt > 0 {
 		plan.Heard = time.Now().Add(force.HeardAt - now)

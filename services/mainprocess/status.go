@@ -28,7 +28,7 @@ func (h *host) Status(context.Context) operator.Status {
 	}
 	s.Peer = operator.Peer{
 		Host: v.Peer.Host, HTTP: h.peerHTTP(), Link: evidenceWord(role.Evidence(h.linkSeen.Load())), Replication: bus.EvidenceSilent, HeardMS: -1,
-		Role: string(v.Peer.Role), Epoch: v.Peer.Epoch, Position: busPosition(v.Peer.Position),
+		Role: string(v.Peer.Role), Epoch: v.Peer.Epoch, Position: v.Peer.Position,
 	}
 	if v.HasPeer {
 		s.Peer.HeardMS = (now - v.HeardAt).Milliseconds()

@@ -1,6 +1,10 @@
 package role
 
-import "time"
+import (
+	"time"
+
+	"github.com/hotpair/hotpair/storage/position"
+)
 
 // Action is something the driver must do. Actions of one Step are begun in order; each that has an answer is answered
 // by exactly one Input, a failure by one that says so, within a deadline that the driver keeps.
@@ -33,7 +37,7 @@ type AskTerminals struct {
 type Prepare struct {
 	Serial  uint64
 	Epoch   uint64
-	AtLeast Position
+	AtLeast position.Position
 }
 
 // Release undoes Prepare.

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/hotpair/hotpair/storage/position"
 )
 
 // Clone gives a machine in the same state that goes its own way from here: a program that tries every order of events
@@ -107,7 +109,7 @@ func (c *Canon) relative(n, to uint64) {
 }
 
 // Position writes a position.
-func (c *Canon) Position(p Position) {
+func (c *Canon) Position(p position.Position) {
 	if p.Sequence <= c.Sequence {
 		c.Byte(0)
 		return

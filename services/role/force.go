@@ -3,6 +3,8 @@ package role
 import (
 	"fmt"
 	"time"
+
+	"github.com/hotpair/hotpair/storage/position"
 )
 
 // ForceWanted makes a host serve that may not by itself, because it may lack acknowledged updates. Only an operator asks for
@@ -40,15 +42,15 @@ type Force struct {
 	// Missing is how many acknowledged updates this host is known to lack; more may be missing that it has not heard of.
 	Missing uint64
 	Known   bool // the position of the other host was heard of at all
-	Own     Position
-	Other   Position // last that was heard to be acknowledged
+	Own     position.Position
+	Other   position.Position // last that was heard to be acknowledged
 	HeardAt time.Duration
 	Active  Member // by the record
 }
 
 // Force gives what a forced promotion would mean now.
 func (m *Machine) Force() Force {
-	f := Force{Against: m.mayForce(), Own: m.position(), Other: m.heardCommit, HeardAt: m.toldAt, Active: m.record.Active, Known: m.heardCommit != (Position{})}
+	f := Force{Against: m.mayForce(), Own: m.position(), Other: m.heardCommit, HeardAt: m.toldAt, Active: m.record.Active, Known: m.heardCommit != (position.Position{})}
 	f.Needless, _ = m.Eligible()
 	if f.Other.Sequence > f.Own.Sequence {
 		f.Missing = f.Other.Sequence - f.Own.Sequence

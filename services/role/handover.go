@@ -3,6 +3,8 @@ package role
 import (
 	"fmt"
 	"time"
+
+	"github.com/hotpair/hotpair/storage/position"
 )
 
 // handover is the way from active to standby: planned switchover, faulty host and clean stop are one procedure.
@@ -12,7 +14,7 @@ type handover struct {
 	undrained bool // the own disk is stuck or the updater gone: only the rights end, and this host leaves the set
 	note      Note // of this host for the successor's record
 	drained   bool
-	position  Position
+	position  position.Position
 	deadline  time.Duration
 }
 
@@ -50,7 +52,7 @@ func (m *Machine) diskStuck() bool {
 
 // updaterGone reports whether the updater of this serving host is down. Nothing can be drained then, but nothing has to
 // be: it acknowledges nothing any more, and all that it did is in the other host's journal (R2).
-func (m *Machine) updaterGone() bool { return m.serving && m.updater.Position == (Position{}) }
+func (m *Machine) updaterGone() bool { return m.serving && m.updater.Position == (position.Position{}) }
 
 func (m *Machine) switchoverWanted(in SwitchoverWanted) {
 	if why := m.mayHandOver(); why != "" {
@@ -109,7 +111,7 @@ func (m *Machine) drained(in Drained) {
 	if h.undrained {
 		m.report(B6, "stopped answering; %s is told", m.partner().Host)
 	} else {
-		m.report(B6, "stopped at %d/%d; %s is told", in.Position.Epoch, in.Position.Sequence, m.partner().Host)
+		m.report(B6, "stopped at %s; %s is told", in.Position, m.partner().Host)
 	}
 	m.do(TellPeer{Cause: h.cause, HandOver: &HandOver{
 		From: m.self, Epoch: m.epoch, Revision: m.revision, Position: in.Position, Drained: !h.undrained, Cause: h.cause}})

@@ -1,6 +1,10 @@
 package role
 
-import "time"
+import (
+	"time"
+
+	"github.com/hotpair/hotpair/storage/position"
+)
 
 // Input is something that happened. Step takes it with the time it happened, on a clock that counts sleep.
 type Input interface{ input() }
@@ -66,7 +70,7 @@ type FactsRead struct {
 	Epoch         uint64
 	Note          Note
 	RecordVersion uint64
-	Position      Position
+	Position      position.Position
 	Inconsistent  bool
 	Empty         bool
 }
@@ -100,8 +104,8 @@ type PeerView struct {
 	Known       uint64 // highest epoch it knows
 	Record      Record // as it knows it; zero when it knows none
 	Revision    uint64
-	Committed   Position
-	Position    Position
+	Committed   position.Position
+	Position    position.Position
 	Empty       bool
 	Fresh       bool
 	Fit         bool
@@ -139,14 +143,14 @@ type TerminalsAsked struct {
 // Prepared answers Prepare. Unfit is empty when the host could serve.
 type Prepared struct {
 	Serial   uint64
-	Position Position
+	Position position.Position
 	Unfit    string
 }
 
 // Served answers Serve. Unreadable: the term can't be resumed because the peer's journal can't be read.
 type Served struct {
 	Epoch      uint64
-	Position   Position
+	Position   position.Position
 	Unreadable bool
 	Failure    string
 }
@@ -169,7 +173,7 @@ type Required struct {
 // Drained answers Drain: nothing of this term will be answered any more, by any process of this host.
 type Drained struct {
 	Serial   uint64
-	Position Position
+	Position position.Position
 	Failure  string
 }
 
@@ -189,8 +193,8 @@ const (
 
 // UpdaterState is the updater's state at each change and heartbeat.
 type UpdaterState struct {
-	Position     Position
-	Committed    Position
+	Position     position.Position
+	Committed    position.Position
 	Peer         Progress
 	OldestFrame  time.Duration // age of the oldest frame in flight (T6)
 	OwnStuck     bool          // it waits for the own disk
@@ -218,7 +222,7 @@ type HandOver struct {
 	From     Member
 	Epoch    uint64
 	Revision uint64
-	Position Position
+	Position position.Position
 	Drained  bool // it has the last position and has noted its membership, so it stays in the set
 	Cause    string
 }

@@ -3,6 +3,8 @@ package role
 import (
 	"fmt"
 	"time"
+
+	"github.com/hotpair/hotpair/storage/position"
 )
 
 // Config of a Machine. All times follow from Lease.
@@ -114,7 +116,7 @@ type Machine struct {
 
 	// As standby.
 	promisedUntil time.Duration
-	heardCommit   Position
+	heardCommit   position.Position
 	heardActive   time.Duration // last beat of an active
 	takeover      *takeover
 	retryAfter    time.Duration // after an unfit or failed takeover

@@ -5,17 +5,6 @@ import (
 	"time"
 )
 
-// Position is the place of an update, as storage/position has it; this package imports nothing of ours.
-type Position struct {
-	Epoch    uint64
-	Sequence uint64
-}
-
-// Before orders positions.
-func (p Position) Before(q Position) bool {
-	return p.Epoch < q.Epoch || p.Epoch == q.Epoch && p.Sequence < q.Sequence
-}
-
 // Member is a host with the random identity made with its data directory: a replaced host that borrows a name is a
 // stranger.
 type Member struct {

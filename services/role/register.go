@@ -3,6 +3,8 @@ package role
 import (
 	"fmt"
 	"time"
+
+	"github.com/hotpair/hotpair/storage/position"
 )
 
 // retryInterval of an attempt whose outcome is unknown or that could not be sent.
@@ -108,7 +110,7 @@ func (m *Machine) learn(r Record, revision uint64, fromArbiter bool) {
 	}
 	wasIn := m.haveRecord && m.record.Has(m.self)
 	if m.heardCommit.Epoch < r.Forced {
-		m.heardCommit = Position{}
+		m.heardCommit = position.Position{}
 	}
 	before := m.record.Pause
 	m.record, m.revision, m.haveRecord = r, revision, true

@@ -3,6 +3,8 @@ package role
 import (
 	"fmt"
 	"time"
+
+	"github.com/hotpair/hotpair/storage/position"
 )
 
 // peerBeat hears the other main, and answers whether this host promises not to take over on silence.
@@ -66,7 +68,7 @@ func (m *Machine) outsideText() string {
 	return fmt.Sprintf("waiting for %s, which alone holds every acknowledged update", who)
 }
 
-func (m *Machine) position() Position {
+func (m *Machine) position() position.Position {
 	if m.facts.Position.Before(m.updater.Position) {
 		return m.updater.Position
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/hotpair/hotpair/storage/position"
 )
 
 // takeover is the way from standby to active. Fence and validation come first, then the compare-and-set: an unfit host
@@ -44,7 +46,7 @@ func (m *Machine) begin(cause string, ask, keepPeer, forced bool) {
 	t.serial = m.nextSerial()
 	least := m.heardCommit
 	if forced {
-		least = Position{}
+		least = position.Position{}
 	}
 	m.do(Prepare{Serial: t.serial, Epoch: t.epoch, AtLeast: least})
 	if ask {
@@ -73,7 +75,7 @@ func (m *Machine) prepared(in Prepared) {
 	if in.Unfit != "" {
 		t.unfit = in.Unfit
 	} else if !t.forced && in.Position.Before(m.heardCommit) {
-		t.unfit = fmt.Sprintf("the journal ends at %d/%d, but %d/%d was acknowledged", in.Position.Epoch, in.Position.Sequence, m.heardCommit.Epoch, m.heardCommit.Sequence)
+		t.unfit = fmt.Sprintf("the journal ends at %s, but %s was acknowledged", in.Position, m.heardCommit)
 	}
 	if m.facts.Position.Before(in.Position) {
 		m.facts.Position = in.Position
@@ -192,7 +194,7 @@ func (m *Machine) served(in Served) {
 		}
 		m.do(SendBeat{})
 		m.do(AttachTerminals{Epoch: m.epoch})
-		m.report(B8, "serving from %d/%d, attaching terminals", in.Position.Epoch, in.Position.Sequence)
+		m.report(B8, "serving from %s, attaching terminals", in.Position)
 	}
 }
 

@@ -1,6 +1,10 @@
 package role
 
-import "time"
+import (
+	"time"
+
+	"github.com/hotpair/hotpair/storage/position"
+)
 
 // Mode says what the pair can do at the moment, as this host sees it.
 type Mode string
@@ -40,7 +44,7 @@ type View struct {
 	Refusal   string
 	Foreign   string
 	Serving   bool
-	Committed Position // highest acknowledged position heard of
+	Committed position.Position // highest acknowledged position heard of
 	AddWait   time.Duration
 	ModeSince time.Duration
 	ReadAt    time.Duration // last time the record was read; 0 is never

@@ -2,6 +2,8 @@ package role
 
 import (
 	"time"
+
+	"github.com/hotpair/hotpair/storage/position"
 )
 
 // What a driver and its processes do, as the stories need it: every action is performed, in order, with small delays.
@@ -23,7 +25,7 @@ func (h *testHost) start() {
 
 func (h *testHost) facts() FactsRead {
 	return FactsRead{Identity: h.disk.identity, PairID: h.disk.pair, Epoch: h.disk.epoch, Note: h.disk.note, RecordVersion: h.disk.version,
-		Position: Position{h.disk.epoch, h.disk.log}, Empty: h.disk.log == 0}
+		Position: at(h.disk.epoch, h.disk.log), Empty: h.disk.log == 0}
 }
 
 func (h *testHost) kill() {
@@ -136,7 +138,7 @@ func (h *testHost) connected() bool { o := h.w.other(h); return o.alive && !h.w.
 func (h *testHost) view() PeerView {
 	v := h.m.View()
 	return PeerView{Member: Member{h.name, v.Self.Identity}, Incarnation: uint64(h.run), Steps: v.Steps, PairID: v.Record.PairID, WitnessID: v.WitnessID, Role: v.Role, Epoch: v.Epoch,
-		Known: v.Known, Record: v.Record, Revision: v.Revision, Committed: Position{v.Record.Epoch, min(h.disk.log, h.w.acked)}, Position: Position{0, h.disk.log},
+		Known: v.Known, Record: v.Record, Revision: v.Revision, Committed: at(v.Record.Epoch, min(h.disk.log, h.w.acked)), Position: at(0, h.disk.log),
 		Empty: h.m.haveFacts && h.disk.log == 0 && !v.HasRecord, Fresh: v.Fresh, Fit: v.Fit.Fit, Unfit: v.Fit.Why, Stopping: v.Stopping, Resigned: v.Resigned, Lease: testLease, Terminals: 1}
 }
 
@@ -186,7 +188,7 @@ func (h *testHost) workEvery() {
 				o.disk.log = h.disk.log
 			}
 		}
-		state := UpdaterState{Position: Position{h.serving, h.disk.log}, Committed: Position{h.serving, h.w.acked}, Note: h.disk.note, Peer: Absent}
+		state := UpdaterState{Position: at(h.serving, h.disk.log), Committed: at(h.serving, h.w.acked), Note: h.disk.note, Peer: Absent}
 		if h.waiting != 0 {
 			state.OldestFrame, state.OwnStuck = h.w.now-h.waiting, h.stuck
 		}
@@ -212,7 +214,7 @@ func (h *testHost) workEvery() {
 		if a := h.asking; a != nil && h.held {
 			h.asking = nil
 			o.disk.note = a.Membership
-			h.w.after(latency, o, func() { o.step(UpdaterState{Note: o.disk.note, Position: Position{0, o.disk.log}}) })
+			h.w.after(latency, o, func() { o.step(UpdaterState{Note: o.disk.note, Position: at(0, o.disk.log)}) })
 			h.w.after(2*latency, h, func() { h.step(Required{Serial: a.Serial}) })
 		}
 		h.step(state)
@@ -248,7 +250,7 @@ func (h *testHost) perform(actions []Action) {
 			h.later(h.askTerminals(a.Serial))
 		case Prepare:
 			h.fenced = true
-			p := Prepared{Serial: a.Serial, Position: Position{h.disk.epoch, h.disk.log}}
+			p := Prepared{Serial: a.Serial, Position: at(h.disk.epoch, h.disk.log)}
 			if h.refuseIn {
 				p.Unfit = "disk full"
 			}
@@ -261,7 +263,7 @@ func (h *testHost) perform(actions []Action) {
 			w.after(5*latency, h, func() {
 				h.disk.epoch, h.serving, h.needPeer, h.fenced = a.Epoch, a.Epoch, a.RequirePeer, false
 				h.held, h.since = a.RequirePeer && h.connected(), 0
-				h.step(Served{Epoch: a.Epoch, Position: Position{a.Epoch, h.disk.log}})
+				h.step(Served{Epoch: a.Epoch, Position: at(a.Epoch, h.disk.log)})
 			})
 		case AttachTerminals:
 			h.attachTerminals(a.Epoch)
@@ -281,7 +283,7 @@ func (h *testHost) perform(actions []Action) {
 				}
 				h.serving = 0
 				h.disk.note = a.Membership
-				h.step(Drained{Serial: a.Serial, Position: Position{1 << 19, h.disk.log}})
+				h.step(Drained{Serial: a.Serial, Position: at(1<<19, h.disk.log)})
 			})
 		case BecomeStandby:
 			h.serving, h.needPeer, h.asking, h.fenced = 0, false, nil, false
@@ -374,4 +376,8 @@ func (h *testHost) tell(a TellPeer) {
 			h.later(HandOverRefused{Reason: "it is " + string(o.m.Role())})
 		}
 	})
+}
+
+func at(epoch, sequence uint64) position.Position {
+	return position.Position{Epoch: epoch, Sequence: sequence}
 }

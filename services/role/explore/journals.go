@@ -4,13 +4,14 @@ import (
 	"slices"
 
 	"github.com/hotpair/hotpair/services/role"
+	"github.com/hotpair/hotpair/storage/position"
 )
 
-func positionAt(log []entry, n int) role.Position {
+func positionAt(log []entry, n int) position.Position {
 	if n == 0 {
-		return role.Position{}
+		return position.Position{}
 	}
-	return role.Position{Epoch: log[n-1].epoch, Sequence: uint64(n)}
+	return position.Position{Epoch: log[n-1].epoch, Sequence: uint64(n)}
 }
 
 func common(a, b []entry) int {

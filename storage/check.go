@@ -12,6 +12,7 @@ import (
 
 	"github.com/hotpair/hotpair/storage/format"
 	"github.com/hotpair/hotpair/storage/history"
+	"github.com/hotpair/hotpair/storage/pages"
 )
 
 // Check verifies the structure of the file, the checksum of every value, the chain of the history from its first entry
@@ -48,15 +49,15 @@ func (s *Store) checkPages(ctx context.Context, r *Reader) (lost int, err error)
 	}
 	defer f.Close()
 	for {
-		heads, _, _, err := readHeads(f)
+		heads, _, _, err := pages.ReadHeads(f)
 		if err != nil {
 			return 0, err
 		}
 		for _, h := range heads {
-			if h.txid == uint64(r.tx.ID()) {
-				w := &pageWalk{file: f, head: h}
-				if lost, err = w.run(ctx); err == nil {
-					err = errors.Join(w.faults...)
+			if h.Transaction == uint64(r.tx.ID()) {
+				w := &pages.PageWalk{File: f, Head: h}
+				if lost, err = w.Run(ctx); err == nil {
+					err = errors.Join(w.Faults...)
 				}
 				return lost, err
 			}
@@ -67,7 +68,7 @@ func (s *Store) checkPages(ctx context.Context, r *Reader) (lost int, err error)
 		if err := ctx.Err(); err != nil {
 			return 0, context.Cause(ctx)
 		}
-		if newest(heads).txid < uint64(r.tx.ID()) {
+		if pages.Newest(heads).Transaction < uint64(r.tx.ID()) {
 			return 0, fmt.Errorf("%w: the newer of its two heads is not whole", ErrDamaged)
 		}
 		again, err := s.reader(true)
@@ -80,6 +81,9 @@ func (s *Store) checkPages(ctx context.Context, r *Reader) (lost int, err error)
 		*r = *again
 	}
 }
+
+// faultsShown is how many faults of one sort are told; more are not told apart.
+const faultsShown = 20
 
 // content is a check of what the buckets hold.
 type content struct {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/hotpair/hotpair/storage/format"
 	"github.com/hotpair/hotpair/storage/history"
+	"github.com/hotpair/hotpair/storage/pages"
 )
 
 // made makes a directory with a closed store of some size, and gives the bytes of its database.
@@ -45,12 +46,12 @@ func made(t *testing.T, entries int) (dir string, content []byte, end history.Ma
 func TestOpen_DamagedAndForeignFilesAreNamed(t *testing.T) {
 	dir, good, _ := made(t, 200)
 	path := filepath.Join(dir, DatabaseName)
-	heads, _, _, err := readHeads(strings.NewReader(string(good)))
+	heads, _, _, err := pages.ReadHeads(strings.NewReader(string(good)))
 	if err != nil || len(heads) != 2 {
 		t.Fatal(heads, err)
 	}
-	need := newest(heads).pages * newest(heads).pageSize
-	page := int(newest(heads).pageSize)
+	need := pages.Newest(heads).Pages * pages.Newest(heads).PageSize
+	page := int(pages.Newest(heads).PageSize)
 	change := func(f func(b []byte)) []byte {
 		b := []byte(string(good))
 		f(b)
@@ -67,19 +68,19 @@ func TestOpen_DamagedAndForeignFilesAreNamed(t *testing.T) {
 		"another identity":  {good, Options{Host: "a", Identity: "j"}, ErrForeign},
 		"empty":             {nil, Options{}, ErrDamaged},
 		"text":              {[]byte(strings.Repeat("this is no database\n", 1000)), Options{}, ErrForeign},
-		"wrong magic":       {change(func(b []byte) { b[pageHeader] ^= 1; b[page+pageHeader] ^= 1 }), Options{}, ErrForeign},
-		"one wrong magic":   {change(func(b []byte) { b[pageHeader+page*int((newest(heads).txid+1)%2)] ^= 1 }), Options{}, nil},
-		"version of bolt":   {change(func(b []byte) { b[pageHeader+4]++; b[page+pageHeader+4]++ }), Options{}, ErrVersion},
-		"both heads":        {change(func(b []byte) { b[pageHeader+40] ^= 1; b[page+pageHeader+40] ^= 1 }), Options{}, ErrDamaged},
+		"wrong magic":       {change(func(b []byte) { b[pages.HeaderBytes] ^= 1; b[page+pages.HeaderBytes] ^= 1 }), Options{}, ErrForeign},
+		"one wrong magic":   {change(func(b []byte) { b[pages.HeaderBytes+page*int((pages.Newest(heads).Transaction+1)%2)] ^= 1 }), Options{}, nil},
+		"version of bolt":   {change(func(b []byte) { b[pages.HeaderBytes+4]++; b[page+pages.HeaderBytes+4]++ }), Options{}, ErrVersion},
+		"both heads":        {change(func(b []byte) { b[pages.HeaderBytes+40] ^= 1; b[page+pages.HeaderBytes+40] ^= 1 }), Options{}, ErrDamaged},
 		"zeros":             {make([]byte, len(good)), Options{}, ErrDamaged},
 		"cut after heads":   {good[:2*page], Options{}, ErrDamaged},
 		"last page cut off": {good[:need-1], Options{}, ErrDamaged},
-		"list of free":      {change(func(b []byte) { b[int(newest(heads).freelist)*page+8] ^= 0x30 }), Options{}, ErrDamaged},
+		"list of free":      {change(func(b []byte) { b[int(pages.Newest(heads).Freelist)*page+8] ^= 0x30 }), Options{}, ErrDamaged},
 		"length of free": {change(func(b []byte) {
-			b[int(newest(heads).freelist)*page+10] = 0xff
-			b[int(newest(heads).freelist)*page+11] = 0xff
+			b[int(pages.Newest(heads).Freelist)*page+10] = 0xff
+			b[int(pages.Newest(heads).Freelist)*page+11] = 0xff
 		}), Options{}, ErrDamaged},
-		"root": {change(func(b []byte) { clear(b[int(newest(heads).root)*page:][:page]) }), Options{}, ErrDamaged},
+		"root": {change(func(b []byte) { clear(b[int(pages.Newest(heads).Root)*page:][:page]) }), Options{}, ErrDamaged},
 	} {
 		if err := os.WriteFile(path, c.content, 0o600); err != nil {
 			t.Fatal(err)
@@ -139,11 +140,11 @@ func TestCheck_FindsFlippedBits(t *testing.T) {
 	if err := whole.Close(); err != nil {
 		t.Fatal(err)
 	}
-	heads, _, _, err := readHeads(strings.NewReader(string(good)))
+	heads, _, _, err := pages.ReadHeads(strings.NewReader(string(good)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	used := int(newest(heads).pages * newest(heads).pageSize)
+	used := int(pages.Newest(heads).Pages * pages.Newest(heads).PageSize)
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d, %d bytes", seed, used)
 	random := rand.New(rand.NewPCG(seed, 0))

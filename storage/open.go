@@ -14,6 +14,7 @@ import (
 
 	"github.com/hotpair/hotpair/storage/format"
 	"github.com/hotpair/hotpair/storage/history"
+	"github.com/hotpair/hotpair/storage/pages"
 )
 
 // Open opens or creates the store in dir. It takes the directory's file lock first. The error is ErrLocked,
@@ -42,7 +43,7 @@ func (s *Store) openLocked() error {
 	if err := os.Remove(path + ".new"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	err := examineDatabase(path)
+	err := pages.Examine(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		s.created = true
 		err = s.makeDatabase(state{Host: s.options.Host, Identity: s.options.Identity})
@@ -93,7 +94,7 @@ func (s *Store) load() error {
 		return fmt.Errorf("%w: %s is held by another program", ErrLocked, s.path())
 	}
 	if err != nil {
-		return damaged(s.path(), err.Error())
+		return pages.Damaged(s.path(), err.Error())
 	}
 	s.db = db
 	var st state
@@ -115,7 +116,7 @@ func (s *Store) load() error {
 	case errors.Is(err, ErrVersion):
 		return fmt.Errorf("%s: %w; use the program that wrote it", s.path(), err)
 	case err != nil:
-		return damaged(s.path(), err.Error())
+		return pages.Damaged(s.path(), err.Error())
 	case differ(st.Host, s.options.Host) || differ(st.Identity, s.options.Identity):
 		return fmt.Errorf("%w: %s was made by host %q with identity %q, this is %q with %q; put the right data directory in place",
 			ErrForeign, s.path(), st.Host, st.Identity, s.options.Host, s.options.Identity)

@@ -13,6 +13,7 @@ import (
 	"github.com/boltdb/bolt"
 
 	"github.com/hotpair/hotpair/storage/history"
+	"github.com/hotpair/hotpair/storage/pages"
 )
 
 // Trap: a view blocks every commit, and through it every new view, while the file is remapped. The file must grow past
@@ -84,11 +85,11 @@ func TestTrap_LongListOfFreePages(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		heads, _, _, err := readHeads(f)
+		heads, _, _, err := pages.ReadHeads(f)
 		if err != nil {
 			t.Fatal(err)
 		}
-		free, err := readFreelist(f, newest(heads))
+		free, err := pages.ReadFree(f, pages.Newest(heads))
 		if err != nil || len(free) < 0xFFFF {
 			t.Fatalf("only %d free pages, %v", len(free), err)
 		}
@@ -206,12 +207,12 @@ func TestTrap_CircleOfPages(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	heads, _, _, err := readHeads(f)
+	heads, _, _, err := pages.ReadHeads(f)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, circles := newest(heads), 0
-	free, err := readFreelist(f, h)
+	h, circles := pages.Newest(heads), 0
+	free, err := pages.ReadFree(f, h)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,21 +220,21 @@ func TestTrap_CircleOfPages(t *testing.T) {
 	for _, id := range free {
 		unused[id] = true
 	}
-	for id := uint64(2); id < h.pages; id++ {
-		page := content[id*h.pageSize:][:h.pageSize]
-		if unused[id] || binary.NativeEndian.Uint64(page) != id || binary.NativeEndian.Uint16(page[8:]) != flagBranch {
+	for id := uint64(2); id < h.Pages; id++ {
+		page := content[id*h.PageSize:][:h.PageSize]
+		if unused[id] || binary.NativeEndian.Uint64(page) != id || binary.NativeEndian.Uint16(page[8:]) != pages.FlagBranch {
 			continue
 		}
 		circles++
 		bad := append([]byte(nil), page...)
-		binary.NativeEndian.PutUint64(bad[pageHeader+8:], id) // its own first child
-		if _, err := f.WriteAt(bad, int64(id*h.pageSize)); err != nil {
+		binary.NativeEndian.PutUint64(bad[pages.HeaderBytes+8:], id) // its own first child
+		if _, err := f.WriteAt(bad, int64(id*h.PageSize)); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := Open(dir, Options{}); !errors.Is(err, ErrDamaged) {
 			t.Errorf("page %d leads to itself: %v", id, err)
 		}
-		if _, err := f.WriteAt(page, int64(id*h.pageSize)); err != nil {
+		if _, err := f.WriteAt(page, int64(id*h.PageSize)); err != nil {
 			t.Fatal(err)
 		}
 	}

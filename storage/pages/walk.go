@@ -1,4 +1,4 @@
-package storage
+package pages
 
 import (
 	"bytes"
@@ -6,59 +6,61 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+
+	"github.com/hotpair/hotpair/storage/format"
 )
 
 const (
 	elementSize  = 16 // of a key's entry in a page, leaf and branch alike
 	bucketHeader = 16 // of a sub-bucket's value: its first page and its sequence
 	deepest      = 64 // levels; a tree so deep is a circle
-	faultsShown  = 20 // more are not told apart
+	faultsMost   = 20 // more are not told apart
 )
 
-// pageWalk goes through the pages of a bolt file as the file has them, believing nothing. bolt has a check of its own,
+// PageWalk goes through the pages of a bolt file as the file has them, believing nothing. bolt has a check of its own,
 // which believes every length and offset, panics in a goroutine of its own where nobody can catch it, and may not run
 // beside a writer.
 //
 // A shallow walk does not read the leaves of the large buckets. It sees a hundredth of the file, and all that could
 // send bolt in circles, which nothing stops; a bad leaf only makes it panic.
-type pageWalk struct {
-	file    io.ReaderAt
-	head    boltHead
+type PageWalk struct {
+	File    io.ReaderAt
+	Head    Head
 	shallow bool
 	owner   []bool // pages that something leads to, or that are free
-	faults  []error
+	Faults  []error
 }
 
 // fault notes what is wrong.
-func (w *pageWalk) fault(format string, args ...any) {
-	if len(w.faults) < faultsShown {
-		w.faults = append(w.faults, fmt.Errorf("%w: "+format, append([]any{ErrDamaged}, args...)...))
+func (w *PageWalk) fault(text string, args ...any) {
+	if len(w.Faults) < faultsMost {
+		w.Faults = append(w.Faults, fmt.Errorf("%w: "+text, append([]any{format.ErrDamaged}, args...)...))
 	}
 }
 
-// run walks everything and gives the number of pages that are neither used nor free: they are lost to bolt, which is a
+// Run walks everything and gives the number of pages that are neither used nor free: they are lost to bolt, which is a
 // waste and no damage (bolt forgets the last page of a long list of free ones when it opens a file).
-func (w *pageWalk) run(ctx context.Context) (lost int, err error) {
-	w.owner = make([]bool, w.head.pages)
+func (w *PageWalk) Run(ctx context.Context) (lost int, err error) {
+	w.owner = make([]bool, w.Head.Pages)
 	w.owner[0], w.owner[1] = true, true
-	free, err := readFreelist(w.file, w.head)
+	free, err := ReadFree(w.File, w.Head)
 	if err != nil {
 		w.fault("%v", err)
 		return 0, nil
 	}
 	listPages := uint64(1)
-	header := make([]byte, pageHeader)
-	if _, err := w.file.ReadAt(header, int64(w.head.freelist*w.head.pageSize)); err != nil {
+	header := make([]byte, HeaderBytes)
+	if _, err := w.File.ReadAt(header, int64(w.Head.Freelist*w.Head.PageSize)); err != nil {
 		return 0, err
 	}
 	listPages += uint64(binary.NativeEndian.Uint32(header[12:]))
 	for i := range listPages {
-		w.own(w.head.freelist + i)
+		w.own(w.Head.Freelist + i)
 	}
 	for _, id := range free {
 		w.own(id)
 	}
-	if err := w.tree(ctx, w.head.root, branchOf{holds: holdsBuckets}); err != nil {
+	if err := w.tree(ctx, w.Head.Root, branchOf{holds: holdsBuckets}); err != nil {
 		return 0, err
 	}
 	for _, owned := range w.owner {
@@ -70,9 +72,9 @@ func (w *pageWalk) run(ctx context.Context) (lost int, err error) {
 }
 
 // own notes that something leads to a page.
-func (w *pageWalk) own(id uint64) bool {
+func (w *PageWalk) own(id uint64) bool {
 	switch {
-	case id < 2 || id >= w.head.pages:
+	case id < 2 || id >= w.Head.Pages:
 		w.fault("page %d is out of bounds", id)
 		return false
 	case w.owner[id]:
@@ -100,13 +102,13 @@ type branchOf struct {
 }
 
 // header reads the beginning of a page.
-func (w *pageWalk) header(id uint64) (flags uint16, overflow uint64, err error) {
-	header := make([]byte, pageHeader)
-	if _, err := w.file.ReadAt(header, int64(id*w.head.pageSize)); err != nil {
+func (w *PageWalk) header(id uint64) (flags uint16, overflow uint64, err error) {
+	header := make([]byte, HeaderBytes)
+	if _, err := w.File.ReadAt(header, int64(id*w.Head.PageSize)); err != nil {
 		return 0, 0, fmt.Errorf("page %d: %w", id, err)
 	}
 	overflow = uint64(binary.NativeEndian.Uint32(header[12:]))
-	if binary.NativeEndian.Uint64(header) != id || id+overflow >= w.head.pages {
+	if binary.NativeEndian.Uint64(header) != id || id+overflow >= w.Head.Pages {
 		w.fault("page %d is not what its head says", id)
 		return 0, 0, nil
 	}
@@ -114,7 +116,7 @@ func (w *pageWalk) header(id uint64) (flags uint16, overflow uint64, err error) 
 }
 
 // tree walks the pages from one on.
-func (w *pageWalk) tree(ctx context.Context, id uint64, at branchOf) error {
+func (w *PageWalk) tree(ctx context.Context, id uint64, at branchOf) error {
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}
@@ -137,22 +139,22 @@ func (w *pageWalk) tree(ctx context.Context, id uint64, at branchOf) error {
 	if w.shallow && flags == flagLeaf && at.holds == holdsKeys {
 		return nil
 	}
-	page := make([]byte, (overflow+1)*w.head.pageSize)
-	if _, err := w.file.ReadAt(page, int64(id*w.head.pageSize)); err != nil {
+	page := make([]byte, (overflow+1)*w.Head.PageSize)
+	if _, err := w.File.ReadAt(page, int64(id*w.Head.PageSize)); err != nil {
 		return fmt.Errorf("page %d: %w", id, err)
 	}
 	return w.page(ctx, id, page, at)
 }
 
 // page walks one page, or one bucket that is small enough to lie within its parent's page.
-func (w *pageWalk) page(ctx context.Context, id uint64, page []byte, at branchOf) error {
+func (w *PageWalk) page(ctx context.Context, id uint64, page []byte, at branchOf) error {
 	flags, count := binary.NativeEndian.Uint16(page[8:]), int(binary.NativeEndian.Uint16(page[10:]))
-	elements := page[pageHeader:]
+	elements := page[HeaderBytes:]
 	if count*elementSize > len(elements) {
 		w.fault("page %d names %d keys and has no room for them", id, count)
 		return nil
 	}
-	if flags != flagLeaf && flags != flagBranch || flags == flagBranch && count == 0 {
+	if flags != flagLeaf && flags != FlagBranch || flags == FlagBranch && count == 0 {
 		w.fault("page %d has the impossible type %#x", id, flags)
 		return nil
 	}
@@ -171,7 +173,7 @@ func (w *pageWalk) page(ctx context.Context, id uint64, page []byte, at branchOf
 		}
 	}
 	leaves := false
-	if flags == flagBranch {
+	if flags == FlagBranch {
 		var err error
 		if leaves, err = w.aboveLeaves(elements, at); err != nil {
 			return err
@@ -182,7 +184,7 @@ func (w *pageWalk) page(ctx context.Context, id uint64, page []byte, at branchOf
 		switch {
 		case leaves:
 			w.own(binary.NativeEndian.Uint64(elements[i*elementSize+8:]))
-		case flags == flagBranch:
+		case flags == FlagBranch:
 			below := branchOf{depth: at.depth + 1, from: keys[i], upto: at.upto, holds: at.holds}
 			if i+1 < count {
 				below.upto = keys[i+1]
@@ -190,7 +192,7 @@ func (w *pageWalk) page(ctx context.Context, id uint64, page []byte, at branchOf
 			err = w.tree(ctx, binary.NativeEndian.Uint64(elements[i*elementSize+8:]), below)
 		case binary.NativeEndian.Uint32(elements[i*elementSize:])&flagLeafBucket != 0:
 			below := branchOf{depth: at.depth + 1}
-			if at.holds == holdsBuckets && string(keys[i]) == bucketData {
+			if at.holds == holdsBuckets && string(keys[i]) == "data" {
 				below.holds = holdsSpaces
 			}
 			err = w.bucket(ctx, id, values[i], below)
@@ -221,9 +223,9 @@ func element(flags uint16, element []byte) (key, value []byte, ok bool) {
 
 // aboveLeaves reports whether a shallow walk ends below a branch: what its first child is, all are, for all leaves of a
 // tree are equally deep.
-func (w *pageWalk) aboveLeaves(elements []byte, at branchOf) (bool, error) {
+func (w *PageWalk) aboveLeaves(elements []byte, at branchOf) (bool, error) {
 	first := binary.NativeEndian.Uint64(elements[8:])
-	if !w.shallow || at.holds != holdsKeys || first >= w.head.pages {
+	if !w.shallow || at.holds != holdsKeys || first >= w.Head.Pages {
 		return false, nil
 	}
 	flags, _, err := w.header(first)
@@ -231,7 +233,7 @@ func (w *pageWalk) aboveLeaves(elements []byte, at branchOf) (bool, error) {
 }
 
 // bucket walks a sub-bucket.
-func (w *pageWalk) bucket(ctx context.Context, id uint64, value []byte, at branchOf) error {
+func (w *PageWalk) bucket(ctx context.Context, id uint64, value []byte, at branchOf) error {
 	if len(value) < bucketHeader {
 		w.fault("a bucket in page %d has %d bytes", id, len(value))
 		return nil
@@ -239,7 +241,7 @@ func (w *pageWalk) bucket(ctx context.Context, id uint64, value []byte, at branc
 	if root := binary.NativeEndian.Uint64(value); root != 0 {
 		return w.tree(ctx, root, at)
 	}
-	if at.depth > deepest || len(value) < bucketHeader+pageHeader {
+	if at.depth > deepest || len(value) < bucketHeader+HeaderBytes {
 		w.fault("a bucket in page %d has %d bytes", id, len(value))
 		return nil
 	}

@@ -1,4 +1,4 @@
-package storage
+package pages
 
 import (
 	"cmp"
@@ -10,51 +10,53 @@ import (
 	"io"
 	"os"
 	"slices"
+
+	"github.com/hotpair/hotpair/storage/format"
 )
 
 // Numbers of bolt's file format.
 const (
 	boltMagic      = 0xED0CDAED
 	boltVersion    = 2
-	pageHeader     = 16
+	HeaderBytes    = 16
 	metaSize       = 64
 	metaSummed     = 56 // bytes of the head that its checksum covers
-	flagBranch     = 0x01
+	FlagBranch     = 0x01
 	flagLeaf       = 0x02
 	flagFreelist   = 0x10
 	freelistLong   = 0xFFFF // a count that says: the number of free pages is the first element
 	flagLeafBucket = 0x01
 )
 
-// boltHead is one of the two heads ("meta pages") of a bolt file.
-type boltHead struct {
-	pageSize, root, freelist, pages, txid uint64
+// Head is one of the two heads ("meta pages") of a bolt file.
+type Head struct {
+	PageSize, Root, Freelist, Pages, Transaction uint64
 }
 
 // parseHead reads a head from its page. known says that it is a head of bolt at all, valid that it is whole.
-func parseHead(page []byte) (h boltHead, known bool, version uint32, valid bool) {
-	if len(page) < pageHeader+metaSize {
+func parseHead(page []byte) (h Head, known bool, version uint32, valid bool) {
+	if len(page) < HeaderBytes+metaSize {
 		return h, false, 0, false
 	}
-	m := page[pageHeader:]
+	m := page[HeaderBytes:]
 	if binary.NativeEndian.Uint32(m) != boltMagic {
 		return h, false, 0, false
 	}
 	version = binary.NativeEndian.Uint32(m[4:])
-	h = boltHead{
-		pageSize: uint64(binary.NativeEndian.Uint32(m[8:])),
-		root:     binary.NativeEndian.Uint64(m[16:]),
-		freelist: binary.NativeEndian.Uint64(m[32:]),
-		pages:    binary.NativeEndian.Uint64(m[40:]),
-		txid:     binary.NativeEndian.Uint64(m[48:]),
+	h = Head{
+		PageSize:    uint64(binary.NativeEndian.Uint32(m[8:])),
+		Root:        binary.NativeEndian.Uint64(m[16:]),
+		Freelist:    binary.NativeEndian.Uint64(m[32:]),
+		Pages:       binary.NativeEndian.Uint64(m[40:]),
+		Transaction: binary.NativeEndian.Uint64(m[48:]),
 	}
 	sum := fnv.New64a()
 	sum.Write(m[:metaSummed])
 	return h, true, version, sum.Sum64() == binary.NativeEndian.Uint64(m[metaSummed:])
 }
 
-// readHeads gives the valid heads of a bolt file.
-func readHeads(f io.ReaderAt) (heads []boltHead, known bool, version uint32, err error) {
+// ReadHeads gives the valid heads of a bolt file.
+func ReadHeads(f io.ReaderAt) (heads []Head, known bool, version uint32, err error) {
 	page := make([]byte, os.Getpagesize())
 	for i := range int64(2) {
 		n, err := f.ReadAt(page, i*int64(len(page)))
@@ -67,16 +69,16 @@ func readHeads(f io.ReaderAt) (heads []boltHead, known bool, version uint32, err
 			version = v
 			valid = false
 		}
-		if valid && h.pageSize == uint64(len(page)) {
+		if valid && h.PageSize == uint64(len(page)) {
 			heads = append(heads, h)
 		}
 	}
 	return heads, known, version, nil
 }
 
-// examineDatabase refuses a file that bolt would crash on: bolt maps the file into memory and believes what stands
-// there. The error is ErrForeign, ErrDamaged or ErrVersion; fs.ErrNotExist when there is no file.
-func examineDatabase(path string) error {
+// Examine refuses a file that bolt would crash on: bolt maps the file into memory and believes what stands
+// there. The error is format.ErrForeign, ErrDamaged or ErrVersion; fs.ErrNotExist when there is no file.
+func Examine(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
@@ -87,33 +89,33 @@ func examineDatabase(path string) error {
 		return err
 	}
 	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%w: %s is not a regular file", ErrForeign, path)
+		return fmt.Errorf("%w: %s is not a regular file", format.ErrForeign, path)
 	}
-	heads, known, version, err := readHeads(f)
+	heads, known, version, err := ReadHeads(f)
 	switch {
 	case err != nil:
 		return err
 	case len(heads) == 0 && version != 0:
-		return fmt.Errorf("%w: %s is a bolt file of version %d, this program knows %d", ErrVersion, path, version, boltVersion)
+		return fmt.Errorf("%w: %s is a bolt file of version %d, this program knows %d", format.ErrVersion, path, version, boltVersion)
 	case len(heads) == 0 && !known && info.Size() > 0 && !allZero(f):
-		return fmt.Errorf("%w: %s is no hotpair database; move it away", ErrForeign, path)
+		return fmt.Errorf("%w: %s is no hotpair database; move it away", format.ErrForeign, path)
 	case len(heads) == 0:
-		return damaged(path, "neither of its two heads is whole")
+		return Damaged(path, "neither of its two heads is whole")
 	}
 	// Only the newest whole head counts: pages of the older one may already have been used again.
-	h := newest(heads)
-	if h.pages < 4 || h.root >= h.pages || h.freelist >= h.pages || h.pages > 1<<40 {
-		return damaged(path, "its head names pages that can't be")
+	h := Newest(heads)
+	if h.Pages < 4 || h.Root >= h.Pages || h.Freelist >= h.Pages || h.Pages > 1<<40 {
+		return Damaged(path, "its head names pages that can't be")
 	}
-	if need := h.pages * h.pageSize; uint64(info.Size()) < need {
-		return damaged(path, fmt.Sprintf("it has %d bytes and needs %d: it was truncated", info.Size(), need))
+	if need := h.Pages * h.PageSize; uint64(info.Size()) < need {
+		return Damaged(path, fmt.Sprintf("it has %d bytes and needs %d: it was truncated", info.Size(), need))
 	}
-	w := &pageWalk{file: f, head: h, shallow: true}
-	if _, err := w.run(context.Background()); err != nil {
+	w := &PageWalk{File: f, Head: h, shallow: true}
+	if _, err := w.Run(context.Background()); err != nil {
 		return fmt.Errorf("read %s: %w", path, err)
 	}
-	if len(w.faults) > 0 {
-		return damaged(path, w.faults[0].Error())
+	if len(w.Faults) > 0 {
+		return Damaged(path, w.Faults[0].Error())
 	}
 	return nil
 }
@@ -130,28 +132,28 @@ func allZero(f io.ReaderAt) bool {
 	return true
 }
 
-// newest gives the head of the last transaction.
-func newest(heads []boltHead) boltHead {
-	return slices.MaxFunc(heads, func(a, b boltHead) int { return cmp.Compare(a.txid, b.txid) })
+// Newest gives the head of the last transaction.
+func Newest(heads []Head) Head {
+	return slices.MaxFunc(heads, func(a, b Head) int { return cmp.Compare(a.Transaction, b.Transaction) })
 }
 
-// readFreelist gives the free pages that a head names, all of them: bolt itself loses the last one of a list of
+// ReadFree gives the free pages that a head names, all of them: bolt itself loses the last one of a list of
 // 65,535 or more when it reads it.
-func readFreelist(f io.ReaderAt, h boltHead) ([]uint64, error) {
-	page := make([]byte, pageHeader)
-	if _, err := f.ReadAt(page, int64(h.freelist*h.pageSize)); err != nil {
+func ReadFree(f io.ReaderAt, h Head) ([]uint64, error) {
+	page := make([]byte, HeaderBytes)
+	if _, err := f.ReadAt(page, int64(h.Freelist*h.PageSize)); err != nil {
 		return nil, fmt.Errorf("the list of free pages can't be read: %w", err)
 	}
 	flags, count := binary.NativeEndian.Uint16(page[8:]), uint64(binary.NativeEndian.Uint16(page[10:]))
 	overflow := uint64(binary.NativeEndian.Uint32(page[12:]))
-	if flags != flagFreelist || h.freelist+overflow >= h.pages {
+	if flags != flagFreelist || h.Freelist+overflow >= h.Pages {
 		return nil, errors.New("the list of free pages is not where its head says")
 	}
-	whole := make([]byte, (overflow+1)*h.pageSize)
-	if _, err := f.ReadAt(whole, int64(h.freelist*h.pageSize)); err != nil {
+	whole := make([]byte, (overflow+1)*h.PageSize)
+	if _, err := f.ReadAt(whole, int64(h.Freelist*h.PageSize)); err != nil {
 		return nil, fmt.Errorf("the list of free pages can't be read: %w", err)
 	}
-	ids := whole[pageHeader:]
+	ids := whole[HeaderBytes:]
 	if count == freelistLong {
 		count = binary.NativeEndian.Uint64(ids)
 		ids = ids[8:]
@@ -165,15 +167,15 @@ func readFreelist(f io.ReaderAt, h boltHead) ([]uint64, error) {
 	free := make([]uint64, count)
 	for i := range free {
 		free[i] = binary.NativeEndian.Uint64(ids[8*i:])
-		if free[i] < 2 || free[i] >= h.pages {
+		if free[i] < 2 || free[i] >= h.Pages {
 			return nil, errors.New("the list of free pages names a page that can't be")
 		}
 	}
 	return free, nil
 }
 
-// damaged makes the error for a database that can't be used.
-func damaged(path, why string) error {
+// Damaged makes the error for a database that can't be used.
+func Damaged(path, why string) error {
 	return fmt.Errorf("%w: %s: %s; keep it aside, remove it from the data directory, and let this host copy from the other one",
-		ErrDamaged, path, why)
+		format.ErrDamaged, path, why)
 }

@@ -55,11 +55,7 @@ func (s *Store) checkPages(ctx context.Context, r *Reader) (lost int, err error)
 		}
 		for _, h := range heads {
 			if h.Transaction == uint64(r.tx.ID()) {
-				w := &pages.PageWalk{File: f, Head: h}
-				if lost, err = w.Run(ctx); err == nil {
-					err = errors.Join(w.Faults...)
-				}
-				return lost, err
+				return pages.Walk(ctx, f, h)
 			}
 		}
 		if len(heads) == 0 {

@@ -15,6 +15,12 @@ import (
 // hour is a pair time for tests: far from zero, in nanoseconds.
 const noon = int64(1_700_000_000) * int64(time.Second)
 
+// Numbers of bolt's file format, for tests that damage a file.
+const (
+	pageHeader = 16
+	flagBranch = 0x01
+)
+
 // writer makes entries that chain on.
 type writer struct {
 	tb   testing.TB

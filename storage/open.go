@@ -43,7 +43,7 @@ func (s *Store) openLocked() error {
 	if err := os.Remove(path + ".new"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	err := pages.Examine(path)
+	err := pages.Examine(path, bucketData)
 	if errors.Is(err, fs.ErrNotExist) {
 		s.created = true
 		err = s.makeDatabase(state{Host: s.options.Host, Identity: s.options.Identity})

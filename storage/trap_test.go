@@ -222,12 +222,12 @@ func TestTrap_CircleOfPages(t *testing.T) {
 	}
 	for id := uint64(2); id < h.Pages; id++ {
 		page := content[id*h.PageSize:][:h.PageSize]
-		if unused[id] || binary.NativeEndian.Uint64(page) != id || binary.NativeEndian.Uint16(page[8:]) != pages.FlagBranch {
+		if unused[id] || binary.NativeEndian.Uint64(page) != id || binary.NativeEndian.Uint16(page[8:]) != flagBranch {
 			continue
 		}
 		circles++
 		bad := append([]byte(nil), page...)
-		binary.NativeEndian.PutUint64(bad[pages.HeaderBytes+8:], id) // its own first child
+		binary.NativeEndian.PutUint64(bad[pageHeader+8:], id) // its own first child
 		if _, err := f.WriteAt(bad, int64(id*h.PageSize)); err != nil {
 			t.Fatal(err)
 		}

@@ -2,7 +2,6 @@ package pages
 
 import (
 	"cmp"
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -10,35 +9,34 @@ import (
 	"io"
 	"os"
 	"slices"
-
-	"github.com/hotpair/hotpair/storage/format"
 )
 
 // Numbers of bolt's file format.
 const (
 	boltMagic      = 0xED0CDAED
 	boltVersion    = 2
-	HeaderBytes    = 16
+	pageHeader     = 16
 	metaSize       = 64
 	metaSummed     = 56 // bytes of the head that its checksum covers
-	FlagBranch     = 0x01
+	flagBranch     = 0x01
 	flagLeaf       = 0x02
 	flagFreelist   = 0x10
 	freelistLong   = 0xFFFF // a count that says: the number of free pages is the first element
 	flagLeafBucket = 0x01
 )
 
-// Head is one of the two heads ("meta pages") of a bolt file.
+// Head is one of the two heads ("meta pages") of a bolt file: the number of its transaction, of the pages that there were then,
+// and where the tree and the list of free pages begin.
 type Head struct {
 	PageSize, Root, Freelist, Pages, Transaction uint64
 }
 
 // parseHead reads a head from its page. known says that it is a head of bolt at all, valid that it is whole.
 func parseHead(page []byte) (h Head, known bool, version uint32, valid bool) {
-	if len(page) < HeaderBytes+metaSize {
+	if len(page) < pageHeader+metaSize {
 		return h, false, 0, false
 	}
-	m := page[HeaderBytes:]
+	m := page[pageHeader:]
 	if binary.NativeEndian.Uint32(m) != boltMagic {
 		return h, false, 0, false
 	}
@@ -76,62 +74,6 @@ func ReadHeads(f io.ReaderAt) (heads []Head, known bool, version uint32, err err
 	return heads, known, version, nil
 }
 
-// Examine refuses a file that bolt would crash on: bolt maps the file into memory and believes what stands
-// there. The error is format.ErrForeign, ErrDamaged or ErrVersion; fs.ErrNotExist when there is no file.
-func Examine(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%w: %s is not a regular file", format.ErrForeign, path)
-	}
-	heads, known, version, err := ReadHeads(f)
-	switch {
-	case err != nil:
-		return err
-	case len(heads) == 0 && version != 0:
-		return fmt.Errorf("%w: %s is a bolt file of version %d, this program knows %d", format.ErrVersion, path, version, boltVersion)
-	case len(heads) == 0 && !known && info.Size() > 0 && !allZero(f):
-		return fmt.Errorf("%w: %s is no hotpair database; move it away", format.ErrForeign, path)
-	case len(heads) == 0:
-		return Damaged(path, "neither of its two heads is whole")
-	}
-	// Only the newest whole head counts: pages of the older one may already have been used again.
-	h := Newest(heads)
-	if h.Pages < 4 || h.Root >= h.Pages || h.Freelist >= h.Pages || h.Pages > 1<<40 {
-		return Damaged(path, "its head names pages that can't be")
-	}
-	if need := h.Pages * h.PageSize; uint64(info.Size()) < need {
-		return Damaged(path, fmt.Sprintf("it has %d bytes and needs %d: it was truncated", info.Size(), need))
-	}
-	w := &PageWalk{File: f, Head: h, shallow: true}
-	if _, err := w.Run(context.Background()); err != nil {
-		return fmt.Errorf("read %s: %w", path, err)
-	}
-	if len(w.Faults) > 0 {
-		return Damaged(path, w.Faults[0].Error())
-	}
-	return nil
-}
-
-// allZero reports whether the beginning of a file is nothing but zeros: a file that was allocated and lost its content.
-func allZero(f io.ReaderAt) bool {
-	head := make([]byte, 64)
-	n, _ := f.ReadAt(head, 0)
-	for _, b := range head[:n] {
-		if b != 0 {
-			return false
-		}
-	}
-	return true
-}
-
 // Newest gives the head of the last transaction.
 func Newest(heads []Head) Head {
 	return slices.MaxFunc(heads, func(a, b Head) int { return cmp.Compare(a.Transaction, b.Transaction) })
@@ -140,7 +82,7 @@ func Newest(heads []Head) Head {
 // ReadFree gives the free pages that a head names, all of them: bolt itself loses the last one of a list of
 // 65,535 or more when it reads it.
 func ReadFree(f io.ReaderAt, h Head) ([]uint64, error) {
-	page := make([]byte, HeaderBytes)
+	page := make([]byte, pageHeader)
 	if _, err := f.ReadAt(page, int64(h.Freelist*h.PageSize)); err != nil {
 		return nil, fmt.Errorf("the list of free pages can't be read: %w", err)
 	}
@@ -153,7 +95,7 @@ func ReadFree(f io.ReaderAt, h Head) ([]uint64, error) {
 	if _, err := f.ReadAt(whole, int64(h.Freelist*h.PageSize)); err != nil {
 		return nil, fmt.Errorf("the list of free pages can't be read: %w", err)
 	}
-	ids := whole[HeaderBytes:]
+	ids := whole[pageHeader:]
 	if count == freelistLong {
 		count = binary.NativeEndian.Uint64(ids)
 		ids = ids[8:]
@@ -172,10 +114,4 @@ func ReadFree(f io.ReaderAt, h Head) ([]uint64, error) {
 		}
 	}
 	return free, nil
-}
-
-// Damaged makes the error for a database that can't be used.
-func Damaged(path, why string) error {
-	return fmt.Errorf("%w: %s: %s; keep it aside, remove it from the data directory, and let this host copy from the other one",
-		format.ErrDamaged, path, why)
 }

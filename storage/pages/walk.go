@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 
@@ -17,50 +18,62 @@ const (
 	faultsMost   = 20 // more are not told apart
 )
 
-// PageWalk goes through the pages of a bolt file as the file has them, believing nothing. bolt has a check of its own,
+// Walk goes through all pages that a head leads to, and gives the number of those that are neither used nor free: they are
+// lost to bolt, which is a waste and no damage. The error is format.ErrDamaged, joined from what was found (at most 20
+// things), or ctx's.
+func Walk(ctx context.Context, file io.ReaderAt, head Head) (lost int, err error) {
+	w := &walk{file: file, head: head}
+	if lost, err = w.run(ctx); err == nil {
+		err = errors.Join(w.faults...)
+	}
+	return lost, err
+}
+
+// walk goes through the pages of a bolt file as the file has them, believing nothing. bolt has a check of its own,
 // which believes every length and offset, panics in a goroutine of its own where nobody can catch it, and may not run
 // beside a writer.
 //
 // A shallow walk does not read the leaves of the large buckets. It sees a hundredth of the file, and all that could
 // send bolt in circles, which nothing stops; a bad leaf only makes it panic.
-type PageWalk struct {
-	File    io.ReaderAt
-	Head    Head
+type walk struct {
+	file    io.ReaderAt
+	head    Head
 	shallow bool
+	nested  string // the bucket that is itself full of buckets
 	owner   []bool // pages that something leads to, or that are free
-	Faults  []error
+	faults  []error
 }
 
 // fault notes what is wrong.
-func (w *PageWalk) fault(text string, args ...any) {
-	if len(w.Faults) < faultsMost {
-		w.Faults = append(w.Faults, fmt.Errorf("%w: "+text, append([]any{format.ErrDamaged}, args...)...))
+func (w *walk) fault(text string, args ...any) {
+	if len(w.faults) < faultsMost {
+		w.faults = append(w.faults, fmt.Errorf("%w: "+text, append([]any{format.ErrDamaged}, args...)...))
 	}
 }
 
-// Run walks everything and gives the number of pages that are neither used nor free: they are lost to bolt, which is a
+// run walks everything and gives the number of pages that are neither used nor free: they are lost to bolt, which is a
 // waste and no damage (bolt forgets the last page of a long list of free ones when it opens a file).
-func (w *PageWalk) Run(ctx context.Context) (lost int, err error) {
-	w.owner = make([]bool, w.Head.Pages)
+func (w *walk) run(ctx context.Context) (lost int, err error) {
+	w.owner = make([]bool, w.head.Pages)
 	w.owner[0], w.owner[1] = true, true
-	free, err := ReadFree(w.File, w.Head)
+	free, err := ReadFree(w.file, w.head)
 	if err != nil {
 		w.fault("%v", err)
 		return 0, nil
 	}
 	listPages := uint64(1)
-	header := make([]byte, HeaderBytes)
-	if _, err := w.File.ReadAt(header, int64(w.Head.Freelist*w.Head.PageSize)); err != nil {
+	header := make([]byte, pageHeader)
+	if _, err := w.file.ReadAt(header, int64(w.head.Freelist*w.head.PageSize)); err != nil {
 		return 0, err
 	}
 	listPages += uint64(binary.NativeEndian.Uint32(header[12:]))
 	for i := range listPages {
-		w.own(w.Head.Freelist + i)
+		w.own(w.head.Freelist + i)
 	}
 	for _, id := range free {
 		w.own(id)
 	}
-	if err := w.tree(ctx, w.Head.Root, branchOf{holds: holdsBuckets}); err != nil {
+	if err := w.tree(ctx, w.head.Root, branchOf{holds: holdsBuckets}); err != nil {
 		return 0, err
 	}
 	for _, owned := range w.owner {
@@ -72,9 +85,9 @@ func (w *PageWalk) Run(ctx context.Context) (lost int, err error) {
 }
 
 // own notes that something leads to a page.
-func (w *PageWalk) own(id uint64) bool {
+func (w *walk) own(id uint64) bool {
 	switch {
-	case id < 2 || id >= w.Head.Pages:
+	case id < 2 || id >= w.head.Pages:
 		w.fault("page %d is out of bounds", id)
 		return false
 	case w.owner[id]:
@@ -102,13 +115,13 @@ type branchOf struct {
 }
 
 // header reads the beginning of a page.
-func (w *PageWalk) header(id uint64) (flags uint16, overflow uint64, err error) {
-	header := make([]byte, HeaderBytes)
-	if _, err := w.File.ReadAt(header, int64(id*w.Head.PageSize)); err != nil {
+func (w *walk) header(id uint64) (flags uint16, overflow uint64, err error) {
+	header := make([]byte, pageHeader)
+	if _, err := w.file.ReadAt(header, int64(id*w.head.PageSize)); err != nil {
 		return 0, 0, fmt.Errorf("page %d: %w", id, err)
 	}
 	overflow = uint64(binary.NativeEndian.Uint32(header[12:]))
-	if binary.NativeEndian.Uint64(header) != id || id+overflow >= w.Head.Pages {
+	if binary.NativeEndian.Uint64(header) != id || id+overflow >= w.head.Pages {
 		w.fault("page %d is not what its head says", id)
 		return 0, 0, nil
 	}
@@ -116,7 +129,7 @@ func (w *PageWalk) header(id uint64) (flags uint16, overflow uint64, err error) 
 }
 
 // tree walks the pages from one on.
-func (w *PageWalk) tree(ctx context.Context, id uint64, at branchOf) error {
+func (w *walk) tree(ctx context.Context, id uint64, at branchOf) error {
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}
@@ -139,22 +152,22 @@ func (w *PageWalk) tree(ctx context.Context, id uint64, at branchOf) error {
 	if w.shallow && flags == flagLeaf && at.holds == holdsKeys {
 		return nil
 	}
-	page := make([]byte, (overflow+1)*w.Head.PageSize)
-	if _, err := w.File.ReadAt(page, int64(id*w.Head.PageSize)); err != nil {
+	page := make([]byte, (overflow+1)*w.head.PageSize)
+	if _, err := w.file.ReadAt(page, int64(id*w.head.PageSize)); err != nil {
 		return fmt.Errorf("page %d: %w", id, err)
 	}
 	return w.page(ctx, id, page, at)
 }
 
 // page walks one page, or one bucket that is small enough to lie within its parent's page.
-func (w *PageWalk) page(ctx context.Context, id uint64, page []byte, at branchOf) error {
+func (w *walk) page(ctx context.Context, id uint64, page []byte, at branchOf) error {
 	flags, count := binary.NativeEndian.Uint16(page[8:]), int(binary.NativeEndian.Uint16(page[10:]))
-	elements := page[HeaderBytes:]
+	elements := page[pageHeader:]
 	if count*elementSize > len(elements) {
 		w.fault("page %d names %d keys and has no room for them", id, count)
 		return nil
 	}
-	if flags != flagLeaf && flags != FlagBranch || flags == FlagBranch && count == 0 {
+	if flags != flagLeaf && flags != flagBranch || flags == flagBranch && count == 0 {
 		w.fault("page %d has the impossible type %#x", id, flags)
 		return nil
 	}
@@ -173,7 +186,7 @@ func (w *PageWalk) page(ctx context.Context, id uint64, page []byte, at branchOf
 		}
 	}
 	leaves := false
-	if flags == FlagBranch {
+	if flags == flagBranch {
 		var err error
 		if leaves, err = w.aboveLeaves(elements, at); err != nil {
 			return err
@@ -184,7 +197,7 @@ func (w *PageWalk) page(ctx context.Context, id uint64, page []byte, at branchOf
 		switch {
 		case leaves:
 			w.own(binary.NativeEndian.Uint64(elements[i*elementSize+8:]))
-		case flags == FlagBranch:
+		case flags == flagBranch:
 			below := branchOf{depth: at.depth + 1, from: keys[i], upto: at.upto, holds: at.holds}
 			if i+1 < count {
 				below.upto = keys[i+1]
@@ -192,7 +205,7 @@ func (w *PageWalk) page(ctx context.Context, id uint64, page []byte, at branchOf
 			err = w.tree(ctx, binary.NativeEndian.Uint64(elements[i*elementSize+8:]), below)
 		case binary.NativeEndian.Uint32(elements[i*elementSize:])&flagLeafBucket != 0:
 			below := branchOf{depth: at.depth + 1}
-			if at.holds == holdsBuckets && string(keys[i]) == "data" {
+			if at.holds == holdsBuckets && string(keys[i]) == w.nested {
 				below.holds = holdsSpaces
 			}
 			err = w.bucket(ctx, id, values[i], below)
@@ -223,9 +236,9 @@ func element(flags uint16, element []byte) (key, value []byte, ok bool) {
 
 // aboveLeaves reports whether a shallow walk ends below a branch: what its first child is, all are, for all leaves of a
 // tree are equally deep.
-func (w *PageWalk) aboveLeaves(elements []byte, at branchOf) (bool, error) {
+func (w *walk) aboveLeaves(elements []byte, at branchOf) (bool, error) {
 	first := binary.NativeEndian.Uint64(elements[8:])
-	if !w.shallow || at.holds != holdsKeys || first >= w.Head.Pages {
+	if !w.shallow || at.holds != holdsKeys || first >= w.head.Pages {
 		return false, nil
 	}
 	flags, _, err := w.header(first)
@@ -233,7 +246,7 @@ func (w *PageWalk) aboveLeaves(elements []byte, at branchOf) (bool, error) {
 }
 
 // bucket walks a sub-bucket.
-func (w *PageWalk) bucket(ctx context.Context, id uint64, value []byte, at branchOf) error {
+func (w *walk) bucket(ctx context.Context, id uint64, value []byte, at branchOf) error {
 	if len(value) < bucketHeader {
 		w.fault("a bucket in page %d has %d bytes", id, len(value))
 		return nil
@@ -241,7 +254,7 @@ func (w *PageWalk) bucket(ctx context.Context, id uint64, value []byte, at branc
 	if root := binary.NativeEndian.Uint64(value); root != 0 {
 		return w.tree(ctx, root, at)
 	}
-	if at.depth > deepest || len(value) < bucketHeader+HeaderBytes {
+	if at.depth > deepest || len(value) < bucketHeader+pageHeader {
 		w.fault("a bucket in page %d has %d bytes", id, len(value))
 		return nil
 	}

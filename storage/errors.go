@@ -31,15 +31,13 @@ var (
 	ErrMalformed = format.ErrMalformed
 )
 
-// Errors of a running Store or Facts.
+// Errors of a running Store.
 var (
 	// ErrClosed says that the store was closed.
 	ErrClosed = errors.New("storage closed")
 	// ErrDead says that a write or fsync failed before. Nothing is written any more, because nobody knows what is
 	// on the disk; the process ends and recovery starts from what is there (R8).
-	ErrDead = errors.New("storage dead after a failed write")
-	// ErrLower says that a host-local fact which only rises was about to be lowered.
-	ErrLower = errors.New("fact would be lowered")
+	ErrDead = format.ErrDead
 	// ErrCopying says that the operation must wait until the running copy has received its last range.
 	ErrCopying = errors.New("copy in progress")
 	// ErrNotCopying says that a range arrived although no copy was begun.

@@ -1,6 +1,10 @@
 package storage
 
-import "github.com/hotpair/hotpair/storage/history"
+import (
+	"github.com/hotpair/hotpair/storage/aside"
+	"github.com/hotpair/hotpair/storage/facts"
+	"github.com/hotpair/hotpair/storage/history"
+)
 
 // The shape of the history, under the names by which callers of the store know it.
 type (
@@ -39,3 +43,28 @@ func Chain(prev Digest, stored []byte) Digest { return history.Chain(prev, store
 
 // Raws is history.Raws.
 func Raws(entries []Stored) [][]byte { return history.Raws(entries) }
+
+// The facts of a host, likewise.
+type (
+	Facts     = facts.Facts
+	FactsData = facts.Data
+	CopyState = facts.CopyState
+	Note      = facts.Note
+)
+
+// OpenFacts is facts.Open.
+func OpenFacts(dir, host string) (*Facts, error) { return facts.Open(dir, host) }
+
+// Aside is aside.File, a file of updates set aside.
+type Aside = aside.File
+
+// WriteAside is aside.Write.
+func WriteAside(dir, reason string, records [][]byte, committed int) (string, error) {
+	return aside.Write(dir, reason, records, committed)
+}
+
+// ReadAside is aside.Read.
+func ReadAside(path string) (Aside, error) { return aside.Read(path) }
+
+// ListAside is aside.List.
+func ListAside(dir string) ([]string, error) { return aside.List(dir) }

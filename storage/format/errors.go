@@ -11,4 +11,7 @@ var (
 	ErrVersion = errors.New("unknown version")
 	// ErrMalformed says that bytes are no encoding of what they should be.
 	ErrMalformed = errors.New("malformed encoding")
+	// ErrDead says that a write or fsync failed before. Nothing is written any more, because nobody knows what is
+	// on the disk; the process ends and recovery starts from what is there (R8).
+	ErrDead = errors.New("storage dead after a failed write")
 )

@@ -1,4 +1,4 @@
-package storage
+package facts
 
 import (
 	"bufio"
@@ -12,11 +12,15 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/hotpair/hotpair/storage/format"
+	"github.com/hotpair/hotpair/storage/history"
+	"github.com/hotpair/hotpair/storage/position"
 )
 
 func openFacts(t *testing.T, dir string) *Facts {
 	t.Helper()
-	f, err := OpenFacts(dir, "a")
+	f, err := Open(dir, "a")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,34 +34,33 @@ func TestFacts_SurviveReopening(t *testing.T) {
 	if first.Identity == "" || first.Host != "a" {
 		t.Errorf("fresh facts %+v", first)
 	}
-	w := newWriter(t)
-	w.began()
-	err := f.Update(func(d *FactsData) error {
+	end := history.Mark{Position: position.Position{Epoch: 1, Sequence: 1}, Digest: history.Digest{1}}
+	err := f.Update(func(d *Data) error {
 		d.PairID, d.Epoch, d.Term, d.RecordVersion, d.Session = "p", 7, 6, 12, 3
 		d.Note = Note{Version: 12, Epoch: 7, Out: true}
-		d.Copying = &CopyState{Base: w.end, Cursor: []byte{1}, Until: w.end}
+		d.Copying = &CopyState{Base: end, Cursor: []byte{1}, Until: end}
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := openFacts(t, dir).Get()
-	if diff := cmp.Diff(f.Get(), got); diff != "" || got.Identity != first.Identity || got.Copying.Base != w.end {
+	if diff := cmp.Diff(f.Get(), got); diff != "" || got.Identity != first.Identity || got.Copying.Base != end {
 		t.Errorf("reopened %+v\n%s", got, diff)
 	}
 	got.Copying.Cursor[0] = 9
 	if f.Get().Copying.Cursor[0] != 1 {
 		t.Error("what Get gives is shared")
 	}
-	if other, err := OpenFacts(t.TempDir(), "a"); err != nil || other.Get().Identity == first.Identity {
+	if other, err := Open(t.TempDir(), "a"); err != nil || other.Get().Identity == first.Identity {
 		t.Errorf("identities are not random: %v", err)
 	}
 }
 
 func TestFacts_RefuseToBeLowered(t *testing.T) {
 	f := openFacts(t, t.TempDir())
-	set := func(n uint64) func(*FactsData) error {
-		return func(d *FactsData) error {
+	set := func(n uint64) func(*Data) error {
+		return func(d *Data) error {
 			d.Epoch, d.Term, d.RecordVersion, d.Session, d.PairID = n, n, n, n, "pair"
 			return nil
 		}
@@ -67,17 +70,17 @@ func TestFacts_RefuseToBeLowered(t *testing.T) {
 	}
 	stop := errors.New("stop")
 	for name, c := range map[string]struct {
-		change func(*FactsData) error
+		change func(*Data) error
 		want   error
 	}{
-		"epoch":          {func(d *FactsData) error { d.Epoch--; return nil }, ErrLower},
-		"term":           {func(d *FactsData) error { d.Term--; return nil }, ErrLower},
-		"record version": {func(d *FactsData) error { d.RecordVersion--; return nil }, ErrLower},
-		"session":        {func(d *FactsData) error { d.Session--; return nil }, ErrLower},
-		"pair":           {func(d *FactsData) error { d.PairID = "x"; return nil }, ErrForeign},
-		"no pair":        {func(d *FactsData) error { d.PairID = ""; return nil }, ErrForeign},
-		"identity":       {func(d *FactsData) error { d.Identity = "x"; return nil }, ErrForeign},
-		"change's own":   {func(d *FactsData) error { d.Epoch++; return stop }, stop},
+		"epoch":          {func(d *Data) error { d.Epoch--; return nil }, ErrLower},
+		"term":           {func(d *Data) error { d.Term--; return nil }, ErrLower},
+		"record version": {func(d *Data) error { d.RecordVersion--; return nil }, ErrLower},
+		"session":        {func(d *Data) error { d.Session--; return nil }, ErrLower},
+		"pair":           {func(d *Data) error { d.PairID = "x"; return nil }, format.ErrForeign},
+		"no pair":        {func(d *Data) error { d.PairID = ""; return nil }, format.ErrForeign},
+		"identity":       {func(d *Data) error { d.Identity = "x"; return nil }, format.ErrForeign},
+		"change's own":   {func(d *Data) error { d.Epoch++; return stop }, stop},
 	} {
 		before := f.Get()
 		if err := f.Update(c.change); !errors.Is(err, c.want) {
@@ -95,12 +98,12 @@ func TestFacts_RefuseToBeLowered(t *testing.T) {
 func TestFacts_DamagedAndForeignFilesAreNamed(t *testing.T) {
 	dir := t.TempDir()
 	openFacts(t, dir)
-	path := filepath.Join(dir, FactsName)
+	path := filepath.Join(dir, FileName)
 	good, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	next, err := encodeFacts(FactsData{Version: 2, Host: "a", Identity: "x"})
+	next, err := encodeFacts(Data{Version: 2, Host: "a", Identity: "x"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,19 +112,19 @@ func TestFacts_DamagedAndForeignFilesAreNamed(t *testing.T) {
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := OpenFacts(dir, host); !errors.Is(err, want) || want != nil && !strings.Contains(err.Error(), path) {
+		if _, err := Open(dir, host); !errors.Is(err, want) || want != nil && !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: %v, want %v", name, err, want)
 		}
 	}
-	expect("empty", "", "a", ErrDamaged)
-	expect("another host", string(good), "b", ErrForeign)
-	expect("another program", `{"name":"x"}`, "a", ErrForeign)
-	expect("next version", string(next), "a", ErrVersion)
-	expect("edited", strings.Replace(string(good), `"epoch": 0`, `"epoch": 1`, 1), "a", ErrDamaged)
+	expect("empty", "", "a", format.ErrDamaged)
+	expect("another host", string(good), "b", format.ErrForeign)
+	expect("another program", `{"name":"x"}`, "a", format.ErrForeign)
+	expect("next version", string(next), "a", format.ErrVersion)
+	expect("edited", strings.Replace(string(good), `"epoch": 0`, `"epoch": 1`, 1), "a", format.ErrDamaged)
 	expect("other white space", strings.ReplaceAll(string(good), "  ", "\t"), "a", nil)
 	for n := range good[:len(good)-1] {
 		if n > 0 {
-			expect(fmt.Sprint("cut at ", n), string(good[:n]), "a", ErrDamaged)
+			expect(fmt.Sprint("cut at ", n), string(good[:n]), "a", format.ErrDamaged)
 		}
 	}
 	for n := range good {
@@ -131,13 +134,13 @@ func TestFacts_DamagedAndForeignFilesAreNamed(t *testing.T) {
 			t.Fatal(err)
 		}
 		// A flipped bit is found, or it is in white space.
-		f, err := OpenFacts(dir, "a")
+		f, err := Open(dir, "a")
 		if err == nil {
 			var was *Facts
-			if was, err = OpenFacts(dir, ""); err == nil && !cmp.Equal(was.Get(), f.Get()) {
+			if was, err = Open(dir, ""); err == nil && !cmp.Equal(was.Get(), f.Get()) {
 				t.Errorf("bit of byte %d: %+v", n, f.Get())
 			}
-		} else if !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrForeign) {
+		} else if !errors.Is(err, format.ErrDamaged) && !errors.Is(err, format.ErrForeign) {
 			t.Errorf("bit of byte %d: %v", n, err)
 		}
 	}
@@ -150,7 +153,7 @@ func TestFacts_DeadAfterFailedWrite(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := f.Update(func(d *FactsData) error { d.Epoch++; return nil }); !errors.Is(err, ErrDead) {
+		if err := f.Update(func(d *Data) error { d.Epoch++; return nil }); !errors.Is(err, format.ErrDead) {
 			t.Errorf("update after the directory went: %v", err)
 		}
 	}
@@ -165,7 +168,7 @@ func TestFacts_SurviveKill(t *testing.T) {
 	if dir := os.Getenv(variable); dir != "" {
 		f := openFacts(t, dir)
 		for {
-			if err := f.Update(func(d *FactsData) error { d.Epoch++; return nil }); err != nil {
+			if err := f.Update(func(d *Data) error { d.Epoch++; return nil }); err != nil {
 				t.Fatal(err)
 			}
 			fmt.Println("acknowledged", f.Get().Epoch)
@@ -201,7 +204,7 @@ func TestFacts_SurviveKill(t *testing.T) {
 }
 
 func FuzzDecodeFacts(f *testing.F) {
-	raw, err := encodeFacts(FactsData{Version: factsVersion, Host: "a", Identity: "x"})
+	raw, err := encodeFacts(Data{Version: factsVersion, Host: "a", Identity: "x"})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -1,4 +1,9 @@
-package storage
+// Package facts keeps what belongs to one host alone, and to the data directory that it stands in: who it is, of which pair,
+// the epochs, versions and sessions that must never fall, its note of membership. They are in a file of their own, because no
+// copy of the database may ever carry them to another host.
+//
+// A change is on disk when Update returns, whole or not at all; what was read is never waited for.
+package facts
 
 import (
 	"bytes"
@@ -19,13 +24,16 @@ import (
 )
 
 const (
-	// FactsName is the name of the file of host-local facts in the data directory.
-	FactsName = "facts.json"
+	// FileName is the name of the file of host-local facts in the data directory.
+	FileName = "facts.json"
 	// factsKind stands in the file, so that a foreign JSON file is told from a damaged one.
 	factsKind = "hotpair facts"
 	// factsVersion rises when an older program could misread the file.
 	factsVersion = 1
 )
+
+// ErrLower says that a host-local fact which only rises was about to be lowered.
+var ErrLower = errors.New("fact would be lowered")
 
 // Note is a host's durable note of its membership in the in-sync set (R1, R4): a host may promote itself only if the
 // pair record has it, Version is the record's, and Out is false.
@@ -47,8 +55,8 @@ type CopyState struct {
 	Until history.Mark `json:"until"`
 }
 
-// FactsData are the host-local facts: they belong to this data directory and no copy ever carries them.
-type FactsData struct {
+// Data are the host-local facts: they belong to this data directory and no copy ever carries them.
+type Data struct {
 	Version int `json:"version"`
 	// Host is the host's name, Identity the random one made with the directory. Neither ever changes.
 	Host     string `json:"host"`
@@ -71,7 +79,7 @@ type FactsData struct {
 }
 
 // clone gives a copy that shares nothing.
-func (d FactsData) clone() FactsData {
+func (d Data) clone() Data {
 	if d.Copying != nil {
 		c := *d.Copying
 		c.Cursor = slices.Clone(c.Cursor)
@@ -82,7 +90,7 @@ func (d FactsData) clone() FactsData {
 }
 
 // rises refuses a change that lowers what only rises, or gives the directory to somebody else.
-func (d FactsData) rises(next FactsData) error {
+func (d Data) rises(next Data) error {
 	for _, f := range []struct {
 		name      string
 		now, then uint64
@@ -97,10 +105,10 @@ func (d FactsData) rises(next FactsData) error {
 		}
 	}
 	if next.Host != d.Host || next.Identity != d.Identity || next.Version != d.Version {
-		return fmt.Errorf("%w: host, identity and version of the facts never change", ErrForeign)
+		return fmt.Errorf("%w: host, identity and version of the facts never change", format.ErrForeign)
 	}
 	if d.PairID != "" && next.PairID != d.PairID {
-		return fmt.Errorf("%w: this host is of pair %q for good, not of %q", ErrForeign, d.PairID, next.PairID)
+		return fmt.Errorf("%w: this host is of pair %q for good, not of %q", format.ErrForeign, d.PairID, next.PairID)
 	}
 	return nil
 }
@@ -124,17 +132,17 @@ type Facts struct {
 	dead    error
 
 	mu   sync.Mutex // held for moments only: Get never waits for the disk, because heartbeats carry facts
-	data FactsData
+	data Data
 }
 
-// OpenFacts reads the facts in dir, or makes them with a new random identity when there are none. host is the name of
-// the host; facts of another are refused with ErrForeign (empty: not compared). The error is ErrDamaged, ErrForeign or
-// ErrVersion, naming the file and the remedy.
-func OpenFacts(dir, host string) (*Facts, error) {
+// Open reads the facts in dir, or makes them with a new random identity when there are none. host is the name of
+// the host; facts of another are refused with format.ErrForeign (empty: not compared). The error is format.ErrDamaged, ErrForeign or
+// format.ErrVersion, naming the file and the remedy.
+func Open(dir, host string) (*Facts, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open facts: %w", err)
 	}
-	path := filepath.Join(dir, FactsName)
+	path := filepath.Join(dir, FileName)
 	raw, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		raw, err = createFacts(dir, host)
@@ -148,7 +156,7 @@ func OpenFacts(dir, host string) (*Facts, error) {
 	}
 	if host != "" && data.Host != host {
 		return nil, fmt.Errorf("open facts: %w: %s belongs to host %q, this is %q; set HOTPAIR_HOST or HOTPAIR_DATA right",
-			ErrForeign, path, data.Host, host)
+			format.ErrForeign, path, data.Host, host)
 	}
 	return &Facts{dir: dir, data: data}, nil
 }
@@ -158,11 +166,11 @@ func OpenFacts(dir, host string) (*Facts, error) {
 func createFacts(dir, host string) ([]byte, error) {
 	var identity [16]byte
 	_, _ = rand.Read(identity[:]) // never fails
-	raw, err := encodeFacts(FactsData{Version: factsVersion, Host: host, Identity: hex.EncodeToString(identity[:])})
+	raw, err := encodeFacts(Data{Version: factsVersion, Host: host, Identity: hex.EncodeToString(identity[:])})
 	if err != nil {
 		return nil, err
 	}
-	f, err := os.CreateTemp(dir, FactsName+".new-*")
+	f, err := os.CreateTemp(dir, FileName+".new-*")
 	if err != nil {
 		return nil, err
 	}
@@ -174,7 +182,7 @@ func createFacts(dir, host string) ([]byte, error) {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return nil, err
 	}
-	path := filepath.Join(dir, FactsName)
+	path := filepath.Join(dir, FileName)
 	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
@@ -185,7 +193,7 @@ func createFacts(dir, host string) ([]byte, error) {
 }
 
 // encodeFacts gives the content of the file.
-func encodeFacts(d FactsData) ([]byte, error) {
+func encodeFacts(d Data) ([]byte, error) {
 	inner, err := json.Marshal(d)
 	if err != nil {
 		return nil, err
@@ -198,61 +206,61 @@ func encodeFacts(d FactsData) ([]byte, error) {
 	return append(raw, '\n'), nil
 }
 
-// decodeFacts reads the content of the file at path. It never panics. The error is ErrDamaged, ErrForeign or
+// decodeFacts reads the content of the file at path. It never panics. The error is format.ErrDamaged, ErrForeign or
 // ErrVersion.
-func decodeFacts(path string, raw []byte) (FactsData, error) {
+func decodeFacts(path string, raw []byte) (Data, error) {
 	damagedFacts := func(why string) error {
-		return fmt.Errorf("%w: %s: %s; move the whole data directory away and let this host join as a new one", ErrDamaged, path, why)
+		return fmt.Errorf("%w: %s: %s; move the whole data directory away and let this host join as a new one", format.ErrDamaged, path, why)
 	}
 	var file factsFile
 	if err := json.Unmarshal(raw, &file); err != nil {
-		return FactsData{}, damagedFacts(err.Error())
+		return Data{}, damagedFacts(err.Error())
 	}
 	if file.Kind == "" && file.Sum == "" || len(file.Facts) == 0 {
-		return FactsData{}, fmt.Errorf("%w: %s holds no facts of a hotpair host; move it away", ErrForeign, path)
+		return Data{}, fmt.Errorf("%w: %s holds no facts of a hotpair host; move it away", format.ErrForeign, path)
 	}
 	var inner bytes.Buffer
 	if err := json.Compact(&inner, file.Facts); err != nil {
-		return FactsData{}, damagedFacts(err.Error())
+		return Data{}, damagedFacts(err.Error())
 	}
 	if sum := sha256.Sum256(inner.Bytes()); file.Kind != factsKind || hex.EncodeToString(sum[:]) != file.Sum {
-		return FactsData{}, damagedFacts("its checksum does not fit (it must not be edited)")
+		return Data{}, damagedFacts("its checksum does not fit (it must not be edited)")
 	}
-	var d FactsData
+	var d Data
 	var version struct {
 		Version int `json:"version"`
 	}
 	if err := json.Unmarshal(file.Facts, &version); err != nil {
-		return FactsData{}, damagedFacts(err.Error())
+		return Data{}, damagedFacts(err.Error())
 	}
 	if version.Version != factsVersion {
-		return FactsData{}, fmt.Errorf("%w: %s has version %d, this program knows %d; use the program that wrote it",
-			ErrVersion, path, version.Version, factsVersion)
+		return Data{}, fmt.Errorf("%w: %s has version %d, this program knows %d; use the program that wrote it",
+			format.ErrVersion, path, version.Version, factsVersion)
 	}
 	if err := json.Unmarshal(file.Facts, &d); err != nil {
-		return FactsData{}, damagedFacts(err.Error())
+		return Data{}, damagedFacts(err.Error())
 	}
 	if d.Identity == "" {
-		return FactsData{}, damagedFacts("it names no identity")
+		return Data{}, damagedFacts("it names no identity")
 	}
 	return d, nil
 }
 
 // Get gives the facts as they are on disk.
-func (f *Facts) Get() FactsData {
+func (f *Facts) Get() Data {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.data.clone()
 }
 
 // Update changes the facts durably: when it returns nil the change is on disk; when change returns an error nothing
-// happened, and that error is returned. The error is ErrLower when a rising fact would fall, and ErrDead after a
-// failed write: whether that one took effect shows at the next OpenFacts.
-func (f *Facts) Update(change func(*FactsData) error) error {
+// happened, and that error is returned. The error is ErrLower when a rising fact would fall, and format.ErrDead after a
+// failed write: whether that one took effect shows at the next Open.
+func (f *Facts) Update(change func(*Data) error) error {
 	f.writing.Lock()
 	defer f.writing.Unlock()
 	if f.dead != nil {
-		return fmt.Errorf("update facts: %w: %w", ErrDead, f.dead)
+		return fmt.Errorf("update facts: %w: %w", format.ErrDead, f.dead)
 	}
 	before := f.Get()
 	next := before.clone()
@@ -266,7 +274,7 @@ func (f *Facts) Update(change func(*FactsData) error) error {
 	if err != nil {
 		return fmt.Errorf("update facts: %w", err)
 	}
-	path := filepath.Join(f.dir, FactsName)
+	path := filepath.Join(f.dir, FileName)
 	if err := format.WriteSynced(path+".tmp", raw); err != nil {
 		f.dead = err
 	} else if err := os.Rename(path+".tmp", path); err != nil {
@@ -275,7 +283,7 @@ func (f *Facts) Update(change func(*FactsData) error) error {
 		f.dead = err
 	}
 	if f.dead != nil {
-		return fmt.Errorf("update facts: %w: %w", ErrDead, f.dead)
+		return fmt.Errorf("update facts: %w: %w", format.ErrDead, f.dead)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -1,4 +1,6 @@
-package storage
+// Package aside keeps the updates that only this host had (R10) in files of their own before they are dropped from its
+// history. Nothing reads them again by itself: they are for people, who are shown and counted them.
+package aside
 
 import (
 	"crypto/sha256"
@@ -22,8 +24,8 @@ const (
 	asideUncounted = 1
 )
 
-// Aside is what one file set aside holds.
-type Aside struct {
+// File is what one file set aside holds.
+type File struct {
 	Path string `cbor:"-"`
 	// Reason is a sentence for the operator.
 	Reason string `cbor:"1,keyasint"`
@@ -33,11 +35,11 @@ type Aside struct {
 	Committed int `cbor:"3,keyasint,omitempty"`
 }
 
-// WriteAside writes records (entries or frames that only this host has, R10) into a new file in dir/aside and returns
+// Write writes records (entries or frames that only this host has, R10) into a new file in dir/aside and returns
 // its path. When it returns without an error the file is durable with its name, and only then may the records be
 // dropped elsewhere. committed of them were known to be. Writing the same records again makes another file.
-func WriteAside(dir, reason string, records [][]byte, committed int) (path string, err error) {
-	body, err := format.Encode(asideVersion, &Aside{Reason: reason, Records: records, Committed: committed})
+func Write(dir, reason string, records [][]byte, committed int) (path string, err error) {
+	body, err := format.Encode(asideVersion, &File{Reason: reason, Records: records, Committed: committed})
 	if err != nil {
 		return "", fmt.Errorf("set aside: %w", err)
 	}
@@ -73,50 +75,50 @@ func WriteAside(dir, reason string, records [][]byte, committed int) (path strin
 	return path, nil
 }
 
-// ReadAside reads one file. The error is ErrDamaged, ErrForeign or ErrVersion.
-func ReadAside(path string) (Aside, error) {
+// Read reads one file. The error is format.ErrDamaged, ErrForeign or ErrVersion.
+func Read(path string) (File, error) {
 	raw, err := os.ReadFile(path)
 	if err != nil {
-		return Aside{}, fmt.Errorf("read aside: %w", err)
+		return File{}, fmt.Errorf("read aside: %w", err)
 	}
 	a, err := decodeAside(raw)
 	if err != nil {
-		return Aside{}, fmt.Errorf("read aside: %s: %w", path, err)
+		return File{}, fmt.Errorf("read aside: %s: %w", path, err)
 	}
 	a.Path = path
 	return a, nil
 }
 
 // decodeAside reads the content of a file. It never panics.
-func decodeAside(raw []byte) (a Aside, err error) {
+func decodeAside(raw []byte) (a File, err error) {
 	body, ok := strings.CutPrefix(string(raw), asideMagic)
 	if !ok {
-		return a, fmt.Errorf("%w: not a file of hotpair", ErrForeign)
+		return a, fmt.Errorf("%w: not a file of hotpair", format.ErrForeign)
 	}
 	if len(body) < sha256.Size+1 {
-		return a, fmt.Errorf("%w: it is cut short", ErrDamaged)
+		return a, fmt.Errorf("%w: it is cut short", format.ErrDamaged)
 	}
 	end := len(raw) - sha256.Size
 	if sum := sha256.Sum256(raw[:end]); string(sum[:]) != string(raw[end:]) {
-		return a, fmt.Errorf("%w: its checksum does not fit", ErrDamaged)
+		return a, fmt.Errorf("%w: its checksum does not fit", format.ErrDamaged)
 	}
 	err = format.Decode(asideVersion, raw[len(asideMagic):end], &a)
-	if errors.Is(err, ErrVersion) {
-		if old := format.Decode(asideUncounted, raw[len(asideMagic):end], &a); !errors.Is(old, ErrVersion) {
+	if errors.Is(err, format.ErrVersion) {
+		if old := format.Decode(asideUncounted, raw[len(asideMagic):end], &a); !errors.Is(old, format.ErrVersion) {
 			err = old
 		}
 	}
 	if err == nil && (a.Committed < 0 || a.Committed > len(a.Records)) {
-		err = fmt.Errorf("%w: %d of %d committed", ErrMalformed, a.Committed, len(a.Records))
+		err = fmt.Errorf("%w: %d of %d committed", format.ErrMalformed, a.Committed, len(a.Records))
 	}
 	if err != nil {
-		return Aside{}, err
+		return File{}, err
 	}
 	return a, nil
 }
 
-// ListAside lists the paths of the files set aside, oldest first; their number is what status shows.
-func ListAside(dir string) ([]string, error) {
+// List lists the paths of the files set aside, oldest first; their number is what status shows.
+func List(dir string) ([]string, error) {
 	files, err := os.ReadDir(filepath.Join(dir, asideDir)) // sorted by name
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("list aside: %w", err)

@@ -1,4 +1,4 @@
-package storage
+package aside
 
 import (
 	"crypto/sha256"
@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/hotpair/hotpair/storage/format"
-	"github.com/hotpair/hotpair/storage/history"
 )
 
 func TestAside_OfTheVersionWithoutACountIsRead(t *testing.T) {
@@ -28,24 +27,23 @@ func TestAside_OfTheVersionWithoutACountIsRead(t *testing.T) {
 
 func TestAside_IsKeptAndRead(t *testing.T) {
 	dir := t.TempDir()
-	w := newWriter(t)
-	lost := []history.Stored{w.began(), w.put("s", "a", "1")}
-	if paths, err := ListAside(dir); err != nil || len(paths) != 0 {
+	lost := [][]byte{[]byte("the first entry"), []byte("the second")}
+	if paths, err := List(dir); err != nil || len(paths) != 0 {
 		t.Errorf("nothing set aside: %v, %v", paths, err)
 	}
 	var paths []string
 	for _, reason := range []string{"first", "second"} {
-		path, err := WriteAside(dir, reason, history.Raws(lost), 1)
+		path, err := Write(dir, reason, lost, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
 		paths = append(paths, path)
 	}
-	if got, err := ListAside(dir); err != nil || len(got) != 2 || got[0] != paths[0] || got[1] != paths[1] {
+	if got, err := List(dir); err != nil || len(got) != 2 || got[0] != paths[0] || got[1] != paths[1] {
 		t.Errorf("listed %v, %v", got, err)
 	}
-	a, err := ReadAside(paths[1])
-	if err != nil || a.Reason != "second" || len(a.Records) != 2 || a.Committed != 1 || string(a.Records[1]) != string(lost[1].Raw) {
+	a, err := Read(paths[1])
+	if err != nil || a.Reason != "second" || len(a.Records) != 2 || a.Committed != 1 || string(a.Records[1]) != string(lost[1]) {
 		t.Errorf("read %+v, %v", a, err)
 	}
 	raw, err := os.ReadFile(paths[0])
@@ -55,10 +53,10 @@ func TestAside_IsKeptAndRead(t *testing.T) {
 	for n := range raw {
 		bad := []byte(string(raw))
 		bad[n] ^= 1
-		if _, err := decodeAside(bad); !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrForeign) {
+		if _, err := decodeAside(bad); !errors.Is(err, format.ErrDamaged) && !errors.Is(err, format.ErrForeign) {
 			t.Errorf("bit of byte %d: %v", n, err)
 		}
-		if _, err := decodeAside(raw[:n]); !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrForeign) {
+		if _, err := decodeAside(raw[:n]); !errors.Is(err, format.ErrDamaged) && !errors.Is(err, format.ErrForeign) {
 			t.Errorf("cut at %d: %v", n, err)
 		}
 	}

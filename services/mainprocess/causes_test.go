@@ -1,0 +1,100 @@
+package mainprocess
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+)
+
+func TestRestartCount(t *testing.T) {
+	var c restartCount
+	for i, want := range []int{0, 1, 1, 4} {
+		if got := c.count("kv", []int{0, 1, 1, 4}[i], time.Duration(i)*time.Second); got != want {
+			t.Errorf("look %d: %d restarts, not %d", i, got, want)
+		}
+	}
+	if got := c.count("kv", 4, stormWindow+2*time.Second); got != 3 {
+		t.Errorf("the first is too long ago: %d", got)
+	}
+}
+
+func TestDiskCauses(t *testing.T) {
+	h := &host{alarms: newAlarms("a", func(bus.Alarm, string) {}), clock: func() time.Duration { return time.Hour }}
+	look := func(u bus.UpdaterState) map[string]string {
+		list := map[string]string{}
+		h.diskCauses(&u, func(id, format string, a ...any) { list[id] = fmt.Sprintf(format, a...) })
+		return list
+	}
+	const gib = 1 << 30
+	if l := look(bus.UpdaterState{Disk: &bus.DiskSpace{Size: 20 * gib, Free: gib + 1}}); len(l) != 0 {
+		t.Errorf("room enough: %v", l)
+	}
+	if l := look(bus.UpdaterState{Disk: &bus.DiskSpace{Size: 20 * gib, Free: gib - 1<<20}}); l[alarmDiskNearlyFull] == "" {
+		t.Errorf("a twentieth is left: %v", l)
+	}
+	h.alarms.raise(alarmDiskNearlyFull, "")
+	if l := look(bus.UpdaterState{Disk: &bus.DiskSpace{Size: 20 * gib, Free: gib + 1}}); l[alarmDiskNearlyFull] == "" {
+		t.Errorf("a little more than a twentieth ends it: %v", l)
+	}
+	if l := look(bus.UpdaterState{OwnStuck: true, OldestFrame: 3 * time.Second}); l[alarmSlowDisk] == "" {
+		t.Errorf("a stuck frame: %v", l)
+	}
+	var measured bus.Histogram
+	look(bus.UpdaterState{Measured: &bus.UpdaterMeasures{Journal: measured.Sample()}})
+	for range 5 {
+		measured.Observe(400 * time.Millisecond)
+	}
+	if l := look(bus.UpdaterState{Measured: &bus.UpdaterMeasures{Journal: measured.Sample()}}); l[alarmSlowDisk] == "" {
+		t.Errorf("slow appends: %v", l)
+	}
+}
+
+// TestDiskCauses_OfAStandby: it appends nothing itself; the alarm names the host whose disk it is.
+func TestDiskCauses_OfAStandby(t *testing.T) {
+	h := &host{alarms: newAlarms("b", func(bus.Alarm, string) {}), clock: func() time.Duration { return time.Hour }}
+	h.config.Host = "b"
+	look := func(took time.Duration) string {
+		list := map[string]string{}
+		h.probes = sampleWindow{}
+		var probe bus.Histogram
+		for n := range 2 {
+			s := probe.Sample()
+			h.diskCauses(&bus.UpdaterState{Measured: &bus.UpdaterMeasures{Probe: &s}}, func(id, format string, a ...any) { list[id] = fmt.Sprintf(format, a...) })
+			for range 4 * (1 - n) {
+				probe.Observe(took)
+			}
+		}
+		return list[alarmSlowDisk]
+	}
+	if text := look(400 * time.Millisecond); !strings.Contains(text, "host b") {
+		t.Errorf("slow: %q", text)
+	}
+	if text := look(10 * time.Millisecond); text != "" {
+		t.Errorf("fast enough: %q", text)
+	}
+}
+
+// TestAsideCauses: only what somebody was told to be done is critical.
+func TestAsideCauses(t *testing.T) {
+	for _, c := range []struct {
+		aside, committed int
+		want             []string
+	}{{0, 0, nil}, {3, 0, []string{alarmAside}}, {3, 2, []string{alarmAsideCommitted, alarmAside}}} {
+		list := map[string]string{}
+		asideCauses(&bus.UpdaterState{Aside: c.aside, AsideCommitted: c.committed}, func(id, format string, a ...any) { list[id] = fmt.Sprintf(format, a...) })
+		for _, id := range c.want {
+			if !strings.Contains(list[id], fmt.Sprint(c.aside)) {
+				t.Errorf("%d aside, %d of them committed: %s is %q", c.aside, c.committed, id, list[id])
+			}
+		}
+		if len(list) != len(c.want) {
+			t.Errorf("%d aside, %d of them committed: %v", c.aside, c.committed, list)
+		}
+	}
+	if kindOf(alarmAsideCommitted).severity != bus.Critical || kindOf(alarmAside).severity != bus.Warning {
+		t.Error("the severities do not tell them apart")
+	}
+}

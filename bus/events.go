@@ -70,6 +70,16 @@ type Alarm struct {
 	Acknowledge bool `json:"acknowledge,omitempty"`
 }
 
+// HookState is how a hook on alarms of one host does, since its main started. The JSON names are stable.
+type HookState struct {
+	Name    string `json:"name"`    // command, webhook
+	Waiting int    `json:"waiting"` // alarms to tell
+	Told    uint64 `json:"told"`
+	Failed  uint64 `json:"failed"`            // given up
+	Dropped uint64 `json:"dropped"`           // too many waited
+	Problem string `json:"problem,omitempty"` // of the last one, when it failed
+}
+
 // Bounds of one event. Longer ones are cut where they are made, and refused where they are recorded.
 const (
 	maxEventText    = 2000 // bytes

@@ -20,7 +20,6 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/config"
-	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/pace"
 )
 
@@ -82,8 +81,8 @@ func (h *hooks) run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-func (h *hooks) states() []operator.HookState {
-	list := []operator.HookState{}
+func (h *hooks) states() []bus.HookState {
+	list := []bus.HookState{}
 	for _, k := range h.hooks {
 		list = append(list, k.now())
 	}
@@ -98,11 +97,11 @@ type hook struct {
 
 	mu      sync.Mutex
 	waiting []hookCall
-	state   operator.HookState
+	state   bus.HookState
 }
 
 func newHook(name string, log *slog.Logger, call func(context.Context, hookCall) error) *hook {
-	return &hook{log: log, call: call, some: make(chan struct{}, 1), state: operator.HookState{Name: name}}
+	return &hook{log: log, call: call, some: make(chan struct{}, 1), state: bus.HookState{Name: name}}
 }
 
 func (k *hook) put(c hookCall) {
@@ -129,7 +128,7 @@ func (k *hook) take() (c hookCall, any bool) {
 	return c, true
 }
 
-func (k *hook) now() operator.HookState {
+func (k *hook) now() bus.HookState {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	s := k.state

@@ -39,14 +39,7 @@ type AlarmList struct {
 }
 
 // HookState is how a hook on alarms of one host does, since its main started.
-type HookState struct {
-	Name    string `json:"name"`    // command, webhook
-	Waiting int    `json:"waiting"` // alarms to tell
-	Told    uint64 `json:"told"`
-	Failed  uint64 `json:"failed"`            // given up
-	Dropped uint64 `json:"dropped"`           // too many waited
-	Problem string `json:"problem,omitempty"` // of the last one, when it failed
-}
+type HookState = bus.HookState
 
 // AckRequest says which alarm is acknowledged.
 type AckRequest struct {

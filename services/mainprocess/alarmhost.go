@@ -79,8 +79,8 @@ func (h *host) toAcknowledge(ctx context.Context, id string) (bus.Alarm, error) 
 	if i := slices.IndexFunc(page.Alarms, is); i >= 0 {
 		return page.Alarms[i], nil
 	}
-	if i := slices.IndexFunc(h.allAlarms(), is); i >= 0 && !kindOf(id).acknowledge {
-		return bus.Alarm{}, fmt.Errorf("%w: %s ends by itself when its cause is gone: %s", operator.ErrRefused, id, kindOf(id).remedy)
+	if i := slices.IndexFunc(h.allAlarms(), is); i >= 0 && !kindOf(id).Acknowledge {
+		return bus.Alarm{}, fmt.Errorf("%w: %s ends by itself when its cause is gone: %s", operator.ErrRefused, id, kindOf(id).Remedy)
 	}
 	return bus.Alarm{}, fmt.Errorf("%w: no alarm %q waits to be acknowledged", operator.ErrRefused, id)
 }

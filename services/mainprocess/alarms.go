@@ -36,7 +36,7 @@ func (a *alarms) raise(id, text string) {
 		a.raised[id] = is
 		return
 	}
-	alarm := bus.Alarm{ID: id, Severity: kind.severity, Since: a.now(), Host: a.host, Text: text, Remedy: kind.remedy, Acknowledge: kind.acknowledge}
+	alarm := bus.Alarm{ID: id, Severity: kind.Severity, Since: a.now(), Host: a.host, Text: text, Remedy: kind.Remedy, Acknowledge: kind.Acknowledge}
 	a.raised[id] = alarm
 	a.changed(alarm, bus.AlarmRaised)
 }
@@ -84,7 +84,7 @@ func (a *alarms) list() []bus.Alarm {
 func sortAlarms(list []bus.Alarm) {
 	table := alarmTable()
 	place := func(a bus.Alarm) int {
-		return slices.IndexFunc(table, func(k alarmKind) bool { return k.id == a.ID })
+		return slices.IndexFunc(table, func(k alarmKind) bool { return k.ID == a.ID })
 	}
 	slices.SortFunc(list, func(a, b bus.Alarm) int {
 		return cmp.Or(cmp.Compare(severityRank(a.Severity), severityRank(b.Severity)), cmp.Compare(place(a), place(b)),

@@ -45,10 +45,10 @@ func TestAlarms_OnlyChangesAreTold(t *testing.T) {
 func TestAlarmTable(t *testing.T) {
 	seen := map[string]bool{}
 	for _, k := range alarmTable() {
-		if seen[k.id] || !bus.ValidName(k.id) || len(k.remedy) < 20 || k.severity != bus.Critical && k.severity != bus.Warning {
+		if seen[k.ID] || !bus.ValidName(k.ID) || len(k.Remedy) < 20 || k.Severity != bus.Critical && k.Severity != bus.Warning {
 			t.Errorf("%+v", k)
 		}
-		seen[k.id] = true
+		seen[k.ID] = true
 	}
 }
 
@@ -72,15 +72,15 @@ func TestWatch_DoesNotFlap(t *testing.T) {
 	}
 	k := kindOf(alarmSlowDisk)
 	at(0, true, false)
-	at(k.after-1, true, false)
+	at(k.After-1, true, false)
 	at(1, false, false) // just in time
 	at(time.Second, true, false)
-	at(k.after, true, true)
+	at(k.After, true, true)
 	at(time.Second, false, true)
-	at(k.calm-1, false, true)
+	at(k.Calm-1, false, true)
 	at(1, true, true) // it is back
 	at(time.Second, false, true)
-	at(k.calm, false, false)
+	at(k.Calm, false, false)
 }
 
 func anAlarm(id string) bus.Alarm {

@@ -13,11 +13,11 @@ func TestAlarmTable_EveryAlarmIsInTheGuide(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, kind := range alarmTable() {
-		if row := "| `" + kind.id + "` | " + kind.severity + " |"; !strings.Contains(string(guide), row) {
+		if row := "| `" + kind.ID + "` | " + kind.Severity + " |"; !strings.Contains(string(guide), row) {
 			t.Errorf("deployments/OPERATIONS.md has no row %q", row)
 		}
-		if kind.remedy == "" {
-			t.Errorf("%s has no remedy", kind.id)
+		if kind.Remedy == "" {
+			t.Errorf("%s has no remedy", kind.ID)
 		}
 	}
 }

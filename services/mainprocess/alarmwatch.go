@@ -53,7 +53,7 @@ func (w *watch) look() {
 				began = now
 				w.since[id] = now
 			}
-			if now-began < kindOf(id).after {
+			if now-began < kindOf(id).After {
 				continue
 			}
 			w.mine[id] = true
@@ -75,7 +75,7 @@ func (w *watch) look() {
 			began = now
 			w.gone[id] = now
 		}
-		if now-began >= kindOf(id).calm {
+		if now-began >= kindOf(id).Calm {
 			delete(w.mine, id)
 			delete(w.gone, id)
 			w.alarms.clear(id)

@@ -94,7 +94,7 @@ func TestAsideCauses(t *testing.T) {
 			t.Errorf("%d aside, %d of them committed: %v", c.aside, c.committed, list)
 		}
 	}
-	if kindOf(alarmAsideCommitted).severity != bus.Critical || kindOf(alarmAside).severity != bus.Warning {
+	if kindOf(alarmAsideCommitted).Severity != bus.Critical || kindOf(alarmAside).Severity != bus.Warning {
 		t.Error("the severities do not tell them apart")
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/alarms"
 	"github.com/hotpair/hotpair/services/events"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/role"
@@ -16,13 +17,13 @@ const peerAlarms = 32
 
 // ownAlarms are those that this host has raised and that end by themselves; the others are the pair's.
 func (h *host) ownAlarms() []bus.Alarm {
-	return slices.DeleteFunc(h.alarms.list(), func(a bus.Alarm) bool { return a.Acknowledge })
+	return slices.DeleteFunc(h.alarms.List(), func(a bus.Alarm) bool { return a.Acknowledge })
 }
 
 // allAlarms are the pair's, this host's, and those that the other host tells of while it is heard.
 func (h *host) allAlarms() []bus.Alarm {
 	list := h.events.Pinned()
-	for _, a := range h.alarms.list() {
+	for _, a := range h.alarms.List() {
 		if !a.Acknowledge || !slices.ContainsFunc(list, func(p bus.Alarm) bool { return p.ID == a.ID }) {
 			list = append(list, a)
 		}
@@ -34,13 +35,13 @@ func (h *host) allAlarms() []bus.Alarm {
 			list = append(list, a)
 		}
 	}
-	sortAlarms(list)
+	alarms.Sort(list)
 	return list
 }
 
 // Alarms implements operator.Alarming.
 func (h *host) Alarms(context.Context) operator.AlarmList {
-	return operator.AlarmList{Host: h.config.Host, Alarms: h.allAlarms(), Hooks: h.hooks.states()}
+	return operator.AlarmList{Host: h.config.Host, Alarms: h.allAlarms(), Hooks: h.hooks.States()}
 }
 
 // AckAlarm implements operator.Alarming. Only the host that serves can change what the pair keeps; a standby passes the
@@ -62,7 +63,7 @@ func (h *host) AckAlarm(ctx context.Context, caller operator.Caller, q operator.
 		Text:    fmt.Sprintf("alarm %s acknowledged by %s: %s", alarm.ID, who, alarm.Text),
 		Details: map[string]string{events.DetailCall: caller.ID, events.DetailFrom: caller.From, events.DetailVia: caller.Via}})
 	h.log.Info(e.Text, "alarm", alarm.ID, "call", caller.ID)
-	h.hooks.tell(alarm, bus.AlarmAcknowledged)
+	h.hooks.Tell(alarm, bus.AlarmAcknowledged)
 	if err := h.awaitLogged(ctx, e); err != nil {
 		return operator.Acknowledged{}, fmt.Errorf("%w: the pair has not kept it yet, but may: %w", operator.ErrUnfinished, err)
 	}
@@ -79,8 +80,8 @@ func (h *host) toAcknowledge(ctx context.Context, id string) (bus.Alarm, error) 
 	if i := slices.IndexFunc(page.Alarms, is); i >= 0 {
 		return page.Alarms[i], nil
 	}
-	if i := slices.IndexFunc(h.allAlarms(), is); i >= 0 && !kindOf(id).Acknowledge {
-		return bus.Alarm{}, fmt.Errorf("%w: %s ends by itself when its cause is gone: %s", operator.ErrRefused, id, kindOf(id).Remedy)
+	if i := slices.IndexFunc(h.allAlarms(), is); i >= 0 && !alarms.KindOf(id).Acknowledge {
+		return bus.Alarm{}, fmt.Errorf("%w: %s ends by itself when its cause is gone: %s", operator.ErrRefused, id, alarms.KindOf(id).Remedy)
 	}
 	return bus.Alarm{}, fmt.Errorf("%w: no alarm %q waits to be acknowledged", operator.ErrRefused, id)
 }
@@ -103,7 +104,7 @@ func (h *host) awaitLogged(ctx context.Context, e bus.Event) error {
 // auditAlarm raises or clears what an audit says.
 func (h *host) auditAlarm(outcome *operator.Audit) {
 	if outcome.Missing > 0 {
-		h.alarms.raise(alarmUpdatesLost, h.auditor.alarm())
+		h.alarms.Raise(alarms.UpdatesLost, h.auditor.alarm())
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/alarms"
 	"github.com/hotpair/hotpair/services/events"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/role"
@@ -43,8 +44,8 @@ func newAuditPair(t *testing.T, pages ...bus.CollectedReceipts) *auditPair {
 	p := &auditPair{pages: pages, missing: map[string]bool{}, asked: make(chan bool, 64)}
 	p.host = &host{orders: o, events: events.NewMemory("a", 1), ctx: t.Context()}
 	p.host.config.Host = "a"
-	p.host.hooks = &hooks{}
-	p.host.alarms = newAlarms("a", p.host.alarmChanged)
+	p.host.hooks = &alarms.Hooks{}
+	p.host.alarms = alarms.NewSet("a", p.host.alarmChanged)
 	p.host.log = slog.New(slog.NewTextHandler(&p.log, nil))
 	for subject, serve := range map[string]func(*nats.Msg) any{bus.SubjectReceipts: p.collect, bus.SubjectAudit: p.lookUp} {
 		if _, err := theirs.Subscribe(subject, func(m *nats.Msg) { _ = m.Respond(bus.EncodeJSON(serve(m))) }); err != nil {
@@ -140,7 +141,7 @@ func TestAudit_SumsUpAndTellsEverywhere(t *testing.T) {
 	if alarm := p.auditor.alarm(); !strings.HasPrefix(alarm, "LOST: 20 of 120 ") {
 		t.Errorf("alarm %q", alarm)
 	}
-	if e := p.events.Last(3); len(e) != 3 || e[1].Alarm == nil || e[1].Alarm.ID != alarmUpdatesLost || !e[1].Alarm.Acknowledge || e[0].Kind != bus.EventAudit ||
+	if e := p.events.Last(3); len(e) != 3 || e[1].Alarm == nil || e[1].Alarm.ID != alarms.UpdatesLost || !e[1].Alarm.Acknowledge || e[0].Kind != bus.EventAudit ||
 		e[0].Details[events.DetailMissing] != "20" || e[0].Details[events.DetailGap] != "41" || e[0].Step != string(role.B9) || e[0].Epoch != 7 || !strings.Contains(e[0].Text, "20 of 120 acknowledged updates missing") {
 		t.Errorf("events %+v", e)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/alarms"
 	"github.com/hotpair/hotpair/services/events"
 	"github.com/hotpair/hotpair/services/role"
 )
@@ -37,25 +38,25 @@ func (h *host) causes() map[string]string {
 	list := map[string]string{}
 	add := func(id, format string, a ...any) { list[id] = fmt.Sprintf(format, a...) }
 	if v.Foreign != "" {
-		add(alarmOtherPair, "%s", v.Foreign)
+		add(alarms.OtherPair, "%s", v.Foreign)
 	}
 	if v.Refusal != "" {
-		add(alarmPeerRefuses, "the other host refuses this one: %s", v.Refusal)
+		add(alarms.PeerRefuses, "the other host refuses this one: %s", v.Refusal)
 	}
 	if h.twoActives(v, now) {
-		add(alarmTwoActives, "%s serves in epoch %d and %s in epoch %d", h.config.Host, v.Epoch, v.Peer.Host, v.Peer.Epoch)
+		add(alarms.TwoActives, "%s serves in epoch %d and %s in epoch %d", h.config.Host, v.Epoch, v.Peer.Host, v.Peer.Epoch)
 	}
 	if t := h.terminalState.Load(); t != nil && v.Role != role.Starting && t.HighestEpoch > v.Known {
-		add(alarmEpochAhead, "a terminal has seen epoch %d, this host knows %d only: two pairs, or old data", t.HighestEpoch, v.Known)
+		add(alarms.EpochAhead, "a terminal has seen epoch %d, this host knows %d only: two pairs, or old data", t.HighestEpoch, v.Known)
 	}
 	if v.WitnessReplaced {
-		add(alarmNoWitness, "no witness of this pair: the next failure stops the service (%s)", replacedWitness(v))
+		add(alarms.NoWitness, "no witness of this pair: the next failure stops the service (%s)", replacedWitness(v))
 	}
 	if w := h.witness.Status(); h.own == nil && !w.Reachable {
-		add(alarmNoWitness, "no witness at %s: the next failure stops the service (%s)", h.config.Witness, w.Problem)
+		add(alarms.NoWitness, "no witness at %s: the next failure stops the service (%s)", h.config.Witness, w.Problem)
 	}
 	if v.Role == role.Active && v.Mode == role.Solo {
-		add(alarmSoloTooLong, "solo: no host would take over if this one failed")
+		add(alarms.SoloTooLong, "solo: no host would take over if this one failed")
 	}
 	h.processCauses(add)
 	if u := h.updaterState.Load(); u != nil {
@@ -63,10 +64,10 @@ func (h *host) causes() map[string]string {
 		h.diskCauses(u, add)
 	}
 	if why := h.auditor.unfinished(); why != "" {
-		add(alarmAuditUnfinished, "%s", why)
+		add(alarms.AuditUnfinished, "%s", why)
 	}
 	if err := h.unsaved.Load(); err != nil {
-		add(alarmEventsUnsaved, "events of this host are not kept on disk: %v", *err)
+		add(alarms.EventsUnsaved, "events of this host are not kept on disk: %v", *err)
 	}
 	return list
 }
@@ -79,11 +80,11 @@ func asideCauses(u *bus.UpdaterState, add func(id, format string, a ...any)) {
 		return
 	}
 	if u.AsideCommitted == 0 {
-		add(alarmAside, "%d updates that only this host had are set aside in files; of none it is known that it was acknowledged", u.Aside)
+		add(alarms.Aside, "%d updates that only this host had are set aside in files; of none it is known that it was acknowledged", u.Aside)
 		return
 	}
-	add(alarmAside, "%d updates that only this host had are set aside in files", u.Aside)
-	add(alarmAsideCommitted, "%d of the %d updates that are set aside on this host had been committed: who sent them was told that they are done", u.AsideCommitted, u.Aside)
+	add(alarms.Aside, "%d updates that only this host had are set aside in files", u.Aside)
+	add(alarms.AsideCommitted, "%d of the %d updates that are set aside on this host had been committed: who sent them was told that they are done", u.AsideCommitted, u.Aside)
 }
 
 // twoActives reports whether the other host has said, since this one serves, that it serves too.
@@ -107,10 +108,10 @@ func (h *host) processCauses(add func(id, format string, a ...any)) {
 		storms = append(storms, fmt.Sprintf("main was started %d times in %s", n, stormWindow))
 	}
 	if len(failed) > 0 {
-		add(alarmProcessFailed, "%s", strings.Join(failed, "; "))
+		add(alarms.ProcessFailed, "%s", strings.Join(failed, "; "))
 	}
 	if len(storms) > 0 {
-		add(alarmRestartStorm, "%s", strings.Join(storms, "; "))
+		add(alarms.RestartStorm, "%s", strings.Join(storms, "; "))
 	}
 }
 
@@ -128,17 +129,17 @@ func (h *host) mainStarts() int {
 func (h *host) diskCauses(u *bus.UpdaterState, add func(id, format string, a ...any)) {
 	if d := u.Disk; d != nil && d.Size > 0 {
 		least := max(diskLeast, min(diskMost, uint64(diskShare*float64(d.Size))))
-		if h.alarms.isRaised(alarmDiskNearlyFull) {
+		if h.alarms.IsRaised(alarms.DiskNearlyFull) {
 			least += least / 4
 		}
 		if d.Free < least {
-			add(alarmDiskNearlyFull, "%s has %d MiB free of %d MiB", h.config.Data, d.Free>>20, d.Size>>20)
+			add(alarms.DiskNearlyFull, "%s has %d MiB free of %d MiB", h.config.Data, d.Free>>20, d.Size>>20)
 		}
 	}
 	if m := u.Measured; m != nil {
 		slow := func(what string, recent bus.Sample) {
 			if median := recent.Quantile(0.5); recent.Count() >= diskAppends && median > diskSlow {
-				add(alarmSlowDisk, "the disk of host %s: half of the last %d %s took longer than %s", h.config.Host, recent.Count(), what, median.Round(time.Millisecond))
+				add(alarms.SlowDisk, "the disk of host %s: half of the last %d %s took longer than %s", h.config.Host, recent.Count(), what, median.Round(time.Millisecond))
 			}
 		}
 		if m.Probe != nil {
@@ -147,7 +148,7 @@ func (h *host) diskCauses(u *bus.UpdaterState, add func(id, format string, a ...
 		slow("appends to the journal", h.appends.recent(m.Journal, h.clock()))
 	}
 	if u.OwnStuck && u.OldestFrame > diskStuck {
-		add(alarmSlowDisk, "the disk of host %s: an append to the journal has taken %s so far", h.config.Host, u.OldestFrame.Round(100*time.Millisecond))
+		add(alarms.SlowDisk, "the disk of host %s: an append to the journal has taken %s so far", h.config.Host, u.OldestFrame.Round(100*time.Millisecond))
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/alarms"
 )
 
 func TestRestartCount(t *testing.T) {
@@ -22,7 +23,7 @@ func TestRestartCount(t *testing.T) {
 }
 
 func TestDiskCauses(t *testing.T) {
-	h := &host{alarms: newAlarms("a", func(bus.Alarm, string) {}), clock: func() time.Duration { return time.Hour }}
+	h := &host{alarms: alarms.NewSet("a", func(bus.Alarm, string) {}), clock: func() time.Duration { return time.Hour }}
 	look := func(u bus.UpdaterState) map[string]string {
 		list := map[string]string{}
 		h.diskCauses(&u, func(id, format string, a ...any) { list[id] = fmt.Sprintf(format, a...) })
@@ -32,14 +33,14 @@ func TestDiskCauses(t *testing.T) {
 	if l := look(bus.UpdaterState{Disk: &bus.DiskSpace{Size: 20 * gib, Free: gib + 1}}); len(l) != 0 {
 		t.Errorf("room enough: %v", l)
 	}
-	if l := look(bus.UpdaterState{Disk: &bus.DiskSpace{Size: 20 * gib, Free: gib - 1<<20}}); l[alarmDiskNearlyFull] == "" {
+	if l := look(bus.UpdaterState{Disk: &bus.DiskSpace{Size: 20 * gib, Free: gib - 1<<20}}); l[alarms.DiskNearlyFull] == "" {
 		t.Errorf("a twentieth is left: %v", l)
 	}
-	h.alarms.raise(alarmDiskNearlyFull, "")
-	if l := look(bus.UpdaterState{Disk: &bus.DiskSpace{Size: 20 * gib, Free: gib + 1}}); l[alarmDiskNearlyFull] == "" {
+	h.alarms.Raise(alarms.DiskNearlyFull, "")
+	if l := look(bus.UpdaterState{Disk: &bus.DiskSpace{Size: 20 * gib, Free: gib + 1}}); l[alarms.DiskNearlyFull] == "" {
 		t.Errorf("a little more than a twentieth ends it: %v", l)
 	}
-	if l := look(bus.UpdaterState{OwnStuck: true, OldestFrame: 3 * time.Second}); l[alarmSlowDisk] == "" {
+	if l := look(bus.UpdaterState{OwnStuck: true, OldestFrame: 3 * time.Second}); l[alarms.SlowDisk] == "" {
 		t.Errorf("a stuck frame: %v", l)
 	}
 	var measured bus.Histogram
@@ -47,14 +48,14 @@ func TestDiskCauses(t *testing.T) {
 	for range 5 {
 		measured.Observe(400 * time.Millisecond)
 	}
-	if l := look(bus.UpdaterState{Measured: &bus.UpdaterMeasures{Journal: measured.Sample()}}); l[alarmSlowDisk] == "" {
+	if l := look(bus.UpdaterState{Measured: &bus.UpdaterMeasures{Journal: measured.Sample()}}); l[alarms.SlowDisk] == "" {
 		t.Errorf("slow appends: %v", l)
 	}
 }
 
 // TestDiskCauses_OfAStandby: it appends nothing itself; the alarm names the host whose disk it is.
 func TestDiskCauses_OfAStandby(t *testing.T) {
-	h := &host{alarms: newAlarms("b", func(bus.Alarm, string) {}), clock: func() time.Duration { return time.Hour }}
+	h := &host{alarms: alarms.NewSet("b", func(bus.Alarm, string) {}), clock: func() time.Duration { return time.Hour }}
 	h.config.Host = "b"
 	look := func(took time.Duration) string {
 		list := map[string]string{}
@@ -67,7 +68,7 @@ func TestDiskCauses_OfAStandby(t *testing.T) {
 				probe.Observe(took)
 			}
 		}
-		return list[alarmSlowDisk]
+		return list[alarms.SlowDisk]
 	}
 	if text := look(400 * time.Millisecond); !strings.Contains(text, "host b") {
 		t.Errorf("slow: %q", text)
@@ -82,7 +83,7 @@ func TestAsideCauses(t *testing.T) {
 	for _, c := range []struct {
 		aside, committed int
 		want             []string
-	}{{0, 0, nil}, {3, 0, []string{alarmAside}}, {3, 2, []string{alarmAsideCommitted, alarmAside}}} {
+	}{{0, 0, nil}, {3, 0, []string{alarms.Aside}}, {3, 2, []string{alarms.AsideCommitted, alarms.Aside}}} {
 		list := map[string]string{}
 		asideCauses(&bus.UpdaterState{Aside: c.aside, AsideCommitted: c.committed}, func(id, format string, a ...any) { list[id] = fmt.Sprintf(format, a...) })
 		for _, id := range c.want {
@@ -94,7 +95,7 @@ func TestAsideCauses(t *testing.T) {
 			t.Errorf("%d aside, %d of them committed: %v", c.aside, c.committed, list)
 		}
 	}
-	if kindOf(alarmAsideCommitted).Severity != bus.Critical || kindOf(alarmAside).Severity != bus.Warning {
+	if alarms.KindOf(alarms.AsideCommitted).Severity != bus.Critical || alarms.KindOf(alarms.Aside).Severity != bus.Warning {
 		t.Error("the severities do not tell them apart")
 	}
 }

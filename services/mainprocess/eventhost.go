@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/alarms"
 	"github.com/hotpair/hotpair/services/events"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/role"
@@ -17,8 +18,8 @@ import (
 // makeEvents makes what deals with events and alarms. Nothing runs yet.
 func (h *host) makeEvents() {
 	h.events = events.NewMemory(h.config.Host, h.incarnation)
-	h.alarms = newAlarms(h.config.Host, h.alarmChanged)
-	h.hooks = newHooks(h.config.Hooks, h.log)
+	h.alarms = alarms.NewSet(h.config.Host, h.alarmChanged)
+	h.hooks = alarms.NewHooks(h.config.Hooks, h.log)
 	h.recorder = events.NewRecorder(h.events, h.config.Data, h.log)
 	h.recorder.Send, h.recorder.Unsaved = h.sendEvents, func(err error) { h.unsaved.Store(&err) }
 	h.reader = events.NewReader(h.events)
@@ -29,8 +30,8 @@ func (h *host) makeEvents() {
 func (h *host) runEvents(ctx context.Context, group *errgroup.Group) {
 	group.Go(func() error { return h.recorder.Run(ctx) })
 	group.Go(func() error { return h.reader.Run(ctx) })
-	group.Go(func() error { return newWatch(h.alarms, h.causes, h.clock).run(ctx) })
-	group.Go(func() error { return h.hooks.run(ctx) })
+	group.Go(func() error { return alarms.NewWatch(h.alarms, h.causes, h.clock).Run(ctx) })
+	group.Go(func() error { return h.hooks.Run(ctx) })
 	h.tell(bus.Event{Kind: bus.EventProcess, Text: fmt.Sprintf("main started, pid %d", h.pid), Details: map[string]string{events.DetailProcess: bus.ProcessMain}}, false)
 }
 
@@ -87,7 +88,7 @@ func (h *host) alarmChanged(a bus.Alarm, state string) {
 	} else {
 		h.log.Info(e.Text, "alarm", a.ID)
 	}
-	h.hooks.tell(a, state)
+	h.hooks.Tell(a, state)
 }
 
 // heardEvents is told of what is new in the pair's log: an alarm that stands there is the pair's, no longer this host's.
@@ -100,7 +101,7 @@ func (h *host) heardEvents(list []bus.Event) {
 			h.auditor.accept()
 		}
 		if e.State == bus.AlarmAcknowledged || e.Host == h.config.Host && e.Incarnation == h.incarnation {
-			h.alarms.forget(e.Alarm.ID)
+			h.alarms.Forget(e.Alarm.ID)
 		}
 	}
 }

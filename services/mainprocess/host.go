@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/alarms"
 	"github.com/hotpair/hotpair/services/arbiter"
 	"github.com/hotpair/hotpair/services/blackbox"
 	"github.com/hotpair/hotpair/services/config"
@@ -44,8 +45,8 @@ type host struct {
 	events    *events.Memory
 	recorder  *events.Recorder
 	reader    *events.Reader
-	alarms    *alarms
-	hooks     *hooks
+	alarms    *alarms.Set
+	hooks     *alarms.Hooks
 	auditor   auditor
 	standing  standing
 	schedule  schedule

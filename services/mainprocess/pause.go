@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/hotpair/hotpair/services/alarms"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/role"
 )
@@ -117,19 +118,19 @@ func (h *host) watchPause() {
 	v, now := h.driver.View(), h.clock()
 	p := h.shownPause(v, now)
 	if p == nil || v.Role != role.Active && v.Lives && v.Peer.Epoch != 0 {
-		h.alarms.clear(alarmPaused)
-		h.alarms.clear(alarmPauseEnding)
+		h.alarms.Clear(alarms.Paused)
+		h.alarms.Clear(alarms.PauseEnding)
 		return
 	}
 	text := fmt.Sprintf("automatic takeover is paused by %s until %s UTC", p.By, p.Until.UTC().Format(time.TimeOnly))
 	if p.HeldBack != "" {
 		text += "; held back: " + p.HeldBack
 	}
-	h.alarms.raise(alarmPaused, text)
+	h.alarms.Raise(alarms.Paused, text)
 	left := time.Duration(p.LeftMS) * time.Millisecond
 	if left <= min(endingSoon, v.Record.Pause.For/4) {
-		h.alarms.raise(alarmPauseEnding, fmt.Sprintf("the pause by %s ends at %s UTC: from then on a failure is taken over again", p.By, p.Until.UTC().Format(time.TimeOnly)))
+		h.alarms.Raise(alarms.PauseEnding, fmt.Sprintf("the pause by %s ends at %s UTC: from then on a failure is taken over again", p.By, p.Until.UTC().Format(time.TimeOnly)))
 	} else {
-		h.alarms.clear(alarmPauseEnding)
+		h.alarms.Clear(alarms.PauseEnding)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/alarms"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/services/role"
@@ -86,9 +87,9 @@ func (h *host) followVerify(caller operator.Caller) {
 func (h *host) judgeVerify(s bus.VerifyState) {
 	switch {
 	case s.Clean():
-		h.alarms.clear(alarmVerifyMismatch)
+		h.alarms.Clear(alarms.VerifyMismatch)
 	case s.Different > s.Repaired:
-		h.alarms.raise(alarmVerifyMismatch, operator.VerifySentence(s))
+		h.alarms.Raise(alarms.VerifyMismatch, operator.VerifySentence(s))
 	}
 }
 
@@ -96,7 +97,7 @@ func (h *host) judgeVerify(s bus.VerifyState) {
 // that has just become active. A change of roles is an event, and so a change of the system's key space.
 func (h *host) recallVerify() {
 	if h.driver.View().Role != role.Active {
-		h.alarms.clear(alarmVerifyMismatch)
+		h.alarms.Clear(alarms.VerifyMismatch)
 		return
 	}
 	s, err := h.verifyState(h.ctx, operator.Caller{}, struct{}{})

@@ -1,4 +1,4 @@
-package mainprocess
+package alarms
 
 import (
 	"bytes"
@@ -46,14 +46,14 @@ type hookCall struct {
 	bus.Alarm
 }
 
-// hooks tell the world outside of alarms, each in a goroutine of its own. Telling them never blocks.
-type hooks struct {
+// Hooks tell the world outside of alarms, each in a goroutine of its own. Telling them never blocks.
+type Hooks struct {
 	log   *slog.Logger
 	hooks []*hook
 }
 
-func newHooks(c config.Hooks, log *slog.Logger) *hooks {
-	h := &hooks{log: log}
+func NewHooks(c config.Hooks, log *slog.Logger) *Hooks {
+	h := &Hooks{log: log}
 	if c.AlarmCommand != "" {
 		h.hooks = append(h.hooks, newHook("command", log, command{path: c.AlarmCommand, within: commandWithin, log: log}.call))
 	}
@@ -63,15 +63,15 @@ func newHooks(c config.Hooks, log *slog.Logger) *hooks {
 	return h
 }
 
-// tell has all hooks told.
-func (h *hooks) tell(a bus.Alarm, state string) {
+// Tell has all hooks told.
+func (h *Hooks) Tell(a bus.Alarm, state string) {
 	for _, k := range h.hooks {
 		k.put(hookCall{State: state, Alarm: a})
 	}
 }
 
-// run calls hooks until ctx ends.
-func (h *hooks) run(ctx context.Context) error {
+// Run calls hooks until ctx ends.
+func (h *Hooks) Run(ctx context.Context) error {
 	var all sync.WaitGroup
 	for _, k := range h.hooks {
 		all.Go(func() { k.run(ctx) })
@@ -81,7 +81,8 @@ func (h *hooks) run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-func (h *hooks) states() []bus.HookState {
+// States says how each hook does.
+func (h *Hooks) States() []bus.HookState {
 	list := []bus.HookState{}
 	for _, k := range h.hooks {
 		list = append(list, k.now())

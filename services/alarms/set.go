@@ -1,4 +1,4 @@
-package mainprocess
+package alarms
 
 import (
 	"cmp"
@@ -9,9 +9,9 @@ import (
 	"github.com/hotpair/hotpair/bus"
 )
 
-// alarms are the alarms that this host has raised. Any part of main raises one when its cause appears and clears it when
+// Set holds the alarms that this host has raised. Any part of main raises one when its cause appears and clears it when
 // the cause is gone, as often as it likes: only a change is told. Neither ever blocks.
-type alarms struct {
+type Set struct {
 	host string
 	now  func() time.Time
 	// changed is told of each change, in order, under the lock: it must neither block nor come back here.
@@ -21,14 +21,14 @@ type alarms struct {
 	raised map[string]bus.Alarm
 }
 
-func newAlarms(host string, changed func(bus.Alarm, string)) *alarms {
-	return &alarms{host: host, now: time.Now, changed: changed, raised: map[string]bus.Alarm{}}
+func NewSet(host string, changed func(bus.Alarm, string)) *Set {
+	return &Set{host: host, now: time.Now, changed: changed, raised: map[string]bus.Alarm{}}
 }
 
-// raise raises the alarm of an id in alarmTable, which has severity and remedy. text is a sentence: what is wrong. One
+// Raise raises the alarm of an id in Table, which has severity and remedy. text is a sentence: what is wrong. One
 // that is raised already keeps its beginning and gets the text.
-func (a *alarms) raise(id, text string) {
-	kind := kindOf(id)
+func (a *Set) Raise(id, text string) {
+	kind := KindOf(id)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if is, already := a.raised[id]; already {
@@ -41,8 +41,8 @@ func (a *alarms) raise(id, text string) {
 	a.changed(alarm, bus.AlarmRaised)
 }
 
-// clear ends an alarm if it is raised.
-func (a *alarms) clear(id string) {
+// Clear ends an alarm if it is raised.
+func (a *Set) Clear(id string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	alarm, raised := a.raised[id]
@@ -53,38 +53,38 @@ func (a *alarms) clear(id string) {
 	a.changed(alarm, bus.AlarmCleared)
 }
 
-// forget takes an alarm away without a word: it is the pair's from now on.
-func (a *alarms) forget(id string) {
+// Forget takes an alarm away without a word: it is the pair's from now on.
+func (a *Set) Forget(id string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	delete(a.raised, id)
 }
 
-// isRaised reports whether an alarm is raised.
-func (a *alarms) isRaised(id string) bool {
+// IsRaised reports whether an alarm is raised.
+func (a *Set) IsRaised(id string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	_, raised := a.raised[id]
 	return raised
 }
 
-// list gives what is raised, the worst first.
-func (a *alarms) list() []bus.Alarm {
+// List gives what is raised, the worst first.
+func (a *Set) List() []bus.Alarm {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	list := make([]bus.Alarm, 0, len(a.raised))
 	for _, alarm := range a.raised {
 		list = append(list, alarm)
 	}
-	sortAlarms(list)
+	Sort(list)
 	return list
 }
 
-// sortAlarms brings the worst first: by severity, then in the order of alarmTable.
-func sortAlarms(list []bus.Alarm) {
-	table := alarmTable()
+// Sort brings the worst first: by severity, then in the order of Table.
+func Sort(list []bus.Alarm) {
+	table := Table()
 	place := func(a bus.Alarm) int {
-		return slices.IndexFunc(table, func(k alarmKind) bool { return k.ID == a.ID })
+		return slices.IndexFunc(table, func(k Kind) bool { return k.ID == a.ID })
 	}
 	slices.SortFunc(list, func(a, b bus.Alarm) int {
 		return cmp.Or(cmp.Compare(severityRank(a.Severity), severityRank(b.Severity)), cmp.Compare(place(a), place(b)),

@@ -1,4 +1,4 @@
-package mainprocess
+package alarms
 
 import (
 	"os"
@@ -12,7 +12,7 @@ func TestAlarmTable_EveryAlarmIsInTheGuide(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, kind := range alarmTable() {
+	for _, kind := range Table() {
 		if row := "| `" + kind.ID + "` | " + kind.Severity + " |"; !strings.Contains(string(guide), row) {
 			t.Errorf("deployments/OPERATIONS.md has no row %q", row)
 		}

@@ -1,4 +1,4 @@
-package mainprocess
+package alarms
 
 import (
 	"context"
@@ -23,20 +23,20 @@ import (
 // TestAlarms_OnlyChangesAreTold: raised again and again, an alarm is told once, and keeps its beginning.
 func TestAlarms_OnlyChangesAreTold(t *testing.T) {
 	var told []string
-	a := newAlarms("a", func(alarm bus.Alarm, state string) { told = append(told, alarm.ID+" "+state) })
-	a.raise(alarmNoWitness, "one")
-	since := a.list()[0].Since
-	a.raise(alarmNoWitness, "two")
-	a.raise(alarmVerifyMismatch, "3 keys differ")
-	list := a.list()
-	if len(list) != 2 || list[0].ID != alarmVerifyMismatch || list[1].Text != "two" || !list[1].Since.Equal(since) || list[1].Remedy == "" || list[1].Host != "a" {
+	a := NewSet("a", func(alarm bus.Alarm, state string) { told = append(told, alarm.ID+" "+state) })
+	a.Raise(NoWitness, "one")
+	since := a.List()[0].Since
+	a.Raise(NoWitness, "two")
+	a.Raise(VerifyMismatch, "3 keys differ")
+	list := a.List()
+	if len(list) != 2 || list[0].ID != VerifyMismatch || list[1].Text != "two" || !list[1].Since.Equal(since) || list[1].Remedy == "" || list[1].Host != "a" {
 		t.Errorf("raised: %+v", list)
 	}
-	a.clear(alarmNoWitness)
-	a.clear(alarmNoWitness)
-	a.clear("never raised")
-	a.forget(alarmVerifyMismatch)
-	if want := "no-witness raised,verify-mismatch raised,no-witness cleared"; strings.Join(told, ",") != want || len(a.list()) != 0 {
+	a.Clear(NoWitness)
+	a.Clear(NoWitness)
+	a.Clear("never raised")
+	a.Forget(VerifyMismatch)
+	if want := "no-witness raised,verify-mismatch raised,no-witness cleared"; strings.Join(told, ",") != want || len(a.List()) != 0 {
 		t.Errorf("told %q", told)
 	}
 }
@@ -44,7 +44,7 @@ func TestAlarms_OnlyChangesAreTold(t *testing.T) {
 // TestAlarmTable: each alarm says how bad it is and what to do, under an id of its own.
 func TestAlarmTable(t *testing.T) {
 	seen := map[string]bool{}
-	for _, k := range alarmTable() {
+	for _, k := range Table() {
 		if seen[k.ID] || !bus.ValidName(k.ID) || len(k.Remedy) < 20 || k.Severity != bus.Critical && k.Severity != bus.Warning {
 			t.Errorf("%+v", k)
 		}
@@ -56,21 +56,21 @@ func TestAlarmTable(t *testing.T) {
 func TestWatch_DoesNotFlap(t *testing.T) {
 	var now time.Duration
 	causes := map[string]string{}
-	a := newAlarms("a", func(bus.Alarm, string) {})
-	w := newWatch(a, func() map[string]string { return causes }, func() time.Duration { return now })
+	a := NewSet("a", func(bus.Alarm, string) {})
+	w := NewWatch(a, func() map[string]string { return causes }, func() time.Duration { return now })
 	at := func(after time.Duration, cause, want bool) {
 		t.Helper()
 		now += after
 		clear(causes)
 		if cause {
-			causes[alarmSlowDisk] = "slow"
+			causes[SlowDisk] = "slow"
 		}
 		w.look()
-		if a.isRaised(alarmSlowDisk) != want {
+		if a.IsRaised(SlowDisk) != want {
 			t.Errorf("at %s, cause %v: raised %v", now, cause, !want)
 		}
 	}
-	k := kindOf(alarmSlowDisk)
+	k := KindOf(SlowDisk)
 	at(0, true, false)
 	at(k.After-1, true, false)
 	at(1, false, false) // just in time
@@ -87,11 +87,11 @@ func anAlarm(id string) bus.Alarm {
 	return bus.Alarm{ID: id, Severity: bus.Critical, Host: "a", Since: time.Date(2026, 3, 1, 2, 3, 4, 0, time.UTC), Text: "60 of\n100", Remedy: "do"}
 }
 
-func runHooks(t *testing.T, h *hooks) {
+func runHooks(t *testing.T, h *Hooks) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- h.run(ctx) }()
+	go func() { done <- h.Run(ctx) }()
 	t.Cleanup(func() { cancel(); <-done })
 }
 
@@ -106,14 +106,14 @@ func TestHooks_Command(t *testing.T) {
 		t.Fatal(err)
 	}
 	var log strings.Builder
-	h := newHooks(config.Hooks{AlarmCommand: script}, slog.New(slog.NewTextHandler(&log, nil)))
+	h := NewHooks(config.Hooks{AlarmCommand: script}, slog.New(slog.NewTextHandler(&log, nil)))
 	c := command{path: script, within: 200 * time.Millisecond, log: slog.New(slog.DiscardHandler)}
 	if err := c.call(t.Context(), hookCall{State: bus.AlarmRaised, Alarm: anAlarm("hangs")}); err == nil || !strings.Contains(err.Error(), "killed after") {
 		t.Errorf("a command that hangs: %v", err)
 	}
 	runHooks(t, h)
-	h.tell(anAlarm("updates-lost"), bus.AlarmRaised)
-	processtest.Await(t, "the command was told", func() bool { return h.states()[0].Told == 1 })
+	h.Tell(anAlarm("updates-lost"), bus.AlarmRaised)
+	processtest.Await(t, "the command was told", func() bool { return h.States()[0].Told == 1 })
 	text, err := os.ReadFile(out)
 	if err != nil {
 		t.Fatal(err)
@@ -151,10 +151,10 @@ func TestHooks_WebhookIsTriedAgain(t *testing.T) {
 	defer server.Close()
 	post := newWebhook(server.URL + "/secret-path")
 	post.pause = time.Millisecond
-	h := &hooks{hooks: []*hook{newHook("webhook", slog.New(slog.DiscardHandler), post.call)}}
+	h := &Hooks{hooks: []*hook{newHook("webhook", slog.New(slog.DiscardHandler), post.call)}}
 	runHooks(t, h)
-	h.tell(anAlarm("one"), bus.AlarmRaised)
-	h.tell(anAlarm("one"), bus.AlarmCleared)
+	h.Tell(anAlarm("one"), bus.AlarmRaised)
+	h.Tell(anAlarm("one"), bus.AlarmCleared)
 	for _, want := range []string{bus.AlarmRaised, bus.AlarmCleared} {
 		select {
 		case c := <-got:
@@ -184,16 +184,16 @@ func TestHooks_NeverBlock(t *testing.T) {
 		}
 		return nil
 	})
-	h := &hooks{hooks: []*hook{k}}
+	h := &Hooks{hooks: []*hook{k}}
 	runHooks(t, h)
 	for n := range 3 * hookQueue {
-		h.tell(anAlarm(fmt.Sprint("n", n)), bus.AlarmRaised)
+		h.Tell(anAlarm(fmt.Sprint("n", n)), bus.AlarmRaised)
 	}
-	if s := h.states()[0]; s.Waiting != hookQueue || s.Dropped < uint64(2*hookQueue-1) {
+	if s := h.States()[0]; s.Waiting != hookQueue || s.Dropped < uint64(2*hookQueue-1) {
 		t.Errorf("%+v", s)
 	}
 	close(release)
-	processtest.Await(t, "the rest is told", func() bool { s := h.states()[0]; return s.Waiting == 0 && s.Told >= hookQueue })
+	processtest.Await(t, "the rest is told", func() bool { s := h.States()[0]; return s.Waiting == 0 && s.Told >= hookQueue })
 	if *last.Load() != fmt.Sprint("n", 3*hookQueue-1) {
 		t.Errorf("the last one told is %s", *last.Load())
 	}

@@ -1,4 +1,4 @@
-package mainprocess
+package alarms
 
 import (
 	"context"
@@ -10,10 +10,10 @@ import (
 // watchPace is how often main looks for causes of alarms.
 const watchPace = 500 * time.Millisecond
 
-// watch raises and clears the alarms whose causes main sees for itself, with the times that alarmTable gives them. It is
+// Watch raises and clears the alarms whose causes main sees for itself, with the times that Table gives them. It is
 // for one goroutine.
-type watch struct {
-	alarms *alarms
+type Watch struct {
+	alarms *Set
 	// causes gives what is wrong now: a sentence for each id.
 	causes func() map[string]string
 	now    func() time.Duration
@@ -23,12 +23,12 @@ type watch struct {
 	mine  map[string]bool          // alarms that this watch has raised
 }
 
-func newWatch(a *alarms, causes func() map[string]string, now func() time.Duration) *watch {
-	return &watch{alarms: a, causes: causes, now: now, since: map[string]time.Duration{}, gone: map[string]time.Duration{}, mine: map[string]bool{}}
+func NewWatch(a *Set, causes func() map[string]string, now func() time.Duration) *Watch {
+	return &Watch{alarms: a, causes: causes, now: now, since: map[string]time.Duration{}, gone: map[string]time.Duration{}, mine: map[string]bool{}}
 }
 
-// run watches until ctx ends.
-func (w *watch) run(ctx context.Context) error {
+// Run watches until ctx ends.
+func (w *Watch) Run(ctx context.Context) error {
 	tick := time.NewTimer(pace.Next(watchPace))
 	defer tick.Stop()
 	for {
@@ -43,7 +43,7 @@ func (w *watch) run(ctx context.Context) error {
 }
 
 // look compares what is wrong with what is raised.
-func (w *watch) look() {
+func (w *Watch) look() {
 	now, causes := w.now(), w.causes()
 	for id, text := range causes {
 		delete(w.gone, id)
@@ -53,13 +53,13 @@ func (w *watch) look() {
 				began = now
 				w.since[id] = now
 			}
-			if now-began < kindOf(id).After {
+			if now-began < KindOf(id).After {
 				continue
 			}
 			w.mine[id] = true
 			delete(w.since, id)
 		}
-		w.alarms.raise(id, text)
+		w.alarms.Raise(id, text)
 	}
 	for id := range w.since {
 		if _, still := causes[id]; !still {
@@ -75,10 +75,10 @@ func (w *watch) look() {
 			began = now
 			w.gone[id] = now
 		}
-		if now-began >= kindOf(id).Calm {
+		if now-began >= KindOf(id).Calm {
 			delete(w.mine, id)
 			delete(w.gone, id)
-			w.alarms.clear(id)
+			w.alarms.Clear(id)
 		}
 	}
 }

@@ -2,13 +2,13 @@ package bus
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"strconv"
 	"strings"
 	"sync"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nuid"
 )
 
 // CallerConfig describes a Caller.
@@ -55,7 +55,7 @@ func NewCaller[Q, A any](c CallerConfig[Q]) (*Caller[Q, A], error) {
 	if prefix == "" {
 		prefix = c.Conn.NewInbox()
 	} else {
-		prefix += "." + nuid.Next()
+		prefix += "." + rand.Text()
 	}
 	p := &Caller[Q, A]{config: c, prefix: prefix, pending: map[uint64]pendingCall[A]{}, inPack: map[uint64]*sentPack{}}
 	p.sender = &sender[Q]{conn: c.Conn, subject: c.Subject, size: c.Size, reply: p.replySubject, sent: p.noteSent, failed: p.fail}

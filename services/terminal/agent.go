@@ -2,6 +2,7 @@ package terminal
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,7 +11,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nuid"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/hotpair/hotpair/bus"
@@ -198,7 +198,7 @@ func (a *Agent) newServer(users *bus.Users) (*bus.Server, error) {
 // serve opens the agent's own connections and subscriptions. They end with the server.
 func (a *Agent) serve(ctx context.Context, users *bus.Users) error {
 	open := func(user string, grant bus.Grant) (*bus.Conn, error) {
-		grant.Password = nuid.Next() + nuid.Next()
+		grant.Password = rand.Text()
 		users.Allow(user, grant)
 		return bus.Connect(ctx, bus.ConnConfig{
 			Name: user, User: user, Password: grant.Password, InProcess: a.server, Ping: housekeeping, Handshake: startWithin, Once: true,

@@ -2,10 +2,10 @@ package terminalif
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nuid"
 
 	"github.com/hotpair/hotpair/bus"
 )
@@ -35,7 +35,7 @@ func (a *attachment) follow(ctx context.Context, t *term) error {
 func (a *attachment) attach(ctx context.Context, t *term) error {
 	s := a.session
 	a.close()
-	a.name = nuid.Next()
+	a.name = rand.Text()
 	done, err := s.turn(ctx)
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,7 +18,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nuid"
 
 	"github.com/hotpair/hotpair/bus"
 )
@@ -91,7 +91,7 @@ func dialWire(ctx context.Context, dial *oneDial, c wireConfig) (*wire, error) {
 		return nil, fmt.Errorf("connect to %s: %w", c.url, err)
 	}
 	w := &wire{
-		config: c, conn: conn, began: began, read: bufio.NewReaderSize(conn, wireBuffer), inbox: "_INBOX." + nuid.Next() + ".",
+		config: c, conn: conn, began: began, read: bufio.NewReaderSize(conn, wireBuffer), inbox: "_INBOX." + rand.Text() + ".",
 		handlers: map[uint64]func(*nats.Msg){}, number: inboxNumber, calls: map[string]chan *nats.Msg{}, ended: make(chan struct{}),
 	}
 	w.written.L = &w.out

@@ -55,6 +55,11 @@ type AgentDetach struct {
 	Session string `json:"session"`
 }
 
+// AgentDetached answers it.
+type AgentDetached struct {
+	Error string `json:"error,omitempty"`
+}
+
 // AgentFreshRequest asks whether the session of another host than Identity is fresh.
 type AgentFreshRequest struct {
 	Identity string `json:"identity"`

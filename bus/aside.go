@@ -1,8 +1,5 @@
 package bus
 
-// SubjectAside is the question about updates set aside: AsideRequest → AsidePage.
-const SubjectAside = "question.updater.aside"
-
 // AsideRequest asks for the files in which a host has set updates aside (R10), or for a page of one of them.
 type AsideRequest struct {
 	File  string `json:"file,omitempty"` // its name; empty: all files
@@ -15,8 +12,6 @@ type AsidePage struct {
 	Files   []AsideFile   `json:"files"`
 	Updates []AsideUpdate `json:"updates,omitempty"` // of the file that was asked for
 	Next    int           `json:"next,omitempty"`    // record to go on from; 0: there are no more
-	Absent  bool          `json:"absent,omitempty"`  // there is no such file
-	Error   string        `json:"error,omitempty"`
 }
 
 // AsideFile is one file with updates that only this host had.

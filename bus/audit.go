@@ -38,7 +38,6 @@ type CollectedReceipts struct {
 	GapWorst  time.Duration `json:"gap_worst_ns"`
 	GapMedian time.Duration `json:"gap_median_ns"`
 	Felt      int           `json:"felt"`
-	Error     string        `json:"error,omitempty"`
 }
 
 // MaxAudited bounds the receipts of one AuditReceipts.
@@ -50,11 +49,10 @@ type AuditReceipts struct {
 	Receipts []AuditReceipt `json:"receipts"`
 }
 
-// AuditedReceipts answers it. Error: nothing was looked up, or not all.
+// AuditedReceipts answers it. With an error nothing was looked up, or not all.
 type AuditedReceipts struct {
 	Present    int            `json:"present"`
 	Missing    int            `json:"missing"`
 	Unprovable int            `json:"unprovable"`         // older than what is kept
 	Examples   []AuditReceipt `json:"examples,omitempty"` // some of the missing ones
-	Error      string         `json:"error,omitempty"`
 }

@@ -2,9 +2,6 @@ package bus
 
 import "github.com/hotpair/hotpair/storage/position"
 
-// SubjectBackup is the order for the next piece of a backup: BackupOrder → BackupPage.
-const SubjectBackup = "question.updater.backup"
-
 // BackupOrder asks for a piece of a backup. An empty Session begins one; then pieces are asked for in turn. Abandon ends
 // one that nobody wants any more; one that is not asked for a while ends by itself.
 type BackupOrder struct {
@@ -21,6 +18,4 @@ type BackupPage struct {
 	Size     int64             `json:"size,omitempty"` // about, in bytes; with the first piece
 	Done     float64           `json:"done"`
 	Position position.Position `json:"position"` // that the backup holds, with the last piece
-	Refused  string            `json:"refused,omitempty"`
-	Error    string            `json:"error,omitempty"`
 }

@@ -7,10 +7,8 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// Done answers an order that has nothing to tell. Error is empty when it was carried out.
-type Done struct {
-	Error string `json:"error,omitempty"`
-}
+// Done answers an order that has nothing to tell.
+type Done struct{}
 
 // ProcessState is announced by main when a process of the host comes up or goes down. What was sent to an incarnation
 // that went down may or may not have been executed.
@@ -45,7 +43,6 @@ type Facts struct {
 	Position      position.Position `json:"position"`         // end of the journal
 	Inconsistent  bool              `json:"inconsistent"`     // in the middle of a copy: never promotable
 	Empty         bool              `json:"empty"`            // holds no update and belongs to no pair
-	Error         string            `json:"error,omitempty"`
 }
 
 // MembershipNote is the durable note of R1 and R4: this host was told that it is a member as of that record version.
@@ -71,10 +68,9 @@ type Prepare struct {
 	AtLeast position.Position `json:"at_least"` // the highest acknowledged position this host has heard of (R1)
 }
 
-// Prepared answers it. Error says why this host is not fit (T4).
+// Prepared answers it. An error says why this host is not fit (T4); the position is known all the same.
 type Prepared struct {
 	Position position.Position `json:"position"`
-	Error    string            `json:"error,omitempty"`
 }
 
 // Release undoes Prepare: the role went to another. The next probe may open the journal again.
@@ -88,12 +84,10 @@ type Serve struct {
 	RequirePeer   bool   `json:"require_peer"`     // the in-sync set has the peer
 }
 
-// Served answers it. Unreadable: a resuming updater could not read the peer's tail although the set has the peer, so
-// the term can't go on (section "An updater that starts within a term").
+// Served answers it. ErrUnreadable: a resuming updater could not read the peer's tail although the set has the peer, so
+// the term can't go on.
 type Served struct {
-	Position   position.Position `json:"position"`
-	Unreadable bool              `json:"unreadable,omitempty"`
-	Error      string            `json:"error,omitempty"`
+	Position position.Position `json:"position"`
 }
 
 // Require orders which hosts must hold a frame before it is committed. With Peer it is answered when the peer holds
@@ -104,10 +98,9 @@ type Require struct {
 	Membership MembershipNote `json:"membership"`
 }
 
-// Required answers it. Error: the peer fell out meanwhile.
+// Required answers it. With an error the peer fell out meanwhile.
 type Required struct {
 	Position position.Position `json:"position"`
-	Error    string            `json:"error,omitempty"`
 }
 
 // Drain orders the updater to end its term: finish what is in flight, take nothing new. Membership is this host's note
@@ -120,7 +113,6 @@ type Drain struct {
 // Drained answers it with the last position of the term.
 type Drained struct {
 	Position position.Position `json:"position"`
-	Error    string            `json:"error,omitempty"`
 }
 
 // Standby orders the updater to be a standby in Epoch. What it had not committed stays in the journal.
@@ -195,7 +187,6 @@ type Attached struct {
 	Refused     int           `json:"refused"`
 	Unreachable int           `json:"unreachable"`
 	Took        time.Duration `json:"took_ns"`
-	Error       string        `json:"error,omitempty"`
 }
 
 // Detach orders terminal-if to stop serving (B5). Sessions stay warm.
@@ -260,7 +251,6 @@ type HistoryPage struct {
 	// 0: there is no more.
 	Next  uint64 `json:"next,omitempty"`
 	Prior uint64 `json:"prior,omitempty"`
-	Error string `json:"error,omitempty"`
 }
 
 // HistoryUpdate is one update with its state (P14).

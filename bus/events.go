@@ -160,11 +160,10 @@ type RecordEvents struct {
 	Events []Event `json:"events"`
 }
 
-// RecordedEvents answers it: all are in the log, committed like any update, whose last number is Last. Error: perhaps
-// they are, perhaps not.
+// RecordedEvents answers it: all are in the log, committed like any update, whose last number is Last. After an error
+// perhaps they are, perhaps not.
 type RecordedEvents struct {
-	Last  uint64 `json:"last,omitempty"`
-	Error string `json:"error,omitempty"`
+	Last uint64 `json:"last,omitempty"`
 }
 
 // EventsRequest asks for a page of the log, oldest first.
@@ -185,6 +184,5 @@ type EventsPage struct {
 	// Alarms are those of the pair that wait to be acknowledged.
 	Alarms []Alarm `json:"alarms,omitempty"`
 	// Note says why this is not the log but what main remembers; "" when it is the log.
-	Note  string `json:"note,omitempty"`
-	Error string `json:"error,omitempty"`
+	Note string `json:"note,omitempty"`
 }

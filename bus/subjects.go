@@ -10,32 +10,6 @@ const (
 	SubjectRight = "right"
 	// SubjectProcesses announces a ProcessState on SubjectProcesses + "." + process.
 	SubjectProcesses = "process"
-
-	// Orders of main to the updater.
-	SubjectFacts   = "control.updater.facts"   // FactsRequest → Facts
-	SubjectPrepare = "control.updater.prepare" // Prepare → Prepared
-	SubjectRelease = "control.updater.release" // Release → Done: the takeover did not happen
-	SubjectServe   = "control.updater.serve"   // Serve → Served
-	SubjectRequire = "control.updater.require" // Require → Required
-	SubjectDrain   = "control.updater.drain"   // Drain → Drained
-	SubjectStandby = "control.updater.standby" // Standby → Done
-	SubjectNote    = "control.updater.note"    // Note → Done
-
-	// Questions of main to the updater.
-	SubjectHistory = "question.updater.history" // HistoryRequest → HistoryPage
-	SubjectAudit   = "question.updater.audit"   // AuditReceipts → AuditedReceipts
-	SubjectExamine = "question.updater.examine" // Examine → Examined
-	SubjectRecord  = "question.updater.record"  // RecordEvents → RecordedEvents
-	SubjectEvents  = "question.updater.events"  // EventsRequest → EventsPage
-
-	// Orders of main to terminal-if.
-	SubjectAttach        = "control.terminal-if.attach" // Attach → Attached
-	SubjectDetach        = "control.terminal-if.detach" // Detach → Done
-	SubjectDrainRequests = "control.terminal-if.drain"  // DrainRequests → Done
-	SubjectAskTerminals  = "control.terminal-if.ask"    // AskTerminals → TerminalsAsked
-
-	// Questions of main to terminal-if.
-	SubjectReceipts = "question.terminal-if.receipts" // CollectReceipts → CollectedReceipts
 )
 
 // Subjects between the two mains (link). What may be much has a connection of its own in both directions, so that no beat
@@ -50,7 +24,7 @@ const (
 const (
 	SubjectAgentHello    = "agent.hello"    // AgentHello → AgentWelcome
 	SubjectAgentAttach   = "agent.attach"   // AgentAttach → AgentAttached
-	SubjectAgentDetach   = "agent.detach"   // AgentDetach → Done
+	SubjectAgentDetach   = "agent.detach"   // AgentDetach → AgentDetached
 	SubjectAgentFresh    = "agent.fresh"    // AgentFreshRequest → AgentFresh
 	SubjectAgentReceipts = "agent.receipts" // ReceiptsRequest → Receipts
 	SubjectAgentChanged  = "agent.changed"  // AgentChange, pushed by the agent to every host

@@ -9,16 +9,6 @@ import (
 // MaxTerminals bounds the table of terminals: it travels to terminal-if as one message.
 const MaxTerminals = 20_000
 
-// Orders about the table of terminals, which lives in the replicated database.
-const (
-	SubjectTable       = "question.updater.terminals"        // TableRequest → TablePage
-	SubjectTableChange = "question.updater.terminals-change" // TableChange → TableChanged
-
-	SubjectTerminals     = "control.terminal-if.terminals" // SetTerminals → Done: whom to dial from now on
-	SubjectTerminalsList = "question.terminal-if.list"     // ListTerminals → ListedTerminals
-	SubjectTerminalProbe = "question.terminal-if.probe"    // ProbeTerminals → ProbedTerminals
-)
-
 // TableRow is one terminal of the table.
 type TableRow struct {
 	ID      string    `json:"id"`
@@ -40,7 +30,6 @@ type TablePage struct {
 	Position position.Position `json:"position"` // committed, at which it was read
 	Rows     []TableRow        `json:"rows"`
 	More     bool              `json:"more,omitempty"`
-	Error    string            `json:"error,omitempty"`
 }
 
 // TableChange orders a change of the table: all of it or nothing. Initial are the terminals of the environment, which
@@ -51,15 +40,13 @@ type TableChange struct {
 	Initial []TableRow `json:"initial,omitempty"`
 }
 
-// TableChanged answers it. Refused: nothing was changed, because of what the table holds; Error: it could not be done,
-// and may have been if it was a deadline.
+// TableChanged answers it. ErrRefused: nothing was changed, because of what the table holds; after any other error it may have
+// been, if that was a deadline.
 type TableChanged struct {
 	Revision uint64            `json:"revision"`
 	Position position.Position `json:"position"`
 	Began    bool              `json:"began,omitempty"` // this change began the table
 	Total    int               `json:"total"`
-	Refused  string            `json:"refused,omitempty"`
-	Error    string            `json:"error,omitempty"`
 }
 
 // SetTerminals tells terminal-if whom to dial. Who is not named any more is detached and left alone; who stays keeps
@@ -80,7 +67,6 @@ type ListedTerminals struct {
 	Terminals []TerminalDetail `json:"terminals"`
 	Total     int              `json:"total"`
 	More      bool             `json:"more,omitempty"`
-	Error     string           `json:"error,omitempty"`
 }
 
 // TerminalDetail is one terminal as a host sees it.
@@ -115,7 +101,6 @@ type ProbedTerminals struct {
 	Unknown   []string        `json:"unknown,omitempty"` // ids that are not in the list
 	Total     int             `json:"total"`
 	More      bool            `json:"more,omitempty"`
-	Error     string          `json:"error,omitempty"`
 }
 
 // Outcomes of probing a terminal.

@@ -6,13 +6,6 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// Orders about the comparison of both databases.
-const (
-	SubjectVerify      = "question.updater.verify"       // VerifyOrder → VerifyState: begin one
-	SubjectVerifyState = "question.updater.verify-state" // VerifyQuestion → VerifyState: how far it is, or what came of the last
-	SubjectVerifyStop  = "question.updater.verify-stop"  // VerifyQuestion → VerifyState: end it
-)
-
 // VerifyOrder begins a comparison of both databases. Only the active can lead one, and there is one at a time.
 type VerifyOrder struct {
 	ID     string `json:"id"` // of the call
@@ -49,8 +42,6 @@ type VerifyState struct {
 	DamagedHere int                `json:"damaged_here,omitempty"`
 	Named       []VerifyDifference `json:"named,omitempty"`
 	Failure     string             `json:"failure,omitempty"` // why it ended before everything was compared
-	Refused     string             `json:"refused,omitempty"` // of an order: why nothing was begun
-	Error       string             `json:"error,omitempty"`
 }
 
 // Clean reports whether everything was compared and is alike, or was made so.

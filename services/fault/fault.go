@@ -15,6 +15,7 @@ package fault
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 )
@@ -141,4 +142,11 @@ func cut(text string) string {
 		}
 		return r
 	}, text)
+}
+
+// Remote reports whether an error is, or wraps, what another process answered with: it was heard, and this is not what went
+// wrong on the way to it.
+func Remote(err error) bool {
+	var r *remote
+	return errors.As(err, &r)
 }

@@ -2,7 +2,6 @@ package mainprocess
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -183,8 +182,8 @@ func (h *host) look(ctx context.Context, outcome *operator.Audit, late bool) err
 	defer func() { outcome.Time = time.Now() }()
 	for from := 0; ; {
 		began := time.Now()
-		page, err := auditOrder(ctx, h.orders, bus.ProcessTerminalInterface, bus.SubjectReceipts,
-			bus.CollectReceipts{Epoch: epoch, From: from, Terminals: auditTerminals, Audit: number, Late: late}, func(p bus.CollectedReceipts) string { return p.Error })
+		page, err := auditOrder(ctx, h.orders, bus.CallReceipts,
+			bus.CollectReceipts{Epoch: epoch, From: from, Terminals: auditTerminals, Audit: number, Late: late})
 		if err != nil {
 			return fmt.Errorf("receipts of terminals: %w", err)
 		}
@@ -193,8 +192,7 @@ func (h *host) look(ctx context.Context, outcome *operator.Audit, late bool) err
 		outcome.Silent += page.Silent
 		outcome.GapWorstMS, outcome.GapMedianMS, outcome.Felt = inMilliseconds(page.GapWorst), inMilliseconds(page.GapMedian), page.Felt
 		if len(page.Receipts) > 0 {
-			found, err := auditOrder(ctx, h.orders, bus.ProcessUpdater, bus.SubjectAudit,
-				bus.AuditReceipts{Epoch: epoch, Receipts: page.Receipts}, func(a bus.AuditedReceipts) string { return a.Error })
+			found, err := auditOrder(ctx, h.orders, bus.CallAudit, bus.AuditReceipts{Epoch: epoch, Receipts: page.Receipts})
 			if err != nil {
 				return fmt.Errorf("look receipts up: %w", err)
 			}
@@ -213,16 +211,10 @@ func (h *host) look(ctx context.Context, outcome *operator.Audit, late bool) err
 	}
 }
 
-// errAudit is what a process said instead of carrying an order of the audit out.
-var errAudit = errors.New("refused")
-
 // auditOrder gives an order, again when it fails.
-func auditOrder[A any](ctx context.Context, o *orders, process, subject string, message any, refusal func(A) string) (answer A, err error) {
+func auditOrder[Q, A any](ctx context.Context, p *bus.Poster, e bus.Endpoint[Q, A], q Q) (answer A, err error) {
 	for try := 1; ; try++ {
-		answer, err = askWait[A](ctx, o, process, subject, message, auditDeadline)
-		if err == nil && refusal(answer) != "" {
-			err = fmt.Errorf("%w: %s", errAudit, refusal(answer))
-		}
+		answer, err = e.PostWait(ctx, p, q, auditDeadline)
 		if err == nil || try == auditTries {
 			return answer, err
 		}

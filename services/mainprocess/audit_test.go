@@ -11,8 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go"
-
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/alarms"
 	"github.com/hotpair/hotpair/services/events"
@@ -37,7 +35,7 @@ type auditPair struct {
 func newAuditPair(t *testing.T, pages ...bus.CollectedReceipts) *auditPair {
 	t.Helper()
 	mine, theirs := testBus(t)
-	o, err := newOrders(t.Context(), bus.HostConns{Control: mine, Traffic: mine})
+	o, err := bus.NewPoster(bus.HostConns{Control: mine, Traffic: mine})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,10 +45,11 @@ func newAuditPair(t *testing.T, pages ...bus.CollectedReceipts) *auditPair {
 	p.host.hooks = &alarms.Hooks{}
 	p.host.alarms = alarms.NewSet("a", p.host.alarmChanged)
 	p.host.log = slog.New(slog.NewTextHandler(&p.log, nil))
-	for subject, serve := range map[string]func(*nats.Msg) any{bus.SubjectReceipts: p.collect, bus.SubjectAudit: p.lookUp} {
-		if _, err := theirs.Subscribe(subject, func(m *nats.Msg) { _ = m.Respond(bus.EncodeJSON(serve(m))) }); err != nil {
-			t.Fatal(err)
-		}
+	router := bus.NewRouter("")
+	bus.CallReceipts.Handle(router, func(q bus.CollectReceipts, answer func(bus.CollectedReceipts, error)) { answer(p.collect(q)) })
+	bus.CallAudit.Handle(router, func(q bus.AuditReceipts, answer func(bus.AuditedReceipts, error)) { answer(p.lookUp(q)) })
+	if _, err := router.Listen(theirs, "question.>"); err != nil {
+		t.Fatal(err)
 	}
 	if err := theirs.Flush(); err != nil {
 		t.Fatal(err)
@@ -58,10 +57,9 @@ func newAuditPair(t *testing.T, pages ...bus.CollectedReceipts) *auditPair {
 	return p
 }
 
-func (p *auditPair) collect(m *nats.Msg) any {
-	var q bus.CollectReceipts
-	if bus.DecodeJSON(m.Data, &q) != nil || q.Epoch != 7 || q.Terminals != auditTerminals {
-		return bus.CollectedReceipts{Error: "a wrong order"}
+func (p *auditPair) collect(q bus.CollectReceipts) (bus.CollectedReceipts, error) {
+	if q.Epoch != 7 || q.Terminals != auditTerminals {
+		return bus.CollectedReceipts{}, errors.New("a wrong order")
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -70,19 +68,18 @@ func (p *auditPair) collect(m *nats.Msg) any {
 	if page.Next = q.From + 1; page.Next == len(p.pages) {
 		page.Next = 0
 	}
-	return page
+	return page, nil
 }
 
-func (p *auditPair) lookUp(m *nats.Msg) any {
-	var q bus.AuditReceipts
-	if bus.DecodeJSON(m.Data, &q) != nil || q.Epoch != 7 {
-		return bus.AuditedReceipts{Error: "a wrong order"}
+func (p *auditPair) lookUp(q bus.AuditReceipts) (bus.AuditedReceipts, error) {
+	if q.Epoch != 7 {
+		return bus.AuditedReceipts{}, errors.New("a wrong order")
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.refuse > 0 {
 		p.refuse--
-		return bus.AuditedReceipts{Error: "epoch 7 is not served"}
+		return bus.AuditedReceipts{}, errors.New("epoch 7 is not served")
 	}
 	p.lookups = append(p.lookups, len(q.Receipts))
 	var a bus.AuditedReceipts
@@ -94,7 +91,7 @@ func (p *auditPair) lookUp(m *nats.Msg) any {
 			a.Present++
 		}
 	}
-	return a
+	return a, nil
 }
 
 // lookAll is a first audit of epoch 7.

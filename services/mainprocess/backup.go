@@ -50,11 +50,11 @@ func (h *host) Backup(ctx context.Context, caller operator.Caller, to operator.B
 }
 
 func (h *host) backupPiece(ctx context.Context, order bus.BackupOrder) (bus.BackupPage, error) {
-	page, err := askWait[bus.BackupPage](ctx, h.orders, bus.ProcessUpdater, bus.SubjectBackup, order, orderDeadline)
-	return page, updaterSaid(err, page.Refused, page.Error)
+	page, err := bus.CallBackup.PostWait(ctx, h.orders, order, orderDeadline)
+	return page, updaterSaid(err)
 }
 
 // abandonBackup lets the updater trim again what it kept. An updater that does not hear of it ends the backup by itself.
 func (h *host) abandonBackup(session string) {
-	ask(h.orders, bus.ProcessUpdater, bus.SubjectBackup, bus.BackupOrder{Session: session, Abandon: true}, orderDeadline, func(bus.BackupPage, error) {})
+	bus.CallBackup.Post(h.orders, bus.BackupOrder{Session: session, Abandon: true}, orderDeadline, func(bus.BackupPage, error) {})
 }

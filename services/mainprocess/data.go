@@ -3,11 +3,13 @@ package mainprocess
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/events"
+	"github.com/hotpair/hotpair/services/fault"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/role"
 )
@@ -36,24 +38,24 @@ func (h *host) localCalls() map[string]remoteCall {
 
 // Diverged gives what this host has set aside: its files, or the updates of one.
 func (h *host) Diverged(ctx context.Context, q bus.AsideRequest) (bus.AsidePage, error) {
-	page, err := askWait[bus.AsidePage](ctx, h.orders, bus.ProcessUpdater, bus.SubjectAside, q, orderDeadline)
-	if err == nil && page.Absent {
-		return page, fmt.Errorf("%w: %s", operator.ErrUsage, page.Error)
+	page, err := bus.CallAside.PostWait(ctx, h.orders, q, orderDeadline)
+	if errors.Is(err, bus.ErrAbsent) {
+		return page, fmt.Errorf("%w: %w", operator.ErrUsage, err)
 	}
-	return page, updaterSaid(err, "", page.Error)
+	return page, updaterSaid(err)
 }
 
 // updaterSaid gives what came of asking the updater as an operator is told it: that it does not answer, refuses, or failed.
-func updaterSaid(err error, refused, failed string) error {
+func updaterSaid(err error) error {
 	switch {
-	case err != nil:
-		return fmt.Errorf("%w: the updater does not answer: %w", operator.ErrUnavailable, err)
-	case refused != "":
-		return fmt.Errorf("%w: %s", operator.ErrRefused, refused)
-	case failed != "":
-		return fmt.Errorf("%w: updater: %s", operator.ErrUnavailable, failed)
+	case err == nil:
+		return nil
+	case errors.Is(err, bus.ErrRefused):
+		return err // it is the operator's too
+	case fault.Remote(err):
+		return fmt.Errorf("%w: updater: %w", operator.ErrUnavailable, err)
 	}
-	return nil
+	return fmt.Errorf("%w: the updater does not answer: %w", operator.ErrUnavailable, err)
 }
 
 // callWith makes a remoteCall of a method with arguments.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/fault"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/role"
 )
@@ -95,14 +96,14 @@ func (h *host) examineProcesses(f *findings, v role.View) {
 
 // examineDisk has the updater write, and looks at room and permissions.
 func (h *host) examineDisk(ctx context.Context, f *findings) {
-	x, err := askWait[bus.Examined](ctx, h.orders, bus.ProcessUpdater, bus.SubjectExamine, bus.Examine{}, orderDeadline)
-	if err != nil {
+	x, err := bus.CallExamine.PostWait(ctx, h.orders, bus.Examine{}, orderDeadline)
+	switch {
+	case fault.Remote(err):
+		f.add(operator.Bad, "disk", "takes no writes: "+err.Error(), "make room or replace the disk, then restart the host")
+	case err != nil:
 		f.add(operator.Bad, "disk", "the updater does not answer: "+err.Error(), "the host's log says why; it is restarted by itself")
 		return
-	}
-	if x.Error != "" {
-		f.add(operator.Bad, "disk", "takes no writes: "+x.Error, "make room or replace the disk, then restart the host")
-	} else {
+	default:
 		level := operator.Good
 		if x.Sync > syncWarns {
 			level = operator.Warning

@@ -2,7 +2,6 @@ package mainprocess
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -139,12 +138,9 @@ func (h *host) sendEvents(ctx context.Context, batch []bus.Event) (last uint64, 
 			return 0, err
 		}
 	default:
-		if r, err = askWait[bus.RecordedEvents](ctx, h.orders, bus.ProcessUpdater, bus.SubjectRecord, bus.RecordEvents{Events: batch}, events.HandWithin); err != nil {
+		if r, err = bus.CallRecord.PostWait(ctx, h.orders, bus.RecordEvents{Events: batch}, events.HandWithin); err != nil {
 			return 0, err
 		}
-	}
-	if r.Error != "" {
-		return 0, fmt.Errorf("%w: %s", errRefused, r.Error)
 	}
 	return r.Last, nil
 }
@@ -162,7 +158,7 @@ func (h *host) takeEvents(m bus.LinkMessage, reply func(bus.LinkReply)) {
 		return
 	}
 	order := bus.RecordEvents{Events: m.Events}
-	ask(h.orders, bus.ProcessUpdater, bus.SubjectRecord, order, events.HandWithin, func(r bus.RecordedEvents, err error) {
+	bus.CallRecord.Post(h.orders, order, events.HandWithin, func(r bus.RecordedEvents, err error) {
 		if err != nil {
 			reply(bus.LinkReply{Error: err.Error()})
 			return
@@ -176,10 +172,7 @@ const eventsWithin = 3 * time.Second
 
 // askEvents asks the updater for a page of the log.
 func (h *host) askEvents(ctx context.Context, q bus.EventsRequest) (bus.EventsPage, error) {
-	page, err := askWait[bus.EventsPage](ctx, h.orders, bus.ProcessUpdater, bus.SubjectEvents, q, eventsWithin)
-	if err == nil && page.Error != "" {
-		err = errors.New(page.Error)
-	}
+	page, err := bus.CallEvents.PostWait(ctx, h.orders, q, eventsWithin)
 	return page, err
 }
 

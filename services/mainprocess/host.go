@@ -37,7 +37,7 @@ type host struct {
 	driver    *driver
 	link      *link
 	bus       *bus.Conn // for control alone
-	orders    *orders
+	orders    *bus.Poster
 	processes *processes
 	register  arbiter.Register
 	witness   keeper
@@ -150,10 +150,7 @@ func (h *host) processUp(name string) {
 // askFacts asks a started updater what is on disk; until it has answered, this main says no hello, grants nothing and
 // submits nothing.
 func (h *host) askFacts() {
-	ask(h.orders, bus.ProcessUpdater, bus.SubjectFacts, bus.FactsRequest{}, 5*time.Second, func(f bus.Facts, err error) {
-		if err == nil && f.Error != "" {
-			err = fmt.Errorf("%s", f.Error)
-		}
+	bus.CallFacts.Post(h.orders, bus.FactsRequest{}, 5*time.Second, func(f bus.Facts, err error) {
 		if err != nil {
 			h.log.Warn("the updater does not tell what is on disk", "error", err)
 			if h.ctx.Err() == nil && h.processes.isUp(bus.ProcessUpdater) {
@@ -176,7 +173,7 @@ func (h *host) askFacts() {
 }
 
 func (h *host) processDown(name string) {
-	h.orders.lost(name)
+	h.orders.Lost(name)
 	if name == bus.ProcessUpdater {
 		h.updaterState.Store(nil)
 		v := h.driver.View()

@@ -52,8 +52,8 @@ func (h *host) await(ctx context.Context, wanted func(role.View) bool) error {
 
 // History asks the updater for a page of the update history.
 func (h *host) History(ctx context.Context, request bus.HistoryRequest) (bus.HistoryPage, error) {
-	page, err := askWait[bus.HistoryPage](ctx, h.orders, bus.ProcessUpdater, bus.SubjectHistory, request, orderDeadline)
-	return page, updaterSaid(err, "", page.Error)
+	page, err := bus.CallHistory.PostWait(ctx, h.orders, request, orderDeadline)
+	return page, updaterSaid(err)
 }
 
 // Switchover hands over to the other host and returns when it serves. A standby forwards the call to the active.

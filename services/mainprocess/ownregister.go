@@ -100,9 +100,6 @@ func (h *host) keepRecord(ctx context.Context, record json.RawMessage) error {
 	if deadline, ok := ctx.Deadline(); ok {
 		within = time.Until(deadline)
 	}
-	done, err := askWait[bus.Done](ctx, h.orders, bus.ProcessUpdater, bus.SubjectNote, bus.Note{Record: record}, within)
-	if why := failure(done.Error, err); why != "" {
-		return fmt.Errorf("%s", why)
-	}
-	return nil
+	_, err := bus.CallNote.PostWait(ctx, h.orders, bus.Note{Record: record}, within)
+	return err
 }

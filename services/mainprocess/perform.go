@@ -31,7 +31,7 @@ func (h *host) perform(action role.Action) {
 		h.link.now()
 	case role.AskTerminals:
 		asked := time.Now()
-		ask(h.orders, bus.ProcessTerminalInterface, bus.SubjectAskTerminals, bus.AskTerminals{Within: a.Within}, a.Within+20*time.Millisecond,
+		bus.CallAskTerminals.Post(h.orders, bus.AskTerminals{Within: a.Within}, a.Within+20*time.Millisecond,
 			func(r bus.TerminalsAsked, _ error) {
 				answer := func() { h.driver.give(role.TerminalsAsked{Serial: a.Serial, Asked: r.Asked, Fresh: r.Fresh}) }
 				if len(r.Fresh) == 0 {
@@ -42,9 +42,9 @@ func (h *host) perform(action role.Action) {
 				time.AfterFunc(a.Within-time.Since(asked), answer)
 			})
 	case role.Prepare:
-		ask(h.orders, bus.ProcessUpdater, bus.SubjectPrepare, bus.Prepare{Epoch: a.Epoch, AtLeast: a.AtLeast}, orderDeadline,
+		bus.CallPrepare.Post(h.orders, bus.Prepare{Epoch: a.Epoch, AtLeast: a.AtLeast}, orderDeadline,
 			func(r bus.Prepared, err error) {
-				why := failure(r.Error, err)
+				why := failure(err)
 				h.driver.give(role.Prepared{Serial: a.Serial, Position: r.Position, Unfit: why})
 				if why == "" {
 					// Told after the machine, which waits for it: what is told is where a takeover's time goes.
@@ -52,24 +52,24 @@ func (h *host) perform(action role.Action) {
 				}
 			})
 	case role.Release:
-		h.tellUpdater(bus.SubjectRelease, bus.Release{})
+		tellUpdater(h, bus.CallRelease, bus.Release{})
 	case role.Serve:
 		h.serve(a)
 	case role.AttachTerminals:
 		h.attachAs(a.Epoch, h.resumed)
 	case role.Require:
 		order := bus.Require{Peer: a.Peer, Epoch: h.driver.View().Epoch, Membership: busNote(a.Membership)}
-		ask(h.orders, bus.ProcessUpdater, bus.SubjectRequire, order, requireDeadline, func(r bus.Required, err error) {
-			h.driver.give(role.Required{Serial: a.Serial, Failure: failure(r.Error, err)})
+		bus.CallRequire.Post(h.orders, order, requireDeadline, func(_ bus.Required, err error) {
+			h.driver.give(role.Required{Serial: a.Serial, Failure: failure(err)})
 		})
 	case role.Drain:
 		handover := h.tenure
 		h.driver.work.Go(func() { h.drain(a, handover) })
 	case role.BecomeStandby:
 		h.detach(func(error) {})
-		h.tellUpdater(bus.SubjectStandby, bus.Standby{Epoch: a.Epoch})
+		tellUpdater(h, bus.CallStandby, bus.Standby{Epoch: a.Epoch})
 	case role.WriteFacts:
-		h.tellUpdater(bus.SubjectNote, bus.Note{PairID: a.PairID, RecordVersion: a.RecordVersion})
+		tellUpdater(h, bus.CallNote, bus.Note{PairID: a.PairID, RecordVersion: a.RecordVersion})
 		if a.Record != nil && h.own != nil {
 			h.driver.work.Go(func() { h.learnRecord(*a.Record) })
 		}
@@ -85,19 +85,19 @@ func (h *host) perform(action role.Action) {
 	}
 }
 
-// failure joins what a process said and what went wrong on the way.
-func failure(said string, err error) string {
-	if err != nil {
-		return err.Error()
+// failure is an error as the machine is told it; "" is none.
+func failure(err error) string {
+	if err == nil {
+		return ""
 	}
-	return said
+	return err.Error()
 }
 
 // tellUpdater gives an order whose only answer is that it was carried out.
-func (h *host) tellUpdater(subject string, message any) {
-	ask(h.orders, bus.ProcessUpdater, subject, message, orderDeadline, func(r bus.Done, err error) {
-		if why := failure(r.Error, err); why != "" && h.ctx.Err() == nil {
-			h.log.Warn("the updater did not carry out an order", "order", subject, "error", why)
+func tellUpdater[Q any](h *host, e bus.Endpoint[Q, bus.Done], q Q) {
+	e.Post(h.orders, q, orderDeadline, func(_ bus.Done, err error) {
+		if err != nil && h.ctx.Err() == nil {
+			h.log.Warn("the updater did not carry out an order", "order", e.Subject(), "error", err)
 		}
 	})
 }
@@ -132,9 +132,9 @@ func (h *host) writeRecord(a role.WriteRecord) {
 		// empty no more, and the pair could never begin.
 		note.PairID = a.Record.PairID
 	}
-	ask(h.orders, bus.ProcessUpdater, bus.SubjectNote, note, orderDeadline, func(r bus.Done, err error) {
-		if why := failure(r.Error, err); why != "" {
-			h.log.Warn("the note of membership is not durable, so the pair record is left alone", "error", why)
+	bus.CallNote.Post(h.orders, note, orderDeadline, func(_ bus.Done, err error) {
+		if err != nil {
+			h.log.Warn("the note of membership is not durable, so the pair record is left alone", "error", err)
 			h.driver.give(role.RecordWritten{Ticket: a.Ticket, Outcome: role.Unwritten})
 			return
 		}
@@ -165,8 +165,8 @@ func outcome(err error) role.Outcome {
 func (h *host) serve(a role.Serve) {
 	h.resumed = a.Resume
 	order := bus.Serve{Epoch: a.Epoch, RecordVersion: a.RecordVersion, Resume: a.Resume, RequirePeer: a.RequirePeer}
-	ask(h.orders, bus.ProcessUpdater, bus.SubjectServe, order, serveDeadline, func(r bus.Served, err error) {
-		h.driver.give(role.Served{Epoch: a.Epoch, Position: r.Position, Unreadable: r.Unreadable, Failure: failure(r.Error, err)})
+	bus.CallServe.Post(h.orders, order, serveDeadline, func(r bus.Served, err error) {
+		h.driver.give(role.Served{Epoch: a.Epoch, Position: r.Position, Unreadable: errors.Is(err, bus.ErrUnreadable), Failure: failure(err)})
 	})
 }
 
@@ -177,21 +177,16 @@ func (h *host) attach(epoch uint64) { h.attachAs(epoch, false) }
 func (h *host) attachAs(epoch uint64, resumed bool) {
 	v, term := h.driver.View(), h.tenure.ctx
 	order := bus.Attach{Epoch: epoch, Counter: h.attachCounter.Add(1), PairID: v.Record.PairID, Identity: v.Self.Identity, Resumed: resumed}
-	ask(h.orders, bus.ProcessTerminalInterface, bus.SubjectAttach, order, orderDeadline, func(r bus.Attached, err error) {
-		h.driver.give(role.TerminalsAttached{Epoch: epoch, Attached: r.Attached, Refused: r.Refused, Waiting: r.Unreachable, Failure: failure(r.Error, err)})
-		if err == nil && r.Error == "" {
+	bus.CallAttach.Post(h.orders, order, orderDeadline, func(r bus.Attached, err error) {
+		h.driver.give(role.TerminalsAttached{Epoch: epoch, Attached: r.Attached, Refused: r.Refused, Waiting: r.Unreachable, Failure: failure(err)})
+		if err == nil {
 			h.driver.during(term, func() { h.audit(term, epoch) })
 		}
 	})
 }
 
 func (h *host) detach(done func(error)) {
-	ask(h.orders, bus.ProcessTerminalInterface, bus.SubjectDetach, bus.Detach{}, orderDeadline, func(r bus.Done, err error) {
-		if err == nil && r.Error != "" {
-			err = errors.New(r.Error)
-		}
-		done(err)
-	})
+	bus.CallDetach.Post(h.orders, bus.Detach{}, orderDeadline, func(_ bus.Done, err error) { done(err) })
 }
 
 // drain ends the term from within: requests in flight are finished, then no process of this host answers any more,
@@ -199,7 +194,7 @@ func (h *host) detach(done func(error)) {
 // that is taken back ends its tenure, and with it what the drain still had to do.
 func (h *host) drain(a role.Drain, handover tenure) {
 	within := h.config.Lease / 2
-	if _, err := askWait[bus.Done](handover.ctx, h.orders, bus.ProcessTerminalInterface, bus.SubjectDrainRequests, bus.DrainRequests{Within: within}, within+h.config.Lease/4); err != nil && handover.ctx.Err() == nil {
+	if _, err := bus.CallDrainRequests.PostWait(handover.ctx, h.orders, bus.DrainRequests{Within: within}, within+h.config.Lease/4); err != nil && handover.ctx.Err() == nil {
 		h.log.Warn("requests in flight were not finished; terminals send them again", "error", err)
 	}
 	var last lease.Right
@@ -227,8 +222,8 @@ func (h *host) drain(a role.Drain, handover tenure) {
 	}
 	h.driver.during(handover.ctx, func() {
 		order := bus.Drain{Epoch: handover.epoch, Membership: &bus.MembershipNote{Version: a.Membership.Version, Epoch: a.Membership.Epoch}}
-		ask(h.orders, bus.ProcessUpdater, bus.SubjectDrain, order, orderDeadline, func(r bus.Drained, err error) {
-			h.driver.give(role.Drained{Serial: a.Serial, Position: r.Position, Failure: failure(r.Error, err)})
+		bus.CallDrain.Post(h.orders, order, orderDeadline, func(r bus.Drained, err error) {
+			h.driver.give(role.Drained{Serial: a.Serial, Position: r.Position, Failure: failure(err)})
 		})
 	})
 }
@@ -238,9 +233,8 @@ func (h *host) resign(a role.Resign) {
 	ctx, cancel := context.WithTimeout(h.ctx, orderDeadline)
 	defer cancel()
 	n := busNote(a.Note)
-	r, err := askWait[bus.Done](ctx, h.orders, bus.ProcessUpdater, bus.SubjectNote, bus.Note{Membership: &n}, orderDeadline)
-	if why := failure(r.Error, err); why != "" {
-		h.log.Warn("leaving the in-sync set could not be noted; the other host will notice by itself", "error", why)
+	if _, err := bus.CallNote.PostWait(ctx, h.orders, bus.Note{Membership: &n}, orderDeadline); err != nil {
+		h.log.Warn("leaving the in-sync set could not be noted; the other host will notice by itself", "error", err)
 		return
 	}
 	wait, cancelTell := context.WithTimeout(ctx, h.config.Lease)

@@ -37,8 +37,7 @@ func (h *host) PromotePlan(ctx context.Context) (operator.PromotePlan, error) {
 	if !force.Needless {
 		plan.Note = "what " + orName(force.Active.Host) + " acknowledged since it was last heard is not known here and comes on top"
 	}
-	asked, err := askWait[bus.TerminalsAsked](ctx, h.orders, bus.ProcessTerminalInterface, bus.SubjectAskTerminals,
-		bus.AskTerminals{Within: askedFresh}, askedFresh+orderDeadline/5)
+	asked, err := bus.CallAskTerminals.PostWait(ctx, h.orders, bus.AskTerminals{Within: askedFresh}, askedFresh+orderDeadline/5)
 	if err != nil {
 		plan.Note = "terminals could not be asked: " + err.Error()
 	}

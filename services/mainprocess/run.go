@@ -84,7 +84,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	}
 	defer conns.Close()
 	h.bus = conns.Control
-	if h.orders, err = newOrders(work, conns); err != nil {
+	if h.orders, err = bus.NewPoster(conns); err != nil {
 		return err
 	}
 

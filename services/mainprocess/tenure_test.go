@@ -10,6 +10,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/events"
+	"github.com/hotpair/hotpair/services/fault"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/role"
 )
@@ -25,7 +26,7 @@ type drainPair struct {
 func newDrainPair(t *testing.T, hostLease time.Duration) *drainPair {
 	t.Helper()
 	mine, theirs := testBus(t)
-	o, err := newOrders(t.Context(), bus.HostConns{Control: mine, Traffic: mine})
+	o, err := bus.NewPoster(bus.HostConns{Control: mine, Traffic: mine})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,6 +97,14 @@ func (p *drainPair) answer(m *nats.Msg, v any) {
 	}
 }
 
+// refuse answers an order with an error.
+func (p *drainPair) refuse(m *nats.Msg, why string) {
+	p.t.Helper()
+	if err := m.RespondMsg(&nats.Msg{Header: nats.Header{bus.HeaderErrorCode: {fault.Other}, bus.HeaderError: {why}}}); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
 // quiet: all that the host had to do is done, and it ordered nothing.
 func (p *drainPair) quiet(when string) {
 	p.t.Helper()
@@ -142,7 +151,7 @@ func TestDrain_TakenBackTouchesNoLaterTerm(t *testing.T) {
 	t.Run("while requests are finished", func(t *testing.T) {
 		p := newDrainPair(t, time.Minute)
 		p.begin(1)
-		requests := p.order(bus.SubjectDrainRequests)
+		requests := p.order(bus.CallDrainRequests.Subject())
 		right := p.takenBack()
 		p.answer(requests, bus.Done{})
 		p.quiet("requests were finished late")
@@ -153,8 +162,8 @@ func TestDrain_TakenBackTouchesNoLaterTerm(t *testing.T) {
 	t.Run("while terminal-if stops", func(t *testing.T) {
 		p := newDrainPair(t, time.Minute)
 		p.begin(1)
-		p.answer(p.order(bus.SubjectDrainRequests), bus.Done{})
-		stop := p.order(bus.SubjectDetach)
+		p.answer(p.order(bus.CallDrainRequests.Subject()), bus.Done{})
+		stop := p.order(bus.CallDetach.Subject())
 		if got := p.Right(); got != (lease.Right{}) {
 			t.Fatalf("a drained host has the right %+v", got)
 		}
@@ -166,8 +175,8 @@ func TestDrain_TakenBackTouchesNoLaterTerm(t *testing.T) {
 	t.Run("while a right is waited out", func(t *testing.T) {
 		p := newDrainPair(t, time.Minute)
 		p.begin(1)
-		p.answer(p.order(bus.SubjectDrainRequests), bus.Done{})
-		p.answer(p.order(bus.SubjectDetach), bus.Done{Error: "it is frozen"})
+		p.answer(p.order(bus.CallDrainRequests.Subject()), bus.Done{})
+		p.refuse(p.order(bus.CallDetach.Subject()), "it is frozen")
 		p.takenBack()
 		p.quiet("the right ran out late")
 	})
@@ -180,9 +189,9 @@ func TestDrain_OutlastsARightThatIsNotGivenBack(t *testing.T) {
 	until := p.clock() + 300*time.Millisecond
 	p.is(role.Handover, 7, lease.Right{Epoch: 7, Until: until})
 	p.on(func() { p.perform(role.Drain{Serial: 1}) })
-	p.answer(p.order(bus.SubjectDrainRequests), bus.Done{Error: "2 requests are still out"})
-	p.answer(p.order(bus.SubjectDetach), bus.Done{Error: "it is frozen"})
-	p.order(bus.SubjectDrain)
+	p.refuse(p.order(bus.CallDrainRequests.Subject()), "2 requests are still out")
+	p.refuse(p.order(bus.CallDetach.Subject()), "it is frozen")
+	p.order(bus.CallDrain.Subject())
 	if now := p.clock(); now < until {
 		t.Errorf("the updater was drained %v before the right ended", until-now)
 	}
@@ -193,7 +202,7 @@ func TestTenure_LateAuditEndsNoLaterOne(t *testing.T) {
 	p := newDrainPair(t, time.Minute)
 	p.is(role.Active, 7, lease.Right{})
 	p.on(func() { p.attach(7) })
-	late := p.order(bus.SubjectAttach)
+	late := p.order(bus.CallAttach.Subject())
 	p.is(role.Takeover, 0, lease.Right{})
 	p.is(role.Active, 8, lease.Right{})
 	var running context.Context
@@ -202,7 +211,7 @@ func TestTenure_LateAuditEndsNoLaterOne(t *testing.T) {
 	// The answer came when an order given after it is answered.
 	done := make(chan struct{})
 	p.on(func() { p.detach(func(error) { close(done) }) })
-	p.answer(p.order(bus.SubjectDetach), bus.Done{})
+	p.answer(p.order(bus.CallDetach.Subject()), bus.Done{})
 	<-done
 	p.on(func() {})
 	if running.Err() != nil {

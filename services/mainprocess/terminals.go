@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/fault"
 	"github.com/hotpair/hotpair/services/operator"
 )
 
@@ -88,9 +89,9 @@ func (h *host) readTable() {
 	var rows []bus.TableRow
 	var revision uint64
 	for after, first := "", true; ; first = false {
-		page, err := askWait[bus.TablePage](h.ctx, h.orders, bus.ProcessUpdater, bus.SubjectTable, bus.TableRequest{After: after, Limit: tablePage}, tableDeadline)
-		if err != nil || page.Error != "" {
-			h.log.Debug("the table of terminals can't be read", "error", failure(page.Error, err))
+		page, err := bus.CallTable.PostWait(h.ctx, h.orders, bus.TableRequest{After: after, Limit: tablePage}, tableDeadline)
+		if err != nil {
+			h.log.Debug("the table of terminals can't be read", "error", err)
 			return
 		}
 		if !first && page.Revision != revision {
@@ -126,12 +127,12 @@ func (t *tables) tell(h *host) {
 		return // told when it is up
 	}
 	order := bus.SetTerminals{Revision: t.revision, Terminals: t.rows}
-	ask(h.orders, bus.ProcessTerminalInterface, bus.SubjectTerminals, order, tableDeadline, func(d bus.Done, err error) {
-		if err == nil && d.Error == "" {
+	bus.CallTerminals.Post(h.orders, order, tableDeadline, func(_ bus.Done, err error) {
+		if err == nil {
 			return
 		}
-		h.log.Warn("terminal-if did not take the table of terminals", "error", failure(d.Error, err))
-		if h.ctx.Err() == nil && err != nil && h.processes.isUp(bus.ProcessTerminalInterface) {
+		h.log.Warn("terminal-if did not take the table of terminals", "error", err)
+		if h.ctx.Err() == nil && !fault.Remote(err) && h.processes.isUp(bus.ProcessTerminalInterface) {
 			t.tell(h)
 		}
 	})
@@ -159,9 +160,9 @@ func (h *host) RemoveTerminals(ctx context.Context, caller operator.Caller, ids 
 
 func (h *host) changeTable(ctx context.Context, caller operator.Caller, change bus.TableChange, what string) (operator.TerminalsChanged, error) {
 	change.Initial = h.environment()
-	done, err := askWait[bus.TableChanged](ctx, h.orders, bus.ProcessUpdater, bus.SubjectTableChange, change, tableDeadline)
+	done, err := bus.CallTableChange.PostWait(ctx, h.orders, change, tableDeadline)
 	result := operator.TerminalsChanged{ID: caller.ID, Revision: done.Revision, Position: done.Position, Began: done.Began, Total: done.Total}
-	if err := updaterSaid(err, done.Refused, done.Error); err != nil {
+	if err := updaterSaid(err); err != nil {
 		return result, err
 	}
 	h.noteOutcome(caller, "terminals", fmt.Sprintf("%s by %s; the table has %d now", what, caller.From, done.Total))
@@ -246,17 +247,17 @@ func (h *host) ProbeTerminals(ctx context.Context, caller operator.Caller, q ope
 }
 
 func (h *host) listOwn(ctx context.Context, _ operator.Caller, q bus.ListTerminals) (bus.ListedTerminals, error) {
-	list, err := askWait[bus.ListedTerminals](ctx, h.orders, bus.ProcessTerminalInterface, bus.SubjectTerminalsList, q, orderDeadline)
-	if f := failure(list.Error, err); f != "" {
-		return list, fmt.Errorf("%w: terminal-if: %s", operator.ErrUnavailable, f)
+	list, err := bus.CallTerminalsList.PostWait(ctx, h.orders, q, orderDeadline)
+	if err != nil {
+		return list, fmt.Errorf("%w: terminal-if: %w", operator.ErrUnavailable, err)
 	}
 	return list, nil
 }
 
 func (h *host) probeOwn(ctx context.Context, _ operator.Caller, q bus.ProbeTerminals) (bus.ProbedTerminals, error) {
-	probed, err := askWait[bus.ProbedTerminals](ctx, h.orders, bus.ProcessTerminalInterface, bus.SubjectTerminalProbe, q, probeDeadline)
-	if f := failure(probed.Error, err); f != "" {
-		return probed, fmt.Errorf("%w: terminal-if: %s", operator.ErrUnavailable, f)
+	probed, err := bus.CallTerminalsProbe.PostWait(ctx, h.orders, q, probeDeadline)
+	if err != nil {
+		return probed, fmt.Errorf("%w: terminal-if: %w", operator.ErrUnavailable, err)
 	}
 	return probed, nil
 }

@@ -20,7 +20,7 @@ func (h *host) BeginVerify(ctx context.Context, caller operator.Caller, q operat
 		return forward[bus.VerifyState](ctx, h, operator.CallVerify, caller, q)
 	}
 	order := bus.VerifyOrder{ID: caller.ID, By: caller.From, Repair: q.Repair}
-	s, err := verifyOrder(ctx, h, bus.SubjectVerify, order)
+	s, err := verifyOrder(ctx, h, bus.CallVerify, order)
 	if err != nil {
 		return s, err
 	}
@@ -43,7 +43,7 @@ func (h *host) VerifyState(ctx context.Context, caller operator.Caller) (bus.Ver
 }
 
 func (h *host) verifyState(ctx context.Context, _ operator.Caller, _ struct{}) (bus.VerifyState, error) {
-	return verifyOrder(ctx, h, bus.SubjectVerifyState, bus.VerifyQuestion{})
+	return verifyOrder(ctx, h, bus.CallVerifyState, bus.VerifyQuestion{})
 }
 
 // StopVerify ends the comparison that runs.
@@ -55,12 +55,12 @@ func (h *host) StopVerify(ctx context.Context, caller operator.Caller) (bus.Veri
 }
 
 func (h *host) stopVerify(ctx context.Context, _ operator.Caller, _ struct{}) (bus.VerifyState, error) {
-	return verifyOrder(ctx, h, bus.SubjectVerifyStop, bus.VerifyQuestion{})
+	return verifyOrder(ctx, h, bus.CallVerifyStop, bus.VerifyQuestion{})
 }
 
-func verifyOrder(ctx context.Context, h *host, subject string, order any) (bus.VerifyState, error) {
-	s, err := askWait[bus.VerifyState](ctx, h.orders, bus.ProcessUpdater, subject, order, orderDeadline)
-	return s, updaterSaid(err, s.Refused, s.Error)
+func verifyOrder[Q any](ctx context.Context, h *host, e bus.Endpoint[Q, bus.VerifyState], q Q) (bus.VerifyState, error) {
+	s, err := e.PostWait(ctx, h.orders, q, orderDeadline)
+	return s, updaterSaid(err)
 }
 
 // followVerify waits until the comparison has ended and says what came of it: as event, and as alarm or its end.
@@ -69,7 +69,7 @@ func (h *host) followVerify(caller operator.Caller) {
 		if err := pace.Rest(h.ctx, verifyPace); err != nil {
 			return
 		}
-		s, err := verifyOrder(h.ctx, h, bus.SubjectVerifyState, bus.VerifyQuestion{})
+		s, err := verifyOrder(h.ctx, h, bus.CallVerifyState, bus.VerifyQuestion{})
 		switch {
 		case err != nil && !h.processes.isUp(bus.ProcessUpdater):
 			h.noteOutcome(caller, operator.CallVerify, "the comparison of both databases ended with the updater")

@@ -2,7 +2,6 @@ package operator
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -153,11 +152,7 @@ func (c *Client) Events(ctx context.Context, request bus.EventsRequest, wait tim
 		q.Set("wait", wait.String())
 	}
 	var page bus.EventsPage
-	err := c.call(ctx, http.MethodGet, PathEvents+"?"+q.Encode(), &page)
-	if err == nil && page.Error != "" {
-		err = errors.New(page.Error)
-	}
-	return page, err
+	return page, c.call(ctx, http.MethodGet, PathEvents+"?"+q.Encode(), &page)
 }
 
 // eventsScreen shows events, oldest first, with a line above them if they are the first.

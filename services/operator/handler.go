@@ -215,9 +215,6 @@ func (h *handler) history(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if page.Error != "" {
-		return fmt.Errorf("%w: updater: %s", ErrUnavailable, page.Error)
-	}
 	page.Updates = orEmpty(page.Updates)
 	return answer(w, page)
 }

@@ -13,7 +13,7 @@ var (
 	// ErrUsage says that a call or command was not understood; trying again is no use.
 	ErrUsage = errors.New("wrong usage")
 	// ErrRefused says that the pair can't do what was asked at the moment; the text says why. Nothing was done.
-	ErrRefused = errors.New("refused")
+	ErrRefused = bus.ErrRefused
 	// ErrUnavailable says that a part of the host that is needed for the answer is down; the text says which.
 	ErrUnavailable = errors.New("unavailable")
 	// ErrForward says that only the active can do this and that it can't be reached over the link; the text has its

@@ -241,7 +241,7 @@ func TestHistory_UpdaterDown_SaysSo(t *testing.T) {
 	if !errors.Is(err, ErrUnavailable) || err.Error() != "the updater is restarting" {
 		t.Errorf("History = %v, want ErrUnavailable", err)
 	}
-	p := wantProblem(t, request(t, &table{page: bus.HistoryPage{Error: "disk"}}, http.MethodGet, PathHistory, "", nil), http.StatusServiceUnavailable)
+	p := wantProblem(t, request(t, &table{err: fmt.Errorf("%w: updater: disk", ErrUnavailable)}, http.MethodGet, PathHistory, "", nil), http.StatusServiceUnavailable)
 	if !strings.Contains(p.Detail, "disk") {
 		t.Errorf("problem %+v", p)
 	}

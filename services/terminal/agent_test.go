@@ -351,7 +351,7 @@ func TestAgent_TellsTheGapAndPushesChanges(t *testing.T) {
 	if c := next(); !c.Fresh || c.Host != "y" || c.Epoch != 2 {
 		t.Errorf("pushed %+v", c)
 	}
-	if done := call[bus.Done](y, bus.SubjectAgentDetach, bus.AgentDetach{Session: "y-2-1"}); done.Error != "" {
+	if done := call[bus.AgentDetached](y, bus.SubjectAgentDetach, bus.AgentDetach{Session: "y-2-1"}); done.Error != "" {
 		t.Error(done.Error)
 	}
 	if c := next(); c.Fresh {

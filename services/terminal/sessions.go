@@ -150,7 +150,7 @@ func (a *Agent) sendReceipts(m *nats.Msg) {
 func (a *Agent) detach(m *nats.Msg) {
 	var order bus.AgentDetach
 	if err := bus.DecodeJSON(m.Data, &order); err != nil {
-		a.respond(m, bus.Done{Error: err.Error()})
+		a.respond(m, bus.AgentDetached{Error: err.Error()})
 		return
 	}
 	a.attaching.Lock()
@@ -158,7 +158,7 @@ func (a *Agent) detach(m *nats.Msg) {
 	if s := a.table.attached(); s != nil && s.id == order.Session {
 		a.leave(s, "detached")
 	}
-	a.respond(m, bus.Done{})
+	a.respond(m, bus.AgentDetached{})
 }
 
 func (a *Agent) attach(m *nats.Msg) {

@@ -101,7 +101,7 @@ func (a *attachment) detach(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, orderWithin)
 	defer cancel()
-	var done bus.Done
+	var done bus.AgentDetached
 	err := call(ctx, a.conn, bus.SubjectAgentDetach, bus.AgentDetach{Session: a.name}, &done)
 	a.close()
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -25,9 +24,16 @@ const (
 	startWithin = 5 * time.Second
 )
 
+var (
+	// errOrder says that an order can't be carried out: it is incomplete, or comes late.
+	errOrder = errors.New("not an order to carry out")
+	// errStillOut says that a drain ended before all requests were answered.
+	errStillOut = errors.New("requests are still out")
+)
+
 // listen subscribes to main's word.
 func (i *Interface) listen(run context.Context) error {
-	order := func(m *nats.Msg) { i.order(run, m) }
+	orders, questions := i.routers(run)
 	for _, s := range []struct {
 		conn    *bus.Conn
 		subject string
@@ -35,8 +41,8 @@ func (i *Interface) listen(run context.Context) error {
 	}{
 		{i.conns.Control, bus.SubjectRight, i.takeRight},
 		{i.conns.Control, bus.SubjectProcesses + ".>", i.takeProcess},
-		{i.conns.Control, bus.Control(bus.ProcessTerminalInterface), order},
-		{i.conns.Traffic, bus.Questions(bus.ProcessTerminalInterface), order},
+		{i.conns.Control, bus.Control(bus.ProcessTerminalInterface), orders.Take},
+		{i.conns.Traffic, bus.Questions(bus.ProcessTerminalInterface), questions.Take},
 	} {
 		if _, err := s.conn.Subscribe(s.subject, s.handle); err != nil {
 			return fmt.Errorf("hear %s: %w", s.subject, err)
@@ -78,76 +84,34 @@ func (i *Interface) takeProcess(m *nats.Msg) {
 	i.relay.services.announced(p)
 }
 
-// order carries out an order of main. What it changes is changed before the next order is looked at; waiting for the
-// terminals happens beside.
-func (i *Interface) order(ctx context.Context, m *nats.Msg) {
-	var finish func() any
-	switch m.Subject {
-	case bus.SubjectAttach:
-		var order bus.Attach
-		if err := bus.DecodeJSON(m.Data, &order); err != nil {
-			i.respond(m, bus.Attached{Error: err.Error()})
-			return
-		}
-		finish = i.attach(ctx, order)
-	case bus.SubjectDetach:
-		finish = i.detach()
-	case bus.SubjectDrainRequests:
-		var order bus.DrainRequests
-		if err := bus.DecodeJSON(m.Data, &order); err != nil {
-			i.respond(m, bus.Done{Error: err.Error()})
-			return
-		}
-		finish = i.drain(ctx, order)
-	case bus.SubjectAskTerminals:
-		var order bus.AskTerminals
-		if err := bus.DecodeJSON(m.Data, &order); err != nil {
-			i.respond(m, bus.TerminalsAsked{})
-			return
-		}
-		finish = func() any { return i.ask(ctx, order) }
-	case bus.SubjectReceipts:
-		var order bus.CollectReceipts
-		if err := bus.DecodeJSON(m.Data, &order); err != nil {
-			i.respond(m, bus.CollectedReceipts{Error: err.Error()})
-			return
-		}
-		finish = func() any { return i.collect(ctx, order) }
-	case bus.SubjectTerminals:
-		var order bus.SetTerminals
-		done := bus.Done{}
-		if err := bus.DecodeJSON(m.Data, &order); err != nil {
-			done.Error = err.Error()
-		} else {
-			done = i.setTerminals(ctx, order)
-		}
-		finish = func() any { return done }
-	case bus.SubjectTerminalsList:
-		var order bus.ListTerminals
-		if err := bus.DecodeJSON(m.Data, &order); err != nil {
-			i.respond(m, bus.ListedTerminals{Error: err.Error()})
-			return
-		}
-		finish = func() any { return i.listTerminals(order) }
-	case bus.SubjectTerminalProbe:
-		var order bus.ProbeTerminals
-		if err := bus.DecodeJSON(m.Data, &order); err != nil {
-			i.respond(m, bus.ProbedTerminals{Error: err.Error()})
-			return
-		}
-		finish = func() any { return i.probe(ctx, order) }
-	default:
-		i.log.Error("unknown order", "subject", m.Subject)
-		return
-	}
-	i.goroutines.Go(func() { i.respond(m, finish()) })
+// routers take main's orders and its questions. What an order changes is changed before the next one is looked at; waiting
+// for the terminals happens beside.
+func (i *Interface) routers(run context.Context) (orders, questions *bus.Router) {
+	orders, questions = bus.NewRouter(bus.InboxPrefix(bus.ProcessMain)), bus.NewRouter(bus.InboxPrefix(bus.ProcessMain))
+	begun(i, orders, bus.CallAttach, func(q bus.Attach) func() (bus.Attached, error) { return i.attach(run, q) })
+	begun(i, orders, bus.CallDetach, func(bus.Detach) func() (bus.Done, error) { return i.detach() })
+	begun(i, orders, bus.CallDrainRequests, func(q bus.DrainRequests) func() (bus.Done, error) { return i.drain(run, q) })
+	begun(i, orders, bus.CallTerminals, func(q bus.SetTerminals) func() (bus.Done, error) {
+		err := i.setTerminals(run, q)
+		return func() (bus.Done, error) { return bus.Done{}, err }
+	})
+	bus.CallAskTerminals.HandleIn(run, orders, &i.goroutines, i.ask)
+	bus.CallReceipts.HandleIn(run, questions, &i.goroutines, i.collect)
+	bus.CallTerminalsList.HandleIn(run, questions, &i.goroutines, func(_ context.Context, q bus.ListTerminals) (bus.ListedTerminals, error) {
+		return i.listTerminals(q), nil
+	})
+	bus.CallTerminalsProbe.HandleIn(run, questions, &i.goroutines, func(ctx context.Context, q bus.ProbeTerminals) (bus.ProbedTerminals, error) {
+		return i.probe(ctx, q), nil
+	})
+	return orders, questions
 }
 
-func (i *Interface) respond(m *nats.Msg, v any) {
-	if strings.HasPrefix(m.Reply, bus.InboxPrefix(bus.ProcessMain)+".") {
-		// An error says that the bus is lost, which ends this process.
-		_ = m.Respond(bus.EncodeJSON(v))
-	}
+// begun has an order begun at once, in its turn, and ended beside what comes after it.
+func begun[Q, A any](i *Interface, r *bus.Router, e bus.Endpoint[Q, A], begin func(Q) (finish func() (A, error))) {
+	e.Handle(r, func(q Q, answer func(A, error)) {
+		finish := begin(q)
+		i.goroutines.Go(func() { answer(finish()) })
+	})
 }
 
 // round collects the outcome of one order to attach from the sessions that were warm when it came.
@@ -203,19 +167,19 @@ func (r *round) outcome() bus.Attached {
 }
 
 // attach begins a term: every warm session sends its one message at once, on the connection it has.
-func (i *Interface) attach(ctx context.Context, order bus.Attach) func() any {
+func (i *Interface) attach(ctx context.Context, order bus.Attach) func() (bus.Attached, error) {
 	begun := time.Now()
-	fault := ""
+	var fault error
 	i.mu.Lock()
 	switch known := i.term; {
 	case order.Epoch == 0, order.PairID == "", order.Identity == "", order.Counter == 0, order.Counter >= 1<<32:
-		fault = "the order lacks epoch, counter, pair id or identity"
+		fault = fmt.Errorf("%w: it lacks epoch, counter, pair id or identity", errOrder)
 	case known != nil && (order.Epoch < known.Epoch || order.Epoch == known.Epoch && order.Counter <= i.ordered):
-		fault = fmt.Sprintf("epoch %d, counter %d comes before epoch %d, counter %d", order.Epoch, order.Counter, known.Epoch, i.ordered)
+		fault = fmt.Errorf("%w: epoch %d, counter %d comes before epoch %d, counter %d", errOrder, order.Epoch, order.Counter, known.Epoch, i.ordered)
 	}
-	if fault != "" {
+	if fault != nil {
 		i.mu.Unlock()
-		return func() any { return bus.Attached{Error: fault} }
+		return func() (bus.Attached, error) { return bus.Attached{}, fault }
 	}
 	if known := i.term; order.Resumed && known != nil && known.Epoch == order.Epoch && known.PairID == order.PairID && known.Identity == order.Identity && !i.relay.drained() {
 		i.ordered = order.Counter
@@ -231,7 +195,7 @@ func (i *Interface) attach(ctx context.Context, order bus.Attach) func() any {
 		s.poke()
 	}
 	i.noteChange()
-	return func() any {
+	return func() (bus.Attached, error) {
 		patience := time.NewTimer(attachPatience)
 		defer patience.Stop()
 		select {
@@ -244,15 +208,15 @@ func (i *Interface) attach(ctx context.Context, order bus.Attach) func() any {
 		i.log.Info("terminals attached", "epoch", t.Epoch, "attached", result.Attached, "refused", result.Refused,
 			"unreachable", result.Unreachable, "took", result.Took)
 		i.noteChange()
-		return result
+		return result, nil
 	}
 }
 
 // goOn keeps a term in which nobody was told to keep requests: its updater was restarted. Who is attached stays so, and loses
 // no answer that is on its way; attaching all again would cost each a trip and a flush of its disk.
-func (i *Interface) goOn(t *term) func() any {
+func (i *Interface) goOn(t *term) func() (bus.Attached, error) {
 	i.relay.retryHeld()
-	return func() any {
+	return func() (bus.Attached, error) {
 		var result bus.Attached
 		for _, s := range i.roster.all() {
 			switch s.detail().State {
@@ -265,13 +229,13 @@ func (i *Interface) goOn(t *term) func() any {
 			}
 		}
 		i.log.Info("the term goes on", "epoch", t.Epoch, "attached", result.Attached, "refused", result.Refused, "unreachable", result.Unreachable)
-		return result
+		return result, nil
 	}
 }
 
 // detach ends the term: nothing is answered from now on, the sessions stay warm. It does not wait for the terminals to
 // hear of it, because what it promises is kept here; they would keep their requests for the next attach anyway.
-func (i *Interface) detach() func() any {
+func (i *Interface) detach() func() (bus.Done, error) {
 	i.relay.end()
 	i.mu.Lock()
 	i.term = nil
@@ -280,24 +244,24 @@ func (i *Interface) detach() func() any {
 		s.poke()
 	}
 	i.noteChange()
-	return func() any { return bus.Done{} }
+	return func() (bus.Done, error) { return bus.Done{}, nil }
 }
 
 // drain takes nothing new and waits for what is out.
-func (i *Interface) drain(ctx context.Context, order bus.DrainRequests) func() any {
+func (i *Interface) drain(ctx context.Context, order bus.DrainRequests) func() (bus.Done, error) {
 	ctx, cancel := context.WithTimeout(ctx, order.Within)
 	i.relay.startDrain()
-	return func() any {
+	return func() (bus.Done, error) {
 		defer cancel()
 		if rest := i.relay.awaitDrain(ctx); rest > 0 {
-			return bus.Done{Error: fmt.Sprintf("%d requests are still out", rest)}
+			return bus.Done{}, fmt.Errorf("%w: %d", errStillOut, rest)
 		}
-		return bus.Done{}
+		return bus.Done{}, nil
 	}
 }
 
 // ask asks all warm terminals at once who serves them. No answer in time is no veto.
-func (i *Interface) ask(ctx context.Context, order bus.AskTerminals) bus.TerminalsAsked {
+func (i *Interface) ask(ctx context.Context, order bus.AskTerminals) (bus.TerminalsAsked, error) {
 	within := order.Within
 	if within <= 0 {
 		within = askWithin
@@ -345,5 +309,5 @@ func (i *Interface) ask(ctx context.Context, order bus.AskTerminals) bus.Termina
 	for len(fresh) > 0 {
 		result.Fresh = append(result.Fresh, <-fresh)
 	}
-	return result
+	return result, nil
 }

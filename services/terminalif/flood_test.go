@@ -75,7 +75,7 @@ func TestAsk_WaitsForNobodyWhoCannotBeWrittenTo(t *testing.T) {
 	s.conn = deaf
 	h.roster.set([]*session{s})
 	t.Cleanup(func() { h.roster.set(nil) })
-	asked := h.ask(t.Context(), bus.AskTerminals{Within: 20 * time.Millisecond})
+	asked := must[bus.TerminalsAsked](h.t)(h.ask(t.Context(), bus.AskTerminals{Within: 20 * time.Millisecond}))
 	if asked.Asked != 1 || len(asked.Fresh) != 0 {
 		t.Errorf("asked %+v", asked)
 	}

@@ -2,6 +2,7 @@ package terminalif
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -194,9 +195,7 @@ func TestInterface_WaitingAnswersAreDroppedWithTheTerm(t *testing.T) {
 		defer a.relay.mu.Unlock()
 		return len(a.relay.parked) == 1
 	})
-	if done := order[bus.Done](a, bus.SubjectDetach, bus.Detach{}); done.Error != "" {
-		t.Error(done.Error)
-	}
+	order(a, bus.CallDetach, bus.Detach{})
 	a.grant(1, time.Hour)
 	b.serveAll(2, 1)
 	if m := <-answers; string(m.Data) != `"b"` {
@@ -229,23 +228,24 @@ func TestInterface_DrainHoldsNewRequestsAndFinishesOldOnes(t *testing.T) {
 	}
 	go request()
 	first := <-asked
-	if done := order[bus.Done](a, bus.SubjectDrainRequests, bus.DrainRequests{Within: time.Millisecond}); done.Error == "" {
+	if _, err := tryOrder(a, bus.CallDrainRequests, bus.DrainRequests{Within: time.Millisecond}); err == nil {
 		t.Error("drained although a request is out")
 	}
 	go request()
 	processtest.Await(t, "second request waits", func() bool { return agent.Waiting() == 2 })
-	drained := make(chan bus.Done, 1)
+	drained := make(chan error, 1)
 	go func() {
-		drained <- order[bus.Done](a, bus.SubjectDrainRequests, bus.DrainRequests{Within: patience})
+		_, err := tryOrder(a, bus.CallDrainRequests, bus.DrainRequests{Within: patience})
+		drained <- err
 	}()
 	first(bus.Reply{Body: []byte(`"finished"`)})
-	if done := <-drained; done.Error != "" {
-		t.Error(done.Error)
+	if err := <-drained; err != nil {
+		t.Error(err)
 	}
 	if got := <-answers; got != `"finished"` {
 		t.Errorf("first answer %s", got)
 	}
-	order[bus.Done](a, bus.SubjectDetach, bus.Detach{})
+	order(a, bus.CallDetach, bus.Detach{})
 	b.serveAll(2, 1)
 	// It was held, not executed, so it is a first attempt still.
 	if got := <-answers; got != `{"attempt":1}` {
@@ -265,7 +265,7 @@ func TestInterface_AsksTerminalsWhoServesThem(t *testing.T) {
 	a.awaitWarm(1)
 	b.awaitWarm(2)
 	a.serveAll(1, 1)
-	asked := order[bus.TerminalsAsked](b, bus.SubjectAskTerminals, bus.AskTerminals{Within: time.Second})
+	asked := order(b, bus.CallAskTerminals, bus.AskTerminals{Within: time.Second})
 	if asked.Asked != 2 || len(asked.Fresh) != 1 || asked.Fresh[0] != "t1" {
 		t.Errorf("asked %+v", asked)
 	}
@@ -273,7 +273,7 @@ func TestInterface_AsksTerminalsWhoServesThem(t *testing.T) {
 	begun := time.Now()
 	a.stop()
 	processtest.Await(t, "no terminal says fresh", func() bool {
-		return len(order[bus.TerminalsAsked](b, bus.SubjectAskTerminals, bus.AskTerminals{Within: time.Second}).Fresh) == 0
+		return len(order(b, bus.CallAskTerminals, bus.AskTerminals{Within: time.Second}).Fresh) == 0
 	})
 	t.Logf("known after %s", time.Since(begun))
 }
@@ -308,7 +308,7 @@ func TestInterface_RefusesAStrangersOrdersInTheWrongOrder(t *testing.T) {
 		{Epoch: 2, Counter: 9, PairID: "pair", Identity: "i"}, {Epoch: 3, Counter: 1, PairID: "pair", Identity: "i"},
 		{Epoch: 4, Counter: 1, Identity: "i"}, {Counter: 1, PairID: "pair", Identity: "i"}, {Epoch: 4, PairID: "pair", Identity: "i"},
 	} {
-		if got := order[bus.Attached](h, bus.SubjectAttach, o); got.Error == "" {
+		if _, err := tryOrder(h, bus.CallAttach, o); err == nil || errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("order %+v was carried out", o)
 		}
 	}

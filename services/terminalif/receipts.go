@@ -63,10 +63,10 @@ func (s *receiptSigner) genuine(pair string, id bus.RequestID, at position.Posit
 
 // collect asks the next terminals of the list for their receipts, a few at a time. It is far from the path of requests:
 // what it costs a terminal's connection is one message.
-func (i *Interface) collect(ctx context.Context, order bus.CollectReceipts) bus.CollectedReceipts {
+func (i *Interface) collect(ctx context.Context, order bus.CollectReceipts) (bus.CollectedReceipts, error) {
 	t := i.present()
 	if t == nil || t.Epoch != order.Epoch {
-		return bus.CollectedReceipts{Error: fmt.Sprintf("the terminals are not attached in epoch %d", order.Epoch)}
+		return bus.CollectedReceipts{}, fmt.Errorf("%w: the terminals are not attached in epoch %d", errOrder, order.Epoch)
 	}
 	var result bus.CollectedReceipts
 	var ask []*session
@@ -110,7 +110,7 @@ func (i *Interface) collect(ctx context.Context, order bus.CollectReceipts) bus.
 	}
 	asking.Wait()
 	i.changes.Add(1)
-	return result
+	return result, nil
 }
 
 // toAudit reports whether an audit is to ask the terminal, and notes that it does. The same order again asks the same ones.

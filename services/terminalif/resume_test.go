@@ -29,7 +29,7 @@ func TestAttach_AgainInItsTermKeepsWhoIsAttached(t *testing.T) {
 	answer := <-answers
 	before := h.attaches.Load()
 	resumed := bus.Attach{Epoch: 7, Counter: 2, PairID: "pair", Identity: h.identity(), Resumed: true}
-	if again := order[bus.Attached](h, bus.SubjectAttach, resumed); again.Attached != 1 || again.Error != "" {
+	if again := order(h, bus.CallAttach, resumed); again.Attached != 1 {
 		t.Errorf("attached again: %+v", again)
 	}
 	if after := h.attaches.Load(); after != before {
@@ -37,10 +37,10 @@ func TestAttach_AgainInItsTermKeepsWhoIsAttached(t *testing.T) {
 	}
 	answer(bus.Reply{Body: []byte("1")})
 	wantCode(t, <-got, 0)
-	if late := h.attachIn(7, 2); late.Error == "" {
+	if late, err := tryOrder(h, bus.CallAttach, bus.Attach{Epoch: 7, Counter: 2, PairID: "pair", Identity: h.identity()}); err == nil {
 		t.Errorf("an order that was carried out is taken again: %+v", late)
 	}
-	order[bus.Done](h, bus.SubjectDetach, bus.Detach{})
+	order(h, bus.CallDetach, bus.Detach{})
 	if anew := h.attachIn(7, 3); anew.Attached != 1 || h.attaches.Load() == before {
 		t.Errorf("after a detach: %+v, %d attaches", anew, h.attaches.Load())
 	}

@@ -38,17 +38,17 @@ func (r *roster) set(list []*session) { r.list.Store(&list) }
 // setTerminals carries out bus.SetTerminals: sessions of terminals that are no longer named are retired, new ones begin, and
 // all others go on as they are. The same table again changes nothing. Revision 0 is the list of the environment, with which
 // this process begins.
-func (i *Interface) setTerminals(ctx context.Context, order bus.SetTerminals) bus.Done {
+func (i *Interface) setTerminals(ctx context.Context, order bus.SetTerminals) error {
 	if i.config.KeyOf == nil {
-		return bus.Done{Error: "this process can't make keys of terminals"}
+		return fmt.Errorf("%w: this process can't make keys of terminals", errOrder)
 	}
 	if len(order.Terminals) > bus.MaxTerminals {
-		return bus.Done{Error: fmt.Sprintf("%d terminals, at most %d", len(order.Terminals), bus.MaxTerminals)}
+		return fmt.Errorf("%w: %d terminals, at most %d", errOrder, len(order.Terminals), bus.MaxTerminals)
 	}
 	i.roster.changing.Lock()
 	defer i.roster.changing.Unlock()
 	if order.Revision == i.roster.revision {
-		return bus.Done{}
+		return nil
 	}
 	stays := map[string]*session{}
 	for _, s := range i.roster.all() {
@@ -76,7 +76,7 @@ func (i *Interface) setTerminals(ctx context.Context, order bus.SetTerminals) bu
 	}
 	i.log.Info("the table of terminals has changed", "terminals", len(list), "new", len(fresh), "gone", len(stays), "revision", order.Revision)
 	i.noteChange()
-	return bus.Done{}
+	return nil
 }
 
 // begin starts a session; it ends with ctx, or when it is retired.

@@ -22,7 +22,7 @@ func rowsOf(agents ...*anAgent) (rows []bus.TableRow) {
 func (h *aHost) listed() map[string]bus.TerminalDetail {
 	h.t.Helper()
 	list := map[string]bus.TerminalDetail{}
-	page := order[bus.ListedTerminals](h, bus.SubjectTerminalsList, bus.ListTerminals{})
+	page := order(h, bus.CallTerminalsList, bus.ListTerminals{})
 	for _, d := range page.Terminals {
 		list[d.ID] = d
 	}
@@ -41,9 +41,7 @@ func TestRoster_ChangesWithinATerm(t *testing.T) {
 	wantCode(t, ask(t, app(t, first.URL()), "request.echo.say", `{}`), 0)
 	dials := h.Dials()
 
-	if done := order[bus.Done](h, bus.SubjectTerminals, bus.SetTerminals{Revision: 5, Terminals: rowsOf(stays, later)}); done.Error != "" {
-		t.Fatal(done.Error)
-	}
+	order(h, bus.CallTerminals, bus.SetTerminals{Revision: 5, Terminals: rowsOf(stays, later)})
 	processtest.Await(t, "the new terminal is attached", func() bool { return h.listed()["t3"].State == stateAttached })
 	wantCode(t, ask(t, app(t, later.URL()), "request.echo.say", `{}`), 0)
 	wantCode(t, ask(t, app(t, stays.URL()), "request.echo.say", `{}`), 0)
@@ -63,12 +61,12 @@ func TestRoster_ChangesWithinATerm(t *testing.T) {
 	}
 
 	// The same table again changes nothing.
-	order[bus.Done](h, bus.SubjectTerminals, bus.SetTerminals{Revision: 5, Terminals: rowsOf(first)})
+	order(h, bus.CallTerminals, bus.SetTerminals{Revision: 5, Terminals: rowsOf(first)})
 	if got := h.listed(); len(got) != 2 || got["t2"].State != stateAttached {
 		t.Errorf("the same revision was taken for another table: %+v", got)
 	}
 	// A terminal that comes back gets what waited there.
-	order[bus.Done](h, bus.SubjectTerminals, bus.SetTerminals{Revision: 6, Terminals: rowsOf(first, stays, later)})
+	order(h, bus.CallTerminals, bus.SetTerminals{Revision: 6, Terminals: rowsOf(first, stays, later)})
 	wantCode(t, ask(t, app(t, first.URL()), "request.echo.say", `{}`), 0)
 }
 
@@ -76,7 +74,7 @@ func TestRoster_ChangesWithinATerm(t *testing.T) {
 func TestRoster_AddressOfATerminalChanges(t *testing.T) {
 	agent := newAgent(t, "t1")
 	h := startHost(t, "a", Terminal{ID: "t1", URL: "nats://" + closedPort(t), Key: keyOf("t1")})
-	order[bus.Done](h, bus.SubjectTerminals, bus.SetTerminals{Revision: 1, Terminals: rowsOf(agent)})
+	order(h, bus.CallTerminals, bus.SetTerminals{Revision: 1, Terminals: rowsOf(agent)})
 	h.awaitWarm(1)
 }
 
@@ -87,12 +85,10 @@ func TestRoster_PagesOfThousands(t *testing.T) {
 	for n := range 5000 {
 		table.Terminals = append(table.Terminals, bus.TableRow{ID: fmt.Sprintf("t%05d", n), Address: dead})
 	}
-	if done := order[bus.Done](h, bus.SubjectTerminals, table); done.Error != "" {
-		t.Fatal(done.Error)
-	}
+	order(h, bus.CallTerminals, table)
 	seen, after := 0, ""
 	for more := true; more; {
-		page := order[bus.ListedTerminals](h, bus.SubjectTerminalsList, bus.ListTerminals{After: after, Limit: 1000})
+		page := order(h, bus.CallTerminalsList, bus.ListTerminals{After: after, Limit: 1000})
 		if page.Total != 5000 || len(page.Terminals) == 0 {
 			t.Fatalf("a page of %d, total %d", len(page.Terminals), page.Total)
 		}
@@ -107,8 +103,8 @@ func TestRoster_PagesOfThousands(t *testing.T) {
 	if seen != 5000 {
 		t.Errorf("%d terminals on all pages", seen)
 	}
-	if done := order[bus.Done](h, bus.SubjectTerminals, bus.SetTerminals{Revision: 2}); done.Error != "" || len(h.listed()) != 0 {
-		t.Errorf("an empty table leaves %d terminals: %s", len(h.listed()), done.Error)
+	if order(h, bus.CallTerminals, bus.SetTerminals{Revision: 2}); len(h.listed()) != 0 {
+		t.Errorf("an empty table leaves %d terminals", len(h.listed()))
 	}
 }
 
@@ -162,7 +158,7 @@ func TestProbe_SaysWhatIsWrong(t *testing.T) {
 		"good": bus.ProbeOK, "locked": bus.ProbeWrongKey, "mixed-up": bus.ProbeOtherAgent, "mute": bus.ProbeNoAgent,
 		"nobody": bus.ProbeRefused, "nowhere": bus.ProbeUnreachable, "web": bus.ProbeNoAgent,
 	}
-	result := order[bus.ProbedTerminals](h, bus.SubjectTerminalProbe, bus.ProbeTerminals{Rows: rows})
+	result := order(h, bus.CallTerminalsProbe, bus.ProbeTerminals{Rows: rows})
 	if len(result.Terminals) != len(rows) {
 		t.Fatalf("%d outcomes of %d", len(result.Terminals), len(rows))
 	}
@@ -175,7 +171,7 @@ func TestProbe_SaysWhatIsWrong(t *testing.T) {
 		t.Error("probing has disturbed a session")
 	}
 	// The pair knows epoch 2, the terminal has accepted 3; and of those in the list only known ones are probed.
-	result = order[bus.ProbedTerminals](h, bus.SubjectTerminalProbe, bus.ProbeTerminals{IDs: []string{"good", "unheard"}, Epoch: 2})
+	result = order(h, bus.CallTerminalsProbe, bus.ProbeTerminals{IDs: []string{"good", "unheard"}, Epoch: 2})
 	if len(result.Terminals) != 1 || result.Terminals[0].Outcome != bus.ProbeHigherEpoch || len(result.Unknown) != 1 {
 		t.Errorf("by id: %+v", result)
 	}

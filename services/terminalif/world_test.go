@@ -191,23 +191,22 @@ func (h *aHost) awaitWarm(n int) {
 }
 
 // order asks terminal-if as main does.
-func order[A any](h *aHost, subject string, question any) A {
+func order[Q, A any](h *aHost, e bus.Endpoint[Q, A], q Q) A {
 	h.t.Helper()
+	return must[A](h.t)(tryOrder(h, e, q))
+}
+
+func tryOrder[Q, A any](h *aHost, e bus.Endpoint[Q, A], q Q) (A, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	var answer A
-	reply := must[*nats.Msg](h.t)(h.main.Request(ctx, subject, bus.EncodeJSON(question)))
-	if err := bus.DecodeJSON(reply.Data, &answer); err != nil {
-		h.t.Fatal(err)
-	}
-	return answer
+	return e.Ask(ctx, h.main, q)
 }
 
 func (h *aHost) identity() string { return "identity-" + h.name }
 
 func (h *aHost) attachIn(epoch, counter uint64) bus.Attached {
 	h.t.Helper()
-	return order[bus.Attached](h, bus.SubjectAttach, bus.Attach{Epoch: epoch, Counter: counter, PairID: "pair", Identity: h.identity()})
+	return order(h, bus.CallAttach, bus.Attach{Epoch: epoch, Counter: counter, PairID: "pair", Identity: h.identity()})
 }
 
 // grant gives the right to answer for a time of the test's clock.
@@ -236,7 +235,7 @@ func (h *aHost) announce(service string, incarnation uint64, up bool) {
 func (h *aHost) serveAll(epoch uint64, terminals int) {
 	h.t.Helper()
 	h.grant(epoch, time.Hour)
-	if got := h.attachIn(epoch, 1); got.Attached != terminals || got.Error != "" {
+	if got := h.attachIn(epoch, 1); got.Attached != terminals {
 		h.t.Fatalf("%s attached %+v, want %d", h.name, got, terminals)
 	}
 }

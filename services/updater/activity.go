@@ -70,7 +70,7 @@ func (u *updater) settle(ctx context.Context, a *activity, life context.Context,
 	}
 	last := backlog[len(backlog)-1].Entry.Position
 	if err := a.sender.Hold(ctx, last, bus.MembershipNote{}); err != nil {
-		return fmt.Errorf("%w: %w", errUnreadable, err)
+		return fmt.Errorf("%w: %w", bus.ErrUnreadable, err)
 	}
 	if err := u.adopt(backlog); err != nil {
 		return err

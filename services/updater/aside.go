@@ -13,19 +13,17 @@ import (
 const asideMost = 1000
 
 // asideOf answers bus.AsideRequest from the files in a data directory.
-func asideOf(dir string, q bus.AsideRequest) bus.AsidePage {
+func asideOf(dir string, q bus.AsideRequest) (bus.AsidePage, error) {
 	page := bus.AsidePage{Files: []bus.AsideFile{}}
 	paths, err := storage.ListAside(dir)
 	if err != nil {
-		page.Error = err.Error()
-		return page
+		return page, err
 	}
 	if q.File != "" {
 		// Only a name that is listed: what is asked for must not lead elsewhere.
 		i := slices.IndexFunc(paths, func(p string) bool { return filepath.Base(p) == q.File })
 		if i < 0 {
-			page.Absent, page.Error = true, fmt.Sprintf("there is no file %q among those set aside", q.File)
-			return page
+			return page, fmt.Errorf("%w: there is no file %q among those set aside", bus.ErrAbsent, q.File)
 		}
 		paths = paths[i : i+1]
 	}
@@ -46,7 +44,7 @@ func asideOf(dir string, q bus.AsideRequest) bus.AsidePage {
 			page.Updates, page.Next = asideRecords(content.Records, q)
 		}
 	}
-	return page
+	return page, nil
 }
 
 func asidePosition(record []byte) string {

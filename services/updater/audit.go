@@ -1,6 +1,7 @@
 package updater
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -29,27 +30,26 @@ const (
 
 // audit answers bus.AuditReceipts: it looks up, one by one and in short views, what terminals were told is stored. A page
 // takes some milliseconds, beside the frames.
-func (u *updater) audit(q bus.AuditReceipts) bus.AuditedReceipts {
+func (u *updater) audit(_ context.Context, q bus.AuditReceipts) (bus.AuditedReceipts, error) {
 	t := u.serving()
 	switch {
 	case t == nil || t.epoch != q.Epoch:
-		return bus.AuditedReceipts{Error: fmt.Sprintf("epoch %d is not served", q.Epoch)}
+		return bus.AuditedReceipts{}, notServed(q.Epoch)
 	case len(q.Receipts) > bus.MaxAudited:
-		return bus.AuditedReceipts{Error: fmt.Sprintf("%d receipts at once, at most %d", len(q.Receipts), bus.MaxAudited)}
+		return bus.AuditedReceipts{}, fmt.Errorf("%w: %d receipts at once, at most %d", bus.ErrRefused, len(q.Receipts), bus.MaxAudited)
 	}
-	result := auditReceipts(u.store, q.Receipts)
+	result, err := auditReceipts(u.store, q.Receipts)
 	if result.Missing > 0 {
 		u.log.Error("acknowledged updates are missing", "epoch", q.Epoch, "missing", result.Missing, "examples", result.Examples)
 	}
-	return result
+	return result, err
 }
 
-func auditReceipts(a archive, receipts []bus.AuditReceipt) (result bus.AuditedReceipts) {
+func auditReceipts(a archive, receipts []bus.AuditReceipt) (result bus.AuditedReceipts, err error) {
 	for _, r := range receipts {
 		v, err := auditOne(a, r)
 		if err != nil {
-			result.Error = err.Error()
-			return result
+			return result, err
 		}
 		switch v {
 		case auditPresent:
@@ -63,7 +63,7 @@ func auditReceipts(a archive, receipts []bus.AuditReceipt) (result bus.AuditedRe
 			}
 		}
 	}
-	return result
+	return result, nil
 }
 
 // auditOne looks an acknowledged update up by its position, in bolt or in what is committed and not applied yet, and

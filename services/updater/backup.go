@@ -1,6 +1,7 @@
 package updater
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -60,30 +61,30 @@ func newBackups(u *updater) *backups {
 }
 
 // answer answers bus.BackupOrder, in either role.
-func (b *backups) answer(q bus.BackupOrder) bus.BackupPage {
+func (b *backups) answer(_ context.Context, q bus.BackupOrder) (bus.BackupPage, error) {
 	if q.Session == "" {
 		page, err := b.begin()
 		if err != nil {
-			return bus.BackupPage{Refused: err.Error()}
+			return page, fmt.Errorf("%w: %w", bus.ErrRefused, err)
 		}
-		return page
+		return page, nil
 	}
 	s, err := b.take(q)
 	if err != nil {
-		return bus.BackupPage{Session: q.Session, Refused: err.Error()}
+		return bus.BackupPage{Session: q.Session}, fmt.Errorf("%w: %w", bus.ErrRefused, err)
 	}
 	if s == nil {
-		return bus.BackupPage{Session: q.Session} // abandoned
+		return bus.BackupPage{Session: q.Session}, nil // abandoned
 	}
 	page, err := b.next(s)
-	page.Session = q.Session
 	if err != nil {
-		page = bus.BackupPage{Session: q.Session, Error: err.Error()}
+		page = bus.BackupPage{}
 	}
+	page.Session = q.Session
 	if b.put(s); err != nil || page.Last {
 		b.drop(q.Session)
 	}
-	return page
+	return page, err
 }
 
 // begin opens a backup and gives its first piece.

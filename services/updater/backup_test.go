@@ -2,6 +2,7 @@ package updater
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -21,18 +22,15 @@ func (h *host) backUp() (path string, at bus.BackupPage) {
 		h.t.Fatal(err)
 	}
 	defer file.Close()
-	page := order[bus.BackupPage](h, bus.SubjectBackup, bus.BackupOrder{})
+	page := ordered(h, bus.CallBackup, bus.BackupOrder{})
 	for piece := uint64(1); ; piece++ {
-		if page.Error != "" || page.Refused != "" {
-			h.t.Fatalf("%s: piece %d: %s%s", h.name, piece, page.Error, page.Refused)
-		}
 		if _, err := file.Write(page.Bytes); err != nil {
 			h.t.Fatal(err)
 		}
 		if page.Last {
 			return path, page
 		}
-		page = order[bus.BackupPage](h, bus.SubjectBackup, bus.BackupOrder{Session: page.Session, Piece: piece})
+		page = ordered(h, bus.CallBackup, bus.BackupOrder{Session: page.Session, Piece: piece})
 	}
 }
 
@@ -60,19 +58,16 @@ func TestBackup_OfEitherHostWhileUpdatesGoOn(t *testing.T) {
 	}
 
 	// Sessions are bounded, in order, and can be given up.
-	first := order[bus.BackupPage](a, bus.SubjectBackup, bus.BackupOrder{})
-	second := order[bus.BackupPage](a, bus.SubjectBackup, bus.BackupOrder{})
-	if third := order[bus.BackupPage](a, bus.SubjectBackup, bus.BackupOrder{}); third.Refused == "" {
-		t.Error("a third backup at the same time")
-	}
-	if p := order[bus.BackupPage](a, bus.SubjectBackup, bus.BackupOrder{Session: first.Session, Piece: 2}); p.Refused == "" {
-		t.Error("a piece out of turn")
+	first := ordered(a, bus.CallBackup, bus.BackupOrder{})
+	second := ordered(a, bus.CallBackup, bus.BackupOrder{})
+	for what, q := range map[string]bus.BackupOrder{"a third at the same time": {}, "a piece out of turn": {Session: first.Session, Piece: 2}} {
+		if err := refused(a, bus.CallBackup, q); !errors.Is(err, bus.ErrRefused) {
+			t.Errorf("%s: %v", what, err)
+		}
 	}
 	for _, s := range []string{first.Session, second.Session} {
-		order[bus.BackupPage](a, bus.SubjectBackup, bus.BackupOrder{Session: s, Abandon: true})
-		if p := order[bus.BackupPage](a, bus.SubjectBackup, bus.BackupOrder{Session: s, Piece: 1}); p.Refused == "" {
-			t.Error("a piece of a backup that was given up")
-		}
+		ordered(a, bus.CallBackup, bus.BackupOrder{Session: s, Abandon: true})
+		refused(a, bus.CallBackup, bus.BackupOrder{Session: s, Piece: 1})
 	}
 	path, last := a.backUp()
 	t.Logf("the slowest update beside the backups took %v", stop())
@@ -88,7 +83,7 @@ func TestBackup_OfEitherHostWhileUpdatesGoOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.start()
-	f := order[bus.Facts](c, bus.SubjectFacts, bus.FactsRequest{})
+	f := ordered(c, bus.CallFacts, bus.FactsRequest{})
 	if f.Empty || f.Inconsistent || f.Position != last.Position || f.Epoch != 1 || !f.Note.Out || f.Note.Version != 0 {
 		t.Errorf("facts of the restored host: %+v", f)
 	}

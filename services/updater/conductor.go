@@ -1,63 +1,131 @@
 package updater
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"sync"
-
-	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
 )
 
-// errSuperseded is the cause of an order's end when main has given another one meanwhile.
-var errSuperseded = errors.New("another order came meanwhile")
+var (
+	// errSuperseded is the cause of an order's end when main has given another one meanwhile.
+	errSuperseded = errors.New("another order came meanwhile")
+	errOrders     = errors.New("too many orders wait")
+)
 
 // conductor carries out main's orders. Those that change the duty run one at a time; a later one ends an earlier one
 // that still waits, because main knows better now. Main may repeat an order after a timeout: the same order again
 // while it runs gets the same answer. Questions (facts, history) and notes are answered at once, beside them.
 type conductor struct {
-	u      *updater
-	orders chan *nats.Msg
-	// verifier compares both databases beside all orders.
-	verifier *verifier
+	u        *updater
+	orders   chan order
+	router   *bus.Router // of orders and notes
+	aside    *bus.Router // of questions
+	verifier *verifier   // compares both databases beside all orders
 	backups  *backups
 	stops    []func()
+	asides   asides
+}
 
-	mu     sync.Mutex
-	ended  bool           // no more questions are taken
-	asides sync.WaitGroup // questions being answered
+// order is an order that changes the duty.
+type order struct {
+	call     string // subject of its endpoint
+	request  any
+	carryOut func(context.Context) (answer any, err error)
+	answer   func(answer any, err error)
 }
 
 // job is the order being carried out.
 type job struct {
-	order   *nats.Msg
-	waiting []*nats.Msg // who asked
+	order   order
+	waiting []order // the same, given again
 	cancel  context.CancelCauseFunc
-	done    chan any // gets the answer
+	done    chan result
+}
+
+// result is what came of an order.
+type result struct {
+	answer any
+	err    error
 }
 
 // ordersQueue bounds orders that wait; main gives one at a time, so more means that something is wrong.
 const ordersQueue = 64
 
 func newConductor(u *updater) *conductor {
-	return &conductor{u: u, orders: make(chan *nats.Msg, ordersQueue), verifier: newVerifier(u), backups: newBackups(u)}
+	c := &conductor{u: u, orders: make(chan order, ordersQueue), router: bus.NewRouter(bus.InboxPrefix(bus.ProcessMain)),
+		aside: bus.NewRouter(bus.InboxPrefix(bus.ProcessMain)), verifier: newVerifier(u), backups: newBackups(u)}
+	c.takeOrders()
+	c.takeQuestions()
+	return c
 }
 
-// serve subscribes to orders and questions.
+// takeOrders has what main orders carried out.
+func (c *conductor) takeOrders() {
+	u := c.u
+	bus.CallFacts.Handle(c.router, func(_ bus.FactsRequest, answer func(bus.Facts, error)) { answer(u.describe(), nil) })
+	bus.CallNote.HandleIn(context.Background(), c.router, &c.asides, func(_ context.Context, q bus.Note) (bus.Done, error) { return u.note(q) })
+	inTurn(c, bus.CallPrepare, u.prepare)
+	inTurn(c, bus.CallRelease, func(context.Context, bus.Release) (bus.Done, error) { return u.release() })
+	inTurn(c, bus.CallServe, func(ctx context.Context, q bus.Serve) (bus.Served, error) {
+		u.blackbox.Note(fmt.Sprintf("epoch-%d", q.Epoch))
+		return u.serve(ctx, q)
+	})
+	inTurn(c, bus.CallRequire, u.require)
+	inTurn(c, bus.CallDrain, u.drain)
+	inTurn(c, bus.CallStandby, func(_ context.Context, q bus.Standby) (bus.Done, error) { return u.standby(q) })
+}
+
+// takeQuestions has what main asks answered, each beside everything else. An answer is bounded by itself, and outlives no
+// process: none ends with what asked for it.
+func (c *conductor) takeQuestions() {
+	u, ctx := c.u, context.Background()
+	bus.CallExamine.HandleIn(ctx, c.aside, &c.asides, u.examine)
+	bus.CallAudit.HandleIn(ctx, c.aside, &c.asides, u.audit)
+	bus.CallHistory.HandleIn(ctx, c.aside, &c.asides, func(_ context.Context, q bus.HistoryRequest) (bus.HistoryPage, error) { return history(u.store, q) })
+	bus.CallRecord.HandleIn(ctx, c.aside, &c.asides, u.record)
+	bus.CallEvents.HandleIn(ctx, c.aside, &c.asides, func(_ context.Context, q bus.EventsRequest) (bus.EventsPage, error) { return eventsOf(u.store, q) })
+	bus.CallVerify.HandleIn(ctx, c.aside, &c.asides, c.verifier.begin)
+	bus.CallVerifyState.HandleIn(ctx, c.aside, &c.asides, c.verifier.now)
+	bus.CallVerifyStop.HandleIn(ctx, c.aside, &c.asides, c.verifier.end)
+	bus.CallAside.HandleIn(ctx, c.aside, &c.asides, func(_ context.Context, q bus.AsideRequest) (bus.AsidePage, error) { return asideOf(u.config.Data, q) })
+	bus.CallBackup.HandleIn(ctx, c.aside, &c.asides, c.backups.answer)
+	bus.CallTable.HandleIn(ctx, c.aside, &c.asides, func(_ context.Context, q bus.TableRequest) (bus.TablePage, error) { return tableOf(u.store, q) })
+	bus.CallTableChange.HandleIn(ctx, c.aside, &c.asides, u.changeTable)
+}
+
+// inTurn has the orders of an endpoint carried out one at a time with all others that are in turn.
+func inTurn[Q, A any](c *conductor, e bus.Endpoint[Q, A], carryOut func(context.Context, Q) (A, error)) {
+	e.Handle(c.router, func(q Q, answer func(A, error)) {
+		o := order{
+			call: e.Subject(), request: q,
+			carryOut: func(ctx context.Context) (any, error) { return carryOut(ctx, q) },
+			answer:   func(a any, err error) { answer(a.(A), err) }, // the same call always makes the same type
+		}
+		select {
+		case c.orders <- o:
+		default:
+			var none A
+			answer(none, errOrders)
+		}
+	})
+}
+
+// serve takes orders and questions, each on a connection of its own.
 func (c *conductor) serve(conns bus.HostConns) error {
-	orders, err := conns.Control.Subscribe(bus.Control(bus.ProcessUpdater), c.take)
+	orders, err := c.router.Listen(conns.Control, bus.Control(bus.ProcessUpdater))
 	if err != nil {
-		return fmt.Errorf("take orders: %w", err)
+		return err
 	}
-	c.stops = append(c.stops, func() { _ = orders.Unsubscribe() }) // fails only when the connection is closed already
-	questions, err := conns.Traffic.Subscribe(bus.Questions(bus.ProcessUpdater), c.take)
+	c.stops = append(c.stops, orders)
+	questions, err := c.aside.Listen(conns.Traffic, bus.Questions(bus.ProcessUpdater))
 	if err != nil {
-		return fmt.Errorf("take questions: %w", err)
+		return err
 	}
-	c.stops = append(c.stops, func() { _ = questions.Unsubscribe() })
+	c.stops = append(c.stops, questions)
 	return nil
 }
 
@@ -68,102 +136,68 @@ func (c *conductor) stop() {
 	}
 }
 
-// take runs on a goroutine of the connection: one for orders, one for questions.
-func (c *conductor) take(m *nats.Msg) {
-	switch m.Subject {
-	case bus.SubjectFacts:
-		answer(m, c.u.describe())
-	case bus.SubjectNote:
-		c.aside(func() { handle(m, c.u.note) })
-	case bus.SubjectExamine:
-		c.aside(func() { handle(m, c.u.examine) })
-	case bus.SubjectAudit:
-		c.aside(func() { handle(m, c.u.audit) })
-	case bus.SubjectHistory:
-		c.aside(func() {
-			handle(m, func(q bus.HistoryRequest) bus.HistoryPage { return history(c.u.store, q) })
-		})
-	case bus.SubjectRecord:
-		c.aside(func() { handle(m, c.u.record) })
-	case bus.SubjectEvents:
-		c.aside(func() { handle(m, func(q bus.EventsRequest) bus.EventsPage { return eventsOf(c.u.store, q) }) })
-	case bus.SubjectVerify:
-		c.aside(func() { handle(m, c.verifier.begin) })
-	case bus.SubjectVerifyState:
-		c.aside(func() { handle(m, func(bus.VerifyQuestion) bus.VerifyState { return c.verifier.now() }) })
-	case bus.SubjectVerifyStop:
-		c.aside(func() { handle(m, func(bus.VerifyQuestion) bus.VerifyState { return c.verifier.end() }) })
-	case bus.SubjectAside:
-		c.aside(func() { handle(m, func(q bus.AsideRequest) bus.AsidePage { return asideOf(c.u.config.Data, q) }) })
-	case bus.SubjectBackup:
-		c.aside(func() { handle(m, c.backups.answer) })
-	case bus.SubjectTable:
-		c.aside(func() { handle(m, func(q bus.TableRequest) bus.TablePage { return tableOf(c.u.store, q) }) })
-	case bus.SubjectTableChange:
-		c.aside(func() { handle(m, c.u.changeTable) })
-	default:
-		select {
-		case c.orders <- m:
-		default:
-			answer(m, bus.Done{Error: "too many orders wait"})
-		}
+// asides are questions being answered (bus.Group).
+type asides struct {
+	mu    sync.Mutex
+	ended bool // no more are taken
+	group sync.WaitGroup
+}
+
+// Go answers one, unless the process ends.
+func (a *asides) Go(f func()) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.ended {
+		a.group.Go(f)
 	}
 }
 
-func (c *conductor) aside(f func()) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.ended {
-		c.asides.Go(f)
-	}
-}
-
-// endAsides takes no more questions and waits for those being answered.
-func (c *conductor) endAsides() {
-	c.mu.Lock()
-	c.ended = true
-	c.mu.Unlock()
-	c.asides.Wait()
+// end takes no more and waits for those being answered.
+func (a *asides) end() {
+	a.mu.Lock()
+	a.ended = true
+	a.mu.Unlock()
+	a.group.Wait()
 }
 
 // run carries orders out until ctx ends, then ends the term.
 func (c *conductor) run(ctx context.Context) error {
 	defer c.backups.stop()
-	defer c.endAsides()
+	defer c.asides.end()
 	var running *job
-	var later []*nats.Msg
-	finish := func(result any) {
-		for _, m := range running.waiting {
-			answer(m, result)
+	var later []order
+	finish := func(r result) {
+		for _, o := range running.waiting {
+			o.answer(r.answer, r.err)
 		}
 		running.cancel(nil)
 		running = nil
 	}
 	for {
-		var done chan any
+		var done chan result
 		if running != nil {
 			done = running.done
 		} else if len(later) > 0 {
-			running, later = c.begin(ctx, later[0]), later[1:]
+			running, later = begin(ctx, later[0]), later[1:]
 			continue
 		}
 		select {
-		case result := <-done:
-			finish(result)
-		case m := <-c.orders:
-			switch waits, atOnce := c.relation(running, m); {
+		case r := <-done:
+			finish(r)
+		case o := <-c.orders:
+			switch waits, atOnce := relationOf(running, o); {
 			case atOnce:
-				c.u.releasePeer(m)
+				o.answer(o.carryOut(context.Background()))
 			case waits == joins:
-				running.waiting = append(running.waiting, m)
+				running.waiting = append(running.waiting, o)
 			case waits == queues:
-				later = append(later, m)
+				later = append(later, o)
 			default:
 				if running != nil {
 					running.cancel(errSuperseded)
 					finish(<-running.done)
 				}
-				running = c.begin(ctx, m)
+				running = begin(ctx, o)
 			}
 		case <-ctx.Done():
 			if running != nil {
@@ -185,66 +219,31 @@ const (
 	queues                   // it comes after
 )
 
-// relation decides what a new order does to the running one. A host that was required is released at once, because a
+// relationOf decides what a new order does to the running one. A host that was required is released at once, because a
 // frame, and perhaps the running order, waits for it.
-func (c *conductor) relation(running *job, m *nats.Msg) (r relation, atOnce bool) {
-	var require bus.Require
-	release := m.Subject == bus.SubjectRequire && bus.DecodeJSON(m.Data, &require) == nil && !require.Peer
+func relationOf(running *job, o order) (r relation, atOnce bool) {
+	require, ok := o.request.(bus.Require)
+	release := ok && !require.Peer
 	switch {
 	case running == nil:
 		return replaces, false
-	case running.order.Subject == m.Subject && bytes.Equal(running.order.Data, m.Data):
+	case running.order.call == o.call && reflect.DeepEqual(running.order.request, o.request):
 		return joins, false
-	case running.order.Subject == bus.SubjectServe && m.Subject == bus.SubjectRequire:
+	case running.order.call == bus.CallServe.Subject() && o.call == bus.CallRequire.Subject():
 		return queues, false
-	case running.order.Subject == bus.SubjectDrain && release:
+	case running.order.call == bus.CallDrain.Subject() && release:
 		return joins, true
 	}
 	return replaces, false
 }
 
 // begin starts carrying out an order.
-func (c *conductor) begin(ctx context.Context, m *nats.Msg) *job {
+func begin(ctx context.Context, o order) *job {
 	ctx, cancel := context.WithCancelCause(ctx)
-	j := &job{order: m, waiting: []*nats.Msg{m}, cancel: cancel, done: make(chan any, 1)}
-	go func() { j.done <- c.carryOut(ctx, m) }()
+	j := &job{order: o, waiting: []order{o}, cancel: cancel, done: make(chan result, 1)}
+	go func() {
+		answer, err := o.carryOut(ctx)
+		j.done <- result{answer, err}
+	}()
 	return j
 }
-
-func (c *conductor) carryOut(ctx context.Context, m *nats.Msg) any {
-	u := c.u
-	switch m.Subject {
-	case bus.SubjectPrepare:
-		return decoded(m, func(q bus.Prepare) any { return u.prepare(ctx, q) })
-	case bus.SubjectRelease:
-		return u.release()
-	case bus.SubjectServe:
-		return decoded(m, func(q bus.Serve) any {
-			u.blackbox.Note(fmt.Sprintf("epoch-%d", q.Epoch))
-			return u.serve(ctx, q)
-		})
-	case bus.SubjectRequire:
-		return decoded(m, func(q bus.Require) any { return u.require(ctx, q) })
-	case bus.SubjectDrain:
-		return decoded(m, func(q bus.Drain) any { return u.drain(ctx, q) })
-	case bus.SubjectStandby:
-		return decoded(m, func(q bus.Standby) any { return u.standby(q) })
-	}
-	return bus.Done{Error: "unknown order " + m.Subject}
-}
-
-// decoded reads an order and carries it out. Every answer has a field error, so a Done reads as any of them.
-func decoded[Q any](m *nats.Msg, f func(Q) any) any {
-	var q Q
-	if err := bus.DecodeJSON(m.Data, &q); err != nil {
-		return bus.Done{Error: err.Error()}
-	}
-	return f(q)
-}
-
-func handle[Q, A any](m *nats.Msg, f func(Q) A) {
-	answer(m, decoded(m, func(q Q) any { return f(q) }))
-}
-
-// answer replies to main. What can't be sent is lost with the connection, and with it the process ends.
-func answer(m *nats.Msg, v any) { _ = m.Respond(bus.EncodeJSON(v)) }

@@ -85,9 +85,7 @@ func TestProcess_R8FullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	process = a.spawn()
-	if p := order[bus.Prepared](a, bus.SubjectPrepare, bus.Prepare{Epoch: 2}); p.Error == "" {
-		t.Error("fit with a full disk")
-	}
+	refused(a, bus.CallPrepare, bus.Prepare{Epoch: 2})
 	if err := os.Remove(ballast); err != nil {
 		t.Fatal(err)
 	}
@@ -104,12 +102,12 @@ func TestProcess_R8FullDisk(t *testing.T) {
 func TestProcess_R8FailedTestWriteEnds(t *testing.T) {
 	for name, write := range map[string]func(*host) (ok bool){
 		"takeover": func(h *host) bool {
-			p, err := tryOrder[bus.Prepared](h, bus.SubjectPrepare, bus.Prepare{Epoch: 1}, patience)
-			return err == nil && p.Error == ""
+			_, err := tryOrder(h, bus.CallPrepare, bus.Prepare{Epoch: 1}, patience)
+			return err == nil
 		},
 		"doctor": func(h *host) bool {
-			e, err := tryOrder[bus.Examined](h, bus.SubjectExamine, bus.Examine{}, patience)
-			return err == nil && e.Error == ""
+			_, err := tryOrder(h, bus.CallExamine, bus.Examine{}, patience)
+			return err == nil
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

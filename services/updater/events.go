@@ -59,14 +59,14 @@ const alarmPrefix = bus.SystemAlarms + "/"
 
 // record answers bus.RecordEvents: one update like any other, in the pair's own key space. What is in the log already
 // is passed over in the same update, so it is no matter how often, and by which host, an event is sent.
-func (u *updater) record(q bus.RecordEvents) bus.RecordedEvents {
+func (u *updater) record(ctx context.Context, q bus.RecordEvents) (bus.RecordedEvents, error) {
 	if len(q.Events) > bus.MaxEvents {
-		return bus.RecordedEvents{Error: fmt.Sprintf("%d events at once, at most %d", len(q.Events), bus.MaxEvents)}
+		return bus.RecordedEvents{}, fmt.Errorf("%w: %d events at once, at most %d", bus.ErrRefused, len(q.Events), bus.MaxEvents)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), recordWithin)
+	ctx, cancel := context.WithTimeout(ctx, recordWithin)
 	defer cancel()
 	if err := replication.Acquire(ctx, u.records); err != nil {
-		return bus.RecordedEvents{Error: err.Error()}
+		return bus.RecordedEvents{}, err
 	}
 	defer u.records.Release(1)
 	for range recordTries {
@@ -76,24 +76,24 @@ func (u *updater) record(q bus.RecordEvents) bus.RecordedEvents {
 			return err
 		})
 		if err != nil {
-			return bus.RecordedEvents{Error: err.Error()}
+			return bus.RecordedEvents{}, err
 		}
 		if len(plan.operations) == 0 {
-			return bus.RecordedEvents{Last: plan.last}
+			return bus.RecordedEvents{Last: plan.last}, nil
 		}
 		reply, err := u.submit(ctx, []bus.Condition{{Key: []byte(bus.SystemEvents), Revision: plan.revision}}, plan.operations)
 		switch {
 		case err != nil:
-			return bus.RecordedEvents{Error: err.Error()}
+			return bus.RecordedEvents{}, err
 		case reply.Code == bus.CodeConflict:
 			continue
 		case reply.Code != bus.CodeOK:
-			return bus.RecordedEvents{Error: refusedBy(reply).Error()}
+			return bus.RecordedEvents{}, refusedBy(reply)
 		}
 		u.beat()
-		return bus.RecordedEvents{Last: plan.last}
+		return bus.RecordedEvents{Last: plan.last}, nil
 	}
-	return bus.RecordedEvents{Error: "the event log changes all the time"}
+	return bus.RecordedEvents{}, errors.New("the event log changes all the time")
 }
 
 // keys reads one of the pair's own keys. *storage.Reader is one.

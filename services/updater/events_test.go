@@ -206,9 +206,7 @@ func TestEvents_TheSameOnBothHosts(t *testing.T) {
 	a, b := newHosts(t)
 	a.start()
 	b.start()
-	if r := order[bus.RecordedEvents](b, bus.SubjectRecord, bus.RecordEvents{Events: []bus.Event{happened("b", 9, 1, "b")}}); r.Error == "" {
-		t.Error("a host that does not serve recorded an event")
-	}
+	refused(b, bus.CallRecord, bus.RecordEvents{Events: []bus.Event{happened("b", 9, 1, "b")}})
 	a.lead(1, false)
 	a.pairUp(1)
 	lost := happened("a", 5, 2, "updates are lost")
@@ -216,9 +214,9 @@ func TestEvents_TheSameOnBothHosts(t *testing.T) {
 	lost.Alarm = &bus.Alarm{ID: "updates-lost", Severity: bus.Critical, Host: "a", Since: lost.Time, Text: "60 of 100", Acknowledge: true}
 	record(t, a, 3, happened("a", 5, 1, "one"), lost, happened("b", 9, 1, "b"))
 	record(t, a, 4, happened("a", 5, 1, "one"), lost, happened("a", 5, 3, "three"))
-	before := order[bus.Facts](a, bus.SubjectFacts, bus.FactsRequest{})
+	before := ordered(a, bus.CallFacts, bus.FactsRequest{})
 	record(t, a, 4, happened("a", 5, 3, "three"))
-	if now := order[bus.Facts](a, bus.SubjectFacts, bus.FactsRequest{}); now.Position != before.Position {
+	if now := ordered(a, bus.CallFacts, bus.FactsRequest{}); now.Position != before.Position {
 		t.Errorf("what is in the log made an update: %v, then %v", before.Position, now.Position)
 	}
 	again := lost
@@ -226,13 +224,13 @@ func TestEvents_TheSameOnBothHosts(t *testing.T) {
 	again.Alarm = &bus.Alarm{ID: "updates-lost", Severity: bus.Critical, Host: "a", Since: again.Time, Text: "61 of 100", Acknowledge: true}
 	record(t, a, 5, again)
 	b.await("the log is here too", func(s bus.UpdaterState) bool {
-		return len(order[bus.EventsPage](b, bus.SubjectEvents, bus.EventsRequest{}).Events) == 5
+		return len(ordered(b, bus.CallEvents, bus.EventsRequest{}).Events) == 5
 	})
-	page := order[bus.EventsPage](a, bus.SubjectEvents, bus.EventsRequest{})
+	page := ordered(a, bus.CallEvents, bus.EventsRequest{})
 	if len(page.Alarms) != 1 || page.Alarms[0].Text != "61 of 100" || !page.Alarms[0].Since.Equal(lost.Time) {
 		t.Errorf("alarms that wait: %+v", page.Alarms)
 	}
-	if diff := cmp.Diff(page, order[bus.EventsPage](b, bus.SubjectEvents, bus.EventsRequest{})); diff != "" {
+	if diff := cmp.Diff(page, ordered(b, bus.CallEvents, bus.EventsRequest{})); diff != "" {
 		t.Errorf("b's log is another:\n%s", diff)
 	}
 
@@ -245,23 +243,23 @@ func TestEvents_TheSameOnBothHosts(t *testing.T) {
 	b.start()
 	b.lead(3, false)
 	b.pairUp(3)
-	if got := order[bus.EventsPage](b, bus.SubjectEvents, bus.EventsRequest{From: 6}); len(got.Events) != 1 || got.Events[0].Text != "took over" {
+	if got := ordered(b, bus.CallEvents, bus.EventsRequest{From: 6}); len(got.Events) != 1 || got.Events[0].Text != "took over" {
 		t.Errorf("after restarts: %+v", got)
 	}
 	accepted := happened("b", 9, 3, "accepted")
 	accepted.Kind, accepted.State, accepted.Alarm = bus.EventAlarm, bus.AlarmAcknowledged, &page.Alarms[0]
 	record(t, b, 7, accepted)
-	if page := order[bus.EventsPage](b, bus.SubjectEvents, bus.EventsRequest{}); len(page.Alarms) != 0 {
+	if page := ordered(b, bus.CallEvents, bus.EventsRequest{}); len(page.Alarms) != 0 {
 		t.Errorf("an acknowledged alarm waits still: %+v", page.Alarms)
 	}
 	a.await("the same on a", func(bus.UpdaterState) bool {
-		return cmp.Diff(order[bus.EventsPage](b, bus.SubjectEvents, bus.EventsRequest{}), order[bus.EventsPage](a, bus.SubjectEvents, bus.EventsRequest{})) == ""
+		return cmp.Diff(ordered(b, bus.CallEvents, bus.EventsRequest{}), ordered(a, bus.CallEvents, bus.EventsRequest{})) == ""
 	})
 }
 
 func record(t *testing.T, h *host, last uint64, events ...bus.Event) {
 	t.Helper()
-	if r := order[bus.RecordedEvents](h, bus.SubjectRecord, bus.RecordEvents{Events: events}); r.Error != "" || r.Last != last {
+	if r := ordered(h, bus.CallRecord, bus.RecordEvents{Events: events}); r.Last != last {
 		t.Fatalf("%s: recorded %+v, the log should end with %d", h.name, r, last)
 	}
 }

@@ -21,7 +21,7 @@ const (
 )
 
 // eventsOf answers bus.EventsRequest from what is committed, in either role.
-func eventsOf(s viewer, q bus.EventsRequest) bus.EventsPage {
+func eventsOf(s viewer, q bus.EventsRequest) (bus.EventsPage, error) {
 	page := eventsReader{q: q, limit: q.Limit}
 	if page.limit <= 0 || page.limit > bus.MaxEvents {
 		page.limit = bus.MaxEvents
@@ -32,10 +32,10 @@ func eventsOf(s viewer, q bus.EventsRequest) bus.EventsPage {
 			return err
 		})
 		if err != nil {
-			return bus.EventsPage{Events: []bus.Event{}, Error: err.Error()}
+			return bus.EventsPage{Events: []bus.Event{}}, err
 		}
 	}
-	return page.result()
+	return page.result(), nil
 }
 
 // viewer gives views of what is committed. *storage.Store is one.

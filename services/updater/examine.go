@@ -1,6 +1,7 @@
 package updater
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"os"
@@ -18,14 +19,15 @@ import (
 const syncs = 5
 
 // examine answers bus.Examine. It runs beside the term and takes no part in it.
-func (u *updater) examine(bus.Examine) bus.Examined {
+func (u *updater) examine(context.Context, bus.Examine) (bus.Examined, error) {
+	var failed error
 	e := bus.Examined{Needed: spaceLeast}
 	took := make([]time.Duration, 0, syncs)
 	for range syncs {
 		began := time.Now()
 		if err := u.store.TestWrite(); err != nil {
-			u.dead(err)
-			e.Error = err.Error()
+			u.endIfDead(err)
+			failed = err
 			break
 		}
 		took = append(took, time.Since(began))
@@ -41,7 +43,7 @@ func (u *updater) examine(bus.Examine) bus.Examined {
 		e.Free = s.Bavail * uint64(s.Bsize)
 	}
 	e.Problems = append(e.Problems, permissions(u.config.Data)...)
-	return e
+	return e, failed
 }
 
 // permissions says what is wrong with who may read and write the files of a data directory.

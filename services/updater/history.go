@@ -24,7 +24,7 @@ const (
 
 // history gives a page of the update history database (figures 16 and 26): every update with whether the other host
 // was told (P14).
-func history(s *storage.Store, q bus.HistoryRequest) bus.HistoryPage {
+func history(s *storage.Store, q bus.HistoryRequest) (bus.HistoryPage, error) {
 	limit := q.Limit
 	if limit <= 0 {
 		limit = historyDefault
@@ -41,7 +41,7 @@ func history(s *storage.Store, q bus.HistoryRequest) bus.HistoryPage {
 		}
 		from = max(page.First, end-min(uint64(limit), end))
 		if from >= end {
-			return page
+			return page, nil
 		}
 		limit = int(end - from)
 	}
@@ -53,8 +53,7 @@ func history(s *storage.Store, q bus.HistoryRequest) bus.HistoryPage {
 		entries, err = s.Entries(page.First, limit, historyBytes)
 	}
 	if err != nil {
-		page.Error = err.Error()
-		return page
+		return page, err
 	}
 	notified := s.Notified()
 	for i := range entries {
@@ -62,7 +61,7 @@ func history(s *storage.Store, q bus.HistoryRequest) bus.HistoryPage {
 		u.Notified, u.Digest = u.Position.Sequence <= notified.Sequence, entries[i].Digest.String()
 		page.Updates = append(page.Updates, u)
 	}
-	return page
+	return page, nil
 }
 
 // shownUpdate is an entry for people, without what depends on the host.
@@ -79,7 +78,7 @@ func shownUpdate(e *storage.Entry) bus.HistoryUpdate {
 
 // historyOf gives the updates of one key, or of one service: forwards from a place, or the last ones before one. It looks at
 // a bounded part of the history, in short views, and says where to go on.
-func historyOf(s *storage.Store, q bus.HistoryRequest, limit int) bus.HistoryPage {
+func historyOf(s *storage.Store, q bus.HistoryRequest, limit int) (bus.HistoryPage, error) {
 	page := bus.HistoryPage{First: s.First(), Last: s.Committed().Position.Sequence, Updates: []bus.HistoryUpdate{}}
 	notified := s.Notified()
 	wanted := func(u *bus.HistoryUpdate) bool {
@@ -101,21 +100,20 @@ func historyOf(s *storage.Store, q bus.HistoryRequest, limit int) bus.HistoryPag
 		for range historyBlocks {
 			found, read, err := block(at, historyBlock)
 			if err != nil {
-				page.Error = err.Error()
-				return page
+				return page, err
 			}
 			if room := limit - len(page.Updates); len(found) > room {
 				page.Updates = append(page.Updates, found[:room]...)
 				page.Next = found[room].Position.Sequence
-				return page
+				return page, nil
 			}
 			page.Updates = append(page.Updates, found...)
 			if at += uint64(read); read < historyBlock {
-				return page
+				return page, nil
 			}
 		}
 		page.Next = at
-		return page
+		return page, nil
 	}
 	end := page.Last + 1 // not looked at from here on
 	if q.Before > 0 {
@@ -132,8 +130,7 @@ func historyOf(s *storage.Store, q bus.HistoryRequest, limit int) bus.HistoryPag
 			continue
 		}
 		if err != nil {
-			page.Error = err.Error()
-			return page
+			return page, err
 		}
 		end = from
 		if room := limit - len(page.Updates); len(found) > room {
@@ -145,7 +142,7 @@ func historyOf(s *storage.Store, q bus.HistoryRequest, limit int) bus.HistoryPag
 	if end > page.First {
 		page.Prior = end
 	}
-	return page
+	return page, nil
 }
 
 // shownKey is a key as people can read it: text as it is, anything else in hexadecimal.

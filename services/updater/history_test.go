@@ -2,6 +2,7 @@ package updater
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -65,45 +66,57 @@ func TestHistory_OfOneKeyIsComplete(t *testing.T) {
 	var forward, backward []bus.HistoryUpdate
 	questions := 0
 	for from := uint64(1); from > 0; questions++ {
-		page := history(s, bus.HistoryRequest{From: from, Key: "key 7", Limit: 900})
-		if page.Error != "" {
-			t.Fatal(page.Error)
-		}
+		page := pageOf(t, s, bus.HistoryRequest{From: from, Key: "key 7", Limit: 900})
 		forward, from = append(forward, page.Updates...), page.Next
 	}
 	check("forward", forward, 7, updates-3)
 	for before, more := uint64(0), true; more; questions++ {
-		page := history(s, bus.HistoryRequest{Before: before, Key: "key 7", Limit: 900})
-		if page.Error != "" {
-			t.Fatal(page.Error)
-		}
+		page := pageOf(t, s, bus.HistoryRequest{Before: before, Key: "key 7", Limit: 900})
 		backward, before, more = append(page.Updates, backward...), page.Prior, page.Prior > 0
 	}
 	check("backward", backward, 7, updates-3)
 	if questions < 6 || questions > 12 {
 		t.Errorf("%d questions", questions)
 	}
-	if page := history(s, bus.HistoryRequest{Key: "key 7", Limit: 3}); len(page.Updates) != 3 || page.Updates[2].Position.Sequence != updates-3 || page.Prior == 0 {
+	if page := pageOf(t, s, bus.HistoryRequest{Key: "key 7", Limit: 3}); len(page.Updates) != 3 || page.Updates[2].Position.Sequence != updates-3 || page.Prior == 0 {
 		t.Errorf("the last three: %+v", page)
 	}
-	if page := history(s, bus.HistoryRequest{Service: "ledger", Limit: 3}); len(page.Updates) != 0 || page.Prior == 0 {
+	if page := pageOf(t, s, bus.HistoryRequest{Service: "ledger", Limit: 3}); len(page.Updates) != 0 || page.Prior == 0 {
 		t.Errorf("of a service that wrote nothing: %+v", page)
 	}
-	if page := history(s, bus.HistoryRequest{Before: 11, Limit: 4}); len(page.Updates) != 4 || page.Updates[0].Position.Sequence != 7 {
+	if page := pageOf(t, s, bus.HistoryRequest{Before: 11, Limit: 4}); len(page.Updates) != 4 || page.Updates[0].Position.Sequence != 7 {
 		t.Errorf("before a sequence: %+v", page)
 	}
-	if page := history(s, bus.HistoryRequest{Before: 3, Limit: 50}); len(page.Updates) != 2 {
+	if page := pageOf(t, s, bus.HistoryRequest{Before: 3, Limit: 50}); len(page.Updates) != 2 {
 		t.Errorf("before the third: %d", len(page.Updates))
 	}
 }
 
+func pageOf(t *testing.T, s *storage.Store, q bus.HistoryRequest) bus.HistoryPage {
+	t.Helper()
+	page, err := history(s, q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return page
+}
+
+func asidePageOf(t *testing.T, dir string, q bus.AsideRequest) bus.AsidePage {
+	t.Helper()
+	page, err := asideOf(dir, q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return page
+}
+
 func TestHistory_OfAKeyBeyondTrimming(t *testing.T) {
 	s := chronicle(t, 5000, storage.Options{MaxUpdates: 500})
-	page := history(s, bus.HistoryRequest{Key: "key 3", Limit: 1000})
-	if page.Error != "" || page.Prior != 0 || page.First < 2 || len(page.Updates) == 0 || page.Updates[0].Position.Sequence < page.First {
-		t.Errorf("%d updates from %d on, prior %d: %s", len(page.Updates), page.First, page.Prior, page.Error)
+	page := pageOf(t, s, bus.HistoryRequest{Key: "key 3", Limit: 1000})
+	if page.Prior != 0 || page.First < 2 || len(page.Updates) == 0 || page.Updates[0].Position.Sequence < page.First {
+		t.Errorf("%d updates from %d on, prior %d", len(page.Updates), page.First, page.Prior)
 	}
-	if page := history(s, bus.HistoryRequest{From: 1, Key: "key 3", Limit: 10}); page.Error != "" || len(page.Updates) != 10 {
+	if page := pageOf(t, s, bus.HistoryRequest{From: 1, Key: "key 3", Limit: 10}); len(page.Updates) != 10 {
 		t.Errorf("from before the first: %+v", page)
 	}
 }
@@ -111,7 +124,7 @@ func TestHistory_OfAKeyBeyondTrimming(t *testing.T) {
 // What was set aside is listed and read, record for record; a name leads nowhere else.
 func TestAside_IsListedAndRead(t *testing.T) {
 	dir := t.TempDir()
-	if page := asideOf(dir, bus.AsideRequest{}); page.Error != "" || len(page.Files) != 0 {
+	if page := asidePageOf(t, dir, bus.AsideRequest{}); len(page.Files) != 0 {
 		t.Fatalf("of an empty directory: %+v", page)
 	}
 	var records [][]byte
@@ -132,19 +145,19 @@ func TestAside_IsListedAndRead(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(filepath.Dir(path), "000002.aside"), []byte("damaged"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	all := asideOf(dir, bus.AsideRequest{})
+	all := asidePageOf(t, dir, bus.AsideRequest{})
 	if len(all.Files) != 2 || all.Files[0].Records != 6 || all.Files[0].First != "2/10" || all.Files[0].Reason != "for a test" || all.Files[1].Problem == "" {
 		t.Fatalf("listed are %+v", all.Files)
 	}
 	name := all.Files[0].Name
-	first := asideOf(dir, bus.AsideRequest{File: name, Limit: 4})
-	rest := asideOf(dir, bus.AsideRequest{File: name, From: first.Next, Limit: 4})
+	first := asidePageOf(t, dir, bus.AsideRequest{File: name, Limit: 4})
+	rest := asidePageOf(t, dir, bus.AsideRequest{File: name, From: first.Next, Limit: 4})
 	if len(first.Updates) != 4 || first.Next != 4 || len(rest.Updates) != 2 || rest.Next != 0 || rest.Updates[1].Unreadable != len(records[5]) || first.Updates[0].Keys[0] != "k" {
 		t.Errorf("read are %+v and %+v", first, rest)
 	}
 	for _, bad := range []string{"../facts.json", "000009.aside", "/etc/passwd"} {
-		if page := asideOf(dir, bus.AsideRequest{File: bad}); !page.Absent || len(page.Updates) > 0 {
-			t.Errorf("%s: %+v", bad, page)
+		if page, err := asideOf(dir, bus.AsideRequest{File: bad}); !errors.Is(err, bus.ErrAbsent) || len(page.Updates) > 0 {
+			t.Errorf("%s: %+v, %v", bad, page, err)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package updater
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -173,7 +174,7 @@ func (h *host) ready(ended chan error) {
 	deadline := time.Now().Add(patience)
 	for {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		_, err := h.main.Request(ctx, bus.SubjectFacts, bus.EncodeJSON(bus.FactsRequest{}))
+		_, err := bus.CallFacts.Ask(ctx, h.main, bus.FactsRequest{})
 		cancel()
 		if err == nil {
 			return
@@ -207,52 +208,49 @@ func (h *host) stop() {
 	h.cancel = nil
 }
 
-// order gives an order as main does.
-func order[A any](h *host, subject string, message any) (a A) {
+// ordered gives an order as main does, which must be carried out.
+func ordered[Q, A any](h *host, e bus.Endpoint[Q, A], q Q) A {
 	h.t.Helper()
-	a, err := tryOrder[A](h, subject, message, patience)
+	a, err := tryOrder(h, e, q, patience)
 	if err != nil {
-		h.t.Fatalf("%s: order %s: %v", h.name, subject, err)
+		h.t.Fatalf("%s: order %s: %v", h.name, e.Subject(), err)
 	}
 	return a
 }
 
-func tryOrder[A any](h *host, subject string, message any, within time.Duration) (a A, err error) {
+// refused gives an order that must be refused, and the error.
+func refused[Q, A any](h *host, e bus.Endpoint[Q, A], q Q) error {
+	h.t.Helper()
+	_, err := tryOrder(h, e, q, patience)
+	if err == nil || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, bus.ErrNobody) {
+		h.t.Fatalf("%s: order %s: %v, it must be refused", h.name, e.Subject(), err)
+	}
+	return err
+}
+
+func tryOrder[Q, A any](h *host, e bus.Endpoint[Q, A], q Q, within time.Duration) (A, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
-	m, err := h.main.Request(ctx, subject, bus.EncodeJSON(message))
-	if err == nil {
-		err = bus.DecodeJSON(m.Data, &a)
-	}
-	return a, err
+	return e.Ask(ctx, h.main, q)
 }
 
 // lead prepares and begins a term.
 func (h *host) lead(epoch uint64, requirePeer bool) position.Position {
 	h.t.Helper()
-	if p := order[bus.Prepared](h, bus.SubjectPrepare, bus.Prepare{Epoch: epoch}); p.Error != "" {
-		h.t.Fatalf("%s: prepare: %s", h.name, p.Error)
-	}
+	ordered(h, bus.CallPrepare, bus.Prepare{Epoch: epoch})
 	return h.serve(bus.Serve{Epoch: epoch, RecordVersion: epoch, RequirePeer: requirePeer})
 }
 
 func (h *host) serve(q bus.Serve) position.Position {
 	h.t.Helper()
-	s := order[bus.Served](h, bus.SubjectServe, q)
-	if s.Error != "" {
-		h.t.Fatalf("%s: serve: %s", h.name, s.Error)
-	}
-	return s.Position
+	return ordered(h, bus.CallServe, q).Position
 }
 
 // pairUp adds the other host to the set of a serving host.
 func (h *host) pairUp(epoch uint64) {
 	h.t.Helper()
 	h.await("the other host is close", func(s bus.UpdaterState) bool { return s.Peer == bus.PeerClose })
-	r := order[bus.Required](h, bus.SubjectRequire, bus.Require{Peer: true, Epoch: epoch, Membership: bus.MembershipNote{Version: 2, Epoch: epoch}})
-	if r.Error != "" {
-		h.t.Fatalf("%s: require: %s", h.name, r.Error)
-	}
+	ordered(h, bus.CallRequire, bus.Require{Peer: true, Epoch: epoch, Membership: bus.MembershipNote{Version: 2, Epoch: epoch}})
 	h.await("frames wait for the other host", func(s bus.UpdaterState) bool { return s.Peer == bus.PeerHeld })
 }
 

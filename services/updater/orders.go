@@ -5,12 +5,13 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/nats-io/nats.go"
-
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/replication"
 	"github.com/hotpair/hotpair/storage"
 )
+
+// errEpoch says that an order is for another epoch than the one that this process has.
+var errEpoch = errors.New("another epoch")
 
 // spaceLeast is how much a disk must have free for a host to be fit (T4): room for the journal's next blocks, for the
 // database to grow while an operator makes room.
@@ -32,7 +33,7 @@ func (u *updater) inconsistent() bool {
 }
 
 // note answers bus.Note: facts that must be durable before main goes on.
-func (u *updater) note(q bus.Note) bus.Done {
+func (u *updater) note(q bus.Note) (bus.Done, error) {
 	err := u.facts.Update(func(f *storage.FactsData) error {
 		if q.PairID != "" {
 			f.PairID = q.PairID
@@ -47,20 +48,18 @@ func (u *updater) note(q bus.Note) bus.Done {
 		}
 		return nil
 	})
-	return u.done(err)
+	return bus.Done{}, u.written(err)
 }
 
-func (u *updater) done(err error) bus.Done {
+// written tells main of what a write has changed, ends the process if it has failed, and gives its error.
+func (u *updater) written(err error) error {
 	u.beat()
-	if err == nil {
-		return bus.Done{}
-	}
-	u.dead(err)
-	return bus.Done{Error: err.Error()}
+	u.endIfDead(err)
+	return err
 }
 
-// dead ends the process if err says that a write has failed (R8).
-func (u *updater) dead(err error) {
+// endIfDead ends the process if err says that a write has failed (R8).
+func (u *updater) endIfDead(err error) {
 	if errors.Is(err, storage.ErrDead) {
 		u.fail(err)
 	}
@@ -68,22 +67,22 @@ func (u *updater) dead(err error) {
 
 // prepare answers bus.Prepare: the way to a term, as far as it can be gone before anybody knows whether it is won.
 // Nothing of it reaches bolt, and all of it can be undone by release.
-func (u *updater) prepare(ctx context.Context, q bus.Prepare) bus.Prepared {
+func (u *updater) prepare(ctx context.Context, q bus.Prepare) (bus.Prepared, error) {
 	if known := u.facts.Get().Epoch; q.Epoch <= known {
-		return bus.Prepared{Error: fmt.Sprintf("epoch %d is not above the known epoch %d", q.Epoch, known)}
+		return bus.Prepared{}, fmt.Errorf("%w: epoch %d is not above the known epoch %d", errEpoch, q.Epoch, known)
 	}
 	u.resign(fmt.Errorf("%w: epoch %d is prepared", errTermEnded, q.Epoch))
 	if err := u.prepareFor(ctx, q.Epoch); err != nil {
-		return bus.Prepared{Position: u.tail.End().Position, Error: err.Error()}
+		return bus.Prepared{Position: u.tail.End().Position}, err
 	}
 	mark, err := u.makeReady(ctx, q)
 	if err != nil {
 		u.enter(post{duty: standby})
 		u.log.Warn("not fit to take over", "epoch", q.Epoch, "position", mark.Position, "error", err)
-		return bus.Prepared{Position: mark.Position, Error: err.Error()}
+		return bus.Prepared{Position: mark.Position}, err
 	}
 	u.enter(post{duty: preparing, epoch: q.Epoch, mark: mark, ready: true})
-	return bus.Prepared{Position: mark.Position}
+	return bus.Prepared{Position: mark.Position}, nil
 }
 
 // makeReady fences the own journal, takes everything in it into account, and shows that the disk takes writes.
@@ -95,7 +94,7 @@ func (u *updater) makeReady(ctx context.Context, q bus.Prepare) (storage.Mark, e
 	go func() { wrote <- u.store.TestWrite() }()
 	mark, broken, err := u.fence(ctx, q.Epoch, 0)
 	tested := <-wrote
-	u.dead(tested)
+	u.endIfDead(tested)
 	switch {
 	case err != nil:
 		return mark, fmt.Errorf("fence the journal: %w", err)
@@ -128,18 +127,18 @@ func (u *updater) enoughSpace() error {
 }
 
 // release answers bus.Release: the role went to another, or nowhere. The next hello opens the journal again.
-func (u *updater) release() bus.Done {
+func (u *updater) release() (bus.Done, error) {
 	if u.present().duty == preparing {
 		u.enter(post{duty: standby})
 	}
-	return bus.Done{}
+	return bus.Done{}, nil
 }
 
 // standby answers bus.Standby.
-func (u *updater) standby(q bus.Standby) bus.Done {
+func (u *updater) standby(q bus.Standby) (bus.Done, error) {
 	u.resign(fmt.Errorf("%w: standby in epoch %d", errTermEnded, q.Epoch))
 	if q.Epoch <= u.facts.Get().Epoch {
-		return bus.Done{}
+		return bus.Done{}, nil
 	}
 	err := u.facts.Update(func(f *storage.FactsData) error {
 		f.Epoch = max(f.Epoch, q.Epoch)
@@ -148,21 +147,21 @@ func (u *updater) standby(q bus.Standby) bus.Done {
 	// Nobody of a lower epoch may append any more (R5), also who was let in while the epoch was written. The fence itself comes
 	// with the hello of the epoch.
 	u.journal.Revoke()
-	return u.done(err)
+	return bus.Done{}, u.written(err)
 }
 
 // require answers bus.Require.
-func (u *updater) require(ctx context.Context, q bus.Require) bus.Required {
+func (u *updater) require(ctx context.Context, q bus.Require) (bus.Required, error) {
 	p := u.present()
 	if p.duty != serving || q.Epoch != 0 && q.Epoch != p.epoch {
-		return bus.Required{Error: fmt.Sprintf("epoch %d is not served", q.Epoch)}
+		return bus.Required{}, notServed(q.Epoch)
 	}
 	t, sender := p.active.term, p.active.sender
 	was, _ := t.requires()
 	t.require(q.Peer)
 	if !q.Peer {
 		sender.Release()
-		return bus.Required{Position: u.store.Committed().Position}
+		return bus.Required{Position: u.store.Committed().Position}, nil
 	}
 	// R4: updates wait for the other host first; then it gets everything before them; then it notes its membership.
 	err := t.between(ctx)
@@ -170,40 +169,30 @@ func (u *updater) require(ctx context.Context, q bus.Require) bus.Required {
 	if err == nil {
 		err = sender.Hold(ctx, before, q.Membership)
 	}
-	if err != nil {
-		if !was {
-			t.require(false)
-			sender.Release()
-		}
-		return bus.Required{Position: before, Error: err.Error()}
+	if err != nil && !was {
+		t.require(false)
+		sender.Release()
 	}
-	return bus.Required{Position: before}
+	return bus.Required{Position: before}, err
 }
 
-// releasePeer carries out an order to require nobody else while a drain waits for a frame.
-func (u *updater) releasePeer(m *nats.Msg) {
-	var q bus.Require
-	if err := bus.DecodeJSON(m.Data, &q); err != nil {
-		answer(m, bus.Required{Error: err.Error()})
-		return
-	}
-	answer(m, u.require(context.Background(), q))
-}
+// notServed is the error of an order for a term that this process does not have.
+func notServed(epoch uint64) error { return fmt.Errorf("%w: epoch %d is not served", errEpoch, epoch) }
 
 // drain answers bus.Drain: steps B4 and B5 of the patent in this process. What waits is finished, nothing new is taken.
-func (u *updater) drain(ctx context.Context, q bus.Drain) bus.Drained {
+func (u *updater) drain(ctx context.Context, q bus.Drain) (bus.Drained, error) {
 	p := u.present()
 	if p.duty == drained && p.epoch == q.Epoch {
 		return u.noteMembership(q, p)
 	}
 	if p.duty != serving || p.epoch != q.Epoch {
-		return bus.Drained{Error: fmt.Sprintf("epoch %d is not served", q.Epoch)}
+		return bus.Drained{}, notServed(q.Epoch)
 	}
 	p.active.term.queue.close()
 	select {
 	case <-p.active.term.ended:
 	case <-ctx.Done():
-		return bus.Drained{Error: context.Cause(ctx).Error()}
+		return bus.Drained{}, context.Cause(ctx)
 	}
 	p.active.stop(errTermEnded)
 	p = post{duty: drained, epoch: q.Epoch, last: u.store.Committed().Position}
@@ -213,11 +202,10 @@ func (u *updater) drain(ctx context.Context, q bus.Drain) bus.Drained {
 }
 
 // noteMembership makes the note for the successor's record durable before main learns that the term is drained.
-func (u *updater) noteMembership(q bus.Drain, p post) bus.Drained {
+func (u *updater) noteMembership(q bus.Drain, p post) (bus.Drained, error) {
+	var err error
 	if q.Membership != nil {
-		if d := u.note(bus.Note{Membership: q.Membership}); d.Error != "" {
-			return bus.Drained{Position: p.last, Error: d.Error}
-		}
+		_, err = u.note(bus.Note{Membership: q.Membership})
 	}
-	return bus.Drained{Position: p.last}
+	return bus.Drained{Position: p.last}, err
 }

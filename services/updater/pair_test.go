@@ -13,7 +13,7 @@ import (
 func TestPair_ServesSoloThenPaired(t *testing.T) {
 	a, b := newHosts(t)
 	a.start()
-	if f := order[bus.Facts](a, bus.SubjectFacts, bus.FactsRequest{}); !f.Empty || f.Identity == "" || f.Host != "a" {
+	if f := ordered(a, bus.CallFacts, bus.FactsRequest{}); !f.Empty || f.Identity == "" || f.Host != "a" {
 		t.Errorf("facts of an empty host: %+v", f)
 	}
 	if r := a.call(bus.DatabaseCall{Read: &bus.Read{Keys: [][]byte{[]byte("x")}}}); r.Code != bus.CodeNobody {
@@ -44,13 +44,13 @@ func TestPair_ServesSoloThenPaired(t *testing.T) {
 		return s.FramesInFlight == 1 && s.OldestFrame > 50*time.Millisecond && !s.OwnStuck
 	})
 	quiet(t, "an answer without the other host", waiting)
-	order[bus.Required](a, bus.SubjectRequire, bus.Require{Epoch: 1})
+	ordered(a, bus.CallRequire, bus.Require{Epoch: 1})
 	if r := receive(t, "the answer", waiting); r.Code != bus.CodeOK {
 		t.Fatalf("got %+v", r)
 	}
 	last = a.put(1, "z", "2")
 	a.await("not notified (A7)", func(s bus.UpdaterState) bool { return s.Committed == last.Position && s.Notified.Before(last.Position) })
-	page := order[bus.HistoryPage](a, bus.SubjectHistory, bus.HistoryRequest{})
+	page := ordered(a, bus.CallHistory, bus.HistoryRequest{})
 	if n := len(page.Updates); n != 5 || page.Updates[0].Kind != "began" || page.Updates[n-1].Notified || !page.Updates[n-3].Notified {
 		t.Errorf("history: %+v", page)
 	}
@@ -71,25 +71,25 @@ func TestPair_Switchover(t *testing.T) {
 	for i := range 20 {
 		a.put(1, fmt.Sprint("k", i), "v")
 	}
-	d := order[bus.Drained](a, bus.SubjectDrain, bus.Drain{Epoch: 1, Membership: &bus.MembershipNote{Version: 3, Epoch: 2}})
-	if d.Error != "" || d.Position.Sequence != 21 {
+	d := ordered(a, bus.CallDrain, bus.Drain{Epoch: 1, Membership: &bus.MembershipNote{Version: 3, Epoch: 2}})
+	if d.Position.Sequence != 21 {
 		t.Fatalf("drained: %+v", d)
 	}
-	if again := order[bus.Drained](a, bus.SubjectDrain, bus.Drain{Epoch: 1}); again != d {
+	if again := ordered(a, bus.CallDrain, bus.Drain{Epoch: 1}); again != d {
 		t.Errorf("drained again: %+v", again)
 	}
-	if f := order[bus.Facts](a, bus.SubjectFacts, bus.FactsRequest{}); f.Note.Version != 3 {
+	if f := ordered(a, bus.CallFacts, bus.FactsRequest{}); f.Note.Version != 3 {
 		t.Errorf("the note of the drained host: %+v", f)
 	}
 	if r := a.call(bus.DatabaseCall{Read: &bus.Read{}}); r.Code != bus.CodeNobody {
 		t.Errorf("a drained host answers %+v", r)
 	}
-	p := order[bus.Prepared](b, bus.SubjectPrepare, bus.Prepare{Epoch: 2, AtLeast: d.Position})
-	if p.Error != "" || p.Position != d.Position {
+	p := ordered(b, bus.CallPrepare, bus.Prepare{Epoch: 2, AtLeast: d.Position})
+	if p.Position != d.Position {
 		t.Fatalf("prepared: %+v", p)
 	}
 	b.serve(bus.Serve{Epoch: 2, RecordVersion: 3, RequirePeer: true})
-	order[bus.Done](a, bus.SubjectStandby, bus.Standby{Epoch: 2})
+	ordered(a, bus.CallStandby, bus.Standby{Epoch: 2})
 	b.put(2, "k0", "w")
 	if got := b.get("k0"); got != "w@23" {
 		t.Errorf("after the switchover: %s", got)
@@ -110,17 +110,12 @@ func TestPair_TakeoverAdoptsTheTail(t *testing.T) {
 	a.pairUp(1)
 	last := a.put(1, "x", "1")
 	a.stop()
-	low := order[bus.Prepared](b, bus.SubjectPrepare, bus.Prepare{Epoch: 2, AtLeast: position.Position{Epoch: 1, Sequence: 99}})
-	if low.Error == "" {
-		t.Errorf("prepared below what was acknowledged: %+v", low)
+	low, err := tryOrder(b, bus.CallPrepare, bus.Prepare{Epoch: 2, AtLeast: position.Position{Epoch: 1, Sequence: 99}}, patience)
+	if err == nil || low.Position != last.Position {
+		t.Errorf("prepared below what was acknowledged: %+v, %v", low, err)
 	}
-	p := order[bus.Prepared](b, bus.SubjectPrepare, bus.Prepare{Epoch: 2, AtLeast: last.Position})
-	if p.Error != "" {
-		t.Fatal(p.Error)
-	}
-	if r := order[bus.Served](b, bus.SubjectServe, bus.Serve{Epoch: 3}); r.Error == "" {
-		t.Error("served an epoch that was not prepared")
-	}
+	ordered(b, bus.CallPrepare, bus.Prepare{Epoch: 2, AtLeast: last.Position})
+	refused(b, bus.CallServe, bus.Serve{Epoch: 3})
 	b.lead(2, false)
 	if got := b.get("x"); got != "1@2" {
 		t.Errorf("after the takeover: %s", got)
@@ -140,13 +135,11 @@ func TestPair_ReleaseOpensTheJournalAgain(t *testing.T) {
 	a.lead(1, false)
 	a.pairUp(1)
 	a.put(1, "x", "1")
-	if p := order[bus.Prepared](b, bus.SubjectPrepare, bus.Prepare{Epoch: 2}); p.Error != "" {
-		t.Fatal(p.Error)
-	}
+	ordered(b, bus.CallPrepare, bus.Prepare{Epoch: 2})
 	waiting := a.begin(bus.Commit{Epoch: 1, Operations: []bus.Operation{put("x", "2")}})
 	a.await("the other host takes nothing (R5)", func(s bus.UpdaterState) bool { return s.FramesInFlight == 1 && s.OldestFrame > 50*time.Millisecond })
 	quiet(t, "an answer", waiting)
-	order[bus.Done](b, bus.SubjectRelease, bus.Release{})
+	ordered(b, bus.CallRelease, bus.Release{})
 	if r := receive(t, "the answer", waiting); r.Code != bus.CodeOK {
 		t.Errorf("got %+v", r)
 	}
@@ -156,7 +149,7 @@ func TestPair_ReleaseOpensTheJournalAgain(t *testing.T) {
 func TestPair_TakeBack(t *testing.T) {
 	a, b := pairServing(t)
 	last := a.put(1, "x", "1")
-	if d := order[bus.Drained](a, bus.SubjectDrain, bus.Drain{Epoch: 1}); d.Error != "" || d.Position != last.Position {
+	if d := ordered(a, bus.CallDrain, bus.Drain{Epoch: 1}); d.Position != last.Position {
 		t.Fatalf("drained: %+v", d)
 	}
 	b.stop()
@@ -183,7 +176,7 @@ func TestPair_CopyWhenHistoryIsTrimmed(t *testing.T) {
 		receive(t, "the answer", c)
 	}
 	// Trimming goes in step with applying.
-	for i := 0; order[bus.HistoryPage](a, bus.SubjectHistory, bus.HistoryRequest{}).First < 100; i++ {
+	for i := 0; ordered(a, bus.CallHistory, bus.HistoryRequest{}).First < 100; i++ {
 		before := a.put(1, "trim", fmt.Sprint(i))
 		a.await("applied", func(s bus.UpdaterState) bool { return !s.Applied.Before(before.Position) })
 	}

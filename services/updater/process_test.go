@@ -142,7 +142,7 @@ func TestProcess_KilledUnderLoad(t *testing.T) {
 	at.Store(&active{a, 1})
 	stop := writers(&at)
 	const kills = 36
-	for i := range kills {
+	for range kills {
 		time.Sleep(time.Duration(random.IntN(120)) * time.Millisecond) // the moment of the kill is what is tried
 		which := random.IntN(3)
 		if which != 1 {
@@ -154,10 +154,7 @@ func TestProcess_KilledUnderLoad(t *testing.T) {
 		}
 		if which != 1 {
 			processA = a.spawn()
-			s := order[bus.Served](a, bus.SubjectServe, bus.Serve{Epoch: 1, RecordVersion: 1, Resume: true, RequirePeer: true})
-			if s.Error != "" {
-				t.Fatalf("kill %d: resume: %+v", i, s)
-			}
+			ordered(a, bus.CallServe, bus.Serve{Epoch: 1, RecordVersion: 1, Resume: true, RequirePeer: true})
 		}
 	}
 	checkWriters(t, a, stop())
@@ -196,10 +193,7 @@ func TestProcess_TakeoversUnderLoad(t *testing.T) {
 		heard := old.h.await("anything", func(bus.UpdaterState) bool { return true }).Committed
 		old.h.kill(running[old.h])
 		started := time.Now()
-		p := order[bus.Prepared](next.h, bus.SubjectPrepare, bus.Prepare{Epoch: next.epoch, AtLeast: heard})
-		if p.Error != "" {
-			t.Fatalf("epoch %d: %s", next.epoch, p.Error)
-		}
+		ordered(next.h, bus.CallPrepare, bus.Prepare{Epoch: next.epoch, AtLeast: heard})
 		next.h.serve(bus.Serve{Epoch: next.epoch, RecordVersion: next.epoch})
 		at.Store(next)
 		took = append(took, time.Since(started))
@@ -236,10 +230,7 @@ func checkWriters(t *testing.T, h *host, all []*writer) {
 	}
 	seen := map[string]position.Position{}
 	for from := uint64(1); ; {
-		page := order[bus.HistoryPage](h, bus.SubjectHistory, bus.HistoryRequest{From: from, Limit: 1000})
-		if page.Error != "" {
-			t.Fatal(page.Error)
-		}
+		page := ordered(h, bus.CallHistory, bus.HistoryRequest{From: from, Limit: 1000})
 		for _, u := range page.Updates {
 			if u.Position.Sequence != from {
 				t.Fatalf("history jumps from %d to %v", from, u.Position)

@@ -109,9 +109,8 @@ func TestResume_UnreadableOther(t *testing.T) {
 	b.stop()
 	a.config.StandbyPatience = time.Minute // what ends the wait is that the other host refuses
 	a.start()
-	s := order[bus.Served](a, bus.SubjectServe, resumed)
-	if !s.Unreadable || s.Error == "" {
-		t.Fatalf("served %+v", s)
+	if err := refused(a, bus.CallServe, resumed); !errors.Is(err, bus.ErrUnreadable) {
+		t.Fatalf("refused with %v", err)
 	}
 	if r := a.call(bus.DatabaseCall{Read: &bus.Read{}}); r.Code != bus.CodeNobody {
 		t.Errorf("answers %+v", r)
@@ -126,17 +125,13 @@ func TestResume_UnreadableOther(t *testing.T) {
 func TestResume_OnlyOfATermThatWasBegun(t *testing.T) {
 	a, _ := newHosts(t)
 	a.start()
-	if s := order[bus.Served](a, bus.SubjectServe, resumed); s.Error == "" || s.Unreadable {
-		t.Errorf("served %+v", s)
+	if err := refused(a, bus.CallServe, resumed); errors.Is(err, bus.ErrUnreadable) {
+		t.Errorf("refused with %v", err)
 	}
-	if p := order[bus.Prepared](a, bus.SubjectPrepare, bus.Prepare{Epoch: 1}); p.Error != "" {
-		t.Fatal(p.Error)
-	}
+	ordered(a, bus.CallPrepare, bus.Prepare{Epoch: 1})
 	a.stop()
 	a.start()
-	if s := order[bus.Served](a, bus.SubjectServe, bus.Serve{Epoch: 1}); s.Error == "" {
-		t.Errorf("served what an earlier run prepared: %+v", s)
-	}
+	refused(a, bus.CallServe, bus.Serve{Epoch: 1})
 	a.lead(1, false)
 	a.put(1, "x", "1")
 	a.stop()
@@ -154,34 +149,31 @@ func TestOrders_RepeatedAndReplaced(t *testing.T) {
 	if again := a.serve(bus.Serve{Epoch: 1, RecordVersion: 1}); again != first {
 		t.Errorf("served at %v, again at %v", first, again)
 	}
-	if s := order[bus.Served](a, bus.SubjectServe, bus.Serve{Epoch: 5}); s.Error == "" {
-		t.Errorf("two terms: %+v", s)
-	}
-	if p := order[bus.Prepared](a, bus.SubjectPrepare, bus.Prepare{Epoch: 1}); p.Error == "" {
-		t.Errorf("prepared a known epoch: %+v", p)
-	}
+	refused(a, bus.CallServe, bus.Serve{Epoch: 5})
+	refused(a, bus.CallPrepare, bus.Prepare{Epoch: 1})
 	b.stop()
 	x := a.begin(bus.Commit{Epoch: 1, Operations: []bus.Operation{put("x", "1")}})
 	a.await("a frame waits", func(s bus.UpdaterState) bool { return s.FramesInFlight == 1 })
 
 	// A drain waits for the frame; repeated, it is the same drain; without the other host it ends.
 	drain := bus.Drain{Epoch: 1}
-	if d, err := tryOrder[bus.Drained](a, bus.SubjectDrain, drain, 50*time.Millisecond); err == nil {
+	if d, err := tryOrder(a, bus.CallDrain, drain, 50*time.Millisecond); err == nil {
 		t.Fatalf("drained %+v with a frame in flight", d)
 	}
 	drained := make(chan bus.Drained, 1)
 	go func() {
-		d, _ := tryOrder[bus.Drained](a, bus.SubjectDrain, drain, patience)
+		d, err := tryOrder(a, bus.CallDrain, drain, patience)
+		if err != nil {
+			t.Errorf("drain: %v", err)
+		}
 		drained <- d
 	}()
 	quiet(t, "the end of the drain", drained)
 	if late := receive(t, "a late answer", a.begin(bus.Commit{Epoch: 1, Operations: []bus.Operation{put("y", "1")}})); late.Code != bus.CodeNobody {
 		t.Errorf("a draining host takes %+v", late)
 	}
-	if r := order[bus.Required](a, bus.SubjectRequire, bus.Require{Epoch: 1}); r.Error != "" {
-		t.Error(r.Error)
-	}
-	if d := receive(t, "the end of the drain", drained); d.Error != "" || d.Position.Sequence != 2 {
+	ordered(a, bus.CallRequire, bus.Require{Epoch: 1})
+	if d := receive(t, "the end of the drain", drained); d.Position.Sequence != 2 {
 		t.Errorf("drained %+v", d)
 	}
 	if r := receive(t, "the answer", x); r.Code != bus.CodeOK {
@@ -195,22 +187,20 @@ func TestOrders_StandbyEndsWhatWaits(t *testing.T) {
 	b.stop()
 	x := a.begin(bus.Commit{Epoch: 1, Operations: []bus.Operation{put("x", "1")}})
 	a.await("a frame waits", func(s bus.UpdaterState) bool { return s.FramesInFlight == 1 })
-	required := make(chan bus.Required, 1)
+	required := make(chan error, 1)
 	go func() {
-		r, _ := tryOrder[bus.Required](a, bus.SubjectRequire, bus.Require{Peer: true, Epoch: 1, Membership: bus.MembershipNote{Version: 9}}, patience)
-		required <- r
+		_, err := tryOrder(a, bus.CallRequire, bus.Require{Peer: true, Epoch: 1, Membership: bus.MembershipNote{Version: 9}}, patience)
+		required <- err
 	}()
 	quiet(t, "an answer to require", required)
-	if d := order[bus.Done](a, bus.SubjectStandby, bus.Standby{Epoch: 4}); d.Error != "" {
-		t.Error(d.Error)
-	}
-	if r := receive(t, "the end of require", required); r.Error == "" {
-		t.Errorf("required %+v", r)
+	ordered(a, bus.CallStandby, bus.Standby{Epoch: 4})
+	if err := receive(t, "the end of require", required); err == nil || errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("require ended with %v", err)
 	}
 	if r := receive(t, "the answer", x); r.Code != bus.CodeUnknown {
 		t.Errorf("answered %+v", r)
 	}
-	f := order[bus.Facts](a, bus.SubjectFacts, bus.FactsRequest{})
+	f := ordered(a, bus.CallFacts, bus.FactsRequest{})
 	if f.Epoch != 4 || f.Position.Sequence != 2 {
 		t.Errorf("what was not committed stays in the journal: %+v", f)
 	}
@@ -221,20 +211,18 @@ func TestOrders_StandbyEndsWhatWaits(t *testing.T) {
 func TestOrders_FactsAreDurable(t *testing.T) {
 	a, _ := newHosts(t)
 	a.start()
-	before := order[bus.Facts](a, bus.SubjectFacts, bus.FactsRequest{})
+	before := ordered(a, bus.CallFacts, bus.FactsRequest{})
 	for _, n := range []bus.Note{
 		{PairID: "pair", RecordVersion: 7},
 		{Epoch: 3, RecordVersion: 5, Membership: &bus.MembershipNote{Version: 6, Epoch: 3, Out: true}},
 	} {
-		if d := order[bus.Done](a, bus.SubjectNote, n); d.Error != "" {
-			t.Fatal(d.Error)
-		}
+		ordered(a, bus.CallNote, n)
 	}
 	a.stop()
 	a.start()
 	want := bus.Facts{Host: "a", Identity: before.Identity, PairID: "pair", Epoch: 3, RecordVersion: 7,
 		Note: bus.MembershipNote{Version: 6, Epoch: 3, Out: true}}
-	if diff := cmp.Diff(want, order[bus.Facts](a, bus.SubjectFacts, bus.FactsRequest{})); diff != "" {
+	if diff := cmp.Diff(want, ordered(a, bus.CallFacts, bus.FactsRequest{})); diff != "" {
 		t.Error(diff)
 	}
 }

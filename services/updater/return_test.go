@@ -26,9 +26,7 @@ func equal(a, b *host) {
 // solo makes a serving host go on without the other.
 func (h *host) solo(epoch uint64) {
 	h.t.Helper()
-	if r := order[bus.Required](h, bus.SubjectRequire, bus.Require{Epoch: epoch}); r.Error != "" {
-		h.t.Fatalf("%s: %s", h.name, r.Error)
-	}
+	ordered(h, bus.CallRequire, bus.Require{Epoch: epoch})
 }
 
 func (h *host) puts(epoch uint64, n int, text string) {
@@ -38,14 +36,12 @@ func (h *host) puts(epoch uint64, n int, text string) {
 	}
 }
 
-func (h *host) facts() bus.Facts { return order[bus.Facts](h, bus.SubjectFacts, bus.FactsRequest{}) }
+func (h *host) facts() bus.Facts { return ordered(h, bus.CallFacts, bus.FactsRequest{}) }
 
 // member gives a pair its id, as the first record does.
 func member(hosts ...*host) {
 	for _, h := range hosts {
-		if d := order[bus.Done](h, bus.SubjectNote, bus.Note{PairID: "pair"}); d.Error != "" {
-			h.t.Fatalf("%s: note the pair: %s", h.name, d.Error)
-		}
+		ordered(h, bus.CallNote, bus.Note{PairID: "pair"})
 	}
 }
 
@@ -133,7 +129,7 @@ func TestReturn_V10DiscardedTailIsNeverSaidDone(t *testing.T) {
 	if got := a.get("x"); !strings.HasPrefix(got, "again@") {
 		t.Errorf("x is %s", got)
 	}
-	page := order[bus.HistoryPage](a, bus.SubjectHistory, bus.HistoryRequest{})
+	page := ordered(a, bus.CallHistory, bus.HistoryRequest{})
 	for _, u := range page.Updates {
 		if u.Position.Sequence == 7 && u.Position.Epoch != 2 {
 			t.Errorf("the history has the discarded update: %+v", u)
@@ -155,8 +151,8 @@ func TestReturn_V10NotPromotedHalfWay(t *testing.T) {
 		if f := b.facts(); !f.Inconsistent {
 			t.Errorf("facts: %+v", f)
 		}
-		if p := order[bus.Prepared](b, bus.SubjectPrepare, bus.Prepare{Epoch: 1}); !strings.Contains(p.Error, errInconsistent.Error()) {
-			t.Errorf("prepared: %+v", p)
+		if err := refused(b, bus.CallPrepare, bus.Prepare{Epoch: 1}); !strings.Contains(err.Error(), errInconsistent.Error()) {
+			t.Errorf("refused with %v", err)
 		}
 		b.stop()
 	}
@@ -202,7 +198,7 @@ func TestReturn_V11OlderDataRestored(t *testing.T) {
 	note := bus.MembershipNote{Version: 2, Epoch: 1}
 	a.solo(1)
 	b.start()
-	order[bus.Required](a, bus.SubjectRequire, bus.Require{Peer: true, Epoch: 1, Membership: bus.MembershipNote{Version: 4, Epoch: 1}})
+	ordered(a, bus.CallRequire, bus.Require{Peer: true, Epoch: 1, Membership: bus.MembershipNote{Version: 4, Epoch: 1}})
 	a.puts(1, 20, "after the backup")
 	if f := b.facts(); f.Note.Version != 4 {
 		t.Fatalf("note %+v", f.Note)
@@ -298,19 +294,20 @@ func TestReturn_V11DamagedJournalIsNotPromoted(t *testing.T) {
 			a.stop()
 			c.damage(t, filepath.Join(b.config.Data, journalDirectory))
 			b.start()
-			order := func() bus.Prepared {
+			prepare := func() error {
 				q := bus.Prepare{Epoch: 2}
 				if c.heard {
 					q.AtLeast = acked
 				}
-				return order[bus.Prepared](b, bus.SubjectPrepare, q)
+				_, err := tryOrder(b, bus.CallPrepare, q, patience)
+				return err
 			}
-			p, f := order(), b.facts()
-			t.Logf("holds %v of %v, unfit: %q, out: %t", f.Position, acked, p.Error, f.Note.Out)
+			unfit, f := prepare(), b.facts()
+			t.Logf("holds %v of %v, unfit: %v, out: %t", f.Position, acked, unfit, f.Note.Out)
 			if !f.Position.Before(acked) {
 				t.Fatal("the damage took nothing away")
 			}
-			if p.Error == "" && !f.Note.Out {
+			if unfit == nil && !f.Note.Out {
 				t.Fatal("it would serve without what was acknowledged")
 			}
 			b.release()
@@ -353,7 +350,7 @@ func (h *host) working(epoch uint64, after int, do func()) position.Position {
 	return last
 }
 
-func (h *host) release() { order[bus.Done](h, bus.SubjectRelease, bus.Release{}) }
+func (h *host) release() { ordered(h, bus.CallRelease, bus.Release{}) }
 
 // lastBlock is the file of the journal's newest messages. What the server would rather believe is removed.
 func lastBlock(t *testing.T, journal string) string {

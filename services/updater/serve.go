@@ -14,18 +14,16 @@ var (
 	// errShort says that a term can't go on alone, because its only copy has lost something.
 	errShort        = errors.New("alone, and what was acknowledged may be gone from this disk")
 	errInconsistent = errors.New("in the middle of a copy: the database is not consistent")
-	// errUnreadable says that the other host's tail could not be read although the set has it (V2).
-	errUnreadable = errors.New("the other host's journal can't be read")
 )
 
 // serve answers bus.Serve: the beginning of a term (B7), or its continuation after a restart of this process.
-func (u *updater) serve(ctx context.Context, q bus.Serve) bus.Served {
+func (u *updater) serve(ctx context.Context, q bus.Serve) (bus.Served, error) {
 	p := u.present()
 	switch {
 	case p.duty == serving && p.epoch == q.Epoch:
-		return bus.Served{Position: u.store.Committed().Position} // the order was repeated
+		return bus.Served{Position: u.store.Committed().Position}, nil // the order was repeated
 	case p.duty == serving:
-		return bus.Served{Error: fmt.Sprintf("epoch %d is served", p.epoch)}
+		return bus.Served{}, fmt.Errorf("%w: epoch %d is served", errEpoch, p.epoch)
 	}
 	started := u.clock()
 	var err error
@@ -35,14 +33,14 @@ func (u *updater) serve(ctx context.Context, q bus.Serve) bus.Served {
 		err = u.begin(ctx, q, p)
 	}
 	if err != nil {
-		u.dead(err)
+		u.endIfDead(err)
 		u.enter(post{duty: standby})
 		u.log.Warn("the term can't be served", "epoch", q.Epoch, "resume", q.Resume, "error", err)
-		return bus.Served{Unreadable: errors.Is(err, errUnreadable), Error: err.Error()}
+		return bus.Served{}, err
 	}
 	at := u.tail.End().Position
 	u.log.Info("the term is served", "epoch", q.Epoch, "position", at, "resume", q.Resume, "took", u.clock()-started)
-	return bus.Served{Position: at}
+	return bus.Served{Position: at}, nil
 }
 
 // begin opens a term that was prepared and won: the epoch is durable before it is used, and what the journal holds is
@@ -109,14 +107,14 @@ func (u *updater) resume(ctx context.Context, q bus.Serve) error {
 		}
 		return u.openTerm(ctx, q, nil)
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, u.config.StandbyPatience, errUnreadable)
+	ctx, cancel := context.WithTimeoutCause(ctx, u.config.StandbyPatience, bus.ErrUnreadable)
 	defer cancel()
 	stop := u.giveUpOnEvidence(ctx, cancel)
 	defer stop()
 	there, err := replication.ReadPeer(ctx, u.senderConfig(q.Epoch, nil), own)
 	switch {
 	case err != nil:
-		return fmt.Errorf("%w: %w", errUnreadable, err)
+		return fmt.Errorf("%w: %w", bus.ErrUnreadable, err)
 	case there.Diverged:
 		return fmt.Errorf("the other host holds another history beyond %v, up to %v", own.Position, there.End.Position)
 	}

@@ -47,7 +47,7 @@ func TestSteps_A1toA7(t *testing.T) {
 		}},
 		{"A5", "told: record the update in the history as notified", func(t *testing.T) {
 			a.await("notified", func(s bus.UpdaterState) bool { return s.Notified == last })
-			page := order[bus.HistoryPage](a, bus.SubjectHistory, bus.HistoryRequest{Limit: 1})
+			page := ordered(a, bus.CallHistory, bus.HistoryRequest{Limit: 1})
 			if len(page.Updates) != 1 || page.Updates[0].Position != last || !page.Updates[0].Notified {
 				t.Errorf("history: %+v", page)
 			}
@@ -61,12 +61,12 @@ func TestSteps_A1toA7(t *testing.T) {
 			quiet(t, "an answer before anybody decided that the standby is down", waiting)
 		}},
 		{"A7", "record the update in the history as not notified", func(t *testing.T) {
-			order[bus.Required](a, bus.SubjectRequire, bus.Require{Epoch: 1})
+			ordered(a, bus.CallRequire, bus.Require{Epoch: 1})
 			r := receive(t, "the answer", waiting)
 			if r.Code != bus.CodeOK {
 				t.Fatalf("the answer: %+v", r)
 			}
-			page := order[bus.HistoryPage](a, bus.SubjectHistory, bus.HistoryRequest{Limit: 1})
+			page := ordered(a, bus.CallHistory, bus.HistoryRequest{Limit: 1})
 			if len(page.Updates) != 1 || page.Updates[0].Position != r.Position || page.Updates[0].Notified {
 				t.Errorf("history: %+v", page)
 			}

@@ -47,7 +47,7 @@ type tableEntry struct {
 func tableKey(id string) []byte { return []byte(bus.SystemTerminals + "/" + id) }
 
 // tableOf answers bus.TableRequest from what is committed, in either role.
-func tableOf(s *storage.Store, q bus.TableRequest) bus.TablePage {
+func tableOf(s *storage.Store, q bus.TableRequest) (bus.TablePage, error) {
 	limit := q.Limit
 	if limit <= 0 {
 		limit = tablePage
@@ -67,9 +67,9 @@ func tableOf(s *storage.Store, q bus.TableRequest) bus.TablePage {
 		return err
 	})
 	if err != nil {
-		return bus.TablePage{Rows: []bus.TableRow{}, Error: err.Error()}
+		return bus.TablePage{Rows: []bus.TableRow{}}, err
 	}
-	return page
+	return page, nil
 }
 
 // tableRows reads rows behind a key, in the order of ids.
@@ -114,35 +114,35 @@ func readTable(s *storage.Store) (t table, err error) {
 
 // changeTable answers bus.TableChange. A change that comes between is seen by the revision of the table's head, and
 // this one is worked out again.
-func (u *updater) changeTable(q bus.TableChange) bus.TableChanged {
-	ctx, cancel := context.WithTimeout(context.Background(), tableWithin)
+func (u *updater) changeTable(ctx context.Context, q bus.TableChange) (bus.TableChanged, error) {
+	ctx, cancel := context.WithTimeout(ctx, tableWithin)
 	defer cancel()
 	if err := replication.Acquire(ctx, u.tables); err != nil {
-		return bus.TableChanged{Error: err.Error()}
+		return bus.TableChanged{}, err
 	}
 	defer u.tables.Release(1)
 	for range tableTries {
 		now, err := readTable(u.store)
 		if err != nil {
-			return bus.TableChanged{Error: err.Error()}
+			return bus.TableChanged{}, err
 		}
 		plan, err := planTable(now, q)
 		if err != nil {
-			return bus.TableChanged{Revision: now.revision, Position: now.at, Total: len(now.rows), Refused: err.Error()}
+			return bus.TableChanged{Revision: now.revision, Position: now.at, Total: len(now.rows)}, fmt.Errorf("%w: %w", bus.ErrRefused, err)
 		}
 		at, again, err := u.carryOutTable(ctx, now, plan)
 		switch {
 		case again:
 			continue
 		case errors.Is(err, errNotServed):
-			return bus.TableChanged{Refused: err.Error()}
+			return bus.TableChanged{}, fmt.Errorf("%w: %w", bus.ErrRefused, err)
 		case err != nil:
-			return bus.TableChanged{Error: err.Error()}
+			return bus.TableChanged{}, err
 		}
 		u.beat()
-		return bus.TableChanged{Revision: at.Sequence, Position: at, Began: now.revision == 0, Total: plan.total}
+		return bus.TableChanged{Revision: at.Sequence, Position: at, Began: now.revision == 0, Total: plan.total}, nil
 	}
-	return bus.TableChanged{Error: "the table changes all the time; try again"}
+	return bus.TableChanged{}, errors.New("the table changes all the time; try again")
 }
 
 // tablePlan is a change as operations; the head is written with the last of them.

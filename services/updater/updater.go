@@ -185,7 +185,7 @@ func (u *updater) open(ctx context.Context) error {
 	}
 	used := u.facts.Get().PairID != ""
 	if used && u.store.Created() {
-		if err := u.lacks("the database is gone"); err != nil {
+		if err := u.noteLack("the database is gone"); err != nil {
 			return err
 		}
 	}
@@ -197,7 +197,7 @@ func (u *updater) open(ctx context.Context) error {
 	password := config.DeriveKey(c.PairSecret.Reveal(), config.PurposeReplication)
 	u.journal = replication.NewJournal(replication.JournalConfig{
 		Host: c.Host, Dir: filepath.Join(c.Data, journalDirectory), Listen: c.Replication, Network: u.network, Password: password,
-		MaxBytes: int64(c.JournalMaxBytes), Used: used, Lacks: func() error { return u.lacks("the journal was made anew or is shorter than it was") },
+		MaxBytes: int64(c.JournalMaxBytes), Used: used, Lacks: func() error { return u.noteLack("the journal was made anew or is shorter than it was") },
 		Logger: u.log,
 	})
 	if err := u.journal.Open(ctx); err != nil {
@@ -219,9 +219,9 @@ func (u *updater) open(ctx context.Context) error {
 	return nil
 }
 
-// lacks notes durably that this host is out of the in-sync set, because acknowledged updates may be gone from its disk: it
+// noteLack notes durably that this host is out of the in-sync set, because acknowledged updates may be gone from its disk: it
 // may be promoted again only once a host that holds them has brought it up and had it note so (V11, R4).
-func (u *updater) lacks(what string) error {
+func (u *updater) noteLack(what string) error {
 	u.log.Error("this host may lack acknowledged updates: it does not take over until the other one has brought it up", "cause", what)
 	u.short = what
 	return u.facts.Update(func(f *storage.FactsData) error {

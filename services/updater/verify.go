@@ -84,14 +84,10 @@ func (u *updater) comparable(epoch uint64) error {
 }
 
 // begin takes an order, or refuses it.
-func (v *verifier) begin(q bus.VerifyOrder) bus.VerifyState {
+func (v *verifier) begin(_ context.Context, q bus.VerifyOrder) (bus.VerifyState, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	refuse := func(err error) bus.VerifyState {
-		s := v.state
-		s.Refused = err.Error()
-		return s
-	}
+	refuse := func(err error) (bus.VerifyState, error) { return v.state, fmt.Errorf("%w: %w", bus.ErrRefused, err) }
 	if v.state.Running {
 		return refuse(fmt.Errorf("a comparison runs already, begun by %s at %s", v.state.By, v.state.Began.Format(time.TimeOnly)))
 	}
@@ -111,16 +107,16 @@ func (v *verifier) begin(q bus.VerifyOrder) bus.VerifyState {
 		ID: q.ID, By: q.By, Repair: q.Repair, Running: true, Host: v.u.config.Host, Peer: v.u.remote.Peer(), Epoch: active.term.epoch,
 		Began: time.Now().UTC(),
 	}
-	return v.state
+	return v.state, nil
 }
 
 // now is how far it is, or what came of the last one, whichever host led it.
-func (v *verifier) now() bus.VerifyState {
+func (v *verifier) now(context.Context, bus.VerifyQuestion) (bus.VerifyState, error) {
 	v.mu.Lock()
 	s := v.state
 	v.mu.Unlock()
 	if s.Running {
-		return s
+		return s, nil
 	}
 	err := v.u.store.View(func(r *storage.Reader) error {
 		raw, _, ok := r.Get(bus.SystemSpace, []byte(bus.SystemVerify))
@@ -136,23 +132,22 @@ func (v *verifier) now() bus.VerifyState {
 		}
 		return nil
 	})
-	if err != nil && s.ID == "" {
-		s.Error = err.Error()
+	if s.ID != "" {
+		err = nil // what this process has seen itself says more
 	}
-	return s
+	return s, err
 }
 
 // end ends the one that runs.
-func (v *verifier) end() bus.VerifyState {
+func (v *verifier) end(context.Context, bus.VerifyQuestion) (bus.VerifyState, error) {
 	v.mu.Lock()
 	stop, s := v.stop, v.state
 	v.mu.Unlock()
 	if stop == nil {
-		s.Refused = "no comparison runs"
-		return s
+		return s, fmt.Errorf("%w: no comparison runs", bus.ErrRefused)
 	}
 	stop(errStopWanted)
-	return s
+	return s, nil
 }
 
 // run carries orders out until ctx ends.

@@ -2,6 +2,7 @@ package updater
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -47,10 +48,7 @@ func flipStored(t *testing.T, h *host, key, value string) (times int) {
 // verify has both databases compared and gives the outcome.
 func (h *host) verify(repair bool) bus.VerifyState {
 	h.t.Helper()
-	begun := order[bus.VerifyState](h, bus.SubjectVerify, bus.VerifyOrder{ID: fmt.Sprint("call ", time.Now().UnixNano()), By: "a test", Repair: repair})
-	if begun.Refused != "" {
-		h.t.Fatalf("verify refused: %s", begun.Refused)
-	}
+	begun := ordered(h, bus.CallVerify, bus.VerifyOrder{ID: fmt.Sprint("call ", time.Now().UnixNano()), By: "a test", Repair: repair})
 	s := h.awaitVerify("the end of the comparison", func(s bus.VerifyState) bool { return !s.Running })
 	if s.ID != begun.ID {
 		h.t.Fatalf("the outcome is of %q, the order was %q", s.ID, begun.ID)
@@ -62,7 +60,7 @@ func (h *host) verify(repair bool) bus.VerifyState {
 func (h *host) awaitVerify(what string, holds func(bus.VerifyState) bool) bus.VerifyState {
 	h.t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
-		s := order[bus.VerifyState](h, bus.SubjectVerifyState, bus.VerifyQuestion{})
+		s := ordered(h, bus.CallVerifyState, bus.VerifyQuestion{})
 		if holds(s) {
 			return s
 		}
@@ -77,9 +75,7 @@ func TestVerify_FindsAndMendsWhatADiskHasChanged(t *testing.T) {
 	a, b := newHosts(t)
 	a.start()
 	b.start()
-	if r := order[bus.VerifyState](a, bus.SubjectVerify, bus.VerifyOrder{ID: "x"}); r.Refused == "" {
-		t.Fatal("a host without a term compares")
-	}
+	refused(a, bus.CallVerify, bus.VerifyOrder{ID: "x"})
 	a.lead(1, false)
 	a.pairUp(1)
 	for i := range 300 {
@@ -102,9 +98,7 @@ func TestVerify_FindsAndMendsWhatADiskHasChanged(t *testing.T) {
 		t.Errorf("named is %+v", d)
 	}
 	// Only the active leads; the other host knows the outcome.
-	if r := order[bus.VerifyState](b, bus.SubjectVerify, bus.VerifyOrder{ID: "y"}); r.Refused == "" {
-		t.Error("a standby leads a comparison")
-	}
+	refused(b, bus.CallVerify, bus.VerifyOrder{ID: "y"})
 	a.await("applied", func(u bus.UpdaterState) bool { return u.System > 1 })
 	b.awaitVerify("what the other host found", func(o bus.VerifyState) bool { return o.ID == s.ID })
 	if s := a.verify(true); !s.Clean() || s.Repaired != 1 || !s.Named[0].Repaired {
@@ -128,24 +122,23 @@ func TestTable_ChangesWholeOrNotAtAll(t *testing.T) {
 	a.start()
 	b.start()
 	initial := []bus.TableRow{{ID: "t1", Address: "nats://10.0.0.1:1", By: "environment"}, {ID: "t2", Address: "nats://10.0.0.2:1", By: "environment"}}
-	change := func(h *host, q bus.TableChange) bus.TableChanged {
-		t.Helper()
+	change := func(h *host, q bus.TableChange) (bus.TableChanged, error) {
 		q.Initial = initial
-		return order[bus.TableChanged](h, bus.SubjectTableChange, q)
+		return tryOrder(h, bus.CallTableChange, q, patience)
 	}
 	row := func(id, address string) []bus.TableRow { return []bus.TableRow{{ID: id, Address: address}} }
-	if c := change(a, bus.TableChange{Add: row("t3", "nats://10.0.0.3:1")}); c.Refused == "" {
-		t.Fatalf("a host without a term changes the table: %+v", c)
+	if c, err := change(a, bus.TableChange{Add: row("t3", "nats://10.0.0.3:1")}); !errors.Is(err, bus.ErrRefused) {
+		t.Fatalf("a host without a term changes the table: %+v, %v", c, err)
 	}
 	a.lead(1, false)
 	a.pairUp(1)
-	if p := order[bus.TablePage](a, bus.SubjectTable, bus.TableRequest{}); p.Revision != 0 || len(p.Rows) != 0 || p.Error != "" {
+	if p := ordered(a, bus.CallTable, bus.TableRequest{}); p.Revision != 0 || len(p.Rows) != 0 {
 		t.Fatalf("before the first change: %+v", p)
 	}
 	before := a.await("a beat", func(s bus.UpdaterState) bool { return s.Epoch == 1 }).System
-	first := change(a, bus.TableChange{Add: row("t3", "nats://10.0.0.3:1")})
-	if first.Error != "" || first.Refused != "" || !first.Began || first.Total != 3 {
-		t.Fatalf("the first change: %+v", first)
+	first, err := change(a, bus.TableChange{Add: row("t3", "nats://10.0.0.3:1")})
+	if err != nil || !first.Began || first.Total != 3 {
+		t.Fatalf("the first change: %+v, %v", first, err)
 	}
 	a.await("main is told", func(s bus.UpdaterState) bool { return s.System > before })
 	for name, q := range map[string]bus.TableChange{
@@ -161,20 +154,20 @@ func TestTable_ChangesWholeOrNotAtAll(t *testing.T) {
 		"removed and not added":     {Remove: []string{"t1", "t1"}},
 		"more than one change does": {Remove: make([]string, tableBatch+1)},
 	} {
-		if c := change(a, q); c.Refused == "" || c.Revision != first.Revision {
-			t.Errorf("%s: %+v", name, c)
+		if c, err := change(a, q); !errors.Is(err, bus.ErrRefused) || c.Revision != first.Revision {
+			t.Errorf("%s: %+v, %v", name, c, err)
 		}
 	}
-	moved := change(a, bus.TableChange{Remove: []string{"t1"}, Add: row("t1", "nats://10.0.1.1:1")})
-	if moved.Total != 3 || moved.Began || moved.Revision <= first.Revision {
-		t.Fatalf("a terminal moves: %+v", moved)
+	moved, err := change(a, bus.TableChange{Remove: []string{"t1"}, Add: row("t1", "nats://10.0.1.1:1")})
+	if err != nil || moved.Total != 3 || moved.Began || moved.Revision <= first.Revision {
+		t.Fatalf("a terminal moves: %+v, %v", moved, err)
 	}
 	want := "t1=nats://10.0.1.1:1 t2=nats://10.0.0.2:1 t3=nats://10.0.0.3:1 "
 	for _, h := range []*host{a, b} {
 		h.await("the change is committed", func(s bus.UpdaterState) bool { return !s.Committed.Before(moved.Position) })
 		got, after := "", ""
 		for more := true; more; {
-			p := order[bus.TablePage](h, bus.SubjectTable, bus.TableRequest{After: after, Limit: 2})
+			p := ordered(h, bus.CallTable, bus.TableRequest{After: after, Limit: 2})
 			for _, r := range p.Rows {
 				got, after = got+r.ID+"="+r.Address+" ", r.ID
 			}
@@ -197,15 +190,15 @@ func TestTable_BeginsWithThousands(t *testing.T) {
 	for n := range 5000 {
 		initial = append(initial, bus.TableRow{ID: fmt.Sprintf("t%05d", n), Address: fmt.Sprintf("nats://10.0.%d.%d:4222", n/250, n%250)})
 	}
-	c := order[bus.TableChanged](a, bus.SubjectTableChange, bus.TableChange{Initial: initial, Add: []bus.TableRow{{ID: "new", Address: "nats://10.1.0.0:1"}}})
-	if c.Total != 5001 || c.Error != "" || c.Refused != "" {
+	c := ordered(a, bus.CallTableChange, bus.TableChange{Initial: initial, Add: []bus.TableRow{{ID: "new", Address: "nats://10.1.0.0:1"}}})
+	if c.Total != 5001 {
 		t.Fatalf("%+v", c)
 	}
-	p := order[bus.TablePage](a, bus.SubjectTable, bus.TableRequest{Limit: tablePageMost})
+	p := ordered(a, bus.CallTable, bus.TableRequest{Limit: tablePageMost})
 	if len(p.Rows) != tablePageMost || !p.More || p.Revision != c.Revision {
 		t.Fatalf("%d rows, more %v", len(p.Rows), p.More)
 	}
-	if c := order[bus.TableChanged](a, bus.SubjectTableChange, bus.TableChange{Initial: initial, Remove: []string{"t00000"}}); c.Total != 5000 || c.Began {
+	if c := ordered(a, bus.CallTableChange, bus.TableChange{Initial: initial, Remove: []string{"t00000"}}); c.Total != 5000 || c.Began {
 		t.Fatalf("%+v", c)
 	}
 }

@@ -153,11 +153,11 @@ func (t *Terminal) fresh(ask bus.AgentFreshRequest) bus.AgentFresh {
 	return answer
 }
 
-func (t *Terminal) detach(order bus.AgentDetach) bus.Done {
+func (t *Terminal) detach(order bus.AgentDetach) bus.AgentDetached {
 	if t.session != nil && t.session.id == order.Session {
 		t.lose()
 	}
-	return bus.Done{}
+	return bus.AgentDetached{}
 }
 
 // attach makes a host the one that gets the requests: what waits is sent to it before it is answered.

@@ -232,7 +232,7 @@ func TestTerminal_KeepsWhatWasNotExecuted(t *testing.T) {
 	if err := x.conn.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	if done := call[bus.Done](x, bus.SubjectAgentDetach, bus.AgentDetach{Session: "x-1-1"}); done.Error != "" {
+	if done := call[bus.AgentDetached](x, bus.SubjectAgentDetach, bus.AgentDetach{Session: "x-1-1"}); done.Error != "" {
 		t.Error(done.Error)
 	}
 	x.attach(2, 1)

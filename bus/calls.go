@@ -1,0 +1,58 @@
+package bus
+
+import "github.com/hotpair/hotpair/services/fault"
+
+// Errors of orders and questions beside those of packages that carry them out.
+var (
+	// ErrRefused says that what was asked can't be done at the moment, or not as it was asked; the text says why. Nothing
+	// was done.
+	ErrRefused = fault.New("refused", "refused")
+	// ErrAbsent says that what was asked for by name does not exist.
+	ErrAbsent = fault.New("no-such", "there is no such thing")
+	// ErrUnreadable says that the other host's journal can't be read although the in-sync set has that host (V2).
+	ErrUnreadable = fault.New("unreadable", "the other host's journal can't be read")
+)
+
+// Orders of main to the updater. Those from Prepare to Standby change what this host is, and are carried out one at a time.
+var (
+	CallFacts   = Order[FactsRequest, Facts](ProcessUpdater, "facts")
+	CallPrepare = Order[Prepare, Prepared](ProcessUpdater, "prepare")
+	CallRelease = Order[Release, Done](ProcessUpdater, "release") // the takeover did not happen
+	CallServe   = Order[Serve, Served](ProcessUpdater, "serve")
+	CallRequire = Order[Require, Required](ProcessUpdater, "require")
+	CallDrain   = Order[Drain, Drained](ProcessUpdater, "drain")
+	CallStandby = Order[Standby, Done](ProcessUpdater, "standby")
+	CallNote    = Order[Note, Done](ProcessUpdater, "note")
+)
+
+// Questions of main to the updater.
+var (
+	CallHistory     = Question[HistoryRequest, HistoryPage](ProcessUpdater, "history")
+	CallAudit       = Question[AuditReceipts, AuditedReceipts](ProcessUpdater, "audit")
+	CallExamine     = Question[Examine, Examined](ProcessUpdater, "examine")
+	CallRecord      = Question[RecordEvents, RecordedEvents](ProcessUpdater, "record")
+	CallEvents      = Question[EventsRequest, EventsPage](ProcessUpdater, "events")
+	CallAside       = Question[AsideRequest, AsidePage](ProcessUpdater, "aside") // updates set aside
+	CallBackup      = Question[BackupOrder, BackupPage](ProcessUpdater, "backup")
+	CallTable       = Question[TableRequest, TablePage](ProcessUpdater, "terminals")
+	CallTableChange = Question[TableChange, TableChanged](ProcessUpdater, "terminals-change")
+	CallVerify      = Question[VerifyOrder, VerifyState](ProcessUpdater, "verify")          // begin a comparison of both databases
+	CallVerifyState = Question[VerifyQuestion, VerifyState](ProcessUpdater, "verify-state") // how far it is, or what came of the last
+	CallVerifyStop  = Question[VerifyQuestion, VerifyState](ProcessUpdater, "verify-stop")
+)
+
+// Orders of main to terminal-if.
+var (
+	CallAttach        = Order[Attach, Attached](ProcessTerminalInterface, "attach")
+	CallDetach        = Order[Detach, Done](ProcessTerminalInterface, "detach")
+	CallDrainRequests = Order[DrainRequests, Done](ProcessTerminalInterface, "drain")
+	CallAskTerminals  = Order[AskTerminals, TerminalsAsked](ProcessTerminalInterface, "ask")
+	CallTerminals     = Order[SetTerminals, Done](ProcessTerminalInterface, "terminals") // whom to dial from now on
+)
+
+// Questions of main to terminal-if.
+var (
+	CallReceipts       = Question[CollectReceipts, CollectedReceipts](ProcessTerminalInterface, "receipts")
+	CallTerminalsList  = Question[ListTerminals, ListedTerminals](ProcessTerminalInterface, "list")
+	CallTerminalsProbe = Question[ProbeTerminals, ProbedTerminals](ProcessTerminalInterface, "probe")
+)

@@ -25,8 +25,10 @@ const (
 
 // Refusals of a stream, before they are judged.
 var (
-	errWrongLast   = errors.New("wrong last sequence")
-	errStoreFailed = errors.New("store refused")
+	// ErrWrongLast says that the stream does not end where a message was to follow.
+	ErrWrongLast = errors.New("wrong last sequence")
+	// ErrStoreFailed says that the stream did not store a message: it is full, or takes no writes.
+	ErrStoreFailed = errors.New("store refused")
 	errSwallowed   = errors.New("a write failed in the server, which does not answer it")
 )
 
@@ -41,13 +43,13 @@ const (
 	overtaken = 50 * time.Millisecond
 )
 
-// publish appends one message behind the stream sequence last and gives its own when it is durable. It is never tried a
-// second time here. The error is errWrongLast, errStoreFailed, errSwallowed, or that of the request.
+// Publish appends one message behind the stream sequence last and gives its own when it is durable. It is never tried a
+// second time here. The error is ErrWrongLast, ErrStoreFailed, errSwallowed, or that of the request.
 //
 // The server does not answer a message whose write has failed. But it takes messages of one connection in order and answers
 // in order, and refuses a wrong sequence before it writes. So a message that must be refused, sent behind, tells a
 // dead stream from a slow disk: when the refusal comes and the acknowledgement has not, it never will.
-func publish(ctx context.Context, conn *bus.Conn, subject string, last uint64, raw []byte) (uint64, error) {
+func Publish(ctx context.Context, conn *bus.Conn, subject string, last uint64, raw []byte) (uint64, error) {
 	ctx, give := context.WithCancelCause(ctx)
 	defer give(nil)
 	ask := time.AfterFunc(askAfter, func() {
@@ -84,13 +86,13 @@ func refused(ctx context.Context, conn *bus.Conn, subject string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := acknowledged(reply.Data); !errors.Is(err, errWrongLast) {
+	if _, err := acknowledged(reply.Data); !errors.Is(err, ErrWrongLast) {
 		return fmt.Errorf("asked the stream: %w", err)
 	}
 	return nil
 }
 
-// acknowledged reads the stream's answer to a message. The error is errWrongLast or errStoreFailed.
+// acknowledged reads the stream's answer to a message. The error is ErrWrongLast or ErrStoreFailed.
 func acknowledged(data []byte) (seq uint64, err error) {
 	var ack struct {
 		Error *jetstream.APIError `json:"error"`
@@ -103,11 +105,11 @@ func acknowledged(data []byte) (seq uint64, err error) {
 	case ack.Error == nil && ack.Seq > 0:
 		return ack.Seq, nil
 	case ack.Error == nil:
-		return 0, fmt.Errorf("%w: acknowledgement without a sequence", errStoreFailed)
+		return 0, fmt.Errorf("%w: acknowledgement without a sequence", ErrStoreFailed)
 	case ack.Error.ErrorCode == codeWrongLast, ack.Error.ErrorCode == codeWrongLastConstant:
-		return 0, fmt.Errorf("%w: %s", errWrongLast, ack.Error.Description)
+		return 0, fmt.Errorf("%w: %s", ErrWrongLast, ack.Error.Description)
 	case ack.Error.ErrorCode == codeStoreFailed:
-		return 0, fmt.Errorf("%w: %s", errStoreFailed, ack.Error.Description)
+		return 0, fmt.Errorf("%w: %s", ErrStoreFailed, ack.Error.Description)
 	}
 	return 0, fmt.Errorf("append: %w", ack.Error)
 }
@@ -119,7 +121,7 @@ func (j *Journal) Append(ctx context.Context, raw []byte) (seq uint64, err error
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	seq, err = j.append(ctx, raw)
-	if errors.Is(err, errWrongLast) {
+	if errors.Is(err, ErrWrongLast) {
 		seq, err = j.lookAtTail(ctx, raw)
 	}
 	if err != nil {
@@ -128,7 +130,7 @@ func (j *Journal) Append(ctx context.Context, raw []byte) (seq uint64, err error
 	return seq, nil
 }
 
-// append makes one attempt. The error is errWrongLast, ErrFull, ErrStuck, or ctx's. mu is held.
+// append makes one attempt. The error is ErrWrongLast, ErrFull, ErrStuck, or ctx's. mu is held.
 func (j *Journal) append(ctx context.Context, raw []byte) (uint64, error) {
 	if err := j.Err(); err != nil {
 		return 0, err
@@ -140,15 +142,15 @@ func (j *Journal) append(ctx context.Context, raw []byte) (uint64, error) {
 	}
 	patience, cancel := context.WithTimeoutCause(ctx, j.config.Patience, fmt.Errorf("no answer within %v", j.config.Patience))
 	defer cancel()
-	seq, err := publish(patience, j.conn, j.subject, j.last, raw)
+	seq, err := Publish(patience, j.conn, j.subject, j.last, raw)
 	switch {
 	case err == nil:
 		j.last = seq
 		return seq, nil
-	case errors.Is(err, errWrongLast):
+	case errors.Is(err, ErrWrongLast):
 		j.unsure = true
 		return 0, err
-	case errors.Is(err, errStoreFailed):
+	case errors.Is(err, ErrStoreFailed):
 		return 0, j.full(ctx, len(raw), err)
 	case ctx.Err() != nil:
 		j.unsure = true
@@ -213,7 +215,7 @@ func (j *Journal) mark(ctx context.Context, m Message) (uint64, error) {
 	for {
 		seq, err := j.append(ctx, raw)
 		switch {
-		case errors.Is(err, errWrongLast): // something from before the kick landed first; behind that, then
+		case errors.Is(err, ErrWrongLast): // something from before the kick landed first; behind that, then
 		case errors.Is(err, ErrFull):
 			if err := j.grow(ctx); err != nil {
 				return 0, err

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/journal/journaltest"
 	"github.com/hotpair/hotpair/simulator/bench/proc"
 	"github.com/hotpair/hotpair/storage"
 )
@@ -19,8 +20,8 @@ func BenchmarkPair_Commit(b *testing.B) {
 			frames := make([][]storage.Stored, 0, 2000)
 			end := one.store.Committed()
 			for range 2000 {
-				e := chain(b, end, 1, n, "a value of a usual length, as an account or a session would have it")
-				frames, end = append(frames, e), endOf(e)
+				e := journaltest.Chain(b, end, 1, n, "a value of a usual length, as an account or a session would have it")
+				frames, end = append(frames, e), journaltest.End(e)
 			}
 			used := proc.Own()
 			b.ResetTimer()
@@ -29,8 +30,8 @@ func BenchmarkPair_Commit(b *testing.B) {
 					b.StopTimer()
 					began := proc.Own()
 					for k := range frames {
-						frames[k] = chain(b, end, 1, n, "a value of a usual length, as an account or a session would have it")
-						end = endOf(frames[k])
+						frames[k] = journaltest.Chain(b, end, 1, n, "a value of a usual length, as an account or a session would have it")
+						end = journaltest.End(frames[k])
 					}
 					used += proc.Own() - began
 					b.StartTimer()

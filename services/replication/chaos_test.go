@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hotpair/hotpair/services/journal/journaltest"
 	"github.com/hotpair/hotpair/storage"
 )
 
@@ -41,8 +42,8 @@ func TestPair_Chaos(t *testing.T) {
 	}
 	// stepDown ends a term with a frame somewhere on its way.
 	stepDown := func() {
-		ctx := within(t, 10*time.Second)
-		entries := chain(t, active.store.Committed(), epoch, 1+rnd.IntN(3), "in flight")
+		ctx := journaltest.Within(t, 10*time.Second)
+		entries := journaltest.Chain(t, active.store.Committed(), epoch, 1+rnd.IntN(3), "in flight")
 		how := rnd.IntN(4)
 		if how&1 != 0 {
 			<-active.sender.Offer(entries, active.store.Committed().Position)
@@ -111,7 +112,7 @@ func TestPair_Chaos(t *testing.T) {
 // resume goes on with a term after a restart, as the updater does: both tails are read first.
 func resume(t *testing.T, h, peer *host, epoch uint64) {
 	t.Helper()
-	ctx := within(t, 20*time.Second)
+	ctx := journaltest.Within(t, 20*time.Second)
 	h.refuse(errors.New("active itself"))
 	var session uint64
 	if err := h.facts.Update(func(d *storage.FactsData) error { d.Session++; session = d.Session; return nil }); err != nil {
@@ -139,7 +140,7 @@ func resume(t *testing.T, h, peer *host, epoch uint64) {
 	h.required = true
 	upTo := h.store.Committed().Position
 	if len(backlog) > 0 {
-		upTo = endOf(backlog).Position
+		upTo = journaltest.End(backlog).Position
 	}
 	if err := h.sender.Hold(ctx, upTo, noMembership); err != nil {
 		t.Fatal("resume:", err, h.sender.State())

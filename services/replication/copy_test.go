@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/journal/journaltest"
 	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/storage"
 )
@@ -23,7 +24,7 @@ func trimmed(t *testing.T) (a, b *host) {
 	a.serve(1, b)
 	big := strings.Repeat("x", 60<<10)
 	for range 60 {
-		a.commit(chain(t, a.store.Committed(), 1, 4, big)...)
+		a.commit(journaltest.Chain(t, a.store.Committed(), 1, 4, big)...)
 	}
 	processtest.Await(t, "the history is trimmed", func() bool { return a.store.First() > 100 })
 	return a, b
@@ -168,13 +169,13 @@ func TestPair_JournalFull(t *testing.T) {
 	a.serve(1, b)
 	big := strings.Repeat("x", 100<<10)
 	for range 30 {
-		a.commit(chain(t, a.store.Committed(), 1, 3, big)...)
+		a.commit(journaltest.Chain(t, a.store.Committed(), 1, 3, big)...)
 	}
 	b.refuse(nil)
 	a.awaitState(bus.PeerClose)
 	a.hold()
 	for range 30 {
-		a.commit(chain(t, a.store.Committed(), 1, 3, big)...)
+		a.commit(journaltest.Chain(t, a.store.Committed(), 1, 3, big)...)
 	}
 	same(t, a, b)
 	if err := b.j.Err(); err != nil {

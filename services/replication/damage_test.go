@@ -1,24 +1,20 @@
 package replication
 
 import (
-	"context"
-	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
-	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/journal/journaltest"
 	"github.com/hotpair/hotpair/storage"
 )
 
 // fill makes a journal of n frames of three entries, closes it and gives the entries.
 func fill(t *testing.T, dir string, n int) []storage.Stored {
 	t.Helper()
-	ctx := within(t, 30*time.Second)
+	ctx := journaltest.Within(t, 30*time.Second)
 	j := NewJournal(JournalConfig{Host: "b", Dir: dir})
 	if err := j.Open(ctx); err != nil {
 		t.Fatal(err)
@@ -29,7 +25,7 @@ func fill(t *testing.T, dir string, n int) []storage.Stored {
 	}
 	var all []storage.Stored
 	for range n {
-		e := chain(t, l.End(), 7, 3, "text")
+		e := journaltest.Chain(t, l.End(), 7, 3, "text")
 		if err := l.Append(ctx, e, l.End().Position); err != nil {
 			t.Fatal(err)
 		}
@@ -99,8 +95,8 @@ func TestLog_DamageIsFound(t *testing.T) {
 				t.Fatal(err)
 			}
 			damage(t, path, info.Size())
-			ctx := within(t, 20*time.Second)
-			j := openJournal(t, JournalConfig{Host: "b", Dir: dir, Logger: testLogger(t, "b")})
+			ctx := journaltest.Within(t, 20*time.Second)
+			j := openJournal(t, JournalConfig{Host: "b", Dir: dir, Logger: journaltest.Logger(t, "b")})
 			l := NewLog(j, storage.Mark{})
 			if err := l.Read(ctx); err != nil {
 				t.Fatal(err)
@@ -126,7 +122,7 @@ func TestLog_DamageIsFound(t *testing.T) {
 			if err := l.Heal(ctx); err != nil {
 				t.Fatal(err)
 			}
-			if err := l.Append(ctx, chain(t, end, 8, 4, "after"), end.Position); err != nil {
+			if err := l.Append(ctx, journaltest.Chain(t, end, 8, 4, "after"), end.Position); err != nil {
 				t.Fatal(err)
 			}
 			again := NewLog(j, storage.Mark{})
@@ -139,75 +135,4 @@ func TestLog_DamageIsFound(t *testing.T) {
 			}
 		})
 	}
-}
-
-// A message that vanished from the middle of the standby's journal is found, and the session resyncs by itself.
-func TestPair_DeletedMessageIsResynced(t *testing.T) {
-	a, b := newPair(t)
-	a.serve(7, b)
-	a.awaitState(bus.PeerClose)
-	a.hold()
-	a.work(10, "before")
-	same(t, a, b)
-	acked := a.store.Committed()
-	b.stop()
-	// b loses an applied position's successor: three frames are in its journal, the first of them is deleted.
-	ctx := within(t, 20*time.Second)
-	c := b.journal
-	c.Host, c.Dir = "b", filepath.Join(b.dir, "journal")
-	j := NewJournal(c)
-	if err := j.Open(ctx); err != nil {
-		t.Fatal(err)
-	}
-	l := NewLog(j, acked)
-	if err := l.Fence(ctx, Fence{Term: Term{7, 90}, Host: "b"}); err != nil {
-		t.Fatal(err)
-	}
-	var seqs []uint64
-	lost := chain(t, acked, 7, 9, "known to a as well")
-	for part := range slices.Chunk(lost, 3) {
-		if err := l.Append(ctx, part, acked.Position); err != nil {
-			t.Fatal(err)
-		}
-		l.View(func(tail *Tail) { seqs = append(seqs, tail.Seq()) })
-	}
-	if err := deleteMessage(ctx, j, seqs[0]); err != nil {
-		t.Fatal(err)
-	}
-	if err := j.Close(); err != nil {
-		t.Fatal(err)
-	}
-	a.required = false
-	a.sender.Release()
-	for part := range slices.Chunk(lost, 3) {
-		a.commit(part...)
-	}
-	b.start()
-	var broken error
-	b.l.View(func(tail *Tail) { broken = tail.Broken() })
-	if !errors.Is(broken, storage.ErrGap) {
-		t.Fatal("the gap was not found:", broken)
-	}
-	if err := a.facts.Update(func(d *storage.FactsData) error { d.Session = 90; return nil }); err != nil {
-		t.Fatal(err)
-	}
-	a.awaitState(bus.PeerClose)
-	a.work(5, "after")
-	same(t, a, b)
-	if len(b.aside) == 0 {
-		t.Fatal("what could not be read was not set aside")
-	}
-}
-
-// deleteMessage makes a message vanish, and all before it, as a purge does that came too far.
-func deleteMessage(ctx context.Context, j *Journal, seq uint64) error {
-	js, err := jetstream.New(j.conn.Conn)
-	if err != nil {
-		return err
-	}
-	s, err := js.Stream(ctx, bus.JournalStream(j.config.Host))
-	if err != nil {
-		return err
-	}
-	return s.Purge(ctx, jetstream.WithPurgeSequence(seq+1))
 }

@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/journal/journaltest"
 	"github.com/hotpair/hotpair/storage"
 )
 
@@ -30,7 +30,7 @@ func smallDisk(t *testing.T, size string) string {
 
 // A full disk kills the journal, loudly and for good (R8); what was acknowledged is there after a restart with room.
 func TestJournal_DiskFull(t *testing.T) {
-	ctx := within(t, 60*time.Second)
+	ctx := journaltest.Within(t, 60*time.Second)
 	dir := smallDisk(t, "6m")
 	j := NewJournal(JournalConfig{Host: "b", Dir: filepath.Join(dir, "journal"), Patience: time.Second})
 	if err := j.Open(ctx); err != nil {
@@ -49,11 +49,11 @@ func TestJournal_DiskFull(t *testing.T) {
 	var err error
 	began := time.Now()
 	for range 1000 {
-		e := chain(t, l.End(), 7, 20, string(make([]byte, 4000)))
+		e := journaltest.Chain(t, l.End(), 7, 20, string(make([]byte, 4000)))
 		if err = l.Append(ctx, e, l.End().Position); err != nil {
 			break
 		}
-		acked, began = endOf(e), time.Now()
+		acked, began = journaltest.End(e), time.Now()
 	}
 	if !errors.Is(err, ErrStuck) {
 		t.Fatal(err)
@@ -67,7 +67,7 @@ func TestJournal_DiskFull(t *testing.T) {
 	if err := os.Remove(ballast); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Append(ctx, chain(t, acked, 7, 1, "x"), acked.Position); err == nil {
+	if err := l.Append(ctx, journaltest.Chain(t, acked, 7, 1, "x"), acked.Position); err == nil {
 		t.Fatal("a dead journal takes writes again")
 	}
 	if err := j.Close(); err != nil {
@@ -90,29 +90,7 @@ func TestJournal_DiskFull(t *testing.T) {
 	if err := l.Fence(ctx, Fence{Term: Term{7, 2}, Host: "b"}); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Append(ctx, chain(t, l.End(), 7, 1, "x"), l.End().Position); err != nil {
+	if err := l.Append(ctx, journaltest.Chain(t, l.End(), 7, 1, "x"), l.End().Position); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// V6 (ii): the standby's stream comes back empty while bolt is there: frames that get old sequence numbers are read all
-// the same.
-func TestPair_V6_StreamMadeAnew(t *testing.T) {
-	a, b := newPair(t)
-	a.serve(7, b)
-	a.awaitState(bus.PeerClose)
-	a.hold()
-	a.work(10, "before")
-	same(t, a, b)
-	b.stop()
-	if err := os.RemoveAll(filepath.Join(b.dir, "journal", "stream")); err != nil {
-		t.Fatal(err)
-	}
-	b.start()
-	info, err := b.j.Info(within(t, 5*time.Second))
-	if err != nil || !info.Recreated {
-		t.Fatal("not noticed:", info, err)
-	}
-	a.work(10, "after")
-	same(t, a, b)
 }

@@ -103,7 +103,7 @@ func (f *feed) history() (entries []storage.Stored, more bool, err error) {
 	if len(entries) == 0 {
 		return nil, false, nil
 	}
-	entries = entries[:sameEpoch(entries)]
+	entries = entries[:SameEpoch(entries)]
 	bytes := 0
 	for i := range entries {
 		if bytes += len(entries[i].Raw); bytes > historyBytes && i > 0 {
@@ -127,16 +127,16 @@ func (f *feed) send(ctx context.Context, entries []storage.Stored, committed pos
 	// A little sooner: a session ends with it, and is opened again over it.
 	defer waitFor(ctx, f.p.conn, suspectAfter*3/4, len(raw))()
 	for wait := 5 * time.Millisecond; ; wait = min(2*wait, 100*time.Millisecond) {
-		seq, err := publish(ctx, f.conn, bus.ReplicationSubject(f.s.c.Remote.Peer()), f.last, raw)
+		seq, err := Publish(ctx, f.conn, bus.ReplicationSubject(f.s.c.Remote.Peer()), f.last, raw)
 		switch {
 		case err == nil:
 			f.last, f.end = seq, entries[len(entries)-1].Mark()
 			f.told = committed
 			f.s.at(f.end.Position)
 			return nil
-		case errors.Is(err, errWrongLast):
+		case errors.Is(err, ErrWrongLast):
 			return fmt.Errorf("send %v: %w: %w", entries[0].Entry.Position, ErrMoved, err)
-		case !errors.Is(err, errStoreFailed):
+		case !errors.Is(err, ErrStoreFailed):
 			return fmt.Errorf("send %v: %w", entries[0].Entry.Position, err)
 		}
 		// Its journal is full: it has room again when it has applied more, for which it must know what is committed.

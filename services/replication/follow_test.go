@@ -6,16 +6,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hotpair/hotpair/services/journal/journaltest"
 	"github.com/hotpair/hotpair/storage"
 )
 
 // TestLog_TakesInWhatItIsTold: a stored message that comes right behind the tail is not read again, one that does not has what
 // lies between read, and one that is known changes nothing.
 func TestLog_TakesInWhatItIsTold(t *testing.T) {
-	ctx := within(t, 30*time.Second)
+	ctx := journaltest.Within(t, 30*time.Second)
 	j := openJournal(t, JournalConfig{})
 	l := NewLog(j, storage.Mark{})
-	entries := chain(t, storage.Mark{}, 1, 4, "x")
+	entries := journaltest.Chain(t, storage.Mark{}, 1, 4, "x")
 	raws := make([][]byte, len(entries))
 	before := storage.Mark{}
 	for i := range entries {
@@ -55,7 +56,7 @@ func TestLog_TakesInWhatItIsTold(t *testing.T) {
 // TestLog_FollowRestsAlone: nobody tells a log what its own host appends while the fence is that host's. When another one
 // rules, what that one appends is taken in.
 func TestLog_FollowRestsAlone(t *testing.T) {
-	ctx := within(t, 30*time.Second)
+	ctx := journaltest.Within(t, 30*time.Second)
 	j := openJournal(t, JournalConfig{Host: "b"})
 	l := NewLog(j, storage.Mark{})
 	listens := func(want bool) {
@@ -81,7 +82,7 @@ func TestLog_FollowRestsAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	listens(false)
-	own := chain(t, storage.Mark{}, 1, 2, "own")
+	own := journaltest.Chain(t, storage.Mark{}, 1, 2, "own")
 	if err := l.Append(ctx, own, own[0].Entry.Position); err != nil {
 		t.Fatal(err)
 	}
@@ -93,11 +94,11 @@ func TestLog_FollowRestsAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	next := chain(t, endOf(own), 2, 1, "of a")
-	if _, err := publish(ctx, dialSession(t, j, c), j.subject, c.Last, encoded(t, frameOf(term, endOf(own), next))); err != nil {
+	next := journaltest.Chain(t, journaltest.End(own), 2, 1, "of a")
+	if _, err := Publish(ctx, dialSession(t, j, c), j.subject, c.Last, encoded(t, frameOf(term, journaltest.End(own), next))); err != nil {
 		t.Fatal(err)
 	}
-	for end := (storage.Mark{}); end != endOf(next); {
+	for end := (storage.Mark{}); end != journaltest.End(next); {
 		select {
 		case end = <-took:
 		case <-ctx.Done():

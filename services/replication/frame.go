@@ -75,6 +75,15 @@ func NewFrame(term Term, previous storage.Digest, entries []storage.Stored, comm
 	return f
 }
 
+// SameEpoch counts the leading entries of one epoch, which is what a frame may hold. entries must not be empty.
+func SameEpoch(entries []storage.Stored) int {
+	n := 1
+	for n < len(entries) && entries[n].Entry.Position.Epoch == entries[0].Entry.Position.Epoch {
+		n++
+	}
+	return n
+}
+
 // Fence says that from here on only frames of its term or a later one count; those of an earlier one are void wherever
 // they stand behind it. The latest fence rules, also when it is lower than the one before: a takeover that did not
 // happen is undone by the fence of the next probe.

@@ -11,17 +11,18 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/hotpair/hotpair/services/journal/journaltest"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
 func messages(tb testing.TB) []Message {
-	entries := chain(tb, storage.Mark{}, 3, 5, "text")
+	entries := journaltest.Chain(tb, storage.Mark{}, 3, 5, "text")
 	return []Message{
 		frameOf(Term{4, 9}, storage.Mark{}, entries),
-		frameOf(Term{3, 1}, endOf(entries[:1]), entries[1:2]),
+		frameOf(Term{3, 1}, journaltest.End(entries[:1]), entries[1:2]),
 		{Fence: &Fence{Term: Term{4, 9}, Host: "a"}},
-		{Cut: &Cut{Term: Term{4, 9}, End: endOf(entries)}},
+		{Cut: &Cut{Term: Term{4, 9}, End: journaltest.End(entries)}},
 	}
 }
 
@@ -82,7 +83,7 @@ func TestDecode_FindsDamage(t *testing.T) {
 }
 
 func TestEncode_RefusesWhatCannotBe(t *testing.T) {
-	e := chain(t, storage.Mark{}, 3, 2, "text")
+	e := journaltest.Chain(t, storage.Mark{}, 3, 2, "text")
 	f := *frameOf(Term{3, 1}, storage.Mark{}, e).Frame
 	change := func(c func(*Frame)) Message {
 		g := f
@@ -137,7 +138,7 @@ func FuzzDecode(f *testing.F) {
 
 func BenchmarkFrame(b *testing.B) {
 	for _, n := range []int{1, 64, 1024} {
-		entries := chain(b, storage.Mark{Position: position.Position{Epoch: 3}}, 3, n, "a value of a usual length, as an account or a session would have it, or a bit more than that")
+		entries := journaltest.Chain(b, storage.Mark{Position: position.Position{Epoch: 3}}, 3, n, "a value of a usual length, as an account or a session would have it, or a bit more than that")
 		m := frameOf(Term{3, 1}, storage.Mark{}, entries)
 		raw := encoded(b, m)
 		b.Run(fmt.Sprintf("Encode/%d", n), func(b *testing.B) {

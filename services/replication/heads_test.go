@@ -9,13 +9,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hotpair/hotpair/services/journal/journaltest"
 	"github.com/hotpair/hotpair/storage"
 )
 
 // TestLog_JournalReachesBackBehindADamagedHead: bolt whose newer head is damaged opens as it was one transaction ago. The
 // journal must go on from there, however much it has given up.
 func TestLog_JournalReachesBackBehindADamagedHead(t *testing.T) {
-	ctx := within(t, time.Minute)
+	ctx := journaltest.Within(t, time.Minute)
 	dir := filepath.Join(t.TempDir(), "db")
 	store, err := storage.Open(dir, storage.Options{})
 	if err != nil {
@@ -29,7 +30,7 @@ func TestLog_JournalReachesBackBehindADamagedHead(t *testing.T) {
 	// Each flush covers more messages than a purge waits for.
 	flush := func() storage.Mark {
 		t.Helper()
-		for _, part := range slices.Collect(slices.Chunk(chain(t, l.End(), 1, purgeStep+100, "x"), 1)) {
+		for _, part := range slices.Collect(slices.Chunk(journaltest.Chain(t, l.End(), 1, purgeStep+100, "x"), 1)) {
 			if err := errors.Join(l.Append(ctx, part, store.Committed().Position), store.Commit(part...)); err != nil {
 				t.Fatal(err)
 			}
@@ -105,7 +106,7 @@ func damageNewerHead(t *testing.T, path string) {
 // TestLog_CrowdedJournalGivesUpAll: a journal that is full of what bolt has applied must be emptied without another
 // flush, because none will come while it takes no frames.
 func TestLog_CrowdedJournalGivesUpAll(t *testing.T) {
-	ctx := within(t, time.Minute)
+	ctx := journaltest.Within(t, time.Minute)
 	j := openJournal(t, JournalConfig{MaxBytes: 1 << 20})
 	l := NewLog(j, storage.Mark{})
 	if err := l.Fence(ctx, Fence{Term: Term{Epoch: 1, Session: 1}, Host: "b"}); err != nil {
@@ -114,9 +115,9 @@ func TestLog_CrowdedJournalGivesUpAll(t *testing.T) {
 	var full error
 	var last storage.Mark
 	for full == nil {
-		part := chain(t, l.End(), 1, 50, string(make([]byte, 1000)))
+		part := journaltest.Chain(t, l.End(), 1, 50, string(make([]byte, 1000)))
 		if full = l.Append(ctx, part, last.Position); full == nil {
-			last = endOf(part)
+			last = journaltest.End(part)
 		}
 	}
 	if !errors.Is(full, ErrFull) {
@@ -125,7 +126,7 @@ func TestLog_CrowdedJournalGivesUpAll(t *testing.T) {
 	if err := l.Applied(ctx, last); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Append(ctx, chain(t, last, 1, 50, string(make([]byte, 1000))), last.Position); err != nil {
+	if err := l.Append(ctx, journaltest.Chain(t, last, 1, 50, string(make([]byte, 1000))), last.Position); err != nil {
 		t.Errorf("applied, and still: %v", err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/journal/journaltest"
 	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/storage"
 )
@@ -50,7 +51,7 @@ type host struct {
 
 // newHost makes a host in a new directory.
 func newHost(tb testing.TB, name string) *host {
-	return &host{tb: tb, name: name, dir: tb.TempDir(), log: testLogger(tb, name), journal: JournalConfig{Listen: "127.0.0.1:0"}}
+	return &host{tb: tb, name: name, dir: tb.TempDir(), log: journaltest.Logger(tb, name), journal: JournalConfig{Listen: "127.0.0.1:0"}}
 }
 
 func other(name string) string {
@@ -85,7 +86,7 @@ func (h *host) start() {
 		c.Listen = h.address
 	}
 	h.j = NewJournal(c)
-	check(h.j.Open(within(h.tb, 20*time.Second)))
+	check(h.j.Open(journaltest.Within(h.tb, 20*time.Second)))
 	h.address = h.j.Address()
 	h.l = NewLog(h.j, h.store.Applied())
 	ctx, cancel := context.WithCancel(context.Background())
@@ -151,7 +152,7 @@ func (h *host) applier(ctx context.Context) error {
 // serve makes the host the active of an epoch and sends to peer.
 func (h *host) serve(epoch uint64, peer *host, backlog ...storage.Stored) {
 	h.tb.Helper()
-	ctx := within(h.tb, 20*time.Second)
+	ctx := journaltest.Within(h.tb, 20*time.Second)
 	h.mu.Lock()
 	h.allow = errors.New("active itself")
 	h.mu.Unlock()
@@ -195,7 +196,7 @@ func (h *host) serve(epoch uint64, peer *host, backlog ...storage.Stored) {
 		})
 	}
 	if h.store.Committed().Position.Epoch < epoch && len(backlog) == 0 {
-		h.commit(chain(h.tb, h.store.Committed(), epoch, 1, "began")...)
+		h.commit(journaltest.Chain(h.tb, h.store.Committed(), epoch, 1, "began")...)
 	}
 }
 
@@ -234,7 +235,7 @@ func (h *host) dialAs(c RemoteConfig) {
 // commit makes entries durable where they must be, and visible.
 func (h *host) commit(entries ...storage.Stored) {
 	h.tb.Helper()
-	ctx := within(h.tb, 30*time.Second)
+	ctx := journaltest.Within(h.tb, 30*time.Second)
 	known := h.store.Committed().Position
 	var there <-chan struct{}
 	if h.required {
@@ -260,7 +261,7 @@ func (h *host) commit(entries ...storage.Stored) {
 func (h *host) work(n int, text string) {
 	h.tb.Helper()
 	for i := range n {
-		h.commit(chain(h.tb, h.store.Committed(), h.epoch, 1+i%3, text)...)
+		h.commit(journaltest.Chain(h.tb, h.store.Committed(), h.epoch, 1+i%3, text)...)
 	}
 }
 
@@ -273,7 +274,7 @@ func (h *host) awaitState(state string) {
 func (h *host) hold() {
 	h.tb.Helper()
 	h.required = true
-	err := h.sender.Hold(within(h.tb, 20*time.Second), h.store.Committed().Position, bus.MembershipNote{Version: 3, Epoch: h.epoch})
+	err := h.sender.Hold(journaltest.Within(h.tb, 20*time.Second), h.store.Committed().Position, bus.MembershipNote{Version: 3, Epoch: h.epoch})
 	if err != nil {
 		h.tb.Fatal("hold:", err, h.sender.State())
 	}

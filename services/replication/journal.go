@@ -21,10 +21,12 @@ import (
 )
 
 const (
-	// serverPrefix with the host is how a journal's server calls itself; the other host learns the name from it.
-	serverPrefix = "replication-"
-	ownerUser    = "owner"
-	peerUser     = "peer"
+	// ServerPrefix with the host is how a journal's server calls itself; the other host learns the name from it.
+	ServerPrefix = "replication-"
+	// PeerUser is the user of the other host's standing connection, PeerInbox where it gets its answers.
+	PeerUser  = "peer"
+	PeerInbox = "inbox.peer"
+	ownerUser = "owner"
 	// defaultMaxBytes bounds a journal: minutes of updates at full rate, should bolt ever lag that far.
 	defaultMaxBytes = 1 << 30
 	// reserve is what the owner adds to the bound for its own markers when the journal is full.
@@ -140,7 +142,7 @@ func (j *Journal) Open(ctx context.Context) (err error) {
 	}
 	j.allow()
 	server, err := bus.NewServer(bus.ServerConfig{
-		Name:     serverPrefix + j.config.Host,
+		Name:     ServerPrefix + j.config.Host,
 		Listen:   j.config.Listen,
 		Network:  j.config.Network,
 		Users:    j.users,
@@ -174,15 +176,12 @@ func (j *Journal) Open(ctx context.Context) (err error) {
 func (j *Journal) allow() {
 	j.users.Allow(ownerUser, bus.Grant{Password: j.secret})
 	if j.config.Password != "" {
-		j.users.Allow(peerUser, bus.Grant{
+		j.users.Allow(PeerUser, bus.Grant{
 			Password:    j.config.Password,
-			Permissions: bus.Permit([]string{bus.ReplicationCall(j.config.Host, "*"), bus.ComparisonCall(j.config.Host, "*")}, []string{peerInbox + ".>"}),
+			Permissions: bus.Permit([]string{bus.ReplicationCall(j.config.Host, "*"), bus.ComparisonCall(j.config.Host, "*")}, []string{PeerInbox + ".>"}),
 		})
 	}
 }
-
-// peerInbox is where the user peer gets its answers.
-const peerInbox = "inbox.peer"
 
 // takeLock keeps a second process out: two servers can open one store, and damage it.
 func (j *Journal) takeLock() error {

@@ -10,12 +10,13 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/journal/journaltest"
 	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/storage"
 )
 
 func TestJournal_AppendsAndReads(t *testing.T) {
-	ctx := within(t, 30*time.Second)
+	ctx := journaltest.Within(t, 30*time.Second)
 	dir := t.TempDir()
 	j := openJournal(t, JournalConfig{Dir: dir})
 	const n = 1300
@@ -71,7 +72,7 @@ func TestJournal_AppendsAndReads(t *testing.T) {
 // The session of before the fence is refused, whatever its client does: it connects again, re-reads nothing, and guesses
 // sequences, for seconds.
 func TestJournal_FenceRefusesOldSession(t *testing.T) {
-	ctx := within(t, 60*time.Second)
+	ctx := journaltest.Within(t, 60*time.Second)
 	j := openJournal(t, JournalConfig{})
 	old := Term{Epoch: 7, Session: 1}
 	if _, err := j.Grant(old); !errors.Is(err, ErrFenced) {
@@ -84,7 +85,7 @@ func TestJournal_FenceRefusesOldSession(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	base := chain(t, storage.Mark{}, 7, 1, "base")
+	base := journaltest.Chain(t, storage.Mark{}, 7, 1, "base")
 	var stop atomic.Bool
 	var wg sync.WaitGroup
 	var landed, tried atomic.Int64
@@ -96,7 +97,7 @@ func TestJournal_FenceRefusesOldSession(t *testing.T) {
 			for !stop.Load() {
 				for guess := uint64(1); guess < 200 && !stop.Load(); guess++ {
 					ctx, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
-					_, err := publish(ctx, conn, bus.ReplicationSubject("b"), guess, encoded(t, frameOf(old, storage.Mark{}, base)))
+					_, err := Publish(ctx, conn, bus.ReplicationSubject("b"), guess, encoded(t, frameOf(old, storage.Mark{}, base)))
 					cancel()
 					tried.Add(1)
 					if err == nil {
@@ -152,7 +153,7 @@ func TestJournal_FenceRefusesOldSession(t *testing.T) {
 
 // The users of the port may do what they need and nothing else.
 func TestJournal_UsersAreConfined(t *testing.T) {
-	ctx := within(t, 30*time.Second)
+	ctx := journaltest.Within(t, 30*time.Second)
 	j := openJournal(t, JournalConfig{})
 	if _, err := j.Fence(ctx, Fence{Term: Term{1, 1}, Host: "a"}); err != nil {
 		t.Fatal(err)
@@ -162,8 +163,8 @@ func TestJournal_UsersAreConfined(t *testing.T) {
 		t.Fatal(err)
 	}
 	session := dialSession(t, j, c)
-	peer := dialSession(t, j, Credentials{User: peerUser, Password: secret, Inbox: peerInbox})
-	short := func() context.Context { return within(t, 200*time.Millisecond) }
+	peer := dialSession(t, j, Credentials{User: PeerUser, Password: secret, Inbox: PeerInbox})
+	short := func() context.Context { return journaltest.Within(t, 200*time.Millisecond) }
 	for _, subject := range []string{"$JS.API.STREAM.INFO.journal-b", "$JS.API.STREAM.PURGE.journal-b", "$JS.API.DIRECT.GET.journal-b", "$JS.API.STREAM.DELETE.journal-b", bus.ReplicationCall("b", "hello")} {
 		if m, err := session.Request(short(), subject, []byte(`{"seq":1}`)); err == nil {
 			t.Errorf("a session may %s: %s", subject, m.Data)
@@ -174,32 +175,32 @@ func TestJournal_UsersAreConfined(t *testing.T) {
 			t.Errorf("the peer may %s: %s", subject, m.Data)
 		}
 	}
-	if _, err := bus.Connect(ctx, bus.ConnConfig{Name: "x", URL: "nats://" + j.Address(), User: peerUser, Password: "wrong", Once: true}); err == nil {
+	if _, err := bus.Connect(ctx, bus.ConnConfig{Name: "x", URL: "nats://" + j.Address(), User: PeerUser, Password: "wrong", Once: true}); err == nil {
 		t.Error("a wrong password is accepted")
 	}
 	if _, err := bus.Connect(ctx, bus.ConnConfig{Name: "x", URL: "nats://" + j.Address(), Once: true}); err == nil {
 		t.Error("no password is accepted")
 	}
-	if seq, err := publish(ctx, session, bus.ReplicationSubject("b"), c.Last, []byte("frame")); err != nil || seq != 2 {
+	if seq, err := Publish(ctx, session, bus.ReplicationSubject("b"), c.Last, []byte("frame")); err != nil || seq != 2 {
 		t.Error(seq, err)
 	}
 }
 
 // A refused append looks at the tail: the same bytes there are success, anything else is ErrMoved.
 func TestJournal_RefusalLooksAtTail(t *testing.T) {
-	ctx := within(t, 30*time.Second)
+	ctx := journaltest.Within(t, 30*time.Second)
 	j := openJournal(t, JournalConfig{})
 	if _, err := j.Append(ctx, []byte("one")); err != nil {
 		t.Fatal(err)
 	}
 	// The answer of an attempt was lost: the stream has it, the owner does not know.
-	if _, err := publish(ctx, j.conn, j.subject, 1, []byte("two")); err != nil {
+	if _, err := Publish(ctx, j.conn, j.subject, 1, []byte("two")); err != nil {
 		t.Fatal(err)
 	}
 	if seq, err := j.Append(ctx, []byte("two")); err != nil || seq != 2 {
 		t.Fatal(seq, err)
 	}
-	if _, err := publish(ctx, j.conn, j.subject, 2, []byte("foreign")); err != nil {
+	if _, err := Publish(ctx, j.conn, j.subject, 2, []byte("foreign")); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := j.Append(ctx, []byte("three")); !errors.Is(err, ErrMoved) {
@@ -209,7 +210,7 @@ func TestJournal_RefusalLooksAtTail(t *testing.T) {
 
 // A full journal refuses frames and takes the owner's fence all the same.
 func TestJournal_Full(t *testing.T) {
-	ctx := within(t, 30*time.Second)
+	ctx := journaltest.Within(t, 30*time.Second)
 	j := openJournal(t, JournalConfig{MaxBytes: 1 << 20})
 	big := make([]byte, 200<<10)
 	var err error
@@ -249,14 +250,14 @@ func TestJournal_Full(t *testing.T) {
 
 // Somebody else's append is told to the watching owner.
 func TestJournal_Watch(t *testing.T) {
-	ctx := within(t, 30*time.Second)
+	ctx := journaltest.Within(t, 30*time.Second)
 	j := openJournal(t, JournalConfig{})
 	stored, stop, err := j.Watch()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer stop()
-	if _, err := publish(ctx, j.conn, j.subject, 0, []byte("one")); err != nil {
+	if _, err := Publish(ctx, j.conn, j.subject, 0, []byte("one")); err != nil {
 		t.Fatal(err)
 	}
 	select {
@@ -271,7 +272,7 @@ func TestJournal_Watch(t *testing.T) {
 
 // When JetStream is gone, as it is after the disk is full, the journal is dead and says so.
 func TestJournal_StuckWithoutJetStream(t *testing.T) {
-	ctx := within(t, 30*time.Second)
+	ctx := journaltest.Within(t, 30*time.Second)
 	j := openJournal(t, JournalConfig{Patience: 2 * time.Second})
 	if err := j.server.DisableJetStream(); err != nil {
 		t.Fatal(err)
@@ -292,7 +293,7 @@ func TestJournal_StuckWithoutJetStream(t *testing.T) {
 func BenchmarkJournal_Append(b *testing.B) {
 	for _, size := range []int{300, 20 << 10, 1 << 20} {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {
-			ctx := within(b, 10*time.Minute)
+			ctx := journaltest.Within(b, 10*time.Minute)
 			j := openJournal(b, JournalConfig{MaxBytes: 8 << 30})
 			raw := make([]byte, size)
 			b.SetBytes(int64(size))
@@ -313,7 +314,7 @@ func BenchmarkJournal_Append(b *testing.B) {
 
 // A takeover reads some hundred frames.
 func BenchmarkJournal_Read200(b *testing.B) {
-	ctx := within(b, 10*time.Minute)
+	ctx := journaltest.Within(b, 10*time.Minute)
 	j := openJournal(b, JournalConfig{})
 	for range 200 {
 		if _, err := j.Append(ctx, make([]byte, 20<<10)); err != nil {

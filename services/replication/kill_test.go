@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hotpair/hotpair/services/journal/journaltest"
 	"github.com/hotpair/hotpair/storage"
 )
 
@@ -23,7 +24,7 @@ func TestWriterProcess(t *testing.T) {
 	if dir == "" {
 		return // only a child of TestJournal_KilledWhileAppending has work here
 	}
-	ctx := within(t, time.Minute)
+	ctx := journaltest.Within(t, time.Minute)
 	j := NewJournal(JournalConfig{Host: "b", Dir: dir})
 	if err := j.Open(ctx); err != nil {
 		t.Fatal(err)
@@ -39,11 +40,11 @@ func TestWriterProcess(t *testing.T) {
 	}
 	for {
 		end := l.End()
-		entries := chain(t, end, 7, 1+rand.IntN(20), strings.Repeat("x", rand.IntN(2000)))
+		entries := journaltest.Chain(t, end, 7, 1+rand.IntN(20), strings.Repeat("x", rand.IntN(2000)))
 		if err := l.Append(ctx, entries, end.Position); err != nil {
 			t.Fatal(err)
 		}
-		m := endOf(entries)
+		m := journaltest.End(entries)
 		fmt.Printf("acked %d %x\n", m.Position.Sequence, m.Digest[:])
 	}
 }
@@ -89,7 +90,7 @@ func TestJournal_KilledWhileAppending(t *testing.T) {
 			t.Fatalf("round %d: the writer ended after %d frames", round, n)
 		}
 		j := NewJournal(JournalConfig{Host: "b", Dir: dir})
-		ctx := within(t, 20*time.Second)
+		ctx := journaltest.Within(t, 20*time.Second)
 		began := time.Now()
 		if err := j.Open(ctx); err != nil {
 			t.Fatal(err)

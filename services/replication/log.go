@@ -217,22 +217,13 @@ func (l *Log) Append(ctx context.Context, entries []storage.Stored, committed po
 	}
 	defer l.reading.Release(1)
 	for len(entries) > 0 {
-		n := sameEpoch(entries)
+		n := SameEpoch(entries)
 		if err := l.append(ctx, entries[:n], committed); err != nil {
 			return err
 		}
 		entries = entries[n:]
 	}
 	return nil
-}
-
-// sameEpoch counts the leading entries of one epoch.
-func sameEpoch(entries []storage.Stored) int {
-	n := 1
-	for n < len(entries) && entries[n].Entry.Position.Epoch == entries[0].Entry.Position.Epoch {
-		n++
-	}
-	return n
 }
 
 func (l *Log) append(ctx context.Context, entries []storage.Stored, committed position.Position) error {

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/journal/journaltest"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -33,11 +34,11 @@ func TestReceiver_NoteCommitsWhatItReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx := t.Context()
-	first := chain(t, l.End(), 1, 3, "x")
-	second := chain(t, endOf(first), 1, 1, "y")
+	first := journaltest.Chain(t, l.End(), 1, 3, "x")
+	second := journaltest.Chain(t, journaltest.End(first), 1, 1, "y")
 	for _, m := range []Message{
 		{Frame: NewFrame(term, storage.Digest{}, first, position.Position{})},
-		{Frame: NewFrame(term, endOf(first).Digest, second, endOf(first).Position)},
+		{Frame: NewFrame(term, journaltest.End(first).Digest, second, journaltest.End(first).Position)},
 	} {
 		if _, err := j.Append(ctx, encoded(t, m)); err != nil {
 			t.Fatal(err)
@@ -47,7 +48,7 @@ func TestReceiver_NoteCommitsWhatItReads(t *testing.T) {
 	if err := ask(t, r, callNote, q, &placeReply{}); err != nil {
 		t.Fatal(err)
 	}
-	if have := store.Committed(); have != endOf(first) {
-		t.Errorf("committed is %v, the frames say %v", have.Position, endOf(first).Position)
+	if have := store.Committed(); have != journaltest.End(first) {
+		t.Errorf("committed is %v, the frames say %v", have.Position, journaltest.End(first).Position)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/journal/journaltest"
 	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/storage"
 )
@@ -85,7 +86,7 @@ func TestPair_V2_OnePositionTwoUpdates(t *testing.T) {
 	a.hold()
 	a.work(5, "before")
 	// The frame reaches b and not a's own journal.
-	lost := chain(t, a.store.Committed(), 7, 3, "the one")
+	lost := journaltest.Chain(t, a.store.Committed(), 7, 3, "the one")
 	there := a.sender.Offer(lost, a.store.Committed().Position)
 	select {
 	case <-there:
@@ -99,18 +100,18 @@ func TestPair_V2_OnePositionTwoUpdates(t *testing.T) {
 	a.mu.Lock()
 	a.allow = errors.New("active itself")
 	a.mu.Unlock()
-	tail, err := ReadPeer(within(t, 10*time.Second), a.senderConfig(7, nil), a.l.End())
+	tail, err := ReadPeer(journaltest.Within(t, 10*time.Second), a.senderConfig(7, nil), a.l.End())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if tail.Diverged || len(tail.Entries) != 3 || tail.End != endOf(lost) {
+	if tail.Diverged || len(tail.Entries) != 3 || tail.End != journaltest.End(lost) {
 		t.Fatal(tail.End, len(tail.Entries), tail.Diverged)
 	}
 	// A late frame of the session before is refused, and one with another content is void even if it lands.
 	if _, err := b.j.Grant(Term{7, 1}); !errors.Is(err, ErrFenced) {
 		t.Fatal(err)
 	}
-	late := frameOf(Term{7, 1}, tail.End, chain(t, tail.End, 7, 1, "late"))
+	late := frameOf(Term{7, 1}, tail.End, journaltest.Chain(t, tail.End, 7, 1, "late"))
 	if _, err := b.j.Append(context.Background(), encoded(t, late)); err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +120,7 @@ func TestPair_V2_OnePositionTwoUpdates(t *testing.T) {
 	if err := a.facts.Update(func(d *storage.FactsData) error { d.Session++; session = d.Session; return nil }); err != nil {
 		t.Fatal(err)
 	}
-	ctx := within(t, 10*time.Second)
+	ctx := journaltest.Within(t, 10*time.Second)
 	if _, _, err := a.receiver.Fence(ctx, Fence{Term: Term{7, session}, Host: "a"}); err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +131,7 @@ func TestPair_V2_OnePositionTwoUpdates(t *testing.T) {
 	a.l.View(func(t *Tail) { backlog = t.After(a.store.Committed().Position.Sequence, t.End().Position.Sequence) })
 	a.serve(7, b, backlog...)
 	a.required = true
-	if err := a.sender.Hold(ctx, endOf(backlog).Position, bus.MembershipNote{}); err != nil {
+	if err := a.sender.Hold(ctx, journaltest.End(backlog).Position, bus.MembershipNote{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := a.store.Commit(backlog...); err != nil {
@@ -155,9 +156,9 @@ func TestPair_V6_AckedButIgnored(t *testing.T) {
 	if b.l.End().Position.Epoch != 8 {
 		t.Fatal(b.l.End())
 	}
-	lost := chain(t, acked, 7, 2, "never acknowledged")
+	lost := journaltest.Chain(t, acked, 7, 2, "never acknowledged")
 	there := a.sender.Offer(lost, acked.Position)
-	if err := a.l.Append(within(t, 5*time.Second), lost, acked.Position); err != nil {
+	if err := a.l.Append(journaltest.Within(t, 5*time.Second), lost, acked.Position); err != nil {
 		t.Fatal(err)
 	}
 	processtest.Await(t, "a is refused", func() bool {
@@ -230,7 +231,7 @@ func TestPair_TakeoverFence(t *testing.T) {
 	a.hold()
 	a.work(300, "frames")
 	began := time.Now()
-	end, broken, err := b.receiver.Fence(within(t, 10*time.Second), Fence{Term: Term{2, 0}, Host: "b"})
+	end, broken, err := b.receiver.Fence(journaltest.Within(t, 10*time.Second), Fence{Term: Term{2, 0}, Host: "b"})
 	if err != nil || broken != nil || end != a.l.End() {
 		t.Fatal(end, broken, err)
 	}

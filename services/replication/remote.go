@@ -122,9 +122,9 @@ func (r *Remote) connect(ctx context.Context) (*bus.Conn, error) {
 	conn, err := bus.Connect(ctx, bus.ConnConfig{
 		Name:      r.config.Host + " to " + r.config.Address,
 		URL:       "nats://" + r.config.Address,
-		User:      peerUser,
+		User:      PeerUser,
 		Password:  r.config.Password,
-		Inbox:     peerInbox,
+		Inbox:     PeerInbox,
 		Dialer:    d,
 		Handshake: r.config.Handshake,
 		Once:      true,
@@ -143,7 +143,7 @@ func (r *Remote) connect(ctx context.Context) (*bus.Conn, error) {
 		return nil, err
 	}
 	r.mu.Lock()
-	r.peer = strings.TrimPrefix(conn.ConnectedServerName(), serverPrefix)
+	r.peer = strings.TrimPrefix(conn.ConnectedServerName(), ServerPrefix)
 	r.conn, r.lines = conn, d.lines()
 	close(r.changed)
 	r.changed = make(chan struct{})

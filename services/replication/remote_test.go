@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/journal/journaltest"
 	"github.com/hotpair/hotpair/services/process/processtest"
 )
 
@@ -72,11 +73,11 @@ func TestRemote_RefusedOnlyAfterEnded(t *testing.T) {
 	}
 	c := JournalConfig{Host: "b", Dir: t.TempDir(), Listen: address, Password: secret}
 	j := NewJournal(c)
-	if err := j.Open(within(t, 20*time.Second)); err != nil {
+	if err := j.Open(journaltest.Within(t, 20*time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	up := w.awaitEvidence(t, bus.EvidenceConnected)
-	conn, err := w.Await(within(t, time.Second))
+	conn, err := w.Await(journaltest.Within(t, time.Second))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +91,7 @@ func TestRemote_RefusedOnlyAfterEnded(t *testing.T) {
 		t.Fatal(up, down)
 	}
 	j = NewJournal(c)
-	if err := j.Open(within(t, 20*time.Second)); err != nil {
+	if err := j.Open(journaltest.Within(t, 20*time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	defer j.Close()

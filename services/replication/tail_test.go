@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/hotpair/hotpair/services/journal/journaltest"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -60,55 +61,55 @@ func cutAt(epoch, session uint64, m storage.Mark) Message {
 
 func TestTail_TakesSkipsAndVoids(t *testing.T) {
 	var zero storage.Mark
-	one := chain(t, zero, 7, 10, "x")
-	two := chain(t, endOf(one), 7, 5, "y")
+	one := journaltest.Chain(t, zero, 7, 10, "x")
+	two := journaltest.Chain(t, journaltest.End(one), 7, 5, "y")
 	s := newStory(t, zero)
 	s.take(fence(7, 1), Fenced, nil)
 	s.take(frameOf(Term{7, 1}, zero, one), Taken, nil)
 	s.take(frameOf(Term{7, 1}, zero, one), Duplicate, nil)
 	s.take(frameOf(Term{7, 1}, zero, one[:3]), Duplicate, nil)
-	s.take(frameOf(Term{6, 9}, endOf(one), two), Void, nil) // a lower epoch
+	s.take(frameOf(Term{6, 9}, journaltest.End(one), two), Void, nil) // a lower epoch
 	s.take(fence(7, 2), Fenced, nil)
-	s.take(frameOf(Term{7, 1}, endOf(one), two), Void, nil) // an earlier session (V2)
-	s.end(endOf(one))
-	s.take(frameOf(Term{7, 2}, endOf(one), two), Taken, nil)
-	s.end(endOf(two))
+	s.take(frameOf(Term{7, 1}, journaltest.End(one), two), Void, nil) // an earlier session (V2)
+	s.end(journaltest.End(one))
+	s.take(frameOf(Term{7, 2}, journaltest.End(one), two), Taken, nil)
+	s.end(journaltest.End(two))
 	s.again(zero)
-	s.again(endOf(one))
-	s.again(endOf(one[:4]))
-	s.again(endOf(two))
+	s.again(journaltest.End(one))
+	s.again(journaltest.End(one[:4]))
+	s.again(journaltest.End(two))
 }
 
 // History is sent in other pieces than it was made in.
 func TestTail_OverlappingFrame(t *testing.T) {
 	var zero storage.Mark
-	one := chain(t, zero, 7, 10, "x")
+	one := journaltest.Chain(t, zero, 7, 10, "x")
 	s := newStory(t, zero)
 	s.take(frameOf(Term{7, 1}, zero, one[:6]), Taken, nil)
-	s.take(frameOf(Term{7, 2}, endOf(one[:2]), one[2:]), Taken, nil)
-	s.end(endOf(one))
+	s.take(frameOf(Term{7, 2}, journaltest.End(one[:2]), one[2:]), Taken, nil)
+	s.end(journaltest.End(one))
 	if got := s.tail.After(0, 100); len(got) != 10 {
 		t.Fatal(len(got))
 	}
 	s.again(zero)
-	s.again(endOf(one[:5]))
+	s.again(journaltest.End(one[:5]))
 }
 
 func TestTail_GapAndDivergence(t *testing.T) {
 	var zero storage.Mark
-	one := chain(t, zero, 7, 10, "x")
-	others := chain(t, endOf(one[:4]), 7, 6, "z")
+	one := journaltest.Chain(t, zero, 7, 10, "x")
+	others := journaltest.Chain(t, journaltest.End(one[:4]), 7, 6, "z")
 	for name, c := range map[string]struct {
 		m    Message
 		want error
 	}{
-		"gap":            {frameOf(Term{7, 1}, endOf(one[:5]), one[5:]), storage.ErrGap},
-		"other digest":   {frameOf(Term{7, 1}, endOf(others[:2]), chain(t, endOf(others[:2]), 7, 1, "x")), storage.ErrGap},
-		"other entry":    {frameOf(Term{7, 1}, endOf(one[:3]), append(one[3:4:4], others[0])), nil}, // the same until 4, then on
-		"other previous": {frameOf(Term{7, 1}, endOf(one[:3]), others), storage.ErrDiverged},
+		"gap":            {frameOf(Term{7, 1}, journaltest.End(one[:5]), one[5:]), storage.ErrGap},
+		"other digest":   {frameOf(Term{7, 1}, journaltest.End(others[:2]), journaltest.Chain(t, journaltest.End(others[:2]), 7, 1, "x")), storage.ErrGap},
+		"other entry":    {frameOf(Term{7, 1}, journaltest.End(one[:3]), append(one[3:4:4], others[0])), nil}, // the same until 4, then on
+		"other previous": {frameOf(Term{7, 1}, journaltest.End(one[:3]), others), storage.ErrDiverged},
 		"garbage entry":  {Message{Frame: &Frame{Term: Term{7, 1}, First: position.Position{Epoch: 7, Sequence: 5}, Last: position.Position{Epoch: 7, Sequence: 5}, Previous: one[3].Digest, Entries: [][]byte{{1, 2}}}}, storage.ErrMalformed},
 		"wrong position": {Message{Frame: &Frame{Term: Term{7, 1}, First: position.Position{Epoch: 7, Sequence: 5}, Last: position.Position{Epoch: 7, Sequence: 5}, Previous: one[3].Digest, Entries: [][]byte{one[6].Raw}}}, storage.ErrInvalid},
-		"no began":       {frameOf(Term{8, 1}, endOf(one[:4]), chain(t, storage.Mark{Position: position.Position{Epoch: 8, Sequence: 4}, Digest: one[3].Digest}, 8, 1, "x")), storage.ErrInvalid},
+		"no began":       {frameOf(Term{8, 1}, journaltest.End(one[:4]), journaltest.Chain(t, storage.Mark{Position: position.Position{Epoch: 8, Sequence: 4}, Digest: one[3].Digest}, 8, 1, "x")), storage.ErrInvalid},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStory(t, zero)
@@ -118,38 +119,38 @@ func TestTail_GapAndDivergence(t *testing.T) {
 				return
 			}
 			s.take(c.m, Refused, c.want)
-			s.end(endOf(one[:4]))
+			s.end(journaltest.End(one[:4]))
 			if s.tail.Broken() == nil || s.tail.Refused() != s.tail.Seq() {
 				t.Fatal(s.tail.Broken(), s.tail.Refused())
 			}
 			// It stays refused, even what would follow, until a cut says where to go on.
-			s.take(frameOf(Term{7, 1}, endOf(one[:4]), one[4:6]), Refused, c.want)
-			s.take(cutAt(7, 1, endOf(one[:4])), Dropped, nil)
-			s.take(frameOf(Term{7, 1}, endOf(one[:4]), one[4:]), Taken, nil)
-			s.end(endOf(one))
+			s.take(frameOf(Term{7, 1}, journaltest.End(one[:4]), one[4:6]), Refused, c.want)
+			s.take(cutAt(7, 1, journaltest.End(one[:4])), Dropped, nil)
+			s.take(frameOf(Term{7, 1}, journaltest.End(one[:4]), one[4:]), Taken, nil)
+			s.end(journaltest.End(one))
 			s.again(zero)
-			s.again(endOf(one[:4]))
-			s.again(endOf(one))
+			s.again(journaltest.End(one[:4]))
+			s.again(journaltest.End(one))
 		})
 	}
 }
 
 func TestTail_CutDropsAndIsHonouredFromAnyBase(t *testing.T) {
 	var zero storage.Mark
-	one := chain(t, zero, 7, 10, "x")          // 1–10
-	lost := chain(t, endOf(one), 7, 5, "lost") // 11–15, never committed
-	next := chain(t, endOf(one[:8]), 8, 6, "y")
+	one := journaltest.Chain(t, zero, 7, 10, "x")                    // 1–10
+	lost := journaltest.Chain(t, journaltest.End(one), 7, 5, "lost") // 11–15, never committed
+	next := journaltest.Chain(t, journaltest.End(one[:8]), 8, 6, "y")
 	s := newStory(t, zero)
 	s.take(fence(7, 1), Fenced, nil)
 	s.take(frameOf(Term{7, 1}, zero, one), Taken, nil)
-	s.take(frameOf(Term{7, 1}, endOf(one), lost), Taken, nil)
+	s.take(frameOf(Term{7, 1}, journaltest.End(one), lost), Taken, nil)
 	s.take(fence(8, 1), Fenced, nil)
-	s.take(cutAt(7, 1, endOf(one[:2])), Void, nil)
-	s.take(cutAt(8, 1, endOf(one[:8])), Dropped, nil) // in the middle of a frame
-	s.end(endOf(one[:8]))
-	s.take(frameOf(Term{8, 1}, endOf(one[:8]), next), Taken, nil)
-	s.end(endOf(next))
-	for _, base := range []storage.Mark{zero, endOf(one[:3]), endOf(one[:8]), endOf(next[:1]), endOf(next)} {
+	s.take(cutAt(7, 1, journaltest.End(one[:2])), Void, nil)
+	s.take(cutAt(8, 1, journaltest.End(one[:8])), Dropped, nil) // in the middle of a frame
+	s.end(journaltest.End(one[:8]))
+	s.take(frameOf(Term{8, 1}, journaltest.End(one[:8]), next), Taken, nil)
+	s.end(journaltest.End(next))
+	for _, base := range []storage.Mark{zero, journaltest.End(one[:3]), journaltest.End(one[:8]), journaltest.End(next[:1]), journaltest.End(next)} {
 		s.again(base)
 	}
 	if s.tail.Bytes() != bytesOf(s.tail.After(0, 100)) {
@@ -167,7 +168,7 @@ func bytesOf(entries []storage.Stored) (n int64) {
 // A message that can't be read breaks the tail unless a frame behind it shows that nothing was lost with it.
 func TestTail_Damaged(t *testing.T) {
 	var zero storage.Mark
-	one := chain(t, zero, 7, 10, "x")
+	one := journaltest.Chain(t, zero, 7, 10, "x")
 	bad := errors.New("unreadable")
 	for name, c := range map[string]struct {
 		base   storage.Mark
@@ -175,11 +176,11 @@ func TestTail_Damaged(t *testing.T) {
 		broken bool
 	}{
 		"the last one":               {zero, nil, true},
-		"followed by what follows":   {zero, []Message{frameOf(Term{7, 1}, endOf(one[:4]), one[4:])}, false},
-		"followed by a gap":          {zero, []Message{frameOf(Term{7, 1}, endOf(one[:6]), one[6:])}, true},
-		"in what was applied":        {endOf(one[:8]), []Message{frameOf(Term{7, 1}, endOf(one[:6]), one[6:8])}, false},
-		"a gap behind it stays one":  {zero, []Message{frameOf(Term{7, 1}, endOf(one[:6]), one[6:]), frameOf(Term{7, 1}, endOf(one[:4]), one[4:5])}, true},
-		"a cut at the end mends all": {zero, []Message{frameOf(Term{7, 1}, endOf(one[:6]), one[6:]), cutAt(7, 1, endOf(one[:4]))}, false},
+		"followed by what follows":   {zero, []Message{frameOf(Term{7, 1}, journaltest.End(one[:4]), one[4:])}, false},
+		"followed by a gap":          {zero, []Message{frameOf(Term{7, 1}, journaltest.End(one[:6]), one[6:])}, true},
+		"in what was applied":        {journaltest.End(one[:8]), []Message{frameOf(Term{7, 1}, journaltest.End(one[:6]), one[6:8])}, false},
+		"a gap behind it stays one":  {zero, []Message{frameOf(Term{7, 1}, journaltest.End(one[:6]), one[6:]), frameOf(Term{7, 1}, journaltest.End(one[:4]), one[4:5])}, true},
+		"a cut at the end mends all": {zero, []Message{frameOf(Term{7, 1}, journaltest.End(one[:6]), one[6:]), cutAt(7, 1, journaltest.End(one[:4]))}, false},
 	} {
 		tail := NewTail(c.base)
 		_, _ = tail.Take(1, frameOf(Term{7, 1}, zero, one[:4]))
@@ -198,24 +199,24 @@ func TestTail_Damaged(t *testing.T) {
 // A takeover that did not happen is undone by the fence of the next probe.
 func TestTail_FenceOfATakeoverThatDidNotHappen(t *testing.T) {
 	var zero storage.Mark
-	one := chain(t, zero, 7, 4, "x")
-	two := chain(t, endOf(one), 7, 4, "x")
+	one := journaltest.Chain(t, zero, 7, 4, "x")
+	two := journaltest.Chain(t, journaltest.End(one), 7, 4, "x")
 	s := newStory(t, zero)
 	s.take(fence(7, 1), Fenced, nil)
 	s.take(frameOf(Term{7, 1}, zero, one), Taken, nil)
 	s.take(fence(8, 3), Fenced, nil)
-	s.take(frameOf(Term{7, 1}, endOf(one), two), Void, nil)
+	s.take(frameOf(Term{7, 1}, journaltest.End(one), two), Void, nil)
 	s.take(fence(7, 2), Fenced, nil)
-	s.take(frameOf(Term{7, 1}, endOf(one), two), Void, nil)
-	s.take(frameOf(Term{7, 2}, endOf(one), two), Taken, nil)
+	s.take(frameOf(Term{7, 1}, journaltest.End(one), two), Void, nil)
+	s.take(frameOf(Term{7, 2}, journaltest.End(one), two), Taken, nil)
 	s.again(zero)
-	s.again(endOf(one))
+	s.again(journaltest.End(one))
 }
 
 // Committed never lies beyond the end, and falls with a cut.
 func TestTail_Committed(t *testing.T) {
 	var zero storage.Mark
-	one := chain(t, zero, 7, 10, "x")
+	one := journaltest.Chain(t, zero, 7, 10, "x")
 	tail := NewTail(zero)
 	f := frameOf(Term{7, 1}, zero, one)
 	f.Frame.Committed = position.Position{Epoch: 7, Sequence: 50} // history: more is committed than was sent
@@ -225,7 +226,7 @@ func TestTail_Committed(t *testing.T) {
 	if tail.Committed() != one[9].Entry.Position || tail.Told().Sequence != 50 {
 		t.Fatal(tail.Committed(), tail.Told())
 	}
-	if _, err := tail.Take(2, cutAt(7, 1, endOf(one[:6]))); err != nil {
+	if _, err := tail.Take(2, cutAt(7, 1, journaltest.End(one[:6]))); err != nil {
 		t.Fatal(err)
 	}
 	if tail.Committed() != one[5].Entry.Position {
@@ -235,11 +236,11 @@ func TestTail_Committed(t *testing.T) {
 
 func TestTail_AdvanceAndPurgeable(t *testing.T) {
 	var zero storage.Mark
-	one := chain(t, zero, 7, 10, "x")
-	two := chain(t, endOf(one), 7, 10, "x")
-	three := chain(t, endOf(two), 7, 10, "x")
+	one := journaltest.Chain(t, zero, 7, 10, "x")
+	two := journaltest.Chain(t, journaltest.End(one), 7, 10, "x")
+	three := journaltest.Chain(t, journaltest.End(two), 7, 10, "x")
 	tail := NewTail(zero)
-	for i, m := range []Message{fence(7, 1), frameOf(Term{7, 1}, zero, one), frameOf(Term{7, 1}, endOf(one), two), frameOf(Term{7, 1}, endOf(two), three)} {
+	for i, m := range []Message{fence(7, 1), frameOf(Term{7, 1}, zero, one), frameOf(Term{7, 1}, journaltest.End(one), two), frameOf(Term{7, 1}, journaltest.End(two), three)} {
 		if _, err := tail.Take(uint64(10*(i+1)), m); err != nil {
 			t.Fatal(err)
 		}
@@ -247,14 +248,14 @@ func TestTail_AdvanceAndPurgeable(t *testing.T) {
 	for _, c := range []struct {
 		base storage.Mark
 		want uint64
-	}{{zero, 19}, {endOf(one[:5]), 19}, {endOf(one), 29}, {endOf(two), 39}, {endOf(three[:9]), 39}, {endOf(three), 39}} {
+	}{{zero, 19}, {journaltest.End(one[:5]), 19}, {journaltest.End(one), 29}, {journaltest.End(two), 39}, {journaltest.End(three[:9]), 39}, {journaltest.End(three), 39}} {
 		if err := tail.Advance(c.base); err != nil {
 			t.Fatal(err)
 		}
 		if got := tail.Purgeable(); got != c.want {
 			t.Fatalf("at %v: %d, want %d", c.base.Position, got, c.want)
 		}
-		if tail.End() != endOf(three) {
+		if tail.End() != journaltest.End(three) {
 			t.Fatal(tail.End())
 		}
 	}
@@ -308,7 +309,7 @@ func TestTail_Property(t *testing.T) {
 				back := rnd.IntN(min(n-applied, 3) + 1)
 				epoch := term.Epoch
 				text := fmt.Sprint("r", rnd.IntN(1000))
-				fresh := chain(t, mark(n), epoch, 1+rnd.IntN(4), text)
+				fresh := journaltest.Chain(t, mark(n), epoch, 1+rnd.IntN(4), text)
 				from := n - back
 				for from < n && model[from].Entry.Position.Epoch != epoch {
 					from++
@@ -326,13 +327,13 @@ func TestTail_Property(t *testing.T) {
 				term = Term{term.Epoch + rnd.Uint64N(2), term.Session + 1}
 				put(fence(term.Epoch, term.Session), Fenced)
 				if n > 0 {
-					e := chain(t, mark(n), max(late.Epoch, mark(n).Position.Epoch), 1, "late")
+					e := journaltest.Chain(t, mark(n), max(late.Epoch, mark(n).Position.Epoch), 1, "late")
 					if late.Epoch >= e[0].Entry.Position.Epoch {
 						put(frameOf(late, mark(n), e), Void)
 					}
 				}
 			case 2: // a gap, healed by a cut
-				far := chain(t, storage.Mark{Position: position.Position{Epoch: term.Epoch, Sequence: uint64(n) + 5}}, term.Epoch, 1, "far")
+				far := journaltest.Chain(t, storage.Mark{Position: position.Position{Epoch: term.Epoch, Sequence: uint64(n) + 5}}, term.Epoch, 1, "far")
 				put(frameOf(term, storage.Mark{}, far), Refused)
 				to := applied + rnd.IntN(n-applied+1)
 				term = Term{term.Epoch + 1, term.Session + 1} // only another term forgets positions

@@ -70,9 +70,15 @@ var rules = []rule{
 	{"business processes, terminal-if, terminal and operator know the bus, not the database",
 		within("services/business", "services/terminalif", "services/terminal", "services/operator"),
 		but(within("storage"), words)},
-	{"only updater and replication join bus and database; the world looks at what came of it, and a benchmark at what it costs",
-		but(all, within("services/updater", "services/replication", "storage", "simulator/world", "simulator/bench/plainlog")),
+	{"only journal, replication and updater join bus and database; the world looks at what came of it, and a benchmark at what it costs",
+		but(all, within("services/journal", "services/replication", "services/updater", "storage", "simulator/world", "simulator/bench/plainlog")),
 		but(within("storage"), words)},
+	{"the journal is of one host: it knows nobody who writes to it",
+		within("services/journal"),
+		but(within("services"), func(i string) bool { return words(i) || within("services/journal")(i) })},
+	{"replication knows the journal, and no process",
+		within("services/replication"),
+		but(within("services"), func(i string) bool { return words(i) || within("services/journal", "services/replication")(i) })},
 	{"bolt stays inside storage",
 		but(all, within("storage")),
 		within("github.com/boltdb/bolt")},
@@ -161,6 +167,8 @@ func TestRules_Bite(t *testing.T) {
 		"services/business/kv": "storage",
 		"services/mainprocess": "storage",
 		"services/updater":     "github.com/boltdb/bolt",
+		"services/journal":     "services/replication",
+		"services/replication": "services/updater",
 		"deployments/local":    "simulator",
 		"services/operator":    "deployments/local",
 		"services/house":       "bus",
@@ -173,7 +181,7 @@ func TestRules_Bite(t *testing.T) {
 	}
 	for pkg, imported := range map[string]string{
 		"services/role": "storage/position", "services/updater": "storage", "services/terminal": "bus",
-		".": "simulator", "simulator": "deployments/local", "bus": "storage/position",
+		"services/replication": "services/journal", ".": "simulator", "simulator": "deployments/local", "bus": "storage/position",
 	} {
 		if forbidden(pkg, imported) {
 			t.Errorf("%s may not import %s", pkg, imported)

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/journal/journaltest"
 	"github.com/hotpair/hotpair/storage"
 )
@@ -118,7 +119,7 @@ func resume(t *testing.T, h, peer *host, epoch uint64) {
 	if err := h.facts.Update(func(d *storage.FactsData) error { d.Session++; session = d.Session; return nil }); err != nil {
 		t.Fatal(err)
 	}
-	end, broken, err := h.receiver.Fence(ctx, Fence{Term: Term{epoch, session}, Host: h.name})
+	end, broken, err := h.receiver.Fence(ctx, journal.Fence{Term: journal.Term{Epoch: epoch, Session: session}, Host: h.name})
 	if err != nil || broken != nil {
 		t.Fatal(err, broken)
 	}
@@ -133,7 +134,7 @@ func resume(t *testing.T, h, peer *host, epoch uint64) {
 		}
 	}
 	var backlog []storage.Stored
-	h.l.View(func(tail *Tail) {
+	h.l.View(func(tail *journal.Tail) {
 		backlog = tail.After(h.store.Committed().Position.Sequence, tail.End().Position.Sequence)
 	})
 	h.serve(epoch, peer, backlog...)

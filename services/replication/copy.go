@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/storage"
 )
 
@@ -16,7 +17,7 @@ func (r *Receiver) dropTail(ctx context.Context, end storage.Mark) error {
 	var beyond []storage.Stored
 	var committed uint64
 	var broken error
-	r.c.Log.View(func(t *Tail) {
+	r.c.Log.View(func(t *journal.Tail) {
 		beyond = t.After(end.Position.Sequence, t.End().Position.Sequence)
 		committed, broken = t.Committed().Sequence, t.Broken()
 	})
@@ -132,7 +133,7 @@ func (r *Receiver) leave(ctx context.Context, common uint64) error {
 	var base storage.Mark
 	var unknown []storage.Stored
 	var committed uint64
-	r.c.Log.View(func(t *Tail) {
+	r.c.Log.View(func(t *journal.Tail) {
 		base, committed = t.Base(), t.Committed().Sequence
 		unknown = t.After(max(common, base.Position.Sequence), t.End().Position.Sequence)
 	})
@@ -158,7 +159,7 @@ func (r *Receiver) copyRange(q copyRangeRequest) (copyReply, error) {
 	defer r.data.Unlock()
 	part, err := storage.DecodeRange(q.Range)
 	if err != nil {
-		return copyReply{}, fmt.Errorf("%w: %w", ErrMalformed, err)
+		return copyReply{}, fmt.Errorf("%w: %w", journal.ErrMalformed, err)
 	}
 	err = r.c.Database.PutRange(part)
 	switch {

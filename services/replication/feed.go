@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/position"
@@ -103,7 +104,7 @@ func (f *feed) history() (entries []storage.Stored, more bool, err error) {
 	if len(entries) == 0 {
 		return nil, false, nil
 	}
-	entries = entries[:SameEpoch(entries)]
+	entries = entries[:journal.SameEpoch(entries)]
 	bytes := 0
 	for i := range entries {
 		if bytes += len(entries[i].Raw); bytes > historyBytes && i > 0 {
@@ -119,7 +120,7 @@ func (f *feed) send(ctx context.Context, entries []storage.Stored, committed pos
 	if err := entries[0].Follows(f.end); err != nil {
 		return fmt.Errorf("send: %w", err)
 	}
-	raw, err := Encode(Message{Frame: NewFrame(f.p.term, f.end.Digest, entries, committed)})
+	raw, err := journal.Encode(journal.Message{Frame: journal.NewFrame(f.p.term, f.end.Digest, entries, committed)})
 	if err != nil {
 		return fmt.Errorf("send: %w", err)
 	}
@@ -127,16 +128,16 @@ func (f *feed) send(ctx context.Context, entries []storage.Stored, committed pos
 	// A little sooner: a session ends with it, and is opened again over it.
 	defer waitFor(ctx, f.p.conn, suspectAfter*3/4, len(raw))()
 	for wait := 5 * time.Millisecond; ; wait = min(2*wait, 100*time.Millisecond) {
-		seq, err := Publish(ctx, f.conn, bus.ReplicationSubject(f.s.c.Remote.Peer()), f.last, raw)
+		seq, err := journal.Publish(ctx, f.conn, bus.ReplicationSubject(f.s.c.Remote.Peer()), f.last, raw)
 		switch {
 		case err == nil:
 			f.last, f.end = seq, entries[len(entries)-1].Mark()
 			f.told = committed
 			f.s.at(f.end.Position)
 			return nil
-		case errors.Is(err, ErrWrongLast):
-			return fmt.Errorf("send %v: %w: %w", entries[0].Entry.Position, ErrMoved, err)
-		case !errors.Is(err, ErrStoreFailed):
+		case errors.Is(err, journal.ErrWrongLast):
+			return fmt.Errorf("send %v: %w: %w", entries[0].Entry.Position, journal.ErrMoved, err)
+		case !errors.Is(err, journal.ErrStoreFailed):
 			return fmt.Errorf("send %v: %w", entries[0].Entry.Position, err)
 		}
 		// Its journal is full: it has room again when it has applied more, for which it must know what is committed.

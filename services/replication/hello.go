@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/storage"
 )
 
@@ -33,8 +34,8 @@ func (r *Receiver) hello(ctx context.Context, q helloRequest) (helloReply, error
 	if err := r.living(q.Term); err != nil { // main noted an epoch since it was compared
 		return r.nobody(facts), err
 	}
-	r.set(Term{}, false)
-	if err := r.c.Log.Fence(ctx, Fence{Term: q.Term, Host: q.Host}); err != nil {
+	r.set(journal.Term{}, false)
+	if err := r.c.Log.Fence(ctx, journal.Fence{Term: q.Term, Host: q.Host}); err != nil {
 		return r.nobody(facts), stuck(err)
 	}
 	if err := r.settle(); err != nil {
@@ -49,7 +50,7 @@ func (r *Receiver) hello(ctx context.Context, q helloRequest) (helloReply, error
 
 // stuck tells a journal that takes no writes from a call that was given up.
 func stuck(err error) error {
-	if errors.Is(err, ErrStuck) {
+	if errors.Is(err, journal.ErrStuck) {
 		return fatal{err}
 	}
 	return err
@@ -57,8 +58,8 @@ func stuck(err error) error {
 
 // acceptable says whether a hello may begin a session.
 func (r *Receiver) acceptable(q helloRequest, facts storage.FactsData) error {
-	var fence Fence
-	r.c.Log.View(func(t *Tail) { fence = t.Fence() })
+	var fence journal.Fence
+	r.c.Log.View(func(t *journal.Tail) { fence = t.Fence() })
 	empty := r.c.Log.End() == storage.Mark{}
 	switch {
 	case q.Version != bus.Version:
@@ -98,7 +99,7 @@ func (r *Receiver) nobody(facts storage.FactsData) helloReply {
 func (r *Receiver) holding() helloReply {
 	facts := r.c.Facts.Get()
 	a := r.nobody(facts)
-	r.c.Log.View(func(t *Tail) {
+	r.c.Log.View(func(t *journal.Tail) {
 		a.End = t.End()
 		if err := t.Broken(); err != nil {
 			a.Broken = err.Error()
@@ -122,7 +123,7 @@ func placeOf(p storage.CopyProgress) *copyPlace {
 
 // digestAt looks in the tail, then in the history.
 func (r *Receiver) digestAt(sequence uint64) (d storage.Digest, ok bool) {
-	r.c.Log.View(func(t *Tail) { d, ok = t.DigestAt(sequence) })
+	r.c.Log.View(func(t *journal.Tail) { d, ok = t.DigestAt(sequence) })
 	if ok {
 		return d, true
 	}
@@ -153,12 +154,12 @@ func (r *Receiver) entries(q entriesRequest) (entriesReply, error) {
 		return entriesReply{}, err
 	}
 	var found []storage.Stored
-	r.c.Log.View(func(t *Tail) {
+	r.c.Log.View(func(t *journal.Tail) {
 		if q.After >= t.Base().Position.Sequence {
 			found = t.After(q.After, t.End().Position.Sequence)
 		}
 	})
-	limit := min(max(q.MaxBytes, 1), MaxFrame)
+	limit := min(max(q.MaxBytes, 1), journal.MaxFrame)
 	if found == nil {
 		var err error
 		if found, err = r.c.Database.Entries(q.After+1, 0, limit); err != nil {
@@ -179,7 +180,7 @@ func (r *Receiver) place(q placeRequest) (m storage.Mark, err error) {
 		return storage.Mark{}, err
 	}
 	var ok bool
-	r.c.Log.View(func(t *Tail) { m, ok = t.MarkAt(q.Sequence) })
+	r.c.Log.View(func(t *journal.Tail) { m, ok = t.MarkAt(q.Sequence) })
 	if !ok || m.Digest != q.Digest {
 		return storage.Mark{}, fmt.Errorf("%w: sequence %d with digest %v", ErrNotCommon, q.Sequence, q.Digest)
 	}
@@ -211,7 +212,7 @@ func (r *Receiver) grant(q placeRequest) (placeReply, error) {
 	}
 	a := r.where()
 	var broken error
-	r.c.Log.View(func(t *Tail) { broken = t.Broken() })
+	r.c.Log.View(func(t *journal.Tail) { broken = t.Broken() })
 	switch p, copying := r.c.Database.Copying(); {
 	case a.End != end:
 		return placeReply{}, fmt.Errorf("%w: it ends at %v, not at %v", ErrNotCommon, a.End.Position, end.Position)
@@ -237,7 +238,7 @@ func (r *Receiver) grant(q placeRequest) (placeReply, error) {
 
 // caller is the name of the host whose session it is.
 func (r *Receiver) caller() (host string) {
-	r.c.Log.View(func(t *Tail) { host = t.Fence().Host })
+	r.c.Log.View(func(t *journal.Tail) { host = t.Fence().Host })
 	return host
 }
 
@@ -288,7 +289,7 @@ func (r *Receiver) committed(ctx context.Context, q committedRequest) (placeRepl
 	if err := r.c.Log.Read(ctx); err != nil {
 		return placeReply{}, stuck(err)
 	}
-	r.c.Log.View(func(t *Tail) { t.Commit(q.Committed) })
+	r.c.Log.View(func(t *journal.Tail) { t.Commit(q.Committed) })
 	if err := r.commit(); err != nil {
 		return placeReply{}, fatal{err}
 	}

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/journal/journaltest"
 	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/storage"
@@ -24,13 +25,13 @@ type host struct {
 	name    string
 	dir     string
 	options storage.Options
-	journal JournalConfig
+	journal journal.Config
 	log     *slog.Logger
 
 	facts    *storage.Facts
 	store    *storage.Store
-	j        *Journal
-	l        *Log
+	j        *journal.Journal
+	l        *journal.Log
 	receiver *Receiver
 	address  string // stays over restarts
 
@@ -51,7 +52,7 @@ type host struct {
 
 // newHost makes a host in a new directory.
 func newHost(tb testing.TB, name string) *host {
-	return &host{tb: tb, name: name, dir: tb.TempDir(), log: journaltest.Logger(tb, name), journal: JournalConfig{Listen: "127.0.0.1:0"}}
+	return &host{tb: tb, name: name, dir: tb.TempDir(), log: journaltest.Logger(tb, name), journal: journal.Config{Listen: "127.0.0.1:0"}}
 }
 
 func other(name string) string {
@@ -85,10 +86,10 @@ func (h *host) start() {
 	if h.address != "" {
 		c.Listen = h.address
 	}
-	h.j = NewJournal(c)
+	h.j = journal.New(c)
 	check(h.j.Open(journaltest.Within(h.tb, 20*time.Second)))
 	h.address = h.j.Address()
-	h.l = NewLog(h.j, h.store.Applied())
+	h.l = journal.NewLog(h.j, h.store.Applied())
 	ctx, cancel := context.WithCancel(context.Background())
 	check(h.l.Read(ctx))
 	h.receiver = NewReceiver(ReceiverConfig{
@@ -164,14 +165,14 @@ func (h *host) serve(epoch uint64, peer *host, backlog ...storage.Stored) {
 	}); err != nil {
 		h.tb.Fatal(err)
 	}
-	end, broken, err := h.receiver.Fence(ctx, Fence{Term: Term{epoch, session}, Host: h.name})
+	end, broken, err := h.receiver.Fence(ctx, journal.Fence{Term: journal.Term{Epoch: epoch, Session: session}, Host: h.name})
 	if err != nil || broken != nil {
 		h.tb.Fatal(err, broken)
 	}
 	h.epoch = epoch
 	if len(backlog) == 0 {
 		// Takeover: all in the journal is committed by the one who serves from here on.
-		h.l.View(func(t *Tail) { backlog = t.After(h.store.Committed().Position.Sequence, end.Position.Sequence) })
+		h.l.View(func(t *journal.Tail) { backlog = t.After(h.store.Committed().Position.Sequence, end.Position.Sequence) })
 		if err := h.store.Commit(backlog...); err != nil {
 			h.tb.Fatal(err)
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -39,8 +40,8 @@ func codes() map[string]error {
 		"not-now":    ErrNotNow,
 		"not-common": ErrNotCommon,
 		"session":    ErrSession,
-		"fenced":     ErrFenced,
-		"full":       ErrFull,
+		"fenced":     journal.ErrFenced,
+		"full":       journal.ErrFull,
 		"version":    bus.ErrVersion,
 		"malformed":  bus.ErrMalformed,
 		"order":      storage.ErrOrder,
@@ -103,7 +104,7 @@ type helloRequest struct {
 	Identity  string            `json:"identity"`
 	To        string            `json:"to"` // whom the sender takes the receiver for
 	PairID    string            `json:"pair_id"`
-	Term      Term              `json:"term"`
+	Term      journal.Term      `json:"term"`
 	Committed position.Position `json:"committed"`
 }
 
@@ -148,8 +149,8 @@ type copyPlace struct {
 }
 
 type digestsRequest struct {
-	Term      Term     `cbor:"1,keyasint"`
-	Sequences []uint64 `cbor:"2,keyasint"`
+	Term      journal.Term `cbor:"1,keyasint"`
+	Sequences []uint64     `cbor:"2,keyasint"`
 }
 
 type digestsReply struct {
@@ -160,9 +161,9 @@ type digestsReply struct {
 
 // entriesRequest asks for entries above a sequence, about MaxBytes of them.
 type entriesRequest struct {
-	Term     Term   `cbor:"1,keyasint"`
-	After    uint64 `cbor:"2,keyasint"`
-	MaxBytes int    `cbor:"3,keyasint"`
+	Term     journal.Term `cbor:"1,keyasint"`
+	After    uint64       `cbor:"2,keyasint"`
+	MaxBytes int          `cbor:"3,keyasint"`
 }
 
 type entriesReply struct {
@@ -172,44 +173,44 @@ type entriesReply struct {
 
 // placeRequest names a place in the history that both have. The receiver knows its epoch.
 type placeRequest struct {
-	Term     Term           `cbor:"1,keyasint"`
+	Term     journal.Term   `cbor:"1,keyasint"`
 	Sequence uint64         `cbor:"2,keyasint"`
 	Digest   storage.Digest `cbor:"3,keyasint"`
 }
 
 // placeReply says where the receiver ends.
 type placeReply struct {
-	Refused     refusal      `cbor:"1,keyasint,omitzero"`
-	End         storage.Mark `cbor:"2,keyasint"`
-	Applied     storage.Mark `cbor:"3,keyasint"`
-	Credentials *Credentials `cbor:"4,keyasint,omitempty"` // of an open
+	Refused     refusal              `cbor:"1,keyasint,omitzero"`
+	End         storage.Mark         `cbor:"2,keyasint"`
+	Applied     storage.Mark         `cbor:"3,keyasint"`
+	Credentials *journal.Credentials `cbor:"4,keyasint,omitempty"` // of an open
 }
 
 type noteRequest struct {
-	Term       Term               `cbor:"1,keyasint"`
+	Term       journal.Term       `cbor:"1,keyasint"`
 	UpTo       uint64             `cbor:"2,keyasint"` // it must hold everything up to this sequence
 	Membership bus.MembershipNote `cbor:"3,keyasint"`
 }
 
 type committedRequest struct {
-	Term      Term              `cbor:"1,keyasint"`
+	Term      journal.Term      `cbor:"1,keyasint"`
 	Committed position.Position `cbor:"2,keyasint"`
 }
 
 type copyBeginRequest struct {
-	Term Term         `cbor:"1,keyasint"`
+	Term journal.Term `cbor:"1,keyasint"`
 	Base storage.Mark `cbor:"2,keyasint"`
 	// Common is the last sequence that both are known to have in common: what lies beyond it is set aside.
 	Common uint64 `cbor:"3,keyasint"`
 }
 
 type copyRangeRequest struct {
-	Term  Term   `cbor:"1,keyasint"`
-	Range []byte `cbor:"2,keyasint"`
+	Term  journal.Term `cbor:"1,keyasint"`
+	Range []byte       `cbor:"2,keyasint"`
 }
 
 type copyEndRequest struct {
-	Term Term `cbor:"1,keyasint"`
+	Term journal.Term `cbor:"1,keyasint"`
 }
 
 type copyReply struct {

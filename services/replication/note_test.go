@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/journal/journaltest"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/position"
@@ -23,10 +24,10 @@ func TestReceiver_NoteCommitsWhatItReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	j := openJournal(t, JournalConfig{})
-	l := NewLog(j, store.Applied())
+	j := openJournal(t)
+	l := journal.NewLog(j, store.Applied())
 	r := NewReceiver(ReceiverConfig{Host: "b", Log: l, Database: store, Facts: facts, Dir: dir}) // nobody follows the journal
-	term := Term{1, 1}
+	term := journal.Term{Epoch: 1, Session: 1}
 	if err := ask(t, r, callHello, helloOf(term), &helloReply{}); err != nil {
 		t.Fatal(err)
 	}
@@ -36,9 +37,9 @@ func TestReceiver_NoteCommitsWhatItReads(t *testing.T) {
 	ctx := t.Context()
 	first := journaltest.Chain(t, l.End(), 1, 3, "x")
 	second := journaltest.Chain(t, journaltest.End(first), 1, 1, "y")
-	for _, m := range []Message{
-		{Frame: NewFrame(term, storage.Digest{}, first, position.Position{})},
-		{Frame: NewFrame(term, journaltest.End(first).Digest, second, journaltest.End(first).Position)},
+	for _, m := range []journal.Message{
+		{Frame: journal.NewFrame(term, storage.Digest{}, first, position.Position{})},
+		{Frame: journal.NewFrame(term, journaltest.End(first).Digest, second, journaltest.End(first).Position)},
 	} {
 		if _, err := j.Append(ctx, encoded(t, m)); err != nil {
 			t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/journal/journaltest"
 	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/storage"
@@ -108,10 +109,10 @@ func TestPair_V2_OnePositionTwoUpdates(t *testing.T) {
 		t.Fatal(tail.End, len(tail.Entries), tail.Diverged)
 	}
 	// A late frame of the session before is refused, and one with another content is void even if it lands.
-	if _, err := b.j.Grant(Term{7, 1}); !errors.Is(err, ErrFenced) {
+	if _, err := b.j.Grant(journal.Term{Epoch: 7, Session: 1}); !errors.Is(err, journal.ErrFenced) {
 		t.Fatal(err)
 	}
-	late := frameOf(Term{7, 1}, tail.End, journaltest.Chain(t, tail.End, 7, 1, "late"))
+	late := frameOf(journal.Term{Epoch: 7, Session: 1}, tail.End, journaltest.Chain(t, tail.End, 7, 1, "late"))
 	if _, err := b.j.Append(context.Background(), encoded(t, late)); err != nil {
 		t.Fatal(err)
 	}
@@ -121,14 +122,16 @@ func TestPair_V2_OnePositionTwoUpdates(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx := journaltest.Within(t, 10*time.Second)
-	if _, _, err := a.receiver.Fence(ctx, Fence{Term: Term{7, session}, Host: "a"}); err != nil {
+	if _, _, err := a.receiver.Fence(ctx, journal.Fence{Term: journal.Term{Epoch: 7, Session: session}, Host: "a"}); err != nil {
 		t.Fatal(err)
 	}
 	if err := a.l.Append(ctx, tail.Entries, a.store.Committed().Position); err != nil {
 		t.Fatal(err)
 	}
 	var backlog []storage.Stored
-	a.l.View(func(t *Tail) { backlog = t.After(a.store.Committed().Position.Sequence, t.End().Position.Sequence) })
+	a.l.View(func(t *journal.Tail) {
+		backlog = t.After(a.store.Committed().Position.Sequence, t.End().Position.Sequence)
+	})
 	a.serve(7, b, backlog...)
 	a.required = true
 	if err := a.sender.Hold(ctx, journaltest.End(backlog).Position, bus.MembershipNote{}); err != nil {
@@ -231,7 +234,7 @@ func TestPair_TakeoverFence(t *testing.T) {
 	a.hold()
 	a.work(300, "frames")
 	began := time.Now()
-	end, broken, err := b.receiver.Fence(journaltest.Within(t, 10*time.Second), Fence{Term: Term{2, 0}, Host: "b"})
+	end, broken, err := b.receiver.Fence(journaltest.Within(t, 10*time.Second), journal.Fence{Term: journal.Term{Epoch: 2, Session: 0}, Host: "b"})
 	if err != nil || broken != nil || end != a.l.End() {
 		t.Fatal(end, broken, err)
 	}

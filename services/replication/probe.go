@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/position"
@@ -19,7 +20,7 @@ const callTimeout = 30 * time.Second
 type probe struct {
 	c     SenderConfig
 	conn  *bus.Conn
-	term  Term
+	term  journal.Term
 	hello helloReply
 }
 
@@ -34,7 +35,7 @@ func newProbe(ctx context.Context, c SenderConfig, conn *bus.Conn) (*probe, erro
 	if err != nil {
 		return nil, fatal{fmt.Errorf("number of the replication session: %w", err)}
 	}
-	p := &probe{c: c, conn: conn, term: Term{Epoch: c.Epoch, Session: facts.Session}}
+	p := &probe{c: c, conn: conn, term: journal.Term{Epoch: c.Epoch, Session: facts.Session}}
 	q := helloRequest{
 		Version:   bus.Version,
 		Host:      facts.Host,
@@ -112,14 +113,14 @@ func (p *probe) cut(ctx context.Context, sequence uint64, d storage.Digest) (sto
 }
 
 // open opens the other host's journal for the session, at its end.
-func (p *probe) open(ctx context.Context, end storage.Mark) (Credentials, error) {
+func (p *probe) open(ctx context.Context, end storage.Mark) (journal.Credentials, error) {
 	var a placeReply
 	err := p.call(ctx, callOpen, placeRequest{Term: p.term, Sequence: end.Position.Sequence, Digest: end.Digest}, &a)
 	switch {
 	case err != nil:
-		return Credentials{}, err
+		return journal.Credentials{}, err
 	case a.End != end || a.Credentials == nil:
-		return Credentials{}, fmt.Errorf("%s: %w: it ends at %v, not at %v", callOpen, bus.ErrMalformed, a.End.Position, end.Position)
+		return journal.Credentials{}, fmt.Errorf("%s: %w: it ends at %v, not at %v", callOpen, bus.ErrMalformed, a.End.Position, end.Position)
 	}
 	return *a.Credentials, nil
 }

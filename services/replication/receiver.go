@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -51,7 +52,7 @@ type Aside struct {
 type ReceiverConfig struct {
 	// Host is this one, Peer the other; empty: any that has the password and belongs to the pair.
 	Host, Peer string
-	Log        *Log
+	Log        *journal.Log
 	Database   Database
 	Facts      *storage.Facts
 	// Dir is the data directory, for files set aside.
@@ -69,7 +70,7 @@ type ReceiverConfig struct {
 // ReceiverState is what a standby knows of its replication.
 type ReceiverState struct {
 	// Term of the last hello; zero when this process has had none, or is fenced for itself.
-	Term Term
+	Term journal.Term
 	// Open says that a session may write.
 	Open bool
 	// Committed is the highest committed position that this host was told and holds.
@@ -99,8 +100,8 @@ type Receiver struct {
 	data sync.Mutex
 
 	mu   sync.Mutex
-	term Term // of the last hello
-	open bool // the term was granted
+	term journal.Term // of the last hello
+	open bool         // the term was granted
 	told position.Position
 }
 
@@ -167,7 +168,7 @@ func (f fatal) Unwrap() error { return f.error }
 
 // answer serves one call. The error is not nil when the process must end.
 func (r *Receiver) answer(ctx context.Context, call string, data []byte) (reply []byte, err error) {
-	if err := Acquire(ctx, r.serving); err != nil {
+	if err := journal.Acquire(ctx, r.serving); err != nil {
 		return nil, err
 	}
 	defer r.serving.Release(1)
@@ -243,7 +244,7 @@ func (r *Receiver) State() ReceiverState {
 	s := ReceiverState{Term: r.term, Open: r.open}
 	told := r.told
 	r.mu.Unlock()
-	r.c.Log.View(func(t *Tail) {
+	r.c.Log.View(func(t *journal.Tail) {
 		s.Committed, s.End, s.Broken = t.Committed(), t.End(), t.Broken()
 		if told.Before(t.Told()) {
 			told = t.Told()
@@ -258,16 +259,16 @@ func (r *Receiver) State() ReceiverState {
 // of a term) and takes in all that is in it. The caller sees to it that Allow refuses from before its call on. The
 // end of the tail is returned, and why the journal does not go on there, if its messages say that it should. The last
 // error is ErrStuck or ctx's.
-func (r *Receiver) Fence(ctx context.Context, f Fence) (end storage.Mark, broken, err error) {
-	if err := Acquire(ctx, r.serving); err != nil {
+func (r *Receiver) Fence(ctx context.Context, f journal.Fence) (end storage.Mark, broken, err error) {
+	if err := journal.Acquire(ctx, r.serving); err != nil {
 		return storage.Mark{}, nil, fmt.Errorf("fence: %w", err)
 	}
 	defer r.serving.Release(1)
-	r.set(Term{}, false)
+	r.set(journal.Term{}, false)
 	if err := r.c.Log.Fence(ctx, f); err != nil {
 		return storage.Mark{}, nil, err
 	}
-	r.c.Log.View(func(t *Tail) { end, broken = t.End(), t.Broken() })
+	r.c.Log.View(func(t *journal.Tail) { end, broken = t.End(), t.Broken() })
 	return end, broken, nil
 }
 
@@ -300,7 +301,7 @@ func (r *Receiver) commit() error {
 	for r.c.Database.Bytes() < overlayBytes {
 		have := r.c.Database.Committed()
 		var entries []storage.Stored
-		r.c.Log.View(func(t *Tail) { entries = t.After(have.Position.Sequence, t.Committed().Sequence) })
+		r.c.Log.View(func(t *journal.Tail) { entries = t.After(have.Position.Sequence, t.Committed().Sequence) })
 		if len(entries) == 0 {
 			return nil
 		}
@@ -319,10 +320,10 @@ func (r *Receiver) commit() error {
 	return nil
 }
 
-func (r *Receiver) set(term Term, open bool) {
+func (r *Receiver) set(term journal.Term, open bool) {
 	r.mu.Lock()
 	r.term, r.open = term, open
-	if term == (Term{}) {
+	if term == (journal.Term{}) {
 		r.told = position.Position{}
 	}
 	r.mu.Unlock()
@@ -330,7 +331,7 @@ func (r *Receiver) set(term Term, open bool) {
 }
 
 // living refuses a term of a lower epoch than is known by now (R5).
-func (r *Receiver) living(t Term) error {
+func (r *Receiver) living(t journal.Term) error {
 	if known := r.c.Facts.Get().Epoch; t.Epoch < known {
 		return &staleError{known: known}
 	}
@@ -338,10 +339,10 @@ func (r *Receiver) living(t Term) error {
 }
 
 // check refuses a call of another session than the present one.
-func (r *Receiver) check(t Term) error {
+func (r *Receiver) check(t journal.Term) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if t == (Term{}) || t != r.term {
+	if t == (journal.Term{}) || t != r.term {
 		return fmt.Errorf("%w: %v, now it is %v", ErrSession, t, r.term)
 	}
 	return nil

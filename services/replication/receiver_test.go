@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/journal/journaltest"
 	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/storage"
@@ -39,7 +40,7 @@ func ask(t testing.TB, r *Receiver, name string, q any, a answer) error {
 	return a.refused()
 }
 
-func helloOf(t Term) helloRequest {
+func helloOf(t journal.Term) helloRequest {
 	return helloRequest{Version: bus.Version, Host: "a", Identity: "identity of a", To: "b", PairID: "pair", Term: t}
 }
 
@@ -57,7 +58,7 @@ func TestReceiver_Hello(t *testing.T) {
 		"no epoch":    {func(q *helloRequest) { q.Term.Epoch = 0 }, bus.ErrMalformed},
 		"no session":  {func(q *helloRequest) { q.Term.Session = 0 }, bus.ErrMalformed},
 	} {
-		q := helloOf(Term{1, 1})
+		q := helloOf(journal.Term{Epoch: 1, Session: 1})
 		c.change(&q)
 		var a helloReply
 		if err := ask(t, b.receiver, callHello, q, &a); !errors.Is(err, c.want) {
@@ -65,7 +66,7 @@ func TestReceiver_Hello(t *testing.T) {
 		}
 	}
 	var a helloReply
-	if err := ask(t, b.receiver, callHello, helloOf(Term{5, 3}), &a); err != nil {
+	if err := ask(t, b.receiver, callHello, helloOf(journal.Term{Epoch: 5, Session: 3}), &a); err != nil {
 		t.Fatal(err)
 	}
 	if f := b.facts.Get(); f.Epoch != 5 || f.PairID != "pair" {
@@ -75,10 +76,10 @@ func TestReceiver_Hello(t *testing.T) {
 		q    helloRequest
 		want error
 	}{
-		"lower epoch":      {helloOf(Term{4, 9}), ErrStale},
-		"same session":     {helloOf(Term{5, 3}), ErrSession}, // late, from a connection before
-		"earlier session":  {helloOf(Term{5, 2}), ErrSession},
-		"another pair now": {func() helloRequest { q := helloOf(Term{6, 9}); q.PairID = "other"; return q }(), ErrForeign},
+		"lower epoch":      {helloOf(journal.Term{Epoch: 4, Session: 9}), ErrStale},
+		"same session":     {helloOf(journal.Term{Epoch: 5, Session: 3}), ErrSession}, // late, from a connection before
+		"earlier session":  {helloOf(journal.Term{Epoch: 5, Session: 2}), ErrSession},
+		"another pair now": {func() helloRequest { q := helloOf(journal.Term{Epoch: 6, Session: 9}); q.PairID = "other"; return q }(), ErrForeign},
 	} {
 		a := helloReply{}
 		if err := ask(t, b.receiver, callHello, c.q, &a); !errors.Is(err, c.want) {
@@ -89,7 +90,7 @@ func TestReceiver_Hello(t *testing.T) {
 		t.Fatal(a)
 	}
 	b.refuse(errors.New("taking over"))
-	if err := ask(t, b.receiver, callHello, helloOf(Term{6, 1}), &a); !errors.Is(err, ErrNotNow) {
+	if err := ask(t, b.receiver, callHello, helloOf(journal.Term{Epoch: 6, Session: 1}), &a); !errors.Is(err, ErrNotNow) {
 		t.Fatal(err)
 	}
 	if b.facts.Get().Epoch != 5 {
@@ -105,7 +106,7 @@ func TestReceiver_HelloBesideTheFirstRecord(t *testing.T) {
 		b.receiver.c.Allow = func(uint64) error {
 			return b.facts.Update(func(d *storage.FactsData) error { d.PairID = "noted"; return nil })
 		}
-		q, a := helloOf(Term{5, 1}), helloReply{}
+		q, a := helloOf(journal.Term{Epoch: 5, Session: 1}), helloReply{}
 		q.PairID = of
 		if err := ask(t, b.receiver, callHello, q, &a); !errors.Is(err, ErrForeign) {
 			t.Errorf("a hello of pair %q: %v", of, err)
@@ -131,7 +132,7 @@ func TestReceiver_CommitsBesideAnAdoption(t *testing.T) {
 	b := newHost(t, "b")
 	b.start()
 	ctx := journaltest.Within(t, 30*time.Second)
-	if _, broken, err := b.receiver.Fence(ctx, Fence{Term: Term{1, 1}, Host: "b"}); err != nil || broken != nil {
+	if _, broken, err := b.receiver.Fence(ctx, journal.Fence{Term: journal.Term{Epoch: 1, Session: 1}, Host: "b"}); err != nil || broken != nil {
 		t.Fatal(err, broken)
 	}
 	entries := journaltest.Chain(t, b.store.Committed(), 1, 1, "adopted")
@@ -139,7 +140,7 @@ func TestReceiver_CommitsBesideAnAdoption(t *testing.T) {
 		t.Fatal(err)
 	}
 	last := journaltest.End(entries).Position
-	b.l.View(func(tail *Tail) { tail.Commit(last) })
+	b.l.View(func(tail *journal.Tail) { tail.Commit(last) })
 	b.receiver.c.Database = adopting{b.store}
 	if err := b.receiver.commit(); err != nil {
 		t.Error(err)
@@ -155,11 +156,11 @@ func TestReceiver_CallsOfAnEarlierSession(t *testing.T) {
 	b.start()
 	var h helloReply
 	for s := range uint64(2) {
-		if err := ask(t, b.receiver, callHello, helloOf(Term{5, s + 1}), &h); err != nil {
+		if err := ask(t, b.receiver, callHello, helloOf(journal.Term{Epoch: 5, Session: s + 1}), &h); err != nil {
 			t.Fatal(err)
 		}
 	}
-	old := Term{5, 1}
+	old := journal.Term{Epoch: 5, Session: 1}
 	for name, err := range map[string]error{
 		callDigests:   ask(t, b.receiver, callDigests, digestsRequest{Term: old}, &digestsReply{}),
 		callEntries:   ask(t, b.receiver, callEntries, entriesRequest{Term: old}, &entriesReply{}),
@@ -176,7 +177,7 @@ func TestReceiver_CallsOfAnEarlierSession(t *testing.T) {
 		}
 	}
 	// A committed position is believed only from a session that was opened.
-	now := Term{5, 2}
+	now := journal.Term{Epoch: 5, Session: 2}
 	if err := ask(t, b.receiver, callCommitted, committedRequest{Term: now, Committed: position.Position{Epoch: 5, Sequence: 9}}, &placeReply{}); !errors.Is(err, ErrSession) {
 		t.Error(err)
 	}
@@ -185,7 +186,7 @@ func TestReceiver_CallsOfAnEarlierSession(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The own fence ends it.
-	if _, _, err := b.receiver.Fence(journaltest.Within(t, 5*time.Second), Fence{Term: Term{6, 0}, Host: "b"}); err != nil {
+	if _, _, err := b.receiver.Fence(journaltest.Within(t, 5*time.Second), journal.Fence{Term: journal.Term{Epoch: 6, Session: 0}, Host: "b"}); err != nil {
 		t.Fatal(err)
 	}
 	if err := ask(t, b.receiver, callNote, noteRequest{Term: now}, &placeReply{}); !errors.Is(err, ErrSession) {
@@ -204,7 +205,7 @@ func TestReceiver_UndoneTakeover(t *testing.T) {
 	a.hold()
 	a.work(5, "before")
 	b.refuse(errors.New("taking over"))
-	end, broken, err := b.receiver.Fence(journaltest.Within(t, 10*time.Second), Fence{Term: Term{8, 0}, Host: "b"})
+	end, broken, err := b.receiver.Fence(journaltest.Within(t, 10*time.Second), journal.Fence{Term: journal.Term{Epoch: 8, Session: 0}, Host: "b"})
 	if err != nil || broken != nil || end != a.l.End() {
 		t.Fatal(end, broken, err)
 	}
@@ -224,10 +225,10 @@ func TestReceiver_NoteNeedsEverythingBefore(t *testing.T) {
 	b := newHost(t, "b")
 	b.start()
 	var h helloReply
-	if err := ask(t, b.receiver, callHello, helloOf(Term{5, 1}), &h); err != nil {
+	if err := ask(t, b.receiver, callHello, helloOf(journal.Term{Epoch: 5, Session: 1}), &h); err != nil {
 		t.Fatal(err)
 	}
-	q := noteRequest{Term: Term{5, 1}, UpTo: 1, Membership: bus.MembershipNote{Version: 4, Epoch: 5}}
+	q := noteRequest{Term: journal.Term{Epoch: 5, Session: 1}, UpTo: 1, Membership: bus.MembershipNote{Version: 4, Epoch: 5}}
 	if err := ask(t, b.receiver, callNote, q, &placeReply{}); !errors.Is(err, ErrNotCommon) {
 		t.Fatal(err)
 	}
@@ -252,7 +253,7 @@ func FuzzReceiver_Answer(f *testing.F) {
 		}
 		f.Add(i, raw)
 	}
-	now := Term{5, 1}
+	now := journal.Term{Epoch: 5, Session: 1}
 	f.Add(uint8(0), bus.EncodeJSON(helloOf(now)))
 	add(1, digestsRequest{Term: now, Sequences: []uint64{0, 1, 1 << 63}})
 	add(2, entriesRequest{Term: now, After: 1 << 63, MaxBytes: -1})
@@ -282,7 +283,7 @@ func TestReceiver_R5LearnsAHigherEpochMeanwhile(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	term := Term{5, 1}
+	term := journal.Term{Epoch: 5, Session: 1}
 	b.receiver.c.Allow = func(uint64) error { // the hello is looked at
 		learn(6)
 		return nil
@@ -291,7 +292,7 @@ func TestReceiver_R5LearnsAHigherEpochMeanwhile(t *testing.T) {
 		t.Errorf("hello: %v", err)
 	}
 	b.receiver.c.Allow = func(uint64) error { return nil }
-	term = Term{6, 1}
+	term = journal.Term{Epoch: 6, Session: 1}
 	var h helloReply
 	if err := ask(t, b.receiver, callHello, helloOf(term), &h); err != nil {
 		t.Fatal(err)

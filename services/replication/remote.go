@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/lease"
 )
 
@@ -122,9 +123,9 @@ func (r *Remote) connect(ctx context.Context) (*bus.Conn, error) {
 	conn, err := bus.Connect(ctx, bus.ConnConfig{
 		Name:      r.config.Host + " to " + r.config.Address,
 		URL:       "nats://" + r.config.Address,
-		User:      PeerUser,
+		User:      journal.PeerUser,
 		Password:  r.config.Password,
-		Inbox:     PeerInbox,
+		Inbox:     journal.PeerInbox,
 		Dialer:    d,
 		Handshake: r.config.Handshake,
 		Once:      true,
@@ -143,7 +144,7 @@ func (r *Remote) connect(ctx context.Context) (*bus.Conn, error) {
 		return nil, err
 	}
 	r.mu.Lock()
-	r.peer = strings.TrimPrefix(conn.ConnectedServerName(), ServerPrefix)
+	r.peer = strings.TrimPrefix(conn.ConnectedServerName(), journal.ServerPrefix)
 	r.conn, r.lines = conn, d.lines()
 	close(r.changed)
 	r.changed = make(chan struct{})
@@ -293,7 +294,7 @@ func waitFor(ctx context.Context, conn *bus.Conn, interval time.Duration, size i
 
 // openSession connects with granted credentials. lost is called when the server refuses a subject, which means that the
 // grant is gone.
-func openSession(ctx context.Context, r RemoteConfig, c Credentials, lost func(error)) (*bus.Conn, error) {
+func openSession(ctx context.Context, r RemoteConfig, c journal.Credentials, lost func(error)) (*bus.Conn, error) {
 	conn, err := bus.Connect(ctx, bus.ConnConfig{
 		Name:      r.Host + " to " + r.Address + " " + c.User,
 		URL:       "nats://" + r.Address,
@@ -307,7 +308,7 @@ func openSession(ctx context.Context, r RemoteConfig, c Credentials, lost func(e
 	})
 	switch {
 	case errors.Is(err, nats.ErrAuthorization):
-		return nil, fmt.Errorf("open session: %w: %w", ErrFenced, err)
+		return nil, fmt.Errorf("open session: %w: %w", journal.ErrFenced, err)
 	case err != nil:
 		return nil, fmt.Errorf("open session: %w", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/journal/journaltest"
 	"github.com/hotpair/hotpair/services/process/processtest"
 )
@@ -71,8 +72,8 @@ func TestRemote_RefusedOnlyAfterEnded(t *testing.T) {
 	if s := w.states(); len(s) != 0 {
 		t.Fatal("evidence from a port that never answered:", s)
 	}
-	c := JournalConfig{Host: "b", Dir: t.TempDir(), Listen: address, Password: secret}
-	j := NewJournal(c)
+	c := journal.Config{Host: "b", Dir: t.TempDir(), Listen: address, Password: secret}
+	j := journal.New(c)
 	if err := j.Open(journaltest.Within(t, 20*time.Second)); err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +91,7 @@ func TestRemote_RefusedOnlyAfterEnded(t *testing.T) {
 	if down.At <= up.At || conn.Up().Err() == nil {
 		t.Fatal(up, down)
 	}
-	j = NewJournal(c)
+	j = journal.New(c)
 	if err := j.Open(journaltest.Within(t, 20*time.Second)); err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +175,7 @@ func (r *relay) set(deaf bool) {
 
 // A process that is stopped, or a cable that is cut, is silence: the kernel still accepts.
 func TestRemote_SilenceIsNotRefused(t *testing.T) {
-	j := openJournal(t, JournalConfig{})
+	j := openJournal(t)
 	r := newRelay(t, j.Address())
 	w := watch(t, r.Addr().String(), secret)
 	w.awaitEvidence(t, bus.EvidenceConnected)
@@ -192,7 +193,7 @@ func TestRemote_SilenceIsNotRefused(t *testing.T) {
 
 // A wrong secret is no connection, and no proof of a death.
 func TestRemote_WrongPassword(t *testing.T) {
-	j := openJournal(t, JournalConfig{})
+	j := openJournal(t)
 	w := watch(t, j.Address(), "another secret")
 	processtest.Await(t, "an authorization error", func() bool { return w.Evidence().Err != nil })
 	time.Sleep(30 * time.Millisecond) // nor is this: later dials are refused too, and none may be told
@@ -203,7 +204,7 @@ func TestRemote_WrongPassword(t *testing.T) {
 
 // A reset counts as ended, like a close.
 func TestRemote_Reset(t *testing.T) {
-	j := openJournal(t, JournalConfig{})
+	j := openJournal(t)
 	r := newRelay(t, j.Address())
 	w := watch(t, r.Addr().String(), secret)
 	w.awaitEvidence(t, bus.EvidenceConnected)

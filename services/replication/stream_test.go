@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/journal/journaltest"
 	"github.com/hotpair/hotpair/storage"
 )
@@ -52,12 +53,12 @@ func TestPair_DeletedMessageIsResynced(t *testing.T) {
 	ctx := journaltest.Within(t, 20*time.Second)
 	c := b.journal
 	c.Host, c.Dir = "b", filepath.Join(b.dir, "journal")
-	j := NewJournal(c)
+	j := journal.New(c)
 	if err := j.Open(ctx); err != nil {
 		t.Fatal(err)
 	}
-	l := NewLog(j, acked)
-	if err := l.Fence(ctx, Fence{Term: Term{7, 90}, Host: "b"}); err != nil {
+	l := journal.NewLog(j, acked)
+	if err := l.Fence(ctx, journal.Fence{Term: journal.Term{Epoch: 7, Session: 90}, Host: "b"}); err != nil {
 		t.Fatal(err)
 	}
 	var seqs []uint64
@@ -66,7 +67,7 @@ func TestPair_DeletedMessageIsResynced(t *testing.T) {
 		if err := l.Append(ctx, part, acked.Position); err != nil {
 			t.Fatal(err)
 		}
-		l.View(func(tail *Tail) { seqs = append(seqs, tail.Seq()) })
+		l.View(func(tail *journal.Tail) { seqs = append(seqs, tail.Seq()) })
 	}
 	if err := deleteMessage(ctx, j, seqs[0]); err != nil {
 		t.Fatal(err)
@@ -81,7 +82,7 @@ func TestPair_DeletedMessageIsResynced(t *testing.T) {
 	}
 	b.start()
 	var broken error
-	b.l.View(func(tail *Tail) { broken = tail.Broken() })
+	b.l.View(func(tail *journal.Tail) { broken = tail.Broken() })
 	if !errors.Is(broken, storage.ErrGap) {
 		t.Fatal("the gap was not found:", broken)
 	}
@@ -97,7 +98,7 @@ func TestPair_DeletedMessageIsResynced(t *testing.T) {
 }
 
 // deleteMessage makes a message vanish, and all before it, as a purge does that came too far.
-func deleteMessage(ctx context.Context, j *Journal, seq uint64) error {
+func deleteMessage(ctx context.Context, j *journal.Journal, seq uint64) error {
 	js, err := jetstream.New(j.Conn().Conn)
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/replication"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/position"
@@ -106,7 +107,7 @@ func (u *updater) senderConfig(epoch uint64, backlog []storage.Stored) replicati
 // uncommitted are the entries that the own journal holds beyond what is known to be committed.
 func (u *updater) uncommitted() (entries []storage.Stored) {
 	from := u.store.Committed().Position.Sequence
-	u.tail.View(func(t *replication.Tail) { entries = t.After(from, t.End().Position.Sequence) })
+	u.tail.View(func(t *journal.Tail) { entries = t.After(from, t.End().Position.Sequence) })
 	return entries
 }
 

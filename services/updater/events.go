@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
-	"github.com/hotpair/hotpair/services/replication"
+	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/storage"
 )
 
@@ -65,7 +65,7 @@ func (u *updater) record(ctx context.Context, q bus.RecordEvents) (bus.RecordedE
 	}
 	ctx, cancel := context.WithTimeout(ctx, recordWithin)
 	defer cancel()
-	if err := replication.Acquire(ctx, u.records); err != nil {
+	if err := journal.Acquire(ctx, u.records); err != nil {
 		return bus.RecordedEvents{}, err
 	}
 	defer u.records.Release(1)

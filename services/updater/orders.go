@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"github.com/hotpair/hotpair/bus"
-	"github.com/hotpair/hotpair/services/replication"
+	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/storage"
 )
 
@@ -112,7 +112,7 @@ func (u *updater) makeReady(ctx context.Context, q bus.Prepare) (storage.Mark, e
 // fence refuses everything older than a session of an epoch of this host, and gives the end of what came before, and why
 // the journal does not go on there although it should. Session 0 prepares an epoch.
 func (u *updater) fence(ctx context.Context, epoch, session uint64) (end storage.Mark, broken, err error) {
-	return u.receiver.Fence(ctx, replication.Fence{Term: replication.Term{Epoch: epoch, Session: session}, Host: u.config.Host})
+	return u.receiver.Fence(ctx, journal.Fence{Term: journal.Term{Epoch: epoch, Session: session}, Host: u.config.Host})
 }
 
 func (u *updater) enoughSpace() error {

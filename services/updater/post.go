@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/replication"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/position"
@@ -58,7 +59,7 @@ func (u *updater) present() post {
 // prepareFor enters the way to a term. From here on the receiver commits nothing for the applier, which would wait for the
 // journal; it fails when that takes longer than ctx has.
 func (u *updater) prepareFor(ctx context.Context, epoch uint64) error {
-	if err := replication.Acquire(ctx, u.purging); err != nil {
+	if err := journal.Acquire(ctx, u.purging); err != nil {
 		return fmt.Errorf("leave the duty: %w", err)
 	}
 	defer u.purging.Release(1)

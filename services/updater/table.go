@@ -12,7 +12,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/config"
-	"github.com/hotpair/hotpair/services/replication"
+	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -117,7 +117,7 @@ func readTable(s *storage.Store) (t table, err error) {
 func (u *updater) changeTable(ctx context.Context, q bus.TableChange) (bus.TableChanged, error) {
 	ctx, cancel := context.WithTimeout(ctx, tableWithin)
 	defer cancel()
-	if err := replication.Acquire(ctx, u.tables); err != nil {
+	if err := journal.Acquire(ctx, u.tables); err != nil {
 		return bus.TableChanged{}, err
 	}
 	defer u.tables.Release(1)

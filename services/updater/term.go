@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/lease"
-	"github.com/hotpair/hotpair/services/replication"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -230,7 +230,7 @@ func (t *term) home(ctx context.Context, entries []storage.Stored, known positio
 			return nil
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case !errors.Is(err, replication.ErrFull):
+		case !errors.Is(err, journal.ErrFull):
 			return fmt.Errorf("append to the own journal: %w", err)
 		}
 		t.hurry()

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/lease"
-	"github.com/hotpair/hotpair/services/replication"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -323,7 +323,7 @@ func TestTerm_FullJournalWaits(t *testing.T) {
 	s := newStage(t, false)
 	receive(t, "the first entry", s.own.asked)
 	s.own.mu.Lock()
-	s.own.fail = replication.ErrFull
+	s.own.fail = journal.ErrFull
 	s.own.mu.Unlock()
 	receive(t, "the answer", s.commit(bus.Commit{Operations: []bus.Operation{put("x", "1")}}))
 }
@@ -333,10 +333,10 @@ func TestTerm_R8FailedWriteEnds(t *testing.T) {
 	s := newStage(t, false)
 	receive(t, "the first entry", s.own.asked)
 	s.own.mu.Lock()
-	s.own.fail = replication.ErrStuck
+	s.own.fail = journal.ErrStuck
 	s.own.mu.Unlock()
 	x := s.commit(bus.Commit{Operations: []bus.Operation{put("x", "1")}})
-	if err := receive(t, "the end", s.result); !errors.Is(err, replication.ErrStuck) {
+	if err := receive(t, "the end", s.result); !errors.Is(err, journal.ErrStuck) {
 		t.Errorf("ended with %v", err)
 	}
 	if r := receive(t, "the answer", x); r.Code != bus.CodeUnknown {

@@ -10,13 +10,15 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/blackbox"
 	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/replication"
 	"github.com/hotpair/hotpair/storage"
-	"golang.org/x/sync/semaphore"
 )
 
 const (
@@ -48,8 +50,8 @@ type updater struct {
 	facts    *storage.Facts
 	short    string // what this host found missing on its disk at its start; "" when nothing
 	store    *storage.Store
-	journal  *replication.Journal
-	tail     *replication.Log
+	journal  *journal.Journal
+	tail     *journal.Log
 	receiver *replication.Receiver
 	remote   *replication.Remote
 	applier  *applier
@@ -195,7 +197,7 @@ func (u *updater) open(ctx context.Context) error {
 		return err
 	}
 	password := config.DeriveKey(c.PairSecret.Reveal(), config.PurposeReplication)
-	u.journal = replication.NewJournal(replication.JournalConfig{
+	u.journal = journal.New(journal.Config{
 		Host: c.Host, Dir: filepath.Join(c.Data, journalDirectory), Listen: c.Replication, Network: u.network, Password: password,
 		MaxBytes: int64(c.JournalMaxBytes), Used: used, Lacks: func() error { return u.noteLack("the journal was made anew or is shorter than it was") },
 		Logger: u.log,
@@ -203,7 +205,7 @@ func (u *updater) open(ctx context.Context) error {
 	if err := u.journal.Open(ctx); err != nil {
 		return err
 	}
-	u.tail = replication.NewLog(u.journal, u.store.Applied())
+	u.tail = journal.NewLog(u.journal, u.store.Applied())
 	if err := u.tail.Read(ctx); err != nil {
 		return err
 	}
@@ -288,7 +290,7 @@ func (u *updater) beatOn(change func(*news)) {
 // purge gives the journal up behind what bolt holds. On a standby the receiver does it, which has more to do then; the
 // duty does not change meanwhile, because only one of them may commit.
 func (u *updater) purge(ctx context.Context, m storage.Mark) error {
-	if err := replication.Acquire(ctx, u.purging); err != nil {
+	if err := journal.Acquire(ctx, u.purging); err != nil {
 		return err
 	}
 	defer u.purging.Release(1)

@@ -33,7 +33,8 @@ type part struct{ pkg, pattern string }
 func parts() []part {
 	return []part{
 		{"storage", "^(BenchmarkStore_Commit|BenchmarkStore_CommitFlush|BenchmarkReader_Get|BenchmarkEntry_Encode|BenchmarkEntry_Decode)$"},
-		{"services/replication", "^(BenchmarkFrame|BenchmarkJournal_Append|BenchmarkPair_Commit)$"},
+		{"services/journal", "^(BenchmarkFrame|BenchmarkJournal_Append)$"},
+		{"services/replication", "^BenchmarkPair_Commit$"},
 		{"simulator/bench/plainlog", "^(BenchmarkPlainLog_Append|BenchmarkPlainPair_Commit)$"},
 		{"services/updater", "^BenchmarkCommit$"},
 	}

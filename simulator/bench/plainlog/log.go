@@ -12,7 +12,7 @@ import (
 	"net"
 	"os"
 
-	"github.com/hotpair/hotpair/services/replication"
+	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/storage"
 )
 
@@ -30,7 +30,7 @@ var (
 // Log is one host's file. It is not for use by several goroutines.
 type Log struct {
 	file *os.File
-	tail *replication.Tail
+	tail *journal.Tail
 	seq  uint64 // of the last message
 	dead error
 }
@@ -44,7 +44,7 @@ func Open(path string, base storage.Mark) (*Log, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
-	l := &Log{file: file, tail: replication.NewTail(base)}
+	l := &Log{file: file, tail: journal.NewTail(base)}
 	if err := l.read(); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
@@ -62,7 +62,7 @@ func (l *Log) read() error {
 		if err != nil {
 			break // torn
 		}
-		m, err := replication.Decode(raw)
+		m, err := journal.Decode(raw)
 		if err != nil {
 			if end+sizeBytes+int64(len(raw)) == info.Size() {
 				break // torn within
@@ -91,7 +91,7 @@ func receive(in io.Reader, most int64) ([]byte, error) {
 		return nil, err
 	}
 	n := int64(binary.BigEndian.Uint32(size[:]))
-	if n > min(most-sizeBytes, replication.MaxFrame) {
+	if n > min(most-sizeBytes, journal.MaxFrame) {
 		return nil, io.ErrUnexpectedEOF
 	}
 	raw := make([]byte, n)
@@ -106,7 +106,7 @@ func (l *Log) Close() error { return l.file.Close() }
 func (l *Log) Seq() uint64 { return l.seq }
 
 // Tail is what the log says.
-func (l *Log) Tail() *replication.Tail { return l.tail }
+func (l *Log) Tail() *journal.Tail { return l.tail }
 
 // Append makes bytes durable behind the message expected. Errors: ErrExpected, ErrDead.
 func (l *Log) Append(expected uint64, raw []byte) error {
@@ -129,7 +129,7 @@ func (l *Log) Append(expected uint64, raw []byte) error {
 }
 
 // Own makes a frame of this host's own durable, and notes it.
-func (l *Log) Own(f *replication.Frame, entries []storage.Stored, raw []byte) error {
+func (l *Log) Own(f *journal.Frame, entries []storage.Stored, raw []byte) error {
 	if err := l.Append(l.seq, raw); err != nil {
 		return err
 	}
@@ -137,18 +137,18 @@ func (l *Log) Own(f *replication.Frame, entries []storage.Stored, raw []byte) er
 }
 
 // Serve takes frames of one term from a connection until it ends, and acknowledges each that is durable. took is told of it then.
-func (l *Log) Serve(conn net.Conn, term replication.Term, took func()) error {
+func (l *Log) Serve(conn net.Conn, term journal.Term, took func()) error {
 	in := bufio.NewReaderSize(conn, 64<<10)
 	for {
 		var expected [8]byte
 		if _, err := io.ReadFull(in, expected[:]); err != nil {
 			return err
 		}
-		raw, err := receive(in, sizeBytes+replication.MaxFrame)
+		raw, err := receive(in, sizeBytes+journal.MaxFrame)
 		if err != nil {
 			return err
 		}
-		m, err := replication.Decode(raw)
+		m, err := journal.Decode(raw)
 		switch {
 		case err != nil:
 			return err

@@ -11,13 +11,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hotpair/hotpair/services/replication"
+	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/simulator/bench/proc"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-var term = replication.Term{Epoch: 1, Session: 1}
+var term = journal.Term{Epoch: 1, Session: 1}
 
 // chain makes n updates that follow m; the first of all begins the epoch.
 func chain(tb testing.TB, m storage.Mark, n int) []storage.Stored {
@@ -134,8 +134,8 @@ func newPair(tb testing.TB) *pair {
 // commit makes entries durable on both hosts at the same time, as the updater does.
 func (p *pair) commit(entries []storage.Stored) {
 	p.tb.Helper()
-	f := replication.NewFrame(term, p.end.Digest, entries, p.end.Position)
-	raw, err := replication.Encode(replication.Message{Frame: f})
+	f := journal.NewFrame(term, p.end.Digest, entries, p.end.Position)
+	raw, err := journal.Encode(journal.Message{Frame: f})
 	if err != nil {
 		p.tb.Fatal(err)
 	}
@@ -161,8 +161,8 @@ func TestLog_DropsATornEndOnly(t *testing.T) {
 	m := base
 	for range 3 {
 		entries := chain(t, m, 2)
-		f := replication.NewFrame(term, m.Digest, entries, m.Position)
-		raw, err := replication.Encode(replication.Message{Frame: f})
+		f := journal.NewFrame(term, m.Digest, entries, m.Position)
+		raw, err := journal.Encode(journal.Message{Frame: f})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package replication
+package journal
 
 import (
 	"context"
@@ -7,9 +7,10 @@ import (
 	"log/slog"
 	"sync"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/position"
-	"golang.org/x/sync/semaphore"
 )
 
 // readBytes is how much of a journal is read at once.

@@ -1,4 +1,4 @@
-package replication
+package journal
 
 import (
 	"context"
@@ -16,7 +16,7 @@ import (
 // it, or two frames would stand for one position.
 func TestLog_AppendsNothingBehindWhatItCouldNotRead(t *testing.T) {
 	ctx := journaltest.Within(t, 30*time.Second)
-	j := openJournal(t, JournalConfig{Host: "b"})
+	j := openJournal(t, Config{Host: "b"})
 	l := NewLog(j, storage.Mark{})
 	if err := l.Fence(ctx, Fence{Term: Term{1, 1}, Host: "b"}); err != nil {
 		t.Fatal(err)
@@ -58,7 +58,7 @@ func TestLog_AppendsNothingBehindWhatItCouldNotRead(t *testing.T) {
 
 // Whoever has a deadline gives up in time behind a reading that does not come to an end.
 func TestLog_WaitingHeedsTheDeadline(t *testing.T) {
-	l := NewLog(openJournal(t, JournalConfig{Host: "b"}), storage.Mark{})
+	l := NewLog(openJournal(t, Config{Host: "b"}), storage.Mark{})
 	ctx, give := context.WithCancelCause(t.Context())
 	give(errors.New("main has given it up"))
 	if err := Acquire(t.Context(), l.reading); err != nil {

@@ -1,4 +1,4 @@
-package replication
+package journal
 
 import (
 	"context"
@@ -40,7 +40,7 @@ const (
 )
 
 // JournalConfig describes the journal of a host.
-type JournalConfig struct {
+type Config struct {
 	// Host owns the journal.
 	Host string
 	// Dir holds the stream and the lock.
@@ -66,7 +66,7 @@ type JournalConfig struct {
 
 // Journal is the owner's side of a host's journal. Its methods may be called by any number of goroutines.
 type Journal struct {
-	config  JournalConfig
+	config  Config
 	subject string
 	users   *bus.Users
 	secret  string // password of the owner's own connection
@@ -100,7 +100,7 @@ type Credentials struct {
 }
 
 // JournalInfo is what a stream says of itself.
-type JournalInfo struct {
+type Info struct {
 	First, Last uint64 // stream sequences; an empty stream has First = Last+1
 	Messages    uint64
 	Bytes       int64
@@ -109,7 +109,7 @@ type JournalInfo struct {
 }
 
 // NewJournal makes a journal; Open opens it.
-func NewJournal(c JournalConfig) *Journal {
+func New(c Config) *Journal {
 	if c.MaxBytes == 0 {
 		c.MaxBytes = defaultMaxBytes
 	}
@@ -317,12 +317,12 @@ func (j *Journal) Host() string { return j.config.Host }
 func (j *Journal) Conn() *bus.Conn { return j.conn }
 
 // Info asks the stream.
-func (j *Journal) Info(ctx context.Context) (JournalInfo, error) {
+func (j *Journal) Info(ctx context.Context) (Info, error) {
 	info, err := j.stream.Info(ctx)
 	if err != nil {
-		return JournalInfo{}, fmt.Errorf("journal info: %w", err)
+		return Info{}, fmt.Errorf("journal info: %w", err)
 	}
-	return JournalInfo{
+	return Info{
 		First: info.State.FirstSeq, Last: info.State.LastSeq,
 		Messages: info.State.Msgs, Bytes: int64(info.State.Bytes), Recreated: j.recreated,
 	}, nil

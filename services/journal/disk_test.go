@@ -1,4 +1,4 @@
-package replication
+package journal
 
 import (
 	"errors"
@@ -32,7 +32,7 @@ func smallDisk(t *testing.T, size string) string {
 func TestJournal_DiskFull(t *testing.T) {
 	ctx := journaltest.Within(t, 60*time.Second)
 	dir := smallDisk(t, "6m")
-	j := NewJournal(JournalConfig{Host: "b", Dir: filepath.Join(dir, "journal"), Patience: time.Second})
+	j := New(Config{Host: "b", Dir: filepath.Join(dir, "journal"), Patience: time.Second})
 	if err := j.Open(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +73,7 @@ func TestJournal_DiskFull(t *testing.T) {
 	if err := j.Close(); err != nil {
 		t.Fatal(err)
 	}
-	again := NewJournal(JournalConfig{Host: "b", Dir: filepath.Join(dir, "journal"), Patience: time.Second})
+	again := New(Config{Host: "b", Dir: filepath.Join(dir, "journal"), Patience: time.Second})
 	if err := again.Open(ctx); err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package replication
+package journal
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 // lies between read, and one that is known changes nothing.
 func TestLog_TakesInWhatItIsTold(t *testing.T) {
 	ctx := journaltest.Within(t, 30*time.Second)
-	j := openJournal(t, JournalConfig{})
+	j := openJournal(t, Config{})
 	l := NewLog(j, storage.Mark{})
 	entries := journaltest.Chain(t, storage.Mark{}, 1, 4, "x")
 	raws := make([][]byte, len(entries))
@@ -57,7 +57,7 @@ func TestLog_TakesInWhatItIsTold(t *testing.T) {
 // rules, what that one appends is taken in.
 func TestLog_FollowRestsAlone(t *testing.T) {
 	ctx := journaltest.Within(t, 30*time.Second)
-	j := openJournal(t, JournalConfig{Host: "b"})
+	j := openJournal(t, Config{Host: "b"})
 	l := NewLog(j, storage.Mark{})
 	listens := func(want bool) {
 		t.Helper()

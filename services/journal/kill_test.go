@@ -1,4 +1,4 @@
-package replication
+package journal
 
 import (
 	"bufio"
@@ -25,7 +25,7 @@ func TestWriterProcess(t *testing.T) {
 		return // only a child of TestJournal_KilledWhileAppending has work here
 	}
 	ctx := journaltest.Within(t, time.Minute)
-	j := NewJournal(JournalConfig{Host: "b", Dir: dir})
+	j := New(Config{Host: "b", Dir: dir})
 	if err := j.Open(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func TestJournal_KilledWhileAppending(t *testing.T) {
 		if n < kill {
 			t.Fatalf("round %d: the writer ended after %d frames", round, n)
 		}
-		j := NewJournal(JournalConfig{Host: "b", Dir: dir})
+		j := New(Config{Host: "b", Dir: dir})
 		ctx := journaltest.Within(t, 20*time.Second)
 		began := time.Now()
 		if err := j.Open(ctx); err != nil {

@@ -1,4 +1,4 @@
-package replication
+package journal
 
 import (
 	"os"
@@ -15,7 +15,7 @@ import (
 func fill(t *testing.T, dir string, n int) []storage.Stored {
 	t.Helper()
 	ctx := journaltest.Within(t, 30*time.Second)
-	j := NewJournal(JournalConfig{Host: "b", Dir: dir})
+	j := New(Config{Host: "b", Dir: dir})
 	if err := j.Open(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +96,7 @@ func TestLog_DamageIsFound(t *testing.T) {
 			}
 			damage(t, path, info.Size())
 			ctx := journaltest.Within(t, 20*time.Second)
-			j := openJournal(t, JournalConfig{Host: "b", Dir: dir, Logger: journaltest.Logger(t, "b")})
+			j := openJournal(t, Config{Host: "b", Dir: dir, Logger: journaltest.Logger(t, "b")})
 			l := NewLog(j, storage.Mark{})
 			if err := l.Read(ctx); err != nil {
 				t.Fatal(err)

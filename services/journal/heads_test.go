@@ -1,4 +1,4 @@
-package replication
+package journal
 
 import (
 	"encoding/binary"
@@ -22,7 +22,7 @@ func TestLog_JournalReachesBackBehindADamagedHead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	j := openJournal(t, JournalConfig{})
+	j := openJournal(t, Config{})
 	l := NewLog(j, store.Applied())
 	if err := l.Fence(ctx, Fence{Term: Term{Epoch: 1, Session: 1}, Host: "b"}); err != nil {
 		t.Fatal(err)
@@ -107,7 +107,7 @@ func damageNewerHead(t *testing.T, path string) {
 // flush, because none will come while it takes no frames.
 func TestLog_CrowdedJournalGivesUpAll(t *testing.T) {
 	ctx := journaltest.Within(t, time.Minute)
-	j := openJournal(t, JournalConfig{MaxBytes: 1 << 20})
+	j := openJournal(t, Config{MaxBytes: 1 << 20})
 	l := NewLog(j, storage.Mark{})
 	if err := l.Fence(ctx, Fence{Term: Term{Epoch: 1, Session: 1}, Host: "b"}); err != nil {
 		t.Fatal(err)

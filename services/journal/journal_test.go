@@ -1,4 +1,4 @@
-package replication
+package journal
 
 import (
 	"context"
@@ -18,7 +18,7 @@ import (
 func TestJournal_AppendsAndReads(t *testing.T) {
 	ctx := journaltest.Within(t, 30*time.Second)
 	dir := t.TempDir()
-	j := openJournal(t, JournalConfig{Dir: dir})
+	j := openJournal(t, Config{Dir: dir})
 	const n = 1300
 	for i := range n {
 		seq, err := j.Append(ctx, fmt.Appendf(nil, "message %d", i+1))
@@ -49,13 +49,13 @@ func TestJournal_AppendsAndReads(t *testing.T) {
 		}
 	}
 	check(j)
-	if other := NewJournal(JournalConfig{Host: "b", Dir: dir}); !errors.Is(other.Open(ctx), ErrLocked) {
+	if other := New(Config{Host: "b", Dir: dir}); !errors.Is(other.Open(ctx), ErrLocked) {
 		t.Fatal("two servers opened one directory")
 	}
 	if err := j.Close(); err != nil {
 		t.Fatal(err)
 	}
-	j = openJournal(t, JournalConfig{Dir: dir})
+	j = openJournal(t, Config{Dir: dir})
 	check(j)
 	if err := j.Purge(ctx, n-100); err != nil {
 		t.Fatal(err)
@@ -73,7 +73,7 @@ func TestJournal_AppendsAndReads(t *testing.T) {
 // sequences, for seconds.
 func TestJournal_FenceRefusesOldSession(t *testing.T) {
 	ctx := journaltest.Within(t, 60*time.Second)
-	j := openJournal(t, JournalConfig{})
+	j := openJournal(t, Config{})
 	old := Term{Epoch: 7, Session: 1}
 	if _, err := j.Grant(old); !errors.Is(err, ErrFenced) {
 		t.Fatal("granted without a fence:", err)
@@ -154,7 +154,7 @@ func TestJournal_FenceRefusesOldSession(t *testing.T) {
 // The users of the port may do what they need and nothing else.
 func TestJournal_UsersAreConfined(t *testing.T) {
 	ctx := journaltest.Within(t, 30*time.Second)
-	j := openJournal(t, JournalConfig{})
+	j := openJournal(t, Config{})
 	if _, err := j.Fence(ctx, Fence{Term: Term{1, 1}, Host: "a"}); err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +189,7 @@ func TestJournal_UsersAreConfined(t *testing.T) {
 // A refused append looks at the tail: the same bytes there are success, anything else is ErrMoved.
 func TestJournal_RefusalLooksAtTail(t *testing.T) {
 	ctx := journaltest.Within(t, 30*time.Second)
-	j := openJournal(t, JournalConfig{})
+	j := openJournal(t, Config{})
 	if _, err := j.Append(ctx, []byte("one")); err != nil {
 		t.Fatal(err)
 	}
@@ -211,7 +211,7 @@ func TestJournal_RefusalLooksAtTail(t *testing.T) {
 // A full journal refuses frames and takes the owner's fence all the same.
 func TestJournal_Full(t *testing.T) {
 	ctx := journaltest.Within(t, 30*time.Second)
-	j := openJournal(t, JournalConfig{MaxBytes: 1 << 20})
+	j := openJournal(t, Config{MaxBytes: 1 << 20})
 	big := make([]byte, 200<<10)
 	var err error
 	n := 0
@@ -251,7 +251,7 @@ func TestJournal_Full(t *testing.T) {
 // Somebody else's append is told to the watching owner.
 func TestJournal_Watch(t *testing.T) {
 	ctx := journaltest.Within(t, 30*time.Second)
-	j := openJournal(t, JournalConfig{})
+	j := openJournal(t, Config{})
 	stored, stop, err := j.Watch()
 	if err != nil {
 		t.Fatal(err)
@@ -273,7 +273,7 @@ func TestJournal_Watch(t *testing.T) {
 // When JetStream is gone, as it is after the disk is full, the journal is dead and says so.
 func TestJournal_StuckWithoutJetStream(t *testing.T) {
 	ctx := journaltest.Within(t, 30*time.Second)
-	j := openJournal(t, JournalConfig{Patience: 2 * time.Second})
+	j := openJournal(t, Config{Patience: 2 * time.Second})
 	if err := j.server.DisableJetStream(); err != nil {
 		t.Fatal(err)
 	}
@@ -294,7 +294,7 @@ func BenchmarkJournal_Append(b *testing.B) {
 	for _, size := range []int{300, 20 << 10, 1 << 20} {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {
 			ctx := journaltest.Within(b, 10*time.Minute)
-			j := openJournal(b, JournalConfig{MaxBytes: 8 << 30})
+			j := openJournal(b, Config{MaxBytes: 8 << 30})
 			raw := make([]byte, size)
 			b.SetBytes(int64(size))
 			for b.Loop() {
@@ -315,7 +315,7 @@ func BenchmarkJournal_Append(b *testing.B) {
 // A takeover reads some hundred frames.
 func BenchmarkJournal_Read200(b *testing.B) {
 	ctx := journaltest.Within(b, 10*time.Minute)
-	j := openJournal(b, JournalConfig{})
+	j := openJournal(b, Config{})
 	for range 200 {
 		if _, err := j.Append(ctx, make([]byte, 20<<10)); err != nil {
 			b.Fatal(err)

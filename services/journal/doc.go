@@ -1,0 +1,18 @@
+// Package journal is the log of frames on one host: a JetStream stream in its updater, on the durable replication subject.
+//
+// JetStream promises "stored on disk", not more, so everything else stands in the messages themselves: positions, chained
+// digests, checksums, and the markers by which a journal's owner says what no longer counts. DESIGN.md in this folder tells why.
+//
+// The parts, from the bottom:
+//
+//   - Message: frame, fence or cut, and their bytes.
+//   - Tail: the pure fold that turns a journal's messages into the end of a history.
+//   - Journal: the owner's side of a stream: append, read, fence, grant.
+//   - Log: a Journal read into a Tail.
+//
+// What it guarantees:
+//
+//   - What Append reports as durable is on disk in that journal, chained onto all before it.
+//   - After Fence returns, nothing of an older epoch or session counts in that journal, however late it arrives (R5).
+//   - A position is never taken for another update than the one it was first given to (V2).
+package journal

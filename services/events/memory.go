@@ -1,6 +1,7 @@
 package events
 
 import (
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -242,6 +243,17 @@ func (s *Memory) Known() []bus.Event {
 		}
 	}
 	return all
+}
+
+// Starts gives when mains of this host started, of those that the events known tell of: for each the last event about it.
+func (s *Memory) Starts() []time.Time {
+	last := map[uint64]time.Time{}
+	for _, e := range s.Known() {
+		if e.Host == s.host && e.Kind == bus.EventProcess && e.Details[DetailProcess] == bus.ProcessMain && e.Time.After(last[e.Incarnation]) {
+			last[e.Incarnation] = e.Time
+		}
+	}
+	return slices.Collect(maps.Values(last))
 }
 
 // Last gives the last of what main remembers.

@@ -8,7 +8,6 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/alarms"
-	"github.com/hotpair/hotpair/services/events"
 	"github.com/hotpair/hotpair/services/role"
 )
 
@@ -32,9 +31,44 @@ const (
 	stormWindow   = 5 * time.Minute
 )
 
-// causes gives what is wrong on this host, as far as main sees it.
-func (h *host) causes() map[string]string {
-	v, now := h.driver.View(), h.clock()
+// Facts are what a main knows at one moment about its host and its pair, as far as an alarm may come of it.
+type Facts struct {
+	Host  string // this one
+	Data  string // its data directory
+	Lease time.Duration
+	Now   time.Duration // on the clock of the role machine
+	Wall  time.Time
+
+	View      role.View
+	Updater   *bus.UpdaterState  // nil: it is down
+	Terminals *bus.TerminalState // as terminal-if last told; nil: never
+	Processes []ProcessFacts
+	Starts    []time.Time   // of mains of this host that the last events tell of, one of each
+	Witness   *WitnessFacts // nil: the pair has none
+	// Replaced says that another witness answers than the one that keeps the pair record; "" when it is not so.
+	Replaced  string
+	Unaudited string // why the last audit could not be finished; "" when it was
+	Unsaved   error  // why events are not kept on disk
+}
+
+// ProcessFacts are the facts of one process of the host.
+type ProcessFacts struct {
+	Name     string
+	Restarts int    // in all
+	GaveUp   bool   // it can't be restarted
+	Last     string // how it ended the last time
+}
+
+// WitnessFacts are the facts of the witness.
+type WitnessFacts struct {
+	Address   string
+	Reachable bool
+	Problem   string
+}
+
+// judge gives what is wrong: a sentence for each id. nearlyFull: the alarm of the disk is raised already.
+func judge(f Facts, lately recent, nearlyFull bool) map[string]string {
+	v := f.View
 	list := map[string]string{}
 	add := func(id, format string, a ...any) { list[id] = fmt.Sprintf(format, a...) }
 	if v.Foreign != "" {
@@ -43,31 +77,31 @@ func (h *host) causes() map[string]string {
 	if v.Refusal != "" {
 		add(alarms.PeerRefuses, "the other host refuses this one: %s", v.Refusal)
 	}
-	if h.twoActives(v, now) {
-		add(alarms.TwoActives, "%s serves in epoch %d and %s in epoch %d", h.config.Host, v.Epoch, v.Peer.Host, v.Peer.Epoch)
+	if twoActives(f) {
+		add(alarms.TwoActives, "%s serves in epoch %d and %s in epoch %d", f.Host, v.Epoch, v.Peer.Host, v.Peer.Epoch)
 	}
-	if t := h.terminalState.Load(); t != nil && v.Role != role.Starting && t.HighestEpoch > v.Known {
+	if t := f.Terminals; t != nil && v.Role != role.Starting && t.HighestEpoch > v.Known {
 		add(alarms.EpochAhead, "a terminal has seen epoch %d, this host knows %d only: two pairs, or old data", t.HighestEpoch, v.Known)
 	}
-	if v.WitnessReplaced {
-		add(alarms.NoWitness, "no witness of this pair: the next failure stops the service (%s)", replacedWitness(v))
+	if f.Replaced != "" {
+		add(alarms.NoWitness, "no witness of this pair: the next failure stops the service (%s)", f.Replaced)
 	}
-	if w := h.witness.Status(); h.own == nil && !w.Reachable {
-		add(alarms.NoWitness, "no witness at %s: the next failure stops the service (%s)", h.config.Witness, w.Problem)
+	if w := f.Witness; w != nil && !w.Reachable {
+		add(alarms.NoWitness, "no witness at %s: the next failure stops the service (%s)", w.Address, w.Problem)
 	}
 	if v.Role == role.Active && v.Mode == role.Solo {
 		add(alarms.SoloTooLong, "solo: no host would take over if this one failed")
 	}
-	h.processCauses(add)
-	if u := h.updaterState.Load(); u != nil {
-		asideCauses(u, add)
-		h.diskCauses(u, add)
+	processCauses(f, lately, add)
+	if f.Updater != nil {
+		asideCauses(f.Updater, add)
+		diskCauses(f, lately, nearlyFull, add)
 	}
-	if why := h.auditor.unfinished(); why != "" {
-		add(alarms.AuditUnfinished, "%s", why)
+	if f.Unaudited != "" {
+		add(alarms.AuditUnfinished, "%s", f.Unaudited)
 	}
-	if err := h.unsaved.Load(); err != nil {
-		add(alarms.EventsUnsaved, "events of this host are not kept on disk: %v", *err)
+	if f.Unsaved != nil {
+		add(alarms.EventsUnsaved, "events of this host are not kept on disk: %v", f.Unsaved)
 	}
 	return list
 }
@@ -88,24 +122,30 @@ func asideCauses(u *bus.UpdaterState, add func(id, format string, a ...any)) {
 }
 
 // twoActives reports whether the other host has said, since this one serves, that it serves too.
-func (h *host) twoActives(v role.View, now time.Duration) bool {
+func twoActives(f Facts) bool {
+	v := f.View
 	return v.Role == role.Active && v.Serving && v.HasPeer && v.Peer.Role == role.Active && v.Peer.Serving &&
-		v.HeardAt > v.Since && now-v.HeardAt < h.config.Lease
+		v.HeardAt > v.Since && f.Now-v.HeardAt < f.Lease
 }
 
-func (h *host) processCauses(add func(id, format string, a ...any)) {
+func processCauses(f Facts, lately recent, add func(id, format string, a ...any)) {
 	var failed, storms []string
-	for _, k := range h.processes.children {
-		status := k.keeper.Status()
-		if status.GaveUp {
-			failed = append(failed, fmt.Sprintf("%s can't be restarted: %s", k.name, status.Last))
+	for _, p := range f.Processes {
+		if p.GaveUp {
+			failed = append(failed, fmt.Sprintf("%s can't be restarted: %s", p.Name, p.Last))
 		}
-		if n := h.restarts.count(k.name, status.Restarts, h.clock()); n >= stormRestarts {
-			storms = append(storms, fmt.Sprintf("%s was restarted %d times in %s, last: %s", k.name, n, stormWindow, status.Last))
+		if n := lately.restarts[p.Name]; n >= stormRestarts {
+			storms = append(storms, fmt.Sprintf("%s was restarted %d times in %s, last: %s", p.Name, n, stormWindow, p.Last))
 		}
 	}
-	if n := h.mainStarts(); n > stormRestarts {
-		storms = append(storms, fmt.Sprintf("main was started %d times in %s", n, stormWindow))
+	starts := 0
+	for _, at := range f.Starts {
+		if f.Wall.Sub(at) < stormWindow {
+			starts++
+		}
+	}
+	if starts > stormRestarts {
+		storms = append(storms, fmt.Sprintf("main was started %d times in %s", starts, stormWindow))
 	}
 	if len(failed) > 0 {
 		add(alarms.ProcessFailed, "%s", strings.Join(failed, "; "))
@@ -115,41 +155,58 @@ func (h *host) processCauses(add func(id, format string, a ...any)) {
 	}
 }
 
-// mainStarts counts the mains of this host of which the last events tell.
-func (h *host) mainStarts() int {
-	seen := map[uint64]bool{}
-	for _, e := range h.events.Known() {
-		if e.Host == h.config.Host && e.Kind == bus.EventProcess && e.Details[events.DetailProcess] == bus.ProcessMain && time.Since(e.Time) < stormWindow {
-			seen[e.Incarnation] = true
-		}
-	}
-	return len(seen)
-}
-
-func (h *host) diskCauses(u *bus.UpdaterState, add func(id, format string, a ...any)) {
+func diskCauses(f Facts, lately recent, nearlyFull bool, add func(id, format string, a ...any)) {
+	u := f.Updater
 	if d := u.Disk; d != nil && d.Size > 0 {
 		least := max(diskLeast, min(diskMost, uint64(diskShare*float64(d.Size))))
-		if h.alarms.IsRaised(alarms.DiskNearlyFull) {
+		if nearlyFull {
 			least += least / 4
 		}
 		if d.Free < least {
-			add(alarms.DiskNearlyFull, "%s has %d MiB free of %d MiB", h.config.Data, d.Free>>20, d.Size>>20)
+			add(alarms.DiskNearlyFull, "%s has %d MiB free of %d MiB", f.Data, d.Free>>20, d.Size>>20)
 		}
 	}
-	if m := u.Measured; m != nil {
-		slow := func(what string, recent bus.Sample) {
-			if median := recent.Quantile(0.5); recent.Count() >= diskAppends && median > diskSlow {
-				add(alarms.SlowDisk, "the disk of host %s: half of the last %d %s took longer than %s", h.config.Host, recent.Count(), what, median.Round(time.Millisecond))
-			}
+	slow := func(what string, recent bus.Sample) {
+		if median := recent.Quantile(0.5); recent.Count() >= diskAppends && median > diskSlow {
+			add(alarms.SlowDisk, "the disk of host %s: half of the last %d %s took longer than %s", f.Host, recent.Count(), what, median.Round(time.Millisecond))
 		}
-		if m.Probe != nil {
-			slow("writes that a standby tries", h.probes.recent(*m.Probe, h.clock()))
-		}
-		slow("appends to the journal", h.appends.recent(m.Journal, h.clock()))
 	}
+	slow("writes that a standby tries", lately.probes)
+	slow("appends to the journal", lately.appends)
 	if u.OwnStuck && u.OldestFrame > diskStuck {
-		add(alarms.SlowDisk, "the disk of host %s: an append to the journal has taken %s so far", h.config.Host, u.OldestFrame.Round(100*time.Millisecond))
+		add(alarms.SlowDisk, "the disk of host %s: an append to the journal has taken %s so far", f.Host, u.OldestFrame.Round(100*time.Millisecond))
 	}
+}
+
+// recent is what only a row of facts shows: how often processes were restarted within stormWindow, and what the disk did
+// within diskWindow.
+type recent struct {
+	restarts        map[string]int
+	appends, probes bus.Sample
+}
+
+// history remembers of earlier facts what recent needs. It is for one goroutine.
+type history struct {
+	restarts restartCount
+	appends  sampleWindow
+	probes   sampleWindow // of a standby
+}
+
+// add takes the facts of now.
+func (h *history) add(f Facts) recent {
+	lately := recent{restarts: map[string]int{}}
+	for _, p := range f.Processes {
+		lately.restarts[p.Name] = h.restarts.count(p.Name, p.Restarts, f.Now)
+	}
+	if f.Updater == nil || f.Updater.Measured == nil {
+		return lately
+	}
+	m := f.Updater.Measured
+	if m.Probe != nil {
+		lately.probes = h.probes.recent(*m.Probe, f.Now)
+	}
+	lately.appends = h.appends.recent(m.Journal, f.Now)
+	return lately
 }
 
 // restartCount counts restarts of processes within stormWindow. It is for one goroutine.

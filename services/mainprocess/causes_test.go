@@ -22,13 +22,20 @@ func TestRestartCount(t *testing.T) {
 	}
 }
 
+// looked judges facts of which an updater tells, one after the other, as a watch does.
+type looked struct {
+	history
+	nearlyFull bool
+}
+
+func (l *looked) at(host string, u bus.UpdaterState) map[string]string {
+	f := Facts{Host: host, Now: time.Hour, Updater: &u}
+	return judge(f, l.add(f), l.nearlyFull)
+}
+
 func TestDiskCauses(t *testing.T) {
-	h := &host{alarms: alarms.NewSet("a", func(bus.Alarm, string) {}), clock: func() time.Duration { return time.Hour }}
-	look := func(u bus.UpdaterState) map[string]string {
-		list := map[string]string{}
-		h.diskCauses(&u, func(id, format string, a ...any) { list[id] = fmt.Sprintf(format, a...) })
-		return list
-	}
+	var l looked
+	look := func(u bus.UpdaterState) map[string]string { return l.at("a", u) }
 	const gib = 1 << 30
 	if l := look(bus.UpdaterState{Disk: &bus.DiskSpace{Size: 20 * gib, Free: gib + 1}}); len(l) != 0 {
 		t.Errorf("room enough: %v", l)
@@ -36,7 +43,7 @@ func TestDiskCauses(t *testing.T) {
 	if l := look(bus.UpdaterState{Disk: &bus.DiskSpace{Size: 20 * gib, Free: gib - 1<<20}}); l[alarms.DiskNearlyFull] == "" {
 		t.Errorf("a twentieth is left: %v", l)
 	}
-	h.alarms.Raise(alarms.DiskNearlyFull, "")
+	l.nearlyFull = true
 	if l := look(bus.UpdaterState{Disk: &bus.DiskSpace{Size: 20 * gib, Free: gib + 1}}); l[alarms.DiskNearlyFull] == "" {
 		t.Errorf("a little more than a twentieth ends it: %v", l)
 	}
@@ -55,20 +62,17 @@ func TestDiskCauses(t *testing.T) {
 
 // TestDiskCauses_OfAStandby: it appends nothing itself; the alarm names the host whose disk it is.
 func TestDiskCauses_OfAStandby(t *testing.T) {
-	h := &host{alarms: alarms.NewSet("b", func(bus.Alarm, string) {}), clock: func() time.Duration { return time.Hour }}
-	h.config.Host = "b"
-	look := func(took time.Duration) string {
-		list := map[string]string{}
-		h.probes = sampleWindow{}
+	look := func(took time.Duration) (text string) {
+		var l looked
 		var probe bus.Histogram
 		for n := range 2 {
 			s := probe.Sample()
-			h.diskCauses(&bus.UpdaterState{Measured: &bus.UpdaterMeasures{Probe: &s}}, func(id, format string, a ...any) { list[id] = fmt.Sprintf(format, a...) })
+			text = l.at("b", bus.UpdaterState{Measured: &bus.UpdaterMeasures{Probe: &s}})[alarms.SlowDisk]
 			for range 4 * (1 - n) {
 				probe.Observe(took)
 			}
 		}
-		return list[alarms.SlowDisk]
+		return text
 	}
 	if text := look(400 * time.Millisecond); !strings.Contains(text, "host b") {
 		t.Errorf("slow: %q", text)

@@ -57,7 +57,7 @@ func TestWatch_DoesNotFlap(t *testing.T) {
 	var now time.Duration
 	causes := map[string]string{}
 	a := NewSet("a", func(bus.Alarm, string) {})
-	w := NewWatch(a, func() map[string]string { return causes }, func() time.Duration { return now })
+	w := NewWatch(a, nil)
 	at := func(after time.Duration, cause, want bool) {
 		t.Helper()
 		now += after
@@ -65,7 +65,7 @@ func TestWatch_DoesNotFlap(t *testing.T) {
 		if cause {
 			causes[SlowDisk] = "slow"
 		}
-		w.look()
+		w.look(now, causes)
 		if a.IsRaised(SlowDisk) != want {
 			t.Errorf("at %s, cause %v: raised %v", now, cause, !want)
 		}

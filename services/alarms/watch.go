@@ -10,21 +10,27 @@ import (
 // watchPace is how often main looks for causes of alarms.
 const watchPace = 500 * time.Millisecond
 
+// Source gathers the facts of now. It is asked twice a second, by one goroutine.
+type Source interface {
+	Facts() Facts
+}
+
 // Watch raises and clears the alarms whose causes main sees for itself, with the times that Table gives them. It is
 // for one goroutine.
 type Watch struct {
 	alarms *Set
-	// causes gives what is wrong now: a sentence for each id.
-	causes func() map[string]string
-	now    func() time.Duration
+	source Source
+
+	earlier history
 
 	since map[string]time.Duration // when a cause that is no alarm yet was first seen
 	gone  map[string]time.Duration // when the cause of an alarm was first missed
 	mine  map[string]bool          // alarms that this watch has raised
 }
 
-func NewWatch(a *Set, causes func() map[string]string, now func() time.Duration) *Watch {
-	return &Watch{alarms: a, causes: causes, now: now, since: map[string]time.Duration{}, gone: map[string]time.Duration{}, mine: map[string]bool{}}
+// NewWatch makes a watch that judges what a source tells.
+func NewWatch(a *Set, source Source) *Watch {
+	return &Watch{alarms: a, source: source, since: map[string]time.Duration{}, gone: map[string]time.Duration{}, mine: map[string]bool{}}
 }
 
 // Run watches until ctx ends.
@@ -35,16 +41,16 @@ func (w *Watch) Run(ctx context.Context) error {
 		select {
 		case <-tick.C:
 			tick.Reset(pace.Next(watchPace))
-			w.look()
+			f := w.source.Facts()
+			w.look(f.Now, judge(f, w.earlier.add(f), w.alarms.IsRaised(DiskNearlyFull)))
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
 }
 
-// look compares what is wrong with what is raised.
-func (w *Watch) look() {
-	now, causes := w.now(), w.causes()
+// look compares what is wrong now, a sentence for each id, with what is raised.
+func (w *Watch) look(now time.Duration, causes map[string]string) {
 	for id, text := range causes {
 		delete(w.gone, id)
 		if !w.mine[id] {

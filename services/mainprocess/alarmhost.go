@@ -118,20 +118,20 @@ func (h *host) auditEvent(outcome *operator.Audit) {
 		}})
 }
 
-// facts gathers what alarms are judged by. It runs on the goroutine of their watch.
-func (h *host) facts() Facts {
+// Facts implements alarms.Source.
+func (h *host) Facts() alarms.Facts {
 	v := h.driver.View()
-	f := Facts{
+	f := alarms.Facts{
 		Host: h.config.Host, Data: h.config.Data, Lease: h.config.Lease, Now: h.clock(), Wall: time.Now(), View: v,
 		Updater: h.updaterState.Load(), Terminals: h.terminalState.Load(), Starts: h.events.Starts(), Unaudited: h.auditor.unfinished(),
 	}
 	for _, k := range h.processes.children {
 		status := k.keeper.Status()
-		f.Processes = append(f.Processes, ProcessFacts{Name: k.name, Restarts: status.Restarts, GaveUp: status.GaveUp, Last: status.Last.String()})
+		f.Processes = append(f.Processes, alarms.ProcessFacts{Name: k.name, Restarts: status.Restarts, GaveUp: status.GaveUp, Last: status.Last.String()})
 	}
 	if h.own == nil {
 		w := h.witness.Status()
-		f.Witness = &WitnessFacts{Address: h.config.Witness, Reachable: w.Reachable, Problem: w.Problem}
+		f.Witness = &alarms.WitnessFacts{Address: h.config.Witness, Reachable: w.Reachable, Problem: w.Problem}
 	}
 	if v.WitnessReplaced {
 		f.Replaced = replacedWitness(v)
@@ -140,10 +140,4 @@ func (h *host) facts() Facts {
 		f.Unsaved = *err
 	}
 	return f
-}
-
-// causes gives what is wrong on this host, as far as main sees it.
-func (h *host) causes() map[string]string {
-	f := h.facts()
-	return judge(f, h.earlier.add(f), h.alarms.IsRaised(alarms.DiskNearlyFull))
 }

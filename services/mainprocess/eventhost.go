@@ -29,7 +29,7 @@ func (h *host) makeEvents() {
 func (h *host) runEvents(ctx context.Context, group *errgroup.Group) {
 	group.Go(func() error { return h.recorder.Run(ctx) })
 	group.Go(func() error { return h.reader.Run(ctx) })
-	group.Go(func() error { return alarms.NewWatch(h.alarms, h.causes, h.clock).Run(ctx) })
+	group.Go(func() error { return alarms.NewWatch(h.alarms, h).Run(ctx) })
 	group.Go(func() error { return h.hooks.Run(ctx) })
 	h.tell(bus.Event{Kind: bus.EventProcess, Text: fmt.Sprintf("main started, pid %d", h.pid), Details: map[string]string{events.DetailProcess: bus.ProcessMain}}, false)
 }

@@ -64,7 +64,6 @@ type host struct {
 	recordedAt    destination  // of the driver's goroutine
 	peerAlarms    atomic.Pointer[[]bus.Alarm]
 	unsaved       atomic.Pointer[error] // why events are not in the spool
-	earlier       history               // of the watch's goroutine
 	right         atomic.Pointer[lease.Right]
 	tenure        tenure // of the driver's goroutine
 	resumed       bool   // likewise: the updater serves its term again, after a restart

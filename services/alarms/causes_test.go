@@ -1,4 +1,4 @@
-package mainprocess
+package alarms
 
 import (
 	"fmt"
@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
-	"github.com/hotpair/hotpair/services/alarms"
 )
 
 func TestRestartCount(t *testing.T) {
@@ -40,14 +39,14 @@ func TestDiskCauses(t *testing.T) {
 	if l := look(bus.UpdaterState{Disk: &bus.DiskSpace{Size: 20 * gib, Free: gib + 1}}); len(l) != 0 {
 		t.Errorf("room enough: %v", l)
 	}
-	if l := look(bus.UpdaterState{Disk: &bus.DiskSpace{Size: 20 * gib, Free: gib - 1<<20}}); l[alarms.DiskNearlyFull] == "" {
+	if l := look(bus.UpdaterState{Disk: &bus.DiskSpace{Size: 20 * gib, Free: gib - 1<<20}}); l[DiskNearlyFull] == "" {
 		t.Errorf("a twentieth is left: %v", l)
 	}
 	l.nearlyFull = true
-	if l := look(bus.UpdaterState{Disk: &bus.DiskSpace{Size: 20 * gib, Free: gib + 1}}); l[alarms.DiskNearlyFull] == "" {
+	if l := look(bus.UpdaterState{Disk: &bus.DiskSpace{Size: 20 * gib, Free: gib + 1}}); l[DiskNearlyFull] == "" {
 		t.Errorf("a little more than a twentieth ends it: %v", l)
 	}
-	if l := look(bus.UpdaterState{OwnStuck: true, OldestFrame: 3 * time.Second}); l[alarms.SlowDisk] == "" {
+	if l := look(bus.UpdaterState{OwnStuck: true, OldestFrame: 3 * time.Second}); l[SlowDisk] == "" {
 		t.Errorf("a stuck frame: %v", l)
 	}
 	var measured bus.Histogram
@@ -55,7 +54,7 @@ func TestDiskCauses(t *testing.T) {
 	for range 5 {
 		measured.Observe(400 * time.Millisecond)
 	}
-	if l := look(bus.UpdaterState{Measured: &bus.UpdaterMeasures{Journal: measured.Sample()}}); l[alarms.SlowDisk] == "" {
+	if l := look(bus.UpdaterState{Measured: &bus.UpdaterMeasures{Journal: measured.Sample()}}); l[SlowDisk] == "" {
 		t.Errorf("slow appends: %v", l)
 	}
 }
@@ -67,7 +66,7 @@ func TestDiskCauses_OfAStandby(t *testing.T) {
 		var probe bus.Histogram
 		for n := range 2 {
 			s := probe.Sample()
-			text = l.at("b", bus.UpdaterState{Measured: &bus.UpdaterMeasures{Probe: &s}})[alarms.SlowDisk]
+			text = l.at("b", bus.UpdaterState{Measured: &bus.UpdaterMeasures{Probe: &s}})[SlowDisk]
 			for range 4 * (1 - n) {
 				probe.Observe(took)
 			}
@@ -87,7 +86,7 @@ func TestAsideCauses(t *testing.T) {
 	for _, c := range []struct {
 		aside, committed int
 		want             []string
-	}{{0, 0, nil}, {3, 0, []string{alarms.Aside}}, {3, 2, []string{alarms.AsideCommitted, alarms.Aside}}} {
+	}{{0, 0, nil}, {3, 0, []string{Aside}}, {3, 2, []string{AsideCommitted, Aside}}} {
 		list := map[string]string{}
 		asideCauses(&bus.UpdaterState{Aside: c.aside, AsideCommitted: c.committed}, func(id, format string, a ...any) { list[id] = fmt.Sprintf(format, a...) })
 		for _, id := range c.want {
@@ -99,7 +98,7 @@ func TestAsideCauses(t *testing.T) {
 			t.Errorf("%d aside, %d of them committed: %v", c.aside, c.committed, list)
 		}
 	}
-	if alarms.KindOf(alarms.AsideCommitted).Severity != bus.Critical || alarms.KindOf(alarms.Aside).Severity != bus.Warning {
+	if KindOf(AsideCommitted).Severity != bus.Critical || KindOf(Aside).Severity != bus.Warning {
 		t.Error("the severities do not tell them apart")
 	}
 }

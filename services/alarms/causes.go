@@ -1,4 +1,4 @@
-package mainprocess
+package alarms
 
 import (
 	"fmt"
@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
-	"github.com/hotpair/hotpair/services/alarms"
 	"github.com/hotpair/hotpair/services/role"
 )
 
@@ -72,25 +71,25 @@ func judge(f Facts, lately recent, nearlyFull bool) map[string]string {
 	list := map[string]string{}
 	add := func(id, format string, a ...any) { list[id] = fmt.Sprintf(format, a...) }
 	if v.Foreign != "" {
-		add(alarms.OtherPair, "%s", v.Foreign)
+		add(OtherPair, "%s", v.Foreign)
 	}
 	if v.Refusal != "" {
-		add(alarms.PeerRefuses, "the other host refuses this one: %s", v.Refusal)
+		add(PeerRefuses, "the other host refuses this one: %s", v.Refusal)
 	}
 	if twoActives(f) {
-		add(alarms.TwoActives, "%s serves in epoch %d and %s in epoch %d", f.Host, v.Epoch, v.Peer.Host, v.Peer.Epoch)
+		add(TwoActives, "%s serves in epoch %d and %s in epoch %d", f.Host, v.Epoch, v.Peer.Host, v.Peer.Epoch)
 	}
 	if t := f.Terminals; t != nil && v.Role != role.Starting && t.HighestEpoch > v.Known {
-		add(alarms.EpochAhead, "a terminal has seen epoch %d, this host knows %d only: two pairs, or old data", t.HighestEpoch, v.Known)
+		add(EpochAhead, "a terminal has seen epoch %d, this host knows %d only: two pairs, or old data", t.HighestEpoch, v.Known)
 	}
 	if f.Replaced != "" {
-		add(alarms.NoWitness, "no witness of this pair: the next failure stops the service (%s)", f.Replaced)
+		add(NoWitness, "no witness of this pair: the next failure stops the service (%s)", f.Replaced)
 	}
 	if w := f.Witness; w != nil && !w.Reachable {
-		add(alarms.NoWitness, "no witness at %s: the next failure stops the service (%s)", w.Address, w.Problem)
+		add(NoWitness, "no witness at %s: the next failure stops the service (%s)", w.Address, w.Problem)
 	}
 	if v.Role == role.Active && v.Mode == role.Solo {
-		add(alarms.SoloTooLong, "solo: no host would take over if this one failed")
+		add(SoloTooLong, "solo: no host would take over if this one failed")
 	}
 	processCauses(f, lately, add)
 	if f.Updater != nil {
@@ -98,10 +97,10 @@ func judge(f Facts, lately recent, nearlyFull bool) map[string]string {
 		diskCauses(f, lately, nearlyFull, add)
 	}
 	if f.Unaudited != "" {
-		add(alarms.AuditUnfinished, "%s", f.Unaudited)
+		add(AuditUnfinished, "%s", f.Unaudited)
 	}
 	if f.Unsaved != nil {
-		add(alarms.EventsUnsaved, "events of this host are not kept on disk: %v", f.Unsaved)
+		add(EventsUnsaved, "events of this host are not kept on disk: %v", f.Unsaved)
 	}
 	return list
 }
@@ -114,11 +113,11 @@ func asideCauses(u *bus.UpdaterState, add func(id, format string, a ...any)) {
 		return
 	}
 	if u.AsideCommitted == 0 {
-		add(alarms.Aside, "%d updates that only this host had are set aside in files; of none it is known that it was acknowledged", u.Aside)
+		add(Aside, "%d updates that only this host had are set aside in files; of none it is known that it was acknowledged", u.Aside)
 		return
 	}
-	add(alarms.Aside, "%d updates that only this host had are set aside in files", u.Aside)
-	add(alarms.AsideCommitted, "%d of the %d updates that are set aside on this host had been committed: who sent them was told that they are done", u.AsideCommitted, u.Aside)
+	add(Aside, "%d updates that only this host had are set aside in files", u.Aside)
+	add(AsideCommitted, "%d of the %d updates that are set aside on this host had been committed: who sent them was told that they are done", u.AsideCommitted, u.Aside)
 }
 
 // twoActives reports whether the other host has said, since this one serves, that it serves too.
@@ -148,10 +147,10 @@ func processCauses(f Facts, lately recent, add func(id, format string, a ...any)
 		storms = append(storms, fmt.Sprintf("main was started %d times in %s", starts, stormWindow))
 	}
 	if len(failed) > 0 {
-		add(alarms.ProcessFailed, "%s", strings.Join(failed, "; "))
+		add(ProcessFailed, "%s", strings.Join(failed, "; "))
 	}
 	if len(storms) > 0 {
-		add(alarms.RestartStorm, "%s", strings.Join(storms, "; "))
+		add(RestartStorm, "%s", strings.Join(storms, "; "))
 	}
 }
 
@@ -163,18 +162,18 @@ func diskCauses(f Facts, lately recent, nearlyFull bool, add func(id, format str
 			least += least / 4
 		}
 		if d.Free < least {
-			add(alarms.DiskNearlyFull, "%s has %d MiB free of %d MiB", f.Data, d.Free>>20, d.Size>>20)
+			add(DiskNearlyFull, "%s has %d MiB free of %d MiB", f.Data, d.Free>>20, d.Size>>20)
 		}
 	}
 	slow := func(what string, recent bus.Sample) {
 		if median := recent.Quantile(0.5); recent.Count() >= diskAppends && median > diskSlow {
-			add(alarms.SlowDisk, "the disk of host %s: half of the last %d %s took longer than %s", f.Host, recent.Count(), what, median.Round(time.Millisecond))
+			add(SlowDisk, "the disk of host %s: half of the last %d %s took longer than %s", f.Host, recent.Count(), what, median.Round(time.Millisecond))
 		}
 	}
 	slow("writes that a standby tries", lately.probes)
 	slow("appends to the journal", lately.appends)
 	if u.OwnStuck && u.OldestFrame > diskStuck {
-		add(alarms.SlowDisk, "the disk of host %s: an append to the journal has taken %s so far", f.Host, u.OldestFrame.Round(100*time.Millisecond))
+		add(SlowDisk, "the disk of host %s: an append to the journal has taken %s so far", f.Host, u.OldestFrame.Round(100*time.Millisecond))
 	}
 }
 

@@ -40,40 +40,61 @@ type Beat struct {
 }
 
 // BeatReply answers a Beat at once. Grant: the replier promises not to take over on silence for lease × 1.1 + 10 ms
-// from when it got the beat; the sender counts lease from when it sent it.
+// from when it got the beat; the sender counts lease from when it sent it. With an error the hello was refused: another pair,
+// witness or version.
 type BeatReply struct {
 	Beat
-	Grant bool   `json:"grant"`
-	Error string `json:"error,omitempty"` // refused hello: another pair, witness or version
+	Grant bool `json:"grant"`
 }
 
-// Kinds of LinkMessage.
-const (
-	LinkHandOver = "hand-over" // B3/B6: the active has stopped at Position; the receiver shall take Epoch
-	LinkCantTake = "cant-take" // the successor can't take what was handed over; Cause says why
-	LinkResign   = "resign"    // a standby that stops cleanly has noted that it is out (T9)
-	LinkOperator = "operator"  // an operator's call that only the active can do
-	LinkPrepare  = "prepare"   // B3: make ready, a hand-over follows
-	LinkEvents   = "events"    // events of a host that does not serve, for the log; answered by RecordedEvents
+// Calls of one main to the other. What may be much has a connection of its own in both directions, so that no beat waits for
+// it, however slow the line is.
+var (
+	CallBeat       = Call[Beat, BeatReply]("link.beat")
+	CallMakeReady  = Call[MakeReady, Done]("link.roles.make-ready") // B3
+	CallHandOver   = Call[HandOver, Done]("link.roles.hand-over")   // B3 to B6
+	CallCantTake   = Call[CantTake, Done]("link.roles.cant-take")
+	CallResign     = Call[Resigned, Done]("link.roles.resign")
+	CallHandEvents = Call[HandEvents, RecordedEvents]("link.bulk.events")
 )
 
-// LinkMessage is something one main tells the other beside beats.
-type LinkMessage struct {
-	Version  int               `json:"version"`
-	Kind     string            `json:"kind"`
-	Host     string            `json:"host"`
-	Identity string            `json:"identity"`
-	Epoch    uint64            `json:"epoch,omitempty"`
-	Revision uint64            `json:"revision,omitempty"` // of the record that the sender holds
-	Position position.Position `json:"position,omitzero"`
-	Drained  bool              `json:"drained,omitempty"`
-	Cause    string            `json:"cause,omitempty"`
-	Call     json.RawMessage   `json:"call,omitempty"`   // LinkOperator
-	Events   []Event           `json:"events,omitempty"` // LinkEvents, all of this host
+// LinkSender is who says something on the link.
+type LinkSender struct {
+	Version  int    `json:"version"`
+	Host     string `json:"host"`
+	Identity string `json:"identity"`
 }
 
-// LinkReply answers it.
-type LinkReply struct {
-	Error string          `json:"error,omitempty"`
-	Body  json.RawMessage `json:"body,omitempty"`
+// From gives it of whatever it is part of.
+func (s LinkSender) From() LinkSender { return s }
+
+// MakeReady says that a hand-over follows.
+type MakeReady struct {
+	LinkSender
+	Cause string `json:"cause,omitempty"`
+}
+
+// HandOver says that the active has stopped at Position; the receiver shall take Epoch. With an error it can't.
+type HandOver struct {
+	LinkSender
+	Epoch    uint64            `json:"epoch"`
+	Revision uint64            `json:"revision"` // of the record that the sender holds
+	Position position.Position `json:"position"`
+	Drained  bool              `json:"drained,omitempty"`
+	Cause    string            `json:"cause,omitempty"`
+}
+
+// CantTake says that the successor can't take what was handed over, and why.
+type CantTake struct {
+	LinkSender
+	Cause string `json:"cause"`
+}
+
+// Resigned says that a standby that stops cleanly has noted that it is out (T9).
+type Resigned struct{ LinkSender }
+
+// HandEvents hands events of a host that does not serve on to the one that does, for the log; all are of the sender.
+type HandEvents struct {
+	LinkSender
+	Events []Event `json:"events"`
 }

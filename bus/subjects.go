@@ -12,12 +12,11 @@ const (
 	SubjectProcesses = "process"
 )
 
-// Subjects between the two mains (link). What may be much has a connection of its own in both directions, so that no beat
-// waits for it, however slow the line is.
+// Subjects between the two mains (link): beats, what is said about roles, and what may be much.
 const (
-	SubjectBeat    = "link.beat"    // Beat → BeatReply
-	SubjectMessage = "link.message" // LinkMessage → LinkReply: about roles
-	SubjectBulk    = "link.bulk"    // LinkMessage → LinkReply: events, calls of operators
+	SubjectBeat  = "link.beat"
+	SubjectRoles = "link.roles.>"
+	SubjectBulk  = "link.bulk.>"
 )
 
 // Subjects on an agent's server, account of the hosts.

@@ -129,42 +129,26 @@ func (h *host) sendEvents(ctx context.Context, batch []bus.Event) (last uint64, 
 	case to.epoch == 0:
 		return 0, events.ErrNobodyRecords
 	case to.peer:
-		message := bus.LinkMessage{Kind: bus.LinkEvents, Identity: h.driver.View().Self.Identity, Events: batch}
-		body, err := h.link.tell(ctx, message)
-		if err != nil {
-			return 0, err
-		}
-		if err := bus.DecodeJSON(body, &r); err != nil {
-			return 0, err
-		}
+		r, err = bus.CallHandEvents.Ask(ctx, h.link.bulk(), bus.HandEvents{LinkSender: h.sender(), Events: batch})
 	default:
-		if r, err = bus.CallRecord.PostWait(ctx, h.orders, bus.RecordEvents{Events: batch}, events.HandWithin); err != nil {
-			return 0, err
-		}
+		r, err = bus.CallRecord.PostWait(ctx, h.orders, bus.RecordEvents{Events: batch}, events.HandWithin)
 	}
-	return r.Last, nil
+	return r.Last, err
 }
 
 // takeEvents takes events that the other main sends into the log, if this host serves.
-func (h *host) takeEvents(m bus.LinkMessage, reply func(bus.LinkReply)) {
-	for _, e := range m.Events {
-		if e.Host != m.Host {
-			reply(bus.LinkReply{Error: fmt.Sprintf("an event of %q sent by %q", e.Host, m.Host)})
+func (h *host) takeEvents(q bus.HandEvents, answer func(bus.RecordedEvents, error)) {
+	for _, e := range q.Events {
+		if e.Host != q.Host {
+			answer(bus.RecordedEvents{}, fmt.Errorf("%w: an event of %q sent by %q", bus.ErrRefused, e.Host, q.Host))
 			return
 		}
 	}
 	if to := h.recordsAt(); to.epoch == 0 || to.peer {
-		reply(bus.LinkReply{Error: h.config.Host + " does not serve"})
+		answer(bus.RecordedEvents{}, fmt.Errorf("%w: %s does not serve", bus.ErrRefused, h.config.Host))
 		return
 	}
-	order := bus.RecordEvents{Events: m.Events}
-	bus.CallRecord.Post(h.orders, order, events.HandWithin, func(r bus.RecordedEvents, err error) {
-		if err != nil {
-			reply(bus.LinkReply{Error: err.Error()})
-			return
-		}
-		reply(bus.LinkReply{Body: bus.EncodeJSON(r)})
-	})
+	bus.CallRecord.Post(h.orders, bus.RecordEvents{Events: q.Events}, events.HandWithin, answer)
 }
 
 // eventsWithin bounds a question for a page: much less than an operator's patience, as there is memory to answer from.

@@ -33,8 +33,7 @@ func forward[T any](ctx context.Context, h *host, what string, caller operator.C
 	if arguments != nil {
 		call.Arguments = bus.EncodeJSON(arguments)
 	}
-	message := bus.LinkMessage{Kind: bus.LinkOperator, Identity: h.driver.View().Self.Identity, Call: operator.EncodeCall(call)}
-	body, err := h.link.tell(ctx, message)
+	body, err := operator.CallForwarded.Ask(ctx, h.link.bulk(), operator.Forwarded{LinkSender: h.sender(), Call: call})
 	if err != nil {
 		return result, fmt.Errorf("%w: %s: %w", operator.ErrForward, h.peerHTTP(), err)
 	}
@@ -42,16 +41,12 @@ func forward[T any](ctx context.Context, h *host, what string, caller operator.C
 }
 
 // forwarded serves a call that the other main passed on. It is never passed back: two standbys have no active.
-func (h *host) forwarded(m bus.LinkMessage, reply func(bus.LinkReply)) {
-	result, err := h.serveCall(m)
-	reply(bus.LinkReply{Body: operator.EncodeOutcome(result, err)})
+func (h *host) forwarded(m operator.Forwarded) json.RawMessage {
+	return operator.EncodeOutcome(h.serveCall(m))
 }
 
-func (h *host) serveCall(m bus.LinkMessage) (any, error) {
-	call, err := operator.DecodeCall(m.Call)
-	if err != nil {
-		return nil, err
-	}
+func (h *host) serveCall(m operator.Forwarded) (any, error) {
+	call := m.Call
 	if do, local := h.localCalls()[call.What]; local {
 		call.Caller.Via = m.Host
 		return do(h.ctx, call.Caller, call.Arguments)

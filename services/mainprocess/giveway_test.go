@@ -38,7 +38,7 @@ func newStarter(t *testing.T, hostLease time.Duration, before ...bus.Beat) *star
 // hears is an answer of the other host to a beat.
 func (s *starter) hears(b bus.Beat) {
 	b.Version, b.Host, b.Incarnation = bus.Version, "b", 7
-	s.beatAnswered(0, bus.BeatReply{Beat: b})
+	s.BeatAnswered(0, bus.BeatReply{Beat: b}, nil)
 	s.on(func() {})
 }
 

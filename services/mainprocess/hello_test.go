@@ -31,7 +31,7 @@ func TestHost_HelloRefusesV12AndStrangers(t *testing.T) {
 	} {
 		b := good
 		c.change(&b)
-		got := h.refuses(b)
+		got := failure(h.refuses(b))
 		if (got == "") != (c.says == "") || !strings.Contains(got, c.says) {
 			t.Errorf("%s: %q, want it to name %q", c.name, got, c.says)
 		}

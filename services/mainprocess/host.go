@@ -3,6 +3,7 @@ package mainprocess
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -16,6 +17,7 @@ import (
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/events"
 	"github.com/hotpair/hotpair/services/lease"
+	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/role"
 )
 
@@ -243,10 +245,19 @@ func (h *host) giveEvidence() {
 	h.driver.give(e)
 }
 
-// beaten answers a beat of the other main with what the machine makes of it in that very step.
-func (h *host) beaten(b bus.Beat, reply func(bus.BeatReply)) {
-	if refusal := h.refuses(b); refusal != "" {
-		reply(bus.BeatReply{Beat: bus.Beat{Version: bus.Version, Host: h.config.Host}, Error: refusal})
+// Beat implements Main.
+func (h *host) Beat() bus.Beat { return h.beat(h.driver.View()) }
+
+// LinkSeen implements Main.
+func (h *host) LinkSeen(e role.Evidence) {
+	h.linkSeen.Store(int64(e))
+	h.giveEvidence()
+}
+
+// Beaten answers a beat of the other main with what the machine makes of it in that very step.
+func (h *host) Beaten(b bus.Beat, answer func(bus.BeatReply, error)) {
+	if err := h.refuses(b); err != nil {
+		answer(bus.BeatReply{Beat: bus.Beat{Version: bus.Version, Host: h.config.Host}}, err)
 		return
 	}
 	h.peerHTTPAddr.Store(&b.HTTP)
@@ -254,64 +265,76 @@ func (h *host) beaten(b bus.Beat, reply func(bus.BeatReply)) {
 	h.peerAlarms.Store(&b.Alarms)
 	h.peerSettles.Store(b.Settling)
 	h.driver.inputs <- envelope{in: role.PeerBeat{Peer: peerView(b)}, after: func(actions []role.Action, v role.View) {
-		answer := bus.BeatReply{Beat: h.beat(v)}
+		reply := bus.BeatReply{Beat: h.beat(v)}
 		for _, a := range actions {
 			if a, ok := a.(role.AnswerBeat); ok {
-				answer.Grant = a.Grant
+				reply.Grant = a.Grant
 			}
 		}
-		reply(answer)
+		answer(reply, nil)
 	}}
 }
 
 // refuses a hello of another version, pair or witness: no lease, no add.
-func (h *host) refuses(b bus.Beat) string {
+func (h *host) refuses(b bus.Beat) error {
 	v := h.driver.View()
 	switch {
 	case b.Version != bus.Version:
-		return fmt.Sprintf("%s speaks version %d of the link, this host version %d: upgrade the older one", b.Host, b.Version, bus.Version)
+		return fmt.Errorf("%w: %s speaks version %d of the link, this host version %d: upgrade the older one", bus.ErrVersion, b.Host, b.Version, bus.Version)
 	case b.Host == h.config.Host:
-		return fmt.Sprintf("both hosts are named %s: give one of them another HOTPAIR_HOST", b.Host)
+		return fmt.Errorf("%w: both hosts are named %s: give one of them another HOTPAIR_HOST", errHello, b.Host)
 	case b.PairID != "" && v.Record.PairID != "" && b.PairID != v.Record.PairID:
-		return fmt.Sprintf("%s belongs to pair %s, %s to pair %s", b.Host, b.PairID, h.config.Host, v.Record.PairID)
+		return fmt.Errorf("%w: %s belongs to pair %s, %s to pair %s", errHello, b.Host, b.PairID, h.config.Host, v.Record.PairID)
 	case b.WitnessID != "" && v.WitnessID != "" && b.WitnessID != v.WitnessID:
-		return fmt.Sprintf("%s uses witness %s, %s uses %s: HOTPAIR_WITNESS must name the same one", b.Host, b.WitnessID, h.config.Host, v.WitnessID)
+		return fmt.Errorf("%w: %s uses witness %s, %s uses %s: HOTPAIR_WITNESS must name the same one", errHello, b.Host, b.WitnessID, h.config.Host, v.WitnessID)
 	}
-	return ""
+	return nil
 }
 
-func (h *host) beatAnswered(sentAt time.Duration, r bus.BeatReply) {
+// BeatAnswered implements Main.
+func (h *host) BeatAnswered(sentAt time.Duration, r bus.BeatReply, refusal error) {
 	h.peerSettles.Store(r.Settling)
-	h.driver.give(role.BeatAnswered{SentAt: sentAt, Grant: r.Grant, Peer: peerView(r.Beat), Refusal: r.Error})
+	h.driver.give(role.BeatAnswered{SentAt: sentAt, Grant: r.Grant && refusal == nil, Peer: peerView(r.Beat), Refusal: failure(refusal)})
 }
 
-// linkMessage serves what the other main tells beside beats.
-func (h *host) linkMessage(m bus.LinkMessage, reply func(bus.LinkReply)) {
-	from := role.Member{Host: m.Host, Identity: m.Identity}
-	switch m.Kind {
-	case bus.LinkPrepare:
-		h.log.Info("the other host is about to hand over", "cause", m.Cause, "step", role.B3)
-		reply(bus.LinkReply{})
-	case bus.LinkHandOver:
-		in := role.HandOver{From: from, Epoch: m.Epoch, Revision: m.Revision, Position: m.Position, Drained: m.Drained, Cause: m.Cause}
+// errHello says that a hello is of no host that this one makes a pair with.
+var errHello = errors.New("refused")
+
+// sender is this main, as it says on the link.
+func (h *host) sender() bus.LinkSender {
+	return bus.LinkSender{Version: bus.Version, Host: h.config.Host, Identity: h.driver.View().Self.Identity}
+}
+
+// errCantTake says that this host can't take what is handed over.
+var errCantTake = errors.New("it can't take over")
+
+// hearPeer answers what the other main says beside beats.
+func (h *host) hearPeer() {
+	member := func(s bus.LinkSender) role.Member { return role.Member{Host: s.Host, Identity: s.Identity} }
+	hear(h.link, bus.CallMakeReady, func(q bus.MakeReady, answer func(bus.Done, error)) {
+		h.log.Info("the other host is about to hand over", "cause", q.Cause, "step", role.B3)
+		answer(bus.Done{}, nil)
+	})
+	hear(h.link, bus.CallHandOver, func(q bus.HandOver, answer func(bus.Done, error)) {
+		in := role.HandOver{From: member(q.LinkSender), Epoch: q.Epoch, Revision: q.Revision, Position: q.Position, Drained: q.Drained, Cause: q.Cause}
 		h.driver.inputs <- envelope{in: in, after: func(_ []role.Action, v role.View) {
+			var err error
 			if v.Role != role.Takeover {
-				reply(bus.LinkReply{Error: "it is " + string(v.Role) + ", " + v.Waiting})
-				return
+				err = fmt.Errorf("%w: it is %s, %s", errCantTake, v.Role, v.Waiting)
 			}
-			reply(bus.LinkReply{})
+			answer(bus.Done{}, err)
 		}}
-	case bus.LinkCantTake:
-		h.driver.give(role.HandOverRefused{Reason: m.Cause})
-		reply(bus.LinkReply{})
-	case bus.LinkResign:
-		h.driver.give(role.Resigned{From: from})
-		reply(bus.LinkReply{})
-	case bus.LinkEvents:
-		h.takeEvents(m, reply)
-	case bus.LinkOperator:
-		go h.forwarded(m, reply)
-	default:
-		reply(bus.LinkReply{Error: "unknown message " + m.Kind})
-	}
+	})
+	hear(h.link, bus.CallCantTake, func(q bus.CantTake, answer func(bus.Done, error)) {
+		h.driver.give(role.HandOverRefused{Reason: q.Cause})
+		answer(bus.Done{}, nil)
+	})
+	hear(h.link, bus.CallResign, func(q bus.Resigned, answer func(bus.Done, error)) {
+		h.driver.give(role.Resigned{From: member(q.LinkSender)})
+		answer(bus.Done{}, nil)
+	})
+	hear(h.link, bus.CallHandEvents, h.takeEvents)
+	hear(h.link, operator.CallForwarded, func(q operator.Forwarded, answer func(json.RawMessage, error)) {
+		go func() { answer(h.forwarded(q), nil) }()
+	})
 }

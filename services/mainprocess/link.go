@@ -2,7 +2,6 @@ package mainprocess
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/fault"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/services/role"
@@ -28,14 +28,15 @@ type link struct {
 	users    *bus.Users
 	server   *bus.Server
 	inside   []*bus.Conn // own connections to the server, which serve the other main's calls
+	calls    *bus.Router // what the other main asks
 	evidence *evidence
 	apart    context.Context // ends when the other main could not be dialled
 	notFound context.CancelFunc
 
-	mu     sync.Mutex
-	conn   *bus.Conn // to the other main; nil while there is none
-	bulk   *bus.Conn // likewise, beside it
-	beatCh chan struct{}
+	mu       sync.Mutex
+	conn     *bus.Conn // to the other main; nil while there is none
+	bulkConn *bus.Conn // likewise, beside it
+	beatCh   chan struct{}
 }
 
 type linkConfig struct {
@@ -48,24 +49,35 @@ type linkConfig struct {
 	clock    lease.Clock
 	log      *slog.Logger
 
-	beat     func() bus.Beat
-	answered func(sentAt time.Duration, reply bus.BeatReply)
-	beaten   func(b bus.Beat, reply func(bus.BeatReply))
-	message  func(m bus.LinkMessage, reply func(bus.LinkReply))
-	evidence func(role.Evidence)
+	main Main
+}
+
+// Main is the main that a link belongs to.
+type Main interface {
+	// Beat is what it says of itself in its next beat.
+	Beat() bus.Beat
+	// Beaten takes a beat of the other main. It is told on the goroutine of the connection and must not block; answer may be
+	// called later.
+	Beaten(b bus.Beat, answer func(bus.BeatReply, error))
+	// BeatAnswered takes the answer to a beat that was sent at sentAt; refusal is why the other main refused the hello.
+	BeatAnswered(sentAt time.Duration, reply bus.BeatReply, refusal error)
+	// LinkSeen is told of each change of what the link port proves, one after the other. It must not block.
+	LinkSeen(role.Evidence)
 }
 
 func newLink(c linkConfig) (*link, error) {
 	users := bus.NewUsers()
 	users.Allow(linkUser, bus.Grant{Password: c.password, Permissions: bus.Permit(
-		[]string{bus.SubjectBeat, bus.SubjectMessage, bus.SubjectBulk}, []string{bus.InboxPrefix("link") + ".>"})})
+		[]string{bus.SubjectBeat, bus.SubjectRoles, bus.SubjectBulk}, []string{bus.InboxPrefix("link") + ".>"})})
 	server, err := bus.NewServer(bus.ServerConfig{Name: c.host + "-link", Listen: c.listen, Network: c.network, Users: users, MaxPayload: 1 << 20, Logger: c.log})
 	if err != nil {
 		return nil, fmt.Errorf("link (HOTPAIR_LINK): %w", err)
 	}
-	l := &link{config: c, users: users, server: server, beatCh: make(chan struct{}, 1)}
+	l := &link{config: c, users: users, server: server, beatCh: make(chan struct{}, 1),
+		calls: bus.NewRouter(bus.InboxPrefix("link"))}
+	bus.CallBeat.Handle(l.calls, c.main.Beaten)
 	l.apart, l.notFound = context.WithCancel(context.Background())
-	l.evidence = &evidence{network: c.network, timeout: max(4*c.interval, 250*time.Millisecond), changed: c.evidence}
+	l.evidence = &evidence{network: c.network, timeout: max(4*c.interval, 250*time.Millisecond), changed: c.main.LinkSeen}
 	return l, nil
 }
 
@@ -76,17 +88,14 @@ func (l *link) start(ctx context.Context) error {
 	}
 	inner := bus.Grant{Password: nonce()}
 	l.users.Allow(bus.ProcessMain, inner)
-	for _, served := range []map[string]nats.MsgHandler{
-		{bus.SubjectBeat: l.serveBeat, bus.SubjectMessage: l.serveMessage},
-		{bus.SubjectBulk: l.serveMessage},
-	} {
+	for _, subjects := range [][]string{{bus.SubjectBeat, bus.SubjectRoles}, {bus.SubjectBulk}} {
 		conn, err := bus.Connect(ctx, bus.ConnConfig{Name: "main", InProcess: l.server, User: bus.ProcessMain, Password: inner.Password, Ping: time.Minute, Once: true})
 		if err != nil {
 			return fmt.Errorf("link: %w", err)
 		}
 		l.inside = append(l.inside, conn)
-		for subject, handle := range served {
-			if _, err := conn.Subscribe(subject, handle); err != nil {
+		for _, subject := range subjects {
+			if _, err := l.calls.Listen(conn, subject); err != nil {
 				return fmt.Errorf("link: %w", err)
 			}
 		}
@@ -97,27 +106,17 @@ func (l *link) start(ctx context.Context) error {
 	return nil
 }
 
-// serveBeat answers at once, on the driver's goroutine, so that a reply says what the machine knew at that step.
-func (l *link) serveBeat(m *nats.Msg) {
-	var b bus.Beat
-	if err := bus.DecodeJSON(m.Data, &b); err != nil {
-		_ = m.Respond(bus.EncodeJSON(bus.BeatReply{Error: err.Error()}))
-		return
-	}
-	l.config.beaten(b, func(r bus.BeatReply) { _ = m.Respond(bus.EncodeJSON(r)) })
-}
-
-func (l *link) serveMessage(m *nats.Msg) {
-	var lm bus.LinkMessage
-	if err := bus.DecodeJSON(m.Data, &lm); err != nil {
-		_ = m.Respond(bus.EncodeJSON(bus.LinkReply{Error: err.Error()}))
-		return
-	}
-	if lm.Version != bus.Version {
-		_ = m.Respond(bus.EncodeJSON(bus.LinkReply{Error: fmt.Sprintf("this host speaks version %d, not %d", bus.Version, lm.Version)}))
-		return
-	}
-	l.config.message(lm, func(r bus.LinkReply) { _ = m.Respond(bus.EncodeJSON(r)) })
+// hear has take answer what the other main says at an endpoint, if it speaks this version. It must not block. Everything is
+// said before the link starts.
+func hear[Q interface{ From() bus.LinkSender }, A any](l *link, e bus.Endpoint[Q, A], take func(q Q, answer func(A, error))) {
+	e.Handle(l.calls, func(q Q, answer func(A, error)) {
+		if v := q.From().Version; v != bus.Version {
+			var none A
+			answer(none, fmt.Errorf("%w: this host speaks version %d, not %d", bus.ErrVersion, bus.Version, v))
+			return
+		}
+		take(q, answer)
+	})
 }
 
 // Redial is the pause between dials: at once at first, because who is there was usually just restarted, and at most a
@@ -219,17 +218,30 @@ func (l *link) keepBulk(ctx context.Context, beats *bus.Conn) {
 func (l *link) setBulk(conn *bus.Conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.bulk = conn
+	l.bulkConn = conn
 }
 
-// way gives the connection and subject for a message; nil when there is none.
-func (l *link) way(kind string) (*bus.Conn, string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if kind == bus.LinkEvents || kind == bus.LinkOperator {
-		return l.bulk, bus.SubjectBulk
+// roles is the way to the other main for what is said about roles, bulk for what may be much.
+func (l *link) roles() bus.Asker { return way(l.connection) }
+
+func (l *link) bulk() bus.Asker {
+	return way(func() *bus.Conn {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return l.bulkConn
+	})
+}
+
+// way asks on the connection that there is at that moment; bus.ErrDisconnected when there is none.
+type way func() *bus.Conn
+
+// Request implements bus.Asker.
+func (w way) Request(ctx context.Context, subject string, data []byte) (*nats.Msg, error) {
+	conn := w()
+	if conn == nil {
+		return nil, bus.ErrDisconnected
 	}
-	return l.conn, bus.SubjectMessage
+	return conn.Request(ctx, subject, data)
 }
 
 // now beats at once. Never blocks.
@@ -243,19 +255,14 @@ func (l *link) now() {
 // send sends one beat; its reply comes whenever it comes, several may be on their way.
 func (l *link) send(ctx context.Context, conn *bus.Conn) {
 	sentAt := l.config.clock()
-	data := bus.EncodeJSON(l.config.beat())
+	beat := l.config.main.Beat()
 	go func() {
 		wait, cancel := context.WithTimeout(ctx, 16*l.config.interval)
 		defer cancel()
-		m, err := conn.Request(wait, bus.SubjectBeat, data)
-		if err != nil {
-			return // silence is what the machine counts
-		}
-		var reply bus.BeatReply
-		if err := bus.DecodeJSON(m.Data, &reply); err != nil {
-			reply = bus.BeatReply{Error: err.Error()}
-		}
-		l.config.answered(sentAt, reply)
+		reply, err := bus.CallBeat.Ask(wait, conn, beat)
+		if err == nil || fault.Remote(err) || errors.Is(err, bus.ErrMalformed) {
+			l.config.main.BeatAnswered(sentAt, reply, err)
+		} // silence is what the machine counts
 	}()
 }
 
@@ -270,30 +277,6 @@ func (l *link) connection() *bus.Conn {
 	defer l.mu.Unlock()
 	return l.conn
 }
-
-// tell sends a message to the other main and waits for its reply.
-func (l *link) tell(ctx context.Context, m bus.LinkMessage) (json.RawMessage, error) {
-	conn, subject := l.way(m.Kind)
-	if conn == nil {
-		return nil, bus.ErrDisconnected
-	}
-	m.Version, m.Host = bus.Version, l.config.host
-	answer, err := conn.Request(ctx, subject, bus.EncodeJSON(m))
-	if err != nil {
-		return nil, err
-	}
-	var reply bus.LinkReply
-	if err := bus.DecodeJSON(answer.Data, &reply); err != nil {
-		return nil, err
-	}
-	if reply.Error != "" {
-		return nil, fmt.Errorf("%w: %s", errRefused, reply.Error)
-	}
-	return reply.Body, nil
-}
-
-// errRefused says that the other main refused a message.
-var errRefused = errors.New("the other host refused")
 
 // close ends both directions. Main closes its link last, so that *refused* is never said of a host that still works.
 func (l *link) close() {

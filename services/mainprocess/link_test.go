@@ -14,6 +14,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/bustest"
+	"github.com/hotpair/hotpair/services/fault"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/role"
 )
@@ -28,12 +29,24 @@ func freePort(t *testing.T) string {
 	return l.Addr().String()
 }
 
+// said is what one main says to the other in these tests.
+type said struct {
+	bus.LinkSender
+	Text string `json:"text"`
+}
+
+var callRoles, callBulk = bus.Call[said, string]("link.roles.test"), bus.Call[said, string]("link.bulk.test")
+
+// from is a main that speaks this version.
+var from = bus.LinkSender{Version: bus.Version, Host: "a"}
+
 // end is one main's side of a link under test.
 type end struct {
 	*link
+	name     string
 	replies  chan bus.BeatReply
 	seen     chan role.Evidence
-	messages chan bus.LinkMessage
+	messages chan said
 	stop     func()
 }
 
@@ -44,27 +57,24 @@ func startEnd(t *testing.T, name, listen, peer, password string) *end {
 
 func startEndOn(t *testing.T, network bus.Network, name, listen, peer, password string) *end {
 	t.Helper()
-	e := &end{replies: make(chan bus.BeatReply, 1024), seen: make(chan role.Evidence, 64), messages: make(chan bus.LinkMessage, 16)}
+	e := &end{replies: make(chan bus.BeatReply, 1024), seen: make(chan role.Evidence, 64), messages: make(chan said, 16), name: name}
 	var err error
 	e.link, err = newLink(linkConfig{
 		host: name, listen: listen, peer: peer, password: password, network: network, interval: 20 * time.Millisecond, clock: lease.BootClock, log: slog.New(slog.DiscardHandler),
-		beat:     func() bus.Beat { return bus.Beat{Version: bus.Version, Host: name} },
-		answered: func(_ time.Duration, r bus.BeatReply) { e.replies <- r },
-		beaten: func(b bus.Beat, reply func(bus.BeatReply)) {
-			reply(bus.BeatReply{Beat: bus.Beat{Host: name}, Grant: b.Host != name})
-		},
-		message: func(m bus.LinkMessage, reply func(bus.LinkReply)) {
-			e.messages <- m
-			if m.Kind == "no" {
-				reply(bus.LinkReply{Error: "not now"})
-				return
-			}
-			reply(bus.LinkReply{Body: []byte(`"yes"`)})
-		},
-		evidence: func(s role.Evidence) { e.seen <- s },
+		main: e,
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, call := range []bus.Endpoint[said, string]{callRoles, callBulk} {
+		hear(e.link, call, func(m said, answer func(string, error)) {
+			e.messages <- m
+			if m.Text == "no" {
+				answer("", errors.New("not now"))
+				return
+			}
+			answer("yes", nil)
+		})
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	if err := e.start(ctx); err != nil {
@@ -77,6 +87,20 @@ func startEndOn(t *testing.T, network bus.Network, name, listen, peer, password 
 	t.Cleanup(e.stop)
 	return e
 }
+
+// Beat implements Main.
+func (e *end) Beat() bus.Beat { return bus.Beat{Version: bus.Version, Host: e.name} }
+
+// Beaten implements Main.
+func (e *end) Beaten(b bus.Beat, answer func(bus.BeatReply, error)) {
+	answer(bus.BeatReply{Beat: bus.Beat{Host: e.name}, Grant: b.Host != e.name}, nil)
+}
+
+// BeatAnswered implements Main.
+func (e *end) BeatAnswered(_ time.Duration, r bus.BeatReply, _ error) { e.replies <- r }
+
+// LinkSeen implements Main.
+func (e *end) LinkSeen(s role.Evidence) { e.seen <- s }
 
 func (e *end) await(t *testing.T, want role.Evidence) {
 	t.Helper()
@@ -101,9 +125,9 @@ func TestLink_BeatsWaitBehindNoCall(t *testing.T) {
 	t.Cleanup(stall.Go)
 	b := startEnd(t, "b", lb, la, "secret")
 	a.await(t, role.Connected)
-	call := bus.LinkMessage{Kind: bus.LinkOperator, Call: []byte(`"` + strings.Repeat("x", 256<<10) + `"`)}
+	call := said{from, strings.Repeat("x", 256<<10)}
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
-		_, err := a.tell(t.Context(), call)
+		_, err := callBulk.Ask(t.Context(), a.bulk(), call)
 		if err == nil {
 			break
 		}
@@ -116,7 +140,7 @@ func TestLink_BeatsWaitBehindNoCall(t *testing.T) {
 	stall.Stop()
 	stuck := make(chan error, 1)
 	go func() {
-		_, err := a.tell(t.Context(), call)
+		_, err := callBulk.Ask(t.Context(), a.bulk(), call)
 		stuck <- err
 	}()
 	for deadline := time.Now().Add(10 * time.Second); stall.Held() == 0; time.Sleep(time.Millisecond) {
@@ -138,7 +162,7 @@ func TestLink_BeatsWaitBehindNoCall(t *testing.T) {
 			t.Fatal("beats get no replies")
 		}
 	}
-	if _, err := a.tell(t.Context(), bus.LinkMessage{Kind: bus.LinkPrepare}); err != nil {
+	if _, err := callRoles.Ask(t.Context(), a.roles(), said{from, "make ready"}); err != nil {
 		t.Errorf("what is said about roles: %v", err)
 	}
 	stall.Go()
@@ -155,15 +179,18 @@ func TestLink_BeatsGetRepliesAndDeathIsRefused(t *testing.T) {
 	if r := <-a.replies; r.Host != "b" || !r.Grant {
 		t.Fatalf("reply %+v", r)
 	}
-	body, err := a.tell(t.Context(), bus.LinkMessage{Kind: "yes"})
-	if err != nil || string(body) != `"yes"` {
-		t.Fatalf("tell: %s, %v", body, err)
+	answer, err := callRoles.Ask(t.Context(), a.roles(), said{from, "yes"})
+	if err != nil || answer != "yes" {
+		t.Fatalf("answered %q, %v", answer, err)
 	}
 	if m := <-b.messages; m.Host != "a" || m.Version != bus.Version {
 		t.Fatalf("message %+v", m)
 	}
-	if _, err := a.tell(t.Context(), bus.LinkMessage{Kind: "no"}); !errors.Is(err, errRefused) {
+	if _, err := callRoles.Ask(t.Context(), a.roles(), said{from, "no"}); !fault.Remote(err) || err.Error() != "not now" {
 		t.Fatalf("a refusal came as %v", err)
+	}
+	if _, err := callRoles.Ask(t.Context(), a.roles(), said{Text: "of another version"}); !errors.Is(err, bus.ErrVersion) {
+		t.Fatalf("another version is answered with %v", err)
 	}
 	b.stop()
 	a.await(t, role.Ended)

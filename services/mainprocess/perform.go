@@ -8,6 +8,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/arbiter"
+	"github.com/hotpair/hotpair/services/fault"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/services/role"
@@ -239,7 +240,7 @@ func (h *host) resign(a role.Resign) {
 	}
 	wait, cancelTell := context.WithTimeout(ctx, h.config.Lease)
 	defer cancelTell()
-	if _, err := h.link.tell(wait, bus.LinkMessage{Kind: bus.LinkResign, Identity: h.driver.View().Self.Identity}); err != nil {
+	if _, err := bus.CallResign.Ask(wait, h.link.roles(), bus.Resigned{LinkSender: h.sender()}); err != nil {
 		h.log.Info("the other host was not told of the resignation", "error", err)
 	}
 }
@@ -248,23 +249,22 @@ func (h *host) tellPeer(a role.TellPeer) {
 	wait := max(h.config.Lease/2, 100*time.Millisecond)
 	ctx, cancel := context.WithTimeout(h.ctx, wait)
 	defer cancel()
-	identity := h.driver.View().Self.Identity
-	if a.CantTake {
-		if _, err := h.link.tell(ctx, bus.LinkMessage{Kind: bus.LinkCantTake, Identity: identity, Cause: a.Cause}); err != nil {
-			h.log.Info("the other host was not told that its hand-over is not taken", "error", err)
+	var err error
+	switch {
+	case a.CantTake:
+		_, err = bus.CallCantTake.Ask(ctx, h.link.roles(), bus.CantTake{LinkSender: h.sender(), Cause: a.Cause})
+	case a.HandOver == nil:
+		_, err = bus.CallMakeReady.Ask(ctx, h.link.roles(), bus.MakeReady{LinkSender: h.sender(), Cause: a.Cause})
+	default:
+		_, err = bus.CallHandOver.Ask(ctx, h.link.roles(), bus.HandOver{LinkSender: h.sender(), Epoch: a.HandOver.Epoch, Revision: a.HandOver.Revision,
+			Position: a.HandOver.Position, Drained: a.HandOver.Drained, Cause: a.Cause})
+		if fault.Remote(err) {
+			h.driver.give(role.HandOverRefused{Reason: "the other host refused: " + err.Error()})
 		}
+		// Any other failure leaves it open whether the other host heard: the machine's deadline decides.
 		return
 	}
-	if a.HandOver == nil {
-		if _, err := h.link.tell(ctx, bus.LinkMessage{Kind: bus.LinkPrepare, Identity: identity, Cause: a.Cause}); err != nil {
-			h.log.Info("the other host was not told to make ready", "error", err)
-		}
-		return
+	if err != nil {
+		h.log.Info("the other host was not told", "cause", a.Cause, "error", err)
 	}
-	_, err := h.link.tell(ctx, bus.LinkMessage{Kind: bus.LinkHandOver, Identity: identity, Epoch: a.HandOver.Epoch, Revision: a.HandOver.Revision,
-		Position: a.HandOver.Position, Drained: a.HandOver.Drained, Cause: a.Cause})
-	if errors.Is(err, errRefused) {
-		h.driver.give(role.HandOverRefused{Reason: err.Error()})
-	}
-	// Any other failure leaves it open whether the other host heard: the machine's deadline decides.
 }

@@ -98,14 +98,12 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	h.register = h.witness
 	h.link, err = newLink(linkConfig{
 		host: c.Host, listen: c.Link, peer: c.PeerLink, password: config.DeriveKey(c.PairSecret.Reveal(), config.PurposeLink),
-		network: h.network, interval: interval, clock: h.clock, log: log,
-		beat:     func() bus.Beat { return h.beat(h.driver.View()) },
-		answered: h.beatAnswered, beaten: h.beaten, message: h.linkMessage,
-		evidence: func(e role.Evidence) { h.linkSeen.Store(int64(e)); h.giveEvidence() },
+		network: h.network, interval: interval, clock: h.clock, log: log, main: h,
 	})
 	if err != nil {
 		return err
 	}
+	h.hearPeer()
 	if err := h.link.start(work); err != nil {
 		return err
 	}

@@ -18,17 +18,14 @@ type Call struct {
 // CallSwitchover is the call of Host.Switchover.
 const CallSwitchover = "switchover"
 
-// EncodeCall gives a call as a LinkMessage of kind bus.LinkOperator carries it.
-func EncodeCall(c Call) json.RawMessage { return bus.EncodeJSON(c) }
-
-// DecodeCall reads what EncodeCall wrote. The error is ErrUsage.
-func DecodeCall(raw json.RawMessage) (Call, error) {
-	var c Call
-	if err := json.Unmarshal(raw, &c); err != nil {
-		return Call{}, fmt.Errorf("%w: forwarded call: %w", ErrUsage, err)
-	}
-	return c, nil
+// Forwarded is a call on the link. Its answer is what EncodeOutcome gives.
+type Forwarded struct {
+	bus.LinkSender
+	Call Call `json:"call"`
 }
+
+// CallForwarded is where the other main takes it.
+var CallForwarded = bus.Call[Forwarded, json.RawMessage]("link.bulk.operator")
 
 // outcome is how a call ended, on its way back.
 type outcome struct {
@@ -36,7 +33,7 @@ type outcome struct {
 	Problem *Problem        `json:"problem,omitempty"`
 }
 
-// EncodeOutcome gives what a call returned, error included, as the Body of the LinkReply.
+// EncodeOutcome gives what a call returned, error included, as the answer to CallForwarded.
 func EncodeOutcome(result any, err error) json.RawMessage {
 	o := outcome{Result: bus.EncodeJSON(result)}
 	if err != nil {

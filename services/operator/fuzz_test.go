@@ -36,6 +36,6 @@ func FuzzDecode(f *testing.F) {
 		if r, err := historyRequest(query); err == nil && (r.Limit < 1 || r.Limit > MaxHistory) {
 			t.Errorf("query %q became %+v", query, r)
 		}
-		_, _ = DecodeCall(body)
+		_ = bus.DecodeJSON(body, &Forwarded{}) // that it can't be read is as good
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -37,7 +38,7 @@ type Facts struct {
 	Identity      string            `json:"identity"` // made with the data directory
 	PairID        string            `json:"pair_id,omitempty"`
 	Epoch         uint64            `json:"epoch"` // highest known durably
-	Note          MembershipNote    `json:"note"`
+	Note          membership.Note   `json:"note"`
 	RecordVersion uint64            `json:"record_version"`   // highest seen
 	Record        json.RawMessage   `json:"record,omitempty"` // own copy of the pair record, without a witness
 	Position      position.Position `json:"position"`         // end of the journal
@@ -45,20 +46,13 @@ type Facts struct {
 	Empty         bool              `json:"empty"`            // holds no update and belongs to no pair
 }
 
-// MembershipNote is the durable note of R1 and R4: this host was told that it is a member as of that record version.
-type MembershipNote struct {
-	Version uint64 `json:"version"`
-	Epoch   uint64 `json:"epoch"`
-	Out     bool   `json:"out,omitempty"` // resigned: it left by itself
-}
-
 // Note orders the updater to write durable facts. Zero fields stay as they are.
 type Note struct {
-	PairID        string          `json:"pair_id,omitempty"`
-	Epoch         uint64          `json:"epoch,omitempty"`
-	RecordVersion uint64          `json:"record_version,omitempty"`
-	Record        json.RawMessage `json:"record,omitempty"` // own copy of the pair record, without a witness
-	Membership    *MembershipNote `json:"membership,omitempty"`
+	PairID        string           `json:"pair_id,omitempty"`
+	Epoch         uint64           `json:"epoch,omitempty"`
+	RecordVersion uint64           `json:"record_version,omitempty"`
+	Record        json.RawMessage  `json:"record,omitempty"` // own copy of the pair record, without a witness
+	Membership    *membership.Note `json:"membership,omitempty"`
 }
 
 // Prepare orders the updater to make ready for a takeover: fence the own journal for epochs below Epoch, validate all
@@ -93,9 +87,9 @@ type Served struct {
 // Require orders which hosts must hold a frame before it is committed. With Peer it is answered when the peer holds
 // everything before the frames that now wait for it, and has durably noted Membership (R4); without Peer at once.
 type Require struct {
-	Peer       bool           `json:"peer"`
-	Epoch      uint64         `json:"epoch"`
-	Membership MembershipNote `json:"membership"`
+	Peer       bool            `json:"peer"`
+	Epoch      uint64          `json:"epoch"`
+	Membership membership.Note `json:"membership"`
 }
 
 // Required answers it. With an error the peer fell out meanwhile.
@@ -106,8 +100,8 @@ type Required struct {
 // Drain orders the updater to end its term: finish what is in flight, take nothing new. Membership is this host's note
 // for the record that the successor will write.
 type Drain struct {
-	Epoch      uint64          `json:"epoch"`
-	Membership *MembershipNote `json:"membership,omitempty"`
+	Epoch      uint64           `json:"epoch"`
+	Membership *membership.Note `json:"membership,omitempty"`
 }
 
 // Drained answers it with the last position of the term.
@@ -159,7 +153,7 @@ type UpdaterState struct {
 	AsideCommitted int               `json:"aside_committed,omitempty"` // of them, known to be committed
 	Digest         string            `json:"digest"`                    // of the committed position, hex
 	Catching       bool              `json:"catching,omitempty"`        // standby: an active is sending it history or a copy
-	Note           MembershipNote    `json:"note"`
+	Note           membership.Note   `json:"note"`
 	System         uint64            `json:"system,omitempty"` // rises when SystemSpace has changed; counts within a run of the updater
 	Measured       *UpdaterMeasures  `json:"measured,omitempty"`
 	Disk           *DiskSpace        `json:"disk,omitempty"`

@@ -49,7 +49,6 @@ type (
 	Facts     = facts.Facts
 	FactsData = facts.Data
 	CopyState = facts.CopyState
-	Note      = facts.Note
 )
 
 // OpenFacts is facts.Open.

@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/services/role"
@@ -131,14 +130,4 @@ func (d *driver) ask(ctx context.Context, in role.Input) ([]role.Action, role.Vi
 	case <-ctx.Done():
 		return nil, role.View{}, ctx.Err()
 	}
-}
-
-// Conversions between what the machine knows and what the link says.
-
-func note(n bus.MembershipNote) role.Note {
-	return role.Note{Version: n.Version, Epoch: n.Epoch, Out: n.Out}
-}
-
-func busNote(n role.Note) bus.MembershipNote {
-	return bus.MembershipNote{Version: n.Version, Epoch: n.Epoch, Out: n.Out}
 }

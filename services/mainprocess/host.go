@@ -165,7 +165,7 @@ func (h *host) askFacts() {
 		}
 		h.empty.Store(f.Empty)
 		h.driver.give(role.FactsRead{
-			Identity: f.Identity, PairID: f.PairID, Epoch: f.Epoch, Note: note(f.Note), RecordVersion: f.RecordVersion,
+			Identity: f.Identity, PairID: f.PairID, Epoch: f.Epoch, Note: f.Note, RecordVersion: f.RecordVersion,
 			Position: f.Position, Inconsistent: f.Inconsistent, Empty: f.Empty,
 		})
 	})
@@ -176,7 +176,7 @@ func (h *host) processDown(name string) {
 	if name == bus.ProcessUpdater {
 		h.updaterState.Store(nil)
 		v := h.driver.View()
-		h.driver.give(role.UpdaterState{Committed: v.Committed, Note: role.Note{}})
+		h.driver.give(role.UpdaterState{Committed: v.Committed})
 	}
 }
 
@@ -195,7 +195,7 @@ func (h *host) processState(name string, raw json.RawMessage) {
 		}
 		h.driver.give(role.UpdaterState{
 			Position: s.Position, Committed: s.Committed, Peer: progress(s.Peer),
-			OldestFrame: s.OldestFrame, OwnStuck: s.OwnStuck, Inconsistent: s.Inconsistent, Note: note(s.Note),
+			OldestFrame: s.OldestFrame, OwnStuck: s.OwnStuck, Inconsistent: s.Inconsistent, Note: s.Note,
 		})
 		if before == nil || before.System != s.System {
 			h.reader.Wake()

@@ -10,6 +10,7 @@ import (
 	"github.com/hotpair/hotpair/services/arbiter"
 	"github.com/hotpair/hotpair/services/fault"
 	"github.com/hotpair/hotpair/services/lease"
+	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/services/role"
 )
@@ -59,7 +60,7 @@ func (h *host) perform(action role.Action) {
 	case role.AttachTerminals:
 		h.attachAs(a.Epoch, h.resumed)
 	case role.Require:
-		order := bus.Require{Peer: a.Peer, Epoch: h.driver.View().Epoch, Membership: busNote(a.Membership)}
+		order := bus.Require{Peer: a.Peer, Epoch: h.driver.View().Epoch, Membership: a.Membership}
 		bus.CallRequire.Post(h.orders, order, requireDeadline, func(_ bus.Required, err error) {
 			h.driver.give(role.Required{Serial: a.Serial, Failure: failure(err)})
 		})
@@ -127,7 +128,7 @@ func (h *host) learnRecord(record role.Record) {
 
 // writeRecord makes this host's note of membership durable, then tries the compare-and-set.
 func (h *host) writeRecord(a role.WriteRecord) {
-	note := bus.Note{Membership: &bus.MembershipNote{Version: a.Record.Version, Epoch: a.Record.Epoch}}
+	note := bus.Note{Membership: &membership.Note{Version: a.Record.Version, Epoch: a.Record.Epoch}}
 	if a.Expected > 0 {
 		// The id in a first record is only a proposal until that is written: a host that noted it and died before would be
 		// empty no more, and the pair could never begin.
@@ -222,7 +223,7 @@ func (h *host) drain(a role.Drain, handover tenure) {
 		return
 	}
 	h.driver.during(handover.ctx, func() {
-		order := bus.Drain{Epoch: handover.epoch, Membership: &bus.MembershipNote{Version: a.Membership.Version, Epoch: a.Membership.Epoch}}
+		order := bus.Drain{Epoch: handover.epoch, Membership: &a.Membership}
 		bus.CallDrain.Post(h.orders, order, orderDeadline, func(r bus.Drained, err error) {
 			h.driver.give(role.Drained{Serial: a.Serial, Position: r.Position, Failure: failure(err)})
 		})
@@ -233,8 +234,7 @@ func (h *host) drain(a role.Drain, handover tenure) {
 func (h *host) resign(a role.Resign) {
 	ctx, cancel := context.WithTimeout(h.ctx, orderDeadline)
 	defer cancel()
-	n := busNote(a.Note)
-	if _, err := bus.CallNote.PostWait(ctx, h.orders, bus.Note{Membership: &n}, orderDeadline); err != nil {
+	if _, err := bus.CallNote.PostWait(ctx, h.orders, bus.Note{Membership: &a.Note}, orderDeadline); err != nil {
 		h.log.Warn("leaving the in-sync set could not be noted; the other host will notice by itself", "error", err)
 		return
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/journal"
+	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/position"
@@ -164,7 +165,7 @@ func (f *feed) meet(ctx context.Context) error {
 	case h == nil || state == bus.PeerHeld && h.met():
 	case f.end.Position.Sequence >= h.upTo:
 		if !h.met() {
-			if h.membership != (bus.MembershipNote{}) {
+			if h.membership != (membership.Note{}) {
 				if err := f.p.note(ctx, h.upTo, h.membership); err != nil {
 					return err
 				}

@@ -264,7 +264,7 @@ func (r *Receiver) note(ctx context.Context, q noteRequest) (placeReply, error) 
 		return a, fmt.Errorf("%w: it holds %v, %d is needed", ErrNotCommon, a.End.Position, q.UpTo)
 	}
 	err := r.c.Facts.Update(func(d *storage.FactsData) error {
-		d.Note = storage.Note{Version: q.Membership.Version, Epoch: q.Membership.Epoch, Out: q.Membership.Out}
+		d.Note = q.Membership
 		return nil
 	})
 	if err != nil {

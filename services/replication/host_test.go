@@ -12,9 +12,9 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/journal/journaltest"
+	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/storage"
 )
@@ -275,7 +275,7 @@ func (h *host) awaitState(state string) {
 func (h *host) hold() {
 	h.tb.Helper()
 	h.required = true
-	err := h.sender.Hold(journaltest.Within(h.tb, 20*time.Second), h.store.Committed().Position, bus.MembershipNote{Version: 3, Epoch: h.epoch})
+	err := h.sender.Hold(journaltest.Within(h.tb, 20*time.Second), h.store.Committed().Position, membership.Note{Version: 3, Epoch: h.epoch})
 	if err != nil {
 		h.tb.Fatal("hold:", err, h.sender.State())
 	}
@@ -309,4 +309,4 @@ func newPair(tb testing.TB) (a, b *host) {
 }
 
 // noMembership notes nothing.
-var noMembership bus.MembershipNote
+var noMembership membership.Note

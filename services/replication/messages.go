@@ -6,6 +6,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/journal"
+	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -187,9 +188,9 @@ type placeReply struct {
 }
 
 type noteRequest struct {
-	Term       journal.Term       `cbor:"1,keyasint"`
-	UpTo       uint64             `cbor:"2,keyasint"` // it must hold everything up to this sequence
-	Membership bus.MembershipNote `cbor:"3,keyasint"`
+	Term       journal.Term    `cbor:"1,keyasint"`
+	UpTo       uint64          `cbor:"2,keyasint"` // it must hold everything up to this sequence
+	Membership membership.Note `cbor:"3,keyasint"`
 }
 
 type committedRequest struct {

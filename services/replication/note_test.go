@@ -4,9 +4,9 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/journal/journaltest"
+	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -45,7 +45,7 @@ func TestReceiver_NoteCommitsWhatItReads(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	q := noteRequest{Term: term, UpTo: 4, Membership: bus.MembershipNote{Version: 2, Epoch: 1}}
+	q := noteRequest{Term: term, UpTo: 4, Membership: membership.Note{Version: 2, Epoch: 1}}
 	if err := ask(t, r, callNote, q, &placeReply{}); err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/journal/journaltest"
+	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/storage"
 )
@@ -19,7 +20,7 @@ func TestPair_CatchesUpAndHolds(t *testing.T) {
 	a.work(50, "history")
 	a.awaitState(bus.PeerClose)
 	a.hold()
-	if n := b.facts.Get().Note; n != (storage.Note{Version: 3, Epoch: 1}) {
+	if n := b.facts.Get().Note; n != (membership.Note{Version: 3, Epoch: 1}) {
 		t.Fatal("not noted:", n)
 	}
 	if b.facts.Get().PairID != "pair" || b.facts.Get().Epoch != 1 {
@@ -134,7 +135,7 @@ func TestPair_V2_OnePositionTwoUpdates(t *testing.T) {
 	})
 	a.serve(7, b, backlog...)
 	a.required = true
-	if err := a.sender.Hold(ctx, journaltest.End(backlog).Position, bus.MembershipNote{}); err != nil {
+	if err := a.sender.Hold(ctx, journaltest.End(backlog).Position, membership.Note{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := a.store.Commit(backlog...); err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/journal"
+	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/position"
@@ -125,7 +126,7 @@ func (p *probe) open(ctx context.Context, end storage.Mark) (journal.Credentials
 	return *a.Credentials, nil
 }
 
-func (p *probe) note(ctx context.Context, upTo uint64, m bus.MembershipNote) error {
+func (p *probe) note(ctx context.Context, upTo uint64, m membership.Note) error {
 	var a placeReply
 	return p.call(ctx, callNote, noteRequest{Term: p.term, UpTo: upTo, Membership: m}, &a)
 }

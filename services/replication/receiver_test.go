@@ -10,6 +10,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/journal/journaltest"
+	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/position"
@@ -228,11 +229,11 @@ func TestReceiver_NoteNeedsEverythingBefore(t *testing.T) {
 	if err := ask(t, b.receiver, callHello, helloOf(journal.Term{Epoch: 5, Session: 1}), &h); err != nil {
 		t.Fatal(err)
 	}
-	q := noteRequest{Term: journal.Term{Epoch: 5, Session: 1}, UpTo: 1, Membership: bus.MembershipNote{Version: 4, Epoch: 5}}
+	q := noteRequest{Term: journal.Term{Epoch: 5, Session: 1}, UpTo: 1, Membership: membership.Note{Version: 4, Epoch: 5}}
 	if err := ask(t, b.receiver, callNote, q, &placeReply{}); !errors.Is(err, ErrNotCommon) {
 		t.Fatal(err)
 	}
-	if b.facts.Get().Note != (storage.Note{}) {
+	if b.facts.Get().Note != (membership.Note{}) {
 		t.Fatal(b.facts.Get().Note)
 	}
 }

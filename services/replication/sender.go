@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -103,7 +104,7 @@ func (o *offer) first() uint64     { return o.entries[0].Entry.Position.Sequence
 // hold says that frames wait for the other host.
 type hold struct {
 	upTo       uint64
-	membership bus.MembershipNote
+	membership membership.Note
 	reached    chan struct{} // closed when it holds everything up to upTo and has noted
 }
 
@@ -319,7 +320,7 @@ func (s *Sender) Committed() { s.nudge() }
 // Hold returns when the other host holds everything up to upTo, which lies before the first frame that is offered,
 // and has durably noted its membership (R4); a zero membership notes nothing. It tries until ctx ends, whose error it
 // then returns; what was reached until then stays. Its effect ends with Release.
-func (s *Sender) Hold(ctx context.Context, upTo position.Position, membership bus.MembershipNote) error {
+func (s *Sender) Hold(ctx context.Context, upTo position.Position, membership membership.Note) error {
 	h := &hold{upTo: upTo.Sequence, membership: membership, reached: make(chan struct{})}
 	s.mu.Lock()
 	s.hold = h

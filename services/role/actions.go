@@ -3,6 +3,7 @@ package role
 import (
 	"time"
 
+	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -59,14 +60,14 @@ type AttachTerminals struct{ Epoch uint64 }
 type Require struct {
 	Serial     uint64
 	Peer       bool
-	Membership Note
+	Membership membership.Note
 }
 
 // Drain ends the term from within (B4, B5): no new requests, those in flight are finished, no process of this host
 // answers any more; the note for the successor's record is durable → Drained.
 type Drain struct {
 	Serial     uint64
-	Membership Note
+	Membership membership.Note
 	// RightsOnly leaves the updater alone: its disk is stuck. Then there is no last position.
 	RightsOnly bool
 }
@@ -82,7 +83,7 @@ type WriteFacts struct {
 }
 
 // Resign makes the note durable that this host is out, then tells the other main → then Exit by the driver.
-type Resign struct{ Note Note }
+type Resign struct{ Note membership.Note }
 
 // TellPeer tells the other main to get ready (B3), that this host has stopped (B6), or that it can't take what was
 // handed over.

@@ -1,6 +1,10 @@
 package role
 
-import "time"
+import (
+	"time"
+
+	"github.com/hotpair/hotpair/services/membership"
+)
 
 // add is the way of the other host into the set (R4).
 type add struct {
@@ -129,7 +133,7 @@ func (m *Machine) findPartner() {
 	m.writePause()
 	if m.add == nil {
 		if m.attempt == nil && m.wish == nil && m.now >= m.calmUntil && m.now < m.leaseUntil && m.readd.healthy(m.now, m.updater.Peer >= Close && m.peerFits()) {
-			note := Note{Version: m.record.Version + 1, Epoch: m.epoch}
+			note := membership.Note{Version: m.record.Version + 1, Epoch: m.epoch}
 			m.add = &add{serial: m.nextSerial(), version: note.Version}
 			m.requirePeer = true
 			m.do(Require{Serial: m.add.serial, Peer: true, Membership: note})

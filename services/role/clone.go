@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -134,7 +135,7 @@ func (c *Canon) Text(s string) {
 }
 
 // Note writes a note of membership.
-func (c *Canon) Note(n Note) {
+func (c *Canon) Note(n membership.Note) {
 	c.VersionNumber(n.Version)
 	c.EpochNumber(n.Epoch)
 	c.Bools(n.Out)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -11,8 +12,8 @@ import (
 type handover struct {
 	cause     string
 	serial    uint64
-	undrained bool // the own disk is stuck or the updater gone: only the rights end, and this host leaves the set
-	note      Note // of this host for the successor's record
+	undrained bool            // the own disk is stuck or the updater gone: only the rights end, and this host leaves the set
+	note      membership.Note // of this host for the successor's record
 	drained   bool
 	position  position.Position
 	deadline  time.Duration
@@ -79,7 +80,7 @@ func (m *Machine) handOverFor(cause string) {
 func (m *Machine) beginHandOver(cause string) {
 	m.handover = &handover{
 		cause: cause, serial: m.nextSerial(), deadline: m.now + handOverDeadline(m.config.Lease),
-		note: Note{Version: m.record.Version + 1, Epoch: m.epoch + 1},
+		note: membership.Note{Version: m.record.Version + 1, Epoch: m.epoch + 1},
 	}
 	m.wish = nil
 	m.become(Handover)

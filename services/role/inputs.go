@@ -3,6 +3,7 @@ package role
 import (
 	"time"
 
+	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -55,20 +56,13 @@ func TickAfter(passed, interval time.Duration) Tick {
 	return Tick{Late: passed - interval}
 }
 
-// Note is the durable note of membership (R1, R4).
-type Note struct {
-	Version uint64
-	Epoch   uint64
-	Out     bool
-}
-
 // FactsRead says what the updater found on disk. It comes when the updater has started, so as active it means that the
 // updater was restarted within the term.
 type FactsRead struct {
 	Identity      string
 	PairID        string
 	Epoch         uint64
-	Note          Note
+	Note          membership.Note
 	RecordVersion uint64
 	Position      position.Position
 	Inconsistent  bool
@@ -199,7 +193,7 @@ type UpdaterState struct {
 	OldestFrame  time.Duration // age of the oldest frame in flight (T6)
 	OwnStuck     bool          // it waits for the own disk
 	Inconsistent bool
-	Note         Note
+	Note         membership.Note
 }
 
 // Fitness says whether all processes of this host are ready for any role.

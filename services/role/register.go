@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -174,7 +175,7 @@ func (m *Machine) recordWritten(in RecordWritten) {
 	}
 	a.waiting = false
 	if in.Outcome != Unwritten {
-		m.facts.Note = Note{Version: a.record.Version, Epoch: a.record.Epoch} // durable before the compare-and-set
+		m.facts.Note = membership.Note{Version: a.record.Version, Epoch: a.record.Epoch} // durable before the compare-and-set
 	}
 	switch in.Outcome {
 	case Won:

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hotpair/hotpair/services/membership"
 )
 
 var rewrite = flag.Bool("rewrite", false, "write the outputs of the stories in testdata anew")
@@ -129,7 +131,7 @@ type testHost struct {
 type testDisk struct {
 	identity, pair string
 	epoch, version uint64
-	note           Note
+	note           membership.Note
 	log            uint64 // updates in the journal
 	own            Record // copy of the record, without a witness
 }

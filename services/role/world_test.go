@@ -3,6 +3,7 @@ package role
 import (
 	"time"
 
+	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -63,7 +64,7 @@ func (h *testHost) updaterRestart() {
 		h.step(Fitness{Fit: true})
 	}
 	h.serving, h.held, h.asking = 0, false, nil
-	h.step(UpdaterState{Note: Note{}})
+	h.step(UpdaterState{Note: membership.Note{}})
 	h.w.after(10*time.Millisecond, h, func() { h.step(h.facts()) })
 }
 
@@ -331,7 +332,7 @@ func (w *world) force(h *testHost, before, written Record, outcome Outcome) {
 
 func (h *testHost) write(a WriteRecord) {
 	w := h.w
-	h.disk.note = Note{Version: a.Record.Version, Epoch: a.Record.Epoch}
+	h.disk.note = membership.Note{Version: a.Record.Version, Epoch: a.Record.Epoch}
 	w.after(latency, nil, func() {
 		r := RecordWritten{Ticket: a.Ticket, Outcome: Unwritten}
 		before := h.known()

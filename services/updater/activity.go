@@ -8,6 +8,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/journal"
+	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/replication"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/position"
@@ -66,11 +67,11 @@ func (u *updater) settle(ctx context.Context, a *activity, life context.Context,
 	}
 	if len(backlog) == 0 {
 		from := u.store.Committed().Position
-		a.run(u, "hold", life, func(ctx context.Context) error { return a.sender.Hold(ctx, from, bus.MembershipNote{}) })
+		a.run(u, "hold", life, func(ctx context.Context) error { return a.sender.Hold(ctx, from, membership.Note{}) })
 		return nil
 	}
 	last := backlog[len(backlog)-1].Entry.Position
-	if err := a.sender.Hold(ctx, last, bus.MembershipNote{}); err != nil {
+	if err := a.sender.Hold(ctx, last, membership.Note{}); err != nil {
 		return fmt.Errorf("%w: %w", bus.ErrUnreadable, err)
 	}
 	if err := u.adopt(backlog); err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -250,7 +251,7 @@ func (h *host) serve(q bus.Serve) position.Position {
 func (h *host) pairUp(epoch uint64) {
 	h.t.Helper()
 	h.await("the other host is close", func(s bus.UpdaterState) bool { return s.Peer == bus.PeerClose })
-	ordered(h, bus.CallRequire, bus.Require{Peer: true, Epoch: epoch, Membership: bus.MembershipNote{Version: 2, Epoch: epoch}})
+	ordered(h, bus.CallRequire, bus.Require{Peer: true, Epoch: epoch, Membership: membership.Note{Version: 2, Epoch: epoch}})
 	h.await("frames wait for the other host", func(s bus.UpdaterState) bool { return s.Peer == bus.PeerHeld })
 }
 

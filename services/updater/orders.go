@@ -23,7 +23,7 @@ func (u *updater) describe() bus.Facts {
 	end := u.tail.End().Position
 	return bus.Facts{
 		Host: f.Host, Identity: f.Identity, PairID: f.PairID, Epoch: f.Epoch, RecordVersion: f.RecordVersion, Record: f.Record, Position: end,
-		Note:         bus.MembershipNote{Version: f.Note.Version, Epoch: f.Note.Epoch, Out: f.Note.Out},
+		Note:         f.Note,
 		Inconsistent: u.inconsistent(), Empty: f.PairID == "" && end.IsZero(),
 	}
 }
@@ -44,7 +44,7 @@ func (u *updater) note(q bus.Note) (bus.Done, error) {
 			f.Record = q.Record
 		}
 		if q.Membership != nil {
-			f.Note = storage.Note{Version: q.Membership.Version, Epoch: q.Membership.Epoch, Out: q.Membership.Out}
+			f.Note = *q.Membership
 		}
 		return nil
 	})

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -71,7 +72,7 @@ func TestPair_Switchover(t *testing.T) {
 	for i := range 20 {
 		a.put(1, fmt.Sprint("k", i), "v")
 	}
-	d := ordered(a, bus.CallDrain, bus.Drain{Epoch: 1, Membership: &bus.MembershipNote{Version: 3, Epoch: 2}})
+	d := ordered(a, bus.CallDrain, bus.Drain{Epoch: 1, Membership: &membership.Note{Version: 3, Epoch: 2}})
 	if d.Position.Sequence != 21 {
 		t.Fatalf("drained: %+v", d)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -189,7 +190,7 @@ func TestOrders_StandbyEndsWhatWaits(t *testing.T) {
 	a.await("a frame waits", func(s bus.UpdaterState) bool { return s.FramesInFlight == 1 })
 	required := make(chan error, 1)
 	go func() {
-		_, err := tryOrder(a, bus.CallRequire, bus.Require{Peer: true, Epoch: 1, Membership: bus.MembershipNote{Version: 9}}, patience)
+		_, err := tryOrder(a, bus.CallRequire, bus.Require{Peer: true, Epoch: 1, Membership: membership.Note{Version: 9}}, patience)
 		required <- err
 	}()
 	quiet(t, "an answer to require", required)
@@ -214,14 +215,14 @@ func TestOrders_FactsAreDurable(t *testing.T) {
 	before := ordered(a, bus.CallFacts, bus.FactsRequest{})
 	for _, n := range []bus.Note{
 		{PairID: "pair", RecordVersion: 7},
-		{Epoch: 3, RecordVersion: 5, Membership: &bus.MembershipNote{Version: 6, Epoch: 3, Out: true}},
+		{Epoch: 3, RecordVersion: 5, Membership: &membership.Note{Version: 6, Epoch: 3, Out: true}},
 	} {
 		ordered(a, bus.CallNote, n)
 	}
 	a.stop()
 	a.start()
 	want := bus.Facts{Host: "a", Identity: before.Identity, PairID: "pair", Epoch: 3, RecordVersion: 7,
-		Note: bus.MembershipNote{Version: 6, Epoch: 3, Out: true}}
+		Note: membership.Note{Version: 6, Epoch: 3, Out: true}}
 	if diff := cmp.Diff(want, ordered(a, bus.CallFacts, bus.FactsRequest{})); diff != "" {
 		t.Error(diff)
 	}

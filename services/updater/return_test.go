@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -171,7 +172,7 @@ func TestReturn_EmptyDirectory(t *testing.T) {
 	b.config.Data = t.TempDir()
 	b.start()
 	f := b.facts()
-	if f.Identity == was.Identity || f.Identity == own.Identity || f.PairID != "" || f.Note != (bus.MembershipNote{}) || !f.Empty {
+	if f.Identity == was.Identity || f.Identity == own.Identity || f.PairID != "" || f.Note != (membership.Note{}) || !f.Empty {
 		t.Fatalf("facts of an empty directory: %+v", f)
 	}
 	a.start()
@@ -195,10 +196,10 @@ func TestReturn_V11OlderDataRestored(t *testing.T) {
 	if err := os.CopyFS(backup, os.DirFS(b.config.Data)); err != nil {
 		t.Fatal(err)
 	}
-	note := bus.MembershipNote{Version: 2, Epoch: 1}
+	note := membership.Note{Version: 2, Epoch: 1}
 	a.solo(1)
 	b.start()
-	ordered(a, bus.CallRequire, bus.Require{Peer: true, Epoch: 1, Membership: bus.MembershipNote{Version: 4, Epoch: 1}})
+	ordered(a, bus.CallRequire, bus.Require{Peer: true, Epoch: 1, Membership: membership.Note{Version: 4, Epoch: 1}})
 	a.puts(1, 20, "after the backup")
 	if f := b.facts(); f.Note.Version != 4 {
 		t.Fatalf("note %+v", f.Note)

@@ -28,7 +28,7 @@ func (u *updater) state() (ready bool, state any) {
 		Digest:       hex.EncodeToString(committed.Digest[:]),
 		Catching:     received.Catching,
 		System:       u.store.Changes(),
-		Note:         bus.MembershipNote{Version: facts.Note.Version, Epoch: facts.Note.Epoch, Out: facts.Note.Out},
+		Note:         facts.Note,
 	}
 	u.mu.Lock()
 	s.Aside, s.AsideCommitted = u.aside.updates, u.aside.committed

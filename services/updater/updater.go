@@ -17,6 +17,7 @@ import (
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/lease"
+	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/replication"
 	"github.com/hotpair/hotpair/storage"
 )
@@ -271,7 +272,7 @@ func (u *updater) received() {
 // news is what main is told at once; positions, which change with each frame, can wait for the next beat.
 type news struct {
 	open, catching, inconsistent bool
-	note                         storage.Note
+	note                         membership.Note
 	peer, reason                 string
 }
 

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/storage"
 )
 
@@ -148,7 +149,7 @@ func (c RestoreConfig) build(ctx context.Context, dir string) (s Summary, identi
 	err = facts.Update(func(f *storage.FactsData) error {
 		f.PairID = s.PairID
 		f.Epoch = s.until.Position.Epoch
-		f.Note = storage.Note{Out: true}
+		f.Note = membership.Note{Out: true}
 		return nil
 	})
 	if err != nil {

@@ -19,6 +19,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/storage/format"
 	"github.com/hotpair/hotpair/storage/history"
 )
@@ -34,17 +35,6 @@ const (
 
 // ErrLower says that a host-local fact which only rises was about to be lowered.
 var ErrLower = errors.New("fact would be lowered")
-
-// Note is a host's durable note of its membership in the in-sync set (R1, R4): a host may promote itself only if the
-// pair record has it, Version is the record's, and Out is false.
-type Note struct {
-	// Version is the version of the pair record that the note is for.
-	Version uint64 `json:"version"`
-	// Epoch is the record's epoch at that version.
-	Epoch uint64 `json:"epoch"`
-	// Out says that the host has left: it resigned, or was told so.
-	Out bool `json:"out,omitempty"`
-}
 
 // CopyState marks the host inconsistent: the database is in the middle of a copy and can't be promoted, not even by
 // force.
@@ -72,8 +62,8 @@ type Data struct {
 	// Record is the host's own copy of the pair record, of a pair without a witness.
 	Record json.RawMessage `json:"record,omitempty"`
 	// Session counts replication sessions, so that each gets a number never used before. It only rises.
-	Session uint64 `json:"session"`
-	Note    Note   `json:"note"`
+	Session uint64          `json:"session"`
+	Note    membership.Note `json:"note"`
 	// Copying is not nil while the database is inconsistent.
 	Copying *CopyState `json:"copying,omitempty"`
 }

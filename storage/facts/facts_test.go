@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/storage/format"
 	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
@@ -37,7 +38,7 @@ func TestFacts_SurviveReopening(t *testing.T) {
 	end := history.Mark{Position: position.Position{Epoch: 1, Sequence: 1}, Digest: history.Digest{1}}
 	err := f.Update(func(d *Data) error {
 		d.PairID, d.Epoch, d.Term, d.RecordVersion, d.Session = "p", 7, 6, 12, 3
-		d.Note = Note{Version: 12, Epoch: 7, Out: true}
+		d.Note = membership.Note{Version: 12, Epoch: 7, Out: true}
 		d.Copying = &CopyState{Base: end, Cursor: []byte{1}, Until: end}
 		return nil
 	})

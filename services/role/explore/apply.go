@@ -3,6 +3,7 @@ package main
 import (
 	"slices"
 
+	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/role"
 )
 
@@ -25,7 +26,7 @@ func (w *world) apply(e event) {
 		a := w.answers[k]
 		w.answers = slices.Delete(w.answers, k, k+1)
 		if w.rules.broken == noteAfter && a.in.Outcome == role.Won {
-			h.disk.note = role.Note{Version: w.register.record.Version, Epoch: w.register.record.Epoch}
+			h.disk.note = membership.Note{Version: w.register.record.Version, Epoch: w.register.record.Epoch}
 		}
 		w.step(i, a.in)
 	case evRead:

@@ -3,6 +3,7 @@ package main
 import (
 	"slices"
 
+	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/role"
 )
 
@@ -97,7 +98,7 @@ func (w *world) perform(i int, action role.Action) {
 func (w *world) submit(i int, a role.WriteRecord) {
 	h := &w.hosts[i]
 	if h.upd.up && w.rules.broken != noteAfter {
-		h.disk.note = role.Note{Version: a.Record.Version, Epoch: a.Record.Epoch}
+		h.disk.note = membership.Note{Version: a.Record.Version, Epoch: a.Record.Epoch}
 		if a.Expected > 0 {
 			h.disk.pair = a.Record.PairID
 		}

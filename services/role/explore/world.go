@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/role"
 )
 
@@ -34,7 +35,7 @@ type entry struct {
 type disk struct {
 	pair           string
 	epoch, version uint64
-	note           role.Note
+	note           membership.Note
 	log            []entry // durable journal, never changed in place
 	committed      int     // how much of it is known to be committed
 }
@@ -59,7 +60,7 @@ type flight struct {
 type hold struct {
 	serial uint64 // of Require; 0: nobody waits for the answer
 	upTo   int
-	note   role.Note
+	note   membership.Note
 	was    bool // what was required before
 	met    bool
 }

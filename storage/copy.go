@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/boltdb/bolt"
 
@@ -16,13 +15,6 @@ const (
 	rangeVersion = 1
 	rangeBytes   = 1 << 20 // bytes of a range that names none
 )
-
-// CopyItem is one key of a bucket, as bolt holds it.
-type CopyItem struct {
-	Bucket string `cbor:"1,keyasint"`
-	Key    []byte `cbor:"2,keyasint"`
-	Value  []byte `cbor:"3,keyasint"`
-}
 
 // Range is a part of the database for a host that copies it.
 type Range struct {
@@ -73,30 +65,6 @@ func parseCursor(c []byte) (bucket string, key []byte, err error) {
 		return "", nil, fmt.Errorf("%w: cursor of a copy", ErrMalformed)
 	}
 	return string(c[1 : 1+c[0]]), c[1+c[0]:], nil
-}
-
-// copied lists the buckets that a copy carries, in its order: spaces that come into being behind the cursor are in
-// entries that are replayed. "issued" is made again from the answers.
-func copied(tx *bolt.Tx) (paths []string, err error) {
-	paths = []string{bucketAnswers, bucketEpochs, bucketFloors}
-	err = tx.Bucket([]byte(bucketData)).ForEach(func(space, _ []byte) error {
-		paths = append(paths, dataPath(string(space)))
-		return nil
-	})
-	slices.Sort(paths)
-	return paths, err
-}
-
-// bucketAt finds a bucket by its path; nil when there is none, or when no copy carries it.
-func bucketAt(tx *bolt.Tx, path string) *bolt.Bucket {
-	if space, ok := spaceOf(path); ok {
-		return tx.Bucket([]byte(bucketData)).Bucket([]byte(space))
-	}
-	switch path {
-	case bucketAnswers, bucketEpochs, bucketFloors:
-		return tx.Bucket([]byte(path))
-	}
-	return nil
 }
 
 // CopyRange reads the next part of the database at the applied end, about maxBytes of it (≤ 0: 1 MiB), in one short
@@ -165,22 +133,6 @@ func (s *Store) applied(f func(*bolt.Tx, *state) error) error {
 		}
 		return f(r.tx, st)
 	})
-}
-
-// CopyProgress is the durable state of a copy on the receiver.
-type CopyProgress struct {
-	// Base is the sender's applied end when the copy began; entries following it are replayed after the last range.
-	Base history.Mark `cbor:"1,keyasint"`
-	// Cursor is the one to ask for next.
-	Cursor []byte `cbor:"2,keyasint,omitempty"`
-	// Done says that all ranges are in: Commit takes entries following Base from now on.
-	Done bool `cbor:"3,keyasint,omitempty"`
-	// Until is the highest At of the ranges: before the applied end reaches it the database is inconsistent.
-	Until history.Mark `cbor:"4,keyasint"`
-	// Ranges, Items and Bytes were received so far, for showing progress.
-	Ranges uint64 `cbor:"5,keyasint,omitempty"`
-	Items  uint64 `cbor:"6,keyasint,omitempty"`
-	Bytes  uint64 `cbor:"7,keyasint,omitempty"`
 }
 
 // BeginCopy replaces the database, overlay included, by an empty one whose committed and applied end is base, durably
@@ -301,35 +253,6 @@ func (r *Range) Whole() error {
 		}
 	}
 	return nil
-}
-
-// validate refuses an item that is not as its bucket holds it.
-func (it *CopyItem) validate() (err error) {
-	if len(it.Key) == 0 || len(it.Key) > bolt.MaxKeySize {
-		return fmt.Errorf("%w: key of %d bytes", history.ErrInvalid, len(it.Key))
-	}
-	switch space, ok := spaceOf(it.Bucket); {
-	case ok && (space == "" || len(space) > history.MaxSpace):
-		return fmt.Errorf("%w: space of %d bytes", history.ErrInvalid, len(space))
-	case ok:
-		_, _, err = readDataValue(it.Key, it.Value)
-	case it.Bucket == bucketAnswers:
-		if _, err = parseAnswerKey(it.Key); err == nil {
-			err = format.Unseal(answerVersion, it.Key, it.Value, &recorded{})
-		}
-	case it.Bucket == bucketFloors && len(it.Value) == 0:
-		err = history.ErrInvalid // to readFloor, no floor at all
-	case it.Bucket == bucketFloors:
-		_, err = readFloor(string(it.Key), it.Value)
-	case it.Bucket == bucketEpochs:
-		var e EpochStart
-		if err = format.Unseal(epochVersion, it.Key, it.Value, &e); err == nil && string(sequenceKey(e.Epoch)) != string(it.Key) {
-			err = history.ErrInvalid
-		}
-	default:
-		err = fmt.Errorf("%w: no such bucket", history.ErrInvalid)
-	}
-	return err
 }
 
 // put writes the items of a valid range.

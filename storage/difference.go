@@ -3,6 +3,8 @@ package storage
 import (
 	"bytes"
 	"slices"
+
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 // Difference is a key in which two hosts are not alike.
@@ -78,3 +80,6 @@ func (c *Content) differences(other *Content) (missing, extra, different []KeySu
 	}
 	return missing, extra, different
 }
+
+// AnswerID gives the request of a key of the bucket of answers, as a Difference names it. The error is ErrDamaged.
+func AnswerID(key []byte) (history.RequestID, error) { return parseAnswerKey(key) }

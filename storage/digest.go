@@ -2,12 +2,11 @@ package storage
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
 	"fmt"
-	"hash"
 
 	"github.com/boltdb/bolt"
 
+	"github.com/hotpair/hotpair/storage/format"
 	"github.com/hotpair/hotpair/storage/history"
 )
 
@@ -43,10 +42,10 @@ func (s *Store) DatabaseDigest() (history.Digest, history.Mark, error) {
 				}
 				if empty { // a space without keys is no space
 					empty = false
-					digestPart(h, []byte(p))
+					format.WritePart(h, []byte(p))
 				}
-				digestPart(h, k)
-				digestPart(h, v)
+				format.WritePart(h, k)
+				format.WritePart(h, v)
 				return nil
 			})
 			if err != nil {
@@ -60,14 +59,6 @@ func (s *Store) DatabaseDigest() (history.Digest, history.Mark, error) {
 		return history.Digest{}, history.Mark{}, fmt.Errorf("digest of the database: %w", err)
 	}
 	return d, at, nil
-}
-
-// digestPart adds bytes with their length, so that no two sequences of parts look the same.
-func digestPart(h hash.Hash, part []byte) {
-	var length [8]byte
-	binary.BigEndian.PutUint64(length[:], uint64(len(part)))
-	h.Write(length[:])
-	h.Write(part)
 }
 
 // liveAnswers tells the answers that can still be asked for from those that only wait to be deleted.

@@ -35,25 +35,6 @@ const (
 	dataHeader = 8 + 4
 )
 
-// state is the one record of where the file stands, rewritten by every transaction.
-type state struct {
-	Host     string `cbor:"1,keyasint,omitempty"`
-	Identity string `cbor:"2,keyasint,omitempty"`
-	// Applied is the end of what all buckets together hold, Time its pair time.
-	Applied  history.Mark      `cbor:"3,keyasint"`
-	Time     int64             `cbor:"4,keyasint,omitempty"`
-	Notified position.Position `cbor:"5,keyasint"`
-	// Base is the end of the chain just before the first entry of the history.
-	Base history.Mark `cbor:"6,keyasint"`
-	// Bytes is the stored size of all entries in the history.
-	Bytes int64 `cbor:"7,keyasint,omitempty"`
-	// Copy is not nil while the file is being filled by a copy and can't be trusted.
-	Copy *CopyProgress `cbor:"8,keyasint,omitempty"`
-}
-
-// first is the first sequence in the history.
-func (s *state) first() uint64 { return s.Base.Position.Sequence + 1 }
-
 // sequenceKey orders by number.
 func sequenceKey(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
 
@@ -145,9 +126,6 @@ func parseAnswerKey(key []byte) (id history.RequestID, err error) {
 	return id, nil
 }
 
-// AnswerID gives the request of a key of the bucket of answers, as a Difference names it. The error is ErrDamaged.
-func AnswerID(key []byte) (history.RequestID, error) { return parseAnswerKey(key) }
-
 // issuedKey orders the answers under ids of apps by their time of issue.
 func issuedKey(issued int64, answer []byte) []byte {
 	return append(binary.BigEndian.AppendUint64(make([]byte, 0, 8+len(answer)), uint64(issued)), answer...)
@@ -168,29 +146,6 @@ func readFloor(terminal string, value []byte) (uint64, error) {
 		return 0, fmt.Errorf("%w: floor of terminal %q", ErrDamaged, terminal)
 	}
 	return binary.BigEndian.Uint64(value), nil
-}
-
-// Tags order the overlay so that a flush meets floors before answers.
-const (
-	tagFloor  = '1'
-	tagAnswer = '2'
-	tagData   = '3'
-)
-
-// floorName, answerName and dataPrefix are the names of things in the overlay.
-func floorName(terminal string) string { return string(rune(tagFloor)) + terminal }
-
-func answerName(id history.RequestID) string { return string(rune(tagAnswer)) + string(answerKey(id)) }
-
-// dataPrefix precedes the keys of a space; the length keeps one space from beginning like another.
-func dataPrefix(space string) string {
-	return string([]byte{tagData, byte(len(space))}) + space
-}
-
-// splitDataName takes the tag, the space and the key apart.
-func splitDataName(name string) (space, key string) {
-	n := int(name[1])
-	return name[2 : 2+n], name[2+n:]
 }
 
 // dataPath is the name of a space's bucket in a copy.

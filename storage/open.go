@@ -13,7 +13,6 @@ import (
 	"github.com/boltdb/bolt"
 
 	"github.com/hotpair/hotpair/storage/format"
-	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/pages"
 )
 
@@ -140,63 +139,4 @@ func guard(f func() error) (err error) {
 		}
 	}()
 	return f()
-}
-
-// getState reads where the file stands.
-func getState(tx *bolt.Tx) (st state, err error) {
-	for _, name := range []string{bucketMeta, bucketHistory, bucketEpochs, bucketAnswers, bucketFloors, bucketIssued, bucketData} {
-		if tx.Bucket([]byte(name)) == nil {
-			return st, fmt.Errorf("%w: no bucket %q", ErrDamaged, name)
-		}
-	}
-	raw := tx.Bucket([]byte(bucketMeta)).Get([]byte(keyState))
-	return st, format.Unseal(stateVersion, []byte(keyState), raw, &st)
-}
-
-// putState writes where the file stands.
-func putState(tx *bolt.Tx, st *state) error {
-	raw, err := format.Seal(stateVersion, []byte(keyState), st)
-	if err != nil {
-		return err
-	}
-	return tx.Bucket([]byte(bucketMeta)).Put([]byte(keyState), raw)
-}
-
-// checkEnds holds the two ends of the history against the state; the whole chain is for Check.
-func checkEnds(tx *bolt.Tx, st *state) error {
-	c := tx.Bucket([]byte(bucketHistory)).Cursor()
-	first, _ := c.First()
-	last, value := c.Last()
-	if first == nil {
-		if st.Base != st.Applied {
-			return fmt.Errorf("%w: the history is empty but should reach from %v to %v", ErrDamaged, st.Base.Position, st.Applied.Position)
-		}
-		return nil
-	}
-	digest, _, raw, err := readHistoryHeader(value)
-	if err != nil {
-		return err
-	}
-	e, err := history.DecodeEntry(raw)
-	if err != nil {
-		return err
-	}
-	if string(first) != string(sequenceKey(st.first())) || string(last) != string(sequenceKey(e.Position.Sequence)) ||
-		(history.Mark{Position: e.Position, Digest: digest}) != st.Applied {
-		return fmt.Errorf("%w: the history does not reach from %v to %v", ErrDamaged, st.Base.Position, st.Applied.Position)
-	}
-	return nil
-}
-
-// readEpochs reads the table of epoch starts.
-func readEpochs(tx *bolt.Tx) (epochs []EpochStart, err error) {
-	err = tx.Bucket([]byte(bucketEpochs)).ForEach(func(k, v []byte) error {
-		var e EpochStart
-		if err := format.Unseal(epochVersion, k, v, &e); err != nil {
-			return err
-		}
-		epochs = append(epochs, e)
-		return nil
-	})
-	return epochs, err
 }

@@ -62,14 +62,3 @@ type Stats struct {
 	// PairTime is the time of the last committed entry, in Unix nanoseconds.
 	PairTime int64
 }
-
-// EpochStart says where an epoch began, and whose term it was.
-type EpochStart struct {
-	Epoch         uint64 `cbor:"1,keyasint"`
-	Sequence      uint64 `cbor:"2,keyasint"`
-	Host          string `cbor:"3,keyasint"`
-	Identity      string `cbor:"4,keyasint"`
-	RecordVersion uint64 `cbor:"5,keyasint,omitempty"`
-	// Time is the pair time of the beginning, in Unix nanoseconds.
-	Time int64 `cbor:"6,keyasint"`
-}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/boltdb/bolt"
 
+	"github.com/hotpair/hotpair/storage/format"
 	"github.com/hotpair/hotpair/storage/history"
 )
 
@@ -194,8 +195,8 @@ func (c *Content) fill(next func() (key, value []byte, err error), detail Detail
 		}
 		c.Items++
 		c.Bytes += int64(len(key) + len(value))
-		digestPart(h, key)
-		digestPart(h, value)
+		format.WritePart(h, key)
+		format.WritePart(h, value)
 		if detail >= WithSums && len(c.Sums) >= listedMost {
 			c.More = true
 			continue

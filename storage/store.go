@@ -1,7 +1,6 @@
 package storage
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -151,27 +150,6 @@ func (s *Store) Changes() uint64 {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.changes
-}
-
-// startOf is what the table of epoch starts keeps of an entry of KindBegan.
-func startOf(e *history.Entry) EpochStart {
-	return EpochStart{
-		Epoch: e.Position.Epoch, Sequence: e.Position.Sequence, Time: e.Time,
-		Host: e.Host, Identity: e.Identity, RecordVersion: e.RecordVersion,
-	}
-}
-
-// withEpoch adds or replaces an epoch's start in a new slice.
-func withEpoch(epochs []EpochStart, e EpochStart) []EpochStart {
-	i, found := slices.BinarySearchFunc(epochs, e.Epoch, func(s EpochStart, epoch uint64) int {
-		return cmp.Compare(s.Epoch, epoch)
-	})
-	epochs = slices.Clone(epochs)
-	if found {
-		epochs[i] = e
-		return epochs
-	}
-	return slices.Insert(epochs, i, e)
 }
 
 // Len is the number of entries in the overlay (not yet applied).

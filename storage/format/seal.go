@@ -3,6 +3,7 @@ package format
 import (
 	"encoding/binary"
 	"fmt"
+	"hash"
 	"hash/crc32"
 )
 
@@ -35,4 +36,12 @@ func Unseal(version byte, key, value []byte, v any) error {
 		return fmt.Errorf("%w: checksum of a value", ErrDamaged)
 	}
 	return Decode(version, raw, v)
+}
+
+// WritePart adds bytes to a digest with their length, so that no two sequences of parts look the same.
+func WritePart(h hash.Hash, part []byte) {
+	var length [8]byte
+	binary.BigEndian.PutUint64(length[:], uint64(len(part)))
+	h.Write(length[:])
+	h.Write(part)
 }

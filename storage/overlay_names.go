@@ -1,0 +1,26 @@
+package storage
+
+import "github.com/hotpair/hotpair/storage/history"
+
+// Tags order the overlay so that a flush meets floors before answers.
+const (
+	tagFloor  = '1'
+	tagAnswer = '2'
+	tagData   = '3'
+)
+
+// floorName, answerName and dataPrefix are the names of things in the overlay.
+func floorName(terminal string) string { return string(rune(tagFloor)) + terminal }
+
+func answerName(id history.RequestID) string { return string(rune(tagAnswer)) + string(answerKey(id)) }
+
+// dataPrefix precedes the keys of a space; the length keeps one space from beginning like another.
+func dataPrefix(space string) string {
+	return string([]byte{tagData, byte(len(space))}) + space
+}
+
+// splitDataName takes the tag, the space and the key apart.
+func splitDataName(name string) (space, key string) {
+	n := int(name[1])
+	return name[2 : 2+n], name[2+n:]
+}

@@ -1,0 +1,92 @@
+package storage
+
+import (
+	"fmt"
+
+	"github.com/boltdb/bolt"
+
+	"github.com/hotpair/hotpair/storage/format"
+	"github.com/hotpair/hotpair/storage/history"
+	"github.com/hotpair/hotpair/storage/position"
+)
+
+// state is the one record of where the file stands, rewritten by every transaction.
+type state struct {
+	Host     string `cbor:"1,keyasint,omitempty"`
+	Identity string `cbor:"2,keyasint,omitempty"`
+	// Applied is the end of what all buckets together hold, Time its pair time.
+	Applied  history.Mark      `cbor:"3,keyasint"`
+	Time     int64             `cbor:"4,keyasint,omitempty"`
+	Notified position.Position `cbor:"5,keyasint"`
+	// Base is the end of the chain just before the first entry of the history.
+	Base history.Mark `cbor:"6,keyasint"`
+	// Bytes is the stored size of all entries in the history.
+	Bytes int64 `cbor:"7,keyasint,omitempty"`
+	// Copy is not nil while the file is being filled by a copy and can't be trusted.
+	Copy *CopyProgress `cbor:"8,keyasint,omitempty"`
+}
+
+// first is the first sequence in the history.
+func (s *state) first() uint64 { return s.Base.Position.Sequence + 1 }
+
+// CopyProgress is the durable state of a copy on the receiver.
+type CopyProgress struct {
+	// Base is the sender's applied end when the copy began; entries following it are replayed after the last range.
+	Base history.Mark `cbor:"1,keyasint"`
+	// Cursor is the one to ask for next.
+	Cursor []byte `cbor:"2,keyasint,omitempty"`
+	// Done says that all ranges are in: Commit takes entries following Base from now on.
+	Done bool `cbor:"3,keyasint,omitempty"`
+	// Until is the highest At of the ranges: before the applied end reaches it the database is inconsistent.
+	Until history.Mark `cbor:"4,keyasint"`
+	// Ranges, Items and Bytes were received so far, for showing progress.
+	Ranges uint64 `cbor:"5,keyasint,omitempty"`
+	Items  uint64 `cbor:"6,keyasint,omitempty"`
+	Bytes  uint64 `cbor:"7,keyasint,omitempty"`
+}
+
+// getState reads where the file stands.
+func getState(tx *bolt.Tx) (st state, err error) {
+	for _, name := range []string{bucketMeta, bucketHistory, bucketEpochs, bucketAnswers, bucketFloors, bucketIssued, bucketData} {
+		if tx.Bucket([]byte(name)) == nil {
+			return st, fmt.Errorf("%w: no bucket %q", ErrDamaged, name)
+		}
+	}
+	raw := tx.Bucket([]byte(bucketMeta)).Get([]byte(keyState))
+	return st, format.Unseal(stateVersion, []byte(keyState), raw, &st)
+}
+
+// putState writes where the file stands.
+func putState(tx *bolt.Tx, st *state) error {
+	raw, err := format.Seal(stateVersion, []byte(keyState), st)
+	if err != nil {
+		return err
+	}
+	return tx.Bucket([]byte(bucketMeta)).Put([]byte(keyState), raw)
+}
+
+// checkEnds holds the two ends of the history against the state; the whole chain is for Check.
+func checkEnds(tx *bolt.Tx, st *state) error {
+	c := tx.Bucket([]byte(bucketHistory)).Cursor()
+	first, _ := c.First()
+	last, value := c.Last()
+	if first == nil {
+		if st.Base != st.Applied {
+			return fmt.Errorf("%w: the history is empty but should reach from %v to %v", ErrDamaged, st.Base.Position, st.Applied.Position)
+		}
+		return nil
+	}
+	digest, _, raw, err := readHistoryHeader(value)
+	if err != nil {
+		return err
+	}
+	e, err := history.DecodeEntry(raw)
+	if err != nil {
+		return err
+	}
+	if string(first) != string(sequenceKey(st.first())) || string(last) != string(sequenceKey(e.Position.Sequence)) ||
+		(history.Mark{Position: e.Position, Digest: digest}) != st.Applied {
+		return fmt.Errorf("%w: the history does not reach from %v to %v", ErrDamaged, st.Base.Position, st.Applied.Position)
+	}
+	return nil
+}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/hotpair/hotpair/storage/format"
 	"github.com/hotpair/hotpair/storage/history"
+	"github.com/hotpair/hotpair/storage/layout"
 	"github.com/hotpair/hotpair/storage/pages"
 )
 
@@ -85,7 +86,7 @@ const faultsShown = 20
 type content struct {
 	ctx    context.Context
 	tx     *bolt.Tx
-	st     state
+	st     layout.State
 	seen   int
 	faults []error
 }
@@ -112,7 +113,7 @@ func (c *content) each(b *bolt.Bucket, f func(k, v []byte)) error {
 func (s *Store) checkContent(ctx context.Context, r *Reader) error {
 	c := &content{ctx: ctx, tx: r.tx}
 	var err error
-	if c.st, err = getState(r.tx); err != nil {
+	if c.st, err = layout.ReadState(r.tx); err != nil {
 		return err
 	}
 	for _, f := range []func() error{c.items, c.issued, c.history} {
@@ -137,7 +138,7 @@ func (s *Store) checkContent(ctx context.Context, r *Reader) error {
 
 // items verifies what a copy would carry.
 func (c *content) items() error {
-	paths, err := copied(c.tx)
+	paths, err := layout.Copied(c.tx)
 	if err != nil {
 		return err
 	}
@@ -147,22 +148,22 @@ func (c *content) items() error {
 		last = max(last, c.st.Copy.Until.Position.Sequence)
 	}
 	for _, p := range paths {
-		_, isData := spaceOf(p)
-		err := c.each(bucketAt(c.tx, p), func(k, v []byte) {
-			it := CopyItem{Bucket: p, Key: k, Value: v}
-			if err := it.validate(); err != nil {
+		_, isData := layout.SpaceOf(p)
+		err := c.each(layout.BucketAt(c.tx, p), func(k, v []byte) {
+			it := layout.Item{Bucket: p, Key: k, Value: v}
+			if err := it.Validate(); err != nil {
 				c.fault("key %q of %q: %v", k, p, err)
 				return
 			}
 			sequence := uint64(0)
-			var epoch EpochStart
-			var answer recorded
+			var epoch layout.EpochStart
+			var answer layout.Recorded
 			switch {
 			case isData:
 				sequence = binary.BigEndian.Uint64(v)
-			case p == bucketEpochs && format.Unseal(epochVersion, k, v, &epoch) == nil:
+			case p == layout.BucketEpochs && format.Unseal(layout.EpochVersion, k, v, &epoch) == nil:
 				sequence = epoch.Sequence
-			case p == bucketAnswers && format.Unseal(answerVersion, k, v, &answer) == nil:
+			case p == layout.BucketAnswers && format.Unseal(layout.AnswerVersion, k, v, &answer) == nil:
 				sequence = answer.Position.Sequence
 			}
 			if sequence > last {
@@ -178,7 +179,7 @@ func (c *content) items() error {
 
 // issued verifies that answers under ids of apps and their index by age go together.
 func (c *content) issued() error {
-	answers, indexed := c.tx.Bucket([]byte(bucketAnswers)), c.tx.Bucket([]byte(bucketIssued))
+	answers, indexed := c.tx.Bucket([]byte(layout.BucketAnswers)), c.tx.Bucket([]byte(layout.BucketIssued))
 	err := c.each(indexed, func(k, _ []byte) {
 		if len(k) <= 8 || answers.Get(k[8:]) == nil {
 			c.fault("the index by age names the answer %q, which is not there", k)
@@ -188,11 +189,11 @@ func (c *content) issued() error {
 		return err
 	}
 	return c.each(answers, func(k, _ []byte) {
-		id, err := parseAnswerKey(k)
+		id, err := layout.ParseAnswerKey(k)
 		if err != nil || id.App == "" {
 			return
 		}
-		if issued, err := id.Issued(); err != nil || indexed.Get(issuedKey(issued.UnixNano(), k)) == nil {
+		if issued, err := id.Issued(); err != nil || indexed.Get(layout.IssuedKey(issued.UnixNano(), k)) == nil {
 			c.fault("answer %v is not in the index by age", id)
 		}
 	})
@@ -201,13 +202,13 @@ func (c *content) issued() error {
 // history verifies the chain, and that the table of epoch starts has the epochs in it.
 func (c *content) history() error {
 	end, stored := c.st.Base, int64(0)
-	epochs := c.tx.Bucket([]byte(bucketEpochs))
+	epochs := c.tx.Bucket([]byte(layout.BucketEpochs))
 	broken := false
-	err := c.each(c.tx.Bucket([]byte(bucketHistory)), func(k, v []byte) {
+	err := c.each(c.tx.Bucket([]byte(layout.BucketHistory)), func(k, v []byte) {
 		if broken {
 			return // nothing behind a broken link can be verified
 		}
-		digest, at, raw, err := readHistoryHeader(v)
+		digest, at, raw, err := layout.ReadHistoryHeader(v)
 		var s history.Stored
 		if err == nil {
 			s, err = history.ReadStored(end.Digest, raw)
@@ -215,7 +216,7 @@ func (c *content) history() error {
 		if err == nil {
 			err = s.Follows(end)
 		}
-		if err == nil && (s.Digest != digest || s.Entry.Time != at || !bytes.Equal(k, sequenceKey(s.Entry.Position.Sequence))) {
+		if err == nil && (s.Digest != digest || s.Entry.Time != at || !bytes.Equal(k, layout.SequenceKey(s.Entry.Position.Sequence))) {
 			err = history.ErrDiverged
 		}
 		if err != nil {
@@ -225,9 +226,9 @@ func (c *content) history() error {
 		}
 		end, stored = s.Mark(), stored+int64(len(raw))
 		if s.Entry.Kind == history.KindBegan {
-			var e EpochStart
-			key := sequenceKey(s.Entry.Position.Epoch)
-			if format.Unseal(epochVersion, key, epochs.Get(key), &e) != nil || e != startOf(&s.Entry) {
+			var e layout.EpochStart
+			key := layout.SequenceKey(s.Entry.Position.Epoch)
+			if format.Unseal(layout.EpochVersion, key, epochs.Get(key), &e) != nil || e != layout.StartOf(&s.Entry) {
 				c.fault("the start of epoch %d is not in the table of epochs", s.Entry.Position.Epoch)
 			}
 		}

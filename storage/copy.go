@@ -9,6 +9,7 @@ import (
 
 	"github.com/hotpair/hotpair/storage/format"
 	"github.com/hotpair/hotpair/storage/history"
+	"github.com/hotpair/hotpair/storage/layout"
 )
 
 const (
@@ -24,9 +25,9 @@ type Range struct {
 	// Done says that nothing follows.
 	Done bool `cbor:"3,keyasint,omitempty"`
 	// At is the sender's applied end at which the items were read, Time its pair time.
-	At    history.Mark `cbor:"4,keyasint"`
-	Time  int64        `cbor:"5,keyasint,omitempty"`
-	Items []CopyItem   `cbor:"6,keyasint,omitempty"`
+	At    history.Mark  `cbor:"4,keyasint"`
+	Time  int64         `cbor:"5,keyasint,omitempty"`
+	Items []layout.Item `cbor:"6,keyasint,omitempty"`
 	// Check is a checksum over all the rest.
 	Check uint32 `cbor:"7,keyasint"`
 }
@@ -80,7 +81,7 @@ func (s *Store) CopyRange(from []byte, maxBytes int) (Range, error) {
 		return Range{}, fmt.Errorf("copy range: %w", err)
 	}
 	r := Range{From: bytes.Clone(from)}
-	err = s.applied(func(tx *bolt.Tx, st *state) error {
+	err = s.applied(func(tx *bolt.Tx, st *layout.State) error {
 		r.At, r.Time = st.Applied, st.Time
 		return r.fill(tx, path, key, maxBytes)
 	})
@@ -95,7 +96,7 @@ func (s *Store) CopyRange(from []byte, maxBytes int) (Range, error) {
 
 // fill reads items from behind key in the bucket at path on.
 func (r *Range) fill(tx *bolt.Tx, path string, key []byte, maxBytes int) error {
-	paths, err := copied(tx)
+	paths, err := layout.Copied(tx)
 	if err != nil {
 		return err
 	}
@@ -104,7 +105,7 @@ func (r *Range) fill(tx *bolt.Tx, path string, key []byte, maxBytes int) error {
 		if p < path {
 			continue
 		}
-		c := bucketAt(tx, p).Cursor()
+		c := layout.BucketAt(tx, p).Cursor()
 		k, v := c.First()
 		if p == path {
 			if k, v = c.Seek(key); k != nil && bytes.Equal(k, key) && len(key) > 0 {
@@ -118,7 +119,7 @@ func (r *Range) fill(tx *bolt.Tx, path string, key []byte, maxBytes int) error {
 				return nil
 			}
 			maxBytes -= size
-			r.Items = append(r.Items, CopyItem{Bucket: p, Key: owned(k), Value: owned(v)})
+			r.Items = append(r.Items, layout.Item{Bucket: p, Key: owned(k), Value: owned(v)})
 			r.Next = cursor(p, k)
 		}
 	}
@@ -126,8 +127,8 @@ func (r *Range) fill(tx *bolt.Tx, path string, key []byte, maxBytes int) error {
 }
 
 // applied runs f in a view of what bolt alone holds, which must be consistent.
-func (s *Store) applied(f func(*bolt.Tx, *state) error) error {
-	return s.look(true, func(r *Reader, st *state) error {
+func (s *Store) applied(f func(*bolt.Tx, *layout.State) error) error {
+	return s.look(true, func(r *Reader, st *layout.State) error {
 		if st.Copy != nil {
 			return ErrCopying
 		}
@@ -152,10 +153,10 @@ func (s *Store) BeginCopy(base history.Mark) error {
 	if err != nil {
 		return fmt.Errorf("begin copy: %w", err)
 	}
-	fresh := state{
+	fresh := layout.State{
 		Host: s.state.Host, Identity: s.state.Identity,
 		Applied: base, Base: base, Notified: base.Position,
-		Copy: &CopyProgress{Base: base, Until: base},
+		Copy: &layout.CopyProgress{Base: base, Until: base},
 	}
 	// The file is replaced, not emptied: emptying it would leave a list of free pages longer than bolt can keep.
 	if err := s.makeDatabase(fresh); err != nil {
@@ -208,16 +209,16 @@ func (s *Store) PutRange(r Range) error {
 	if progress.Done && progress.Until == progress.Base {
 		next.Copy = nil
 	}
-	var epochs []EpochStart
+	var epochs []layout.EpochStart
 	err = guard(func() error {
 		return db.Update(func(tx *bolt.Tx) (err error) {
 			if err := r.put(tx); err != nil {
 				return err
 			}
-			if epochs, err = readEpochs(tx); err != nil {
+			if epochs, err = layout.ReadEpochs(tx); err != nil {
 				return err
 			}
-			return putState(tx, &next)
+			return layout.WriteState(tx, &next)
 		})
 	})
 	if err != nil {
@@ -231,7 +232,7 @@ func (s *Store) PutRange(r Range) error {
 }
 
 // validate refuses a range that can't be stored, before anything is.
-func (r *Range) validate(p *CopyProgress) error {
+func (r *Range) validate(p *layout.CopyProgress) error {
 	if err := r.Whole(); err != nil {
 		return err
 	}
@@ -248,7 +249,7 @@ func (r *Range) Whole() error {
 	}
 	for i := range r.Items {
 		it := &r.Items[i]
-		if err := it.validate(); err != nil {
+		if err := it.Validate(); err != nil {
 			return fmt.Errorf("%w: item %q of %q: %w", ErrMalformed, it.Key, it.Bucket, err)
 		}
 	}
@@ -260,24 +261,24 @@ func (r *Range) put(tx *bolt.Tx) error {
 	for i := range r.Items {
 		it := &r.Items[i]
 		b := tx.Bucket([]byte(it.Bucket))
-		if space, ok := spaceOf(it.Bucket); ok {
+		if space, ok := layout.SpaceOf(it.Bucket); ok {
 			var err error
-			if b, err = tx.Bucket([]byte(bucketData)).CreateBucketIfNotExists([]byte(space)); err != nil {
+			if b, err = tx.Bucket([]byte(layout.BucketData)).CreateBucketIfNotExists([]byte(space)); err != nil {
 				return err
 			}
 		}
 		if err := b.Put(it.Key, it.Value); err != nil {
 			return err
 		}
-		if it.Bucket != bucketAnswers {
+		if it.Bucket != layout.BucketAnswers {
 			continue
 		}
-		id, err := parseAnswerKey(it.Key)
+		id, err := layout.ParseAnswerKey(it.Key)
 		if err != nil || id.App == "" {
 			continue
 		}
 		if issued, err := id.Issued(); err == nil {
-			if err := tx.Bucket([]byte(bucketIssued)).Put(issuedKey(issued.UnixNano(), it.Key), []byte{1}); err != nil {
+			if err := tx.Bucket([]byte(layout.BucketIssued)).Put(layout.IssuedKey(issued.UnixNano(), it.Key), []byte{1}); err != nil {
 				return err
 			}
 		}
@@ -287,11 +288,11 @@ func (r *Range) put(tx *bolt.Tx) error {
 
 // Copying gives the progress of a copy. ok is false when the database is consistent: no copy was begun, or all its
 // ranges are in and the applied end has reached Until.
-func (s *Store) Copying() (p CopyProgress, ok bool) {
+func (s *Store) Copying() (p layout.CopyProgress, ok bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if s.state.Copy == nil {
-		return CopyProgress{}, false
+		return layout.CopyProgress{}, false
 	}
 	p = *s.state.Copy
 	p.Cursor = bytes.Clone(p.Cursor)

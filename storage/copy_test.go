@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/storage/history"
+	"github.com/hotpair/hotpair/storage/layout"
 )
 
 // load makes entries of every sort without end.
@@ -259,15 +260,17 @@ func TestCopy_RefusesDamagedRanges(t *testing.T) {
 		t.Fatalf("%+v, %v", good, err)
 	}
 	for i := range good.Items {
-		for what, change := range map[string]func(*CopyItem){
-			"bucket":  func(it *CopyItem) { it.Bucket = bucketHistory },
-			"key":     func(it *CopyItem) { it.Key = append([]byte{1}, it.Key...) },
-			"no key":  func(it *CopyItem) { it.Key = nil },
-			"value":   func(it *CopyItem) { it.Value = append(owned(it.Value[:len(it.Value)-1]), it.Value[len(it.Value)-1]^1) },
-			"nothing": func(it *CopyItem) { it.Value = nil },
+		for what, change := range map[string]func(*layout.Item){
+			"bucket": func(it *layout.Item) { it.Bucket = layout.BucketHistory },
+			"key":    func(it *layout.Item) { it.Key = append([]byte{1}, it.Key...) },
+			"no key": func(it *layout.Item) { it.Key = nil },
+			"value": func(it *layout.Item) {
+				it.Value = append(owned(it.Value[:len(it.Value)-1]), it.Value[len(it.Value)-1]^1)
+			},
+			"nothing": func(it *layout.Item) { it.Value = nil },
 		} {
 			bad := good
-			bad.Items = append([]CopyItem(nil), good.Items...)
+			bad.Items = append([]layout.Item(nil), good.Items...)
 			change(&bad.Items[i])
 			if err := receiver.PutRange(bad); !errors.Is(err, ErrMalformed) {
 				t.Errorf("item %d with another %s, wrong checksum: %v", i, what, err)
@@ -289,7 +292,7 @@ func TestCopy_RefusesDamagedRanges(t *testing.T) {
 }
 
 func FuzzDecodeRange(f *testing.F) {
-	r := Range{From: cursor("answers", []byte("k")), Items: []CopyItem{{Bucket: "data/s", Key: []byte("k"), Value: dataValue([]byte("k"), 3, []byte("v"))}}}
+	r := Range{From: cursor("answers", []byte("k")), Items: []layout.Item{{Bucket: "data/s", Key: []byte("k"), Value: layout.DataValue([]byte("k"), 3, []byte("v"))}}}
 	raw, err := r.Encode()
 	if err != nil {
 		f.Fatal(err)
@@ -300,9 +303,9 @@ func FuzzDecodeRange(f *testing.F) {
 		if err != nil {
 			return
 		}
-		_ = r.validate(&CopyProgress{})
+		_ = r.validate(&layout.CopyProgress{})
 		for i := range r.Items {
-			_ = r.Items[i].validate() // also behind a wrong checksum
+			_ = r.Items[i].Validate() // also behind a wrong checksum
 		}
 		_, _, _ = parseCursor(r.Next)
 	})

@@ -13,6 +13,7 @@ import (
 
 	"github.com/hotpair/hotpair/storage/format"
 	"github.com/hotpair/hotpair/storage/history"
+	"github.com/hotpair/hotpair/storage/layout"
 	"github.com/hotpair/hotpair/storage/pages"
 )
 
@@ -100,14 +101,14 @@ func TestOpen_DamagedAndForeignFilesAreNamed(t *testing.T) {
 func TestOpen_NextVersionIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir, Options{})
-	if err := s.makeDatabase(state{}); err != nil {
+	if err := s.makeDatabase(layout.State{}); err != nil {
 		t.Fatal(err)
 	}
-	raw, err := format.Seal(stateVersion+1, []byte(keyState), &state{})
+	raw, err := format.Seal(layout.StateVersion+1, []byte(layout.KeyState), &layout.State{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := format.Unseal(stateVersion, []byte(keyState), raw, &state{}); !errors.Is(err, ErrVersion) {
+	if err := format.Unseal(layout.StateVersion, []byte(layout.KeyState), raw, &layout.State{}); !errors.Is(err, ErrVersion) {
 		t.Errorf("next version: %v", err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/hotpair/hotpair/storage/history"
+	"github.com/hotpair/hotpair/storage/layout"
 )
 
 // Difference is a key in which two hosts are not alike.
@@ -82,4 +83,4 @@ func (c *Content) differences(other *Content) (missing, extra, different []KeySu
 }
 
 // AnswerID gives the request of a key of the bucket of answers, as a Difference names it. The error is ErrDamaged.
-func AnswerID(key []byte) (history.RequestID, error) { return parseAnswerKey(key) }
+func AnswerID(key []byte) (history.RequestID, error) { return layout.ParseAnswerKey(key) }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hotpair/hotpair/storage/format"
 	"github.com/hotpair/hotpair/storage/history"
+	"github.com/hotpair/hotpair/storage/layout"
 )
 
 // DatabaseDigest digests all data, the answers that can still be asked for, floors and epoch starts at the applied
@@ -17,9 +18,9 @@ import (
 func (s *Store) DatabaseDigest() (history.Digest, history.Mark, error) {
 	var d history.Digest
 	var at history.Mark
-	err := s.applied(func(tx *bolt.Tx, st *state) error {
+	err := s.applied(func(tx *bolt.Tx, st *layout.State) error {
 		at = st.Applied
-		paths, err := copied(tx)
+		paths, err := layout.Copied(tx)
 		if err != nil {
 			return err
 		}
@@ -30,14 +31,14 @@ func (s *Store) DatabaseDigest() (history.Digest, history.Mark, error) {
 		h := sha256.New()
 		for _, p := range paths {
 			empty := true
-			err := bucketAt(tx, p).ForEach(func(k, v []byte) error {
-				if p == bucketAnswers {
+			err := layout.BucketAt(tx, p).ForEach(func(k, v []byte) error {
+				if p == layout.BucketAnswers {
 					if ok, err := live(k); err != nil || !ok {
 						return err
 					}
 				}
-				it := CopyItem{Bucket: p, Key: k, Value: v}
-				if err := it.validate(); err != nil {
+				it := layout.Item{Bucket: p, Key: k, Value: v}
+				if err := it.Validate(); err != nil {
 					return fmt.Errorf("%w: key %q of %q: %w", ErrDamaged, k, p, err)
 				}
 				if empty { // a space without keys is no space
@@ -62,10 +63,10 @@ func (s *Store) DatabaseDigest() (history.Digest, history.Mark, error) {
 }
 
 // liveAnswers tells the answers that can still be asked for from those that only wait to be deleted.
-func (s *Store) liveAnswers(tx *bolt.Tx, st *state) (func(key []byte) (bool, error), error) {
+func (s *Store) liveAnswers(tx *bolt.Tx, st *layout.State) (func(key []byte) (bool, error), error) {
 	floors := map[string]uint64{}
-	err := tx.Bucket([]byte(bucketFloors)).ForEach(func(k, v []byte) (err error) {
-		floors[string(k)], err = readFloor(string(k), v)
+	err := tx.Bucket([]byte(layout.BucketFloors)).ForEach(func(k, v []byte) (err error) {
+		floors[string(k)], err = layout.ReadFloor(string(k), v)
 		return err
 	})
 	if err != nil {
@@ -73,7 +74,7 @@ func (s *Store) liveAnswers(tx *bolt.Tx, st *state) (func(key []byte) (bool, err
 	}
 	oldest := st.Time - int64(s.options.Retention)
 	return func(key []byte) (bool, error) {
-		id, err := parseAnswerKey(key)
+		id, err := layout.ParseAnswerKey(key)
 		if err != nil || id.App == "" {
 			return id.Counter >= floors[id.Terminal], err
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/hotpair/hotpair/storage/format"
 	"github.com/hotpair/hotpair/storage/history"
+	"github.com/hotpair/hotpair/storage/layout"
 )
 
 const (
@@ -78,7 +79,7 @@ func (s *Store) Flush(ctx context.Context) (history.Mark, error) {
 type flushing struct {
 	tx      *bolt.Tx
 	store   *Store
-	next    *state
+	next    *layout.State
 	answers *bolt.Bucket
 	issued  *bolt.Bucket
 	floors  map[string]uint64 // as they are after this transaction, of the terminals that it met
@@ -87,10 +88,10 @@ type flushing struct {
 
 // apply writes a generation of the overlay and completes the state. The order of the overlay's names brings floors
 // first, so that an answer which is already below its terminal's floor is never written: most are.
-func (s *Store) apply(tx *bolt.Tx, t *table, next *state, pinned uint64) error {
+func (s *Store) apply(tx *bolt.Tx, t *table, next *layout.State, pinned uint64) error {
 	f := &flushing{
 		tx: tx, store: s, next: next, floors: map[string]uint64{}, oldest: next.Time - int64(s.options.Retention),
-		answers: tx.Bucket([]byte(bucketAnswers)), issued: tx.Bucket([]byte(bucketIssued)),
+		answers: tx.Bucket([]byte(layout.BucketAnswers)), issued: tx.Bucket([]byte(layout.BucketIssued)),
 	}
 	var space string
 	var data *bolt.Bucket
@@ -105,14 +106,14 @@ func (s *Store) apply(tx *bolt.Tx, t *table, next *state, pinned uint64) error {
 			of, key := splitDataName(n.name)
 			if data == nil || of != space {
 				space = of
-				if data, err = tx.Bucket([]byte(bucketData)).CreateBucketIfNotExists([]byte(space)); err != nil {
+				if data, err = tx.Bucket([]byte(layout.BucketData)).CreateBucketIfNotExists([]byte(space)); err != nil {
 					return err
 				}
 			}
 			if effect := v.data(); effect.Delete {
 				err = data.Delete([]byte(key))
 			} else {
-				err = data.Put([]byte(key), dataValue([]byte(key), v.sequence, effect.Value))
+				err = data.Put([]byte(key), layout.DataValue([]byte(key), v.sequence, effect.Value))
 			}
 		}
 		if err != nil {
@@ -137,7 +138,7 @@ func (s *Store) apply(tx *bolt.Tx, t *table, next *state, pinned uint64) error {
 	if c := next.Copy; c != nil && c.Done && next.Applied.Position.Sequence >= c.Until.Position.Sequence {
 		next.Copy = nil
 	}
-	return putState(tx, next)
+	return layout.WriteState(tx, next)
 }
 
 // freePages gives the number of free pages as of the last transaction.
@@ -151,7 +152,7 @@ func (f *flushing) floor(terminal string) (uint64, error) {
 	if floor, ok := f.floors[terminal]; ok {
 		return floor, nil
 	}
-	floor, err := readFloor(terminal, f.tx.Bucket([]byte(bucketFloors)).Get([]byte(terminal)))
+	floor, err := layout.ReadFloor(terminal, f.tx.Bucket([]byte(layout.BucketFloors)).Get([]byte(terminal)))
 	if err == nil {
 		f.floors[terminal] = floor
 	}
@@ -164,11 +165,11 @@ func (f *flushing) raise(terminal string, floor uint64) error {
 		return err
 	}
 	f.floors[terminal] = floor
-	if err := f.tx.Bucket([]byte(bucketFloors)).Put([]byte(terminal), floorValue(terminal, floor)); err != nil {
+	if err := f.tx.Bucket([]byte(layout.BucketFloors)).Put([]byte(terminal), layout.FloorValue(terminal, floor)); err != nil {
 		return err
 	}
 	// Collected first: a cursor is not to be trusted across deletions.
-	prefix := answerPrefix(terminal, answerByCounter)
+	prefix := layout.AnswerPrefix(terminal, layout.AnswerByCounter)
 	end := binary.BigEndian.AppendUint64(bytes.Clone(prefix), floor)
 	var gone [][]byte
 	c := f.answers.Cursor()
@@ -185,7 +186,7 @@ func (f *flushing) raise(terminal string, floor uint64) error {
 
 // record writes the answer of an entry unless it is too old already.
 func (f *flushing) record(e *history.Entry) error {
-	key := answerKey(e.Request)
+	key := layout.AnswerKey(e.Request)
 	if e.Request.App == "" {
 		if floor, err := f.floor(e.Request.Terminal); err != nil || e.Request.Counter < floor {
 			return err
@@ -198,11 +199,11 @@ func (f *flushing) record(e *history.Entry) error {
 		if issued.UnixNano() < f.oldest {
 			return nil
 		}
-		if err := f.issued.Put(issuedKey(issued.UnixNano(), key), []byte{1}); err != nil {
+		if err := f.issued.Put(layout.IssuedKey(issued.UnixNano(), key), []byte{1}); err != nil {
 			return err
 		}
 	}
-	value, err := format.Seal(answerVersion, key, recorded{Position: e.Position, Answer: e.Answer})
+	value, err := format.Seal(layout.AnswerVersion, key, layout.Recorded{Position: e.Position, Answer: e.Answer})
 	if err != nil {
 		return err
 	}
@@ -211,23 +212,23 @@ func (f *flushing) record(e *history.Entry) error {
 
 // append adds entries to the history and to the table of epoch starts.
 func (f *flushing) append(entries []*history.Stored) error {
-	bucket := f.tx.Bucket([]byte(bucketHistory))
+	bucket := f.tx.Bucket([]byte(layout.BucketHistory))
 	bucket.FillPercent = 1 // keys only ever rise
 	for _, s := range entries {
 		e := &s.Entry
-		if err := bucket.Put(sequenceKey(e.Position.Sequence), historyValue(s)); err != nil {
+		if err := bucket.Put(layout.SequenceKey(e.Position.Sequence), layout.HistoryValue(s)); err != nil {
 			return err
 		}
 		f.next.Bytes += int64(len(s.Raw))
 		if e.Kind != history.KindBegan {
 			continue
 		}
-		key := sequenceKey(e.Position.Epoch)
-		value, err := format.Seal(epochVersion, key, startOf(e))
+		key := layout.SequenceKey(e.Position.Epoch)
+		value, err := format.Seal(layout.EpochVersion, key, layout.StartOf(e))
 		if err != nil {
 			return err
 		}
-		if err := f.tx.Bucket([]byte(bucketEpochs)).Put(key, value); err != nil {
+		if err := f.tx.Bucket([]byte(layout.BucketEpochs)).Put(key, value); err != nil {
 			return err
 		}
 	}
@@ -256,18 +257,18 @@ func (f *flushing) forget(allowance int) error {
 // stays, so that the end can be checked.
 func (f *flushing) trim(allowance int, pinned uint64) error {
 	o, next := &f.store.options, f.next
-	bucket := f.tx.Bucket([]byte(bucketHistory))
+	bucket := f.tx.Bucket([]byte(layout.BucketHistory))
 	oldest := int64(math.MinInt64)
 	if o.MaxAge < time.Duration(next.Time) { // pair time starts at 1970: no entry is older than that
 		oldest = next.Time - int64(o.MaxAge)
 	}
 	for ; allowance > 0; allowance-- {
-		first, last := next.first(), next.Applied.Position.Sequence
+		first, last := next.First(), next.Applied.Position.Sequence
 		if first >= last || first >= pinned {
 			return nil
 		}
-		key := sequenceKey(first)
-		digest, at, raw, err := readHistoryHeader(bucket.Get(key))
+		key := layout.SequenceKey(first)
+		digest, at, raw, err := layout.ReadHistoryHeader(bucket.Get(key))
 		if err != nil {
 			return err
 		}

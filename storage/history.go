@@ -8,6 +8,7 @@ import (
 	"github.com/boltdb/bolt"
 
 	"github.com/hotpair/hotpair/storage/history"
+	"github.com/hotpair/hotpair/storage/layout"
 )
 
 const (
@@ -25,7 +26,7 @@ type past struct {
 }
 
 // look opens a view of what is committed and runs f in it; inconsistent as for reader.
-func (s *Store) look(inconsistent bool, f func(*Reader, *state) error) error {
+func (s *Store) look(inconsistent bool, f func(*Reader, *layout.State) error) error {
 	s.life.RLock()
 	defer s.life.RUnlock()
 	r, err := s.reader(inconsistent)
@@ -34,7 +35,7 @@ func (s *Store) look(inconsistent bool, f func(*Reader, *state) error) error {
 	}
 	defer r.tx.Rollback()
 	return guard(func() error {
-		st, err := getState(r.tx)
+		st, err := layout.ReadState(r.tx)
 		if err != nil {
 			return err
 		}
@@ -45,11 +46,11 @@ func (s *Store) look(inconsistent bool, f func(*Reader, *state) error) error {
 // history opens a view of the history and runs f. The history is whole from its base on, whatever a copy has done to the
 // data.
 func (s *Store) history(f func(*past) error) error {
-	return s.look(true, func(r *Reader, st *state) error { return f(r.past(st)) })
+	return s.look(true, func(r *Reader, st *layout.State) error { return f(r.past(st)) })
 }
 
 // past is the history that the reader sees; st is the state in its view of bolt.
-func (r *Reader) past(st *state) *past {
+func (r *Reader) past(st *layout.State) *past {
 	return &past{
 		tx: r.tx, frozen: r.frozen, active: r.active, end: r.end, base: st.Base, applied: st.Applied.Position.Sequence,
 	}
@@ -74,7 +75,7 @@ func (p *past) digest(sequence uint64) (history.Digest, error) {
 	case sequence > p.end.Position.Sequence:
 		return history.Digest{}, fmt.Errorf("%w: %d, the last is %v", history.ErrAbsent, sequence, p.end.Position)
 	case sequence <= p.applied:
-		d, _, _, err := readHistoryHeader(p.tx.Bucket([]byte(bucketHistory)).Get(sequenceKey(sequence)))
+		d, _, _, err := layout.ReadHistoryHeader(p.tx.Bucket([]byte(layout.BucketHistory)).Get(layout.SequenceKey(sequence)))
 		return d, err
 	}
 	for _, t := range []*table{p.frozen, p.active} {
@@ -100,9 +101,9 @@ func (p *past) read(from uint64, limit, maxBytes int) (found []history.Stored, e
 		return len(found) < limit && (len(found) == 0 || size <= maxBytes)
 	}
 	if from <= p.applied {
-		c := p.tx.Bucket([]byte(bucketHistory)).Cursor()
-		for k, v := c.Seek(sequenceKey(from)); k != nil; k, v = c.Next() {
-			digest, _, raw, err := readHistoryHeader(v)
+		c := p.tx.Bucket([]byte(layout.BucketHistory)).Cursor()
+		for k, v := c.Seek(layout.SequenceKey(from)); k != nil; k, v = c.Next() {
+			digest, _, raw, err := layout.ReadHistoryHeader(v)
 			if err != nil {
 				return nil, err
 			}
@@ -113,7 +114,7 @@ func (p *past) read(from uint64, limit, maxBytes int) (found []history.Stored, e
 			if err != nil {
 				return nil, err
 			}
-			if string(k) != string(sequenceKey(from)) || s.Entry.Position.Sequence != from || s.Digest != digest {
+			if string(k) != string(layout.SequenceKey(from)) || s.Entry.Position.Sequence != from || s.Digest != digest {
 				return nil, fmt.Errorf("%w: history entry %d does not chain on", ErrDamaged, from)
 			}
 			found, prev = append(found, s), digest
@@ -187,7 +188,7 @@ func (s *Store) DigestAt(sequence uint64) (history.Digest, error) {
 func (s *Store) First() uint64 {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.state.first()
+	return s.state.First()
 }
 
 // Pin keeps entries from the sequence on in the history until release is called (repeatable). It does not survive a
@@ -200,7 +201,7 @@ func (s *Store) Pin(from uint64) (release func(), err error) {
 	if err := s.usable(); err != nil {
 		return nil, fmt.Errorf("pin %d: %w", from, err)
 	}
-	if first := s.state.first(); from < first {
+	if first := s.state.First(); from < first {
 		return nil, fmt.Errorf("pin %d: %w, the first is %d", from, history.ErrTrimmed, first)
 	}
 	s.lastPin++

@@ -10,6 +10,7 @@ import (
 	"github.com/boltdb/bolt"
 
 	"github.com/hotpair/hotpair/storage/history"
+	"github.com/hotpair/hotpair/storage/layout"
 )
 
 func TestHistory_ReadsAcrossBoltAndOverlay(t *testing.T) {
@@ -261,9 +262,9 @@ func TestAnswers_AreDeletedWhenNoLongerWanted(t *testing.T) {
 	}
 	flush(t, s)
 	counters, apps := 0, 0
-	err := s.applied(func(tx *bolt.Tx, _ *state) error {
-		return tx.Bucket([]byte(bucketAnswers)).ForEach(func(k, _ []byte) error {
-			id, err := parseAnswerKey(k)
+	err := s.applied(func(tx *bolt.Tx, _ *layout.State) error {
+		return tx.Bucket([]byte(layout.BucketAnswers)).ForEach(func(k, _ []byte) error {
+			id, err := layout.ParseAnswerKey(k)
 			if id.App == "" {
 				counters++
 			} else {

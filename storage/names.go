@@ -4,6 +4,7 @@ import (
 	"github.com/hotpair/hotpair/storage/aside"
 	"github.com/hotpair/hotpair/storage/facts"
 	"github.com/hotpair/hotpair/storage/history"
+	"github.com/hotpair/hotpair/storage/layout"
 )
 
 // The shape of the history, under the names by which callers of the store know it.
@@ -67,3 +68,9 @@ func ReadAside(path string) (Aside, error) { return aside.Read(path) }
 
 // ListAside is aside.List.
 func ListAside(dir string) ([]string, error) { return aside.List(dir) }
+
+// What the database file says of itself, likewise.
+type (
+	CopyProgress = layout.CopyProgress
+	EpochStart   = layout.EpochStart
+)

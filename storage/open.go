@@ -13,6 +13,7 @@ import (
 	"github.com/boltdb/bolt"
 
 	"github.com/hotpair/hotpair/storage/format"
+	"github.com/hotpair/hotpair/storage/layout"
 	"github.com/hotpair/hotpair/storage/pages"
 )
 
@@ -42,10 +43,10 @@ func (s *Store) openLocked() error {
 	if err := os.Remove(path + ".new"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	err := pages.Examine(path, bucketData)
+	err := pages.Examine(path, layout.BucketData)
 	if errors.Is(err, fs.ErrNotExist) {
 		s.created = true
-		err = s.makeDatabase(state{Host: s.options.Host, Identity: s.options.Identity})
+		err = s.makeDatabase(layout.State{Host: s.options.Host, Identity: s.options.Identity})
 	}
 	if err != nil {
 		return err
@@ -56,7 +57,7 @@ func (s *Store) openLocked() error {
 func (s *Store) path() string { return filepath.Join(s.dir, DatabaseName) }
 
 // makeDatabase puts an empty database in place, in one durable step: it is built under another name first.
-func (s *Store) makeDatabase(st state) error {
+func (s *Store) makeDatabase(st layout.State) error {
 	making := s.path() + ".new"
 	if err := os.Remove(making); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -66,12 +67,12 @@ func (s *Store) makeDatabase(st state) error {
 		return err
 	}
 	err = db.Update(func(tx *bolt.Tx) error {
-		for _, name := range []string{bucketMeta, bucketHistory, bucketEpochs, bucketAnswers, bucketFloors, bucketIssued, bucketData} {
+		for _, name := range []string{layout.BucketMeta, layout.BucketHistory, layout.BucketEpochs, layout.BucketAnswers, layout.BucketFloors, layout.BucketIssued, layout.BucketData} {
 			if _, err := tx.CreateBucket([]byte(name)); err != nil {
 				return err
 			}
 		}
-		return putState(tx, &st)
+		return layout.WriteState(tx, &st)
 	})
 	if err = errors.Join(err, db.Close()); err != nil {
 		return fmt.Errorf("make %s: %w", s.path(), err)
@@ -96,17 +97,17 @@ func (s *Store) load() error {
 		return pages.Damaged(s.path(), err.Error())
 	}
 	s.db = db
-	var st state
-	var epochs []EpochStart
+	var st layout.State
+	var epochs []layout.EpochStart
 	err = guard(func() error {
 		return db.View(func(tx *bolt.Tx) (err error) {
-			if st, err = getState(tx); err != nil {
+			if st, err = layout.ReadState(tx); err != nil {
 				return err
 			}
-			if err := checkEnds(tx, &st); err != nil {
+			if err := layout.CheckEnds(tx, &st); err != nil {
 				return err
 			}
-			epochs, err = readEpochs(tx)
+			epochs, err = layout.ReadEpochs(tx)
 			s.dropped = tx.ID()
 			return err
 		})

@@ -1,6 +1,9 @@
 package storage
 
-import "github.com/hotpair/hotpair/storage/history"
+import (
+	"github.com/hotpair/hotpair/storage/history"
+	"github.com/hotpair/hotpair/storage/layout"
+)
 
 // Tags order the overlay so that a flush meets floors before answers.
 const (
@@ -12,7 +15,9 @@ const (
 // floorName, answerName and dataPrefix are the names of things in the overlay.
 func floorName(terminal string) string { return string(rune(tagFloor)) + terminal }
 
-func answerName(id history.RequestID) string { return string(rune(tagAnswer)) + string(answerKey(id)) }
+func answerName(id history.RequestID) string {
+	return string(rune(tagAnswer)) + string(layout.AnswerKey(id))
+}
 
 // dataPrefix precedes the keys of a space; the length keeps one space from beginning like another.
 func dataPrefix(space string) string {

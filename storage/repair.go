@@ -9,6 +9,7 @@ import (
 	"github.com/boltdb/bolt"
 
 	"github.com/hotpair/hotpair/storage/history"
+	"github.com/hotpair/hotpair/storage/layout"
 )
 
 // Repair makes a section of this host's database what another host holds there: content is the whole section, with values,
@@ -44,19 +45,19 @@ func (s *Store) Repair(ctx context.Context, content Content) (changed int, err e
 			return 0, fmt.Errorf("repair: %w", err)
 		}
 	}
-	var epochs []EpochStart
+	var epochs []layout.EpochStart
 	err = guard(func() error {
 		return db.Update(func(tx *bolt.Tx) (err error) {
 			if err := m.put(tx); err != nil {
 				return err
 			}
-			if epochs, err = readEpochs(tx); err != nil && content.Section.Bucket != bucketEpochs {
+			if epochs, err = layout.ReadEpochs(tx); err != nil && content.Section.Bucket != layout.BucketEpochs {
 				epochs, err = nil, nil // damaged, and not what is repaired now
 			}
 			if err != nil {
 				return err
 			}
-			return putState(tx, &next)
+			return layout.WriteState(tx, &next)
 		})
 	})
 	if err != nil {
@@ -65,10 +66,10 @@ func (s *Store) Repair(ctx context.Context, content Content) (changed int, err e
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.state = next
-	if content.Section.Bucket == bucketEpochs && epochs != nil {
+	if content.Section.Bucket == layout.BucketEpochs && epochs != nil {
 		for _, e := range s.epochs { // those that only the overlay has
 			if e.Sequence > next.Applied.Position.Sequence {
-				epochs = withEpoch(epochs, e)
+				epochs = layout.WithEpoch(epochs, e)
 			}
 		}
 		s.epochs = epochs
@@ -111,9 +112,9 @@ func (c *Content) whole() error {
 	if check.Digest != c.Digest {
 		return bad("its digest does not fit")
 	}
-	if space, ok := spaceOf(c.Section.Bucket); c.Section.Bucket != bucketHistoryPath && (!ok || space == "" || len(space) > history.MaxSpace) {
+	if space, ok := layout.SpaceOf(c.Section.Bucket); c.Section.Bucket != bucketHistoryPath && (!ok || space == "" || len(space) > history.MaxSpace) {
 		switch c.Section.Bucket {
-		case bucketAnswers, bucketEpochs, bucketFloors:
+		case layout.BucketAnswers, layout.BucketEpochs, layout.BucketFloors:
 		default:
 			return bad("no such bucket")
 		}
@@ -124,7 +125,7 @@ func (c *Content) whole() error {
 // mending is the repair of one section.
 type mending struct {
 	content *Content
-	next    *state
+	next    *layout.State
 	touched map[string]bool   // keys that entries behind the content's position have written
 	floors  map[string]uint64 // floors that they have raised terminals to
 	changed int
@@ -139,9 +140,9 @@ func (s *Store) since(at history.Mark, m *mending) error {
 		if err := p.confirm(at); err != nil {
 			return err
 		}
-		c := p.tx.Bucket([]byte(bucketHistory)).Cursor()
-		for k, v := c.Seek(sequenceKey(at.Position.Sequence + 1)); k != nil; k, v = c.Next() {
-			_, _, raw, err := readHistoryHeader(v)
+		c := p.tx.Bucket([]byte(layout.BucketHistory)).Cursor()
+		for k, v := c.Seek(layout.SequenceKey(at.Position.Sequence + 1)); k != nil; k, v = c.Next() {
+			_, _, raw, err := layout.ReadHistoryHeader(v)
 			if err != nil {
 				return err
 			}
@@ -158,21 +159,21 @@ func (s *Store) since(at history.Mark, m *mending) error {
 // note takes what one entry has written.
 func (m *mending) note(e *history.Entry) {
 	switch m.content.Section.Bucket {
-	case dataPath(e.Space):
+	case layout.DataPath(e.Space):
 		for i := range e.Effects {
 			m.touched[string(e.Effects[i].Key)] = true
 		}
-	case bucketAnswers:
+	case layout.BucketAnswers:
 		if e.HasAnswer {
-			m.touched[string(answerKey(e.Request))] = true
+			m.touched[string(layout.AnswerKey(e.Request))] = true
 		}
-	case bucketFloors:
+	case layout.BucketFloors:
 		if floor := floorOf(e); floor > 0 {
 			m.floors[e.Request.Terminal] = max(m.floors[e.Request.Terminal], floor)
 		}
-	case bucketEpochs:
+	case layout.BucketEpochs:
 		if e.Kind == history.KindBegan {
-			m.touched[string(sequenceKey(e.Position.Epoch))] = true
+			m.touched[string(layout.SequenceKey(e.Position.Epoch))] = true
 		}
 	}
 }
@@ -181,9 +182,9 @@ func (m *mending) note(e *history.Entry) {
 func (m *mending) put(tx *bolt.Tx) error {
 	q := m.content.Section
 	b := tx.Bucket([]byte(q.Bucket))
-	if space, ok := spaceOf(q.Bucket); ok {
+	if space, ok := layout.SpaceOf(q.Bucket); ok {
 		var err error
-		if b, err = tx.Bucket([]byte(bucketData)).CreateBucketIfNotExists([]byte(space)); err != nil {
+		if b, err = tx.Bucket([]byte(layout.BucketData)).CreateBucketIfNotExists([]byte(space)); err != nil {
 			return err
 		}
 	}
@@ -192,11 +193,11 @@ func (m *mending) put(tx *bolt.Tx) error {
 		it := &m.content.Values[i]
 		wanted[string(it.Key)] = it.Value
 		if floor, raised := m.floors[string(it.Key)]; raised {
-			was, err := readFloor(string(it.Key), it.Value)
+			was, err := layout.ReadFloor(string(it.Key), it.Value)
 			if err != nil {
 				return err
 			}
-			wanted[string(it.Key)] = floorValue(string(it.Key), max(was, floor))
+			wanted[string(it.Key)] = layout.FloorValue(string(it.Key), max(was, floor))
 		}
 	}
 	// Collected first: a cursor is not to be trusted across changes.
@@ -242,18 +243,18 @@ func (m *mending) foreign(key []byte) bool {
 		return false
 	}
 	n := binary.BigEndian.Uint64(key)
-	return n < m.next.first() || n > m.next.Applied.Position.Sequence || n > m.content.At.Position.Sequence
+	return n < m.next.First() || n > m.next.Applied.Position.Sequence || n > m.content.At.Position.Sequence
 }
 
 func (m *mending) drop(tx *bolt.Tx, b *bolt.Bucket, key []byte) error {
 	m.changed++
 	if m.content.Section.Bucket == bucketHistoryPath {
-		m.next.Bytes -= int64(max(len(b.Get(key))-historyHeader, 0))
+		m.next.Bytes -= int64(max(len(b.Get(key))-layout.HistoryHeader, 0))
 	}
-	if m.content.Section.Bucket == bucketAnswers {
-		if id, err := parseAnswerKey(key); err == nil && id.App != "" {
+	if m.content.Section.Bucket == layout.BucketAnswers {
+		if id, err := layout.ParseAnswerKey(key); err == nil && id.App != "" {
 			if issued, err := id.Issued(); err == nil {
-				if err := tx.Bucket([]byte(bucketIssued)).Delete(issuedKey(issued.UnixNano(), key)); err != nil {
+				if err := tx.Bucket([]byte(layout.BucketIssued)).Delete(layout.IssuedKey(issued.UnixNano(), key)); err != nil {
 					return err
 				}
 			}
@@ -265,12 +266,12 @@ func (m *mending) drop(tx *bolt.Tx, b *bolt.Bucket, key []byte) error {
 func (m *mending) write(tx *bolt.Tx, b *bolt.Bucket, key, value []byte) error {
 	m.changed++
 	if m.content.Section.Bucket == bucketHistoryPath {
-		m.next.Bytes += int64(len(value)) - int64(max(len(b.Get(key)), historyHeader))
+		m.next.Bytes += int64(len(value)) - int64(max(len(b.Get(key)), layout.HistoryHeader))
 	}
-	if m.content.Section.Bucket == bucketAnswers {
-		if id, err := parseAnswerKey(key); err == nil && id.App != "" {
+	if m.content.Section.Bucket == layout.BucketAnswers {
+		if id, err := layout.ParseAnswerKey(key); err == nil && id.App != "" {
 			if issued, err := id.Issued(); err == nil {
-				if err := tx.Bucket([]byte(bucketIssued)).Put(issuedKey(issued.UnixNano(), key), []byte{1}); err != nil {
+				if err := tx.Bucket([]byte(layout.BucketIssued)).Put(layout.IssuedKey(issued.UnixNano(), key), []byte{1}); err != nil {
 					return err
 				}
 			}

@@ -7,6 +7,7 @@ import (
 	"github.com/boltdb/bolt"
 
 	"github.com/hotpair/hotpair/storage/history"
+	"github.com/hotpair/hotpair/storage/layout"
 )
 
 const (
@@ -118,7 +119,7 @@ func (m *merged) next() (Item, bool, error) {
 		}
 		switch {
 		case found == nil:
-			revision, value, err := readDataValue([]byte(lowest), stored)
+			revision, value, err := layout.ReadDataValue([]byte(lowest), stored)
 			return Item{Key: []byte(lowest), Value: value, Revision: revision}, err == nil, err
 		case !found.data().Delete:
 			return Item{Key: []byte(lowest), Value: found.data().Value, Revision: found.sequence}, true, nil

@@ -13,6 +13,7 @@ import (
 
 	"github.com/hotpair/hotpair/storage/format"
 	"github.com/hotpair/hotpair/storage/history"
+	"github.com/hotpair/hotpair/storage/layout"
 )
 
 const (
@@ -46,8 +47,8 @@ type Content struct {
 	Items  int            `cbor:"5,keyasint,omitempty"`
 	Bytes  int64          `cbor:"6,keyasint,omitempty"`
 	// Sums are of the single keys, Values what they hold, if they were asked for.
-	Sums   []KeySum   `cbor:"7,keyasint,omitempty"`
-	Values []CopyItem `cbor:"8,keyasint,omitempty"`
+	Sums   []KeySum      `cbor:"7,keyasint,omitempty"`
+	Values []layout.Item `cbor:"8,keyasint,omitempty"`
 	// More says that there are more keys than are listed.
 	More bool `cbor:"9,keyasint,omitempty"`
 
@@ -72,13 +73,13 @@ const (
 )
 
 // bucketHistoryPath names the history among sections.
-const bucketHistoryPath = bucketHistory
+const bucketHistoryPath = layout.BucketHistory
 
 // Buckets lists the buckets that two hosts can compare, the history first.
 func (s *Store) Buckets() ([]string, error) {
 	var paths []string
-	err := s.applied(func(tx *bolt.Tx, _ *state) (err error) {
-		paths, err = copied(tx)
+	err := s.applied(func(tx *bolt.Tx, _ *layout.State) (err error) {
+		paths, err = layout.Copied(tx)
 		return err
 	})
 	if err != nil {
@@ -89,7 +90,7 @@ func (s *Store) Buckets() ([]string, error) {
 	s.mu.RUnlock()
 	for _, t := range tables { // spaces that bolt does not hold yet
 		for _, space := range t.spaces() {
-			if path := dataPath(space); !slices.Contains(paths, path) {
+			if path := layout.DataPath(space); !slices.Contains(paths, path) {
 				paths = append(paths, path)
 			}
 		}
@@ -132,7 +133,7 @@ func (s *Store) ReadSection(q Section, at *history.Mark, t int64, detail Detail)
 
 func (s *Store) section(q Section, at *history.Mark, t int64, detail Detail, grow bool) (Content, error) {
 	c := Content{Section: q}
-	err := s.look(false, func(r *Reader, st *state) error {
+	err := s.look(false, func(r *Reader, st *layout.State) error {
 		if q.Bucket == bucketHistoryPath {
 			return c.history(r, st, detail, grow)
 		}
@@ -155,7 +156,7 @@ func (s *Store) section(q Section, at *history.Mark, t int64, detail Detail, gro
 }
 
 // back makes the reader one at an earlier position than the committed end.
-func (r *Reader) back(at history.Mark, t int64, st *state) error {
+func (r *Reader) back(at history.Mark, t int64, st *layout.State) error {
 	sequence := at.Position.Sequence
 	switch {
 	case sequence < st.Applied.Position.Sequence:
@@ -206,7 +207,7 @@ func (c *Content) fill(next func() (key, value []byte, err error), detail Detail
 			c.Sums = append(c.Sums, KeySum{Key: owned(key), Sum: sum[:12], Damaged: c.damaged(key, value)})
 		}
 		if detail >= WithValues {
-			c.Values = append(c.Values, CopyItem{Bucket: c.Section.Bucket, Key: owned(key), Value: owned(value)})
+			c.Values = append(c.Values, layout.Item{Bucket: c.Section.Bucket, Key: owned(key), Value: owned(value)})
 		}
 	}
 	h.Sum(c.Digest[:0])
@@ -217,7 +218,7 @@ func (c *Content) fill(next func() (key, value []byte, err error), detail Detail
 // must be looked at in order.
 func (c *Content) damaged(key, value []byte) bool {
 	if c.Section.Bucket == bucketHistoryPath {
-		digest, _, raw, err := readHistoryHeader(value)
+		digest, _, raw, err := layout.ReadHistoryHeader(value)
 		if err != nil {
 			return true
 		}
@@ -228,34 +229,34 @@ func (c *Content) damaged(key, value []byte) bool {
 		}
 		c.prev = &digest
 		e, err := history.ReadStored(before, raw)
-		return err != nil || string(sequenceKey(e.Entry.Position.Sequence)) != string(key) || known && e.Digest != digest
+		return err != nil || string(layout.SequenceKey(e.Entry.Position.Sequence)) != string(key) || known && e.Digest != digest
 	}
-	it := CopyItem{Bucket: c.Section.Bucket, Key: key, Value: value}
-	return it.validate() != nil
+	it := layout.Item{Bucket: c.Section.Bucket, Key: key, Value: value}
+	return it.Validate() != nil
 }
 
 // history reads entries of the applied history. They never change, so any position at which both hosts have them will do.
-func (c *Content) history(r *Reader, st *state, detail Detail, grow bool) error {
+func (c *Content) history(r *Reader, st *layout.State, detail Detail, grow bool) error {
 	c.At, c.Time = st.Applied, st.Time
 	from := uint64(1)
 	if len(c.Section.After) == 8 {
 		from = binary.BigEndian.Uint64(c.Section.After) + 1
 	}
-	if from < st.first() {
+	if from < st.First() {
 		if !grow {
-			return fmt.Errorf("%w: %d, the first is %d", history.ErrTrimmed, from, st.first())
+			return fmt.Errorf("%w: %d, the first is %d", history.ErrTrimmed, from, st.First())
 		}
-		from = st.first()
-		c.Section.After = sequenceKey(from - 1)
+		from = st.First()
+		c.Section.After = layout.SequenceKey(from - 1)
 	}
-	if last := c.Section.Last; last != nil && bytes.Compare(last, sequenceKey(st.Applied.Position.Sequence)) > 0 {
+	if last := c.Section.Last; last != nil && bytes.Compare(last, layout.SequenceKey(st.Applied.Position.Sequence)) > 0 {
 		return fmt.Errorf("%w: applied is %v", history.ErrAbsent, st.Applied.Position)
 	}
 	if before, err := r.past(st).digest(from - 1); err == nil { // otherwise the entry before is damaged, and named itself
 		c.prev = &before
 	}
-	cursor := r.tx.Bucket([]byte(bucketHistory)).Cursor()
-	key, value := cursor.Seek(sequenceKey(from))
+	cursor := r.tx.Bucket([]byte(layout.BucketHistory)).Cursor()
+	key, value := cursor.Seek(layout.SequenceKey(from))
 	var end []byte
 	err := c.fill(func() ([]byte, []byte, error) {
 		k, v := key, value

@@ -11,6 +11,7 @@ import (
 	"github.com/boltdb/bolt"
 
 	"github.com/hotpair/hotpair/storage/history"
+	"github.com/hotpair/hotpair/storage/layout"
 )
 
 // twins are two stores with one history.
@@ -173,7 +174,7 @@ func TestRepair_MakesTheSecondWhatTheFirstIs(t *testing.T) {
 	w.grow(5000)
 	flush(t, w.a)
 	flush(t, w.b)
-	data := func(tx *bolt.Tx) *bolt.Bucket { return tx.Bucket([]byte(bucketData)).Bucket([]byte("s")) }
+	data := func(tx *bolt.Tx) *bolt.Bucket { return tx.Bucket([]byte(layout.BucketData)).Bucket([]byte("s")) }
 	flip := func(b *bolt.Bucket, key []byte) error {
 		v := append([]byte(nil), b.Get(key)...)
 		v[len(v)-1] ^= 1
@@ -186,9 +187,9 @@ func TestRepair_MakesTheSecondWhatTheFirstIs(t *testing.T) {
 		for k, _ := c.First(); k != nil; k, _ = c.Next() {
 			keys = append(keys, owned(k))
 		}
-		answer, _ = tx.Bucket([]byte(bucketAnswers)).Cursor().Last()
+		answer, _ = tx.Bucket([]byte(layout.BucketAnswers)).Cursor().Last()
 		answer = owned(answer)
-		terminal, _ = tx.Bucket([]byte(bucketFloors)).Cursor().First()
+		terminal, _ = tx.Bucket([]byte(layout.BucketFloors)).Cursor().First()
 		terminal = owned(terminal)
 		return nil
 	})
@@ -198,13 +199,13 @@ func TestRepair_MakesTheSecondWhatTheFirstIs(t *testing.T) {
 	alter(t, w.b, func(tx *bolt.Tx) error {
 		return errors.Join(
 			flip(data(tx), keys[1]), // a byte, and the checksum is wrong
-			data(tx).Put(keys[3], dataValue(keys[3], 7, []byte("somebody wrote this"))),
+			data(tx).Put(keys[3], layout.DataValue(keys[3], 7, []byte("somebody wrote this"))),
 			data(tx).Delete(keys[5]),
-			data(tx).Put([]byte("zz stray"), dataValue([]byte("zz stray"), 8, nil)),
-			flip(tx.Bucket([]byte(bucketAnswers)), answer),
-			tx.Bucket([]byte(bucketFloors)).Put(terminal, floorValue(string(terminal), 1)),
-			flip(tx.Bucket([]byte(bucketHistory)), sequenceKey(1234)),
-			tx.Bucket([]byte(bucketEpochs)).Delete(sequenceKey(1)),
+			data(tx).Put([]byte("zz stray"), layout.DataValue([]byte("zz stray"), 8, nil)),
+			flip(tx.Bucket([]byte(layout.BucketAnswers)), answer),
+			tx.Bucket([]byte(layout.BucketFloors)).Put(terminal, layout.FloorValue(string(terminal), 1)),
+			flip(tx.Bucket([]byte(layout.BucketHistory)), layout.SequenceKey(1234)),
+			tx.Bucket([]byte(layout.BucketEpochs)).Delete(layout.SequenceKey(1)),
 		)
 	})
 	found := w.compare()
@@ -218,7 +219,7 @@ func TestRepair_MakesTheSecondWhatTheFirstIs(t *testing.T) {
 	for name, kind := range map[string]string{
 		"data/s " + string(keys[1]): Different, "data/s " + string(keys[3]): Different, "data/s " + string(keys[5]): Missing,
 		"data/s zz stray": Extra, "answers " + string(answer): Different, "floors " + string(terminal): Different,
-		"history " + string(sequenceKey(1234)): Different, "epochs " + string(sequenceKey(1)): Missing,
+		"history " + string(layout.SequenceKey(1234)): Different, "epochs " + string(layout.SequenceKey(1)): Missing,
 	} {
 		if got[name] != kind {
 			t.Errorf("%q is %q, want %q", name, got[name], kind)
@@ -286,7 +287,7 @@ func TestRepair_RefusesWhatIsNotWhole(t *testing.T) {
 	before := digest(t, w.a)
 	copyOf := func(change func(*Content)) Content {
 		c := good
-		c.Values = append([]CopyItem(nil), good.Values...)
+		c.Values = append([]layout.Item(nil), good.Values...)
 		change(&c)
 		return c
 	}

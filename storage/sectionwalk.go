@@ -9,6 +9,7 @@ import (
 
 	"github.com/hotpair/hotpair/storage/format"
 	"github.com/hotpair/hotpair/storage/history"
+	"github.com/hotpair/hotpair/storage/layout"
 )
 
 // sectionWalk walks a bucket as bolt would hold it if it had applied exactly up to the reader's position.
@@ -27,20 +28,20 @@ type sectionWalk struct {
 		ok bool
 	}
 	live   func(key []byte) (bool, error)
-	epochs []CopyItem // of the overlay, which has no index of them
+	epochs []layout.Item // of the overlay, which has no index of them
 }
 
 func newSectionWalk(r *Reader, q Section) (*sectionWalk, error) {
 	w := &sectionWalk{reader: r, path: q.Bucket, last: q.Last}
-	if space, ok := spaceOf(q.Bucket); ok {
+	if space, ok := layout.SpaceOf(q.Bucket); ok {
 		w.space, w.tag = space, dataPrefix(space)
 	}
 	switch q.Bucket {
-	case bucketAnswers:
+	case layout.BucketAnswers:
 		w.tag, w.live = string(rune(tagAnswer)), r.liveAnswers()
-	case bucketFloors:
+	case layout.BucketFloors:
 		w.tag = string(rune(tagFloor))
-	case bucketEpochs:
+	case layout.BucketEpochs:
 		if err := w.findEpochs(q.After); err != nil {
 			return nil, err
 		}
@@ -49,7 +50,7 @@ func newSectionWalk(r *Reader, q Section) (*sectionWalk, error) {
 			return nil, fmt.Errorf("%w: no such bucket", ErrMalformed)
 		}
 	}
-	if b := bucketAt(r.tx, q.Bucket); b != nil {
+	if b := layout.BucketAt(r.tx, q.Bucket); b != nil {
 		w.cursor = b.Cursor()
 		w.key, w.value = w.cursor.Seek(q.After)
 		if len(q.After) > 0 && w.key != nil && bytes.Equal(w.key, q.After) {
@@ -69,15 +70,15 @@ func newSectionWalk(r *Reader, q Section) (*sectionWalk, error) {
 func (w *sectionWalk) findEpochs(after []byte) error {
 	for _, t := range []*table{w.reader.frozen, w.reader.active} {
 		for _, e := range t.slice(1, w.reader.end.Position.Sequence) {
-			key := sequenceKey(e.Entry.Position.Epoch)
+			key := layout.SequenceKey(e.Entry.Position.Epoch)
 			if e.Entry.Kind != history.KindBegan || bytes.Compare(key, after) <= 0 {
 				continue
 			}
-			value, err := format.Seal(epochVersion, key, startOf(&e.Entry))
+			value, err := format.Seal(layout.EpochVersion, key, layout.StartOf(&e.Entry))
 			if err != nil {
 				return err
 			}
-			w.epochs = append(w.epochs, CopyItem{Key: key, Value: value})
+			w.epochs = append(w.epochs, layout.Item{Key: key, Value: value})
 		}
 	}
 	return nil
@@ -152,20 +153,20 @@ func (w *sectionWalk) step() (key, value []byte, err error) {
 func (w *sectionWalk) applied(key, stored []byte, versions []version) ([]byte, error) {
 	v := versions[0]
 	switch w.path {
-	case bucketAnswers:
-		return format.Seal(answerVersion, key, recorded{Position: v.stored.Entry.Position, Answer: v.stored.Entry.Answer})
-	case bucketFloors:
-		floor, err := readFloor(string(key), stored)
+	case layout.BucketAnswers:
+		return format.Seal(layout.AnswerVersion, key, layout.Recorded{Position: v.stored.Entry.Position, Answer: v.stored.Entry.Answer})
+	case layout.BucketFloors:
+		floor, err := layout.ReadFloor(string(key), stored)
 		if err != nil {
 			return stored, nil // damaged: it shows as a difference
 		}
 		for _, v := range versions {
 			floor = max(floor, v.floor)
 		}
-		return floorValue(string(key), floor), nil
+		return layout.FloorValue(string(key), floor), nil
 	}
 	if effect := v.data(); !effect.Delete {
-		return dataValue(key, v.sequence, effect.Value), nil
+		return layout.DataValue(key, v.sequence, effect.Value), nil
 	}
 	return nil, nil
 }
@@ -175,7 +176,7 @@ func (w *sectionWalk) applied(key, stored []byte, versions []version) ([]byte, e
 func (r *Reader) liveAnswers() func(key []byte) (bool, error) {
 	terminal, floor := "", uint64(0)
 	return func(key []byte) (bool, error) {
-		id, err := parseAnswerKey(key)
+		id, err := layout.ParseAnswerKey(key)
 		if err != nil {
 			return false, err
 		}
@@ -184,7 +185,7 @@ func (r *Reader) liveAnswers() func(key []byte) (bool, error) {
 		}
 		if id.Terminal != terminal {
 			terminal = id.Terminal
-			if floor, err = readFloor(terminal, r.tx.Bucket([]byte(bucketFloors)).Get([]byte(terminal))); err != nil {
+			if floor, err = layout.ReadFloor(terminal, r.tx.Bucket([]byte(layout.BucketFloors)).Get([]byte(terminal))); err != nil {
 				floor = 0 // damaged: that is found among the floors
 			}
 			for _, t := range []*table{r.active, r.frozen} {

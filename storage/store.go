@@ -16,6 +16,7 @@ import (
 
 	"github.com/hotpair/hotpair/storage/format"
 	"github.com/hotpair/hotpair/storage/history"
+	"github.com/hotpair/hotpair/storage/layout"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -43,7 +44,7 @@ type Store struct {
 	// mu guards all below; it is held for moments only, never while the disk works.
 	mu     sync.RWMutex
 	db     *bolt.DB
-	state  state // as bolt holds it
+	state  layout.State // as bolt holds it
 	active *table
 	frozen *table // being applied; nil between flushes
 	// dropped is the bolt transaction that holds all that was ever dropped from the overlay: an older view misses some.
@@ -51,7 +52,7 @@ type Store struct {
 	committed history.Mark
 	time      int64 // pair time at committed
 	notified  position.Position
-	epochs    []EpochStart
+	epochs    []layout.EpochStart
 	pins      map[int]uint64
 	lastPin   int
 	closed    bool
@@ -135,7 +136,7 @@ func (s *Store) Commit(entries ...history.Stored) error {
 	for i := range entries {
 		s.time = max(s.time, entries[i].Entry.Time)
 		if entries[i].Entry.Kind == history.KindBegan {
-			s.epochs = withEpoch(s.epochs, startOf(&entries[i].Entry))
+			s.epochs = layout.WithEpoch(s.epochs, layout.StartOf(&entries[i].Entry))
 		}
 		if e := &entries[i].Entry; len(e.Effects) > 0 && e.Space == s.options.WatchSpace {
 			s.changes++
@@ -210,7 +211,7 @@ func (s *Store) PairTime() int64 {
 }
 
 // Epochs lists where each epoch began, in order. It reaches back beyond trimming.
-func (s *Store) Epochs() []EpochStart {
+func (s *Store) Epochs() []layout.EpochStart {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return slices.Clone(s.epochs)
@@ -226,7 +227,7 @@ func (s *Store) Stats() Stats {
 	st := Stats{
 		Committed: s.committed.Position, Applied: s.state.Applied.Position, Notified: s.notified,
 		OverlayEntries: entries, OverlayBytes: bytes,
-		HistoryFirst: s.state.first(), HistoryBytes: s.state.Bytes,
+		HistoryFirst: s.state.First(), HistoryBytes: s.state.Bytes,
 		Flushes: s.flushes, FlushTime: s.flushTime, PairTime: s.time,
 	}
 	if !s.closed && s.db != nil {

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/hotpair/hotpair/storage/history"
+	"github.com/hotpair/hotpair/storage/layout"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -50,7 +51,7 @@ func TestStore_ReadsSeeCommittedBeforeAndAfterFlush(t *testing.T) {
 	if s.Created() || s.Committed() != w.end || s.PairTime() != w.time {
 		t.Errorf("reopened at %v, %d", s.Committed(), s.PairTime())
 	}
-	want := []EpochStart{{Epoch: 1, Sequence: 1, Host: "a", Identity: "identity of a", RecordVersion: 1, Time: noon + 1e6}}
+	want := []layout.EpochStart{{Epoch: 1, Sequence: 1, Host: "a", Identity: "identity of a", RecordVersion: 1, Time: noon + 1e6}}
 	if got := s.Epochs(); len(got) != 1 || got[0] != want[0] {
 		t.Errorf("epochs %v", got)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/boltdb/bolt"
 
 	"github.com/hotpair/hotpair/storage/history"
+	"github.com/hotpair/hotpair/storage/layout"
 	"github.com/hotpair/hotpair/storage/pages"
 )
 
@@ -151,7 +152,7 @@ func TestTrap_DeletingWhatIsNotThere(t *testing.T) {
 	}
 	// The trap itself, so that a bolt without it is noticed.
 	err := s.db.Update(func(tx *bolt.Tx) error {
-		err := tx.Bucket([]byte(bucketData)).Delete([]byte("r"))
+		err := tx.Bucket([]byte(layout.BucketData)).Delete([]byte("r"))
 		if !errors.Is(err, bolt.ErrIncompatibleValue) {
 			t.Errorf("bolt deletes a missing key beside a bucket with %v", err)
 		}

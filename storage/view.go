@@ -10,6 +10,7 @@ import (
 
 	"github.com/hotpair/hotpair/storage/format"
 	"github.com/hotpair/hotpair/storage/history"
+	"github.com/hotpair/hotpair/storage/layout"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -140,7 +141,7 @@ func (r *Reader) Get(space string, key []byte) (value []byte, revision uint64, o
 		if stored == nil {
 			return nil
 		}
-		rev, v, err := readDataValue(key, stored)
+		rev, v, err := layout.ReadDataValue(key, stored)
 		if err == nil {
 			value, revision, ok = owned(v), rev, true
 		}
@@ -152,7 +153,7 @@ func (r *Reader) Get(space string, key []byte) (value []byte, revision uint64, o
 // space finds the bucket of a space, nil when there is none. bolt looks it up each time.
 func (r *Reader) space(name string) *bolt.Bucket {
 	if r.lastSpace != name {
-		r.lastSpace, r.lastData = name, r.tx.Bucket([]byte(bucketData)).Bucket([]byte(name))
+		r.lastSpace, r.lastData = name, r.tx.Bucket([]byte(layout.BucketData)).Bucket([]byte(name))
 	}
 	return r.lastData
 }
@@ -175,15 +176,15 @@ func (r *Reader) Answer(id history.RequestID) (history.Answer, position.Position
 		a.Body = bytes.Clone(a.Body)
 		return a, v.stored.Entry.Position, Found
 	}
-	var found recorded
+	var found layout.Recorded
 	lookup := Absent
 	r.fail(guard(func() error {
-		key := answerKey(id)
-		raw := r.tx.Bucket([]byte(bucketAnswers)).Get(key)
+		key := layout.AnswerKey(id)
+		raw := r.tx.Bucket([]byte(layout.BucketAnswers)).Get(key)
 		if raw == nil {
 			return nil
 		}
-		if err := format.Unseal(answerVersion, key, raw, &found); err != nil {
+		if err := format.Unseal(layout.AnswerVersion, key, raw, &found); err != nil {
 			return err
 		}
 		lookup = Found
@@ -208,7 +209,7 @@ func (r *Reader) tooOld(id history.RequestID) bool {
 		}
 	}
 	r.fail(guard(func() error {
-		applied, err := readFloor(id.Terminal, r.tx.Bucket([]byte(bucketFloors)).Get([]byte(id.Terminal)))
+		applied, err := layout.ReadFloor(id.Terminal, r.tx.Bucket([]byte(layout.BucketFloors)).Get([]byte(id.Terminal)))
 		floor = max(floor, applied)
 		return err
 	}))

@@ -1,4 +1,4 @@
-package storage
+package layout
 
 import (
 	"fmt"
@@ -10,8 +10,8 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// state is the one record of where the file stands, rewritten by every transaction.
-type state struct {
+// State is the one record of where the file stands, rewritten by every transaction.
+type State struct {
 	Host     string `cbor:"1,keyasint,omitempty"`
 	Identity string `cbor:"2,keyasint,omitempty"`
 	// Applied is the end of what all buckets together hold, Time its pair time.
@@ -26,8 +26,8 @@ type state struct {
 	Copy *CopyProgress `cbor:"8,keyasint,omitempty"`
 }
 
-// first is the first sequence in the history.
-func (s *state) first() uint64 { return s.Base.Position.Sequence + 1 }
+// First is the first sequence in the history.
+func (s *State) First() uint64 { return s.Base.Position.Sequence + 1 }
 
 // CopyProgress is the durable state of a copy on the receiver.
 type CopyProgress struct {
@@ -45,38 +45,38 @@ type CopyProgress struct {
 	Bytes  uint64 `cbor:"7,keyasint,omitempty"`
 }
 
-// getState reads where the file stands.
-func getState(tx *bolt.Tx) (st state, err error) {
-	for _, name := range []string{bucketMeta, bucketHistory, bucketEpochs, bucketAnswers, bucketFloors, bucketIssued, bucketData} {
+// ReadState reads where the file stands.
+func ReadState(tx *bolt.Tx) (st State, err error) {
+	for _, name := range []string{BucketMeta, BucketHistory, BucketEpochs, BucketAnswers, BucketFloors, BucketIssued, BucketData} {
 		if tx.Bucket([]byte(name)) == nil {
-			return st, fmt.Errorf("%w: no bucket %q", ErrDamaged, name)
+			return st, fmt.Errorf("%w: no bucket %q", format.ErrDamaged, name)
 		}
 	}
-	raw := tx.Bucket([]byte(bucketMeta)).Get([]byte(keyState))
-	return st, format.Unseal(stateVersion, []byte(keyState), raw, &st)
+	raw := tx.Bucket([]byte(BucketMeta)).Get([]byte(KeyState))
+	return st, format.Unseal(StateVersion, []byte(KeyState), raw, &st)
 }
 
-// putState writes where the file stands.
-func putState(tx *bolt.Tx, st *state) error {
-	raw, err := format.Seal(stateVersion, []byte(keyState), st)
+// WriteState writes where the file stands.
+func WriteState(tx *bolt.Tx, st *State) error {
+	raw, err := format.Seal(StateVersion, []byte(KeyState), st)
 	if err != nil {
 		return err
 	}
-	return tx.Bucket([]byte(bucketMeta)).Put([]byte(keyState), raw)
+	return tx.Bucket([]byte(BucketMeta)).Put([]byte(KeyState), raw)
 }
 
-// checkEnds holds the two ends of the history against the state; the whole chain is for Check.
-func checkEnds(tx *bolt.Tx, st *state) error {
-	c := tx.Bucket([]byte(bucketHistory)).Cursor()
+// CheckEnds holds the two ends of the history against the state; the whole chain is for Check.
+func CheckEnds(tx *bolt.Tx, st *State) error {
+	c := tx.Bucket([]byte(BucketHistory)).Cursor()
 	first, _ := c.First()
 	last, value := c.Last()
 	if first == nil {
 		if st.Base != st.Applied {
-			return fmt.Errorf("%w: the history is empty but should reach from %v to %v", ErrDamaged, st.Base.Position, st.Applied.Position)
+			return fmt.Errorf("%w: the history is empty but should reach from %v to %v", format.ErrDamaged, st.Base.Position, st.Applied.Position)
 		}
 		return nil
 	}
-	digest, _, raw, err := readHistoryHeader(value)
+	digest, _, raw, err := ReadHistoryHeader(value)
 	if err != nil {
 		return err
 	}
@@ -84,9 +84,9 @@ func checkEnds(tx *bolt.Tx, st *state) error {
 	if err != nil {
 		return err
 	}
-	if string(first) != string(sequenceKey(st.first())) || string(last) != string(sequenceKey(e.Position.Sequence)) ||
+	if string(first) != string(SequenceKey(st.First())) || string(last) != string(SequenceKey(e.Position.Sequence)) ||
 		(history.Mark{Position: e.Position, Digest: digest}) != st.Applied {
-		return fmt.Errorf("%w: the history does not reach from %v to %v", ErrDamaged, st.Base.Position, st.Applied.Position)
+		return fmt.Errorf("%w: the history does not reach from %v to %v", format.ErrDamaged, st.Base.Position, st.Applied.Position)
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package storage
+package layout
 
 import (
 	"cmp"
@@ -21,16 +21,16 @@ type EpochStart struct {
 	Time int64 `cbor:"6,keyasint"`
 }
 
-// startOf is what the table of epoch starts keeps of an entry of KindBegan.
-func startOf(e *history.Entry) EpochStart {
+// StartOf is what the table of epoch starts keeps of an entry of KindBegan.
+func StartOf(e *history.Entry) EpochStart {
 	return EpochStart{
 		Epoch: e.Position.Epoch, Sequence: e.Position.Sequence, Time: e.Time,
 		Host: e.Host, Identity: e.Identity, RecordVersion: e.RecordVersion,
 	}
 }
 
-// withEpoch adds or replaces an epoch's start in a new slice.
-func withEpoch(epochs []EpochStart, e EpochStart) []EpochStart {
+// WithEpoch adds or replaces an epoch's start in a new slice.
+func WithEpoch(epochs []EpochStart, e EpochStart) []EpochStart {
 	i, found := slices.BinarySearchFunc(epochs, e.Epoch, func(s EpochStart, epoch uint64) int {
 		return cmp.Compare(s.Epoch, epoch)
 	})
@@ -42,11 +42,11 @@ func withEpoch(epochs []EpochStart, e EpochStart) []EpochStart {
 	return slices.Insert(epochs, i, e)
 }
 
-// readEpochs reads the table of epoch starts.
-func readEpochs(tx *bolt.Tx) (epochs []EpochStart, err error) {
-	err = tx.Bucket([]byte(bucketEpochs)).ForEach(func(k, v []byte) error {
+// ReadEpochs reads the table of epoch starts.
+func ReadEpochs(tx *bolt.Tx) (epochs []EpochStart, err error) {
+	err = tx.Bucket([]byte(BucketEpochs)).ForEach(func(k, v []byte) error {
 		var e EpochStart
-		if err := format.Unseal(epochVersion, k, v, &e); err != nil {
+		if err := format.Unseal(EpochVersion, k, v, &e); err != nil {
 			return err
 		}
 		epochs = append(epochs, e)

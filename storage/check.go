@@ -122,13 +122,11 @@ func (s *Store) checkContent(ctx context.Context, r *Reader) error {
 		}
 	}
 	end := c.st.Applied
-	for _, t := range []*table{r.frozen, r.active} {
-		for _, e := range t.slice(end.Position.Sequence+1, r.end.Position.Sequence) {
-			if err := e.Follows(end); err != nil {
-				return fmt.Errorf("%w: overlay: %w", ErrDamaged, err)
-			}
-			end = e.Mark()
+	for e := range r.over.Entries(end.Position.Sequence+1, r.end.Position.Sequence) {
+		if err := e.Follows(end); err != nil {
+			return fmt.Errorf("%w: overlay: %w", ErrDamaged, err)
 		}
+		end = e.Mark()
 	}
 	if end != r.end {
 		c.fault("the overlay ends at %v, not at %v", end.Position, r.end.Position)

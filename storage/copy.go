@@ -164,7 +164,7 @@ func (s *Store) BeginCopy(base history.Mark) error {
 	}
 	s.mu.Lock()
 	old := s.db
-	s.active, s.frozen, s.pins = newTable(), nil, map[int]uint64{}
+	s.active, s.frozen, s.pins = NewGeneration(), nil, map[int]uint64{}
 	s.changes++
 	err = errors.Join(old.Close(), s.load())
 	s.mu.Unlock()

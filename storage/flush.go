@@ -43,11 +43,11 @@ func (s *Store) Flush(ctx context.Context) (history.Mark, error) {
 	next := s.state
 	next.Notified, next.Time, next.Applied = s.notified, s.time, s.committed
 	pinned := s.pinned()
-	if len(s.active.entries) == 0 && next.Notified == s.state.Notified {
+	if s.active.Empty() && next.Notified == s.state.Notified {
 		s.mu.Unlock()
 		return next.Applied, nil
 	}
-	s.frozen, s.active = s.active, newTable()
+	s.frozen, s.active = s.active, NewGeneration()
 	frozen, db := s.frozen, s.db
 	s.mu.Unlock()
 
@@ -82,52 +82,31 @@ type flushing struct {
 	next    *layout.State
 	answers *bolt.Bucket
 	issued  *bolt.Bucket
+	space   string            // of the key before,
+	data    *bolt.Bucket      // and where its keys are
 	floors  map[string]uint64 // as they are after this transaction, of the terminals that it met
 	oldest  int64             // answers under ids of apps issued before are too old
 }
 
-// apply writes a generation of the overlay and completes the state. The order of the overlay's names brings floors
-// first, so that an answer which is already below its terminal's floor is never written: most are.
-func (s *Store) apply(tx *bolt.Tx, t *table, next *layout.State, pinned uint64) error {
+// apply writes a generation of the overlay and completes the state. Floors come first, so that an answer which is already
+// below its terminal's floor is never written: most are.
+func (s *Store) apply(tx *bolt.Tx, t *Generation, next *layout.State, pinned uint64) error {
 	f := &flushing{
 		tx: tx, store: s, next: next, floors: map[string]uint64{}, oldest: next.Time - int64(s.options.Retention),
 		answers: tx.Bucket([]byte(layout.BucketAnswers)), issued: tx.Bucket([]byte(layout.BucketIssued)),
 	}
-	var space string
-	var data *bolt.Bucket
-	for n := t.head.next[0]; n != nil; n = n.next[0] {
-		v, err := n.versions[len(n.versions)-1], error(nil)
-		switch n.name[0] {
-		case tagFloor:
-			err = f.raise(n.name[1:], v.floor)
-		case tagAnswer:
-			err = f.record(&v.stored.Entry)
-		case tagData:
-			of, key := splitDataName(n.name)
-			if data == nil || of != space {
-				space = of
-				if data, err = tx.Bucket([]byte(layout.BucketData)).CreateBucketIfNotExists([]byte(space)); err != nil {
-					return err
-				}
-			}
-			if effect := v.data(); effect.Delete {
-				err = data.Delete([]byte(key))
-			} else {
-				err = data.Put([]byte(key), layout.DataValue([]byte(key), v.sequence, effect.Value))
-			}
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if err := f.append(t.entries); err != nil {
+	if err := t.Apply(f); err != nil {
 		return err
 	}
-	allowance := 2*len(t.entries) + trimStep
-	if free := s.freePages(tx); free > freePagesEnough {
-		allowance = len(t.entries)
+	entries := t.Entries()
+	if err := f.append(entries); err != nil {
+		return err
 	}
-	if len(t.entries) > 0 {
+	allowance := 2*len(entries) + trimStep
+	if free := s.freePages(tx); free > freePagesEnough {
+		allowance = len(entries)
+	}
+	if len(entries) > 0 {
 		if err := f.forget(allowance); err != nil {
 			return err
 		}
@@ -159,8 +138,22 @@ func (f *flushing) floor(terminal string) (uint64, error) {
 	return floor, err
 }
 
-// raise raises a terminal's floor and deletes the answers below it.
-func (f *flushing) raise(terminal string, floor uint64) error {
+// Put writes or deletes a key.
+func (f *flushing) Put(space, key string, effect *history.Effect, sequence uint64) (err error) {
+	if f.data == nil || space != f.space {
+		f.space = space
+		if f.data, err = f.tx.Bucket([]byte(layout.BucketData)).CreateBucketIfNotExists([]byte(space)); err != nil {
+			return err
+		}
+	}
+	if effect.Delete {
+		return f.data.Delete([]byte(key))
+	}
+	return f.data.Put([]byte(key), layout.DataValue([]byte(key), sequence, effect.Value))
+}
+
+// Raise raises a terminal's floor and deletes the answers below it.
+func (f *flushing) Raise(terminal string, floor uint64) error {
 	if now, err := f.floor(terminal); err != nil || floor <= now {
 		return err
 	}
@@ -184,8 +177,8 @@ func (f *flushing) raise(terminal string, floor uint64) error {
 	return nil
 }
 
-// record writes the answer of an entry unless it is too old already.
-func (f *flushing) record(e *history.Entry) error {
+// Record writes the answer of an entry unless it is too old already.
+func (f *flushing) Record(e *history.Entry) error {
 	key := layout.AnswerKey(e.Request)
 	if e.Request.App == "" {
 		if floor, err := f.floor(e.Request.Terminal); err != nil || e.Request.Counter < floor {

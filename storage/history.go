@@ -18,11 +18,11 @@ const (
 
 // past is a view of the history: the part in bolt, and the entries of the overlay.
 type past struct {
-	tx             *bolt.Tx
-	frozen, active *table
-	end            history.Mark
-	base           history.Mark // just before the first entry in bolt, as of tx
-	applied        uint64       // the last sequence in bolt, as of tx
+	tx      *bolt.Tx
+	over    *View
+	end     history.Mark
+	base    history.Mark // just before the first entry in bolt, as of tx
+	applied uint64       // the last sequence in bolt, as of tx
 }
 
 // look opens a view of what is committed and runs f in it; inconsistent as for reader.
@@ -52,7 +52,7 @@ func (s *Store) history(f func(*past) error) error {
 // past is the history that the reader sees; st is the state in its view of bolt.
 func (r *Reader) past(st *layout.State) *past {
 	return &past{
-		tx: r.tx, frozen: r.frozen, active: r.active, end: r.end, base: st.Base, applied: st.Applied.Position.Sequence,
+		tx: r.tx, over: &r.over, end: r.end, base: st.Base, applied: st.Applied.Position.Sequence,
 	}
 }
 
@@ -78,10 +78,8 @@ func (p *past) digest(sequence uint64) (history.Digest, error) {
 		d, _, _, err := layout.ReadHistoryHeader(p.tx.Bucket([]byte(layout.BucketHistory)).Get(layout.SequenceKey(sequence)))
 		return d, err
 	}
-	for _, t := range []*table{p.frozen, p.active} {
-		if found := t.slice(sequence, sequence); len(found) == 1 {
-			return found[0].Digest, nil
-		}
+	for found := range p.over.Entries(sequence, sequence) {
+		return found.Digest, nil
 	}
 	return history.Digest{}, fmt.Errorf("%w: entry %d is neither applied nor in the overlay", ErrDamaged, sequence)
 }
@@ -124,14 +122,11 @@ func (p *past) read(from uint64, limit, maxBytes int) (found []history.Stored, e
 	if from <= p.applied {
 		return nil, fmt.Errorf("%w: history entry %d is missing", ErrDamaged, from)
 	}
-	for _, t := range []*table{p.frozen, p.active} {
-		for _, s := range t.slice(from, p.end.Position.Sequence) {
-			if !room(s.Raw) {
-				return found, nil
-			}
-			found = append(found, *s)
-			from++
+	for s := range p.over.Entries(from, p.end.Position.Sequence) {
+		if !room(s.Raw) {
+			return found, nil
 		}
+		found = append(found, *s)
 	}
 	return found, nil
 }

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"math"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -12,41 +13,44 @@ import (
 // right for more entries than admission ever lets in.
 const tower = 12
 
-// version is what one entry made of one name.
-type version struct {
-	sequence uint64
+// Version is what one entry made of one name.
+type Version struct {
+	Sequence uint64
 	stored   *history.Stored
 	// effect is the index of the effect within the entry, for data.
 	effect int
-	// floor is the terminal's floor from here on, for floors.
-	floor uint64
+	// Floor is the terminal's floor from here on, for floors.
+	Floor uint64
 }
 
-// data gives the effect that the version is.
-func (v *version) data() *history.Effect { return &v.stored.Entry.Effects[v.effect] }
+// Effect gives the effect that the version is.
+func (v *Version) Effect() *history.Effect { return &v.stored.Entry.Effects[v.effect] }
+
+// Entry gives the entry that made the version; floors have none.
+func (v *Version) Entry() *history.Entry { return &v.stored.Entry }
 
 // node holds all versions of one name, oldest first.
 type node struct {
 	name     string
-	versions []version
+	versions []Version
 	next     []*node
 }
 
 // at gives the newest version that a reader at a sequence may see.
-func (n *node) at(sequence uint64) (version, bool) {
+func (n *node) at(sequence uint64) (Version, bool) {
 	for i := len(n.versions) - 1; i >= 0; i-- {
-		if n.versions[i].sequence <= sequence {
+		if n.versions[i].Sequence <= sequence {
 			return n.versions[i], true
 		}
 	}
-	return version{}, false
+	return Version{}, false
 }
 
-// table is a generation of the overlay: committed entries in order, and an ordered index (a skip list) of what they
+// Generation is a part of the overlay: committed entries in order, and an ordered index (a skip list) of what they
 // changed, with every version, so that a reader stays at its position while entries are added. The active generation
-// grows; the frozen one is being applied and does not change. Nothing is ever removed from a table: it is dropped as a
+// grows; the frozen one is being applied and does not change. Nothing is ever removed from one: it is dropped as a
 // whole when bolt holds it, and readers that still use it keep it alive.
-type table struct {
+type Generation struct {
 	mu      sync.RWMutex
 	head    node
 	random  *rand.Rand
@@ -54,16 +58,16 @@ type table struct {
 	bytes   int64
 }
 
-// newTable makes an empty generation.
-func newTable() *table {
-	return &table{
+// NewGeneration makes an empty generation.
+func NewGeneration() *Generation {
+	return &Generation{
 		head:   node{next: make([]*node, tower)},
 		random: rand.New(rand.NewPCG(1, 2)), // chance only balances the index
 	}
 }
 
-// add takes entries and the slice they are in. Nothing in them may be changed afterwards.
-func (t *table) add(entries []history.Stored) {
+// Add takes entries and the slice they are in. Nothing in them may be changed afterwards.
+func (t *Generation) Add(entries []history.Stored) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for i := range entries {
@@ -74,18 +78,18 @@ func (t *table) add(entries []history.Stored) {
 }
 
 // index enters what one entry changes.
-func (t *table) index(s *history.Stored) {
+func (t *Generation) index(s *history.Stored) {
 	e := &s.Entry
-	v := version{sequence: e.Position.Sequence, stored: s}
+	v := Version{Sequence: e.Position.Sequence, stored: s}
 	for i := range e.Effects {
 		v.effect = i
-		t.put(dataPrefix(e.Space)+string(e.Effects[i].Key), v)
+		t.put(Space(e.Space)+string(e.Effects[i].Key), v)
 	}
 	v.effect = 0
-	if floor := floorOf(e); floor > 0 {
+	if floor := e.Floor(); floor > 0 {
 		n := t.insert(floorName(e.Request.Terminal))
-		if last := len(n.versions) - 1; last < 0 || n.versions[last].floor < floor {
-			n.versions = append(n.versions, version{sequence: v.sequence, floor: floor})
+		if last := len(n.versions) - 1; last < 0 || n.versions[last].Floor < floor {
+			n.versions = append(n.versions, Version{Sequence: v.Sequence, Floor: floor})
 		}
 	}
 	if e.HasAnswer {
@@ -93,19 +97,10 @@ func (t *table) index(s *history.Stored) {
 	}
 }
 
-// floorOf is the floor that an entry raises its terminal to, 0 for none.
-func floorOf(e *history.Entry) uint64 {
-	floor := e.Oldest
-	if e.HasAnswer && e.Request.Counter > history.AnswerWindow {
-		floor = max(floor, e.Request.Counter-history.AnswerWindow)
-	}
-	return floor
-}
-
 // put adds a version to a name. A second effect of one entry on the same key replaces the first.
-func (t *table) put(name string, v version) {
+func (t *Generation) put(name string, v Version) {
 	n := t.insert(name)
-	if last := len(n.versions) - 1; last >= 0 && n.versions[last].sequence == v.sequence {
+	if last := len(n.versions) - 1; last >= 0 && n.versions[last].Sequence == v.Sequence {
 		n.versions[last] = v
 		return
 	}
@@ -113,7 +108,7 @@ func (t *table) put(name string, v version) {
 }
 
 // insert finds or makes the node of a name.
-func (t *table) insert(name string) *node {
+func (t *Generation) insert(name string) *node {
 	var path [tower]*node
 	n := &t.head
 	for level := tower - 1; level >= 0; level-- {
@@ -137,7 +132,7 @@ func (t *table) insert(name string) *node {
 }
 
 // seek finds the first node whose name is not before name.
-func (t *table) seek(name string) *node {
+func (t *Generation) seek(name string) *node {
 	n := &t.head
 	for level := tower - 1; level >= 0; level-- {
 		for next := n.next[level]; next != nil && next.name < name; next = n.next[level] {
@@ -148,26 +143,26 @@ func (t *table) seek(name string) *node {
 }
 
 // get finds what a reader at a sequence sees of a name in this generation.
-func (t *table) get(name string, sequence uint64) (version, bool) {
+func (t *Generation) get(name string, sequence uint64) (Version, bool) {
 	if t == nil {
-		return version{}, false
+		return Version{}, false
 	}
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	if n := t.seek(name); n != nil && n.name == name {
 		return n.at(sequence)
 	}
-	return version{}, false
+	return Version{}, false
 }
 
 // named is a version with its name.
 type named struct {
 	name string
-	version
+	Version
 }
 
 // next finds the first name with the prefix, not before from (or after it, if past), that a reader at a sequence sees.
-func (t *table) next(prefix, from string, past bool, sequence uint64) (named, bool) {
+func (t *Generation) next(prefix, from string, past bool, sequence uint64) (named, bool) {
 	if t == nil {
 		return named{}, false
 	}
@@ -178,14 +173,14 @@ func (t *table) next(prefix, from string, past bool, sequence uint64) (named, bo
 			continue
 		}
 		if v, ok := n.at(sequence); ok {
-			return named{name: n.name, version: v}, true
+			return named{name: n.name, Version: v}, true
 		}
 	}
 	return named{}, false
 }
 
-// size gives the number of entries and their stored bytes.
-func (t *table) size() (entries int, bytes int64) {
+// Size gives the number of entries and their stored bytes.
+func (t *Generation) Size() (entries int, bytes int64) {
 	if t == nil {
 		return 0, 0
 	}
@@ -195,7 +190,7 @@ func (t *table) size() (entries int, bytes int64) {
 }
 
 // slice gives the entries with sequences from…upto, as far as this generation has them.
-func (t *table) slice(from, upto uint64) []*history.Stored {
+func (t *Generation) slice(from, upto uint64) []*history.Stored {
 	if t == nil {
 		return nil
 	}
@@ -212,3 +207,59 @@ func (t *table) slice(from, upto uint64) []*history.Stored {
 	}
 	return t.entries[from-first : last-first+1 : last-first+1]
 }
+
+// Spaces lists the key spaces whose keys it holds.
+func (t *Generation) Spaces() (spaces []string) {
+	data := string(rune(tagData))
+	for from := data; ; {
+		n, ok := t.next(data, from, false, math.MaxUint64)
+		if !ok {
+			return spaces
+		}
+		space, _ := splitDataName(n.name)
+		spaces = append(spaces, space)
+		behind := []byte(Space(space)) // of all its keys
+		behind[len(behind)-1]++
+		from = string(behind)
+	}
+}
+
+// Applier takes what a generation makes of a database.
+type Applier interface {
+	// Raise takes the floor of a terminal.
+	Raise(terminal string, floor uint64) error
+	// Record takes an entry with an answer.
+	Record(e *history.Entry) error
+	// Put takes the last effect on a key, and the sequence of its entry.
+	Put(space, key string, effect *history.Effect, sequence uint64) error
+}
+
+// Apply gives the newest version of everything: floors first, then answers, then keys, of one space after the other. So an
+// answer that is already below its terminal's floor is known to be. Nothing may be added meanwhile.
+func (t *Generation) Apply(to Applier) error {
+	for n := t.head.next[0]; n != nil; n = n.next[0] {
+		v, err := n.versions[len(n.versions)-1], error(nil)
+		switch n.name[0] {
+		case tagFloor:
+			err = to.Raise(n.name[1:], v.Floor)
+		case tagAnswer:
+			err = to.Record(&v.stored.Entry)
+		case tagData:
+			space, key := splitDataName(n.name)
+			err = to.Put(space, key, v.Effect(), v.Sequence)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Empty reports whether it holds no entry.
+func (t *Generation) Empty() bool {
+	entries, _ := t.Size()
+	return entries == 0
+}
+
+// Entries gives its entries, in order. Nothing may be added meanwhile.
+func (t *Generation) Entries() []*history.Stored { return t.entries }

@@ -12,15 +12,19 @@ const (
 	tagData   = '3'
 )
 
-// floorName, answerName and dataPrefix are the names of things in the overlay.
-func floorName(terminal string) string { return string(rune(tagFloor)) + terminal }
+// What the names of floors and of answers begin with. Then comes the key that they have in bolt.
+const (
+	Floors  = string(rune(tagFloor))
+	Answers = string(rune(tagAnswer))
+)
 
-func answerName(id history.RequestID) string {
-	return string(rune(tagAnswer)) + string(layout.AnswerKey(id))
-}
+// floorName and answerName are the names of things in the overlay.
+func floorName(terminal string) string { return Floors + terminal }
 
-// dataPrefix precedes the keys of a space; the length keeps one space from beginning like another.
-func dataPrefix(space string) string {
+func answerName(id history.RequestID) string { return Answers + string(layout.AnswerKey(id)) }
+
+// Space precedes the keys of a space; the length keeps one space from beginning like another.
+func Space(space string) string {
 	return string([]byte{tagData, byte(len(space))}) + space
 }
 

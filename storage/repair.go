@@ -168,7 +168,7 @@ func (m *mending) note(e *history.Entry) {
 			m.touched[string(layout.AnswerKey(e.Request))] = true
 		}
 	case layout.BucketFloors:
-		if floor := floorOf(e); floor > 0 {
+		if floor := e.Floor(); floor > 0 {
 			m.floors[e.Request.Terminal] = max(m.floors[e.Request.Terminal], floor)
 		}
 	case layout.BucketEpochs:

@@ -2,7 +2,6 @@ package storage
 
 import (
 	"bytes"
-	"strings"
 
 	"github.com/boltdb/bolt"
 
@@ -46,25 +45,18 @@ func (r *Reader) Scan(space string, prefix, after []byte, limit, maxBytes int) (
 	return items, more
 }
 
-// merged walks bolt and both generations of the overlay at once, in the order of keys.
+// merged walks bolt and the overlay at once, in the order of keys.
 type merged struct {
-	reader *Reader
+	over   *Cursor
 	prefix []byte
-	// base precedes the keys in the overlay's names.
-	base   string
 	cursor *bolt.Cursor
 	key    []byte // where the cursor is; nil at the end
 	value  []byte
-	tables [2]struct {
-		*table
-		at named
-		ok bool
-	}
 }
 
 // merge begins a walk.
 func (r *Reader) merge(space string, prefix, after []byte) *merged {
-	m := &merged{reader: r, prefix: prefix, base: dataPrefix(space)}
+	m := &merged{prefix: prefix}
 	from, past := prefix, false
 	if after != nil && bytes.Compare(after, prefix) >= 0 {
 		from, past = after, true
@@ -76,10 +68,7 @@ func (r *Reader) merge(space string, prefix, after []byte) *merged {
 			m.key, m.value = m.cursor.Next()
 		}
 	}
-	for i, t := range []*table{r.active, r.frozen} { // the newer first
-		m.tables[i].table = t
-		m.tables[i].at, m.tables[i].ok = t.next(m.base+string(prefix), m.base+string(from), past, r.end.Position.Sequence)
-	}
+	m.over = r.over.Walk(Space(space), prefix, from, past)
 	return m
 }
 
@@ -90,39 +79,24 @@ func (m *merged) next() (Item, bool, error) {
 			m.key = nil
 		}
 		lowest, some := string(m.key), m.key != nil
-		for i := range m.tables {
-			if t := &m.tables[i]; t.ok {
-				if key := strings.TrimPrefix(t.at.name, m.base); !some || key < lowest {
-					lowest, some = key, true
-				}
-			}
+		if key, ok := m.over.Key(); ok && (!some || key < lowest) {
+			lowest, some = key, true
 		}
 		if !some {
 			return Item{}, false, nil
 		}
-		var found *version
-		for i := range m.tables {
-			t := &m.tables[i]
-			if !t.ok || t.at.name != m.base+lowest {
-				continue
-			}
-			if found == nil {
-				v := t.at.version
-				found = &v
-			}
-			t.at, t.ok = t.next(m.base+string(m.prefix), t.at.name, true, m.reader.end.Position.Sequence)
-		}
+		found := m.over.Take(lowest)
 		var stored []byte
 		if m.key != nil && string(m.key) == lowest {
 			stored = m.value
 			m.key, m.value = m.cursor.Next()
 		}
-		switch {
-		case found == nil:
+		if len(found) == 0 {
 			revision, value, err := layout.ReadDataValue([]byte(lowest), stored)
 			return Item{Key: []byte(lowest), Value: value, Revision: revision}, err == nil, err
-		case !found.data().Delete:
-			return Item{Key: []byte(lowest), Value: found.data().Value, Revision: found.sequence}, true, nil
+		}
+		if effect := found[0].Effect(); !effect.Delete {
+			return Item{Key: []byte(lowest), Value: effect.Value, Revision: found[0].Sequence}, true, nil
 		}
 	}
 }

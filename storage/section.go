@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/boltdb/bolt"
@@ -86,10 +85,10 @@ func (s *Store) Buckets() ([]string, error) {
 		return nil, fmt.Errorf("list buckets: %w", err)
 	}
 	s.mu.RLock()
-	tables := []*table{s.active, s.frozen}
+	generations := []*Generation{s.active, s.frozen}
 	s.mu.RUnlock()
-	for _, t := range tables { // spaces that bolt does not hold yet
-		for _, space := range t.spaces() {
+	for _, t := range generations { // spaces that bolt does not hold yet
+		for _, space := range t.Spaces() {
 			if path := layout.DataPath(space); !slices.Contains(paths, path) {
 				paths = append(paths, path)
 			}
@@ -97,22 +96,6 @@ func (s *Store) Buckets() ([]string, error) {
 	}
 	slices.Sort(paths)
 	return append([]string{bucketHistoryPath}, paths...), nil
-}
-
-// spaces lists the key spaces of a generation of the overlay.
-func (t *table) spaces() (spaces []string) {
-	data := string(rune(tagData))
-	for from := data; ; {
-		n, ok := t.next(data, from, false, math.MaxUint64)
-		if !ok {
-			return spaces
-		}
-		space, _ := splitDataName(n.name)
-		spaces = append(spaces, space)
-		behind := []byte(dataPrefix(space)) // of all its keys
-		behind[len(behind)-1]++
-		from = string(behind)
-	}
 }
 
 // NextSection reads the section behind a key of a bucket at the committed end (of the history: at the applied one), as
@@ -167,7 +150,7 @@ func (r *Reader) back(at history.Mark, t int64, st *layout.State) error {
 	if err := r.past(st).confirm(at); err != nil {
 		return err
 	}
-	r.end, r.time = at, t
+	r.end, r.time, r.over.Sequence = at, t, sequence
 	return nil
 }
 

@@ -16,39 +16,32 @@ import (
 type sectionWalk struct {
 	reader *Reader
 	path   string
-	space  string
 	last   []byte
-	tag    string // precedes the keys in the overlay's names
+	over   *Cursor // nil for epochs
 	cursor *bolt.Cursor
 	key    []byte
 	value  []byte
-	tables [2]struct {
-		*table
-		at named
-		ok bool
-	}
 	live   func(key []byte) (bool, error)
 	epochs []layout.Item // of the overlay, which has no index of them
 }
 
 func newSectionWalk(r *Reader, q Section) (*sectionWalk, error) {
 	w := &sectionWalk{reader: r, path: q.Bucket, last: q.Last}
-	if space, ok := layout.SpaceOf(q.Bucket); ok {
-		w.space, w.tag = space, dataPrefix(space)
-	}
-	switch q.Bucket {
-	case layout.BucketAnswers:
-		w.tag, w.live = string(rune(tagAnswer)), r.liveAnswers()
-	case layout.BucketFloors:
-		w.tag = string(rune(tagFloor))
-	case layout.BucketEpochs:
+	over := func(under string) { w.over = r.over.Walk(under, nil, q.After, len(q.After) > 0) }
+	switch space, ok := layout.SpaceOf(q.Bucket); {
+	case ok && space != "":
+		over(Space(space))
+	case q.Bucket == layout.BucketAnswers:
+		over(Answers)
+		w.live = r.liveAnswers()
+	case q.Bucket == layout.BucketFloors:
+		over(Floors)
+	case q.Bucket == layout.BucketEpochs:
 		if err := w.findEpochs(q.After); err != nil {
 			return nil, err
 		}
 	default:
-		if w.space == "" {
-			return nil, fmt.Errorf("%w: no such bucket", ErrMalformed)
-		}
+		return nil, fmt.Errorf("%w: no such bucket", ErrMalformed)
 	}
 	if b := layout.BucketAt(r.tx, q.Bucket); b != nil {
 		w.cursor = b.Cursor()
@@ -57,29 +50,21 @@ func newSectionWalk(r *Reader, q Section) (*sectionWalk, error) {
 			w.key, w.value = w.cursor.Next()
 		}
 	}
-	if w.tag != "" {
-		for i, t := range []*table{r.active, r.frozen} { // the newer first
-			w.tables[i].table = t
-			w.tables[i].at, w.tables[i].ok = t.next(w.tag, w.tag+string(q.After), len(q.After) > 0, r.end.Position.Sequence)
-		}
-	}
 	return w, nil
 }
 
 // findEpochs collects the beginnings of epochs that bolt does not hold yet.
 func (w *sectionWalk) findEpochs(after []byte) error {
-	for _, t := range []*table{w.reader.frozen, w.reader.active} {
-		for _, e := range t.slice(1, w.reader.end.Position.Sequence) {
-			key := layout.SequenceKey(e.Entry.Position.Epoch)
-			if e.Entry.Kind != history.KindBegan || bytes.Compare(key, after) <= 0 {
-				continue
-			}
-			value, err := format.Seal(layout.EpochVersion, key, layout.StartOf(&e.Entry))
-			if err != nil {
-				return err
-			}
-			w.epochs = append(w.epochs, layout.Item{Key: key, Value: value})
+	for e := range w.reader.over.Entries(1, w.reader.end.Position.Sequence) {
+		key := layout.SequenceKey(e.Entry.Position.Epoch)
+		if e.Entry.Kind != history.KindBegan || bytes.Compare(key, after) <= 0 {
+			continue
 		}
+		value, err := format.Seal(layout.EpochVersion, key, layout.StartOf(&e.Entry))
+		if err != nil {
+			return err
+		}
+		w.epochs = append(w.epochs, layout.Item{Key: key, Value: value})
 	}
 	return nil
 }
@@ -111,11 +96,9 @@ func (w *sectionWalk) next() (key, value []byte, err error) {
 // step gives the lowest key of all sources; its value is nil when it is deleted.
 func (w *sectionWalk) step() (key, value []byte, err error) {
 	lowest, some := w.key, w.key != nil
-	for i := range w.tables {
-		if t := &w.tables[i]; t.ok {
-			if k := []byte(t.at.name[len(w.tag):]); !some || bytes.Compare(k, lowest) < 0 {
-				lowest, some = k, true
-			}
+	if w.over != nil {
+		if k, ok := w.over.Key(); ok && (!some || k < string(lowest)) {
+			lowest, some = []byte(k), true
 		}
 	}
 	if len(w.epochs) > 0 && (!some || bytes.Compare(w.epochs[0].Key, lowest) <= 0) {
@@ -133,14 +116,9 @@ func (w *sectionWalk) step() (key, value []byte, err error) {
 		stored = w.epochs[0].Value
 		w.epochs = w.epochs[1:]
 	}
-	var versions []version
-	for i := range w.tables {
-		t := &w.tables[i]
-		if !t.ok || t.at.name != w.tag+string(lowest) {
-			continue
-		}
-		versions = append(versions, t.at.version)
-		t.at, t.ok = t.next(w.tag, t.at.name, true, w.reader.end.Position.Sequence)
+	var versions []Version
+	if w.over != nil {
+		versions = w.over.Take(string(lowest))
 	}
 	if len(versions) == 0 {
 		return lowest, stored, nil
@@ -150,23 +128,23 @@ func (w *sectionWalk) step() (key, value []byte, err error) {
 }
 
 // applied is what a flush would make of a stored value and the versions over it, the newest first; nil when it is deleted.
-func (w *sectionWalk) applied(key, stored []byte, versions []version) ([]byte, error) {
+func (w *sectionWalk) applied(key, stored []byte, versions []Version) ([]byte, error) {
 	v := versions[0]
 	switch w.path {
 	case layout.BucketAnswers:
-		return format.Seal(layout.AnswerVersion, key, layout.Recorded{Position: v.stored.Entry.Position, Answer: v.stored.Entry.Answer})
+		return format.Seal(layout.AnswerVersion, key, layout.Recorded{Position: v.Entry().Position, Answer: v.Entry().Answer})
 	case layout.BucketFloors:
 		floor, err := layout.ReadFloor(string(key), stored)
 		if err != nil {
 			return stored, nil // damaged: it shows as a difference
 		}
 		for _, v := range versions {
-			floor = max(floor, v.floor)
+			floor = max(floor, v.Floor)
 		}
 		return layout.FloorValue(string(key), floor), nil
 	}
-	if effect := v.data(); !effect.Delete {
-		return layout.DataValue(key, v.sequence, effect.Value), nil
+	if effect := v.Effect(); !effect.Delete {
+		return layout.DataValue(key, v.Sequence, effect.Value), nil
 	}
 	return nil, nil
 }
@@ -188,11 +166,7 @@ func (r *Reader) liveAnswers() func(key []byte) (bool, error) {
 			if floor, err = layout.ReadFloor(terminal, r.tx.Bucket([]byte(layout.BucketFloors)).Get([]byte(terminal))); err != nil {
 				floor = 0 // damaged: that is found among the floors
 			}
-			for _, t := range []*table{r.active, r.frozen} {
-				if v, ok := t.get(floorName(terminal), r.end.Position.Sequence); ok {
-					floor = max(floor, v.floor)
-				}
-			}
+			floor = max(floor, r.over.Floor(terminal))
 		}
 		return id.Counter >= floor, nil
 	}

@@ -45,8 +45,8 @@ type Store struct {
 	mu     sync.RWMutex
 	db     *bolt.DB
 	state  layout.State // as bolt holds it
-	active *table
-	frozen *table // being applied; nil between flushes
+	active *Generation
+	frozen *Generation // being applied; nil between flushes
 	// dropped is the bolt transaction that holds all that was ever dropped from the overlay: an older view misses some.
 	dropped   int
 	committed history.Mark
@@ -131,7 +131,7 @@ func (s *Store) Commit(entries ...history.Stored) error {
 	if err := s.usable(); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
-	s.active.add(entries)
+	s.active.Add(entries)
 	s.committed = end
 	for i := range entries {
 		s.time = max(s.time, entries[i].Entry.Time)
@@ -168,8 +168,8 @@ func (s *Store) Bytes() int64 {
 func (s *Store) overlay() (entries int, bytes int64) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	n1, b1 := s.active.size()
-	n2, b2 := s.frozen.size()
+	n1, b1 := s.active.Size()
+	n2, b2 := s.frozen.Size()
 	return n1 + n2, b1 + b2
 }
 

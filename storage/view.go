@@ -35,14 +35,14 @@ const (
 
 // Reader reads at one committed position. Slices it returns belong to the caller. It is for one goroutine.
 type Reader struct {
-	tx             *bolt.Tx
-	frozen, active *table
-	end            history.Mark
-	time           int64
-	retention      time.Duration
-	lastSpace      string
-	lastData       *bolt.Bucket
-	err            error // the first damage met
+	tx        *bolt.Tx
+	over      View
+	end       history.Mark
+	time      int64
+	retention time.Duration
+	lastSpace string
+	lastData  *bolt.Bucket
+	err       error // the first damage met
 }
 
 // View runs f with a Reader at the committed end. The reader must not leave f, f must not call the store, and must be
@@ -82,7 +82,8 @@ func (s *Store) reader(inconsistent bool) (*Reader, error) {
 		}
 		s.mu.RLock()
 		r := &Reader{
-			tx: tx, frozen: s.frozen, active: s.active, end: s.committed, time: s.time, retention: s.options.Retention,
+			tx: tx, end: s.committed, time: s.time, retention: s.options.Retention,
+			over: View{Frozen: s.frozen, Active: s.active, Sequence: s.committed.Position.Sequence},
 		}
 		complete, copying := tx.ID() >= s.dropped, s.state.Copy
 		s.mu.RUnlock()
@@ -112,25 +113,17 @@ func (r *Reader) fail(err error) {
 	}
 }
 
-// overlaid finds the newest version of a name in the overlay at the reader's position.
-func (r *Reader) overlaid(name string) (version, bool) {
-	if v, ok := r.active.get(name, r.end.Position.Sequence); ok {
-		return v, true
-	}
-	return r.frozen.get(name, r.end.Position.Sequence)
-}
-
 // Get reads one key. The revision is the sequence of the update that last wrote it; ok is false, and the revision 0,
 // when the key is absent. A present key with an empty value has a value that is not nil.
 func (r *Reader) Get(space string, key []byte) (value []byte, revision uint64, ok bool) {
 	if len(key) == 0 || len(space) == 0 || len(space) > history.MaxSpace {
 		return nil, 0, false
 	}
-	if v, found := r.overlaid(dataPrefix(space) + string(key)); found {
-		if v.data().Delete {
+	if v, found := r.over.Value(space, key); found {
+		if v.Effect().Delete {
 			return nil, 0, false
 		}
-		return owned(v.data().Value), v.sequence, true
+		return owned(v.Effect().Value), v.Sequence, true
 	}
 	r.fail(guard(func() error {
 		data := r.space(space)
@@ -171,10 +164,10 @@ func (r *Reader) Answer(id history.RequestID) (history.Answer, position.Position
 	if r.tooOld(id) {
 		return history.Answer{}, position.Position{}, TooOld
 	}
-	if v, ok := r.overlaid(answerName(id)); ok {
-		a := v.stored.Entry.Answer
+	if v, ok := r.over.Answer(id); ok {
+		a := v.Entry().Answer
 		a.Body = bytes.Clone(a.Body)
-		return a, v.stored.Entry.Position, Found
+		return a, v.Entry().Position, Found
 	}
 	var found layout.Recorded
 	lookup := Absent
@@ -202,12 +195,7 @@ func (r *Reader) tooOld(id history.RequestID) bool {
 		issued, err := id.Issued()
 		return err != nil || issued.UnixNano() < r.time-int64(r.retention)
 	}
-	name, floor := floorName(id.Terminal), uint64(0)
-	for _, t := range []*table{r.active, r.frozen} {
-		if v, ok := t.get(name, r.end.Position.Sequence); ok {
-			floor = max(floor, v.floor)
-		}
-	}
+	floor := r.over.Floor(id.Terminal)
 	r.fail(guard(func() error {
 		applied, err := layout.ReadFloor(id.Terminal, r.tx.Bucket([]byte(layout.BucketFloors)).Get([]byte(id.Terminal)))
 		floor = max(floor, applied)

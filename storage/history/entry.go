@@ -154,6 +154,15 @@ type Entry struct {
 	RecordVersion uint64 `cbor:"12,keyasint,omitempty"`
 }
 
+// Floor is the counter below which the entry makes all of its terminal's too old, 0 when it says nothing of them.
+func (e *Entry) Floor() uint64 {
+	floor := e.Oldest
+	if e.HasAnswer && e.Request.Counter > AnswerWindow {
+		floor = max(floor, e.Request.Counter-AnswerWindow)
+	}
+	return floor
+}
+
 // Validate refuses an entry that must not enter a frame, so that one bad update never fails its neighbours. It does
 // not look at the position, which the updater gives last. The error is ErrInvalid or ErrTooLarge. The bound of the
 // whole entry, MaxEntry, is checked by NewStored.

@@ -10,6 +10,7 @@ import (
 	"github.com/hotpair/hotpair/storage/format"
 	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/layout"
+	"github.com/hotpair/hotpair/storage/overlay"
 )
 
 const (
@@ -164,7 +165,7 @@ func (s *Store) BeginCopy(base history.Mark) error {
 	}
 	s.mu.Lock()
 	old := s.db
-	s.active, s.frozen, s.pins = NewGeneration(), nil, map[int]uint64{}
+	s.active, s.frozen, s.pins = overlay.New(), nil, map[int]uint64{}
 	s.changes++
 	err = errors.Join(old.Close(), s.load())
 	s.mu.Unlock()

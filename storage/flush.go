@@ -14,6 +14,7 @@ import (
 	"github.com/hotpair/hotpair/storage/format"
 	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/layout"
+	"github.com/hotpair/hotpair/storage/overlay"
 )
 
 const (
@@ -47,7 +48,7 @@ func (s *Store) Flush(ctx context.Context) (history.Mark, error) {
 		s.mu.Unlock()
 		return next.Applied, nil
 	}
-	s.frozen, s.active = s.active, NewGeneration()
+	s.frozen, s.active = s.active, overlay.New()
 	frozen, db := s.frozen, s.db
 	s.mu.Unlock()
 
@@ -90,7 +91,7 @@ type flushing struct {
 
 // apply writes a generation of the overlay and completes the state. Floors come first, so that an answer which is already
 // below its terminal's floor is never written: most are.
-func (s *Store) apply(tx *bolt.Tx, t *Generation, next *layout.State, pinned uint64) error {
+func (s *Store) apply(tx *bolt.Tx, t *overlay.Generation, next *layout.State, pinned uint64) error {
 	f := &flushing{
 		tx: tx, store: s, next: next, floors: map[string]uint64{}, oldest: next.Time - int64(s.options.Retention),
 		answers: tx.Bucket([]byte(layout.BucketAnswers)), issued: tx.Bucket([]byte(layout.BucketIssued)),

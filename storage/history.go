@@ -9,6 +9,7 @@ import (
 
 	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/layout"
+	"github.com/hotpair/hotpair/storage/overlay"
 )
 
 const (
@@ -19,7 +20,7 @@ const (
 // past is a view of the history: the part in bolt, and the entries of the overlay.
 type past struct {
 	tx      *bolt.Tx
-	over    *View
+	over    *overlay.View
 	end     history.Mark
 	base    history.Mark // just before the first entry in bolt, as of tx
 	applied uint64       // the last sequence in bolt, as of tx

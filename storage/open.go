@@ -14,13 +14,14 @@ import (
 
 	"github.com/hotpair/hotpair/storage/format"
 	"github.com/hotpair/hotpair/storage/layout"
+	"github.com/hotpair/hotpair/storage/overlay"
 	"github.com/hotpair/hotpair/storage/pages"
 )
 
 // Open opens or creates the store in dir. It takes the directory's file lock first. The error is ErrLocked,
 // ErrForeign, ErrDamaged or ErrVersion, each naming the file and the remedy.
 func Open(dir string, o Options) (*Store, error) {
-	s := &Store{dir: dir, options: o.withDefaults(), active: NewGeneration(), pins: map[int]uint64{}}
+	s := &Store{dir: dir, options: o.withDefaults(), active: overlay.New(), pins: map[int]uint64{}}
 	s.log = s.options.Logger
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open storage: %w", err)

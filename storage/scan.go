@@ -7,6 +7,7 @@ import (
 
 	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/layout"
+	"github.com/hotpair/hotpair/storage/overlay"
 )
 
 const (
@@ -47,7 +48,7 @@ func (r *Reader) Scan(space string, prefix, after []byte, limit, maxBytes int) (
 
 // merged walks bolt and the overlay at once, in the order of keys.
 type merged struct {
-	over   *Cursor
+	over   *overlay.Cursor
 	prefix []byte
 	cursor *bolt.Cursor
 	key    []byte // where the cursor is; nil at the end
@@ -68,7 +69,7 @@ func (r *Reader) merge(space string, prefix, after []byte) *merged {
 			m.key, m.value = m.cursor.Next()
 		}
 	}
-	m.over = r.over.Walk(Space(space), prefix, from, past)
+	m.over = r.over.Walk(overlay.Space(space), prefix, from, past)
 	return m
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/hotpair/hotpair/storage/format"
 	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/layout"
+	"github.com/hotpair/hotpair/storage/overlay"
 )
 
 const (
@@ -85,7 +86,7 @@ func (s *Store) Buckets() ([]string, error) {
 		return nil, fmt.Errorf("list buckets: %w", err)
 	}
 	s.mu.RLock()
-	generations := []*Generation{s.active, s.frozen}
+	generations := []*overlay.Generation{s.active, s.frozen}
 	s.mu.RUnlock()
 	for _, t := range generations { // spaces that bolt does not hold yet
 		for _, space := range t.Spaces() {

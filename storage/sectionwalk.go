@@ -10,6 +10,7 @@ import (
 	"github.com/hotpair/hotpair/storage/format"
 	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/layout"
+	"github.com/hotpair/hotpair/storage/overlay"
 )
 
 // sectionWalk walks a bucket as bolt would hold it if it had applied exactly up to the reader's position.
@@ -17,7 +18,7 @@ type sectionWalk struct {
 	reader *Reader
 	path   string
 	last   []byte
-	over   *Cursor // nil for epochs
+	over   *overlay.Cursor // nil for epochs
 	cursor *bolt.Cursor
 	key    []byte
 	value  []byte
@@ -30,12 +31,12 @@ func newSectionWalk(r *Reader, q Section) (*sectionWalk, error) {
 	over := func(under string) { w.over = r.over.Walk(under, nil, q.After, len(q.After) > 0) }
 	switch space, ok := layout.SpaceOf(q.Bucket); {
 	case ok && space != "":
-		over(Space(space))
+		over(overlay.Space(space))
 	case q.Bucket == layout.BucketAnswers:
-		over(Answers)
+		over(overlay.Answers)
 		w.live = r.liveAnswers()
 	case q.Bucket == layout.BucketFloors:
-		over(Floors)
+		over(overlay.Floors)
 	case q.Bucket == layout.BucketEpochs:
 		if err := w.findEpochs(q.After); err != nil {
 			return nil, err
@@ -116,7 +117,7 @@ func (w *sectionWalk) step() (key, value []byte, err error) {
 		stored = w.epochs[0].Value
 		w.epochs = w.epochs[1:]
 	}
-	var versions []Version
+	var versions []overlay.Version
 	if w.over != nil {
 		versions = w.over.Take(string(lowest))
 	}
@@ -128,7 +129,7 @@ func (w *sectionWalk) step() (key, value []byte, err error) {
 }
 
 // applied is what a flush would make of a stored value and the versions over it, the newest first; nil when it is deleted.
-func (w *sectionWalk) applied(key, stored []byte, versions []Version) ([]byte, error) {
+func (w *sectionWalk) applied(key, stored []byte, versions []overlay.Version) ([]byte, error) {
 	v := versions[0]
 	switch w.path {
 	case layout.BucketAnswers:

@@ -17,6 +17,7 @@ import (
 	"github.com/hotpair/hotpair/storage/format"
 	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/layout"
+	"github.com/hotpair/hotpair/storage/overlay"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -45,8 +46,8 @@ type Store struct {
 	mu     sync.RWMutex
 	db     *bolt.DB
 	state  layout.State // as bolt holds it
-	active *Generation
-	frozen *Generation // being applied; nil between flushes
+	active *overlay.Generation
+	frozen *overlay.Generation // being applied; nil between flushes
 	// dropped is the bolt transaction that holds all that was ever dropped from the overlay: an older view misses some.
 	dropped   int
 	committed history.Mark

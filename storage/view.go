@@ -11,6 +11,7 @@ import (
 	"github.com/hotpair/hotpair/storage/format"
 	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/layout"
+	"github.com/hotpair/hotpair/storage/overlay"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -36,7 +37,7 @@ const (
 // Reader reads at one committed position. Slices it returns belong to the caller. It is for one goroutine.
 type Reader struct {
 	tx        *bolt.Tx
-	over      View
+	over      overlay.View
 	end       history.Mark
 	time      int64
 	retention time.Duration
@@ -83,7 +84,7 @@ func (s *Store) reader(inconsistent bool) (*Reader, error) {
 		s.mu.RLock()
 		r := &Reader{
 			tx: tx, end: s.committed, time: s.time, retention: s.options.Retention,
-			over: View{Frozen: s.frozen, Active: s.active, Sequence: s.committed.Position.Sequence},
+			over: overlay.View{Frozen: s.frozen, Active: s.active, Sequence: s.committed.Position.Sequence},
 		}
 		complete, copying := tx.ID() >= s.dropped, s.state.Copy
 		s.mu.RUnlock()

@@ -1,4 +1,4 @@
-package storage
+package overlay
 
 import (
 	"github.com/hotpair/hotpair/storage/history"

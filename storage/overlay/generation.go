@@ -1,4 +1,10 @@
-package storage
+// Package overlay keeps the entries that are committed and not yet applied, in memory, with every version of everything that
+// they change. A reader stays at its position while entries are added, sees them at once, and waits for no disk.
+//
+// There are two generations: the active one grows, the frozen one is being applied. A View sees both as one, up to a sequence;
+// it walks them in the order that the keys have in the database file, so that whoever walks the file merges the two. What is
+// only here when a process ends is in the journal.
+package overlay
 
 import (
 	"math"
@@ -58,8 +64,8 @@ type Generation struct {
 	bytes   int64
 }
 
-// NewGeneration makes an empty generation.
-func NewGeneration() *Generation {
+// New makes an empty generation.
+func New() *Generation {
 	return &Generation{
 		head:   node{next: make([]*node, tower)},
 		random: rand.New(rand.NewPCG(1, 2)), // chance only balances the index

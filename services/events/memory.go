@@ -1,6 +1,7 @@
 package events
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"sync"
@@ -109,8 +110,8 @@ func (s *Memory) tell() {
 	s.changed = make(chan struct{})
 }
 
-// Changes gives a channel that is closed at the next change.
-func (s *Memory) Changes() <-chan struct{} {
+// changes gives a channel that is closed at the next change.
+func (s *Memory) changes() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.changed
@@ -168,11 +169,26 @@ func (s *Memory) handedOn(serial, last uint64) {
 	s.tell()
 }
 
-// Pending reports whether an event of this main is not known to be in the log.
-func (s *Memory) Pending(number uint64) bool {
+// isPending reports whether an event of this main is not known to be in the log.
+func (s *Memory) isPending(number uint64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.ContainsFunc(s.pending, func(p pendingEvent) bool { return p.Incarnation == s.incarnation && p.Number == number })
+}
+
+// Await waits until the pair's log has an event of this main.
+func (s *Memory) Await(ctx context.Context, e bus.Event) error {
+	for {
+		changed := s.changes()
+		if !s.isPending(e.Number) {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // settle forgets what the log as it was read has.
@@ -189,8 +205,8 @@ func (s *Memory) lastRead() uint64 {
 	return s.log[len(s.log)-1].ID
 }
 
-// Newest gives the newest event that was read from the log.
-func (s *Memory) Newest() (e bus.Event, any bool) {
+// newest gives the newest event that was read from the log.
+func (s *Memory) newest() (e bus.Event, any bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.log) == 0 {
@@ -220,8 +236,8 @@ func (s *Memory) Pinned() []bus.Alarm {
 	return slices.Clone(s.pins)
 }
 
-// Known gives what main remembers: the end of the pair's log, then what this host could not yet add to it.
-func (s *Memory) Known() []bus.Event {
+// known gives what main remembers: the end of the pair's log, then what this host could not yet add to it.
+func (s *Memory) known() []bus.Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	type name struct{ incarnation, number uint64 }
@@ -248,7 +264,7 @@ func (s *Memory) Known() []bus.Event {
 // Starts gives when mains of this host started, of those that the events known tell of: for each the last event about it.
 func (s *Memory) Starts() []time.Time {
 	last := map[uint64]time.Time{}
-	for _, e := range s.Known() {
+	for _, e := range s.known() {
 		if e.Host == s.host && e.Kind == bus.EventProcess && e.Details[DetailProcess] == bus.ProcessMain && e.Time.After(last[e.Incarnation]) {
 			last[e.Incarnation] = e.Time
 		}
@@ -258,13 +274,13 @@ func (s *Memory) Starts() []time.Time {
 
 // Last gives the last of what main remembers.
 func (s *Memory) Last(n int) []bus.Event {
-	all := s.Known()
+	all := s.known()
 	return all[max(0, len(all)-n):]
 }
 
-// From gives the events of the log from a number on, as far as main remembers them; ok is false when it does not reach
+// from gives the events of the log from a number on, as far as main remembers them; ok is false when it does not reach
 // back so far.
-func (s *Memory) From(id uint64) (list []bus.Event, ok bool) {
+func (s *Memory) from(id uint64) (list []bus.Event, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.log) == 0 || id < s.log[0].ID {

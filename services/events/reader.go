@@ -2,6 +2,8 @@ package events
 
 import (
 	"context"
+	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -11,20 +13,32 @@ import (
 const (
 	// readEvents is how many of the last events main reads when it has none yet.
 	readEvents = 200
-	// ReadAgain is when a log that could not be read is tried again, unless there is news of it before.
-	ReadAgain = time.Second
+	// readAgain is when a log that could not be read is tried again, unless there is news of it before.
+	readAgain = time.Second
 )
+
+// Log is the pair's log, as the updater of this host has it.
+type Log interface {
+	Events(ctx context.Context, q bus.EventsRequest) (bus.EventsPage, error)
+}
+
+// Listener hears of events that are new in the log as this main reads it, the first time it reads too.
+type Listener interface {
+	Heard(events []bus.Event)
+}
 
 // Reader keeps up with the pair's log, which the updater of either host has.
 type Reader struct {
-	events *Memory
-	Ask    func(ctx context.Context, q bus.EventsRequest) (bus.EventsPage, error)
-	// Heard is told of events that are new in the log as this main reads it, the first time it reads too.
-	Heard func([]bus.Event)
-	news  chan struct{}
+	events    *Memory
+	log       Log
+	listeners []Listener
+	news      chan struct{}
 }
 
-func NewReader(e *Memory) *Reader { return &Reader{events: e, news: make(chan struct{}, 1)} }
+// NewReader makes the reader of a main.
+func NewReader(e *Memory, log Log, listeners ...Listener) *Reader {
+	return &Reader{events: e, log: log, listeners: listeners, news: make(chan struct{}, 1)}
+}
 
 // Wake says that the log may have changed. Never blocks.
 func (l *Reader) Wake() {
@@ -46,7 +60,7 @@ func (l *Reader) Run(ctx context.Context) error {
 		}
 		again = nil
 		if err := l.read(ctx); err != nil {
-			again = time.After(ReadAgain)
+			again = time.After(readAgain)
 		}
 	}
 }
@@ -54,13 +68,13 @@ func (l *Reader) Run(ctx context.Context) error {
 // read reads what has come since. The last event known is read again with it: if it is another, this host has got another
 // history, and everything is read anew.
 func (l *Reader) read(ctx context.Context) error {
-	known, any := l.events.Newest()
+	known, any := l.events.newest()
 	q := bus.EventsRequest{Limit: readEvents}
 	if any {
 		q = bus.EventsRequest{From: known.ID}
 	}
 	for {
-		page, err := l.Ask(ctx, q)
+		page, err := l.log.Events(ctx, q)
 		if err != nil {
 			return err
 		}
@@ -73,11 +87,13 @@ func (l *Reader) read(ctx context.Context) error {
 			page.Events = page.Events[1:]
 		}
 		l.events.read(page.Events, page.Alarms, fresh)
-		l.Heard(page.Events)
+		for _, listener := range l.listeners {
+			listener.Heard(page.Events)
+		}
 		if page.Next > page.Last {
 			return nil
 		}
-		known, any = l.events.Newest()
+		known, any = l.events.newest()
 		q = bus.EventsRequest{From: known.ID}
 	}
 }
@@ -86,8 +102,22 @@ func sameEvent(a, b bus.Event) bool {
 	return a.ID == b.ID && a.Host == b.Host && a.Incarnation == b.Incarnation && a.Number == b.Number
 }
 
-// Remembered answers a request from memory. Next is where the log is gone on with.
-func Remembered(all []bus.Event, q bus.EventsRequest) bus.EventsPage {
+// Events gives a page of the log. While the updater is down it is what main remembers, and Note says so.
+func (l *Reader) Events(ctx context.Context, q bus.EventsRequest) (bus.EventsPage, error) {
+	page, err := l.log.Events(ctx, q)
+	if err == nil {
+		return page, nil
+	}
+	if ctx.Err() != nil {
+		return page, fmt.Errorf("events: %w", ctx.Err())
+	}
+	page = remembered(l.events.known(), q)
+	page.Note = fmt.Sprintf("the updater of %s does not answer (%v): this is what its main remembers", l.events.host, err)
+	return page, nil
+}
+
+// remembered answers a request from memory. Next is where the log is gone on with.
+func remembered(all []bus.Event, q bus.EventsRequest) bus.EventsPage {
 	page := bus.EventsPage{Events: []bus.Event{}}
 	for _, e := range all {
 		if e.ID > 0 && page.First == 0 {
@@ -103,4 +133,49 @@ func Remembered(all []bus.Event, q bus.EventsRequest) bus.EventsPage {
 	}
 	page.Next = max(page.Last+1, q.From)
 	return page
+}
+
+// Follow gives the events of the log from a number on as they come in, until ctx ends; 0: those that come from now on. Who
+// takes them slowly gets them later; none is left out unless the log no longer has it. It can be ranged over once.
+func (l *Reader) Follow(ctx context.Context, from uint64) iter.Seq[bus.Event] {
+	if newest, any := l.events.newest(); from == 0 && any {
+		from = newest.ID + 1
+	}
+	return func(yield func(bus.Event) bool) {
+		for {
+			changed := l.events.changes()
+			list, err := l.following(ctx, from)
+			for _, e := range list {
+				if !yield(e) {
+					return
+				}
+				from = e.ID + 1
+			}
+			if len(list) > 0 {
+				continue
+			}
+			var again <-chan time.Time
+			if err != nil {
+				again = time.After(readAgain)
+			}
+			select {
+			case <-changed:
+			case <-again:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+// following gives the events of the log from a number on, nothing when there are none yet.
+func (l *Reader) following(ctx context.Context, from uint64) ([]bus.Event, error) {
+	if list, ok := l.events.from(from); ok {
+		return list, nil
+	}
+	if newest, any := l.events.newest(); !any || from > newest.ID {
+		return nil, nil
+	}
+	page, err := l.log.Events(ctx, bus.EventsRequest{From: max(from, 1)})
+	return page.Events, err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
@@ -35,6 +36,13 @@ const (
 // ErrNobodyRecords says that no host serves that could take events into the log.
 var ErrNobodyRecords = errors.New("nobody serves")
 
+// Sender hands events to whoever keeps the pair's log now.
+type Sender interface {
+	// Record returns when the log has the events, with the number of its newest one. Errors: ErrNobodyRecords, and those of
+	// the way there.
+	Record(ctx context.Context, batch []bus.Event) (last uint64, err error)
+}
+
 // Recorder hands the events of this host on into the pair's log, and keeps those that are not there yet in the spool. It
 // has a goroutine for either, so that a hanging disk doesn't keep events from the log, and a log that can't be reached
 // doesn't keep them from the disk. The role machine and the driver never wait for it.
@@ -42,18 +50,17 @@ type Recorder struct {
 	events *Memory
 	dir    string
 	log    *slog.Logger
-	// Send hands events to whoever serves and gives the number of the newest event of the log. Errors: ErrNobodyRecords,
-	// and those of the way there.
-	Send func(ctx context.Context, batch []bus.Event) (last uint64, err error)
-	// Unsaved is told why events are not in the spool; nil says that they are.
-	Unsaved func(error)
+	sender Sender
+
+	unsaved atomic.Pointer[error] // why events are not in the spool
 
 	woken  chan struct{} // somebody else serves, or this host does
 	opened chan struct{} // closed when the spool was read: what was left comes before what is new
 }
 
-func NewRecorder(e *Memory, dir string, log *slog.Logger) *Recorder {
-	return &Recorder{events: e, dir: dir, log: log, woken: make(chan struct{}, 1), opened: make(chan struct{})}
+// NewRecorder makes the recorder of a main; the spool will be in dir.
+func NewRecorder(e *Memory, dir string, sender Sender, log *slog.Logger) *Recorder {
+	return &Recorder{events: e, dir: dir, sender: sender, log: log, woken: make(chan struct{}, 1), opened: make(chan struct{})}
 }
 
 // Wake says that handing on may work now. Never blocks.
@@ -62,6 +69,14 @@ func (r *Recorder) Wake() {
 	case r.woken <- struct{}{}:
 	default:
 	}
+}
+
+// Unsaved says why events are not kept on disk any more; nil: they are.
+func (r *Recorder) Unsaved() error {
+	if err := r.unsaved.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 // Run records until ctx ends. It returns when what is left is in the spool, or spoolStop has passed.
@@ -100,7 +115,7 @@ func (r *Recorder) save(ctx context.Context) {
 	}
 	if err != nil {
 		r.log.Error("events are not kept on disk any more; they are in memory and in this log", "error", err)
-		r.Unsaved(err)
+		r.unsaved.Store(&err)
 	}
 }
 
@@ -108,7 +123,7 @@ func (r *Recorder) save(ctx context.Context) {
 func (r *Recorder) keep(ctx context.Context, s *spool, saved uint64) error {
 	var sync <-chan time.Time
 	for {
-		changed := r.events.Changes()
+		changed := r.events.changes()
 		fresh, none := r.events.after(saved)
 		if len(fresh) > 0 {
 			if err := s.append(plain(fresh)); err != nil {
@@ -164,7 +179,7 @@ func (r *Recorder) hand(ctx context.Context) {
 	}
 	var told uint64
 	for pause := time.Duration(0); ; {
-		changed := r.events.Changes()
+		changed := r.events.changes()
 		batch, dropped := r.events.waiting(batchEvents)
 		if dropped > told {
 			r.log.Warn("events that could not reach the pair's log for too long are dropped, the oldest first", "dropped", dropped-told)
@@ -219,7 +234,7 @@ func (r *Recorder) handOn(ctx context.Context, batch []pendingEvent) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, HandWithin)
 	defer cancel()
-	last, err := r.Send(ctx, list)
+	last, err := r.sender.Record(ctx, list)
 	if err != nil {
 		return err
 	}

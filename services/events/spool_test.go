@@ -111,7 +111,7 @@ type pairLog struct {
 	calls  int
 }
 
-func (l *pairLog) send(_ context.Context, batch []bus.Event) (uint64, error) {
+func (l *pairLog) Record(_ context.Context, batch []bus.Event) (uint64, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.calls++
@@ -145,15 +145,16 @@ func (l *pairLog) texts() (all []string) {
 func recording(t *testing.T, dir string, incarnation uint64, l *pairLog) (e *Memory, r *Recorder, stop func()) {
 	t.Helper()
 	e = NewMemory("a", incarnation)
-	r = NewRecorder(e, dir, slog.New(slog.DiscardHandler))
-	r.Send = l.send
-	r.Unsaved = func(err error) { t.Errorf("events are not kept on disk: %v", err) }
+	r = NewRecorder(e, dir, l, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- r.Run(ctx) }()
 	return e, r, func() {
 		cancel()
 		<-done
+		if err := r.Unsaved(); err != nil {
+			t.Errorf("events are not kept on disk: %v", err)
+		}
 	}
 }
 
@@ -224,7 +225,7 @@ func TestEvents_KnownIsEachOnce(t *testing.T) {
 		e.Note(bus.Event{Kind: bus.EventRole, Text: fmt.Sprint(n)})
 	}
 	texts := func() (all string) {
-		for _, k := range e.Known() {
+		for _, k := range e.known() {
 			all += k.Text
 		}
 		return all
@@ -238,7 +239,7 @@ func TestEvents_KnownIsEachOnce(t *testing.T) {
 	check("waiting", "0123")
 	e.handedOn(2, 12)
 	check("handed on", "0123")
-	all := e.Known()
+	all := e.known()
 	for i := range all {
 		all[i].ID = uint64(11 + i)
 	}
@@ -252,10 +253,10 @@ func TestEvents_KnownIsEachOnce(t *testing.T) {
 	if list, none := e.after(0); len(list) != 0 || !none || len(e.handed) != 0 {
 		t.Errorf("still waiting: %+v %+v", list, e.handed)
 	}
-	if list, ok := e.From(12); !ok || len(list) != 3 || list[0].Text != "1" {
+	if list, ok := e.from(12); !ok || len(list) != 3 || list[0].Text != "1" {
 		t.Errorf("from 12: %+v", list)
 	}
-	if _, ok := e.From(9); ok {
+	if _, ok := e.from(9); ok {
 		t.Error("reaches back further than it remembers")
 	}
 }

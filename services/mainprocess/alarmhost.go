@@ -65,7 +65,7 @@ func (h *host) AckAlarm(ctx context.Context, caller operator.Caller, q operator.
 		Details: map[string]string{events.DetailCall: caller.ID, events.DetailFrom: caller.From, events.DetailVia: caller.Via}})
 	h.log.Info(e.Text, "alarm", alarm.ID, "call", caller.ID)
 	h.hooks.Tell(alarm, bus.AlarmAcknowledged)
-	if err := h.awaitLogged(ctx, e); err != nil {
+	if err := h.events.Await(ctx, e); err != nil {
 		return operator.Acknowledged{}, fmt.Errorf("%w: the pair has not kept it yet, but may: %w", operator.ErrUnfinished, err)
 	}
 	return operator.Acknowledged{ID: caller.ID, Alarm: alarm}, nil
@@ -73,7 +73,7 @@ func (h *host) AckAlarm(ctx context.Context, caller operator.Caller, q operator.
 
 // toAcknowledge finds the alarm that waits for an operator.
 func (h *host) toAcknowledge(ctx context.Context, id string) (bus.Alarm, error) {
-	page, err := h.askEvents(ctx, bus.EventsRequest{Limit: 1})
+	page, err := pairLog{h}.Events(ctx, bus.EventsRequest{Limit: 1})
 	if err != nil {
 		return bus.Alarm{}, fmt.Errorf("%w: the updater does not answer: %w", operator.ErrUnavailable, err)
 	}
@@ -85,21 +85,6 @@ func (h *host) toAcknowledge(ctx context.Context, id string) (bus.Alarm, error) 
 		return bus.Alarm{}, fmt.Errorf("%w: %s ends by itself when its cause is gone: %s", operator.ErrRefused, id, alarms.KindOf(id).Remedy)
 	}
 	return bus.Alarm{}, fmt.Errorf("%w: no alarm %q waits to be acknowledged", operator.ErrRefused, id)
-}
-
-// awaitLogged waits until an event of this main has been read from the pair's log.
-func (h *host) awaitLogged(ctx context.Context, e bus.Event) error {
-	for {
-		changed := h.events.Changes()
-		if !h.events.Pending(e.Number) {
-			return nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
 }
 
 // auditAlarm raises or clears what an audit says.
@@ -123,7 +108,7 @@ func (h *host) Facts() alarms.Facts {
 	v := h.driver.View()
 	f := alarms.Facts{
 		Host: h.config.Host, Data: h.config.Data, Lease: h.config.Lease, Now: h.clock(), Wall: time.Now(), View: v,
-		Updater: h.updaterState.Load(), Terminals: h.terminalState.Load(), Starts: h.events.Starts(), Unaudited: h.auditor.unfinished(),
+		Updater: h.updaterState.Load(), Terminals: h.terminalState.Load(), Starts: h.events.Starts(), Unaudited: h.auditor.unfinished(), Unsaved: h.recorder.Unsaved(),
 	}
 	for _, k := range h.processes.children {
 		status := k.keeper.Status()
@@ -135,9 +120,6 @@ func (h *host) Facts() alarms.Facts {
 	}
 	if v.WitnessReplaced {
 		f.Replaced = replacedWitness(v)
-	}
-	if err := h.unsaved.Load(); err != nil {
-		f.Unsaved = *err
 	}
 	return f
 }

@@ -19,10 +19,8 @@ func (h *host) makeEvents() {
 	h.events = events.NewMemory(h.config.Host, h.incarnation)
 	h.alarms = alarms.NewSet(h.config.Host, h.alarmChanged)
 	h.hooks = alarms.NewHooks(h.config.Hooks, h.log)
-	h.recorder = events.NewRecorder(h.events, h.config.Data, h.log)
-	h.recorder.Send, h.recorder.Unsaved = h.sendEvents, func(err error) { h.unsaved.Store(&err) }
-	h.reader = events.NewReader(h.events)
-	h.reader.Ask, h.reader.Heard = h.askEvents, h.heardEvents
+	h.recorder = events.NewRecorder(h.events, h.config.Data, pairLog{h}, h.log)
+	h.reader = events.NewReader(h.events, pairLog{h}, h)
 }
 
 // runEvents runs it, as a part of main.
@@ -90,8 +88,8 @@ func (h *host) alarmChanged(a bus.Alarm, state string) {
 	h.hooks.Tell(a, state)
 }
 
-// heardEvents is told of what is new in the pair's log: an alarm that stands there is the pair's, no longer this host's.
-func (h *host) heardEvents(list []bus.Event) {
+// Heard implements events.Listener: of what is new in the pair's log, an alarm that stands there is the pair's, no longer this host's.
+func (h *host) Heard(list []bus.Event) {
 	for _, e := range list {
 		if e.Alarm == nil || !e.Alarm.Acknowledge {
 			continue
@@ -122,109 +120,69 @@ func (h *host) recordsAt() destination {
 	return destination{}
 }
 
-// sendEvents hands events to the updater that serves: this host's, or over the link the other one's.
-func (h *host) sendEvents(ctx context.Context, batch []bus.Event) (last uint64, err error) {
+// pairLog is the pair's event log, which the updaters keep: that of the host that serves takes events, either is asked for
+// them.
+type pairLog struct{ h *host }
+
+// Record implements events.Sender. It hands events to the updater that serves: this host's, or over the link the other
+// one's.
+func (l pairLog) Record(ctx context.Context, batch []bus.Event) (last uint64, err error) {
 	var r bus.RecordedEvents
-	switch to := h.recordsAt(); {
+	switch to := l.h.recordsAt(); {
 	case to.epoch == 0:
 		return 0, events.ErrNobodyRecords
 	case to.peer:
-		r, err = bus.CallHandEvents.Ask(ctx, h.link.bulk(), bus.HandEvents{LinkSender: h.sender(), Events: batch})
+		r, err = bus.CallHandEvents.Ask(ctx, l.h.link.bulk(), bus.HandEvents{LinkSender: l.h.sender(), Events: batch})
 	default:
-		r, err = bus.CallRecord.PostWait(ctx, h.orders, bus.RecordEvents{Events: batch}, events.HandWithin)
+		r, err = bus.CallRecord.PostWait(ctx, l.h.orders, bus.RecordEvents{Events: batch}, events.HandWithin)
 	}
 	return r.Last, err
 }
 
-// takeEvents takes events that the other main sends into the log, if this host serves.
-func (h *host) takeEvents(q bus.HandEvents, answer func(bus.RecordedEvents, error)) {
+// take takes events that the other main sends into the log, if this host serves.
+func (l pairLog) take(q bus.HandEvents, answer func(bus.RecordedEvents, error)) {
 	for _, e := range q.Events {
 		if e.Host != q.Host {
 			answer(bus.RecordedEvents{}, fmt.Errorf("%w: an event of %q sent by %q", bus.ErrRefused, e.Host, q.Host))
 			return
 		}
 	}
-	if to := h.recordsAt(); to.epoch == 0 || to.peer {
-		answer(bus.RecordedEvents{}, fmt.Errorf("%w: %s does not serve", bus.ErrRefused, h.config.Host))
+	if to := l.h.recordsAt(); to.epoch == 0 || to.peer {
+		answer(bus.RecordedEvents{}, fmt.Errorf("%w: %s does not serve", bus.ErrRefused, l.h.config.Host))
 		return
 	}
-	bus.CallRecord.Post(h.orders, bus.RecordEvents{Events: q.Events}, events.HandWithin, answer)
+	bus.CallRecord.Post(l.h.orders, bus.RecordEvents{Events: q.Events}, events.HandWithin, answer)
 }
 
 // eventsWithin bounds a question for a page: much less than an operator's patience, as there is memory to answer from.
 const eventsWithin = 3 * time.Second
 
-// askEvents asks the updater for a page of the log.
-func (h *host) askEvents(ctx context.Context, q bus.EventsRequest) (bus.EventsPage, error) {
-	page, err := bus.CallEvents.PostWait(ctx, h.orders, q, eventsWithin)
-	return page, err
+// Events implements events.Log: it asks this host's updater.
+func (l pairLog) Events(ctx context.Context, q bus.EventsRequest) (bus.EventsPage, error) {
+	return bus.CallEvents.PostWait(ctx, l.h.orders, q, eventsWithin)
 }
 
-// Events gives a page of the pair's event log as this host holds it. While the updater is down it is what main remembers,
-// and Note says so.
+// Events implements operator.Events.
 func (h *host) Events(ctx context.Context, q bus.EventsRequest) (bus.EventsPage, error) {
-	page, err := h.askEvents(ctx, q)
-	if err == nil {
-		return page, nil
-	}
-	if ctx.Err() != nil {
-		return page, fmt.Errorf("events: %w", ctx.Err())
-	}
-	page = events.Remembered(h.events.Known(), q)
-	page.Note = fmt.Sprintf("the updater of %s does not answer (%v): this is what its main remembers", h.config.Host, err)
-	return page, nil
+	return h.reader.Events(ctx, q)
 }
 
-// Follow gives the events of the pair's log from a number on as they come in; 0: those that come from now on. The channel
-// is closed when ctx or this main ends. Who reads too slowly gets them later, none is left out unless the log no longer
-// has it.
+// Follow implements operator.Events. The channel is closed when ctx or this main ends.
 func (h *host) Follow(ctx context.Context, from uint64) <-chan operator.Event {
 	out := make(chan operator.Event)
-	if newest, any := h.events.Newest(); from == 0 && any {
-		from = newest.ID + 1
-	}
+	ctx, cancel := context.WithCancel(ctx)
+	follows := h.reader.Follow(ctx, from)
 	h.driver.work.Go(func() {
 		defer close(out)
-		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		defer context.AfterFunc(h.ctx, cancel)()
-		for {
-			changed := h.events.Changes()
-			list, err := h.following(ctx, from)
-			for _, e := range list {
-				select {
-				case out <- e:
-					from = e.ID + 1
-				case <-ctx.Done():
-					return
-				}
-			}
-			if len(list) > 0 {
-				continue
-			}
-			var again <-chan time.Time
-			if err != nil {
-				again = time.After(events.ReadAgain)
-			}
+		for e := range follows {
 			select {
-			case <-changed:
-			case <-again:
+			case out <- e:
 			case <-ctx.Done():
 				return
 			}
 		}
 	})
 	return out
-}
-
-// following gives the events of the log from a number on, nothing when there are none yet.
-func (h *host) following(ctx context.Context, from uint64) ([]bus.Event, error) {
-	if list, ok := h.events.From(from); ok {
-		return list, nil
-	}
-	if newest, any := h.events.Newest(); !any || from > newest.ID {
-		return nil, nil
-	}
-	page, err := h.askEvents(ctx, bus.EventsRequest{From: max(from, 1)})
-	return page.Events, err
 }

@@ -65,7 +65,6 @@ type host struct {
 	peerSettles   atomic.Bool  // the other host takes over, or did so a moment ago
 	recordedAt    destination  // of the driver's goroutine
 	peerAlarms    atomic.Pointer[[]bus.Alarm]
-	unsaved       atomic.Pointer[error] // why events are not in the spool
 	right         atomic.Pointer[lease.Right]
 	tenure        tenure // of the driver's goroutine
 	resumed       bool   // likewise: the updater serves its term again, after a restart
@@ -333,7 +332,7 @@ func (h *host) hearPeer() {
 		h.driver.give(role.Resigned{From: member(q.LinkSender)})
 		answer(bus.Done{}, nil)
 	})
-	hear(h.link, bus.CallHandEvents, h.takeEvents)
+	hear(h.link, bus.CallHandEvents, pairLog{h}.take)
 	hear(h.link, operator.CallForwarded, func(q operator.Forwarded, answer func(json.RawMessage, error)) {
 		go func() { answer(h.forwarded(q), nil) }()
 	})

@@ -30,7 +30,6 @@ type Beat struct {
 	Stopping    bool              `json:"stopping,omitempty"`
 	Resigned    bool              `json:"resigned,omitempty"` // noted durably that it is out of the set
 	Serving     bool              `json:"serving,omitempty"`  // its updater serves the term
-	Settling    bool              `json:"settling,omitempty"` // it takes over, or did so a moment ago: who starts gives way
 	Lease       time.Duration     `json:"lease_ns"`
 	HTTP        string            `json:"http,omitempty"`      // its operator address, for error messages
 	Terminals   int               `json:"terminals,omitempty"` // sessions it has with terminals, attached or warm (T5)

@@ -62,7 +62,6 @@ type host struct {
 	terminalState atomic.Pointer[bus.TerminalState]
 	empty         atomic.Bool
 	linkSeen      atomic.Int64 // role.Evidence
-	peerSettles   atomic.Bool  // the other host takes over, or did so a moment ago
 	recordedAt    destination  // of the driver's goroutine
 	peerAlarms    atomic.Pointer[[]bus.Alarm]
 	right         atomic.Pointer[lease.Right]
@@ -262,7 +261,6 @@ func (h *host) Beaten(b bus.Beat, answer func(bus.BeatReply, error)) {
 	h.peerHTTPAddr.Store(&b.HTTP)
 	h.heardSchedule(b.Host, b.Incarnation, b.Scheduled, b.ScheduledBy)
 	h.peerAlarms.Store(&b.Alarms)
-	h.peerSettles.Store(b.Settling)
 	h.driver.inputs <- envelope{in: role.PeerBeat{Peer: peerView(b)}, after: func(actions []role.Action, v role.View) {
 		reply := bus.BeatReply{Beat: h.beat(v)}
 		for _, a := range actions {
@@ -292,7 +290,6 @@ func (h *host) refuses(b bus.Beat) error {
 
 // BeatAnswered implements Main.
 func (h *host) BeatAnswered(sentAt time.Duration, r bus.BeatReply, refusal error) {
-	h.peerSettles.Store(r.Settling)
 	h.driver.give(role.BeatAnswered{SentAt: sentAt, Grant: r.Grant && refusal == nil, Peer: peerView(r.Beat), Refusal: failure(refusal)})
 }
 

@@ -30,8 +30,6 @@ type link struct {
 	inside   []*bus.Conn // own connections to the server, which serve the other main's calls
 	calls    *bus.Router // what the other main asks
 	evidence *evidence
-	apart    context.Context // ends when the other main could not be dialled
-	notFound context.CancelFunc
 
 	mu       sync.Mutex
 	conn     *bus.Conn // to the other main; nil while there is none
@@ -76,7 +74,6 @@ func newLink(c linkConfig) (*link, error) {
 	l := &link{config: c, users: users, server: server, beatCh: make(chan struct{}, 1),
 		calls: bus.NewRouter(bus.InboxPrefix("link"))}
 	bus.CallBeat.Handle(l.calls, c.main.Beaten)
-	l.apart, l.notFound = context.WithCancel(context.Background())
 	l.evidence = &evidence{network: c.network, timeout: max(4*c.interval, 250*time.Millisecond), changed: c.main.LinkSeen}
 	return l, nil
 }
@@ -149,7 +146,6 @@ func (l *link) Run(ctx context.Context) error {
 			beside.Wait()
 			continue
 		}
-		l.notFound()
 		pause := time.NewTimer(wait)
 		select {
 		case <-pause.C:

@@ -13,7 +13,7 @@ func (h *host) beat(v role.View) bus.Beat {
 		Version: bus.Version, Host: h.config.Host, Identity: v.Self.Identity, Incarnation: h.incarnation, Steps: v.Steps,
 		PairID: v.Record.PairID, WitnessID: v.WitnessID, Role: string(v.Role), Epoch: v.Epoch, Known: v.Known,
 		Empty: h.empty.Load() && !v.HasRecord, Fresh: v.Fresh, Fit: v.Fit.Fit, Unfit: v.Fit.Why, Stopping: v.Stopping,
-		Resigned: v.Resigned, Serving: v.Serving, Settling: h.settles(v), Lease: h.config.Lease, HTTP: h.httpAddress(),
+		Resigned: v.Resigned, Serving: v.Serving, Lease: h.config.Lease, HTTP: h.httpAddress(),
 	}
 	b.Scheduled, b.ScheduledBy = h.schedule.at()
 	if v.HasRecord {

@@ -131,7 +131,6 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	group.Go(func() error { return h.serveHTTP(running) })
 	h.runEvents(running, group)
 	group.Go(func() error { return ground.Overseer.Run(running, c.Lease, h.driver.turned()) })
-	h.giveWay(ctx, running)
 	if err := h.processes.start(); err != nil {
 		cancel()
 		return errors.Join(err, group.Wait())

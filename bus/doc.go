@@ -1,5 +1,5 @@
 // Package bus is how anything in hotpair talks: the embedded NATS servers, connections to them, every subject, every
-// message, packs and heartbeats.
+// message and heartbeats; what gathers and travels in packs is in package pack.
 //
 // Why one package: a subject, the message on it and who may use it are one decision, and a reader should find it in
 // one place. Nothing here knows what is said, only how; roles, storage and business live elsewhere.

@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/pack"
 )
 
 // Bounds of the way to the updater.
@@ -43,7 +44,7 @@ var (
 
 // database is the way to the updater: one Caller, and what main says of the updater's life.
 type database struct {
-	caller *bus.Caller[bus.DatabaseCall, bus.DatabaseReply]
+	caller *pack.Caller[bus.DatabaseCall, bus.DatabaseReply]
 	watch  *nats.Subscription
 
 	mu          sync.Mutex
@@ -54,7 +55,7 @@ type database struct {
 
 // openDatabase subscribes to answers and to what main says of the updater.
 func openDatabase(conns bus.HostConns, service string) (*database, error) {
-	caller, err := bus.NewCaller[bus.DatabaseCall, bus.DatabaseReply](bus.CallerConfig[bus.DatabaseCall]{
+	caller, err := pack.NewCaller[bus.DatabaseCall, bus.DatabaseReply](pack.CallerConfig[bus.DatabaseCall]{
 		Conn:    conns.Traffic,
 		Subject: bus.DatabaseSubject(service, "pack"),
 		Bound:   maxCalls,
@@ -117,7 +118,7 @@ func (d *database) call(ctx context.Context, q bus.DatabaseCall) (bus.DatabaseRe
 	switch {
 	case err == nil:
 		return reply, nil
-	case errors.Is(err, bus.ErrNobody), errors.Is(err, bus.ErrBusy):
+	case errors.Is(err, bus.ErrNobody), errors.Is(err, pack.ErrBusy):
 		return reply, errAway
 	case ctx.Err() != nil:
 		return reply, context.Cause(ctx)

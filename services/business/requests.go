@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/pack"
 )
 
 // Bounds of what the process has taken and not yet answered. Beyond any a request is refused with 429.
@@ -34,7 +35,7 @@ type requests struct {
 	log     *slog.Logger
 	counts  map[string]*counts
 
-	unread atomic.Pointer[bus.Responder[bus.Request, bus.Reply]] // knows how much of what was answered nobody has read
+	unread atomic.Pointer[pack.Responder[bus.Request, bus.Reply]] // knows how much of what was answered nobody has read
 
 	epoch    atomic.Uint64 // highest in which a request has come
 	inFlight atomic.Int64

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/pack"
 	"github.com/hotpair/hotpair/services/config"
 )
 
@@ -97,7 +98,7 @@ func serve(ctx, working context.Context, stopWork context.CancelCauseFunc, conns
 	}
 	defer db.close()
 	requests := newRequests(service, db, log)
-	packs, err := bus.NewResponder(conn, bus.PackSubject(service.Name), queueGroup, replySize,
+	packs, err := pack.NewResponder(conn, bus.PackSubject(service.Name), queueGroup, replySize,
 		func(q bus.Request, _ string, answer func(bus.Reply)) { requests.take(working, q, answer) },
 		func(m *nats.Msg, err error) {
 			log.Warn("Message is no pack of requests", "subject", m.Subject, "error", err)

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/pack"
 )
 
 const patience = 10 * time.Second
@@ -95,7 +96,7 @@ func call[A any](h *host, subject string, question any) A {
 func (h *host) attach(epoch, counter uint64, handle func(bus.Request, func(bus.Reply))) bus.AgentAttached {
 	h.t.Helper()
 	session := fmt.Sprintf("%s-%d-%d", h.name, epoch, counter)
-	_, err := bus.NewResponder[bus.Request, bus.Reply](h.conn, bus.SessionRequests(session), "",
+	_, err := pack.NewResponder[bus.Request, bus.Reply](h.conn, bus.SessionRequests(session), "",
 		func(r bus.Reply) int { return len(r.Body) },
 		func(q bus.Request, _ string, answer func(bus.Reply)) { handle(q, answer) }, nil)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/pack"
 )
 
 // maxName bounds what a host says about itself, in bytes; it is kept in one slot of the durable facts.
@@ -29,7 +30,7 @@ type session struct {
 	identity string
 	epoch    uint64
 	client   uint64 // the server's id of its connection
-	caller   *bus.Caller[bus.Request, bus.Reply]
+	caller   *pack.Caller[bus.Request, bus.Reply]
 }
 
 // endedConnections remembers which connections ended last, for an attach that is answered while its connection ends.
@@ -192,7 +193,7 @@ func (a *Agent) accept(order bus.AgentAttach) (bus.AgentAttached, error) {
 	if err != nil {
 		return none, err
 	}
-	caller, err := bus.NewCaller[bus.Request, bus.Reply](bus.CallerConfig[bus.Request]{
+	caller, err := pack.NewCaller[bus.Request, bus.Reply](pack.CallerConfig[bus.Request]{
 		Conn: a.hosts, Subject: bus.SessionRequests(order.Session), ReplyPrefix: bus.SessionAnswers(order.Session),
 		Size: func(q bus.Request) int { return len(q.Body) + 128 },
 	})

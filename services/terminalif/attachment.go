@@ -8,6 +8,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/pack"
 )
 
 // attachment is the session's part in the term.
@@ -73,7 +74,7 @@ func (a *attachment) attach(ctx context.Context, t *term) error {
 // listen takes the requests that the agent sends to this attachment.
 func (a *attachment) listen(t *term) {
 	s := a.session
-	var answerer *bus.Answerer[bus.Request, bus.Reply]
+	var answerer *pack.Answerer[bus.Request, bus.Reply]
 	handle := func(q bus.Request, _ string, answer func(bus.Reply)) {
 		if !s.requests.Allow() {
 			s.condemn(fmt.Errorf("%w: too many requests a second", ErrHostile))
@@ -89,7 +90,7 @@ func (a *attachment) listen(t *term) {
 	}
 	stray := func(_ *nats.Msg, err error) { s.condemn(fmt.Errorf("%w: %w", ErrHostile, err)) }
 	size := func(r bus.Reply) int { return len(r.Body) + len(r.Message) + len(r.Receipt) + 64 }
-	answerer = bus.NewAnswerer(a.conn, size, handle, stray)
+	answerer = pack.NewAnswerer(a.conn, size, handle, stray)
 	a.stop = a.conn.Subscribe(bus.SessionRequests(a.name), answerer.Take)
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/pack"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -24,7 +25,7 @@ func (d *directory) wayOf(name string, packs bool) (way, error) {
 		d.ways[key] = &singles{conn: d.conn, run: d.run, base: d.ctx, ctx: ctx, cancel: cancel}
 		return d.ways[key], nil
 	}
-	caller, err := bus.NewCaller[bus.Request, bus.Reply](bus.CallerConfig[bus.Request]{
+	caller, err := pack.NewCaller[bus.Request, bus.Reply](pack.CallerConfig[bus.Request]{
 		Conn: d.conn, Subject: bus.PackSubject(name), ReplyPrefix: bus.AnswersPrefix(name),
 		Size: func(q bus.Request) int { return len(q.Body) + 128 },
 	})
@@ -37,7 +38,7 @@ func (d *directory) wayOf(name string, packs bool) (way, error) {
 
 // packed is the way to a service that takes packs.
 type packed struct {
-	caller *bus.Caller[bus.Request, bus.Reply]
+	caller *pack.Caller[bus.Request, bus.Reply]
 }
 
 func (p packed) send(q bus.Request, done func(bus.Reply, error)) { p.caller.Go(q, done) }

@@ -8,7 +8,7 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// PublishMsg returns when the message is written; its headers are not sent. It makes the wire a bus.Publisher.
+// PublishMsg returns when the message is written; its headers are not sent. It makes the wire a pack.Publisher.
 func (w *wire) PublishMsg(m *nats.Msg) error { return w.publish(m.Subject, m.Reply, m.Data, true) }
 
 func (w *wire) publish(subject, reply string, data []byte, wait bool) error {

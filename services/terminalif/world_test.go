@@ -18,6 +18,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/bustest"
+	"github.com/hotpair/hotpair/bus/pack"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/services/terminal"
@@ -250,7 +251,7 @@ type aService struct {
 func (h *aHost) startPacked(name string, handle func(bus.Request, func(bus.Reply))) *aService {
 	h.t.Helper()
 	conn := h.connect(bus.ProcessBusiness + "." + name)
-	must[*bus.Responder[bus.Request, bus.Reply]](h.t)(bus.NewResponder(conn, bus.PackSubject(name), "q",
+	must[*pack.Responder[bus.Request, bus.Reply]](h.t)(pack.NewResponder(conn, bus.PackSubject(name), "q",
 		func(r bus.Reply) int { return len(r.Body) + 64 },
 		func(q bus.Request, _ string, answer func(bus.Reply)) { handle(q, answer) }, nil))
 	must[micro.Service](h.t)(micro.AddService(conn.Conn, micro.Config{Name: name, Version: "1.0.0", Metadata: map[string]string{"packs": "1"}}))

@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/pack"
 	"github.com/hotpair/hotpair/storage"
 )
 
@@ -30,7 +31,7 @@ type database struct {
 	log  *slog.Logger
 
 	scans chan func()
-	packs atomic.Pointer[bus.Responder[bus.DatabaseCall, bus.DatabaseReply]] // once it serves
+	packs atomic.Pointer[pack.Responder[bus.DatabaseCall, bus.DatabaseReply]] // once it serves
 	close []func()
 }
 
@@ -40,7 +41,7 @@ func newDatabase(store *storage.Store, current func() *term, log *slog.Logger) *
 
 // serve subscribes. stop ends what it began.
 func (d *database) serve(conn *bus.Conn) error {
-	packs, err := bus.NewResponder(conn, bus.DatabaseSubject("*", "pack"), "", replySize, d.handle, d.stray)
+	packs, err := pack.NewResponder(conn, bus.DatabaseSubject("*", "pack"), "", replySize, d.handle, d.stray)
 	if err != nil {
 		return err
 	}

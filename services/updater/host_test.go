@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/pack"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/storage/position"
@@ -26,7 +27,7 @@ type host struct {
 	config config.Updater
 	server *bus.Server
 	main   *bus.Conn
-	kv     *bus.Caller[bus.DatabaseCall, bus.DatabaseReply]
+	kv     *pack.Caller[bus.DatabaseCall, bus.DatabaseReply]
 	log    *slog.Logger
 
 	// seams for the next start
@@ -88,7 +89,7 @@ func newHost(t testing.TB, name, replication, peer string) *host {
 	if _, err := h.main.Subscribe(bus.HeartbeatSubject(bus.ProcessUpdater), h.heard); err != nil {
 		t.Fatal(err)
 	}
-	h.kv, err = bus.NewCaller[bus.DatabaseCall, bus.DatabaseReply](bus.CallerConfig[bus.DatabaseCall]{
+	h.kv, err = pack.NewCaller[bus.DatabaseCall, bus.DatabaseReply](pack.CallerConfig[bus.DatabaseCall]{
 		Conn: h.connect(bus.ProcessBusiness + ".kv"), Subject: bus.DatabaseSubject("kv", "pack"),
 		ReplyPrefix: bus.InboxPrefix(bus.ProcessBusiness + ".kv"), Size: func(bus.DatabaseCall) int { return 200 },
 	})

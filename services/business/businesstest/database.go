@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/pack"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -74,7 +75,7 @@ func NewDatabase() *Database {
 
 // Serve answers calls that come over a connection, in packs and singly.
 func (d *Database) Serve(conn *bus.Conn) error {
-	packs, err := bus.NewResponder(conn, bus.DatabaseSubject("*", "pack"), "", replySize, d.handle, nil)
+	packs, err := pack.NewResponder(conn, bus.DatabaseSubject("*", "pack"), "", replySize, d.handle, nil)
 	if err != nil {
 		return err
 	}

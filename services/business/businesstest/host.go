@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/pack"
 	"github.com/hotpair/hotpair/services/business"
 	"github.com/hotpair/hotpair/services/config"
 )
@@ -35,7 +36,7 @@ type Host struct {
 
 	users   *bus.Users
 	updates uint64 // incarnation of the updater
-	callers map[string]*bus.Caller[bus.Request, bus.Reply]
+	callers map[string]*pack.Caller[bus.Request, bus.Reply]
 }
 
 // NewHost starts a host; it ends with the test. setup may change the database before it serves.
@@ -51,7 +52,7 @@ func NewHost(tb testing.TB, setup ...func(*Database)) *Host {
 	defer cancel()
 	must(tb, server.Start(ctx))
 	tb.Cleanup(server.Stop)
-	h := &Host{TB: tb, Server: server, users: users, Database: NewDatabase(), callers: map[string]*bus.Caller[bus.Request, bus.Reply]{}, updates: 1}
+	h := &Host{TB: tb, Server: server, users: users, Database: NewDatabase(), callers: map[string]*pack.Caller[bus.Request, bus.Reply]{}, updates: 1}
 	tb.Cleanup(h.Database.Close)
 	for _, f := range setup {
 		f(h.Database)
@@ -168,12 +169,12 @@ func Numbered(counter uint64, service, operation, body string) bus.Request {
 }
 
 // Caller gives the way that terminal-if takes to a service: packs.
-func (h *Host) Caller(service string) *bus.Caller[bus.Request, bus.Reply] {
+func (h *Host) Caller(service string) *pack.Caller[bus.Request, bus.Reply] {
 	h.TB.Helper()
 	if c := h.callers[service]; c != nil {
 		return c
 	}
-	c, err := bus.NewCaller[bus.Request, bus.Reply](bus.CallerConfig[bus.Request]{
+	c, err := pack.NewCaller[bus.Request, bus.Reply](pack.CallerConfig[bus.Request]{
 		Conn: h.Relay, Subject: bus.PackSubject(service), ReplyPrefix: bus.AnswersPrefix(service),
 		Size: func(q bus.Request) int { return len(q.Body) + 64 },
 	})

@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/pack"
 	"github.com/hotpair/hotpair/services/process"
 	"github.com/hotpair/hotpair/simulator/bench/limit"
 )
@@ -106,8 +107,8 @@ func (s *stage) connect(c bus.ConnConfig) (*bus.Conn, error) {
 }
 
 // pass takes packs at one subject and sends what they hold in packs to another, perhaps on another connection.
-func (s *stage) pass(from *bus.Conn, subject string, to *bus.Caller[message, message]) error {
-	served, err := bus.NewResponder(from, subject, "q", size, func(m message, _ string, answer func(message)) {
+func (s *stage) pass(from *bus.Conn, subject string, to *pack.Caller[message, message]) error {
+	served, err := pack.NewResponder(from, subject, "q", size, func(m message, _ string, answer func(message)) {
 		to.Go(m, func(a message, err error) {
 			if err == nil {
 				answer(a)
@@ -121,8 +122,8 @@ func (s *stage) pass(from *bus.Conn, subject string, to *bus.Caller[message, mes
 	return from.FlushTimeout(readyWithin)
 }
 
-func (s *stage) caller(conn *bus.Conn, subject string) (*bus.Caller[message, message], error) {
-	caller, err := bus.NewCaller[message, message](bus.CallerConfig[message]{Conn: conn, Subject: subject, Bound: inFlight, Size: size})
+func (s *stage) caller(conn *bus.Conn, subject string) (*pack.Caller[message, message], error) {
+	caller, err := pack.NewCaller[message, message](pack.CallerConfig[message]{Conn: conn, Subject: subject, Bound: inFlight, Size: size})
 	if err == nil {
 		s.onEnd(caller.Close)
 	}
@@ -161,7 +162,7 @@ func (s *stage) keeper() (string, error) {
 		return "", err
 	}
 	go func() { _ = committer.Run() }() // each record is told how it went; the process ends while it waits
-	served, err := bus.NewResponder(conn, subjectKeeper, "q", size, func(m message, _ string, answer func(message)) {
+	served, err := pack.NewResponder(conn, subjectKeeper, "q", size, func(m message, _ string, answer func(message)) {
 		committer.Keep(func(kept bool) {
 			if kept {
 				answer(m)

@@ -1,4 +1,4 @@
-package bus
+package pack
 
 import (
 	"context"
@@ -9,11 +9,13 @@ import (
 	"sync"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/hotpair/hotpair/bus"
 )
 
 // CallerConfig describes a Caller.
 type CallerConfig[Q any] struct {
-	Conn    *Conn
+	Conn    *bus.Conn
 	Subject string
 	// ReplyPrefix is where answers come; empty takes a subject below the connection's inbox.
 	ReplyPrefix string
@@ -72,7 +74,7 @@ func NewCaller[Q, A any](c CallerConfig[Q]) (*Caller[Q, A], error) {
 }
 
 // Go sends a request; done is called exactly once, on a goroutine of the connection, and must not block. Errors:
-// ErrBusy and ErrNobody (not executed), ErrDisconnected (unknown).
+// ErrBusy and bus.ErrNobody (not executed), bus.ErrDisconnected (unknown).
 func (p *Caller[Q, A]) Go(q Q, done func(A, error)) { p.begin(q, done) }
 
 // begin is Go that gives the number under which the request is pending; 0 when it was refused.
@@ -134,14 +136,14 @@ func (p *Caller[Q, A]) Fail(err error) {
 	}
 }
 
-// Close refuses new requests with ErrDisconnected and ends those in flight with it.
+// Close refuses new requests with bus.ErrDisconnected and ends those in flight with it.
 func (p *Caller[Q, A]) Close() {
 	p.mu.Lock()
-	p.closed = ErrDisconnected
+	p.closed = bus.ErrDisconnected
 	p.mu.Unlock()
 	// An error only says that the connection is closed already.
 	_ = p.sub.Unsubscribe()
-	p.Fail(ErrDisconnected)
+	p.Fail(bus.ErrDisconnected)
 }
 
 func (p *Caller[Q, A]) replySubject() string {
@@ -214,11 +216,11 @@ func (p *Caller[Q, A]) requestsOf(m *nats.Msg) []uint64 {
 
 func (p *Caller[Q, A]) answered(m *nats.Msg) {
 	if len(m.Data) == 0 && m.Header.Get("Status") == "503" {
-		p.fail(p.requestsOf(m), fmt.Errorf("%s: %w", p.config.Subject, ErrNobody))
+		p.fail(p.requestsOf(m), fmt.Errorf("%s: %w", p.config.Subject, bus.ErrNobody))
 		return
 	}
 	var answers pack[A]
-	if err := Decode(m.Data, &answers); err != nil {
+	if err := bus.Decode(m.Data, &answers); err != nil {
 		p.fail(p.requestsOf(m), err)
 		return
 	}

@@ -1,4 +1,4 @@
-package bus
+package pack
 
 import (
 	"context"
@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/hotpair/hotpair/bus"
 )
 
 // Publisher sends messages of a connection.
@@ -33,7 +35,7 @@ type Answerer[Q, A any] struct {
 // Responder serves packs of a subject.
 type Responder[Q, A any] struct {
 	*Answerer[Q, A]
-	conn *Conn
+	conn *bus.Conn
 	sub  *nats.Subscription
 }
 
@@ -49,7 +51,7 @@ func NewAnswerer[Q, A any](conn Publisher, size func(A) int, handle func(q Q, su
 // Take takes what came.
 func (r *Answerer[Q, A]) Take(m *nats.Msg) {
 	var requests pack[Q]
-	if err := Decode(m.Data, &requests); err != nil {
+	if err := bus.Decode(m.Data, &requests); err != nil {
 		if r.stray != nil {
 			r.stray(m, err)
 		}
@@ -66,7 +68,7 @@ func (r *Answerer[Q, A]) Take(m *nats.Msg) {
 
 // NewResponder serves a subject, in a queue group when queue is not empty. handle and stray are those of an Answerer, called
 // on one goroutine.
-func NewResponder[Q, A any](conn *Conn, subject, queue string, size func(A) int, handle func(q Q, subject string, answer func(A)), stray func(*nats.Msg, error)) (*Responder[Q, A], error) {
+func NewResponder[Q, A any](conn *bus.Conn, subject, queue string, size func(A) int, handle func(q Q, subject string, answer func(A)), stray func(*nats.Msg, error)) (*Responder[Q, A], error) {
 	r := &Responder[Q, A]{Answerer: NewAnswerer(conn, size, handle, stray), conn: conn}
 	sub, err := conn.QueueSubscribe(subject, queue, r.Take)
 	if err != nil {

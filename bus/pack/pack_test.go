@@ -1,4 +1,4 @@
-package bus
+package pack
 
 import (
 	"context"
@@ -9,13 +9,33 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/hotpair/hotpair/bus"
 )
 
-func packPair(t testing.TB) (asker, server *Conn) {
-	users := NewUsers()
-	users.Allow("u", Grant{Password: "p"})
-	s := startServer(t, users)
-	return connect(t, s, ConnConfig{User: "u", Password: "p"}), connect(t, s, ConnConfig{User: "u", Password: "p"})
+func connect(t testing.TB, s *bus.Server, c bus.ConnConfig) *bus.Conn {
+	t.Helper()
+	c.URL = s.URL()
+	conn, err := bus.Connect(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	return conn
+}
+
+func packPair(t testing.TB) (asker, server *bus.Conn) {
+	users := bus.NewUsers()
+	users.Allow("u", bus.Grant{Password: "p"})
+	s, err := bus.NewServer(bus.ServerConfig{Name: "test", Listen: "127.0.0.1:0", Users: users})
+	if err == nil {
+		err = s.Start(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Stop)
+	return connect(t, s, bus.ConnConfig{User: "u", Password: "p"}), connect(t, s, bus.ConnConfig{User: "u", Password: "p"})
 }
 
 func size(s string) int { return len(s) }
@@ -61,7 +81,7 @@ func TestPack_NobodyServes(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
-	if _, err := c.Call(ctx, "x"); !errors.Is(err, ErrNobody) {
+	if _, err := c.Call(ctx, "x"); !errors.Is(err, bus.ErrNobody) {
 		t.Fatalf("got %v, want ErrNobody", err)
 	}
 }
@@ -95,7 +115,7 @@ func TestPack_BoundFailAndClose(t *testing.T) {
 		}
 	}
 	c.Close()
-	if _, err := c.Call(t.Context(), "x"); !errors.Is(err, ErrDisconnected) {
+	if _, err := c.Call(t.Context(), "x"); !errors.Is(err, bus.ErrDisconnected) {
 		t.Fatalf("after Close: %v", err)
 	}
 }
@@ -135,26 +155,26 @@ func TestResponder_StrayMessageIsNoPanic(t *testing.T) {
 	if err := server.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	if err := asker.Publish("echo", []byte{Version, 0xff, 0x00}); err != nil {
+	if err := asker.Publish("echo", []byte{bus.Version, 0xff, 0x00}); err != nil {
 		t.Fatal(err)
 	}
-	if err := <-strays; !errors.Is(err, ErrMalformed) {
+	if err := <-strays; !errors.Is(err, bus.ErrMalformed) {
 		t.Fatalf("got %v, want ErrMalformed", err)
 	}
 }
 
 func FuzzDecode(f *testing.F) {
-	call, _ := Encode(pack[DatabaseCall]{Items: []numbered[DatabaseCall]{{1, DatabaseCall{Read: &Read{Keys: [][]byte{{1}}}}}}})
-	request, _ := Encode(pack[Request]{Items: []numbered[Request]{{1, Request{Service: "kv", Operation: "put", Body: []byte("{}")}}}})
-	for _, seed := range [][]byte{call, request, {}, {Version}, {Version + 1, 0}, {Version, 0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}} {
+	call, _ := bus.Encode(pack[bus.DatabaseCall]{Items: []numbered[bus.DatabaseCall]{{1, bus.DatabaseCall{Read: &bus.Read{Keys: [][]byte{{1}}}}}}})
+	request, _ := bus.Encode(pack[bus.Request]{Items: []numbered[bus.Request]{{1, bus.Request{Service: "kv", Operation: "put", Body: []byte("{}")}}}})
+	for _, seed := range [][]byte{call, request, {}, {bus.Version}, {bus.Version + 1, 0}, {bus.Version, 0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		var calls pack[DatabaseCall]
-		var requests pack[Request]
-		var replies pack[Reply]
+		var calls pack[bus.DatabaseCall]
+		var requests pack[bus.Request]
+		var replies pack[bus.Reply]
 		for _, v := range []any{&calls, &requests, &replies} {
-			if err := Decode(data, v); err != nil && !errors.Is(err, ErrMalformed) && !errors.Is(err, ErrVersion) {
+			if err := bus.Decode(data, v); err != nil && !errors.Is(err, bus.ErrMalformed) && !errors.Is(err, bus.ErrVersion) {
 				t.Fatalf("an error of no kind: %v", err)
 			}
 		}

@@ -30,17 +30,16 @@ const (
 
 // audit answers bus.AuditReceipts: it looks up, one by one and in short views, what terminals were told is stored. A page
 // takes some milliseconds, beside the frames.
-func (u *updater) audit(_ context.Context, q bus.AuditReceipts) (bus.AuditedReceipts, error) {
-	t := u.serving()
-	switch {
-	case t == nil || t.epoch != q.Epoch:
-		return bus.AuditedReceipts{}, notServed(q.Epoch)
-	case len(q.Receipts) > bus.MaxAudited:
+func (i *Inspector) audit(_ context.Context, q bus.AuditReceipts) (bus.AuditedReceipts, error) {
+	if err := i.Updater.Serves(q.Epoch); err != nil {
+		return bus.AuditedReceipts{}, err
+	}
+	if len(q.Receipts) > bus.MaxAudited {
 		return bus.AuditedReceipts{}, fmt.Errorf("%w: %d receipts at once, at most %d", bus.ErrRefused, len(q.Receipts), bus.MaxAudited)
 	}
-	result, err := auditReceipts(u.store, q.Receipts)
+	result, err := auditReceipts(i.Store, q.Receipts)
 	if result.Missing > 0 {
-		u.log.Error("acknowledged updates are missing", "epoch", q.Epoch, "missing", result.Missing, "examples", result.Examples)
+		i.Log.Error("acknowledged updates are missing", "epoch", q.Epoch, "missing", result.Missing, "examples", result.Examples)
 	}
 	return result, err
 }

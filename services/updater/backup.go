@@ -23,6 +23,7 @@ const (
 )
 
 var (
+	errCopying      = errors.New("in the middle of a copy: the database is not consistent")
 	errBackups      = errors.New("as many backups as can be are under way")
 	errBackupGone   = errors.New("that backup is not under way any more")
 	errBackupOrder  = errors.New("pieces of a backup are asked for in turn")
@@ -56,8 +57,8 @@ type backupSession struct {
 	busy    bool
 }
 
-func newBackups(u *updater) *backups {
-	return &backups{store: u.store, facts: u.facts, host: u.config.Host, sessions: map[string]*backupSession{}}
+func newBackups(c Config) *backups {
+	return &backups{store: c.Store, facts: c.Facts, host: c.Host, sessions: map[string]*backupSession{}}
 }
 
 // answer answers bus.BackupOrder, in either role.
@@ -91,7 +92,7 @@ func (b *backups) answer(_ context.Context, q bus.BackupOrder) (bus.BackupPage, 
 func (b *backups) begin() (bus.BackupPage, error) {
 	facts := b.facts.Get()
 	if facts.Copying != nil {
-		return bus.BackupPage{}, errInconsistent
+		return bus.BackupPage{}, errCopying
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -18,16 +18,14 @@ var (
 
 // conductor carries out main's orders. Those that change the duty run one at a time; a later one ends an earlier one
 // that still waits, because main knows better now. Main may repeat an order after a timeout: the same order again
-// while it runs gets the same answer. Questions (facts, history) and notes are answered at once, beside them.
+// while it runs gets the same answer. Facts and notes are answered at once, beside them, and so are all questions, by others.
 type conductor struct {
-	u        *updater
-	orders   chan order
-	router   *bus.Router // of orders and notes
-	aside    *bus.Router // of questions
-	verifier *verifier   // compares both databases beside all orders
-	backups  *backups
-	stops    []func()
-	asides   asides
+	u      *updater
+	orders chan order
+	router *bus.Router // of orders and notes
+	aside  *bus.Router // of questions
+	stops  []func()
+	asides asides
 }
 
 // order is an order that changes the duty.
@@ -55,11 +53,18 @@ type result struct {
 // ordersQueue bounds orders that wait; main gives one at a time, so more means that something is wrong.
 const ordersQueue = 64
 
-func newConductor(u *updater) *conductor {
+// answerer answers questions of some kind: it handles their endpoints, each question in a goroutine of the group.
+type answerer interface {
+	Answer(r *bus.Router, group bus.Group)
+}
+
+func newConductor(u *updater, answerers ...answerer) *conductor {
 	c := &conductor{u: u, orders: make(chan order, ordersQueue), router: bus.NewRouter(bus.InboxPrefix(bus.ProcessMain)),
-		aside: bus.NewRouter(bus.InboxPrefix(bus.ProcessMain)), verifier: newVerifier(u), backups: newBackups(u)}
+		aside: bus.NewRouter(bus.InboxPrefix(bus.ProcessMain))}
 	c.takeOrders()
-	c.takeQuestions()
+	for _, a := range answerers {
+		a.Answer(c.aside, &c.asides)
+	}
 	return c
 }
 
@@ -77,24 +82,6 @@ func (c *conductor) takeOrders() {
 	inTurn(c, bus.CallRequire, u.require)
 	inTurn(c, bus.CallDrain, u.drain)
 	inTurn(c, bus.CallStandby, func(_ context.Context, q bus.Standby) (bus.Done, error) { return u.standby(q) })
-}
-
-// takeQuestions has what main asks answered, each beside everything else. An answer is bounded by itself, and outlives no
-// process: none ends with what asked for it.
-func (c *conductor) takeQuestions() {
-	u, ctx := c.u, context.Background()
-	bus.CallExamine.HandleIn(ctx, c.aside, &c.asides, u.examine)
-	bus.CallAudit.HandleIn(ctx, c.aside, &c.asides, u.audit)
-	bus.CallHistory.HandleIn(ctx, c.aside, &c.asides, func(_ context.Context, q bus.HistoryRequest) (bus.HistoryPage, error) { return history(u.store, q) })
-	bus.CallRecord.HandleIn(ctx, c.aside, &c.asides, u.record)
-	bus.CallEvents.HandleIn(ctx, c.aside, &c.asides, func(_ context.Context, q bus.EventsRequest) (bus.EventsPage, error) { return eventsOf(u.store, q) })
-	bus.CallVerify.HandleIn(ctx, c.aside, &c.asides, c.verifier.begin)
-	bus.CallVerifyState.HandleIn(ctx, c.aside, &c.asides, c.verifier.now)
-	bus.CallVerifyStop.HandleIn(ctx, c.aside, &c.asides, c.verifier.end)
-	bus.CallAside.HandleIn(ctx, c.aside, &c.asides, func(_ context.Context, q bus.AsideRequest) (bus.AsidePage, error) { return asideOf(u.config.Data, q) })
-	bus.CallBackup.HandleIn(ctx, c.aside, &c.asides, c.backups.answer)
-	bus.CallTable.HandleIn(ctx, c.aside, &c.asides, func(_ context.Context, q bus.TableRequest) (bus.TablePage, error) { return tableOf(u.store, q) })
-	bus.CallTableChange.HandleIn(ctx, c.aside, &c.asides, u.changeTable)
 }
 
 // inTurn has the orders of an endpoint carried out one at a time with all others that are in turn.
@@ -162,7 +149,6 @@ func (a *asides) end() {
 
 // run carries orders out until ctx ends, then ends the term.
 func (c *conductor) run(ctx context.Context) error {
-	defer c.backups.stop()
 	defer c.asides.end()
 	var running *job
 	var later []order

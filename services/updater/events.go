@@ -59,20 +59,20 @@ const alarmPrefix = bus.SystemAlarms + "/"
 
 // record answers bus.RecordEvents: one update like any other, in the pair's own key space. What is in the log already
 // is passed over in the same update, so it is no matter how often, and by which host, an event is sent.
-func (u *updater) record(ctx context.Context, q bus.RecordEvents) (bus.RecordedEvents, error) {
+func (s *Space) record(ctx context.Context, q bus.RecordEvents) (bus.RecordedEvents, error) {
 	if len(q.Events) > bus.MaxEvents {
 		return bus.RecordedEvents{}, fmt.Errorf("%w: %d events at once, at most %d", bus.ErrRefused, len(q.Events), bus.MaxEvents)
 	}
 	ctx, cancel := context.WithTimeout(ctx, recordWithin)
 	defer cancel()
-	if err := journal.Acquire(ctx, u.records); err != nil {
+	if err := journal.Acquire(ctx, s.records); err != nil {
 		return bus.RecordedEvents{}, err
 	}
-	defer u.records.Release(1)
+	defer s.records.Release(1)
 	for range recordTries {
 		var plan eventsPlan
-		err := u.store.View(func(r *storage.Reader) (err error) {
-			plan, err = planEvents(r, q.Events, uint64(max(u.config.EventsMax, 1)))
+		err := s.store.View(func(r *storage.Reader) (err error) {
+			plan, err = planEvents(r, q.Events, s.eventsMost)
 			return err
 		})
 		if err != nil {
@@ -81,7 +81,7 @@ func (u *updater) record(ctx context.Context, q bus.RecordEvents) (bus.RecordedE
 		if len(plan.operations) == 0 {
 			return bus.RecordedEvents{Last: plan.last}, nil
 		}
-		reply, err := u.submit(ctx, []bus.Condition{{Key: []byte(bus.SystemEvents), Revision: plan.revision}}, plan.operations)
+		reply, err := s.Submit(ctx, []bus.Condition{{Key: []byte(bus.SystemEvents), Revision: plan.revision}}, plan.operations)
 		switch {
 		case err != nil:
 			return bus.RecordedEvents{}, err
@@ -90,7 +90,7 @@ func (u *updater) record(ctx context.Context, q bus.RecordEvents) (bus.RecordedE
 		case reply.Code != bus.CodeOK:
 			return bus.RecordedEvents{}, refusedBy(reply)
 		}
-		u.beat()
+		s.committer.Beat()
 		return bus.RecordedEvents{Last: plan.last}, nil
 	}
 	return bus.RecordedEvents{}, errors.New("the event log changes all the time")

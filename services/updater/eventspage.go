@@ -21,7 +21,7 @@ const (
 )
 
 // eventsOf answers bus.EventsRequest from what is committed, in either role.
-func eventsOf(s viewer, q bus.EventsRequest) (bus.EventsPage, error) {
+func eventsOf(s Viewer, q bus.EventsRequest) (bus.EventsPage, error) {
 	page := eventsReader{q: q, limit: q.Limit}
 	if page.limit <= 0 || page.limit > bus.MaxEvents {
 		page.limit = bus.MaxEvents
@@ -36,11 +36,6 @@ func eventsOf(s viewer, q bus.EventsRequest) (bus.EventsPage, error) {
 		}
 	}
 	return page.result(), nil
-}
-
-// viewer gives views of what is committed. *storage.Store is one.
-type viewer interface {
-	View(func(*storage.Reader) error) error
 }
 
 // eventsReader gathers a page over several views. Forwards it goes from a number to the end, backwards from the end until

@@ -19,14 +19,14 @@ import (
 const syncs = 5
 
 // examine answers bus.Examine. It runs beside the term and takes no part in it.
-func (u *updater) examine(context.Context, bus.Examine) (bus.Examined, error) {
+func (i *Inspector) examine(context.Context, bus.Examine) (bus.Examined, error) {
 	var failed error
-	e := bus.Examined{Needed: spaceLeast}
+	e := bus.Examined{Needed: i.Needed}
 	took := make([]time.Duration, 0, syncs)
 	for range syncs {
 		began := time.Now()
-		if err := u.store.TestWrite(); err != nil {
-			u.endIfDead(err)
+		if err := i.Store.TestWrite(); err != nil {
+			i.Updater.Failed(err)
 			failed = err
 			break
 		}
@@ -37,12 +37,12 @@ func (u *updater) examine(context.Context, bus.Examine) (bus.Examined, error) {
 		e.Sync = took[len(took)/2]
 	}
 	var s unix.Statfs_t
-	if err := unix.Statfs(u.config.Data, &s); err != nil {
+	if err := unix.Statfs(i.Data, &s); err != nil {
 		e.Problems = append(e.Problems, err.Error())
 	} else {
 		e.Free = s.Bavail * uint64(s.Bsize)
 	}
-	e.Problems = append(e.Problems, permissions(u.config.Data)...)
+	e.Problems = append(e.Problems, permissions(i.Data)...)
 	return e, failed
 }
 

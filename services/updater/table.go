@@ -47,7 +47,7 @@ type tableEntry struct {
 func tableKey(id string) []byte { return []byte(bus.SystemTerminals + "/" + id) }
 
 // tableOf answers bus.TableRequest from what is committed, in either role.
-func tableOf(s *storage.Store, q bus.TableRequest) (bus.TablePage, error) {
+func tableOf(s Viewer, q bus.TableRequest) (bus.TablePage, error) {
 	limit := q.Limit
 	if limit <= 0 {
 		limit = tablePage
@@ -102,7 +102,7 @@ type table struct {
 	rows     []bus.TableRow // what is stored, in order; left over from a beginning that was cut off when revision is 0
 }
 
-func readTable(s *storage.Store) (t table, err error) {
+func readTable(s Viewer) (t table, err error) {
 	err = s.View(func(r *storage.Reader) (err error) {
 		t.at = r.Position()
 		_, t.revision, _ = r.Get(bus.SystemSpace, []byte(bus.SystemTerminals))
@@ -114,15 +114,15 @@ func readTable(s *storage.Store) (t table, err error) {
 
 // changeTable answers bus.TableChange. A change that comes between is seen by the revision of the table's head, and
 // this one is worked out again.
-func (u *updater) changeTable(ctx context.Context, q bus.TableChange) (bus.TableChanged, error) {
+func (s *Space) changeTable(ctx context.Context, q bus.TableChange) (bus.TableChanged, error) {
 	ctx, cancel := context.WithTimeout(ctx, tableWithin)
 	defer cancel()
-	if err := journal.Acquire(ctx, u.tables); err != nil {
+	if err := journal.Acquire(ctx, s.tables); err != nil {
 		return bus.TableChanged{}, err
 	}
-	defer u.tables.Release(1)
+	defer s.tables.Release(1)
 	for range tableTries {
-		now, err := readTable(u.store)
+		now, err := readTable(s.store)
 		if err != nil {
 			return bus.TableChanged{}, err
 		}
@@ -130,16 +130,16 @@ func (u *updater) changeTable(ctx context.Context, q bus.TableChange) (bus.Table
 		if err != nil {
 			return bus.TableChanged{Revision: now.revision, Position: now.at, Total: len(now.rows)}, fmt.Errorf("%w: %w", bus.ErrRefused, err)
 		}
-		at, again, err := u.carryOutTable(ctx, now, plan)
+		at, again, err := s.carryOutTable(ctx, now, plan)
 		switch {
 		case again:
 			continue
-		case errors.Is(err, errNotServed):
+		case errors.Is(err, ErrNotServed):
 			return bus.TableChanged{}, fmt.Errorf("%w: %w", bus.ErrRefused, err)
 		case err != nil:
 			return bus.TableChanged{}, err
 		}
-		u.beat()
+		s.committer.Beat()
 		return bus.TableChanged{Revision: at.Sequence, Position: at, Began: now.revision == 0, Total: plan.total}, nil
 	}
 	return bus.TableChanged{}, errors.New("the table changes all the time; try again")
@@ -236,7 +236,7 @@ func putRow(operations []bus.Operation, row bus.TableRow) ([]bus.Operation, erro
 
 // carryOutTable commits a plan, the head last: what a beginning wrote before it counts for nothing until then. again:
 // the table was changed meanwhile.
-func (u *updater) carryOutTable(ctx context.Context, now table, plan tablePlan) (at position.Position, again bool, err error) {
+func (s *Space) carryOutTable(ctx context.Context, now table, plan tablePlan) (at position.Position, again bool, err error) {
 	head, err := json.Marshal(tableHead{Total: plan.total})
 	if err != nil {
 		return at, false, err
@@ -248,14 +248,14 @@ func (u *updater) carryOutTable(ctx context.Context, now table, plan tablePlan) 
 		if last {
 			part = append(slices.Clip(part), bus.Operation{Key: []byte(bus.SystemTerminals), Value: head})
 		}
-		reply, err := u.submit(ctx, conditions, part)
+		reply, err := s.Submit(ctx, conditions, part)
 		switch {
 		case err != nil:
 			return at, false, err
 		case reply.Code == bus.CodeConflict:
 			return at, true, nil
 		case reply.Code == bus.CodeNobody:
-			return at, false, fmt.Errorf("%w: %s", errNotServed, reply.Message)
+			return at, false, fmt.Errorf("%w: %s", ErrNotServed, reply.Message)
 		case reply.Code != bus.CodeOK:
 			return at, false, refusedBy(reply)
 		case last:

@@ -62,8 +62,6 @@ type updater struct {
 	fail     func(error) // ends the process
 
 	moved   pulse               // beats when more is committed as standby
-	tables  *semaphore.Weighted // one change of the table of terminals at a time
-	records *semaphore.Weighted // one change of the event log at a time
 	purging *semaphore.Weighted // held by purge; taken to leave a duty in which the receiver commits
 	mu      sync.Mutex
 	post    post
@@ -92,8 +90,8 @@ func RunOn(ctx context.Context, c config.Updater, log *slog.Logger, network bus.
 
 func newUpdater(c config.Updater, log *slog.Logger) *updater {
 	return &updater{
-		tables: semaphore.NewWeighted(1), records: semaphore.NewWeighted(1), purging: semaphore.NewWeighted(1),
-		config: c, log: log, clock: lease.BootClock,
+		purging: semaphore.NewWeighted(1),
+		config:  c, log: log, clock: lease.BootClock,
 		ownSeam:   func(j ownJournal) ownJournal { return j },
 		otherSeam: func(j otherJournal) otherJournal { return j },
 		fail:      func(error) {},
@@ -123,10 +121,18 @@ func (u *updater) run(ctx context.Context) (err error) {
 	lower.run("journal", u.watchJournal)
 	database := newDatabase(u.store, u.serving, u.log)
 	upper.run("scans", database.run)
-	conductor := newConductor(u)
+	space := NewSpace(u.store, asked{u}, u.config.EventsMax)
+	inspector := NewInspector(Config{
+		Host: u.config.Host, Data: u.config.Data, Needed: spaceLeast, Store: u.store, Facts: u.facts, Updater: asked{u},
+		Remote: u.remote, Space: space, Log: u.log,
+	})
+	conductor := newConductor(u, space, inspector)
 	lower.run("answerer", u.answerer().Run)
-	upper.run("verifier", conductor.verifier.run)
-	upper.run("orders", conductor.run)
+	upper.run("verifier", inspector.Run)
+	upper.run("orders", func(ctx context.Context) error {
+		defer inspector.Close() // once the last question is answered
+		return conductor.run(ctx)
+	})
 	if err := errors.Join(conductor.serve(conns), database.serve(conns.Traffic), u.subscribed(ctx, conns)); err != nil {
 		upper.fail(err)
 	}

@@ -21,37 +21,13 @@ const keepWithin = 10 * time.Second
 var (
 	// errStopWanted is the cause of a comparison's end when an operator ended it.
 	errStopWanted = errors.New("stopped by an operator")
+	errTermOver   = errors.New("the term has ended")
 	errNoStandby  = errors.New("the other host is not in sync: there is nothing to compare with")
 )
 
-// pulse tells whoever waits that something has moved.
-type pulse struct {
-	mu sync.Mutex
-	c  chan struct{}
-}
-
-// next is closed at the next beat.
-func (p *pulse) next() <-chan struct{} {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.c == nil {
-		p.c = make(chan struct{})
-	}
-	return p.c
-}
-
-func (p *pulse) beat() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.c != nil {
-		close(p.c)
-		p.c = nil
-	}
-}
-
 // verifier leads comparisons of both databases, one at a time.
 type verifier struct {
-	u      *updater
+	Config
 	orders chan bus.VerifyOrder
 
 	mu    sync.Mutex
@@ -59,28 +35,8 @@ type verifier struct {
 	stop  context.CancelCauseFunc // of the one that runs
 }
 
-func newVerifier(u *updater) *verifier {
-	return &verifier{u: u, orders: make(chan bus.VerifyOrder, 1)}
-}
-
-// answerer is what the other host's comparisons talk to.
-func (u *updater) answerer() *comparison.Answerer {
-	return &comparison.Answerer{
-		Host: u.config.Host, Conn: u.journal.Conn(), Database: u.store, Allow: u.comparable, Moved: u.moved.next, Failed: u.fail, Log: u.log,
-	}
-}
-
-// comparable refuses a comparison that is not led by the active whose standby this host is.
-func (u *updater) comparable(epoch uint64) error {
-	switch r := u.receiver.State(); {
-	case u.present().duty != standby:
-		return fmt.Errorf("this host is not standby")
-	case r.Inconsistent:
-		return errInconsistent
-	case !r.Open || r.Term.Epoch != epoch:
-		return fmt.Errorf("this host does not follow epoch %d", epoch)
-	}
-	return nil
+func newVerifier(c Config) *verifier {
+	return &verifier{Config: c, orders: make(chan bus.VerifyOrder, 1)}
 }
 
 // begin takes an order, or refuses it.
@@ -91,11 +47,11 @@ func (v *verifier) begin(_ context.Context, q bus.VerifyOrder) (bus.VerifyState,
 	if v.state.Running {
 		return refuse(fmt.Errorf("a comparison runs already, begun by %s at %s", v.state.By, v.state.Began.Format(time.TimeOnly)))
 	}
-	active := v.u.present().active
-	if active == nil {
-		return refuse(errNotServed)
+	term, err := v.Updater.Term()
+	if err != nil {
+		return refuse(err)
 	}
-	if s := active.sender.State().State; s != bus.PeerHeld && s != bus.PeerClose {
+	if term.Peer != bus.PeerHeld && term.Peer != bus.PeerClose {
 		return refuse(errNoStandby)
 	}
 	select {
@@ -104,7 +60,7 @@ func (v *verifier) begin(_ context.Context, q bus.VerifyOrder) (bus.VerifyState,
 		return refuse(errors.New("a comparison is about to begin"))
 	}
 	v.state = bus.VerifyState{
-		ID: q.ID, By: q.By, Repair: q.Repair, Running: true, Host: v.u.config.Host, Peer: v.u.remote.Peer(), Epoch: active.term.epoch,
+		ID: q.ID, By: q.By, Repair: q.Repair, Running: true, Host: v.Host, Peer: v.Remote.Peer(), Epoch: term.Epoch,
 		Began: time.Now().UTC(),
 	}
 	return v.state, nil
@@ -118,7 +74,7 @@ func (v *verifier) now(context.Context, bus.VerifyQuestion) (bus.VerifyState, er
 	if s.Running {
 		return s, nil
 	}
-	err := v.u.store.View(func(r *storage.Reader) error {
+	err := v.Store.View(func(r *storage.Reader) error {
 		raw, _, ok := r.Get(bus.SystemSpace, []byte(bus.SystemVerify))
 		if !ok {
 			return nil
@@ -179,34 +135,34 @@ func (v *verifier) carryOut(ctx context.Context, q bus.VerifyOrder) {
 	}
 	s := v.state
 	v.mu.Unlock()
-	v.u.log.Info("both databases were compared", "clean", s.Clean(), "keys", s.Keys, "different", s.Different, "repaired", s.Repaired,
+	v.Log.Info("both databases were compared", "clean", s.Clean(), "keys", s.Keys, "different", s.Different, "repaired", s.Repaired,
 		"position", s.Position, "took", s.Ended.Sub(s.Began), "failure", s.Failure)
 	v.keep(s)
-	v.u.beat()
+	v.Updater.Beat()
 }
 
 func (v *verifier) compare(ctx context.Context, stop context.CancelCauseFunc, q bus.VerifyOrder) (comparison.Outcome, error) {
-	active := v.u.present().active
-	if active == nil {
-		return comparison.Outcome{}, errNotServed
+	term, err := v.Updater.Term()
+	if err != nil {
+		return comparison.Outcome{}, err
 	}
 	done := make(chan struct{})
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
 		select {
-		case <-active.term.ended:
-			stop(errTermEnded)
+		case <-term.Ended:
+			stop(errTermOver)
 		case <-done:
 		}
 	}()
 	defer func() { close(done); <-watched }()
-	conn, err := v.u.remote.Await(ctx)
+	conn, err := v.Remote.Await(ctx)
 	if err != nil {
 		return comparison.Outcome{}, err
 	}
 	c := comparison.Comparison{
-		Database: v.u.store, Conn: conn, Peer: v.u.remote.Peer(), Epoch: active.term.epoch, Repair: q.Repair, Log: v.u.log,
+		Database: v.Store, Conn: conn, Peer: v.Remote.Peer(), Epoch: term.Epoch, Repair: q.Repair, Log: v.Log,
 		Progress: func(o comparison.Outcome) {
 			v.mu.Lock()
 			defer v.mu.Unlock()
@@ -259,11 +215,7 @@ func shownPlace(bucket string, key []byte) (space, shown string) {
 func (v *verifier) keep(s bus.VerifyState) {
 	ctx, cancel := context.WithTimeout(context.Background(), keepWithin)
 	defer cancel()
-	reply, err := v.u.submit(ctx, nil, []bus.Operation{{Key: []byte(bus.SystemVerify), Value: bus.EncodeJSON(s)}})
-	if err == nil {
-		err = refusedBy(reply)
-	}
-	if err != nil {
-		v.u.log.Warn("what came of the comparison could not be kept", "error", err)
+	if err := v.Space.Put(ctx, []byte(bus.SystemVerify), bus.EncodeJSON(s)); err != nil {
+		v.Log.Warn("what came of the comparison could not be kept", "error", err)
 	}
 }

@@ -1,0 +1,84 @@
+package updater
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/storage"
+)
+
+// Term is the term that a host serves, as a comparison of both databases sees it.
+type Term struct {
+	Epoch uint64
+	Peer  string          // how far the other host is: bus.PeerHeld, …
+	Ended <-chan struct{} // closed when the term has ended
+}
+
+// Updater is what looking at a host's data needs of who writes it.
+type Updater interface {
+	// Term gives the term that is served. The error says that there is none.
+	Term() (Term, error)
+	// Serves gives the error of a question that only a host which serves an epoch answers; nil when this one does.
+	Serves(epoch uint64) error
+	// Failed is told of the error of a test write, which may end the process (R8).
+	Failed(error)
+	// Beat tells main at once that something has changed.
+	Beat()
+}
+
+// Remote is the connection to the other host. *replication.Remote is one.
+type Remote interface {
+	Peer() string
+	Await(context.Context) (*bus.Conn, error)
+}
+
+// Keeper keeps what both hosts shall know.
+type Keeper interface {
+	Put(ctx context.Context, key, value []byte) error
+}
+
+// Config is what an Inspector looks at, and with whom.
+type Config struct {
+	Host    string
+	Data    string // its data directory
+	Needed  uint64 // bytes that its disk must have free for the host to be fit
+	Store   *storage.Store
+	Facts   *storage.Facts
+	Updater Updater
+	Remote  Remote
+	Space   Keeper
+	Log     *slog.Logger
+}
+
+// Inspector answers what operators ask of a host's data.
+type Inspector struct {
+	Config
+	verifier *verifier // compares both databases beside all orders
+	backups  *backups
+}
+
+// NewInspector makes an Inspector. Run has it compare, Close ends the backups that are under way.
+func NewInspector(c Config) *Inspector {
+	return &Inspector{Config: c, verifier: newVerifier(c), backups: newBackups(c)}
+}
+
+// Answer has what main asks answered, each call in a goroutine of the group. An answer is bounded by itself, and outlives no
+// process: none ends with what asked for it.
+func (i *Inspector) Answer(r *bus.Router, group bus.Group) {
+	ctx := context.Background()
+	bus.CallExamine.HandleIn(ctx, r, group, i.examine)
+	bus.CallAudit.HandleIn(ctx, r, group, i.audit)
+	bus.CallHistory.HandleIn(ctx, r, group, func(_ context.Context, q bus.HistoryRequest) (bus.HistoryPage, error) { return history(i.Store, q) })
+	bus.CallAside.HandleIn(ctx, r, group, func(_ context.Context, q bus.AsideRequest) (bus.AsidePage, error) { return asideOf(i.Data, q) })
+	bus.CallVerify.HandleIn(ctx, r, group, i.verifier.begin)
+	bus.CallVerifyState.HandleIn(ctx, r, group, i.verifier.now)
+	bus.CallVerifyStop.HandleIn(ctx, r, group, i.verifier.end)
+	bus.CallBackup.HandleIn(ctx, r, group, i.backups.answer)
+}
+
+// Run leads the comparisons that are ordered until ctx ends.
+func (i *Inspector) Run(ctx context.Context) error { return i.verifier.run(ctx) }
+
+// Close ends the backups that are under way. No question may come any more.
+func (i *Inspector) Close() { i.backups.stop() }

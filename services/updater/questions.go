@@ -1,0 +1,40 @@
+package updater
+
+import "github.com/hotpair/hotpair/bus"
+
+// asked is the updater as those need it who answer questions beside its orders: a Committer and an Updater.
+type asked struct{ u *updater }
+
+// Commit puts a commit into the queue of the term that is served, whatever its epoch.
+func (a asked) Commit(space string, c bus.Commit, answer func(bus.DatabaseReply)) (served bool) {
+	t := a.u.serving()
+	if t == nil {
+		return false
+	}
+	c.Epoch = t.epoch
+	commit(t, space, &c, answer)
+	return true
+}
+
+// Term gives the term that is served.
+func (a asked) Term() (Term, error) {
+	active := a.u.present().active
+	if active == nil {
+		return Term{}, ErrNotServed
+	}
+	return Term{Epoch: active.term.epoch, Peer: active.sender.State().State, Ended: active.term.ended}, nil
+}
+
+// Serves gives the error of a question about a term that is not served.
+func (a asked) Serves(epoch uint64) error {
+	if t := a.u.serving(); t == nil || t.epoch != epoch {
+		return notServed(epoch)
+	}
+	return nil
+}
+
+// Failed ends the process if a write has failed.
+func (a asked) Failed(err error) { a.u.endIfDead(err) }
+
+// Beat tells main at once that something has changed.
+func (a asked) Beat() { a.u.beat() }

@@ -1,0 +1,91 @@
+package updater
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/storage"
+)
+
+// ErrNotServed says that this host has no term, so that it can't change what is replicated.
+var ErrNotServed = errors.New("this host does not serve")
+
+// Committer is the updater as the key space needs it.
+type Committer interface {
+	// Commit has an update taken into a frame of the term that is served, and reports whether there is one. The answer is given
+	// once, from another goroutine perhaps, when the update is committed or refused.
+	Commit(space string, c bus.Commit, answer func(bus.DatabaseReply)) (served bool)
+	// Beat tells main at once that something has changed.
+	Beat()
+}
+
+// Viewer gives views of what is committed. *storage.Store is one.
+type Viewer interface {
+	View(func(*storage.Reader) error) error
+}
+
+// Space is the pair's own key space on this host. Its methods may be called by any number of goroutines.
+type Space struct {
+	store      Viewer
+	committer  Committer
+	eventsMost uint64 // events that the log keeps
+
+	tables  *semaphore.Weighted // one change of the table of terminals at a time
+	records *semaphore.Weighted // one change of the event log at a time
+}
+
+// NewSpace gives the key space in a store. Its event log keeps so many events, one at least.
+func NewSpace(store Viewer, committer Committer, events int) *Space {
+	return &Space{
+		store: store, committer: committer, eventsMost: uint64(max(events, 1)),
+		tables: semaphore.NewWeighted(1), records: semaphore.NewWeighted(1),
+	}
+}
+
+// Answer has what main asks of the event log and of the table of terminals answered, each call in a goroutine of the group. An
+// answer is bounded by itself, and outlives no process: none ends with what asked for it.
+func (s *Space) Answer(r *bus.Router, group bus.Group) {
+	ctx := context.Background()
+	bus.CallRecord.HandleIn(ctx, r, group, s.record)
+	bus.CallEvents.HandleIn(ctx, r, group, func(_ context.Context, q bus.EventsRequest) (bus.EventsPage, error) { return eventsOf(s.store, q) })
+	bus.CallTable.HandleIn(ctx, r, group, func(_ context.Context, q bus.TableRequest) (bus.TablePage, error) { return tableOf(s.store, q) })
+	bus.CallTableChange.HandleIn(ctx, r, group, s.changeTable)
+}
+
+// Submit has operations committed in the pair's own key space, as one update in a frame like any other, and returns its
+// reply when it is committed. The error is ErrNotServed, or ctx's when its outcome is not known yet.
+func (s *Space) Submit(ctx context.Context, conditions []bus.Condition, operations []bus.Operation) (bus.DatabaseReply, error) {
+	replied := make(chan bus.DatabaseReply, 1)
+	served := s.committer.Commit(bus.SystemSpace, bus.Commit{Conditions: conditions, Operations: operations},
+		func(r bus.DatabaseReply) { replied <- r })
+	if !served {
+		return bus.DatabaseReply{}, ErrNotServed
+	}
+	select {
+	case r := <-replied:
+		return r, nil
+	case <-ctx.Done():
+		return bus.DatabaseReply{}, fmt.Errorf("commit in the pair's own key space: %w", context.Cause(ctx))
+	}
+}
+
+// Put keeps one value in the pair's own key space. The error is that of Submit, or says why it was refused.
+func (s *Space) Put(ctx context.Context, key, value []byte) error {
+	reply, err := s.Submit(ctx, nil, []bus.Operation{{Key: key, Value: value}})
+	if err != nil {
+		return err
+	}
+	return refusedBy(reply)
+}
+
+// refusedBy gives the error of a reply that refuses, nil when it was committed.
+func refusedBy(r bus.DatabaseReply) error {
+	if r.Code == bus.CodeOK {
+		return nil
+	}
+	return fmt.Errorf("%s (%d)", r.Message, r.Code)
+}

@@ -1,6 +1,10 @@
 package updater
 
-import "github.com/hotpair/hotpair/bus"
+import (
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/updater/inspection"
+	"github.com/hotpair/hotpair/services/updater/systemspace"
+)
 
 // asked is the updater as those need it who answer questions beside its orders: a Committer and an Updater.
 type asked struct{ u *updater }
@@ -17,12 +21,12 @@ func (a asked) Commit(space string, c bus.Commit, answer func(bus.DatabaseReply)
 }
 
 // Term gives the term that is served.
-func (a asked) Term() (Term, error) {
+func (a asked) Term() (inspection.Term, error) {
 	active := a.u.present().active
 	if active == nil {
-		return Term{}, ErrNotServed
+		return inspection.Term{}, systemspace.ErrNotServed
 	}
-	return Term{Epoch: active.term.epoch, Peer: active.sender.State().State, Ended: active.term.ended}, nil
+	return inspection.Term{Epoch: active.term.epoch, Peer: active.sender.State().State, Ended: active.term.ended}, nil
 }
 
 // Serves gives the error of a question about a term that is not served.

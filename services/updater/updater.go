@@ -19,6 +19,8 @@ import (
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/replication"
+	"github.com/hotpair/hotpair/services/updater/inspection"
+	"github.com/hotpair/hotpair/services/updater/systemspace"
 	"github.com/hotpair/hotpair/storage"
 )
 
@@ -121,8 +123,8 @@ func (u *updater) run(ctx context.Context) (err error) {
 	lower.run("journal", u.watchJournal)
 	database := newDatabase(u.store, u.serving, u.log)
 	upper.run("scans", database.run)
-	space := NewSpace(u.store, asked{u}, u.config.EventsMax)
-	inspector := NewInspector(Config{
+	space := systemspace.New(u.store, asked{u}, u.config.EventsMax)
+	inspector := inspection.New(inspection.Config{
 		Host: u.config.Host, Data: u.config.Data, Needed: spaceLeast, Store: u.store, Facts: u.facts, Updater: asked{u},
 		Remote: u.remote, Space: space, Log: u.log,
 	})

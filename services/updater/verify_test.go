@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/updater/systemspace"
 	"github.com/hotpair/hotpair/storage"
 )
 
@@ -152,7 +153,7 @@ func TestTable_ChangesWholeOrNotAtAll(t *testing.T) {
 		"the same address twice":    {Add: append(row("t8", "nats://10.0.0.9:1"), row("t9", "nats://10.0.0.9:1")...)},
 		"two hosts in one address":  {Add: row("t9", "nats://10.0.0.9:1,nats://10.0.0.8:1")},
 		"removed and not added":     {Remove: []string{"t1", "t1"}},
-		"more than one change does": {Remove: make([]string, tableBatch+1)},
+		"more than one change does": {Remove: make([]string, systemspace.MaxTableChange+1)},
 	} {
 		if c, err := change(a, q); !errors.Is(err, bus.ErrRefused) || c.Revision != first.Revision {
 			t.Errorf("%s: %+v, %v", name, c, err)
@@ -194,8 +195,8 @@ func TestTable_BeginsWithThousands(t *testing.T) {
 	if c.Total != 5001 {
 		t.Fatalf("%+v", c)
 	}
-	p := ordered(a, bus.CallTable, bus.TableRequest{Limit: tablePageMost})
-	if len(p.Rows) != tablePageMost || !p.More || p.Revision != c.Revision {
+	p := ordered(a, bus.CallTable, bus.TableRequest{Limit: systemspace.MaxTablePage})
+	if len(p.Rows) != systemspace.MaxTablePage || !p.More || p.Revision != c.Revision {
 		t.Fatalf("%d rows, more %v", len(p.Rows), p.More)
 	}
 	if c := ordered(a, bus.CallTableChange, bus.TableChange{Initial: initial, Remove: []string{"t00000"}}); c.Total != 5000 || c.Began {

@@ -1,4 +1,4 @@
-package updater
+package inspection
 
 import (
 	"context"
@@ -58,8 +58,8 @@ type Inspector struct {
 	backups  *backups
 }
 
-// NewInspector makes an Inspector. Run has it compare, Close ends the backups that are under way.
-func NewInspector(c Config) *Inspector {
+// New makes an Inspector. Run has it compare, Close ends the backups that are under way.
+func New(c Config) *Inspector {
 	return &Inspector{Config: c, verifier: newVerifier(c), backups: newBackups(c)}
 }
 

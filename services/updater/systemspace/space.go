@@ -1,4 +1,4 @@
-package updater
+package systemspace
 
 import (
 	"context"
@@ -38,8 +38,8 @@ type Space struct {
 	records *semaphore.Weighted // one change of the event log at a time
 }
 
-// NewSpace gives the key space in a store. Its event log keeps so many events, one at least.
-func NewSpace(store Viewer, committer Committer, events int) *Space {
+// New gives the key space in a store. Its event log keeps so many events, one at least.
+func New(store Viewer, committer Committer, events int) *Space {
 	return &Space{
 		store: store, committer: committer, eventsMost: uint64(max(events, 1)),
 		tables: semaphore.NewWeighted(1), records: semaphore.NewWeighted(1),

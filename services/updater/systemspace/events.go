@@ -1,4 +1,4 @@
-package updater
+package systemspace
 
 import (
 	"cmp"

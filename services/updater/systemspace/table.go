@@ -1,4 +1,4 @@
-package updater
+package systemspace
 
 import (
 	"cmp"
@@ -18,11 +18,11 @@ import (
 )
 
 const (
-	// tablePage and tablePageMost bound a page of the table, in terminals.
-	tablePage     = 1000
-	tablePageMost = 5000
-	// tableBatch is how many terminals one update carries.
-	tableBatch = 2000
+	// tablePage is how many terminals a page of the table has that is asked for without a limit, MaxTablePage how many any has.
+	tablePage    = 1000
+	MaxTablePage = 5000
+	// MaxTableChange is how many terminals a change adds and removes at most, and how many one update carries.
+	MaxTableChange = 2000
 	// tableWithin bounds a change: a frame that waits for the other host may take its patience.
 	tableWithin = 8 * time.Second
 	// tableTries is how often a change is worked out again because another one came first.
@@ -63,7 +63,7 @@ func tableOf(s Viewer, q bus.TableRequest) (bus.TablePage, error) {
 		if q.After != "" {
 			after = tableKey(q.After)
 		}
-		page.Rows, page.More, err = tableRows(r, after, min(limit, tablePageMost))
+		page.Rows, page.More, err = tableRows(r, after, min(limit, MaxTablePage))
 		return err
 	})
 	if err != nil {
@@ -156,8 +156,8 @@ func planTable(now table, q bus.TableChange) (plan tablePlan, err error) {
 	if len(q.Add)+len(q.Remove) == 0 {
 		return plan, fmt.Errorf("%w: it changes nothing", errTable)
 	}
-	if len(q.Add)+len(q.Remove) > tableBatch {
-		return plan, fmt.Errorf("%w: %d terminals at once, at most %d", errTable, len(q.Add)+len(q.Remove), tableBatch)
+	if len(q.Add)+len(q.Remove) > MaxTableChange {
+		return plan, fmt.Errorf("%w: %d terminals at once, at most %d", errTable, len(q.Add)+len(q.Remove), MaxTableChange)
 	}
 	then, byAddress := map[string]bus.TableRow{}, map[string]string{}
 	begin := now.rows
@@ -242,9 +242,9 @@ func (s *Space) carryOutTable(ctx context.Context, now table, plan tablePlan) (a
 		return at, false, err
 	}
 	conditions := []bus.Condition{{Key: []byte(bus.SystemTerminals), Revision: now.revision}}
-	for operations := plan.operations; ; operations = operations[tableBatch:] {
-		last := len(operations) <= tableBatch
-		part := operations[:min(len(operations), tableBatch)]
+	for operations := plan.operations; ; operations = operations[MaxTableChange:] {
+		last := len(operations) <= MaxTableChange
+		part := operations[:min(len(operations), MaxTableChange)]
 		if last {
 			part = append(slices.Clip(part), bus.Operation{Key: []byte(bus.SystemTerminals), Value: head})
 		}

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -20,10 +21,15 @@ import (
 	"github.com/hotpair/hotpair/services/process/processtest"
 )
 
+// teller is a function that is told.
+type teller func(bus.Alarm, string)
+
+func (t teller) Tell(a bus.Alarm, state string) { t(a, state) }
+
 // TestAlarms_OnlyChangesAreTold: raised again and again, an alarm is told once, and keeps its beginning.
 func TestAlarms_OnlyChangesAreTold(t *testing.T) {
 	var told []string
-	a := NewSet("a", func(alarm bus.Alarm, state string) { told = append(told, alarm.ID+" "+state) })
+	a := NewSet("a", 1, teller(func(alarm bus.Alarm, state string) { told = append(told, alarm.ID+" "+state) }))
 	a.Raise(NoWitness, "one")
 	since := a.List()[0].Since
 	a.Raise(NoWitness, "two")
@@ -35,9 +41,46 @@ func TestAlarms_OnlyChangesAreTold(t *testing.T) {
 	a.Clear(NoWitness)
 	a.Clear(NoWitness)
 	a.Clear("never raised")
-	a.Forget(VerifyMismatch)
+	a.forget(VerifyMismatch)
 	if want := "no-witness raised,verify-mismatch raised,no-witness cleared"; strings.Join(told, ",") != want || len(a.List()) != 0 {
 		t.Errorf("told %q", told)
+	}
+}
+
+// TestAlarms_ThePairsAreNotThisHosts: an alarm that only an operator ends goes to the pair with the event that raised it, and
+// ends on both hosts with the one that acknowledges it.
+func TestAlarms_ThePairsAreNotThisHosts(t *testing.T) {
+	for what, c := range map[string]struct {
+		event bus.Event
+		stays bool
+	}{
+		"raised by this main":    {bus.Event{Host: "a", Incarnation: 1, State: bus.AlarmRaised}, false},
+		"raised by one before":   {bus.Event{Host: "a", Incarnation: 9, State: bus.AlarmRaised}, true},
+		"raised by the other":    {bus.Event{Host: "b", Incarnation: 1, State: bus.AlarmRaised}, true},
+		"acknowledged elsewhere": {bus.Event{Host: "b", Incarnation: 1, State: bus.AlarmAcknowledged}, false},
+	} {
+		a := NewSet("a", 1)
+		a.Raise(UpdatesLost, "lost")
+		a.Raise(NoWitness, "none")
+		ends := a.List()[1]
+		lost := a.List()[0]
+		c.event.Alarm = &lost
+		a.Heard([]bus.Event{{Host: "a", Incarnation: 1}, {Host: "a", Incarnation: 1, Alarm: &ends, State: bus.AlarmRaised}, c.event})
+		if a.IsRaised(UpdatesLost) != c.stays || !a.IsRaised(NoWitness) {
+			t.Errorf("%s: %+v", what, a.List())
+		}
+	}
+}
+
+// TestJoin: one that is the pair's already stands there once; the other host's can't flood this one's.
+func TestJoin(t *testing.T) {
+	lost := bus.Alarm{ID: UpdatesLost, Severity: bus.Critical, Host: "b", Acknowledge: true}
+	own := bus.Alarm{ID: NoWitness, Severity: bus.Warning, Host: "a"}
+	again := lost
+	again.Host = "a"
+	list := Join([]bus.Alarm{lost}, []bus.Alarm{own, again}, slices.Repeat([]bus.Alarm{{ID: TwoActives, Severity: bus.Critical, Host: "b"}}, 100))
+	if len(list) != 2+fromOther || list[0] != lost || list[1].ID != TwoActives || list[len(list)-1] != own {
+		t.Errorf("%+v", list)
 	}
 }
 
@@ -56,7 +99,7 @@ func TestAlarmTable(t *testing.T) {
 func TestWatch_DoesNotFlap(t *testing.T) {
 	var now time.Duration
 	causes := map[string]string{}
-	a := NewSet("a", func(bus.Alarm, string) {})
+	a := NewSet("a", 1)
 	w := NewWatch(a, nil)
 	at := func(after time.Duration, cause, want bool) {
 		t.Helper()

@@ -9,20 +9,25 @@ import (
 	"github.com/hotpair/hotpair/bus"
 )
 
+// fromOther bounds the alarms that are taken from the other host.
+const fromOther = 32
+
 // Set holds the alarms that this host has raised. Any part of main raises one when its cause appears and clears it when
 // the cause is gone, as often as it likes: only a change is told. Neither ever blocks.
 type Set struct {
-	host string
-	now  func() time.Time
-	// changed is told of each change, in order, under the lock: it must neither block nor come back here.
-	changed func(a bus.Alarm, state string)
+	host        string
+	incarnation uint64
+	now         func() time.Time
+	tellers     []Teller
 
 	mu     sync.Mutex
 	raised map[string]bus.Alarm
 }
 
-func NewSet(host string, changed func(bus.Alarm, string)) *Set {
-	return &Set{host: host, now: time.Now, changed: changed, raised: map[string]bus.Alarm{}}
+// NewSet makes the set of one main. The tellers hear of each change, in order, under the lock of the set: they must not come
+// back to it.
+func NewSet(host string, incarnation uint64, tellers ...Teller) *Set {
+	return &Set{host: host, incarnation: incarnation, now: time.Now, tellers: tellers, raised: map[string]bus.Alarm{}}
 }
 
 // Raise raises the alarm of an id in Table, which has severity and remedy. text is a sentence: what is wrong. One
@@ -38,7 +43,7 @@ func (a *Set) Raise(id, text string) {
 	}
 	alarm := bus.Alarm{ID: id, Severity: kind.Severity, Since: a.now(), Host: a.host, Text: text, Remedy: kind.Remedy, Acknowledge: kind.Acknowledge}
 	a.raised[id] = alarm
-	a.changed(alarm, bus.AlarmRaised)
+	a.tell(alarm, bus.AlarmRaised)
 }
 
 // Clear ends an alarm if it is raised.
@@ -50,11 +55,30 @@ func (a *Set) Clear(id string) {
 		return
 	}
 	delete(a.raised, id)
-	a.changed(alarm, bus.AlarmCleared)
+	a.tell(alarm, bus.AlarmCleared)
 }
 
-// Forget takes an alarm away without a word: it is the pair's from now on.
-func (a *Set) Forget(id string) {
+// tell has all tellers told. The lock is held.
+func (a *Set) tell(alarm bus.Alarm, state string) {
+	for _, t := range a.tellers {
+		t.Tell(alarm, state)
+	}
+}
+
+// Heard is told of what is new in the pair's event log: an alarm that stands there until an operator acknowledges it is the
+// pair's, no longer this host's. It goes from here without a word.
+func (a *Set) Heard(events []bus.Event) {
+	for _, e := range events {
+		if e.Alarm == nil || !e.Alarm.Acknowledge {
+			continue
+		}
+		if e.State == bus.AlarmAcknowledged || e.Host == a.host && e.Incarnation == a.incarnation {
+			a.forget(e.Alarm.ID)
+		}
+	}
+}
+
+func (a *Set) forget(id string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	delete(a.raised, id)
@@ -76,12 +100,31 @@ func (a *Set) List() []bus.Alarm {
 	for _, alarm := range a.raised {
 		list = append(list, alarm)
 	}
-	Sort(list)
+	sortWorst(list)
 	return list
 }
 
-// Sort brings the worst first: by severity, then in the order of Table.
-func Sort(list []bus.Alarm) {
+// Own gives those that end by themselves; the others are the pair's.
+func (a *Set) Own() []bus.Alarm {
+	return slices.DeleteFunc(a.List(), func(a bus.Alarm) bool { return a.Acknowledge })
+}
+
+// Join gives what is wrong with a pair, the worst first: the pair's alarms, those that this host has raised, and those that
+// the other one tells of.
+func Join(pair, own, other []bus.Alarm) []bus.Alarm {
+	list := slices.Clone(pair)
+	for _, a := range own {
+		if !a.Acknowledge || !slices.ContainsFunc(list, func(p bus.Alarm) bool { return p.ID == a.ID }) {
+			list = append(list, a)
+		}
+	}
+	list = append(list, other[:min(len(other), fromOther)]...)
+	sortWorst(list)
+	return list
+}
+
+// sortWorst brings the worst first: by severity, then in the order of Table.
+func sortWorst(list []bus.Alarm) {
 	table := Table()
 	place := func(a bus.Alarm) int {
 		return slices.IndexFunc(table, func(k Kind) bool { return k.ID == a.ID })

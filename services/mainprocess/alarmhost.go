@@ -13,31 +13,17 @@ import (
 	"github.com/hotpair/hotpair/services/role"
 )
 
-// peerAlarms bounds the alarms that are taken from the other host.
-const peerAlarms = 32
-
-// ownAlarms are those that this host has raised and that end by themselves; the others are the pair's.
-func (h *host) ownAlarms() []bus.Alarm {
-	return slices.DeleteFunc(h.alarms.List(), func(a bus.Alarm) bool { return a.Acknowledge })
-}
-
 // allAlarms are the pair's, this host's, and those that the other host tells of while it is heard.
 func (h *host) allAlarms() []bus.Alarm {
-	list := h.events.Pinned()
-	for _, a := range h.alarms.List() {
-		if !a.Acknowledge || !slices.ContainsFunc(list, func(p bus.Alarm) bool { return p.ID == a.ID }) {
-			list = append(list, a)
-		}
-	}
+	var others []bus.Alarm
 	v := h.driver.View()
 	if theirs := h.peerAlarms.Load(); theirs != nil && v.HasPeer && h.clock()-v.HeardAt < 2*h.config.Lease {
-		for _, a := range (*theirs)[:min(len(*theirs), peerAlarms)] {
+		for _, a := range *theirs {
 			a.Host = v.Peer.Host
-			list = append(list, a)
+			others = append(others, a)
 		}
 	}
-	alarms.Sort(list)
-	return list
+	return alarms.Join(h.events.Pinned(), h.alarms.List(), others)
 }
 
 // Alarms implements operator.Alarming.

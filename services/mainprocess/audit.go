@@ -247,6 +247,15 @@ func (a *auditor) alarm() string {
 		a.lost.Missing, a.lost.Checked, a.lost.Epoch, strings.Join(a.lost.Examples[:min(3, len(a.lost.Examples))], ", "))
 }
 
+// Heard implements events.Listener. An alarm about missing updates that was acknowledged is one that an operator knows of.
+func (a *auditor) Heard(events []bus.Event) {
+	for _, e := range events {
+		if e.Alarm != nil && e.Alarm.Acknowledge && e.State == bus.AlarmAcknowledged {
+			a.accept()
+		}
+	}
+}
+
 // accept forgets an outcome that missed something: an operator knows.
 func (a *auditor) accept() {
 	a.mu.Lock()

@@ -42,9 +42,8 @@ func newAuditPair(t *testing.T, pages ...bus.CollectedReceipts) *auditPair {
 	p := &auditPair{pages: pages, missing: map[string]bool{}, asked: make(chan bool, 64)}
 	p.host = &host{orders: o, events: events.NewMemory("a", 1), ctx: t.Context()}
 	p.host.config.Host = "a"
-	p.host.hooks = &alarms.Hooks{}
-	p.host.alarms = alarms.NewSet("a", p.host.alarmChanged)
 	p.host.log = slog.New(slog.NewTextHandler(&p.log, nil))
+	p.host.alarms = alarms.NewSet("a", 1, alarms.Announce(p.host.events, p.host.log))
 	router := bus.NewRouter("")
 	bus.CallReceipts.Handle(router, func(q bus.CollectReceipts, answer func(bus.CollectedReceipts, error)) { answer(p.collect(q)) })
 	bus.CallAudit.Handle(router, func(q bus.AuditReceipts, answer func(bus.AuditedReceipts, error)) { answer(p.lookUp(q)) })

@@ -17,10 +17,10 @@ import (
 // makeEvents makes what deals with events and alarms. Nothing runs yet.
 func (h *host) makeEvents() {
 	h.events = events.NewMemory(h.config.Host, h.incarnation)
-	h.alarms = alarms.NewSet(h.config.Host, h.alarmChanged)
 	h.hooks = alarms.NewHooks(h.config.Hooks, h.log)
+	h.alarms = alarms.NewSet(h.config.Host, h.incarnation, alarms.Announce(h.events, h.log), h.hooks)
 	h.recorder = events.NewRecorder(h.events, h.config.Data, pairLog{h}, h.log)
-	h.reader = events.NewReader(h.events, pairLog{h}, h)
+	h.reader = events.NewReader(h.events, pairLog{h}, h.alarms, &h.auditor)
 }
 
 // runEvents runs it, as a part of main.
@@ -73,34 +73,6 @@ func (h *host) Called(caller operator.Caller, what string, failure error) {
 		e.Text = fmt.Sprintf("%s did not happen: %v", what, failure)
 	}
 	h.tell(e, false)
-}
-
-// alarmChanged makes an event of an alarm that was raised, cleared or acknowledged, and has the hooks told. It runs under
-// the lock of the alarms and doesn't block.
-func (h *host) alarmChanged(a bus.Alarm, state string) {
-	e := bus.Event{Kind: bus.EventAlarm, Alarm: &a, State: state, Text: fmt.Sprintf("alarm %s %s: %s", a.ID, state, a.Text)}
-	e = h.events.Note(e)
-	if state == bus.AlarmRaised {
-		h.log.Warn(e.Text, "alarm", a.ID, "severity", a.Severity)
-	} else {
-		h.log.Info(e.Text, "alarm", a.ID)
-	}
-	h.hooks.Tell(a, state)
-}
-
-// Heard implements events.Listener: of what is new in the pair's log, an alarm that stands there is the pair's, no longer this host's.
-func (h *host) Heard(list []bus.Event) {
-	for _, e := range list {
-		if e.Alarm == nil || !e.Alarm.Acknowledge {
-			continue
-		}
-		if e.State == bus.AlarmAcknowledged {
-			h.auditor.accept()
-		}
-		if e.State == bus.AlarmAcknowledged || e.Host == h.config.Host && e.Incarnation == h.incarnation {
-			h.alarms.Forget(e.Alarm.ID)
-		}
-	}
 }
 
 // destination says who takes events into the log now; the recorder is woken when it changes.

@@ -21,7 +21,7 @@ func (h *host) beat(v role.View) bus.Beat {
 		b.Record, _ = json.Marshal(v.Record)
 		b.Revision = v.Revision
 	}
-	b.Alarms = h.ownAlarms()
+	b.Alarms = h.alarms.Own()
 	if s := h.updaterState.Load(); s != nil {
 		b.Committed, b.Position = s.Committed, s.Position
 	}

@@ -79,6 +79,14 @@ var rules = []rule{
 	{"replication knows the journal, and no process",
 		within("services/replication"),
 		but(within("services"), func(i string) bool { return words(i) || within("services/journal", "services/replication")(i) })},
+	{"the event log of a main knows the bus only: who records now, main says",
+		within("services/events"),
+		but(ours, func(i string) bool { return words(i) || within("bus", "services/events")(i) })},
+	{"alarms know what they are judged by, not who gathers it",
+		within("services/alarms"),
+		but(within("services"), func(i string) bool {
+			return words(i) || within("services/alarms", "services/config", "services/role")(i)
+		})},
 	{"bolt stays inside storage",
 		but(all, within("storage")),
 		within("github.com/boltdb/bolt")},
@@ -171,6 +179,8 @@ func TestRules_Bite(t *testing.T) {
 		"services/replication": "services/updater",
 		"deployments/local":    "simulator",
 		"services/operator":    "deployments/local",
+		"services/events":      "services/role",
+		"services/alarms":      "services/mainprocess",
 		"services/house":       "bus",
 		"services/config":      "services/house/measure",
 	}

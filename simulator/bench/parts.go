@@ -35,7 +35,6 @@ func parts() []part {
 		{"storage", "^(BenchmarkStore_Commit|BenchmarkStore_CommitFlush|BenchmarkReader_Get|BenchmarkEntry_Encode|BenchmarkEntry_Decode)$"},
 		{"services/journal", "^(BenchmarkFrame|BenchmarkJournal_Append)$"},
 		{"services/replication", "^BenchmarkPair_Commit$"},
-		{"simulator/bench/plainlog", "^(BenchmarkPlainLog_Append|BenchmarkPlainPair_Commit)$"},
 		{"services/updater", "^BenchmarkCommit$"},
 	}
 }

@@ -42,6 +42,9 @@ var (
 	ErrCopying = errors.New("copy in progress")
 	// ErrNotCopying says that a range arrived although no copy was begun.
 	ErrNotCopying = errors.New("no copy in progress")
+	// ErrPassed says that bolt holds more already than the position that was asked for, so that what was there can't be
+	// read any more. Ask for a later one.
+	ErrPassed = errors.New("applied beyond that position")
 	// ErrOrder says that a range of a copy is not the next one.
 	ErrOrder = errors.New("range out of order")
 )

@@ -57,17 +57,17 @@ func (r *Reader) past(st *layout.State) *past {
 	}
 }
 
-// confirm says that the history has exactly this mark. The error is that of digest, or ErrDiverged.
+// confirm says that the history has exactly this mark. The error is that of Digest, or ErrDiverged.
 func (p *past) confirm(at history.Mark) error {
-	digest, err := p.digest(at.Position.Sequence)
+	digest, err := p.Digest(at.Position.Sequence)
 	if err == nil && digest != at.Digest {
 		err = fmt.Errorf("%w: %v has another digest here", history.ErrDiverged, at.Position)
 	}
 	return err
 }
 
-// digest gives the digest at a sequence.
-func (p *past) digest(sequence uint64) (history.Digest, error) {
+// Digest gives the digest at a sequence.
+func (p *past) Digest(sequence uint64) (history.Digest, error) {
 	switch {
 	case sequence == p.base.Position.Sequence:
 		return p.base.Digest, nil
@@ -90,7 +90,7 @@ func (p *past) read(from uint64, limit, maxBytes int) (found []history.Stored, e
 	if from > p.end.Position.Sequence {
 		return nil, nil
 	}
-	prev, err := p.digest(from - 1)
+	prev, err := p.Digest(from - 1)
 	if err != nil {
 		return nil, err
 	}
@@ -171,7 +171,7 @@ func (s *Store) EntryAt(sequence uint64) (history.Stored, error) {
 func (s *Store) DigestAt(sequence uint64) (history.Digest, error) {
 	var d history.Digest
 	err := s.history(func(p *past) (err error) {
-		d, err = p.digest(sequence)
+		d, err = p.Digest(sequence)
 		return err
 	})
 	if err != nil {

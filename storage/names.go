@@ -39,9 +39,6 @@ func ReadStored(prev Digest, raw []byte) (Stored, error) { return history.ReadSt
 // DecodeEntry is history.DecodeEntry.
 func DecodeEntry(raw []byte) (Entry, error) { return history.DecodeEntry(raw) }
 
-// Chain is history.Chain.
-func Chain(prev Digest, stored []byte) Digest { return history.Chain(prev, stored) }
-
 // Raws is history.Raws.
 func Raws(entries []Stored) [][]byte { return history.Raws(entries) }
 

@@ -4,16 +4,13 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/boltdb/bolt"
 
 	"github.com/hotpair/hotpair/storage/format"
 	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/layout"
-	"github.com/hotpair/hotpair/storage/overlay"
 )
 
 const (
@@ -23,10 +20,6 @@ const (
 	// listedMost bounds the keys of a listing, of a host that has far too many in a section.
 	listedMost = 4 * sectionItems
 )
-
-// ErrPassed says that bolt holds more already than the position that was asked for, so that what was there can't be
-// read any more. Ask for a later one.
-var ErrPassed = errors.New("applied beyond that position")
 
 // Section is a run of keys of one bucket: those behind After, up to Last, which belongs to it. A nil Last is the end of the
 // bucket. Buckets are those of a copy, and "history", whose keys are sequences.
@@ -72,87 +65,17 @@ const (
 	WithValues
 )
 
-// bucketHistoryPath names the history among sections.
-const bucketHistoryPath = layout.BucketHistory
+// History names the history among sections.
+const History = layout.BucketHistory
 
-// Buckets lists the buckets that two hosts can compare, the history first.
-func (s *Store) Buckets() ([]string, error) {
-	var paths []string
-	err := s.applied(func(tx *bolt.Tx, _ *layout.State) (err error) {
-		paths, err = layout.Copied(tx)
-		return err
-	})
+// Read reads the section from a source, or as much of it as one short view may read if it is to grow: Section.Last is then what
+// was read last, nil at the end of the bucket.
+func (c *Content) Read(from Source, detail Detail, grow bool) error {
+	w, err := newWalk(from, c.Section)
 	if err != nil {
-		return nil, fmt.Errorf("list buckets: %w", err)
-	}
-	s.mu.RLock()
-	generations := []*overlay.Generation{s.active, s.frozen}
-	s.mu.RUnlock()
-	for _, t := range generations { // spaces that bolt does not hold yet
-		for _, space := range t.Spaces() {
-			if path := layout.DataPath(space); !slices.Contains(paths, path) {
-				paths = append(paths, path)
-			}
-		}
-	}
-	slices.Sort(paths)
-	return append([]string{bucketHistoryPath}, paths...), nil
-}
-
-// NextSection reads the section behind a key of a bucket at the committed end (of the history: at the applied one), as
-// large as one short view may read. Last of what it returns is nil when the bucket ends there; of the history that section is
-// empty, and means nothing at another host. The error is ErrCopying or ErrDamaged;
-// ErrTrimmed for history that is gone.
-func (s *Store) NextSection(bucket string, after []byte) (Content, error) {
-	return s.section(Section{Bucket: bucket, After: after}, nil, 0, OnlyDigest, true)
-}
-
-// ReadSection reads a section as it was at a position, whatever was committed since: bolt and, over it, the entries of the
-// overlay up to there. at nil is the committed end; otherwise t is the pair time there. The error is ErrPassed when bolt has
-// applied more already, ErrAbsent when the position is not committed here yet, ErrDiverged when it is of another history,
-// and what NextSection gives.
-func (s *Store) ReadSection(q Section, at *history.Mark, t int64, detail Detail) (Content, error) {
-	return s.section(q, at, t, detail, false)
-}
-
-func (s *Store) section(q Section, at *history.Mark, t int64, detail Detail, grow bool) (Content, error) {
-	c := Content{Section: q}
-	err := s.look(false, func(r *Reader, st *layout.State) error {
-		if q.Bucket == bucketHistoryPath {
-			return c.history(r, st, detail, grow)
-		}
-		if at != nil {
-			if err := r.back(*at, t, st); err != nil {
-				return err
-			}
-		}
-		c.At, c.Time = r.end, r.time
-		w, err := newSectionWalk(r, q)
-		if err != nil {
-			return err
-		}
-		return c.fill(w.next, detail, grow)
-	})
-	if err != nil {
-		return Content{}, fmt.Errorf("read section of %s: %w", q.Bucket, err)
-	}
-	return c, nil
-}
-
-// back makes the reader one at an earlier position than the committed end.
-func (r *Reader) back(at history.Mark, t int64, st *layout.State) error {
-	sequence := at.Position.Sequence
-	switch {
-	case sequence < st.Applied.Position.Sequence:
-		return fmt.Errorf("%w: %v, applied is %v", ErrPassed, at.Position, st.Applied.Position)
-	case sequence > r.end.Position.Sequence:
-		return fmt.Errorf("%w: %v, committed is %v", history.ErrAbsent, at.Position, r.end.Position)
-	}
-	if err := r.past(st).confirm(at); err != nil {
 		return err
 	}
-	r.end, r.time, r.over.Sequence = at, t, sequence
-	return nil
+	return c.fill(w.next, detail, grow)
 }
 
 // fill takes what next gives, within the bounds of a section if it grows, otherwise all.
@@ -188,10 +111,10 @@ func (c *Content) fill(next func() (key, value []byte, err error), detail Detail
 		}
 		if detail >= WithSums {
 			sum := sha256.Sum256(value)
-			c.Sums = append(c.Sums, KeySum{Key: owned(key), Sum: sum[:12], Damaged: c.damaged(key, value)})
+			c.Sums = append(c.Sums, KeySum{Key: bytes.Clone(key), Sum: sum[:12], Damaged: c.damaged(key, value)})
 		}
 		if detail >= WithValues {
-			c.Values = append(c.Values, layout.Item{Bucket: c.Section.Bucket, Key: owned(key), Value: owned(value)})
+			c.Values = append(c.Values, layout.Item{Bucket: c.Section.Bucket, Key: bytes.Clone(key), Value: bytes.Clone(value)})
 		}
 	}
 	h.Sum(c.Digest[:0])
@@ -201,7 +124,7 @@ func (c *Content) fill(next func() (key, value []byte, err error), detail Detail
 // damaged reports whether a value is not as its bucket holds values. An entry of the history shows it by the chain, so they
 // must be looked at in order.
 func (c *Content) damaged(key, value []byte) bool {
-	if c.Section.Bucket == bucketHistoryPath {
+	if c.Section.Bucket == History {
 		digest, _, raw, err := layout.ReadHistoryHeader(value)
 		if err != nil {
 			return true
@@ -219,8 +142,13 @@ func (c *Content) damaged(key, value []byte) bool {
 	return it.Validate() != nil
 }
 
-// history reads entries of the applied history. They never change, so any position at which both hosts have them will do.
-func (c *Content) history(r *Reader, st *layout.State, detail Detail, grow bool) error {
+// Chain gives the digests of the history.
+type Chain interface {
+	Digest(sequence uint64) (history.Digest, error)
+}
+
+// ReadHistory reads entries of the applied history, with the state in the view that tx is. They never change, so any position at which both hosts have them will do.
+func (c *Content) ReadHistory(tx *bolt.Tx, st *layout.State, chain Chain, detail Detail, grow bool) error {
 	c.At, c.Time = st.Applied, st.Time
 	from := uint64(1)
 	if len(c.Section.After) == 8 {
@@ -236,10 +164,10 @@ func (c *Content) history(r *Reader, st *layout.State, detail Detail, grow bool)
 	if last := c.Section.Last; last != nil && bytes.Compare(last, layout.SequenceKey(st.Applied.Position.Sequence)) > 0 {
 		return fmt.Errorf("%w: applied is %v", history.ErrAbsent, st.Applied.Position)
 	}
-	if before, err := r.past(st).digest(from - 1); err == nil { // otherwise the entry before is damaged, and named itself
+	if before, err := chain.Digest(from - 1); err == nil { // otherwise the entry before is damaged, and named itself
 		c.prev = &before
 	}
-	cursor := r.tx.Bucket([]byte(layout.BucketHistory)).Cursor()
+	cursor := tx.Bucket([]byte(layout.BucketHistory)).Cursor()
 	key, value := cursor.Seek(layout.SequenceKey(from))
 	var end []byte
 	err := c.fill(func() ([]byte, []byte, error) {

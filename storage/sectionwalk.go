@@ -13,9 +13,17 @@ import (
 	"github.com/hotpair/hotpair/storage/overlay"
 )
 
-// sectionWalk walks a bucket as bolt would hold it if it had applied exactly up to the reader's position.
+// Source is a database at a position: what bolt holds, and over it what is committed and not applied yet. Answers under ids of
+// apps issued before Oldest are too old there.
+type Source struct {
+	Tx     *bolt.Tx
+	Over   *overlay.View
+	Oldest int64
+}
+
+// sectionWalk walks a bucket as bolt would hold it if it had applied exactly up to the source's position.
 type sectionWalk struct {
-	reader *Reader
+	source Source
 	path   string
 	last   []byte
 	over   *overlay.Cursor // nil for epochs
@@ -26,9 +34,9 @@ type sectionWalk struct {
 	epochs []layout.Item // of the overlay, which has no index of them
 }
 
-func newSectionWalk(r *Reader, q Section) (*sectionWalk, error) {
-	w := &sectionWalk{reader: r, path: q.Bucket, last: q.Last}
-	over := func(under string) { w.over = r.over.Walk(under, nil, q.After, len(q.After) > 0) }
+func newWalk(r Source, q Section) (*sectionWalk, error) {
+	w := &sectionWalk{source: r, path: q.Bucket, last: q.Last}
+	over := func(under string) { w.over = r.Over.Walk(under, nil, q.After, len(q.After) > 0) }
 	switch space, ok := layout.SpaceOf(q.Bucket); {
 	case ok && space != "":
 		over(overlay.Space(space))
@@ -42,9 +50,9 @@ func newSectionWalk(r *Reader, q Section) (*sectionWalk, error) {
 			return nil, err
 		}
 	default:
-		return nil, fmt.Errorf("%w: no such bucket", ErrMalformed)
+		return nil, fmt.Errorf("%w: no such bucket", format.ErrMalformed)
 	}
-	if b := layout.BucketAt(r.tx, q.Bucket); b != nil {
+	if b := layout.BucketAt(r.Tx, q.Bucket); b != nil {
 		w.cursor = b.Cursor()
 		w.key, w.value = w.cursor.Seek(q.After)
 		if len(q.After) > 0 && w.key != nil && bytes.Equal(w.key, q.After) {
@@ -56,7 +64,7 @@ func newSectionWalk(r *Reader, q Section) (*sectionWalk, error) {
 
 // findEpochs collects the beginnings of epochs that bolt does not hold yet.
 func (w *sectionWalk) findEpochs(after []byte) error {
-	for e := range w.reader.over.Entries(1, w.reader.end.Position.Sequence) {
+	for e := range w.source.Over.Entries(1, w.source.Over.Sequence) {
 		key := layout.SequenceKey(e.Entry.Position.Epoch)
 		if e.Entry.Kind != history.KindBegan || bytes.Compare(key, after) <= 0 {
 			continue
@@ -81,7 +89,7 @@ func (w *sectionWalk) next() (key, value []byte, err error) {
 		}
 		if w.live != nil {
 			if ok, err := w.live(key); err != nil || !ok {
-				if errors.Is(err, ErrDamaged) {
+				if errors.Is(err, format.ErrDamaged) {
 					return key, value, nil // a key that is none shows as a difference
 				}
 				if err != nil {
@@ -150,9 +158,9 @@ func (w *sectionWalk) applied(key, stored []byte, versions []overlay.Version) ([
 	return nil, nil
 }
 
-// liveAnswers tells the answers that can still be asked for at the reader's position from those that only wait to be
+// liveAnswers tells the answers that can still be asked for at the source's position from those that only wait to be
 // deleted, which a host may or may not have.
-func (r *Reader) liveAnswers() func(key []byte) (bool, error) {
+func (r Source) liveAnswers() func(key []byte) (bool, error) {
 	terminal, floor := "", uint64(0)
 	return func(key []byte) (bool, error) {
 		id, err := layout.ParseAnswerKey(key)
@@ -160,14 +168,15 @@ func (r *Reader) liveAnswers() func(key []byte) (bool, error) {
 			return false, err
 		}
 		if id.App != "" {
-			return !r.tooOld(id), nil
+			issued, err := id.Issued()
+			return err == nil && issued.UnixNano() >= r.Oldest, nil
 		}
 		if id.Terminal != terminal {
 			terminal = id.Terminal
-			if floor, err = layout.ReadFloor(terminal, r.tx.Bucket([]byte(layout.BucketFloors)).Get([]byte(terminal))); err != nil {
+			if floor, err = layout.ReadFloor(terminal, r.Tx.Bucket([]byte(layout.BucketFloors)).Get([]byte(terminal))); err != nil {
 				floor = 0 // damaged: that is found among the floors
 			}
-			floor = max(floor, r.over.Floor(terminal))
+			floor = max(floor, r.Over.Floor(terminal))
 		}
 		return id.Counter >= floor, nil
 	}

@@ -1,0 +1,89 @@
+package storage
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/boltdb/bolt"
+
+	"github.com/hotpair/hotpair/storage/history"
+	"github.com/hotpair/hotpair/storage/layout"
+	"github.com/hotpair/hotpair/storage/overlay"
+)
+
+// Buckets lists the buckets that two hosts can compare, the history first.
+func (s *Store) Buckets() ([]string, error) {
+	var paths []string
+	err := s.applied(func(tx *bolt.Tx, _ *layout.State) (err error) {
+		paths, err = layout.Copied(tx)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list buckets: %w", err)
+	}
+	s.mu.RLock()
+	generations := []*overlay.Generation{s.active, s.frozen}
+	s.mu.RUnlock()
+	for _, t := range generations { // spaces that bolt does not hold yet
+		for _, space := range t.Spaces() {
+			if path := layout.DataPath(space); !slices.Contains(paths, path) {
+				paths = append(paths, path)
+			}
+		}
+	}
+	slices.Sort(paths)
+	return append([]string{History}, paths...), nil
+}
+
+// NextSection reads the section behind a key of a bucket at the committed end (of the history: at the applied one), as
+// large as one short view may read. Last of what it returns is nil when the bucket ends there; of the history that section is
+// empty, and means nothing at another host. The error is ErrCopying or ErrDamaged;
+// ErrTrimmed for history that is gone.
+func (s *Store) NextSection(bucket string, after []byte) (Content, error) {
+	return s.section(Section{Bucket: bucket, After: after}, nil, 0, OnlyDigest, true)
+}
+
+// ReadSection reads a section as it was at a position, whatever was committed since: bolt and, over it, the entries of the
+// overlay up to there. at nil is the committed end; otherwise t is the pair time there. The error is ErrPassed when bolt has
+// applied more already, ErrAbsent when the position is not committed here yet, ErrDiverged when it is of another history,
+// and what NextSection gives.
+func (s *Store) ReadSection(q Section, at *history.Mark, t int64, detail Detail) (Content, error) {
+	return s.section(q, at, t, detail, false)
+}
+
+func (s *Store) section(q Section, at *history.Mark, t int64, detail Detail, grow bool) (Content, error) {
+	c := Content{Section: q}
+	err := s.look(false, func(r *Reader, st *layout.State) error {
+		if q.Bucket == History {
+			return c.ReadHistory(r.tx, st, r.past(st), detail, grow)
+		}
+		if at != nil {
+			if err := r.back(*at, t, st); err != nil {
+				return err
+			}
+		}
+		c.At, c.Time = r.end, r.time
+		oldest := r.time - int64(r.retention)
+		return c.Read(Source{Tx: r.tx, Over: &r.over, Oldest: oldest}, detail, grow)
+	})
+	if err != nil {
+		return Content{}, fmt.Errorf("read section of %s: %w", q.Bucket, err)
+	}
+	return c, nil
+}
+
+// back makes the reader one at an earlier position than the committed end.
+func (r *Reader) back(at history.Mark, t int64, st *layout.State) error {
+	sequence := at.Position.Sequence
+	switch {
+	case sequence < st.Applied.Position.Sequence:
+		return fmt.Errorf("%w: %v, applied is %v", ErrPassed, at.Position, st.Applied.Position)
+	case sequence > r.end.Position.Sequence:
+		return fmt.Errorf("%w: %v, committed is %v", history.ErrAbsent, at.Position, r.end.Position)
+	}
+	if err := r.past(st).confirm(at); err != nil {
+		return err
+	}
+	r.end, r.time, r.over.Sequence = at, t, sequence
+	return nil
+}

@@ -5,6 +5,7 @@ import (
 	"github.com/hotpair/hotpair/storage/facts"
 	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/layout"
+	"github.com/hotpair/hotpair/storage/section"
 )
 
 // The shape of the history, under the names by which callers of the store know it.
@@ -71,3 +72,26 @@ type (
 	CopyProgress = layout.CopyProgress
 	EpochStart   = layout.EpochStart
 )
+
+// Sections and their differences, likewise.
+type (
+	Section    = section.Section
+	Content    = section.Content
+	Detail     = section.Detail
+	Difference = section.Difference
+)
+
+const (
+	OnlyDigest = section.OnlyDigest
+	WithSums   = section.WithSums
+	WithValues = section.WithValues
+	Missing    = section.Missing
+	Extra      = section.Extra
+	Different  = section.Different
+)
+
+// Differences is section.Differences.
+func Differences(here, there Content) []Difference { return section.Differences(here, there) }
+
+// AnswerID is section.AnswerID.
+func AnswerID(key []byte) (RequestID, error) { return section.AnswerID(key) }

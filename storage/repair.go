@@ -8,6 +8,7 @@ import (
 
 	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/layout"
+	"github.com/hotpair/hotpair/storage/section"
 )
 
 // Repair makes a section of this host's database what another host holds there: content is the whole section, with values,
@@ -19,7 +20,7 @@ import (
 // error is ErrAbsent when content.At is not committed here yet, ErrDiverged when it is of another history, ErrTrimmed when
 // the history since is no longer there, ErrMalformed when the content is not whole, none of which changes anything. A failed
 // write kills the store.
-func (s *Store) Repair(ctx context.Context, content Content) (changed int, err error) {
+func (s *Store) Repair(ctx context.Context, content section.Content) (changed int, err error) {
 	if err := content.Whole(); err != nil {
 		return 0, fmt.Errorf("repair: %w", err)
 	}
@@ -37,8 +38,8 @@ func (s *Store) Repair(ctx context.Context, content Content) (changed int, err e
 	if err != nil {
 		return 0, fmt.Errorf("repair: %w", err)
 	}
-	m := NewRepair(&content, &next)
-	if content.Section.Bucket != History {
+	m := section.NewRepair(&content, &next)
+	if content.Section.Bucket != section.History {
 		if err := s.since(content.At, m); err != nil {
 			return 0, fmt.Errorf("repair: %w", err)
 		}
@@ -77,7 +78,7 @@ func (s *Store) Repair(ctx context.Context, content Content) (changed int, err e
 }
 
 // since collects what the applied entries behind a position have written. writing must be held.
-func (s *Store) since(at history.Mark, m *Repair) error {
+func (s *Store) since(at history.Mark, m *section.Repair) error {
 	return s.history(func(p *past) error {
 		if at.Position.Sequence > p.applied {
 			return fmt.Errorf("%w: %v, applied up to %d", history.ErrAbsent, at.Position, p.applied)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/layout"
+	"github.com/hotpair/hotpair/storage/section"
 )
 
 // twins are two stores with one history.
@@ -42,7 +43,7 @@ func (w *twins) grow(n int) {
 }
 
 // compare compares everything, the second store being asked for the first one's positions, and gives the differences.
-func (w *twins) compare() (found []Difference) {
+func (w *twins) compare() (found []section.Difference) {
 	w.t.Helper()
 	buckets, err := w.a.Buckets()
 	if err != nil {
@@ -54,17 +55,17 @@ func (w *twins) compare() (found []Difference) {
 			if err != nil {
 				w.t.Fatal(err)
 			}
-			there, err := w.b.ReadSection(here.Section, &here.At, here.Time, OnlyDigest)
+			there, err := w.b.ReadSection(here.Section, &here.At, here.Time, section.OnlyDigest)
 			if err != nil {
 				w.t.Fatal(err)
 			}
 			if here.Digest != there.Digest {
-				x, err1 := w.a.ReadSection(here.Section, &here.At, here.Time, WithSums)
-				y, err2 := w.b.ReadSection(here.Section, &here.At, here.Time, WithSums)
+				x, err1 := w.a.ReadSection(here.Section, &here.At, here.Time, section.WithSums)
+				y, err2 := w.b.ReadSection(here.Section, &here.At, here.Time, section.WithSums)
 				if err := errors.Join(err1, err2); err != nil {
 					w.t.Fatal(err)
 				}
-				found = append(found, Differences(x, y)...)
+				found = append(found, section.Differences(x, y)...)
 			}
 			if here.Section.Last == nil {
 				break
@@ -102,7 +103,7 @@ func TestSection_EqualHoweverMuchIsApplied(t *testing.T) {
 		}
 		more := load(&writer{tb: t, end: w.w.end, time: w.w.time}, w.n+1)
 		commit(t, w.b, more)
-		if there, err := w.b.ReadSection(here.Section, &here.At, here.Time, OnlyDigest); err != nil || there.Digest != here.Digest || there.Items != here.Items {
+		if there, err := w.b.ReadSection(here.Section, &here.At, here.Time, section.OnlyDigest); err != nil || there.Digest != here.Digest || there.Items != here.Items {
 			t.Fatalf("at %v: %d items here, %d there (%v)", here.At.Position, here.Items, there.Items, err)
 		}
 		w.n++
@@ -136,26 +137,26 @@ func TestSection_OfAPositionThatCanNotBeRead(t *testing.T) {
 	early := w.a.Committed()
 	w.grow(10)
 	flush(t, w.b)
-	q := Section{Bucket: "data/s"}
-	if _, err := w.b.ReadSection(q, &early, 0, OnlyDigest); !errors.Is(err, ErrPassed) {
+	q := section.Section{Bucket: "data/s"}
+	if _, err := w.b.ReadSection(q, &early, 0, section.OnlyDigest); !errors.Is(err, ErrPassed) {
 		t.Errorf("before the applied end: %v", err)
 	}
 	late := load(w.w, 99)
 	commit(t, w.a, late)
 	mark := late.Mark()
-	if _, err := w.b.ReadSection(q, &mark, 0, OnlyDigest); !errors.Is(err, history.ErrAbsent) {
+	if _, err := w.b.ReadSection(q, &mark, 0, section.OnlyDigest); !errors.Is(err, history.ErrAbsent) {
 		t.Errorf("not committed yet: %v", err)
 	}
 	commit(t, w.b, late)
 	other := mark
 	other.Digest[0]++
-	if _, err := w.b.ReadSection(q, &other, 0, OnlyDigest); !errors.Is(err, history.ErrDiverged) {
+	if _, err := w.b.ReadSection(q, &other, 0, section.OnlyDigest); !errors.Is(err, history.ErrDiverged) {
 		t.Errorf("of another history: %v", err)
 	}
-	if _, err := w.b.ReadSection(q, &mark, 0, OnlyDigest); err != nil {
+	if _, err := w.b.ReadSection(q, &mark, 0, section.OnlyDigest); err != nil {
 		t.Error(err)
 	}
-	if _, err := w.b.ReadSection(Section{Bucket: "meta"}, nil, 0, OnlyDigest); !errors.Is(err, ErrMalformed) {
+	if _, err := w.b.ReadSection(section.Section{Bucket: "meta"}, nil, 0, section.OnlyDigest); !errors.Is(err, ErrMalformed) {
 		t.Errorf("a bucket that is nobody's affair: %v", err)
 	}
 }
@@ -217,9 +218,9 @@ func TestRepair_MakesTheSecondWhatTheFirstIs(t *testing.T) {
 		}
 	}
 	for name, kind := range map[string]string{
-		"data/s " + string(keys[1]): Different, "data/s " + string(keys[3]): Different, "data/s " + string(keys[5]): Missing,
-		"data/s zz stray": Extra, "answers " + string(answer): Different, "floors " + string(terminal): Different,
-		"history " + string(layout.SequenceKey(1234)): Different, "epochs " + string(layout.SequenceKey(1)): Missing,
+		"data/s " + string(keys[1]): section.Different, "data/s " + string(keys[3]): section.Different, "data/s " + string(keys[5]): section.Missing,
+		"data/s zz stray": section.Extra, "answers " + string(answer): section.Different, "floors " + string(terminal): section.Different,
+		"history " + string(layout.SequenceKey(1234)): section.Different, "epochs " + string(layout.SequenceKey(1)): section.Missing,
 	} {
 		if got[name] != kind {
 			t.Errorf("%q is %q, want %q", name, got[name], kind)
@@ -241,7 +242,7 @@ func TestRepair_MakesTheSecondWhatTheFirstIs(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				here, err = w.a.ReadSection(here.Section, nil, 0, WithValues)
+				here, err = w.a.ReadSection(here.Section, nil, 0, section.WithValues)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -280,37 +281,37 @@ func TestRepair_RefusesWhatIsNotWhole(t *testing.T) {
 	w := newTwins(t)
 	w.grow(50)
 	flush(t, w.a)
-	good, err := w.a.ReadSection(Section{Bucket: "data/s"}, nil, 0, WithValues)
+	good, err := w.a.ReadSection(section.Section{Bucket: "data/s"}, nil, 0, section.WithValues)
 	if err != nil {
 		t.Fatal(err)
 	}
 	before := digest(t, w.a)
-	copyOf := func(change func(*Content)) Content {
+	copyOf := func(change func(*section.Content)) section.Content {
 		c := good
 		c.Values = append([]layout.Item(nil), good.Values...)
 		change(&c)
 		return c
 	}
-	for name, c := range map[string]Content{
-		"an item short":  copyOf(func(c *Content) { c.Values = c.Values[1:] }),
-		"other digest":   copyOf(func(c *Content) { c.Digest[3]++ }),
-		"out of order":   copyOf(func(c *Content) { c.Values[0], c.Values[1] = c.Values[1], c.Values[0] }),
-		"behind its end": copyOf(func(c *Content) { c.Section.Last = c.Values[0].Key }),
-		"before it":      copyOf(func(c *Content) { c.Section.After = c.Values[0].Key }),
-		"damaged value":  copyOf(func(c *Content) { c.Values[0].Value = []byte("short") }),
-		"another bucket": copyOf(func(c *Content) { c.Values[0].Bucket = "data/other" }),
-		"no bucket":      copyOf(func(c *Content) { c.Section.Bucket, c.Values, c.Items = "meta", nil, 0 }),
-		"cut short":      copyOf(func(c *Content) { c.More = true }),
+	for name, c := range map[string]section.Content{
+		"an item short":  copyOf(func(c *section.Content) { c.Values = c.Values[1:] }),
+		"other digest":   copyOf(func(c *section.Content) { c.Digest[3]++ }),
+		"out of order":   copyOf(func(c *section.Content) { c.Values[0], c.Values[1] = c.Values[1], c.Values[0] }),
+		"behind its end": copyOf(func(c *section.Content) { c.Section.Last = c.Values[0].Key }),
+		"before it":      copyOf(func(c *section.Content) { c.Section.After = c.Values[0].Key }),
+		"damaged value":  copyOf(func(c *section.Content) { c.Values[0].Value = []byte("short") }),
+		"another bucket": copyOf(func(c *section.Content) { c.Values[0].Bucket = "data/other" }),
+		"no bucket":      copyOf(func(c *section.Content) { c.Section.Bucket, c.Values, c.Items = "meta", nil, 0 }),
+		"cut short":      copyOf(func(c *section.Content) { c.More = true }),
 	} {
 		if _, err := w.b.Repair(context.Background(), c); !errors.Is(err, ErrMalformed) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	future := copyOf(func(c *Content) { c.At.Position.Sequence += 1000 })
+	future := copyOf(func(c *section.Content) { c.At.Position.Sequence += 1000 })
 	if _, err := w.b.Repair(context.Background(), future); !errors.Is(err, history.ErrAbsent) {
 		t.Errorf("of a position to come: %v", err)
 	}
-	foreign := copyOf(func(c *Content) { c.At.Digest[0]++ })
+	foreign := copyOf(func(c *section.Content) { c.At.Digest[0]++ })
 	if _, err := w.b.Repair(context.Background(), foreign); !errors.Is(err, history.ErrDiverged) {
 		t.Errorf("of another history: %v", err)
 	}
@@ -328,7 +329,7 @@ func TestNextSection_CoversTheBucketInSmallSteps(t *testing.T) {
 	s := open(t, t.TempDir(), Options{})
 	w := newWriter(t)
 	commit(t, s, w.began())
-	const keys = 3*sectionItems + 7
+	const keys = 3*section.MostItems + 7
 	for i := range keys {
 		commit(t, s, w.put("big", fmt.Sprintf("k%06d", i), "v"))
 		if i == keys/2 {
@@ -342,8 +343,8 @@ func TestNextSection_CoversTheBucketInSmallSteps(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := s.ReadSection(c.Section, &c.At, c.Time, WithSums)
-		if err != nil || again.Digest != c.Digest || len(again.Sums) != c.Items || c.Items > sectionItems {
+		again, err := s.ReadSection(c.Section, &c.At, c.Time, section.WithSums)
+		if err != nil || again.Digest != c.Digest || len(again.Sums) != c.Items || c.Items > section.MostItems {
 			t.Fatalf("section %q has %d items, %d sums: %v", c.Section, c.Items, len(again.Sums), err)
 		}
 		total += c.Items

@@ -9,6 +9,7 @@ import (
 	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/layout"
 	"github.com/hotpair/hotpair/storage/overlay"
+	"github.com/hotpair/hotpair/storage/section"
 )
 
 // Buckets lists the buckets that two hosts can compare, the history first.
@@ -32,29 +33,29 @@ func (s *Store) Buckets() ([]string, error) {
 		}
 	}
 	slices.Sort(paths)
-	return append([]string{History}, paths...), nil
+	return append([]string{section.History}, paths...), nil
 }
 
 // NextSection reads the section behind a key of a bucket at the committed end (of the history: at the applied one), as
 // large as one short view may read. Last of what it returns is nil when the bucket ends there; of the history that section is
 // empty, and means nothing at another host. The error is ErrCopying or ErrDamaged;
 // ErrTrimmed for history that is gone.
-func (s *Store) NextSection(bucket string, after []byte) (Content, error) {
-	return s.section(Section{Bucket: bucket, After: after}, nil, 0, OnlyDigest, true)
+func (s *Store) NextSection(bucket string, after []byte) (section.Content, error) {
+	return s.section(section.Section{Bucket: bucket, After: after}, nil, 0, section.OnlyDigest, true)
 }
 
 // ReadSection reads a section as it was at a position, whatever was committed since: bolt and, over it, the entries of the
 // overlay up to there. at nil is the committed end; otherwise t is the pair time there. The error is ErrPassed when bolt has
 // applied more already, ErrAbsent when the position is not committed here yet, ErrDiverged when it is of another history,
 // and what NextSection gives.
-func (s *Store) ReadSection(q Section, at *history.Mark, t int64, detail Detail) (Content, error) {
+func (s *Store) ReadSection(q section.Section, at *history.Mark, t int64, detail section.Detail) (section.Content, error) {
 	return s.section(q, at, t, detail, false)
 }
 
-func (s *Store) section(q Section, at *history.Mark, t int64, detail Detail, grow bool) (Content, error) {
-	c := Content{Section: q}
+func (s *Store) section(q section.Section, at *history.Mark, t int64, detail section.Detail, grow bool) (section.Content, error) {
+	c := section.Content{Section: q}
 	err := s.look(false, func(r *Reader, st *layout.State) error {
-		if q.Bucket == History {
+		if q.Bucket == section.History {
 			return c.ReadHistory(r.tx, st, r.past(st), detail, grow)
 		}
 		if at != nil {
@@ -64,10 +65,10 @@ func (s *Store) section(q Section, at *history.Mark, t int64, detail Detail, gro
 		}
 		c.At, c.Time = r.end, r.time
 		oldest := r.time - int64(r.retention)
-		return c.Read(Source{Tx: r.tx, Over: &r.over, Oldest: oldest}, detail, grow)
+		return c.Read(section.Source{Tx: r.tx, Over: &r.over, Oldest: oldest}, detail, grow)
 	})
 	if err != nil {
-		return Content{}, fmt.Errorf("read section of %s: %w", q.Bucket, err)
+		return section.Content{}, fmt.Errorf("read section of %s: %w", q.Bucket, err)
 	}
 	return c, nil
 }

@@ -1,4 +1,11 @@
-package storage
+// Package section is how two databases are compared and one of them is put right: runs of keys with a digest, small enough for
+// one short view, read as they are at one position however much of it has been applied; the keys in which two of them
+// differ; and the repair of a section that is to hold what another host has there.
+//
+// It has no state: the store gives it a view to read and a transaction to write. Digests of two hosts with one history are equal,
+// because what is not applied yet is given the very bytes that it will have in the file, and answers that only wait to be
+// deleted are left out.
+package section
 
 import (
 	"bytes"
@@ -14,11 +21,11 @@ import (
 )
 
 const (
-	// sectionItems and sectionBytes bound a section: a millisecond or two of reading.
-	sectionItems = 2048
+	// MostItems and sectionBytes bound a section: a millisecond or two of reading.
+	MostItems    = 2048
 	sectionBytes = 256 << 10
 	// listedMost bounds the keys of a listing, of a host that has far too many in a section.
-	listedMost = 4 * sectionItems
+	listedMost = 4 * MostItems
 )
 
 // Section is a run of keys of one bucket: those behind After, up to Last, which belongs to it. A nil Last is the end of the
@@ -92,7 +99,7 @@ func (c *Content) fill(next func() (key, value []byte, err error), detail Detail
 			}
 			break
 		}
-		if grow && c.Items > 0 && (c.Items >= sectionItems || c.Bytes+int64(len(key)+len(value)) > sectionBytes) {
+		if grow && c.Items > 0 && (c.Items >= MostItems || c.Bytes+int64(len(key)+len(value)) > sectionBytes) {
 			break // Last is the key before
 		}
 		if grow {

@@ -1,4 +1,4 @@
-package storage
+package section
 
 import (
 	"bytes"
@@ -21,8 +21,8 @@ type Source struct {
 	Oldest int64
 }
 
-// sectionWalk walks a bucket as bolt would hold it if it had applied exactly up to the source's position.
-type sectionWalk struct {
+// walk walks a bucket as bolt would hold it if it had applied exactly up to the source's position.
+type walk struct {
 	source Source
 	path   string
 	last   []byte
@@ -34,8 +34,8 @@ type sectionWalk struct {
 	epochs []layout.Item // of the overlay, which has no index of them
 }
 
-func newWalk(r Source, q Section) (*sectionWalk, error) {
-	w := &sectionWalk{source: r, path: q.Bucket, last: q.Last}
+func newWalk(r Source, q Section) (*walk, error) {
+	w := &walk{source: r, path: q.Bucket, last: q.Last}
 	over := func(under string) { w.over = r.Over.Walk(under, nil, q.After, len(q.After) > 0) }
 	switch space, ok := layout.SpaceOf(q.Bucket); {
 	case ok && space != "":
@@ -63,7 +63,7 @@ func newWalk(r Source, q Section) (*sectionWalk, error) {
 }
 
 // findEpochs collects the beginnings of epochs that bolt does not hold yet.
-func (w *sectionWalk) findEpochs(after []byte) error {
+func (w *walk) findEpochs(after []byte) error {
 	for e := range w.source.Over.Entries(1, w.source.Over.Sequence) {
 		key := layout.SequenceKey(e.Entry.Position.Epoch)
 		if e.Entry.Kind != history.KindBegan || bytes.Compare(key, after) <= 0 {
@@ -79,7 +79,7 @@ func (w *sectionWalk) findEpochs(after []byte) error {
 }
 
 // next gives the next key with what bolt would hold under it; a nil key is the end. Neither belongs to the caller.
-func (w *sectionWalk) next() (key, value []byte, err error) {
+func (w *walk) next() (key, value []byte, err error) {
 	for {
 		if key, value, err = w.step(); err != nil || key == nil || w.last != nil && bytes.Compare(key, w.last) > 0 {
 			return nil, nil, err
@@ -103,7 +103,7 @@ func (w *sectionWalk) next() (key, value []byte, err error) {
 }
 
 // step gives the lowest key of all sources; its value is nil when it is deleted.
-func (w *sectionWalk) step() (key, value []byte, err error) {
+func (w *walk) step() (key, value []byte, err error) {
 	lowest, some := w.key, w.key != nil
 	if w.over != nil {
 		if k, ok := w.over.Key(); ok && (!some || k < string(lowest)) {
@@ -137,7 +137,7 @@ func (w *sectionWalk) step() (key, value []byte, err error) {
 }
 
 // applied is what a flush would make of a stored value and the versions over it, the newest first; nil when it is deleted.
-func (w *sectionWalk) applied(key, stored []byte, versions []overlay.Version) ([]byte, error) {
+func (w *walk) applied(key, stored []byte, versions []overlay.Version) ([]byte, error) {
 	v := versions[0]
 	switch w.path {
 	case layout.BucketAnswers:

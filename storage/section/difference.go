@@ -1,4 +1,4 @@
-package storage
+package section
 
 import (
 	"bytes"

@@ -69,7 +69,7 @@ func TestAsk_WaitsForNobodyWhoCannotBeWrittenTo(t *testing.T) {
 		}
 		_, _ = io.WriteString(far, "PONG\r\n")
 	}()
-	deaf := must[*wire](t)(dialWire(t.Context(), newDialer(given{near}, 1).forOne(t.Context()), wireConfig{url: "nats://deaf:1", complaint: func(error) {}}))
+	deaf := must[*wire](t)(newDialer(given{near}, 1).forOne(t.Context()).connect(wireConfig{url: "nats://deaf:1", complaint: func(error) {}}))
 	t.Cleanup(deaf.Close)
 	s := newSession("deaf", "nats://deaf:1", "", h.Interface, testLog(t))
 	s.conn = deaf

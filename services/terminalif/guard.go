@@ -5,14 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"golang.org/x/time/rate"
-
-	"github.com/hotpair/hotpair/bus"
 )
 
 // ErrHostile says that a terminal sent something that no agent sends. Its connection is closed; it is dialled again
@@ -20,9 +16,7 @@ import (
 var ErrHostile = errors.New("terminal broke the protocol")
 
 const (
-	// dialWithin bounds one dial, writeWithin one write: a terminal that does not read must not keep what it is owed in
-	// our memory.
-	dialWithin  = 2 * time.Second
+	// writeWithin bounds one write: a terminal that does not read must not keep what it is owed in our memory.
 	writeWithin = 2 * time.Second
 
 	// What one terminal may send. Beyond it reading slows, so that TCP holds the terminal back; it costs nobody else.
@@ -34,83 +28,6 @@ const (
 	// readCost is the least that one read counts, in bytes: a terminal that sends byte by byte costs calls, not memory.
 	readCost = 512
 )
-
-// dialer makes the connections to terminals, each behind a filter. It counts dials and bounds how many terminals are
-// dialled and greeted at the same time: more would only make all of them late, and those that are late are dialled again.
-// Terminals that were tried in vain before have slots of their own, so that those which are there do not wait behind
-// many that are not.
-type dialer struct {
-	network  bus.Network
-	first    chan struct{}
-	again    chan struct{}
-	attaches chan struct{} // that are under way to idle terminals; see session.turn
-	dials    atomic.Int64
-}
-
-func newDialer(network bus.Network, parallel int) *dialer {
-	return &dialer{
-		network: bus.OrTCP(network), first: make(chan struct{}, parallel), again: make(chan struct{}, parallel),
-		attaches: make(chan struct{}, attachesAtOnce),
-	}
-}
-
-// slot waits until a terminal may be dialled and gives what to call once it is greeted, or is not. It may be called again.
-// The error is that of ctx.
-func (d *dialer) slot(ctx context.Context, again bool) (done func(), err error) {
-	slots := d.first
-	if again {
-		slots = d.again
-	}
-	select {
-	case slots <- struct{}{}:
-		return sync.OnceFunc(func() { <-slots }), nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-// forOne is the dialer for one connection; ctx bounds the dial and the connection's life.
-func (d *dialer) forOne(ctx context.Context) *oneDial { return &oneDial{ctx: ctx, dialer: d} }
-
-// oneDial dials once. It remembers why the connection failed: what the filter met shows to who reads only as an end.
-type oneDial struct {
-	ctx    context.Context
-	dialer *dialer
-	failed atomic.Pointer[error] // of the dial or, later, of the filter
-}
-
-// reason gives why the connection failed, or nil.
-func (o *oneDial) reason() error {
-	if err := o.failed.Load(); err != nil {
-		return *err
-	}
-	return nil
-}
-
-// dial connects and puts the filter in front.
-func (o *oneDial) dial(address string) (net.Conn, error) {
-	o.dialer.dials.Add(1)
-	dialling, dialled := context.WithTimeout(o.ctx, dialWithin)
-	conn, err := o.dialer.network.Dial(dialling, address)
-	dialled()
-	if errors.Is(err, syscall.EMFILE) {
-		err = fmt.Errorf("this process may open no more files: raise LimitNOFILE= of the unit, or ulimit -n: %w", err)
-	}
-	if err != nil {
-		o.failed.Store(&err)
-		return nil, err
-	}
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		// The kernel notices within 11 s that a terminal is reached no more; for thousands of idle sessions that costs this
-		// process nothing. A connection that can't do it is asked by hello alone.
-		_ = tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: 2 * time.Second, Count: 3})
-	}
-	ctx, cancel := context.WithCancel(o.ctx)
-	return &guarded{
-		Conn: conn, ctx: ctx, cancel: cancel, failed: &o.failed,
-		bytes: rate.NewLimiter(bytesPerSecond, burstBytes), lines: rate.NewLimiter(linesPerSecond, burstLines),
-	}, nil
-}
 
 // guarded is a connection to a terminal that lets nothing through but the lines an agent sends, within bounds.
 type guarded struct {

@@ -68,6 +68,7 @@ type Interface struct {
 	heart       *bus.Heart
 	started     chan struct{}
 	attaches    atomic.Uint32
+	attaching   chan struct{} // attaches that are under way to idle terminals; see session.turn
 	changes     atomic.Uint64 // rises when a session's state changes
 	report      reporter
 	losses      tally
@@ -95,7 +96,7 @@ func New(c Config) *Interface {
 	i := &Interface{
 		config: c, log: c.Log, incarnation: rand.Uint64(), dialer: newDialer(c.Bus.Network, parallelDials),
 		relay:   newRelay(bounds{perTerminal, inAll, perTerminalBytes, inAllBytes}, c.Clock, c.Log, newReceiptSigner(c.ReceiptKey)),
-		started: make(chan struct{}), failed: make(chan error, 1),
+		started: make(chan struct{}), failed: make(chan error, 1), attaching: make(chan struct{}, attachesAtOnce),
 		blackbox: blackbox.New(blackbox.Config{Dir: c.TraceDir, Name: c.Host + "-" + bus.ProcessTerminalInterface, Log: c.Log}),
 	}
 	sessions := make([]*session, len(c.Terminals))

@@ -44,7 +44,7 @@ func (s *session) turn(ctx context.Context) (done func(), err error) {
 	if s.pace() > 0 {
 		return func() {}, nil
 	}
-	slots := s.owner.dialer.attaches
+	slots := s.owner.attaching
 	select {
 	case slots <- struct{}{}:
 		leave := sync.OnceFunc(func() { <-slots })

@@ -89,7 +89,7 @@ func (i *Interface) probeOne(ctx context.Context, t Terminal, epoch uint64) bus.
 	ctx, cancel := context.WithTimeout(ctx, 2*callWithin)
 	defer cancel()
 	dial := i.dialer.forOne(ctx)
-	conn, err := dialWire(ctx, dial, wireConfig{name: i.config.Host + " probe", url: t.URL, password: t.Key, complaint: func(error) {}})
+	conn, err := dial.connect(wireConfig{name: i.config.Host + " probe", url: t.URL, password: t.Key, complaint: func(error) {}})
 	if err != nil {
 		p.Outcome, p.Detail = outcomeOfDial(dial.reason(), err)
 		return p

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"strings"
 	"sync"
 	"time"
 
@@ -22,7 +21,7 @@ const (
 	// be reached any more is noticed by the kernel before (guard.go).
 	helloEvery      = 5 * time.Second
 	hellosPerSecond = 50
-	// callWithin bounds the greeting of a terminal: dial, first words, hello.
+	// callWithin bounds the hello of a terminal that was just dialled.
 	callWithin = 2 * time.Second
 	// orderWithin bounds an attach or a detach. It is long because a terminal that is late is better than one whose
 	// session is cut, and begun anew, at the moment when all of them are attached.
@@ -38,8 +37,6 @@ const (
 	burstRequests     = 100_000
 	// complaintEach bounds how often a terminal's refusals are told of: it can send thousands of them a second.
 	complaintEach = time.Minute
-	// maxText bounds what a terminal says that goes into logs and status, in bytes.
-	maxText = 200
 )
 
 // States of a terminal as this host sees it.
@@ -234,7 +231,7 @@ func (s *session) once(ctx context.Context) (served bool, err error) {
 			err = why
 		}
 	}()
-	conn, err := dialWire(ctx, dial, wireConfig{
+	conn, err := dial.connect(wireConfig{
 		name: s.owner.config.Host, url: s.url, password: s.key,
 		complaint: func(err error) {
 			s.complaints.Do(func() { s.log.Warn("terminal's connection complains", "error", err) })
@@ -365,12 +362,4 @@ func call(ctx context.Context, conn *wire, subject string, question, answer any)
 		return fmt.Errorf("%w: %w", ErrHostile, err)
 	}
 	return nil
-}
-
-// clip bounds a text from a terminal that goes to logs and status.
-func clip(s string) string {
-	if len(s) > maxText {
-		s = s[:maxText] + "…"
-	}
-	return strings.ToValidUTF8(s, "?")
 }

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -78,27 +77,17 @@ type wire struct {
 	written       sync.Cond
 }
 
-// dialWire connects and greets the server until ctx ends, but no longer than callWithin. ctx bounds the wire's life too.
-// Errors: nats.ErrAuthorization, ErrHostile, that of the dial.
-func dialWire(ctx context.Context, dial *oneDial, c wireConfig) (*wire, error) {
-	address, err := url.Parse(c.url)
-	if err != nil {
-		return nil, fmt.Errorf("address of the terminal: %w", err)
-	}
-	began := time.Now()
-	conn, err := dial.dial(address.Host)
-	if err != nil {
-		return nil, fmt.Errorf("connect to %s: %w", c.url, err)
-	}
+// openWire greets the server on a new connection, which must have done so by until. ctx bounds the wire's life.
+func openWire(ctx context.Context, conn net.Conn, c wireConfig, until time.Time) (*wire, error) {
 	w := &wire{
-		config: c, conn: conn, began: began, read: bufio.NewReaderSize(conn, wireBuffer), inbox: "_INBOX." + rand.Text() + ".",
+		config: c, conn: conn, began: time.Now(), read: bufio.NewReaderSize(conn, wireBuffer), inbox: "_INBOX." + rand.Text() + ".",
 		handlers: map[uint64]func(*nats.Msg){}, number: inboxNumber, calls: map[string]chan *nats.Msg{}, ended: make(chan struct{}),
 	}
 	w.written.L = &w.out
 	w.up, w.down = context.WithCancelCause(context.Background())
 	w.handlers[inboxNumber] = w.answered
 	stop := context.AfterFunc(ctx, func() { w.end(ctx.Err()) })
-	err = conn.SetReadDeadline(began.Add(callWithin))
+	err := conn.SetReadDeadline(until)
 	if err == nil {
 		err = w.greet()
 	}
@@ -108,7 +97,7 @@ func dialWire(ctx context.Context, dial *oneDial, c wireConfig) (*wire, error) {
 	if err != nil {
 		stop()
 		w.end(err)
-		return nil, fmt.Errorf("connect to %s: %w", c.url, err)
+		return nil, err
 	}
 	go func() {
 		defer close(w.ended)

@@ -59,7 +59,7 @@ func (piped) Listen(context.Context, string) (net.Listener, error) { return nil,
 
 // heardByWire gives what a session's connection hears of a stream, and why it ended.
 func heardByWire(t *testing.T, network piped) (heard []*nats.Msg, why error) {
-	w := must[*wire](t)(dialWire(t.Context(), newDialer(network, 1).forOne(t.Context()), wireConfig{name: "f", url: "nats://piped:1", complaint: func(error) {}}))
+	w := must[*wire](t)(newDialer(network, 1).forOne(t.Context()).connect(wireConfig{name: "f", url: "nats://piped:1", complaint: func(error) {}}))
 	defer w.Close()
 	w.Subscribe(fuzzedSubject, func(m *nats.Msg) { heard = append(heard, m) })
 	if err := w.PublishMsg(&nats.Msg{Subject: "x"}); err != nil && w.Up().Err() == nil { // the subscription goes with it

@@ -17,7 +17,7 @@ import (
 func newWire(t *testing.T, a *anAgent) *wire {
 	t.Helper()
 	d := newDialer(nil, 1)
-	w := must[*wire](t)(dialWire(t.Context(), d.forOne(t.Context()), wireConfig{
+	w := must[*wire](t)(d.forOne(t.Context()).connect(wireConfig{
 		name: "test", url: a.URL(), password: keyOf(a.id), complaint: func(err error) { t.Errorf("complaint: %v", err) },
 	}))
 	t.Cleanup(w.Close)
@@ -81,7 +81,7 @@ func TestWire_TellsWhyThereIsNoAnswer(t *testing.T) {
 	}
 	d := newDialer(nil, 1)
 	b := newAgent(t, "t2")
-	_, err := dialWire(t.Context(), d.forOne(t.Context()), wireConfig{name: "test", url: b.URL(), password: "another", complaint: func(error) {}})
+	_, err := d.forOne(t.Context()).connect(wireConfig{name: "test", url: b.URL(), password: "another", complaint: func(error) {}})
 	if !errors.Is(err, nats.ErrAuthorization) {
 		t.Errorf("a wrong key: %v", err)
 	}

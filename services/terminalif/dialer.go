@@ -1,0 +1,115 @@
+package terminalif
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/hotpair/hotpair/bus"
+)
+
+const (
+	// dialWithin bounds one dial, greetWithin the dial and the first words.
+	dialWithin  = 2 * time.Second
+	greetWithin = 2 * time.Second
+)
+
+// dialer makes the connections to terminals, each behind a filter. It counts dials and bounds how many terminals are
+// dialled and greeted at the same time: more would only make all of them late, and those that are late are dialled again.
+// Terminals that were tried in vain before have slots of their own, so that those which are there do not wait behind
+// many that are not.
+type dialer struct {
+	network bus.Network
+	first   chan struct{}
+	again   chan struct{}
+	dials   atomic.Int64
+}
+
+func newDialer(network bus.Network, parallel int) *dialer {
+	return &dialer{network: bus.OrTCP(network), first: make(chan struct{}, parallel), again: make(chan struct{}, parallel)}
+}
+
+// slot waits until a terminal may be dialled and gives what to call once it is greeted, or is not. It may be called again.
+// The error is that of ctx.
+func (d *dialer) slot(ctx context.Context, again bool) (done func(), err error) {
+	slots := d.first
+	if again {
+		slots = d.again
+	}
+	select {
+	case slots <- struct{}{}:
+		return sync.OnceFunc(func() { <-slots }), nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// forOne is the dialer for one connection; ctx bounds the dial and the connection's life.
+func (d *dialer) forOne(ctx context.Context) *oneDial { return &oneDial{ctx: ctx, dialer: d} }
+
+// oneDial dials once. It remembers why the connection failed: what the filter met shows to who reads only as an end.
+type oneDial struct {
+	ctx    context.Context
+	dialer *dialer
+	failed atomic.Pointer[error] // of the dial or, later, of the filter
+}
+
+// reason gives why the connection failed, or nil.
+func (o *oneDial) reason() error {
+	if err := o.failed.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// dial connects and puts the filter in front.
+func (o *oneDial) dial(address string) (net.Conn, error) {
+	o.dialer.dials.Add(1)
+	dialling, dialled := context.WithTimeout(o.ctx, dialWithin)
+	conn, err := o.dialer.network.Dial(dialling, address)
+	dialled()
+	if errors.Is(err, syscall.EMFILE) {
+		err = fmt.Errorf("this process may open no more files: raise LimitNOFILE= of the unit, or ulimit -n: %w", err)
+	}
+	if err != nil {
+		o.failed.Store(&err)
+		return nil, err
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		// The kernel notices within 11 s that a terminal is reached no more; for thousands of idle sessions that costs this
+		// process nothing. A connection that can't do it is asked by hello alone.
+		_ = tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: 2 * time.Second, Count: 3})
+	}
+	ctx, cancel := context.WithCancel(o.ctx)
+	return &guarded{
+		Conn: conn, ctx: ctx, cancel: cancel, failed: &o.failed,
+		bytes: rate.NewLimiter(bytesPerSecond, burstBytes), lines: rate.NewLimiter(linesPerSecond, burstLines),
+	}, nil
+}
+
+// connect dials and greets the server until the attempt's context ends, but no longer than greetWithin. Errors:
+// nats.ErrAuthorization, ErrHostile, that of the dial.
+func (o *oneDial) connect(c wireConfig) (*wire, error) {
+	address, err := url.Parse(c.url)
+	if err != nil {
+		return nil, fmt.Errorf("address of the terminal: %w", err)
+	}
+	until := time.Now().Add(greetWithin)
+	conn, err := o.dial(address.Host)
+	if err != nil {
+		return nil, fmt.Errorf("connect to %s: %w", c.url, err)
+	}
+	w, err := openWire(o.ctx, conn, c, until)
+	if err != nil {
+		return nil, fmt.Errorf("connect to %s: %w", c.url, err)
+	}
+	return w, nil
+}

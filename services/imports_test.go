@@ -70,6 +70,12 @@ var rules = []rule{
 	{"business processes, terminal-if, terminal and operator know the bus, not the database",
 		within("services/business", "services/terminalif", "services/terminal", "services/operator"),
 		but(within("storage"), words)},
+	{"what touches a terminal's bytes knows the bus, and nothing of sessions and requests",
+		within("services/terminalif/wire"),
+		but(ours, func(i string) bool { return words(i) || within("bus", "services/terminalif/wire")(i) })},
+	{"only terminal-if touches a terminal's bytes",
+		but(all, within("services/terminalif")),
+		within("services/terminalif/wire")},
 	{"only journal, replication and updater join bus and database; the world looks at what came of it",
 		but(all, within("services/journal", "services/replication", "services/updater", "storage", "simulator/world")),
 		but(within("storage"), words)},
@@ -183,6 +189,9 @@ func TestRules_Bite(t *testing.T) {
 		"services/alarms":      "services/mainprocess",
 		"services/house":       "bus",
 		"services/config":      "services/house/measure",
+
+		"services/terminalif/wire": "services/blackbox",
+		"services/mainprocess/x":   "services/terminalif/wire",
 	}
 	for pkg, imported := range refused {
 		if !forbidden(pkg, imported) {
@@ -191,7 +200,7 @@ func TestRules_Bite(t *testing.T) {
 	}
 	for pkg, imported := range map[string]string{
 		"services/role": "storage/position", "services/updater": "storage", "services/terminal": "bus",
-		"services/replication": "services/journal", ".": "simulator", "simulator": "deployments/local", "bus": "storage/position",
+		"services/replication": "services/journal", "services/terminalif": "services/terminalif/wire", "services/terminalif/wire": "bus", ".": "simulator", "simulator": "deployments/local", "bus": "storage/position",
 	} {
 		if forbidden(pkg, imported) {
 			t.Errorf("%s may not import %s", pkg, imported)

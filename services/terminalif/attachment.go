@@ -9,12 +9,13 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/pack"
+	"github.com/hotpair/hotpair/services/terminalif/wire"
 )
 
 // attachment is the session's part in the term.
 type attachment struct {
 	session *session
-	conn    *wire
+	conn    *wire.Conn
 	done    *term // that was last attached in, or refused
 	name    string
 	stop    func() // takes no more requests; nil when not attached
@@ -57,8 +58,8 @@ func (a *attachment) attach(ctx context.Context, t *term) error {
 	s.heard(answer.Epoch)
 	if !answer.OK {
 		a.close()
-		s.log.Warn("terminal refuses to be attached", "epoch", t.Epoch, "error", clip(answer.Error))
-		s.set(stateRefused, clip(answer.Error))
+		s.log.Warn("terminal refuses to be attached", "epoch", t.Epoch, "error", wire.Clip(answer.Error))
+		s.set(stateRefused, wire.Clip(answer.Error))
 		t.round.report(s, stateRefused)
 		return nil
 	}
@@ -77,7 +78,7 @@ func (a *attachment) listen(t *term) {
 	var answerer *pack.Answerer[bus.Request, bus.Reply]
 	handle := func(q bus.Request, _ string, answer func(bus.Reply)) {
 		if !s.requests.Allow() {
-			s.condemn(fmt.Errorf("%w: too many requests a second", ErrHostile))
+			s.condemn(fmt.Errorf("%w: too many requests a second", wire.ErrHostile))
 			return
 		}
 		s.owner.relay.take(s.id, t, q, func(reply bus.Reply) {
@@ -88,7 +89,7 @@ func (a *attachment) listen(t *term) {
 			answer(reply)
 		})
 	}
-	stray := func(_ *nats.Msg, err error) { s.condemn(fmt.Errorf("%w: %w", ErrHostile, err)) }
+	stray := func(_ *nats.Msg, err error) { s.condemn(fmt.Errorf("%w: %w", wire.ErrHostile, err)) }
 	size := func(r bus.Reply) int { return len(r.Body) + len(r.Message) + len(r.Receipt) + 64 }
 	answerer = pack.NewAnswerer(a.conn, size, handle, stray)
 	a.stop = a.conn.Subscribe(bus.SessionRequests(a.name), answerer.Take)

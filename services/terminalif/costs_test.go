@@ -71,7 +71,7 @@ func TestSession_CostsLittle(t *testing.T) {
 	h.awaitWarm(terminals)
 	h.attachAll(terminals)
 	processtest.Await(t, "one wire and one session each", func() bool {
-		return goroutinesIn(t, "terminalif.(*wire).listen") == terminals && goroutinesIn(t, "terminalif.(*session).run(") == terminals
+		return goroutinesIn(t, "wire.(*Conn).listen") == terminals && goroutinesIn(t, "terminalif.(*session).run(") == terminals
 	})
 	processtest.Await(t, "few goroutines", func() bool { return runtime.NumGoroutine()-goroutines <= goroutinesEach*terminals+beside })
 	after, now := inUse()

@@ -5,7 +5,7 @@
 // and the answers back.
 //
 // Why a process of its own: terminals are not trusted, and they are many. What they send is parsed here, behind a
-// filter, far from the process that decides who is active and from the one that writes.
+// filter (package wire), far from the process that decides who is active and from the one that writes.
 //
 // What it guarantees:
 //   - An answer leaves only if the right to answer held after everything it rests on was read (R6).

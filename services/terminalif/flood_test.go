@@ -13,6 +13,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/process/processtest"
+	"github.com/hotpair/hotpair/services/terminalif/wire"
 )
 
 // A terminal that says everything but PONG must not gather questions without an answer for as long as it lives.
@@ -69,7 +70,7 @@ func TestAsk_WaitsForNobodyWhoCannotBeWrittenTo(t *testing.T) {
 		}
 		_, _ = io.WriteString(far, "PONG\r\n")
 	}()
-	deaf := must[*wire](t)(newDialer(given{near}, 1).forOne(t.Context()).connect(wireConfig{url: "nats://deaf:1", complaint: func(error) {}}))
+	deaf := must[*wire.Conn](t)(wire.NewDialer(given{near}, 1).Attempt(t.Context()).Connect(wire.Config{URL: "nats://deaf:1", Complaint: func(error) {}}))
 	t.Cleanup(deaf.Close)
 	s := newSession("deaf", "nats://deaf:1", "", h.Interface, testLog(t))
 	s.conn = deaf

@@ -17,6 +17,7 @@ import (
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/pace"
+	"github.com/hotpair/hotpair/services/terminalif/wire"
 )
 
 // Defaults of Bounds. A terminal's own agent keeps 1024 waiting, so one terminal alone does not meet its bound in number here.
@@ -61,7 +62,7 @@ type Interface struct {
 	config      Config
 	log         *slog.Logger
 	incarnation uint64
-	dialer      *dialer
+	dialer      *wire.Dialer
 	relay       *relay
 	roster      roster
 	conns       bus.HostConns
@@ -94,7 +95,7 @@ func New(c Config) *Interface {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	i := &Interface{
-		config: c, log: c.Log, incarnation: rand.Uint64(), dialer: newDialer(c.Bus.Network, parallelDials),
+		config: c, log: c.Log, incarnation: rand.Uint64(), dialer: wire.NewDialer(c.Bus.Network, parallelDials),
 		relay:   newRelay(bounds{perTerminal, inAll, perTerminalBytes, inAllBytes}, c.Clock, c.Log, newReceiptSigner(c.ReceiptKey)),
 		started: make(chan struct{}), failed: make(chan error, 1), attaching: make(chan struct{}, attachesAtOnce),
 		blackbox: blackbox.New(blackbox.Config{Dir: c.TraceDir, Name: c.Host + "-" + bus.ProcessTerminalInterface, Log: c.Log}),
@@ -134,7 +135,7 @@ func RunOn(ctx context.Context, c config.TerminalInterface, log *slog.Logger, ne
 func (i *Interface) Started() <-chan struct{} { return i.started }
 
 // Dials counts TCP connections that were dialled to terminals since the start.
-func (i *Interface) Dials() int64 { return i.dialer.dials.Load() }
+func (i *Interface) Dials() int64 { return i.dialer.Dials() }
 
 // State is what the heartbeat tells.
 func (i *Interface) State() bus.TerminalState { return i.report.state(i, true) }

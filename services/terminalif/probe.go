@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/terminalif/wire"
 )
 
 const (
@@ -68,7 +69,7 @@ func (i *Interface) targets(order bus.ProbeTerminals) (targets []Terminal, resul
 			if s := known[id]; s != nil {
 				add(s)
 			} else {
-				result.Unknown = append(result.Unknown, clip(id))
+				result.Unknown = append(result.Unknown, wire.Clip(id))
 			}
 		}
 		result.Total = len(targets)
@@ -88,10 +89,10 @@ func (i *Interface) probeOne(ctx context.Context, t Terminal, epoch uint64) bus.
 	p := bus.TerminalProbe{ID: t.ID, Address: t.URL}
 	ctx, cancel := context.WithTimeout(ctx, 2*callWithin)
 	defer cancel()
-	dial := i.dialer.forOne(ctx)
-	conn, err := dial.connect(wireConfig{name: i.config.Host + " probe", url: t.URL, password: t.Key, complaint: func(error) {}})
+	dial := i.dialer.Attempt(ctx)
+	conn, err := dial.Connect(wire.Config{Name: i.config.Host + " probe", URL: t.URL, Password: t.Key, Complaint: func(error) {}})
 	if err != nil {
-		p.Outcome, p.Detail = outcomeOfDial(dial.reason(), err)
+		p.Outcome, p.Detail = outcomeOfDial(dial.Reason(), err)
 		return p
 	}
 	defer conn.Close()
@@ -105,17 +106,17 @@ func (i *Interface) probeOne(ctx context.Context, t Terminal, epoch uint64) bus.
 	}, &welcome)
 	p.RTT = time.Since(began)
 	if err != nil {
-		p.Outcome, p.Detail = outcomeOfCall(cmp.Or(dial.reason(), err))
+		p.Outcome, p.Detail = outcomeOfCall(cmp.Or(dial.Reason(), err))
 		return p
 	}
-	p.Epoch, p.Active, p.Fresh = welcome.Epoch, clip(welcome.Active), welcome.Fresh
+	p.Epoch, p.Active, p.Fresh = welcome.Epoch, wire.Clip(welcome.Active), welcome.Fresh
 	switch {
 	case welcome.Version != bus.Version:
 		p.Outcome, p.Detail = bus.ProbeVersion, fmt.Sprintf("it speaks version %d, this host %d", welcome.Version, bus.Version)
 	case welcome.Terminal != t.ID:
-		p.Outcome, p.Detail = bus.ProbeOtherAgent, fmt.Sprintf("it says it is %q", clip(welcome.Terminal))
+		p.Outcome, p.Detail = bus.ProbeOtherAgent, fmt.Sprintf("it says it is %q", wire.Clip(welcome.Terminal))
 	case welcome.Error != "":
-		p.Outcome, p.Detail = bus.ProbeOtherPair, clip(welcome.Error)
+		p.Outcome, p.Detail = bus.ProbeOtherPair, wire.Clip(welcome.Error)
 	case epoch > 0 && welcome.Epoch > epoch:
 		p.Outcome, p.Detail = bus.ProbeHigherEpoch, fmt.Sprintf("it has accepted epoch %d, this host knows %d", welcome.Epoch, epoch)
 	default:
@@ -134,27 +135,27 @@ func outcomeOfDial(seen, err error) (outcome, detail string) {
 		return bus.ProbeRefused, "nobody listens there"
 	case errors.As(seen, &unresolved):
 		return bus.ProbeUnreachable, unresolved.Error()
-	case errors.Is(seen, ErrHostile):
-		return bus.ProbeNoAgent, clip(seen.Error())
+	case errors.Is(seen, wire.ErrHostile):
+		return bus.ProbeNoAgent, wire.Clip(seen.Error())
 	case errors.As(seen, &timeout) && timeout.Timeout(), errors.Is(seen, context.DeadlineExceeded):
-		return bus.ProbeTimeout, fmt.Sprintf("no connection within %s", dialWithin)
+		return bus.ProbeTimeout, fmt.Sprintf("no connection within %s", wire.DialWithin)
 	case seen != nil:
-		return bus.ProbeUnreachable, clip(seen.Error())
+		return bus.ProbeUnreachable, wire.Clip(seen.Error())
 	case errors.Is(err, nats.ErrAuthorization):
 		return bus.ProbeWrongKey, "it refuses the key that belongs to this id"
 	}
-	return bus.ProbeNoAgent, "it takes connections, but does not speak as an agent does: " + clip(err.Error())
+	return bus.ProbeNoAgent, "it takes connections, but does not speak as an agent does: " + wire.Clip(err.Error())
 }
 
 // outcomeOfCall judges a greeting that got no welcome.
 func outcomeOfCall(err error) (outcome, detail string) {
 	switch {
-	case errors.Is(err, ErrHostile):
-		return bus.ProbeNoAgent, clip(err.Error())
+	case errors.Is(err, wire.ErrHostile):
+		return bus.ProbeNoAgent, wire.Clip(err.Error())
 	case errors.Is(err, bus.ErrNobody):
 		return bus.ProbeNoAgent, "a NATS server without an agent"
 	case errors.Is(err, context.DeadlineExceeded):
 		return bus.ProbeTimeout, fmt.Sprintf("connected, but no answer within %s", callWithin)
 	}
-	return bus.ProbeTimeout, clip(err.Error())
+	return bus.ProbeTimeout, wire.Clip(err.Error())
 }

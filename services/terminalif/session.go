@@ -13,12 +13,13 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/terminalif/wire"
 )
 
 const (
 	// helloEvery keeps a warm session known to be alive; the agent pushes changes, so this is housekeeping. Of all sessions
 	// together there are at most hellosPerSecond, so that thousands of them cost an idle host little; a terminal that can't
-	// be reached any more is noticed by the kernel before (guard.go).
+	// be reached any more is noticed by the kernel before (wire/dialer.go).
 	helloEvery      = 5 * time.Second
 	hellosPerSecond = 50
 	// callWithin bounds the hello of a terminal that was just dialled.
@@ -76,8 +77,8 @@ type session struct {
 	failures     int            // dials in a row that led to no session; of run alone
 
 	mu     sync.Mutex
-	conn   *wire  // greeted, or nil
-	end    func() // ends run; set when it begins
+	conn   *wire.Conn // greeted, or nil
+	end    func()     // ends run; set when it begins
 	status bus.TerminalDetail
 	epoch  uint64        // highest the terminal has told
 	gap    time.Duration // that it told at the last attach
@@ -113,7 +114,7 @@ func (s *session) condemn(why error) {
 }
 
 // warm gives the connection if the terminal has been greeted.
-func (s *session) warm() *wire {
+func (s *session) warm() *wire.Conn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.conn
@@ -149,7 +150,7 @@ func (s *session) said(active string, fresh bool, busy int, took time.Duration) 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.busy = busy
-	s.status.Active, s.status.Fresh = clip(active), fresh
+	s.status.Active, s.status.Fresh = wire.Clip(active), fresh
 	if took > 0 {
 		s.status.RTT = took
 	}
@@ -196,7 +197,7 @@ func (s *session) run(ctx context.Context) {
 			return
 		}
 		state := stateUnreachable
-		if errors.Is(err, errGreeting) || errors.Is(err, ErrHostile) || errors.Is(err, nats.ErrAuthorization) {
+		if errors.Is(err, errGreeting) || errors.Is(err, wire.ErrHostile) || errors.Is(err, nats.ErrAuthorization) {
 			state = stateRefused
 		}
 		s.set(state, err.Error())
@@ -204,7 +205,7 @@ func (s *session) run(ctx context.Context) {
 			s.owner.losses.lost(s.log, err)
 			pause, s.failures = redialFirst, 0
 		}
-		if errors.Is(err, ErrHostile) || errors.Is(err, errBacklog) {
+		if errors.Is(err, wire.ErrHostile) || errors.Is(err, errBacklog) {
 			s.log.Warn("terminal misbehaves", "error", err)
 			pause = redialLast
 		}
@@ -220,20 +221,20 @@ func (s *session) run(ctx context.Context) {
 func (s *session) once(ctx context.Context) (served bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	greeted, err := s.owner.dialer.slot(ctx, s.failures > 1)
+	greeted, err := s.owner.dialer.Slot(ctx, s.failures > 1)
 	if err != nil {
 		return false, err
 	}
 	defer greeted()
-	dial := s.owner.dialer.forOne(ctx)
+	dial := s.owner.dialer.Attempt(ctx)
 	defer func() {
-		if why := dial.reason(); why != nil {
+		if why := dial.Reason(); why != nil {
 			err = why
 		}
 	}()
-	conn, err := dial.connect(wireConfig{
-		name: s.owner.config.Host, url: s.url, password: s.key,
-		complaint: func(err error) {
+	conn, err := dial.Connect(wire.Config{
+		Name: s.owner.config.Host, URL: s.url, Password: s.key,
+		Complaint: func(err error) {
 			s.complaints.Do(func() { s.log.Warn("terminal's connection complains", "error", err) })
 		},
 	})
@@ -254,7 +255,7 @@ func (s *session) once(ctx context.Context) (served bool, err error) {
 }
 
 // hello greets the agent or keeps the session up.
-func (s *session) hello(ctx context.Context, conn *wire) (bus.AgentWelcome, error) {
+func (s *session) hello(ctx context.Context, conn *wire.Conn) (bus.AgentWelcome, error) {
 	var welcome bus.AgentWelcome
 	pair, identity := s.owner.self()
 	asked := time.Now()
@@ -265,11 +266,11 @@ func (s *session) hello(ctx context.Context, conn *wire) (bus.AgentWelcome, erro
 	case err != nil:
 		return welcome, err
 	case welcome.Error != "":
-		return welcome, fmt.Errorf("%w: %s", errGreeting, clip(welcome.Error))
+		return welcome, fmt.Errorf("%w: %s", errGreeting, wire.Clip(welcome.Error))
 	case welcome.Version != bus.Version:
 		return welcome, fmt.Errorf("%w: it speaks version %d, this host %d", errGreeting, welcome.Version, bus.Version)
 	case welcome.Terminal != s.id:
-		return welcome, fmt.Errorf("%w: it says it is %q", errGreeting, clip(welcome.Terminal))
+		return welcome, fmt.Errorf("%w: it says it is %q", errGreeting, wire.Clip(welcome.Terminal))
 	}
 	s.heard(welcome.Epoch)
 	s.said(welcome.Active, welcome.Fresh, welcome.Busy, time.Since(asked))
@@ -277,7 +278,7 @@ func (s *session) hello(ctx context.Context, conn *wire) (bus.AgentWelcome, erro
 }
 
 // serve keeps a greeted connection: attaches and detaches as the term changes, repeats hello. It ends with the reason.
-func (s *session) serve(ctx context.Context, conn *wire) error {
+func (s *session) serve(ctx context.Context, conn *wire.Conn) error {
 	up := conn.Up()
 	s.mu.Lock()
 	s.conn = conn
@@ -353,13 +354,13 @@ func (s *session) changed(m *nats.Msg) {
 }
 
 // call asks one question on a connection, until ctx ends.
-func call(ctx context.Context, conn *wire, subject string, question, answer any) error {
+func call(ctx context.Context, conn *wire.Conn, subject string, question, answer any) error {
 	reply, err := conn.Request(ctx, subject, bus.EncodeJSON(question))
 	if err != nil {
 		return err
 	}
 	if err := bus.DecodeJSON(reply.Data, answer); err != nil {
-		return fmt.Errorf("%w: %w", ErrHostile, err)
+		return fmt.Errorf("%w: %w", wire.ErrHostile, err)
 	}
 	return nil
 }

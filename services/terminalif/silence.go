@@ -10,6 +10,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/pace"
+	"github.com/hotpair/hotpair/services/terminalif/wire"
 )
 
 // A cut network says nothing, and what each session does by itself is slow, because there may be thousands. So a serving host
@@ -83,7 +84,7 @@ func (i *Interface) nobodyAnswers(ctx context.Context) bool {
 		return false
 	}
 	for _, s := range attached {
-		if conn := s.warm(); conn != nil && conn.heard().Before(began) {
+		if conn := s.warm(); conn != nil && conn.Heard().Before(began) {
 			s.condemn(fmt.Errorf("%w: like all others, no answer within %v", errSilent, suspectWithin))
 		}
 	}
@@ -168,7 +169,7 @@ func (s *session) suspect() {
 
 // confirm says hello to a terminal, as often as this process may be the reason why there is no answer. The error is
 // errSilent, or that of the connection.
-func (s *session) confirm(ctx context.Context, conn *wire, patience time.Duration) (welcome bus.AgentWelcome, err error) {
+func (s *session) confirm(ctx context.Context, conn *wire.Conn, patience time.Duration) (welcome bus.AgentWelcome, err error) {
 	for range starvedTries {
 		began := time.Now()
 		within, cancel := context.WithTimeout(ctx, patience)

@@ -1,4 +1,4 @@
-package terminalif
+package wire
 
 import (
 	"context"

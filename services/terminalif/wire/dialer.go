@@ -1,4 +1,4 @@
-package terminalif
+package wire
 
 import (
 	"context"
@@ -17,29 +17,34 @@ import (
 )
 
 const (
-	// dialWithin bounds one dial, greetWithin the dial and the first words.
-	dialWithin  = 2 * time.Second
+	// DialWithin bounds one dial, greetWithin the dial and the first words.
+	DialWithin  = 2 * time.Second
 	greetWithin = 2 * time.Second
 )
 
-// dialer makes the connections to terminals, each behind a filter. It counts dials and bounds how many terminals are
+// Dialer makes the connections to terminals, each behind a filter. It counts dials and bounds how many terminals are
 // dialled and greeted at the same time: more would only make all of them late, and those that are late are dialled again.
 // Terminals that were tried in vain before have slots of their own, so that those which are there do not wait behind
 // many that are not.
-type dialer struct {
+type Dialer struct {
 	network bus.Network
 	first   chan struct{}
 	again   chan struct{}
 	dials   atomic.Int64
 }
 
-func newDialer(network bus.Network, parallel int) *dialer {
-	return &dialer{network: bus.OrTCP(network), first: make(chan struct{}, parallel), again: make(chan struct{}, parallel)}
+// NewDialer makes a dialer; nil is the machine's network. parallel is how many terminals are dialled and greeted at the same
+// time, and as many again of those that were tried in vain before.
+func NewDialer(network bus.Network, parallel int) *Dialer {
+	return &Dialer{network: bus.OrTCP(network), first: make(chan struct{}, parallel), again: make(chan struct{}, parallel)}
 }
 
-// slot waits until a terminal may be dialled and gives what to call once it is greeted, or is not. It may be called again.
+// Dials counts the TCP connections that were dialled.
+func (d *Dialer) Dials() int64 { return d.dials.Load() }
+
+// Slot waits until a terminal may be dialled and gives what to call once it is greeted, or is not. It may be called again.
 // The error is that of ctx.
-func (d *dialer) slot(ctx context.Context, again bool) (done func(), err error) {
+func (d *Dialer) Slot(ctx context.Context, again bool) (done func(), err error) {
 	slots := d.first
 	if again {
 		slots = d.again
@@ -52,18 +57,19 @@ func (d *dialer) slot(ctx context.Context, again bool) (done func(), err error) 
 	}
 }
 
-// forOne is the dialer for one connection; ctx bounds the dial and the connection's life.
-func (d *dialer) forOne(ctx context.Context) *oneDial { return &oneDial{ctx: ctx, dialer: d} }
+// Attempt prepares one connection and does nothing yet; ctx bounds the dial and the connection's life.
+func (d *Dialer) Attempt(ctx context.Context) *Attempt { return &Attempt{ctx: ctx, dialer: d} }
 
-// oneDial dials once. It remembers why the connection failed: what the filter met shows to who reads only as an end.
-type oneDial struct {
+// Attempt is one dial and the connection that it makes. It remembers why the connection failed: what the filter met shows to
+// whoever reads only as an end.
+type Attempt struct {
 	ctx    context.Context
-	dialer *dialer
+	dialer *Dialer
 	failed atomic.Pointer[error] // of the dial or, later, of the filter
 }
 
-// reason gives why the connection failed, or nil.
-func (o *oneDial) reason() error {
+// Reason gives why the connection failed, or nil.
+func (o *Attempt) Reason() error {
 	if err := o.failed.Load(); err != nil {
 		return *err
 	}
@@ -71,9 +77,9 @@ func (o *oneDial) reason() error {
 }
 
 // dial connects and puts the filter in front.
-func (o *oneDial) dial(address string) (net.Conn, error) {
+func (o *Attempt) dial(address string) (net.Conn, error) {
 	o.dialer.dials.Add(1)
-	dialling, dialled := context.WithTimeout(o.ctx, dialWithin)
+	dialling, dialled := context.WithTimeout(o.ctx, DialWithin)
 	conn, err := o.dialer.network.Dial(dialling, address)
 	dialled()
 	if errors.Is(err, syscall.EMFILE) {
@@ -95,21 +101,21 @@ func (o *oneDial) dial(address string) (net.Conn, error) {
 	}, nil
 }
 
-// connect dials and greets the server until the attempt's context ends, but no longer than greetWithin. Errors:
+// Connect dials and greets the server until the attempt's context ends, but no longer than greetWithin. Errors:
 // nats.ErrAuthorization, ErrHostile, that of the dial.
-func (o *oneDial) connect(c wireConfig) (*wire, error) {
-	address, err := url.Parse(c.url)
+func (o *Attempt) Connect(c Config) (*Conn, error) {
+	address, err := url.Parse(c.URL)
 	if err != nil {
 		return nil, fmt.Errorf("address of the terminal: %w", err)
 	}
 	until := time.Now().Add(greetWithin)
 	conn, err := o.dial(address.Host)
 	if err != nil {
-		return nil, fmt.Errorf("connect to %s: %w", c.url, err)
+		return nil, fmt.Errorf("connect to %s: %w", c.URL, err)
 	}
-	w, err := openWire(o.ctx, conn, c, until)
+	w, err := open(o.ctx, conn, c, until)
 	if err != nil {
-		return nil, fmt.Errorf("connect to %s: %w", c.url, err)
+		return nil, fmt.Errorf("connect to %s: %w", c.URL, err)
 	}
 	return w, nil
 }

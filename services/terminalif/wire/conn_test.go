@@ -1,4 +1,4 @@
-package terminalif
+package wire
 
 import (
 	"context"
@@ -14,11 +14,11 @@ import (
 )
 
 // newWire connects a wire to an agent through a dialer's filter.
-func newWire(t *testing.T, a *anAgent) *wire {
+func newWire(t *testing.T, a *anAgent) *Conn {
 	t.Helper()
-	d := newDialer(nil, 1)
-	w := must[*wire](t)(d.forOne(t.Context()).connect(wireConfig{
-		name: "test", url: a.URL(), password: keyOf(a.id), complaint: func(err error) { t.Errorf("complaint: %v", err) },
+	d := NewDialer(nil, 1)
+	w := must[*Conn](t)(d.Attempt(t.Context()).Connect(Config{
+		Name: "test", URL: a.URL(), Password: keyOf(a.id), Complaint: func(err error) { t.Errorf("complaint: %v", err) },
 	}))
 	t.Cleanup(w.Close)
 	return w
@@ -47,8 +47,8 @@ func TestWire_CarriesMessagesOfAnySize(t *testing.T) {
 		}
 	}
 	stop()
-	if time.Since(w.heard()) > patience {
-		t.Errorf("heard at %v", w.heard())
+	if time.Since(w.Heard()) > patience {
+		t.Errorf("heard at %v", w.Heard())
 	}
 	if _, err := other.Request(ctx, bus.SubjectAgentDetach, bus.EncodeJSON(bus.AgentDetach{Session: "none"})); err != nil {
 		t.Error(err)
@@ -79,9 +79,9 @@ func TestWire_TellsWhyThereIsNoAnswer(t *testing.T) {
 	if err := w.PublishMsg(&nats.Msg{Subject: "x"}); !errors.Is(err, bus.ErrDisconnected) {
 		t.Errorf("publish: %v", err)
 	}
-	d := newDialer(nil, 1)
+	d := NewDialer(nil, 1)
 	b := newAgent(t, "t2")
-	_, err := d.forOne(t.Context()).connect(wireConfig{name: "test", url: b.URL(), password: "another", complaint: func(error) {}})
+	_, err := d.Attempt(t.Context()).Connect(Config{Name: "test", URL: b.URL(), Password: "another", Complaint: func(error) {}})
 	if !errors.Is(err, nats.ErrAuthorization) {
 		t.Errorf("a wrong key: %v", err)
 	}

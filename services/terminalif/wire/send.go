@@ -1,4 +1,4 @@
-package terminalif
+package wire
 
 import (
 	"context"
@@ -9,9 +9,9 @@ import (
 )
 
 // PublishMsg returns when the message is written; its headers are not sent. It makes the wire a pack.Publisher.
-func (w *wire) PublishMsg(m *nats.Msg) error { return w.publish(m.Subject, m.Reply, m.Data, true) }
+func (w *Conn) PublishMsg(m *nats.Msg) error { return w.publish(m.Subject, m.Reply, m.Data, true) }
 
-func (w *wire) publish(subject, reply string, data []byte, wait bool) error {
+func (w *Conn) publish(subject, reply string, data []byte, wait bool) error {
 	if reply != "" {
 		subject += " " + reply
 	}
@@ -23,14 +23,14 @@ func (w *wire) publish(subject, reply string, data []byte, wait bool) error {
 // send writes whole lines. One of those who send at the same time writes for all others; who does not wait only adds to
 // what that one writes. A write that takes longer than writeWithin ends the connection, so what waits is bounded by what
 // comes in that time.
-func (w *wire) send(data []byte, wait bool) error {
+func (w *Conn) send(data []byte, wait bool) error {
 	w.out.Lock()
 	defer w.out.Unlock()
 	return w.sendLocked(data, wait)
 }
 
 // queue has lines written before what is sent next.
-func (w *wire) queue(data []byte) {
+func (w *Conn) queue(data []byte) {
 	w.out.Lock()
 	defer w.out.Unlock()
 	w.queued += uint64(len(data))
@@ -38,7 +38,7 @@ func (w *wire) queue(data []byte) {
 }
 
 // sendLocked is send with the lock on what is written held.
-func (w *wire) sendLocked(data []byte, wait bool) error {
+func (w *Conn) sendLocked(data []byte, wait bool) error {
 	w.queued += uint64(len(data))
 	until := w.queued
 	if w.writing {

@@ -1,12 +1,12 @@
-package terminalif
+package wire
 
 import "strings"
 
 // maxText bounds what a terminal says that goes into logs and status, in bytes.
 const maxText = 200
 
-// clip bounds a text from a terminal that goes to logs and status.
-func clip(s string) string {
+// Clip bounds a text from a terminal that goes to logs and status.
+func Clip(s string) string {
 	if len(s) > maxText {
 		s = s[:maxText] + "…"
 	}

@@ -1,4 +1,4 @@
-package terminalif
+package wire
 
 import (
 	"bufio"
@@ -42,17 +42,20 @@ var (
 	errRefusedByServer = errors.New("terminal's server ends the connection")
 )
 
-// wireConfig describes a wire.
-type wireConfig struct {
-	name, url, password string
-	complaint           func(error) // gets refused subjects (bus.ErrForbidden)
+// Config describes a connection to a terminal.
+type Config struct {
+	// Name is that of this side, for the logs of the other.
+	Name          string
+	URL, Password string
+	// Complaint gets refused subjects (bus.ErrForbidden).
+	Complaint func(error)
 }
 
-// wire is a NATS connection to a terminal's server. It never reconnects.
+// Conn is a NATS connection to a terminal's server. It never reconnects.
 //
 // Handlers and answers are called on its one goroutine, in the order of arrival, and must not block.
-type wire struct {
-	config wireConfig
+type Conn struct {
+	config Config
 	conn   net.Conn
 	read   *bufio.Reader
 	up     context.Context
@@ -77,9 +80,9 @@ type wire struct {
 	written       sync.Cond
 }
 
-// openWire greets the server on a new connection, which must have done so by until. ctx bounds the wire's life.
-func openWire(ctx context.Context, conn net.Conn, c wireConfig, until time.Time) (*wire, error) {
-	w := &wire{
+// open greets the server on a new connection, which must have done so by until. ctx bounds the wire's life.
+func open(ctx context.Context, conn net.Conn, c Config, until time.Time) (*Conn, error) {
+	w := &Conn{
 		config: c, conn: conn, began: time.Now(), read: bufio.NewReaderSize(conn, wireBuffer), inbox: "_INBOX." + rand.Text() + ".",
 		handlers: map[uint64]func(*nats.Msg){}, number: inboxNumber, calls: map[string]chan *nats.Msg{}, ended: make(chan struct{}),
 	}
@@ -108,7 +111,7 @@ func openWire(ctx context.Context, conn net.Conn, c wireConfig, until time.Time)
 }
 
 // greet exchanges the first words: INFO, CONNECT, PING, PONG.
-func (w *wire) greet() error {
+func (w *Conn) greet() error {
 	line, err := w.line()
 	if err != nil {
 		return err
@@ -127,7 +130,7 @@ func (w *wire) greet() error {
 		return errTLSWanted
 	}
 	connect, err := json.Marshal(map[string]any{
-		"verbose": false, "pedantic": false, "user": bus.AgentUser, "pass": w.config.password, "name": w.config.name,
+		"verbose": false, "pedantic": false, "user": bus.AgentUser, "pass": w.config.Password, "name": w.config.Name,
 		"lang": "go", "version": nats.Version, "protocol": 1, "headers": true, "no_responders": true,
 	})
 	if err != nil {
@@ -154,7 +157,7 @@ func (w *wire) greet() error {
 }
 
 // line gives the next line without its end. It is valid until the next call. The filter bounds it.
-func (w *wire) line() ([]byte, error) {
+func (w *Conn) line() ([]byte, error) {
 	line, err := w.read.ReadSlice('\n')
 	if errors.Is(err, bufio.ErrBufferFull) { // INFO
 		long := bytes.Clone(line)
@@ -171,7 +174,7 @@ func (w *wire) line() ([]byte, error) {
 }
 
 // listen takes what comes until the connection ends.
-func (w *wire) listen() error {
+func (w *Conn) listen() error {
 	for {
 		line, err := w.line()
 		if err != nil {
@@ -190,7 +193,7 @@ func (w *wire) listen() error {
 			w.pong()
 		case "-ERR":
 			if err = w.fault(string(rest)); errors.Is(err, bus.ErrForbidden) {
-				w.config.complaint(err)
+				w.config.Complaint(err)
 				err = nil
 			}
 		}
@@ -201,8 +204,8 @@ func (w *wire) listen() error {
 }
 
 // fault is the error behind a line -ERR.
-func (w *wire) fault(text string) error {
-	text = clip(strings.Trim(text, "' "))
+func (w *Conn) fault(text string) error {
+	text = Clip(strings.Trim(text, "' "))
 	switch lower := strings.ToLower(text); {
 	case strings.HasPrefix(lower, "permissions violation"):
 		return fmt.Errorf("%w: %s", bus.ErrForbidden, text)
@@ -213,7 +216,7 @@ func (w *wire) fault(text string) error {
 }
 
 // message reads a message whose line came, subject sid [reply] [header-size] size, and hands it to its subscription.
-func (w *wire) message(args []byte, header bool) error {
+func (w *Conn) message(args []byte, header bool) error {
 	fields := strings.Split(string(args), " ")
 	sizes := 1
 	if header {
@@ -260,7 +263,7 @@ func (w *wire) message(args []byte, header bool) error {
 }
 
 // Subscribe hears a subject until the returned function is called. The server hears of both with what is sent next.
-func (w *wire) Subscribe(subject string, handle func(*nats.Msg)) (unsubscribe func()) {
+func (w *Conn) Subscribe(subject string, handle func(*nats.Msg)) (unsubscribe func()) {
 	w.mu.Lock()
 	w.number++
 	number := w.number
@@ -277,7 +280,7 @@ func (w *wire) Subscribe(subject string, handle func(*nats.Msg)) (unsubscribe fu
 
 // Request sends one message and waits for one reply, until ctx ends or the connection is lost. Errors: bus.ErrNobody,
 // bus.ErrDisconnected, the context's.
-func (w *wire) Request(ctx context.Context, subject string, data []byte) (*nats.Msg, error) {
+func (w *Conn) Request(ctx context.Context, subject string, data []byte) (*nats.Msg, error) {
 	got := make(chan *nats.Msg, 1)
 	w.mu.Lock()
 	w.asked++
@@ -305,7 +308,7 @@ func (w *wire) Request(ctx context.Context, subject string, data []byte) (*nats.
 	}
 }
 
-func (w *wire) answered(m *nats.Msg) {
+func (w *Conn) answered(m *nats.Msg) {
 	name, _ := strings.CutPrefix(m.Subject, w.inbox)
 	w.mu.Lock()
 	got := w.calls[name]
@@ -318,7 +321,7 @@ func (w *wire) answered(m *nats.Msg) {
 
 // FlushWithContext returns when the server has answered to everything that was sent before. Errors: bus.ErrDisconnected,
 // the context's.
-func (w *wire) FlushWithContext(ctx context.Context) error {
+func (w *Conn) FlushWithContext(ctx context.Context) error {
 	got := make(chan struct{})
 	// The order of waiting for answers is that of the questions.
 	w.out.Lock()
@@ -344,7 +347,7 @@ func (w *wire) FlushWithContext(ctx context.Context) error {
 	}
 }
 
-func (w *wire) pong() {
+func (w *Conn) pong() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.pongs) > 0 {
@@ -354,20 +357,20 @@ func (w *wire) pong() {
 }
 
 // end closes the connection; everybody who waits gets bus.ErrDisconnected.
-func (w *wire) end(why error) {
+func (w *Conn) end(why error) {
 	w.down(fmt.Errorf("%w: %w", bus.ErrDisconnected, why))
 	// An error says that it is closed already.
 	_ = w.conn.Close()
 }
 
 // Close ends the connection and waits until no handler runs any more.
-func (w *wire) Close() {
+func (w *Conn) Close() {
 	w.end(nats.ErrConnectionClosed)
 	<-w.ended
 }
 
-// heard is when the server said something last.
-func (w *wire) heard() time.Time { return w.began.Add(time.Duration(w.last.Load())) }
+// Heard is when the server said something last.
+func (w *Conn) Heard() time.Time { return w.began.Add(time.Duration(w.last.Load())) }
 
 // Up is a context that lives as long as the connection; its cause is bus.ErrDisconnected.
-func (w *wire) Up() context.Context { return w.up }
+func (w *Conn) Up() context.Context { return w.up }

@@ -147,7 +147,7 @@ func (c *Client) Backup(ctx context.Context, to io.Writer, told func(got, size i
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		body, err := io.ReadAll(io.LimitReader(response.Body, maxBody))
+		body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 		if err != nil {
 			return fmt.Errorf("%w at %s: its answer broke off: %w", ErrUnreachable, c.url, reason(err))
 		}

@@ -164,7 +164,7 @@ Exit code: 0 done, 1 failed, 2 wrong usage.`,
 		return fmt.Errorf("%w: %w; see %s --help", ErrUsage, err, c.CommandPath())
 	})
 	c.RunE = func(c *cobra.Command, args []string) error {
-		if err := q.complete(os.Environ()); err != nil {
+		if err := complete(&q, os.Environ()); err != nil {
 			return err
 		}
 		q.File = args[0]
@@ -207,7 +207,7 @@ Exit code: 0 done, 1 failed, 2 wrong usage.`,
 }
 
 // complete fills in from the environment what no flag said. The error is ErrUsage.
-func (q *RestoreRequest) complete(environ []string) error {
+func complete(q *RestoreRequest, environ []string) error {
 	given := environ
 	if q.Dir != "" {
 		given = append(given[:len(given):len(given)], config.Prefix+"_DATA="+q.Dir)

@@ -103,23 +103,23 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !known {
-		(&Problem{Type: "about:blank", Title: "Not found", Status: http.StatusNotFound, Detail: "there is nothing at this path; " + PathStatus + " says how the pair is"}).write(w, r)
+		writeProblem(w, r, &Problem{Type: "about:blank", Title: "Not found", Status: http.StatusNotFound, Detail: "there is nothing at this path; " + PathStatus + " says how the pair is"})
 		return
 	}
 	if r.Method != rt.method && (r.Method != http.MethodHead || rt.method != http.MethodGet) {
 		w.Header().Set("Allow", rt.method)
-		(&Problem{Type: "about:blank", Title: "Method not allowed", Status: http.StatusMethodNotAllowed, Detail: r.URL.Path + " takes " + rt.method}).write(w, r)
+		writeProblem(w, r, &Problem{Type: "about:blank", Title: "Method not allowed", Status: http.StatusMethodNotAllowed, Detail: r.URL.Path + " takes " + rt.method})
 		return
 	}
 	if err := h.admit(r); err != nil {
 		h.log.Warn("refused a call from another origin", "from", r.RemoteAddr, "path", r.URL.Path, "err", err)
-		(&Problem{Type: problemType + "origin", Title: "Refused for this origin", Status: http.StatusForbidden, Detail: err.Error()}).write(w, r)
+		writeProblem(w, r, &Problem{Type: problemType + "origin", Title: "Refused for this origin", Status: http.StatusForbidden, Detail: err.Error()})
 		return
 	}
 	if err := h.authorize(r); err != nil {
 		h.log.Warn("refused a call without the token", "from", r.RemoteAddr, "path", r.URL.Path)
 		w.Header().Set("WWW-Authenticate", "Bearer")
-		NewProblem(err).write(w, r)
+		writeProblem(w, r, NewProblem(err))
 		return
 	}
 	h.letPeer(w, r)
@@ -128,13 +128,13 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		case h.calls <- struct{}{}:
 			defer func() { <-h.calls }()
 		default:
-			(&Problem{Type: problemType + "busy", Title: "Too many calls at the same time", Status: http.StatusTooManyRequests}).write(w, r)
+			writeProblem(w, r, &Problem{Type: problemType + "busy", Title: "Too many calls at the same time", Status: http.StatusTooManyRequests})
 			return
 		}
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	if err := rt.do(h, w, r); err != nil {
-		NewProblem(err).write(w, r)
+		writeProblem(w, r, NewProblem(err))
 	}
 }
 
@@ -145,7 +145,7 @@ func (h *handler) page(w http.ResponseWriter, r *http.Request) bool {
 		return false
 	}
 	if err := h.admit(r); err != nil {
-		(&Problem{Type: problemType + "origin", Title: "Refused for this origin", Status: http.StatusForbidden, Detail: err.Error()}).write(w, r)
+		writeProblem(w, r, &Problem{Type: problemType + "origin", Title: "Refused for this origin", Status: http.StatusForbidden, Detail: err.Error()})
 		return true
 	}
 	page.ServeHTTP(w, r)

@@ -79,7 +79,7 @@ func (h *handler) asActive(c check, holds bool, s Status) []finding {
 	if !holds {
 		right.text = fmt.Sprintf("%s is %s and may not answer; active by the pair record is %s", s.Host, s.Role, orWord(s.Active, "nobody"))
 	}
-	return append([]finding{right}, c.behind(s.unnotified(), "not at the other host")...)
+	return append([]finding{right}, c.behind(unnotified(s), "not at the other host")...)
 }
 
 // standby: in sync, so that it could take over without losing anything. With lag: also, that its database is no more
@@ -93,7 +93,7 @@ func (h *handler) standby(w http.ResponseWriter, r *http.Request) error {
 }
 
 func asStandby(c check, s Status) []finding {
-	sync := finding{s.inSyncStandby(), "sync", s.Host + " is an in-sync standby"}
+	sync := finding{inSyncStandby(s), "sync", s.Host + " is an in-sync standby"}
 	if !sync.ok {
 		sync.text = fmt.Sprintf("%s is no in-sync standby: it is %s, %s", s.Host, s.Role, s.Mode)
 	}
@@ -123,13 +123,13 @@ func (h *handler) ready(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	if c.verbose {
-		findings = append(findings, s.parts()...)
+		findings = append(findings, parts(s)...)
 	}
 	return c.write(w, word, findings)
 }
 
 // parts are findings that judge nothing: what else is there to see.
-func (s Status) parts() []finding {
+func parts(s Status) []finding {
 	var list []finding
 	for _, name := range slices.Sorted(maps.Keys(s.Processes)) {
 		list = append(list, finding{true, name, s.Processes[name].State})
@@ -173,6 +173,11 @@ func (c check) write(w http.ResponseWriter, word string, findings []finding) err
 }
 
 // unnotified is how many committed updates the other host is not known to hold.
-func (s Status) unnotified() uint64 {
+func unnotified(s Status) uint64 {
 	return s.Committed.Sequence - min(s.Notified.Sequence, s.Committed.Sequence)
+}
+
+// inSyncStandby reports whether the host is a standby that holds every acknowledged update.
+func inSyncStandby(s Status) bool {
+	return s.Role == "standby" && s.Mode == "paired" && slices.Contains(s.InSync, s.Host)
 }

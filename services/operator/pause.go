@@ -38,8 +38,8 @@ type PauseRequest struct {
 	For string `json:"for"` // a Go duration like 30m; "" is DefaultPause
 }
 
-// duration reads For. The error is ErrUsage.
-func (r PauseRequest) duration() (time.Duration, error) {
+// Duration gives how long the pause shall last. The error is ErrUsage.
+func (r PauseRequest) Duration() (time.Duration, error) {
 	if r.For == "" {
 		return DefaultPause, nil
 	}
@@ -49,9 +49,6 @@ func (r PauseRequest) duration() (time.Duration, error) {
 	}
 	return d, nil
 }
-
-// Duration gives how long the pause shall last. The error is ErrUsage.
-func (r PauseRequest) Duration() (time.Duration, error) { return r.duration() }
 
 // PauseResult is what became of a call.
 type PauseResult struct {
@@ -86,7 +83,7 @@ func (h *handler) pause(w http.ResponseWriter, r *http.Request) error {
 	if err := arguments(r, &request); err != nil {
 		return err
 	}
-	if _, err := request.duration(); err != nil {
+	if _, err := request.Duration(); err != nil {
 		return err
 	}
 	return carryOut(h, w, r, CallPause, pauseWithin, func(ctx context.Context, caller Caller) (PauseResult, error) {
@@ -126,7 +123,7 @@ active stops the service until it returns, or until hotpair resume.`,
   hotpair pause --for 2h
   hotpair resume                                   # as soon as you are done`,
 		f, noArguments, func(ctx context.Context, c *cobra.Command, _ []string) error {
-			if _, err := request.duration(); err != nil {
+			if _, err := request.Duration(); err != nil {
 				return fmt.Errorf("--for: %w", err)
 			}
 			return f.setPause(ctx, c, "pause", func(ctx context.Context, client *Client) (PauseResult, error) { return client.Pause(ctx, request) })

@@ -29,7 +29,7 @@ what to do about it. Exit code 1 if one of them is not ok.`,
 			if err != nil {
 				return fmt.Errorf("probe: %w", err)
 			}
-			bad := all.bad()
+			failed := bad(all)
 			if f.json {
 				if err := printJSON(c, all); err != nil {
 					return err
@@ -39,8 +39,8 @@ what to do about it. Exit code 1 if one of them is not ok.`,
 				probeScreen(s, all)
 				fmt.Fprint(c.OutOrStdout(), s.out.String())
 			}
-			if bad > 0 {
-				return fmt.Errorf("probe: %w: %d of %s not ok", errProbe, bad, count(uint64(len(all.Terminals)), "terminal"))
+			if failed > 0 {
+				return fmt.Errorf("probe: %w: %d of %s not ok", errProbe, failed, count(uint64(len(all.Terminals)), "terminal"))
 			}
 			return nil
 		})
@@ -84,7 +84,7 @@ func probeAll(ctx context.Context, client *Client, ids []string, bar *progress) 
 }
 
 // bad counts terminals that are not ok from a host that answered.
-func (p ProbePage) bad() (n int) {
+func bad(p ProbePage) (n int) {
 	for _, t := range p.Terminals {
 		for _, o := range t.Hosts {
 			if o.Outcome != bus.ProbeOK {

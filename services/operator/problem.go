@@ -73,8 +73,8 @@ func (p *Problem) Is(target error) bool {
 	return false
 }
 
-// write answers an HTTP request with the problem.
-func (p *Problem) write(w http.ResponseWriter, r *http.Request) {
+// writeProblem answers an HTTP request with the problem.
+func writeProblem(w http.ResponseWriter, r *http.Request, p *Problem) {
 	q := *p
 	q.Instance = r.URL.Path
 	body, err := json.Marshal(&q)

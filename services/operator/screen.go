@@ -28,8 +28,8 @@ type screen struct {
 	out    strings.Builder
 }
 
-// Colours by level, as ANSI codes: green, yellow, red.
-func (l Level) code() string { return [...]string{"32", "33", "31"}[l] }
+// code is the colour of a level, as ANSI has it: green, yellow, red.
+func code(l Level) string { return [...]string{"32", "33", "31"}[l] }
 
 func (s *screen) line(text string) {
 	s.out.WriteString(strings.TrimRight(fit(printable(text), width), " ") + "\n")
@@ -42,7 +42,7 @@ func (s *screen) headline(l Level, text string) {
 			s.out.WriteByte('\n')
 		}
 		if s.colour {
-			line = "\x1b[1;" + l.code() + "m" + line + "\x1b[0m"
+			line = "\x1b[1;" + code(l) + "m" + line + "\x1b[0m"
 		}
 		s.out.WriteString(line)
 	}

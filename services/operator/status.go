@@ -1,7 +1,6 @@
 package operator
 
 import (
-	"slices"
 	"strings"
 	"time"
 
@@ -130,11 +129,6 @@ func (l Level) String() string { return [...]string{"good", "warning", "bad"}[mi
 
 // Serves reports whether the host could answer terminals when the status was taken.
 func (s Status) Serves() bool { return s.Role == "active" && s.RightUntilMS > 0 }
-
-// inSyncStandby reports whether the host is a standby that holds every acknowledged update.
-func (s Status) inSyncStandby() bool {
-	return s.Role == "standby" && s.Mode == "paired" && slices.Contains(s.InSync, s.Host)
-}
 
 // Summary says in one sentence how the pair is, as this host sees it, and how good that is.
 func (s Status) Summary() (Level, string) {

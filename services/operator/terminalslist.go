@@ -28,7 +28,7 @@ once after a takeover), unreachable or refused, with the reason below.`,
 				return fmt.Errorf("terminals: %w", err)
 			}
 			if problems {
-				all.Terminals = slices.DeleteFunc(all.Terminals, func(r TerminalRow) bool { return !r.troubled() })
+				all.Terminals = slices.DeleteFunc(all.Terminals, func(r TerminalRow) bool { return !troubled(r) })
 			}
 			if f.json {
 				return printJSON(c, all)
@@ -64,7 +64,7 @@ func allTerminals(ctx context.Context, client *Client, bar *progress) (all Termi
 }
 
 // troubled reports whether a host that answered is not connected to the terminal.
-func (r TerminalRow) troubled() bool {
+func troubled(r TerminalRow) bool {
 	for _, seen := range r.Hosts {
 		if seen.State != "attached" && seen.State != "warm" {
 			return true

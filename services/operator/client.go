@@ -154,3 +154,12 @@ func reason(err error) error {
 	}
 	return err
 }
+
+// post calls a path that changes something, with arguments as its body.
+func (c *Client) post(ctx context.Context, path string, arguments, into any) error {
+	body, err := json.Marshal(arguments)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrUsage, err)
+	}
+	return c.callWith(ctx, http.MethodPost, path, body, into)
+}

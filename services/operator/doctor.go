@@ -3,13 +3,10 @@ package operator
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"time"
-
-	"github.com/spf13/cobra"
 )
 
 // PathDoctor is where a host examines the pair.
@@ -137,84 +134,8 @@ func compare(own, other Examination, skew time.Duration) (list []Finding) {
 	return list
 }
 
-func (h *handler) doctor(w http.ResponseWriter, r *http.Request) error {
-	if err := emptyBody(r); err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(r.Context(), doctorWithin)
-	defer cancel()
-	d, err := h.host.Doctor(ctx)
-	if err != nil {
-		return err
-	}
-	d.Findings = orEmpty(d.Findings)
-	return answer(w, d)
-}
-
 // Doctor has the pair examined. Errors: ErrUnreachable, ErrUnavailable.
 func (c *Client) Doctor(ctx context.Context) (Diagnosis, error) {
 	var d Diagnosis
 	return d, c.call(ctx, http.MethodGet, PathDoctor, &d)
-}
-
-// errNoTakeover ends hotpair doctor when a takeover could not succeed.
-var errNoTakeover = errors.New("doctor: a takeover could not succeed now")
-
-func doctorCommand() *cobra.Command {
-	f := &flags{}
-	return argued("doctor", "Find out whether a takeover could succeed right now",
-		`Examines both hosts, from either: makes a durable write on both disks and measures it, looks at room, permissions and
-open-file limits, reads the witness, compares clocks and versions, counts the terminals that each host is connected to, and
-asks the standby's role machine what it would do. Every finding that is not good comes with a remedy.
-
-Exit code: 0 a takeover could succeed, 1 it could not (or nobody answered), 2 wrong usage.`,
-		`  hotpair doctor
-  hotpair doctor || mail -s "the pair needs help" ops@example.org
-  hotpair doctor --json | jq '.findings[] | select(.level != "good")'`,
-		f, noArguments, func(ctx context.Context, c *cobra.Command, _ []string) error {
-			client, _, err := f.client(ctx, c)
-			if err != nil {
-				return err
-			}
-			ctx, cancel := context.WithTimeout(ctx, doctorWithin+lookWithin)
-			defer cancel()
-			d, err := client.Doctor(ctx)
-			if err != nil {
-				return fmt.Errorf("doctor: %w", err)
-			}
-			if f.json {
-				err = printJSON(c, d)
-			} else {
-				s := &screen{colour: isTerminal(c.OutOrStdout())}
-				doctorScreen(s, d)
-				_, err = fmt.Fprint(c.OutOrStdout(), s.out.String())
-			}
-			if err == nil && !d.Takeover {
-				err = errNoTakeover
-			}
-			return err
-		})
-}
-
-func doctorScreen(s *screen, d Diagnosis) {
-	level := Good
-	if !d.Takeover {
-		level = Bad
-	}
-	for _, f := range d.Findings {
-		if level == Good && f.Level != Good.String() {
-			level = Warning
-		}
-	}
-	s.headline(level, d.Verdict)
-	s.line("")
-	for _, f := range d.Findings {
-		mark := map[string]string{Good.String(): "ok", Warning.String(): "WARNING"}[f.Level]
-		s.line("  " + pad(f.Host, 5) + pad(f.Check, 18) + pad(orWord(mark, "BAD"), 9) + f.Value)
-		if f.Remedy != "" && f.Level != Good.String() {
-			for _, line := range wrap("→ "+f.Remedy, width-34) {
-				s.line(pad("", 34) + line)
-			}
-		}
-	}
 }

@@ -1,28 +1,10 @@
 package operator
 
 import (
-	"context"
 	"strings"
 	"testing"
 	"time"
 )
-
-func (h *table) Doctor(context.Context) (Diagnosis, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.decided.diagnosis, h.err
-}
-
-// examined are what both hosts of a whole pair find.
-func examined() (a, b Examination) {
-	good := func(host string) []Finding {
-		return []Finding{{Host: host, Check: "durable write", Level: "good", Value: "140µs"}, {Host: host, Check: "terminals", Level: "good", Value: "5 of 5 connected"}}
-	}
-	viewA, viewB := ownViews()
-	a = Examination{Host: "a", Time: noon(), Role: "active", Version: "v1", Lease: time.Second, Outlooks: viewA.Outlooks, Findings: good("a")}
-	b = Examination{Host: "b", Time: noon(), Role: "standby", Version: "v1", Lease: time.Second, Outlooks: viewB.Outlooks, Findings: good("b")}
-	return a, b
-}
 
 func TestDiagnose(t *testing.T) {
 	for _, c := range []struct {
@@ -84,20 +66,5 @@ func TestDiagnose_ComparesTheHosts(t *testing.T) {
 	}
 	if !strings.Contains(warned["clocks"], "b is 3s behind") || warned["versions"] == "" || warned["leases"] == "" || len(warned) != 3 {
 		t.Errorf("%v", warned)
-	}
-}
-
-func TestDoctorCommand(t *testing.T) {
-	a, b := examined()
-	whole := Diagnose(a, &b, "", 12*time.Millisecond)
-	b.Findings = append(b.Findings, Finding{Host: "b", Check: "open files", Level: "bad", Value: "256 allowed, 1000 terminals", Remedy: "raise it to 2512 at least (LimitNOFILE= of the unit, ulimit -n)"})
-	for name, d := range map[string]Diagnosis{"doctor-good": whole, "doctor-bad": Diagnose(a, &b, "", 12*time.Millisecond), "doctor-alone": Diagnose(a, nil, "connection refused", 0)} {
-		h := &table{status: paired(), decided: decided{diagnosis: d}}
-		out, _, err := run(t, "doctor", "--dir", pair(t, h, nil))
-		if (err == nil) != d.Takeover {
-			t.Errorf("%s ends with %v", name, err)
-		}
-		wantScreen(t, out)
-		golden(t, name, out)
 	}
 }

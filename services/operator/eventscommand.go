@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -12,6 +13,34 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 )
+
+// eventsScreen shows events, oldest first, with a line above them if they are the first.
+func eventsScreen(s *screen, events []Event, first bool) {
+	if first {
+		s.line(pad("TIME (UTC)", 25) + pad("HOST", 7) + pad("EPOCH", 7) + pad("STEP", 6) + "EVENT")
+	}
+	for _, e := range events {
+		epoch := ""
+		if e.Epoch > 0 {
+			epoch = strconv.FormatUint(e.Epoch, 10)
+		}
+		text := e.Text
+		if e.Took > 0 {
+			text += " (" + milliseconds(e.Took) + ")"
+		}
+		switch {
+		case e.ID == 0:
+			text += " [only on " + e.Host + " yet]"
+		case e.Late:
+			text += " [late]"
+		}
+		label := pad(e.Time.UTC().Format("2006-01-02 15:04:05.000"), 25) + pad(e.Host, 7) + pad(epoch, 7) + pad(e.Step, 6)
+		for _, line := range wrap(printable(text), width-45) {
+			s.line(label + line)
+			label = strings.Repeat(" ", 45)
+		}
+	}
+}
 
 // followAgain is the pause before hosts are asked again when none has answered, or the one that does has no log.
 const followAgain = time.Second

@@ -18,6 +18,26 @@ import (
 	"github.com/hotpair/hotpair/services/config"
 )
 
+func (l look) sentence() string {
+	if l.name == "" {
+		return l.err.Error()
+	}
+	return l.name + ": " + l.err.Error()
+}
+
+// allDown says of each host why it gave no answer.
+func allDown(looks []look) error {
+	var all []error
+	for _, l := range looks {
+		if l.name == "" {
+			all = append(all, l.err)
+			continue
+		}
+		all = append(all, fmt.Errorf("%s: %w", l.name, l.err))
+	}
+	return errors.Join(all...)
+}
+
 const (
 	// clusterFile and clusterPort are how a cluster on this machine is found: its file, and the default base of its
 	// ports, by which the file that points to its directory is named.

@@ -9,6 +9,14 @@ import (
 	"strings"
 )
 
+// Paths of the interface.
+const (
+	PathLive    = "/livez"
+	PathReady   = "/readyz"
+	PathActive  = "/active"
+	PathStandby = "/standby"
+)
+
 // finding is one thing that a health check looked at.
 type finding struct {
 	ok   bool

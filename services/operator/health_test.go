@@ -58,3 +58,48 @@ func TestHealth_LagAndVerbose(t *testing.T) {
 		}
 	}
 }
+
+func TestHealth_ByRoleAndRight(t *testing.T) {
+	until := func(at time.Duration) lease.Right { return lease.Right{Epoch: 7, Until: at} }
+	all := samples()
+	unfit := all["standby-in-sync"]
+	unfit.Fit, unfit.Unfit = false, "the updater is down"
+	cases := []struct {
+		name                   string
+		status                 Status
+		right                  lease.Right
+		ready, active, standby bool
+	}{
+		{"active", all["active-paired"], until(time.Second + 1), true, true, false},
+		{"active solo", all["active-solo"], until(2 * time.Second), true, true, false},
+		{"active whose right has just ended", all["active-paired"], until(time.Second), false, false, false},
+		{"active with a right of no epoch", all["active-paired"], lease.Right{Until: time.Hour}, false, false, false},
+		{"handover", all["handover"], lease.Right{}, false, false, false},
+		{"standby in sync", all["standby-in-sync"], lease.Right{}, true, false, true},
+		{"standby in sync, not fit", unfit, lease.Right{}, false, false, true},
+		{"standby catching up", all["standby-catching-up"], lease.Right{}, false, false, false},
+		{"standby copying", all["standby-copying"], lease.Right{}, false, false, false},
+		{"standby waiting", all["standby-waiting"], lease.Right{}, false, false, false},
+		{"takeover", all["takeover"], lease.Right{}, false, false, false},
+		{"starting", all["starting"], lease.Right{}, false, false, false},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			h := &table{status: c.status, right: c.right}
+			for path, want := range map[string]bool{PathLive: true, PathReady: c.ready, PathActive: c.active, PathStandby: c.standby} {
+				w := request(t, h, http.MethodGet, path, "", nil)
+				if want && w.Code != http.StatusOK {
+					t.Errorf("%s = %d %s, want 200", path, w.Code, w.Body)
+				}
+				if !want {
+					if p := wantProblem(t, w, http.StatusServiceUnavailable); p.Detail == "" {
+						t.Errorf("%s does not say why not", path)
+					}
+				}
+				if w.Header().Get("Cache-Control") != "no-store" {
+					t.Errorf("%s may be cached", path)
+				}
+			}
+		})
+	}
+}

@@ -9,6 +9,31 @@ import (
 	"github.com/hotpair/hotpair/services/lease"
 )
 
+// Data is what a main offers about the data of the pair.
+type Data interface {
+	TerminalTable
+	Verification
+	Backups
+	Divergence
+}
+
+// Decisions is what a main offers about who serves: what an operator may order, and what it would decide by itself.
+type Decisions interface {
+	Pauses
+	Explaining
+	Promoting
+	Scheduling
+	Examining
+}
+
+const PathSwitchover = "/api/v1/switchover"
+
+const (
+	// answerWithin is the deadline of a read; switchoverWithin that of a switchover, whose own steps have shorter ones.
+	answerWithin     = 10 * time.Second
+	switchoverWithin = 30 * time.Second
+)
+
 var (
 	// ErrUsage says that a call or command was not understood; trying again is no use.
 	ErrUsage = errors.New("wrong usage")

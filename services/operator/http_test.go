@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -19,51 +18,6 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/lease"
 )
-
-// table is a host that holds what a test puts into it. Its clock stands still at one second.
-type table struct {
-	mu       sync.Mutex
-	status   Status
-	right    lease.Right
-	page     bus.HistoryPage
-	asked    bus.HistoryRequest
-	done     Switchover
-	err      error
-	callers  []Caller
-	blocking chan struct{}
-	logTable
-	decided
-	points []Point
-	peer   Status
-}
-
-func clock() time.Duration { return time.Second }
-
-const testToken = "a token for tests"
-
-func (h *table) Status(context.Context) Status { h.mu.Lock(); defer h.mu.Unlock(); return h.status }
-func (h *table) Right() lease.Right            { h.mu.Lock(); defer h.mu.Unlock(); return h.right }
-
-func (h *table) History(ctx context.Context, r bus.HistoryRequest) (bus.HistoryPage, error) {
-	if h.blocking != nil {
-		select {
-		case <-h.blocking:
-		case <-ctx.Done():
-			return bus.HistoryPage{}, ctx.Err()
-		}
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.asked = r
-	return h.page, h.err
-}
-
-func (h *table) Switchover(_ context.Context, c Caller) (Switchover, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.callers = append(h.callers, c)
-	return h.done, h.err
-}
 
 // serve runs the real server on a free port.
 func serve(t *testing.T, h Host) *Server {
@@ -99,69 +53,6 @@ func request(t *testing.T, h Host, method, target, body string, header map[strin
 		r.Header.Set(name, value)
 	}
 	return served(NewHandler(ServerConfig{Host: h, Clock: clock, Token: testToken}), r)
-}
-
-func served(h http.Handler, r *http.Request) *httptest.ResponseRecorder {
-	w := httptest.NewRecorder()
-	h.ServeHTTP(w, r)
-	return w
-}
-
-// wantProblem checks that an answer is a problem with this status, and gives it.
-func wantProblem(t *testing.T, w *httptest.ResponseRecorder, status int) Problem {
-	t.Helper()
-	var p Problem
-	if w.Code != status || w.Header().Get("Content-Type") != "application/problem+json" {
-		t.Errorf("answered %d (%s) %s, want a problem %d", w.Code, w.Header().Get("Content-Type"), w.Body, status)
-	} else if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil || p.Status != status || p.Title == "" || p.Type == "" {
-		t.Errorf("problem %s: %v", w.Body, err)
-	}
-	return p
-}
-
-func TestHealth_ByRoleAndRight(t *testing.T) {
-	until := func(at time.Duration) lease.Right { return lease.Right{Epoch: 7, Until: at} }
-	all := samples()
-	unfit := all["standby-in-sync"]
-	unfit.Fit, unfit.Unfit = false, "the updater is down"
-	cases := []struct {
-		name                   string
-		status                 Status
-		right                  lease.Right
-		ready, active, standby bool
-	}{
-		{"active", all["active-paired"], until(time.Second + 1), true, true, false},
-		{"active solo", all["active-solo"], until(2 * time.Second), true, true, false},
-		{"active whose right has just ended", all["active-paired"], until(time.Second), false, false, false},
-		{"active with a right of no epoch", all["active-paired"], lease.Right{Until: time.Hour}, false, false, false},
-		{"handover", all["handover"], lease.Right{}, false, false, false},
-		{"standby in sync", all["standby-in-sync"], lease.Right{}, true, false, true},
-		{"standby in sync, not fit", unfit, lease.Right{}, false, false, true},
-		{"standby catching up", all["standby-catching-up"], lease.Right{}, false, false, false},
-		{"standby copying", all["standby-copying"], lease.Right{}, false, false, false},
-		{"standby waiting", all["standby-waiting"], lease.Right{}, false, false, false},
-		{"takeover", all["takeover"], lease.Right{}, false, false, false},
-		{"starting", all["starting"], lease.Right{}, false, false, false},
-	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			h := &table{status: c.status, right: c.right}
-			for path, want := range map[string]bool{PathLive: true, PathReady: c.ready, PathActive: c.active, PathStandby: c.standby} {
-				w := request(t, h, http.MethodGet, path, "", nil)
-				if want && w.Code != http.StatusOK {
-					t.Errorf("%s = %d %s, want 200", path, w.Code, w.Body)
-				}
-				if !want {
-					if p := wantProblem(t, w, http.StatusServiceUnavailable); p.Detail == "" {
-						t.Errorf("%s does not say why not", path)
-					}
-				}
-				if w.Header().Get("Cache-Control") != "no-store" {
-					t.Errorf("%s may be cached", path)
-				}
-			}
-		})
-	}
 }
 
 func TestStatus_OverHTTP_IsWhatTheHostSays(t *testing.T) {
@@ -373,31 +264,13 @@ func TestServer_PortInUse_IsErrListen(t *testing.T) {
 	}
 }
 
-func TestClient_NotAHost_IsUnreachable(t *testing.T) {
-	for name, answer := range map[string]http.HandlerFunc{
-		"web page":      func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") },
-		"404 of others": http.NotFound,
-		"redirect": func(w http.ResponseWriter, r *http.Request) {
-			http.Redirect(w, r, "http://example.com", http.StatusFound)
-		},
-		"empty problem": func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Type", "application/problem+json")
-			w.WriteHeader(500)
-			_, _ = io.WriteString(w, "{}")
-		},
-		"broken off": func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Length", "100")
-			_, _ = io.WriteString(w, "{")
-		},
-	} {
-		s := httptest.NewServer(answer)
-		_, err := NewClient(s.URL).Status(t.Context())
-		s.Close()
-		if !errors.Is(err, ErrUnreachable) {
-			t.Errorf("%s: %v, want ErrUnreachable", name, err)
+func FuzzHistoryRequest(f *testing.F) {
+	for _, query := range []string{"from=1&limit=2", "limit=0", "%", "from"} {
+		f.Add(query)
+	}
+	f.Fuzz(func(t *testing.T, query string) {
+		if r, err := historyRequest(query); err == nil && (r.Limit < 1 || r.Limit > MaxHistory) {
+			t.Errorf("query %q became %+v", query, r)
 		}
-	}
-	if _, err := NewClient("http://127.0.0.1:1").Status(t.Context()); !errors.Is(err, ErrUnreachable) || !strings.HasSuffix(err.Error(), ": connection refused") {
-		t.Errorf("nobody there: %v", err)
-	}
+	})
 }

@@ -2,7 +2,6 @@ package operator
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
@@ -71,19 +70,4 @@ func (p *Problem) Is(target error) bool {
 		}
 	}
 	return false
-}
-
-// writeProblem answers an HTTP request with the problem.
-func writeProblem(w http.ResponseWriter, r *http.Request, p *Problem) {
-	q := *p
-	q.Instance = r.URL.Path
-	body, err := json.Marshal(&q)
-	if err != nil {
-		http.Error(w, p.Title, http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(p.Status)
-	_, _ = w.Write(append(body, '\n')) // who does not read the answer does not get it
 }

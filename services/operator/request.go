@@ -9,10 +9,49 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
+
+func text(w http.ResponseWriter, line string) error {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = io.WriteString(w, line+"\n") // who does not read the answer does not get it
+	return nil
+}
+
+func answer(w http.ResponseWriter, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode answer: %w", err)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(append(body, '\n'))
+	return nil
+}
+
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return slices.Clip(list)
+}
+
+// writeProblem answers an HTTP request with the problem.
+func writeProblem(w http.ResponseWriter, r *http.Request, p *Problem) {
+	q := *p
+	q.Instance = r.URL.Path
+	body, err := json.Marshal(&q)
+	if err != nil {
+		http.Error(w, p.Title, http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(p.Status)
+	_, _ = w.Write(append(body, '\n')) // who does not read the answer does not get it
+}
 
 // arguments reads the body of a call. A field that there is not is refused: a caller that wants something special must
 // not believe it got it.

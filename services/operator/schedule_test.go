@@ -1,27 +1,12 @@
 package operator
 
 import (
-	"context"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 )
-
-func (h *table) Schedule(_ context.Context, c Caller, r ScheduleRequest) (Scheduled, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.callers, h.decided.scheduled = append(h.callers, c), append(h.decided.scheduled, r.At)
-	return Scheduled{At: r.At, By: "operator 127.0.0.1:9", Host: "a"}, h.err
-}
-
-func (h *table) CancelSchedule(_ context.Context, c Caller) (Scheduled, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.callers = append(h.callers, c)
-	return Scheduled{At: noon(), By: "operator 127.0.0.1:9", Host: "a"}, h.err
-}
 
 func TestWhenText(t *testing.T) {
 	now := noon()

@@ -1,7 +1,6 @@
 package operator
 
 import (
-	"net/http"
 	"time"
 )
 
@@ -39,10 +38,4 @@ type Series struct {
 type Measured interface {
 	// Series gives the points after a time, oldest first; it waits for nobody.
 	Series(after time.Time) Series
-}
-
-func (h *handler) series(w http.ResponseWriter, _ *http.Request) error {
-	s := h.host.Series(time.Time{})
-	s.Points = orEmpty(s.Points)
-	return answer(w, s)
 }

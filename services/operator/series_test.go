@@ -7,19 +7,6 @@ import (
 	"time"
 )
 
-// Series gives what a host that stands still has done: nothing.
-func (h *table) Series(after time.Time) Series {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	s := Series{Host: h.status.Host, Every: time.Second}
-	for _, p := range h.points {
-		if p.Time.After(after) {
-			s.Points = append(s.Points, p)
-		}
-	}
-	return s
-}
-
 func TestSeries_IsAListAlsoWhenEmpty(t *testing.T) {
 	w := request(t, &table{}, http.MethodGet, PathSeries, "", nil)
 	var fields map[string]json.RawMessage

@@ -7,8 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
-	"strings"
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
@@ -91,20 +89,4 @@ func (s *Server) Run(ctx context.Context) error {
 		return nil
 	}
 	return fmt.Errorf("operator: serve: %w", err)
-}
-
-// isLoopback reports whether host:port is on this machine alone.
-func isLoopback(address string) bool {
-	a, err := netip.ParseAddrPort(address)
-	return err == nil && a.Addr().Unmap().IsLoopback()
-}
-
-// isNumberOrLocal reports whether a Host header is an IP address or localhost, with or without port.
-func isNumberOrLocal(host string) bool {
-	name := host
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		name = h
-	}
-	_, err := netip.ParseAddr(strings.Trim(name, "[]"))
-	return err == nil || strings.EqualFold(name, "localhost")
 }

@@ -1,12 +1,57 @@
 package operator
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/storage/position"
 )
+
+// levelOf reads a level's word; what is not known counts as bad.
+func levelOf(word string) Level {
+	for _, l := range []Level{Good, Warning} {
+		if l.String() == word {
+			return l
+		}
+	}
+	return Bad
+}
+
+const PathStatus = "/api/v1/status"
+
+// whole completes a status for programs: a list is a list also when it is empty, and what it means is said.
+func whole(s Status) Status {
+	s.InSync, s.Alarms = orEmpty(s.InSync), orEmpty(s.Alarms)
+	if s.Processes == nil {
+		s.Processes = map[string]Process{}
+	}
+	level, sentence := s.Summary()
+	s.Level, s.Sentence = level.String(), sentence
+	return s
+}
+
+// progressWord says a bus.Peer… value for people.
+func progressWord(progress string) string {
+	switch progress {
+	case bus.PeerAbsent:
+		return "not replicated to"
+	case bus.PeerProbe:
+		return "looking for the last common update"
+	case bus.PeerCatchingUp:
+		return "catching up"
+	case bus.PeerCopying:
+		return "taking a copy of the database"
+	case bus.PeerClose:
+		return "about to be in sync"
+	case bus.PeerHeld:
+		return "in sync"
+	case bus.PeerRefused:
+		return "can't join"
+	}
+	return progress
+}
 
 // Status is one host as it sees itself and the pair. The JSON names are stable; fields are only ever added.
 type Status struct {
@@ -201,9 +246,15 @@ func (s Status) judgeStandby(peer string) (Level, string) {
 	return Bad, s.Host + " may not serve and is not in sync"
 }
 
-func orWord(text, other string) string {
-	if text == "" {
-		return other
+// suffix says how far, as the end of a sentence behind a separator; "" when nothing is known.
+func (c *CatchUp) suffix(separator string) string {
+	if c == nil {
+		return ""
+	}
+	// Rounded down: "100 %" must mean that nothing is missing.
+	text := separator + strconv.Itoa(int(c.Done*100)) + " %"
+	if c.Missing > 0 {
+		text += ", " + count(c.Missing, "update") + " to go"
 	}
 	return text
 }

@@ -27,19 +27,6 @@ const (
 	maxStreams = 16
 )
 
-// Neighbour is a host that can say how the other one sees itself.
-type Neighbour interface {
-	// PeerLook gives the other host's own status and what it did after a time, asked for over the link. Errors: ErrForward,
-	// ErrUnavailable.
-	PeerLook(ctx context.Context, after time.Time) (Look, error)
-}
-
-// Look is what a host says of itself to the other one, for who watches the pair there.
-type Look struct {
-	Status Status  `json:"status"`
-	Points []Point `json:"points"`
-}
-
 // stream tells what happens until the reader or the host leaves. Each stream looks for itself: a look costs less than
 // the bookkeeping of who has been told what would.
 func (h *handler) stream(w http.ResponseWriter, r *http.Request) error {
@@ -218,15 +205,4 @@ func (t *teller) write(text string) error {
 		return fmt.Errorf("%w: %w", errReader, err)
 	}
 	return nil
-}
-
-// peerStatus answers with the other host's own status.
-func (h *handler) peerStatus(w http.ResponseWriter, r *http.Request) error {
-	ctx, cancel := context.WithTimeout(r.Context(), answerWithin)
-	defer cancel()
-	look, err := h.host.PeerLook(ctx, time.Now())
-	if err != nil {
-		return err
-	}
-	return answer(w, whole(look.Status))
 }

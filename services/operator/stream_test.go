@@ -2,7 +2,6 @@ package operator
 
 import (
 	"bufio"
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -12,20 +11,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 )
-
-// PeerLook is what the other host says, or that it says nothing.
-func (h *table) PeerLook(_ context.Context, after time.Time) (Look, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.peer.Host == "" {
-		return Look{}, fmt.Errorf("%w: b", ErrForward)
-	}
-	look := Look{Status: h.peer}
-	if p := (Point{Time: time.Unix(4, 0), Host: "b", Requests: 9}); p.Time.After(after) {
-		look.Points = append(look.Points, p)
-	}
-	return look, nil
-}
 
 // message is one server-sent event.
 type message struct{ kind, id, data string }

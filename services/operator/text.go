@@ -8,15 +8,28 @@ import (
 	"unicode/utf8"
 )
 
-// suffix says how far, as the end of a sentence behind a separator; "" when nothing is known.
-func (c *CatchUp) suffix(separator string) string {
-	if c == nil {
+// shortTime is a time of day for people, "" for none.
+func shortTime(t time.Time) string {
+	if t.IsZero() {
 		return ""
 	}
-	// Rounded down: "100 %" must mean that nothing is missing.
-	text := separator + strconv.Itoa(int(c.Done*100)) + " %"
-	if c.Missing > 0 {
-		text += ", " + count(c.Missing, "update") + " to go"
+	return t.UTC().Format("2006-01-02 15:04:05")
+}
+
+// after says a time after a loss.
+func after(ms int64) string {
+	switch {
+	case ms < 0:
+		return "never"
+	case ms < 10_000:
+		return fmt.Sprintf("%d ms", ms)
+	}
+	return ago(time.Duration(ms) * time.Millisecond)
+}
+
+func orWord(text, other string) string {
+	if text == "" {
+		return other
 	}
 	return text
 }
@@ -98,4 +111,17 @@ func wrap(text string, width int) []string {
 		}
 	}
 	return append(lines, fit(line, width))
+}
+
+// bytesWord is an amount of bytes for people.
+func bytesWord(n int64) string {
+	switch {
+	case n >= 10<<30:
+		return fmt.Sprintf("%d GiB", n>>30)
+	case n >= 10<<20:
+		return fmt.Sprintf("%d MiB", n>>20)
+	case n >= 10<<10:
+		return fmt.Sprintf("%d KiB", n>>10)
+	}
+	return fmt.Sprintf("%d bytes", n)
 }

@@ -12,23 +12,7 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
-
-	"github.com/hotpair/hotpair/storage/position"
 )
-
-// Backup gives some bytes, or breaks off, or refuses.
-func (h *table) Backup(_ context.Context, _ Caller, to BackupOutput) (position.Position, error) {
-	if errors.Is(h.err, ErrRefused) {
-		return position.Position{}, h.err
-	}
-	to.Begin(10_000)
-	for range 3 {
-		if _, err := to.Write(bytes.Repeat([]byte("piece "), 1000)); err != nil {
-			return position.Position{}, err
-		}
-	}
-	return position.Position{Epoch: 3, Sequence: 99}, h.err
-}
 
 // aFiles takes what the fake host gives for a backup.
 type aFiles struct{}

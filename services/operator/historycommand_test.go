@@ -14,21 +14,6 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-func (h *table) Diverged(_ context.Context, q bus.AsideRequest) (bus.AsidePage, error) {
-	page := bus.AsidePage{Files: []bus.AsideFile{{Name: "000001.aside", Reason: "tail of the journal beyond 3/17", Records: 2, First: "3/18", Last: "3/19"}}}
-	switch q.File {
-	case "":
-	case "000001.aside":
-		page.Updates = []bus.AsideUpdate{
-			{HistoryUpdate: bus.HistoryUpdate{Position: position.Position{Epoch: 3, Sequence: 18}, Kind: "update", Service: "kv", Keys: []string{"lost key"}}},
-			{Unreadable: 77},
-		}
-	default:
-		return page, ErrUsage
-	}
-	return page, h.err
-}
-
 // chronicle is a host whose history of 100 updates is told in small pieces, each third of them about one key, and grows.
 type chronicle struct {
 	table

@@ -1,0 +1,33 @@
+package operator
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+func TestVerifyCommand(t *testing.T) {
+	good := "--http=http://" + serve(t, &table{}).Address()
+	bad := "--http=http://" + serve(t, &table{status: Status{Host: "differs"}}).Address()
+	for _, c := range []struct{ args, err, want string }{
+		{"verify --last " + good, "", "never compared"},
+		{"verify " + good, "", "12 345 keys compared on a and b, all alike"},
+		{"verify " + bad, "the databases differ in 120 keys", "needle?[2J"},
+		{"verify " + bad, "the databases differ", "and 119 more"},
+		{"verify --json " + bad, "the databases differ", `"kind": "different"`},
+		{"verify --stop " + good, "refused", ""},
+		{"verify --stop --last " + good, "wrong usage", ""},
+		{"verify --repair --last " + good, "wrong usage", ""},
+	} {
+		out, _, err := run(t, strings.Fields(c.args)...)
+		if c.err == "" && err != nil || c.err != "" && (err == nil || !strings.Contains(strings.ToLower(err.Error()), c.err)) {
+			t.Errorf("%s: %v, want %q", c.args, err, c.err)
+		}
+		if !strings.Contains(out, c.want) {
+			t.Errorf("%s says %q, want %q", c.args, out, c.want)
+		}
+	}
+	wantProblem(t, request(t, &table{}, http.MethodPost, PathVerifyBegin, `{"mend":true}`, nil), http.StatusBadRequest)
+	wantProblem(t, request(t, &table{}, http.MethodPost, PathVerifyStop, "", nil), http.StatusConflict)
+	wantProblem(t, request(t, &table{err: ErrForward}, http.MethodPost, PathVerifyBegin, "", nil), http.StatusBadGateway)
+}

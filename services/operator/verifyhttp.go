@@ -1,0 +1,35 @@
+package operator
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/hotpair/hotpair/bus"
+)
+
+func (h *handler) verify(w http.ResponseWriter, r *http.Request) error {
+	var q VerifyRequest
+	if err := arguments(r, &q); err != nil {
+		return err
+	}
+	return carryOut(h, w, r, "verify", answerWithin, func(ctx context.Context, caller Caller) (bus.VerifyState, error) {
+		return h.host.BeginVerify(ctx, caller, q)
+	})
+}
+
+func (h *handler) verifyState(w http.ResponseWriter, r *http.Request) error {
+	ctx, cancel := context.WithTimeout(r.Context(), answerWithin)
+	defer cancel()
+	s, err := h.host.VerifyState(ctx, Caller{From: r.RemoteAddr})
+	if err != nil {
+		return err
+	}
+	return answer(w, s)
+}
+
+func (h *handler) stopVerify(w http.ResponseWriter, r *http.Request) error {
+	if err := emptyBody(r); err != nil {
+		return err
+	}
+	return carryOut(h, w, r, "end of verify", answerWithin, h.host.StopVerify)
+}

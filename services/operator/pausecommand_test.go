@@ -25,6 +25,12 @@ func TestPauseCommand(t *testing.T) {
 	golden(t, "resume", out)
 }
 
+func TestPauseCommand_WrongDuration(t *testing.T) {
+	if _, _, err := run(t, "pause", "--for", "soon", "--dir", pair(t, &table{}, nil)); err == nil || !strings.Contains(err.Error(), "duration") {
+		t.Errorf("--for soon: %v", err)
+	}
+}
+
 func TestPauseCommand_Refused_SaysWhyAndThatNothingWasDone(t *testing.T) {
 	a := &table{status: paired(), err: fmt.Errorf("%w: the witness can't be reached", ErrRefused)}
 	_, _, err := run(t, "pause", "--dir", pair(t, a, nil))

@@ -21,6 +21,7 @@ import (
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/mainprocess"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/command"
 	"github.com/hotpair/hotpair/services/process"
 	"github.com/hotpair/hotpair/services/supervisor"
 	"github.com/hotpair/hotpair/services/terminal"
@@ -84,8 +85,8 @@ func commands() *cobra.Command {
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetHelpCommand(help())
 	root.AddCommand(local.Command(), simulator.Command())
-	root.AddCommand(operator.Commands()...)
-	root.AddCommand(operator.BackupCommands(archive.Files{})...)
+	root.AddCommand(command.Commands()...)
+	root.AddCommand(command.BackupCommands(archive.Files{})...)
 	root.AddCommand(
 		serve("supervisor", "Run a host: start its main and watch it", hostName, supervise),
 		serve("main", "Decide who serves, and run the host's processes (started by supervisor)", hostName, mainprocess.Run),

@@ -93,6 +93,21 @@ var rules = []rule{
 		but(within("services"), func(i string) bool {
 			return words(i) || within("services/alarms", "services/config", "services/role")(i)
 		})},
+	{"what operators see knows neither how it is served nor how it is shown",
+		func(pkg string) bool { return pkg == "services/operator" },
+		within("services/operator/web", "services/operator/command", "net/http/httptest", "github.com/spf13/cobra")},
+	{"HTTP and command line for operators know nothing of each other",
+		within("services/operator/web"),
+		within("services/operator/command", "github.com/spf13/cobra")},
+	{"the command line asks hosts over the interface",
+		within("services/operator/command"),
+		but(within("services/operator/web", "services/mainprocess"), words)},
+	{"only main.go has the command line",
+		but(all, within(".", "services/operator/command")),
+		within("services/operator/command")},
+	{"the host of tests is for tests",
+		all,
+		within("services/operator/operatortest")},
 	{"bolt stays inside storage",
 		but(all, within("storage")),
 		within("github.com/boltdb/bolt")},
@@ -190,8 +205,12 @@ func TestRules_Bite(t *testing.T) {
 		"services/house":       "bus",
 		"services/config":      "services/house/measure",
 
-		"services/terminalif/wire": "services/blackbox",
-		"services/mainprocess/x":   "services/terminalif/wire",
+		"services/terminalif/wire":  "services/blackbox",
+		"services/mainprocess/x":    "services/terminalif/wire",
+		"services/operator/web":     "services/operator/command",
+		"services/operator/command": "services/operator/web",
+		"services/updater/archive":  "services/operator/command",
+		"services/metrics":          "services/operator/operatortest",
 	}
 	for pkg, imported := range refused {
 		if !forbidden(pkg, imported) {

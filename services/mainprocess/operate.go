@@ -13,6 +13,7 @@ import (
 	"github.com/hotpair/hotpair/services/console"
 	"github.com/hotpair/hotpair/services/metrics"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/web"
 	"github.com/hotpair/hotpair/services/role"
 )
 
@@ -139,7 +140,7 @@ func (h *host) serveHTTP(ctx context.Context) error {
 	if err := operator.WriteToken(h.config.Data, token); err != nil {
 		h.log.Warn("commands on this machine won't find the token of the operator interface", "error", err)
 	}
-	server := operator.NewServer(operator.ServerConfig{
+	server := web.NewServer(web.ServerConfig{
 		Listen: h.config.HTTP, Network: h.network, Host: h, Clock: h.clock, Log: h.log, Token: token, Pages: h.pages(),
 	})
 	go func() {

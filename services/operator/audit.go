@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/hotpair/hotpair/services/operator/wording"
 )
 
 // Audit is the outcome of a loss audit: after each attach the receipts that terminals hold of the time before it are
@@ -29,15 +31,15 @@ type Audit struct {
 
 // Sentence says the outcome in one line.
 func (a *Audit) Sentence() string {
-	text := grouped(uint64(a.Missing)) + " of " + grouped(uint64(a.Checked)) + " acknowledged updates missing"
+	text := wording.Grouped(uint64(a.Missing)) + " of " + wording.Grouped(uint64(a.Checked)) + " acknowledged updates missing"
 	if a.Unprovable > 0 {
-		text += ", " + grouped(uint64(a.Unprovable)) + " too old to tell"
+		text += ", " + wording.Grouped(uint64(a.Unprovable)) + " too old to tell"
 	}
 	if a.Foreign > 0 {
-		text += ", " + count(uint64(a.Foreign), "receipt") + " not of this pair"
+		text += ", " + wording.Count(uint64(a.Foreign), "receipt") + " not of this pair"
 	}
 	if a.Silent > 0 {
-		text += fmt.Sprintf(", %d of %s gave no receipts", a.Silent, count(uint64(a.Terminals), "terminal"))
+		text += fmt.Sprintf(", %d of %s gave no receipts", a.Silent, wording.Count(uint64(a.Terminals), "terminal"))
 	}
 	if a.Felt > 0 {
 		text += fmt.Sprintf("; gap at terminals: worst %.1f ms, median %.1f ms", a.GapWorstMS, a.GapMedianMS)

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/hotpair/hotpair/services/operator/wording"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -16,11 +17,11 @@ import (
 const PathBackup = "/api/v1/backup"
 
 const (
-	// headerSize is how large a backup will be, about, in bytes. trailerProblem comes behind a backup that broke off,
-	// trailerPosition behind one that is whole.
-	headerSize      = "Hotpair-Size"
-	trailerProblem  = "Hotpair-Problem"
-	trailerPosition = "Hotpair-Position"
+	// HeaderBackupSize is how large a backup will be, about, in bytes. TrailerBackupProblem comes behind a backup that broke off,
+	// TrailerBackupPosition behind one that is whole.
+	HeaderBackupSize      = "Hotpair-Size"
+	TrailerBackupProblem  = "Hotpair-Problem"
+	TrailerBackupPosition = "Hotpair-Position"
 )
 
 // ErrBackup says that a file is no whole backup.
@@ -100,7 +101,7 @@ func (c *Client) Backup(ctx context.Context, to io.Writer, told func(got, size i
 		}
 		return decodeAnswer(response.StatusCode, response.Header.Get("Content-Type"), body, nil)
 	}
-	size, err := strconv.ParseInt(response.Header.Get(headerSize), 10, 64)
+	size, err := strconv.ParseInt(response.Header.Get(HeaderBackupSize), 10, 64)
 	if err != nil || size < 0 {
 		return fmt.Errorf("%w: what answers at %s is no hotpair host", ErrUnreachable, c.url)
 	}
@@ -123,9 +124,9 @@ func (c *Client) Backup(ctx context.Context, to io.Writer, told func(got, size i
 		}
 	}
 	switch {
-	case response.Trailer.Get(trailerProblem) != "":
-		return fmt.Errorf("%w: %s", ErrUnfinished, printable(response.Trailer.Get(trailerProblem)))
-	case response.Trailer.Get(trailerPosition) == "":
+	case response.Trailer.Get(TrailerBackupProblem) != "":
+		return fmt.Errorf("%w: %s", ErrUnfinished, wording.Printable(response.Trailer.Get(TrailerBackupProblem)))
+	case response.Trailer.Get(TrailerBackupPosition) == "":
 		return fmt.Errorf("%w at %s: the backup broke off", ErrUnreachable, c.url)
 	}
 	return nil

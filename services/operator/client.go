@@ -16,13 +16,14 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/operator/wording"
 )
 
 // maxAnswer bounds what a client reads, in bytes: a full page of history with long keys.
 const maxAnswer = 32 << 20
 
-// errNoAnswer is why a host that takes connections and says nothing is unreachable.
-var errNoAnswer = errors.New("no answer in time")
+// ErrNoAnswer is why a host that takes connections and says nothing is unreachable.
+var ErrNoAnswer = errors.New("no answer in time")
 
 // Client calls the operator interface of one host.
 type Client struct {
@@ -37,7 +38,7 @@ func NewClient(url string) *Client {
 	transport := &http.Transport{
 		// No proxy: the address is meant as it stands, and status must not leave the machine by accident.
 		DialContext:           (&net.Dialer{Timeout: 2 * time.Second}).DialContext,
-		ResponseHeaderTimeout: switchoverWithin + 5*time.Second,
+		ResponseHeaderTimeout: SwitchoverWithin + 5*time.Second,
 		DisableKeepAlives:     true,
 	}
 	return &Client{url: strings.TrimRight(url, "/"), transport: transport, http: &http.Client{
@@ -135,14 +136,14 @@ func decodeAnswer(status int, contentType string, body []byte, into any) error {
 	if strings.HasPrefix(contentType, "application/problem+json") && json.Unmarshal(body, &p) == nil && p.Title != "" {
 		return &p
 	}
-	return fmt.Errorf("%w: what answers is no hotpair host: %s", ErrUnreachable, orWord(http.StatusText(status), strconv.Itoa(status)))
+	return fmt.Errorf("%w: what answers is no hotpair host: %s", ErrUnreachable, wording.Or(http.StatusText(status), strconv.Itoa(status)))
 }
 
 // reason cuts an error of the HTTP client down to what an operator needs: "connection refused" instead of method, URL
 // and both addresses.
 func reason(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		return errNoAnswer
+		return ErrNoAnswer
 	}
 	var number syscall.Errno
 	if errors.As(err, &number) {

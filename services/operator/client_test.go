@@ -1,4 +1,4 @@
-package operator
+package operator_test
 
 import (
 	"errors"
@@ -7,6 +7,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/hotpair/hotpair/services/operator"
 )
 
 func TestClient_NotAHost_IsUnreachable(t *testing.T) {
@@ -27,13 +29,13 @@ func TestClient_NotAHost_IsUnreachable(t *testing.T) {
 		},
 	} {
 		s := httptest.NewServer(answer)
-		_, err := NewClient(s.URL).Status(t.Context())
+		_, err := operator.NewClient(s.URL).Status(t.Context())
 		s.Close()
-		if !errors.Is(err, ErrUnreachable) {
+		if !errors.Is(err, operator.ErrUnreachable) {
 			t.Errorf("%s: %v, want ErrUnreachable", name, err)
 		}
 	}
-	if _, err := NewClient("http://127.0.0.1:1").Status(t.Context()); !errors.Is(err, ErrUnreachable) || !strings.HasSuffix(err.Error(), ": connection refused") {
+	if _, err := operator.NewClient("http://127.0.0.1:1").Status(t.Context()); !errors.Is(err, operator.ErrUnreachable) || !strings.HasSuffix(err.Error(), ": connection refused") {
 		t.Errorf("nobody there: %v", err)
 	}
 }

@@ -1,5 +1,5 @@
 // Package operator is what people and their tools see of a host: one Go API ([Host], [Status]), served over HTTP by
-// [Server], called by [Client], and shown by the commands status, history and switchover.
+// package web, called by [Client], and shown by package command.
 //
 // Why one API: command line, console, load balancers and scripts must never tell different stories, so each of them is
 // a view of the same Status, and what it means in words is decided once ([Status.Summary]).
@@ -19,14 +19,14 @@
 // The interface is described by OpenAPI at /api/v1/openapi.json. The document is made of routes, types and their comments
 // by a test that fails when it is not what they say:
 //
-//	go test ./services/operator -run OpenAPI -rewrite
+//	go test ./services/operator/web -run OpenAPI -rewrite
 //
 // Live state is told as server-sent events at /api/v1/stream. Each reader looks for itself ten times a second, without
 // asking any other process: a status is cheap, and who has been told what is then nobody's business but the reader's.
 //
 // Example, a host's side:
 //
-//	server := operator.NewServer(operator.ServerConfig{Listen: "127.0.0.1:7704", Host: main, Clock: lease.BootClock, Token: token})
+//	server := web.NewServer(web.ServerConfig{Listen: "127.0.0.1:7704", Host: main, Clock: lease.BootClock, Token: token})
 //	err := server.Run(ctx)
 //
 // and the other:

@@ -7,13 +7,15 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/hotpair/hotpair/services/operator/wording"
 )
 
 // PathDoctor is where a host examines the pair.
 const PathDoctor = "/api/v1/doctor"
 
-// doctorWithin bounds an examination: both hosts write to their disks and ask their terminals.
-const doctorWithin = 10 * time.Second
+// DoctorWithin bounds an examination: both hosts write to their disks and ask their terminals.
+const DoctorWithin = 10 * time.Second
 
 // Examining is the part of Host that finds out whether a takeover could succeed.
 type Examining interface {
@@ -71,7 +73,7 @@ func Diagnose(own Examination, other *Examination, problem string, skew time.Dur
 	}
 	d.Takeover, d.Verdict = verdict(own, other, successor)
 	slices.SortStableFunc(d.Findings, func(a, b Finding) int {
-		return cmp.Or(cmp.Compare(levelOf(b.Level), levelOf(a.Level)), cmp.Compare(a.Host, b.Host))
+		return cmp.Or(cmp.Compare(LevelOf(b.Level), LevelOf(a.Level)), cmp.Compare(a.Host, b.Host))
 	})
 	return d
 }
@@ -96,15 +98,15 @@ func verdict(own Examination, other, successor *Examination) (bool, string) {
 		case i < 0 || !successor.Outlooks[i].Serves:
 			why := "it says nothing"
 			if i >= 0 {
-				why = reasonOf(successor.Outlooks[i])
+				why = ReasonOf(successor.Outlooks[i])
 			}
-			return false, fmt.Sprintf("NO takeover by %s is possible now: %s", successor.Host, orWord(why, "see its conditions in hotpair explain"))
+			return false, fmt.Sprintf("NO takeover by %s is possible now: %s", successor.Host, wording.Or(why, "see its conditions in hotpair explain"))
 		case successor.Outlooks[i].HeldBack != "":
 			return false, fmt.Sprintf("NO takeover by %s now: it is paused", successor.Host)
 		}
 		worst = max(worst, successor.Outlooks[i].AfterMS)
 	}
-	return true, fmt.Sprintf("%s could take over now, within %s at worst", successor.Host, after(worst))
+	return true, fmt.Sprintf("%s could take over now, within %s at worst", successor.Host, wording.After(worst))
 }
 
 // compare finds what differs between the hosts.

@@ -1,49 +1,52 @@
-package operator
+package operator_test
 
 import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/operatortest"
 )
 
 func TestDiagnose(t *testing.T) {
 	for _, c := range []struct {
 		name     string
-		change   func(a, b *Examination)
+		change   func(a, b *operator.Examination)
 		alone    bool
 		skew     time.Duration
 		takeover bool
 		want     string
 	}{
-		{"whole", func(*Examination, *Examination) {}, false, 0, true, "b could take over now, within 1130 ms"},
-		{"other host gone", func(*Examination, *Examination) {}, true, 0, false, "does not answer"},
-		{"disk of the standby", func(_, b *Examination) {
-			b.Findings[0] = Finding{Host: "b", Check: "disk", Level: "bad", Value: "takes no writes"}
+		{"whole", func(*operator.Examination, *operator.Examination) {}, false, 0, true, "b could take over now, within 1130 ms"},
+		{"other host gone", func(*operator.Examination, *operator.Examination) {}, true, 0, false, "does not answer"},
+		{"disk of the standby", func(_, b *operator.Examination) {
+			b.Findings[0] = operator.Finding{Host: "b", Check: "disk", Level: "bad", Value: "takes no writes"}
 		}, false, 0, false, "disk: takes no writes"},
-		{"disk of the active", func(a, _ *Examination) {
-			a.Findings[0] = Finding{Host: "a", Check: "disk", Level: "bad", Value: "takes no writes"}
+		{"disk of the active", func(a, _ *operator.Examination) {
+			a.Findings[0] = operator.Finding{Host: "a", Check: "disk", Level: "bad", Value: "takes no writes"}
 		}, false, 0, true, "b could take over"},
-		{"would not", func(_, b *Examination) {
-			b.Outlooks = []Outlook{{Loss: "other-dies", Waiting: "not in the set"}, {Loss: "other-vanishes"}}
+		{"would not", func(_, b *operator.Examination) {
+			b.Outlooks = []operator.Outlook{{Loss: "other-dies", Waiting: "not in the set"}, {Loss: "other-vanishes"}}
 		}, false, 0, false, "not in the set"},
-		{"paused", func(_, b *Examination) {
-			b.Outlooks = []Outlook{{Loss: "other-dies", Serves: true, HeldBack: "a is gone"}, {Loss: "other-vanishes", Serves: true}}
+		{"paused", func(_, b *operator.Examination) {
+			b.Outlooks = []operator.Outlook{{Loss: "other-dies", Serves: true, HeldBack: "a is gone"}, {Loss: "other-vanishes", Serves: true}}
 		}, false, 0, false, "it is paused"},
-		{"nobody serves", func(a, _ *Examination) { a.Role = "standby" }, false, 0, false, "nobody serves"},
+		{"nobody serves", func(a, _ *operator.Examination) { a.Role = "standby" }, false, 0, false, "nobody serves"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			a, b := examined()
+			a, b := operatortest.Examined()
 			c.change(&a, &b)
 			other := &b
 			if c.alone {
 				other = nil
 			}
-			d := Diagnose(a, other, "connection refused", c.skew)
+			d := operator.Diagnose(a, other, "connection refused", c.skew)
 			if d.Takeover != c.takeover || !strings.Contains(d.Verdict, c.want) {
 				t.Errorf("%v %q", d.Takeover, d.Verdict)
 			}
 			if !c.alone {
-				if from := Diagnose(b, &a, "", -c.skew); from.Takeover != d.Takeover || from.Verdict != d.Verdict {
+				if from := operator.Diagnose(b, &a, "", -c.skew); from.Takeover != d.Takeover || from.Verdict != d.Verdict {
 					t.Errorf("asked b: %v %q", from.Takeover, from.Verdict)
 				}
 			}
@@ -52,9 +55,9 @@ func TestDiagnose(t *testing.T) {
 }
 
 func TestDiagnose_ComparesTheHosts(t *testing.T) {
-	a, b := examined()
+	a, b := operatortest.Examined()
 	b.Version, b.Lease = "v2", 2*time.Second
-	d := Diagnose(a, &b, "", -3*time.Second)
+	d := operator.Diagnose(a, &b, "", -3*time.Second)
 	warned := map[string]string{}
 	for _, f := range d.Findings {
 		if f.Level == "warning" {

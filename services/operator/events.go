@@ -19,8 +19,8 @@ const PathEvents = "/api/v1/events"
 const (
 	// DefaultEvents is how many events a page has when nobody says; at most it has bus.MaxEvents.
 	DefaultEvents = 50
-	// waitMost bounds how long a call waits for events to come.
-	waitMost = 20 * time.Second
+	// WaitMost bounds how long a call waits for events to come.
+	WaitMost = 20 * time.Second
 )
 
 // Event is something that an operator can act on, as a host saw it.
@@ -39,8 +39,8 @@ type Events interface {
 	Called(caller Caller, what string, failure error)
 }
 
-// parseSince reads a time of RFC 3339, or how long ago it was; "" is the zero time. The error is ErrUsage.
-func parseSince(text string, now time.Time) (time.Time, error) {
+// ParseSince reads a time of RFC 3339, or how long ago it was; "" is the zero time. The error is ErrUsage.
+func ParseSince(text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
@@ -54,7 +54,8 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 	return at, nil
 }
 
-func checkKind(kind string) error {
+// CheckKind refuses a kind of events that there is not. The error is ErrUsage.
+func CheckKind(kind string) error {
 	if kind == "" || slices.Contains(bus.EventKinds(), kind) {
 		return nil
 	}

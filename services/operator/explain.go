@@ -6,13 +6,15 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/hotpair/hotpair/services/operator/wording"
 )
 
 // PathExplain is where the pair explains itself.
 const PathExplain = "/api/v1/explain"
 
-// explainWithin bounds an explanation, the other host's part included.
-const explainWithin = 5 * time.Second
+// ExplainWithin bounds an explanation, the other host's part included.
+const ExplainWithin = 5 * time.Second
 
 // Explaining is the part of Host that explains.
 type Explaining interface {
@@ -149,21 +151,22 @@ func foreseeOne(loss, lost string, stays *OwnView) Foreseen {
 	}
 	switch {
 	case !dies.Serves && !vanishes.Serves:
-		f.Verdict = fmt.Sprintf("if %s is lost, nobody serves: %s would not, %s", lost, stays.Host, orWord(reasonOf(vanishes), "see its conditions"))
+		f.Verdict = fmt.Sprintf("if %s is lost, nobody serves: %s would not, %s", lost, stays.Host, wording.Or(ReasonOf(vanishes), "see its conditions"))
 		return f
 	case dies.HeldBack != "":
-		f.Verdict = fmt.Sprintf("if %s is lost, %s serves after %s only: %s, held back by the pause", lost, stays.Host, after(vanishes.AfterMS), vanishes.HeldBack)
+		f.Verdict = fmt.Sprintf("if %s is lost, %s serves after %s only: %s, held back by the pause", lost, stays.Host, wording.After(vanishes.AfterMS), vanishes.HeldBack)
 		return f
 	case dies.AfterMS == 0 && vanishes.AfterMS == 0:
 		f.Level, f.Verdict = Good.String(), fmt.Sprintf("if %s is lost, %s goes on: nothing waits for %s", lost, stays.Host, lost)
 		return f
 	}
 	f.Level = Good.String()
-	f.Verdict = fmt.Sprintf("if %s is lost, %s serves: after %s when its processes die, at most %s when its machine or cable is gone", lost, stays.Host, after(dies.AfterMS), after(vanishes.AfterMS))
+	f.Verdict = fmt.Sprintf("if %s is lost, %s serves: after %s when its processes die, at most %s when its machine or cable is gone", lost, stays.Host, wording.After(dies.AfterMS), wording.After(vanishes.AfterMS))
 	return f
 }
 
-func reasonOf(o Outlook) string {
+// ReasonOf says why a host would not serve; "" when it does not say.
+func ReasonOf(o Outlook) string {
 	if o.Waiting != "" {
 		return "it is " + strings.TrimPrefix(o.Waiting, "it is ")
 	}
@@ -178,13 +181,13 @@ func foreseeLink(active, standby *OwnView) Foreseen {
 	f := Foreseen{Loss: "link", Level: Bad.String(), DiesMS: -1, VanishesMS: -1}
 	switch {
 	case !o.Serves:
-		f.Verdict = fmt.Sprintf("if the link is lost, %s can't go on: %s", active.Host, orWord(reasonOf(o), "it may not go solo"))
+		f.Verdict = fmt.Sprintf("if the link is lost, %s can't go on: %s", active.Host, wording.Or(ReasonOf(o), "it may not go solo"))
 	case o.AfterMS == 0:
 		f.Level, f.DiesMS, f.VanishesMS = Good.String(), 0, 0
 		f.Verdict = fmt.Sprintf("if the link is lost, %s goes on: it serves alone already", active.Host)
 	default:
 		f.Level, f.DiesMS, f.VanishesMS = Good.String(), o.AfterMS, o.AfterMS
-		f.Verdict = fmt.Sprintf("if the link is lost, %s goes on alone after at most %s", active.Host, after(o.AfterMS))
+		f.Verdict = fmt.Sprintf("if the link is lost, %s goes on alone after at most %s", active.Host, wording.After(o.AfterMS))
 		if standby != nil {
 			if s, known := standby.outlook("link-lost"); known && s.Serves {
 				f.Level = Bad.String()
@@ -202,7 +205,7 @@ func foreseeWitness(active, standby *OwnView) Foreseen {
 	f := Foreseen{Loss: "witness", Level: Warning.String(), DiesMS: o.AfterMS, VanishesMS: o.AfterMS}
 	if !o.Serves {
 		f.Level, f.DiesMS, f.VanishesMS = Bad.String(), -1, -1
-		f.Verdict = fmt.Sprintf("if the witness is lost, %s stops serving: %s", active.Host, reasonOf(o))
+		f.Verdict = fmt.Sprintf("if the witness is lost, %s stops serving: %s", active.Host, ReasonOf(o))
 		return f
 	}
 	f.Verdict = fmt.Sprintf("if the witness is lost, %s goes on, but the next loss stops the service", active.Host)
@@ -222,10 +225,10 @@ func foreseeBoth(own OwnView, other *OwnView) Foreseen {
 		switch {
 		case !known:
 		case o.Serves:
-			can = append(can, fmt.Sprintf("%s serves %s after it is back alone", v.Host, after(o.AfterMS)))
+			can = append(can, fmt.Sprintf("%s serves %s after it is back alone", v.Host, wording.After(o.AfterMS)))
 			f.DiesMS, f.VanishesMS = max(f.DiesMS, o.AfterMS), max(f.VanishesMS, o.AfterMS)
 		default:
-			not = append(not, fmt.Sprintf("%s alone does not (%s)", v.Host, orWord(reasonOf(o), "see its conditions")))
+			not = append(not, fmt.Sprintf("%s alone does not (%s)", v.Host, wording.Or(ReasonOf(o), "see its conditions")))
 		}
 	}
 	if len(can) > 0 {

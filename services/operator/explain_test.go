@@ -1,13 +1,16 @@
-package operator
+package operator_test
 
 import (
 	"strings"
 	"testing"
+
+	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/operatortest"
 )
 
 func TestForesee_FromEitherHostTheSame(t *testing.T) {
-	a, b := ownViews()
-	fromA, fromB := Foresee(a, &b), Foresee(b, &a)
+	a, b := operatortest.OwnViews()
+	fromA, fromB := operator.Foresee(a, &b), operator.Foresee(b, &a)
 	for i := range fromA[:4] {
 		if fromA[i] != fromB[i] {
 			t.Errorf("a: %+v\nb: %+v", fromA[i], fromB[i])
@@ -16,28 +19,28 @@ func TestForesee_FromEitherHostTheSame(t *testing.T) {
 }
 
 func TestForesee_SaysWhatIsBad(t *testing.T) {
-	a, b := ownViews()
+	a, b := operatortest.OwnViews()
 	for _, c := range []struct {
 		name       string
-		change     func(a, b *OwnView)
+		change     func(a, b *operator.OwnView)
 		loss, want string
-		level      Level
+		level      operator.Level
 	}{
-		{"whole", func(*OwnView, *OwnView) {}, "active", "b serves: after 13 ms", Good},
-		{"standby would not", func(_, b *OwnView) {
-			b.Outlooks[0] = Outlook{Loss: "other-dies", Waiting: "not fit: updater"}
-			b.Outlooks[1] = Outlook{Loss: "other-vanishes", Waiting: "not fit: updater"}
-		}, "active", "nobody serves: b would not, it is not fit", Bad},
-		{"paused", func(_, b *OwnView) { b.Outlooks[0].HeldBack = "a is silent" }, "active", "held back by the pause", Bad},
-		{"both serve", func(_, b *OwnView) { b.Outlooks[2].Serves = true }, "link", "b takes over too", Bad},
-		{"active stops without a witness", func(a, _ *OwnView) { a.Outlooks[3].Serves = false }, "witness", "stops serving", Bad},
-		{"nobody", func(a, b *OwnView) { a.Role, b.Role = "standby", "standby" }, "now", "nobody serves at the moment", Bad},
+		{"whole", func(*operator.OwnView, *operator.OwnView) {}, "active", "b serves: after 13 ms", operator.Good},
+		{"standby would not", func(_, b *operator.OwnView) {
+			b.Outlooks[0] = operator.Outlook{Loss: "other-dies", Waiting: "not fit: updater"}
+			b.Outlooks[1] = operator.Outlook{Loss: "other-vanishes", Waiting: "not fit: updater"}
+		}, "active", "nobody serves: b would not, it is not fit", operator.Bad},
+		{"paused", func(_, b *operator.OwnView) { b.Outlooks[0].HeldBack = "a is silent" }, "active", "held back by the pause", operator.Bad},
+		{"both serve", func(_, b *operator.OwnView) { b.Outlooks[2].Serves = true }, "link", "b takes over too", operator.Bad},
+		{"active stops without a witness", func(a, _ *operator.OwnView) { a.Outlooks[3].Serves = false }, "witness", "stops serving", operator.Bad},
+		{"nobody", func(a, b *operator.OwnView) { a.Role, b.Role = "standby", "standby" }, "now", "nobody serves at the moment", operator.Bad},
 	} {
 		x, y := a, b
-		x.Outlooks, y.Outlooks = append([]Outlook(nil), a.Outlooks...), append([]Outlook(nil), b.Outlooks...)
+		x.Outlooks, y.Outlooks = append([]operator.Outlook(nil), a.Outlooks...), append([]operator.Outlook(nil), b.Outlooks...)
 		c.change(&x, &y)
 		found := false
-		for _, f := range Foresee(x, &y) {
+		for _, f := range operator.Foresee(x, &y) {
 			if f.Loss == c.loss {
 				found = true
 				if f.Level != c.level.String() || !strings.Contains(f.Verdict, c.want) {

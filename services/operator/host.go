@@ -29,9 +29,9 @@ type Decisions interface {
 const PathSwitchover = "/api/v1/switchover"
 
 const (
-	// answerWithin is the deadline of a read; switchoverWithin that of a switchover, whose own steps have shorter ones.
-	answerWithin     = 10 * time.Second
-	switchoverWithin = 30 * time.Second
+	// AnswerWithin is the deadline of a read; SwitchoverWithin that of a switchover, whose own steps have shorter ones.
+	AnswerWithin     = 10 * time.Second
+	SwitchoverWithin = 30 * time.Second
 )
 
 var (

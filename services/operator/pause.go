@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/hotpair/hotpair/services/operator/wording"
 )
 
 // Paths and names of the calls.
@@ -16,8 +18,8 @@ const (
 	// DefaultPause is how long a pause lasts when nobody says.
 	DefaultPause = 30 * time.Minute
 
-	// pauseWithin bounds a call: a compare-and-set, and what may be under way before it.
-	pauseWithin = 15 * time.Second
+	// PauseWithin bounds a call: a compare-and-set, and what may be under way before it.
+	PauseWithin = 15 * time.Second
 )
 
 // Pauses is the part of Host about pausing automatic takeover. A standby forwards both to the active. Errors: ErrRefused,
@@ -65,9 +67,9 @@ type Pause struct {
 	HeldBack string    `json:"held_back,omitempty"` // what would have been done without it
 }
 
-// sentence says it for people.
-func (p *Pause) sentence() string {
-	text := fmt.Sprintf("PAUSED: no automatic takeover for another %s (until %s UTC, by %s)", ago(time.Duration(p.LeftMS)*time.Millisecond), shortTime(p.Until), p.By)
+// Sentence says it for people.
+func (p *Pause) Sentence() string {
+	text := fmt.Sprintf("PAUSED: no automatic takeover for another %s (until %s UTC, by %s)", wording.Ago(time.Duration(p.LeftMS)*time.Millisecond), wording.Time(p.Until), p.By)
 	if p.HeldBack != "" {
 		text += "; held back: " + p.HeldBack
 	}

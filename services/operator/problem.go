@@ -5,10 +5,12 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+
+	"github.com/hotpair/hotpair/services/operator/wording"
 )
 
-// problemType begins the type of every Problem of ours.
-const problemType = "urn:hotpair:problem:"
+// ProblemType begins the type of every Problem of ours.
+const ProblemType = "urn:hotpair:problem:"
 
 // kinds are the sentinels that cross HTTP and the link, each with its name there and its status.
 func kinds() []kind {
@@ -50,23 +52,23 @@ func NewProblem(err error) *Problem {
 	for _, k := range kinds() {
 		if errors.Is(err, k.err) {
 			// The sentinel's own words stand in the title already.
-			return &Problem{Type: problemType + k.name, Title: k.title, Status: k.status, Detail: strings.TrimPrefix(err.Error(), k.err.Error()+": ")}
+			return &Problem{Type: ProblemType + k.name, Title: k.title, Status: k.status, Detail: strings.TrimPrefix(err.Error(), k.err.Error()+": ")}
 		}
 	}
-	return &Problem{Type: problemType + "fault", Title: "Fault", Status: http.StatusInternalServerError, Detail: err.Error()}
+	return &Problem{Type: ProblemType + "fault", Title: "Fault", Status: http.StatusInternalServerError, Detail: err.Error()}
 }
 
 // Error gives the sentence for people.
 func (p *Problem) Error() string {
 	// It may come from a host over the network and go to somebody's terminal.
-	return printable(orWord(p.Detail, p.Title))
+	return wording.Printable(wording.Or(p.Detail, p.Title))
 }
 
 // Is makes a Problem the sentinel that it was made from.
 func (p *Problem) Is(target error) bool {
 	for _, k := range kinds() {
 		if k.err == target {
-			return p.Type == problemType+k.name
+			return p.Type == ProblemType+k.name
 		}
 	}
 	return false

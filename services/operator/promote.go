@@ -21,7 +21,7 @@ const (
 	// AdmitWitness is admitted instead of a host.
 	AdmitWitness = "witness"
 
-	promoteWithin = 30 * time.Second
+	PromoteWithin = 30 * time.Second
 )
 
 // Promoting is the part of Host about making a host serve that may not by itself, and about replaced machines.

@@ -1,7 +1,9 @@
-package operator
+package operator_test
 
 import (
 	"testing"
+
+	"github.com/hotpair/hotpair/services/operator"
 )
 
 func FuzzPromoteRequest_Loss(f *testing.F) {
@@ -9,8 +11,8 @@ func FuzzPromoteRequest_Loss(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		accepted, unknown, err := PromoteRequest{AcceptLoss: text}.Loss()
-		if err != nil && (accepted != 0 || unknown) || unknown != (text == UnknownLoss) {
+		accepted, unknown, err := operator.PromoteRequest{AcceptLoss: text}.Loss()
+		if err != nil && (accepted != 0 || unknown) || unknown != (text == operator.UnknownLoss) {
 			t.Errorf("%q accepts %d, unknown %t, %v", text, accepted, unknown, err)
 		}
 	})

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/hotpair/hotpair/services/operator/wording"
 )
 
 // Paths and names of the calls.
@@ -35,8 +37,9 @@ type Scheduled struct {
 	Host string    `json:"host"` // that shall hand over
 }
 
-func (s *Scheduled) sentence(now time.Time) string {
-	return fmt.Sprintf("scheduled: %s hands over in %s (%s UTC, by %s)", s.Host, ago(s.At.Sub(now)), shortTime(s.At), s.By)
+// Sentence says it for people.
+func (s *Scheduled) Sentence(now time.Time) string {
+	return fmt.Sprintf("scheduled: %s hands over in %s (%s UTC, by %s)", s.Host, wording.Ago(s.At.Sub(now)), wording.Time(s.At), s.By)
 }
 
 // Schedule has the active switch over at a time.

@@ -1,16 +1,26 @@
 package operator
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/operator/wording"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// levelOf reads a level's word; what is not known counts as bad.
-func levelOf(word string) Level {
+// OrEmpty makes a list of nothing one that programs can go through.
+func OrEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return slices.Clip(list)
+}
+
+// LevelOf reads a level's word; what is not known counts as bad.
+func LevelOf(word string) Level {
 	for _, l := range []Level{Good, Warning} {
 		if l.String() == word {
 			return l
@@ -21,9 +31,9 @@ func levelOf(word string) Level {
 
 const PathStatus = "/api/v1/status"
 
-// whole completes a status for programs: a list is a list also when it is empty, and what it means is said.
-func whole(s Status) Status {
-	s.InSync, s.Alarms = orEmpty(s.InSync), orEmpty(s.Alarms)
+// Whole completes a status for programs: a list is a list also when it is empty, and what it means is said.
+func Whole(s Status) Status {
+	s.InSync, s.Alarms = OrEmpty(s.InSync), OrEmpty(s.Alarms)
 	if s.Processes == nil {
 		s.Processes = map[string]Process{}
 	}
@@ -32,8 +42,8 @@ func whole(s Status) Status {
 	return s
 }
 
-// progressWord says a bus.Peer… value for people.
-func progressWord(progress string) string {
+// ProgressWord says a bus.Peer… value for people.
+func ProgressWord(progress string) string {
 	switch progress {
 	case bus.PeerAbsent:
 		return "not replicated to"
@@ -191,7 +201,7 @@ func (s Status) Summary() (Level, string) {
 }
 
 func (s Status) judge() (Level, string) {
-	peer := orWord(s.Peer.Host, "the other host")
+	peer := wording.Or(s.Peer.Host, "the other host")
 	switch {
 	case s.Pause == nil || s.Mode != "paired":
 	case s.Serves():
@@ -213,7 +223,7 @@ func (s Status) judge() (Level, string) {
 		}
 		switch s.Peer.Progress {
 		case bus.PeerProbe, bus.PeerCatchingUp, bus.PeerCopying, bus.PeerClose:
-			return Warning, s.Host + " serves alone until " + peer + " is in sync: " + progressWord(s.Peer.Progress) + s.Peer.CatchUp.suffix(", ")
+			return Warning, s.Host + " serves alone until " + peer + " is in sync: " + ProgressWord(s.Peer.Progress) + s.Peer.CatchUp.Suffix(", ")
 		}
 		return Warning, s.Host + " serves alone: if it fails, nobody serves"
 	case "takeover":
@@ -231,9 +241,9 @@ func (s Status) judgeStandby(peer string) (Level, string) {
 	case "paired":
 		return Good, s.Host + " is standby and in sync: it takes over when " + peer + " fails"
 	case "catching-up":
-		return Warning, s.Host + " is catching up with " + peer + s.CatchUp.suffix(": ")
+		return Warning, s.Host + " is catching up with " + peer + s.CatchUp.Suffix(": ")
 	case "copying":
-		return Warning, s.Host + " is taking a copy of " + peer + "'s database" + s.CatchUp.suffix(": ")
+		return Warning, s.Host + " is taking a copy of " + peer + "'s database" + s.CatchUp.Suffix(": ")
 	}
 	switch {
 	case s.WaitingFor != "" && s.Active == peer && s.Peer.Role == "active":
@@ -246,15 +256,15 @@ func (s Status) judgeStandby(peer string) (Level, string) {
 	return Bad, s.Host + " may not serve and is not in sync"
 }
 
-// suffix says how far, as the end of a sentence behind a separator; "" when nothing is known.
-func (c *CatchUp) suffix(separator string) string {
+// Suffix says how far, as the end of a sentence behind a separator; "" when nothing is known.
+func (c *CatchUp) Suffix(separator string) string {
 	if c == nil {
 		return ""
 	}
 	// Rounded down: "100 %" must mean that nothing is missing.
 	text := separator + strconv.Itoa(int(c.Done*100)) + " %"
 	if c.Missing > 0 {
-		text += ", " + count(c.Missing, "update") + " to go"
+		text += ", " + wording.Count(c.Missing, "update") + " to go"
 	}
 	return text
 }

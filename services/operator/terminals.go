@@ -23,14 +23,14 @@ const (
 )
 
 const (
-	// listTerminals and mostTerminals bound a page of terminals, probeTerminals one of probes: each may be silent for seconds.
-	listTerminals  = 500
-	mostTerminals  = 1000
-	probeTerminals = 100
-	// changeTerminals bounds one change, so that it fits into a body.
-	changeTerminals = 500
-	// probeWithin is the deadline of probing a page.
-	probeWithin = 25 * time.Second
+	// DefaultTerminals and MaxTerminals bound a page of terminals, MaxProbed one of probes: each may be silent for seconds.
+	DefaultTerminals = 500
+	MaxTerminals     = 1000
+	MaxProbed        = 100
+	// MaxChanged bounds one change, so that it fits into a body.
+	MaxChanged = 500
+	// ProbeWithin is the deadline of probing a page.
+	ProbeWithin = 25 * time.Second
 )
 
 // Where the list of terminals comes from.

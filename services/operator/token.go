@@ -12,8 +12,8 @@ import (
 // ErrToken says that a call that changes something did not carry the host's token.
 var ErrToken = errors.New("the token is missing or wrong")
 
-// tokenFile holds the token in a host's data directory, for commands of the same user.
-const tokenFile = "operator.token"
+// TokenFile holds the token in a host's data directory, for commands of the same user.
+const TokenFile = "operator.token"
 
 // maxToken bounds what is read as a token, in bytes.
 const maxToken = 4096
@@ -24,13 +24,13 @@ func WriteToken(dir, token string) error {
 	if there, err := ReadToken(dir); err == nil && there == token {
 		return nil
 	}
-	file, err := os.CreateTemp(dir, tokenFile+".*") // mode 0600
+	file, err := os.CreateTemp(dir, TokenFile+".*") // mode 0600
 	if err != nil {
 		return fmt.Errorf("token: %w", err)
 	}
 	_, err = io.WriteString(file, token+"\n")
 	if err = errors.Join(err, file.Close()); err == nil {
-		err = os.Rename(file.Name(), filepath.Join(dir, tokenFile))
+		err = os.Rename(file.Name(), filepath.Join(dir, TokenFile))
 	}
 	if err != nil {
 		return fmt.Errorf("token: %w", errors.Join(err, os.Remove(file.Name())))
@@ -40,7 +40,7 @@ func WriteToken(dir, token string) error {
 
 // ReadToken gives the token that WriteToken left. A file that others may write is not believed.
 func ReadToken(dir string) (string, error) {
-	file, err := os.Open(filepath.Join(dir, tokenFile))
+	file, err := os.Open(filepath.Join(dir, TokenFile))
 	if err != nil {
 		return "", fmt.Errorf("token: %w", err)
 	}

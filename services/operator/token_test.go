@@ -1,18 +1,20 @@
-package operator
+package operator_test
 
 import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/hotpair/hotpair/services/operator"
 )
 
 func TestToken_IsLeftForItsOwnerOnly(t *testing.T) {
 	dir := t.TempDir()
 	for _, token := range []string{"one", "one", "another"} {
-		if err := WriteToken(dir, token); err != nil {
+		if err := operator.WriteToken(dir, token); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := ReadToken(dir); got != token || err != nil {
+		if got, err := operator.ReadToken(dir); got != token || err != nil {
 			t.Errorf("read %q, %v", got, err)
 		}
 	}
@@ -24,13 +26,13 @@ func TestToken_IsLeftForItsOwnerOnly(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
-	if err := os.Chmod(filepath.Join(dir, tokenFile), 0o666); err != nil {
+	if err := os.Chmod(filepath.Join(dir, operator.TokenFile), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if token, err := ReadToken(dir); err == nil {
+	if token, err := operator.ReadToken(dir); err == nil {
 		t.Errorf("read %q out of a file that anybody may write", token)
 	}
-	if err := WriteToken(filepath.Join(dir, "absent"), "x"); err == nil {
+	if err := operator.WriteToken(filepath.Join(dir, "absent"), "x"); err == nil {
 		t.Error("no error for a directory that there is not")
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/operator/wording"
 )
 
 // Paths and calls of the comparison of both databases.
@@ -44,7 +45,7 @@ func VerifySentence(s bus.VerifyState) string {
 	case s.Running:
 		return fmt.Sprintf("%s and %s are being compared, %d %% done", s.Host, s.Peer, int(s.Done*100))
 	}
-	text := fmt.Sprintf("%s compared on %s and %s, %s", count(uint64(s.Keys), "key"), s.Host, s.Peer, differing(s))
+	text := fmt.Sprintf("%s compared on %s and %s, %s", wording.Count(uint64(s.Keys), "key"), s.Host, s.Peer, Differing(s))
 	if s.DamagedHere > 0 {
 		text += fmt.Sprintf("; %d of them damaged on %s, which is not copied", s.DamagedHere, s.Host)
 	}
@@ -54,7 +55,8 @@ func VerifySentence(s bus.VerifyState) string {
 	return text
 }
 
-func differing(s bus.VerifyState) string {
+// Differing says how many keys differ, and what was done about it.
+func Differing(s bus.VerifyState) string {
 	switch {
 	case s.Different == 0 && s.Failure == "":
 		return "all alike"

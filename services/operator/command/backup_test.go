@@ -1,0 +1,81 @@
+package command
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/operatortest"
+)
+
+// aFiles takes what the fake host gives for a backup.
+type aFiles struct{}
+
+func (aFiles) Check(path string, progress func(float64)) (operator.BackupSummary, error) {
+	content, err := os.ReadFile(path)
+	progress(1)
+	if err == nil && len(content) != 18_000 {
+		err = fmt.Errorf("%w: %d bytes", operator.ErrBackup, len(content))
+	}
+	return operator.BackupSummary{File: path, Position: "3/99", Bytes: int64(len(content)), From: "a"}, err
+}
+
+func (aFiles) Restore(_ context.Context, q operator.RestoreRequest, progress func(string, float64)) (operator.Restored, error) {
+	progress("restore", 0.5)
+	if q.Dir == "/occupied" && !q.Aside {
+		return operator.Restored{}, operator.ErrRefused
+	}
+	return operator.Restored{BackupSummary: operator.BackupSummary{File: q.File, Position: "3/99"}, Dir: q.Dir, Host: q.Host, Identity: "new"}, nil
+}
+
+func TestBackupCommands(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("HOTPAIR_HTTP_TOKEN", operatortest.Token)
+	good := "--http=http://" + serve(t, &operatortest.Host{}).Address()
+	broken := "--http=http://" + serve(t, &operatortest.Host{Err: errors.New("the disk is gone")}).Address()
+	refuses := "--http=http://" + serve(t, &operatortest.Host{Err: operator.ErrRefused}).Address()
+	file := filepath.Join(dir, "one.backup")
+	for _, c := range []struct{ args, err, want string }{
+		{"backup " + file + " " + good, "", "17 KiB at position 3/99"},
+		{"backup " + file + " " + good, "is there already", ""},
+		{"backup " + file + " --replace --json " + good, "", `"position": "3/99"`},
+		{"backup " + file + "2 " + broken, "the disk is gone", ""},
+		{"backup " + file + "2 " + refuses, "refused", ""},
+		{"backup " + file + "2 --http=http://" + closedPort(t), "host does not answer", ""},
+		{"backup", "wrong usage", ""},
+		{"backup check " + file, "", "whole: "},
+		{"backup check " + dir, "is a directory", ""},
+		{"restore " + file, "restore needs --data and --name", ""},
+		{"restore " + file + " --data /new --name b", "", "as host b with the new identity new"},
+		{"restore " + file + " --data /occupied --name b", "--aside", ""},
+		{"restore " + file + " --data /occupied --name b --aside --json", "", `"identity": "new"`},
+		{"restore", "wrong usage", ""},
+	} {
+		root := &cobra.Command{Use: "hotpair", SilenceErrors: true, SilenceUsage: true}
+		root.AddCommand(BackupCommands(aFiles{})...)
+		var out bytes.Buffer
+		root.SetOut(&out)
+		root.SetErr(io.Discard)
+		root.SetArgs(strings.Fields(c.args))
+		err := root.ExecuteContext(t.Context())
+		if c.err == "" && err != nil || c.err != "" && (err == nil || !strings.Contains(strings.ToLower(err.Error()), c.err)) {
+			t.Errorf("%s: %v, want %q", c.args, err, c.err)
+		}
+		if !strings.Contains(out.String(), c.want) {
+			t.Errorf("%s says %q, want %q", c.args, out.String(), c.want)
+		}
+	}
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) != 1 {
+		t.Errorf("left behind: %v (%v)", left, err)
+	}
+}

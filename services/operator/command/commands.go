@@ -1,0 +1,131 @@
+package command
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/wording"
+)
+
+const whereHelp = `
+Where the host is: --http, else --dir (the directory of a hotpair cluster), else HOTPAIR_HTTP, else the cluster that
+runs on this machine, else http://127.0.0.1:7704. Of a cluster all hosts are asked and the one that serves is preferred.
+
+Exit code: 0 done, 1 failed, 2 wrong usage.`
+
+// Commands gives status, history and switchover. Their errors are for printing as they are; ErrUsage means exit code 2.
+func Commands() []*cobra.Command {
+	return slices.Concat([]*cobra.Command{statusCommand(), historyCommand(), switchoverCommand(), eventsCommand(), alarmsCommand()}, dataCommands(), decisionCommands())
+}
+
+// flags that every command has.
+type flags struct {
+	place
+	json bool
+}
+
+// command makes a command that takes no arguments.
+func command(use, short, long, example string, f *flags, run func(ctx context.Context, c *cobra.Command, targets []target) error) *cobra.Command {
+	c := &cobra.Command{
+		Use: use, Short: short, Long: long + "\n" + whereHelp, Example: example,
+		SilenceUsage: true, SilenceErrors: true,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return fmt.Errorf("%w: hotpair %s takes no argument %q; see hotpair %s --help", operator.ErrUsage, use, args[0], use)
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, _ []string) error {
+			ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			f.env, f.temp = os.Environ(), os.TempDir()
+			targets, err := f.find()
+			if err != nil {
+				return err
+			}
+			return run(ctx, c, targets)
+		},
+	}
+	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		return fmt.Errorf("%w: %w; see hotpair %s --help", operator.ErrUsage, err, use)
+	})
+	c.Flags().StringVar(&f.http, "http", "", "the host's operator interface, like http://127.0.0.1:7704")
+	c.Flags().StringVar(&f.dir, "dir", "", "directory of a hotpair cluster")
+	c.Flags().StringVar(&f.host, "host", "", "of a cluster, only this host (a or b)")
+	c.Flags().BoolVar(&f.json, "json", false, "print JSON, as the HTTP interface gives it")
+	return c
+}
+
+func printJSON(c *cobra.Command, v any) error {
+	text, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
+	_, err = fmt.Fprintln(c.OutOrStdout(), string(text))
+	return err
+}
+
+// dataCommands are the commands about the data of the pair.
+func dataCommands() []*cobra.Command {
+	return []*cobra.Command{terminalsCommand(), verifyCommand()}
+}
+
+// argued makes a command that takes arguments; shown is how help names them.
+func argued(use, short, long, example string, f *flags, args cobra.PositionalArgs, run func(ctx context.Context, c *cobra.Command, args []string) error) *cobra.Command {
+	c := command(use, short, long, example, f, nil)
+	c.Args = func(c *cobra.Command, given []string) error {
+		if err := args(c, given); err != nil {
+			return fmt.Errorf("%w: %w; see %s --help", operator.ErrUsage, err, c.CommandPath())
+		}
+		return nil
+	}
+	c.RunE = func(c *cobra.Command, given []string) error {
+		ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
+		defer stop()
+		f.env, f.temp = os.Environ(), os.TempDir()
+		return run(ctx, c, given)
+	}
+	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return fmt.Errorf("%w: %w; see %s --help", operator.ErrUsage, err, c.CommandPath())
+	})
+	return c
+}
+
+// client gives the client of the best host there is, and says of the others why they don't answer.
+func (f *flags) client(ctx context.Context, c *cobra.Command) (*operator.Client, look, error) {
+	targets, err := f.find()
+	if err != nil {
+		return nil, look{}, err
+	}
+	looks := lookAt(ctx, targets)
+	if looks[0].err != nil {
+		return nil, look{}, allDown(looks)
+	}
+	for _, l := range looks[1:] {
+		if l.err != nil {
+			fmt.Fprintln(c.ErrOrStderr(), wording.Printable(l.sentence()))
+		}
+	}
+	return looks[0].client(), looks[0], nil
+}
+
+// decisionCommands are the commands about who serves.
+func decisionCommands() []*cobra.Command {
+	return []*cobra.Command{explainCommand(), doctorCommand(), pauseCommand(), resumeCommand(), promoteCommand(), admitCommand()}
+}
+
+// noArguments refuses arguments.
+func noArguments(c *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("%s takes no argument %q", c.CommandPath(), args[0])
+	}
+	return nil
+}

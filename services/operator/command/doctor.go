@@ -1,0 +1,74 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/wording"
+)
+
+// errNoTakeover ends hotpair doctor when a takeover could not succeed.
+var errNoTakeover = errors.New("doctor: a takeover could not succeed now")
+
+func doctorCommand() *cobra.Command {
+	f := &flags{}
+	return argued("doctor", "Find out whether a takeover could succeed right now",
+		`Examines both hosts, from either: makes a durable write on both disks and measures it, looks at room, permissions and
+open-file limits, reads the witness, compares clocks and versions, counts the terminals that each host is connected to, and
+asks the standby's role machine what it would do. Every finding that is not good comes with a remedy.
+
+Exit code: 0 a takeover could succeed, 1 it could not (or nobody answered), 2 wrong usage.`,
+		`  hotpair doctor
+  hotpair doctor || mail -s "the pair needs help" ops@example.org
+  hotpair doctor --json | jq '.findings[] | select(.level != "good")'`,
+		f, noArguments, func(ctx context.Context, c *cobra.Command, _ []string) error {
+			client, _, err := f.client(ctx, c)
+			if err != nil {
+				return err
+			}
+			ctx, cancel := context.WithTimeout(ctx, operator.DoctorWithin+lookWithin)
+			defer cancel()
+			d, err := client.Doctor(ctx)
+			if err != nil {
+				return fmt.Errorf("doctor: %w", err)
+			}
+			if f.json {
+				err = printJSON(c, d)
+			} else {
+				s := &screen{colour: isTerminal(c.OutOrStdout())}
+				doctorScreen(s, d)
+				_, err = fmt.Fprint(c.OutOrStdout(), s.out.String())
+			}
+			if err == nil && !d.Takeover {
+				err = errNoTakeover
+			}
+			return err
+		})
+}
+
+func doctorScreen(s *screen, d operator.Diagnosis) {
+	level := operator.Good
+	if !d.Takeover {
+		level = operator.Bad
+	}
+	for _, f := range d.Findings {
+		if level == operator.Good && f.Level != operator.Good.String() {
+			level = operator.Warning
+		}
+	}
+	s.headline(level, d.Verdict)
+	s.line("")
+	for _, f := range d.Findings {
+		mark := map[string]string{operator.Good.String(): "ok", operator.Warning.String(): "WARNING"}[f.Level]
+		s.line("  " + pad(f.Host, 5) + pad(f.Check, 18) + pad(wording.Or(mark, "BAD"), 9) + f.Value)
+		if f.Remedy != "" && f.Level != operator.Good.String() {
+			for _, line := range wording.Wrap("→ "+f.Remedy, width-34) {
+				s.line(pad("", 34) + line)
+			}
+		}
+	}
+}

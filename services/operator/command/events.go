@@ -1,0 +1,240 @@
+package command
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/wording"
+)
+
+// eventsScreen shows events, oldest first, with a line above them if they are the first.
+func eventsScreen(s *screen, events []operator.Event, first bool) {
+	if first {
+		s.line(pad("TIME (UTC)", 25) + pad("HOST", 7) + pad("EPOCH", 7) + pad("STEP", 6) + "EVENT")
+	}
+	for _, e := range events {
+		epoch := ""
+		if e.Epoch > 0 {
+			epoch = strconv.FormatUint(e.Epoch, 10)
+		}
+		text := e.Text
+		if e.Took > 0 {
+			text += " (" + wording.Milliseconds(e.Took) + ")"
+		}
+		switch {
+		case e.ID == 0:
+			text += " [only on " + e.Host + " yet]"
+		case e.Late:
+			text += " [late]"
+		}
+		label := pad(e.Time.UTC().Format("2006-01-02 15:04:05.000"), 25) + pad(e.Host, 7) + pad(epoch, 7) + pad(e.Step, 6)
+		for _, line := range wording.Wrap(wording.Printable(text), width-45) {
+			s.line(label + line)
+			label = strings.Repeat(" ", 45)
+		}
+	}
+}
+
+// followAgain is the pause before hosts are asked again when none has answered, or the one that does has no log.
+const followAgain = time.Second
+
+// eventsFlags are what hotpair events takes.
+type eventsFlags struct {
+	flags
+	follow bool
+	since  string
+	limit  int
+	kind   string
+}
+
+func eventsCommand() *cobra.Command {
+	f := &eventsFlags{}
+	c := command("events", "Show what happened, the same on both hosts",
+		`Shows the event log of the pair, oldest first: role changes with their steps (B1 to B9) and times, restarts, solo and
+paired, what operators wanted and from where, audits, alarms. It is kept in the replicated database, so it survives
+takeovers and restarts. What a host saw while it was cut off comes later and is marked late; its time is its own.
+
+Kinds: `+strings.Join(bus.EventKinds(), ", ")+`.`,
+		`  hotpair events                                   # the last 50
+  hotpair events --since 1h                        # what woke me up?
+  hotpair events --since 2026-03-01T02:00:00Z --kind alarm
+  hotpair events --follow                          # as they come, over takeovers too
+  hotpair events --json | jq -r '.events[] | select(.step) | [.step, .text] | @tsv'`,
+		&f.flags, func(ctx context.Context, c *cobra.Command, targets []target) error {
+			return f.run(ctx, c, targets)
+		})
+	c.Flags().BoolVar(&f.follow, "follow", false, "go on with what happens, until Ctrl-C; with --json one event a line")
+	c.Flags().StringVar(&f.since, "since", "", "only what happened after a time (2026-03-01T02:00:00Z) or within a duration (90m)")
+	c.Flags().IntVar(&f.limit, "limit", 0, fmt.Sprintf("how many at most; %d, or all with --since", operator.DefaultEvents))
+	c.Flags().StringVar(&f.kind, "kind", "", "only events of this kind")
+	return c
+}
+
+func (f *eventsFlags) run(ctx context.Context, c *cobra.Command, targets []target) error {
+	since, err := operator.ParseSince(f.since, time.Now())
+	if err := errors.Join(err, operator.CheckKind(f.kind)); err != nil {
+		return err
+	}
+	if f.limit < 0 {
+		return fmt.Errorf("%w: --limit is 1 or more", operator.ErrUsage)
+	}
+	limit := f.limit
+	if limit == 0 && since.IsZero() {
+		limit = operator.DefaultEvents
+	}
+	walk := &eventsWalk{flags: f, command: c, targets: targets, limit: limit}
+	page, err := walk.first(ctx, bus.EventsRequest{Since: since, Kind: f.kind})
+	if err != nil {
+		return err
+	}
+	switch {
+	case !f.follow && f.json:
+		return printJSON(c, page)
+	case !f.follow && len(page.Events) == 0:
+		fmt.Fprintln(c.OutOrStdout(), "no events")
+		return nil
+	}
+	if err := walk.show(page.Events); err != nil || !f.follow {
+		return err
+	}
+	return walk.follow(ctx, page)
+}
+
+// eventsWalk goes through the log at whichever host answers: both have the same.
+type eventsWalk struct {
+	flags   *eventsFlags
+	command *cobra.Command
+	targets []target
+	limit   int // 0: all
+	client  *operator.Client
+	shown   bool
+	known   map[eventName]bool // events shown that no log has yet
+	noted   string
+}
+
+// eventName says which event it is before the log has given it a number.
+type eventName struct {
+	host                string
+	incarnation, number uint64
+}
+
+// look finds the best host that answers.
+func (w *eventsWalk) look(ctx context.Context) error {
+	looks := lookAt(ctx, w.targets)
+	if looks[0].err != nil {
+		return allDown(looks)
+	}
+	for _, l := range looks[1:] {
+		if l.err != nil {
+			fmt.Fprintln(w.command.ErrOrStderr(), wording.Printable(l.sentence()))
+		}
+	}
+	w.client = looks[0].client()
+	return nil
+}
+
+// page asks for one page.
+func (w *eventsWalk) page(ctx context.Context, q bus.EventsRequest, wait time.Duration) (bus.EventsPage, error) {
+	ctx, cancel := context.WithTimeout(ctx, operator.AnswerWithin+wait)
+	defer cancel()
+	page, err := w.client.Events(ctx, q, wait)
+	if page.Note != w.noted && err == nil {
+		w.noted = page.Note
+		if page.Note != "" {
+			fmt.Fprintln(w.command.ErrOrStderr(), wording.Printable(page.Note))
+		}
+	}
+	return page, err
+}
+
+// first gathers what is there, at most limit, all pages of it.
+func (w *eventsWalk) first(ctx context.Context, q bus.EventsRequest) (bus.EventsPage, error) {
+	if err := w.look(ctx); err != nil {
+		return bus.EventsPage{}, err
+	}
+	rest := w.limit
+	var all bus.EventsPage
+	for {
+		q.Limit = bus.MaxEvents
+		if rest > 0 {
+			q.Limit = min(q.Limit, rest)
+		}
+		page, err := w.page(ctx, q, 0)
+		if err != nil {
+			return all, fmt.Errorf("events: %w", err)
+		}
+		page.Events, all.Events = append(all.Events, page.Events...), nil
+		all = page
+		if q.Since.IsZero() || page.Note != "" || page.Next > page.Last || w.limit > 0 && len(all.Events) >= w.limit {
+			return all, nil
+		}
+		rest, q.From = w.limit-len(all.Events), page.Next
+	}
+}
+
+// follow shows what comes until ctx ends, which is no error.
+func (w *eventsWalk) follow(ctx context.Context, page bus.EventsPage) error {
+	from := page.Next
+	for ctx.Err() == nil {
+		page, err := w.page(ctx, bus.EventsRequest{From: from, Limit: bus.MaxEvents, Kind: w.flags.kind}, operator.WaitMost)
+		if err == nil {
+			if err := w.show(page.Events); err != nil {
+				return err
+			}
+			from = max(page.Next, 1)
+			if page.Note == "" {
+				continue
+			}
+		}
+		select {
+		case <-time.After(followAgain):
+		case <-ctx.Done():
+			return nil
+		}
+		if err := w.look(ctx); err != nil && ctx.Err() == nil {
+			fmt.Fprintln(w.command.ErrOrStderr(), wording.Printable(err.Error()))
+		}
+	}
+	return nil
+}
+
+// show prints events; one that no log had yet is not shown again when it has.
+func (w *eventsWalk) show(events []operator.Event) error {
+	s := &screen{colour: isTerminal(w.command.OutOrStdout())}
+	for _, e := range events {
+		name := eventName{e.Host, e.Incarnation, e.Number}
+		if w.known[name] {
+			if e.ID > 0 {
+				delete(w.known, name)
+			}
+			continue
+		}
+		if e.ID == 0 {
+			if w.known == nil {
+				w.known = map[eventName]bool{}
+			}
+			w.known[name] = true
+		}
+		if w.flags.json {
+			text, err := json.Marshal(e)
+			if err != nil {
+				return fmt.Errorf("print: %w", err)
+			}
+			s.out.Write(append(text, '\n'))
+			continue
+		}
+		eventsScreen(s, []operator.Event{e}, !w.shown)
+		w.shown = true
+	}
+	_, err := fmt.Fprint(w.command.OutOrStdout(), s.out.String())
+	return err
+}

@@ -1,0 +1,299 @@
+package command
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/wording"
+)
+
+func historyCommand() *cobra.Command {
+	f := &flags{}
+	var request bus.HistoryRequest
+	var follow bool
+	c := command("history", "Show the updates, and whether both hosts hold them",
+		`Shows the update history, oldest first. Each update has a position (epoch/sequence) and a state: "notified" once it is
+durable on the other host too, "not notified" while only this one has it. With --key only the updates of one key, as far
+as the history reaches back.`,
+		`  hotpair history                                  # the last 50 updates
+  hotpair history --from 1000 --limit 20           # 20 updates from sequence 1000 on
+  hotpair history --key account/17 --limit 5       # who changed this last?
+  hotpair history --follow --service ledger        # what happens, until Ctrl-C
+  hotpair history --json | jq '.updates[] | select(.notified | not)'
+  hotpair history diverged                         # updates that were set aside`,
+		f, func(ctx context.Context, c *cobra.Command, targets []target) error {
+			if request.Limit < 1 || request.Limit > operator.MaxHistory {
+				return fmt.Errorf("%w: --limit is 1 to %d", operator.ErrUsage, operator.MaxHistory)
+			}
+			bar := newProgress(c.ErrOrStderr(), "history")
+			page, err := f.readHistory(ctx, c, request, bar)
+			bar.end()
+			if err != nil {
+				return fmt.Errorf("history: %w", err)
+			}
+			if follow {
+				return f.followHistory(ctx, c, request, page)
+			}
+			if f.json {
+				return printJSON(c, page)
+			}
+			s := &screen{colour: isTerminal(c.OutOrStdout())}
+			historyScreen(s, page)
+			fmt.Fprint(c.OutOrStdout(), s.out.String())
+			return nil
+		})
+	c.Flags().Uint64Var(&request.From, "from", 0, "sequence to begin with; 0 is the last --limit updates")
+	c.Flags().IntVar(&request.Limit, "limit", operator.DefaultHistory, fmt.Sprintf("how many, 1 to %d", operator.MaxHistory))
+	c.Flags().StringVar(&request.Key, "key", "", "only updates of this key, as it is shown")
+	c.Flags().StringVar(&request.Service, "service", "", "only updates of this service")
+	c.Flags().BoolVar(&follow, "follow", false, "go on with what comes, until Ctrl-C; with --json one object on each line")
+	c.AddCommand(divergedCommand())
+	return c
+}
+
+// readHistory reads the history of whichever host can give it, the one that serves first.
+func (f *flags) readHistory(ctx context.Context, c *cobra.Command, q bus.HistoryRequest, bar *progress) (all bus.HistoryPage, err error) {
+	targets, err := f.find()
+	if err != nil {
+		return all, err
+	}
+	looks := lookAt(ctx, targets)
+	if looks[0].err != nil {
+		return all, allDown(looks)
+	}
+	var failures error
+	for _, l := range looks {
+		if l.err != nil {
+			fmt.Fprintln(c.ErrOrStderr(), wording.Printable(l.sentence()))
+			continue
+		}
+		all, err := historyOf(ctx, l.client(), q, bar)
+		if err == nil || ctx.Err() != nil {
+			return all, err
+		}
+		failures = errors.Join(failures, fmt.Errorf("%s: %w", l.name, err))
+	}
+	return all, failures
+}
+
+// historyOf asks one host until as many updates as wanted are found, or all of its history was looked at.
+func historyOf(ctx context.Context, client *operator.Client, q bus.HistoryRequest, bar *progress) (all bus.HistoryPage, err error) {
+	wanted, first := q.Limit, true
+	for {
+		page, err := client.History(ctx, q)
+		if err != nil {
+			return all, err
+		}
+		if first {
+			all, first = page, false
+		} else {
+			if q.From > 0 {
+				all.Updates = append(all.Updates, page.Updates...)
+			} else {
+				all.Updates = append(page.Updates, all.Updates...)
+			}
+			all.First, all.Last, all.Next, all.Prior = page.First, page.Last, page.Next, page.Prior
+		}
+		kept := max(float64(all.Last-min(all.First, all.Last)), 1)
+		switch q.Limit = wanted - len(all.Updates); {
+		case q.Limit <= 0 || all.Next == 0 && all.Prior == 0:
+			return all, nil
+		case all.Next > 0:
+			q.From = all.Next
+			bar.show(float64(all.Next-min(all.First, all.Next))/kept, wording.Count(uint64(len(all.Updates)), "update")+" found")
+		default:
+			q.Before = all.Prior
+			bar.show(float64(all.Last-min(all.Prior, all.Last))/kept, wording.Count(uint64(len(all.Updates)), "update")+" found")
+		}
+	}
+}
+
+// followHistory prints what was found and then what comes, from whichever host answers: a takeover does not end it.
+func (f *flags) followHistory(ctx context.Context, c *cobra.Command, q bus.HistoryRequest, page bus.HistoryPage) error {
+	out := c.OutOrStdout()
+	failing := false
+	for {
+		for _, u := range page.Updates {
+			if f.json {
+				line, err := json.Marshal(u)
+				if err != nil {
+					return err
+				}
+				fmt.Fprintln(out, string(line))
+				continue
+			}
+			s := &screen{}
+			updateLine(s, u)
+			fmt.Fprint(out, s.out.String())
+		}
+		q.From, q.Before, q.Limit = max(page.Last+1, q.From), 0, operator.MaxHistory
+		if n := len(page.Updates); n > 0 && page.Next == 0 && page.Updates[n-1].Position.Sequence > page.Last {
+			q.From = page.Updates[n-1].Position.Sequence + 1
+		}
+		if page.Next > 0 {
+			q.From = page.Next
+		}
+		select {
+		case <-time.After(followPace):
+		case <-ctx.Done():
+			return nil // Ctrl-C is how it ends
+		}
+		next, err := f.readHistory(ctx, c, q, newProgress(c.ErrOrStderr(), "history"))
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			if !failing {
+				fmt.Fprintln(c.ErrOrStderr(), wording.Printable(err.Error()))
+			}
+			failing = true
+			page = bus.HistoryPage{Last: q.From - 1}
+			continue
+		}
+		failing = false
+		page = next
+	}
+}
+
+func divergedCommand() *cobra.Command {
+	f := &flags{}
+	var limit int
+	c := argued("diverged [FILE]", "Show updates that only one host had, and that were set aside",
+		`When a host comes back with updates that the other one never had, they are not thrown away: they are set aside in files in its data
+directory, and the host goes on with the pair's history. Without FILE the files are listed, with FILE the updates in it. Each
+host shows its own: --host chooses. To be done with a file, repeat what is still wanted, then move it out of the directory.`,
+		`  hotpair history diverged --host b
+  hotpair history diverged --host b 000001.aside
+  hotpair history diverged 000001.aside --json | jq -r '.updates[].keys[]'`,
+		f, cobra.MaximumNArgs(1), func(ctx context.Context, c *cobra.Command, args []string) error {
+			targets, err := f.find()
+			if err != nil {
+				return err
+			}
+			return f.diverged(ctx, c, targets, args, limit)
+		})
+	c.Flags().IntVar(&limit, "limit", operator.MaxHistory, fmt.Sprintf("how many updates of a file, 1 to %d", operator.MaxHistory))
+	return c
+}
+
+func (f *flags) diverged(ctx context.Context, c *cobra.Command, targets []target, args []string, limit int) error {
+	if limit < 1 || limit > operator.MaxHistory {
+		return fmt.Errorf("%w: --limit is 1 to %d", operator.ErrUsage, operator.MaxHistory)
+	}
+	q := bus.AsideRequest{Limit: limit}
+	if len(args) == 1 {
+		q.File = args[0]
+	}
+	looks := lookAt(ctx, targets)
+	if looks[0].err != nil {
+		return allDown(looks)
+	}
+	if q.File != "" {
+		looks = looks[:1] // names of files are each host's own
+	}
+	pages := map[string]bus.AsidePage{}
+	s := &screen{colour: isTerminal(c.OutOrStdout())}
+	for _, l := range looks {
+		if l.err != nil {
+			fmt.Fprintln(c.ErrOrStderr(), wording.Printable(l.sentence()))
+			continue
+		}
+		page, err := l.client().Diverged(ctx, q)
+		if err != nil {
+			return fmt.Errorf("history diverged: %s: %w", l.name, err)
+		}
+		pages[l.name] = page
+		divergedScreen(s, l.name, page, q.File != "")
+		if f.json && q.File != "" {
+			return printJSON(c, page)
+		}
+	}
+	if f.json {
+		return printJSON(c, pages)
+	}
+	fmt.Fprint(c.OutOrStdout(), s.out.String())
+	return nil
+}
+
+func divergedScreen(s *screen, host string, page bus.AsidePage, one bool) {
+	if len(page.Files) == 0 {
+		s.line("host " + host + ": nothing was set aside")
+		return
+	}
+	for _, file := range page.Files {
+		text := wording.Count(uint64(file.Records), "record")
+		if file.First != "" {
+			text += ", " + file.First + " to " + file.Last
+		}
+		s.line("host " + host + "  " + pad(file.Name, 18) + text)
+		s.row("", wording.Or(file.Problem, file.Reason))
+	}
+	if !one {
+		return
+	}
+	s.line("")
+	for _, u := range page.Updates {
+		if u.Unreadable > 0 {
+			s.line(fmt.Sprintf("a record of %d bytes that is no update any more", u.Unreadable))
+			continue
+		}
+		s.line(pad(u.Position.String(), 12) + pad(u.Time.UTC().Format("2006-01-02 15:04:05.000"), 25) + updateText(u.HistoryUpdate))
+	}
+	if page.Next > 0 {
+		s.line(fmt.Sprintf("and more from record %d on", page.Next))
+	}
+}
+
+// updateLine is one update of the history.
+func updateLine(s *screen, u bus.HistoryUpdate) {
+	state := "not notified"
+	if u.Notified {
+		state = "notified"
+	}
+	s.line(pad(u.Position.String(), 12) + pad(u.Time.UTC().Format("2006-01-02 15:04:05.000"), 25) + pad(state, 14) + updateText(u))
+}
+
+// historyScreen shows a page of the update history, oldest first.
+func historyScreen(s *screen, page bus.HistoryPage) {
+	if len(page.Updates) == 0 {
+		s.line("no updates here" + keptSuffix(page))
+		return
+	}
+	s.line(pad("POSITION", 12) + pad("TIME (UTC)", 25) + pad("STATE", 14) + "UPDATE")
+	for _, u := range page.Updates {
+		updateLine(s, u)
+	}
+	first, last := page.Updates[0].Position.Sequence, page.Updates[len(page.Updates)-1].Position.Sequence
+	s.line("")
+	s.line("sequences " + wording.Grouped(first) + " to " + wording.Grouped(last) + keptSuffix(page))
+}
+
+func keptSuffix(page bus.HistoryPage) string {
+	if page.Last == 0 {
+		return ": the history is empty"
+	}
+	return "; kept are " + wording.Grouped(page.First) + " to " + wording.Grouped(page.Last)
+}
+
+func updateText(u bus.HistoryUpdate) string {
+	if u.Kind == "began" {
+		return "epoch " + strconv.FormatUint(u.Position.Epoch, 10) + " began on " + u.Host
+	}
+	text := u.Service
+	if len(u.Keys) > 0 {
+		text += " " + strings.Join(u.Keys, ", ")
+	}
+	if u.Request != "" {
+		text += " (request " + u.Request + ")"
+	}
+	return strings.TrimSpace(text)
+}

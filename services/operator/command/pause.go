@@ -1,0 +1,81 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hotpair/hotpair/services/operator"
+)
+
+func pauseCommand() *cobra.Command {
+	f := &flags{}
+	var request operator.PauseRequest
+	c := argued("pause", "Hold back automatic takeover, for maintenance",
+		`Until the pause ends neither host takes over or hands over by itself, whatever happens to the other: for work on the
+network or the machines that would look like a failure. It is kept in the pair record, so both hosts know and a restart of
+either does not end it; it ends by itself. What it does not forbid: the active going on alone when the standby is gone, its
+own return after a restart, and hotpair switchover. It needs an active and the witness. While it lasts a failure of the
+active stops the service until it returns, or until hotpair resume.`,
+		`  hotpair pause                                    # for half an hour
+  hotpair pause --for 2h
+  hotpair resume                                   # as soon as you are done`,
+		f, noArguments, func(ctx context.Context, c *cobra.Command, _ []string) error {
+			if _, err := request.Duration(); err != nil {
+				return fmt.Errorf("--for: %w", err)
+			}
+			return f.setPause(ctx, c, "pause", func(ctx context.Context, client *operator.Client) (operator.PauseResult, error) {
+				return client.Pause(ctx, request)
+			})
+		})
+	c.Flags().StringVar(&request.For, "for", operator.DefaultPause.String(), "how long, up to 24h")
+	return c
+}
+
+func resumeCommand() *cobra.Command {
+	f := &flags{}
+	return argued("resume", "End a pause of automatic takeover",
+		`Ends what hotpair pause began. If the active is gone by now the standby takes over at once.`,
+		`  hotpair resume && hotpair status`,
+		f, noArguments, func(ctx context.Context, c *cobra.Command, _ []string) error {
+			return f.setPause(ctx, c, "resume", func(ctx context.Context, client *operator.Client) (operator.PauseResult, error) {
+				return client.Resume(ctx)
+			})
+		})
+}
+
+func (f *flags) setPause(ctx context.Context, c *cobra.Command, what string, call func(context.Context, *operator.Client) (operator.PauseResult, error)) error {
+	client, _, err := f.client(ctx, c)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, operator.PauseWithin+lookWithin)
+	defer cancel()
+	result, err := call(ctx, client)
+	switch {
+	case errors.Is(err, operator.ErrRefused):
+		return fmt.Errorf("%s refused, nothing was done: %w", what, err)
+	case err != nil:
+		return fmt.Errorf("%s: %w", what, err)
+	case f.json:
+		return printJSON(c, result)
+	}
+	s := &screen{colour: isTerminal(c.OutOrStdout())}
+	pauseScreen(s, result)
+	_, err = fmt.Fprint(c.OutOrStdout(), s.out.String())
+	return err
+}
+
+func pauseScreen(s *screen, result operator.PauseResult) {
+	if result.Pause == nil {
+		s.headline(operator.Good, "automatic takeover is on again")
+	} else {
+		s.headline(operator.Warning, result.Pause.Sentence())
+		s.line("A failure of " + result.Host + " now stops the service until it is back. End it with hotpair resume.")
+	}
+	if !result.PeerKnows {
+		s.line("The other host has not heard of it yet; it can't take over before it has.")
+	}
+}

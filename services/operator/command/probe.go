@@ -1,0 +1,141 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/wording"
+)
+
+func terminalsProbe() *cobra.Command {
+	f := &flags{}
+	return argued("probe [ID...]", "Dial terminals now, from both hosts, and say what is wrong",
+		`Dials the terminals named, or all, from both hosts, on connections of their own that disturb nothing, and says of each what is
+there: ok, refused, unreachable, timeout, wrong-key, no-agent, other-agent, other-pair, version or higher-epoch, with
+what to do about it. Exit code 1 if one of them is not ok.`,
+		`  hotpair terminals probe                          # all of them
+  hotpair terminals probe till-7                   # one
+  hotpair terminals probe --json | jq '.terminals[] | select(any(.hosts[]; .outcome != "ok"))'`,
+		f, cobra.ArbitraryArgs, func(ctx context.Context, c *cobra.Command, args []string) error {
+			client, _, err := f.client(ctx, c)
+			if err != nil {
+				return err
+			}
+			all, err := probeAll(ctx, client, args, newProgress(c.ErrOrStderr(), "probe"))
+			if err != nil {
+				return fmt.Errorf("probe: %w", err)
+			}
+			failed := bad(all)
+			if f.json {
+				if err := printJSON(c, all); err != nil {
+					return err
+				}
+			} else {
+				s := &screen{colour: isTerminal(c.OutOrStdout())}
+				probeScreen(s, all)
+				fmt.Fprint(c.OutOrStdout(), s.out.String())
+			}
+			if failed > 0 {
+				return fmt.Errorf("probe: %w: %d of %s not ok", errProbe, failed, wording.Count(uint64(len(all.Terminals)), "terminal"))
+			}
+			return nil
+		})
+}
+
+// errProbe makes a probe that found something end with exit code 1.
+var errProbe = errors.New("terminals are in trouble")
+
+func probeAll(ctx context.Context, client *operator.Client, ids []string, bar *progress) (all operator.ProbePage, err error) {
+	defer bar.end()
+	all.Terminals = []operator.ProbedTerminal{}
+	add := func(page operator.ProbePage) {
+		page.Terminals = append(all.Terminals, page.Terminals...)
+		all = page
+	}
+	for at := 0; at < len(ids); at += operator.MaxProbed {
+		page, err := client.ProbeTerminals(ctx, operator.ProbeRequest{IDs: ids[at:min(at+operator.MaxProbed, len(ids))]})
+		if err != nil {
+			return all, err
+		}
+		add(page)
+		bar.show(float64(len(all.Terminals))/float64(len(ids)), wording.Count(uint64(len(all.Terminals)), "terminal"))
+	}
+	if len(ids) > 0 {
+		all.Total, all.More = len(all.Terminals), false
+		return all, nil
+	}
+	for after := ""; ; {
+		page, err := client.ProbeTerminals(ctx, operator.ProbeRequest{After: after})
+		if err != nil {
+			return all, err
+		}
+		add(page)
+		bar.show(float64(len(all.Terminals))/float64(max(all.Total, 1)), wording.Count(uint64(len(all.Terminals)), "terminal"))
+		if !page.More || len(page.Terminals) == 0 {
+			all.More = false
+			return all, nil
+		}
+		after = all.Terminals[len(all.Terminals)-1].ID
+	}
+}
+
+// bad counts terminals that are not ok from a host that answered.
+func bad(p operator.ProbePage) (n int) {
+	for _, t := range p.Terminals {
+		for _, o := range t.Hosts {
+			if o.Outcome != bus.ProbeOK {
+				n++
+				break
+			}
+		}
+	}
+	return n
+}
+
+func probeScreen(s *screen, p operator.ProbePage) {
+	var hosts []string
+	for _, h := range p.Hosts {
+		if h.Problem != "" {
+			s.line("from " + h.Host + " nothing was dialled: " + h.Problem)
+			continue
+		}
+		hosts = append(hosts, h.Host)
+	}
+	fine := 0
+	for _, t := range p.Terminals {
+		ok := len(t.Hosts) > 0
+		for _, o := range t.Hosts {
+			ok = ok && o.Outcome == bus.ProbeOK
+		}
+		if ok {
+			fine++
+			if len(p.Terminals) > 20 {
+				continue // what is fine would hide what is not
+			}
+		}
+		s.line(pad(t.ID, 20) + t.Address)
+		for _, h := range hosts {
+			o, found := t.Hosts[h]
+			switch {
+			case !found:
+			case o.Outcome == bus.ProbeOK:
+				s.row("  from "+h, fmt.Sprintf("ok, %.1f ms, epoch %d, served by %s", o.RTTMS, o.Epoch, wording.Or(o.Active, "nobody yet")))
+			default:
+				s.row("  from "+h, o.Outcome+": "+o.Detail)
+				s.row("  ", "remedy: "+o.Remedy)
+			}
+		}
+	}
+	s.line("")
+	level := operator.Good
+	if fine < len(p.Terminals) {
+		level = operator.Bad
+	}
+	s.headline(level, fmt.Sprintf("%d of %s ok from %s", fine, wording.Count(uint64(len(p.Terminals)), "terminal"), wording.Or(strings.Join(hosts, " and "), "nobody")))
+}

@@ -1,0 +1,179 @@
+package command
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/wording"
+)
+
+func promoteCommand() *cobra.Command {
+	f := &flags{}
+	var force bool
+	var accept string
+	c := argued("promote", "Make a host serve that may not by itself, accepting a loss",
+		`For the day on which the host that served last will not come back: makes the host that is asked serve although it may
+lack acknowledged updates. It says how many it is known to lack and which terminals still see the other host serve, and does
+nothing until that number is typed, or given with --accept-loss. The number is a lower bound: what the other host
+acknowledged after it was last heard, nobody here knows. If the other host comes back, it becomes standby; what only it has
+is set aside in files, and an alarm says so. A host half-way through a copy can't be promoted at all.
+
+The host that is asked is the one that will serve, so name it: --host, or --http.`,
+		`  hotpair promote --force --host b                 # says what is lost, and asks
+  hotpair promote --force --host b --accept-loss 41
+  hotpair explain --host b                         # first: why does it not serve by itself?`,
+		f, noArguments, func(ctx context.Context, c *cobra.Command, _ []string) error {
+			if !force {
+				return fmt.Errorf("%w: hotpair promote takes --force: it may lose acknowledged updates; without a loss there is hotpair switchover", operator.ErrUsage)
+			}
+			return f.promote(ctx, c, accept)
+		})
+	c.Flags().BoolVar(&force, "force", false, "yes, updates may be lost")
+	c.Flags().StringVar(&accept, "accept-loss", "", "the number of updates that may be lost, or unknown; asked for when not given")
+	return c
+}
+
+func (f *flags) promote(ctx context.Context, c *cobra.Command, accept string) error {
+	targets, err := f.find()
+	if err != nil {
+		return err
+	}
+	if len(targets) != 1 {
+		return fmt.Errorf("%w: say with --host which host shall serve", operator.ErrUsage)
+	}
+	looks := lookAt(ctx, targets)
+	if looks[0].err != nil {
+		return allDown(looks)
+	}
+	client := looks[0].client()
+	plan, err := client.PromotePlan(ctx)
+	if err != nil {
+		return fmt.Errorf("promote: %w", err)
+	}
+	if !f.json || accept == "" {
+		s := &screen{colour: isTerminal(c.ErrOrStderr())}
+		planScreen(s, plan)
+		fmt.Fprint(c.ErrOrStderr(), s.out.String())
+	}
+	if plan.Refused != "" {
+		return fmt.Errorf("promote refused, nothing was done: %s", wording.Printable(plan.Refused))
+	}
+	if accept == "" {
+		if accept, err = typed(c.InOrStdin(), c.ErrOrStderr(), plan.AcceptLoss); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, operator.PromoteWithin+lookWithin)
+	defer cancel()
+	done, err := client.Promote(ctx, operator.PromoteRequest{AcceptLoss: accept})
+	switch {
+	case errors.Is(err, operator.ErrRefused):
+		return fmt.Errorf("promote refused, nothing was done: %w", err)
+	case err != nil:
+		return fmt.Errorf("promote: %w", err)
+	case f.json:
+		return printJSON(c, done)
+	}
+	s := &screen{colour: isTerminal(c.OutOrStdout())}
+	s.headline(operator.Warning, fmt.Sprintf("%s serves, epoch %d, after %s; see hotpair status for the audit of what terminals were told", done.Active, done.Epoch, wording.Milliseconds(done.Took)))
+	_, err = fmt.Fprint(c.OutOrStdout(), s.out.String())
+	return err
+}
+
+// typed asks for what must be accepted, and takes nothing else.
+func typed(in io.Reader, out io.Writer, want string) (string, error) {
+	fmt.Fprintf(out, "Type %s to go on, anything else to stop: ", want)
+	line, err := bufio.NewReader(io.LimitReader(in, 200)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", fmt.Errorf("promote: %w", err)
+	}
+	if strings.TrimSpace(line) != want {
+		return "", errors.New("promote: not confirmed, nothing was done")
+	}
+	return want, nil
+}
+
+func planScreen(s *screen, p operator.PromotePlan) {
+	switch {
+	case p.Refused != "":
+		s.headline(operator.Bad, p.Host+" can't be promoted: "+p.Refused)
+	case p.Needless:
+		s.headline(operator.Good, p.Host+" holds every acknowledged update: nothing is lost")
+	case p.AcceptLoss == operator.UnknownLoss:
+		s.headline(operator.Bad, "Nobody here knows how many acknowledged updates are lost if "+p.Host+" serves")
+	default:
+		s.headline(operator.Bad, fmt.Sprintf("At least %s acknowledged update(s) are lost if %s serves", p.AcceptLoss, p.Host))
+	}
+	s.row("own", p.Host+" has updates up to "+p.Own)
+	other := wording.Or(p.Active, "nobody") + " is active by the pair record; "
+	switch {
+	case p.Needless:
+	case p.Other == "":
+		other += "this host has heard of none of its updates since its main started"
+	default:
+		other += "it had acknowledged up to " + p.Other + " when it was last heard"
+	}
+	if !p.Heard.IsZero() {
+		other += " (" + wording.Time(p.Heard) + " UTC)"
+	}
+	s.row("other", strings.TrimSuffix(other, "; "))
+	if len(p.Fresh) > 0 {
+		s.row("terminals", fmt.Sprintf("%d of %d still see the other host serve: %s", len(p.Fresh), p.Asked, strings.Join(p.Fresh, ", ")))
+	} else {
+		s.row("terminals", fmt.Sprintf("none of %d sees the other host serve", p.Asked))
+	}
+	if p.Note != "" {
+		s.row("note", p.Note)
+	}
+}
+
+func admitCommand() *cobra.Command {
+	f := &flags{}
+	return argued("admit HOST|witness", "Let a replaced host or witness in",
+		`A host that was replaced (new data directory, so a new identity) joins by itself while the other one serves. Only when
+nobody serves, because the pair record still counts on the old identity, the host that has the data must be told that the
+old one will never come back: hotpair admit NAME, asked of that host. It serves then, and the new one takes a copy.
+
+A witness that was replaced keeps an empty register. The pair goes on serving, but nothing can change in the record, so the
+next failure would stop the service: hotpair admit witness moves the record to the witness that answers now. Both hosts must
+see the same one.`,
+		`  hotpair admit a                                  # a's machine burnt down while both were off
+  hotpair admit witness                            # after its disk was replaced`,
+		f, func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return errors.New("it takes one name: of a host, or witness")
+			}
+			return nil
+		}, func(ctx context.Context, c *cobra.Command, args []string) error {
+			client, _, err := f.client(ctx, c)
+			if err != nil {
+				return err
+			}
+			ctx, cancel := context.WithTimeout(ctx, operator.PromoteWithin+lookWithin)
+			defer cancel()
+			done, err := client.Admit(ctx, operator.AdmitRequest{Who: args[0]})
+			switch {
+			case errors.Is(err, operator.ErrRefused):
+				return fmt.Errorf("admit refused, nothing was done: %w", err)
+			case err != nil:
+				return fmt.Errorf("admit: %w", err)
+			case f.json:
+				return printJSON(c, done)
+			}
+			s := &screen{colour: isTerminal(c.OutOrStdout())}
+			if args[0] == operator.AdmitWitness {
+				s.headline(operator.Good, fmt.Sprintf("witness %s keeps the pair record now, version %d", done.WitnessID, done.RecordVersion))
+			} else {
+				s.headline(operator.Good, fmt.Sprintf("%s serves, epoch %d; %s joins as soon as it has a copy", done.Active, done.Epoch, args[0]))
+			}
+			_, err = fmt.Fprint(c.OutOrStdout(), s.out.String())
+			return err
+		})
+}

@@ -1,0 +1,243 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/wording"
+)
+
+func statusCommand() *cobra.Command {
+	f := &flags{}
+	var watch bool
+	every := time.Second
+	c := command("status", "Show how the pair is",
+		`Shows on one screen who serves, whether the other host could take over now, what is missing if it could not,
+and what happened last. The first line says it all: green is "either host may fail", yellow is "serves, without
+reserve", red is "can't do its part". With --watch it is drawn anew until Ctrl-C, and says how old what it shows is when
+no host answers any more.`,
+		`  hotpair status                                   # the pair, as the host that serves sees it
+  hotpair status --host b                          # the same from the other side
+  hotpair status --watch --interval 200ms          # during a switchover or game day
+  hotpair status --json | jq -r .active            # for scripts
+  hotpair status --http http://10.0.0.1:7704`,
+		f, func(ctx context.Context, c *cobra.Command, targets []target) error {
+			if watch {
+				return f.watch(ctx, c, targets, every)
+			}
+			return f.status(ctx, c, targets)
+		})
+	c.Flags().BoolVarP(&watch, "watch", "w", false, "draw it anew until Ctrl-C; with --json one line each time")
+	c.Flags().DurationVar(&every, "interval", every, "how often with --watch, at least 50ms")
+	return c
+}
+
+func (f *flags) status(ctx context.Context, c *cobra.Command, targets []target) error {
+	looks := lookAt(ctx, targets)
+	if looks[0].err != nil {
+		return allDown(looks)
+	}
+	s := &screen{colour: isTerminal(c.OutOrStdout())}
+	for _, l := range looks[1:] {
+		if l.err != nil {
+			// Beside the screen, so that --json stays what it is.
+			fmt.Fprintln(c.ErrOrStderr(), wording.Printable(l.sentence()))
+		}
+	}
+	if f.json {
+		return printJSON(c, looks[0].status)
+	}
+	statusScreen(s, looks[0].status)
+	fmt.Fprint(c.OutOrStdout(), s.out.String())
+	return nil
+}
+
+// shownEvents is how many of the last events status shows.
+const shownEvents = 6
+
+// statusScreen shows the status of one host.
+func statusScreen(s *screen, st operator.Status) {
+	s.headline(st.Summary())
+	if st.Pause != nil {
+		s.headline(operator.Warning, st.Pause.Sentence())
+	}
+	if st.Scheduled != nil {
+		s.headline(operator.Warning, st.Scheduled.Sentence(st.Time))
+	}
+	s.line("")
+	s.row("host "+st.Host, hostRow(st))
+	s.row("pair", pairRow(st))
+	s.row("updates", updatesRow(st))
+	s.row("peer "+st.Peer.Host, peerRow(st))
+	if row := progressRow(st); row != "" {
+		s.row("progress", row)
+	}
+	s.row("witness", witnessRow(st.Witness))
+	s.row("terminals", fmt.Sprintf("%d attached, %d warm, %d unreachable", st.Terminals.Attached, st.Terminals.Warm, st.Terminals.Unreachable))
+	if st.Audit != nil {
+		s.row("audit", fmt.Sprintf("epoch %d: %s", st.Audit.Epoch, st.Audit.Sentence()))
+	}
+	label := "processes"
+	for _, name := range slices.Sorted(maps.Keys(st.Processes)) {
+		s.line("  " + pad(label, 10) + processRow(name, st.Processes[name]))
+		label = ""
+	}
+	label = "alarms"
+	for _, alarm := range st.Alarms {
+		s.row(label, alarm.Text)
+		label = ""
+	}
+	if len(st.Events) == 0 {
+		return
+	}
+	label = "events"
+	for _, e := range st.Events[max(0, len(st.Events)-shownEvents):] {
+		s.line("  " + pad(label, 10) + eventRow(e))
+		label = ""
+	}
+}
+
+// progressRow shows how far the host is that is being brought up; "" when none is.
+func progressRow(st operator.Status) string {
+	for _, c := range []*operator.CatchUp{st.CatchUp, st.Peer.CatchUp} {
+		if c != nil {
+			return cells(c.Done) + c.Suffix(" ")
+		}
+	}
+	return ""
+}
+
+func hostRow(st operator.Status) string {
+	text := st.Role
+	if !st.Since.IsZero() && !st.Time.IsZero() {
+		text += " for " + wording.Ago(st.Time.Sub(st.Since))
+	}
+	text += fmt.Sprintf(", epoch %d", st.Epoch)
+	switch {
+	case st.Serves():
+		text += fmt.Sprintf(", may answer for another %dms", st.RightUntilMS)
+	case st.Role == "active":
+		text += ", may not answer"
+	case st.Role == "standby" && !st.Fit:
+		text += ", not fit to serve: " + wording.Or(st.Unfit, "no reason given")
+	}
+	return text
+}
+
+func pairRow(st operator.Status) string {
+	set := "nobody"
+	if len(st.InSync) > 0 {
+		set = strings.Join(st.InSync, ", ")
+	}
+	mode := wording.Or(st.Mode, "no mode yet")
+	if !st.ModeSince.IsZero() && !st.Time.IsZero() {
+		mode += " for " + wording.Ago(st.Time.Sub(st.ModeSince))
+	}
+	return fmt.Sprintf("%s; active: %s; in sync: %s; record version %d", mode, wording.Or(st.Active, "nobody"), set, st.RecordVersion)
+}
+
+func updatesRow(st operator.Status) string {
+	text := fmt.Sprintf("at %s, committed %s, applied %s", st.Position, st.Committed, st.Applied)
+	if st.Lag > 0 {
+		text += " (" + wording.Grouped(st.Lag) + " to go)"
+	}
+	if st.Role == "active" {
+		text += fmt.Sprintf(", notified %s", st.Notified)
+		if st.Behind > 0 {
+			text += " (" + wording.Grouped(st.Behind) + " not notified)"
+		}
+	}
+	if st.Aside > 0 {
+		text += ", " + wording.Count(uint64(st.Aside), "update") + " set aside"
+	}
+	return text
+}
+
+// heard says how long ago something was, from milliseconds; -1 is never.
+func heard(ms int64) string {
+	if ms < 0 {
+		return "never"
+	}
+	return wording.Ago(time.Duration(ms)*time.Millisecond) + " ago"
+}
+
+func peerRow(st operator.Status) string {
+	p := st.Peer
+	if p.Host == "" {
+		return "not heard of yet"
+	}
+	text := fmt.Sprintf("link %s, replication %s", wording.Or(p.Link, "silent"), wording.Or(p.Replication, "silent"))
+	switch {
+	case p.HeardMS < 0:
+		text += ", never heard"
+	default:
+		text += ", heard " + heard(p.HeardMS)
+	}
+	if p.Role != "" {
+		text += ", " + p.Role + " at " + p.Position.String()
+	}
+	if word := operator.ProgressWord(p.Progress); word != "" && st.Role == "active" {
+		text += ", " + word + p.CatchUp.Suffix(", ")
+	}
+	if p.Reason != "" {
+		text += ": " + p.Reason
+	}
+	return text
+}
+
+func witnessRow(w operator.Witness) string {
+	if w.None {
+		return "none: the terminals are asked who serves"
+	}
+	text := wording.Or(w.Address, "none")
+	if w.Reachable {
+		return text + ", reachable, record read " + heard(w.HeardMS)
+	}
+	text += ", not reachable"
+	if w.HeardMS >= 0 {
+		text += ", record read " + heard(w.HeardMS)
+	}
+	if w.Problem != "" {
+		text += ": " + w.Problem
+	}
+	return text
+}
+
+func processRow(name string, p operator.Process) string {
+	text := pad(name, 18) + pad(p.State, 11)
+	if p.PID != 0 {
+		text += pad("pid "+strconv.Itoa(p.PID), 13)
+	} else {
+		text += pad("", 13)
+	}
+	if p.HeardMS >= 0 && p.PID != 0 {
+		text += pad("heard "+heard(p.HeardMS), 17)
+	} else {
+		text += pad("", 17)
+	}
+	if p.Restarts > 0 {
+		text += wording.Count(uint64(p.Restarts), "restart")
+		if p.Reason != "" {
+			text += ", last: " + p.Reason
+		}
+	} else if p.Reason != "" {
+		text += p.Reason
+	}
+	return text
+}
+
+func eventRow(e operator.Event) string {
+	text := e.Time.UTC().Format("15:04:05.000") + "  " + pad(e.Step, 4) + pad(e.Host, 4) + e.Text
+	if e.Took > 0 {
+		text += " (" + wording.Milliseconds(e.Took) + ")"
+	}
+	return text
+}

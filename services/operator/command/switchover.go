@@ -1,0 +1,160 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/wording"
+)
+
+func switchoverCommand() *cobra.Command {
+	f := &flags{}
+	var at string
+	var cancel bool
+	c := command("switchover", "Make the other host active, without losing a request",
+		`Drains the active, hands over to the standby and prints the steps (B3 to B9) as they are made, each with the time
+since the first. Requests of terminals wait meanwhile, none fails. It is refused, with the reason, unless the standby is
+in sync and fit; then nothing has happened. Any host of the pair can be asked. With --at the active does it by
+itself at that time; if the standby is not in sync then, an event says that it did not happen.`,
+		`  hotpair switchover                               # before maintenance of the host that serves
+  hotpair switchover && hotpair status
+  hotpair switchover --at 03:00                    # the next 3 o'clock here; also +10m, or RFC 3339
+  hotpair switchover --cancel
+  hotpair switchover --json | jq .took_ns`,
+		f, func(ctx context.Context, c *cobra.Command, targets []target) error {
+			switch {
+			case cancel && at != "":
+				return fmt.Errorf("%w: --at and --cancel exclude each other", operator.ErrUsage)
+			case cancel || at != "":
+				return f.plan(ctx, c, at, cancel)
+			}
+			return f.switchover(ctx, c, targets)
+		})
+	c.Flags().StringVar(&at, "at", "", "do it at this time: 03:00, +10m or 2026-03-04T03:00:00Z")
+	c.Flags().BoolVar(&cancel, "cancel", false, "drop what is scheduled")
+	return c
+}
+
+func (f *flags) switchover(ctx context.Context, c *cobra.Command, targets []target) error {
+	looks := lookAt(ctx, targets)
+	if looks[0].err != nil {
+		return allDown(looks)
+	}
+	for _, l := range looks[1:] {
+		if l.err != nil {
+			fmt.Fprintln(c.ErrOrStderr(), wording.Printable(l.sentence()))
+		}
+	}
+	// One host is asked, once: a second try at the other could switch back what the first one did.
+	ctx, cancel := context.WithTimeout(ctx, operator.SwitchoverWithin+lookWithin)
+	defer cancel()
+	shown := &live{out: c.OutOrStdout(), seen: map[string]bool{}}
+	stop := func() {}
+	if !f.json {
+		stop = shown.follow(ctx, looks)
+	}
+	done, err := looks[0].client().Switchover(ctx)
+	stop()
+	var problem *operator.Problem
+	if errors.As(err, &problem) && problem.Result != nil {
+		done = *problem.Result
+	}
+	s := &screen{colour: isTerminal(c.OutOrStdout())}
+	switch {
+	case f.json && err == nil:
+		return printJSON(c, done)
+	case f.json && problem != nil:
+		return errors.Join(printJSON(c, problem), fmt.Errorf("switchover: %w", err))
+	}
+	done.Steps = shown.left(done.Steps)
+	switchoverScreen(s, done, err)
+	fmt.Fprint(c.OutOrStdout(), s.out.String())
+	switch {
+	case errors.Is(err, operator.ErrRefused):
+		return fmt.Errorf("switchover refused, nothing was done: %w", err)
+	case problem == nil && err != nil && !errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("switchover: whether it happened is not known, see hotpair status: %w", err)
+	case err != nil:
+		return fmt.Errorf("switchover: %w", err)
+	}
+	return nil
+}
+
+// whenText reads a time as people give it: RFC 3339, a time of day (the next one, local), or from now.
+func whenText(text string, now time.Time) (time.Time, error) {
+	if rest, relative := strings.CutPrefix(text, "+"); relative {
+		if d, err := time.ParseDuration(rest); err == nil && d > 0 {
+			return now.Add(d), nil
+		}
+	}
+	if at, err := time.Parse(time.RFC3339, text); err == nil {
+		return at, nil
+	}
+	for _, layout := range []string{"15:04", "15:04:05"} {
+		if clock, err := time.Parse(layout, text); err == nil {
+			at := time.Date(now.Year(), now.Month(), now.Day(), clock.Hour(), clock.Minute(), clock.Second(), 0, now.Location())
+			if !at.After(now) {
+				at = at.AddDate(0, 0, 1)
+			}
+			return at, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%w: --at %q is no time like 03:00, +10m or 2026-03-04T03:00:00Z", operator.ErrUsage, text)
+}
+
+// plan schedules or cancels.
+func (f *flags) plan(ctx context.Context, c *cobra.Command, at string, cancel bool) error {
+	var when time.Time
+	var err error
+	if !cancel {
+		if when, err = whenText(at, time.Now()); err != nil {
+			return err
+		}
+	}
+	client, _, err := f.client(ctx, c)
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithTimeout(ctx, operator.AnswerWithin+lookWithin)
+	defer stop()
+	var done operator.Scheduled
+	if cancel {
+		done, err = client.CancelSchedule(ctx)
+	} else {
+		done, err = client.Schedule(ctx, operator.ScheduleRequest{At: when})
+	}
+	switch {
+	case errors.Is(err, operator.ErrRefused):
+		return fmt.Errorf("switchover refused, nothing was done: %w", err)
+	case err != nil:
+		return fmt.Errorf("switchover: %w", err)
+	case f.json:
+		return printJSON(c, done)
+	}
+	s := &screen{colour: isTerminal(c.OutOrStdout())}
+	if cancel {
+		s.headline(operator.Good, "cancelled: "+done.Host+" stays active at "+wording.Time(done.At)+" UTC")
+	} else {
+		s.headline(operator.Good, done.Sentence(time.Now()))
+		s.line("hotpair switchover --cancel drops it. If main of " + done.Host + " ends before, it is lost and an event says so.")
+	}
+	_, err = fmt.Fprint(c.OutOrStdout(), s.out.String())
+	return err
+}
+
+// switchoverScreen shows the steps of a switchover, with the time since the first.
+func switchoverScreen(s *screen, done operator.Switchover, failure error) {
+	for _, e := range done.Steps {
+		s.line(stepRow(e))
+	}
+	if failure == nil {
+		s.headline(operator.Good, fmt.Sprintf("%s serves, epoch %d: switched over from %s in %s", done.Active, done.Epoch, wording.Or(done.From, "nobody"), wording.Milliseconds(done.Took)))
+	}
+}

@@ -1,0 +1,147 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/wording"
+)
+
+// followPace is how often a command asks how far something is that a host does for it.
+const followPace = 200 * time.Millisecond
+
+func verifyCommand() *cobra.Command {
+	f := &flags{}
+	var repair, last, stop bool
+	c := command("verify", "Compare both hosts' databases while they are in service",
+		`Compares everything that both hosts hold, section by section, each at one position of the history: data of all services,
+recorded answers, epochs and the history itself. Updates go on meanwhile. Keys that differ are named, with what is wrong
+with them: missing or extra on the standby, or different; and on which host the value is not what was once written.
+
+With --repair the standby's keys are made what they are on the active, never the other way. A key whose value is damaged
+on the active itself is left alone: switch over to the other host first, then repair.
+
+Exit code 1 if something differs (and was not repaired) or could not be compared. Ctrl-C ends the comparison.`,
+		`  hotpair verify                                   # both databases, now
+  hotpair verify --repair && hotpair verify        # mend the standby, look again
+  hotpair verify --last                            # what came of the last one, without comparing
+  hotpair verify --json | jq '.named[] | "\(.space) \(.key)"'`,
+		f, func(ctx context.Context, c *cobra.Command, targets []target) error {
+			client, _, err := f.client(ctx, c)
+			if err != nil {
+				return err
+			}
+			var s bus.VerifyState
+			switch {
+			case stop && (last || repair) || last && repair:
+				return fmt.Errorf("%w: give one of --repair, --last and --stop", operator.ErrUsage)
+			case stop:
+				s, err = client.StopVerify(ctx)
+			case last:
+				s, err = client.VerifyState(ctx)
+			default:
+				s, err = followVerify(ctx, client, operator.VerifyRequest{Repair: repair}, newProgress(c.ErrOrStderr(), "verify"))
+			}
+			if err != nil {
+				return fmt.Errorf("verify: %w", err)
+			}
+			if f.json {
+				if err := printJSON(c, s); err != nil {
+					return err
+				}
+			} else {
+				screen := &screen{colour: isTerminal(c.OutOrStdout())}
+				verifyScreen(screen, s)
+				fmt.Fprint(c.OutOrStdout(), screen.out.String())
+			}
+			switch {
+			case stop || s.Clean() || last && (s.ID == "" || s.Running):
+				return nil
+			case s.Failure != "":
+				return fmt.Errorf("verify: %w: %s", operator.ErrUnfinished, s.Failure)
+			}
+			return fmt.Errorf("verify: %w in %s", operator.ErrDiffers, wording.Count(uint64(s.Different-s.Repaired), "key"))
+		})
+	c.Flags().BoolVar(&repair, "repair", false, "make the standby's keys what they are on the active")
+	c.Flags().BoolVar(&last, "last", false, "show the last comparison, or the one that runs")
+	c.Flags().BoolVar(&stop, "stop", false, "end the comparison that runs")
+	return c
+}
+
+// followVerify begins a comparison, shows how far it is, and ends it when the command is ended.
+func followVerify(ctx context.Context, client *operator.Client, q operator.VerifyRequest, bar *progress) (bus.VerifyState, error) {
+	defer bar.end()
+	begun, err := client.BeginVerify(ctx, q)
+	if err != nil {
+		return begun, err
+	}
+	for failures := 0; ; {
+		select {
+		case <-time.After(followPace):
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookWithin)
+			defer cancel()
+			s, err := client.StopVerify(last)
+			return s, errors.Join(operator.ErrUnfinished, err)
+		}
+		s, err := client.VerifyState(ctx)
+		switch {
+		case ctx.Err() != nil:
+			continue
+		case err != nil:
+			if failures++; failures > 10 {
+				return s, fmt.Errorf("whether it goes on is not known, see hotpair verify --last: %w", err)
+			}
+			continue
+		case s.ID != begun.ID:
+			return s, fmt.Errorf("%w: it ended with the term of the host that led it", operator.ErrUnfinished)
+		case !s.Running:
+			return s, nil
+		}
+		failures = 0
+		words := s.Bucket + ", " + wording.Count(uint64(s.Keys), "key")
+		if s.Different > 0 {
+			words += ", " + operator.Differing(s)
+		}
+		bar.show(s.Done, words)
+	}
+}
+
+func verifyScreen(s *screen, v bus.VerifyState) {
+	level := operator.Good
+	if v.ID != "" && !v.Running && !v.Clean() {
+		level = operator.Bad
+	}
+	s.headline(level, operator.VerifySentence(v))
+	if v.ID == "" {
+		return
+	}
+	s.line("")
+	ended := time.Now()
+	if !v.Running {
+		ended = v.Ended
+	}
+	s.row("begun", wording.Time(v.Began)+" by "+v.By+", took "+wording.Ago(ended.Sub(v.Began)))
+	s.row("read", fmt.Sprintf("%s in %s on each host, last at %s; %d read again", wording.Bytes(v.Bytes), wording.Count(uint64(v.Sections), "section"), v.Position, v.Retries))
+	if len(v.Named) == 0 {
+		return
+	}
+	s.line("")
+	s.line(pad("SPACE", 16) + pad("ON "+v.Peer, 12) + pad("DAMAGED ON", 12) + pad("REPAIRED", 10) + "KEY")
+	for _, d := range v.Named {
+		repaired := "no"
+		if d.Repaired {
+			repaired = "yes"
+		}
+		s.line(pad(d.Space, 16) + pad(d.Kind, 12) + pad(wording.Or(d.Damaged, "-"), 12) + pad(repaired, 10) + d.Key)
+	}
+	if rest := v.Different - len(v.Named); rest > 0 {
+		s.line(fmt.Sprintf("and %d more", rest))
+	}
+}

@@ -1,0 +1,132 @@
+package command
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/wording"
+)
+
+// fastestWatch is the shortest interval of a watch: faster than people read, slow enough for the host.
+const fastestWatch = 50 * time.Millisecond
+
+// Terminal control: beginning of the screen, rest of a line, rest of the screen, cursor off and on.
+const (
+	toTop      = "\x1b[H"
+	eraseLine  = "\x1b[K"
+	eraseBelow = "\x1b[J"
+	eraseAll   = "\x1b[2J"
+	cursorOff  = "\x1b[?25l"
+	cursorOn   = "\x1b[?25h"
+)
+
+// watch shows the status until ctx ends.
+func (f *flags) watch(ctx context.Context, c *cobra.Command, targets []target, every time.Duration) error {
+	if every < fastestWatch {
+		return fmt.Errorf("%w: --interval is at least %s", operator.ErrUsage, fastestWatch)
+	}
+	w := &watcher{out: c.OutOrStdout(), json: f.json, inPlace: isTerminal(c.OutOrStdout()) && !f.json}
+	defer w.end()
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		if err := w.show(lookAt(ctx, targets), time.Now()); err != nil {
+			return err
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return nil
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+	}
+}
+
+// watcher draws one status after the other.
+type watcher struct {
+	out     io.Writer
+	json    bool
+	inPlace bool // on a terminal: over what was drawn before
+
+	drawn bool
+	last  operator.Status
+	at    time.Time // when last came; zero: never
+}
+
+// show draws what came of a look. The error is that the output is gone.
+func (w *watcher) show(looks []look, now time.Time) error {
+	best := looks[0]
+	if best.err == nil {
+		w.last, w.at = best.status, now
+	}
+	if w.json {
+		if best.err != nil {
+			return nil // a line is a status; none came
+		}
+		line, err := json.Marshal(best.status)
+		if err != nil {
+			return fmt.Errorf("print: %w", err)
+		}
+		_, err = fmt.Fprintln(w.out, string(line))
+		return err
+	}
+	return w.draw(w.frame(looks, now))
+}
+
+// frame is what one redraw shows.
+func (w *watcher) frame(looks []look, now time.Time) string {
+	s := &screen{colour: w.inPlace}
+	switch {
+	case looks[0].err == nil:
+		s.line(fmt.Sprintf("%s UTC, as %s sees it; Ctrl-C ends", now.UTC().Format("15:04:05"), w.last.Host))
+	case w.at.IsZero():
+		s.headline(operator.Bad, "no host answers yet")
+	default:
+		s.headline(operator.Bad, fmt.Sprintf("NO HOST ANSWERS: what is shown is %s old", wording.Ago(now.Sub(w.at))))
+	}
+	for _, l := range looks {
+		if l.err != nil {
+			s.line(l.sentence())
+		}
+	}
+	if !w.at.IsZero() {
+		s.line("")
+		statusScreen(s, w.last)
+	}
+	return s.out.String()
+}
+
+func (w *watcher) draw(frame string) error {
+	if !w.inPlace {
+		if w.drawn {
+			frame = "\n" + frame
+		}
+		w.drawn = true
+		_, err := io.WriteString(w.out, frame)
+		return err
+	}
+	var b strings.Builder
+	if !w.drawn {
+		b.WriteString(cursorOff + eraseAll)
+	}
+	w.drawn = true
+	b.WriteString(toTop + strings.ReplaceAll(frame, "\n", eraseLine+"\n") + eraseBelow)
+	_, err := io.WriteString(w.out, b.String())
+	return err
+}
+
+// end gives the terminal back as it was.
+func (w *watcher) end() {
+	if w.inPlace && w.drawn {
+		_, _ = io.WriteString(w.out, cursorOn) // who is gone needs no cursor
+	}
+}

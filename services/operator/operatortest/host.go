@@ -1,0 +1,325 @@
+package operatortest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/lease"
+	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/storage/position"
+)
+
+// Backup gives some bytes, or breaks off, or refuses.
+func (h *Host) Backup(_ context.Context, _ operator.Caller, to operator.BackupOutput) (position.Position, error) {
+	if errors.Is(h.Err, operator.ErrRefused) {
+		return position.Position{}, h.Err
+	}
+	to.Begin(10_000)
+	for range 3 {
+		if _, err := to.Write(bytes.Repeat([]byte("piece "), 1000)); err != nil {
+			return position.Position{}, err
+		}
+	}
+	return position.Position{Epoch: 3, Sequence: 99}, h.Err
+}
+
+func (h *Host) Terminals(_ context.Context, _ operator.Caller, q operator.TerminalsRequest) (operator.TerminalsPage, error) {
+	page := operator.TerminalsPage{Source: operator.SourceTable, Revision: 9, Total: 3, Hosts: []operator.TerminalsHost{{Host: "a"}, {Host: "b", Problem: "link down"}}, Terminals: []operator.TerminalRow{}}
+	for _, id := range []string{"t1", "t2", "t3"} {
+		if id <= q.After {
+			continue
+		}
+		if len(page.Terminals) == min(q.Limit, 2) { // small pages
+			page.More = true
+			break
+		}
+		seen := operator.TerminalSeen{State: "attached", Fresh: true, Active: "a", RTTMS: 0.4}
+		if id == "t3" {
+			seen = operator.TerminalSeen{State: "unreachable", Reason: "connection refused"}
+		}
+		page.Terminals = append(page.Terminals, operator.TerminalRow{ID: id, Address: "nats://10.0.0.1:4222", Hosts: map[string]operator.TerminalSeen{"a": seen}})
+	}
+	return page, h.Err
+}
+
+func (h *Host) AddTerminals(_ context.Context, c operator.Caller, add []operator.TerminalAddress) (operator.TerminalsChanged, error) {
+	h.Mu.Lock()
+	defer h.Mu.Unlock()
+	h.Callers = append(h.Callers, c)
+	return operator.TerminalsChanged{ID: c.ID, Revision: 12, Position: position.Position{Epoch: 1, Sequence: 12}, Began: true, Total: len(add) + 3}, h.Err
+}
+
+func (h *Host) RemoveTerminals(_ context.Context, c operator.Caller, ids []string) (operator.TerminalsChanged, error) {
+	return operator.TerminalsChanged{ID: c.ID, Revision: 13, Total: 3 - len(ids)}, h.Err
+}
+
+func (h *Host) ProbeTerminals(_ context.Context, _ operator.Caller, q operator.ProbeRequest) (operator.ProbePage, error) {
+	page := operator.ProbePage{Total: 1, Hosts: []operator.TerminalsHost{{Host: "a"}}, Terminals: []operator.ProbedTerminal{}}
+	for _, id := range append(q.IDs, "t9") {
+		p := bus.TerminalProbe{ID: id, Outcome: bus.ProbeWrongKey, Detail: "it refuses the key that belongs to this id"}
+		page.Terminals = append(page.Terminals, operator.ProbedTerminal{ID: id, Address: "nats://x:1", Hosts: map[string]operator.ProbeOutcome{"a": operator.OutcomeOf(p)}})
+	}
+	return page, h.Err
+}
+
+// compared is what the fake host found: nothing wrong, or one key.
+func (h *Host) compared(id string, running bool) bus.VerifyState {
+	s := bus.VerifyState{ID: id, Host: "a", Peer: "b", By: "a test", Keys: 12345, Sections: 9, Done: 1, Running: running, Began: time.Unix(100, 0), Ended: time.Unix(103, 0)}
+	if h.Now.Host == "differs" {
+		s.Different = 120
+		s.Named = []bus.VerifyDifference{{Space: "kv", Key: "needle\x1b[2J", Kind: "different", Damaged: "b"}}
+	}
+	return s
+}
+
+func (h *Host) BeginVerify(_ context.Context, c operator.Caller, q operator.VerifyRequest) (bus.VerifyState, error) {
+	h.Mu.Lock()
+	defer h.Mu.Unlock()
+	h.Callers = append(h.Callers, c)
+	return h.compared(c.ID, true), h.Err
+}
+
+func (h *Host) VerifyState(context.Context, operator.Caller) (bus.VerifyState, error) {
+	h.Mu.Lock()
+	defer h.Mu.Unlock()
+	id := ""
+	if n := len(h.Callers); n > 0 {
+		id = h.Callers[n-1].ID
+	}
+	return h.compared(id, false), h.Err
+}
+
+func (h *Host) StopVerify(context.Context, operator.Caller) (bus.VerifyState, error) {
+	return bus.VerifyState{}, operator.ErrRefused
+}
+
+// Decided is what the host of a test answers about who serves.
+type Decided struct {
+	Pause     operator.PauseResult
+	Paused    []operator.PauseRequest
+	Explained operator.Explanation
+	Scheduled []time.Time
+	Diagnosis operator.Diagnosis
+	Plan      operator.PromotePlan
+	Accepted  []string
+	Admitted  []string
+}
+
+func (h *Host) Pause(_ context.Context, c operator.Caller, r operator.PauseRequest) (operator.PauseResult, error) {
+	h.Mu.Lock()
+	defer h.Mu.Unlock()
+	h.Callers, h.Decided.Paused = append(h.Callers, c), append(h.Decided.Paused, r)
+	return h.Decided.Pause, h.Err
+}
+
+func (h *Host) Resume(_ context.Context, c operator.Caller) (operator.PauseResult, error) {
+	h.Mu.Lock()
+	defer h.Mu.Unlock()
+	h.Callers = append(h.Callers, c)
+	return h.Decided.Pause, h.Err
+}
+
+func (h *Host) Doctor(context.Context) (operator.Diagnosis, error) {
+	h.Mu.Lock()
+	defer h.Mu.Unlock()
+	return h.Decided.Diagnosis, h.Err
+}
+
+func (h *Host) Explain(context.Context) (operator.Explanation, error) {
+	h.Mu.Lock()
+	defer h.Mu.Unlock()
+	return h.Decided.Explained, h.Err
+}
+
+func (h *Host) Diverged(_ context.Context, q bus.AsideRequest) (bus.AsidePage, error) {
+	page := bus.AsidePage{Files: []bus.AsideFile{{Name: "000001.aside", Reason: "tail of the journal beyond 3/17", Records: 2, First: "3/18", Last: "3/19"}}}
+	switch q.File {
+	case "":
+	case "000001.aside":
+		page.Updates = []bus.AsideUpdate{
+			{HistoryUpdate: bus.HistoryUpdate{Position: position.Position{Epoch: 3, Sequence: 18}, Kind: "update", Service: "kv", Keys: []string{"lost key"}}},
+			{Unreadable: 77},
+		}
+	default:
+		return page, operator.ErrUsage
+	}
+	return page, h.Err
+}
+
+// Host is a host that holds what a test puts into it. Its clock stands still at one second.
+type Host struct {
+	Mu       sync.Mutex
+	Now      operator.Status
+	Holds    lease.Right
+	Page     bus.HistoryPage
+	Asked    bus.HistoryRequest
+	Done     operator.Switchover
+	Err      error
+	Callers  []operator.Caller
+	Blocking chan struct{}
+	Logbook
+	Decided
+	Points []operator.Point
+	Other  operator.Status
+}
+
+// Clock is the clock of a Host.
+func Clock() time.Duration { return time.Second }
+
+const Token = "a token for tests"
+
+func (h *Host) Status(context.Context) operator.Status {
+	h.Mu.Lock()
+	defer h.Mu.Unlock()
+	return h.Now
+}
+
+func (h *Host) Right() lease.Right { h.Mu.Lock(); defer h.Mu.Unlock(); return h.Holds }
+
+func (h *Host) History(ctx context.Context, r bus.HistoryRequest) (bus.HistoryPage, error) {
+	if h.Blocking != nil {
+		select {
+		case <-h.Blocking:
+		case <-ctx.Done():
+			return bus.HistoryPage{}, ctx.Err()
+		}
+	}
+	h.Mu.Lock()
+	defer h.Mu.Unlock()
+	h.Asked = r
+	return h.Page, h.Err
+}
+
+func (h *Host) Switchover(_ context.Context, c operator.Caller) (operator.Switchover, error) {
+	h.Mu.Lock()
+	defer h.Mu.Unlock()
+	h.Callers = append(h.Callers, c)
+	return h.Done, h.Err
+}
+
+// Served gives the answer to a call.
+func Served(h http.Handler, r *http.Request) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+// WantProblem checks that an answer is a problem with this status, and gives it.
+func WantProblem(t *testing.T, w *httptest.ResponseRecorder, status int) operator.Problem {
+	t.Helper()
+	var p operator.Problem
+	if w.Code != status || w.Header().Get("Content-Type") != "application/problem+json" {
+		t.Errorf("answered %d (%s) %s, want a problem %d", w.Code, w.Header().Get("Content-Type"), w.Body, status)
+	} else if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil || p.Status != status || p.Title == "" || p.Type == "" {
+		t.Errorf("problem %s: %v", w.Body, err)
+	}
+	return p
+}
+
+func (h *Host) PromotePlan(context.Context) (operator.PromotePlan, error) {
+	h.Mu.Lock()
+	defer h.Mu.Unlock()
+	return h.Decided.Plan, nil
+}
+
+func (h *Host) Promote(_ context.Context, c operator.Caller, r operator.PromoteRequest) (operator.Promoted, error) {
+	h.Mu.Lock()
+	defer h.Mu.Unlock()
+	h.Callers, h.Decided.Accepted = append(h.Callers, c), append(h.Decided.Accepted, r.AcceptLoss)
+	return operator.Promoted{ID: c.ID, Active: h.Decided.Plan.Host, Epoch: 8, Took: 12 * time.Millisecond, Plan: h.Decided.Plan}, h.Err
+}
+
+func (h *Host) Admit(_ context.Context, c operator.Caller, r operator.AdmitRequest) (operator.Admitted, error) {
+	h.Mu.Lock()
+	defer h.Mu.Unlock()
+	h.Callers, h.Decided.Admitted = append(h.Callers, c), append(h.Decided.Admitted, r.Who)
+	return operator.Admitted{ID: c.ID, Active: "b", Epoch: 8, RecordVersion: 13, WitnessID: "W2"}, h.Err
+}
+
+func (h *Host) Schedule(_ context.Context, c operator.Caller, r operator.ScheduleRequest) (operator.Scheduled, error) {
+	h.Mu.Lock()
+	defer h.Mu.Unlock()
+	h.Callers, h.Decided.Scheduled = append(h.Callers, c), append(h.Decided.Scheduled, r.At)
+	return operator.Scheduled{At: r.At, By: "operator 127.0.0.1:9", Host: "a"}, h.Err
+}
+
+func (h *Host) CancelSchedule(_ context.Context, c operator.Caller) (operator.Scheduled, error) {
+	h.Mu.Lock()
+	defer h.Mu.Unlock()
+	h.Callers = append(h.Callers, c)
+	return operator.Scheduled{At: Noon(), By: "operator 127.0.0.1:9", Host: "a"}, h.Err
+}
+
+// Series gives what a host that stands still has done: nothing.
+func (h *Host) Series(after time.Time) operator.Series {
+	h.Mu.Lock()
+	defer h.Mu.Unlock()
+	s := operator.Series{Host: h.Now.Host, Every: time.Second}
+	for _, p := range h.Points {
+		if p.Time.After(after) {
+			s.Points = append(s.Points, p)
+		}
+	}
+	return s
+}
+
+// PeerLook is what the other host says, or that it says nothing.
+func (h *Host) PeerLook(_ context.Context, after time.Time) (operator.Look, error) {
+	h.Mu.Lock()
+	defer h.Mu.Unlock()
+	if h.Other.Host == "" {
+		return operator.Look{}, fmt.Errorf("%w: b", operator.ErrForward)
+	}
+	look := operator.Look{Status: h.Other}
+	if p := (operator.Point{Time: time.Unix(4, 0), Host: "b", Requests: 9}); p.Time.After(after) {
+		look.Points = append(look.Points, p)
+	}
+	return look, nil
+}
+
+// Start runs a server until the test ends.
+func Start(t *testing.T, s interface {
+	Run(ctx context.Context) error
+	Ready() <-chan struct{}
+}) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+	select {
+	case <-s.Ready():
+	case err := <-done:
+		done <- nil
+		t.Fatalf("Run: %v", err)
+	}
+}
+
+// Request makes a call with the host's token and gives the answer to it.
+func Request(h http.Handler, method, target, body string, header map[string]string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, target, strings.NewReader(body))
+	r.Host = "127.0.0.1:7704"
+	r.Header.Set("Authorization", "Bearer "+Token)
+	for name, value := range header {
+		if name == "Host" {
+			r.Host = value
+		}
+		r.Header.Set(name, value)
+	}
+	return Served(h, r)
+}

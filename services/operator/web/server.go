@@ -1,0 +1,93 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/lease"
+	"github.com/hotpair/hotpair/services/operator"
+)
+
+// ServerConfig is what a Server needs to know.
+type ServerConfig struct {
+	Listen string // host:port; port 0 picks a free one
+	// Network that Listen is of; nil is TCP.
+	Network bus.Network
+	Host    operator.Host
+	Clock   lease.Clock // the one that Host.Right is counted on
+	Log     *slog.Logger
+	// Token is what a call must carry that changes something. Without one no such call is taken.
+	Token string
+	// Pages are served beside the API, by path: console, metrics.
+	Pages map[string]http.Handler
+}
+
+// Server listens for operators.
+type Server struct {
+	config  ServerConfig
+	ready   chan struct{}
+	address string
+}
+
+// stopWithin is how long calls under way may take when the server stops.
+const stopWithin = time.Second
+
+// NewServer makes a server. Nothing is opened until Run.
+func NewServer(c ServerConfig) *Server {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Server{config: c, ready: make(chan struct{})}
+}
+
+// Ready is closed when the server listens; then Address is known.
+func (s *Server) Ready() <-chan struct{} { return s.ready }
+
+// Address is the host:port that it listens on. Valid after Ready.
+func (s *Server) Address() string { return s.address }
+
+// Run serves until ctx ends, which is no error. The error is bus.ErrListen when the port can't be had. It can be called
+// once.
+func (s *Server) Run(ctx context.Context) error {
+	listener, err := bus.OrTCP(s.config.Network).Listen(ctx, s.config.Listen)
+	if err != nil {
+		return fmt.Errorf("operator: %w: %w", bus.ErrListen, err)
+	}
+	s.address = listener.Addr().String()
+	if !isLoopback(s.address) {
+		s.config.Log.Warn("the operator interface can be reached from other machines: who does reads everything, and the token crosses the network in clear", "address", s.address)
+	}
+	close(s.ready)
+	server := &http.Server{
+		Handler:           NewHandler(s.config),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      operator.SwitchoverWithin + 5*time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(s.config.Log.Handler(), slog.LevelDebug),
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	select {
+	case err = <-served:
+	case <-ctx.Done():
+		stopping, stopped := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
+		defer stopped()
+		if server.Shutdown(stopping) != nil {
+			_ = server.Close() // those still under way are cut off; Serve has ended either way
+		}
+		err = <-served
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("operator: serve: %w", err)
+}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -125,14 +126,6 @@ const (
 	PeerRefused    = "refused"     // it can't join; Reason says why
 )
 
-// Evidence about a port of the other host.
-const (
-	EvidenceConnected = "connected"
-	EvidenceSilent    = "silent"  // no answer, or never tried
-	EvidenceEnded     = "ended"   // the connection ended by FIN or RST, no new dial has been answered yet
-	EvidenceRefused   = "refused" // ended, and a new dial was refused
-)
-
 // UpdaterState is the State of the updater's heartbeat.
 type UpdaterState struct {
 	Epoch          uint64            `json:"epoch"` // of the term it serves; 0 as standby
@@ -144,7 +137,7 @@ type UpdaterState struct {
 	PeerReason     string            `json:"peer_reason,omitempty"`
 	PeerPosition   position.Position `json:"peer_position"`
 	PeerProgress   float64           `json:"peer_progress,omitempty"` // of a copy, 0..1
-	Connection     string            `json:"connection"`              // to the peer's replication port: Evidence…
+	Connection     evidence.State    `json:"connection"`              // to the peer's replication port
 	OldestFrame    time.Duration     `json:"oldest_frame_ns"`         // age of the oldest frame in flight (T6)
 	FramesInFlight int               `json:"frames_in_flight"`
 	OwnStuck       bool              `json:"own_stuck,omitempty"` // the frame in flight waits for the own disk

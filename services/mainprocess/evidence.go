@@ -9,24 +9,23 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
-	"github.com/hotpair/hotpair/services/role"
+	"github.com/hotpair/hotpair/services/evidence"
 )
 
-// evidence turns what a dialer and a connection see of one port into role.Evidence. The dialer is ours because the
+// portWatch turns what a dialer and a connection see of one port into evidence. The dialer is ours because the
 // NATS client hides why a dial failed.
-type evidence struct {
+type portWatch struct {
 	network bus.Network // nil: TCP
 	timeout time.Duration
-	changed func(role.Evidence)
+	changed func(evidence.State)
 
 	mu    sync.Mutex
 	line  *bus.Line // dialled last
-	state role.Evidence
-	was   bool // a connection stood since the last silence, so its end says something
+	state evidence.State
 }
 
 // Dial is nats.CustomDialer.
-func (e *evidence) Dial(_, address string) (net.Conn, error) {
+func (e *portWatch) Dial(_, address string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), e.timeout)
 	defer cancel()
 	conn, err := bus.OrTCP(e.network).Dial(ctx, address)
@@ -38,35 +37,23 @@ func (e *evidence) Dial(_, address string) (net.Conn, error) {
 		return line, nil
 	}
 	if errors.Is(err, syscall.ECONNREFUSED) {
-		e.set(func() {
-			if e.was && e.state == role.Ended {
-				e.state = role.Refused
-			}
-		})
+		e.see(evidence.State.DialRefused)
 	}
 	return nil, err
 }
 
 // connected: the handshake is done.
-func (e *evidence) connected() {
-	e.set(func() { e.state, e.was = role.Connected, true })
-}
+func (e *portWatch) connected() { e.see(evidence.State.HandshakeDone) }
 
 // lost: the connection ended. By FIN or RST that is evidence; by our own ping giving up it is silence.
-func (e *evidence) lost() {
-	e.set(func() {
-		if e.line != nil && e.line.Ended() {
-			e.state = role.Ended
-		} else {
-			e.state = role.Silent
-		}
-	})
+func (e *portWatch) lost() {
+	e.see(func(s evidence.State) evidence.State { return s.Lost(e.line != nil && e.line.Ended()) })
 }
 
-func (e *evidence) set(change func()) {
+func (e *portWatch) see(rule func(evidence.State) evidence.State) {
 	e.mu.Lock()
 	before := e.state
-	change()
+	e.state = rule(before)
 	after := e.state
 	e.mu.Unlock()
 	if after != before {

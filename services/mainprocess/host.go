@@ -16,6 +16,7 @@ import (
 	"github.com/hotpair/hotpair/services/blackbox"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/events"
+	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/role"
@@ -61,7 +62,7 @@ type host struct {
 	updaterState  atomic.Pointer[bus.UpdaterState]
 	terminalState atomic.Pointer[bus.TerminalState]
 	empty         atomic.Bool
-	linkSeen      atomic.Int64 // role.Evidence
+	linkSeen      atomic.Int64 // evidence.State
 	recordedAt    destination  // of the driver's goroutine
 	peerAlarms    atomic.Pointer[[]bus.Alarm]
 	right         atomic.Pointer[lease.Right]
@@ -229,16 +230,9 @@ func progress(peer string) role.Progress {
 
 // giveEvidence joins what main sees of the link port and what the updater sees of the replication port.
 func (h *host) giveEvidence() {
-	e := role.PeerEvidence{Link: role.Evidence(h.linkSeen.Load())}
+	e := role.PeerEvidence{Link: evidence.State(h.linkSeen.Load())}
 	if s := h.updaterState.Load(); s != nil {
-		switch s.Connection {
-		case bus.EvidenceConnected:
-			e.Replication = role.Connected
-		case bus.EvidenceEnded:
-			e.Replication = role.Ended
-		case bus.EvidenceRefused:
-			e.Replication = role.Refused
-		}
+		e.Replication = s.Connection
 	}
 	h.driver.give(e)
 }
@@ -247,7 +241,7 @@ func (h *host) giveEvidence() {
 func (h *host) Beat() bus.Beat { return h.beat(h.driver.View()) }
 
 // LinkSeen implements Main.
-func (h *host) LinkSeen(e role.Evidence) {
+func (h *host) LinkSeen(e evidence.State) {
 	h.linkSeen.Store(int64(e))
 	h.giveEvidence()
 }

@@ -11,10 +11,10 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/fault"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/pace"
-	"github.com/hotpair/hotpair/services/role"
 )
 
 // linkUser is the other main on this one's link server.
@@ -29,7 +29,7 @@ type link struct {
 	server   *bus.Server
 	inside   []*bus.Conn // own connections to the server, which serve the other main's calls
 	calls    *bus.Router // what the other main asks
-	evidence *evidence
+	evidence *portWatch
 
 	mu       sync.Mutex
 	conn     *bus.Conn // to the other main; nil while there is none
@@ -60,7 +60,7 @@ type Main interface {
 	// BeatAnswered takes the answer to a beat that was sent at sentAt; refusal is why the other main refused the hello.
 	BeatAnswered(sentAt time.Duration, reply bus.BeatReply, refusal error)
 	// LinkSeen is told of each change of what the link port proves, one after the other. It must not block.
-	LinkSeen(role.Evidence)
+	LinkSeen(evidence.State)
 }
 
 func newLink(c linkConfig) (*link, error) {
@@ -74,7 +74,7 @@ func newLink(c linkConfig) (*link, error) {
 	l := &link{config: c, users: users, server: server, beatCh: make(chan struct{}, 1),
 		calls: bus.NewRouter(bus.InboxPrefix("link"))}
 	bus.CallBeat.Handle(l.calls, c.main.Beaten)
-	l.evidence = &evidence{network: c.network, timeout: max(4*c.interval, 250*time.Millisecond), changed: c.main.LinkSeen}
+	l.evidence = &portWatch{network: c.network, timeout: max(4*c.interval, 250*time.Millisecond), changed: c.main.LinkSeen}
 	return l, nil
 }
 

@@ -14,9 +14,9 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/bustest"
+	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/fault"
 	"github.com/hotpair/hotpair/services/lease"
-	"github.com/hotpair/hotpair/services/role"
 )
 
 func freePort(t *testing.T) string {
@@ -45,7 +45,7 @@ type end struct {
 	*link
 	name     string
 	replies  chan bus.BeatReply
-	seen     chan role.Evidence
+	seen     chan evidence.State
 	messages chan said
 	stop     func()
 }
@@ -57,7 +57,7 @@ func startEnd(t *testing.T, name, listen, peer, password string) *end {
 
 func startEndOn(t *testing.T, network bus.Network, name, listen, peer, password string) *end {
 	t.Helper()
-	e := &end{replies: make(chan bus.BeatReply, 1024), seen: make(chan role.Evidence, 64), messages: make(chan said, 16), name: name}
+	e := &end{replies: make(chan bus.BeatReply, 1024), seen: make(chan evidence.State, 64), messages: make(chan said, 16), name: name}
 	var err error
 	e.link, err = newLink(linkConfig{
 		host: name, listen: listen, peer: peer, password: password, network: network, interval: 20 * time.Millisecond, clock: lease.BootClock, log: slog.New(slog.DiscardHandler),
@@ -100,9 +100,9 @@ func (e *end) Beaten(b bus.Beat, answer func(bus.BeatReply, error)) {
 func (e *end) BeatAnswered(_ time.Duration, r bus.BeatReply, _ error) { e.replies <- r }
 
 // LinkSeen implements Main.
-func (e *end) LinkSeen(s role.Evidence) { e.seen <- s }
+func (e *end) LinkSeen(s evidence.State) { e.seen <- s }
 
-func (e *end) await(t *testing.T, want role.Evidence) {
+func (e *end) await(t *testing.T, want evidence.State) {
 	t.Helper()
 	deadline := time.After(10 * time.Second)
 	for {
@@ -124,7 +124,7 @@ func TestLink_BeatsWaitBehindNoCall(t *testing.T) {
 	a := startEndOn(t, stall, "a", la, lb, "secret")
 	t.Cleanup(stall.Go)
 	b := startEnd(t, "b", lb, la, "secret")
-	a.await(t, role.Connected)
+	a.await(t, evidence.Connected)
 	call := said{from, strings.Repeat("x", 256<<10)}
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
 		_, err := callBulk.Ask(t.Context(), a.bulk(), call)
@@ -175,7 +175,7 @@ func TestLink_BeatsGetRepliesAndDeathIsRefused(t *testing.T) {
 	la, lb := freePort(t), freePort(t)
 	a := startEnd(t, "a", la, lb, "secret")
 	b := startEnd(t, "b", lb, la, "secret")
-	a.await(t, role.Connected)
+	a.await(t, evidence.Connected)
 	if r := <-a.replies; r.Host != "b" || !r.Grant {
 		t.Fatalf("reply %+v", r)
 	}
@@ -193,25 +193,25 @@ func TestLink_BeatsGetRepliesAndDeathIsRefused(t *testing.T) {
 		t.Fatalf("another version is answered with %v", err)
 	}
 	b.stop()
-	a.await(t, role.Ended)
-	a.await(t, role.Refused)
+	a.await(t, evidence.Ended)
+	a.await(t, evidence.Refused)
 	startEnd(t, "b", lb, la, "secret")
-	a.await(t, role.Connected)
+	a.await(t, evidence.Connected)
 }
 
 // A host that never answered is silent, not refused: a refusal counts only after a connection has ended.
 func TestLink_RefusedNeedsAnEndedConnection(t *testing.T) {
 	var changes atomic.Int64
-	e := &evidence{timeout: time.Second, changed: func(role.Evidence) { changes.Add(1) }}
+	e := &portWatch{timeout: time.Second, changed: func(evidence.State) { changes.Add(1) }}
 	if _, err := e.Dial("tcp", freePort(t)); err == nil {
 		t.Fatal("somebody listens on a free port")
 	}
-	if changes.Load() != 0 || e.state != role.Silent {
+	if changes.Load() != 0 || e.state != evidence.Silent {
 		t.Fatalf("a first refusal made it %v", e.state)
 	}
 	e.connected()
 	e.lost() // own pings gave up
-	if _, err := e.Dial("tcp", freePort(t)); err == nil || e.state != role.Silent {
+	if _, err := e.Dial("tcp", freePort(t)); err == nil || e.state != evidence.Silent {
 		t.Fatalf("after silence a refusal made it %v", e.state)
 	}
 }

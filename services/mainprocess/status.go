@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/process"
 	"github.com/hotpair/hotpair/services/role"
@@ -27,7 +28,7 @@ func (h *host) Status(context.Context) operator.Status {
 		s.RightUntilMS = (r.Until - now).Milliseconds() + 1
 	}
 	s.Peer = operator.Peer{
-		Host: v.Peer.Host, HTTP: h.peerHTTP(), Link: evidenceWord(role.Evidence(h.linkSeen.Load())), Replication: bus.EvidenceSilent, HeardMS: -1,
+		Host: v.Peer.Host, HTTP: h.peerHTTP(), Link: evidence.State(h.linkSeen.Load()), Replication: evidence.Silent, HeardMS: -1,
 		Role: string(v.Peer.Role), Epoch: v.Peer.Epoch, Position: v.Peer.Position,
 	}
 	if v.HasPeer {
@@ -88,18 +89,6 @@ func (h *host) addProcesses(s *operator.Status) {
 		s.Processes[k.name] = p
 	}
 	s.Processes[bus.ProcessMain] = operator.Process{PID: h.pid, State: "ready", HeardMS: -1}
-}
-
-func evidenceWord(e role.Evidence) string {
-	switch e {
-	case role.Connected:
-		return bus.EvidenceConnected
-	case role.Ended:
-		return bus.EvidenceEnded
-	case role.Refused:
-		return bus.EvidenceRefused
-	}
-	return bus.EvidenceSilent
 }
 
 // beginning remembers where a catch-up began, so that its progress is a share of the way and not of the whole history.

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/operator"
 )
 
@@ -81,8 +82,8 @@ func (c *Collector) Collect(to chan<- prometheus.Metric) {
 	gauge(d.aside, float64(s.Aside))
 	gauge(d.oldest, m.Oldest.Seconds())
 
-	gauge(d.link, truth(s.Peer.Link == bus.EvidenceConnected))
-	gauge(d.replication, truth(s.Peer.Replication == bus.EvidenceConnected))
+	gauge(d.link, truth(s.Peer.Link == evidence.Connected))
+	gauge(d.replication, truth(s.Peer.Replication == evidence.Connected))
 	if s.Peer.HeardMS >= 0 {
 		gauge(d.heard, float64(s.Peer.HeardMS)/1000)
 	}

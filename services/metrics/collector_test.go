@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -41,7 +42,7 @@ func whole() *fixed {
 			InSync: []string{"a", "b"}, RightUntilMS: 900,
 			Position: position.Position{Epoch: 7, Sequence: 12}, Committed: position.Position{Epoch: 7, Sequence: 11},
 			Applied: position.Position{Epoch: 7, Sequence: 9}, Notified: position.Position{Epoch: 7, Sequence: 10}, Lag: 2, Aside: 3,
-			Peer:      operator.Peer{Link: bus.EvidenceConnected, Replication: bus.EvidenceRefused, HeardMS: 125},
+			Peer:      operator.Peer{Link: evidence.Connected, Replication: evidence.Refused, HeardMS: 125},
 			Witness:   operator.Witness{Reachable: true},
 			Processes: map[string]operator.Process{"updater": {State: "ready", Restarts: 4}, "main": {State: "failed"}},
 			Terminals: operator.Terminals{Attached: 5, Warm: 1, Unreachable: 2},

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/operator/wording"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -119,8 +120,8 @@ type CatchUp struct {
 type Peer struct {
 	Host        string            `json:"host"`
 	HTTP        string            `json:"http,omitempty"` // where its operator interface is, as it says
-	Link        string            `json:"link"`           // connected, silent, ended, refused
-	Replication string            `json:"replication"`    // the same
+	Link        evidence.State    `json:"link"`           // connected, silent, ended, refused
+	Replication evidence.State    `json:"replication"`    // the same
 	HeardMS     int64             `json:"heard_ms"`       // since its last heartbeat; -1 is never
 	Role        string            `json:"role,omitempty"`
 	Epoch       uint64            `json:"epoch,omitempty"`

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/journal/journaltest"
 	"github.com/hotpair/hotpair/services/membership"
@@ -215,7 +216,7 @@ func TestPair_CutCable(t *testing.T) {
 			defer close(done)
 			a.work(5, "waiting")
 		}()
-		processtest.Await(t, "silence", func() bool { return a.remote.Evidence().State == bus.EvidenceSilent })
+		processtest.Await(t, "silence", func() bool { return a.remote.Evidence().State == evidence.Silent })
 		select {
 		case <-done:
 			t.Fatal("frames did not wait")
@@ -258,7 +259,7 @@ func TestPair_WaitingFrameFindsSilence(t *testing.T) {
 		defer close(done)
 		a.work(1, "waiting")
 	}()
-	processtest.Await(t, "silence", func() bool { return a.remote.Evidence().State == bus.EvidenceSilent })
+	processtest.Await(t, "silence", func() bool { return a.remote.Evidence().State == evidence.Silent })
 	select {
 	case <-done:
 		t.Fatal("a frame is acknowledged that nobody holds")

@@ -13,26 +13,14 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/lease"
 )
 
 // Evidence is what the connection to the other host's replication port proves.
-//
-//	silent     nobody answers, or was never seen: proves nothing
-//	  │ handshake
-//	connected  the process is there
-//	  │ FIN or RST (any other loss: silent)
-//	ended      it closed, or was closed by its kernel
-//	  │ a new dial is refused             ▲
-//	  ▼                                   │ a dial is accepted
-//	refused    nobody listens any more ───┘
-//
-// A handshake leads to connected from everywhere; a dial that is accepted and then not understood leads to silent.
-// A port that refuses proves something only after a connection to it has ended: a process was there and is gone.
 type Evidence struct {
-	// State is one of bus.EvidenceConnected, EvidenceSilent, EvidenceEnded, EvidenceRefused.
-	State string
+	State evidence.State
 	// At is when that was seen, on the remote's clock.
 	At time.Duration
 	// Err is the last error of connection or dial; nil while connected.
@@ -83,7 +71,7 @@ func NewRemote(c RemoteConfig) *Remote {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Remote{config: c, evidence: Evidence{State: bus.EvidenceSilent, At: c.Clock()}, changed: make(chan struct{})}
+	return &Remote{config: c, evidence: Evidence{State: evidence.Silent, At: c.Clock()}, changed: make(chan struct{})}
 }
 
 // Run connects, and connects again at once when the connection is lost, until ctx ends.
@@ -149,14 +137,14 @@ func (r *Remote) connect(ctx context.Context) (*bus.Conn, error) {
 	close(r.changed)
 	r.changed = make(chan struct{})
 	r.mu.Unlock()
-	r.see(bus.EvidenceConnected, nil)
+	r.see(r.Evidence().State.HandshakeDone(), nil)
 	return conn, nil
 }
 
 // accepted is told when a dial was answered: a port that refused no longer does.
 func (r *Remote) accepted() {
-	if r.Evidence().State == bus.EvidenceRefused {
-		r.see(bus.EvidenceEnded, nil)
+	if was := r.Evidence().State; was.DialAccepted() != was {
+		r.see(was.DialAccepted(), nil)
 	}
 }
 
@@ -168,15 +156,13 @@ func (r *Remote) failed(dial dialResult, err error) {
 		if !errors.Is(r.Evidence().Err, nats.ErrAuthorization) {
 			r.config.Logger.Error("the other host refuses our password: HOTPAIR_PAIR_SECRET differs", "host", r.Peer(), "address", r.config.Address)
 		}
-		r.see(bus.EvidenceSilent, err)
-	case dial.err != nil && errors.Is(dial.err, syscall.ECONNREFUSED) && (was == bus.EvidenceEnded || was == bus.EvidenceRefused):
-		r.see(bus.EvidenceRefused, dial.err)
-	case dial.err != nil && was != bus.EvidenceConnected:
-		r.note(dial.err) // unreachable or refused: proves no more than was known
-	case dial.err == nil && dial.ended && was == bus.EvidenceEnded:
-		r.note(err) // taken from the backlog of a process that is just dying
+		r.see(was.NotUnderstood(false), err)
+	case errors.Is(dial.err, syscall.ECONNREFUSED):
+		r.see(was.DialRefused(), dial.err)
+	case dial.err != nil:
+		r.note(dial.err) // out of reach: proves no more than was known
 	default:
-		r.see(bus.EvidenceSilent, err) // somebody accepts and says nothing that we understand
+		r.see(was.NotUnderstood(dial.ended), err)
 	}
 }
 
@@ -192,16 +178,12 @@ func (r *Remote) drop(conn *bus.Conn, err error) {
 	r.changed = make(chan struct{})
 	r.mu.Unlock()
 	conn.Close()
-	state := bus.EvidenceSilent
-	if ended {
-		state = bus.EvidenceEnded
-	}
-	r.see(state, err)
+	r.see(r.Evidence().State.Lost(ended), err)
 }
 
 // forget says that nothing is known any more: nobody looks.
 func (r *Remote) forget() {
-	r.see(bus.EvidenceSilent, context.Canceled)
+	r.see(evidence.Silent, context.Canceled)
 }
 
 func (r *Remote) note(err error) {
@@ -210,7 +192,7 @@ func (r *Remote) note(err error) {
 	r.evidence.Err = err
 }
 
-func (r *Remote) see(state string, err error) {
+func (r *Remote) see(state evidence.State, err error) {
 	r.mu.Lock()
 	was := r.evidence.State
 	r.evidence.Err = err

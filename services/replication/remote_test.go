@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/journal/journaltest"
 	"github.com/hotpair/hotpair/services/process/processtest"
@@ -38,7 +38,7 @@ func watch(t *testing.T, address, password string) *watchedRemote {
 	return w
 }
 
-func (w *watchedRemote) states() (states []string) {
+func (w *watchedRemote) states() (states []evidence.State) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, e := range w.seen {
@@ -47,9 +47,9 @@ func (w *watchedRemote) states() (states []string) {
 	return states
 }
 
-func (w *watchedRemote) awaitEvidence(t *testing.T, state string) Evidence {
+func (w *watchedRemote) awaitEvidence(t *testing.T, state evidence.State) Evidence {
 	t.Helper()
-	processtest.Await(t, "evidence "+state, func() bool { return w.Evidence().State == state })
+	processtest.Await(t, "evidence "+state.String(), func() bool { return w.Evidence().State == state })
 	return w.Evidence()
 }
 
@@ -77,7 +77,7 @@ func TestRemote_RefusedOnlyAfterEnded(t *testing.T) {
 	if err := j.Open(journaltest.Within(t, 20*time.Second)); err != nil {
 		t.Fatal(err)
 	}
-	up := w.awaitEvidence(t, bus.EvidenceConnected)
+	up := w.awaitEvidence(t, evidence.Connected)
 	conn, err := w.Await(journaltest.Within(t, time.Second))
 	if err != nil {
 		t.Fatal(err)
@@ -86,7 +86,7 @@ func TestRemote_RefusedOnlyAfterEnded(t *testing.T) {
 	if err := j.Close(); err != nil {
 		t.Fatal(err)
 	}
-	down := w.awaitEvidence(t, bus.EvidenceRefused)
+	down := w.awaitEvidence(t, evidence.Refused)
 	t.Logf("refused %v after the close began", time.Since(closed))
 	if down.At <= up.At || conn.Up().Err() == nil {
 		t.Fatal(up, down)
@@ -96,9 +96,9 @@ func TestRemote_RefusedOnlyAfterEnded(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer j.Close()
-	w.awaitEvidence(t, bus.EvidenceConnected)
+	w.awaitEvidence(t, evidence.Connected)
 	for i, s := range w.states() {
-		if want := []string{bus.EvidenceConnected, bus.EvidenceEnded, bus.EvidenceRefused, bus.EvidenceEnded, bus.EvidenceConnected}; s != want[i] {
+		if want := []evidence.State{evidence.Connected, evidence.Ended, evidence.Refused, evidence.Ended, evidence.Connected}; s != want[i] {
 			t.Fatal(w.states())
 		}
 	}
@@ -178,14 +178,14 @@ func TestRemote_SilenceIsNotRefused(t *testing.T) {
 	j := openJournal(t)
 	r := newRelay(t, j.Address())
 	w := watch(t, r.Addr().String(), secret)
-	w.awaitEvidence(t, bus.EvidenceConnected)
+	w.awaitEvidence(t, evidence.Connected)
 	r.set(true)
-	w.awaitEvidence(t, bus.EvidenceSilent)
+	w.awaitEvidence(t, evidence.Silent)
 	time.Sleep(400 * time.Millisecond) // a handshake or two without an answer
 	r.Close()
 	time.Sleep(50 * time.Millisecond) // now refused, but no connection had ended
 	for _, s := range w.states() {
-		if s == bus.EvidenceEnded || s == bus.EvidenceRefused {
+		if s == evidence.Ended || s == evidence.Refused {
 			t.Fatal(w.states())
 		}
 	}
@@ -207,7 +207,7 @@ func TestRemote_Reset(t *testing.T) {
 	j := openJournal(t)
 	r := newRelay(t, j.Address())
 	w := watch(t, r.Addr().String(), secret)
-	w.awaitEvidence(t, bus.EvidenceConnected)
+	w.awaitEvidence(t, evidence.Connected)
 	r.Close()
 	r.mu.Lock()
 	for _, c := range r.conns {
@@ -215,5 +215,5 @@ func TestRemote_Reset(t *testing.T) {
 		c.Close()
 	}
 	r.mu.Unlock()
-	w.awaitEvidence(t, bus.EvidenceRefused)
+	w.awaitEvidence(t, evidence.Refused)
 }

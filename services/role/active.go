@@ -3,6 +3,7 @@ package role
 import (
 	"time"
 
+	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/membership"
 )
 
@@ -86,14 +87,14 @@ func (m *Machine) lostPartner() (why string, alive bool) {
 	switch {
 	case m.peerResigned:
 		return who + " has resigned", false
-	case m.config.RefusedIsDead && m.evidence.Link == Refused && m.evidence.Replication == Refused:
+	case m.config.RefusedIsDead && m.evidence.Link == evidence.Refused && m.evidence.Replication == evidence.Refused:
 		return who + " refuses connections", false
 	case m.havePeer && m.peer.Member != m.partner() && m.peer.Host == who:
 		return who + " came back with another data directory", false
 	case m.havePeer && m.partnerOf != 0 && m.peer.Incarnation != m.partnerOf:
 		return who + " was restarted", false
 	case m.now-max(m.repliedAt, m.termSince) >= m.config.unanswered():
-		return who + " does not answer", m.evidence.Link == Connected
+		return who + " does not answer", m.evidence.Link == evidence.Connected
 	case m.updater.OldestFrame >= m.config.StandbyPatience && !m.updater.OwnStuck:
 		return who + " does not confirm updates", true
 	}

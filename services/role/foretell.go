@@ -3,6 +3,8 @@ package role
 import (
 	"slices"
 	"time"
+
+	"github.com/hotpair/hotpair/services/evidence"
 )
 
 // Loss is something that may be lost next.
@@ -129,12 +131,12 @@ func (r *rehearsal) lose() {
 	switch r.loss {
 	case OtherDies:
 		r.linked = false
-		r.later(PeerEvidence{Link: Ended, Replication: Ended})
-		r.later(PeerEvidence{Link: Refused, Replication: Refused})
+		r.later(PeerEvidence{Link: evidence.Ended, Replication: evidence.Ended})
+		r.later(PeerEvidence{Link: evidence.Refused, Replication: evidence.Refused})
 		r.updaterAlone()
 	case OtherVanishes, LinkLost:
 		r.linked = false
-		r.later(PeerEvidence{Link: Silent, Replication: Silent})
+		r.later(PeerEvidence{Link: evidence.Silent, Replication: evidence.Silent})
 		r.updaterAlone()
 	case WitnessLost:
 		r.reached = r.m.config.Witnessless // there is none to lose

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -125,7 +126,7 @@ func (m *Machine) proceedHandover() {
 		return
 	}
 	switch {
-	case m.config.RefusedIsDead && m.evidence.Link == Refused && m.evidence.Replication == Refused:
+	case m.config.RefusedIsDead && m.evidence.Link == evidence.Refused && m.evidence.Replication == evidence.Refused:
 		m.takeBack("the successor died")
 	case h.drained && m.now >= h.deadline:
 		m.takeBack("the successor did not take over in time")

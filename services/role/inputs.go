@@ -3,6 +3,7 @@ package role
 import (
 	"time"
 
+	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -22,20 +23,6 @@ const (
 	Unwritten
 	// InDoubt: it may have taken effect, or may still (R11).
 	InDoubt
-)
-
-// Evidence about one port of the other host.
-type Evidence int
-
-const (
-	// Silent: no answer, or never tried.
-	Silent Evidence = iota
-	// Connected: the connection stands.
-	Connected
-	// Ended: the connection ended by FIN or RST.
-	Ended
-	// Refused: it ended, and a new dial was refused.
-	Refused
 )
 
 // Tick comes at each heartbeat interval, lease/8, and before whatever comes first after this main was not woken in time.
@@ -124,7 +111,7 @@ type BeatAnswered struct {
 
 // PeerEvidence is what is known of the other host's two ports, at each change.
 type PeerEvidence struct {
-	Link, Replication Evidence
+	Link, Replication evidence.State
 }
 
 // TerminalsAsked answers AskTerminals.

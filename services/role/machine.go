@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -357,5 +358,5 @@ func (m *Machine) overslept(late time.Duration) {
 
 // peerLives reports that the other main's reply or beat was heard within half a lease.
 func (m *Machine) peerLives() bool {
-	return m.havePeer && m.now-m.heardAt < m.config.unanswered() && m.evidence.Link == Connected
+	return m.havePeer && m.now-m.heardAt < m.config.unanswered() && m.evidence.Link == evidence.Connected
 }

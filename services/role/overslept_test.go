@@ -3,6 +3,8 @@ package role
 import (
 	"testing"
 	"time"
+
+	"github.com/hotpair/hotpair/services/evidence"
 )
 
 const beatInterval = testLease / 8
@@ -11,7 +13,7 @@ const beatInterval = testLease / 8
 func heardOnce(at time.Duration) *Machine {
 	m := New(Config{Host: "b", PairID: "p", Lease: testLease}, at)
 	m.Step(at, FactsRead{Identity: "b"})
-	m.Step(at, PeerEvidence{Link: Connected, Replication: Connected})
+	m.Step(at, PeerEvidence{Link: evidence.Connected, Replication: evidence.Connected})
 	m.Step(at, PeerBeat{Peer: PeerView{Member: Member{Host: "a", Identity: "a"}, Incarnation: 1, Steps: 1}})
 	return m
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -37,7 +38,7 @@ func (m *Machine) hear(p PeerView) {
 	m.peer, m.havePeer = p, true
 	m.heard()
 	if restarted {
-		m.evidence = PeerEvidence{Link: Connected, Replication: m.evidence.Replication}
+		m.evidence = PeerEvidence{Link: evidence.Connected, Replication: m.evidence.Replication}
 	}
 	if p.Resigned && m.paired() && p.Member == m.partner() {
 		m.peerResigned = true
@@ -106,7 +107,7 @@ func (m *Machine) cause() (cause string, ask bool) {
 		}
 	case active == m.self:
 		// This host was the active, and its main was restarted (R9): the next epoch, unless the other is about to.
-		if !m.paired() || m.paused() || m.peerFresh() || m.evidence.Link == Refused || m.now-m.since >= m.config.Lease {
+		if !m.paired() || m.paused() || m.peerFresh() || m.evidence.Link == evidence.Refused || m.now-m.since >= m.config.Lease {
 			return "this main was restarted and was the last active", false
 		}
 	case m.restartedUnknown(active):
@@ -155,7 +156,7 @@ func (m *Machine) restartedUnknown(active Member) bool {
 
 // refusedBoth is the evidence of a dead host: both connections ended, both ports refuse (V8).
 func (m *Machine) refusedBoth() bool {
-	return m.config.RefusedIsDead && m.evidence.Link == Refused && m.evidence.Replication == Refused
+	return m.config.RefusedIsDead && m.evidence.Link == evidence.Refused && m.evidence.Replication == evidence.Refused
 }
 
 // silent: every promise has run out and nothing was heard of the active for as long.

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/membership"
 )
 
@@ -262,7 +263,7 @@ func (w *world) command(words []string) {
 		w.cut = false
 		for _, h := range w.hosts {
 			if h.alive {
-				h.step(PeerEvidence{Link: Connected, Replication: Connected})
+				h.step(PeerEvidence{Link: evidence.Connected, Replication: evidence.Connected})
 			}
 		}
 	case "witnessless":

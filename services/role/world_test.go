@@ -3,6 +3,7 @@ package role
 import (
 	"time"
 
+	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -19,8 +20,8 @@ func (h *testHost) start() {
 	h.beatEvery()
 	h.workEvery()
 	if o := h.w.other(h); o.alive && !h.w.cut {
-		h.w.after(latency, h, func() { h.step(PeerEvidence{Link: Connected, Replication: Connected}) })
-		h.w.after(latency, o, func() { o.step(PeerEvidence{Link: Connected, Replication: Connected}) })
+		h.w.after(latency, h, func() { h.step(PeerEvidence{Link: evidence.Connected, Replication: evidence.Connected}) })
+		h.w.after(latency, o, func() { o.step(PeerEvidence{Link: evidence.Connected, Replication: evidence.Connected}) })
 	}
 }
 
@@ -37,14 +38,14 @@ func (h *testHost) kill() {
 		run := h.run
 		h.w.after(latency, o, func() {
 			o.held, o.asking = false, nil
-			o.step(PeerEvidence{Link: Ended, Replication: Ended})
+			o.step(PeerEvidence{Link: evidence.Ended, Replication: evidence.Ended})
 			if h.alive && h.run != run && !h.w.cut { // late: a connection begins after the one before has ended
-				o.step(PeerEvidence{Link: Connected, Replication: Connected})
+				o.step(PeerEvidence{Link: evidence.Connected, Replication: evidence.Connected})
 			}
 		})
 		h.w.after(2*latency, o, func() {
 			if !h.alive && h.run == run {
-				o.step(PeerEvidence{Link: Refused, Replication: Refused})
+				o.step(PeerEvidence{Link: evidence.Refused, Replication: evidence.Refused})
 			}
 		})
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/replication"
@@ -171,9 +172,9 @@ func (u *updater) giveUpOnEvidence(ctx context.Context, cancel func()) (stop fun
 		defer tick.Stop()
 		for {
 			switch e := u.remote.Evidence(); {
-			case e.State == bus.EvidenceConnected:
+			case e.State == evidence.Connected:
 				started = u.clock()
-			case e.State == bus.EvidenceRefused, u.clock()-started > u.config.Lease/2:
+			case e.State == evidence.Refused, u.clock()-started > u.config.Lease/2:
 				cancel()
 				return
 			}

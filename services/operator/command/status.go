@@ -174,7 +174,7 @@ func peerRow(st operator.Status) string {
 	if p.Host == "" {
 		return "not heard of yet"
 	}
-	text := fmt.Sprintf("link %s, replication %s", wording.Or(p.Link, "silent"), wording.Or(p.Replication, "silent"))
+	text := fmt.Sprintf("link %s, replication %s", p.Link, p.Replication)
 	switch {
 	case p.HeardMS < 0:
 		text += ", never heard"

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -111,7 +112,7 @@ func Paired() operator.Status {
 		Started: Noon().Add(-100 * time.Minute), Role: "active", Since: Noon().Add(-99*time.Minute - 2*time.Second), Mode: "paired", ModeSince: Noon().Add(-98 * time.Minute), Fit: true,
 		Epoch: 7, RecordVersion: 12, PairID: "P1", Active: "a", InSync: []string{"a", "b"}, RightUntilMS: 870,
 		Position: At(7, 12408), Committed: At(7, 12408), Applied: At(7, 12399), Notified: At(7, 12408), Lag: 9,
-		Peer: operator.Peer{Host: "b", HTTP: "http://127.0.0.1:7820", Link: "connected", Replication: "connected", HeardMS: 31,
+		Peer: operator.Peer{Host: "b", HTTP: "http://127.0.0.1:7820", Link: evidence.Connected, Replication: evidence.Connected, HeardMS: 31,
 			Role: "standby", Position: At(7, 12408), Progress: bus.PeerHeld},
 		Witness: operator.Witness{Address: "127.0.0.1:7805", ID: "W1", Reachable: true, HeardMS: 412},
 		Processes: map[string]operator.Process{
@@ -141,7 +142,7 @@ func Standby() operator.Status {
 	s.Processes = map[string]operator.Process{"updater": {PID: 5011, State: "ready", HeardMS: 12}, "terminal-if": {PID: 5012, State: "ready", HeardMS: 33}}
 	s.Terminals = operator.Terminals{Warm: 5}
 	s.Notified = position.Position{}
-	s.Peer = operator.Peer{Host: "a", Link: "connected", Replication: "connected", HeardMS: 12, Role: "active", Epoch: 7, Position: At(7, 12408)}
+	s.Peer = operator.Peer{Host: "a", Link: evidence.Connected, Replication: evidence.Connected, HeardMS: 12, Role: "active", Epoch: 7, Position: At(7, 12408)}
 	s.Events = s.Events[4:5]
 	return s
 }
@@ -161,7 +162,7 @@ func Samples() map[string]operator.Status {
 	add("active-solo", Paired(), func(s *operator.Status) {
 		s.Mode, s.InSync, s.RecordVersion = "solo", []string{"a"}, 13
 		s.Notified, s.Behind = At(7, 12000), 408
-		s.Peer = operator.Peer{Host: "b", Link: "refused", Replication: "refused", HeardMS: 83_000, Progress: bus.PeerAbsent}
+		s.Peer = operator.Peer{Host: "b", Link: evidence.Refused, Replication: evidence.Refused, HeardMS: 83_000, Progress: bus.PeerAbsent}
 		s.Alarms = []operator.Alarm{{ID: "cause", Severity: bus.Warning, Host: "a", Text: "b is gone for 1m23s: start it, so that either host may fail again"}}
 		s.Events = append(s.Events, operator.Event{Time: Noon().Add(-83 * time.Second), Host: "a", Epoch: 7, Text: "goes on alone: b refuses connections"})
 	})
@@ -180,7 +181,7 @@ func Samples() map[string]operator.Status {
 	})
 	add("active-without-right", Paired(), func(s *operator.Status) {
 		s.RightUntilMS = 0
-		s.Peer.Link, s.Peer.Replication, s.Peer.HeardMS, s.Peer.Progress = "silent", "silent", 1400, bus.PeerAbsent
+		s.Peer.Link, s.Peer.Replication, s.Peer.HeardMS, s.Peer.Progress = evidence.Silent, evidence.Silent, 1400, bus.PeerAbsent
 		s.Witness.Reachable, s.Witness.Problem = false, "no route to host"
 		s.Alarms = []operator.Alarm{{ID: "cause", Severity: bus.Warning, Host: "a", Text: "no witness: the next failure stops the service"}}
 	})
@@ -189,7 +190,7 @@ func Samples() map[string]operator.Status {
 	})
 	add("standby-paused-active-gone", Standby(), func(s *operator.Status) {
 		s.Pause = &operator.Pause{Until: Noon().Add(25 * time.Minute), LeftMS: 1_500_000, By: "operator at b", HeldBack: "a refuses connections"}
-		s.Peer.Link, s.Peer.Replication, s.Peer.HeardMS = "refused", "refused", 83_000
+		s.Peer.Link, s.Peer.Replication, s.Peer.HeardMS = evidence.Refused, evidence.Refused, 83_000
 	})
 	add("standby-catching-up", Standby(), func(s *operator.Status) {
 		s.Mode, s.InSync, s.WaitingFor = "catching-up", []string{"a"}, "not in the in-sync set"
@@ -204,7 +205,7 @@ func Samples() map[string]operator.Status {
 	add("standby-waiting", Standby(), func(s *operator.Status) {
 		s.Mode, s.InSync, s.WaitingFor = "waiting", []string{"a"}, "waiting for a: 41 updates ahead"
 		s.Position, s.Committed, s.Applied, s.Lag = At(7, 12367), At(7, 12408), At(7, 12367), 0
-		s.Peer = operator.Peer{Host: "a", Link: "refused", Replication: "refused", HeardMS: -1}
+		s.Peer = operator.Peer{Host: "a", Link: evidence.Refused, Replication: evidence.Refused, HeardMS: -1}
 		s.Alarms = []operator.Alarm{{ID: "cause", Severity: bus.Warning, Host: "a", Text: "nobody serves: only a holds all acknowledged updates; start a"}}
 	})
 	add("standby-cannot-join", Standby(), func(s *operator.Status) {
@@ -218,7 +219,7 @@ func Samples() map[string]operator.Status {
 	})
 	add("takeover", Standby(), func(s *operator.Status) {
 		s.Role, s.Since, s.Mode = "takeover", Noon().Add(-2*time.Millisecond), "waiting"
-		s.Peer.Link, s.Peer.Replication = "refused", "refused"
+		s.Peer.Link, s.Peer.Replication = evidence.Refused, evidence.Refused
 	})
 	add("stopped", Standby(), func(s *operator.Status) { s.Role = "stopped" })
 	add("hostile-text", Standby(), func(s *operator.Status) {

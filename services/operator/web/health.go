@@ -145,7 +145,7 @@ func parts(s operator.Status) []finding {
 	for _, name := range slices.Sorted(maps.Keys(s.Processes)) {
 		list = append(list, finding{true, name, s.Processes[name].State})
 	}
-	list = append(list, finding{true, "link", wording.Or(s.Peer.Link, "silent")}, finding{true, "replication", wording.Or(s.Peer.Replication, "silent")})
+	list = append(list, finding{true, "link", s.Peer.Link.String()}, finding{true, "replication", s.Peer.Replication.String()})
 	if !s.Witness.None {
 		word := "reachable"
 		if !s.Witness.Reachable {

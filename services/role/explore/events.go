@@ -1,6 +1,7 @@
 package main
 
 import (
+	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/role"
 )
 
@@ -321,20 +322,20 @@ func (w *world) sees(i int) role.PeerEvidence {
 	e := h.evidence
 	switch {
 	case h.lied:
-		return role.PeerEvidence{Link: role.Refused, Replication: role.Refused}
+		return role.PeerEvidence{Link: evidence.Refused, Replication: evidence.Refused}
 	case o.frozen:
 		return e // connections stand; silence is what the machine counts
 	}
-	seen := func(open, up bool, before role.Evidence) role.Evidence {
+	seen := func(open, up bool, before evidence.State) evidence.State {
 		switch {
 		case !open:
-			return role.Silent
+			return evidence.Silent
 		case up:
-			return role.Connected
-		case before == role.Silent:
-			return role.Silent // nobody has ever answered there, so a refusal says nothing
+			return evidence.Connected
+		case before == evidence.Silent:
+			return evidence.Silent // nobody has ever answered there, so a refusal says nothing
 		}
-		return role.Refused
+		return evidence.Refused
 	}
 	e.Link = seen(link, o.up, e.Link)
 	e.Replication = seen(w.cut&cutReplication == 0, o.up && o.upd.up, e.Replication)

@@ -15,9 +15,6 @@ import (
 )
 
 const (
-	// attachPatience is how long an order waits for terminals that do not answer; the others serve meanwhile, and those
-	// are attached when they answer.
-	attachPatience = 500 * time.Millisecond
 	// askWithin is for an order that names no time.
 	askWithin = 10 * time.Millisecond
 	// startWithin bounds the first words with the bus.
@@ -112,58 +109,6 @@ func begun[Q, A any](i *Interface, r *bus.Router, e bus.Endpoint[Q, A], begin fu
 		finish := begin(q)
 		i.goroutines.Go(func() { answer(finish()) })
 	})
-}
-
-// round collects the outcome of one order to attach from the sessions that were warm when it came.
-type round struct {
-	mu     sync.Mutex
-	open   map[*session]bool
-	result bus.Attached
-	done   chan struct{} // closed when all have reported
-}
-
-func newRound(sessions []*session) *round {
-	r := &round{open: map[*session]bool{}, done: make(chan struct{})}
-	for _, s := range sessions {
-		if s.warm() != nil {
-			r.open[s] = true
-		}
-	}
-	r.result.Unreachable = len(sessions) - len(r.open)
-	if len(r.open) == 0 {
-		close(r.done)
-	}
-	return r
-}
-
-// report takes the first word of each session.
-func (r *round) report(s *session, state string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !r.open[s] {
-		return
-	}
-	delete(r.open, s)
-	switch state {
-	case stateAttached:
-		r.result.Attached++
-	case stateRefused:
-		r.result.Refused++
-	default:
-		r.result.Unreachable++
-	}
-	if len(r.open) == 0 {
-		close(r.done)
-	}
-}
-
-// outcome counts whoever has not reported as unreachable.
-func (r *round) outcome() bus.Attached {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	result := r.result
-	result.Unreachable += len(r.open)
-	return result
 }
 
 // attach begins a term: every warm session sends its one message at once, on the connection it has.

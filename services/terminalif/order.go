@@ -8,9 +8,14 @@ import (
 	"time"
 )
 
-// attachesAtOnce bounds the attaches that are under way to terminals that have nothing to do: enough that thousands behind
-// a slow network are attached within a second, few enough that they do not stand before those whose users wait.
-const attachesAtOnce = 256
+const (
+	// attachPatience is how long an order waits for terminals that do not answer; the others serve meanwhile, and those
+	// are attached when they answer.
+	attachPatience = 500 * time.Millisecond
+	// attachesAtOnce bounds the attaches that are under way to terminals that have nothing to do: enough that thousands behind
+	// a slow network are attached within a second, few enough that they do not stand before those whose users wait.
+	attachesAtOnce = 256
+)
 
 // busiest gives the sessions in the order in which they are to be attached: by the requests that their terminals told of
 // when they lost the other host, or at the last hello. A terminal that lies about it is attached earlier, no more.

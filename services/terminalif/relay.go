@@ -34,41 +34,6 @@ type bounds struct {
 	perTerminalBytes, inAllBytes int
 }
 
-// term is one order to attach: the time in which this host serves. A new order makes a new term.
-type term struct {
-	bus.Attach
-	round *round
-}
-
-// flight is a request that was taken and is not answered yet.
-//
-//	take ──► waiting ──service up──► out ──reply──► answered
-//	            ▲                     │  └──no right──► parked ──right──► answered
-//	            └── crash, nobody ────┘
-type flight struct {
-	request  bus.Request
-	taken    time.Duration // on the relay's clock
-	deadline time.Time
-	service  *service
-	answer   func(bus.Reply)
-	place    place
-	sent     time.Duration // on the relay's clock, last
-	sending  int           // counts sendings, so that the outcome of an older one is told apart
-	untaken  bool          // nobody listened to its subject once
-	doubts   int           // crashes at which it was out with others
-	trusted  bool          // its one crash was a kill by somebody: it need not run alone
-	reply    *bus.Reply    // when parked
-}
-
-type place int
-
-const (
-	waiting place = iota // for its service to be up
-	held                 // the database was not this epoch's; tried again with each right
-	out                  // with the business process
-	parked               // answered, but the right to answer does not hold
-)
-
 // load is what one terminal has in flight.
 type load struct{ count, bytes int }
 

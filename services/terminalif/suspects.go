@@ -25,9 +25,6 @@ const (
 	aloneLonger = 5 // doublings at most
 )
 
-// suspect reports whether f is to run alone, because it was out at a crash.
-func (f *flight) suspect() bool { return f.request.Crashes > 0 && !f.trusted }
-
 // waits reports whether f is still to be sent. The lock is held.
 func (r *relay) waits(f *flight) bool { return r.flights[f.request.ID] == f && f.place == waiting }
 

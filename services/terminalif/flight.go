@@ -1,0 +1,39 @@
+package terminalif
+
+import (
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+)
+
+// flight is a request that was taken and is not answered yet.
+//
+//	take ──► waiting ──service up──► out ──reply──► answered
+//	            ▲                     │  └──no right──► parked ──right──► answered
+//	            └── crash, nobody ────┘
+type flight struct {
+	request  bus.Request
+	taken    time.Duration // on the relay's clock
+	deadline time.Time
+	service  *service
+	answer   func(bus.Reply)
+	place    place
+	sent     time.Duration // on the relay's clock, last
+	sending  int           // counts sendings, so that the outcome of an older one is told apart
+	untaken  bool          // nobody listened to its subject once
+	doubts   int           // crashes at which it was out with others
+	trusted  bool          // its one crash was a kill by somebody: it need not run alone
+	reply    *bus.Reply    // when parked
+}
+
+type place int
+
+const (
+	waiting place = iota // for its service to be up
+	held                 // the database was not this epoch's; tried again with each right
+	out                  // with the business process
+	parked               // answered, but the right to answer does not hold
+)
+
+// suspect reports whether f is to run alone, because it was out at a crash.
+func (f *flight) suspect() bool { return f.request.Crashes > 0 && !f.trusted }

@@ -12,10 +12,17 @@ import (
 	"github.com/hotpair/hotpair/services/terminalif/wire"
 )
 
+// line is what an attachment needs of a connection to a terminal.
+type line interface {
+	asker
+	pack.Publisher
+	Subscribe(subject string, handle func(*nats.Msg)) (unsubscribe func())
+}
+
 // attachment is the session's part in the term.
 type attachment struct {
 	session *session
-	conn    *wire.Conn
+	conn    line
 	done    *term // that was last attached in, or refused
 	name    string
 	stop    func() // takes no more requests; nil when not attached

@@ -5,13 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"slices"
 	"sync"
-	"syscall"
 	"time"
-
-	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/terminalif/wire"
@@ -92,7 +88,7 @@ func (i *Interface) probeOne(ctx context.Context, t Terminal, epoch uint64) bus.
 	dial := i.dialer.Attempt(ctx)
 	conn, err := dial.Connect(wire.Config{Name: i.config.Host + " probe", URL: t.URL, Password: t.Key, Complaint: func(error) {}})
 	if err != nil {
-		p.Outcome, p.Detail = outcomeOfDial(dial.Reason(), err)
+		p.Outcome, p.Detail = dial.Judge(err)
 		return p
 	}
 	defer conn.Close()
@@ -123,28 +119,6 @@ func (i *Interface) probeOne(ctx context.Context, t Terminal, epoch uint64) bus.
 		p.Outcome = bus.ProbeOK
 	}
 	return p
-}
-
-// outcomeOfDial judges a connection that did not come about. seen is what the dial or the filter behind it met, nil when
-// it was the first words with the server that failed.
-func outcomeOfDial(seen, err error) (outcome, detail string) {
-	var unresolved *net.DNSError
-	var timeout interface{ Timeout() bool }
-	switch {
-	case errors.Is(seen, syscall.ECONNREFUSED):
-		return bus.ProbeRefused, "nobody listens there"
-	case errors.As(seen, &unresolved):
-		return bus.ProbeUnreachable, unresolved.Error()
-	case errors.Is(seen, wire.ErrHostile):
-		return bus.ProbeNoAgent, wire.Clip(seen.Error())
-	case errors.As(seen, &timeout) && timeout.Timeout(), errors.Is(seen, context.DeadlineExceeded):
-		return bus.ProbeTimeout, fmt.Sprintf("no connection within %s", wire.DialWithin)
-	case seen != nil:
-		return bus.ProbeUnreachable, wire.Clip(seen.Error())
-	case errors.Is(err, nats.ErrAuthorization):
-		return bus.ProbeWrongKey, "it refuses the key that belongs to this id"
-	}
-	return bus.ProbeNoAgent, "it takes connections, but does not speak as an agent does: " + wire.Clip(err.Error())
 }
 
 // outcomeOfCall judges a greeting that got no welcome.

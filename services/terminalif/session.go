@@ -3,7 +3,6 @@ package terminalif
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -17,13 +16,6 @@ import (
 )
 
 const (
-	// helloEvery keeps a warm session known to be alive; the agent pushes changes, so this is housekeeping. Of all sessions
-	// together there are at most hellosPerSecond, so that thousands of them cost an idle host little; a terminal that can't
-	// be reached any more is noticed by the kernel before (wire/dialer.go).
-	helloEvery      = 5 * time.Second
-	hellosPerSecond = 50
-	// callWithin bounds the hello of a terminal that was just dialled.
-	callWithin = 2 * time.Second
 	// orderWithin bounds an attach or a detach. It is long because a terminal that is late is better than one whose
 	// session is cut, and begun anew, at the moment when all of them are attached.
 	orderWithin = 5 * time.Second
@@ -51,8 +43,6 @@ const (
 var (
 	// errBacklog says that a terminal does not read its answers.
 	errBacklog = errors.New("terminal does not read its answers")
-	// errGreeting says that what answered is not the agent that was meant.
-	errGreeting = errors.New("not the agent of this terminal")
 	// errRetired says that the terminal is no longer one of the pair's.
 	errRetired = errors.New("terminal was removed")
 )
@@ -254,29 +244,6 @@ func (s *session) once(ctx context.Context) (served bool, err error) {
 	return true, s.serve(ctx, conn)
 }
 
-// hello greets the agent or keeps the session up.
-func (s *session) hello(ctx context.Context, conn *wire.Conn) (bus.AgentWelcome, error) {
-	var welcome bus.AgentWelcome
-	pair, identity := s.owner.self()
-	asked := time.Now()
-	err := call(ctx, conn, bus.SubjectAgentHello, bus.AgentHello{
-		Version: bus.Version, PairID: pair, Host: s.owner.config.Host, Identity: identity, Incarnation: s.owner.incarnation,
-	}, &welcome)
-	switch {
-	case err != nil:
-		return welcome, err
-	case welcome.Error != "":
-		return welcome, fmt.Errorf("%w: %s", errGreeting, wire.Clip(welcome.Error))
-	case welcome.Version != bus.Version:
-		return welcome, fmt.Errorf("%w: it speaks version %d, this host %d", errGreeting, welcome.Version, bus.Version)
-	case welcome.Terminal != s.id:
-		return welcome, fmt.Errorf("%w: it says it is %q", errGreeting, wire.Clip(welcome.Terminal))
-	}
-	s.heard(welcome.Epoch)
-	s.said(welcome.Active, welcome.Fresh, welcome.Busy, time.Since(asked))
-	return welcome, nil
-}
-
 // serve keeps a greeted connection: attaches and detaches as the term changes, repeats hello. It ends with the reason.
 func (s *session) serve(ctx context.Context, conn *wire.Conn) error {
 	up := conn.Up()
@@ -331,11 +298,6 @@ func (s *session) serve(ctx context.Context, conn *wire.Conn) error {
 	}
 }
 
-// helloPause is the time between two hellos of one session.
-func (i *Interface) helloPause() time.Duration {
-	return max(helloEvery, time.Duration(len(i.roster.all()))*time.Second/hellosPerSecond)
-}
-
 // drainOf takes out what a channel of one token holds from an earlier connection.
 func drainOf(c chan error) {
 	select {
@@ -351,16 +313,4 @@ func (s *session) changed(m *nats.Msg) {
 		s.heard(change.Epoch)
 		s.said(change.Host, change.Fresh, change.Busy, 0)
 	}
-}
-
-// call asks one question on a connection, until ctx ends.
-func call(ctx context.Context, conn *wire.Conn, subject string, question, answer any) error {
-	reply, err := conn.Request(ctx, subject, bus.EncodeJSON(question))
-	if err != nil {
-		return err
-	}
-	if err := bus.DecodeJSON(reply.Data, answer); err != nil {
-		return fmt.Errorf("%w: %w", wire.ErrHostile, err)
-	}
-	return nil
 }

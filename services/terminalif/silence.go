@@ -2,13 +2,11 @@ package terminalif
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"time"
 
-	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/services/terminalif/wire"
 )
@@ -28,19 +26,7 @@ const (
 	// probeWithin only raises a suspicion; suspectWithin makes it certain when all are silent.
 	probeWithin   = 500 * time.Millisecond
 	suspectWithin = time.Second
-	// patientWithin ends the session of one terminal.
-	patientWithin = 5 * time.Second
-	// starvedBy is how late this process may be woken before it takes its own slowness for the reason of a silence (T11). While
-	// it waits for many it is woken each wakeEvery, and all that it was late is added up, half of the wait at most: a question
-	// passes through several goroutines, and that the last of them is woken in time says nothing of the others.
-	starvedBy = 250 * time.Millisecond
-	wakeEvery = 50 * time.Millisecond
-	// starvedTries bounds how often a starved process asks again.
-	starvedTries = 3
 )
-
-// errSilent says that a terminal answered nothing, although its connection stands.
-var errSilent = errors.New("silent")
 
 // watchSilence looks for silence while there is a term, until ctx ends.
 func (i *Interface) watchSilence(ctx context.Context) error {
@@ -105,82 +91,16 @@ func attachedFrom(all []*session, from int) (some []*session, next int) {
 	return some, from
 }
 
-// silentOf asks terminals at the same time and gives those that did not answer. A process that was not woken in time
-// can't tell, and gives none.
+// silentOf asks terminals at the same time and gives those that did not answer, none when this process can't tell.
 func (i *Interface) silentOf(ctx context.Context, asked []*session, within time.Duration) (silent []*session) {
-	began := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, within)
-	defer cancel()
-	quiet := map[*session]bool{}
-	answers := make(chan *session, len(asked))
+	sessions := map[*wire.Conn]*session{}
 	for _, s := range asked {
-		conn := s.warm()
-		if conn == nil {
-			continue
-		}
-		quiet[s] = true
-		i.goroutines.Go(func() {
-			if err := conn.FlushWithContext(ctx); err == nil || !errors.Is(err, context.DeadlineExceeded) {
-				answers <- s // or its connection has ended, which says more
-			}
-		})
-	}
-	// One that can't even be written to takes longer to find that out than it is waited for here.
-	waking := wakes{last: began}
-	tick := time.NewTicker(wakeEvery)
-	defer tick.Stop()
-	for over := false; !over && len(quiet) > 0; {
-		select {
-		case s := <-answers:
-			delete(quiet, s)
-		case <-tick.C:
-		case <-ctx.Done():
-			over = true
-		}
-		waking.woken(time.Now())
-	}
-	for len(answers) > 0 { // they came in time, and this process was late
-		delete(quiet, <-answers)
-	}
-	if waking.late > within/2 {
-		return nil
-	}
-	return slices.Collect(maps.Keys(quiet))
-}
-
-// wakes adds up how late a goroutine was woken that wants to be each wakeEvery.
-type wakes struct {
-	last time.Time
-	late time.Duration
-}
-
-func (w *wakes) woken(now time.Time) {
-	w.late += max(now.Sub(w.last)-wakeEvery, 0)
-	w.last = now
-}
-
-// suspect has the session find out soon whether its terminal is silent. It never blocks.
-func (s *session) suspect() {
-	select {
-	case s.suspected <- struct{}{}:
-	default:
-	}
-}
-
-// confirm says hello to a terminal, as often as this process may be the reason why there is no answer. The error is
-// errSilent, or that of the connection.
-func (s *session) confirm(ctx context.Context, conn *wire.Conn, patience time.Duration) (welcome bus.AgentWelcome, err error) {
-	for range starvedTries {
-		began := time.Now()
-		within, cancel := context.WithTimeout(ctx, patience)
-		welcome, err = s.hello(within, conn)
-		cancel()
-		if !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
-			return welcome, err
-		}
-		if time.Since(began) <= patience+starvedBy {
-			break
+		if conn := s.warm(); conn != nil {
+			sessions[conn] = s
 		}
 	}
-	return welcome, fmt.Errorf("%w: no answer within %v", errSilent, patience)
+	for _, conn := range wire.Silent(ctx, within, i.goroutines.Go, slices.Collect(maps.Keys(sessions))...) {
+		silent = append(silent, sessions[conn])
+	}
+	return silent
 }

@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// DialWithin bounds one dial, greetWithin the dial and the first words.
-	DialWithin  = 2 * time.Second
+	// dialWithin bounds one dial, greetWithin the dial and the first words.
+	dialWithin  = 2 * time.Second
 	greetWithin = 2 * time.Second
 )
 
@@ -79,7 +79,7 @@ func (o *Attempt) Reason() error {
 // dial connects and puts the filter in front.
 func (o *Attempt) dial(address string) (net.Conn, error) {
 	o.dialer.dials.Add(1)
-	dialling, dialled := context.WithTimeout(o.ctx, DialWithin)
+	dialling, dialled := context.WithTimeout(o.ctx, dialWithin)
 	conn, err := o.dialer.network.Dial(dialling, address)
 	dialled()
 	if errors.Is(err, syscall.EMFILE) {

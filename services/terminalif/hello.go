@@ -1,0 +1,107 @@
+package terminalif
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/terminalif/wire"
+)
+
+const (
+	// helloEvery keeps a warm session known to be alive; the agent pushes changes, so this is housekeeping. Of all sessions
+	// together there are at most hellosPerSecond, so that thousands of them cost an idle host little; a terminal that can't
+	// be reached any more is noticed by the kernel before (wire/dialer.go).
+	helloEvery      = 5 * time.Second
+	hellosPerSecond = 50
+	// callWithin bounds the hello of a terminal that was just dialled.
+	callWithin = 2 * time.Second
+	// patientWithin ends the session of one terminal.
+	patientWithin = 5 * time.Second
+	// starvedBy is how late this process may be woken before it takes its own slowness for the reason of a silence (T11), and
+	// starvedTries bounds how often a starved process asks again.
+	starvedBy    = 250 * time.Millisecond
+	starvedTries = 3
+)
+
+var (
+	// errGreeting says that what answered is not the agent that was meant.
+	errGreeting = errors.New("not the agent of this terminal")
+	// errSilent says that a terminal answered nothing, although its connection stands.
+	errSilent = errors.New("silent")
+)
+
+// asker asks one question of the other side of a connection.
+type asker interface {
+	Request(ctx context.Context, subject string, data []byte) (*nats.Msg, error)
+}
+
+// hello greets the agent or keeps the session up.
+func (s *session) hello(ctx context.Context, conn asker) (bus.AgentWelcome, error) {
+	var welcome bus.AgentWelcome
+	pair, identity := s.owner.self()
+	asked := time.Now()
+	err := call(ctx, conn, bus.SubjectAgentHello, bus.AgentHello{
+		Version: bus.Version, PairID: pair, Host: s.owner.config.Host, Identity: identity, Incarnation: s.owner.incarnation,
+	}, &welcome)
+	switch {
+	case err != nil:
+		return welcome, err
+	case welcome.Error != "":
+		return welcome, fmt.Errorf("%w: %s", errGreeting, wire.Clip(welcome.Error))
+	case welcome.Version != bus.Version:
+		return welcome, fmt.Errorf("%w: it speaks version %d, this host %d", errGreeting, welcome.Version, bus.Version)
+	case welcome.Terminal != s.id:
+		return welcome, fmt.Errorf("%w: it says it is %q", errGreeting, wire.Clip(welcome.Terminal))
+	}
+	s.heard(welcome.Epoch)
+	s.said(welcome.Active, welcome.Fresh, welcome.Busy, time.Since(asked))
+	return welcome, nil
+}
+
+// helloPause is the time between two hellos of one session.
+func (i *Interface) helloPause() time.Duration {
+	return max(helloEvery, time.Duration(len(i.roster.all()))*time.Second/hellosPerSecond)
+}
+
+// suspect has the session find out soon whether its terminal is silent. It never blocks.
+func (s *session) suspect() {
+	select {
+	case s.suspected <- struct{}{}:
+	default:
+	}
+}
+
+// confirm says hello to a terminal, as often as this process may be the reason why there is no answer. The error is
+// errSilent, or that of the connection.
+func (s *session) confirm(ctx context.Context, conn asker, patience time.Duration) (welcome bus.AgentWelcome, err error) {
+	for range starvedTries {
+		began := time.Now()
+		within, cancel := context.WithTimeout(ctx, patience)
+		welcome, err = s.hello(within, conn)
+		cancel()
+		if !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
+			return welcome, err
+		}
+		if time.Since(began) <= patience+starvedBy {
+			break
+		}
+	}
+	return welcome, fmt.Errorf("%w: no answer within %v", errSilent, patience)
+}
+
+// call asks one question on a connection, until ctx ends.
+func call(ctx context.Context, conn asker, subject string, question, answer any) error {
+	reply, err := conn.Request(ctx, subject, bus.EncodeJSON(question))
+	if err != nil {
+		return err
+	}
+	if err := bus.DecodeJSON(reply.Data, answer); err != nil {
+		return fmt.Errorf("%w: %w", wire.ErrHostile, err)
+	}
+	return nil
+}

@@ -7,9 +7,4 @@ const (
 	DetailWhat    = "what"    // what an operator wanted
 	DetailFrom    = "from"    // address that the operator called from
 	DetailVia     = "via"     // host that took the operator's call
-	DetailMissing = "missing" // outcome of an audit, as the fields of operator.Audit
-	DetailChecked = "checked"
-	DetailGap     = "gap_worst_ms"
-	DetailMedian  = "gap_median_ms"
-	DetailFelt    = "felt"
 )

@@ -10,7 +10,6 @@ import (
 	"github.com/hotpair/hotpair/services/alarms"
 	"github.com/hotpair/hotpair/services/events"
 	"github.com/hotpair/hotpair/services/operator"
-	"github.com/hotpair/hotpair/services/role"
 )
 
 // allAlarms are the pair's, this host's, and those that the other host tells of while it is heard.
@@ -73,28 +72,12 @@ func (h *host) toAcknowledge(ctx context.Context, id string) (bus.Alarm, error) 
 	return bus.Alarm{}, fmt.Errorf("%w: no alarm %q waits to be acknowledged", operator.ErrRefused, id)
 }
 
-// auditAlarm raises or clears what an audit says.
-func (h *host) auditAlarm(outcome *operator.Audit) {
-	if outcome.Missing > 0 {
-		h.alarms.Raise(alarms.UpdatesLost, h.auditor.alarm())
-	}
-}
-
-// auditEvent is the outcome of an audit as an event of the takeover that it follows.
-func (h *host) auditEvent(outcome *operator.Audit) {
-	h.events.Note(bus.Event{Kind: bus.EventAudit, Step: string(role.B9), Epoch: outcome.Epoch, Text: "audit: " + outcome.Sentence(),
-		Details: map[string]string{
-			events.DetailChecked: fmt.Sprint(outcome.Checked), events.DetailMissing: fmt.Sprint(outcome.Missing), events.DetailFelt: fmt.Sprint(outcome.Felt),
-			events.DetailGap: fmt.Sprint(outcome.GapWorstMS), events.DetailMedian: fmt.Sprint(outcome.GapMedianMS),
-		}})
-}
-
 // Facts implements alarms.Source.
 func (h *host) Facts() alarms.Facts {
 	v := h.driver.View()
 	f := alarms.Facts{
 		Host: h.config.Host, Data: h.config.Data, Lease: h.config.Lease, Now: h.clock(), Wall: time.Now(), View: v,
-		Updater: h.updaterState.Load(), Terminals: h.terminalState.Load(), Starts: h.events.Starts(), Unaudited: h.auditor.unfinished(), Unsaved: h.recorder.Unsaved(),
+		Updater: h.updaterState.Load(), Terminals: h.terminalState.Load(), Starts: h.events.Starts(), Unaudited: h.auditor.Unfinished(), Unsaved: h.recorder.Unsaved(),
 	}
 	for _, k := range h.processes.children {
 		status := k.keeper.Status()

@@ -3,11 +3,13 @@ package mainprocess
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/alarms"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/services/role"
@@ -22,8 +24,8 @@ const (
 	auditTerminals = 8
 	auditShare     = 4
 	auditPause     = 20 * time.Millisecond
-	// auditDeadline bounds one order. One that fails is given again after auditRetry, auditTries times in a row: its
-	// process may have been restarted.
+	// auditDeadline bounds one call. One that fails is made again after auditRetry, auditTries times in a row: who answers may
+	// have been restarted.
 	auditDeadline = 5 * time.Second
 	auditRetry    = time.Second
 	auditTries    = 5
@@ -31,9 +33,47 @@ const (
 	auditExamples = 8
 )
 
+// Names of details of the event, as the fields of operator.Audit.
+const (
+	detailMissing = "missing"
+	detailChecked = "checked"
+	detailGap     = "gap_worst_ms"
+	detailMedian  = "gap_median_ms"
+	detailFelt    = "felt"
+)
+
+// auditedPair has receipts collected and looked up, each call within auditDeadline.
+type auditedPair interface {
+	// Collect gives the receipts that some terminals hold.
+	Collect(ctx context.Context, q bus.CollectReceipts) (bus.CollectedReceipts, error)
+	// LookUp says whether what receipts are for is in the history that serves.
+	LookUp(ctx context.Context, q bus.AuditReceipts) (bus.AuditedReceipts, error)
+}
+
+// noter keeps events, without blocking.
+type noter interface {
+	Note(e bus.Event) bus.Event
+}
+
+// raiser raises alarms, without blocking.
+type raiser interface {
+	Raise(id, text string)
+}
+
+// counter counts outcomes, without blocking.
+type counter interface {
+	Audited(outcome *operator.Audit)
+}
+
 // auditor checks after each attach whether what terminals were told is stored is there. It runs beside everything else
 // and ends with the term.
 type auditor struct {
+	pair   auditedPair
+	events noter
+	alarms raiser
+	counts counter
+	log    *slog.Logger
+
 	mu     sync.Mutex
 	ctx    context.Context // of the audit that runs or ran last
 	cancel context.CancelFunc
@@ -42,8 +82,8 @@ type auditor struct {
 	lost   *operator.Audit // outcome that missed something and that no operator has acknowledged
 }
 
-// shown is the outcome that a status carries.
-func (a *auditor) shown() *operator.Audit {
+// Shown is the outcome that a status carries.
+func (a *auditor) Shown() *operator.Audit {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.lost != nil {
@@ -90,55 +130,54 @@ func (a *auditor) note(outcome *operator.Audit) {
 	}
 }
 
-// audit begins the audit of an attach. It ends with the term.
-func (h *host) audit(term context.Context, epoch uint64) {
-	ctx := h.auditor.begin(term)
-	h.driver.work.Go(func() {
+// Begin begins the audit of an attach, in place of one that runs. What it gives does the work, beside everything else; it
+// returns early when the term ends.
+func (a *auditor) Begin(term context.Context, epoch uint64) (work func()) {
+	ctx := a.begin(term)
+	return func() {
 		if err := pace.Rest(ctx, auditAfter); err != nil {
 			return
 		}
-		defer h.auditor.end(ctx)
+		defer a.end(ctx)
 		outcome := &operator.Audit{Epoch: epoch}
-		err := h.look(ctx, outcome, false)
+		err := a.look(ctx, outcome, false)
 		if ctx.Err() != nil {
 			return
 		}
 		if err != nil {
 			outcome.Error = err.Error()
 		}
-		h.audited(outcome)
-	})
+		a.audited(outcome)
+	}
 }
 
-// auditLate looks at terminals that attached after the audit of their term had asked. It adds to that outcome, and says so only
-// when it misses something. It runs on the driver's goroutine.
-func (h *host) auditLate() {
-	if !h.driver.View().Serving {
-		return
-	}
-	before, idle := h.auditor.done(h.tenure.epoch)
+// BeginLate looks at terminals that attached after the audit of their term had asked. It adds to that outcome, and says so
+// only when it misses something. There is nothing to do while an audit runs: it is followed by another while there is
+// somebody to ask.
+func (a *auditor) BeginLate(term context.Context, epoch uint64) (work func(), any bool) {
+	before, idle := a.done(epoch)
 	if !idle {
-		return // the one that runs is followed by another while there is somebody to ask
+		return nil, false
 	}
-	ctx := h.auditor.begin(h.tenure.ctx)
-	h.driver.work.Go(func() {
+	ctx := a.begin(term)
+	return func() {
 		if err := pace.Rest(ctx, auditAfter); err != nil {
 			return
 		}
-		defer h.auditor.end(ctx)
+		defer a.end(ctx)
 		outcome := before
-		err := h.look(ctx, &outcome, true)
+		err := a.look(ctx, &outcome, true)
 		switch {
 		case ctx.Err() != nil:
 		case err != nil:
 			outcome.Error = err.Error()
-			h.audited(&outcome)
+			a.audited(&outcome)
 		case outcome.Missing > before.Missing:
-			h.audited(&outcome)
+			a.audited(&outcome)
 		default:
-			h.auditor.extend(&outcome)
+			a.extend(&outcome)
 		}
-	})
+	}, true
 }
 
 // end says that an audit is through, unless another has replaced it.
@@ -158,31 +197,42 @@ func (a *auditor) extend(outcome *operator.Audit) {
 }
 
 // audited publishes an outcome: with the takeover's events, in the status, in the log.
-func (h *host) audited(outcome *operator.Audit) {
-	h.auditor.note(outcome)
-	h.measures.audited(outcome)
-	h.auditEvent(outcome)
-	h.auditAlarm(outcome)
+func (a *auditor) audited(outcome *operator.Audit) {
+	a.note(outcome)
+	a.counts.Audited(outcome)
+	a.events.Note(event(outcome))
+	if outcome.Missing > 0 {
+		a.alarms.Raise(alarms.UpdatesLost, a.alarm())
+	}
 	attributes := []any{"epoch", outcome.Epoch, "step", role.B9, "checked", outcome.Checked, "missing", outcome.Missing,
 		"unprovable", outcome.Unprovable, "foreign", outcome.Foreign, "terminals", outcome.Terminals, "silent", outcome.Silent,
 		"gap_worst_ms", outcome.GapWorstMS, "gap_median_ms", outcome.GapMedianMS}
 	switch {
 	case outcome.Missing > 0:
-		h.log.Error("acknowledged updates are missing", append(attributes, "examples", outcome.Examples)...)
+		a.log.Error("acknowledged updates are missing", append(attributes, "examples", outcome.Examples)...)
 	case outcome.Error != "":
-		h.log.Warn("the audit of the takeover could not be finished", append(attributes, "error", outcome.Error)...)
+		a.log.Warn("the audit of the takeover could not be finished", append(attributes, "error", outcome.Error)...)
 	default:
-		h.log.Info("audit: "+outcome.Sentence(), attributes...)
+		a.log.Info("audit: "+outcome.Sentence(), attributes...)
 	}
 }
 
+// event is the outcome of an audit as an event of the takeover that it follows.
+func event(outcome *operator.Audit) bus.Event {
+	return bus.Event{Kind: bus.EventAudit, Step: string(role.B9), Epoch: outcome.Epoch, Text: "audit: " + outcome.Sentence(),
+		Details: map[string]string{
+			detailChecked: fmt.Sprint(outcome.Checked), detailMissing: fmt.Sprint(outcome.Missing), detailFelt: fmt.Sprint(outcome.Felt),
+			detailGap: fmt.Sprint(outcome.GapWorstMS), detailMedian: fmt.Sprint(outcome.GapMedianMS),
+		}}
+}
+
 // look has receipts looked up, some terminals' at a time, and adds what comes of it to an outcome.
-func (h *host) look(ctx context.Context, outcome *operator.Audit, late bool) error {
-	epoch, number := outcome.Epoch, h.auditor.present()
+func (a *auditor) look(ctx context.Context, outcome *operator.Audit, late bool) error {
+	epoch, number := outcome.Epoch, a.present()
 	defer func() { outcome.Time = time.Now() }()
 	for from := 0; ; {
 		began := time.Now()
-		page, err := auditOrder(ctx, h.orders, bus.CallReceipts,
+		page, err := again(ctx, a.pair.Collect,
 			bus.CollectReceipts{Epoch: epoch, From: from, Terminals: auditTerminals, Audit: number, Late: late})
 		if err != nil {
 			return fmt.Errorf("receipts of terminals: %w", err)
@@ -192,7 +242,7 @@ func (h *host) look(ctx context.Context, outcome *operator.Audit, late bool) err
 		outcome.Silent += page.Silent
 		outcome.GapWorstMS, outcome.GapMedianMS, outcome.Felt = inMilliseconds(page.GapWorst), inMilliseconds(page.GapMedian), page.Felt
 		if len(page.Receipts) > 0 {
-			found, err := auditOrder(ctx, h.orders, bus.CallAudit, bus.AuditReceipts{Epoch: epoch, Receipts: page.Receipts})
+			found, err := again(ctx, a.pair.LookUp, bus.AuditReceipts{Epoch: epoch, Receipts: page.Receipts})
 			if err != nil {
 				return fmt.Errorf("look receipts up: %w", err)
 			}
@@ -211,10 +261,10 @@ func (h *host) look(ctx context.Context, outcome *operator.Audit, late bool) err
 	}
 }
 
-// auditOrder gives an order, again when it fails.
-func auditOrder[Q, A any](ctx context.Context, p *bus.Poster, e bus.Endpoint[Q, A], q Q) (answer A, err error) {
+// again asks, and once more when that fails.
+func again[Q, A any](ctx context.Context, ask func(context.Context, Q) (A, error), q Q) (answer A, err error) {
 	for try := 1; ; try++ {
-		answer, err = e.PostWait(ctx, p, q, auditDeadline)
+		answer, err = ask(ctx, q)
 		if err == nil || try == auditTries {
 			return answer, err
 		}
@@ -263,8 +313,8 @@ func (a *auditor) accept() {
 	a.lost = nil
 }
 
-// unfinished is the sentence about an audit that could not be finished; "" when the last one was.
-func (a *auditor) unfinished() string {
+// Unfinished is the sentence about an audit that could not be finished; "" when the last one was.
+func (a *auditor) Unfinished() string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.last == nil || a.last.Error == "" {

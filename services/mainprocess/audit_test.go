@@ -19,10 +19,11 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// auditPair is a host with a terminal-if and an updater that a test plays: pages of receipts, and what is looked up.
+// auditPair is an auditor with a terminal-if and an updater that a test plays: pages of receipts, and what is looked up.
 type auditPair struct {
-	*host
-	log bytes.Buffer
+	*auditor
+	events *events.Memory
+	log    bytes.Buffer
 
 	mu      sync.Mutex
 	pages   []bus.CollectedReceipts
@@ -30,33 +31,21 @@ type auditPair struct {
 	refuse  int   // so many look-ups are refused
 	missing map[string]bool
 	asked   chan bool // a page was asked for
+	counted int       // outcomes
 }
 
 func newAuditPair(t *testing.T, pages ...bus.CollectedReceipts) *auditPair {
 	t.Helper()
-	mine, theirs := testBus(t)
-	o, err := bus.NewPoster(bus.HostConns{Control: mine, Traffic: mine})
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &auditPair{pages: pages, missing: map[string]bool{}, asked: make(chan bool, 64)}
-	p.host = &host{orders: o, events: events.NewMemory("a", 1), ctx: t.Context()}
-	p.host.config.Host = "a"
-	p.host.log = slog.New(slog.NewTextHandler(&p.log, nil))
-	p.host.alarms = alarms.NewSet("a", 1, alarms.Announce(p.host.events, p.host.log))
-	router := bus.NewRouter("")
-	bus.CallReceipts.Handle(router, func(q bus.CollectReceipts, answer func(bus.CollectedReceipts, error)) { answer(p.collect(q)) })
-	bus.CallAudit.Handle(router, func(q bus.AuditReceipts, answer func(bus.AuditedReceipts, error)) { answer(p.lookUp(q)) })
-	if _, err := router.Listen(theirs, "question.>"); err != nil {
-		t.Fatal(err)
-	}
-	if err := theirs.Flush(); err != nil {
-		t.Fatal(err)
-	}
+	p := &auditPair{pages: pages, events: events.NewMemory("a", 1), missing: map[string]bool{}, asked: make(chan bool, 64)}
+	log := slog.New(slog.NewTextHandler(&p.log, nil))
+	set := alarms.NewSet("a", 1, alarms.Announce(p.events, log))
+	p.auditor = &auditor{pair: p, events: p.events, alarms: set, counts: p, log: log}
 	return p
 }
 
-func (p *auditPair) collect(q bus.CollectReceipts) (bus.CollectedReceipts, error) {
+func (p *auditPair) Audited(*operator.Audit) { p.counted++ }
+
+func (p *auditPair) Collect(_ context.Context, q bus.CollectReceipts) (bus.CollectedReceipts, error) {
 	if q.Epoch != 7 || q.Terminals != auditTerminals {
 		return bus.CollectedReceipts{}, errors.New("a wrong order")
 	}
@@ -70,7 +59,7 @@ func (p *auditPair) collect(q bus.CollectReceipts) (bus.CollectedReceipts, error
 	return page, nil
 }
 
-func (p *auditPair) lookUp(q bus.AuditReceipts) (bus.AuditedReceipts, error) {
+func (p *auditPair) LookUp(_ context.Context, q bus.AuditReceipts) (bus.AuditedReceipts, error) {
 	if q.Epoch != 7 {
 		return bus.AuditedReceipts{}, errors.New("a wrong order")
 	}
@@ -131,14 +120,17 @@ func TestAudit_SumsUpAndTellsEverywhere(t *testing.T) {
 		t.Fatalf("%v %+v", err, clean)
 	}
 	p.audited(clean)
-	if p.auditor.shown() != outcome {
-		t.Errorf("a later audit hides the loss: %+v", p.auditor.shown())
+	if p.counted != 2 {
+		t.Errorf("%d outcomes were counted", p.counted)
 	}
-	if alarm := p.auditor.alarm(); !strings.HasPrefix(alarm, "LOST: 20 of 120 ") {
+	if p.Shown() != outcome {
+		t.Errorf("a later audit hides the loss: %+v", p.Shown())
+	}
+	if alarm := p.alarm(); !strings.HasPrefix(alarm, "LOST: 20 of 120 ") {
 		t.Errorf("alarm %q", alarm)
 	}
 	if e := p.events.Last(3); len(e) != 3 || e[1].Alarm == nil || e[1].Alarm.ID != alarms.UpdatesLost || !e[1].Alarm.Acknowledge || e[0].Kind != bus.EventAudit ||
-		e[0].Details[events.DetailMissing] != "20" || e[0].Details[events.DetailGap] != "41" || e[0].Step != string(role.B9) || e[0].Epoch != 7 || !strings.Contains(e[0].Text, "20 of 120 acknowledged updates missing") {
+		e[0].Details[detailMissing] != "20" || e[0].Details[detailGap] != "41" || e[0].Step != string(role.B9) || e[0].Epoch != 7 || !strings.Contains(e[0].Text, "20 of 120 acknowledged updates missing") {
 		t.Errorf("events %+v", e)
 	}
 	if !strings.Contains(p.log.String(), "level=ERROR") || !strings.Contains(p.log.String(), "missing=20") {
@@ -154,8 +146,8 @@ func TestAudit_ForeignReceiptsRaiseNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.audited(outcome)
-	if p.auditor.alarm() != "" || p.auditor.unfinished() != "" || p.auditor.shown().Foreign != 256 || strings.Contains(p.log.String(), "ERROR") || len(p.lookups) != 0 {
-		t.Errorf("%+v, alarm %q, log %s", outcome, p.auditor.alarm(), p.log.String())
+	if p.alarm() != "" || p.Unfinished() != "" || p.Shown().Foreign != 256 || strings.Contains(p.log.String(), "ERROR") || len(p.lookups) != 0 {
+		t.Errorf("%+v, alarm %q, log %s", outcome, p.alarm(), p.log.String())
 	}
 }
 
@@ -181,11 +173,11 @@ func TestAudit_EndsWithTheTerm(t *testing.T) {
 		what string
 		end  func()
 	}{
-		{"another attach", func() { p.auditor.begin(t.Context()) }},
+		{"another attach", func() { p.begin(t.Context()) }},
 		{"the term is over", endTerm},
 	} {
 		what, end := c.what, c.end
-		ctx := p.auditor.begin(term)
+		ctx := p.begin(term)
 		ended := make(chan error, 1)
 		go func() {
 			_, err := p.lookAll(ctx)
@@ -202,8 +194,8 @@ func TestAudit_EndsWithTheTerm(t *testing.T) {
 			t.Fatalf("%s: the audit goes on", what)
 		}
 	}
-	if p.auditor.shown() != nil {
-		t.Errorf("an audit that was cut short is shown: %+v", p.auditor.shown())
+	if p.Shown() != nil {
+		t.Errorf("an audit that was cut short is shown: %+v", p.Shown())
 	}
 }
 
@@ -211,31 +203,27 @@ func TestAudit_EndsWithTheTerm(t *testing.T) {
 // show adds to its outcome; what they miss is an alarm, though the audit had found nothing.
 func TestAudit_LooksAtThoseWhoAttachLater(t *testing.T) {
 	p := newAuditPair(t, bus.CollectedReceipts{Asked: 1, Receipts: receiptsOf("t1", 100)})
-	p.driver = newDriver(role.New(role.Config{Host: "a"}, 0), func() time.Duration { return 0 }, time.Hour, p.host.log)
-	t.Cleanup(p.driver.work.Wait)
 	term, end := context.WithCancel(t.Context())
 	defer end()
-	p.tenure = tenure{role: role.Active, epoch: 7, ctx: term, end: end}
-	p.driver.view.Store(&role.View{Role: role.Active, Epoch: 7, Serving: true})
 	late := func() {
-		p.auditLate()
-		p.driver.work.Wait()
+		if work, any := p.BeginLate(term, 7); any {
+			work()
+		}
 	}
 	late()
-	if p.auditor.shown() != nil {
+	if p.Shown() != nil {
 		t.Fatal("the audit of the attach itself was not waited for")
 	}
-	p.audit(term, 7)
-	p.driver.work.Wait()
+	p.Begin(term, 7)()
 	p.pages = []bus.CollectedReceipts{{Asked: 1, Receipts: receiptsOf("t2", 20)}}
 	late()
-	if o := p.auditor.shown(); o == nil || o.Checked != 120 || o.Terminals != 2 || o.Missing != 0 {
+	if o := p.Shown(); o == nil || o.Checked != 120 || o.Terminals != 2 || o.Missing != 0 {
 		t.Fatalf("after the late one: %+v", o)
 	}
 	p.pages = []bus.CollectedReceipts{{Asked: 1, Receipts: receiptsOf("t3", 5)}}
 	p.missing["t3"] = true
 	late()
-	if o := p.auditor.shown(); o.Checked != 125 || o.Missing != 5 || !strings.Contains(p.log.String(), "missing=5") {
+	if o := p.Shown(); o.Checked != 125 || o.Missing != 5 || !strings.Contains(p.log.String(), "missing=5") {
 		t.Errorf("after one that misses some: %+v", o)
 	}
 }

@@ -19,8 +19,9 @@ func (h *host) makeEvents() {
 	h.events = events.NewMemory(h.config.Host, h.incarnation)
 	h.hooks = alarms.NewHooks(h.config.Hooks, h.log)
 	h.alarms = alarms.NewSet(h.config.Host, h.incarnation, alarms.Announce(h.events, h.log), h.hooks)
+	h.auditor = &auditor{pair: auditCalls{h}, events: h.events, alarms: h.alarms, counts: &h.measures, log: h.log}
 	h.recorder = events.NewRecorder(h.events, h.config.Data, pairLog{h}, h.log)
-	h.reader = events.NewReader(h.events, pairLog{h}, h.alarms, &h.auditor)
+	h.reader = events.NewReader(h.events, pairLog{h}, h.alarms, h.auditor)
 }
 
 // runEvents runs it, as a part of main.

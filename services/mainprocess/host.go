@@ -50,7 +50,7 @@ type host struct {
 	reader    *events.Reader
 	alarms    *alarms.Set
 	hooks     *alarms.Hooks
-	auditor   auditor
+	auditor   *auditor
 	standing  standing
 	schedule  schedule
 	// wroteRecord is when this main last changed the pair record, on its clock; 0 is never.

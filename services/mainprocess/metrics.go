@@ -26,8 +26,8 @@ func (m *measures) stepped(v role.View) {
 	}
 }
 
-// audited counts the gap of an attach, if any terminal felt one.
-func (m *measures) audited(outcome *operator.Audit) {
+// Audited counts the gap of an attach, if any terminal felt one.
+func (m *measures) Audited(outcome *operator.Audit) {
 	if outcome.Felt > 0 {
 		m.gap.Observe(time.Duration(outcome.GapWorstMS * float64(time.Millisecond)))
 	}

@@ -34,8 +34,8 @@ func TestMeasures_CountEachTermOnce(t *testing.T) {
 	if n := m.takeovers.Load(); n != 2 {
 		t.Errorf("%d terms, want 2", n)
 	}
-	m.audited(&operator.Audit{GapWorstMS: 12})
-	m.audited(&operator.Audit{GapWorstMS: 37.5, Felt: 3})
+	m.Audited(&operator.Audit{GapWorstMS: 12})
+	m.Audited(&operator.Audit{GapWorstMS: 37.5, Felt: 3})
 	if s := m.gap.Sample(); s.Count() != 1 || s.Sum.Microseconds() != 37500 {
 		t.Errorf("gaps %+v: an attach that nobody felt is none", s)
 	}

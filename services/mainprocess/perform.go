@@ -182,7 +182,7 @@ func (h *host) attachAs(epoch uint64, resumed bool) {
 	bus.CallAttach.Post(h.orders, order, orderDeadline, func(r bus.Attached, err error) {
 		h.driver.give(role.TerminalsAttached{Epoch: epoch, Attached: r.Attached, Refused: r.Refused, Waiting: r.Unreachable, Failure: failure(err)})
 		if err == nil {
-			h.driver.during(term, func() { h.audit(term, epoch) })
+			h.driver.during(term, func() { h.driver.work.Go(h.auditor.Begin(term, epoch)) })
 		}
 	})
 }

@@ -68,7 +68,7 @@ func (h *host) Status(context.Context) operator.Status {
 		s.Witness = operator.Witness{None: true, Reachable: true, HeardMS: -1}
 	}
 	h.addProcesses(&s)
-	s.Audit = h.auditor.shown()
+	s.Audit = h.auditor.Shown()
 	s.Alarms = h.allAlarms()
 	return s
 }

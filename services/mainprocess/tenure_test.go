@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/alarms"
 	"github.com/hotpair/hotpair/services/events"
 	"github.com/hotpair/hotpair/services/fault"
 	"github.com/hotpair/hotpair/services/lease"
@@ -21,6 +22,8 @@ type drainPair struct {
 	t      *testing.T
 	orders chan *nats.Msg
 	rights chan *nats.Msg
+	// questions are asked beside the orders.
+	questions chan *nats.Msg
 }
 
 func newDrainPair(t *testing.T, hostLease time.Duration) *drainPair {
@@ -30,7 +33,7 @@ func newDrainPair(t *testing.T, hostLease time.Duration) *drainPair {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &drainPair{t: t, orders: make(chan *nats.Msg, 64), rights: make(chan *nats.Msg, 64)}
+	p := &drainPair{t: t, orders: make(chan *nats.Msg, 64), rights: make(chan *nats.Msg, 64), questions: make(chan *nats.Msg, 64)}
 	p.host = &host{orders: o, bus: mine, events: events.NewMemory("a", 1), clock: lease.BootClock, log: slog.New(slog.DiscardHandler), link: &link{}}
 	p.config.Host, p.config.Lease = "a", hostLease
 	ctx, cancel := context.WithCancel(t.Context())
@@ -45,7 +48,7 @@ func newDrainPair(t *testing.T, hostLease time.Duration) *drainPair {
 	for _, s := range []struct {
 		subject string
 		to      chan *nats.Msg
-	}{{"control.>", p.orders}, {bus.SubjectRight, p.rights}} {
+	}{{"control.>", p.orders}, {"question.>", p.questions}, {bus.SubjectRight, p.rights}} {
 		if _, err := theirs.Subscribe(s.subject, func(m *nats.Msg) { s.to <- m }); err != nil {
 			t.Fatal(err)
 		}
@@ -94,6 +97,20 @@ func (p *drainPair) answer(m *nats.Msg, v any) {
 	p.t.Helper()
 	if err := m.Respond(bus.EncodeJSON(v)); err != nil {
 		p.t.Fatal(err)
+	}
+}
+
+// question awaits the next question, which must be this one, and answers it.
+func (p *drainPair) question(subject string, q, answer any) {
+	p.t.Helper()
+	select {
+	case m := <-p.questions:
+		if err := bus.DecodeJSON(m.Data, q); err != nil || m.Subject != subject {
+			p.t.Fatalf("question %s, want %s: %v", m.Subject, subject, err)
+		}
+		p.answer(m, answer)
+	case <-time.After(10 * time.Second):
+		p.t.Fatalf("no question %s", subject)
 	}
 }
 
@@ -205,8 +222,8 @@ func TestTenure_LateAuditEndsNoLaterOne(t *testing.T) {
 	late := p.order(bus.CallAttach.Subject())
 	p.is(role.Takeover, 0, lease.Right{})
 	p.is(role.Active, 8, lease.Right{})
-	var running context.Context
-	p.on(func() { running = p.auditor.begin(p.tenure.ctx) })
+	p.makeAuditor()
+	p.on(func() { p.driver.work.Go(p.auditor.Begin(p.tenure.ctx, 8)) })
 	p.answer(late, bus.Attached{Attached: 1})
 	// The answer came when an order given after it is answered.
 	done := make(chan struct{})
@@ -214,7 +231,35 @@ func TestTenure_LateAuditEndsNoLaterOne(t *testing.T) {
 	p.answer(p.order(bus.CallDetach.Subject()), bus.Done{})
 	<-done
 	p.on(func() {})
-	if running.Err() != nil {
-		t.Error("an attach of an older term ended the audit of this one")
+	var collect bus.CollectReceipts
+	p.question(bus.CallReceipts.Subject(), &collect, bus.CollectedReceipts{Asked: 1, Receipts: []bus.AuditReceipt{{Terminal: "t1", Counter: 1}}})
+	var lookUp bus.AuditReceipts
+	p.question(bus.CallAudit.Subject(), &lookUp, bus.AuditedReceipts{Present: 1})
+	p.driver.work.Wait()
+	if o := p.auditor.Shown(); collect.Epoch != 8 || lookUp.Epoch != 8 || o == nil || o.Epoch != 8 || o.Checked != 1 {
+		t.Errorf("an attach of an older term ended the audit of this one: %+v, %+v, %+v", collect, lookUp, o)
+	}
+}
+
+func (p *drainPair) makeAuditor() {
+	p.auditor = &auditor{pair: auditCalls{p.host}, events: p.events, alarms: alarms.NewSet("a", 1), counts: &p.measures, log: p.log}
+}
+
+// TestTenure_AuditsWhoAttachesLater: terminals that attach when the audit of their term is through are asked, while the host serves.
+func TestTenure_AuditsWhoAttachesLater(t *testing.T) {
+	p := newDrainPair(t, time.Minute)
+	p.makeAuditor()
+	p.is(role.Active, 7, lease.Right{})
+	p.on(func() { p.driver.work.Go(p.auditor.Begin(p.tenure.ctx, 7)) })
+	var first, late bus.CollectReceipts
+	p.question(bus.CallReceipts.Subject(), &first, bus.CollectedReceipts{Asked: 1})
+	p.driver.work.Wait()
+	p.on(p.auditLate) // it does not serve
+	p.driver.view.Store(&role.View{Role: role.Active, Epoch: 7, Serving: true})
+	p.on(p.auditLate)
+	p.question(bus.CallReceipts.Subject(), &late, bus.CollectedReceipts{Asked: 1})
+	p.driver.work.Wait()
+	if o := p.auditor.Shown(); first.Late || !late.Late || o.Terminals != 2 || len(p.questions) != 0 {
+		t.Errorf("%+v, then %+v: %+v, and %d more questions", first, late, o, len(p.questions))
 	}
 }

@@ -108,6 +108,11 @@ var rules = []rule{
 	{"the host of tests is for tests",
 		all,
 		within("services/operator/operatortest")},
+	{"the audit knows what it reports and where, not who asks for it",
+		within("services/audit"),
+		but(within("services"), func(i string) bool {
+			return words(i) || i == "services/operator" || within("services/alarms", "services/audit", "services/role")(i)
+		})},
 	{"bolt stays inside storage",
 		but(all, within("storage")),
 		within("github.com/boltdb/bolt")},
@@ -202,6 +207,7 @@ func TestRules_Bite(t *testing.T) {
 		"services/operator":    "deployments/local",
 		"services/events":      "services/role",
 		"services/alarms":      "services/mainprocess",
+		"services/audit":       "services/events",
 		"services/house":       "bus",
 		"services/config":      "services/house/measure",
 

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/audit"
 )
 
 // auditCalls are the calls of an audit to this host's processes.
@@ -11,12 +12,12 @@ type auditCalls struct{ h *host }
 
 // Collect implements audit.Pair: terminal-if collects receipts.
 func (c auditCalls) Collect(ctx context.Context, q bus.CollectReceipts) (bus.CollectedReceipts, error) {
-	return bus.CallReceipts.PostWait(ctx, c.h.orders, q, auditDeadline)
+	return bus.CallReceipts.PostWait(ctx, c.h.orders, q, audit.Within)
 }
 
 // LookUp implements audit.Pair: the updater looks receipts up.
 func (c auditCalls) LookUp(ctx context.Context, q bus.AuditReceipts) (bus.AuditedReceipts, error) {
-	return bus.CallAudit.PostWait(ctx, c.h.orders, q, auditDeadline)
+	return bus.CallAudit.PostWait(ctx, c.h.orders, q, audit.Within)
 }
 
 // auditLate looks at terminals that attached after the audit of their term. It runs on the driver's goroutine.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/alarms"
+	"github.com/hotpair/hotpair/services/audit"
 	"github.com/hotpair/hotpair/services/events"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/role"
@@ -19,7 +20,7 @@ func (h *host) makeEvents() {
 	h.events = events.NewMemory(h.config.Host, h.incarnation)
 	h.hooks = alarms.NewHooks(h.config.Hooks, h.log)
 	h.alarms = alarms.NewSet(h.config.Host, h.incarnation, alarms.Announce(h.events, h.log), h.hooks)
-	h.auditor = &auditor{pair: auditCalls{h}, events: h.events, alarms: h.alarms, counts: &h.measures, log: h.log}
+	h.auditor = audit.New(audit.Config{Pair: auditCalls{h}, Events: h.events, Alarms: h.alarms, Counts: &h.measures, Log: h.log})
 	h.recorder = events.NewRecorder(h.events, h.config.Data, pairLog{h}, h.log)
 	h.reader = events.NewReader(h.events, pairLog{h}, h.alarms, h.auditor)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/alarms"
 	"github.com/hotpair/hotpair/services/arbiter"
+	"github.com/hotpair/hotpair/services/audit"
 	"github.com/hotpair/hotpair/services/blackbox"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/events"
@@ -50,7 +51,7 @@ type host struct {
 	reader    *events.Reader
 	alarms    *alarms.Set
 	hooks     *alarms.Hooks
-	auditor   *auditor
+	auditor   *audit.Auditor
 	standing  standing
 	schedule  schedule
 	// wroteRecord is when this main last changed the pair record, on its clock; 0 is never.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/alarms"
+	"github.com/hotpair/hotpair/services/audit"
 	"github.com/hotpair/hotpair/services/events"
 	"github.com/hotpair/hotpair/services/fault"
 	"github.com/hotpair/hotpair/services/lease"
@@ -242,7 +243,7 @@ func TestTenure_LateAuditEndsNoLaterOne(t *testing.T) {
 }
 
 func (p *drainPair) makeAuditor() {
-	p.auditor = &auditor{pair: auditCalls{p.host}, events: p.events, alarms: alarms.NewSet("a", 1), counts: &p.measures, log: p.log}
+	p.auditor = audit.New(audit.Config{Pair: auditCalls{p.host}, Events: p.events, Alarms: alarms.NewSet("a", 1), Counts: &p.measures, Log: p.log})
 }
 
 // TestTenure_AuditsWhoAttachesLater: terminals that attach when the audit of their term is through are asked, while the host serves.

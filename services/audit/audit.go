@@ -1,4 +1,9 @@
-package mainprocess
+// Package audit checks after each attach whether the updates that terminals were told are stored are there: terminals show
+// the receipts they hold, and each is looked up in the history that now serves.
+//
+// It runs beside everything else, slowly, and ends with the term. What it does is done by whoever asks it to begin: it has
+// no goroutine of its own.
+package audit
 
 import (
 	"context"
@@ -16,21 +21,21 @@ import (
 )
 
 const (
-	// auditAfter is when the audit of an attach begins: what waited at the terminals is served first. It can wait,
+	// after is when the audit of an attach begins: what waited at the terminals is served first. It can wait,
 	// because the agents keep the receipts of the time before the attach apart.
-	auditAfter = 500 * time.Millisecond
-	// auditTerminals is how many terminals' receipts are looked up at once. The pause after it is so many times what it
-	// took, and at least auditPause, so that the audit has a small part of the machine however many terminals there are.
-	auditTerminals = 8
-	auditShare     = 4
-	auditPause     = 20 * time.Millisecond
-	// auditDeadline bounds one call. One that fails is made again after auditRetry, auditTries times in a row: who answers may
+	after = 500 * time.Millisecond
+	// terminals is how many terminals' receipts are looked up at once. The pause after it is so many times what it
+	// took, and at least leastPause, so that the audit has a small part of the machine however many terminals there are.
+	terminals  = 8
+	share      = 4
+	leastPause = 20 * time.Millisecond
+	// Within bounds one call. One that fails is made again after retry, tries times in a row: who answers may
 	// have been restarted.
-	auditDeadline = 5 * time.Second
-	auditRetry    = time.Second
-	auditTries    = 5
-	// auditExamples bounds the missing updates that are named.
-	auditExamples = 8
+	Within = 5 * time.Second
+	retry  = time.Second
+	tries  = 5
+	// mostExamples bounds the missing updates that are named.
+	mostExamples = 8
 )
 
 // Names of details of the event, as the fields of operator.Audit.
@@ -42,37 +47,45 @@ const (
 	detailFelt    = "felt"
 )
 
-// auditedPair has receipts collected and looked up, each call within auditDeadline.
-type auditedPair interface {
+// Pair has receipts collected and looked up, each call within Within.
+type Pair interface {
 	// Collect gives the receipts that some terminals hold.
 	Collect(ctx context.Context, q bus.CollectReceipts) (bus.CollectedReceipts, error)
 	// LookUp says whether what receipts are for is in the history that serves.
 	LookUp(ctx context.Context, q bus.AuditReceipts) (bus.AuditedReceipts, error)
 }
 
-// noter keeps events, without blocking.
-type noter interface {
+// Noter keeps events, without blocking.
+type Noter interface {
 	Note(e bus.Event) bus.Event
 }
 
-// raiser raises alarms, without blocking.
-type raiser interface {
+// Raiser raises alarms, without blocking.
+type Raiser interface {
 	Raise(id, text string)
 }
 
-// counter counts outcomes, without blocking.
-type counter interface {
+// Counter counts outcomes, without blocking.
+type Counter interface {
 	Audited(outcome *operator.Audit)
 }
 
-// auditor checks after each attach whether what terminals were told is stored is there. It runs beside everything else
+// Config is what an auditor works with.
+type Config struct {
+	Pair   Pair
+	Events Noter
+	Alarms Raiser
+	Counts Counter
+	Log    *slog.Logger
+}
+
+// New makes an auditor.
+func New(c Config) *Auditor { return &Auditor{config: c} }
+
+// Auditor checks after each attach whether what terminals were told is stored is there. It runs beside everything else
 // and ends with the term.
-type auditor struct {
-	pair   auditedPair
-	events noter
-	alarms raiser
-	counts counter
-	log    *slog.Logger
+type Auditor struct {
+	config Config
 
 	mu     sync.Mutex
 	ctx    context.Context // of the audit that runs or ran last
@@ -83,7 +96,7 @@ type auditor struct {
 }
 
 // Shown is the outcome that a status carries.
-func (a *auditor) Shown() *operator.Audit {
+func (a *Auditor) Shown() *operator.Audit {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.lost != nil {
@@ -93,7 +106,7 @@ func (a *auditor) Shown() *operator.Audit {
 }
 
 // begin replaces the audit that runs.
-func (a *auditor) begin(ctx context.Context) context.Context {
+func (a *Auditor) begin(ctx context.Context) context.Context {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.cancel != nil {
@@ -105,14 +118,14 @@ func (a *auditor) begin(ctx context.Context) context.Context {
 }
 
 // present is the number of the audit that runs.
-func (a *auditor) present() uint64 {
+func (a *Auditor) present() uint64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.number
 }
 
 // done gives the outcome of the audits of an epoch so far, when none runs.
-func (a *auditor) done(epoch uint64) (operator.Audit, bool) {
+func (a *Auditor) done(epoch uint64) (operator.Audit, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.ctx == nil || a.ctx.Err() == nil || a.last == nil || a.last.Epoch != epoch {
@@ -121,7 +134,7 @@ func (a *auditor) done(epoch uint64) (operator.Audit, bool) {
 	return *a.last, true
 }
 
-func (a *auditor) note(outcome *operator.Audit) {
+func (a *Auditor) note(outcome *operator.Audit) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.last = outcome
@@ -132,10 +145,10 @@ func (a *auditor) note(outcome *operator.Audit) {
 
 // Begin begins the audit of an attach, in place of one that runs. What it gives does the work, beside everything else; it
 // returns early when the term ends.
-func (a *auditor) Begin(term context.Context, epoch uint64) (work func()) {
+func (a *Auditor) Begin(term context.Context, epoch uint64) (work func()) {
 	ctx := a.begin(term)
 	return func() {
-		if err := pace.Rest(ctx, auditAfter); err != nil {
+		if err := pace.Rest(ctx, after); err != nil {
 			return
 		}
 		defer a.end(ctx)
@@ -154,14 +167,14 @@ func (a *auditor) Begin(term context.Context, epoch uint64) (work func()) {
 // BeginLate looks at terminals that attached after the audit of their term had asked. It adds to that outcome, and says so
 // only when it misses something. There is nothing to do while an audit runs: it is followed by another while there is
 // somebody to ask.
-func (a *auditor) BeginLate(term context.Context, epoch uint64) (work func(), any bool) {
+func (a *Auditor) BeginLate(term context.Context, epoch uint64) (work func(), any bool) {
 	before, idle := a.done(epoch)
 	if !idle {
 		return nil, false
 	}
 	ctx := a.begin(term)
 	return func() {
-		if err := pace.Rest(ctx, auditAfter); err != nil {
+		if err := pace.Rest(ctx, after); err != nil {
 			return
 		}
 		defer a.end(ctx)
@@ -181,7 +194,7 @@ func (a *auditor) BeginLate(term context.Context, epoch uint64) (work func(), an
 }
 
 // end says that an audit is through, unless another has replaced it.
-func (a *auditor) end(ctx context.Context) {
+func (a *Auditor) end(ctx context.Context) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.ctx == ctx {
@@ -190,30 +203,30 @@ func (a *auditor) end(ctx context.Context) {
 }
 
 // extend replaces the last outcome by one that covers more terminals and misses nothing more.
-func (a *auditor) extend(outcome *operator.Audit) {
+func (a *Auditor) extend(outcome *operator.Audit) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.last = outcome
 }
 
 // audited publishes an outcome: with the takeover's events, in the status, in the log.
-func (a *auditor) audited(outcome *operator.Audit) {
+func (a *Auditor) audited(outcome *operator.Audit) {
 	a.note(outcome)
-	a.counts.Audited(outcome)
-	a.events.Note(event(outcome))
+	a.config.Counts.Audited(outcome)
+	a.config.Events.Note(event(outcome))
 	if outcome.Missing > 0 {
-		a.alarms.Raise(alarms.UpdatesLost, a.alarm())
+		a.config.Alarms.Raise(alarms.UpdatesLost, a.alarm())
 	}
 	attributes := []any{"epoch", outcome.Epoch, "step", role.B9, "checked", outcome.Checked, "missing", outcome.Missing,
 		"unprovable", outcome.Unprovable, "foreign", outcome.Foreign, "terminals", outcome.Terminals, "silent", outcome.Silent,
 		"gap_worst_ms", outcome.GapWorstMS, "gap_median_ms", outcome.GapMedianMS}
 	switch {
 	case outcome.Missing > 0:
-		a.log.Error("acknowledged updates are missing", append(attributes, "examples", outcome.Examples)...)
+		a.config.Log.Error("acknowledged updates are missing", append(attributes, "examples", outcome.Examples)...)
 	case outcome.Error != "":
-		a.log.Warn("the audit of the takeover could not be finished", append(attributes, "error", outcome.Error)...)
+		a.config.Log.Warn("the audit of the takeover could not be finished", append(attributes, "error", outcome.Error)...)
 	default:
-		a.log.Info("audit: "+outcome.Sentence(), attributes...)
+		a.config.Log.Info("audit: "+outcome.Sentence(), attributes...)
 	}
 }
 
@@ -227,13 +240,13 @@ func event(outcome *operator.Audit) bus.Event {
 }
 
 // look has receipts looked up, some terminals' at a time, and adds what comes of it to an outcome.
-func (a *auditor) look(ctx context.Context, outcome *operator.Audit, late bool) error {
+func (a *Auditor) look(ctx context.Context, outcome *operator.Audit, late bool) error {
 	epoch, number := outcome.Epoch, a.present()
 	defer func() { outcome.Time = time.Now() }()
 	for from := 0; ; {
 		began := time.Now()
-		page, err := again(ctx, a.pair.Collect,
-			bus.CollectReceipts{Epoch: epoch, From: from, Terminals: auditTerminals, Audit: number, Late: late})
+		page, err := again(ctx, a.config.Pair.Collect,
+			bus.CollectReceipts{Epoch: epoch, From: from, Terminals: terminals, Audit: number, Late: late})
 		if err != nil {
 			return fmt.Errorf("receipts of terminals: %w", err)
 		}
@@ -242,20 +255,20 @@ func (a *auditor) look(ctx context.Context, outcome *operator.Audit, late bool) 
 		outcome.Silent += page.Silent
 		outcome.GapWorstMS, outcome.GapMedianMS, outcome.Felt = inMilliseconds(page.GapWorst), inMilliseconds(page.GapMedian), page.Felt
 		if len(page.Receipts) > 0 {
-			found, err := again(ctx, a.pair.LookUp, bus.AuditReceipts{Epoch: epoch, Receipts: page.Receipts})
+			found, err := again(ctx, a.config.Pair.LookUp, bus.AuditReceipts{Epoch: epoch, Receipts: page.Receipts})
 			if err != nil {
 				return fmt.Errorf("look receipts up: %w", err)
 			}
 			outcome.Checked += found.Present + found.Missing + found.Unprovable
 			outcome.Missing += found.Missing
 			outcome.Unprovable += found.Unprovable
-			outcome.Examples = append(outcome.Examples, examples(found.Examples, auditExamples-len(outcome.Examples))...)
+			outcome.Examples = append(outcome.Examples, examples(found.Examples, mostExamples-len(outcome.Examples))...)
 		}
 		if page.Next <= from {
 			return nil
 		}
 		from = page.Next
-		if err := pace.Rest(ctx, max(auditPause, auditShare*time.Since(began))); err != nil {
+		if err := pace.Rest(ctx, max(leastPause, share*time.Since(began))); err != nil {
 			return err
 		}
 	}
@@ -265,10 +278,10 @@ func (a *auditor) look(ctx context.Context, outcome *operator.Audit, late bool) 
 func again[Q, A any](ctx context.Context, ask func(context.Context, Q) (A, error), q Q) (answer A, err error) {
 	for try := 1; ; try++ {
 		answer, err = ask(ctx, q)
-		if err == nil || try == auditTries {
+		if err == nil || try == tries {
 			return answer, err
 		}
-		if stopped := pace.Rest(ctx, auditRetry); stopped != nil {
+		if stopped := pace.Rest(ctx, retry); stopped != nil {
 			return answer, stopped
 		}
 	}
@@ -287,7 +300,7 @@ func examples(receipts []bus.AuditReceipt, most int) (names []string) {
 }
 
 // alarm is the sentence about missing updates; "" when there are none. It comes before all others.
-func (a *auditor) alarm() string {
+func (a *Auditor) alarm() string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.lost == nil {
@@ -298,7 +311,7 @@ func (a *auditor) alarm() string {
 }
 
 // Heard implements events.Listener. An alarm about missing updates that was acknowledged is one that an operator knows of.
-func (a *auditor) Heard(events []bus.Event) {
+func (a *Auditor) Heard(events []bus.Event) {
 	for _, e := range events {
 		if e.Alarm != nil && e.Alarm.Acknowledge && e.State == bus.AlarmAcknowledged {
 			a.accept()
@@ -307,14 +320,14 @@ func (a *auditor) Heard(events []bus.Event) {
 }
 
 // accept forgets an outcome that missed something: an operator knows.
-func (a *auditor) accept() {
+func (a *Auditor) accept() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.lost = nil
 }
 
 // Unfinished is the sentence about an audit that could not be finished; "" when the last one was.
-func (a *auditor) Unfinished() string {
+func (a *Auditor) Unfinished() string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.last == nil || a.last.Error == "" {

@@ -1,4 +1,4 @@
-package mainprocess
+package audit
 
 import (
 	"bytes"
@@ -21,7 +21,7 @@ import (
 
 // auditPair is an auditor with a terminal-if and an updater that a test plays: pages of receipts, and what is looked up.
 type auditPair struct {
-	*auditor
+	*Auditor
 	events *events.Memory
 	log    bytes.Buffer
 
@@ -39,14 +39,14 @@ func newAuditPair(t *testing.T, pages ...bus.CollectedReceipts) *auditPair {
 	p := &auditPair{pages: pages, events: events.NewMemory("a", 1), missing: map[string]bool{}, asked: make(chan bool, 64)}
 	log := slog.New(slog.NewTextHandler(&p.log, nil))
 	set := alarms.NewSet("a", 1, alarms.Announce(p.events, log))
-	p.auditor = &auditor{pair: p, events: p.events, alarms: set, counts: p, log: log}
+	p.Auditor = New(Config{Pair: p, Events: p.events, Alarms: set, Counts: p, Log: log})
 	return p
 }
 
 func (p *auditPair) Audited(*operator.Audit) { p.counted++ }
 
 func (p *auditPair) Collect(_ context.Context, q bus.CollectReceipts) (bus.CollectedReceipts, error) {
-	if q.Epoch != 7 || q.Terminals != auditTerminals {
+	if q.Epoch != 7 || q.Terminals != terminals {
 		return bus.CollectedReceipts{}, errors.New("a wrong order")
 	}
 	p.mu.Lock()
@@ -110,7 +110,7 @@ func TestAudit_SumsUpAndTellsEverywhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	if o := outcome; o.Checked != 120 || o.Missing != 20 || o.Foreign != 2 || o.Terminals != 17 || o.Silent != 8 || o.GapWorstMS != 41 ||
-		o.GapMedianMS != 12 || o.Felt != 9 || len(o.Examples) != auditExamples || o.Examples[0] != "t2/1 at 6/1" || o.Time.IsZero() {
+		o.GapMedianMS != 12 || o.Felt != 9 || len(o.Examples) != mostExamples || o.Examples[0] != "t2/1 at 6/1" || o.Time.IsZero() {
 		t.Errorf("outcome %+v", o)
 	}
 	p.audited(outcome)

@@ -3,6 +3,7 @@ package storage
 import (
 	"errors"
 
+	"github.com/hotpair/hotpair/services/fault"
 	"github.com/hotpair/hotpair/storage/format"
 	"github.com/hotpair/hotpair/storage/history"
 )
@@ -39,14 +40,14 @@ var (
 	// on the disk; the process ends and recovery starts from what is there (R8).
 	ErrDead = format.ErrDead
 	// ErrCopying says that the operation must wait until the running copy has received its last range.
-	ErrCopying = errors.New("copy in progress")
+	ErrCopying = fault.New("copying", "copy in progress")
 	// ErrNotCopying says that a range arrived although no copy was begun.
 	ErrNotCopying = errors.New("no copy in progress")
 	// ErrPassed says that bolt holds more already than the position that was asked for, so that what was there can't be
 	// read any more. Ask for a later one.
-	ErrPassed = errors.New("applied beyond that position")
+	ErrPassed = fault.New("position-passed", "applied beyond that position")
 	// ErrOrder says that a range of a copy is not the next one.
-	ErrOrder = errors.New("range out of order")
+	ErrOrder = fault.New("range-order", "range out of order")
 )
 
 // errPanic marks what was a panic of bolt.

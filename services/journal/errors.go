@@ -1,6 +1,10 @@
 package journal
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/hotpair/hotpair/services/fault"
+)
 
 // Errors of messages.
 var (
@@ -12,7 +16,7 @@ var (
 	ErrTooLarge = errors.New("frame too large")
 )
 
-// Errors of journals. A gap and a divergence met while reading are storage.ErrGap and storage.ErrDiverged.
+// Errors of journals, of which ErrFull and ErrFenced cross the wire. A gap and a divergence met while reading are storage.ErrGap and storage.ErrDiverged.
 var (
 	// ErrLocked says that another process has the journal open: two servers could open one store and damage it.
 	ErrLocked = errors.New("journal in use")
@@ -23,7 +27,7 @@ var (
 	// before its process restarts (R8).
 	ErrStuck = errors.New("journal is stuck")
 	// ErrFull says that the journal has reached its bound; it has room again when its owner has applied more.
-	ErrFull = errors.New("journal is full")
+	ErrFull = fault.New("journal-full", "journal is full")
 	// ErrFenced says that the epoch or the session is not, or no longer, the one that may write (R5).
-	ErrFenced = errors.New("journal is fenced")
+	ErrFenced = fault.New("journal-fenced", "journal is fenced")
 )

@@ -151,7 +151,7 @@ func (r *Receiver) leave(ctx context.Context, common uint64) error {
 }
 
 // copyRange stores one range.
-func (r *Receiver) copyRange(q copyRangeRequest) (copyReply, error) {
+func (r *Receiver) copyRange(_ context.Context, q copyRangeRequest) (copyReply, error) {
 	if err := r.check(q.Term); err != nil {
 		return copyReply{}, err
 	}
@@ -172,7 +172,7 @@ func (r *Receiver) copyRange(q copyRangeRequest) (copyReply, error) {
 }
 
 // copyEnd notes where the database will be consistent: at the end of the last range, once that is applied.
-func (r *Receiver) copyEnd(q copyEndRequest) (copyReply, error) {
+func (r *Receiver) copyEnd(_ context.Context, q copyEndRequest) (copyReply, error) {
 	if err := r.check(q.Term); err != nil {
 		return copyReply{}, err
 	}

@@ -32,7 +32,7 @@ func (r *Receiver) hello(ctx context.Context, q helloRequest) (helloReply, error
 		}
 	}
 	if err := r.living(q.Term); err != nil { // main noted an epoch since it was compared
-		return r.nobody(facts), err
+		return r.nobody(r.c.Facts.Get()), err
 	}
 	r.set(journal.Term{}, false)
 	if err := r.c.Log.Fence(ctx, journal.Fence{Term: q.Term, Host: q.Host}); err != nil {
@@ -73,15 +73,17 @@ func (r *Receiver) acceptable(q helloRequest, facts storage.FactsData) error {
 	case q.Term.Epoch == 0 || q.Term.Session == 0:
 		return fmt.Errorf("%w: term %v", bus.ErrMalformed, q.Term)
 	case q.Term.Epoch < facts.Epoch:
-		return &staleError{known: facts.Epoch}
+		return stale(facts.Epoch)
 	case q.Term.Epoch == fence.Term.Epoch && q.Host == fence.Host && !fence.Term.Before(q.Term):
 		return fmt.Errorf("%w: %v, the journal is fenced for %v", ErrSession, q.Term, fence.Term)
 	}
 	if err := r.c.Allow(q.Term.Epoch); err != nil {
-		if refuse(err).Code == "failed" {
-			err = fmt.Errorf("%w: %w", ErrNotNow, err)
+		for _, reason := range []error{ErrForeign, ErrStale, ErrNotNow, ErrNotCommon, ErrSession} {
+			if errors.Is(err, reason) {
+				return err
+			}
 		}
-		return err
+		return fmt.Errorf("%w: %w", ErrNotNow, err)
 	}
 	return nil
 }
@@ -92,7 +94,7 @@ func foreignPair(q helloRequest, facts storage.FactsData) error {
 
 // nobody is the reply that says only who refuses.
 func (r *Receiver) nobody(facts storage.FactsData) helloReply {
-	return helloReply{Version: bus.Version, Host: r.c.Host, Identity: facts.Identity, PairID: facts.PairID}
+	return helloReply{Version: bus.Version, Host: r.c.Host, Identity: facts.Identity, PairID: facts.PairID, Epoch: facts.Epoch}
 }
 
 // holding is the reply of a host that takes part.
@@ -134,7 +136,7 @@ func (r *Receiver) digestAt(sequence uint64) (d storage.Digest, ok bool) {
 // maxDigests bounds one call for digests.
 const maxDigests = 256
 
-func (r *Receiver) digests(q digestsRequest) (digestsReply, error) {
+func (r *Receiver) digests(_ context.Context, q digestsRequest) (digestsReply, error) {
 	if err := r.check(q.Term); err != nil {
 		return digestsReply{}, err
 	}
@@ -149,7 +151,7 @@ func (r *Receiver) digests(q digestsRequest) (digestsReply, error) {
 }
 
 // entries gives what follows a sequence, from the tail or from the history before it.
-func (r *Receiver) entries(q entriesRequest) (entriesReply, error) {
+func (r *Receiver) entries(_ context.Context, q entriesRequest) (entriesReply, error) {
 	if err := r.check(q.Term); err != nil {
 		return entriesReply{}, err
 	}
@@ -205,32 +207,32 @@ func (r *Receiver) cut(ctx context.Context, q placeRequest) (placeReply, error) 
 }
 
 // grant opens the journal for the session, at the end that the sender expects.
-func (r *Receiver) grant(q placeRequest) (placeReply, error) {
+func (r *Receiver) grant(_ context.Context, q placeRequest) (openReply, error) {
 	end, err := r.place(q)
 	if err != nil {
-		return placeReply{}, err
+		return openReply{}, err
 	}
-	a := r.where()
+	a := openReply{placeReply: r.where()}
 	var broken error
 	r.c.Log.View(func(t *journal.Tail) { broken = t.Broken() })
 	switch p, copying := r.c.Database.Copying(); {
 	case a.End != end:
-		return placeReply{}, fmt.Errorf("%w: it ends at %v, not at %v", ErrNotCommon, a.End.Position, end.Position)
+		return openReply{}, fmt.Errorf("%w: it ends at %v, not at %v", ErrNotCommon, a.End.Position, end.Position)
 	case broken != nil:
-		return placeReply{}, fmt.Errorf("%w: %w", ErrNotCommon, broken)
+		return openReply{}, fmt.Errorf("%w: %w", ErrNotCommon, broken)
 	case copying && !p.Done:
-		return placeReply{}, fmt.Errorf("open: %w", storage.ErrCopying)
+		return openReply{}, fmt.Errorf("open: %w", storage.ErrCopying)
 	}
 	c, err := r.c.Log.Journal().Grant(q.Term)
 	if err != nil {
-		return placeReply{}, err
+		return openReply{}, err
 	}
 	// Who makes a higher epoch known revokes after it: so either that finds the grant, or this finds the epoch (R5).
 	if err := r.living(q.Term); err != nil {
 		r.c.Log.Journal().Revoke()
-		return placeReply{}, err
+		return openReply{Epoch: r.c.Facts.Get().Epoch}, err
 	}
-	a.Credentials = &c
+	a.Credentials = c
 	r.set(q.Term, true)
 	r.c.Logger.Info("the other host sends", "host", r.caller(), "epoch", q.Term.Epoch, "position", end.Position)
 	return a, nil

@@ -1,9 +1,6 @@
 package replication
 
 import (
-	"errors"
-	"fmt"
-
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/membership"
@@ -11,92 +8,46 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// Calls that the sender makes to the receiver, on bus.ReplicationCall(receiver, call).
-const (
-	callHello     = "hello"      // helloRequest → helloReply, JSON
-	callDigests   = "digests"    // digestsRequest → digestsReply
-	callEntries   = "entries"    // entriesRequest → entriesReply
-	callCut       = "cut"        // placeRequest → placeReply
-	callOpen      = "open"       // placeRequest → placeReply
-	callNote      = "note"       // noteRequest → placeReply
-	callCommitted = "committed"  // committedRequest → placeReply
-	callCopyBegin = "copy-begin" // copyBeginRequest → copyReply
-	callCopyRange = "copy-range" // copyRangeRequest → copyReply
-	callCopyEnd   = "copy-end"   // copyEndRequest → copyReply
-)
-
-// refusal is how an error crosses the wire: a code that is a sentinel on both sides, and a sentence.
-type refusal struct {
-	Code string `cbor:"1,keyasint,omitempty" json:"code,omitempty"`
-	Text string `cbor:"2,keyasint,omitempty" json:"error,omitempty"`
-	// Epoch is the higher one that is known, with ErrStale.
-	Epoch uint64 `cbor:"3,keyasint,omitempty" json:"known_epoch,omitempty"`
+// Calls that the sender makes to the receiver of a host.
+func callHello(host string) bus.Endpoint[helloRequest, helloReply] {
+	return bus.Call[helloRequest, helloReply](bus.ReplicationCall(host, "hello"))
 }
 
-// codeOf and its inverse pair codes with sentinels.
-func codes() map[string]error {
-	return map[string]error{
-		"foreign":    ErrForeign,
-		"stale":      ErrStale,
-		"not-now":    ErrNotNow,
-		"not-common": ErrNotCommon,
-		"session":    ErrSession,
-		"fenced":     journal.ErrFenced,
-		"full":       journal.ErrFull,
-		"version":    bus.ErrVersion,
-		"malformed":  bus.ErrMalformed,
-		"order":      storage.ErrOrder,
-		"copying":    storage.ErrCopying,
-	}
+func callDigests(host string) bus.Endpoint[digestsRequest, digestsReply] {
+	return bus.BinaryCall[digestsRequest, digestsReply](bus.ReplicationCall(host, "digests"))
 }
 
-// refuse makes the refusal of an error.
-func refuse(err error) refusal {
-	r := refusal{Code: "failed", Text: err.Error()}
-	for code, sentinel := range codes() {
-		if errors.Is(err, sentinel) {
-			r.Code = code
-		}
-	}
-	var stale *staleError
-	if errors.As(err, &stale) {
-		r.Epoch = stale.known
-	}
-	return r
+func callEntries(host string) bus.Endpoint[entriesRequest, entriesReply] {
+	return bus.BinaryCall[entriesRequest, entriesReply](bus.ReplicationCall(host, "entries"))
 }
 
-// staleError is ErrStale with the epoch.
-type staleError struct{ known uint64 }
-
-func (e *staleError) Error() string { return fmt.Sprintf("%v: %d", ErrStale, e.known) }
-func (e *staleError) Unwrap() error { return ErrStale }
-
-// errRemote says that the other side failed in a way that has no code.
-var errRemote = errors.New("the other host failed")
-
-// err is the inverse of refuse; nil when nothing was refused.
-func (r refusal) err() error {
-	if r.Code == "" {
-		return nil
-	}
-	if r.Code == "stale" {
-		return fmt.Errorf("%w (the other host says: %s)", &staleError{known: r.Epoch}, r.Text)
-	}
-	sentinel, known := codes()[r.Code]
-	if !known {
-		sentinel = errRemote
-	}
-	return fmt.Errorf("%w (the other host says: %s)", sentinel, r.Text)
+func callCut(host string) bus.Endpoint[placeRequest, placeReply] {
+	return bus.BinaryCall[placeRequest, placeReply](bus.ReplicationCall(host, "cut"))
 }
 
-// answer is what every reply can say.
-type answer interface{ refused() error }
+func callOpen(host string) bus.Endpoint[placeRequest, openReply] {
+	return bus.BinaryCall[placeRequest, openReply](bus.ReplicationCall(host, "open"))
+}
 
-func (r *helloReply) refused() error   { return r.Refused.err() }
-func (r *digestsReply) refused() error { return r.Refused.err() }
-func (r *entriesReply) refused() error { return r.Refused.err() }
-func (r *placeReply) refused() error   { return r.Refused.err() }
-func (r *copyReply) refused() error    { return r.Refused.err() }
+func callNote(host string) bus.Endpoint[noteRequest, placeReply] {
+	return bus.BinaryCall[noteRequest, placeReply](bus.ReplicationCall(host, "note"))
+}
+
+func callCommitted(host string) bus.Endpoint[committedRequest, placeReply] {
+	return bus.BinaryCall[committedRequest, placeReply](bus.ReplicationCall(host, "committed"))
+}
+
+func callCopyBegin(host string) bus.Endpoint[copyBeginRequest, copyReply] {
+	return bus.BinaryCall[copyBeginRequest, copyReply](bus.ReplicationCall(host, "copy-begin"))
+}
+
+func callCopyRange(host string) bus.Endpoint[copyRangeRequest, copyReply] {
+	return bus.BinaryCall[copyRangeRequest, copyReply](bus.ReplicationCall(host, "copy-range"))
+}
+
+func callCopyEnd(host string) bus.Endpoint[copyEndRequest, copyReply] {
+	return bus.BinaryCall[copyEndRequest, copyReply](bus.ReplicationCall(host, "copy-end"))
+}
 
 // helloRequest begins a probe. It is JSON, with the version as a field, so that programs of any version can read it.
 type helloRequest struct {
@@ -109,13 +60,15 @@ type helloRequest struct {
 	Committed position.Position `json:"committed"`
 }
 
-// helloReply is what the receiver holds, once its journal is fenced for the term.
+// helloReply is what the receiver holds, once its journal is fenced for the term. Beside an error it says only who it is and
+// which epoch it knows.
 type helloReply struct {
-	Refused  refusal `json:"refused,omitzero"`
-	Version  int     `json:"version"`
-	Host     string  `json:"host"`
-	Identity string  `json:"identity"`
-	PairID   string  `json:"pair_id"`
+	Version  int    `json:"version"`
+	Host     string `json:"host"`
+	Identity string `json:"identity"`
+	PairID   string `json:"pair_id"`
+	// Epoch is the highest that it knows.
+	Epoch uint64 `json:"known_epoch"`
 	// End of its journal, Stored of its database with what is committed in memory, Applied of bolt.
 	End     storage.Mark `json:"end"`
 	Stored  storage.Mark `json:"stored"`
@@ -155,7 +108,6 @@ type digestsRequest struct {
 }
 
 type digestsReply struct {
-	Refused refusal `cbor:"1,keyasint,omitzero"`
 	// Digests are those of the sequences asked for, in order; a zero one with a sequence above 0 is not known.
 	Digests []storage.Digest `cbor:"2,keyasint"`
 }
@@ -168,7 +120,6 @@ type entriesRequest struct {
 }
 
 type entriesReply struct {
-	Refused refusal  `cbor:"1,keyasint,omitzero"`
 	Entries [][]byte `cbor:"2,keyasint"`
 }
 
@@ -181,10 +132,15 @@ type placeRequest struct {
 
 // placeReply says where the receiver ends.
 type placeReply struct {
-	Refused     refusal              `cbor:"1,keyasint,omitzero"`
-	End         storage.Mark         `cbor:"2,keyasint"`
-	Applied     storage.Mark         `cbor:"3,keyasint"`
-	Credentials *journal.Credentials `cbor:"4,keyasint,omitempty"` // of an open
+	End     storage.Mark `cbor:"2,keyasint"`
+	Applied storage.Mark `cbor:"3,keyasint"`
+}
+
+// openReply lets the sender append at the end that was asked for. Beside ErrStale it tells the epoch that is known.
+type openReply struct {
+	placeReply
+	Credentials journal.Credentials `cbor:"4,keyasint"`
+	Epoch       uint64              `cbor:"5,keyasint,omitempty"`
 }
 
 type noteRequest struct {
@@ -215,7 +171,6 @@ type copyEndRequest struct {
 }
 
 type copyReply struct {
-	Refused refusal      `cbor:"1,keyasint,omitzero"`
-	Place   copyPlace    `cbor:"2,keyasint"`
-	End     storage.Mark `cbor:"3,keyasint"`
+	Place copyPlace    `cbor:"2,keyasint"`
+	End   storage.Mark `cbor:"3,keyasint"`
 }

@@ -1,6 +1,7 @@
 package replication
 
 import (
+	"context"
 	"path/filepath"
 	"testing"
 
@@ -26,12 +27,16 @@ func TestReceiver_NoteCommitsWhatItReads(t *testing.T) {
 	defer store.Close()
 	j := openJournal(t)
 	l := journal.NewLog(j, store.Applied())
-	r := NewReceiver(ReceiverConfig{Host: "b", Log: l, Database: store, Facts: facts, Dir: dir}) // nobody follows the journal
+	r := NewReceiver(ReceiverConfig{Host: "b", Log: l, Database: store, Facts: facts, Dir: dir})
+	serving, stop := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- r.serve(serving) }() // and nobody follows the journal
+	defer func() { stop(); <-ended }()
 	term := journal.Term{Epoch: 1, Session: 1}
-	if err := ask(t, r, callHello, helloOf(term), &helloReply{}); err != nil {
+	if _, err := call(t, j, callHello, helloOf(term)); err != nil {
 		t.Fatal(err)
 	}
-	if err := ask(t, r, callOpen, placeRequest{Term: term}, &placeReply{}); err != nil {
+	if _, err := call(t, j, callOpen, placeRequest{Term: term}); err != nil {
 		t.Fatal(err)
 	}
 	ctx := t.Context()
@@ -46,7 +51,7 @@ func TestReceiver_NoteCommitsWhatItReads(t *testing.T) {
 		}
 	}
 	q := noteRequest{Term: term, UpTo: 4, Membership: membership.Note{Version: 2, Epoch: 1}}
-	if err := ask(t, r, callNote, q, &placeReply{}); err != nil {
+	if _, err := call(t, j, callNote, q); err != nil {
 		t.Fatal(err)
 	}
 	if have := store.Committed(); have != journaltest.End(first) {

@@ -4,9 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/fault"
 	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/pace"
@@ -37,7 +41,7 @@ func newProbe(ctx context.Context, c SenderConfig, conn *bus.Conn) (*probe, erro
 		return nil, fatal{fmt.Errorf("number of the replication session: %w", err)}
 	}
 	p := &probe{c: c, conn: conn, term: journal.Term{Epoch: c.Epoch, Session: facts.Session}}
-	q := helloRequest{
+	p.hello, err = ask(ctx, p, callHello, helloRequest{
 		Version:   bus.Version,
 		Host:      facts.Host,
 		Identity:  facts.Identity,
@@ -45,21 +49,12 @@ func newProbe(ctx context.Context, c SenderConfig, conn *bus.Conn) (*probe, erro
 		PairID:    facts.PairID,
 		Term:      p.term,
 		Committed: c.Source.Committed().Position,
-	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	defer waitFor(ctx, conn, suspectAfter, 0)()
-	reply, err := conn.Request(ctx, bus.ReplicationCall(c.Remote.Peer(), callHello), bus.EncodeJSON(q))
-	if err != nil {
-		return nil, fmt.Errorf("hello: %w", err)
-	}
-	if err := bus.DecodeJSON(reply.Data, &p.hello); err != nil {
-		return nil, fmt.Errorf("hello: %w", err)
-	}
-	if err := p.hello.refused(); err != nil {
-		return nil, fmt.Errorf("hello: %w", err)
-	}
+	})
 	switch a := p.hello; {
+	case errors.Is(err, ErrStale):
+		return nil, &staleError{error: err, known: a.Epoch}
+	case err != nil:
+		return nil, err
 	case a.Version != bus.Version:
 		return nil, fmt.Errorf("hello: %w: %d, this host speaks %d", bus.ErrVersion, a.Version, bus.Version)
 	case a.Host != c.Remote.Peer() || a.Identity == facts.Identity || a.PairID != facts.PairID:
@@ -68,72 +63,77 @@ func newProbe(ctx context.Context, c SenderConfig, conn *bus.Conn) (*probe, erro
 	return p, nil
 }
 
-// call makes one call of the session. It has no deadline of its own beyond callTimeout: it ends with the connection.
-func (p *probe) call(ctx context.Context, name string, q any, a answer) error {
-	return p.callFor(ctx, 0, name, q, a)
+// ask makes one call of the session. It has no deadline of its own beyond callTimeout: it ends with the connection.
+func ask[Q, A any](ctx context.Context, p *probe, call func(host string) bus.Endpoint[Q, A], q Q) (A, error) {
+	return askFor(ctx, 0, p, call, q)
 }
 
-// callFor is call with an answer of up to so many bytes.
-func (p *probe) callFor(ctx context.Context, large int, name string, q any, a answer) error {
-	raw, err := bus.Encode(q)
-	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
+// askFor is ask with an answer of up to so many bytes.
+func askFor[Q, A any](ctx context.Context, large int, p *probe, call func(host string) bus.Endpoint[Q, A], q Q) (A, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	defer waitFor(ctx, p.conn, suspectAfter, len(raw)+large)()
-	reply, err := p.conn.Request(ctx, bus.ReplicationCall(p.c.Remote.Peer(), name), raw)
-	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+	e := call(p.c.Remote.Peer())
+	a, err := e.Ask(ctx, watching{conn: p.conn, large: large}, q)
+	if err == nil {
+		return a, nil
 	}
-	if err := bus.Decode(reply.Data, a); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+	name := e.Subject()[strings.LastIndexByte(e.Subject(), '.')+1:]
+	if fault.Remote(err) {
+		return a, fmt.Errorf("%s: the other host says: %w", name, err)
 	}
-	if err := a.refused(); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	return nil
+	return a, fmt.Errorf("%s: %w", name, err)
+}
+
+// watching is a connection that is looked after while an answer of up to so many bytes is waited for.
+type watching struct {
+	conn  *bus.Conn
+	large int
+}
+
+func (w watching) Request(ctx context.Context, subject string, data []byte) (*nats.Msg, error) {
+	defer waitFor(ctx, w.conn, suspectAfter, len(data)+w.large)()
+	return w.conn.Request(ctx, subject, data)
 }
 
 func (p *probe) digests(ctx context.Context, sequences []uint64) ([]storage.Digest, error) {
-	var a digestsReply
-	if err := p.call(ctx, callDigests, digestsRequest{Term: p.term, Sequences: sequences}, &a); err != nil {
+	a, err := ask(ctx, p, callDigests, digestsRequest{Term: p.term, Sequences: sequences})
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if len(a.Digests) != len(sequences) {
-		return nil, fmt.Errorf("%s: %w: %d digests for %d sequences", callDigests, bus.ErrMalformed, len(a.Digests), len(sequences))
+	case len(a.Digests) != len(sequences):
+		return nil, fmt.Errorf("digests: %w: %d for %d sequences", bus.ErrMalformed, len(a.Digests), len(sequences))
 	}
 	return a.Digests, nil
 }
 
 // cut drops the other host's tail beyond a common sequence.
 func (p *probe) cut(ctx context.Context, sequence uint64, d storage.Digest) (storage.Mark, error) {
-	var a placeReply
-	err := p.call(ctx, callCut, placeRequest{Term: p.term, Sequence: sequence, Digest: d}, &a)
+	a, err := ask(ctx, p, callCut, placeRequest{Term: p.term, Sequence: sequence, Digest: d})
 	return a.End, err
 }
 
 // open opens the other host's journal for the session, at its end.
 func (p *probe) open(ctx context.Context, end storage.Mark) (journal.Credentials, error) {
-	var a placeReply
-	err := p.call(ctx, callOpen, placeRequest{Term: p.term, Sequence: end.Position.Sequence, Digest: end.Digest}, &a)
+	a, err := ask(ctx, p, callOpen, placeRequest{Term: p.term, Sequence: end.Position.Sequence, Digest: end.Digest})
 	switch {
+	case errors.Is(err, ErrStale):
+		return journal.Credentials{}, &staleError{error: err, known: a.Epoch}
 	case err != nil:
 		return journal.Credentials{}, err
-	case a.End != end || a.Credentials == nil:
-		return journal.Credentials{}, fmt.Errorf("%s: %w: it ends at %v, not at %v", callOpen, bus.ErrMalformed, a.End.Position, end.Position)
+	case a.End != end || a.Credentials.User == "":
+		return journal.Credentials{}, fmt.Errorf("open: %w: it ends at %v, not at %v", bus.ErrMalformed, a.End.Position, end.Position)
 	}
-	return *a.Credentials, nil
+	return a.Credentials, nil
 }
 
 func (p *probe) note(ctx context.Context, upTo uint64, m membership.Note) error {
-	var a placeReply
-	return p.call(ctx, callNote, noteRequest{Term: p.term, UpTo: upTo, Membership: m}, &a)
+	_, err := ask(ctx, p, callNote, noteRequest{Term: p.term, UpTo: upTo, Membership: m})
+	return err
 }
 
 func (p *probe) committed(ctx context.Context, committed position.Position) error {
-	var a placeReply
-	return p.call(ctx, callCommitted, committedRequest{Term: p.term, Committed: committed}, &a)
+	_, err := ask(ctx, p, callCommitted, committedRequest{Term: p.term, Committed: committed})
+	return err
 }
 
 // entries reads what the other host has above a sequence, up to its end.
@@ -141,12 +141,12 @@ func (p *probe) entries(ctx context.Context, after storage.Mark, end storage.Mar
 	var all []storage.Stored
 	at := after
 	for at.Position.Sequence < end.Position.Sequence {
-		var a entriesReply
-		if err := p.callFor(ctx, historyBytes, callEntries, entriesRequest{Term: p.term, After: at.Position.Sequence, MaxBytes: historyBytes}, &a); err != nil {
+		a, err := askFor(ctx, historyBytes, p, callEntries, entriesRequest{Term: p.term, After: at.Position.Sequence, MaxBytes: historyBytes})
+		if err != nil {
 			return nil, err
 		}
 		if len(a.Entries) == 0 {
-			return nil, fmt.Errorf("%s: %w: nothing after %v, it ends at %v", callEntries, storage.ErrGap, at.Position, end.Position)
+			return nil, fmt.Errorf("entries: %w: nothing after %v, it ends at %v", storage.ErrGap, at.Position, end.Position)
 		}
 		for _, raw := range a.Entries {
 			e, err := storage.ReadStored(at.Digest, raw)
@@ -154,13 +154,13 @@ func (p *probe) entries(ctx context.Context, after storage.Mark, end storage.Mar
 				err = e.Follows(at)
 			}
 			if err != nil {
-				return nil, fmt.Errorf("%s after %v: %w", callEntries, at.Position, err)
+				return nil, fmt.Errorf("entries after %v: %w", at.Position, err)
 			}
 			all, at = append(all, e), e.Mark()
 		}
 	}
 	if at != end {
-		return nil, fmt.Errorf("%s: %w: they end at %v with %v, not at %v with %v", callEntries, storage.ErrDiverged, at.Position, at.Digest, end.Position, end.Digest)
+		return nil, fmt.Errorf("entries: %w: they end at %v with %v, not at %v with %v", storage.ErrDiverged, at.Position, at.Digest, end.Position, end.Digest)
 	}
 	return all, nil
 }

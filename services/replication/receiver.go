@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
 
 	"github.com/nats-io/nats.go"
@@ -137,7 +136,7 @@ func (r *Receiver) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// serve answers calls until ctx ends.
+// serve answers calls until ctx ends or one of them shows that the own disk has failed.
 func (r *Receiver) serve(ctx context.Context) error {
 	calls := make(chan *nats.Msg, 64)
 	sub, err := r.c.Log.Journal().Conn().ChanSubscribe(bus.ReplicationCall(r.c.Host, "*"), calls)
@@ -145,15 +144,14 @@ func (r *Receiver) serve(ctx context.Context) error {
 		return fmt.Errorf("serve replication calls: %w", err)
 	}
 	defer func() { _ = sub.Unsubscribe() }()
+	s := &served{r: r, ctx: ctx, router: bus.NewRouter("")}
+	s.handle()
 	for {
 		select {
 		case m := <-calls:
-			reply, err := r.answer(ctx, m.Subject[strings.LastIndexByte(m.Subject, '.')+1:], m.Data)
-			if err := m.Respond(reply); err != nil && ctx.Err() == nil {
-				return fmt.Errorf("answer replication call: %w", err)
-			}
-			if err != nil && ctx.Err() == nil {
-				return err
+			s.router.Take(m)
+			if s.failed != nil && ctx.Err() == nil {
+				return s.failed
 			}
 		case <-ctx.Done():
 			return context.Cause(ctx)
@@ -161,72 +159,54 @@ func (r *Receiver) serve(ctx context.Context) error {
 	}
 }
 
-// fatal marks an error of the own disk: the caller is told, and the process ends (R8).
-type fatal struct{ error }
-
-func (f fatal) Unwrap() error { return f.error }
-
-// answer serves one call. The error is not nil when the process must end.
-func (r *Receiver) answer(ctx context.Context, call string, data []byte) (reply []byte, err error) {
-	if err := journal.Acquire(ctx, r.serving); err != nil {
-		return nil, err
-	}
-	defer r.serving.Release(1)
-	switch call {
-	case callHello:
-		var q helloRequest
-		var a helloReply
-		if err = bus.DecodeJSON(data, &q); err == nil {
-			a, err = r.hello(ctx, q)
-		}
-		if err != nil {
-			a.Refused = refuse(err)
-			if text := err.Error(); r.said != text { // it comes again and again
-				r.said = text
-				r.c.Logger.Warn("hello refused", "host", q.Host, "epoch", q.Term.Epoch, "error", err)
-			}
-		}
-		return bus.EncodeJSON(a), own(err)
-	case callDigests:
-		return serve(data, r.digests, func(a *digestsReply) *refusal { return &a.Refused })
-	case callEntries:
-		return serve(data, r.entries, func(a *entriesReply) *refusal { return &a.Refused })
-	case callCut:
-		return serve(data, func(q placeRequest) (placeReply, error) { return r.cut(ctx, q) }, placeRefusal)
-	case callOpen:
-		return serve(data, r.grant, placeRefusal)
-	case callNote:
-		return serve(data, func(q noteRequest) (placeReply, error) { return r.note(ctx, q) }, placeRefusal)
-	case callCommitted:
-		return serve(data, func(q committedRequest) (placeReply, error) { return r.committed(ctx, q) }, placeRefusal)
-	case callCopyBegin:
-		return serve(data, func(q copyBeginRequest) (copyReply, error) { return r.copyBegin(ctx, q) }, copyRefusal)
-	case callCopyRange:
-		return serve(data, r.copyRange, copyRefusal)
-	case callCopyEnd:
-		return serve(data, r.copyEnd, copyRefusal)
-	}
-	return serve(data, func(struct{}) (placeReply, error) {
-		return placeReply{}, fmt.Errorf("%w: call %q", bus.ErrMalformed, call)
-	}, placeRefusal)
+// served is one serving of calls.
+type served struct {
+	r      *Receiver
+	ctx    context.Context
+	router *bus.Router
+	failed error // of the own disk
 }
 
-func placeRefusal(a *placeReply) *refusal { return &a.Refused }
-func copyRefusal(a *copyReply) *refusal   { return &a.Refused }
+func (s *served) handle() {
+	r, host := s.r, s.r.c.Host
+	serve(s, callHello(host), r.helloOrSay)
+	serve(s, callDigests(host), r.digests)
+	serve(s, callEntries(host), r.entries)
+	serve(s, callCut(host), r.cut)
+	serve(s, callOpen(host), r.grant)
+	serve(s, callNote(host), r.note)
+	serve(s, callCommitted(host), r.committed)
+	serve(s, callCopyBegin(host), r.copyBegin)
+	serve(s, callCopyRange(host), r.copyRange)
+	serve(s, callCopyEnd(host), r.copyEnd)
+}
 
-// serve decodes a request, has it done and encodes the reply.
-func serve[Q, A any](data []byte, do func(Q) (A, error), where func(*A) *refusal) ([]byte, error) {
-	var q Q
-	var a A
-	err := bus.Decode(data, &q)
+// serve has one kind of calls answered by do, one at a time and beside no Fence.
+func serve[Q, A any](s *served, e bus.Endpoint[Q, A], do func(context.Context, Q) (A, error)) {
+	e.Handle(s.router, func(q Q, answer func(A, error)) {
+		if journal.Acquire(s.ctx, s.r.serving) != nil {
+			return // it ends
+		}
+		defer s.r.serving.Release(1)
+		a, err := do(s.ctx, q)
+		answer(a, err)
+		if s.failed == nil {
+			s.failed = own(err)
+		}
+	})
+}
+
+// helloOrSay is hello, and logs why it was refused: once, for it comes again and again.
+func (r *Receiver) helloOrSay(ctx context.Context, q helloRequest) (helloReply, error) {
+	a, err := r.hello(ctx, q)
 	if err == nil {
-		a, err = do(q)
+		return a, nil
 	}
-	if err != nil {
-		*where(&a) = refuse(err)
+	if text := err.Error(); r.said != text {
+		r.said = text
+		r.c.Logger.Warn("hello refused", "host", q.Host, "epoch", q.Term.Epoch, "error", err)
 	}
-	reply, failed := bus.Encode(a)
-	return reply, errors.Join(own(err), failed)
+	return a, err
 }
 
 // own gives the error if it is one of the own disk, else nil: that is the caller's affair.
@@ -333,7 +313,7 @@ func (r *Receiver) set(term journal.Term, open bool) {
 // living refuses a term of a lower epoch than is known by now (R5).
 func (r *Receiver) living(t journal.Term) error {
 	if known := r.c.Facts.Get().Epoch; t.Epoch < known {
-		return &staleError{known: known}
+		return stale(known)
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package replication
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"testing"
@@ -16,30 +15,19 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// ask makes a call to a receiver without a connection.
-func ask(t testing.TB, r *Receiver, name string, q any, a answer) error {
-	t.Helper()
-	raw, err := bus.Encode(q)
-	if name == callHello {
-		raw = bus.EncodeJSON(q)
+// call makes a call to the receiver of host b.
+func call[Q, A any](tb testing.TB, j *journal.Journal, e func(string) bus.Endpoint[Q, A], q Q) (A, error) {
+	tb.Helper()
+	for ctx := journaltest.Within(tb, 20*time.Second); ; {
+		a, err := e("b").Ask(ctx, j.Conn(), q)
+		if !errors.Is(err, bus.ErrNobody) { // it serves in a moment
+			return a, err
+		}
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	reply, err := r.answer(context.Background(), name, raw)
-	if err != nil {
-		t.Fatal("the process would end:", err)
-	}
-	if name == callHello {
-		err = bus.DecodeJSON(reply, a)
-	} else {
-		err = bus.Decode(reply, a)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a.refused()
 }
+
+// refused gives only the error of a call.
+func refused[A any](_ A, err error) error { return err }
 
 func helloOf(t journal.Term) helloRequest {
 	return helloRequest{Version: bus.Version, Host: "a", Identity: "identity of a", To: "b", PairID: "pair", Term: t}
@@ -61,14 +49,13 @@ func TestReceiver_Hello(t *testing.T) {
 	} {
 		q := helloOf(journal.Term{Epoch: 1, Session: 1})
 		c.change(&q)
-		var a helloReply
-		if err := ask(t, b.receiver, callHello, q, &a); !errors.Is(err, c.want) {
+		if _, err := call(t, b.j, callHello, q); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	var a helloReply
-	if err := ask(t, b.receiver, callHello, helloOf(journal.Term{Epoch: 5, Session: 3}), &a); err != nil {
-		t.Fatal(err)
+	a, err := call(t, b.j, callHello, helloOf(journal.Term{Epoch: 5, Session: 3}))
+	if err != nil || a.End != (storage.Mark{}) || a.Inconsistent {
+		t.Fatal(a, err)
 	}
 	if f := b.facts.Get(); f.Epoch != 5 || f.PairID != "pair" {
 		t.Fatal("epoch and pair are not durable before the answer:", f)
@@ -82,16 +69,16 @@ func TestReceiver_Hello(t *testing.T) {
 		"earlier session":  {helloOf(journal.Term{Epoch: 5, Session: 2}), ErrSession},
 		"another pair now": {func() helloRequest { q := helloOf(journal.Term{Epoch: 6, Session: 9}); q.PairID = "other"; return q }(), ErrForeign},
 	} {
-		a := helloReply{}
-		if err := ask(t, b.receiver, callHello, c.q, &a); !errors.Is(err, c.want) {
+		a, err := call(t, b.j, callHello, c.q)
+		if !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
-	}
-	if a.End != (storage.Mark{}) || a.Inconsistent {
-		t.Fatal(a)
+		if a.Host != "b" || a.Epoch != 5 {
+			t.Errorf("%s: %q knows epoch %d: a refusal says who refuses and what is known", name, a.Host, a.Epoch)
+		}
 	}
 	b.refuse(errors.New("taking over"))
-	if err := ask(t, b.receiver, callHello, helloOf(journal.Term{Epoch: 6, Session: 1}), &a); !errors.Is(err, ErrNotNow) {
+	if _, err := call(t, b.j, callHello, helloOf(journal.Term{Epoch: 6, Session: 1})); !errors.Is(err, ErrNotNow) {
 		t.Fatal(err)
 	}
 	if b.facts.Get().Epoch != 5 {
@@ -107,9 +94,9 @@ func TestReceiver_HelloBesideTheFirstRecord(t *testing.T) {
 		b.receiver.c.Allow = func(uint64) error {
 			return b.facts.Update(func(d *storage.FactsData) error { d.PairID = "noted"; return nil })
 		}
-		q, a := helloOf(journal.Term{Epoch: 5, Session: 1}), helloReply{}
+		q := helloOf(journal.Term{Epoch: 5, Session: 1})
 		q.PairID = of
-		if err := ask(t, b.receiver, callHello, q, &a); !errors.Is(err, ErrForeign) {
+		if _, err := call(t, b.j, callHello, q); !errors.Is(err, ErrForeign) {
 			t.Errorf("a hello of pair %q: %v", of, err)
 		}
 		if got := b.facts.Get().PairID; got != "noted" {
@@ -155,23 +142,22 @@ func TestReceiver_CommitsBesideAnAdoption(t *testing.T) {
 func TestReceiver_CallsOfAnEarlierSession(t *testing.T) {
 	b := newHost(t, "b")
 	b.start()
-	var h helloReply
 	for s := range uint64(2) {
-		if err := ask(t, b.receiver, callHello, helloOf(journal.Term{Epoch: 5, Session: s + 1}), &h); err != nil {
+		if _, err := call(t, b.j, callHello, helloOf(journal.Term{Epoch: 5, Session: s + 1})); err != nil {
 			t.Fatal(err)
 		}
 	}
 	old := journal.Term{Epoch: 5, Session: 1}
 	for name, err := range map[string]error{
-		callDigests:   ask(t, b.receiver, callDigests, digestsRequest{Term: old}, &digestsReply{}),
-		callEntries:   ask(t, b.receiver, callEntries, entriesRequest{Term: old}, &entriesReply{}),
-		callCut:       ask(t, b.receiver, callCut, placeRequest{Term: old}, &placeReply{}),
-		callOpen:      ask(t, b.receiver, callOpen, placeRequest{Term: old}, &placeReply{}),
-		callNote:      ask(t, b.receiver, callNote, noteRequest{Term: old}, &placeReply{}),
-		callCommitted: ask(t, b.receiver, callCommitted, committedRequest{Term: old}, &placeReply{}),
-		callCopyBegin: ask(t, b.receiver, callCopyBegin, copyBeginRequest{Term: old}, &copyReply{}),
-		callCopyRange: ask(t, b.receiver, callCopyRange, copyRangeRequest{Term: old}, &copyReply{}),
-		callCopyEnd:   ask(t, b.receiver, callCopyEnd, copyEndRequest{Term: old}, &copyReply{}),
+		"digests":    refused(call(t, b.j, callDigests, digestsRequest{Term: old})),
+		"entries":    refused(call(t, b.j, callEntries, entriesRequest{Term: old})),
+		"cut":        refused(call(t, b.j, callCut, placeRequest{Term: old})),
+		"open":       refused(call(t, b.j, callOpen, placeRequest{Term: old})),
+		"note":       refused(call(t, b.j, callNote, noteRequest{Term: old})),
+		"committed":  refused(call(t, b.j, callCommitted, committedRequest{Term: old})),
+		"copy-begin": refused(call(t, b.j, callCopyBegin, copyBeginRequest{Term: old})),
+		"copy-range": refused(call(t, b.j, callCopyRange, copyRangeRequest{Term: old})),
+		"copy-end":   refused(call(t, b.j, callCopyEnd, copyEndRequest{Term: old})),
 	} {
 		if !errors.Is(err, ErrSession) {
 			t.Errorf("%s: %v", name, err)
@@ -179,21 +165,20 @@ func TestReceiver_CallsOfAnEarlierSession(t *testing.T) {
 	}
 	// A committed position is believed only from a session that was opened.
 	now := journal.Term{Epoch: 5, Session: 2}
-	if err := ask(t, b.receiver, callCommitted, committedRequest{Term: now, Committed: position.Position{Epoch: 5, Sequence: 9}}, &placeReply{}); !errors.Is(err, ErrSession) {
+	if _, err := call(t, b.j, callCommitted, committedRequest{Term: now, Committed: position.Position{Epoch: 5, Sequence: 9}}); !errors.Is(err, ErrSession) {
 		t.Error(err)
 	}
-	var a placeReply
-	if err := ask(t, b.receiver, callOpen, placeRequest{Term: now}, &a); err != nil || a.Credentials == nil {
+	if a, err := call(t, b.j, callOpen, placeRequest{Term: now}); err != nil || a.Credentials == (journal.Credentials{}) {
 		t.Fatal(err)
 	}
 	// The own fence ends it.
 	if _, _, err := b.receiver.Fence(journaltest.Within(t, 5*time.Second), journal.Fence{Term: journal.Term{Epoch: 6, Session: 0}, Host: "b"}); err != nil {
 		t.Fatal(err)
 	}
-	if err := ask(t, b.receiver, callNote, noteRequest{Term: now}, &placeReply{}); !errors.Is(err, ErrSession) {
+	if _, err := call(t, b.j, callNote, noteRequest{Term: now}); !errors.Is(err, ErrSession) {
 		t.Error(err)
 	}
-	if err := ask(t, b.receiver, callOpen, placeRequest{Term: now}, &a); !errors.Is(err, ErrSession) {
+	if _, err := call(t, b.j, callOpen, placeRequest{Term: now}); !errors.Is(err, ErrSession) {
 		t.Error(err)
 	}
 }
@@ -225,12 +210,11 @@ func TestReceiver_UndoneTakeover(t *testing.T) {
 func TestReceiver_NoteNeedsEverythingBefore(t *testing.T) {
 	b := newHost(t, "b")
 	b.start()
-	var h helloReply
-	if err := ask(t, b.receiver, callHello, helloOf(journal.Term{Epoch: 5, Session: 1}), &h); err != nil {
+	if _, err := call(t, b.j, callHello, helloOf(journal.Term{Epoch: 5, Session: 1})); err != nil {
 		t.Fatal(err)
 	}
 	q := noteRequest{Term: journal.Term{Epoch: 5, Session: 1}, UpTo: 1, Membership: membership.Note{Version: 4, Epoch: 5}}
-	if err := ask(t, b.receiver, callNote, q, &placeReply{}); !errors.Is(err, ErrNotCommon) {
+	if _, err := call(t, b.j, callNote, q); !errors.Is(err, ErrNotCommon) {
 		t.Fatal(err)
 	}
 	if b.facts.Get().Note != (membership.Note{}) {
@@ -243,7 +227,7 @@ func FuzzReceiver_Answer(f *testing.F) {
 	b := newHost(f, "b")
 	b.log = slog.New(slog.DiscardHandler) // a fuzz target must not log through f
 	b.start()
-	calls := []string{callHello, callDigests, callEntries, callCut, callOpen, callNote, callCommitted, callCopyRange, callCopyEnd, "unknown"}
+	calls := []string{"hello", "digests", "entries", "cut", "open", "note", "committed", "copy-range", "copy-end", "unknown"}
 	for i := range calls {
 		f.Add(uint8(i), []byte{1, 0xa1, 1, 2})
 	}
@@ -264,9 +248,13 @@ func FuzzReceiver_Answer(f *testing.F) {
 	add(6, committedRequest{Term: now, Committed: position.Position{Epoch: 9, Sequence: 9}})
 	add(7, copyRangeRequest{Term: now, Range: []byte{1, 2}})
 	add(8, copyEndRequest{Term: now})
+	if _, err := call(f, b.j, callDigests, digestsRequest{}); !errors.Is(err, ErrSession) {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, call uint8, data []byte) {
-		if _, err := b.receiver.answer(context.Background(), calls[int(call)%len(calls)], data); err != nil {
-			t.Fatal("the process would end:", err)
+		ctx := journaltest.Within(t, 20*time.Second)
+		if _, err := b.j.Conn().Request(ctx, bus.ReplicationCall("b", calls[int(call)%len(calls)]), data); err != nil {
+			t.Fatal("nobody answers any more:", err)
 		}
 	})
 }
@@ -289,19 +277,19 @@ func TestReceiver_R5LearnsAHigherEpochMeanwhile(t *testing.T) {
 		learn(6)
 		return nil
 	}
-	if err := ask(t, b.receiver, callHello, helloOf(term), &helloReply{}); !errors.Is(err, ErrStale) {
+	if _, err := call(t, b.j, callHello, helloOf(term)); !errors.Is(err, ErrStale) {
 		t.Errorf("hello: %v", err)
 	}
 	b.receiver.c.Allow = func(uint64) error { return nil }
 	term = journal.Term{Epoch: 6, Session: 1}
-	var h helloReply
-	if err := ask(t, b.receiver, callHello, helloOf(term), &h); err != nil {
+	h, err := call(t, b.j, callHello, helloOf(term))
+	if err != nil {
 		t.Fatal(err)
 	}
 	learn(7)
-	var a placeReply
-	if err := ask(t, b.receiver, callOpen, placeRequest{Term: term, Sequence: h.End.Position.Sequence, Digest: h.End.Digest}, &a); !errors.Is(err, ErrStale) {
-		t.Errorf("open: %v", err)
+	open := placeRequest{Term: term, Sequence: h.End.Position.Sequence, Digest: h.End.Digest}
+	if a, err := call(t, b.j, callOpen, open); !errors.Is(err, ErrStale) || a.Epoch != 7 {
+		t.Errorf("open: %v, epoch %d is known", err, a.Epoch)
 	}
 	if err := b.l.Cut(t.Context(), b.l.End()); err != nil { // refused while somebody is granted
 		t.Errorf("a session of a lower epoch may write: %v", err)

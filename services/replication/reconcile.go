@@ -90,8 +90,7 @@ func (s *Sender) reconcile(ctx context.Context, p *probe) (storage.Mark, error) 
 		s.c.Logger.Warn("the other host dropped what only it had", "host", p.c.Remote.Peer(), "from", h.End.Position, "position", end.Position)
 	}
 	if h.Inconsistent { // all ranges are there, and perhaps it was not told so
-		var a copyReply
-		if err := p.call(ctx, callCopyEnd, copyEndRequest{Term: p.term}, &a); err != nil {
+		if _, err := ask(ctx, p, callCopyEnd, copyEndRequest{Term: p.term}); err != nil {
 			return storage.Mark{}, err
 		}
 	}
@@ -211,12 +210,12 @@ func (s *Sender) copy(ctx context.Context, p *probe, begun *copyPlace, common ui
 		if err != nil {
 			return storage.Mark{}, fmt.Errorf("read range: %w", err)
 		}
-		var a copyReply
-		if err := p.call(ctx, callCopyRange, copyRangeRequest{Term: p.term, Range: raw}, &a); err != nil {
+		a, err := ask(ctx, p, callCopyRange, copyRangeRequest{Term: p.term, Range: raw})
+		if err != nil {
 			return storage.Mark{}, err
 		}
 		if !a.Place.Done && bytes.Equal(a.Place.Cursor, place.Cursor) {
-			return storage.Mark{}, fmt.Errorf("%s: %w: it stays at one place", callCopyRange, bus.ErrMalformed)
+			return storage.Mark{}, fmt.Errorf("copy-range: %w: it stays at one place", bus.ErrMalformed)
 		}
 		place = copyPlace{Base: place.Base, Cursor: a.Place.Cursor, Done: a.Place.Done, Bytes: a.Place.Bytes}
 		s.copied(min(float64(place.Bytes)/float64(size), 0.99))
@@ -226,12 +225,12 @@ func (s *Sender) copy(ctx context.Context, p *probe, begun *copyPlace, common ui
 			}
 		}
 	}
-	var a copyReply
-	if err := p.call(ctx, callCopyEnd, copyEndRequest{Term: p.term}, &a); err != nil {
+	a, err := ask(ctx, p, callCopyEnd, copyEndRequest{Term: p.term})
+	if err != nil {
 		return storage.Mark{}, err
 	}
 	if a.End != place.Base {
-		return storage.Mark{}, fmt.Errorf("%s: %w: it ends at %v, the copy's base is %v", callCopyEnd, bus.ErrMalformed, a.End.Position, place.Base.Position)
+		return storage.Mark{}, fmt.Errorf("copy-end: %w: it ends at %v, the copy's base is %v", bus.ErrMalformed, a.End.Position, place.Base.Position)
 	}
 	return place.Base, nil
 }
@@ -261,8 +260,7 @@ func (s *Sender) begin(ctx context.Context, p *probe, common uint64) (copyPlace,
 	if err := s.pin(base); err != nil {
 		return copyPlace{}, err
 	}
-	var a copyReply
-	err := p.call(ctx, callCopyBegin, copyBeginRequest{Term: p.term, Base: base, Common: common}, &a)
+	a, err := ask(ctx, p, callCopyBegin, copyBeginRequest{Term: p.term, Base: base, Common: common})
 	return copyPlace{Base: base, Cursor: a.Place.Cursor, Done: a.Place.Done}, err
 }
 

@@ -210,7 +210,7 @@ func (s *Sender) await(ctx context.Context) (*bus.Conn, error) {
 
 // judge turns the end of a session into a state.
 func (s *Sender) judge(err error) {
-	for _, refusal := range []error{ErrForeign, ErrStale, ErrNotNow, bus.ErrVersion, bus.ErrMalformed} {
+	for _, refusal := range []error{ErrForeign, ErrStale, ErrNotNow, bus.ErrVersion, bus.ErrMalformed, bus.ErrUnknownCall} {
 		if errors.Is(err, refusal) {
 			s.become(bus.PeerRefused, err)
 			return

@@ -1,8 +1,12 @@
 package history
 
-import "errors"
+import (
+	"errors"
 
-// Errors of entries and their order.
+	"github.com/hotpair/hotpair/services/fault"
+)
+
+// Errors of entries and their order. Those of what a host still has, and of what it has instead, cross the wire.
 var (
 	// ErrInvalid says that an entry can't be part of the history: an empty key, a missing space, a foreign kind.
 	ErrInvalid = errors.New("invalid entry")
@@ -11,9 +15,9 @@ var (
 	// ErrGap says that an entry does not follow the last one by sequence: something is missing or was seen before.
 	ErrGap = errors.New("gap in the history")
 	// ErrDiverged says that an entry follows by sequence but not by digest or epoch: it belongs to another history.
-	ErrDiverged = errors.New("diverged history")
+	ErrDiverged = fault.New("history-diverged", "diverged history")
 	// ErrTrimmed says that the history no longer reaches back to the entry asked for.
-	ErrTrimmed = errors.New("trimmed from the history")
+	ErrTrimmed = fault.New("history-trimmed", "trimmed from the history")
 	// ErrAbsent says that the entry asked for lies beyond the end of the history.
-	ErrAbsent = errors.New("beyond the end of the history")
+	ErrAbsent = fault.New("history-absent", "beyond the end of the history")
 )

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -14,11 +13,8 @@ import (
 	"github.com/hotpair/hotpair/storage"
 )
 
-const (
-	// callWithin bounds one call; awaitWithin how long the answerer waits for a position that is not committed there yet.
-	callWithin  = 15 * time.Second
-	awaitWithin = 5 * time.Second
-)
+// awaitWithin is how long the answerer waits for a position that is not committed there yet.
+const awaitWithin = 5 * time.Second
 
 // Mendable is the database of the host that answers. *storage.Store is one.
 type Mendable interface {
@@ -49,50 +45,43 @@ func (a *Answerer) Run(ctx context.Context) error {
 		return fmt.Errorf("serve comparisons: %w", err)
 	}
 	defer func() { _ = sub.Unsubscribe() }() // fails only when the connection is closed already
+	router := bus.NewRouter("")
+	serve(ctx, a, router, callBuckets(a.Host), a.buckets)
+	serve(ctx, a, router, callSection(a.Host), a.section)
+	serve(ctx, a, router, callRepair(a.Host), a.repair)
 	for {
 		select {
 		case m := <-calls:
-			raw, err := bus.Encode(a.answer(ctx, m.Subject[strings.LastIndexByte(m.Subject, '.')+1:], m.Data))
-			if err != nil {
-				a.Log.Error("answer of a comparison", "error", err)
-				continue
-			}
-			_ = m.Respond(raw) // lost with the connection, and the caller knows that
+			router.Take(m)
 		case <-ctx.Done():
 			return nil
 		}
 	}
 }
 
-// answer serves one call.
-func (a *Answerer) answer(ctx context.Context, call string, data []byte) reply {
-	var q request
-	if err := bus.Decode(data, &q); err != nil {
-		return refusal(fmt.Errorf("%w: %w", storage.ErrMalformed, err))
-	}
-	if err := a.Allow(q.Epoch); err != nil {
-		return refusal(fmt.Errorf("%w: %w", ErrRefused, err))
-	}
-	var r reply
-	var err error
-	switch call {
-	case callBuckets:
-		r.Buckets, err = a.Database.Buckets()
-	case callSection:
-		r.Content, err = a.section(ctx, q)
-	case callRepair:
-		r.Changed, err = a.repair(ctx, q)
-	default:
-		err = fmt.Errorf("%w: call %q", storage.ErrMalformed, call)
-	}
-	if err != nil {
-		return refusal(err)
-	}
-	return r
+// serve has one kind of calls answered by do, unless the caller is not to be answered.
+func serve[Q interface{ epoch() uint64 }, A any](ctx context.Context, a *Answerer, router *bus.Router, e bus.Endpoint[Q, A], do func(context.Context, Q) (A, error)) {
+	e.Handle(router, func(q Q, answer func(A, error)) {
+		var none A
+		if err := a.Allow(q.epoch()); err != nil {
+			answer(none, fmt.Errorf("%w: %w", ErrRefused, err))
+			return
+		}
+		found, err := do(ctx, q)
+		if err != nil {
+			found = none
+		}
+		answer(found, err)
+	})
+}
+
+func (a *Answerer) buckets(context.Context, bucketsRequest) (bucketsReply, error) {
+	b, err := a.Database.Buckets()
+	return bucketsReply{Buckets: b}, err
 }
 
 // section reads what is asked for, once it is committed here.
-func (a *Answerer) section(ctx context.Context, q request) (storage.Content, error) {
+func (a *Answerer) section(ctx context.Context, q sectionRequest) (storage.Content, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, awaitWithin, ErrBehind)
 	defer cancel()
 	at := &q.At
@@ -113,7 +102,7 @@ func (a *Answerer) section(ctx context.Context, q request) (storage.Content, err
 	}
 }
 
-func (a *Answerer) repair(ctx context.Context, q request) (int, error) {
+func (a *Answerer) repair(ctx context.Context, q repairRequest) (repairReply, error) {
 	wait, cancel := context.WithTimeoutCause(ctx, awaitWithin, ErrBehind)
 	defer cancel()
 	var changed int
@@ -136,5 +125,5 @@ func (a *Answerer) repair(ctx context.Context, q request) (int, error) {
 	if err == nil && changed > 0 {
 		a.Log.Warn("keys were made what they are on the active host", "bucket", q.Content.Section.Bucket, "keys", changed, "position", q.Content.At.Position)
 	}
-	return changed, err
+	return repairReply{Changed: changed}, err
 }

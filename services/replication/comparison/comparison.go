@@ -94,7 +94,7 @@ func (c *Comparison) buckets(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := ask(ctx, c.Conn, c.Peer, callBuckets, request{Epoch: c.Epoch})
+	r, err := ask(ctx, c.Conn, callBuckets(c.Peer), bucketsRequest{caller{c.Epoch}})
 	if err != nil {
 		return nil, err
 	}
@@ -158,17 +158,19 @@ func (c *Comparison) section(ctx context.Context, bucket string, after []byte) (
 
 // other asks for a section as it is at the position at which this host has read it. again: it can't be told any more.
 func (c *Comparison) other(ctx context.Context, here storage.Content, detail storage.Detail) (there storage.Content, again bool, err error) {
-	r, err := ask(ctx, c.Conn, c.Peer, callSection, request{Epoch: c.Epoch, Section: here.Section, At: here.At, Time: here.Time, Detail: detail})
+	there, err = ask(ctx, c.Conn, callSection(c.Peer), sectionRequest{
+		caller: caller{c.Epoch}, Section: here.Section, At: here.At, Time: here.Time, Detail: detail,
+	})
 	switch {
 	case errors.Is(err, storage.ErrPassed):
 		c.outcome.Retries++
 		return there, true, ctx.Err()
 	case errors.Is(err, storage.ErrDiverged):
 		return there, false, fmt.Errorf("%w: %w", ErrDiverged, err)
-	case err == nil && (r.Content.At != here.At && here.Section.Bucket != "history" || r.Content.Section.Bucket != here.Section.Bucket):
+	case err == nil && (there.At != here.At && here.Section.Bucket != "history" || there.Section.Bucket != here.Section.Bucket):
 		return there, false, fmt.Errorf("%w: it answered for something else", storage.ErrMalformed)
 	}
-	return r.Content, false, err
+	return there, false, err
 }
 
 // differ names what is not alike in a section, at a later position than the one at which it showed, and mends it.
@@ -246,7 +248,7 @@ func (c *Comparison) mend(ctx context.Context, q storage.Section) error {
 	}
 	content.Sums = nil
 	// It may have to wait until the other host has committed that much; Repair says so, and the next round tries again.
-	_, err = ask(ctx, c.Conn, c.Peer, callRepair, request{Epoch: c.Epoch, Content: content})
+	_, err = ask(ctx, c.Conn, callRepair(c.Peer), repairRequest{caller: caller{c.Epoch}, Content: content})
 	switch {
 	case errors.Is(err, storage.ErrAbsent), errors.Is(err, storage.ErrTrimmed):
 		return pace.Rest(ctx, 50*time.Millisecond)

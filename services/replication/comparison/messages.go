@@ -4,95 +4,81 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/fault"
 	"github.com/hotpair/hotpair/storage"
 )
 
-// Calls that the leading host makes, on bus.ComparisonCall(answerer, call).
-const (
-	callBuckets = "buckets" // request → reply
-	callSection = "section"
-	callRepair  = "repair"
-)
+// callWithin bounds one call.
+const callWithin = 15 * time.Second
 
+// Errors of a comparison; the first two cross the wire.
 var (
 	// ErrRefused says that the other host is not the standby of this term.
-	ErrRefused = errors.New("the other host refuses to be compared")
+	ErrRefused = fault.New("not-compared", "the other host refuses to be compared")
 	// ErrBehind says that the other host did not reach the position in time.
-	ErrBehind = errors.New("the other host does not get to that position")
+	ErrBehind = fault.New("behind", "the other host does not get to that position")
 	// ErrDiverged says that the histories of both hosts are not one: keys can't be compared.
 	ErrDiverged = errors.New("the hosts hold different histories")
-	// errRemote is what has no sentinel here.
-	errRemote = errors.New("the other host failed")
 )
 
-// request is what any call asks. Epoch is the term of the caller.
-type request struct {
-	Epoch   uint64          `cbor:"1,keyasint"`
-	Section storage.Section `cbor:"2,keyasint,omitzero"`
-	At      storage.Mark    `cbor:"3,keyasint,omitzero"`
-	Time    int64           `cbor:"4,keyasint,omitempty"`
-	Detail  storage.Detail  `cbor:"5,keyasint,omitempty"`
-	Content storage.Content `cbor:"6,keyasint,omitzero"` // of a repair
+// Calls that the leading host makes to the answerer of a host.
+func callBuckets(host string) bus.Endpoint[bucketsRequest, bucketsReply] {
+	return bus.BinaryCall[bucketsRequest, bucketsReply](bus.ComparisonCall(host, "buckets"))
 }
 
-// reply answers it.
-type reply struct {
-	Code    string          `cbor:"1,keyasint,omitempty"`
-	Text    string          `cbor:"2,keyasint,omitempty"`
-	Buckets []string        `cbor:"3,keyasint,omitempty"`
-	Content storage.Content `cbor:"4,keyasint,omitzero"`
-	Changed int             `cbor:"5,keyasint,omitempty"`
+func callSection(host string) bus.Endpoint[sectionRequest, storage.Content] {
+	return bus.BinaryCall[sectionRequest, storage.Content](bus.ComparisonCall(host, "section"))
 }
 
-// codes pair what crosses the wire with sentinels.
-func codes() map[string]error {
-	return map[string]error{
-		"passed": storage.ErrPassed, "absent": storage.ErrAbsent, "diverged": storage.ErrDiverged, "trimmed": storage.ErrTrimmed,
-		"copying": storage.ErrCopying, "damaged": storage.ErrDamaged, "malformed": storage.ErrMalformed, "refused": ErrRefused,
-		"behind": ErrBehind,
-	}
+func callRepair(host string) bus.Endpoint[repairRequest, repairReply] {
+	return bus.BinaryCall[repairRequest, repairReply](bus.ComparisonCall(host, "repair"))
 }
 
-// refusal is the reply that carries an error.
-func refusal(err error) reply {
-	r := reply{Code: "failed", Text: err.Error()}
-	for code, sentinel := range codes() {
-		if errors.Is(err, sentinel) {
-			r.Code = code
-		}
-	}
-	return r
+// caller is what every request says: the term of the host that leads.
+type caller struct {
+	Epoch uint64 `cbor:"1,keyasint"`
 }
 
-// err is the inverse of refusal.
-func (r *reply) err() error {
-	if r.Code == "" {
-		return nil
-	}
-	sentinel, known := codes()[r.Code]
-	if !known {
-		sentinel = errRemote
-	}
-	return fmt.Errorf("%w (the other host says: %s)", sentinel, r.Text)
+func (c caller) epoch() uint64 { return c.Epoch }
+
+type bucketsRequest struct{ caller }
+
+type bucketsReply struct {
+	Buckets []string `cbor:"1,keyasint"`
+}
+
+// sectionRequest asks for a section as it is at a position; at the answerer's own when At is zero.
+type sectionRequest struct {
+	caller
+	Section storage.Section `cbor:"2,keyasint"`
+	At      storage.Mark    `cbor:"3,keyasint"`
+	Time    int64           `cbor:"4,keyasint"`
+	Detail  storage.Detail  `cbor:"5,keyasint"`
+}
+
+// repairRequest has a section made what the content says.
+type repairRequest struct {
+	caller
+	Content storage.Content `cbor:"2,keyasint"`
+}
+
+type repairReply struct {
+	Changed int `cbor:"1,keyasint"`
 }
 
 // ask makes one call.
-func ask(ctx context.Context, conn *bus.Conn, host, call string, q request) (reply, error) {
-	raw, err := bus.Encode(q)
-	if err != nil {
-		return reply{}, err
-	}
+func ask[Q, A any](ctx context.Context, conn *bus.Conn, e bus.Endpoint[Q, A], q Q) (A, error) {
 	ctx, cancel := context.WithTimeout(ctx, callWithin)
 	defer cancel()
-	m, err := conn.Request(ctx, bus.ComparisonCall(host, call), raw)
-	if err != nil {
-		return reply{}, fmt.Errorf("%s: %w", call, err)
+	a, err := e.Ask(ctx, conn, q)
+	switch {
+	case fault.Remote(err):
+		return a, fmt.Errorf("the other host says: %w", err)
+	case err != nil:
+		return a, fmt.Errorf("%s: %w", e.Subject(), err)
 	}
-	var r reply
-	if err := bus.Decode(m.Data, &r); err != nil {
-		return reply{}, fmt.Errorf("%s: %w", call, err)
-	}
-	return r, r.err()
+	return a, nil
 }

@@ -113,9 +113,32 @@ var rules = []rule{
 		but(within("services"), func(i string) bool {
 			return words(i) || i == "services/operator" || within("services/alarms", "services/audit", "services/role")(i)
 		})},
-	{"bolt stays inside storage",
-		but(all, within("storage")),
+	{"bolt stays with the store, its layout and its sections",
+		but(all, func(pkg string) bool { return pkg == "storage" || within("storage/layout", "storage/section")(pkg) }),
 		within("github.com/boltdb/bolt")},
+	{"what stands in the database file, and what will, is the store's own affair",
+		but(all, within("storage")),
+		within("storage/format", "storage/layout", "storage/overlay", "storage/pages")},
+	{"how things are written down knows nothing of what is written",
+		within("storage/format"),
+		but(ours, words)},
+	{"pages knows how bolt writes a file, not what we write into it",
+		within("storage/pages"),
+		but(ours, within("storage/format"))},
+	{"the history is a shape: it knows no file and no database",
+		within("storage/history"),
+		but(ours, func(i string) bool { return words(i) || within("storage/format")(i) })},
+	{"facts and what was set aside are files beside the database",
+		within("storage/facts", "storage/aside"),
+		but(ours, func(i string) bool { return words(i) || within("storage/format", "storage/history")(i) })},
+	{"the layout knows the history, the overlay the layout, and neither who uses them",
+		within("storage/layout", "storage/overlay"),
+		but(ours, func(i string) bool { return words(i) || within("storage/format", "storage/history", "storage/layout")(i) })},
+	{"a section is read from a view and repaired in a transaction, whoever gives them",
+		within("storage/section"),
+		but(ours, func(i string) bool {
+			return words(i) || within("storage/format", "storage/history", "storage/layout", "storage/overlay", "storage/section")(i)
+		})},
 	{"only main.go and the simulator know the simulator",
 		but(all, within(".", "simulator")),
 		within("simulator")},
@@ -201,6 +224,10 @@ func TestRules_Bite(t *testing.T) {
 		"services/business/kv": "storage",
 		"services/mainprocess": "storage",
 		"services/updater":     "github.com/boltdb/bolt",
+		"services/updater/own": "storage/layout",
+		"storage/overlay":      "github.com/boltdb/bolt",
+		"storage/history":      "storage/layout",
+		"storage/section":      "storage",
 		"services/journal":     "services/replication",
 		"services/replication": "services/updater",
 		"deployments/local":    "simulator",
@@ -224,7 +251,8 @@ func TestRules_Bite(t *testing.T) {
 		}
 	}
 	for pkg, imported := range map[string]string{
-		"services/role": "storage/position", "services/updater": "storage", "services/terminal": "bus",
+		"services/role": "storage/position", "services/updater": "storage", "services/terminal": "bus", "services/journal": "storage/history",
+		"storage/section": "storage/overlay", "storage/facts": "services/membership",
 		"services/replication": "services/journal", "services/terminalif": "services/terminalif/wire", "services/terminalif/wire": "bus", ".": "simulator", "simulator": "deployments/local", "bus": "storage/position",
 	} {
 		if forbidden(pkg, imported) {

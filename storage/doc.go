@@ -1,5 +1,4 @@
-// Package storage keeps a host's database and the history of its updates, in one bolt file, and the facts that belong
-// to the host alone, in another.
+// Package storage keeps a host's database and the history of its updates, in one bolt file.
 //
 // The updates that arrive are already decided, durable in a journal and committed; what storage adds is the order, the
 // chain of digests, and a place where everything is consistent at one position. Committed entries first go into an
@@ -12,7 +11,7 @@
 //
 //	s, err := storage.Open(dir, storage.Options{Host: "a"})
 //	…
-//	entry, err := storage.NewStored(s.Committed().Digest, storage.Entry{…}) // then into the journals of both hosts
+//	entry, err := history.NewStored(s.Committed().Digest, history.Entry{…}) // then into the journals of both hosts
 //	err = s.Commit(entry)                                                   // once it is committed
 //	err = s.View(func(r *storage.Reader) error {                            // sees it
 //		value, revision, ok := r.Get("kv", key)

@@ -15,13 +15,13 @@ import (
 )
 
 const (
-	// asideDir is the directory, within the data directory, of what was set aside.
-	asideDir = "aside"
-	// asideMagic begins each of its files.
-	asideMagic = "hotpair aside\n"
-	// asideVersion is written; asideUncounted had no count of what was committed.
-	asideVersion   = 2
-	asideUncounted = 1
+	// folder is the directory, within the data directory, of what was set aside.
+	folder = "aside"
+	// magic begins each of its files.
+	magic = "hotpair aside\n"
+	// version is written; uncounted had no count of what was committed.
+	version   = 2
+	uncounted = 1
 )
 
 // File is what one file set aside holds.
@@ -39,14 +39,14 @@ type File struct {
 // its path. When it returns without an error the file is durable with its name, and only then may the records be
 // dropped elsewhere. committed of them were known to be. Writing the same records again makes another file.
 func Write(dir, reason string, records [][]byte, committed int) (path string, err error) {
-	body, err := format.Encode(asideVersion, &File{Reason: reason, Records: records, Committed: committed})
+	body, err := format.Encode(version, &File{Reason: reason, Records: records, Committed: committed})
 	if err != nil {
 		return "", fmt.Errorf("set aside: %w", err)
 	}
-	raw := append([]byte(asideMagic), body...)
+	raw := append([]byte(magic), body...)
 	sum := sha256.Sum256(raw)
 	raw = append(raw, sum[:]...)
-	in := filepath.Join(dir, asideDir)
+	in := filepath.Join(dir, folder)
 	if err := os.MkdirAll(in, 0o700); err != nil {
 		return "", fmt.Errorf("set aside: %w", err)
 	}
@@ -81,7 +81,7 @@ func Read(path string) (File, error) {
 	if err != nil {
 		return File{}, fmt.Errorf("read aside: %w", err)
 	}
-	a, err := decodeAside(raw)
+	a, err := parse(raw)
 	if err != nil {
 		return File{}, fmt.Errorf("read aside: %s: %w", path, err)
 	}
@@ -89,9 +89,9 @@ func Read(path string) (File, error) {
 	return a, nil
 }
 
-// decodeAside reads the content of a file. It never panics.
-func decodeAside(raw []byte) (a File, err error) {
-	body, ok := strings.CutPrefix(string(raw), asideMagic)
+// parse reads the content of a file. It never panics.
+func parse(raw []byte) (a File, err error) {
+	body, ok := strings.CutPrefix(string(raw), magic)
 	if !ok {
 		return a, fmt.Errorf("%w: not a file of hotpair", format.ErrForeign)
 	}
@@ -102,9 +102,9 @@ func decodeAside(raw []byte) (a File, err error) {
 	if sum := sha256.Sum256(raw[:end]); string(sum[:]) != string(raw[end:]) {
 		return a, fmt.Errorf("%w: its checksum does not fit", format.ErrDamaged)
 	}
-	err = format.Decode(asideVersion, raw[len(asideMagic):end], &a)
+	err = format.Decode(version, raw[len(magic):end], &a)
 	if errors.Is(err, format.ErrVersion) {
-		if old := format.Decode(asideUncounted, raw[len(asideMagic):end], &a); !errors.Is(old, format.ErrVersion) {
+		if old := format.Decode(uncounted, raw[len(magic):end], &a); !errors.Is(old, format.ErrVersion) {
 			err = old
 		}
 	}
@@ -119,14 +119,14 @@ func decodeAside(raw []byte) (a File, err error) {
 
 // List lists the paths of the files set aside, oldest first; their number is what status shows.
 func List(dir string) ([]string, error) {
-	files, err := os.ReadDir(filepath.Join(dir, asideDir)) // sorted by name
+	files, err := os.ReadDir(filepath.Join(dir, folder)) // sorted by name
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("list aside: %w", err)
 	}
 	var paths []string
 	for _, f := range files {
 		if strings.HasSuffix(f.Name(), ".aside") {
-			paths = append(paths, filepath.Join(dir, asideDir, f.Name()))
+			paths = append(paths, filepath.Join(dir, folder, f.Name()))
 		}
 	}
 	return paths, nil

@@ -10,16 +10,16 @@ import (
 )
 
 func TestAside_OfTheVersionWithoutACountIsRead(t *testing.T) {
-	body, err := format.Encode(asideUncounted, &struct {
+	body, err := format.Encode(uncounted, &struct {
 		Reason  string   `cbor:"1,keyasint"`
 		Records [][]byte `cbor:"2,keyasint"`
 	}{"before", [][]byte{{1}, {2}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	raw := append([]byte(asideMagic), body...)
+	raw := append([]byte(magic), body...)
 	sum := sha256.Sum256(raw)
-	a, err := decodeAside(append(raw, sum[:]...))
+	a, err := parse(append(raw, sum[:]...))
 	if err != nil || a.Reason != "before" || len(a.Records) != 2 || a.Committed != 0 {
 		t.Errorf("%+v, %v", a, err)
 	}
@@ -53,16 +53,16 @@ func TestAside_IsKeptAndRead(t *testing.T) {
 	for n := range raw {
 		bad := []byte(string(raw))
 		bad[n] ^= 1
-		if _, err := decodeAside(bad); !errors.Is(err, format.ErrDamaged) && !errors.Is(err, format.ErrForeign) {
+		if _, err := parse(bad); !errors.Is(err, format.ErrDamaged) && !errors.Is(err, format.ErrForeign) {
 			t.Errorf("bit of byte %d: %v", n, err)
 		}
-		if _, err := decodeAside(raw[:n]); !errors.Is(err, format.ErrDamaged) && !errors.Is(err, format.ErrForeign) {
+		if _, err := parse(raw[:n]); !errors.Is(err, format.ErrDamaged) && !errors.Is(err, format.ErrForeign) {
 			t.Errorf("cut at %d: %v", n, err)
 		}
 	}
 }
 
 func FuzzDecodeAside(f *testing.F) {
-	f.Add([]byte(asideMagic + "\x01\xa0"))
-	f.Fuzz(func(t *testing.T, raw []byte) { _, _ = decodeAside(raw) })
+	f.Add([]byte(magic + "\x01\xa0"))
+	f.Fuzz(func(t *testing.T, raw []byte) { _, _ = parse(raw) })
 }

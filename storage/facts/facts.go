@@ -27,8 +27,8 @@ import (
 const (
 	// FileName is the name of the file of host-local facts in the data directory.
 	FileName = "facts.json"
-	// factsKind stands in the file, so that a foreign JSON file is told from a damaged one.
-	factsKind = "hotpair facts"
+	// kind stands in the file, so that a foreign JSON file is told from a damaged one.
+	kind = "hotpair facts"
 	// factsVersion rises when an older program could misread the file.
 	factsVersion = 1
 )
@@ -189,7 +189,7 @@ func encodeFacts(d Data) ([]byte, error) {
 		return nil, err
 	}
 	sum := sha256.Sum256(inner)
-	raw, err := json.MarshalIndent(factsFile{Kind: factsKind, Facts: inner, Sum: hex.EncodeToString(sum[:])}, "", "  ")
+	raw, err := json.MarshalIndent(factsFile{Kind: kind, Facts: inner, Sum: hex.EncodeToString(sum[:])}, "", "  ")
 	if err != nil {
 		return nil, err
 	}
@@ -213,7 +213,7 @@ func decodeFacts(path string, raw []byte) (Data, error) {
 	if err := json.Compact(&inner, file.Facts); err != nil {
 		return Data{}, damagedFacts(err.Error())
 	}
-	if sum := sha256.Sum256(inner.Bytes()); file.Kind != factsKind || hex.EncodeToString(sum[:]) != file.Sum {
+	if sum := sha256.Sum256(inner.Bytes()); file.Kind != kind || hex.EncodeToString(sum[:]) != file.Sum {
 		return Data{}, damagedFacts("its checksum does not fit (it must not be edited)")
 	}
 	var d Data

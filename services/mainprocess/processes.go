@@ -41,22 +41,37 @@ type kept struct {
 	done        chan struct{} // closed when the keeper has ended
 }
 
+// processWatcher is told of the host's processes, in the order in which things happen to each.
+type processWatcher interface {
+	processUp(name string) // it can do its work
+	processDown(name string)
+	processState(name string, raw json.RawMessage) // sent with a beat
+	processEvent(name, text string)
+}
+
+// inputs are where the role machine takes its inputs.
+type inputs interface {
+	give(in role.Input)
+}
+
+// processesConfig is what the processes of a host need.
+type processesConfig struct {
+	host    config.Host
+	environ []string
+	users   *bus.Users
+	server  *bus.Server
+	conn    *bus.Conn
+	inherit process.Inheritance
+	begin   process.Starter // nil: real processes
+	watcher processWatcher
+	machine inputs // is told who is fit, and who was given up
+	log     *slog.Logger
+}
+
 // processes starts the host's processes, hears their beats, and tells who is up.
 type processes struct {
-	config   config.Host
-	server   *bus.Server
-	conn     *bus.Conn
-	inherit  process.Inheritance
-	begin    process.Starter // nil: real processes
-	log      *slog.Logger
+	processesConfig
 	children []*kept
-
-	up     func(name string)
-	down   func(name string)
-	gaveUp func(name string)
-	state  func(name string, raw json.RawMessage)
-	fit    func(role.Fitness)
-	event  func(name, text string)
 
 	wait sync.WaitGroup
 }
@@ -64,20 +79,20 @@ type processes struct {
 // nonce is 128 random bits as text: passwords of one run, identities.
 func nonce() string { return rand.Text() }
 
-func newProcesses(c config.Host, environ []string, users *bus.Users, log *slog.Logger) *processes {
-	p := &processes{config: c, log: log}
+func newProcesses(c processesConfig) *processes {
+	p := &processes{processesConfig: c}
 	add := func(k *kept) {
 		k.password = nonce()
-		users.Allow(k.name, bus.Grant{Password: k.password, Permissions: bus.Permissions(k.name)})
+		c.users.Allow(k.name, bus.Grant{Password: k.password, Permissions: bus.Permissions(k.name)})
 		p.children = append(p.children, k)
 	}
 	add(&kept{name: bus.ProcessUpdater, args: []string{"updater"},
-		environ: func(b config.Bus) []string { return config.ForUpdater(environ, c, b) }})
+		environ: func(b config.Bus) []string { return config.ForUpdater(c.environ, c.host, b) }})
 	add(&kept{name: bus.ProcessTerminalInterface, args: []string{"terminal-if"},
-		environ: func(b config.Bus) []string { return config.ForTerminalInterface(environ, c, b) }})
-	for _, s := range c.Business {
+		environ: func(b config.Bus) []string { return config.ForTerminalInterface(c.environ, c.host, b) }})
+	for _, s := range c.host.Business {
 		k := &kept{name: bus.ProcessBusiness + "." + s.Name, service: s.Name,
-			environ: func(b config.Bus) []string { return config.ForBusiness(environ, c, b) }}
+			environ: func(b config.Bus) []string { return config.ForBusiness(c.environ, c.host, b) }}
 		if s.Path != "" {
 			k.path, k.foreign = s.Path, true
 		} else {
@@ -122,7 +137,7 @@ func (p *processes) makeKeeper(ctx context.Context, k *kept) {
 	}
 	if !k.foreign {
 		// T11: a busy machine starves heartbeats; the supervisor allows main the same.
-		k.keeper.Patience = max(2*p.config.Lease, time.Second)
+		k.keeper.Patience = max(2*p.host.Lease, time.Second)
 	}
 }
 
@@ -143,7 +158,7 @@ func (p *processes) happened(ctx context.Context, k *kept, e process.Event) {
 		k.pid, k.frozen = e.PID, false
 		k.mu.Unlock()
 		if e.Restarts > 0 {
-			p.event(k.name, fmt.Sprintf("started again, pid %d", e.PID))
+			p.watcher.processEvent(k.name, fmt.Sprintf("started again, pid %d", e.PID))
 		}
 		if k.foreign {
 			p.wait.Go(func() { p.awaitForeign(ctx, k, e.PID) })
@@ -154,21 +169,21 @@ func (p *processes) happened(ctx context.Context, k *kept, e process.Event) {
 		k.mu.Lock()
 		k.frozen = true
 		k.mu.Unlock()
-		p.event(k.name, fmt.Sprintf("frozen for %s, is killed", e.Silent.Round(time.Millisecond)))
+		p.watcher.processEvent(k.name, fmt.Sprintf("frozen for %s, is killed", e.Silent.Round(time.Millisecond)))
 	case process.Exited:
 		p.wentDown(k, e.Exit)
 		if !e.Ordered {
-			p.event(k.name, e.Exit.String())
+			p.watcher.processEvent(k.name, e.Exit.String())
 			if k.keeper.Status().GaveUp {
-				p.gaveUp(k.name) // and again: there may be a standby by now that can take over
+				p.machine.give(role.ProcessFailed{Process: k.name}) // and again: there may be a standby by now that can take over
 			}
 		}
 	case process.NotStarted:
-		p.event(k.name, e.Err.Error())
+		p.watcher.processEvent(k.name, e.Err.Error())
 	case process.GaveUp:
-		p.gaveUp(k.name)
+		p.machine.give(role.ProcessFailed{Process: k.name})
 	case process.Recovered:
-		p.event(k.name, "recovered")
+		p.watcher.processEvent(k.name, "recovered")
 	}
 	p.judge()
 }
@@ -195,7 +210,7 @@ func (p *processes) beaten(m *nats.Msg) {
 	}
 	k.keeper.Beat(h.PID)
 	if len(h.State) > 0 {
-		p.state(k.name, h.State)
+		p.watcher.processState(k.name, h.State)
 	}
 	if h.Ready {
 		p.cameUp(k, h.PID)
@@ -237,7 +252,7 @@ func (p *processes) cameUp(k *kept, pid int) {
 	}
 	k.keeper.Ready(pid)
 	p.announce(k, incarnation, true)
-	p.up(k.name)
+	p.watcher.processUp(k.name)
 	p.judge()
 }
 
@@ -249,7 +264,7 @@ func (p *processes) wentDown(k *kept, exit process.Exit) {
 	k.mu.Unlock()
 	p.tell(bus.ProcessState{Process: k.name, Incarnation: incarnation, Killed: killed})
 	if was {
-		p.down(k.name)
+		p.watcher.processDown(k.name)
 	}
 }
 
@@ -280,11 +295,11 @@ func (p *processes) judge() {
 		up := k.up
 		k.mu.Unlock()
 		if !up {
-			p.fit(role.Fitness{Why: k.name + " is not ready"})
+			p.machine.give(role.Fitness{Why: k.name + " is not ready"})
 			return
 		}
 	}
-	p.fit(role.Fitness{Fit: true})
+	p.machine.give(role.Fitness{Fit: true})
 }
 
 func (p *processes) isUp(name string) bool {

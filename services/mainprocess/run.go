@@ -109,12 +109,10 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	}
 	defer h.link.close()
 
-	h.processes = newProcesses(c, os.Environ(), users, log)
-	h.processes.server, h.processes.conn, h.processes.inherit, h.processes.begin = server, h.bus, inherit, ground.Start
-	h.processes.up, h.processes.down, h.processes.state = h.processUp, h.processDown, h.processState
-	h.processes.event = h.processEvent
-	h.processes.fit = func(f role.Fitness) { h.driver.give(f) }
-	h.processes.gaveUp = func(name string) { h.driver.give(role.ProcessFailed{Process: name}) }
+	h.processes = newProcesses(processesConfig{
+		host: c, environ: os.Environ(), users: users, server: server, conn: h.bus, inherit: inherit, begin: ground.Start,
+		watcher: h, machine: h.driver, log: log,
+	})
 
 	group, running := errgroup.WithContext(work)
 	h.processes.prepare(running)

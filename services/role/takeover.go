@@ -155,6 +155,7 @@ func (m *Machine) wonEpoch(r Record) {
 	m.epoch, m.serving, m.termSince = r.Epoch, false, m.now
 	m.leaseUntil, m.soloUntil, m.repliedAt = 0, 0, m.now
 	m.add, m.peerResigned, m.fresh, m.dropping = nil, false, false, ""
+	m.noTerminals, m.unseenSince = 0, 0
 	m.readd = backoff{wait: m.readd.wait}
 	m.requirePeer = t != nil && t.keepPeer
 	m.partnerOf = 0

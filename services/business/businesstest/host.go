@@ -3,7 +3,6 @@ package businesstest
 import (
 	"context"
 	"log/slog"
-	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -20,9 +19,18 @@ const Password = "secret"
 // Patience bounds every wait of a test.
 const Patience = 20 * time.Second
 
+// TB is what a Host needs of a test; testing.TB has it.
+type TB interface {
+	Helper()
+	Cleanup(func())
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+	Errorf(format string, args ...any)
+}
+
 // Host is a host's bus with the permissions of a real one, and the database on it in the place of the updater.
 type Host struct {
-	TB       testing.TB
+	TB       TB
 	Server   *bus.Server
 	Database *Database
 	Main     *bus.Conn
@@ -40,7 +48,7 @@ type Host struct {
 }
 
 // NewHost starts a host; it ends with the test. setup may change the database before it serves.
-func NewHost(tb testing.TB, setup ...func(*Database)) *Host {
+func NewHost(tb TB, setup ...func(*Database)) *Host {
 	tb.Helper()
 	users := bus.NewUsers()
 	for _, process := range []string{bus.ProcessMain, bus.ProcessUpdater, bus.ProcessTerminalInterface} {
@@ -220,7 +228,7 @@ func (h *Host) announce(up bool) {
 }
 
 // Await returns when a condition holds; it fails the test when that takes longer than Patience.
-func Await(tb testing.TB, what string, holds func() bool) {
+func Await(tb TB, what string, holds func() bool) {
 	tb.Helper()
 	deadline := time.Now().Add(Patience)
 	for !holds() {
@@ -231,7 +239,7 @@ func Await(tb testing.TB, what string, holds func() bool) {
 	}
 }
 
-func must(tb testing.TB, err error) {
+func must(tb TB, err error) {
 	tb.Helper()
 	if err != nil {
 		tb.Fatal(err)

@@ -133,7 +133,9 @@ var rules = []rule{
 		but(ours, func(i string) bool { return words(i) || within("storage/format", "storage/history")(i) })},
 	{"the layout knows the history, the overlay the layout, and neither who uses them",
 		within("storage/layout", "storage/overlay"),
-		but(ours, func(i string) bool { return words(i) || within("storage/format", "storage/history", "storage/layout")(i) })},
+		but(ours, func(i string) bool {
+			return words(i) || within("storage/format", "storage/history", "storage/layout")(i)
+		})},
 	{"a section is read from a view and repaired in a transaction, whoever gives them",
 		within("storage/section"),
 		but(ours, func(i string) bool {

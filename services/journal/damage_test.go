@@ -8,22 +8,22 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/services/journal/journaltest"
-	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 // fill makes a journal of n frames of three entries, closes it and gives the entries.
-func fill(t *testing.T, dir string, n int) []storage.Stored {
+func fill(t *testing.T, dir string, n int) []history.Stored {
 	t.Helper()
 	ctx := journaltest.Within(t, 30*time.Second)
 	j := New(Config{Host: "b", Dir: dir})
 	if err := j.Open(ctx); err != nil {
 		t.Fatal(err)
 	}
-	l := NewLog(j, storage.Mark{})
+	l := NewLog(j, history.Mark{})
 	if err := l.Fence(ctx, Fence{Term: Term{7, 1}, Host: "b"}); err != nil {
 		t.Fatal(err)
 	}
-	var all []storage.Stored
+	var all []history.Stored
 	for range n {
 		e := journaltest.Chain(t, l.End(), 7, 3, "text")
 		if err := l.Append(ctx, e, l.End().Position); err != nil {
@@ -97,7 +97,7 @@ func TestLog_DamageIsFound(t *testing.T) {
 			damage(t, path, info.Size())
 			ctx := journaltest.Within(t, 20*time.Second)
 			j := openJournal(t, Config{Host: "b", Dir: dir, Logger: journaltest.Logger(t, "b")})
-			l := NewLog(j, storage.Mark{})
+			l := NewLog(j, history.Mark{})
 			if err := l.Read(ctx); err != nil {
 				t.Fatal(err)
 			}
@@ -125,7 +125,7 @@ func TestLog_DamageIsFound(t *testing.T) {
 			if err := l.Append(ctx, journaltest.Chain(t, end, 8, 4, "after"), end.Position); err != nil {
 				t.Fatal(err)
 			}
-			again := NewLog(j, storage.Mark{})
+			again := NewLog(j, history.Mark{})
 			if err := again.Read(ctx); err != nil {
 				t.Fatal(err)
 			}

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/hotpair/hotpair/services/journal/journaltest"
-	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 // smallDisk mounts a file system of a few megabytes.
@@ -37,7 +37,7 @@ func TestJournal_DiskFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer j.Close()
-	l := NewLog(j, storage.Mark{})
+	l := NewLog(j, history.Mark{})
 	if err := l.Fence(ctx, Fence{Term: Term{7, 1}, Host: "b"}); err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +45,7 @@ func TestJournal_DiskFull(t *testing.T) {
 	if err := os.WriteFile(ballast, make([]byte, 3<<20), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	var acked storage.Mark
+	var acked history.Mark
 	var err error
 	began := time.Now()
 	for range 1000 {
@@ -78,7 +78,7 @@ func TestJournal_DiskFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer again.Close()
-	l = NewLog(again, storage.Mark{})
+	l = NewLog(again, history.Mark{})
 	if err := l.Read(ctx); err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/services/journal/journaltest"
-	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 // TestLog_TakesInWhatItIsTold: a stored message that comes right behind the tail is not read again, one that does not has what
@@ -15,10 +15,10 @@ import (
 func TestLog_TakesInWhatItIsTold(t *testing.T) {
 	ctx := journaltest.Within(t, 30*time.Second)
 	j := openJournal(t, Config{})
-	l := NewLog(j, storage.Mark{})
-	entries := journaltest.Chain(t, storage.Mark{}, 1, 4, "x")
+	l := NewLog(j, history.Mark{})
+	entries := journaltest.Chain(t, history.Mark{}, 1, 4, "x")
 	raws := make([][]byte, len(entries))
-	before := storage.Mark{}
+	before := history.Mark{}
 	for i := range entries {
 		raws[i] = encoded(t, frameOf(Term{1, 1}, before, entries[i:i+1]))
 		before = entries[i].Mark()
@@ -58,7 +58,7 @@ func TestLog_TakesInWhatItIsTold(t *testing.T) {
 func TestLog_FollowRestsAlone(t *testing.T) {
 	ctx := journaltest.Within(t, 30*time.Second)
 	j := openJournal(t, Config{Host: "b"})
-	l := NewLog(j, storage.Mark{})
+	l := NewLog(j, history.Mark{})
 	listens := func(want bool) {
 		t.Helper()
 		for (j.server.GlobalAccount().Interest(storedSubject("b")) > 0) != want {
@@ -70,7 +70,7 @@ func TestLog_FollowRestsAlone(t *testing.T) {
 		}
 	}
 	following, stop := context.WithCancelCause(ctx)
-	ended, took := make(chan error, 1), make(chan storage.Mark, 10)
+	ended, took := make(chan error, 1), make(chan history.Mark, 10)
 	go func() {
 		ended <- l.Follow(following, func() error {
 			took <- l.End()
@@ -82,7 +82,7 @@ func TestLog_FollowRestsAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	listens(false)
-	own := journaltest.Chain(t, storage.Mark{}, 1, 2, "own")
+	own := journaltest.Chain(t, history.Mark{}, 1, 2, "own")
 	if err := l.Append(ctx, own, own[0].Entry.Position); err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +98,7 @@ func TestLog_FollowRestsAlone(t *testing.T) {
 	if _, err := Publish(ctx, dialSession(t, j, c), j.subject, c.Last, encoded(t, frameOf(term, journaltest.End(own), next))); err != nil {
 		t.Fatal(err)
 	}
-	for end := (storage.Mark{}); end != journaltest.End(next); {
+	for end := (history.Mark{}); end != journaltest.End(next); {
 		select {
 		case end = <-took:
 		case <-ctx.Done():

@@ -7,7 +7,7 @@ import (
 
 	"github.com/fxamacker/cbor/v2"
 
-	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -53,14 +53,14 @@ type Frame struct {
 	First position.Position `cbor:"2,keyasint"`
 	Last  position.Position `cbor:"3,keyasint"`
 	// Previous is the digest of all before First.
-	Previous storage.Digest `cbor:"4,keyasint"`
+	Previous history.Digest `cbor:"4,keyasint"`
 	// Committed is the highest committed position that the sender knew when it made the frame.
 	Committed position.Position `cbor:"5,keyasint"`
 	Entries   [][]byte          `cbor:"6,keyasint"`
 }
 
 // NewFrame makes the frame of entries, which must not be empty, follow each other from previous on, and have one epoch.
-func NewFrame(term Term, previous storage.Digest, entries []storage.Stored, committed position.Position) *Frame {
+func NewFrame(term Term, previous history.Digest, entries []history.Stored, committed position.Position) *Frame {
 	f := &Frame{
 		Term:      term,
 		First:     entries[0].Entry.Position,
@@ -76,7 +76,7 @@ func NewFrame(term Term, previous storage.Digest, entries []storage.Stored, comm
 }
 
 // SameEpoch counts the leading entries of one epoch, which is what a frame may hold. entries must not be empty.
-func SameEpoch(entries []storage.Stored) int {
+func SameEpoch(entries []history.Stored) int {
 	n := 1
 	for n < len(entries) && entries[n].Entry.Position.Epoch == entries[0].Entry.Position.Epoch {
 		n++
@@ -96,7 +96,7 @@ type Fence struct {
 // deleted from a journal's end, because JetStream's deletions may come back after a crash.
 type Cut struct {
 	Term Term         `cbor:"1,keyasint"`
-	End  storage.Mark `cbor:"2,keyasint"`
+	End  history.Mark `cbor:"2,keyasint"`
 }
 
 // sumTable is read only.

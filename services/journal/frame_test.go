@@ -12,14 +12,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/hotpair/hotpair/services/journal/journaltest"
-	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
 func messages(tb testing.TB) []Message {
-	entries := journaltest.Chain(tb, storage.Mark{}, 3, 5, "text")
+	entries := journaltest.Chain(tb, history.Mark{}, 3, 5, "text")
 	return []Message{
-		frameOf(Term{4, 9}, storage.Mark{}, entries),
+		frameOf(Term{4, 9}, history.Mark{}, entries),
 		frameOf(Term{3, 1}, journaltest.End(entries[:1]), entries[1:2]),
 		{Fence: &Fence{Term: Term{4, 9}, Host: "a"}},
 		{Cut: &Cut{Term: Term{4, 9}, End: journaltest.End(entries)}},
@@ -83,8 +83,8 @@ func TestDecode_FindsDamage(t *testing.T) {
 }
 
 func TestEncode_RefusesWhatCannotBe(t *testing.T) {
-	e := journaltest.Chain(t, storage.Mark{}, 3, 2, "text")
-	f := *frameOf(Term{3, 1}, storage.Mark{}, e).Frame
+	e := journaltest.Chain(t, history.Mark{}, 3, 2, "text")
+	f := *frameOf(Term{3, 1}, history.Mark{}, e).Frame
 	change := func(c func(*Frame)) Message {
 		g := f
 		c(&g)
@@ -138,8 +138,8 @@ func FuzzDecode(f *testing.F) {
 
 func BenchmarkFrame(b *testing.B) {
 	for _, n := range []int{1, 64, 1024} {
-		entries := journaltest.Chain(b, storage.Mark{Position: position.Position{Epoch: 3}}, 3, n, "a value of a usual length, as an account or a session would have it, or a bit more than that")
-		m := frameOf(Term{3, 1}, storage.Mark{}, entries)
+		entries := journaltest.Chain(b, history.Mark{Position: position.Position{Epoch: 3}}, 3, n, "a value of a usual length, as an account or a session would have it, or a bit more than that")
+		m := frameOf(Term{3, 1}, history.Mark{}, entries)
 		raw := encoded(b, m)
 		b.Run(fmt.Sprintf("Encode/%d", n), func(b *testing.B) {
 			b.SetBytes(int64(len(raw)))
@@ -160,7 +160,7 @@ func BenchmarkFrame(b *testing.B) {
 		b.Run(fmt.Sprintf("Take/%d", n), func(b *testing.B) {
 			b.SetBytes(int64(len(raw)))
 			for b.Loop() {
-				tail := NewTail(storage.Mark{Position: position.Position{Epoch: 3}})
+				tail := NewTail(history.Mark{Position: position.Position{Epoch: 3}})
 				if v, err := tail.Take(1, m); v != Taken {
 					b.Fatal(v, err)
 				}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hotpair/hotpair/services/journal/journaltest"
 	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 // TestLog_JournalReachesBackBehindADamagedHead: bolt whose newer head is damaged opens as it was one transaction ago. The
@@ -28,7 +29,7 @@ func TestLog_JournalReachesBackBehindADamagedHead(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Each flush covers more messages than a purge waits for.
-	flush := func() storage.Mark {
+	flush := func() history.Mark {
 		t.Helper()
 		for _, part := range slices.Collect(slices.Chunk(journaltest.Chain(t, l.End(), 1, purgeStep+100, "x"), 1)) {
 			if err := errors.Join(l.Append(ctx, part, store.Committed().Position), store.Commit(part...)); err != nil {
@@ -108,12 +109,12 @@ func damageNewerHead(t *testing.T, path string) {
 func TestLog_CrowdedJournalGivesUpAll(t *testing.T) {
 	ctx := journaltest.Within(t, time.Minute)
 	j := openJournal(t, Config{MaxBytes: 1 << 20})
-	l := NewLog(j, storage.Mark{})
+	l := NewLog(j, history.Mark{})
 	if err := l.Fence(ctx, Fence{Term: Term{Epoch: 1, Session: 1}, Host: "b"}); err != nil {
 		t.Fatal(err)
 	}
 	var full error
-	var last storage.Mark
+	var last history.Mark
 	for full == nil {
 		part := journaltest.Chain(t, l.End(), 1, 50, string(make([]byte, 1000)))
 		if full = l.Append(ctx, part, last.Position); full == nil {

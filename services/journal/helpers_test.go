@@ -8,7 +8,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/journal/journaltest"
-	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 const secret = "the password of the peer"
@@ -36,7 +36,7 @@ func openJournal(tb testing.TB, c Config) *Journal {
 }
 
 // frameOf is a frame message of entries that follow m.
-func frameOf(term Term, m storage.Mark, entries []storage.Stored) Message {
+func frameOf(term Term, m history.Mark, entries []history.Stored) Message {
 	return Message{Frame: NewFrame(term, m.Digest, entries, m.Position)}
 }
 

@@ -12,7 +12,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/journal/journaltest"
 	"github.com/hotpair/hotpair/services/process/processtest"
-	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 func TestJournal_AppendsAndReads(t *testing.T) {
@@ -85,7 +85,7 @@ func TestJournal_FenceRefusesOldSession(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	base := journaltest.Chain(t, storage.Mark{}, 7, 1, "base")
+	base := journaltest.Chain(t, history.Mark{}, 7, 1, "base")
 	var stop atomic.Bool
 	var wg sync.WaitGroup
 	var landed, tried atomic.Int64
@@ -97,7 +97,7 @@ func TestJournal_FenceRefusesOldSession(t *testing.T) {
 			for !stop.Load() {
 				for guess := uint64(1); guess < 200 && !stop.Load(); guess++ {
 					ctx, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
-					_, err := Publish(ctx, conn, bus.ReplicationSubject("b"), guess, encoded(t, frameOf(old, storage.Mark{}, base)))
+					_, err := Publish(ctx, conn, bus.ReplicationSubject("b"), guess, encoded(t, frameOf(old, history.Mark{}, base)))
 					cancel()
 					tried.Add(1)
 					if err == nil {

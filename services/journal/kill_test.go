@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/services/journal/journaltest"
-	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 // killDir names the journal that the re-executed test binary writes.
@@ -29,7 +29,7 @@ func TestWriterProcess(t *testing.T) {
 	if err := j.Open(ctx); err != nil {
 		t.Fatal(err)
 	}
-	l := NewLog(j, storage.Mark{})
+	l := NewLog(j, history.Mark{})
 	if err := l.Read(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func TestJournal_KilledWhileAppending(t *testing.T) {
 		if err := j.Open(ctx); err != nil {
 			t.Fatal(err)
 		}
-		l := NewLog(j, storage.Mark{})
+		l := NewLog(j, history.Mark{})
 		if err := l.Read(ctx); err != nil {
 			t.Fatal(err)
 		}

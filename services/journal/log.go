@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -48,7 +49,7 @@ type Log struct {
 }
 
 // NewLog makes the log of a journal; base is the end of what bolt has applied (storage.Store.Applied).
-func NewLog(j *Journal, base storage.Mark) *Log {
+func NewLog(j *Journal, base history.Mark) *Log {
 	return &Log{journal: j, log: j.config.Logger, tail: NewTail(base), reading: semaphore.NewWeighted(1), turned: make(chan struct{})}
 }
 
@@ -63,7 +64,7 @@ func (l *Log) View(f func(*Tail)) {
 }
 
 // End is the end of the history as the journal has it.
-func (l *Log) End() (end storage.Mark) {
+func (l *Log) End() (end history.Mark) {
 	l.View(func(t *Tail) { end = t.End() })
 	return end
 }
@@ -212,7 +213,7 @@ func (l *Log) takeIn(ctx context.Context, r Read) (took bool, err error) {
 // this host, and takes them into the tail; more than one frame only where the epoch changes. Errors as of Journal.Append, ErrFenced before the
 // first Fence, storage.ErrGap or ErrDiverged when the entries do not follow, and ErrBusy. After any error but ErrFull
 // and these three nobody knows whether the frame is there, and the log takes nothing before the next Fence.
-func (l *Log) Append(ctx context.Context, entries []storage.Stored, committed position.Position) error {
+func (l *Log) Append(ctx context.Context, entries []history.Stored, committed position.Position) error {
 	if err := Acquire(ctx, l.reading); err != nil {
 		return err
 	}
@@ -227,8 +228,8 @@ func (l *Log) Append(ctx context.Context, entries []storage.Stored, committed po
 	return nil
 }
 
-func (l *Log) append(ctx context.Context, entries []storage.Stored, committed position.Position) error {
-	var end storage.Mark
+func (l *Log) append(ctx context.Context, entries []history.Stored, committed position.Position) error {
+	var end history.Mark
 	var term Term
 	l.View(func(t *Tail) { end, term = t.End(), l.term })
 	if term == (Term{}) {
@@ -294,7 +295,7 @@ var errNotTail = errors.New("not in the tail")
 
 // Cut drops durably what lies beyond end, which must be a mark of the tail, and heals a broken one. The caller has fenced
 // the journal and set aside what must not be lost.
-func (l *Log) Cut(ctx context.Context, end storage.Mark) error {
+func (l *Log) Cut(ctx context.Context, end history.Mark) error {
 	if err := Acquire(ctx, l.reading); err != nil {
 		return err
 	}
@@ -318,7 +319,7 @@ func (l *Log) Cut(ctx context.Context, end storage.Mark) error {
 // Heal cuts a broken tail at its end, so that what is appended next follows: an active whose journal was damaged behind
 // what it could adopt from the other host. It does nothing to a whole tail.
 func (l *Log) Heal(ctx context.Context) error {
-	var end storage.Mark
+	var end history.Mark
 	var broken error
 	l.View(func(t *Tail) { end, broken = t.End(), t.Broken() })
 	if broken == nil {
@@ -350,7 +351,7 @@ func (l *Log) Refused(ctx context.Context) (records [][]byte, err error) {
 // What it gives up is what bolt had applied one flush ago: bolt writes its two heads in turn, and when the newer one is
 // damaged it opens, without a word, as it was one transaction before. The journal then still goes on from there. A
 // journal that is half full gives up all that is applied, because otherwise a full one might never be emptied again.
-func (l *Log) Applied(ctx context.Context, base storage.Mark) error {
+func (l *Log) Applied(ctx context.Context, base history.Mark) error {
 	var giveUp, spare uint64
 	var err error
 	l.View(func(t *Tail) {
@@ -376,6 +377,6 @@ func (l *Log) Applied(ctx context.Context, base storage.Mark) error {
 }
 
 // Rebase begins the tail at another base: bolt was replaced by a copy.
-func (l *Log) Rebase(base storage.Mark) {
+func (l *Log) Rebase(base history.Mark) {
 	l.View(func(t *Tail) { t.Rebase(base) })
 }

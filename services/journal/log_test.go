@@ -8,7 +8,7 @@ import (
 
 	"github.com/hotpair/hotpair/services/journal/journaltest"
 	"github.com/hotpair/hotpair/services/process/processtest"
-	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -17,7 +17,7 @@ import (
 func TestLog_AppendsNothingBehindWhatItCouldNotRead(t *testing.T) {
 	ctx := journaltest.Within(t, 30*time.Second)
 	j := openJournal(t, Config{Host: "b"})
-	l := NewLog(j, storage.Mark{})
+	l := NewLog(j, history.Mark{})
 	if err := l.Fence(ctx, Fence{Term: Term{1, 1}, Host: "b"}); err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +32,7 @@ func TestLog_AppendsNothingBehindWhatItCouldNotRead(t *testing.T) {
 	j.reader.mu.Lock()
 	ended := make(chan error, 1)
 	go func() {
-		ended <- l.Append(short, journaltest.Chain(t, storage.Mark{}, 1, 1, "one"), position.Position{})
+		ended <- l.Append(short, journaltest.Chain(t, history.Mark{}, 1, 1, "one"), position.Position{})
 	}()
 	processtest.Await(t, "the frame is durable", func() bool {
 		now, err := j.Info(ctx)
@@ -43,14 +43,14 @@ func TestLog_AppendsNothingBehindWhatItCouldNotRead(t *testing.T) {
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
-	if err := l.Append(ctx, journaltest.Chain(t, storage.Mark{}, 1, 1, "other"), position.Position{}); !errors.Is(err, ErrFenced) {
+	if err := l.Append(ctx, journaltest.Chain(t, history.Mark{}, 1, 1, "other"), position.Position{}); !errors.Is(err, ErrFenced) {
 		t.Errorf("another frame at the same position: %v", err)
 	}
 	if err := l.Fence(ctx, Fence{Term: Term{1, 2}, Host: "b"}); err != nil {
 		t.Fatal(err)
 	}
 	l.View(func(tail *Tail) {
-		if tail.Broken() != nil || tail.End() != journaltest.End(journaltest.Chain(t, storage.Mark{}, 1, 1, "one")) {
+		if tail.Broken() != nil || tail.End() != journaltest.End(journaltest.Chain(t, history.Mark{}, 1, 1, "one")) {
 			t.Error(tail.Broken(), tail.End().Position)
 		}
 	})
@@ -58,7 +58,7 @@ func TestLog_AppendsNothingBehindWhatItCouldNotRead(t *testing.T) {
 
 // Whoever has a deadline gives up in time behind a reading that does not come to an end.
 func TestLog_WaitingHeedsTheDeadline(t *testing.T) {
-	l := NewLog(openJournal(t, Config{Host: "b"}), storage.Mark{})
+	l := NewLog(openJournal(t, Config{Host: "b"}), history.Mark{})
 	ctx, give := context.WithCancelCause(t.Context())
 	give(errors.New("main has given it up"))
 	if err := Acquire(t.Context(), l.reading); err != nil {

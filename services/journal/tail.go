@@ -6,6 +6,7 @@ import (
 	"sort"
 
 	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -43,8 +44,8 @@ func (v Verdict) String() string {
 // They are told from frames that follow by their position: an epoch has one history, so what lies at or below the base in
 // position, epoch first, is known or left.
 type Tail struct {
-	base      storage.Mark
-	entries   []storage.Stored // beyond base
+	base      history.Mark
+	entries   []history.Stored // beyond base
 	bytes     int64
 	fence     Fence
 	guard     uint64 // stream sequence of the last message that shows the fence: a marker, or a frame of its term
@@ -64,7 +65,7 @@ type streamEnd struct {
 }
 
 // NewTail begins at the base: the end of what bolt has applied.
-func NewTail(base storage.Mark) *Tail {
+func NewTail(base history.Mark) *Tail {
 	return &Tail{base: base, committed: base.Position}
 }
 
@@ -102,7 +103,7 @@ func (t *Tail) Damaged(seq uint64, err error) (Verdict, error) {
 }
 
 // Own notes a frame that this host appended itself at seq, without reading its entries again. Errors as of Take.
-func (t *Tail) Own(seq uint64, f *Frame, entries []storage.Stored) error {
+func (t *Tail) Own(seq uint64, f *Frame, entries []history.Stored) error {
 	if seq <= t.seq {
 		return nil
 	}
@@ -115,7 +116,7 @@ func (t *Tail) Own(seq uint64, f *Frame, entries []storage.Stored) error {
 }
 
 // frame takes one frame. entries are those of the frame if the caller has them decoded.
-func (t *Tail) frame(seq uint64, f *Frame, entries []storage.Stored) (Verdict, error) {
+func (t *Tail) frame(seq uint64, f *Frame, entries []history.Stored) (Verdict, error) {
 	end := t.End()
 	switch {
 	case f.Term.Before(t.fence.Term):
@@ -178,7 +179,7 @@ func (t *Tail) knows(f *Frame) bool {
 
 // read decodes and chains the entries of a frame that lie beyond the end. A frame may begin before it: history is sent in
 // other pieces than it was made in, and a cut may have gone through one.
-func (t *Tail) read(f *Frame) ([]storage.Stored, error) {
+func (t *Tail) read(f *Frame) ([]history.Stored, error) {
 	end := t.End()
 	if f.First.Sequence > end.Position.Sequence+1 {
 		return nil, fmt.Errorf("%w: frame %v to %v after %v", storage.ErrGap, f.First, f.Last, end.Position)
@@ -188,9 +189,9 @@ func (t *Tail) read(f *Frame) ([]storage.Stored, error) {
 	if ok && at != f.Previous {
 		return nil, fmt.Errorf("%w: frame %v to %v does not chain onto %v", storage.ErrDiverged, f.First, f.Last, end.Position)
 	}
-	entries := make([]storage.Stored, 0, len(f.Entries))
+	entries := make([]history.Stored, 0, len(f.Entries))
 	for i, raw := range f.Entries {
-		s, err := storage.ReadStored(digest, raw)
+		s, err := history.ReadStored(digest, raw)
 		if err != nil {
 			return nil, fmt.Errorf("frame %v to %v, entry %d: %w", f.First, f.Last, i, err)
 		}
@@ -276,10 +277,10 @@ func (t *Tail) tell(p position.Position) {
 }
 
 // Base is where the tail begins: the end of what bolt has applied.
-func (t *Tail) Base() storage.Mark { return t.base }
+func (t *Tail) Base() history.Mark { return t.base }
 
 // End is the end of the history as the journal has it.
-func (t *Tail) End() storage.Mark {
+func (t *Tail) End() history.Mark {
 	if n := len(t.entries); n > 0 {
 		return t.entries[n-1].Mark()
 	}
@@ -299,13 +300,13 @@ func (t *Tail) Committed() position.Position { return t.committed }
 func (t *Tail) Told() position.Position { return t.told }
 
 // MarkAt gives the mark at a sequence between Base and End.
-func (t *Tail) MarkAt(sequence uint64) (storage.Mark, bool) {
+func (t *Tail) MarkAt(sequence uint64) (history.Mark, bool) {
 	base := t.base.Position.Sequence
 	switch {
 	case sequence == base:
 		return t.base, true
 	case sequence < base || sequence-base > uint64(len(t.entries)):
-		return storage.Mark{}, false
+		return history.Mark{}, false
 	}
 	return t.entries[sequence-base-1].Mark(), true
 }
@@ -322,7 +323,7 @@ func (t *Tail) Bytes() int64 { return t.bytes }
 
 // After gives the entries of the tail with sequences above from, up to and including to, in order. The slice must not be
 // changed.
-func (t *Tail) After(from, to uint64) []storage.Stored {
+func (t *Tail) After(from, to uint64) []history.Stored {
 	base := t.base.Position.Sequence
 	lo := max(from, base) - base
 	hi := min(max(to, base)-base, uint64(len(t.entries)))
@@ -333,7 +334,7 @@ func (t *Tail) After(from, to uint64) []storage.Stored {
 }
 
 // DigestAt gives the digest at a sequence between Base and End.
-func (t *Tail) DigestAt(sequence uint64) (storage.Digest, bool) {
+func (t *Tail) DigestAt(sequence uint64) (history.Digest, bool) {
 	m, ok := t.MarkAt(sequence)
 	return m.Digest, ok
 }
@@ -343,7 +344,7 @@ var errBase = errors.New("base is not in the tail")
 
 // Advance moves the base to what bolt has applied meanwhile. A base that lies at or before the present one changes
 // nothing. The error is storage.ErrDiverged when the tail has another digest there.
-func (t *Tail) Advance(base storage.Mark) error {
+func (t *Tail) Advance(base history.Mark) error {
 	if !t.base.Position.Before(base.Position) {
 		return nil
 	}
@@ -356,7 +357,7 @@ func (t *Tail) Advance(base storage.Mark) error {
 		t.bytes -= int64(len(t.entries[i].Raw))
 	}
 	// Copied, so that what was applied is not kept alive by the array behind it.
-	t.entries = append([]storage.Stored(nil), t.entries[n:]...)
+	t.entries = append([]history.Stored(nil), t.entries[n:]...)
 	t.base = base
 	if t.committed.Before(base.Position) {
 		t.committed = base.Position
@@ -371,7 +372,7 @@ func (t *Tail) Advance(base storage.Mark) error {
 
 // Rebase forgets all entries and begins at another base: bolt was replaced by a copy. What the stream holds up to here is
 // of no use for it.
-func (t *Tail) Rebase(base storage.Mark) {
+func (t *Tail) Rebase(base history.Mark) {
 	t.base, t.entries, t.ends, t.bytes = base, nil, nil, 0
 	t.broken, t.hard, t.refused = nil, false, 0
 	t.committed = base.Position

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hotpair/hotpair/services/journal/journaltest"
 	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -19,7 +20,7 @@ type story struct {
 	all  []Message
 }
 
-func newStory(t *testing.T, base storage.Mark) *story { return &story{t: t, tail: NewTail(base)} }
+func newStory(t *testing.T, base history.Mark) *story { return &story{t: t, tail: NewTail(base)} }
 
 func (s *story) take(m Message, want Verdict, wantErr error) {
 	s.t.Helper()
@@ -31,7 +32,7 @@ func (s *story) take(m Message, want Verdict, wantErr error) {
 	}
 }
 
-func (s *story) end(m storage.Mark) {
+func (s *story) end(m history.Mark) {
 	s.t.Helper()
 	if s.tail.End() != m {
 		s.t.Fatalf("ends at %v, not at %v", s.tail.End().Position, m.Position)
@@ -39,7 +40,7 @@ func (s *story) end(m storage.Mark) {
 }
 
 // again reads the whole stream from another base, as a restart does, and compares.
-func (s *story) again(base storage.Mark) {
+func (s *story) again(base history.Mark) {
 	s.t.Helper()
 	fresh := NewTail(base)
 	for i, m := range s.all {
@@ -55,12 +56,12 @@ func fence(epoch, session uint64) Message {
 	return Message{Fence: &Fence{Term: Term{epoch, session}, Host: "a"}}
 }
 
-func cutAt(epoch, session uint64, m storage.Mark) Message {
+func cutAt(epoch, session uint64, m history.Mark) Message {
 	return Message{Cut: &Cut{Term: Term{epoch, session}, End: m}}
 }
 
 func TestTail_TakesSkipsAndVoids(t *testing.T) {
-	var zero storage.Mark
+	var zero history.Mark
 	one := journaltest.Chain(t, zero, 7, 10, "x")
 	two := journaltest.Chain(t, journaltest.End(one), 7, 5, "y")
 	s := newStory(t, zero)
@@ -82,7 +83,7 @@ func TestTail_TakesSkipsAndVoids(t *testing.T) {
 
 // History is sent in other pieces than it was made in.
 func TestTail_OverlappingFrame(t *testing.T) {
-	var zero storage.Mark
+	var zero history.Mark
 	one := journaltest.Chain(t, zero, 7, 10, "x")
 	s := newStory(t, zero)
 	s.take(frameOf(Term{7, 1}, zero, one[:6]), Taken, nil)
@@ -96,7 +97,7 @@ func TestTail_OverlappingFrame(t *testing.T) {
 }
 
 func TestTail_GapAndDivergence(t *testing.T) {
-	var zero storage.Mark
+	var zero history.Mark
 	one := journaltest.Chain(t, zero, 7, 10, "x")
 	others := journaltest.Chain(t, journaltest.End(one[:4]), 7, 6, "z")
 	for name, c := range map[string]struct {
@@ -109,7 +110,7 @@ func TestTail_GapAndDivergence(t *testing.T) {
 		"other previous": {frameOf(Term{7, 1}, journaltest.End(one[:3]), others), storage.ErrDiverged},
 		"garbage entry":  {Message{Frame: &Frame{Term: Term{7, 1}, First: position.Position{Epoch: 7, Sequence: 5}, Last: position.Position{Epoch: 7, Sequence: 5}, Previous: one[3].Digest, Entries: [][]byte{{1, 2}}}}, storage.ErrMalformed},
 		"wrong position": {Message{Frame: &Frame{Term: Term{7, 1}, First: position.Position{Epoch: 7, Sequence: 5}, Last: position.Position{Epoch: 7, Sequence: 5}, Previous: one[3].Digest, Entries: [][]byte{one[6].Raw}}}, storage.ErrInvalid},
-		"no began":       {frameOf(Term{8, 1}, journaltest.End(one[:4]), journaltest.Chain(t, storage.Mark{Position: position.Position{Epoch: 8, Sequence: 4}, Digest: one[3].Digest}, 8, 1, "x")), storage.ErrInvalid},
+		"no began":       {frameOf(Term{8, 1}, journaltest.End(one[:4]), journaltest.Chain(t, history.Mark{Position: position.Position{Epoch: 8, Sequence: 4}, Digest: one[3].Digest}, 8, 1, "x")), storage.ErrInvalid},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStory(t, zero)
@@ -136,7 +137,7 @@ func TestTail_GapAndDivergence(t *testing.T) {
 }
 
 func TestTail_CutDropsAndIsHonouredFromAnyBase(t *testing.T) {
-	var zero storage.Mark
+	var zero history.Mark
 	one := journaltest.Chain(t, zero, 7, 10, "x")                    // 1–10
 	lost := journaltest.Chain(t, journaltest.End(one), 7, 5, "lost") // 11–15, never committed
 	next := journaltest.Chain(t, journaltest.End(one[:8]), 8, 6, "y")
@@ -150,7 +151,7 @@ func TestTail_CutDropsAndIsHonouredFromAnyBase(t *testing.T) {
 	s.end(journaltest.End(one[:8]))
 	s.take(frameOf(Term{8, 1}, journaltest.End(one[:8]), next), Taken, nil)
 	s.end(journaltest.End(next))
-	for _, base := range []storage.Mark{zero, journaltest.End(one[:3]), journaltest.End(one[:8]), journaltest.End(next[:1]), journaltest.End(next)} {
+	for _, base := range []history.Mark{zero, journaltest.End(one[:3]), journaltest.End(one[:8]), journaltest.End(next[:1]), journaltest.End(next)} {
 		s.again(base)
 	}
 	if s.tail.Bytes() != bytesOf(s.tail.After(0, 100)) {
@@ -158,7 +159,7 @@ func TestTail_CutDropsAndIsHonouredFromAnyBase(t *testing.T) {
 	}
 }
 
-func bytesOf(entries []storage.Stored) (n int64) {
+func bytesOf(entries []history.Stored) (n int64) {
 	for _, e := range entries {
 		n += int64(len(e.Raw))
 	}
@@ -167,11 +168,11 @@ func bytesOf(entries []storage.Stored) (n int64) {
 
 // A message that can't be read breaks the tail unless a frame behind it shows that nothing was lost with it.
 func TestTail_Damaged(t *testing.T) {
-	var zero storage.Mark
+	var zero history.Mark
 	one := journaltest.Chain(t, zero, 7, 10, "x")
 	bad := errors.New("unreadable")
 	for name, c := range map[string]struct {
-		base   storage.Mark
+		base   history.Mark
 		next   []Message
 		broken bool
 	}{
@@ -198,7 +199,7 @@ func TestTail_Damaged(t *testing.T) {
 
 // A takeover that did not happen is undone by the fence of the next probe.
 func TestTail_FenceOfATakeoverThatDidNotHappen(t *testing.T) {
-	var zero storage.Mark
+	var zero history.Mark
 	one := journaltest.Chain(t, zero, 7, 4, "x")
 	two := journaltest.Chain(t, journaltest.End(one), 7, 4, "x")
 	s := newStory(t, zero)
@@ -215,7 +216,7 @@ func TestTail_FenceOfATakeoverThatDidNotHappen(t *testing.T) {
 
 // Committed never lies beyond the end, and falls with a cut.
 func TestTail_Committed(t *testing.T) {
-	var zero storage.Mark
+	var zero history.Mark
 	one := journaltest.Chain(t, zero, 7, 10, "x")
 	tail := NewTail(zero)
 	f := frameOf(Term{7, 1}, zero, one)
@@ -235,7 +236,7 @@ func TestTail_Committed(t *testing.T) {
 }
 
 func TestTail_AdvanceAndPurgeable(t *testing.T) {
-	var zero storage.Mark
+	var zero history.Mark
 	one := journaltest.Chain(t, zero, 7, 10, "x")
 	two := journaltest.Chain(t, journaltest.End(one), 7, 10, "x")
 	three := journaltest.Chain(t, journaltest.End(two), 7, 10, "x")
@@ -246,7 +247,7 @@ func TestTail_AdvanceAndPurgeable(t *testing.T) {
 		}
 	}
 	for _, c := range []struct {
-		base storage.Mark
+		base history.Mark
 		want uint64
 	}{{zero, 19}, {journaltest.End(one[:5]), 19}, {journaltest.End(one), 29}, {journaltest.End(two), 39}, {journaltest.End(three[:9]), 39}, {journaltest.End(three), 39}} {
 		if err := tail.Advance(c.base); err != nil {
@@ -259,7 +260,7 @@ func TestTail_AdvanceAndPurgeable(t *testing.T) {
 			t.Fatal(tail.End())
 		}
 	}
-	if err := tail.Advance(storage.Mark{Position: position.Position{Epoch: 7, Sequence: 31}}); !errors.Is(err, storage.ErrDiverged) {
+	if err := tail.Advance(history.Mark{Position: position.Position{Epoch: 7, Sequence: 31}}); !errors.Is(err, storage.ErrDiverged) {
 		t.Fatal(err)
 	}
 	// The fence that rules is not purged before a frame shows it.
@@ -279,10 +280,10 @@ func TestTail_Property(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(seed, 1))
 	for round := range 300 {
 		term := Term{1, 1}
-		var model []storage.Stored // what must be in the tail from the beginning
-		mark := func(n int) storage.Mark {
+		var model []history.Stored // what must be in the tail from the beginning
+		mark := func(n int) history.Mark {
 			if n == 0 {
-				return storage.Mark{}
+				return history.Mark{}
 			}
 			return model[n-1].Mark()
 		}
@@ -292,7 +293,7 @@ func TestTail_Property(t *testing.T) {
 		}
 		var stream []message
 		seq := uint64(0)
-		tail := NewTail(storage.Mark{})
+		tail := NewTail(history.Mark{})
 		applied := 0
 		put := func(m Message, want Verdict) {
 			t.Helper()
@@ -314,7 +315,7 @@ func TestTail_Property(t *testing.T) {
 				for from < n && model[from].Entry.Position.Epoch != epoch {
 					from++
 				}
-				entries := append(append([]storage.Stored{}, model[from:]...), fresh...)
+				entries := append(append([]history.Stored{}, model[from:]...), fresh...)
 				put(frameOf(term, mark(from), entries), Taken)
 				model = append(model, fresh...)
 			case 0: // a duplicate
@@ -333,8 +334,8 @@ func TestTail_Property(t *testing.T) {
 					}
 				}
 			case 2: // a gap, healed by a cut
-				far := journaltest.Chain(t, storage.Mark{Position: position.Position{Epoch: term.Epoch, Sequence: uint64(n) + 5}}, term.Epoch, 1, "far")
-				put(frameOf(term, storage.Mark{}, far), Refused)
+				far := journaltest.Chain(t, history.Mark{Position: position.Position{Epoch: term.Epoch, Sequence: uint64(n) + 5}}, term.Epoch, 1, "far")
+				put(frameOf(term, history.Mark{}, far), Refused)
 				to := applied + rnd.IntN(n-applied+1)
 				term = Term{term.Epoch + 1, term.Session + 1} // only another term forgets positions
 				put(fence(term.Epoch, term.Session), Fenced)

@@ -6,7 +6,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/journal/journaltest"
 	"github.com/hotpair/hotpair/simulator/bench/proc"
-	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 // One frame of 64 updates made durable on both hosts at the same time, as the updater does it.
@@ -17,7 +17,7 @@ func BenchmarkPair_Commit(b *testing.B) {
 			one.serve(1, two)
 			one.awaitState(bus.PeerClose)
 			one.hold()
-			frames := make([][]storage.Stored, 0, 2000)
+			frames := make([][]history.Stored, 0, 2000)
 			end := one.store.Committed()
 			for range 2000 {
 				e := journaltest.Chain(b, end, 1, n, "a value of a usual length, as an account or a session would have it")

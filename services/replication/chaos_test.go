@@ -8,7 +8,8 @@ import (
 
 	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/journal/journaltest"
-	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/facts"
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 // A pair through restarts, takeovers with frames in flight, lost sessions and solo times: nothing that was acknowledged
@@ -26,7 +27,7 @@ func TestPair_Chaos(t *testing.T) {
 	active.awaitState("close")
 	active.hold()
 	epoch := uint64(1)
-	var acked []storage.Mark
+	var acked []history.Mark
 	work := func(n int) {
 		for range n {
 			active.work(1, "chaos")
@@ -116,7 +117,7 @@ func resume(t *testing.T, h, peer *host, epoch uint64) {
 	ctx := journaltest.Within(t, 20*time.Second)
 	h.refuse(errors.New("active itself"))
 	var session uint64
-	if err := h.facts.Update(func(d *storage.FactsData) error { d.Session++; session = d.Session; return nil }); err != nil {
+	if err := h.facts.Update(func(d *facts.Data) error { d.Session++; session = d.Session; return nil }); err != nil {
 		t.Fatal(err)
 	}
 	end, broken, err := h.receiver.Fence(ctx, journal.Fence{Term: journal.Term{Epoch: epoch, Session: session}, Host: h.name})
@@ -133,7 +134,7 @@ func resume(t *testing.T, h, peer *host, epoch uint64) {
 			t.Fatal(err)
 		}
 	}
-	var backlog []storage.Stored
+	var backlog []history.Stored
 	h.l.View(func(tail *journal.Tail) {
 		backlog = tail.After(h.store.Committed().Position.Sequence, tail.End().Position.Sequence)
 	})

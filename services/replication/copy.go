@@ -7,14 +7,17 @@ import (
 
 	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/aside"
+	"github.com/hotpair/hotpair/storage/facts"
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 // asideBytes bounds one file of what is set aside.
 const asideBytes = 32 << 20
 
 // dropTail sets aside what the tail has beyond end, and what was refused, then cuts. data is held.
-func (r *Receiver) dropTail(ctx context.Context, end storage.Mark) error {
-	var beyond []storage.Stored
+func (r *Receiver) dropTail(ctx context.Context, end history.Mark) error {
+	var beyond []history.Stored
 	var committed uint64
 	var broken error
 	r.c.Log.View(func(t *journal.Tail) {
@@ -40,7 +43,7 @@ func (r *Receiver) dropTail(ctx context.Context, end storage.Mark) error {
 }
 
 // setAside writes updates into files. committed is the highest sequence known to be committed.
-func (r *Receiver) setAside(entries []storage.Stored, committed uint64, reason string) error {
+func (r *Receiver) setAside(entries []history.Stored, committed uint64, reason string) error {
 	for len(entries) > 0 {
 		var records [][]byte
 		a := Aside{First: entries[0].Entry.Position}
@@ -66,7 +69,7 @@ func (r *Receiver) write(reason string, records [][]byte, a Aside) error {
 	if len(records) == 0 {
 		return nil
 	}
-	path, err := storage.WriteAside(r.c.Dir, reason, records, a.Committed)
+	path, err := aside.Write(r.c.Dir, reason, records, a.Committed)
 	if err != nil {
 		return fatal{fmt.Errorf("set aside: %w", err)}
 	}
@@ -89,8 +92,8 @@ func (r *Receiver) copyBegin(ctx context.Context, q copyBeginRequest) (copyReply
 	}
 	r.data.Lock()
 	defer r.data.Unlock()
-	err := r.c.Facts.Update(func(d *storage.FactsData) error {
-		d.Copying = &storage.CopyState{Base: q.Base}
+	err := r.c.Facts.Update(func(d *facts.Data) error {
+		d.Copying = &facts.CopyState{Base: q.Base}
 		return nil
 	})
 	if err != nil {
@@ -130,8 +133,8 @@ func (r *Receiver) leave(ctx context.Context, common uint64) error {
 			from += uint64(len(entries))
 		}
 	}
-	var base storage.Mark
-	var unknown []storage.Stored
+	var base history.Mark
+	var unknown []history.Stored
 	var committed uint64
 	r.c.Log.View(func(t *journal.Tail) {
 		base, committed = t.Base(), t.Committed().Sequence
@@ -183,8 +186,8 @@ func (r *Receiver) copyEnd(_ context.Context, q copyEndRequest) (copyReply, erro
 	case copying && !p.Done:
 		return copyReply{}, fmt.Errorf("end copy: %w", storage.ErrCopying)
 	case copying:
-		err := r.c.Facts.Update(func(d *storage.FactsData) error {
-			d.Copying = &storage.CopyState{Base: p.Base, Until: p.Until}
+		err := r.c.Facts.Update(func(d *facts.Data) error {
+			d.Copying = &facts.CopyState{Base: p.Base, Until: p.Until}
 			return nil
 		})
 		if err != nil {
@@ -224,7 +227,7 @@ func (r *Receiver) settle() error {
 
 // consistent ends the mark of inconsistency.
 func (r *Receiver) consistent() error {
-	err := r.c.Facts.Update(func(d *storage.FactsData) error {
+	err := r.c.Facts.Update(func(d *facts.Data) error {
 		d.Copying = nil
 		return nil
 	})

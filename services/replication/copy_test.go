@@ -11,7 +11,8 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/journal/journaltest"
 	"github.com/hotpair/hotpair/services/process/processtest"
-	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/facts"
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 // trimmed makes a pair whose active no longer has the beginning of its history, and some megabytes of data.
@@ -188,7 +189,7 @@ func TestPair_ForeignIsRefused(t *testing.T) {
 	a, b := newHost(t, "a"), newHost(t, "b")
 	a.start()
 	b.start()
-	if err := b.facts.Update(func(d *storage.FactsData) error { d.PairID = "another"; return nil }); err != nil {
+	if err := b.facts.Update(func(d *facts.Data) error { d.PairID = "another"; return nil }); err != nil {
 		t.Fatal(err)
 	}
 	a.serve(1, b)
@@ -196,7 +197,7 @@ func TestPair_ForeignIsRefused(t *testing.T) {
 		s := a.sender.State()
 		return s.State == bus.PeerRefused && errors.Is(s.Err, ErrForeign)
 	})
-	if b.facts.Get().Epoch != 0 || b.l.End() != (storage.Mark{}) {
+	if b.facts.Get().Epoch != 0 || b.l.End() != (history.Mark{}) {
 		t.Fatal("a refused hello left traces")
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/pace"
-	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -20,7 +20,7 @@ type feed struct {
 	p    *probe
 	conn *bus.Conn
 	last uint64       // stream sequence that the next append expects
-	end  storage.Mark // of the other host
+	end  history.Mark // of the other host
 	told position.Position
 	lag  int // pieces of history in a row after which more was left
 }
@@ -91,7 +91,7 @@ func (f *feed) settle(o *offer) {
 
 // history gives the next piece of what this host will stand by beyond the other's end: committed entries, then the
 // backlog. A piece has one epoch.
-func (f *feed) history() (entries []storage.Stored, more bool, err error) {
+func (f *feed) history() (entries []history.Stored, more bool, err error) {
 	from := f.end.Position.Sequence + 1
 	committed := f.s.c.Source.Committed().Position.Sequence
 	if from <= committed {
@@ -117,7 +117,7 @@ func (f *feed) history() (entries []storage.Stored, more bool, err error) {
 }
 
 // send appends entries to the other host's journal. When it returns nil they are durable there.
-func (f *feed) send(ctx context.Context, entries []storage.Stored, committed position.Position) error {
+func (f *feed) send(ctx context.Context, entries []history.Stored, committed position.Position) error {
 	if err := entries[0].Follows(f.end); err != nil {
 		return fmt.Errorf("send: %w", err)
 	}
@@ -206,7 +206,7 @@ func (f *feed) tell(ctx context.Context) error {
 }
 
 // backlog gives what of the backlog and the offered frame lies from a sequence on.
-func (s *Sender) backlog(from uint64) []storage.Stored {
+func (s *Sender) backlog(from uint64) []history.Stored {
 	b := s.c.Backlog
 	if len(b) == 0 || from < b[0].Entry.Position.Sequence || from > b[len(b)-1].Entry.Position.Sequence {
 		return nil

@@ -8,16 +8,18 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/facts"
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 // hello begins a session: it checks who asks, makes the epoch durable, fences the journal and says what this host holds.
 func (r *Receiver) hello(ctx context.Context, q helloRequest) (helloReply, error) {
-	facts := r.c.Facts.Get()
-	if err := r.acceptable(q, facts); err != nil {
-		return r.nobody(facts), err
+	own := r.c.Facts.Get()
+	if err := r.acceptable(q, own); err != nil {
+		return r.nobody(own), err
 	}
-	if q.Term.Epoch > facts.Epoch || facts.PairID == "" && q.PairID != "" {
-		err := r.c.Facts.Update(func(d *storage.FactsData) error {
+	if q.Term.Epoch > own.Epoch || own.PairID == "" && q.PairID != "" {
+		err := r.c.Facts.Update(func(d *facts.Data) error {
 			d.Epoch = max(d.Epoch, q.Term.Epoch)
 			if d.PairID == "" {
 				d.PairID = q.PairID
@@ -25,10 +27,10 @@ func (r *Receiver) hello(ctx context.Context, q helloRequest) (helloReply, error
 			return nil
 		})
 		if err != nil {
-			return r.nobody(facts), fatal{err}
+			return r.nobody(own), fatal{err}
 		}
-		if facts = r.c.Facts.Get(); facts.PairID != q.PairID { // main noted a pair since it was compared
-			return r.nobody(facts), foreignPair(q, facts)
+		if own = r.c.Facts.Get(); own.PairID != q.PairID { // main noted a pair since it was compared
+			return r.nobody(own), foreignPair(q, own)
 		}
 	}
 	if err := r.living(q.Term); err != nil { // main noted an epoch since it was compared
@@ -36,10 +38,10 @@ func (r *Receiver) hello(ctx context.Context, q helloRequest) (helloReply, error
 	}
 	r.set(journal.Term{}, false)
 	if err := r.c.Log.Fence(ctx, journal.Fence{Term: q.Term, Host: q.Host}); err != nil {
-		return r.nobody(facts), stuck(err)
+		return r.nobody(own), stuck(err)
 	}
 	if err := r.settle(); err != nil {
-		return r.nobody(facts), fatal{err}
+		return r.nobody(own), fatal{err}
 	}
 	r.mu.Lock()
 	r.told = q.Committed
@@ -57,10 +59,10 @@ func stuck(err error) error {
 }
 
 // acceptable says whether a hello may begin a session.
-func (r *Receiver) acceptable(q helloRequest, facts storage.FactsData) error {
+func (r *Receiver) acceptable(q helloRequest, facts facts.Data) error {
 	var fence journal.Fence
 	r.c.Log.View(func(t *journal.Tail) { fence = t.Fence() })
-	empty := r.c.Log.End() == storage.Mark{}
+	empty := r.c.Log.End() == history.Mark{}
 	switch {
 	case q.Version != bus.Version:
 		return fmt.Errorf("%w: %d, this host speaks %d", bus.ErrVersion, q.Version, bus.Version)
@@ -88,12 +90,12 @@ func (r *Receiver) acceptable(q helloRequest, facts storage.FactsData) error {
 	return nil
 }
 
-func foreignPair(q helloRequest, facts storage.FactsData) error {
+func foreignPair(q helloRequest, facts facts.Data) error {
 	return fmt.Errorf("%w: it is of pair %q, this host of %q", ErrForeign, q.PairID, facts.PairID)
 }
 
 // nobody is the reply that says only who refuses.
-func (r *Receiver) nobody(facts storage.FactsData) helloReply {
+func (r *Receiver) nobody(facts facts.Data) helloReply {
 	return helloReply{Version: bus.Version, Host: r.c.Host, Identity: facts.Identity, PairID: facts.PairID, Epoch: facts.Epoch}
 }
 
@@ -124,7 +126,7 @@ func placeOf(p storage.CopyProgress) *copyPlace {
 }
 
 // digestAt looks in the tail, then in the history.
-func (r *Receiver) digestAt(sequence uint64) (d storage.Digest, ok bool) {
+func (r *Receiver) digestAt(sequence uint64) (d history.Digest, ok bool) {
 	r.c.Log.View(func(t *journal.Tail) { d, ok = t.DigestAt(sequence) })
 	if ok {
 		return d, true
@@ -143,7 +145,7 @@ func (r *Receiver) digests(_ context.Context, q digestsRequest) (digestsReply, e
 	if len(q.Sequences) > maxDigests {
 		return digestsReply{}, fmt.Errorf("%w: %d digests", bus.ErrMalformed, len(q.Sequences))
 	}
-	a := digestsReply{Digests: make([]storage.Digest, len(q.Sequences))}
+	a := digestsReply{Digests: make([]history.Digest, len(q.Sequences))}
 	for i, s := range q.Sequences {
 		a.Digests[i], _ = r.digestAt(s)
 	}
@@ -155,7 +157,7 @@ func (r *Receiver) entries(_ context.Context, q entriesRequest) (entriesReply, e
 	if err := r.check(q.Term); err != nil {
 		return entriesReply{}, err
 	}
-	var found []storage.Stored
+	var found []history.Stored
 	r.c.Log.View(func(t *journal.Tail) {
 		if q.After >= t.Base().Position.Sequence {
 			found = t.After(q.After, t.End().Position.Sequence)
@@ -177,14 +179,14 @@ func (r *Receiver) entries(_ context.Context, q entriesRequest) (entriesReply, e
 }
 
 // place checks that the tail has what a call names, and gives its mark.
-func (r *Receiver) place(q placeRequest) (m storage.Mark, err error) {
+func (r *Receiver) place(q placeRequest) (m history.Mark, err error) {
 	if err := r.check(q.Term); err != nil {
-		return storage.Mark{}, err
+		return history.Mark{}, err
 	}
 	var ok bool
 	r.c.Log.View(func(t *journal.Tail) { m, ok = t.MarkAt(q.Sequence) })
 	if !ok || m.Digest != q.Digest {
-		return storage.Mark{}, fmt.Errorf("%w: sequence %d with digest %v", ErrNotCommon, q.Sequence, q.Digest)
+		return history.Mark{}, fmt.Errorf("%w: sequence %d with digest %v", ErrNotCommon, q.Sequence, q.Digest)
 	}
 	return m, nil
 }
@@ -265,7 +267,7 @@ func (r *Receiver) note(ctx context.Context, q noteRequest) (placeReply, error) 
 	if a.End.Position.Sequence < q.UpTo {
 		return a, fmt.Errorf("%w: it holds %v, %d is needed", ErrNotCommon, a.End.Position, q.UpTo)
 	}
-	err := r.c.Facts.Update(func(d *storage.FactsData) error {
+	err := r.c.Facts.Update(func(d *facts.Data) error {
 		d.Note = q.Membership
 		return nil
 	})

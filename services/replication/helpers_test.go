@@ -6,7 +6,7 @@ import (
 
 	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/journal/journaltest"
-	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 const secret = "the password of the peer"
@@ -27,7 +27,7 @@ func openJournal(tb testing.TB) *journal.Journal {
 }
 
 // frameOf is a frame message of entries that follow m.
-func frameOf(term journal.Term, m storage.Mark, entries []storage.Stored) journal.Message {
+func frameOf(term journal.Term, m history.Mark, entries []history.Stored) journal.Message {
 	return journal.Message{Frame: journal.NewFrame(term, m.Digest, entries, m.Position)}
 }
 

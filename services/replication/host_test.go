@@ -17,6 +17,8 @@ import (
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/facts"
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 // host is one host of a pair: real storage, real journal, real receiver, and a small updater that commits and applies.
@@ -28,7 +30,7 @@ type host struct {
 	journal journal.Config
 	log     *slog.Logger
 
-	facts    *storage.Facts
+	facts    *facts.Facts
 	store    *storage.Store
 	j        *journal.Journal
 	l        *journal.Log
@@ -72,10 +74,10 @@ func (h *host) start() {
 		}
 	}
 	var err error
-	h.facts, err = storage.OpenFacts(h.dir, h.name)
+	h.facts, err = facts.Open(h.dir, h.name)
 	check(err)
 	if h.facts.Get().PairID == "" && h.name == "a" {
-		check(h.facts.Update(func(d *storage.FactsData) error { d.PairID = "pair"; return nil }))
+		check(h.facts.Update(func(d *facts.Data) error { d.PairID = "pair"; return nil }))
 	}
 	o := h.options
 	o.Host, o.Identity = h.name, h.facts.Get().Identity
@@ -151,14 +153,14 @@ func (h *host) applier(ctx context.Context) error {
 }
 
 // serve makes the host the active of an epoch and sends to peer.
-func (h *host) serve(epoch uint64, peer *host, backlog ...storage.Stored) {
+func (h *host) serve(epoch uint64, peer *host, backlog ...history.Stored) {
 	h.tb.Helper()
 	ctx := journaltest.Within(h.tb, 20*time.Second)
 	h.mu.Lock()
 	h.allow = errors.New("active itself")
 	h.mu.Unlock()
 	var session uint64
-	if err := h.facts.Update(func(d *storage.FactsData) error {
+	if err := h.facts.Update(func(d *facts.Data) error {
 		d.Epoch, d.Session = max(d.Epoch, epoch), d.Session+1
 		session = d.Session
 		return nil
@@ -201,7 +203,7 @@ func (h *host) serve(epoch uint64, peer *host, backlog ...storage.Stored) {
 	}
 }
 
-func (h *host) senderConfig(epoch uint64, backlog []storage.Stored) SenderConfig {
+func (h *host) senderConfig(epoch uint64, backlog []history.Stored) SenderConfig {
 	return SenderConfig{Remote: h.remote, Source: h.store, Facts: h.facts, Epoch: epoch, Backlog: backlog, Logger: h.log,
 		State: func(p PeerState) {
 			h.mu.Lock()
@@ -234,7 +236,7 @@ func (h *host) dialAs(c RemoteConfig) {
 }
 
 // commit makes entries durable where they must be, and visible.
-func (h *host) commit(entries ...storage.Stored) {
+func (h *host) commit(entries ...history.Stored) {
 	h.tb.Helper()
 	ctx := journaltest.Within(h.tb, 30*time.Second)
 	known := h.store.Committed().Position

@@ -4,7 +4,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/membership"
-	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -70,9 +70,9 @@ type helloReply struct {
 	// Epoch is the highest that it knows.
 	Epoch uint64 `json:"known_epoch"`
 	// End of its journal, Stored of its database with what is committed in memory, Applied of bolt.
-	End     storage.Mark `json:"end"`
-	Stored  storage.Mark `json:"stored"`
-	Applied storage.Mark `json:"applied"`
+	End     history.Mark `json:"end"`
+	Stored  history.Mark `json:"stored"`
+	Applied history.Mark `json:"applied"`
 	// First is the lowest sequence whose entry it has; the digest before it is known too.
 	First uint64 `json:"first"`
 	// Broken says why its journal does not go on beyond End.
@@ -96,7 +96,7 @@ const maxEpochs = 1024
 
 // copyPlace is how far a copy is.
 type copyPlace struct {
-	Base   storage.Mark `json:"base" cbor:"1,keyasint"`
+	Base   history.Mark `json:"base" cbor:"1,keyasint"`
 	Cursor []byte       `json:"cursor,omitempty" cbor:"2,keyasint,omitempty"`
 	Done   bool         `json:"done,omitempty" cbor:"3,keyasint,omitempty"`
 	Bytes  uint64       `json:"bytes,omitempty" cbor:"4,keyasint,omitempty"`
@@ -109,7 +109,7 @@ type digestsRequest struct {
 
 type digestsReply struct {
 	// Digests are those of the sequences asked for, in order; a zero one with a sequence above 0 is not known.
-	Digests []storage.Digest `cbor:"2,keyasint"`
+	Digests []history.Digest `cbor:"2,keyasint"`
 }
 
 // entriesRequest asks for entries above a sequence, about MaxBytes of them.
@@ -127,13 +127,13 @@ type entriesReply struct {
 type placeRequest struct {
 	Term     journal.Term   `cbor:"1,keyasint"`
 	Sequence uint64         `cbor:"2,keyasint"`
-	Digest   storage.Digest `cbor:"3,keyasint"`
+	Digest   history.Digest `cbor:"3,keyasint"`
 }
 
 // placeReply says where the receiver ends.
 type placeReply struct {
-	End     storage.Mark `cbor:"2,keyasint"`
-	Applied storage.Mark `cbor:"3,keyasint"`
+	End     history.Mark `cbor:"2,keyasint"`
+	Applied history.Mark `cbor:"3,keyasint"`
 }
 
 // openReply lets the sender append at the end that was asked for. Beside ErrStale it tells the epoch that is known.
@@ -156,7 +156,7 @@ type committedRequest struct {
 
 type copyBeginRequest struct {
 	Term journal.Term `cbor:"1,keyasint"`
-	Base storage.Mark `cbor:"2,keyasint"`
+	Base history.Mark `cbor:"2,keyasint"`
 	// Common is the last sequence that both are known to have in common: what lies beyond it is set aside.
 	Common uint64 `cbor:"3,keyasint"`
 }
@@ -172,5 +172,5 @@ type copyEndRequest struct {
 
 type copyReply struct {
 	Place copyPlace    `cbor:"2,keyasint"`
-	End   storage.Mark `cbor:"3,keyasint"`
+	End   history.Mark `cbor:"3,keyasint"`
 }

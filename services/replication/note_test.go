@@ -9,6 +9,8 @@ import (
 	"github.com/hotpair/hotpair/services/journal/journaltest"
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/facts"
+	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -16,7 +18,7 @@ import (
 // all the same, without waiting for the next one.
 func TestReceiver_NoteCommitsWhatItReads(t *testing.T) {
 	dir := t.TempDir()
-	facts, err := storage.OpenFacts(dir, "b")
+	facts, err := facts.Open(dir, "b")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +45,7 @@ func TestReceiver_NoteCommitsWhatItReads(t *testing.T) {
 	first := journaltest.Chain(t, l.End(), 1, 3, "x")
 	second := journaltest.Chain(t, journaltest.End(first), 1, 1, "y")
 	for _, m := range []journal.Message{
-		{Frame: journal.NewFrame(term, storage.Digest{}, first, position.Position{})},
+		{Frame: journal.NewFrame(term, history.Digest{}, first, position.Position{})},
 		{Frame: journal.NewFrame(term, journaltest.End(first).Digest, second, journaltest.End(first).Position)},
 	} {
 		if _, err := j.Append(ctx, encoded(t, m)); err != nil {

@@ -12,7 +12,9 @@ import (
 	"github.com/hotpair/hotpair/services/journal/journaltest"
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/process/processtest"
-	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/aside"
+	"github.com/hotpair/hotpair/storage/facts"
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 func TestPair_CatchesUpAndHolds(t *testing.T) {
@@ -120,7 +122,7 @@ func TestPair_V2_OnePositionTwoUpdates(t *testing.T) {
 	}
 	// a adopts, and goes on under a new session.
 	session := uint64(0)
-	if err := a.facts.Update(func(d *storage.FactsData) error { d.Session++; session = d.Session; return nil }); err != nil {
+	if err := a.facts.Update(func(d *facts.Data) error { d.Session++; session = d.Session; return nil }); err != nil {
 		t.Fatal(err)
 	}
 	ctx := journaltest.Within(t, 10*time.Second)
@@ -130,7 +132,7 @@ func TestPair_V2_OnePositionTwoUpdates(t *testing.T) {
 	if err := a.l.Append(ctx, tail.Entries, a.store.Committed().Position); err != nil {
 		t.Fatal(err)
 	}
-	var backlog []storage.Stored
+	var backlog []history.Stored
 	a.l.View(func(t *journal.Tail) {
 		backlog = t.After(a.store.Committed().Position.Sequence, t.End().Position.Sequence)
 	})
@@ -188,7 +190,7 @@ func TestPair_V6_AckedButIgnored(t *testing.T) {
 	if len(a.aside) != 1 || a.aside[0].Updates != 2 || a.aside[0].Committed != 0 {
 		t.Fatal(a.aside)
 	}
-	file, err := storage.ReadAside(a.aside[0].Path)
+	file, err := aside.Read(a.aside[0].Path)
 	if err != nil || len(file.Records) != 2 || string(file.Records[0]) != string(lost[0].Raw) {
 		t.Fatal(file, err)
 	}

@@ -15,6 +15,8 @@ import (
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/facts"
+	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -31,22 +33,22 @@ type probe struct {
 
 // newProbe takes a new session number, durably, and says hello.
 func newProbe(ctx context.Context, c SenderConfig, conn *bus.Conn) (*probe, error) {
-	var facts storage.FactsData
-	err := c.Facts.Update(func(d *storage.FactsData) error {
+	var own facts.Data
+	err := c.Facts.Update(func(d *facts.Data) error {
 		d.Session++
-		facts = *d
+		own = *d
 		return nil
 	})
 	if err != nil {
 		return nil, fatal{fmt.Errorf("number of the replication session: %w", err)}
 	}
-	p := &probe{c: c, conn: conn, term: journal.Term{Epoch: c.Epoch, Session: facts.Session}}
+	p := &probe{c: c, conn: conn, term: journal.Term{Epoch: c.Epoch, Session: own.Session}}
 	p.hello, err = ask(ctx, p, callHello, helloRequest{
 		Version:   bus.Version,
-		Host:      facts.Host,
-		Identity:  facts.Identity,
+		Host:      own.Host,
+		Identity:  own.Identity,
 		To:        c.Remote.Peer(),
-		PairID:    facts.PairID,
+		PairID:    own.PairID,
 		Term:      p.term,
 		Committed: c.Source.Committed().Position,
 	})
@@ -57,8 +59,8 @@ func newProbe(ctx context.Context, c SenderConfig, conn *bus.Conn) (*probe, erro
 		return nil, err
 	case a.Version != bus.Version:
 		return nil, fmt.Errorf("hello: %w: %d, this host speaks %d", bus.ErrVersion, a.Version, bus.Version)
-	case a.Host != c.Remote.Peer() || a.Identity == facts.Identity || a.PairID != facts.PairID:
-		return nil, fmt.Errorf("hello: %w: %q of pair %q answers for %q of pair %q", ErrForeign, a.Host, a.PairID, c.Remote.Peer(), facts.PairID)
+	case a.Host != c.Remote.Peer() || a.Identity == own.Identity || a.PairID != own.PairID:
+		return nil, fmt.Errorf("hello: %w: %q of pair %q answers for %q of pair %q", ErrForeign, a.Host, a.PairID, c.Remote.Peer(), own.PairID)
 	}
 	return p, nil
 }
@@ -95,7 +97,7 @@ func (w watching) Request(ctx context.Context, subject string, data []byte) (*na
 	return w.conn.Request(ctx, subject, data)
 }
 
-func (p *probe) digests(ctx context.Context, sequences []uint64) ([]storage.Digest, error) {
+func (p *probe) digests(ctx context.Context, sequences []uint64) ([]history.Digest, error) {
 	a, err := ask(ctx, p, callDigests, digestsRequest{Term: p.term, Sequences: sequences})
 	switch {
 	case err != nil:
@@ -107,13 +109,13 @@ func (p *probe) digests(ctx context.Context, sequences []uint64) ([]storage.Dige
 }
 
 // cut drops the other host's tail beyond a common sequence.
-func (p *probe) cut(ctx context.Context, sequence uint64, d storage.Digest) (storage.Mark, error) {
+func (p *probe) cut(ctx context.Context, sequence uint64, d history.Digest) (history.Mark, error) {
 	a, err := ask(ctx, p, callCut, placeRequest{Term: p.term, Sequence: sequence, Digest: d})
 	return a.End, err
 }
 
 // open opens the other host's journal for the session, at its end.
-func (p *probe) open(ctx context.Context, end storage.Mark) (journal.Credentials, error) {
+func (p *probe) open(ctx context.Context, end history.Mark) (journal.Credentials, error) {
 	a, err := ask(ctx, p, callOpen, placeRequest{Term: p.term, Sequence: end.Position.Sequence, Digest: end.Digest})
 	switch {
 	case errors.Is(err, ErrStale):
@@ -137,8 +139,8 @@ func (p *probe) committed(ctx context.Context, committed position.Position) erro
 }
 
 // entries reads what the other host has above a sequence, up to its end.
-func (p *probe) entries(ctx context.Context, after storage.Mark, end storage.Mark) ([]storage.Stored, error) {
-	var all []storage.Stored
+func (p *probe) entries(ctx context.Context, after history.Mark, end history.Mark) ([]history.Stored, error) {
+	var all []history.Stored
 	at := after
 	for at.Position.Sequence < end.Position.Sequence {
 		a, err := askFor(ctx, historyBytes, p, callEntries, entriesRequest{Term: p.term, After: at.Position.Sequence, MaxBytes: historyBytes})
@@ -149,7 +151,7 @@ func (p *probe) entries(ctx context.Context, after storage.Mark, end storage.Mar
 			return nil, fmt.Errorf("entries: %w: nothing after %v, it ends at %v", storage.ErrGap, at.Position, end.Position)
 		}
 		for _, raw := range a.Entries {
-			e, err := storage.ReadStored(at.Digest, raw)
+			e, err := history.ReadStored(at.Digest, raw)
 			if err == nil {
 				err = e.Follows(at)
 			}
@@ -168,9 +170,9 @@ func (p *probe) entries(ctx context.Context, after storage.Mark, end storage.Mar
 // PeerTail is what the other host's journal holds beyond a mark of ours.
 type PeerTail struct {
 	// End is the end of its history.
-	End storage.Mark
+	End history.Mark
 	// Entries follow the mark that was asked for; empty when it has nothing beyond it, or another history.
-	Entries []storage.Stored
+	Entries []history.Stored
 	// Diverged says that it does not have that mark, although its history is as long: another one.
 	Diverged bool
 }
@@ -179,7 +181,7 @@ type PeerTail struct {
 // starts within a term adopts it before it goes on (V2). It waits for the connection, and tries again what a lost one or a
 // moment's refusal ended, until ctx ends. Of c it needs Remote, Source, Facts and Epoch. Errors that more trying does
 // not mend are returned at once: ErrForeign, ErrStale, bus.ErrVersion.
-func ReadPeer(ctx context.Context, c SenderConfig, end storage.Mark) (PeerTail, error) {
+func ReadPeer(ctx context.Context, c SenderConfig, end history.Mark) (PeerTail, error) {
 	for wait := 2 * time.Millisecond; ; wait = min(2*wait, 250*time.Millisecond) {
 		tail, err := readPeer(ctx, c, end)
 		var f fatal
@@ -197,7 +199,7 @@ func ReadPeer(ctx context.Context, c SenderConfig, end storage.Mark) (PeerTail, 
 	}
 }
 
-func readPeer(ctx context.Context, c SenderConfig, end storage.Mark) (PeerTail, error) {
+func readPeer(ctx context.Context, c SenderConfig, end history.Mark) (PeerTail, error) {
 	conn, err := c.Remote.Await(ctx)
 	if err != nil {
 		return PeerTail{}, err

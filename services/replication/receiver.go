@@ -14,6 +14,8 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/facts"
+	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -22,15 +24,15 @@ const overlayBytes = 64 << 20
 
 // Database is what a Receiver needs of the standby's storage. *storage.Store is one.
 type Database interface {
-	Committed() storage.Mark
-	Applied() storage.Mark
+	Committed() history.Mark
+	Applied() history.Mark
 	Bytes() int64
 	First() uint64
 	Epochs() []storage.EpochStart
-	DigestAt(sequence uint64) (storage.Digest, error)
-	Entries(from uint64, limit, maxBytes int) ([]storage.Stored, error)
-	Commit(entries ...storage.Stored) error
-	BeginCopy(base storage.Mark) error
+	DigestAt(sequence uint64) (history.Digest, error)
+	Entries(from uint64, limit, maxBytes int) ([]history.Stored, error)
+	Commit(entries ...history.Stored) error
+	BeginCopy(base history.Mark) error
 	PutRange(r storage.Range) error
 	Copying() (storage.CopyProgress, bool)
 }
@@ -53,7 +55,7 @@ type ReceiverConfig struct {
 	Host, Peer string
 	Log        *journal.Log
 	Database   Database
-	Facts      *storage.Facts
+	Facts      *facts.Facts
 	// Dir is the data directory, for files set aside.
 	Dir string
 	// Allow refuses a hello of an epoch: this host is taking over, is active itself, or main has not decided yet. nil
@@ -75,7 +77,7 @@ type ReceiverState struct {
 	// Committed is the highest committed position that this host was told and holds.
 	Committed position.Position
 	// End is the end of its journal.
-	End storage.Mark
+	End history.Mark
 	// Broken is why the journal needs a resync.
 	Broken error
 	// Catching says that an active is sending it history or a copy.
@@ -239,14 +241,14 @@ func (r *Receiver) State() ReceiverState {
 // of a term) and takes in all that is in it. The caller sees to it that Allow refuses from before its call on. The
 // end of the tail is returned, and why the journal does not go on there, if its messages say that it should. The last
 // error is ErrStuck or ctx's.
-func (r *Receiver) Fence(ctx context.Context, f journal.Fence) (end storage.Mark, broken, err error) {
+func (r *Receiver) Fence(ctx context.Context, f journal.Fence) (end history.Mark, broken, err error) {
 	if err := journal.Acquire(ctx, r.serving); err != nil {
-		return storage.Mark{}, nil, fmt.Errorf("fence: %w", err)
+		return history.Mark{}, nil, fmt.Errorf("fence: %w", err)
 	}
 	defer r.serving.Release(1)
 	r.set(journal.Term{}, false)
 	if err := r.c.Log.Fence(ctx, f); err != nil {
-		return storage.Mark{}, nil, err
+		return history.Mark{}, nil, err
 	}
 	r.c.Log.View(func(t *journal.Tail) { end, broken = t.End(), t.Broken() })
 	return end, broken, nil
@@ -254,7 +256,7 @@ func (r *Receiver) Fence(ctx context.Context, f journal.Fence) (end storage.Mark
 
 // Applied tells that bolt has applied up to m: the journal is given up behind it, more may be committed, and a copy may be
 // complete. An error ends the process.
-func (r *Receiver) Applied(ctx context.Context, m storage.Mark) error {
+func (r *Receiver) Applied(ctx context.Context, m history.Mark) error {
 	if err := r.settle(); err != nil {
 		return err
 	}
@@ -265,7 +267,7 @@ func (r *Receiver) Applied(ctx context.Context, m storage.Mark) error {
 }
 
 // applied advances the tail, unless a copy has replaced the database meanwhile.
-func (r *Receiver) applied(ctx context.Context, m storage.Mark) error {
+func (r *Receiver) applied(ctx context.Context, m history.Mark) error {
 	r.data.Lock()
 	defer r.data.Unlock()
 	if now := r.c.Database.Applied(); now.Position.Before(m.Position) {
@@ -280,7 +282,7 @@ func (r *Receiver) commit() error {
 	defer r.data.Unlock()
 	for r.c.Database.Bytes() < overlayBytes {
 		have := r.c.Database.Committed()
-		var entries []storage.Stored
+		var entries []history.Stored
 		r.c.Log.View(func(t *journal.Tail) { entries = t.After(have.Position.Sequence, t.Committed().Sequence) })
 		if len(entries) == 0 {
 			return nil

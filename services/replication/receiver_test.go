@@ -12,6 +12,8 @@ import (
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/facts"
+	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -54,7 +56,7 @@ func TestReceiver_Hello(t *testing.T) {
 		}
 	}
 	a, err := call(t, b.j, callHello, helloOf(journal.Term{Epoch: 5, Session: 3}))
-	if err != nil || a.End != (storage.Mark{}) || a.Inconsistent {
+	if err != nil || a.End != (history.Mark{}) || a.Inconsistent {
 		t.Fatal(a, err)
 	}
 	if f := b.facts.Get(); f.Epoch != 5 || f.PairID != "pair" {
@@ -92,7 +94,7 @@ func TestReceiver_HelloBesideTheFirstRecord(t *testing.T) {
 		b := newHost(t, "b")
 		b.start()
 		b.receiver.c.Allow = func(uint64) error {
-			return b.facts.Update(func(d *storage.FactsData) error { d.PairID = "noted"; return nil })
+			return b.facts.Update(func(d *facts.Data) error { d.PairID = "noted"; return nil })
 		}
 		q := helloOf(journal.Term{Epoch: 5, Session: 1})
 		q.PairID = of
@@ -108,7 +110,7 @@ func TestReceiver_HelloBesideTheFirstRecord(t *testing.T) {
 // adopting is a database that a term of this host commits the same entries to, just before the receiver does.
 type adopting struct{ *storage.Store }
 
-func (a adopting) Commit(entries ...storage.Stored) error {
+func (a adopting) Commit(entries ...history.Stored) error {
 	if err := a.Store.Commit(entries...); err != nil {
 		return err
 	}
@@ -265,7 +267,7 @@ func TestReceiver_R5LearnsAHigherEpochMeanwhile(t *testing.T) {
 	b := newHost(t, "b")
 	b.start()
 	learn := func(epoch uint64) {
-		if err := b.facts.Update(func(d *storage.FactsData) error {
+		if err := b.facts.Update(func(d *facts.Data) error {
 			d.Epoch = epoch
 			return nil
 		}); err != nil {

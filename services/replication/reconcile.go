@@ -10,13 +10,14 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 // lineage is what this host will stand by: the committed history, the backlog, and the frame that is offered.
 type lineage struct {
 	source Source
-	extra  []storage.Stored // beyond what was committed when it was made
-	end    storage.Mark
+	extra  []history.Stored // beyond what was committed when it was made
+	end    history.Mark
 }
 
 // lineage takes a look. The offered frame belongs to it: the other host may have it already, from a session whose
@@ -31,7 +32,7 @@ func (s *Sender) lineage() lineage {
 	return l
 }
 
-func (l *lineage) append(entries []storage.Stored) {
+func (l *lineage) append(entries []history.Stored) {
 	if len(entries) > 0 {
 		l.extra = append(l.extra, entries...)
 		l.end = l.extra[len(l.extra)-1].Mark()
@@ -39,7 +40,7 @@ func (l *lineage) append(entries []storage.Stored) {
 }
 
 // digestAt gives the digest at a sequence up to the end. Not ok: the history no longer reaches back so far.
-func (l *lineage) digestAt(sequence uint64) (d storage.Digest, ok bool, err error) {
+func (l *lineage) digestAt(sequence uint64) (d history.Digest, ok bool, err error) {
 	if n := len(l.extra); n > 0 {
 		if first := l.extra[0].Entry.Position.Sequence; sequence >= first {
 			return l.extra[sequence-first].Digest, true, nil
@@ -56,7 +57,7 @@ func (l *lineage) digestAt(sequence uint64) (d storage.Digest, ok bool, err erro
 }
 
 // reconcile brings the other host to a place in this host's history, by a cut or by a copy, and gives that place.
-func (s *Sender) reconcile(ctx context.Context, p *probe) (storage.Mark, error) {
+func (s *Sender) reconcile(ctx context.Context, p *probe) (history.Mark, error) {
 	h := p.hello
 	l := s.lineage()
 	switch {
@@ -67,7 +68,7 @@ func (s *Sender) reconcile(ctx context.Context, p *probe) (storage.Mark, error) 
 	}
 	common, found, err := s.common(ctx, p, &l)
 	if err != nil {
-		return storage.Mark{}, err
+		return history.Mark{}, err
 	}
 	if !found || common < h.Stored.Position.Sequence {
 		shared := common
@@ -82,16 +83,16 @@ func (s *Sender) reconcile(ctx context.Context, p *probe) (storage.Mark, error) 
 	if common < end.Position.Sequence || h.Broken != "" {
 		d, _, err := l.digestAt(common)
 		if err != nil {
-			return storage.Mark{}, err
+			return history.Mark{}, err
 		}
 		if end, err = p.cut(ctx, common, d); err != nil {
-			return storage.Mark{}, err
+			return history.Mark{}, err
 		}
 		s.c.Logger.Warn("the other host dropped what only it had", "host", p.c.Remote.Peer(), "from", h.End.Position, "position", end.Position)
 	}
 	if h.Inconsistent { // all ranges are there, and perhaps it was not told so
 		if _, err := ask(ctx, p, callCopyEnd, copyEndRequest{Term: p.term}); err != nil {
-			return storage.Mark{}, err
+			return history.Mark{}, err
 		}
 	}
 	if end.Position.Sequence < s.c.Source.Committed().Position.Sequence {
@@ -99,7 +100,7 @@ func (s *Sender) reconcile(ctx context.Context, p *probe) (storage.Mark, error) 
 		case errors.Is(err, storage.ErrTrimmed):
 			return s.copy(ctx, p, nil, end.Position.Sequence)
 		case err != nil:
-			return storage.Mark{}, err
+			return history.Mark{}, err
 		}
 	}
 	return end, nil
@@ -165,7 +166,7 @@ func (s *Sender) equal(ctx context.Context, p *probe, l *lineage, sequences []ui
 // commonByEpochs gives the last sequence that two hosts have in common by the table of epoch starts, which is kept beyond
 // trimming: an epoch has one history, so an epoch that both know to start at the same place with the same host is
 // common as far as both have it. 0 when there is none. It is only used to tell what must be set aside before a copy.
-func commonByEpochs(ours []storage.EpochStart, end storage.Mark, h helloReply) uint64 {
+func commonByEpochs(ours []storage.EpochStart, end history.Mark, h helloReply) uint64 {
 	lastOf := func(i, n int, start func(int) uint64, end uint64) uint64 {
 		if i+1 < n {
 			return start(i+1) - 1
@@ -187,15 +188,15 @@ func commonByEpochs(ours []storage.EpochStart, end storage.Mark, h helloReply) u
 
 // copy replaces the other host's database: ranges of keys, then the history since the copy's base. It goes on with one
 // that was begun if its base is still in this host's history. Returns the base, from which history is sent.
-func (s *Sender) copy(ctx context.Context, p *probe, begun *copyPlace, common uint64) (storage.Mark, error) {
+func (s *Sender) copy(ctx context.Context, p *probe, begun *copyPlace, common uint64) (history.Mark, error) {
 	s.become(bus.PeerCopying, nil)
 	place, goesOn, err := s.resume(begun)
 	if err != nil {
-		return storage.Mark{}, err
+		return history.Mark{}, err
 	}
 	if !goesOn {
 		if place, err = s.begin(ctx, p, common); err != nil {
-			return storage.Mark{}, err
+			return history.Mark{}, err
 		}
 	}
 	stats := s.c.Source.Stats()
@@ -204,33 +205,33 @@ func (s *Sender) copy(ctx context.Context, p *probe, begun *copyPlace, common ui
 		began := time.Now()
 		part, err := s.c.Source.CopyRange(place.Cursor, rangeBytes)
 		if err != nil {
-			return storage.Mark{}, fmt.Errorf("read range: %w", err)
+			return history.Mark{}, fmt.Errorf("read range: %w", err)
 		}
 		raw, err := part.Encode()
 		if err != nil {
-			return storage.Mark{}, fmt.Errorf("read range: %w", err)
+			return history.Mark{}, fmt.Errorf("read range: %w", err)
 		}
 		a, err := ask(ctx, p, callCopyRange, copyRangeRequest{Term: p.term, Range: raw})
 		if err != nil {
-			return storage.Mark{}, err
+			return history.Mark{}, err
 		}
 		if !a.Place.Done && bytes.Equal(a.Place.Cursor, place.Cursor) {
-			return storage.Mark{}, fmt.Errorf("copy-range: %w: it stays at one place", bus.ErrMalformed)
+			return history.Mark{}, fmt.Errorf("copy-range: %w: it stays at one place", bus.ErrMalformed)
 		}
 		place = copyPlace{Base: place.Base, Cursor: a.Place.Cursor, Done: a.Place.Done, Bytes: a.Place.Bytes}
 		s.copied(min(float64(place.Bytes)/float64(size), 0.99))
 		if !place.Done {
 			if err := pace.Rest(ctx, throttle*time.Since(began)); err != nil {
-				return storage.Mark{}, err
+				return history.Mark{}, err
 			}
 		}
 	}
 	a, err := ask(ctx, p, callCopyEnd, copyEndRequest{Term: p.term})
 	if err != nil {
-		return storage.Mark{}, err
+		return history.Mark{}, err
 	}
 	if a.End != place.Base {
-		return storage.Mark{}, fmt.Errorf("copy-end: %w: it ends at %v, the copy's base is %v", bus.ErrMalformed, a.End.Position, place.Base.Position)
+		return history.Mark{}, fmt.Errorf("copy-end: %w: it ends at %v, the copy's base is %v", bus.ErrMalformed, a.End.Position, place.Base.Position)
 	}
 	return place.Base, nil
 }
@@ -265,7 +266,7 @@ func (s *Sender) begin(ctx context.Context, p *probe, common uint64) (copyPlace,
 }
 
 // pin keeps the history that follows a place until the other host is close. The error is storage.ErrTrimmed.
-func (s *Sender) pin(base storage.Mark) error {
+func (s *Sender) pin(base history.Mark) error {
 	s.mu.Lock()
 	has := s.unpin != nil && s.pinned.Position.Sequence <= base.Position.Sequence
 	s.mu.Unlock()

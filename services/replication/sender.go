@@ -11,6 +11,8 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/facts"
+	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -29,12 +31,12 @@ const (
 
 // Source is what a Sender reads: the committed history and the database. *storage.Store is one.
 type Source interface {
-	Committed() storage.Mark
-	Applied() storage.Mark
+	Committed() history.Mark
+	Applied() history.Mark
 	First() uint64
 	Epochs() []storage.EpochStart
-	DigestAt(sequence uint64) (storage.Digest, error)
-	Entries(from uint64, limit, maxBytes int) ([]storage.Stored, error)
+	DigestAt(sequence uint64) (history.Digest, error)
+	Entries(from uint64, limit, maxBytes int) ([]history.Stored, error)
 	Pin(from uint64) (release func(), err error)
 	CopyRange(cursor []byte, maxBytes int) (storage.Range, error)
 	Stats() storage.Stats
@@ -57,11 +59,11 @@ type SenderConfig struct {
 	Remote *Remote
 	Source Source
 	// Facts give host, identity, pair id, and the numbers of replication sessions.
-	Facts *storage.Facts
+	Facts *facts.Facts
 	Epoch uint64
 	// Backlog are entries that are durable in the own journal and follow Source.Committed, which the updater found when
 	// it started within a term. They are part of what the other host must have, and it must not lose those it has.
-	Backlog []storage.Stored
+	Backlog []history.Stored
 	// State is told of each change of state, one after the other. It must not block.
 	State  func(PeerState)
 	Logger *slog.Logger
@@ -87,18 +89,18 @@ type Sender struct {
 	offer  *offer
 	hold   *hold
 	unpin  func()       // releases the history that the other host still needs
-	pinned storage.Mark // from behind which it is kept
+	pinned history.Mark // from behind which it is kept
 	said   string       // last complaint, so that a repeated one is not logged
 }
 
 // offer is a frame that waits for the other host.
 type offer struct {
-	entries   []storage.Stored
+	entries   []history.Stored
 	committed position.Position
 	done      chan struct{}
 }
 
-func (o *offer) end() storage.Mark { return o.entries[len(o.entries)-1].Mark() }
+func (o *offer) end() history.Mark { return o.entries[len(o.entries)-1].Mark() }
 func (o *offer) first() uint64     { return o.entries[0].Entry.Position.Sequence }
 
 // hold says that frames wait for the other host.
@@ -297,7 +299,7 @@ func (s *Sender) State() PeerState {
 
 // Offer hands a frame that follows everything committed and returns at once; the channel is closed when the frame is durable
 // in the other host's journal, however often the way there is lost and found meanwhile. At most one is offered at a time.
-func (s *Sender) Offer(entries []storage.Stored, committed position.Position) <-chan struct{} {
+func (s *Sender) Offer(entries []history.Stored, committed position.Position) <-chan struct{} {
 	o := &offer{entries: entries, committed: committed, done: make(chan struct{})}
 	s.mu.Lock()
 	s.offer = o
@@ -369,5 +371,5 @@ func (s *Sender) release() {
 	if s.unpin != nil {
 		s.unpin()
 	}
-	s.unpin, s.pinned = nil, storage.Mark{}
+	s.unpin, s.pinned = nil, history.Mark{}
 }

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
-	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -109,9 +109,9 @@ func TestPair_SlowLineIsNotSilent(t *testing.T) {
 	a.awaitState(bus.PeerClose)
 	a.hold()
 	at := a.store.Committed()
-	large, err := storage.NewStored(at.Digest, storage.Entry{
-		Position: position.Position{Epoch: 1, Sequence: at.Position.Sequence + 1}, Kind: storage.KindUpdate, Time: 1, Space: "kv",
-		Effects: []storage.Effect{{Key: []byte("large"), Value: bytes.Repeat([]byte("0123456789abcdef"), 60<<10)}},
+	large, err := history.NewStored(at.Digest, history.Entry{
+		Position: position.Position{Epoch: 1, Sequence: at.Position.Sequence + 1}, Kind: history.KindUpdate, Time: 1, Space: "kv",
+		Effects: []history.Effect{{Key: []byte("large"), Value: bytes.Repeat([]byte("0123456789abcdef"), 60<<10)}},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/journal/journaltest"
 	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/facts"
 )
 
 // V6 (ii): the standby's stream comes back empty while bolt is there: frames that get old sequence numbers are read all
@@ -86,7 +87,7 @@ func TestPair_DeletedMessageIsResynced(t *testing.T) {
 	if !errors.Is(broken, storage.ErrGap) {
 		t.Fatal("the gap was not found:", broken)
 	}
-	if err := a.facts.Update(func(d *storage.FactsData) error { d.Session = 90; return nil }); err != nil {
+	if err := a.facts.Update(func(d *facts.Data) error { d.Session = 90; return nil }); err != nil {
 		t.Fatal(err)
 	}
 	a.awaitState(bus.PeerClose)

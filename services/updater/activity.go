@@ -12,19 +12,20 @@ import (
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/replication"
 	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
 // openTerm starts what a term consists of and returns when its first entry is durable at home. backlog are entries of
 // the own journal that are not known to be committed; the other host must have them before they are.
-func (u *updater) openTerm(ctx context.Context, q bus.Serve, backlog []storage.Stored) error {
+func (u *updater) openTerm(ctx context.Context, q bus.Serve, backlog []history.Stored) error {
 	life, end := context.WithCancelCause(context.Background())
 	a := &activity{end: end, sender: replication.NewSender(u.senderConfig(q.Epoch, backlog))}
 	a.term = &term{
 		epoch: q.Epoch, store: u.store, own: u.ownSeam(u.tail), other: u.otherSeam(a.sender), times: u.times, clock: u.clock,
 		room: u.applier.roomy, hurry: u.applier.hurry, queue: newQueue(), ended: make(chan struct{}), changed: make(chan struct{}),
 		required: q.RequirePeer, measured: &u.measured,
-		committed: func(storage.Mark) {
+		committed: func(history.Mark) {
 			u.applier.kick()
 			a.sender.Committed()
 		},
@@ -62,7 +63,7 @@ func (a *activity) run(u *updater, name string, life context.Context, f func(con
 }
 
 // settle makes frames wait for the other host where it is required, and commits the backlog once it has that.
-func (u *updater) settle(ctx context.Context, a *activity, life context.Context, required bool, backlog []storage.Stored) error {
+func (u *updater) settle(ctx context.Context, a *activity, life context.Context, required bool, backlog []history.Stored) error {
 	if !required {
 		return nil
 	}
@@ -84,37 +85,37 @@ func (u *updater) settle(ctx context.Context, a *activity, life context.Context,
 }
 
 // opening is the entry that opens the epoch, unless the history has it already.
-func (u *updater) opening(q bus.Serve) ([]storage.Stored, error) {
+func (u *updater) opening(q bus.Serve) ([]history.Stored, error) {
 	end := u.store.Committed()
 	if end.Position.Epoch == q.Epoch {
 		return nil, nil
 	}
-	began, err := storage.NewStored(end.Digest, storage.Entry{
+	began, err := history.NewStored(end.Digest, history.Entry{
 		Position: position.Position{Epoch: q.Epoch, Sequence: end.Position.Sequence + 1},
-		Kind:     storage.KindBegan, Time: u.times.now(),
+		Kind:     history.KindBegan, Time: u.times.now(),
 		Host: u.config.Host, Identity: u.facts.Get().Identity, RecordVersion: q.RecordVersion,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return []storage.Stored{began}, nil
+	return []history.Stored{began}, nil
 }
 
-func (u *updater) senderConfig(epoch uint64, backlog []storage.Stored) replication.SenderConfig {
+func (u *updater) senderConfig(epoch uint64, backlog []history.Stored) replication.SenderConfig {
 	return replication.SenderConfig{
 		Remote: u.remote, Source: u.store, Facts: u.facts, Epoch: epoch, Backlog: backlog, State: u.peerMoved, Logger: u.log,
 	}
 }
 
 // uncommitted are the entries that the own journal holds beyond what is known to be committed.
-func (u *updater) uncommitted() (entries []storage.Stored) {
+func (u *updater) uncommitted() (entries []history.Stored) {
 	from := u.store.Committed().Position.Sequence
 	u.tail.View(func(t *journal.Tail) { entries = t.After(from, t.End().Position.Sequence) })
 	return entries
 }
 
 // adopt commits entries of the own journal that were not known to be committed: now they are.
-func (u *updater) adopt(entries []storage.Stored) error {
+func (u *updater) adopt(entries []history.Stored) error {
 	if len(entries) == 0 {
 		return nil
 	}
@@ -141,7 +142,7 @@ func (u *updater) adoptTail() error {
 }
 
 // frames cuts entries into runs that fit into a frame each: one epoch, bounded bytes.
-func frames(entries []storage.Stored) (runs [][]storage.Stored) {
+func frames(entries []history.Stored) (runs [][]history.Stored) {
 	first, bytes := 0, 0
 	for i := range entries {
 		e := &entries[i]

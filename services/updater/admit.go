@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"github.com/hotpair/hotpair/bus"
-	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 // commitOperations bounds operations and conditions of one commit, each: a handler that needs more is better served
@@ -13,7 +13,7 @@ const commitOperations = 4096
 
 // commitCall is one commit of a business process on its way into a frame.
 type commitCall struct {
-	entry      storage.Entry // without position and time, which the frame gives
+	entry      history.Entry // without position and time, which the frame gives
 	conditions []bus.Condition
 	record     bool // record the answer even if nothing is changed
 	epoch      uint64
@@ -35,17 +35,17 @@ func newCommitCall(service string, c *bus.Commit, answer func(bus.DatabaseReply)
 	}
 	call := &commitCall{
 		conditions: c.Conditions, record: c.Record, epoch: c.Epoch, answer: answer,
-		entry: storage.Entry{Kind: storage.KindUpdate, Request: requestID(c.ID), Oldest: c.Oldest},
+		entry: history.Entry{Kind: history.KindUpdate, Request: requestID(c.ID), Oldest: c.Oldest},
 		size:  entryOverhead + len(c.Answer.Body) + len(c.Answer.Message),
 	}
 	e := &call.entry
 	for _, o := range c.Operations {
-		e.Effects = append(e.Effects, storage.Effect{Key: o.Key, Value: o.Value, Delete: o.Delete})
+		e.Effects = append(e.Effects, history.Effect{Key: o.Key, Value: o.Value, Delete: o.Delete})
 		call.size += len(o.Key) + len(o.Value) + 16
 	}
 	if !e.Request.IsZero() {
 		e.HasAnswer = true
-		e.Answer = storage.Answer{Code: c.Answer.Code, Message: c.Answer.Message, Body: c.Answer.Body, Revision: c.Answer.Revision}
+		e.Answer = history.Answer{Code: c.Answer.Code, Message: c.Answer.Message, Body: c.Answer.Body, Revision: c.Answer.Revision}
 	} else if c.Record {
 		return nil, &bus.DatabaseReply{Code: bus.CodeMalformed, Message: "an answer can't be recorded without a request id"}
 	}
@@ -56,17 +56,17 @@ func newCommitCall(service string, c *bus.Commit, answer func(bus.DatabaseReply)
 		return nil, &reply
 	}
 	for _, want := range c.Conditions {
-		if n := len(want.Key); n == 0 || n > storage.MaxKey {
+		if n := len(want.Key); n == 0 || n > history.MaxKey {
 			return nil, &bus.DatabaseReply{Code: bus.CodeMalformed, Message: fmt.Sprintf("condition on a key of %d bytes", n)}
 		}
 	}
-	if call.size-entryOverhead > storage.MaxEntry {
-		return nil, &bus.DatabaseReply{Code: bus.CodeTooLarge, Message: fmt.Sprintf("update of %d bytes, at most %d", call.size, storage.MaxEntry)}
+	if call.size-entryOverhead > history.MaxEntry {
+		return nil, &bus.DatabaseReply{Code: bus.CodeTooLarge, Message: fmt.Sprintf("update of %d bytes, at most %d", call.size, history.MaxEntry)}
 	}
 	return call, nil
 }
 
 // requestID turns the bus's form into the storage's.
-func requestID(id bus.RequestID) storage.RequestID {
-	return storage.RequestID{Terminal: id.Terminal, Counter: id.Counter, App: id.App}
+func requestID(id bus.RequestID) history.RequestID {
+	return history.RequestID{Terminal: id.Terminal, Counter: id.Counter, App: id.App}
 }

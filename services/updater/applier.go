@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 const (
@@ -25,7 +26,7 @@ const (
 type applier struct {
 	store *storage.Store
 	// purge tells the journal what bolt holds.
-	purge func(context.Context, storage.Mark) error
+	purge func(context.Context, history.Mark) error
 	// room bounds the overlay in bytes.
 	room int64
 
@@ -36,7 +37,7 @@ type applier struct {
 	changed chan struct{} // closed and replaced after each flush
 }
 
-func newApplier(store *storage.Store, room int64, purge func(context.Context, storage.Mark) error) *applier {
+func newApplier(store *storage.Store, room int64, purge func(context.Context, history.Mark) error) *applier {
 	return &applier{
 		store: store, purge: purge, room: min(room, roomBytes),
 		kicked: make(chan struct{}, 1), urgent: make(chan struct{}, 1), changed: make(chan struct{}),

@@ -6,6 +6,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -19,7 +20,7 @@ const (
 // state is what conditions and request ids are compared with: the committed state, at one position.
 type state interface {
 	Revision(space string, key []byte) uint64
-	Answer(storage.RequestID) (storage.Answer, position.Position, storage.Lookup)
+	Answer(history.RequestID) (history.Answer, position.Position, storage.Lookup)
 }
 
 // verdict is what became of one commit in a draft.
@@ -37,22 +38,22 @@ type draft struct {
 	epoch   uint64
 	time    int64 // pair time of all its entries
 	latest  int64 // ids of apps issued after it are refused, Unix nanoseconds; 0: none is
-	end     storage.Mark
-	entries []storage.Stored
+	end     history.Mark
+	entries []history.Stored
 	bytes   int
 
 	revisions map[spaceKey]uint64 // what the draft's updates leave, 0 for deleted
-	requests  map[storage.RequestID]int
+	requests  map[history.RequestID]int
 	oldest    map[string]uint64 // terminal → lowest unanswered counter said in this draft
 }
 
 type spaceKey struct{ space, key string }
 
 // newDraft begins a frame of an epoch that chains onto end.
-func newDraft(epoch uint64, end storage.Mark, time int64) *draft {
+func newDraft(epoch uint64, end history.Mark, time int64) *draft {
 	return &draft{
 		epoch: epoch, time: time, end: end,
-		revisions: map[spaceKey]uint64{}, requests: map[storage.RequestID]int{}, oldest: map[string]uint64{},
+		revisions: map[spaceKey]uint64{}, requests: map[history.RequestID]int{}, oldest: map[string]uint64{},
 	}
 }
 
@@ -77,7 +78,7 @@ func (d *draft) add(s state, c *commitCall) verdict {
 	e := c.entry
 	e.Position = position.Position{Epoch: d.epoch, Sequence: d.end.Position.Sequence + 1}
 	e.Time = d.time
-	stored, err := storage.NewStored(d.end.Digest, e)
+	stored, err := history.NewStored(d.end.Digest, e)
 	if err != nil {
 		return verdict{reply: refusal(err)}
 	}
@@ -86,7 +87,7 @@ func (d *draft) add(s state, c *commitCall) verdict {
 }
 
 // take appends an entry and remembers what later commits of the same draft must see.
-func (d *draft) take(s storage.Stored) {
+func (d *draft) take(s history.Stored) {
 	e := &s.Entry
 	d.entries = append(d.entries, s)
 	d.bytes += len(s.Raw)
@@ -107,7 +108,7 @@ func (d *draft) take(s storage.Stored) {
 }
 
 // recorded finds the answer of a request that was executed before, in the draft or in the committed state (R7).
-func (d *draft) recorded(s state, id storage.RequestID) (verdict, bool) {
+func (d *draft) recorded(s state, id history.RequestID) (verdict, bool) {
 	if id.IsZero() {
 		return verdict{}, false
 	}
@@ -150,13 +151,13 @@ func (d *draft) conflicts(s state, c *commitCall) (verdict, bool) {
 }
 
 // repeat is the reply for a request that was executed before: what was recorded, with the position it was given.
-func repeat(a storage.Answer, at position.Position) bus.DatabaseReply {
+func repeat(a history.Answer, at position.Position) bus.DatabaseReply {
 	answer := bus.Answer{Code: a.Code, Message: a.Message, Body: a.Body, Revision: a.Revision}
 	recorded := answer.Reply(at)
 	return bus.DatabaseReply{Position: at, Recorded: &recorded}
 }
 
-func tooOld(id storage.RequestID) bus.DatabaseReply {
+func tooOld(id history.RequestID) bus.DatabaseReply {
 	return bus.DatabaseReply{Code: bus.CodeTooOld, Message: "request " + id.String() +
 		" is older than what is remembered of its terminal: whether it was executed is no longer known"}
 }

@@ -9,26 +9,27 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
 // fakeState is a committed state made of maps.
 type fakeState struct {
 	revisions map[string]uint64
-	answers   map[storage.RequestID]storage.Answer
-	tooOld    map[storage.RequestID]bool
+	answers   map[history.RequestID]history.Answer
+	tooOld    map[history.RequestID]bool
 }
 
 func (f fakeState) Revision(_ string, key []byte) uint64 { return f.revisions[string(key)] }
 
-func (f fakeState) Answer(id storage.RequestID) (storage.Answer, position.Position, storage.Lookup) {
+func (f fakeState) Answer(id history.RequestID) (history.Answer, position.Position, storage.Lookup) {
 	if f.tooOld[id] {
-		return storage.Answer{}, position.Position{}, storage.TooOld
+		return history.Answer{}, position.Position{}, storage.TooOld
 	}
 	if a, ok := f.answers[id]; ok {
 		return a, position.Position{Epoch: 6, Sequence: 50}, storage.Found
 	}
-	return storage.Answer{}, position.Position{}, storage.Absent
+	return history.Answer{}, position.Position{}, storage.Absent
 }
 
 func put(key, value string) bus.Operation {
@@ -75,8 +76,8 @@ func describe(v verdict) string {
 func TestDraft_DecidesInOrder(t *testing.T) {
 	committedState := fakeState{
 		revisions: map[string]uint64{"x": 40, "y": 41},
-		answers:   map[storage.RequestID]storage.Answer{{Terminal: "t1", Counter: 3}: {Body: []byte(`{}`), Revision: true}},
-		tooOld:    map[storage.RequestID]bool{{Terminal: "t1", Counter: 1}: true},
+		answers:   map[history.RequestID]history.Answer{{Terminal: "t1", Counter: 3}: {Body: []byte(`{}`), Revision: true}},
+		tooOld:    map[history.RequestID]bool{{Terminal: "t1", Counter: 1}: true},
 	}
 	for name, steps := range map[string][]step{
 		"A3 what is accepted gets the next position": {
@@ -123,7 +124,7 @@ func TestDraft_DecidesInOrder(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			end := storage.Mark{Position: position.Position{Epoch: 7, Sequence: 100}, Digest: storage.Digest{1}}
+			end := history.Mark{Position: position.Position{Epoch: 7, Sequence: 100}, Digest: history.Digest{1}}
 			d := newDraft(7, end, 1000)
 			for i, s := range steps {
 				call, refused := newCommitCall("kv", &s.commit, nil)
@@ -148,7 +149,7 @@ func TestDraft_DecidesInOrder(t *testing.T) {
 }
 
 func TestDraft_RepeatsTheRecordedAnswer(t *testing.T) {
-	d := newDraft(7, storage.Mark{Position: position.Position{Epoch: 7, Sequence: 100}}, 1000)
+	d := newDraft(7, history.Mark{Position: position.Position{Epoch: 7, Sequence: 100}}, 1000)
 	commit := bus.Commit{ID: counter(4), Operations: []bus.Operation{put("x", "1")}, Answer: bus.Answer{Body: []byte(`{"ok":1}`), Revision: true}}
 	for range 2 {
 		call, _ := newCommitCall("kv", &commit, nil)
@@ -166,7 +167,7 @@ func TestDraft_RepeatsTheRecordedAnswer(t *testing.T) {
 }
 
 func TestDraft_IsBounded(t *testing.T) {
-	d := newDraft(7, storage.Mark{Position: position.Position{Epoch: 7, Sequence: 100}}, 1000)
+	d := newDraft(7, history.Mark{Position: position.Position{Epoch: 7, Sequence: 100}}, 1000)
 	big := string(make([]byte, 1<<20-1024))
 	taken := 0
 	for {
@@ -185,7 +186,7 @@ func TestDraft_IsBounded(t *testing.T) {
 }
 
 func TestAdmission_RefusesWhatWouldFailItsNeighbours(t *testing.T) {
-	long := make([]byte, storage.MaxKey+1)
+	long := make([]byte, history.MaxKey+1)
 	for name, c := range map[string]struct {
 		commit bus.Commit
 		code   int
@@ -204,7 +205,7 @@ func TestAdmission_RefusesWhatWouldFailItsNeighbours(t *testing.T) {
 			call, refused := newCommitCall("kv", &c.commit, nil)
 			if refused == nil {
 				// The exact size is known only when the entry is encoded; even then it is refused alone.
-				v := newDraft(7, storage.Mark{}, 1).add(fakeState{}, call)
+				v := newDraft(7, history.Mark{}, 1).add(fakeState{}, call)
 				refused = &v.reply
 			}
 			if refused.Code != c.code {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -67,8 +68,8 @@ func TestDraft_FramesDoNotChangeMeaning(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	began, err := storage.NewStored(storage.Digest{}, storage.Entry{
-		Position: position.Position{Epoch: 1, Sequence: 1}, Kind: storage.KindBegan, Time: 1, Host: "a", Identity: "ida"})
+	began, err := history.NewStored(history.Digest{}, history.Entry{
+		Position: position.Position{Epoch: 1, Sequence: 1}, Kind: history.KindBegan, Time: 1, Host: "a", Identity: "ida"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +160,7 @@ func FuzzCommit(f *testing.F) {
 		if bus.Decode(raw, &c) != nil || c.Commit == nil {
 			return
 		}
-		end := storage.Mark{Position: position.Position{Epoch: 7, Sequence: 100}}
+		end := history.Mark{Position: position.Position{Epoch: 7, Sequence: 100}}
 		d := newDraft(7, end, 1)
 		for range 2 {
 			call, refused := newCommitCall("kv", c.Commit, nil)
@@ -184,12 +185,12 @@ func TestApplier_MakesRoom(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	purged := make(chan storage.Mark, 10)
-	a := newApplier(store, 100, func(_ context.Context, m storage.Mark) error { purged <- m; return nil })
+	purged := make(chan history.Mark, 10)
+	a := newApplier(store, 100, func(_ context.Context, m history.Mark) error { purged <- m; return nil })
 	if ok, _ := a.roomy(); !ok {
 		t.Error("no room in an empty store")
 	}
-	began, err := storage.NewStored(storage.Digest{}, storage.Entry{Kind: storage.KindBegan, Time: 1, Host: "a", Identity: string(make([]byte, 200)),
+	began, err := history.NewStored(history.Digest{}, history.Entry{Kind: history.KindBegan, Time: 1, Host: "a", Identity: string(make([]byte, 200)),
 		Position: position.Position{Epoch: 1, Sequence: 1}})
 	if err != nil {
 		t.Fatal(err)

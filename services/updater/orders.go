@@ -8,6 +8,8 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/facts"
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 // errEpoch says that an order is for another epoch than the one that this process has.
@@ -34,7 +36,7 @@ func (u *updater) inconsistent() bool {
 
 // note answers bus.Note: facts that must be durable before main goes on.
 func (u *updater) note(q bus.Note) (bus.Done, error) {
-	err := u.facts.Update(func(f *storage.FactsData) error {
+	err := u.facts.Update(func(f *facts.Data) error {
 		if q.PairID != "" {
 			f.PairID = q.PairID
 		}
@@ -86,7 +88,7 @@ func (u *updater) prepare(ctx context.Context, q bus.Prepare) (bus.Prepared, err
 }
 
 // makeReady fences the own journal, takes everything in it into account, and shows that the disk takes writes.
-func (u *updater) makeReady(ctx context.Context, q bus.Prepare) (storage.Mark, error) {
+func (u *updater) makeReady(ctx context.Context, q bus.Prepare) (history.Mark, error) {
 	if u.inconsistent() {
 		return u.tail.End(), errInconsistent
 	}
@@ -111,7 +113,7 @@ func (u *updater) makeReady(ctx context.Context, q bus.Prepare) (storage.Mark, e
 
 // fence refuses everything older than a session of an epoch of this host, and gives the end of what came before, and why
 // the journal does not go on there although it should. Session 0 prepares an epoch.
-func (u *updater) fence(ctx context.Context, epoch, session uint64) (end storage.Mark, broken, err error) {
+func (u *updater) fence(ctx context.Context, epoch, session uint64) (end history.Mark, broken, err error) {
 	return u.receiver.Fence(ctx, journal.Fence{Term: journal.Term{Epoch: epoch, Session: session}, Host: u.config.Host})
 }
 
@@ -140,7 +142,7 @@ func (u *updater) standby(q bus.Standby) (bus.Done, error) {
 	if q.Epoch <= u.facts.Get().Epoch {
 		return bus.Done{}, nil
 	}
-	err := u.facts.Update(func(f *storage.FactsData) error {
+	err := u.facts.Update(func(f *facts.Data) error {
 		f.Epoch = max(f.Epoch, q.Epoch)
 		return nil
 	})

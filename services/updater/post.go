@@ -7,7 +7,7 @@ import (
 
 	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/replication"
-	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -30,7 +30,7 @@ const (
 type post struct {
 	duty   duty
 	epoch  uint64            // of the term that is prepared, served or drained
-	mark   storage.Mark      // preparing: end of the journal once it is fenced and validated; zero before
+	mark   history.Mark      // preparing: end of the journal once it is fenced and validated; zero before
 	ready  bool              // preparing: mark is valid
 	last   position.Position // drained: of the term
 	active *activity         // serving

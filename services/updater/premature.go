@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
-	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 // ahead is how far the clock of an application may be ahead of the pair's. An answer is kept for the retention after the
@@ -21,7 +21,7 @@ func (p *pairTime) latest() int64 {
 
 // premature reports whether an id is from the future. It is asked only for what has no recorded answer, so an id that
 // another host has taken stays taken (R7).
-func (d *draft) premature(id storage.RequestID) bool {
+func (d *draft) premature(id history.RequestID) bool {
 	if id.App == "" || d.latest == 0 {
 		return false
 	}
@@ -30,7 +30,7 @@ func (d *draft) premature(id storage.RequestID) bool {
 }
 
 // premature is the refusal of such an id.
-func premature(id storage.RequestID, latest int64) bus.DatabaseReply {
+func premature(id history.RequestID, latest int64) bus.DatabaseReply {
 	return bus.DatabaseReply{Code: bus.CodeMalformed, Message: fmt.Sprintf(
 		"request %v was issued more than %v in the future: ids up to %s are taken; set the clock of the application",
 		id, ahead, time.Unix(0, latest).UTC().Format(time.RFC3339))}

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
-	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -18,8 +18,8 @@ func TestDraft_IdsOfTheFutureAreRefused(t *testing.T) {
 		return bus.RequestID{Terminal: "t1", App: now.Add(after).Format(time.RFC3339Nano) + "/x"}
 	}
 	known := id(time.Hour)
-	state := fakeState{answers: map[storage.RequestID]storage.Answer{requestID(known): {Body: []byte(`{}`)}}}
-	d := newDraft(7, storage.Mark{Position: position.Position{Epoch: 7, Sequence: 100}}, now.UnixNano())
+	state := fakeState{answers: map[history.RequestID]history.Answer{requestID(known): {Body: []byte(`{}`)}}}
+	d := newDraft(7, history.Mark{Position: position.Position{Epoch: 7, Sequence: 100}}, now.UnixNano())
 	d.latest = now.Add(ahead).UnixNano()
 	for i, s := range []step{
 		{bus.Commit{ID: id(-time.Hour), Operations: []bus.Operation{put("a", "1")}}, "+101 held"},

@@ -5,6 +5,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -93,7 +94,7 @@ func scan(s *storage.Store, service string, q *bus.Scan) bus.DatabaseReply {
 }
 
 // executed looks a request up before it is executed: its recorded answer, CodeTooOld, or nothing.
-func executed(r *storage.Reader, id storage.RequestID) bus.DatabaseReply {
+func executed(r *storage.Reader, id history.RequestID) bus.DatabaseReply {
 	if id.IsZero() {
 		return bus.DatabaseReply{}
 	}

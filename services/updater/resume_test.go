@@ -12,14 +12,15 @@ import (
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
 // stalledOwn is an own journal that takes nothing after the entry that opens the term.
 type stalledOwn struct{ ownJournal }
 
-func (j stalledOwn) Append(ctx context.Context, entries []storage.Stored, committed position.Position) error {
-	if entries[0].Entry.Kind == storage.KindBegan {
+func (j stalledOwn) Append(ctx context.Context, entries []history.Stored, committed position.Position) error {
+	if entries[0].Entry.Kind == history.KindBegan {
 		return j.ownJournal.Append(ctx, entries, committed)
 	}
 	<-ctx.Done()
@@ -29,7 +30,7 @@ func (j stalledOwn) Append(ctx context.Context, entries []storage.Stored, commit
 // deafOther is the journal of another host that never gets what is offered.
 type deafOther struct{ otherJournal }
 
-func (deafOther) Offer([]storage.Stored, position.Position) <-chan struct{} {
+func (deafOther) Offer([]history.Stored, position.Position) <-chan struct{} {
 	return make(chan struct{})
 }
 

@@ -11,6 +11,8 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/aside"
+	"github.com/hotpair/hotpair/storage/facts"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -97,11 +99,11 @@ func TestReturn_AheadIsSetAside(t *testing.T) {
 	b.puts(2, 1, "after")
 	equal(b, a)
 	a.await("the count", func(s bus.UpdaterState) bool { return s.Aside == 1 })
-	paths, err := storage.ListAside(a.config.Data)
+	paths, err := aside.List(a.config.Data)
 	if err != nil || len(paths) != 1 {
 		t.Fatalf("files set aside: %v, %v", paths, err)
 	}
-	file, err := storage.ReadAside(paths[0])
+	file, err := aside.Read(paths[0])
 	if err != nil || len(file.Records) != 1 || !strings.Contains(string(file.Records[0]), "lost") {
 		t.Fatalf("set aside: %+v, %v", file, err)
 	}
@@ -144,9 +146,9 @@ func TestReturn_V10NotPromotedHalfWay(t *testing.T) {
 	_, b := newHosts(t)
 	b.start()
 	b.stop()
-	facts, err := storage.OpenFacts(b.config.Data, "b")
+	own, err := facts.Open(b.config.Data, "b")
 	check(t, err)
-	check(t, facts.Update(func(f *storage.FactsData) error { f.Copying = &storage.CopyState{}; return nil }))
+	check(t, own.Update(func(f *facts.Data) error { f.Copying = &facts.CopyState{}; return nil }))
 	for range 2 {
 		b.start()
 		if f := b.facts(); !f.Inconsistent {

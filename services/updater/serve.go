@@ -7,7 +7,8 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/replication"
-	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/aside"
+	"github.com/hotpair/hotpair/storage/facts"
 )
 
 var (
@@ -63,7 +64,7 @@ func (u *updater) begin(ctx context.Context, q bus.Serve, p post) error {
 
 // noteTerm makes the epoch durable, and gives a session number of it that was never used.
 func (u *updater) noteTerm(q bus.Serve) (session uint64, err error) {
-	err = u.facts.Update(func(f *storage.FactsData) error {
+	err = u.facts.Update(func(f *facts.Data) error {
 		f.Epoch, f.Term = q.Epoch, q.Epoch
 		f.RecordVersion = max(f.RecordVersion, q.RecordVersion)
 		f.Session++
@@ -142,7 +143,7 @@ func (u *updater) mendTail(ctx context.Context) error {
 		return fmt.Errorf("read behind the damage of the journal: %w", err)
 	}
 	if len(records) > 0 {
-		path, err := storage.WriteAside(u.config.Data, "behind a damage of the journal", records, 0)
+		path, err := aside.Write(u.config.Data, "behind a damage of the journal", records, 0)
 		if err != nil {
 			u.fail(err)
 			return err

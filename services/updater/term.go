@@ -11,6 +11,7 @@ import (
 	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -20,14 +21,14 @@ var errTermEnded = errors.New("the term has ended")
 // ownJournal is the journal of this host. Append returns when the frame is durable; any error but the context's ends
 // the process (R8).
 type ownJournal interface {
-	Append(ctx context.Context, entries []storage.Stored, committed position.Position) error
+	Append(ctx context.Context, entries []history.Stored, committed position.Position) error
 }
 
 // otherJournal is the journal of the other host. Offer hands it a frame and returns at once; the channel is closed when
 // the frame is durable there, however often the way to it is lost and found meanwhile. A frame that follows replaces
 // nothing: at most one is offered at a time, and Withdraw ends the offer when nobody waits for it any more.
 type otherJournal interface {
-	Offer(entries []storage.Stored, committed position.Position) <-chan struct{}
+	Offer(entries []history.Stored, committed position.Position) <-chan struct{}
 	Withdraw()
 }
 
@@ -48,7 +49,7 @@ type term struct {
 	// hurry has the overlay applied at once.
 	hurry func()
 	// committed is told of each committed frame.
-	committed func(storage.Mark)
+	committed func(history.Mark)
 	measured  *measures
 
 	queue *queue
@@ -70,7 +71,7 @@ type flight struct {
 
 // run commits the entries with which the term begins, then makes frames until ctx ends, or until the queue is closed
 // and empty. The error is the cause of ctx's end when that came first, otherwise fatal for the process.
-func (t *term) run(ctx context.Context, first []storage.Stored) error {
+func (t *term) run(ctx context.Context, first []history.Stored) error {
 	defer close(t.ended)
 	if len(first) > 0 {
 		if err := t.commit(ctx, first); err != nil {
@@ -165,7 +166,7 @@ func (t *term) frame(ctx context.Context, calls []*commitCall) error {
 
 // commit makes entries durable wherever they must be, then visible: steps A3, A4, A5, or A7 when main has decided on
 // A6, that the other host is down.
-func (t *term) commit(ctx context.Context, entries []storage.Stored) error {
+func (t *term) commit(ctx context.Context, entries []history.Stored) error {
 	began := t.clock()
 	needed := t.depart(entries[len(entries)-1].Entry.Position)
 	defer t.arrived() // after the commit: who waits for the arrival finds it committed
@@ -187,7 +188,7 @@ func (t *term) commit(ctx context.Context, entries []storage.Stored) error {
 }
 
 // replicate has a frame made durable in both journals at the same time and returns when all required have it.
-func (t *term) replicate(ctx context.Context, entries []storage.Stored, needed bool) (notified bool, err error) {
+func (t *term) replicate(ctx context.Context, entries []history.Stored, needed bool) (notified bool, err error) {
 	known, began := t.store.Committed().Position, t.clock()
 	var there <-chan struct{}
 	if needed {
@@ -221,7 +222,7 @@ func (t *term) replicate(ctx context.Context, entries []storage.Stored, needed b
 }
 
 // home appends to the own journal. A journal that has reached its bound has room again when bolt has applied more.
-func (t *term) home(ctx context.Context, entries []storage.Stored, known position.Position) error {
+func (t *term) home(ctx context.Context, entries []history.Stored, known position.Position) error {
 	for {
 		_, room := t.room()
 		err := t.own.Append(ctx, entries, known)

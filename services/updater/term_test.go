@@ -12,6 +12,7 @@ import (
 	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -20,7 +21,7 @@ type fakeJournal struct {
 	mu      sync.Mutex
 	open    bool
 	fail    error // for Append, once
-	frames  [][]storage.Stored
+	frames  [][]history.Stored
 	waiting []chan struct{}
 	asked   chan struct{} // gets a value for each frame that comes
 }
@@ -29,7 +30,7 @@ func newFakeJournal(open bool) *fakeJournal {
 	return &fakeJournal{open: open, asked: make(chan struct{}, 1000)}
 }
 
-func (j *fakeJournal) Append(ctx context.Context, entries []storage.Stored, committed position.Position) error {
+func (j *fakeJournal) Append(ctx context.Context, entries []history.Stored, committed position.Position) error {
 	j.mu.Lock()
 	err := j.fail
 	j.fail = nil
@@ -45,7 +46,7 @@ func (j *fakeJournal) Append(ctx context.Context, entries []storage.Stored, comm
 	}
 }
 
-func (j *fakeJournal) Offer(entries []storage.Stored, _ position.Position) <-chan struct{} {
+func (j *fakeJournal) Offer(entries []history.Stored, _ position.Position) <-chan struct{} {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	there := make(chan struct{})
@@ -94,17 +95,17 @@ func newStage(t *testing.T, required bool) *stage {
 		measured: &measures{},
 		epoch:    1, store: store, own: s.own, other: s.other, clock: lease.BootClock, required: required,
 		times: &pairTime{clock: lease.BootClock, wall: time.Now},
-		room:  func() (bool, <-chan struct{}) { return true, closedChannel() }, hurry: func() {}, committed: func(storage.Mark) {},
+		room:  func() (bool, <-chan struct{}) { return true, closedChannel() }, hurry: func() {}, committed: func(history.Mark) {},
 		queue: newQueue(), ended: make(chan struct{}), changed: make(chan struct{}),
 	}
-	began, err := storage.NewStored(storage.Digest{}, storage.Entry{
-		Position: position.Position{Epoch: 1, Sequence: 1}, Kind: storage.KindBegan, Time: 1, Host: "a", Identity: "ida"})
+	began, err := history.NewStored(history.Digest{}, history.Entry{
+		Position: position.Position{Epoch: 1, Sequence: 1}, Kind: history.KindBegan, Time: 1, Host: "a", Identity: "ida"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	s.cancel = cancel
-	go func() { s.result <- s.term.run(ctx, []storage.Stored{began}) }()
+	go func() { s.result <- s.term.run(ctx, []history.Stored{began}) }()
 	t.Cleanup(func() {
 		cancel(errTermEnded)
 		<-s.term.ended

@@ -22,6 +22,9 @@ import (
 	"github.com/hotpair/hotpair/services/updater/inspection"
 	"github.com/hotpair/hotpair/services/updater/systemspace"
 	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/aside"
+	"github.com/hotpair/hotpair/storage/facts"
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 const (
@@ -50,7 +53,7 @@ type updater struct {
 	ownSeam   func(ownJournal) ownJournal
 	otherSeam func(otherJournal) otherJournal
 
-	facts    *storage.Facts
+	facts    *facts.Facts
 	short    string // what this host found missing on its disk at its start; "" when nothing
 	store    *storage.Store
 	journal  *journal.Journal
@@ -184,7 +187,7 @@ func (u *updater) flush() error {
 func (u *updater) open(ctx context.Context) error {
 	c := u.config
 	var err error
-	if u.facts, err = storage.OpenFacts(c.Data, c.Host); err != nil {
+	if u.facts, err = facts.Open(c.Data, c.Host); err != nil {
 		return err
 	}
 	u.store, err = storage.Open(c.Data, storage.Options{
@@ -235,7 +238,7 @@ func (u *updater) open(ctx context.Context) error {
 func (u *updater) noteLack(what string) error {
 	u.log.Error("this host may lack acknowledged updates: it does not take over until the other one has brought it up", "cause", what)
 	u.short = what
-	return u.facts.Update(func(f *storage.FactsData) error {
+	return u.facts.Update(func(f *facts.Data) error {
 		f.Note.Out = true
 		return nil
 	})
@@ -298,7 +301,7 @@ func (u *updater) beatOn(change func(*news)) {
 
 // purge gives the journal up behind what bolt holds. On a standby the receiver does it, which has more to do then; the
 // duty does not change meanwhile, because only one of them may commit.
-func (u *updater) purge(ctx context.Context, m storage.Mark) error {
+func (u *updater) purge(ctx context.Context, m history.Mark) error {
 	if err := journal.Acquire(ctx, u.purging); err != nil {
 		return err
 	}
@@ -316,12 +319,12 @@ type asideCount struct {
 
 // countAside counts the updates in files set aside by earlier runs.
 func (u *updater) countAside() error {
-	paths, err := storage.ListAside(u.config.Data)
+	paths, err := aside.List(u.config.Data)
 	if err != nil {
 		return err
 	}
 	for _, path := range paths {
-		file, err := storage.ReadAside(path)
+		file, err := aside.Read(path)
 		if err != nil {
 			u.log.Warn("a file set aside can't be read", "file", path, "error", err)
 			u.aside.updates++ // at least one, or there would be no file

@@ -13,6 +13,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/updater/systemspace"
 	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/section"
 )
 
 // flipStored changes one byte of a value in the file of a host's database while the host runs, as a disk that lies
@@ -95,7 +96,7 @@ func TestVerify_FindsAndMendsWhatADiskHasChanged(t *testing.T) {
 	if s.Different != 1 || len(s.Named) != 1 || s.Clean() || s.Failure != "" {
 		t.Fatalf("one byte was changed: %+v", s)
 	}
-	if d := s.Named[0]; d.Space != "kv" || d.Key != "needle-0123" || d.Kind != storage.Different || d.Damaged != "b" || d.Repaired {
+	if d := s.Named[0]; d.Space != "kv" || d.Key != "needle-0123" || d.Kind != section.Different || d.Damaged != "b" || d.Repaired {
 		t.Errorf("named is %+v", d)
 	}
 	// Only the active leads; the other host knows the outcome.

@@ -15,6 +15,8 @@ import (
 	"github.com/fxamacker/cbor/v2"
 
 	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/facts"
+	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -22,7 +24,7 @@ import (
 type source struct {
 	tb    testing.TB
 	store *storage.Store
-	end   storage.Mark
+	end   history.Mark
 	time  int64
 	n     int
 }
@@ -39,16 +41,16 @@ func newSource(tb testing.TB) *source {
 		}
 	})
 	s := &source{tb: tb, store: store, time: int64(1_700_000_000) * int64(time.Second)}
-	s.commit(storage.Entry{Kind: storage.KindBegan, Host: "a", Identity: "identity of a", RecordVersion: 1})
+	s.commit(history.Entry{Kind: history.KindBegan, Host: "a", Identity: "identity of a", RecordVersion: 1})
 	return s
 }
 
-func (s *source) commit(e storage.Entry) {
+func (s *source) commit(e history.Entry) {
 	s.tb.Helper()
 	e.Position = position.Position{Epoch: 7, Sequence: s.end.Position.Sequence + 1}
 	s.time += int64(time.Millisecond)
 	e.Time = s.time
-	stored, err := storage.NewStored(s.end.Digest, e)
+	stored, err := history.NewStored(s.end.Digest, e)
 	if err == nil {
 		err = s.store.Commit(stored)
 	}
@@ -63,11 +65,11 @@ func (s *source) grow(n int) {
 	s.tb.Helper()
 	for range n {
 		s.n++
-		e := storage.Entry{Kind: storage.KindUpdate, Space: "kv", Effects: []storage.Effect{
+		e := history.Entry{Kind: history.KindUpdate, Space: "kv", Effects: []history.Effect{
 			{Key: []byte(fmt.Sprintf("key %03d", s.n*7919%500)), Value: []byte(strings.Repeat("v", s.n%300))}}}
 		if s.n%3 == 0 {
-			e.Request = storage.RequestID{Terminal: fmt.Sprint("t", s.n%4), Counter: uint64(s.n)}
-			e.HasAnswer, e.Answer = true, storage.Answer{Body: []byte(fmt.Sprint(s.n))}
+			e.Request = history.RequestID{Terminal: fmt.Sprint("t", s.n%4), Counter: uint64(s.n)}
+			e.HasAnswer, e.Answer = true, history.Answer{Body: []byte(fmt.Sprint(s.n))}
 			e.Oldest = uint64(max(0, s.n-60))
 		}
 		if s.n%5 == 0 {
@@ -135,7 +137,7 @@ func write(tb testing.TB, content []byte) string {
 	return path
 }
 
-func digestOf(tb testing.TB, s *storage.Store) (storage.Digest, storage.Mark) {
+func digestOf(tb testing.TB, s *storage.Store) (history.Digest, history.Mark) {
 	tb.Helper()
 	d, at, err := s.DatabaseDigest()
 	if err != nil {
@@ -151,7 +153,7 @@ func TestRestore_IsTheDatabaseAtOnePosition(t *testing.T) {
 			s := newSource(t)
 			s.grow(2000)
 			s.flush()
-			var wanted storage.Digest
+			var wanted history.Digest
 			pieces := 0
 			path := write(t, s.back(func() {
 				pieces++
@@ -181,7 +183,7 @@ func TestRestore_IsTheDatabaseAtOnePosition(t *testing.T) {
 			if r.Position != summary.Position || r.Identity == "" || !told["check"] || !told["restore"] {
 				t.Errorf("restored %+v", r)
 			}
-			facts, err := storage.OpenFacts(dir, "b")
+			facts, err := facts.Open(dir, "b")
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -11,6 +11,7 @@ import (
 	"github.com/fxamacker/cbor/v2"
 
 	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 const (
@@ -47,13 +48,13 @@ type Header struct {
 	Host    string    `cbor:"3,keyasint" json:"host"` // that it was read on
 	Made    time.Time `cbor:"4,keyasint" json:"made"` // on that host's wall clock
 	// Base is where the database was when the first range was read.
-	Base storage.Mark `cbor:"5,keyasint" json:"-"`
+	Base history.Mark `cbor:"5,keyasint" json:"-"`
 }
 
 // End says where it ends and how much it holds.
 type End struct {
 	// Until is the position that it holds, with the chained digest there; Time its pair time.
-	Until   storage.Mark `cbor:"1,keyasint"`
+	Until   history.Mark `cbor:"1,keyasint"`
 	Time    int64        `cbor:"2,keyasint"`
 	Ranges  int          `cbor:"3,keyasint"`
 	Items   int64        `cbor:"4,keyasint"`
@@ -86,7 +87,7 @@ func (w *Writer) Range(r *storage.Range) ([]byte, error) {
 }
 
 // Entries gives the bytes of a piece of history.
-func (w *Writer) Entries(entries []storage.Stored) ([]byte, error) {
+func (w *Writer) Entries(entries []history.Stored) ([]byte, error) {
 	raws := make([][]byte, len(entries))
 	for i := range entries {
 		raws[i] = entries[i].Raw
@@ -98,7 +99,7 @@ func (w *Writer) Entries(entries []storage.Stored) ([]byte, error) {
 }
 
 // End gives the last bytes. until is where the backup ends; the entries, if there were any, reach it.
-func (w *Writer) End(until storage.Mark, time int64) ([]byte, error) {
+func (w *Writer) End(until history.Mark, time int64) ([]byte, error) {
 	if w.end.Entries > 0 && w.end.Until != until {
 		return nil, fmt.Errorf("backup: the entries end at %v, the backup at %v", w.end.Until.Position, until.Position)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/fxamacker/cbor/v2"
 
 	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 // Summary is what a whole backup holds.
@@ -28,14 +29,14 @@ type Summary struct {
 	Bytes    int64     `json:"bytes"`
 	SHA256   string    `json:"sha256"`
 
-	until storage.Mark
+	until history.Mark
 }
 
 // sink gets what a backup holds, in its order, each thing checked by itself. The end comes after the checksum was.
 type sink interface {
 	begin(h Header) error
 	putRange(r storage.Range) error
-	putEntries(entries []storage.Stored) error
+	putEntries(entries []history.Stored) error
 }
 
 // nothing is the sink of who only checks.
@@ -43,7 +44,7 @@ type nothing struct{}
 
 func (nothing) begin(Header) error                { return nil }
 func (nothing) putRange(storage.Range) error      { return nil }
-func (nothing) putEntries([]storage.Stored) error { return nil }
+func (nothing) putEntries([]history.Stored) error { return nil }
 
 // Check reads a whole file and says what it holds. The error is ErrForeign, ErrVersion, ErrShort or ErrDamaged, with the
 // place in the file. progress, if not nil, is told how far it is, 0 to 1.
@@ -92,8 +93,8 @@ type reader struct {
 	end     End
 	cursor  []byte // where the next range must begin
 	ranged  bool   // all ranges were read
-	highest storage.Mark
-	chain   storage.Mark
+	highest history.Mark
+	chain   history.Mark
 }
 
 func newReader(in io.Reader, to sink) *reader {
@@ -214,9 +215,9 @@ func (r *reader) takeEntries(body []byte) error {
 	if err := unmarshal(body, &raws); err != nil {
 		return err
 	}
-	entries := make([]storage.Stored, 0, len(raws))
+	entries := make([]history.Stored, 0, len(raws))
 	for _, raw := range raws {
-		e, err := storage.ReadStored(r.chain.Digest, raw)
+		e, err := history.ReadStored(r.chain.Digest, raw)
 		if err == nil {
 			err = e.Follows(r.chain)
 		}

@@ -11,6 +11,8 @@ import (
 
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/facts"
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 // flushBytes is how much history is gathered before it is applied in one transaction.
@@ -113,7 +115,7 @@ func (b *building) putRange(r storage.Range) error {
 	return b.store.PutRange(r)
 }
 
-func (b *building) putEntries(entries []storage.Stored) error {
+func (b *building) putEntries(entries []history.Stored) error {
 	if err := b.store.Commit(entries...); err != nil {
 		return err
 	}
@@ -126,11 +128,11 @@ func (b *building) putEntries(entries []storage.Stored) error {
 
 // build makes the directory's content.
 func (c RestoreConfig) build(ctx context.Context, dir string) (s Summary, identity string, err error) {
-	facts, err := storage.OpenFacts(dir, c.Host)
+	own, err := facts.Open(dir, c.Host)
 	if err != nil {
 		return s, "", fmt.Errorf("restore: %w", err)
 	}
-	identity = facts.Get().Identity
+	identity = own.Get().Identity
 	store, err := storage.Open(dir, storage.Options{Host: c.Host, Identity: identity})
 	if err != nil {
 		return s, "", fmt.Errorf("restore: %w", err)
@@ -146,7 +148,7 @@ func (c RestoreConfig) build(ctx context.Context, dir string) (s Summary, identi
 	if _, copying := store.Copying(); copying || store.Applied() != s.until {
 		return s, "", fmt.Errorf("restore: %w: the database came out at %v, the backup ends at %v", ErrDamaged, store.Applied().Position, s.until.Position)
 	}
-	err = facts.Update(func(f *storage.FactsData) error {
+	err = own.Update(func(f *facts.Data) error {
 		f.PairID = s.PairID
 		f.Epoch = s.until.Position.Epoch
 		f.Note = membership.Note{Out: true}

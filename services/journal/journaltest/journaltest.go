@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -35,21 +35,21 @@ func (w writer) Write(p []byte) (int, error) {
 }
 
 // Chain makes entries of one epoch that follow m; the first one begins the epoch if it is above m's.
-func Chain(tb testing.TB, m storage.Mark, epoch uint64, n int, text string) []storage.Stored {
+func Chain(tb testing.TB, m history.Mark, epoch uint64, n int, text string) []history.Stored {
 	tb.Helper()
-	entries := make([]storage.Stored, 0, n)
+	entries := make([]history.Stored, 0, n)
 	for i := range n {
-		e := storage.Entry{
+		e := history.Entry{
 			Position: position.Position{Epoch: epoch, Sequence: m.Position.Sequence + 1},
-			Kind:     storage.KindUpdate,
+			Kind:     history.KindUpdate,
 			Time:     int64(m.Position.Sequence + 1),
 			Space:    "kv",
-			Effects:  []storage.Effect{{Key: []byte(fmt.Sprintf("key-%d", (m.Position.Sequence+1)%97)), Value: []byte(fmt.Sprintf("%s-%d-%d", text, epoch, i))}},
+			Effects:  []history.Effect{{Key: []byte(fmt.Sprintf("key-%d", (m.Position.Sequence+1)%97)), Value: []byte(fmt.Sprintf("%s-%d-%d", text, epoch, i))}},
 		}
 		if epoch != m.Position.Epoch {
-			e = storage.Entry{Position: e.Position, Kind: storage.KindBegan, Time: e.Time, Host: "a", Identity: "identity-a"}
+			e = history.Entry{Position: e.Position, Kind: history.KindBegan, Time: e.Time, Host: "a", Identity: "identity-a"}
 		}
-		s, err := storage.NewStored(m.Digest, e)
+		s, err := history.NewStored(m.Digest, e)
 		if err != nil {
 			tb.Fatal(err)
 		}
@@ -60,4 +60,4 @@ func Chain(tb testing.TB, m storage.Mark, epoch uint64, n int, text string) []st
 }
 
 // End is the mark of the last entry.
-func End(entries []storage.Stored) storage.Mark { return entries[len(entries)-1].Mark() }
+func End(entries []history.Stored) history.Mark { return entries[len(entries)-1].Mark() }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/history"
+	"github.com/hotpair/hotpair/storage/section"
 )
 
 // awaitWithin is how long the answerer waits for a position that is not committed there yet.
@@ -19,8 +21,8 @@ const awaitWithin = 5 * time.Second
 // Mendable is the database of the host that answers. *storage.Store is one.
 type Mendable interface {
 	Buckets() ([]string, error)
-	ReadSection(q storage.Section, at *storage.Mark, time int64, detail storage.Detail) (storage.Content, error)
-	Repair(ctx context.Context, content storage.Content) (changed int, err error)
+	ReadSection(q section.Section, at *history.Mark, time int64, detail section.Detail) (section.Content, error)
+	Repair(ctx context.Context, content section.Content) (changed int, err error)
 }
 
 // Answerer answers the host that leads a comparison.
@@ -81,16 +83,16 @@ func (a *Answerer) buckets(context.Context, bucketsRequest) (bucketsReply, error
 }
 
 // section reads what is asked for, once it is committed here.
-func (a *Answerer) section(ctx context.Context, q sectionRequest) (storage.Content, error) {
+func (a *Answerer) section(ctx context.Context, q sectionRequest) (section.Content, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, awaitWithin, ErrBehind)
 	defer cancel()
 	at := &q.At
-	if q.At == (storage.Mark{}) {
+	if q.At == (history.Mark{}) {
 		at = nil
 	}
 	for {
 		moved := a.Moved() // before the look, so that nothing is missed
-		c, err := a.Database.ReadSection(q.Section, at, q.Time, min(q.Detail, storage.WithSums))
+		c, err := a.Database.ReadSection(q.Section, at, q.Time, min(q.Detail, section.WithSums))
 		if !errors.Is(err, storage.ErrAbsent) {
 			return c, err
 		}

@@ -11,6 +11,8 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/history"
+	"github.com/hotpair/hotpair/storage/section"
 )
 
 const (
@@ -28,14 +30,14 @@ const (
 // Readable is the database of the host that leads. *storage.Store is one.
 type Readable interface {
 	Buckets() ([]string, error)
-	NextSection(bucket string, after []byte) (storage.Content, error)
-	ReadSection(q storage.Section, at *storage.Mark, time int64, detail storage.Detail) (storage.Content, error)
+	NextSection(bucket string, after []byte) (section.Content, error)
+	ReadSection(q section.Section, at *history.Mark, time int64, detail section.Detail) (section.Content, error)
 	Stats() storage.Stats
 }
 
 // Difference is a key that is not alike.
 type Difference struct {
-	storage.Difference
+	section.Difference
 	Repaired bool
 }
 
@@ -46,7 +48,7 @@ type Outcome struct {
 	Sections    int
 	Keys, Bytes int64
 	Retries     int // sections that were read again at a later position
-	Position    storage.Mark
+	Position    history.Mark
 	// Different counts keys that are not alike, Repaired those of them that were put right, Named lists the first.
 	Different, Repaired int
 	// DamagedHere counts those whose value on the leading host is not what was once written: these are not copied.
@@ -135,7 +137,7 @@ func (c *Comparison) bucket(ctx context.Context, bucket string) error {
 }
 
 // section reads the next section on both hosts at one position and says whether it is equal.
-func (c *Comparison) section(ctx context.Context, bucket string, after []byte) (here storage.Content, equal bool, err error) {
+func (c *Comparison) section(ctx context.Context, bucket string, after []byte) (here section.Content, equal bool, err error) {
 	for range tries {
 		if here, err = c.Database.NextSection(bucket, after); err != nil {
 			return here, false, err
@@ -143,7 +145,7 @@ func (c *Comparison) section(ctx context.Context, bucket string, after []byte) (
 		if bucket == "history" && here.Items == 0 {
 			return here, true, nil // its end: the other host may have applied more
 		}
-		there, again, err := c.other(ctx, here, storage.OnlyDigest)
+		there, again, err := c.other(ctx, here, section.OnlyDigest)
 		switch {
 		case errors.Is(err, storage.ErrTrimmed):
 			return here, true, nil // history that only one of them still has
@@ -157,7 +159,7 @@ func (c *Comparison) section(ctx context.Context, bucket string, after []byte) (
 }
 
 // other asks for a section as it is at the position at which this host has read it. again: it can't be told any more.
-func (c *Comparison) other(ctx context.Context, here storage.Content, detail storage.Detail) (there storage.Content, again bool, err error) {
+func (c *Comparison) other(ctx context.Context, here section.Content, detail section.Detail) (there section.Content, again bool, err error) {
 	there, err = ask(ctx, c.Conn, callSection(c.Peer), sectionRequest{
 		caller: caller{c.Epoch}, Section: here.Section, At: here.At, Time: here.Time, Detail: detail,
 	})
@@ -174,8 +176,8 @@ func (c *Comparison) other(ctx context.Context, here storage.Content, detail sto
 }
 
 // differ names what is not alike in a section, at a later position than the one at which it showed, and mends it.
-func (c *Comparison) differ(ctx context.Context, q storage.Section) error {
-	var before []storage.Difference
+func (c *Comparison) differ(ctx context.Context, q section.Section) error {
+	var before []section.Difference
 	for round := 0; ; round++ {
 		here, there, err := c.listings(ctx, q)
 		if errors.Is(err, storage.ErrTrimmed) {
@@ -184,7 +186,7 @@ func (c *Comparison) differ(ctx context.Context, q storage.Section) error {
 		if err != nil {
 			return err
 		}
-		found := storage.Differences(here, there)
+		found := section.Differences(here, there)
 		if here.Digest != there.Digest && len(found) == 0 && here.More {
 			return fmt.Errorf("%w: more keys than can be listed", storage.ErrMalformed)
 		}
@@ -201,7 +203,7 @@ func (c *Comparison) differ(ctx context.Context, q storage.Section) error {
 }
 
 // note counts what a round found. Later rounds only add what mending has brought to light. mend: it can be mended.
-func (c *Comparison) note(found []storage.Difference, round int, more bool) (mend bool) {
+func (c *Comparison) note(found []section.Difference, round int, more bool) (mend bool) {
 	o := &c.outcome
 	mend = true
 	for _, d := range found {
@@ -227,12 +229,12 @@ func (c *Comparison) note(found []storage.Difference, round int, more bool) (men
 }
 
 // listings reads the keys of a section with their sums on both hosts at one position.
-func (c *Comparison) listings(ctx context.Context, q storage.Section) (here, there storage.Content, err error) {
+func (c *Comparison) listings(ctx context.Context, q section.Section) (here, there section.Content, err error) {
 	for range tries {
-		if here, err = c.Database.ReadSection(q, nil, 0, storage.WithSums); err != nil {
+		if here, err = c.Database.ReadSection(q, nil, 0, section.WithSums); err != nil {
 			return here, there, err
 		}
-		there, again, err := c.other(ctx, here, storage.WithSums)
+		there, again, err := c.other(ctx, here, section.WithSums)
 		if err != nil || !again {
 			return here, there, err
 		}
@@ -241,8 +243,8 @@ func (c *Comparison) listings(ctx context.Context, q storage.Section) (here, the
 }
 
 // mend has the other host make a section what it is here.
-func (c *Comparison) mend(ctx context.Context, q storage.Section) error {
-	content, err := c.Database.ReadSection(q, nil, 0, storage.WithValues)
+func (c *Comparison) mend(ctx context.Context, q section.Section) error {
+	content, err := c.Database.ReadSection(q, nil, 0, section.WithValues)
 	if err != nil {
 		return err
 	}
@@ -259,9 +261,9 @@ func (c *Comparison) mend(ctx context.Context, q storage.Section) error {
 }
 
 // mended counts what differed before a repair and is alike after it, whether the repair or a later update made it so.
-func (c *Comparison) mended(before, found []storage.Difference) {
+func (c *Comparison) mended(before, found []section.Difference) {
 	for _, d := range before {
-		same := func(o storage.Difference) bool { return o.Bucket == d.Bucket && string(o.Key) == string(d.Key) }
+		same := func(o section.Difference) bool { return o.Bucket == d.Bucket && string(o.Key) == string(d.Key) }
 		if slices.ContainsFunc(found, same) {
 			continue
 		}

@@ -8,7 +8,8 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/fault"
-	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/history"
+	"github.com/hotpair/hotpair/storage/section"
 )
 
 // callWithin bounds one call.
@@ -29,8 +30,8 @@ func callBuckets(host string) bus.Endpoint[bucketsRequest, bucketsReply] {
 	return bus.BinaryCall[bucketsRequest, bucketsReply](bus.ComparisonCall(host, "buckets"))
 }
 
-func callSection(host string) bus.Endpoint[sectionRequest, storage.Content] {
-	return bus.BinaryCall[sectionRequest, storage.Content](bus.ComparisonCall(host, "section"))
+func callSection(host string) bus.Endpoint[sectionRequest, section.Content] {
+	return bus.BinaryCall[sectionRequest, section.Content](bus.ComparisonCall(host, "section"))
 }
 
 func callRepair(host string) bus.Endpoint[repairRequest, repairReply] {
@@ -53,16 +54,16 @@ type bucketsReply struct {
 // sectionRequest asks for a section as it is at a position; at the answerer's own when At is zero.
 type sectionRequest struct {
 	caller
-	Section storage.Section `cbor:"2,keyasint"`
-	At      storage.Mark    `cbor:"3,keyasint"`
+	Section section.Section `cbor:"2,keyasint"`
+	At      history.Mark    `cbor:"3,keyasint"`
 	Time    int64           `cbor:"4,keyasint"`
-	Detail  storage.Detail  `cbor:"5,keyasint"`
+	Detail  section.Detail  `cbor:"5,keyasint"`
 }
 
 // repairRequest has a section made what the content says.
 type repairRequest struct {
 	caller
-	Content storage.Content `cbor:"2,keyasint"`
+	Content section.Content `cbor:"2,keyasint"`
 }
 
 type repairReply struct {

@@ -6,7 +6,8 @@ import (
 	"slices"
 
 	"github.com/hotpair/hotpair/bus"
-	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/aside"
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 // asideMost bounds a page of records set aside.
@@ -15,7 +16,7 @@ const asideMost = 1000
 // asideOf answers bus.AsideRequest from the files in a data directory.
 func asideOf(dir string, q bus.AsideRequest) (bus.AsidePage, error) {
 	page := bus.AsidePage{Files: []bus.AsideFile{}}
-	paths, err := storage.ListAside(dir)
+	paths, err := aside.List(dir)
 	if err != nil {
 		return page, err
 	}
@@ -29,7 +30,7 @@ func asideOf(dir string, q bus.AsideRequest) (bus.AsidePage, error) {
 	}
 	for _, path := range paths {
 		found := bus.AsideFile{Name: filepath.Base(path)}
-		content, err := storage.ReadAside(path)
+		content, err := aside.Read(path)
 		if err != nil {
 			found.Problem = err.Error()
 			page.Files = append(page.Files, found)
@@ -48,7 +49,7 @@ func asideOf(dir string, q bus.AsideRequest) (bus.AsidePage, error) {
 }
 
 func asidePosition(record []byte) string {
-	if e, err := storage.DecodeEntry(record); err == nil {
+	if e, err := history.DecodeEntry(record); err == nil {
 		return e.Position.String()
 	}
 	return ""
@@ -62,7 +63,7 @@ func asideRecords(records [][]byte, q bus.AsideRequest) (updates []bus.AsideUpda
 	}
 	from := min(max(q.From, 0), len(records))
 	for at, record := range records[from:min(from+limit, len(records))] {
-		e, err := storage.DecodeEntry(record)
+		e, err := history.DecodeEntry(record)
 		if err != nil {
 			updates = append(updates, bus.AsideUpdate{Unreadable: len(records[from+at])})
 			continue

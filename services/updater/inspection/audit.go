@@ -7,6 +7,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -15,7 +16,7 @@ const auditExamples = 8
 
 // archive is what the audit looks receipts up in: all that this host would answer from. *storage.Store is one.
 type archive interface {
-	EntryAt(sequence uint64) (storage.Stored, error)
+	EntryAt(sequence uint64) (history.Stored, error)
 	View(func(*storage.Reader) error) error
 }
 
@@ -68,7 +69,7 @@ func auditReceipts(a archive, receipts []bus.AuditReceipt) (result bus.AuditedRe
 // auditOne looks an acknowledged update up by its position, in bolt or in what is committed and not applied yet, and
 // by its request where the history no longer reaches. The error says that nothing can be looked up.
 func auditOne(a archive, r bus.AuditReceipt) (verdictOfAudit, error) {
-	id := storage.RequestID{Terminal: r.Terminal, Counter: r.Counter, App: r.App}
+	id := history.RequestID{Terminal: r.Terminal, Counter: r.Counter, App: r.App}
 	entry, err := a.EntryAt(r.Position.Sequence)
 	switch e := &entry.Entry; {
 	case errors.Is(err, storage.ErrTrimmed):
@@ -81,7 +82,7 @@ func auditOne(a archive, r bus.AuditReceipt) (verdictOfAudit, error) {
 		return auditMissing, nil
 	case e.Request == id:
 		return auditPresent, nil
-	case e.Request.IsZero() && e.Kind == storage.KindUpdate:
+	case e.Request.IsZero() && e.Kind == history.KindUpdate:
 		// A service of another language may commit without the request's id: then nothing ties the two together.
 		return auditUnprovable, nil
 	}
@@ -90,7 +91,7 @@ func auditOne(a archive, r bus.AuditReceipt) (verdictOfAudit, error) {
 
 // auditAnswer is for what the history no longer reaches. An answer that is not kept proves nothing: it may have been
 // forgotten, or the service never recorded one.
-func auditAnswer(a archive, id storage.RequestID, at position.Position) (v verdictOfAudit, err error) {
+func auditAnswer(a archive, id history.RequestID, at position.Position) (v verdictOfAudit, err error) {
 	err = a.View(func(r *storage.Reader) error {
 		_, recorded, known := r.Answer(id)
 		switch {

@@ -11,6 +11,8 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/backup"
+	"github.com/hotpair/hotpair/storage/facts"
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 const (
@@ -34,7 +36,7 @@ var (
 // costs is that history is kept from where it began.
 type backups struct {
 	store *storage.Store
-	facts *storage.Facts
+	facts *facts.Facts
 	host  string
 
 	mu       sync.Mutex
@@ -47,8 +49,8 @@ type backupSession struct {
 	time    int64
 	cursor  []byte
 	ranged  bool
-	sent    storage.Mark // end of the history that is in the file
-	until   storage.Mark // where it ends; set when all ranges are read
+	sent    history.Mark // end of the history that is in the file
+	until   history.Mark // where it ends; set when all ranges are read
 	piece   uint64
 	bytes   int64
 	size    int64 // estimate

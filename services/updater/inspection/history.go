@@ -10,6 +10,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 const (
@@ -22,9 +23,9 @@ const (
 	historyBlocks = 20
 )
 
-// history gives a page of the update history database (figures 16 and 26): every update with whether the other host
+// historyPage gives a page of the update history database (figures 16 and 26): every update with whether the other host
 // was told (P14).
-func history(s *storage.Store, q bus.HistoryRequest) (bus.HistoryPage, error) {
+func historyPage(s *storage.Store, q bus.HistoryRequest) (bus.HistoryPage, error) {
 	limit := q.Limit
 	if limit <= 0 {
 		limit = historyDefault
@@ -65,7 +66,7 @@ func history(s *storage.Store, q bus.HistoryRequest) (bus.HistoryPage, error) {
 }
 
 // shownUpdate is an entry for people, without what depends on the host.
-func shownUpdate(e *storage.Entry) bus.HistoryUpdate {
+func shownUpdate(e *history.Entry) bus.HistoryUpdate {
 	u := bus.HistoryUpdate{Position: e.Position, Time: time.Unix(0, e.Time).UTC(), Kind: e.Kind.String(), Host: e.Host, Service: e.Space}
 	if !e.Request.IsZero() {
 		u.Request = e.Request.String()

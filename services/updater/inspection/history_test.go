@@ -10,6 +10,8 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/aside"
+	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -25,14 +27,14 @@ func chronicle(t *testing.T, updates int, o storage.Options) *storage.Store {
 			t.Error(err)
 		}
 	})
-	var end storage.Mark
+	var end history.Mark
 	for n := 1; n <= updates; n++ {
-		e := storage.Entry{Position: position.Position{Epoch: 1, Sequence: uint64(n)}, Time: int64(n), Kind: storage.KindUpdate, Space: "kv",
-			Effects: []storage.Effect{{Key: []byte(fmt.Sprint("key ", n%10)), Value: []byte("v")}}}
+		e := history.Entry{Position: position.Position{Epoch: 1, Sequence: uint64(n)}, Time: int64(n), Kind: history.KindUpdate, Space: "kv",
+			Effects: []history.Effect{{Key: []byte(fmt.Sprint("key ", n%10)), Value: []byte("v")}}}
 		if n == 1 {
-			e = storage.Entry{Position: e.Position, Time: 1, Kind: storage.KindBegan, Host: "a", Identity: "x"}
+			e = history.Entry{Position: e.Position, Time: 1, Kind: history.KindBegan, Host: "a", Identity: "x"}
 		}
-		stored, err := storage.NewStored(end.Digest, e)
+		stored, err := history.NewStored(end.Digest, e)
 		if err == nil {
 			err = store.Commit(stored)
 		}
@@ -94,7 +96,7 @@ func TestHistory_OfOneKeyIsComplete(t *testing.T) {
 
 func pageOf(t *testing.T, s *storage.Store, q bus.HistoryRequest) bus.HistoryPage {
 	t.Helper()
-	page, err := history(s, q)
+	page, err := historyPage(s, q)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,8 +131,8 @@ func TestAside_IsListedAndRead(t *testing.T) {
 	}
 	var records [][]byte
 	for n := range 5 {
-		e := storage.Entry{Position: position.Position{Epoch: 2, Sequence: uint64(10 + n)}, Kind: storage.KindUpdate, Time: 1, Space: "kv",
-			Effects: []storage.Effect{{Key: []byte("k"), Value: []byte("v")}}}
+		e := history.Entry{Position: position.Position{Epoch: 2, Sequence: uint64(10 + n)}, Kind: history.KindUpdate, Time: 1, Space: "kv",
+			Effects: []history.Effect{{Key: []byte("k"), Value: []byte("v")}}}
 		raw, err := e.Encode()
 		if err != nil {
 			t.Fatal(err)
@@ -138,7 +140,7 @@ func TestAside_IsListedAndRead(t *testing.T) {
 		records = append(records, raw)
 	}
 	records = append(records, []byte("what no program can read"))
-	path, err := storage.WriteAside(dir, "for a test", records, 0)
+	path, err := aside.Write(dir, "for a test", records, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/facts"
 )
 
 // Term is the term that a host serves, as a comparison of both databases sees it.
@@ -44,7 +45,7 @@ type Config struct {
 	Data    string // its data directory
 	Needed  uint64 // bytes that its disk must have free for the host to be fit
 	Store   *storage.Store
-	Facts   *storage.Facts
+	Facts   *facts.Facts
 	Updater Updater
 	Remote  Remote
 	Space   Keeper
@@ -69,7 +70,7 @@ func (i *Inspector) Answer(r *bus.Router, group bus.Group) {
 	ctx := context.Background()
 	bus.CallExamine.HandleIn(ctx, r, group, i.examine)
 	bus.CallAudit.HandleIn(ctx, r, group, i.audit)
-	bus.CallHistory.HandleIn(ctx, r, group, func(_ context.Context, q bus.HistoryRequest) (bus.HistoryPage, error) { return history(i.Store, q) })
+	bus.CallHistory.HandleIn(ctx, r, group, func(_ context.Context, q bus.HistoryRequest) (bus.HistoryPage, error) { return historyPage(i.Store, q) })
 	bus.CallAside.HandleIn(ctx, r, group, func(_ context.Context, q bus.AsideRequest) (bus.AsidePage, error) { return asideOf(i.Data, q) })
 	bus.CallVerify.HandleIn(ctx, r, group, i.verifier.begin)
 	bus.CallVerifyState.HandleIn(ctx, r, group, i.verifier.now)

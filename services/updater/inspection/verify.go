@@ -13,6 +13,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/replication/comparison"
 	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/section"
 )
 
 // keepWithin bounds the update that keeps what came of a comparison.
@@ -204,7 +205,7 @@ func shownPlace(bucket string, key []byte) (space, shown string) {
 		return space, fmt.Sprint(binary.BigEndian.Uint64(key))
 	}
 	if bucket == "answers" {
-		if id, err := storage.AnswerID(key); err == nil {
+		if id, err := section.AnswerID(key); err == nil {
 			return space, id.String()
 		}
 	}

@@ -26,15 +26,15 @@ const (
 var stillToComeDown = map[string]int{
 	"lines of bus":                                           3400, // two forms of calls stand side by side until the last one is a typed one
 	"lines of services/operator":                             6687,
-	"lines of services/mainprocess":                          6141,
+	"lines of services/mainprocess":                          4000,
 	"lines of services/replication":                          4500,
 	"lines of services/role":                                 3400,
 	"upward arrows of services/operator":                     41,
-	"upward arrows of services/mainprocess":                  35,
+	"upward arrows of services/mainprocess":                  29,
 	"methods of the interface services/operator.Host":        29,
 	"methods of the interface services/replication.Database": 11,
-	"methods of services/mainprocess.host":                   139,
-	"fields of services/mainprocess.host":                    52,
+	"methods of services/mainprocess.host":                   121,
+	"fields of services/mainprocess.host":                    47,
 	"string fields that carry an error":                      30,
 	"missing Example functions":                              8,
 }

@@ -113,6 +113,16 @@ var rules = []rule{
 		but(within("services"), func(i string) bool {
 			return words(i) || i == "services/operator" || within("services/alarms", "services/audit", "services/role")(i)
 		})},
+	{"who keeps the pair's own key space knows the store, not who writes it",
+		within("services/updater/systemspace"),
+		but(ours, func(i string) bool {
+			return words(i) || within("bus", "storage", "services/config", "services/journal", "services/updater/systemspace")(i)
+		})},
+	{"who looks at what a host has stored knows the store and comparisons, not who writes it",
+		within("services/updater/inspection"),
+		but(ours, func(i string) bool {
+			return words(i) || within("bus", "storage", "services/replication/comparison", "services/updater/inspection")(i)
+		})},
 	{"bolt stays with the store, its layout and its sections",
 		but(all, func(pkg string) bool { return pkg == "storage" || within("storage/layout", "storage/section")(pkg) }),
 		within("github.com/boltdb/bolt")},
@@ -240,12 +250,14 @@ func TestRules_Bite(t *testing.T) {
 		"services/house":       "bus",
 		"services/config":      "services/house/measure",
 
-		"services/terminalif/wire":  "services/blackbox",
-		"services/mainprocess/x":    "services/terminalif/wire",
-		"services/operator/web":     "services/operator/command",
-		"services/operator/command": "services/operator/web",
-		"services/updater/archive":  "services/operator/command",
-		"services/metrics":          "services/operator/operatortest",
+		"services/terminalif/wire":     "services/blackbox",
+		"services/mainprocess/x":       "services/terminalif/wire",
+		"services/operator/web":        "services/operator/command",
+		"services/operator/command":    "services/operator/web",
+		"services/updater/archive":     "services/operator/command",
+		"services/metrics":             "services/operator/operatortest",
+		"services/updater/systemspace": "services/updater",
+		"services/updater/inspection":  "services/replication",
 	}
 	for pkg, imported := range refused {
 		if !forbidden(pkg, imported) {
@@ -256,6 +268,7 @@ func TestRules_Bite(t *testing.T) {
 		"services/role": "storage/position", "services/updater": "storage", "services/terminal": "bus", "services/journal": "storage/history",
 		"storage/section": "storage/overlay", "storage/facts": "services/membership",
 		"services/replication": "services/journal", "services/terminalif": "services/terminalif/wire", "services/terminalif/wire": "bus", ".": "simulator", "simulator": "deployments/local", "bus": "storage/position",
+		"services/updater/systemspace": "storage", "services/updater/inspection": "services/replication/comparison",
 	} {
 		if forbidden(pkg, imported) {
 			t.Errorf("%s may not import %s", pkg, imported)

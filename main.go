@@ -8,9 +8,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -18,6 +21,7 @@ import (
 	"github.com/hotpair/hotpair/services/business"
 	"github.com/hotpair/hotpair/services/business/kv"
 	"github.com/hotpair/hotpair/services/business/ledger"
+	"github.com/hotpair/hotpair/services/business/sequence"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/mainprocess"
 	"github.com/hotpair/hotpair/services/operator"
@@ -141,10 +145,11 @@ func update(ctx context.Context, c config.Updater, log *slog.Logger) error {
 
 // businessCommand is a business process of those that are built in.
 func businessCommand() *cobra.Command {
-	services := map[string]business.Service{kv.Name: kv.Service(), ledger.Name: ledger.Service()}
+	services := map[string]business.Service{kv.Name: kv.Service(), ledger.Name: ledger.Service(), sequence.Name: sequence.Service()}
+	names := slices.Sorted(maps.Keys(services))
 	return &cobra.Command{
-		Use: "business NAME", Short: "Do the work of one service, kv or ledger (started by main)",
-		ValidArgs: []string{kv.Name, ledger.Name},
+		Use: "business NAME", Short: "Do the work of one service: " + strings.Join(names, ", ") + " (started by main)",
+		ValidArgs: names,
 		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := func(c config.Business) string { return c.Host }

@@ -61,7 +61,7 @@ func (c *checker) reject(f field, value string, err error) {
 	case Terminals:
 		remedy = "write id=nats://host:port, separated by commas"
 	case Services:
-		remedy = "write kv, ledger, or name=/path/to/program, separated by commas"
+		remedy = "write names of built-in ones (" + strings.Join(builtIn, ", ") + ") or name=/path/to/program, separated by commas"
 	default:
 		if f.name == Prefix+"_LOG_LEVEL" {
 			problem, remedy = "is no level", "write debug, info, warn or error"

@@ -91,7 +91,7 @@ func TestLoad_EveryFaultNamesVariableValueAndRemedy(t *testing.T) {
 		{"HOTPAIR_TERMINALS=t1=tls://h:1", []string{"is not id=nats://host:port"}},
 		{"HOTPAIR_TERMINALS=t1=nats://u@h:1", []string{"is not host:port"}},
 		{"HOTPAIR_TERMINALS=t1=nats://:1", []string{"has no host"}},
-		{"HOTPAIR_BUSINESS=kv,shop", []string{"HOTPAIR_BUSINESS=kv,shop", "not built in (kv, ledger)", "name=/path"}},
+		{"HOTPAIR_BUSINESS=kv,shop", []string{"HOTPAIR_BUSINESS=kv,shop", "not built in (kv, ledger, sequence)", "name=/path"}},
 		{"HOTPAIR_BUSINESS=shop=bin/shop", []string{"not absolute"}},
 		{"HOTPAIR_BUSINESS=updater=/bin/shop", []string{"uses itself"}},
 		{"HOTPAIR_BUSINESS=kv,kv", []string{"kv twice"}},

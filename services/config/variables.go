@@ -65,7 +65,7 @@ type Tracing struct {
 
 // Work is what the host does for terminals.
 type Work struct {
-	Business Services `split_words:"true" default:"kv,ledger" form:"list" desc:"Business processes to run: names of built-in ones (kv, ledger) and name=/path/to/program for any other, separated by commas."`
+	Business Services `split_words:"true" default:"kv,ledger" form:"list" desc:"Business processes to run: names of built-in ones (kv, ledger, sequence) and name=/path/to/program for any other, separated by commas."`
 }
 
 // Console is where a host answers operators.

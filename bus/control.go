@@ -240,7 +240,7 @@ type HistoryPage struct {
 	Prior uint64 `json:"prior,omitempty"`
 }
 
-// HistoryUpdate is one update with its state (P14).
+// HistoryUpdate is one update with its state.
 type HistoryUpdate struct {
 	Position position.Position `json:"position"`
 	Time     time.Time         `json:"time"`

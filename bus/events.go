@@ -34,7 +34,7 @@ type Event struct {
 	Incarnation uint64            `json:"incarnation,string,omitempty"` // of the main that saw it
 	Number      uint64            `json:"number,omitempty"`             // counts the events of that incarnation, from 1
 	Kind        string            `json:"kind,omitempty"`               // Event…
-	Step        string            `json:"step,omitempty"`               // B1 … B9 of figure 3
+	Step        string            `json:"step,omitempty"`               // B1 … B9, as services/DESIGN.md has them
 	Epoch       uint64            `json:"epoch,omitempty"`
 	Text        string            `json:"text"`
 	Took        time.Duration     `json:"took_ns,omitempty"` // since the first step of the same procedure

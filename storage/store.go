@@ -188,7 +188,7 @@ func (s *Store) Applied() history.Mark {
 	return s.state.Applied
 }
 
-// Notified is the position up to which the other host holds the updates too (P14).
+// Notified is the position up to which the other host holds the updates too.
 func (s *Store) Notified() position.Position {
 	s.mu.RLock()
 	defer s.mu.RUnlock()

@@ -6,7 +6,7 @@
 // no part in who is active. What it does own is every process: a host's processes are one process group, the leader of
 // which dies with this process, whatever ends it (the kernel's parent-death signal), and all others die with the leader.
 //
-// Other processes order kills and the like through a unix socket in the cluster's directory; see [Dial].
+// Other processes order kills and the like through a unix socket in the cluster's directory; see [Send].
 //
 //	c, err := local.New(local.Options{Terminals: 5, Screen: os.Stdout})
 //	if err != nil {

@@ -54,7 +54,7 @@ func NewMemory(host string, incarnation uint64) *Memory {
 	return &Memory{host: host, incarnation: incarnation, now: time.Now, listeners: map[int]chan bus.Event{}, changed: make(chan struct{})}
 }
 
-// Add notes an event of figure 3 or one beside it. One that opens a procedure is where the times of the later steps begin.
+// Add notes a step of a takeover or an event beside it. One that opens a procedure is where the times of the later steps begin.
 func (s *Memory) Add(e bus.Event, opens bool) bus.Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -203,7 +203,7 @@ func (j *Journal) takeLock() error {
 	return nil
 }
 
-// openStream opens or makes the stream with all that section 5 of the design asks of it.
+// openStream opens or makes the stream with what makes an append durable before it is acknowledged.
 func (j *Journal) openStream(ctx context.Context) error {
 	js, err := jetstream.New(j.conn.Conn)
 	if err != nil {

@@ -192,7 +192,7 @@ func (h *host) detach(done func(error)) {
 }
 
 // drain ends the term from within: requests in flight are finished, then no process of this host answers any more,
-// then the updater ends the term. Rights never overlap: a terminal-if that does not confirm is outlasted (I5). A hand-over
+// then the updater ends the term. Rights never overlap: a terminal-if that does not confirm is outlasted. A hand-over
 // that is taken back ends its tenure, and with it what the drain still had to do.
 func (h *host) drain(a role.Drain, handover tenure) {
 	within := h.config.Lease / 2

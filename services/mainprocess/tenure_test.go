@@ -201,7 +201,7 @@ func TestDrain_TakenBackTouchesNoLaterTerm(t *testing.T) {
 }
 
 // TestDrain_OutlastsARightThatIsNotGivenBack: a terminal-if that does not confirm may answer until its right has run out, so the
-// other host hears nothing before (I5).
+// other host hears nothing before.
 func TestDrain_OutlastsARightThatIsNotGivenBack(t *testing.T) {
 	p := newDrainPair(t, 400*time.Millisecond)
 	until := p.clock() + 300*time.Millisecond

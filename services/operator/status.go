@@ -93,7 +93,7 @@ type Status struct {
 	Position  position.Position `json:"position"`  // end of the own journal
 	Committed position.Position `json:"committed"` // acknowledged, as far as this host knows
 	Applied   position.Position `json:"applied"`   // in the database
-	Notified  position.Position `json:"notified"`  // durable in the other host's journal (P14)
+	Notified  position.Position `json:"notified"`  // durable in the other host's journal
 	Lag       uint64            `json:"lag"`       // updates that are committed and not yet applied
 	Behind    uint64            `json:"behind"`    // updates of the active that the other host does not hold
 	CatchUp   *CatchUp          `json:"catch_up,omitempty"`

@@ -6,7 +6,7 @@
 //
 // The parts:
 //
-//   - Remote: the standing connection to the other updater (P16), and what it proves about the other host.
+//   - Remote: the standing connection to the other updater, and what it proves about the other host.
 //   - Sender: on the active: finds the last common position, brings the other host close, holds frames for it.
 //   - Receiver: on the standby: answers the sender, keeps what it sends, knows what of it is committed.
 //

@@ -45,7 +45,7 @@ type RemoteConfig struct {
 	Logger  *slog.Logger
 }
 
-// Remote keeps a connection to the other updater, in both roles and always (P16).
+// Remote keeps a connection to the other updater, in both roles and always.
 type Remote struct {
 	config RemoteConfig
 

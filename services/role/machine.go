@@ -22,7 +22,7 @@ type Config struct {
 }
 
 // promise is how long a host that granted a lease does not take over on silence: longer than the lease by a margin for
-// clocks that run differently (M6).
+// clocks that run differently.
 func promise(lease time.Duration) time.Duration { return lease + lease/10 + 10*time.Millisecond }
 
 // soloRight is how far a solo active renews its right at each interval of lease/8.

@@ -15,8 +15,8 @@ var (
 )
 
 // TestRandomSchedules lets faults happen at random moments under load. After each event the world checks that rights
-// never overlap (I5), that a host which may be promoted holds all that was acknowledged (I2), and that an epoch has one
-// host (I1). At the end all faults are healed, and the pair must come back to active and in-sync standby (I6).
+// never overlap, that a host which may be promoted holds all that was acknowledged, and that an epoch has one
+// host. At the end all faults are healed, and the pair must come back to active and in-sync standby.
 func TestRandomSchedules(t *testing.T) {
 	first := *seed
 	if first == 0 {
@@ -104,6 +104,6 @@ func walk(t *testing.T, seed uint64) {
 	do("state")
 	a, b := w.hosts["a"].m.View(), w.hosts["b"].m.View()
 	if !(a.Serving != b.Serving && a.Mode == Paired && b.Mode == Paired) || w.acked == before {
-		t.Errorf("seed %d: 40 s after all faults were healed the pair is not whole (I6)\n%s", seed, strings.Join(w.lines, "\n"))
+		t.Errorf("seed %d: 40 s after all faults were healed the pair is not whole\n%s", seed, strings.Join(w.lines, "\n"))
 	}
 }

@@ -1,6 +1,6 @@
 package role
 
-// Step names one step of figure 3 of the patent.
+// Step names one step of a takeover, as services/DESIGN.md has them.
 type Step string
 
 // The steps of a takeover, switchover or hand-over: where each happens, what it is, and what undoes it. The machine reports by

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// TestSteps_B1toB9 holds each step of figure 3 against the machine: who reports it, when, and what is ordered with it.
+// TestSteps_B1toB9 holds each step of a takeover against the machine: who reports it, when, and what is ordered with it.
 func TestSteps_B1toB9(t *testing.T) {
 	tests := []struct {
 		step  Step

@@ -212,17 +212,17 @@ func (w *world) check() {
 		return until > w.now
 	}
 	if holds(a) && holds(b) && !w.witnessless && min(a.m.epoch, b.m.epoch) >= w.forced {
-		w.t.Fatalf("at %s both hosts hold the right to answer (I5)\n%s", w.now, strings.Join(w.lines, "\n"))
+		w.t.Fatalf("at %s both hosts hold the right to answer\n%s", w.now, strings.Join(w.lines, "\n"))
 	}
 	r := w.register.record
 	for _, h := range w.hosts {
 		member := Member{h.name, h.disk.identity}
 		if !w.witnessless && r.Has(member) && r.Epoch > 0 && !h.disk.note.Out && h.disk.log < w.acked {
-			w.t.Fatalf("at %s host %s is in the set but lacks acknowledged updates: %d of %d (I2)\n%s", w.now, h.name, h.disk.log, w.acked, strings.Join(w.lines, "\n"))
+			w.t.Fatalf("at %s host %s is in the set but lacks acknowledged updates: %d of %d\n%s", w.now, h.name, h.disk.log, w.acked, strings.Join(w.lines, "\n"))
 		}
 		if h.serving != 0 {
 			if who, ok := w.taken[h.serving]; ok && who != h.name {
-				w.t.Fatalf("epoch %d is served by %s and %s (I1)", h.serving, who, h.name)
+				w.t.Fatalf("epoch %d is served by %s and %s", h.serving, who, h.name)
 			}
 			w.taken[h.serving] = h.name
 		}

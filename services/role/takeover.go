@@ -183,7 +183,7 @@ func (m *Machine) served(in Served) {
 	switch {
 	case in.Unreadable:
 		// A frame of this term may be in the peer's journal only, so a position of it must not be used again: the next
-		// epoch, alone, once the record says so (section "An updater that starts within a term").
+		// epoch, alone, once the record says so.
 		m.takeOver("the updater was restarted and the other journal can't be read", false, false)
 	case in.Failure != "":
 		m.abandonTerm(in.Failure)

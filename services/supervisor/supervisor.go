@@ -1,4 +1,4 @@
-// Package supervisor is the process that keeps main alive (P26): it starts main, kills it when it is frozen, and starts
+// Package supervisor is the process that keeps main alive: it starts main, kills it when it is frozen, and starts
 // it again, for ever. It does nothing else: what has no other work has no other way to fail. It does not talk on the
 // bus, holds no data, and knows nothing of roles.
 //

@@ -82,7 +82,7 @@ func TestAgent_FollowsTheHighestEpoch(t *testing.T) {
 		{x, 0, 1, false, 0},
 		{x, 3, 5, true, 3},
 		{x, 3, 5, false, 3}, // a counter that was used
-		{x, 3, 4, false, 3}, // an older process of the host (T13)
+		{x, 3, 4, false, 3}, // an older process of the host
 		{x, 3, 6, true, 3},
 		{y, 3, 9, false, 3}, // an epoch belongs to one host
 		{y, 2, 9, false, 3}, // lower

@@ -67,7 +67,7 @@ func (a *Agent) request(m *nats.Msg) {
 	a.send(out)
 }
 
-// read checks a request (section 9 of the interfaces): subject, id, deadline, body.
+// read checks a request as services/terminalif/DESIGN.md has it: subject, id, deadline, body.
 func (a *Agent) read(m *nats.Msg, now time.Time) (*entry, int, string) {
 	parts := strings.Split(m.Subject, ".")
 	if len(parts) != 3 || !bus.ValidName(parts[1]) || !bus.ValidName(parts[2]) {

@@ -278,7 +278,7 @@ func TestInterface_AsksTerminalsWhoServesThem(t *testing.T) {
 	t.Logf("known after %s", time.Since(begun))
 }
 
-// T13: of two processes of one host the later one stays, whatever order their attaches come in.
+// Of two processes of one host the later one stays, whatever order their attaches come in.
 func TestInterface_ALaterProcessOfAHostIsNotReplacedByAnOlder(t *testing.T) {
 	agent := newAgent(t, "t1")
 	older, later := startHost(t, "a", terminalsOf(agent)...), startHost(t, "a", terminalsOf(agent)...)

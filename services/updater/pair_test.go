@@ -57,7 +57,7 @@ func TestPair_ServesSoloThenPaired(t *testing.T) {
 	}
 
 	b.start()
-	a.await("handed over what was not notified (P14)", func(s bus.UpdaterState) bool { return s.Notified == last.Position })
+	a.await("handed over what was not notified", func(s bus.UpdaterState) bool { return s.Notified == last.Position })
 	a.pairUp(1)
 	a.put(1, "z", "3")
 }

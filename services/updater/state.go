@@ -59,7 +59,7 @@ func (u *updater) peerMoved(p replication.PeerState) {
 	u.beatOn(func(n *news) { n.peer, n.reason = p.State, p.Reason })
 }
 
-// noteNotified raises the notified mark to what the other host has durably (P14): also what it was handed over later,
+// noteNotified raises the notified mark to what the other host has durably: also what it was handed over later,
 // which is told by no answer.
 func (u *updater) noteNotified(p replication.PeerState) {
 	if p.Position.IsZero() {

@@ -8,7 +8,7 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// TestSteps_A1toA7 holds each step of figure 2 of the patent that happens in the updater against a real pair of them, in
+// TestSteps_A1toA7 holds each step of a request that happens in the updater against a real pair of them, in
 // the order in which they follow each other. A1, that a terminal's request reaches the active, is held by
 // TestInterface_CarriesARequestFromAStockClientToAServiceAndBack of package terminalif.
 func TestSteps_A1toA7(t *testing.T) {
@@ -72,7 +72,7 @@ func TestSteps_A1toA7(t *testing.T) {
 			}
 			last = r.Position
 		}},
-		{"P14", "the updates marked not notified are handed over to a standby that comes back", func(t *testing.T) {
+		{"after A7", "the updates marked not notified are handed over to a standby that comes back", func(t *testing.T) {
 			b.start()
 			b.await("the update", func(s bus.UpdaterState) bool { return s.Position == last })
 			a.await("notified", func(s bus.UpdaterState) bool { return s.Notified == last })

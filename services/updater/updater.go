@@ -271,7 +271,7 @@ func (u *updater) received() {
 	u.moved.beat()
 	r := u.receiver.State()
 	if r.Open && u.serving() == nil {
-		// What an active sends, it has: as standby each committed update is notified (P14).
+		// What an active sends, it has: as standby each committed update is notified.
 		u.store.SetNotified(earlier(r.Committed, u.store.Committed().Position))
 	}
 	u.applier.kick()

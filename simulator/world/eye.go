@@ -9,9 +9,9 @@ import (
 )
 
 var (
-	// errBothServe is I5 broken.
+	// errBothServe: rights to answer overlap.
 	errBothServe = errors.New("two hosts may answer at the same time")
-	// errTwoActives is I1 broken.
+	// errTwoActives: an epoch belongs to one host.
 	errTwoActives = errors.New("two hosts were active in one epoch")
 )
 
@@ -46,7 +46,7 @@ func (e *eye) Handle(ctx context.Context, r slog.Record) error {
 	return e.Handler.Handle(ctx, r)
 }
 
-// role notes who was active in an epoch (I1).
+// role notes who was active in an epoch.
 func (e *eye) role(r slog.Record) {
 	var host, role string
 	var epoch uint64

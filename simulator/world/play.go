@@ -174,7 +174,7 @@ func (w *World) Mend() {
 	}
 }
 
-// watch looks at both hosts at the same moment again and again: two that may answer terminals are one too many (I5).
+// watch looks at both hosts at the same moment again and again: two that may answer terminals are one too many.
 func (w *World) watch(ctx context.Context, eye *eye) {
 	const lookEvery = 50 * time.Millisecond
 	for tick := time.NewTicker(lookEvery); ; {

@@ -14,27 +14,27 @@ func hostsOf(members []role.Member) string {
 	return strings.Join(names, ",")
 }
 
-// check looks whether a rule is broken in this state. I3 is looked at where something is committed.
+// check looks whether a rule is broken in this state. What is committed is looked at where that happens.
 func (w *world) check() {
 	r := w.register.record
 	for i := range w.hosts {
 		h := &w.hosts[i]
 		if h.upd.duty == serving && r.Epoch == h.upd.epoch && r.Active != w.member(i) {
-			w.fail("I1: %s serves epoch %d, which belongs to %s", h.name, h.upd.epoch, r.Active.Host)
+			w.fail("%s serves epoch %d, which belongs to %s", h.name, h.upd.epoch, r.Active.Host)
 		}
 		if r.Epoch == 0 || !r.Has(w.member(i)) || h.disk.note.Out || h.disk.note.Version < r.Membership() {
 			continue
 		}
 		if n := common(w.acked, h.disk.log); n < len(w.acked) {
-			w.fail("I2: %s may be promoted, but lacks %d of %d acknowledged updates", h.name, len(w.acked)-n, len(w.acked))
+			w.fail("%s may be promoted, but lacks %d of %d acknowledged updates", h.name, len(w.acked)-n, len(w.acked))
 		}
 	}
 	a, b := &w.hosts[0], &w.hosts[1]
 	if a.upd.duty == serving && b.upd.duty == serving && a.upd.epoch == b.upd.epoch {
-		w.fail("I1: both serve epoch %d", a.upd.epoch)
+		w.fail("both serve epoch %d", a.upd.epoch)
 	}
 	if w.mayAnswer(0) && w.mayAnswer(1) {
-		w.fail("I5: both hosts may answer: a for %s, b for %s", a.right-a.clock, b.right-b.clock)
+		w.fail("both hosts may answer: a for %s, b for %s", a.right-a.clock, b.right-b.clock)
 	}
 }
 

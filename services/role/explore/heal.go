@@ -41,7 +41,10 @@ func (w *world) next(buffer []event) event {
 	return event{evTick, 0, 0}
 }
 
-// healer finds out whether there is a way back from a state (I6), and remembers from which states there is.
+// notWhole is the failure of a state from which there is no way back.
+const notWhole = "once faults end the pair does not become whole again"
+
+// healer finds out whether there is a way back from a state, and remembers from which states there is.
 type healer struct {
 	keys   keyer
 	good   map[uint64]bool
@@ -84,5 +87,5 @@ func (r *healer) way(w *world) string {
 	case w.failure != "":
 		return w.failure + " (once faults had ended)"
 	}
-	return "I6: once faults end the pair does not become whole again"
+	return notWhole
 }

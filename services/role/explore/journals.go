@@ -35,7 +35,7 @@ func (w *world) commit(i, n int) {
 		return // an old active that has not read the record yet
 	}
 	if same := common(w.acked, h.disk.log); same < len(w.acked) && same < n {
-		w.fail("I3: %s commits %v, but %v was acknowledged", h.name, h.disk.log[:n], w.acked)
+		w.fail("%s commits %v, but %v was acknowledged", h.name, h.disk.log[:n], w.acked)
 	} else if n > len(w.acked) {
 		w.acked = h.disk.log[:n:n]
 	}

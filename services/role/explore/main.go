@@ -12,7 +12,6 @@ import (
 	"runtime/debug"
 	"runtime/pprof"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -78,7 +77,7 @@ func main() {
 		fmt.Println(s.summary(r))
 		if r.failure != "" {
 			s.tell(os.Stdout, r.trace)
-			if strings.HasPrefix(r.failure, "I6") {
+			if r.failure == notWhole {
 				s.tellHealing(os.Stdout, r.trace)
 			}
 			os.Exit(1)

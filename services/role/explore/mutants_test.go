@@ -71,7 +71,7 @@ var roleMutants = []mutant{
 	{"T11: a main that overslept moves its lease on", edit{"machine.go",
 		"m.repliedAt = min(m.repliedAt+late, m.now)",
 		"m.repliedAt = min(m.repliedAt+late, m.now)\nif BROKEN {\nm.leaseUntil += late\n}"}, "freeze-and-cut", nil},
-	{"M6: a promise has no margin for clocks", edit{"machine.go",
+	{"a promise has no margin for clocks", edit{"machine.go",
 		"{ return lease + lease/10 + 10*time.Millisecond }",
 		"{\nif BROKEN {\nreturn lease\n}\nreturn lease + lease/10 + 10*time.Millisecond\n}"}, "freeze-and-cut", nil},
 	{"a takeover on silence does not wait for the granted lease", edit{"standby.go",

@@ -14,7 +14,7 @@ type scenario struct {
 	rules  rules
 	states int           // 0: no bound
 	within time.Duration // 0: no bound
-	heal   bool          // look for a way out of every state (I6)
+	heal   bool          // look for a way out of every state
 }
 
 // result of an exploration.
@@ -45,7 +45,7 @@ func (s *scenario) first() (w *world, failure string) {
 	run := func(done func() bool) {
 		for n := 0; !done(); n++ {
 			if n > 10_000 || w.failure != "" {
-				w.fail("I6: two fresh hosts do not become a pair")
+				w.fail("two fresh hosts do not become a pair")
 				return
 			}
 			w.apply(w.next(buffer))

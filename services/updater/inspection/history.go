@@ -24,7 +24,7 @@ const (
 )
 
 // historyPage gives a page of the update history database (figures 16 and 26): every update with whether the other host
-// was told (P14).
+// was told.
 func historyPage(s *storage.Store, q bus.HistoryRequest) (bus.HistoryPage, error) {
 	limit := q.Limit
 	if limit <= 0 {

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/hotpair/hotpair/storage/layout"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -62,3 +63,9 @@ type Stats struct {
 	// PairTime is the time of the last committed entry, in Unix nanoseconds.
 	PairTime int64
 }
+
+// What the database file says of the history and of a copy stands in its layout; these are the names of what a Store gives.
+type (
+	CopyProgress = layout.CopyProgress
+	EpochStart   = layout.EpochStart
+)

@@ -28,7 +28,7 @@ import (
 //   - in backticks in Markdown: pkg.Name of a package here, and TestName.
 var (
 	codeRef    = regexp.MustCompile(`\b[A-Z][0-9]{1,2}\b`)
-	numberRef  = regexp.MustCompile(`\b(?:[Ss]ection|[Ff]igure|[Cc]hapter|[Aa]ppendix) [0-9]+`)
+	numberRef  = regexp.MustCompile(`\b(?:[Ss]ection|[Ff]igure|[Cc]hapter|[Aa]ppendix)s? [0-9]+`)
 	sectionRef = regexp.MustCompile(`\b[Ss]ection "([^"]+)"`)
 	fileRef    = regexp.MustCompile(`[\w.][\w./-]*\.(?:go|md)\b`)
 	pathRef    = regexp.MustCompile(`(?:^|[\s("` + "`" + `])(?:\./)?((?:bus|services|storage|simulator|deployments)/[\w./-]+)`)

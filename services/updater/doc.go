@@ -1,5 +1,5 @@
 // Package updater is the process that writes: it turns what business processes commit into frames, makes each frame
-// durable in the journals of both hosts, answers, and brings the database up behind (figures 14 and 24 of the patent).
+// durable in the journals of both hosts, answers, and brings the database up behind.
 //
 // Why one process, and one goroutine in it, decides every update: conditions must be evaluated against one order of
 // updates, and one fsync must serve all that gathered while the disk was busy. The alternatives, a transaction of the

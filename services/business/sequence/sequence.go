@@ -5,7 +5,7 @@
 //
 // Each name counts for itself, from 1. A number is given out by one update that takes effect once for each request, on
 // both hosts, before it is answered: no number comes twice, and none is left out. Whoever must use every number asks
-// under an id of its own (see PROTOCOL.md) and repeats it until the answer is there: the answer to a call that was given
+// under an id of its own (see services/business/PROTOCOL.md) and repeats it until the answer is there: the answer to a call that was given
 // up may have held a number.
 //
 // A name is text of 1 to MaxName bytes. Names are never deleted, so a number never comes back.

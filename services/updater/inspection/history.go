@@ -23,7 +23,7 @@ const (
 	historyBlocks = 20
 )
 
-// historyPage gives a page of the update history database (figures 16 and 26): every update with whether the other host
+// historyPage gives a page of the update history database: every update with whether the other host
 // was told.
 func historyPage(s *storage.Store, q bus.HistoryRequest) (bus.HistoryPage, error) {
 	limit := q.Limit

@@ -24,19 +24,16 @@ const (
 // stillToComeDown are figures that are beyond their bound, with what they are today. None may get worse. Lower it with the
 // figure, and take the line out when the bound is kept.
 var stillToComeDown = map[string]int{
-	"lines of bus":                                           3400, // two forms of calls stand side by side until the last one is a typed one
-	"lines of services/operator":                             6687,
+	"lines of services/operator":                             2157,
+	"lines of services/operator/command":                     3200,
 	"lines of services/mainprocess":                          4000,
-	"lines of services/replication":                          4500,
 	"lines of services/role":                                 3400,
-	"upward arrows of services/operator":                     41,
 	"upward arrows of services/mainprocess":                  29,
 	"methods of the interface services/operator.Host":        29,
 	"methods of the interface services/replication.Database": 11,
 	"methods of services/mainprocess.host":                   121,
 	"fields of services/mainprocess.host":                    47,
-	"string fields that carry an error":                      30,
-	"missing Example functions":                              8,
+	"string fields that carry an error":                      1,
 }
 
 // TestHouse_KeepsItsBounds measures this module.

@@ -32,15 +32,15 @@ const (
 // audit answers bus.AuditReceipts: it looks up, one by one and in short views, what terminals were told is stored. A page
 // takes some milliseconds, beside the frames.
 func (i *Inspector) audit(_ context.Context, q bus.AuditReceipts) (bus.AuditedReceipts, error) {
-	if err := i.Updater.Serves(q.Epoch); err != nil {
+	if err := i.config.Updater.Serves(q.Epoch); err != nil {
 		return bus.AuditedReceipts{}, err
 	}
 	if len(q.Receipts) > bus.MaxAudited {
 		return bus.AuditedReceipts{}, fmt.Errorf("%w: %d receipts at once, at most %d", bus.ErrRefused, len(q.Receipts), bus.MaxAudited)
 	}
-	result, err := auditReceipts(i.Store, q.Receipts)
+	result, err := auditReceipts(i.config.Store, q.Receipts)
 	if result.Missing > 0 {
-		i.Log.Error("acknowledged updates are missing", "epoch", q.Epoch, "missing", result.Missing, "examples", result.Examples)
+		i.config.Log.Error("acknowledged updates are missing", "epoch", q.Epoch, "missing", result.Missing, "examples", result.Examples)
 	}
 	return result, err
 }

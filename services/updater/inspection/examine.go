@@ -21,12 +21,12 @@ const syncs = 5
 // examine answers bus.Examine. It runs beside the term and takes no part in it.
 func (i *Inspector) examine(context.Context, bus.Examine) (bus.Examined, error) {
 	var failed error
-	e := bus.Examined{Needed: i.Needed}
+	e := bus.Examined{Needed: i.config.Needed}
 	took := make([]time.Duration, 0, syncs)
 	for range syncs {
 		began := time.Now()
-		if err := i.Store.TestWrite(); err != nil {
-			i.Updater.Failed(err)
+		if err := i.config.Store.TestWrite(); err != nil {
+			i.config.Updater.Failed(err)
 			failed = err
 			break
 		}
@@ -37,12 +37,12 @@ func (i *Inspector) examine(context.Context, bus.Examine) (bus.Examined, error) 
 		e.Sync = took[len(took)/2]
 	}
 	var s unix.Statfs_t
-	if err := unix.Statfs(i.Data, &s); err != nil {
+	if err := unix.Statfs(i.config.Data, &s); err != nil {
 		e.Problems = append(e.Problems, err.Error())
 	} else {
 		e.Free = s.Bavail * uint64(s.Bsize)
 	}
-	e.Problems = append(e.Problems, permissions(i.Data)...)
+	e.Problems = append(e.Problems, permissions(i.config.Data)...)
 	return e, failed
 }
 

@@ -54,14 +54,14 @@ type Config struct {
 
 // Inspector answers what operators ask of a host's data.
 type Inspector struct {
-	Config
+	config   Config
 	verifier *verifier // compares both databases beside all orders
 	backups  *backups
 }
 
 // New makes an Inspector. Run has it compare, Close ends the backups that are under way.
 func New(c Config) *Inspector {
-	return &Inspector{Config: c, verifier: newVerifier(c), backups: newBackups(c)}
+	return &Inspector{config: c, verifier: newVerifier(c), backups: newBackups(c)}
 }
 
 // Answer has what main asks answered, each call in a goroutine of the group. An answer is bounded by itself, and outlives no
@@ -70,8 +70,10 @@ func (i *Inspector) Answer(r *bus.Router, group bus.Group) {
 	ctx := context.Background()
 	bus.CallExamine.HandleIn(ctx, r, group, i.examine)
 	bus.CallAudit.HandleIn(ctx, r, group, i.audit)
-	bus.CallHistory.HandleIn(ctx, r, group, func(_ context.Context, q bus.HistoryRequest) (bus.HistoryPage, error) { return historyPage(i.Store, q) })
-	bus.CallAside.HandleIn(ctx, r, group, func(_ context.Context, q bus.AsideRequest) (bus.AsidePage, error) { return asideOf(i.Data, q) })
+	bus.CallHistory.HandleIn(ctx, r, group, func(_ context.Context, q bus.HistoryRequest) (bus.HistoryPage, error) {
+		return historyPage(i.config.Store, q)
+	})
+	bus.CallAside.HandleIn(ctx, r, group, func(_ context.Context, q bus.AsideRequest) (bus.AsidePage, error) { return asideOf(i.config.Data, q) })
 	bus.CallVerify.HandleIn(ctx, r, group, i.verifier.begin)
 	bus.CallVerifyState.HandleIn(ctx, r, group, i.verifier.now)
 	bus.CallVerifyStop.HandleIn(ctx, r, group, i.verifier.end)

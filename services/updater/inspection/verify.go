@@ -28,7 +28,7 @@ var (
 
 // verifier leads comparisons of both databases, one at a time.
 type verifier struct {
-	Config
+	config Config
 	orders chan bus.VerifyOrder
 
 	mu    sync.Mutex
@@ -37,7 +37,7 @@ type verifier struct {
 }
 
 func newVerifier(c Config) *verifier {
-	return &verifier{Config: c, orders: make(chan bus.VerifyOrder, 1)}
+	return &verifier{config: c, orders: make(chan bus.VerifyOrder, 1)}
 }
 
 // begin takes an order, or refuses it.
@@ -48,7 +48,7 @@ func (v *verifier) begin(_ context.Context, q bus.VerifyOrder) (bus.VerifyState,
 	if v.state.Running {
 		return refuse(fmt.Errorf("a comparison runs already, begun by %s at %s", v.state.By, v.state.Began.Format(time.TimeOnly)))
 	}
-	term, err := v.Updater.Term()
+	term, err := v.config.Updater.Term()
 	if err != nil {
 		return refuse(err)
 	}
@@ -61,7 +61,7 @@ func (v *verifier) begin(_ context.Context, q bus.VerifyOrder) (bus.VerifyState,
 		return refuse(errors.New("a comparison is about to begin"))
 	}
 	v.state = bus.VerifyState{
-		ID: q.ID, By: q.By, Repair: q.Repair, Running: true, Host: v.Host, Peer: v.Remote.Peer(), Epoch: term.Epoch,
+		ID: q.ID, By: q.By, Repair: q.Repair, Running: true, Host: v.config.Host, Peer: v.config.Remote.Peer(), Epoch: term.Epoch,
 		Began: time.Now().UTC(),
 	}
 	return v.state, nil
@@ -75,7 +75,7 @@ func (v *verifier) now(context.Context, bus.VerifyQuestion) (bus.VerifyState, er
 	if s.Running {
 		return s, nil
 	}
-	err := v.Store.View(func(r *storage.Reader) error {
+	err := v.config.Store.View(func(r *storage.Reader) error {
 		raw, _, ok := r.Get(bus.SystemSpace, []byte(bus.SystemVerify))
 		if !ok {
 			return nil
@@ -136,14 +136,14 @@ func (v *verifier) carryOut(ctx context.Context, q bus.VerifyOrder) {
 	}
 	s := v.state
 	v.mu.Unlock()
-	v.Log.Info("both databases were compared", "clean", s.Clean(), "keys", s.Keys, "different", s.Different, "repaired", s.Repaired,
+	v.config.Log.Info("both databases were compared", "clean", s.Clean(), "keys", s.Keys, "different", s.Different, "repaired", s.Repaired,
 		"position", s.Position, "took", s.Ended.Sub(s.Began), "failure", s.Failure)
 	v.keep(s)
-	v.Updater.Beat()
+	v.config.Updater.Beat()
 }
 
 func (v *verifier) compare(ctx context.Context, stop context.CancelCauseFunc, q bus.VerifyOrder) (comparison.Outcome, error) {
-	term, err := v.Updater.Term()
+	term, err := v.config.Updater.Term()
 	if err != nil {
 		return comparison.Outcome{}, err
 	}
@@ -158,12 +158,12 @@ func (v *verifier) compare(ctx context.Context, stop context.CancelCauseFunc, q 
 		}
 	}()
 	defer func() { close(done); <-watched }()
-	conn, err := v.Remote.Await(ctx)
+	conn, err := v.config.Remote.Await(ctx)
 	if err != nil {
 		return comparison.Outcome{}, err
 	}
 	c := comparison.Comparison{
-		Database: v.Store, Conn: conn, Peer: v.Remote.Peer(), Epoch: term.Epoch, Repair: q.Repair, Log: v.Log,
+		Database: v.config.Store, Conn: conn, Peer: v.config.Remote.Peer(), Epoch: term.Epoch, Repair: q.Repair, Log: v.config.Log,
 		Progress: func(o comparison.Outcome) {
 			v.mu.Lock()
 			defer v.mu.Unlock()
@@ -216,7 +216,7 @@ func shownPlace(bucket string, key []byte) (space, shown string) {
 func (v *verifier) keep(s bus.VerifyState) {
 	ctx, cancel := context.WithTimeout(context.Background(), keepWithin)
 	defer cancel()
-	if err := v.Space.Put(ctx, []byte(bus.SystemVerify), bus.EncodeJSON(s)); err != nil {
-		v.Log.Warn("what came of the comparison could not be kept", "error", err)
+	if err := v.config.Space.Put(ctx, []byte(bus.SystemVerify), bus.EncodeJSON(s)); err != nil {
+		v.config.Log.Warn("what came of the comparison could not be kept", "error", err)
 	}
 }

@@ -19,8 +19,6 @@ type commitCall struct {
 	epoch      uint64
 	size       int // estimate of the stored bytes
 	answer     func(bus.DatabaseReply)
-
-	onDraft bool // a condition was compared with the draft, not with the committed state; set by draft
 }
 
 // entryOverhead is what an entry takes beside keys, values and bodies, in bytes, amply.

@@ -57,16 +57,13 @@ func nudge(c chan struct{}) {
 	}
 }
 
-// roomy reports whether there is room for another frame; if not, the channel is closed when there may be.
+// roomy reports whether there is room for another frame; if not, the channel is closed when there may be. It has nothing
+// applied: who waits hurries.
 func (a *applier) roomy() (bool, <-chan struct{}) {
 	a.mu.Lock()
 	changed := a.changed
 	a.mu.Unlock()
-	if a.store.Bytes() < a.room {
-		return true, changed
-	}
-	a.hurry()
-	return false, changed
+	return a.store.Bytes() < a.room, changed
 }
 
 // run applies until ctx ends. An idle host is not woken up. Its errors are those of a disk: the process ends (R8).

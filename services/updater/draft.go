@@ -68,12 +68,13 @@ func (d *draft) add(s state, c *commitCall) verdict {
 	if d.premature(c.entry.Request) {
 		return verdict{reply: premature(c.entry.Request, d.latest)}
 	}
-	if v, failed := d.conflicts(s, c); failed {
+	v, drafted := d.conflicts(s, c)
+	if v.reply.Code == bus.CodeConflict {
 		return v
 	}
 	if len(c.entry.Effects) == 0 && !c.record {
 		// Step A2: nothing to change. It rests on the frame if one of its conditions did.
-		return verdict{held: c.onDraft}
+		return verdict{held: drafted}
 	}
 	e := c.entry
 	e.Position = position.Position{Epoch: d.epoch, Sequence: d.end.Position.Sequence + 1}
@@ -127,27 +128,26 @@ func (d *draft) recorded(s state, id history.RequestID) (verdict, bool) {
 	return verdict{}, false
 }
 
-// conflicts evaluates all conditions, so that the asker learns of every key that is in its way.
-func (d *draft) conflicts(s state, c *commitCall) (verdict, bool) {
-	var v verdict
-	c.onDraft = false
+// conflicts evaluates all conditions, so that the asker learns of every key that is in its way: the verdict has CodeConflict if
+// one does not hold. drafted: a condition was compared with the draft, not with the committed state.
+func (d *draft) conflicts(s state, c *commitCall) (v verdict, drafted bool) {
 	for _, want := range c.conditions {
 		have, onDraft := d.revisions[spaceKey{c.entry.Space, string(want.Key)}]
 		if !onDraft {
 			have = s.Revision(c.entry.Space, want.Key)
 		}
-		c.onDraft = c.onDraft || onDraft
+		drafted = drafted || onDraft
 		if holds := want.Present && have != 0 || !want.Present && have == want.Revision; !holds {
 			v.reply.Conflicts = append(v.reply.Conflicts, want.Key)
 			v.held = v.held || onDraft
 		}
 	}
 	if len(v.reply.Conflicts) == 0 {
-		return verdict{}, false
+		return verdict{}, drafted
 	}
 	v.reply.Code = bus.CodeConflict
 	v.reply.Message = fmt.Sprintf("%d of %d conditions do not hold", len(v.reply.Conflicts), len(c.conditions))
-	return v, true
+	return v, drafted
 }
 
 // repeat is the reply for a request that was executed before: what was recorded, with the position it was given.

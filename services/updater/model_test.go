@@ -202,6 +202,7 @@ func TestApplier_MakesRoom(t *testing.T) {
 	if ok {
 		t.Fatalf("room with %d bytes", store.Bytes())
 	}
+	a.hurry() // as who waits for room does
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- a.run(ctx) }()

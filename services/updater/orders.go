@@ -50,11 +50,11 @@ func (u *updater) note(q bus.Note) (bus.Done, error) {
 		}
 		return nil
 	})
-	return bus.Done{}, u.written(err)
+	return bus.Done{}, u.afterWrite(err)
 }
 
-// written tells main of what a write has changed, ends the process if it has failed, and gives its error.
-func (u *updater) written(err error) error {
+// afterWrite tells main of what a write has changed, ends the process if it has failed, and gives its error.
+func (u *updater) afterWrite(err error) error {
 	u.beat()
 	u.endIfDead(err)
 	return err
@@ -149,7 +149,7 @@ func (u *updater) standby(q bus.Standby) (bus.Done, error) {
 	// Nobody of a lower epoch may append any more (R5), also who was let in while the epoch was written. The fence itself comes
 	// with the hello of the epoch.
 	u.journal.Revoke()
-	return bus.Done{}, u.written(err)
+	return bus.Done{}, u.afterWrite(err)
 }
 
 // require answers bus.Require.

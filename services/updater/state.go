@@ -8,12 +8,18 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// state is what the heartbeat tells main. The updater is ready for orders as soon as it beats.
-func (u *updater) state() (ready bool, state any) {
+// report takes in how far the other host is and gives what the heartbeat tells main. The updater is ready for orders as soon as
+// it beats.
+func (u *updater) report() (ready bool, state any) {
 	active := u.present().active
 	if active != nil {
 		u.noteNotified(active.sender.State())
 	}
+	return true, u.state(active)
+}
+
+// state is what holds here now, with what only a host that serves knows.
+func (u *updater) state(active *activity) bus.UpdaterState {
 	received := u.receiver.State()
 	committed := u.store.Committed()
 	facts := u.facts.Get()
@@ -38,7 +44,7 @@ func (u *updater) state() (ready bool, state any) {
 	}
 	s.Measured = u.measured.sample()
 	s.Disk = u.disk.Load()
-	return true, s
+	return s
 }
 
 // tell adds what only a host that serves knows.

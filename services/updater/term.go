@@ -105,6 +105,7 @@ func (t *term) waitForRoom(ctx context.Context) error {
 		if ok {
 			return nil
 		}
+		t.hurry()
 		if !waits {
 			t.update(func() { t.flight = flight{since: t.clock()} })
 			defer t.arrived()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -82,6 +83,22 @@ type stage struct {
 	own, other *fakeJournal
 	cancel     context.CancelCauseFunc
 	result     chan error
+	full       atomic.Pointer[chan struct{}] // closed when there is room again; nil: there always was
+	hurried    chan struct{}
+}
+
+// room is that for another frame.
+func (s *stage) room() (bool, <-chan struct{}) {
+	full := s.full.Load()
+	if full == nil {
+		return true, closedChannel()
+	}
+	select {
+	case <-*full:
+		return true, *full
+	default:
+		return false, *full
+	}
 }
 
 func newStage(t *testing.T, required bool) *stage {
@@ -90,12 +107,12 @@ func newStage(t *testing.T, required bool) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &stage{t: t, own: newFakeJournal(true), other: newFakeJournal(true), result: make(chan error, 1)}
+	s := &stage{t: t, own: newFakeJournal(true), other: newFakeJournal(true), result: make(chan error, 1), hurried: make(chan struct{}, 1)}
 	s.term = &term{
 		measured: &measures{},
 		epoch:    1, store: store, own: s.own, other: s.other, clock: lease.BootClock, required: required,
 		times: &pairTime{clock: lease.BootClock, wall: time.Now},
-		room:  func() (bool, <-chan struct{}) { return true, closedChannel() }, hurry: func() {}, committed: func(history.Mark) {},
+		room:  s.room, hurry: func() { nudge(s.hurried) }, committed: func(history.Mark) {},
 		queue: newQueue(), ended: make(chan struct{}), changed: make(chan struct{}),
 	}
 	began, err := history.NewStored(history.Digest{}, history.Entry{
@@ -317,6 +334,22 @@ func TestTerm_DrainFinishesWhatWaits(t *testing.T) {
 	if err := receive(t, "the end", s.result); err != nil {
 		t.Errorf("ended with %v", err)
 	}
+}
+
+// TestTerm_WaitsForRoomInAHurry: a frame that finds no room has what is committed applied, and goes on when it is.
+func TestTerm_WaitsForRoomInAHurry(t *testing.T) {
+	s := newStage(t, false)
+	receive(t, "the first entry", s.own.asked)
+	applied := make(chan struct{})
+	s.full.Store(&applied)
+	x := s.commit(bus.Commit{Operations: []bus.Operation{put("x", "1")}})
+	receive(t, "the hurry", s.hurried)
+	quiet(t, "an answer without room", x)
+	if f := s.term.inFlight(); f.since == 0 || f.own {
+		t.Errorf("waiting for the own disk is told as %+v", f)
+	}
+	close(applied)
+	receive(t, "the answer", x)
 }
 
 // TestTerm_FullJournalWaits: a journal at its bound has room again when bolt has applied more.

@@ -118,7 +118,7 @@ func (u *updater) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer conns.Close()
-	u.heart = bus.NewHeart(conns.Control, bus.ProcessUpdater, bus.HeartInterval(u.config.Lease), u.state)
+	u.heart = bus.NewHeart(conns.Control, bus.ProcessUpdater, bus.HeartInterval(u.config.Lease), u.report)
 
 	lower.run("applier", u.applier.run)
 	lower.run("receiver", u.receiver.Run)
@@ -223,7 +223,7 @@ func (u *updater) open(ctx context.Context) error {
 	}
 	u.receiver = replication.NewReceiver(replication.ReceiverConfig{
 		Host: c.Host, Log: u.tail, Database: u.store, Facts: u.facts, Dir: c.Data,
-		Allow: u.allow, Changed: u.received, Aside: u.setAside, Logger: u.log,
+		Allow: u.allow, Changed: u.received, Aside: u.noteAside, Logger: u.log,
 	})
 	u.remote = replication.NewRemote(replication.RemoteConfig{
 		Host: c.Host, Address: c.PeerReplication, Password: password, Network: u.network, Clock: u.clock,
@@ -336,8 +336,8 @@ func (u *updater) countAside() error {
 	return nil
 }
 
-// setAside counts what only this host had (R10); the receiver has told it.
-func (u *updater) setAside(a replication.Aside) {
+// noteAside counts what only this host had (R10); the receiver has told it.
+func (u *updater) noteAside(a replication.Aside) {
 	u.mu.Lock()
 	u.aside.updates += max(1, a.Updates)
 	u.aside.committed += a.Committed

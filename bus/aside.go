@@ -2,9 +2,9 @@ package bus
 
 // AsideRequest asks for the files in which a host has set updates aside (R10), or for a page of one of them.
 type AsideRequest struct {
-	File  string `json:"file,omitempty"` // its name; empty: all files
-	From  int    `json:"from,omitempty"` // record, from 0
-	Limit int    `json:"limit,omitempty"`
+	File  string `json:"file,omitempty"`  // the updates of this file; empty: all files
+	From  int    `json:"from,omitempty"`  // record to begin with, from 0
+	Limit int    `json:"limit,omitempty"` // how many
 }
 
 // AsidePage answers it.

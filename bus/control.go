@@ -220,13 +220,11 @@ type TerminalStatus struct {
 
 // HistoryRequest asks the updater for a page of the update history.
 type HistoryRequest struct {
-	From  uint64 `json:"from"` // sequence; 0: the last Limit updates
-	Limit int    `json:"limit"`
-	// Key, when not empty, asks only for updates of this key, as it is shown; Service narrows it to one service's.
-	Key     string `json:"key,omitempty"`
-	Service string `json:"service,omitempty"`
-	// Before, without From, asks for the last ones before this sequence.
-	Before uint64 `json:"before,omitempty"`
+	From    uint64 `json:"from"`              // sequence to begin with; 0: the last ones
+	Limit   int    `json:"limit"`             // how many
+	Key     string `json:"key,omitempty"`     // only updates of this key, as it is shown
+	Service string `json:"service,omitempty"` // only updates of this service
+	Before  uint64 `json:"before,omitempty"`  // without from: the last ones before this sequence
 }
 
 // HistoryPage answers it.

@@ -25,17 +25,14 @@ func (h *host) allAlarms() []bus.Alarm {
 	return alarms.Join(h.events.Pinned(), h.alarms.List(), others)
 }
 
-// Alarms implements operator.Alarming.
-func (h *host) Alarms(context.Context) operator.AlarmList {
-	return operator.AlarmList{Host: h.config.Host, Alarms: h.allAlarms(), Hooks: h.hooks.States()}
+// listAlarms gives what is raised, the worst first, and how the hooks do. It answers whatever else is down.
+func (h *host) listAlarms(context.Context, operator.Caller, operator.None) (operator.AlarmList, error) {
+	return operator.AlarmList{Host: h.config.Host, Alarms: h.allAlarms(), Hooks: h.hooks.States()}, nil
 }
 
-// AckAlarm implements operator.Alarming. Only the host that serves can change what the pair keeps; a standby passes the
-// call on.
-func (h *host) AckAlarm(ctx context.Context, caller operator.Caller, q operator.AckRequest) (operator.Acknowledged, error) {
-	if h.activeElsewhere() {
-		return forward[operator.Acknowledged](ctx, h, operator.CallAckAlarm, caller, q)
-	}
+// ackAlarm ends an alarm that only an operator ends, on both hosts and for good. Only the host that serves can change what the
+// pair keeps.
+func (h *host) ackAlarm(ctx context.Context, caller operator.Caller, q operator.AckRequest) (operator.Acknowledged, error) {
 	v := h.driver.View()
 	if !v.Serving {
 		return operator.Acknowledged{}, fmt.Errorf("%w: nobody serves; only the host that serves can acknowledge", operator.ErrRefused)

@@ -2,7 +2,6 @@ package mainprocess
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"runtime/debug"
 	"strings"
@@ -12,11 +11,9 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/fault"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/registry"
 	"github.com/hotpair/hotpair/services/role"
 )
-
-// callExamine asks a host for its own part of an examination.
-const callExamine = "examine-own"
 
 const (
 	// filesBeside is how many files a process needs beside one for each terminal: its database, bus, logs.
@@ -44,13 +41,13 @@ func (f *findings) add(level operator.Level, check, value, remedy string) {
 	f.list = append(f.list, operator.Finding{Host: f.host, Check: check, Level: level.String(), Value: value, Remedy: remedy})
 }
 
-// Doctor implements operator.Examining.
-func (h *host) Doctor(ctx context.Context) (operator.Diagnosis, error) {
-	own, err := h.examineOwn(ctx)
+// doctor examines both hosts, now: it writes to both disks, reads the witness and asks both role machines.
+func (h *host) doctor(ctx context.Context, caller operator.Caller, _ operator.None) (operator.Diagnosis, error) {
+	own, err := h.examineOwn(ctx, caller, operator.None{})
 	if err != nil {
 		return operator.Diagnosis{}, err
 	}
-	other, err := forward[operator.Examination](ctx, h, callExamine, operator.Caller{}, nil)
+	other, err := registry.Other(ctx, h.operations, operator.PartExamine, caller, operator.None{})
 	if err != nil {
 		return operator.Diagnose(own, nil, err.Error(), 0), nil
 	}
@@ -59,7 +56,7 @@ func (h *host) Doctor(ctx context.Context) (operator.Diagnosis, error) {
 }
 
 // examineOwn looks at this host.
-func (h *host) examineOwn(ctx context.Context) (operator.Examination, error) {
+func (h *host) examineOwn(ctx context.Context, _ operator.Caller, _ operator.None) (operator.Examination, error) {
 	m, err := h.clone(ctx)
 	if err != nil {
 		return operator.Examination{}, err
@@ -218,9 +215,4 @@ func buildVersion() string {
 		}
 	}
 	return strings.TrimSpace(version + " " + info.GoVersion)
-}
-
-// examineCall is callExamine.
-func (h *host) examineCall(ctx context.Context, _ operator.Caller, _ json.RawMessage) (any, error) {
-	return h.examineOwn(ctx)
 }

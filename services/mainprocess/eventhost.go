@@ -65,7 +65,7 @@ func (h *host) processEvent(name, text string) {
 		Details: map[string]string{events.DetailProcess: name}}, false)
 }
 
-// Called implements operator.Events.
+// Called implements web.Host.
 func (h *host) Called(caller operator.Caller, what string, failure error) {
 	e := bus.Event{Kind: bus.EventOperator, Epoch: h.driver.View().Known,
 		Details: map[string]string{events.DetailWhat: what, events.DetailCall: caller.ID, events.DetailFrom: caller.From, events.DetailVia: h.config.Host}}
@@ -106,7 +106,7 @@ func (l pairLog) Record(ctx context.Context, batch []bus.Event) (last uint64, er
 	case to.epoch == 0:
 		return 0, events.ErrNobodyRecords
 	case to.peer:
-		r, err = bus.CallHandEvents.Ask(ctx, l.h.link.bulk(), bus.HandEvents{LinkSender: l.h.sender(), Events: batch})
+		r, err = bus.CallHandEvents.Ask(ctx, l.h.link.bulk(), bus.HandEvents{LinkSender: l.h.Sender(), Events: batch})
 	default:
 		r, err = bus.CallRecord.PostWait(ctx, l.h.orders, bus.RecordEvents{Events: batch}, events.HandWithin)
 	}
@@ -136,12 +136,12 @@ func (l pairLog) Events(ctx context.Context, q bus.EventsRequest) (bus.EventsPag
 	return bus.CallEvents.PostWait(ctx, l.h.orders, q, eventsWithin)
 }
 
-// Events implements operator.Events.
+// Events implements registry.Log.
 func (h *host) Events(ctx context.Context, q bus.EventsRequest) (bus.EventsPage, error) {
 	return h.reader.Events(ctx, q)
 }
 
-// Follow implements operator.Events. The channel is closed when ctx or this main ends.
+// Follow implements registry.Log. The channel is closed when ctx or this main ends.
 func (h *host) Follow(ctx context.Context, from uint64) <-chan operator.Event {
 	out := make(chan operator.Event)
 	ctx, cancel := context.WithCancel(ctx)

@@ -2,33 +2,22 @@ package mainprocess
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"sync"
 	"time"
 
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/registry"
 	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/services/role"
 	"github.com/hotpair/hotpair/services/supervisor"
 )
-
-// callExplain asks a host for its own part of an explanation.
-const callExplain = "explain-own"
 
 // conditionsEvery is how often the conditions are looked at, to know since when they are so.
 const conditionsEvery = 500 * time.Millisecond
 
 // causes is how many of the last events are told as reasons.
 const causes = 3
-
-// decisionLocalCalls are the calls that each host answers for itself, whatever its role.
-func (h *host) decisionLocalCalls() map[string]remoteCall {
-	return map[string]remoteCall{
-		callExamine: h.examineCall,
-		callExplain: func(ctx context.Context, _ operator.Caller, _ json.RawMessage) (any, error) { return h.explainOwn(ctx) },
-	}
-}
 
 // standing remembers since when each condition is as it is.
 type standing struct {
@@ -90,7 +79,7 @@ func (h *host) clone(ctx context.Context) (*role.Machine, error) {
 }
 
 // explainOwn asks a copy of the own role machine.
-func (h *host) explainOwn(ctx context.Context) (operator.OwnView, error) {
+func (h *host) explainOwn(ctx context.Context, _ operator.Caller, _ operator.None) (operator.OwnView, error) {
 	m, err := h.clone(ctx)
 	if err != nil {
 		return operator.OwnView{}, err
@@ -121,18 +110,19 @@ func shownOutlook(o role.Outlook) operator.Outlook {
 	return shown
 }
 
-// Explain implements operator.Explaining.
-func (h *host) Explain(ctx context.Context) (operator.Explanation, error) {
+// explain says why the pair is as it is and what would happen next. It does without the other host when that does not
+// answer.
+func (h *host) explain(ctx context.Context, caller operator.Caller, _ operator.None) (operator.Explanation, error) {
 	status := h.Status(ctx)
 	level, sentence := status.Summary()
 	e := operator.Explanation{Host: h.config.Host, Time: time.Now(), Level: level.String(), Summary: sentence, Why: h.reasons(status)}
-	own, err := h.explainOwn(ctx)
+	own, err := h.explainOwn(ctx, caller, operator.None{})
 	if err != nil {
 		return e, err
 	}
 	e.Hosts = []operator.OwnView{own}
 	var other *operator.OwnView
-	said, err := forward[operator.OwnView](ctx, h, callExplain, operator.Caller{}, nil)
+	said, err := registry.Other(ctx, h.operations, operator.PartExplain, caller, operator.None{})
 	if err == nil {
 		other, e.Hosts = &said, append(e.Hosts, said)
 	} else {

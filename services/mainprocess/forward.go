@@ -2,62 +2,63 @@ package mainprocess
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
-	"maps"
+	"time"
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/registry"
 	"github.com/hotpair/hotpair/services/role"
 )
 
-// remoteCall does for an operator at the other host what only the active can do.
-type remoteCall func(ctx context.Context, caller operator.Caller, arguments json.RawMessage) (any, error)
+// Peer implements registry.Main.
+func (h *host) Peer() (bus.Asker, string) { return h.link.bulk(), h.peerHTTP() }
 
-// remoteCalls are the calls that a standby forwards, by name.
-func (h *host) remoteCalls() map[string]remoteCall {
-	calls := map[string]remoteCall{
-		operator.CallSwitchover: func(ctx context.Context, caller operator.Caller, _ json.RawMessage) (any, error) {
-			return h.Switchover(ctx, caller)
-		},
-	}
-	maps.Copy(calls, h.dataCalls())
-	calls[operator.CallAckAlarm] = callWith(h.AckAlarm)
-	maps.Copy(calls, h.decisionCalls())
-	return calls
+// Standby implements registry.Main.
+func (h *host) Standby() (standby, activeElsewhere bool) {
+	v := h.driver.View()
+	standby = v.Role == role.Standby
+	return standby, standby && v.HasPeer && v.Peer.Epoch != 0
 }
 
-// forward passes an operator's call to the active over the link. Errors: ErrForward, and what the call ends with there.
-func forward[T any](ctx context.Context, h *host, what string, caller operator.Caller, arguments any) (result T, err error) {
-	call := operator.Call{What: what, Caller: caller}
-	if arguments != nil {
-		call.Arguments = bus.EncodeJSON(arguments)
-	}
-	body, err := operator.CallForwarded.Ask(ctx, h.link.bulk(), operator.Forwarded{LinkSender: h.sender(), Call: call})
-	if err != nil {
-		return result, fmt.Errorf("%w: %s: %w", operator.ErrForward, h.peerHTTP(), err)
-	}
-	return result, operator.DecodeOutcome(body, &result)
-}
+// serveOperations answers what operators can ask for, here and at the other host.
+func (h *host) serveOperations(r *registry.Registry) {
+	h.operations = r
+	registry.Answer(r, operator.CallStatus, registry.Plain(func(ctx context.Context) (operator.Status, error) {
+		return operator.Whole(h.Status(ctx)), nil
+	}))
+	registry.Answer(r, operator.CallPeer, registry.Plain(func(ctx context.Context) (operator.Status, error) {
+		look, err := h.PeerLook(ctx, time.Now())
+		return operator.Whole(look.Status), err
+	}))
+	registry.Answer(r, operator.CallSeries, registry.Plain(func(context.Context) (operator.Series, error) { return h.Series(time.Time{}), nil }))
+	registry.Answer(r, operator.CallHistory, h.history)
+	registry.Answer(r, operator.CallDiverged, h.diverged)
+	registry.Answer(r, operator.CallEvents, registry.Events(h))
+	registry.Answer(r, operator.CallAlarms, h.listAlarms)
+	registry.Answer(r, operator.CallAckAlarm, h.ackAlarm)
 
-// forwarded serves a call that the other main passed on. It is never passed back: two standbys have no active.
-func (h *host) forwarded(m operator.Forwarded) json.RawMessage {
-	return operator.EncodeOutcome(h.serveCall(m))
-}
+	registry.Answer(r, operator.CallSwitchover, h.switchover)
+	registry.Answer(r, operator.CallSchedule, h.planSwitchover)
+	registry.Answer(r, operator.CallCancelSchedule, h.cancelSwitchover)
+	registry.Answer(r, operator.CallPause, h.pause)
+	registry.Answer(r, operator.CallResume, h.resume)
+	registry.Answer(r, operator.CallExplain, h.explain)
+	registry.Answer(r, operator.CallDoctor, h.doctor)
+	registry.Answer(r, operator.CallPromotePlan, h.promotePlan)
+	registry.Answer(r, operator.CallPromote, h.promote)
+	registry.Answer(r, operator.CallAdmit, h.admit)
 
-func (h *host) serveCall(m operator.Forwarded) (any, error) {
-	call := m.Call
-	if do, local := h.localCalls()[call.What]; local {
-		call.Caller.Via = m.Host
-		return do(h.ctx, call.Caller, call.Arguments)
-	}
-	do, known := h.remoteCalls()[call.What]
-	switch {
-	case !known:
-		return nil, fmt.Errorf("%w: %s does not know the call %q: it runs another version", operator.ErrRefused, h.config.Host, call.What)
-	case h.driver.View().Role == role.Standby:
-		return nil, fmt.Errorf("%w: %s is standby too", operator.ErrRefused, h.config.Host)
-	}
-	call.Caller.Via = m.Host
-	return do(h.ctx, call.Caller, call.Arguments)
+	registry.Answer(r, operator.CallTerminals, h.terminals)
+	registry.Answer(r, operator.CallAddTerminals, h.addTerminals)
+	registry.Answer(r, operator.CallRemoveTerminals, h.removeTerminals)
+	registry.Answer(r, operator.CallProbeTerminals, h.probeTerminals)
+	registry.Answer(r, operator.CallVerify, h.beginVerify)
+	registry.Answer(r, operator.CallVerifyState, h.verifyState)
+	registry.Answer(r, operator.CallStopVerify, h.stopVerify)
+
+	registry.AnswerPart(r, operator.PartLook, h.ownLook)
+	registry.AnswerPart(r, operator.PartExplain, h.explainOwn)
+	registry.AnswerPart(r, operator.PartExamine, h.examineOwn)
+	registry.AnswerPart(r, operator.PartTerminals, h.listOwn)
+	registry.AnswerPart(r, operator.PartProbe, h.probeOwn)
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/hotpair/hotpair/services/events"
 	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/lease"
-	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/registry"
 	"github.com/hotpair/hotpair/services/role"
 )
 
@@ -59,6 +59,7 @@ type host struct {
 	measures    measures
 	blackbox    *blackbox.Recorder
 	tables      tables
+	operations  *registry.Registry // what operators can ask for
 
 	updaterState  atomic.Pointer[bus.UpdaterState]
 	terminalState atomic.Pointer[bus.TerminalState]
@@ -291,8 +292,8 @@ func (h *host) BeatAnswered(sentAt time.Duration, r bus.BeatReply, refusal error
 // errHello says that a hello is of no host that this one makes a pair with.
 var errHello = errors.New("refused")
 
-// sender is this main, as it says on the link.
-func (h *host) sender() bus.LinkSender {
+// Sender is this main, as it says on the link.
+func (h *host) Sender() bus.LinkSender {
 	return bus.LinkSender{Version: bus.Version, Host: h.config.Host, Identity: h.driver.View().Self.Identity}
 }
 
@@ -325,7 +326,4 @@ func (h *host) hearPeer() {
 		answer(bus.Done{}, nil)
 	})
 	hear(h.link, bus.CallHandEvents, pairLog{h}.take)
-	hear(h.link, operator.CallForwarded, func(q operator.Forwarded, answer func(json.RawMessage, error)) {
-		go func() { answer(h.forwarded(q), nil) }()
-	})
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/hotpair/hotpair/services/console"
 	"github.com/hotpair/hotpair/services/metrics"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/registry"
 	"github.com/hotpair/hotpair/services/operator/web"
 	"github.com/hotpair/hotpair/services/role"
 )
@@ -51,19 +52,16 @@ func (h *host) await(ctx context.Context, wanted func(role.View) bool) error {
 	}
 }
 
-// History asks the updater for a page of the update history.
-func (h *host) History(ctx context.Context, request bus.HistoryRequest) (bus.HistoryPage, error) {
+// history asks the updater for a page of the update history.
+func (h *host) history(ctx context.Context, _ operator.Caller, request bus.HistoryRequest) (bus.HistoryPage, error) {
 	page, err := bus.CallHistory.PostWait(ctx, h.orders, request, orderDeadline)
 	return page, updaterSaid(err)
 }
 
-// Switchover hands over to the other host and returns when it serves. A standby forwards the call to the active.
-func (h *host) Switchover(ctx context.Context, caller operator.Caller) (operator.Switchover, error) {
+// switchover hands over to the other host and returns when it serves.
+func (h *host) switchover(ctx context.Context, caller operator.Caller, _ operator.None) (operator.Switchover, error) {
 	ctx, cancel := context.WithTimeout(ctx, switchoverDeadline)
 	defer cancel()
-	if v := h.driver.View(); v.Role == role.Standby && v.HasPeer && v.Peer.Epoch != 0 {
-		return forward[operator.Switchover](ctx, h, operator.CallSwitchover, caller, nil)
-	}
 	began := time.Now()
 	events, stop := h.events.Listen()
 	defer stop()
@@ -141,7 +139,7 @@ func (h *host) serveHTTP(ctx context.Context) error {
 		h.log.Warn("commands on this machine won't find the token of the operator interface", "error", err)
 	}
 	server := web.NewServer(web.ServerConfig{
-		Listen: h.config.HTTP, Network: h.network, Host: h, Clock: h.clock, Log: h.log, Token: token, Pages: h.pages(),
+		Listen: h.config.HTTP, Network: h.network, Operations: h.operations, Host: h, Live: h, Clock: h.clock, Log: h.log, Token: token, Pages: h.pages(),
 	})
 	go func() {
 		select {
@@ -165,16 +163,8 @@ func (h *host) pages() map[string]http.Handler {
 	return all
 }
 
-// callLook asks the other host how it sees itself.
-const callLook = "look"
-
-// lookWanted is the argument of callLook.
-type lookWanted struct {
-	After time.Time `json:"after"`
-}
-
-// ownLook answers callLook.
-func (h *host) ownLook(ctx context.Context, _ operator.Caller, q lookWanted) (operator.Look, error) {
+// ownLook is how this host sees itself.
+func (h *host) ownLook(ctx context.Context, _ operator.Caller, q operator.LookRequest) (operator.Look, error) {
 	return operator.Look{Status: h.Status(ctx), Points: h.measures.recorder.Points(q.After)}, nil
 }
 
@@ -183,5 +173,5 @@ func (h *host) PeerLook(ctx context.Context, after time.Time) (operator.Look, er
 	if !h.driver.View().HasPeer {
 		return operator.Look{}, fmt.Errorf("%w: the other host has not been heard", operator.ErrUnavailable)
 	}
-	return forward[operator.Look](ctx, h, callLook, operator.Caller{Via: h.config.Host}, lookWanted{After: after})
+	return registry.Other(ctx, h.operations, operator.PartLook, operator.Caller{Via: h.config.Host}, operator.LookRequest{After: after})
 }

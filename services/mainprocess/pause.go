@@ -13,26 +13,8 @@ import (
 // peerHears is how long a call waits until the other host says that it knows what was written.
 const peerHears = 500 * time.Millisecond
 
-// decisionCalls are the calls about who serves that only the active can do.
-func (h *host) decisionCalls() map[string]remoteCall {
-	return map[string]remoteCall{
-		operator.CallAdmit:    callWith(h.Admit),
-		operator.CallSchedule: callWith(h.Schedule),
-		operator.CallScheduleCancel: callWith(func(ctx context.Context, c operator.Caller, _ struct{}) (operator.Scheduled, error) {
-			return h.CancelSchedule(ctx, c)
-		}),
-		operator.CallPause: callWith(h.Pause),
-		operator.CallResume: callWith(func(ctx context.Context, c operator.Caller, _ struct{}) (operator.PauseResult, error) {
-			return h.Resume(ctx, c)
-		}),
-	}
-}
-
-// Pause implements operator.Pauses.
-func (h *host) Pause(ctx context.Context, caller operator.Caller, request operator.PauseRequest) (operator.PauseResult, error) {
-	if h.activeElsewhere() {
-		return forward[operator.PauseResult](ctx, h, operator.CallPause, caller, request)
-	}
+// pause holds back automatic takeover and hand-over on both hosts.
+func (h *host) pause(ctx context.Context, caller operator.Caller, request operator.PauseRequest) (operator.PauseResult, error) {
 	d, err := request.Duration()
 	if err != nil {
 		return operator.PauseResult{}, err
@@ -40,11 +22,8 @@ func (h *host) Pause(ctx context.Context, caller operator.Caller, request operat
 	return h.setPause(ctx, caller, role.Pause{Until: time.Now().Add(d).UTC().Round(time.Millisecond), For: d, By: callerName(caller)})
 }
 
-// Resume implements operator.Pauses.
-func (h *host) Resume(ctx context.Context, caller operator.Caller) (operator.PauseResult, error) {
-	if h.activeElsewhere() {
-		return forward[operator.PauseResult](ctx, h, operator.CallResume, caller, struct{}{})
-	}
+// resume ends a pause before its time.
+func (h *host) resume(ctx context.Context, caller operator.Caller, _ operator.None) (operator.PauseResult, error) {
 	return h.setPause(ctx, caller, role.Pause{})
 }
 

@@ -14,8 +14,8 @@ import (
 // askedFresh is how long terminals may take to say whom they see: an operator waits for it, so it is not tight.
 const askedFresh = 500 * time.Millisecond
 
-// PromotePlan implements operator.Promoting.
-func (h *host) PromotePlan(ctx context.Context) (operator.PromotePlan, error) {
+// promotePlan says what a forced promotion of this very host would mean. Nothing is done.
+func (h *host) promotePlan(ctx context.Context, _ operator.Caller, _ operator.None) (operator.PromotePlan, error) {
 	m, err := h.clone(ctx)
 	if err != nil {
 		return operator.PromotePlan{}, err
@@ -52,13 +52,13 @@ func orName(name string) string {
 	return name
 }
 
-// Promote implements operator.Promoting.
-func (h *host) Promote(ctx context.Context, caller operator.Caller, request operator.PromoteRequest) (operator.Promoted, error) {
+// promote makes this very host serve, accepting the loss.
+func (h *host) promote(ctx context.Context, caller operator.Caller, request operator.PromoteRequest) (operator.Promoted, error) {
 	accepted, unknown, err := request.Loss()
 	if err != nil {
 		return operator.Promoted{}, err
 	}
-	plan, err := h.PromotePlan(ctx)
+	plan, err := h.promotePlan(ctx, caller, operator.None{})
 	if err != nil {
 		return operator.Promoted{}, err
 	}
@@ -85,11 +85,8 @@ func (h *host) takeOver(ctx context.Context, in role.Input) (role.View, error) {
 	return v, nil
 }
 
-// Admit implements operator.Promoting.
-func (h *host) Admit(ctx context.Context, caller operator.Caller, request operator.AdmitRequest) (operator.Admitted, error) {
-	if h.activeElsewhere() {
-		return forward[operator.Admitted](ctx, h, operator.CallAdmit, caller, request)
-	}
+// admit lets a replaced host or witness in.
+func (h *host) admit(ctx context.Context, caller operator.Caller, request operator.AdmitRequest) (operator.Admitted, error) {
 	done := operator.Admitted{ID: caller.ID}
 	if request.Who != operator.AdmitWitness {
 		v, err := h.takeOver(ctx, role.AdmitWanted{By: callerName(caller), Host: request.Who})

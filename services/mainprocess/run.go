@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -21,6 +22,7 @@ import (
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/metrics"
+	"github.com/hotpair/hotpair/services/operator/registry"
 	"github.com/hotpair/hotpair/services/process"
 	"github.com/hotpair/hotpair/services/role"
 	"github.com/hotpair/hotpair/services/supervisor"
@@ -104,9 +106,13 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 		return err
 	}
 	h.hearPeer()
+	var asked sync.WaitGroup // by the other main, for operators
+	h.serveOperations(registry.New(work, h, h.link.calls, &asked))
 	if err := h.link.start(work); err != nil {
 		return err
 	}
+	defer asked.Wait()
+	defer cancel()
 	defer h.link.close()
 
 	h.processes = newProcesses(processesConfig{

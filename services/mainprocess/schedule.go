@@ -86,11 +86,8 @@ func (s *schedule) bereft(now time.Time) (lost *operator.Scheduled) {
 	return lost
 }
 
-// Schedule implements operator.Scheduling.
-func (h *host) Schedule(ctx context.Context, caller operator.Caller, request operator.ScheduleRequest) (operator.Scheduled, error) {
-	if h.activeElsewhere() {
-		return forward[operator.Scheduled](ctx, h, operator.CallSchedule, caller, request)
-	}
+// planSwitchover has this host switch over at a time. It takes the place of what was scheduled before.
+func (h *host) planSwitchover(_ context.Context, caller operator.Caller, request operator.ScheduleRequest) (operator.Scheduled, error) {
 	wait := time.Until(request.At)
 	v := h.driver.View()
 	switch {
@@ -113,11 +110,8 @@ func (h *host) Schedule(ctx context.Context, caller operator.Caller, request ope
 	return planned, nil
 }
 
-// CancelSchedule implements operator.Scheduling.
-func (h *host) CancelSchedule(ctx context.Context, caller operator.Caller) (operator.Scheduled, error) {
-	if h.activeElsewhere() {
-		return forward[operator.Scheduled](ctx, h, operator.CallScheduleCancel, caller, struct{}{})
-	}
+// cancelSwitchover drops what is scheduled.
+func (h *host) cancelSwitchover(_ context.Context, caller operator.Caller, _ operator.None) (operator.Scheduled, error) {
 	was := h.schedule.take()
 	if was == nil {
 		return operator.Scheduled{}, fmt.Errorf("%w: no switchover is scheduled", operator.ErrRefused)
@@ -139,7 +133,7 @@ func (h *host) keepSchedule(ctx context.Context, planned operator.Scheduled) {
 	}
 	work, cancel := context.WithTimeout(h.ctx, switchoverDeadline)
 	defer cancel()
-	if _, err := h.Switchover(work, operator.Caller{ID: rand.Text(), From: "schedule of " + planned.By, Via: h.config.Host}); err != nil {
+	if _, err := h.switchover(work, operator.Caller{ID: rand.Text(), From: "schedule of " + planned.By, Via: h.config.Host}, operator.None{}); err != nil {
 		h.say("the switchover scheduled for %s did not happen: %s", planned.At.UTC().Format(time.RFC3339), err)
 	}
 }

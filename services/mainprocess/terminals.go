@@ -11,6 +11,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/fault"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/registry"
 )
 
 const (
@@ -20,12 +21,6 @@ const (
 	tableDeadline = 10 * time.Second
 	// probeDeadline bounds the probing of a page, in which every terminal may be silent.
 	probeDeadline = 20 * time.Second
-)
-
-// Calls that each main answers for its own terminal-if.
-const (
-	callListTerminals  = "list-terminals"
-	callProbeTerminals = "probe-terminals"
 )
 
 // tables follows the table of terminals: the updater tells that the pair's own key space has changed, main reads the table, and
@@ -138,24 +133,18 @@ func (t *tables) tell(h *host) {
 	})
 }
 
-// AddTerminals adds terminals to the table. Only the active can.
-func (h *host) AddTerminals(ctx context.Context, caller operator.Caller, add []operator.TerminalAddress) (operator.TerminalsChanged, error) {
-	if h.activeElsewhere() {
-		return forward[operator.TerminalsChanged](ctx, h, operator.CallAddTerminals, caller, add)
-	}
+// addTerminals adds terminals to the table. Only the active can.
+func (h *host) addTerminals(ctx context.Context, caller operator.Caller, q operator.AddTerminals) (operator.TerminalsChanged, error) {
 	change := bus.TableChange{}
-	for _, a := range add {
+	for _, a := range q.Terminals {
 		change.Add = append(change.Add, bus.TableRow{ID: a.ID, Address: a.Address, Added: time.Now().UTC().Truncate(time.Second), By: caller.From})
 	}
-	return h.changeTable(ctx, caller, change, fmt.Sprintf("%d terminals added", len(add)))
+	return h.changeTable(ctx, caller, change, fmt.Sprintf("%d terminals added", len(q.Terminals)))
 }
 
-// RemoveTerminals takes terminals out of the table. Only the active can.
-func (h *host) RemoveTerminals(ctx context.Context, caller operator.Caller, ids []string) (operator.TerminalsChanged, error) {
-	if h.activeElsewhere() {
-		return forward[operator.TerminalsChanged](ctx, h, operator.CallRemoveTerminals, caller, ids)
-	}
-	return h.changeTable(ctx, caller, bus.TableChange{Remove: ids}, fmt.Sprintf("%d terminals removed", len(ids)))
+// removeTerminals takes terminals out of the table. Only the active can.
+func (h *host) removeTerminals(ctx context.Context, caller operator.Caller, q operator.RemoveTerminals) (operator.TerminalsChanged, error) {
+	return h.changeTable(ctx, caller, bus.TableChange{Remove: q.IDs}, fmt.Sprintf("%d terminals removed", len(q.IDs)))
 }
 
 func (h *host) changeTable(ctx context.Context, caller operator.Caller, change bus.TableChange, what string) (operator.TerminalsChanged, error) {
@@ -169,8 +158,8 @@ func (h *host) changeTable(ctx context.Context, caller operator.Caller, change b
 	return result, nil
 }
 
-// Terminals gives a page of the list with what both hosts have with each.
-func (h *host) Terminals(ctx context.Context, caller operator.Caller, q operator.TerminalsRequest) (operator.TerminalsPage, error) {
+// terminals gives a page of the list with what both hosts have with each.
+func (h *host) terminals(ctx context.Context, caller operator.Caller, q operator.TerminalsRequest) (operator.TerminalsPage, error) {
 	revision, rows, known := h.tables.now()
 	page := operator.TerminalsPage{Source: operator.SourceTable, Revision: revision, Terminals: []operator.TerminalRow{}}
 	if !known {
@@ -186,7 +175,7 @@ func (h *host) Terminals(ctx context.Context, caller operator.Caller, q operator
 		})
 	}
 	order := bus.ListTerminals{After: q.After, Limit: q.Limit}
-	both(ctx, h, caller, callListTerminals, order, h.listOwn, func(host string, list bus.ListedTerminals, problem string) {
+	both(ctx, h, caller, operator.PartTerminals, order, h.listOwn, func(host string, list bus.ListedTerminals, problem string) {
 		page.Hosts = append(page.Hosts, operator.TerminalsHost{Host: host, Problem: problem})
 		seen := map[string]bus.TerminalDetail{}
 		for _, d := range list.Terminals {
@@ -201,8 +190,8 @@ func (h *host) Terminals(ctx context.Context, caller operator.Caller, q operator
 	return page, nil
 }
 
-// ProbeTerminals dials terminals from both hosts.
-func (h *host) ProbeTerminals(ctx context.Context, caller operator.Caller, q operator.ProbeRequest) (operator.ProbePage, error) {
+// probeTerminals dials terminals from both hosts.
+func (h *host) probeTerminals(ctx context.Context, caller operator.Caller, q operator.ProbeRequest) (operator.ProbePage, error) {
 	_, rows, known := h.tables.now()
 	if !known {
 		rows = h.environment()
@@ -233,7 +222,7 @@ func (h *host) ProbeTerminals(ctx context.Context, caller operator.Caller, q ope
 	if len(rows) == 0 {
 		return page, nil
 	}
-	both(ctx, h, caller, callProbeTerminals, order, h.probeOwn, func(host string, probed bus.ProbedTerminals, problem string) {
+	both(ctx, h, caller, operator.PartProbe, order, h.probeOwn, func(host string, probed bus.ProbedTerminals, problem string) {
 		page.Hosts = append(page.Hosts, operator.TerminalsHost{Host: host, Problem: problem})
 		for _, p := range probed.Terminals {
 			for i := range page.Terminals {
@@ -264,32 +253,22 @@ func (h *host) probeOwn(ctx context.Context, _ operator.Caller, q bus.ProbeTermi
 
 // both asks this host and the other one at the same time and gives what each says, this one's first; problem is why one
 // says nothing.
-func both[Q, A any](ctx context.Context, h *host, caller operator.Caller, call string, q Q, own func(context.Context, operator.Caller, Q) (A, error), take func(host string, answer A, problem string)) {
-	type said struct {
-		answer A
-		err    error
-	}
-	other := make(chan said, 1)
-	go func() {
-		a, err := forward[A](ctx, h, call, caller, q)
-		other <- said{a, err}
-	}()
-	answer, err := own(ctx, caller, q)
-	give := func(host string, a A, err error) {
-		if err != nil {
+func both[Q, A any](ctx context.Context, h *host, caller operator.Caller, part operator.Part[Q, A], q Q, own func(context.Context, operator.Caller, Q) (A, error), take func(host string, answer A, problem string)) {
+	mine, other := registry.Shares(ctx, h.operations, part, caller, q, own)
+	give := func(host string, s registry.Share[A]) {
+		if s.Err != nil {
 			var none A
-			take(host, none, err.Error())
+			take(host, none, s.Err.Error())
 			return
 		}
-		take(host, a, "")
+		take(host, s.Answer, "")
 	}
-	give(h.config.Host, answer, err)
+	give(h.config.Host, mine)
 	name := "the other host"
 	if v := h.driver.View(); v.HasPeer && v.Peer.Host != "" {
 		name = v.Peer.Host
 	}
-	o := <-other
-	give(name, o.answer, o.err)
+	give(name, other)
 }
 
 // pageOfRows gives rows behind an id.

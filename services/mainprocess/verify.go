@@ -14,47 +14,27 @@ import (
 // verifyPace is how often main looks whether a comparison that it began has ended.
 const verifyPace = 500 * time.Millisecond
 
-// BeginVerify begins a comparison of both databases. Only the active can.
-func (h *host) BeginVerify(ctx context.Context, caller operator.Caller, q operator.VerifyRequest) (bus.VerifyState, error) {
-	if h.activeElsewhere() {
-		return forward[bus.VerifyState](ctx, h, operator.CallVerify, caller, q)
-	}
+// beginVerify begins a comparison of both databases and returns at once. Only the active can.
+func (h *host) beginVerify(ctx context.Context, caller operator.Caller, q operator.VerifyRequest) (bus.VerifyState, error) {
 	order := bus.VerifyOrder{ID: caller.ID, By: caller.From, Repair: q.Repair}
 	s, err := verifyOrder(ctx, h, bus.CallVerify, order)
 	if err != nil {
 		return s, err
 	}
 	if q.Repair {
-		h.noteOutcome(caller, operator.CallVerify, "the standby's database is compared and repaired, for "+caller.From)
+		h.noteOutcome(caller, operator.CallVerify.Name, "the standby's database is compared and repaired, for "+caller.From)
 	}
 	h.driver.work.Go(func() { h.followVerify(caller) })
 	return s, nil
 }
 
-// VerifyState tells how far a comparison is, or what came of the last one.
-func (h *host) VerifyState(ctx context.Context, caller operator.Caller) (bus.VerifyState, error) {
-	if h.activeElsewhere() {
-		if s, err := forward[bus.VerifyState](ctx, h, operator.CallVerifyState, caller, struct{}{}); err == nil {
-			return s, nil
-		}
-		// The other host is out of reach: what came of the last one is known here too.
-	}
-	return h.verifyState(ctx, caller, struct{}{})
-}
-
-func (h *host) verifyState(ctx context.Context, _ operator.Caller, _ struct{}) (bus.VerifyState, error) {
+// verifyState tells how far a comparison is, or what came of the last one, which both hosts know.
+func (h *host) verifyState(ctx context.Context, _ operator.Caller, _ operator.None) (bus.VerifyState, error) {
 	return verifyOrder(ctx, h, bus.CallVerifyState, bus.VerifyQuestion{})
 }
 
-// StopVerify ends the comparison that runs.
-func (h *host) StopVerify(ctx context.Context, caller operator.Caller) (bus.VerifyState, error) {
-	if h.activeElsewhere() {
-		return forward[bus.VerifyState](ctx, h, operator.CallVerifyStop, caller, struct{}{})
-	}
-	return h.stopVerify(ctx, caller, struct{}{})
-}
-
-func (h *host) stopVerify(ctx context.Context, _ operator.Caller, _ struct{}) (bus.VerifyState, error) {
+// stopVerify ends the comparison that runs.
+func (h *host) stopVerify(ctx context.Context, _ operator.Caller, _ operator.None) (bus.VerifyState, error) {
 	return verifyOrder(ctx, h, bus.CallVerifyStop, bus.VerifyQuestion{})
 }
 
@@ -72,12 +52,12 @@ func (h *host) followVerify(caller operator.Caller) {
 		s, err := verifyOrder(h.ctx, h, bus.CallVerifyState, bus.VerifyQuestion{})
 		switch {
 		case err != nil && !h.processes.isUp(bus.ProcessUpdater):
-			h.noteOutcome(caller, operator.CallVerify, "the comparison of both databases ended with the updater")
+			h.noteOutcome(caller, operator.CallVerify.Name, "the comparison of both databases ended with the updater")
 			return
 		case err != nil || s.Running:
 			continue
 		}
-		h.noteOutcome(caller, operator.CallVerify, operator.VerifySentence(s))
+		h.noteOutcome(caller, operator.CallVerify.Name, operator.VerifySentence(s))
 		h.judgeVerify(s)
 		return
 	}
@@ -100,7 +80,7 @@ func (h *host) recallVerify() {
 		h.alarms.Clear(alarms.VerifyMismatch)
 		return
 	}
-	s, err := h.verifyState(h.ctx, operator.Caller{}, struct{}{})
+	s, err := h.verifyState(h.ctx, operator.Caller{}, operator.None{})
 	if err == nil && s.ID != "" && !s.Running {
 		h.judgeVerify(s)
 	}

@@ -10,11 +10,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/services/operator/wording"
-	"github.com/hotpair/hotpair/storage/position"
 )
-
-// PathBackup gives a backup as a file.
-const PathBackup = "/api/v1/backup"
 
 const (
 	// HeaderBackupSize is how large a backup will be, about, in bytes. TrailerBackupProblem comes behind a backup that broke off,
@@ -32,13 +28,6 @@ type BackupOutput interface {
 	// Begin is told how large it will be, about, before the first byte.
 	Begin(size int64)
 	io.Writer
-}
-
-// Backups is the part of a main that gives backups. Each host gives them of its own database, whatever its role.
-type Backups interface {
-	// Backup writes a backup and gives the position that it holds. Nothing was written when the error is ErrRefused: as many
-	// as can be are under way, or this host's database is not consistent. Otherwise what was written is worth nothing.
-	Backup(ctx context.Context, caller Caller, to BackupOutput) (position.Position, error)
 }
 
 // BackupSummary is what a backup file holds.
@@ -82,7 +71,7 @@ type BackupFiles interface {
 // Backup writes a backup of the host's database. told is told how many bytes of how many, about, have come. Errors: those
 // of Backups, ErrUnreachable; what was written then is no backup.
 func (c *Client) Backup(ctx context.Context, to io.Writer, told func(got, size int64)) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+PathBackup, nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+CallBackup.Path, nil)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUsage, err)
 	}

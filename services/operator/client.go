@@ -15,7 +15,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
 
@@ -38,7 +37,7 @@ func NewClient(url string) *Client {
 	transport := &http.Transport{
 		// No proxy: the address is meant as it stands, and status must not leave the machine by accident.
 		DialContext:           (&net.Dialer{Timeout: 2 * time.Second}).DialContext,
-		ResponseHeaderTimeout: SwitchoverWithin + 5*time.Second,
+		ResponseHeaderTimeout: Longest() + 5*time.Second,
 		DisableKeepAlives:     true,
 	}
 	return &Client{url: strings.TrimRight(url, "/"), transport: transport, http: &http.Client{
@@ -60,45 +59,12 @@ func (c *Client) WithDial(dial func(ctx context.Context, network, address string
 	return c
 }
 
-// Status asks for the host's status. Errors: ErrUnreachable, the sentinels of Host.
+// Status asks for the host's status, as everybody does first. Errors: those of Ask.
 func (c *Client) Status(ctx context.Context) (Status, error) {
-	var s Status
-	return s, c.call(ctx, http.MethodGet, PathStatus, &s)
+	return CallStatus.Ask(ctx, c, None{})
 }
 
-// History asks for a page of the update history. Errors: ErrUnreachable, ErrUsage, ErrUnavailable.
-func (c *Client) History(ctx context.Context, request bus.HistoryRequest) (bus.HistoryPage, error) {
-	query := url.Values{}
-	if request.From > 0 {
-		query.Set("from", strconv.FormatUint(request.From, 10))
-	}
-	if request.Limit > 0 {
-		query.Set("limit", strconv.Itoa(request.Limit))
-	}
-	for name, text := range map[string]string{"key": request.Key, "service": request.Service} {
-		if text != "" {
-			query.Set(name, text)
-		}
-	}
-	if request.Before > 0 {
-		query.Set("before", strconv.FormatUint(request.Before, 10))
-	}
-	var page bus.HistoryPage
-	return page, c.call(ctx, http.MethodGet, PathHistory+"?"+query.Encode(), &page)
-}
-
-// Switchover makes the other host active. It is sent once. Errors: ErrUnreachable, ErrRefused, ErrForward,
-// ErrUnfinished; a *Problem among them has the steps that were made.
-func (c *Client) Switchover(ctx context.Context) (Switchover, error) {
-	var s Switchover
-	return s, c.call(ctx, http.MethodPost, PathSwitchover, &s)
-}
-
-func (c *Client) call(ctx context.Context, method, path string, into any) error {
-	return c.callWith(ctx, method, path, nil, into)
-}
-
-func (c *Client) callWith(ctx context.Context, method, path string, body []byte, into any) error {
+func (c *Client) call(ctx context.Context, method, path string, body []byte, into any) error {
 	request, err := http.NewRequestWithContext(ctx, method, c.url+path, bytes.NewReader(body))
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUsage, err)
@@ -154,13 +120,4 @@ func reason(err error) error {
 		return u.Err
 	}
 	return err
-}
-
-// post calls a path that changes something, with arguments as its body.
-func (c *Client) post(ctx context.Context, path string, arguments, into any) error {
-	body, err := json.Marshal(arguments)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrUsage, err)
-	}
-	return c.callWith(ctx, http.MethodPost, path, body, into)
 }

@@ -2,27 +2,12 @@ package operator
 
 import (
 	"cmp"
-	"context"
 	"fmt"
-	"net/http"
 	"slices"
 	"time"
 
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
-
-// PathDoctor is where a host examines the pair.
-const PathDoctor = "/api/v1/doctor"
-
-// DoctorWithin bounds an examination: both hosts write to their disks and ask their terminals.
-const DoctorWithin = 10 * time.Second
-
-// Examining is the part of Host that finds out whether a takeover could succeed.
-type Examining interface {
-	// Doctor examines this host and the other one, now: it writes to both disks, reads the witness and asks both role
-	// machines. ErrUnavailable while the role machine does not turn.
-	Doctor(ctx context.Context) (Diagnosis, error)
-}
 
 // Diagnosis says whether a takeover could succeed right now.
 type Diagnosis struct {
@@ -134,10 +119,4 @@ func compare(own, other Examination, skew time.Duration) (list []Finding) {
 	}
 	one("leases", level, own.Lease.String()+", "+other.Lease.String(), "set HOTPAIR_LEASE the same on both hosts")
 	return list
-}
-
-// Doctor has the pair examined. Errors: ErrUnreachable, ErrUnavailable.
-func (c *Client) Doctor(ctx context.Context) (Diagnosis, error) {
-	var d Diagnosis
-	return d, c.call(ctx, http.MethodGet, PathDoctor, &d)
 }

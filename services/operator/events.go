@@ -1,20 +1,14 @@
 package operator
 
 import (
-	"context"
+	"cmp"
 	"fmt"
-	"net/http"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
 )
-
-// PathEvents is the pair's event log.
-const PathEvents = "/api/v1/events"
 
 const (
 	// DefaultEvents is how many events a page has when nobody says; at most it has bus.MaxEvents.
@@ -26,17 +20,31 @@ const (
 // Event is something that an operator can act on, as a host saw it.
 type Event = bus.Event
 
-// Events is what a main offers about the pair's event log.
-type Events interface {
-	// Events gives a page of the log as this host holds it; while its updater is down, what main remembers, which the
-	// page's Note says.
-	Events(ctx context.Context, request bus.EventsRequest) (bus.EventsPage, error)
-	// Follow gives the events of the log from a number on as they come in; 0: those that come from now on. The channel is
-	// closed when ctx or the main ends.
-	Follow(ctx context.Context, from uint64) <-chan Event
-	// Called makes an event of an operator's call that would change something: when it comes, and again with the reason
-	// when it did not come about. It never blocks.
-	Called(caller Caller, what string, failure error)
+// EventsQuery asks for a page of the event log; with Wait, for one that has something, if it comes within that time.
+type EventsQuery struct {
+	From  uint64 `json:"from,omitempty"`  // number to begin with
+	Limit int    `json:"limit,omitempty"` // how many
+	Since string `json:"since,omitempty"` // a time or a duration ago
+	Kind  string `json:"kind,omitempty"`  // only these
+	Wait  string `json:"wait,omitempty"`  // how long to wait for one, a duration
+}
+
+func (q *EventsQuery) check() error {
+	_, since := ParseSince(q.Since, time.Now())
+	_, wait := q.Waits()
+	return cmp.Or(bounded("limit", q.Limit, bus.MaxEvents), since, CheckKind(q.Kind), wait)
+}
+
+// Waits gives how long to wait. The error is ErrUsage.
+func (q *EventsQuery) Waits() (time.Duration, error) {
+	if q.Wait == "" {
+		return 0, nil
+	}
+	wait, err := time.ParseDuration(q.Wait)
+	if err != nil || wait < 0 || wait > WaitMost {
+		return 0, fmt.Errorf("%w: wait=%q is no duration up to %s", ErrUsage, q.Wait, WaitMost)
+	}
+	return wait, nil
 }
 
 // ParseSince reads a time of RFC 3339, or how long ago it was; "" is the zero time. The error is ErrUsage.
@@ -60,27 +68,4 @@ func CheckKind(kind string) error {
 		return nil
 	}
 	return fmt.Errorf("%w: there is no kind %q; there are %s", ErrUsage, kind, strings.Join(bus.EventKinds(), ", "))
-}
-
-// Events asks for a page of the event log; with wait, for one that has something, if it comes within that time. Errors:
-// ErrUnreachable, ErrUsage.
-func (c *Client) Events(ctx context.Context, request bus.EventsRequest, wait time.Duration) (bus.EventsPage, error) {
-	q := url.Values{}
-	if request.From > 0 {
-		q.Set("from", strconv.FormatUint(request.From, 10))
-	}
-	if request.Limit > 0 {
-		q.Set("limit", strconv.Itoa(request.Limit))
-	}
-	if !request.Since.IsZero() {
-		q.Set("since", request.Since.UTC().Format(time.RFC3339Nano))
-	}
-	if request.Kind != "" {
-		q.Set("kind", request.Kind)
-	}
-	if wait > 0 {
-		q.Set("wait", wait.String())
-	}
-	var page bus.EventsPage
-	return page, c.call(ctx, http.MethodGet, PathEvents+"?"+q.Encode(), &page)
 }

@@ -1,27 +1,12 @@
 package operator
 
 import (
-	"context"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
-
-// PathExplain is where the pair explains itself.
-const PathExplain = "/api/v1/explain"
-
-// ExplainWithin bounds an explanation, the other host's part included.
-const ExplainWithin = 5 * time.Second
-
-// Explaining is the part of Host that explains.
-type Explaining interface {
-	// Explain says why the pair is as it is and what would happen next. It asks the other host for its part, and does
-	// without when that does not answer. ErrUnavailable while the role machine does not turn.
-	Explain(ctx context.Context) (Explanation, error)
-}
 
 // Explanation is the pair explained by one host, with what the other one said.
 type Explanation struct {
@@ -236,10 +221,4 @@ func foreseeBoth(own OwnView, other *OwnView) Foreseen {
 	}
 	f.Verdict = "if both lose power: " + strings.Join(append(can, not...), "; ")
 	return f
-}
-
-// Explain asks for an explanation. Errors: ErrUnreachable, ErrUnavailable.
-func (c *Client) Explain(ctx context.Context) (Explanation, error) {
-	var e Explanation
-	return e, c.call(ctx, http.MethodGet, PathExplain, &e)
 }

@@ -1,35 +1,14 @@
 package operator
 
 import (
-	"context"
 	"fmt"
 	"time"
 
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
 
-// Paths and names of the calls.
-const (
-	PathPause  = "/api/v1/pause"
-	PathResume = "/api/v1/resume"
-	CallPause  = "pause"
-	CallResume = "resume"
-
-	// DefaultPause is how long a pause lasts when nobody says.
-	DefaultPause = 30 * time.Minute
-
-	// PauseWithin bounds a call: a compare-and-set, and what may be under way before it.
-	PauseWithin = 15 * time.Second
-)
-
-// Pauses is the part of Host about pausing automatic takeover. A standby forwards both to the active. Errors: ErrRefused,
-// ErrForward, ErrUnfinished when the pair record could not be changed in time, and it is open whether it will be.
-type Pauses interface {
-	// Pause holds back automatic takeover and hand-over on both hosts.
-	Pause(ctx context.Context, caller Caller, request PauseRequest) (PauseResult, error)
-	// Resume ends a pause before its time.
-	Resume(ctx context.Context, caller Caller) (PauseResult, error)
-}
+// DefaultPause is how long a pause lasts when nobody says.
+const DefaultPause = 30 * time.Minute
 
 // PauseRequest says how long.
 type PauseRequest struct {
@@ -46,6 +25,11 @@ func (r PauseRequest) Duration() (time.Duration, error) {
 		return 0, fmt.Errorf("%w: %q is no duration like 30m or 1h30m", ErrUsage, r.For)
 	}
 	return d, nil
+}
+
+func (r *PauseRequest) check() error {
+	_, err := r.Duration()
+	return err
 }
 
 // PauseResult is what became of a call.
@@ -74,16 +58,4 @@ func (p *Pause) Sentence() string {
 		text += "; held back: " + p.HeldBack
 	}
 	return text
-}
-
-// Pause holds back automatic takeover. Errors: ErrUnreachable, those of Pauses.
-func (c *Client) Pause(ctx context.Context, request PauseRequest) (PauseResult, error) {
-	var result PauseResult
-	return result, c.post(ctx, PathPause, request, &result)
-}
-
-// Resume ends a pause. Errors: ErrUnreachable, those of Pauses.
-func (c *Client) Resume(ctx context.Context) (PauseResult, error) {
-	var result PauseResult
-	return result, c.post(ctx, PathResume, struct{}{}, &result)
 }

@@ -6,28 +6,28 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/hotpair/hotpair/services/fault"
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
 
 // ProblemType begins the type of every Problem of ours.
 const ProblemType = "urn:hotpair:problem:"
 
-// kinds are the sentinels that cross HTTP and the link, each with its name there and its status.
+// kinds are the sentinels that cross HTTP, each with its status. Its name there is its code, as on the link.
 func kinds() []kind {
 	return []kind{
-		{ErrUsage, "usage", http.StatusBadRequest, "The request was not understood"},
-		{ErrToken, "token", http.StatusUnauthorized, "The token is missing or wrong"},
-		{ErrRefused, "refused", http.StatusConflict, "Refused"},
-		{ErrForward, "forward", http.StatusBadGateway, "The active can't be reached over the link"},
-		{ErrUnfinished, "unfinished", http.StatusInternalServerError, "Begun, but not finished as asked"},
-		{ErrUnavailable, "unavailable", http.StatusServiceUnavailable, "A part of the host is down"},
-		{context.DeadlineExceeded, "timeout", http.StatusGatewayTimeout, "No answer in time; it may still come to pass"},
+		{ErrUsage, http.StatusBadRequest, "The request was not understood"},
+		{ErrToken, http.StatusUnauthorized, "The token is missing or wrong"},
+		{ErrRefused, http.StatusConflict, "Refused"},
+		{ErrForward, http.StatusBadGateway, "The active can't be reached over the link"},
+		{ErrUnfinished, http.StatusInternalServerError, "Begun, but not finished as asked"},
+		{ErrUnavailable, http.StatusServiceUnavailable, "A part of the host is down"},
+		{context.DeadlineExceeded, http.StatusGatewayTimeout, "No answer in time; it may still come to pass"},
 	}
 }
 
 type kind struct {
 	err    error
-	name   string
 	status int
 	title  string
 }
@@ -52,7 +52,7 @@ func NewProblem(err error) *Problem {
 	for _, k := range kinds() {
 		if errors.Is(err, k.err) {
 			// The sentinel's own words stand in the title already.
-			return &Problem{Type: ProblemType + k.name, Title: k.title, Status: k.status, Detail: strings.TrimPrefix(err.Error(), k.err.Error()+": ")}
+			return &Problem{Type: ProblemType + fault.Codes(k.err)[0], Title: k.title, Status: k.status, Detail: strings.TrimPrefix(err.Error(), k.err.Error()+": ")}
 		}
 	}
 	return &Problem{Type: ProblemType + "fault", Title: "Fault", Status: http.StatusInternalServerError, Detail: err.Error()}
@@ -64,12 +64,8 @@ func (p *Problem) Error() string {
 	return wording.Printable(wording.Or(p.Detail, p.Title))
 }
 
-// Is makes a Problem the sentinel that it was made from.
+// Is makes a Problem the sentinel that it was made from, here as everywhere known by its code.
 func (p *Problem) Is(target error) bool {
-	for _, k := range kinds() {
-		if k.err == target {
-			return p.Type == ProblemType+k.name
-		}
-	}
-	return false
+	codes := fault.Codes(target)
+	return len(codes) == 1 && p.Type == ProblemType+codes[0]
 }

@@ -1,38 +1,19 @@
 package operator
 
 import (
-	"context"
 	"fmt"
-	"net/http"
 	"strconv"
 	"time"
 )
 
-// Paths and names of the calls.
 const (
-	PathPromote = "/api/v1/promote"
-	// PathPromotePlan says what it would mean.
-	PathPromotePlan = PathPromote + "/plan"
-	PathAdmit       = "/api/v1/admit"
-	CallAdmit       = "admit"
-
+	// pathPromotePlan says what a promotion would mean.
+	pathPromotePlan = "/api/v1/promote/plan"
 	// UnknownLoss is what is accepted when nobody can say how many updates are lost.
 	UnknownLoss = "unknown"
 	// AdmitWitness is admitted instead of a host.
 	AdmitWitness = "witness"
-
-	PromoteWithin = 30 * time.Second
 )
-
-// Promoting is the part of Host about making a host serve that may not by itself, and about replaced machines.
-type Promoting interface {
-	// PromotePlan says what a forced promotion of this very host would mean. Nothing is done.
-	PromotePlan(ctx context.Context) (PromotePlan, error)
-	// Promote makes this very host serve, accepting the loss. Errors: ErrRefused, ErrUnfinished.
-	Promote(ctx context.Context, caller Caller, request PromoteRequest) (Promoted, error)
-	// Admit lets a replaced host or witness in. Errors: ErrRefused, ErrForward, ErrUnfinished.
-	Admit(ctx context.Context, caller Caller, request AdmitRequest) (Admitted, error)
-}
 
 // PromotePlan is what a forced promotion would mean now.
 type PromotePlan struct {
@@ -63,9 +44,14 @@ func (r PromoteRequest) Loss() (accepted uint64, unknown bool, err error) {
 	}
 	accepted, err = strconv.ParseUint(r.AcceptLoss, 10, 62)
 	if err != nil {
-		return 0, false, fmt.Errorf("%w: accept_loss is the number of updates that may be lost, or %q; GET %s says which", ErrUsage, UnknownLoss, PathPromotePlan)
+		return 0, false, fmt.Errorf("%w: accept_loss is the number of updates that may be lost, or %q; GET %s says which", ErrUsage, UnknownLoss, pathPromotePlan)
 	}
 	return accepted, false, nil
+}
+
+func (r *PromoteRequest) check() error {
+	_, _, err := r.Loss()
+	return err
 }
 
 // Promoted is what a promotion did.
@@ -82,6 +68,13 @@ type AdmitRequest struct {
 	Who string `json:"who"` // name of a host, or "witness"
 }
 
+func (q *AdmitRequest) check() error {
+	if q.Who == "" {
+		return fmt.Errorf("%w: who is the name of the replaced host, or %q", ErrUsage, AdmitWitness)
+	}
+	return nil
+}
+
 // Admitted is what came of it.
 type Admitted struct {
 	ID            string `json:"id"`
@@ -89,22 +82,4 @@ type Admitted struct {
 	Epoch         uint64 `json:"epoch"`
 	RecordVersion uint64 `json:"record_version"`
 	WitnessID     string `json:"witness_id,omitempty"`
-}
-
-// PromotePlan asks what a forced promotion of the host would mean.
-func (c *Client) PromotePlan(ctx context.Context) (PromotePlan, error) {
-	var plan PromotePlan
-	return plan, c.call(ctx, http.MethodGet, PathPromotePlan, &plan)
-}
-
-// Promote makes the host serve. It is sent once. Errors: ErrUnreachable, those of Promoting.
-func (c *Client) Promote(ctx context.Context, request PromoteRequest) (Promoted, error) {
-	var done Promoted
-	return done, c.post(ctx, PathPromote, request, &done)
-}
-
-// Admit lets a replaced host or witness in. Errors: ErrUnreachable, those of Promoting.
-func (c *Client) Admit(ctx context.Context, request AdmitRequest) (Admitted, error) {
-	var done Admitted
-	return done, c.post(ctx, PathAdmit, request, &done)
 }

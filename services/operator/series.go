@@ -4,9 +4,6 @@ import (
 	"time"
 )
 
-// PathSeries is where the rates and latencies of the last minutes are.
-const PathSeries = "/api/v1/series"
-
 // Point is what a host did in one interval. Latencies are estimated from buckets, in milliseconds; 0 where nothing was
 // measured.
 type Point struct {
@@ -32,10 +29,4 @@ type Series struct {
 	Host   string        `json:"host"`
 	Every  time.Duration `json:"every_ns"`
 	Points []Point       `json:"points"`
-}
-
-// Measured is a host that knows how its last minutes were.
-type Measured interface {
-	// Series gives the points after a time, oldest first; it waits for nobody.
-	Series(after time.Time) Series
 }

@@ -1,7 +1,6 @@
 package operator
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -11,14 +10,6 @@ import (
 	"github.com/hotpair/hotpair/services/operator/wording"
 	"github.com/hotpair/hotpair/storage/position"
 )
-
-// OrEmpty makes a list of nothing one that programs can go through.
-func OrEmpty[T any](list []T) []T {
-	if list == nil {
-		return []T{}
-	}
-	return slices.Clip(list)
-}
 
 // LevelOf reads a level's word; what is not known counts as bad.
 func LevelOf(word string) Level {
@@ -30,11 +21,8 @@ func LevelOf(word string) Level {
 	return Bad
 }
 
-const PathStatus = "/api/v1/status"
-
-// Whole completes a status for programs: a list is a list also when it is empty, and what it means is said.
+// Whole completes a status for programs: what it means is said.
 func Whole(s Status) Status {
-	s.InSync, s.Alarms = OrEmpty(s.InSync), OrEmpty(s.Alarms)
 	if s.Processes == nil {
 		s.Processes = map[string]Process{}
 	}

@@ -1,36 +1,11 @@
 package operator
 
 import (
-	"context"
-	"net/http"
-	"net/url"
-	"strconv"
+	"fmt"
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/storage/position"
-)
-
-// Paths and calls of the table of terminals.
-const (
-	PathTerminals       = "/api/v1/terminals"
-	PathTerminalsAdd    = "/api/v1/terminals/add"
-	PathTerminalsRemove = "/api/v1/terminals/remove"
-	PathTerminalsProbe  = "/api/v1/terminals/probe"
-
-	CallAddTerminals    = "add-terminals"
-	CallRemoveTerminals = "remove-terminals"
-)
-
-const (
-	// DefaultTerminals and MaxTerminals bound a page of terminals, MaxProbed one of probes: each may be silent for seconds.
-	DefaultTerminals = 500
-	MaxTerminals     = 1000
-	MaxProbed        = 100
-	// MaxChanged bounds one change, so that it fits into a body.
-	MaxChanged = 500
-	// ProbeWithin is the deadline of probing a page.
-	ProbeWithin = 25 * time.Second
 )
 
 // Where the list of terminals comes from.
@@ -39,28 +14,26 @@ const (
 	SourceTable       = "table"       // the replicated table
 )
 
-// TerminalTable is the part of a main that keeps the table of terminals.
-type TerminalTable interface {
-	// Terminals gives a page of the list, with what both hosts have with each.
-	Terminals(ctx context.Context, caller Caller, q TerminalsRequest) (TerminalsPage, error)
-	// AddTerminals and RemoveTerminals change the table, all of it or nothing; a standby forwards them. The first change
-	// makes the list of the environment the beginning of the table. Errors: ErrRefused, ErrForward, ErrUnavailable.
-	AddTerminals(ctx context.Context, caller Caller, add []TerminalAddress) (TerminalsChanged, error)
-	RemoveTerminals(ctx context.Context, caller Caller, ids []string) (TerminalsChanged, error)
-	// ProbeTerminals dials terminals now, from both hosts, on connections of their own. ErrUsage: an id is not known.
-	ProbeTerminals(ctx context.Context, caller Caller, q ProbeRequest) (ProbePage, error)
-}
-
 // TerminalAddress is a terminal to add.
 type TerminalAddress struct {
 	ID      string `json:"id"`
 	Address string `json:"address"` // nats://host:port
 }
 
+// AddTerminals names terminals to add, all of them or none.
+type AddTerminals struct {
+	Terminals []TerminalAddress `json:"terminals"`
+}
+
+// RemoveTerminals names terminals to remove, all of them or none.
+type RemoveTerminals struct {
+	IDs []string `json:"ids"`
+}
+
 // TerminalsRequest asks for a page behind an id, in the order of ids.
 type TerminalsRequest struct {
-	After string `json:"after,omitempty"`
-	Limit int    `json:"limit,omitempty"`
+	After string `json:"after,omitempty"` // id to begin after
+	Limit int    `json:"limit,omitempty"` // how many
 }
 
 // TerminalsPage answers it.
@@ -125,6 +98,16 @@ type ProbeRequest struct {
 	Limit int      `json:"limit,omitempty"`
 }
 
+func (q *ProbeRequest) check() error {
+	if q.Limit == 0 {
+		q.Limit = MaxProbed
+	}
+	if q.Limit < 1 || q.Limit > MaxProbed || len(q.IDs) > MaxProbed {
+		return fmt.Errorf("%w: at most %d terminals are probed at once", ErrUsage, MaxProbed)
+	}
+	return nil
+}
+
 // ProbePage answers it.
 type ProbePage struct {
 	Total     int              `json:"total"`
@@ -184,35 +167,4 @@ func remedyOf(p bus.TerminalProbe) string {
 		return "it was served by a pair that is ahead of this one: old data, or two pairs; do not promote, see hotpair status of both hosts"
 	}
 	return ""
-}
-
-// Terminals asks for a page of terminals.
-func (c *Client) Terminals(ctx context.Context, q TerminalsRequest) (TerminalsPage, error) {
-	values := url.Values{}
-	if q.After != "" {
-		values.Set("after", q.After)
-	}
-	if q.Limit > 0 {
-		values.Set("limit", strconv.Itoa(q.Limit))
-	}
-	var page TerminalsPage
-	return page, c.call(ctx, http.MethodGet, PathTerminals+"?"+values.Encode(), &page)
-}
-
-// AddTerminals adds terminals, at most 500 at once, all or none.
-func (c *Client) AddTerminals(ctx context.Context, add []TerminalAddress) (TerminalsChanged, error) {
-	var done TerminalsChanged
-	return done, c.post(ctx, PathTerminalsAdd, map[string]any{"terminals": add}, &done)
-}
-
-// RemoveTerminals removes terminals, at most 500 at once, all or none.
-func (c *Client) RemoveTerminals(ctx context.Context, ids []string) (TerminalsChanged, error) {
-	var done TerminalsChanged
-	return done, c.post(ctx, PathTerminalsRemove, map[string]any{"ids": ids}, &done)
-}
-
-// ProbeTerminals has terminals dialled from both hosts, at most 100 at once.
-func (c *Client) ProbeTerminals(ctx context.Context, q ProbeRequest) (ProbePage, error) {
-	var page ProbePage
-	return page, c.post(ctx, PathTerminalsProbe, q, &page)
 }

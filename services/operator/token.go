@@ -7,10 +7,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/hotpair/hotpair/services/fault"
 )
 
 // ErrToken says that a call that changes something did not carry the host's token.
-var ErrToken = errors.New("the token is missing or wrong")
+var ErrToken = fault.New("token", "the token is missing or wrong")
 
 // TokenFile holds the token in a host's data directory, for commands of the same user.
 const TokenFile = "operator.token"

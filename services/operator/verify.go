@@ -1,36 +1,12 @@
 package operator
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"net/http"
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
-
-// Paths and calls of the comparison of both databases.
-const (
-	PathVerify      = "/api/v1/verify"
-	PathVerifyBegin = "/api/v1/verify/begin"
-	PathVerifyStop  = "/api/v1/verify/stop"
-
-	CallVerify      = "verify"
-	CallVerifyStop  = "verify-stop"
-	CallVerifyState = "verify-state"
-)
-
-// Verification is the part of a main that compares both databases while in service.
-type Verification interface {
-	// BeginVerify begins a comparison and returns at once; a standby forwards it. ErrRefused: one runs, or the other host is
-	// not in sync.
-	BeginVerify(ctx context.Context, caller Caller, q VerifyRequest) (bus.VerifyState, error)
-	// VerifyState tells how far it is, or what came of the last one, which both hosts know.
-	VerifyState(ctx context.Context, caller Caller) (bus.VerifyState, error)
-	// StopVerify ends it. ErrRefused: none runs.
-	StopVerify(ctx context.Context, caller Caller) (bus.VerifyState, error)
-}
 
 // VerifyRequest says what to do beside comparing.
 type VerifyRequest struct {
@@ -70,24 +46,6 @@ func Differing(s bus.VerifyState) string {
 		return "1 differs"
 	}
 	return fmt.Sprintf("%d differ", s.Different)
-}
-
-// BeginVerify begins a comparison of both databases.
-func (c *Client) BeginVerify(ctx context.Context, q VerifyRequest) (bus.VerifyState, error) {
-	var s bus.VerifyState
-	return s, c.post(ctx, PathVerifyBegin, q, &s)
-}
-
-// VerifyState asks how far it is.
-func (c *Client) VerifyState(ctx context.Context) (bus.VerifyState, error) {
-	var s bus.VerifyState
-	return s, c.call(ctx, http.MethodGet, PathVerify, &s)
-}
-
-// StopVerify ends it.
-func (c *Client) StopVerify(ctx context.Context) (bus.VerifyState, error) {
-	var s bus.VerifyState
-	return s, c.post(ctx, PathVerifyStop, struct{}{}, &s)
 }
 
 // ErrDiffers says that both databases were compared and are not alike.

@@ -5,6 +5,7 @@ import (
 	"syscall"
 
 	"github.com/hotpair/hotpair/deployments/local"
+	"github.com/hotpair/hotpair/services/operator"
 )
 
 // loss is one kind: how it is done to a whole pair, and how it is mended.
@@ -56,7 +57,7 @@ func losses() []loss {
 		{kind: "main killed", moves: true, does: toProcess("main", syscall.SIGKILL), mend: none},
 		{kind: "switchover", moves: true, mend: none,
 			does: func(ctx context.Context, c *cluster, active, _ string) error {
-				_, err := c.file.Hosts[active].Client().Switchover(ctx)
+				_, err := operator.CallSwitchover.Ask(ctx, c.file.Hosts[active].Client(), operator.None{})
 				return err
 			}},
 		// Its supervisor kills a frozen main after twice the lease.

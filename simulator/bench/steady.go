@@ -202,7 +202,7 @@ func (w *watched) terminals(ctx context.Context, c *cluster, host string) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	page, err := c.file.Hosts[host].Client().Terminals(ctx, operator.TerminalsRequest{})
+	page, err := operator.CallTerminals.Ask(ctx, c.file.Hosts[host].Client(), operator.TerminalsRequest{})
 	if err != nil {
 		return // asked again soon; the last error of a terminal stays until the next
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/deployments/local"
+	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -47,7 +48,7 @@ func (c *cluster) digests(host string, until uint64) map[position.Position]strin
 	const last = 500
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	page, err := c.client(host).History(ctx, bus.HistoryRequest{From: until - min(last, until-1), Limit: last})
+	page, err := operator.CallHistory.Ask(ctx, c.client(host), bus.HistoryRequest{From: until - min(last, until-1), Limit: last})
 	if err != nil {
 		c.Fatalf("history of host %s: %v", host, err)
 	}

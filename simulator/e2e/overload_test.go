@@ -198,7 +198,7 @@ func TestOverload_ShedsAndKeepsServing(t *testing.T) {
 	ordered := time.Now()
 	ctx, cancel := context.WithTimeout(t.Context(), healWithin)
 	defer cancel()
-	if _, err := c.client(active).Switchover(ctx); err != nil {
+	if _, err := operator.CallSwitchover.Ask(ctx, c.client(active), operator.None{}); err != nil {
 		t.Errorf("switchover under load: %v", err)
 	}
 	c.Await(healWithin, "switchover under load", func() bool {

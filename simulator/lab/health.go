@@ -36,7 +36,7 @@ func (l *Lab) Status(ctx context.Context, host string) (operator.Status, error) 
 func (l *Lab) history(ctx context.Context, host string, from uint64, limit int) (bus.HistoryPage, error) {
 	ctx, cancel := context.WithTimeout(ctx, statusWithin)
 	defer cancel()
-	page, err := l.clients[host].History(ctx, bus.HistoryRequest{From: from, Limit: limit})
+	page, err := operator.CallHistory.Ask(ctx, l.clients[host], bus.HistoryRequest{From: from, Limit: limit})
 	if err != nil {
 		return page, fmt.Errorf("history of host %s: %w", host, err)
 	}
@@ -47,7 +47,7 @@ func (l *Lab) history(ctx context.Context, host string, from uint64, limit int) 
 func (l *Lab) Switchover(ctx context.Context, host string) error {
 	ctx, cancel := context.WithTimeout(ctx, goneWithin)
 	defer cancel()
-	if _, err := l.clients[host].Switchover(ctx); err != nil {
+	if _, err := operator.CallSwitchover.Ask(ctx, l.clients[host], operator.None{}); err != nil {
 		return fmt.Errorf("switchover at host %s: %w", host, err)
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/simulator/load"
 	"github.com/hotpair/hotpair/simulator/pair"
 	"github.com/hotpair/hotpair/storage"
@@ -161,7 +162,7 @@ func (w *World) do(e Event) {
 func (w *World) switchover(host string) {
 	ctx, cancel := context.WithTimeout(w.ctx, time.Minute)
 	defer cancel()
-	_, err := w.clients[host].Switchover(ctx)
+	_, err := operator.CallSwitchover.Ask(ctx, w.clients[host], operator.None{})
 	w.options.Log.Info("switchover", "at", host, "error", err)
 }
 

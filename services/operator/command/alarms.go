@@ -30,13 +30,13 @@ HOTPAIR_ALARM_COMMAND and HOTPAIR_ALARM_WEBHOOK of a host are told of each alarm
 }
 
 func (f *flags) alarms(ctx context.Context, c *cobra.Command, _ []target) error {
-	ctx, cancel := context.WithTimeout(ctx, operator.AnswerWithin)
+	ctx, cancel := context.WithTimeout(ctx, operator.CallAlarms.Within)
 	defer cancel()
 	client, _, err := f.client(ctx, c)
 	if err != nil {
 		return err
 	}
-	list, err := client.Alarms(ctx)
+	list, err := operator.CallAlarms.Ask(ctx, client, operator.None{})
 	if err != nil {
 		return fmt.Errorf("alarms: %w", err)
 	}
@@ -64,13 +64,13 @@ func (f *flags) ackAlarm(ctx context.Context, c *cobra.Command, id string) error
 	if !bus.ValidName(id) {
 		return fmt.Errorf("%w: %q is no alarm's id; hotpair alarms lists them", operator.ErrUsage, id)
 	}
-	ctx, cancel := context.WithTimeout(ctx, operator.AnswerWithin+lookWithin)
+	ctx, cancel := context.WithTimeout(ctx, operator.CallAckAlarm.Within+lookWithin)
 	defer cancel()
 	client, _, err := f.client(ctx, c)
 	if err != nil {
 		return err
 	}
-	done, err := client.AckAlarm(ctx, id)
+	done, err := operator.CallAckAlarm.Ask(ctx, client, operator.AckRequest{ID: id})
 	if err != nil {
 		return fmt.Errorf("alarms ack: %w", err)
 	}

@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -23,7 +24,7 @@ Exit code: 0 done, 1 failed, 2 wrong usage.`
 
 // Commands gives status, history and switchover. Their errors are for printing as they are; ErrUsage means exit code 2.
 func Commands() []*cobra.Command {
-	return slices.Concat([]*cobra.Command{statusCommand(), historyCommand(), switchoverCommand(), eventsCommand(), alarmsCommand()}, dataCommands(), decisionCommands())
+	return slices.Concat([]*cobra.Command{statusCommand(), historyCommand(), switchoverCommand(), eventsCommand(), alarmsCommand(), operationsCommand()}, dataCommands(), decisionCommands())
 }
 
 // flags that every command has.
@@ -128,4 +129,23 @@ func noArguments(c *cobra.Command, args []string) error {
 		return fmt.Errorf("%s takes no argument %q", c.CommandPath(), args[0])
 	}
 	return nil
+}
+
+// asked asks the best host there is, once.
+func asked[Q, A any](ctx context.Context, c *cobra.Command, f *flags, op operator.Operation[Q, A], q Q) (A, error) {
+	var none A
+	client, _, err := f.client(ctx, c)
+	if err != nil {
+		return none, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, op.Within+lookWithin)
+	defer cancel()
+	answer, err := op.Ask(ctx, client, q)
+	switch {
+	case errors.Is(err, operator.ErrRefused):
+		return answer, fmt.Errorf("%s refused, nothing was done: %w", c.Name(), err)
+	case err != nil:
+		return answer, fmt.Errorf("%s: %w", c.Name(), err)
+	}
+	return answer, nil
 }

@@ -21,13 +21,14 @@ import (
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/operatortest"
+	"github.com/hotpair/hotpair/services/operator/registry"
 )
 
 // pair serves two hosts and gives the directory with their cluster.json; a nil host is down.
-func pair(t *testing.T, a, b operator.Host) string {
+func pair(t *testing.T, a, b fake) string {
 	t.Helper()
 	file := map[string]any{}
-	for name, h := range map[string]operator.Host{"a": a, "b": b} {
+	for name, h := range map[string]fake{"a": a, "b": b} {
 		address := closedPort(t)
 		if h != nil {
 			address = serve(t, h).Address()
@@ -129,8 +130,14 @@ func TestSwitchover_AnswerLost_SaysThatItIsNotKnown(t *testing.T) {
 // mute is a host whose main ends in the middle of a switchover.
 type mute struct{ operatortest.Host }
 
-func (*mute) Switchover(context.Context, operator.Caller) (operator.Switchover, error) {
+func (*mute) Switchover(context.Context, operator.Caller, operator.None) (operator.Switchover, error) {
 	panic(http.ErrAbortHandler)
+}
+
+func (h *mute) Registry() *registry.Registry {
+	r := h.Host.Registry()
+	registry.Answer(r, operator.CallSwitchover, h.Switchover)
+	return r
 }
 
 func TestStatus_BothHostsDown_Fails(t *testing.T) {

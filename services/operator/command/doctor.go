@@ -26,15 +26,9 @@ Exit code: 0 a takeover could succeed, 1 it could not (or nobody answered), 2 wr
   hotpair doctor || mail -s "the pair needs help" ops@example.org
   hotpair doctor --json | jq '.findings[] | select(.level != "good")'`,
 		f, noArguments, func(ctx context.Context, c *cobra.Command, _ []string) error {
-			client, _, err := f.client(ctx, c)
+			d, err := asked(ctx, c, f, operator.CallDoctor, operator.None{})
 			if err != nil {
 				return err
-			}
-			ctx, cancel := context.WithTimeout(ctx, operator.DoctorWithin+lookWithin)
-			defer cancel()
-			d, err := client.Doctor(ctx)
-			if err != nil {
-				return fmt.Errorf("doctor: %w", err)
 			}
 			if f.json {
 				err = printJSON(c, d)

@@ -91,8 +91,12 @@ func (f *eventsFlags) run(ctx context.Context, c *cobra.Command, targets []targe
 	if limit == 0 && since.IsZero() {
 		limit = operator.DefaultEvents
 	}
+	q := operator.EventsQuery{Kind: f.kind}
+	if !since.IsZero() {
+		q.Since = since.UTC().Format(time.RFC3339Nano) // all pages mean the same time
+	}
 	walk := &eventsWalk{flags: f, command: c, targets: targets, limit: limit}
-	page, err := walk.first(ctx, bus.EventsRequest{Since: since, Kind: f.kind})
+	page, err := walk.first(ctx, q)
 	if err != nil {
 		return err
 	}
@@ -143,10 +147,13 @@ func (w *eventsWalk) look(ctx context.Context) error {
 }
 
 // page asks for one page.
-func (w *eventsWalk) page(ctx context.Context, q bus.EventsRequest, wait time.Duration) (bus.EventsPage, error) {
-	ctx, cancel := context.WithTimeout(ctx, operator.AnswerWithin+wait)
+func (w *eventsWalk) page(ctx context.Context, q operator.EventsQuery, wait time.Duration) (bus.EventsPage, error) {
+	ctx, cancel := context.WithTimeout(ctx, operator.CallHistory.Within+wait)
 	defer cancel()
-	page, err := w.client.Events(ctx, q, wait)
+	if wait > 0 {
+		q.Wait = wait.String()
+	}
+	page, err := operator.CallEvents.Ask(ctx, w.client, q)
 	if page.Note != w.noted && err == nil {
 		w.noted = page.Note
 		if page.Note != "" {
@@ -157,7 +164,7 @@ func (w *eventsWalk) page(ctx context.Context, q bus.EventsRequest, wait time.Du
 }
 
 // first gathers what is there, at most limit, all pages of it.
-func (w *eventsWalk) first(ctx context.Context, q bus.EventsRequest) (bus.EventsPage, error) {
+func (w *eventsWalk) first(ctx context.Context, q operator.EventsQuery) (bus.EventsPage, error) {
 	if err := w.look(ctx); err != nil {
 		return bus.EventsPage{}, err
 	}
@@ -174,7 +181,7 @@ func (w *eventsWalk) first(ctx context.Context, q bus.EventsRequest) (bus.Events
 		}
 		page.Events, all.Events = append(all.Events, page.Events...), nil
 		all = page
-		if q.Since.IsZero() || page.Note != "" || page.Next > page.Last || w.limit > 0 && len(all.Events) >= w.limit {
+		if q.Since == "" || page.Note != "" || page.Next > page.Last || w.limit > 0 && len(all.Events) >= w.limit {
 			return all, nil
 		}
 		rest, q.From = w.limit-len(all.Events), page.Next
@@ -185,7 +192,7 @@ func (w *eventsWalk) first(ctx context.Context, q bus.EventsRequest) (bus.Events
 func (w *eventsWalk) follow(ctx context.Context, page bus.EventsPage) error {
 	from := page.Next
 	for ctx.Err() == nil {
-		page, err := w.page(ctx, bus.EventsRequest{From: from, Limit: bus.MaxEvents, Kind: w.flags.kind}, operator.WaitMost)
+		page, err := w.page(ctx, operator.EventsQuery{From: from, Limit: bus.MaxEvents, Kind: w.flags.kind}, operator.WaitMost)
 		if err == nil {
 			if err := w.show(page.Events); err != nil {
 				return err

@@ -16,6 +16,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/operatortest"
+	"github.com/hotpair/hotpair/services/operator/registry"
 )
 
 func TestEvents_Command(t *testing.T) {
@@ -125,8 +126,15 @@ func TestEvents_CommandFollowsToTheOtherHost(t *testing.T) {
 
 // door is a host that answers no more once it is shut: its server drops whoever calls.
 type door struct {
-	operator.Host
+	*operatortest.Host
 	shut atomic.Bool
+}
+
+func (d *door) Registry() *registry.Registry {
+	r := d.Host.Registry()
+	registry.Answer(r, operator.CallStatus, registry.Plain(func(ctx context.Context) (operator.Status, error) { return operator.Whole(d.Status(ctx)), nil }))
+	registry.Answer(r, operator.CallEvents, registry.Events(d))
+	return r
 }
 
 func (d *door) Status(ctx context.Context) operator.Status {
@@ -198,11 +206,11 @@ func TestAlarms_ShownAndAcknowledged(t *testing.T) {
 			t.Errorf("%v: %v", wrong, err)
 		}
 	}
-	w := request(t, &operatortest.Host{}, http.MethodGet, operator.PathAlarms, "", nil)
+	w := request(t, &operatortest.Host{}, http.MethodGet, operator.CallAlarms.Path, "", nil)
 	if !strings.Contains(w.Body.String(), `"alarms":[]`) {
 		t.Errorf("no alarms: %s", w.Body)
 	}
-	if w := request(t, &operatortest.Host{}, http.MethodPost, operator.PathAckAlarm, `{"id":"x","force":true}`, nil); w.Code != http.StatusBadRequest {
+	if w := request(t, &operatortest.Host{}, http.MethodPost, operator.CallAckAlarm.Path, `{"id":"x","force":true}`, nil); w.Code != http.StatusBadRequest {
 		t.Errorf("a field there is not: %d %s", w.Code, w.Body)
 	}
 }

@@ -22,15 +22,9 @@ settings imply.`,
   hotpair explain --host b                         # as the other host sees it
   hotpair explain --json | jq -r '.next[] | select(.level == "bad") | .verdict'`,
 		f, noArguments, func(ctx context.Context, c *cobra.Command, _ []string) error {
-			client, _, err := f.client(ctx, c)
+			e, err := asked(ctx, c, f, operator.CallExplain, operator.None{})
 			if err != nil {
 				return err
-			}
-			ctx, cancel := context.WithTimeout(ctx, operator.ExplainWithin+lookWithin)
-			defer cancel()
-			e, err := client.Explain(ctx)
-			if err != nil {
-				return fmt.Errorf("explain: %w", err)
 			}
 			if f.json {
 				return printJSON(c, e)

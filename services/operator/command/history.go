@@ -89,7 +89,7 @@ func (f *flags) readHistory(ctx context.Context, c *cobra.Command, q bus.History
 func historyOf(ctx context.Context, client *operator.Client, q bus.HistoryRequest, bar *progress) (all bus.HistoryPage, err error) {
 	wanted, first := q.Limit, true
 	for {
-		page, err := client.History(ctx, q)
+		page, err := operator.CallHistory.Ask(ctx, client, q)
 		if err != nil {
 			return all, err
 		}
@@ -207,7 +207,7 @@ func (f *flags) diverged(ctx context.Context, c *cobra.Command, targets []target
 			fmt.Fprintln(c.ErrOrStderr(), wording.Printable(l.sentence()))
 			continue
 		}
-		page, err := l.client().Diverged(ctx, q)
+		page, err := operator.CallDiverged.Ask(ctx, l.client(), q)
 		if err != nil {
 			return fmt.Errorf("history diverged: %s: %w", l.name, err)
 		}

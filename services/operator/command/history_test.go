@@ -13,6 +13,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/operatortest"
+	"github.com/hotpair/hotpair/services/operator/registry"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -22,7 +23,13 @@ type chronicle struct {
 	grows func() uint64 // last sequence
 }
 
-func (h *chronicle) History(_ context.Context, q bus.HistoryRequest) (bus.HistoryPage, error) {
+func (h *chronicle) Registry() *registry.Registry {
+	r := h.Host.Registry()
+	registry.Answer(r, operator.CallHistory, h.History)
+	return r
+}
+
+func (h *chronicle) History(_ context.Context, _ operator.Caller, q bus.HistoryRequest) (bus.HistoryPage, error) {
 	h.Mu.Lock()
 	defer h.Mu.Unlock()
 	page := bus.HistoryPage{First: 1, Last: h.grows(), Updates: []bus.HistoryUpdate{}}
@@ -149,6 +156,6 @@ func TestDivergedCommand(t *testing.T) {
 			t.Errorf("%s says %q, want %q", c.args, out, c.want)
 		}
 	}
-	operatortest.WantProblem(t, request(t, &operatortest.Host{}, http.MethodGet, operator.PathDiverged+"?limit=5000", "", nil), http.StatusBadRequest)
-	operatortest.WantProblem(t, request(t, &operatortest.Host{}, http.MethodGet, operator.PathDiverged+"?file=x", "", nil), http.StatusBadRequest)
+	operatortest.WantProblem(t, request(t, &operatortest.Host{}, http.MethodGet, operator.CallDiverged.Path+"?limit=5000", "", nil), http.StatusBadRequest)
+	operatortest.WantProblem(t, request(t, &operatortest.Host{}, http.MethodGet, operator.CallDiverged.Path+"?file=x", "", nil), http.StatusBadRequest)
 }

@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -26,9 +25,8 @@ active stops the service until it returns, or until hotpair resume.`,
 			if _, err := request.Duration(); err != nil {
 				return fmt.Errorf("--for: %w", err)
 			}
-			return f.setPause(ctx, c, "pause", func(ctx context.Context, client *operator.Client) (operator.PauseResult, error) {
-				return client.Pause(ctx, request)
-			})
+			result, err := asked(ctx, c, f, operator.CallPause, request)
+			return f.paused(c, result, err)
 		})
 	c.Flags().StringVar(&request.For, "for", operator.DefaultPause.String(), "how long, up to 24h")
 	return c
@@ -40,25 +38,15 @@ func resumeCommand() *cobra.Command {
 		`Ends what hotpair pause began. If the active is gone by now the standby takes over at once.`,
 		`  hotpair resume && hotpair status`,
 		f, noArguments, func(ctx context.Context, c *cobra.Command, _ []string) error {
-			return f.setPause(ctx, c, "resume", func(ctx context.Context, client *operator.Client) (operator.PauseResult, error) {
-				return client.Resume(ctx)
-			})
+			result, err := asked(ctx, c, f, operator.CallResume, operator.None{})
+			return f.paused(c, result, err)
 		})
 }
 
-func (f *flags) setPause(ctx context.Context, c *cobra.Command, what string, call func(context.Context, *operator.Client) (operator.PauseResult, error)) error {
-	client, _, err := f.client(ctx, c)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, operator.PauseWithin+lookWithin)
-	defer cancel()
-	result, err := call(ctx, client)
+func (f *flags) paused(c *cobra.Command, result operator.PauseResult, err error) error {
 	switch {
-	case errors.Is(err, operator.ErrRefused):
-		return fmt.Errorf("%s refused, nothing was done: %w", what, err)
 	case err != nil:
-		return fmt.Errorf("%s: %w", what, err)
+		return err
 	case f.json:
 		return printJSON(c, result)
 	}

@@ -59,7 +59,7 @@ func probeAll(ctx context.Context, client *operator.Client, ids []string, bar *p
 		all = page
 	}
 	for at := 0; at < len(ids); at += operator.MaxProbed {
-		page, err := client.ProbeTerminals(ctx, operator.ProbeRequest{IDs: ids[at:min(at+operator.MaxProbed, len(ids))]})
+		page, err := operator.CallProbeTerminals.Ask(ctx, client, operator.ProbeRequest{IDs: ids[at:min(at+operator.MaxProbed, len(ids))]})
 		if err != nil {
 			return all, err
 		}
@@ -71,7 +71,7 @@ func probeAll(ctx context.Context, client *operator.Client, ids []string, bar *p
 		return all, nil
 	}
 	for after := ""; ; {
-		page, err := client.ProbeTerminals(ctx, operator.ProbeRequest{After: after})
+		page, err := operator.CallProbeTerminals.Ask(ctx, client, operator.ProbeRequest{After: after})
 		if err != nil {
 			return all, err
 		}

@@ -53,7 +53,7 @@ func (f *flags) promote(ctx context.Context, c *cobra.Command, accept string) er
 		return allDown(looks)
 	}
 	client := looks[0].client()
-	plan, err := client.PromotePlan(ctx)
+	plan, err := operator.CallPromotePlan.Ask(ctx, client, operator.None{})
 	if err != nil {
 		return fmt.Errorf("promote: %w", err)
 	}
@@ -70,9 +70,9 @@ func (f *flags) promote(ctx context.Context, c *cobra.Command, accept string) er
 			return err
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, operator.PromoteWithin+lookWithin)
+	ctx, cancel := context.WithTimeout(ctx, operator.CallPromote.Within+lookWithin)
 	defer cancel()
-	done, err := client.Promote(ctx, operator.PromoteRequest{AcceptLoss: accept})
+	done, err := operator.CallPromote.Ask(ctx, client, operator.PromoteRequest{AcceptLoss: accept})
 	switch {
 	case errors.Is(err, operator.ErrRefused):
 		return fmt.Errorf("promote refused, nothing was done: %w", err)
@@ -152,18 +152,10 @@ see the same one.`,
 			}
 			return nil
 		}, func(ctx context.Context, c *cobra.Command, args []string) error {
-			client, _, err := f.client(ctx, c)
-			if err != nil {
-				return err
-			}
-			ctx, cancel := context.WithTimeout(ctx, operator.PromoteWithin+lookWithin)
-			defer cancel()
-			done, err := client.Admit(ctx, operator.AdmitRequest{Who: args[0]})
+			done, err := asked(ctx, c, f, operator.CallAdmit, operator.AdmitRequest{Who: args[0]})
 			switch {
-			case errors.Is(err, operator.ErrRefused):
-				return fmt.Errorf("admit refused, nothing was done: %w", err)
 			case err != nil:
-				return fmt.Errorf("admit: %w", err)
+				return err
 			case f.json:
 				return printJSON(c, done)
 			}

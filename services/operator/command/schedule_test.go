@@ -45,7 +45,7 @@ func TestSwitchoverCommand_AtATime(t *testing.T) {
 	if _, _, err = run(t, "switchover", "--cancel", "--at", "+1m", "--dir", dir); err == nil {
 		t.Error("--cancel with --at was taken")
 	}
-	if w := request(t, a, http.MethodPost, operator.PathSchedule, `{}`, nil); w.Code != http.StatusBadRequest {
+	if w := request(t, a, http.MethodPost, operator.CallSchedule.Path, `{}`, nil); w.Code != http.StatusBadRequest {
 		t.Errorf("no time: %d", w.Code)
 	}
 }

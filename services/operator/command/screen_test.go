@@ -87,7 +87,7 @@ func FuzzScreens(f *testing.F) {
 			wantScreen(t, s.out.String())
 		}
 		var done operator.Switchover
-		if err := operator.DecodeOutcome(body, &done); err == nil {
+		if json.Unmarshal(body, &done) == nil {
 			s := &screen{}
 			switchoverScreen(s, done, nil)
 			wantScreen(t, s.out.String())

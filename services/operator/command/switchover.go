@@ -53,14 +53,14 @@ func (f *flags) switchover(ctx context.Context, c *cobra.Command, targets []targ
 		}
 	}
 	// One host is asked, once: a second try at the other could switch back what the first one did.
-	ctx, cancel := context.WithTimeout(ctx, operator.SwitchoverWithin+lookWithin)
+	ctx, cancel := context.WithTimeout(ctx, operator.CallSwitchover.Within+lookWithin)
 	defer cancel()
 	shown := &live{out: c.OutOrStdout(), seen: map[string]bool{}}
 	stop := func() {}
 	if !f.json {
 		stop = shown.follow(ctx, looks)
 	}
-	done, err := looks[0].client().Switchover(ctx)
+	done, err := operator.CallSwitchover.Ask(ctx, looks[0].client(), operator.None{})
 	stop()
 	var problem *operator.Problem
 	if errors.As(err, &problem) && problem.Result != nil {
@@ -118,23 +118,15 @@ func (f *flags) plan(ctx context.Context, c *cobra.Command, at string, cancel bo
 			return err
 		}
 	}
-	client, _, err := f.client(ctx, c)
-	if err != nil {
-		return err
-	}
-	ctx, stop := context.WithTimeout(ctx, operator.AnswerWithin+lookWithin)
-	defer stop()
 	var done operator.Scheduled
 	if cancel {
-		done, err = client.CancelSchedule(ctx)
+		done, err = asked(ctx, c, f, operator.CallCancelSchedule, operator.None{})
 	} else {
-		done, err = client.Schedule(ctx, operator.ScheduleRequest{At: when})
+		done, err = asked(ctx, c, f, operator.CallSchedule, operator.ScheduleRequest{At: when})
 	}
 	switch {
-	case errors.Is(err, operator.ErrRefused):
-		return fmt.Errorf("switchover refused, nothing was done: %w", err)
 	case err != nil:
-		return fmt.Errorf("switchover: %w", err)
+		return err
 	case f.json:
 		return printJSON(c, done)
 	}

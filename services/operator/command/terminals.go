@@ -68,7 +68,7 @@ address that is there already. With --file many are added, 500 at a time.`,
 				return err
 			}
 			done, err := inBatches(c, "add", add, func(part []operator.TerminalAddress) (operator.TerminalsChanged, error) {
-				return client.AddTerminals(ctx, part)
+				return operator.CallAddTerminals.Ask(ctx, client, operator.AddTerminals{Terminals: part})
 			})
 			if err != nil {
 				return err
@@ -100,7 +100,9 @@ added again or they run out of time.`,
 			if err != nil {
 				return err
 			}
-			done, err := inBatches(c, "remove", args, func(part []string) (operator.TerminalsChanged, error) { return client.RemoveTerminals(ctx, part) })
+			done, err := inBatches(c, "remove", args, func(part []string) (operator.TerminalsChanged, error) {
+				return operator.CallRemoveTerminals.Ask(ctx, client, operator.RemoveTerminals{IDs: part})
+			})
 			if err != nil {
 				return err
 			}

@@ -50,7 +50,7 @@ func allTerminals(ctx context.Context, client *operator.Client, bar *progress) (
 	defer bar.end()
 	all.Terminals = []operator.TerminalRow{}
 	for after := ""; ; {
-		page, err := client.Terminals(ctx, operator.TerminalsRequest{After: after, Limit: operator.MaxTerminals})
+		page, err := operator.CallTerminals.Ask(ctx, client, operator.TerminalsRequest{After: after, Limit: operator.MaxTerminals})
 		if err != nil {
 			return all, err
 		}

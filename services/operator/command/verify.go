@@ -42,9 +42,9 @@ Exit code 1 if something differs (and was not repaired) or could not be compared
 			case stop && (last || repair) || last && repair:
 				return fmt.Errorf("%w: give one of --repair, --last and --stop", operator.ErrUsage)
 			case stop:
-				s, err = client.StopVerify(ctx)
+				s, err = operator.CallStopVerify.Ask(ctx, client, operator.None{})
 			case last:
-				s, err = client.VerifyState(ctx)
+				s, err = operator.CallVerifyState.Ask(ctx, client, operator.None{})
 			default:
 				s, err = followVerify(ctx, client, operator.VerifyRequest{Repair: repair}, newProgress(c.ErrOrStderr(), "verify"))
 			}
@@ -77,7 +77,7 @@ Exit code 1 if something differs (and was not repaired) or could not be compared
 // followVerify begins a comparison, shows how far it is, and ends it when the command is ended.
 func followVerify(ctx context.Context, client *operator.Client, q operator.VerifyRequest, bar *progress) (bus.VerifyState, error) {
 	defer bar.end()
-	begun, err := client.BeginVerify(ctx, q)
+	begun, err := operator.CallVerify.Ask(ctx, client, q)
 	if err != nil {
 		return begun, err
 	}
@@ -87,10 +87,10 @@ func followVerify(ctx context.Context, client *operator.Client, q operator.Verif
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookWithin)
 			defer cancel()
-			s, err := client.StopVerify(last)
+			s, err := operator.CallStopVerify.Ask(last, client, operator.None{})
 			return s, errors.Join(operator.ErrUnfinished, err)
 		}
-		s, err := client.VerifyState(ctx)
+		s, err := operator.CallVerifyState.Ask(ctx, client, operator.None{})
 		switch {
 		case ctx.Err() != nil:
 			continue

@@ -16,6 +16,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/registry"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -52,15 +53,15 @@ func (h *Host) Terminals(_ context.Context, _ operator.Caller, q operator.Termin
 	return page, h.Err
 }
 
-func (h *Host) AddTerminals(_ context.Context, c operator.Caller, add []operator.TerminalAddress) (operator.TerminalsChanged, error) {
+func (h *Host) AddTerminals(_ context.Context, c operator.Caller, q operator.AddTerminals) (operator.TerminalsChanged, error) {
 	h.Mu.Lock()
 	defer h.Mu.Unlock()
 	h.Callers = append(h.Callers, c)
-	return operator.TerminalsChanged{ID: c.ID, Revision: 12, Position: position.Position{Epoch: 1, Sequence: 12}, Began: true, Total: len(add) + 3}, h.Err
+	return operator.TerminalsChanged{ID: c.ID, Revision: 12, Position: position.Position{Epoch: 1, Sequence: 12}, Began: true, Total: len(q.Terminals) + 3}, h.Err
 }
 
-func (h *Host) RemoveTerminals(_ context.Context, c operator.Caller, ids []string) (operator.TerminalsChanged, error) {
-	return operator.TerminalsChanged{ID: c.ID, Revision: 13, Total: 3 - len(ids)}, h.Err
+func (h *Host) RemoveTerminals(_ context.Context, c operator.Caller, q operator.RemoveTerminals) (operator.TerminalsChanged, error) {
+	return operator.TerminalsChanged{ID: c.ID, Revision: 13, Total: 3 - len(q.IDs)}, h.Err
 }
 
 func (h *Host) ProbeTerminals(_ context.Context, _ operator.Caller, q operator.ProbeRequest) (operator.ProbePage, error) {
@@ -89,7 +90,7 @@ func (h *Host) BeginVerify(_ context.Context, c operator.Caller, q operator.Veri
 	return h.compared(c.ID, true), h.Err
 }
 
-func (h *Host) VerifyState(context.Context, operator.Caller) (bus.VerifyState, error) {
+func (h *Host) VerifyState(context.Context, operator.Caller, operator.None) (bus.VerifyState, error) {
 	h.Mu.Lock()
 	defer h.Mu.Unlock()
 	id := ""
@@ -99,7 +100,7 @@ func (h *Host) VerifyState(context.Context, operator.Caller) (bus.VerifyState, e
 	return h.compared(id, false), h.Err
 }
 
-func (h *Host) StopVerify(context.Context, operator.Caller) (bus.VerifyState, error) {
+func (h *Host) StopVerify(context.Context, operator.Caller, operator.None) (bus.VerifyState, error) {
 	return bus.VerifyState{}, operator.ErrRefused
 }
 
@@ -122,7 +123,7 @@ func (h *Host) Pause(_ context.Context, c operator.Caller, r operator.PauseReque
 	return h.Decided.Pause, h.Err
 }
 
-func (h *Host) Resume(_ context.Context, c operator.Caller) (operator.PauseResult, error) {
+func (h *Host) Resume(_ context.Context, c operator.Caller, _ operator.None) (operator.PauseResult, error) {
 	h.Mu.Lock()
 	defer h.Mu.Unlock()
 	h.Callers = append(h.Callers, c)
@@ -141,7 +142,7 @@ func (h *Host) Explain(context.Context) (operator.Explanation, error) {
 	return h.Decided.Explained, h.Err
 }
 
-func (h *Host) Diverged(_ context.Context, q bus.AsideRequest) (bus.AsidePage, error) {
+func (h *Host) Diverged(_ context.Context, _ operator.Caller, q bus.AsideRequest) (bus.AsidePage, error) {
 	page := bus.AsidePage{Files: []bus.AsideFile{{Name: "000001.aside", Reason: "tail of the journal beyond 3/17", Records: 2, First: "3/18", Last: "3/19"}}}
 	switch q.File {
 	case "":
@@ -186,7 +187,7 @@ func (h *Host) Status(context.Context) operator.Status {
 
 func (h *Host) Right() lease.Right { h.Mu.Lock(); defer h.Mu.Unlock(); return h.Holds }
 
-func (h *Host) History(ctx context.Context, r bus.HistoryRequest) (bus.HistoryPage, error) {
+func (h *Host) History(ctx context.Context, _ operator.Caller, r bus.HistoryRequest) (bus.HistoryPage, error) {
 	if h.Blocking != nil {
 		select {
 		case <-h.Blocking:
@@ -200,12 +201,53 @@ func (h *Host) History(ctx context.Context, r bus.HistoryRequest) (bus.HistoryPa
 	return h.Page, h.Err
 }
 
-func (h *Host) Switchover(_ context.Context, c operator.Caller) (operator.Switchover, error) {
+func (h *Host) Switchover(_ context.Context, c operator.Caller, _ operator.None) (operator.Switchover, error) {
 	h.Mu.Lock()
 	defer h.Mu.Unlock()
 	h.Callers = append(h.Callers, c)
 	return h.Done, h.Err
 }
+
+// Registry has what the host answers. A test that wants another answer has it served too: the last one counts.
+func (h *Host) Registry() *registry.Registry {
+	r := registry.New(context.Background(), alone{}, bus.NewRouter(""), &sync.WaitGroup{})
+	registry.Answer(r, operator.CallStatus, registry.Plain(func(ctx context.Context) (operator.Status, error) { return operator.Whole(h.Status(ctx)), nil }))
+	registry.Answer(r, operator.CallPeer, registry.Plain(func(ctx context.Context) (operator.Status, error) {
+		look, err := h.PeerLook(ctx, time.Time{})
+		return operator.Whole(look.Status), err
+	}))
+	registry.Answer(r, operator.CallSeries, registry.Plain(func(context.Context) (operator.Series, error) { return h.Series(time.Time{}), nil }))
+	registry.Answer(r, operator.CallHistory, h.History)
+	registry.Answer(r, operator.CallDiverged, h.Diverged)
+	registry.Answer(r, operator.CallEvents, registry.Events(h))
+	registry.Answer(r, operator.CallAlarms, registry.Plain(h.Alarms))
+	registry.Answer(r, operator.CallAckAlarm, h.AckAlarm)
+	registry.Answer(r, operator.CallSwitchover, h.Switchover)
+	registry.Answer(r, operator.CallSchedule, h.Schedule)
+	registry.Answer(r, operator.CallCancelSchedule, h.CancelSchedule)
+	registry.Answer(r, operator.CallPause, h.Pause)
+	registry.Answer(r, operator.CallResume, h.Resume)
+	registry.Answer(r, operator.CallExplain, registry.Plain(h.Explain))
+	registry.Answer(r, operator.CallDoctor, registry.Plain(h.Doctor))
+	registry.Answer(r, operator.CallPromotePlan, registry.Plain(h.PromotePlan))
+	registry.Answer(r, operator.CallPromote, h.Promote)
+	registry.Answer(r, operator.CallAdmit, h.Admit)
+	registry.Answer(r, operator.CallTerminals, h.Terminals)
+	registry.Answer(r, operator.CallAddTerminals, h.AddTerminals)
+	registry.Answer(r, operator.CallRemoveTerminals, h.RemoveTerminals)
+	registry.Answer(r, operator.CallProbeTerminals, h.ProbeTerminals)
+	registry.Answer(r, operator.CallVerify, h.BeginVerify)
+	registry.Answer(r, operator.CallVerifyState, h.VerifyState)
+	registry.Answer(r, operator.CallStopVerify, h.StopVerify)
+	return r
+}
+
+// alone is a main that answers everything itself.
+type alone struct{}
+
+func (alone) Sender() bus.LinkSender    { return bus.LinkSender{Version: bus.Version, Host: "a"} }
+func (alone) Peer() (bus.Asker, string) { return nil, "" }
+func (alone) Standby() (bool, bool)     { return false, false }
 
 // Served gives the answer to a call.
 func Served(h http.Handler, r *http.Request) *httptest.ResponseRecorder {
@@ -253,7 +295,7 @@ func (h *Host) Schedule(_ context.Context, c operator.Caller, r operator.Schedul
 	return operator.Scheduled{At: r.At, By: "operator 127.0.0.1:9", Host: "a"}, h.Err
 }
 
-func (h *Host) CancelSchedule(_ context.Context, c operator.Caller) (operator.Scheduled, error) {
+func (h *Host) CancelSchedule(_ context.Context, c operator.Caller, _ operator.None) (operator.Scheduled, error) {
 	h.Mu.Lock()
 	defer h.Mu.Unlock()
 	h.Callers = append(h.Callers, c)

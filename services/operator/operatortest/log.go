@@ -86,10 +86,10 @@ func (h *Host) Called(c operator.Caller, what string, failure error) {
 	h.Calls = append(h.Calls, fmt.Sprintf("%s by %s: %v", what, c.From, failure))
 }
 
-func (h *Host) Alarms(context.Context) operator.AlarmList {
+func (h *Host) Alarms(context.Context) (operator.AlarmList, error) {
 	h.Mu.Lock()
 	defer h.Mu.Unlock()
-	return operator.AlarmList{Host: "a", Alarms: h.Now.Alarms, Hooks: []operator.HookState{{Name: "webhook", Told: 1, Failed: 2, Dropped: 3, Problem: "503"}}}
+	return operator.AlarmList{Host: "a", Alarms: h.Now.Alarms, Hooks: []operator.HookState{{Name: "webhook", Told: 1, Failed: 2, Dropped: 3, Problem: "503"}}}, nil
 }
 
 func (h *Host) AckAlarm(_ context.Context, c operator.Caller, q operator.AckRequest) (operator.Acknowledged, error) {

@@ -46,18 +46,18 @@ func (p *pieces) Write(b []byte) (int, error) {
 // backup answers with a backup of this host's database: a file that hotpair restore takes. One that breaks off says why
 // in the trailer Hotpair-Problem, and lacks its end.
 func (h *handler) backup(w http.ResponseWriter, r *http.Request) error {
-	if err := emptyBody(r); err != nil {
+	if err := arguments(r, &operator.None{}); err != nil {
 		return err
 	}
-	caller := h.called(r, "backup")
+	caller := h.called(r, operator.CallBackup.Name)
 	out := &pieces{w: w, control: http.NewResponseController(w)}
 	at, err := h.host.Backup(r.Context(), caller, out)
 	switch {
 	case err != nil && !out.began:
-		return h.failed("backup", caller, err)
+		return h.failed(operator.CallBackup.Name, caller, err)
 	case err != nil:
 		w.Header().Set(operator.TrailerBackupProblem, wording.Printable(err.Error()))
-		_ = h.failed("backup", caller, err) // said in the log; the answer has begun
+		_ = h.failed(operator.CallBackup.Name, caller, err) // said in the log; the answer has begun
 	default:
 		w.Header().Set(operator.TrailerBackupPosition, at.String())
 	}

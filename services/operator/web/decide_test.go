@@ -14,7 +14,7 @@ func TestPause_BadRequests(t *testing.T) {
 		`{`: http.StatusBadRequest, `{"for":"1m"}`: http.StatusOK, ``: http.StatusOK,
 	} {
 		h := &operatortest.Host{Now: operatortest.Paired()}
-		if w := request(t, h, http.MethodPost, operator.PathPause, body, nil); w.Code != want {
+		if w := request(t, h, http.MethodPost, operator.CallPause.Path, body, nil); w.Code != want {
 			t.Errorf("%s: answered %d %s, want %d", body, w.Code, w.Body, want)
 		} else if want != http.StatusOK && len(h.Decided.Paused) > 0 {
 			t.Errorf("%s reached the host", body)
@@ -28,7 +28,7 @@ func TestPromote_BadRequests(t *testing.T) {
 		`{"accept_loss":"0"}`: http.StatusOK, `{"accept_loss":"unknown"}`: http.StatusOK,
 	} {
 		h := &operatortest.Host{Now: operatortest.Standby(), Decided: operatortest.Decided{Plan: operatortest.Plans()["promote-known"]}}
-		if w := request(t, h, http.MethodPost, operator.PathPromote, body, nil); w.Code != want {
+		if w := request(t, h, http.MethodPost, operator.CallPromote.Path, body, nil); w.Code != want {
 			t.Errorf("%s: answered %d %s, want %d", body, w.Code, w.Body, want)
 		} else if want != http.StatusOK && len(h.Decided.Accepted) > 0 {
 			t.Errorf("%s reached the host", body)

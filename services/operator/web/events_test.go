@@ -17,7 +17,7 @@ func TestEvents_HTTP(t *testing.T) {
 	h.Entries = operatortest.Takeover()
 	get := func(query string) (page bus.EventsPage, p operator.Problem) {
 		t.Helper()
-		w := request(t, h, http.MethodGet, operator.PathEvents+query, "", nil)
+		w := request(t, h, http.MethodGet, operator.CallEvents.Path+query, "", nil)
 		into := any(&page)
 		if w.Code != http.StatusOK {
 			into = &p
@@ -52,7 +52,7 @@ func TestEvents_WaitsForWhatComes(t *testing.T) {
 	h := &operatortest.Host{}
 	h.Entries = operatortest.Takeover()
 	client := operator.NewClient("http://" + serve(t, h).Address())
-	if page, err := client.Events(t.Context(), bus.EventsRequest{From: 5}, 50*time.Millisecond); err != nil || len(page.Events) != 0 || page.Next != 5 {
+	if page, err := operator.CallEvents.Ask(t.Context(), client, operator.EventsQuery{From: 5, Wait: "50ms"}); err != nil || len(page.Events) != 0 || page.Next != 5 {
 		t.Errorf("nothing came, got %+v, %v", page, err)
 	}
 	type result struct {
@@ -61,7 +61,7 @@ func TestEvents_WaitsForWhatComes(t *testing.T) {
 	}
 	got := make(chan result, 1)
 	go func() {
-		page, err := client.Events(t.Context(), bus.EventsRequest{From: 5, Kind: bus.EventAudit}, operator.WaitMost)
+		page, err := operator.CallEvents.Ask(t.Context(), client, operator.EventsQuery{From: 5, Kind: bus.EventAudit, Wait: operator.WaitMost.String()})
 		got <- result{page, err}
 	}()
 	h.Happens(operator.Event{Host: "b", Kind: bus.EventRole, Text: "not wanted"})

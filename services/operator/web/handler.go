@@ -2,42 +2,13 @@ package web
 
 import (
 	"log/slog"
-	"maps"
 	"net/http"
+	"reflect"
 
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/registry"
 )
-
-// dataRoutes are the paths about the data of the pair.
-func dataRoutes() map[string]route {
-	return map[string]route{
-		operator.PathTerminals:       {http.MethodGet, false, (*handler).terminals},
-		operator.PathTerminalsAdd:    {http.MethodPost, false, (*handler).addTerminals},
-		operator.PathTerminalsRemove: {http.MethodPost, false, (*handler).removeTerminals},
-		operator.PathTerminalsProbe:  {http.MethodPost, false, (*handler).probeTerminals},
-		operator.PathVerify:          {http.MethodGet, false, (*handler).verifyState},
-		operator.PathVerifyBegin:     {http.MethodPost, false, (*handler).verify},
-		operator.PathDiverged:        {http.MethodGet, false, (*handler).diverged},
-		operator.PathBackup:          {http.MethodPost, false, (*handler).backup},
-		operator.PathVerifyStop:      {http.MethodPost, false, (*handler).stopVerify},
-	}
-}
-
-// decisionRoutes are the paths about who serves.
-func decisionRoutes() map[string]route {
-	return map[string]route{
-		operator.PathDoctor:         {http.MethodGet, false, (*handler).doctor},
-		operator.PathSchedule:       {http.MethodPost, false, (*handler).schedule},
-		operator.PathScheduleCancel: {http.MethodPost, false, (*handler).cancelSchedule},
-		operator.PathExplain:        {http.MethodGet, false, (*handler).explain},
-		operator.PathPromotePlan:    {http.MethodGet, false, (*handler).promotePlan},
-		operator.PathPromote:        {http.MethodPost, false, (*handler).promote},
-		operator.PathAdmit:          {http.MethodPost, false, (*handler).admitReplaced},
-		operator.PathPause:          {http.MethodPost, false, (*handler).pause},
-		operator.PathResume:         {http.MethodPost, false, (*handler).resume},
-	}
-}
 
 const (
 	maxBody  = 64 << 10 // bytes of a request's body
@@ -46,7 +17,9 @@ const (
 
 // handler answers HTTP for a Host.
 type handler struct {
-	host    operator.Host
+	host    Host
+	flow    Live
+	routes  map[string]route
 	clock   lease.Clock
 	log     *slog.Logger
 	origin  *http.CrossOriginProtection
@@ -58,30 +31,37 @@ type handler struct {
 
 // route is what one path does. do writes the answer itself or returns an error, not both.
 type route struct {
-	method string
-	check  bool // a health check: cheap, never refused for lack of room
-	do     func(h *handler, w http.ResponseWriter, r *http.Request) error
+	operator.Info
+	check bool // a health check: cheap, never refused for lack of room
+	do    func(h *handler, w http.ResponseWriter, r *http.Request) error
 }
 
-func routes() map[string]route {
-	all := map[string]route{
-		PathLive:                {http.MethodGet, true, (*handler).live},
-		PathReady:               {http.MethodGet, true, (*handler).ready},
-		PathActive:              {http.MethodGet, true, (*handler).active},
-		PathStandby:             {http.MethodGet, true, (*handler).standby},
-		operator.PathStatus:     {http.MethodGet, false, (*handler).status},
-		operator.PathHistory:    {http.MethodGet, false, (*handler).history},
-		operator.PathSwitchover: {http.MethodPost, false, (*handler).switchover},
-		operator.PathSeries:     {http.MethodGet, false, (*handler).series},
-		operator.PathPeer:       {http.MethodGet, false, (*handler).peerStatus},
-		PathStream:              {http.MethodGet, true, (*handler).stream}, // it has bounds of its own
-		PathOpenAPI:             {http.MethodGet, false, (*handler).openAPI},
+// ownRoutes are those that are no operations: checks for load balancers, what flows, and the document. Their deadlines are
+// their own.
+func ownRoutes() []route {
+	own := func(path, says string, request, answer any, check bool, do func(*handler, http.ResponseWriter, *http.Request) error) route {
+		return route{operator.Info{Method: http.MethodGet, Path: path, Where: operator.Own, Role: operator.View, Says: says,
+			Request: reflect.TypeOf(request), Answer: reflect.TypeOf(answer)}, check, do}
 	}
-	maps.Copy(all, dataRoutes())
-	maps.Copy(all, decisionRoutes())
-	all[operator.PathEvents] = route{http.MethodGet, false, (*handler).events}
-	all[operator.PathAlarms] = route{http.MethodGet, false, (*handler).alarms}
-	all[operator.PathAckAlarm] = route{http.MethodPost, false, (*handler).ackAlarm}
+	return []route{
+		own(PathLive, "200 while main answers.", Check{}, "", true, (*handler).live),
+		own(PathReady, "200 while this host does its part: as active, or as a standby that could take over now.", Check{}, "", true, (*handler).ready),
+		own(PathActive, "200 only on the active, under the same right by which answers leave. With lag: only while the other host lacks no more than so many updates.", Check{}, "", true, (*handler).active),
+		own(PathStandby, "200 only on an in-sync standby. With lag: only while its database is no more than so many updates behind its journal.", Check{}, "", true, (*handler).standby),
+		own(PathStream, "What happens, as server-sent events: status (a Status, at each change and each second), peer (the other host's), event (an Event, with an id to resume after), point (a Point of either host).", operator.None{}, Stream{}, true, (*handler).stream),
+		own(PathOpenAPI, "This document.", operator.None{}, "", false, (*handler).openAPI),
+	}
+}
+
+// routes gives what there is at each path.
+func routes(served []registry.Served) map[string]route {
+	all := map[string]route{operator.CallBackup.Path: {Info: operator.CallBackup.Info(), do: (*handler).backup}}
+	for _, rt := range ownRoutes() {
+		all[rt.Path] = rt
+	}
+	for _, s := range served {
+		all[s.Path] = route{Info: s.Info, do: func(h *handler, w http.ResponseWriter, r *http.Request) error { return h.operate(s, w, r) }}
+	}
 	return all
 }
 
@@ -91,7 +71,7 @@ func NewHandler(c ServerConfig) http.Handler {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	return &handler{
-		host: c.Host, clock: c.Clock, log: c.Log, token: c.Token, pages: c.Pages,
+		host: c.Host, flow: c.Live, routes: routes(c.Operations.Served()), clock: c.Clock, log: c.Log, token: c.Token, pages: c.Pages,
 		origin: http.NewCrossOriginProtection(), calls: make(chan struct{}, maxCalls), streams: make(chan struct{}, maxStreams),
 	}
 }
@@ -100,17 +80,17 @@ func NewHandler(c ServerConfig) http.Handler {
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	rt, known := routes()[r.URL.Path]
+	rt, known := h.routes[r.URL.Path]
 	if !known && h.page(w, r) {
 		return
 	}
 	if !known {
-		writeProblem(w, r, &operator.Problem{Type: "about:blank", Title: "Not found", Status: http.StatusNotFound, Detail: "there is nothing at this path; " + operator.PathStatus + " says how the pair is"})
+		writeProblem(w, r, &operator.Problem{Type: "about:blank", Title: "Not found", Status: http.StatusNotFound, Detail: "there is nothing at this path; " + operator.CallStatus.Path + " says how the pair is"})
 		return
 	}
-	if r.Method != rt.method && (r.Method != http.MethodHead || rt.method != http.MethodGet) {
-		w.Header().Set("Allow", rt.method)
-		writeProblem(w, r, &operator.Problem{Type: "about:blank", Title: "Method not allowed", Status: http.StatusMethodNotAllowed, Detail: r.URL.Path + " takes " + rt.method})
+	if r.Method != rt.Method && (r.Method != http.MethodHead || rt.Method != http.MethodGet) {
+		w.Header().Set("Allow", rt.Method)
+		writeProblem(w, r, &operator.Problem{Type: "about:blank", Title: "Method not allowed", Status: http.StatusMethodNotAllowed, Detail: r.URL.Path + " takes " + rt.Method})
 		return
 	}
 	if err := h.admit(r); err != nil {

@@ -27,6 +27,12 @@ type finding struct {
 	text string
 }
 
+// Check are the parameters of a health check.
+type Check struct {
+	Lag     string `json:"lag"`     // how many updates may be behind
+	Verbose string `json:"verbose"` // give every finding
+}
+
 // check is what a health check was asked: lag is the most updates that may be behind, negative for any; verbose wants
 // every finding instead of the first that is wrong.
 type check struct {

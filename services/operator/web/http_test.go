@@ -19,23 +19,24 @@ import (
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/operatortest"
+	"github.com/hotpair/hotpair/services/operator/registry"
 )
 
 // serve runs the real server on a free port.
-func serve(t *testing.T, h operator.Host) *Server {
+func serve(t *testing.T, h fake) *Server {
 	t.Helper()
 	s := NewServer(configOf(h))
 	operatortest.Start(t, s)
 	return s
 }
 
-func request(t *testing.T, h operator.Host, method, target, body string, header map[string]string) *httptest.ResponseRecorder {
+func request(t *testing.T, h fake, method, target, body string, header map[string]string) *httptest.ResponseRecorder {
 	t.Helper()
 	return operatortest.Request(NewHandler(configOf(h)), method, target, body, header)
 }
 
-func configOf(h operator.Host) ServerConfig {
-	return ServerConfig{Listen: "127.0.0.1:0", Host: h, Clock: operatortest.Clock, Token: operatortest.Token}
+func configOf(h fake) ServerConfig {
+	return ServerConfig{Listen: "127.0.0.1:0", Host: h, Live: h, Operations: h.Registry(), Clock: operatortest.Clock, Token: operatortest.Token}
 }
 
 func TestStatus_OverHTTP_IsWhatTheHostSays(t *testing.T) {
@@ -52,7 +53,7 @@ func TestStatus_OverHTTP_IsWhatTheHostSays(t *testing.T) {
 
 // TestStatus_JSON_HasTheStableNames: programs of users read these.
 func TestStatus_JSON_HasTheStableNames(t *testing.T) {
-	w := request(t, &operatortest.Host{Now: operator.Status{Host: "a"}}, http.MethodGet, operator.PathStatus, "", nil)
+	w := request(t, &operatortest.Host{Now: operator.Status{Host: "a"}}, http.MethodGet, operator.CallStatus.Path, "", nil)
 	var got map[string]json.RawMessage
 	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
 		t.Fatal(err)
@@ -66,7 +67,7 @@ func TestStatus_JSON_HasTheStableNames(t *testing.T) {
 			t.Errorf("%s = %s, want %s", name, got[name], want)
 		}
 	}
-	operatortest.Golden(t, "status-json", indented(t, request(t, &operatortest.Host{Now: operatortest.Paired()}, http.MethodGet, operator.PathStatus, "", nil).Body.Bytes()))
+	operatortest.Golden(t, "status-json", indented(t, request(t, &operatortest.Host{Now: operatortest.Paired()}, http.MethodGet, operator.CallStatus.Path, "", nil).Body.Bytes()))
 }
 
 func indented(t *testing.T, text []byte) string {
@@ -87,7 +88,7 @@ func TestHistory_PassesWhatWasAskedFor(t *testing.T) {
 	s := serve(t, h)
 	c := operator.NewClient("http://" + s.Address()).WithToken(operatortest.Token)
 	for _, r := range []bus.HistoryRequest{{Limit: 7}, {From: 100, Limit: operator.MaxHistory}} {
-		got, err := c.History(t.Context(), r)
+		got, err := operator.CallHistory.Ask(t.Context(), c, r)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -95,7 +96,7 @@ func TestHistory_PassesWhatWasAskedFor(t *testing.T) {
 			t.Errorf("asked %+v for %+v:\n%s", h.Asked, r, diff)
 		}
 	}
-	if _, err := c.History(t.Context(), bus.HistoryRequest{}); err != nil || h.Asked.Limit != operator.DefaultHistory {
+	if _, err := operator.CallHistory.Ask(t.Context(), c, bus.HistoryRequest{}); err != nil || h.Asked.Limit != operator.DefaultHistory {
 		t.Errorf("without a limit the host was asked %+v, %v", h.Asked, err)
 	}
 }
@@ -105,17 +106,17 @@ func TestHistory_MalformedQuery_IsRefused(t *testing.T) {
 		"limit=0", "limit=1001", "limit=-1", "limit=x", "from=-1", "from=1.5", "from=", "form=3", "from=1&from=2", "limit=%zz",
 		"from=18446744073709551616", "a;b",
 	} {
-		operatortest.WantProblem(t, request(t, &operatortest.Host{}, http.MethodGet, operator.PathHistory+"?"+query, "", nil), http.StatusBadRequest)
+		operatortest.WantProblem(t, request(t, &operatortest.Host{}, http.MethodGet, operator.CallHistory.Path+"?"+query, "", nil), http.StatusBadRequest)
 	}
 }
 
 func TestHistory_UpdaterDown_SaysSo(t *testing.T) {
 	s := serve(t, &operatortest.Host{Err: fmt.Errorf("%w: the updater is restarting", operator.ErrUnavailable)})
-	_, err := operator.NewClient("http://"+s.Address()).History(t.Context(), bus.HistoryRequest{})
+	_, err := operator.CallHistory.Ask(t.Context(), operator.NewClient("http://"+s.Address()), bus.HistoryRequest{})
 	if !errors.Is(err, operator.ErrUnavailable) || err.Error() != "the updater is restarting" {
 		t.Errorf("History = %v, want ErrUnavailable", err)
 	}
-	p := operatortest.WantProblem(t, request(t, &operatortest.Host{Err: fmt.Errorf("%w: updater: disk", operator.ErrUnavailable)}, http.MethodGet, operator.PathHistory, "", nil), http.StatusServiceUnavailable)
+	p := operatortest.WantProblem(t, request(t, &operatortest.Host{Err: fmt.Errorf("%w: updater: disk", operator.ErrUnavailable)}, http.MethodGet, operator.CallHistory.Path, "", nil), http.StatusServiceUnavailable)
 	if !strings.Contains(p.Detail, "disk") {
 		t.Errorf("problem %+v", p)
 	}
@@ -124,7 +125,7 @@ func TestHistory_UpdaterDown_SaysSo(t *testing.T) {
 func TestSwitchover_OverHTTP(t *testing.T) {
 	h := &operatortest.Host{Done: operatortest.Switched()}
 	s := serve(t, h)
-	got, err := operator.NewClient("http://" + s.Address()).WithToken(operatortest.Token).Switchover(t.Context())
+	got, err := operator.CallSwitchover.Ask(t.Context(), operator.NewClient("http://"+s.Address()).WithToken(operatortest.Token), operator.None{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,21 +137,16 @@ func TestSwitchover_OverHTTP(t *testing.T) {
 	}
 }
 
-// TestErrors_CrossHTTPAndLink: what a host returns is the same sentinel where it is read.
-func TestErrors_CrossHTTPAndLink(t *testing.T) {
+// TestErrors_CrossHTTP: what a host returns is the same sentinel where it is read.
+func TestErrors_CrossHTTP(t *testing.T) {
 	for _, sentinel := range []error{operator.ErrUsage, operator.ErrRefused, operator.ErrUnavailable, operator.ErrForward, operator.ErrUnfinished, context.DeadlineExceeded} {
 		err := fmt.Errorf("%w: there is no in-sync standby", sentinel)
 		part := operator.Switchover{Steps: operatortest.Switched().Steps[:2]}
 		s := serve(t, &operatortest.Host{Err: err, Done: part})
-		_, got := operator.NewClient("http://" + s.Address()).WithToken(operatortest.Token).Switchover(t.Context())
+		_, got := operator.CallSwitchover.Ask(t.Context(), operator.NewClient("http://"+s.Address()).WithToken(operatortest.Token), operator.None{})
 		var p *operator.Problem
 		if !errors.Is(got, sentinel) || !errors.As(got, &p) || p.Detail != "there is no in-sync standby" || p.Result == nil || len(p.Result.Steps) != 2 {
 			t.Errorf("over HTTP %v became %v (%+v)", err, got, p)
-		}
-		var back operator.Switchover
-		got = operator.DecodeOutcome(operator.EncodeOutcome(part, err), &back)
-		if !errors.Is(got, sentinel) || got.Error() != "there is no in-sync standby" || len(back.Steps) != 2 {
-			t.Errorf("over the link %v became %v with %+v", err, got, back)
 		}
 		for _, other := range []error{operator.ErrUsage, operator.ErrRefused, operator.ErrUnavailable, operator.ErrForward, operator.ErrUnfinished} {
 			if other != sentinel && errors.Is(got, other) {
@@ -158,28 +154,18 @@ func TestErrors_CrossHTTPAndLink(t *testing.T) {
 			}
 		}
 	}
-	var back operator.Switchover
-	err := operator.DecodeOutcome(operator.EncodeOutcome(operatortest.Switched(), nil), &back)
-	if err != nil || cmp.Diff(operatortest.Switched(), back) != "" {
-		t.Errorf("DecodeOutcome = %+v, %v", back, err)
-	}
-	call := operator.Call{What: operator.CallSwitchover, Caller: operator.Caller{ID: "1", From: "10.0.0.9:1", Via: "b"}, Arguments: json.RawMessage(`{"x":1}`)}
-	var got operator.Forwarded
-	if err := bus.DecodeJSON(bus.EncodeJSON(operator.Forwarded{Call: call}), &got); err != nil || cmp.Diff(call, got.Call) != "" {
-		t.Errorf("a forwarded call came as %+v, %v", got, err)
-	}
 }
 
 func TestHandler_WrongMethodPathBody(t *testing.T) {
 	h := &operatortest.Host{Now: operatortest.Paired(), Done: operatortest.Switched()}
-	for path, rt := range routes() {
+	for path, rt := range routes(h.Registry().Served()) {
 		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodPatch, "BREW"} {
-			if method == rt.method {
+			if method == rt.Method {
 				continue
 			}
 			w := request(t, h, method, path, "", nil)
 			operatortest.WantProblem(t, w, http.StatusMethodNotAllowed)
-			if w.Header().Get("Allow") != rt.method {
+			if w.Header().Get("Allow") != rt.Method {
 				t.Errorf("%s %s: Allow %q", method, path, w.Header().Get("Allow"))
 			}
 		}
@@ -190,7 +176,7 @@ func TestHandler_WrongMethodPathBody(t *testing.T) {
 	for body, status := range map[string]int{
 		`{"force":true}`: 400, `[]`: 400, `{`: 400, `1`: 400, strings.Repeat(" ", maxBody+1): 413, "": 200, "{}": 200, " \n": 200,
 	} {
-		if w := request(t, h, http.MethodPost, operator.PathSwitchover, body, nil); w.Code != status {
+		if w := request(t, h, http.MethodPost, operator.CallSwitchover.Path, body, nil); w.Code != status {
 			t.Errorf("body %.20q: %d %s, want %d", body, w.Code, w.Body, status)
 		}
 	}
@@ -211,7 +197,7 @@ func TestHandler_FullOfCalls_StillAnswersHealthChecks(t *testing.T) {
 	answers := make(chan error, maxCalls+1)
 	for range maxCalls + 1 {
 		group.Go(func() {
-			_, err := c.History(t.Context(), bus.HistoryRequest{})
+			_, err := operator.CallHistory.Ask(t.Context(), c, bus.HistoryRequest{})
 			answers <- err
 		})
 	}
@@ -241,19 +227,15 @@ func TestServer_PortInUse_IsErrListen(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	s := NewServer(ServerConfig{Listen: l.Addr().String(), Host: &operatortest.Host{}, Clock: operatortest.Clock})
+	s := NewServer(ServerConfig{Listen: l.Addr().String(), Host: &operatortest.Host{}, Operations: (&operatortest.Host{}).Registry(), Clock: operatortest.Clock})
 	if err := s.Run(t.Context()); !errors.Is(err, bus.ErrListen) {
 		t.Errorf("Run = %v, want ErrListen", err)
 	}
 }
 
-func FuzzHistoryRequest(f *testing.F) {
-	for _, query := range []string{"from=1&limit=2", "limit=0", "%", "from"} {
-		f.Add(query)
-	}
-	f.Fuzz(func(t *testing.T, query string) {
-		if r, err := historyRequest(query); err == nil && (r.Limit < 1 || r.Limit > operator.MaxHistory) {
-			t.Errorf("query %q became %+v", query, r)
-		}
-	})
+// fake is a host as tests make them.
+type fake interface {
+	Host
+	Live
+	Registry() *registry.Registry
 }

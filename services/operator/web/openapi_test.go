@@ -19,92 +19,44 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/operatortest"
 )
 
-// operation is what the route table does not say of a path: parameters with their meaning, and the types of body and
-// answer. What the path is for stands in the comment of its handler, what a field means at the field.
-type operation struct {
-	parameters map[string]string
-	body       any
-	answer     any // a string is a media type that is no JSON
-	says       string
+type object = map[string]any
+
+// everyRoute is what there is at each path of a host that answers every operation.
+func everyRoute() map[string]operator.Info {
+	all := map[string]operator.Info{}
+	for _, rt := range ownRoutes() {
+		all[rt.Path] = rt.Info
+	}
+	for _, o := range operator.Operations() {
+		all[o.Path] = o
+	}
+	return all
 }
 
-func operations() map[string]operation {
-	lag := map[string]string{"lag": "how many updates may be behind", "verbose": "give every finding"}
-	return map[string]operation{
-		PathLive:            {parameters: lag, answer: "text/plain", says: "200 while main answers."},
-		PathReady:           {parameters: lag, answer: "text/plain", says: "200 while this host does its part: as active, or as a standby that could take over now."},
-		PathActive:          {parameters: lag, answer: "text/plain", says: "200 only on the active, under the same right by which answers leave. With lag: only while the other host lacks no more than so many updates."},
-		PathStandby:         {parameters: lag, answer: "text/plain", says: "200 only on an in-sync standby. With lag: only while its database is no more than so many updates behind its journal."},
-		operator.PathStatus: {answer: operator.Status{}, says: "How this host sees itself and the pair. Answers whatever else is down."},
-		operator.PathPeer:   {answer: operator.Status{}, says: "How the other host sees itself, asked for over the link."},
-		operator.PathHistory: {parameters: map[string]string{
-			"from": "sequence to begin with; absent: the last ones", "before": "without from: the last ones before this sequence", "limit": "how many, 1 to 1000",
-			"key": "only updates of this key", "service": "only updates of this service",
-		}, answer: bus.HistoryPage{}, says: "A page of the update history, oldest first."},
-		operator.PathSeries: {answer: operator.Series{}, says: "Rates and latencies of the last ten minutes."},
-		PathStream:          {answer: "text/event-stream", says: "What happens, as server-sent events: status (a Status, at each change and each second), peer (the other host's), event (an Event, with an id to resume after), point (a Point of either host)."},
-		PathOpenAPI:         {answer: "application/json", says: "This document."},
-
-		operator.PathSwitchover:     {answer: operator.Switchover{}, says: "Makes the other host active, and answers when it serves."},
-		operator.PathPause:          {body: operator.PauseRequest{}, answer: operator.PauseResult{}, says: "Holds back automatic takeover for a while."},
-		operator.PathResume:         {answer: operator.PauseResult{}, says: "Ends a pause."},
-		operator.PathSchedule:       {body: operator.ScheduleRequest{}, answer: operator.Scheduled{}, says: "Has the active switch over at a time."},
-		operator.PathScheduleCancel: {answer: operator.Scheduled{}, says: "Drops what is scheduled."},
-		operator.PathDoctor:         {answer: operator.Diagnosis{}, says: "Examines both hosts: could a takeover succeed right now?"},
-		operator.PathPromotePlan:    {answer: operator.PromotePlan{}, says: "What a forced promotion of this very host would mean; nothing is done."},
-		operator.PathPromote:        {body: operator.PromoteRequest{}, answer: operator.Promoted{}, says: "Makes this very host serve, accepting that updates are lost."},
-		operator.PathAdmit:          {body: operator.AdmitRequest{}, answer: operator.Admitted{}, says: "Lets a replaced host or witness in."},
-		operator.PathExplain:        {answer: operator.Explanation{}, says: "Why the pair is as it is, and what would happen next."},
-
-		operator.PathEvents: {parameters: map[string]string{
-			"from": "number to begin with", "limit": "how many", "since": "a time or a duration ago", "kind": "only these", "wait": "how long to wait for one, a duration",
-		}, answer: bus.EventsPage{}, says: "A page of the pair's log of events, oldest first."},
-		operator.PathAlarms:   {answer: operator.AlarmList{}, says: "What is wrong now, the worst first."},
-		operator.PathAckAlarm: {body: operator.AckRequest{}, answer: resultOf(operator.Host.AckAlarm), says: "Ends an alarm that waits for an operator."},
-
-		operator.PathTerminals: {parameters: map[string]string{"after": "id to begin after", "limit": "how many"}, answer: resultOf(operator.Host.Terminals), says: "The terminals, and what this host has with them."},
-		operator.PathTerminalsAdd: {body: struct {
-			Terminals []operator.TerminalAddress `json:"terminals"`
-		}{}, answer: resultOf(operator.Host.AddTerminals), says: "Adds terminals on both hosts."},
-		operator.PathTerminalsRemove: {body: struct {
-			IDs []string `json:"ids"`
-		}{}, answer: resultOf(operator.Host.RemoveTerminals), says: "Removes terminals on both hosts."},
-		operator.PathTerminalsProbe: {body: operator.ProbeRequest{}, answer: resultOf(operator.Host.ProbeTerminals), says: "Tries whether terminals could be served."},
-		operator.PathDiverged:       {parameters: map[string]string{"file": "the updates of this file", "from": "record to begin with", "limit": "how many"}, answer: bus.AsidePage{}, says: "Updates that only this host had and that were set aside: the files, or what one holds."},
-		operator.PathBackup:         {answer: "application/octet-stream", says: "A backup of this host's database, as a file that hotpair restore takes. One that breaks off says why in the trailer Hotpair-Problem, and lacks its end."},
-		operator.PathVerify:         {answer: resultOf(operator.Host.VerifyState), says: "How far the comparison of both databases is, or how the last one ended."},
-		operator.PathVerifyBegin:    {body: operator.VerifyRequest{}, answer: resultOf(operator.Host.BeginVerify), says: "Begins to compare both databases, in service."},
-		operator.PathVerifyStop:     {answer: resultOf(operator.Host.StopVerify), says: "Ends a comparison."},
+// TestOpenAPI_OperationsAreApart: each has a name and a path of its own, and says what it is.
+func TestOpenAPI_OperationsAreApart(t *testing.T) {
+	names := map[string]bool{}
+	for _, o := range operator.Operations() {
+		if o.Name == "" || o.Says == "" || o.Role == "" || o.Where == "" || o.Within == 0 && o.Answer != reflect.TypeFor[operator.File]() {
+			t.Errorf("%+v does not say all", o)
+		}
+		names[o.Name] = true
+	}
+	if n := len(operator.Operations()); len(names) != n || len(everyRoute()) != n+len(ownRoutes()) {
+		t.Errorf("%d operations have %d names, and %d paths with the %d others", n, len(names), len(everyRoute()), len(ownRoutes()))
 	}
 }
-
-// resultOf gives a value of what a method of Host answers with.
-func resultOf(method any) any { return reflect.Zero(reflect.TypeOf(method).Out(0)).Interface() }
-
-type object = map[string]any
 
 // TestOpenAPI_IsWhatRoutesAndTypesSay holds the document to the route table and to every JSON field that there is.
 func TestOpenAPI_IsWhatRoutesAndTypesSay(t *testing.T) {
 	d := &describer{T: t, schemas: object{}, types: map[string]reflect.Type{}, comments: comments(t)}
-	known := operations()
 	paths := object{}
-	for path, rt := range routes() {
-		op, there := known[path]
-		if !there {
-			t.Errorf("%s is not described: add it to operations in this test", path)
-			continue
-		}
-		paths[path] = object{strings.ToLower(rt.method): d.operation(path, rt, op)}
-	}
-	for path := range known {
-		if _, there := routes()[path]; !there {
-			t.Errorf("%s is described and does not exist", path)
-		}
+	for path, info := range everyRoute() {
+		paths[path] = object{strings.ToLower(info.Method): d.operation(info)}
 	}
 	document := object{
 		"openapi": "3.1.0",
@@ -155,8 +107,8 @@ func TestOpenAPI_IsServed(t *testing.T) {
 	if err := json.Unmarshal(w.Body.Bytes(), &document); err != nil || w.Code != http.StatusOK || document.OpenAPI != "3.1.0" {
 		t.Fatalf("%d %v", w.Code, err)
 	}
-	if len(document.Paths) != len(routes()) {
-		t.Errorf("%d paths, want %d", len(document.Paths), len(routes()))
+	if len(document.Paths) != len(everyRoute()) {
+		t.Errorf("%d paths, want %d", len(document.Paths), len(everyRoute()))
 	}
 	var follow func(v any)
 	follow = func(v any) {
@@ -182,7 +134,7 @@ func TestOpenAPI_IsServed(t *testing.T) {
 	}
 	follow(all)
 	// What a host answers has no field that the document does not have.
-	for path, schema := range map[string]string{operator.PathStatus: "Status", operator.PathSeries: "Series"} {
+	for path, schema := range map[string]string{operator.CallStatus.Path: "Status", operator.CallSeries.Path: "Series"} {
 		var fields map[string]any
 		if err := json.Unmarshal(request(t, &operatortest.Host{Now: operatortest.Paired()}, http.MethodGet, path, "", nil).Body.Bytes(), &fields); err != nil {
 			t.Fatal(err)
@@ -204,28 +156,38 @@ type describer struct {
 	comments map[string]string // "Type" and "Type.Field"
 }
 
-func (d *describer) operation(path string, rt route, op operation) object {
+func (d *describer) operation(info operator.Info) object {
 	parameters := []object{}
-	for _, name := range slices.Sorted(maps.Keys(op.parameters)) {
-		parameters = append(parameters, object{"name": name, "in": "query", "required": false, "description": op.parameters[name], "schema": object{"type": "string"}})
+	if info.Method == http.MethodGet {
+		for f := range info.Request.Fields() {
+			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			parameters = append(parameters, object{"name": name, "in": "query", "required": false, "description": d.comments[info.Request.Name()+"."+f.Name], "schema": object{"type": "string"}})
+		}
+		slices.SortFunc(parameters, func(a, b object) int { return strings.Compare(a["name"].(string), b["name"].(string)) })
 	}
 	content := object{}
-	switch answer := op.answer.(type) {
-	case string:
-		content[answer] = object{"schema": object{"type": "string"}}
+	switch {
+	case info.Path == PathOpenAPI:
+		content["application/json"] = object{"schema": object{"type": "string"}}
+	case info.Answer == reflect.TypeFor[operator.File]():
+		content["application/octet-stream"] = object{"schema": object{"type": "string"}}
+	case info.Answer == reflect.TypeFor[Stream]():
+		content["text/event-stream"] = object{"schema": object{"type": "string"}}
+	case info.Answer == reflect.TypeFor[string]():
+		content["text/plain"] = object{"schema": object{"type": "string"}}
 	default:
-		content["application/json"] = object{"schema": d.schema(reflect.TypeOf(answer))}
+		content["application/json"] = object{"schema": d.schema(info.Answer)}
 	}
 	problem := object{"description": "An error, as RFC 9457 has it.", "content": object{"application/problem+json": object{"schema": d.schema(reflect.TypeFor[operator.Problem]())}}}
 	made := object{
-		"operationId": operationID(rt.method, path), "summary": op.says, "parameters": parameters,
+		"operationId": operationID(info.Method, info.Path), "summary": info.Says, "parameters": parameters,
 		"responses": object{"200": object{"description": "Done.", "content": content}, "default": problem},
 	}
-	if rt.method != http.MethodGet {
+	if info.Method != http.MethodGet {
 		made["security"] = []object{{"token": []string{}}}
-	}
-	if op.body != nil {
-		made["requestBody"] = object{"content": object{"application/json": object{"schema": d.schema(reflect.TypeOf(op.body))}}}
+		if info.Request.NumField() > 0 {
+			made["requestBody"] = object{"content": object{"application/json": object{"schema": d.schema(info.Request)}}}
+		}
 	}
 	return made
 }
@@ -322,7 +284,7 @@ func comments(t *testing.T) map[string]string {
 	t.Helper()
 	_, here, _, _ := runtime.Caller(0)
 	all := map[string]string{}
-	for _, dir := range []string{"../../../bus", ".."} {
+	for _, dir := range []string{"../../../bus", "..", "."} {
 		files, err := filepath.Glob(filepath.Join(filepath.Dir(here), dir, "*.go"))
 		if err != nil {
 			t.Fatal(err)

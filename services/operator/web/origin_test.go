@@ -20,7 +20,7 @@ func TestSwitchover_FromAnotherOrigin_IsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := &operatortest.Host{Done: operatortest.Switched()}
-			operatortest.WantProblem(t, request(t, h, http.MethodPost, operator.PathSwitchover, "", header), http.StatusForbidden)
+			operatortest.WantProblem(t, request(t, h, http.MethodPost, operator.CallSwitchover.Path, "", header), http.StatusForbidden)
 			if len(h.Callers) != 0 {
 				t.Error("it was carried out")
 			}
@@ -34,7 +34,7 @@ func TestSwitchover_FromAnotherOrigin_IsRefused(t *testing.T) {
 		"console over IPv6": {"Origin": "http://[::1]:7704", "Host": "[::1]:7704"},
 		"script by name":    {"Host": "hosta.internal:7704"},
 	} {
-		if w := request(t, &operatortest.Host{Done: operatortest.Switched()}, http.MethodPost, operator.PathSwitchover, "{}", header); w.Code != http.StatusOK {
+		if w := request(t, &operatortest.Host{Done: operatortest.Switched()}, http.MethodPost, operator.CallSwitchover.Path, "{}", header); w.Code != http.StatusOK {
 			t.Errorf("%s: %d %s", name, w.Code, w.Body)
 		}
 	}
@@ -44,7 +44,7 @@ func TestSwitchover_FromAnotherOrigin_IsRefused(t *testing.T) {
 func TestServer_OnLoopback_AnswersNoOtherName(t *testing.T) {
 	s := serve(t, &operatortest.Host{Now: operatortest.Paired()})
 	for host, want := range map[string]int{"evil.example": 403, "evil.example:7704": 403, "localhost": 200, s.Address(): 200} {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.Address()+operator.PathStatus, nil)
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.Address()+operator.CallStatus.Path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -63,14 +63,14 @@ func TestServer_OnLoopback_AnswersNoOtherName(t *testing.T) {
 // TestToken_IsNeededForWhatChangesSomething holds for every path, also those that come later.
 func TestToken_IsNeededForWhatChangesSomething(t *testing.T) {
 	changing := 0
-	for path, rt := range routes() {
-		if rt.method == http.MethodGet {
+	for path, rt := range routes((&operatortest.Host{}).Registry().Served()) {
+		if rt.Method == http.MethodGet {
 			continue
 		}
 		changing++
 		for what, header := range map[string]string{"none": "", "another": "Bearer wrong", "a part": "Bearer " + operatortest.Token[:5], "no scheme": operatortest.Token, "basic": "Basic " + operatortest.Token} {
 			h := &operatortest.Host{}
-			w := request(t, h, rt.method, path, "", map[string]string{"Authorization": header})
+			w := request(t, h, rt.Method, path, "", map[string]string{"Authorization": header})
 			if p := operatortest.WantProblem(t, w, http.StatusUnauthorized); p.Type != operator.ProblemType+"token" || w.Header().Get("WWW-Authenticate") == "" || len(h.Callers) != 0 {
 				t.Errorf("%s with %s: %+v", path, what, p)
 			}
@@ -79,19 +79,19 @@ func TestToken_IsNeededForWhatChangesSomething(t *testing.T) {
 	if changing == 0 {
 		t.Error("no path changes anything")
 	}
-	if w := request(t, &operatortest.Host{}, http.MethodPost, operator.PathSwitchover, "", nil); w.Code != http.StatusOK {
+	if w := request(t, &operatortest.Host{}, http.MethodPost, operator.CallSwitchover.Path, "", nil); w.Code != http.StatusOK {
 		t.Errorf("switchover with the token: %d %s", w.Code, w.Body)
 	}
-	if w := request(t, &operatortest.Host{}, http.MethodGet, operator.PathStatus, "", map[string]string{"Authorization": ""}); w.Code != http.StatusOK {
+	if w := request(t, &operatortest.Host{}, http.MethodGet, operator.CallStatus.Path, "", map[string]string{"Authorization": ""}); w.Code != http.StatusOK {
 		t.Errorf("status without a token: %d", w.Code)
 	}
 }
 
 // TestToken_IsNotOpenWithoutOne holds that a host without a token takes no call that changes something.
 func TestToken_IsNotOpenWithoutOne(t *testing.T) {
-	h := NewHandler(ServerConfig{Host: &operatortest.Host{}, Clock: operatortest.Clock})
+	h := NewHandler(ServerConfig{Host: &operatortest.Host{}, Operations: (&operatortest.Host{}).Registry(), Clock: operatortest.Clock})
 	for _, header := range []string{"", "Bearer", "Bearer "} {
-		r, err := http.NewRequest(http.MethodPost, "http://127.0.0.1"+operator.PathSwitchover, nil)
+		r, err := http.NewRequest(http.MethodPost, "http://127.0.0.1"+operator.CallSwitchover.Path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -110,19 +110,19 @@ func TestPeerOrigin_MayReadOnly(t *testing.T) {
 		w := request(t, h, method, path, "", map[string]string{"Origin": origin, "Sec-Fetch-Site": "cross-site"})
 		return w.Code, w.Header().Get("Access-Control-Allow-Origin")
 	}
-	if code, allowed := ask(http.MethodGet, operator.PathStatus, "http://192.0.2.2:7704"); code != http.StatusOK || allowed != "http://192.0.2.2:7704" {
+	if code, allowed := ask(http.MethodGet, operator.CallStatus.Path, "http://192.0.2.2:7704"); code != http.StatusOK || allowed != "http://192.0.2.2:7704" {
 		t.Errorf("the other host's console reads: %d, allowed %q", code, allowed)
 	}
 	for _, origin := range []string{"http://192.0.2.2:7705", "http://evil.example", "null", "https://192.0.2.2:7704"} {
-		if _, allowed := ask(http.MethodGet, operator.PathStatus, origin); allowed != "" {
+		if _, allowed := ask(http.MethodGet, operator.CallStatus.Path, origin); allowed != "" {
 			t.Errorf("%s is allowed as %q", origin, allowed)
 		}
 	}
-	if code, allowed := ask(http.MethodPost, operator.PathSwitchover, "http://192.0.2.2:7704"); code != http.StatusForbidden || allowed != "" || len(h.Callers) != 0 {
+	if code, allowed := ask(http.MethodPost, operator.CallSwitchover.Path, "http://192.0.2.2:7704"); code != http.StatusForbidden || allowed != "" || len(h.Callers) != 0 {
 		t.Errorf("the other host's console switches over: %d, allowed %q", code, allowed)
 	}
 	h.Now.Peer.HTTP = ""
-	if _, allowed := ask(http.MethodGet, operator.PathStatus, "http://"); allowed != "" {
+	if _, allowed := ask(http.MethodGet, operator.CallStatus.Path, "http://"); allowed != "" {
 		t.Errorf("allowed %q while the other host is not known", allowed)
 	}
 }

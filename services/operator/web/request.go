@@ -8,12 +8,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
-	"strconv"
-	"strings"
-	"time"
+	"reflect"
 
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/registry"
 )
 
 func text(w http.ResponseWriter, line string) error {
@@ -22,8 +20,9 @@ func text(w http.ResponseWriter, line string) error {
 	return nil
 }
 
-func answer(w http.ResponseWriter, v any) error {
-	body, err := json.Marshal(v)
+// answer writes JSON. A list is a list also when it is empty, for programs that go through it.
+func answer[T any](w http.ResponseWriter, v T) error {
+	body, err := json.Marshal(listed(v))
 	if err != nil {
 		return fmt.Errorf("encode answer: %w", err)
 	}
@@ -68,63 +67,35 @@ func arguments(r *http.Request, into any) error {
 	return nil
 }
 
-// emptyBody allows nothing, or an empty JSON object: a caller that wants something special must not believe it got it.
-func emptyBody(r *http.Request) error {
-	body, err := io.ReadAll(r.Body)
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		return &operator.Problem{Type: operator.ProblemType + "too-large", Title: "Body too large", Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("at most %d bytes", maxBody)}
-	case err != nil:
-		return fmt.Errorf("%w: body: %w", operator.ErrUsage, err)
-	case len(strings.TrimSpace(string(body))) == 0:
-		return nil
-	}
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(body, &fields); err != nil {
-		return fmt.Errorf("%w: body is no JSON object: %w", operator.ErrUsage, err)
-	}
-	for name := range fields {
-		return fmt.Errorf("%w: there is no field %q", operator.ErrUsage, name)
-	}
-	return nil
-}
-
-// query reads parameters, each given at most once and known. number is for those that are numbers.
-func query(r *http.Request, texts map[string]*string, numbers map[string]*uint64) error {
-	values, err := url.ParseQuery(r.URL.RawQuery)
+// operate carries out an operation within its time and answers with what came of it. What more than a viewer may do leaves
+// its mark in log and events.
+func (h *handler) operate(s registry.Served, w http.ResponseWriter, r *http.Request) error {
+	prepared, err := s.Prepare(func(into any) error {
+		if r.Method == http.MethodPost {
+			return arguments(r, into)
+		}
+		return operator.DecodeQuery(r.URL.RawQuery, into)
+	})
 	if err != nil {
-		return fmt.Errorf("%w: %w", operator.ErrUsage, err)
+		return err
 	}
-	for name, given := range values {
-		if len(given) != 1 {
-			return fmt.Errorf("%w: %s is given %d times", operator.ErrUsage, name, len(given))
-		}
-		switch {
-		case texts[name] != nil:
-			*texts[name] = given[0]
-		case numbers[name] != nil:
-			n, err := strconv.ParseUint(given[0], 10, 63)
-			if err != nil {
-				return fmt.Errorf("%w: %s=%q is no number", operator.ErrUsage, name, given[0])
-			}
-			*numbers[name] = n
-		default:
-			return fmt.Errorf("%w: there is no parameter %q", operator.ErrUsage, name)
-		}
-	}
-	return nil
-}
-
-// carryOut does what a caller wants, within a time, and answers with what came of it. what is its name in the log and
-// the events.
-func carryOut[T any](h *handler, w http.ResponseWriter, r *http.Request, what string, within time.Duration, do func(context.Context, operator.Caller) (T, error)) error {
-	ctx, cancel := context.WithTimeout(r.Context(), within)
+	ctx, cancel := context.WithTimeout(r.Context(), s.Within)
 	defer cancel()
-	caller := h.called(r, what)
-	done, err := do(ctx, caller)
+	if s.Role == operator.View {
+		done, err := prepared.Do(ctx, operator.Caller{From: r.RemoteAddr})
+		if err != nil {
+			return err
+		}
+		return answer(w, done)
+	}
+	caller := h.called(r, prepared.What)
+	done, err := prepared.Do(ctx, caller)
 	if err != nil {
-		return h.failed(what, caller, err)
+		p := h.failed(prepared.What, caller, err)
+		if part, ok := done.(operator.Switchover); ok && p.Result == nil && len(part.Steps) > 0 {
+			p.Result = &part
+		}
+		return p
 	}
 	return answer(w, done)
 }
@@ -144,4 +115,28 @@ func (h *handler) failed(what string, caller operator.Caller, err error) *operat
 	p := *operator.NewProblem(err)
 	p.ID = caller.ID
 	return &p
+}
+
+// listed gives an answer without lists that are null.
+func listed(v any) any {
+	given := reflect.ValueOf(v)
+	if given.Kind() != reflect.Struct {
+		return v
+	}
+	whole := reflect.New(given.Type()).Elem()
+	whole.Set(given)
+	fill(whole)
+	return whole.Interface()
+}
+
+func fill(v reflect.Value) {
+	for _, f := range v.Fields() {
+		switch {
+		case !f.CanSet():
+		case f.Kind() == reflect.Slice && f.IsNil() && f.Type().Elem().Kind() != reflect.Uint8: // bytes are no list
+			f.Set(reflect.MakeSlice(f.Type(), 0, 0))
+		case f.Kind() == reflect.Struct:
+			fill(f)
+		}
+	}
 }

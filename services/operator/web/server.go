@@ -12,16 +12,45 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/registry"
+	"github.com/hotpair/hotpair/storage/position"
 )
+
+// Host is what the interface needs to know of a host beside its operations.
+type Host interface {
+	// Status gives the present state. It must answer whatever else is down.
+	Status(ctx context.Context) operator.Status
+	// Right is the right to answer that terminal-if has, at this moment.
+	Right() lease.Right
+	// Called makes an event of an operator's call that would change something: when it comes, and again with the reason
+	// when it did not come about. It never blocks.
+	Called(caller operator.Caller, what string, failure error)
+	// Backup writes a backup and gives the position that it holds. Each host gives them of its own database, whatever its
+	// role. Nothing was written when the error is operator.ErrRefused: as many as can be are under way, or this host's database
+	// is not consistent. Otherwise what was written is worth nothing.
+	Backup(ctx context.Context, caller operator.Caller, to operator.BackupOutput) (position.Position, error)
+}
+
+// Live is what a host tells those who watch it.
+type Live interface {
+	// Series gives the points after a time, oldest first; it waits for nobody.
+	Series(after time.Time) operator.Series
+	// PeerLook gives the other host's own status and what it did after a time, asked for over the link. Errors:
+	// operator.ErrForward, operator.ErrUnavailable.
+	PeerLook(ctx context.Context, after time.Time) (operator.Look, error)
+}
 
 // ServerConfig is what a Server needs to know.
 type ServerConfig struct {
 	Listen string // host:port; port 0 picks a free one
 	// Network that Listen is of; nil is TCP.
 	Network bus.Network
-	Host    operator.Host
-	Clock   lease.Clock // the one that Host.Right is counted on
-	Log     *slog.Logger
+	// Operations are what the host answers.
+	Operations *registry.Registry
+	Host       Host
+	Live       Live
+	Clock      lease.Clock // the one that Host.Right is counted on
+	Log        *slog.Logger
 	// Token is what a call must carry that changes something. Without one no such call is taken.
 	Token string
 	// Pages are served beside the API, by path: console, metrics.
@@ -68,7 +97,7 @@ func (s *Server) Run(ctx context.Context) error {
 		Handler:           NewHandler(s.config),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      operator.SwitchoverWithin + 5*time.Second,
+		WriteTimeout:      operator.Longest() + 5*time.Second,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(s.config.Log.Handler(), slog.LevelDebug),

@@ -15,6 +15,9 @@ import (
 	"github.com/hotpair/hotpair/services/operator"
 )
 
+// Stream is what PathStream answers: server-sent events.
+type Stream struct{}
+
 // PathStream is where a host tells what happens as server-sent events: status, peer, event, point.
 const PathStream = "/api/v1/stream"
 
@@ -104,7 +107,7 @@ func (t *teller) look(ctx context.Context, now time.Time) error {
 			return err
 		}
 	}
-	for _, p := range t.h.host.Series(t.points).Points {
+	for _, p := range t.h.flow.Series(t.points).Points {
 		t.points = p.Time
 		if err := t.tell("point", "", p); err != nil {
 			return err
@@ -126,7 +129,7 @@ func (t *teller) lookAtPeer(ctx context.Context, now time.Time) error {
 		t.asking.Go(func() {
 			ctx, cancel := context.WithTimeout(ctx, 2*streamRefresh)
 			defer cancel()
-			look, err := t.h.host.PeerLook(ctx, after)
+			look, err := t.h.flow.PeerLook(ctx, after)
 			answer <- peerAnswer{look, err}
 		})
 	}
@@ -185,7 +188,7 @@ func (t *teller) unaged(s operator.Status) string {
 }
 
 func (t *teller) tell(kind, id string, v any) error {
-	data, err := json.Marshal(v)
+	data, err := json.Marshal(listed(v))
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", kind, err)
 	}

@@ -1,0 +1,52 @@
+package command
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hotpair/hotpair/services/operator"
+)
+
+// operationsCommand lists the table of operations.
+func operationsCommand() *cobra.Command {
+	asJSON := false
+	c := &cobra.Command{
+		Use: "operations", Short: "List what a host can be asked over HTTP",
+		Long: `Lists the operations of the HTTP interface: name, method and path, who answers, and what it does. "own" is the host that is
+asked; "active" is the one that serves: a standby passes the call on; "known" is the same, but a host that can't reach the active
+answers as far as it knows; "both" joins what both hosts say. The role says who should be allowed to call. No host is asked.
+
+GET /api/v1/openapi.json at any host has the whole interface, with the fields of requests and answers.`,
+		Example: `  hotpair operations
+  hotpair operations --json | jq -r '.[] | select(.role == "admin") | .name'`,
+		SilenceUsage: true, SilenceErrors: true,
+		Args: func(c *cobra.Command, args []string) error {
+			if err := noArguments(c, args); err != nil {
+				return fmt.Errorf("%w: %w", operator.ErrUsage, err)
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, _ []string) error {
+			if asJSON {
+				return printJSON(c, operator.Operations())
+			}
+			s := &screen{colour: isTerminal(c.OutOrStdout())}
+			operationsScreen(s, operator.Operations())
+			_, err := fmt.Fprint(c.OutOrStdout(), s.out.String())
+			return err
+		},
+	}
+	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return fmt.Errorf("%w: %w; see %s --help", operator.ErrUsage, err, c.CommandPath())
+	})
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+func operationsScreen(s *screen, list []operator.Info) {
+	for _, o := range list {
+		s.line(pad(o.Name, 24) + pad(o.Method, 6) + pad(o.Path, 34) + pad(string(o.Where), 8) + string(o.Role))
+		s.row("", o.Says)
+	}
+}

@@ -1,0 +1,134 @@
+package operator
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+)
+
+const (
+	// answerWithin is the deadline of a call that reads or orders little.
+	answerWithin = 10 * time.Second
+	// DefaultHistory and MaxHistory bound a page of the history, in updates.
+	DefaultHistory = 50
+	MaxHistory     = 1000
+	// DefaultTerminals and MaxTerminals bound a page of terminals, MaxProbed one of probes: each may be silent for seconds.
+	DefaultTerminals = 500
+	MaxTerminals     = 1000
+	MaxProbed        = 100
+	// MaxChanged bounds one change of the table of terminals, so that it fits into a body.
+	MaxChanged = 500
+)
+
+// What is seen of a host and of the pair.
+var (
+	CallStatus = Operation[None, Status]{Name: "status", Method: http.MethodGet, Path: "/api/v1/status", Where: Own, Role: View, Within: answerWithin,
+		Says: "How this host sees itself and the pair. Answers whatever else is down."}
+	CallPeer = Operation[None, Status]{Name: "peer", Method: http.MethodGet, Path: "/api/v1/peer", Where: Own, Role: View, Within: answerWithin,
+		Says: "How the other host sees itself, asked for over the link."}
+	CallSeries = Operation[None, Series]{Name: "series", Method: http.MethodGet, Path: "/api/v1/series", Where: Own, Role: View, Within: answerWithin,
+		Says: "Rates and latencies of the last ten minutes."}
+	CallHistory = Operation[bus.HistoryRequest, bus.HistoryPage]{Name: "history", Method: http.MethodGet, Path: "/api/v1/history", Where: Own, Role: View, Within: answerWithin,
+		Says: "A page of the update history, oldest first.", Unless: bus.HistoryRequest{Limit: DefaultHistory},
+		Check: func(q *bus.HistoryRequest) error { return bounded("limit", q.Limit, MaxHistory) }}
+	CallDiverged = Operation[bus.AsideRequest, bus.AsidePage]{Name: "history diverged", Method: http.MethodGet, Path: "/api/v1/history/diverged", Where: Own, Role: View, Within: answerWithin,
+		Says: "Updates that only this host had and that were set aside: the files, or what one holds.",
+		Check: func(q *bus.AsideRequest) error {
+			if q.Limit > MaxHistory || q.From > 1<<31 {
+				return fmt.Errorf("%w: limit is at most %d", ErrUsage, MaxHistory)
+			}
+			return nil
+		}}
+	CallEvents = Operation[EventsQuery, bus.EventsPage]{Name: "events", Method: http.MethodGet, Path: "/api/v1/events", Where: Own, Role: View, Within: answerWithin + WaitMost,
+		Says: "A page of the pair's log of events, oldest first.", Unless: EventsQuery{Limit: DefaultEvents}, Check: (*EventsQuery).check}
+	CallAlarms = Operation[None, AlarmList]{Name: "alarms", Method: http.MethodGet, Path: "/api/v1/alarms", Where: Own, Role: View, Within: answerWithin,
+		Says: "What is wrong now, the worst first."}
+	CallAckAlarm = Operation[AckRequest, Acknowledged]{Name: "alarms ack", Method: http.MethodPost, Path: "/api/v1/alarms/ack", Where: Active, Role: Operate, Within: answerWithin,
+		Says: "Ends an alarm that waits for an operator.", Check: (*AckRequest).check, Detail: func(q AckRequest) string { return q.ID }}
+)
+
+// Who serves, and what would happen.
+var (
+	CallSwitchover = Operation[None, Switchover]{Name: "switchover", Method: http.MethodPost, Path: "/api/v1/switchover", Where: Active, Role: Operate, Within: 30 * time.Second,
+		Says: "Makes the other host active, and answers when it serves."}
+	CallSchedule = Operation[ScheduleRequest, Scheduled]{Name: "switchover-schedule", Method: http.MethodPost, Path: "/api/v1/switchover/schedule", Where: Active, Role: Operate, Within: answerWithin,
+		Says: "Has the active switch over at a time.", Check: (*ScheduleRequest).check}
+	CallCancelSchedule = Operation[None, Scheduled]{Name: "switchover-cancel", Method: http.MethodPost, Path: "/api/v1/switchover/cancel", Where: Active, Role: Operate, Within: answerWithin,
+		Says: "Drops what is scheduled."}
+	// A pause is a compare-and-set, and what may be under way before it.
+	CallPause = Operation[PauseRequest, PauseResult]{Name: "pause", Method: http.MethodPost, Path: "/api/v1/pause", Where: Active, Role: Operate, Within: 15 * time.Second,
+		Says: "Holds back automatic takeover for a while.", Check: (*PauseRequest).check}
+	CallResume = Operation[None, PauseResult]{Name: "resume", Method: http.MethodPost, Path: "/api/v1/resume", Where: Active, Role: Operate, Within: 15 * time.Second,
+		Says: "Ends a pause."}
+	CallExplain = Operation[None, Explanation]{Name: "explain", Method: http.MethodGet, Path: "/api/v1/explain", Where: Both, Role: View, Within: 5 * time.Second,
+		Says: "Why the pair is as it is, and what would happen next."}
+	// Both hosts write to their disks and ask their terminals.
+	CallDoctor = Operation[None, Diagnosis]{Name: "doctor", Method: http.MethodGet, Path: "/api/v1/doctor", Where: Both, Role: View, Within: 10 * time.Second,
+		Says: "Examines both hosts: could a takeover succeed right now?"}
+	CallPromotePlan = Operation[None, PromotePlan]{Name: "promote plan", Method: http.MethodGet, Path: pathPromotePlan, Where: Own, Role: View, Within: answerWithin,
+		Says: "What a forced promotion of this very host would mean; nothing is done."}
+	CallPromote = Operation[PromoteRequest, Promoted]{Name: "promote", Method: http.MethodPost, Path: "/api/v1/promote", Where: Own, Role: Administer, Within: 30 * time.Second,
+		Says: "Makes this very host serve, accepting that updates are lost.", Check: (*PromoteRequest).check}
+	CallAdmit = Operation[AdmitRequest, Admitted]{Name: "admit", Method: http.MethodPost, Path: "/api/v1/admit", Where: Active, Role: Administer, Within: 30 * time.Second,
+		Says: "Lets a replaced host or witness in.", Check: (*AdmitRequest).check}
+)
+
+// The data of the pair, and its terminals.
+var (
+	CallTerminals = Operation[TerminalsRequest, TerminalsPage]{Name: "terminals", Method: http.MethodGet, Path: "/api/v1/terminals", Where: Both, Role: View, Within: answerWithin,
+		Says: "The terminals, and what this host has with them.", Unless: TerminalsRequest{Limit: DefaultTerminals},
+		Check: func(q *TerminalsRequest) error { return bounded("limit", q.Limit, MaxTerminals) }}
+	CallAddTerminals = Operation[AddTerminals, TerminalsChanged]{Name: "addition of terminals", Method: http.MethodPost, Path: "/api/v1/terminals/add", Where: Active, Role: Administer, Within: 30 * time.Second,
+		Says: "Adds terminals on both hosts.", Check: func(q *AddTerminals) error { return bounded("the number of terminals", len(q.Terminals), MaxChanged) }}
+	CallRemoveTerminals = Operation[RemoveTerminals, TerminalsChanged]{Name: "removal of terminals", Method: http.MethodPost, Path: "/api/v1/terminals/remove", Where: Active, Role: Administer, Within: 30 * time.Second,
+		Says: "Removes terminals on both hosts.", Check: func(q *RemoveTerminals) error { return bounded("the number of ids", len(q.IDs), MaxChanged) }}
+	CallProbeTerminals = Operation[ProbeRequest, ProbePage]{Name: "terminals probe", Method: http.MethodPost, Path: "/api/v1/terminals/probe", Where: Both, Role: View, Within: 25 * time.Second,
+		Says: "Tries whether terminals could be served.", Check: (*ProbeRequest).check}
+	CallVerify = Operation[VerifyRequest, bus.VerifyState]{Name: "verify", Method: http.MethodPost, Path: "/api/v1/verify/begin", Where: Active, Role: Operate, Within: answerWithin,
+		Says: "Begins to compare both databases, in service."}
+	CallVerifyState = Operation[None, bus.VerifyState]{Name: "state of verify", Method: http.MethodGet, Path: "/api/v1/verify", Where: Known, Role: View, Within: answerWithin,
+		Says: "How far the comparison of both databases is, or how the last one ended."}
+	CallStopVerify = Operation[None, bus.VerifyState]{Name: "end of verify", Method: http.MethodPost, Path: "/api/v1/verify/stop", Where: Active, Role: Operate, Within: answerWithin,
+		Says: "Ends a comparison."}
+	// CallBackup has no deadline: it takes as long as it takes.
+	CallBackup = Operation[None, File]{Name: "backup", Method: http.MethodPost, Path: "/api/v1/backup", Where: Own, Role: Administer,
+		Says: "A backup of this host's database, as a file that hotpair restore takes. One that breaks off says why in the trailer Hotpair-Problem, and lacks its end."}
+)
+
+// Parts of operations that each host answers for itself.
+var (
+	PartLook      = Part[LookRequest, Look]{"look"}
+	PartExplain   = Part[None, OwnView]{"explain-own"}
+	PartExamine   = Part[None, Examination]{"examine-own"}
+	PartTerminals = Part[bus.ListTerminals, bus.ListedTerminals]{"list-terminals"}
+	PartProbe     = Part[bus.ProbeTerminals, bus.ProbedTerminals]{"probe-terminals"}
+)
+
+// Operations gives the table.
+func Operations() []Info {
+	return []Info{
+		CallStatus.Info(), CallPeer.Info(), CallSeries.Info(), CallHistory.Info(), CallDiverged.Info(), CallEvents.Info(), CallAlarms.Info(), CallAckAlarm.Info(),
+		CallSwitchover.Info(), CallSchedule.Info(), CallCancelSchedule.Info(), CallPause.Info(), CallResume.Info(), CallExplain.Info(), CallDoctor.Info(),
+		CallPromotePlan.Info(), CallPromote.Info(), CallAdmit.Info(),
+		CallTerminals.Info(), CallAddTerminals.Info(), CallRemoveTerminals.Info(), CallProbeTerminals.Info(),
+		CallVerify.Info(), CallVerifyState.Info(), CallStopVerify.Info(), CallBackup.Info(),
+	}
+}
+
+// Longest is the longest deadline of the operations that have one.
+func Longest() (longest time.Duration) {
+	for _, o := range Operations() {
+		longest = max(longest, o.Within)
+	}
+	return longest
+}
+
+// bounded refuses a number that is not from 1 to a bound.
+func bounded(what string, n, most int) error {
+	if n < 1 || n > most {
+		return fmt.Errorf("%w: %s is 1 to %d", ErrUsage, what, most)
+	}
+	return nil
+}

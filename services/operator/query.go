@@ -1,0 +1,84 @@
+package operator
+
+import (
+	"fmt"
+	"net/url"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// parameter is a field of a request as a query parameter has it.
+type parameter struct {
+	name  string
+	field reflect.Value
+}
+
+// parameters are the fields of a request, by their JSON names.
+func parameters(request reflect.Value) (list []parameter) {
+	for i := range request.NumField() {
+		name, _, _ := strings.Cut(request.Type().Field(i).Tag.Get("json"), ",")
+		list = append(list, parameter{name, request.Field(i)})
+	}
+	return list
+}
+
+// encodeQuery gives the parameters of a request that say something.
+func encodeQuery(request any) string {
+	values := url.Values{}
+	for _, p := range parameters(reflect.ValueOf(request)) {
+		if !p.field.IsZero() {
+			values.Set(p.name, fmt.Sprint(p.field.Interface()))
+		}
+	}
+	return values.Encode()
+}
+
+// DecodeQuery reads the parameters of a GET into a request, each given at most once and known. A request that takes nothing
+// takes whatever is given. The error is ErrUsage.
+func DecodeQuery(query string, into any) error {
+	known := parameters(reflect.ValueOf(into).Elem())
+	if len(known) == 0 {
+		return nil
+	}
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrUsage, err)
+	}
+	for name, given := range values {
+		if len(given) != 1 {
+			return fmt.Errorf("%w: %s is given %d times", ErrUsage, name, len(given))
+		}
+		i := slices.IndexFunc(known, func(p parameter) bool { return p.name == name })
+		if i < 0 {
+			var names []string
+			for _, p := range known {
+				names = append(names, p.name)
+			}
+			return fmt.Errorf("%w: there is no parameter %q; there are %s", ErrUsage, name, strings.Join(names, ", "))
+		}
+		if err := known[i].set(given[0]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// set reads a parameter. Numbers are none below zero.
+func (p parameter) set(text string) error {
+	if p.field.Kind() == reflect.String {
+		p.field.SetString(text)
+		return nil
+	}
+	number, err := strconv.ParseUint(text, 10, 63)
+	if err != nil {
+		return fmt.Errorf("%w: %s=%q is no number", ErrUsage, p.name, text)
+	}
+	if p.field.CanUint() {
+		p.field.SetUint(number)
+	} else {
+		p.field.SetInt(int64(number))
+	}
+	return nil
+}

@@ -1,0 +1,181 @@
+// Package registry answers the operations of a host: it reads what is asked, passes on to the active what only the active
+// can do, and asks the other host for its share of what concerns both. Who does an operation says so once, with [Answer].
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/fault"
+	"github.com/hotpair/hotpair/services/operator"
+)
+
+// Main is the main whose operations a Registry has.
+type Main interface {
+	// Sender is who it is on the link.
+	Sender() bus.LinkSender
+	// Peer is the connection to the other main for what may be much, and its address for operators, as far as it is known.
+	// Without a connection the error is bus.ErrDisconnected.
+	Peer() (to bus.Asker, address string)
+	// Standby reports whether it is standby, and whether somebody else is active, as far as it knows.
+	Standby() (standby, activeElsewhere bool)
+}
+
+// Registry has the operations that a host answers.
+type Registry struct {
+	main   Main
+	ctx    context.Context
+	calls  *bus.Router
+	group  bus.Group
+	served []Served
+}
+
+// Served is an operation that is answered.
+type Served struct {
+	operator.Info
+	// Prepare reads a request. The error is ErrUsage.
+	Prepare func(read func(into any) error) (Prepared, error)
+}
+
+// Prepared is a call that has been understood.
+type Prepared struct {
+	What string // name of the operation with its detail, for log and events
+	Do   func(context.Context, operator.Caller) (any, error)
+}
+
+// New makes a registry. What the other main asks comes by calls and is answered in goroutines of the group, with ctx.
+func New(ctx context.Context, main Main, calls *bus.Router, group bus.Group) *Registry {
+	return &Registry{main: main, ctx: ctx, calls: calls, group: group}
+}
+
+// Served gives the operations in the order in which they were told.
+func (r *Registry) Served() []Served { return r.served }
+
+func (r *Registry) add(s Served) {
+	for i, other := range r.served {
+		if other.Name == s.Name {
+			r.served[i] = s // the last one counts
+			return
+		}
+	}
+	r.served = append(r.served, s)
+}
+
+// Passed is a request on its way over the link.
+type Passed[Q any] struct {
+	bus.LinkSender
+	Caller  operator.Caller `json:"caller"`
+	Request Q               `json:"request"`
+}
+
+// ask asks the other main. Errors: operator.ErrForward, operator.ErrRefused when it runs another version, and what it ends with there.
+func ask[Q, A any](ctx context.Context, r *Registry, name string, caller operator.Caller, q Q) (A, error) {
+	to, address := r.main.Peer()
+	answer, err := endpoint[Q, A](name).Ask(ctx, to, Passed[Q]{LinkSender: r.main.Sender(), Caller: caller, Request: q})
+	switch {
+	case errors.Is(err, bus.ErrUnknownCall):
+		return answer, fmt.Errorf("%w: the other host does not know %q: it runs another version", operator.ErrRefused, name)
+	case err == nil:
+		return answer, nil
+	case fault.Remote(err) && !errors.Is(err, bus.ErrVersion):
+		return answer, operator.NewProblem(err)
+	}
+	return answer, fmt.Errorf("%w: %s: %w", operator.ErrForward, address, err)
+}
+
+// hear has do answer what the other main asks.
+func hear[Q, A any](r *Registry, name string, do func(context.Context, operator.Caller, Q) (A, error)) {
+	endpoint[Q, A](name).HandleIn(r.ctx, r.calls, r.group, func(ctx context.Context, m Passed[Q]) (A, error) {
+		if m.Version != bus.Version {
+			var none A
+			return none, fmt.Errorf("%w: this host speaks version %d, not %d", bus.ErrVersion, bus.Version, m.Version)
+		}
+		m.Caller.Via = m.Host
+		return do(ctx, m.Caller, m.Request)
+	})
+}
+
+// passing answers where the active is, and passes on to it elsewhere. What was passed on is never passed back: two
+// standbys have no active.
+func passing[Q, A any](r *Registry, name string, where operator.Where, do func(context.Context, operator.Caller, Q) (A, error)) func(context.Context, operator.Caller, Q) (A, error) {
+	hear(r, name, func(ctx context.Context, caller operator.Caller, q Q) (A, error) {
+		if standby, _ := r.main.Standby(); standby {
+			var none A
+			return none, fmt.Errorf("%w: %s is standby too", operator.ErrRefused, r.main.Sender().Host)
+		}
+		return do(ctx, caller, q)
+	})
+	return func(ctx context.Context, caller operator.Caller, q Q) (A, error) {
+		if _, elsewhere := r.main.Standby(); elsewhere {
+			answer, err := ask[Q, A](ctx, r, name, caller, q)
+			if err == nil || where != operator.Known {
+				return answer, err
+			}
+		}
+		return do(ctx, caller, q)
+	}
+}
+
+// AnswerPart has own answer a part when the other host asks, whatever this host's role.
+func AnswerPart[Q, A any](r *Registry, p operator.Part[Q, A], own func(context.Context, operator.Caller, Q) (A, error)) {
+	hear(r, p.Name, own)
+}
+
+// Other asks the other host for its part. Errors: operator.ErrForward, and what it ends with there.
+func Other[Q, A any](ctx context.Context, r *Registry, p operator.Part[Q, A], caller operator.Caller, q Q) (A, error) {
+	return ask[Q, A](ctx, r, p.Name, caller, q)
+}
+
+// Share is what a host says to a part, or why it says nothing.
+type Share[A any] struct {
+	Answer A
+	Err    error
+}
+
+// Shares asks this host and the other one at the same time.
+func Shares[Q, A any](ctx context.Context, r *Registry, p operator.Part[Q, A], caller operator.Caller, q Q, do func(context.Context, operator.Caller, Q) (A, error)) (own, other Share[A]) {
+	got := make(chan Share[A], 1)
+	go func() {
+		a, err := Other(ctx, r, p, caller, q)
+		got <- Share[A]{a, err}
+	}()
+	own.Answer, own.Err = do(ctx, caller, q)
+	return own, <-got
+}
+
+// Answer has do answer the operation. It is told before the host's link and its HTTP server start.
+func Answer[Q, A any](r *Registry, o operator.Operation[Q, A], do func(context.Context, operator.Caller, Q) (A, error)) {
+	answer := do
+	if o.Where == operator.Active || o.Where == operator.Known {
+		answer = passing(r, o.Name, o.Where, do)
+	}
+	r.add(Served{Info: o.Info(), Prepare: func(read func(into any) error) (Prepared, error) {
+		q := o.Unless
+		if err := read(&q); err != nil {
+			return Prepared{}, err
+		}
+		if o.Check != nil {
+			if err := o.Check(&q); err != nil {
+				return Prepared{}, err
+			}
+		}
+		what := o.Name
+		if o.Detail != nil {
+			what += " " + o.Detail(q)
+		}
+		return Prepared{What: what, Do: func(ctx context.Context, caller operator.Caller) (any, error) { return answer(ctx, caller, q) }}, nil
+	}})
+}
+
+// Plain makes what Answer takes of a method that needs neither caller nor request.
+func Plain[A any](do func(context.Context) (A, error)) func(context.Context, operator.Caller, operator.None) (A, error) {
+	return func(ctx context.Context, _ operator.Caller, _ operator.None) (A, error) { return do(ctx) }
+}
+
+// endpoint is where the other main takes an operation or a part of one.
+func endpoint[Q, A any](name string) bus.Endpoint[Passed[Q], A] {
+	return bus.Call[Passed[Q], A]("link.bulk.operation." + strings.ReplaceAll(name, " ", "-"))
+}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/screen"
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
 
@@ -22,31 +23,15 @@ HOTPAIR_ALARM_COMMAND and HOTPAIR_ALARM_WEBHOOK of a host are told of each alarm
 		`  hotpair alarms
   hotpair alarms --json | jq -r '.alarms[].id'
   hotpair alarms ack updates-lost                  # seen, and dealt with`,
-		f, func(ctx context.Context, c *cobra.Command, targets []target) error {
-			return f.alarms(ctx, c, targets)
+		f, func(ctx context.Context, c *cobra.Command, _ []target) error {
+			list, err := asked(ctx, c, f, operator.CallAlarms, operator.None{})
+			if err != nil {
+				return err
+			}
+			return f.show(c, list, func(s *screen.Screen) { alarmsScreen(s, list) })
 		})
 	c.AddCommand(ackAlarmCommand())
 	return c
-}
-
-func (f *flags) alarms(ctx context.Context, c *cobra.Command, _ []target) error {
-	ctx, cancel := context.WithTimeout(ctx, operator.CallAlarms.Within)
-	defer cancel()
-	client, _, err := f.client(ctx, c)
-	if err != nil {
-		return err
-	}
-	list, err := operator.CallAlarms.Ask(ctx, client, operator.None{})
-	if err != nil {
-		return fmt.Errorf("alarms: %w", err)
-	}
-	if f.json {
-		return printJSON(c, list)
-	}
-	s := &screen{colour: isTerminal(c.OutOrStdout())}
-	alarmsScreen(s, list)
-	fmt.Fprint(c.OutOrStdout(), s.out.String())
-	return nil
 }
 
 func ackAlarmCommand() *cobra.Command {
@@ -66,7 +51,7 @@ func (f *flags) ackAlarm(ctx context.Context, c *cobra.Command, id string) error
 	}
 	ctx, cancel := context.WithTimeout(ctx, operator.CallAckAlarm.Within+lookWithin)
 	defer cancel()
-	client, _, err := f.client(ctx, c)
+	client, err := f.client(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -74,45 +59,41 @@ func (f *flags) ackAlarm(ctx context.Context, c *cobra.Command, id string) error
 	if err != nil {
 		return fmt.Errorf("alarms ack: %w", err)
 	}
-	if f.json {
-		return printJSON(c, done)
-	}
-	s := &screen{colour: isTerminal(c.OutOrStdout())}
-	s.headline(operator.Good, "acknowledged: "+done.Alarm.ID)
-	s.row("was", done.Alarm.Text)
-	fmt.Fprint(c.OutOrStdout(), s.out.String())
-	return nil
+	return f.show(c, done, func(s *screen.Screen) {
+		s.Headline(operator.Good, "acknowledged: "+done.Alarm.ID)
+		s.Row("was", done.Alarm.Text)
+	})
 }
 
 // alarmsScreen shows alarms with their remedies.
-func alarmsScreen(s *screen, list operator.AlarmList) {
+func alarmsScreen(s *screen.Screen, list operator.AlarmList) {
 	switch {
 	case len(list.Alarms) == 0:
-		s.headline(operator.Good, "no alarms")
+		s.Headline(operator.Good, "no alarms")
 	case list.Alarms[0].Severity == bus.Critical:
-		s.headline(operator.Bad, wording.Count(uint64(len(list.Alarms)), "alarm"))
+		s.Headline(operator.Bad, wording.Count(uint64(len(list.Alarms)), "alarm"))
 	default:
-		s.headline(operator.Warning, wording.Count(uint64(len(list.Alarms)), "alarm"))
+		s.Headline(operator.Warning, wording.Count(uint64(len(list.Alarms)), "alarm"))
 	}
 	for _, a := range list.Alarms {
-		s.line("")
+		s.Line("")
 		title := a.ID + ", " + a.Severity + ", on " + a.Host + " since " + wording.Time(a.Since)
 		if a.Acknowledge {
 			title += ", acknowledge"
 		}
-		s.line(title)
-		s.row("", a.Text)
-		s.row("do", a.Remedy)
+		s.Line(title)
+		s.Row("", a.Text)
+		s.Row("do", a.Remedy)
 	}
 	for _, k := range list.Hooks {
 		if k.Failed+k.Dropped+uint64(k.Waiting) == 0 {
 			continue
 		}
-		s.line("")
+		s.Line("")
 		text := fmt.Sprintf("%s of %s: %d told, %d waiting, %d failed, %d dropped", k.Name, list.Host, k.Told, k.Waiting, k.Failed, k.Dropped)
 		if k.Problem != "" {
 			text += "; last: " + k.Problem
 		}
-		s.row("hook", text)
+		s.Row("hook", text)
 	}
 }

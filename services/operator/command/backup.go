@@ -12,6 +12,7 @@ import (
 
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/screen"
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
 
@@ -46,7 +47,7 @@ func (f *flags) backup(ctx context.Context, c *cobra.Command, files operator.Bac
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("backup: %w", err)
 	}
-	client, _, err := f.client(ctx, c)
+	client, err := f.client(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -55,11 +56,11 @@ func (f *flags) backup(ctx context.Context, c *cobra.Command, files operator.Bac
 		return fmt.Errorf("backup: %w", err)
 	}
 	defer os.Remove(file.Name()) // gone once it has its name
-	bar := newProgress(c.ErrOrStderr(), "backup")
+	bar := screen.NewProgress(c.ErrOrStderr(), "backup")
 	err = client.Backup(ctx, file, func(got, size int64) {
-		bar.show(min(float64(got)/float64(max(size, 1)), 0.99), wording.Bytes(got))
+		bar.Show(min(float64(got)/float64(max(size, 1)), 0.99), wording.Bytes(got))
 	})
-	bar.end()
+	bar.End()
 	if err == nil {
 		err = file.Sync()
 	}
@@ -98,9 +99,9 @@ func settle(from, to string, replace bool) error {
 }
 
 func checked(c *cobra.Command, files operator.BackupFiles, path string) (operator.BackupSummary, error) {
-	bar := newProgress(c.ErrOrStderr(), "check")
-	defer bar.end()
-	return files.Check(path, func(done float64) { bar.show(done, "") })
+	bar := screen.NewProgress(c.ErrOrStderr(), "check")
+	defer bar.End()
+	return files.Check(path, func(done float64) { bar.Show(done, "") })
 }
 
 func backupCheckCommand(files operator.BackupFiles) *cobra.Command {
@@ -125,15 +126,15 @@ Exit code 1 if it is not whole, with what is wrong and where.`,
 }
 
 func backupScreen(c *cobra.Command, what string, b operator.BackupSummary) {
-	s := &screen{colour: isTerminal(c.OutOrStdout())}
-	s.headline(operator.Good, fmt.Sprintf("%s: %s, %s at position %s", what, b.File, wording.Bytes(b.Bytes), b.Position))
-	s.line("")
-	s.row("made", wording.Time(b.Made)+" on host "+b.From+"; the last update in it is of "+wording.Time(b.Time))
-	s.row("pair", wording.Or(b.PairID, "none"))
-	s.row("holds", wording.Count(uint64(b.Items), "key")+" and "+wording.Count(uint64(b.Updates), "update")+" that came while it was made")
-	s.row("digest", b.Digest)
-	s.row("sha256", b.SHA256)
-	fmt.Fprint(c.OutOrStdout(), s.out.String())
+	s := &screen.Screen{Colour: screen.IsTerminal(c.OutOrStdout())}
+	s.Headline(operator.Good, fmt.Sprintf("%s: %s, %s at position %s", what, b.File, wording.Bytes(b.Bytes), b.Position))
+	s.Line("")
+	s.Row("made", wording.Time(b.Made)+" on host "+b.From+"; the last update in it is of "+wording.Time(b.Time))
+	s.Row("pair", wording.Or(b.PairID, "none"))
+	s.Row("holds", wording.Count(uint64(b.Items), "key")+" and "+wording.Count(uint64(b.Updates), "update")+" that came while it was made")
+	s.Row("digest", b.Digest)
+	s.Row("sha256", b.SHA256)
+	fmt.Fprint(c.OutOrStdout(), s.Out.String())
 }
 
 func restoreCommand(files operator.BackupFiles) *cobra.Command {
@@ -170,17 +171,17 @@ Exit code: 0 done, 1 failed, 2 wrong usage.`,
 			return err
 		}
 		q.File = args[0]
-		bars := map[string]*progress{}
+		bars := map[string]*screen.Progress{}
 		defer func() {
 			for _, bar := range bars {
-				bar.end()
+				bar.End()
 			}
 		}()
 		done, err := files.Restore(c.Context(), q, func(what string, done float64) {
 			if bars[what] == nil {
-				bars[what] = newProgress(c.ErrOrStderr(), what)
+				bars[what] = screen.NewProgress(c.ErrOrStderr(), what)
 			}
-			bars[what].show(done, "")
+			bars[what].Show(done, "")
 		})
 		if err != nil {
 			if errors.Is(err, operator.ErrRefused) {
@@ -192,13 +193,13 @@ Exit code: 0 done, 1 failed, 2 wrong usage.`,
 			return printJSON(c, done)
 		}
 		backupScreen(c, "restored", done.BackupSummary)
-		s := &screen{}
-		s.row("into", done.Dir+", as host "+done.Host+" with the new identity "+done.Identity)
+		s := &screen.Screen{}
+		s.Row("into", done.Dir+", as host "+done.Host+" with the new identity "+done.Identity)
 		if done.Aside != "" {
-			s.row("aside", "what was there is in "+done.Aside)
+			s.Row("aside", "what was there is in "+done.Aside)
 		}
-		s.row("next", "start the host; hotpair status there says what it waits for, hotpair restore --help what to do")
-		fmt.Fprint(c.OutOrStdout(), s.out.String())
+		s.Row("next", "start the host; hotpair status there says what it waits for, hotpair restore --help what to do")
+		fmt.Fprint(c.OutOrStdout(), s.Out.String())
 		return nil
 	}
 	c.Flags().StringVar(&q.Dir, "data", "", "data directory (default HOTPAIR_DATA)")

@@ -7,13 +7,12 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"github.com/hotpair/hotpair/services/operator"
-	"github.com/hotpair/hotpair/services/operator/wording"
+	"github.com/hotpair/hotpair/services/operator/screen"
 )
 
 const whereHelp = `
@@ -24,7 +23,11 @@ Exit code: 0 done, 1 failed, 2 wrong usage.`
 
 // Commands gives status, history and switchover. Their errors are for printing as they are; ErrUsage means exit code 2.
 func Commands() []*cobra.Command {
-	return slices.Concat([]*cobra.Command{statusCommand(), historyCommand(), switchoverCommand(), eventsCommand(), alarmsCommand(), operationsCommand()}, dataCommands(), decisionCommands())
+	return []*cobra.Command{
+		statusCommand(), historyCommand(), switchoverCommand(), eventsCommand(), alarmsCommand(), operationsCommand(),
+		terminalsCommand(), verifyCommand(),
+		explainCommand(), doctorCommand(), pauseCommand(), resumeCommand(), promoteCommand(), admitCommand(),
+	}
 }
 
 // flags that every command has.
@@ -74,11 +77,6 @@ func printJSON(c *cobra.Command, v any) error {
 	return err
 }
 
-// dataCommands are the commands about the data of the pair.
-func dataCommands() []*cobra.Command {
-	return []*cobra.Command{terminalsCommand(), verifyCommand()}
-}
-
 // argued makes a command that takes arguments; shown is how help names them.
 func argued(use, short, long, example string, f *flags, args cobra.PositionalArgs, run func(ctx context.Context, c *cobra.Command, args []string) error) *cobra.Command {
 	c := command(use, short, long, example, f, nil)
@@ -101,26 +99,16 @@ func argued(use, short, long, example string, f *flags, args cobra.PositionalArg
 }
 
 // client gives the client of the best host there is, and says of the others why they don't answer.
-func (f *flags) client(ctx context.Context, c *cobra.Command) (*operator.Client, look, error) {
+func (f *flags) client(ctx context.Context, c *cobra.Command) (*operator.Client, error) {
 	targets, err := f.find()
 	if err != nil {
-		return nil, look{}, err
+		return nil, err
 	}
-	looks := lookAt(ctx, targets)
-	if looks[0].err != nil {
-		return nil, look{}, allDown(looks)
+	looks, err := lookAround(ctx, c, targets)
+	if err != nil {
+		return nil, err
 	}
-	for _, l := range looks[1:] {
-		if l.err != nil {
-			fmt.Fprintln(c.ErrOrStderr(), wording.Printable(l.sentence()))
-		}
-	}
-	return looks[0].client(), looks[0], nil
-}
-
-// decisionCommands are the commands about who serves.
-func decisionCommands() []*cobra.Command {
-	return []*cobra.Command{explainCommand(), doctorCommand(), pauseCommand(), resumeCommand(), promoteCommand(), admitCommand()}
+	return looks[0].client(), nil
 }
 
 // noArguments refuses arguments.
@@ -134,7 +122,7 @@ func noArguments(c *cobra.Command, args []string) error {
 // asked asks the best host there is, once.
 func asked[Q, A any](ctx context.Context, c *cobra.Command, f *flags, op operator.Operation[Q, A], q Q) (A, error) {
 	var none A
-	client, _, err := f.client(ctx, c)
+	client, err := f.client(ctx, c)
 	if err != nil {
 		return none, err
 	}
@@ -148,4 +136,15 @@ func asked[Q, A any](ctx context.Context, c *cobra.Command, f *flags, op operato
 		return answer, fmt.Errorf("%s: %w", c.Name(), err)
 	}
 	return answer, nil
+}
+
+// show prints an answer as JSON, or as a screen.
+func (f *flags) show(c *cobra.Command, answer any, draw func(*screen.Screen)) error {
+	if f.json {
+		return printJSON(c, answer)
+	}
+	s := &screen.Screen{Colour: screen.IsTerminal(c.OutOrStdout())}
+	draw(s)
+	_, err := fmt.Fprint(c.OutOrStdout(), s.Out.String())
+	return err
 }

@@ -3,11 +3,11 @@ package command
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/screen"
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
 
@@ -30,13 +30,7 @@ Exit code: 0 a takeover could succeed, 1 it could not (or nobody answered), 2 wr
 			if err != nil {
 				return err
 			}
-			if f.json {
-				err = printJSON(c, d)
-			} else {
-				s := &screen{colour: isTerminal(c.OutOrStdout())}
-				doctorScreen(s, d)
-				_, err = fmt.Fprint(c.OutOrStdout(), s.out.String())
-			}
+			err = f.show(c, d, func(s *screen.Screen) { doctorScreen(s, d) })
 			if err == nil && !d.Takeover {
 				err = errNoTakeover
 			}
@@ -44,7 +38,7 @@ Exit code: 0 a takeover could succeed, 1 it could not (or nobody answered), 2 wr
 		})
 }
 
-func doctorScreen(s *screen, d operator.Diagnosis) {
+func doctorScreen(s *screen.Screen, d operator.Diagnosis) {
 	level := operator.Good
 	if !d.Takeover {
 		level = operator.Bad
@@ -54,14 +48,14 @@ func doctorScreen(s *screen, d operator.Diagnosis) {
 			level = operator.Warning
 		}
 	}
-	s.headline(level, d.Verdict)
-	s.line("")
+	s.Headline(level, d.Verdict)
+	s.Line("")
 	for _, f := range d.Findings {
 		mark := map[string]string{operator.Good.String(): "ok", operator.Warning.String(): "WARNING"}[f.Level]
-		s.line("  " + pad(f.Host, 5) + pad(f.Check, 18) + pad(wording.Or(mark, "BAD"), 9) + f.Value)
+		s.Line("  " + screen.Pad(f.Host, 5) + screen.Pad(f.Check, 18) + screen.Pad(wording.Or(mark, "BAD"), 9) + f.Value)
 		if f.Remedy != "" && f.Level != operator.Good.String() {
-			for _, line := range wording.Wrap("→ "+f.Remedy, width-34) {
-				s.line(pad("", 34) + line)
+			for _, line := range wording.Wrap("→ "+f.Remedy, screen.Width-34) {
+				s.Line(screen.Pad("", 34) + line)
 			}
 		}
 	}

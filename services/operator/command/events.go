@@ -13,13 +13,14 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/screen"
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
 
 // eventsScreen shows events, oldest first, with a line above them if they are the first.
-func eventsScreen(s *screen, events []operator.Event, first bool) {
+func eventsScreen(s *screen.Screen, events []operator.Event, first bool) {
 	if first {
-		s.line(pad("TIME (UTC)", 25) + pad("HOST", 7) + pad("EPOCH", 7) + pad("STEP", 6) + "EVENT")
+		s.Line(screen.Pad("TIME (UTC)", 25) + screen.Pad("HOST", 7) + screen.Pad("EPOCH", 7) + screen.Pad("STEP", 6) + "EVENT")
 	}
 	for _, e := range events {
 		epoch := ""
@@ -36,9 +37,9 @@ func eventsScreen(s *screen, events []operator.Event, first bool) {
 		case e.Late:
 			text += " [late]"
 		}
-		label := pad(e.Time.UTC().Format("2006-01-02 15:04:05.000"), 25) + pad(e.Host, 7) + pad(epoch, 7) + pad(e.Step, 6)
-		for _, line := range wording.Wrap(wording.Printable(text), width-45) {
-			s.line(label + line)
+		label := screen.Pad(e.Time.UTC().Format("2006-01-02 15:04:05.000"), 25) + screen.Pad(e.Host, 7) + screen.Pad(epoch, 7) + screen.Pad(e.Step, 6)
+		for _, line := range wording.Wrap(wording.Printable(text), screen.Width-45) {
+			s.Line(label + line)
 			label = strings.Repeat(" ", 45)
 		}
 	}
@@ -133,14 +134,9 @@ type eventName struct {
 
 // look finds the best host that answers.
 func (w *eventsWalk) look(ctx context.Context) error {
-	looks := lookAt(ctx, w.targets)
-	if looks[0].err != nil {
-		return allDown(looks)
-	}
-	for _, l := range looks[1:] {
-		if l.err != nil {
-			fmt.Fprintln(w.command.ErrOrStderr(), wording.Printable(l.sentence()))
-		}
+	looks, err := lookAround(ctx, w.command, w.targets)
+	if err != nil {
+		return err
 	}
 	w.client = looks[0].client()
 	return nil
@@ -216,7 +212,7 @@ func (w *eventsWalk) follow(ctx context.Context, page bus.EventsPage) error {
 
 // show prints events; one that no log had yet is not shown again when it has.
 func (w *eventsWalk) show(events []operator.Event) error {
-	s := &screen{colour: isTerminal(w.command.OutOrStdout())}
+	s := &screen.Screen{Colour: screen.IsTerminal(w.command.OutOrStdout())}
 	for _, e := range events {
 		name := eventName{e.Host, e.Incarnation, e.Number}
 		if w.known[name] {
@@ -236,12 +232,12 @@ func (w *eventsWalk) show(events []operator.Event) error {
 			if err != nil {
 				return fmt.Errorf("print: %w", err)
 			}
-			s.out.Write(append(text, '\n'))
+			s.Out.Write(append(text, '\n'))
 			continue
 		}
 		eventsScreen(s, []operator.Event{e}, !w.shown)
 		w.shown = true
 	}
-	_, err := fmt.Fprint(w.command.OutOrStdout(), s.out.String())
+	_, err := fmt.Fprint(w.command.OutOrStdout(), s.Out.String())
 	return err
 }

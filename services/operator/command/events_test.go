@@ -17,6 +17,7 @@ import (
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/operatortest"
 	"github.com/hotpair/hotpair/services/operator/registry"
+	"github.com/hotpair/hotpair/services/operator/screen"
 )
 
 func TestEvents_Command(t *testing.T) {
@@ -33,7 +34,7 @@ func TestEvents_Command(t *testing.T) {
 		}
 	}
 	for line := range strings.Lines(out) {
-		if len([]rune(strings.TrimRight(line, "\n"))) > width || strings.ContainsRune(line, '\x1b') {
+		if len([]rune(strings.TrimRight(line, "\n"))) > screen.Width || strings.ContainsRune(line, '\x1b') {
 			t.Errorf("line %q", line)
 		}
 	}
@@ -184,7 +185,7 @@ func TestAlarms_ShownAndAcknowledged(t *testing.T) {
 		}
 	}
 	for line := range strings.Lines(out) {
-		if len([]rune(line)) > width+1 {
+		if len([]rune(line)) > screen.Width+1 {
 			t.Errorf("too wide: %q", line)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/screen"
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
 
@@ -26,34 +27,28 @@ settings imply.`,
 			if err != nil {
 				return err
 			}
-			if f.json {
-				return printJSON(c, e)
-			}
-			s := &screen{colour: isTerminal(c.OutOrStdout())}
-			explainScreen(s, e)
-			_, err = fmt.Fprint(c.OutOrStdout(), s.out.String())
-			return err
+			return f.show(c, e, func(s *screen.Screen) { explainScreen(s, e) })
 		})
 }
 
-func explainScreen(s *screen, e operator.Explanation) {
-	s.headline(operator.LevelOf(e.Level), e.Summary)
+func explainScreen(s *screen.Screen, e operator.Explanation) {
+	s.Headline(operator.LevelOf(e.Level), e.Summary)
 	for _, why := range e.Why {
-		for i, line := range wording.Wrap(why, width-4) {
-			s.line(map[bool]string{true: "  - ", false: "    "}[i == 0] + line)
+		for i, line := range wording.Wrap(why, screen.Width-4) {
+			s.Line(map[bool]string{true: "  - ", false: "    "}[i == 0] + line)
 		}
 	}
-	s.line("")
-	s.line("What would happen now:")
+	s.Line("")
+	s.Line("What would happen now:")
 	for _, f := range e.Next {
-		s.row(f.Loss, f.Verdict)
+		s.Row(f.Loss, f.Verdict)
 	}
 	if e.NotAsked != "" {
-		s.row("", "("+e.NotAsked+")")
+		s.Row("", "("+e.NotAsked+")")
 	}
 	for _, host := range e.Hosts {
-		s.line("")
-		s.line(fmt.Sprintf("Before %s (%s, %s) may take the next epoch:", host.Host, host.Role, host.Mode))
+		s.Line("")
+		s.Line(fmt.Sprintf("Before %s (%s, %s) may take the next epoch:", host.Host, host.Role, host.Mode))
 		for _, c := range host.Conditions {
 			mark := "ok"
 			if !c.Met {
@@ -63,15 +58,15 @@ func explainScreen(s *screen, e operator.Explanation) {
 			if !c.Since.IsZero() && !e.Time.IsZero() {
 				since = " for " + wording.Ago(e.Time.Sub(c.Since))
 			}
-			s.line("  " + pad(c.Name, 25) + pad(mark, 9) + c.Value + since)
+			s.Line("  " + screen.Pad(c.Name, 25) + screen.Pad(mark, 9) + c.Value + since)
 			if !c.Met {
-				s.row("", "needed: "+c.Needed+"; "+c.Verdict)
+				s.Row("", "needed: "+c.Needed+"; "+c.Verdict)
 			}
 		}
 	}
-	s.line("")
-	s.line("What the settings imply, at worst:")
+	s.Line("")
+	s.Line("What the settings imply, at worst:")
 	for _, t := range e.Times {
-		s.line("  " + pad(t.Name, 38) + pad(wording.After(t.MS), 9) + t.Rule)
+		s.Line("  " + screen.Pad(t.Name, 38) + screen.Pad(wording.After(t.MS), 9) + t.Rule)
 	}
 }

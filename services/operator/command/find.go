@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/wording"
@@ -270,4 +272,19 @@ func (l look) rank() int {
 		return 1
 	}
 	return 2
+}
+
+// lookAround is lookAt for a command: one host must answer, and of the others it is said why they don't, beside the screen, so
+// that --json stays what it is.
+func lookAround(ctx context.Context, c *cobra.Command, targets []target) ([]look, error) {
+	looks := lookAt(ctx, targets)
+	if looks[0].err != nil {
+		return nil, allDown(looks)
+	}
+	for _, l := range looks[1:] {
+		if l.err != nil {
+			fmt.Fprintln(c.ErrOrStderr(), wording.Printable(l.sentence()))
+		}
+	}
+	return looks, nil
 }

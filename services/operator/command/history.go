@@ -13,6 +13,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/screen"
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
 
@@ -34,22 +35,16 @@ as the history reaches back.`,
 			if request.Limit < 1 || request.Limit > operator.MaxHistory {
 				return fmt.Errorf("%w: --limit is 1 to %d", operator.ErrUsage, operator.MaxHistory)
 			}
-			bar := newProgress(c.ErrOrStderr(), "history")
+			bar := screen.NewProgress(c.ErrOrStderr(), "history")
 			page, err := f.readHistory(ctx, c, request, bar)
-			bar.end()
+			bar.End()
 			if err != nil {
 				return fmt.Errorf("history: %w", err)
 			}
 			if follow {
 				return f.followHistory(ctx, c, request, page)
 			}
-			if f.json {
-				return printJSON(c, page)
-			}
-			s := &screen{colour: isTerminal(c.OutOrStdout())}
-			historyScreen(s, page)
-			fmt.Fprint(c.OutOrStdout(), s.out.String())
-			return nil
+			return f.show(c, page, func(s *screen.Screen) { historyScreen(s, page) })
 		})
 	c.Flags().Uint64Var(&request.From, "from", 0, "sequence to begin with; 0 is the last --limit updates")
 	c.Flags().IntVar(&request.Limit, "limit", operator.DefaultHistory, fmt.Sprintf("how many, 1 to %d", operator.MaxHistory))
@@ -61,7 +56,7 @@ as the history reaches back.`,
 }
 
 // readHistory reads the history of whichever host can give it, the one that serves first.
-func (f *flags) readHistory(ctx context.Context, c *cobra.Command, q bus.HistoryRequest, bar *progress) (all bus.HistoryPage, err error) {
+func (f *flags) readHistory(ctx context.Context, c *cobra.Command, q bus.HistoryRequest, bar *screen.Progress) (all bus.HistoryPage, err error) {
 	targets, err := f.find()
 	if err != nil {
 		return all, err
@@ -86,7 +81,7 @@ func (f *flags) readHistory(ctx context.Context, c *cobra.Command, q bus.History
 }
 
 // historyOf asks one host until as many updates as wanted are found, or all of its history was looked at.
-func historyOf(ctx context.Context, client *operator.Client, q bus.HistoryRequest, bar *progress) (all bus.HistoryPage, err error) {
+func historyOf(ctx context.Context, client *operator.Client, q bus.HistoryRequest, bar *screen.Progress) (all bus.HistoryPage, err error) {
 	wanted, first := q.Limit, true
 	for {
 		page, err := operator.CallHistory.Ask(ctx, client, q)
@@ -109,10 +104,10 @@ func historyOf(ctx context.Context, client *operator.Client, q bus.HistoryReques
 			return all, nil
 		case all.Next > 0:
 			q.From = all.Next
-			bar.show(float64(all.Next-min(all.First, all.Next))/kept, wording.Count(uint64(len(all.Updates)), "update")+" found")
+			bar.Show(float64(all.Next-min(all.First, all.Next))/kept, wording.Count(uint64(len(all.Updates)), "update")+" found")
 		default:
 			q.Before = all.Prior
-			bar.show(float64(all.Last-min(all.Prior, all.Last))/kept, wording.Count(uint64(len(all.Updates)), "update")+" found")
+			bar.Show(float64(all.Last-min(all.Prior, all.Last))/kept, wording.Count(uint64(len(all.Updates)), "update")+" found")
 		}
 	}
 }
@@ -131,9 +126,9 @@ func (f *flags) followHistory(ctx context.Context, c *cobra.Command, q bus.Histo
 				fmt.Fprintln(out, string(line))
 				continue
 			}
-			s := &screen{}
+			s := &screen.Screen{}
 			updateLine(s, u)
-			fmt.Fprint(out, s.out.String())
+			fmt.Fprint(out, s.Out.String())
 		}
 		q.From, q.Before, q.Limit = max(page.Last+1, q.From), 0, operator.MaxHistory
 		if n := len(page.Updates); n > 0 && page.Next == 0 && page.Updates[n-1].Position.Sequence > page.Last {
@@ -147,7 +142,7 @@ func (f *flags) followHistory(ctx context.Context, c *cobra.Command, q bus.Histo
 		case <-ctx.Done():
 			return nil // Ctrl-C is how it ends
 		}
-		next, err := f.readHistory(ctx, c, q, newProgress(c.ErrOrStderr(), "history"))
+		next, err := f.readHistory(ctx, c, q, screen.NewProgress(c.ErrOrStderr(), "history"))
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -201,7 +196,7 @@ func (f *flags) diverged(ctx context.Context, c *cobra.Command, targets []target
 		looks = looks[:1] // names of files are each host's own
 	}
 	pages := map[string]bus.AsidePage{}
-	s := &screen{colour: isTerminal(c.OutOrStdout())}
+	s := &screen.Screen{Colour: screen.IsTerminal(c.OutOrStdout())}
 	for _, l := range looks {
 		if l.err != nil {
 			fmt.Fprintln(c.ErrOrStderr(), wording.Printable(l.sentence()))
@@ -220,13 +215,13 @@ func (f *flags) diverged(ctx context.Context, c *cobra.Command, targets []target
 	if f.json {
 		return printJSON(c, pages)
 	}
-	fmt.Fprint(c.OutOrStdout(), s.out.String())
+	fmt.Fprint(c.OutOrStdout(), s.Out.String())
 	return nil
 }
 
-func divergedScreen(s *screen, host string, page bus.AsidePage, one bool) {
+func divergedScreen(s *screen.Screen, host string, page bus.AsidePage, one bool) {
 	if len(page.Files) == 0 {
-		s.line("host " + host + ": nothing was set aside")
+		s.Line("host " + host + ": nothing was set aside")
 		return
 	}
 	for _, file := range page.Files {
@@ -234,47 +229,47 @@ func divergedScreen(s *screen, host string, page bus.AsidePage, one bool) {
 		if file.First != "" {
 			text += ", " + file.First + " to " + file.Last
 		}
-		s.line("host " + host + "  " + pad(file.Name, 18) + text)
-		s.row("", wording.Or(file.Problem, file.Reason))
+		s.Line("host " + host + "  " + screen.Pad(file.Name, 18) + text)
+		s.Row("", wording.Or(file.Problem, file.Reason))
 	}
 	if !one {
 		return
 	}
-	s.line("")
+	s.Line("")
 	for _, u := range page.Updates {
 		if u.Unreadable > 0 {
-			s.line(fmt.Sprintf("a record of %d bytes that is no update any more", u.Unreadable))
+			s.Line(fmt.Sprintf("a record of %d bytes that is no update any more", u.Unreadable))
 			continue
 		}
-		s.line(pad(u.Position.String(), 12) + pad(u.Time.UTC().Format("2006-01-02 15:04:05.000"), 25) + updateText(u.HistoryUpdate))
+		s.Line(screen.Pad(u.Position.String(), 12) + screen.Pad(u.Time.UTC().Format("2006-01-02 15:04:05.000"), 25) + updateText(u.HistoryUpdate))
 	}
 	if page.Next > 0 {
-		s.line(fmt.Sprintf("and more from record %d on", page.Next))
+		s.Line(fmt.Sprintf("and more from record %d on", page.Next))
 	}
 }
 
 // updateLine is one update of the history.
-func updateLine(s *screen, u bus.HistoryUpdate) {
+func updateLine(s *screen.Screen, u bus.HistoryUpdate) {
 	state := "not notified"
 	if u.Notified {
 		state = "notified"
 	}
-	s.line(pad(u.Position.String(), 12) + pad(u.Time.UTC().Format("2006-01-02 15:04:05.000"), 25) + pad(state, 14) + updateText(u))
+	s.Line(screen.Pad(u.Position.String(), 12) + screen.Pad(u.Time.UTC().Format("2006-01-02 15:04:05.000"), 25) + screen.Pad(state, 14) + updateText(u))
 }
 
 // historyScreen shows a page of the update history, oldest first.
-func historyScreen(s *screen, page bus.HistoryPage) {
+func historyScreen(s *screen.Screen, page bus.HistoryPage) {
 	if len(page.Updates) == 0 {
-		s.line("no updates here" + keptSuffix(page))
+		s.Line("no updates here" + keptSuffix(page))
 		return
 	}
-	s.line(pad("POSITION", 12) + pad("TIME (UTC)", 25) + pad("STATE", 14) + "UPDATE")
+	s.Line(screen.Pad("POSITION", 12) + screen.Pad("TIME (UTC)", 25) + screen.Pad("STATE", 14) + "UPDATE")
 	for _, u := range page.Updates {
 		updateLine(s, u)
 	}
 	first, last := page.Updates[0].Position.Sequence, page.Updates[len(page.Updates)-1].Position.Sequence
-	s.line("")
-	s.line("sequences " + wording.Grouped(first) + " to " + wording.Grouped(last) + keptSuffix(page))
+	s.Line("")
+	s.Line("sequences " + wording.Grouped(first) + " to " + wording.Grouped(last) + keptSuffix(page))
 }
 
 func keptSuffix(page bus.HistoryPage) string {

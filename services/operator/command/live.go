@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/screen"
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
 
@@ -115,5 +116,5 @@ func (l *live) follow(ctx context.Context, looks []look) (stop func()) {
 
 // stepRow is one step of a switchover, as a line.
 func stepRow(e operator.Event) string {
-	return wording.Fit(wording.Printable("  "+pad(e.Step, 4)+pad(e.Host, 4)+fmt.Sprintf("%10s  ", wording.Milliseconds(e.Took))+e.Text), width)
+	return wording.Fit(wording.Printable("  "+screen.Pad(e.Step, 4)+screen.Pad(e.Host, 4)+fmt.Sprintf("%10s  ", wording.Milliseconds(e.Took))+e.Text), screen.Width)
 }

@@ -6,11 +6,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/screen"
 )
 
 // operationsCommand lists the table of operations.
 func operationsCommand() *cobra.Command {
-	asJSON := false
+	f := &flags{}
 	c := &cobra.Command{
 		Use: "operations", Short: "List what a host can be asked over HTTP",
 		Long: `Lists the operations of the HTTP interface: name, method and path, who answers, and what it does. "own" is the host that is
@@ -28,25 +29,19 @@ GET /api/v1/openapi.json at any host has the whole interface, with the fields of
 			return nil
 		},
 		RunE: func(c *cobra.Command, _ []string) error {
-			if asJSON {
-				return printJSON(c, operator.Operations())
-			}
-			s := &screen{colour: isTerminal(c.OutOrStdout())}
-			operationsScreen(s, operator.Operations())
-			_, err := fmt.Fprint(c.OutOrStdout(), s.out.String())
-			return err
+			return f.show(c, operator.Operations(), func(s *screen.Screen) { operationsScreen(s, operator.Operations()) })
 		},
 	}
 	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return fmt.Errorf("%w: %w; see %s --help", operator.ErrUsage, err, c.CommandPath())
 	})
-	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	c.Flags().BoolVar(&f.json, "json", false, "print JSON")
 	return c
 }
 
-func operationsScreen(s *screen, list []operator.Info) {
+func operationsScreen(s *screen.Screen, list []operator.Info) {
 	for _, o := range list {
-		s.line(pad(o.Name, 24) + pad(o.Method, 6) + pad(o.Path, 34) + pad(string(o.Where), 8) + string(o.Role))
-		s.row("", o.Says)
+		s.Line(screen.Pad(o.Name, 24) + screen.Pad(o.Method, 6) + screen.Pad(o.Path, 34) + screen.Pad(string(o.Where), 8) + string(o.Role))
+		s.Row("", o.Says)
 	}
 }

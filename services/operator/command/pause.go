@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/screen"
 )
 
 func pauseCommand() *cobra.Command {
@@ -47,23 +48,18 @@ func (f *flags) paused(c *cobra.Command, result operator.PauseResult, err error)
 	switch {
 	case err != nil:
 		return err
-	case f.json:
-		return printJSON(c, result)
 	}
-	s := &screen{colour: isTerminal(c.OutOrStdout())}
-	pauseScreen(s, result)
-	_, err = fmt.Fprint(c.OutOrStdout(), s.out.String())
-	return err
+	return f.show(c, result, func(s *screen.Screen) { pauseScreen(s, result) })
 }
 
-func pauseScreen(s *screen, result operator.PauseResult) {
+func pauseScreen(s *screen.Screen, result operator.PauseResult) {
 	if result.Pause == nil {
-		s.headline(operator.Good, "automatic takeover is on again")
+		s.Headline(operator.Good, "automatic takeover is on again")
 	} else {
-		s.headline(operator.Warning, result.Pause.Sentence())
-		s.line("A failure of " + result.Host + " now stops the service until it is back. End it with hotpair resume.")
+		s.Headline(operator.Warning, result.Pause.Sentence())
+		s.Line("A failure of " + result.Host + " now stops the service until it is back. End it with hotpair resume.")
 	}
 	if !result.PeerKnows {
-		s.line("The other host has not heard of it yet; it can't take over before it has.")
+		s.Line("The other host has not heard of it yet; it can't take over before it has.")
 	}
 }

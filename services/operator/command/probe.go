@@ -10,6 +10,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/screen"
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
 
@@ -23,23 +24,17 @@ what to do about it. Exit code 1 if one of them is not ok.`,
   hotpair terminals probe till-7                   # one
   hotpair terminals probe --json | jq '.terminals[] | select(any(.hosts[]; .outcome != "ok"))'`,
 		f, cobra.ArbitraryArgs, func(ctx context.Context, c *cobra.Command, args []string) error {
-			client, _, err := f.client(ctx, c)
+			client, err := f.client(ctx, c)
 			if err != nil {
 				return err
 			}
-			all, err := probeAll(ctx, client, args, newProgress(c.ErrOrStderr(), "probe"))
+			all, err := probeAll(ctx, client, args, screen.NewProgress(c.ErrOrStderr(), "probe"))
 			if err != nil {
 				return fmt.Errorf("probe: %w", err)
 			}
 			failed := bad(all)
-			if f.json {
-				if err := printJSON(c, all); err != nil {
-					return err
-				}
-			} else {
-				s := &screen{colour: isTerminal(c.OutOrStdout())}
-				probeScreen(s, all)
-				fmt.Fprint(c.OutOrStdout(), s.out.String())
+			if err := f.show(c, all, func(s *screen.Screen) { probeScreen(s, all) }); err != nil {
+				return err
 			}
 			if failed > 0 {
 				return fmt.Errorf("probe: %w: %d of %s not ok", errProbe, failed, wording.Count(uint64(len(all.Terminals)), "terminal"))
@@ -51,8 +46,8 @@ what to do about it. Exit code 1 if one of them is not ok.`,
 // errProbe makes a probe that found something end with exit code 1.
 var errProbe = errors.New("terminals are in trouble")
 
-func probeAll(ctx context.Context, client *operator.Client, ids []string, bar *progress) (all operator.ProbePage, err error) {
-	defer bar.end()
+func probeAll(ctx context.Context, client *operator.Client, ids []string, bar *screen.Progress) (all operator.ProbePage, err error) {
+	defer bar.End()
 	all.Terminals = []operator.ProbedTerminal{}
 	add := func(page operator.ProbePage) {
 		page.Terminals = append(all.Terminals, page.Terminals...)
@@ -64,7 +59,7 @@ func probeAll(ctx context.Context, client *operator.Client, ids []string, bar *p
 			return all, err
 		}
 		add(page)
-		bar.show(float64(len(all.Terminals))/float64(len(ids)), wording.Count(uint64(len(all.Terminals)), "terminal"))
+		bar.Show(float64(len(all.Terminals))/float64(len(ids)), wording.Count(uint64(len(all.Terminals)), "terminal"))
 	}
 	if len(ids) > 0 {
 		all.Total, all.More = len(all.Terminals), false
@@ -76,7 +71,7 @@ func probeAll(ctx context.Context, client *operator.Client, ids []string, bar *p
 			return all, err
 		}
 		add(page)
-		bar.show(float64(len(all.Terminals))/float64(max(all.Total, 1)), wording.Count(uint64(len(all.Terminals)), "terminal"))
+		bar.Show(float64(len(all.Terminals))/float64(max(all.Total, 1)), wording.Count(uint64(len(all.Terminals)), "terminal"))
 		if !page.More || len(page.Terminals) == 0 {
 			all.More = false
 			return all, nil
@@ -98,11 +93,11 @@ func bad(p operator.ProbePage) (n int) {
 	return n
 }
 
-func probeScreen(s *screen, p operator.ProbePage) {
+func probeScreen(s *screen.Screen, p operator.ProbePage) {
 	var hosts []string
 	for _, h := range p.Hosts {
 		if h.Problem != "" {
-			s.line("from " + h.Host + " nothing was dialled: " + h.Problem)
+			s.Line("from " + h.Host + " nothing was dialled: " + h.Problem)
 			continue
 		}
 		hosts = append(hosts, h.Host)
@@ -119,23 +114,23 @@ func probeScreen(s *screen, p operator.ProbePage) {
 				continue // what is fine would hide what is not
 			}
 		}
-		s.line(pad(t.ID, 20) + t.Address)
+		s.Line(screen.Pad(t.ID, 20) + t.Address)
 		for _, h := range hosts {
 			o, found := t.Hosts[h]
 			switch {
 			case !found:
 			case o.Outcome == bus.ProbeOK:
-				s.row("  from "+h, fmt.Sprintf("ok, %.1f ms, epoch %d, served by %s", o.RTTMS, o.Epoch, wording.Or(o.Active, "nobody yet")))
+				s.Row("  from "+h, fmt.Sprintf("ok, %.1f ms, epoch %d, served by %s", o.RTTMS, o.Epoch, wording.Or(o.Active, "nobody yet")))
 			default:
-				s.row("  from "+h, o.Outcome+": "+o.Detail)
-				s.row("  ", "remedy: "+o.Remedy)
+				s.Row("  from "+h, o.Outcome+": "+o.Detail)
+				s.Row("  ", "remedy: "+o.Remedy)
 			}
 		}
 	}
-	s.line("")
+	s.Line("")
 	level := operator.Good
 	if fine < len(p.Terminals) {
 		level = operator.Bad
 	}
-	s.headline(level, fmt.Sprintf("%d of %s ok from %s", fine, wording.Count(uint64(len(p.Terminals)), "terminal"), wording.Or(strings.Join(hosts, " and "), "nobody")))
+	s.Headline(level, fmt.Sprintf("%d of %s ok from %s", fine, wording.Count(uint64(len(p.Terminals)), "terminal"), wording.Or(strings.Join(hosts, " and "), "nobody")))
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/screen"
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
 
@@ -58,9 +59,9 @@ func (f *flags) promote(ctx context.Context, c *cobra.Command, accept string) er
 		return fmt.Errorf("promote: %w", err)
 	}
 	if !f.json || accept == "" {
-		s := &screen{colour: isTerminal(c.ErrOrStderr())}
+		s := &screen.Screen{Colour: screen.IsTerminal(c.ErrOrStderr())}
 		planScreen(s, plan)
-		fmt.Fprint(c.ErrOrStderr(), s.out.String())
+		fmt.Fprint(c.ErrOrStderr(), s.Out.String())
 	}
 	if plan.Refused != "" {
 		return fmt.Errorf("promote refused, nothing was done: %s", wording.Printable(plan.Refused))
@@ -78,13 +79,10 @@ func (f *flags) promote(ctx context.Context, c *cobra.Command, accept string) er
 		return fmt.Errorf("promote refused, nothing was done: %w", err)
 	case err != nil:
 		return fmt.Errorf("promote: %w", err)
-	case f.json:
-		return printJSON(c, done)
 	}
-	s := &screen{colour: isTerminal(c.OutOrStdout())}
-	s.headline(operator.Warning, fmt.Sprintf("%s serves, epoch %d, after %s; see hotpair status for the audit of what terminals were told", done.Active, done.Epoch, wording.Milliseconds(done.Took)))
-	_, err = fmt.Fprint(c.OutOrStdout(), s.out.String())
-	return err
+	return f.show(c, done, func(s *screen.Screen) {
+		s.Headline(operator.Warning, fmt.Sprintf("%s serves, epoch %d, after %s; see hotpair status for the audit of what terminals were told", done.Active, done.Epoch, wording.Milliseconds(done.Took)))
+	})
 }
 
 // typed asks for what must be accepted, and takes nothing else.
@@ -100,18 +98,18 @@ func typed(in io.Reader, out io.Writer, want string) (string, error) {
 	return want, nil
 }
 
-func planScreen(s *screen, p operator.PromotePlan) {
+func planScreen(s *screen.Screen, p operator.PromotePlan) {
 	switch {
 	case p.Refused != "":
-		s.headline(operator.Bad, p.Host+" can't be promoted: "+p.Refused)
+		s.Headline(operator.Bad, p.Host+" can't be promoted: "+p.Refused)
 	case p.Needless:
-		s.headline(operator.Good, p.Host+" holds every acknowledged update: nothing is lost")
+		s.Headline(operator.Good, p.Host+" holds every acknowledged update: nothing is lost")
 	case p.AcceptLoss == operator.UnknownLoss:
-		s.headline(operator.Bad, "Nobody here knows how many acknowledged updates are lost if "+p.Host+" serves")
+		s.Headline(operator.Bad, "Nobody here knows how many acknowledged updates are lost if "+p.Host+" serves")
 	default:
-		s.headline(operator.Bad, fmt.Sprintf("At least %s acknowledged update(s) are lost if %s serves", p.AcceptLoss, p.Host))
+		s.Headline(operator.Bad, fmt.Sprintf("At least %s acknowledged update(s) are lost if %s serves", p.AcceptLoss, p.Host))
 	}
-	s.row("own", p.Host+" has updates up to "+p.Own)
+	s.Row("own", p.Host+" has updates up to "+p.Own)
 	other := wording.Or(p.Active, "nobody") + " is active by the pair record; "
 	switch {
 	case p.Needless:
@@ -123,14 +121,14 @@ func planScreen(s *screen, p operator.PromotePlan) {
 	if !p.Heard.IsZero() {
 		other += " (" + wording.Time(p.Heard) + " UTC)"
 	}
-	s.row("other", strings.TrimSuffix(other, "; "))
+	s.Row("other", strings.TrimSuffix(other, "; "))
 	if len(p.Fresh) > 0 {
-		s.row("terminals", fmt.Sprintf("%d of %d still see the other host serve: %s", len(p.Fresh), p.Asked, strings.Join(p.Fresh, ", ")))
+		s.Row("terminals", fmt.Sprintf("%d of %d still see the other host serve: %s", len(p.Fresh), p.Asked, strings.Join(p.Fresh, ", ")))
 	} else {
-		s.row("terminals", fmt.Sprintf("none of %d sees the other host serve", p.Asked))
+		s.Row("terminals", fmt.Sprintf("none of %d sees the other host serve", p.Asked))
 	}
 	if p.Note != "" {
-		s.row("note", p.Note)
+		s.Row("note", p.Note)
 	}
 }
 
@@ -156,16 +154,13 @@ see the same one.`,
 			switch {
 			case err != nil:
 				return err
-			case f.json:
-				return printJSON(c, done)
 			}
-			s := &screen{colour: isTerminal(c.OutOrStdout())}
-			if args[0] == operator.AdmitWitness {
-				s.headline(operator.Good, fmt.Sprintf("witness %s keeps the pair record now, version %d", done.WitnessID, done.RecordVersion))
-			} else {
-				s.headline(operator.Good, fmt.Sprintf("%s serves, epoch %d; %s joins as soon as it has a copy", done.Active, done.Epoch, args[0]))
-			}
-			_, err = fmt.Fprint(c.OutOrStdout(), s.out.String())
-			return err
+			return f.show(c, done, func(s *screen.Screen) {
+				if args[0] == operator.AdmitWitness {
+					s.Headline(operator.Good, fmt.Sprintf("witness %s keeps the pair record now, version %d", done.WitnessID, done.RecordVersion))
+				} else {
+					s.Headline(operator.Good, fmt.Sprintf("%s serves, epoch %d; %s joins as soon as it has a copy", done.Active, done.Epoch, args[0]))
+				}
+			})
 		})
 }

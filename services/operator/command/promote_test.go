@@ -9,14 +9,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hotpair/hotpair/services/operator/operatortest"
+	"github.com/hotpair/hotpair/services/operator/screen"
 )
 
 func TestPlanScreen(t *testing.T) {
 	for name, plan := range operatortest.Plans() {
-		s := &screen{}
+		s := &screen.Screen{}
 		planScreen(s, plan)
-		wantScreen(t, s.out.String())
-		operatortest.Golden(t, name, s.out.String())
+		wantScreen(t, s.Out.String())
+		operatortest.Golden(t, name, s.Out.String())
 	}
 }
 

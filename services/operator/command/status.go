@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/screen"
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
 
@@ -41,58 +42,46 @@ no host answers any more.`,
 }
 
 func (f *flags) status(ctx context.Context, c *cobra.Command, targets []target) error {
-	looks := lookAt(ctx, targets)
-	if looks[0].err != nil {
-		return allDown(looks)
+	looks, err := lookAround(ctx, c, targets)
+	if err != nil {
+		return err
 	}
-	s := &screen{colour: isTerminal(c.OutOrStdout())}
-	for _, l := range looks[1:] {
-		if l.err != nil {
-			// Beside the screen, so that --json stays what it is.
-			fmt.Fprintln(c.ErrOrStderr(), wording.Printable(l.sentence()))
-		}
-	}
-	if f.json {
-		return printJSON(c, looks[0].status)
-	}
-	statusScreen(s, looks[0].status)
-	fmt.Fprint(c.OutOrStdout(), s.out.String())
-	return nil
+	return f.show(c, looks[0].status, func(s *screen.Screen) { statusScreen(s, looks[0].status) })
 }
 
 // shownEvents is how many of the last events status shows.
 const shownEvents = 6
 
 // statusScreen shows the status of one host.
-func statusScreen(s *screen, st operator.Status) {
-	s.headline(st.Summary())
+func statusScreen(s *screen.Screen, st operator.Status) {
+	s.Headline(st.Summary())
 	if st.Pause != nil {
-		s.headline(operator.Warning, st.Pause.Sentence())
+		s.Headline(operator.Warning, st.Pause.Sentence())
 	}
 	if st.Scheduled != nil {
-		s.headline(operator.Warning, st.Scheduled.Sentence(st.Time))
+		s.Headline(operator.Warning, st.Scheduled.Sentence(st.Time))
 	}
-	s.line("")
-	s.row("host "+st.Host, hostRow(st))
-	s.row("pair", pairRow(st))
-	s.row("updates", updatesRow(st))
-	s.row("peer "+st.Peer.Host, peerRow(st))
+	s.Line("")
+	s.Row("host "+st.Host, hostRow(st))
+	s.Row("pair", pairRow(st))
+	s.Row("updates", updatesRow(st))
+	s.Row("peer "+st.Peer.Host, peerRow(st))
 	if row := progressRow(st); row != "" {
-		s.row("progress", row)
+		s.Row("progress", row)
 	}
-	s.row("witness", witnessRow(st.Witness))
-	s.row("terminals", fmt.Sprintf("%d attached, %d warm, %d unreachable", st.Terminals.Attached, st.Terminals.Warm, st.Terminals.Unreachable))
+	s.Row("witness", witnessRow(st.Witness))
+	s.Row("terminals", fmt.Sprintf("%d attached, %d warm, %d unreachable", st.Terminals.Attached, st.Terminals.Warm, st.Terminals.Unreachable))
 	if st.Audit != nil {
-		s.row("audit", fmt.Sprintf("epoch %d: %s", st.Audit.Epoch, st.Audit.Sentence()))
+		s.Row("audit", fmt.Sprintf("epoch %d: %s", st.Audit.Epoch, st.Audit.Sentence()))
 	}
 	label := "processes"
 	for _, name := range slices.Sorted(maps.Keys(st.Processes)) {
-		s.line("  " + pad(label, 10) + processRow(name, st.Processes[name]))
+		s.Line("  " + screen.Pad(label, 10) + processRow(name, st.Processes[name]))
 		label = ""
 	}
 	label = "alarms"
 	for _, alarm := range st.Alarms {
-		s.row(label, alarm.Text)
+		s.Row(label, alarm.Text)
 		label = ""
 	}
 	if len(st.Events) == 0 {
@@ -100,7 +89,7 @@ func statusScreen(s *screen, st operator.Status) {
 	}
 	label = "events"
 	for _, e := range st.Events[max(0, len(st.Events)-shownEvents):] {
-		s.line("  " + pad(label, 10) + eventRow(e))
+		s.Line("  " + screen.Pad(label, 10) + eventRow(e))
 		label = ""
 	}
 }
@@ -109,7 +98,7 @@ func statusScreen(s *screen, st operator.Status) {
 func progressRow(st operator.Status) string {
 	for _, c := range []*operator.CatchUp{st.CatchUp, st.Peer.CatchUp} {
 		if c != nil {
-			return cells(c.Done) + c.Suffix(" ")
+			return screen.Cells(c.Done) + c.Suffix(" ")
 		}
 	}
 	return ""
@@ -212,16 +201,16 @@ func witnessRow(w operator.Witness) string {
 }
 
 func processRow(name string, p operator.Process) string {
-	text := pad(name, 18) + pad(p.State, 11)
+	text := screen.Pad(name, 18) + screen.Pad(p.State, 11)
 	if p.PID != 0 {
-		text += pad("pid "+strconv.Itoa(p.PID), 13)
+		text += screen.Pad("pid "+strconv.Itoa(p.PID), 13)
 	} else {
-		text += pad("", 13)
+		text += screen.Pad("", 13)
 	}
 	if p.HeardMS >= 0 && p.PID != 0 {
-		text += pad("heard "+heard(p.HeardMS), 17)
+		text += screen.Pad("heard "+heard(p.HeardMS), 17)
 	} else {
-		text += pad("", 17)
+		text += screen.Pad("", 17)
 	}
 	if p.Restarts > 0 {
 		text += wording.Count(uint64(p.Restarts), "restart")
@@ -235,7 +224,7 @@ func processRow(name string, p operator.Process) string {
 }
 
 func eventRow(e operator.Event) string {
-	text := e.Time.UTC().Format("15:04:05.000") + "  " + pad(e.Step, 4) + pad(e.Host, 4) + e.Text
+	text := e.Time.UTC().Format("15:04:05.000") + "  " + screen.Pad(e.Step, 4) + screen.Pad(e.Host, 4) + e.Text
 	if e.Took > 0 {
 		text += " (" + wording.Milliseconds(e.Took) + ")"
 	}

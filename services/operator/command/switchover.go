@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/screen"
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
 
@@ -43,14 +44,9 @@ itself at that time; if the standby is not in sync then, an event says that it d
 }
 
 func (f *flags) switchover(ctx context.Context, c *cobra.Command, targets []target) error {
-	looks := lookAt(ctx, targets)
-	if looks[0].err != nil {
-		return allDown(looks)
-	}
-	for _, l := range looks[1:] {
-		if l.err != nil {
-			fmt.Fprintln(c.ErrOrStderr(), wording.Printable(l.sentence()))
-		}
+	looks, err := lookAround(ctx, c, targets)
+	if err != nil {
+		return err
 	}
 	// One host is asked, once: a second try at the other could switch back what the first one did.
 	ctx, cancel := context.WithTimeout(ctx, operator.CallSwitchover.Within+lookWithin)
@@ -66,7 +62,7 @@ func (f *flags) switchover(ctx context.Context, c *cobra.Command, targets []targ
 	if errors.As(err, &problem) && problem.Result != nil {
 		done = *problem.Result
 	}
-	s := &screen{colour: isTerminal(c.OutOrStdout())}
+	s := &screen.Screen{Colour: screen.IsTerminal(c.OutOrStdout())}
 	switch {
 	case f.json && err == nil:
 		return printJSON(c, done)
@@ -75,7 +71,7 @@ func (f *flags) switchover(ctx context.Context, c *cobra.Command, targets []targ
 	}
 	done.Steps = shown.left(done.Steps)
 	switchoverScreen(s, done, err)
-	fmt.Fprint(c.OutOrStdout(), s.out.String())
+	fmt.Fprint(c.OutOrStdout(), s.Out.String())
 	switch {
 	case errors.Is(err, operator.ErrRefused):
 		return fmt.Errorf("switchover refused, nothing was done: %w", err)
@@ -127,26 +123,23 @@ func (f *flags) plan(ctx context.Context, c *cobra.Command, at string, cancel bo
 	switch {
 	case err != nil:
 		return err
-	case f.json:
-		return printJSON(c, done)
 	}
-	s := &screen{colour: isTerminal(c.OutOrStdout())}
-	if cancel {
-		s.headline(operator.Good, "cancelled: "+done.Host+" stays active at "+wording.Time(done.At)+" UTC")
-	} else {
-		s.headline(operator.Good, done.Sentence(time.Now()))
-		s.line("hotpair switchover --cancel drops it. If main of " + done.Host + " ends before, it is lost and an event says so.")
-	}
-	_, err = fmt.Fprint(c.OutOrStdout(), s.out.String())
-	return err
+	return f.show(c, done, func(s *screen.Screen) {
+		if cancel {
+			s.Headline(operator.Good, "cancelled: "+done.Host+" stays active at "+wording.Time(done.At)+" UTC")
+		} else {
+			s.Headline(operator.Good, done.Sentence(time.Now()))
+			s.Line("hotpair switchover --cancel drops it. If main of " + done.Host + " ends before, it is lost and an event says so.")
+		}
+	})
 }
 
 // switchoverScreen shows the steps of a switchover, with the time since the first.
-func switchoverScreen(s *screen, done operator.Switchover, failure error) {
+func switchoverScreen(s *screen.Screen, done operator.Switchover, failure error) {
 	for _, e := range done.Steps {
-		s.line(stepRow(e))
+		s.Line(stepRow(e))
 	}
 	if failure == nil {
-		s.headline(operator.Good, fmt.Sprintf("%s serves, epoch %d: switched over from %s in %s", done.Active, done.Epoch, wording.Or(done.From, "nobody"), wording.Milliseconds(done.Took)))
+		s.Headline(operator.Good, fmt.Sprintf("%s serves, epoch %d: switched over from %s in %s", done.Active, done.Epoch, wording.Or(done.From, "nobody"), wording.Milliseconds(done.Took)))
 	}
 }

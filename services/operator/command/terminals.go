@@ -14,6 +14,7 @@ import (
 
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/screen"
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
 
@@ -63,7 +64,7 @@ address that is there already. With --file many are added, 500 at a time.`,
 			if err != nil {
 				return err
 			}
-			client, _, err := f.client(ctx, c)
+			client, err := f.client(ctx, c)
 			if err != nil {
 				return err
 			}
@@ -96,7 +97,7 @@ added again or they run out of time.`,
 		`  hotpair terminals remove till-6
   hotpair terminals list --json | jq -r '.terminals[].id | select(startswith("test-"))' | xargs hotpair terminals remove`,
 		f, cobra.MinimumNArgs(1), func(ctx context.Context, c *cobra.Command, args []string) error {
-			client, _, err := f.client(ctx, c)
+			client, err := f.client(ctx, c)
 			if err != nil {
 				return err
 			}
@@ -116,8 +117,8 @@ added again or they run out of time.`,
 
 // inBatches makes a change in parts that fit into a call each.
 func inBatches[T any](c *cobra.Command, what string, all []T, change func([]T) (operator.TerminalsChanged, error)) (done operator.TerminalsChanged, err error) {
-	bar := newProgress(c.ErrOrStderr(), what)
-	defer bar.end()
+	bar := screen.NewProgress(c.ErrOrStderr(), what)
+	defer bar.End()
 	began := false
 	for at := 0; at < len(all); at += operator.MaxChanged {
 		part := all[at:min(at+operator.MaxChanged, len(all))]
@@ -128,7 +129,7 @@ func inBatches[T any](c *cobra.Command, what string, all []T, change func([]T) (
 			return done, fmt.Errorf("terminals %s: %w", what, err)
 		}
 		began = began || done.Began
-		bar.show(float64(at+len(part))/float64(len(all)), wording.Count(uint64(at+len(part)), "terminal"))
+		bar.Show(float64(at+len(part))/float64(len(all)), wording.Count(uint64(at+len(part)), "terminal"))
 	}
 	done.Began = began
 	return done, nil
@@ -200,7 +201,7 @@ terminal need not exist yet.`,
 			if f.json {
 				return printJSON(c, map[string]string{"id": args[0], "key": key})
 			}
-			if isTerminal(c.OutOrStdout()) {
+			if screen.IsTerminal(c.OutOrStdout()) {
 				fmt.Fprintln(c.ErrOrStderr(), "SECRET: give it to the agent of "+args[0]+" and to nobody else")
 			}
 			_, err = fmt.Fprintf(c.OutOrStdout(), "HOTPAIR_TERMINAL_ID=%s\nHOTPAIR_TERMINAL_KEY=%s\n", args[0], key)

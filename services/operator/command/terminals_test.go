@@ -8,6 +8,7 @@ import (
 
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/operator/operatortest"
+	"github.com/hotpair/hotpair/services/operator/screen"
 )
 
 func TestTerminalsCommands(t *testing.T) {
@@ -48,7 +49,7 @@ func TestTerminalsCommands(t *testing.T) {
 			t.Errorf("%s says %q, want %q", c.args, out, c.want)
 		}
 		for _, line := range strings.Split(out, "\n") {
-			if len([]rune(line)) > width && !strings.Contains(c.args, "json") {
+			if len([]rune(line)) > screen.Width && !strings.Contains(c.args, "json") {
 				t.Errorf("%s: a line of %d characters: %q", c.args, len([]rune(line)), line)
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/screen"
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
 
@@ -22,32 +23,26 @@ once after a takeover), unreachable or refused, with the reason below.`,
   hotpair terminals list --problems                # only those that a host can't serve
   hotpair terminals list --json | jq -r '.terminals[] | select(.hosts.a.state == "unreachable") | .id'`,
 		f, cobra.NoArgs, func(ctx context.Context, c *cobra.Command, _ []string) error {
-			client, _, err := f.client(ctx, c)
+			client, err := f.client(ctx, c)
 			if err != nil {
 				return err
 			}
-			all, err := allTerminals(ctx, client, newProgress(c.ErrOrStderr(), "terminals"))
+			all, err := allTerminals(ctx, client, screen.NewProgress(c.ErrOrStderr(), "terminals"))
 			if err != nil {
 				return fmt.Errorf("terminals: %w", err)
 			}
 			if problems {
 				all.Terminals = slices.DeleteFunc(all.Terminals, func(r operator.TerminalRow) bool { return !troubled(r) })
 			}
-			if f.json {
-				return printJSON(c, all)
-			}
-			s := &screen{colour: isTerminal(c.OutOrStdout())}
-			terminalsScreen(s, all)
-			fmt.Fprint(c.OutOrStdout(), s.out.String())
-			return nil
+			return f.show(c, all, func(s *screen.Screen) { terminalsScreen(s, all) })
 		})
 	c.Flags().BoolVar(&problems, "problems", false, "only terminals that a host is not connected to")
 	return c
 }
 
 // allTerminals reads all pages into one.
-func allTerminals(ctx context.Context, client *operator.Client, bar *progress) (all operator.TerminalsPage, err error) {
-	defer bar.end()
+func allTerminals(ctx context.Context, client *operator.Client, bar *screen.Progress) (all operator.TerminalsPage, err error) {
+	defer bar.End()
 	all.Terminals = []operator.TerminalRow{}
 	for after := ""; ; {
 		page, err := operator.CallTerminals.Ask(ctx, client, operator.TerminalsRequest{After: after, Limit: operator.MaxTerminals})
@@ -57,7 +52,7 @@ func allTerminals(ctx context.Context, client *operator.Client, bar *progress) (
 		page.Terminals = append(all.Terminals, page.Terminals...)
 		more := page.More && len(page.Terminals) > len(all.Terminals)
 		all = page
-		bar.show(float64(len(all.Terminals))/float64(max(all.Total, 1)), wording.Count(uint64(len(all.Terminals)), "terminal"))
+		bar.Show(float64(len(all.Terminals))/float64(max(all.Total, 1)), wording.Count(uint64(len(all.Terminals)), "terminal"))
 		if !more {
 			all.More = false
 			return all, nil
@@ -76,32 +71,32 @@ func troubled(r operator.TerminalRow) bool {
 	return len(r.Hosts) == 0
 }
 
-func terminalsScreen(s *screen, p operator.TerminalsPage) {
+func terminalsScreen(s *screen.Screen, p operator.TerminalsPage) {
 	hosts := []string{}
 	slices.SortFunc(p.Hosts, func(a, b operator.TerminalsHost) int { return strings.Compare(a.Host, b.Host) })
 	for _, h := range p.Hosts {
 		if h.Problem != "" {
-			s.line("of " + h.Host + " nothing is known: " + h.Problem)
+			s.Line("of " + h.Host + " nothing is known: " + h.Problem)
 			continue
 		}
 		hosts = append(hosts, h.Host)
 	}
 	if len(p.Terminals) > 0 {
-		line := pad("TERMINAL", 20) + pad("ADDRESS", 36)
+		line := screen.Pad("TERMINAL", 20) + screen.Pad("ADDRESS", 36)
 		for _, h := range hosts {
-			line += pad("HOST "+strings.ToUpper(h), 21)
+			line += screen.Pad("HOST "+strings.ToUpper(h), 21)
 		}
-		s.line(line)
+		s.Line(line)
 	}
 	for _, r := range p.Terminals {
-		line := pad(wording.Fit(r.ID, 19), 20) + pad(wording.Fit(r.Address, 35), 36)
+		line := screen.Pad(wording.Fit(r.ID, 19), 20) + screen.Pad(wording.Fit(r.Address, 35), 36)
 		for _, h := range hosts {
-			line += pad(seenWord(r.Hosts[h]), 21)
+			line += screen.Pad(seenWord(r.Hosts[h]), 21)
 		}
-		s.line(line)
+		s.Line(line)
 		for _, h := range hosts {
 			if seen := r.Hosts[h]; seen.Reason != "" {
-				s.row("", h+": "+seen.Reason)
+				s.Row("", h+": "+seen.Reason)
 			}
 		}
 	}
@@ -109,9 +104,9 @@ func terminalsScreen(s *screen, p operator.TerminalsPage) {
 	if p.Source == operator.SourceTable {
 		from = fmt.Sprintf("from the table in the database, revision %d", p.Revision)
 	}
-	s.line("")
-	for _, line := range wording.Wrap(wording.Count(uint64(len(p.Terminals)), "terminal")+ofTotal(len(p.Terminals), p.Total)+", "+from, width) {
-		s.line(line)
+	s.Line("")
+	for _, line := range wording.Wrap(wording.Count(uint64(len(p.Terminals)), "terminal")+ofTotal(len(p.Terminals), p.Total)+", "+from, screen.Width) {
+		s.Line(line)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/screen"
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
 
@@ -33,7 +34,7 @@ Exit code 1 if something differs (and was not repaired) or could not be compared
   hotpair verify --last                            # what came of the last one, without comparing
   hotpair verify --json | jq '.named[] | "\(.space) \(.key)"'`,
 		f, func(ctx context.Context, c *cobra.Command, targets []target) error {
-			client, _, err := f.client(ctx, c)
+			client, err := f.client(ctx, c)
 			if err != nil {
 				return err
 			}
@@ -46,19 +47,13 @@ Exit code 1 if something differs (and was not repaired) or could not be compared
 			case last:
 				s, err = operator.CallVerifyState.Ask(ctx, client, operator.None{})
 			default:
-				s, err = followVerify(ctx, client, operator.VerifyRequest{Repair: repair}, newProgress(c.ErrOrStderr(), "verify"))
+				s, err = followVerify(ctx, client, operator.VerifyRequest{Repair: repair}, screen.NewProgress(c.ErrOrStderr(), "verify"))
 			}
 			if err != nil {
 				return fmt.Errorf("verify: %w", err)
 			}
-			if f.json {
-				if err := printJSON(c, s); err != nil {
-					return err
-				}
-			} else {
-				screen := &screen{colour: isTerminal(c.OutOrStdout())}
-				verifyScreen(screen, s)
-				fmt.Fprint(c.OutOrStdout(), screen.out.String())
+			if err := f.show(c, s, func(drawn *screen.Screen) { verifyScreen(drawn, s) }); err != nil {
+				return err
 			}
 			switch {
 			case stop || s.Clean() || last && (s.ID == "" || s.Running):
@@ -75,8 +70,8 @@ Exit code 1 if something differs (and was not repaired) or could not be compared
 }
 
 // followVerify begins a comparison, shows how far it is, and ends it when the command is ended.
-func followVerify(ctx context.Context, client *operator.Client, q operator.VerifyRequest, bar *progress) (bus.VerifyState, error) {
-	defer bar.end()
+func followVerify(ctx context.Context, client *operator.Client, q operator.VerifyRequest, bar *screen.Progress) (bus.VerifyState, error) {
+	defer bar.End()
 	begun, err := operator.CallVerify.Ask(ctx, client, q)
 	if err != nil {
 		return begun, err
@@ -109,39 +104,39 @@ func followVerify(ctx context.Context, client *operator.Client, q operator.Verif
 		if s.Different > 0 {
 			words += ", " + operator.Differing(s)
 		}
-		bar.show(s.Done, words)
+		bar.Show(s.Done, words)
 	}
 }
 
-func verifyScreen(s *screen, v bus.VerifyState) {
+func verifyScreen(s *screen.Screen, v bus.VerifyState) {
 	level := operator.Good
 	if v.ID != "" && !v.Running && !v.Clean() {
 		level = operator.Bad
 	}
-	s.headline(level, operator.VerifySentence(v))
+	s.Headline(level, operator.VerifySentence(v))
 	if v.ID == "" {
 		return
 	}
-	s.line("")
+	s.Line("")
 	ended := time.Now()
 	if !v.Running {
 		ended = v.Ended
 	}
-	s.row("begun", wording.Time(v.Began)+" by "+v.By+", took "+wording.Ago(ended.Sub(v.Began)))
-	s.row("read", fmt.Sprintf("%s in %s on each host, last at %s; %d read again", wording.Bytes(v.Bytes), wording.Count(uint64(v.Sections), "section"), v.Position, v.Retries))
+	s.Row("begun", wording.Time(v.Began)+" by "+v.By+", took "+wording.Ago(ended.Sub(v.Began)))
+	s.Row("read", fmt.Sprintf("%s in %s on each host, last at %s; %d read again", wording.Bytes(v.Bytes), wording.Count(uint64(v.Sections), "section"), v.Position, v.Retries))
 	if len(v.Named) == 0 {
 		return
 	}
-	s.line("")
-	s.line(pad("SPACE", 16) + pad("ON "+v.Peer, 12) + pad("DAMAGED ON", 12) + pad("REPAIRED", 10) + "KEY")
+	s.Line("")
+	s.Line(screen.Pad("SPACE", 16) + screen.Pad("ON "+v.Peer, 12) + screen.Pad("DAMAGED ON", 12) + screen.Pad("REPAIRED", 10) + "KEY")
 	for _, d := range v.Named {
 		repaired := "no"
 		if d.Repaired {
 			repaired = "yes"
 		}
-		s.line(pad(d.Space, 16) + pad(d.Kind, 12) + pad(wording.Or(d.Damaged, "-"), 12) + pad(repaired, 10) + d.Key)
+		s.Line(screen.Pad(d.Space, 16) + screen.Pad(d.Kind, 12) + screen.Pad(wording.Or(d.Damaged, "-"), 12) + screen.Pad(repaired, 10) + d.Key)
 	}
 	if rest := v.Different - len(v.Named); rest > 0 {
-		s.line(fmt.Sprintf("and %d more", rest))
+		s.Line(fmt.Sprintf("and %d more", rest))
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/screen"
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
 
@@ -32,7 +33,7 @@ func (f *flags) watch(ctx context.Context, c *cobra.Command, targets []target, e
 	if every < fastestWatch {
 		return fmt.Errorf("%w: --interval is at least %s", operator.ErrUsage, fastestWatch)
 	}
-	w := &watcher{out: c.OutOrStdout(), json: f.json, inPlace: isTerminal(c.OutOrStdout()) && !f.json}
+	w := &watcher{out: c.OutOrStdout(), json: f.json, inPlace: screen.IsTerminal(c.OutOrStdout()) && !f.json}
 	defer w.end()
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
@@ -84,25 +85,25 @@ func (w *watcher) show(looks []look, now time.Time) error {
 
 // frame is what one redraw shows.
 func (w *watcher) frame(looks []look, now time.Time) string {
-	s := &screen{colour: w.inPlace}
+	s := &screen.Screen{Colour: w.inPlace}
 	switch {
 	case looks[0].err == nil:
-		s.line(fmt.Sprintf("%s UTC, as %s sees it; Ctrl-C ends", now.UTC().Format("15:04:05"), w.last.Host))
+		s.Line(fmt.Sprintf("%s UTC, as %s sees it; Ctrl-C ends", now.UTC().Format("15:04:05"), w.last.Host))
 	case w.at.IsZero():
-		s.headline(operator.Bad, "no host answers yet")
+		s.Headline(operator.Bad, "no host answers yet")
 	default:
-		s.headline(operator.Bad, fmt.Sprintf("NO HOST ANSWERS: what is shown is %s old", wording.Ago(now.Sub(w.at))))
+		s.Headline(operator.Bad, fmt.Sprintf("NO HOST ANSWERS: what is shown is %s old", wording.Ago(now.Sub(w.at))))
 	}
 	for _, l := range looks {
 		if l.err != nil {
-			s.line(l.sentence())
+			s.Line(l.sentence())
 		}
 	}
 	if !w.at.IsZero() {
-		s.line("")
+		s.Line("")
 		statusScreen(s, w.last)
 	}
-	return s.out.String()
+	return s.Out.String()
 }
 
 func (w *watcher) draw(frame string) error {

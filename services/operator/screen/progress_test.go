@@ -1,4 +1,4 @@
-package command
+package screen
 
 import (
 	"strings"
@@ -12,19 +12,19 @@ func TestProgress_BarOnATerminalLinesElsewhere(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var out strings.Builder
 			now := time.Unix(1000, 0)
-			p := newProgress(&out, "verify")
+			p := NewProgress(&out, "verify")
 			p.bar, p.began, p.now = bar, now, func() time.Time { return now }
-			p.show(0.1, "quick")
+			p.Show(0.1, "quick")
 			now = now.Add(barAfter - 1)
-			p.show(0.2, "quick")
+			p.Show(0.2, "quick")
 			if out.Len() > 0 {
 				t.Fatalf("shown before it is worth it: %q", out.String())
 			}
 			for range 300 { // 30 s in steps of 100 ms
 				now = now.Add(100 * time.Millisecond)
-				p.show(0.999, "range 7 of data/kv \x1b[31m"+strings.Repeat("x", 200))
+				p.Show(0.999, "range 7 of data/kv \x1b[31m"+strings.Repeat("x", 200))
 			}
-			p.end()
+			p.End()
 			text := out.String()
 			if !strings.Contains(text, " 99 %") || strings.Contains(text, "100 %") || strings.Contains(text, "\x1b[31m") {
 				t.Errorf("it says %q", text)
@@ -35,7 +35,7 @@ func TestProgress_BarOnATerminalLinesElsewhere(t *testing.T) {
 					t.Errorf("%d frames, ending with %q", len(frames), frames[len(frames)-1])
 				}
 				for _, f := range frames {
-					if utf8.RuneCountInString(f) >= width {
+					if utf8.RuneCountInString(f) >= Width {
 						t.Fatalf("a frame of %d characters: %q", utf8.RuneCountInString(f), f)
 					}
 				}
@@ -52,12 +52,12 @@ func TestProgress_BarOnATerminalLinesElsewhere(t *testing.T) {
 func TestProgress_WithoutAnEnd(t *testing.T) {
 	var out strings.Builder
 	now := time.Unix(1000, 0)
-	p := newProgress(&out, "backup")
+	p := NewProgress(&out, "backup")
 	p.began, p.now = now, func() time.Time { return now }
 	now = now.Add(12 * time.Second)
-	p.show(-1, "3 MiB")
+	p.Show(-1, "3 MiB")
 	if got := out.String(); got != "backup  12s  3 MiB\n" {
 		t.Errorf("it says %q", got)
 	}
-	p.end()
+	p.End()
 }

@@ -1,4 +1,4 @@
-package command
+package screen
 
 import (
 	"fmt"
@@ -19,9 +19,9 @@ const (
 	barCells = 30
 )
 
-// progress shows how far something is: a bar that redraws itself on a terminal, a line now and then elsewhere. It writes
+// Progress shows how far something is: a bar that redraws itself on a terminal, a line now and then elsewhere. It writes
 // beside the answer, so that --json stays what it is. It is for one goroutine.
-type progress struct {
+type Progress struct {
 	out   io.Writer
 	bar   bool
 	what  string
@@ -31,41 +31,42 @@ type progress struct {
 	open  bool      // a bar stands on the line of the cursor
 }
 
-func newProgress(out io.Writer, what string) *progress {
-	return &progress{out: out, bar: isTerminal(out), what: what, now: time.Now, began: time.Now()}
+// NewProgress makes a bar that is shown beside the answer.
+func NewProgress(out io.Writer, what string) *Progress {
+	return &Progress{out: out, bar: IsTerminal(out), what: what, now: time.Now, began: time.Now()}
 }
 
-// show tells how far it is, 0 to 1 or below 0 when that is not known, and a few words about it.
-func (p *progress) show(done float64, words string) {
+// Show tells how far it is, 0 to 1 or below 0 when that is not known, and a few words about it.
+func (p *Progress) Show(done float64, words string) {
 	now := p.now()
 	elapsed := now.Sub(p.began)
 	switch {
 	case elapsed < barAfter:
 	case p.bar && now.Sub(p.drawn) >= barPace:
-		fmt.Fprint(p.out, "\r\x1b[K"+wording.Fit(wording.Printable(p.line(done, words, elapsed)), width-1))
+		fmt.Fprint(p.out, "\r\x1b[K"+wording.Fit(wording.Printable(p.line(done, words, elapsed)), Width-1))
 		p.drawn, p.open = now, true
 	case !p.bar && now.Sub(p.drawn) >= linePace && now.Sub(p.began) >= linePace/5:
-		fmt.Fprintln(p.out, wording.Fit(wording.Printable(p.line(done, words, elapsed)), width))
+		fmt.Fprintln(p.out, wording.Fit(wording.Printable(p.line(done, words, elapsed)), Width))
 		p.drawn = now
 	}
 }
 
-// end takes the bar away.
-func (p *progress) end() {
+// End takes the bar away.
+func (p *Progress) End() {
 	if p.open {
 		fmt.Fprint(p.out, "\r\x1b[K")
 		p.open = false
 	}
 }
 
-func (p *progress) line(done float64, words string, elapsed time.Duration) string {
+func (p *Progress) line(done float64, words string, elapsed time.Duration) string {
 	if done < 0 {
 		return fmt.Sprintf("%s  %s  %s", p.what, wording.Ago(elapsed), words)
 	}
 	done = min(done, 1)
 	text := p.what + "  "
 	if p.bar {
-		text += cells(done) + " "
+		text += Cells(done) + " "
 	}
 	// Rounded down: "100 %" must mean that nothing is missing.
 	text += fmt.Sprintf("%3d %%  %s", int(done*100), wording.Ago(elapsed))
@@ -78,8 +79,8 @@ func (p *progress) line(done float64, words string, elapsed time.Duration) strin
 	return text
 }
 
-// cells draws a share, 0 to 1.
-func cells(done float64) string {
+// Cells draws a share, 0 to 1.
+func Cells(done float64) string {
 	full := int(max(0, min(done, 1)) * barCells)
 	return "[" + strings.Repeat("█", full) + strings.Repeat("·", barCells-full) + "]"
 }

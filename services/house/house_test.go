@@ -24,14 +24,10 @@ const (
 // stillToComeDown are figures that are beyond their bound, with what they are today. None may get worse. Lower it with the
 // figure, and take the line out when the bound is kept.
 var stillToComeDown = map[string]int{
-	"lines of services/operator":                             2157,
-	"lines of services/operator/command":                     3200,
-	"lines of services/mainprocess":                          4000,
+	"lines of services/mainprocess":                          3828,
 	"lines of services/role":                                 3400,
-	"upward arrows of services/mainprocess":                  29,
-	"methods of the interface services/operator.Host":        29,
 	"methods of the interface services/replication.Database": 11,
-	"methods of services/mainprocess.host":                   121,
+	"methods of services/mainprocess.host":                   113,
 	"fields of services/mainprocess.host":                    47,
 	"string fields that carry an error":                      1,
 }

@@ -74,8 +74,7 @@ type host struct {
 	httpAddr      atomic.Pointer[string]
 	peerHTTPAddr  atomic.Pointer[string]
 	pid           int
-	peerBegan     beginning
-	ownBegan      beginning
+	began         struct{ own, peer beginning } // catch-ups
 
 	exit     chan struct{} // closed when the machine has ended this main's work
 	exitOnce sync.Once

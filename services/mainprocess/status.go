@@ -41,8 +41,8 @@ func (h *host) Status(context.Context) operator.Status {
 		}
 		s.Lag = u.Committed.Sequence - min(u.Applied.Sequence, u.Committed.Sequence)
 		s.Peer.Replication, s.Peer.Progress, s.Peer.Reason = u.Connection, u.Peer, u.PeerReason
-		peerBegan := h.peerBegan.from(u.Peer, u.PeerPosition.Sequence)
-		ownBegan := h.ownBegan.from(string(v.Mode), u.Position.Sequence)
+		peerBegan := h.began.peer.from(u.Peer, u.PeerPosition.Sequence)
+		ownBegan := h.began.own.from(string(v.Mode), u.Position.Sequence)
 		switch {
 		case u.Peer == bus.PeerCopying:
 			s.Peer.CatchUp = &operator.CatchUp{Done: u.PeerProgress}

@@ -1,5 +1,6 @@
-// Package operator is what people and their tools see of a host: one Go API ([Host], [Status]), served over HTTP by
-// package web, called by [Client], and shown by package command.
+// Package operator is what people and their tools see of a host: one table of operations
+// ([Operations]) with their types, answered by package registry, served over HTTP by package web, called by [Client], and
+// shown by package command.
 //
 // Why one API: command line, console, load balancers and scripts must never tell different stories, so each of them is
 // a view of the same Status, and what it means in words is decided once ([Status.Summary]).
@@ -26,11 +27,10 @@
 //
 // Example, a host's side:
 //
-//	server := web.NewServer(web.ServerConfig{Listen: "127.0.0.1:7704", Host: main, Clock: lease.BootClock, Token: token})
-//	err := server.Run(ctx)
+//	registry.Answer(answers, operator.CallPause, func(ctx context.Context, caller operator.Caller, q operator.PauseRequest) (operator.PauseResult, error) { … })
 //
 // and the other:
 //
-//	status, err := operator.NewClient("http://127.0.0.1:7704").Status(ctx)
+//	paused, err := operator.CallPause.Ask(ctx, operator.NewClient("http://127.0.0.1:7704"), operator.PauseRequest{For: "30m"})
 //	if errors.Is(err, operator.ErrUnreachable) { … }
 package operator

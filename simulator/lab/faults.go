@@ -46,6 +46,7 @@ func (l *Lab) faults() []fault {
 		{"kill witness", 6, killWitness},
 		{"freeze witness", 3, freezeWitness},
 		{"kill terminal", 3, killTerminal},
+		{"freeze terminal", 3, freezeTerminal},
 		{"cut wire", 18, cutWire},
 		{"isolate node", 6, isolate},
 		{"cut several wires", 6, cutSeveral},
@@ -118,6 +119,11 @@ func freezeHost(l *Lab, r *rand.Rand) func(context.Context) (injected, error) {
 
 func freezeWitness(l *Lab, r *rand.Rand) func(context.Context) (injected, error) {
 	return freezeTree(l, pair.Witness, lasting(l, r))
+}
+
+// freezeTerminal: its kernel still acknowledges what both hosts send, so no connection breaks.
+func freezeTerminal(l *Lab, r *rand.Rand) func(context.Context) (injected, error) {
+	return freezeTree(l, pair.TerminalID(r.IntN(l.options.Terminals)), lasting(l, r))
 }
 
 // killBoth: power lost on both sides; they come back at different times.

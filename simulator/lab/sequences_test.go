@@ -37,6 +37,7 @@ func TestLab(t *testing.T) {
 		{"BothLosePower", longOnly, sequenceBothLosePower},
 		{"OneWayCuts", longOnly, sequenceOneWayCuts},
 		{"T5ActiveReachesNoTerminal", longOnly, sequenceT5ActiveReachesNoTerminal},
+		{"T5FrozenTerminals", always, sequenceT5FrozenTerminals},
 		{"FullDiskOfActive", always, diskOfActive((*Disk).Fill)},
 		{"FullDiskOfStandby", longOnly, diskOfStandby((*Disk).Fill)},
 		{"FailingFsyncOfActive", longOnly, diskOfActive((*Disk).FailSync)},

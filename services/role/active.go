@@ -14,6 +14,8 @@ type add struct {
 	version uint64
 }
 
+func (a add) begun() bool { return a.serial != 0 }
+
 func (m *Machine) beatAnswered(in BeatAnswered) {
 	if in.Refusal != "" {
 		m.refusal = in.Refusal
@@ -22,27 +24,27 @@ func (m *Machine) beatAnswered(in BeatAnswered) {
 	}
 	m.refusal = ""
 	m.hear(in.Peer)
-	if m.epoch == 0 || in.SentAt < m.termSince {
+	if m.term.epoch == 0 || in.SentAt < m.term.since {
 		return
 	}
-	m.repliedAt = max(m.repliedAt, in.SentAt)
+	m.term.repliedAt = max(m.term.repliedAt, in.SentAt)
 	if in.Grant {
 		// Counted from when the beat was sent: the promise began later, so it ends later.
-		m.leaseUntil = max(m.leaseUntil, in.SentAt+m.config.Lease)
+		m.term.leaseUntil = max(m.term.leaseUntil, in.SentAt+m.config.Lease)
 	}
 }
 
 // renewSolo renews the right of a solo active, only while the last record it knows is its own solo term and no add is
 // on its way (V4). Losing the witness does not end it.
 func (m *Machine) renewSolo() {
-	if m.serving && m.add == nil && !m.mustHold() && m.record.Epoch == m.epoch && m.record.Active == m.self {
-		m.soloUntil = m.now + m.config.soloRight()
+	if m.term.serving && !m.term.add.begun() && !m.mustHold() && m.record.Epoch == m.term.epoch && m.record.Active == m.self {
+		m.term.soloUntil = m.now + m.config.soloRight()
 	}
 }
 
 func (m *Machine) proceedActive() {
 	m.renewSolo()
-	if !m.serving {
+	if !m.term.serving {
 		return
 	}
 	if m.config.Witnessless && m.unseen() {
@@ -63,15 +65,15 @@ func (m *Machine) proceedActive() {
 // keepPair watches the standby in the set: it is dropped through the arbiter before the first acknowledgement that it
 // does not hold (R3).
 func (m *Machine) keepPair() {
-	if m.partnerOf == 0 && m.peerLives() {
-		m.partnerOf = m.peer.Incarnation
+	if m.term.partnerOf == 0 && m.peerLives() {
+		m.term.partnerOf = m.peer.Incarnation
 	}
-	if m.peerResigned && m.requirePeer {
+	if m.peerResigned && m.term.requirePeer {
 		// T9: it has noted durably that it is out, so it will not take over; the record follows when the witness can.
 		m.require(false)
 		m.report("", "%s has resigned", m.partner().Host)
 	}
-	if m.attempt == nil && m.now >= m.calmUntil {
+	if !m.attempt.open() && m.now >= m.calmUntil {
 		if why, alive := m.lostPartner(); why != "" {
 			m.dropPartner(why, alive)
 			return
@@ -91,9 +93,9 @@ func (m *Machine) lostPartner() (why string, alive bool) {
 		return who + " refuses connections", false
 	case m.havePeer && m.peer.Member != m.partner() && m.peer.Host == who:
 		return who + " came back with another data directory", false
-	case m.havePeer && m.partnerOf != 0 && m.peer.Incarnation != m.partnerOf:
+	case m.havePeer && m.term.partnerOf != 0 && m.peer.Incarnation != m.term.partnerOf:
 		return who + " was restarted", false
-	case m.now-max(m.repliedAt, m.termSince) >= m.config.unanswered():
+	case m.now-max(m.term.repliedAt, m.term.since) >= m.config.unanswered():
 		return who + " does not answer", m.evidence.Link == evidence.Connected
 	case m.updater.OldestFrame >= m.config.StandbyPatience && !m.updater.OwnStuck:
 		return who + " does not confirm updates", true
@@ -105,11 +107,11 @@ func (m *Machine) dropPartner(why string, alive bool) {
 	next := m.next()
 	next.InSync = []Member{m.self}
 	next.LongestLease = m.config.Lease
-	if m.dropping == "" {
+	if m.term.dropping == "" {
 		m.readd.broke(m.now, alive, m.config.Lease)
 	}
-	if m.dropping != why {
-		m.dropping = why
+	if m.term.dropping != why {
+		m.term.dropping = why
 		m.report("", "going solo: %s", why)
 	}
 	m.submit(goSolo, next, m.revision)
@@ -118,13 +120,13 @@ func (m *Machine) dropPartner(why string, alive bool) {
 func (m *Machine) wentSolo() {
 	m.require(false)
 	m.renewSolo()
-	m.partnerOf, m.peerResigned, m.dropping = 0, false, ""
+	m.term.partnerOf, m.peerResigned, m.term.dropping = 0, false, ""
 	m.report("", "solo: updates are not notified until the other host is back")
 }
 
 // require tells the updater which hosts must hold a frame.
 func (m *Machine) require(peer bool) {
-	m.requirePeer = peer
+	m.term.requirePeer = peer
 	m.do(Require{Serial: m.nextSerial(), Peer: peer})
 }
 
@@ -132,29 +134,29 @@ func (m *Machine) require(peer bool) {
 // waited out, a lease is held, then the arbiter is asked.
 func (m *Machine) findPartner() {
 	m.writePause()
-	if m.add == nil {
-		if m.attempt == nil && m.wish == nil && m.now >= m.calmUntil && m.now < m.leaseUntil && m.readd.healthy(m.now, m.updater.Peer >= Close && m.peerFits()) {
-			note := membership.Note{Version: m.record.Version + 1, Epoch: m.epoch}
-			m.add = &add{serial: m.nextSerial(), version: note.Version}
-			m.requirePeer = true
-			m.do(Require{Serial: m.add.serial, Peer: true, Membership: note})
+	if !m.term.add.begun() {
+		if !m.attempt.open() && m.wish == nil && m.now >= m.calmUntil && m.now < m.term.leaseUntil && m.readd.healthy(m.now, m.updater.Peer >= Close && m.peerFits()) {
+			note := membership.Note{Version: m.record.Version + 1, Epoch: m.term.epoch}
+			m.term.add = add{serial: m.nextSerial(), version: note.Version}
+			m.term.requirePeer = true
+			m.do(Require{Serial: m.term.add.serial, Peer: true, Membership: note})
 		}
 		return
 	}
-	if m.attempt != nil {
+	if m.attempt.open() {
 		return
 	}
-	if !m.peerFits() || m.updater.Peer < Close || m.add.version != m.record.Version+1 {
+	if !m.peerFits() || m.updater.Peer < Close || m.term.add.version != m.record.Version+1 {
 		m.cancelAdd("it fell out before it was added")
 		return
 	}
-	if !m.add.held || m.now < m.soloUntil || m.now >= m.leaseUntil {
+	if !m.term.add.held || m.now < m.term.soloUntil || m.now >= m.term.leaseUntil {
 		return
 	}
 	next := m.next()
 	next.InSync = []Member{m.self, m.peer.Member}
 	next.LongestLease = max(m.config.Lease, m.peer.Lease)
-	m.partnerOf = m.peer.Incarnation
+	m.term.partnerOf = m.peer.Incarnation
 	m.submit(addPeer, next, m.revision)
 }
 
@@ -165,21 +167,21 @@ func (m *Machine) peerFits() bool {
 }
 
 func (m *Machine) required(in Required) {
-	if m.add == nil || m.add.serial != in.Serial {
+	if !m.term.add.begun() || m.term.add.serial != in.Serial {
 		return
 	}
 	if in.Failure != "" {
 		m.cancelAdd(in.Failure)
 		return
 	}
-	m.add.held = true
+	m.term.add.held = true
 }
 
 func (m *Machine) cancelAdd(why string) {
-	if m.add == nil {
+	if !m.term.add.begun() {
 		return
 	}
-	m.add = nil
+	m.term.add = add{}
 	m.readd.broke(m.now, true, m.config.Lease/2)
 	m.report("", "%s is not added: %s", m.peer.Host, why)
 	m.require(false)
@@ -187,7 +189,7 @@ func (m *Machine) cancelAdd(why string) {
 }
 
 func (m *Machine) added() {
-	m.add, m.peerResigned, m.dropping = nil, false, ""
+	m.term.add, m.peerResigned, m.term.dropping = add{}, false, ""
 	m.readd.addedAt = m.now
 	m.report("", "paired: in sync %s", names(m.record.InSync))
 	m.do(SendBeat{})
@@ -202,10 +204,10 @@ func (m *Machine) lookForOwnFault() {
 	reachesNone := m.terminals.Attached+m.terminals.Warm == 0 && m.peer.Terminals > 0
 	switch {
 	case !reachesNone:
-		m.noTerminals = 0
-	case m.noTerminals == 0:
-		m.noTerminals = m.now
-	case m.now-m.noTerminals >= unreachableFor:
+		m.term.noTerminals = 0
+	case m.term.noTerminals == 0:
+		m.term.noTerminals = m.now
+	case m.now-m.term.noTerminals >= unreachableFor:
 		m.handOverFor("this host reaches no terminal, the other does") // T5
 	}
 }
@@ -215,7 +217,7 @@ const unreachableFor = 2 * time.Second
 
 func (m *Machine) processFailed(in ProcessFailed) {
 	m.report(B2, "restarting %s does not help", in.Process)
-	if m.role == Active && m.serving {
+	if m.role == Active && m.term.serving {
 		m.handOverFor("process " + in.Process)
 	}
 }

@@ -16,7 +16,7 @@ func TestAttached_TellsWhoIsToCome(t *testing.T) {
 		{TerminalsAttached{Epoch: 3, Attached: 113, Waiting: 1387}, "takeover complete: 113 terminals attached so far, 0 refused, 1387 to come"},
 	} {
 		m := New(Config{Host: "a", PairID: "p", Lease: testLease}, time.Hour)
-		m.role, m.epoch = Active, 3
+		m.role, m.term.epoch = Active, 3
 		var told []string
 		for _, a := range m.Step(time.Hour, c.in) {
 			if r, ok := a.(Report); ok {

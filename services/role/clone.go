@@ -1,9 +1,7 @@
 package role
 
 import (
-	"cmp"
 	"encoding/binary"
-	"maps"
 	"slices"
 	"time"
 
@@ -12,24 +10,10 @@ import (
 )
 
 // Clone gives a machine in the same state that goes its own way from here: a program that tries every order of events
-// takes one at each fork. Records are shared, they are never changed in place.
+// takes one at each fork. What is shared (sets of members, a wish, causes of hand-overs) is never changed in place.
 func (m *Machine) Clone() *Machine {
 	c := *m
 	c.out = nil
-	c.attempt = cloned(m.attempt)
-	c.takeover = cloned(m.takeover)
-	c.add = cloned(m.add)
-	c.handover = cloned(m.handover)
-	c.wish = cloned(m.wish)
-	c.handedOver = maps.Clone(m.handedOver)
-	return &c
-}
-
-func cloned[T any](p *T) *T {
-	if p == nil {
-		return nil
-	}
-	c := *p
 	return &c
 }
 
@@ -192,7 +176,7 @@ func (m *Machine) Canonical(c *Canon) {
 	c.Text(string(m.role))
 	c.Since(m.since, 2*lease)
 	c.Bools(m.haveFacts, m.fit.Fit, m.stopping, m.resigned, m.haveRecord, m.registerEmpty, m.readFailed, m.reading)
-	c.Bools(m.foreign != "", m.havePeer, m.refusal != "", m.peerResigned, m.fresh, m.serving, m.requirePeer, m.dropping != "")
+	c.Bools(m.foreign != "", m.havePeer, m.refusal != "", m.peerResigned, m.fresh, m.term.serving, m.term.requirePeer, m.term.dropping != "")
 	c.Bools(m.facts.Inconsistent, m.facts.Empty, m.witnessID != "", m.heardActive > m.since, m.facts.PairID != "")
 	c.EpochNumber(m.facts.Epoch)
 	c.Note(m.facts.Note)
@@ -216,15 +200,15 @@ func (m *Machine) Canonical(c *Canon) {
 	c.Until(m.promisedUntil)
 	c.Position(m.heardCommit)
 	c.Until(m.retryAfter)
-	c.EpochNumber(m.epoch)
-	if m.epoch != 0 {
-		c.Since(m.termSince, lease)
-		c.Since(m.repliedAt, lease)
-		c.Until(m.leaseUntil)
-		c.Until(m.soloUntil)
-		c.ID(m.partnerOf)
-		c.Since(m.noTerminals, unreachableFor)
-		c.Since(m.unseenSince, lease)
+	c.EpochNumber(m.term.epoch)
+	if m.term.epoch != 0 {
+		c.Since(m.term.since, lease)
+		c.Since(m.term.repliedAt, lease)
+		c.Until(m.term.leaseUntil)
+		c.Until(m.term.soloUntil)
+		c.ID(m.term.partnerOf)
+		c.Since(m.term.noTerminals, unreachableFor)
+		c.Since(m.term.unseenSince, lease)
 	}
 	c.Position(m.updater.Position)
 	c.Position(m.updater.Committed)
@@ -239,8 +223,8 @@ func (m *Machine) Canonical(c *Canon) {
 // canonicalProcedures writes what is under way.
 func (m *Machine) canonicalProcedures(c *Canon) {
 	far := 4 * m.config.Lease
-	c.Bools(m.attempt != nil, m.takeover != nil, m.add != nil, m.handover != nil)
-	if a := m.attempt; a != nil {
+	c.Bools(m.attempt.open(), m.role == Takeover, m.term.add.begun(), m.role == Handover)
+	if a := m.attempt; a.open() {
 		c.ID(a.ticket)
 		c.Byte(byte(a.purpose))
 		c.Record(a.record)
@@ -248,7 +232,7 @@ func (m *Machine) canonicalProcedures(c *Canon) {
 		c.Bools(a.doubt, a.waiting, a.after)
 		c.Until(min(a.retryAt, c.Now+far))
 	}
-	if t := m.takeover; t != nil {
+	if t := m.takeover; m.role == Takeover {
 		c.ID(t.serial)
 		c.ID(t.askID)
 		c.EpochNumber(t.epoch)
@@ -256,21 +240,20 @@ func (m *Machine) canonicalProcedures(c *Canon) {
 		c.Bools(t.keepPeer, t.prepared, t.unfit != "", t.handed, len(t.veto) > 0, m.now < t.asked+vetoWait, t.forced)
 		c.Byte(byte(t.polled))
 	}
-	if a := m.add; a != nil {
+	if a := m.term.add; a.begun() {
 		c.ID(a.serial)
 		c.VersionNumber(a.version)
 		c.Bools(a.held)
 	}
-	if h := m.handover; h != nil {
+	if h := m.handover; m.role == Handover {
 		c.ID(h.serial)
 		c.Note(h.note)
 		c.Bools(h.drained, h.undrained)
 		c.Position(h.position)
 		c.Until(h.deadline)
 	}
-	causes := slices.SortedFunc(maps.Keys(m.handedOver), cmp.Compare[string])
-	c.Byte(byte(len(causes)))
-	for _, cause := range causes {
-		c.Text(cause)
+	c.Byte(byte(len(m.handedOver)))
+	for _, h := range m.handedOver {
+		c.Text(h.cause)
 	}
 }

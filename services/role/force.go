@@ -70,7 +70,7 @@ func (m *Machine) mayForce() string {
 		return fmt.Sprintf("this host is %s", m.role)
 	case m.stopping:
 		return "this host is stopping"
-	case m.attempt != nil:
+	case m.attempt.open():
 		return "a change of the pair record is under way"
 	case m.facts.Inconsistent:
 		return "this host is half-way through a copy: its database is not consistent, and no force makes it so"
@@ -160,7 +160,7 @@ func (m *Machine) mayAdmit(host string) string {
 		return fmt.Sprintf("%s itself was replaced: ask the other host, which has the data", host)
 	case m.role == Active:
 		return fmt.Sprintf("%s serves, so a replaced %s joins by itself as soon as it has a copy", m.self.Host, host)
-	case m.role != Standby || m.attempt != nil:
+	case m.role != Standby || m.attempt.open():
 		return fmt.Sprintf("%s is %s", m.self.Host, m.role)
 	case old == (Member{}):
 		return fmt.Sprintf("the in-sync set has no other identity of %s, so it joins by itself once a host serves", host)
@@ -199,7 +199,7 @@ func (m *Machine) mayMoveWitness() string {
 	switch {
 	case m.config.Witnessless:
 		return "this pair has no witness"
-	case m.role != Active || !m.serving:
+	case m.role != Active || !m.term.serving:
 		return fmt.Sprintf("only the active can: this host is %s", m.role)
 	case m.readFailed || m.witnessID == "":
 		return "no witness answers"
@@ -207,7 +207,7 @@ func (m *Machine) mayMoveWitness() string {
 		return "the witness that answers is the one that the pair record names"
 	case !m.registerEmpty:
 		return "the witness that answers keeps a pair record already: empty its data directory, or start the one of this pair"
-	case m.attempt != nil || m.add != nil:
+	case m.attempt.open() || m.term.add.begun():
 		return "a change of the pair record is under way: try again"
 	case m.paired() && (!m.peerLives() || m.peer.WitnessID != m.witnessID):
 		return fmt.Sprintf("%s does not see the same witness: both hosts must be set to it first", m.partner().Host)

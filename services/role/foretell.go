@@ -94,7 +94,7 @@ type planned struct {
 // live goes through the loss until nothing more is to be expected.
 func (r *rehearsal) live() {
 	lease := r.m.config.Lease
-	r.attached = r.m.role == Active && r.m.serving
+	r.attached = r.m.role == Active && r.m.term.serving
 	r.hear() // the moment before: the longest promise that can be out
 	r.lose()
 	ends := r.began + 4*promise(max(lease, r.m.record.LongestLease)) + 2*r.m.config.StandbyPatience + handOverDeadline(lease)
@@ -151,7 +151,7 @@ func (r *rehearsal) restart() {
 	was := r.m
 	facts := was.facts
 	facts.Position = was.position()
-	facts.Epoch = max(facts.Epoch, was.epoch)
+	facts.Epoch = max(facts.Epoch, was.term.epoch)
 	r.m = New(was.config, r.now)
 	r.m.wall, r.m.wallAt = was.wall, was.wallAt
 	r.attached = false
@@ -211,7 +211,7 @@ func (r *rehearsal) deliver() {
 // answers reports whether updates are acknowledged and terminals answered.
 func (r *rehearsal) answers() bool {
 	_, until := r.m.Right()
-	return r.m.role == Active && r.m.serving && r.attached && until > r.now && (!r.m.requirePeer || r.linked)
+	return r.m.role == Active && r.m.term.serving && r.attached && until > r.now && (!r.m.term.requirePeer || r.linked)
 }
 
 // note remembers since when it serves.

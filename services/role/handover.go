@@ -1,7 +1,9 @@
 package role
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/hotpair/hotpair/services/evidence"
@@ -23,14 +25,45 @@ type handover struct {
 // handOverWindow is how long one cause may lead to one hand-over only (T2, T5).
 const handOverWindow = time.Minute
 
+// handOvers are the causes of hand-overs, sorted, and when each was. It is never changed in place.
+type handOvers []pastHandOver
+
+type pastHandOver struct {
+	cause string
+	at    time.Duration
+}
+
+// within reports whether cause led to a hand-over within the window.
+func (l handOvers) within(cause string, now time.Duration) bool {
+	for _, h := range l {
+		if h.cause == cause {
+			return now-h.at < handOverWindow
+		}
+	}
+	return false
+}
+
+// with gives the list with one that begins now.
+func (l handOvers) with(cause string, now time.Duration) handOvers {
+	next := slices.DeleteFunc(slices.Clone(l), func(h pastHandOver) bool { return h.cause == cause })
+	next = append(next, pastHandOver{cause, now})
+	slices.SortFunc(next, func(a, b pastHandOver) int { return cmp.Compare(a.cause, b.cause) })
+	return next
+}
+
+// recent gives the list without those whose window has passed.
+func (l handOvers) recent(now time.Duration) handOvers {
+	return slices.DeleteFunc(slices.Clone(l), func(h pastHandOver) bool { return now-h.at >= handOverWindow })
+}
+
 // mayHandOver says why the other host can't take over now; "" when it can.
 func (m *Machine) mayHandOver() string {
 	switch {
-	case m.role != Active || !m.serving:
+	case m.role != Active || !m.term.serving:
 		return fmt.Sprintf("this host is not serving (it is %s)", m.role)
 	case !m.paired() || m.peerResigned:
 		return "there is no in-sync standby"
-	case m.attempt != nil:
+	case m.attempt.open():
 		return "a change of the pair record is under way"
 	case !m.peerLives():
 		return fmt.Sprintf("%s has not answered for %s", m.partner().Host, (m.now - m.heardAt).Round(time.Millisecond))
@@ -54,7 +87,9 @@ func (m *Machine) diskStuck() bool {
 
 // updaterGone reports whether the updater of this serving host is down. Nothing can be drained then, but nothing has to
 // be: it acknowledges nothing any more, and all that it did is in the other host's journal (R2).
-func (m *Machine) updaterGone() bool { return m.serving && m.updater.Position == (position.Position{}) }
+func (m *Machine) updaterGone() bool {
+	return m.term.serving && m.updater.Position == (position.Position{})
+}
 
 func (m *Machine) switchoverWanted(in SwitchoverWanted) {
 	if why := m.mayHandOver(); why != "" {
@@ -66,38 +101,33 @@ func (m *Machine) switchoverWanted(in SwitchoverWanted) {
 
 // handOverFor hands over for a fault, at most once for each cause and window.
 func (m *Machine) handOverFor(cause string) {
-	if at, done := m.handedOver[cause]; done && m.now-at < handOverWindow || m.mayHandOver() != "" || m.holdBack("handing over", cause) {
+	if m.handedOver.within(cause, m.now) || m.mayHandOver() != "" || m.holdBack("handing over", cause) {
 		return
 	}
-	for old, at := range m.handedOver {
-		if m.now-at >= handOverWindow {
-			delete(m.handedOver, old)
-		}
-	}
-	m.handedOver[cause] = m.now
+	m.handedOver = m.handedOver.recent(m.now).with(cause, m.now)
 	m.beginHandOver(cause)
 }
 
 func (m *Machine) beginHandOver(cause string) {
-	m.handover = &handover{
+	h := handover{
 		cause: cause, serial: m.nextSerial(), deadline: m.now + handOverDeadline(m.config.Lease),
-		note: membership.Note{Version: m.record.Version + 1, Epoch: m.epoch + 1},
+		note:      membership.Note{Version: m.record.Version + 1, Epoch: m.term.epoch + 1},
+		undrained: m.diskStuck() || m.updaterGone(),
 	}
 	m.wish = nil
-	m.become(Handover)
+	m.become(state{role: Handover, term: m.term, handover: h})
 	m.open(B3, "handing over to %s: %s", m.partner().Host, cause)
 	m.do(TellPeer{Cause: cause})
 	m.report(B4, "draining")
-	m.handover.undrained = m.diskStuck() || m.updaterGone()
-	m.do(Drain{Serial: m.handover.serial, Membership: m.handover.note, RightsOnly: m.handover.undrained})
+	m.do(Drain{Serial: h.serial, Membership: h.note, RightsOnly: h.undrained})
 }
 
 // handOverDeadline of each half: to drain, and for the successor to take the epoch.
 func handOverDeadline(lease time.Duration) time.Duration { return max(lease, 500*time.Millisecond) }
 
 func (m *Machine) drained(in Drained) {
-	h := m.handover
-	if m.role != Handover || h == nil || h.serial != in.Serial {
+	h := &m.handover
+	if m.role != Handover || h.serial != in.Serial {
 		return
 	}
 	if in.Failure != "" {
@@ -116,32 +146,27 @@ func (m *Machine) drained(in Drained) {
 		m.report(B6, "stopped at %s; %s is told", in.Position, m.partner().Host)
 	}
 	m.do(TellPeer{Cause: h.cause, HandOver: &HandOver{
-		From: m.self, Epoch: m.epoch, Revision: m.revision, Position: in.Position, Drained: !h.undrained, Cause: h.cause}})
+		From: m.self, Epoch: m.term.epoch, Revision: m.revision, Position: in.Position, Drained: !h.undrained, Cause: h.cause}})
 }
 
 // proceedHandover: every step has a deadline and an undo.
 func (m *Machine) proceedHandover() {
-	h := m.handover
-	if h == nil {
-		return
-	}
 	switch {
 	case m.config.RefusedIsDead && m.evidence.Link == evidence.Refused && m.evidence.Replication == evidence.Refused:
 		m.takeBack("the successor died")
-	case h.drained && m.now >= h.deadline:
+	case m.handover.drained && m.now >= m.handover.deadline:
 		m.takeBack("the successor did not take over in time")
 	}
 }
 
 // takeBack is T3: the old active takes the next epoch itself. Whoever wins the compare-and-set serves.
 func (m *Machine) takeBack(why string) {
-	m.handover = nil
 	m.takeOver("hand-over failed: "+why, false, false)
 }
 
 // handOver is the successor's side of B6.
 func (m *Machine) handOver(in HandOver) {
-	if m.role != Standby || !m.haveRecord || in.From != m.record.Active || in.Epoch != m.record.Epoch || in.Revision != m.revision || m.attempt != nil || m.stopping {
+	if m.role != Standby || !m.haveRecord || in.From != m.record.Active || in.Epoch != m.record.Epoch || in.Revision != m.revision || m.attempt.open() || m.stopping {
 		m.report("", "a hand-over of %s is not taken: it does not fit the record known here", in.From.Host)
 		return
 	}
@@ -159,8 +184,8 @@ func (m *Machine) handOver(in HandOver) {
 // stopActive ends a serving host cleanly: by a planned switchover when a standby is there, else by draining alone.
 func (m *Machine) stopActive() {
 	if m.paired() && m.mayHandOver() == "" {
-		if at, tried := m.handedOver["stop"]; !tried || m.now-at >= handOverWindow {
-			m.handedOver["stop"] = m.now
+		if !m.handedOver.within("stop", m.now) {
+			m.handedOver = m.handedOver.with("stop", m.now)
 			m.beginHandOver("this host is stopping")
 			return
 		}
@@ -168,8 +193,7 @@ func (m *Machine) stopActive() {
 	if m.paired() && !m.peerResigned && m.now-m.stopSince < 2*m.config.Lease {
 		return // the other host may become able to take over
 	}
-	m.epoch, m.serving = 0, false
-	m.role, m.since = Stopped, m.now
+	m.state = state{role: Stopped, since: m.now}
 	m.do(BecomeStandby{Epoch: m.record.Epoch})
 	m.report("", "stopped; nobody serves until a host of the in-sync set is started")
 	m.do(Exit{})

@@ -49,10 +49,14 @@ type attempt struct {
 	retryAt  time.Duration // when to try again
 }
 
+// open reports whether there is one.
+func (a *attempt) open() bool { return a.purpose != none }
+
 type purpose int
 
 const (
-	firstRecord purpose = iota
+	none purpose = iota
+	firstRecord
 	takeEpoch
 	goSolo
 	addPeer
@@ -61,11 +65,10 @@ const (
 	moveWitness
 )
 
-// Machine is one host's view of who is active. It is made by New and changed only by Step.
+// Machine is one host's view of who is active. It is made by New and changed only by Step. All of it is values, or never
+// changed in place, so a copy is another machine.
 type Machine struct {
 	config Config
-	role   Role
-	since  time.Duration
 	self   Member
 	now    time.Duration
 	out    []Action
@@ -75,15 +78,70 @@ type Machine struct {
 	lastMode  Mode
 	modeSince time.Duration
 
-	// What is durable here.
+	thisHost
+	otherHost
+	pairRecord
+	outliving
+	state
+}
+
+// state is what belongs to the role of the moment. It is replaced as a whole when the role changes, so that nothing of an
+// earlier role is left standing.
+type state struct {
+	role     Role
+	since    time.Duration
+	takeover takeover // of a host in Takeover
+	term     term     // of one in Active and Handover, which carries it on
+	handover handover // of one in Handover
+}
+
+// term is what an active knows of the epoch that it holds.
+type term struct {
+	epoch       uint64 // 0: none is held
+	serving     bool   // the updater serves it
+	since       time.Duration
+	leaseUntil  time.Duration
+	repliedAt   time.Duration // send time of the last own beat that was answered
+	soloUntil   time.Duration
+	requirePeer bool
+	add         add
+	partnerOf   uint64        // incarnation of the standby that is in the set
+	noTerminals time.Duration // since when no terminal is reached
+	unseenSince time.Duration // since when nobody sees it, without a witness
+	dropping    string        // why the standby is to leave the set, once reported
+}
+
+// outliving is what holds beyond the role in which it began, on purpose.
+type outliving struct {
+	// promisedUntil: a promise binds whatever the host has become since (V4, V7).
+	promisedUntil time.Duration
+	// retryAfter is when a host that was unfit, or failed, may take over again; being active in between, by a hand-over, does
+	// not make it fitter.
+	retryAfter time.Duration
+	// readd: a standby that breaks the pair again and again waits longer each time, in the next term too (T7).
+	readd backoff
+	// handedOver: one cause leads to one hand-over only, in whatever term (T2, T5).
+	handedOver handOvers
+	// wish is a pause that is to be written to the record. It outlives a takeover by which the active itself takes the next
+	// epoch, because its updater could not resume the term.
+	wish *Pause
+}
+
+// thisHost is what is known of this host: what is durable, and what its processes say.
+type thisHost struct {
 	facts     FactsRead
 	haveFacts bool
 	fit       Fitness
+	updater   UpdaterState
+	terminals Terminals
+	fresh     bool // this main has not known a living term yet
 	stopping  bool
 	stopSince time.Duration
 	resigned  bool
+}
 
-	// The record as last known.
+// pairRecord is the record as last known, the register that keeps it, and what is being written to it.
+type pairRecord struct {
 	record        Record
 	revision      uint64
 	haveRecord    bool
@@ -95,59 +153,37 @@ type Machine struct {
 	readAt        time.Duration
 	readOK        time.Duration // the same, of one that succeeded
 	foreign       string        // why the register does not fit this host (V12)
-	attempt       *attempt
+	attempt       attempt
 	calmUntil     time.Duration // no new attempt before: the last one could not be made
 	wall          time.Time     // of this host at wallAt
 	wallAt        time.Duration
 	pausedUntil   time.Duration // automatic takeover and hand-over are held back; 0 when not
 	heldBack      string        // what the pause has held back, once reported
-	wish          *Pause        // to be written to the record
+}
 
-	// The other host.
+// otherHost is what is known of the other host, whatever role either has.
+type otherHost struct {
 	peer         PeerView
 	havePeer     bool
 	evidence     PeerEvidence
 	holder       uint64 // incarnation that was seen holding the record's epoch
 	holderEpoch  uint64
-	heardAt      time.Duration // last beat or reply of the other main; the time that this one overslept moves it on
-	toldAt       time.Duration // likewise, and nothing moves it on
+	heardAt      time.Duration     // last beat or reply of the other main; the time that this one overslept moves it on
+	toldAt       time.Duration     // likewise, and nothing moves it on
+	heardActive  time.Duration     // last beat of an active
+	heardCommit  position.Position // highest position that it has called acknowledged
 	refusal      string
 	peerResigned bool
-	fresh        bool // this main has not known a living term yet
-
-	// As standby.
-	promisedUntil time.Duration
-	heardCommit   position.Position
-	heardActive   time.Duration // last beat of an active
-	takeover      *takeover
-	retryAfter    time.Duration // after an unfit or failed takeover
-
-	// As active.
-	epoch       uint64 // of the term held; 0 when none
-	serving     bool   // the updater serves the term
-	termSince   time.Duration
-	leaseUntil  time.Duration
-	repliedAt   time.Duration // send time of the last own beat that was answered
-	soloUntil   time.Duration
-	updater     UpdaterState
-	terminals   Terminals
-	requirePeer bool
-	add         *add
-	readd       backoff
-	handover    *handover
-	handedOver  map[string]time.Duration // cause → when, at most once in a window (T2, T5)
-	partnerOf   uint64                   // incarnation of the standby that is in the set
-	noTerminals time.Duration            // since when no terminal is reached
-	unseenSince time.Duration            // since when nobody sees it, without a witness
-	dropping    string                   // why the standby is to leave the set, once reported
 }
 
 // New makes a machine of a main that has just started. It counts itself as having just granted the longest lease the
 // pair has used, so far as it knows (V7).
 func New(config Config, now time.Duration) *Machine {
 	return &Machine{
-		config: config, role: Starting, since: now, now: now, fresh: true,
-		promisedUntil: now + promise(config.Lease), handedOver: map[string]time.Duration{}, lastMode: Waiting, modeSince: now,
+		config: config, now: now, lastMode: Waiting, modeSince: now,
+		state:     state{role: Starting, since: now},
+		thisHost:  thisHost{fresh: true},
+		outliving: outliving{promisedUntil: now + promise(config.Lease)},
 	}
 }
 
@@ -266,18 +302,17 @@ func (m *Machine) open(step Step, format string, v ...any) {
 }
 
 func (m *Machine) report(step Step, format string, v ...any) {
-	epoch := m.epoch
+	epoch := m.term.epoch
 	if epoch == 0 {
 		epoch = m.record.Epoch
 	}
 	m.do(Report{Step: step, Epoch: epoch, Text: fmt.Sprintf(format, v...)})
 }
 
-func (m *Machine) become(r Role) {
-	if m.role == r {
-		return
-	}
-	m.role, m.since = r, m.now
+// become takes another role. Nothing of the one before is left but what s carries over.
+func (m *Machine) become(s state) {
+	s.since = m.now
+	m.state = s
 	m.do(SendBeat{})
 }
 
@@ -289,17 +324,17 @@ func (m *Machine) factsRead(in FactsRead) {
 	m.self = Member{Host: m.config.Host, Identity: in.Identity}
 	switch {
 	case first:
-		m.become(Standby)
+		m.become(state{role: Standby})
 		m.readRecord()
 	case m.role == Active:
-		m.serving = false
-		m.add = nil
-		m.requirePeer = m.mustHold()
+		m.term.serving = false
+		m.term.add = add{}
+		m.term.requirePeer = m.mustHold()
 		m.report(B1, "the updater was restarted; the term goes on after both journals are read")
-		m.do(Serve{Epoch: m.epoch, RecordVersion: m.record.Version, RequirePeer: m.requirePeer, Resume: true})
+		m.do(Serve{Epoch: m.term.epoch, RecordVersion: m.record.Version, RequirePeer: m.term.requirePeer, Resume: true})
 	case m.role == Handover:
 		m.takeBack("the updater was restarted while handing over")
-	case m.role == Takeover && m.takeover != nil:
+	case m.role == Takeover:
 		m.takeover.unfit = "the updater was restarted"
 	}
 }
@@ -322,21 +357,21 @@ func (m *Machine) partner() Member {
 // mustHold reports whether updates need the other host's journal: it is in the set, or an attempt to add it may have
 // taken effect or may still (R11).
 func (m *Machine) mustHold() bool {
-	adding := m.attempt != nil && m.attempt.purpose == addPeer
+	adding := m.attempt.purpose == addPeer
 	return (m.paired() || adding) && !m.peerResigned
 }
 
 // Right gives the right to answer: an epoch and the time at which it ends (R6, V4). It is a time, so it ends by itself.
 func (m *Machine) Right() (epoch uint64, until time.Duration) {
 	switch {
-	case m.role != Active && (m.role != Handover || m.handover == nil || m.handover.drained), m.epoch == 0, m.record.Epoch != m.epoch:
+	case m.role != Active && (m.role != Handover || m.handover.drained), m.term.epoch == 0, m.record.Epoch != m.term.epoch:
 		return 0, 0
 	case m.mustHold():
-		return m.epoch, m.leaseUntil
-	case m.add != nil:
-		return m.epoch, max(m.soloUntil, m.leaseUntil)
+		return m.term.epoch, m.term.leaseUntil
+	case m.term.add.begun():
+		return m.term.epoch, max(m.term.soloUntil, m.term.leaseUntil)
 	}
-	return m.epoch, m.soloUntil
+	return m.term.epoch, m.term.soloUntil
 }
 
 // heard notes that something came from the other main.
@@ -351,8 +386,8 @@ func (m *Machine) overslept(late time.Duration) {
 	if m.heardAt != 0 {
 		m.heardAt = min(m.heardAt+late, m.now)
 	}
-	if m.epoch != 0 {
-		m.repliedAt = min(m.repliedAt+late, m.now)
+	if m.term.epoch != 0 {
+		m.term.repliedAt = min(m.term.repliedAt+late, m.now)
 	}
 }
 

@@ -103,7 +103,7 @@ func (m *Machine) pauseWanted(in PauseWanted) {
 // mayPause says why a pause can't be written now; "" when it can.
 func (m *Machine) mayPause(p Pause) string {
 	switch {
-	case m.role != Active || !m.serving:
+	case m.role != Active || !m.term.serving:
 		return fmt.Sprintf("this host is not serving (it is %s)", m.role)
 	case m.stopping:
 		return "this host is stopping"
@@ -121,13 +121,13 @@ func (m *Machine) mayPause(p Pause) string {
 
 // pausing reports whether a wish is not yet settled.
 func (m *Machine) pausing() bool {
-	return m.wish != nil || m.attempt != nil && m.attempt.purpose == setPause
+	return m.wish != nil || m.attempt.purpose == setPause
 }
 
 // writePause writes a wish to the record, or a pause out of it that has ended. The set stays as it is, and so do the notes
 // of membership that fit it.
 func (m *Machine) writePause() {
-	if m.attempt != nil || m.add != nil || m.now < m.calmUntil {
+	if m.attempt.open() || m.term.add.begun() || m.now < m.calmUntil {
 		return
 	}
 	next := m.next()

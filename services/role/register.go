@@ -25,7 +25,7 @@ func (m *Machine) recordRead(in RecordRead) {
 	m.reads = max(0, m.reads-1)
 	m.hearWall(in.Wall)
 	defer func() {
-		if m.attempt != nil && m.reads == 0 {
+		if m.attempt.open() && m.reads == 0 {
 			m.attempt.after = true
 		}
 	}()
@@ -47,7 +47,7 @@ func (m *Machine) recordRead(in RecordRead) {
 // mendRegister: the active asserts its record over an older one of the same pair, as a witness shows that was restored
 // from a copy. No host acts on a version below one it has seen, and versions only rise, so the newest knowledge wins.
 func (m *Machine) mendRegister(in RecordRead) {
-	if m.role == Active && m.attempt == nil && m.now >= m.calmUntil && in.Record.PairID == m.record.PairID &&
+	if m.role == Active && !m.attempt.open() && m.now >= m.calmUntil && in.Record.PairID == m.record.PairID &&
 		in.WitnessID == m.record.WitnessID && in.Record.Version < m.record.Version {
 		m.submit(reassert, m.record, in.Revision)
 	}
@@ -56,7 +56,7 @@ func (m *Machine) mendRegister(in RecordRead) {
 // registerFoundEmpty: the active asserts its record again; otherwise only two empty hosts that agree over the link
 // may fill it (V12), so that a wiped witness and a wiped host never make a fresh pair over the other's data.
 func (m *Machine) registerFoundEmpty() {
-	if m.attempt != nil || m.now < m.calmUntil {
+	if m.attempt.open() || m.now < m.calmUntil {
 		return
 	}
 	if m.haveRecord {
@@ -127,35 +127,36 @@ func (m *Machine) learn(r Record, revision uint64, fromArbiter bool) {
 		// Who learns that it is in the set counts as having just granted (V4).
 		m.promisedUntil = max(m.promisedUntil, m.now+promise(max(r.LongestLease, m.config.Lease)))
 	}
-	if m.role != Starting && m.epoch != 0 && (r.Epoch > m.epoch || r.Epoch == m.epoch && r.Active != m.self) {
+	if m.role != Starting && m.term.epoch != 0 && (r.Epoch > m.term.epoch || r.Epoch == m.term.epoch && r.Active != m.self) {
 		m.stepDown(fmt.Sprintf("%s is active in epoch %d", r.Active.Host, r.Epoch))
 	}
 }
 
 // stepDown ends the own term because a higher one is known (R5).
 func (m *Machine) stepDown(why string) {
-	if m.attempt != nil && m.attempt.purpose != takeEpoch {
-		m.attempt = nil
-	}
-	m.epoch, m.serving, m.add, m.handover, m.requirePeer = 0, false, nil, nil, false
 	m.peerResigned, m.wish = false, nil
-	m.leaseUntil, m.soloUntil = 0, 0
-	if m.takeover == nil {
-		m.become(Standby)
-	}
+	m.dropAttempt()
+	m.become(state{role: Standby})
 	m.report("", "standby: %s", why)
 	m.do(BecomeStandby{Epoch: m.record.Epoch})
+}
+
+// dropAttempt forgets what an active wanted of the record; a takeover's attempt is not an active's.
+func (m *Machine) dropAttempt() {
+	if m.attempt.purpose != takeEpoch {
+		m.attempt = attempt{}
+	}
 }
 
 // submit begins the one attempt that may be outstanding. Every member notes the version before it exists, so that a
 // note older than the record is always the sign of old data (V11).
 func (m *Machine) submit(p purpose, r Record, expected uint64) {
-	m.attempt = &attempt{purpose: p, record: r, expected: expected, after: m.reads == 0}
+	m.attempt = attempt{purpose: p, record: r, expected: expected, after: m.reads == 0}
 	m.write()
 }
 
 func (m *Machine) write() {
-	a := m.attempt
+	a := &m.attempt
 	a.ticket, a.waiting = m.nextSerial(), true
 	m.do(WriteRecord{Ticket: a.ticket, Expected: a.expected, Record: a.record})
 }
@@ -163,14 +164,14 @@ func (m *Machine) write() {
 // proceedAttempt sends an attempt again whose outcome is open: a later compare-and-set of ours on the same revision
 // settles it when it succeeds (R11), and what the machine wants is the same.
 func (m *Machine) proceedAttempt() {
-	if a := m.attempt; a != nil && !a.waiting && m.now >= a.retryAt {
+	if a := m.attempt; a.open() && !a.waiting && m.now >= a.retryAt {
 		m.write()
 	}
 }
 
 func (m *Machine) recordWritten(in RecordWritten) {
-	a := m.attempt
-	if a == nil || a.ticket != in.Ticket {
+	a := &m.attempt
+	if !a.open() || a.ticket != in.Ticket {
 		return
 	}
 	a.waiting = false
@@ -200,15 +201,15 @@ func (m *Machine) recordWritten(in RecordWritten) {
 
 // settle ends an attempt when a revision above the one it expects is seen. A read of the old value settles nothing.
 func (m *Machine) settle(in RecordRead) {
-	a := m.attempt
-	if a != nil && !a.waiting && a.after && in.Revision < a.expected {
+	a := &m.attempt
+	if a.open() && !a.waiting && a.after && in.Revision < a.expected {
 		// Below what it expects: the register began anew. What expects its old revisions fits only by accident (V12). A read
 		// that was sent before the attempt shows what stood there before, and settles nothing (R11).
 		m.lose("the register was replaced")
 		return
 	}
-	if a == nil || in.Revision <= a.expected {
-		if a != nil && !a.waiting && a.retryAt > m.now+retryInterval {
+	if !a.open() || in.Revision <= a.expected {
+		if a.open() && !a.waiting && a.retryAt > m.now+retryInterval {
 			a.retryAt = m.now + retryInterval // a refused try was answered by an older read: try again
 		}
 		return
@@ -223,7 +224,7 @@ func (m *Machine) settle(in RecordRead) {
 // win takes a compare-and-set that took effect.
 func (m *Machine) win(revision uint64) {
 	a := m.attempt
-	m.attempt = nil
+	m.attempt = attempt{}
 	m.learn(a.record, revision, true)
 	if m.record.Version > a.record.Version && m.record.Epoch > a.record.Epoch {
 		// It did take effect, and another host has been promoted since, by force.
@@ -258,7 +259,7 @@ func (m *Machine) win(revision uint64) {
 // lose drops an attempt that certainly has not taken and will not take effect.
 func (m *Machine) lose(why string) {
 	a := m.attempt
-	m.attempt = nil
+	m.attempt = attempt{}
 	m.calmUntil = m.now + retryInterval
 	switch a.purpose {
 	case takeEpoch:

@@ -21,7 +21,7 @@ func (m *Machine) peerBeat(p PeerView) {
 // mayGrant: to the active of the highest epoch known, by a host that is not itself taking over (V4) or serving.
 func (m *Machine) mayGrant(p PeerView) bool {
 	return m.role == Standby && m.haveRecord && p.Epoch != 0 && p.Epoch >= m.record.Epoch && p.Epoch >= m.facts.Epoch &&
-		m.record.Active == p.Member && m.attempt == nil && m.samePair(p)
+		m.record.Active == p.Member && !m.attempt.open() && m.samePair(p)
 }
 
 func (m *Machine) samePair(p PeerView) bool {
@@ -82,7 +82,7 @@ func (m *Machine) proceedStandby() {
 		m.resign()
 		return
 	}
-	if m.attempt != nil || m.now < m.retryAfter {
+	if m.attempt.open() || m.now < m.retryAfter {
 		return
 	}
 	if ok, _ := m.Eligible(); !ok {
@@ -167,10 +167,10 @@ func (m *Machine) silent() bool {
 // resign leaves the set durably before a clean end, so that a healthy active need not stop when the witness is away
 // (T9).
 func (m *Machine) resign() {
-	if m.attempt != nil {
+	if m.attempt.open() {
 		return
 	}
-	m.role, m.since = Stopped, m.now
+	m.state = state{role: Stopped, since: m.now}
 	// The active of the record never resigns, even when it does not serve: if both hosts were out, neither could serve.
 	if m.haveRecord && m.paired() && m.record.Active != m.self && m.record.Epoch > 0 {
 		m.resigned = true

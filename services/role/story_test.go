@@ -211,7 +211,7 @@ func (w *world) check() {
 		_, until := h.m.Right()
 		return until > w.now
 	}
-	if holds(a) && holds(b) && !w.witnessless && min(a.m.epoch, b.m.epoch) >= w.forced {
+	if holds(a) && holds(b) && !w.witnessless && min(a.m.term.epoch, b.m.term.epoch) >= w.forced {
 		w.t.Fatalf("at %s both hosts hold the right to answer\n%s", w.now, strings.Join(w.lines, "\n"))
 	}
 	r := w.register.record

@@ -38,12 +38,12 @@ func (m *Machine) begin(cause string, ask, keepPeer, forced bool) {
 	if forced {
 		next = m.forcedEpoch(next)
 	}
-	t := &takeover{cause: cause, epoch: m.ownEpoch(next + 1), revision: m.revision, keepPeer: keepPeer, handed: keepPeer, forced: forced}
-	m.takeover = t
-	m.epoch, m.serving = 0, false
-	m.become(Takeover)
+	t := takeover{
+		cause: cause, epoch: m.ownEpoch(next + 1), revision: m.revision, keepPeer: keepPeer, handed: keepPeer, forced: forced,
+		serial: m.nextSerial(),
+	}
+	m.become(state{role: Takeover, takeover: t})
 	m.open(B7, "taking over as epoch %d: %s", t.epoch, cause)
-	t.serial = m.nextSerial()
 	least := m.heardCommit
 	if forced {
 		least = position.Position{}
@@ -55,20 +55,20 @@ func (m *Machine) begin(cause string, ask, keepPeer, forced bool) {
 }
 
 func (m *Machine) askTerminals() {
-	t := m.takeover
+	t := &m.takeover
 	t.askID, t.asked = m.nextSerial(), m.now
 	m.do(AskTerminals{Serial: t.askID, Within: m.voteWait()})
 }
 
 func (m *Machine) terminalsAsked(in TerminalsAsked) {
-	if t := m.takeover; t != nil && t.askID == in.Serial {
+	if t := &m.takeover; m.role == Takeover && t.askID == in.Serial {
 		t.askID, t.polled, t.veto = 0, in.Asked, in.Fresh
 	}
 }
 
 func (m *Machine) prepared(in Prepared) {
-	t := m.takeover
-	if t == nil || t.serial != in.Serial {
+	t := &m.takeover
+	if m.role != Takeover || t.serial != in.Serial {
 		return
 	}
 	t.prepared = true
@@ -85,7 +85,7 @@ func (m *Machine) prepared(in Prepared) {
 // proceedTakeover submits the compare-and-set once the host is prepared and no terminal objects.
 func (m *Machine) proceedTakeover() {
 	t := m.takeover
-	if t == nil || m.attempt != nil {
+	if m.attempt.open() {
 		return
 	}
 	switch {
@@ -129,16 +129,15 @@ func (m *Machine) proceedTakeover() {
 
 // abandonTakeover returns to standby and opens the journal again.
 func (m *Machine) abandonTakeover(why string) {
-	if m.takeover == nil {
+	if m.role != Takeover {
 		return
 	}
 	if m.takeover.handed {
 		m.do(TellPeer{CantTake: true, Cause: why}) // so that the old active need not wait for its deadline (T3)
 	}
-	m.takeover = nil
 	m.retryAfter = m.now + m.config.Lease/4
 	m.do(Release{})
-	m.become(Standby)
+	m.become(state{role: Standby})
 	m.report("", "not taking over: %s", why)
 	if m.record.Active == m.self {
 		m.do(BecomeStandby{Epoch: m.record.Epoch}) // what it served before is over
@@ -149,22 +148,16 @@ func (m *Machine) abandonTakeover(why string) {
 
 // wonEpoch begins the term: the epoch is made durable by the updater before it is used.
 func (m *Machine) wonEpoch(r Record) {
-	t := m.takeover
-	m.takeover = nil
-	m.handover = nil
-	m.epoch, m.serving, m.termSince = r.Epoch, false, m.now
-	m.leaseUntil, m.soloUntil, m.repliedAt = 0, 0, m.now
-	m.add, m.peerResigned, m.fresh, m.dropping = nil, false, false, ""
-	m.noTerminals, m.unseenSince = 0, 0
-	m.readd = backoff{wait: m.readd.wait}
-	m.requirePeer = t != nil && t.keepPeer
-	m.partnerOf = 0
-	if m.requirePeer {
-		m.partnerOf = m.peer.Incarnation
+	begun := term{epoch: r.Epoch, since: m.now, repliedAt: m.now}
+	begun.requirePeer = m.takeover.keepPeer
+	if begun.requirePeer {
+		begun.partnerOf = m.peer.Incarnation
 	}
-	m.become(Active)
+	m.become(state{role: Active, term: begun})
+	m.peerResigned, m.fresh = false, false
+	m.readd = backoff{wait: m.readd.wait}
 	m.report(B7, "epoch %d is taken, in sync: %s", r.Epoch, names(r.InSync))
-	m.do(Serve{Epoch: r.Epoch, RecordVersion: r.Version, RequirePeer: m.requirePeer})
+	m.do(Serve{Epoch: r.Epoch, RecordVersion: r.Version, RequirePeer: m.term.requirePeer})
 }
 
 func names(members []Member) string {
@@ -177,7 +170,7 @@ func names(members []Member) string {
 
 // served: the updater serves the term, or can't.
 func (m *Machine) served(in Served) {
-	if m.role != Active || in.Epoch != m.epoch {
+	if m.role != Active || in.Epoch != m.term.epoch {
 		return
 	}
 	switch {
@@ -188,31 +181,29 @@ func (m *Machine) served(in Served) {
 	case in.Failure != "":
 		m.abandonTerm(in.Failure)
 	default:
-		m.serving = true
+		m.term.serving = true
 		m.renewSolo()
-		if m.requirePeer != m.mustHold() {
+		if m.term.requirePeer != m.mustHold() {
 			m.require(m.mustHold())
 		}
 		m.do(SendBeat{})
-		m.do(AttachTerminals{Epoch: m.epoch})
+		m.do(AttachTerminals{Epoch: m.term.epoch})
 		m.report(B8, "serving from %s, attaching terminals", in.Position)
 	}
 }
 
 // abandonTerm gives an epoch up that could not be served; the next number follows (R1).
 func (m *Machine) abandonTerm(why string) {
-	m.epoch, m.serving, m.add, m.wish = 0, false, nil, nil
-	if m.attempt != nil && m.attempt.purpose != takeEpoch {
-		m.attempt = nil
-	}
+	m.wish = nil
+	m.dropAttempt()
 	m.retryAfter = m.now + m.config.Lease/4
-	m.become(Standby)
+	m.become(state{role: Standby})
 	m.report("", "epoch %d is abandoned: %s", m.record.Epoch, why)
 	m.do(BecomeStandby{Epoch: m.record.Epoch})
 }
 
 func (m *Machine) attached(in TerminalsAttached) {
-	if m.role != Active || in.Epoch != m.epoch {
+	if m.role != Active || in.Epoch != m.term.epoch {
 		return
 	}
 	if in.Failure != "" {

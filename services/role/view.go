@@ -61,10 +61,10 @@ func (m *Machine) View() View {
 	eligible, why := m.Eligible()
 	v := View{
 		Steps: m.steps,
-		Role:  m.role, Since: m.since, Self: m.self, Epoch: m.epoch, Known: max(m.record.Epoch, m.facts.Epoch),
+		Role:  m.role, Since: m.since, Self: m.self, Epoch: m.term.epoch, Known: max(m.record.Epoch, m.facts.Epoch),
 		Record: m.record, Revision: m.revision, HasRecord: m.haveRecord, WitnessID: m.witnessID, Witness: !m.readFailed && m.witnessID != "",
 		Fresh: m.fresh, Fit: m.fit, Stopping: m.stopping, Resigned: m.resigned, Peer: m.peer, HasPeer: m.havePeer, HeardAt: m.toldAt,
-		Lives: m.peerLives(), Refusal: m.refusal, Foreign: m.foreign, Serving: m.role == Active && m.serving, Committed: m.heardCommit,
+		Lives: m.peerLives(), Refusal: m.refusal, Foreign: m.foreign, Serving: m.role == Active && m.term.serving, Committed: m.heardCommit,
 		AddWait: m.readd.wait, ReadAt: m.readOK, PausedUntil: m.pausedUntil, HeldBack: m.heldBack, Pausing: m.pausing(), WitnessReplaced: m.witnessReplaced(),
 	}
 	v.Mode, v.ModeSince = m.lastMode, m.modeSince
@@ -82,7 +82,7 @@ func (m *Machine) mode() Mode {
 	switch {
 	case m.paired() && !m.peerResigned:
 		return Paired
-	case m.role == Active && m.serving:
+	case m.role == Active && m.term.serving:
 		return Solo
 	case m.role == Standby && m.peerLives() && m.peer.Epoch != 0 && m.haveRecord && !m.record.Has(m.self):
 		if m.facts.Inconsistent {

@@ -57,7 +57,7 @@ func (m *Machine) unsureAlone() string {
 }
 
 // outvoted says why the terminals are against a takeover; "" when they are not.
-func (m *Machine) outvoted(t *takeover) string {
+func (m *Machine) outvoted(t takeover) string {
 	switch {
 	case t.handed || m.peerLives():
 		return "" // the other main itself says that it does not serve
@@ -73,13 +73,13 @@ func (m *Machine) outvoted(t *takeover) string {
 // other does.
 func (m *Machine) unseen() bool {
 	if m.peerLives() || m.terminals.Attached > 0 || m.terminals.Unreachable+m.terminals.Warm == 0 {
-		m.unseenSince = 0
+		m.term.unseenSince = 0
 		return false
 	}
-	if m.unseenSince == 0 {
-		m.unseenSince = m.now
+	if m.term.unseenSince == 0 {
+		m.term.unseenSince = m.now
 	}
-	return m.now-m.unseenSince >= m.config.Lease
+	return m.now-m.term.unseenSince >= m.config.Lease
 }
 
 // voteWait is how long terminals may take to answer. With a witness no answer is no veto, for the record decides; without

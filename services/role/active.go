@@ -47,9 +47,12 @@ func (m *Machine) proceedActive() {
 	if !m.term.serving {
 		return
 	}
-	if m.config.Witnessless && m.unseen() {
-		m.abandonTerm("neither the other host nor any terminal sees this one")
-		return
+	if m.config.Witnessless {
+		m.lookWhoSees()
+		if m.unseen() {
+			m.abandonTerm("neither the other host nor any terminal sees this one")
+			return
+		}
 	}
 	if m.stopping {
 		m.stopActive()
@@ -135,7 +138,11 @@ func (m *Machine) require(peer bool) {
 func (m *Machine) findPartner() {
 	m.writePause()
 	if !m.term.add.begun() {
-		if !m.attempt.open() && m.wish == nil && m.now >= m.calmUntil && m.now < m.term.leaseUntil && m.readd.healthy(m.now, m.updater.Peer >= Close && m.peerFits()) {
+		if m.attempt.open() || m.wish != nil || m.now < m.calmUntil || m.now >= m.term.leaseUntil {
+			return
+		}
+		m.readd.see(m.now, m.updater.Peer >= Close && m.peerFits())
+		if m.readd.over(m.now) {
 			note := membership.Note{Version: m.record.Version + 1, Epoch: m.term.epoch}
 			m.term.add = add{serial: m.nextSerial(), version: note.Version}
 			m.term.requirePeer = true

@@ -101,7 +101,11 @@ func (m *Machine) switchoverWanted(in SwitchoverWanted) {
 
 // handOverFor hands over for a fault, at most once for each cause and window.
 func (m *Machine) handOverFor(cause string) {
-	if m.handedOver.within(cause, m.now) || m.mayHandOver() != "" || m.holdBack("handing over", cause) {
+	if m.handedOver.within(cause, m.now) || m.mayHandOver() != "" {
+		return
+	}
+	if m.paused() {
+		m.heldBackFrom("handing over", cause)
 		return
 	}
 	m.handedOver = m.handedOver.recent(m.now).with(cause, m.now)

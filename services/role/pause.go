@@ -80,16 +80,12 @@ func (m *Machine) endPause() {
 	}
 }
 
-// holdBack reports whether a pause forbids what would be done for a cause, and says so once.
-func (m *Machine) holdBack(what, cause string) bool {
-	if !m.paused() {
-		return false
-	}
+// heldBackFrom says once what a pause forbids, and for which cause it would be done.
+func (m *Machine) heldBackFrom(what, cause string) {
 	if m.heldBack != cause {
 		m.heldBack = cause
 		m.report("", "paused: not %s although %s", what, cause)
 	}
-	return true
 }
 
 func (m *Machine) pauseWanted(in PauseWanted) {

@@ -89,7 +89,8 @@ func (m *Machine) proceedStandby() {
 		return
 	}
 	if cause, ask := m.cause(); cause != "" {
-		if m.record.Active != m.self && m.record.Active != (Member{}) && m.holdBack("taking over", cause) {
+		if m.record.Active != m.self && m.record.Active != (Member{}) && m.paused() {
+			m.heldBackFrom("taking over", cause)
 			return
 		}
 		m.takeOver(cause, ask || m.config.Witnessless && !m.peerLives(), false)
@@ -202,13 +203,15 @@ func (b *backoff) broke(now time.Duration, alive bool, first time.Duration) {
 	b.wait = min(max(2*b.wait, first), longestBackoff)
 }
 
-func (b *backoff) healthy(now time.Duration, ok bool) bool {
-	if !ok {
+// see takes whether the standby is healthy now.
+func (b *backoff) see(now time.Duration, ok bool) {
+	switch {
+	case !ok:
 		b.since = 0
-		return false
-	}
-	if b.since == 0 {
+	case b.since == 0:
 		b.since = now
 	}
-	return now-b.since >= b.wait
 }
+
+// over reports whether the standby has been healthy for long enough.
+func (b *backoff) over(now time.Duration) bool { return b.since != 0 && now-b.since >= b.wait }

@@ -72,14 +72,17 @@ func (m *Machine) outvoted(t takeover) string {
 // unseen: an active that neither the other host nor any of its terminals sees serves nobody, and can't know whether the
 // other does.
 func (m *Machine) unseen() bool {
-	if m.peerLives() || m.terminals.Attached > 0 || m.terminals.Unreachable+m.terminals.Warm == 0 {
+	return m.term.unseenSince != 0 && m.now-m.term.unseenSince >= m.config.Lease
+}
+
+// lookWhoSees notes since when nobody sees this active.
+func (m *Machine) lookWhoSees() {
+	switch {
+	case m.peerLives() || m.terminals.Attached > 0 || m.terminals.Unreachable+m.terminals.Warm == 0:
 		m.term.unseenSince = 0
-		return false
-	}
-	if m.term.unseenSince == 0 {
+	case m.term.unseenSince == 0:
 		m.term.unseenSince = m.now
 	}
-	return m.now-m.term.unseenSince >= m.config.Lease
 }
 
 // voteWait is how long terminals may take to answer. With a witness no answer is no veto, for the record decides; without

@@ -93,6 +93,12 @@ var rules = []rule{
 		but(within("services"), func(i string) bool {
 			return words(i) || within("services/alarms", "services/config", "services/role")(i)
 		})},
+	{"what operators can ask for knows main by what it asks of it",
+		within("services/operations"),
+		but(within("services", "storage"), func(i string) bool {
+			return words(i) || i == "services/operator" || within("services/alarms", "services/arbiter", "services/config", "services/events", "services/metrics",
+				"services/operations", "services/operator/registry", "services/role", "services/supervisor")(i)
+		})},
 	{"what operators see knows neither how it is served nor how it is shown",
 		func(pkg string) bool { return pkg == "services/operator" },
 		within("services/operator/web", "services/operator/command", "services/operator/registry", "services/operator/screen", "net/http/httptest", "github.com/spf13/cobra")},
@@ -246,6 +252,7 @@ func TestRules_Bite(t *testing.T) {
 		"services/operator":    "deployments/local",
 		"services/events":      "services/role",
 		"services/alarms":      "services/mainprocess",
+		"services/operations":  "services/mainprocess",
 		"services/audit":       "services/events",
 		"services/house":       "bus",
 		"services/config":      "services/house/measure",

@@ -54,6 +54,11 @@ func (d *driver) during(ctx context.Context, do func()) {
 	}}
 }
 
+// During has do look at the machine between two steps, unless ctx has ended by then. It does not wait for that.
+func (d *driver) During(ctx context.Context, do func(*role.Machine)) {
+	d.during(ctx, func() { do(d.machine) })
+}
+
 // View is the machine's state after its last step.
 func (d *driver) View() role.View { return *d.view.Load() }
 
@@ -111,8 +116,8 @@ func (d *driver) turned() func() bool {
 	}
 }
 
-// ask gives an input and waits for what the step made of it.
-func (d *driver) ask(ctx context.Context, in role.Input) ([]role.Action, role.View, error) {
+// Ask gives an input and waits for what the step made of it.
+func (d *driver) Ask(ctx context.Context, in role.Input) ([]role.Action, role.View, error) {
 	type result struct {
 		actions []role.Action
 		view    role.View

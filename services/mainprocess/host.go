@@ -19,7 +19,7 @@ import (
 	"github.com/hotpair/hotpair/services/events"
 	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/lease"
-	"github.com/hotpair/hotpair/services/operator/registry"
+	"github.com/hotpair/hotpair/services/operations"
 	"github.com/hotpair/hotpair/services/role"
 )
 
@@ -52,14 +52,11 @@ type host struct {
 	alarms    *alarms.Set
 	hooks     *alarms.Hooks
 	auditor   *audit.Auditor
-	standing  standing
-	schedule  schedule
 	// wroteRecord is when this main last changed the pair record, on its clock; 0 is never.
 	wroteRecord atomic.Int64
 	measures    measures
 	blackbox    *blackbox.Recorder
-	tables      tables
-	operations  *registry.Registry // what operators can ask for
+	operations  *operations.Operations // what operators can ask for
 
 	updaterState  atomic.Pointer[bus.UpdaterState]
 	terminalState atomic.Pointer[bus.TerminalState]
@@ -82,8 +79,6 @@ type host struct {
 	ctx      context.Context
 
 	started time.Time
-	waitMu  sync.Mutex
-	waiters map[chan struct{}]func(role.View) bool
 }
 
 func (h *host) httpAddress() string {
@@ -105,8 +100,7 @@ func (h *host) Right() lease.Right {
 func (h *host) stepped(v role.View, right lease.Right) {
 	h.follow(v)
 	h.renew(right)
-	h.wake(v)
-	h.watchSchedule(v)
+	h.operations.Stepped(v)
 	if to := h.recordsAt(); to != h.recordedAt {
 		h.recordedAt = to
 		h.recorder.Wake()
@@ -135,7 +129,7 @@ func (h *host) processUp(name string) {
 		h.reader.Wake()
 	case bus.ProcessTerminalInterface:
 		h.processes.announceAll()
-		h.tables.tell(h) // before anything is attached
+		h.operations.TellTerminals() // before anything is attached
 		h.driver.during(h.ctx, func() {
 			h.publishRight(h.Right())
 			// It lost what it was told: within a term it attaches again, under a higher counter.
@@ -191,7 +185,7 @@ func (h *host) processState(name string, raw json.RawMessage) {
 		}
 		before := h.updaterState.Swap(&s)
 		if before == nil || before.System != s.System {
-			h.systemChanged()
+			h.operations.SystemChanged()
 		}
 		h.driver.give(role.UpdaterState{
 			Position: s.Position, Committed: s.Committed, Peer: progress(s.Peer),
@@ -254,7 +248,7 @@ func (h *host) Beaten(b bus.Beat, answer func(bus.BeatReply, error)) {
 		return
 	}
 	h.peerHTTPAddr.Store(&b.HTTP)
-	h.heardSchedule(b.Host, b.Incarnation, b.Scheduled, b.ScheduledBy)
+	h.operations.HeardSchedule(b.Host, b.Incarnation, b.Scheduled, b.ScheduledBy)
 	h.peerAlarms.Store(&b.Alarms)
 	h.driver.inputs <- envelope{in: role.PeerBeat{Peer: peerView(b)}, after: func(actions []role.Action, v role.View) {
 		reply := bus.BeatReply{Beat: h.beat(v)}

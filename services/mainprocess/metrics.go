@@ -47,8 +47,3 @@ func (h *host) Measures() metrics.Measures {
 	}
 	return m
 }
-
-// Series gives what the host did in its last minutes.
-func (h *host) Series(after time.Time) operator.Series {
-	return operator.Series{Host: h.config.Host, Every: metrics.Every, Points: h.measures.recorder.Points(after)}
-}

@@ -15,7 +15,7 @@ func (h *host) beat(v role.View) bus.Beat {
 		Empty: h.empty.Load() && !v.HasRecord, Fresh: v.Fresh, Fit: v.Fit.Fit, Unfit: v.Fit.Why, Stopping: v.Stopping,
 		Resigned: v.Resigned, Serving: v.Serving, Lease: h.config.Lease, HTTP: h.httpAddress(),
 	}
-	b.Scheduled, b.ScheduledBy = h.schedule.at()
+	b.Scheduled, b.ScheduledBy = h.operations.HandsOverAt()
 	if v.HasRecord {
 		// The record is ours: a struct that always encodes.
 		b.Record, _ = json.Marshal(v.Record)

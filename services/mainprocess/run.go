@@ -21,8 +21,6 @@ import (
 	"github.com/hotpair/hotpair/services/blackbox"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/lease"
-	"github.com/hotpair/hotpair/services/metrics"
-	"github.com/hotpair/hotpair/services/operator/registry"
 	"github.com/hotpair/hotpair/services/process"
 	"github.com/hotpair/hotpair/services/role"
 	"github.com/hotpair/hotpair/services/supervisor"
@@ -52,7 +50,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 		ground.Clock = lease.BootClock
 	}
 	h := &host{config: c, log: log, clock: ground.Clock, network: ground.Network, incarnation: random64(), exit: make(chan struct{}),
-		started: time.Now(), pid: os.Getpid(), waiters: map[chan struct{}]func(role.View) bool{}}
+		started: time.Now(), pid: os.Getpid()}
 	h.makeEvents()
 	h.blackbox = blackbox.New(blackbox.Config{Dir: c.TraceDir, Name: c.Host + "-" + bus.ProcessMain, Log: log})
 	interval := c.Lease / 8
@@ -107,7 +105,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	}
 	h.hearPeer()
 	var asked sync.WaitGroup // by the other main, for operators
-	h.serveOperations(registry.New(work, h, h.link.calls, &asked))
+	answers := h.makeOperations(work, h.link.calls, &asked)
 	if err := h.link.start(work); err != nil {
 		return err
 	}
@@ -126,13 +124,12 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	group.Go(func() error {
 		return outlive(running, slices.Concat(h.link.inside, []*bus.Conn{conns.Control, conns.Traffic})...)
 	})
-	group.Go(func() error { return h.watchConditions(running) })
+	group.Go(func() error { return h.operations.Run(running) })
 	group.Go(func() error { return h.witness.Run(running) })
 	group.Go(func() error { return h.link.Run(running) })
-	h.measures.recorder = metrics.NewRecorder(h)
 	group.Go(func() error { return h.measures.recorder.Run(running) })
 	group.Go(func() error { return h.blackbox.Run(running) })
-	group.Go(func() error { return h.serveHTTP(running) })
+	group.Go(func() error { return h.serveHTTP(running, answers) })
 	h.runEvents(running, group)
 	group.Go(func() error { return ground.Overseer.Run(running, c.Lease, h.driver.turned()) })
 	if err := h.processes.start(); err != nil {

@@ -2,11 +2,13 @@ package mainprocess
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/evidence"
+	"github.com/hotpair/hotpair/services/operations"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/process"
 	"github.com/hotpair/hotpair/services/role"
@@ -20,7 +22,7 @@ func (h *host) Status(context.Context) operator.Status {
 	v, now, wall := h.driver.View(), h.clock(), time.Now()
 	s := operator.Status{
 		Host: h.config.Host, Identity: v.Self.Identity, Incarnation: h.incarnation, Time: wall, Started: h.started,
-		Role: string(v.Role), Since: wall.Add(v.Since - now), Mode: string(v.Mode), ModeSince: wall.Add(v.ModeSince - now), Pause: h.shownPause(v, now), Scheduled: h.schedule.shown(), WaitingFor: v.Waiting, Fit: v.Fit.Fit, Unfit: v.Fit.Why,
+		Role: string(v.Role), Since: wall.Add(v.Since - now), Mode: string(v.Mode), ModeSince: wall.Add(v.ModeSince - now), Pause: operations.PauseOf(v, now), Scheduled: h.operations.Scheduled(), WaitingFor: v.Waiting, Fit: v.Fit.Fit, Unfit: v.Fit.Why,
 		Epoch: v.Known, RecordVersion: v.Record.Version, PairID: v.Record.PairID, Active: v.Record.Active.Host,
 		InSync: members(v.Record.InSync), Processes: map[string]operator.Process{}, Events: h.events.Last(shownEvents),
 	}
@@ -69,7 +71,7 @@ func (h *host) Status(context.Context) operator.Status {
 	}
 	h.addProcesses(&s)
 	s.Audit = h.auditor.Shown()
-	s.Alarms = h.allAlarms()
+	s.Alarms = h.AllAlarms()
 	return s
 }
 
@@ -108,4 +110,9 @@ func (b *beginning) from(state string, at uint64) uint64 {
 	}
 	b.last = at
 	return b.sequence
+}
+
+// replacedWitness says that another witness answers than the one that keeps the pair record.
+func replacedWitness(v role.View) string {
+	return fmt.Sprintf("witness %s answers, which is new; %s keeps the pair record: hotpair admit witness", v.WitnessID, v.Record.WitnessID)
 }

@@ -41,6 +41,7 @@ func newDrainPair(t *testing.T, hostLease time.Duration) *drainPair {
 	p.ctx = ctx
 	// The machine itself is not stepped: the test says what role the host has, at the moment it chooses.
 	p.driver = newDriver(role.New(role.Config{Host: "a", Lease: hostLease}, p.clock()), p.clock, time.Hour, p.log)
+	p.makeOperations(ctx, bus.NewRouter(""), &p.driver.work)
 	ended := make(chan struct{})
 	p.driver.stepped = func(role.View, lease.Right) {} // of the inputs that a drain gives
 	p.driver.perform = func(role.Action) {}

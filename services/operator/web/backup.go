@@ -51,7 +51,7 @@ func (h *handler) backup(w http.ResponseWriter, r *http.Request) error {
 	}
 	caller := h.called(r, operator.CallBackup.Name)
 	out := &pieces{w: w, control: http.NewResponseController(w)}
-	at, err := h.host.Backup(r.Context(), caller, out)
+	at, err := h.backups.Backup(r.Context(), caller, out)
 	switch {
 	case err != nil && !out.began:
 		return h.failed(operator.CallBackup.Name, caller, err)

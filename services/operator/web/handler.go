@@ -18,6 +18,7 @@ const (
 // handler answers HTTP for a Host.
 type handler struct {
 	host    Host
+	backups Backups
 	flow    Live
 	routes  map[string]route
 	clock   lease.Clock
@@ -71,7 +72,7 @@ func NewHandler(c ServerConfig) http.Handler {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	return &handler{
-		host: c.Host, flow: c.Live, routes: routes(c.Operations.Served()), clock: c.Clock, log: c.Log, token: c.Token, pages: c.Pages,
+		host: c.Host, backups: c.Backups, flow: c.Live, routes: routes(c.Operations.Served()), clock: c.Clock, log: c.Log, token: c.Token, pages: c.Pages,
 		origin: http.NewCrossOriginProtection(), calls: make(chan struct{}, maxCalls), streams: make(chan struct{}, maxStreams),
 	}
 }

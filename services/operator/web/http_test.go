@@ -36,7 +36,7 @@ func request(t *testing.T, h fake, method, target, body string, header map[strin
 }
 
 func configOf(h fake) ServerConfig {
-	return ServerConfig{Listen: "127.0.0.1:0", Host: h, Live: h, Operations: h.Registry(), Clock: operatortest.Clock, Token: operatortest.Token}
+	return ServerConfig{Listen: "127.0.0.1:0", Host: h, Backups: h, Live: h, Operations: h.Registry(), Clock: operatortest.Clock, Token: operatortest.Token}
 }
 
 func TestStatus_OverHTTP_IsWhatTheHostSays(t *testing.T) {
@@ -236,6 +236,7 @@ func TestServer_PortInUse_IsErrListen(t *testing.T) {
 // fake is a host as tests make them.
 type fake interface {
 	Host
+	Backups
 	Live
 	Registry() *registry.Registry
 }

@@ -25,9 +25,13 @@ type Host interface {
 	// Called makes an event of an operator's call that would change something: when it comes, and again with the reason
 	// when it did not come about. It never blocks.
 	Called(caller operator.Caller, what string, failure error)
-	// Backup writes a backup and gives the position that it holds. Each host gives them of its own database, whatever its
-	// role. Nothing was written when the error is operator.ErrRefused: as many as can be are under way, or this host's database
-	// is not consistent. Otherwise what was written is worth nothing.
+}
+
+// Backups gives backups of this host's database, whatever its role.
+type Backups interface {
+	// Backup writes a backup and gives the position that it holds. Nothing was written when the error is
+	// operator.ErrRefused: as many as can be are under way, or this host's database is not consistent. Otherwise what was
+	// written is worth nothing.
 	Backup(ctx context.Context, caller operator.Caller, to operator.BackupOutput) (position.Position, error)
 }
 
@@ -48,6 +52,7 @@ type ServerConfig struct {
 	// Operations are what the host answers.
 	Operations *registry.Registry
 	Host       Host
+	Backups    Backups
 	Live       Live
 	Clock      lease.Clock // the one that Host.Right is counted on
 	Log        *slog.Logger

@@ -1,4 +1,4 @@
-package mainprocess
+package operations
 
 import (
 	"context"
@@ -7,24 +7,31 @@ import (
 
 	"github.com/hotpair/hotpair/services/alarms"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/registry"
 	"github.com/hotpair/hotpair/services/role"
 )
 
 // peerHears is how long a call waits until the other host says that it knows what was written.
 const peerHears = 500 * time.Millisecond
 
+// answerPause answers what holds automatic takeover back.
+func (o *Operations) answerPause(r *registry.Registry) {
+	registry.Answer(r, operator.CallPause, o.pause)
+	registry.Answer(r, operator.CallResume, o.resume)
+}
+
 // pause holds back automatic takeover and hand-over on both hosts.
-func (h *host) pause(ctx context.Context, caller operator.Caller, request operator.PauseRequest) (operator.PauseResult, error) {
+func (o *Operations) pause(ctx context.Context, caller operator.Caller, request operator.PauseRequest) (operator.PauseResult, error) {
 	d, err := request.Duration()
 	if err != nil {
 		return operator.PauseResult{}, err
 	}
-	return h.setPause(ctx, caller, role.Pause{Until: time.Now().Add(d).UTC().Round(time.Millisecond), For: d, By: callerName(caller)})
+	return o.setPause(ctx, caller, role.Pause{Until: time.Now().Add(d).UTC().Round(time.Millisecond), For: d, By: callerName(caller)})
 }
 
 // resume ends a pause before its time.
-func (h *host) resume(ctx context.Context, caller operator.Caller, _ operator.None) (operator.PauseResult, error) {
-	return h.setPause(ctx, caller, role.Pause{})
+func (o *Operations) resume(ctx context.Context, caller operator.Caller, _ operator.None) (operator.PauseResult, error) {
+	return o.setPause(ctx, caller, role.Pause{})
 }
 
 // callerName is who ordered something, for people at the other host too.
@@ -36,30 +43,30 @@ func callerName(c operator.Caller) string {
 }
 
 // setPause has a pause written to the pair record and waits until it stands there.
-func (h *host) setPause(ctx context.Context, caller operator.Caller, p role.Pause) (operator.PauseResult, error) {
-	result := operator.PauseResult{ID: caller.ID, Host: h.config.Host}
+func (o *Operations) setPause(ctx context.Context, caller operator.Caller, p role.Pause) (operator.PauseResult, error) {
+	result := operator.PauseResult{ID: caller.ID, Host: o.Host.Host}
 	settled := func(v role.View) bool { return !v.Pausing || v.Role != role.Active }
-	if err := h.wanted(ctx, role.PauseWanted{Pause: p}); err != nil {
+	if err := o.wanted(ctx, role.PauseWanted{Pause: p}); err != nil {
 		return result, err
 	}
-	if err := h.reach(ctx, settled); err != nil {
+	if err := o.reach(ctx, settled); err != nil {
 		return result, fmt.Errorf("%w: the pair record could not be changed yet, and may still be: %w", operator.ErrUnfinished, err)
 	}
-	v := h.driver.View()
+	v := o.Machine.View()
 	if !v.Record.Pause.Equal(p) {
 		return result, fmt.Errorf("%w: the pair record could not be changed; the events say why", operator.ErrUnfinished)
 	}
-	result.RecordVersion, result.Pause = v.Record.Version, h.shownPause(v, h.clock())
+	result.RecordVersion, result.Pause = v.Record.Version, PauseOf(v, o.Clock())
 	wait, cancel := context.WithTimeout(ctx, peerHears)
 	defer cancel()
-	err := h.reach(wait, func(v role.View) bool { return v.Peer.Record.Version >= result.RecordVersion })
+	err := o.reach(wait, func(v role.View) bool { return v.Peer.Record.Version >= result.RecordVersion })
 	result.PeerKnows = err == nil
 	return result, nil
 }
 
 // wanted gives an order to the machine. The error is ErrRefused with the reason.
-func (h *host) wanted(ctx context.Context, in role.Input) error {
-	actions, _, err := h.driver.ask(ctx, in)
+func (o *Operations) wanted(ctx context.Context, in role.Input) error {
+	actions, _, err := o.Machine.Ask(ctx, in)
 	if err != nil {
 		return fmt.Errorf("%w: %w", operator.ErrUnavailable, err)
 	}
@@ -72,15 +79,15 @@ func (h *host) wanted(ctx context.Context, in role.Input) error {
 }
 
 // reach waits until the machine's view is as wanted; it may be so already.
-func (h *host) reach(ctx context.Context, wanted func(role.View) bool) error {
-	if wanted(h.driver.View()) {
+func (o *Operations) reach(ctx context.Context, wanted func(role.View) bool) error {
+	if wanted(o.Machine.View()) {
 		return nil
 	}
-	return h.await(ctx, wanted) // each step looks again, and there is one at each heartbeat
+	return o.waiters.until(ctx, wanted) // each step looks again, and there is one at each heartbeat
 }
 
-// shownPause is the pause that holds this host back, nil when there is none.
-func (h *host) shownPause(v role.View, now time.Duration) *operator.Pause {
+// PauseOf is the pause that holds a host back, nil when there is none.
+func PauseOf(v role.View, now time.Duration) *operator.Pause {
 	if v.PausedUntil <= now {
 		return nil
 	}
@@ -93,23 +100,23 @@ const endingSoon = 5 * time.Minute
 
 // watchPause raises and clears the alarms about a pause. Both hosts know of it, so the one that serves says so; while nobody
 // serves, each does.
-func (h *host) watchPause() {
-	v, now := h.driver.View(), h.clock()
-	p := h.shownPause(v, now)
+func (o *Operations) watchPause() {
+	v, now := o.Machine.View(), o.Clock()
+	p := PauseOf(v, now)
 	if p == nil || v.Role != role.Active && v.Lives && v.Peer.Epoch != 0 {
-		h.alarms.Clear(alarms.Paused)
-		h.alarms.Clear(alarms.PauseEnding)
+		o.Alarms.Clear(alarms.Paused)
+		o.Alarms.Clear(alarms.PauseEnding)
 		return
 	}
 	text := fmt.Sprintf("automatic takeover is paused by %s until %s UTC", p.By, p.Until.UTC().Format(time.TimeOnly))
 	if p.HeldBack != "" {
 		text += "; held back: " + p.HeldBack
 	}
-	h.alarms.Raise(alarms.Paused, text)
+	o.Alarms.Raise(alarms.Paused, text)
 	left := time.Duration(p.LeftMS) * time.Millisecond
 	if left <= min(endingSoon, v.Record.Pause.For/4) {
-		h.alarms.Raise(alarms.PauseEnding, fmt.Sprintf("the pause by %s ends at %s UTC: from then on a failure is taken over again", p.By, p.Until.UTC().Format(time.TimeOnly)))
+		o.Alarms.Raise(alarms.PauseEnding, fmt.Sprintf("the pause by %s ends at %s UTC: from then on a failure is taken over again", p.By, p.Until.UTC().Format(time.TimeOnly)))
 	} else {
-		h.alarms.Clear(alarms.PauseEnding)
+		o.Alarms.Clear(alarms.PauseEnding)
 	}
 }

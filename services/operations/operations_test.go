@@ -1,4 +1,4 @@
-package mainprocess
+package operations
 
 import (
 	"slices"
@@ -10,11 +10,10 @@ import (
 	"github.com/hotpair/hotpair/services/operator/registry"
 )
 
-// TestMain_AnswersEveryOperation: what the table promises is done by somebody. A backup is a file, which web asks for itself.
-func TestMain_AnswersEveryOperation(t *testing.T) {
-	h := &host{}
-	r := registry.New(t.Context(), h, bus.NewRouter(""), &sync.WaitGroup{})
-	h.serveOperations(r)
+// TestNew_AnswersEveryOperation: what the table promises is done by somebody. A backup is a file, which web asks for itself.
+func TestNew_AnswersEveryOperation(t *testing.T) {
+	r := registry.New(t.Context(), nil, bus.NewRouter(""), &sync.WaitGroup{})
+	New(t.Context(), Config{}, r)
 	for _, o := range operator.Operations() {
 		answered := slices.ContainsFunc(r.Served(), func(s registry.Served) bool { return s.Name == o.Name })
 		if !answered && o.Name != operator.CallBackup.Name {

@@ -1,4 +1,4 @@
-package mainprocess
+package operations
 
 import (
 	"context"

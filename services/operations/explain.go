@@ -1,4 +1,4 @@
-package mainprocess
+package operations
 
 import (
 	"context"
@@ -50,16 +50,16 @@ func (s *standing) at(name string) time.Time {
 	return s.since[name].at
 }
 
-// watchConditions looks at the conditions until ctx ends.
-func (h *host) watchConditions(ctx context.Context) error {
+// Run looks at the conditions until ctx ends.
+func (o *Operations) Run(ctx context.Context) error {
 	tick := time.NewTimer(pace.Next(conditionsEvery))
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
 			tick.Reset(pace.Next(conditionsEvery))
-			h.driver.during(ctx, func() { h.standing.look(h.driver.machine.Conditions(), time.Now()) })
-			h.watchPause()
+			o.Machine.During(ctx, func(m *role.Machine) { o.standing.look(m.Conditions(), time.Now()) })
+			o.watchPause()
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -67,30 +67,36 @@ func (h *host) watchConditions(ctx context.Context) error {
 }
 
 // clone gives a copy of the role machine between two steps.
-func (h *host) clone(ctx context.Context) (*role.Machine, error) {
+func (o *Operations) clone(ctx context.Context) (*role.Machine, error) {
 	got := make(chan *role.Machine, 1)
-	h.driver.during(ctx, func() { got <- h.driver.machine.Clone() })
+	o.Machine.During(ctx, func(m *role.Machine) { got <- m.Clone() })
 	select {
 	case m := <-got:
 		return m, nil
 	case <-ctx.Done():
-		return nil, fmt.Errorf("%w: the role machine of %s does not turn: %w", operator.ErrUnavailable, h.config.Host, ctx.Err())
+		return nil, fmt.Errorf("%w: the role machine of %s does not turn: %w", operator.ErrUnavailable, o.Host.Host, ctx.Err())
 	}
 }
 
+// answerExplain answers why, and what next.
+func (o *Operations) answerExplain(r *registry.Registry) {
+	registry.Answer(r, operator.CallExplain, o.explain)
+	registry.AnswerPart(r, operator.PartExplain, o.explainOwn)
+}
+
 // explainOwn asks a copy of the own role machine.
-func (h *host) explainOwn(ctx context.Context, _ operator.Caller, _ operator.None) (operator.OwnView, error) {
-	m, err := h.clone(ctx)
+func (o *Operations) explainOwn(ctx context.Context, _ operator.Caller, _ operator.None) (operator.OwnView, error) {
+	m, err := o.clone(ctx)
 	if err != nil {
 		return operator.OwnView{}, err
 	}
 	v := m.View()
-	own := operator.OwnView{Host: h.config.Host, Role: string(v.Role), Mode: string(v.Mode)}
+	own := operator.OwnView{Host: o.Host.Host, Role: string(v.Role), Mode: string(v.Mode)}
 	conditions := m.Conditions()
-	h.standing.look(conditions, time.Now())
+	o.standing.look(conditions, time.Now())
 	for _, c := range conditions {
 		own.Conditions = append(own.Conditions, operator.Condition{Name: c.Name, Value: c.Value, Needed: c.Needed, Met: c.Unmet == "",
-			Since: h.standing.at(c.Name), Verdict: c.Unmet})
+			Since: o.standing.at(c.Name), Verdict: c.Unmet})
 	}
 	for _, loss := range []role.Loss{role.OtherDies, role.OtherVanishes, role.LinkLost, role.WitnessLost, role.ThisReturns} {
 		own.Outlooks = append(own.Outlooks, shownOutlook(m.Foretell(loss)))
@@ -112,29 +118,29 @@ func shownOutlook(o role.Outlook) operator.Outlook {
 
 // explain says why the pair is as it is and what would happen next. It does without the other host when that does not
 // answer.
-func (h *host) explain(ctx context.Context, caller operator.Caller, _ operator.None) (operator.Explanation, error) {
-	status := h.Status(ctx)
+func (o *Operations) explain(ctx context.Context, caller operator.Caller, _ operator.None) (operator.Explanation, error) {
+	status := o.Main.Status(ctx)
 	level, sentence := status.Summary()
-	e := operator.Explanation{Host: h.config.Host, Time: time.Now(), Level: level.String(), Summary: sentence, Why: h.reasons(status)}
-	own, err := h.explainOwn(ctx, caller, operator.None{})
+	e := operator.Explanation{Host: o.Host.Host, Time: time.Now(), Level: level.String(), Summary: sentence, Why: o.reasons(status)}
+	own, err := o.explainOwn(ctx, caller, operator.None{})
 	if err != nil {
 		return e, err
 	}
 	e.Hosts = []operator.OwnView{own}
 	var other *operator.OwnView
-	said, err := registry.Other(ctx, h.operations, operator.PartExplain, caller, operator.None{})
+	said, err := registry.Other(ctx, o.registry, operator.PartExplain, caller, operator.None{})
 	if err == nil {
 		other, e.Hosts = &said, append(e.Hosts, said)
 	} else {
 		e.NotAsked = "the other host was not asked: " + err.Error()
 	}
 	e.Next = operator.Foresee(own, other)
-	e.Times = implied(h.driver.machine.Times(), h.own != nil)
+	e.Times = implied(o.Times, o.Host.Witnessless())
 	return e, nil
 }
 
 // reasons are the sentences on how the pair came to be as it is.
-func (h *host) reasons(s operator.Status) []string {
+func (o *Operations) reasons(s operator.Status) []string {
 	var why []string
 	if s.WaitingFor != "" {
 		why = append(why, s.WaitingFor)

@@ -1,4 +1,4 @@
-package mainprocess
+package operations
 
 import (
 	"cmp"
@@ -42,18 +42,18 @@ func (t *tables) now() (revision uint64, rows []bus.TableRow, known bool) {
 }
 
 // environment is the list of HOTPAIR_TERMINALS in the order of ids.
-func (h *host) environment() []bus.TableRow {
-	rows := make([]bus.TableRow, 0, len(h.config.Terminals))
-	for _, t := range h.config.Terminals {
+func (o *Operations) environment() []bus.TableRow {
+	rows := make([]bus.TableRow, 0, len(o.Host.Terminals))
+	for _, t := range o.Host.Terminals {
 		rows = append(rows, bus.TableRow{ID: t.ID, Address: t.URL, By: "environment"})
 	}
 	slices.SortFunc(rows, func(a, b bus.TableRow) int { return cmp.Compare(a.ID, b.ID) })
 	return rows
 }
 
-// systemChanged has what main needs of the system's key space read, once at a time.
-func (h *host) systemChanged() {
-	t := &h.tables
+// SystemChanged has what main needs of the system's key space read, once at a time.
+func (o *Operations) SystemChanged() {
+	t := &o.tables
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.reading {
@@ -61,12 +61,12 @@ func (h *host) systemChanged() {
 		return
 	}
 	t.reading = true
-	h.driver.work.Go(func() {
+	o.Group.Go(func() {
 		for {
-			h.readTable()
-			h.recallVerify()
+			o.readTable()
+			o.recallVerify()
 			t.mu.Lock()
-			more := t.again && h.ctx.Err() == nil
+			more := t.again && o.ctx.Err() == nil
 			t.again = false
 			if !more {
 				t.reading = false
@@ -80,13 +80,13 @@ func (h *host) systemChanged() {
 
 // readTable reads the whole table. When that fails the updater is down, or in the middle of a copy, and tells when that
 // is over.
-func (h *host) readTable() {
+func (o *Operations) readTable() {
 	var rows []bus.TableRow
 	var revision uint64
 	for after, first := "", true; ; first = false {
-		page, err := bus.CallTable.PostWait(h.ctx, h.orders, bus.TableRequest{After: after, Limit: tablePage}, tableDeadline)
+		page, err := bus.CallTable.PostWait(o.ctx, o.Calls, bus.TableRequest{After: after, Limit: tablePage}, tableDeadline)
 		if err != nil {
-			h.log.Debug("the table of terminals can't be read", "error", err)
+			o.Log.Debug("the table of terminals can't be read", "error", err)
 			return
 		}
 		if !first && page.Revision != revision {
@@ -101,69 +101,82 @@ func (h *host) readTable() {
 		after = page.Rows[len(page.Rows)-1].ID
 	}
 	if revision == 0 {
-		rows = h.environment()
+		rows = o.environment()
 	}
-	t := &h.tables
+	t := &o.tables
 	t.mu.Lock()
 	changed := !t.known && revision != 0 || t.known && t.revision != revision
 	t.known, t.revision, t.rows = true, revision, rows
 	t.mu.Unlock()
 	if changed {
-		h.log.Info("the table of terminals has changed", "terminals", len(rows), "revision", revision)
-		t.tell(h)
+		o.Log.Info("the table of terminals has changed", "terminals", len(rows), "revision", revision)
+		t.tell(o)
 	}
 }
 
+// TellTerminals is told that terminal-if is up: it is ordered to have the terminals of the table.
+func (o *Operations) TellTerminals() { o.tables.tell(o) }
+
 // tell orders terminal-if to have the terminals of the table. Until the table was read it has those of the environment.
-func (t *tables) tell(h *host) {
+func (t *tables) tell(o *Operations) {
 	t.mu.Lock() // so that orders keep the order of what they say
 	defer t.mu.Unlock()
-	if !t.known || !h.processes.isUp(bus.ProcessTerminalInterface) {
+	if !t.known || !o.Processes.IsUp(bus.ProcessTerminalInterface) {
 		return // told when it is up
 	}
 	order := bus.SetTerminals{Revision: t.revision, Terminals: t.rows}
-	bus.CallTerminals.Post(h.orders, order, tableDeadline, func(_ bus.Done, err error) {
+	bus.CallTerminals.Post(o.Calls, order, tableDeadline, func(_ bus.Done, err error) {
 		if err == nil {
 			return
 		}
-		h.log.Warn("terminal-if did not take the table of terminals", "error", err)
-		if h.ctx.Err() == nil && !fault.Remote(err) && h.processes.isUp(bus.ProcessTerminalInterface) {
-			t.tell(h)
+		o.Log.Warn("terminal-if did not take the table of terminals", "error", err)
+		if o.ctx.Err() == nil && !fault.Remote(err) && o.Processes.IsUp(bus.ProcessTerminalInterface) {
+			t.tell(o)
 		}
 	})
 }
 
+// answerTerminals answers about the table of terminals.
+func (o *Operations) answerTerminals(r *registry.Registry) {
+	registry.Answer(r, operator.CallTerminals, o.terminals)
+	registry.Answer(r, operator.CallAddTerminals, o.addTerminals)
+	registry.Answer(r, operator.CallRemoveTerminals, o.removeTerminals)
+	registry.Answer(r, operator.CallProbeTerminals, o.probeTerminals)
+	registry.AnswerPart(r, operator.PartTerminals, o.listOwn)
+	registry.AnswerPart(r, operator.PartProbe, o.probeOwn)
+}
+
 // addTerminals adds terminals to the table. Only the active can.
-func (h *host) addTerminals(ctx context.Context, caller operator.Caller, q operator.AddTerminals) (operator.TerminalsChanged, error) {
+func (o *Operations) addTerminals(ctx context.Context, caller operator.Caller, q operator.AddTerminals) (operator.TerminalsChanged, error) {
 	change := bus.TableChange{}
 	for _, a := range q.Terminals {
 		change.Add = append(change.Add, bus.TableRow{ID: a.ID, Address: a.Address, Added: time.Now().UTC().Truncate(time.Second), By: caller.From})
 	}
-	return h.changeTable(ctx, caller, change, fmt.Sprintf("%d terminals added", len(q.Terminals)))
+	return o.changeTable(ctx, caller, change, fmt.Sprintf("%d terminals added", len(q.Terminals)))
 }
 
 // removeTerminals takes terminals out of the table. Only the active can.
-func (h *host) removeTerminals(ctx context.Context, caller operator.Caller, q operator.RemoveTerminals) (operator.TerminalsChanged, error) {
-	return h.changeTable(ctx, caller, bus.TableChange{Remove: q.IDs}, fmt.Sprintf("%d terminals removed", len(q.IDs)))
+func (o *Operations) removeTerminals(ctx context.Context, caller operator.Caller, q operator.RemoveTerminals) (operator.TerminalsChanged, error) {
+	return o.changeTable(ctx, caller, bus.TableChange{Remove: q.IDs}, fmt.Sprintf("%d terminals removed", len(q.IDs)))
 }
 
-func (h *host) changeTable(ctx context.Context, caller operator.Caller, change bus.TableChange, what string) (operator.TerminalsChanged, error) {
-	change.Initial = h.environment()
-	done, err := bus.CallTableChange.PostWait(ctx, h.orders, change, tableDeadline)
+func (o *Operations) changeTable(ctx context.Context, caller operator.Caller, change bus.TableChange, what string) (operator.TerminalsChanged, error) {
+	change.Initial = o.environment()
+	done, err := bus.CallTableChange.PostWait(ctx, o.Calls, change, tableDeadline)
 	result := operator.TerminalsChanged{ID: caller.ID, Revision: done.Revision, Position: done.Position, Began: done.Began, Total: done.Total}
 	if err := updaterSaid(err); err != nil {
 		return result, err
 	}
-	h.noteOutcome(caller, "terminals", fmt.Sprintf("%s by %s; the table has %d now", what, caller.From, done.Total))
+	o.noteOutcome(caller, "terminals", fmt.Sprintf("%s by %s; the table has %d now", what, caller.From, done.Total))
 	return result, nil
 }
 
 // terminals gives a page of the list with what both hosts have with each.
-func (h *host) terminals(ctx context.Context, caller operator.Caller, q operator.TerminalsRequest) (operator.TerminalsPage, error) {
-	revision, rows, known := h.tables.now()
+func (o *Operations) terminals(ctx context.Context, caller operator.Caller, q operator.TerminalsRequest) (operator.TerminalsPage, error) {
+	revision, rows, known := o.tables.now()
 	page := operator.TerminalsPage{Source: operator.SourceTable, Revision: revision, Terminals: []operator.TerminalRow{}}
 	if !known {
-		rows = h.environment()
+		rows = o.environment()
 	}
 	if revision == 0 {
 		page.Source = operator.SourceEnvironment
@@ -175,7 +188,7 @@ func (h *host) terminals(ctx context.Context, caller operator.Caller, q operator
 		})
 	}
 	order := bus.ListTerminals{After: q.After, Limit: q.Limit}
-	both(ctx, h, caller, operator.PartTerminals, order, h.listOwn, func(host string, list bus.ListedTerminals, problem string) {
+	both(ctx, o, caller, operator.PartTerminals, order, o.listOwn, func(host string, list bus.ListedTerminals, problem string) {
 		page.Hosts = append(page.Hosts, operator.TerminalsHost{Host: host, Problem: problem})
 		seen := map[string]bus.TerminalDetail{}
 		for _, d := range list.Terminals {
@@ -191,10 +204,10 @@ func (h *host) terminals(ctx context.Context, caller operator.Caller, q operator
 }
 
 // probeTerminals dials terminals from both hosts.
-func (h *host) probeTerminals(ctx context.Context, caller operator.Caller, q operator.ProbeRequest) (operator.ProbePage, error) {
-	_, rows, known := h.tables.now()
+func (o *Operations) probeTerminals(ctx context.Context, caller operator.Caller, q operator.ProbeRequest) (operator.ProbePage, error) {
+	_, rows, known := o.tables.now()
 	if !known {
-		rows = h.environment()
+		rows = o.environment()
 	}
 	page := operator.ProbePage{Terminals: []operator.ProbedTerminal{}}
 	if len(q.IDs) > 0 {
@@ -215,14 +228,14 @@ func (h *host) probeTerminals(ctx context.Context, caller operator.Caller, q ope
 		rows, page.Total, page.More = pageOfRows(rows, q.After, q.Limit)
 	}
 	// By row, not by id: a host that lags behind with the table can dial them all the same.
-	order := bus.ProbeTerminals{Rows: rows, Epoch: h.driver.View().Known, Limit: len(rows)}
+	order := bus.ProbeTerminals{Rows: rows, Epoch: o.Machine.View().Known, Limit: len(rows)}
 	for _, r := range rows {
 		page.Terminals = append(page.Terminals, operator.ProbedTerminal{ID: r.ID, Address: r.Address, Hosts: map[string]operator.ProbeOutcome{}})
 	}
 	if len(rows) == 0 {
 		return page, nil
 	}
-	both(ctx, h, caller, operator.PartProbe, order, h.probeOwn, func(host string, probed bus.ProbedTerminals, problem string) {
+	both(ctx, o, caller, operator.PartProbe, order, o.probeOwn, func(host string, probed bus.ProbedTerminals, problem string) {
 		page.Hosts = append(page.Hosts, operator.TerminalsHost{Host: host, Problem: problem})
 		for _, p := range probed.Terminals {
 			for i := range page.Terminals {
@@ -235,16 +248,16 @@ func (h *host) probeTerminals(ctx context.Context, caller operator.Caller, q ope
 	return page, nil
 }
 
-func (h *host) listOwn(ctx context.Context, _ operator.Caller, q bus.ListTerminals) (bus.ListedTerminals, error) {
-	list, err := bus.CallTerminalsList.PostWait(ctx, h.orders, q, orderDeadline)
+func (o *Operations) listOwn(ctx context.Context, _ operator.Caller, q bus.ListTerminals) (bus.ListedTerminals, error) {
+	list, err := bus.CallTerminalsList.PostWait(ctx, o.Calls, q, callWithin)
 	if err != nil {
 		return list, fmt.Errorf("%w: terminal-if: %w", operator.ErrUnavailable, err)
 	}
 	return list, nil
 }
 
-func (h *host) probeOwn(ctx context.Context, _ operator.Caller, q bus.ProbeTerminals) (bus.ProbedTerminals, error) {
-	probed, err := bus.CallTerminalsProbe.PostWait(ctx, h.orders, q, probeDeadline)
+func (o *Operations) probeOwn(ctx context.Context, _ operator.Caller, q bus.ProbeTerminals) (bus.ProbedTerminals, error) {
+	probed, err := bus.CallTerminalsProbe.PostWait(ctx, o.Calls, q, probeDeadline)
 	if err != nil {
 		return probed, fmt.Errorf("%w: terminal-if: %w", operator.ErrUnavailable, err)
 	}
@@ -253,8 +266,8 @@ func (h *host) probeOwn(ctx context.Context, _ operator.Caller, q bus.ProbeTermi
 
 // both asks this host and the other one at the same time and gives what each says, this one's first; problem is why one
 // says nothing.
-func both[Q, A any](ctx context.Context, h *host, caller operator.Caller, part operator.Part[Q, A], q Q, own func(context.Context, operator.Caller, Q) (A, error), take func(host string, answer A, problem string)) {
-	mine, other := registry.Shares(ctx, h.operations, part, caller, q, own)
+func both[Q, A any](ctx context.Context, o *Operations, caller operator.Caller, part operator.Part[Q, A], q Q, own func(context.Context, operator.Caller, Q) (A, error), take func(host string, answer A, problem string)) {
+	mine, other := registry.Shares(ctx, o.registry, part, caller, q, own)
 	give := func(host string, s registry.Share[A]) {
 		if s.Err != nil {
 			var none A
@@ -263,9 +276,9 @@ func both[Q, A any](ctx context.Context, h *host, caller operator.Caller, part o
 		}
 		take(host, s.Answer, "")
 	}
-	give(h.config.Host, mine)
+	give(o.Host.Host, mine)
 	name := "the other host"
-	if v := h.driver.View(); v.HasPeer && v.Peer.Host != "" {
+	if v := o.Machine.View(); v.HasPeer && v.Peer.Host != "" {
 		name = v.Peer.Host
 	}
 	give(name, other)

@@ -1,4 +1,4 @@
-package mainprocess
+package operations
 
 import (
 	"context"
@@ -16,16 +16,16 @@ import (
 const backupThrottle = 1
 
 // Backup gives a backup of this host's database, piece by piece.
-func (h *host) Backup(ctx context.Context, caller operator.Caller, to operator.BackupOutput) (at position.Position, err error) {
+func (o *Operations) Backup(ctx context.Context, caller operator.Caller, to operator.BackupOutput) (at position.Position, err error) {
 	began := time.Now()
-	page, err := h.backupPiece(ctx, bus.BackupOrder{})
+	page, err := o.backupPiece(ctx, bus.BackupOrder{})
 	if err != nil {
 		return at, err
 	}
 	defer func() {
 		if err != nil {
-			h.abandonBackup(page.Session)
-			h.noteOutcome(caller, "backup", "backup for "+caller.From+" broke off: "+err.Error())
+			o.abandonBackup(page.Session)
+			o.noteOutcome(caller, "backup", "backup for "+caller.From+" broke off: "+err.Error())
 		}
 	}()
 	to.Begin(page.Size)
@@ -34,12 +34,12 @@ func (h *host) Backup(ctx context.Context, caller operator.Caller, to operator.B
 			return at, fmt.Errorf("%w: %s does not take it: %w", operator.ErrUnfinished, caller.From, err)
 		}
 		if page.Last {
-			h.noteOutcome(caller, "backup", fmt.Sprintf("backup at %v given to %s in %s", page.Position, caller.From, time.Since(began).Round(time.Millisecond)))
+			o.noteOutcome(caller, "backup", fmt.Sprintf("backup at %v given to %s in %s", page.Position, caller.From, time.Since(began).Round(time.Millisecond)))
 			return page.Position, nil
 		}
 		asked := time.Now()
 		session := page.Session
-		if page, err = h.backupPiece(ctx, bus.BackupOrder{Session: session, Piece: piece}); err != nil {
+		if page, err = o.backupPiece(ctx, bus.BackupOrder{Session: session, Piece: piece}); err != nil {
 			page.Session = session
 			return at, err
 		}
@@ -49,12 +49,12 @@ func (h *host) Backup(ctx context.Context, caller operator.Caller, to operator.B
 	}
 }
 
-func (h *host) backupPiece(ctx context.Context, order bus.BackupOrder) (bus.BackupPage, error) {
-	page, err := bus.CallBackup.PostWait(ctx, h.orders, order, orderDeadline)
+func (o *Operations) backupPiece(ctx context.Context, order bus.BackupOrder) (bus.BackupPage, error) {
+	page, err := bus.CallBackup.PostWait(ctx, o.Calls, order, callWithin)
 	return page, updaterSaid(err)
 }
 
 // abandonBackup lets the updater trim again what it kept. An updater that does not hear of it ends the backup by itself.
-func (h *host) abandonBackup(session string) {
-	bus.CallBackup.Post(h.orders, bus.BackupOrder{Session: session, Abandon: true}, orderDeadline, func(bus.BackupPage, error) {})
+func (o *Operations) abandonBackup(session string) {
+	bus.CallBackup.Post(o.Calls, bus.BackupOrder{Session: session, Abandon: true}, callWithin, func(bus.BackupPage, error) {})
 }

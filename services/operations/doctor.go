@@ -1,4 +1,4 @@
-package mainprocess
+package operations
 
 import (
 	"context"
@@ -41,13 +41,19 @@ func (f *findings) add(level operator.Level, check, value, remedy string) {
 	f.list = append(f.list, operator.Finding{Host: f.host, Check: check, Level: level.String(), Value: value, Remedy: remedy})
 }
 
+// answerDoctor answers whether a takeover could succeed.
+func (o *Operations) answerDoctor(r *registry.Registry) {
+	registry.Answer(r, operator.CallDoctor, o.doctor)
+	registry.AnswerPart(r, operator.PartExamine, o.examineOwn)
+}
+
 // doctor examines both hosts, now: it writes to both disks, reads the witness and asks both role machines.
-func (h *host) doctor(ctx context.Context, caller operator.Caller, _ operator.None) (operator.Diagnosis, error) {
-	own, err := h.examineOwn(ctx, caller, operator.None{})
+func (o *Operations) doctor(ctx context.Context, caller operator.Caller, _ operator.None) (operator.Diagnosis, error) {
+	own, err := o.examineOwn(ctx, caller, operator.None{})
 	if err != nil {
 		return operator.Diagnosis{}, err
 	}
-	other, err := registry.Other(ctx, h.operations, operator.PartExamine, caller, operator.None{})
+	other, err := registry.Other(ctx, o.registry, operator.PartExamine, caller, operator.None{})
 	if err != nil {
 		return operator.Diagnose(own, nil, err.Error(), 0), nil
 	}
@@ -56,19 +62,19 @@ func (h *host) doctor(ctx context.Context, caller operator.Caller, _ operator.No
 }
 
 // examineOwn looks at this host.
-func (h *host) examineOwn(ctx context.Context, _ operator.Caller, _ operator.None) (operator.Examination, error) {
-	m, err := h.clone(ctx)
+func (o *Operations) examineOwn(ctx context.Context, _ operator.Caller, _ operator.None) (operator.Examination, error) {
+	m, err := o.clone(ctx)
 	if err != nil {
 		return operator.Examination{}, err
 	}
 	v := m.View()
-	e := operator.Examination{Host: h.config.Host, Role: string(v.Role), Version: buildVersion(), Lease: h.config.Lease}
-	f := &findings{host: h.config.Host}
-	h.examineProcesses(f, v)
-	h.examineDisk(ctx, f)
-	h.examineWitness(ctx, f, v)
-	h.examineTerminals(ctx, f, v)
-	if v.PausedUntil > h.clock() {
+	e := operator.Examination{Host: o.Host.Host, Role: string(v.Role), Version: buildVersion(), Lease: o.Host.Lease}
+	f := &findings{host: o.Host.Host}
+	o.examineProcesses(f, v)
+	o.examineDisk(ctx, f)
+	o.examineWitness(ctx, f, v)
+	o.examineTerminals(ctx, f, v)
+	if v.PausedUntil > o.Clock() {
 		f.add(operator.Warning, "pause", "automatic takeover is paused by "+v.Record.Pause.By, "hotpair resume, as soon as the work is done")
 	}
 	for _, c := range m.Conditions() {
@@ -83,7 +89,7 @@ func (h *host) examineOwn(ctx context.Context, _ operator.Caller, _ operator.Non
 	return e, nil
 }
 
-func (h *host) examineProcesses(f *findings, v role.View) {
+func (o *Operations) examineProcesses(f *findings, v role.View) {
 	if v.Fit.Fit {
 		f.add(operator.Good, "processes", "all ready", "")
 	} else {
@@ -92,8 +98,8 @@ func (h *host) examineProcesses(f *findings, v role.View) {
 }
 
 // examineDisk has the updater write, and looks at room and permissions.
-func (h *host) examineDisk(ctx context.Context, f *findings) {
-	x, err := bus.CallExamine.PostWait(ctx, h.orders, bus.Examine{}, orderDeadline)
+func (o *Operations) examineDisk(ctx context.Context, f *findings) {
+	x, err := bus.CallExamine.PostWait(ctx, o.Calls, bus.Examine{}, callWithin)
 	switch {
 	case fault.Remote(err):
 		f.add(operator.Bad, "disk", "takes no writes: "+err.Error(), "make room or replace the disk, then restart the host")
@@ -117,9 +123,9 @@ func (h *host) examineDisk(ctx context.Context, f *findings) {
 	case x.Free < 16*x.Needed:
 		level = operator.Warning
 	}
-	f.add(level, "disk space", fmt.Sprintf("%d MiB free, %d MiB are the least", x.Free>>20, x.Needed>>20), "make room on the disk of "+h.config.Data+" (HOTPAIR_DATA)")
+	f.add(level, "disk space", fmt.Sprintf("%d MiB free, %d MiB are the least", x.Free>>20, x.Needed>>20), "make room on the disk of "+o.Host.Data+" (HOTPAIR_DATA)")
 	if len(x.Problems) == 0 {
-		f.add(operator.Good, "permissions", "only this user writes "+h.config.Data, "")
+		f.add(operator.Good, "permissions", "only this user writes "+o.Host.Data, "")
 	}
 	for _, p := range x.Problems {
 		f.add(operator.Warning, "permissions", p, "chown to the user of hotpair, and chmod -R go-w")
@@ -127,20 +133,20 @@ func (h *host) examineDisk(ctx context.Context, f *findings) {
 }
 
 // examineWitness reads the record now, as a takeover would.
-func (h *host) examineWitness(ctx context.Context, f *findings, v role.View) {
-	if h.own != nil {
+func (o *Operations) examineWitness(ctx context.Context, f *findings, v role.View) {
+	if o.Host.Witnessless() {
 		f.add(operator.Warning, "witness", "none: the terminals are asked", "a witness on a third machine makes takeovers safe on a cut link (HOTPAIR_WITNESS)")
 		return
 	}
 	const remedy = "start the witness, or mend the network to it (HOTPAIR_WITNESS); after a replacement: hotpair admit witness"
-	ctx, cancel := context.WithTimeout(ctx, h.arbiterDeadline())
+	ctx, cancel := context.WithTimeout(ctx, max(o.Host.Lease/2, 100*time.Millisecond))
 	defer cancel()
 	began := time.Now()
-	value, err := h.register.Read(ctx)
+	value, err := o.Record.Read(ctx)
 	took := time.Since(began)
 	wrote := "not written by this run of main"
-	if at := h.wroteRecord.Load(); at != 0 {
-		wrote = fmt.Sprintf("written %s ago", (h.clock() - time.Duration(at)).Round(time.Second))
+	if ago, ever := o.Record.Written(); ever {
+		wrote = fmt.Sprintf("written %s ago", ago.Round(time.Second))
 	}
 	switch {
 	case err != nil:
@@ -155,11 +161,11 @@ func (h *host) examineWitness(ctx context.Context, f *findings, v role.View) {
 }
 
 // examineTerminals counts those that this host could serve at once, and looks whether it may open so many files.
-func (h *host) examineTerminals(ctx context.Context, f *findings, v role.View) {
+func (o *Operations) examineTerminals(ctx context.Context, f *findings, v role.View) {
 	var names []string
 	total, open := 0, 0
 	for after := ""; ; {
-		page, err := h.listOwn(ctx, operator.Caller{}, bus.ListTerminals{After: after})
+		page, err := o.listOwn(ctx, operator.Caller{}, bus.ListTerminals{After: after})
 		if err != nil {
 			f.add(operator.Bad, "terminals", err.Error(), "terminal-if is restarted by itself; the host's log says why")
 			return

@@ -1,4 +1,4 @@
-package mainprocess
+package operations
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/registry"
 	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/services/role"
 )
@@ -86,84 +87,91 @@ func (s *schedule) bereft(now time.Time) (lost *operator.Scheduled) {
 	return lost
 }
 
+// answerSchedule answers what shall happen later.
+func (o *Operations) answerSchedule(r *registry.Registry) {
+	registry.Answer(r, operator.CallSchedule, o.planSwitchover)
+	registry.Answer(r, operator.CallCancelSchedule, o.cancelSwitchover)
+}
+
 // planSwitchover has this host switch over at a time. It takes the place of what was scheduled before.
-func (h *host) planSwitchover(_ context.Context, caller operator.Caller, request operator.ScheduleRequest) (operator.Scheduled, error) {
+func (o *Operations) planSwitchover(_ context.Context, caller operator.Caller, request operator.ScheduleRequest) (operator.Scheduled, error) {
 	wait := time.Until(request.At)
-	v := h.driver.View()
+	v := o.Machine.View()
 	switch {
 	case !v.Serving:
-		return operator.Scheduled{}, fmt.Errorf("%w: only the active can hand over, and %s is %s", operator.ErrRefused, h.config.Host, v.Role)
+		return operator.Scheduled{}, fmt.Errorf("%w: only the active can hand over, and %s is %s", operator.ErrRefused, o.Host.Host, v.Role)
 	case wait <= 0:
 		return operator.Scheduled{}, fmt.Errorf("%w: %s is past", operator.ErrRefused, request.At.UTC().Format(time.RFC3339))
 	case wait > furthest:
 		return operator.Scheduled{}, fmt.Errorf("%w: at most %s ahead", operator.ErrRefused, furthest)
 	}
-	h.schedule.take()
-	planned := operator.Scheduled{At: request.At, By: callerName(caller), Host: h.config.Host}
-	run, drop := context.WithCancel(h.ctx)
-	h.schedule.mu.Lock()
-	h.schedule.own, h.schedule.drop = &planned, drop
-	h.schedule.mu.Unlock()
-	h.say("a switchover is scheduled for %s by %s", planned.At.UTC().Format(time.RFC3339), planned.By)
-	h.driver.work.Go(func() { h.keepSchedule(run, planned) })
-	h.link.now()
+	o.schedule.take()
+	planned := operator.Scheduled{At: request.At, By: callerName(caller), Host: o.Host.Host}
+	run, drop := context.WithCancel(o.ctx)
+	o.schedule.mu.Lock()
+	o.schedule.own, o.schedule.drop = &planned, drop
+	o.schedule.mu.Unlock()
+	o.say("a switchover is scheduled for %s by %s", planned.At.UTC().Format(time.RFC3339), planned.By)
+	o.Group.Go(func() { o.keepSchedule(run, planned) })
+	o.Main.Announce()
 	return planned, nil
 }
 
 // cancelSwitchover drops what is scheduled.
-func (h *host) cancelSwitchover(_ context.Context, caller operator.Caller, _ operator.None) (operator.Scheduled, error) {
-	was := h.schedule.take()
+func (o *Operations) cancelSwitchover(_ context.Context, caller operator.Caller, _ operator.None) (operator.Scheduled, error) {
+	was := o.schedule.take()
 	if was == nil {
 		return operator.Scheduled{}, fmt.Errorf("%w: no switchover is scheduled", operator.ErrRefused)
 	}
-	h.say("the switchover scheduled for %s is cancelled by %s", was.At.UTC().Format(time.RFC3339), callerName(caller))
-	h.link.now()
+	o.say("the switchover scheduled for %s is cancelled by %s", was.At.UTC().Format(time.RFC3339), callerName(caller))
+	o.Main.Announce()
 	return *was, nil
 }
 
 // keepSchedule waits for the time and switches over.
-func (h *host) keepSchedule(ctx context.Context, planned operator.Scheduled) {
+func (o *Operations) keepSchedule(ctx context.Context, planned operator.Scheduled) {
 	for left := time.Until(planned.At); left > 0; left = time.Until(planned.At) {
 		if err := pace.Rest(ctx, min(left, scheduleLook)); err != nil {
 			return // cancelled, or lost
 		}
 	}
-	if h.schedule.take() == nil {
+	if o.schedule.take() == nil {
 		return
 	}
-	work, cancel := context.WithTimeout(h.ctx, switchoverDeadline)
+	work, cancel := context.WithTimeout(o.ctx, switchoverDeadline)
 	defer cancel()
-	if _, err := h.switchover(work, operator.Caller{ID: rand.Text(), From: "schedule of " + planned.By, Via: h.config.Host}, operator.None{}); err != nil {
-		h.say("the switchover scheduled for %s did not happen: %s", planned.At.UTC().Format(time.RFC3339), err)
+	if _, err := o.switchover(work, operator.Caller{ID: rand.Text(), From: "schedule of " + planned.By, Via: o.Host.Host}, operator.None{}); err != nil {
+		o.say("the switchover scheduled for %s did not happen: %s", planned.At.UTC().Format(time.RFC3339), err)
 	}
 }
 
 // watchSchedule drops what can't be done any more, loudly. It runs on the driver's goroutine, after each step.
-func (h *host) watchSchedule(v role.View) {
-	if v.Role == h.schedule.role {
+func (o *Operations) watchSchedule(v role.View) {
+	if v.Role == o.schedule.role {
 		return
 	}
-	h.schedule.role = v.Role
+	o.schedule.role = v.Role
 	if v.Role != role.Active && v.Role != role.Handover {
-		if lost := h.schedule.take(); lost != nil {
-			h.say("the switchover scheduled for %s by %s is dropped: %s does not serve any more", lost.At.UTC().Format(time.RFC3339), lost.By, lost.Host)
+		if lost := o.schedule.take(); lost != nil {
+			o.say("the switchover scheduled for %s by %s is dropped: %s does not serve any more", lost.At.UTC().Format(time.RFC3339), lost.By, lost.Host)
 		}
 	}
 	if v.Role == role.Active {
-		if lost := h.schedule.bereft(time.Now()); lost != nil {
-			h.say("the switchover scheduled for %s by %s was lost with %s", lost.At.UTC().Format(time.RFC3339), lost.By, lost.Host)
+		if lost := o.schedule.bereft(time.Now()); lost != nil {
+			o.say("the switchover scheduled for %s by %s was lost with %s", lost.At.UTC().Format(time.RFC3339), lost.By, lost.Host)
 		}
 	}
 }
 
-// heardSchedule takes what a beat of the other host says.
-func (h *host) heardSchedule(host string, run uint64, at time.Time, by string) {
-	if lost := h.schedule.heard(host, run, at, by); lost != nil {
-		h.say("the switchover scheduled for %s by %s was lost when main of %s ended", lost.At.UTC().Format(time.RFC3339), lost.By, lost.Host)
+// HeardSchedule takes what a beat of the other host says.
+func (o *Operations) HeardSchedule(host string, run uint64, at time.Time, by string) {
+	if lost := o.schedule.heard(host, run, at, by); lost != nil {
+		o.say("the switchover scheduled for %s by %s was lost when main of %s ended", lost.At.UTC().Format(time.RFC3339), lost.By, lost.Host)
 	}
 }
 
-// say makes an event.
-func (h *host) say(format string, v ...any) {
-	h.report(role.Report{Epoch: h.driver.View().Epoch, Text: fmt.Sprintf(format, v...)})
-}
+// Scheduled is the switchover that this host, or the other one, shall make at a time; nil is none.
+func (o *Operations) Scheduled() *operator.Scheduled { return o.schedule.shown() }
+
+// HandsOverAt is when this host shall hand over, for its beats, and by whose order; zero is never.
+func (o *Operations) HandsOverAt() (at time.Time, by string) { return o.schedule.at() }

@@ -1,0 +1,67 @@
+package operations
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/alarms"
+	"github.com/hotpair/hotpair/services/events"
+	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/registry"
+)
+
+// answerAlarms answers what is wrong.
+func (o *Operations) answerAlarms(r *registry.Registry) {
+	registry.Answer(r, operator.CallAlarms, o.listAlarms)
+	registry.Answer(r, operator.CallAckAlarm, o.ackAlarm)
+}
+
+// listAlarms gives what is raised, the worst first, and how the hooks do. It answers whatever else is down.
+func (o *Operations) listAlarms(context.Context, operator.Caller, operator.None) (operator.AlarmList, error) {
+	return operator.AlarmList{Host: o.Host.Host, Alarms: o.Main.AllAlarms(), Hooks: o.Hooks.States()}, nil
+}
+
+// ackAlarm ends an alarm that only an operator ends, on both hosts and for good. Only the host that serves can change what the
+// pair keeps.
+func (o *Operations) ackAlarm(ctx context.Context, caller operator.Caller, q operator.AckRequest) (operator.Acknowledged, error) {
+	v := o.Machine.View()
+	if !v.Serving {
+		return operator.Acknowledged{}, fmt.Errorf("%w: nobody serves; only the host that serves can acknowledge", operator.ErrRefused)
+	}
+	alarm, err := o.toAcknowledge(ctx, q.ID)
+	if err != nil {
+		return operator.Acknowledged{}, err
+	}
+	who := callerName(caller)
+	e := o.Events.Note(bus.Event{Kind: bus.EventAlarm, Epoch: v.Epoch, Alarm: &alarm, State: bus.AlarmAcknowledged,
+		Text:    fmt.Sprintf("alarm %s acknowledged by %s: %s", alarm.ID, who, alarm.Text),
+		Details: map[string]string{events.DetailCall: caller.ID, events.DetailFrom: caller.From, events.DetailVia: caller.Via}})
+	o.Log.Info(e.Text, "alarm", alarm.ID, "call", caller.ID)
+	o.Hooks.Tell(alarm, bus.AlarmAcknowledged)
+	if err := o.Events.Await(ctx, e); err != nil {
+		return operator.Acknowledged{}, fmt.Errorf("%w: the pair has not kept it yet, but may: %w", operator.ErrUnfinished, err)
+	}
+	return operator.Acknowledged{ID: caller.ID, Alarm: alarm}, nil
+}
+
+// eventsWithin bounds a question for the pair's alarms, which stand beside its events.
+const eventsWithin = 3 * time.Second
+
+// toAcknowledge finds the alarm that waits for an operator.
+func (o *Operations) toAcknowledge(ctx context.Context, id string) (bus.Alarm, error) {
+	page, err := bus.CallEvents.PostWait(ctx, o.Calls, bus.EventsRequest{Limit: 1}, eventsWithin)
+	if err != nil {
+		return bus.Alarm{}, fmt.Errorf("%w: the updater does not answer: %w", operator.ErrUnavailable, err)
+	}
+	is := func(a bus.Alarm) bool { return a.ID == id }
+	if i := slices.IndexFunc(page.Alarms, is); i >= 0 {
+		return page.Alarms[i], nil
+	}
+	if i := slices.IndexFunc(o.Main.AllAlarms(), is); i >= 0 && !alarms.KindOf(id).Acknowledge {
+		return bus.Alarm{}, fmt.Errorf("%w: %s ends by itself when its cause is gone: %s", operator.ErrRefused, id, alarms.KindOf(id).Remedy)
+	}
+	return bus.Alarm{}, fmt.Errorf("%w: no alarm %q waits to be acknowledged", operator.ErrRefused, id)
+}

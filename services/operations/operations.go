@@ -1,0 +1,133 @@
+package operations
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/alarms"
+	"github.com/hotpair/hotpair/services/arbiter"
+	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/events"
+	"github.com/hotpair/hotpair/services/lease"
+	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/registry"
+	"github.com/hotpair/hotpair/services/role"
+)
+
+// callWithin bounds a call to a process of this host.
+const callWithin = 5 * time.Second
+
+// Machine is this host's role machine, which turns on a goroutine of its own.
+type Machine interface {
+	// View is its state after its last step.
+	View() role.View
+	// Ask gives it an input and waits for what the step made of it.
+	Ask(ctx context.Context, in role.Input) ([]role.Action, role.View, error)
+	// During has do look at it between two steps, unless ctx has ended by then. It does not wait for that.
+	During(ctx context.Context, do func(*role.Machine))
+}
+
+// Main is the main around it.
+type Main interface {
+	// Status gives the present state. It answers whatever else is down.
+	Status(ctx context.Context) operator.Status
+	// AllAlarms are those of the pair, of this host, and of the other one as far as it is heard.
+	AllAlarms() []bus.Alarm
+	// Tell makes an event and a line of the log.
+	Tell(e bus.Event)
+	// Announce has the next heartbeat to the other main sent at once: it says what is new.
+	Announce()
+}
+
+// Processes are those of this host.
+type Processes interface {
+	// IsUp reports whether a process can do its work.
+	IsUp(name string) bool
+}
+
+// Record is the pair record.
+type Record interface {
+	// Read asks who keeps it, as a takeover would.
+	Read(ctx context.Context) (arbiter.Value, error)
+	// Written is how long ago this main changed it; false is never.
+	Written() (ago time.Duration, ever bool)
+}
+
+// Points are what this host measured of itself.
+type Points interface {
+	Points(after time.Time) []operator.Point
+}
+
+// Config is what Operations need.
+type Config struct {
+	Host   config.Host
+	Times  role.Times // of the role machine, which follow from the settings
+	Clock  lease.Clock
+	Log    *slog.Logger
+	Group  bus.Group // of what goes on after a call
+	Calls  *bus.Poster
+	Events *events.Memory
+	Read   registry.Log // of the pair
+	Alarms *alarms.Set
+	Hooks  *alarms.Hooks
+
+	Machine   Machine
+	Main      Main
+	Processes Processes
+	Record    Record
+	Points    Points
+}
+
+// Operations are what operators can ask a main for, with the state that belongs to that alone.
+type Operations struct {
+	Config
+	ctx      context.Context // of what goes on after a call
+	registry *registry.Registry
+
+	waiters  waiters
+	standing standing
+	schedule schedule
+	tables   tables
+}
+
+// New makes what a registry answers with. ctx is for what goes on after a call.
+func New(ctx context.Context, c Config, r *registry.Registry) *Operations {
+	o := &Operations{Config: c, ctx: ctx, registry: r}
+	o.answerViews(r)
+	o.answerAlarms(r)
+	o.answerSwitchover(r)
+	o.answerSchedule(r)
+	o.answerPause(r)
+	o.answerPromote(r)
+	o.answerExplain(r)
+	o.answerDoctor(r)
+	o.answerTerminals(r)
+	o.answerVerify(r)
+	return o
+}
+
+// Stepped is told of each step of the role machine, on its goroutine.
+func (o *Operations) Stepped(v role.View) {
+	o.waiters.wake(v)
+	o.watchSchedule(v)
+}
+
+// say makes an event of what happens to the pair by an operator's order.
+func (o *Operations) say(format string, v ...any) {
+	e := bus.Event{Kind: bus.EventRole, Epoch: o.Machine.View().Epoch, Text: fmt.Sprintf(format, v...)}
+	if o.Machine.View().Role == role.Active {
+		e.Kind = bus.EventPair
+	}
+	o.Main.Tell(e)
+}
+
+// noteOutcome makes an event of what came of an operator's call.
+func (o *Operations) noteOutcome(caller operator.Caller, what, text string) {
+	o.Main.Tell(bus.Event{
+		Kind: bus.EventOperator, Epoch: o.Machine.View().Known, Text: text,
+		Details: map[string]string{events.DetailWhat: what, events.DetailCall: caller.ID, events.DetailFrom: caller.From, events.DetailVia: o.Host.Host},
+	})
+}

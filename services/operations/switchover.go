@@ -1,0 +1,105 @@
+package operations
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/registry"
+	"github.com/hotpair/hotpair/services/role"
+)
+
+// switchoverDeadline bounds a planned switchover as an operator waits for it.
+const switchoverDeadline = 15 * time.Second
+
+// waiters wait for something that the role machine comes to.
+type waiters struct {
+	mu   sync.Mutex
+	wait map[chan struct{}]func(role.View) bool
+}
+
+// wake tells who waits for something that the machine has just come to.
+func (w *waiters) wake(v role.View) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for c, come := range w.wait {
+		if come(v) {
+			close(c)
+			delete(w.wait, c)
+		}
+	}
+}
+
+// until waits until the machine's view is as wanted.
+func (w *waiters) until(ctx context.Context, wanted func(role.View) bool) error {
+	c := make(chan struct{})
+	w.mu.Lock()
+	if w.wait == nil {
+		w.wait = map[chan struct{}]func(role.View) bool{}
+	}
+	w.wait[c] = wanted
+	w.mu.Unlock()
+	defer func() {
+		w.mu.Lock()
+		delete(w.wait, c)
+		w.mu.Unlock()
+	}()
+	select {
+	case <-c:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// answerSwitchover answers who hands over to whom.
+func (o *Operations) answerSwitchover(r *registry.Registry) {
+	registry.Answer(r, operator.CallSwitchover, o.switchover)
+}
+
+// switchover hands over to the other host and returns when it serves.
+func (o *Operations) switchover(ctx context.Context, caller operator.Caller, _ operator.None) (operator.Switchover, error) {
+	ctx, cancel := context.WithTimeout(ctx, switchoverDeadline)
+	defer cancel()
+	began := time.Now()
+	events, stop := o.Events.Listen()
+	defer stop()
+	before := o.Machine.View()
+	// Waiting begins before the order, so that nothing is missed.
+	serves := make(chan error, 1)
+	go func() {
+		serves <- o.waiters.until(ctx, func(v role.View) bool {
+			return v.Peer.Role == role.Active && v.Peer.Epoch > before.Epoch && v.Peer.Serving ||
+				v.Role == role.Active && v.Epoch > before.Epoch && v.Serving
+		})
+	}()
+	actions, _, err := o.Machine.Ask(ctx, role.SwitchoverWanted{Cause: "operator " + caller.From})
+	if err != nil {
+		return operator.Switchover{}, fmt.Errorf("%w: %w", operator.ErrUnavailable, err)
+	}
+	for _, a := range actions {
+		if refusal, ok := a.(role.Refuse); ok {
+			return operator.Switchover{}, fmt.Errorf("%w: %s", operator.ErrRefused, refusal.Reason)
+		}
+	}
+	err = <-serves
+	after := o.Machine.View()
+	result := operator.Switchover{ID: caller.ID, From: o.Host.Host, Active: after.Record.Active.Host, Epoch: after.Record.Epoch, Took: time.Since(began)}
+	for drained := false; !drained; {
+		select {
+		case e := <-events:
+			result.Steps = append(result.Steps, e)
+		default:
+			drained = true
+		}
+	}
+	switch {
+	case err != nil:
+		return result, fmt.Errorf("%w: nobody was seen to serve in a higher epoch within %s", operator.ErrUnfinished, switchoverDeadline)
+	case after.Record.Active == after.Self:
+		return result, fmt.Errorf("%w: %s did not take over; %s serves again", operator.ErrUnfinished, before.Peer.Host, o.Host.Host)
+	}
+	return result, nil
+}

@@ -1,0 +1,95 @@
+package operations
+
+import (
+	"context"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/alarms"
+	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/registry"
+	"github.com/hotpair/hotpair/services/pace"
+	"github.com/hotpair/hotpair/services/role"
+)
+
+// verifyPace is how often main looks whether a comparison that it began has ended.
+const verifyPace = 500 * time.Millisecond
+
+// answerVerify answers whether both databases are alike.
+func (o *Operations) answerVerify(r *registry.Registry) {
+	registry.Answer(r, operator.CallVerify, o.beginVerify)
+	registry.Answer(r, operator.CallVerifyState, o.verifyState)
+	registry.Answer(r, operator.CallStopVerify, o.stopVerify)
+}
+
+// beginVerify begins a comparison of both databases and returns at once. Only the active can.
+func (o *Operations) beginVerify(ctx context.Context, caller operator.Caller, q operator.VerifyRequest) (bus.VerifyState, error) {
+	order := bus.VerifyOrder{ID: caller.ID, By: caller.From, Repair: q.Repair}
+	s, err := verifyOrder(ctx, o, bus.CallVerify, order)
+	if err != nil {
+		return s, err
+	}
+	if q.Repair {
+		o.noteOutcome(caller, operator.CallVerify.Name, "the standby's database is compared and repaired, for "+caller.From)
+	}
+	o.Group.Go(func() { o.followVerify(caller) })
+	return s, nil
+}
+
+// verifyState tells how far a comparison is, or what came of the last one, which both hosts know.
+func (o *Operations) verifyState(ctx context.Context, _ operator.Caller, _ operator.None) (bus.VerifyState, error) {
+	return verifyOrder(ctx, o, bus.CallVerifyState, bus.VerifyQuestion{})
+}
+
+// stopVerify ends the comparison that runs.
+func (o *Operations) stopVerify(ctx context.Context, _ operator.Caller, _ operator.None) (bus.VerifyState, error) {
+	return verifyOrder(ctx, o, bus.CallVerifyStop, bus.VerifyQuestion{})
+}
+
+func verifyOrder[Q any](ctx context.Context, o *Operations, e bus.Endpoint[Q, bus.VerifyState], q Q) (bus.VerifyState, error) {
+	s, err := e.PostWait(ctx, o.Calls, q, callWithin)
+	return s, updaterSaid(err)
+}
+
+// followVerify waits until the comparison has ended and says what came of it: as event, and as alarm or its end.
+func (o *Operations) followVerify(caller operator.Caller) {
+	for {
+		if err := pace.Rest(o.ctx, verifyPace); err != nil {
+			return
+		}
+		s, err := verifyOrder(o.ctx, o, bus.CallVerifyState, bus.VerifyQuestion{})
+		switch {
+		case err != nil && !o.Processes.IsUp(bus.ProcessUpdater):
+			o.noteOutcome(caller, operator.CallVerify.Name, "the comparison of both databases ended with the updater")
+			return
+		case err != nil || s.Running:
+			continue
+		}
+		o.noteOutcome(caller, operator.CallVerify.Name, operator.VerifySentence(s))
+		o.judgeVerify(s)
+		return
+	}
+}
+
+// judgeVerify raises or clears the alarm of a comparison that has ended.
+func (o *Operations) judgeVerify(s bus.VerifyState) {
+	switch {
+	case s.Clean():
+		o.Alarms.Clear(alarms.VerifyMismatch)
+	case s.Different > s.Repaired:
+		o.Alarms.Raise(alarms.VerifyMismatch, operator.VerifySentence(s))
+	}
+}
+
+// recallVerify looks at what came of the last comparison: the alarm belongs to the pair, and its active raises it, also one
+// that has just become active. A change of roles is an event, and so a change of the system's key space.
+func (o *Operations) recallVerify() {
+	if o.Machine.View().Role != role.Active {
+		o.Alarms.Clear(alarms.VerifyMismatch)
+		return
+	}
+	s, err := o.verifyState(o.ctx, operator.Caller{}, operator.None{})
+	if err == nil && s.ID != "" && !s.Running {
+		o.judgeVerify(s)
+	}
+}

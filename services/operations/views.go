@@ -1,0 +1,62 @@
+package operations
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/metrics"
+	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/registry"
+)
+
+// answerViews answers how this host and the pair are, and what happened.
+func (o *Operations) answerViews(r *registry.Registry) {
+	registry.Answer(r, operator.CallStatus, registry.Plain(func(ctx context.Context) (operator.Status, error) {
+		return operator.Whole(o.Main.Status(ctx)), nil
+	}))
+	registry.Answer(r, operator.CallPeer, registry.Plain(func(ctx context.Context) (operator.Status, error) {
+		look, err := o.PeerLook(ctx, time.Now())
+		return operator.Whole(look.Status), err
+	}))
+	registry.Answer(r, operator.CallSeries, registry.Plain(func(context.Context) (operator.Series, error) { return o.Series(time.Time{}), nil }))
+	registry.Answer(r, operator.CallHistory, o.history)
+	registry.Answer(r, operator.CallDiverged, o.diverged)
+	registry.Answer(r, operator.CallEvents, registry.Events(o.Read))
+	registry.AnswerPart(r, operator.PartLook, o.ownLook)
+}
+
+// Series gives what the host did in its last minutes.
+func (o *Operations) Series(after time.Time) operator.Series {
+	return operator.Series{Host: o.Host.Host, Every: metrics.Every, Points: o.Points.Points(after)}
+}
+
+// history asks the updater for a page of the update history.
+func (o *Operations) history(ctx context.Context, _ operator.Caller, request bus.HistoryRequest) (bus.HistoryPage, error) {
+	page, err := bus.CallHistory.PostWait(ctx, o.Calls, request, callWithin)
+	return page, updaterSaid(err)
+}
+
+// diverged gives what this host has set aside: its files, or the updates of one.
+func (o *Operations) diverged(ctx context.Context, _ operator.Caller, q bus.AsideRequest) (bus.AsidePage, error) {
+	page, err := bus.CallAside.PostWait(ctx, o.Calls, q, callWithin)
+	if errors.Is(err, bus.ErrAbsent) {
+		return page, fmt.Errorf("%w: %w", operator.ErrUsage, err)
+	}
+	return page, updaterSaid(err)
+}
+
+// ownLook is how this host sees itself.
+func (o *Operations) ownLook(ctx context.Context, _ operator.Caller, q operator.LookRequest) (operator.Look, error) {
+	return operator.Look{Status: o.Main.Status(ctx), Points: o.Points.Points(q.After)}, nil
+}
+
+// PeerLook gives the other host's own view. Errors: ErrForward, and ErrUnavailable while there is no other host.
+func (o *Operations) PeerLook(ctx context.Context, after time.Time) (operator.Look, error) {
+	if !o.Machine.View().HasPeer {
+		return operator.Look{}, fmt.Errorf("%w: the other host has not been heard", operator.ErrUnavailable)
+	}
+	return registry.Other(ctx, o.registry, operator.PartLook, operator.Caller{Via: o.Host.Host}, operator.LookRequest{After: after})
+}

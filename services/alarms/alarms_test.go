@@ -149,10 +149,13 @@ func TestHooks_Command(t *testing.T) {
 		t.Fatal(err)
 	}
 	var log strings.Builder
-	h := NewHooks(config.Hooks{AlarmCommand: script}, slog.New(slog.NewTextHandler(&log, nil)))
-	c := command{path: script, within: 200 * time.Millisecond, log: slog.New(slog.DiscardHandler)}
-	if err := c.call(t.Context(), hookCall{State: bus.AlarmRaised, Alarm: anAlarm("hangs")}); err == nil || !strings.Contains(err.Error(), "killed after") {
-		t.Errorf("a command that hangs: %v", err)
+	h := NewHooks(config.Hooks{AlarmCommand: script, AlarmTimeout: time.Minute}, slog.New(slog.NewTextHandler(&log, nil)))
+	impatient := NewHooks(config.Hooks{AlarmCommand: script, AlarmTimeout: 200 * time.Millisecond}, slog.New(slog.DiscardHandler))
+	runHooks(t, impatient)
+	impatient.Tell(anAlarm("hangs"), bus.AlarmRaised)
+	processtest.Await(t, "the command that hangs was killed", func() bool { return impatient.States()[0].Failed == 1 })
+	if s := impatient.States()[0]; s.Problem != "killed after 200ms" {
+		t.Errorf("a command that hangs: %+v", s)
 	}
 	runHooks(t, h)
 	h.Tell(anAlarm("updates-lost"), bus.AlarmRaised)

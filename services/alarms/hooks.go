@@ -26,8 +26,7 @@ import (
 const (
 	// hookQueue bounds what waits for one hook. Beyond it the oldest goes, and is counted: the newest matters most.
 	hookQueue = 64
-	// commandWithin is when the command is killed, webhookWithin when one try of the webhook is given up.
-	commandWithin = 30 * time.Second
+	// webhookWithin is when one try of the webhook is given up.
 	webhookWithin = 5 * time.Second
 	// webhookPause is the pause before the second try; it doubles up to webhookPauseMost until webhookGiveUp has passed.
 	webhookPause     = time.Second
@@ -55,7 +54,7 @@ type Hooks struct {
 func NewHooks(c config.Hooks, log *slog.Logger) *Hooks {
 	h := &Hooks{log: log}
 	if c.AlarmCommand != "" {
-		h.hooks = append(h.hooks, newHook("command", log, command{path: c.AlarmCommand, within: commandWithin, log: log}.call))
+		h.hooks = append(h.hooks, newHook("command", log, command{path: c.AlarmCommand, within: c.AlarmTimeout, log: log}.call))
 	}
 	if c.AlarmWebhook != "" {
 		h.hooks = append(h.hooks, newHook("webhook", log, newWebhook(c.AlarmWebhook.Reveal()).call))

@@ -21,6 +21,8 @@ const (
 	minEvents    = 100
 	maxEvents    = 1_000_000
 	maxDeadlines = 5 * time.Minute
+	minHook      = time.Second
+	maxHook      = 10 * time.Minute
 )
 
 // checker gathers the faults of one environment. Variables are named without prefix.
@@ -148,6 +150,8 @@ func (k *Hooks) check(c *checker) {
 	if k.AlarmCommand != "" && !filepath.IsAbs(k.AlarmCommand) {
 		c.fault("ALARM_COMMAND", k.AlarmCommand, "is no absolute path", "write the path of a program, without arguments, for example /usr/local/bin/page-me")
 	}
+	// Under a second a loaded machine kills what would have ended; alarms wait in order for the one before.
+	c.duration("ALARM_TIMEOUT", k.AlarmTimeout, minHook, maxHook)
 	if u, err := url.Parse(k.AlarmWebhook.Reveal()); k.AlarmWebhook != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
 		c.fault("ALARM_WEBHOOK", hidden, "is no URL", "write it like https://alarms.example.com/hotpair")
 	}

@@ -51,6 +51,7 @@ func TestLoad_HostWithDefaults(t *testing.T) {
 		Pace:      Pace{time.Second},
 		Patience:  Patience{2 * time.Second, true},
 		Bounds:    Bounds{1_000_000, 168 * time.Hour, 1 << 30, 24 * time.Hour, 256 << 20, 10000},
+		Hooks:     Hooks{AlarmTimeout: 30 * time.Second},
 		Log:       Log{slog.LevelInfo, LogText},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -105,6 +106,9 @@ func TestLoad_EveryFaultNamesVariableValueAndRemedy(t *testing.T) {
 		{"HOTPAIR_HISTORY_MAX_UPDATES=0", []string{"HOTPAIR_HISTORY_MAX_UPDATES=0", "too small"}},
 		{"HOTPAIR_EVENTS_MAX=10", []string{"HOTPAIR_EVENTS_MAX=10", "too small", "100"}},
 		{"HOTPAIR_ALARM_COMMAND=page-me", []string{"HOTPAIR_ALARM_COMMAND=page-me", "absolute path"}},
+		{"HOTPAIR_ALARM_TIMEOUT=30", []string{"HOTPAIR_ALARM_TIMEOUT=30", "is not a duration"}},
+		{"HOTPAIR_ALARM_TIMEOUT=999ms", []string{"HOTPAIR_ALARM_TIMEOUT=999ms", "too short", "1s"}},
+		{"HOTPAIR_ALARM_TIMEOUT=11m", []string{"HOTPAIR_ALARM_TIMEOUT=11m", "too long", "10m"}},
 		{"HOTPAIR_TRACE_DIR=traces", []string{"HOTPAIR_TRACE_DIR=traces", "absolute path"}},
 		{"HOTPAIR_ALARM_WEBHOOK=example.com/secret", []string{"HOTPAIR_ALARM_WEBHOOK", "no URL", "https://"}},
 		{"HOTPAIR_HISTORY_MAX_BYTES=1k", []string{"HOTPAIR_HISTORY_MAX_BYTES=1k", "not an amount", "KiB"}},

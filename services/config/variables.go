@@ -54,8 +54,9 @@ type Bounds struct {
 
 // Hooks are told of alarms.
 type Hooks struct {
-	AlarmCommand string `split_words:"true" form:"/path" desc:"Program that is run at each alarm that this host raises, clears or acknowledges, with the alarm as JSON on its standard input and in the variables ALARM_ID, ALARM_STATE, ALARM_SEVERITY, ALARM_HOST, ALARM_TEXT, ALARM_REMEDY and ALARM_SINCE. It gets no secret. Killed after 30s; what it prints is logged. Empty: none."`
-	AlarmWebhook Secret `split_words:"true" secret:"true" form:"http://…" desc:"URL to which the same JSON is posted. Each try has 5s; while there is no answer 2xx it is tried again, up to an hour. Empty: none."`
+	AlarmCommand string        `split_words:"true" form:"/path" desc:"Program that is run at each alarm that this host raises, clears or acknowledges, with the alarm as JSON on its standard input and in the variables ALARM_ID, ALARM_STATE, ALARM_SEVERITY, ALARM_HOST, ALARM_TEXT, ALARM_REMEDY and ALARM_SINCE. It gets no secret. What it prints is logged. Empty: none."`
+	AlarmTimeout time.Duration `split_words:"true" default:"30s" form:"duration" desc:"When the alarm command is killed that has not ended, 1s to 10m. Alarms wait for it meanwhile."`
+	AlarmWebhook Secret        `split_words:"true" secret:"true" form:"http://…" desc:"URL to which the same JSON is posted. Each try has 5s; while there is no answer 2xx it is tried again, up to an hour. Empty: none."`
 }
 
 // Tracing is for whoever looks for what a takeover waited for.

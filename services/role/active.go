@@ -1,20 +1,9 @@
 package role
 
 import (
-	"time"
-
 	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/membership"
 )
-
-// add is the way of the other host into the set (R4).
-type add struct {
-	serial  uint64 // of Require
-	held    bool   // the peer holds everything, frames wait for it, and it has noted so
-	version uint64
-}
-
-func (a add) begun() bool { return a.serial != 0 }
 
 func (m *Machine) beatAnswered(in BeatAnswered) {
 	if in.Refusal != "" {
@@ -31,14 +20,6 @@ func (m *Machine) beatAnswered(in BeatAnswered) {
 	if in.Grant {
 		// Counted from when the beat was sent: the promise began later, so it ends later.
 		m.term.leaseUntil = max(m.term.leaseUntil, in.SentAt+m.config.Lease)
-	}
-}
-
-// renewSolo renews the right of a solo active, only while the last record it knows is its own solo term and no add is
-// on its way (V4). Losing the witness does not end it.
-func (m *Machine) renewSolo() {
-	if m.term.serving && !m.term.add.begun() && !m.mustHold() && m.record.Epoch == m.term.epoch && m.record.Active == m.self {
-		m.term.soloUntil = m.now + m.config.soloRight()
 	}
 }
 
@@ -127,12 +108,6 @@ func (m *Machine) wentSolo() {
 	m.report("", "solo: updates are not notified until the other host is back")
 }
 
-// require tells the updater which hosts must hold a frame.
-func (m *Machine) require(peer bool) {
-	m.term.requirePeer = peer
-	m.do(Require{Serial: m.nextSerial(), Peer: peer})
-}
-
 // findPartner brings a host that has caught up into the set (R4): updates wait for it, it notes so, the solo right is
 // waited out, a lease is held, then the arbiter is asked.
 func (m *Machine) findPartner() {
@@ -165,12 +140,6 @@ func (m *Machine) findPartner() {
 	next.LongestLease = max(m.config.Lease, m.peer.Lease)
 	m.term.partnerOf = m.peer.Incarnation
 	m.submit(addPeer, next, m.revision)
-}
-
-// peerFits: the other host may be added; unequal pair, witness or version means no lease and no add.
-func (m *Machine) peerFits() bool {
-	return m.peerLives() && m.refusal == "" && m.foreign == "" && !m.readFailed && m.samePair(m.peer) && m.peer.Role == Standby &&
-		!m.peer.Stopping && !m.peer.Resigned && m.peer.WitnessID == m.record.WitnessID
 }
 
 func (m *Machine) required(in Required) {
@@ -218,9 +187,6 @@ func (m *Machine) lookForOwnFault() {
 		m.handOverFor("this host reaches no terminal, the other does") // T5
 	}
 }
-
-// unreachableFor is how long an active that reaches no terminal waits before it hands over.
-const unreachableFor = 2 * time.Second
 
 func (m *Machine) processFailed(in ProcessFailed) {
 	m.report(B2, "restarting %s does not help", in.Process)

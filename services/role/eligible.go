@@ -197,3 +197,16 @@ func orNone(name string) string {
 	}
 	return name
 }
+
+func (m *Machine) outsideText() string {
+	for _, member := range m.record.InSync {
+		if member.Host == m.self.Host {
+			return "the set has a host of this name with another identity: its data directory was replaced"
+		}
+	}
+	who := m.record.Active.Host
+	if ahead := int64(m.heardCommit.Sequence) - int64(m.position().Sequence); ahead > 0 {
+		return fmt.Sprintf("waiting for %s: %d updates ahead", who, ahead)
+	}
+	return fmt.Sprintf("waiting for %s, which alone holds every acknowledged update", who)
+}

@@ -117,26 +117,6 @@ func (m *Machine) forceWanted(in ForceWanted) {
 	m.begin(fmt.Sprintf("forced by %s: at least %d acknowledged updates are lost", in.By, f.Missing), false, false, true)
 }
 
-// forcedRecord is what a forced takeover writes over: the record, or where the register has lost it, what this host knows.
-func (m *Machine) forcedRecord() Record {
-	if m.haveRecord {
-		return m.next()
-	}
-	return Record{PairID: m.facts.PairID, WitnessID: m.witnessID, Version: m.facts.RecordVersion + lostStride}
-}
-
-// lostStride is how far epoch and version leap where the register has lost the record. The other host may have gone on for any
-// number of terms that nobody here knows of, and none of them may be chosen again.
-const lostStride = 1_000_000
-
-// forcedEpoch is the epoch of a forced takeover, from the next that is free as far as is known.
-func (m *Machine) forcedEpoch(next uint64) uint64 {
-	if m.haveRecord {
-		return next
-	}
-	return max(next, m.facts.Note.Epoch, m.position().Epoch, m.heardCommit.Epoch) + lostStride
-}
-
 func (m *Machine) admitWanted(in AdmitWanted) {
 	if why := m.mayAdmit(in.Host); why != "" {
 		m.do(Refuse{Reason: why})
@@ -187,11 +167,6 @@ func (m *Machine) witnessWanted(in WitnessWanted) {
 	next.SetVersion = m.record.Membership()
 	next.WitnessID = m.witnessID
 	m.submit(moveWitness, next, 0)
-}
-
-// witnessReplaced reports that another witness answers than the one that the record names.
-func (m *Machine) witnessReplaced() bool {
-	return !m.config.Witnessless && m.haveRecord && !m.readFailed && m.witnessID != "" && m.witnessID != m.record.WitnessID
 }
 
 // mayMoveWitness says why the record can't move; "" when it can.

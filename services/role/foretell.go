@@ -296,28 +296,3 @@ func (r *rehearsal) write(a WriteRecord) {
 	}
 	r.later(in)
 }
-
-// Times are the times that follow from the settings, each by the function by which the machine goes.
-type Times struct {
-	Lease       time.Duration
-	Heartbeat   time.Duration // Tick and beat
-	Unanswered  time.Duration // an active whose beats get no reply gives the standby up
-	Promise     time.Duration // a standby does not take over on silence before
-	Patience    time.Duration // an update that the standby does not confirm, or the own disk
-	SoloRight   time.Duration // how long a solo active may answer without renewing
-	Read        time.Duration // how often the record is read
-	Veto        time.Duration // terminals are waited for when the other host refuses
-	HandOver    time.Duration // each half of a hand-over
-	Unreachable time.Duration // an active that reaches no terminal
-}
-
-// Times gives what the settings imply.
-func (c Config) Times() Times {
-	return Times{
-		Lease: c.Lease, Heartbeat: c.Lease / 8, Unanswered: c.unanswered(), Promise: promise(c.Lease), Patience: c.StandbyPatience,
-		SoloRight: c.soloRight(), Read: readInterval, Veto: vetoWait, HandOver: handOverDeadline(c.Lease), Unreachable: unreachableFor,
-	}
-}
-
-// Times gives what this machine's settings imply.
-func (m *Machine) Times() Times { return m.config.Times() }

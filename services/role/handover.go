@@ -1,95 +1,9 @@
 package role
 
 import (
-	"cmp"
-	"fmt"
-	"slices"
-	"time"
-
 	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/membership"
-	"github.com/hotpair/hotpair/storage/position"
 )
-
-// handover is the way from active to standby: planned switchover, faulty host and clean stop are one procedure.
-type handover struct {
-	cause     string
-	serial    uint64
-	undrained bool            // the own disk is stuck or the updater gone: only the rights end, and this host leaves the set
-	note      membership.Note // of this host for the successor's record
-	drained   bool
-	position  position.Position
-	deadline  time.Duration
-}
-
-// handOverWindow is how long one cause may lead to one hand-over only (T2, T5).
-const handOverWindow = time.Minute
-
-// handOvers are the causes of hand-overs, sorted, and when each was. It is never changed in place.
-type handOvers []pastHandOver
-
-type pastHandOver struct {
-	cause string
-	at    time.Duration
-}
-
-// within reports whether cause led to a hand-over within the window.
-func (l handOvers) within(cause string, now time.Duration) bool {
-	for _, h := range l {
-		if h.cause == cause {
-			return now-h.at < handOverWindow
-		}
-	}
-	return false
-}
-
-// with gives the list with one that begins now.
-func (l handOvers) with(cause string, now time.Duration) handOvers {
-	next := slices.DeleteFunc(slices.Clone(l), func(h pastHandOver) bool { return h.cause == cause })
-	next = append(next, pastHandOver{cause, now})
-	slices.SortFunc(next, func(a, b pastHandOver) int { return cmp.Compare(a.cause, b.cause) })
-	return next
-}
-
-// recent gives the list without those whose window has passed.
-func (l handOvers) recent(now time.Duration) handOvers {
-	return slices.DeleteFunc(slices.Clone(l), func(h pastHandOver) bool { return now-h.at >= handOverWindow })
-}
-
-// mayHandOver says why the other host can't take over now; "" when it can.
-func (m *Machine) mayHandOver() string {
-	switch {
-	case m.role != Active || !m.term.serving:
-		return fmt.Sprintf("this host is not serving (it is %s)", m.role)
-	case !m.paired() || m.peerResigned:
-		return "there is no in-sync standby"
-	case m.attempt.open():
-		return "a change of the pair record is under way"
-	case !m.peerLives():
-		return fmt.Sprintf("%s has not answered for %s", m.partner().Host, (m.now - m.heardAt).Round(time.Millisecond))
-	case m.peer.Stopping:
-		return fmt.Sprintf("%s is stopping", m.partner().Host)
-	case m.peer.Role != Standby:
-		return fmt.Sprintf("%s is %s", m.partner().Host, m.peer.Role)
-	case !m.peer.Fit:
-		return fmt.Sprintf("%s is not fit: %s", m.partner().Host, m.peer.Unfit)
-	case m.updater.Peer != Held && !m.updaterGone():
-		return fmt.Sprintf("%s does not take updates at the moment", m.partner().Host)
-	}
-	return ""
-}
-
-// diskStuck reports whether the own disk has held a frame for longer than patience (T6). That a frame waits for it for a
-// moment is what every frame does.
-func (m *Machine) diskStuck() bool {
-	return m.updater.OwnStuck && m.updater.OldestFrame >= m.config.StandbyPatience
-}
-
-// updaterGone reports whether the updater of this serving host is down. Nothing can be drained then, but nothing has to
-// be: it acknowledges nothing any more, and all that it did is in the other host's journal (R2).
-func (m *Machine) updaterGone() bool {
-	return m.term.serving && m.updater.Position == (position.Position{})
-}
 
 func (m *Machine) switchoverWanted(in SwitchoverWanted) {
 	if why := m.mayHandOver(); why != "" {
@@ -125,9 +39,6 @@ func (m *Machine) beginHandOver(cause string) {
 	m.report(B4, "draining")
 	m.do(Drain{Serial: h.serial, Membership: h.note, RightsOnly: h.undrained})
 }
-
-// handOverDeadline of each half: to drain, and for the successor to take the epoch.
-func handOverDeadline(lease time.Duration) time.Duration { return max(lease, 500*time.Millisecond) }
 
 func (m *Machine) drained(in Drained) {
 	h := &m.handover

@@ -2,6 +2,7 @@ package role
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -45,4 +46,37 @@ func (r Record) Has(m Member) bool { return slices.Contains(r.InSync, m) }
 func (r Record) Equal(o Record) bool {
 	return r.PairID == o.PairID && r.WitnessID == o.WitnessID && r.Version == o.Version && r.Epoch == o.Epoch &&
 		r.Active == o.Active && slices.Equal(r.InSync, o.InSync) && r.LongestLease == o.LongestLease && r.SetVersion == o.SetVersion && r.Pause.Equal(o.Pause) && r.Forced == o.Forced
+}
+
+// Pause holds back automatic takeover and automatic hand-over until it ends, as for work on one of the machines. It is part
+// of the pair record: from the compare-and-set on that brings it in, no takeover that does not know of it can succeed,
+// because a takeover expects the revision that it has seen; and it outlives a restart of either host.
+//
+// Until is a wall time, for people and for hosts that restart. A host that learns of the pause counts what is left of it
+// on its own clock, never more than For: a wall clock that is wrong can end a pause early, or begin it again at a
+// restart, but not make it last for ever.
+type Pause struct {
+	Until time.Time     `json:"until"`
+	For   time.Duration `json:"for_ns"` // as it was asked for
+	By    string        `json:"by"`
+}
+
+// LongestPause bounds a pause: whoever needs longer says so again. ShortestPause is what both hosts are sure to notice.
+const (
+	LongestPause  = 24 * time.Hour
+	ShortestPause = time.Second
+)
+
+// Equal compares contents.
+func (p Pause) Equal(o Pause) bool { return p.Until.Equal(o.Until) && p.For == o.For && p.By == o.By }
+
+// None reports that there is no pause.
+func (p Pause) None() bool { return p.For == 0 }
+
+func names(members []Member) string {
+	hosts := make([]string, len(members))
+	for i, member := range members {
+		hosts[i] = member.Host
+	}
+	return strings.Join(hosts, ",")
 }

@@ -5,20 +5,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/services/membership"
-	"github.com/hotpair/hotpair/storage/position"
 )
-
-// retryInterval of an attempt whose outcome is unknown or that could not be sent.
-const retryInterval = 50 * time.Millisecond
-
-func (m *Machine) readRecord() {
-	if m.reading {
-		return
-	}
-	m.reading = true
-	m.reads++
-	m.do(ReadRecord{})
-}
 
 func (m *Machine) recordRead(in RecordRead) {
 	m.reading, m.readAt = false, m.now
@@ -73,99 +60,6 @@ func (m *Machine) registerFoundEmpty() {
 			PairID: m.config.PairID, WitnessID: m.witnessID, Version: 1,
 			InSync: []Member{m.self, m.peer.Member}, LongestLease: max(m.config.Lease, m.peer.Lease),
 		}, 0)
-	}
-}
-
-// first gives the one of two hosts that goes first where nothing else decides: the lower name.
-func (m *Machine) first() bool { return !m.havePeer || m.self.Host < m.peer.Host }
-
-// learn takes a record that was read from the arbiter or told by the other main. It refuses one of another pair or of
-// a lower version than any seen (V12), and forgets evidence by moving the revision that a takeover expects.
-func (m *Machine) learn(r Record, revision uint64, fromArbiter bool) {
-	switch {
-	case m.facts.PairID != "" && r.PairID != m.facts.PairID:
-		m.foreign = fmt.Sprintf("the witness keeps the record of another pair (%s, this host belongs to %s)", r.PairID, m.facts.PairID)
-		return
-	case m.facts.PairID == "" && !m.facts.Empty:
-		m.foreign = "this host holds data but belongs to no pair"
-		return
-	case m.config.Witnessless && m.haveRecord && !r.Equal(m.record) && !newer(r, m.record):
-		return
-	case !m.config.Witnessless && (r.Version < m.facts.RecordVersion || m.haveRecord && r.Version < m.record.Version):
-		if fromArbiter && (!m.haveRecord || r.Version < m.record.Version) {
-			m.foreign = fmt.Sprintf("the witness went back to record version %d, this host has seen %d", r.Version, max(m.facts.RecordVersion, m.record.Version))
-		}
-		return
-	}
-	if fromArbiter {
-		m.foreign = ""
-	}
-	if m.haveRecord && r.Equal(m.record) {
-		if fromArbiter {
-			m.revision = revision // also a lower one: the register was emptied and filled again (V12)
-		}
-		return
-	}
-	if m.haveRecord && !fromArbiter && r.Version == m.record.Version && !m.config.Witnessless {
-		return // two writers of one version: only the arbiter knows which one stands
-	}
-	wasIn := m.haveRecord && m.record.Has(m.self)
-	if m.heardCommit.Epoch < r.Forced {
-		m.heardCommit = position.Position{}
-	}
-	before := m.record.Pause
-	m.record, m.revision, m.haveRecord = r, revision, true
-	m.learnPause(before)
-	m.facts.PairID = r.PairID
-	m.facts.RecordVersion = r.Version
-	facts := WriteFacts{PairID: r.PairID, RecordVersion: r.Version}
-	if m.config.Witnessless && !fromArbiter {
-		facts.Record = &r
-	}
-	m.do(facts)
-	if r.Has(m.self) && !wasIn {
-		// Who learns that it is in the set counts as having just granted (V4).
-		m.promisedUntil = max(m.promisedUntil, m.now+promise(max(r.LongestLease, m.config.Lease)))
-	}
-	if m.role != Starting && m.term.epoch != 0 && (r.Epoch > m.term.epoch || r.Epoch == m.term.epoch && r.Active != m.self) {
-		m.stepDown(fmt.Sprintf("%s is active in epoch %d", r.Active.Host, r.Epoch))
-	}
-}
-
-// stepDown ends the own term because a higher one is known (R5).
-func (m *Machine) stepDown(why string) {
-	m.peerResigned, m.wish = false, nil
-	m.dropAttempt()
-	m.become(state{role: Standby})
-	m.report("", "standby: %s", why)
-	m.do(BecomeStandby{Epoch: m.record.Epoch})
-}
-
-// dropAttempt forgets what an active wanted of the record; a takeover's attempt is not an active's.
-func (m *Machine) dropAttempt() {
-	if m.attempt.purpose != takeEpoch {
-		m.attempt = attempt{}
-	}
-}
-
-// submit begins the one attempt that may be outstanding. Every member notes the version before it exists, so that a
-// note older than the record is always the sign of old data (V11).
-func (m *Machine) submit(p purpose, r Record, expected uint64) {
-	m.attempt = attempt{purpose: p, record: r, expected: expected, after: m.reads == 0}
-	m.write()
-}
-
-func (m *Machine) write() {
-	a := &m.attempt
-	a.ticket, a.waiting = m.nextSerial(), true
-	m.do(WriteRecord{Ticket: a.ticket, Expected: a.expected, Record: a.record})
-}
-
-// proceedAttempt sends an attempt again whose outcome is open: a later compare-and-set of ours on the same revision
-// settles it when it succeeds (R11), and what the machine wants is the same.
-func (m *Machine) proceedAttempt() {
-	if a := m.attempt; a.open() && !a.waiting && m.now >= a.retryAt {
-		m.write()
 	}
 }
 

@@ -2,10 +2,8 @@ package role
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/hotpair/hotpair/services/evidence"
-	"github.com/hotpair/hotpair/storage/position"
 )
 
 // peerBeat hears the other main, and answers whether this host promises not to take over on silence.
@@ -22,58 +20,6 @@ func (m *Machine) peerBeat(p PeerView) {
 func (m *Machine) mayGrant(p PeerView) bool {
 	return m.role == Standby && m.haveRecord && p.Epoch != 0 && p.Epoch >= m.record.Epoch && p.Epoch >= m.facts.Epoch &&
 		m.record.Active == p.Member && !m.attempt.open() && m.samePair(p)
-}
-
-func (m *Machine) samePair(p PeerView) bool {
-	return p.PairID == m.record.PairID && (p.WitnessID == "" || p.WitnessID == m.record.WitnessID || p.WitnessID == m.witnessID) && p.Host != m.self.Host
-}
-
-// hear takes what the other main says of itself.
-func (m *Machine) hear(p PeerView) {
-	if m.havePeer && p.Incarnation == m.peer.Incarnation && p.Steps < m.peer.Steps {
-		m.heard()
-		return // beats and replies come over two connections and may pass each other
-	}
-	restarted := m.havePeer && p.Incarnation != m.peer.Incarnation
-	m.peer, m.havePeer = p, true
-	m.heard()
-	if restarted {
-		m.evidence = PeerEvidence{Link: evidence.Connected, Replication: m.evidence.Replication}
-	}
-	if p.Resigned && m.paired() && p.Member == m.partner() {
-		m.peerResigned = true
-	}
-	if p.Record.Version > 0 && m.haveFacts {
-		m.learn(p.Record, p.Revision, false)
-	}
-	if p.Epoch != 0 && p.Epoch == m.record.Epoch && p.Member == m.record.Active {
-		m.fresh = false
-		m.heardActive = m.now
-		m.holder, m.holderEpoch = p.Incarnation, p.Epoch
-		if m.heardCommit.Before(p.Committed) && p.Committed.Epoch >= m.record.Forced {
-			m.heardCommit = p.Committed
-		}
-	}
-}
-
-func (m *Machine) outsideText() string {
-	for _, member := range m.record.InSync {
-		if member.Host == m.self.Host {
-			return "the set has a host of this name with another identity: its data directory was replaced"
-		}
-	}
-	who := m.record.Active.Host
-	if ahead := int64(m.heardCommit.Sequence) - int64(m.position().Sequence); ahead > 0 {
-		return fmt.Sprintf("waiting for %s: %d updates ahead", who, ahead)
-	}
-	return fmt.Sprintf("waiting for %s, which alone holds every acknowledged update", who)
-}
-
-func (m *Machine) position() position.Position {
-	if m.facts.Position.Before(m.updater.Position) {
-		return m.updater.Position
-	}
-	return m.facts.Position
 }
 
 // proceedStandby looks for evidence that the active is gone.
@@ -155,16 +101,6 @@ func (m *Machine) restartedUnknown(active Member) bool {
 		m.holderEpoch == m.record.Epoch && m.peer.Incarnation != m.holder
 }
 
-// refusedBoth is the evidence of a dead host: both connections ended, both ports refuse (V8).
-func (m *Machine) refusedBoth() bool {
-	return m.config.RefusedIsDead && m.evidence.Link == evidence.Refused && m.evidence.Replication == evidence.Refused
-}
-
-// silent: every promise has run out and nothing was heard of the active for as long.
-func (m *Machine) silent() bool {
-	return m.now >= m.promisedUntil && (m.heardAt == 0 || m.now-m.heardAt >= promise(m.config.Lease))
-}
-
 // resign leaves the set durably before a clean end, so that a healthy active need not stop when the witness is away
 // (T9).
 func (m *Machine) resign() {
@@ -181,37 +117,3 @@ func (m *Machine) resign() {
 	}
 	m.do(Exit{})
 }
-
-// backoff is the healthy time that a standby must show before it is added again; it doubles when the pair breaks
-// while the standby was alive (T7), and not when the standby was plainly dead.
-type backoff struct {
-	wait    time.Duration
-	since   time.Duration // when the standby became healthy
-	addedAt time.Duration
-}
-
-const longestBackoff = 10 * time.Minute
-
-func (b *backoff) broke(now time.Duration, alive bool, first time.Duration) {
-	b.since = 0
-	if !alive {
-		return
-	}
-	if b.addedAt != 0 && now-b.addedAt > max(10*b.wait, 10*first) {
-		b.wait = 0
-	}
-	b.wait = min(max(2*b.wait, first), longestBackoff)
-}
-
-// see takes whether the standby is healthy now.
-func (b *backoff) see(now time.Duration, ok bool) {
-	switch {
-	case !ok:
-		b.since = 0
-	case b.since == 0:
-		b.since = now
-	}
-}
-
-// over reports whether the standby has been healthy for long enough.
-func (b *backoff) over(now time.Duration) bool { return b.since != 0 && now-b.since >= b.wait }

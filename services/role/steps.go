@@ -36,3 +36,15 @@ const (
 	Handover Role = "handover"
 	Stopped  Role = "stopped"
 )
+
+// Mode says what the pair can do at the moment, as this host sees it.
+type Mode string
+
+// Modes.
+const (
+	Paired     Mode = "paired"      // both hosts hold every acknowledged update
+	Solo       Mode = "solo"        // this host serves alone
+	Waiting    Mode = "waiting"     // it may not serve and nobody does, or it can't join
+	CatchingUp Mode = "catching-up" // out of the set, receiving history
+	Copying    Mode = "copying"     // out of the set, receiving the database
+)

@@ -2,29 +2,9 @@ package role
 
 import (
 	"fmt"
-	"strings"
-	"time"
 
 	"github.com/hotpair/hotpair/storage/position"
 )
-
-// takeover is the way from standby to active. Fence and validation come first, then the compare-and-set: an unfit host
-// never takes the role from a good one (T4).
-type takeover struct {
-	cause    string
-	epoch    uint64
-	revision uint64 // under which the evidence was seen; the compare-and-set expects it
-	keepPeer bool   // the old active has confirmed that it stopped (B6), so both stay in the set
-	serial   uint64 // of Prepare
-	prepared bool
-	unfit    string
-	askID    uint64 // of AskTerminals; 0 when none is awaited
-	polled   int    // terminals that could be asked
-	veto     []string
-	asked    time.Duration // when the terminals were asked last
-	handed   bool
-	forced   bool // an operator accepts that acknowledged updates are lost
-}
 
 // takeOver begins: fence the own journal, ask the terminals at the same time.
 func (m *Machine) takeOver(cause string, ask, keepPeer bool) { m.begin(cause, ask, keepPeer, false) }
@@ -160,14 +140,6 @@ func (m *Machine) wonEpoch(r Record) {
 	m.do(Serve{Epoch: r.Epoch, RecordVersion: r.Version, RequirePeer: m.term.requirePeer})
 }
 
-func names(members []Member) string {
-	hosts := make([]string, len(members))
-	for i, member := range members {
-		hosts[i] = member.Host
-	}
-	return strings.Join(hosts, ",")
-}
-
 // served: the updater serves the term, or can't.
 func (m *Machine) served(in Served) {
 	if m.role != Active || in.Epoch != m.term.epoch {
@@ -192,16 +164,6 @@ func (m *Machine) served(in Served) {
 	}
 }
 
-// abandonTerm gives an epoch up that could not be served; the next number follows (R1).
-func (m *Machine) abandonTerm(why string) {
-	m.wish = nil
-	m.dropAttempt()
-	m.retryAfter = m.now + m.config.Lease/4
-	m.become(state{role: Standby})
-	m.report("", "epoch %d is abandoned: %s", m.record.Epoch, why)
-	m.do(BecomeStandby{Epoch: m.record.Epoch})
-}
-
 func (m *Machine) attached(in TerminalsAttached) {
 	if m.role != Active || in.Epoch != m.term.epoch {
 		return
@@ -216,3 +178,23 @@ func (m *Machine) attached(in TerminalsAttached) {
 	}
 	m.report(B9, "takeover complete: %d terminals attached, %d refused", in.Attached, in.Refused)
 }
+
+// forcedEpoch is the epoch of a forced takeover, from the next that is free as far as is known.
+func (m *Machine) forcedEpoch(next uint64) uint64 {
+	if m.haveRecord {
+		return next
+	}
+	return max(next, m.facts.Note.Epoch, m.position().Epoch, m.heardCommit.Epoch) + lostStride
+}
+
+// forcedRecord is what a forced takeover writes over: the record, or where the register has lost it, what this host knows.
+func (m *Machine) forcedRecord() Record {
+	if m.haveRecord {
+		return m.next()
+	}
+	return Record{PairID: m.facts.PairID, WitnessID: m.witnessID, Version: m.facts.RecordVersion + lostStride}
+}
+
+// lostStride is how far epoch and version leap where the register has lost the record. The other host may have gone on for any
+// number of terms that nobody here knows of, and none of them may be chosen again.
+const lostStride = 1_000_000

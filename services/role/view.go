@@ -6,18 +6,6 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// Mode says what the pair can do at the moment, as this host sees it.
-type Mode string
-
-// Modes.
-const (
-	Paired     Mode = "paired"      // both hosts hold every acknowledged update
-	Solo       Mode = "solo"        // this host serves alone
-	Waiting    Mode = "waiting"     // it may not serve and nobody does, or it can't join
-	CatchingUp Mode = "catching-up" // out of the set, receiving history
-	Copying    Mode = "copying"     // out of the set, receiving the database
-)
-
 // View is what the machine knows, for beats and for the operator.
 type View struct {
 	Steps     uint64 // inputs taken so far
@@ -92,3 +80,6 @@ func (m *Machine) mode() Mode {
 	}
 	return Waiting
 }
+
+// Times gives what this machine's settings imply.
+func (m *Machine) Times() Times { return m.config.Times() }

@@ -1,0 +1,92 @@
+package role
+
+import (
+	"fmt"
+
+	"github.com/hotpair/hotpair/services/evidence"
+	"github.com/hotpair/hotpair/storage/position"
+)
+
+// hear takes what the other main says of itself.
+func (m *Machine) hear(p PeerView) {
+	if m.havePeer && p.Incarnation == m.peer.Incarnation && p.Steps < m.peer.Steps {
+		m.heard()
+		return // beats and replies come over two connections and may pass each other
+	}
+	restarted := m.havePeer && p.Incarnation != m.peer.Incarnation
+	m.peer, m.havePeer = p, true
+	m.heard()
+	if restarted {
+		m.evidence = PeerEvidence{Link: evidence.Connected, Replication: m.evidence.Replication}
+	}
+	if p.Resigned && m.paired() && p.Member == m.partner() {
+		m.peerResigned = true
+	}
+	if p.Record.Version > 0 && m.haveFacts {
+		m.learn(p.Record, p.Revision, false)
+	}
+	if p.Epoch != 0 && p.Epoch == m.record.Epoch && p.Member == m.record.Active {
+		m.fresh = false
+		m.heardActive = m.now
+		m.holder, m.holderEpoch = p.Incarnation, p.Epoch
+		if m.heardCommit.Before(p.Committed) && p.Committed.Epoch >= m.record.Forced {
+			m.heardCommit = p.Committed
+		}
+	}
+}
+
+// heard notes that something came from the other main.
+func (m *Machine) heard() { m.heardAt, m.toldAt = m.now, m.now }
+
+// learn takes a record that was read from the arbiter or told by the other main. It refuses one of another pair or of
+// a lower version than any seen (V12), and forgets evidence by moving the revision that a takeover expects.
+func (m *Machine) learn(r Record, revision uint64, fromArbiter bool) {
+	switch {
+	case m.facts.PairID != "" && r.PairID != m.facts.PairID:
+		m.foreign = fmt.Sprintf("the witness keeps the record of another pair (%s, this host belongs to %s)", r.PairID, m.facts.PairID)
+		return
+	case m.facts.PairID == "" && !m.facts.Empty:
+		m.foreign = "this host holds data but belongs to no pair"
+		return
+	case m.config.Witnessless && m.haveRecord && !r.Equal(m.record) && !newer(r, m.record):
+		return
+	case !m.config.Witnessless && (r.Version < m.facts.RecordVersion || m.haveRecord && r.Version < m.record.Version):
+		if fromArbiter && (!m.haveRecord || r.Version < m.record.Version) {
+			m.foreign = fmt.Sprintf("the witness went back to record version %d, this host has seen %d", r.Version, max(m.facts.RecordVersion, m.record.Version))
+		}
+		return
+	}
+	if fromArbiter {
+		m.foreign = ""
+	}
+	if m.haveRecord && r.Equal(m.record) {
+		if fromArbiter {
+			m.revision = revision // also a lower one: the register was emptied and filled again (V12)
+		}
+		return
+	}
+	if m.haveRecord && !fromArbiter && r.Version == m.record.Version && !m.config.Witnessless {
+		return // two writers of one version: only the arbiter knows which one stands
+	}
+	wasIn := m.haveRecord && m.record.Has(m.self)
+	if m.heardCommit.Epoch < r.Forced {
+		m.heardCommit = position.Position{}
+	}
+	before := m.record.Pause
+	m.record, m.revision, m.haveRecord = r, revision, true
+	m.learnPause(before)
+	m.facts.PairID = r.PairID
+	m.facts.RecordVersion = r.Version
+	facts := WriteFacts{PairID: r.PairID, RecordVersion: r.Version}
+	if m.config.Witnessless && !fromArbiter {
+		facts.Record = &r
+	}
+	m.do(facts)
+	if r.Has(m.self) && !wasIn {
+		// Who learns that it is in the set counts as having just granted (V4).
+		m.promisedUntil = max(m.promisedUntil, m.now+promise(max(r.LongestLease, m.config.Lease)))
+	}
+	if m.role != Starting && m.term.epoch != 0 && (r.Epoch > m.term.epoch || r.Epoch == m.term.epoch && r.Active != m.self) {
+		m.stepDown(fmt.Sprintf("%s is active in epoch %d", r.Active.Host, r.Epoch))
+	}
+}

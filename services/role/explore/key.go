@@ -7,10 +7,11 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/services/role"
+	"github.com/hotpair/hotpair/services/role/canon"
 )
 
 // keyer makes the key of a state: equal keys, equal futures.
-type keyer struct{ canon role.Canon }
+type keyer struct{ canon canon.Writer }
 
 // key of a world. Without faults: of what would follow if nothing went wrong any more.
 func (k *keyer) key(w *world, withFaults bool) uint64 {
@@ -28,7 +29,7 @@ func (k *keyer) key(w *world, withFaults bool) uint64 {
 	}
 	c.Bools(w.reverse)
 	c.Byte(w.cut)
-	c.Record(w.register.record)
+	w.register.record.Canonical(c)
 	log := func(l []entry) {
 		c.Byte(byte(len(l) - same))
 		for _, e := range l[same:] {
@@ -172,7 +173,7 @@ func (k *keyer) wire(w *world) {
 		if s.read != nil {
 			c.Byte(s.age)
 			c.RevisionNumber(s.read.revision)
-			c.Record(s.read.record)
+			s.read.record.Canonical(c)
 		}
 		if s.message != nil {
 			k.message(*s.message)
@@ -186,7 +187,7 @@ func (k *keyer) wire(w *world) {
 		c.Bools(q.host == 1, q.ghost)
 		c.ID(q.write.Ticket)
 		c.RevisionNumber(q.write.Expected)
-		c.Record(q.write.Record)
+		q.write.Record.Canonical(c)
 	}
 	c.Byte(byte(len(w.answers)))
 	for _, a := range w.answers {
@@ -214,7 +215,7 @@ func (k *keyer) beat(b *beat) {
 	c.Since(b.sent, 2*lease)
 	c.Bools(b.grant, b.error != "")
 	c.ID(b.run)
-	c.Peer(b.view)
+	b.view.Canonical(c)
 }
 
 func (k *keyer) message(m message) {

@@ -13,6 +13,7 @@ import (
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/registry"
 	"github.com/hotpair/hotpair/services/role"
+	"github.com/hotpair/hotpair/services/role/predict"
 )
 
 const (
@@ -82,8 +83,8 @@ func (o *Operations) examineOwn(ctx context.Context, _ operator.Caller, _ operat
 			f.add(operator.Bad, c.Name, c.Unmet, "hotpair explain says since when; needed is: "+c.Needed)
 		}
 	}
-	for _, loss := range []role.Loss{role.OtherDies, role.OtherVanishes} {
-		e.Outlooks = append(e.Outlooks, shownOutlook(m.Foretell(loss)))
+	for _, loss := range []predict.Loss{predict.OtherDies, predict.OtherVanishes} {
+		e.Outlooks = append(e.Outlooks, shownOutlook(predict.After(m, loss)))
 	}
 	e.Findings, e.Time = f.list, time.Now()
 	return e, nil

@@ -10,6 +10,7 @@ import (
 	"github.com/hotpair/hotpair/services/operator/registry"
 	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/services/role"
+	"github.com/hotpair/hotpair/services/role/predict"
 	"github.com/hotpair/hotpair/services/supervisor"
 )
 
@@ -98,13 +99,13 @@ func (o *Operations) explainOwn(ctx context.Context, _ operator.Caller, _ operat
 		own.Conditions = append(own.Conditions, operator.Condition{Name: c.Name, Value: c.Value, Needed: c.Needed, Met: c.Unmet == "",
 			Since: o.standing.at(c.Name), Verdict: c.Unmet})
 	}
-	for _, loss := range []role.Loss{role.OtherDies, role.OtherVanishes, role.LinkLost, role.WitnessLost, role.ThisReturns} {
-		own.Outlooks = append(own.Outlooks, shownOutlook(m.Foretell(loss)))
+	for _, loss := range []predict.Loss{predict.OtherDies, predict.OtherVanishes, predict.LinkLost, predict.WitnessLost, predict.ThisReturns} {
+		own.Outlooks = append(own.Outlooks, shownOutlook(predict.After(m, loss)))
 	}
 	return own, nil
 }
 
-func shownOutlook(o role.Outlook) operator.Outlook {
+func shownOutlook(o predict.Prediction) operator.Outlook {
 	shown := operator.Outlook{Loss: string(o.Loss), Serves: o.Serves, AfterMS: -1, Role: string(o.Role), Mode: string(o.Mode), Waiting: o.Waiting, HeldBack: o.HeldBack,
 		Moves: []operator.Move{}}
 	if o.Serves {

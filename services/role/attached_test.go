@@ -15,7 +15,7 @@ func TestAttached_TellsWhoIsToCome(t *testing.T) {
 		{TerminalsAttached{Epoch: 3, Attached: 49, Refused: 1}, "takeover complete: 49 terminals attached, 1 refused"},
 		{TerminalsAttached{Epoch: 3, Attached: 113, Waiting: 1387}, "takeover complete: 113 terminals attached so far, 0 refused, 1387 to come"},
 	} {
-		m := New(Config{Host: "a", PairID: "p", Lease: testLease}, time.Hour)
+		m := New(Config{Host: "a", PairID: "p", Lease: time.Second}, time.Hour)
 		m.role, m.term.epoch = Active, 3
 		var told []string
 		for _, a := range m.Step(time.Hour, c.in) {

@@ -1,10 +1,11 @@
-package role
+package role_test
 
 import (
 	"testing"
 	"time"
 
 	"github.com/hotpair/hotpair/services/evidence"
+	. "github.com/hotpair/hotpair/services/role"
 )
 
 const beatInterval = testLease / 8

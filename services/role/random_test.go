@@ -1,4 +1,4 @@
-package role
+package role_test
 
 import (
 	"flag"
@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	. "github.com/hotpair/hotpair/services/role"
 )
 
 var (
@@ -73,7 +75,7 @@ func walk(t *testing.T, seed uint64) {
 			do("swallow")
 		case n == 8 && h.alive && !h.frozen:
 			do("switchover " + h.name)
-		case n == 9 && h.alive && !h.frozen && h.m.haveFacts:
+		case n == 9 && h.alive && !h.frozen && h.m.Role() != Starting:
 			do("updater " + h.name)
 		case n == 10 && h.alive && !h.frozen:
 			do("stop " + h.name)

@@ -1,10 +1,12 @@
-package role
+package role_test
 
 import (
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	. "github.com/hotpair/hotpair/services/role"
 )
 
 // TestSteps_B1toB9 holds each step of a takeover against the machine: who reports it, when, and what is ordered with it.

@@ -1,4 +1,4 @@
-package role
+package role_test
 
 import (
 	"cmp"
@@ -13,6 +13,8 @@ import (
 
 	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/membership"
+	. "github.com/hotpair/hotpair/services/role"
+	"github.com/hotpair/hotpair/services/role/predict"
 )
 
 var rewrite = flag.Bool("rewrite", false, "write the outputs of the stories in testdata anew")
@@ -211,7 +213,7 @@ func (w *world) check() {
 		_, until := h.m.Right()
 		return until > w.now
 	}
-	if holds(a) && holds(b) && !w.witnessless && min(a.m.term.epoch, b.m.term.epoch) >= w.forced {
+	if holds(a) && holds(b) && !w.witnessless && min(a.m.View().Epoch, b.m.View().Epoch) >= w.forced {
 		w.t.Fatalf("at %s both hosts hold the right to answer\n%s", w.now, strings.Join(w.lines, "\n"))
 	}
 	r := w.register.record
@@ -328,9 +330,9 @@ func (w *world) command(words []string) {
 		r.record, r.revision = Record{}, 0
 	case "foretell":
 		before := fmt.Sprintf("%+v", *h.m)
-		o := h.m.Foretell(Loss(words[2]))
+		o := predict.After(h.m, predict.Loss(words[2]))
 		if after := fmt.Sprintf("%+v", *h.m); after != before {
-			w.t.Fatalf("the rehearsal changed the machine:\n%s\n%s", before, after)
+			w.t.Fatalf("the prediction changed the machine:\n%s\n%s", before, after)
 		}
 		for _, move := range o.Moves {
 			w.say("  %s would after %s: %-2s %s", h.name, move.After.Round(time.Millisecond), move.Step, move.Text)

@@ -62,6 +62,32 @@ func (m *Machine) View() View {
 	return v
 }
 
+// Inside is what a program must know beside View to play a world for a clone.
+type Inside struct {
+	Now    time.Duration // of the last step
+	Wall   time.Time     // likewise, by this host's wall clock as last told
+	Config Config
+	// Facts are what would be found on disk if this host was started now.
+	Facts         FactsRead
+	Updater       UpdaterState
+	Terminals     Terminals
+	ReadFailed    bool // the last read of the register
+	RegisterEmpty bool
+	NeedsPeer     bool   // updates need the other host's journal
+	Next          Record // that would follow on the one known, before anything is changed in it
+}
+
+// Inside gives a copy of it.
+func (m *Machine) Inside() Inside {
+	facts := m.facts
+	facts.Position = m.position()
+	facts.Epoch = max(facts.Epoch, m.term.epoch)
+	return Inside{
+		Now: m.now, Wall: m.wallNow(), Config: m.config, Facts: facts, Updater: m.updater, Terminals: m.terminals,
+		ReadFailed: m.readFailed, RegisterEmpty: m.registerEmpty, NeedsPeer: m.term.requirePeer, Next: m.next(),
+	}
+}
+
 // Role of this host.
 func (m *Machine) Role() Role { return m.role }
 

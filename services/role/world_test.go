@@ -1,10 +1,12 @@
-package role
+package role_test
 
 import (
+	"strings"
 	"time"
 
 	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/membership"
+	. "github.com/hotpair/hotpair/services/role"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -80,7 +82,7 @@ type testTerminal struct {
 // seeTerminals tells the machine which terminals its host reaches.
 func (h *testHost) seeTerminals() {
 	if !h.w.witnessless {
-		if h.m.terminals == (Terminals{}) {
+		if h.m.Inside().Terminals == (Terminals{}) {
 			h.step(Terminals{Warm: 1})
 		}
 		return
@@ -141,7 +143,7 @@ func (h *testHost) view() PeerView {
 	v := h.m.View()
 	return PeerView{Member: Member{h.name, v.Self.Identity}, Incarnation: uint64(h.run), Steps: v.Steps, PairID: v.Record.PairID, WitnessID: v.WitnessID, Role: v.Role, Epoch: v.Epoch,
 		Known: v.Known, Record: v.Record, Revision: v.Revision, Committed: at(v.Record.Epoch, min(h.disk.log, h.w.acked)), Position: at(0, h.disk.log),
-		Empty: h.m.haveFacts && h.disk.log == 0 && !v.HasRecord, Fresh: v.Fresh, Fit: v.Fit.Fit, Unfit: v.Fit.Why, Stopping: v.Stopping, Resigned: v.Resigned, Lease: testLease, Terminals: 1}
+		Empty: h.m.Role() != Starting && h.disk.log == 0 && !v.HasRecord, Fresh: v.Fresh, Fit: v.Fit.Fit, Unfit: v.Fit.Why, Stopping: v.Stopping, Resigned: v.Resigned, Lease: testLease, Terminals: 1}
 }
 
 func (h *testHost) beat() {
@@ -197,7 +199,7 @@ func (h *testHost) workEvery() {
 		if h.busy {
 			state.OldestFrame, state.OwnStuck = time.Millisecond, true
 		}
-		if reach && o.m.haveFacts && o.m.role == Standby && !o.fenced {
+		if reach && o.m.Role() != Starting && o.m.Role() == Standby && !o.fenced {
 			if h.since == 0 {
 				h.since = h.w.now
 			}
@@ -297,7 +299,7 @@ func (h *testHost) perform(actions []Action) {
 		case Resign:
 			h.disk.note = a.Note
 			if o := w.other(h); h.connected() {
-				w.after(latency, o, func() { o.step(Resigned{From: h.m.self}) })
+				w.after(latency, o, func() { o.step(Resigned{From: h.m.View().Self}) })
 			}
 		case TellPeer:
 			h.tell(a)
@@ -382,4 +384,12 @@ func (h *testHost) tell(a TellPeer) {
 
 func at(epoch, sequence uint64) position.Position {
 	return position.Position{Epoch: epoch, Sequence: sequence}
+}
+
+func names(members []Member) string {
+	var hosts []string
+	for _, member := range members {
+		hosts = append(hosts, member.Host)
+	}
+	return strings.Join(hosts, ",")
 }

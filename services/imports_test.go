@@ -84,7 +84,12 @@ var rules = []rule{
 		but(within("services"), func(i string) bool { return words(i) || within("services/journal")(i) })},
 	{"replication knows the journal, and no process",
 		within("services/replication"),
-		but(within("services"), func(i string) bool { return words(i) || within("services/journal", "services/replication")(i) })},
+		but(within("services"), func(i string) bool {
+			return words(i) || within("services/journal", "services/link", "services/replication")(i)
+		})},
+	{"a connection to the other host knows the bus, and nothing of what is said on it",
+		within("services/link"),
+		but(ours, func(i string) bool { return words(i) || within("bus", "services/link")(i) })},
 	{"the event log of a main knows the bus only: who records now, main says",
 		within("services/events"),
 		but(ours, func(i string) bool { return words(i) || within("bus", "services/events")(i) })},
@@ -247,6 +252,7 @@ func TestRules_Bite(t *testing.T) {
 		"storage/history":      "storage/layout",
 		"storage/section":      "storage",
 		"services/journal":     "services/replication",
+		"services/link":        "services/journal",
 		"services/replication": "services/updater",
 		"deployments/local":    "simulator",
 		"services/operator":    "deployments/local",

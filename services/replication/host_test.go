@@ -224,7 +224,7 @@ func (h *host) dial(peer *host) {
 
 // dialAs is dial with a configuration of one's own.
 func (h *host) dialAs(c RemoteConfig) {
-	h.remote = NewRemote(c)
+	h.remote = NewPeer(c)
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Add(1)

@@ -10,6 +10,7 @@ import (
 	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/journal/journaltest"
+	"github.com/hotpair/hotpair/services/link/linktest"
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/storage/aside"
@@ -205,14 +206,14 @@ func TestPair_V6_AckedButIgnored(t *testing.T) {
 // A cable that is cut without a word: frames wait, and nothing is lost or doubled when it heals.
 func TestPair_CutCable(t *testing.T) {
 	a, b := newPair(t)
-	cable := newRelay(t, b.j.Address())
+	cable := linktest.NewRelay(t, b.j.Address())
 	b.address = cable.Addr().String()
 	a.serve(1, b)
 	a.awaitState(bus.PeerClose)
 	a.hold()
 	for range 3 {
 		a.work(5, "before")
-		cable.set(true)
+		cable.Set(true)
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
@@ -224,7 +225,7 @@ func TestPair_CutCable(t *testing.T) {
 			t.Fatal("frames did not wait")
 		default:
 		}
-		cable.set(false)
+		cable.Set(false)
 		<-done
 	}
 	same(t, a, b)
@@ -249,13 +250,13 @@ func TestPair_TakeoverFence(t *testing.T) {
 // when the other host can be reached again.
 func TestPair_WaitingFrameFindsSilence(t *testing.T) {
 	a, b := newPair(t)
-	way := newRelay(t, b.address)
+	way := linktest.NewRelay(t, b.address)
 	a.dialAs(RemoteConfig{Host: "a", Peer: "b", Address: way.Addr().String(), Password: secret, Ping: time.Hour, Handshake: 300 * time.Millisecond, Logger: a.log})
 	a.serve(1, b)
 	a.awaitState(bus.PeerClose)
 	a.hold()
 	a.work(5, "before")
-	way.set(true) // what was sent from here on is gone, so only new connections can bring it
+	way.Set(true) // what was sent from here on is gone, so only new connections can bring it
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -267,7 +268,7 @@ func TestPair_WaitingFrameFindsSilence(t *testing.T) {
 		t.Fatal("a frame is acknowledged that nobody holds")
 	default:
 	}
-	way.set(false)
+	way.Set(false)
 	<-done
 	a.work(5, "after")
 	same(t, a, b)

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nats-io/nats.go"
-
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/fault"
 	"github.com/hotpair/hotpair/services/journal"
@@ -84,17 +82,6 @@ func askFor[Q, A any](ctx context.Context, large int, p *probe, call func(host s
 		return a, fmt.Errorf("%s: the other host says: %w", name, err)
 	}
 	return a, fmt.Errorf("%s: %w", name, err)
-}
-
-// watching is a connection that is looked after while an answer of up to so many bytes is waited for.
-type watching struct {
-	conn  *bus.Conn
-	large int
-}
-
-func (w watching) Request(ctx context.Context, subject string, data []byte) (*nats.Msg, error) {
-	defer waitFor(ctx, w.conn, suspectAfter, len(data)+w.large)()
-	return w.conn.Request(ctx, subject, data)
 }
 
 func (p *probe) digests(ctx context.Context, sequences []uint64) ([]history.Digest, error) {

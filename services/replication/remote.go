@@ -3,7 +3,6 @@ package replication
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/evidence"
-	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/lease"
 )
 
@@ -29,10 +27,15 @@ type Evidence struct {
 
 // RemoteConfig describes the standing connection to the other updater.
 type RemoteConfig struct {
+	// Purpose names the connection in the log: "replication".
+	Purpose string
 	// Peer owns the port at Address (host:port); Host is who dials. A host is not told its peer's name: with Peer empty
 	// it is what the server at Address calls itself.
 	Host, Peer, Address string
-	Password            string
+	// ServerPrefix is what stands before a host's name in the name of its server.
+	ServerPrefix string
+	// User, Password and Inbox are those of the connection.
+	User, Password, Inbox string
 	// Network that Address is of; nil is TCP.
 	Network bus.Network
 	// Ping is the interval of bus.Conn.Watch, and Handshake as in bus.ConnConfig; it is also the deadline of a dial. Defaults
@@ -111,14 +114,14 @@ func (r *Remote) connect(ctx context.Context) (*bus.Conn, error) {
 	conn, err := bus.Connect(ctx, bus.ConnConfig{
 		Name:      r.config.Host + " to " + r.config.Address,
 		URL:       "nats://" + r.config.Address,
-		User:      journal.PeerUser,
+		User:      r.config.User,
 		Password:  r.config.Password,
-		Inbox:     journal.PeerInbox,
+		Inbox:     r.config.Inbox,
 		Dialer:    d,
 		Handshake: r.config.Handshake,
 		Once:      true,
 		Complaint: func(err error) {
-			r.config.Logger.Error("replication connection", "host", r.Peer(), "address", r.config.Address, "error", err)
+			r.config.Logger.Error(r.config.Purpose+" connection", "host", r.Peer(), "address", r.config.Address, "error", err)
 		},
 	})
 	if ctx.Err() != nil {
@@ -132,7 +135,7 @@ func (r *Remote) connect(ctx context.Context) (*bus.Conn, error) {
 		return nil, err
 	}
 	r.mu.Lock()
-	r.peer = strings.TrimPrefix(conn.ConnectedServerName(), journal.ServerPrefix)
+	r.peer = strings.TrimPrefix(conn.ConnectedServerName(), r.config.ServerPrefix)
 	r.conn, r.lines = conn, d.lines()
 	close(r.changed)
 	r.changed = make(chan struct{})
@@ -204,7 +207,7 @@ func (r *Remote) see(state evidence.State, err error) {
 	if was == state {
 		return
 	}
-	r.config.Logger.Info("replication connection", "host", r.Peer(), "evidence", state, "error", err)
+	r.config.Logger.Info(r.config.Purpose+" connection", "host", r.Peer(), "evidence", state, "error", err)
 	if r.config.Changed != nil {
 		r.config.Changed(now)
 	}
@@ -252,47 +255,11 @@ func (r *Remote) Await(ctx context.Context) (*bus.Conn, error) {
 	}
 }
 
-const (
-	// suspectAfter is how long something may wait for the other updater before the connection is pinged, and how often:
-	// silence is found three of these after what waits has had time to pass.
-	suspectAfter = 100 * time.Millisecond
-	// slowestLine is what a line between two updaters carries at least, in bytes a second. A ping stands behind what is on
-	// its way, so a slower line looks silent.
-	slowestLine = 1 << 20
-)
-
-// waitFor looks whether the other side of a connection has fallen silent while something of a size, in bytes, waits to pass
-// and be answered, and closes the connection then. An idle pair may find that out later. over is called when nothing waits
-// any more.
-func waitFor(ctx context.Context, conn *bus.Conn, interval time.Duration, size int) (over func()) {
-	waiting, cancel := context.WithCancel(ctx)
-	passing := time.Duration(size) * time.Second / slowestLine
-	late := time.AfterFunc(suspectAfter+passing, func() { conn.Suspect(waiting, interval) })
-	return func() {
-		late.Stop()
-		cancel()
-	}
-}
-
-// openSession connects with granted credentials. lost is called when the server refuses a subject, which means that the
-// grant is gone.
-func openSession(ctx context.Context, r RemoteConfig, c journal.Credentials, lost func(error)) (*bus.Conn, error) {
-	conn, err := bus.Connect(ctx, bus.ConnConfig{
-		Name:      r.Host + " to " + r.Address + " " + c.User,
-		URL:       "nats://" + r.Address,
-		User:      c.User,
-		Password:  c.Password,
-		Inbox:     c.Inbox,
-		Dialer:    &dialer{network: bus.OrTCP(r.Network), timeout: r.Handshake, accepted: func() {}},
-		Handshake: r.Handshake,
-		Once:      true,
-		Complaint: lost,
-	})
-	switch {
-	case errors.Is(err, nats.ErrAuthorization):
-		return nil, fmt.Errorf("open session: %w: %w", journal.ErrFenced, err)
-	case err != nil:
-		return nil, fmt.Errorf("open session: %w", err)
-	}
-	return conn, nil
+// Beside opens one more connection to the same place, as the user that c names. It is nobody's but the caller's, and proves
+// nothing.
+func (r *Remote) Beside(ctx context.Context, c bus.ConnConfig) (*bus.Conn, error) {
+	c.Name = r.config.Host + " to " + r.config.Address + " " + c.User
+	c.URL, c.Network = "nats://"+r.config.Address, r.config.Network
+	c.Handshake, c.Once = r.config.Handshake, true
+	return bus.Connect(ctx, c)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/journal/journaltest"
+	"github.com/hotpair/hotpair/services/link/linktest"
 	"github.com/hotpair/hotpair/services/process/processtest"
 )
 
@@ -24,6 +25,7 @@ func watch(t *testing.T, address, password string) *watchedRemote {
 	t.Helper()
 	w := &watchedRemote{}
 	w.Remote = NewRemote(RemoteConfig{
+		Purpose: "test", ServerPrefix: journal.ServerPrefix, User: journal.PeerUser, Inbox: journal.PeerInbox,
 		Host: "a", Peer: "b", Address: address, Password: password, Handshake: 300 * time.Millisecond, Ping: 20 * time.Millisecond,
 		Changed: func(e Evidence) {
 			w.mu.Lock()
@@ -104,82 +106,13 @@ func TestRemote_RefusedOnlyAfterEnded(t *testing.T) {
 	}
 }
 
-// relay is a TCP relay whose far side can fall silent.
-type relay struct {
-	net.Listener
-	to    string
-	mu    sync.Mutex
-	deaf  bool
-	conns []net.Conn
-}
-
-func newRelay(t *testing.T, to string) *relay {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := &relay{Listener: l, to: to}
-	t.Cleanup(func() {
-		l.Close()
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		for _, c := range r.conns {
-			c.Close()
-		}
-	})
-	go func() {
-		for {
-			in, err := l.Accept()
-			if err != nil {
-				return
-			}
-			out, err := net.Dial("tcp", to)
-			if err != nil {
-				in.Close()
-				continue
-			}
-			r.mu.Lock()
-			r.conns = append(r.conns, in, out)
-			r.mu.Unlock()
-			go r.pump(in, out)
-			go r.pump(out, in)
-		}
-	}()
-	return r
-}
-
-func (r *relay) pump(from, to net.Conn) {
-	buffer := make([]byte, 4096)
-	for {
-		n, err := from.Read(buffer)
-		if err != nil {
-			return
-		}
-		r.mu.Lock()
-		deaf := r.deaf
-		r.mu.Unlock()
-		if deaf {
-			continue
-		}
-		if _, err := to.Write(buffer[:n]); err != nil {
-			return
-		}
-	}
-}
-
-func (r *relay) set(deaf bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.deaf = deaf
-}
-
 // A process that is stopped, or a cable that is cut, is silence: the kernel still accepts.
 func TestRemote_SilenceIsNotRefused(t *testing.T) {
 	j := openJournal(t)
-	r := newRelay(t, j.Address())
+	r := linktest.NewRelay(t, j.Address())
 	w := watch(t, r.Addr().String(), secret)
 	w.awaitEvidence(t, evidence.Connected)
-	r.set(true)
+	r.Set(true)
 	w.awaitEvidence(t, evidence.Silent)
 	time.Sleep(400 * time.Millisecond) // a handshake or two without an answer
 	r.Close()
@@ -205,15 +138,9 @@ func TestRemote_WrongPassword(t *testing.T) {
 // A reset counts as ended, like a close.
 func TestRemote_Reset(t *testing.T) {
 	j := openJournal(t)
-	r := newRelay(t, j.Address())
+	r := linktest.NewRelay(t, j.Address())
 	w := watch(t, r.Addr().String(), secret)
 	w.awaitEvidence(t, evidence.Connected)
-	r.Close()
-	r.mu.Lock()
-	for _, c := range r.conns {
-		_ = c.(*net.TCPConn).SetLinger(0)
-		c.Close()
-	}
-	r.mu.Unlock()
+	r.Reset()
 	w.awaitEvidence(t, evidence.Refused)
 }

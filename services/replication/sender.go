@@ -8,7 +8,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/facts"
@@ -54,9 +57,19 @@ type PeerState struct {
 	Epoch uint64
 }
 
+// Peer is the standing connection to the other updater.
+type Peer interface {
+	// Peer is the other host's name.
+	Peer() string
+	// Await gives the connection, waiting for it. The error is ctx's.
+	Await(ctx context.Context) (*bus.Conn, error)
+	// Beside opens one more connection there, as another user.
+	Beside(ctx context.Context, c bus.ConnConfig) (*bus.Conn, error)
+}
+
 // SenderConfig describes the sender of one term.
 type SenderConfig struct {
-	Remote *Remote
+	Remote Peer
 	Source Source
 	// Facts give host, identity, pair id, and the numbers of replication sessions.
 	Facts *facts.Facts
@@ -240,7 +253,7 @@ func (s *Sender) drive(ctx context.Context, cancel context.CancelCauseFunc, conn
 	if err != nil {
 		return err
 	}
-	session, err := openSession(ctx, s.c.Remote.config, c, func(err error) { cancel(fmt.Errorf("session: %w", err)) })
+	session, err := openSession(ctx, s.c.Remote, c, func(err error) { cancel(fmt.Errorf("session: %w", err)) })
 	if err != nil {
 		return err
 	}
@@ -253,6 +266,19 @@ func (s *Sender) drive(ctx context.Context, cancel context.CancelCauseFunc, conn
 		return context.Cause(ctx)
 	}
 	return err
+}
+
+// openSession connects with granted credentials. lost is called when the server refuses a subject, which means that the
+// grant is gone.
+func openSession(ctx context.Context, p Peer, c journal.Credentials, lost func(error)) (*bus.Conn, error) {
+	conn, err := p.Beside(ctx, bus.ConnConfig{User: c.User, Password: c.Password, Inbox: c.Inbox, Complaint: lost})
+	switch {
+	case errors.Is(err, nats.ErrAuthorization):
+		return nil, fmt.Errorf("open session: %w: %w", journal.ErrFenced, err)
+	case err != nil:
+		return nil, fmt.Errorf("open session: %w", err)
+	}
+	return conn, nil
 }
 
 // become notes a state and tells it.

@@ -225,7 +225,7 @@ func (u *updater) open(ctx context.Context) error {
 		Host: c.Host, Log: u.tail, Database: u.store, Facts: u.facts, Dir: c.Data,
 		Allow: u.allow, Changed: u.received, Aside: u.noteAside, Logger: u.log,
 	})
-	u.remote = replication.NewRemote(replication.RemoteConfig{
+	u.remote = replication.NewPeer(replication.RemoteConfig{
 		Host: c.Host, Address: c.PeerReplication, Password: password, Network: u.network, Clock: u.clock,
 		Changed: func(replication.Evidence) { u.beat() }, Logger: u.log,
 	})

@@ -14,6 +14,7 @@ import (
 
 	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/journal/journaltest"
+	"github.com/hotpair/hotpair/services/link"
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/storage"
@@ -45,7 +46,7 @@ type host struct {
 
 	// As active.
 	epoch    uint64
-	remote   *Remote
+	remote   *link.Remote
 	sender   *Sender
 	required bool
 	stopTerm func()
@@ -219,11 +220,11 @@ func (h *host) dial(peer *host) {
 	if h.remote != nil {
 		return
 	}
-	h.dialAs(RemoteConfig{Host: h.name, Peer: peer.name, Address: peer.address, Password: secret, Logger: h.log})
+	h.dialAs(link.RemoteConfig{Host: h.name, Peer: peer.name, Address: peer.address, Password: secret, Logger: h.log})
 }
 
 // dialAs is dial with a configuration of one's own.
-func (h *host) dialAs(c RemoteConfig) {
+func (h *host) dialAs(c link.RemoteConfig) {
 	h.remote = NewPeer(c)
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup

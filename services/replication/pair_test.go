@@ -10,6 +10,7 @@ import (
 	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/journal/journaltest"
+	"github.com/hotpair/hotpair/services/link"
 	"github.com/hotpair/hotpair/services/link/linktest"
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/process/processtest"
@@ -251,7 +252,7 @@ func TestPair_TakeoverFence(t *testing.T) {
 func TestPair_WaitingFrameFindsSilence(t *testing.T) {
 	a, b := newPair(t)
 	way := linktest.NewRelay(t, b.address)
-	a.dialAs(RemoteConfig{Host: "a", Peer: "b", Address: way.Addr().String(), Password: secret, Ping: time.Hour, Handshake: 300 * time.Millisecond, Logger: a.log})
+	a.dialAs(link.RemoteConfig{Host: "a", Peer: "b", Address: way.Addr().String(), Password: secret, Ping: time.Hour, Handshake: 300 * time.Millisecond, Logger: a.log})
 	a.serve(1, b)
 	a.awaitState(bus.PeerClose)
 	a.hold()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/link"
 	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -104,7 +105,7 @@ func (c *slowConn) pass(p []byte) error {
 // taken for dead: the same frame would be sent over the next connection, and the one after that.
 func TestPair_SlowLineIsNotSilent(t *testing.T) {
 	a, b := newPair(t)
-	a.dialAs(RemoteConfig{Host: "a", Peer: "b", Address: b.address, Password: secret, Network: &slowLine{rate: 2 * slowestLine}, Logger: a.log})
+	a.dialAs(link.RemoteConfig{Host: "a", Peer: "b", Address: b.address, Password: secret, Network: &slowLine{rate: 2 * slowestLine}, Logger: a.log})
 	a.serve(1, b)
 	a.awaitState(bus.PeerClose)
 	a.hold()

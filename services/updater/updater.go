@@ -17,6 +17,7 @@ import (
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/lease"
+	"github.com/hotpair/hotpair/services/link"
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/replication"
 	"github.com/hotpair/hotpair/services/updater/inspection"
@@ -59,7 +60,7 @@ type updater struct {
 	journal  *journal.Journal
 	tail     *journal.Log
 	receiver *replication.Receiver
-	remote   *replication.Remote
+	remote   *link.Remote
 	applier  *applier
 	times    *pairTime
 	heart    *bus.Heart
@@ -225,9 +226,9 @@ func (u *updater) open(ctx context.Context) error {
 		Host: c.Host, Log: u.tail, Database: u.store, Facts: u.facts, Dir: c.Data,
 		Allow: u.allow, Changed: u.received, Aside: u.noteAside, Logger: u.log,
 	})
-	u.remote = replication.NewPeer(replication.RemoteConfig{
+	u.remote = replication.NewPeer(link.RemoteConfig{
 		Host: c.Host, Address: c.PeerReplication, Password: password, Network: u.network, Clock: u.clock,
-		Changed: func(replication.Evidence) { u.beat() }, Logger: u.log,
+		Changed: func(link.Evidence) { u.beat() }, Logger: u.log,
 	})
 	u.applier = newApplier(u.store, int64(c.JournalMaxBytes)/4, u.purge)
 	return nil

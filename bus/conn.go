@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/hotpair/hotpair/services/pace"
 )
 
 var (
@@ -67,7 +69,7 @@ func Connect(ctx context.Context, c ConnConfig) (*Conn, error) {
 		nats.IgnoreAuthErrorAbort(),
 		nats.ReconnectBufSize(-1),
 		nats.MaxReconnects(-1),
-		nats.CustomReconnectDelay(reconnectDelay),
+		nats.CustomReconnectDelay(pace.Redial),
 		nats.PingInterval(orDefault(c.Ping, 10*time.Second)),
 		nats.MaxPingsOutstanding(2),
 		nats.Timeout(orDefault(c.Handshake, 2*time.Second)),
@@ -167,12 +169,6 @@ func (d *tellingDialer) explain(err error) error {
 		return fmt.Errorf("%w: %w", nats.ErrNoServers, d.last)
 	}
 	return err
-}
-
-// reconnectDelay starts at once, because the other side is usually a process that was just restarted, and backs off
-// to a quarter of a second, because it may be a host that is gone for days.
-func reconnectDelay(attempts int) time.Duration {
-	return min(time.Millisecond<<min(attempts, 8), 250*time.Millisecond)
 }
 
 func orDefault(d, other time.Duration) time.Duration {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/link"
 	"github.com/hotpair/hotpair/services/role"
 )
 
@@ -23,10 +24,6 @@ const (
 	pingEvery = 250 * time.Millisecond
 	// handshakeWithin bounds one attempt to connect: a stopped witness still accepts TCP.
 	handshakeWithin = time.Second
-	// redialFirst and redialMost bound the pause between attempts: at once when a witness was restarted, seldom when it
-	// is gone for days.
-	redialFirst = 2 * time.Millisecond
-	redialMost  = 250 * time.Millisecond
 )
 
 // Config is what a Client needs to know.
@@ -82,29 +79,21 @@ func New(c Config) *Client {
 
 // Run keeps a connection to the witness until ctx ends, and gives the context's error.
 func (c *Client) Run(ctx context.Context) error {
-	pause := redialFirst
-	for ctx.Err() == nil {
+	_ = link.Keep(ctx, func(ctx context.Context) error { // ends with ctx only
 		s, err := c.dial(ctx)
-		if err == nil {
-			pause = redialFirst
-			c.install(s)
-			s.conn.Watch(ctx, pingEvery)
-			if err = ctx.Err(); err == nil {
-				err = context.Cause(s.conn.Up())
-			}
+		if err != nil {
 			c.remove(err)
-			s.conn.Close()
-		} else {
-			c.remove(err)
+			return err
 		}
-		wait := time.NewTimer(pause)
-		select {
-		case <-wait.C:
-		case <-ctx.Done():
-			wait.Stop()
+		c.install(s)
+		s.conn.Watch(ctx, pingEvery)
+		if err = ctx.Err(); err == nil {
+			err = context.Cause(s.conn.Up())
 		}
-		pause = min(2*pause, redialMost)
-	}
+		c.remove(err)
+		s.conn.Close()
+		return nil
+	})
 	return ctx.Err()
 }
 

@@ -6,24 +6,13 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
-	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/lease"
 )
-
-// Evidence is what the connection to the other host's replication port proves.
-type Evidence struct {
-	State evidence.State
-	// At is when that was seen, on the remote's clock.
-	At time.Duration
-	// Err is the last error of connection or dial; nil while connected.
-	Err error
-}
 
 // RemoteConfig describes the standing connection to the other updater.
 type RemoteConfig struct {
@@ -48,23 +37,19 @@ type RemoteConfig struct {
 	Logger  *slog.Logger
 }
 
-// Remote keeps a connection to the other updater, in both roles and always.
+// Remote keeps a connection to a server of the other host, whatever either is just now.
 type Remote struct {
-	config RemoteConfig
+	config  RemoteConfig
+	dialler *Dialler
 
-	mu       sync.Mutex
-	evidence Evidence
-	peer     string        // as the other server calls itself
-	conn     *bus.Conn     // nil while there is none
-	changed  chan struct{} // closed and replaced when conn changes
-	lines    []*bus.Line   // open connections of the dial or connection of the moment
+	mu      sync.Mutex
+	peer    string        // as the other server calls itself
+	conn    *bus.Conn     // nil while there is none
+	changed chan struct{} // closed and replaced when conn changes
 }
 
 // NewRemote makes one; it connects while Run runs.
 func NewRemote(c RemoteConfig) *Remote {
-	if c.Clock == nil {
-		c.Clock = lease.BootClock
-	}
 	if c.Handshake == 0 {
 		c.Handshake = 2 * time.Second
 	}
@@ -74,151 +59,72 @@ func NewRemote(c RemoteConfig) *Remote {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Remote{config: c, evidence: Evidence{State: evidence.Silent, At: c.Clock()}, changed: make(chan struct{})}
+	r := &Remote{config: c, changed: make(chan struct{})}
+	r.dialler = NewDialler(DiallerConfig{Network: c.Network, Timeout: c.Handshake, Clock: c.Clock, Changed: r.tell})
+	return r
 }
 
 // Run connects, and connects again at once when the connection is lost, until ctx ends.
 func (r *Remote) Run(ctx context.Context) error {
-	defer r.forget()
-	for attempt := 0; ; attempt++ {
+	defer r.dialler.Forget(context.Canceled)
+	return Keep(ctx, func(ctx context.Context) error {
 		conn, err := r.connect(ctx)
-		if err == nil {
-			attempt = -1
-			conn.Watch(ctx, r.config.Ping)
-			r.drop(conn, context.Cause(conn.Up()))
+		if err != nil {
+			return err
 		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if attempt >= 0 {
-			pause := time.NewTimer(redial(attempt))
-			select {
-			case <-pause.C:
-			case <-ctx.Done():
-				pause.Stop()
-				return context.Cause(ctx)
-			}
-		}
-	}
+		conn.Watch(ctx, r.config.Ping)
+		r.set(nil)
+		r.dialler.Lost(context.Cause(conn.Up()))
+		conn.Close()
+		return nil
+	})
 }
 
-// redial is the pause after a dial that failed: at once at first, because who is there was usually just restarted, and at
-// most a quarter of a second, because it may be gone for days.
-func redial(attempt int) time.Duration {
-	return min(time.Millisecond<<min(attempt, 8), 250*time.Millisecond)
-}
-
-// connect dials once and tells what that proves.
 func (r *Remote) connect(ctx context.Context) (*bus.Conn, error) {
-	d := &dialer{network: bus.OrTCP(r.config.Network), timeout: r.config.Handshake, accepted: r.accepted}
-	conn, err := bus.Connect(ctx, bus.ConnConfig{
-		Name:      r.config.Host + " to " + r.config.Address,
-		URL:       "nats://" + r.config.Address,
-		User:      r.config.User,
-		Password:  r.config.Password,
-		Inbox:     r.config.Inbox,
-		Dialer:    d,
-		Handshake: r.config.Handshake,
-		Once:      true,
+	before := r.Evidence().Err
+	conn, err := r.dialler.Connect(ctx, bus.ConnConfig{
+		Name:     r.config.Host + " to " + r.config.Address,
+		URL:      "nats://" + r.config.Address,
+		User:     r.config.User,
+		Password: r.config.Password,
+		Inbox:    r.config.Inbox,
 		Complaint: func(err error) {
 			r.config.Logger.Error(r.config.Purpose+" connection", "host", r.Peer(), "address", r.config.Address, "error", err)
 		},
 	})
-	if ctx.Err() != nil {
-		if conn != nil {
-			conn.Close()
-		}
-		return nil, context.Cause(ctx)
-	}
-	if err != nil {
-		r.failed(d.last(), err)
+	switch {
+	case errors.Is(err, nats.ErrAuthorization) && !errors.Is(before, nats.ErrAuthorization):
+		r.config.Logger.Error("the other host refuses our password: HOTPAIR_PAIR_SECRET differs", "host", r.Peer(), "address", r.config.Address)
+		return nil, err
+	case err != nil:
 		return nil, err
 	}
-	r.mu.Lock()
-	r.peer = strings.TrimPrefix(conn.ConnectedServerName(), r.config.ServerPrefix)
-	r.conn, r.lines = conn, d.lines()
-	close(r.changed)
-	r.changed = make(chan struct{})
-	r.mu.Unlock()
-	r.see(r.Evidence().State.HandshakeDone(), nil)
+	r.set(conn)
+	r.dialler.Connected()
 	return conn, nil
 }
 
-// accepted is told when a dial was answered: a port that refused no longer does.
-func (r *Remote) accepted() {
-	if was := r.Evidence().State; was.DialAccepted() != was {
-		r.see(was.DialAccepted(), nil)
-	}
-}
-
-// failed judges a dial that gave no connection.
-func (r *Remote) failed(dial dialResult, err error) {
-	was := r.Evidence().State
-	switch {
-	case errors.Is(err, nats.ErrAuthorization):
-		if !errors.Is(r.Evidence().Err, nats.ErrAuthorization) {
-			r.config.Logger.Error("the other host refuses our password: HOTPAIR_PAIR_SECRET differs", "host", r.Peer(), "address", r.config.Address)
-		}
-		r.see(was.NotUnderstood(false), err)
-	case errors.Is(dial.err, syscall.ECONNREFUSED):
-		r.see(was.DialRefused(), dial.err)
-	case dial.err != nil:
-		r.note(dial.err) // out of reach: proves no more than was known
-	default:
-		r.see(was.NotUnderstood(dial.ended), err)
-	}
-}
-
-// drop judges a connection that was lost.
-func (r *Remote) drop(conn *bus.Conn, err error) {
-	r.mu.Lock()
-	ended := false
-	for _, l := range r.lines {
-		ended = ended || l.Ended()
-	}
-	r.conn, r.lines = nil, nil
-	close(r.changed)
-	r.changed = make(chan struct{})
-	r.mu.Unlock()
-	conn.Close()
-	r.see(r.Evidence().State.Lost(ended), err)
-}
-
-// forget says that nothing is known any more: nobody looks.
-func (r *Remote) forget() {
-	r.see(evidence.Silent, context.Canceled)
-}
-
-func (r *Remote) note(err error) {
+// set notes the connection that there is.
+func (r *Remote) set(conn *bus.Conn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.evidence.Err = err
+	if conn != nil {
+		r.peer = strings.TrimPrefix(conn.ConnectedServerName(), r.config.ServerPrefix)
+	}
+	r.conn = conn
+	close(r.changed)
+	r.changed = make(chan struct{})
 }
 
-func (r *Remote) see(state evidence.State, err error) {
-	r.mu.Lock()
-	was := r.evidence.State
-	r.evidence.Err = err
-	if was != state {
-		r.evidence = Evidence{State: state, At: r.config.Clock(), Err: err}
-	}
-	now := r.evidence
-	r.mu.Unlock()
-	if was == state {
-		return
-	}
-	r.config.Logger.Info(r.config.Purpose+" connection", "host", r.Peer(), "evidence", state, "error", err)
+func (r *Remote) tell(e Evidence) {
+	r.config.Logger.Info(r.config.Purpose+" connection", "host", r.Peer(), "evidence", e.State, "error", e.Err)
 	if r.config.Changed != nil {
-		r.config.Changed(now)
+		r.config.Changed(e)
 	}
 }
 
 // Evidence is what is known now.
-func (r *Remote) Evidence() Evidence {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.evidence
-}
+func (r *Remote) Evidence() Evidence { return r.dialler.Evidence() }
 
 // Peer is the name of the other host; without one in the configuration it is known once there was a connection.
 func (r *Remote) Peer() string {
@@ -239,16 +145,8 @@ func (r *Remote) Await(ctx context.Context) (*bus.Conn, error) {
 		if conn != nil && conn.Up().Err() == nil {
 			return conn, nil
 		}
-		if conn != nil { // lost, and not yet dropped
-			select {
-			case <-changed:
-				continue
-			case <-ctx.Done():
-				return nil, context.Cause(ctx)
-			}
-		}
 		select {
-		case <-changed:
+		case <-changed: // one that is lost is dropped in a moment
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}

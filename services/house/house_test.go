@@ -24,12 +24,11 @@ const (
 // stillToComeDown are figures that are beyond their bound, with what they are today. None may get worse. Lower it with the
 // figure, and take the line out when the bound is kept.
 var stillToComeDown = map[string]int{
-	"lines of services/mainprocess":                          2401,
-	"lines of services/role":                                 3400,
-	"methods of the interface services/replication.Database": 11,
-	"methods of services/mainprocess.host":                   57,
-	"fields of services/mainprocess.host":                    42,
-	"string fields that carry an error":                      1,
+	"lines of services/mainprocess":        2401,
+	"lines of services/role":               3400,
+	"methods of services/mainprocess.host": 57,
+	"fields of services/mainprocess.host":  42,
+	"string fields that carry an error":    1,
 }
 
 // TestHouse_KeepsItsBounds measures this module.

@@ -102,7 +102,7 @@ func (r *Receiver) copyBegin(ctx context.Context, q copyBeginRequest) (copyReply
 	if err := r.leave(ctx, q.Common); err != nil {
 		return copyReply{}, stuck(err)
 	}
-	if err := r.c.Database.BeginCopy(q.Base); err != nil {
+	if err := r.c.Copy.BeginCopy(q.Base); err != nil {
 		return copyReply{}, fatal{fmt.Errorf("begin copy: %w", err)}
 	}
 	r.c.Log.Rebase(q.Base)
@@ -113,7 +113,7 @@ func (r *Receiver) copyBegin(ctx context.Context, q copyBeginRequest) (copyReply
 
 // leave sets aside all updates beyond the common sequence, applied ones too, and drops the tail.
 func (r *Receiver) leave(ctx context.Context, common uint64) error {
-	if _, copying := r.c.Database.Copying(); !copying {
+	if _, copying := r.c.Copy.Copying(); !copying {
 		// Half a copy has nothing of its own; a database that was whole may be ahead, after a forced promotion.
 		base := r.c.Database.Applied().Position.Sequence
 		for from := max(common+1, r.c.Database.First()); from <= base; {
@@ -164,7 +164,7 @@ func (r *Receiver) copyRange(_ context.Context, q copyRangeRequest) (copyReply, 
 	if err != nil {
 		return copyReply{}, fmt.Errorf("%w: %w", journal.ErrMalformed, err)
 	}
-	err = r.c.Database.PutRange(part)
+	err = r.c.Copy.PutRange(part)
 	switch {
 	case errors.Is(err, storage.ErrOrder), errors.Is(err, storage.ErrNotCopying), errors.Is(err, storage.ErrMalformed):
 		return copyReply{}, err
@@ -180,7 +180,7 @@ func (r *Receiver) copyEnd(_ context.Context, q copyEndRequest) (copyReply, erro
 		return copyReply{}, err
 	}
 	r.data.Lock()
-	p, copying := r.c.Database.Copying()
+	p, copying := r.c.Copy.Copying()
 	r.data.Unlock()
 	switch {
 	case copying && !p.Done:
@@ -205,7 +205,7 @@ func (r *Receiver) copyEnd(_ context.Context, q copyEndRequest) (copyReply, erro
 // progress says how far the copy is.
 func (r *Receiver) progress() (copyReply, error) {
 	a := copyReply{End: r.c.Log.End()}
-	if p, ok := r.c.Database.Copying(); ok {
+	if p, ok := r.c.Copy.Copying(); ok {
 		a.Place = *placeOf(p)
 	} else {
 		a.Place = copyPlace{Done: true}
@@ -219,7 +219,7 @@ func (r *Receiver) settle() error {
 	if state == nil || state.Until.Position.Sequence == 0 {
 		return nil
 	}
-	if _, copying := r.c.Database.Copying(); copying {
+	if _, copying := r.c.Copy.Copying(); copying {
 		return nil
 	}
 	return r.consistent()

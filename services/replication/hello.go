@@ -111,7 +111,7 @@ func (r *Receiver) holding() helloReply {
 	})
 	a.Stored, a.Applied, a.First = r.c.Database.Committed(), r.c.Database.Applied(), r.c.Database.First()
 	a.Inconsistent = facts.Copying != nil
-	if p, ok := r.c.Database.Copying(); ok {
+	if p, ok := r.c.Copy.Copying(); ok {
 		a.Copy = placeOf(p)
 	}
 	epochs := r.c.Database.Epochs()
@@ -217,7 +217,7 @@ func (r *Receiver) grant(_ context.Context, q placeRequest) (openReply, error) {
 	a := openReply{placeReply: r.where()}
 	var broken error
 	r.c.Log.View(func(t *journal.Tail) { broken = t.Broken() })
-	switch p, copying := r.c.Database.Copying(); {
+	switch p, copying := r.c.Copy.Copying(); {
 	case a.End != end:
 		return openReply{}, fmt.Errorf("%w: it ends at %v, not at %v", ErrNotCommon, a.End.Position, end.Position)
 	case broken != nil:

@@ -96,7 +96,7 @@ func (h *host) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	check(h.l.Read(ctx))
 	h.receiver = NewReceiver(ReceiverConfig{
-		Host: h.name, Peer: other(h.name), Log: h.l, Database: h.store, Facts: h.facts, Dir: h.dir, Logger: h.log,
+		Host: h.name, Peer: other(h.name), Log: h.l, Database: h.store, Copy: h.store, Facts: h.facts, Dir: h.dir, Logger: h.log,
 		Allow: func(uint64) error {
 			h.mu.Lock()
 			defer h.mu.Unlock()

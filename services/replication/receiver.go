@@ -22,7 +22,7 @@ import (
 // overlayBytes bounds what a standby keeps committed in memory and not yet applied; what is beyond waits in the tail.
 const overlayBytes = 64 << 20
 
-// Database is what a Receiver needs of the standby's storage. *storage.Store is one.
+// Database is the history that a Receiver reads and goes on with. *storage.Store is one.
 type Database interface {
 	Committed() history.Mark
 	Applied() history.Mark
@@ -32,6 +32,10 @@ type Database interface {
 	DigestAt(sequence uint64) (history.Digest, error)
 	Entries(from uint64, limit, maxBytes int) ([]history.Stored, error)
 	Commit(entries ...history.Stored) error
+}
+
+// CopyTarget takes a copy of the other host's database in place of what it holds. *storage.Store is one.
+type CopyTarget interface {
 	BeginCopy(base history.Mark) error
 	PutRange(r storage.Range) error
 	Copying() (storage.CopyProgress, bool)
@@ -55,6 +59,7 @@ type ReceiverConfig struct {
 	Host, Peer string
 	Log        *journal.Log
 	Database   Database
+	Copy       CopyTarget // the same store
 	Facts      *facts.Facts
 	// Dir is the data directory, for files set aside.
 	Dir string

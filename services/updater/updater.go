@@ -223,7 +223,7 @@ func (u *updater) open(ctx context.Context) error {
 		return err
 	}
 	u.receiver = replication.NewReceiver(replication.ReceiverConfig{
-		Host: c.Host, Log: u.tail, Database: u.store, Facts: u.facts, Dir: c.Data,
+		Host: c.Host, Log: u.tail, Database: u.store, Copy: u.store, Facts: u.facts, Dir: c.Data,
 		Allow: u.allow, Changed: u.received, Aside: u.noteAside, Logger: u.log,
 	})
 	u.remote = replication.NewPeer(link.RemoteConfig{

@@ -14,6 +14,7 @@ import (
 	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/fault"
 	"github.com/hotpair/hotpair/services/lease"
+	remote "github.com/hotpair/hotpair/services/link"
 	"github.com/hotpair/hotpair/services/pace"
 )
 
@@ -24,12 +25,12 @@ const linkUser = "peer"
 // judges by the replies to its own beats, so the two directions need not agree. Beats and what is said about roles have
 // one connection, events and calls of operators another: a megabyte on its way over a slow line delays no beat.
 type link struct {
-	config   linkConfig
-	users    *bus.Users
-	server   *bus.Server
-	inside   []*bus.Conn // own connections to the server, which serve the other main's calls
-	calls    *bus.Router // what the other main asks
-	evidence *portWatch
+	config  linkConfig
+	users   *bus.Users
+	server  *bus.Server
+	inside  []*bus.Conn // own connections to the server, which serve the other main's calls
+	calls   *bus.Router // what the other main asks
+	dialler *remote.Dialler
 
 	mu       sync.Mutex
 	conn     *bus.Conn // to the other main; nil while there is none
@@ -74,7 +75,10 @@ func newLink(c linkConfig) (*link, error) {
 	l := &link{config: c, users: users, server: server, beatCh: make(chan struct{}, 1),
 		calls: bus.NewRouter(bus.InboxPrefix("link"))}
 	bus.CallBeat.Handle(l.calls, c.main.Beaten)
-	l.evidence = &portWatch{network: c.network, timeout: max(4*c.interval, 250*time.Millisecond), changed: c.main.LinkSeen}
+	l.dialler = remote.NewDialler(remote.DiallerConfig{
+		Network: c.network, Timeout: max(4*c.interval, 250*time.Millisecond), Clock: c.clock,
+		Changed: func(e remote.Evidence) { c.main.LinkSeen(e.State) },
+	})
 	return l, nil
 }
 
@@ -116,44 +120,28 @@ func hear[Q interface{ From() bus.LinkSender }, A any](l *link, e bus.Endpoint[Q
 	})
 }
 
-// Redial is the pause between dials: at once at first, because who is there was usually just restarted, and at most a
-// quarter of a second, because it may be gone for days.
-const (
-	redialFirst = time.Millisecond
-	redialLast  = 250 * time.Millisecond
-)
-
-// Run dials the other main for ever and beats on the connection. A connection that is lost is thrown away: one that the
-// client library renewed by itself would hold its lock while it dials, and with it every caller, whatever their deadlines.
+// Run dials the other main for ever and beats on the connection.
 func (l *link) Run(ctx context.Context) error {
-	for wait := redialFirst; ctx.Err() == nil; {
+	_ = remote.Keep(ctx, func(ctx context.Context) error { // ends with ctx only
 		conn, err := l.dial(ctx)
-		if err == nil {
-			wait = redialFirst
-			l.set(conn)
-			l.evidence.connected()
-			var beside sync.WaitGroup
-			beside.Go(func() { l.keepBulk(ctx, conn) })
-			beside.Go(func() { conn.Watch(ctx, 2*l.config.interval) })
-			l.beatOn(ctx, conn)
-			if ctx.Err() != nil {
-				beside.Wait()
-				break // close ends the connection, last of all
-			}
-			l.evidence.lost()
-			l.set(nil)
-			conn.Close()
-			beside.Wait()
-			continue
+		if err != nil {
+			return err
 		}
-		pause := time.NewTimer(wait)
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-			pause.Stop()
+		l.set(conn)
+		l.dialler.Connected()
+		var beside sync.WaitGroup
+		defer beside.Wait()
+		beside.Go(func() { l.keepBulk(ctx, conn) })
+		beside.Go(func() { conn.Watch(ctx, 2*l.config.interval) })
+		l.beatOn(ctx, conn)
+		if ctx.Err() != nil {
+			return nil // close ends the connection, last of all
 		}
-		wait = min(2*wait, redialLast)
-	}
+		l.dialler.Lost(context.Cause(conn.Up()))
+		l.set(nil)
+		conn.Close()
+		return nil
+	})
 	return ctx.Err()
 }
 
@@ -176,10 +164,9 @@ func (l *link) beatOn(ctx context.Context, conn *bus.Conn) {
 }
 
 func (l *link) dial(ctx context.Context) (*bus.Conn, error) {
-	return bus.Connect(ctx, bus.ConnConfig{
+	return l.dialler.Connect(ctx, bus.ConnConfig{
 		Name: l.config.host + " control", URL: "nats://" + l.config.peer, User: linkUser, Password: l.config.password,
-		Inbox: bus.InboxPrefix("link"), Dialer: l.evidence, Handshake: max(4*l.config.interval, 250*time.Millisecond),
-		Once: true,
+		Inbox: bus.InboxPrefix("link"),
 	})
 }
 
@@ -190,25 +177,23 @@ func (l *link) keepBulk(ctx context.Context, beats *bus.Conn) {
 	defer cancel()
 	stop := context.AfterFunc(beats.Up(), cancel)
 	defer stop()
-	for wait := redialFirst; within.Err() == nil; wait = min(2*wait, redialLast) {
-		conn, err := bus.Connect(within, bus.ConnConfig{
+	_ = remote.Keep(within, func(ctx context.Context) error { // ends with within only
+		conn, err := bus.Connect(ctx, bus.ConnConfig{
 			Name: l.config.host + " bulk", URL: "nats://" + l.config.peer, User: linkUser, Password: l.config.password,
 			Inbox: bus.InboxPrefix("link"), Network: l.config.network, Once: true,
 		})
-		if err == nil {
-			wait = redialFirst
-			l.setBulk(conn)
-			select {
-			case <-conn.Up().Done():
-			case <-within.Done():
-			}
-			l.setBulk(nil)
-			conn.Close()
+		if err != nil {
+			return err
 		}
-		if pace.Rest(within, wait) != nil {
-			return
+		l.setBulk(conn)
+		select {
+		case <-conn.Up().Done():
+		case <-ctx.Done():
 		}
-	}
+		l.setBulk(nil)
+		conn.Close()
+		return nil
+	})
 }
 
 func (l *link) setBulk(conn *bus.Conn) {

@@ -6,7 +6,6 @@ import (
 	"net"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -197,23 +196,6 @@ func TestLink_BeatsGetRepliesAndDeathIsRefused(t *testing.T) {
 	a.await(t, evidence.Refused)
 	startEnd(t, "b", lb, la, "secret")
 	a.await(t, evidence.Connected)
-}
-
-// A host that never answered is silent, not refused: a refusal counts only after a connection has ended.
-func TestLink_RefusedNeedsAnEndedConnection(t *testing.T) {
-	var changes atomic.Int64
-	e := &portWatch{timeout: time.Second, changed: func(evidence.State) { changes.Add(1) }}
-	if _, err := e.Dial("tcp", freePort(t)); err == nil {
-		t.Fatal("somebody listens on a free port")
-	}
-	if changes.Load() != 0 || e.state != evidence.Silent {
-		t.Fatalf("a first refusal made it %v", e.state)
-	}
-	e.connected()
-	e.lost() // own pings gave up
-	if _, err := e.Dial("tcp", freePort(t)); err == nil || e.state != evidence.Silent {
-		t.Fatalf("after silence a refusal made it %v", e.state)
-	}
 }
 
 func TestLink_WrongPasswordIsNoConnection(t *testing.T) {

@@ -238,6 +238,41 @@ func TestCode_HasNoInitAndNoExitBelowMain(t *testing.T) {
 	}
 }
 
+// TestFaults_HaveCodesOfTheirOwn holds that a code names one sentinel: another one would come out as it in the other process.
+func TestFaults_HaveCodesOfTheirOwn(t *testing.T) {
+	seen := map[string]string{}
+	for _, f := range moduleFiles(t) {
+		if f.test {
+			continue
+		}
+		ast.Inspect(f.syntax, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok || len(call.Args) != 2 {
+				return true
+			}
+			s, ok := call.Fun.(*ast.SelectorExpr)
+			if !ok || s.Sel.Name != "New" {
+				return true
+			}
+			if x, ok := s.X.(*ast.Ident); !ok || x.Name != "fault" {
+				return true
+			}
+			code := "not written as a text"
+			if text, ok := call.Args[0].(*ast.BasicLit); ok {
+				code = text.Value
+			}
+			if other, taken := seen[code]; taken {
+				t.Errorf("%s and %s: two sentinels with the code %s", f.path, other, code)
+			}
+			seen[code] = f.path
+			return true
+		})
+	}
+	if len(seen) < 10 {
+		t.Errorf("only %d codes found", len(seen))
+	}
+}
+
 // TestRules_Bite shows that each rule refuses something and allows something.
 func TestRules_Bite(t *testing.T) {
 	refused := map[string]string{ // package → import that some rule forbids it

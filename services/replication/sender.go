@@ -8,10 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nats-io/nats.go"
-
 	"github.com/hotpair/hotpair/bus"
-	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/facts"
@@ -55,16 +52,6 @@ type PeerState struct {
 	Err error
 	// Epoch is the higher epoch that the other host knows, with ErrStale.
 	Epoch uint64
-}
-
-// Peer is the standing connection to the other updater.
-type Peer interface {
-	// Peer is the other host's name.
-	Peer() string
-	// Await gives the connection, waiting for it. The error is ctx's.
-	Await(ctx context.Context) (*bus.Conn, error)
-	// Beside opens one more connection there, as another user.
-	Beside(ctx context.Context, c bus.ConnConfig) (*bus.Conn, error)
 }
 
 // SenderConfig describes the sender of one term.
@@ -266,19 +253,6 @@ func (s *Sender) drive(ctx context.Context, cancel context.CancelCauseFunc, conn
 		return context.Cause(ctx)
 	}
 	return err
-}
-
-// openSession connects with granted credentials. lost is called when the server refuses a subject, which means that the
-// grant is gone.
-func openSession(ctx context.Context, p Peer, c journal.Credentials, lost func(error)) (*bus.Conn, error) {
-	conn, err := p.Beside(ctx, bus.ConnConfig{User: c.User, Password: c.Password, Inbox: c.Inbox, Complaint: lost})
-	switch {
-	case errors.Is(err, nats.ErrAuthorization):
-		return nil, fmt.Errorf("open session: %w: %w", journal.ErrFenced, err)
-	case err != nil:
-		return nil, fmt.Errorf("open session: %w", err)
-	}
-	return conn, nil
 }
 
 // become notes a state and tells it.

@@ -106,7 +106,7 @@ func (l pairLog) Record(ctx context.Context, batch []bus.Event) (last uint64, er
 	case to.epoch == 0:
 		return 0, events.ErrNobodyRecords
 	case to.peer:
-		r, err = bus.CallHandEvents.Ask(ctx, l.h.link.bulk(), bus.HandEvents{LinkSender: l.h.Sender(), Events: batch})
+		r, err = bus.CallHandEvents.Ask(ctx, l.h.link.Bulk(), bus.HandEvents{LinkSender: l.h.Sender(), Events: batch})
 	default:
 		r, err = bus.CallRecord.PostWait(ctx, l.h.orders, bus.RecordEvents{Events: batch}, events.HandWithin)
 	}

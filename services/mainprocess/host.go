@@ -19,6 +19,7 @@ import (
 	"github.com/hotpair/hotpair/services/events"
 	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/lease"
+	"github.com/hotpair/hotpair/services/link"
 	"github.com/hotpair/hotpair/services/operations"
 	"github.com/hotpair/hotpair/services/role"
 )
@@ -39,7 +40,7 @@ type host struct {
 	incarnation uint64
 
 	driver    *driver
-	link      *link
+	link      *link.Link
 	bus       *bus.Conn // for control alone
 	orders    *bus.Poster
 	processes *processes
@@ -296,11 +297,11 @@ var errCantTake = errors.New("it can't take over")
 // hearPeer answers what the other main says beside beats.
 func (h *host) hearPeer() {
 	member := func(s bus.LinkSender) role.Member { return role.Member{Host: s.Host, Identity: s.Identity} }
-	hear(h.link, bus.CallMakeReady, func(q bus.MakeReady, answer func(bus.Done, error)) {
+	link.Hear(h.link, bus.CallMakeReady, func(q bus.MakeReady, answer func(bus.Done, error)) {
 		h.log.Info("the other host is about to hand over", "cause", q.Cause, "step", role.B3)
 		answer(bus.Done{}, nil)
 	})
-	hear(h.link, bus.CallHandOver, func(q bus.HandOver, answer func(bus.Done, error)) {
+	link.Hear(h.link, bus.CallHandOver, func(q bus.HandOver, answer func(bus.Done, error)) {
 		in := role.HandOver{From: member(q.LinkSender), Epoch: q.Epoch, Revision: q.Revision, Position: q.Position, Drained: q.Drained, Cause: q.Cause}
 		h.driver.inputs <- envelope{in: in, after: func(_ []role.Action, v role.View) {
 			var err error
@@ -310,13 +311,13 @@ func (h *host) hearPeer() {
 			answer(bus.Done{}, err)
 		}}
 	})
-	hear(h.link, bus.CallCantTake, func(q bus.CantTake, answer func(bus.Done, error)) {
+	link.Hear(h.link, bus.CallCantTake, func(q bus.CantTake, answer func(bus.Done, error)) {
 		h.driver.give(role.HandOverRefused{Reason: q.Cause})
 		answer(bus.Done{}, nil)
 	})
-	hear(h.link, bus.CallResign, func(q bus.Resigned, answer func(bus.Done, error)) {
+	link.Hear(h.link, bus.CallResign, func(q bus.Resigned, answer func(bus.Done, error)) {
 		h.driver.give(role.Resigned{From: member(q.LinkSender)})
 		answer(bus.Done{}, nil)
 	})
-	hear(h.link, bus.CallHandEvents, pairLog{h}.take)
+	link.Hear(h.link, bus.CallHandEvents, pairLog{h}.take)
 }

@@ -25,7 +25,7 @@ func (h *host) makeOperations(ctx context.Context, link *bus.Router, asked bus.G
 }
 
 // Peer implements registry.Main.
-func (h *host) Peer() (bus.Asker, string) { return h.link.bulk(), h.peerHTTP() }
+func (h *host) Peer() (bus.Asker, string) { return h.link.Bulk(), h.peerHTTP() }
 
 // Standby implements registry.Main.
 func (h *host) Standby() (standby, activeElsewhere bool) {
@@ -35,7 +35,7 @@ func (h *host) Standby() (standby, activeElsewhere bool) {
 }
 
 // Announce implements operations.Main.
-func (h *host) Announce() { h.link.now() }
+func (h *host) Announce() { h.link.Now() }
 
 // IsUp implements operations.Processes.
 func (h *host) IsUp(name string) bool { return h.processes.isUp(name) }

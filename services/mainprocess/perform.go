@@ -30,7 +30,7 @@ func (h *host) perform(action role.Action) {
 	case role.WriteRecord:
 		h.writeRecord(a)
 	case role.SendBeat:
-		h.link.now()
+		h.link.Now()
 	case role.AskTerminals:
 		asked := time.Now()
 		bus.CallAskTerminals.Post(h.orders, bus.AskTerminals{Within: a.Within}, a.Within+20*time.Millisecond,
@@ -240,7 +240,7 @@ func (h *host) resign(a role.Resign) {
 	}
 	wait, cancelTell := context.WithTimeout(ctx, h.config.Lease)
 	defer cancelTell()
-	if _, err := bus.CallResign.Ask(wait, h.link.roles(), bus.Resigned{LinkSender: h.Sender()}); err != nil {
+	if _, err := bus.CallResign.Ask(wait, h.link.Roles(), bus.Resigned{LinkSender: h.Sender()}); err != nil {
 		h.log.Info("the other host was not told of the resignation", "error", err)
 	}
 }
@@ -252,11 +252,11 @@ func (h *host) tellPeer(a role.TellPeer) {
 	var err error
 	switch {
 	case a.CantTake:
-		_, err = bus.CallCantTake.Ask(ctx, h.link.roles(), bus.CantTake{LinkSender: h.Sender(), Cause: a.Cause})
+		_, err = bus.CallCantTake.Ask(ctx, h.link.Roles(), bus.CantTake{LinkSender: h.Sender(), Cause: a.Cause})
 	case a.HandOver == nil:
-		_, err = bus.CallMakeReady.Ask(ctx, h.link.roles(), bus.MakeReady{LinkSender: h.Sender(), Cause: a.Cause})
+		_, err = bus.CallMakeReady.Ask(ctx, h.link.Roles(), bus.MakeReady{LinkSender: h.Sender(), Cause: a.Cause})
 	default:
-		_, err = bus.CallHandOver.Ask(ctx, h.link.roles(), bus.HandOver{LinkSender: h.Sender(), Epoch: a.HandOver.Epoch, Revision: a.HandOver.Revision,
+		_, err = bus.CallHandOver.Ask(ctx, h.link.Roles(), bus.HandOver{LinkSender: h.Sender(), Epoch: a.HandOver.Epoch, Revision: a.HandOver.Revision,
 			Position: a.HandOver.Position, Drained: a.HandOver.Drained, Cause: a.Cause})
 		if fault.Remote(err) {
 			h.driver.give(role.HandOverRefused{Reason: "the other host refused: " + err.Error()})

@@ -21,6 +21,7 @@ import (
 	"github.com/hotpair/hotpair/services/blackbox"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/lease"
+	"github.com/hotpair/hotpair/services/link"
 	"github.com/hotpair/hotpair/services/process"
 	"github.com/hotpair/hotpair/services/role"
 	"github.com/hotpair/hotpair/services/supervisor"
@@ -96,22 +97,22 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 		h.witness = arbiter.New(arbiter.Config{Address: c.Witness, Secret: c.PairSecret.Reveal(), Host: c.Host, Log: log, Network: h.network})
 	}
 	h.register = h.witness
-	h.link, err = newLink(linkConfig{
-		host: c.Host, listen: c.Link, peer: c.PeerLink, password: config.DeriveKey(c.PairSecret.Reveal(), config.PurposeLink),
-		network: h.network, interval: interval, clock: h.clock, log: log, main: h,
+	h.link, err = link.New(link.Config{
+		Host: c.Host, Listen: c.Link, Peer: c.PeerLink, Password: config.DeriveKey(c.PairSecret.Reveal(), config.PurposeLink),
+		Network: h.network, Interval: interval, Clock: h.clock, Main: h, Log: log,
 	})
 	if err != nil {
-		return err
+		return fmt.Errorf("HOTPAIR_LINK: %w", err)
 	}
 	h.hearPeer()
 	var asked sync.WaitGroup // by the other main, for operators
-	answers := h.makeOperations(work, h.link.calls, &asked)
-	if err := h.link.start(work); err != nil {
-		return err
+	answers := h.makeOperations(work, h.link.Calls(), &asked)
+	if err := h.link.Start(work); err != nil {
+		return listening("HOTPAIR_LINK", err)
 	}
 	defer asked.Wait()
 	defer cancel()
-	defer h.link.close()
+	defer h.link.Close()
 
 	h.processes = newProcesses(processesConfig{
 		host: c, environ: os.Environ(), users: users, server: server, conn: h.bus, inherit: inherit, begin: ground.Start,
@@ -122,7 +123,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	h.processes.prepare(running)
 	group.Go(func() error { return h.driver.Run(running) })
 	group.Go(func() error {
-		return outlive(running, slices.Concat(h.link.inside, []*bus.Conn{conns.Control, conns.Traffic})...)
+		return outlive(running, slices.Concat(h.link.Inside(), []*bus.Conn{conns.Control, conns.Traffic})...)
 	})
 	group.Go(func() error { return h.operations.Run(running) })
 	group.Go(func() error { return h.witness.Run(running) })
@@ -136,7 +137,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 		cancel()
 		return errors.Join(err, group.Wait())
 	}
-	log.Info("main runs", "bus", server.Address(), "link", h.link.server.Address(), "peer", c.PeerLink, "witness", c.Witness)
+	log.Info("main runs", "bus", server.Address(), "link", h.link.Address(), "peer", c.PeerLink, "witness", c.Witness)
 
 	select {
 	case <-ctx.Done():

@@ -33,7 +33,7 @@ func (h *host) follow(v role.View) {
 	h.tenure = tenure{role: v.Role, epoch: v.Epoch}
 	h.tenure.ctx, h.tenure.end = context.WithCancel(h.ctx)
 	h.log.Info("role", "role", v.Role, "epoch", v.Epoch, "was", was.role, "record", v.Record.Version, "in_sync", members(v.Record.InSync))
-	h.link.now()
+	h.link.Now()
 	if v.Role == role.Active {
 		h.blackbox.Note(fmt.Sprintf("epoch-%d", v.Epoch))
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/hotpair/hotpair/services/events"
 	"github.com/hotpair/hotpair/services/fault"
 	"github.com/hotpair/hotpair/services/lease"
+	"github.com/hotpair/hotpair/services/link"
 	"github.com/hotpair/hotpair/services/role"
 )
 
@@ -35,7 +36,7 @@ func newDrainPair(t *testing.T, hostLease time.Duration) *drainPair {
 		t.Fatal(err)
 	}
 	p := &drainPair{t: t, orders: make(chan *nats.Msg, 64), rights: make(chan *nats.Msg, 64), questions: make(chan *nats.Msg, 64)}
-	p.host = &host{orders: o, bus: mine, events: events.NewMemory("a", 1), clock: lease.BootClock, log: slog.New(slog.DiscardHandler), link: &link{}}
+	p.host = &host{orders: o, bus: mine, events: events.NewMemory("a", 1), clock: lease.BootClock, log: slog.New(slog.DiscardHandler), link: &link.Link{}}
 	p.config.Host, p.config.Lease = "a", hostLease
 	ctx, cancel := context.WithCancel(t.Context())
 	p.ctx = ctx

@@ -1,7 +1,8 @@
-package mainprocess
+package link
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,23 +15,22 @@ import (
 	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/fault"
 	"github.com/hotpair/hotpair/services/lease"
-	remote "github.com/hotpair/hotpair/services/link"
 	"github.com/hotpair/hotpair/services/pace"
 )
 
-// linkUser is the other main on this one's link server.
+// linkUser is the other main on this one's server.
 const linkUser = "peer"
 
-// link is the pair of connections between the mains: a server for the other one's calls, a client for ours. Each main
+// Link is the pair of connections between the mains: a server for the other one's calls, a client for ours. Each main
 // judges by the replies to its own beats, so the two directions need not agree. Beats and what is said about roles have
 // one connection, events and calls of operators another: a megabyte on its way over a slow line delays no beat.
-type link struct {
-	config  linkConfig
+type Link struct {
+	config  Config
 	users   *bus.Users
 	server  *bus.Server
 	inside  []*bus.Conn // own connections to the server, which serve the other main's calls
 	calls   *bus.Router // what the other main asks
-	dialler *remote.Dialler
+	dialler *Dialler
 
 	mu       sync.Mutex
 	conn     *bus.Conn // to the other main; nil while there is none
@@ -38,17 +38,17 @@ type link struct {
 	beatCh   chan struct{}
 }
 
-type linkConfig struct {
-	host     string
-	listen   string
-	peer     string
-	password string
-	network  bus.Network   // nil: TCP
-	interval time.Duration // of beats
-	clock    lease.Clock
-	log      *slog.Logger
-
-	main Main
+// Config describes a Link.
+type Config struct {
+	Host     string // this host's name
+	Listen   string // host:port of the own link server
+	Peer     string // host:port of the other main's
+	Password string // of either main on the other's server
+	Network  bus.Network
+	Interval time.Duration // of beats
+	Clock    lease.Clock
+	Main     Main
+	Log      *slog.Logger
 }
 
 // Main is the main that a link belongs to.
@@ -64,30 +64,31 @@ type Main interface {
 	LinkSeen(evidence.State)
 }
 
-func newLink(c linkConfig) (*link, error) {
+// New makes a link. Nothing is opened before Start, and everything that is heard is said before it.
+func New(c Config) (*Link, error) {
 	users := bus.NewUsers()
-	users.Allow(linkUser, bus.Grant{Password: c.password, Permissions: bus.Permit(
+	users.Allow(linkUser, bus.Grant{Password: c.Password, Permissions: bus.Permit(
 		[]string{bus.SubjectBeat, bus.SubjectRoles, bus.SubjectBulk}, []string{bus.InboxPrefix("link") + ".>"})})
-	server, err := bus.NewServer(bus.ServerConfig{Name: c.host + "-link", Listen: c.listen, Network: c.network, Users: users, MaxPayload: 1 << 20, Logger: c.log})
+	server, err := bus.NewServer(bus.ServerConfig{Name: c.Host + "-link", Listen: c.Listen, Network: c.Network, Users: users, MaxPayload: 1 << 20, Logger: c.Log})
 	if err != nil {
-		return nil, fmt.Errorf("link (HOTPAIR_LINK): %w", err)
+		return nil, fmt.Errorf("link: %w", err)
 	}
-	l := &link{config: c, users: users, server: server, beatCh: make(chan struct{}, 1),
+	l := &Link{config: c, users: users, server: server, beatCh: make(chan struct{}, 1),
 		calls: bus.NewRouter(bus.InboxPrefix("link"))}
-	bus.CallBeat.Handle(l.calls, c.main.Beaten)
-	l.dialler = remote.NewDialler(remote.DiallerConfig{
-		Network: c.network, Timeout: max(4*c.interval, 250*time.Millisecond), Clock: c.clock,
-		Changed: func(e remote.Evidence) { c.main.LinkSeen(e.State) },
+	bus.CallBeat.Handle(l.calls, c.Main.Beaten)
+	l.dialler = NewDialler(DiallerConfig{
+		Network: c.Network, Timeout: max(4*c.Interval, 250*time.Millisecond), Clock: c.Clock,
+		Changed: func(e Evidence) { c.Main.LinkSeen(e.State) },
 	})
 	return l, nil
 }
 
-// start opens the server. The password of the inner user is made here, so it never leaves the process.
-func (l *link) start(ctx context.Context) error {
+// Start opens the server. The password of the inner user is made here, so it never leaves the process.
+func (l *Link) Start(ctx context.Context) error {
 	if err := l.server.Start(ctx); err != nil {
-		return listening("HOTPAIR_LINK", err)
+		return err
 	}
-	inner := bus.Grant{Password: nonce()}
+	inner := bus.Grant{Password: rand.Text()}
 	l.users.Allow(bus.ProcessMain, inner)
 	for _, subjects := range [][]string{{bus.SubjectBeat, bus.SubjectRoles}, {bus.SubjectBulk}} {
 		conn, err := bus.Connect(ctx, bus.ConnConfig{Name: "main", InProcess: l.server, User: bus.ProcessMain, Password: inner.Password, Ping: time.Minute, Once: true})
@@ -107,9 +108,9 @@ func (l *link) start(ctx context.Context) error {
 	return nil
 }
 
-// hear has take answer what the other main says at an endpoint, if it speaks this version. It must not block. Everything is
+// Hear has take answer what the other main says at an endpoint, if it speaks this version. It must not block. Everything is
 // said before the link starts.
-func hear[Q interface{ From() bus.LinkSender }, A any](l *link, e bus.Endpoint[Q, A], take func(q Q, answer func(A, error))) {
+func Hear[Q interface{ From() bus.LinkSender }, A any](l *Link, e bus.Endpoint[Q, A], take func(q Q, answer func(A, error))) {
 	e.Handle(l.calls, func(q Q, answer func(A, error)) {
 		if v := q.From().Version; v != bus.Version {
 			var none A
@@ -121,8 +122,8 @@ func hear[Q interface{ From() bus.LinkSender }, A any](l *link, e bus.Endpoint[Q
 }
 
 // Run dials the other main for ever and beats on the connection.
-func (l *link) Run(ctx context.Context) error {
-	_ = remote.Keep(ctx, func(ctx context.Context) error { // ends with ctx only
+func (l *Link) Run(ctx context.Context) error {
+	_ = Keep(ctx, func(ctx context.Context) error { // ends with ctx only
 		conn, err := l.dial(ctx)
 		if err != nil {
 			return err
@@ -132,7 +133,7 @@ func (l *link) Run(ctx context.Context) error {
 		var beside sync.WaitGroup
 		defer beside.Wait()
 		beside.Go(func() { l.keepBulk(ctx, conn) })
-		beside.Go(func() { conn.Watch(ctx, 2*l.config.interval) })
+		beside.Go(func() { conn.Watch(ctx, 2*l.config.Interval) })
 		l.beatOn(ctx, conn)
 		if ctx.Err() != nil {
 			return nil // close ends the connection, last of all
@@ -146,14 +147,14 @@ func (l *link) Run(ctx context.Context) error {
 }
 
 // beatOn beats until the connection is lost.
-func (l *link) beatOn(ctx context.Context, conn *bus.Conn) {
-	tick := time.NewTimer(pace.Next(l.config.interval))
+func (l *Link) beatOn(ctx context.Context, conn *bus.Conn) {
+	tick := time.NewTimer(pace.Next(l.config.Interval))
 	defer tick.Stop()
 	for {
 		l.send(ctx, conn)
 		select {
 		case <-tick.C:
-			tick.Reset(pace.Next(l.config.interval))
+			tick.Reset(pace.Next(l.config.Interval))
 		case <-l.beatCh:
 		case <-conn.Up().Done():
 			return
@@ -163,24 +164,24 @@ func (l *link) beatOn(ctx context.Context, conn *bus.Conn) {
 	}
 }
 
-func (l *link) dial(ctx context.Context) (*bus.Conn, error) {
+func (l *Link) dial(ctx context.Context) (*bus.Conn, error) {
 	return l.dialler.Connect(ctx, bus.ConnConfig{
-		Name: l.config.host + " control", URL: "nats://" + l.config.peer, User: linkUser, Password: l.config.password,
+		Name: l.config.Host + " control", URL: "nats://" + l.config.Peer, User: linkUser, Password: l.config.Password,
 		Inbox: bus.InboxPrefix("link"),
 	})
 }
 
 // keepBulk keeps the connection for what may be much, as long as the one for beats stands. It proves nothing: whether the
 // other main lives is judged by beats.
-func (l *link) keepBulk(ctx context.Context, beats *bus.Conn) {
+func (l *Link) keepBulk(ctx context.Context, beats *bus.Conn) {
 	within, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stop := context.AfterFunc(beats.Up(), cancel)
 	defer stop()
-	_ = remote.Keep(within, func(ctx context.Context) error { // ends with within only
+	_ = Keep(within, func(ctx context.Context) error { // ends with within only
 		conn, err := bus.Connect(ctx, bus.ConnConfig{
-			Name: l.config.host + " bulk", URL: "nats://" + l.config.peer, User: linkUser, Password: l.config.password,
-			Inbox: bus.InboxPrefix("link"), Network: l.config.network, Once: true,
+			Name: l.config.Host + " bulk", URL: "nats://" + l.config.Peer, User: linkUser, Password: l.config.Password,
+			Inbox: bus.InboxPrefix("link"), Network: l.config.Network, Once: true,
 		})
 		if err != nil {
 			return err
@@ -196,16 +197,17 @@ func (l *link) keepBulk(ctx context.Context, beats *bus.Conn) {
 	})
 }
 
-func (l *link) setBulk(conn *bus.Conn) {
+func (l *Link) setBulk(conn *bus.Conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.bulkConn = conn
 }
 
-// roles is the way to the other main for what is said about roles, bulk for what may be much.
-func (l *link) roles() bus.Asker { return way(l.connection) }
+// Roles is the way to the other main for what is said about roles.
+func (l *Link) Roles() bus.Asker { return way(l.connection) }
 
-func (l *link) bulk() bus.Asker {
+// Bulk is the way to the other main for what may be much.
+func (l *Link) Bulk() bus.Asker {
 	return way(func() *bus.Conn {
 		l.mu.Lock()
 		defer l.mu.Unlock()
@@ -225,8 +227,17 @@ func (w way) Request(ctx context.Context, subject string, data []byte) (*nats.Ms
 	return conn.Request(ctx, subject, data)
 }
 
-// now beats at once. Never blocks.
-func (l *link) now() {
+// Address is where the other main reaches the server.
+func (l *Link) Address() string { return l.server.Address() }
+
+// Calls is where what the other main asks is answered.
+func (l *Link) Calls() *bus.Router { return l.calls }
+
+// Inside are the own connections to the server: when one is lost, nobody answers the other main any more.
+func (l *Link) Inside() []*bus.Conn { return l.inside }
+
+// Now beats at once. Never blocks.
+func (l *Link) Now() {
 	select {
 	case l.beatCh <- struct{}{}:
 	default:
@@ -234,33 +245,33 @@ func (l *link) now() {
 }
 
 // send sends one beat; its reply comes whenever it comes, several may be on their way.
-func (l *link) send(ctx context.Context, conn *bus.Conn) {
-	sentAt := l.config.clock()
-	beat := l.config.main.Beat()
+func (l *Link) send(ctx context.Context, conn *bus.Conn) {
+	sentAt := l.config.Clock()
+	beat := l.config.Main.Beat()
 	go func() {
-		wait, cancel := context.WithTimeout(ctx, 16*l.config.interval)
+		wait, cancel := context.WithTimeout(ctx, 16*l.config.Interval)
 		defer cancel()
 		reply, err := bus.CallBeat.Ask(wait, conn, beat)
 		if err == nil || fault.Remote(err) || errors.Is(err, bus.ErrMalformed) {
-			l.config.main.BeatAnswered(sentAt, reply, err)
+			l.config.Main.BeatAnswered(sentAt, reply, err)
 		} // silence is what the machine counts
 	}()
 }
 
-func (l *link) set(conn *bus.Conn) {
+func (l *Link) set(conn *bus.Conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.conn = conn
 }
 
-func (l *link) connection() *bus.Conn {
+func (l *Link) connection() *bus.Conn {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.conn
 }
 
-// close ends both directions. Main closes its link last, so that *refused* is never said of a host that still works.
-func (l *link) close() {
+// Close ends both directions. Main closes its link last, so that *refused* is never said of a host that still works.
+func (l *Link) Close() {
 	if conn := l.connection(); conn != nil {
 		conn.Close()
 	}

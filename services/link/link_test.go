@@ -1,15 +1,13 @@
-package mainprocess
+package link
 
 import (
+	"context"
 	"errors"
 	"log/slog"
-	"net"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	"context"
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/bustest"
@@ -17,16 +15,6 @@ import (
 	"github.com/hotpair/hotpair/services/fault"
 	"github.com/hotpair/hotpair/services/lease"
 )
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
 
 // said is what one main says to the other in these tests.
 type said struct {
@@ -41,7 +29,7 @@ var from = bus.LinkSender{Version: bus.Version, Host: "a"}
 
 // end is one main's side of a link under test.
 type end struct {
-	*link
+	*Link
 	name     string
 	replies  chan bus.BeatReply
 	seen     chan evidence.State
@@ -58,15 +46,15 @@ func startEndOn(t *testing.T, network bus.Network, name, listen, peer, password 
 	t.Helper()
 	e := &end{replies: make(chan bus.BeatReply, 1024), seen: make(chan evidence.State, 64), messages: make(chan said, 16), name: name}
 	var err error
-	e.link, err = newLink(linkConfig{
-		host: name, listen: listen, peer: peer, password: password, network: network, interval: 20 * time.Millisecond, clock: lease.BootClock, log: slog.New(slog.DiscardHandler),
-		main: e,
+	e.Link, err = New(Config{
+		Host: name, Listen: listen, Peer: peer, Password: password, Network: network, Interval: 20 * time.Millisecond, Clock: lease.BootClock,
+		Main: e, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, call := range []bus.Endpoint[said, string]{callRoles, callBulk} {
-		hear(e.link, call, func(m said, answer func(string, error)) {
+		Hear(e.Link, call, func(m said, answer func(string, error)) {
 			e.messages <- m
 			if m.Text == "no" {
 				answer("", errors.New("not now"))
@@ -76,13 +64,13 @@ func startEndOn(t *testing.T, network bus.Network, name, listen, peer, password 
 		})
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	if err := e.start(ctx); err != nil {
+	if err := e.Start(ctx); err != nil {
 		cancel()
 		t.Fatal(err)
 	}
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = e.Run(ctx) })
-	e.stop = sync.OnceFunc(func() { cancel(); wg.Wait(); e.close() })
+	e.stop = sync.OnceFunc(func() { cancel(); wg.Wait(); e.Close() })
 	t.Cleanup(e.stop)
 	return e
 }
@@ -126,7 +114,7 @@ func TestLink_BeatsWaitBehindNoCall(t *testing.T) {
 	a.await(t, evidence.Connected)
 	call := said{from, strings.Repeat("x", 256<<10)}
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
-		_, err := callBulk.Ask(t.Context(), a.bulk(), call)
+		_, err := callBulk.Ask(t.Context(), a.Bulk(), call)
 		if err == nil {
 			break
 		}
@@ -139,7 +127,7 @@ func TestLink_BeatsWaitBehindNoCall(t *testing.T) {
 	stall.Stop()
 	stuck := make(chan error, 1)
 	go func() {
-		_, err := callBulk.Ask(t.Context(), a.bulk(), call)
+		_, err := callBulk.Ask(t.Context(), a.Bulk(), call)
 		stuck <- err
 	}()
 	for deadline := time.Now().Add(10 * time.Second); stall.Held() == 0; time.Sleep(time.Millisecond) {
@@ -161,7 +149,7 @@ func TestLink_BeatsWaitBehindNoCall(t *testing.T) {
 			t.Fatal("beats get no replies")
 		}
 	}
-	if _, err := callRoles.Ask(t.Context(), a.roles(), said{from, "make ready"}); err != nil {
+	if _, err := callRoles.Ask(t.Context(), a.Roles(), said{from, "make ready"}); err != nil {
 		t.Errorf("what is said about roles: %v", err)
 	}
 	stall.Go()
@@ -178,17 +166,17 @@ func TestLink_BeatsGetRepliesAndDeathIsRefused(t *testing.T) {
 	if r := <-a.replies; r.Host != "b" || !r.Grant {
 		t.Fatalf("reply %+v", r)
 	}
-	answer, err := callRoles.Ask(t.Context(), a.roles(), said{from, "yes"})
+	answer, err := callRoles.Ask(t.Context(), a.Roles(), said{from, "yes"})
 	if err != nil || answer != "yes" {
 		t.Fatalf("answered %q, %v", answer, err)
 	}
 	if m := <-b.messages; m.Host != "a" || m.Version != bus.Version {
 		t.Fatalf("message %+v", m)
 	}
-	if _, err := callRoles.Ask(t.Context(), a.roles(), said{from, "no"}); !fault.Remote(err) || err.Error() != "not now" {
+	if _, err := callRoles.Ask(t.Context(), a.Roles(), said{from, "no"}); !fault.Remote(err) || err.Error() != "not now" {
 		t.Fatalf("a refusal came as %v", err)
 	}
-	if _, err := callRoles.Ask(t.Context(), a.roles(), said{Text: "of another version"}); !errors.Is(err, bus.ErrVersion) {
+	if _, err := callRoles.Ask(t.Context(), a.Roles(), said{Text: "of another version"}); !errors.Is(err, bus.ErrVersion) {
 		t.Fatalf("another version is answered with %v", err)
 	}
 	b.stop()

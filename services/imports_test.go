@@ -90,6 +90,11 @@ var rules = []rule{
 	{"a connection to the other host knows the bus, and nothing of what is said on it",
 		within("services/link"),
 		but(ours, func(i string) bool { return words(i) || within("bus", "services/link")(i) })},
+	{"who starts a host's processes knows how they are started, not what they do",
+		within("services/processes"),
+		but(ours, func(i string) bool {
+			return words(i) || within("bus", "services/config", "services/process", "services/processes", "services/role")(i)
+		})},
 	{"the event log of a main knows the bus only: who records now, main says",
 		within("services/events"),
 		but(ours, func(i string) bool { return words(i) || within("bus", "services/events")(i) })},

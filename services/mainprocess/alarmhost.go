@@ -27,9 +27,8 @@ func (h *host) Facts() alarms.Facts {
 		Host: h.config.Host, Data: h.config.Data, Lease: h.config.Lease, Now: h.clock(), Wall: time.Now(), View: v,
 		Updater: h.updaterState.Load(), Terminals: h.terminalState.Load(), Starts: h.events.Starts(), Unaudited: h.auditor.Unfinished(), Unsaved: h.recorder.Unsaved(),
 	}
-	for _, k := range h.processes.children {
-		status := k.keeper.Status()
-		f.Processes = append(f.Processes, alarms.ProcessFacts{Name: k.name, Restarts: status.Restarts, GaveUp: status.GaveUp, Last: status.Last.String()})
+	for _, p := range h.processes.States() {
+		f.Processes = append(f.Processes, alarms.ProcessFacts{Name: p.Name, Restarts: p.Restarts, GaveUp: p.GaveUp, Last: p.Last.String()})
 	}
 	if h.own == nil {
 		w := h.witness.Status()

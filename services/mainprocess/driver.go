@@ -42,8 +42,8 @@ func newDriver(machine *role.Machine, clock lease.Clock, tick time.Duration, log
 	return d
 }
 
-// give queues an input. The queue is long; when it is full something is badly wrong and waiting is right.
-func (d *driver) give(in role.Input) { d.inputs <- envelope{in: in} }
+// Give queues an input. The queue is long; when it is full something is badly wrong and waiting is right.
+func (d *driver) Give(in role.Input) { d.inputs <- envelope{in: in} }
 
 // during has do run on the driver's goroutine, between two steps, unless ctx has ended by then. It does not wait for that.
 func (d *driver) during(ctx context.Context, do func()) {

@@ -59,8 +59,8 @@ func (h *host) report(a role.Report) {
 	h.tell(e, a.Opens)
 }
 
-// processEvent is a restart in place (B1) and what surrounds it.
-func (h *host) processEvent(name, text string) {
+// ProcessEvent is a restart in place (B1) and what surrounds it.
+func (h *host) ProcessEvent(name, text string) {
 	h.tell(bus.Event{Kind: bus.EventProcess, Step: string(role.B1), Epoch: h.driver.View().Epoch, Text: name + ": " + text,
 		Details: map[string]string{events.DetailProcess: name}}, false)
 }

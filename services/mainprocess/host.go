@@ -21,6 +21,7 @@ import (
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/link"
 	"github.com/hotpair/hotpair/services/operations"
+	"github.com/hotpair/hotpair/services/processes"
 	"github.com/hotpair/hotpair/services/role"
 )
 
@@ -43,7 +44,7 @@ type host struct {
 	link      *link.Link
 	bus       *bus.Conn // for control alone
 	orders    *bus.Poster
-	processes *processes
+	processes *processes.Processes
 	register  arbiter.Register
 	witness   keeper
 	own       *ownRegister // without a witness
@@ -122,14 +123,14 @@ func members(set []role.Member) []string {
 	return names
 }
 
-// processUp is told of each process that can do its work.
-func (h *host) processUp(name string) {
+// ProcessUp is told of each process that can do its work.
+func (h *host) ProcessUp(name string) {
 	switch name {
 	case bus.ProcessUpdater:
 		h.askFacts()
 		h.reader.Wake()
 	case bus.ProcessTerminalInterface:
-		h.processes.announceAll()
+		h.processes.AnnounceAll()
 		h.operations.TellTerminals() // before anything is attached
 		h.driver.during(h.ctx, func() {
 			h.publishRight(h.Right())
@@ -147,7 +148,7 @@ func (h *host) askFacts() {
 	bus.CallFacts.Post(h.orders, bus.FactsRequest{}, 5*time.Second, func(f bus.Facts, err error) {
 		if err != nil {
 			h.log.Warn("the updater does not tell what is on disk", "error", err)
-			if h.ctx.Err() == nil && h.processes.isUp(bus.ProcessUpdater) {
+			if h.ctx.Err() == nil && h.processes.IsUp(bus.ProcessUpdater) {
 				h.askFacts()
 			}
 			return
@@ -159,24 +160,24 @@ func (h *host) askFacts() {
 			}
 		}
 		h.empty.Store(f.Empty)
-		h.driver.give(role.FactsRead{
+		h.driver.Give(role.FactsRead{
 			Identity: f.Identity, PairID: f.PairID, Epoch: f.Epoch, Note: f.Note, RecordVersion: f.RecordVersion,
 			Position: f.Position, Inconsistent: f.Inconsistent, Empty: f.Empty,
 		})
 	})
 }
 
-func (h *host) processDown(name string) {
+func (h *host) ProcessDown(name string) {
 	h.orders.Lost(name)
 	if name == bus.ProcessUpdater {
 		h.updaterState.Store(nil)
 		v := h.driver.View()
-		h.driver.give(role.UpdaterState{Committed: v.Committed})
+		h.driver.Give(role.UpdaterState{Committed: v.Committed})
 	}
 }
 
-// processState takes the state that a process sends with its beats.
-func (h *host) processState(name string, raw json.RawMessage) {
+// ProcessState takes the state that a process sends with its beats.
+func (h *host) ProcessState(name string, raw json.RawMessage) {
 	switch name {
 	case bus.ProcessUpdater:
 		var s bus.UpdaterState
@@ -188,7 +189,7 @@ func (h *host) processState(name string, raw json.RawMessage) {
 		if before == nil || before.System != s.System {
 			h.operations.SystemChanged()
 		}
-		h.driver.give(role.UpdaterState{
+		h.driver.Give(role.UpdaterState{
 			Position: s.Position, Committed: s.Committed, Peer: progress(s.Peer),
 			OldestFrame: s.OldestFrame, OwnStuck: s.OwnStuck, Inconsistent: s.Inconsistent, Note: s.Note,
 		})
@@ -208,7 +209,7 @@ func (h *host) processState(name string, raw json.RawMessage) {
 			h.driver.during(h.ctx, h.auditLate)
 		}
 		h.terminalState.Store(&s)
-		h.driver.give(role.Terminals{Attached: s.Attached, Warm: s.Warm, Unreachable: s.Unreachable, HighestEpoch: s.HighestEpoch})
+		h.driver.Give(role.Terminals{Attached: s.Attached, Warm: s.Warm, Unreachable: s.Unreachable, HighestEpoch: s.HighestEpoch})
 	}
 }
 
@@ -230,7 +231,7 @@ func (h *host) giveEvidence() {
 	if s := h.updaterState.Load(); s != nil {
 		e.Replication = s.Connection
 	}
-	h.driver.give(e)
+	h.driver.Give(e)
 }
 
 // Beat implements Main.
@@ -280,7 +281,7 @@ func (h *host) refuses(b bus.Beat) error {
 
 // BeatAnswered implements Main.
 func (h *host) BeatAnswered(sentAt time.Duration, r bus.BeatReply, refusal error) {
-	h.driver.give(role.BeatAnswered{SentAt: sentAt, Grant: r.Grant && refusal == nil, Peer: peerView(r.Beat), Refusal: failure(refusal)})
+	h.driver.Give(role.BeatAnswered{SentAt: sentAt, Grant: r.Grant && refusal == nil, Peer: peerView(r.Beat), Refusal: failure(refusal)})
 }
 
 // errHello says that a hello is of no host that this one makes a pair with.
@@ -312,11 +313,11 @@ func (h *host) hearPeer() {
 		}}
 	})
 	link.Hear(h.link, bus.CallCantTake, func(q bus.CantTake, answer func(bus.Done, error)) {
-		h.driver.give(role.HandOverRefused{Reason: q.Cause})
+		h.driver.Give(role.HandOverRefused{Reason: q.Cause})
 		answer(bus.Done{}, nil)
 	})
 	link.Hear(h.link, bus.CallResign, func(q bus.Resigned, answer func(bus.Done, error)) {
-		h.driver.give(role.Resigned{From: member(q.LinkSender)})
+		h.driver.Give(role.Resigned{From: member(q.LinkSender)})
 		answer(bus.Done{}, nil)
 	})
 	link.Hear(h.link, bus.CallHandEvents, pairLog{h}.take)

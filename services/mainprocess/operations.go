@@ -38,7 +38,7 @@ func (h *host) Standby() (standby, activeElsewhere bool) {
 func (h *host) Announce() { h.link.Now() }
 
 // IsUp implements operations.Processes.
-func (h *host) IsUp(name string) bool { return h.processes.isUp(name) }
+func (h *host) IsUp(name string) bool { return h.processes.IsUp(name) }
 
 // Tell implements operations.Main.
 func (h *host) Tell(e bus.Event) { h.tell(e, false) }

@@ -35,7 +35,7 @@ func (h *host) perform(action role.Action) {
 		asked := time.Now()
 		bus.CallAskTerminals.Post(h.orders, bus.AskTerminals{Within: a.Within}, a.Within+20*time.Millisecond,
 			func(r bus.TerminalsAsked, _ error) {
-				answer := func() { h.driver.give(role.TerminalsAsked{Serial: a.Serial, Asked: r.Asked, Fresh: r.Fresh}) }
+				answer := func() { h.driver.Give(role.TerminalsAsked{Serial: a.Serial, Asked: r.Asked, Fresh: r.Fresh}) }
 				if len(r.Fresh) == 0 {
 					answer()
 					return
@@ -47,7 +47,7 @@ func (h *host) perform(action role.Action) {
 		bus.CallPrepare.Post(h.orders, bus.Prepare{Epoch: a.Epoch, AtLeast: a.AtLeast}, orderDeadline,
 			func(r bus.Prepared, err error) {
 				why := failure(err)
-				h.driver.give(role.Prepared{Serial: a.Serial, Position: r.Position, Unfit: why})
+				h.driver.Give(role.Prepared{Serial: a.Serial, Position: r.Position, Unfit: why})
 				if why == "" {
 					// Told after the machine, which waits for it: what is told is where a takeover's time goes.
 					h.report(role.Report{Step: role.B7, Epoch: a.Epoch, Text: fmt.Sprintf("the journal is fenced behind %v, the disk takes writes", r.Position)})
@@ -62,7 +62,7 @@ func (h *host) perform(action role.Action) {
 	case role.Require:
 		order := bus.Require{Peer: a.Peer, Epoch: h.driver.View().Epoch, Membership: a.Membership}
 		bus.CallRequire.Post(h.orders, order, requireDeadline, func(_ bus.Required, err error) {
-			h.driver.give(role.Required{Serial: a.Serial, Failure: failure(err)})
+			h.driver.Give(role.Required{Serial: a.Serial, Failure: failure(err)})
 		})
 	case role.Drain:
 		handover := h.tenure
@@ -111,10 +111,10 @@ func (h *host) readRecord() {
 	defer cancel()
 	v, err := h.register.Read(ctx)
 	if err != nil {
-		h.driver.give(role.RecordRead{Failed: true, Wall: time.Now()})
+		h.driver.Give(role.RecordRead{Failed: true, Wall: time.Now()})
 		return
 	}
-	h.driver.give(role.RecordRead{Record: v.Record, Revision: v.Revision, WitnessID: v.WitnessID, Empty: v.Empty, Wall: time.Now()})
+	h.driver.Give(role.RecordRead{Record: v.Record, Revision: v.Revision, WitnessID: v.WitnessID, Empty: v.Empty, Wall: time.Now()})
 }
 
 // learnRecord keeps what the other host knows, without a witness.
@@ -137,7 +137,7 @@ func (h *host) writeRecord(a role.WriteRecord) {
 	bus.CallNote.Post(h.orders, note, orderDeadline, func(_ bus.Done, err error) {
 		if err != nil {
 			h.log.Warn("the note of membership is not durable, so the pair record is left alone", "error", err)
-			h.driver.give(role.RecordWritten{Ticket: a.Ticket, Outcome: role.Unwritten})
+			h.driver.Give(role.RecordWritten{Ticket: a.Ticket, Outcome: role.Unwritten})
 			return
 		}
 		go func() {
@@ -147,7 +147,7 @@ func (h *host) writeRecord(a role.WriteRecord) {
 			if err == nil {
 				h.wroteRecord.Store(int64(h.clock()))
 			}
-			h.driver.give(role.RecordWritten{Ticket: a.Ticket, Outcome: outcome(err), Revision: revision})
+			h.driver.Give(role.RecordWritten{Ticket: a.Ticket, Outcome: outcome(err), Revision: revision})
 		}()
 	})
 }
@@ -168,7 +168,7 @@ func (h *host) serve(a role.Serve) {
 	h.resumed = a.Resume
 	order := bus.Serve{Epoch: a.Epoch, RecordVersion: a.RecordVersion, Resume: a.Resume, RequirePeer: a.RequirePeer}
 	bus.CallServe.Post(h.orders, order, serveDeadline, func(r bus.Served, err error) {
-		h.driver.give(role.Served{Epoch: a.Epoch, Position: r.Position, Unreadable: errors.Is(err, bus.ErrUnreadable), Failure: failure(err)})
+		h.driver.Give(role.Served{Epoch: a.Epoch, Position: r.Position, Unreadable: errors.Is(err, bus.ErrUnreadable), Failure: failure(err)})
 	})
 }
 
@@ -180,7 +180,7 @@ func (h *host) attachAs(epoch uint64, resumed bool) {
 	v, term := h.driver.View(), h.tenure.ctx
 	order := bus.Attach{Epoch: epoch, Counter: h.attachCounter.Add(1), PairID: v.Record.PairID, Identity: v.Self.Identity, Resumed: resumed}
 	bus.CallAttach.Post(h.orders, order, orderDeadline, func(r bus.Attached, err error) {
-		h.driver.give(role.TerminalsAttached{Epoch: epoch, Attached: r.Attached, Refused: r.Refused, Waiting: r.Unreachable, Failure: failure(err)})
+		h.driver.Give(role.TerminalsAttached{Epoch: epoch, Attached: r.Attached, Refused: r.Refused, Waiting: r.Unreachable, Failure: failure(err)})
 		if err == nil {
 			h.driver.during(term, func() { h.driver.work.Go(h.auditor.Begin(term, epoch)) })
 		}
@@ -219,13 +219,13 @@ func (h *host) drain(a role.Drain, handover tenure) {
 		return
 	}
 	if a.RightsOnly {
-		h.driver.give(role.Drained{Serial: a.Serial})
+		h.driver.Give(role.Drained{Serial: a.Serial})
 		return
 	}
 	h.driver.during(handover.ctx, func() {
 		order := bus.Drain{Epoch: handover.epoch, Membership: &a.Membership}
 		bus.CallDrain.Post(h.orders, order, orderDeadline, func(r bus.Drained, err error) {
-			h.driver.give(role.Drained{Serial: a.Serial, Position: r.Position, Failure: failure(err)})
+			h.driver.Give(role.Drained{Serial: a.Serial, Position: r.Position, Failure: failure(err)})
 		})
 	})
 }
@@ -259,7 +259,7 @@ func (h *host) tellPeer(a role.TellPeer) {
 		_, err = bus.CallHandOver.Ask(ctx, h.link.Roles(), bus.HandOver{LinkSender: h.Sender(), Epoch: a.HandOver.Epoch, Revision: a.HandOver.Revision,
 			Position: a.HandOver.Position, Drained: a.HandOver.Drained, Cause: a.Cause})
 		if fault.Remote(err) {
-			h.driver.give(role.HandOverRefused{Reason: "the other host refused: " + err.Error()})
+			h.driver.Give(role.HandOverRefused{Reason: "the other host refused: " + err.Error()})
 		}
 		// Any other failure leaves it open whether the other host heard: the machine's deadline decides.
 		return

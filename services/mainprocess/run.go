@@ -23,6 +23,7 @@ import (
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/link"
 	"github.com/hotpair/hotpair/services/process"
+	"github.com/hotpair/hotpair/services/processes"
 	"github.com/hotpair/hotpair/services/role"
 	"github.com/hotpair/hotpair/services/supervisor"
 )
@@ -56,7 +57,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	h.blackbox = blackbox.New(blackbox.Config{Dir: c.TraceDir, Name: c.Host + "-" + bus.ProcessMain, Log: log})
 	interval := c.Lease / 8
 	h.driver = newDriver(role.New(role.Config{
-		Host: c.Host, PairID: nonce(), Lease: c.Lease, StandbyPatience: c.StandbyPatience, RefusedIsDead: c.RefusedIsDead,
+		Host: c.Host, PairID: rand.Text(), Lease: c.Lease, StandbyPatience: c.StandbyPatience, RefusedIsDead: c.RefusedIsDead,
 		Witnessless: c.Witnessless(),
 	}, h.clock()), h.clock, interval, log)
 	h.driver.perform, h.driver.stepped = h.perform, h.stepped
@@ -67,7 +68,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	h.ctx = work
 
 	users := bus.NewUsers()
-	own := bus.Grant{Password: nonce()}
+	own := bus.Grant{Password: rand.Text()}
 	users.Allow(bus.ProcessMain, own)
 	server, err := bus.NewServer(bus.ServerConfig{Name: c.Host + "-bus", Listen: net.JoinHostPort("127.0.0.1", strconv.Itoa(c.BusPort)), Network: h.network, Users: users, Logger: log})
 	if err != nil {
@@ -114,13 +115,13 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	defer cancel()
 	defer h.link.Close()
 
-	h.processes = newProcesses(processesConfig{
-		host: c, environ: os.Environ(), users: users, server: server, conn: h.bus, inherit: inherit, begin: ground.Start,
-		watcher: h, machine: h.driver, log: log,
+	h.processes = processes.New(processes.Config{
+		Host: c, Environ: os.Environ(), Users: users, Server: server, Conn: h.bus, Inherit: inherit, Begin: ground.Start,
+		Watcher: h, Machine: h.driver, Log: log,
 	})
 
 	group, running := errgroup.WithContext(work)
-	h.processes.prepare(running)
+	h.processes.Prepare(running)
 	group.Go(func() error { return h.driver.Run(running) })
 	group.Go(func() error {
 		return outlive(running, slices.Concat(h.link.Inside(), []*bus.Conn{conns.Control, conns.Traffic})...)
@@ -133,7 +134,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	group.Go(func() error { return h.serveHTTP(running, answers) })
 	h.runEvents(running, group)
 	group.Go(func() error { return ground.Overseer.Run(running, c.Lease, h.driver.turned()) })
-	if err := h.processes.start(); err != nil {
+	if err := h.processes.Start(); err != nil {
 		cancel()
 		return errors.Join(err, group.Wait())
 	}
@@ -144,7 +145,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 		h.leave()
 	case <-running.Done():
 	}
-	h.processes.stop()
+	h.processes.Stop()
 	cancel()
 	err = group.Wait()
 	h.driver.work.Wait()
@@ -157,7 +158,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 // leave lets the machine end this host's part: by hand-over, or by resigning.
 func (h *host) leave() {
 	h.log.Info("stopping")
-	h.driver.give(role.StopWanted{})
+	h.driver.Give(role.StopWanted{})
 	deadline := time.NewTimer(stopDeadline(h.config.Lease))
 	defer deadline.Stop()
 	select {

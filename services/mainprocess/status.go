@@ -76,9 +76,8 @@ func (h *host) Status(context.Context) operator.Status {
 }
 
 func (h *host) addProcesses(s *operator.Status) {
-	for _, k := range h.processes.children {
-		status := k.keeper.Status()
-		p := operator.Process{PID: status.PID, Restarts: status.Restarts, State: string(status.State), HeardMS: k.silence()}
+	for _, status := range h.processes.States() {
+		p := operator.Process{PID: status.PID, Restarts: status.Restarts, State: string(status.State), HeardMS: status.SilentMS}
 		switch {
 		case status.GaveUp:
 			p.State = "failed"
@@ -88,7 +87,7 @@ func (h *host) addProcesses(s *operator.Status) {
 		if status.Last != (process.Exit{}) {
 			p.Reason = status.Last.String()
 		}
-		s.Processes[k.name] = p
+		s.Processes[status.Name] = p
 	}
 	s.Processes[bus.ProcessMain] = operator.Process{PID: h.pid, State: "ready", HeardMS: -1}
 }

@@ -1,4 +1,8 @@
-package mainprocess
+// Package processes starts the processes of a host, hears their beats, restarts them, and tells who is up.
+//
+// Each start of a process is another incarnation. The other processes are told when one comes up or goes down, because what
+// was sent to an incarnation that is down must be asked again.
+package processes
 
 import (
 	"context"
@@ -41,58 +45,64 @@ type kept struct {
 	done        chan struct{} // closed when the keeper has ended
 }
 
-// processWatcher is told of the host's processes, in the order in which things happen to each.
-type processWatcher interface {
-	processUp(name string) // it can do its work
-	processDown(name string)
-	processState(name string, raw json.RawMessage) // sent with a beat
-	processEvent(name, text string)
+// Watcher is told of the host's processes, in the order in which things happen to each.
+type Watcher interface {
+	ProcessUp(name string) // it can do its work
+	ProcessDown(name string)
+	ProcessState(name string, raw json.RawMessage) // sent with a beat
+	ProcessEvent(name, text string)
 }
 
-// inputs are where the role machine takes its inputs.
-type inputs interface {
-	give(in role.Input)
+// Machine takes inputs of the role machine.
+type Machine interface {
+	Give(in role.Input)
 }
 
-// processesConfig is what the processes of a host need.
-type processesConfig struct {
-	host    config.Host
-	environ []string
-	users   *bus.Users
-	server  *bus.Server
-	conn    *bus.Conn
-	inherit process.Inheritance
-	begin   process.Starter // nil: real processes
-	watcher processWatcher
-	machine inputs // is told who is fit, and who was given up
-	log     *slog.Logger
+// Config is what the processes of a host need.
+type Config struct {
+	Host    config.Host
+	Environ []string
+	Users   *bus.Users  // of the host's bus: each process gets a password of its own
+	Server  *bus.Server // the host's bus
+	Conn    *bus.Conn   // main's, for control
+	Inherit process.Inheritance
+	Begin   process.Starter // nil: real processes
+	Watcher Watcher
+	Machine Machine // is told who is fit, and who was given up
+	Log     *slog.Logger
 }
 
-// processes starts the host's processes, hears their beats, and tells who is up.
-type processes struct {
-	processesConfig
+// State is one process as it is now.
+type State struct {
+	Name string
+	process.Status
+	// SilentMS is how long ago it was heard, in milliseconds; -1 is never, as for one in another language.
+	SilentMS int64
+}
+
+// Processes are the processes of one host.
+type Processes struct {
+	config   Config
 	children []*kept
 
 	wait sync.WaitGroup
 }
 
-// nonce is 128 random bits as text: passwords of one run, identities.
-func nonce() string { return rand.Text() }
-
-func newProcesses(c processesConfig) *processes {
-	p := &processes{processesConfig: c}
+// New makes them. Nothing is started before Start.
+func New(c Config) *Processes {
+	p := &Processes{config: c}
 	add := func(k *kept) {
-		k.password = nonce()
-		c.users.Allow(k.name, bus.Grant{Password: k.password, Permissions: bus.Permissions(k.name)})
+		k.password = rand.Text()
+		c.Users.Allow(k.name, bus.Grant{Password: k.password, Permissions: bus.Permissions(k.name)})
 		p.children = append(p.children, k)
 	}
 	add(&kept{name: bus.ProcessUpdater, args: []string{"updater"},
-		environ: func(b config.Bus) []string { return config.ForUpdater(c.environ, c.host, b) }})
+		environ: func(b config.Bus) []string { return config.ForUpdater(c.Environ, c.Host, b) }})
 	add(&kept{name: bus.ProcessTerminalInterface, args: []string{"terminal-if"},
-		environ: func(b config.Bus) []string { return config.ForTerminalInterface(c.environ, c.host, b) }})
-	for _, s := range c.host.Business {
+		environ: func(b config.Bus) []string { return config.ForTerminalInterface(c.Environ, c.Host, b) }})
+	for _, s := range c.Host.Business {
 		k := &kept{name: bus.ProcessBusiness + "." + s.Name, service: s.Name,
-			environ: func(b config.Bus) []string { return config.ForBusiness(c.environ, c.host, b) }}
+			environ: func(b config.Bus) []string { return config.ForBusiness(c.Environ, c.Host, b) }}
 		if s.Path != "" {
 			k.path, k.foreign = s.Path, true
 		} else {
@@ -103,16 +113,16 @@ func newProcesses(c processesConfig) *processes {
 	return p
 }
 
-// prepare makes the keepers of all processes. It comes before anybody may ask for the status, which tells of them.
-func (p *processes) prepare(ctx context.Context) {
+// Prepare makes the keepers of all processes. It comes before anybody may ask for the status, which tells of them.
+func (p *Processes) Prepare(ctx context.Context) {
 	for _, k := range p.children {
 		p.makeKeeper(ctx, k)
 	}
 }
 
-// start begins all processes. They stop in reverse order by stop.
-func (p *processes) start() error {
-	if _, err := p.conn.Subscribe("heartbeat.>", p.beaten); err != nil {
+// Start begins all processes. They stop in reverse order by Stop.
+func (p *Processes) Start() error {
+	if _, err := p.config.Conn.Subscribe("heartbeat.>", p.beaten); err != nil {
 		return fmt.Errorf("heartbeats: %w", err)
 	}
 	for _, k := range p.children {
@@ -121,15 +131,15 @@ func (p *processes) start() error {
 	return nil
 }
 
-func (p *processes) makeKeeper(ctx context.Context, k *kept) {
+func (p *Processes) makeKeeper(ctx context.Context, k *kept) {
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	k.run, k.stop, k.done = run, stop, make(chan struct{})
 	k.keeper = &process.Keeper{
-		Start: p.begin,
+		Start: p.config.Begin,
 		Spec: func(context.Context) (process.Spec, error) {
 			return process.Spec{
-				Name: k.name, Path: k.path, Args: k.args, LifelineFD: p.inherit.LifelineFD,
-				Environ: k.environ(config.Bus{BusURL: p.server.URL(), BusUser: k.name, BusPassword: config.Secret(k.password), BusInbox: bus.InboxPrefix(k.name)}),
+				Name: k.name, Path: k.path, Args: k.args, LifelineFD: p.config.Inherit.LifelineFD,
+				Environ: k.environ(config.Bus{BusURL: p.config.Server.URL(), BusUser: k.name, BusPassword: config.Secret(k.password), BusInbox: bus.InboxPrefix(k.name)}),
 			}, nil
 		},
 		Policy: process.DefaultPolicy(), Grace: 5 * time.Second, StartPatience: 30 * time.Second,
@@ -137,20 +147,20 @@ func (p *processes) makeKeeper(ctx context.Context, k *kept) {
 	}
 	if !k.foreign {
 		// T11: a busy machine starves heartbeats; the supervisor allows main the same.
-		k.keeper.Patience = max(2*p.host.Lease, time.Second)
+		k.keeper.Patience = max(2*p.config.Host.Lease, time.Second)
 	}
 }
 
-func (p *processes) keep(k *kept) {
+func (p *Processes) keep(k *kept) {
 	p.wait.Go(func() {
 		defer close(k.done)
 		if err := k.keeper.Run(k.run); err != nil {
-			p.log.Warn("a process did not stop cleanly", "name", k.name, "error", err)
+			p.config.Log.Warn("a process did not stop cleanly", "name", k.name, "error", err)
 		}
 	})
 }
 
-func (p *processes) happened(ctx context.Context, k *kept, e process.Event) {
+func (p *Processes) happened(ctx context.Context, k *kept, e process.Event) {
 	switch e := e.(type) {
 	case process.Started:
 		k.mu.Lock()
@@ -158,41 +168,41 @@ func (p *processes) happened(ctx context.Context, k *kept, e process.Event) {
 		k.pid, k.frozen = e.PID, false
 		k.mu.Unlock()
 		if e.Restarts > 0 {
-			p.watcher.processEvent(k.name, fmt.Sprintf("started again, pid %d", e.PID))
+			p.config.Watcher.ProcessEvent(k.name, fmt.Sprintf("started again, pid %d", e.PID))
 		}
 		if k.foreign {
 			p.wait.Go(func() { p.awaitForeign(ctx, k, e.PID) })
 		}
 	case process.Ready:
-		p.log.Info("process is ready", "name", k.name, "pid", e.PID, "took", e.Took)
+		p.config.Log.Info("process is ready", "name", k.name, "pid", e.PID, "took", e.Took)
 	case process.Frozen:
 		k.mu.Lock()
 		k.frozen = true
 		k.mu.Unlock()
-		p.watcher.processEvent(k.name, fmt.Sprintf("frozen for %s, is killed", e.Silent.Round(time.Millisecond)))
+		p.config.Watcher.ProcessEvent(k.name, fmt.Sprintf("frozen for %s, is killed", e.Silent.Round(time.Millisecond)))
 	case process.Exited:
 		p.wentDown(k, e.Exit)
 		if !e.Ordered {
-			p.watcher.processEvent(k.name, e.Exit.String())
+			p.config.Watcher.ProcessEvent(k.name, e.Exit.String())
 			if k.keeper.Status().GaveUp {
-				p.machine.give(role.ProcessFailed{Process: k.name}) // and again: there may be a standby by now that can take over
+				p.config.Machine.Give(role.ProcessFailed{Process: k.name}) // and again: there may be a standby by now that can take over
 			}
 		}
 	case process.NotStarted:
-		p.watcher.processEvent(k.name, e.Err.Error())
+		p.config.Watcher.ProcessEvent(k.name, e.Err.Error())
 	case process.GaveUp:
-		p.machine.give(role.ProcessFailed{Process: k.name})
+		p.config.Machine.Give(role.ProcessFailed{Process: k.name})
 	case process.Recovered:
-		p.watcher.processEvent(k.name, "recovered")
+		p.config.Watcher.ProcessEvent(k.name, "recovered")
 	}
 	p.judge()
 }
 
 // beaten hears a process: its first ready beat is when it is up.
-func (p *processes) beaten(m *nats.Msg) {
+func (p *Processes) beaten(m *nats.Msg) {
 	var h bus.Heartbeat
 	if err := bus.DecodeJSON(m.Data, &h); err != nil || m.Subject != bus.HeartbeatSubject(h.Process) {
-		p.log.Warn("a heartbeat could not be read", "subject", m.Subject)
+		p.config.Log.Warn("a heartbeat could not be read", "subject", m.Subject)
 		return
 	}
 	k := p.find(h.Process)
@@ -210,7 +220,7 @@ func (p *processes) beaten(m *nats.Msg) {
 	}
 	k.keeper.Beat(h.PID)
 	if len(h.State) > 0 {
-		p.watcher.processState(k.name, h.State)
+		p.config.Watcher.ProcessState(k.name, h.State)
 	}
 	if h.Ready {
 		p.cameUp(k, h.PID)
@@ -225,10 +235,10 @@ const (
 )
 
 // awaitForeign finds out when a program in another language serves: it answers a ping of its micro service.
-func (p *processes) awaitForeign(ctx context.Context, k *kept, pid int) {
+func (p *Processes) awaitForeign(ctx context.Context, k *kept, pid int) {
 	for again := foreignFirst; ctx.Err() == nil && k.keeper.Status().PID == pid; again = min(2*again, foreignLast) {
 		wait, cancel := context.WithTimeout(ctx, foreignLast)
-		_, err := p.conn.Request(wait, "$SRV.PING."+k.service, nil)
+		_, err := p.config.Conn.Request(wait, "$SRV.PING."+k.service, nil)
 		cancel()
 		if err == nil {
 			p.cameUp(k, pid)
@@ -239,7 +249,7 @@ func (p *processes) awaitForeign(ctx context.Context, k *kept, pid int) {
 	}
 }
 
-func (p *processes) cameUp(k *kept, pid int) {
+func (p *Processes) cameUp(k *kept, pid int) {
 	k.mu.Lock()
 	fresh := !k.up && k.pid == pid
 	if fresh {
@@ -252,11 +262,11 @@ func (p *processes) cameUp(k *kept, pid int) {
 	}
 	k.keeper.Ready(pid)
 	p.announce(k, incarnation, true)
-	p.watcher.processUp(k.name)
+	p.config.Watcher.ProcessUp(k.name)
 	p.judge()
 }
 
-func (p *processes) wentDown(k *kept, exit process.Exit) {
+func (p *Processes) wentDown(k *kept, exit process.Exit) {
 	k.mu.Lock()
 	was := k.up
 	k.up, k.pid = false, 0
@@ -264,22 +274,22 @@ func (p *processes) wentDown(k *kept, exit process.Exit) {
 	k.mu.Unlock()
 	p.tell(bus.ProcessState{Process: k.name, Incarnation: incarnation, Killed: killed})
 	if was {
-		p.watcher.processDown(k.name)
+		p.config.Watcher.ProcessDown(k.name)
 	}
 }
 
 // announce tells the other processes: what was sent to an incarnation that is down must be asked again.
-func (p *processes) announce(k *kept, incarnation uint64, up bool) {
+func (p *Processes) announce(k *kept, incarnation uint64, up bool) {
 	p.tell(bus.ProcessState{Process: k.name, Incarnation: incarnation, Up: up})
 }
 
-func (p *processes) tell(state bus.ProcessState) {
+func (p *Processes) tell(state bus.ProcessState) {
 	// The bus is this process's own: a publish fails only when it is being closed.
-	_ = p.conn.Publish(bus.SubjectProcesses+"."+state.Process, bus.EncodeJSON(state))
+	_ = p.config.Conn.Publish(bus.SubjectProcesses+"."+state.Process, bus.EncodeJSON(state))
 }
 
-// announceAll repeats who is up, for a process that has just come up itself.
-func (p *processes) announceAll() {
+// AnnounceAll repeats who is up, for a process that has just come up itself.
+func (p *Processes) AnnounceAll() {
 	for _, k := range p.children {
 		k.mu.Lock()
 		incarnation, up := k.incarnation, k.up
@@ -289,20 +299,21 @@ func (p *processes) announceAll() {
 }
 
 // judge tells whether this host could serve: every process is up.
-func (p *processes) judge() {
+func (p *Processes) judge() {
 	for _, k := range p.children {
 		k.mu.Lock()
 		up := k.up
 		k.mu.Unlock()
 		if !up {
-			p.machine.give(role.Fitness{Why: k.name + " is not ready"})
+			p.config.Machine.Give(role.Fitness{Why: k.name + " is not ready"})
 			return
 		}
 	}
-	p.machine.give(role.Fitness{Fit: true})
+	p.config.Machine.Give(role.Fitness{Fit: true})
 }
 
-func (p *processes) isUp(name string) bool {
+// IsUp reports whether a process can do its work.
+func (p *Processes) IsUp(name string) bool {
 	k := p.find(name)
 	if k == nil {
 		return false
@@ -310,6 +321,15 @@ func (p *processes) isUp(name string) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.up
+}
+
+// States are all processes, in the order in which they start.
+func (p *Processes) States() []State {
+	states := make([]State, len(p.children))
+	for i, k := range p.children {
+		states[i] = State{Name: k.name, Status: k.keeper.Status(), SilentMS: k.silence()}
+	}
+	return states
 }
 
 // silence is how long ago the process was heard, in milliseconds; -1 is never, as for one in another language.
@@ -322,7 +342,7 @@ func (k *kept) silence() int64 {
 	return time.Since(k.heard).Milliseconds()
 }
 
-func (p *processes) find(name string) *kept {
+func (p *Processes) find(name string) *kept {
 	for _, k := range p.children {
 		if k.name == name {
 			return k
@@ -331,8 +351,8 @@ func (p *processes) find(name string) *kept {
 	return nil
 }
 
-// stop ends the processes in reverse order of start and waits for them.
-func (p *processes) stop() {
+// Stop ends the processes in reverse order of start and waits for them.
+func (p *Processes) Stop() {
 	for i := len(p.children) - 1; i >= 0; i-- {
 		if k := p.children[i]; k.stop != nil {
 			k.stop()

@@ -189,6 +189,7 @@ func stageWith(t testing.TB, part string, lease time.Duration) *staged {
 		Witness: "127.0.0.1:7705", PairKey: config.PairKey{PairSecret: "0123456789abcdef"}, Console: config.Console{HTTP: "127.0.0.1:7704"},
 		Pace: config.Pace{Lease: lease}, Patience: config.Patience{StandbyPatience: time.Second},
 		Bounds: config.Bounds{HistoryMaxUpdates: 1000, HistoryMaxAge: time.Hour, HistoryMaxBytes: 1 << 30, Retention: time.Hour, JournalMaxBytes: 256 << 20, EventsMax: 1000},
+		Hooks:  config.Hooks{AlarmTimeout: 30 * time.Second},
 		Log:    config.Log{LogFormat: config.LogText},
 	}
 	child, err := process.Start(process.Spec{

@@ -41,12 +41,12 @@ type VerifyState struct {
 	Repaired    int                `json:"repaired"`
 	DamagedHere int                `json:"damaged_here,omitempty"`
 	Named       []VerifyDifference `json:"named,omitempty"`
-	Failure     string             `json:"failure,omitempty"` // why it ended before everything was compared
+	Unfinished  string             `json:"unfinished,omitempty"` // why it ended before everything was compared
 }
 
 // Clean reports whether everything was compared and is alike, or was made so.
 func (s VerifyState) Clean() bool {
-	return s.ID != "" && !s.Running && s.Failure == "" && s.Different == s.Repaired
+	return s.ID != "" && !s.Running && s.Unfinished == "" && s.Different == s.Repaired
 }
 
 // VerifyDifference is a key that is not alike on both hosts.

@@ -23,13 +23,7 @@ const (
 
 // stillToComeDown are figures that are beyond their bound, with what they are today. None may get worse. Lower it with the
 // figure, and take the line out when the bound is kept.
-var stillToComeDown = map[string]int{
-	"lines of services/mainprocess":        2401,
-	"lines of services/role":               3400,
-	"methods of services/mainprocess.host": 57,
-	"fields of services/mainprocess.host":  42,
-	"string fields that carry an error":    1,
-}
+var stillToComeDown = map[string]int{}
 
 // TestHouse_KeepsItsBounds measures this module.
 func TestHouse_KeepsItsBounds(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 func (h *host) AllAlarms() []bus.Alarm {
 	var others []bus.Alarm
 	v := h.driver.View()
-	if theirs := h.peerAlarms.Load(); theirs != nil && v.HasPeer && h.clock()-v.HeardAt < 2*h.config.Lease {
+	if theirs := h.peer.alarms.Load(); theirs != nil && v.HasPeer && h.clock()-v.HeardAt < 2*h.config.Lease {
 		for _, a := range *theirs {
 			a.Host = v.Peer.Host
 			others = append(others, a)
@@ -25,13 +25,13 @@ func (h *host) Facts() alarms.Facts {
 	v := h.driver.View()
 	f := alarms.Facts{
 		Host: h.config.Host, Data: h.config.Data, Lease: h.config.Lease, Now: h.clock(), Wall: time.Now(), View: v,
-		Updater: h.updaterState.Load(), Terminals: h.terminalState.Load(), Starts: h.events.Starts(), Unaudited: h.auditor.Unfinished(), Unsaved: h.recorder.Unsaved(),
+		Updater: h.heard.updater.Load(), Terminals: h.heard.terminals.Load(), Starts: h.events.Starts(), Unaudited: h.auditor.Unfinished(), Unsaved: h.recorder.Unsaved(),
 	}
 	for _, p := range h.processes.States() {
 		f.Processes = append(f.Processes, alarms.ProcessFacts{Name: p.Name, Restarts: p.Restarts, GaveUp: p.GaveUp, Last: p.Last.String()})
 	}
-	if h.own == nil {
-		w := h.witness.Status()
+	if h.record.own == nil {
+		w := h.record.keeper.Status()
 		f.Witness = &alarms.WitnessFacts{Address: h.config.Witness, Reachable: w.Reachable, Problem: w.Problem}
 	}
 	if v.WitnessReplaced {

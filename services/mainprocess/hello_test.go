@@ -8,13 +8,13 @@ import (
 	"github.com/hotpair/hotpair/services/role"
 )
 
-// TestHost_HelloRefusesV12AndStrangers: two hosts that ask different witnesses could both win, so they are not a pair: no lease, no
+// TestPeer_HelloRefusesV12AndStrangers: two hosts that ask different witnesses could both win, so they are not a pair: no lease, no
 // add (V12 i). The same for a host of another pair, of another version of the link, or of the same name.
-func TestHost_HelloRefusesV12AndStrangers(t *testing.T) {
-	h := &host{driver: newDriver(role.New(role.Config{Host: "a"}, 0), nil, 0, nil)}
-	h.config.Host = "a"
+func TestPeer_HelloRefusesV12AndStrangers(t *testing.T) {
+	p := &peer{driver: newDriver(role.New(role.Config{Host: "a"}, 0), nil, 0, nil)}
+	p.config.Host = "a"
 	view := role.View{WitnessID: "W1", Record: role.Record{PairID: "pair", WitnessID: "W1"}}
-	h.driver.view.Store(&view)
+	p.driver.view.Store(&view)
 	good := bus.Beat{Version: bus.Version, Host: "b", PairID: "pair", WitnessID: "W1"}
 	for _, c := range []struct {
 		name   string
@@ -31,7 +31,7 @@ func TestHost_HelloRefusesV12AndStrangers(t *testing.T) {
 	} {
 		b := good
 		c.change(&b)
-		got := failure(h.refuses(b))
+		got := failure(p.refuses(b))
 		if (got == "") != (c.says == "") || !strings.Contains(got, c.says) {
 			t.Errorf("%s: %q, want it to name %q", c.name, got, c.says)
 		}

@@ -36,13 +36,13 @@ func (m *measures) Audited(outcome *operator.Audit) {
 // Measures gives what this host has counted until now, without asking anybody.
 func (h *host) Measures() metrics.Measures {
 	m := metrics.Measures{Takeovers: h.measures.takeovers.Load(), Gap: h.measures.gap.Sample()}
-	if u := h.updaterState.Load(); u != nil {
+	if u := h.heard.updater.Load(); u != nil {
 		m.Oldest = u.OldestFrame
 		if u.Measured != nil {
 			m.Updater = *u.Measured
 		}
 	}
-	if t := h.terminalState.Load(); t != nil {
+	if t := h.heard.terminals.Load(); t != nil {
 		m.Terminals, m.InFlight = t.Measured, t.InFlight
 	}
 	return m

@@ -2,9 +2,7 @@ package mainprocess
 
 import (
 	"context"
-	"net"
 	"net/http"
-	"net/netip"
 
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/console"
@@ -13,31 +11,6 @@ import (
 	"github.com/hotpair/hotpair/services/operator/registry"
 	"github.com/hotpair/hotpair/services/operator/web"
 )
-
-// peerHTTP is the other main's operator address, as it says in its beats; empty while it is not known.
-func (h *host) peerHTTP() string {
-	if a := h.peerHTTPAddr.Load(); a != nil {
-		return reachable(*a, h.config.PeerLink)
-	}
-	return ""
-}
-
-// reachable gives an address that a host says it listens on as others reach it: one that listens on all its addresses
-// is where its link is.
-func reachable(address, link string) string {
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return address
-	}
-	if ip, err := netip.ParseAddr(host); host != "" && (err != nil || !ip.IsUnspecified()) {
-		return address
-	}
-	host, _, err = net.SplitHostPort(link)
-	if err != nil {
-		return address
-	}
-	return net.JoinHostPort(host, port)
-}
 
 // serveHTTP runs the operator interface.
 func (h *host) serveHTTP(ctx context.Context, answers *registry.Registry) error {
@@ -56,7 +29,7 @@ func (h *host) serveHTTP(ctx context.Context, answers *registry.Registry) error 
 		select {
 		case <-server.Ready():
 			address := server.Address()
-			h.httpAddr.Store(&address)
+			h.peer.own.Store(&address)
 			h.log.Info("operators are answered", "http", "http://"+address)
 		case <-ctx.Done():
 		}
@@ -69,7 +42,7 @@ func (h *host) serveHTTP(ctx context.Context, answers *registry.Registry) error 
 
 // pages are what is served beside the API.
 func (h *host) pages() map[string]http.Handler {
-	all := console.Pages(h.peerHTTP)
+	all := console.Pages(h.peer.address)
 	all["/metrics"] = metrics.Handler(h)
 	return all
 }

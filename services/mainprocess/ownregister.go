@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"sync"
-	"time"
 
-	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/arbiter"
 	"github.com/hotpair/hotpair/services/role"
 )
@@ -92,14 +90,4 @@ func (o *ownRegister) Status() arbiter.Status { return arbiter.Status{Reachable:
 func (o *ownRegister) Run(ctx context.Context) error {
 	<-ctx.Done()
 	return ctx.Err()
-}
-
-// keepRecord orders the updater to make the own copy durable.
-func (h *host) keepRecord(ctx context.Context, record json.RawMessage) error {
-	within := orderDeadline
-	if deadline, ok := ctx.Deadline(); ok {
-		within = time.Until(deadline)
-	}
-	_, err := bus.CallNote.PostWait(ctx, h.orders, bus.Note{Record: record}, within)
-	return err
 }

@@ -2,30 +2,199 @@ package mainprocess
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync/atomic"
+	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/evidence"
+	"github.com/hotpair/hotpair/services/link"
+	"github.com/hotpair/hotpair/services/operations"
 	"github.com/hotpair/hotpair/services/role"
 )
 
-// beat is what this main says of itself in each beat and reply.
-func (h *host) beat(v role.View) bus.Beat {
-	b := bus.Beat{
-		Version: bus.Version, Host: h.config.Host, Identity: v.Self.Identity, Incarnation: h.incarnation, Steps: v.Steps,
-		PairID: v.Record.PairID, WitnessID: v.WitnessID, Role: string(v.Role), Epoch: v.Epoch, Known: v.Known,
-		Empty: h.empty.Load() && !v.HasRecord, Fresh: v.Fresh, Fit: v.Fit.Fit, Unfit: v.Fit.Why, Stopping: v.Stopping,
-		Resigned: v.Resigned, Serving: v.Serving, Lease: h.config.Lease, HTTP: h.httpAddress(),
+// peer is the other main: what it says on the link goes to the role machine, and this main says what it is itself.
+type peer struct {
+	config      config.Host
+	incarnation uint64
+	log         *slog.Logger
+	driver      *driver
+	link        *link.Link
+	heard       *heard
+	reports     *reports
+	operations  *operations.Operations
+
+	seen   atomic.Int64 // evidence.State of its link port
+	alarms atomic.Pointer[[]bus.Alarm]
+	http   atomic.Pointer[string] // its operator address, as it says
+	own    atomic.Pointer[string] // this main's
+}
+
+// Peer implements registry.Main.
+func (p *peer) Peer() (bus.Asker, string) { return p.link.Bulk(), p.address() }
+
+// Standby implements registry.Main.
+func (p *peer) Standby() (standby, activeElsewhere bool) {
+	v := p.driver.View()
+	standby = v.Role == role.Standby
+	return standby, standby && v.HasPeer && v.Peer.Epoch != 0
+}
+
+// address is where the other main answers operators; empty while it is not known.
+func (p *peer) address() string {
+	if a := p.http.Load(); a != nil {
+		return reachable(*a, p.config.PeerLink)
 	}
-	b.Scheduled, b.ScheduledBy = h.operations.HandsOverAt()
+	return ""
+}
+
+// ownHTTP is where this main answers operators; empty until it does.
+func (p *peer) ownHTTP() string {
+	if a := p.own.Load(); a != nil {
+		return *a
+	}
+	return ""
+}
+
+// reachable gives an address that a host says it listens on as others reach it: one that listens on all its addresses
+// is where its link is.
+func reachable(address, link string) string {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	if ip, err := netip.ParseAddr(host); host != "" && (err != nil || !ip.IsUnspecified()) {
+		return address
+	}
+	host, _, err = net.SplitHostPort(link)
+	if err != nil {
+		return address
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// giveEvidence joins what main sees of the link port and what the updater sees of the replication port.
+func (p *peer) giveEvidence() {
+	e := role.PeerEvidence{Link: evidence.State(p.seen.Load())}
+	if s := p.heard.updater.Load(); s != nil {
+		e.Replication = s.Connection
+	}
+	p.driver.Give(e)
+}
+
+// Beat implements link.Main.
+func (p *peer) Beat() bus.Beat { return p.beat(p.driver.View()) }
+
+// LinkSeen implements link.Main.
+func (p *peer) LinkSeen(e evidence.State) {
+	p.seen.Store(int64(e))
+	p.giveEvidence()
+}
+
+// Beaten answers a beat of the other main with what the machine makes of it in that very step.
+func (p *peer) Beaten(b bus.Beat, answer func(bus.BeatReply, error)) {
+	if err := p.refuses(b); err != nil {
+		answer(bus.BeatReply{Beat: bus.Beat{Version: bus.Version, Host: p.config.Host}}, err)
+		return
+	}
+	p.http.Store(&b.HTTP)
+	p.operations.HeardSchedule(b.Host, b.Incarnation, b.Scheduled, b.ScheduledBy)
+	p.alarms.Store(&b.Alarms)
+	p.driver.inputs <- envelope{in: role.PeerBeat{Peer: peerView(b)}, after: func(actions []role.Action, v role.View) {
+		reply := bus.BeatReply{Beat: p.beat(v)}
+		for _, a := range actions {
+			if a, ok := a.(role.AnswerBeat); ok {
+				reply.Grant = a.Grant
+			}
+		}
+		answer(reply, nil)
+	}}
+}
+
+// refuses a hello of another version, pair or witness: no lease, no add.
+func (p *peer) refuses(b bus.Beat) error {
+	v := p.driver.View()
+	switch {
+	case b.Version != bus.Version:
+		return fmt.Errorf("%w: %s speaks version %d of the link, this host version %d: upgrade the older one", bus.ErrVersion, b.Host, b.Version, bus.Version)
+	case b.Host == p.config.Host:
+		return fmt.Errorf("%w: both hosts are named %s: give one of them another HOTPAIR_HOST", errHello, b.Host)
+	case b.PairID != "" && v.Record.PairID != "" && b.PairID != v.Record.PairID:
+		return fmt.Errorf("%w: %s belongs to pair %s, %s to pair %s", errHello, b.Host, b.PairID, p.config.Host, v.Record.PairID)
+	case b.WitnessID != "" && v.WitnessID != "" && b.WitnessID != v.WitnessID:
+		return fmt.Errorf("%w: %s uses witness %s, %s uses %s: HOTPAIR_WITNESS must name the same one", errHello, b.Host, b.WitnessID, p.config.Host, v.WitnessID)
+	}
+	return nil
+}
+
+// BeatAnswered implements link.Main.
+func (p *peer) BeatAnswered(sentAt time.Duration, r bus.BeatReply, refusal error) {
+	p.driver.Give(role.BeatAnswered{SentAt: sentAt, Grant: r.Grant && refusal == nil, Peer: peerView(r.Beat), Refusal: failure(refusal)})
+}
+
+// errHello says that a hello is of no host that this one makes a pair with.
+var errHello = errors.New("refused")
+
+// Sender is this main, as it says on the link.
+func (p *peer) Sender() bus.LinkSender {
+	return bus.LinkSender{Version: bus.Version, Host: p.config.Host, Identity: p.driver.View().Self.Identity}
+}
+
+// errCantTake says that this host can't take what is handed over.
+var errCantTake = errors.New("it can't take over")
+
+// hear answers what the other main says beside beats; events go to takeEvents.
+func (p *peer) hear(takeEvents func(bus.HandEvents, func(bus.RecordedEvents, error))) {
+	member := func(s bus.LinkSender) role.Member { return role.Member{Host: s.Host, Identity: s.Identity} }
+	link.Hear(p.link, bus.CallMakeReady, func(q bus.MakeReady, answer func(bus.Done, error)) {
+		p.log.Info("the other host is about to hand over", "cause", q.Cause, "step", role.B3)
+		answer(bus.Done{}, nil)
+	})
+	link.Hear(p.link, bus.CallHandOver, func(q bus.HandOver, answer func(bus.Done, error)) {
+		in := role.HandOver{From: member(q.LinkSender), Epoch: q.Epoch, Revision: q.Revision, Position: q.Position, Drained: q.Drained, Cause: q.Cause}
+		p.driver.inputs <- envelope{in: in, after: func(_ []role.Action, v role.View) {
+			var err error
+			if v.Role != role.Takeover {
+				err = fmt.Errorf("%w: it is %s, %s", errCantTake, v.Role, v.Waiting)
+			}
+			answer(bus.Done{}, err)
+		}}
+	})
+	link.Hear(p.link, bus.CallCantTake, func(q bus.CantTake, answer func(bus.Done, error)) {
+		p.driver.Give(role.HandOverRefused{Reason: q.Cause})
+		answer(bus.Done{}, nil)
+	})
+	link.Hear(p.link, bus.CallResign, func(q bus.Resigned, answer func(bus.Done, error)) {
+		p.driver.Give(role.Resigned{From: member(q.LinkSender)})
+		answer(bus.Done{}, nil)
+	})
+	link.Hear(p.link, bus.CallHandEvents, takeEvents)
+}
+
+// beat is what this main says of itself in each beat and reply.
+func (p *peer) beat(v role.View) bus.Beat {
+	b := bus.Beat{
+		Version: bus.Version, Host: p.config.Host, Identity: v.Self.Identity, Incarnation: p.incarnation, Steps: v.Steps,
+		PairID: v.Record.PairID, WitnessID: v.WitnessID, Role: string(v.Role), Epoch: v.Epoch, Known: v.Known,
+		Empty: p.heard.empty.Load() && !v.HasRecord, Fresh: v.Fresh, Fit: v.Fit.Fit, Unfit: v.Fit.Why, Stopping: v.Stopping,
+		Resigned: v.Resigned, Serving: v.Serving, Lease: p.config.Lease, HTTP: p.ownHTTP(),
+	}
+	b.Scheduled, b.ScheduledBy = p.operations.HandsOverAt()
 	if v.HasRecord {
 		// The record is ours: a struct that always encodes.
 		b.Record, _ = json.Marshal(v.Record)
 		b.Revision = v.Revision
 	}
-	b.Alarms = h.alarms.Own()
-	if s := h.updaterState.Load(); s != nil {
+	b.Alarms = p.reports.alarms.Own()
+	if s := p.heard.updater.Load(); s != nil {
 		b.Committed, b.Position = s.Committed, s.Position
 	}
-	if s := h.terminalState.Load(); s != nil {
+	if s := p.heard.terminals.Load(); s != nil {
 		b.Terminals = s.Attached + s.Warm
 	}
 	return b

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
@@ -22,20 +25,47 @@ const (
 	requireDeadline = 30 * time.Second // the last frames of a catch-up
 )
 
+// performer carries out what the role machine orders. Each action is begun on the driver's goroutine; what takes time runs
+// beside it and comes back as an input.
+type performer struct {
+	ctx     context.Context // of main's work
+	log     *slog.Logger
+	clock   lease.Clock
+	lease   time.Duration
+	driver  *driver
+	orders  *bus.Poster
+	record  *pairRecord
+	peer    *peer
+	reports *reports
+	terms   *terms
+
+	resumed  bool // the updater serves its term again, after a restart; of the driver's goroutine
+	attaches atomic.Uint64
+	exit     chan struct{} // closed when the machine has ended this main's work
+	exitOnce sync.Once
+	leaving  sync.WaitGroup // last words that the end waits for
+}
+
+// newPerformer makes the performer of a main whose other parts are there.
+func newPerformer(h *host) *performer {
+	return &performer{ctx: h.ctx, log: h.log, clock: h.clock, lease: h.config.Lease, driver: h.driver, orders: h.orders,
+		record: &h.record, peer: h.peer, reports: h.reports, terms: h.terms, exit: make(chan struct{})}
+}
+
 // perform begins one action. It runs on the driver's goroutine and never waits.
-func (h *host) perform(action role.Action) {
+func (p *performer) perform(action role.Action) {
 	switch a := action.(type) {
 	case role.ReadRecord:
-		h.driver.work.Go(h.readRecord)
+		p.driver.work.Go(p.readRecord)
 	case role.WriteRecord:
-		h.writeRecord(a)
+		p.writeRecord(a)
 	case role.SendBeat:
-		h.link.Now()
+		p.peer.link.Now()
 	case role.AskTerminals:
 		asked := time.Now()
-		bus.CallAskTerminals.Post(h.orders, bus.AskTerminals{Within: a.Within}, a.Within+20*time.Millisecond,
+		bus.CallAskTerminals.Post(p.orders, bus.AskTerminals{Within: a.Within}, a.Within+20*time.Millisecond,
 			func(r bus.TerminalsAsked, _ error) {
-				answer := func() { h.driver.Give(role.TerminalsAsked{Serial: a.Serial, Asked: r.Asked, Fresh: r.Fresh}) }
+				answer := func() { p.driver.Give(role.TerminalsAsked{Serial: a.Serial, Asked: r.Asked, Fresh: r.Fresh}) }
 				if len(r.Fresh) == 0 {
 					answer()
 					return
@@ -44,46 +74,46 @@ func (h *host) perform(action role.Action) {
 				time.AfterFunc(a.Within-time.Since(asked), answer)
 			})
 	case role.Prepare:
-		bus.CallPrepare.Post(h.orders, bus.Prepare{Epoch: a.Epoch, AtLeast: a.AtLeast}, orderDeadline,
+		bus.CallPrepare.Post(p.orders, bus.Prepare{Epoch: a.Epoch, AtLeast: a.AtLeast}, orderDeadline,
 			func(r bus.Prepared, err error) {
 				why := failure(err)
-				h.driver.Give(role.Prepared{Serial: a.Serial, Position: r.Position, Unfit: why})
+				p.driver.Give(role.Prepared{Serial: a.Serial, Position: r.Position, Unfit: why})
 				if why == "" {
 					// Told after the machine, which waits for it: what is told is where a takeover's time goes.
-					h.report(role.Report{Step: role.B7, Epoch: a.Epoch, Text: fmt.Sprintf("the journal is fenced behind %v, the disk takes writes", r.Position)})
+					p.reports.report(role.Report{Step: role.B7, Epoch: a.Epoch, Text: fmt.Sprintf("the journal is fenced behind %v, the disk takes writes", r.Position)})
 				}
 			})
 	case role.Release:
-		tellUpdater(h, bus.CallRelease, bus.Release{})
+		tellUpdater(p, bus.CallRelease, bus.Release{})
 	case role.Serve:
-		h.serve(a)
+		p.serve(a)
 	case role.AttachTerminals:
-		h.attachAs(a.Epoch, h.resumed)
+		p.attachAs(a.Epoch, p.resumed)
 	case role.Require:
-		order := bus.Require{Peer: a.Peer, Epoch: h.driver.View().Epoch, Membership: a.Membership}
-		bus.CallRequire.Post(h.orders, order, requireDeadline, func(_ bus.Required, err error) {
-			h.driver.Give(role.Required{Serial: a.Serial, Failure: failure(err)})
+		order := bus.Require{Peer: a.Peer, Epoch: p.driver.View().Epoch, Membership: a.Membership}
+		bus.CallRequire.Post(p.orders, order, requireDeadline, func(_ bus.Required, err error) {
+			p.driver.Give(role.Required{Serial: a.Serial, Failure: failure(err)})
 		})
 	case role.Drain:
-		handover := h.tenure
-		h.driver.work.Go(func() { h.drain(a, handover) })
+		handover := p.terms.tenure
+		p.driver.work.Go(func() { p.drain(a, handover) })
 	case role.BecomeStandby:
-		h.detach(func(error) {})
-		tellUpdater(h, bus.CallStandby, bus.Standby{Epoch: a.Epoch})
+		p.detach(func(error) {})
+		tellUpdater(p, bus.CallStandby, bus.Standby{Epoch: a.Epoch})
 	case role.WriteFacts:
-		tellUpdater(h, bus.CallNote, bus.Note{PairID: a.PairID, RecordVersion: a.RecordVersion})
-		if a.Record != nil && h.own != nil {
-			h.driver.work.Go(func() { h.learnRecord(*a.Record) })
+		tellUpdater(p, bus.CallNote, bus.Note{PairID: a.PairID, RecordVersion: a.RecordVersion})
+		if a.Record != nil && p.record.own != nil {
+			p.driver.work.Go(func() { p.learnRecord(*a.Record) })
 		}
 	case role.Resign:
-		h.leaving.Add(1)
-		h.driver.work.Go(func() { defer h.leaving.Done(); h.resign(a) })
+		p.leaving.Add(1)
+		p.driver.work.Go(func() { defer p.leaving.Done(); p.resign(a) })
 	case role.TellPeer:
-		h.driver.work.Go(func() { h.tellPeer(a) })
+		p.driver.work.Go(func() { p.tellPeer(a) })
 	case role.Report:
-		h.report(a)
+		p.reports.report(a)
 	case role.Exit:
-		h.driver.work.Go(func() { h.leaving.Wait(); h.exitOnce.Do(func() { close(h.exit) }) })
+		p.driver.work.Go(func() { p.leaving.Wait(); p.exitOnce.Do(func() { close(p.exit) }) })
 	}
 }
 
@@ -96,58 +126,55 @@ func failure(err error) string {
 }
 
 // tellUpdater gives an order whose only answer is that it was carried out.
-func tellUpdater[Q any](h *host, e bus.Endpoint[Q, bus.Done], q Q) {
-	e.Post(h.orders, q, orderDeadline, func(_ bus.Done, err error) {
-		if err != nil && h.ctx.Err() == nil {
-			h.log.Warn("the updater did not carry out an order", "order", e.Subject(), "error", err)
+func tellUpdater[Q any](p *performer, e bus.Endpoint[Q, bus.Done], q Q) {
+	e.Post(p.orders, q, orderDeadline, func(_ bus.Done, err error) {
+		if err != nil && p.ctx.Err() == nil {
+			p.log.Warn("the updater did not carry out an order", "order", e.Subject(), "error", err)
 		}
 	})
 }
 
-func (h *host) arbiterDeadline() time.Duration { return max(h.config.Lease/2, 100*time.Millisecond) }
+func (p *performer) arbiterDeadline() time.Duration { return max(p.lease/2, 100*time.Millisecond) }
 
-func (h *host) readRecord() {
-	ctx, cancel := context.WithTimeout(h.ctx, h.arbiterDeadline())
+func (p *performer) readRecord() {
+	ctx, cancel := context.WithTimeout(p.ctx, p.arbiterDeadline())
 	defer cancel()
-	v, err := h.register.Read(ctx)
+	v, err := p.record.Read(ctx)
 	if err != nil {
-		h.driver.Give(role.RecordRead{Failed: true, Wall: time.Now()})
+		p.driver.Give(role.RecordRead{Failed: true, Wall: time.Now()})
 		return
 	}
-	h.driver.Give(role.RecordRead{Record: v.Record, Revision: v.Revision, WitnessID: v.WitnessID, Empty: v.Empty, Wall: time.Now()})
+	p.driver.Give(role.RecordRead{Record: v.Record, Revision: v.Revision, WitnessID: v.WitnessID, Empty: v.Empty, Wall: time.Now()})
 }
 
 // learnRecord keeps what the other host knows, without a witness.
-func (h *host) learnRecord(record role.Record) {
-	ctx, cancel := context.WithTimeout(h.ctx, orderDeadline)
+func (p *performer) learnRecord(record role.Record) {
+	ctx, cancel := context.WithTimeout(p.ctx, orderDeadline)
 	defer cancel()
-	if err := h.own.learn(ctx, record); err != nil && h.ctx.Err() == nil {
-		h.log.Warn("the own copy of the pair record is behind", "error", err)
+	if err := p.record.own.learn(ctx, record); err != nil && p.ctx.Err() == nil {
+		p.log.Warn("the own copy of the pair record is behind", "error", err)
 	}
 }
 
 // writeRecord makes this host's note of membership durable, then tries the compare-and-set.
-func (h *host) writeRecord(a role.WriteRecord) {
+func (p *performer) writeRecord(a role.WriteRecord) {
 	note := bus.Note{Membership: &membership.Note{Version: a.Record.Version, Epoch: a.Record.Epoch}}
 	if a.Expected > 0 {
 		// The id in a first record is only a proposal until that is written: a host that noted it and died before would be
 		// empty no more, and the pair could never begin.
 		note.PairID = a.Record.PairID
 	}
-	bus.CallNote.Post(h.orders, note, orderDeadline, func(_ bus.Done, err error) {
+	bus.CallNote.Post(p.orders, note, orderDeadline, func(_ bus.Done, err error) {
 		if err != nil {
-			h.log.Warn("the note of membership is not durable, so the pair record is left alone", "error", err)
-			h.driver.Give(role.RecordWritten{Ticket: a.Ticket, Outcome: role.Unwritten})
+			p.log.Warn("the note of membership is not durable, so the pair record is left alone", "error", err)
+			p.driver.Give(role.RecordWritten{Ticket: a.Ticket, Outcome: role.Unwritten})
 			return
 		}
 		go func() {
-			ctx, cancel := context.WithTimeout(h.ctx, h.arbiterDeadline())
+			ctx, cancel := context.WithTimeout(p.ctx, p.arbiterDeadline())
 			defer cancel()
-			revision, err := h.register.Write(ctx, a.Record, a.Expected)
-			if err == nil {
-				h.wroteRecord.Store(int64(h.clock()))
-			}
-			h.driver.Give(role.RecordWritten{Ticket: a.Ticket, Outcome: outcome(err), Revision: revision})
+			revision, err := p.record.write(ctx, a.Record, a.Expected)
+			p.driver.Give(role.RecordWritten{Ticket: a.Ticket, Outcome: outcome(err), Revision: revision})
 		}()
 	})
 }
@@ -164,54 +191,52 @@ func outcome(err error) role.Outcome {
 	return role.InDoubt
 }
 
-func (h *host) serve(a role.Serve) {
-	h.resumed = a.Resume
+func (p *performer) serve(a role.Serve) {
+	p.resumed = a.Resume
 	order := bus.Serve{Epoch: a.Epoch, RecordVersion: a.RecordVersion, Resume: a.Resume, RequirePeer: a.RequirePeer}
-	bus.CallServe.Post(h.orders, order, serveDeadline, func(r bus.Served, err error) {
-		h.driver.Give(role.Served{Epoch: a.Epoch, Position: r.Position, Unreadable: errors.Is(err, bus.ErrUnreadable), Failure: failure(err)})
+	bus.CallServe.Post(p.orders, order, serveDeadline, func(r bus.Served, err error) {
+		p.driver.Give(role.Served{Epoch: a.Epoch, Position: r.Position, Unreadable: errors.Is(err, bus.ErrUnreadable), Failure: failure(err)})
 	})
 }
 
-func (h *host) attach(epoch uint64) { h.attachAs(epoch, false) }
+func (p *performer) attach(epoch uint64) { p.attachAs(epoch, false) }
 
 // attachAs orders terminal-if to serve; the counter makes a later attach of the same epoch the newer one. It runs on the
 // driver's goroutine.
-func (h *host) attachAs(epoch uint64, resumed bool) {
-	v, term := h.driver.View(), h.tenure.ctx
-	order := bus.Attach{Epoch: epoch, Counter: h.attachCounter.Add(1), PairID: v.Record.PairID, Identity: v.Self.Identity, Resumed: resumed}
-	bus.CallAttach.Post(h.orders, order, orderDeadline, func(r bus.Attached, err error) {
-		h.driver.Give(role.TerminalsAttached{Epoch: epoch, Attached: r.Attached, Refused: r.Refused, Waiting: r.Unreachable, Failure: failure(err)})
+func (p *performer) attachAs(epoch uint64, resumed bool) {
+	v, term := p.driver.View(), p.terms.tenure.ctx
+	order := bus.Attach{Epoch: epoch, Counter: p.attaches.Add(1), PairID: v.Record.PairID, Identity: v.Self.Identity, Resumed: resumed}
+	bus.CallAttach.Post(p.orders, order, orderDeadline, func(r bus.Attached, err error) {
+		p.driver.Give(role.TerminalsAttached{Epoch: epoch, Attached: r.Attached, Refused: r.Refused, Waiting: r.Unreachable, Failure: failure(err)})
 		if err == nil {
-			h.driver.during(term, func() { h.driver.work.Go(h.auditor.Begin(term, epoch)) })
+			p.driver.during(term, func() { p.driver.work.Go(p.reports.auditor.Begin(term, epoch)) })
 		}
 	})
 }
 
-func (h *host) detach(done func(error)) {
-	bus.CallDetach.Post(h.orders, bus.Detach{}, orderDeadline, func(_ bus.Done, err error) { done(err) })
+func (p *performer) detach(done func(error)) {
+	bus.CallDetach.Post(p.orders, bus.Detach{}, orderDeadline, func(_ bus.Done, err error) { done(err) })
 }
 
 // drain ends the term from within: requests in flight are finished, then no process of this host answers any more,
 // then the updater ends the term. Rights never overlap: a terminal-if that does not confirm is outlasted. A hand-over
 // that is taken back ends its tenure, and with it what the drain still had to do.
-func (h *host) drain(a role.Drain, handover tenure) {
-	within := h.config.Lease / 2
-	if _, err := bus.CallDrainRequests.PostWait(handover.ctx, h.orders, bus.DrainRequests{Within: within}, within+h.config.Lease/4); err != nil && handover.ctx.Err() == nil {
-		h.log.Warn("requests in flight were not finished; terminals send them again", "error", err)
+func (p *performer) drain(a role.Drain, handover tenure) {
+	within := p.lease / 2
+	if _, err := bus.CallDrainRequests.PostWait(handover.ctx, p.orders, bus.DrainRequests{Within: within}, within+p.lease/4); err != nil && handover.ctx.Err() == nil {
+		p.log.Warn("requests in flight were not finished; terminals send them again", "error", err)
 	}
 	var last lease.Right
 	stopped := make(chan error, 1)
-	h.driver.during(handover.ctx, func() {
-		last = h.Right()
-		h.tenure.muted = true
-		h.renew(lease.Right{})
-		h.detach(func(err error) { stopped <- err })
+	p.driver.during(handover.ctx, func() {
+		last = p.terms.mute()
+		p.detach(func(err error) { stopped <- err })
 	})
 	select {
 	case err := <-stopped:
 		if err != nil {
-			h.log.Warn("terminal-if does not confirm that it stopped; its right is waited out", "error", err)
-			if err := pace.Rest(handover.ctx, last.Until-h.clock()); err != nil {
+			p.log.Warn("terminal-if does not confirm that it stopped; its right is waited out", "error", err)
+			if err := pace.Rest(handover.ctx, last.Until-p.clock()); err != nil {
 				return
 			}
 		}
@@ -219,52 +244,52 @@ func (h *host) drain(a role.Drain, handover tenure) {
 		return
 	}
 	if a.RightsOnly {
-		h.driver.Give(role.Drained{Serial: a.Serial})
+		p.driver.Give(role.Drained{Serial: a.Serial})
 		return
 	}
-	h.driver.during(handover.ctx, func() {
+	p.driver.during(handover.ctx, func() {
 		order := bus.Drain{Epoch: handover.epoch, Membership: &a.Membership}
-		bus.CallDrain.Post(h.orders, order, orderDeadline, func(r bus.Drained, err error) {
-			h.driver.Give(role.Drained{Serial: a.Serial, Position: r.Position, Failure: failure(err)})
+		bus.CallDrain.Post(p.orders, order, orderDeadline, func(r bus.Drained, err error) {
+			p.driver.Give(role.Drained{Serial: a.Serial, Position: r.Position, Failure: failure(err)})
 		})
 	})
 }
 
 // resign notes durably that this host is out, then tells the other main.
-func (h *host) resign(a role.Resign) {
-	ctx, cancel := context.WithTimeout(h.ctx, orderDeadline)
+func (p *performer) resign(a role.Resign) {
+	ctx, cancel := context.WithTimeout(p.ctx, orderDeadline)
 	defer cancel()
-	if _, err := bus.CallNote.PostWait(ctx, h.orders, bus.Note{Membership: &a.Note}, orderDeadline); err != nil {
-		h.log.Warn("leaving the in-sync set could not be noted; the other host will notice by itself", "error", err)
+	if _, err := bus.CallNote.PostWait(ctx, p.orders, bus.Note{Membership: &a.Note}, orderDeadline); err != nil {
+		p.log.Warn("leaving the in-sync set could not be noted; the other host will notice by itself", "error", err)
 		return
 	}
-	wait, cancelTell := context.WithTimeout(ctx, h.config.Lease)
+	wait, cancelTell := context.WithTimeout(ctx, p.lease)
 	defer cancelTell()
-	if _, err := bus.CallResign.Ask(wait, h.link.Roles(), bus.Resigned{LinkSender: h.Sender()}); err != nil {
-		h.log.Info("the other host was not told of the resignation", "error", err)
+	if _, err := bus.CallResign.Ask(wait, p.peer.link.Roles(), bus.Resigned{LinkSender: p.peer.Sender()}); err != nil {
+		p.log.Info("the other host was not told of the resignation", "error", err)
 	}
 }
 
-func (h *host) tellPeer(a role.TellPeer) {
-	wait := max(h.config.Lease/2, 100*time.Millisecond)
-	ctx, cancel := context.WithTimeout(h.ctx, wait)
+func (p *performer) tellPeer(a role.TellPeer) {
+	wait := max(p.lease/2, 100*time.Millisecond)
+	ctx, cancel := context.WithTimeout(p.ctx, wait)
 	defer cancel()
 	var err error
 	switch {
 	case a.CantTake:
-		_, err = bus.CallCantTake.Ask(ctx, h.link.Roles(), bus.CantTake{LinkSender: h.Sender(), Cause: a.Cause})
+		_, err = bus.CallCantTake.Ask(ctx, p.peer.link.Roles(), bus.CantTake{LinkSender: p.peer.Sender(), Cause: a.Cause})
 	case a.HandOver == nil:
-		_, err = bus.CallMakeReady.Ask(ctx, h.link.Roles(), bus.MakeReady{LinkSender: h.Sender(), Cause: a.Cause})
+		_, err = bus.CallMakeReady.Ask(ctx, p.peer.link.Roles(), bus.MakeReady{LinkSender: p.peer.Sender(), Cause: a.Cause})
 	default:
-		_, err = bus.CallHandOver.Ask(ctx, h.link.Roles(), bus.HandOver{LinkSender: h.Sender(), Epoch: a.HandOver.Epoch, Revision: a.HandOver.Revision,
+		_, err = bus.CallHandOver.Ask(ctx, p.peer.link.Roles(), bus.HandOver{LinkSender: p.peer.Sender(), Epoch: a.HandOver.Epoch, Revision: a.HandOver.Revision,
 			Position: a.HandOver.Position, Drained: a.HandOver.Drained, Cause: a.Cause})
 		if fault.Remote(err) {
-			h.driver.Give(role.HandOverRefused{Reason: "the other host refused: " + err.Error()})
+			p.driver.Give(role.HandOverRefused{Reason: "the other host refused: " + err.Error()})
 		}
 		// Any other failure leaves it open whether the other host heard: the machine's deadline decides.
 		return
 	}
 	if err != nil {
-		h.log.Info("the other host was not told", "cause", a.Cause, "error", err)
+		p.log.Info("the other host was not told", "cause", a.Cause, "error", err)
 	}
 }

@@ -51,21 +51,18 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	if ground.Clock == nil {
 		ground.Clock = lease.BootClock
 	}
-	h := &host{config: c, log: log, clock: ground.Clock, network: ground.Network, incarnation: random64(), exit: make(chan struct{}),
-		started: time.Now(), pid: os.Getpid()}
-	h.makeEvents()
+	// What is below outlives ctx until the end is clean.
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	h := &host{config: c, log: log, clock: ground.Clock, network: ground.Network, ctx: work,
+		run: run{incarnation: random64(), pid: os.Getpid(), started: time.Now()}}
 	h.blackbox = blackbox.New(blackbox.Config{Dir: c.TraceDir, Name: c.Host + "-" + bus.ProcessMain, Log: log})
 	interval := c.Lease / 8
 	h.driver = newDriver(role.New(role.Config{
 		Host: c.Host, PairID: rand.Text(), Lease: c.Lease, StandbyPatience: c.StandbyPatience, RefusedIsDead: c.RefusedIsDead,
 		Witnessless: c.Witnessless(),
 	}, h.clock()), h.clock, interval, log)
-	h.driver.perform, h.driver.stepped = h.perform, h.stepped
-
-	// Everything below outlives ctx until the end is clean.
-	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	h.ctx = work
+	h.reports = newReports(h)
 
 	users := bus.NewUsers()
 	own := bus.Grant{Password: rand.Text()}
@@ -85,38 +82,41 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 		return fmt.Errorf("bus: %w", err)
 	}
 	defer conns.Close()
-	h.bus = conns.Control
+	h.terms = &terms{ctx: work, log: log, bus: conns.Control}
 	if h.orders, err = bus.NewPoster(conns); err != nil {
 		return err
 	}
 
+	h.record.clock = h.clock
 	if c.Witnessless() {
-		h.own = &ownRegister{keep: h.keepRecord}
-		h.witness = h.own
+		h.record.own = &ownRegister{keep: keepBy(h.orders)}
+		h.record.keeper = h.record.own
 		log.Warn("this pair has no witness: hosts that lose each other may both serve until they meet")
 	} else {
-		h.witness = arbiter.New(arbiter.Config{Address: c.Witness, Secret: c.PairSecret.Reveal(), Host: c.Host, Log: log, Network: h.network})
+		h.record.keeper = arbiter.New(arbiter.Config{Address: c.Witness, Secret: c.PairSecret.Reveal(), Host: c.Host, Log: log, Network: h.network})
 	}
-	h.register = h.witness
-	h.link, err = link.New(link.Config{
+	h.peer = &peer{config: c, incarnation: h.run.incarnation, log: log, driver: h.driver, heard: &h.heard, reports: h.reports}
+	h.peer.link, err = link.New(link.Config{
 		Host: c.Host, Listen: c.Link, Peer: c.PeerLink, Password: config.DeriveKey(c.PairSecret.Reveal(), config.PurposeLink),
-		Network: h.network, Interval: interval, Clock: h.clock, Main: h, Log: log,
+		Network: h.network, Interval: interval, Clock: h.clock, Main: h.peer, Log: log,
 	})
 	if err != nil {
 		return fmt.Errorf("HOTPAIR_LINK: %w", err)
 	}
-	h.hearPeer()
+	h.peer.hear(pairLog{h}.take)
+	h.performer = newPerformer(h)
+	h.driver.perform, h.driver.stepped = h.perform, h.stepped
 	var asked sync.WaitGroup // by the other main, for operators
-	answers := h.makeOperations(work, h.link.Calls(), &asked)
-	if err := h.link.Start(work); err != nil {
+	answers := h.makeOperations(work, h.peer.link.Calls(), &asked)
+	if err := h.peer.link.Start(work); err != nil {
 		return listening("HOTPAIR_LINK", err)
 	}
 	defer asked.Wait()
 	defer cancel()
-	defer h.link.Close()
+	defer h.peer.link.Close()
 
 	h.processes = processes.New(processes.Config{
-		Host: c, Environ: os.Environ(), Users: users, Server: server, Conn: h.bus, Inherit: inherit, Begin: ground.Start,
+		Host: c, Environ: os.Environ(), Users: users, Server: server, Conn: conns.Control, Inherit: inherit, Begin: ground.Start,
 		Watcher: h, Machine: h.driver, Log: log,
 	})
 
@@ -124,21 +124,21 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	h.processes.Prepare(running)
 	group.Go(func() error { return h.driver.Run(running) })
 	group.Go(func() error {
-		return outlive(running, slices.Concat(h.link.Inside(), []*bus.Conn{conns.Control, conns.Traffic})...)
+		return outlive(running, slices.Concat(h.peer.link.Inside(), []*bus.Conn{conns.Control, conns.Traffic})...)
 	})
 	group.Go(func() error { return h.operations.Run(running) })
-	group.Go(func() error { return h.witness.Run(running) })
-	group.Go(func() error { return h.link.Run(running) })
+	group.Go(func() error { return h.record.keeper.Run(running) })
+	group.Go(func() error { return h.peer.link.Run(running) })
 	group.Go(func() error { return h.measures.recorder.Run(running) })
 	group.Go(func() error { return h.blackbox.Run(running) })
 	group.Go(func() error { return h.serveHTTP(running, answers) })
-	h.runEvents(running, group)
+	h.reports.start(running, group, h, h.run.pid)
 	group.Go(func() error { return ground.Overseer.Run(running, c.Lease, h.driver.turned()) })
 	if err := h.processes.Start(); err != nil {
 		cancel()
 		return errors.Join(err, group.Wait())
 	}
-	log.Info("main runs", "bus", server.Address(), "link", h.link.Address(), "peer", c.PeerLink, "witness", c.Witness)
+	log.Info("main runs", "bus", server.Address(), "link", h.peer.link.Address(), "peer", c.PeerLink, "witness", c.Witness)
 
 	select {
 	case <-ctx.Done():

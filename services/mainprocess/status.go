@@ -21,7 +21,7 @@ const shownEvents = 20
 func (h *host) Status(context.Context) operator.Status {
 	v, now, wall := h.driver.View(), h.clock(), time.Now()
 	s := operator.Status{
-		Host: h.config.Host, Identity: v.Self.Identity, Incarnation: h.incarnation, Time: wall, Started: h.started,
+		Host: h.config.Host, Identity: v.Self.Identity, Incarnation: h.run.incarnation, Time: wall, Started: h.run.started,
 		Role: string(v.Role), Since: wall.Add(v.Since - now), Mode: string(v.Mode), ModeSince: wall.Add(v.ModeSince - now), Pause: operations.PauseOf(v, now), Scheduled: h.operations.Scheduled(), WaitingFor: v.Waiting, Fit: v.Fit.Fit, Unfit: v.Fit.Why,
 		Epoch: v.Known, RecordVersion: v.Record.Version, PairID: v.Record.PairID, Active: v.Record.Active.Host,
 		InSync: members(v.Record.InSync), Processes: map[string]operator.Process{}, Events: h.events.Last(shownEvents),
@@ -30,13 +30,13 @@ func (h *host) Status(context.Context) operator.Status {
 		s.RightUntilMS = (r.Until - now).Milliseconds() + 1
 	}
 	s.Peer = operator.Peer{
-		Host: v.Peer.Host, HTTP: h.peerHTTP(), Link: evidence.State(h.linkSeen.Load()), Replication: evidence.Silent, HeardMS: -1,
+		Host: v.Peer.Host, HTTP: h.peer.address(), Link: evidence.State(h.peer.seen.Load()), Replication: evidence.Silent, HeardMS: -1,
 		Role: string(v.Peer.Role), Epoch: v.Peer.Epoch, Position: v.Peer.Position,
 	}
 	if v.HasPeer {
 		s.Peer.HeardMS = (now - v.HeardAt).Milliseconds()
 	}
-	if u := h.updaterState.Load(); u != nil {
+	if u := h.heard.updater.Load(); u != nil {
 		s.Position, s.Committed, s.Applied, s.Notified, s.Aside = u.Position, u.Committed, u.Applied, u.Notified, u.Aside
 		if v.Role == role.Active {
 			s.Behind = u.Position.Sequence - min(u.Notified.Sequence, u.Position.Sequence)
@@ -55,10 +55,10 @@ func (h *host) Status(context.Context) operator.Status {
 			s.CatchUp = operator.ProgressOf(ownBegan, u.Position.Sequence, v.Committed.Sequence)
 		}
 	}
-	if t := h.terminalState.Load(); t != nil {
+	if t := h.heard.terminals.Load(); t != nil {
 		s.Terminals = operator.Terminals{Attached: t.Attached, Warm: t.Warm, Unreachable: t.Unreachable}
 	}
-	w := h.witness.Status()
+	w := h.record.keeper.Status()
 	s.Witness = operator.Witness{Address: w.Address, ID: w.WitnessID, Reachable: w.Reachable, Problem: w.Problem, HeardMS: -1}
 	if v.ReadAt > 0 {
 		s.Witness.HeardMS = (now - v.ReadAt).Milliseconds()
@@ -66,7 +66,7 @@ func (h *host) Status(context.Context) operator.Status {
 	if v.WitnessReplaced {
 		s.Witness.Reachable, s.Witness.Problem = false, replacedWitness(v)
 	}
-	if h.own != nil {
+	if h.record.own != nil {
 		s.Witness = operator.Witness{None: true, Reachable: true, HeardMS: -1}
 	}
 	h.addProcesses(&s)
@@ -89,7 +89,7 @@ func (h *host) addProcesses(s *operator.Status) {
 		}
 		s.Processes[status.Name] = p
 	}
-	s.Processes[bus.ProcessMain] = operator.Process{PID: h.pid, State: "ready", HeardMS: -1}
+	s.Processes[bus.ProcessMain] = operator.Process{PID: h.run.pid, State: "ready", HeardMS: -1}
 }
 
 // beginning remembers where a catch-up began, so that its progress is a share of the way and not of the whole history.

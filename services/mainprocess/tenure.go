@@ -2,8 +2,10 @@ package mainprocess
 
 import (
 	"context"
-	"fmt"
+	"log/slog"
+	"sync/atomic"
 
+	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/role"
 )
@@ -21,30 +23,66 @@ type tenure struct {
 	muted bool
 }
 
-// follow ends the tenure that is over.
-func (h *host) follow(v role.View) {
-	was := h.tenure
+// terms are the tenures of a main, one after the other, and the right to answer that terminal-if has. All of it but Right is of
+// the driver's goroutine.
+type terms struct {
+	ctx    context.Context // of main's work
+	log    *slog.Logger
+	bus    *bus.Conn // for control
+	tenure tenure
+	right  atomic.Pointer[lease.Right]
+}
+
+// Right to answer, as last given to terminal-if.
+func (t *terms) Right() lease.Right {
+	if r := t.right.Load(); r != nil {
+		return *r
+	}
+	return lease.Right{}
+}
+
+// follow ends the tenure that is over, and reports whether another one has begun.
+func (t *terms) follow(v role.View) (another bool) {
+	was := t.tenure
 	if was.ctx != nil && v.Role == was.role && v.Epoch == was.epoch {
-		return
+		return false
 	}
 	if was.ctx != nil {
 		was.end()
 	}
-	h.tenure = tenure{role: v.Role, epoch: v.Epoch}
-	h.tenure.ctx, h.tenure.end = context.WithCancel(h.ctx)
-	h.log.Info("role", "role", v.Role, "epoch", v.Epoch, "was", was.role, "record", v.Record.Version, "in_sync", members(v.Record.InSync))
-	h.link.Now()
-	if v.Role == role.Active {
-		h.blackbox.Note(fmt.Sprintf("epoch-%d", v.Epoch))
+	t.tenure = tenure{role: v.Role, epoch: v.Epoch}
+	t.tenure.ctx, t.tenure.end = context.WithCancel(t.ctx)
+	t.log.Info("role", "role", v.Role, "epoch", v.Epoch, "was", was.role, "record", v.Record.Version, "in_sync", members(v.Record.InSync))
+	return true
+}
+
+// mute ends the right of this tenure before the machine hears that the host has stopped answering, and gives the last one.
+func (t *terms) mute() (last lease.Right) {
+	last = t.Right()
+	t.tenure.muted = true
+	t.renew(lease.Right{})
+	return last
+}
+
+// renew gives terminal-if a right to answer unless it has that one.
+func (t *terms) renew(right lease.Right) {
+	if t.tenure.muted {
+		right = lease.Right{}
+	}
+	if before := t.right.Swap(&right); before == nil || *before != right {
+		t.publish(right)
 	}
 }
 
-// renew gives terminal-if a right to answer unless it has that one. It runs on the driver's goroutine.
-func (h *host) renew(right lease.Right) {
-	if h.tenure.muted {
-		right = lease.Right{}
+func (t *terms) publish(right lease.Right) {
+	// The bus is this process's own: a publish fails only when it is being closed, and then no right is the right thing.
+	_ = t.bus.Publish(bus.SubjectRight, bus.EncodeJSON(right))
+}
+
+func members(set []role.Member) []string {
+	names := make([]string, len(set))
+	for i, m := range set {
+		names[i] = m.Host
 	}
-	if before := h.right.Swap(&right); before == nil || *before != right {
-		h.publishRight(right)
-	}
+	return names
 }

@@ -36,12 +36,15 @@ func newDrainPair(t *testing.T, hostLease time.Duration) *drainPair {
 		t.Fatal(err)
 	}
 	p := &drainPair{t: t, orders: make(chan *nats.Msg, 64), rights: make(chan *nats.Msg, 64), questions: make(chan *nats.Msg, 64)}
-	p.host = &host{orders: o, bus: mine, events: events.NewMemory("a", 1), clock: lease.BootClock, log: slog.New(slog.DiscardHandler), link: &link.Link{}}
-	p.config.Host, p.config.Lease = "a", hostLease
 	ctx, cancel := context.WithCancel(t.Context())
-	p.ctx = ctx
+	p.host = &host{ctx: ctx, orders: o, clock: lease.BootClock, log: slog.New(slog.DiscardHandler)}
+	p.config.Host, p.config.Lease = "a", hostLease
 	// The machine itself is not stepped: the test says what role the host has, at the moment it chooses.
 	p.driver = newDriver(role.New(role.Config{Host: "a", Lease: hostLease}, p.clock()), p.clock, time.Hour, p.log)
+	p.reports = &reports{host: "a", ctx: ctx, log: p.log, driver: p.driver, events: events.NewMemory("a", 1)}
+	p.terms = &terms{ctx: ctx, log: p.log, bus: mine}
+	p.peer = &peer{config: p.config, log: p.log, driver: p.driver, link: &link.Link{}, heard: &p.heard, reports: p.reports}
+	p.performer = newPerformer(p.host)
 	p.makeOperations(ctx, bus.NewRouter(""), &p.driver.work)
 	ended := make(chan struct{})
 	p.driver.stepped = func(role.View, lease.Right) {} // of the inputs that a drain gives
@@ -131,7 +134,7 @@ func (p *drainPair) quiet(when string) {
 	p.driver.work.Wait()
 	p.on(func() {})
 	const after = "control.after" // comes behind every order that was given
-	if err := p.bus.Publish(after, nil); err != nil {
+	if err := p.terms.bus.Publish(after, nil); err != nil {
 		p.t.Fatal(err)
 	}
 	select {

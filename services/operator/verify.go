@@ -25,8 +25,8 @@ func VerifySentence(s bus.VerifyState) string {
 	if s.DamagedHere > 0 {
 		text += fmt.Sprintf("; %d of them damaged on %s, which is not copied", s.DamagedHere, s.Host)
 	}
-	if s.Failure != "" {
-		text += "; not finished: " + s.Failure
+	if s.Unfinished != "" {
+		text += "; not finished: " + s.Unfinished
 	}
 	return text
 }
@@ -34,7 +34,7 @@ func VerifySentence(s bus.VerifyState) string {
 // Differing says how many keys differ, and what was done about it.
 func Differing(s bus.VerifyState) string {
 	switch {
-	case s.Different == 0 && s.Failure == "":
+	case s.Different == 0 && s.Unfinished == "":
 		return "all alike"
 	case s.Different == 0:
 		return "none differs so far"

@@ -93,7 +93,7 @@ func TestVerify_FindsAndMendsWhatADiskHasChanged(t *testing.T) {
 		t.Fatal("the value is not in the standby's file")
 	}
 	s := a.verify(false)
-	if s.Different != 1 || len(s.Named) != 1 || s.Clean() || s.Failure != "" {
+	if s.Different != 1 || len(s.Named) != 1 || s.Clean() || s.Unfinished != "" {
 		t.Fatalf("one byte was changed: %+v", s)
 	}
 	if d := s.Named[0]; d.Space != "kv" || d.Key != "needle-0123" || d.Kind != section.Different || d.Damaged != "b" || d.Repaired {

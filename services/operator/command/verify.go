@@ -58,8 +58,8 @@ Exit code 1 if something differs (and was not repaired) or could not be compared
 			switch {
 			case stop || s.Clean() || last && (s.ID == "" || s.Running):
 				return nil
-			case s.Failure != "":
-				return fmt.Errorf("verify: %w: %s", operator.ErrUnfinished, s.Failure)
+			case s.Unfinished != "":
+				return fmt.Errorf("verify: %w: %s", operator.ErrUnfinished, s.Unfinished)
 			}
 			return fmt.Errorf("verify: %w in %s", operator.ErrDiffers, wording.Count(uint64(s.Different-s.Repaired), "key"))
 		})

@@ -132,12 +132,12 @@ func (v *verifier) carryOut(ctx context.Context, q bus.VerifyOrder) {
 	v.take(outcome)
 	v.state.Running, v.state.Ended = false, time.Now().UTC()
 	if err != nil {
-		v.state.Failure = err.Error()
+		v.state.Unfinished = err.Error()
 	}
 	s := v.state
 	v.mu.Unlock()
 	v.config.Log.Info("both databases were compared", "clean", s.Clean(), "keys", s.Keys, "different", s.Different, "repaired", s.Repaired,
-		"position", s.Position, "took", s.Ended.Sub(s.Began), "failure", s.Failure)
+		"position", s.Position, "took", s.Ended.Sub(s.Began), "unfinished", s.Unfinished)
 	v.keep(s)
 	v.config.Updater.Beat()
 }

@@ -3,6 +3,7 @@ package mainprocess
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -15,28 +16,53 @@ import (
 	"github.com/hotpair/hotpair/services/role"
 )
 
-// makeEvents makes what deals with events and alarms. Nothing runs yet.
-func (h *host) makeEvents() {
-	h.events = events.NewMemory(h.config.Host, h.incarnation)
-	h.hooks = alarms.NewHooks(h.config.Hooks, h.log)
-	h.alarms = alarms.NewSet(h.config.Host, h.incarnation, alarms.Announce(h.events, h.log), h.hooks)
-	h.auditor = audit.New(audit.Config{Pair: auditCalls{h}, Events: h.events, Alarms: h.alarms, Counts: &h.measures, Log: h.log})
-	h.recorder = events.NewRecorder(h.events, h.config.Data, pairLog{h}, h.log)
-	h.reader = events.NewReader(h.events, pairLog{h}, h.alarms, h.auditor)
+// reports are what a main tells: events, alarms, and what audits find.
+type reports struct {
+	host     string
+	log      *slog.Logger
+	ctx      context.Context // of main's work
+	driver   *driver
+	events   *events.Memory
+	recorder *events.Recorder
+	reader   *events.Reader
+	alarms   *alarms.Set
+	hooks    *alarms.Hooks
+	auditor  *audit.Auditor
+	at       destination // where events went at the last step; of the driver's goroutine
 }
 
-// runEvents runs it, as a part of main.
-func (h *host) runEvents(ctx context.Context, group *errgroup.Group) {
-	group.Go(func() error { return h.recorder.Run(ctx) })
-	group.Go(func() error { return h.reader.Run(ctx) })
-	group.Go(func() error { return alarms.NewWatch(h.alarms, h).Run(ctx) })
-	group.Go(func() error { return h.hooks.Run(ctx) })
-	h.tell(bus.Event{Kind: bus.EventProcess, Text: fmt.Sprintf("main started, pid %d", h.pid), Details: map[string]string{events.DetailProcess: bus.ProcessMain}}, false)
+// newReports makes what deals with events and alarms. Nothing runs yet.
+func newReports(h *host) *reports {
+	r := &reports{host: h.config.Host, log: h.log, ctx: h.ctx, driver: h.driver}
+	r.events = events.NewMemory(h.config.Host, h.run.incarnation)
+	r.hooks = alarms.NewHooks(h.config.Hooks, h.log)
+	r.alarms = alarms.NewSet(h.config.Host, h.run.incarnation, alarms.Announce(r.events, h.log), r.hooks)
+	r.auditor = audit.New(audit.Config{Pair: auditCalls{h}, Events: r.events, Alarms: r.alarms, Counts: &h.measures, Log: h.log})
+	r.recorder = events.NewRecorder(r.events, h.config.Data, pairLog{h}, h.log)
+	r.reader = events.NewReader(r.events, pairLog{h}, r.alarms, r.auditor)
+	return r
+}
+
+// start runs it, as a part of main.
+func (r *reports) start(ctx context.Context, group *errgroup.Group, facts alarms.Source, pid int) {
+	group.Go(func() error { return r.recorder.Run(ctx) })
+	group.Go(func() error { return r.reader.Run(ctx) })
+	group.Go(func() error { return alarms.NewWatch(r.alarms, facts).Run(ctx) })
+	group.Go(func() error { return r.hooks.Run(ctx) })
+	r.tell(bus.Event{Kind: bus.EventProcess, Text: fmt.Sprintf("main started, pid %d", pid), Details: map[string]string{events.DetailProcess: bus.ProcessMain}}, false)
+}
+
+// stepped wakes the recorder when events go elsewhere from now on. It runs on the driver's goroutine after each step.
+func (r *reports) stepped() {
+	if to := r.recordsAt(); to != r.at {
+		r.at = to
+		r.recorder.Wake()
+	}
 }
 
 // tell makes an event and a line of the log. opens: it is the first step of a procedure.
-func (h *host) tell(e bus.Event, opens bool) {
-	e = h.events.Add(e, opens)
+func (r *reports) tell(e bus.Event, opens bool) {
+	e = r.events.Add(e, opens)
 	attributes := []any{"epoch", e.Epoch}
 	if e.Step != "" {
 		attributes = append(attributes, "step", e.Step)
@@ -44,37 +70,37 @@ func (h *host) tell(e bus.Event, opens bool) {
 	if e.Took > 0 {
 		attributes = append(attributes, "took", e.Took)
 	}
-	h.log.Info(e.Text, attributes...)
+	r.log.Info(e.Text, attributes...)
 }
 
 // report makes an event of what the machine says. It runs on the driver's goroutine.
-func (h *host) report(a role.Report) {
+func (r *reports) report(a role.Report) {
 	e := bus.Event{Kind: bus.EventRole, Step: string(a.Step), Epoch: a.Epoch, Text: a.Text}
 	switch {
 	case a.Step == role.B1 || a.Step == role.B2:
 		e.Kind = bus.EventProcess
-	case a.Step == "" && h.driver.View().Role == role.Active:
+	case a.Step == "" && r.driver.View().Role == role.Active:
 		e.Kind = bus.EventPair // what an active tells beside the steps is about the other host
 	}
-	h.tell(e, a.Opens)
+	r.tell(e, a.Opens)
 }
 
 // ProcessEvent is a restart in place (B1) and what surrounds it.
-func (h *host) ProcessEvent(name, text string) {
-	h.tell(bus.Event{Kind: bus.EventProcess, Step: string(role.B1), Epoch: h.driver.View().Epoch, Text: name + ": " + text,
+func (r *reports) ProcessEvent(name, text string) {
+	r.tell(bus.Event{Kind: bus.EventProcess, Step: string(role.B1), Epoch: r.driver.View().Epoch, Text: name + ": " + text,
 		Details: map[string]string{events.DetailProcess: name}}, false)
 }
 
 // Called implements web.Host.
-func (h *host) Called(caller operator.Caller, what string, failure error) {
-	e := bus.Event{Kind: bus.EventOperator, Epoch: h.driver.View().Known,
-		Details: map[string]string{events.DetailWhat: what, events.DetailCall: caller.ID, events.DetailFrom: caller.From, events.DetailVia: h.config.Host}}
+func (r *reports) Called(caller operator.Caller, what string, failure error) {
+	e := bus.Event{Kind: bus.EventOperator, Epoch: r.driver.View().Known,
+		Details: map[string]string{events.DetailWhat: what, events.DetailCall: caller.ID, events.DetailFrom: caller.From, events.DetailVia: r.host}}
 	if failure == nil {
 		e.Text = fmt.Sprintf("%s wanted by an operator from %s", what, caller.From)
 	} else {
 		e.Text = fmt.Sprintf("%s did not happen: %v", what, failure)
 	}
-	h.tell(e, false)
+	r.tell(e, false)
 }
 
 // destination says who takes events into the log now; the recorder is woken when it changes.
@@ -84,8 +110,8 @@ type destination struct {
 }
 
 // recordsAt gives the destination as this host sees it.
-func (h *host) recordsAt() destination {
-	switch v := h.driver.View(); {
+func (r *reports) recordsAt() destination {
+	switch v := r.driver.View(); {
 	case v.Serving:
 		return destination{epoch: v.Epoch}
 	case v.HasPeer && v.Peer.Serving:
@@ -102,11 +128,11 @@ type pairLog struct{ h *host }
 // one's.
 func (l pairLog) Record(ctx context.Context, batch []bus.Event) (last uint64, err error) {
 	var r bus.RecordedEvents
-	switch to := l.h.recordsAt(); {
+	switch to := l.h.reports.recordsAt(); {
 	case to.epoch == 0:
 		return 0, events.ErrNobodyRecords
 	case to.peer:
-		r, err = bus.CallHandEvents.Ask(ctx, l.h.link.Bulk(), bus.HandEvents{LinkSender: l.h.Sender(), Events: batch})
+		r, err = bus.CallHandEvents.Ask(ctx, l.h.peer.link.Bulk(), bus.HandEvents{LinkSender: l.h.peer.Sender(), Events: batch})
 	default:
 		r, err = bus.CallRecord.PostWait(ctx, l.h.orders, bus.RecordEvents{Events: batch}, events.HandWithin)
 	}
@@ -121,7 +147,7 @@ func (l pairLog) take(q bus.HandEvents, answer func(bus.RecordedEvents, error)) 
 			return
 		}
 	}
-	if to := l.h.recordsAt(); to.epoch == 0 || to.peer {
+	if to := l.h.reports.recordsAt(); to.epoch == 0 || to.peer {
 		answer(bus.RecordedEvents{}, fmt.Errorf("%w: %s does not serve", bus.ErrRefused, l.h.config.Host))
 		return
 	}
@@ -137,19 +163,19 @@ func (l pairLog) Events(ctx context.Context, q bus.EventsRequest) (bus.EventsPag
 }
 
 // Events implements registry.Log.
-func (h *host) Events(ctx context.Context, q bus.EventsRequest) (bus.EventsPage, error) {
-	return h.reader.Events(ctx, q)
+func (r *reports) Events(ctx context.Context, q bus.EventsRequest) (bus.EventsPage, error) {
+	return r.reader.Events(ctx, q)
 }
 
 // Follow implements registry.Log. The channel is closed when ctx or this main ends.
-func (h *host) Follow(ctx context.Context, from uint64) <-chan operator.Event {
+func (r *reports) Follow(ctx context.Context, from uint64) <-chan operator.Event {
 	out := make(chan operator.Event)
 	ctx, cancel := context.WithCancel(ctx)
-	follows := h.reader.Follow(ctx, from)
-	h.driver.work.Go(func() {
+	follows := r.reader.Follow(ctx, from)
+	r.driver.work.Go(func() {
 		defer close(out)
 		defer cancel()
-		defer context.AfterFunc(h.ctx, cancel)()
+		defer context.AfterFunc(r.ctx, cancel)()
 		for e := range follows {
 			select {
 			case out <- e:

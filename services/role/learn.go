@@ -16,6 +16,7 @@ func (m *Machine) hear(p PeerView) {
 	restarted := m.havePeer && p.Incarnation != m.peer.Incarnation
 	m.peer, m.havePeer = p, true
 	m.heard()
+	m.compareLeases()
 	if restarted {
 		m.evidence = PeerEvidence{Link: evidence.Connected, Replication: m.evidence.Replication}
 	}
@@ -33,6 +34,24 @@ func (m *Machine) hear(p PeerView) {
 			m.heardCommit = p.Committed
 		}
 	}
+}
+
+// compareLeases tells once that the hosts are set to different leases, and once that they are alike again. Nothing is decided by it:
+// whoever promises or waits takes the longer one. But a silence lasts longer than one of the hosts is set to bear.
+func (m *Machine) compareLeases() {
+	other := m.peer.Lease
+	if other == m.config.Lease {
+		other = 0
+	}
+	switch {
+	case other == m.otherLease:
+		return
+	case other != 0:
+		m.report("", "the hosts are set to different leases: %s here, %s at %s; the longer one is waited out until they are alike", m.config.Lease, other, m.peer.Host)
+	default:
+		m.report("", "the hosts are set to the same lease again: %s", m.config.Lease)
+	}
+	m.otherLease = other
 }
 
 // heard notes that something came from the other main.

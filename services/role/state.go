@@ -180,6 +180,7 @@ type otherHost struct {
 	heardCommit  position.Position // highest position that it has called acknowledged
 	refusal      string
 	peerResigned bool
+	otherLease   time.Duration // of the other host, as last told; 0 when it is this one's
 }
 
 // pairRecord is the record as last known, the register that keeps it, and what is being written to it.

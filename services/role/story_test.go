@@ -103,6 +103,7 @@ type world struct {
 type testHost struct {
 	w      *world
 	name   string
+	lease  time.Duration
 	run    int
 	alive  bool
 	frozen bool
@@ -144,7 +145,7 @@ func newWorld(t testing.TB) *world {
 	w.register.up, w.register.id = true, "W"
 	for _, name := range []string{"a", "b"} {
 		h := &testHost{w: w, name: name}
-		h.disk.identity = "id-" + name
+		h.disk.identity, h.lease = "id-"+name, testLease
 		w.hosts[name] = h
 	}
 	return w
@@ -239,6 +240,12 @@ func (w *world) command(words []string) {
 	switch words[0] {
 	case "start":
 		h.start()
+	case "lease": // from its next start on
+		d, err := time.ParseDuration(words[2])
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		h.lease = d
 	case "kill":
 		h.kill()
 	case "restart":
@@ -248,7 +255,7 @@ func (w *world) command(words []string) {
 		h.frozen, h.frozenAt = true, w.now
 	case "thaw":
 		h.frozen = false
-		h.step(TickAfter(w.now-h.frozenAt, testLease/8)) // as the driver does before anything else
+		h.step(TickAfter(w.now-h.frozenAt, h.lease/8)) // as the driver does before anything else
 		inbox := h.inbox
 		h.inbox = nil
 		for _, e := range inbox {

@@ -16,7 +16,7 @@ func (h *testHost) start() {
 	h.run++
 	h.alive, h.frozen, h.inbox = true, false, nil
 	h.serving, h.needPeer, h.held, h.asking, h.fenced = 0, false, false, nil, false
-	h.m = New(Config{Host: h.name, Witnessless: h.w.witnessless, PairID: "pair-" + h.name, Lease: testLease, StandbyPatience: 2 * time.Second, RefusedIsDead: true}, h.w.now)
+	h.m = New(Config{Host: h.name, Witnessless: h.w.witnessless, PairID: "pair-" + h.name, Lease: h.lease, StandbyPatience: 2 * time.Second, RefusedIsDead: true}, h.w.now)
 	h.w.after(10*time.Millisecond, h, func() { h.step(h.facts()) })
 	h.w.after(20*time.Millisecond, h, func() { h.step(Fitness{Fit: true}); h.seeTerminals() })
 	h.beatEvery()
@@ -134,7 +134,7 @@ func (h *testHost) beatEvery() {
 		h.seeTerminals()
 	}
 	h.beat()
-	h.w.after(testLease/8, h, h.beatEvery)
+	h.w.after(h.lease/8, h, h.beatEvery)
 }
 
 func (h *testHost) connected() bool { o := h.w.other(h); return o.alive && !h.w.cut }
@@ -143,7 +143,7 @@ func (h *testHost) view() PeerView {
 	v := h.m.View()
 	return PeerView{Member: Member{h.name, v.Self.Identity}, Incarnation: uint64(h.run), Steps: v.Steps, PairID: v.Record.PairID, WitnessID: v.WitnessID, Role: v.Role, Epoch: v.Epoch,
 		Known: v.Known, Record: v.Record, Revision: v.Revision, Committed: at(v.Record.Epoch, min(h.disk.log, h.w.acked)), Position: at(0, h.disk.log),
-		Empty: h.m.Role() != Starting && h.disk.log == 0 && !v.HasRecord, Fresh: v.Fresh, Fit: v.Fit.Fit, Unfit: v.Fit.Why, Stopping: v.Stopping, Resigned: v.Resigned, Lease: testLease, Terminals: 1}
+		Empty: h.m.Role() != Starting && h.disk.log == 0 && !v.HasRecord, Fresh: v.Fresh, Fit: v.Fit.Fit, Unfit: v.Fit.Why, Stopping: v.Stopping, Resigned: v.Resigned, Lease: h.lease, Terminals: 1}
 }
 
 func (h *testHost) beat() {

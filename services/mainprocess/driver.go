@@ -21,14 +21,20 @@ type envelope struct {
 	do func()
 }
 
+// actor is what the machine moves. Both run on the driver's goroutine, in the order of the steps, and never wait.
+type actor interface {
+	// stepped is told of each step, before what it orders.
+	stepped(role.View, lease.Right)
+	// perform begins an action.
+	perform(role.Action)
+}
+
 // driver owns the role machine: it is the only goroutine that touches it.
 type driver struct {
 	clock   lease.Clock
 	machine *role.Machine
 	inputs  chan envelope
 	tick    time.Duration
-	perform func(role.Action)
-	stepped func(role.View, lease.Right) // after each step
 	view    atomic.Pointer[role.View]
 	turns   atomic.Uint64
 	log     *slog.Logger
@@ -63,7 +69,7 @@ func (d *driver) During(ctx context.Context, do func(*role.Machine)) {
 func (d *driver) View() role.View { return *d.view.Load() }
 
 // Run steps the machine until ctx ends.
-func (d *driver) Run(ctx context.Context) error {
+func (d *driver) Run(ctx context.Context, to actor) error {
 	tick := time.NewTimer(pace.Next(d.tick))
 	defer tick.Stop()
 	for turned := d.clock(); ; turned = d.clock() {
@@ -79,18 +85,18 @@ func (d *driver) Run(ctx context.Context) error {
 		// First of all, so that nothing that came meanwhile is judged by what this main has missed.
 		if late := role.TickAfter(d.clock()-turned, d.tick); late.Late > 0 {
 			d.log.Debug("this main was not woken in time; it holds that against nobody", "took", late.Late)
-			d.step(envelope{in: late})
+			d.step(envelope{in: late}, to)
 		}
 		if e.do != nil {
 			e.do()
 			continue
 		}
-		d.step(e)
+		d.step(e, to)
 	}
 }
 
 // step has the machine take an input, and begins what comes of it.
-func (d *driver) step(e envelope) {
+func (d *driver) step(e envelope, to actor) {
 	actions := d.machine.Step(d.clock(), e.in)
 	d.turns.Add(1)
 	view := d.machine.View()
@@ -99,9 +105,9 @@ func (d *driver) step(e envelope) {
 		e.after(actions, view)
 	}
 	epoch, until := d.machine.Right()
-	d.stepped(view, lease.Right{Epoch: epoch, Until: until})
+	to.stepped(view, lease.Right{Epoch: epoch, Until: until})
 	for _, action := range actions {
-		d.perform(action)
+		to.perform(action)
 	}
 }
 

@@ -11,6 +11,12 @@ import (
 	"github.com/hotpair/hotpair/services/role"
 )
 
+// idle does nothing of what a machine orders.
+type idle struct{}
+
+func (idle) stepped(role.View, lease.Right) {}
+func (idle) perform(role.Action)            {}
+
 // A main that wakes up late tells its machine so whatever comes first: also what is no input of the machine (T11).
 func TestDriver_IsToldOfItsLatenessBeforeAnything(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -18,10 +24,9 @@ func TestDriver_IsToldOfItsLatenessBeforeAnything(t *testing.T) {
 		began, slept := time.Now(), time.Duration(0)
 		clock := func() time.Duration { return time.Since(began) + slept }
 		d := newDriver(role.New(role.Config{Host: "a", Lease: 8 * beats}, 0), clock, beats, slog.New(slog.DiscardHandler))
-		d.stepped, d.perform = func(role.View, lease.Right) {}, func(role.Action) {}
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan struct{})
-		go func() { defer close(ended); _ = d.Run(ctx) }()
+		go func() { defer close(ended); _ = d.Run(ctx, idle{}) }()
 		synctest.Wait() // it waits for what comes
 		slept = 4 * beats
 		steps := make(chan uint64, 1)

@@ -27,7 +27,7 @@ type peer struct {
 	link        *link.Link
 	heard       *heard
 	reports     *reports
-	operations  *operations.Operations
+	schedule    operations.Schedule
 
 	seen   atomic.Int64 // evidence.State of its link port
 	alarms atomic.Pointer[[]bus.Alarm]
@@ -103,7 +103,10 @@ func (p *peer) Beaten(b bus.Beat, answer func(bus.BeatReply, error)) {
 		return
 	}
 	p.http.Store(&b.HTTP)
-	p.operations.HeardSchedule(b.Host, b.Incarnation, b.Scheduled, b.ScheduledBy)
+	if lost := p.schedule.Heard(b.Host, b.Incarnation, b.Scheduled, b.ScheduledBy); lost != nil {
+		text := fmt.Sprintf("the switchover scheduled for %s by %s was lost when main of %s ended", lost.At.UTC().Format(time.RFC3339), lost.By, lost.Host)
+		p.reports.report(role.Report{Epoch: p.driver.View().Epoch, Text: text})
+	}
 	p.alarms.Store(&b.Alarms)
 	p.driver.inputs <- envelope{in: role.PeerBeat{Peer: peerView(b)}, after: func(actions []role.Action, v role.View) {
 		reply := bus.BeatReply{Beat: p.beat(v)}
@@ -184,7 +187,7 @@ func (p *peer) beat(v role.View) bus.Beat {
 		Empty: p.heard.empty.Load() && !v.HasRecord, Fresh: v.Fresh, Fit: v.Fit.Fit, Unfit: v.Fit.Why, Stopping: v.Stopping,
 		Resigned: v.Resigned, Serving: v.Serving, Lease: p.config.Lease, HTTP: p.ownHTTP(),
 	}
-	b.Scheduled, b.ScheduledBy = p.operations.HandsOverAt()
+	b.Scheduled, b.ScheduledBy = p.schedule.At()
 	if v.HasRecord {
 		// The record is ours: a struct that always encodes.
 		b.Record, _ = json.Marshal(v.Record)

@@ -105,7 +105,6 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	}
 	h.peer.hear(pairLog{h}.take)
 	h.performer = newPerformer(h)
-	h.driver.perform, h.driver.stepped = h.perform, h.stepped
 	var asked sync.WaitGroup // by the other main, for operators
 	answers := h.makeOperations(work, h.peer.link.Calls(), &asked)
 	if err := h.peer.link.Start(work); err != nil {
@@ -122,7 +121,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 
 	group, running := errgroup.WithContext(work)
 	h.processes.Prepare(running)
-	group.Go(func() error { return h.driver.Run(running) })
+	group.Go(func() error { return h.driver.Run(running, h) })
 	group.Go(func() error {
 		return outlive(running, slices.Concat(h.peer.link.Inside(), []*bus.Conn{conns.Control, conns.Traffic})...)
 	})

@@ -47,9 +47,8 @@ func newDrainPair(t *testing.T, hostLease time.Duration) *drainPair {
 	p.performer = newPerformer(p.host)
 	p.makeOperations(ctx, bus.NewRouter(""), &p.driver.work)
 	ended := make(chan struct{})
-	p.driver.stepped = func(role.View, lease.Right) {} // of the inputs that a drain gives
-	p.driver.perform = func(role.Action) {}
-	go func() { defer close(ended); _ = p.driver.Run(ctx) }()
+	// Idle: the inputs that a drain gives shall move nothing.
+	go func() { defer close(ended); _ = p.driver.Run(ctx, idle{}) }()
 	t.Cleanup(func() { cancel(); <-ended; p.driver.work.Wait() })
 	for _, s := range []struct {
 		subject string

@@ -79,6 +79,7 @@ type Config struct {
 	Processes Processes
 	Record    Record
 	Points    Points
+	Schedule  *Schedule
 }
 
 // Operations are what operators can ask a main for, with the state that belongs to that alone.
@@ -89,7 +90,6 @@ type Operations struct {
 
 	waiters  waiters
 	standing standing
-	schedule schedule
 	tables   tables
 }
 

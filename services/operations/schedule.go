@@ -20,8 +20,9 @@ const (
 	scheduleLook = 250 * time.Millisecond
 )
 
-// schedule is the switchover that this host shall make at a time, and what the other one has said of its own.
-type schedule struct {
+// Schedule is the switchover that this host shall make at a time, and what the other one has said of its own. The zero value
+// is ready for use.
+type Schedule struct {
 	mu    sync.Mutex
 	own   *operator.Scheduled
 	drop  context.CancelFunc
@@ -31,7 +32,7 @@ type schedule struct {
 }
 
 // shown is what status shows: the own, or what the other host has.
-func (s *schedule) shown() *operator.Scheduled {
+func (s *Schedule) shown() *operator.Scheduled {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.own != nil {
@@ -40,8 +41,8 @@ func (s *schedule) shown() *operator.Scheduled {
 	return s.other
 }
 
-// at is when this host shall hand over, for its beats; zero is never.
-func (s *schedule) at() (time.Time, string) {
+// At is when this host shall hand over, for its beats, and by whose order; zero is never.
+func (s *Schedule) At() (at time.Time, by string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.own == nil {
@@ -51,7 +52,7 @@ func (s *schedule) at() (time.Time, string) {
 }
 
 // take ends what is scheduled and gives it.
-func (s *schedule) take() *operator.Scheduled {
+func (s *Schedule) take() *operator.Scheduled {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	was := s.own
@@ -62,8 +63,8 @@ func (s *schedule) take() *operator.Scheduled {
 	return was
 }
 
-// heard takes what a beat of the other host says, and gives what was lost with an earlier run of its main.
-func (s *schedule) heard(host string, run uint64, at time.Time, by string) (lost *operator.Scheduled) {
+// Heard takes what a beat of the other host says, and gives what was lost with an earlier run of its main; nil is nothing.
+func (s *Schedule) Heard(host string, run uint64, at time.Time, by string) (lost *operator.Scheduled) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.other != nil && run != s.run && at.IsZero() {
@@ -77,7 +78,7 @@ func (s *schedule) heard(host string, run uint64, at time.Time, by string) (lost
 }
 
 // bereft gives what the other host had scheduled, when this one serves in its place.
-func (s *schedule) bereft(now time.Time) (lost *operator.Scheduled) {
+func (s *Schedule) bereft(now time.Time) (lost *operator.Scheduled) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	lost, s.other = s.other, nil
@@ -105,12 +106,12 @@ func (o *Operations) planSwitchover(_ context.Context, caller operator.Caller, r
 	case wait > furthest:
 		return operator.Scheduled{}, fmt.Errorf("%w: at most %s ahead", operator.ErrRefused, furthest)
 	}
-	o.schedule.take()
+	o.Schedule.take()
 	planned := operator.Scheduled{At: request.At, By: callerName(caller), Host: o.Host.Host}
 	run, drop := context.WithCancel(o.ctx)
-	o.schedule.mu.Lock()
-	o.schedule.own, o.schedule.drop = &planned, drop
-	o.schedule.mu.Unlock()
+	o.Schedule.mu.Lock()
+	o.Schedule.own, o.Schedule.drop = &planned, drop
+	o.Schedule.mu.Unlock()
 	o.say("a switchover is scheduled for %s by %s", planned.At.UTC().Format(time.RFC3339), planned.By)
 	o.Group.Go(func() { o.keepSchedule(run, planned) })
 	o.Main.Announce()
@@ -119,7 +120,7 @@ func (o *Operations) planSwitchover(_ context.Context, caller operator.Caller, r
 
 // cancelSwitchover drops what is scheduled.
 func (o *Operations) cancelSwitchover(_ context.Context, caller operator.Caller, _ operator.None) (operator.Scheduled, error) {
-	was := o.schedule.take()
+	was := o.Schedule.take()
 	if was == nil {
 		return operator.Scheduled{}, fmt.Errorf("%w: no switchover is scheduled", operator.ErrRefused)
 	}
@@ -135,7 +136,7 @@ func (o *Operations) keepSchedule(ctx context.Context, planned operator.Schedule
 			return // cancelled, or lost
 		}
 	}
-	if o.schedule.take() == nil {
+	if o.Schedule.take() == nil {
 		return
 	}
 	work, cancel := context.WithTimeout(o.ctx, switchoverDeadline)
@@ -147,31 +148,21 @@ func (o *Operations) keepSchedule(ctx context.Context, planned operator.Schedule
 
 // watchSchedule drops what can't be done any more, loudly. It runs on the driver's goroutine, after each step.
 func (o *Operations) watchSchedule(v role.View) {
-	if v.Role == o.schedule.role {
+	if v.Role == o.Schedule.role {
 		return
 	}
-	o.schedule.role = v.Role
+	o.Schedule.role = v.Role
 	if v.Role != role.Active && v.Role != role.Handover {
-		if lost := o.schedule.take(); lost != nil {
+		if lost := o.Schedule.take(); lost != nil {
 			o.say("the switchover scheduled for %s by %s is dropped: %s does not serve any more", lost.At.UTC().Format(time.RFC3339), lost.By, lost.Host)
 		}
 	}
 	if v.Role == role.Active {
-		if lost := o.schedule.bereft(time.Now()); lost != nil {
+		if lost := o.Schedule.bereft(time.Now()); lost != nil {
 			o.say("the switchover scheduled for %s by %s was lost with %s", lost.At.UTC().Format(time.RFC3339), lost.By, lost.Host)
 		}
 	}
 }
 
-// HeardSchedule takes what a beat of the other host says.
-func (o *Operations) HeardSchedule(host string, run uint64, at time.Time, by string) {
-	if lost := o.schedule.heard(host, run, at, by); lost != nil {
-		o.say("the switchover scheduled for %s by %s was lost when main of %s ended", lost.At.UTC().Format(time.RFC3339), lost.By, lost.Host)
-	}
-}
-
 // Scheduled is the switchover that this host, or the other one, shall make at a time; nil is none.
-func (o *Operations) Scheduled() *operator.Scheduled { return o.schedule.shown() }
-
-// HandsOverAt is when this host shall hand over, for its beats, and by whose order; zero is never.
-func (o *Operations) HandsOverAt() (at time.Time, by string) { return o.schedule.at() }
+func (o *Operations) Scheduled() *operator.Scheduled { return o.Schedule.shown() }

@@ -11,25 +11,25 @@ import (
 
 func TestSchedule_IsLostOnlyLoudly(t *testing.T) {
 	at := time.Date(2026, 3, 4, 3, 0, 0, 0, time.UTC)
-	s := &schedule{}
-	if lost := s.heard("a", 1, at, "somebody"); lost != nil {
+	s := &Schedule{}
+	if lost := s.Heard("a", 1, at, "somebody"); lost != nil {
 		t.Errorf("lost %v before anything was", lost)
 	}
 	if got := s.shown(); got == nil || got.Host != "a" || !got.At.Equal(at) {
 		t.Errorf("shown is %v", got)
 	}
-	if lost := s.heard("a", 1, time.Time{}, ""); lost != nil || s.shown() != nil {
+	if lost := s.Heard("a", 1, time.Time{}, ""); lost != nil || s.shown() != nil {
 		t.Errorf("cancelled by the same run, but lost %v, shown %v", lost, s.shown())
 	}
-	s.heard("a", 1, at, "somebody")
-	if lost := s.heard("a", 2, time.Time{}, ""); lost == nil || !lost.At.Equal(at) {
+	s.Heard("a", 1, at, "somebody")
+	if lost := s.Heard("a", 2, time.Time{}, ""); lost == nil || !lost.At.Equal(at) {
 		t.Errorf("main of a was restarted and nothing said: %v", lost)
 	}
-	s.heard("a", 2, at, "somebody")
+	s.Heard("a", 2, at, "somebody")
 	if lost := s.bereft(at.Add(-time.Hour)); lost == nil {
 		t.Error("this host serves in the place of a, and nothing said")
 	}
-	s.heard("a", 2, at, "somebody")
+	s.Heard("a", 2, at, "somebody")
 	if lost := s.bereft(at.Add(time.Second)); lost != nil {
 		t.Errorf("it was that very switchover, but %v is said to be lost", lost)
 	}
@@ -37,7 +37,7 @@ func TestSchedule_IsLostOnlyLoudly(t *testing.T) {
 
 func TestSchedule_TakeEndsIt(t *testing.T) {
 	ctx, drop := context.WithCancel(context.Background())
-	s := &schedule{own: &operator.Scheduled{Host: "a"}, drop: drop}
+	s := &Schedule{own: &operator.Scheduled{Host: "a"}, drop: drop}
 	if s.take() == nil || ctx.Err() == nil || s.take() != nil || s.shown() != nil {
 		t.Error("it is still there, or still waited for")
 	}

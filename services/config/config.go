@@ -123,9 +123,12 @@ type field struct {
 	tags  reflect.StructTag
 }
 
-func (f field) secret() bool    { return f.tags.Get("secret") == "true" }
+func (f field) secret() bool {
+	return f.tags.Get("secret") == "true" || f.value.Type() == reflect.TypeFor[Secret]()
+}
 func (f field) needed() bool    { return f.tags.Get("needed") == "true" }
 func (f field) initial() string { return f.tags.Get("default") }
+func (f field) alike() bool     { return f.tags.Get("of") != ofHost }
 
 // gather is the only door envconfig has to what it finds in a struct: its usage template.
 const gather = `{{range .}}{{gather .Key .Field .Tags}}{{end}}`

@@ -7,88 +7,93 @@ import (
 
 // The tags of a field: split_words makes PairSecret HOTPAIR_PAIR_SECRET (envconfig's own tag for a name would make it
 // read a bare PAIR_SECRET or HOST as well); default is the value when unset; needed says that there is none; form is
-// what help prints as the shape of a value; secret hides the value wherever it would be shown; desc is for operators.
+// what help prints as the shape of a value; secret hides the value wherever it would be shown; of says for a variable of
+// a host whose it is; desc is for operators.
+const (
+	ofPair = "pair" // both hosts should have the same: either may serve, and shall do it alike
+	ofHost = "host" // its place and its neighbours, or who is told of what it does
+)
 
 // Log is how a process writes its log, to standard error.
 type Log struct {
-	LogLevel  slog.Level `split_words:"true" default:"info" form:"level" desc:"Least level that is logged: debug, info, warn or error."`
-	LogFormat LogFormat  `split_words:"true" default:"text" form:"text or json" desc:"Form of a log line: text for people, json for collectors."`
+	LogLevel  slog.Level `split_words:"true" default:"info" of:"host" form:"level" desc:"Least level that is logged: debug, info, warn or error."`
+	LogFormat LogFormat  `split_words:"true" default:"text" of:"host" form:"text or json" desc:"Form of a log line: text for people, json for collectors."`
 }
 
 // Name is the host's name.
 type Name struct {
-	Host string `split_words:"true" needed:"true" form:"name" desc:"Name of this host, different from its peer's: lower-case letters, digits and hyphens, up to 32. It stands in the pair record, logs and status."`
+	Host string `split_words:"true" needed:"true" of:"host" form:"name" desc:"Name of this host, different from its peer's: lower-case letters, digits and hyphens, up to 32. It stands in the pair record, logs and status."`
 }
 
 // Storage is where a process keeps what must survive it.
 type Storage struct {
-	Data string `split_words:"true" needed:"true" form:"directory" desc:"Directory for everything that must survive: database, journal, identity (of a witness: the pair record; of a terminal: its counters). On a disk whose fsync is honest; one process tree for each directory."`
+	Data string `split_words:"true" needed:"true" of:"host" form:"directory" desc:"Directory for everything that must survive: database, journal, identity (of a witness: the pair record; of a terminal: its counters). On a disk whose fsync is honest; one process tree for each directory."`
 }
 
 // PairKey is the secret that both hosts and the witness share. PairSecret is filled whichever of the two was set.
 type PairKey struct {
-	PairSecret     Secret `split_words:"true" secret:"true" form:"secret" desc:"What the hosts and the witness prove to each other, the same on all three, at least 16 characters (openssl rand -hex 32). Terminals never get it, only the key derived for each. This or HOTPAIR_PAIR_SECRET_FILE is required."`
-	PairSecretFile string `split_words:"true" form:"file" desc:"File that holds the pair secret instead (ends of line are cut), readable by nobody but its owner and group."`
+	PairSecret     Secret `split_words:"true" secret:"true" of:"pair" form:"secret" desc:"What the hosts and the witness prove to each other, the same on all three, at least 16 characters (openssl rand -hex 32). Terminals never get it, only the key derived for each. This or HOTPAIR_PAIR_SECRET_FILE is required."`
+	PairSecretFile string `split_words:"true" of:"host" form:"file" desc:"File that holds the pair secret instead (ends of line are cut), readable by nobody but its owner and group."`
 }
 
 // Pace is the one timer from which the others follow.
 type Pace struct {
-	Lease time.Duration `split_words:"true" default:"1s" form:"duration" desc:"How long the standby promises not to take over on silence; all timers follow from it: a heartbeat each 1/8, a silent active is replaced after 1.1, a frozen main is killed after 2. 100ms to 1m; the same on both hosts. Shorter reacts faster to silence, and mistakes a stall for it sooner; a killed host is noticed at once with any value."`
+	Lease time.Duration `split_words:"true" default:"1s" of:"pair" form:"duration" desc:"How long the standby promises not to take over on silence; all timers follow from it: a heartbeat each 1/8, a silent active is replaced after 1.1, a frozen main is killed after 2. 100ms to 1m; the same on both hosts. Shorter reacts faster to silence, and mistakes a stall for it sooner; a killed host is noticed at once with any value."`
 }
 
 // Patience is what a host believes about a peer that does not answer.
 type Patience struct {
-	StandbyPatience time.Duration `split_words:"true" default:"2s" form:"duration" desc:"How long updates wait for a standby that is alive but slow to store them, before the active goes on alone. Disks stall for over a second at times."`
-	RefusedIsDead   bool          `split_words:"true" default:"true" form:"true or false" desc:"Take a refused connection as proof that the peer's processes are gone, and take over at once. Set false where something else may answer for the peer's address: a proxy, a firewall that resets."`
+	StandbyPatience time.Duration `split_words:"true" default:"2s" of:"pair" form:"duration" desc:"How long updates wait for a standby that is alive but slow to store them, before the active goes on alone. Disks stall for over a second at times."`
+	RefusedIsDead   bool          `split_words:"true" default:"true" of:"pair" form:"true or false" desc:"Take a refused connection as proof that the peer's processes are gone, and take over at once. Set false where something else may answer for the peer's address: a proxy, a firewall that resets."`
 }
 
 // Bounds are how much of the past is kept.
 type Bounds struct {
-	HistoryMaxUpdates int           `split_words:"true" default:"1000000" form:"number" desc:"How many updates the update history keeps at most. A host that returns within the history catches up from it, later it gets a copy of everything."`
-	HistoryMaxAge     time.Duration `split_words:"true" default:"168h" form:"duration" desc:"How long an update stays in the history at most."`
-	HistoryMaxBytes   Bytes         `split_words:"true" default:"1GiB" form:"bytes" desc:"How large the history grows at most."`
-	Retention         time.Duration `split_words:"true" default:"24h" form:"duration" desc:"How long the answer to a request that carries an id of an application is repeated instead of executing it again. An older id is refused (410)."`
-	JournalMaxBytes   Bytes         `split_words:"true" default:"256MiB" form:"bytes" desc:"How large the journal grows at most, at least 16MiB. It is emptied behind what the database holds; when full, updates wait."`
-	EventsMax         int           `split_words:"true" default:"10000" form:"number" desc:"How many events the pair's event log keeps at most, 100 to 1000000. The same on both hosts."`
+	HistoryMaxUpdates int           `split_words:"true" default:"1000000" of:"pair" form:"number" desc:"How many updates the update history keeps at most. A host that returns within the history catches up from it, later it gets a copy of everything."`
+	HistoryMaxAge     time.Duration `split_words:"true" default:"168h" of:"pair" form:"duration" desc:"How long an update stays in the history at most."`
+	HistoryMaxBytes   Bytes         `split_words:"true" default:"1GiB" of:"pair" form:"bytes" desc:"How large the history grows at most."`
+	Retention         time.Duration `split_words:"true" default:"24h" of:"pair" form:"duration" desc:"How long the answer to a request that carries an id of an application is repeated instead of executing it again. An older id is refused (410)."`
+	JournalMaxBytes   Bytes         `split_words:"true" default:"256MiB" of:"pair" form:"bytes" desc:"How large the journal grows at most, at least 16MiB. It is emptied behind what the database holds; when full, updates wait."`
+	EventsMax         int           `split_words:"true" default:"10000" of:"pair" form:"number" desc:"How many events the pair's event log keeps at most, 100 to 1000000. The same on both hosts."`
 }
 
 // Hooks are told of alarms.
 type Hooks struct {
-	AlarmCommand string        `split_words:"true" form:"/path" desc:"Program that is run at each alarm that this host raises, clears or acknowledges, with the alarm as JSON on its standard input and in the variables ALARM_ID, ALARM_STATE, ALARM_SEVERITY, ALARM_HOST, ALARM_TEXT, ALARM_REMEDY and ALARM_SINCE. It gets no secret. What it prints is logged. Empty: none."`
-	AlarmTimeout time.Duration `split_words:"true" default:"30s" form:"duration" desc:"When the alarm command is killed that has not ended, 1s to 10m. Alarms wait for it meanwhile."`
-	AlarmWebhook Secret        `split_words:"true" secret:"true" form:"http://…" desc:"URL to which the same JSON is posted. Each try has 5s; while there is no answer 2xx it is tried again, up to an hour. Empty: none."`
+	AlarmCommand string        `split_words:"true" of:"host" form:"/path" desc:"Program that is run at each alarm that this host raises, clears or acknowledges, with the alarm as JSON on its standard input and in the variables ALARM_ID, ALARM_STATE, ALARM_SEVERITY, ALARM_HOST, ALARM_TEXT, ALARM_REMEDY and ALARM_SINCE. It gets no secret. What it prints is logged. Empty: none."`
+	AlarmTimeout time.Duration `split_words:"true" default:"30s" of:"host" form:"duration" desc:"When the alarm command is killed that has not ended, 1s to 10m. Alarms wait for it meanwhile."`
+	AlarmWebhook Secret        `split_words:"true" secret:"true" of:"host" form:"http://…" desc:"URL to which the same JSON is posted. Each try has 5s; while there is no answer 2xx it is tried again, up to an hour. Empty: none."`
 }
 
 // Tracing is for whoever looks for what a takeover waited for.
 type Tracing struct {
-	TraceDir string `split_words:"true" form:"/directory" desc:"Directory that gets the Go execution trace of main, updater and terminal-if around each takeover, one file each, the last 8 of each process, at most 64MiB each (mostly 1 to 10). Read one with go tool trace. Recording costs some percent of a processor and 16 to 40MB in each of the three. Empty: nothing is recorded."`
+	TraceDir string `split_words:"true" of:"host" form:"/directory" desc:"Directory that gets the Go execution trace of main, updater and terminal-if around each takeover, one file each, the last 8 of each process, at most 64MiB each (mostly 1 to 10). Read one with go tool trace. Recording costs some percent of a processor and 16 to 40MB in each of the three. Empty: nothing is recorded."`
 }
 
 // Work is what the host does for terminals.
 type Work struct {
-	Business Services `split_words:"true" default:"kv,ledger" form:"list" desc:"Business processes to run: names of built-in ones (kv, ledger, sequence) and name=/path/to/program for any other, separated by commas."`
+	Business Services `split_words:"true" default:"kv,ledger" of:"pair" form:"list" desc:"Business processes to run: names of built-in ones (kv, ledger, sequence) and name=/path/to/program for any other, separated by commas."`
 }
 
 // Console is where a host answers operators.
 type Console struct {
-	HTTP          string `split_words:"true" default:"127.0.0.1:7704" form:"host:port" desc:"Address of status, metrics and console of a host. Who reaches it may read; what changes something needs the token. It is not encrypted: keep it on loopback or in a network of its own."`
-	HTTPToken     Secret `split_words:"true" secret:"true" form:"secret" desc:"What a call must carry that changes something (Authorization: Bearer …), at least 16 characters, best the same on both hosts. When unset a host derives one from the pair secret. The one that counts is in the file operator.token of HOTPAIR_DATA, readable by its owner only, where the commands find it."`
-	HTTPTokenFile string `split_words:"true" form:"file" desc:"File that holds the token instead, readable by nobody but its owner and group."`
+	HTTP          string `split_words:"true" default:"127.0.0.1:7704" of:"host" form:"host:port" desc:"Address of status, metrics and console of a host. Who reaches it may read; what changes something needs the token. It is not encrypted: keep it on loopback or in a network of its own."`
+	HTTPToken     Secret `split_words:"true" secret:"true" of:"pair" form:"secret" desc:"What a call must carry that changes something (Authorization: Bearer …), at least 16 characters, best the same on both hosts. When unset a host derives one from the pair secret. The one that counts is in the file operator.token of HOTPAIR_DATA, readable by its owner only, where the commands find it."`
+	HTTPTokenFile string `split_words:"true" of:"host" form:"file" desc:"File that holds the token instead, readable by nobody but its owner and group."`
 }
 
 // Host is what the supervisor and the main of a host read.
 type Host struct {
 	Name
 	Storage
-	BusPort         int    `split_words:"true" default:"7701" form:"port" desc:"Port on 127.0.0.1 of the bus between the host's own processes; 0 takes any free one."`
-	Link            string `split_words:"true" default:":7702" form:"host:port" desc:"Where main listens for the other main. Only the peer needs to reach it."`
-	Replication     string `split_words:"true" default:":7703" form:"host:port" desc:"Where the updater listens for the other updater. Only the peer needs to reach it."`
-	PeerLink        string `split_words:"true" needed:"true" form:"host:port" desc:"HOTPAIR_LINK of the other host, as this one reaches it."`
-	PeerReplication string `split_words:"true" needed:"true" form:"host:port" desc:"HOTPAIR_REPLICATION of the other host, as this one reaches it."`
-	Witness         string `split_words:"true" needed:"true" form:"host:port" desc:"HOTPAIR_WITNESS_LISTEN of the witness, as this host reaches it; on a third machine. The same on both hosts. none: there is no witness and the terminals are asked instead; then two hosts that lose each other may both serve, each its own terminals, until they meet."`
+	BusPort         int    `split_words:"true" default:"7701" of:"host" form:"port" desc:"Port on 127.0.0.1 of the bus between the host's own processes; 0 takes any free one."`
+	Link            string `split_words:"true" default:":7702" of:"host" form:"host:port" desc:"Where main listens for the other main. Only the peer needs to reach it."`
+	Replication     string `split_words:"true" default:":7703" of:"host" form:"host:port" desc:"Where the updater listens for the other updater. Only the peer needs to reach it."`
+	PeerLink        string `split_words:"true" needed:"true" of:"host" form:"host:port" desc:"HOTPAIR_LINK of the other host, as this one reaches it."`
+	PeerReplication string `split_words:"true" needed:"true" of:"host" form:"host:port" desc:"HOTPAIR_REPLICATION of the other host, as this one reaches it."`
+	Witness         string `split_words:"true" needed:"true" of:"pair" form:"host:port" desc:"HOTPAIR_WITNESS_LISTEN of the witness, as this host reaches it; on a third machine. The same on both hosts. none: there is no witness and the terminals are asked instead; then two hosts that lose each other may both serve, each its own terminals, until they meet."`
 	PairKey
-	Terminals     Terminals `split_words:"true" form:"list" desc:"Terminals to dial: id=nats://host:port, separated by commas; the same on both hosts. May be empty."`
-	TerminalsFile string    `split_words:"true" form:"file" desc:"File that holds the terminals instead, separated by commas or in lines: one variable can't hold thousands. Read when a process starts."`
+	Terminals     Terminals `split_words:"true" of:"pair" form:"list" desc:"Terminals to dial: id=nats://host:port, separated by commas; the same on both hosts. May be empty."`
+	TerminalsFile string    `split_words:"true" of:"host" form:"file" desc:"File that holds the terminals instead, separated by commas or in lines: one variable can't hold thousands. Read when a process starts."`
 	Work
 	Console
 	Pace

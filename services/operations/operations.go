@@ -104,6 +104,7 @@ func New(ctx context.Context, c Config, r *registry.Registry) *Operations {
 	o.answerPromote(r)
 	o.answerExplain(r)
 	o.answerDoctor(r)
+	o.answerSettings(r)
 	o.answerTerminals(r)
 	o.answerVerify(r)
 	return o

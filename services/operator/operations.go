@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/config"
 )
 
 const (
@@ -67,6 +68,8 @@ var (
 	// Both hosts write to their disks and ask their terminals.
 	CallDoctor = Operation[None, Diagnosis]{Name: "doctor", Method: http.MethodGet, Path: "/api/v1/doctor", Where: Both, Role: View, Within: 10 * time.Second,
 		Says: "Examines both hosts: could a takeover succeed right now?"}
+	CallSettings = Operation[None, config.PairSettings]{Name: "settings", Method: http.MethodGet, Path: "/api/v1/settings", Where: Both, Role: View, Within: 5 * time.Second,
+		Says: "What both hosts are set to, and what differs. Of a secret it says only whether it is set."}
 	CallPromotePlan = Operation[None, PromotePlan]{Name: "promote plan", Method: http.MethodGet, Path: pathPromotePlan, Where: Own, Role: View, Within: answerWithin,
 		Says: "What a forced promotion of this very host would mean; nothing is done."}
 	CallPromote = Operation[PromoteRequest, Promoted]{Name: "promote", Method: http.MethodPost, Path: "/api/v1/promote", Where: Own, Role: Administer, Within: 30 * time.Second,
@@ -102,6 +105,7 @@ var (
 	PartLook      = Part[LookRequest, Look]{"look"}
 	PartExplain   = Part[None, OwnView]{"explain-own"}
 	PartExamine   = Part[None, Examination]{"examine-own"}
+	PartSettings  = Part[None, config.HostSettings]{"settings-own"}
 	PartTerminals = Part[bus.ListTerminals, bus.ListedTerminals]{"list-terminals"}
 	PartProbe     = Part[bus.ProbeTerminals, bus.ProbedTerminals]{"probe-terminals"}
 )
@@ -110,7 +114,7 @@ var (
 func Operations() []Info {
 	return []Info{
 		CallStatus.Info(), CallPeer.Info(), CallSeries.Info(), CallHistory.Info(), CallDiverged.Info(), CallEvents.Info(), CallAlarms.Info(), CallAckAlarm.Info(),
-		CallSwitchover.Info(), CallSchedule.Info(), CallCancelSchedule.Info(), CallPause.Info(), CallResume.Info(), CallExplain.Info(), CallDoctor.Info(),
+		CallSwitchover.Info(), CallSchedule.Info(), CallCancelSchedule.Info(), CallPause.Info(), CallResume.Info(), CallExplain.Info(), CallDoctor.Info(), CallSettings.Info(),
 		CallPromotePlan.Info(), CallPromote.Info(), CallAdmit.Info(),
 		CallTerminals.Info(), CallAddTerminals.Info(), CallRemoveTerminals.Info(), CallProbeTerminals.Info(),
 		CallVerify.Info(), CallVerifyState.Info(), CallStopVerify.Info(), CallBackup.Info(),

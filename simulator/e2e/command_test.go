@@ -100,7 +100,7 @@ func TestCluster_BadOrdersAreExplained(t *testing.T) {
 
 func TestCommands_HaveHelp(t *testing.T) {
 	for _, name := range []string{"cluster", "cluster kill", "supervisor", "main", "updater", "terminal-if", "business", "witness", "terminal",
-		"simulate", "status", "history", "switchover", "version"} {
+		"simulate", "status", "history", "switchover", "settings", "version"} {
 		out, err := exec.Command(binary, append(strings.Fields(name), "--help")...).CombinedOutput()
 		if err != nil || !strings.Contains(string(out), "Usage:") {
 			t.Errorf("hotpair %s --help: %v\n%s", name, err, out)

@@ -2,7 +2,6 @@ package command
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -47,55 +46,6 @@ func TestSwitchoverCommand_AtATime(t *testing.T) {
 	}
 	if w := request(t, a, http.MethodPost, operator.CallSchedule.Path, `{}`, nil); w.Code != http.StatusBadRequest {
 		t.Errorf("no time: %d", w.Code)
-	}
-}
-
-func TestLive_ShowsEachStepOnceFromBothHosts(t *testing.T) {
-	var out strings.Builder
-	l := &live{out: &out, seen: map[string]bool{}}
-	steps := operatortest.Switched().Steps
-	old := operator.Event{Time: operatortest.Noon().Add(-time.Hour), Host: "a", Step: "B9", Text: "of yesterday"}
-	l.note([]operator.Event{old}, true)
-	l.note(append([]operator.Event{old}, steps[:2]...), false)
-	l.note(steps[:3], false)
-	for _, e := range steps[:3] {
-		if n := strings.Count(out.String(), e.Text); n != 1 {
-			t.Errorf("%q is shown %d times in\n%s", e.Text, n, out.String())
-		}
-	}
-	if strings.Contains(out.String(), old.Text) {
-		t.Errorf("what was before is shown:\n%s", out.String())
-	}
-	if left := l.left(steps); len(left) != len(steps)-3 {
-		t.Errorf("%d steps are left of %d", len(left), len(steps))
-	}
-}
-
-// The host that takes over may be heard of first: what it does is shown after what it follows.
-func TestLive_ShowsStepsInTheirOrder(t *testing.T) {
-	var out strings.Builder
-	l := &live{out: &out, seen: map[string]bool{}}
-	steps := operatortest.Switched().Steps
-	l.note(steps[4:6], false) // B7 and B8
-	if out.Len() > 0 {
-		t.Errorf("shown before what they follow:\n%s", out.String())
-	}
-	l.note(steps[:3], false) // B3 to B5; B6 is told at the end only
-	left := l.left(steps)
-	at := -1
-	for n, e := range append(slices.Clone(steps[:3]), left...) {
-		if n < 3 {
-			next := strings.Index(out.String(), e.Text)
-			if next <= at {
-				t.Errorf("%s is not shown in its place:\n%s", e.Step, out.String())
-			}
-			at = next
-		} else if keyOf(e) != keyOf(steps[n]) {
-			t.Errorf("left in place %d: %s, want %s", n, e.Step, steps[n].Step)
-		}
-	}
-	if len(left) != len(steps)-3 {
-		t.Errorf("%d steps are left of %d", len(left), len(steps))
 	}
 }
 

@@ -51,10 +51,10 @@ func (f *flags) switchover(ctx context.Context, c *cobra.Command, targets []targ
 	// One host is asked, once: a second try at the other could switch back what the first one did.
 	ctx, cancel := context.WithTimeout(ctx, operator.CallSwitchover.Within+lookWithin)
 	defer cancel()
-	shown := &live{out: c.OutOrStdout(), seen: map[string]bool{}}
+	shown := screen.NewSteps(c.OutOrStdout())
 	stop := func() {}
 	if !f.json {
-		stop = shown.follow(ctx, looks)
+		stop = follow(ctx, shown, looks)
 	}
 	done, err := operator.CallSwitchover.Ask(ctx, looks[0].client(), operator.None{})
 	stop()
@@ -69,7 +69,7 @@ func (f *flags) switchover(ctx context.Context, c *cobra.Command, targets []targ
 	case f.json && problem != nil:
 		return errors.Join(printJSON(c, problem), fmt.Errorf("switchover: %w", err))
 	}
-	done.Steps = shown.left(done.Steps)
+	done.Steps = shown.Left(done.Steps)
 	switchoverScreen(s, done, err)
 	fmt.Fprint(c.OutOrStdout(), s.Out.String())
 	switch {
@@ -137,7 +137,7 @@ func (f *flags) plan(ctx context.Context, c *cobra.Command, at string, cancel bo
 // switchoverScreen shows the steps of a switchover, with the time since the first.
 func switchoverScreen(s *screen.Screen, done operator.Switchover, failure error) {
 	for _, e := range done.Steps {
-		s.Line(stepRow(e))
+		s.Line(screen.StepRow(e))
 	}
 	if failure == nil {
 		s.Headline(operator.Good, fmt.Sprintf("%s serves, epoch %d: switched over from %s in %s", done.Active, done.Epoch, wording.Or(done.From, "nobody"), wording.Milliseconds(done.Took)))

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/registry"
@@ -111,6 +112,7 @@ type Decided struct {
 	Explained operator.Explanation
 	Scheduled []time.Time
 	Diagnosis operator.Diagnosis
+	Settings  config.PairSettings
 	Plan      operator.PromotePlan
 	Accepted  []string
 	Admitted  []string
@@ -229,6 +231,7 @@ func (h *Host) Registry() *registry.Registry {
 	registry.Answer(r, operator.CallResume, h.Resume)
 	registry.Answer(r, operator.CallExplain, registry.Plain(h.Explain))
 	registry.Answer(r, operator.CallDoctor, registry.Plain(h.Doctor))
+	registry.Answer(r, operator.CallSettings, registry.Plain(func(context.Context) (config.PairSettings, error) { return h.Decided.Settings, h.Err }))
 	registry.Answer(r, operator.CallPromotePlan, registry.Plain(h.PromotePlan))
 	registry.Answer(r, operator.CallPromote, h.Promote)
 	registry.Answer(r, operator.CallAdmit, h.Admit)

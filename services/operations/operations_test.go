@@ -20,4 +20,9 @@ func TestNew_AnswersEveryOperation(t *testing.T) {
 			t.Errorf("nobody answers %s", o.Name)
 		}
 	}
+	for _, s := range r.Served() {
+		if !slices.ContainsFunc(operator.Operations(), func(o operator.Info) bool { return o.Name == s.Name }) {
+			t.Errorf("%s is answered, and not listed in operator.Operations", s.Name)
+		}
+	}
 }

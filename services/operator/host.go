@@ -15,9 +15,9 @@ var (
 	ErrRefused = bus.ErrRefused
 	// ErrUnavailable says that a part of the host that is needed for the answer is down; the text says which.
 	ErrUnavailable = fault.New("unavailable", "unavailable")
-	// ErrForward says that only the active can do this and that it can't be reached over the link; the text has its
-	// address. Whether it did what was asked is unknown if the link broke meanwhile.
-	ErrForward = fault.New("forward", "the active can't be reached over the link")
+	// ErrForward says that the other host has to be asked, as the active or for its part, and that it can't be reached over the
+	// link; the text has its address. Whether it did what was asked is unknown if the link broke meanwhile.
+	ErrForward = fault.New("forward", "the other host can't be reached over the link")
 	// ErrUnfinished says that something was begun and did not end as asked; the text says what came of it.
 	ErrUnfinished = fault.New("unfinished", "not finished")
 	// ErrUnreachable says that no host answers at an address.

@@ -19,7 +19,7 @@ func kinds() []kind {
 		{ErrUsage, http.StatusBadRequest, "The request was not understood"},
 		{ErrToken, http.StatusUnauthorized, "The token is missing or wrong"},
 		{ErrRefused, http.StatusConflict, "Refused"},
-		{ErrForward, http.StatusBadGateway, "The active can't be reached over the link"},
+		{ErrForward, http.StatusBadGateway, "The other host can't be reached over the link"},
 		{ErrUnfinished, http.StatusInternalServerError, "Begun, but not finished as asked"},
 		{ErrUnavailable, http.StatusServiceUnavailable, "A part of the host is down"},
 		{context.DeadlineExceeded, http.StatusGatewayTimeout, "No answer in time; it may still come to pass"},

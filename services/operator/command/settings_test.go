@@ -35,7 +35,7 @@ func TestSettingsCommand(t *testing.T) {
 		"settings-differ": {[]config.HostSettings{a, other}, nil},
 		"settings-all":    {[]config.HostSettings{b, a}, []string{"--all"}},
 		"settings-older":  {[]config.HostSettings{a, other}, []string{"--all"}},
-		"settings-alone":  {[]config.HostSettings{a, {Host: "b", Problem: "the active can't be reached over the link: 192.0.2.2:7704: connection refused"}}, nil},
+		"settings-alone":  {[]config.HostSettings{a, {Host: "b", Problem: "the other host can't be reached over the link: 192.0.2.2:7704: connection refused"}}, nil},
 	} {
 		p := config.Join(c.told[0].Host, c.told)
 		h := &operatortest.Host{Now: operatortest.Paired(), Decided: operatortest.Decided{Settings: p}}

@@ -315,6 +315,9 @@ func TestAgent_TellsTheGapAndPushesChanges(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := y.conn.Flush(); err != nil { // what another connection does next comes after it
+		t.Fatal(err)
+	}
 	next := func() (c bus.AgentChange) {
 		m, err := pushed.NextMsg(patience)
 		if err != nil {

@@ -38,6 +38,9 @@ func TestAgent_KnowsAtOnceThatAHostWasKilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := y.conn.Flush(); err != nil { // what another connection does next comes after it
+		t.Fatal(err)
+	}
 	x := exec.Command(os.Args[0], "-test.run=^TestHelperHost$")
 	x.Env = append(os.Environ(), helperURL+"="+a.URL())
 	out, err := x.StdoutPipe()

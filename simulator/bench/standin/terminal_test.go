@@ -60,6 +60,9 @@ func dial(t testing.TB, name, address string) *host {
 	}); err != nil {
 		t.Fatal(err)
 	}
+	if err := conn.Flush(); err != nil { // what another connection does next comes after it
+		t.Fatal(err)
+	}
 	return h
 }
 

@@ -29,6 +29,7 @@ type host struct {
 	orders     *bus.Poster
 	heard      heard
 	record     pairRecord
+	fitness    *fitness
 	processes  *processes.Processes
 	peer       *peer
 	operations *operations.Operations // what operators can ask for
@@ -87,15 +88,17 @@ func (h *host) askFacts() {
 	bus.CallFacts.Post(h.orders, bus.FactsRequest{}, 5*time.Second, func(f bus.Facts, err error) {
 		if err != nil {
 			h.log.Warn("the updater does not tell what is on disk", "error", err)
-			if h.ctx.Err() == nil && h.processes.IsUp(bus.ProcessUpdater) {
-				h.askFacts()
-			}
+			time.AfterFunc(orderAgain, func() {
+				if h.ctx.Err() == nil && h.processes.IsUp(bus.ProcessUpdater) {
+					h.askFacts()
+				}
+			})
 			return
 		}
+		h.learned.Wake()
 		if h.record.own != nil {
 			if err := h.record.own.load(f.Record); err != nil {
-				h.log.Error("the facts on disk are damaged", "error", err)
-				return
+				h.log.Error("the facts on disk are damaged: this host waits for what the other one knows", "error", err)
 			}
 		}
 		h.heard.empty.Store(f.Empty)

@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"sync"
 
+	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/arbiter"
 	"github.com/hotpair/hotpair/services/role"
 )
@@ -13,29 +15,56 @@ import (
 // ownRegister is the register of a host without a witness: its own copy of the pair record, kept among its durable facts.
 // A write is durable when it is acknowledged and there is nobody to lose against; what it can't do is say what the other
 // host knows, so the role machine asks the terminals before it relies on it.
+//
+// What the other host tells counts at once and is written until it is durable: a compare-and-set rests on the newest record that
+// this main knows, so it does not fail because the updater was down when that one came. It never goes back to an older one.
 type ownRegister struct {
-	keep func(ctx context.Context, record json.RawMessage) error // makes a copy durable
+	*errand // writes what was learned
+	keep    func(ctx context.Context, note bus.Note) error
+	storing chan struct{} // one token: a write is under way
 
-	mu     sync.Mutex
-	known  bool // the updater has told what is on disk
-	record role.Record
+	mu      sync.Mutex
+	known   bool // the updater has told what is on disk
+	newest  role.Record
+	stored  role.Record // of which it is certain that it is on disk
+	problem string      // why newest is not, since it was tried
+}
+
+// newOwnRegister makes it; told hears why the copy can't be written, and "" when it is.
+func newOwnRegister(keep func(ctx context.Context, note bus.Note) error, log *slog.Logger, told func(problem string)) *ownRegister {
+	o := &ownRegister{keep: keep, storing: make(chan struct{}, 1)}
+	o.errand = newErrand("the own copy of the pair record", log, o.write, func(problem string) {
+		if problem != "" {
+			problem = "its own copy of the pair record can't be written: " + problem
+		}
+		o.mu.Lock()
+		o.problem = problem
+		o.mu.Unlock()
+		told(problem)
+	})
+	return o
 }
 
 // ownRevision orders records as the role machine does, so that the same record has the same revision on both hosts.
 func ownRevision(r role.Record) uint64 { return r.Epoch<<24 | r.Version&(1<<24-1) }
 
-// load takes the copy found on disk; empty is none.
-func (o *ownRegister) load(raw json.RawMessage) error {
+// load takes the copy found on disk; empty is none. One that can't be read is none, and an error: the other host may tell it
+// again.
+func (o *ownRegister) load(raw json.RawMessage) (err error) {
 	var r role.Record
 	if len(raw) > 0 {
-		if err := json.Unmarshal(raw, &r); err != nil {
-			return fmt.Errorf("own copy of the pair record: %w", err)
+		if err = json.Unmarshal(raw, &r); err != nil {
+			r, err = role.Record{}, fmt.Errorf("own copy of the pair record: %w", err)
 		}
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.record, o.known = r, true
-	return nil
+	o.stored, o.known = r, true
+	if r.Newer(o.newest) {
+		o.newest = r
+	}
+	o.Wake()
+	return err
 }
 
 // Read implements arbiter.Register.
@@ -45,17 +74,23 @@ func (o *ownRegister) Read(context.Context) (arbiter.Value, error) {
 	if !o.known {
 		return arbiter.Value{}, arbiter.ErrUnreachable
 	}
-	return arbiter.Value{Record: o.record, Revision: ownRevision(o.record), Empty: o.record.Version == 0}, nil
+	return arbiter.Value{Record: o.newest, Revision: ownRevision(o.newest), Empty: o.newest.Version == 0}, nil
 }
 
 // Write implements arbiter.Register.
 func (o *ownRegister) Write(ctx context.Context, record role.Record, expected uint64) (uint64, error) {
+	end, err := o.begin(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("%w: %w", arbiter.ErrUnreachable, err)
+	}
+	defer end()
 	o.mu.Lock()
-	defer o.mu.Unlock()
+	known, newest := o.known, o.newest
+	o.mu.Unlock()
 	switch {
-	case !o.known:
+	case !known:
 		return 0, arbiter.ErrUnreachable
-	case ownRevision(o.record) != expected:
+	case ownRevision(newest) != expected:
 		return 0, arbiter.ErrConflict
 	}
 	if err := o.store(ctx, record); err != nil {
@@ -64,11 +99,40 @@ func (o *ownRegister) Write(ctx context.Context, record role.Record, expected ui
 	return ownRevision(record), nil
 }
 
-// learn replaces the copy by what the other host knows.
-func (o *ownRegister) learn(ctx context.Context, record role.Record) error {
+// learn takes what the other host knows. It never waits.
+func (o *ownRegister) learn(record role.Record) {
 	o.mu.Lock()
-	defer o.mu.Unlock()
+	if record.Newer(o.newest) {
+		o.newest = record
+	}
+	o.mu.Unlock()
+	o.Wake()
+}
+
+// write makes the newest record durable.
+func (o *ownRegister) write(ctx context.Context) error {
+	end, err := o.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	o.mu.Lock()
+	record, due := o.newest, o.known && !o.stored.Equal(o.newest)
+	o.mu.Unlock()
+	if !due {
+		return nil
+	}
 	return o.store(ctx, record)
+}
+
+// begin waits until no other write is under way: two on their way could pass each other.
+func (o *ownRegister) begin(ctx context.Context) (end func(), err error) {
+	select {
+	case o.storing <- struct{}{}:
+		return func() { <-o.storing }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 func (o *ownRegister) store(ctx context.Context, record role.Record) error {
@@ -76,18 +140,24 @@ func (o *ownRegister) store(ctx context.Context, record role.Record) error {
 	if err != nil {
 		return err
 	}
-	if err := o.keep(ctx, raw); err != nil {
+	if err := o.keep(ctx, bus.Note{Record: raw}); err != nil {
 		return err
 	}
-	o.record = record
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.stored = record
+	if record.Newer(o.newest) {
+		o.newest = record
+	}
+	if !o.stored.Equal(o.newest) {
+		o.Wake()
+	}
 	return nil
 }
 
-// Status implements witnessStatus.
-func (o *ownRegister) Status() arbiter.Status { return arbiter.Status{Reachable: true} }
-
-// Run implements runner: there is nobody to keep a connection to.
-func (o *ownRegister) Run(ctx context.Context) error {
-	<-ctx.Done()
-	return ctx.Err()
+// Status implements keeper.
+func (o *ownRegister) Status() arbiter.Status {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return arbiter.Status{Reachable: o.problem == "", Problem: o.problem}
 }

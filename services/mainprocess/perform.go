@@ -23,6 +23,8 @@ const (
 	orderDeadline   = 5 * time.Second
 	serveDeadline   = 15 * time.Second // a resuming updater reads both journals
 	requireDeadline = 30 * time.Second // the last frames of a catch-up
+	// orderAgain is the pause before an order that was not carried out is given again.
+	orderAgain = 250 * time.Millisecond
 )
 
 // performer carries out what the role machine orders. Each action is begun on the driver's goroutine; what takes time runs
@@ -35,21 +37,24 @@ type performer struct {
 	driver  *driver
 	orders  *bus.Poster
 	record  *pairRecord
+	learned *learned
 	peer    *peer
 	reports *reports
 	terms   *terms
 
-	resumed  bool // the updater serves its term again, after a restart; of the driver's goroutine
-	attaches atomic.Uint64
-	exit     chan struct{} // closed when the machine has ended this main's work
-	exitOnce sync.Once
-	leaving  sync.WaitGroup // last words that the end waits for
+	processes interface{ IsUp(name string) bool } // of this host
+	resumed   bool                                // the updater serves its term again, after a restart; of the driver's goroutine
+	attaches  atomic.Uint64
+	exit      chan struct{} // closed when the machine has ended this main's work
+	exitOnce  sync.Once
+	leaving   sync.WaitGroup // last words that the end waits for
 }
 
 // newPerformer makes the performer of a main whose other parts are there.
 func newPerformer(h *host) *performer {
 	return &performer{ctx: h.ctx, log: h.log, clock: h.clock, lease: h.config.Lease, driver: h.driver, orders: h.orders,
-		record: &h.record, peer: h.peer, reports: h.reports, terms: h.terms, exit: make(chan struct{})}
+		record: &h.record, learned: newLearned(noteBy(h.orders), h.log),
+		peer: h.peer, reports: h.reports, terms: h.terms, processes: h, exit: make(chan struct{})}
 }
 
 // perform begins one action. It runs on the driver's goroutine and never waits.
@@ -84,7 +89,9 @@ func (p *performer) perform(action role.Action) {
 				}
 			})
 	case role.Release:
-		tellUpdater(p, bus.CallRelease, bus.Release{})
+		p.insist(bus.ProcessUpdater, bus.CallRelease.Subject(), func(done func(error)) {
+			bus.CallRelease.Post(p.orders, bus.Release{}, orderDeadline, func(_ bus.Done, err error) { done(err) })
+		})
 	case role.Serve:
 		p.serve(a)
 	case role.AttachTerminals:
@@ -98,12 +105,15 @@ func (p *performer) perform(action role.Action) {
 		handover := p.terms.tenure
 		p.driver.work.Go(func() { p.drain(a, handover) })
 	case role.BecomeStandby:
-		p.detach(func(error) {})
-		tellUpdater(p, bus.CallStandby, bus.Standby{Epoch: a.Epoch})
+		p.insist(bus.ProcessTerminalInterface, bus.CallDetach.Subject(), p.detach)
+		p.insist(bus.ProcessUpdater, bus.CallStandby.Subject(), func(done func(error)) {
+			bus.CallStandby.Post(p.orders, bus.Standby{Epoch: a.Epoch}, orderDeadline, func(_ bus.Done, err error) { done(err) })
+		})
+		p.learned.note(bus.Note{Epoch: a.Epoch}) // an updater that is down starts as standby, but does not know of which epoch
 	case role.WriteFacts:
-		tellUpdater(p, bus.CallNote, bus.Note{PairID: a.PairID, RecordVersion: a.RecordVersion})
+		p.learned.note(bus.Note{PairID: a.PairID, RecordVersion: a.RecordVersion})
 		if a.Record != nil && p.record.own != nil {
-			p.driver.work.Go(func() { p.learnRecord(*a.Record) })
+			p.record.own.learn(*a.Record)
 		}
 	case role.Resign:
 		p.leaving.Add(1)
@@ -125,12 +135,22 @@ func failure(err error) string {
 	return err.Error()
 }
 
-// tellUpdater gives an order whose only answer is that it was carried out.
-func tellUpdater[Q any](p *performer, e bus.Endpoint[Q, bus.Done], q Q) {
-	e.Post(p.orders, q, orderDeadline, func(_ bus.Done, err error) {
-		if err != nil && p.ctx.Err() == nil {
-			p.log.Warn("the updater did not carry out an order", "order", e.Subject(), "error", err)
+// insist gives an order whose only answer is that it was carried out, again until it is, as long as the host has the role it was
+// given for. A process that went down needs it no more: it starts without a term. It runs on the driver's goroutine.
+func (p *performer) insist(process, order string, give func(done func(error))) {
+	term := p.terms.tenure.ctx
+	give(func(err error) {
+		if err == nil || term.Err() != nil {
+			return
 		}
+		p.log.Warn("an order was not carried out", "process", process, "order", order, "error", err)
+		time.AfterFunc(orderAgain, func() {
+			p.driver.during(term, func() {
+				if p.processes.IsUp(process) {
+					p.insist(process, order, give)
+				}
+			})
+		})
 	})
 }
 
@@ -145,15 +165,6 @@ func (p *performer) readRecord() {
 		return
 	}
 	p.driver.Give(role.RecordRead{Record: v.Record, Revision: v.Revision, WitnessID: v.WitnessID, Empty: v.Empty, Wall: time.Now()})
-}
-
-// learnRecord keeps what the other host knows, without a witness.
-func (p *performer) learnRecord(record role.Record) {
-	ctx, cancel := context.WithTimeout(p.ctx, orderDeadline)
-	defer cancel()
-	if err := p.record.own.learn(ctx, record); err != nil && p.ctx.Err() == nil {
-		p.log.Warn("the own copy of the pair record is behind", "error", err)
-	}
 }
 
 // writeRecord makes this host's note of membership durable, then tries the compare-and-set.
@@ -210,7 +221,15 @@ func (p *performer) attachAs(epoch uint64, resumed bool) {
 		p.driver.Give(role.TerminalsAttached{Epoch: epoch, Attached: r.Attached, Refused: r.Refused, Waiting: r.Unreachable, Failure: failure(err)})
 		if err == nil {
 			p.driver.during(term, func() { p.driver.work.Go(p.reports.auditor.Begin(term, epoch)) })
+			return
 		}
+		time.AfterFunc(orderAgain, func() {
+			p.driver.during(term, func() {
+				if p.processes.IsUp(bus.ProcessTerminalInterface) { // else it is attached when it is up
+					p.attachAs(epoch, true)
+				}
+			})
+		})
 	})
 }
 

@@ -2,11 +2,9 @@ package mainprocess
 
 import (
 	"context"
-	"encoding/json"
 	"sync/atomic"
 	"time"
 
-	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/arbiter"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/role"
@@ -44,16 +42,4 @@ func (r *pairRecord) write(ctx context.Context, record role.Record, expected uin
 func (r *pairRecord) Written() (ago time.Duration, ever bool) {
 	at := r.wrote.Load()
 	return r.clock() - time.Duration(at), at != 0
-}
-
-// keepBy orders the updater to make the own copy durable.
-func keepBy(orders *bus.Poster) func(ctx context.Context, record json.RawMessage) error {
-	return func(ctx context.Context, record json.RawMessage) error {
-		within := orderDeadline
-		if deadline, ok := ctx.Deadline(); ok {
-			within = time.Until(deadline)
-		}
-		_, err := bus.CallNote.PostWait(ctx, orders, bus.Note{Record: record}, within)
-		return err
-	}
 }

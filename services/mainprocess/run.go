@@ -62,6 +62,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 		Host: c.Host, PairID: rand.Text(), Lease: c.Lease, StandbyPatience: c.StandbyPatience, RefusedIsDead: c.RefusedIsDead,
 		Witnessless: c.Witnessless(),
 	}, h.clock()), h.clock, interval, log)
+	h.fitness = &fitness{driver: h.driver}
 	h.reports = newReports(h)
 
 	users := bus.NewUsers()
@@ -89,7 +90,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 
 	h.record.clock = h.clock
 	if c.Witnessless() {
-		h.record.own = &ownRegister{keep: keepBy(h.orders)}
+		h.record.own = newOwnRegister(noteBy(h.orders), log, h.fitness.keep)
 		h.record.keeper = h.record.own
 		log.Warn("this pair has no witness: hosts that lose each other may both serve until they meet")
 	} else {
@@ -116,7 +117,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 
 	h.processes = processes.New(processes.Config{
 		Host: c, Environ: os.Environ(), Users: users, Server: server, Conn: conns.Control, Inherit: inherit, Begin: ground.Start,
-		Watcher: h, Machine: h.driver, Log: log,
+		Watcher: h, Machine: h.fitness, Log: log,
 	})
 
 	group, running := errgroup.WithContext(work)
@@ -127,6 +128,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	})
 	group.Go(func() error { return h.operations.Run(running) })
 	group.Go(func() error { return h.record.keeper.Run(running) })
+	group.Go(func() error { return h.learned.Run(running) })
 	group.Go(func() error { return h.peer.link.Run(running) })
 	group.Go(func() error { return h.measures.recorder.Run(running) })
 	group.Go(func() error { return h.blackbox.Run(running) })

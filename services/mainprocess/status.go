@@ -67,7 +67,7 @@ func (h *host) Status(context.Context) operator.Status {
 		s.Witness.Reachable, s.Witness.Problem = false, replacedWitness(v)
 	}
 	if h.record.own != nil {
-		s.Witness = operator.Witness{None: true, Reachable: true, HeardMS: -1}
+		s.Witness = operator.Witness{None: true, Reachable: w.Reachable, Problem: w.Problem, HeardMS: -1}
 	}
 	h.addProcesses(&s)
 	s.Audit = h.auditor.Shown()

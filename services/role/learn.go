@@ -67,7 +67,7 @@ func (m *Machine) learn(r Record, revision uint64, fromArbiter bool) {
 	case m.facts.PairID == "" && !m.facts.Empty:
 		m.foreign = "this host holds data but belongs to no pair"
 		return
-	case m.config.Witnessless && m.haveRecord && !r.Equal(m.record) && !newer(r, m.record):
+	case m.config.Witnessless && m.haveRecord && !r.Equal(m.record) && !r.Newer(m.record):
 		return
 	case !m.config.Witnessless && (r.Version < m.facts.RecordVersion || m.haveRecord && r.Version < m.record.Version):
 		if fromArbiter && (!m.haveRecord || r.Version < m.record.Version) {

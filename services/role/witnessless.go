@@ -14,8 +14,8 @@ import (
 // aside in a file and an alarm (R10). Epochs of the first host by name are even, of the second odd, so the two never choose
 // the same (V13).
 
-// newer orders records: a higher epoch always wins.
-func newer(r, than Record) bool {
+// Newer orders records where no revision does: a higher epoch always wins.
+func (r Record) Newer(than Record) bool {
 	return r.Epoch > than.Epoch || r.Epoch == than.Epoch && r.Version > than.Version
 }
 

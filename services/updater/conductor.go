@@ -72,7 +72,7 @@ func newConductor(u *updater, answerers ...answerer) *conductor {
 func (c *conductor) takeOrders() {
 	u := c.u
 	bus.CallFacts.Handle(c.router, func(_ bus.FactsRequest, answer func(bus.Facts, error)) { answer(u.describe(), nil) })
-	bus.CallNote.HandleIn(context.Background(), c.router, &c.asides, func(_ context.Context, q bus.Note) (bus.Done, error) { return u.note(q) })
+	bus.CallNote.HandleIn(context.Background(), c.router, &inOrder{group: &c.asides}, func(_ context.Context, q bus.Note) (bus.Done, error) { return u.note(q) })
 	inTurn(c, bus.CallPrepare, u.prepare)
 	inTurn(c, bus.CallRelease, func(context.Context, bus.Release) (bus.Done, error) { return u.release() })
 	inTurn(c, bus.CallServe, func(ctx context.Context, q bus.Serve) (bus.Served, error) {
@@ -232,4 +232,39 @@ func begin(ctx context.Context, o order) *job {
 		j.done <- result{answer, err}
 	}()
 	return j
+}
+
+// inOrder answers one after the other, in the order in which they came: of two notes the later one is the one that stays.
+type inOrder struct {
+	group bus.Group
+
+	mu      sync.Mutex
+	waiting []func()
+	running bool
+}
+
+// Go implements bus.Group.
+func (o *inOrder) Go(f func()) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.waiting = append(o.waiting, f)
+	if !o.running {
+		o.running = true
+		o.group.Go(o.run)
+	}
+}
+
+func (o *inOrder) run() {
+	for {
+		o.mu.Lock()
+		if len(o.waiting) == 0 {
+			o.running = false
+			o.mu.Unlock()
+			return
+		}
+		f := o.waiting[0]
+		o.waiting = o.waiting[1:]
+		o.mu.Unlock()
+		f()
+	}
 }

@@ -36,10 +36,12 @@ func (u *updater) inconsistent() bool {
 
 // note answers bus.Note: facts that must be durable before main goes on.
 func (u *updater) note(q bus.Note) (bus.Done, error) {
+	raised := false
 	err := u.facts.Update(func(f *facts.Data) error {
 		if q.PairID != "" {
 			f.PairID = q.PairID
 		}
+		raised = q.Epoch > f.Epoch
 		f.Epoch = max(f.Epoch, q.Epoch)
 		f.RecordVersion = max(f.RecordVersion, q.RecordVersion)
 		if q.Record != nil {
@@ -50,6 +52,9 @@ func (u *updater) note(q bus.Note) (bus.Done, error) {
 		}
 		return nil
 	})
+	if raised {
+		u.journal.Revoke() // as in standby: nobody of a lower epoch may append any more (R5)
+	}
 	return bus.Done{}, u.afterWrite(err)
 }
 

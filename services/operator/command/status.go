@@ -184,7 +184,7 @@ func peerRow(st operator.Status) string {
 
 func witnessRow(w operator.Witness) string {
 	if w.None {
-		return "none: the terminals are asked who serves"
+		return strings.TrimSuffix("none: the terminals are asked who serves; "+w.Problem, "; ")
 	}
 	text := wording.Or(w.Address, "none")
 	if w.Reachable {

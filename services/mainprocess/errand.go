@@ -1,0 +1,137 @@
+package mainprocess
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+)
+
+// errandFirst and errandMost are the pause between two tries of an errand; it doubles.
+const (
+	errandFirst = 50 * time.Millisecond
+	errandMost  = time.Second
+)
+
+// errand is something that has to become durable, however long that takes: it is tried until it is done, one try at a time. What
+// is wanted may change meanwhile; a try is for what is wanted then.
+type errand struct {
+	what  string // in a sentence: "it can't be made durable"
+	log   *slog.Logger
+	do    func(ctx context.Context) error // makes durable what is wanted by now; nil: nothing is left to do
+	told  func(problem string)            // is told when the reason why it is not done changes; "" when it is done
+	woken chan struct{}
+}
+
+func newErrand(what string, log *slog.Logger, do func(ctx context.Context) error, told func(problem string)) *errand {
+	return &errand{what: what, log: log, do: do, told: told, woken: make(chan struct{}, 1)}
+}
+
+// Wake says that something else is wanted, or that a try may succeed now. It never waits.
+func (e *errand) Wake() {
+	select {
+	case e.woken <- struct{}{}:
+	default:
+	}
+}
+
+// Run does the errand until ctx ends.
+func (e *errand) Run(ctx context.Context) error {
+	var problem string
+	var since time.Time
+	for pause, tries := errandFirst, 0; ; {
+		err := e.do(ctx)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if now := failure(err); now != problem {
+			if problem == "" {
+				since = time.Now()
+				e.log.Warn(e.what+" is not durable yet; it is tried until it is", "error", err)
+			}
+			problem = now
+			e.told(problem)
+			if problem == "" {
+				e.log.Info(e.what+" is durable now", "tries", tries+1, "took", time.Since(since))
+			}
+		}
+		var again <-chan time.Time
+		if err == nil {
+			pause, tries = errandFirst, 0
+		} else {
+			again, pause, tries = time.After(pause), min(2*pause, errandMost), tries+1
+		}
+		select {
+		case <-e.woken:
+			pause = errandFirst
+		case <-again:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// learned is what the machine has learned of the pair and the updater has to know durably: the pair, the highest record seen (V12),
+// the highest epoch (R5). None of it goes back.
+type learned struct {
+	*errand
+	keep func(ctx context.Context, note bus.Note) error
+
+	mu         sync.Mutex
+	want, have bus.Note // only PairID, Epoch and RecordVersion
+}
+
+func newLearned(keep func(ctx context.Context, note bus.Note) error, log *slog.Logger) *learned {
+	l := &learned{keep: keep}
+	l.errand = newErrand("what was learned of the pair", log, l.write, func(string) {})
+	return l
+}
+
+// note has something kept as well. It never waits.
+func (l *learned) note(n bus.Note) {
+	l.mu.Lock()
+	if n.PairID != "" {
+		l.want.PairID = n.PairID
+	}
+	l.want.Epoch = max(l.want.Epoch, n.Epoch)
+	l.want.RecordVersion = max(l.want.RecordVersion, n.RecordVersion)
+	l.mu.Unlock()
+	l.Wake()
+}
+
+func (l *learned) write(ctx context.Context) error {
+	l.mu.Lock()
+	want, due := l.want, l.want.PairID != l.have.PairID || l.want.Epoch != l.have.Epoch || l.want.RecordVersion != l.have.RecordVersion
+	l.mu.Unlock()
+	if !due {
+		return nil
+	}
+	if err := l.keep(ctx, want); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	l.have = want
+	more := l.want.PairID != want.PairID || l.want.Epoch != want.Epoch || l.want.RecordVersion != want.RecordVersion
+	l.mu.Unlock()
+	if more {
+		l.Wake()
+	}
+	return nil
+}
+
+// noteBy orders the updater to make facts durable.
+func noteBy(orders *bus.Poster) func(ctx context.Context, note bus.Note) error {
+	return func(ctx context.Context, note bus.Note) error {
+		within := orderDeadline
+		if deadline, ok := ctx.Deadline(); ok {
+			within = time.Until(deadline)
+		}
+		if _, err := bus.CallNote.PostWait(ctx, orders, note, within); err != nil {
+			return fmt.Errorf("the updater: %w", err)
+		}
+		return nil
+	}
+}

@@ -107,14 +107,14 @@ var rules = []rule{
 		within("services/operations"),
 		but(within("services", "storage"), func(i string) bool {
 			return words(i) || i == "services/operator" || within("services/alarms", "services/arbiter", "services/config", "services/events", "services/metrics",
-				"services/operations", "services/operator/registry", "services/role", "services/supervisor")(i)
+				"services/operations", "services/operator/registry", "services/operator/verdict", "services/role", "services/supervisor")(i)
 		})},
 	{"what operators see knows neither how it is served nor how it is shown",
 		func(pkg string) bool { return pkg == "services/operator" },
 		within("services/operator/web", "services/operator/command", "services/operator/registry", "services/operator/screen", "net/http/httptest", "github.com/spf13/cobra")},
 	{"HTTP and command line for operators know nothing of each other",
-		within("services/operator/web", "services/operator/registry"),
-		within("services/operator/command", "services/operator/screen", "github.com/spf13/cobra")},
+		within("services/operator/web", "services/operator/registry", "services/operator/verdict"),
+		within("services/operator/command", "services/operator/hosts", "services/operator/screen", "github.com/spf13/cobra")},
 	{"the command line asks hosts over the interface",
 		within("services/operator/command"),
 		but(within("services/operator/web", "services/operator/registry", "services/mainprocess"), words)},

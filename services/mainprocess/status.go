@@ -10,6 +10,7 @@ import (
 	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/operations"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/verdict"
 	"github.com/hotpair/hotpair/services/process"
 	"github.com/hotpair/hotpair/services/role"
 )
@@ -17,7 +18,7 @@ import (
 // shownEvents is how many of the last events a status carries.
 const shownEvents = 20
 
-// Status gives what this main knows, without asking anybody: it answers whatever else is down.
+// Status gives what this main knows and what it means, without asking anybody: it answers whatever else is down.
 func (h *host) Status(context.Context) operator.Status {
 	v, now, wall := h.driver.View(), h.clock(), time.Now()
 	s := operator.Status{
@@ -72,7 +73,7 @@ func (h *host) Status(context.Context) operator.Status {
 	h.addProcesses(&s)
 	s.Audit = h.auditor.Shown()
 	s.Alarms = h.AllAlarms()
-	return s
+	return verdict.Whole(s)
 }
 
 func (h *host) addProcesses(s *operator.Status) {

@@ -12,6 +12,7 @@ import (
 	"github.com/hotpair/hotpair/services/fault"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/registry"
+	"github.com/hotpair/hotpair/services/operator/verdict"
 	"github.com/hotpair/hotpair/services/role"
 	"github.com/hotpair/hotpair/services/role/predict"
 )
@@ -56,10 +57,10 @@ func (o *Operations) doctor(ctx context.Context, caller operator.Caller, _ opera
 	}
 	other, err := registry.Other(ctx, o.registry, operator.PartExamine, caller, operator.None{})
 	if err != nil {
-		return operator.Diagnose(own, nil, err.Error(), 0), nil
+		return verdict.Diagnose(own, nil, err.Error(), 0), nil
 	}
 	// Its clock was read when it answered: the way back is short beside any difference that matters.
-	return operator.Diagnose(own, &other, "", time.Until(other.Time)), nil
+	return verdict.Diagnose(own, &other, "", time.Until(other.Time)), nil
 }
 
 // examineOwn looks at this host.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/registry"
+	"github.com/hotpair/hotpair/services/operator/verdict"
 	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/services/role"
 	"github.com/hotpair/hotpair/services/role/predict"
@@ -121,8 +122,7 @@ func shownOutlook(o predict.Prediction) operator.Outlook {
 // answer.
 func (o *Operations) explain(ctx context.Context, caller operator.Caller, _ operator.None) (operator.Explanation, error) {
 	status := o.Main.Status(ctx)
-	level, sentence := status.Summary()
-	e := operator.Explanation{Host: o.Host.Host, Time: time.Now(), Level: level.String(), Summary: sentence, Why: o.reasons(status)}
+	e := operator.Explanation{Host: o.Host.Host, Time: time.Now(), Level: status.Level, Summary: status.Sentence, Why: o.reasons(status)}
 	own, err := o.explainOwn(ctx, caller, operator.None{})
 	if err != nil {
 		return e, err
@@ -135,7 +135,7 @@ func (o *Operations) explain(ctx context.Context, caller operator.Caller, _ oper
 	} else {
 		e.NotAsked = "the other host was not asked: " + err.Error()
 	}
-	e.Next = operator.Foresee(own, other)
+	e.Next = verdict.Foresee(own, other)
 	e.Times = implied(o.Times, o.Host.Witnessless())
 	return e, nil
 }

@@ -15,11 +15,11 @@ import (
 // answerViews answers how this host and the pair are, and what happened.
 func (o *Operations) answerViews(r *registry.Registry) {
 	registry.Answer(r, operator.CallStatus, registry.Plain(func(ctx context.Context) (operator.Status, error) {
-		return operator.Whole(o.Main.Status(ctx)), nil
+		return o.Main.Status(ctx), nil
 	}))
 	registry.Answer(r, operator.CallPeer, registry.Plain(func(ctx context.Context) (operator.Status, error) {
 		look, err := o.PeerLook(ctx, time.Now())
-		return operator.Whole(look.Status), err
+		return look.Status, err
 	}))
 	registry.Answer(r, operator.CallSeries, registry.Plain(func(context.Context) (operator.Series, error) { return o.Series(time.Time{}), nil }))
 	registry.Answer(r, operator.CallHistory, o.history)

@@ -2,7 +2,6 @@ package operator
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/hotpair/hotpair/services/operator/wording"
@@ -48,12 +47,4 @@ func (a *Audit) Sentence() string {
 		text += "; not finished: " + a.Error
 	}
 	return text
-}
-
-// alarmLost is the id of the alarm that an acknowledged update is missing.
-const alarmLost = "updates-lost"
-
-// lost reports whether an acknowledged update is missing and no operator has said that it was seen.
-func (s Status) lost() bool {
-	return slices.ContainsFunc(s.Alarms, func(a Alarm) bool { return a.ID == alarmLost })
 }

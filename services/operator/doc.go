@@ -3,7 +3,7 @@
 // shown by package command.
 //
 // Why one API: command line, console, load balancers and scripts must never tell different stories, so each of them is
-// a view of the same Status, and what it means in words is decided once ([Status.Summary]).
+// a view of the same Status, and what it means in words is decided once, by package verdict.
 //
 // What it guarantees:
 //   - /active is 200 only while the host holds the very right by which terminal-if lets answers leave (R6): a time that

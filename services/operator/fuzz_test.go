@@ -13,9 +13,7 @@ func FuzzDecodeAnswer(f *testing.F) {
 	f.Add(200, "", []byte(`{"hosts":{"a":{"http":"http://127.0.0.1:1"}},"updates":[{"position":"1/1","keys":["k"]}]}`))
 	f.Fuzz(func(t *testing.T, code int, contentType string, body []byte) {
 		var status Status
-		if decodeAnswer(code, contentType, body, &status) == nil {
-			_, _ = status.Summary()
-		}
+		_ = decodeAnswer(code, contentType, body, &status)
 		var page bus.HistoryPage
 		_ = decodeAnswer(code, contentType, body, &page)
 	})

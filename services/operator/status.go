@@ -2,7 +2,6 @@ package operator
 
 import (
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
@@ -19,16 +18,6 @@ func LevelOf(word string) Level {
 		}
 	}
 	return Bad
-}
-
-// Whole completes a status for programs: what it means is said.
-func Whole(s Status) Status {
-	if s.Processes == nil {
-		s.Processes = map[string]Process{}
-	}
-	level, sentence := s.Summary()
-	s.Level, s.Sentence = level.String(), sentence
-	return s
 }
 
 // ProgressWord says a bus.Peer… value for people.
@@ -173,77 +162,6 @@ func (l Level) String() string { return [...]string{"good", "warning", "bad"}[mi
 
 // Serves reports whether the host could answer terminals when the status was taken.
 func (s Status) Serves() bool { return s.Role == "active" && s.RightUntilMS > 0 }
-
-// Summary says in one sentence how the pair is, as this host sees it, and how good that is.
-func (s Status) Summary() (Level, string) {
-	level, sentence := s.judge()
-	if s.lost() {
-		return Bad, "updates are lost, see alarms; " + sentence
-	}
-	if level == Good && !s.Witness.None && !s.Witness.Reachable {
-		return Warning, strings.Split(sentence, ":")[0] + ", but no witness answers: the next failure stops the service"
-	}
-	if level == Good && len(s.Alarms) > 0 {
-		return Warning, sentence + "; see alarms"
-	}
-	return level, sentence
-}
-
-func (s Status) judge() (Level, string) {
-	peer := wording.Or(s.Peer.Host, "the other host")
-	switch {
-	case s.Pause == nil || s.Mode != "paired":
-	case s.Serves():
-		return Warning, s.Host + " serves and " + peer + " holds every update, but would not take over while that is paused"
-	case s.Role == "standby" && s.Pause.HeldBack != "":
-		return Bad, s.Host + " holds every update and does not take over, because that is paused: hotpair resume ends it"
-	case s.Role == "standby":
-		return Warning, s.Host + " holds every update, but would not take over from " + peer + " while that is paused"
-	}
-	switch s.Role {
-	case "starting":
-		return Warning, s.Host + " is starting"
-	case "active":
-		switch {
-		case s.RightUntilMS <= 0:
-			return Bad, s.Host + " is active but may not answer: its right has ended"
-		case s.Mode == "paired":
-			return Good, s.Host + " serves and " + peer + " holds every update: either host may fail"
-		}
-		switch s.Peer.Progress {
-		case bus.PeerProbe, bus.PeerCatchingUp, bus.PeerCopying, bus.PeerClose:
-			return Warning, s.Host + " serves alone until " + peer + " is in sync: " + ProgressWord(s.Peer.Progress) + s.Peer.CatchUp.Suffix(", ")
-		}
-		return Warning, s.Host + " serves alone: if it fails, nobody serves"
-	case "takeover":
-		return Warning, s.Host + " is taking over from " + peer
-	case "handover":
-		return Warning, s.Host + " is handing over to " + peer
-	case "stopped":
-		return Bad, s.Host + " has stopped"
-	}
-	return s.judgeStandby(peer)
-}
-
-func (s Status) judgeStandby(peer string) (Level, string) {
-	switch s.Mode {
-	case "paired":
-		return Good, s.Host + " is standby and in sync: it takes over when " + peer + " fails"
-	case "catching-up":
-		return Warning, s.Host + " is catching up with " + peer + s.CatchUp.Suffix(": ")
-	case "copying":
-		return Warning, s.Host + " is taking a copy of " + peer + "'s database" + s.CatchUp.Suffix(": ")
-	}
-	switch {
-	case s.WaitingFor != "" && s.Active == peer && s.Peer.Role == "active":
-		return Bad, s.Host + " can't join " + peer + ": " + s.WaitingFor
-	case strings.HasPrefix(s.WaitingFor, "waiting for "):
-		return Bad, s.Host + " is " + s.WaitingFor
-	case s.WaitingFor != "":
-		return Bad, s.Host + " may not serve: " + s.WaitingFor
-	}
-	return Bad, s.Host + " may not serve and is not in sync"
-}
 
 // Suffix says how far, as the end of a sentence behind a separator; "" when nothing is known.
 func (c *CatchUp) Suffix(separator string) string {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/hosts"
 	"github.com/hotpair/hotpair/services/operator/screen"
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
@@ -23,7 +24,7 @@ HOTPAIR_ALARM_COMMAND and HOTPAIR_ALARM_WEBHOOK of a host are told of each alarm
 		`  hotpair alarms
   hotpair alarms --json | jq -r '.alarms[].id'
   hotpair alarms ack updates-lost                  # seen, and dealt with`,
-		f, func(ctx context.Context, c *cobra.Command, _ []target) error {
+		f, func(ctx context.Context, c *cobra.Command, _ []hosts.Target) error {
 			list, err := asked(ctx, c, f, operator.CallAlarms, operator.None{})
 			if err != nil {
 				return err
@@ -49,7 +50,7 @@ func (f *flags) ackAlarm(ctx context.Context, c *cobra.Command, id string) error
 	if !bus.ValidName(id) {
 		return fmt.Errorf("%w: %q is no alarm's id; hotpair alarms lists them", operator.ErrUsage, id)
 	}
-	ctx, cancel := context.WithTimeout(ctx, operator.CallAckAlarm.Within+lookWithin)
+	ctx, cancel := context.WithTimeout(ctx, operator.CallAckAlarm.Within+hosts.Within)
 	defer cancel()
 	client, err := f.client(ctx, c)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/hosts"
 	"github.com/hotpair/hotpair/services/operator/screen"
 )
 
@@ -32,12 +33,12 @@ func Commands() []*cobra.Command {
 
 // flags that every command has.
 type flags struct {
-	place
+	hosts.Place
 	json bool
 }
 
 // command makes a command that takes no arguments.
-func command(use, short, long, example string, f *flags, run func(ctx context.Context, c *cobra.Command, targets []target) error) *cobra.Command {
+func command(use, short, long, example string, f *flags, run func(ctx context.Context, c *cobra.Command, targets []hosts.Target) error) *cobra.Command {
 	c := &cobra.Command{
 		Use: use, Short: short, Long: long + "\n" + whereHelp, Example: example,
 		SilenceUsage: true, SilenceErrors: true,
@@ -50,8 +51,8 @@ func command(use, short, long, example string, f *flags, run func(ctx context.Co
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			f.env, f.temp = os.Environ(), os.TempDir()
-			targets, err := f.find()
+			f.Env, f.Temp = os.Environ(), os.TempDir()
+			targets, err := f.Find()
 			if err != nil {
 				return err
 			}
@@ -61,9 +62,9 @@ func command(use, short, long, example string, f *flags, run func(ctx context.Co
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
 		return fmt.Errorf("%w: %w; see hotpair %s --help", operator.ErrUsage, err, use)
 	})
-	c.Flags().StringVar(&f.http, "http", "", "the host's operator interface, like http://127.0.0.1:7704")
-	c.Flags().StringVar(&f.dir, "dir", "", "directory of a hotpair cluster")
-	c.Flags().StringVar(&f.host, "host", "", "of a cluster, only this host (a or b)")
+	c.Flags().StringVar(&f.HTTP, "http", "", "the host's operator interface, like http://127.0.0.1:7704")
+	c.Flags().StringVar(&f.Dir, "dir", "", "directory of a hotpair cluster")
+	c.Flags().StringVar(&f.Host, "host", "", "of a cluster, only this host (a or b)")
 	c.Flags().BoolVar(&f.json, "json", false, "print JSON, as the HTTP interface gives it")
 	return c
 }
@@ -89,7 +90,7 @@ func argued(use, short, long, example string, f *flags, args cobra.PositionalArg
 	c.RunE = func(c *cobra.Command, given []string) error {
 		ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
-		f.env, f.temp = os.Environ(), os.TempDir()
+		f.Env, f.Temp = os.Environ(), os.TempDir()
 		return run(ctx, c, given)
 	}
 	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
@@ -100,15 +101,15 @@ func argued(use, short, long, example string, f *flags, args cobra.PositionalArg
 
 // client gives the client of the best host there is, and says of the others why they don't answer.
 func (f *flags) client(ctx context.Context, c *cobra.Command) (*operator.Client, error) {
-	targets, err := f.find()
+	targets, err := f.Find()
 	if err != nil {
 		return nil, err
 	}
-	looks, err := lookAround(ctx, c, targets)
+	looks, err := hosts.LookAround(ctx, c, targets)
 	if err != nil {
 		return nil, err
 	}
-	return looks[0].client(), nil
+	return looks[0].Client(), nil
 }
 
 // noArguments refuses arguments.
@@ -126,7 +127,7 @@ func asked[Q, A any](ctx context.Context, c *cobra.Command, f *flags, op operato
 	if err != nil {
 		return none, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, op.Within+lookWithin)
+	ctx, cancel := context.WithTimeout(ctx, op.Within+hosts.Within)
 	defer cancel()
 	answer, err := op.Ask(ctx, client, q)
 	switch {

@@ -20,8 +20,10 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/hosts"
 	"github.com/hotpair/hotpair/services/operator/operatortest"
 	"github.com/hotpair/hotpair/services/operator/registry"
+	"github.com/hotpair/hotpair/services/operator/verdict"
 )
 
 // pair serves two hosts and gives the directory with their cluster.json; a nil host is down.
@@ -40,7 +42,7 @@ func pair(t *testing.T, a, b fake) string {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, clusterFile), text, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, hosts.ClusterFile), text, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return dir
@@ -108,13 +110,13 @@ func TestStatus_FrozenHost_KeepsNobodyWaiting(t *testing.T) {
 	}
 	defer frozen.Close()
 	began := time.Now()
-	looks := lookAt(t.Context(), []target{
-		{name: "b", url: "http://" + frozen.Addr().String()}, {name: "a", url: "http://" + serve(t, &operatortest.Host{Now: operatortest.Paired()}).Address()},
+	looks := hosts.LookAt(t.Context(), []hosts.Target{
+		{Name: "b", URL: "http://" + frozen.Addr().String()}, {Name: "a", URL: "http://" + serve(t, &operatortest.Host{Now: operatortest.Paired()}).Address()},
 	})
-	if took := time.Since(began); took >= lookWithin {
+	if took := time.Since(began); took >= hosts.Within {
 		t.Errorf("took %s", took)
 	}
-	if looks[0].name != "a" || looks[0].err != nil || !errors.Is(looks[1].err, operator.ErrNoAnswer) {
+	if looks[0].Name != "a" || looks[0].Err != nil || !errors.Is(looks[1].Err, operator.ErrNoAnswer) {
 		t.Errorf("looks %+v", looks)
 	}
 }
@@ -172,7 +174,7 @@ func TestStatus_JSON_IsTheAPI(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &got); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(operator.Whole(operatortest.Paired()), got); diff != "" {
+	if diff := cmp.Diff(verdict.Whole(operatortest.Paired()), got); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -6,13 +6,14 @@ import (
 
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/operatortest"
+	"github.com/hotpair/hotpair/services/operator/verdict"
 )
 
 func TestDoctorCommand(t *testing.T) {
 	a, b := operatortest.Examined()
-	whole := operator.Diagnose(a, &b, "", 12*time.Millisecond)
+	whole := verdict.Diagnose(a, &b, "", 12*time.Millisecond)
 	b.Findings = append(b.Findings, operator.Finding{Host: "b", Check: "open files", Level: "bad", Value: "256 allowed, 1000 terminals", Remedy: "raise it to 2512 at least (LimitNOFILE= of the unit, ulimit -n)"})
-	for name, d := range map[string]operator.Diagnosis{"doctor-good": whole, "doctor-bad": operator.Diagnose(a, &b, "", 12*time.Millisecond), "doctor-alone": operator.Diagnose(a, nil, "connection refused", 0)} {
+	for name, d := range map[string]operator.Diagnosis{"doctor-good": whole, "doctor-bad": verdict.Diagnose(a, &b, "", 12*time.Millisecond), "doctor-alone": verdict.Diagnose(a, nil, "connection refused", 0)} {
 		h := &operatortest.Host{Now: operatortest.Paired(), Decided: operatortest.Decided{Diagnosis: d}}
 		out, _, err := run(t, "doctor", "--dir", pair(t, h, nil))
 		if (err == nil) != d.Takeover {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/hosts"
 	"github.com/hotpair/hotpair/services/operator/screen"
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
@@ -70,7 +71,7 @@ Kinds: `+strings.Join(bus.EventKinds(), ", ")+`.`,
   hotpair events --since 2026-03-01T02:00:00Z --kind alarm
   hotpair events --follow                          # as they come, over takeovers too
   hotpair events --json | jq -r '.events[] | select(.step) | [.step, .text] | @tsv'`,
-		&f.flags, func(ctx context.Context, c *cobra.Command, targets []target) error {
+		&f.flags, func(ctx context.Context, c *cobra.Command, targets []hosts.Target) error {
 			return f.run(ctx, c, targets)
 		})
 	c.Flags().BoolVar(&f.follow, "follow", false, "go on with what happens, until Ctrl-C; with --json one event a line")
@@ -80,7 +81,7 @@ Kinds: `+strings.Join(bus.EventKinds(), ", ")+`.`,
 	return c
 }
 
-func (f *eventsFlags) run(ctx context.Context, c *cobra.Command, targets []target) error {
+func (f *eventsFlags) run(ctx context.Context, c *cobra.Command, targets []hosts.Target) error {
 	since, err := operator.ParseSince(f.since, time.Now())
 	if err := errors.Join(err, operator.CheckKind(f.kind)); err != nil {
 		return err
@@ -118,7 +119,7 @@ func (f *eventsFlags) run(ctx context.Context, c *cobra.Command, targets []targe
 type eventsWalk struct {
 	flags   *eventsFlags
 	command *cobra.Command
-	targets []target
+	targets []hosts.Target
 	limit   int // 0: all
 	client  *operator.Client
 	shown   bool
@@ -134,11 +135,11 @@ type eventName struct {
 
 // look finds the best host that answers.
 func (w *eventsWalk) look(ctx context.Context) error {
-	looks, err := lookAround(ctx, w.command, w.targets)
+	looks, err := hosts.LookAround(ctx, w.command, w.targets)
 	if err != nil {
 		return err
 	}
-	w.client = looks[0].client()
+	w.client = looks[0].Client()
 	return nil
 }
 

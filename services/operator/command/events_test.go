@@ -133,7 +133,7 @@ type door struct {
 
 func (d *door) Registry() *registry.Registry {
 	r := d.Host.Registry()
-	registry.Answer(r, operator.CallStatus, registry.Plain(func(ctx context.Context) (operator.Status, error) { return operator.Whole(d.Status(ctx)), nil }))
+	registry.Answer(r, operator.CallStatus, registry.Plain(func(ctx context.Context) (operator.Status, error) { return d.Status(ctx), nil }))
 	registry.Answer(r, operator.CallEvents, registry.Events(d))
 	return r
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/hosts"
 	"github.com/hotpair/hotpair/services/operator/screen"
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
@@ -31,7 +32,7 @@ as the history reaches back.`,
   hotpair history --follow --service ledger        # what happens, until Ctrl-C
   hotpair history --json | jq '.updates[] | select(.notified | not)'
   hotpair history diverged                         # updates that were set aside`,
-		f, func(ctx context.Context, c *cobra.Command, targets []target) error {
+		f, func(ctx context.Context, c *cobra.Command, targets []hosts.Target) error {
 			if request.Limit < 1 || request.Limit > operator.MaxHistory {
 				return fmt.Errorf("%w: --limit is 1 to %d", operator.ErrUsage, operator.MaxHistory)
 			}
@@ -57,25 +58,25 @@ as the history reaches back.`,
 
 // readHistory reads the history of whichever host can give it, the one that serves first.
 func (f *flags) readHistory(ctx context.Context, c *cobra.Command, q bus.HistoryRequest, bar *screen.Progress) (all bus.HistoryPage, err error) {
-	targets, err := f.find()
+	targets, err := f.Find()
 	if err != nil {
 		return all, err
 	}
-	looks := lookAt(ctx, targets)
-	if looks[0].err != nil {
-		return all, allDown(looks)
+	looks := hosts.LookAt(ctx, targets)
+	if looks[0].Err != nil {
+		return all, hosts.AllDown(looks)
 	}
 	var failures error
 	for _, l := range looks {
-		if l.err != nil {
-			fmt.Fprintln(c.ErrOrStderr(), wording.Printable(l.sentence()))
+		if l.Err != nil {
+			fmt.Fprintln(c.ErrOrStderr(), wording.Printable(l.Sentence()))
 			continue
 		}
-		all, err := historyOf(ctx, l.client(), q, bar)
+		all, err := historyOf(ctx, l.Client(), q, bar)
 		if err == nil || ctx.Err() != nil {
 			return all, err
 		}
-		failures = errors.Join(failures, fmt.Errorf("%s: %w", l.name, err))
+		failures = errors.Join(failures, fmt.Errorf("%s: %w", l.Name, err))
 	}
 	return all, failures
 }
@@ -170,7 +171,7 @@ host shows its own: --host chooses. To be done with a file, repeat what is still
   hotpair history diverged --host b 000001.aside
   hotpair history diverged 000001.aside --json | jq -r '.updates[].keys[]'`,
 		f, cobra.MaximumNArgs(1), func(ctx context.Context, c *cobra.Command, args []string) error {
-			targets, err := f.find()
+			targets, err := f.Find()
 			if err != nil {
 				return err
 			}
@@ -180,7 +181,7 @@ host shows its own: --host chooses. To be done with a file, repeat what is still
 	return c
 }
 
-func (f *flags) diverged(ctx context.Context, c *cobra.Command, targets []target, args []string, limit int) error {
+func (f *flags) diverged(ctx context.Context, c *cobra.Command, targets []hosts.Target, args []string, limit int) error {
 	if limit < 1 || limit > operator.MaxHistory {
 		return fmt.Errorf("%w: --limit is 1 to %d", operator.ErrUsage, operator.MaxHistory)
 	}
@@ -188,9 +189,9 @@ func (f *flags) diverged(ctx context.Context, c *cobra.Command, targets []target
 	if len(args) == 1 {
 		q.File = args[0]
 	}
-	looks := lookAt(ctx, targets)
-	if looks[0].err != nil {
-		return allDown(looks)
+	looks := hosts.LookAt(ctx, targets)
+	if looks[0].Err != nil {
+		return hosts.AllDown(looks)
 	}
 	if q.File != "" {
 		looks = looks[:1] // names of files are each host's own
@@ -198,16 +199,16 @@ func (f *flags) diverged(ctx context.Context, c *cobra.Command, targets []target
 	pages := map[string]bus.AsidePage{}
 	s := &screen.Screen{Colour: screen.IsTerminal(c.OutOrStdout())}
 	for _, l := range looks {
-		if l.err != nil {
-			fmt.Fprintln(c.ErrOrStderr(), wording.Printable(l.sentence()))
+		if l.Err != nil {
+			fmt.Fprintln(c.ErrOrStderr(), wording.Printable(l.Sentence()))
 			continue
 		}
-		page, err := operator.CallDiverged.Ask(ctx, l.client(), q)
+		page, err := operator.CallDiverged.Ask(ctx, l.Client(), q)
 		if err != nil {
-			return fmt.Errorf("history diverged: %s: %w", l.name, err)
+			return fmt.Errorf("history diverged: %s: %w", l.Name, err)
 		}
-		pages[l.name] = page
-		divergedScreen(s, l.name, page, q.File != "")
+		pages[l.Name] = page
+		divergedScreen(s, l.Name, page, q.File != "")
 		if f.json && q.File != "" {
 			return printJSON(c, page)
 		}

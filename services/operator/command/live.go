@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/hosts"
 	"github.com/hotpair/hotpair/services/operator/screen"
 )
 
@@ -13,12 +14,12 @@ import (
 const livePace = 15 * time.Millisecond
 
 // follow shows steps until stop is called, which looks a last time.
-func follow(ctx context.Context, shown *screen.Steps, looks []look) (stop func()) {
+func follow(ctx context.Context, shown *screen.Steps, looks []hosts.Look) (stop func()) {
 	var clients []*operator.Client
 	for _, k := range looks {
-		if k.err == nil {
-			clients = append(clients, k.client())
-			shown.Note(k.status.Events, true)
+		if k.Err == nil {
+			clients = append(clients, k.Client())
+			shown.Note(k.Status.Events, true)
 		}
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -31,7 +32,7 @@ func follow(ctx context.Context, shown *screen.Steps, looks []look) (stop func()
 				select {
 				case <-ticker.C:
 				case <-ctx.Done():
-					last, end := context.WithTimeout(context.WithoutCancel(ctx), lookMoment)
+					last, end := context.WithTimeout(context.WithoutCancel(ctx), hosts.Moment)
 					defer end()
 					if s, err := client.Status(last); err == nil {
 						shown.Note(s.Events, false)

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/hosts"
 	"github.com/hotpair/hotpair/services/operator/screen"
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
@@ -42,18 +43,18 @@ The host that is asked is the one that will serve, so name it: --host, or --http
 }
 
 func (f *flags) promote(ctx context.Context, c *cobra.Command, accept string) error {
-	targets, err := f.find()
+	targets, err := f.Find()
 	if err != nil {
 		return err
 	}
 	if len(targets) != 1 {
 		return fmt.Errorf("%w: say with --host which host shall serve", operator.ErrUsage)
 	}
-	looks := lookAt(ctx, targets)
-	if looks[0].err != nil {
-		return allDown(looks)
+	looks := hosts.LookAt(ctx, targets)
+	if looks[0].Err != nil {
+		return hosts.AllDown(looks)
 	}
-	client := looks[0].client()
+	client := looks[0].Client()
 	plan, err := operator.CallPromotePlan.Ask(ctx, client, operator.None{})
 	if err != nil {
 		return fmt.Errorf("promote: %w", err)
@@ -71,7 +72,7 @@ func (f *flags) promote(ctx context.Context, c *cobra.Command, accept string) er
 			return err
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, operator.CallPromote.Within+lookWithin)
+	ctx, cancel := context.WithTimeout(ctx, operator.CallPromote.Within+hosts.Within)
 	defer cancel()
 	done, err := operator.CallPromote.Ask(ctx, client, operator.PromoteRequest{AcceptLoss: accept})
 	switch {

@@ -93,8 +93,5 @@ func FuzzScreens(f *testing.F) {
 			switchoverScreen(s, done, nil)
 			wantScreen(t, s.Out.String())
 		}
-		if targets, err := decodeCluster(body); err == nil && len(targets) == 0 {
-			t.Error("a cluster without hosts was accepted")
-		}
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/hosts"
 	"github.com/hotpair/hotpair/services/operator/screen"
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
@@ -30,7 +31,7 @@ no host answers any more.`,
   hotpair status --watch --interval 200ms          # during a switchover or game day
   hotpair status --json | jq -r .active            # for scripts
   hotpair status --http http://10.0.0.1:7704`,
-		f, func(ctx context.Context, c *cobra.Command, targets []target) error {
+		f, func(ctx context.Context, c *cobra.Command, targets []hosts.Target) error {
 			if watch {
 				return f.watch(ctx, c, targets, every)
 			}
@@ -41,12 +42,12 @@ no host answers any more.`,
 	return c
 }
 
-func (f *flags) status(ctx context.Context, c *cobra.Command, targets []target) error {
-	looks, err := lookAround(ctx, c, targets)
+func (f *flags) status(ctx context.Context, c *cobra.Command, targets []hosts.Target) error {
+	looks, err := hosts.LookAround(ctx, c, targets)
 	if err != nil {
 		return err
 	}
-	return f.show(c, looks[0].status, func(s *screen.Screen) { statusScreen(s, looks[0].status) })
+	return f.show(c, looks[0].Status, func(s *screen.Screen) { statusScreen(s, looks[0].Status) })
 }
 
 // shownEvents is how many of the last events status shows.
@@ -54,7 +55,7 @@ const shownEvents = 6
 
 // statusScreen shows the status of one host.
 func statusScreen(s *screen.Screen, st operator.Status) {
-	s.Headline(st.Summary())
+	s.Headline(operator.LevelOf(st.Level), st.Sentence)
 	if st.Pause != nil {
 		s.Headline(operator.Warning, st.Pause.Sentence())
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/hosts"
 	"github.com/hotpair/hotpair/services/operator/screen"
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
@@ -29,7 +30,7 @@ itself at that time; if the standby is not in sync then, an event says that it d
   hotpair switchover --at 03:00                    # the next 3 o'clock here; also +10m, or RFC 3339
   hotpair switchover --cancel
   hotpair switchover --json | jq .took_ns`,
-		f, func(ctx context.Context, c *cobra.Command, targets []target) error {
+		f, func(ctx context.Context, c *cobra.Command, targets []hosts.Target) error {
 			switch {
 			case cancel && at != "":
 				return fmt.Errorf("%w: --at and --cancel exclude each other", operator.ErrUsage)
@@ -43,20 +44,20 @@ itself at that time; if the standby is not in sync then, an event says that it d
 	return c
 }
 
-func (f *flags) switchover(ctx context.Context, c *cobra.Command, targets []target) error {
-	looks, err := lookAround(ctx, c, targets)
+func (f *flags) switchover(ctx context.Context, c *cobra.Command, targets []hosts.Target) error {
+	looks, err := hosts.LookAround(ctx, c, targets)
 	if err != nil {
 		return err
 	}
 	// One host is asked, once: a second try at the other could switch back what the first one did.
-	ctx, cancel := context.WithTimeout(ctx, operator.CallSwitchover.Within+lookWithin)
+	ctx, cancel := context.WithTimeout(ctx, operator.CallSwitchover.Within+hosts.Within)
 	defer cancel()
 	shown := screen.NewSteps(c.OutOrStdout())
 	stop := func() {}
 	if !f.json {
 		stop = follow(ctx, shown, looks)
 	}
-	done, err := operator.CallSwitchover.Ask(ctx, looks[0].client(), operator.None{})
+	done, err := operator.CallSwitchover.Ask(ctx, looks[0].Client(), operator.None{})
 	stop()
 	var problem *operator.Problem
 	if errors.As(err, &problem) && problem.Result != nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/hosts"
 	"github.com/hotpair/hotpair/services/operator/screen"
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
@@ -186,10 +187,10 @@ terminal need not exist yet.`,
 			if err := config.CheckTerminal(args[0], "nats://127.0.0.1:1"); err != nil {
 				return fmt.Errorf("%w: terminal %q: %w", operator.ErrUsage, wording.Printable(args[0]), err)
 			}
-			environ := f.env
-			if f.dir != "" {
+			environ := f.Env
+			if f.Dir != "" {
 				var err error
-				if environ, err = clusterSecret(f.dir); err != nil {
+				if environ, err = clusterSecret(f.Dir); err != nil {
 					return err
 				}
 			}
@@ -211,7 +212,7 @@ terminal need not exist yet.`,
 
 // clusterSecret finds the pair secret of a cluster, as an environment.
 func clusterSecret(dir string) ([]string, error) {
-	text, err := os.ReadFile(filepath.Join(dir, clusterFile))
+	text, err := os.ReadFile(filepath.Join(dir, hosts.ClusterFile))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", operator.ErrUsage, err)
 	}
@@ -221,12 +222,12 @@ func clusterSecret(dir string) ([]string, error) {
 		} `json:"hosts"`
 	}
 	if err := json.Unmarshal(text, &file); err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", operator.ErrUsage, clusterFile, err)
+		return nil, fmt.Errorf("%w: %s: %w", operator.ErrUsage, hosts.ClusterFile, err)
 	}
 	for _, h := range file.Hosts {
 		if secret := h.Env["HOTPAIR_PAIR_SECRET"]; secret != "" {
 			return []string{"HOTPAIR_PAIR_SECRET=" + secret}, nil
 		}
 	}
-	return nil, fmt.Errorf("%w: %s in %s has no pair secret", operator.ErrUsage, clusterFile, dir)
+	return nil, fmt.Errorf("%w: %s in %s has no pair secret", operator.ErrUsage, hosts.ClusterFile, dir)
 }

@@ -1,6 +1,8 @@
 package command
 
 import (
+	"github.com/hotpair/hotpair/services/operator/hosts"
+
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,7 +18,7 @@ func TestTerminalsCommands(t *testing.T) {
 	at := "--http=http://" + server.Address()
 	dir := t.TempDir()
 	cluster := `{"hosts": {"a": {"http": "http://127.0.0.1:1", "env": {"HOTPAIR_PAIR_SECRET": "a secret of sixteen"}}}}`
-	if err := os.WriteFile(filepath.Join(dir, clusterFile), []byte(cluster), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, hosts.ClusterFile), []byte(cluster), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {

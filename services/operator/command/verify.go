@@ -10,6 +10,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/hosts"
 	"github.com/hotpair/hotpair/services/operator/screen"
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
@@ -33,7 +34,7 @@ Exit code 1 if something differs (and was not repaired) or could not be compared
   hotpair verify --repair && hotpair verify        # mend the standby, look again
   hotpair verify --last                            # what came of the last one, without comparing
   hotpair verify --json | jq '.named[] | "\(.space) \(.key)"'`,
-		f, func(ctx context.Context, c *cobra.Command, targets []target) error {
+		f, func(ctx context.Context, c *cobra.Command, targets []hosts.Target) error {
 			client, err := f.client(ctx, c)
 			if err != nil {
 				return err
@@ -80,7 +81,7 @@ func followVerify(ctx context.Context, client *operator.Client, q operator.Verif
 		select {
 		case <-time.After(followPace):
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookWithin)
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), hosts.Within)
 			defer cancel()
 			s, err := operator.CallStopVerify.Ask(last, client, operator.None{})
 			return s, errors.Join(operator.ErrUnfinished, err)

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/hosts"
 	"github.com/hotpair/hotpair/services/operator/screen"
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
@@ -29,7 +30,7 @@ const (
 )
 
 // watch shows the status until ctx ends.
-func (f *flags) watch(ctx context.Context, c *cobra.Command, targets []target, every time.Duration) error {
+func (f *flags) watch(ctx context.Context, c *cobra.Command, targets []hosts.Target, every time.Duration) error {
 	if every < fastestWatch {
 		return fmt.Errorf("%w: --interval is at least %s", operator.ErrUsage, fastestWatch)
 	}
@@ -38,7 +39,7 @@ func (f *flags) watch(ctx context.Context, c *cobra.Command, targets []target, e
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for {
-		if err := w.show(lookAt(ctx, targets), time.Now()); err != nil {
+		if err := w.show(hosts.LookAt(ctx, targets), time.Now()); err != nil {
 			return err
 		}
 		select {
@@ -64,16 +65,16 @@ type watcher struct {
 }
 
 // show draws what came of a look. The error is that the output is gone.
-func (w *watcher) show(looks []look, now time.Time) error {
+func (w *watcher) show(looks []hosts.Look, now time.Time) error {
 	best := looks[0]
-	if best.err == nil {
-		w.last, w.at = best.status, now
+	if best.Err == nil {
+		w.last, w.at = best.Status, now
 	}
 	if w.json {
-		if best.err != nil {
+		if best.Err != nil {
 			return nil // a line is a status; none came
 		}
-		line, err := json.Marshal(best.status)
+		line, err := json.Marshal(best.Status)
 		if err != nil {
 			return fmt.Errorf("print: %w", err)
 		}
@@ -84,10 +85,10 @@ func (w *watcher) show(looks []look, now time.Time) error {
 }
 
 // frame is what one redraw shows.
-func (w *watcher) frame(looks []look, now time.Time) string {
+func (w *watcher) frame(looks []hosts.Look, now time.Time) string {
 	s := &screen.Screen{Colour: w.inPlace}
 	switch {
-	case looks[0].err == nil:
+	case looks[0].Err == nil:
 		s.Line(fmt.Sprintf("%s UTC, as %s sees it; Ctrl-C ends", now.UTC().Format("15:04:05"), w.last.Host))
 	case w.at.IsZero():
 		s.Headline(operator.Bad, "no host answers yet")
@@ -95,8 +96,8 @@ func (w *watcher) frame(looks []look, now time.Time) string {
 		s.Headline(operator.Bad, fmt.Sprintf("NO HOST ANSWERS: what is shown is %s old", wording.Ago(now.Sub(w.at))))
 	}
 	for _, l := range looks {
-		if l.err != nil {
-			s.Line(l.sentence())
+		if l.Err != nil {
+			s.Line(l.Sentence())
 		}
 	}
 	if !w.at.IsZero() {

@@ -7,16 +7,17 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/hosts"
 	"github.com/hotpair/hotpair/services/operator/operatortest"
 )
 
 func TestWatch_SaysHowOldItIsWhenNobodyAnswers(t *testing.T) {
 	var out strings.Builder
 	w := &watcher{out: &out, inPlace: true}
-	good := []look{{target: target{name: "a"}, status: operatortest.Paired()}}
-	down := []look{{target: target{name: "a"}, err: operator.ErrUnreachable}, {target: target{name: "b"}, err: operator.ErrUnreachable}}
+	good := []hosts.Look{{Target: hosts.Target{Name: "a"}, Status: operatortest.Samples()["active-paired"]}}
+	down := []hosts.Look{{Target: hosts.Target{Name: "a"}, Err: operator.ErrUnreachable}, {Target: hosts.Target{Name: "b"}, Err: operator.ErrUnreachable}}
 	for _, step := range []struct {
-		looks []look
+		looks []hosts.Look
 		at    time.Time
 		want  string
 	}{
@@ -47,7 +48,7 @@ func TestWatch_EndsCleanlyAndKeepsToJSON(t *testing.T) {
 	f := &flags{json: true}
 	c := statusCommand()
 	c.SetOut(reads)
-	if err := f.watch(ctx, c, []target{{url: "http://" + serve(t, &operatortest.Host{Now: operatortest.Paired()}).Address()}}, fastestWatch); err != nil {
+	if err := f.watch(ctx, c, []hosts.Target{{URL: "http://" + serve(t, &operatortest.Host{Now: operatortest.Paired()}).Address()}}, fastestWatch); err != nil {
 		t.Fatal(err)
 	}
 	for _, line := range strings.Split(strings.TrimSpace(reads.text.String()), "\n") {

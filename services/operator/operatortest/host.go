@@ -18,6 +18,7 @@ import (
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/registry"
+	"github.com/hotpair/hotpair/services/operator/verdict"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -184,7 +185,7 @@ const Token = "a token for tests"
 func (h *Host) Status(context.Context) operator.Status {
 	h.Mu.Lock()
 	defer h.Mu.Unlock()
-	return h.Now
+	return verdict.Whole(h.Now)
 }
 
 func (h *Host) Right() lease.Right { h.Mu.Lock(); defer h.Mu.Unlock(); return h.Holds }
@@ -213,10 +214,10 @@ func (h *Host) Switchover(_ context.Context, c operator.Caller, _ operator.None)
 // Registry has what the host answers. A test that wants another answer has it served too: the last one counts.
 func (h *Host) Registry() *registry.Registry {
 	r := registry.New(context.Background(), alone{}, bus.NewRouter(""), &sync.WaitGroup{})
-	registry.Answer(r, operator.CallStatus, registry.Plain(func(ctx context.Context) (operator.Status, error) { return operator.Whole(h.Status(ctx)), nil }))
+	registry.Answer(r, operator.CallStatus, registry.Plain(func(ctx context.Context) (operator.Status, error) { return h.Status(ctx), nil }))
 	registry.Answer(r, operator.CallPeer, registry.Plain(func(ctx context.Context) (operator.Status, error) {
 		look, err := h.PeerLook(ctx, time.Time{})
-		return operator.Whole(look.Status), err
+		return look.Status, err
 	}))
 	registry.Answer(r, operator.CallSeries, registry.Plain(func(context.Context) (operator.Series, error) { return h.Series(time.Time{}), nil }))
 	registry.Answer(r, operator.CallHistory, h.History)
@@ -325,7 +326,7 @@ func (h *Host) PeerLook(_ context.Context, after time.Time) (operator.Look, erro
 	if h.Other.Host == "" {
 		return operator.Look{}, fmt.Errorf("%w: b", operator.ErrForward)
 	}
-	look := operator.Look{Status: h.Other}
+	look := operator.Look{Status: verdict.Whole(h.Other)}
 	if p := (operator.Point{Time: time.Unix(4, 0), Host: "b", Requests: 9}); p.Time.After(after) {
 		look.Points = append(look.Points, p)
 	}

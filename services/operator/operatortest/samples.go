@@ -13,6 +13,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/verdict"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -64,7 +65,7 @@ func OwnViews() (a, b operator.OwnView) {
 func Explained() operator.Explanation {
 	a, b := OwnViews()
 	return operator.Explanation{Host: "a", Time: Noon(), Level: "good", Summary: "a serves and b holds every update: either host may fail",
-		Why: []string{"10:22:00.000 a: b is in sync"}, Next: operator.Foresee(a, &b), Hosts: []operator.OwnView{a, b},
+		Why: []string{"10:22:00.000 a: b is in sync"}, Next: verdict.Foresee(a, &b), Hosts: []operator.OwnView{a, b},
 		Times: []operator.Implied{{Name: "active's processes die", MS: 10, Rule: "both ports refuse; terminals may object so long"}}}
 }
 
@@ -77,7 +78,7 @@ func ExplainedSolo() operator.Explanation {
 	}
 	a.Conditions = append(a.Conditions, operator.Condition{Name: "other host", Value: "b, heard 1m0s ago", Needed: "heard within 500ms", Since: Noon().Add(-time.Minute),
 		Verdict: "the other host does not answer"})
-	return operator.Explanation{Host: "a", Time: Noon(), Level: "warning", Summary: "a serves alone: if it fails, nobody serves", Next: operator.Foresee(a, nil), Hosts: []operator.OwnView{a},
+	return operator.Explanation{Host: "a", Time: Noon(), Level: "warning", Summary: "a serves alone: if it fails, nobody serves", Next: verdict.Foresee(a, nil), Hosts: []operator.OwnView{a},
 		NotAsked: "the other host was not asked: connection refused"}
 }
 
@@ -226,6 +227,9 @@ func Samples() map[string]operator.Status {
 		s.Alarms = []operator.Alarm{{ID: "one", Text: "\x1b[2Jgone\r\n\u202eleft " + strings.Repeat("long ", 60)}, {ID: "two", Text: strings.Repeat("x", 300)}}
 		s.Processes = map[string]operator.Process{"business.\x07bell": {State: "\x1b[31mred", Reason: strings.Repeat("é", 200)}}
 	})
+	for name, s := range all {
+		all[name] = verdict.Whole(s)
+	}
 	return all
 }
 

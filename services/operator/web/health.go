@@ -132,7 +132,7 @@ func (h *handler) ready(w http.ResponseWriter, r *http.Request) error {
 	if !holds {
 		word, findings = "ready: standby", asStandby(c, s)
 		if !findings[0].ok {
-			_, findings[0].text = s.Summary()
+			findings[0].text = s.Sentence
 		}
 		findings = append(findings, finding{s.Fit, "fit", "every process is ready"})
 		if !s.Fit {

@@ -20,6 +20,7 @@ import (
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/operatortest"
 	"github.com/hotpair/hotpair/services/operator/registry"
+	"github.com/hotpair/hotpair/services/operator/verdict"
 )
 
 // serve runs the real server on a free port.
@@ -46,7 +47,7 @@ func TestStatus_OverHTTP_IsWhatTheHostSays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(operator.Whole(operatortest.Paired()), got); diff != "" {
+	if diff := cmp.Diff(verdict.Whole(operatortest.Paired()), got); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -100,7 +100,6 @@ func (t *teller) look(ctx context.Context, now time.Time) error {
 		}
 	}
 	s.Events = nil
-	s = operator.Whole(s)
 	if present := t.unaged(s); present != t.last || now.Sub(t.at) >= streamRefresh {
 		t.last, t.at = present, now
 		if err := t.tell("status", "", s); err != nil {
@@ -146,7 +145,7 @@ func (t *teller) lookAtPeer(ctx context.Context, now time.Time) error {
 			}
 		}
 		a.look.Status.Events = nil
-		return t.tell("peer", "", operator.Whole(a.look.Status))
+		return t.tell("peer", "", a.look.Status)
 	default:
 		return nil
 	}

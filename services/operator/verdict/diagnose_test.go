@@ -1,4 +1,4 @@
-package operator_test
+package verdict_test
 
 import (
 	"strings"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/operatortest"
+	"github.com/hotpair/hotpair/services/operator/verdict"
 )
 
 func TestDiagnose(t *testing.T) {
@@ -41,12 +42,12 @@ func TestDiagnose(t *testing.T) {
 			if c.alone {
 				other = nil
 			}
-			d := operator.Diagnose(a, other, "connection refused", c.skew)
+			d := verdict.Diagnose(a, other, "connection refused", c.skew)
 			if d.Takeover != c.takeover || !strings.Contains(d.Verdict, c.want) {
 				t.Errorf("%v %q", d.Takeover, d.Verdict)
 			}
 			if !c.alone {
-				if from := operator.Diagnose(b, &a, "", -c.skew); from.Takeover != d.Takeover || from.Verdict != d.Verdict {
+				if from := verdict.Diagnose(b, &a, "", -c.skew); from.Takeover != d.Takeover || from.Verdict != d.Verdict {
 					t.Errorf("asked b: %v %q", from.Takeover, from.Verdict)
 				}
 			}
@@ -57,7 +58,7 @@ func TestDiagnose(t *testing.T) {
 func TestDiagnose_ComparesTheHosts(t *testing.T) {
 	a, b := operatortest.Examined()
 	b.Version, b.Lease = "v2", 2*time.Second
-	d := operator.Diagnose(a, &b, "", -3*time.Second)
+	d := verdict.Diagnose(a, &b, "", -3*time.Second)
 	warned := map[string]string{}
 	for _, f := range d.Findings {
 		if f.Level == "warning" {

@@ -1,4 +1,4 @@
-package operator_test
+package verdict_test
 
 import (
 	"strings"
@@ -6,11 +6,12 @@ import (
 
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/operatortest"
+	"github.com/hotpair/hotpair/services/operator/verdict"
 )
 
 func TestForesee_FromEitherHostTheSame(t *testing.T) {
 	a, b := operatortest.OwnViews()
-	fromA, fromB := operator.Foresee(a, &b), operator.Foresee(b, &a)
+	fromA, fromB := verdict.Foresee(a, &b), verdict.Foresee(b, &a)
 	for i := range fromA[:4] {
 		if fromA[i] != fromB[i] {
 			t.Errorf("a: %+v\nb: %+v", fromA[i], fromB[i])
@@ -40,7 +41,7 @@ func TestForesee_SaysWhatIsBad(t *testing.T) {
 		x.Outlooks, y.Outlooks = append([]operator.Outlook(nil), a.Outlooks...), append([]operator.Outlook(nil), b.Outlooks...)
 		c.change(&x, &y)
 		found := false
-		for _, f := range operator.Foresee(x, &y) {
+		for _, f := range verdict.Foresee(x, &y) {
 			if f.Loss == c.loss {
 				found = true
 				if f.Level != c.level.String() || !strings.Contains(f.Verdict, c.want) {

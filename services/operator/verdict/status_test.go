@@ -1,10 +1,11 @@
-package operator_test
+package verdict_test
 
 import (
 	"strings"
 	"testing"
 
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/verdict"
 )
 
 func TestProgressOf(t *testing.T) {
@@ -25,11 +26,11 @@ func TestProgressOf(t *testing.T) {
 func TestSummary_PairWithoutItsWitness(t *testing.T) {
 	for role, right := range map[string]int64{"active": 900, "standby": 0} {
 		s := operator.Status{Host: "a", Role: role, Mode: "paired", RightUntilMS: right, Peer: operator.Peer{Host: "b"}}
-		if level, sentence := s.Summary(); level != operator.Warning || !strings.HasSuffix(sentence, "no witness answers: the next failure stops the service") {
+		if level, sentence := verdict.Summary(s); level != operator.Warning || !strings.HasSuffix(sentence, "no witness answers: the next failure stops the service") {
 			t.Errorf("%s: %s %s", role, level, sentence)
 		}
 		s.Witness.None = true
-		if level, _ := s.Summary(); level != operator.Good {
+		if level, _ := verdict.Summary(s); level != operator.Good {
 			t.Errorf("%s of a pair that has none: %s", role, level)
 		}
 	}

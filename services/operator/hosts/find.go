@@ -1,0 +1,291 @@
+// Package hosts finds the hosts that a command may call, and looks which of them answers best.
+package hosts
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/wording"
+)
+
+func (l Look) Sentence() string {
+	if l.Name == "" {
+		return l.Err.Error()
+	}
+	return l.Name + ": " + l.Err.Error()
+}
+
+// AllDown says of each host why it gave no answer.
+func AllDown(looks []Look) error {
+	var all []error
+	for _, l := range looks {
+		if l.Name == "" {
+			all = append(all, l.Err)
+			continue
+		}
+		all = append(all, fmt.Errorf("%s: %w", l.Name, l.Err))
+	}
+	return errors.Join(all...)
+}
+
+const (
+	// ClusterFile and clusterPort are how a cluster on this machine is found: its file, and the default base of its
+	// ports, by which the file that points to its directory is named.
+	ClusterFile = "cluster.json"
+	clusterPort = 7800
+
+	variableHTTP = config.Prefix + "_HTTP"
+
+	// Within is how long a host may take to say how it is.
+	Within = 2 * time.Second
+	// Moment is what the others get once the host that serves has answered.
+	Moment = 250 * time.Millisecond
+)
+
+// Target is a host that a command may call.
+type Target struct {
+	Name  string // "" when not known
+	URL   string
+	Token string // of calls that change something; "" when it can't be had
+}
+
+// Client calls the host.
+func (t Target) Client() *operator.Client { return operator.NewClient(t.URL).WithToken(t.Token) }
+
+// Place says where to look for hosts: the first of these that is set counts.
+type Place struct {
+	HTTP string   // --http
+	Dir  string   // --dir
+	Env  []string // environment, NAME=value
+	Temp string   // where pointers to running clusters are
+	Host string   // --host: only this one
+}
+
+// Find gives the hosts that a command may call, at least one. The error is ErrUsage.
+func (p Place) Find() ([]Target, error) {
+	targets, err := p.all()
+	if err != nil || p.Host == "" {
+		return targets, err
+	}
+	if len(targets) == 1 && targets[0].Name == "" {
+		return nil, fmt.Errorf("%w: --host chooses among the hosts of a cluster; %s is only one host", operator.ErrUsage, targets[0].URL)
+	}
+	var names []string
+	for _, t := range targets {
+		if t.Name == p.Host {
+			return []Target{t}, nil
+		}
+		names = append(names, t.Name)
+	}
+	return nil, fmt.Errorf("%w: there is no host %q; there are %s", operator.ErrUsage, p.Host, strings.Join(names, ", "))
+}
+
+func (p Place) all() ([]Target, error) {
+	switch {
+	case p.HTTP != "" && p.Dir != "":
+		return nil, fmt.Errorf("%w: --http and --dir both say where the host is; give one", operator.ErrUsage)
+	case p.Dir != "":
+		return cluster(p.Dir)
+	}
+	settings, err := config.Load[config.Operator](p.Env)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", operator.ErrUsage, err)
+	}
+	token := tokenOf(settings.HTTPToken.Reveal(), settings.Data)
+	if p.HTTP != "" {
+		return one(p.HTTP, "--http", token)
+	}
+	if slices.ContainsFunc(p.Env, func(e string) bool {
+		name, value, _ := strings.Cut(e, "=")
+		return name == variableHTTP && strings.TrimSpace(value) != ""
+	}) {
+		return one(settings.HTTP, variableHTTP, token)
+	}
+	if dir := p.pointed(); dir != "" {
+		return cluster(dir)
+	}
+	return one(settings.HTTP, "the default", token)
+}
+
+// tokenOf gives the token that was set, or else the one in the data directory of a host on this machine. "" when it
+// can't be had: most calls need none, and the host says where it is to one that does.
+func tokenOf(set, dir string) string {
+	if set != "" || dir == "" {
+		return set
+	}
+	token, err := operator.ReadToken(dir)
+	if err != nil {
+		return ""
+	}
+	return token
+}
+
+// one reads an address that was given as a URL or as host:port.
+func one(address, source, token string) ([]Target, error) {
+	url := address
+	if !strings.Contains(url, "://") {
+		url = "http://" + url
+	}
+	if !strings.HasPrefix(url, "http://") && !strings.HasPrefix(url, "https://") || strings.ContainsAny(url, " \t\n") {
+		return nil, fmt.Errorf("%w: %s %q is no address like http://127.0.0.1:7704", operator.ErrUsage, source, address)
+	}
+	return []Target{{URL: url, Token: token}}, nil
+}
+
+// cluster reads the hosts of cluster.json, in the order of their names.
+func cluster(dir string) ([]Target, error) {
+	text, err := os.ReadFile(filepath.Join(dir, ClusterFile))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%w: %s has no %s: is it the --dir of hotpair cluster?", operator.ErrUsage, dir, ClusterFile)
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", operator.ErrUsage, err)
+	}
+	targets, err := decodeCluster(text)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s in %s: %w", operator.ErrUsage, ClusterFile, dir, err)
+	}
+	return targets, nil
+}
+
+var errNoHosts = errors.New("it names no host with an http address")
+
+func decodeCluster(text []byte) ([]Target, error) {
+	var file struct {
+		Hosts map[string]struct {
+			HTTP string            `json:"http"`
+			Env  map[string]string `json:"env"`
+		} `json:"hosts"`
+	}
+	if err := json.Unmarshal(text, &file); err != nil {
+		return nil, err
+	}
+	var targets []Target
+	for name, host := range file.Hosts {
+		token := tokenOf(host.Env[config.Prefix+"_HTTP_TOKEN"], host.Env[config.Prefix+"_DATA"])
+		if found, err := one(host.HTTP, "http", token); err == nil && host.HTTP != "" {
+			targets = append(targets, Target{Name: wording.Printable(name), URL: found[0].URL, Token: token})
+		}
+	}
+	if len(targets) == 0 {
+		return nil, errNoHosts
+	}
+	slices.SortFunc(targets, func(a, b Target) int { return strings.Compare(a.Name, b.Name) })
+	return targets, nil
+}
+
+// pointed gives the directory of the cluster that runs on the default ports, or of the only one that runs; "" if there
+// is none. Only pointers that belong to this user count: somebody else's could lead commands anywhere.
+func (p Place) pointed() string {
+	folder := filepath.Join(p.Temp, "hotpair-"+strconv.Itoa(os.Getuid()))
+	info, err := os.Lstat(folder)
+	if err != nil || !info.IsDir() || info.Mode().Perm()&0o022 != 0 {
+		return ""
+	}
+	if owner, ok := info.Sys().(*syscall.Stat_t); !ok || int(owner.Uid) != os.Getuid() {
+		return ""
+	}
+	names, err := filepath.Glob(filepath.Join(folder, "cluster-*"))
+	if err != nil {
+		return ""
+	}
+	var dirs []string
+	for _, name := range names {
+		content, err := os.ReadFile(name)
+		dir := strings.TrimSpace(string(content))
+		if err != nil || dir == "" {
+			continue
+		}
+		if _, err := os.Stat(filepath.Join(dir, ClusterFile)); err != nil {
+			continue // it ended without taking its pointer along
+		}
+		if filepath.Base(name) == "cluster-"+strconv.Itoa(clusterPort) {
+			return dir
+		}
+		dirs = append(dirs, dir)
+	}
+	if len(dirs) == 1 {
+		return dirs[0]
+	}
+	return ""
+}
+
+// Look is what came of asking one host how it is.
+type Look struct {
+	Target
+	Status operator.Status
+	Err    error
+}
+
+// LookAt asks all hosts at the same time and gives the answers, the best one first: who may answer terminals, then who
+// is active, then who answers at all. Once the host that serves has answered, the others get a moment only: a frozen one
+// must not make people wait.
+func LookAt(ctx context.Context, targets []Target) []Look {
+	ctx, cancel := context.WithTimeout(ctx, Within)
+	defer cancel()
+	answers := make(chan Look, len(targets))
+	for _, t := range targets {
+		go func() {
+			status, err := t.Client().Status(ctx)
+			if t.Name == "" && err == nil {
+				t.Name = wording.Printable(status.Host)
+			}
+			answers <- Look{Target: t, Status: status, Err: err}
+		}()
+	}
+	looks := make([]Look, 0, len(targets))
+	for range targets {
+		l := <-answers // within ctx, which every call obeys
+		looks = append(looks, l)
+		if l.rank() == 0 {
+			hurry := time.AfterFunc(Moment, cancel)
+			defer hurry.Stop()
+		}
+	}
+	slices.SortFunc(looks, func(a, b Look) int {
+		return cmp.Or(cmp.Compare(a.rank(), b.rank()), strings.Compare(a.Name, b.Name))
+	})
+	return looks
+}
+
+func (l Look) rank() int {
+	switch {
+	case l.Err != nil:
+		return 3
+	case l.Status.Serves():
+		return 0
+	case l.Status.Role == "active" || l.Status.Role == "handover" || l.Status.Role == "takeover":
+		return 1
+	}
+	return 2
+}
+
+// LookAround is LookAt for a command: one host must answer, and of the others it is said why they don't, beside the screen, so
+// that --json stays what it is.
+func LookAround(ctx context.Context, c *cobra.Command, targets []Target) ([]Look, error) {
+	looks := LookAt(ctx, targets)
+	if looks[0].Err != nil {
+		return nil, AllDown(looks)
+	}
+	for _, l := range looks[1:] {
+		if l.Err != nil {
+			fmt.Fprintln(c.ErrOrStderr(), wording.Printable(l.Sentence()))
+		}
+	}
+	return looks, nil
+}

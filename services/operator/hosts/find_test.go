@@ -1,0 +1,105 @@
+package hosts
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/operator"
+)
+
+// pair gives the directory of a cluster that is down.
+func pair(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	text := `{"hosts":{"a":{"http":"http://127.0.0.1:1"},"b":{"http":"http://127.0.0.2:1"}}}`
+	if err := os.WriteFile(filepath.Join(dir, ClusterFile), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// FuzzDecodeCluster: what is accepted names hosts.
+func FuzzDecodeCluster(f *testing.F) {
+	f.Add([]byte(`{"hosts":{"a":{"http":"http://127.0.0.1:1"}}}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		if targets, err := decodeCluster(body); err == nil && len(targets) == 0 {
+			t.Error("a cluster without hosts was accepted")
+		}
+	})
+}
+
+func TestPlace_WhatComesFirst(t *testing.T) {
+	clusterDir := pair(t)
+	temp := t.TempDir()
+	folder := filepath.Join(temp, "hotpair-"+strconv.Itoa(os.Getuid()))
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	pointer := func(port int, dir string) {
+		if err := os.WriteFile(filepath.Join(folder, "cluster-"+strconv.Itoa(port)), []byte(dir+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := func(what string, p Place, urls ...string) {
+		t.Helper()
+		targets, err := p.Find()
+		if err != nil {
+			t.Errorf("%s: %v", what, err)
+			return
+		}
+		var got []string
+		for _, target := range targets {
+			got = append(got, target.URL)
+		}
+		if diff := cmp.Diff(urls, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", what, diff)
+		}
+	}
+	hosts, err := cluster(clusterDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := hosts[0].URL, hosts[1].URL
+	env := []string{"HOTPAIR_HTTP=10.0.0.1:7704"}
+	want("nothing", Place{Temp: temp}, "http://127.0.0.1:7704")
+	want("flag", Place{HTTP: "https://x:1", Env: env, Temp: temp}, "https://x:1")
+	want("directory", Place{Dir: clusterDir, Env: env, Temp: temp}, a, b)
+	want("environment", Place{Env: env, Temp: temp}, "http://10.0.0.1:7704")
+	want("empty variable", Place{Env: []string{"HOTPAIR_HTTP="}, Temp: temp}, "http://127.0.0.1:7704")
+	pointer(9000, t.TempDir())
+	want("pointer to what has ended", Place{Temp: temp}, "http://127.0.0.1:7704")
+	pointer(9100, clusterDir)
+	want("the only cluster", Place{Temp: temp}, a, b)
+	other := pair(t)
+	pointer(clusterPort, other)
+	others, err := cluster(other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want("the cluster on the default ports", Place{Temp: temp}, others[0].URL, others[1].URL)
+	if err := os.Chmod(folder, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	want("pointers that anybody can write", Place{Temp: temp}, "http://127.0.0.1:7704")
+	if _, err := (Place{Env: []string{"HOTPAIR_HTPP=x"}, Temp: temp}).Find(); !errors.Is(err, operator.ErrUsage) || !errors.Is(err, config.ErrInvalid) {
+		t.Errorf("misspelt variable: %v", err)
+	}
+}
+
+func TestCluster_UnreadableFile_IsUsage(t *testing.T) {
+	for _, text := range []string{"", "{", "[]", "{}", `{"hosts":{}}`, `{"hosts":{"a":{"http":""}}}`, `{"hosts":{"a":{"http":"file:///x"}}}`} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, ClusterFile), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := cluster(dir); !errors.Is(err, operator.ErrUsage) {
+			t.Errorf("%q: %v, want ErrUsage", text, err)
+		}
+	}
+}

@@ -1,0 +1,94 @@
+package verdict
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/wording"
+)
+
+// skewWarns is a difference of wall clocks that makes events of both hosts hard to read and ends pauses early.
+const skewWarns = time.Second
+
+// Diagnose joins what both hosts found. other is nil when it could not be asked, problem says why; skew is how far its clock
+// is ahead.
+func Diagnose(own operator.Examination, other *operator.Examination, problem string, skew time.Duration) operator.Diagnosis {
+	d := operator.Diagnosis{Host: own.Host, Time: own.Time, Findings: slices.Clone(own.Findings)}
+	successor := other
+	if own.Role != "active" {
+		successor = &own
+	}
+	if other != nil {
+		d.Findings = append(d.Findings, other.Findings...)
+		d.Findings = append(d.Findings, compare(own, *other, skew)...)
+	} else {
+		d.Findings = append(d.Findings, operator.Finding{Host: own.Host, Check: "other host", Level: operator.Bad.String(), Value: problem,
+			Remedy: "start the other host, or mend the link (HOTPAIR_PEER_LINK)"})
+	}
+	d.Takeover, d.Verdict = verdict(own, other, successor)
+	slices.SortStableFunc(d.Findings, func(a, b operator.Finding) int {
+		return cmp.Or(cmp.Compare(operator.LevelOf(b.Level), operator.LevelOf(a.Level)), cmp.Compare(a.Host, b.Host))
+	})
+	return d
+}
+
+func verdict(own operator.Examination, other, successor *operator.Examination) (bool, string) {
+	active := own.Role == "active" || other != nil && other.Role == "active"
+	switch {
+	case !active && other != nil:
+		return false, "nobody serves: there is nothing to take over from"
+	case successor == nil:
+		return false, "NO takeover is possible: the other host does not answer"
+	}
+	for _, f := range successor.Findings {
+		if f.Level == operator.Bad.String() {
+			return false, fmt.Sprintf("NO takeover by %s is possible now: %s: %s", successor.Host, f.Check, f.Value)
+		}
+	}
+	worst := int64(0)
+	for _, loss := range []string{"other-dies", "other-vanishes"} {
+		i := slices.IndexFunc(successor.Outlooks, func(o operator.Outlook) bool { return o.Loss == loss })
+		switch {
+		case i < 0 || !successor.Outlooks[i].Serves:
+			why := "it says nothing"
+			if i >= 0 {
+				why = ReasonOf(successor.Outlooks[i])
+			}
+			return false, fmt.Sprintf("NO takeover by %s is possible now: %s", successor.Host, wording.Or(why, "see its conditions in hotpair explain"))
+		case successor.Outlooks[i].HeldBack != "":
+			return false, fmt.Sprintf("NO takeover by %s now: it is paused", successor.Host)
+		}
+		worst = max(worst, successor.Outlooks[i].AfterMS)
+	}
+	return true, fmt.Sprintf("%s could take over now, within %s at worst", successor.Host, wording.After(worst))
+}
+
+// compare finds what differs between the hosts.
+func compare(own, other operator.Examination, skew time.Duration) (list []operator.Finding) {
+	one := func(check string, level operator.Level, value, remedy string) {
+		if level == operator.Good {
+			remedy = ""
+		}
+		list = append(list, operator.Finding{Host: own.Host + "," + other.Host, Check: check, Level: level.String(), Value: value, Remedy: remedy})
+	}
+	level := operator.Good
+	if skew.Abs() > skewWarns {
+		level = operator.Warning
+	}
+	one("clocks", level, fmt.Sprintf("%s is %s %s", other.Host, skew.Abs().Round(time.Millisecond), map[bool]string{true: "ahead", false: "behind"}[skew >= 0]),
+		"synchronise the clocks of both machines (chrony, systemd-timesyncd)")
+	level = operator.Good
+	if own.Version != other.Version {
+		level = operator.Warning
+	}
+	one("versions", level, own.Host+" "+own.Version+", "+other.Host+" "+other.Version, "upgrade the older host: stop it, replace the binary, start it")
+	level = operator.Good
+	if own.Lease != other.Lease {
+		level = operator.Warning
+	}
+	one("leases", level, own.Lease.String()+", "+other.Lease.String(), "set HOTPAIR_LEASE the same on both hosts")
+	return list
+}

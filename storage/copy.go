@@ -31,6 +31,8 @@ type Range struct {
 	Items []layout.Item `cbor:"6,keyasint,omitempty"`
 	// Check is a checksum over all the rest.
 	Check uint32 `cbor:"7,keyasint"`
+	// Forgotten is what is forgotten at At (Entry.Forgotten).
+	Forgotten int64 `cbor:"8,keyasint,omitempty"`
 }
 
 // sum is the checksum over all but Check.
@@ -83,7 +85,7 @@ func (s *Store) CopyRange(from []byte, maxBytes int) (Range, error) {
 	}
 	r := Range{From: bytes.Clone(from)}
 	err = s.applied(func(tx *bolt.Tx, st *layout.State) error {
-		r.At, r.Time = st.Applied, st.Time
+		r.At, r.Time, r.Forgotten = st.Applied, st.Time, st.Forgotten
 		return r.fill(tx, path, key, maxBytes)
 	})
 	if err == nil {
@@ -206,7 +208,7 @@ func (s *Store) PutRange(r Range) error {
 	for _, it := range r.Items {
 		progress.Bytes += uint64(len(it.Key) + len(it.Value))
 	}
-	next.Copy, next.Time = &progress, max(next.Time, r.Time)
+	next.Copy, next.Time, next.Forgotten = &progress, max(next.Time, r.Time), max(next.Forgotten, r.Forgotten)
 	if progress.Done && progress.Until == progress.Base {
 		next.Copy = nil
 	}
@@ -227,7 +229,7 @@ func (s *Store) PutRange(r Range) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.state, s.epochs, s.time = next, epochs, max(s.time, next.Time)
+	s.state, s.epochs, s.time, s.forgotten = next, epochs, max(s.time, next.Time), max(s.forgotten, next.Forgotten)
 	s.changes++
 	return nil
 }

@@ -12,8 +12,7 @@ import (
 )
 
 // DatabaseDigest digests all data, the answers that can still be asked for, floors and epoch starts at the applied
-// end: equal on two hosts that applied the same history, however they flushed, trimmed or copied, if their retention
-// is the same. It reads everything in one view; meanwhile freed pages are not used again, and the file grows. The
+// end: equal on two hosts that applied the same history, however they flushed, trimmed or copied. It reads everything in one view; meanwhile freed pages are not used again, and the file grows. The
 // error is ErrDamaged, or ErrCopying while a copy leaves the data inconsistent.
 func (s *Store) DatabaseDigest() (history.Digest, history.Mark, error) {
 	var d history.Digest
@@ -24,7 +23,7 @@ func (s *Store) DatabaseDigest() (history.Digest, history.Mark, error) {
 		if err != nil {
 			return err
 		}
-		live, err := s.liveAnswers(tx, st)
+		live, err := liveAnswers(tx, st)
 		if err != nil {
 			return err
 		}
@@ -63,7 +62,7 @@ func (s *Store) DatabaseDigest() (history.Digest, history.Mark, error) {
 }
 
 // liveAnswers tells the answers that can still be asked for from those that only wait to be deleted.
-func (s *Store) liveAnswers(tx *bolt.Tx, st *layout.State) (func(key []byte) (bool, error), error) {
+func liveAnswers(tx *bolt.Tx, st *layout.State) (func(key []byte) (bool, error), error) {
 	floors := map[string]uint64{}
 	err := tx.Bucket([]byte(layout.BucketFloors)).ForEach(func(k, v []byte) (err error) {
 		floors[string(k)], err = layout.ReadFloor(string(k), v)
@@ -72,13 +71,12 @@ func (s *Store) liveAnswers(tx *bolt.Tx, st *layout.State) (func(key []byte) (bo
 	if err != nil {
 		return nil, err
 	}
-	oldest := st.Time - int64(s.options.Retention)
 	return func(key []byte) (bool, error) {
 		id, err := layout.ParseAnswerKey(key)
 		if err != nil || id.App == "" {
 			return id.Counter >= floors[id.Terminal], err
 		}
 		issued, err := id.Issued()
-		return err == nil && issued.UnixNano() >= oldest, err
+		return err == nil && issued.UnixNano() >= st.Forgotten, err
 	}, nil
 }

@@ -42,7 +42,7 @@ func (s *Store) Flush(ctx context.Context) (history.Mark, error) {
 		return history.Mark{}, fmt.Errorf("flush: %w", err)
 	}
 	next := s.state
-	next.Notified, next.Time, next.Applied = s.notified, s.time, s.committed
+	next.Notified, next.Time, next.Forgotten, next.Applied = s.notified, s.time, s.forgotten, s.committed
 	pinned := s.pinned()
 	if s.active.Empty() && next.Notified == s.state.Notified {
 		s.mu.Unlock()
@@ -86,14 +86,13 @@ type flushing struct {
 	space   string            // of the key before,
 	data    *bolt.Bucket      // and where its keys are
 	floors  map[string]uint64 // as they are after this transaction, of the terminals that it met
-	oldest  int64             // answers under ids of apps issued before are too old
 }
 
 // apply writes a generation of the overlay and completes the state. Floors come first, so that an answer which is already
 // below its terminal's floor is never written: most are.
 func (s *Store) apply(tx *bolt.Tx, t *overlay.Generation, next *layout.State, pinned uint64) error {
 	f := &flushing{
-		tx: tx, store: s, next: next, floors: map[string]uint64{}, oldest: next.Time - int64(s.options.Retention),
+		tx: tx, store: s, next: next, floors: map[string]uint64{},
 		answers: tx.Bucket([]byte(layout.BucketAnswers)), issued: tx.Bucket([]byte(layout.BucketIssued)),
 	}
 	if err := t.Apply(f); err != nil {
@@ -190,7 +189,7 @@ func (f *flushing) Record(e *history.Entry) error {
 		if err != nil {
 			return err
 		}
-		if issued.UnixNano() < f.oldest {
+		if issued.UnixNano() < f.next.Forgotten {
 			return nil
 		}
 		if err := f.issued.Put(layout.IssuedKey(issued.UnixNano(), key), []byte{1}); err != nil {
@@ -229,12 +228,12 @@ func (f *flushing) append(entries []*history.Stored) error {
 	return nil
 }
 
-// forget deletes answers under ids of apps that are too old. It may lag: what is too old is never shown.
+// forget deletes answers under ids of apps that the history has forgotten. It may lag: they are never shown.
 func (f *flushing) forget(allowance int) error {
 	var gone [][]byte
 	c := f.issued.Cursor()
 	for k, _ := c.First(); k != nil && len(gone) < allowance; k, _ = c.Next() {
-		if len(k) < 8 || int64(binary.BigEndian.Uint64(k)) >= f.oldest {
+		if len(k) < 8 || layout.IssuedAt(k) >= f.next.Forgotten {
 			break
 		}
 		gone = append(gone, bytes.Clone(k))
@@ -251,6 +250,9 @@ func (f *flushing) forget(allowance int) error {
 // stays, so that the end can be checked.
 func (f *flushing) trim(allowance int, pinned uint64) error {
 	o, next := &f.store.options, f.next
+	if o.KeepHistory {
+		return nil
+	}
 	bucket := f.tx.Bucket([]byte(layout.BucketHistory))
 	oldest := int64(math.MinInt64)
 	if o.MaxAge < time.Duration(next.Time) { // pair time starts at 1970: no entry is older than that

@@ -26,9 +26,18 @@ type writer struct {
 	tb   testing.TB
 	end  history.Mark
 	time int64
+	// retention, if not 0, has each entry forget what is older.
+	retention time.Duration
 }
 
 func newWriter(tb testing.TB) *writer { return &writer{tb: tb, time: noon} }
+
+// keeping is a writer that forgets answers under ids of apps.
+func keeping(tb testing.TB, retention time.Duration) *writer {
+	w := newWriter(tb)
+	w.retention = retention
+	return w
+}
 
 // next gives an entry its place and stores it.
 func (w *writer) next(e history.Entry) history.Stored {
@@ -42,6 +51,9 @@ func (w *writer) next(e history.Entry) history.Stored {
 	}
 	w.time += int64(time.Millisecond)
 	e.Time = w.time
+	if w.retention > 0 {
+		e.Forgotten = w.time - int64(w.retention)
+	}
 	s, err := history.NewStored(w.end.Digest, e)
 	if err != nil {
 		w.tb.Fatal(err)

@@ -183,7 +183,7 @@ func TestHistory_TrimsInStepWithAppends(t *testing.T) {
 func TestAnswers_AreRepeatedUntilNoLongerWanted(t *testing.T) {
 	for _, when := range []string{"in the overlay", "applied"} {
 		t.Run(when, func(t *testing.T) {
-			s, w := open(t, t.TempDir(), Options{Retention: time.Hour}), newWriter(t)
+			s, w := open(t, t.TempDir(), Options{}), keeping(t, time.Hour)
 			settle := func() {
 				if when == "applied" {
 					flush(t, s)
@@ -250,7 +250,7 @@ func TestAnswers_OfATerminalThatNeverRaisesItsOldestAreBounded(t *testing.T) {
 
 // What can't be asked for any more does not stay in the file.
 func TestAnswers_AreDeletedWhenNoLongerWanted(t *testing.T) {
-	s, w := open(t, t.TempDir(), Options{Retention: 50 * time.Millisecond}), newWriter(t)
+	s, w := open(t, t.TempDir(), Options{}), keeping(t, 50*time.Millisecond)
 	commit(t, s, w.began())
 	for i := range uint64(1000) {
 		at := time.Unix(0, w.time).UTC().Format(time.RFC3339Nano)
@@ -280,8 +280,8 @@ func TestAnswers_AreDeletedWhenNoLongerWanted(t *testing.T) {
 
 // Two hosts that flush at different moments must come to the same digest.
 func TestDatabaseDigest_DoesNotDependOnFlushes(t *testing.T) {
-	w := newWriter(t)
-	one, two := open(t, t.TempDir(), Options{Retention: time.Second}), open(t, t.TempDir(), Options{Retention: time.Second, MaxUpdates: 5})
+	w := keeping(t, time.Second)
+	one, two := open(t, t.TempDir(), Options{}), open(t, t.TempDir(), Options{MaxUpdates: 5})
 	for i := range 400 {
 		var e history.Stored
 		switch at := time.Unix(0, w.time).UTC().Format(time.RFC3339Nano); {

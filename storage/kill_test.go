@@ -19,10 +19,10 @@ const (
 	killsTorn = 20 // of 100 must hit a flush, or the test proves nothing
 )
 
-// killOptions keep history, trimming, forgetting and the file itself moving.
-func killOptions() Options {
-	return Options{MaxUpdates: 300, Retention: 100 * time.Millisecond}
-}
+// killOptions keep history, trimming and the file itself moving; killRetention forgetting.
+func killOptions() Options { return Options{MaxUpdates: 300} }
+
+const killRetention = 100 * time.Millisecond
 
 // killed is the update that every run makes of a sequence: who knows the sequence knows what must be in the database.
 func killed(w *writer) history.Stored {
@@ -46,7 +46,7 @@ func killed(w *writer) history.Stored {
 // continued is a writer at a store's end, with the clock that the sequence had in every run.
 func continued(tb testing.TB, s *Store) *writer {
 	end := s.Committed()
-	return &writer{tb: tb, end: end, time: noon + int64(end.Position.Sequence)*int64(time.Millisecond)}
+	return &writer{tb: tb, retention: killRetention, end: end, time: noon + int64(end.Position.Sequence)*int64(time.Millisecond)}
 }
 
 // writeUntilKilled is the process that is killed: it writes without end, and says what it begins to flush and what
@@ -80,7 +80,7 @@ func TestStore_SurvivesKill(t *testing.T) {
 	dir := t.TempDir()
 	var acknowledged uint64
 	torn, ahead, began := 0, 0, time.Now()
-	want, w := newModel(), newWriter(t)
+	want, w := newModel(), keeping(t, killRetention)
 	for round := range kills {
 		flushing, acked := killOnce(t, dir, random)
 		if acked == 0 {
@@ -182,7 +182,7 @@ func compareKilled(t *testing.T, s *Store, want *model, w *writer) {
 		}
 		for id, body := range want.answers {
 			a, _, l := r.Answer(id)
-			if _, wanted := want.look(id, killOptions().Retention); l != wanted || l == Found && string(a.Body) != body {
+			if _, wanted := want.look(id, killRetention); l != wanted || l == Found && string(a.Body) != body {
 				return fmt.Errorf("answer of %v: %q %d, want %q %d", id, a.Body, l, body, wanted)
 			}
 		}

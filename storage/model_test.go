@@ -88,8 +88,8 @@ func TestStore_AgreesWithAPlainModel(t *testing.T) {
 	for round := range uint64(3) {
 		t.Run(fmt.Sprintf("seed=%d", seed+round), func(t *testing.T) {
 			w := &walk{
-				T: t, random: rand.New(rand.NewPCG(seed+round, 0)), dir: t.TempDir(), writer: newWriter(t),
-				options: Options{MaxUpdates: 200, Retention: 300 * time.Millisecond}, now: newModel(), applied: newModel(), counters: map[string]uint64{},
+				T: t, random: rand.New(rand.NewPCG(seed+round, 0)), dir: t.TempDir(), writer: keeping(t, 300*time.Millisecond),
+				options: Options{MaxUpdates: 200}, now: newModel(), applied: newModel(), counters: map[string]uint64{},
 			}
 			w.store = open(t, w.dir, w.options)
 			w.commit(w.writer.began())
@@ -196,7 +196,7 @@ func (w *walk) reads() {
 		if len(w.asked) > 0 {
 			id := w.asked[max(0, len(w.asked)-1-w.random.IntN(60))]
 			a, _, l := r.Answer(id)
-			if body, want := w.now.look(id, w.options.Retention); l != want || string(a.Body) != body {
+			if body, want := w.now.look(id, w.writer.retention); l != want || string(a.Body) != body {
 				return fmt.Errorf("answer of %v: %q %d, want %q %d", id, a.Body, l, body, want)
 			}
 		}

@@ -15,13 +15,12 @@ type Options struct {
 	// refused with ErrForeign. Empty ones are not compared, and filled in by the first open that has them.
 	Host, Identity string
 	// MaxUpdates, MaxAge and MaxBytes bound the history: entries beyond any of them are trimmed, oldest first.
-	// Defaults: 1,000,000 entries, 7 days of pair time, 1 GiB of stored bytes.
+	// They are each host's own. Defaults: 1,000,000 entries, 7 days of pair time, 1 GiB of stored bytes.
 	MaxUpdates uint64
 	MaxAge     time.Duration
 	MaxBytes   int64
-	// Retention is how long the answer of a request with an id chosen by the app is kept, in pair time from the
-	// time in the id; an older id is too old. Both hosts must use the same. Default 24 h.
-	Retention time.Duration
+	// KeepHistory: the bounds do not count, nothing is trimmed. It is for who opens data of a pair without its settings.
+	KeepHistory bool
 	// InitialMmapSize is the address space reserved for the database, in bytes: while the file is smaller no
 	// commit ever waits for a view. It costs no memory. Default 16 GiB.
 	InitialMmapSize int
@@ -36,7 +35,6 @@ func (o Options) withDefaults() Options {
 	o.MaxUpdates = cmp.Or(o.MaxUpdates, 1_000_000)
 	o.MaxAge = cmp.Or(o.MaxAge, 7*24*time.Hour)
 	o.MaxBytes = cmp.Or(o.MaxBytes, 1<<30)
-	o.Retention = cmp.Or(o.Retention, 24*time.Hour)
 	o.InitialMmapSize = cmp.Or(o.InitialMmapSize, 16<<30)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

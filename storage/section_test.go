@@ -55,13 +55,13 @@ func (w *twins) compare() (found []section.Difference) {
 			if err != nil {
 				w.t.Fatal(err)
 			}
-			there, err := w.b.ReadSection(here.Section, &here.At, here.Time, section.OnlyDigest)
+			there, err := w.b.ReadSection(here.Section, &here.At, here.Forgotten, section.OnlyDigest)
 			if err != nil {
 				w.t.Fatal(err)
 			}
 			if here.Digest != there.Digest {
-				x, err1 := w.a.ReadSection(here.Section, &here.At, here.Time, section.WithSums)
-				y, err2 := w.b.ReadSection(here.Section, &here.At, here.Time, section.WithSums)
+				x, err1 := w.a.ReadSection(here.Section, &here.At, here.Forgotten, section.WithSums)
+				y, err2 := w.b.ReadSection(here.Section, &here.At, here.Forgotten, section.WithSums)
 				if err := errors.Join(err1, err2); err != nil {
 					w.t.Fatal(err)
 				}
@@ -103,7 +103,7 @@ func TestSection_EqualHoweverMuchIsApplied(t *testing.T) {
 		}
 		more := load(&writer{tb: t, end: w.w.end, time: w.w.time}, w.n+1)
 		commit(t, w.b, more)
-		if there, err := w.b.ReadSection(here.Section, &here.At, here.Time, section.OnlyDigest); err != nil || there.Digest != here.Digest || there.Items != here.Items {
+		if there, err := w.b.ReadSection(here.Section, &here.At, here.Forgotten, section.OnlyDigest); err != nil || there.Digest != here.Digest || there.Items != here.Items {
 			t.Fatalf("at %v: %d items here, %d there (%v)", here.At.Position, here.Items, there.Items, err)
 		}
 		w.n++
@@ -343,7 +343,7 @@ func TestNextSection_CoversTheBucketInSmallSteps(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := s.ReadSection(c.Section, &c.At, c.Time, section.WithSums)
+		again, err := s.ReadSection(c.Section, &c.At, c.Forgotten, section.WithSums)
 		if err != nil || again.Digest != c.Digest || len(again.Sums) != c.Items || c.Items > section.MostItems {
 			t.Fatalf("section %q has %d items, %d sums: %v", c.Section, c.Items, len(again.Sums), err)
 		}

@@ -45,27 +45,26 @@ func (s *Store) NextSection(bucket string, after []byte) (section.Content, error
 }
 
 // ReadSection reads a section as it was at a position, whatever was committed since: bolt and, over it, the entries of the
-// overlay up to there. at nil is the committed end; otherwise t is the pair time there. The error is ErrPassed when bolt has
+// overlay up to there. at nil is the committed end; otherwise forgotten is what is forgotten there. The error is ErrPassed when bolt has
 // applied more already, ErrAbsent when the position is not committed here yet, ErrDiverged when it is of another history,
 // and what NextSection gives.
-func (s *Store) ReadSection(q section.Section, at *history.Mark, t int64, detail section.Detail) (section.Content, error) {
-	return s.section(q, at, t, detail, false)
+func (s *Store) ReadSection(q section.Section, at *history.Mark, forgotten int64, detail section.Detail) (section.Content, error) {
+	return s.section(q, at, forgotten, detail, false)
 }
 
-func (s *Store) section(q section.Section, at *history.Mark, t int64, detail section.Detail, grow bool) (section.Content, error) {
+func (s *Store) section(q section.Section, at *history.Mark, forgotten int64, detail section.Detail, grow bool) (section.Content, error) {
 	c := section.Content{Section: q}
 	err := s.look(false, func(r *Reader, st *layout.State) error {
 		if q.Bucket == section.History {
 			return c.ReadHistory(r.tx, st, r.past(st), detail, grow)
 		}
 		if at != nil {
-			if err := r.back(*at, t, st); err != nil {
+			if err := r.back(*at, forgotten, st); err != nil {
 				return err
 			}
 		}
-		c.At, c.Time = r.end, r.time
-		oldest := r.time - int64(r.retention)
-		return c.Read(section.Source{Tx: r.tx, Over: &r.over, Oldest: oldest}, detail, grow)
+		c.At, c.Forgotten = r.end, r.forgotten
+		return c.Read(section.Source{Tx: r.tx, Over: &r.over, Forgotten: r.forgotten}, detail, grow)
 	})
 	if err != nil {
 		return section.Content{}, fmt.Errorf("read section of %s: %w", q.Bucket, err)
@@ -74,7 +73,7 @@ func (s *Store) section(q section.Section, at *history.Mark, t int64, detail sec
 }
 
 // back makes the reader one at an earlier position than the committed end.
-func (r *Reader) back(at history.Mark, t int64, st *layout.State) error {
+func (r *Reader) back(at history.Mark, forgotten int64, st *layout.State) error {
 	sequence := at.Position.Sequence
 	switch {
 	case sequence < st.Applied.Position.Sequence:
@@ -85,6 +84,6 @@ func (r *Reader) back(at history.Mark, t int64, st *layout.State) error {
 	if err := r.past(st).confirm(at); err != nil {
 		return err
 	}
-	r.end, r.time, r.over.Sequence = at, t, sequence
+	r.end, r.forgotten, r.over.Sequence = at, forgotten, sequence
 	return nil
 }

@@ -52,6 +52,7 @@ type Store struct {
 	dropped   int
 	committed history.Mark
 	time      int64 // pair time at committed
+	forgotten int64 // Entry.Forgotten up to committed
 	notified  position.Position
 	epochs    []layout.EpochStart
 	pins      map[int]uint64
@@ -136,6 +137,7 @@ func (s *Store) Commit(entries ...history.Stored) error {
 	s.committed = end
 	for i := range entries {
 		s.time = max(s.time, entries[i].Entry.Time)
+		s.forgotten = max(s.forgotten, entries[i].Entry.Forgotten)
 		if entries[i].Entry.Kind == history.KindBegan {
 			s.epochs = layout.WithEpoch(s.epochs, layout.StartOf(&entries[i].Entry))
 		}

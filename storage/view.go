@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/boltdb/bolt"
 
@@ -40,7 +39,7 @@ type Reader struct {
 	over      overlay.View
 	end       history.Mark
 	time      int64
-	retention time.Duration
+	forgotten int64
 	lastSpace string
 	lastData  *bolt.Bucket
 	err       error // the first damage met
@@ -83,7 +82,7 @@ func (s *Store) reader(inconsistent bool) (*Reader, error) {
 		}
 		s.mu.RLock()
 		r := &Reader{
-			tx: tx, end: s.committed, time: s.time, retention: s.options.Retention,
+			tx: tx, end: s.committed, time: s.time, forgotten: s.forgotten,
 			over: overlay.View{Frozen: s.frozen, Active: s.active, Sequence: s.committed.Position.Sequence},
 		}
 		complete, copying := tx.ID() >= s.dropped, s.state.Copy
@@ -106,6 +105,36 @@ func (r *Reader) Position() position.Position { return r.end.Position }
 
 // Time is the pair time at Position, in Unix nanoseconds.
 func (r *Reader) Time() int64 { return r.time }
+
+// Forgotten is the time of issue, in Unix nanoseconds, up to which ids of apps are forgotten at Position. It is a fact of the
+// history and of nobody's settings.
+func (r *Reader) Forgotten() int64 { return r.forgotten }
+
+// Forgettable gives what Entry.Forgotten would have to be for answers under ids issued before a time to go: just behind the youngest
+// of them, so that no id is forgotten which never had an answer. It is 0 when there are none. It looks only at what is
+// applied; the rest can be forgotten later.
+func (r *Reader) Forgettable(before int64) (mark int64) {
+	if before <= r.forgotten {
+		return 0
+	}
+	r.fail(guard(func() error {
+		c := r.tx.Bucket([]byte(layout.BucketIssued)).Cursor()
+		oldest, _ := c.First()
+		if oldest == nil || layout.IssuedAt(oldest) >= before {
+			return nil
+		}
+		behind, _ := c.Seek(layout.SequenceKey(uint64(before)))
+		youngest, _ := c.Prev()
+		if behind == nil {
+			youngest, _ = c.Last()
+		}
+		if at := layout.IssuedAt(youngest); at >= r.forgotten {
+			mark = at + 1
+		}
+		return nil
+	}))
+	return mark
+}
 
 // fail keeps the first damage met.
 func (r *Reader) fail(err error) {
@@ -155,8 +184,8 @@ func (r *Reader) space(name string) *bolt.Bucket {
 // owned copies a value for the caller; it is never nil.
 func owned(value []byte) []byte { return append(make([]byte, 0, len(value)), value...) }
 
-// Answer finds the recorded answer of a request and the position of its update. TooOld are ids of apps issued longer
-// ago than the retention, and counters below the terminal's lowest unanswered one (or AnswerWindow below its highest
+// Answer finds the recorded answer of a request and the position of its update. TooOld are ids of apps issued before
+// Forgotten, and counters below the terminal's lowest unanswered one (or AnswerWindow below its highest
 // answered one). An id that can't be recorded (RequestID.Validate) is Absent.
 func (r *Reader) Answer(id history.RequestID) (history.Answer, position.Position, Lookup) {
 	if id.IsZero() || id.Validate() != nil {
@@ -194,7 +223,7 @@ func (r *Reader) Answer(id history.RequestID) (history.Answer, position.Position
 func (r *Reader) tooOld(id history.RequestID) bool {
 	if id.App != "" {
 		issued, err := id.Issued()
-		return err != nil || issued.UnixNano() < r.time-int64(r.retention)
+		return err != nil || issued.UnixNano() < r.forgotten
 	}
 	floor := r.over.Floor(id.Terminal)
 	r.fail(guard(func() error {

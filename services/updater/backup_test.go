@@ -16,13 +16,18 @@ import (
 // backUp takes a whole backup of a host into a file.
 func (h *host) backUp() (path string, at bus.BackupPage) {
 	h.t.Helper()
+	return h.backUpFrom(ordered(h, bus.CallBackup, bus.BackupOrder{}))
+}
+
+// backUpFrom takes the rest of a backup whose first page is there.
+func (h *host) backUpFrom(page bus.BackupPage) (path string, at bus.BackupPage) {
+	h.t.Helper()
 	path = filepath.Join(h.t.TempDir(), "of-"+h.name)
 	file, err := os.Create(path)
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	defer file.Close()
-	page := ordered(h, bus.CallBackup, bus.BackupOrder{})
 	for piece := uint64(1); ; piece++ {
 		if _, err := file.Write(page.Bytes); err != nil {
 			h.t.Fatal(err)

@@ -35,12 +35,14 @@ type verdict struct {
 // draft is a frame in the making. It is pure: the same commits in the same order on the same state give the same
 // frame and the same answers.
 type draft struct {
-	epoch   uint64
-	time    int64 // pair time of all its entries
-	latest  int64 // ids of apps issued after it are refused, Unix nanoseconds; 0: none is
-	end     history.Mark
-	entries []history.Stored
-	bytes   int
+	epoch    uint64
+	time     int64 // pair time of all its entries
+	latest   int64 // ids of apps issued after it are refused, Unix nanoseconds; 0: none is
+	earliest int64 // ids of apps issued before it are refused, if they are new
+	forgets  int64 // what its first entry says is forgotten (Entry.Forgotten)
+	end      history.Mark
+	entries  []history.Stored
+	bytes    int
 
 	revisions map[spaceKey]uint64 // what the draft's updates leave, 0 for deleted
 	requests  map[history.RequestID]int
@@ -68,6 +70,9 @@ func (d *draft) add(s state, c *commitCall) verdict {
 	if d.premature(c.entry.Request) {
 		return verdict{reply: premature(c.entry.Request, d.latest)}
 	}
+	if d.stale(c.entry.Request) {
+		return verdict{reply: tooOld(c.entry.Request)}
+	}
 	v, drafted := d.conflicts(s, c)
 	if v.reply.Code == bus.CodeConflict {
 		return v
@@ -79,6 +84,9 @@ func (d *draft) add(s state, c *commitCall) verdict {
 	e := c.entry
 	e.Position = position.Position{Epoch: d.epoch, Sequence: d.end.Position.Sequence + 1}
 	e.Time = d.time
+	if len(d.entries) == 0 {
+		e.Forgotten = d.forgets
+	}
 	stored, err := history.NewStored(d.end.Digest, e)
 	if err != nil {
 		return verdict{reply: refusal(err)}

@@ -29,6 +29,17 @@ func (d *draft) premature(id history.RequestID) bool {
 	return err == nil && issued.UnixNano() > d.latest
 }
 
+// stale reports whether an id is older than answers are kept. It is asked only for what has no recorded answer and is not
+// forgotten: this rests on a clock and a setting, and decides only what is taken for new. What was forgotten is a fact of
+// the history (Entry.Forgotten), which this host says too: with each frame it forgets what is stale by then.
+func (d *draft) stale(id history.RequestID) bool {
+	if id.App == "" {
+		return false
+	}
+	issued, err := id.Issued()
+	return err == nil && issued.UnixNano() < d.earliest
+}
+
 // premature is the refusal of such an id.
 func premature(id history.RequestID, latest int64) bus.DatabaseReply {
 	return bus.DatabaseReply{Code: bus.CodeMalformed, Message: fmt.Sprintf(

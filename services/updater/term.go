@@ -44,6 +44,8 @@ type term struct {
 	other otherJournal
 	times *pairTime
 	clock lease.Clock
+	// retention is how long answers under ids of apps are kept, in pair time from the time in the id.
+	retention time.Duration
 	// room reports whether the overlay has room for another frame, and a channel that is closed when it might.
 	room func() (bool, <-chan struct{})
 	// hurry has the overlay applied at once.
@@ -131,9 +133,10 @@ func (t *term) frame(ctx context.Context, calls []*commitCall) error {
 	}
 	end := t.store.Committed()
 	d := newDraft(t.epoch, end, t.times.now())
-	d.latest = t.times.latest()
+	d.latest, d.earliest = t.times.latest(), d.time-int64(t.retention)
 	held := make([]heldReply, 0, len(calls))
 	err := t.store.View(func(r *storage.Reader) error {
+		d.forgets = r.Forgettable(d.earliest)
 		for i, c := range calls {
 			if c.epoch != t.epoch {
 				c.answer(nobody(fmt.Sprintf("this host serves epoch %d, the commit is of epoch %d", t.epoch, c.epoch)))

@@ -111,8 +111,8 @@ func newStage(t *testing.T, required bool) *stage {
 	s.term = &term{
 		measured: &measures{},
 		epoch:    1, store: store, own: s.own, other: s.other, clock: lease.BootClock, required: required,
-		times: &pairTime{clock: lease.BootClock, wall: time.Now},
-		room:  s.room, hurry: func() { nudge(s.hurried) }, committed: func(history.Mark) {},
+		retention: time.Hour, times: &pairTime{clock: lease.BootClock, wall: time.Now},
+		room: s.room, hurry: func() { nudge(s.hurried) }, committed: func(history.Mark) {},
 		queue: newQueue(), ended: make(chan struct{}), changed: make(chan struct{}),
 	}
 	began, err := history.NewStored(history.Digest{}, history.Entry{

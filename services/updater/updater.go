@@ -193,7 +193,7 @@ func (u *updater) open(ctx context.Context) error {
 	}
 	u.store, err = storage.Open(c.Data, storage.Options{
 		Host: c.Host, Identity: u.facts.Get().Identity, MaxUpdates: uint64(c.HistoryMaxUpdates), MaxAge: c.HistoryMaxAge,
-		MaxBytes: int64(c.HistoryMaxBytes), Retention: c.Retention, WatchSpace: bus.SystemSpace, Logger: u.log,
+		MaxBytes: int64(c.HistoryMaxBytes), WatchSpace: bus.SystemSpace, Logger: u.log,
 	})
 	if err != nil {
 		return err

@@ -146,6 +146,32 @@ func digestOf(tb testing.TB, s *storage.Store) (history.Digest, history.Mark) {
 	return d, at
 }
 
+// TestFault_A2_RestoreTrimsNothing: the restore opened the new database with bounds of its own. Of a pair that keeps its history for longer
+// it dropped what it had just read.
+func TestFault_A2_RestoreTrimsNothing(t *testing.T) {
+	s := newSource(t)
+	s.grow(500)
+	s.flush()
+	base := s.end.Position.Sequence
+	path := write(t, s.back(func() {
+		s.grow(1)
+		s.time += int64(3 * 24 * time.Hour)
+	}))
+	dir := filepath.Join(t.TempDir(), "data")
+	r, err := Restore(t.Context(), RestoreConfig{File: path, Dir: dir, Host: "b"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	restored, err := storage.Open(dir, storage.Options{Host: "b", Identity: r.Identity})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer restored.Close()
+	if first := restored.First(); first != base+1 || r.Entries < 4 {
+		t.Errorf("of %d entries from %d on the restored history begins with %d", r.Entries, base+1, first)
+	}
+}
+
 // What is restored is the database at the position that the backup names, although updates went on while it was made.
 func TestRestore_IsTheDatabaseAtOnePosition(t *testing.T) {
 	for name, pace := range map[string]int{"idle": 0, "busy": 11} {

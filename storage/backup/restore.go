@@ -133,7 +133,7 @@ func (c RestoreConfig) build(ctx context.Context, dir string) (s Summary, identi
 		return s, "", fmt.Errorf("restore: %w", err)
 	}
 	identity = own.Get().Identity
-	store, err := storage.Open(dir, storage.Options{Host: c.Host, Identity: identity})
+	store, err := storage.Open(dir, storage.Options{Host: c.Host, Identity: identity, KeepHistory: true})
 	if err != nil {
 		return s, "", fmt.Errorf("restore: %w", err)
 	}

@@ -152,6 +152,10 @@ type Entry struct {
 	Host          string `cbor:"10,keyasint,omitempty"`
 	Identity      string `cbor:"11,keyasint,omitempty"`
 	RecordVersion uint64 `cbor:"12,keyasint,omitempty"`
+	// Forgotten says what is forgotten from here on: answers under ids of apps that were issued before it, in Unix nanoseconds.
+	// Whether such a request was executed is not known any more, to nobody who has this entry, whatever he is set to. It never
+	// falls; 0 says nothing new.
+	Forgotten int64 `cbor:"14,keyasint,omitempty"`
 }
 
 // Floor is the counter below which the entry makes all of its terminal's too old, 0 when it says nothing of them.
@@ -181,6 +185,9 @@ func (e *Entry) Validate() error {
 		}
 	default:
 		return fmt.Errorf("%w: %v", ErrInvalid, e.Kind)
+	}
+	if e.Forgotten < 0 || e.Forgotten > e.Time {
+		return fmt.Errorf("%w: at %d everything up to %d is forgotten", ErrInvalid, e.Time, e.Forgotten)
 	}
 	if err := e.Request.Validate(); err != nil {
 		return err

@@ -136,6 +136,14 @@ func IssuedKey(issued int64, answer []byte) []byte {
 	return append(binary.BigEndian.AppendUint64(make([]byte, 0, 8+len(answer)), uint64(issued)), answer...)
 }
 
+// IssuedAt reads the time of issue from a key that IssuedKey made; 0 from one that is none.
+func IssuedAt(key []byte) int64 {
+	if len(key) < 8 {
+		return 0
+	}
+	return int64(binary.BigEndian.Uint64(key))
+}
+
 // FloorValue is a terminal's floor as bolt holds it.
 func FloorValue(terminal string, floor uint64) []byte {
 	b := binary.BigEndian.AppendUint64(nil, floor)

@@ -24,6 +24,8 @@ type State struct {
 	Bytes int64 `cbor:"7,keyasint,omitempty"`
 	// Copy is not nil while the file is being filled by a copy and can't be trusted.
 	Copy *CopyProgress `cbor:"8,keyasint,omitempty"`
+	// Forgotten is the highest Entry.Forgotten up to Applied. It outlives the history, and copies carry it.
+	Forgotten int64 `cbor:"9,keyasint,omitempty"`
 }
 
 // First is the first sequence in the history.

@@ -39,9 +39,9 @@ type Section struct {
 // Content is what a section holds at one position.
 type Content struct {
 	Section Section `cbor:"1,keyasint"`
-	// At is the position, Time its pair time: both make a difference to what is there.
-	At   history.Mark `cbor:"2,keyasint"`
-	Time int64        `cbor:"3,keyasint,omitempty"`
+	// At is the position, Forgotten what is forgotten there (Entry.Forgotten): answers that only wait to be deleted are left out.
+	At        history.Mark `cbor:"2,keyasint"`
+	Forgotten int64        `cbor:"3,keyasint,omitempty"`
 	// Digest is over all keys and values, Items and Bytes count them.
 	Digest history.Digest `cbor:"4,keyasint"`
 	Items  int            `cbor:"5,keyasint,omitempty"`
@@ -156,7 +156,7 @@ type Chain interface {
 
 // ReadHistory reads entries of the applied history, with the state in the view that tx is. They never change, so any position at which both hosts have them will do.
 func (c *Content) ReadHistory(tx *bolt.Tx, st *layout.State, chain Chain, detail Detail, grow bool) error {
-	c.At, c.Time = st.Applied, st.Time
+	c.At, c.Forgotten = st.Applied, st.Forgotten
 	from := uint64(1)
 	if len(c.Section.After) == 8 {
 		from = binary.BigEndian.Uint64(c.Section.After) + 1

@@ -14,11 +14,11 @@ import (
 )
 
 // Source is a database at a position: what bolt holds, and over it what is committed and not applied yet. Answers under ids of
-// apps issued before Oldest are too old there.
+// apps issued before Forgotten are forgotten there.
 type Source struct {
-	Tx     *bolt.Tx
-	Over   *overlay.View
-	Oldest int64
+	Tx        *bolt.Tx
+	Over      *overlay.View
+	Forgotten int64
 }
 
 // walk walks a bucket as bolt would hold it if it had applied exactly up to the source's position.
@@ -169,7 +169,7 @@ func (r Source) liveAnswers() func(key []byte) (bool, error) {
 		}
 		if id.App != "" {
 			issued, err := id.Issued()
-			return err == nil && issued.UnixNano() >= r.Oldest, nil
+			return err == nil && issued.UnixNano() >= r.Forgotten, nil
 		}
 		if id.Terminal != terminal {
 			terminal = id.Terminal

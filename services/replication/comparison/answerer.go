@@ -92,7 +92,7 @@ func (a *Answerer) section(ctx context.Context, q sectionRequest) (section.Conte
 	}
 	for {
 		moved := a.Moved() // before the look, so that nothing is missed
-		c, err := a.Database.ReadSection(q.Section, at, q.Time, min(q.Detail, section.WithSums))
+		c, err := a.Database.ReadSection(q.Section, at, q.Forgotten, min(q.Detail, section.WithSums))
 		if !errors.Is(err, storage.ErrAbsent) {
 			return c, err
 		}

@@ -161,7 +161,7 @@ func (c *Comparison) section(ctx context.Context, bucket string, after []byte) (
 // other asks for a section as it is at the position at which this host has read it. again: it can't be told any more.
 func (c *Comparison) other(ctx context.Context, here section.Content, detail section.Detail) (there section.Content, again bool, err error) {
 	there, err = ask(ctx, c.Conn, callSection(c.Peer), sectionRequest{
-		caller: caller{c.Epoch}, Section: here.Section, At: here.At, Time: here.Time, Detail: detail,
+		caller: caller{c.Epoch}, Section: here.Section, At: here.At, Forgotten: here.Forgotten, Detail: detail,
 	})
 	switch {
 	case errors.Is(err, storage.ErrPassed):

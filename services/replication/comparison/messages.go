@@ -56,8 +56,9 @@ type sectionRequest struct {
 	caller
 	Section section.Section `cbor:"2,keyasint"`
 	At      history.Mark    `cbor:"3,keyasint"`
-	Time    int64           `cbor:"4,keyasint"`
-	Detail  section.Detail  `cbor:"5,keyasint"`
+	// Forgotten is what is forgotten at At.
+	Forgotten int64          `cbor:"4,keyasint"`
+	Detail    section.Detail `cbor:"5,keyasint"`
 }
 
 // repairRequest has a section made what the content says.

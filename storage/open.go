@@ -12,7 +12,7 @@ import (
 
 	"github.com/boltdb/bolt"
 
-	"github.com/hotpair/hotpair/storage/format"
+	"github.com/hotpair/hotpair/services/durable"
 	"github.com/hotpair/hotpair/storage/layout"
 	"github.com/hotpair/hotpair/storage/overlay"
 	"github.com/hotpair/hotpair/storage/pages"
@@ -78,10 +78,7 @@ func (s *Store) makeDatabase(st layout.State) error {
 	if err = errors.Join(err, db.Close()); err != nil {
 		return fmt.Errorf("make %s: %w", s.path(), err)
 	}
-	if err := os.Rename(making, s.path()); err != nil {
-		return err
-	}
-	return format.SyncDir(s.dir)
+	return durable.Rename(making, s.path())
 }
 
 // load opens the database file and reads where it stands.

@@ -14,7 +14,6 @@ import (
 
 	"github.com/boltdb/bolt"
 
-	"github.com/hotpair/hotpair/storage/format"
 	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/layout"
 	"github.com/hotpair/hotpair/storage/overlay"
@@ -259,13 +258,26 @@ func (s *Store) TestWrite() error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("test write: %w", err)
 	}
-	if err := format.WriteSynced(path, make([]byte, 64<<10)); err != nil {
+	if err := writeSynced(path, make([]byte, 64<<10)); err != nil {
 		return fmt.Errorf("test write: %w", s.kill(err))
 	}
 	if err := os.Remove(path); err != nil {
 		return fmt.Errorf("test write: %w", err)
 	}
 	return nil
+}
+
+// writeSynced makes path with data and fsyncs it.
+func writeSynced(path string, data []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
 }
 
 // kill ends the writing life of the store (R8).

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/durable"
 )
 
 const (
@@ -174,7 +175,7 @@ func (c *Cluster) plan() error {
 	file := ""
 	if text := list.String(); len(text) > longList {
 		file = c.dir.join("terminals.list")
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		if err := durable.Write(file, []byte(text)); err != nil {
 			return fmt.Errorf("list of terminals: %w", err)
 		}
 	}

@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/hotpair/hotpair/services/durable"
 )
 
 var (
@@ -159,16 +161,12 @@ func (d *directory) release() error {
 
 // writeAtomically replaces a file that only its owner may read: a reader sees the old text or the new one, never a part.
 func writeAtomically(path string, text []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-")
+	f, err := durable.Begin(path)
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) // fails once it is renamed
 	if _, err := f.Write(append(text, '\n')); err != nil {
-		return errors.Join(err, f.Close())
+		return errors.Join(err, f.Discard())
 	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return f.Replace()
 }

@@ -21,6 +21,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/hotpair/hotpair/services/durable"
 )
 
 const (
@@ -34,8 +36,8 @@ const (
 	mostBytes = 4 * windowBytes
 	// mostFiles bounds those of one name; the oldest go.
 	mostFiles = 8
-	// suffix of files, and of those that are being written.
-	suffix, unfinished = ".trace", ".part"
+	// suffix of files.
+	suffix = ".trace"
 )
 
 // errLarge says that a trace is larger than one file may be.
@@ -114,16 +116,15 @@ func (r *Recorder) Run(ctx context.Context) error {
 func (r *Recorder) write(what string, from io.WriterTo) (path string, err error) {
 	stem := r.config.Name + "-"
 	path = filepath.Join(r.config.Dir, stem+time.Now().UTC().Format("20060102T150405.000Z")+"-"+what+suffix)
-	file, err := os.OpenFile(path+unfinished, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	file, err := durable.Begin(path)
 	if err != nil {
 		return "", fmt.Errorf("trace: %w", err)
 	}
-	_, err = from.WriteTo(&bounded{to: file, left: mostBytes})
-	if err = errors.Join(err, file.Close()); err == nil {
-		err = os.Rename(file.Name(), path)
+	if _, err := from.WriteTo(&bounded{to: file, left: mostBytes}); err != nil {
+		return "", fmt.Errorf("trace: %w", errors.Join(err, file.Discard()))
 	}
-	if err != nil {
-		return "", fmt.Errorf("trace: %w", errors.Join(err, os.Remove(file.Name())))
+	if err := file.Create(); err != nil {
+		return "", fmt.Errorf("trace: %w", err)
 	}
 	return path, r.prune(stem)
 }
@@ -141,7 +142,7 @@ func (r *Recorder) prune(stem string) error {
 		case !strings.HasPrefix(name, stem):
 		case strings.HasSuffix(name, suffix):
 			whole = append(whole, name)
-		case strings.HasSuffix(name, suffix+unfinished):
+		case durable.InTheMaking(name):
 			gone = append(gone, name)
 		}
 	}

@@ -66,7 +66,7 @@ func TestRecorder_WithoutADirectoryNothingIsRecorded(t *testing.T) {
 func TestRecorder_KeepsTheLastFew(t *testing.T) {
 	dir := t.TempDir()
 	other := filepath.Join(dir, "b-main-20200101T000000.000Z-epoch-1.trace")
-	left := filepath.Join(dir, "a-main-20200101T000000.000Z-epoch-1.trace.part")
+	left := filepath.Join(dir, "a-main-20200101T000000.000Z-epoch-1.trace.new-123")
 	for _, path := range []string{other, left} {
 		if err := os.WriteFile(path, nil, 0o600); err != nil {
 			t.Fatal(err)

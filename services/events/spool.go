@@ -14,6 +14,7 @@ import (
 	"strconv"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/durable"
 )
 
 const (
@@ -113,6 +114,13 @@ func encodeSpoolLine(e bus.Event) []byte {
 	return append(append(line, text...), '\n')
 }
 
+func spoolLines(list []bus.Event) (text []byte) {
+	for _, e := range list {
+		text = append(text, encodeSpoolLine(e)...)
+	}
+	return text
+}
+
 // decodeSpoolLine reads a line without its end.
 func decodeSpoolLine(line []byte) (e bus.Event, ok bool) {
 	sum, text, found := bytes.Cut(line, []byte(" "))
@@ -131,11 +139,7 @@ func decodeSpoolLine(line []byte) (e bus.Event, ok bool) {
 
 // append writes events behind the others.
 func (s *spool) append(list []bus.Event) error {
-	var text []byte
-	for _, e := range list {
-		text = append(text, encodeSpoolLine(e)...)
-	}
-	n, err := s.file.Write(text)
+	n, err := s.file.Write(spoolLines(list))
 	s.size += int64(n)
 	s.dirty = true
 	if err != nil {
@@ -178,22 +182,16 @@ func (s *spool) rewrite(list []bus.Event) (err error) {
 			err = fmt.Errorf("event spool: %w", err)
 		}
 	}()
-	file, err := os.OpenFile(s.path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND, 0o600)
+	text := spoolLines(list)
+	if err := durable.Write(s.path, text); err != nil {
+		return err
+	}
+	file, err := os.OpenFile(s.path, os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {
 		return err
 	}
-	fresh := &spool{path: s.path, file: file}
-	if len(list) > 0 {
-		// The old file is given up for this one: it must be on the disk first.
-		if err := errors.Join(fresh.append(list), fresh.sync()); err != nil {
-			return errors.Join(err, file.Close())
-		}
-	}
-	if err := os.Rename(s.path+".new", s.path); err != nil {
-		return errors.Join(err, file.Close())
-	}
 	before := s.file
-	*s = *fresh
+	*s = spool{path: s.path, file: file, size: int64(len(text))}
 	if before != nil {
 		return before.Close()
 	}

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/durable"
 )
 
 const (
@@ -56,7 +57,7 @@ type Config struct {
 	// Patience is how long a write may take before the journal counts as stuck. Default 10 s; main decides long before
 	// on the age of the frame in flight.
 	Patience time.Duration
-	// Used says that the host has had a journal before, so that a directory that knows of none has lost it.
+	// Used says that the host has had a journal before, so that an empty one was made anew.
 	Used bool
 	// Lacks is called by Open when the stream was made anew or is shorter than it was, before that is forgotten: what it says
 	// must be durable when it returns. An error of it ends Open. May be nil.
@@ -75,6 +76,7 @@ type Journal struct {
 	conn    *bus.Conn
 	stream  jetstream.Stream
 	reader  *reader
+	hint    *hints
 
 	dead   chan struct{}
 	failed sync.Once
@@ -124,6 +126,7 @@ func New(c Config) *Journal {
 		subject:  bus.ReplicationSubject(c.Host),
 		users:    bus.NewUsers(),
 		secret:   rand.Text(),
+		hint:     newHints(c.Dir, c.Logger),
 		dead:     make(chan struct{}),
 		maxBytes: c.MaxBytes,
 	}
@@ -185,7 +188,7 @@ func (j *Journal) allow() {
 
 // takeLock keeps a second process out: two servers can open one store, and damage it.
 func (j *Journal) takeLock() error {
-	if err := os.MkdirAll(j.config.Dir, 0o700); err != nil {
+	if err := durable.MakeDir(j.config.Dir); err != nil {
 		return err
 	}
 	f, err := os.OpenFile(filepath.Join(j.config.Dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
@@ -219,18 +222,18 @@ func (j *Journal) openStream(ctx context.Context) error {
 		return err
 	}
 	j.last, j.purged = info.State.LastSeq, max(info.State.FirstSeq, 1)-1
-	hint, known := j.readHint()
-	j.recreated = known && (!hint.Created.Equal(info.Created) || info.State.LastSeq < hint.Last) || !known && j.config.Used
+	was, known := j.hint.read()
+	j.recreated = lacking(was, known, info.Created, info.State.LastSeq, j.config.Used)
 	if j.recreated {
 		j.config.Logger.Error("the journal was made anew or is shorter than it was; what it lacks must come from the other host",
-			"host", j.config.Host, "last", info.State.LastSeq, "was", hint.Last)
+			"host", j.config.Host, "last", info.State.LastSeq, "was", was.Last)
 		if j.config.Lacks != nil {
 			if err := j.config.Lacks(); err != nil {
 				return err
 			}
 		}
 	}
-	j.writeHint(journalHint{Created: info.Created, Last: info.State.LastSeq})
+	j.hint.write(hint{Created: info.Created, Last: info.State.LastSeq})
 	return nil
 }
 
@@ -281,7 +284,7 @@ func (j *Journal) rememberEnd() {
 	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 	defer cancel()
 	if info, err := j.stream.Info(ctx); err == nil {
-		j.writeHint(journalHint{Created: info.Created, Last: info.State.LastSeq})
+		j.hint.write(hint{Created: info.Created, Last: info.State.LastSeq})
 	}
 }
 

@@ -3,14 +3,9 @@ package journal
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"strconv"
 	"sync"
-	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -133,9 +128,10 @@ func (j *Journal) Purge(ctx context.Context, upTo uint64) error {
 		return fmt.Errorf("purge journal to %d: %w", upTo, err)
 	}
 	j.mu.Lock()
-	defer j.mu.Unlock()
 	j.purged = max(j.purged, upTo)
-	j.writeHint(journalHint{Created: j.stream.CachedInfo().Created, Last: max(j.last, upTo)})
+	last := max(j.last, upTo)
+	j.mu.Unlock()
+	j.hint.write(hint{Created: j.stream.CachedInfo().Created, Last: last}) // it waits for the disk, and appends need not
 	return nil
 }
 
@@ -143,38 +139,4 @@ func (j *Journal) Purge(ctx context.Context, upTo uint64) error {
 func (j *Journal) crowded(ctx context.Context) (bool, error) {
 	info, err := j.Info(ctx)
 	return err == nil && info.Bytes > j.config.MaxBytes/2, err
-}
-
-// journalHint is what the directory remembers of its stream, to notice that the stream is another one. It is only a
-// hint: positions and digests decide.
-type journalHint struct {
-	Created time.Time `json:"created"`
-	Last    uint64    `json:"last"`
-}
-
-func (j *Journal) hintPath() string { return filepath.Join(j.config.Dir, "stream.json") }
-
-func (j *Journal) readHint() (h journalHint, known bool) {
-	raw, err := os.ReadFile(j.hintPath())
-	if err == nil {
-		err = json.Unmarshal(raw, &h)
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		j.config.Logger.Warn("journal hint", "error", err)
-	}
-	return h, err == nil
-}
-
-// writeHint replaces the hint. A failure costs an alarm that might have been, nothing else.
-func (j *Journal) writeHint(h journalHint) {
-	raw, err := json.Marshal(h)
-	if err == nil {
-		err = os.WriteFile(j.hintPath()+".tmp", raw, 0o600)
-	}
-	if err == nil {
-		err = os.Rename(j.hintPath()+".tmp", j.hintPath())
-	}
-	if err != nil {
-		j.config.Logger.Warn("journal hint", "error", err)
-	}
 }

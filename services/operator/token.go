@@ -1,13 +1,13 @@
 package operator
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"github.com/hotpair/hotpair/services/durable"
 	"github.com/hotpair/hotpair/services/fault"
 )
 
@@ -26,16 +26,8 @@ func WriteToken(dir, token string) error {
 	if there, err := ReadToken(dir); err == nil && there == token {
 		return nil
 	}
-	file, err := os.CreateTemp(dir, TokenFile+".*") // mode 0600
-	if err != nil {
+	if err := durable.Write(filepath.Join(dir, TokenFile), []byte(token+"\n")); err != nil {
 		return fmt.Errorf("token: %w", err)
-	}
-	_, err = io.WriteString(file, token+"\n")
-	if err = errors.Join(err, file.Close()); err == nil {
-		err = os.Rename(file.Name(), filepath.Join(dir, TokenFile))
-	}
-	if err != nil {
-		return fmt.Errorf("token: %w", errors.Join(err, os.Remove(file.Name())))
 	}
 	return nil
 }

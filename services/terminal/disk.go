@@ -8,6 +8,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/hotpair/hotpair/services/durable"
 )
 
 // disksFile holds the facts of many agents, two slots for each.
@@ -50,7 +52,7 @@ func OpenDisk(dir string) (*Disk, error) {
 	d := &Disk{file: file, regions: map[string]*store{}, opened: map[string]bool{}, next: &flush{}}
 	err = d.read(path)
 	if err == nil {
-		err = syncDir(dir)
+		err = durable.SyncDir(dir)
 	}
 	if err != nil {
 		return nil, errors.Join(err, file.Close())

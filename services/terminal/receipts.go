@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/durable"
 )
 
 const (
@@ -23,9 +24,8 @@ const (
 // receipts are the last acknowledgements that were passed to applications, by which a host checks after a takeover that
 // nothing acknowledged is missing.
 //
-// They are written in the background, never on the path of a request, and without waiting for the disk: a killed agent
-// may lose those of the last second, a machine that loses power those of some seconds. A lost receipt makes that check
-// weaker; it loses no update.
+// They are written in the background, never on the path of a request: an agent that is killed, or whose machine loses power,
+// may lose those of the last second. A lost receipt makes that check weaker; it loses no update.
 //
 // They are kept in two parts: those of the time before the last attach, which are the ones that a takeover may have lost,
 // and those since.
@@ -91,7 +91,7 @@ func newest(all []bus.Receipt, limit int) []bus.Receipt {
 	return all
 }
 
-// save writes them beside their file and renames.
+// save replaces their file.
 func (r *receipts) save(dir string) error {
 	body, err := bus.Encode(r.last(0))
 	if err != nil {
@@ -99,10 +99,7 @@ func (r *receipts) save(dir string) error {
 	}
 	body = binary.BigEndian.AppendUint32(body, crc32.ChecksumIEEE(body))
 	path := filepath.Join(dir, receiptsFile)
-	if err := os.WriteFile(path+".new", body, 0o600); err != nil {
-		return fmt.Errorf("%w: %w", ErrDisk, err)
-	}
-	if err := os.Rename(path+".new", path); err != nil {
+	if err := durable.Write(path, body); err != nil {
 		return fmt.Errorf("%w: %w", ErrDisk, err)
 	}
 	return nil

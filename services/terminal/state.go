@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/hotpair/hotpair/services/durable"
 )
 
 var (
@@ -62,12 +64,12 @@ type store struct {
 
 // openStore opens or makes the file. The lock on it is held until close.
 func openStore(dir string) (*store, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := durable.MakeDir(dir); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDisk, err)
 	}
 	path := filepath.Join(dir, factsFile)
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-		if err := createStore(dir, path); err != nil {
+		if err := createStore(path); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrDisk, err)
 		}
 	}
@@ -109,30 +111,20 @@ func (s *store) adopt(slots []byte) (found bool) {
 }
 
 // createStore makes the file whole beside its name, so that one with no readable slot is always damage.
-func createStore(dir, path string) error {
-	file, err := os.CreateTemp(dir, factsFile+".new-*")
-	if err != nil {
-		return err
-	}
+func createStore(path string) error {
 	data := make([]byte, 2*slotSize)
 	copy(data, writeSlot(1, facts{}))
-	_, err = file.Write(data)
-	err = errors.Join(err, file.Sync(), file.Close())
-	if err == nil {
-		err = os.Rename(file.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(file.Name()))
-	}
-	return syncDir(dir)
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
+	file, err := durable.Begin(path)
 	if err != nil {
 		return err
 	}
-	return errors.Join(d.Sync(), d.Close())
+	if _, err := file.Write(data); err != nil {
+		return errors.Join(err, file.Discard())
+	}
+	if err := file.Create(); !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	return nil // another agent was quicker, and has the lock
 }
 
 // get gives the facts as they are on disk. It never waits.

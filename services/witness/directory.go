@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/hotpair/hotpair/services/durable"
 )
 
 const (
@@ -40,7 +42,7 @@ type identity struct {
 
 // openDirectory makes or opens the data directory and locks it. Errors: ErrLocked, ErrForeign, ErrDamaged.
 func openDirectory(path string) (*directory, error) {
-	if err := os.MkdirAll(path, 0o700); err != nil {
+	if err := durable.MakeDir(path); err != nil {
 		return nil, fmt.Errorf("make data directory: %w", err)
 	}
 	// Before the lock, because a lock file in somebody else's directory is already too much.
@@ -126,31 +128,11 @@ func (d *directory) write(id identity) error {
 		return fmt.Errorf("encode identity: %w", err)
 	}
 	name := filepath.Join(d.path, identityFile)
-	f, err := os.OpenFile(name+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return fmt.Errorf("write identity: %w", err)
-	}
-	_, err = f.Write(append(data, '\n'))
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(name+".new", name)
-	}
-	if err == nil {
-		err = syncFolder(d.path)
-	}
-	if err != nil {
+	if err := durable.Write(name, append(data, '\n')); err != nil {
 		return fmt.Errorf("write identity: %w", err)
 	}
 	d.identity = id
 	return nil
-}
-
-func syncFolder(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }
 
 // close gives the lock back.

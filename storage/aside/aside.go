@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/hotpair/hotpair/services/durable"
 	"github.com/hotpair/hotpair/storage/format"
 )
 
@@ -47,32 +48,30 @@ func Write(dir, reason string, records [][]byte, committed int) (path string, er
 	sum := sha256.Sum256(raw)
 	raw = append(raw, sum[:]...)
 	in := filepath.Join(dir, folder)
-	if err := os.MkdirAll(in, 0o700); err != nil {
+	if err := durable.MakeDir(in); err != nil {
 		return "", fmt.Errorf("set aside: %w", err)
 	}
 	// Under a temporary name first, so that a file with its final name is always whole.
-	f, err := os.CreateTemp(in, "making-*")
-	if err != nil {
-		return "", fmt.Errorf("set aside: %w", err)
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(raw)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return "", fmt.Errorf("set aside: %w", err)
-	}
 	for n := 1; ; n++ {
 		path = filepath.Join(in, fmt.Sprintf("%06d.aside", n))
-		if err = os.Link(f.Name(), path); !errors.Is(err, fs.ErrExist) {
-			break
+		if _, err := os.Lstat(path); err == nil {
+			continue
+		}
+		f, err := durable.Begin(path)
+		if err != nil {
+			return "", fmt.Errorf("set aside: %w", err)
+		}
+		if _, err := f.Write(raw); err != nil {
+			return "", fmt.Errorf("set aside: %w", errors.Join(err, f.Discard()))
+		}
+		switch err := f.Create(); {
+		case errors.Is(err, fs.ErrExist): // by somebody who was quicker
+		case err != nil:
+			return "", fmt.Errorf("set aside: %w", err)
+		default:
+			return path, nil
 		}
 	}
-	if err = errors.Join(err, format.SyncDir(in), format.SyncDir(dir)); err != nil {
-		return "", fmt.Errorf("set aside: %w", err)
-	}
-	return path, nil
 }
 
 // Read reads one file. The error is format.ErrDamaged, ErrForeign or ErrVersion.

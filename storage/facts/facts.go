@@ -19,6 +19,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/hotpair/hotpair/services/durable"
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/storage/format"
 	"github.com/hotpair/hotpair/storage/history"
@@ -129,7 +130,7 @@ type Facts struct {
 // the host; facts of another are refused with format.ErrForeign (empty: not compared). The error is format.ErrDamaged, ErrForeign or
 // format.ErrVersion, naming the file and the remedy.
 func Open(dir, host string) (*Facts, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := durable.MakeDir(dir); err != nil {
 		return nil, fmt.Errorf("open facts: %w", err)
 	}
 	path := filepath.Join(dir, FileName)
@@ -160,24 +161,21 @@ func createFacts(dir, host string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := os.CreateTemp(dir, FileName+".new-*")
+	path := filepath.Join(dir, FileName)
+	f, err := durable.Begin(path)
 	if err != nil {
 		return nil, err
 	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(raw)
-	if err == nil {
-		err = f.Sync()
+	if _, err := f.Write(raw); err != nil {
+		return nil, errors.Join(err, f.Discard())
 	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return nil, err
-	}
-	path := filepath.Join(dir, FileName)
-	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, err
-	}
-	if err := format.SyncDir(dir); err != nil {
-		return nil, err
+	if err := f.Create(); err != nil {
+		if !errors.Is(err, fs.ErrExist) {
+			return nil, err
+		}
+		if err := durable.SyncDir(dir); err != nil { // the winner may not have come to it
+			return nil, err
+		}
 	}
 	return os.ReadFile(path)
 }
@@ -264,15 +262,7 @@ func (f *Facts) Update(change func(*Data) error) error {
 	if err != nil {
 		return fmt.Errorf("update facts: %w", err)
 	}
-	path := filepath.Join(f.dir, FileName)
-	if err := format.WriteSynced(path+".tmp", raw); err != nil {
-		f.dead = err
-	} else if err := os.Rename(path+".tmp", path); err != nil {
-		f.dead = err
-	} else if err := format.SyncDir(f.dir); err != nil {
-		f.dead = err
-	}
-	if f.dead != nil {
+	if f.dead = durable.Write(filepath.Join(f.dir, FileName), raw); f.dead != nil {
 		return fmt.Errorf("update facts: %w: %w", format.ErrDead, f.dead)
 	}
 	f.mu.Lock()

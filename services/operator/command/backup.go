@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/durable"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/screen"
 	"github.com/hotpair/hotpair/services/operator/wording"
@@ -51,27 +51,31 @@ func (f *flags) backup(ctx context.Context, c *cobra.Command, files operator.Bac
 	if err != nil {
 		return err
 	}
-	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".making-*") // mode 0600: it holds all data
+	file, err := durable.Begin(path)
 	if err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
-	defer os.Remove(file.Name()) // gone once it has its name
+	defer file.Discard() // gone once it has its name
 	bar := screen.NewProgress(c.ErrOrStderr(), "backup")
 	err = client.Backup(ctx, file, func(got, size int64) {
 		bar.Show(min(float64(got)/float64(max(size, 1)), 0.99), wording.Bytes(got))
 	})
 	bar.End()
 	if err == nil {
-		err = file.Sync()
+		err = file.Flush()
 	}
-	if err = errors.Join(err, file.Close()); err != nil {
+	if err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
 	summary, err := checked(c, files, file.Name())
 	if err != nil {
 		return fmt.Errorf("backup: what came is not whole: %w", err)
 	}
-	if err := settle(file.Name(), path, replace); err != nil {
+	settle := file.Create // what came to be there meanwhile stays
+	if replace {
+		settle = file.Replace
+	}
+	if err := settle(); err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
 	summary.File = path
@@ -80,22 +84,6 @@ func (f *flags) backup(ctx context.Context, c *cobra.Command, files operator.Bac
 	}
 	backupScreen(c, "backup", summary)
 	return nil
-}
-
-// settle gives a file its name, durably. One that came to be there meanwhile stays unless it may be replaced.
-func settle(from, to string, replace bool) error {
-	if replace {
-		if err := os.Rename(from, to); err != nil {
-			return err
-		}
-	} else if err := os.Link(from, to); err != nil {
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(to))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }
 
 func checked(c *cobra.Command, files operator.BackupFiles, path string) (operator.BackupSummary, error) {

@@ -1,0 +1,195 @@
+// Package durable puts files in place so that no crash can leave half of one. Whoever reads a name finds what stood there
+// before, or all that was to stand there, also after a power failure at any moment; and when a function here has
+// returned nil, it is the latter.
+//
+// That takes four steps, always the same and each for a reason: the content is written under another name, or a reader
+// could see a part; it is fsynced, or the new name could be on the disk before the content is, which reads as an empty file;
+// it gets its name in one step; and the directory is fsynced, or the name could be gone again.
+//
+// A failed write or fsync is told and never tried again (R8): what the kernel could not write it may have dropped, and
+// a second fsync would succeed without it. The file in the making is removed then, and the name has what it had.
+package durable
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// making is what the name of a file in the making ends with.
+const making = ".new"
+
+// Write replaces the file at path, or makes it, readable by its owner only. One writer of a name at a time: what it makes
+// under the other name is overwritten by the next one, so that no number of crashes leaves more than one such file.
+func Write(path string, data []byte) error { return write(machine{}, path, data) }
+
+func write(disk disk, path string, data []byte) error {
+	to, err := disk.Open(path + making)
+	if err != nil {
+		return err
+	}
+	f := &File{disk: disk, to: to, name: path + making, path: path}
+	if _, err := f.Write(data); err != nil {
+		return errors.Join(err, f.Discard())
+	}
+	return f.Replace()
+}
+
+// File is one in the making. It has its name once Replace or Create has returned nil; otherwise Discard takes it away.
+type File struct {
+	disk  disk
+	to    file
+	name  string // for as long as it is made
+	path  string
+	ended bool
+}
+
+// InTheMaking reports whether a name is one of a file in the making. A process that was killed may leave such a file, which nobody needs.
+func InTheMaking(name string) bool {
+	return strings.Contains(name, making+"-") || strings.HasSuffix(name, making)
+}
+
+// Begin makes a file that is to stand at path, readable by its owner only. Several may be in the making for one path.
+func Begin(path string) (*File, error) { return begin(machine{}, path) }
+
+func begin(disk disk, path string) (*File, error) {
+	to, name, err := disk.OpenOneOf(filepath.Dir(path), filepath.Base(path)+making+"-*")
+	if err != nil {
+		return nil, err
+	}
+	return &File{disk: disk, to: to, name: name, path: path}, nil
+}
+
+// Name is where the file stands while it is made.
+func (f *File) Name() string { return f.name }
+
+// Write writes behind what was written.
+func (f *File) Write(p []byte) (int, error) { return f.to.Write(p) }
+
+// Flush brings what was written to the disk, and nothing can be written any more: so it can be checked before it gets its name.
+func (f *File) Flush() error {
+	if f.ended {
+		return nil
+	}
+	f.ended = true
+	return errors.Join(f.to.Sync(), f.to.Close())
+}
+
+// Replace gives the file its name, whatever stands there.
+func (f *File) Replace() error { return f.place(f.disk.Rename) }
+
+// Create gives the file its name if nothing stands there: otherwise the error is fs.ErrExist.
+func (f *File) Create() error { return f.place(f.disk.Link) }
+
+func (f *File) place(name func(from, to string) error) error {
+	if err := f.Flush(); err != nil {
+		return errors.Join(err, f.Discard())
+	}
+	if err := name(f.name, f.path); err != nil {
+		return errors.Join(err, f.Discard())
+	}
+	return errors.Join(f.disk.SyncDir(filepath.Dir(f.path)), f.Discard())
+}
+
+// Discard takes away what has not got its name. Repeatable, also after Replace and Create.
+func (f *File) Discard() error {
+	var err error
+	if !f.ended {
+		f.ended = true
+		err = f.to.Close()
+	}
+	if gone := f.disk.Remove(f.name); !errors.Is(gone, fs.ErrNotExist) {
+		err = errors.Join(err, gone)
+	}
+	return err
+}
+
+// Rename gives another name to a file or a directory whose content is on the disk already. Both names stand in directories of
+// one file system.
+func Rename(from, to string) error {
+	if err := os.Rename(from, to); err != nil {
+		return err
+	}
+	err := SyncDir(filepath.Dir(to))
+	if filepath.Dir(from) != filepath.Dir(to) {
+		err = errors.Join(err, SyncDir(filepath.Dir(from)))
+	}
+	return err
+}
+
+// SyncDir makes the names in a directory durable: without it a file that was created or renamed may be gone after a power
+// failure although its content was fsynced.
+func SyncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// MakeDir makes a directory with its parents, as far as they are missing, so that their names are durable too. Only its owner may look into it.
+func MakeDir(dir string) error {
+	dir = filepath.Clean(dir)
+	if info, err := os.Stat(dir); err == nil && info.IsDir() {
+		return nil
+	}
+	parent := filepath.Dir(dir)
+	if parent != dir {
+		if err := MakeDir(parent); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		if info, there := os.Stat(dir); there == nil && info.IsDir() {
+			return nil // somebody else was quicker
+		}
+		return err
+	}
+	return SyncDir(parent)
+}
+
+// disk is what the steps need of a file system. Tests stop the machine between any two of them.
+type disk interface {
+	Open(path string) (file, error)
+	OpenOneOf(dir, pattern string) (file, string, error)
+	Rename(from, to string) error
+	Link(from, to string) error
+	Remove(path string) error
+	SyncDir(dir string) error
+}
+
+type file interface {
+	io.Writer
+	Sync() error
+	Close() error
+}
+
+// machine is this machine's.
+type machine struct{}
+
+func (machine) Open(path string) (file, error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+func (machine) OpenOneOf(dir, pattern string) (file, string, error) {
+	f, err := os.CreateTemp(dir, pattern) // mode 0600
+	if err != nil {
+		return nil, "", err
+	}
+	return f, f.Name(), nil
+}
+
+func (machine) Rename(from, to string) error { return os.Rename(from, to) }
+
+func (machine) Link(from, to string) error { return os.Link(from, to) }
+
+func (machine) Remove(path string) error { return os.Remove(path) }
+
+func (machine) SyncDir(dir string) error { return SyncDir(dir) }

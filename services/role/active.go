@@ -92,7 +92,7 @@ func (m *Machine) dropPartner(why string, alive bool) {
 	next.InSync = []Member{m.self}
 	next.LongestLease = m.config.Lease
 	if m.term.dropping == "" {
-		m.readd.broke(m.now, alive, m.config.Lease)
+		m.readd.Broke(m.now, alive, m.config.Lease)
 	}
 	if m.term.dropping != why {
 		m.term.dropping = why
@@ -116,8 +116,8 @@ func (m *Machine) findPartner() {
 		if m.attempt.open() || m.wish != nil || m.now < m.calmUntil || m.now >= m.term.leaseUntil {
 			return
 		}
-		m.readd.see(m.now, m.updater.Peer >= Close && m.peerFits())
-		if m.readd.over(m.now) {
+		m.readd.See(m.now, m.updater.Peer >= Close && m.peerFits())
+		if m.readd.Over(m.now) {
 			note := membership.Note{Version: m.record.Version + 1, Epoch: m.term.epoch}
 			m.term.add = add{serial: m.nextSerial(), version: note.Version}
 			m.term.requirePeer = true
@@ -158,7 +158,7 @@ func (m *Machine) cancelAdd(why string) {
 		return
 	}
 	m.term.add = add{}
-	m.readd.broke(m.now, true, m.config.Lease/2)
+	m.readd.Broke(m.now, true, m.config.Lease/2)
 	m.report("", "%s is not added: %s", m.peer.Host, why)
 	m.require(false)
 	m.renewSolo()
@@ -166,7 +166,7 @@ func (m *Machine) cancelAdd(why string) {
 
 func (m *Machine) added() {
 	m.term.add, m.peerResigned, m.term.dropping = add{}, false, ""
-	m.readd.addedAt = m.now
+	m.readd.AddedAt = m.now
 	m.report("", "paired: in sync %s", names(m.record.InSync))
 	m.do(SendBeat{})
 }

@@ -14,29 +14,6 @@ func (m *Machine) Clone() *Machine {
 	return &c
 }
 
-// Canonical writes a pair record.
-func (r Record) Canonical(c *canon.Writer) {
-	c.VersionNumber(r.Version)
-	if r.Version == 0 {
-		return
-	}
-	c.EpochNumber(r.Epoch)
-	c.Text(r.PairID)
-	c.Text(r.WitnessID)
-	c.Text(r.Active.Identity)
-	c.VersionNumber(r.Membership())
-	c.Bools(r.Forced != 0)
-	c.EpochNumber(r.Forced)
-	c.Bools(!r.Pause.None())
-	if !r.Pause.None() {
-		c.Int(int64(max(0, r.Pause.Until.Sub(c.Wall))))
-	}
-	c.Byte(byte(len(r.InSync)))
-	for _, member := range r.InSync {
-		c.Text(member.Identity)
-	}
-}
-
 // Canonical writes what the other main said of itself.
 func (p PeerView) Canonical(c *canon.Writer) {
 	c.ID(p.Incarnation)
@@ -104,8 +81,8 @@ func (m *Machine) Canonical(c *canon.Writer) {
 	c.Byte(byte(m.updater.Peer))
 	c.Bools(m.updater.OldestFrame >= m.config.StandbyPatience, m.updater.OwnStuck)
 	c.Byte(byte(m.terminals.Attached)<<4 | byte(m.terminals.Warm))
-	c.Int(int64(m.readd.wait))
-	c.Since(m.readd.since, m.readd.wait)
+	c.Int(int64(m.readd.Wait))
+	c.Since(m.readd.Since, m.readd.Wait)
 	m.canonicalProcedures(c)
 }
 
@@ -143,6 +120,6 @@ func (m *Machine) canonicalProcedures(c *canon.Writer) {
 	}
 	c.Byte(byte(len(m.handedOver)))
 	for _, h := range m.handedOver {
-		c.Text(h.cause)
+		c.Text(h.Cause)
 	}
 }

@@ -37,9 +37,6 @@ const readInterval = time.Second
 // retryInterval of an attempt whose outcome is unknown or that could not be sent.
 const retryInterval = 50 * time.Millisecond
 
-// handOverWindow is how long one cause may lead to one hand-over only (T2, T5).
-const handOverWindow = time.Minute
-
 // unreachableFor is how long an active that reaches no terminal waits before it hands over.
 const unreachableFor = 2 * time.Second
 

@@ -15,14 +15,14 @@ func (m *Machine) switchoverWanted(in SwitchoverWanted) {
 
 // handOverFor hands over for a fault, at most once for each cause and window.
 func (m *Machine) handOverFor(cause string) {
-	if m.handedOver.within(cause, m.now) || m.mayHandOver() != "" {
+	if m.handedOver.Within(cause, m.now) || m.mayHandOver() != "" {
 		return
 	}
 	if m.paused() {
 		m.heldBackFrom("handing over", cause)
 		return
 	}
-	m.handedOver = m.handedOver.recent(m.now).with(cause, m.now)
+	m.handedOver = m.handedOver.Recent(m.now).With(cause, m.now)
 	m.beginHandOver(cause)
 }
 
@@ -99,8 +99,8 @@ func (m *Machine) handOver(in HandOver) {
 // stopActive ends a serving host cleanly: by a planned switchover when a standby is there, else by draining alone.
 func (m *Machine) stopActive() {
 	if m.paired() && m.mayHandOver() == "" {
-		if !m.handedOver.within("stop", m.now) {
-			m.handedOver = m.handedOver.with("stop", m.now)
+		if !m.handedOver.Within("stop", m.now) {
+			m.handedOver = m.handedOver.With("stop", m.now)
 			m.beginHandOver("this host is stopping")
 			return
 		}

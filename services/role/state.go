@@ -1,11 +1,10 @@
 package role
 
 import (
-	"cmp"
-	"slices"
 	"time"
 
 	"github.com/hotpair/hotpair/services/membership"
+	"github.com/hotpair/hotpair/services/role/restraint"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -81,77 +80,12 @@ type outliving struct {
 	// not make it fitter.
 	retryAfter time.Duration
 	// readd: a standby that breaks the pair again and again waits longer each time, in the next term too (T7).
-	readd backoff
+	readd restraint.Backoff
 	// handedOver: one cause leads to one hand-over only, in whatever term (T2, T5).
-	handedOver handOvers
+	handedOver restraint.Causes
 	// wish is a pause that is to be written to the record. It outlives a takeover by which the active itself takes the next
 	// epoch, because its updater could not resume the term.
 	wish *Pause
-}
-
-// backoff is the healthy time that a standby must show before it is added again; it doubles when the pair breaks
-// while the standby was alive (T7), and not when the standby was plainly dead.
-type backoff struct {
-	wait    time.Duration
-	since   time.Duration // when the standby became healthy
-	addedAt time.Duration
-}
-
-const longestBackoff = 10 * time.Minute
-
-func (b *backoff) broke(now time.Duration, alive bool, first time.Duration) {
-	b.since = 0
-	if !alive {
-		return
-	}
-	if b.addedAt != 0 && now-b.addedAt > max(10*b.wait, 10*first) {
-		b.wait = 0
-	}
-	b.wait = min(max(2*b.wait, first), longestBackoff)
-}
-
-// see takes whether the standby is healthy now.
-func (b *backoff) see(now time.Duration, ok bool) {
-	switch {
-	case !ok:
-		b.since = 0
-	case b.since == 0:
-		b.since = now
-	}
-}
-
-// over reports whether the standby has been healthy for long enough.
-func (b *backoff) over(now time.Duration) bool { return b.since != 0 && now-b.since >= b.wait }
-
-// handOvers are the causes of hand-overs, sorted, and when each was. It is never changed in place.
-type handOvers []pastHandOver
-
-type pastHandOver struct {
-	cause string
-	at    time.Duration
-}
-
-// within reports whether cause led to a hand-over within the window.
-func (l handOvers) within(cause string, now time.Duration) bool {
-	for _, h := range l {
-		if h.cause == cause {
-			return now-h.at < handOverWindow
-		}
-	}
-	return false
-}
-
-// with gives the list with one that begins now.
-func (l handOvers) with(cause string, now time.Duration) handOvers {
-	next := slices.DeleteFunc(slices.Clone(l), func(h pastHandOver) bool { return h.cause == cause })
-	next = append(next, pastHandOver{cause, now})
-	slices.SortFunc(next, func(a, b pastHandOver) int { return cmp.Compare(a.cause, b.cause) })
-	return next
-}
-
-// recent gives the list without those whose window has passed.
-func (l handOvers) recent(now time.Duration) handOvers {
-	return slices.DeleteFunc(slices.Clone(l), func(h pastHandOver) bool { return now-h.at >= handOverWindow })
 }
 
 // thisHost is what is known of this host: what is durable, and what its processes say.

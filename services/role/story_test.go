@@ -219,7 +219,7 @@ func (w *world) check() {
 	}
 	r := w.register.record
 	for _, h := range w.hosts {
-		member := Member{h.name, h.disk.identity}
+		member := Member{Host: h.name, Identity: h.disk.identity}
 		if !w.witnessless && r.Has(member) && r.Epoch > 0 && !h.disk.note.Out && h.disk.log < w.acked {
 			w.t.Fatalf("at %s host %s is in the set but lacks acknowledged updates: %d of %d\n%s", w.now, h.name, h.disk.log, w.acked, strings.Join(w.lines, "\n"))
 		}

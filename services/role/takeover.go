@@ -3,6 +3,7 @@ package role
 import (
 	"fmt"
 
+	"github.com/hotpair/hotpair/services/role/restraint"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -135,7 +136,7 @@ func (m *Machine) wonEpoch(r Record) {
 	}
 	m.become(state{role: Active, term: begun})
 	m.peerResigned, m.fresh = false, false
-	m.readd = backoff{wait: m.readd.wait}
+	m.readd = restraint.Backoff{Wait: m.readd.Wait}
 	m.report(B7, "epoch %d is taken, in sync: %s", r.Epoch, names(r.InSync))
 	m.do(Serve{Epoch: r.Epoch, RecordVersion: r.Version, RequirePeer: m.term.requirePeer})
 }

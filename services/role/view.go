@@ -53,7 +53,7 @@ func (m *Machine) View() View {
 		Record: m.record, Revision: m.revision, HasRecord: m.haveRecord, WitnessID: m.witnessID, Witness: !m.readFailed && m.witnessID != "",
 		Fresh: m.fresh, Fit: m.fit, Stopping: m.stopping, Resigned: m.resigned, Peer: m.peer, HasPeer: m.havePeer, HeardAt: m.toldAt,
 		Lives: m.peerLives(), Refusal: m.refusal, Foreign: m.foreign, Serving: m.role == Active && m.term.serving, Committed: m.heardCommit,
-		AddWait: m.readd.wait, ReadAt: m.readOK, PausedUntil: m.pausedUntil, HeldBack: m.heldBack, Pausing: m.pausing(), WitnessReplaced: m.witnessReplaced(),
+		AddWait: m.readd.Wait, ReadAt: m.readOK, PausedUntil: m.pausedUntil, HeldBack: m.heldBack, Pausing: m.pausing(), WitnessReplaced: m.witnessReplaced(),
 	}
 	v.Mode, v.ModeSince = m.lastMode, m.modeSince
 	if !eligible && m.role != Active && m.role != Handover {

@@ -14,11 +14,6 @@ import (
 // aside in a file and an alarm (R10). Epochs of the first host by name are even, of the second odd, so the two never choose
 // the same (V13).
 
-// Newer orders records where no revision does: a higher epoch always wins.
-func (r Record) Newer(than Record) bool {
-	return r.Epoch > than.Epoch || r.Epoch == than.Epoch && r.Version > than.Version
-}
-
 // ownEpoch gives the first epoch from at on that this host may take.
 func (m *Machine) ownEpoch(at uint64) uint64 {
 	if !m.config.Witnessless || at%2 == m.parity() {

@@ -141,7 +141,7 @@ func (h *testHost) connected() bool { o := h.w.other(h); return o.alive && !h.w.
 
 func (h *testHost) view() PeerView {
 	v := h.m.View()
-	return PeerView{Member: Member{h.name, v.Self.Identity}, Incarnation: uint64(h.run), Steps: v.Steps, PairID: v.Record.PairID, WitnessID: v.WitnessID, Role: v.Role, Epoch: v.Epoch,
+	return PeerView{Member: Member{Host: h.name, Identity: v.Self.Identity}, Incarnation: uint64(h.run), Steps: v.Steps, PairID: v.Record.PairID, WitnessID: v.WitnessID, Role: v.Role, Epoch: v.Epoch,
 		Known: v.Known, Record: v.Record, Revision: v.Revision, Committed: at(v.Record.Epoch, min(h.disk.log, h.w.acked)), Position: at(0, h.disk.log),
 		Empty: h.m.Role() != Starting && h.disk.log == 0 && !v.HasRecord, Fresh: v.Fresh, Fit: v.Fit.Fit, Unfit: v.Fit.Why, Stopping: v.Stopping, Resigned: v.Resigned, Lease: h.lease, Terminals: 1}
 }
@@ -324,7 +324,7 @@ func (h *testHost) known() Record {
 
 // force: what a forced promotion leaves out is not acknowledged any more, neither is what the old active still does.
 func (w *world) force(h *testHost, before, written Record, outcome Outcome) {
-	member := Member{h.name, h.disk.identity}
+	member := Member{Host: h.name, Identity: h.disk.identity}
 	if outcome == Unwritten || outcome == Lost || written.Epoch <= before.Epoch || written.Active != member {
 		return
 	}

@@ -5,15 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
-	"strconv"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-
-	"github.com/hotpair/hotpair/bus"
-	"github.com/hotpair/hotpair/services/pace"
 )
 
 // Codes of JetStream's publish acknowledgement.
@@ -38,63 +32,10 @@ const (
 	askAfter = 50 * time.Millisecond
 	// askAgain is how often it is asked while nothing comes.
 	askAgain = 500 * time.Millisecond
-	// overtaken is how much later than the answer to the question an acknowledgement may still come. They come in order;
-	// this is for the goroutine that waits.
-	overtaken = 50 * time.Millisecond
+	// answersWait is how many answers wait for whoever reads them: one for each message that was given up, and more than are asked for
+	// within any patience.
+	answersWait = 64
 )
-
-// Publish appends one message behind the stream sequence last and gives its own when it is durable. It is never tried a
-// second time here. The error is ErrWrongLast, ErrStoreFailed, errSwallowed, or that of the request.
-//
-// The server does not answer a message whose write has failed. But it takes messages of one connection in order and answers
-// in order, and refuses a wrong sequence before it writes. So a message that must be refused, sent behind, tells a
-// dead stream from a slow disk: when the refusal comes and the acknowledgement has not, it never will.
-func Publish(ctx context.Context, conn *bus.Conn, subject string, last uint64, raw []byte) (uint64, error) {
-	ctx, give := context.WithCancelCause(ctx)
-	defer give(nil)
-	ask := time.AfterFunc(askAfter, func() {
-		// Twice: on a machine that is busy enough, whoever waits for the acknowledgement may not even have begun to.
-		for answers := 0; answers < 2; {
-			wait := askAgain
-			if refused(ctx, conn, subject) == nil {
-				answers++
-				wait = overtaken
-			}
-			if pace.Rest(ctx, wait) != nil {
-				return
-			}
-		}
-		give(errSwallowed)
-	})
-	defer ask.Stop()
-	reply, err := conn.RequestMessage(ctx, expecting(subject, last, raw))
-	switch {
-	case err != nil && errors.Is(context.Cause(ctx), errSwallowed):
-		return 0, errSwallowed
-	case err != nil:
-		return 0, err
-	}
-	return acknowledged(reply.Data)
-}
-
-// expecting is a message that is taken only behind the stream sequence last.
-func expecting(subject string, last uint64, raw []byte) *nats.Msg {
-	m := &nats.Msg{Subject: subject, Data: raw, Header: nats.Header{}}
-	m.Header.Set(jetstream.ExpectedLastSeqHeader, strconv.FormatUint(last, 10))
-	return m
-}
-
-// refused sends a message that can't be taken, and returns nil when the stream says so.
-func refused(ctx context.Context, conn *bus.Conn, subject string) error {
-	reply, err := conn.RequestMessage(ctx, expecting(subject, math.MaxUint64, nil))
-	if err != nil {
-		return err
-	}
-	if _, err := acknowledged(reply.Data); !errors.Is(err, ErrWrongLast) {
-		return fmt.Errorf("asked the stream: %w", err)
-	}
-	return nil
-}
 
 // acknowledged reads the stream's answer to a message. The error is ErrWrongLast or ErrStoreFailed.
 func acknowledged(data []byte) (seq uint64, err error) {
@@ -146,7 +87,7 @@ func (j *Journal) append(ctx context.Context, raw []byte) (uint64, error) {
 	}
 	patience, cancel := context.WithTimeoutCause(ctx, j.config.Patience, fmt.Errorf("no answer within %v", j.config.Patience))
 	defer cancel()
-	seq, err := Publish(patience, j.conn, j.subject, j.last, raw)
+	seq, err := j.appender.Append(patience, j.last, raw)
 	switch {
 	case err == nil:
 		j.last = seq
@@ -199,7 +140,7 @@ func (j *Journal) lookAtTail(ctx context.Context, raw []byte) (uint64, error) {
 	if err := j.lookAgain(ctx); err != nil {
 		return 0, err
 	}
-	read, _, err := j.reader.read(ctx, j.last, 1)
+	read, _, err := j.reader.read(ctx, j.last, 1, 0)
 	if err != nil {
 		return 0, err
 	}

@@ -95,7 +95,7 @@ func TestLog_FollowRestsAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	next := journaltest.Chain(t, journaltest.End(own), 2, 1, "of a")
-	if _, err := Publish(ctx, dialSession(t, j, c), j.subject, c.Last, encoded(t, frameOf(term, journaltest.End(own), next))); err != nil {
+	if _, err := publish(ctx, dialSession(t, j, c), j.subject, c.Last, encoded(t, frameOf(term, journaltest.End(own), next))); err != nil {
 		t.Fatal(err)
 	}
 	for end := (history.Mark{}); end != journaltest.End(next); {

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"context"
 	"encoding/binary"
 	"hash/crc64"
 	"testing"
@@ -69,4 +70,14 @@ func summed(raw []byte) []byte {
 	}
 	body := append([]byte{messageVersion}, raw[1:]...)
 	return binary.BigEndian.AppendUint64(body, crc64.Checksum(body, sumTable))
+}
+
+// publish appends one message over a connection.
+func publish(ctx context.Context, conn *bus.Conn, subject string, last uint64, raw []byte) (uint64, error) {
+	a, err := NewAppender(conn, subject)
+	if err != nil {
+		return 0, err
+	}
+	defer a.Close()
+	return a.Append(ctx, last, raw)
 }

@@ -86,11 +86,11 @@ func (h *hints) write(next hint) {
 }
 
 // lacking reports whether a stream that ends at last lacks what it once had. A hint of this very stream says how far it had
-// got. Without one the stream itself tells: it keeps its numbers when it is purged, and whoever has been in a pair has appended to it, so
-// an empty one was made anew.
+// got. Without one the stream itself tells: it keeps its numbers when it is purged, and whoever has been in a pair, or has a hint of
+// another stream, has appended to it, so an empty one was made anew.
 func lacking(there hint, known bool, created time.Time, last uint64, used bool) bool {
 	if known && there.Created.Equal(created) {
 		return last < there.Last
 	}
-	return used && last == 0
+	return last == 0 && (used || known && there.Last > 0)
 }

@@ -116,6 +116,7 @@ func TestFault_A3_AShortenedJournalIsStillNoticed(t *testing.T) {
 		{"never appended to", hint{Created: now}, true, 0, true, false},
 		{"another stream, with messages", hint{Created: now.Add(time.Second), Last: 70}, true, 6, true, false},
 		{"another stream, empty", hint{Created: now.Add(time.Second), Last: 70}, true, 0, true, true},
+		{"another stream, empty, never in a pair", hint{Created: now.Add(time.Second), Last: 70}, true, 0, false, true},
 		{"no hint, with messages", hint{}, false, 6, true, false},
 		{"no hint, empty", hint{}, false, 0, true, true},
 		{"no hint, empty, new", hint{}, false, 0, false, false},

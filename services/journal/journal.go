@@ -67,16 +67,17 @@ type Config struct {
 
 // Journal is the owner's side of a host's journal. Its methods may be called by any number of goroutines.
 type Journal struct {
-	config  Config
-	subject string
-	users   *bus.Users
-	secret  string // password of the owner's own connection
-	server  *bus.Server
-	lock    *os.File
-	conn    *bus.Conn
-	stream  jetstream.Stream
-	reader  *reader
-	hint    *hints
+	config   Config
+	subject  string
+	users    *bus.Users
+	secret   string // password of the owner's own connection
+	server   *bus.Server
+	lock     *os.File
+	conn     *bus.Conn
+	stream   jetstream.Stream
+	reader   *reader
+	appender *Appender
+	hint     *hints
 
 	dead   chan struct{}
 	failed sync.Once
@@ -169,6 +170,9 @@ func (j *Journal) Open(ctx context.Context) (err error) {
 		return err
 	}
 	if err := j.openStream(ctx); err != nil {
+		return err
+	}
+	if j.appender, err = NewAppender(j.conn, j.subject); err != nil {
 		return err
 	}
 	j.reader, err = newReader(j.conn, bus.JournalStream(j.config.Host))

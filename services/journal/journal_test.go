@@ -97,7 +97,7 @@ func TestJournal_FenceRefusesOldSession(t *testing.T) {
 			for !stop.Load() {
 				for guess := uint64(1); guess < 200 && !stop.Load(); guess++ {
 					ctx, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
-					_, err := Publish(ctx, conn, bus.ReplicationSubject("b"), guess, encoded(t, frameOf(old, history.Mark{}, base)))
+					_, err := publish(ctx, conn, bus.ReplicationSubject("b"), guess, encoded(t, frameOf(old, history.Mark{}, base)))
 					cancel()
 					tried.Add(1)
 					if err == nil {
@@ -181,7 +181,7 @@ func TestJournal_UsersAreConfined(t *testing.T) {
 	if _, err := bus.Connect(ctx, bus.ConnConfig{Name: "x", URL: "nats://" + j.Address(), Once: true}); err == nil {
 		t.Error("no password is accepted")
 	}
-	if seq, err := Publish(ctx, session, bus.ReplicationSubject("b"), c.Last, []byte("frame")); err != nil || seq != 2 {
+	if seq, err := publish(ctx, session, bus.ReplicationSubject("b"), c.Last, []byte("frame")); err != nil || seq != 2 {
 		t.Error(seq, err)
 	}
 }
@@ -194,13 +194,13 @@ func TestJournal_RefusalLooksAtTail(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The answer of an attempt was lost: the stream has it, the owner does not know.
-	if _, err := Publish(ctx, j.conn, j.subject, 1, []byte("two")); err != nil {
+	if _, err := j.appender.Append(ctx, 1, []byte("two")); err != nil {
 		t.Fatal(err)
 	}
 	if seq, err := j.Append(ctx, []byte("two")); err != nil || seq != 2 {
 		t.Fatal(seq, err)
 	}
-	if _, err := Publish(ctx, j.conn, j.subject, 2, []byte("foreign")); err != nil {
+	if _, err := j.appender.Append(ctx, 2, []byte("foreign")); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := j.Append(ctx, []byte("three")); !errors.Is(err, ErrMoved) {
@@ -257,7 +257,7 @@ func TestJournal_Watch(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer stop()
-	if _, err := Publish(ctx, j.conn, j.subject, 0, []byte("one")); err != nil {
+	if _, err := j.appender.Append(ctx, 0, []byte("one")); err != nil {
 		t.Fatal(err)
 	}
 	select {

@@ -29,7 +29,9 @@ func TestLog_AppendsNothingBehindWhatItCouldNotRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	short, give := context.WithCancel(ctx)
-	j.reader.mu.Lock()
+	if err := Acquire(ctx, j.reader.one); err != nil {
+		t.Fatal(err)
+	}
 	ended := make(chan error, 1)
 	go func() {
 		ended <- l.Append(short, journaltest.Chain(t, history.Mark{}, 1, 1, "one"), position.Position{})
@@ -39,7 +41,7 @@ func TestLog_AppendsNothingBehindWhatItCouldNotRead(t *testing.T) {
 		return err == nil && now.Last > info.Last
 	})
 	give()
-	j.reader.mu.Unlock()
+	j.reader.one.Release(1)
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}

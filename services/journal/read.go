@@ -1,14 +1,16 @@
 package journal
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"strconv"
-	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/hotpair/hotpair/bus"
 )
@@ -30,12 +32,12 @@ type reader struct {
 	inbox   string
 	sub     *nats.Subscription
 
-	mu     sync.Mutex
+	one    *semaphore.Weighted // question at a time
 	number uint64
 }
 
 func newReader(conn *bus.Conn, stream string) (*reader, error) {
-	r := &reader{conn: conn, subject: "$JS.API.DIRECT.GET." + stream, inbox: conn.NewInbox()}
+	r := &reader{conn: conn, subject: "$JS.API.DIRECT.GET." + stream, inbox: conn.NewInbox(), one: semaphore.NewWeighted(1)}
 	sub, err := conn.SubscribeSync(r.inbox + ".*")
 	if err != nil {
 		return nil, fmt.Errorf("read journal: %w", err)
@@ -47,11 +49,19 @@ func newReader(conn *bus.Conn, stream string) (*reader, error) {
 	return r, nil
 }
 
-// read gives messages from seq on. next is where to go on.
-func (r *reader) read(ctx context.Context, seq uint64, maxBytes int) (read []Read, next uint64, err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+// read gives messages from seq on. next is where to go on. The patience, if it is not 0, begins once it is the turn of this question: what
+// others wait for is no silence of the stream.
+func (r *reader) read(ctx context.Context, seq uint64, maxBytes int, patience time.Duration) (read []Read, next uint64, err error) {
 	seq = max(seq, 1)
+	if err := Acquire(ctx, r.one); err != nil {
+		return nil, seq, err
+	}
+	defer r.one.Release(1)
+	if patience > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, patience, fmt.Errorf("no answer within %v", patience))
+		defer cancel()
+	}
 	request, err := json.Marshal(map[string]any{"seq": seq, "batch": batch, "max_bytes": max(maxBytes, 1)})
 	if err != nil {
 		return nil, seq, fmt.Errorf("read journal: %w", err)
@@ -66,7 +76,7 @@ func (r *reader) read(ctx context.Context, seq uint64, maxBytes int) (read []Rea
 		m, err := r.sub.NextMsgWithContext(ctx)
 		switch {
 		case err != nil:
-			return nil, seq, fmt.Errorf("read journal from %d: %w", seq, err)
+			return nil, seq, fmt.Errorf("read journal from %d: %w", seq, cmp.Or(context.Cause(ctx), err))
 		case m.Subject != reply: // the rest of a read that was given up
 			continue
 		}
@@ -88,9 +98,7 @@ func (r *reader) read(ctx context.Context, seq uint64, maxBytes int) (read []Rea
 // Read gives messages from stream sequence from on, in order, skipping gaps, about maxBytes of them but at least one if
 // there is one. next is where to go on; when nothing was read nothing is left.
 func (j *Journal) Read(ctx context.Context, from uint64, maxBytes int) (read []Read, next uint64, err error) {
-	patience, cancel := context.WithTimeoutCause(ctx, j.config.Patience, fmt.Errorf("no answer within %v", j.config.Patience))
-	defer cancel()
-	read, next, err = j.reader.read(patience, from, maxBytes)
+	read, next, err = j.reader.read(ctx, from, maxBytes, j.config.Patience)
 	if err != nil && ctx.Err() == nil {
 		return nil, from, j.die(err)
 	}

@@ -16,13 +16,14 @@ import (
 
 // feed is an open session: it appends to the other host's journal, in order, one frame at a time.
 type feed struct {
-	s    *Sender
-	p    *probe
-	conn *bus.Conn
-	last uint64       // stream sequence that the next append expects
-	end  history.Mark // of the other host
-	told position.Position
-	lag  int // pieces of history in a row after which more was left
+	s        *Sender
+	p        *probe
+	conn     *bus.Conn
+	appender *journal.Appender // over conn
+	last     uint64            // stream sequence that the next append expects
+	end      history.Mark      // of the other host
+	told     position.Position
+	lag      int // pieces of history in a row after which more was left
 }
 
 // run sends until ctx or the session ends.
@@ -129,7 +130,7 @@ func (f *feed) send(ctx context.Context, entries []history.Stored, committed pos
 	// A little sooner: a session ends with it, and is opened again over it.
 	defer waitFor(ctx, f.p.conn, suspectAfter*3/4, len(raw))()
 	for wait := 5 * time.Millisecond; ; wait = min(2*wait, 100*time.Millisecond) {
-		seq, err := journal.Publish(ctx, f.conn, bus.ReplicationSubject(f.s.c.Remote.Peer()), f.last, raw)
+		seq, err := f.appender.Append(ctx, f.last, raw)
 		switch {
 		case err == nil:
 			f.last, f.end = seq, entries[len(entries)-1].Mark()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/facts"
@@ -247,7 +248,11 @@ func (s *Sender) drive(ctx context.Context, cancel context.CancelCauseFunc, conn
 	defer session.Close()
 	stop := context.AfterFunc(session.Up(), func() { cancel(context.Cause(session.Up())) })
 	defer stop()
-	f := &feed{s: s, p: p, conn: session, last: c.Last, end: end}
+	appender, err := journal.NewAppender(session, bus.ReplicationSubject(s.c.Remote.Peer()))
+	if err != nil {
+		return err
+	}
+	f := &feed{s: s, p: p, conn: session, appender: appender, last: c.Last, end: end}
 	err = f.run(ctx)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

@@ -130,13 +130,6 @@ func (s *session) receipts(ctx context.Context) ([]bus.Receipt, error) {
 	return answer.Receipts[max(0, len(answer.Receipts)-askedReceipts):], nil
 }
 
-// attached reports whether the terminal is attached in the present term.
-func (s *session) attached() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.status.State == stateAttached
-}
-
 // gaps sums up what the attached terminals say they felt at their last attach. A terminal where nothing waited felt
 // nothing.
 func (i *Interface) gaps() (worst, median time.Duration, felt int) {

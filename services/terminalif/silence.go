@@ -11,10 +11,13 @@ import (
 	"github.com/hotpair/hotpair/services/terminalif/wire"
 )
 
-// A cut network says nothing, and what each session does by itself is slow, because there may be thousands. So a serving host
+// A cut network says nothing, and what each session does by itself is slow, because there may be thousands. So a host
 // asks a few terminals in turn, often: the cost does not depend on how many there are. If all of them are silent, more are
 // asked, from all over the list. If these are silent too it is the network, and every session ends that nothing was heard of
 // meanwhile; so a host that reaches nobody knows it within two seconds (T5).
+//
+// A standby does it as well. The active hands over when it reaches nobody and the standby says that it does: when all terminals fall
+// silent at once, both have to know it at the same time.
 //
 // If some answer, the network is there, and who does not answer is slow, starved or alone: nobody gains by haste, and a
 // session that is cut while its terminal is busy makes it busier. It is asked with patience.
@@ -28,7 +31,7 @@ const (
 	suspectWithin = time.Second
 )
 
-// watchSilence looks for silence while there is a term, until ctx ends.
+// watchSilence looks for silence until ctx ends.
 func (i *Interface) watchSilence(ctx context.Context) error {
 	tick := time.NewTimer(pace.Next(probeEvery))
 	defer tick.Stop()
@@ -39,11 +42,8 @@ func (i *Interface) watchSilence(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		if i.present() == nil {
-			continue
-		}
 		var asked []*session
-		asked, from = attachedFrom(i.roster.all(), from)
+		asked, from = greetedFrom(i.roster.all(), from)
 		silent := i.silentOf(ctx, asked, probeWithin)
 		if len(silent) > 0 && len(silent) == len(asked) && i.nobodyAnswers(ctx) {
 			continue
@@ -58,18 +58,18 @@ func (i *Interface) watchSilence(ctx context.Context) error {
 // reports it.
 func (i *Interface) nobodyAnswers(ctx context.Context) bool {
 	began := time.Now()
-	attached := slices.DeleteFunc(slices.Clone(i.roster.all()), func(s *session) bool { return !s.attached() })
-	asked := attached
-	if len(attached) > sampled {
+	greeted := slices.DeleteFunc(slices.Clone(i.roster.all()), func(s *session) bool { return s.warm() == nil })
+	asked := greeted
+	if len(greeted) > sampled {
 		asked = make([]*session, sampled)
 		for n := range asked {
-			asked[n] = attached[n*len(attached)/sampled]
+			asked[n] = greeted[n*len(greeted)/sampled]
 		}
 	}
 	if silent := i.silentOf(ctx, asked, suspectWithin); len(silent) == 0 || len(silent) < len(asked) {
 		return false
 	}
-	for _, s := range attached {
+	for _, s := range greeted {
 		if conn := s.warm(); conn != nil && conn.Heard().Before(began) {
 			s.condemn(fmt.Errorf("%w: like all others, no answer within %v", errSilent, suspectWithin))
 		}
@@ -77,11 +77,11 @@ func (i *Interface) nobodyAnswers(ctx context.Context) bool {
 	return true
 }
 
-// attachedFrom gives the next few attached sessions behind a place in the list, and the place to go on at.
-func attachedFrom(all []*session, from int) (some []*session, next int) {
+// greetedFrom gives the next few sessions with a connection behind a place in the list, and the place to go on at.
+func greetedFrom(all []*session, from int) (some []*session, next int) {
 	for n := range all {
 		at := (from + n) % len(all)
-		if all[at].attached() {
+		if all[at].warm() != nil {
 			some = append(some, all[at])
 		}
 		if len(some) == probed {

@@ -117,6 +117,16 @@ func (h *aHost) attachAll(terminals int) {
 // TestSilence_T5AHostThatReachesNobodyKnowsItSoon: the network to all terminals is cut without a word. The host must know before
 // the sessions' own housekeeping could tell (that takes 4.5 s at least), since its users wait for the hand-over.
 func TestSilence_T5AHostThatReachesNobodyKnowsItSoon(t *testing.T) {
+	reachesNobody(t, true)
+}
+
+// TestFault_T5_AStandbyThatReachesNobodyKnowsItSoon: all terminals fall silent at once, as when their network is gone. Only a serving
+// host looked for silence; the standby went on saying for seconds that it reaches terminals, and the active handed over for nothing.
+func TestFault_T5_AStandbyThatReachesNobodyKnowsItSoon(t *testing.T) {
+	reachesNobody(t, false)
+}
+
+func reachesNobody(t *testing.T, active bool) {
 	const terminals = sampled + probed // more than are asked before it is the network
 	var cables []*cable
 	var list []Terminal
@@ -127,7 +137,9 @@ func TestSilence_T5AHostThatReachesNobodyKnowsItSoon(t *testing.T) {
 	}
 	h := startHost(t, "a", list...)
 	h.awaitWarm(terminals)
-	h.attachAll(terminals)
+	if active {
+		h.attachAll(terminals)
+	}
 	for _, c := range cables {
 		c.cut()
 	}
@@ -141,7 +153,9 @@ func TestSilence_T5AHostThatReachesNobodyKnowsItSoon(t *testing.T) {
 	for _, c := range cables {
 		c.join()
 	}
-	processtest.Await(t, "all are attached again", func() bool { return h.State().Attached == terminals })
+	processtest.Await(t, "all are there again", func() bool {
+		return active && h.State().Attached == terminals || !active && h.State().Warm == terminals
+	})
 }
 
 // TestSilence_ACutPartLeavesTheRest: the network to as many terminals as are asked at a time is cut, the others are reached.

@@ -42,7 +42,20 @@ func (p *peer) Peer() (bus.Asker, string) { return p.link.Bulk(), p.address() }
 func (p *peer) Standby() (standby, activeElsewhere bool) {
 	v := p.driver.View()
 	standby = v.Role == role.Standby
-	return standby, standby && v.HasPeer && v.Peer.Epoch != 0
+	return standby, standby && v.Lives && v.Peer.Epoch != 0
+}
+
+// Missing implements registry.Main.
+func (p *peer) Missing() string {
+	v := p.driver.View()
+	text := p.config.Host + " is standby"
+	if active := v.Record.Active.Host; active != "" && active != p.config.Host {
+		text += fmt.Sprintf(" and does not hear %s, which served last in epoch %d", active, v.Record.Epoch)
+	}
+	if v.Waiting != "" {
+		text += ": " + v.Waiting
+	}
+	return text + "; try again when a host serves (hotpair explain says what comes next), or ask the one that does"
 }
 
 // address is where the other main answers operators; empty while it is not known.

@@ -167,7 +167,7 @@ func (p *performer) readRecord() {
 	p.driver.Give(role.RecordRead{Record: v.Record, Revision: v.Revision, WitnessID: v.WitnessID, Empty: v.Empty, Wall: time.Now()})
 }
 
-// writeRecord makes this host's note of membership durable, then tries the compare-and-set.
+// writeRecord makes this host's note of membership durable, if the record needs one, then tries the compare-and-set.
 func (p *performer) writeRecord(a role.WriteRecord) {
 	note := bus.Note{Membership: &membership.Note{Version: a.Record.Version, Epoch: a.Record.Epoch}}
 	if a.Expected > 0 {
@@ -175,18 +175,23 @@ func (p *performer) writeRecord(a role.WriteRecord) {
 		// empty no more, and the pair could never begin.
 		note.PairID = a.Record.PairID
 	}
+	write := func() {
+		ctx, cancel := context.WithTimeout(p.ctx, p.arbiterDeadline())
+		defer cancel()
+		revision, err := p.record.write(ctx, a.Record, a.Expected)
+		p.driver.Give(role.RecordWritten{Ticket: a.Ticket, Outcome: outcome(err), Revision: revision})
+	}
+	if !a.Record.NeedsNote() {
+		p.driver.work.Go(write)
+		return
+	}
 	bus.CallNote.Post(p.orders, note, orderDeadline, func(_ bus.Done, err error) {
 		if err != nil {
 			p.log.Warn("the note of membership is not durable, so the pair record is left alone", "error", err)
 			p.driver.Give(role.RecordWritten{Ticket: a.Ticket, Outcome: role.Unwritten})
 			return
 		}
-		go func() {
-			ctx, cancel := context.WithTimeout(p.ctx, p.arbiterDeadline())
-			defer cancel()
-			revision, err := p.record.write(ctx, a.Record, a.Expected)
-			p.driver.Give(role.RecordWritten{Ticket: a.Ticket, Outcome: outcome(err), Revision: revision})
-		}()
+		go write()
 	})
 }
 

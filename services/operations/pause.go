@@ -45,7 +45,7 @@ func callerName(c operator.Caller) string {
 // setPause has a pause written to the pair record and waits until it stands there.
 func (o *Operations) setPause(ctx context.Context, caller operator.Caller, p role.Pause) (operator.PauseResult, error) {
 	result := operator.PauseResult{ID: caller.ID, Host: o.Host.Host}
-	settled := func(v role.View) bool { return !v.Pausing || v.Role != role.Active }
+	settled := func(v role.View) bool { return !v.Pausing }
 	if err := o.wanted(ctx, role.PauseWanted{Pause: p}); err != nil {
 		return result, err
 	}
@@ -53,7 +53,7 @@ func (o *Operations) setPause(ctx context.Context, caller operator.Caller, p rol
 		return result, fmt.Errorf("%w: the pair record could not be changed yet, and may still be: %w", operator.ErrUnfinished, err)
 	}
 	v := o.Machine.View()
-	if !v.Record.Pause.Equal(p) {
+	if !v.Record.Pause.Equal(p) && !(p.None() && v.PausedUntil == 0) { // without a witness a standby resumes for itself
 		return result, fmt.Errorf("%w: the pair record could not be changed; the events say why", operator.ErrUnfinished)
 	}
 	result.RecordVersion, result.Pause = v.Record.Version, PauseOf(v, o.Clock())

@@ -26,6 +26,7 @@ type linked struct {
 func (m *linked) Sender() bus.LinkSender    { return bus.LinkSender{Version: bus.Version, Host: m.host} }
 func (m *linked) Peer() (bus.Asker, string) { return m.peer, "10.0.0.2:7704" }
 func (m *linked) Standby() (bool, bool)     { return false, false }
+func (m *linked) Missing() string           { return "" }
 
 // down is a link that is down, silent one whose other end does not answer.
 type (

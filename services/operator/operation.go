@@ -17,6 +17,7 @@ const (
 	Own    Where = "own"    // the host that is asked, for itself
 	Active Where = "active" // the active: a standby passes it on over the link
 	Known  Where = "known"  // the active; while it can't be reached, the host that is asked, as far as it knows
+	Either Where = "either" // the active; while it can't be reached, the host that is asked, which can do it as well
 	Both   Where = "both"   // both hosts: the one that is asked joins its own part with the other one's
 )
 

@@ -59,9 +59,9 @@ var (
 	CallCancelSchedule = Operation[None, Scheduled]{Name: "switchover-cancel", Method: http.MethodPost, Path: "/api/v1/switchover/cancel", Where: Active, Role: Operate, Within: answerWithin,
 		Says: "Drops what is scheduled."}
 	// A pause is a compare-and-set, and what may be under way before it.
-	CallPause = Operation[PauseRequest, PauseResult]{Name: "pause", Method: http.MethodPost, Path: "/api/v1/pause", Where: Active, Role: Operate, Within: 15 * time.Second,
+	CallPause = Operation[PauseRequest, PauseResult]{Name: "pause", Method: http.MethodPost, Path: "/api/v1/pause", Where: Either, Role: Operate, Within: 15 * time.Second,
 		Says: "Holds back automatic takeover for a while.", Check: (*PauseRequest).check}
-	CallResume = Operation[None, PauseResult]{Name: "resume", Method: http.MethodPost, Path: "/api/v1/resume", Where: Active, Role: Operate, Within: 15 * time.Second,
+	CallResume = Operation[None, PauseResult]{Name: "resume", Method: http.MethodPost, Path: "/api/v1/resume", Where: Either, Role: Operate, Within: 15 * time.Second,
 		Says: "Ends a pause."}
 	CallExplain = Operation[None, Explanation]{Name: "explain", Method: http.MethodGet, Path: "/api/v1/explain", Where: Both, Role: View, Within: 5 * time.Second,
 		Says: "Why the pair is as it is, and what would happen next."}
@@ -74,7 +74,7 @@ var (
 		Says: "What a forced promotion of this very host would mean; nothing is done."}
 	CallPromote = Operation[PromoteRequest, Promoted]{Name: "promote", Method: http.MethodPost, Path: "/api/v1/promote", Where: Own, Role: Administer, Within: 30 * time.Second,
 		Says: "Makes this very host serve, accepting that updates are lost.", Check: (*PromoteRequest).check}
-	CallAdmit = Operation[AdmitRequest, Admitted]{Name: "admit", Method: http.MethodPost, Path: "/api/v1/admit", Where: Active, Role: Administer, Within: 30 * time.Second,
+	CallAdmit = Operation[AdmitRequest, Admitted]{Name: "admit", Method: http.MethodPost, Path: "/api/v1/admit", Where: Either, Role: Administer, Within: 30 * time.Second,
 		Says: "Lets a replaced host or witness in.", Check: (*AdmitRequest).check}
 )
 

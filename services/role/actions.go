@@ -15,7 +15,7 @@ type Action interface{ action() }
 type ReadRecord struct{}
 
 // WriteRecord makes the membership note of Record durable on this host (so that it may promote itself under what it
-// writes), then tries the compare-and-set → RecordWritten. A note that can't be written is Unwritten.
+// writes), if it needs one, then tries the compare-and-set → RecordWritten. A note that can't be written is Unwritten.
 type WriteRecord struct {
 	Ticket   uint64
 	Expected uint64 // revision; 0: the register must be empty

@@ -58,24 +58,35 @@ func (m *Machine) heldBackFrom(what, cause string) {
 }
 
 func (m *Machine) pauseWanted(in PauseWanted) {
-	if why := m.mayPause(in.Pause); why != "" {
+	switch why := m.mayPause(in.Pause); {
+	case why != "":
 		m.do(Refuse{Reason: why})
-		return
+	case m.config.Witnessless && m.role == Standby:
+		// Its own copy is not to differ from the other host's, which may have written the next version meanwhile.
+		m.pausedUntil, m.heldBack = 0, ""
+		m.report("", "automatic takeover is on again at this host")
+	default:
+		m.wish = &in.Pause
 	}
-	m.wish = &in.Pause
 }
 
-// mayPause says why a pause can't be written now; "" when it can.
+// mayPause says why a pause can't be written now, or ended; "" when it can. It needs the record and nobody else, so a standby
+// does it too when the active is gone.
 func (m *Machine) mayPause(p Pause) string {
+	alone := m.config.Witnessless && (m.role != Active || !m.peerLives())
 	switch {
-	case m.role != Active || !m.term.serving:
-		return fmt.Sprintf("this host is not serving (it is %s)", m.role)
+	case m.role != Standby && (m.role != Active || !m.term.serving):
+		return fmt.Sprintf("this host is %s: try again when that is over", m.role)
 	case m.stopping:
 		return "this host is stopping"
-	case m.readFailed:
-		return "the witness can't be reached, and a pause that is not in the pair record holds nobody back"
-	case m.config.Witnessless && !m.peerLives():
-		return "the other host does not answer, and without a witness nothing else tells it of a pause"
+	case m.role == Standby && m.peerLives() && m.peer.Epoch != 0:
+		return m.peer.Host + " serves: ask it"
+	case m.lacksFacts() != "" || m.lacksRecord() != "":
+		return m.lacksFacts() + m.lacksRecord()
+	case m.readFailed || m.witnessReplaced():
+		return "the witness can't be reached, and a pause stands in the pair record that it keeps: start the witness, or mend the way to it, and try again"
+	case alone && !p.None():
+		return "the other host does not answer, and without a witness nothing else tells it of a pause: start it, or mend the way to it, and try again"
 	case p.None() && m.record.Pause.None() && m.wish == nil:
 		return "automatic takeover is not paused"
 	case !p.None() && (p.For < ShortestPause || p.For > LongestPause):
@@ -95,7 +106,7 @@ func (m *Machine) writePause() {
 	switch {
 	case m.wish != nil:
 		next.Pause = *m.wish
-	case m.record.Pause.None() || m.paused() || m.readFailed:
+	case m.role != Active || m.record.Pause.None() || m.paused() || m.readFailed:
 		return
 	}
 	m.wish = nil

@@ -69,7 +69,7 @@ func (m *Machine) recordWritten(in RecordWritten) {
 		return
 	}
 	a.waiting = false
-	if in.Outcome != Unwritten {
+	if in.Outcome != Unwritten && a.record.NeedsNote() {
 		m.facts.Note = membership.Note{Version: a.record.Version, Epoch: a.record.Epoch} // durable before the compare-and-set
 	}
 	switch in.Outcome {

@@ -19,7 +19,7 @@ func (m *Machine) peerBeat(p PeerView) {
 // mayGrant: to the active of the highest epoch known, by a host that is not itself taking over (V4) or serving.
 func (m *Machine) mayGrant(p PeerView) bool {
 	return m.role == Standby && m.haveRecord && p.Epoch != 0 && p.Epoch >= m.record.Epoch && p.Epoch >= m.facts.Epoch &&
-		m.record.Active == p.Member && !m.attempt.open() && m.samePair(p)
+		m.record.Active == p.Member && (!m.attempt.open() || m.attempt.purpose == setPause) && m.samePair(p)
 }
 
 // proceedStandby looks for evidence that the active is gone.
@@ -28,6 +28,7 @@ func (m *Machine) proceedStandby() {
 		m.resign()
 		return
 	}
+	m.writePause()
 	if m.attempt.open() || m.now < m.retryAfter {
 		return
 	}

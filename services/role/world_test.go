@@ -335,7 +335,9 @@ func (w *world) force(h *testHost, before, written Record, outcome Outcome) {
 
 func (h *testHost) write(a WriteRecord) {
 	w := h.w
-	h.disk.note = membership.Note{Version: a.Record.Version, Epoch: a.Record.Epoch}
+	if a.Record.NeedsNote() {
+		h.disk.note = membership.Note{Version: a.Record.Version, Epoch: a.Record.Epoch}
+	}
 	w.after(latency, nil, func() {
 		r := RecordWritten{Ticket: a.Ticket, Outcome: Unwritten}
 		before := h.known()

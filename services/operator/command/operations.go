@@ -16,7 +16,7 @@ func operationsCommand() *cobra.Command {
 		Use: "operations", Short: "List what a host can be asked over HTTP",
 		Long: `Lists the operations of the HTTP interface: name, method and path, who answers, and what it does. "own" is the host that is
 asked; "active" is the one that serves: a standby passes the call on; "known" is the same, but a host that can't reach the active
-answers as far as it knows; "both" joins what both hosts say. The role says who should be allowed to call. No host is asked.
+answers as far as it knows; "either" too, and that host does it as well; "both" joins what both hosts say. The role says who should be allowed to call. No host is asked.
 
 GET /api/v1/openapi.json at any host has the whole interface, with the fields of requests and answers.`,
 		Example: `  hotpair operations

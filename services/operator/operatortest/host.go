@@ -252,6 +252,7 @@ type alone struct{}
 func (alone) Sender() bus.LinkSender    { return bus.LinkSender{Version: bus.Version, Host: "a"} }
 func (alone) Peer() (bus.Asker, string) { return nil, "" }
 func (alone) Standby() (bool, bool)     { return false, false }
+func (alone) Missing() string           { return "" }
 
 // Served gives the answer to a call.
 func Served(h http.Handler, r *http.Request) *httptest.ResponseRecorder {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/fault"
@@ -20,8 +21,10 @@ type Main interface {
 	// Peer is the connection to the other main for what may be much, and its address for operators, as far as it is known.
 	// Without a connection the error is bus.ErrDisconnected.
 	Peer() (to bus.Asker, address string)
-	// Standby reports whether it is standby, and whether somebody else is active, as far as it knows.
+	// Standby reports whether it is standby, and whether somebody else is active: the other main answers and says so.
 	Standby() (standby, activeElsewhere bool)
+	// Missing says, of a standby that hears no active, who served and what it waits for.
+	Missing() string
 }
 
 // Registry has the operations that a host answers.
@@ -98,8 +101,8 @@ func hear[Q, A any](r *Registry, name string, do func(context.Context, operator.
 	})
 }
 
-// passing answers where the active is, and passes on to it elsewhere. What was passed on is never passed back: two
-// standbys have no active.
+// passing answers where the active is, and passes on to it elsewhere; nothing is passed on to a host that is not heard. What was
+// passed on is never passed back: two standbys have no active.
 func passing[Q, A any](r *Registry, name string, where operator.Where, do func(context.Context, operator.Caller, Q) (A, error)) func(context.Context, operator.Caller, Q) (A, error) {
 	hear(r, name, func(ctx context.Context, caller operator.Caller, q Q) (A, error) {
 		if standby, _ := r.main.Standby(); standby {
@@ -109,14 +112,33 @@ func passing[Q, A any](r *Registry, name string, where operator.Where, do func(c
 		return do(ctx, caller, q)
 	})
 	return func(ctx context.Context, caller operator.Caller, q Q) (A, error) {
-		if _, elsewhere := r.main.Standby(); elsewhere {
-			answer, err := ask[Q, A](ctx, r, name, caller, q)
-			if err == nil || where != operator.Known {
-				return answer, err
+		standby, elsewhere := r.main.Standby()
+		if !elsewhere {
+			if standby && where == operator.Active {
+				var none A
+				return none, fmt.Errorf("%w: only the host that serves can do this, and %s", operator.ErrRefused, r.main.Missing())
 			}
+			return do(ctx, caller, q)
+		}
+		if where == operator.Active {
+			return ask[Q, A](ctx, r, name, caller, q)
+		}
+		answer, err := askInPart[Q, A](ctx, r, name, caller, q)
+		if err == nil || where == operator.Either && !errors.Is(err, operator.ErrForward) {
+			return answer, err
 		}
 		return do(ctx, caller, q)
 	}
+}
+
+// askInPart is ask that leaves half of the time, for one that was frozen after it was heard.
+func askInPart[Q, A any](ctx context.Context, r *Registry, name string, caller operator.Caller, q Q) (A, error) {
+	if deadline, ok := ctx.Deadline(); ok {
+		part, cancel := context.WithTimeout(ctx, time.Until(deadline)/2)
+		defer cancel()
+		return ask[Q, A](part, r, name, caller, q)
+	}
+	return ask[Q, A](ctx, r, name, caller, q)
 }
 
 // AnswerPart has own answer a part when the other host asks, whatever this host's role.
@@ -149,7 +171,7 @@ func Shares[Q, A any](ctx context.Context, r *Registry, p operator.Part[Q, A], c
 // Answer has do answer the operation. It is told before the host's link and its HTTP server start.
 func Answer[Q, A any](r *Registry, o operator.Operation[Q, A], do func(context.Context, operator.Caller, Q) (A, error)) {
 	answer := do
-	if o.Where == operator.Active || o.Where == operator.Known {
+	if o.Where == operator.Active || o.Where == operator.Known || o.Where == operator.Either {
 		answer = passing(r, o.Name, o.Where, do)
 	}
 	r.add(Served{Info: o.Info(), Prepare: func(read func(into any) error) (Prepared, error) {

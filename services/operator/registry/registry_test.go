@@ -24,13 +24,15 @@ type twin struct {
 	version  int
 	peer     bus.Asker
 	standby  bool
+	alone    bool // nobody else is heard to be active
 	calls    *bus.Router
 	registry *registry.Registry
 }
 
 func (m *twin) Sender() bus.LinkSender    { return bus.LinkSender{Version: m.version, Host: m.host} }
 func (m *twin) Peer() (bus.Asker, string) { return m.peer, "10.0.0.2:7704" }
-func (m *twin) Standby() (bool, bool)     { return m.standby, m.standby }
+func (m *twin) Standby() (bool, bool)     { return m.standby, m.standby && !m.alone }
+func (m *twin) Missing() string           { return "b is standby and does not hear a" }
 
 // nobody is a link that is down.
 type nobody struct{}
@@ -183,6 +185,54 @@ func TestRegistry_Known_AnswersItselfWithoutTheActive(t *testing.T) {
 			t.Errorf("answered %+v, %v, want %s", answer, err, want)
 		}
 		b.peer = nobody{}
+	}
+}
+
+// frozen is a link whose other end takes what is asked and says nothing.
+type frozen struct{}
+
+func (frozen) Request(ctx context.Context, _ string, _ []byte) (*nats.Msg, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// TestFault_E2_WhoIsAskedDoesWhatItCan: a pause was to be ended after the active had died, and the order to end it was passed on to the
+// dead host, although it needs the record and nobody else.
+func TestFault_E2_WhoIsAskedDoesWhatItCan(t *testing.T) {
+	a, b := twins(t)
+	failure := error(nil)
+	resume := func(host string) func(context.Context, operator.Caller, operator.None) (operator.PauseResult, error) {
+		return func(ctx context.Context, _ operator.Caller, _ operator.None) (operator.PauseResult, error) {
+			return operator.PauseResult{Host: host}, errors.Join(ctx.Err(), failure)
+		}
+	}
+	registry.Answer(a.registry, operator.CallResume, resume("a"))
+	registry.Answer(b.registry, operator.CallResume, resume("b"))
+	registry.Answer(b.registry, operator.CallSwitchover, func(context.Context, operator.Caller, operator.None) (operator.Switchover, error) {
+		t.Error("a standby does what only the active can")
+		return operator.Switchover{}, nil
+	})
+	a.listens(t, b.peer)
+	done := func(when, want string) {
+		t.Helper()
+		if answer, err := b.call(t, operator.CallResume.Name, operator.Caller{}); err != nil || answer.(operator.PauseResult).Host != want {
+			t.Errorf("%s: answered %+v, %v, want %s", when, answer, err, want)
+		}
+	}
+	done("the active is heard", "a")
+	failure = fmt.Errorf("%w: not now", operator.ErrRefused)
+	if _, err := b.call(t, operator.CallResume.Name, operator.Caller{}); err == nil || err.Error() != "not now" {
+		t.Errorf("what the active refuses: %v", err)
+	}
+	failure = nil
+	b.peer = frozen{}
+	done("the active was frozen this moment", "b")
+	b.peer = nobody{}
+	done("the link was cut this moment", "b")
+	b.alone, b.peer = true, nil // nothing is passed on
+	done("the active is not heard", "b")
+	if _, err := b.call(t, operator.CallSwitchover.Name, operator.Caller{}); !errors.Is(err, operator.ErrRefused) || !strings.Contains(err.Error(), "only the host that serves can do this, and b is standby and does not hear a") {
+		t.Errorf("what only the active can do: %v", err)
 	}
 }
 

@@ -146,7 +146,11 @@ func (w *world) fault(f kind, i, k int) {
 	case force:
 		w.step(i, role.ForceWanted{By: "operator", Accepted: 1 << 40, Unknown: true})
 	case pause:
-		w.step(i, role.PauseWanted{Pause: role.Pause{Until: wall(w.hosts[i].clock).Add(pauseFor), For: pauseFor, By: "operator"}})
+		var p role.Pause // k == 1: the end of one
+		if k == 0 {
+			p = role.Pause{Until: wall(w.hosts[i].clock).Add(pauseFor), For: pauseFor, By: "operator"}
+		}
+		w.step(i, role.PauseWanted{Pause: p})
 	case switchover:
 		w.step(i, role.SwitchoverWanted{Cause: "operator"})
 	case stop:

@@ -15,11 +15,12 @@ const (
 	resignUnnoted    = "a resignation is told before it is noted"
 	keepTail         = "what only a returning host has stays in its journal"
 	deafRight        = "a drained terminal-if goes on answering"
+	notePause        = "who writes a pause notes a membership by it"
 )
 
 // promises gives for each the scenarios that find it.
 var promises = map[string]string{
 	noteAfter: "crashes", doubtIsFailure: "return-and-doubt", everyBeatGranted: "freeze-and-doubt", noFence: "cuts", journalOpen: "cuts",
 	noDrain: "handover", resumeBlind: "updater", addUnheld: "crashes", ackAlone: "any-one", epochEarly: "any-one", resignUnnoted: "stop",
-	keepTail: "crashes", deafRight: "handover",
+	keepTail: "crashes", deafRight: "handover", notePause: "pause-of-one-who-resigned",
 }

@@ -251,9 +251,14 @@ func (w *world) faulty(to []event, owed bool) []event {
 			v := h.m.View()
 			if !v.Stopping {
 				add(stop, i, 0)
+				if v.Serving || v.Role == role.Standby {
+					add(pause, i, 0)
+					if v.PausedUntil != 0 {
+						add(pause, i, 1)
+					}
+				}
 				if v.Serving {
 					add(switchover, i, 0)
-					add(pause, i, 0)
 					add(processFailed, i, 0)
 				}
 			}

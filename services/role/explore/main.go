@@ -137,6 +137,7 @@ func scenarios() []scenario {
 		{name: "pause", begin: "paired", faults: allow(3, pause, crash, crash, cutPeer), rules: w(1), heal: true},
 		{name: "pause-and-doubt", begin: "paired", faults: allow(3, pause, arbiterDoubt, crash, cutWitness), rules: w(1), heal: true},
 		{name: "pause-and-hand-over", begin: "paired", faults: allow(2, pause, processFailed, switchover, lateness), rules: w(1), heal: true},
+		{name: "pause-of-one-who-resigned", begin: "paired", faults: allow(4, stop, cutWitness, pause, crash), rules: w(1), heal: true},
 		{name: "force", begin: "paired", faults: allow(4, force, crash, crash, cutPeer), rules: rules{writes: 2, forces: true}, heal: true},
 		{name: "force-and-doubt", begin: "solo", faults: allow(3, force, crash, arbiterDoubt, cutWitness), rules: rules{writes: 1, forces: true}, heal: true},
 		{name: "any-two", begin: "paired", faults: allow(2, delay, crash, crash, freeze, cutLink, cutPeer, cutRepl, cutWitness, loss, lateness, doubling, arbiterDoubt,

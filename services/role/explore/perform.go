@@ -97,7 +97,7 @@ func (w *world) perform(i int, action role.Action) {
 // submit makes the note durable, then sends the compare-and-set.
 func (w *world) submit(i int, a role.WriteRecord) {
 	h := &w.hosts[i]
-	if h.upd.up && w.rules.broken != noteAfter {
+	if h.upd.up && w.rules.broken != noteAfter && (a.Record.NeedsNote() || w.rules.broken == notePause) {
 		h.disk.note = membership.Note{Version: a.Record.Version, Epoch: a.Record.Epoch}
 		if a.Expected > 0 {
 			h.disk.pair = a.Record.PairID

@@ -43,6 +43,10 @@ func (r Record) Membership() uint64 {
 	return r.SetVersion
 }
 
+// NeedsNote reports whether a member notes before it is written that it may promote itself under it. Who changes neither epoch nor
+// set does not: its note would make a host eligible that is not.
+func (r Record) NeedsNote() bool { return r.SetVersion == 0 }
+
 // Has reports whether m is in the in-sync set.
 func (r Record) Has(m Member) bool { return slices.Contains(r.InSync, m) }
 

@@ -13,6 +13,7 @@ type Grant struct {
 	Password    string
 	Permissions *server.Permissions // nil: everything
 	Account     string              // empty: the server's one global account
+	Limits      Limits
 }
 
 // Users decides who may connect to one embedded server, and can withdraw that at any moment.
@@ -85,6 +86,7 @@ func (u *Users) Check(c server.ClientAuthentication) bool {
 		}
 		user.Account = account
 	}
+	opts.JWT = grant.Limits.token
 	c.RegisterUser(user)
 	if opts.Username != "" {
 		u.remember(opts.Username, c.GetID())

@@ -93,7 +93,7 @@ func TestPorts_NameWhatIsInUseAndWhatToDo(t *testing.T) {
 	if _, err := choosePorts(65530, 3); !errors.Is(err, ErrPort) {
 		t.Errorf("%v", err)
 	}
-	if used := (ports{base: DefaultPort, terminals: MaxTerminals}).used(); len(used) != 9+MaxTerminals {
+	if used := (ports{base: DefaultPort, terminals: MaxTerminals}).used(); len(used) != 9+2*MaxTerminals {
 		t.Errorf("%d ports, so two share one", len(used))
 	}
 }
@@ -148,7 +148,7 @@ func TestPlan_HostsGetWhatTheyNeedAndTheClustersSettings(t *testing.T) {
 		t.Fatal(err)
 	}
 	if f.Hosts["a"].HTTP != "http://127.0.0.1:7800" || f.Hosts["b"].Env["HOTPAIR_LEASE"] != "250ms" || f.Hosts["a"].Command[1] != "supervisor" ||
-		f.Witness.Address != a.Witness || len(f.Terminals) != 2 || f.Terminals[1].Address != a.Terminals[1].URL {
+		f.Witness.Address != a.Witness || len(f.Terminals) != 2 || f.Terminals[1].Dialled != a.Terminals[1].URL {
 		t.Errorf("%+v", f)
 	}
 	if info, err := os.Stat(filepath.Join(dir, clusterFile)); err != nil || info.Mode().Perm() != 0o600 {

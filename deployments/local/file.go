@@ -55,10 +55,11 @@ type WitnessFile struct {
 	Address string `json:"address"` // host:port
 }
 
-// TerminalFile is a terminal: where local applications connect.
+// TerminalFile is a terminal.
 type TerminalFile struct {
 	ID      string `json:"id"`
-	Address string `json:"address"` // nats://host:port
+	Address string `json:"address"` // where applications connect: nats://host:port
+	Dialled string `json:"dialled"` // where hosts connect: nats://host:port
 }
 
 // ReadFile reads cluster.json of a directory. ErrNoCluster when there is none.
@@ -99,8 +100,12 @@ func (c *Cluster) writeFile() error {
 	for name, host := range c.hosts {
 		f.Hosts[name] = HostFile{StartFile: start(name), HTTP: "http://" + host.HTTP}
 	}
-	for _, t := range c.terminals {
-		f.Terminals = append(f.Terminals, TerminalFile{ID: t.ID, Address: t.URL})
+	for i, t := range c.terminals {
+		at := "nats://" + c.ports.application(i)
+		if len(c.elsewhere) > 0 {
+			at = t.URL // only who runs it knows where its applications connect
+		}
+		f.Terminals = append(f.Terminals, TerminalFile{ID: t.ID, Address: at, Dialled: t.URL})
 	}
 	text, err := json.MarshalIndent(f, "", "  ")
 	if err != nil {

@@ -26,7 +26,7 @@ const (
 	offsetTerminal = 30
 )
 
-// MaxTerminals bounds the terminals of one cluster: one process serves them all, each with its own port.
+// MaxTerminals bounds the terminals of one cluster: one process serves them all, each with two ports.
 const MaxTerminals = 5000
 
 // ErrPort says that a port which the cluster needs is taken.
@@ -41,7 +41,9 @@ func (p ports) address(offset int) string {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(p.base+offset))
 }
 
-func (p ports) terminal(i int) string { return p.address(offsetTerminal + i) }
+// terminal is where hosts reach a terminal, application where its applications do.
+func (p ports) terminal(i int) string    { return p.address(offsetTerminal + 2*i + 1) }
+func (p ports) application(i int) string { return p.address(offsetTerminal + 2*i) }
 
 // used names every port that the cluster listens on.
 func (p ports) used() map[int]string {
@@ -53,7 +55,8 @@ func (p ports) used() map[int]string {
 		used[p.base+block+portBus] = "the bus of " + host
 	}
 	for i := range p.terminals {
-		used[p.base+offsetTerminal+i] = "terminal " + TerminalID(i)
+		used[p.base+offsetTerminal+2*i] = "applications of terminal " + TerminalID(i)
+		used[p.base+offsetTerminal+2*i+1] = "terminal " + TerminalID(i)
 	}
 	return used
 }
@@ -88,12 +91,12 @@ func choosePorts(base, terminals int) (ports, error) {
 	const lowest, highest, attempts = 10000, 32000, 50
 	var err error
 	for range attempts {
-		p := ports{base: lowest + rand.IntN(highest-lowest-offsetTerminal-terminals), terminals: terminals}
+		p := ports{base: lowest + rand.IntN(highest-lowest-offsetTerminal-2*terminals), terminals: terminals}
 		if err = p.check(); err == nil {
 			return p, nil
 		}
 	}
-	return ports{}, fmt.Errorf("no free block of %d ports found: %w", offsetTerminal+terminals, err)
+	return ports{}, fmt.Errorf("no free block of %d ports found: %w", offsetTerminal+2*terminals, err)
 }
 
 // TerminalID is the id of the terminal with this index.

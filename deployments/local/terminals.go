@@ -71,7 +71,7 @@ func (f Fleet) Run(ctx context.Context, log *slog.Logger) (err error) {
 		}
 		work.Go(func() error {
 			return terminal.New(terminal.Config{
-				ID: id, Listen: p.terminal(i), Key: config.TerminalKey(secret, id), Data: data, Disk: disk, Log: log,
+				ID: id, Listen: p.terminal(i), Apps: p.application(i), Key: config.TerminalKey(secret, id), Data: data, Disk: disk, Log: log,
 			}).Run(ctx)
 		})
 		work.Go(func() error {

@@ -88,6 +88,16 @@ func (c *checker) listen(variable, address string) {
 	}
 }
 
+// loopback is listen for what only this machine may reach.
+func (c *checker) loopback(variable, address string) {
+	c.listen(variable, address)
+	if host, _, err := net.SplitHostPort(address); err == nil {
+		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			c.fault(variable, address, "can be reached from other machines", "write a port of this machine alone, for example 127.0.0.1:4222")
+		}
+	}
+}
+
 func (c *checker) dial(variable, address string) {
 	if problem := dialProblem(address); problem != "" && address != "" {
 		c.fault(variable, address, problem, "write what to connect to, for example 192.0.2.2:7702")
@@ -250,6 +260,7 @@ func (t *Terminal) check(c *checker) {
 		c.fault("TERMINAL_ID", t.TerminalID, "is no id", "use 1 to 64 letters, digits, hyphens and underscores")
 	}
 	c.listen("TERMINAL_LISTEN", t.TerminalListen)
+	c.loopback("TERMINAL_APPS", t.TerminalApps)
 	c.secret("TERMINAL_KEY", t.TerminalKey)
 	c.duration("TERMINAL_DEADLINE_MAX", t.TerminalDeadlineMax, 100*time.Millisecond, maxDeadlines)
 	c.duration("TERMINAL_DEADLINE", t.TerminalDeadline, 100*time.Millisecond, max(t.TerminalDeadlineMax, 100*time.Millisecond))

@@ -255,7 +255,7 @@ func TestLoad_WitnessAndTerminal(t *testing.T) {
 		t.Errorf("%+v, %v", witness, err)
 	}
 	terminal, err := Load[Terminal]([]string{"HOTPAIR_DATA=/t", "HOTPAIR_TERMINAL_ID=t1", "HOTPAIR_TERMINAL_KEY=" + TerminalKey(testSecret, "t1")})
-	if err != nil || terminal.TerminalListen != ":4222" || terminal.TerminalDeadline != 30*time.Second {
+	if err != nil || terminal.TerminalListen != ":4223" || terminal.TerminalApps != "127.0.0.1:4222" || terminal.TerminalDeadline != 30*time.Second {
 		t.Errorf("%+v, %v", terminal, err)
 	}
 	_, err = Load[Terminal]([]string{"HOTPAIR_TERMINAL_DEADLINE=1m", "HOTPAIR_TERMINAL_DEADLINE_MAX=30s", "HOTPAIR_TERMINAL_ID=t.1"})

@@ -122,7 +122,8 @@ type Witness struct {
 // Terminal is what the agent at a terminal reads.
 type Terminal struct {
 	TerminalID          string        `split_words:"true" needed:"true" form:"name" desc:"Id of this terminal as in HOTPAIR_TERMINALS of the hosts: letters, digits, hyphens and underscores, up to 64."`
-	TerminalListen      string        `split_words:"true" default:":4222" form:"host:port" desc:"Where the agent listens, for both hosts and for local applications (any NATS client; without credentials from loopback only)."`
+	TerminalListen      string        `split_words:"true" default:":4223" form:"host:port" desc:"Where the agent listens for both hosts."`
+	TerminalApps        string        `split_words:"true" default:"127.0.0.1:4222" form:"host:port" desc:"Where the agent listens for applications of this machine: any NATS client, without credentials. An address that is not loopback is refused."`
 	TerminalKey         Secret        `split_words:"true" needed:"true" secret:"true" form:"secret" desc:"Key of this terminal alone, derived from the pair secret: hex HMAC-SHA256 of terminal:ID under the pair secret. Hosts prove themselves with it."`
 	TerminalDeadline    time.Duration `split_words:"true" default:"30s" form:"duration" desc:"How long a request may wait for its answer when the application sets no deadline."`
 	TerminalDeadlineMax time.Duration `split_words:"true" default:"5m" form:"duration" desc:"The longest deadline that an application may ask for."`

@@ -2,15 +2,13 @@ package terminal
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/hotpair/hotpair/bus"
@@ -21,8 +19,16 @@ const (
 	counterBlock = 1 << 14
 	// saveReceipts is the least time between two writes of the receipts.
 	saveReceipts = time.Second
-	// connections bounds clients of the server: two hosts, some of their older sessions, and the applications.
-	connections = 4096
+	// hostConnections bounds who is connected from elsewhere: two hosts, some of their older sessions, operators that probe.
+	hostConnections = 256
+	// appConnections and appSubscriptions bound the applications of this machine. maxPending is what the server holds for a
+	// connection that does not read, in bytes; far more than flood lets the agent's own come to, which all applications' messages
+	// go to.
+	appConnections   = 256
+	appSubscriptions = 4096
+	maxPending       = 1 << 30
+	// answerPayload bounds one answer to an application, in bytes: the largest of a service, its headers, and some room.
+	answerPayload = 5 << 20
 	// housekeeping is the interval of pings inside one process, where nothing can be lost without notice.
 	housekeeping = time.Minute
 	// startWithin bounds the first words with the own server.
@@ -32,8 +38,9 @@ const (
 // Config describes an Agent.
 type Config struct {
 	ID     string // of the terminal, as the hosts know it
-	Listen string // host:port; port 0 takes a free one
-	// Network that Listen is of; nil is TCP.
+	Listen string // host:port where hosts come in; port 0 takes a free one
+	Apps   string // host:port where applications of this machine come in; port 0 takes a free one
+	// Network that Listen and Apps are of; nil is TCP.
 	Network bus.Network
 	Key     string // what hosts log in with: config.TerminalKey of the pair secret and ID
 	Data    string // directory of this agent alone
@@ -62,10 +69,12 @@ type Agent struct {
 	started  chan struct{}
 
 	store  *store
-	server *bus.Server
-	hosts  *bus.Conn // in the account of the hosts
-	apps   *bus.Conn // in the account of the applications
+	doors  doors
+	hosts  *bus.Conn // where hosts are
+	apps   *bus.Conn // where applications are
 	failed chan error
+	flood  flood
+	lost   atomic.Uint64 // own connections that were lost
 
 	attaching sync.Mutex // one attach or detach at a time; taken before the table's lock
 	ended     endedConnections
@@ -99,11 +108,14 @@ func New(c Config) *Agent {
 // Started is closed when the agent accepts connections; URL is valid from then on.
 func (a *Agent) Started() <-chan struct{} { return a.started }
 
-// URL is where hosts and applications connect.
-func (a *Agent) URL() string { return a.server.URL() }
+// URL is where hosts connect.
+func (a *Agent) URL() string { return a.doors.hosts.URL() }
 
 // Address is URL as host:port.
-func (a *Agent) Address() string { return a.server.Address() }
+func (a *Agent) Address() string { return a.doors.hosts.Address() }
+
+// AppURL is where applications of this machine connect.
+func (a *Agent) AppURL() string { return a.doors.apps.URL() }
 
 // Waiting counts the requests without an answer.
 func (a *Agent) Waiting() int { return a.table.count() }
@@ -133,22 +145,20 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 		a.log.Warn("receipts of the time before the restart are lost", "error", err)
 	}
 	a.counters = newCounters(a.store)
-	users := bus.NewUsers()
-	if a.server, err = a.newServer(users); err != nil {
+	if err := a.open(ctx); err != nil {
 		return err
 	}
-	if err := a.server.Start(ctx); err != nil {
-		return err
-	}
-	defer a.server.Stop()
+	defer a.doors.stop()
 	defer a.table.stop()
 
 	g, inner := errgroup.WithContext(ctx)
-	if err := a.serve(inner, users); err != nil {
+	end, err := a.serve(inner)
+	defer end()
+	if err != nil {
 		return err
 	}
 	close(a.started)
-	a.log.Info("terminal agent ready", "address", a.server.Address(), "epoch", a.store.get().Epoch)
+	a.log.Info("terminal agent ready", "hosts", a.URL(), "applications", a.AppURL(), "epoch", a.store.get().Epoch)
 	g.Go(func() error { return a.counters.run(inner) })
 	g.Go(func() error { return a.saveReceipts(inner) })
 	g.Go(func() error {
@@ -184,69 +194,6 @@ func (a *Agent) adoptPair() error {
 		a.log.Warn("moved to another pair by its operator", "from", known.PairID, "to", wanted, "epoch", known.Epoch)
 	}
 	return a.store.update(func(f *facts) { *f = facts{PairID: wanted, Counter: f.Counter, Terminal: f.Terminal} })
-}
-
-func (a *Agent) newServer(users *bus.Users) (*bus.Server, error) {
-	users.Allow(bus.AgentUser, bus.Grant{Password: a.config.Key, Permissions: hostPermissions(), Account: hostsAccount})
-	users.AllowLoopback(bus.Grant{Permissions: appPermissions(), Account: appsAccount})
-	return bus.NewServer(bus.ServerConfig{
-		Name: "terminal-" + a.config.ID, Listen: a.config.Listen, Network: a.config.Network, Users: users,
-		Accounts: []string{hostsAccount, appsAccount}, MaxConnections: connections, Logger: a.log,
-	})
-}
-
-// serve opens the agent's own connections and subscriptions. They end with the server.
-func (a *Agent) serve(ctx context.Context, users *bus.Users) error {
-	open := func(user string, grant bus.Grant) (*bus.Conn, error) {
-		grant.Password = rand.Text()
-		users.Allow(user, grant)
-		return bus.Connect(ctx, bus.ConnConfig{
-			Name: user, User: user, Password: grant.Password, InProcess: a.server, Ping: housekeeping, Handshake: startWithin, Once: true,
-			Lost:      func(err error) { a.fail(fmt.Errorf("%s: %w", user, errors.Join(bus.ErrDisconnected, err))) },
-			Complaint: func(err error) { a.log.Warn("own connection complains", "user", user, "error", err) },
-		})
-	}
-	events, err := open(ownEvents, bus.Grant{Account: "$SYS", Permissions: bus.Permit(nil, []string{disconnects})})
-	if err != nil {
-		return err
-	}
-	if a.hosts, err = open(ownHosts, bus.Grant{Account: hostsAccount, Permissions: ownHostsPermissions()}); err != nil {
-		return err
-	}
-	if a.apps, err = open(ownApps, bus.Grant{Account: appsAccount, Permissions: ownAppsPermissions()}); err != nil {
-		return err
-	}
-	for _, s := range []struct {
-		conn    *bus.Conn
-		subject string
-		handle  nats.MsgHandler
-	}{
-		{events, disconnects, a.disconnected},
-		{a.hosts, bus.SubjectAgentHello, a.hello},
-		{a.hosts, bus.SubjectAgentAttach, a.attach},
-		{a.hosts, bus.SubjectAgentDetach, a.detach},
-		{a.hosts, bus.SubjectAgentFresh, a.fresh},
-		{a.hosts, bus.SubjectAgentReceipts, a.sendReceipts},
-		{a.apps, appSubjects, a.request},
-	} {
-		sub, err := s.conn.Subscribe(s.subject, s.handle)
-		if err != nil {
-			return fmt.Errorf("serve %s: %w", s.subject, err)
-		}
-		// What applications send beyond this is dropped by the client library, as a request that times out; it is far
-		// above what the table takes.
-		if err := sub.SetPendingLimits(1<<16, 2*a.config.BoundBytes); err != nil {
-			return fmt.Errorf("serve %s: %w", s.subject, err)
-		}
-	}
-	ctx, cancel := context.WithTimeout(ctx, startWithin)
-	defer cancel()
-	for _, conn := range []*bus.Conn{events, a.hosts, a.apps} {
-		if err := conn.FlushWithContext(ctx); err != nil {
-			return fmt.Errorf("own connections: %w", err)
-		}
-	}
-	return nil
 }
 
 // saveReceipts writes them while they change, and once at the end. It lets them gather first: at a takeover hundreds of

@@ -186,7 +186,7 @@ func TestAgent_MovesToAnotherPairOnlyByItsOperator(t *testing.T) {
 func TestAgent_OneDirectoryForOneAgent(t *testing.T) {
 	dir := t.TempDir()
 	start(t, dir, nil)
-	if err := New(Config{ID: "t2", Listen: "127.0.0.1:0", Data: dir}).Run(t.Context()); !errors.Is(err, ErrInUse) {
+	if err := New(Config{ID: "t2", Listen: "127.0.0.1:0", Apps: "127.0.0.1:0", Data: dir}).Run(t.Context()); !errors.Is(err, ErrInUse) {
 		t.Errorf("second agent: %v", err)
 	}
 }
@@ -221,8 +221,8 @@ func TestAgent_JoinsRequestsOfOneID(t *testing.T) {
 func TestAgent_BoundsWhatWaits(t *testing.T) {
 	a := start(t, t.TempDir(), func(c *Config) { c.Bound = 2 })
 	nc := app(t, a)
-	for range 2 {
-		if err := nc.PublishRequest("request.kv.put", nats.NewInbox(), []byte(`{}`)); err != nil {
+	for _, asks := range []*nats.Conn{app(t, a), app(t, a)} { // each may have half of it
+		if err := asks.PublishRequest("request.kv.put", asks.NewRespInbox(), []byte(`{}`)); err != nil {
 			t.Fatal(err)
 		}
 	}

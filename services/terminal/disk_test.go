@@ -129,7 +129,7 @@ func TestDisk_TakesNoAgentWhoseOwnFactsCannotBeRead(t *testing.T) {
 	}
 	defer d.Close()
 	ctx, cancel := context.WithCancel(t.Context())
-	a := New(Config{ID: "t1", Listen: "127.0.0.1:0", Key: "k", Data: dir, Disk: d})
+	a := New(Config{ID: "t1", Listen: "127.0.0.1:0", Apps: "127.0.0.1:0", Key: "k", Data: dir, Disk: d})
 	go func() {
 		<-a.Started() // it must not come to that
 		cancel()

@@ -24,7 +24,7 @@ type running struct {
 
 func start(t testing.TB, dir string, change func(*Config)) *running {
 	t.Helper()
-	c := Config{ID: "t1", Listen: "127.0.0.1:0", Key: "key", Data: dir}
+	c := Config{ID: "t1", Listen: "127.0.0.1:0", Apps: "127.0.0.1:0", Key: "key", Data: dir}
 	if change != nil {
 		change(&c)
 	}
@@ -52,7 +52,7 @@ func start(t testing.TB, dir string, change func(*Config)) *running {
 
 func app(t testing.TB, a *running) *nats.Conn {
 	t.Helper()
-	nc, err := nats.Connect(a.URL())
+	nc, err := nats.Connect(a.AppURL())
 	if err != nil {
 		t.Fatal(err)
 	}

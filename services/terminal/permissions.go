@@ -6,7 +6,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 )
 
-// The two accounts of the agent's server. What is published in one is not seen in the other.
+// The account of the hosts at their server, and of the applications at theirs.
 const (
 	hostsAccount = "HOSTS"
 	appsAccount  = "APPS"

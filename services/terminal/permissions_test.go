@@ -44,12 +44,13 @@ func TestPermissions(t *testing.T) {
 	asHost := []nats.Option{nats.UserInfo(bus.AgentUser, "key")}
 	for _, c := range []struct {
 		who     string
+		url     string
 		opts    []nats.Option
 		publish []string
 		hear    []string
 	}{
-		{"app", nil, []string{"request.kv.put"}, []string{"_INBOX.x.*"}},
-		{"host", asHost,
+		{"app", a.AppURL(), nil, []string{"request.kv.put"}, []string{"_INBOX.x.*"}},
+		{"host", a.URL(), asHost,
 			[]string{bus.SubjectAgentHello, bus.SubjectAgentAttach, bus.SubjectAgentDetach, bus.SubjectAgentFresh, bus.SubjectAgentReceipts,
 				"session.s.answers.x.1"},
 			[]string{bus.SubjectAgentChanged, "session.s.requests", "_INBOX.x.*"}},
@@ -58,13 +59,13 @@ func TestPermissions(t *testing.T) {
 			"agent.changed", "session.s.requests", "session.s.answers.x.1", "$SYS.REQ.SERVER.PING", "$SYS.ACCOUNT.HOSTS.DISCONNECT",
 			"$JS.API.INFO", "anything"}
 		for _, subject := range every {
-			if got, want := permitted(t, a.URL(), c.opts, true, subject), contains(c.publish, subject); got != want {
+			if got, want := permitted(t, c.url, c.opts, true, subject), contains(c.publish, subject); got != want {
 				t.Errorf("%s publishes %s: %t, want %t", c.who, subject, got, want)
 			}
 		}
 		for _, subject := range append(every, ">", "request.>", "agent.*", "session.*.answers.>", "*.>", "_INBOX.x.*") {
 			want := contains(c.hear, subject) || subject == "_INBOX.x.y"
-			if got := permitted(t, a.URL(), c.opts, false, subject); got != want {
+			if got := permitted(t, c.url, c.opts, false, subject); got != want {
 				t.Errorf("%s hears %s: %t, want %t", c.who, subject, got, want)
 			}
 		}
@@ -73,7 +74,7 @@ func TestPermissions(t *testing.T) {
 		{nats.UserInfo(bus.AgentUser, "")}, {nats.UserInfo(bus.AgentUser, "wrong")}, {nats.UserInfo(ownHosts, "")},
 		{nats.UserInfo(ownApps, "x")}, {nats.UserInfo("x", "key")}, {nats.Token("key")},
 	} {
-		nc, err := nats.Connect(a.URL(), login...)
+		nc, err := nats.Connect(a.AppURL(), login...)
 		if err == nil {
 			// A token is no user, so it is an application.
 			if nc.Opts.Token == "" {
@@ -118,10 +119,12 @@ func TestPermissions_StrangersFromElsewhere(t *testing.T) {
 		if !ok || ip.IP.IsLoopback() || ip.IP.To4() == nil {
 			continue
 		}
-		a := start(t, t.TempDir(), func(c *Config) { c.Listen = net.JoinHostPort(ip.IP.String(), "0") })
-		if nc, err := nats.Connect(a.URL()); err == nil {
-			nc.Close()
-			t.Errorf("let in from %s without credentials", ip.IP)
+		a := start(t, t.TempDir(), func(c *Config) { c.Listen = net.JoinHostPort(ip.IP.String(), "0"); c.Apps = c.Listen })
+		for _, url := range []string{a.URL(), a.AppURL()} {
+			if nc, err := nats.Connect(url); err == nil {
+				nc.Close()
+				t.Errorf("let in from %s at %s without credentials", ip.IP, url)
+			}
 		}
 		nc, err := nats.Connect(a.URL(), nats.UserInfo(bus.AgentUser, "key"))
 		if err != nil {

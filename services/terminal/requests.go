@@ -19,6 +19,9 @@ import (
 const (
 	// maxBody bounds the body of a request, in bytes.
 	maxBody = 1 << 20
+	// maxMessage bounds a message of an application at the server, with its headers, in bytes: it ends the connection before
+	// it is read.
+	maxMessage = maxBody + 64<<10
 	// maxAppID bounds the application's part of a request id, in characters.
 	maxAppID = 64
 	// maxCode bounds the code of a receipt that is kept, in bytes.
@@ -29,6 +32,7 @@ const (
 
 // request takes a request of an application. It runs on one goroutine, so counters rise in the order of arrival.
 func (a *Agent) request(m *nats.Msg) {
+	a.flood.read(m)
 	if !strings.HasPrefix(m.Reply, inboxPrefix) {
 		a.log.Debug("request without an inbox for the answer", "subject", m.Subject)
 		return
@@ -58,7 +62,7 @@ func (a *Agent) request(m *nats.Msg) {
 	admission, out := a.table.admit(e, func() { a.expire(e) })
 	switch admission {
 	case refusedBusy:
-		a.refuse(e.replies, bus.CodeBusy, "this terminal has too many requests waiting; not executed")
+		a.refuse(e.replies, bus.CodeBusy, busySentence)
 	case refusedOther:
 		a.refuse(e.replies, bus.CodeMalformed, "another request with this "+bus.HeaderRequestID+" is waiting")
 	case refusedEnd:
@@ -67,11 +71,27 @@ func (a *Agent) request(m *nats.Msg) {
 	a.send(out)
 }
 
+// busySentence is said when no more requests may wait, in all or of one application.
+const busySentence = "this terminal has too many requests waiting; not executed"
+
+// application names who asked by the inbox in which it takes its answers: NATS clients make one up for each connection.
+func application(inbox string) string {
+	rest := inbox[len(inboxPrefix):]
+	if i := strings.IndexByte(rest, '.'); i >= 0 {
+		return rest[:i]
+	}
+	return rest
+}
+
 // read checks a request as services/terminalif/DESIGN.md has it: subject, id, deadline, body.
 func (a *Agent) read(m *nats.Msg, now time.Time) (*entry, int, string) {
 	parts := strings.Split(m.Subject, ".")
 	if len(parts) != 3 || !bus.ValidName(parts[1]) || !bus.ValidName(parts[2]) {
 		return nil, bus.CodeMalformed, "the subject is not request.<service>.<operation>"
+	}
+	app := application(m.Reply)
+	if a.table.full(app, len(m.Data)) {
+		return nil, bus.CodeBusy, busySentence
 	}
 	if len(m.Data) > maxBody {
 		return nil, bus.CodeTooLarge, fmt.Sprintf("the body has %d bytes, at most %d are taken", len(m.Data), maxBody)
@@ -92,7 +112,7 @@ func (a *Agent) read(m *nats.Msg, now time.Time) (*entry, int, string) {
 		within = d
 	}
 	return &entry{
-		id: bus.RequestID{App: id}, service: parts[1], operation: parts[2], body: m.Data,
+		id: bus.RequestID{App: id}, app: app, service: parts[1], operation: parts[2], body: m.Data,
 		arrived: now, deadline: now.Add(within), replies: []string{m.Reply},
 	}, 0, ""
 }
@@ -176,7 +196,8 @@ func (a *Agent) answer(replies []string, reply bus.Reply) {
 			m.Header.Set(bus.HeaderErrorCode, strconv.Itoa(reply.Code))
 			m.Header.Set(bus.HeaderError, oneLine(reply.Message))
 		}
-		// An error says that the agent ends; its own connection reports that.
+		// An error says that the agent ends, or that its own connection was lost and is made anew, as it has told: the
+		// application repeats.
 		_ = a.apps.PublishMsg(m)
 	}
 }

@@ -217,7 +217,7 @@ func (a *Agent) accept(order bus.AgentAttach) (bus.AgentAttached, error) {
 	}
 	a.send(again)
 	a.log.Info("host attached", "active", s.host, "epoch", s.epoch, "waiting", len(again), "gap", gap)
-	if a.ended.has(client) || a.server.GetClient(client) == nil {
+	if a.ended.has(client) || a.doors.hosts.GetClient(client) == nil {
 		a.leave(s, "connection lost while it attached")
 	}
 	return bus.AgentAttached{Waiting: len(again), Gap: gap}, nil
@@ -250,7 +250,7 @@ func (a *Agent) mayAttach(order bus.AgentAttach) error {
 
 // connectionOf finds the connection that listens to the requests of a session: whose end is the end of the session.
 func (a *Agent) connectionOf(session string) (uint64, error) {
-	list, err := a.server.Connz(&server.ConnzOptions{
+	list, err := a.doors.hosts.Connz(&server.ConnzOptions{
 		Account: hostsAccount, FilterSubject: bus.SessionRequests(session), Username: true, Subscriptions: true,
 	})
 	if err != nil {

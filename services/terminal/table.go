@@ -16,6 +16,7 @@ const maxJoined = 16
 // entry is one request that has no answer yet.
 type entry struct {
 	id                 bus.RequestID
+	app                string // who asks, as its inbox names it
 	service, operation string
 	body               []byte
 	order              uint64 // of arrival
@@ -40,6 +41,7 @@ type table struct {
 	mu         sync.Mutex
 	entries    map[bus.RequestID]*entry
 	bytes      int
+	shares     map[string]share // by application
 	arrivals   uint64
 	counters   []uint64 // unanswered ones in rising order; answered ones are dropped lazily
 	session    *session // attached, or nil
@@ -48,13 +50,33 @@ type table struct {
 }
 
 func newTable(bound, boundBytes int) *table {
-	return &table{bound: bound, boundBytes: boundBytes, entries: map[bus.RequestID]*entry{}}
+	return &table{bound: bound, boundBytes: boundBytes, entries: map[bus.RequestID]*entry{}, shares: map[string]share{}}
 }
 
 func (t *table) count() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return len(t.entries)
+}
+
+// share is what waits of one application.
+type share struct{ requests, bytes int }
+
+// quota is the part of the bounds that one application may use, as a divisor: the rest is for the others.
+const quota = 2
+
+// room says whether a request of so many bytes may be taken in. The lock is held.
+func (t *table) room(app string, bytes int) bool {
+	own := t.shares[app]
+	return len(t.entries) < t.bound && t.bytes+bytes <= t.boundBytes &&
+		own.requests < t.bound/quota && own.bytes+bytes <= t.boundBytes/quota
+}
+
+// full says whether a request would be refused however it reads, before it is read.
+func (t *table) full(app string, bytes int) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return !t.room(app, bytes)
 }
 
 // admission is what became of a request that came in.
@@ -89,9 +111,11 @@ func (t *table) admit(e *entry, expire func()) (admission, []sending) {
 		}
 		return joined, nil
 	}
-	if len(t.entries) >= t.bound || t.bytes+len(e.body) > t.boundBytes {
+	if !t.room(e.app, len(e.body)) {
 		return refusedBusy, nil
 	}
+	own := t.shares[e.app]
+	t.shares[e.app] = share{own.requests + 1, own.bytes + len(e.body)}
 	t.arrivals++
 	e.order = t.arrivals
 	t.entries[e.id] = e
@@ -247,6 +271,11 @@ func (t *table) expire(e *entry) (given bool, relayed bool, replies []string) {
 func (t *table) remove(e *entry) {
 	delete(t.entries, e.id)
 	t.bytes -= len(e.body)
+	if own := t.shares[e.app]; own.requests > 1 {
+		t.shares[e.app] = share{own.requests - 1, own.bytes - len(e.body)}
+	} else {
+		delete(t.shares, e.app)
+	}
 	e.timer.Stop()
 }
 

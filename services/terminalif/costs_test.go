@@ -134,11 +134,11 @@ func TestAttach_TheBusiestFirst(t *testing.T) {
 	a.awaitWarm(3)
 	b.awaitWarm(3)
 	a.serveAll(1, 3)
-	nc := app(t, agents[2].URL())
+	nc := app(t, agents[2].AppURL())
 	for range 5 {
 		ask(t, nc, "request.kv.put", `{}`)
 	}
-	wantCode(t, ask(t, app(t, agents[1].URL()), "request.kv.put", `{}`), 0)
+	wantCode(t, ask(t, app(t, agents[1].AppURL()), "request.kv.put", `{}`), 0)
 	a.stop()
 	processtest.Await(t, "the standby knows who is busy", func() bool {
 		order := busiest(b.roster.all())

@@ -22,7 +22,7 @@ func TestInterface_RequestsOfACrashedServiceAreSentAgain(t *testing.T) {
 	h.announce("kv", 1, true)
 	h.awaitWarm(1)
 	h.serveAll(1, 1)
-	answers := askLater(app(t, agent.URL()), "request.kv.put", `{}`)
+	answers := askLater(app(t, agent.AppURL()), "request.kv.put", `{}`)
 	if q := <-seen; q.Attempt != 1 || q.Crashes != 0 {
 		t.Errorf("first %+v", q)
 	}
@@ -50,7 +50,7 @@ func TestInterface_PoisonousRequestToAForeignServiceEnds(t *testing.T) {
 	h.announce("foreign", 1, true)
 	h.awaitWarm(1)
 	h.serveAll(1, 1)
-	answers := askLater(app(t, agent.URL()), "request.foreign.do", `{}`)
+	answers := askLater(app(t, agent.AppURL()), "request.foreign.do", `{}`)
 	for crash := 1; crash <= poisoned; crash++ {
 		if attempt := <-seen; attempt != fmt.Sprint(crash) {
 			t.Errorf("attempt %s at crash %d", attempt, crash)
@@ -70,7 +70,7 @@ func TestInterface_JoinsARequestThatIsInFlight(t *testing.T) {
 	h.startPacked("kv", func(_ bus.Request, answer func(bus.Reply)) { asked <- answer })
 	h.awaitWarm(1)
 	h.serveAll(1, 1)
-	answers := askLater(app(t, agent.URL()), "request.kv.put", `{}`)
+	answers := askLater(app(t, agent.AppURL()), "request.kv.put", `{}`)
 	answer := <-asked
 	// The same host attaches anew, as after a short loss of the connection: the agent sends all again.
 	if got := h.attachIn(1, 2); got.Attached != 1 {
@@ -103,7 +103,7 @@ func TestInterface_WaitsForADatabaseOfItsEpoch(t *testing.T) {
 	})
 	h.awaitWarm(1)
 	h.serveAll(1, 1)
-	answers := askLater(app(t, agent.URL()), "request.kv.put", `{}`)
+	answers := askLater(app(t, agent.AppURL()), "request.kv.put", `{}`)
 	processtest.Await(t, "the request is held", func() bool {
 		h.relay.mu.Lock()
 		defer h.relay.mu.Unlock()

@@ -136,7 +136,7 @@ func TestInterface_HostileTerminalsCostOnlyThemselves(t *testing.T) {
 	if got := h.attachIn(1, 1); got.Attached != 1 {
 		t.Errorf("attached %+v", got)
 	}
-	nc := app(t, agent.URL())
+	nc := app(t, agent.AppURL())
 	for id, l := range liars {
 		if id != "silent" {
 			// Each is refused and dialled again, and again: nothing ends a session for good.
@@ -182,7 +182,7 @@ func TestInterface_TerminalsWordIsOnlyReported(t *testing.T) {
 	if s := h.State(); s.HighestEpoch != 1<<64-1 || s.Epoch != 3 {
 		t.Errorf("state %+v", s)
 	}
-	m := ask(t, app(t, agent.URL()), "request.kv.put", `{}`)
+	m := ask(t, app(t, agent.AppURL()), "request.kv.put", `{}`)
 	if got := m.Header.Get(bus.HeaderPosition); !strings.HasPrefix(got, "3/") {
 		t.Errorf("position %s", got)
 	}
@@ -279,7 +279,7 @@ func TestInterface_ClosesATerminalThatDoesNotRead(t *testing.T) {
 	processtest.Await(t, "the good terminal is warm", func() bool { return stateOf(h, "good") == stateWarm })
 	h.grant(1, time.Hour)
 	h.attachIn(1, 1)
-	nc := app(t, agent.URL())
+	nc := app(t, agent.AppURL())
 	for {
 		wantCode(t, ask(t, nc, "request.kv.put", `{}`), 0)
 		select {

@@ -22,7 +22,7 @@ func TestInterface_CarriesARequestFromAStockClientToAServiceAndBack(t *testing.T
 	h.startPacked("kv", echo)
 	h.awaitWarm(1)
 	h.serveAll(7, 1)
-	m := ask(t, app(t, agent.URL()), "request.kv.put", `{"key":"x"}`)
+	m := ask(t, app(t, agent.AppURL()), "request.kv.put", `{"key":"x"}`)
 	if codeOf(m) != 0 || string(m.Data) != `{"key":"x"}` || !strings.HasPrefix(m.Header.Get(bus.HeaderPosition), "7/") {
 		t.Errorf("answer %s %v", m.Data, m.Header)
 	}
@@ -43,7 +43,7 @@ func TestInterface_CarriesRequestsToAServiceOfAnyLanguage(t *testing.T) {
 	})
 	h.awaitWarm(1)
 	h.serveAll(3, 1)
-	nc := app(t, agent.URL())
+	nc := app(t, agent.AppURL())
 	id := time.Now().UTC().Format(time.RFC3339) + "/order 17"
 	m := ask(t, nc, "request.foreign.do", `{}`, bus.HeaderRequestID, id)
 	if want := fmt.Sprintf(`{"terminal":"t1","id":%q,"epoch":"3","attempt":"1"}`, id); string(m.Data) != want {
@@ -79,7 +79,7 @@ func TestInterface_TakeoverSendsWaitingRequestsAgainAndFencesTheOldHost(t *testi
 	a.awaitWarm(1)
 	b.awaitWarm(1)
 	a.serveAll(7, 1)
-	nc := app(t, agent.URL())
+	nc := app(t, agent.AppURL())
 	answers := askLater(nc, "request.kv.put", `{}`)
 	if first := <-got; first.Attempt != 1 || first.Epoch != 7 {
 		t.Errorf("first attempt %+v", first)
@@ -137,7 +137,7 @@ func TestInterface_AttachesATerminalThatComesLater(t *testing.T) {
 	processtest.Await(t, "terminal is lost", func() bool { return h.State().Unreachable == 1 })
 	again := startAgent(t, agent.id, agent.dir, agent.address, nil)
 	processtest.Await(t, "terminal is attached again", func() bool { return h.State().Attached == 1 })
-	nc := app(t, again.URL())
+	nc := app(t, again.AppURL())
 	m := ask(t, nc, "request.kv.put", `{}`)
 	wantCode(t, m, 0)
 	if got := m.Header.Get(bus.HeaderPosition); got == "4/1" || got == "" {
@@ -155,7 +155,7 @@ func TestInterface_AnswersOnlyWhileTheRightHolds(t *testing.T) {
 	h.awaitWarm(1)
 	h.serveAll(5, 1)
 	h.grant(5, time.Second)
-	answers := askLater(app(t, agent.URL()), "request.kv.get", `{}`)
+	answers := askLater(app(t, agent.AppURL()), "request.kv.get", `{}`)
 	answer := <-asked
 	// The freeze: time has gone on when the process goes on.
 	h.now.Add(int64(2 * time.Second))
@@ -189,7 +189,7 @@ func TestInterface_WaitingAnswersAreDroppedWithTheTerm(t *testing.T) {
 	if got := a.attachIn(1, 1); got.Attached != 1 { // without a right
 		t.Fatalf("%+v", got)
 	}
-	answers := askLater(app(t, agent.URL()), "request.kv.get", `{}`)
+	answers := askLater(app(t, agent.AppURL()), "request.kv.get", `{}`)
 	processtest.Await(t, "the answer waits", func() bool {
 		a.relay.mu.Lock()
 		defer a.relay.mu.Unlock()
@@ -216,7 +216,7 @@ func TestInterface_DrainHoldsNewRequestsAndFinishesOldOnes(t *testing.T) {
 	a.awaitWarm(1)
 	b.awaitWarm(1)
 	a.serveAll(1, 1)
-	nc := app(t, agent.URL())
+	nc := app(t, agent.AppURL())
 	answers := make(chan string, 2)
 	request := func() {
 		m, err := askErr(nc, "request.kv.put", `{}`)
@@ -294,7 +294,7 @@ func TestInterface_ALaterProcessOfAHostIsNotReplacedByAnOlder(t *testing.T) {
 	if got := older.attachIn(1, 1); got.Refused != 1 {
 		t.Errorf("an older process attached: %+v", got)
 	}
-	if m := ask(t, app(t, agent.URL()), "request.kv.get", `{}`); string(m.Data) != `"later"` {
+	if m := ask(t, app(t, agent.AppURL()), "request.kv.get", `{}`); string(m.Data) != `"later"` {
 		t.Errorf("answer of %s", m.Data)
 	}
 }
@@ -331,7 +331,7 @@ func TestInterface_ManyRequestsThroughTakeovers(t *testing.T) {
 	var wg sync.WaitGroup
 	var done atomic.Int32
 	for n := range apps {
-		nc := app(t, agents[n%terminals].URL())
+		nc := app(t, agents[n%terminals].AppURL())
 		wg.Go(func() {
 			for i := range each {
 				body := fmt.Sprintf(`{"app":%d,"n":%d}`, n, i)

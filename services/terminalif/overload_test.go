@@ -40,7 +40,7 @@ func TestInterface_ControlWaitsBehindNoTraffic(t *testing.T) {
 	h.announce("kv", 1, true)
 	h.awaitWarm(1)
 	h.serveAll(1, 1)
-	nc := app(t, agent.URL())
+	nc := app(t, agent.AppURL())
 	wantCode(t, ask(t, nc, "request.kv.put", `{"key":"a"}`), bus.CodeOK)
 
 	stall.Stop()
@@ -131,7 +131,7 @@ func TestInterface_ShedsLoadAndKeepsItsLatency(t *testing.T) {
 	var waiting sync.WaitGroup
 	var conns []*nats.Conn
 	for _, a := range list {
-		conns = append(conns, app(t, a.URL()))
+		conns = append(conns, app(t, a.AppURL()))
 	}
 	const settled, whole = 3 * time.Second, 6 * time.Second
 	began := time.Now()

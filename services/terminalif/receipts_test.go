@@ -26,11 +26,11 @@ func TestReceipts_OfTheTimeBeforeTheAttach(t *testing.T) {
 	h.announce("kv", 1, true)
 	h.awaitWarm(2)
 	h.serveAll(1, 2)
-	apps := app(t, one.URL())
+	apps := app(t, one.AppURL())
 	for range 5 {
 		ask(t, apps, "request.kv.put", `{}`)
 	}
-	ask(t, app(t, two.URL()), "request.kv.put", `{}`)
+	ask(t, app(t, two.AppURL()), "request.kv.put", `{}`)
 	if got := h.collectAll(1); len(got.Receipts) != 0 || got.Asked != 2 {
 		t.Errorf("before another attach: %+v", got)
 	}
@@ -74,7 +74,7 @@ func TestReceipts_ForgedOnesCountOnly(t *testing.T) {
 	h.announce("kv", 1, true)
 	h.awaitWarm(1)
 	h.serveAll(1, 1)
-	nc := app(t, agent.URL())
+	nc := app(t, agent.AppURL())
 	for range 3 {
 		ask(t, nc, "request.kv.put", `{}`)
 	}
@@ -149,7 +149,7 @@ func TestReceipts_OfThoseWhoAttachLater(t *testing.T) {
 	h.announce("kv", 1, true)
 	h.awaitWarm(2)
 	h.serveAll(1, 2)
-	ask(t, app(t, two.URL()), "request.kv.put", `{}`)
+	ask(t, app(t, two.AppURL()), "request.kv.put", `{}`)
 	two.stop()
 	processtest.Await(t, "t2 is lost", func() bool { return h.State().Attached == 1 })
 	h.attachIn(1, 2)

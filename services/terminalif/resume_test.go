@@ -21,7 +21,7 @@ func TestAttach_AgainInItsTermKeepsWhoIsAttached(t *testing.T) {
 	h.awaitWarm(1)
 	h.serveAll(7, 1)
 	got := make(chan *nats.Msg, 1)
-	nc := app(t, agent.URL())
+	nc := app(t, agent.AppURL())
 	go func() {
 		m, _ := askErr(nc, "request.kv.put", "1")
 		got <- m
@@ -69,7 +69,7 @@ func TestT2_KilledServiceGetsItsRequestsTogether(t *testing.T) {
 	h.announce("kv", 1, true)
 	h.awaitWarm(1)
 	h.serveAll(1, 1)
-	nc := app(t, agent.URL())
+	nc := app(t, agent.AppURL())
 	answers := make(chan *nats.Msg, n)
 	for i := range n {
 		go func() {

@@ -38,13 +38,13 @@ func TestRoster_ChangesWithinATerm(t *testing.T) {
 	h.announce("echo", 1, true)
 	h.awaitWarm(2)
 	h.serveAll(7, 2)
-	wantCode(t, ask(t, app(t, first.URL()), "request.echo.say", `{}`), 0)
+	wantCode(t, ask(t, app(t, first.AppURL()), "request.echo.say", `{}`), 0)
 	dials := h.Dials()
 
 	order(h, bus.CallTerminals, bus.SetTerminals{Revision: 5, Terminals: rowsOf(stays, later)})
 	processtest.Await(t, "the new terminal is attached", func() bool { return h.listed()["t3"].State == stateAttached })
-	wantCode(t, ask(t, app(t, later.URL()), "request.echo.say", `{}`), 0)
-	wantCode(t, ask(t, app(t, stays.URL()), "request.echo.say", `{}`), 0)
+	wantCode(t, ask(t, app(t, later.AppURL()), "request.echo.say", `{}`), 0)
+	wantCode(t, ask(t, app(t, stays.AppURL()), "request.echo.say", `{}`), 0)
 	list := h.listed()
 	if _, there := list["t1"]; there || len(list) != 2 || h.State().Attached != 2 {
 		t.Fatalf("listed %+v, attached %d, want t2 and t3", list, h.State().Attached)
@@ -55,7 +55,7 @@ func TestRoster_ChangesWithinATerm(t *testing.T) {
 	if now := h.Dials(); now != dials+1 {
 		t.Errorf("%d dials for one new terminal", now-dials)
 	}
-	reply, err := app(t, first.URL()).Request("request.echo.say", []byte(`{}`), 300*time.Millisecond)
+	reply, err := app(t, first.AppURL()).Request("request.echo.say", []byte(`{}`), 300*time.Millisecond)
 	if err == nil && codeOf(reply) == 0 {
 		t.Error("a terminal that was removed is still served")
 	}
@@ -67,7 +67,7 @@ func TestRoster_ChangesWithinATerm(t *testing.T) {
 	}
 	// A terminal that comes back gets what waited there.
 	order(h, bus.CallTerminals, bus.SetTerminals{Revision: 6, Terminals: rowsOf(first, stays, later)})
-	wantCode(t, ask(t, app(t, first.URL()), "request.echo.say", `{}`), 0)
+	wantCode(t, ask(t, app(t, first.AppURL()), "request.echo.say", `{}`), 0)
 }
 
 // A terminal that moves to another address keeps its id and gets a new session.

@@ -31,7 +31,7 @@ func TestT2_OnlyTheCulpritPays(t *testing.T) {
 	h.announce("kv", 1, true)
 	h.awaitWarm(1)
 	h.serveAll(1, 1)
-	nc := app(t, agent.URL())
+	nc := app(t, agent.AppURL())
 	answers := make(chan *nats.Msg, 16)
 	send := func(body string) {
 		go func() {
@@ -112,7 +112,7 @@ func TestT2_SlowSuspectDoesNotStopTheOthers(t *testing.T) {
 	h.announce("kv", 1, true)
 	h.awaitWarm(1)
 	h.serveAll(1, 1)
-	nc := app(t, agent.URL())
+	nc := app(t, agent.AppURL())
 	slow := askLater(nc, "request.kv.put", `"slow"`)
 	<-seen
 	first.stop()

@@ -79,7 +79,7 @@ func keyOf(id string) string { return "key-of-" + id }
 
 func startAgent(t testing.TB, id, dir, listen string, change func(*terminal.Config)) *anAgent {
 	t.Helper()
-	c := terminal.Config{ID: id, Listen: listen, Key: keyOf(id), Data: dir, Log: testLog(t).With("agent", id)}
+	c := terminal.Config{ID: id, Listen: listen, Apps: "127.0.0.1:0", Key: keyOf(id), Data: dir, Log: testLog(t).With("agent", id)}
 	if change != nil {
 		change(&c)
 	}

@@ -102,7 +102,7 @@ func TestData_VerifyRepairBackupRestoreTerminals(t *testing.T) {
 		want int
 	}{
 		{[]string{"remove", gone.ID, "--host", standby}, 2},
-		{[]string{"add", gone.ID + "=" + gone.Address}, 3},
+		{[]string{"add", gone.ID + "=" + gone.Dialled}, 3},
 	} {
 		if out, err := c.hotpair(append(append([]string{"terminals"}, step.args...), "--dir", c.Dir)...); err != nil {
 			t.Fatalf("terminals %s: %v\n%s", step.args, err, out)

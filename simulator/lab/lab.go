@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -110,7 +111,8 @@ func (l *Lab) plan() error {
 		terminals = append(terminals, config.TerminalAddress{ID: id, URL: "nats://" + at(id, pair.PortTerminal)})
 		l.add(id, "terminal", func(data string) []string {
 			return config.ForTerminal(os.Environ(), config.Terminal{
-				TerminalID: id, TerminalListen: everywhere(pair.PortTerminal), TerminalKey: config.Secret(config.TerminalKey(secret, id)),
+				TerminalID: id, TerminalListen: everywhere(pair.PortTerminal), TerminalApps: net.JoinHostPort("127.0.0.1", strconv.Itoa(pair.PortApps)),
+				TerminalKey:      config.Secret(config.TerminalKey(secret, id)),
 				TerminalDeadline: 30 * time.Second, TerminalDeadlineMax: 5 * time.Minute, Storage: config.Storage{Data: data}, Log: log,
 			})
 		})

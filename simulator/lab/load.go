@@ -24,7 +24,7 @@ func (l *Lab) StartLoad(ctx context.Context, name string, seed uint64) (*Load, e
 	return load.Start(ctx, load.Config{
 		Name: name, Seed: seed, Terminals: l.options.Terminals, Dir: l.options.Dir,
 		Connect: func(application string, terminal int) (*nats.Conn, error) {
-			conn, err := load.Dial(application, "127.0.0.1:"+strconv.Itoa(pair.PortTerminal), l.network.spaces[pair.TerminalID(terminal)])
+			conn, err := load.Dial(application, "127.0.0.1:"+strconv.Itoa(pair.PortApps), l.network.spaces[pair.TerminalID(terminal)])
 			if err != nil {
 				return nil, fmt.Errorf("terminal %s: %w", pair.TerminalID(terminal), err)
 			}

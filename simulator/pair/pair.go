@@ -25,7 +25,8 @@ const (
 	PortReplication = 7703
 	PortHTTP        = 7704
 	PortWitness     = 7705
-	PortTerminal    = 4222
+	PortTerminal    = 4223 // of the agent, for hosts
+	PortApps        = 4222 // of the agent, for applications
 )
 
 var (

@@ -120,7 +120,7 @@ func (w *World) healed(ctx context.Context, l *load.Load, result *Result) error 
 // application connects an application to the agent of its terminal.
 func (w *World) application(name string, terminal int) (*nats.Conn, error) {
 	id := pair.TerminalID(terminal)
-	return load.Dial(name, at(id, pair.PortTerminal), dialer{w.network.Endpoint(Address(id))})
+	return load.Dial(name, at(id, pair.PortApps), dialer{w.network.Endpoint(Address(id))})
 }
 
 // do makes one event happen.

@@ -178,7 +178,7 @@ func (w *World) Start() {
 		id := pair.TerminalID(i)
 		w.begin(id, func(ctx context.Context, e *Endpoint) error {
 			return terminal.New(terminal.Config{
-				ID: id, Listen: at(id, pair.PortTerminal), Network: e, Key: config.TerminalKey(pairSecret, id),
+				ID: id, Listen: at(id, pair.PortTerminal), Apps: at(id, pair.PortApps), Network: e, Key: config.TerminalKey(pairSecret, id),
 				Data: filepath.Join(w.options.Dir, id), Log: w.options.Log,
 			}).Run(ctx)
 		})

@@ -27,7 +27,7 @@ func terminalsCommand() *cobra.Command {
 from a table in the replicated database, on both hosts alike, and a change takes effect at once, without a restart.`,
 		Example: `  hotpair terminals list
   hotpair terminals probe                          # what is wrong with those that are unreachable?
-  hotpair terminals add till-7=nats://10.0.3.7:4222
+  hotpair terminals add till-7=nats://10.0.3.7:4223
   hotpair terminals key till-7                     # what the new terminal must be given
   hotpair terminals remove till-6`,
 		SilenceUsage: true, SilenceErrors: true,
@@ -50,9 +50,9 @@ func terminalsAdd() *cobra.Command {
 		`Adds terminals to the table. Both hosts dial them at once; whoever serves attaches them. The agent at a new terminal needs its
 id and its key, which the command names. Nothing is added if one of the terminals can't be: a wrong address, an id or
 address that is there already. With --file many are added, 500 at a time.`,
-		`  hotpair terminals add till-7=nats://10.0.3.7:4222
+		`  hotpair terminals add till-7=nats://10.0.3.7:4223
   hotpair terminals add --file new-tills.txt       # one ID=nats://HOST:PORT on each line; - is standard input
-  hotpair terminals add till-8=nats://10.0.3.8:4222 && hotpair terminals probe till-8`,
+  hotpair terminals add till-8=nats://10.0.3.8:4223 && hotpair terminals probe till-8`,
 		f, cobra.ArbitraryArgs, func(ctx context.Context, c *cobra.Command, args []string) error {
 			if file != "" {
 				lines, err := readLines(file, c.InOrStdin())

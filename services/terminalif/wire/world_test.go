@@ -37,7 +37,7 @@ func keyOf(id string) string { return "key-of-" + id }
 func newAgent(t testing.TB, id string) *anAgent {
 	t.Helper()
 	a := &anAgent{id: id, Agent: terminal.New(terminal.Config{
-		ID: id, Listen: "127.0.0.1:0", Key: keyOf(id), Data: filepath.Join(t.TempDir(), id), Log: slog.New(slog.DiscardHandler),
+		ID: id, Listen: "127.0.0.1:0", Apps: "127.0.0.1:0", Key: keyOf(id), Data: filepath.Join(t.TempDir(), id), Log: slog.New(slog.DiscardHandler),
 	})}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)

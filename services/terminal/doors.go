@@ -1,0 +1,139 @@
+package terminal
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/hotpair/hotpair/bus"
+)
+
+// doors are the two servers of an agent. Hosts come in by one, from anywhere and with a key; applications by the other, from
+// this machine and without one. What applications do to theirs, whatever its size or number, leaves the hosts' alone.
+type doors struct {
+	hosts, apps         *bus.Server
+	hostUsers, appUsers *bus.Users
+}
+
+func (d *doors) stop() {
+	for _, s := range []*bus.Server{d.apps, d.hosts} {
+		if s != nil {
+			s.Stop()
+		}
+	}
+}
+
+// open opens both doors.
+func (a *Agent) open(ctx context.Context) (err error) {
+	d := &a.doors
+	d.hostUsers, d.appUsers = bus.NewUsers(), bus.NewUsers()
+	d.hostUsers.Allow(bus.AgentUser, bus.Grant{Password: a.config.Key, Permissions: hostPermissions(), Account: hostsAccount})
+	limits, err := bus.NewLimits(maxMessage, appSubscriptions)
+	if err != nil {
+		return err
+	}
+	d.appUsers.AllowLoopback(bus.Grant{Permissions: appPermissions(), Account: appsAccount, Limits: limits})
+	if d.hosts, err = bus.NewServer(bus.ServerConfig{
+		Name: "terminal-" + a.config.ID, Listen: a.config.Listen, Network: a.config.Network, Users: d.hostUsers,
+		Accounts: []string{hostsAccount}, MaxConnections: hostConnections, Logger: a.log,
+	}); err != nil {
+		return err
+	}
+	if d.apps, err = bus.NewServer(bus.ServerConfig{
+		Name: "applications-" + a.config.ID, Listen: a.config.Apps, Network: a.config.Network, Users: d.appUsers,
+		Accounts: []string{appsAccount}, MaxPayload: answerPayload, MaxConnections: appConnections, MaxPending: maxPending, Logger: a.log,
+	}); err != nil {
+		return err
+	}
+	for _, s := range []*bus.Server{d.hosts, d.apps} {
+		if err := s.Start(ctx); err != nil {
+			d.stop()
+			return err
+		}
+	}
+	return nil
+}
+
+// connect opens a connection of the agent's own to one of its servers. The one to the hosts' is the agent's: without it,
+// Run ends. Those to the applications' come again: an application must not be able to end the agent.
+func (a *Agent) connect(ctx context.Context, s *bus.Server, users *bus.Users, user string, grant bus.Grant) (*bus.Conn, error) {
+	grant.Password = rand.Text()
+	users.Allow(user, grant)
+	c := bus.ConnConfig{
+		Name: user, User: user, Password: grant.Password, InProcess: s, Ping: housekeeping, Handshake: startWithin,
+		Complaint: func(err error) { a.log.Warn("own connection complains", "user", user, "error", err) },
+	}
+	if s == a.doors.hosts {
+		c.Once = true
+		c.Lost = func(err error) { a.fail(fmt.Errorf("%s: %w", user, errors.Join(bus.ErrDisconnected, err))) }
+	} else {
+		c.Lost = func(err error) {
+			a.lost.Add(1)
+			a.log.Warn("own connection was lost, and is made anew", "user", user, "error", err)
+		}
+	}
+	return bus.Connect(ctx, c)
+}
+
+// serve opens the agent's own connections and subscriptions, which end closes.
+func (a *Agent) serve(ctx context.Context) (end func(), err error) {
+	var open []*bus.Conn
+	end = func() {
+		for _, conn := range open {
+			conn.Close()
+		}
+	}
+	events := new(bus.Conn)
+	d := &a.doors
+	for _, c := range []struct {
+		conn  **bus.Conn
+		to    *bus.Server
+		users *bus.Users
+		user  string
+		grant bus.Grant
+	}{
+		{&events, d.hosts, d.hostUsers, ownEvents, bus.Grant{Account: "$SYS", Permissions: bus.Permit(nil, []string{disconnects})}},
+		{&a.hosts, d.hosts, d.hostUsers, ownHosts, bus.Grant{Account: hostsAccount, Permissions: ownHostsPermissions()}},
+		{&a.apps, d.apps, d.appUsers, ownApps, bus.Grant{Account: appsAccount, Permissions: ownAppsPermissions()}},
+	} {
+		if *c.conn, err = a.connect(ctx, c.to, c.users, c.user, c.grant); err != nil {
+			return end, err
+		}
+		open = append(open, *c.conn)
+	}
+	for _, s := range []struct {
+		conn    *bus.Conn
+		subject string
+		handle  nats.MsgHandler
+	}{
+		{events, disconnects, a.disconnected},
+		{a.hosts, bus.SubjectAgentHello, a.hello},
+		{a.hosts, bus.SubjectAgentAttach, a.attach},
+		{a.hosts, bus.SubjectAgentDetach, a.detach},
+		{a.hosts, bus.SubjectAgentFresh, a.fresh},
+		{a.hosts, bus.SubjectAgentReceipts, a.sendReceipts},
+		{a.apps, appSubjects, a.request},
+	} {
+		sub, err := s.conn.Subscribe(s.subject, s.handle)
+		if err != nil {
+			return end, fmt.Errorf("serve %s: %w", s.subject, err)
+		}
+		// What applications send beyond this is dropped by the client library, as a request that times out; flood sees to it
+		// that they don't come near.
+		if err := sub.SetPendingLimits(1<<22, maxPending); err != nil {
+			return end, fmt.Errorf("serve %s: %w", s.subject, err)
+		}
+	}
+	a.flood = flood{server: d.apps, own: a.apps, log: a.log}
+	ctx, cancel := context.WithTimeout(ctx, startWithin)
+	defer cancel()
+	for _, conn := range open {
+		if err := conn.FlushWithContext(ctx); err != nil {
+			return end, fmt.Errorf("own connections: %w", err)
+		}
+	}
+	return end, nil
+}

@@ -1,0 +1,78 @@
+package terminal
+
+import (
+	"log/slog"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+
+	"github.com/hotpair/hotpair/bus"
+)
+
+const (
+	// unreadMost is what applications may have sent that the agent has not read yet, all together; fromOne what one of them
+	// may have sent since that was last so; lookEach how much is read from one look to the next. All in bytes.
+	unreadMost = 32 << 20
+	fromOne    = 8 << 20
+	lookEach   = 4 << 20
+	// perMessage is what one costs beside its bytes.
+	perMessage = 2048
+)
+
+// weigh gives what messages cost, in bytes.
+func weigh(messages, bytes int64) int64 { return bytes + messages*perMessage }
+
+// flood ends the connections of applications that send faster than the agent reads. The server would hold what they
+// send until it takes the agent's own connection, which all of it goes to, for one that does not read. It is used by the
+// goroutine that reads.
+type flood struct {
+	server *bus.Server
+	own    *bus.Conn
+	log    *slog.Logger
+
+	since int64            // read since the last look
+	sent  map[uint64]int64 // by each connection, when little was unread
+}
+
+// read takes note of a message, and looks now and then.
+func (f *flood) read(m *nats.Msg) {
+	if f.since += weigh(1, int64(len(m.Data))); f.since > lookEach {
+		f.since = 0
+		f.look(m.Sub)
+	}
+}
+
+func (f *flood) look(sub *nats.Subscription) {
+	list, err := f.server.Connz(&server.ConnzOptions{Limit: 2 * appConnections})
+	if err != nil {
+		return // it stops
+	}
+	own, err := f.own.GetClientID()
+	if err != nil {
+		return // it is made anew
+	}
+	messages, bytes, err := sub.Pending()
+	if err != nil {
+		return
+	}
+	unread := weigh(int64(messages), int64(bytes))
+	sent := make(map[uint64]int64, len(list.Conns))
+	for _, c := range list.Conns {
+		if c.Cid == own {
+			unread += int64(c.Pending)
+		} else {
+			sent[c.Cid] = weigh(c.InMsgs, c.InBytes)
+		}
+	}
+	if unread <= unreadMost {
+		f.sent = sent
+		return
+	}
+	for id, now := range sent {
+		if lately := now - f.sent[id]; lately > fromOne {
+			f.log.Warn("an application sends faster than it is served; its connection is ended", "connection", id, "bytes", lately)
+			// An error says that it has left by itself.
+			_ = f.server.DisconnectClientByID(id)
+		}
+	}
+}

@@ -36,6 +36,8 @@ type Beat struct {
 	Scheduled   time.Time         `json:"scheduled,omitzero"`  // when an operator has it hand over
 	ScheduledBy string            `json:"scheduled_by,omitempty"`
 	Alarms      []Alarm           `json:"alarms,omitempty"` // that it has raised
+	Down        []string          `json:"down,omitempty"`   // services that are not ready
+	Unable      string            `json:"unable,omitempty"` // why it could not take over; "" when it could, or is no standby
 }
 
 // BeatReply answers a Beat at once. Grant: the replier promises not to take over on silence for lease × 1.1 + 10 ms

@@ -11,11 +11,12 @@ import (
 )
 
 const (
-	// A disk is nearly full below diskLeast, or below diskShare of its size if that is less than diskMost. The alarm ends
-	// only with a quarter more, so that it does not come and go with each file.
+	// A disk is nearly full below diskShare of its size, within diskLeast and diskMost; of one so small that diskLeast would be most
+	// of it, below diskLast of its size. The alarm ends only with a quarter more, so that it does not come and go with each file.
 	diskLeast = 256 << 20
 	diskMost  = 4 << 30
 	diskShare = 0.05
+	diskLast  = 0.25
 
 	// A disk is slow when the median of its appends over diskWindow is above diskSlow, or when one frame takes diskStuck; that of
 	// a standby when the median of what it tries is.
@@ -46,6 +47,8 @@ type Facts struct {
 	Witness   *WitnessFacts // nil: the pair has none
 	// Replaced says that another witness answers than the one that keeps the pair record; "" when it is not so.
 	Replaced  string
+	WentBack  string // the witness keeps an older record than this host has seen; "" when it does not
+	Unheard   string // why the other main lets this one's connection not in; "" when it does, or does not answer
 	Unaudited string // why the last audit could not be finished; "" when it was
 	Unsaved   error  // why events are not kept on disk
 }
@@ -70,11 +73,17 @@ func judge(f Facts, lately recent, nearlyFull bool) map[string]string {
 	v := f.View
 	list := map[string]string{}
 	add := func(id, format string, a ...any) { list[id] = fmt.Sprintf(format, a...) }
-	if v.Foreign != "" {
-		add(OtherPair, "%s", v.Foreign)
+	switch {
+	case f.WentBack != "":
+		add(WitnessWentBack, "%s", f.WentBack)
+	case v.Foreign != "":
+		add(OtherPair, "host %s: %s", f.Host, v.Foreign)
 	}
-	if v.Refusal != "" {
-		add(PeerRefuses, "the other host refuses this one: %s", v.Refusal)
+	switch {
+	case v.Refusal != "":
+		add(PeerRefuses, "the other host refuses %s: %s", f.Host, v.Refusal)
+	case f.Unheard != "":
+		add(PeerRefuses, "the other host refuses %s: %s", f.Host, f.Unheard)
 	}
 	if twoActives(f) {
 		add(TwoActives, "%s serves in epoch %d and %s in epoch %d", f.Host, v.Epoch, v.Peer.Host, v.Peer.Epoch)
@@ -83,10 +92,10 @@ func judge(f Facts, lately recent, nearlyFull bool) map[string]string {
 		add(EpochAhead, "a terminal has seen epoch %d, this host knows %d only: two pairs, or old data", t.HighestEpoch, v.Known)
 	}
 	if f.Replaced != "" {
-		add(NoWitness, "no witness of this pair: the next failure stops the service (%s)", f.Replaced)
+		add(WitnessReplaced, "no witness of this pair: the next failure stops the service (%s)", f.Replaced)
 	}
 	if w := f.Witness; w != nil && !w.Reachable {
-		add(NoWitness, "no witness at %s: the next failure stops the service (%s)", w.Address, w.Problem)
+		add(NoWitness, "%s reaches no witness at %s: the next failure stops the service (%s)", f.Host, w.Address, w.Problem)
 	}
 	if v.Role == role.Active && v.Mode == role.Solo {
 		add(SoloTooLong, "solo: no host would take over if this one failed")
@@ -100,7 +109,7 @@ func judge(f Facts, lately recent, nearlyFull bool) map[string]string {
 		add(AuditUnfinished, "%s", f.Unaudited)
 	}
 	if f.Unsaved != nil {
-		add(EventsUnsaved, "events of this host are not kept on disk: %v", f.Unsaved)
+		add(EventsUnsaved, "events of host %s are not kept on disk: %v", f.Host, f.Unsaved)
 	}
 	return list
 }
@@ -131,10 +140,10 @@ func processCauses(f Facts, lately recent, add func(id, format string, a ...any)
 	var failed, storms []string
 	for _, p := range f.Processes {
 		if p.GaveUp {
-			failed = append(failed, fmt.Sprintf("%s can't be restarted: %s", p.Name, p.Last))
+			failed = append(failed, fmt.Sprintf("%s can't be restarted on host %s: %s", p.Name, f.Host, p.Last))
 		}
 		if n := lately.restarts[p.Name]; n >= stormRestarts {
-			storms = append(storms, fmt.Sprintf("%s was restarted %d times in %s, last: %s", p.Name, n, stormWindow, p.Last))
+			storms = append(storms, fmt.Sprintf("%s was restarted %d times in %s on host %s, last: %s", p.Name, n, stormWindow, f.Host, p.Last))
 		}
 	}
 	starts := 0
@@ -144,7 +153,7 @@ func processCauses(f Facts, lately recent, add func(id, format string, a ...any)
 		}
 	}
 	if starts > stormRestarts {
-		storms = append(storms, fmt.Sprintf("main was started %d times in %s", starts, stormWindow))
+		storms = append(storms, fmt.Sprintf("main was started %d times in %s on host %s", starts, stormWindow, f.Host))
 	}
 	if len(failed) > 0 {
 		add(ProcessFailed, "%s", strings.Join(failed, "; "))
@@ -157,12 +166,12 @@ func processCauses(f Facts, lately recent, add func(id, format string, a ...any)
 func diskCauses(f Facts, lately recent, nearlyFull bool, add func(id, format string, a ...any)) {
 	u := f.Updater
 	if d := u.Disk; d != nil && d.Size > 0 {
-		least := max(diskLeast, min(diskMost, uint64(diskShare*float64(d.Size))))
+		least := min(max(diskLeast, min(diskMost, uint64(diskShare*float64(d.Size)))), uint64(diskLast*float64(d.Size)))
 		if nearlyFull {
 			least += least / 4
 		}
 		if d.Free < least {
-			add(DiskNearlyFull, "%s has %d MiB free of %d MiB", f.Data, d.Free>>20, d.Size>>20)
+			add(DiskNearlyFull, "the disk of host %s (%s) has %d MiB free of %d MiB", f.Host, f.Data, d.Free>>20, d.Size>>20)
 		}
 	}
 	slow := func(what string, recent bus.Sample) {

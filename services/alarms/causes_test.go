@@ -42,6 +42,13 @@ func TestDiskCauses(t *testing.T) {
 	if l := look(bus.UpdaterState{Disk: &bus.DiskSpace{Size: 20 * gib, Free: gib - 1<<20}}); l[DiskNearlyFull] == "" {
 		t.Errorf("a twentieth is left: %v", l)
 	}
+	const mib = 1 << 20
+	if l := look(bus.UpdaterState{Disk: &bus.DiskSpace{Size: 271 * mib, Free: 250 * mib}}); len(l) != 0 {
+		t.Errorf("a small disk with nothing on it: %v", l)
+	}
+	if l := look(bus.UpdaterState{Disk: &bus.DiskSpace{Size: 271 * mib, Free: 60 * mib}}); !strings.Contains(l[DiskNearlyFull], "host a") {
+		t.Errorf("a small disk with little left: %v", l)
+	}
 	l.nearlyFull = true
 	if l := look(bus.UpdaterState{Disk: &bus.DiskSpace{Size: 20 * gib, Free: gib + 1}}); l[DiskNearlyFull] == "" {
 		t.Errorf("a little more than a twentieth ends it: %v", l)

@@ -33,19 +33,21 @@ func TestJudge(t *testing.T) {
 		"all is well":                {Facts{View: serving, Witness: &WitnessFacts{Reachable: true}, Terminals: &bus.TerminalState{HighestEpoch: 7}, Updater: &bus.UpdaterState{}}, nil},
 		"no witness at all":          {Facts{View: serving, Witness: nil}, nil},
 		"another pair":               {Facts{View: role.View{Foreign: "b belongs to pair p2"}}, map[string]string{OtherPair: "b belongs to pair p2"}},
-		"it refuses":                 {Facts{View: role.View{Refusal: "version 1"}}, map[string]string{PeerRefuses: "refuses this one: version 1"}},
+		"the witness went back":      {Facts{View: role.View{Foreign: "the witness went back"}, WentBack: "the witness went back to record version 3"}, map[string]string{WitnessWentBack: "version 3"}},
+		"it takes no password":       {Facts{Unheard: "HOTPAIR_PAIR_SECRET differs"}, map[string]string{PeerRefuses: "refuses a: HOTPAIR_PAIR_SECRET differs"}},
+		"it refuses":                 {Facts{View: role.View{Refusal: "version 1"}}, map[string]string{PeerRefuses: "refuses a: version 1"}},
 		"both serve":                 {Facts{View: twice, Now: time.Minute + lease - 1}, map[string]string{TwoActives: "a serves in epoch 7 and b in epoch 8"}},
 		"both served, long ago":      {Facts{View: twice, Now: time.Minute + lease}, nil},
 		"it served before":           {Facts{View: before, Now: before.HeardAt}, nil},
 		"a terminal knows more":      {Facts{View: serving, Terminals: &bus.TerminalState{HighestEpoch: 9}}, map[string]string{EpochAhead: "seen epoch 9, this host knows 7"}},
 		"it does not know yet":       {Facts{View: role.View{Role: role.Starting}, Terminals: &bus.TerminalState{HighestEpoch: 9}}, nil},
-		"the witness is away":        {Facts{Witness: &WitnessFacts{Address: "w:1", Problem: "no route"}}, map[string]string{NoWitness: "at w:1: the next failure stops the service (no route)"}},
-		"another witness":            {Facts{Replaced: "w2 for w1", Witness: &WitnessFacts{Reachable: true}}, map[string]string{NoWitness: "no witness of this pair: the next failure stops the service (w2 for w1)"}},
+		"the witness is away":        {Facts{Witness: &WitnessFacts{Address: "w:1", Problem: "no route"}}, map[string]string{NoWitness: "a reaches no witness at w:1: the next failure stops the service (no route)"}},
+		"another witness":            {Facts{Replaced: "w2 for w1", Witness: &WitnessFacts{Reachable: true}}, map[string]string{WitnessReplaced: "no witness of this pair: the next failure stops the service (w2 for w1)"}},
 		"alone":                      {Facts{View: role.View{Role: role.Active, Mode: role.Solo}}, map[string]string{SoloTooLong: "no host would take over"}},
 		"the standby knows it alone": {Facts{View: role.View{Role: role.Standby, Mode: role.Solo}}, nil},
 		"a process is given up": {Facts{Processes: []ProcessFacts{{Name: "kv", GaveUp: true, Last: "exit 1"}, {Name: "updater"}}},
-			map[string]string{ProcessFailed: "kv can't be restarted: exit 1"}},
-		"main starts a lot":      {Facts{Starts: starts(stormRestarts+1, stormWindow-1)}, map[string]string{RestartStorm: "main was started 6 times in 5m0s"}},
+			map[string]string{ProcessFailed: "kv can't be restarted on host a: exit 1"}},
+		"main starts a lot":      {Facts{Starts: starts(stormRestarts+1, stormWindow-1)}, map[string]string{RestartStorm: "main was started 6 times in 5m0s on host a"}},
 		"main started a lot":     {Facts{Starts: starts(stormRestarts+1, stormWindow)}, nil},
 		"main starts at times":   {Facts{Starts: starts(stormRestarts, 0)}, nil},
 		"an audit is unfinished": {Facts{Unaudited: "since epoch 7"}, map[string]string{AuditUnfinished: "since epoch 7"}},
@@ -75,7 +77,7 @@ func TestJudge_RestartStorm(t *testing.T) {
 			f := Facts{Now: time.Duration(n) * every, Processes: []ProcessFacts{{Name: "kv", Restarts: n, Last: "exit 1"}}}
 			is = judge(f, earlier.add(f), false)
 		}
-		if text := is[RestartStorm]; storm != strings.Contains(text, "kv was restarted 5 times in 5m0s, last: exit 1") || !storm && text != "" {
+		if text := is[RestartStorm]; storm != strings.Contains(text, "kv was restarted 5 times in 5m0s on host , last: exit 1") || !storm && text != "" {
 			t.Errorf("one each %s: %q", every, text)
 		}
 	}

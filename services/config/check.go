@@ -199,6 +199,7 @@ func (h *Host) check(c *checker) {
 	}
 	h.PairKey.check(c)
 	h.Terminals.fill(c, h.TerminalsFile)
+	h.Work.check(c)
 	h.Console.check(c)
 	h.Pace.check(c)
 	h.Patience.check(c)
@@ -206,6 +207,15 @@ func (h *Host) check(c *checker) {
 	h.Hooks.check(c)
 	h.Tracing.check(c)
 	h.checkPorts(c)
+}
+
+// A service that is needed and is not run could never be there.
+func (w *Work) check(c *checker) {
+	for _, name := range w.TakeoverNeeds {
+		if !slices.ContainsFunc(w.Business, func(s Service) bool { return s.Name == name }) {
+			c.fault("TAKEOVER_NEEDS", w.TakeoverNeeds.String(), "names "+name+", which is no service of HOTPAIR_BUSINESS", "name services that this host runs, or leave it empty")
+		}
+	}
 }
 
 // checkPorts finds two of the host's own listeners on one port, and peers that are the host itself: both happen when
@@ -272,6 +282,7 @@ func (k *Cluster) check(c *checker) {
 	k.Bounds.check(c)
 	k.Hooks.check(c)
 	k.Tracing.check(c)
+	k.Work.check(c)
 }
 
 // check leaves a token's file alone that this user may not read: most commands need none.

@@ -105,6 +105,28 @@ func (b Bytes) String() string {
 	return strconv.FormatInt(int64(b), 10)
 }
 
+// Names are a list of names, each once.
+type Names []string
+
+// Decode reads names separated by commas.
+func (n *Names) Decode(value string) error {
+	*n = nil
+	for name := range strings.SplitSeq(value, ",") {
+		name = strings.TrimSpace(name)
+		if name == "" || slices.Contains(*n, name) {
+			return fmt.Errorf("names %q twice, or nothing", name)
+		}
+		*n = append(*n, name)
+	}
+	return nil
+}
+
+// String writes what Decode reads.
+func (n Names) String() string { return strings.Join(n, ",") }
+
+// Has reports whether a name is among them.
+func (n Names) Has(name string) bool { return slices.Contains(n, name) }
+
 // TerminalAddress is one terminal that a host dials.
 type TerminalAddress struct {
 	ID  string // [A-Za-z0-9_-]{1,64}

@@ -227,6 +227,15 @@ func (w way) Request(ctx context.Context, subject string, data []byte) (*nats.Ms
 	return conn.Request(ctx, subject, data)
 }
 
+// Refused says why the other main does not let this one in: it answers at its address, and takes no word of ours. "" while that
+// is not so.
+func (l *Link) Refused() string {
+	if err := l.dialler.Evidence().Err; errors.Is(err, nats.ErrAuthorization) {
+		return "it does not take this host's password: HOTPAIR_PAIR_SECRET differs"
+	}
+	return ""
+}
+
 // Address is where the other main reaches the server.
 func (l *Link) Address() string { return l.server.Address() }
 

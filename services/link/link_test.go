@@ -104,6 +104,36 @@ func (e *end) await(t *testing.T, want evidence.State) {
 	}
 }
 
+// A host that was started with another secret was "link refused" for the other one, which is what is said of a dead host, and nothing was
+// raised: the login failed over and over, beside evidence that stayed what it had been before.
+func TestFault_B12_AnotherSecretIsNamedAndNoDeath(t *testing.T) {
+	la, lb := freePort(t), freePort(t)
+	a := startEnd(t, "a", la, lb, secret)
+	b := startEnd(t, "b", lb, la, secret)
+	a.await(t, evidence.Connected)
+	if why := a.Refused(); why != "" {
+		t.Errorf("connected: %s", why)
+	}
+	b.stop()
+	a.await(t, evidence.Refused)
+	b = startEnd(t, "b", lb, la, "another secret")
+	a.await(t, evidence.Silent)
+	for _, e := range []*end{a, b} {
+		deadline := time.Now().Add(10 * time.Second)
+		for e.Refused() == "" && time.Now().Before(deadline) {
+			time.Sleep(time.Millisecond)
+		}
+		if !strings.Contains(e.Refused(), "HOTPAIR_PAIR_SECRET") {
+			t.Errorf("%s says %q", e.name, e.Refused())
+		}
+	}
+	for len(a.seen) > 0 {
+		if s := <-a.seen; s == evidence.Refused {
+			t.Errorf("a host that answers is %s", s)
+		}
+	}
+}
+
 // A call of an operator that is stuck on the line holds up neither beats nor what is said about roles.
 func TestLink_BeatsWaitBehindNoCall(t *testing.T) {
 	la, lb := freePort(t), freePort(t)

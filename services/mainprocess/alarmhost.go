@@ -34,6 +34,7 @@ func (h *host) Facts() alarms.Facts {
 		w := h.record.keeper.Status()
 		f.Witness = &alarms.WitnessFacts{Address: h.config.Witness, Reachable: w.Reachable, Problem: w.Problem}
 	}
+	f.WentBack, f.Unheard = h.record.wentBack(v), h.peer.link.Refused()
 	if v.WitnessReplaced {
 		f.Replaced = replacedWitness(v)
 	}

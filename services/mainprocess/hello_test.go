@@ -8,6 +8,23 @@ import (
 	"github.com/hotpair/hotpair/services/role"
 )
 
+// down are this host's services that are not ready.
+type down []string
+
+func (d down) Down() []string { return d }
+
+// A service that was down on both hosts kept a switchover from either: a host is only not fit to be handed over to while it lacks
+// what the other one has.
+func TestFault_D2_AServiceDownOnBothHostsKeepsNothingFromMoving(t *testing.T) {
+	beat := bus.Beat{Fit: true, Down: []string{"tickets"}}
+	if v := (&peer{services: down{"tickets"}}).view(beat); !v.Fit {
+		t.Errorf("down on both: not fit, %s", v.Unfit)
+	}
+	if v := (&peer{services: down{}}).view(beat); v.Fit || !strings.Contains(v.Unfit, "tickets") {
+		t.Errorf("down there only: fit %v, %q", v.Fit, v.Unfit)
+	}
+}
+
 // TestPeer_HelloRefusesV12AndStrangers: two hosts that ask different witnesses could both win, so they are not a pair: no lease, no
 // add (V12 i). The same for a host of another pair, of another version of the link, or of the same name.
 func TestPeer_HelloRefusesV12AndStrangers(t *testing.T) {

@@ -27,5 +27,11 @@ func (h *host) Announce() { h.peer.link.Now() }
 // IsUp implements operations.Processes.
 func (h *host) IsUp(name string) bool { return h.processes.IsUp(name) }
 
+// Down implements operations.Processes.
+func (h *host) Down() []string { return h.processes.Down() }
+
+// Lacks implements processes.Elsewhere.
+func (h *host) Lacks(service string) bool { return h.peer.Lacks(service) }
+
 // Tell implements operations.Main.
 func (h *host) Tell(e bus.Event) { h.tell(e, false) }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -27,13 +28,38 @@ type peer struct {
 	link        *link.Link
 	heard       *heard
 	reports     *reports
+	services    services
 	schedule    operations.Schedule
 
 	seen   atomic.Int64 // evidence.State of its link port
 	alarms atomic.Pointer[[]bus.Alarm]
+	says   atomic.Pointer[saying] // in its last beat, for operators
 	http   atomic.Pointer[string] // its operator address, as it says
 	own    atomic.Pointer[string] // this main's
 }
+
+// services are those of this host.
+type services interface {
+	// Down are those that are not ready.
+	Down() []string
+}
+
+// saying is what the other main says for operators.
+type saying struct {
+	down   []string // services that are not ready there
+	unable string   // why it could not take over
+}
+
+// said is what the other main said last; nothing before it was heard.
+func (p *peer) said() saying {
+	if s := p.says.Load(); s != nil {
+		return *s
+	}
+	return saying{}
+}
+
+// Lacks implements processes.Elsewhere.
+func (p *peer) Lacks(service string) bool { return slices.Contains(p.said().down, service) }
 
 // Peer implements registry.Main.
 func (p *peer) Peer() (bus.Asker, string) { return p.link.Bulk(), p.address() }
@@ -121,7 +147,8 @@ func (p *peer) Beaten(b bus.Beat, answer func(bus.BeatReply, error)) {
 		p.reports.report(role.Report{Epoch: p.driver.View().Epoch, Text: text})
 	}
 	p.alarms.Store(&b.Alarms)
-	p.driver.inputs <- envelope{in: role.PeerBeat{Peer: peerView(b)}, after: func(actions []role.Action, v role.View) {
+	p.says.Store(&saying{down: b.Down, unable: b.Unable})
+	p.driver.inputs <- envelope{in: role.PeerBeat{Peer: p.view(b)}, after: func(actions []role.Action, v role.View) {
 		reply := bus.BeatReply{Beat: p.beat(v)}
 		for _, a := range actions {
 			if a, ok := a.(role.AnswerBeat); ok {
@@ -150,7 +177,7 @@ func (p *peer) refuses(b bus.Beat) error {
 
 // BeatAnswered implements link.Main.
 func (p *peer) BeatAnswered(sentAt time.Duration, r bus.BeatReply, refusal error) {
-	p.driver.Give(role.BeatAnswered{SentAt: sentAt, Grant: r.Grant && refusal == nil, Peer: peerView(r.Beat), Refusal: failure(refusal)})
+	p.driver.Give(role.BeatAnswered{SentAt: sentAt, Grant: r.Grant && refusal == nil, Peer: p.view(r.Beat), Refusal: failure(refusal)})
 }
 
 // errHello says that a hello is of no host that this one makes a pair with.
@@ -206,7 +233,10 @@ func (p *peer) beat(v role.View) bus.Beat {
 		b.Record, _ = json.Marshal(v.Record)
 		b.Revision = v.Revision
 	}
-	b.Alarms = p.reports.alarms.Own()
+	b.Alarms, b.Down = p.reports.alarms.Own(), p.services.Down()
+	if v.Role == role.Standby {
+		b.Unable = v.Waiting
+	}
 	if s := p.heard.updater.Load(); s != nil {
 		b.Committed, b.Position = s.Committed, s.Position
 	}
@@ -214,6 +244,22 @@ func (p *peer) beat(v role.View) bus.Beat {
 		b.Terminals = s.Attached + s.Warm
 	}
 	return b
+}
+
+// view is what the machine is told of the other main. It is not fit to be handed over to while a service is down there that works
+// here; one that is down on both hosts is an outage of that service, and keeps nothing from moving.
+func (p *peer) view(b bus.Beat) role.PeerView {
+	v := peerView(b)
+	if !v.Fit || len(b.Down) == 0 {
+		return v
+	}
+	down := p.services.Down()
+	for _, service := range b.Down {
+		if !slices.Contains(down, service) {
+			v.Fit, v.Unfit = false, "service "+service+" is not ready there"
+		}
+	}
+	return v
 }
 
 // peerView reads what the other main says of itself. A record that can't be read counts as none.

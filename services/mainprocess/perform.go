@@ -164,6 +164,7 @@ func (p *performer) readRecord() {
 		p.driver.Give(role.RecordRead{Failed: true, Wall: time.Now()})
 		return
 	}
+	p.record.seen(v)
 	p.driver.Give(role.RecordRead{Record: v.Record, Revision: v.Revision, WitnessID: v.WitnessID, Empty: v.Empty, Wall: time.Now()})
 }
 

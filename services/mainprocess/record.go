@@ -2,6 +2,7 @@ package mainprocess
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -24,6 +25,19 @@ type pairRecord struct {
 	clock  lease.Clock
 	// wrote is when this main last changed the record, on its clock; 0 is never.
 	wrote atomic.Int64
+	told  atomic.Pointer[role.Record] // by the witness at the last read that came about
+}
+
+// seen notes which version the witness has just told.
+func (r *pairRecord) seen(v arbiter.Value) { r.told.Store(&v.Record) }
+
+// wentBack says that the witness's record is older than what this host knows of the same pair; "" when it is not.
+func (r *pairRecord) wentBack(v role.View) string {
+	told := r.told.Load()
+	if told == nil || !v.HasRecord || v.Foreign == "" || told.PairID != v.Record.PairID || told.Version >= v.Record.Version {
+		return ""
+	}
+	return fmt.Sprintf("the witness went back to record version %d, this host has seen %d", told.Version, v.Record.Version)
 }
 
 // Read implements operations.Record.

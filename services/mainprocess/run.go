@@ -96,7 +96,12 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	} else {
 		h.record.keeper = arbiter.New(arbiter.Config{Address: c.Witness, Secret: c.PairSecret.Reveal(), Host: c.Host, Log: log, Network: h.network})
 	}
-	h.peer = &peer{config: c, incarnation: h.run.incarnation, log: log, driver: h.driver, heard: &h.heard, reports: h.reports}
+	h.processes = processes.New(processes.Config{
+		Host: c, Environ: os.Environ(), Users: users, Server: server, Conn: conns.Control, Inherit: inherit, Begin: ground.Start,
+		Watcher: h, Machine: h.fitness, Log: log,
+	})
+
+	h.peer = &peer{config: c, incarnation: h.run.incarnation, log: log, driver: h.driver, heard: &h.heard, reports: h.reports, services: h.processes}
 	h.peer.link, err = link.New(link.Config{
 		Host: c.Host, Listen: c.Link, Peer: c.PeerLink, Password: config.DeriveKey(c.PairSecret.Reveal(), config.PurposeLink),
 		Network: h.network, Interval: interval, Clock: h.clock, Main: h.peer, Log: log,
@@ -114,11 +119,6 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	defer asked.Wait()
 	defer cancel()
 	defer h.peer.link.Close()
-
-	h.processes = processes.New(processes.Config{
-		Host: c, Environ: os.Environ(), Users: users, Server: server, Conn: conns.Control, Inherit: inherit, Begin: ground.Start,
-		Watcher: h, Machine: h.fitness, Log: log,
-	})
 
 	group, running := errgroup.WithContext(work)
 	h.processes.Prepare(running)

@@ -36,6 +36,9 @@ func (h *host) Status(context.Context) operator.Status {
 	}
 	if v.HasPeer {
 		s.Peer.HeardMS = (now - v.HeardAt).Milliseconds()
+		s.Peer.Serves = v.Peer.Serving && now-v.HeardAt < 2*h.config.Lease
+		said := h.peer.said()
+		s.Peer.Down, s.Peer.Unable = said.down, said.unable
 	}
 	if u := h.heard.updater.Load(); u != nil {
 		s.Position, s.Committed, s.Applied, s.Notified, s.Aside = u.Position, u.Committed, u.Applied, u.Notified, u.Aside

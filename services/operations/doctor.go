@@ -51,16 +51,17 @@ func (o *Operations) answerDoctor(r *registry.Registry) {
 
 // doctor examines both hosts, now: it writes to both disks, reads the witness and asks both role machines.
 func (o *Operations) doctor(ctx context.Context, caller operator.Caller, _ operator.None) (operator.Diagnosis, error) {
+	pair := o.Main.Status(ctx)
 	own, err := o.examineOwn(ctx, caller, operator.None{})
 	if err != nil {
 		return operator.Diagnosis{}, err
 	}
 	other, err := registry.Other(ctx, o.registry, operator.PartExamine, caller, operator.None{})
 	if err != nil {
-		return verdict.Diagnose(own, nil, err.Error(), 0), nil
+		return verdict.Diagnose(pair, own, nil, err.Error(), 0), nil
 	}
 	// Its clock was read when it answered: the way back is short beside any difference that matters.
-	return verdict.Diagnose(own, &other, "", time.Until(other.Time)), nil
+	return verdict.Diagnose(pair, own, &other, "", time.Until(other.Time)), nil
 }
 
 // examineOwn looks at this host.
@@ -96,6 +97,9 @@ func (o *Operations) examineProcesses(f *findings, v role.View) {
 		f.add(operator.Good, "processes", "all ready", "")
 	} else {
 		f.add(operator.Bad, "processes", v.Fit.Why, "the host's log says why it does not start")
+	}
+	if down := o.Processes.Down(); len(down) > 0 {
+		f.add(operator.Warning, "services", strings.Join(down, ", ")+": not ready; nobody on this host answers their requests", "hotpair status has the last words of each; one that a takeover must not do without is named in HOTPAIR_TAKEOVER_NEEDS")
 	}
 }
 

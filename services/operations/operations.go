@@ -46,6 +46,8 @@ type Main interface {
 type Processes interface {
 	// IsUp reports whether a process can do its work.
 	IsUp(name string) bool
+	// Down are the services that are not ready.
+	Down() []string
 }
 
 // Record is the pair record.

@@ -8,6 +8,8 @@ type Diagnosis struct {
 	Time     time.Time `json:"time"`
 	Takeover bool      `json:"takeover"` // the loss of the active now would be taken over by the other host
 	Verdict  string    `json:"verdict"`
+	Level    string    `json:"level"`    // of the pair and of all findings, the worst
+	Summary  string    `json:"summary"`  // how the pair is, as every status says it
 	Findings []Finding `json:"findings"` // the worst first
 }
 

@@ -82,6 +82,7 @@ type Status struct {
 	Terminals Terminals          `json:"terminals"`
 	Audit     *Audit             `json:"audit,omitempty"`   // of the last attach; one that missed something stays
 	Alarms    []Alarm            `json:"alarms"`            // the worst first
+	ServedBy  string             `json:"served_by"`         // the host that serves, as far as this one knows; empty: nobody is known to
 	Level     string             `json:"level,omitempty"`   // good, warning, bad: what it all means
 	Sentence  string             `json:"summary,omitempty"` // the same as a sentence
 	Events    []Event            `json:"events,omitempty"`
@@ -101,6 +102,9 @@ type Peer struct {
 	Replication evidence.State    `json:"replication"`    // the same
 	HeardMS     int64             `json:"heard_ms"`       // since its last heartbeat; -1 is never
 	Role        string            `json:"role,omitempty"`
+	Serves      bool              `json:"serves"`           // it says so, and was heard lately
+	Unable      string            `json:"unable,omitempty"` // why it could not take over, as it says
+	Down        []string          `json:"down,omitempty"`   // services that are not ready there
 	Epoch       uint64            `json:"epoch,omitempty"`
 	Position    position.Position `json:"position"`
 	// Progress is where the active's updater has it: absent, probe, catching-up, copying, close, held, refused.
@@ -153,8 +157,8 @@ type Level int
 // Levels, best first.
 const (
 	Good    Level = iota // either host may fail
-	Warning              // serves, or is about to, but without reserve
-	Bad                  // this host can't do its part, or nobody serves
+	Warning              // one serves, but without reserve, or without a service
+	Bad                  // nobody serves, or this host can't do its part
 )
 
 // String gives the level's word.

@@ -38,6 +38,7 @@ type kept struct {
 	incarnation uint64
 	pid         int
 	up          bool
+	settled     bool            // it has been up, or has ended or not been started: whether it works is known
 	frozen      bool            // it was killed because it was silent
 	heard       time.Time       // its last heartbeat
 	run         context.Context // of the keeper
@@ -58,6 +59,12 @@ type Machine interface {
 	Give(in role.Input)
 }
 
+// Elsewhere is what is known of the other host's services.
+type Elsewhere interface {
+	// Lacks reports whether the other host says that a service is not ready there.
+	Lacks(service string) bool
+}
+
 // Config is what the processes of a host need.
 type Config struct {
 	Host    config.Host
@@ -69,7 +76,9 @@ type Config struct {
 	Begin   process.Starter // nil: real processes
 	Watcher Watcher
 	Machine Machine // is told who is fit, and who was given up
-	Log     *slog.Logger
+	// Elsewhere is what the other host has.
+	Elsewhere Elsewhere
+	Log       *slog.Logger
 }
 
 // State is one process as it is now.
@@ -185,13 +194,14 @@ func (p *Processes) happened(ctx context.Context, k *kept, e process.Event) {
 		if !e.Ordered {
 			p.config.Watcher.ProcessEvent(k.name, e.Exit.String())
 			if k.keeper.Status().GaveUp {
-				p.config.Machine.Give(role.ProcessFailed{Process: k.name}) // and again: there may be a standby by now that can take over
+				p.failed(k) // and again: there may be a standby by now that can take over
 			}
 		}
 	case process.NotStarted:
+		k.settle()
 		p.config.Watcher.ProcessEvent(k.name, e.Err.Error())
 	case process.GaveUp:
-		p.config.Machine.Give(role.ProcessFailed{Process: k.name})
+		p.failed(k)
 	case process.Recovered:
 		p.config.Watcher.ProcessEvent(k.name, "recovered")
 	}
@@ -253,7 +263,7 @@ func (p *Processes) cameUp(k *kept, pid int) {
 	k.mu.Lock()
 	fresh := !k.up && k.pid == pid
 	if fresh {
-		k.up = true
+		k.up, k.settled = true, true
 	}
 	incarnation := k.incarnation
 	k.mu.Unlock()
@@ -269,7 +279,7 @@ func (p *Processes) cameUp(k *kept, pid int) {
 func (p *Processes) wentDown(k *kept, exit process.Exit) {
 	k.mu.Lock()
 	was := k.up
-	k.up, k.pid = false, 0
+	k.up, k.pid, k.settled = false, 0, true
 	incarnation, killed := k.incarnation, exit.Signal == syscall.SIGKILL && !k.frozen
 	k.mu.Unlock()
 	p.tell(bus.ProcessState{Process: k.name, Incarnation: incarnation, Killed: killed})
@@ -298,13 +308,45 @@ func (p *Processes) AnnounceAll() {
 	}
 }
 
-// judge tells whether this host could serve: every process is up.
+// failed tells that a process can't be restarted. A service that the other host lacks too is an outage of that service: to hand
+// over would mend nothing, and stop all the others for a moment.
+func (p *Processes) failed(k *kept) {
+	if k.service != "" && p.config.Elsewhere.Lacks(k.service) {
+		p.config.Log.Warn("a service is down on both hosts; the others go on", "name", k.name)
+		return
+	}
+	p.config.Machine.Give(role.ProcessFailed{Process: k.name})
+}
+
+// settle notes that it is known whether the process works.
+func (k *kept) settle() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.settled = true
+}
+
+// missed reports whether the host can't serve for want of the process. A service is waited for while it starts for the first
+// time; one that is known not to work is missed only where an operator has said that a takeover needs it.
+func (p *Processes) missed(k *kept) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return !k.up && (k.service == "" || !k.settled || p.config.Host.TakeoverNeeds.Has(k.service))
+}
+
+// Down are the services that are not ready.
+func (p *Processes) Down() (services []string) {
+	for _, k := range p.children {
+		if k.service != "" && !p.IsUp(k.name) {
+			services = append(services, k.service)
+		}
+	}
+	return services
+}
+
+// judge tells whether this host could serve: all that serving needs is up.
 func (p *Processes) judge() {
 	for _, k := range p.children {
-		k.mu.Lock()
-		up := k.up
-		k.mu.Unlock()
-		if !up {
+		if p.missed(k) {
 			p.config.Machine.Give(role.Fitness{Why: k.name + " is not ready"})
 			return
 		}

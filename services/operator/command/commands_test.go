@@ -78,6 +78,20 @@ func run(t *testing.T, args ...string) (out, complaint string, err error) {
 	return o.String(), e.String(), err
 }
 
+// When nobody served, hotpair status ended with 0, and a script that watched it saw nothing.
+func TestFault_E7_StatusEndsWithAnErrorWhenNobodyServes(t *testing.T) {
+	for name, status := range operatortest.Samples() {
+		out, _, err := run(t, "status", "--json", "--dir", pair(t, &operatortest.Host{Now: status}, nil))
+		var got operator.Status
+		if e := json.Unmarshal([]byte(out), &got); e != nil {
+			t.Errorf("%s: %v", name, e)
+		}
+		if (err != nil) != (got.Level == "bad") || got.ServedBy == "" && got.Level != "bad" {
+			t.Errorf("%s: %s, served by %q, ends with %v", name, got.Level, got.ServedBy, err)
+		}
+	}
+}
+
 func TestStatus_PrefersTheHostThatServes(t *testing.T) {
 	for _, dir := range []string{
 		pair(t, &operatortest.Host{Now: operatortest.Paired()}, &operatortest.Host{Now: operatortest.Standby()}),

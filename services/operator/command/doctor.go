@@ -39,16 +39,10 @@ Exit code: 0 a takeover could succeed, 1 it could not (or nobody answered), 2 wr
 }
 
 func doctorScreen(s *screen.Screen, d operator.Diagnosis) {
-	level := operator.Good
-	if !d.Takeover {
-		level = operator.Bad
+	s.Headline(operator.LevelOf(d.Level), d.Verdict)
+	if d.Level != operator.Good.String() {
+		s.Line(d.Summary)
 	}
-	for _, f := range d.Findings {
-		if level == operator.Good && f.Level != operator.Good.String() {
-			level = operator.Warning
-		}
-	}
-	s.Headline(level, d.Verdict)
 	s.Line("")
 	for _, f := range d.Findings {
 		mark := map[string]string{operator.Good.String(): "ok", operator.Warning.String(): "WARNING"}[f.Level]

@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -24,8 +25,10 @@ func statusCommand() *cobra.Command {
 	c := command("status", "Show how the pair is",
 		`Shows on one screen who serves, whether the other host could take over now, what is missing if it could not,
 and what happened last. The first line says it all: green is "either host may fail", yellow is "serves, without
-reserve", red is "can't do its part". With --watch it is drawn anew until Ctrl-C, and says how old what it shows is when
-no host answers any more.`,
+reserve", red is "nobody serves, or this host can't do its part". With --watch it is drawn anew until Ctrl-C, and
+says how old what it shows is when no host answers any more.
+
+The first line in red is exit code 1 too.`,
 		`  hotpair status                                   # the pair, as the host that serves sees it
   hotpair status --host b                          # the same from the other side
   hotpair status --watch --interval 200ms          # during a switchover or game day
@@ -42,12 +45,22 @@ no host answers any more.`,
 	return c
 }
 
+// errRed ends hotpair status when its first line is red: a script need not read it.
+var errRed = errors.New("status: nobody serves, or this host can't do its part")
+
 func (f *flags) status(ctx context.Context, c *cobra.Command, targets []hosts.Target) error {
 	looks, err := hosts.LookAround(ctx, c, targets)
 	if err != nil {
 		return err
 	}
-	return f.show(c, looks[0].Status, func(s *screen.Screen) { statusScreen(s, looks[0].Status) })
+	st := looks[0].Status
+	if err := f.show(c, st, func(s *screen.Screen) { statusScreen(s, st) }); err != nil {
+		return err
+	}
+	if st.Level == operator.Bad.String() {
+		return errRed
+	}
+	return nil
 }
 
 // shownEvents is how many of the last events status shows.

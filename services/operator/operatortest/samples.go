@@ -143,7 +143,7 @@ func Standby() operator.Status {
 	s.Processes = map[string]operator.Process{"updater": {PID: 5011, State: "ready", HeardMS: 12}, "terminal-if": {PID: 5012, State: "ready", HeardMS: 33}}
 	s.Terminals = operator.Terminals{Warm: 5}
 	s.Notified = position.Position{}
-	s.Peer = operator.Peer{Host: "a", Link: evidence.Connected, Replication: evidence.Connected, HeardMS: 12, Role: "active", Epoch: 7, Position: At(7, 12408)}
+	s.Peer = operator.Peer{Host: "a", Link: evidence.Connected, Replication: evidence.Connected, HeardMS: 12, Role: "active", Serves: true, Epoch: 7, Position: At(7, 12408)}
 	s.Events = s.Events[4:5]
 	return s
 }
@@ -191,6 +191,7 @@ func Samples() map[string]operator.Status {
 	})
 	add("standby-paused-active-gone", Standby(), func(s *operator.Status) {
 		s.Pause = &operator.Pause{Until: Noon().Add(25 * time.Minute), LeftMS: 1_500_000, By: "operator at b", HeldBack: "a refuses connections"}
+		s.Peer.Serves = false
 		s.Peer.Link, s.Peer.Replication, s.Peer.HeardMS = evidence.Refused, evidence.Refused, 83_000
 	})
 	add("standby-catching-up", Standby(), func(s *operator.Status) {
@@ -209,6 +210,16 @@ func Samples() map[string]operator.Status {
 		s.Peer = operator.Peer{Host: "a", Link: evidence.Refused, Replication: evidence.Refused, HeardMS: -1}
 		s.Alarms = []operator.Alarm{{ID: "cause", Severity: bus.Warning, Host: "a", Text: "nobody serves: only a holds all acknowledged updates; start a"}}
 	})
+	add("standby-takes-over-for-ever", Standby(), func(s *operator.Status) {
+		s.Role, s.Peer.Serves, s.Peer.HeardMS = "takeover", false, 20_000
+		s.Peer.Link, s.Peer.Replication = evidence.Refused, evidence.Refused
+	})
+	add("active-service-down", Paired(), func(s *operator.Status) {
+		s.Processes["business.tickets"] = operator.Process{State: "failed", HeardMS: -1, Reason: "exited with code 1"}
+		s.Peer.Down = []string{"tickets"}
+	})
+	add("active-standby-without-service", Paired(), func(s *operator.Status) { s.Peer.Down = []string{"tickets"} })
+	add("active-standby-unable", Paired(), func(s *operator.Status) { s.Peer.Unable = "not fit: updater is not ready" })
 	add("standby-cannot-join", Standby(), func(s *operator.Status) {
 		s.Mode, s.InSync, s.WaitingFor = "waiting", []string{"a"}, "it belongs to another pair (P0); start it with an empty data directory to join this one"
 	})
@@ -220,9 +231,10 @@ func Samples() map[string]operator.Status {
 	})
 	add("takeover", Standby(), func(s *operator.Status) {
 		s.Role, s.Since, s.Mode = "takeover", Noon().Add(-2*time.Millisecond), "waiting"
+		s.Peer.Serves = false
 		s.Peer.Link, s.Peer.Replication = evidence.Refused, evidence.Refused
 	})
-	add("stopped", Standby(), func(s *operator.Status) { s.Role = "stopped" })
+	add("stopped", Standby(), func(s *operator.Status) { s.Role, s.Peer.Serves = "stopped", false })
 	add("hostile-text", Standby(), func(s *operator.Status) {
 		s.Alarms = []operator.Alarm{{ID: "one", Text: "\x1b[2Jgone\r\n\u202eleft " + strings.Repeat("long ", 60)}, {ID: "two", Text: strings.Repeat("x", 300)}}
 		s.Processes = map[string]operator.Process{"business.\x07bell": {State: "\x1b[31mred", Reason: strings.Repeat("é", 200)}}

@@ -14,9 +14,9 @@ import (
 const skewWarns = time.Second
 
 // Diagnose joins what both hosts found. other is nil when it could not be asked, problem says why; skew is how far its clock
-// is ahead.
-func Diagnose(own operator.Examination, other *operator.Examination, problem string, skew time.Duration) operator.Diagnosis {
-	d := operator.Diagnosis{Host: own.Host, Time: own.Time, Findings: slices.Clone(own.Findings)}
+// is ahead. pair is how the pair is, as the host that was asked sees it.
+func Diagnose(pair operator.Status, own operator.Examination, other *operator.Examination, problem string, skew time.Duration) operator.Diagnosis {
+	d := operator.Diagnosis{Host: own.Host, Time: own.Time, Level: pair.Level, Summary: pair.Sentence, Findings: slices.Clone(own.Findings)}
 	successor := other
 	if own.Role != "active" {
 		successor = &own
@@ -28,18 +28,26 @@ func Diagnose(own operator.Examination, other *operator.Examination, problem str
 		d.Findings = append(d.Findings, operator.Finding{Host: own.Host, Check: "other host", Level: operator.Bad.String(), Value: problem,
 			Remedy: "start the other host, or mend the link (HOTPAIR_PEER_LINK)"})
 	}
-	d.Takeover, d.Verdict = verdict(own, other, successor)
+	d.Takeover, d.Verdict = verdict(pair, own, other, successor)
+	for _, f := range d.Findings {
+		d.Level = max(operator.LevelOf(d.Level), operator.LevelOf(f.Level)).String()
+	}
+	if !d.Takeover {
+		if pair.Level == operator.Good.String() { // the status did not know what was found here
+			d.Summary = pair.ServedBy + " serves"
+		}
+		d.Level = operator.Bad.String()
+	}
 	slices.SortStableFunc(d.Findings, func(a, b operator.Finding) int {
 		return cmp.Or(cmp.Compare(operator.LevelOf(b.Level), operator.LevelOf(a.Level)), cmp.Compare(a.Host, b.Host))
 	})
 	return d
 }
 
-func verdict(own operator.Examination, other, successor *operator.Examination) (bool, string) {
-	active := own.Role == "active" || other != nil && other.Role == "active"
+func verdict(pair operator.Status, own operator.Examination, other, successor *operator.Examination) (bool, string) {
 	switch {
-	case !active && other != nil:
-		return false, "nobody serves: there is nothing to take over from"
+	case pair.ServedBy == "":
+		return false, "there is nothing to take over from: " + pair.Sentence
 	case successor == nil:
 		return false, "NO takeover is possible: the other host does not answer"
 	}

@@ -42,12 +42,16 @@ func TestDiagnose(t *testing.T) {
 			if c.alone {
 				other = nil
 			}
-			d := verdict.Diagnose(a, other, "connection refused", c.skew)
+			asA, asB := verdict.Whole(operatortest.Paired()), verdict.Whole(operatortest.Standby())
+			if a.Role != "active" {
+				asA, asB = nobody(asA), nobody(asB)
+			}
+			d := verdict.Diagnose(asA, a, other, "connection refused", c.skew)
 			if d.Takeover != c.takeover || !strings.Contains(d.Verdict, c.want) {
 				t.Errorf("%v %q", d.Takeover, d.Verdict)
 			}
 			if !c.alone {
-				if from := verdict.Diagnose(b, &a, "", -c.skew); from.Takeover != d.Takeover || from.Verdict != d.Verdict {
+				if from := verdict.Diagnose(asB, b, &a, "", -c.skew); from.Takeover != d.Takeover || d.Takeover && from.Verdict != d.Verdict {
 					t.Errorf("asked b: %v %q", from.Takeover, from.Verdict)
 				}
 			}
@@ -58,7 +62,7 @@ func TestDiagnose(t *testing.T) {
 func TestDiagnose_ComparesTheHosts(t *testing.T) {
 	a, b := operatortest.Examined()
 	b.Version, b.Lease = "v2", 2*time.Second
-	d := verdict.Diagnose(a, &b, "", -3*time.Second)
+	d := verdict.Diagnose(verdict.Whole(operatortest.Paired()), a, &b, "", -3*time.Second)
 	warned := map[string]string{}
 	for _, f := range d.Findings {
 		if f.Level == "warning" {
@@ -71,4 +75,10 @@ func TestDiagnose_ComparesTheHosts(t *testing.T) {
 	if !strings.Contains(warned["clocks"], "b is 3s behind") || warned["versions"] == "" || warned["leases"] == "" || len(warned) != 3 {
 		t.Errorf("%v", warned)
 	}
+}
+
+// nobody is a status of a pair in which nobody serves.
+func nobody(s operator.Status) operator.Status {
+	s.Role, s.RightUntilMS, s.Peer.Serves = "standby", 0, false
+	return verdict.Whole(s)
 }

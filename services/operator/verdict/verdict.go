@@ -1,20 +1,29 @@
 package verdict
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
 
-// Whole completes a status for programs: what it means is said.
+// Whole completes a status: who serves, and what it all means.
 func Whole(s operator.Status) operator.Status {
 	if s.Processes == nil {
 		s.Processes = map[string]operator.Process{}
 	}
-	level, sentence := Summary(s)
+	s.ServedBy = ""
+	switch {
+	case s.Serves():
+		s.ServedBy = s.Host
+	case s.Peer.Serves:
+		s.ServedBy = s.Peer.Host
+	}
+	level, sentence := of(s)
 	s.Level, s.Sentence = level.String(), sentence
 	return s
 }
@@ -27,16 +36,13 @@ func lost(s operator.Status) bool {
 	return slices.ContainsFunc(s.Alarms, func(a operator.Alarm) bool { return a.ID == alarmLost })
 }
 
-// Summary says in one sentence how the pair is, as this host sees it, and how good that is.
-func Summary(s operator.Status) (operator.Level, string) {
+// of says in one sentence how the pair is, as this host sees it, and how good that is.
+func of(s operator.Status) (operator.Level, string) {
 	level, sentence := judge(s)
-	if lost(s) {
+	switch {
+	case lost(s):
 		return operator.Bad, "updates are lost, see alarms; " + sentence
-	}
-	if level == operator.Good && !s.Witness.None && !s.Witness.Reachable {
-		return operator.Warning, strings.Split(sentence, ":")[0] + ", but no witness answers: the next failure stops the service"
-	}
-	if level == operator.Good && len(s.Alarms) > 0 {
+	case level == operator.Good && len(s.Alarms) > 0:
 		return operator.Warning, sentence + "; see alarms"
 	}
 	return level, sentence
@@ -44,56 +50,142 @@ func Summary(s operator.Status) (operator.Level, string) {
 
 func judge(s operator.Status) (operator.Level, string) {
 	peer := wording.Or(s.Peer.Host, "the other host")
-	switch {
-	case s.Pause == nil || s.Mode != "paired":
-	case s.Serves():
-		return operator.Warning, s.Host + " serves and " + peer + " holds every update, but would not take over while that is paused"
-	case s.Role == "standby" && s.Pause.HeldBack != "":
-		return operator.Bad, s.Host + " holds every update and does not take over, because that is paused: hotpair resume ends it"
-	case s.Role == "standby":
-		return operator.Warning, s.Host + " holds every update, but would not take over from " + peer + " while that is paused"
+	switch s.ServedBy {
+	case "":
+		return operator.Bad, nobody(s, peer)
+	case s.Host:
+		return active(s, peer)
+	}
+	return standby(s, peer)
+}
+
+// nobody says why nobody serves.
+func nobody(s operator.Status, peer string) string {
+	if s.Role == "standby" && s.Peer.Link != evidence.Connected {
+		// It may serve all the same: this host does not hear of it.
+		return fmt.Sprintf("nobody is known to serve: %s, and %s is not heard", waits(s, peer), peer)
 	}
 	switch s.Role {
 	case "starting":
-		return operator.Warning, s.Host + " is starting"
+		return "nobody serves: " + s.Host + " is starting"
 	case "active":
-		switch {
-		case s.RightUntilMS <= 0:
-			return operator.Bad, s.Host + " is active but may not answer: its right has ended"
-		case s.Mode == "paired":
-			return operator.Good, s.Host + " serves and " + peer + " holds every update: either host may fail"
-		}
-		switch s.Peer.Progress {
-		case bus.PeerProbe, bus.PeerCatchingUp, bus.PeerCopying, bus.PeerClose:
-			return operator.Warning, s.Host + " serves alone until " + peer + " is in sync: " + operator.ProgressWord(s.Peer.Progress) + s.Peer.CatchUp.Suffix(", ")
-		}
-		return operator.Warning, s.Host + " serves alone: if it fails, nobody serves"
+		return "nobody serves: " + s.Host + " is active but may not answer: its right has ended"
 	case "takeover":
-		return operator.Warning, s.Host + " is taking over from " + peer
+		return "nobody serves: " + s.Host + " is taking over from " + peer
 	case "handover":
-		return operator.Warning, s.Host + " is handing over to " + peer
+		return "nobody serves: " + s.Host + " is handing over to " + peer
 	case "stopped":
-		return operator.Bad, s.Host + " has stopped"
+		return "nobody serves: " + s.Host + " has stopped"
 	}
-	return judgeStandby(s, peer)
+	return "nobody serves: " + waits(s, peer)
 }
 
-func judgeStandby(s operator.Status, peer string) (operator.Level, string) {
-	switch s.Mode {
-	case "paired":
-		return operator.Good, s.Host + " is standby and in sync: it takes over when " + peer + " fails"
-	case "catching-up":
-		return operator.Warning, s.Host + " is catching up with " + peer + s.CatchUp.Suffix(": ")
-	case "copying":
-		return operator.Warning, s.Host + " is taking a copy of " + peer + "'s database" + s.CatchUp.Suffix(": ")
-	}
+// waits says why a standby does not take over.
+func waits(s operator.Status, peer string) string {
 	switch {
-	case s.WaitingFor != "" && s.Active == peer && s.Peer.Role == "active":
-		return operator.Bad, s.Host + " can't join " + peer + ": " + s.WaitingFor
+	case s.Pause != nil && s.Pause.HeldBack != "":
+		return s.Host + " does not take over, because that is paused: hotpair resume ends it"
 	case strings.HasPrefix(s.WaitingFor, "waiting for "):
-		return operator.Bad, s.Host + " is " + s.WaitingFor
+		return s.Host + " is " + s.WaitingFor
 	case s.WaitingFor != "":
-		return operator.Bad, s.Host + " may not serve: " + s.WaitingFor
+		return s.Host + " may not serve: " + s.WaitingFor
+	case !s.Fit && s.Unfit != "":
+		return s.Host + " can't take over: " + s.Unfit
+	case s.Mode == "paired" && !s.Witness.None && !s.Witness.Reachable:
+		return s.Host + " can't take over: no witness answers"
+	case s.Mode == "paired":
+		return s.Host + " is in sync, and takes over once it is sure that " + peer + " is gone"
 	}
-	return operator.Bad, s.Host + " may not serve and is not in sync"
+	return s.Host + " is not in sync"
+}
+
+// active judges what the host that serves knows.
+func active(s operator.Status, peer string) (operator.Level, string) {
+	without := outage(s, ownDown(s), s.Peer.Down, s.Host)
+	if s.Mode != "paired" {
+		switch s.Peer.Progress {
+		case bus.PeerProbe, bus.PeerCatchingUp, bus.PeerCopying, bus.PeerClose:
+			return operator.Warning, s.Host + " serves alone until " + peer + " is in sync: " + operator.ProgressWord(s.Peer.Progress) + s.Peer.CatchUp.Suffix(", ") + without
+		}
+		return operator.Warning, s.Host + " serves alone: if it fails, nobody serves" + without
+	}
+	holds := s.Host + " serves and " + peer + " holds every update"
+	lacks := slices.DeleteFunc(slices.Clone(s.Peer.Down), func(service string) bool { return slices.Contains(ownDown(s), service) })
+	switch {
+	case s.Pause != nil:
+		return operator.Warning, holds + ", but would not take over while that is paused" + without
+	case s.Peer.Unable != "":
+		return operator.Warning, holds + ", but could not take over: " + s.Peer.Unable + without
+	case !s.Witness.None && !s.Witness.Reachable:
+		return operator.Warning, holds + ", but no witness answers: the next failure stops the service" + without
+	case without != "":
+		return operator.Warning, holds + without
+	case len(lacks) > 0:
+		return operator.Warning, holds + ", but " + services(lacks) + " down on " + peer + ": after a takeover nobody would answer for it"
+	}
+	return operator.Good, holds + ": either host may fail"
+}
+
+// standby judges what a host knows beside the one that serves.
+func standby(s operator.Status, peer string) (operator.Level, string) {
+	without := outage(s, s.Peer.Down, ownDown(s), peer)
+	switch {
+	case s.Mode == "catching-up":
+		return operator.Warning, s.Host + " is catching up with " + peer + s.CatchUp.Suffix(": ") + without
+	case s.Mode == "copying":
+		return operator.Warning, s.Host + " is taking a copy of " + peer + "'s database" + s.CatchUp.Suffix(": ") + without
+	case s.Mode == "paired" && s.Pause != nil:
+		return operator.Warning, s.Host + " holds every update, but would not take over from " + peer + " while that is paused"
+	case s.Mode == "paired" && s.Role == "standby":
+		why := s.WaitingFor
+		if why == "" && !s.Fit {
+			why = s.Unfit
+		}
+		if why == "" && !s.Witness.None && !s.Witness.Reachable {
+			why = "no witness answers"
+		}
+		if why != "" {
+			return operator.Warning, s.Host + " is standby and in sync, but could not take over from " + peer + ": " + why + without
+		}
+		if without != "" {
+			return operator.Warning, s.Host + " is standby and in sync" + without
+		}
+		return operator.Good, s.Host + " is standby and in sync: it takes over when " + peer + " fails"
+	case s.Role != "standby":
+		return operator.Warning, peer + " serves, and " + s.Host + " is " + s.Role + without
+	case s.WaitingFor != "":
+		return operator.Bad, s.Host + " can't join " + peer + ", which serves: " + s.WaitingFor
+	}
+	return operator.Bad, s.Host + " is not in sync with " + peer + ", which serves"
+}
+
+// ownDown are this host's services that are not ready.
+func ownDown(s operator.Status) (services []string) {
+	for name, p := range s.Processes {
+		if service, is := strings.CutPrefix(name, bus.ProcessBusiness+"."); is && p.State != "ready" {
+			services = append(services, service)
+		}
+	}
+	slices.Sort(services)
+	return services
+}
+
+// outage says which services nobody answers for, as the end of a sentence; "" when there is none. down are those that the host
+// that serves lacks, elsewhere those that the other one does.
+func outage(s operator.Status, down, elsewhere []string, serves string) string {
+	if len(down) == 0 {
+		return ""
+	}
+	where := " down on " + serves
+	if s.Mode == "paired" && !slices.ContainsFunc(down, func(service string) bool { return !slices.Contains(elsewhere, service) }) {
+		where = " down on both hosts"
+	}
+	return "; " + services(down) + where
+}
+
+func services(names []string) string {
+	if len(names) == 1 {
+		return "service " + names[0] + " is"
+	}
+	return "services " + strings.Join(names, ", ") + " are"
 }

@@ -79,7 +79,7 @@ func next(t *testing.T, messages <-chan message, what string, wanted func(messag
 func kindIs(kind string) func(message) bool { return func(m message) bool { return m.kind == kind } }
 
 func TestStream_TellsWhatChanges(t *testing.T) {
-	h := &operatortest.Host{Now: operator.Status{Host: "a", Role: "standby", Mode: "paired", InSync: []string{"a", "b"}, Witness: operator.Witness{Reachable: true}}, Other: operator.Status{Host: "b", Role: "active"}}
+	h := &operatortest.Host{Now: operator.Status{Host: "a", Role: "standby", Mode: "paired", Fit: true, Peer: operator.Peer{Host: "b", Serves: true}, InSync: []string{"a", "b"}, Witness: operator.Witness{Reachable: true}}, Other: operator.Status{Host: "b", Role: "active"}}
 	messages := follow(t, serve(t, h), "")
 	var s operator.Status
 	m := next(t, messages, "status", kindIs("status"))

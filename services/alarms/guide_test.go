@@ -1,0 +1,113 @@
+package alarms
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/role"
+)
+
+// causes make the cause of an alarm: the facts of one look after the other, a second apart.
+var causes = map[string]func(n int) Facts{
+	TwoActives: func(int) Facts {
+		v := role.View{Role: role.Active, Serving: true, Epoch: 7, HasPeer: true, HeardAt: time.Hour}
+		v.Peer = role.PeerView{Member: role.Member{Host: "b"}, Role: role.Active, Serving: true, Epoch: 8}
+		return Facts{View: v}
+	},
+	OtherPair: func(int) Facts {
+		return Facts{View: role.View{Foreign: "the witness keeps the record of another pair"}}
+	},
+	WitnessWentBack: func(int) Facts { return Facts{View: role.View{Foreign: "older"}, WentBack: "the witness went back"} },
+	WitnessReplaced: func(int) Facts { return Facts{Replaced: "another one answers"} },
+	PeerRefuses:     func(int) Facts { return Facts{Unheard: "another secret"} },
+	EpochAhead: func(int) Facts {
+		return Facts{View: role.View{Role: role.Standby, Known: 7}, Terminals: &bus.TerminalState{HighestEpoch: 9}}
+	},
+	AsideCommitted: func(int) Facts { return Facts{Updater: &bus.UpdaterState{Aside: 3, AsideCommitted: 1}} },
+	Aside:          func(int) Facts { return Facts{Updater: &bus.UpdaterState{Aside: 3}} },
+	ProcessFailed: func(int) Facts {
+		return Facts{Processes: []ProcessFacts{{Name: "business.kv", GaveUp: true, Last: "exit 1"}}}
+	},
+	DiskNearlyFull: func(int) Facts {
+		return Facts{Updater: &bus.UpdaterState{Disk: &bus.DiskSpace{Size: 20 << 30, Free: 1 << 20}}}
+	},
+	RestartStorm: func(n int) Facts { return Facts{Processes: []ProcessFacts{{Name: "business.kv", Restarts: n}}} },
+	NoWitness:    func(int) Facts { return Facts{Witness: &WitnessFacts{Address: "w:1", Problem: "refused"}} },
+	SoloTooLong:  func(int) Facts { return Facts{View: role.View{Role: role.Active, Mode: role.Solo}} },
+	SlowDisk: func(int) Facts {
+		return Facts{Updater: &bus.UpdaterState{OwnStuck: true, OldestFrame: 3 * time.Second}}
+	},
+	AuditUnfinished: func(int) Facts { return Facts{Unaudited: "a terminal did not answer"} },
+	EventsUnsaved:   func(int) Facts { return Facts{Unsaved: errors.New("no space")} },
+}
+
+// elsewhere are the alarms that others raise, with the test that makes their cause.
+var elsewhere = map[string]string{
+	UpdatesLost:    "TestAudit_SumsUpAndTellsEverywhere",
+	VerifyMismatch: "TestVerify_RaisesWhatDiffers",
+	Paused:         "TestPause_RaisesItsAlarms",
+	PauseEnding:    "TestPause_RaisesItsAlarms",
+}
+
+// The guide promised an alarm that nothing raised: a host with another secret was refused without a word. Every alarm of the guide is
+// raised here by a watch that sees its cause, or by the test that is named.
+func TestFault_B12_EveryAlarmOfTheGuideIsRaisedByItsCause(t *testing.T) {
+	guide, err := os.ReadFile("../../deployments/OPERATIONS.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := testsBelow(t, "..")
+	rows := regexp.MustCompile("(?m)^\\| `([a-z-]+)` \\| (critical|warning) \\|").FindAllStringSubmatch(string(guide), -1)
+	if len(rows) != len(Table()) {
+		t.Errorf("the guide has %d alarms, the table %d", len(rows), len(Table()))
+	}
+	for _, row := range rows {
+		id := row[1]
+		if name, is := elsewhere[id]; is {
+			if !strings.Contains(tests, "func "+name+"(") {
+				t.Errorf("%s: there is no %s", id, name)
+			}
+			continue
+		}
+		cause, is := causes[id]
+		if !is {
+			t.Errorf("%s: no test makes its cause", id)
+			continue
+		}
+		a := NewSet("a", 1)
+		w := NewWatch(a, nil)
+		for n := range 30 {
+			f := cause(n)
+			f.Host, f.Lease, f.Now, f.Wall = "a", time.Hour, time.Hour+time.Duration(n)*time.Second, time.Now()
+			w.look(f.Now, judge(f, w.earlier.add(f), a.IsRaised(DiskNearlyFull)))
+		}
+		if !a.IsRaised(id) {
+			t.Errorf("%s: not raised by its cause; raised are %v", id, a.List())
+		}
+	}
+}
+
+// testsBelow gives the text of all tests below a folder.
+func testsBelow(t *testing.T, folder string) string {
+	t.Helper()
+	var all strings.Builder
+	err := filepath.WalkDir(folder, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		all.Write(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all.String()
+}

@@ -23,6 +23,7 @@ import (
 	"github.com/hotpair/hotpair/services/business/ledger"
 	"github.com/hotpair/hotpair/services/business/sequence"
 	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/logs"
 	"github.com/hotpair/hotpair/services/mainprocess"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/command"
@@ -92,7 +93,7 @@ func commands() *cobra.Command {
 	root.AddCommand(command.Commands()...)
 	root.AddCommand(command.BackupCommands(archive.Files{})...)
 	root.AddCommand(
-		serve("supervisor", "Run a host: start its main and watch it", hostName, supervise),
+		supervisorCommand(),
 		serve("main", "Decide who serves, and run the host's processes (started by supervisor)", hostName, mainprocess.Run),
 		serve("updater", "Write the database and replicate it (started by main)", updaterName, update),
 		serve("terminal-if", "Dial the terminals and relay their requests (started by main)", relayName, terminalif.Run),
@@ -125,13 +126,22 @@ func serve[T settings, P config.Spec[T]](name, short string, host func(T) string
 	return &cobra.Command{
 		Use: name, Short: short, Args: cobra.NoArgs,
 		Long: short + ".\nEverything is set by the environment, see hotpair help env.",
-		RunE: func(cmd *cobra.Command, _ []string) error { return start[T, P](cmd, name, host, run) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return start[T, P](cmd, name, host, func(ctx context.Context, c T, log *slog.Logger, _ io.Writer) error { return run(ctx, c, log) })
+		},
 	}
 }
 
-func supervise(ctx context.Context, c config.Host, log *slog.Logger) error {
-	process.FewProcessors(1) // it only watches
-	return (&supervisor.Supervisor{Host: c, Environ: os.Environ(), Logger: log}).Run(ctx)
+// supervisorCommand is the supervisor, which passes on what everything below it logs.
+func supervisorCommand() *cobra.Command {
+	c := serve[config.Host]("supervisor", "Run a host: start its main and watch it", hostName, nil)
+	c.RunE = func(cmd *cobra.Command, _ []string) error {
+		return start(cmd, "supervisor", hostName, func(ctx context.Context, c config.Host, log *slog.Logger, lines io.Writer) error {
+			process.FewProcessors(1) // it only watches
+			return (&supervisor.Supervisor{Host: c, Environ: os.Environ(), Logger: log, Lines: lines}).Run(ctx)
+		})
+	}
+	return c
 }
 
 // updaterMemory is what an updater may have before garbage is collected as often as usual, in bytes: it lives on some MB,
@@ -153,7 +163,7 @@ func businessCommand() *cobra.Command {
 		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := func(c config.Business) string { return c.Host }
-			return start(cmd, "business."+args[0], name, func(ctx context.Context, c config.Business, log *slog.Logger) error {
+			return start(cmd, "business."+args[0], name, func(ctx context.Context, c config.Business, log *slog.Logger, _ io.Writer) error {
 				process.FewProcessors(1) // work of microseconds for each request
 				return business.Run(ctx, c, services[args[0]], log)
 			})
@@ -166,20 +176,23 @@ type logged struct{ error }
 
 func (l *logged) Unwrap() error { return l.error }
 
-// start loads the settings of a process, makes sure of its parent, and runs it.
-func start[T settings, P config.Spec[T]](cmd *cobra.Command, name string, host func(T) string, run func(context.Context, T, *slog.Logger) error) error {
+// start loads the settings of a process, makes sure of its parent, and runs it. Nothing that becomes of its log holds or
+// ends it; lines of others go the same way.
+func start[T settings, P config.Spec[T]](cmd *cobra.Command, name string, host func(T) string, run func(_ context.Context, _ T, log *slog.Logger, lines io.Writer) error) error {
+	process.Outlive()
 	c, err := config.Load[T, P](os.Environ())
 	if err != nil {
 		process.SayLastWords(os.Environ(), err)
 		return err
 	}
-	log := c.Logger(cmd.ErrOrStderr(), host(c), name)
+	log, lines := logs.Start(cmd.ErrOrStderr(), func(w io.Writer) *slog.Logger { return c.Logger(w, host(c), name) })
+	defer lines.Close()
 	if _, err = process.Inherit(os.Environ()); err == nil {
-		err = run(cmd.Context(), c, log)
+		err = run(cmd.Context(), c, log, lines)
 	}
 	if err != nil {
-		log.Error("process ends", "error", err)
 		process.SayLastWords(os.Environ(), err)
+		log.Error("process ends", "error", err)
 		return &logged{err}
 	}
 	return nil

@@ -15,7 +15,6 @@ import (
 	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/fault"
 	"github.com/hotpair/hotpair/services/lease"
-	"github.com/hotpair/hotpair/services/pace"
 )
 
 // linkUser is the other main on this one's server.
@@ -45,7 +44,7 @@ type Config struct {
 	Peer     string // host:port of the other main's
 	Password string // of either main on the other's server
 	Network  bus.Network
-	Interval time.Duration // of beats
+	Interval time.Duration // in which main calls Now
 	Clock    lease.Clock
 	Main     Main
 	Log      *slog.Logger
@@ -121,7 +120,7 @@ func Hear[Q interface{ From() bus.LinkSender }, A any](l *Link, e bus.Endpoint[Q
 	})
 }
 
-// Run dials the other main for ever and beats on the connection.
+// Run dials the other main for ever. On the connection it beats when Now is called.
 func (l *Link) Run(ctx context.Context) error {
 	_ = Keep(ctx, func(ctx context.Context) error { // ends with ctx only
 		conn, err := l.dial(ctx)
@@ -146,16 +145,13 @@ func (l *Link) Run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// beatOn beats until the connection is lost.
+// beatOn beats whenever main says so, until the connection is lost. There is no clock here: a beat that this goroutine made
+// by itself would prove that it lives, and the other main would go on waiting for one that decides nothing any more.
 func (l *Link) beatOn(ctx context.Context, conn *bus.Conn) {
-	tick := time.NewTimer(pace.Next(l.config.Interval))
-	defer tick.Stop()
 	for {
-		l.send(ctx, conn)
 		select {
-		case <-tick.C:
-			tick.Reset(pace.Next(l.config.Interval))
 		case <-l.beatCh:
+			l.send(ctx, conn)
 		case <-conn.Up().Done():
 			return
 		case <-ctx.Done():
@@ -245,7 +241,8 @@ func (l *Link) Calls() *bus.Router { return l.calls }
 // Inside are the own connections to the server: when one is lost, nobody answers the other main any more.
 func (l *Link) Inside() []*bus.Conn { return l.inside }
 
-// Now beats at once. Never blocks.
+// Now beats at once, if there is a connection. Main calls it from what decides, each time that has turned and at least once
+// in each interval. Never blocks.
 func (l *Link) Now() {
 	select {
 	case l.beatCh <- struct{}{}:

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -34,6 +35,7 @@ type end struct {
 	replies  chan bus.BeatReply
 	seen     chan evidence.State
 	messages chan said
+	stuck    atomic.Bool // it decides nothing any more
 	stop     func()
 }
 
@@ -70,6 +72,19 @@ func startEndOn(t *testing.T, network bus.Network, name, listen, peer, password 
 	}
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = e.Run(ctx) })
+	wg.Go(func() {
+		for tick := time.NewTicker(20 * time.Millisecond); ; {
+			select {
+			case <-tick.C:
+				if !e.stuck.Load() {
+					e.Now()
+				}
+			case <-ctx.Done():
+				tick.Stop()
+				return
+			}
+		}
+	})
 	e.stop = sync.OnceFunc(func() { cancel(); wg.Wait(); e.Close() })
 	t.Cleanup(e.stop)
 	return e
@@ -185,6 +200,34 @@ func TestLink_BeatsWaitBehindNoCall(t *testing.T) {
 	stall.Go()
 	if err := <-stuck; err != nil {
 		t.Errorf("the call, once the line moves: %v", err)
+	}
+}
+
+// TestFault_B1_BeatsOnlyWhileMainTurns: beats were made by a goroutine of the link. A main that hung elsewhere, as in a line of
+// its log, went on beating, and its standby waited for it for ever.
+func TestFault_B1_BeatsOnlyWhileMainTurns(t *testing.T) {
+	la, lb := freePort(t), freePort(t)
+	a := startEnd(t, "a", la, lb, "secret")
+	startEnd(t, "b", lb, la, "secret")
+	<-a.replies
+	a.stuck.Store(true)
+	for on := true; on; { // what was on its way
+		select {
+		case <-a.replies:
+		case <-time.After(500 * time.Millisecond):
+			on = false
+		}
+	}
+	select {
+	case <-a.replies:
+		t.Error("it beats and decides nothing")
+	case <-time.After(time.Second): // fifty beats
+	}
+	a.stuck.Store(false)
+	select {
+	case <-a.replies:
+	case <-time.After(10 * time.Second):
+		t.Error("it decides again and does not beat")
 	}
 }
 

@@ -27,6 +27,8 @@ type actor interface {
 	stepped(role.View, lease.Right)
 	// perform begins an action.
 	perform(role.Action)
+	// ticked is told when the step of a tick is done: the loop turns. It comes once in each interval at least, while it does.
+	ticked()
 }
 
 // driver owns the role machine: it is the only goroutine that touches it.
@@ -92,6 +94,9 @@ func (d *driver) Run(ctx context.Context, to actor) error {
 			continue
 		}
 		d.step(e, to)
+		if _, tick := e.in.(role.Tick); tick {
+			to.ticked()
+		}
 	}
 }
 

@@ -16,6 +16,7 @@ type idle struct{}
 
 func (idle) stepped(role.View, lease.Right) {}
 func (idle) perform(role.Action)            {}
+func (idle) ticked()                        {}
 
 // A main that wakes up late tells its machine so whatever comes first: also what is no input of the machine (T11).
 func TestDriver_IsToldOfItsLatenessBeforeAnything(t *testing.T) {
@@ -33,6 +34,42 @@ func TestDriver_IsToldOfItsLatenessBeforeAnything(t *testing.T) {
 		d.during(ctx, func() { steps <- d.View().Steps })
 		if got := <-steps; got != 1 {
 			t.Errorf("the machine had taken %d inputs when something else was done, want the late tick", got)
+		}
+		cancel()
+		<-ended
+	})
+}
+
+// held is an actor that hangs in what it performs until it is let go.
+type held struct {
+	idle
+	ticks chan struct{}
+	hang  chan struct{} // closed: nothing hangs
+}
+
+func (h held) ticked()                        { h.ticks <- struct{}{} }
+func (h held) stepped(role.View, lease.Right) { <-h.hang }
+
+// TestFault_B1_TellsThatItTurnsOnlyWhileItDoes: what proves to the other main that this one decides comes from the loop that
+// decides. A loop that hung, in a line of its log, was beaten for by another goroutine.
+func TestFault_B1_TellsThatItTurnsOnlyWhileItDoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		clock := func() time.Duration { return time.Since(began) }
+		const tick = time.Second
+		d := newDriver(role.New(role.Config{Host: "a", Lease: 8 * tick}, 0), clock, tick, slog.New(slog.DiscardHandler))
+		h := held{ticks: make(chan struct{}, 100), hang: make(chan struct{})}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { defer close(ended); _ = d.Run(ctx, h) }()
+		time.Sleep(10 * tick)
+		if n := len(h.ticks); n != 0 {
+			t.Errorf("%d ticks of a loop that hangs", n)
+		}
+		close(h.hang)
+		time.Sleep(10 * tick)
+		if n := len(h.ticks); n < 8 {
+			t.Errorf("%d ticks in ten intervals", n)
 		}
 		cancel()
 		<-ended

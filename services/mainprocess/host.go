@@ -63,6 +63,9 @@ func (h *host) stepped(v role.View, right lease.Right) {
 	h.measures.stepped(v)
 }
 
+// ticked beats to the other main: it is what proves that this one decides.
+func (h *host) ticked() { h.peer.link.Now() }
+
 // ProcessUp is told of each process that can do its work.
 func (h *host) ProcessUp(name string) {
 	switch name {

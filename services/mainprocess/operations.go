@@ -22,7 +22,7 @@ func (h *host) makeOperations(ctx context.Context, link *bus.Router, asked bus.G
 }
 
 // Announce implements operations.Main.
-func (h *host) Announce() { h.peer.link.Now() }
+func (h *host) Announce() { h.driver.during(h.ctx, h.peer.link.Now) }
 
 // IsUp implements operations.Processes.
 func (h *host) IsUp(name string) bool { return h.processes.IsUp(name) }

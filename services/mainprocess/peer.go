@@ -133,6 +133,7 @@ func (p *peer) Beat() bus.Beat { return p.beat(p.driver.View()) }
 func (p *peer) LinkSeen(e evidence.State) {
 	p.seen.Store(int64(e))
 	p.giveEvidence()
+	p.driver.inputs <- envelope{do: p.link.Now} // on a new connection at once, if the machine turns
 }
 
 // Beaten answers a beat of the other main with what the machine makes of it in that very step.

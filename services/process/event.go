@@ -17,7 +17,7 @@ type Ready struct {
 	Took time.Duration
 }
 
-// Frozen means that the process did not beat for Silent. It is being killed; Exited follows.
+// Frozen means that the process did not beat for Silent. It has been killed; Exited follows.
 type Frozen struct {
 	PID    int
 	Silent time.Duration

@@ -81,6 +81,15 @@ func EnsureParent(pid int) error {
 	return nil
 }
 
+// Outlive lets this process, and what it starts, live on without its log and without the terminal that it was started
+// from: a reader of standard output or error that went away costs what is written and nothing else, and a hang-up is
+// ignored. A host is ended by SIGTERM, which hands over.
+func Outlive() {
+	// Not ignored, which programs that are started would inherit: with somebody to tell, a write fails instead of ending us.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	signal.Ignore(syscall.SIGHUP)
+}
+
 // Context returns a context that the first SIGTERM or SIGINT ends, for a clean stop. The second one ends the process
 // at once by its default action, and so, by the parent-death signal, everything below it. SIGINT counts only where it
 // is not ignored, see Inherit.

@@ -122,8 +122,8 @@ func (k *Keeper) once(ctx context.Context, restarts *Restarts) (stopped bool, er
 			if silent, frozen := k.look(time.Now()); frozen {
 				looks = nil
 				k.set(func(s *Status) { s.State = StateFrozen })
+				_ = child.Kill() // of a child of ours it can fail only because it is gone; told afterwards, telling might be slow
 				k.emit(Frozen{PID: child.PID(), Silent: silent})
-				_ = child.Kill() // of a child of ours it can fail only because it is gone
 			}
 		case <-k.readied:
 			k.emit(Ready{PID: child.PID(), Took: time.Since(began)})

@@ -239,3 +239,34 @@ func TestKeeper_SpecThatFailsCountsAsFailure(t *testing.T) {
 		t.Errorf("%+v", started)
 	}
 }
+
+// TestFault_E4_KillsBeforeItTells: a keeper that told first left a frozen process alive for as long as who was told took, as a
+// log on a file system that hung did.
+func TestFault_E4_KillsBeforeItTells(t *testing.T) {
+	told := make(chan Exit, 1)
+	k := &Keeper{Patience: 100 * time.Millisecond, StartPatience: 100 * time.Millisecond, Policy: DefaultPolicy(), Grace: time.Second,
+		Spec: func(context.Context) (Spec, error) {
+			return Spec{Name: "leaf", Environ: []string{"HELPER=leaf"}}, nil
+		}}
+	k.Events = func(e Event) {
+		if _, frozen := e.(Frozen); frozen {
+			k.mu.Lock()
+			child := k.child
+			k.mu.Unlock()
+			select {
+			case <-child.Done(): // while this still holds the keeper
+				told <- child.Wait()
+			case <-time.After(10 * time.Second):
+				close(told)
+			}
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- k.Run(ctx) }()
+	if exit, dead := <-told; !dead || exit.Signal != syscall.SIGKILL {
+		t.Errorf("not dead when it was told: %v", exit)
+	}
+	cancel()
+	<-ended
+}

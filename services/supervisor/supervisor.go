@@ -9,6 +9,9 @@
 // long ago. What is left after a deadline is killed: the holders of the lifeline and the supervisor's own children,
 // never a name or a number from a list.
 //
+// What main and everything below it logs comes through a pipe that the supervisor always reads: on a disk that hangs, whoever
+// writes can't even be killed until it goes on, and of a host that may befall nobody but the one goroutine here that writes.
+//
 // A host is stopped by SIGTERM to the supervisor, which hands it on to main alone; a second signal ends everything at
 // once, because all die with their parent.
 //
@@ -21,6 +24,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"sync"
@@ -55,10 +59,12 @@ type Supervisor struct {
 	Path    string   // main's program; "" is the running binary
 	Args    []string // main's arguments; nil is "main"
 	Logger  *slog.Logger
+	Lines   io.Writer     // takes what main and everything below it writes, and never waits; nil: they write where this process does
 	Grace   time.Duration // for a clean stop; 0 is 15 s
 
 	keeper *process.Keeper
-	run    *run // of the main that was started last
+	run    *run     // of the main that was started last
+	output *os.File // where main writes; nil: where this process does
 }
 
 // run is what belongs to one run of main.
@@ -75,6 +81,13 @@ type run struct {
 func (s *Supervisor) Run(ctx context.Context) error {
 	if err := lead(); err != nil {
 		return err
+	}
+	if s.Lines != nil {
+		passing, err := s.passOn()
+		if err != nil {
+			return err
+		}
+		defer passing()
 	}
 	s.keeper = &process.Keeper{
 		Spec:          s.next,
@@ -138,6 +151,7 @@ func (s *Supervisor) next(ctx context.Context) (process.Spec, error) {
 		LifelineFD: lifeline.FD(),
 		Slack:      process.Patient,
 		Priority:   process.Urgent,
+		Output:     s.output,
 		Files:      []process.File{{Variable: process.SupervisorVariable, File: write}},
 	}, nil
 }

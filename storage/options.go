@@ -3,6 +3,7 @@ package storage
 import (
 	"cmp"
 	"log/slog"
+	"math/bits"
 	"time"
 
 	"github.com/hotpair/hotpair/storage/layout"
@@ -22,7 +23,7 @@ type Options struct {
 	// KeepHistory: the bounds do not count, nothing is trimmed. It is for who opens data of a pair without its settings.
 	KeepHistory bool
 	// InitialMmapSize is the address space reserved for the database, in bytes: while the file is smaller no
-	// commit ever waits for a view. It costs no memory. Default 16 GiB.
+	// commit ever waits for a view. It costs no memory. Default 16 GiB, and 1 GiB where addresses have 32 bits.
 	InitialMmapSize int
 	// WatchSpace is a key space whose changes are counted by Store.Changes; empty: none is.
 	WatchSpace string
@@ -30,12 +31,15 @@ type Options struct {
 	Logger *slog.Logger
 }
 
+// initialMmapSize is 16 GiB with addresses of 64 bits, and 1 GiB with 32.
+const initialMmapSize = 1 << (30 + 4*(bits.UintSize/64))
+
 // withDefaults fills in what was left open.
 func (o Options) withDefaults() Options {
 	o.MaxUpdates = cmp.Or(o.MaxUpdates, 1_000_000)
 	o.MaxAge = cmp.Or(o.MaxAge, 7*24*time.Hour)
 	o.MaxBytes = cmp.Or(o.MaxBytes, 1<<30)
-	o.InitialMmapSize = cmp.Or(o.InitialMmapSize, 16<<30)
+	o.InitialMmapSize = cmp.Or(o.InitialMmapSize, initialMmapSize)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -3,6 +3,7 @@ package operations
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -78,27 +79,15 @@ func (o *Operations) SystemChanged() {
 	})
 }
 
-// readTable reads the whole table. When that fails the updater is down, or in the middle of a copy, and tells when that
-// is over.
+// readTable reads the whole table. When that fails the updater is down, in the middle of a copy, or tells of one change after
+// the other; each of them tells when it is over, and the table is read again then.
 func (o *Operations) readTable() {
-	var rows []bus.TableRow
-	var revision uint64
-	for after, first := "", true; ; first = false {
-		page, err := bus.CallTable.PostWait(o.ctx, o.Calls, bus.TableRequest{After: after, Limit: tablePage}, tableDeadline)
-		if err != nil {
-			o.Log.Debug("the table of terminals can't be read", "error", err)
-			return
-		}
-		if !first && page.Revision != revision {
-			rows, after, first = nil, "", true
-			continue
-		}
-		revision = page.Revision
-		rows = append(rows, page.Rows...)
-		if !page.More || len(page.Rows) == 0 {
-			break
-		}
-		after = page.Rows[len(page.Rows)-1].ID
+	revision, rows, err := wholeTable(func(after string) (bus.TablePage, error) {
+		return bus.CallTable.PostWait(o.ctx, o.Calls, bus.TableRequest{After: after, Limit: tablePage}, tableDeadline)
+	})
+	if err != nil {
+		o.Log.Debug("the table of terminals can't be read", "error", err)
+		return
 	}
 	if revision == 0 {
 		rows = o.environment()
@@ -112,6 +101,36 @@ func (o *Operations) readTable() {
 		o.Log.Info("the table of terminals has changed", "terminals", len(rows), "revision", revision)
 		t.tell(o)
 	}
+}
+
+// tableReadings bounds how often a table that changes between two pages is begun anew.
+const tableReadings = 16
+
+// errTableMoves says that the table changed during each of tableReadings readings.
+var errTableMoves = errors.New("it changes faster than it is read")
+
+// wholeTable reads all pages of one revision, beginning anew when the table changes between two of them. Errors: those of
+// page, errTableMoves.
+func wholeTable(page func(after string) (bus.TablePage, error)) (revision uint64, rows []bus.TableRow, err error) {
+	for range tableReadings {
+		rows = nil
+		for after := ""; ; after = rows[len(rows)-1].ID {
+			p, err := page(after)
+			if err != nil {
+				return 0, nil, err
+			}
+			if after == "" {
+				revision = p.Revision
+			} else if p.Revision != revision {
+				break
+			}
+			rows = append(rows, p.Rows...)
+			if !p.More || len(p.Rows) == 0 {
+				return revision, rows, nil
+			}
+		}
+	}
+	return 0, nil, errTableMoves
 }
 
 // TellTerminals is told that terminal-if is up: it is ordered to have the terminals of the table.

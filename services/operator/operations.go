@@ -2,6 +2,7 @@ package operator
 
 import (
 	"fmt"
+	"math"
 	"net/http"
 	"time"
 
@@ -37,7 +38,7 @@ var (
 	CallDiverged = Operation[bus.AsideRequest, bus.AsidePage]{Name: "history diverged", Method: http.MethodGet, Path: "/api/v1/history/diverged", Where: Own, Role: View, Within: answerWithin,
 		Says: "Updates that only this host had and that were set aside: the files, or what one holds.",
 		Check: func(q *bus.AsideRequest) error {
-			if q.Limit > MaxHistory || q.From > 1<<31 {
+			if q.Limit > MaxHistory || q.From > math.MaxInt32 {
 				return fmt.Errorf("%w: limit is at most %d", ErrUsage, MaxHistory)
 			}
 			return nil

@@ -41,6 +41,8 @@ type Memory struct {
 	pins      []bus.Alarm   // alarms of the pair that wait to be acknowledged
 	listeners map[int]chan bus.Event
 	next      int
+	folds     folds
+	holding   chan struct{} // one token: something was held back
 	changed   chan struct{} // closed and replaced at each change
 }
 
@@ -51,11 +53,12 @@ type handedEvent struct {
 }
 
 func NewMemory(host string, incarnation uint64) *Memory {
-	return &Memory{host: host, incarnation: incarnation, now: time.Now, listeners: map[int]chan bus.Event{}, changed: make(chan struct{})}
+	return &Memory{host: host, incarnation: incarnation, now: time.Now, listeners: map[int]chan bus.Event{}, changed: make(chan struct{}), holding: make(chan struct{}, 1)}
 }
 
 // Add notes a step of a takeover or an event beside it. One that opens a procedure is where the times of the later steps begin.
-func (s *Memory) Add(e bus.Event, opens bool) bus.Event {
+// told: it was not held back, as one that is told again and again is.
+func (s *Memory) Add(e bus.Event, opens bool) (_ bus.Event, told bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e.Time = s.now()
@@ -68,7 +71,7 @@ func (s *Memory) Add(e bus.Event, opens bool) bus.Event {
 	if e.Step == "B9" || e.Step == "B6" {
 		s.began = time.Time{}
 	}
-	return s.keep(e)
+	return s.fold(e)
 }
 
 // Note adds an event that belongs to no procedure under way.
@@ -76,21 +79,54 @@ func (s *Memory) Note(e bus.Event) bus.Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e.Time = s.now()
-	return s.keep(e)
+	e, _ = s.fold(e)
+	return e
 }
 
-// keep numbers an event, remembers it and tells who listens. The lock is held.
-func (s *Memory) keep(e bus.Event) bus.Event {
-	s.number++
-	e.Host, e.Incarnation, e.Number = s.host, s.incarnation, s.number
+// fold keeps an event, or holds it back. Who listens hears it all the same. The lock is held.
+func (s *Memory) fold(e bus.Event) (_ bus.Event, told bool) {
+	e.Host, e.Incarnation = s.host, s.incarnation
 	e.Cut()
-	s.await(e)
+	if s.folds.take(e) {
+		e = s.keep(e)
+		s.hear(e)
+		return e, true
+	}
+	s.hear(e)
+	select {
+	case s.holding <- struct{}{}:
+	default:
+	}
+	return e, false
+}
+
+// release keeps one event for all that were held back, when its time has come; all: now. wait is until the next one; 0 is never.
+func (s *Memory) release(all bool) (told []bus.Event, wait time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list, wait := s.folds.due(s.now(), all)
+	for _, e := range list {
+		told = append(told, s.keep(e))
+	}
+	return told, wait
+}
+
+// hear tells who listens. The lock is held.
+func (s *Memory) hear(e bus.Event) {
 	for _, l := range s.listeners {
 		select {
 		case l <- e:
 		default: // a listener that does not read misses events, the log has them
 		}
 	}
+}
+
+// keep numbers an event and remembers it. The lock is held.
+func (s *Memory) keep(e bus.Event) bus.Event {
+	s.number++
+	e.Number = s.number
+	e.Cut()
+	s.await(e)
 	s.tell()
 	return e
 }

@@ -83,6 +83,7 @@ func (r *Recorder) Unsaved() error {
 func (r *Recorder) Run(ctx context.Context) error {
 	var handing sync.WaitGroup
 	handing.Go(func() { r.hand(ctx) })
+	handing.Go(func() { r.unfold(ctx) })
 	saved := make(chan struct{})
 	go func() {
 		defer close(saved)
@@ -156,10 +157,40 @@ func (r *Recorder) keep(ctx context.Context, s *spool, saved uint64) error {
 				return err
 			}
 		case <-ctx.Done():
+			r.tell(r.events.release(true))
 			fresh, _ := r.events.after(saved)
 			return s.append(plain(fresh))
 		}
 	}
+}
+
+// unfold tells what was held back when its time has come, until ctx ends.
+func (r *Recorder) unfold(ctx context.Context) {
+	for {
+		wait := r.tell(r.events.release(false))
+		var due <-chan time.Time
+		if wait > 0 {
+			due = time.After(wait)
+		}
+		select {
+		case <-r.events.holding:
+			// More of what is held back already changes nothing of when it is told.
+			if wait > 0 && pace.Rest(ctx, min(wait, foldFirst/10)) != nil {
+				return
+			}
+		case <-due:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// tell writes a line of the log for what stands for many events.
+func (r *Recorder) tell(list []bus.Event, wait time.Duration) time.Duration {
+	for _, e := range list {
+		r.log.Info(e.Text, "epoch", e.Epoch, "kind", e.Kind)
+	}
+	return wait
 }
 
 func plain(pending []pendingEvent) []bus.Event {

@@ -62,7 +62,11 @@ func (r *reports) stepped() {
 
 // tell makes an event and a line of the log. opens: it is the first step of a procedure.
 func (r *reports) tell(e bus.Event, opens bool) {
-	e = r.events.Add(e, opens)
+	e, told := r.events.Add(e, opens)
+	if !told {
+		r.log.Debug(e.Text, "epoch", e.Epoch)
+		return
+	}
 	attributes := []any{"epoch", e.Epoch}
 	if e.Step != "" {
 		attributes = append(attributes, "step", e.Step)

@@ -66,6 +66,9 @@ func (m *Machine) Canonical(c *canon.Writer) {
 	c.Until(m.promisedUntil)
 	c.Position(m.heardCommit)
 	c.Until(m.retryAfter)
+	c.Until(m.retryFirst)
+	c.Byte(byte(m.abandoned))
+	c.Bools(m.abandoned > 0 && m.tried == m.situation())
 	c.EpochNumber(m.term.epoch)
 	if m.term.epoch != 0 {
 		c.Since(m.term.since, lease)

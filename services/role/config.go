@@ -25,6 +25,9 @@ func (c Config) soloRight() time.Duration { return c.Lease / 4 }
 // unanswered is when an active whose own beats get no reply gives the standby up.
 func (c Config) unanswered() time.Duration { return c.Lease / 2 }
 
+// longestRetry bounds how often the wait after a takeover that came to nothing is doubled: from a quarter of the lease to eight.
+const longestRetry = 5
+
 // handOverDeadline of each half: to drain, and for the successor to take the epoch.
 func handOverDeadline(lease time.Duration) time.Duration { return max(lease, 500*time.Millisecond) }
 

@@ -139,3 +139,12 @@ func (m *Machine) mayHandOver() string {
 	}
 	return ""
 }
+
+// mayRetry reports whether the wait after a takeover that came to nothing is over.
+func (m *Machine) mayRetry() bool {
+	return m.now >= m.retryAfter || m.now >= m.retryFirst && m.abandoned > 0 && m.tried != m.situation()
+}
+
+func (m *Machine) situation() situation {
+	return situation{m.revision, m.readFailed, m.evidence, m.fit.Fit, m.updater.Position != position.Position{}}
+}

@@ -29,7 +29,7 @@ func (m *Machine) proceedStandby() {
 		return
 	}
 	m.writePause()
-	if m.attempt.open() || m.now < m.retryAfter {
+	if m.attempt.open() || !m.mayRetry() {
 		return
 	}
 	if ok, _ := m.Eligible(); !ok {

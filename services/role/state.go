@@ -77,8 +77,11 @@ type outliving struct {
 	// promisedUntil: a promise binds whatever the host has become since (V4, V7).
 	promisedUntil time.Duration
 	// retryAfter is when a host that was unfit, or failed, may take over again; being active in between, by a hand-over, does
-	// not make it fitter.
-	retryAfter time.Duration
+	// not make it fitter. abandoned counts takeovers that came to nothing in the situation tried; when that has changed the wait ends
+	// at retryFirst.
+	retryAfter, retryFirst time.Duration
+	abandoned              int
+	tried                  situation
 	// readd: a standby that breaks the pair again and again waits longer each time, in the next term too (T7).
 	readd restraint.Backoff
 	// handedOver: one cause leads to one hand-over only, in whatever term (T2, T5).
@@ -165,3 +168,12 @@ const (
 	setPause
 	moveWitness
 )
+
+// situation is what a takeover that came to nothing rested on.
+type situation struct {
+	revision   uint64
+	readFailed bool
+	evidence   PeerEvidence
+	fit        bool
+	updater    bool // it is there
+}

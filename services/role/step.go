@@ -86,8 +86,8 @@ func (m *Machine) proceed() {
 	m.endPause()
 	m.proceedAttempt()
 	interval := readInterval
-	if !m.haveRecord {
-		interval = m.config.Lease / 8 // a start waits for it
+	if !m.haveRecord || m.readFailed && m.abandoned > 0 {
+		interval = m.config.Lease / 8 // a start waits for it, or a takeover
 	}
 	if !m.reading && (m.readAt == 0 || m.now-m.readAt >= interval) {
 		m.readRecord()

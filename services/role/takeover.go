@@ -84,7 +84,7 @@ func (m *Machine) proceedTakeover() {
 		return
 	case m.config.Witnessless && !t.forced && m.outvoted(t) != "" && (m.silent() || m.now >= m.since+m.config.Lease):
 		m.abandonTakeover(m.outvoted(t))
-		m.retryAfter = m.now + 2*m.config.Lease
+		m.retryAfter = max(m.retryAfter, m.now+2*m.config.Lease)
 		return
 	case len(t.veto) > 0 && !m.silent():
 		// A veto delays to the end of the lease, no longer. Mostly the terminal has only not noticed yet that the
@@ -116,7 +116,7 @@ func (m *Machine) abandonTakeover(why string) {
 	if m.takeover.handed {
 		m.do(TellPeer{CantTake: true, Cause: why}) // so that the old active need not wait for its deadline (T3)
 	}
-	m.retryAfter = m.now + m.config.Lease/4
+	m.backOff()
 	m.do(Release{})
 	m.become(state{role: Standby})
 	m.report("", "not taking over: %s", why)
@@ -154,7 +154,7 @@ func (m *Machine) served(in Served) {
 	case in.Failure != "":
 		m.abandonTerm(in.Failure)
 	default:
-		m.term.serving = true
+		m.term.serving, m.abandoned = true, 0
 		m.renewSolo()
 		if m.term.requirePeer != m.mustHold() {
 			m.require(m.mustHold())

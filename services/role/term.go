@@ -27,8 +27,19 @@ func (m *Machine) stepDown(why string) {
 func (m *Machine) abandonTerm(why string) {
 	m.wish = nil
 	m.dropAttempt()
-	m.retryAfter = m.now + m.config.Lease/4
+	m.tried = m.situation() // that the epoch was taken is no reason to try the next one sooner
+	m.backOff()
 	m.become(state{role: Standby})
 	m.report("", "epoch %d is abandoned: %s", m.record.Epoch, why)
 	m.do(BecomeStandby{Epoch: m.record.Epoch})
+}
+
+// backOff doubles the wait after takeovers that came to nothing one after the other, as long as nothing has changed that could make
+// the next one succeed (mayRetry).
+func (m *Machine) backOff() {
+	if s := m.situation(); m.tried != s {
+		m.tried, m.abandoned = s, 0
+	}
+	m.retryFirst, m.retryAfter = m.now+m.config.Lease/4, m.now+m.config.Lease/4<<m.abandoned
+	m.abandoned = min(m.abandoned+1, longestRetry)
 }

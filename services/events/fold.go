@@ -1,0 +1,182 @@
+package events
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+)
+
+// What is told again and again would push everything else out of the pair's log. So an event that is told with the same words more
+// than foldAfter times is held back, and told once for all of them: after foldFirst, then after twice as long each time, up to
+// foldMost. One that was not told for foldQuiet begins anew.
+//
+// Whatever its words, each kind has an allowance: so many events at once, and one more each so often. What is beyond it is told once
+// for all of the kind.
+const (
+	foldAfter = 5
+	foldFirst = time.Minute
+	foldMost  = time.Hour
+	foldQuiet = 10 * time.Minute
+	// foldKeys bounds how many different events are remembered; what is beyond it has only the allowance of its kind.
+	foldKeys = 1000
+)
+
+// allowance of a kind of events.
+type allowance struct {
+	burst int
+	each  time.Duration
+}
+
+// allowances: a takeover tells some ten events of its kinds, an operator's call two, a process that is restarted three. The log
+// keeps 10,000 events, so what is told without end by all kinds together overwrites it in three hours at the soonest.
+func allowanceOf(kind string) allowance {
+	switch kind {
+	case bus.EventRole, bus.EventPair:
+		return allowance{2000, 5 * time.Second}
+	case bus.EventProcess, bus.EventOperator:
+		return allowance{500, 5 * time.Second}
+	}
+	return allowance{500, 10 * time.Second}
+}
+
+// folds holds back what is told again and again. It is used under the memory's lock.
+type folds struct {
+	told  map[string]*folded
+	kinds map[string]*tokens
+	swept time.Time
+}
+
+// tokens are what is left of an allowance.
+type tokens struct {
+	left float64
+	at   time.Time
+}
+
+// folded is an event that was told, with what was held back since.
+type folded struct {
+	event  bus.Event // the last one that is held back
+	held   int
+	since  time.Time // of the first that is held back
+	times  int       // that it was told, held back or not
+	last   time.Time
+	pause  time.Duration // until what is held back is told
+	opened time.Time     // when that pause began
+}
+
+// take reports whether an event is told now. What is not is held back.
+func (f *folds) take(e bus.Event) bool {
+	if e.Kind == bus.EventAudit || e.Alarm != nil && (e.Alarm.Acknowledge || e.State == bus.AlarmAcknowledged) {
+		return true // the log keeps by these what the pair has to know
+	}
+	key := e.Kind + "\x00" + e.Step + "\x00" + fmt.Sprint(e.Epoch) + "\x00" + e.Text
+	if e.Alarm != nil {
+		key = e.Kind + "\x00" + e.Alarm.ID + "\x00" + e.State
+	}
+	if f.told == nil {
+		f.told, f.kinds = map[string]*folded{}, map[string]*tokens{}
+	}
+	f.forget(e.Time)
+	known := f.told[key]
+	if known != nil && known.times >= foldAfter {
+		known.hold(e)
+		return false
+	}
+	if !f.allowed(e) {
+		of := f.told[e.Kind]
+		if of == nil {
+			of = &folded{pause: foldFirst, opened: e.Time}
+			f.told[e.Kind] = of
+		}
+		of.hold(e)
+		return false
+	}
+	if known == nil && len(f.told) < foldKeys {
+		known = &folded{pause: foldFirst}
+		f.told[key] = known
+	}
+	if known != nil {
+		known.times++
+		known.last, known.opened = e.Time, e.Time
+	}
+	return true
+}
+
+// hold holds an event back.
+func (d *folded) hold(e bus.Event) {
+	if d.held == 0 {
+		d.since = e.Time
+	}
+	d.held++
+	d.times++
+	d.event, d.last = e, e.Time
+}
+
+// allowed takes one of the kind's allowance.
+func (f *folds) allowed(e bus.Event) bool {
+	a := allowanceOf(e.Kind)
+	t := f.kinds[e.Kind]
+	if t == nil {
+		t = &tokens{left: float64(a.burst), at: e.Time}
+		f.kinds[e.Kind] = t
+	}
+	if passed := e.Time.Sub(t.at); passed > 0 {
+		t.left = min(float64(a.burst), t.left+float64(passed)/float64(a.each))
+	}
+	t.at = e.Time // also back: a wall clock may be set
+	if t.left < 1 {
+		return false
+	}
+	t.left--
+	return true
+}
+
+// forget forgets what was not told for long. A wall clock that was set back by more counts as that, too.
+func (f *folds) forget(now time.Time) {
+	if now.Sub(f.swept).Abs() < time.Second {
+		return
+	}
+	f.swept = now
+	for key, d := range f.told {
+		if quiet := now.Sub(d.last).Abs(); d.held == 0 && quiet > max(foldQuiet, d.pause) {
+			delete(f.told, key)
+		}
+	}
+}
+
+// due gives what is told now for all that was held back, in the order in which it began; all: whatever the time. wait is when the next
+// will be; 0 is never.
+func (f *folds) due(now time.Time, all bool) (list []bus.Event, wait time.Duration) {
+	for key, d := range f.told {
+		if d.held == 0 {
+			continue
+		}
+		left := d.pause - now.Sub(d.opened)
+		if !all && left > 0 && left <= d.pause { // more: the wall clock was set back
+			if wait == 0 || left < wait {
+				wait = left
+			}
+			continue
+		}
+		list = append(list, d.sum(key == d.event.Kind))
+		d.held, d.opened, d.pause = 0, now, min(2*d.pause, foldMost)
+	}
+	slices.SortFunc(list, func(a, b bus.Event) int { return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.Text, b.Text)) })
+	return list, wait
+}
+
+// sum is one event for all that were held back; kind: they are alike in nothing else.
+func (d *folded) sum(kind bool) bus.Event {
+	e := d.event
+	e.Took = 0
+	what := fmt.Sprintf(" (%d times since %s UTC)", d.held, d.since.UTC().Format(time.TimeOnly))
+	if kind {
+		what = fmt.Sprintf(" (and %d more events of kind %s since %s UTC, which the log of host %s has)", d.held-1, e.Kind, d.since.UTC().Format(time.TimeOnly), e.Host)
+	}
+	if d.held > 1 {
+		e.Text += what
+	}
+	return e
+}

@@ -260,8 +260,9 @@ func TestRelay_BoundsWhatIsInFlight(t *testing.T) {
 // A terminal that does not read must not keep its answers in our memory.
 func TestInterface_ClosesATerminalThatDoesNotRead(t *testing.T) {
 	stuck := make(chan struct{})
+	closed := sync.OnceFunc(func() { close(stuck) }) // who is closed is dialled again
 	liar := startLiar(t, greets("liar", func(conn net.Conn, r *bufio.Reader) error {
-		defer close(stuck)
+		defer closed()
 		// Pings without reading the pongs: they fill every buffer on the way.
 		_ = conn.SetDeadline(time.Now().Add(patience))
 		for {

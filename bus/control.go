@@ -150,6 +150,7 @@ type UpdaterState struct {
 	System         uint64            `json:"system,omitempty"` // rises when SystemSpace has changed; counts within a run of the updater
 	Measured       *UpdaterMeasures  `json:"measured,omitempty"`
 	Disk           *DiskSpace        `json:"disk,omitempty"`
+	Unfit          string            `json:"unfit,omitempty"` // why its disk would not take what a term writes
 }
 
 // DiskSpace is the room on the disk of the data directory, in bytes.

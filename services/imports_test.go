@@ -144,6 +144,9 @@ var rules = []rule{
 		but(ours, func(i string) bool {
 			return words(i) || within("bus", "storage", "services/replication/comparison", "services/updater/inspection")(i)
 		})},
+	{"who tries a disk knows how it is told, and nothing of what stands on it",
+		within("services/updater/disk"),
+		but(ours, func(i string) bool { return words(i) || i == "bus" })},
 	{"bolt stays with the store, its layout and its sections",
 		but(all, func(pkg string) bool { return pkg == "storage" || within("storage/layout", "storage/section")(pkg) }),
 		within("github.com/boltdb/bolt")},
@@ -316,6 +319,7 @@ func TestRules_Bite(t *testing.T) {
 		"services/metrics":             "services/operator/operatortest",
 		"services/updater/systemspace": "services/updater",
 		"services/updater/inspection":  "services/replication",
+		"services/updater/disk":        "storage",
 	}
 	for pkg, imported := range refused {
 		if !forbidden(pkg, imported) {

@@ -174,6 +174,9 @@ func diskCauses(f Facts, lately recent, nearlyFull bool, add func(id, format str
 			add(DiskNearlyFull, "the disk of host %s (%s) has %d MiB free of %d MiB", f.Host, f.Data, d.Free>>20, d.Size>>20)
 		}
 	}
+	if u.Unfit != "" {
+		add(DiskUnfit, "host %s could not take over: %s", f.Host, u.Unfit)
+	}
 	slow := func(what string, recent bus.Sample) {
 		if median := recent.Quantile(0.5); recent.Count() >= diskAppends && median > diskSlow {
 			add(SlowDisk, "the disk of host %s: half of the last %d %s took longer than %s", f.Host, recent.Count(), what, median.Round(time.Millisecond))

@@ -38,6 +38,7 @@ var causes = map[string]func(n int) Facts{
 	DiskNearlyFull: func(int) Facts {
 		return Facts{Updater: &bus.UpdaterState{Disk: &bus.DiskSpace{Size: 20 << 30, Free: 1 << 20}}}
 	},
+	DiskUnfit:    func(int) Facts { return Facts{Updater: &bus.UpdaterState{Unfit: "out of inodes"}} },
 	RestartStorm: func(n int) Facts { return Facts{Processes: []ProcessFacts{{Name: "business.kv", Restarts: n}}} },
 	NoWitness:    func(int) Facts { return Facts{Witness: &WitnessFacts{Address: "w:1", Problem: "refused"}} },
 	SoloTooLong:  func(int) Facts { return Facts{View: role.View{Role: role.Active, Mode: role.Solo}} },

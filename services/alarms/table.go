@@ -19,6 +19,7 @@ const (
 	Aside           = "updates-aside"
 	ProcessFailed   = "process-failed"
 	DiskNearlyFull  = "disk-nearly-full"
+	DiskUnfit       = "disk-unfit"
 	RestartStorm    = "restart-storm"
 	NoWitness       = "no-witness"
 	WitnessReplaced = "witness-replaced"
@@ -74,6 +75,8 @@ func Table() []Kind {
 			Remedy: "The host's log says why it ends; it is tried again and again meanwhile."},
 		{ID: DiskNearlyFull, Severity: bus.Critical, After: 2 * time.Second, Calm: 10 * time.Second,
 			Remedy: "Make room on the disk of HOTPAIR_DATA; a host without room can't take over."},
+		{ID: DiskUnfit, Severity: bus.Critical, After: 2 * time.Second, Calm: 10 * time.Second,
+			Remedy: "Have the disk of HOTPAIR_DATA take writes again: room, inodes, mounted for writing; until then this host can't take over."},
 		{ID: RestartStorm, Severity: bus.Warning, Calm: 30 * time.Second,
 			Remedy: "The host's log says why the process ends each time; hotpair switchover moves the work to the other host meanwhile."},
 		{ID: NoWitness, Severity: bus.Warning, After: 2 * time.Second, Calm: 2 * time.Second,

@@ -6,14 +6,15 @@ import (
 	"github.com/hotpair/hotpair/services/role"
 )
 
-// fitness joins what the host's processes are able to do with what this main can't have made durable: a host whose own copy of the
-// pair record can't be written can't take the role, so it is not fit, and says so.
+// fitness joins what the host's processes are able to do with what could not be made durable here: a host whose disk takes nothing, or whose own copy
+// of the pair record can't be written, can't take the role, so it is not fit, and says so before it must.
 type fitness struct {
 	driver *driver
 
 	mu        sync.Mutex
 	processes role.Fitness
 	unkept    string
+	disk      string
 	told      bool // by the processes
 }
 
@@ -28,6 +29,19 @@ func (f *fitness) Give(in role.Input) {
 	defer f.mu.Unlock()
 	f.processes, f.told = fit, true
 	f.tell()
+}
+
+// write takes why the updater's disk would not take what a term writes; "" when it would.
+func (f *fitness) write(problem string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.disk == problem {
+		return
+	}
+	f.disk = problem
+	if f.told {
+		f.tell()
+	}
 }
 
 // keep takes why the own copy of the record can't be written; "" when it can.
@@ -45,6 +59,9 @@ func (f *fitness) tell() {
 	fit := f.processes
 	if fit.Fit && f.unkept != "" {
 		fit = role.Fitness{Why: f.unkept}
+	}
+	if fit.Fit && f.disk != "" {
+		fit = role.Fitness{Why: f.disk}
 	}
 	f.driver.Give(fit)
 }

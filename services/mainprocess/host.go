@@ -141,6 +141,7 @@ func (h *host) ProcessState(name string, raw json.RawMessage) {
 		if before == nil || before.System != s.System {
 			h.reader.Wake()
 		}
+		h.fitness.write(s.Unfit)
 		if before == nil || before.Connection != s.Connection {
 			h.peer.giveEvidence()
 		}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
-	"github.com/hotpair/hotpair/services/fault"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/registry"
 	"github.com/hotpair/hotpair/services/operator/verdict"
@@ -107,11 +106,11 @@ func (o *Operations) examineProcesses(f *findings, v role.View) {
 func (o *Operations) examineDisk(ctx context.Context, f *findings) {
 	x, err := bus.CallExamine.PostWait(ctx, o.Calls, bus.Examine{}, callWithin)
 	switch {
-	case fault.Remote(err):
-		f.add(operator.Bad, "disk", "takes no writes: "+err.Error(), "make room or replace the disk, then restart the host")
 	case err != nil:
 		f.add(operator.Bad, "disk", "the updater does not answer: "+err.Error(), "the host's log says why; it is restarted by itself")
 		return
+	case x.Unfit != "":
+		f.add(operator.Bad, "disk", x.Unfit, "make room, or have the disk take writes again")
 	default:
 		level := operator.Good
 		if x.Sync > syncWarns {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -105,10 +106,6 @@ func TestProcess_R8FailedTestWriteEnds(t *testing.T) {
 			_, err := tryOrder(h, bus.CallPrepare, bus.Prepare{Epoch: 1}, patience)
 			return err == nil
 		},
-		"doctor": func(h *host) bool {
-			_, err := tryOrder(h, bus.CallExamine, bus.Examine{}, patience)
-			return err == nil
-		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, _ := newHosts(t)
@@ -134,5 +131,63 @@ func TestProcess_R8FailedTestWriteEnds(t *testing.T) {
 			a.lead(1, false)
 			a.kill(process)
 		})
+	}
+}
+
+// Looking after a failing disk ended the process that looked, and as both hosts are looked at, with both disks out of inodes one
+// read-only call without a token ended the service. It says what is wrong and harms nothing: what is served is served on.
+func TestFault_B9_LookingAtAFailingDiskEndsNothing(t *testing.T) {
+	a, _ := newHosts(t)
+	process := a.spawn()
+	a.lead(1, false)
+	a.put(1, "x", "1")
+	a.await("nothing is left to write", func(s bus.UpdaterState) bool { return s.Committed.Sequence == 2 && s.Applied == s.Committed })
+	// No file may be written from here on, whatever its size.
+	limit := unix.Rlimit{Cur: 0, Max: unix.RLIM_INFINITY}
+	if err := unix.Prlimit(process.Process.Pid, unix.RLIMIT_FSIZE, &limit, nil); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		x, err := tryOrder(a, bus.CallExamine, bus.Examine{}, patience)
+		if err != nil || !strings.Contains(x.Unfit, a.config.Data) {
+			t.Errorf("examined: %+v, %v", x, err)
+		}
+	}
+	select {
+	case err := <-a.ended:
+		t.Fatalf("the process has ended: %v", err)
+	default:
+	}
+	if got := a.get("x"); got != "1@2" {
+		t.Errorf("x is %s", got)
+	}
+	a.await("it says that it is unfit", func(s bus.UpdaterState) bool { return s.Unfit != "" })
+	limit.Cur = unix.RLIM_INFINITY
+	if err := unix.Prlimit(process.Process.Pid, unix.RLIMIT_FSIZE, &limit, nil); err != nil {
+		t.Fatal(err)
+	}
+	if x, err := tryOrder(a, bus.CallExamine, bus.Examine{}, patience); err != nil || x.Unfit != "" {
+		t.Errorf("with a disk that is well again: %+v, %v", x, err)
+	}
+	a.put(1, "y", "1")
+	a.kill(process)
+}
+
+// A host on a disk without inodes said that it can't listen. It names the disk.
+func TestFault_B8_AStartOnADiskWithoutInodesNamesIt(t *testing.T) {
+	a, _ := newHosts(t)
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=128m,nr_inodes=6"); err != nil {
+		t.Skipf("SKIPPED: no file system can be mounted here, so one without inodes is not tried: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	a.config.Data = dir
+	err := newUpdater(a.config, a.log).run(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "out of inodes on the file system of "+dir) {
+		t.Errorf("it says %v", err)
 	}
 }

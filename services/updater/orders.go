@@ -15,10 +15,6 @@ import (
 // errEpoch says that an order is for another epoch than the one that this process has.
 var errEpoch = errors.New("another epoch")
 
-// spaceLeast is how much a disk must have free for a host to be fit (T4): room for the journal's next blocks, for the
-// database to grow while an operator makes room.
-const spaceLeast = 64 << 20
-
 // describe answers bus.FactsRequest.
 func (u *updater) describe() bus.Facts {
 	f := u.facts.Get()
@@ -113,24 +109,13 @@ func (u *updater) makeReady(ctx context.Context, q bus.Prepare) (history.Mark, e
 	case mark.Position.Before(q.AtLeast):
 		return mark, fmt.Errorf("the journal ends at %v, but %v was acknowledged", mark.Position, q.AtLeast) // R1
 	}
-	return mark, u.enoughSpace()
+	return mark, u.disk.Look()
 }
 
 // fence refuses everything older than a session of an epoch of this host, and gives the end of what came before, and why
 // the journal does not go on there although it should. Session 0 prepares an epoch.
 func (u *updater) fence(ctx context.Context, epoch, session uint64) (end history.Mark, broken, err error) {
 	return u.receiver.Fence(ctx, journal.Fence{Term: journal.Term{Epoch: epoch, Session: session}, Host: u.config.Host})
-}
-
-func (u *updater) enoughSpace() error {
-	space, err := spaceOn(u.config.Data)
-	switch {
-	case err != nil:
-		return err
-	case space.Free < spaceLeast:
-		return fmt.Errorf("%s has %d MiB free, at least %d are needed", u.config.Data, space.Free>>20, spaceLeast>>20)
-	}
-	return nil
 }
 
 // release answers bus.Release: the role went to another, or nowhere. The next hello opens the journal again.

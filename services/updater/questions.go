@@ -37,8 +37,5 @@ func (a asked) Serves(epoch uint64) error {
 	return nil
 }
 
-// Failed ends the process if a write has failed.
-func (a asked) Failed(err error) { a.u.endIfDead(err) }
-
 // Beat tells main at once that something has changed.
 func (a asked) Beat() { a.u.beat() }

@@ -43,7 +43,7 @@ func (u *updater) state(active *activity) bus.UpdaterState {
 		active.tell(&s)
 	}
 	s.Measured = u.measured.sample()
-	s.Disk = u.disk.Load()
+	s.Disk, s.Unfit = u.disk.Space(), u.disk.Problem()
 	return s
 }
 

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -20,12 +19,14 @@ import (
 	"github.com/hotpair/hotpair/services/link"
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/replication"
+	"github.com/hotpair/hotpair/services/updater/disk"
 	"github.com/hotpair/hotpair/services/updater/inspection"
 	"github.com/hotpair/hotpair/services/updater/systemspace"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/aside"
 	"github.com/hotpair/hotpair/storage/facts"
 	"github.com/hotpair/hotpair/storage/history"
+	"github.com/hotpair/hotpair/storage/position"
 )
 
 const (
@@ -75,7 +76,7 @@ type updater struct {
 	aside   asideCount
 
 	measured measures
-	disk     atomic.Pointer[bus.DiskSpace] // as last seen
+	disk     *disk.Trial
 }
 
 // Run is the updater process. It returns nil when ctx has ended and everything is stored, and an error when it can't go
@@ -129,7 +130,7 @@ func (u *updater) run(ctx context.Context) (err error) {
 	upper.run("scans", database.run)
 	space := systemspace.New(u.store, asked{u}, u.config.EventsMax)
 	inspector := inspection.New(inspection.Config{
-		Host: u.config.Host, Data: u.config.Data, Needed: spaceLeast, Store: u.store, Facts: u.facts, Updater: asked{u},
+		Host: u.config.Host, Data: u.config.Data, Needed: disk.SpaceLeast, Disk: u.disk, Store: u.store, Facts: u.facts, Updater: asked{u},
 		Remote: u.remote, Space: space, Log: u.log,
 	})
 	conductor := newConductor(u, space, inspector)
@@ -142,7 +143,7 @@ func (u *updater) run(ctx context.Context) (err error) {
 	if err := errors.Join(conductor.serve(conns), database.serve(conns.Traffic), u.subscribed(ctx, conns)); err != nil {
 		upper.fail(err)
 	}
-	upper.run("disk space", u.watchDisk)
+	upper.run("disk", u.watchDisk)
 	upper.run("heart", u.heart.Run)
 	upper.run("trace", u.blackbox.Run)
 	u.log.Info("updater is ready", "position", u.tail.End().Position, "applied", u.store.Applied().Position, "replication", u.journal.Address())
@@ -185,9 +186,15 @@ func (u *updater) flush() error {
 }
 
 // open opens facts, database and journal, each behind its lock, and reads the journal.
-func (u *updater) open(ctx context.Context) error {
+func (u *updater) open(ctx context.Context) (err error) {
 	c := u.config
-	var err error
+	u.disk = disk.New(c.Data, u.clock)
+	defer func() {
+		// What fails for want of the disk fails in the words of whoever needed it: the disk is named before them.
+		if lacks := u.disk.Look(); err != nil && lacks != nil {
+			err = fmt.Errorf("%w: %w", lacks, err)
+		}
+	}()
 	if u.facts, err = facts.Open(c.Data, c.Host); err != nil {
 		return err
 	}
@@ -203,6 +210,9 @@ func (u *updater) open(ctx context.Context) error {
 		if err := u.noteLack("the database is gone"); err != nil {
 			return err
 		}
+	}
+	if _, err := u.disk.Write(ctx); err != nil {
+		return err
 	}
 	u.times = &pairTime{clock: u.clock, wall: time.Now}
 	u.times.observe(u.store.PairTime())
@@ -253,7 +263,39 @@ func (u *updater) close() (err error) {
 	if u.store != nil {
 		err = errors.Join(err, u.store.Close())
 	}
+	if u.disk != nil {
+		u.disk.Close()
+	}
 	return err
+}
+
+// watchDisk has the disk looked at and tried, also while nothing is written to it, and main told at once what is wrong.
+func (u *updater) watchDisk(ctx context.Context) error {
+	var end position.Position
+	return u.disk.Watch(ctx, disk.Host{
+		// An active times its appends. Those to the journal of a standby are made for the other host, which can't tell the disk from the way.
+		Moved: func() bool {
+			now := u.tail.End().Position
+			moved := now != end && !end.IsZero()
+			end = now
+			return moved && u.present().duty == standby
+		},
+		Took: u.measured.probe.Observe,
+		// A standby begins anew with another look at what its disk kept. An active learns it from its own next write.
+		Failed: func(err error) {
+			if u.present().duty == standby {
+				u.fail(err)
+			}
+		},
+		Changed: func(problem string) {
+			if problem != "" {
+				u.log.Error("this host could not take over: its disk would not take what a term writes", "cause", problem)
+			} else {
+				u.log.Info("the disk takes what a term writes")
+			}
+			u.beat()
+		},
+	})
 }
 
 // watchJournal ends the process when its journal takes no more writes (R8).

@@ -2,6 +2,7 @@ package inspection
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -18,19 +19,24 @@ import (
 // syncs is how many durable writes are measured: one may be slow by chance.
 const syncs = 5
 
-// examine answers bus.Examine. It runs beside the term and takes no part in it.
-func (i *Inspector) examine(context.Context, bus.Examine) (bus.Examined, error) {
-	var failed error
+// tryWithin bounds the writes: a disk that hangs is one that takes no writes.
+const tryWithin = 2 * time.Second
+
+// examine answers bus.Examine. It runs beside the term and takes no part in it: whoever may look may ask for it, so what it finds out harms
+// nothing.
+func (i *Inspector) examine(ctx context.Context, _ bus.Examine) (bus.Examined, error) {
 	e := bus.Examined{Needed: i.config.Needed}
 	took := make([]time.Duration, 0, syncs)
 	for range syncs {
-		began := time.Now()
-		if err := i.config.Store.TestWrite(); err != nil {
-			i.config.Updater.Failed(err)
-			failed = err
+		once, err := i.tryDisk(ctx)
+		if err != nil {
+			e.Unfit = err.Error()
 			break
 		}
-		took = append(took, time.Since(began))
+		took = append(took, once)
+	}
+	if err := i.config.Disk.Look(); err != nil { // says more than what failed for it
+		e.Unfit = err.Error()
 	}
 	if len(took) > 0 {
 		slices.Sort(took)
@@ -43,8 +49,31 @@ func (i *Inspector) examine(context.Context, bus.Examine) (bus.Examined, error) 
 		e.Free = s.Bavail * uint64(s.Bsize)
 	}
 	e.Problems = append(e.Problems, permissions(i.config.Data)...)
-	return e, failed
+	return e, nil
 }
+
+// tryDisk makes one write and waits for it no longer than tryWithin. One that hangs is left to its end; the next one waits behind it.
+func (i *Inspector) tryDisk(ctx context.Context) (time.Duration, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, tryWithin, errHangs)
+	defer cancel()
+	type result struct {
+		took time.Duration
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		took, err := i.config.Disk.Write(ctx)
+		done <- result{took, err}
+	}()
+	select {
+	case r := <-done:
+		return r.took, r.err
+	case <-ctx.Done():
+		return 0, context.Cause(ctx)
+	}
+}
+
+var errHangs = errors.New("the disk did not take a small write in time")
 
 // permissions says what is wrong with who may read and write the files of a data directory.
 func permissions(dir string) (problems []string) {

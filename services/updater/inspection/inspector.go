@@ -3,6 +3,7 @@ package inspection
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/storage"
@@ -22,8 +23,6 @@ type Updater interface {
 	Term() (Term, error)
 	// Serves gives the error of a question that only a host which serves an epoch answers; nil when this one does.
 	Serves(epoch uint64) error
-	// Failed is told of the error of a test write, which may end the process (R8).
-	Failed(error)
 	// Beat tells main at once that something has changed.
 	Beat()
 }
@@ -32,6 +31,14 @@ type Updater interface {
 type Remote interface {
 	Peer() string
 	Await(context.Context) (*bus.Conn, error)
+}
+
+// Disk tries the disk of the data directory. *disk.Trial is one.
+type Disk interface {
+	// Write makes a small write durable, outside of all that the host holds. Its failure ends nothing.
+	Write(context.Context) (time.Duration, error)
+	// Look looks at the room.
+	Look() error
 }
 
 // Keeper keeps what both hosts shall know.
@@ -44,6 +51,7 @@ type Config struct {
 	Host    string
 	Data    string // its data directory
 	Needed  uint64 // bytes that its disk must have free for the host to be fit
+	Disk    Disk
 	Store   *storage.Store
 	Facts   *facts.Facts
 	Updater Updater

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/aside"
@@ -89,6 +90,9 @@ func (r *Receiver) write(reason string, records [][]byte, a Aside) error {
 func (r *Receiver) copyBegin(ctx context.Context, q copyBeginRequest) (copyReply, error) {
 	if err := r.check(q.Term); err != nil {
 		return copyReply{}, err
+	}
+	if q.Base.Position.Epoch > q.Term.Epoch {
+		return copyReply{}, fmt.Errorf("%w: a copy of %v, sent in epoch %d", bus.ErrMalformed, q.Base.Position, q.Term.Epoch)
 	}
 	r.data.Lock()
 	defer r.data.Unlock()

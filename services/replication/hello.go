@@ -16,7 +16,7 @@ import (
 func (r *Receiver) hello(ctx context.Context, q helloRequest) (helloReply, error) {
 	own := r.c.Facts.Get()
 	if err := r.acceptable(q, own); err != nil {
-		return r.nobody(own), err
+		return r.stranger(q, own), err
 	}
 	if q.Term.Epoch > own.Epoch || own.PairID == "" && q.PairID != "" {
 		err := r.c.Facts.Update(func(d *facts.Data) error {
@@ -30,7 +30,7 @@ func (r *Receiver) hello(ctx context.Context, q helloRequest) (helloReply, error
 			return r.nobody(own), fatal{err}
 		}
 		if own = r.c.Facts.Get(); own.PairID != q.PairID { // main noted a pair since it was compared
-			return r.nobody(own), foreignPair(q, own)
+			return r.stranger(q, own), foreignPair(q)
 		}
 	}
 	if err := r.living(q.Term); err != nil { // main noted an epoch since it was compared
@@ -67,13 +67,15 @@ func (r *Receiver) acceptable(q helloRequest, facts facts.Data) error {
 	case q.Version != bus.Version:
 		return fmt.Errorf("%w: %d, this host speaks %d", bus.ErrVersion, q.Version, bus.Version)
 	case q.To != r.c.Host || q.Host == r.c.Host || r.c.Peer != "" && q.Host != r.c.Peer:
-		return fmt.Errorf("%w: %q calls %q, this is %q and its peer %q", ErrForeign, q.Host, q.To, r.c.Host, r.c.Peer)
+		return fmt.Errorf("%w: %q calls %q, and this host or its peer has another name: compare HOTPAIR_HOST and HOTPAIR_PEER of both", ErrForeign, q.Host, q.To)
 	case q.Identity == facts.Identity:
 		return fmt.Errorf("%w: it has this host's own identity, its data directory is a copy of this one", ErrForeign)
 	case q.PairID != facts.PairID && (facts.PairID != "" || !empty):
-		return foreignPair(q, facts)
+		return foreignPair(q)
 	case q.Term.Epoch == 0 || q.Term.Session == 0:
 		return fmt.Errorf("%w: term %v", bus.ErrMalformed, q.Term)
+	case beyond(q.Term.Epoch, facts.Epoch), beyond(q.Term.Session, 0):
+		return fmt.Errorf("%w: term %v is further than a pair can have got", bus.ErrMalformed, q.Term)
 	case q.Term.Epoch < facts.Epoch:
 		return stale(facts.Epoch)
 	case q.Term.Epoch == fence.Term.Epoch && q.Host == fence.Host && !fence.Term.Before(q.Term):
@@ -90,8 +92,27 @@ func (r *Receiver) acceptable(q helloRequest, facts facts.Data) error {
 	return nil
 }
 
-func foreignPair(q helloRequest, facts facts.Data) error {
-	return fmt.Errorf("%w: it is of pair %q, this host of %q", ErrForeign, q.PairID, facts.PairID)
+// foreignPair tells who is of another pair no more than that.
+func foreignPair(q helloRequest) error {
+	return fmt.Errorf("%w: it is of pair %q, this host of another", ErrForeign, q.PairID)
+}
+
+// farthest is how far what only rises may rise by the word of the other host at once: a million of the leaps that a lost record takes. So
+// there are always higher epochs, versions and sessions left, whatever it says.
+const farthest = 1 << 40
+
+func beyond(said, known uint64) bool { return said > known && said-known > farthest }
+
+// stranger is the reply beside a refusal. Whoever does not name the pair learns nothing of it: not its id, by which the next hello would
+// be let in, nor who this host is.
+func (r *Receiver) stranger(q helloRequest, own facts.Data) helloReply {
+	switch {
+	case own.PairID == q.PairID:
+		return r.nobody(own)
+	case own.PairID == "":
+		return helloReply{Version: bus.Version, Host: r.c.Host, Epoch: own.Epoch}
+	}
+	return helloReply{Version: bus.Version}
 }
 
 // nobody is the reply that says only who refuses.
@@ -255,6 +276,10 @@ func (r *Receiver) where() placeReply {
 func (r *Receiver) note(ctx context.Context, q noteRequest) (placeReply, error) {
 	if err := r.check(q.Term); err != nil {
 		return placeReply{}, err
+	}
+	own := r.c.Facts.Get()
+	if n := q.Membership; n.Epoch > q.Term.Epoch || beyond(n.Version, max(own.RecordVersion, own.Note.Version)) {
+		return placeReply{}, fmt.Errorf("%w: a note of version %d in epoch %d, sent in epoch %d with version %d known", bus.ErrMalformed, n.Version, n.Epoch, q.Term.Epoch, own.RecordVersion)
 	}
 	if err := r.c.Log.Read(ctx); err != nil {
 		return placeReply{}, stuck(err)

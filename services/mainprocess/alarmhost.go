@@ -28,7 +28,7 @@ func (h *host) Facts() alarms.Facts {
 		Updater: h.heard.updater.Load(), Terminals: h.heard.terminals.Load(), Starts: h.events.Starts(), Unaudited: h.auditor.Unfinished(), Unsaved: h.recorder.Unsaved(),
 	}
 	for _, p := range h.processes.States() {
-		f.Processes = append(f.Processes, alarms.ProcessFacts{Name: p.Name, Restarts: p.Restarts, GaveUp: p.GaveUp, Last: p.Last.String()})
+		f.Processes = append(f.Processes, alarms.ProcessFacts{Name: p.Name, Restarts: p.Restarts, GaveUp: p.GaveUp, Last: p.Trouble})
 	}
 	if h.record.own == nil {
 		w := h.record.keeper.Status()

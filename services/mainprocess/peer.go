@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -31,6 +32,7 @@ type peer struct {
 	services    services
 	schedule    operations.Schedule
 
+	giving sync.Mutex
 	seen   atomic.Int64 // evidence.State of its link port
 	alarms atomic.Pointer[[]bus.Alarm]
 	says   atomic.Pointer[saying] // in its last beat, for operators
@@ -119,6 +121,8 @@ func reachable(address, link string) string {
 
 // giveEvidence joins what main sees of the link port and what the updater sees of the replication port.
 func (p *peer) giveEvidence() {
+	p.giving.Lock() // what is found is told before anybody looks again: the machine hears the last word last
+	defer p.giving.Unlock()
 	e := role.PeerEvidence{Link: evidence.State(p.seen.Load())}
 	if s := p.heard.updater.Load(); s != nil {
 		e.Replication = s.Connection

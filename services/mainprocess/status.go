@@ -88,9 +88,7 @@ func (h *host) addProcesses(s *operator.Status) {
 		case status.State == process.StateWaiting, status.State == process.StateFrozen:
 			p.State = "restarting"
 		}
-		if status.Last != (process.Exit{}) {
-			p.Reason = status.Last.String()
-		}
+		p.Reason = status.Trouble
 		s.Processes[status.Name] = p
 	}
 	s.Processes[bus.ProcessMain] = operator.Process{PID: h.run.pid, State: "ready", HeardMS: -1}

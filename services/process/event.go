@@ -74,5 +74,5 @@ type Status struct {
 	State    State
 	Restarts int // starts after the first
 	GaveUp   bool
-	Last     Exit // of the run before; zero when there was none
+	Trouble  string // how the run before ended, or why there was none; empty while there was no end
 }

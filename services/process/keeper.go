@@ -84,6 +84,7 @@ func (k *Keeper) once(ctx context.Context, restarts *Restarts) (stopped bool, er
 		if ctx.Err() != nil {
 			return true, nil
 		}
+		k.set(func(s *Status) { s.Trouble = err.Error() })
 		k.emit(NotStarted{Err: err})
 		return false, nil
 	}
@@ -166,7 +167,7 @@ func (k *Keeper) start(ctx context.Context) (Process, error) {
 func (k *Keeper) gone(exit Exit, ordered bool) {
 	k.mu.Lock()
 	k.child = nil
-	k.status.PID, k.status.Last = 0, exit
+	k.status.PID, k.status.Trouble = 0, exit.String()
 	k.mu.Unlock()
 	k.emit(Exited{Exit: exit, Ordered: ordered})
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -102,7 +103,7 @@ func TestKeeper_RestartsAKilledProcessAtOnce(t *testing.T) {
 			t.Errorf("%+v", again)
 		}
 		k.Ready(pid) // a late word of the dead one
-		if status := k.Status(); status.State != StateStarting || status.Restarts != n || status.Last.PID != pid {
+		if status := k.Status(); status.State != StateStarting || status.Restarts != n || status.Trouble != "ended by signal: killed" {
 			t.Errorf("%+v", status)
 		}
 		pid = again.PID
@@ -269,4 +270,15 @@ func TestFault_E4_KillsBeforeItTells(t *testing.T) {
 	}
 	cancel()
 	<-ended
+}
+
+// TestFault_D9_SaysWhyThereIsNoProcess: a program that does not exist was shown as one that "exited with code 0".
+func TestFault_D9_SaysWhyThereIsNoProcess(t *testing.T) {
+	k := keep(t, "leaf", func(k *Keeper) {
+		k.Spec = func(context.Context) (Spec, error) { return Spec{Name: "tickets", Path: "/nowhere/tickets"}, nil }
+	})
+	first[GaveUp](t, k)
+	if s := k.Status(); !s.GaveUp || !strings.Contains(s.Trouble, "/nowhere/tickets: no such file") {
+		t.Errorf("%+v", s)
+	}
 }

@@ -24,11 +24,15 @@ type output struct {
 	readers []*os.File // standard output, standard error
 	writers []*os.File // the child's ends
 	reading sync.WaitGroup
+	begun   chan struct{} // closed when the reading has begun, or never will
+
+	mu    sync.Mutex
+	words []byte // the end of standard error
 }
 
 // capture connects a command that has not started to a new output.
 func capture(cmd *exec.Cmd, logger *slog.Logger) (*output, error) {
-	o := &output{logger: logger}
+	o := &output{logger: logger, begun: make(chan struct{})}
 	for range 2 {
 		r, w, err := os.Pipe()
 		if err != nil {
@@ -43,6 +47,7 @@ func capture(cmd *exec.Cmd, logger *slog.Logger) (*output, error) {
 
 // begin reads when the child has started, and gives everything up when it has not.
 func (o *output) begin(started bool) {
+	defer close(o.begun)
 	for _, w := range o.writers {
 		w.Close()
 	}
@@ -52,11 +57,11 @@ func (o *output) begin(started bool) {
 			r.Close()
 			continue
 		}
-		o.reading.Go(func() { o.forward(r, levels[i]) })
+		o.reading.Go(func() { o.forward(r, levels[i], i == 1) })
 	}
 }
 
-func (o *output) forward(r *os.File, level slog.Level) {
+func (o *output) forward(r *os.File, level slog.Level, complaints bool) {
 	defer r.Close()
 	lines := bufio.NewReaderSize(r, longestLine)
 	for {
@@ -67,7 +72,29 @@ func (o *output) forward(r *os.File, level slog.Level) {
 		if len(line) > 0 {
 			o.logger.Log(context.Background(), level, string(line))
 		}
+		if complaints {
+			o.keep(line)
+		}
 	}
+}
+
+// keep keeps the end of what is complained of: a program that knows nothing of last words says there why it ends.
+func (o *output) keep(line []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.words = append(append(o.words, line...), '\n')
+	if over := len(o.words) - longestWords; over > 0 {
+		o.words = append([]byte(nil), o.words[over:]...)
+	}
+}
+
+// lastWords are what was complained of last, as one line, once all of it has been read.
+func (o *output) lastWords() string {
+	<-o.begun
+	o.wait()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return oneLine(o.words)
 }
 
 // end is called when the process is gone.

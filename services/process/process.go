@@ -208,14 +208,17 @@ func (c *Child) await(began chan<- error) {
 	// Wait's error only repeats the exit status: no goroutine of exec copies anything.
 	_ = c.cmd.Wait()
 	c.exit = exitOf(c.cmd.ProcessState, time.Since(c.started))
-	if !c.exit.Clean() {
-		c.exit.Words = readLastWords(c.words)
-	}
-	c.words.Close()
-	close(c.done)
 	if c.output != nil {
 		c.output.end()
 	}
+	if !c.exit.Clean() {
+		c.exit.Words = readLastWords(c.words)
+	}
+	if c.exit.Words == "" && c.exit.Code > 0 && c.output != nil {
+		c.exit.Words = c.output.lastWords() // all of it is in the pipe; a descendant that holds that delays this for a moment
+	}
+	c.words.Close()
+	close(c.done)
 }
 
 // PID is the child's process id.

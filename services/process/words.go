@@ -25,14 +25,19 @@ func lastWordsFile() (*os.File, error) {
 	return os.NewFile(uintptr(fd), "last words"), nil
 }
 
-// readLastWords gives what the child wrote as one line that is fit for a screen: the child may be anybody's program.
+// readLastWords gives what the child wrote as one line: the child may be anybody's program.
 func readLastWords(file *os.File) string {
 	text := make([]byte, longestWords)
 	n, err := file.ReadAt(text, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return ""
 	}
-	return strings.Join(strings.FieldsFunc(string(text[:n]), func(r rune) bool {
+	return oneLine(text[:n])
+}
+
+// oneLine makes a line that is fit for a screen of what somebody's program wrote.
+func oneLine(text []byte) string {
+	return strings.Join(strings.FieldsFunc(string(text), func(r rune) bool {
 		return unicode.IsSpace(r) || !unicode.IsPrint(r) || r == unicode.ReplacementChar
 	}), " ")
 }

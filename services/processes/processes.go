@@ -34,12 +34,16 @@ type kept struct {
 	environ  func(config.Bus) []string
 	keeper   *process.Keeper
 
+	order   sync.Mutex // held while the watcher is told of it, so that it hears the last word last
+	telling sync.Mutex // likewise for the other processes
+
 	mu          sync.Mutex
 	incarnation uint64
 	pid         int
 	up          bool
 	settled     bool            // it has been up, or has ended or not been started: whether it works is known
 	frozen      bool            // it was killed because it was silent
+	killed      bool            // its last run was, by somebody else
 	heard       time.Time       // its last heartbeat
 	run         context.Context // of the keeper
 	stop        context.CancelFunc
@@ -93,13 +97,17 @@ type State struct {
 type Processes struct {
 	config   Config
 	children []*kept
+	patience time.Duration // with a service that neither gets ready nor ends
+
+	judging sync.Mutex // held while the machine is told, so that it hears the last word last
+	judged  *role.Fitness
 
 	wait sync.WaitGroup
 }
 
 // New makes them. Nothing is started before Start.
 func New(c Config) *Processes {
-	p := &Processes{config: c}
+	p := &Processes{config: c, patience: unreadyFor}
 	add := func(k *kept) {
 		k.password = rand.Text()
 		c.Users.Allow(k.name, bus.Grant{Password: k.password, Permissions: bus.Permissions(k.name)})
@@ -146,8 +154,12 @@ func (p *Processes) makeKeeper(ctx context.Context, k *kept) {
 	k.keeper = &process.Keeper{
 		Start: p.config.Begin,
 		Spec: func(context.Context) (process.Spec, error) {
+			var said *slog.Logger
+			if k.foreign {
+				said = p.config.Log.With("name", k.name) // and its last words are kept
+			}
 			return process.Spec{
-				Name: k.name, Path: k.path, Args: k.args, LifelineFD: p.config.Inherit.LifelineFD,
+				Name: k.name, Path: k.path, Args: k.args, LifelineFD: p.config.Inherit.LifelineFD, Logger: said,
 				Environ: k.environ(config.Bus{BusURL: p.config.Server.URL(), BusUser: k.name, BusPassword: config.Secret(k.password), BusInbox: bus.InboxPrefix(k.name)}),
 			}, nil
 		},
@@ -181,6 +193,14 @@ func (p *Processes) happened(ctx context.Context, k *kept, e process.Event) {
 		}
 		if k.foreign {
 			p.wait.Go(func() { p.awaitForeign(ctx, k, e.PID) })
+		}
+		if k.service != "" {
+			time.AfterFunc(p.patience, func() {
+				if ctx.Err() == nil {
+					k.settle()
+					p.judge()
+				}
+			})
 		}
 	case process.Ready:
 		p.config.Log.Info("process is ready", "name", k.name, "pid", e.PID, "took", e.Took)
@@ -219,6 +239,20 @@ func (p *Processes) beaten(m *nats.Msg) {
 	if k == nil {
 		return
 	}
+	if !p.heard(k, h) {
+		return // of an earlier run
+	}
+	if h.Ready {
+		p.cameUp(k, h.PID)
+	}
+	p.judge() // what the other host lacks may have changed
+}
+
+// heard takes a beat, unless it is of an earlier run. What is said in it is passed on before it can be told that the process is
+// down: else the state of a dead one came after the word of its end, and stood.
+func (p *Processes) heard(k *kept, h bus.Heartbeat) bool {
+	k.order.Lock()
+	defer k.order.Unlock()
 	k.mu.Lock()
 	current := k.pid == h.PID
 	if current {
@@ -226,15 +260,13 @@ func (p *Processes) beaten(m *nats.Msg) {
 	}
 	k.mu.Unlock()
 	if !current {
-		return // of an earlier run
+		return false
 	}
 	k.keeper.Beat(h.PID)
 	if len(h.State) > 0 {
 		p.config.Watcher.ProcessState(k.name, h.State)
 	}
-	if h.Ready {
-		p.cameUp(k, h.PID)
-	}
+	return true
 }
 
 // Pace of asking whether a foreign process serves: a restart must not wait for it, and one that starts slowly should not
@@ -260,40 +292,44 @@ func (p *Processes) awaitForeign(ctx context.Context, k *kept, pid int) {
 }
 
 func (p *Processes) cameUp(k *kept, pid int) {
+	k.order.Lock()
+	defer p.judge()
+	defer k.order.Unlock()
 	k.mu.Lock()
 	fresh := !k.up && k.pid == pid
 	if fresh {
 		k.up, k.settled = true, true
 	}
-	incarnation := k.incarnation
 	k.mu.Unlock()
 	if !fresh {
 		return
 	}
 	k.keeper.Ready(pid)
-	p.announce(k, incarnation, true)
+	p.announce(k)
 	p.config.Watcher.ProcessUp(k.name)
-	p.judge()
 }
 
 func (p *Processes) wentDown(k *kept, exit process.Exit) {
+	k.order.Lock()
+	defer k.order.Unlock()
 	k.mu.Lock()
 	was := k.up
 	k.up, k.pid, k.settled = false, 0, true
-	incarnation, killed := k.incarnation, exit.Signal == syscall.SIGKILL && !k.frozen
+	k.killed = exit.Signal == syscall.SIGKILL && !k.frozen
 	k.mu.Unlock()
-	p.tell(bus.ProcessState{Process: k.name, Incarnation: incarnation, Killed: killed})
+	p.announce(k)
 	if was {
 		p.config.Watcher.ProcessDown(k.name)
 	}
 }
 
-// announce tells the other processes: what was sent to an incarnation that is down must be asked again.
-func (p *Processes) announce(k *kept, incarnation uint64, up bool) {
-	p.tell(bus.ProcessState{Process: k.name, Incarnation: incarnation, Up: up})
-}
-
-func (p *Processes) tell(state bus.ProcessState) {
+// announce tells the other processes how it is with one now: what was sent to an incarnation that is down must be asked again.
+func (p *Processes) announce(k *kept) {
+	k.telling.Lock()
+	defer k.telling.Unlock()
+	k.mu.Lock()
+	state := bus.ProcessState{Process: k.name, Incarnation: k.incarnation, Up: k.up, Killed: k.killed && !k.up}
+	k.mu.Unlock()
 	// The bus is this process's own: a publish fails only when it is being closed.
 	_ = p.config.Conn.Publish(bus.SubjectProcesses+"."+state.Process, bus.EncodeJSON(state))
 }
@@ -301,57 +337,8 @@ func (p *Processes) tell(state bus.ProcessState) {
 // AnnounceAll repeats who is up, for a process that has just come up itself.
 func (p *Processes) AnnounceAll() {
 	for _, k := range p.children {
-		k.mu.Lock()
-		incarnation, up := k.incarnation, k.up
-		k.mu.Unlock()
-		p.announce(k, incarnation, up)
+		p.announce(k)
 	}
-}
-
-// failed tells that a process can't be restarted. A service that the other host lacks too is an outage of that service: to hand
-// over would mend nothing, and stop all the others for a moment.
-func (p *Processes) failed(k *kept) {
-	if k.service != "" && p.config.Elsewhere.Lacks(k.service) {
-		p.config.Log.Warn("a service is down on both hosts; the others go on", "name", k.name)
-		return
-	}
-	p.config.Machine.Give(role.ProcessFailed{Process: k.name})
-}
-
-// settle notes that it is known whether the process works.
-func (k *kept) settle() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.settled = true
-}
-
-// missed reports whether the host can't serve for want of the process. A service is waited for while it starts for the first
-// time; one that is known not to work is missed only where an operator has said that a takeover needs it.
-func (p *Processes) missed(k *kept) bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return !k.up && (k.service == "" || !k.settled || p.config.Host.TakeoverNeeds.Has(k.service))
-}
-
-// Down are the services that are not ready.
-func (p *Processes) Down() (services []string) {
-	for _, k := range p.children {
-		if k.service != "" && !p.IsUp(k.name) {
-			services = append(services, k.service)
-		}
-	}
-	return services
-}
-
-// judge tells whether this host could serve: all that serving needs is up.
-func (p *Processes) judge() {
-	for _, k := range p.children {
-		if p.missed(k) {
-			p.config.Machine.Give(role.Fitness{Why: k.name + " is not ready"})
-			return
-		}
-	}
-	p.config.Machine.Give(role.Fitness{Fit: true})
 }
 
 // IsUp reports whether a process can do its work.

@@ -209,7 +209,8 @@ func (l *serverLog) reason() string { l.mu.Lock(); defer l.mu.Unlock(); return l
 
 func (l *serverLog) log(level slog.Level, format string, v ...any) {
 	if l.logger != nil {
-		l.logger.Log(context.Background(), level, fmt.Sprintf(format, v...), "component", "nats")
+		// The text names connections: as a message each would be a kind of its own, and logs are bounded by kinds.
+		l.logger.Log(context.Background(), level, "nats server", "component", "nats", "says", fmt.Sprintf(format, v...))
 	}
 }
 

@@ -40,11 +40,12 @@ type Queue struct {
 }
 
 // Start makes the log of a process, which goes to a writer that may hold whoever writes, or fail. form makes a logger of
-// a writer: it is asked for that of the process, and for one that tells what was lost.
+// a writer: it is asked for that of the process, and for one that tells what was lost. Of each kind of line only so many
+// pass in a minute.
 func Start(to io.Writer, form func(io.Writer) *slog.Logger) (*slog.Logger, *Queue) {
 	q := &Queue{to: to, own: form(to), some: make(chan struct{}, 1), done: make(chan struct{})}
 	go q.write()
-	return form(q), q
+	return slog.New(newBound(form(q).Handler())), q
 }
 
 // Write takes a line, or some. It never waits and never fails: what there is no room for is lost, and counted.

@@ -75,7 +75,7 @@ func TestFault_B1_NobodyWaitsForTheLog(t *testing.T) {
 	log.Info("first")
 	<-g.held
 	for i := range mostLines + 100 {
-		log.Info("line", "i", i)
+		log.Info(fmt.Sprintf("line %d", i/mostOfAKind), "i", i)
 	}
 	if lost := lines.Lost(); lost != 100 {
 		t.Errorf("%d lines were lost, want 100", lost)
@@ -86,7 +86,7 @@ func TestFault_B1_NobodyWaitsForTheLog(t *testing.T) {
 	lines.Close()
 	got := g.lines()
 	end := got[len(got)-3:]
-	want := []string{fmt.Sprintf("level=INFO msg=line i=%d", mostLines-1),
+	want := []string{fmt.Sprintf("level=INFO msg=\"line %d\" i=%d", (mostLines-1)/mostOfAKind, mostLines-1),
 		`level=WARN msg="lines of the log were lost: nobody read what was written, or the disk did not take it" lost=100`, "level=INFO msg=last"}
 	if got[0] != "level=INFO msg=first" || len(got) != mostLines+3 || strings.Join(end, "\n") != strings.Join(want, "\n") {
 		t.Errorf("%d lines, %q … %q", len(got), got[0], end)
@@ -137,8 +137,8 @@ func TestQueue_EndsBesideAPipeThatNobodyReads(t *testing.T) {
 	defer w.Close()
 	defer r.Close() // first: it ends the write that is held
 	log, lines := Start(w, text)
-	for range 1000 {
-		log.Info(strings.Repeat("x", 200))
+	for i := range 1000 {
+		log.Info(fmt.Sprint(i/mostOfAKind) + strings.Repeat("x", 200))
 	}
 	began := time.Now()
 	lines.Close()

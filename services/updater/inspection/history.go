@@ -1,14 +1,15 @@
 package inspection
 
 import (
+	"context"
 	"encoding/hex"
 	"errors"
-	"math"
 	"slices"
 	"time"
 	"unicode/utf8"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/history"
 )
@@ -21,18 +22,22 @@ const (
 	// historyBlock and historyBlocks bound what one question about a key looks at: some 100 ms.
 	historyBlock  = 1000
 	historyBlocks = 20
+	// searchBytes is how much of the history is in memory at once while one looks for a key.
+	searchBytes = 4 << 20
+	// searchMost is how long one question may look before it says where to go on, rests not counted.
+	searchMost = 200 * time.Millisecond
 )
 
 // historyPage gives a page of the update history database: every update with whether the other host
 // was told.
-func historyPage(s *storage.Store, q bus.HistoryRequest) (bus.HistoryPage, error) {
+func historyPage(ctx context.Context, s *storage.Store, q bus.HistoryRequest) (bus.HistoryPage, error) {
 	limit := q.Limit
 	if limit <= 0 {
 		limit = historyDefault
 	}
 	limit = min(limit, historyMost)
 	if q.Key != "" || q.Service != "" {
-		return historyOf(s, q, limit)
+		return historyOf(ctx, s, q, limit)
 	}
 	page := bus.HistoryPage{First: s.First(), Last: s.Committed().Position.Sequence, Updates: []bus.HistoryUpdate{}}
 	from := q.From
@@ -78,23 +83,37 @@ func shownUpdate(e *history.Entry) bus.HistoryUpdate {
 }
 
 // historyOf gives the updates of one key, or of one service: forwards from a place, or the last ones before one. It looks at
-// a bounded part of the history, in short views, and says where to go on.
-func historyOf(s *storage.Store, q bus.HistoryRequest, limit int) (bus.HistoryPage, error) {
+// a bounded part of the history, in short views, and says where to go on. Between two views it rests as long as the last one took, so that
+// updates have the disk and the processor at least half of the time.
+func historyOf(ctx context.Context, s *storage.Store, q bus.HistoryRequest, limit int) (bus.HistoryPage, error) {
 	page := bus.HistoryPage{First: s.First(), Last: s.Committed().Position.Sequence, Updates: []bus.HistoryUpdate{}}
 	notified := s.Notified()
 	wanted := func(u *bus.HistoryUpdate) bool {
 		return (q.Service == "" || u.Service == q.Service) && (q.Key == "" || slices.Contains(u.Keys, q.Key))
 	}
+	var looked time.Duration
 	block := func(from uint64, most int) (found []bus.HistoryUpdate, read int, err error) {
-		entries, err := s.Entries(from, most, math.MaxInt)
-		for i := range entries {
-			u := shownUpdate(&entries[i].Entry)
-			u.Notified, u.Digest = u.Position.Sequence <= notified.Sequence, entries[i].Digest.String()
-			if wanted(&u) {
-				found = append(found, u)
+		for read < most {
+			began := time.Now()
+			entries, err := s.Entries(from+uint64(read), most-read, searchBytes)
+			for i := range entries {
+				u := shownUpdate(&entries[i].Entry)
+				u.Notified, u.Digest = u.Position.Sequence <= notified.Sequence, entries[i].Digest.String()
+				if wanted(&u) {
+					found = append(found, u)
+				}
+			}
+			read += len(entries)
+			took := time.Since(began)
+			looked += took
+			if err != nil || len(entries) == 0 {
+				return found, read, err
+			}
+			if err := pace.Rest(ctx, took); err != nil {
+				return found, read, err
 			}
 		}
-		return found, len(entries), err
+		return found, read, nil
 	}
 	if q.From > 0 {
 		at := max(q.From, page.First)
@@ -111,6 +130,9 @@ func historyOf(s *storage.Store, q bus.HistoryRequest, limit int) (bus.HistoryPa
 			page.Updates = append(page.Updates, found...)
 			if at += uint64(read); read < historyBlock {
 				return page, nil
+			}
+			if looked > searchMost {
+				break
 			}
 		}
 		page.Next = at
@@ -139,6 +161,9 @@ func historyOf(s *storage.Store, q bus.HistoryRequest, limit int) (bus.HistoryPa
 			found = found[len(found)-room:]
 		}
 		page.Updates = append(found, page.Updates...)
+		if looked > searchMost {
+			break
+		}
 	}
 	if end > page.First {
 		page.Prior = end

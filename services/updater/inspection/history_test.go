@@ -96,7 +96,7 @@ func TestHistory_OfOneKeyIsComplete(t *testing.T) {
 
 func pageOf(t *testing.T, s *storage.Store, q bus.HistoryRequest) bus.HistoryPage {
 	t.Helper()
-	page, err := historyPage(s, q)
+	page, err := historyPage(t.Context(), s, q)
 	if err != nil {
 		t.Fatal(err)
 	}

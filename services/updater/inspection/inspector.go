@@ -65,11 +65,12 @@ type Inspector struct {
 	config   Config
 	verifier *verifier // compares both databases beside all orders
 	backups  *backups
+	turns    turns // of what reads much
 }
 
 // New makes an Inspector. Run has it compare, Close ends the backups that are under way.
 func New(c Config) *Inspector {
-	return &Inspector{config: c, verifier: newVerifier(c), backups: newBackups(c)}
+	return &Inspector{config: c, verifier: newVerifier(c), backups: newBackups(c), turns: newTurns()}
 }
 
 // Answer has what main asks answered, each call in a goroutine of the group. An answer is bounded by itself, and outlives no
@@ -78,10 +79,12 @@ func (i *Inspector) Answer(r *bus.Router, group bus.Group) {
 	ctx := context.Background()
 	bus.CallExamine.HandleIn(ctx, r, group, i.examine)
 	bus.CallAudit.HandleIn(ctx, r, group, i.audit)
-	bus.CallHistory.HandleIn(ctx, r, group, func(_ context.Context, q bus.HistoryRequest) (bus.HistoryPage, error) {
-		return historyPage(i.config.Store, q)
+	bus.CallHistory.HandleIn(ctx, r, group, func(ctx context.Context, q bus.HistoryRequest) (bus.HistoryPage, error) {
+		return inTurn(ctx, i.turns, func(ctx context.Context) (bus.HistoryPage, error) { return historyPage(ctx, i.config.Store, q) })
 	})
-	bus.CallAside.HandleIn(ctx, r, group, func(_ context.Context, q bus.AsideRequest) (bus.AsidePage, error) { return asideOf(i.config.Data, q) })
+	bus.CallAside.HandleIn(ctx, r, group, func(ctx context.Context, q bus.AsideRequest) (bus.AsidePage, error) {
+		return inTurn(ctx, i.turns, func(context.Context) (bus.AsidePage, error) { return asideOf(i.config.Data, q) })
+	})
 	bus.CallVerify.HandleIn(ctx, r, group, i.verifier.begin)
 	bus.CallVerifyState.HandleIn(ctx, r, group, i.verifier.now)
 	bus.CallVerifyStop.HandleIn(ctx, r, group, i.verifier.end)

@@ -177,6 +177,11 @@ func (t *Tracing) check(c *checker) {
 // check fills HTTPToken from the file when that is how it is given.
 func (s *Console) check(c *checker) {
 	c.listen("HTTP", s.HTTP)
+	for _, name := range s.HTTPHosts {
+		if strings.ContainsAny(name, ":/*@ ") {
+			c.fault("HTTP_HOSTS", s.HTTPHosts.String(), "has "+name+", which is no name", "write names of this host without port or scheme, for example b.example.com")
+		}
+	}
 	c.given("HTTP_TOKEN", "token", &s.HTTPToken, s.HTTPTokenFile, c.token)
 }
 

@@ -17,6 +17,8 @@ const (
 	// PurposeOperator makes the token of the operator interface when none is set: the same on both hosts, so that who
 	// holds it for one may act on the other after a takeover, and not different after a restart.
 	PurposeOperator = "operator"
+	// PurposeForward is no password: with it a main vouches to the other one for an operator whose call it passes on.
+	PurposeForward = "forward"
 )
 
 // DeriveKey derives from the pair secret the password for one purpose: hex HMAC-SHA256 of the purpose under the secret.

@@ -79,6 +79,7 @@ type Work struct {
 // Console is where a host answers operators.
 type Console struct {
 	HTTP          string `split_words:"true" default:"127.0.0.1:7704" of:"host" form:"host:port" desc:"Address of status, metrics and console of a host. Who reaches it may read; what changes something needs the token. It is not encrypted: keep it on loopback or in a network of its own."`
+	HTTPHosts     Names  `split_words:"true" of:"host" form:"list" desc:"Names under which the host may be asked over HTTP, separated by commas, beside its IP addresses, localhost and the name in HOTPAIR_HTTP. Any other one is refused: a web page could have pointed its own name here. Empty: none."`
 	HTTPToken     Secret `split_words:"true" secret:"true" of:"pair" form:"secret" desc:"What a call must carry that changes something (Authorization: Bearer …), at least 16 characters, best the same on both hosts. When unset a host derives one from the pair secret. The one that counts is in the file operator.token of HOTPAIR_DATA, readable by its owner only, where the commands find it."`
 	HTTPTokenFile string `split_words:"true" of:"host" form:"file" desc:"File that holds the token instead, readable by nobody but its owner and group."`
 }

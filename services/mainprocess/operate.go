@@ -2,6 +2,7 @@ package mainprocess
 
 import (
 	"context"
+	"net"
 	"net/http"
 
 	"github.com/hotpair/hotpair/services/config"
@@ -23,7 +24,7 @@ func (h *host) serveHTTP(ctx context.Context, answers *registry.Registry) error 
 		h.log.Warn("commands on this machine won't find the token of the operator interface", "error", err)
 	}
 	server := web.NewServer(web.ServerConfig{
-		Listen: h.config.HTTP, Network: h.network, Operations: answers, Host: h, Backups: h.operations, Live: h.operations, Clock: h.clock, Log: h.log, Token: token, Pages: h.pages(),
+		Listen: h.config.HTTP, Network: h.network, Operations: answers, Host: h, Backups: h.operations, Live: h.operations, Clock: h.clock, Log: h.log, Token: token, Pages: h.pages(), Names: h.names(),
 	})
 	go func() {
 		select {
@@ -38,6 +39,12 @@ func (h *host) serveHTTP(ctx context.Context, answers *registry.Registry) error 
 		return listening("HOTPAIR_HTTP", err)
 	}
 	return ctx.Err()
+}
+
+// names are those under which the operator interface may be asked.
+func (h *host) names() []string {
+	name, _, _ := net.SplitHostPort(h.config.HTTP) // checked; none is no harm
+	return append([]string{name}, h.config.HTTPHosts...)
 }
 
 // pages are what is served beside the API.

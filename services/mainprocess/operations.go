@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/metrics"
 	"github.com/hotpair/hotpair/services/operations"
 	"github.com/hotpair/hotpair/services/operator/registry"
@@ -12,7 +13,7 @@ import (
 // makeOperations makes what operators can ask for, here and over the link. Nothing runs yet.
 func (h *host) makeOperations(ctx context.Context, link *bus.Router, asked bus.Group) *registry.Registry {
 	h.measures.recorder = metrics.NewRecorder(h)
-	answers := registry.New(ctx, h.peer, link, asked)
+	answers := registry.New(ctx, h.peer, config.DeriveKey(h.config.PairSecret.Reveal(), config.PurposeForward), link, asked)
 	h.operations = operations.New(ctx, operations.Config{
 		Host: h.config, Times: h.driver.machine.Times(), Clock: h.clock, Log: h.log, Group: &h.driver.work,
 		Calls: h.orders, Events: h.events, Read: h, Alarms: h.alarms, Hooks: h.hooks,

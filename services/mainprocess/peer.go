@@ -14,6 +14,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/events"
 	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/link"
 	"github.com/hotpair/hotpair/services/operations"
@@ -35,9 +36,12 @@ type peer struct {
 	giving sync.Mutex
 	seen   atomic.Int64 // evidence.State of its link port
 	alarms atomic.Pointer[[]bus.Alarm]
-	says   atomic.Pointer[saying] // in its last beat, for operators
-	http   atomic.Pointer[string] // its operator address, as it says
-	own    atomic.Pointer[string] // this main's
+	// unproved counts calls that nobody vouched for; toldUnproved is when that was last told, in Unix nanoseconds.
+	unproved     atomic.Uint64
+	toldUnproved atomic.Int64
+	says         atomic.Pointer[saying] // in its last beat, for operators
+	http         atomic.Pointer[string] // its operator address, as it says
+	own          atomic.Pointer[string] // this main's
 }
 
 // services are those of this host.
@@ -65,6 +69,23 @@ func (p *peer) Lacks(service string) bool { return slices.Contains(p.said().down
 
 // Peer implements registry.Main.
 func (p *peer) Peer() (bus.Asker, string) { return p.link.Bulk(), p.address() }
+
+// Runs implements registry.Main.
+func (p *peer) Runs() (own, other uint64) { return p.incarnation, p.driver.View().Peer.Incarnation }
+
+// unprovedEvery is how often it is told that calls came that nobody vouched for: who sends them decides how many there are.
+const unprovedEvery = time.Minute
+
+// Unproved implements registry.Main.
+func (p *peer) Unproved(call, host string) {
+	n := p.unproved.Add(1)
+	last, now := p.toldUnproved.Load(), time.Now().UnixNano()
+	if now-last < int64(unprovedEvery) && last != 0 || !p.toldUnproved.CompareAndSwap(last, now) {
+		return
+	}
+	text := fmt.Sprintf("refused %q over the link, as from %q: nothing proves that an operator asked (%d such calls so far)", call, host, n)
+	p.reports.tell(bus.Event{Kind: bus.EventOperator, Epoch: p.driver.View().Known, Text: text, Details: map[string]string{events.DetailWhat: call}}, false)
+}
 
 // Standby implements registry.Main.
 func (p *peer) Standby() (standby, activeElsewhere bool) {

@@ -12,7 +12,7 @@ import (
 
 // TestNew_AnswersEveryOperation: what the table promises is done by somebody. A backup is a file, which web asks for itself.
 func TestNew_AnswersEveryOperation(t *testing.T) {
-	r := registry.New(t.Context(), nil, bus.NewRouter(""), &sync.WaitGroup{})
+	r := registry.New(t.Context(), nil, "", bus.NewRouter(""), &sync.WaitGroup{})
 	New(t.Context(), Config{}, r)
 	for _, o := range operator.Operations() {
 		answered := slices.ContainsFunc(r.Served(), func(s registry.Served) bool { return s.Name == o.Name })

@@ -37,7 +37,7 @@ func (o *Operations) resume(ctx context.Context, caller operator.Caller, _ opera
 // callerName is who ordered something, for people at the other host too.
 func callerName(c operator.Caller) string {
 	if c.Via != "" {
-		return "operator at " + c.Via
+		return "operator " + c.From + " at " + c.Via
 	}
 	return "operator " + c.From
 }

@@ -25,6 +25,8 @@ type linked struct {
 
 func (m *linked) Sender() bus.LinkSender    { return bus.LinkSender{Version: bus.Version, Host: m.host} }
 func (m *linked) Peer() (bus.Asker, string) { return m.peer, "10.0.0.2:7704" }
+func (m *linked) Runs() (uint64, uint64)    { return 1, 1 }
+func (m *linked) Unproved(string, string)   {}
 func (m *linked) Standby() (bool, bool)     { return false, false }
 func (m *linked) Missing() string           { return "" }
 
@@ -70,7 +72,7 @@ func TestSettings_OfBothHosts(t *testing.T) {
 	group := &sync.WaitGroup{}
 	t.Cleanup(group.Wait)
 	calls := bus.NewRouter("")
-	b := registry.New(t.Context(), &linked{host: "b", peer: down{}}, calls, group)
+	b := registry.New(t.Context(), &linked{host: "b", peer: down{}}, "key", calls, group)
 	New(t.Context(), Config{Host: hostOf(t, "HOTPAIR_HOST=b", "HOTPAIR_PEER_LINK=a:1", "HOTPAIR_PEER_REPLICATION=a:2", "HOTPAIR_LEASE=2s"), Machine: heard{peer: "a"}}, b)
 
 	users := bus.NewUsers()
@@ -97,7 +99,7 @@ func TestSettings_OfBothHosts(t *testing.T) {
 
 	main := &linked{host: "a", peer: conn}
 	a := New(t.Context(), Config{Host: hostOf(t, "HOTPAIR_HOST=a", "HOTPAIR_PEER_LINK=b:1", "HOTPAIR_PEER_REPLICATION=b:2"), Machine: heard{peer: "b"}},
-		registry.New(t.Context(), main, bus.NewRouter(""), group))
+		registry.New(t.Context(), main, "key", bus.NewRouter(""), group))
 	ask := func(within time.Duration) config.PairSettings {
 		t.Helper()
 		ctx, cancel := context.WithTimeout(t.Context(), within)

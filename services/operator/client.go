@@ -64,7 +64,17 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 	return CallStatus.Ask(ctx, c, None{})
 }
 
+// call asks once. A read that found no room without the token was not done, and is asked again with it: who has it has a place.
 func (c *Client) call(ctx context.Context, method, path string, body []byte, into any) error {
+	err := c.once(ctx, method, path, body, into, method != http.MethodGet)
+	var p *Problem
+	if method == http.MethodGet && c.token != "" && errors.As(err, &p) && p.Status == http.StatusTooManyRequests {
+		return c.once(ctx, method, path, body, into, true)
+	}
+	return err
+}
+
+func (c *Client) once(ctx context.Context, method, path string, body []byte, into any, token bool) error {
 	request, err := http.NewRequestWithContext(ctx, method, c.url+path, bytes.NewReader(body))
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUsage, err)
@@ -72,7 +82,7 @@ func (c *Client) call(ctx context.Context, method, path string, body []byte, int
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}
-	if method != http.MethodGet && c.token != "" {
+	if token && c.token != "" {
 		request.Header.Set("Authorization", "Bearer "+c.token)
 	}
 	response, err := c.http.Do(request)

@@ -213,7 +213,7 @@ func (h *Host) Switchover(_ context.Context, c operator.Caller, _ operator.None)
 
 // Registry has what the host answers. A test that wants another answer has it served too: the last one counts.
 func (h *Host) Registry() *registry.Registry {
-	r := registry.New(context.Background(), alone{}, bus.NewRouter(""), &sync.WaitGroup{})
+	r := registry.New(context.Background(), alone{}, "", bus.NewRouter(""), &sync.WaitGroup{})
 	registry.Answer(r, operator.CallStatus, registry.Plain(func(ctx context.Context) (operator.Status, error) { return h.Status(ctx), nil }))
 	registry.Answer(r, operator.CallPeer, registry.Plain(func(ctx context.Context) (operator.Status, error) {
 		look, err := h.PeerLook(ctx, time.Time{})
@@ -251,6 +251,8 @@ type alone struct{}
 
 func (alone) Sender() bus.LinkSender    { return bus.LinkSender{Version: bus.Version, Host: "a"} }
 func (alone) Peer() (bus.Asker, string) { return nil, "" }
+func (alone) Runs() (uint64, uint64)    { return 0, 0 }
+func (alone) Unproved(string, string)   {}
 func (alone) Standby() (bool, bool)     { return false, false }
 func (alone) Missing() string           { return "" }
 

@@ -18,6 +18,10 @@ import (
 type Main interface {
 	// Sender is who it is on the link.
 	Sender() bus.LinkSender
+	// Runs are numbers of this run of the main and of the other one's, as that says; 0 while it has said nothing.
+	Runs() (own, other uint64)
+	// Unproved is told of a call that came over the link, as from a host, and was not proved to be one of its operators.
+	Unproved(call, host string)
 	// Peer is the connection to the other main for what may be much, and its address for operators, as far as it is known.
 	// Without a connection the error is bus.ErrDisconnected.
 	Peer() (to bus.Asker, address string)
@@ -31,6 +35,8 @@ type Main interface {
 type Registry struct {
 	main   Main
 	ctx    context.Context
+	key    string
+	done   onceOnly
 	calls  *bus.Router
 	group  bus.Group
 	served []Served
@@ -49,9 +55,10 @@ type Prepared struct {
 	Do   func(context.Context, operator.Caller) (any, error)
 }
 
-// New makes a registry. What the other main asks comes by calls and is answered in goroutines of the group, with ctx.
-func New(ctx context.Context, main Main, calls *bus.Router, group bus.Group) *Registry {
-	return &Registry{main: main, ctx: ctx, calls: calls, group: group}
+// New makes a registry. What the other main asks comes by calls and is answered in goroutines of the group, with ctx. key is what
+// both mains prove to each other that an operator stands behind a call.
+func New(ctx context.Context, main Main, key string, calls *bus.Router, group bus.Group) *Registry {
+	return &Registry{main: main, ctx: ctx, key: key, calls: calls, group: group}
 }
 
 // Served gives the operations in the order in which they were told.
@@ -67,17 +74,10 @@ func (r *Registry) add(s Served) {
 	r.served = append(r.served, s)
 }
 
-// Passed is a request on its way over the link.
-type Passed[Q any] struct {
-	bus.LinkSender
-	Caller  operator.Caller `json:"caller"`
-	Request Q               `json:"request"`
-}
-
 // ask asks the other main. Errors: operator.ErrForward, operator.ErrRefused when it runs another version, and what it ends with there.
 func ask[Q, A any](ctx context.Context, r *Registry, name string, caller operator.Caller, q Q) (A, error) {
 	to, address := r.main.Peer()
-	answer, err := endpoint[Q, A](name).Ask(ctx, to, Passed[Q]{LinkSender: r.main.Sender(), Caller: caller, Request: q})
+	answer, err := endpoint[A](name).Ask(ctx, to, pass(r, name, caller, q))
 	switch {
 	case errors.Is(err, bus.ErrUnknownCall):
 		return answer, fmt.Errorf("%w: the other host does not know %q: it runs another version", operator.ErrRefused, name)
@@ -89,22 +89,25 @@ func ask[Q, A any](ctx context.Context, r *Registry, name string, caller operato
 	return answer, fmt.Errorf("%w: %s: %w", operator.ErrForward, address, err)
 }
 
-// hear has do answer what the other main asks.
-func hear[Q, A any](r *Registry, name string, do func(context.Context, operator.Caller, Q) (A, error)) {
-	endpoint[Q, A](name).HandleIn(r.ctx, r.calls, r.group, func(ctx context.Context, m Passed[Q]) (A, error) {
+// hear has do answer what the other main asks, if it proves who asked. once: it is never done again for the same call.
+func hear[Q, A any](r *Registry, name string, once bool, do func(context.Context, operator.Caller, Q) (A, error)) {
+	endpoint[A](name).HandleIn(r.ctx, r.calls, r.group, func(ctx context.Context, m passed) (A, error) {
+		var none A
 		if m.Version != bus.Version {
-			var none A
 			return none, fmt.Errorf("%w: this host speaks version %d, not %d", bus.ErrVersion, bus.Version, m.Version)
 		}
-		m.Caller.Via = m.Host
-		return do(ctx, m.Caller, m.Request)
+		asked, err := prove[Q](r, name, once, m)
+		if err != nil {
+			return none, err
+		}
+		return do(ctx, asked.Caller, asked.Request)
 	})
 }
 
 // passing answers where the active is, and passes on to it elsewhere; nothing is passed on to a host that is not heard. What was
 // passed on is never passed back: two standbys have no active.
-func passing[Q, A any](r *Registry, name string, where operator.Where, do func(context.Context, operator.Caller, Q) (A, error)) func(context.Context, operator.Caller, Q) (A, error) {
-	hear(r, name, func(ctx context.Context, caller operator.Caller, q Q) (A, error) {
+func passing[Q, A any](r *Registry, name string, where operator.Where, once bool, do func(context.Context, operator.Caller, Q) (A, error)) func(context.Context, operator.Caller, Q) (A, error) {
+	hear(r, name, once, func(ctx context.Context, caller operator.Caller, q Q) (A, error) {
 		if standby, _ := r.main.Standby(); standby {
 			var none A
 			return none, fmt.Errorf("%w: %s is standby too", operator.ErrRefused, r.main.Sender().Host)
@@ -143,7 +146,7 @@ func askInPart[Q, A any](ctx context.Context, r *Registry, name string, caller o
 
 // AnswerPart has own answer a part when the other host asks, whatever this host's role.
 func AnswerPart[Q, A any](r *Registry, p operator.Part[Q, A], own func(context.Context, operator.Caller, Q) (A, error)) {
-	hear(r, p.Name, own)
+	hear(r, p.Name, false, own)
 }
 
 // Other asks the other host for its part. Errors: operator.ErrForward, and what it ends with there.
@@ -172,7 +175,7 @@ func Shares[Q, A any](ctx context.Context, r *Registry, p operator.Part[Q, A], c
 func Answer[Q, A any](r *Registry, o operator.Operation[Q, A], do func(context.Context, operator.Caller, Q) (A, error)) {
 	answer := do
 	if o.Where == operator.Active || o.Where == operator.Known || o.Where == operator.Either {
-		answer = passing(r, o.Name, o.Where, do)
+		answer = passing(r, o.Name, o.Where, o.Role != operator.View, do)
 	}
 	r.add(Served{Info: o.Info(), Prepare: func(read func(into any) error) (Prepared, error) {
 		q := o.Unless
@@ -198,6 +201,6 @@ func Plain[A any](do func(context.Context) (A, error)) func(context.Context, ope
 }
 
 // endpoint is where the other main takes an operation or a part of one.
-func endpoint[Q, A any](name string) bus.Endpoint[Passed[Q], A] {
-	return bus.Call[Passed[Q], A]("link.bulk.operation." + strings.ReplaceAll(name, " ", "-"))
+func endpoint[A any](name string) bus.Endpoint[passed, A] {
+	return bus.Call[passed, A]("link.bulk.operation." + strings.ReplaceAll(name, " ", "-"))
 }

@@ -27,12 +27,15 @@ type twin struct {
 	alone    bool // nobody else is heard to be active
 	calls    *bus.Router
 	registry *registry.Registry
+	unproved []string
 }
 
-func (m *twin) Sender() bus.LinkSender    { return bus.LinkSender{Version: m.version, Host: m.host} }
-func (m *twin) Peer() (bus.Asker, string) { return m.peer, "10.0.0.2:7704" }
-func (m *twin) Standby() (bool, bool)     { return m.standby, m.standby && !m.alone }
-func (m *twin) Missing() string           { return "b is standby and does not hear a" }
+func (m *twin) Sender() bus.LinkSender     { return bus.LinkSender{Version: m.version, Host: m.host} }
+func (m *twin) Peer() (bus.Asker, string)  { return m.peer, "10.0.0.2:7704" }
+func (m *twin) Runs() (uint64, uint64)     { return 7, 7 }
+func (m *twin) Unproved(call, host string) { m.unproved = append(m.unproved, call+" by "+host) }
+func (m *twin) Standby() (bool, bool)      { return m.standby, m.standby && !m.alone }
+func (m *twin) Missing() string            { return "b is standby and does not hear a" }
 
 // nobody is a link that is down.
 type nobody struct{}
@@ -59,7 +62,7 @@ func twins(t *testing.T) (a, b *twin) {
 	for _, m := range []*twin{a, b} {
 		group := &sync.WaitGroup{}
 		t.Cleanup(group.Wait)
-		m.registry = registry.New(t.Context(), m, m.calls, group)
+		m.registry = registry.New(t.Context(), m, "key of the pair", m.calls, group)
 	}
 	b.peer = connect(t, server)
 	return a, b

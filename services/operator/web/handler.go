@@ -11,8 +11,12 @@ import (
 )
 
 const (
-	maxBody  = 64 << 10 // bytes of a request's body
-	maxCalls = 32       // calls under way at the same time, health checks not counted
+	maxBody = 64 << 10 // bytes of a request's body
+	// Calls under way at the same time, health checks not counted: of whoever reaches the address, of one address among them, and
+	// beside them of those who have the token.
+	maxCalls    = 32
+	maxFrom     = 24
+	maxReserved = 8
 )
 
 // handler answers HTTP for a Host.
@@ -26,8 +30,9 @@ type handler struct {
 	origin  *http.CrossOriginProtection
 	token   string
 	pages   map[string]http.Handler
-	calls   chan struct{}
-	streams chan struct{}
+	names   []string
+	calls   *places
+	streams *places
 }
 
 // route is what one path does. do writes the answer itself or returns an error, not both.
@@ -72,8 +77,8 @@ func NewHandler(c ServerConfig) http.Handler {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	return &handler{
-		host: c.Host, backups: c.Backups, flow: c.Live, routes: routes(c.Operations.Served()), clock: c.Clock, log: c.Log, token: c.Token, pages: c.Pages,
-		origin: http.NewCrossOriginProtection(), calls: make(chan struct{}, maxCalls), streams: make(chan struct{}, maxStreams),
+		host: c.Host, backups: c.Backups, flow: c.Live, routes: routes(c.Operations.Served()), clock: c.Clock, log: c.Log, token: c.Token, pages: c.Pages, names: c.Names,
+		origin: http.NewCrossOriginProtection(), calls: newPlaces(maxCalls, maxFrom, maxReserved), streams: newPlaces(maxStreams, maxStreamsFrom, maxReserved),
 	}
 }
 
@@ -107,13 +112,12 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	h.letPeer(w, r)
 	if !rt.check {
-		select {
-		case h.calls <- struct{}{}:
-			defer func() { <-h.calls }()
-		default:
-			writeProblem(w, r, &operator.Problem{Type: operator.ProblemType + "busy", Title: "Too many calls at the same time", Status: http.StatusTooManyRequests})
+		leave := h.calls.take(r, h.holdsToken(r))
+		if leave == nil {
+			writeProblem(w, r, &operator.Problem{Type: operator.ProblemType + "busy", Title: "Too many calls at the same time", Status: http.StatusTooManyRequests, Detail: "who has the token has a place of its own"})
 			return
 		}
+		defer leave()
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	if err := rt.do(h, w, r); err != nil {

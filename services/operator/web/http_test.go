@@ -37,7 +37,7 @@ func request(t *testing.T, h fake, method, target, body string, header map[strin
 }
 
 func configOf(h fake) ServerConfig {
-	return ServerConfig{Listen: "127.0.0.1:0", Host: h, Backups: h, Live: h, Operations: h.Registry(), Clock: operatortest.Clock, Token: operatortest.Token}
+	return ServerConfig{Listen: "127.0.0.1:0", Host: h, Backups: h, Live: h, Operations: h.Registry(), Clock: operatortest.Clock, Token: operatortest.Token, Names: []string{"hosta.internal"}}
 }
 
 func TestStatus_OverHTTP_IsWhatTheHostSays(t *testing.T) {
@@ -193,10 +193,10 @@ func TestHandler_WrongMethodPathBody(t *testing.T) {
 func TestHandler_FullOfCalls_StillAnswersHealthChecks(t *testing.T) {
 	h := &operatortest.Host{Now: operatortest.Paired(), Holds: lease.Right{Epoch: 7, Until: time.Hour}, Blocking: make(chan struct{})}
 	s := serve(t, h)
-	c := operator.NewClient("http://" + s.Address()).WithToken(operatortest.Token)
+	c := operator.NewClient("http://" + s.Address())
 	var group sync.WaitGroup
-	answers := make(chan error, maxCalls+1)
-	for range maxCalls + 1 {
+	answers := make(chan error, maxFrom+1)
+	for range maxFrom + 1 {
 		group.Go(func() {
 			_, err := operator.CallHistory.Ask(t.Context(), c, bus.HistoryRequest{})
 			answers <- err
@@ -215,7 +215,7 @@ func TestHandler_FullOfCalls_StillAnswersHealthChecks(t *testing.T) {
 	}
 	close(h.Blocking)
 	group.Wait()
-	for range maxCalls {
+	for range maxFrom {
 		if err := <-answers; err != nil {
 			t.Errorf("call within the limit: %v", err)
 		}

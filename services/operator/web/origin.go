@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/hotpair/hotpair/services/operator"
@@ -45,13 +46,10 @@ func (h *handler) admit(r *http.Request) error {
 	if err := h.origin.Check(r); err != nil {
 		return err
 	}
-	// A page can point its own name at this address and so be of the same origin; it can't do so with a number.
-	browser := r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != ""
-	if browser && !isNumberOrLocal(r.Host) {
-		return fmt.Errorf("browsers must use this host's IP address instead of the name %q", r.Host)
-	}
-	if local, ok := r.Context().Value(http.LocalAddrContextKey).(interface{ String() string }); ok && isLoopback(local.String()) && !isNumberOrLocal(r.Host) {
-		return fmt.Errorf("the name %q is not one of this loopback address", r.Host)
+	// A page can point its own name at this address and so be of the same origin, and the browser says nothing of that in a plain
+	// GET; it can't do so with a number, nor with a name that it does not own. Who names no host is no browser.
+	if r.Host != "" && !isNumberOrLocal(r.Host) && !slices.ContainsFunc(h.names, func(name string) bool { return strings.EqualFold(name, hostName(r.Host)) }) {
+		return fmt.Errorf("the name %q is not one of this host: ask by its IP address, or name it in HOTPAIR_HTTP_HOSTS", hostName(r.Host))
 	}
 	return nil
 }
@@ -62,12 +60,17 @@ func isLoopback(address string) bool {
 	return err == nil && a.Addr().Unmap().IsLoopback()
 }
 
+// hostName is a Host header without its port.
+func hostName(host string) string {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		return h
+	}
+	return host
+}
+
 // isNumberOrLocal reports whether a Host header is an IP address or localhost, with or without port.
 func isNumberOrLocal(host string) bool {
-	name := host
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		name = h
-	}
+	name := hostName(host)
 	_, err := netip.ParseAddr(strings.Trim(name, "[]"))
 	return err == nil || strings.EqualFold(name, "localhost")
 }
@@ -78,11 +81,16 @@ func (h *handler) authorize(r *http.Request) error {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		return nil
 	}
-	given, found := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	// Digests, so that the comparison tells nothing of the token's length either.
-	want, got := sha256.Sum256([]byte(h.token)), sha256.Sum256([]byte(given))
-	if h.token != "" && found && subtle.ConstantTimeCompare(want[:], got[:]) == 1 {
+	if h.holdsToken(r) {
 		return nil
 	}
 	return fmt.Errorf("%w: a call that changes something carries it as Authorization: Bearer …; it stands in %s of the host's data directory (HOTPAIR_DATA), where its owner may read it; commands also take it from HOTPAIR_HTTP_TOKEN", operator.ErrToken, operator.TokenFile)
+}
+
+// holdsToken reports whether a call carries the token.
+func (h *handler) holdsToken(r *http.Request) bool {
+	given, found := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	// Digests, so that the comparison tells nothing of the token's length either.
+	want, got := sha256.Sum256([]byte(h.token)), sha256.Sum256([]byte(given))
+	return h.token != "" && found && subtle.ConstantTimeCompare(want[:], got[:]) == 1
 }

@@ -40,6 +40,22 @@ func TestSwitchover_FromAnotherOrigin_IsRefused(t *testing.T) {
 	}
 }
 
+// A page whose name was pointed to a host's address read its history: of a plain GET of its own origin a browser tells nothing but the
+// name, and that was looked at on loopback only. Names are those that are set.
+func TestFault_C13_OnlyItsOwnNamesAreAnswered(t *testing.T) {
+	for host, want := range map[string]int{
+		"evil.example": http.StatusForbidden, "evil.example:7704": http.StatusForbidden, "hosta.internal.evil.example": http.StatusForbidden,
+		"HostA.internal:7704": http.StatusOK, "192.0.2.1:7704": http.StatusOK, "[2001:db8::1]:7704": http.StatusOK, "localhost": http.StatusOK,
+	} {
+		for _, path := range []string{operator.CallHistory.Path, operator.CallStatus.Path, PathLive} {
+			w := request(t, &operatortest.Host{Now: operatortest.Paired()}, http.MethodGet, path, "", map[string]string{"Host": host})
+			if w.Code != want {
+				t.Errorf("%s asked as %s: %d, want %d: %s", path, host, w.Code, want, w.Body)
+			}
+		}
+	}
+}
+
 // TestServer_OnLoopback_AnswersNoOtherName: a page whose name was pointed to 127.0.0.1 must not read either.
 func TestServer_OnLoopback_AnswersNoOtherName(t *testing.T) {
 	s := serve(t, &operatortest.Host{Now: operatortest.Paired()})

@@ -58,6 +58,8 @@ type ServerConfig struct {
 	Log        *slog.Logger
 	// Token is what a call must carry that changes something. Without one no such call is taken.
 	Token string
+	// Names are the names under which browsers and others may ask, beside its addresses and localhost.
+	Names []string
 	// Pages are served beside the API, by path: console, metrics.
 	Pages map[string]http.Handler
 }
@@ -98,7 +100,9 @@ func (s *Server) Run(ctx context.Context) error {
 		s.config.Log.Warn("the operator interface can be reached from other machines: who does reads everything, and the token crosses the network in clear", "address", s.address)
 	}
 	close(s.ready)
+	limits := newLimits()
 	server := &http.Server{
+		ConnState:         limits.state,
 		Handler:           NewHandler(s.config),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,

@@ -28,19 +28,19 @@ const (
 	streamRefresh = time.Second
 	// streamWrite is how long a reader may take to take one message; a slower one is dropped.
 	streamWrite = 5 * time.Second
-	// maxStreams bounds readers at the same time.
-	maxStreams = 16
+	// maxStreams bounds readers at the same time, maxStreamsFrom those of one address. Who has the token has places beside them.
+	maxStreams     = 16
+	maxStreamsFrom = 12
 )
 
 // stream tells what happens until the reader or the host leaves. Each stream looks for itself: a look costs less than
 // the bookkeeping of who has been told what would.
 func (h *handler) stream(w http.ResponseWriter, r *http.Request) error {
-	select {
-	case h.streams <- struct{}{}:
-		defer func() { <-h.streams }()
-	default:
-		return &operator.Problem{Type: operator.ProblemType + "busy", Title: "Too many streams at the same time", Status: http.StatusTooManyRequests, Detail: fmt.Sprintf("%d are open", maxStreams)}
+	leave := h.streams.take(r, h.holdsToken(r))
+	if leave == nil {
+		return &operator.Problem{Type: operator.ProblemType + "busy", Title: "Too many streams at the same time", Status: http.StatusTooManyRequests, Detail: fmt.Sprintf("at most %d are open, %d of one address; who has the token has a place of its own", maxStreams, maxStreamsFrom)}
 	}
+	defer leave()
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no")
 	t := &teller{h: h, w: w, flow: http.NewResponseController(w), told: r.Header.Get("Last-Event-ID"), ages: regexp.MustCompile(`"[a-z_]+_ms":-?[0-9.e+]+`)}

@@ -139,7 +139,7 @@ func TestStream_ResumesAfterTheLastEvent(t *testing.T) {
 
 func TestStream_IsBounded(t *testing.T) {
 	s := serve(t, &operatortest.Host{})
-	for range maxStreams {
+	for range maxStreamsFrom {
 		next(t, follow(t, s, ""), "status", kindIs("status"))
 	}
 	response, err := http.Get("http://" + s.Address() + PathStream)

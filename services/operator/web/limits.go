@@ -1,0 +1,134 @@
+package web
+
+import (
+	"net"
+	"net/http"
+	"sync"
+)
+
+// places bounds how many calls are under way at the same time: in all, from one address, and beside both a few for those who have
+// the token. So whoever reaches the address can keep others who have no token waiting, but no operator.
+type places struct {
+	all, each, reserved int
+
+	mu    sync.Mutex
+	open  int
+	from  map[string]int
+	extra int // of the reserved ones
+}
+
+func newPlaces(all, each, reserved int) *places {
+	return &places{all: all, each: each, reserved: reserved, from: map[string]int{}}
+}
+
+// take gives what ends the call, nil when there is no place for it.
+func (p *places) take(r *http.Request, token bool) (leave func()) {
+	address, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		address = r.RemoteAddr
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.open < p.all && p.from[address] < p.each:
+		p.open++
+		p.from[address]++
+		return func() {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.open--
+			if p.from[address]--; p.from[address] == 0 {
+				delete(p.from, address)
+			}
+		}
+	case token && p.extra < p.reserved:
+		p.extra++
+		return func() { p.mu.Lock(); defer p.mu.Unlock(); p.extra-- }
+	}
+	return nil
+}
+
+// Bounds of connections: in all, and from one address.
+const (
+	maxConns     = 512
+	maxConnsFrom = 256
+)
+
+// limits bounds the connections of a server. Of too many the one is closed that has waited longest without a call: who connects to ask
+// is served, however many others hold connections for nothing.
+type limits struct {
+	mu    sync.Mutex
+	conns map[net.Conn]*held
+	from  map[string]int
+	turn  uint64
+}
+
+// held is one connection.
+type held struct {
+	address string
+	idle    bool // no call is under way on it
+	since   uint64
+}
+
+func newLimits() *limits {
+	return &limits{conns: map[net.Conn]*held{}, from: map[string]int{}}
+}
+
+// state is told what becomes of each connection, as http.Server.ConnState.
+func (l *limits) state(conn net.Conn, state http.ConnState) {
+	if over := l.note(conn, state); over != nil {
+		_ = over.Close() // its end is told too
+	}
+}
+
+// note takes what is told, and gives a connection that is too many.
+func (l *limits) note(conn net.Conn, state http.ConnState) (over net.Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.turn++
+	h := l.conns[conn]
+	switch state {
+	case http.StateNew:
+		address, _, err := net.SplitHostPort(conn.RemoteAddr().String())
+		if err != nil {
+			address = conn.RemoteAddr().String()
+		}
+		l.conns[conn] = &held{address: address, idle: true, since: l.turn}
+		l.from[address]++
+		switch {
+		case l.from[address] > maxConnsFrom:
+			return l.oldest(address)
+		case len(l.conns) > maxConns:
+			return l.oldest("")
+		}
+	case http.StateClosed, http.StateHijacked:
+		if h != nil {
+			l.forget(conn, h)
+		}
+	default:
+		if h != nil {
+			h.idle, h.since = state == http.StateIdle, l.turn
+		}
+	}
+	return nil
+}
+
+// oldest forgets the connection that has waited longest, of one address or of any, and gives it.
+func (l *limits) oldest(address string) (found net.Conn) {
+	for conn, h := range l.conns {
+		if h.idle && (address == "" || h.address == address) && (found == nil || h.since < l.conns[found].since) {
+			found = conn
+		}
+	}
+	if found != nil {
+		l.forget(found, l.conns[found])
+	}
+	return found
+}
+
+func (l *limits) forget(conn net.Conn, h *held) {
+	delete(l.conns, conn)
+	if l.from[h.address]--; l.from[h.address] == 0 {
+		delete(l.from, h.address)
+	}
+}

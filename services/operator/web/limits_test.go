@@ -1,0 +1,148 @@
+package web
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/operatortest"
+)
+
+// 64 threads of any local user on calls that take long left every operator with 429, and 16 streams shut out the 17th: places are
+// reserved for who has the token, and none are for one address alone.
+func TestFault_C12_AnOperatorFindsAPlace(t *testing.T) {
+	h := &operatortest.Host{Now: operatortest.Paired(), Blocking: make(chan struct{})}
+	handler := NewHandler(configOf(h))
+	ask := func(path, from, token string) int {
+		r := newRequest(path, from)
+		ctx, cancel := context.WithCancel(r.Context())
+		defer cancel()
+		if token != "" {
+			r.Header.Set("Authorization", "Bearer "+token)
+		}
+		w := &answered{done: make(chan int, 1)}
+		go handler.ServeHTTP(w, r.WithContext(ctx))
+		return <-w.done
+	}
+	var all sync.WaitGroup
+	ctx, cancel := context.WithCancel(t.Context())
+	refused := make(chan struct{}, 100)
+	for range 64 {
+		all.Go(func() {
+			w := &answered{done: make(chan int, 1)}
+			handler.ServeHTTP(w, newRequest(operator.CallHistory.Path, "127.0.0.1:9").WithContext(ctx))
+			if <-w.done == http.StatusTooManyRequests {
+				refused <- struct{}{}
+			}
+		})
+	}
+	for range 64 - maxFrom {
+		<-refused
+	}
+	for what, c := range map[string]struct {
+		from, token string
+		want        int
+	}{
+		"the same address":              {"127.0.0.1:10", "", http.StatusTooManyRequests},
+		"another address":               {"10.0.0.9:1", "", http.StatusOK},
+		"an operator":                   {"127.0.0.1:11", operatortest.Token, http.StatusOK},
+		"somebody who makes up a token": {"127.0.0.1:12", "made up", http.StatusTooManyRequests},
+	} {
+		if got := ask(operator.CallStatus.Path, c.from, c.token); got != c.want {
+			t.Errorf("%s: %d, want %d", what, got, c.want)
+		}
+	}
+	cancel()
+	all.Wait()
+	streams := newPlaces(maxStreams, maxStreamsFrom, maxReserved)
+	for range maxStreams {
+		streams.take(newRequest(PathStream, "127.0.0.1:1"), false)
+		streams.take(newRequest(PathStream, "10.0.0.9:1"), false)
+	}
+	if streams.take(newRequest(PathStream, "10.0.0.8:1"), false) != nil || streams.take(newRequest(PathStream, "127.0.0.1:1"), true) == nil {
+		t.Error("streams: who has the token is shut out, or nobody is")
+	}
+}
+
+// A command tries again with the token when there was no room without.
+func TestFault_C12_ACommandTriesAgainWithItsToken(t *testing.T) {
+	h := &operatortest.Host{Now: operatortest.Paired(), Blocking: make(chan struct{})}
+	address := serve(t, h).Address()
+	ctx, cancel := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	for range maxFrom {
+		all.Go(func() {
+			_, _ = operator.CallHistory.Ask(ctx, operator.NewClient("http://"+address), bus.HistoryRequest{Limit: 1})
+		})
+	}
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		if _, err := operator.NewClient("http://" + address).Status(t.Context()); err != nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("there is always room")
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if _, err := operator.NewClient("http://" + address).WithToken(operatortest.Token).Status(t.Context()); err != nil {
+		t.Errorf("an operator: %v", err)
+	}
+	cancel()
+	all.Wait()
+}
+
+// 17,000 connections that said nothing cost half a gigabyte: they are bounded, and who connects to ask is served all the same.
+func TestFault_C12_ConnectionsAreBounded(t *testing.T) {
+	address := serve(t, &operatortest.Host{Now: operatortest.Paired()}).Address()
+	var conns []net.Conn
+	for range maxConnsFrom + 50 {
+		conn, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		conns = append(conns, conn)
+	}
+	if _, err := operator.NewClient("http://" + address).Status(t.Context()); err != nil {
+		t.Errorf("somebody who asks: %v", err)
+	}
+	for _, conn := range conns[:50] {
+		_ = conn.SetReadDeadline(time.Now().Add(4 * time.Second)) // less than the server waits for a header
+		if _, err := conn.Read(make([]byte, 1)); err == nil || isTimeout(err) {
+			t.Fatalf("one of the oldest is open still: %v", err)
+		}
+	}
+}
+
+func isTimeout(err error) bool {
+	n, is := err.(net.Error)
+	return is && n.Timeout()
+}
+
+func newRequest(path, from string) *http.Request {
+	r, _ := http.NewRequest(http.MethodGet, "http://127.0.0.1"+path, http.NoBody) // it is well formed
+	r.RemoteAddr = from
+	return r
+}
+
+// answered is a writer that tells the first status that is written.
+type answered struct {
+	done   chan int
+	once   sync.Once
+	header http.Header
+}
+
+func (a *answered) Header() http.Header {
+	if a.header == nil {
+		a.header = http.Header{}
+	}
+	return a.header
+}
+func (a *answered) WriteHeader(code int)        { a.once.Do(func() { a.done <- code }) }
+func (a *answered) Write(b []byte) (int, error) { a.WriteHeader(http.StatusOK); return len(b), nil }

@@ -14,6 +14,16 @@ type AsidePage struct {
 	Next    int           `json:"next,omitempty"`    // record to go on from; 0: there are no more
 }
 
+// ForgetAside says that an operator is done with what a host has set aside.
+type ForgetAside struct {
+	File string `json:"file,omitempty"` // this file; empty: all of them
+}
+
+// AsideForgotten answers it. The files are kept, under other names.
+type AsideForgotten struct {
+	Files []string `json:"files"`
+}
+
 // AsideFile is one file with updates that only this host had.
 type AsideFile struct {
 	Name    string `json:"name"`

@@ -33,6 +33,7 @@ var (
 	CallRecord      = Question[RecordEvents, RecordedEvents](ProcessUpdater, "record")
 	CallEvents      = Question[EventsRequest, EventsPage](ProcessUpdater, "events")
 	CallAside       = Question[AsideRequest, AsidePage](ProcessUpdater, "aside") // updates set aside
+	CallForgetAside = Question[ForgetAside, AsideForgotten](ProcessUpdater, "aside-forget")
 	CallBackup      = Question[BackupOrder, BackupPage](ProcessUpdater, "backup")
 	CallTable       = Question[TableRequest, TablePage](ProcessUpdater, "terminals")
 	CallTableChange = Question[TableChange, TableChanged](ProcessUpdater, "terminals-change")

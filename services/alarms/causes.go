@@ -101,6 +101,7 @@ func judge(f Facts, lately recent, nearlyFull bool) map[string]string {
 		add(SoloTooLong, "solo: no host would take over if this one failed")
 	}
 	processCauses(f, lately, add)
+	terminalCauses(f, add)
 	if f.Updater != nil {
 		asideCauses(f.Updater, add)
 		diskCauses(f, lately, nearlyFull, add)
@@ -114,19 +115,34 @@ func judge(f Facts, lately recent, nearlyFull bool) map[string]string {
 	return list
 }
 
-// asideCauses tells what was set aside and known to be committed, so that somebody may count on it, from what nobody is known to
-// have been told of: that a host took it for committed, it writes with the next update only, so of the last ones it may
-// not know.
+// terminalCauses tells, as the host that serves, of terminals that would wait after a takeover, and of those that wait now.
+func terminalCauses(f Facts, add func(id, format string, a ...any)) {
+	v, t := f.View, f.Terminals
+	if t == nil || v.Role != role.Active || !v.Serving {
+		return
+	}
+	if t.Warm > 0 {
+		add(Unattached, "%s is connected to %d terminals that it does not serve: %s", f.Host, t.Warm, plural(t.Attached, "other is", "others are")+" served")
+	}
+	heard := v.HasPeer && v.Lives && v.Mode == role.Paired && v.Peer.Role == role.Standby
+	if here := t.Attached + t.Warm; heard && v.Peer.Terminals < here {
+		add(FewerTerminals, "%s reaches %d of the %d terminals that %s reaches: the others would wait after a takeover", v.Peer.Host, v.Peer.Terminals, here, f.Host)
+	}
+}
+
+func plural(n int, one, more string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, more)
+}
+
+// asideCauses tells of what was set aside and known to be committed: somebody was told that it is done. What nobody is known to have been
+// told of is no alarm: an event tells of it, and status shows it until an operator forgets it.
 func asideCauses(u *bus.UpdaterState, add func(id, format string, a ...any)) {
-	if u.Aside == 0 {
-		return
+	if u.AsideCommitted > 0 {
+		add(AsideCommitted, "%d of the %d updates that are set aside on this host had been committed: who sent them was told that they are done", u.AsideCommitted, u.Aside)
 	}
-	if u.AsideCommitted == 0 {
-		add(Aside, "%d updates that only this host had are set aside in files; of none it is known that it was acknowledged", u.Aside)
-		return
-	}
-	add(Aside, "%d updates that only this host had are set aside in files", u.Aside)
-	add(AsideCommitted, "%d of the %d updates that are set aside on this host had been committed: who sent them was told that they are done", u.AsideCommitted, u.Aside)
 }
 
 // twoActives reports whether the other host has said, since this one serves, that it serves too.

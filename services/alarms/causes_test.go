@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/role"
 )
 
 func TestRestartCount(t *testing.T) {
@@ -88,24 +89,39 @@ func TestDiskCauses_OfAStandby(t *testing.T) {
 	}
 }
 
-// TestAsideCauses: only what somebody was told to be done is critical.
-func TestAsideCauses(t *testing.T) {
+// A takeover left updates that nobody had been told of, and an alarm that only moving files ended: what was never acknowledged is shown, and
+// is no alarm.
+func TestFault_D4_OnlyWhatWasAcknowledgedIsAnAlarm(t *testing.T) {
 	for _, c := range []struct {
 		aside, committed int
-		want             []string
-	}{{0, 0, nil}, {3, 0, []string{Aside}}, {3, 2, []string{AsideCommitted, Aside}}} {
+		want             string
+	}{{0, 0, ""}, {3, 0, ""}, {3, 2, "2 of the 3 updates"}} {
 		list := map[string]string{}
 		asideCauses(&bus.UpdaterState{Aside: c.aside, AsideCommitted: c.committed}, func(id, format string, a ...any) { list[id] = fmt.Sprintf(format, a...) })
-		for _, id := range c.want {
-			if !strings.Contains(list[id], fmt.Sprint(c.aside)) {
-				t.Errorf("%d aside, %d of them committed: %s is %q", c.aside, c.committed, id, list[id])
-			}
-		}
-		if len(list) != len(c.want) {
+		if !strings.Contains(list[AsideCommitted], c.want) || len(list) != min(1, len(c.want)) {
 			t.Errorf("%d aside, %d of them committed: %v", c.aside, c.committed, list)
 		}
 	}
-	if KindOf(AsideCommitted).Severity != bus.Critical || KindOf(Aside).Severity != bus.Warning {
-		t.Error("the severities do not tell them apart")
+	if KindOf(AsideCommitted).Severity != bus.Critical {
+		t.Error("it is not critical")
+	}
+}
+
+// A standby that reached one terminal fewer was as good as any until the takeover, and a terminal that the active was connected to and did
+// not serve was nobody's concern.
+func TestFault_B7_TerminalsThatWouldWaitAreAnAlarm(t *testing.T) {
+	for _, c := range []struct {
+		name           string
+		attached, warm int
+		there          int
+		want           string
+	}{
+		{"alike", 5, 0, 5, ""}, {"more there", 5, 0, 6, ""}, {"one fewer", 5, 0, 4, FewerTerminals}, {"one not served", 4, 1, 5, Unattached},
+	} {
+		v := role.View{Role: role.Active, Serving: true, Mode: role.Paired, HasPeer: true, Lives: true, Peer: role.PeerView{Member: role.Member{Host: "b"}, Role: role.Standby, Terminals: c.there}}
+		is := judge(Facts{Host: "a", View: v, Terminals: &bus.TerminalState{Attached: c.attached, Warm: c.warm}}, recent{}, false)
+		if c.want == "" && len(is) > 0 || c.want != "" && (is[c.want] == "" || len(is) != 1) {
+			t.Errorf("%s: %v", c.name, is)
+		}
 	}
 }

@@ -31,7 +31,6 @@ var causes = map[string]func(n int) Facts{
 		return Facts{View: role.View{Role: role.Standby, Known: 7}, Terminals: &bus.TerminalState{HighestEpoch: 9}}
 	},
 	AsideCommitted: func(int) Facts { return Facts{Updater: &bus.UpdaterState{Aside: 3, AsideCommitted: 1}} },
-	Aside:          func(int) Facts { return Facts{Updater: &bus.UpdaterState{Aside: 3}} },
 	ProcessFailed: func(int) Facts {
 		return Facts{Processes: []ProcessFacts{{Name: "business.kv", GaveUp: true, Last: "exit 1"}}}
 	},
@@ -45,8 +44,17 @@ var causes = map[string]func(n int) Facts{
 	SlowDisk: func(int) Facts {
 		return Facts{Updater: &bus.UpdaterState{OwnStuck: true, OldestFrame: 3 * time.Second}}
 	},
+	FewerTerminals: func(int) Facts {
+		return Facts{View: paired(), Terminals: &bus.TerminalState{Attached: 5}}
+	},
+	Unattached:      func(int) Facts { return Facts{View: paired(), Terminals: &bus.TerminalState{Warm: 1}} },
 	AuditUnfinished: func(int) Facts { return Facts{Unaudited: "a terminal did not answer"} },
 	EventsUnsaved:   func(int) Facts { return Facts{Unsaved: errors.New("no space")} },
+}
+
+// paired is what an active sees whose standby reaches no terminal.
+func paired() role.View {
+	return role.View{Role: role.Active, Serving: true, Mode: role.Paired, HasPeer: true, Lives: true, Peer: role.PeerView{Member: role.Member{Host: "b"}, Role: role.Standby}}
 }
 
 // elsewhere are the alarms that others raise, with the test that makes their cause.
@@ -55,6 +63,7 @@ var elsewhere = map[string]string{
 	VerifyMismatch: "TestVerify_RaisesWhatDiffers",
 	Paused:         "TestPause_RaisesItsAlarms",
 	PauseEnding:    "TestPause_RaisesItsAlarms",
+	SettingsDiffer: "TestFault_B7_SettingsThatDifferAreAnAlarm",
 }
 
 // The guide promised an alarm that nothing raised: a host with another secret was refused without a word. Every alarm of the guide is

@@ -16,7 +16,9 @@ const (
 	EpochAhead      = "epoch-ahead"
 	VerifyMismatch  = "verify-mismatch"
 	AsideCommitted  = "committed-aside"
-	Aside           = "updates-aside"
+	SettingsDiffer  = "settings-differ"
+	FewerTerminals  = "fewer-terminals"
+	Unattached      = "terminals-unattached"
 	ProcessFailed   = "process-failed"
 	DiskNearlyFull  = "disk-nearly-full"
 	DiskUnfit       = "disk-unfit"
@@ -68,9 +70,7 @@ func Table() []Kind {
 		{ID: VerifyMismatch, Severity: bus.Critical,
 			Remedy: "hotpair verify names the keys; hotpair verify --repair makes the standby's equal to the active's."},
 		{ID: AsideCommitted, Severity: bus.Critical, Calm: 5 * time.Second,
-			Remedy: "hotpair history diverged shows them; repeat what is missing, because somebody was told that it is done, then move the files out of the data directory."},
-		{ID: Aside, Severity: bus.Warning, Calm: 5 * time.Second,
-			Remedy: "hotpair history diverged shows them; repeat what is still wanted, then move the files out of the data directory."},
+			Remedy: "hotpair history diverged shows them; repeat what is missing, because somebody was told that it is done, then hotpair history diverged --forget."},
 		{ID: ProcessFailed, Severity: bus.Critical, Calm: 10 * time.Second,
 			Remedy: "The host's log says why it ends; it is tried again and again meanwhile."},
 		{ID: DiskNearlyFull, Severity: bus.Critical, After: 2 * time.Second, Calm: 10 * time.Second,
@@ -89,6 +89,12 @@ func Table() []Kind {
 			Remedy: "Start the other host, or mend the way to it; hotpair status says how far it has come."},
 		{ID: SlowDisk, Severity: bus.Warning, After: 10 * time.Second, Calm: 30 * time.Second,
 			Remedy: "Look for what else uses the disk of HOTPAIR_DATA; every update waits for its fsync."},
+		{ID: SettingsDiffer, Severity: bus.Warning,
+			Remedy: "hotpair settings shows them side by side; set them the same and restart the host that is wrong: standby first, then hotpair switchover."},
+		{ID: FewerTerminals, Severity: bus.Warning, After: 10 * time.Second, Calm: 5 * time.Second,
+			Remedy: "hotpair terminals probe says what is wrong with each: after a takeover they would wait."},
+		{ID: Unattached, Severity: bus.Warning, After: 10 * time.Second, Calm: 5 * time.Second,
+			Remedy: "hotpair terminals and hotpair terminals probe say why they don't take this host; their requests wait."},
 		{ID: AuditUnfinished, Severity: bus.Warning,
 			Remedy: "The next takeover or switchover audits again; the text says what stood in the way."},
 		{ID: Paused, Severity: bus.Warning,

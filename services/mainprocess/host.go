@@ -134,6 +134,9 @@ func (h *host) ProcessState(name string, raw json.RawMessage) {
 		if before == nil || before.System != s.System {
 			h.operations.SystemChanged()
 		}
+		if before != nil && s.Aside > before.Aside {
+			h.tell(bus.Event{Kind: bus.EventRole, Epoch: h.driver.View().Known, Text: fmt.Sprintf("%d updates that only this host had are set aside (%d of them had been acknowledged): hotpair history diverged", s.Aside-before.Aside, s.AsideCommitted-before.AsideCommitted)}, false)
+		}
 		h.driver.Give(role.UpdaterState{
 			Position: s.Position, Committed: s.Committed, Peer: progress(s.Peer),
 			OldestFrame: s.OldestFrame, OwnStuck: s.OwnStuck, Inconsistent: s.Inconsistent, Note: s.Note,

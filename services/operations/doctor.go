@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/alarms"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/registry"
 	"github.com/hotpair/hotpair/services/operator/verdict"
@@ -55,6 +56,15 @@ func (o *Operations) doctor(ctx context.Context, caller operator.Caller, _ opera
 	if err != nil {
 		return operator.Diagnosis{}, err
 	}
+	if settings, err := o.settings(ctx, caller, operator.None{}); err == nil {
+		f := findings{host: o.Host.Host}
+		if text := driftSentence(settings); text != "" {
+			f.add(operator.Warning, "settings", text, alarms.KindOf(alarms.SettingsDiffer).Remedy)
+		} else if len(settings.Hosts) == 2 && settings.Hosts[0].Problem+settings.Hosts[1].Problem == "" {
+			f.add(operator.Good, "settings", "what should be the same is", "")
+		}
+		own.Findings = append(own.Findings, f.list...)
+	}
 	other, err := registry.Other(ctx, o.registry, operator.PartExamine, caller, operator.None{})
 	if err != nil {
 		return verdict.Diagnose(pair, own, nil, err.Error(), 0), nil
@@ -75,7 +85,7 @@ func (o *Operations) examineOwn(ctx context.Context, _ operator.Caller, _ operat
 	o.examineProcesses(f, v)
 	o.examineDisk(ctx, f)
 	o.examineWitness(ctx, f, v)
-	o.examineTerminals(ctx, f, v)
+	e.Terminals = o.examineTerminals(ctx, f, v)
 	if v.PausedUntil > o.Clock() {
 		f.add(operator.Warning, "pause", "automatic takeover is paused by "+v.Record.Pause.By, "hotpair resume, as soon as the work is done")
 	}
@@ -166,14 +176,14 @@ func (o *Operations) examineWitness(ctx context.Context, f *findings, v role.Vie
 }
 
 // examineTerminals counts those that this host could serve at once, and looks whether it may open so many files.
-func (o *Operations) examineTerminals(ctx context.Context, f *findings, v role.View) {
+func (o *Operations) examineTerminals(ctx context.Context, f *findings, v role.View) (connected int) {
 	var names []string
 	total, open := 0, 0
 	for after := ""; ; {
 		page, err := o.listOwn(ctx, operator.Caller{}, bus.ListTerminals{After: after})
 		if err != nil {
 			f.add(operator.Bad, "terminals", err.Error(), "terminal-if is restarted by itself; the host's log says why")
-			return
+			return 0
 		}
 		for _, t := range page.Terminals {
 			after, total = t.ID, total+1
@@ -202,7 +212,7 @@ func (o *Operations) examineTerminals(ctx context.Context, f *findings, v role.V
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		f.add(operator.Warning, "open files", err.Error(), "")
-		return
+		return open
 	}
 	level = operator.Good
 	if need := uint64(total + filesBeside); limit.Cur < need {
@@ -211,6 +221,7 @@ func (o *Operations) examineTerminals(ctx context.Context, f *findings, v role.V
 		level = operator.Warning
 	}
 	f.add(level, "open files", fmt.Sprintf("%d allowed, %d terminals", limit.Cur, total), fmt.Sprintf("raise it to %d at least (LimitNOFILE= of the unit, ulimit -n)", 2*(total+filesBeside)))
+	return open
 }
 
 // buildVersion is what this binary was built from.

@@ -62,6 +62,7 @@ func (o *Operations) Run(ctx context.Context) error {
 			tick.Reset(pace.Next(conditionsEvery))
 			o.Machine.During(ctx, func(m *role.Machine) { o.standing.look(m.Conditions(), time.Now()) })
 			o.watchPause()
+			o.watchDrift()
 		case <-ctx.Done():
 			return ctx.Err()
 		}

@@ -93,6 +93,7 @@ type Operations struct {
 	waiters  waiters
 	standing standing
 	tables   tables
+	drift    drift
 }
 
 // New makes what a registry answers with. ctx is for what goes on after a call.

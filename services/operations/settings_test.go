@@ -66,15 +66,9 @@ func hostOf(t *testing.T, environ ...string) config.Host {
 	return h
 }
 
-// TestSettings_OfBothHosts: each says what it is set to, over the link, and no secret is on it. Without the other host the
-// one that is asked still answers, and says why.
-func TestSettings_OfBothHosts(t *testing.T) {
-	group := &sync.WaitGroup{}
-	t.Cleanup(group.Wait)
-	calls := bus.NewRouter("")
-	b := registry.New(t.Context(), &linked{host: "b", peer: down{}}, "key", calls, group)
-	New(t.Context(), Config{Host: hostOf(t, "HOTPAIR_HOST=b", "HOTPAIR_PEER_LINK=a:1", "HOTPAIR_PEER_REPLICATION=a:2", "HOTPAIR_LEASE=2s"), Machine: heard{peer: "a"}}, b)
-
+// answering is a link on which what is asked is answered.
+func answering(t *testing.T, calls *bus.Router) *bus.Conn {
+	t.Helper()
 	users := bus.NewUsers()
 	users.Allow("peer", bus.Grant{Password: "x"})
 	server, err := bus.NewServer(bus.ServerConfig{Name: "b", Listen: "127.0.0.1:0", Users: users, MaxPayload: 1 << 20})
@@ -96,7 +90,19 @@ func TestSettings_OfBothHosts(t *testing.T) {
 	if err := conn.FlushTimeout(2 * time.Second); err != nil {
 		t.Fatal(err)
 	}
+	return conn
+}
 
+// TestSettings_OfBothHosts: each says what it is set to, over the link, and no secret is on it. Without the other host the
+// one that is asked still answers, and says why.
+func TestSettings_OfBothHosts(t *testing.T) {
+	group := &sync.WaitGroup{}
+	t.Cleanup(group.Wait)
+	calls := bus.NewRouter("")
+	b := registry.New(t.Context(), &linked{host: "b", peer: down{}}, "key", calls, group)
+	New(t.Context(), Config{Host: hostOf(t, "HOTPAIR_HOST=b", "HOTPAIR_PEER_LINK=a:1", "HOTPAIR_PEER_REPLICATION=a:2", "HOTPAIR_LEASE=2s"), Machine: heard{peer: "a"}}, b)
+
+	conn := answering(t, calls)
 	main := &linked{host: "a", peer: conn}
 	a := New(t.Context(), Config{Host: hostOf(t, "HOTPAIR_HOST=a", "HOTPAIR_PEER_LINK=b:1", "HOTPAIR_PEER_REPLICATION=b:2"), Machine: heard{peer: "b"}},
 		registry.New(t.Context(), main, "key", bus.NewRouter(""), group))

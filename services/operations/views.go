@@ -24,6 +24,7 @@ func (o *Operations) answerViews(r *registry.Registry) {
 	registry.Answer(r, operator.CallSeries, registry.Plain(func(context.Context) (operator.Series, error) { return o.Series(time.Time{}), nil }))
 	registry.Answer(r, operator.CallHistory, o.history)
 	registry.Answer(r, operator.CallDiverged, o.diverged)
+	registry.Answer(r, operator.CallForgetDiverged, o.forgetDiverged)
 	registry.Answer(r, operator.CallEvents, registry.Events(o.Read))
 	registry.AnswerPart(r, operator.PartLook, o.ownLook)
 }
@@ -46,6 +47,15 @@ func (o *Operations) diverged(ctx context.Context, _ operator.Caller, q bus.Asid
 		return page, fmt.Errorf("%w: %w", operator.ErrUsage, err)
 	}
 	return page, updaterSaid(err)
+}
+
+// forgetDiverged has what this host has set aside no longer counted and shown.
+func (o *Operations) forgetDiverged(ctx context.Context, _ operator.Caller, q bus.ForgetAside) (bus.AsideForgotten, error) {
+	done, err := bus.CallForgetAside.PostWait(ctx, o.Calls, q, callWithin)
+	if errors.Is(err, bus.ErrAbsent) {
+		return done, fmt.Errorf("%w: %w", operator.ErrUsage, err)
+	}
+	return done, updaterSaid(err)
 }
 
 // ownLook is how this host sees itself.

@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"net/http"
@@ -43,6 +44,8 @@ var (
 			}
 			return nil
 		}}
+	CallForgetDiverged = Operation[bus.ForgetAside, bus.AsideForgotten]{Name: "forgetting of what diverged", Method: http.MethodPost, Path: "/api/v1/history/diverged/forget", Where: Own, Role: Administer, Within: answerWithin,
+		Says: "Has this host no longer count and show updates that were set aside. The files are kept, under other names.", Detail: func(q bus.ForgetAside) string { return cmp.Or(q.File, "all files") }}
 	CallEvents = Operation[EventsQuery, bus.EventsPage]{Name: "events", Method: http.MethodGet, Path: "/api/v1/events", Where: Own, Role: View, Within: answerWithin + WaitMost,
 		Says: "A page of the pair's log of events, oldest first.", Unless: EventsQuery{Limit: DefaultEvents}, Check: (*EventsQuery).check}
 	CallAlarms = Operation[None, AlarmList]{Name: "alarms", Method: http.MethodGet, Path: "/api/v1/alarms", Where: Own, Role: View, Within: answerWithin,
@@ -114,7 +117,7 @@ var (
 // Operations gives the table.
 func Operations() []Info {
 	return []Info{
-		CallStatus.Info(), CallPeer.Info(), CallSeries.Info(), CallHistory.Info(), CallDiverged.Info(), CallEvents.Info(), CallAlarms.Info(), CallAckAlarm.Info(),
+		CallStatus.Info(), CallPeer.Info(), CallSeries.Info(), CallHistory.Info(), CallDiverged.Info(), CallForgetDiverged.Info(), CallEvents.Info(), CallAlarms.Info(), CallAckAlarm.Info(),
 		CallSwitchover.Info(), CallSchedule.Info(), CallCancelSchedule.Info(), CallPause.Info(), CallResume.Info(), CallExplain.Info(), CallDoctor.Info(), CallSettings.Info(),
 		CallPromotePlan.Info(), CallPromote.Info(), CallAdmit.Info(),
 		CallTerminals.Info(), CallAddTerminals.Info(), CallRemoveTerminals.Info(), CallProbeTerminals.Info(),

@@ -39,3 +39,9 @@ func (a asked) Serves(epoch uint64) error {
 
 // Beat tells main at once that something has changed.
 func (a asked) Beat() { a.u.beat() }
+
+// CountAside implements inspection.Updater.
+func (a asked) CountAside() error {
+	defer a.u.beat()
+	return a.u.countAside()
+}

@@ -360,22 +360,26 @@ type asideCount struct {
 	updates, committed int
 }
 
-// countAside counts the updates in files set aside by earlier runs.
+// countAside counts the updates in files set aside.
 func (u *updater) countAside() error {
 	paths, err := aside.List(u.config.Data)
 	if err != nil {
 		return err
 	}
+	var count asideCount
 	for _, path := range paths {
 		file, err := aside.Read(path)
 		if err != nil {
 			u.log.Warn("a file set aside can't be read", "file", path, "error", err)
-			u.aside.updates++ // at least one, or there would be no file
+			count.updates++ // at least one, or there would be no file
 			continue
 		}
-		u.aside.updates += len(file.Records)
-		u.aside.committed += file.Committed
+		count.updates += len(file.Records)
+		count.committed += file.Committed
 	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.aside = count
 	return nil
 }
 

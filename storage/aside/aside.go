@@ -116,6 +116,26 @@ func parse(raw []byte) (a File, err error) {
 	return a, nil
 }
 
+// forgotten ends the name of a file that an operator is done with: it is kept, and no longer listed.
+const forgotten = ".forgotten"
+
+// Forget has a file no longer listed. It stays beside the others, under another name, and is durable so when there is no error.
+func Forget(path string) error {
+	for n := 0; ; n++ {
+		to := path + forgotten
+		if n > 0 {
+			to = fmt.Sprintf("%s-%d", to, n)
+		}
+		if _, err := os.Lstat(to); err == nil {
+			continue // of an earlier file of this name
+		}
+		if err := durable.Rename(path, to); err != nil {
+			return fmt.Errorf("forget: %w", err)
+		}
+		return nil
+	}
+}
+
 // List lists the paths of the files set aside, oldest first; their number is what status shows.
 func List(dir string) ([]string, error) {
 	files, err := os.ReadDir(filepath.Join(dir, folder)) // sorted by name

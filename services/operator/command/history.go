@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -163,20 +165,27 @@ func (f *flags) followHistory(ctx context.Context, c *cobra.Command, q bus.Histo
 func divergedCommand() *cobra.Command {
 	f := &flags{}
 	var limit int
+	var forget bool
 	c := argued("diverged [FILE]", "Show updates that only one host had, and that were set aside",
 		`When a host comes back with updates that the other one never had, they are not thrown away: they are set aside in files in its data
 directory, and the host goes on with the pair's history. Without FILE the files are listed, with FILE the updates in it. Each
-host shows its own: --host chooses. To be done with a file, repeat what is still wanted, then move it out of the directory.`,
+host shows its own: --host chooses. To be done with them, repeat what is still wanted, then --forget: the files (or FILE) are kept under
+another name, and no longer counted and shown.`,
 		`  hotpair history diverged --host b
   hotpair history diverged --host b 000001.aside
+  hotpair history diverged --host b --forget       # whoever knows the business has looked at them
   hotpair history diverged 000001.aside --json | jq -r '.updates[].keys[]'`,
 		f, cobra.MaximumNArgs(1), func(ctx context.Context, c *cobra.Command, args []string) error {
 			targets, err := f.Find()
 			if err != nil {
 				return err
 			}
+			if forget {
+				return f.forget(ctx, c, targets, args)
+			}
 			return f.diverged(ctx, c, targets, args, limit)
 		})
+	c.Flags().BoolVar(&forget, "forget", false, "no longer count and show them; the files are kept under another name")
 	c.Flags().IntVar(&limit, "limit", operator.MaxHistory, fmt.Sprintf("how many updates of a file, 1 to %d", operator.MaxHistory))
 	return c
 }
@@ -218,6 +227,38 @@ func (f *flags) diverged(ctx context.Context, c *cobra.Command, targets []hosts.
 	}
 	fmt.Fprint(c.OutOrStdout(), s.Out.String())
 	return nil
+}
+
+// forget has each host that was chosen no longer count what it has set aside.
+func (f *flags) forget(ctx context.Context, c *cobra.Command, targets []hosts.Target, args []string) error {
+	looks := hosts.LookAt(ctx, targets)
+	if looks[0].Err != nil {
+		return hosts.AllDown(looks)
+	}
+	var q bus.ForgetAside
+	if len(args) == 1 {
+		if len(targets) > 1 {
+			return fmt.Errorf("%w: names of files are each host's own: --host says whose", operator.ErrUsage)
+		}
+		q.File = args[0]
+	}
+	all := map[string]bus.AsideForgotten{}
+	for _, l := range looks {
+		if l.Err != nil {
+			fmt.Fprintln(c.ErrOrStderr(), wording.Printable(l.Sentence()))
+			continue
+		}
+		done, err := operator.CallForgetDiverged.Ask(ctx, l.Client(), q)
+		if err != nil {
+			return fmt.Errorf("history diverged --forget: %s: %w", l.Name, err)
+		}
+		all[l.Name] = done
+	}
+	return f.show(c, all, func(s *screen.Screen) {
+		for _, name := range slices.Sorted(maps.Keys(all)) {
+			s.Row("host "+name, wording.Or(strings.Join(all[name].Files, ", "), "nothing")+" forgotten; the files are kept in aside/ of its data directory")
+		}
+	})
 }
 
 func divergedScreen(s *screen.Screen, host string, page bus.AsidePage, one bool) {

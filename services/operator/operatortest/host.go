@@ -2,6 +2,7 @@ package operatortest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -222,6 +223,12 @@ func (h *Host) Registry() *registry.Registry {
 	registry.Answer(r, operator.CallSeries, registry.Plain(func(context.Context) (operator.Series, error) { return h.Series(time.Time{}), nil }))
 	registry.Answer(r, operator.CallHistory, h.History)
 	registry.Answer(r, operator.CallDiverged, h.Diverged)
+	registry.Answer(r, operator.CallForgetDiverged, func(_ context.Context, c operator.Caller, q bus.ForgetAside) (bus.AsideForgotten, error) {
+		h.Mu.Lock()
+		defer h.Mu.Unlock()
+		h.Callers = append(h.Callers, c)
+		return bus.AsideForgotten{Files: []string{cmp.Or(q.File, "000001.aside")}}, h.Err
+	})
 	registry.Answer(r, operator.CallEvents, registry.Events(h))
 	registry.Answer(r, operator.CallAlarms, registry.Plain(h.Alarms))
 	registry.Answer(r, operator.CallAckAlarm, h.AckAlarm)

@@ -89,6 +89,17 @@ func compare(own, other operator.Examination, skew time.Duration) (list []operat
 	one("clocks", level, fmt.Sprintf("%s is %s %s", other.Host, skew.Abs().Round(time.Millisecond), map[bool]string{true: "ahead", false: "behind"}[skew >= 0]),
 		"synchronise the clocks of both machines (chrony, systemd-timesyncd)")
 	level = operator.Good
+	if active, standby := own, other; active.Role == "active" || standby.Role == "active" {
+		if active.Role != "active" {
+			active, standby = standby, active
+		}
+		if standby.Terminals < active.Terminals {
+			level = operator.Warning
+		}
+		one("reach", level, fmt.Sprintf("%s is connected to %d terminals, %s to %d", active.Host, active.Terminals, standby.Host, standby.Terminals),
+			"hotpair terminals probe says what is wrong with each: after a takeover those that are missing would wait")
+	}
+	level = operator.Good
 	if own.Version != other.Version {
 		level = operator.Warning
 	}

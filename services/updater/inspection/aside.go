@@ -1,6 +1,7 @@
 package inspection
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -16,17 +17,9 @@ const asideMost = 1000
 // asideOf answers bus.AsideRequest from the files in a data directory.
 func asideOf(dir string, q bus.AsideRequest) (bus.AsidePage, error) {
 	page := bus.AsidePage{Files: []bus.AsideFile{}}
-	paths, err := aside.List(dir)
+	paths, err := asideFiles(dir, q.File)
 	if err != nil {
 		return page, err
-	}
-	if q.File != "" {
-		// Only a name that is listed: what is asked for must not lead elsewhere.
-		i := slices.IndexFunc(paths, func(p string) bool { return filepath.Base(p) == q.File })
-		if i < 0 {
-			return page, fmt.Errorf("%w: there is no file %q among those set aside", bus.ErrAbsent, q.File)
-		}
-		paths = paths[i : i+1]
 	}
 	for _, path := range paths {
 		found := bus.AsideFile{Name: filepath.Base(path)}
@@ -46,6 +39,33 @@ func asideOf(dir string, q bus.AsideRequest) (bus.AsidePage, error) {
 		}
 	}
 	return page, nil
+}
+
+// asideFiles gives the paths of all files set aside, or of one. The error is bus.ErrAbsent when that is none of them: only a name that
+// is listed counts, what is asked for must not lead elsewhere.
+func asideFiles(dir, file string) ([]string, error) {
+	paths, err := aside.List(dir)
+	if err != nil || file == "" {
+		return paths, err
+	}
+	i := slices.IndexFunc(paths, func(p string) bool { return filepath.Base(p) == file })
+	if i < 0 {
+		return nil, fmt.Errorf("%w: there is no file %q among those set aside", bus.ErrAbsent, file)
+	}
+	return paths[i : i+1], nil
+}
+
+// forgetAside has files no longer counted and shown: an operator is done with them.
+func (i *Inspector) forgetAside(q bus.ForgetAside) (bus.AsideForgotten, error) {
+	done := bus.AsideForgotten{Files: []string{}}
+	paths, err := asideFiles(i.config.Data, q.File)
+	for _, path := range paths {
+		if err = aside.Forget(path); err != nil {
+			break
+		}
+		done.Files = append(done.Files, filepath.Base(path))
+	}
+	return done, errors.Join(err, i.config.Updater.CountAside())
 }
 
 func asidePosition(record []byte) string {

@@ -23,6 +23,8 @@ type Updater interface {
 	Term() (Term, error)
 	// Serves gives the error of a question that only a host which serves an epoch answers; nil when this one does.
 	Serves(epoch uint64) error
+	// CountAside counts anew what is set aside.
+	CountAside() error
 	// Beat tells main at once that something has changed.
 	Beat()
 }
@@ -85,6 +87,7 @@ func (i *Inspector) Answer(r *bus.Router, group bus.Group) {
 	bus.CallAside.HandleIn(ctx, r, group, func(ctx context.Context, q bus.AsideRequest) (bus.AsidePage, error) {
 		return inTurn(ctx, i.turns, func(context.Context) (bus.AsidePage, error) { return asideOf(i.config.Data, q) })
 	})
+	bus.CallForgetAside.HandleIn(ctx, r, group, func(_ context.Context, q bus.ForgetAside) (bus.AsideForgotten, error) { return i.forgetAside(q) })
 	bus.CallVerify.HandleIn(ctx, r, group, i.verifier.begin)
 	bus.CallVerifyState.HandleIn(ctx, r, group, i.verifier.now)
 	bus.CallVerifyStop.HandleIn(ctx, r, group, i.verifier.end)

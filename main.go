@@ -217,11 +217,31 @@ func help() *cobra.Command {
 	return c
 }
 
-// version is what the binary was built from, as far as the toolchain knows.
+// version is what the binary was built from: its version if it has one, commit and date.
 func version() string {
 	text := "hotpair"
 	if info, ok := debug.ReadBuildInfo(); ok {
-		text += " " + info.Main.Version
+		text += described(info)
 	}
 	return text + " " + runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH
+}
+
+// described is what the toolchain noted of a build.
+func described(info *debug.BuildInfo) (text string) {
+	noted := map[string]string{}
+	for _, s := range info.Settings {
+		noted[s.Key] = s.Value
+	}
+	if info.Main.Version != "" && info.Main.Version != "(devel)" {
+		text += " " + info.Main.Version
+	}
+	switch commit := noted["vcs.revision"]; {
+	case commit == "":
+		text += " (built without its commit: go build in a clone notes it)"
+	case noted["vcs.modified"] == "true":
+		text += " commit " + commit[:min(12, len(commit))] + " with changes, of " + noted["vcs.time"]
+	default:
+		text += " commit " + commit[:min(12, len(commit))] + " of " + noted["vcs.time"]
+	}
+	return text
 }

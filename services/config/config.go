@@ -25,6 +25,7 @@ import (
 	"io"
 	"os"
 	"reflect"
+	"regexp"
 	"strings"
 	"text/template"
 
@@ -72,12 +73,24 @@ func ours(environ []string) map[string]string {
 		if !found || !strings.HasPrefix(name, Prefix+"_") {
 			continue
 		}
+		if ofKubernetes(name, value) {
+			continue
+		}
 		delete(values, name)
 		if strings.TrimSpace(value) != "" {
 			values[name] = value
 		}
 	}
 	return values
+}
+
+// serviceVariable are the names of the variables that Kubernetes gives every process for each service of the namespace, as for one that
+// is called hotpair-witness.
+var serviceVariable = regexp.MustCompile(`_SERVICE_HOST$|_SERVICE_PORT(_[A-Z0-9_]+)?$|_PORT_[0-9]+_(TCP|UDP|SCTP)(_PROTO|_PORT|_ADDR)?$`)
+
+// ofKubernetes reports whether a variable is one of those: nobody has set it, and it says nothing to us.
+func ofKubernetes(name, value string) bool {
+	return serviceVariable.MatchString(name) || strings.HasSuffix(name, "_PORT") && strings.Contains(value, "://")
 }
 
 // parse fills spec by envconfig. envconfig reads the process's own environment only and ends at its first error, so

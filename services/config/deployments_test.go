@@ -44,6 +44,19 @@ func optional(environ []string) []string {
 // commented out is the default, and that it names every variable of its process.
 func example[T any, P Spec[T]](t *testing.T, file string, unit ...string) {
 	t.Helper()
+	// Nobody serves with the secret of an example.
+	if _, err := Load[T, P](append(variables(t, file, false), unit...)); err == nil || !strings.Contains(err.Error(), "which everybody knows") {
+		t.Errorf("%s as it stands: %v", file, err)
+	}
+	variables := func(t *testing.T, file string, comments bool) []string {
+		list := variables(t, file, comments)
+		for i, e := range list {
+			if name, value, _ := strings.Cut(e, "="); strings.HasPrefix(value, "replace-this") {
+				list[i] = name + "=" + testSecret
+			}
+		}
+		return list
+	}
 	plain, err := Load[T, P](append(variables(t, file, false), unit...))
 	if err != nil {
 		t.Errorf("%s: %v", file, err)

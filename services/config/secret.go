@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -40,9 +41,39 @@ func (c *checker) secret(variable string, value Secret) {
 	case value == "":
 	case len(value) < minSecret:
 		c.fault(variable, hidden, "is too short", fmt.Sprintf("use at least %d characters, for example from openssl rand -hex 32", minSecret))
+	case placeholder(value.Reveal()):
+		c.fault(variable, hidden, "is the text that an example has in its place, which everybody knows", "make a secret of your own: openssl rand -hex 32")
+	case guessed(value.Reveal()):
+		c.fault(variable, hidden, "is easily guessed: few characters, or the same ones over and over", "make one: openssl rand -hex 32")
 	case len(value) > maxSecret || strings.ContainsFunc(value.Reveal(), func(r rune) bool { return r < ' ' }):
 		c.fault(variable, hidden, "is no secret in one line of text", "use for example openssl rand -hex 32")
 	}
+}
+
+// placeholder reports whether a secret is what an example has in its place.
+func placeholder(secret string) bool {
+	words := strings.NewReplacer("-", "", "_", "", " ", "").Replace(strings.ToLower(secret))
+	return slices.ContainsFunc([]string{"replacethis", "replaceme", "changethis", "changeme", "secretofyourown", "yoursecret", "examplesecret", "placeholder", "tokenofyourown"},
+		func(known string) bool { return strings.Contains(words, known) })
+}
+
+// A secret of fewer characters than leastDistinct, or that repeats a piece of up to mostRepeated, is guessed however long it is.
+const (
+	leastDistinct = 5
+	mostRepeated  = 4
+)
+
+func guessed(secret string) bool {
+	distinct := map[rune]bool{}
+	for _, r := range secret {
+		distinct[r] = true
+	}
+	for n := 1; n <= mostRepeated && n < len(secret); n++ {
+		if strings.HasPrefix(strings.Repeat(secret[:n], len(secret)/n+1), secret) {
+			return true
+		}
+	}
+	return len(distinct) < leastDistinct
 }
 
 // token checks what must fit into an HTTP header and be typed into a page.

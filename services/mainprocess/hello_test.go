@@ -29,7 +29,7 @@ func TestFault_D2_AServiceDownOnBothHostsKeepsNothingFromMoving(t *testing.T) {
 // add (V12 i). The same for a host of another pair, of another version of the link, or of the same name.
 func TestPeer_HelloRefusesV12AndStrangers(t *testing.T) {
 	p := &peer{driver: newDriver(role.New(role.Config{Host: "a"}, 0), nil, 0, nil)}
-	p.config.Host = "a"
+	p.config.Host, p.config.PeerLink, p.incarnation = "a", "10.0.0.1:7702", 7
 	view := role.View{WitnessID: "W1", Record: role.Record{PairID: "pair", WitnessID: "W1"}}
 	p.driver.view.Store(&view)
 	good := bus.Beat{Version: bus.Version, Host: "b", PairID: "pair", WitnessID: "W1"}
@@ -44,6 +44,7 @@ func TestPeer_HelloRefusesV12AndStrangers(t *testing.T) {
 		{"another witness", func(b *bus.Beat) { b.WitnessID = "W2" }, "HOTPAIR_WITNESS"},
 		{"another pair", func(b *bus.Beat) { b.PairID = "other" }, "pair other"},
 		{"another version", func(b *bus.Beat) { b.Version++ }, "upgrade"},
+		{"itself", func(b *bus.Beat) { b.Host, b.Incarnation = "a", 7 }, "HOTPAIR_PEER_LINK (10.0.0.1:7702) leads to this host itself"},
 		{"the same name", func(b *bus.Beat) { b.Host = "a" }, "HOTPAIR_HOST"},
 	} {
 		b := good

@@ -191,6 +191,8 @@ func (p *peer) refuses(b bus.Beat) error {
 	switch {
 	case b.Version != bus.Version:
 		return fmt.Errorf("%w: %s speaks version %d of the link, this host version %d: upgrade the older one", bus.ErrVersion, b.Host, b.Version, bus.Version)
+	case b.Host == p.config.Host && b.Incarnation == p.incarnation:
+		return fmt.Errorf("%w: HOTPAIR_PEER_LINK (%s) leads to this host itself: write the address of the other one", errHello, p.config.PeerLink)
 	case b.Host == p.config.Host:
 		return fmt.Errorf("%w: both hosts are named %s: give one of them another HOTPAIR_HOST", errHello, b.Host)
 	case b.PairID != "" && v.Record.PairID != "" && b.PairID != v.Record.PairID:

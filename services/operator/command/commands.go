@@ -18,7 +18,7 @@ import (
 
 const whereHelp = `
 Where the host is: --http, else --dir (the directory of a hotpair cluster), else HOTPAIR_HTTP, else the cluster that
-runs on this machine, else http://127.0.0.1:7704. Of a cluster all hosts are asked and the one that serves is preferred.
+runs on this machine, else the host whose unit reads /etc/hotpair/host.env, else http://127.0.0.1:7704. Of a cluster all hosts are asked and the one that serves is preferred.
 
 Exit code: 0 done, 1 failed, 2 wrong usage.`
 
@@ -51,7 +51,7 @@ func command(use, short, long, example string, f *flags, run func(ctx context.Co
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			f.Env, f.Temp = os.Environ(), os.TempDir()
+			f.Env, f.Temp, f.Unit = os.Environ(), os.TempDir(), hosts.UnitFile
 			targets, err := f.Find()
 			if err != nil {
 				return err
@@ -90,7 +90,7 @@ func argued(use, short, long, example string, f *flags, args cobra.PositionalArg
 	c.RunE = func(c *cobra.Command, given []string) error {
 		ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
-		f.Env, f.Temp = os.Environ(), os.TempDir()
+		f.Env, f.Temp, f.Unit = os.Environ(), os.TempDir(), hosts.UnitFile
 		return run(ctx, c, given)
 	}
 	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {

@@ -73,6 +73,7 @@ type Place struct {
 	Dir  string   // --dir
 	Env  []string // environment, NAME=value
 	Temp string   // where pointers to running clusters are
+	Unit string   // environment file of the host on this machine, as its unit reads it; "" is none
 	Host string   // --host: only this one
 }
 
@@ -107,6 +108,10 @@ func (p Place) all() ([]Target, error) {
 		return nil, fmt.Errorf("%w: %w", operator.ErrUsage, err)
 	}
 	token := tokenOf(settings.HTTPToken.Reveal(), settings.Data)
+	unit := p.unit()
+	if token == "" && p.HTTP == "" {
+		token = tokenOf(unit.HTTPToken.Reveal(), unit.Data)
+	}
 	if p.HTTP != "" {
 		return one(p.HTTP, "--http", token)
 	}
@@ -119,7 +124,34 @@ func (p Place) all() ([]Target, error) {
 	if dir := p.pointed(); dir != "" {
 		return cluster(dir)
 	}
+	if unit.Data != "" {
+		return one(unit.HTTP, "HTTP in "+p.Unit, token)
+	}
 	return one(settings.HTTP, "the default", token)
+}
+
+// UnitFile is the environment file that the unit of a host reads.
+const UnitFile = "/etc/hotpair/host.env"
+
+// unit is what the environment file of this machine's host says of where it is; nothing when it can't be read, as by most users.
+func (p Place) unit() (found config.Operator) {
+	if p.Unit == "" {
+		return found
+	}
+	text, err := os.ReadFile(p.Unit)
+	if err != nil {
+		return found
+	}
+	var environ []string
+	for line := range strings.Lines(string(text)) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+		switch strings.TrimPrefix(name, config.Prefix+"_") {
+		case "DATA", "HTTP", "HTTP_TOKEN", "HTTP_TOKEN_FILE":
+			environ = append(environ, name+"="+strings.Trim(value, "\"'"))
+		}
+	}
+	found, _ = config.Load[config.Operator](environ) // a fault there is the host's own to tell
+	return found
 }
 
 // tokenOf gives the token that was set, or else the one in the data directory of a host on this machine. "" when it

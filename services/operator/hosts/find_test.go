@@ -103,3 +103,31 @@ func TestCluster_UnreadableFile_IsUsage(t *testing.T) {
 		}
 	}
 }
+
+// On a real host every command that changes something failed as the guide had it, until HOTPAIR_DATA was set: the environment file of the
+// unit says where the host is, and its token.
+func TestFault_D6_TheUnitsEnvironmentFileIsFound(t *testing.T) {
+	data := t.TempDir()
+	if err := operator.WriteToken(data, "the token of the host"); err != nil {
+		t.Fatal(err)
+	}
+	unit := filepath.Join(t.TempDir(), "host.env")
+	text := "# a host\nHOTPAIR_HOST=a\nHOTPAIR_DATA=\"" + data + "\"\nHOTPAIR_HTTP=127.0.0.1:7999\nHOTPAIR_PAIR_SECRET=x\n"
+	if err := os.WriteFile(unit, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for what, c := range map[string]struct {
+		place Place
+		want  Target
+	}{
+		"on the host":            {Place{Unit: unit}, Target{URL: "http://127.0.0.1:7999", Token: "the token of the host"}},
+		"another address is set": {Place{Unit: unit, Env: []string{"HOTPAIR_HTTP=127.0.0.1:8000"}}, Target{URL: "http://127.0.0.1:8000", Token: "the token of the host"}},
+		"another host is named":  {Place{Unit: unit, HTTP: "10.0.0.2:7704"}, Target{URL: "http://10.0.0.2:7704"}},
+		"no unit":                {Place{Unit: unit + ".none"}, Target{URL: "http://127.0.0.1:7704"}},
+	} {
+		c.place.Temp = t.TempDir()
+		if got, err := c.place.Find(); err != nil || len(got) != 1 || got[0] != c.want {
+			t.Errorf("%s: %+v, %v", what, got, err)
+		}
+	}
+}

@@ -84,7 +84,7 @@ func (h *handler) authorize(r *http.Request) error {
 	if h.holdsToken(r) {
 		return nil
 	}
-	return fmt.Errorf("%w: a call that changes something carries it as Authorization: Bearer …; it stands in %s of the host's data directory (HOTPAIR_DATA), where its owner may read it; commands also take it from HOTPAIR_HTTP_TOKEN", operator.ErrToken, operator.TokenFile)
+	return fmt.Errorf("%w: whoever changes something must show the host's token (Authorization: Bearer …). The token is the file %s in the host's data directory, which the host's own user may read: run the command as that user or root, with HOTPAIR_DATA set unless /etc/hotpair/host.env says it, or give the token by HOTPAIR_HTTP_TOKEN", operator.ErrToken, operator.TokenFile)
 }
 
 // holdsToken reports whether a call carries the token.

@@ -1,0 +1,73 @@
+package config
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// A pair started with the secret that the example of its environment file has, which everybody can read.
+func TestFault_D7_PlaceholdersAndWeakSecretsAreRefused(t *testing.T) {
+	for secret, want := range map[string]string{
+		"replace-this-with-a-secret-of-your-own": "everybody knows", "Replace_This with a secret": "everybody knows", "changeme-changeme-changeme": "everybody knows",
+		"aaaaaaaaaaaaaaaaaaaa": "easily guessed", "abcdabcdabcdabcd": "easily guessed", "0000000000000001": "easily guessed",
+		testSecret: "", "correct horse battery staple": "",
+	} {
+		for _, variable := range []string{"HOTPAIR_PAIR_SECRET", "HOTPAIR_TERMINAL_KEY"} {
+			var err error
+			if variable == "HOTPAIR_PAIR_SECRET" {
+				_, err = Load[Witness]([]string{"HOTPAIR_DATA=/w", variable + "=" + secret})
+			} else {
+				_, err = Load[Terminal]([]string{"HOTPAIR_DATA=/t", "HOTPAIR_TERMINAL_ID=t1", variable + "=" + secret})
+			}
+			if (err == nil) != (want == "") || err != nil && (!strings.Contains(err.Error(), want) || strings.Contains(err.Error(), secret)) {
+				t.Errorf("%s: %v, want %q", variable, err, want)
+			}
+		}
+	}
+}
+
+// The line of the documents that makes a terminal's key printed what had to be trimmed by hand.
+func TestFault_D12_TheLineOfTheDocumentsMakesTheKey(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "pair.secret"), []byte(testSecret+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{"../../deployments/README.md", "../../deployments/systemd/terminal.env.example"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		line := regexp.MustCompile(`printf '?terminal:([a-z0-9-]+)'? \| openssl .*`).FindSubmatch(text)
+		if line == nil {
+			t.Errorf("%s has no such line", file)
+			continue
+		}
+		command := exec.Command("sh", "-c", strings.ReplaceAll(string(line[0]), "/etc/hotpair/", ""))
+		command.Dir = dir
+		out, err := command.CombinedOutput()
+		if want := TerminalKey(testSecret, string(line[1])) + "\n"; err != nil || string(out) != want {
+			t.Errorf("%s prints %q, %v, want %q", file, out, err, want)
+		}
+	}
+}
+
+// In Kubernetes each service of a namespace is in the environment of every process, and one that is named hotpair or hotpair-witness was
+// a fault of ours.
+func TestFault_B13_KubernetesVariablesAreNoFaults(t *testing.T) {
+	kubernetes := []string{
+		"HOTPAIR_WITNESS_SERVICE_HOST=10.96.0.7", "HOTPAIR_WITNESS_SERVICE_PORT=7705", "HOTPAIR_WITNESS_SERVICE_PORT_RECORD=7705", "HOTPAIR_PORT=tcp://10.96.0.8:7704",
+		"HOTPAIR_PORT_7704_TCP=tcp://10.96.0.8:7704", "HOTPAIR_PORT_7704_TCP_PROTO=tcp", "HOTPAIR_PORT_7704_TCP_PORT=7704", "HOTPAIR_PORT_7704_TCP_ADDR=10.96.0.8",
+		"HOTPAIR_BUS_PORT=tcp://10.96.0.9:7701",
+	}
+	h, err := Load[Host](append(hostEnviron(), kubernetes...))
+	if err != nil || h.BusPort != 7701 {
+		t.Errorf("%v, bus port %d", err, h.BusPort)
+	}
+	if _, err := Load[Host](hostEnviron("HOTPAIR_SERVICE_HOSTS=x")); err == nil {
+		t.Error("a name like them is no fault")
+	}
+}

@@ -205,6 +205,7 @@ type TerminalState struct {
 	Unreachable  int              `json:"unreachable"`
 	InFlight     int              `json:"in_flight"`
 	HighestEpoch uint64           `json:"highest_epoch"` // any terminal knows; an alarm when above ours
+	MostEpoch    uint64           `json:"most_epoch"`    // that more than half of those reached have accepted
 	Terminals    []TerminalStatus `json:"terminals,omitempty"`
 	LastGap      time.Duration    `json:"last_gap_ns,omitempty"` // longest gap that a terminal felt at the last attach
 	Unaudited    int              `json:"unaudited,omitempty"`   // attached ones whose receipts no audit has asked for since

@@ -158,6 +158,6 @@ func (h *host) ProcessState(name string, raw json.RawMessage) {
 			h.driver.during(h.ctx, h.auditLate)
 		}
 		h.heard.terminals.Store(&s)
-		h.driver.Give(role.Terminals{Attached: s.Attached, Warm: s.Warm, Unreachable: s.Unreachable, HighestEpoch: s.HighestEpoch})
+		h.driver.Give(role.Terminals{Attached: s.Attached, Warm: s.Warm, Unreachable: s.Unreachable, MostEpoch: s.MostEpoch})
 	}
 }

@@ -192,7 +192,7 @@ type Fitness struct {
 // Terminals counts the terminals this host reaches.
 type Terminals struct {
 	Attached, Warm, Unreachable int
-	HighestEpoch                uint64 // that any of them has accepted
+	MostEpoch                   uint64 // that more than half of those reached have accepted
 }
 
 // ProcessFailed says that the restart policy has given up on a process (B2).

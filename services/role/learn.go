@@ -30,7 +30,7 @@ func (m *Machine) hear(p PeerView) {
 		m.fresh = false
 		m.heardActive = m.now
 		m.holder, m.holderEpoch = p.Incarnation, p.Epoch
-		if m.heardCommit.Before(p.Committed) && p.Committed.Epoch >= m.record.Forced {
+		if m.heardCommit.Before(p.Committed) && p.Committed.Epoch >= m.record.Forced && p.Committed.Epoch <= p.Epoch {
 			m.heardCommit = p.Committed
 		}
 	}

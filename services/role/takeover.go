@@ -3,6 +3,7 @@ package role
 import (
 	"fmt"
 
+	"github.com/hotpair/hotpair/services/role/record"
 	"github.com/hotpair/hotpair/services/role/restraint"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -13,7 +14,7 @@ func (m *Machine) takeOver(cause string, ask, keepPeer bool) { m.begin(cause, as
 // begin is takeOver, or a forced one.
 func (m *Machine) begin(cause string, ask, keepPeer, forced bool) {
 	next := max(m.record.Epoch, m.facts.Epoch)
-	if m.havePeer {
+	if m.havePeer && record.Reachable(next, m.peer.Known) {
 		next = max(next, m.peer.Known)
 	}
 	if forced {
@@ -185,7 +186,7 @@ func (m *Machine) forcedEpoch(next uint64) uint64 {
 	if m.haveRecord {
 		return next
 	}
-	return max(next, m.facts.Note.Epoch, m.position().Epoch, m.heardCommit.Epoch) + lostStride
+	return max(next, m.facts.Note.Epoch, m.position().Epoch, m.heardCommit.Epoch) + record.LostStride
 }
 
 // forcedRecord is what a forced takeover writes over: the record, or where the register has lost it, what this host knows.
@@ -193,9 +194,5 @@ func (m *Machine) forcedRecord() Record {
 	if m.haveRecord {
 		return m.next()
 	}
-	return Record{PairID: m.facts.PairID, WitnessID: m.witnessID, Version: m.facts.RecordVersion + lostStride}
+	return Record{PairID: m.facts.PairID, WitnessID: m.witnessID, Version: m.facts.RecordVersion + record.LostStride}
 }
-
-// lostStride is how far epoch and version leap where the register has lost the record. The other host may have gone on for any
-// number of terms that nobody here knows of, and none of them may be chosen again.
-const lostStride = 1_000_000

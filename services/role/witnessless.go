@@ -3,6 +3,8 @@ package role
 import (
 	"fmt"
 	"time"
+
+	"github.com/hotpair/hotpair/services/role/record"
 )
 
 // Without a witness nobody arbitrates between two hosts that have lost each other, so the terminals are asked: they are
@@ -42,8 +44,9 @@ func (m *Machine) parity() uint64 {
 func (m *Machine) unsureAlone() string {
 	known := max(m.record.Epoch, m.facts.Epoch)
 	switch {
-	case m.terminals.HighestEpoch > known:
-		return fmt.Sprintf("a terminal was served in epoch %d, this host knows %d only: waiting for the other host", m.terminals.HighestEpoch, known)
+	case m.terminals.MostEpoch > known && record.Reachable(known, m.terminals.MostEpoch):
+		// Most of them: what one terminal says changes no state of a host, and it could say anything.
+		return fmt.Sprintf("terminals were served in epoch %d, this host knows %d only: waiting for the other host", m.terminals.MostEpoch, known)
 	case m.fresh && m.record.Active != m.self && m.record.Epoch > 0:
 		// Being in sync does not survive a restart without the other host: it may have gone on alone (V14).
 		return fmt.Sprintf("waiting for %s: without a witness a host that was restarted can't know whether it is still in sync", m.record.Active.Host)

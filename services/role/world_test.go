@@ -1,6 +1,7 @@
 package role_test
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -88,6 +89,7 @@ func (h *testHost) seeTerminals() {
 		return
 	}
 	var seen Terminals
+	var accepted []uint64
 	for _, t := range h.w.terminals {
 		switch {
 		case !t.reached[h.name]:
@@ -98,7 +100,10 @@ func (h *testHost) seeTerminals() {
 		default:
 			seen.Warm++
 		}
-		seen.HighestEpoch = max(seen.HighestEpoch, t.epoch)
+		accepted = append(accepted, t.epoch)
+	}
+	if slices.Sort(accepted); len(accepted) > 0 {
+		seen.MostEpoch = accepted[(len(accepted)-1)/2]
 	}
 	h.step(seen)
 }

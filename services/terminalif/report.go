@@ -1,6 +1,7 @@
 package terminalif
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -49,6 +50,7 @@ func (r *reporter) state(i *Interface, all bool) bus.TerminalState {
 
 func count(i *Interface, list bool) bus.TerminalState {
 	var state bus.TerminalState
+	var accepted []uint64 // by those that are reached
 	for _, s := range i.roster.all() {
 		s.mu.Lock()
 		status, epoch, gap, audit := s.status.TerminalStatus, s.epoch, s.gap, s.audit
@@ -66,9 +68,22 @@ func count(i *Interface, list bool) bus.TerminalState {
 		default:
 			state.Unreachable++
 		}
+		if status.State == stateAttached || status.State == stateWarm {
+			accepted = append(accepted, epoch)
+		}
 		if list {
 			state.Terminals = append(state.Terminals, status)
 		}
 	}
+	state.MostEpoch = mostAccepted(accepted)
 	return state
+}
+
+// mostAccepted gives the highest epoch that more than half have accepted: one terminal alone can say anything.
+func mostAccepted(accepted []uint64) uint64 {
+	if len(accepted) == 0 {
+		return 0
+	}
+	slices.Sort(accepted)
+	return accepted[(len(accepted)-1)/2]
 }

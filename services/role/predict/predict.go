@@ -163,7 +163,7 @@ func (r *trial) restart() {
 	r.attached = false
 	r.later(was.Facts)
 	r.later(role.Fitness{Fit: true})
-	r.later(role.Terminals{Warm: was.Terminals.Warm + was.Terminals.Attached, HighestEpoch: was.Terminals.HighestEpoch})
+	r.later(role.Terminals{Warm: was.Terminals.Warm + was.Terminals.Attached, MostEpoch: was.Terminals.MostEpoch})
 }
 
 // updaterAlone is what the updater says when the other journal is gone.

@@ -18,7 +18,8 @@ import (
 
 const whereHelp = `
 Where the host is: --http, else --dir (the directory of a hotpair cluster), else HOTPAIR_HTTP, else the cluster that
-runs on this machine, else the host whose unit reads /etc/hotpair/host.env, else http://127.0.0.1:7704. Of a cluster all hosts are asked and the one that serves is preferred.
+runs on this machine, else the host whose unit reads /etc/hotpair/host.env, else http://127.0.0.1:7704.
+Of a cluster all hosts are asked and the one that serves is preferred.
 
 Exit code: 0 done, 1 failed, 2 wrong usage.`
 

@@ -25,3 +25,23 @@ func TestFault_B8_AHostIsUnfitWhileItsDiskIs(t *testing.T) {
 		t.Errorf("and %+v", (<-d.inputs).in)
 	}
 }
+
+// TestFault_A4_NotFitWhileTheCopyCanNotBeWritten: a host whose own copy of the record can't be written can't take the role.
+func TestFault_A4_NotFitWhileTheCopyCanNotBeWritten(t *testing.T) {
+	d := &driver{inputs: make(chan envelope, 10)}
+	f := &fitness{driver: d}
+	f.keep("")
+	f.keep("disk")
+	f.Give(role.Fitness{Why: "updater is not ready"})
+	f.Give(role.Fitness{Fit: true})
+	f.Give(role.ProcessFailed{Process: "kv"})
+	f.keep("")
+	for n, want := range []role.Input{role.Fitness{Why: "updater is not ready"}, role.Fitness{Why: "disk"}, role.ProcessFailed{Process: "kv"}, role.Fitness{Fit: true}} {
+		if e := <-d.inputs; e.in != want {
+			t.Errorf("%d: the machine hears %+v, want %+v", n, e.in, want)
+		}
+	}
+	if len(d.inputs) != 0 {
+		t.Errorf("and %+v", (<-d.inputs).in)
+	}
+}

@@ -100,7 +100,7 @@ func (h *host) askFacts() {
 		}
 		h.learned.Wake()
 		if h.record.own != nil {
-			if err := h.record.own.load(f.Record); err != nil {
+			if err := h.record.own.Load(f.Record); err != nil {
 				h.log.Error("the facts on disk are damaged: this host waits for what the other one knows", "error", err)
 			}
 		}

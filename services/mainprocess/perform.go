@@ -14,6 +14,7 @@ import (
 	"github.com/hotpair/hotpair/services/fault"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/membership"
+	"github.com/hotpair/hotpair/services/notes"
 	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/services/role"
 )
@@ -37,7 +38,7 @@ type performer struct {
 	driver  *driver
 	orders  *bus.Poster
 	record  *pairRecord
-	learned *learned
+	learned *notes.Learned
 	peer    *peer
 	reports *reports
 	terms   *terms
@@ -53,7 +54,7 @@ type performer struct {
 // newPerformer makes the performer of a main whose other parts are there.
 func newPerformer(h *host) *performer {
 	return &performer{ctx: h.ctx, log: h.log, clock: h.clock, lease: h.config.Lease, driver: h.driver, orders: h.orders,
-		record: &h.record, learned: newLearned(noteBy(h.orders), h.log),
+		record: &h.record, learned: notes.NewLearned(notes.By(h.orders), h.log),
 		peer: h.peer, reports: h.reports, terms: h.terms, processes: h, exit: make(chan struct{})}
 }
 
@@ -109,11 +110,11 @@ func (p *performer) perform(action role.Action) {
 		p.insist(bus.ProcessUpdater, bus.CallStandby.Subject(), func(done func(error)) {
 			bus.CallStandby.Post(p.orders, bus.Standby{Epoch: a.Epoch}, orderDeadline, func(_ bus.Done, err error) { done(err) })
 		})
-		p.learned.note(bus.Note{Epoch: a.Epoch}) // an updater that is down starts as standby, but does not know of which epoch
+		p.learned.Note(bus.Note{Epoch: a.Epoch}) // an updater that is down starts as standby, but does not know of which epoch
 	case role.WriteFacts:
-		p.learned.note(bus.Note{PairID: a.PairID, RecordVersion: a.RecordVersion})
+		p.learned.Note(bus.Note{PairID: a.PairID, RecordVersion: a.RecordVersion})
 		if a.Record != nil && p.record.own != nil {
-			p.record.own.learn(*a.Record)
+			p.record.own.Learn(*a.Record)
 		}
 	case role.Resign:
 		p.leaving.Add(1)

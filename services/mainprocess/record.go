@@ -8,6 +8,7 @@ import (
 
 	"github.com/hotpair/hotpair/services/arbiter"
 	"github.com/hotpair/hotpair/services/lease"
+	"github.com/hotpair/hotpair/services/notes"
 	"github.com/hotpair/hotpair/services/role"
 )
 
@@ -21,7 +22,7 @@ type keeper interface {
 // pairRecord is the pair record as this main reads and changes it.
 type pairRecord struct {
 	keeper keeper
-	own    *ownRegister // the keeper, when there is no witness; nil when there is one
+	own    *notes.OwnRegister // the keeper, when there is no witness; nil when there is one
 	clock  lease.Clock
 	// wrote is when this main last changed the record, on its clock; 0 is never.
 	wrote atomic.Int64

@@ -22,6 +22,7 @@ import (
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/link"
+	"github.com/hotpair/hotpair/services/notes"
 	"github.com/hotpair/hotpair/services/process"
 	"github.com/hotpair/hotpair/services/processes"
 	"github.com/hotpair/hotpair/services/role"
@@ -90,7 +91,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 
 	h.record.clock = h.clock
 	if c.Witnessless() {
-		h.record.own = newOwnRegister(noteBy(h.orders), log, h.fitness.keep)
+		h.record.own = notes.NewOwnRegister(notes.By(h.orders), log, h.fitness.keep)
 		h.record.keeper = h.record.own
 		log.Warn("this pair has no witness: hosts that lose each other may both serve until they meet")
 	} else {

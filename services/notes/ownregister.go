@@ -1,4 +1,4 @@
-package mainprocess
+package notes
 
 import (
 	"context"
@@ -12,13 +12,13 @@ import (
 	"github.com/hotpair/hotpair/services/role"
 )
 
-// ownRegister is the register of a host without a witness: its own copy of the pair record, kept among its durable facts.
+// OwnRegister is the register of a host without a witness: its own copy of the pair record, kept among its durable facts.
 // A write is durable when it is acknowledged and there is nobody to lose against; what it can't do is say what the other
 // host knows, so the role machine asks the terminals before it relies on it.
 //
 // What the other host tells counts at once and is written until it is durable: a compare-and-set rests on the newest record that
 // this main knows, so it does not fail because the updater was down when that one came. It never goes back to an older one.
-type ownRegister struct {
+type OwnRegister struct {
 	*errand // writes what was learned
 	keep    func(ctx context.Context, note bus.Note) error
 	storing chan struct{} // one token: a write is under way
@@ -30,9 +30,9 @@ type ownRegister struct {
 	problem string      // why newest is not, since it was tried
 }
 
-// newOwnRegister makes it; told hears why the copy can't be written, and "" when it is.
-func newOwnRegister(keep func(ctx context.Context, note bus.Note) error, log *slog.Logger, told func(problem string)) *ownRegister {
-	o := &ownRegister{keep: keep, storing: make(chan struct{}, 1)}
+// NewOwnRegister makes it; told hears why the copy can't be written, and "" when it is.
+func NewOwnRegister(keep func(ctx context.Context, note bus.Note) error, log *slog.Logger, told func(problem string)) *OwnRegister {
+	o := &OwnRegister{keep: keep, storing: make(chan struct{}, 1)}
 	o.errand = newErrand("the own copy of the pair record", log, o.write, func(problem string) {
 		if problem != "" {
 			problem = "its own copy of the pair record can't be written: " + problem
@@ -48,9 +48,9 @@ func newOwnRegister(keep func(ctx context.Context, note bus.Note) error, log *sl
 // ownRevision orders records as the role machine does, so that the same record has the same revision on both hosts.
 func ownRevision(r role.Record) uint64 { return r.Epoch<<24 | r.Version&(1<<24-1) }
 
-// load takes the copy found on disk; empty is none. One that can't be read is none, and an error: the other host may tell it
+// Load takes the copy found on disk; empty is none. One that can't be read is none, and an error: the other host may tell it
 // again.
-func (o *ownRegister) load(raw json.RawMessage) (err error) {
+func (o *OwnRegister) Load(raw json.RawMessage) (err error) {
 	var r role.Record
 	if len(raw) > 0 {
 		if err = json.Unmarshal(raw, &r); err != nil {
@@ -68,7 +68,7 @@ func (o *ownRegister) load(raw json.RawMessage) (err error) {
 }
 
 // Read implements arbiter.Register.
-func (o *ownRegister) Read(context.Context) (arbiter.Value, error) {
+func (o *OwnRegister) Read(context.Context) (arbiter.Value, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if !o.known {
@@ -78,7 +78,7 @@ func (o *ownRegister) Read(context.Context) (arbiter.Value, error) {
 }
 
 // Write implements arbiter.Register.
-func (o *ownRegister) Write(ctx context.Context, record role.Record, expected uint64) (uint64, error) {
+func (o *OwnRegister) Write(ctx context.Context, record role.Record, expected uint64) (uint64, error) {
 	end, err := o.begin(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("%w: %w", arbiter.ErrUnreachable, err)
@@ -99,8 +99,8 @@ func (o *ownRegister) Write(ctx context.Context, record role.Record, expected ui
 	return ownRevision(record), nil
 }
 
-// learn takes what the other host knows. It never waits.
-func (o *ownRegister) learn(record role.Record) {
+// Learn takes what the other host knows. It never waits.
+func (o *OwnRegister) Learn(record role.Record) {
 	o.mu.Lock()
 	if record.Newer(o.newest) {
 		o.newest = record
@@ -110,7 +110,7 @@ func (o *ownRegister) learn(record role.Record) {
 }
 
 // write makes the newest record durable.
-func (o *ownRegister) write(ctx context.Context) error {
+func (o *OwnRegister) write(ctx context.Context) error {
 	end, err := o.begin(ctx)
 	if err != nil {
 		return err
@@ -126,7 +126,7 @@ func (o *ownRegister) write(ctx context.Context) error {
 }
 
 // begin waits until no other write is under way: two on their way could pass each other.
-func (o *ownRegister) begin(ctx context.Context) (end func(), err error) {
+func (o *OwnRegister) begin(ctx context.Context) (end func(), err error) {
 	select {
 	case o.storing <- struct{}{}:
 		return func() { <-o.storing }, nil
@@ -135,7 +135,7 @@ func (o *ownRegister) begin(ctx context.Context) (end func(), err error) {
 	}
 }
 
-func (o *ownRegister) store(ctx context.Context, record role.Record) error {
+func (o *OwnRegister) store(ctx context.Context, record role.Record) error {
 	raw, err := json.Marshal(record)
 	if err != nil {
 		return err
@@ -155,8 +155,8 @@ func (o *ownRegister) store(ctx context.Context, record role.Record) error {
 	return nil
 }
 
-// Status implements keeper.
-func (o *ownRegister) Status() arbiter.Status {
+// Status says whether the copy can be written.
+func (o *OwnRegister) Status() arbiter.Status {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return arbiter.Status{Reachable: o.problem == "", Problem: o.problem}

@@ -1,4 +1,4 @@
-package mainprocess
+package notes
 
 import (
 	"context"
@@ -14,6 +14,8 @@ import (
 const (
 	errandFirst = 50 * time.Millisecond
 	errandMost  = time.Second
+	// noteWithin bounds the order to the updater.
+	noteWithin = 5 * time.Second
 )
 
 // errand is something that has to become durable, however long that takes: it is tried until it is done, one try at a time. What
@@ -47,7 +49,7 @@ func (e *errand) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if now := failure(err); now != problem {
+		if now := sentence(err); now != problem {
 			if problem == "" {
 				since = time.Now()
 				e.log.Warn(e.what+" is not durable yet; it is tried until it is", "error", err)
@@ -74,9 +76,17 @@ func (e *errand) Run(ctx context.Context) error {
 	}
 }
 
-// learned is what the machine has learned of the pair and the updater has to know durably: the pair, the highest record seen (V12),
+// sentence is an error as it is told; "" is none.
+func sentence(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// Learned is what the machine has learned of the pair and the updater has to know durably: the pair, the highest record seen (V12),
 // the highest epoch (R5). None of it goes back.
-type learned struct {
+type Learned struct {
 	*errand
 	keep func(ctx context.Context, note bus.Note) error
 
@@ -84,14 +94,15 @@ type learned struct {
 	want, have bus.Note // only PairID, Epoch and RecordVersion
 }
 
-func newLearned(keep func(ctx context.Context, note bus.Note) error, log *slog.Logger) *learned {
-	l := &learned{keep: keep}
+// NewLearned makes it; keep makes a note durable.
+func NewLearned(keep func(ctx context.Context, note bus.Note) error, log *slog.Logger) *Learned {
+	l := &Learned{keep: keep}
 	l.errand = newErrand("what was learned of the pair", log, l.write, func(string) {})
 	return l
 }
 
-// note has something kept as well. It never waits.
-func (l *learned) note(n bus.Note) {
+// Note has something kept as well. It never waits.
+func (l *Learned) Note(n bus.Note) {
 	l.mu.Lock()
 	if n.PairID != "" {
 		l.want.PairID = n.PairID
@@ -102,7 +113,7 @@ func (l *learned) note(n bus.Note) {
 	l.Wake()
 }
 
-func (l *learned) write(ctx context.Context) error {
+func (l *Learned) write(ctx context.Context) error {
 	l.mu.Lock()
 	want, due := l.want, l.want.PairID != l.have.PairID || l.want.Epoch != l.have.Epoch || l.want.RecordVersion != l.have.RecordVersion
 	l.mu.Unlock()
@@ -122,10 +133,10 @@ func (l *learned) write(ctx context.Context) error {
 	return nil
 }
 
-// noteBy orders the updater to make facts durable.
-func noteBy(orders *bus.Poster) func(ctx context.Context, note bus.Note) error {
+// By orders the updater to make facts durable.
+func By(orders *bus.Poster) func(ctx context.Context, note bus.Note) error {
 	return func(ctx context.Context, note bus.Note) error {
-		within := orderDeadline
+		within := noteWithin
 		if deadline, ok := ctx.Deadline(); ok {
 			within = time.Until(deadline)
 		}

@@ -1,4 +1,4 @@
-package mainprocess
+package notes
 
 import (
 	"context"
@@ -52,16 +52,16 @@ func (d *diskOfNotes) has() role.Record {
 }
 
 // kept begins a register whose copy is written to a disk, and gives what it last told of it.
-func kept(t *testing.T, d *diskOfNotes, found string) (o *ownRegister, told func() string) {
+func kept(t *testing.T, d *diskOfNotes, found string) (o *OwnRegister, told func() string) {
 	t.Helper()
 	var mu sync.Mutex
 	var last string
-	o = newOwnRegister(d.keep, slog.New(slog.DiscardHandler), func(problem string) {
+	o = NewOwnRegister(d.keep, slog.New(slog.DiscardHandler), func(problem string) {
 		mu.Lock()
 		defer mu.Unlock()
 		last = problem
 	})
-	if err := o.load(json.RawMessage(found)); err != nil {
+	if err := o.Load(json.RawMessage(found)); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -87,9 +87,9 @@ func TestFault_A4_WhatCouldNotBeWrittenIsWrittenLater(t *testing.T) {
 		d := &diskOfNotes{}
 		o, told := kept(t, d, `{"pair_id":"pair","epoch":2,"version":4}`)
 		d.fail(bus.ErrNobody)
-		o.learn(recordOf(2, 5))
-		o.learn(recordOf(2, 7))
-		o.learn(recordOf(2, 6)) // late
+		o.Learn(recordOf(2, 5))
+		o.Learn(recordOf(2, 7))
+		o.Learn(recordOf(2, 6)) // late
 		time.Sleep(3 * time.Second)
 		if told() == "" || o.Status().Reachable {
 			t.Errorf("while its copy can't be written the host says %q and %+v", told(), o.Status())
@@ -120,11 +120,11 @@ func TestFault_A4_WhatCouldNotBeWrittenIsWrittenLater(t *testing.T) {
 // TestFault_A4_ATakeoverNeedsNoCopyOfWhatItReplaces: the updater is back, and the takeover comes before the copy was written again.
 func TestFault_A4_ATakeoverNeedsNoCopyOfWhatItReplaces(t *testing.T) {
 	d := &diskOfNotes{}
-	o := newOwnRegister(d.keep, slog.New(slog.DiscardHandler), func(string) {}) // nothing is written behind it
-	if err := o.load(json.RawMessage(`{"pair_id":"pair","epoch":2,"version":4}`)); err != nil {
+	o := NewOwnRegister(d.keep, slog.New(slog.DiscardHandler), func(string) {}) // nothing is written behind it
+	if err := o.Load(json.RawMessage(`{"pair_id":"pair","epoch":2,"version":4}`)); err != nil {
 		t.Fatal(err)
 	}
-	o.learn(recordOf(2, 5))
+	o.Learn(recordOf(2, 5))
 	if _, err := o.Write(t.Context(), recordOf(3, 6), ownRevision(recordOf(2, 5))); err != nil || d.has().Epoch != 3 {
 		t.Errorf("%v, the disk has epoch %d", err, d.has().Epoch)
 	}
@@ -139,17 +139,17 @@ func TestFault_A4_ARestartedUpdaterDoesNotTakeTheRecordBack(t *testing.T) {
 		d := &diskOfNotes{}
 		o, _ := kept(t, d, "")
 		d.fail(bus.ErrNoAnswer)
-		o.learn(recordOf(4, 9))
+		o.Learn(recordOf(4, 9))
 		synctest.Wait()
 		d.fail(nil)
-		if err := o.load(json.RawMessage(`{"pair_id":"pair","epoch":2,"version":4}`)); err != nil {
+		if err := o.Load(json.RawMessage(`{"pair_id":"pair","epoch":2,"version":4}`)); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
 		if v, err := o.Read(t.Context()); err != nil || v.Record.Epoch != 4 || d.has().Epoch != 4 {
 			t.Errorf("main reads epoch %d, %v; the disk has %d", v.Record.Epoch, err, d.has().Epoch)
 		}
-		if err := o.load(json.RawMessage(`{"version":`)); err == nil {
+		if err := o.Load(json.RawMessage(`{"version":`)); err == nil {
 			t.Error("a damaged copy is taken")
 		}
 		synctest.Wait()
@@ -165,7 +165,7 @@ func TestFault_A4_OneWriteAtATime(t *testing.T) {
 		var mu sync.Mutex
 		var order []uint64
 		under := 0
-		o := newOwnRegister(func(_ context.Context, note bus.Note) error {
+		o := NewOwnRegister(func(_ context.Context, note bus.Note) error {
 			mu.Lock()
 			under++
 			if under > 1 {
@@ -181,14 +181,14 @@ func TestFault_A4_OneWriteAtATime(t *testing.T) {
 			mu.Unlock()
 			return err
 		}, slog.New(slog.DiscardHandler), func(string) {})
-		if err := o.load(nil); err != nil {
+		if err := o.Load(nil); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		go func() { _ = o.Run(ctx) }()
 		for version := uint64(1); version <= 5; version++ {
-			o.learn(recordOf(2, version))
+			o.Learn(recordOf(2, version))
 			time.Sleep(100 * time.Millisecond)
 		}
 		time.Sleep(time.Minute)
@@ -204,24 +204,4 @@ func TestFault_A4_OneWriteAtATime(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 	})
-}
-
-// TestFault_A4_NotFitWhileTheCopyCanNotBeWritten: a host whose own copy of the record can't be written can't take the role.
-func TestFault_A4_NotFitWhileTheCopyCanNotBeWritten(t *testing.T) {
-	d := &driver{inputs: make(chan envelope, 10)}
-	f := &fitness{driver: d}
-	f.keep("")
-	f.keep("disk")
-	f.Give(role.Fitness{Why: "updater is not ready"})
-	f.Give(role.Fitness{Fit: true})
-	f.Give(role.ProcessFailed{Process: "kv"})
-	f.keep("")
-	for n, want := range []role.Input{role.Fitness{Why: "updater is not ready"}, role.Fitness{Why: "disk"}, role.ProcessFailed{Process: "kv"}, role.Fitness{Fit: true}} {
-		if e := <-d.inputs; e.in != want {
-			t.Errorf("%d: the machine hears %+v, want %+v", n, e.in, want)
-		}
-	}
-	if len(d.inputs) != 0 {
-		t.Errorf("and %+v", (<-d.inputs).in)
-	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"golang.org/x/sys/unix"
 
+	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/process/processtest"
 )
 
@@ -75,7 +76,7 @@ func fullPipe(t *testing.T) (read, write *os.File) {
 }
 
 func agentEnviron(t *testing.T, address string) []string {
-	return []string{"HOTPAIR_TERMINAL_ID=t1", "HOTPAIR_TERMINAL_LISTEN=" + freePort(t), "HOTPAIR_TERMINAL_APPS=" + address, "HOTPAIR_TERMINAL_KEY=" + strings.Repeat("0a", 32), "HOTPAIR_DATA=" + t.TempDir()}
+	return []string{"HOTPAIR_TERMINAL_ID=t1", "HOTPAIR_TERMINAL_LISTEN=" + freePort(t), "HOTPAIR_TERMINAL_APPS=" + address, "HOTPAIR_TERMINAL_KEY=" + config.TerminalKey("a secret of this test alone", "t1"), "HOTPAIR_DATA=" + t.TempDir()}
 }
 
 // serves reports whether an application is let in at an agent, with a round trip.

@@ -1,6 +1,9 @@
 package bus
 
-import "github.com/hotpair/hotpair/services/fault"
+import (
+	"github.com/hotpair/hotpair/services/clocks"
+	"github.com/hotpair/hotpair/services/fault"
+)
 
 // Errors of orders and questions beside those of packages that carry them out.
 var (
@@ -23,6 +26,7 @@ var (
 	CallDrain   = Order[Drain, Drained](ProcessUpdater, "drain")
 	CallStandby = Order[Standby, Done](ProcessUpdater, "standby")
 	CallNote    = Order[Note, Done](ProcessUpdater, "note")
+	CallClocks  = Order[clocks.Difference, Done](ProcessUpdater, "clocks") // how far the wall clocks of the hosts are apart
 )
 
 // Questions of main to the updater.

@@ -150,7 +150,9 @@ type UpdaterState struct {
 	System         uint64            `json:"system,omitempty"` // rises when SystemSpace has changed; counts within a run of the updater
 	Measured       *UpdaterMeasures  `json:"measured,omitempty"`
 	Disk           *DiskSpace        `json:"disk,omitempty"`
-	Unfit          string            `json:"unfit,omitempty"` // why its disk would not take what a term writes
+	Unfit          string            `json:"unfit,omitempty"`     // why its disk would not take what a term writes
+	PairTime       int64             `json:"pair_time,omitempty"` // Unix nanoseconds; 0 before the first update of a pair
+	Forgotten      int64             `json:"forgotten,omitempty"` // ids of applications issued before it are forgotten
 }
 
 // DiskSpace is the room on the disk of the data directory, in bytes.

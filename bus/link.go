@@ -35,9 +35,11 @@ type Beat struct {
 	Terminals   int               `json:"terminals,omitempty"` // sessions it has with terminals, attached or warm (T5)
 	Scheduled   time.Time         `json:"scheduled,omitzero"`  // when an operator has it hand over
 	ScheduledBy string            `json:"scheduled_by,omitempty"`
-	Alarms      []Alarm           `json:"alarms,omitempty"` // that it has raised
-	Down        []string          `json:"down,omitempty"`   // services that are not ready
-	Unable      string            `json:"unable,omitempty"` // why it could not take over; "" when it could, or is no standby
+	Alarms      []Alarm           `json:"alarms,omitempty"`      // that it has raised
+	Down        []string          `json:"down,omitempty"`        // services that are not ready
+	Unable      string            `json:"unable,omitempty"`      // why it could not take over; "" when it could, or is no standby
+	Witnessless bool              `json:"witnessless,omitempty"` // set to do without a witness
+	Wall        int64             `json:"wall_ns"`               // its wall clock, Unix nanoseconds
 }
 
 // BeatReply answers a Beat at once. Grant: the replier promises not to take over on silence for lease × 1.1 + 10 ms

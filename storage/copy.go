@@ -208,7 +208,7 @@ func (s *Store) PutRange(r Range) error {
 	for _, it := range r.Items {
 		progress.Bytes += uint64(len(it.Key) + len(it.Value))
 	}
-	next.Copy, next.Time, next.Forgotten = &progress, max(next.Time, r.Time), max(next.Forgotten, r.Forgotten)
+	next.Copy, next.Time, next.Forgotten = &progress, r.Time, max(next.Forgotten, r.Forgotten)
 	if progress.Done && progress.Until == progress.Base {
 		next.Copy = nil
 	}
@@ -229,7 +229,7 @@ func (s *Store) PutRange(r Range) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.state, s.epochs, s.time, s.forgotten = next, epochs, max(s.time, next.Time), max(s.forgotten, next.Forgotten)
+	s.state, s.epochs, s.time, s.forgotten = next, epochs, next.Time, max(s.forgotten, next.Forgotten)
 	s.changes++
 	return nil
 }

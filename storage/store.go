@@ -135,7 +135,7 @@ func (s *Store) Commit(entries ...history.Stored) error {
 	s.active.Add(entries)
 	s.committed = end
 	for i := range entries {
-		s.time = max(s.time, entries[i].Entry.Time)
+		s.time = entries[i].Entry.Time // it may be moved back
 		s.forgotten = max(s.forgotten, entries[i].Entry.Forgotten)
 		if entries[i].Entry.Kind == history.KindBegan {
 			s.epochs = layout.WithEpoch(s.epochs, layout.StartOf(&entries[i].Entry))
@@ -210,6 +210,13 @@ func (s *Store) PairTime() int64 {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.time
+}
+
+// Forgotten is the highest Entry.Forgotten so far: the time of issue before which ids of apps are forgotten.
+func (s *Store) Forgotten() int64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.forgotten
 }
 
 // Epochs lists where each epoch began, in order. It reaches back beyond trimming.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/clocks"
 	"github.com/hotpair/hotpair/services/role"
 )
 
@@ -47,10 +48,12 @@ type Facts struct {
 	Witness   *WitnessFacts // nil: the pair has none
 	// Replaced says that another witness answers than the one that keeps the pair record; "" when it is not so.
 	Replaced  string
-	WentBack  string // the witness keeps an older record than this host has seen; "" when it does not
-	Unheard   string // why the other main lets this one's connection not in; "" when it does, or does not answer
-	Unaudited string // why the last audit could not be finished; "" when it was
-	Unsaved   error  // why events are not kept on disk
+	WentBack  string            // the witness keeps an older record than this host has seen; "" when it does not
+	Unheard   string            // why the other main lets this one's connection not in; "" when it does, or does not answer
+	Unaudited string            // why the last audit could not be finished; "" when it was
+	Unsaved   error             // why events are not kept on disk
+	Clocks    clocks.Difference // between the wall clocks of the hosts; zero when it is not known
+	Built     time.Time         // when this program was; zero when it does not know
 }
 
 // ProcessFacts are the facts of one process of the host.
@@ -106,6 +109,7 @@ func judge(f Facts, lately recent, nearlyFull bool) map[string]string {
 		asideCauses(f.Updater, add)
 		diskCauses(f, lately, nearlyFull, add)
 	}
+	clockCauses(f, add)
 	if f.Unaudited != "" {
 		add(AuditUnfinished, "%s", f.Unaudited)
 	}
@@ -135,6 +139,30 @@ func plural(n int, one, more string) string {
 		return "1 " + one
 	}
 	return fmt.Sprintf("%d %s", n, more)
+}
+
+// clockCauses tells which clock is wrong. While those of the hosts differ that alone is told: it is what to mend first.
+func clockCauses(f Facts, add func(id, format string, a ...any)) {
+	if !f.Built.IsZero() && f.Wall.Before(f.Built) {
+		add(ClockWrong, "the clock of host %s says %s, before this program was built (%s)", f.Host, f.Wall.UTC().Format(time.RFC3339), f.Built.UTC().Format(time.DateOnly))
+	}
+	if d := f.Clocks; d.Differ() {
+		add(ClocksApart, "the clock of %s is %s %s that of %s, to within %s", f.View.Peer.Host, d.Other.Abs().Round(time.Second),
+			map[bool]string{true: "ahead of", false: "behind"}[d.Other > 0], f.Host, d.Error.Round(time.Millisecond))
+		return
+	}
+	if f.Updater == nil || f.Updater.PairTime == 0 {
+		return
+	}
+	pair, forgotten := time.Unix(0, f.Updater.PairTime).UTC(), time.Unix(0, f.Updater.Forgotten).UTC()
+	switch {
+	case pair.Sub(f.Wall) > clocks.Off:
+		add(PairTimeAhead, "pair time is %s, %s ahead of the clock of host %s: ids that applications make now are refused as too old once they are older than the retention by it",
+			pair.Format(time.RFC3339), pair.Sub(f.Wall).Round(time.Second), f.Host)
+	case forgotten.Sub(f.Wall) > clocks.Off:
+		add(PairTimeAhead, "pair time was ahead, and answers of requests issued up to %s are forgotten: until then ids that applications make are refused as too old",
+			forgotten.Format(time.RFC3339))
+	}
 }
 
 // asideCauses tells of what was set aside and known to be committed: somebody was told that it is done. What nobody is known to have been

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/clocks"
 	"github.com/hotpair/hotpair/services/role"
 )
 
@@ -49,7 +50,15 @@ var causes = map[string]func(n int) Facts{
 	},
 	Unattached:      func(int) Facts { return Facts{View: paired(), Terminals: &bus.TerminalState{Warm: 1}} },
 	AuditUnfinished: func(int) Facts { return Facts{Unaudited: "a terminal did not answer"} },
-	EventsUnsaved:   func(int) Facts { return Facts{Unsaved: errors.New("no space")} },
+	ClocksApart: func(int) Facts {
+		own := clocks.Reading{Boot: time.Hour, Wall: time.Now().UnixNano()}
+		return Facts{Clocks: clocks.Compare(own.Boot, own, time.Now().Add(time.Hour).UnixNano())}
+	},
+	ClockWrong: func(int) Facts { return Facts{Built: time.Now().Add(time.Hour)} },
+	PairTimeAhead: func(int) Facts {
+		return Facts{Updater: &bus.UpdaterState{PairTime: time.Now().Add(time.Hour).UnixNano()}}
+	},
+	EventsUnsaved: func(int) Facts { return Facts{Unsaved: errors.New("no space")} },
 }
 
 // paired is what an active sees whose standby reaches no terminal.

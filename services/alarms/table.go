@@ -32,6 +32,9 @@ const (
 	Paused          = "paused"
 	PauseEnding     = "pause-ending"
 	EventsUnsaved   = "events-unsaved"
+	ClocksApart     = "clocks-apart"
+	ClockWrong      = "clock-wrong"
+	PairTimeAhead   = "pair-time-ahead"
 )
 
 // Kind is what is known of an alarm before it is raised.
@@ -95,6 +98,12 @@ func Table() []Kind {
 			Remedy: "hotpair terminals probe says what is wrong with each: after a takeover they would wait."},
 		{ID: Unattached, Severity: bus.Warning, After: 10 * time.Second, Calm: 5 * time.Second,
 			Remedy: "hotpair terminals and hotpair terminals probe say why they don't take this host; their requests wait."},
+		{ID: ClocksApart, Severity: bus.Warning, After: 5 * time.Second, Calm: 5 * time.Second,
+			Remedy: "Set the clock that is wrong and keep both synchronised (chrony, systemd-timesyncd); hotpair doctor shows how far they are apart. Pair time follows neither until they agree."},
+		{ID: ClockWrong, Severity: bus.Warning, After: 5 * time.Second, Calm: 5 * time.Second,
+			Remedy: "Set the clock of this host and keep it synchronised (chrony, systemd-timesyncd)."},
+		{ID: PairTimeAhead, Severity: bus.Warning, After: 5 * time.Second, Calm: 5 * time.Second,
+			Remedy: "Run both hosts with clocks that are right: pair time follows them within two minutes. Until then let the agent give requests their ids, which no clock counts for."},
 		{ID: AuditUnfinished, Severity: bus.Warning,
 			Remedy: "The next takeover or switchover audits again; the text says what stood in the way."},
 		{ID: Paused, Severity: bus.Warning,

@@ -13,6 +13,8 @@ import (
 type Ground struct {
 	// Clock of leases and rights to answer.
 	Clock lease.Clock
+	// Wall is what the wall clock says.
+	Wall func() time.Time
 	// Network of bus, link, witness and operators.
 	Network bus.Network
 	// Start starts the host's processes.

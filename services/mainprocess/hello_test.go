@@ -26,12 +26,13 @@ func TestFault_D2_AServiceDownOnBothHostsKeepsNothingFromMoving(t *testing.T) {
 }
 
 // TestPeer_HelloRefusesV12AndStrangers: two hosts that ask different witnesses could both win, so they are not a pair: no lease, no
-// add (V12 i). The same for a host of another pair, of another version of the link, or of the same name.
+// add (V12 i); one of which asks a witness and the other its terminals likewise. The same for a host of another pair, of another version of the link, or of the same name.
 func TestPeer_HelloRefusesV12AndStrangers(t *testing.T) {
 	p := &peer{driver: newDriver(role.New(role.Config{Host: "a"}, 0), nil, 0, nil)}
 	p.config.Host, p.config.PeerLink, p.incarnation = "a", "10.0.0.1:7702", 7
 	view := role.View{WitnessID: "W1", Record: role.Record{PairID: "pair", WitnessID: "W1"}}
 	p.driver.view.Store(&view)
+	p.config.Witness = "10.0.0.3:7705"
 	good := bus.Beat{Version: bus.Version, Host: "b", PairID: "pair", WitnessID: "W1"}
 	for _, c := range []struct {
 		name   string
@@ -45,6 +46,7 @@ func TestPeer_HelloRefusesV12AndStrangers(t *testing.T) {
 		{"another pair", func(b *bus.Beat) { b.PairID = "other" }, "pair other"},
 		{"another version", func(b *bus.Beat) { b.Version++ }, "upgrade"},
 		{"itself", func(b *bus.Beat) { b.Host, b.Incarnation = "a", 7 }, "HOTPAIR_PEER_LINK (10.0.0.1:7702) leads to this host itself"},
+		{"no witness", func(b *bus.Beat) { b.WitnessID, b.Witnessless = "", true }, "HOTPAIR_WITNESS=none"},
 		{"the same name", func(b *bus.Beat) { b.Host = "a" }, "HOTPAIR_HOST"},
 	} {
 		b := good

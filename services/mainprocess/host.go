@@ -47,6 +47,8 @@ type run struct {
 	incarnation uint64
 	pid         int
 	started     time.Time
+	wall        func() time.Time // the host's clock for people
+	built       time.Time        // when this program was; zero when it does not know
 }
 
 // stepped runs on the driver's goroutine after each step: it renews the right at terminal-if when it changed.
@@ -71,6 +73,7 @@ func (h *host) ProcessUp(name string) {
 	switch name {
 	case bus.ProcessUpdater:
 		h.askFacts()
+		h.peer.tellClocks()
 		h.reader.Wake()
 	case bus.ProcessTerminalInterface:
 		h.processes.AnnounceAll()

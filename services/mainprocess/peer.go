@@ -13,9 +13,11 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/clocks"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/events"
 	"github.com/hotpair/hotpair/services/evidence"
+	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/link"
 	"github.com/hotpair/hotpair/services/operations"
 	"github.com/hotpair/hotpair/services/role"
@@ -32,6 +34,10 @@ type peer struct {
 	reports     *reports
 	services    services
 	schedule    operations.Schedule
+	clock       lease.Clock
+	wall        func() time.Time
+	orders      *bus.Poster
+	clocks      clocks.Watch
 
 	giving sync.Mutex
 	seen   atomic.Int64 // evidence.State of its link port
@@ -195,6 +201,8 @@ func (p *peer) refuses(b bus.Beat) error {
 		return fmt.Errorf("%w: HOTPAIR_PEER_LINK (%s) leads to this host itself: write the address of the other one", errHello, p.config.PeerLink)
 	case b.Host == p.config.Host:
 		return fmt.Errorf("%w: both hosts are named %s: give one of them another HOTPAIR_HOST", errHello, b.Host)
+	case b.Witnessless != p.config.Witnessless():
+		return fmt.Errorf("%w: of %s and %s one has HOTPAIR_WITNESS=none and the other one a witness: set both alike", errHello, b.Host, p.config.Host)
 	case b.PairID != "" && v.Record.PairID != "" && b.PairID != v.Record.PairID:
 		return fmt.Errorf("%w: %s belongs to pair %s, %s to pair %s", errHello, b.Host, b.PairID, p.config.Host, v.Record.PairID)
 	case b.WitnessID != "" && v.WitnessID != "" && b.WitnessID != v.WitnessID:
@@ -205,7 +213,17 @@ func (p *peer) refuses(b bus.Beat) error {
 
 // BeatAnswered implements link.Main.
 func (p *peer) BeatAnswered(sentAt time.Duration, r bus.BeatReply, refusal error) {
+	if r.Wall != 0 && p.clocks.Add(clocks.Compare(sentAt, clocks.Reading{Boot: p.clock(), Wall: p.wall().UnixNano()}, r.Wall)) {
+		p.tellClocks() // before the machine learns of the answer: it may have the first term prepared
+	}
 	p.driver.Give(role.BeatAnswered{SentAt: sentAt, Grant: r.Grant && refusal == nil, Peer: p.view(r.Beat), Refusal: failure(refusal)})
+}
+
+// tellClocks tells the updater how far the wall clocks of both hosts are apart, if that is known.
+func (p *peer) tellClocks() {
+	if d := p.clocks.Last(p.clock()); d != (clocks.Difference{}) {
+		bus.CallClocks.Post(p.orders, d, orderDeadline, func(bus.Done, error) {}) // it is told again each minute
+	}
 }
 
 // errHello says that a hello is of no host that this one makes a pair with.
@@ -254,6 +272,7 @@ func (p *peer) beat(v role.View) bus.Beat {
 		PairID: v.Record.PairID, WitnessID: v.WitnessID, Role: string(v.Role), Epoch: v.Epoch, Known: v.Known,
 		Empty: p.heard.empty.Load() && !v.HasRecord, Fresh: v.Fresh, Fit: v.Fit.Fit, Unfit: v.Fit.Why, Stopping: v.Stopping,
 		Resigned: v.Resigned, Serving: v.Serving, Lease: p.config.Lease, HTTP: p.ownHTTP(),
+		Wall: p.wall().UnixNano(), Witnessless: p.config.Witnessless(),
 	}
 	b.Scheduled, b.ScheduledBy = p.schedule.At()
 	if v.HasRecord {

@@ -34,6 +34,7 @@ type performer struct {
 	ctx     context.Context // of main's work
 	log     *slog.Logger
 	clock   lease.Clock
+	wall    func() time.Time
 	lease   time.Duration
 	driver  *driver
 	orders  *bus.Poster
@@ -53,7 +54,7 @@ type performer struct {
 
 // newPerformer makes the performer of a main whose other parts are there.
 func newPerformer(h *host) *performer {
-	return &performer{ctx: h.ctx, log: h.log, clock: h.clock, lease: h.config.Lease, driver: h.driver, orders: h.orders,
+	return &performer{ctx: h.ctx, log: h.log, clock: h.clock, wall: h.run.wall, lease: h.config.Lease, driver: h.driver, orders: h.orders,
 		record: &h.record, learned: notes.NewLearned(notes.By(h.orders), h.log),
 		peer: h.peer, reports: h.reports, terms: h.terms, processes: h, exit: make(chan struct{})}
 }
@@ -162,11 +163,11 @@ func (p *performer) readRecord() {
 	defer cancel()
 	v, err := p.record.Read(ctx)
 	if err != nil {
-		p.driver.Give(role.RecordRead{Failed: true, Wall: time.Now()})
+		p.driver.Give(role.RecordRead{Failed: true, Wall: p.wall()})
 		return
 	}
 	p.record.seen(v)
-	p.driver.Give(role.RecordRead{Record: v.Record, Revision: v.Revision, WitnessID: v.WitnessID, Empty: v.Empty, Wall: time.Now()})
+	p.driver.Give(role.RecordRead{Record: v.Record, Revision: v.Revision, WitnessID: v.WitnessID, Empty: v.Empty, Wall: p.wall()})
 }
 
 // writeRecord makes this host's note of membership durable, if the record needs one, then tries the compare-and-set.

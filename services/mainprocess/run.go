@@ -19,6 +19,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/arbiter"
 	"github.com/hotpair/hotpair/services/blackbox"
+	"github.com/hotpair/hotpair/services/clocks"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/link"
@@ -52,11 +53,14 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	if ground.Clock == nil {
 		ground.Clock = lease.BootClock
 	}
+	if ground.Wall == nil {
+		ground.Wall = time.Now
+	}
 	// What is below outlives ctx until the end is clean.
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	h := &host{config: c, log: log, clock: ground.Clock, network: ground.Network, ctx: work,
-		run: run{incarnation: random64(), pid: os.Getpid(), started: time.Now()}}
+		run: run{incarnation: random64(), pid: os.Getpid(), started: ground.Wall(), wall: ground.Wall, built: clocks.Built()}}
 	h.blackbox = blackbox.New(blackbox.Config{Dir: c.TraceDir, Name: c.Host + "-" + bus.ProcessMain, Log: log})
 	interval := c.Lease / 8
 	h.driver = newDriver(role.New(role.Config{
@@ -102,7 +106,8 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 		Watcher: h, Machine: h.fitness, Log: log,
 	})
 
-	h.peer = &peer{config: c, incarnation: h.run.incarnation, log: log, driver: h.driver, heard: &h.heard, reports: h.reports, services: h.processes}
+	h.peer = &peer{config: c, incarnation: h.run.incarnation, log: log, driver: h.driver, heard: &h.heard, reports: h.reports, services: h.processes,
+		clock: h.clock, wall: h.run.wall, orders: h.orders}
 	h.peer.link, err = link.New(link.Config{
 		Host: c.Host, Listen: c.Link, Peer: c.PeerLink, Password: config.DeriveKey(c.PairSecret.Reveal(), config.PurposeLink),
 		Network: h.network, Interval: interval, Clock: h.clock, Main: h.peer, Log: log,

@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 	"sync"
-	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/clocks"
 	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/operations"
 	"github.com/hotpair/hotpair/services/operator"
@@ -20,7 +20,7 @@ const shownEvents = 20
 
 // Status gives what this main knows and what it means, without asking anybody: it answers whatever else is down.
 func (h *host) Status(context.Context) operator.Status {
-	v, now, wall := h.driver.View(), h.clock(), time.Now()
+	v, now, wall := h.driver.View(), h.clock(), h.run.wall()
 	s := operator.Status{
 		Host: h.config.Host, Identity: v.Self.Identity, Incarnation: h.run.incarnation, Time: wall, Started: h.run.started,
 		Role: string(v.Role), Since: wall.Add(v.Since - now), Mode: string(v.Mode), ModeSince: wall.Add(v.ModeSince - now), Pause: operations.PauseOf(v, now), Scheduled: h.operations.Scheduled(), WaitingFor: v.Waiting, Fit: v.Fit.Fit, Unfit: v.Fit.Why,
@@ -40,7 +40,11 @@ func (h *host) Status(context.Context) operator.Status {
 		said := h.peer.said()
 		s.Peer.Down, s.Peer.Unable = said.down, said.unable
 	}
+	if d := h.peer.clocks.Last(now); d != (clocks.Difference{}) {
+		s.Peer.Clock = &operator.ClockSkew{AheadMS: d.Other.Milliseconds(), WithinMS: d.Error.Milliseconds()}
+	}
 	if u := h.heard.updater.Load(); u != nil {
+		s.PairTime, s.Forgotten = operator.TimeOf(u.PairTime), operator.TimeOf(u.Forgotten)
 		s.Position, s.Committed, s.Applied, s.Notified, s.Aside = u.Position, u.Committed, u.Applied, u.Notified, u.Aside
 		if v.Role == role.Active {
 			s.Behind = u.Position.Sequence - min(u.Notified.Sequence, u.Position.Sequence)

@@ -131,6 +131,10 @@ func (o *Operations) examineDisk(ctx context.Context, f *findings) {
 		}
 		f.add(level, "durable write", x.Sync.Round(10*time.Microsecond).String(), "each update waits for one on both hosts: use a disk with a write cache that keeps its content")
 	}
+	if x.PairTime != 0 { // there is an update
+		level, value, remedy := verdict.PairTime(operator.TimeOf(x.PairTime), operator.TimeOf(x.Forgotten), time.Now())
+		f.add(level, "pair time", value, remedy)
+	}
 	level := operator.Good
 	switch {
 	case x.Free < x.Needed:

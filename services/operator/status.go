@@ -74,7 +74,9 @@ type Status struct {
 	Lag       uint64            `json:"lag"`       // updates that are committed and not yet applied
 	Behind    uint64            `json:"behind"`    // updates of the active that the other host does not hold
 	CatchUp   *CatchUp          `json:"catch_up,omitempty"`
-	Aside     int               `json:"aside,omitempty"` // updates set aside in files (R10)
+	Aside     int               `json:"aside,omitempty"`    // updates set aside in files (R10)
+	PairTime  time.Time         `json:"pair_time,omitzero"` // by which ages of requests are counted; none before the first update
+	Forgotten time.Time         `json:"forgotten,omitzero"` // ids of applications issued before it are forgotten, and refused
 
 	Peer      Peer               `json:"peer"`
 	Witness   Witness            `json:"witness"`
@@ -108,9 +110,17 @@ type Peer struct {
 	Epoch       uint64            `json:"epoch,omitempty"`
 	Position    position.Position `json:"position"`
 	// Progress is where the active's updater has it: absent, probe, catching-up, copying, close, held, refused.
-	Progress string   `json:"progress,omitempty"`
-	Reason   string   `json:"reason,omitempty"` // why it is refused or unfit
-	CatchUp  *CatchUp `json:"catch_up,omitempty"`
+	Progress string `json:"progress,omitempty"`
+	Reason   string `json:"reason,omitempty"` // why it is refused or unfit
+	// Clock is how far its wall clock is ahead of this host's; none while it is not known.
+	Clock   *ClockSkew `json:"clock,omitempty"`
+	CatchUp *CatchUp   `json:"catch_up,omitempty"`
+}
+
+// ClockSkew is how far a wall clock is ahead of another one.
+type ClockSkew struct {
+	AheadMS  int64 `json:"ahead_ms"`  // negative: behind
+	WithinMS int64 `json:"within_ms"` // by how much that may be wrong
 }
 
 // Witness is the keeper of the pair record.
@@ -137,6 +147,14 @@ type Terminals struct {
 	Attached    int `json:"attached"`
 	Warm        int `json:"warm"`
 	Unreachable int `json:"unreachable"`
+}
+
+// TimeOf reads Unix nanoseconds; 0 is no time.
+func TimeOf(unixNano int64) time.Time {
+	if unixNano == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, unixNano).UTC()
 }
 
 // ProgressOf gives how far a host has got that began at a sequence and has to reach another.

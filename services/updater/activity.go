@@ -92,7 +92,7 @@ func (u *updater) opening(q bus.Serve) ([]history.Stored, error) {
 	}
 	began, err := history.NewStored(end.Digest, history.Entry{
 		Position: position.Position{Epoch: q.Epoch, Sequence: end.Position.Sequence + 1},
-		Kind:     history.KindBegan, Time: u.times.now(),
+		Kind:     history.KindBegan, Time: u.times.Now(),
 		Host: u.config.Host, Identity: u.facts.Get().Identity, RecordVersion: q.RecordVersion,
 	})
 	if err != nil {
@@ -123,7 +123,7 @@ func (u *updater) adopt(entries []history.Stored) error {
 		return fmt.Errorf("adopt the journal: %w", err)
 	}
 	last := entries[len(entries)-1].Entry
-	u.times.observe(last.Time)
+	u.times.Observe(last.Time)
 	u.applier.kick()
 	u.log.Info("adopted the end of the journal", "updates", len(entries), "position", last.Position)
 	return nil

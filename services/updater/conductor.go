@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/clocks"
 )
 
 var (
@@ -73,6 +74,10 @@ func (c *conductor) takeOrders() {
 	u := c.u
 	bus.CallFacts.Handle(c.router, func(_ bus.FactsRequest, answer func(bus.Facts, error)) { answer(u.describe(), nil) })
 	bus.CallNote.HandleIn(context.Background(), c.router, &inOrder{group: &c.asides}, func(_ context.Context, q bus.Note) (bus.Done, error) { return u.note(q) })
+	bus.CallClocks.Handle(c.router, func(d clocks.Difference, answer func(bus.Done, error)) {
+		u.times.Compared(d)
+		answer(bus.Done{}, nil)
+	})
 	inTurn(c, bus.CallPrepare, u.prepare)
 	inTurn(c, bus.CallRelease, func(context.Context, bus.Release) (bus.Done, error) { return u.release() })
 	inTurn(c, bus.CallServe, func(ctx context.Context, q bus.Serve) (bus.Served, error) {

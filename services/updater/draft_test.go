@@ -3,7 +3,6 @@ package updater
 import (
 	"strconv"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -212,44 +211,6 @@ func TestAdmission_RefusesWhatWouldFailItsNeighbours(t *testing.T) {
 				t.Errorf("got %d %q, want %d", refused.Code, refused.Message, c.code)
 			}
 		})
-	}
-}
-
-func TestPairTime_NeverGoesBackAndIgnoresTheWallClock(t *testing.T) {
-	var now time.Duration
-	wall := time.Unix(5000, 0)
-	p := &pairTime{clock: func() time.Duration { return now }, wall: func() time.Time { return wall }}
-	start := p.now()
-	if start != wall.UnixNano() {
-		t.Fatalf("first pair time %d", start)
-	}
-	wall = wall.Add(2 * time.Hour) // someone sets the clock
-	now += time.Second
-	if got := p.now() - start; got != int64(time.Second) {
-		t.Errorf("a second later it is %d later", got)
-	}
-	p.observe(start) // the frame of a second ago is committed now
-	if got := p.now() - start; got != int64(time.Second) {
-		t.Errorf("observing an old frame moved the time to %d", got)
-	}
-	p.observe(start + int64(time.Hour))
-	if got := p.now() - start; got != int64(time.Hour) {
-		t.Errorf("observing a frame of the future gave %d", got)
-	}
-}
-
-// TestPairTime_V9bClockTwoHoursAheadForgetsNothing: a host whose wall clock is two hours ahead takes over. Ages go on from the last
-// frame of the other, so no answer has become too old by it; and a host that is behind makes nothing live longer.
-func TestPairTime_V9bClockTwoHoursAheadForgetsNothing(t *testing.T) {
-	last := time.Unix(5000, 0) // of the last frame of the host before
-	for _, off := range []time.Duration{2 * time.Hour, -2 * time.Hour} {
-		var now time.Duration
-		p := &pairTime{clock: func() time.Duration { return now }, wall: func() time.Time { return last.Add(off) }}
-		p.observe(last.UnixNano())
-		now += 3 * time.Second // until the takeover
-		if got := p.now() - last.UnixNano(); got != int64(3*time.Second) {
-			t.Errorf("a clock off by %v makes the first frame of the takeover %v later than the last", off, time.Duration(got))
-		}
 	}
 }
 

@@ -109,6 +109,11 @@ func (u *updater) makeReady(ctx context.Context, q bus.Prepare) (history.Mark, e
 	case mark.Position.Before(q.AtLeast):
 		return mark, fmt.Errorf("the journal ends at %v, but %v was acknowledged", mark.Position, q.AtLeast) // R1
 	}
+	if mark.Position.IsZero() {
+		if err := u.times.MayBegin(); err != nil {
+			return mark, err
+		}
+	}
 	return mark, u.disk.Look()
 }
 

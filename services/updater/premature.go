@@ -5,19 +5,9 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/updater/pairtime"
 	"github.com/hotpair/hotpair/storage/history"
 )
-
-// ahead is how far the clock of an application may be ahead of the pair's. An answer is kept for the retention after the
-// time in its id, so an id of next year would be kept until the year after, and never be refused as too old.
-const ahead = 5 * time.Minute
-
-// latest is the latest time of issue that an id may have: a little after pair time, or after this host's clock where
-// that is ahead. Pair time alone would not do: it stands still while both hosts are down, and the ids of a pair that was
-// off for a night would all be from the future. A host's clock that is wrong can only let more in.
-func (p *pairTime) latest() int64 {
-	return max(p.now(), p.wall().UnixNano()) + int64(ahead)
-}
 
 // premature reports whether an id is from the future. It is asked only for what has no recorded answer, so an id that
 // another host has taken stays taken (R7).
@@ -44,5 +34,5 @@ func (d *draft) stale(id history.RequestID) bool {
 func premature(id history.RequestID, latest int64) bus.DatabaseReply {
 	return bus.DatabaseReply{Code: bus.CodeMalformed, Message: fmt.Sprintf(
 		"request %v was issued more than %v in the future: ids up to %s are taken; set the clock of the application",
-		id, ahead, time.Unix(0, latest).UTC().Format(time.RFC3339))}
+		id, pairtime.Slack, time.Unix(0, latest).UTC().Format(time.RFC3339))}
 }

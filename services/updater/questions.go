@@ -37,6 +37,9 @@ func (a asked) Serves(epoch uint64) error {
 	return nil
 }
 
+// PairTime is the pair's, as it is now.
+func (a asked) PairTime() int64 { return a.u.times.Shown() }
+
 // Beat tells main at once that something has changed.
 func (a asked) Beat() { a.u.beat() }
 

@@ -35,6 +35,8 @@ func (u *updater) state(active *activity) bus.UpdaterState {
 		Catching:     received.Catching,
 		System:       u.store.Changes(),
 		Note:         facts.Note,
+		PairTime:     u.times.Shown(),
+		Forgotten:    u.store.Forgotten(),
 	}
 	u.mu.Lock()
 	s.Aside, s.AsideCommitted = u.aside.updates, u.aside.committed

@@ -10,6 +10,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/lease"
+	"github.com/hotpair/hotpair/services/updater/pairtime"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
@@ -42,7 +43,7 @@ type term struct {
 	store *storage.Store
 	own   ownJournal
 	other otherJournal
-	times *pairTime
+	times *pairtime.Clock
 	clock lease.Clock
 	// retention is how long answers under ids of apps are kept, in pair time from the time in the id.
 	retention time.Duration
@@ -132,8 +133,8 @@ func (t *term) frame(ctx context.Context, calls []*commitCall) error {
 		return nil
 	}
 	end := t.store.Committed()
-	d := newDraft(t.epoch, end, t.times.now())
-	d.latest, d.earliest = t.times.latest(), d.time-int64(t.retention)
+	d := newDraft(t.epoch, end, t.times.Now())
+	d.latest, d.earliest = t.times.Latest(), d.time-int64(t.retention)
 	held := make([]heldReply, 0, len(calls))
 	err := t.store.View(func(r *storage.Reader) error {
 		d.forgets = r.Forgettable(d.earliest)

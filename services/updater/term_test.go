@@ -12,6 +12,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/lease"
+	"github.com/hotpair/hotpair/services/updater/pairtime"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
@@ -111,7 +112,7 @@ func newStage(t *testing.T, required bool) *stage {
 	s.term = &term{
 		measured: &measures{},
 		epoch:    1, store: store, own: s.own, other: s.other, clock: lease.BootClock, required: required,
-		retention: time.Hour, times: &pairTime{clock: lease.BootClock, wall: time.Now},
+		retention: time.Hour, times: pairtime.New(lease.BootClock, time.Now),
 		room: s.room, hurry: func() { nudge(s.hurried) }, committed: func(history.Mark) {},
 		queue: newQueue(), ended: make(chan struct{}), changed: make(chan struct{}),
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/hotpair/hotpair/services/replication"
 	"github.com/hotpair/hotpair/services/updater/disk"
 	"github.com/hotpair/hotpair/services/updater/inspection"
+	"github.com/hotpair/hotpair/services/updater/pairtime"
 	"github.com/hotpair/hotpair/services/updater/systemspace"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/aside"
@@ -49,6 +50,7 @@ type updater struct {
 	config config.Updater
 	log    *slog.Logger
 	clock  lease.Clock
+	wall   func() time.Time
 	// network of bus and replication; nil is TCP.
 	network bus.Network
 	// ownSeam and otherSeam stand between a term and the journals; tests stop the process between two steps with them.
@@ -63,7 +65,7 @@ type updater struct {
 	receiver *replication.Receiver
 	remote   *link.Remote
 	applier  *applier
-	times    *pairTime
+	times    *pairtime.Clock
 	heart    *bus.Heart
 	blackbox *blackbox.Recorder
 	fail     func(error) // ends the process
@@ -85,12 +87,22 @@ func Run(ctx context.Context, c config.Updater, log *slog.Logger) error {
 	return newUpdater(c, log).run(ctx)
 }
 
-// RunOn is Run in another network and with another clock than the machine's; nil is the machine's.
-func RunOn(ctx context.Context, c config.Updater, log *slog.Logger, network bus.Network, clock lease.Clock) error {
+// Ground is what an updater stands on. Each nil field is what the machine offers; a simulation brings its own.
+type Ground struct {
+	Network bus.Network
+	Clock   lease.Clock      // of leases, and of what passes of pair time
+	Wall    func() time.Time // what the wall clock says
+}
+
+// RunOn is Run on another ground than the machine.
+func RunOn(ctx context.Context, c config.Updater, log *slog.Logger, g Ground) error {
 	u := newUpdater(c, log)
-	u.network = network
-	if clock != nil {
-		u.clock = clock
+	u.network = g.Network
+	if g.Clock != nil {
+		u.clock = g.Clock
+	}
+	if g.Wall != nil {
+		u.wall = g.Wall
 	}
 	return u.run(ctx)
 }
@@ -98,7 +110,7 @@ func RunOn(ctx context.Context, c config.Updater, log *slog.Logger, network bus.
 func newUpdater(c config.Updater, log *slog.Logger) *updater {
 	return &updater{
 		purging: semaphore.NewWeighted(1),
-		config:  c, log: log, clock: lease.BootClock,
+		config:  c, log: log, clock: lease.BootClock, wall: time.Now,
 		ownSeam:   func(j ownJournal) ownJournal { return j },
 		otherSeam: func(j otherJournal) otherJournal { return j },
 		fail:      func(error) {},
@@ -214,8 +226,8 @@ func (u *updater) open(ctx context.Context) (err error) {
 	if _, err := u.disk.Write(ctx); err != nil {
 		return err
 	}
-	u.times = &pairTime{clock: u.clock, wall: time.Now}
-	u.times.observe(u.store.PairTime())
+	u.times = pairtime.New(u.clock, u.wall)
+	u.times.Observe(u.store.PairTime())
 	if err := u.countAside(); err != nil {
 		return err
 	}
@@ -310,7 +322,7 @@ func (u *updater) watchJournal(ctx context.Context) error {
 
 // received is called by the receiver: as standby there may be more to apply.
 func (u *updater) received() {
-	u.times.observe(u.store.PairTime())
+	u.times.Observe(u.store.PairTime())
 	u.moved.beat()
 	r := u.receiver.State()
 	if r.Open && u.serving() == nil {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -32,8 +33,15 @@ type Host struct {
 	world  *World
 	name   string
 	config config.Host
-	run    *run // nil while it does not run
+	run    *run         // nil while it does not run
+	off    atomic.Int64 // how far its wall clock is ahead of the world's, in nanoseconds
 }
+
+// Wall is what the wall clock of the host says.
+func (h *Host) Wall() time.Time { return time.Now().Add(time.Duration(h.off.Load())) }
+
+// SetWall sets the wall clock of the host, so far ahead of the world's.
+func (h *Host) SetWall(ahead time.Duration) { h.off.Store(int64(ahead)) }
 
 // run is one life of a host: a main and all that it started.
 type run struct {
@@ -66,7 +74,7 @@ func (h *Host) Start() {
 		defer close(r.done)
 		defer stop()
 		defer r.endpoint.Sever()
-		ground := mainprocess.Ground{Clock: h.world.Clock, Network: r.endpoint, Overseer: r, Start: r.start}
+		ground := mainprocess.Ground{Clock: h.world.Clock, Wall: h.Wall, Network: r.endpoint, Overseer: r, Start: r.start}
 		err := mainprocess.RunOn(ctx, h.config, log.With("process", "main"), ground)
 		if err != nil && !r.isDead() {
 			h.world.fail(fmt.Errorf("main of %s: %w", h.name, err))
@@ -200,7 +208,7 @@ func (c *child) body(spec process.Spec, log *slog.Logger) error {
 		if err != nil {
 			return err
 		}
-		return updater.RunOn(c.ctx, settings, log, c.endpoint, w.Clock)
+		return updater.RunOn(c.ctx, settings, log, updater.Ground{Network: c.endpoint, Clock: w.Clock, Wall: c.run.host.Wall})
 	case "terminal-if":
 		settings, err := config.Load[config.TerminalInterface](spec.Environ)
 		if err != nil {

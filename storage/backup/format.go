@@ -91,7 +91,7 @@ func (w *Writer) Entries(entries []history.Stored) ([]byte, error) {
 	raws := make([][]byte, len(entries))
 	for i := range entries {
 		raws[i] = entries[i].Raw
-		w.end.Until, w.end.Time = entries[i].Mark(), max(w.end.Time, entries[i].Entry.Time)
+		w.end.Until, w.end.Time = entries[i].Mark(), entries[i].Entry.Time
 	}
 	w.end.Entries += int64(len(entries))
 	record, err := encodeRecord(recordEntries, raws)
@@ -103,7 +103,10 @@ func (w *Writer) End(until history.Mark, time int64) ([]byte, error) {
 	if w.end.Entries > 0 && w.end.Until != until {
 		return nil, fmt.Errorf("backup: the entries end at %v, the backup at %v", w.end.Until.Position, until.Position)
 	}
-	w.end.Until, w.end.Time = until, max(w.end.Time, time)
+	w.end.Until = until
+	if w.end.Entries == 0 {
+		w.end.Time = time
+	}
 	record, err := encodeRecord(recordEnd, w.end)
 	if err != nil {
 		return nil, err

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/hotpair/hotpair/services/clocks"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/hosts"
 	"github.com/hotpair/hotpair/services/operator/screen"
@@ -79,6 +80,9 @@ func statusScreen(s *screen.Screen, st operator.Status) {
 	s.Row("host "+st.Host, hostRow(st))
 	s.Row("pair", pairRow(st))
 	s.Row("updates", updatesRow(st))
+	if row := timeRow(st); row != "" {
+		s.Row("time", row)
+	}
 	s.Row("peer "+st.Peer.Host, peerRow(st))
 	if row := progressRow(st); row != "" {
 		s.Row("progress", row)
@@ -116,6 +120,21 @@ func progressRow(st operator.Status) string {
 		}
 	}
 	return ""
+}
+
+// timeRow shows clocks that disagree; "" when none do.
+func timeRow(st operator.Status) string {
+	var parts []string
+	if c := st.Peer.Clock; c != nil && (time.Duration(c.AheadMS)*time.Millisecond).Abs() > clocks.Apart {
+		parts = append(parts, fmt.Sprintf("the clock of %s is %s", st.Peer.Host, wording.Off(time.Duration(c.AheadMS)*time.Millisecond)))
+	}
+	if off := st.PairTime.Sub(st.Time); !st.PairTime.IsZero() && !st.Time.IsZero() && off.Abs() > clocks.Off {
+		parts = append(parts, fmt.Sprintf("pair time is %s: %s", st.PairTime.Format(time.RFC3339), wording.Off(off)))
+	}
+	if !st.Time.IsZero() && st.Forgotten.Sub(st.Time) > clocks.Off {
+		parts = append(parts, "ids of applications are refused until "+st.Forgotten.Format(time.RFC3339))
+	}
+	return strings.Join(parts, "; ")
 }
 
 func hostRow(st operator.Status) string {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/hotpair/hotpair/services/clocks"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
@@ -86,8 +87,11 @@ func compare(own, other operator.Examination, skew time.Duration) (list []operat
 	if skew.Abs() > skewWarns {
 		level = operator.Warning
 	}
-	one("clocks", level, fmt.Sprintf("%s is %s %s", other.Host, skew.Abs().Round(time.Millisecond), map[bool]string{true: "ahead", false: "behind"}[skew >= 0]),
-		"synchronise the clocks of both machines (chrony, systemd-timesyncd)")
+	until := ""
+	if skew.Abs() > clocks.Apart {
+		until = fmt.Sprintf("; a new pair does not begin and pair time follows neither while they are more than %s apart", clocks.Apart)
+	}
+	one("clocks", level, other.Host+" is "+wording.Off(skew), "synchronise the clocks of both machines (chrony, systemd-timesyncd)"+until)
 	level = operator.Good
 	if active, standby := own, other; active.Role == "active" || standby.Role == "active" {
 		if active.Role != "active" {
@@ -110,4 +114,16 @@ func compare(own, other operator.Examination, skew time.Duration) (list []operat
 	}
 	one("leases", level, own.Lease.String()+", "+other.Lease.String(), "set HOTPAIR_LEASE the same on both hosts")
 	return list
+}
+
+// PairTime judges pair time, and up to when answers are forgotten, by a host's wall clock.
+func PairTime(pair, forgotten, wall time.Time) (level operator.Level, value, remedy string) {
+	off := pair.Sub(wall)
+	switch {
+	case off.Abs() > clocks.Off:
+		return operator.Warning, wording.Off(off), "let both hosts run with clocks that are right: it follows them within two minutes"
+	case forgotten.Sub(wall) > clocks.Off:
+		return operator.Warning, "answers up to " + forgotten.Format(time.RFC3339) + " are forgotten", "until then let the agent give requests their ids"
+	}
+	return operator.Good, wording.Off(off), ""
 }

@@ -73,6 +73,18 @@ func Ago(d time.Duration) string {
 	return fmt.Sprintf("%dd%02dh", int(d.Hours())/24, int(d.Hours())%24)
 }
 
+// Off says how far a clock is ahead of another one.
+func Off(d time.Duration) string {
+	text := d.Abs().Round(time.Millisecond).String()
+	if d.Abs() >= time.Minute {
+		text = Ago(d.Abs())
+	}
+	if d < 0 {
+		return text + " behind"
+	}
+	return text + " ahead"
+}
+
 // Milliseconds gives a duration in milliseconds with one digit behind the point.
 func Milliseconds(d time.Duration) string {
 	return strconv.FormatFloat(float64(d)/float64(time.Millisecond), 'f', 1, 64) + " ms"

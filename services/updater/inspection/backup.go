@@ -204,7 +204,7 @@ func (b *backups) nextRange(s *backupSession) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.cursor, s.ranged, s.time = r.Next, r.Done, max(s.time, r.Time)
+	s.cursor, s.ranged, s.time = r.Next, r.Done, r.Time
 	if s.ranged {
 		// The end is what is committed now: at least what any range holds, because that was applied.
 		s.until = b.store.Committed()

@@ -25,7 +25,7 @@ const tryWithin = 2 * time.Second
 // examine answers bus.Examine. It runs beside the term and takes no part in it: whoever may look may ask for it, so what it finds out harms
 // nothing.
 func (i *Inspector) examine(ctx context.Context, _ bus.Examine) (bus.Examined, error) {
-	e := bus.Examined{Needed: i.config.Needed}
+	e := bus.Examined{Needed: i.config.Needed, PairTime: i.config.Updater.PairTime(), Forgotten: i.config.Store.Forgotten()}
 	took := make([]time.Duration, 0, syncs)
 	for range syncs {
 		once, err := i.tryDisk(ctx)

@@ -27,6 +27,8 @@ type Updater interface {
 	CountAside() error
 	// Beat tells main at once that something has changed.
 	Beat()
+	// PairTime is the pair's, as it is now; 0 before the first update.
+	PairTime() int64
 }
 
 // Remote is the connection to the other host. *replication.Remote is one.

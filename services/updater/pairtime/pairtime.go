@@ -1,0 +1,124 @@
+// Package pairtime is the clock that ages are counted in: the time of the last frame, whichever host wrote it, plus the time that has
+// passed here since, on a clock that counts sleep and is never set. So it is a fact of the history, and one for both hosts: a host whose
+// wall clock is hours ahead neither forgets answers nor refuses ids (V9).
+//
+// One host's wall clock is believed once in the life of a pair, for its first frame. What that got wrong, and time during which both
+// hosts are down, which does not pass, is put right by the wall clocks of both hosts together: while they agree, the time of the next frame
+// is theirs. Pair time that is behind moves forward to them at once; pair time that is ahead by more than a minute moves back. Neither makes
+// a request new that was forgotten, because that is a fact of its own (history.Entry.Forgotten). While the hosts don't agree, or one is
+// down, pair time only runs on, and errs on the side of remembering longer.
+package pairtime
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/hotpair/hotpair/services/clocks"
+	"github.com/hotpair/hotpair/services/lease"
+)
+
+// Slack is how far the clock of an application may be ahead of the pair's. An answer is kept for the retention after the
+// time in its id, so an id of next year would be kept until the year after, and never be refused as too old.
+const Slack = 5 * time.Minute
+
+// Clock gives pair time. It may be used by any number of goroutines.
+type Clock struct {
+	boot lease.Clock
+	wall func() time.Time
+
+	mu       sync.Mutex
+	last     int64 // Unix nanoseconds; 0: there is no frame yet
+	at       time.Duration
+	compared clocks.Difference
+}
+
+// New makes the clock of a pair without frames.
+func New(boot lease.Clock, wall func() time.Time) *Clock { return &Clock{boot: boot, wall: wall} }
+
+// Observe notes the pair time of a committed frame, which may be an older one by now.
+func (c *Clock) Observe(unixNano int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	// A frame's time is taken before its fsync: to count from its commit would lose that much with each frame. One that is far
+	// behind is of a host that has moved pair time back.
+	if ran := c.ran(); unixNano > ran || ran-unixNano > int64(clocks.Off) && unixNano > 0 {
+		c.last, c.at = unixNano, c.boot()
+	}
+}
+
+// Compared notes how far the wall clocks of both hosts are apart.
+func (c *Clock) Compared(d clocks.Difference) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.compared = d
+}
+
+// Now gives the pair time for the next frame.
+func (c *Clock) Now() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.last == 0 {
+		c.last, c.at = c.wall().UnixNano(), c.boot()
+	}
+	if next := c.next(); next != c.ran() {
+		c.last, c.at = next, c.boot()
+	}
+	return c.ran()
+}
+
+// Shown gives what the next frame would have; 0 before the first frame of a pair.
+func (c *Clock) Shown() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.last == 0 {
+		return 0
+	}
+	return c.next()
+}
+
+// Latest is the latest time of issue that an id may have: a little after pair time, or after this host's clock where
+// that is ahead. Pair time alone would not do: it stands still while both hosts are down, and the ids of a pair that was
+// off for a night would all be from the future. A host's clock that is wrong can only let more in.
+func (c *Clock) Latest() int64 { return max(c.Now(), c.wall().UnixNano()) + int64(Slack) }
+
+// MayBegin refuses to give a pair its first time by a clock that the other host's surely contradicts.
+func (c *Clock) MayBegin() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	d := c.compared
+	if c.last != 0 || !d.Fresh(c.boot()) || !d.Differ() {
+		return nil
+	}
+	return fmt.Errorf("the first update would give the pair its time, and the clock of the other host is %v %s that of this one, which says %s: "+
+		"set the clock that is wrong (hotpair doctor shows both); the pair begins within a minute",
+		d.Other.Abs().Round(time.Second), map[bool]string{true: "ahead of", false: "behind"}[d.Other > 0], c.wall().UTC().Format(time.RFC3339))
+}
+
+// next is pair time where the clocks of both hosts, if they agree, would have it. mu must be held.
+func (c *Clock) next() int64 {
+	now := c.ran()
+	if agreed, ok := c.agreed(); ok && (agreed > now || now-agreed > int64(clocks.Off)) {
+		return agreed
+	}
+	return now
+}
+
+// ran is what has passed since the last frame, after its time. mu must be held.
+func (c *Clock) ran() int64 {
+	if c.last == 0 {
+		return 0
+	}
+	return c.last + max(0, int64(c.boot()-c.at))
+}
+
+// agreed is the time by the wall clocks of both hosts, if they agreed lately. It goes on from the comparison, so that a clock which is set
+// afterwards counts only when the other one has confirmed it. mu must be held.
+func (c *Clock) agreed() (int64, bool) {
+	now := c.boot()
+	d := c.compared
+	if !d.Fresh(now) || !d.Agree() {
+		return 0, false
+	}
+	return d.Own.Wall + max(0, int64(now-d.Own.Boot)), true
+}

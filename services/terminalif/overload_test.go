@@ -17,6 +17,7 @@ import (
 	"github.com/hotpair/hotpair/bus/bustest"
 	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/services/terminal"
+	"github.com/hotpair/hotpair/services/terminalif/admission"
 )
 
 // beats counts the heartbeats of a host's terminal-if.
@@ -190,8 +191,8 @@ func TestInterface_ShedsLoadAndKeepsItsLatency(t *testing.T) {
 	slices.Sort(busy)
 	t.Logf("of %d a second offered %.0f were done, in %v, then %v (medians), at most %v; busy after %v, at most %v",
 		offered, float64(done)/whole.Seconds(), median(first), median(second), second[len(second)-1], median(busy), busy[len(busy)-1])
-	// standing, what fewest takes beside it, and as much again for a machine that has other things to do.
-	bound := 2 * (standing + time.Second*fewest/rate)
+	// standing, what the fewest take beside it, and as much again for a machine that has other things to do.
+	bound := 2 * (admission.Standing + time.Second*admission.Fewest/rate)
 	if median(first) > bound || median(second) > bound {
 		t.Errorf("requests that were let in took %v and %v, more than %v", median(first), median(second), bound)
 	}

@@ -208,7 +208,7 @@ func (r *relay) admit(f *flight, t *term) (*sending, *bus.Reply) {
 	if f.service == nil {
 		return nil, &bus.Reply{Code: bus.CodeBusy, Message: "too many unknown services were asked for; not executed"}
 	}
-	if f.service.up() && !f.service.admission.admits(f.service.out) {
+	if f.service.up() && !f.service.admission.Admits(f.service.out) {
 		return nil, &bus.Reply{Code: bus.CodeBusy, Message: "service " + f.service.name + " has all it can do in time; not executed"}
 	}
 	mine.count++

@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go/micro"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/terminalif/admission"
 )
 
 const (
@@ -49,7 +50,7 @@ type service struct {
 	alone       *flight // a suspect whose turn it is
 	asking      bool    // a goroutine asks it to describe itself
 	out         int     // requests that it has
-	admission   admission
+	admission   admission.Bound
 	misses      int // times in a row that it described itself and then did not listen
 }
 
@@ -316,7 +317,7 @@ func (d *directory) decide(s *sending, reply bus.Reply, err error) *sending {
 	default:
 		s.service.misses = 0
 		now := r.clock()
-		s.service.admission.answered(now, now-f.sent, s.service.out)
+		s.service.admission.Answered(now, now-f.sent, s.service.out)
 		r.deliver(f, reply)
 	}
 	return nil

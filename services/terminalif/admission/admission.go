@@ -1,26 +1,27 @@
-package terminalif
+// Package admission bounds what is in flight at a service by the time that it takes.
+package admission
 
 import "time"
 
 const (
-	// standing is how much longer than a service's best the best answer of a window may take. Beyond it what is in flight is
+	// Standing is how much longer than a service's best the best answer of a window may take. Beyond it what is in flight is
 	// a queue that never empties: it makes everybody wait and serves nobody sooner.
-	standing = 500 * time.Millisecond
+	Standing = 500 * time.Millisecond
 	// window is how long answers are compared; shortage is how many windows in a row must be bad. A stall, as while the other
 	// host is given up, ends with a burst of late answers in one window, and is no overload.
 	window   = 100 * time.Millisecond
 	shortage = 5
-	// fewest and most bound what a service may have in flight, however slow or fast it is. What many users with one request
-	// each need is below fewest; most is what a business process takes.
-	fewest = 256
+	// Fewest and most bound what a service may have in flight, however slow or fast it is. What many users with one request
+	// each need is below Fewest; most is what a business process takes.
+	Fewest = 256
 	most   = 4096
 )
 
-// admission bounds what is in flight at one service by the time it takes: as long as every answer is later than it would be
-// without a queue, the bound sinks to what the service does within standing; afterwards it rises again. So under overload
+// Bound bounds what is in flight at one service by the time it takes: as long as every answer is later than it would be
+// without a queue, the bound sinks to what the service does within Standing; afterwards it rises again. So under overload
 // those who are let in wait about that long, however large the overload and however slow the machine, and the others hear
 // "busy" at once. It is pure and not safe for use by several goroutines.
-type admission struct {
+type Bound struct {
 	limit int // 0: most
 	best  time.Duration
 
@@ -30,20 +31,20 @@ type admission struct {
 	bad   int           // windows in a row
 }
 
-// admits reports whether one more may be in flight beside out others.
-func (a *admission) admits(out int) bool {
+// Admits reports whether one more may be in flight beside out others.
+func (a *Bound) Admits(out int) bool {
 	return out < a.bound()
 }
 
-func (a *admission) bound() int {
+func (a *Bound) bound() int {
 	if a.limit == 0 {
 		return most
 	}
 	return a.limit
 }
 
-// answered takes the answer to a request that took so long, with out in flight until then.
-func (a *admission) answered(now, took time.Duration, out int) {
+// Answered takes the answer to a request that took so long, with out in flight until then.
+func (a *Bound) Answered(now, took time.Duration, out int) {
 	if a.best == 0 || took < a.best {
 		a.best = took
 	}
@@ -56,21 +57,21 @@ func (a *admission) answered(now, took time.Duration, out int) {
 	}
 	late := a.least - a.best
 	switch {
-	case late <= standing:
+	case late <= Standing:
 		a.bad = 0
-		if a.limit != 0 && a.peak >= a.limit && late <= standing/2 {
+		if a.limit != 0 && a.peak >= a.limit && late <= Standing/2 {
 			a.limit = min(a.limit+a.limit/8, most)
 		}
 	default:
 		if a.bad++; a.bad >= shortage {
-			if a.limit == fewest {
+			if a.limit == Fewest {
 				// With so few in flight it is no queue that makes them late: the service has become slow. An answer that
 				// is quicker is the best again.
 				a.best = a.least
 			}
-			// What is in flight takes that long, so this much of it takes standing. Never to less than half at once: the
+			// What is in flight takes that long, so this much of it takes Standing. Never to less than half at once: the
 			// measure is as old as the answer.
-			a.limit = max(fewest, a.peak/2, int(float64(a.peak)*float64(standing)/float64(late)))
+			a.limit = max(Fewest, a.peak/2, int(float64(a.peak)*float64(Standing)/float64(late)))
 			a.bad = 0
 		}
 	}

@@ -1,4 +1,4 @@
-package terminalif
+package admission
 
 import (
 	"testing"
@@ -7,7 +7,7 @@ import (
 
 // queueing is a service that does a certain number of requests a second, one after the other, behind an admission.
 type queueing struct {
-	admission
+	Bound
 	rate    int
 	now     time.Duration
 	waiting []time.Duration // when each came
@@ -22,7 +22,7 @@ func (q *queueing) run(offered int, d time.Duration) {
 	came, done := 0.0, 0.0
 	for end := q.now + d; q.now < end; q.now += step {
 		for came += float64(offered) * step.Seconds(); came >= 1; came-- {
-			if q.admits(len(q.waiting)) {
+			if q.Admits(len(q.waiting)) {
 				q.waiting = append(q.waiting, q.now)
 			} else {
 				q.refused++
@@ -34,7 +34,7 @@ func (q *queueing) run(offered int, d time.Duration) {
 				break
 			}
 			took := q.now - q.waiting[0] + step
-			q.answered(q.now, took, len(q.waiting))
+			q.Answered(q.now, took, len(q.waiting))
 			q.waiting = q.waiting[1:]
 			q.longest = max(q.longest, took)
 		}
@@ -51,7 +51,7 @@ func TestAdmission_BoundsTheWaitHoweverSlowTheService(t *testing.T) {
 			}
 			q.run(times*rate, 8*time.Second) // finds its bound, and what was let in before it is answered
 			q.run(times*rate, 20*time.Second)
-			if wait := standing*3/2 + time.Second*fewest/time.Duration(rate); q.longest > wait {
+			if wait := Standing*3/2 + time.Second*Fewest/time.Duration(rate); q.longest > wait {
 				t.Errorf("%d times %d a second: an answer took %v, more than %v", times, rate, q.longest, wait)
 			}
 			if served := 20*times*rate - q.refused; served < 20*rate*9/10 {
@@ -83,9 +83,9 @@ func TestAdmission_AStallIsNoOverload(t *testing.T) {
 
 // A service whose requests take long by nature is not overloaded.
 func TestAdmission_ASlowServiceIsNotAQueue(t *testing.T) {
-	var a admission
+	var a Bound
 	for now := time.Duration(0); now < 10*time.Second; now += time.Millisecond {
-		a.answered(now, 2*time.Second+now%(100*time.Millisecond), 2000)
+		a.Answered(now, 2*time.Second+now%(100*time.Millisecond), 2000)
 	}
 	if a.bound() != most {
 		t.Errorf("bound %d", a.bound())
@@ -95,16 +95,16 @@ func TestAdmission_ASlowServiceIsNotAQueue(t *testing.T) {
 // A service that was quick once and is slow now, at any number of requests: no bound makes it quicker, and a low one only turns
 // users away.
 func TestAdmission_IsNotLowForEverWhereItHelpsNothing(t *testing.T) {
-	var a admission
+	var a Bound
 	now := time.Duration(0)
 	run := func(took, d time.Duration) {
 		for end := now + d; now < end; now += time.Millisecond {
-			a.answered(now, took, a.bound())
+			a.Answered(now, took, a.bound())
 		}
 	}
 	run(time.Millisecond, time.Second)
 	run(2*time.Second, 10*time.Second)
-	if a.bound() <= 2*fewest {
+	if a.bound() <= 2*Fewest {
 		t.Errorf("bound %d after 10 s", a.bound())
 	}
 	run(2*time.Second, 10*time.Second)

@@ -8,6 +8,7 @@ import (
 const (
 	CodeOK        = 0
 	CodeMalformed = 400
+	CodeForbidden = 403
 	CodeAbsent    = 404
 	CodeConflict  = 409
 	CodeTooOld    = 410
@@ -27,10 +28,20 @@ const (
 	HeaderError     = "Nats-Service-Error"
 	HeaderTerminal  = "Hotpair-Terminal"
 	HeaderCounter   = "Hotpair-Counter"
-	HeaderOldest    = "Hotpair-Oldest"
 	HeaderAttempt   = "Hotpair-Attempt"
 	HeaderEpoch     = "Hotpair-Epoch"
+	HeaderTicket    = "Hotpair-Ticket" // to a business process: passed on to the updater
+	HeaderProof     = "Hotpair-Proof"  // from a business process: what the updater gave with a position
 )
+
+// TicketKey is the key of tickets and proofs (package ticket). It is told in orders only, and never logged.
+type TicketKey []byte
+
+// String tells nothing of the key.
+func (k TicketKey) String() string { return "(secret)" }
+
+// GoString tells nothing of the key.
+func (k TicketKey) GoString() string { return k.String() }
 
 // RequestID names one request of a terminal (R7): the terminal as the host authenticated it, and either the agent's
 // counter or the app's own id.
@@ -51,6 +62,8 @@ type Request struct {
 	Operation string    `cbor:"7,keyasint"`
 	Body      []byte    `cbor:"8,keyasint,omitempty"` // JSON
 	Remaining int64     `cbor:"9,keyasint,omitempty"` // nanoseconds until the deadline, when sent
+	// Ticket is terminal-if's word for id, floor and content, which the business process passes on (package ticket).
+	Ticket string `cbor:"10,keyasint,omitempty"`
 }
 
 // Reply answers a Request.
@@ -60,6 +73,7 @@ type Reply struct {
 	Body     []byte            `cbor:"3,keyasint,omitempty"` // JSON
 	Position position.Position `cbor:"4,keyasint,omitempty"` // of the update, when something was written
 	Receipt  []byte            `cbor:"5,keyasint,omitempty"` // by which the pair recognises its own receipt
+	Proof    string            `cbor:"6,keyasint,omitempty"` // the updater's word for Position, up to terminal-if
 }
 
 // DatabaseCall is one call of a service to the updater: exactly one field is set.
@@ -70,8 +84,8 @@ type DatabaseCall struct {
 }
 
 // DatabaseReply answers it. Code is CodeOK, or: CodeConflict (a condition failed, R12: on committed state),
-// CodeMalformed, CodeTooLarge, CodeBusy (admission), CodeTooOld (R7), CodeNobody (this host is not the active of that
-// epoch; nothing was done), CodeFault.
+// CodeMalformed, CodeTooLarge, CodeForbidden (the ticket is not one of this service), CodeBusy (admission), CodeTooOld (R7),
+// CodeNobody (this host is not the active of that epoch; nothing was done), CodeFault.
 type DatabaseReply struct {
 	Code      int               `cbor:"1,keyasint,omitempty"`
 	Message   string            `cbor:"2,keyasint,omitempty"`
@@ -80,6 +94,7 @@ type DatabaseReply struct {
 	More      bool              `cbor:"5,keyasint,omitempty"` // scan: the limit was reached
 	Recorded  *Reply            `cbor:"6,keyasint,omitempty"` // the id was executed before: repeat this (R7)
 	Conflicts [][]byte          `cbor:"7,keyasint,omitempty"` // keys whose condition failed
+	Proof     string            `cbor:"8,keyasint,omitempty"` // commit: proves Position to terminal-if
 }
 
 // Item is a key with what it holds. Revision 0: absent.
@@ -89,11 +104,11 @@ type Item struct {
 	Revision uint64 `cbor:"3,keyasint,omitempty"`
 }
 
-// Read asks for keys of the caller's space, all at one committed position. A request id that was executed before
+// Read asks for keys of the caller's space, all at one committed position. The ticket of a request that was executed before
 // brings back its recorded answer instead.
 type Read struct {
-	ID   RequestID `cbor:"1,keyasint,omitempty"`
-	Keys [][]byte  `cbor:"2,keyasint"`
+	Ticket string   `cbor:"1,keyasint,omitempty"`
+	Keys   [][]byte `cbor:"2,keyasint"`
 }
 
 // Scan lists keys with a prefix, after a key, in order. At (when not zero) demands that the state has not moved since
@@ -103,16 +118,15 @@ type Scan struct {
 	After  []byte            `cbor:"2,keyasint,omitempty"`
 	Limit  int               `cbor:"3,keyasint,omitempty"` // at most 1000; 0 is 1000
 	At     position.Position `cbor:"4,keyasint,omitempty"`
-	ID     RequestID         `cbor:"5,keyasint,omitempty"`
+	Ticket string            `cbor:"5,keyasint,omitempty"`
 }
 
 // Commit is the one transaction of a request: if every condition holds, all operations take effect as one update and
-// the answer is recorded with it. Without operations nothing is written, unless Record asks for the answer alone.
+// the answer is recorded with it. Without operations nothing is written, unless Record asks for the answer alone. What is
+// committed without a ticket belongs to no request: no answer is recorded, and nobody's is forgotten.
 type Commit struct {
-	ID         RequestID   `cbor:"1,keyasint"`
-	Oldest     uint64      `cbor:"2,keyasint,omitempty"`
-	Attempt    int         `cbor:"3,keyasint,omitempty"`
-	Epoch      uint64      `cbor:"4,keyasint"` // of the Request; another one than the updater's is CodeNobody
+	Ticket     string      `cbor:"1,keyasint,omitempty"`
+	Epoch      uint64      `cbor:"4,keyasint,omitempty"` // another one than the updater's is CodeNobody; with a ticket, its own counts
 	Conditions []Condition `cbor:"5,keyasint,omitempty"`
 	Operations []Operation `cbor:"6,keyasint,omitempty"`
 	Answer     Answer      `cbor:"7,keyasint"`

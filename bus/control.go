@@ -77,6 +77,8 @@ type Serve struct {
 	RecordVersion uint64 `json:"record_version"`
 	Resume        bool   `json:"resume,omitempty"` // the updater was restarted within the term
 	RequirePeer   bool   `json:"require_peer"`     // the in-sync set has the peer
+	// TicketKey is that of this run of main, for the tickets of requests.
+	TicketKey TicketKey `json:"ticket_key,omitempty"`
 }
 
 // Served answers it. ErrUnreadable: a resuming updater could not read the peer's tail although the set has the peer, so
@@ -169,6 +171,8 @@ type Attach struct {
 	Identity string `json:"identity"`
 	// Resumed: only the updater was restarted within the term. Terminals that are attached in it stay so.
 	Resumed bool `json:"resumed,omitempty"`
+	// TicketKey is that of this run of main, for the tickets of requests.
+	TicketKey TicketKey `json:"ticket_key,omitempty"`
 }
 
 // Attached answers it once all warm sessions were asked.

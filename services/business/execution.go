@@ -22,8 +22,8 @@ const (
 	maxCrashes = 3
 )
 
-// unnamed says that a request has no id, so that nothing of it can be recorded, nor repeated.
-func unnamed(id bus.RequestID) bool { return id == bus.RequestID{} }
+// unnamed says that nothing of a request can be recorded, nor repeated.
+func unnamed(q bus.Request) bool { return q.Ticket == "" }
 
 // outcome is what a request comes to: an answer or an error, before it is committed.
 type outcome struct {
@@ -97,7 +97,7 @@ func (e *execution) serve(ctx context.Context) bus.Reply {
 			err = e.giveWay(ctx)
 		case errors.Is(err, errTermOver):
 			return e.unserved(bus.CodeNobody, "this host is no longer active; the request was not executed")
-		case errors.Is(err, errDoubt) && unnamed(e.request.ID):
+		case errors.Is(err, errDoubt) && unnamed(e.request):
 			return e.unserved(bus.CodeFault, "") // without an id nobody could tell the second execution from the first
 		case errors.Is(err, errDoubt), errors.Is(err, errAway):
 			pauses, err = e.db.pause(ctx, pauses)
@@ -136,7 +136,7 @@ func (e *execution) once(ctx context.Context, run int, fixed *outcome) error {
 func (e *execution) transaction(ctx context.Context, run int) *Tx {
 	tx := &Tx{ctx: ctx, env: e, run: run, readOnly: e.op.ReadOnly}
 	if !e.op.ReadOnly {
-		tx.id = e.request.ID
+		tx.ticket = e.request.Ticket
 	}
 	return tx
 }
@@ -196,9 +196,9 @@ func (e *execution) doubtful(call bus.DatabaseCall) {
 // commit makes an outcome final and leaves the reply in e.answer.
 func (e *execution) commit(tx *Tx, out *outcome) error {
 	commit := &bus.Commit{
-		ID: tx.id, Oldest: e.request.Oldest, Attempt: e.attempt, Epoch: e.request.Epoch,
+		Ticket: tx.ticket, Epoch: e.request.Epoch,
 		Answer: bus.Answer{Code: out.code, Message: out.message, Body: out.body, Revision: e.op.Revision && out.code == bus.CodeOK},
-		Record: e.recording() && !unnamed(tx.id),
+		Record: e.recording() && tx.ticket != "",
 	}
 	if out.code == bus.CodeOK {
 		commit.Operations = tx.writes
@@ -217,6 +217,7 @@ func (e *execution) commit(tx *Tx, out *outcome) error {
 	e.answer = out.reply()
 	if len(commit.Operations) > 0 || commit.Record {
 		e.answer = commit.Answer.Reply(reply.Position)
+		e.answer.Proof = reply.Proof
 	}
 	return nil
 }

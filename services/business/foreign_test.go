@@ -31,20 +31,12 @@ type foreign struct {
 }
 
 type (
-	foreignID struct {
-		Terminal string `cbor:"1,keyasint"`
-		Counter  uint64 `cbor:"2,keyasint,omitempty"`
-		App      string `cbor:"3,keyasint,omitempty"`
-	}
 	foreignRead struct {
-		ID   foreignID `cbor:"1,keyasint"`
-		Keys [][]byte  `cbor:"2,keyasint"`
+		Ticket string   `cbor:"1,keyasint"`
+		Keys   [][]byte `cbor:"2,keyasint"`
 	}
 	foreignCommit struct {
-		ID         foreignID          `cbor:"1,keyasint"`
-		Oldest     uint64             `cbor:"2,keyasint,omitempty"`
-		Attempt    int                `cbor:"3,keyasint,omitempty"`
-		Epoch      uint64             `cbor:"4,keyasint"`
+		Ticket     string             `cbor:"1,keyasint"`
 		Conditions []foreignCondition `cbor:"5,keyasint,omitempty"`
 		Operations []foreignOperation `cbor:"6,keyasint,omitempty"`
 		Answer     foreignAnswer      `cbor:"7,keyasint"`
@@ -81,7 +73,9 @@ type (
 			Message  string          `cbor:"2,keyasint"`
 			Body     []byte          `cbor:"3,keyasint"`
 			Position foreignPosition `cbor:"4,keyasint"`
+			Proof    string          `cbor:"6,keyasint"`
 		} `cbor:"6,keyasint,omitempty"`
+		Proof string `cbor:"8,keyasint,omitempty"`
 	}
 )
 
@@ -127,26 +121,22 @@ func (f *foreign) vote(m micro.Request) {
 		_ = m.Error("400", `field "for" is missing`, nil)
 		return
 	}
-	number := func(header string) uint64 {
-		n, _ := strconv.ParseUint(m.Headers().Get(header), 10, 64)
-		return n
-	}
-	id := foreignID{m.Headers().Get("Hotpair-Terminal"), number("Hotpair-Counter"), m.Headers().Get("Hotpair-Request-Id")}
+	ticket := m.Headers().Get("Hotpair-Ticket")
 	for {
-		reply, err := f.call("read", foreignRead{ID: id, Keys: [][]byte{[]byte(in.For)}})
+		reply, err := f.call("read", foreignRead{Ticket: ticket, Keys: [][]byte{[]byte(in.For)}})
 		if err != nil || reply.Code != 0 {
 			_ = m.Error("500", fmt.Sprint(reply.Message, err), nil)
 			return
 		}
 		if reply.Recorded != nil {
-			f.respond(m, reply.Recorded.Body, reply.Recorded.Position)
+			f.respond(m, reply.Recorded.Body, reply.Recorded.Proof)
 			return
 		}
 		votes, _ := strconv.Atoi(string(reply.Items[0].Value))
 		votes++
 		body := []byte(fmt.Sprintf(`{"votes":%d}`, votes))
 		done, err := f.call("commit", foreignCommit{
-			ID: id, Oldest: number("Hotpair-Oldest"), Attempt: int(number("Hotpair-Attempt")), Epoch: number("Hotpair-Epoch"),
+			Ticket:     ticket,
 			Conditions: []foreignCondition{{Key: []byte(in.For), Revision: reply.Items[0].Revision}},
 			Operations: []foreignOperation{{Key: []byte(in.For), Value: []byte(strconv.Itoa(votes))}},
 			Answer:     foreignAnswer{Body: body},
@@ -156,7 +146,7 @@ func (f *foreign) vote(m micro.Request) {
 			_ = m.Error("504", err.Error(), nil)
 			return
 		case done.Recorded != nil:
-			f.respond(m, done.Recorded.Body, done.Recorded.Position)
+			f.respond(m, done.Recorded.Body, done.Recorded.Proof)
 			return
 		case done.Code == 409:
 			continue // another vote was faster
@@ -164,13 +154,13 @@ func (f *foreign) vote(m micro.Request) {
 			_ = m.Error(strconv.Itoa(done.Code), done.Message, nil)
 			return
 		}
-		f.respond(m, body, done.Position)
+		f.respond(m, body, done.Proof)
 		return
 	}
 }
 
-func (f *foreign) respond(m micro.Request, body []byte, at foreignPosition) {
-	_ = m.Respond(body, micro.WithHeaders(micro.Headers{"Hotpair-Position": {fmt.Sprintf("%d/%d", at.Epoch, at.Sequence)}}))
+func (f *foreign) respond(m micro.Request, body []byte, proof string) {
+	_ = m.Respond(body, micro.WithHeaders(micro.Headers{"Hotpair-Proof": {proof}}))
 }
 
 // environment is what main hands to a program.
@@ -238,9 +228,11 @@ func vote(t *testing.T, host *businesstest.Host) {
 		t.Errorf("%+v", ping)
 	}
 	headers := func(counter, attempt int) map[string]string {
+		q := businesstest.Numbered(uint64(counter), "votes", "vote", `{"for":"a"}`)
+		q.Oldest = 1
 		return map[string]string{
 			bus.HeaderTerminal: "t1", bus.HeaderCounter: strconv.Itoa(counter), bus.HeaderAttempt: strconv.Itoa(attempt),
-			bus.HeaderEpoch: "1", bus.HeaderOldest: "1",
+			bus.HeaderEpoch: "1", bus.HeaderTicket: businesstest.Ticket(q),
 		}
 	}
 	const voters = 8
@@ -249,11 +241,11 @@ func vote(t *testing.T, host *businesstest.Host) {
 		wg.Go(func() {
 			first := single(t, host, "business.votes.vote", `{"for":"a"}`, headers(i+1, 1))
 			again := single(t, host, "business.votes.vote", `{"for":"a"}`, headers(i+1, 2))
-			if string(first.Data) != string(again.Data) || first.Header.Get(bus.HeaderPosition) != again.Header.Get(bus.HeaderPosition) {
+			if string(first.Data) != string(again.Data) || first.Header.Get(bus.HeaderProof) != again.Header.Get(bus.HeaderProof) {
 				t.Errorf("repeated: %s %v, first %s %v", again.Data, again.Header, first.Data, first.Header)
 			}
-			if position := first.Header.Get(bus.HeaderPosition); !strings.HasPrefix(position, "1/") {
-				t.Errorf("position %q", position)
+			if proof := first.Header.Get(bus.HeaderProof); !strings.HasPrefix(proof, "1/") {
+				t.Errorf("proof %q", proof)
 			}
 		})
 	}
@@ -276,17 +268,18 @@ func TestProtocol_ExampleBytes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	id := bus.RequestID{Terminal: "t1", Counter: 7}
+	// Any text of main's would do: to the service it is nothing but text.
+	const ticket = "VElDS0VU"
 	for name, message := range map[string]any{
-		"read":       bus.Read{ID: id, Keys: [][]byte{[]byte("a")}},
+		"read":       bus.Read{Ticket: ticket, Keys: [][]byte{[]byte("a")}},
 		"read reply": bus.DatabaseReply{Position: position.Position{Epoch: 7, Sequence: 41}, Items: []bus.Item{{Key: []byte("a"), Value: []byte("4"), Revision: 41}}},
 		"commit": bus.Commit{
-			ID: id, Attempt: 1, Epoch: 7,
+			Ticket:     ticket,
 			Conditions: []bus.Condition{{Key: []byte("a"), Revision: 41}},
 			Operations: []bus.Operation{{Key: []byte("a"), Value: []byte("5")}},
 			Answer:     bus.Answer{Body: []byte(`{"votes":5}`)},
 		},
-		"commit reply":   bus.DatabaseReply{Position: position.Position{Epoch: 7, Sequence: 42}},
+		"commit reply":   bus.DatabaseReply{Position: position.Position{Epoch: 7, Sequence: 42}, Proof: "7/42.UFJPT0Y"},
 		"conflict reply": bus.DatabaseReply{Code: bus.CodeConflict, Message: "no", Conflicts: [][]byte{[]byte("a")}},
 	} {
 		data, err := bus.Encode(message)

@@ -39,11 +39,11 @@ func FuzzDecodeBody(f *testing.F) {
 func FuzzSingleRequest(f *testing.F) {
 	f.Add("t1", "7", "", "1", "7", "5", "30s")
 	f.Add("", "", "2026-01-02T15:04:05Z/x", "-1", "x", "18446744073709551616", "-5s")
-	f.Fuzz(func(t *testing.T, terminal, counter, app, attempt, epoch, oldest, deadline string) {
+	f.Fuzz(func(t *testing.T, terminal, counter, app, attempt, epoch, ticket, deadline string) {
 		h := nats.Header{}
 		for name, value := range map[string]string{
 			bus.HeaderTerminal: terminal, bus.HeaderCounter: counter, bus.HeaderRequestID: app, bus.HeaderAttempt: attempt,
-			bus.HeaderEpoch: epoch, bus.HeaderOldest: oldest, bus.HeaderDeadline: deadline,
+			bus.HeaderEpoch: epoch, bus.HeaderTicket: ticket, bus.HeaderDeadline: deadline,
 		} {
 			h.Set(name, value)
 		}
@@ -54,7 +54,7 @@ func FuzzSingleRequest(f *testing.F) {
 			}
 			return
 		}
-		if q.ID.Terminal != terminal || q.ID.App != app || q.Attempt < 0 || q.Remaining < 0 {
+		if q.ID.Terminal != terminal || q.ID.App != app || q.Ticket != ticket || q.Attempt < 0 || q.Remaining < 0 {
 			t.Errorf("%+v", q)
 		}
 	})

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -39,9 +40,10 @@ func single(t *testing.T, host *businesstest.Host, subject, body string, headers
 func TestRun_SingleRequests(t *testing.T) {
 	host := businesstest.NewHost(t)
 	host.Run(kv.Service())
-	id := map[string]string{bus.HeaderTerminal: "t1", bus.HeaderCounter: "1", bus.HeaderEpoch: "1", bus.HeaderAttempt: "1"}
+	id := map[string]string{bus.HeaderTerminal: "t1", bus.HeaderCounter: "1", bus.HeaderEpoch: "1", bus.HeaderAttempt: "1",
+		bus.HeaderTicket: businesstest.Ticket(businesstest.Numbered(1, "kv", "put", `{"key":"a","value":1}`))}
 	reply := single(t, host, "business.kv.put", `{"key":"a","value":1}`, id)
-	if string(reply.Data) != `{"revision":2}` || reply.Header.Get(bus.HeaderPosition) != "1/2" || reply.Header.Get(bus.HeaderErrorCode) != "" {
+	if string(reply.Data) != `{"revision":2}` || !strings.HasPrefix(reply.Header.Get(bus.HeaderProof), "1/2.") || reply.Header.Get(bus.HeaderErrorCode) != "" {
 		t.Errorf("put: %s %v", reply.Data, reply.Header)
 	}
 	id[bus.HeaderAttempt] = "2"

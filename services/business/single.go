@@ -54,10 +54,11 @@ func takeSingle(ctx context.Context, conn *bus.Conn, r *requests, operation stri
 func singleRequest(service, operation string, h nats.Header, body []byte) (bus.Request, *Error) {
 	q := bus.Request{Service: service, Operation: operation, Body: body}
 	q.ID = bus.RequestID{Terminal: h.Get(bus.HeaderTerminal), App: h.Get(bus.HeaderRequestID)}
+	q.Ticket = h.Get(bus.HeaderTicket)
 	for _, number := range []struct {
 		header string
 		into   *uint64
-	}{{bus.HeaderCounter, &q.ID.Counter}, {bus.HeaderOldest, &q.Oldest}, {bus.HeaderEpoch, &q.Epoch}} {
+	}{{bus.HeaderCounter, &q.ID.Counter}, {bus.HeaderEpoch, &q.Epoch}} {
 		if err := parseNumber(h, number.header, number.into); err != nil {
 			return q, err
 		}
@@ -104,8 +105,8 @@ func respond(conn *bus.Conn, r *requests, to string, reply bus.Reply) {
 		m.Header.Set(bus.HeaderErrorCode, strconv.Itoa(reply.Code))
 		m.Header.Set(bus.HeaderError, reply.Message)
 	}
-	if !reply.Position.IsZero() {
-		m.Header.Set(bus.HeaderPosition, reply.Position.String())
+	if reply.Proof != "" {
+		m.Header.Set(bus.HeaderProof, reply.Proof)
 	}
 	if err := conn.PublishMsg(m); err != nil {
 		r.log.Warn("Reply could not be sent", "error", err)

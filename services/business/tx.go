@@ -42,7 +42,7 @@ type Item struct {
 type Tx struct {
 	ctx      context.Context
 	env      txEnvironment
-	id       bus.RequestID // zero in a read-only operation
+	ticket   string // of the request; empty in a read-only operation
 	run      int
 	readOnly bool
 
@@ -121,7 +121,7 @@ func (t *Tx) read(missing []string) error {
 	for _, key := range missing {
 		wanted = append(wanted, []byte(key))
 	}
-	reply, err := t.ask(bus.DatabaseCall{Read: &bus.Read{ID: t.id, Keys: wanted}})
+	reply, err := t.ask(bus.DatabaseCall{Read: &bus.Read{Ticket: t.ticket, Keys: wanted}})
 	if err != nil {
 		return err
 	}
@@ -195,7 +195,7 @@ func (t *Tx) scan(prefix, after string, limit int, kept bool) (items []Item, mor
 	if limit <= 0 || limit > MaxScan {
 		limit = MaxScan
 	}
-	scan := &bus.Scan{Prefix: []byte(prefix), After: []byte(after), Limit: limit, ID: t.id}
+	scan := &bus.Scan{Prefix: []byte(prefix), After: []byte(after), Limit: limit, Ticket: t.ticket}
 	if !kept {
 		scan.At = t.at
 	}

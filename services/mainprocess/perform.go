@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/ticket"
 	"github.com/hotpair/hotpair/services/arbiter"
 	"github.com/hotpair/hotpair/services/fault"
 	"github.com/hotpair/hotpair/services/lease"
@@ -44,6 +45,7 @@ type performer struct {
 	reports *reports
 	terms   *terms
 
+	tickets   bus.TicketKey                       // of this run of main
 	processes interface{ IsUp(name string) bool } // of this host
 	resumed   bool                                // the updater serves its term again, after a restart; of the driver's goroutine
 	attaches  atomic.Uint64
@@ -56,7 +58,7 @@ type performer struct {
 func newPerformer(h *host) *performer {
 	return &performer{ctx: h.ctx, log: h.log, clock: h.clock, wall: h.run.wall, lease: h.config.Lease, driver: h.driver, orders: h.orders,
 		record: &h.record, learned: notes.NewLearned(notes.By(h.orders), h.log),
-		peer: h.peer, reports: h.reports, terms: h.terms, processes: h, exit: make(chan struct{})}
+		peer: h.peer, reports: h.reports, terms: h.terms, processes: h, tickets: ticket.NewKey(), exit: make(chan struct{})}
 }
 
 // perform begins one action. It runs on the driver's goroutine and never waits.
@@ -212,7 +214,7 @@ func outcome(err error) role.Outcome {
 
 func (p *performer) serve(a role.Serve) {
 	p.resumed = a.Resume
-	order := bus.Serve{Epoch: a.Epoch, RecordVersion: a.RecordVersion, Resume: a.Resume, RequirePeer: a.RequirePeer}
+	order := bus.Serve{Epoch: a.Epoch, RecordVersion: a.RecordVersion, Resume: a.Resume, RequirePeer: a.RequirePeer, TicketKey: p.tickets}
 	bus.CallServe.Post(p.orders, order, serveDeadline, func(r bus.Served, err error) {
 		p.driver.Give(role.Served{Epoch: a.Epoch, Position: r.Position, Unreadable: errors.Is(err, bus.ErrUnreadable), Failure: failure(err)})
 	})
@@ -224,7 +226,7 @@ func (p *performer) attach(epoch uint64) { p.attachAs(epoch, false) }
 // driver's goroutine.
 func (p *performer) attachAs(epoch uint64, resumed bool) {
 	v, term := p.driver.View(), p.terms.tenure.ctx
-	order := bus.Attach{Epoch: epoch, Counter: p.attaches.Add(1), PairID: v.Record.PairID, Identity: v.Self.Identity, Resumed: resumed}
+	order := bus.Attach{Epoch: epoch, Counter: p.attaches.Add(1), PairID: v.Record.PairID, Identity: v.Self.Identity, Resumed: resumed, TicketKey: p.tickets}
 	bus.CallAttach.Post(p.orders, order, orderDeadline, func(r bus.Attached, err error) {
 		p.driver.Give(role.TerminalsAttached{Epoch: epoch, Attached: r.Attached, Refused: r.Refused, Waiting: r.Unreachable, Failure: failure(err)})
 		if err == nil {

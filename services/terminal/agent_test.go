@@ -208,7 +208,7 @@ func TestAgent_JoinsRequestsOfOneID(t *testing.T) {
 		defer a.table.mu.Unlock()
 		return len(a.table.entries[bus.RequestID{App: id}].replies) == 2
 	})
-	wantCode(t, request(t, app(t, a), "request.kv.put", `{"a":2}`, bus.HeaderRequestID, id), 400)
+	wantCode(t, request(t, app(t, a), "request.kv.put", `{"a":2}`, bus.HeaderRequestID, id), 409)
 	answer(bus.Reply{Body: []byte(`"once"`)})
 	if x, y := <-answers, <-answers; x != `"once"` || y != `"once"` {
 		t.Errorf("answers %s, %s", x, y)

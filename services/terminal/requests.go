@@ -64,7 +64,7 @@ func (a *Agent) request(m *nats.Msg) {
 	case refusedBusy:
 		a.refuse(e.replies, bus.CodeBusy, busySentence)
 	case refusedOther:
-		a.refuse(e.replies, bus.CodeMalformed, "another request with this "+bus.HeaderRequestID+" is waiting")
+		a.refuse(e.replies, bus.CodeConflict, "another request with this "+bus.HeaderRequestID+" is waiting; this one was not executed. Give each request an id of its own")
 	case refusedEnd:
 		a.refuse(e.replies, bus.CodeNobody, "this terminal's agent is stopping; not executed")
 	}

@@ -117,8 +117,8 @@ func (i *Interface) attach(ctx context.Context, order bus.Attach) func() (bus.At
 	var fault error
 	i.mu.Lock()
 	switch known := i.term; {
-	case order.Epoch == 0, order.PairID == "", order.Identity == "", order.Counter == 0, order.Counter >= 1<<32:
-		fault = fmt.Errorf("%w: it lacks epoch, counter, pair id or identity", errOrder)
+	case order.Epoch == 0, order.PairID == "", order.Identity == "", order.Counter == 0, order.Counter >= 1<<32, len(order.TicketKey) == 0:
+		fault = fmt.Errorf("%w: it lacks epoch, counter, pair id, identity or key", errOrder)
 	case known != nil && (order.Epoch < known.Epoch || order.Epoch == known.Epoch && order.Counter <= i.ordered):
 		fault = fmt.Errorf("%w: epoch %d, counter %d comes before epoch %d, counter %d", errOrder, order.Epoch, order.Counter, known.Epoch, i.ordered)
 	}

@@ -1,6 +1,7 @@
 package terminalif
 
 import (
+	"bytes"
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
@@ -37,3 +38,8 @@ const (
 
 // suspect reports whether f is to run alone, because it was out at a crash.
 func (f *flight) suspect() bool { return f.request.Crashes > 0 && !f.trusted }
+
+// asks reports whether f is the same request as one under the same id.
+func (f *flight) asks(q *bus.Request) bool {
+	return f.request.Service == q.Service && f.request.Operation == q.Operation && bytes.Equal(f.request.Body, q.Body)
+}

@@ -192,7 +192,7 @@ func TestInterface_TerminalsWordIsOnlyReported(t *testing.T) {
 func TestRelay_RefusesWhatATerminalMustNotSay(t *testing.T) {
 	h := startHost(t, "a")
 	h.grant(1, time.Hour)
-	order := bus.Attach{Epoch: 1, Counter: 1, PairID: "p", Identity: "i"}
+	order := bus.Attach{Epoch: 1, Counter: 1, PairID: "p", Identity: "i", TicketKey: testKey}
 	tm := &term{Attach: order, round: newRound(nil)}
 	h.relay.begin(tm)
 	good := bus.Request{ID: bus.RequestID{Counter: 1}, Service: "kv", Operation: "put", Body: []byte(`{}`)}
@@ -230,7 +230,7 @@ func TestRelay_BoundsWhatIsInFlight(t *testing.T) {
 	h := startHost(t, "a")
 	h.grant(1, time.Hour)
 	h.startPacked("kv", func(bus.Request, func(bus.Reply)) {})
-	tm := &term{Attach: bus.Attach{Epoch: 1, Counter: 1, PairID: "p", Identity: "i"}, round: newRound(nil)}
+	tm := &term{Attach: bus.Attach{Epoch: 1, Counter: 1, PairID: "p", Identity: "i", TicketKey: testKey}, round: newRound(nil)}
 	h.relay.begin(tm)
 	h.relay.bounds = bounds{perTerminal: 3, inAll: 5, perTerminalBytes: 100, inAllBytes: 150}
 	take := func(terminal string, counter uint64, size int) int {

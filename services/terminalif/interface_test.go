@@ -14,6 +14,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/process/processtest"
+	"github.com/hotpair/hotpair/storage/position"
 )
 
 func TestInterface_CarriesARequestFromAStockClientToAServiceAndBack(t *testing.T) {
@@ -39,7 +40,7 @@ func TestInterface_CarriesRequestsToAServiceOfAnyLanguage(t *testing.T) {
 		}
 		_ = r.Respond([]byte(fmt.Sprintf(`{"terminal":%q,"id":%q,"epoch":%q,"attempt":%q}`,
 			hd.Get(bus.HeaderTerminal), hd.Get(bus.HeaderRequestID), hd.Get(bus.HeaderEpoch), hd.Get(bus.HeaderAttempt))),
-			micro.WithHeaders(micro.Headers{bus.HeaderPosition: {"3/9"}}))
+			micro.WithHeaders(micro.Headers{bus.HeaderProof: {proved("foreign", hd.Get(bus.HeaderTicket), position.Position{Epoch: 3, Sequence: 9})}}))
 	})
 	h.awaitWarm(1)
 	h.serveAll(3, 1)
@@ -305,8 +306,9 @@ func TestInterface_RefusesAStrangersOrdersInTheWrongOrder(t *testing.T) {
 	h.awaitWarm(1)
 	h.serveAll(3, 1)
 	for _, o := range []bus.Attach{
-		{Epoch: 2, Counter: 9, PairID: "pair", Identity: "i"}, {Epoch: 3, Counter: 1, PairID: "pair", Identity: "i"},
-		{Epoch: 4, Counter: 1, Identity: "i"}, {Counter: 1, PairID: "pair", Identity: "i"}, {Epoch: 4, PairID: "pair", Identity: "i"},
+		{Epoch: 2, Counter: 9, PairID: "pair", Identity: "i", TicketKey: testKey}, {Epoch: 3, Counter: 1, PairID: "pair", Identity: "i", TicketKey: testKey},
+		{Epoch: 4, Counter: 1, Identity: "i", TicketKey: testKey}, {Counter: 1, PairID: "pair", Identity: "i", TicketKey: testKey}, {Epoch: 4, PairID: "pair", Identity: "i", TicketKey: testKey},
+		{Epoch: 4, Counter: 1, PairID: "pair", Identity: "i"},
 	} {
 		if _, err := tryOrder(h, bus.CallAttach, o); err == nil || errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("order %+v was carried out", o)

@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/ticket"
 	"github.com/hotpair/hotpair/services/lease"
 )
 
@@ -49,6 +50,7 @@ type relay struct {
 	mu       sync.Mutex
 	signer   *receiptSigner
 	term     *term
+	desk     *ticket.Desk  // of the term
 	draining chan struct{} // not nil while draining; closed when nothing is out or parked
 	flights  map[bus.RequestID]*flight
 	loads    map[string]*load
@@ -76,7 +78,7 @@ func (r *relay) begin(t *term) {
 	if r.term == nil || r.term.Epoch != t.Epoch {
 		r.drop()
 	}
-	r.term = t
+	r.term, r.desk = t, ticket.NewDesk(t.TicketKey)
 	r.endDrain()
 }
 
@@ -84,7 +86,7 @@ func (r *relay) begin(t *term) {
 func (r *relay) end() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.term = nil
+	r.term, r.desk = nil, nil
 	r.drop()
 	r.endDrain()
 }
@@ -177,6 +179,8 @@ func check(q *bus.Request) string {
 	case len(q.Body) > maxBody, !json.Valid(q.Body):
 		return "the body is not JSON or too large"
 	}
+	// The request is unanswered itself, so its terminal waits for it too. One under an app's id says nothing of numbers.
+	q.Oldest = min(q.Oldest, q.ID.Counter)
 	q.Attempt = max(q.Attempt, 1)
 	q.Remaining = min(max(q.Remaining, 1), int64(longest))
 	return ""
@@ -190,6 +194,9 @@ func (r *relay) admit(f *flight, t *term) (*sending, *bus.Reply) {
 		return nil, &bus.Reply{Code: bus.CodeNobody, Message: "held, not executed: this host does not serve now"}
 	}
 	if there, ok := r.flights[id]; ok {
+		if !there.asks(&f.request) {
+			return nil, &bus.Reply{Code: bus.CodeConflict, Message: "another request with the same id is under way; this one was not executed. Give each request an id of its own"}
+		}
 		r.joined++
 		there.answer = f.answer
 		there.deadline = f.deadline
@@ -236,7 +243,7 @@ func (r *relay) dispatch(f *flight) *sending {
 	f.sending++
 	f.sent = r.clock()
 	f.request.Remaining = max(int64(time.Until(f.deadline)), 1)
-	return &sending{flight: f, service: f.service, number: f.sending, request: f.request, way: f.service.way}
+	return &sending{flight: f, service: f.service, number: f.sending, request: f.request, way: f.service.way, desk: r.desk}
 }
 
 // move notes where f is. The lock is held.

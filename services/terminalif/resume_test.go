@@ -28,7 +28,7 @@ func TestAttach_AgainInItsTermKeepsWhoIsAttached(t *testing.T) {
 	}()
 	answer := <-answers
 	before := h.attaches.Load()
-	resumed := bus.Attach{Epoch: 7, Counter: 2, PairID: "pair", Identity: h.identity(), Resumed: true}
+	resumed := bus.Attach{Epoch: 7, Counter: 2, PairID: "pair", Identity: h.identity(), TicketKey: testKey, Resumed: true}
 	if again := order(h, bus.CallAttach, resumed); again.Attached != 1 {
 		t.Errorf("attached again: %+v", again)
 	}
@@ -37,7 +37,7 @@ func TestAttach_AgainInItsTermKeepsWhoIsAttached(t *testing.T) {
 	}
 	answer(bus.Reply{Body: []byte("1")})
 	wantCode(t, <-got, 0)
-	if late, err := tryOrder(h, bus.CallAttach, bus.Attach{Epoch: 7, Counter: 2, PairID: "pair", Identity: h.identity()}); err == nil {
+	if late, err := tryOrder(h, bus.CallAttach, bus.Attach{Epoch: 7, Counter: 2, PairID: "pair", Identity: h.identity(), TicketKey: testKey}); err == nil {
 		t.Errorf("an order that was carried out is taken again: %+v", late)
 	}
 	order(h, bus.CallDetach, bus.Detach{})

@@ -14,7 +14,9 @@ import (
 	"github.com/nats-io/nats.go/micro"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/ticket"
 	"github.com/hotpair/hotpair/services/terminalif/admission"
+	"github.com/hotpair/hotpair/storage/position"
 )
 
 const (
@@ -78,6 +80,15 @@ type sending struct {
 	number  int
 	request bus.Request
 	way     way
+	desk    *ticket.Desk // of the term
+}
+
+// ticket is what the updater is to know of the request.
+func (s *sending) ticket() ticket.Ticket {
+	q := &s.request
+	return ticket.Ticket{
+		Epoch: q.Epoch, Service: q.Service, ID: q.ID, Floor: q.Oldest, Digest: ticket.DigestOf(q.Service, q.Operation, q.Body),
+	}
 }
 
 // errGone ends what a service had when it went down.
@@ -277,13 +288,33 @@ func (d *directory) described(s *service, about description, err error) bool {
 // send hands a flight to its service. nil is nothing to send. Never called with the lock held.
 func (d *directory) send(s *sending) {
 	if s != nil {
+		s.request.Ticket = s.desk.Issue(s.ticket())
 		s.way.send(s.request, func(reply bus.Reply, err error) { d.outcome(s, reply, err) })
 	}
+}
+
+// proven takes the position of a reply from its proof: what the service itself says of it counts for nothing, because a receipt
+// is signed for it.
+func (s *sending) proven(reply bus.Reply) (bus.Reply, error) {
+	claimed, proof := reply.Position, reply.Proof
+	reply.Position, reply.Proof = position.Position{}, ""
+	if proof == "" {
+		if !claimed.IsZero() {
+			return reply, fmt.Errorf("%w: position %v comes without one", ticket.ErrProof, claimed)
+		}
+		return reply, nil
+	}
+	var err error
+	reply.Position, err = s.desk.Position(s.ticket(), proof)
+	return reply, err
 }
 
 // outcome takes what became of a sending.
 func (d *directory) outcome(s *sending, reply bus.Reply, err error) {
 	r := d.relay
+	if err == nil {
+		reply, err = s.proven(reply)
+	}
 	r.mu.Lock()
 	again := d.decide(s, reply, err)
 	r.mu.Unlock()

@@ -11,7 +11,6 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/pack"
-	"github.com/hotpair/hotpair/storage/position"
 )
 
 // wayOf makes the way to a service. The relay's lock is held; nothing here waits for the network.
@@ -81,7 +80,7 @@ func (w *singles) fail() {
 	w.ctx, w.cancel = context.WithCancelCause(w.base)
 }
 
-// headers carry a request's id, attempt and epoch.
+// headers carry a request's id, attempt, epoch and ticket.
 func headers(q bus.Request) nats.Header {
 	h := nats.Header{}
 	h.Set(bus.HeaderTerminal, q.ID.Terminal)
@@ -90,7 +89,7 @@ func headers(q bus.Request) nats.Header {
 	} else {
 		h.Set(bus.HeaderCounter, strconv.FormatUint(q.ID.Counter, 10))
 	}
-	h.Set(bus.HeaderOldest, strconv.FormatUint(q.Oldest, 10))
+	h.Set(bus.HeaderTicket, q.Ticket)
 	h.Set(bus.HeaderAttempt, strconv.Itoa(q.Attempt))
 	h.Set(bus.HeaderEpoch, strconv.FormatUint(q.Epoch, 10))
 	h.Set(bus.HeaderDeadline, time.Duration(q.Remaining).String())
@@ -108,11 +107,9 @@ func readReply(m *nats.Msg) (bus.Reply, error) {
 		reply.Code = code
 	}
 	if text := m.Header.Get(bus.HeaderPosition); text != "" {
-		at, err := position.Parse(text)
-		if err != nil {
-			return bus.Reply{}, fmt.Errorf("%w: %w", bus.ErrMalformed, err)
-		}
-		reply.Position = at
+		return bus.Reply{}, fmt.Errorf("%w: the header %s is not a service's to set; the reply to its commit has a proof, which goes into %s as it is",
+			bus.ErrMalformed, bus.HeaderPosition, bus.HeaderProof)
 	}
+	reply.Proof = m.Header.Get(bus.HeaderProof)
 	return reply, nil
 }

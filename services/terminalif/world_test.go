@@ -19,6 +19,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/bustest"
 	"github.com/hotpair/hotpair/bus/pack"
+	"github.com/hotpair/hotpair/bus/ticket"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/services/terminal"
@@ -203,11 +204,24 @@ func tryOrder[Q, A any](h *aHost, e bus.Endpoint[Q, A], q Q) (A, error) {
 	return e.Ask(ctx, h.main, q)
 }
 
+// testKey is what main gives to terminal-if and updater.
+var testKey = ticket.NewKey()
+
+// proved is what the updater says of the position of a request with this ticket.
+func proved(service, text string, at position.Position) string {
+	desk := ticket.NewDesk(testKey)
+	asked, err := desk.Read(service, text)
+	if err != nil {
+		return err.Error()
+	}
+	return desk.Prove(asked, at)
+}
+
 func (h *aHost) identity() string { return "identity-" + h.name }
 
 func (h *aHost) attachIn(epoch, counter uint64) bus.Attached {
 	h.t.Helper()
-	return order(h, bus.CallAttach, bus.Attach{Epoch: epoch, Counter: counter, PairID: "pair", Identity: h.identity()})
+	return order(h, bus.CallAttach, bus.Attach{Epoch: epoch, Counter: counter, PairID: "pair", Identity: h.identity(), TicketKey: testKey})
 }
 
 // grant gives the right to answer for a time of the test's clock.
@@ -277,7 +291,7 @@ func (h *aHost) startSingle(name, operation string, handle micro.HandlerFunc) *a
 
 // echo answers with the request itself and counts as a write at the position of its counter.
 func echo(q bus.Request, answer func(bus.Reply)) {
-	answer(bus.Reply{Body: q.Body, Position: position.Position{Epoch: q.Epoch, Sequence: q.ID.Counter}, Receipt: []byte("code")})
+	answer(bus.Reply{Body: q.Body, Proof: proved(q.Service, q.Ticket, position.Position{Epoch: q.Epoch, Sequence: q.ID.Counter}), Receipt: []byte("code")})
 }
 
 func ask(t testing.TB, nc *nats.Conn, subject, body string, headers ...string) *nats.Msg {

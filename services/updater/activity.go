@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/ticket"
 	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/membership"
@@ -22,7 +23,7 @@ func (u *updater) openTerm(ctx context.Context, q bus.Serve, backlog []history.S
 	life, end := context.WithCancelCause(context.Background())
 	a := &activity{end: end, sender: replication.NewSender(u.senderConfig(q.Epoch, backlog))}
 	a.term = &term{
-		epoch: q.Epoch, store: u.store, own: u.ownSeam(u.tail), other: u.otherSeam(a.sender), times: u.times, clock: u.clock, retention: u.config.Retention,
+		epoch: q.Epoch, tickets: ticket.NewDesk(q.TicketKey), store: u.store, own: u.ownSeam(u.tail), other: u.otherSeam(a.sender), times: u.times, clock: u.clock, retention: u.config.Retention,
 		room: u.applier.roomy, hurry: u.applier.hurry, queue: newQueue(), ended: make(chan struct{}), changed: make(chan struct{}),
 		required: q.RequirePeer, measured: &u.measured,
 		committed: func(history.Mark) {

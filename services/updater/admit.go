@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/ticket"
 	"github.com/hotpair/hotpair/storage/history"
 )
 
@@ -25,15 +26,15 @@ type commitCall struct {
 const entryOverhead = 512
 
 // newCommitCall makes a call of a commit, or the reply that refuses it. What is refused here never meets a frame, so
-// it can't fail its neighbours.
-func newCommitCall(service string, c *bus.Commit, answer func(bus.DatabaseReply)) (*commitCall, *bus.DatabaseReply) {
+// it can't fail its neighbours. asked is the request that it belongs to as terminal-if says, zero for none.
+func newCommitCall(service string, asked ticket.Ticket, c *bus.Commit, answer func(bus.DatabaseReply)) (*commitCall, *bus.DatabaseReply) {
 	if len(c.Operations) > commitOperations || len(c.Conditions) > commitOperations {
 		return nil, &bus.DatabaseReply{Code: bus.CodeTooLarge, Message: fmt.Sprintf(
 			"%d operations and %d conditions in one commit, at most %d each", len(c.Operations), len(c.Conditions), commitOperations)}
 	}
 	call := &commitCall{
 		conditions: c.Conditions, record: c.Record, epoch: c.Epoch, answer: answer,
-		entry: history.Entry{Kind: history.KindUpdate, Request: requestID(c.ID), Oldest: c.Oldest},
+		entry: history.Entry{Kind: history.KindUpdate, Request: requestID(asked.ID), Oldest: asked.Floor},
 		size:  entryOverhead + len(c.Answer.Body) + len(c.Answer.Message),
 	}
 	e := &call.entry
@@ -43,9 +44,9 @@ func newCommitCall(service string, c *bus.Commit, answer func(bus.DatabaseReply)
 	}
 	if !e.Request.IsZero() {
 		e.HasAnswer = true
-		e.Answer = history.Answer{Code: c.Answer.Code, Message: c.Answer.Message, Body: c.Answer.Body, Revision: c.Answer.Revision}
+		e.Answer = history.Answer{Code: c.Answer.Code, Message: c.Answer.Message, Body: c.Answer.Body, Revision: c.Answer.Revision, Request: asked.Digest[:]}
 	} else if c.Record {
-		return nil, &bus.DatabaseReply{Code: bus.CodeMalformed, Message: "an answer can't be recorded without a request id"}
+		return nil, &bus.DatabaseReply{Code: bus.CodeMalformed, Message: "an answer can't be recorded without the ticket of a request"}
 	}
 	// The space is set even without effects, so that the history shows which service recorded the answer.
 	e.Space = service

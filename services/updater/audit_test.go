@@ -18,7 +18,7 @@ import (
 // acknowledged makes an update as a terminal asks for it and gives the receipt of it.
 func (h *host) acknowledged(epoch uint64, id bus.RequestID, oldest uint64) bus.AuditReceipt {
 	h.t.Helper()
-	r := receive(h.t, "the answer of "+h.name, h.begin(bus.Commit{
+	r := receive(h.t, "the answer of "+h.name, h.begin(request{
 		Epoch: epoch, ID: id, Oldest: oldest, Operations: []bus.Operation{put(fmt.Sprintf("%s/%d%s", id.Terminal, id.Counter, id.App), "v")},
 	}))
 	if r.Code != bus.CodeOK {

@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"log/slog"
 	"sync/atomic"
+	"time"
 
 	"github.com/nats-io/nats.go"
+	"golang.org/x/time/rate"
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/pack"
+	"github.com/hotpair/hotpair/bus/ticket"
 	"github.com/hotpair/hotpair/storage"
 )
 
@@ -22,6 +25,9 @@ const scanQueue = 256
 // are not refused for it: their answers are small and as many as wait in the queue.
 const maxBacklog = 64 << 20
 
+// complaintEach bounds how often a false ticket is told of.
+const complaintEach = time.Minute
+
 // database serves db.*: what business processes read and commit. Each service has the key space of its name, which it
 // can't choose: the bus lets it publish nowhere else.
 type database struct {
@@ -30,13 +36,15 @@ type database struct {
 	term func() *term
 	log  *slog.Logger
 
+	complaints rate.Sometimes // of false tickets: a process can send thousands a second
+
 	scans chan func()
 	packs atomic.Pointer[pack.Responder[bus.DatabaseCall, bus.DatabaseReply]] // once it serves
 	close []func()
 }
 
 func newDatabase(store *storage.Store, current func() *term, log *slog.Logger) *database {
-	return &database{store: store, term: current, log: log, scans: make(chan func(), scanQueue)}
+	return &database{store: store, term: current, log: log, complaints: rate.Sometimes{First: 3, Interval: complaintEach}, scans: make(chan func(), scanQueue)}
 }
 
 // serve subscribes. stop ends what it began.
@@ -121,17 +129,79 @@ func (d *database) handle(c bus.DatabaseCall, subject string, answer func(bus.Da
 	switch {
 	case t == nil:
 		answer(nobody("this host does not serve"))
+		return
 	case c.Commit == nil && d.backlog() > maxBacklog:
 		answer(busy("answers wait to be read"))
+		return
+	}
+	asked, refused := d.admit(t, service, ticketOf(c))
+	plain := answer
+	answer = func(r bus.DatabaseReply) {
+		prove(t, asked, &r, c.Commit != nil)
+		plain(r)
+	}
+	switch {
+	case refused != nil:
+		answer(*refused)
 	case c.Read != nil:
-		answer(read(d.store, service, c.Read))
+		answer(read(d.store, service, asked, c.Read))
 	case c.Scan != nil:
-		d.scan(service, c.Scan, answer)
+		d.scan(service, asked, c.Scan, answer)
 	case c.Commit != nil:
-		commit(t, service, c.Commit, answer)
+		commit(t, service, asked, c.Commit, answer)
 	default:
 		answer(bus.DatabaseReply{Code: bus.CodeMalformed, Message: "a call without content"})
 	}
+}
+
+// ticketOf is the ticket that a call brings, "" for none.
+func ticketOf(c bus.DatabaseCall) string {
+	switch {
+	case c.Read != nil:
+		return c.Read.Ticket
+	case c.Scan != nil:
+		return c.Scan.Ticket
+	case c.Commit != nil:
+		return c.Commit.Ticket
+	}
+	return ""
+}
+
+// admit gives the request that a call belongs to, zero for none, or the reply that refuses its ticket. Nothing but the ticket
+// counts: the process that makes the call is not trusted.
+func (d *database) admit(t *term, service, text string) (ticket.Ticket, *bus.DatabaseReply) {
+	if text == "" {
+		return ticket.Ticket{}, nil
+	}
+	asked, err := t.tickets.Read(service, text)
+	if err != nil {
+		d.complaints.Do(func() { d.log.Warn("a call with a false ticket was refused", "service", service, "error", err) })
+		return asked, &bus.DatabaseReply{Code: bus.CodeForbidden, Message: err.Error()}
+	}
+	if asked.Epoch != t.epoch {
+		reply := otherEpoch(t, asked.Epoch)
+		return asked, &reply
+	}
+	return asked, nil
+}
+
+// prove proves to terminal-if where the updates of a request stand that a reply tells of. The position that a read was made at
+// is none.
+func prove(t *term, asked ticket.Ticket, r *bus.DatabaseReply, committed bool) {
+	if asked.ID == (bus.RequestID{}) {
+		return
+	}
+	if r.Recorded != nil {
+		if !r.Recorded.Position.IsZero() {
+			r.Recorded.Proof = t.tickets.Prove(asked, r.Recorded.Position)
+		}
+	} else if committed && !r.Position.IsZero() {
+		r.Proof = t.tickets.Prove(asked, r.Position)
+	}
+}
+
+func otherEpoch(t *term, epoch uint64) bus.DatabaseReply {
+	return nobody(fmt.Sprintf("this host serves epoch %d, the commit is of epoch %d", t.epoch, epoch))
 }
 
 // backlog is what was answered and not read, in bytes.
@@ -142,21 +212,24 @@ func (d *database) backlog() int64 {
 	return 0
 }
 
-func (d *database) scan(service string, q *bus.Scan, answer func(bus.DatabaseReply)) {
+func (d *database) scan(service string, asked ticket.Ticket, q *bus.Scan, answer func(bus.DatabaseReply)) {
 	select {
-	case d.scans <- func() { answer(scan(d.store, service, q)) }:
+	case d.scans <- func() { answer(scan(d.store, service, asked, q)) }:
 	default:
 		answer(busy("too many scans wait"))
 	}
 }
 
 // commit puts a commit into the queue of the term (step A1 has brought it here).
-func commit(t *term, service string, c *bus.Commit, answer func(bus.DatabaseReply)) {
+func commit(t *term, service string, asked ticket.Ticket, c *bus.Commit, answer func(bus.DatabaseReply)) {
+	if asked.Epoch != 0 {
+		c.Epoch = asked.Epoch
+	}
 	if c.Epoch != t.epoch {
-		answer(nobody(fmt.Sprintf("this host serves epoch %d, the commit is of epoch %d", t.epoch, c.Epoch)))
+		answer(otherEpoch(t, c.Epoch))
 		return
 	}
-	call, refused := newCommitCall(service, c, answer)
+	call, refused := newCommitCall(service, asked, c, answer)
 	if refused != nil {
 		answer(*refused)
 		return

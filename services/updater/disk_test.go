@@ -64,7 +64,7 @@ func TestProcess_R8FullDisk(t *testing.T) {
 	a.lead(1, false)
 	a.put(1, "x", "1")
 	ballast := fill(t, a.config.Data)
-	lost := a.begin(bus.Commit{Epoch: 1, Operations: []bus.Operation{{Key: []byte("y"), Value: make([]byte, 64<<10)}}})
+	lost := a.begin(request{Epoch: 1, Operations: []bus.Operation{{Key: []byte("y"), Value: make([]byte, 64<<10)}}})
 	select {
 	case <-a.ended:
 	case <-time.After(3 * patience):

@@ -1,6 +1,7 @@
 package updater
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 
@@ -64,7 +65,7 @@ func (d *draft) add(s state, c *commitCall) verdict {
 	if len(d.entries) > 0 && (d.bytes+c.size > frameBytes || len(d.entries) >= frameEntries) {
 		return verdict{full: true}
 	}
-	if v, known := d.recorded(s, c.entry.Request); known {
+	if v, known := d.recorded(s, c.entry.Request, c.entry.Answer.Request); known {
 		return v
 	}
 	if d.premature(c.entry.Request) {
@@ -116,17 +117,18 @@ func (d *draft) take(s history.Stored) {
 	}
 }
 
-// recorded finds the answer of a request that was executed before, in the draft or in the committed state (R7).
-func (d *draft) recorded(s state, id history.RequestID) (verdict, bool) {
+// recorded finds the answer of a request that was executed before, in the draft or in the committed state (R7). digest is that
+// of what is asked now.
+func (d *draft) recorded(s state, id history.RequestID, digest []byte) (verdict, bool) {
 	if id.IsZero() {
 		return verdict{}, false
 	}
 	if i, ok := d.requests[id]; ok {
 		e := &d.entries[i].Entry
-		return verdict{reply: repeat(e.Answer, e.Position), held: true}, true
+		return verdict{reply: repeat(id, digest, e.Answer, e.Position), held: true}, true
 	}
 	if answer, at, known := s.Answer(id); known == storage.Found {
-		return verdict{reply: repeat(answer, at)}, true
+		return verdict{reply: repeat(id, digest, answer, at)}, true
 	} else if known == storage.TooOld {
 		return verdict{reply: tooOld(id)}, true
 	}
@@ -158,8 +160,14 @@ func (d *draft) conflicts(s state, c *commitCall) (v verdict, drafted bool) {
 	return v, drafted
 }
 
-// repeat is the reply for a request that was executed before: what was recorded, with the position it was given.
-func repeat(a history.Answer, at position.Position) bus.DatabaseReply {
+// repeat is the reply for a request that was executed before: what was recorded, with the position it was given. If it was
+// another request that was executed under this id, nothing of its answer is told: an id names one request. That comes as
+// a recorded answer too, because there is nothing for the service to try again.
+func repeat(id history.RequestID, digest []byte, a history.Answer, at position.Position) bus.DatabaseReply {
+	if !bytes.Equal(digest, a.Request) {
+		return bus.DatabaseReply{Recorded: &bus.Reply{Code: bus.CodeConflict, Message: "request id " + id.String() +
+			" was used before for another request (of another service or operation, or with another body); this one was not executed. Give each request an id of its own"}}
+	}
 	answer := bus.Answer{Code: a.Code, Message: a.Message, Body: a.Body, Revision: a.Revision}
 	recorded := answer.Reply(at)
 	return bus.DatabaseReply{Position: at, Recorded: &recorded}

@@ -48,7 +48,7 @@ func counter(n uint64) bus.RequestID { return bus.RequestID{Terminal: "t1", Coun
 // step is one commit with what must become of it, in the notation "+8" (in the frame at sequence 8), "409", "recorded",
 // "nothing"; a trailing "held" where the reply must wait for the frame (R12).
 type step struct {
-	commit bus.Commit
+	commit request
 	want   string
 }
 
@@ -75,58 +75,58 @@ func describe(v verdict) string {
 func TestDraft_DecidesInOrder(t *testing.T) {
 	committedState := fakeState{
 		revisions: map[string]uint64{"x": 40, "y": 41},
-		answers:   map[history.RequestID]history.Answer{{Terminal: "t1", Counter: 3}: {Body: []byte(`{}`), Revision: true}},
+		answers:   map[history.RequestID]history.Answer{{Terminal: "t1", Counter: 3}: {Body: []byte(`{}`), Revision: true, Request: bytesOf(digestOf(""))}},
 		tooOld:    map[history.RequestID]bool{{Terminal: "t1", Counter: 1}: true},
 	}
 	for name, steps := range map[string][]step{
 		"A3 what is accepted gets the next position": {
-			{bus.Commit{Operations: []bus.Operation{put("a", "1")}}, "+101 held"},
-			{bus.Commit{Operations: []bus.Operation{put("b", "1")}}, "+102 held"},
+			{request{Operations: []bus.Operation{put("a", "1")}}, "+101 held"},
+			{request{Operations: []bus.Operation{put("b", "1")}}, "+102 held"},
 		},
 		"conditions on committed state": {
-			{bus.Commit{Conditions: []bus.Condition{has("x", 40)}, Operations: []bus.Operation{put("x", "1")}}, "+101 held"},
-			{bus.Commit{Conditions: []bus.Condition{has("y", 40)}, Operations: []bus.Operation{put("y", "1")}}, "409"},
-			{bus.Commit{Conditions: []bus.Condition{has("y", 0)}, Operations: []bus.Operation{put("y", "1")}}, "409"},
-			{bus.Commit{Conditions: []bus.Condition{has("z", 0)}, Operations: []bus.Operation{put("z", "1")}}, "+102 held"},
-			{bus.Commit{Conditions: []bus.Condition{present("y")}, Operations: []bus.Operation{put("y", "1")}}, "+103 held"},
-			{bus.Commit{Conditions: []bus.Condition{present("none")}, Operations: []bus.Operation{put("y", "1")}}, "409"},
+			{request{Conditions: []bus.Condition{has("x", 40)}, Operations: []bus.Operation{put("x", "1")}}, "+101 held"},
+			{request{Conditions: []bus.Condition{has("y", 40)}, Operations: []bus.Operation{put("y", "1")}}, "409"},
+			{request{Conditions: []bus.Condition{has("y", 0)}, Operations: []bus.Operation{put("y", "1")}}, "409"},
+			{request{Conditions: []bus.Condition{has("z", 0)}, Operations: []bus.Operation{put("z", "1")}}, "+102 held"},
+			{request{Conditions: []bus.Condition{present("y")}, Operations: []bus.Operation{put("y", "1")}}, "+103 held"},
+			{request{Conditions: []bus.Condition{present("none")}, Operations: []bus.Operation{put("y", "1")}}, "409"},
 		},
 		"R12 conditions on earlier updates of the frame hold the answer": {
-			{bus.Commit{Operations: []bus.Operation{put("x", "1")}}, "+101 held"},
-			{bus.Commit{Conditions: []bus.Condition{has("x", 40)}, Operations: []bus.Operation{put("x", "2")}}, "409 held"},
-			{bus.Commit{Conditions: []bus.Condition{has("x", 101)}, Operations: []bus.Operation{put("x", "2")}}, "+102 held"},
-			{bus.Commit{Conditions: []bus.Condition{has("x", 102), has("y", 1)}, Operations: []bus.Operation{put("x", "2")}}, "409"},
-			{bus.Commit{Operations: []bus.Operation{del("x")}}, "+103 held"},
-			{bus.Commit{Conditions: []bus.Condition{has("x", 0)}, Operations: []bus.Operation{put("x", "3")}}, "+104 held"},
+			{request{Operations: []bus.Operation{put("x", "1")}}, "+101 held"},
+			{request{Conditions: []bus.Condition{has("x", 40)}, Operations: []bus.Operation{put("x", "2")}}, "409 held"},
+			{request{Conditions: []bus.Condition{has("x", 101)}, Operations: []bus.Operation{put("x", "2")}}, "+102 held"},
+			{request{Conditions: []bus.Condition{has("x", 102), has("y", 1)}, Operations: []bus.Operation{put("x", "2")}}, "409"},
+			{request{Operations: []bus.Operation{del("x")}}, "+103 held"},
+			{request{Conditions: []bus.Condition{has("x", 0)}, Operations: []bus.Operation{put("x", "3")}}, "+104 held"},
 		},
 		"A2 a commit that changes nothing is not in the frame": {
-			{bus.Commit{ID: counter(9)}, "nothing"},
-			{bus.Commit{ID: counter(9), Conditions: []bus.Condition{has("x", 40)}}, "nothing"},
-			{bus.Commit{ID: counter(9), Operations: []bus.Operation{put("x", "")}}, "+101 held"},
-			{bus.Commit{ID: counter(10), Conditions: []bus.Condition{has("x", 101)}}, "nothing held"},
+			{request{ID: counter(9)}, "nothing"},
+			{request{ID: counter(9), Conditions: []bus.Condition{has("x", 40)}}, "nothing"},
+			{request{ID: counter(9), Operations: []bus.Operation{put("x", "")}}, "+101 held"},
+			{request{ID: counter(10), Conditions: []bus.Condition{has("x", 101)}}, "nothing held"},
 		},
 		"R7 an answer may be recorded without a change": {
-			{bus.Commit{ID: counter(9), Record: true, Answer: bus.Answer{Code: 409}}, "+101 held"},
-			{bus.Commit{ID: counter(9), Record: true}, "recorded 7/101 held"},
+			{request{ID: counter(9), Record: true, Answer: bus.Answer{Code: 409}}, "+101 held"},
+			{request{ID: counter(9), Record: true}, "recorded 7/101 held"},
 		},
 		"R7 a request takes effect once": {
-			{bus.Commit{ID: counter(3), Operations: []bus.Operation{put("x", "1")}}, "recorded 6/50"},
-			{bus.Commit{ID: counter(4), Operations: []bus.Operation{put("x", "1")}}, "+101 held"},
-			{bus.Commit{ID: counter(4), Operations: []bus.Operation{put("x", "1")}}, "recorded 7/101 held"},
-			{bus.Commit{ID: bus.RequestID{Terminal: "t2", Counter: 4}, Operations: []bus.Operation{put("x", "1")}}, "+102 held"},
+			{request{ID: counter(3), Operations: []bus.Operation{put("x", "1")}}, "recorded 6/50"},
+			{request{ID: counter(4), Operations: []bus.Operation{put("x", "1")}}, "+101 held"},
+			{request{ID: counter(4), Operations: []bus.Operation{put("x", "1")}}, "recorded 7/101 held"},
+			{request{ID: bus.RequestID{Terminal: "t2", Counter: 4}, Operations: []bus.Operation{put("x", "1")}}, "+102 held"},
 		},
 		"R7 a forgotten request is refused": {
-			{bus.Commit{ID: counter(1), Operations: []bus.Operation{put("x", "1")}}, "410"},
-			{bus.Commit{ID: counter(9), Oldest: 8, Operations: []bus.Operation{put("x", "1")}}, "+101 held"},
-			{bus.Commit{ID: counter(7), Oldest: 7, Operations: []bus.Operation{put("x", "1")}}, "410 held"},
-			{bus.Commit{ID: counter(8), Oldest: 8, Operations: []bus.Operation{put("x", "1")}}, "+102 held"},
+			{request{ID: counter(1), Operations: []bus.Operation{put("x", "1")}}, "410"},
+			{request{ID: counter(9), Oldest: 8, Operations: []bus.Operation{put("x", "1")}}, "+101 held"},
+			{request{ID: counter(7), Oldest: 7, Operations: []bus.Operation{put("x", "1")}}, "410 held"},
+			{request{ID: counter(8), Oldest: 8, Operations: []bus.Operation{put("x", "1")}}, "+102 held"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			end := history.Mark{Position: position.Position{Epoch: 7, Sequence: 100}, Digest: history.Digest{1}}
 			d := newDraft(7, end, 1000)
 			for i, s := range steps {
-				call, refused := newCommitCall("kv", &s.commit, nil)
+				call, refused := s.commit.call()
 				if refused != nil {
 					t.Fatalf("step %d refused at admission: %+v", i, refused)
 				}
@@ -149,9 +149,9 @@ func TestDraft_DecidesInOrder(t *testing.T) {
 
 func TestDraft_RepeatsTheRecordedAnswer(t *testing.T) {
 	d := newDraft(7, history.Mark{Position: position.Position{Epoch: 7, Sequence: 100}}, 1000)
-	commit := bus.Commit{ID: counter(4), Operations: []bus.Operation{put("x", "1")}, Answer: bus.Answer{Body: []byte(`{"ok":1}`), Revision: true}}
+	commit := request{ID: counter(4), Operations: []bus.Operation{put("x", "1")}, Answer: bus.Answer{Body: []byte(`{"ok":1}`), Revision: true}}
 	for range 2 {
-		call, _ := newCommitCall("kv", &commit, nil)
+		call, _ := commit.call()
 		v := d.add(fakeState{}, call)
 		if v.reply.Recorded == nil {
 			continue
@@ -170,7 +170,7 @@ func TestDraft_IsBounded(t *testing.T) {
 	big := string(make([]byte, 1<<20-1024))
 	taken := 0
 	for {
-		call, refused := newCommitCall("kv", &bus.Commit{Operations: []bus.Operation{put("k", big)}}, nil)
+		call, refused := request{Operations: []bus.Operation{put("k", big)}}.call()
 		if refused != nil {
 			t.Fatal(refused)
 		}
@@ -187,21 +187,21 @@ func TestDraft_IsBounded(t *testing.T) {
 func TestAdmission_RefusesWhatWouldFailItsNeighbours(t *testing.T) {
 	long := make([]byte, history.MaxKey+1)
 	for name, c := range map[string]struct {
-		commit bus.Commit
+		commit request
 		code   int
 	}{
-		"empty key":             {bus.Commit{Operations: []bus.Operation{put("", "1")}}, bus.CodeMalformed},
-		"long key":              {bus.Commit{Operations: []bus.Operation{{Key: long}}}, bus.CodeTooLarge},
-		"empty condition":       {bus.Commit{Conditions: []bus.Condition{has("", 0)}}, bus.CodeMalformed},
-		"large value":           {bus.Commit{Operations: []bus.Operation{{Key: []byte("k"), Value: make([]byte, 1<<20)}}}, bus.CodeTooLarge},
-		"large answer":          {bus.Commit{ID: counter(1), Record: true, Answer: bus.Answer{Body: make([]byte, 1<<20)}}, bus.CodeTooLarge},
-		"many operations":       {bus.Commit{Operations: make([]bus.Operation, commitOperations+1)}, bus.CodeTooLarge},
-		"id without a terminal": {bus.Commit{ID: bus.RequestID{Counter: 1}}, bus.CodeMalformed},
-		"id of another form":    {bus.Commit{ID: bus.RequestID{Terminal: "t", App: "yesterday"}}, bus.CodeMalformed},
-		"record without id":     {bus.Commit{Record: true}, bus.CodeMalformed},
+		"empty key":             {request{Operations: []bus.Operation{put("", "1")}}, bus.CodeMalformed},
+		"long key":              {request{Operations: []bus.Operation{{Key: long}}}, bus.CodeTooLarge},
+		"empty condition":       {request{Conditions: []bus.Condition{has("", 0)}}, bus.CodeMalformed},
+		"large value":           {request{Operations: []bus.Operation{{Key: []byte("k"), Value: make([]byte, 1<<20)}}}, bus.CodeTooLarge},
+		"large answer":          {request{ID: counter(1), Record: true, Answer: bus.Answer{Body: make([]byte, 1<<20)}}, bus.CodeTooLarge},
+		"many operations":       {request{Operations: make([]bus.Operation, commitOperations+1)}, bus.CodeTooLarge},
+		"id without a terminal": {request{ID: bus.RequestID{Counter: 1}}, bus.CodeMalformed},
+		"id of another form":    {request{ID: bus.RequestID{Terminal: "t", App: "yesterday"}}, bus.CodeMalformed},
+		"record without id":     {request{Record: true}, bus.CodeMalformed},
 	} {
 		t.Run(name, func(t *testing.T) {
-			call, refused := newCommitCall("kv", &c.commit, nil)
+			call, refused := c.commit.call()
 			if refused == nil {
 				// The exact size is known only when the entry is encoded; even then it is refused alone.
 				v := newDraft(7, history.Mark{}, 1).add(fakeState{}, call)

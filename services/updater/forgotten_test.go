@@ -20,7 +20,7 @@ func appID() bus.RequestID {
 // transfer is a request under an id of an application; each time it is executed the key has another revision.
 func (h *host) transfer(epoch uint64, id bus.RequestID) bus.DatabaseReply {
 	h.t.Helper()
-	return receive(h.t, "the answer of "+h.name, h.begin(bus.Commit{
+	return receive(h.t, "the answer of "+h.name, h.begin(request{
 		Epoch: epoch, ID: id, Operations: []bus.Operation{put("account", "100")}, Record: true, Answer: bus.Answer{Body: []byte(`{}`)}}))
 }
 

@@ -245,6 +245,7 @@ func (h *host) lead(epoch uint64, requirePeer bool) position.Position {
 
 func (h *host) serve(q bus.Serve) position.Position {
 	h.t.Helper()
+	q.TicketKey = testKey
 	return ordered(h, bus.CallServe, q).Position
 }
 
@@ -269,9 +270,9 @@ func (h *host) call(c bus.DatabaseCall) bus.DatabaseReply {
 }
 
 // begin sends a commit; the answer comes on the channel.
-func (h *host) begin(c bus.Commit) <-chan bus.DatabaseReply {
+func (h *host) begin(c request) <-chan bus.DatabaseReply {
 	got := make(chan bus.DatabaseReply, 1)
-	h.kv.Go(bus.DatabaseCall{Commit: &c}, func(r bus.DatabaseReply, err error) {
+	h.kv.Go(bus.DatabaseCall{Commit: c.commit()}, func(r bus.DatabaseReply, err error) {
 		if err != nil {
 			r = bus.DatabaseReply{Code: -1, Message: err.Error()}
 		}
@@ -282,7 +283,7 @@ func (h *host) begin(c bus.Commit) <-chan bus.DatabaseReply {
 
 func (h *host) put(epoch uint64, key, value string) bus.DatabaseReply {
 	h.t.Helper()
-	r := receive(h.t, "the answer of "+h.name, h.begin(bus.Commit{Epoch: epoch, Operations: []bus.Operation{put(key, value)}}))
+	r := receive(h.t, "the answer of "+h.name, h.begin(request{Epoch: epoch, Operations: []bus.Operation{put(key, value)}}))
 	if r.Code != bus.CodeOK {
 		h.t.Fatalf("%s: put %s: %d %s", h.name, key, r.Code, r.Message)
 	}
@@ -297,6 +298,9 @@ func (h *host) get(key string) string {
 	}
 	return fmt.Sprintf("%s@%d", r.Items[0].Value, r.Items[0].Revision)
 }
+
+// appID is an id as an application makes it now.
+func (h *host) appID() string { return time.Now().UTC().Format(time.RFC3339Nano) + "/x" }
 
 // busy lets updates go on until stop, which tells how long the slowest took.
 func (h *host) busy(epoch uint64) (stop func() (slowest time.Duration)) {

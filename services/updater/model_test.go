@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/ticket"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
@@ -20,7 +21,7 @@ type model struct {
 	done     map[bus.RequestID]uint64
 }
 
-func (m *model) commit(c *bus.Commit) string {
+func (m *model) commit(c *request) string {
 	if at, ok := m.done[c.ID]; ok {
 		return fmt.Sprintf("recorded %d", at)
 	}
@@ -82,7 +83,7 @@ func TestDraft_FramesDoNotChangeMeaning(t *testing.T) {
 		err := store.View(func(r *storage.Reader) error {
 			for range random.IntN(8) {
 				c := randomCommit(random, m)
-				call, refused := newCommitCall("kv", c, nil)
+				call, refused := c.call()
 				if refused != nil {
 					t.Fatalf("refused: %+v", refused)
 				}
@@ -109,14 +110,14 @@ func TestDraft_FramesDoNotChangeMeaning(t *testing.T) {
 	}
 	for i := range 6 {
 		key := fmt.Sprintf("k%d", i)
-		if got := read(store, "kv", &bus.Read{Keys: [][]byte{[]byte(key)}}).Items[0].Revision; got != m.keys[key] {
+		if got := read(store, "kv", ticket.Ticket{}, &bus.Read{Keys: [][]byte{[]byte(key)}}).Items[0].Revision; got != m.keys[key] {
 			t.Errorf("%s has revision %d, want %d", key, got, m.keys[key])
 		}
 	}
 }
 
-func randomCommit(random *rand.Rand, m *model) *bus.Commit {
-	c := &bus.Commit{Epoch: 1, Record: random.IntN(8) == 0}
+func randomCommit(random *rand.Rand, m *model) *request {
+	c := &request{Epoch: 1, Record: random.IntN(8) == 0}
 	if c.Record || random.IntN(2) == 0 {
 		c.ID = counter(1 + random.Uint64N(300))
 	}
@@ -142,28 +143,30 @@ func randomCommit(random *rand.Rand, m *model) *bus.Commit {
 	return c
 }
 
-// FuzzCommit: whatever a service sends, it is decided or refused; nothing panics, and what is in the frame chains.
+// FuzzCommit: whatever a service sends, and whatever terminal-if says of its request, it is decided or refused; nothing panics,
+// and what is in the frame chains.
 func FuzzCommit(f *testing.F) {
-	for _, c := range []bus.Commit{
+	for _, c := range []request{
 		{},
 		{ID: counter(1), Oldest: 1, Epoch: 1, Operations: []bus.Operation{put("k", "v"), del("k")}, Answer: bus.Answer{Body: []byte(`{}`), Revision: true}},
 		{ID: bus.RequestID{Terminal: "t", App: "2026-01-02T15:04:05Z/x"}, Record: true, Conditions: []bus.Condition{has("k", 3), present("")}},
 	} {
-		raw, err := bus.Encode(bus.DatabaseCall{Commit: &c})
+		raw, err := bus.Encode(bus.DatabaseCall{Commit: c.commit()})
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(raw)
+		f.Add(raw, c.ID.Terminal, c.ID.App, c.ID.Counter, c.Oldest)
 	}
-	f.Fuzz(func(t *testing.T, raw []byte) {
+	f.Fuzz(func(t *testing.T, raw []byte, terminal, app string, n, floor uint64) {
 		var c bus.DatabaseCall
 		if bus.Decode(raw, &c) != nil || c.Commit == nil {
 			return
 		}
+		asked := ticket.Ticket{ID: bus.RequestID{Terminal: terminal, App: app, Counter: n}, Floor: floor}
 		end := history.Mark{Position: position.Position{Epoch: 7, Sequence: 100}}
 		d := newDraft(7, end, 1)
 		for range 2 {
-			call, refused := newCommitCall("kv", c.Commit, nil)
+			call, refused := newCommitCall("kv", asked, c.Commit, nil)
 			if refused != nil {
 				return
 			}
@@ -172,6 +175,9 @@ func FuzzCommit(f *testing.F) {
 		for _, e := range d.entries {
 			if err := e.Follows(end); err != nil {
 				t.Fatal(err)
+			}
+			if e.Entry.Floor() > n {
+				t.Fatalf("floor %d of a request with number %d", e.Entry.Floor(), n)
 			}
 			end = e.Mark()
 		}

@@ -19,18 +19,18 @@ func TestDraft_IdsOfTheFutureAreRefused(t *testing.T) {
 		return bus.RequestID{Terminal: "t1", App: now.Add(after).Format(time.RFC3339Nano) + "/x"}
 	}
 	known := id(time.Hour)
-	state := fakeState{answers: map[history.RequestID]history.Answer{requestID(known): {Body: []byte(`{}`)}}}
+	state := fakeState{answers: map[history.RequestID]history.Answer{requestID(known): {Body: []byte(`{}`), Request: bytesOf(digestOf(""))}}}
 	d := newDraft(7, history.Mark{Position: position.Position{Epoch: 7, Sequence: 100}}, now.UnixNano())
 	d.latest = now.Add(pairtime.Slack).UnixNano()
 	for i, s := range []step{
-		{bus.Commit{ID: id(-time.Hour), Operations: []bus.Operation{put("a", "1")}}, "+101 held"},
-		{bus.Commit{ID: id(pairtime.Slack), Operations: []bus.Operation{put("a", "1")}}, "+102 held"},
-		{bus.Commit{ID: id(pairtime.Slack + time.Nanosecond), Operations: []bus.Operation{put("a", "1")}}, "400"},
-		{bus.Commit{ID: id(1000 * time.Hour), Record: true, Answer: bus.Answer{Code: bus.CodeConflict}}, "400"},
-		{bus.Commit{ID: known, Operations: []bus.Operation{put("a", "1")}}, "recorded 6/50"},
-		{bus.Commit{ID: counter(9), Operations: []bus.Operation{put("a", "1")}}, "+103 held"},
+		{request{ID: id(-time.Hour), Operations: []bus.Operation{put("a", "1")}}, "+101 held"},
+		{request{ID: id(pairtime.Slack), Operations: []bus.Operation{put("a", "1")}}, "+102 held"},
+		{request{ID: id(pairtime.Slack + time.Nanosecond), Operations: []bus.Operation{put("a", "1")}}, "400"},
+		{request{ID: id(1000 * time.Hour), Record: true, Answer: bus.Answer{Code: bus.CodeConflict}}, "400"},
+		{request{ID: known, Operations: []bus.Operation{put("a", "1")}}, "recorded 6/50"},
+		{request{ID: counter(9), Operations: []bus.Operation{put("a", "1")}}, "+103 held"},
 	} {
-		call, refused := newCommitCall("kv", &s.commit, nil)
+		call, refused := s.commit.call()
 		if refused != nil {
 			t.Fatalf("step %d refused at admission: %+v", i, refused)
 		}
@@ -51,7 +51,7 @@ func TestProcess_IdsOfTheFutureAreRefused(t *testing.T) {
 	a.lead(1, false)
 	send := func(after time.Duration) int {
 		id := bus.RequestID{Terminal: "t", App: time.Now().UTC().Add(after).Format(time.RFC3339Nano) + "/x"}
-		return receive(t, "an answer", a.begin(bus.Commit{Epoch: 1, ID: id, Operations: []bus.Operation{put("k", "v")}})).Code
+		return receive(t, "an answer", a.begin(request{Epoch: 1, ID: id, Operations: []bus.Operation{put("k", "v")}})).Code
 	}
 	if code := send(2 * pairtime.Slack); code != bus.CodeMalformed {
 		t.Errorf("an id of the future: %d", code)

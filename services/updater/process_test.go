@@ -112,10 +112,10 @@ func (w *writer) write(n uint64) position.Position {
 	for attempt := 1; ; attempt++ {
 		ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
 		now := w.at.Load()
-		r, err := now.h.kv.Call(ctx, bus.DatabaseCall{Commit: &bus.Commit{
-			ID: bus.RequestID{Terminal: w.name, Counter: n}, Oldest: n, Attempt: attempt, Epoch: now.epoch,
+		r, err := now.h.kv.Call(ctx, bus.DatabaseCall{Commit: request{
+			ID: bus.RequestID{Terminal: w.name, Counter: n}, Oldest: n, Epoch: now.epoch,
 			Operations: []bus.Operation{put(fmt.Sprintf("%s/%d", w.name, n), fmt.Sprint(n))},
-		}})
+		}.commit()})
 		cancel()
 		if err == nil && r.Code == bus.CodeOK && r.Position.Sequence != 0 {
 			return r.Position
@@ -154,7 +154,7 @@ func TestProcess_KilledUnderLoad(t *testing.T) {
 		}
 		if which != 1 {
 			processA = a.spawn()
-			ordered(a, bus.CallServe, bus.Serve{Epoch: 1, RecordVersion: 1, Resume: true, RequirePeer: true})
+			ordered(a, bus.CallServe, bus.Serve{Epoch: 1, RecordVersion: 1, Resume: true, RequirePeer: true, TicketKey: testKey})
 		}
 	}
 	checkWriters(t, a, stop())

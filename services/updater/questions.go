@@ -2,6 +2,7 @@ package updater
 
 import (
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/ticket"
 	"github.com/hotpair/hotpair/services/updater/inspection"
 	"github.com/hotpair/hotpair/services/updater/systemspace"
 )
@@ -16,7 +17,7 @@ func (a asked) Commit(space string, c bus.Commit, answer func(bus.DatabaseReply)
 		return false
 	}
 	c.Epoch = t.epoch
-	commit(t, space, &c, answer)
+	commit(t, space, ticket.Ticket{}, &c, answer)
 	return true
 }
 

@@ -4,8 +4,8 @@ import (
 	"fmt"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/ticket"
 	"github.com/hotpair/hotpair/storage"
-	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -28,9 +28,8 @@ func (c committed) Revision(space string, key []byte) uint64 {
 }
 
 // read answers bus.Read: all keys at one committed position (R12), or the recorded answer of the request (R7).
-func read(s *storage.Store, service string, q *bus.Read) bus.DatabaseReply {
-	id := requestID(q.ID)
-	if err := id.Validate(); err != nil {
+func read(s *storage.Store, service string, asked ticket.Ticket, q *bus.Read) bus.DatabaseReply {
+	if err := requestID(asked.ID).Validate(); err != nil {
 		return refusal(err)
 	}
 	if len(q.Keys) > readKeys {
@@ -38,7 +37,7 @@ func read(s *storage.Store, service string, q *bus.Read) bus.DatabaseReply {
 	}
 	var reply bus.DatabaseReply
 	err := s.View(func(r *storage.Reader) error {
-		if reply = executed(r, id); reply.Recorded != nil || reply.Code != bus.CodeOK {
+		if reply = executed(r, asked); reply.Recorded != nil || reply.Code != bus.CodeOK {
 			return nil
 		}
 		bytes := 0
@@ -60,9 +59,8 @@ func read(s *storage.Store, service string, q *bus.Read) bus.DatabaseReply {
 }
 
 // scan answers bus.Scan: one page in key order at one committed position.
-func scan(s *storage.Store, service string, q *bus.Scan) bus.DatabaseReply {
-	id := requestID(q.ID)
-	if err := id.Validate(); err != nil {
+func scan(s *storage.Store, service string, asked ticket.Ticket, q *bus.Scan) bus.DatabaseReply {
+	if err := requestID(asked.ID).Validate(); err != nil {
 		return refusal(err)
 	}
 	limit := q.Limit
@@ -71,7 +69,7 @@ func scan(s *storage.Store, service string, q *bus.Scan) bus.DatabaseReply {
 	}
 	var reply bus.DatabaseReply
 	err := s.View(func(r *storage.Reader) error {
-		if reply = executed(r, id); reply.Recorded != nil || reply.Code != bus.CodeOK {
+		if reply = executed(r, asked); reply.Recorded != nil || reply.Code != bus.CodeOK {
 			return nil
 		}
 		at := r.Position()
@@ -94,13 +92,14 @@ func scan(s *storage.Store, service string, q *bus.Scan) bus.DatabaseReply {
 }
 
 // executed looks a request up before it is executed: its recorded answer, CodeTooOld, or nothing.
-func executed(r *storage.Reader, id history.RequestID) bus.DatabaseReply {
+func executed(r *storage.Reader, asked ticket.Ticket) bus.DatabaseReply {
+	id := requestID(asked.ID)
 	if id.IsZero() {
 		return bus.DatabaseReply{}
 	}
 	switch answer, at, known := r.Answer(id); known {
 	case storage.Found:
-		return repeat(answer, at)
+		return repeat(id, asked.Digest[:], answer, at)
 	case storage.TooOld:
 		return tooOld(id)
 	}

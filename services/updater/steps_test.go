@@ -54,7 +54,7 @@ func TestSteps_A1toA7(t *testing.T) {
 		}},
 		{"A6", "could not be told: take the standby to be down", func(t *testing.T) {
 			b.stop()
-			waiting = a.begin(bus.Commit{Epoch: 1, Operations: []bus.Operation{put("x", "2")}})
+			waiting = a.begin(request{Epoch: 1, Operations: []bus.Operation{put("x", "2")}})
 			a.await("the frame waits, and says for how long", func(s bus.UpdaterState) bool {
 				return s.FramesInFlight == 1 && s.OldestFrame > 20*time.Millisecond && !s.OwnStuck
 			})

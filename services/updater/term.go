@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/ticket"
 	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/updater/pairtime"
@@ -40,11 +41,13 @@ type otherJournal interface {
 // what is then committed, so no answer ever rests on a frame that might be undone (R12).
 type term struct {
 	epoch uint64
-	store *storage.Store
-	own   ownJournal
-	other otherJournal
-	times *pairtime.Clock
-	clock lease.Clock
+	// tickets checks those that terminal-if gives in this term.
+	tickets *ticket.Desk
+	store   *storage.Store
+	own     ownJournal
+	other   otherJournal
+	times   *pairtime.Clock
+	clock   lease.Clock
 	// retention is how long answers under ids of apps are kept, in pair time from the time in the id.
 	retention time.Duration
 	// room reports whether the overlay has room for another frame, and a channel that is closed when it might.

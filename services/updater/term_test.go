@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/ticket"
 	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/updater/pairtime"
@@ -141,17 +142,17 @@ func closedChannel() <-chan struct{} {
 }
 
 // commit gives a commit to the term; the answer comes on the channel.
-func (s *stage) commit(c bus.Commit) <-chan bus.DatabaseReply {
+func (s *stage) commit(c request) <-chan bus.DatabaseReply {
 	s.t.Helper()
 	c.Epoch = 1
 	got := make(chan bus.DatabaseReply, 1)
-	commit(s.term, "kv", &c, func(r bus.DatabaseReply) { got <- r })
+	commit(s.term, "kv", c.asked(), c.commit(), func(r bus.DatabaseReply) { got <- r })
 	return got
 }
 
 func (s *stage) get(key string) bus.Item {
 	s.t.Helper()
-	r := read(s.term.store, "kv", &bus.Read{Keys: [][]byte{[]byte(key)}})
+	r := read(s.term.store, "kv", ticket.Ticket{}, &bus.Read{Keys: [][]byte{[]byte(key)}})
 	if r.Code != bus.CodeOK {
 		s.t.Fatal(r)
 	}
@@ -184,7 +185,7 @@ func TestTerm_V1DirtyRead(t *testing.T) {
 	s := newStage(t, true)
 	receive(t, "the first entry at the other host", s.other.asked)
 	s.other.set(false)
-	x := s.commit(bus.Commit{ID: counter(1), Operations: []bus.Operation{put("x", "1")}})
+	x := s.commit(request{ID: counter(1), Operations: []bus.Operation{put("x", "1")}})
 	receive(t, "the frame at the other host", s.other.asked)
 	receive(t, "the first entry at home", s.own.asked)
 	receive(t, "the frame at home", s.own.asked)
@@ -193,11 +194,11 @@ func TestTerm_V1DirtyRead(t *testing.T) {
 	if got := s.get("x"); got.Revision != 0 {
 		t.Errorf("a read shows %+v", got)
 	}
-	if r := read(s.term.store, "kv", &bus.Read{ID: counter(1)}); r.Recorded != nil {
+	if r := read(s.term.store, "kv", request{ID: counter(1)}.asked(), &bus.Read{}); r.Recorded != nil {
 		t.Errorf("the recorded answer is repeated: %+v", r)
 	}
-	again := s.commit(bus.Commit{ID: counter(1), Operations: []bus.Operation{put("x", "1")}})
-	conflict := s.commit(bus.Commit{ID: counter(2), Conditions: []bus.Condition{has("x", 0)}, Operations: []bus.Operation{put("x", "2")}})
+	again := s.commit(request{ID: counter(1), Operations: []bus.Operation{put("x", "1")}})
+	conflict := s.commit(request{ID: counter(2), Conditions: []bus.Condition{has("x", 0)}, Operations: []bus.Operation{put("x", "2")}})
 	quiet(t, "a repeated answer", again)
 	quiet(t, "a failed condition", conflict)
 
@@ -224,11 +225,11 @@ func TestTerm_ConflictWithinTheFrame(t *testing.T) {
 	s := newStage(t, true)
 	receive(t, "the first entry", s.other.asked)
 	s.other.set(false)
-	first := s.commit(bus.Commit{Operations: []bus.Operation{put("first", "")}})
+	first := s.commit(request{Operations: []bus.Operation{put("first", "")}})
 	receive(t, "the frame before", s.other.asked)
-	x := s.commit(bus.Commit{Operations: []bus.Operation{put("x", "1")}})
-	onFrame := s.commit(bus.Commit{Conditions: []bus.Condition{has("x", 0)}, Operations: []bus.Operation{put("x", "2")}})
-	onCommitted := s.commit(bus.Commit{Conditions: []bus.Condition{present("y")}, Operations: []bus.Operation{put("y", "2")}})
+	x := s.commit(request{Operations: []bus.Operation{put("x", "1")}})
+	onFrame := s.commit(request{Conditions: []bus.Condition{has("x", 0)}, Operations: []bus.Operation{put("x", "2")}})
+	onCommitted := s.commit(request{Conditions: []bus.Condition{present("y")}, Operations: []bus.Operation{put("y", "2")}})
 	// The frame before becomes durable; the next one does not.
 	s.other.mu.Lock()
 	close(s.other.waiting[0])
@@ -254,7 +255,7 @@ func TestTerm_A6OtherHostIsDown(t *testing.T) {
 	s := newStage(t, true)
 	receive(t, "the first entry", s.other.asked)
 	s.other.set(false)
-	x := s.commit(bus.Commit{Operations: []bus.Operation{put("x", "1")}})
+	x := s.commit(request{Operations: []bus.Operation{put("x", "1")}})
 	receive(t, "the frame", s.other.asked)
 	quiet(t, "an answer without the other host", x)
 	if f := s.term.inFlight(); f.since == 0 || !f.needed {
@@ -262,7 +263,7 @@ func TestTerm_A6OtherHostIsDown(t *testing.T) {
 	}
 	s.term.require(false)
 	receive(t, "the answer", x)
-	receive(t, "an answer that needs nobody else", s.commit(bus.Commit{Operations: []bus.Operation{put("y", "1")}}))
+	receive(t, "an answer that needs nobody else", s.commit(request{Operations: []bus.Operation{put("y", "1")}}))
 	if got := s.term.store.Notified(); got.Sequence != 1 {
 		t.Errorf("A7: notified up to %v", got)
 	}
@@ -270,7 +271,7 @@ func TestTerm_A6OtherHostIsDown(t *testing.T) {
 	if err := s.term.between(context.Background()); err != nil {
 		t.Error(err)
 	}
-	held := s.commit(bus.Commit{Operations: []bus.Operation{put("z", "1")}})
+	held := s.commit(request{Operations: []bus.Operation{put("z", "1")}})
 	quiet(t, "an answer while the other host is required again (R4)", held)
 	s.other.set(true)
 	receive(t, "the answer", held)
@@ -280,7 +281,7 @@ func TestTerm_BetweenWaitsForFramesThatLeftBefore(t *testing.T) {
 	s := newStage(t, false)
 	receive(t, "the first entry", s.own.asked)
 	s.own.set(false)
-	x := s.commit(bus.Commit{Operations: []bus.Operation{put("x", "1")}})
+	x := s.commit(request{Operations: []bus.Operation{put("x", "1")}})
 	receive(t, "the frame", s.own.asked)
 	s.term.require(true)
 	done := make(chan uint64, 1)
@@ -303,9 +304,9 @@ func TestTerm_EndLeavesNobodyWaiting(t *testing.T) {
 	s := newStage(t, true)
 	receive(t, "the first entry", s.other.asked)
 	s.other.set(false)
-	inFlight := s.commit(bus.Commit{Operations: []bus.Operation{put("x", "1")}})
+	inFlight := s.commit(request{Operations: []bus.Operation{put("x", "1")}})
 	receive(t, "the frame", s.other.asked)
-	waiting := s.commit(bus.Commit{Operations: []bus.Operation{put("y", "1")}})
+	waiting := s.commit(request{Operations: []bus.Operation{put("y", "1")}})
 	s.cancel(errTermEnded)
 	if err := receive(t, "the end", s.result); !errors.Is(err, errTermEnded) {
 		t.Errorf("ended with %v", err)
@@ -316,7 +317,7 @@ func TestTerm_EndLeavesNobodyWaiting(t *testing.T) {
 	if r := receive(t, "the one that waited", waiting); r.Code != bus.CodeNobody {
 		t.Errorf("waiting: %+v", r)
 	}
-	if r := receive(t, "a late one", s.commit(bus.Commit{Operations: []bus.Operation{put("y", "1")}})); r.Code != bus.CodeNobody {
+	if r := receive(t, "a late one", s.commit(request{Operations: []bus.Operation{put("y", "1")}})); r.Code != bus.CodeNobody {
 		t.Errorf("late: %+v", r)
 	}
 }
@@ -325,9 +326,9 @@ func TestTerm_DrainFinishesWhatWaits(t *testing.T) {
 	s := newStage(t, true)
 	receive(t, "the first entry", s.other.asked)
 	s.other.set(false)
-	first := s.commit(bus.Commit{Operations: []bus.Operation{put("x", "1")}})
+	first := s.commit(request{Operations: []bus.Operation{put("x", "1")}})
 	receive(t, "the frame", s.other.asked)
-	second := s.commit(bus.Commit{Operations: []bus.Operation{put("y", "1")}})
+	second := s.commit(request{Operations: []bus.Operation{put("y", "1")}})
 	s.term.queue.close()
 	s.other.set(true)
 	receive(t, "the first", first)
@@ -343,7 +344,7 @@ func TestTerm_WaitsForRoomInAHurry(t *testing.T) {
 	receive(t, "the first entry", s.own.asked)
 	applied := make(chan struct{})
 	s.full.Store(&applied)
-	x := s.commit(bus.Commit{Operations: []bus.Operation{put("x", "1")}})
+	x := s.commit(request{Operations: []bus.Operation{put("x", "1")}})
 	receive(t, "the hurry", s.hurried)
 	quiet(t, "an answer without room", x)
 	if f := s.term.inFlight(); f.since == 0 || f.own {
@@ -360,7 +361,7 @@ func TestTerm_FullJournalWaits(t *testing.T) {
 	s.own.mu.Lock()
 	s.own.fail = journal.ErrFull
 	s.own.mu.Unlock()
-	receive(t, "the answer", s.commit(bus.Commit{Operations: []bus.Operation{put("x", "1")}}))
+	receive(t, "the answer", s.commit(request{Operations: []bus.Operation{put("x", "1")}}))
 }
 
 // TestTerm_R8FailedWriteEnds: nothing retries a failed append.
@@ -370,7 +371,7 @@ func TestTerm_R8FailedWriteEnds(t *testing.T) {
 	s.own.mu.Lock()
 	s.own.fail = journal.ErrStuck
 	s.own.mu.Unlock()
-	x := s.commit(bus.Commit{Operations: []bus.Operation{put("x", "1")}})
+	x := s.commit(request{Operations: []bus.Operation{put("x", "1")}})
 	if err := receive(t, "the end", s.result); !errors.Is(err, journal.ErrStuck) {
 		t.Errorf("ended with %v", err)
 	}
@@ -383,22 +384,22 @@ func TestTerm_R8FailedWriteEnds(t *testing.T) {
 func TestDatabase_ScanSeesOnePosition(t *testing.T) {
 	s := newStage(t, false)
 	for _, key := range []string{"a1", "a2", "a3", "b1"} {
-		receive(t, "the answer", s.commit(bus.Commit{Operations: []bus.Operation{put(key, "v")}}))
+		receive(t, "the answer", s.commit(request{Operations: []bus.Operation{put(key, "v")}}))
 	}
-	first := scan(s.term.store, "kv", &bus.Scan{Prefix: []byte("a"), Limit: 2})
+	first := scan(s.term.store, "kv", ticket.Ticket{}, &bus.Scan{Prefix: []byte("a"), Limit: 2})
 	if len(first.Items) != 2 || !first.More || string(first.Items[1].Key) != "a2" || first.Items[1].Revision != 3 {
 		t.Errorf("first page: %+v", first)
 	}
-	second := scan(s.term.store, "kv", &bus.Scan{Prefix: []byte("a"), After: first.Items[1].Key, At: first.Position})
+	second := scan(s.term.store, "kv", ticket.Ticket{}, &bus.Scan{Prefix: []byte("a"), After: first.Items[1].Key, At: first.Position})
 	if len(second.Items) != 1 || second.More || second.Position != first.Position {
 		t.Errorf("second page: %+v", second)
 	}
-	receive(t, "the answer", s.commit(bus.Commit{Operations: []bus.Operation{put("c", "v")}}))
-	moved := scan(s.term.store, "kv", &bus.Scan{Prefix: []byte("a"), After: first.Items[1].Key, At: first.Position})
+	receive(t, "the answer", s.commit(request{Operations: []bus.Operation{put("c", "v")}}))
+	moved := scan(s.term.store, "kv", ticket.Ticket{}, &bus.Scan{Prefix: []byte("a"), After: first.Items[1].Key, At: first.Position})
 	if moved.Code != bus.CodeConflict {
 		t.Errorf("after a change: %+v", moved)
 	}
-	if other := scan(s.term.store, "ledger", &bus.Scan{}); len(other.Items) != 0 {
+	if other := scan(s.term.store, "ledger", ticket.Ticket{}, &bus.Scan{}); len(other.Items) != 0 {
 		t.Errorf("another service sees %+v", other.Items)
 	}
 }

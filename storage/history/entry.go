@@ -25,6 +25,8 @@ const (
 	MaxTerminal = 128
 	// MaxApp bounds a request id chosen by an app, time included.
 	MaxApp = 128
+	// MaxDigest bounds the digest of a request.
+	MaxDigest = 32
 	// AnswerWindow bounds the recorded answers of one terminal: a counter so far below the highest recorded one of
 	// that terminal is too old, even if the terminal never says so. It keeps a terminal that never raises its
 	// lowest unanswered counter from filling the database, and is far above what an agent may have in flight.
@@ -108,6 +110,8 @@ type Answer struct {
 	Body []byte `cbor:"3,keyasint,omitempty"`
 	// Revision says that the runtime adds the revision, which is known only by the entry's position, to the body.
 	Revision bool `cbor:"4,keyasint,omitempty"`
+	// Request is a digest of what was asked. An id names one request: who asks for something else under it gets no answer.
+	Request []byte `cbor:"5,keyasint,omitempty"`
 }
 
 // Kind says what an entry is.
@@ -142,7 +146,9 @@ type Entry struct {
 	// Request is the request that caused the update; zero for what no terminal asked for.
 	Request RequestID `cbor:"5,keyasint,omitzero"`
 	// Oldest is the lowest unanswered counter of the agent of Request.Terminal: its recorded answers below it go,
-	// and counters below it are too old from here on. 0 says nothing.
+	// and counters below it are too old from here on. It is never above Request.Counter, which is unanswered itself when it
+	// is asked: so no request forgets more than its terminal has given numbers for, and one under an app's id forgets none.
+	// 0 says nothing.
 	Oldest  uint64   `cbor:"6,keyasint,omitempty"`
 	Effects []Effect `cbor:"7,keyasint,omitempty"`
 	// Answer is recorded under Request if HasAnswer is set.
@@ -194,6 +200,12 @@ func (e *Entry) Validate() error {
 	}
 	if (e.HasAnswer || e.Oldest != 0) && e.Request.Terminal == "" {
 		return fmt.Errorf("%w: an answer without a request", ErrInvalid)
+	}
+	if e.Oldest > e.Request.Counter {
+		return fmt.Errorf("%w: request %v can't say that %d is the lowest unanswered number of its terminal", ErrInvalid, e.Request, e.Oldest)
+	}
+	if n := len(e.Answer.Request); n > MaxDigest {
+		return fmt.Errorf("%w: digest of a request of %d bytes, at most %d", ErrTooLarge, n, MaxDigest)
 	}
 	if len(e.Space) > MaxSpace {
 		return fmt.Errorf("%w: space of %d bytes", ErrTooLarge, len(e.Space))

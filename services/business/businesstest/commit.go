@@ -4,21 +4,23 @@ import (
 	"slices"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/ticket"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
 // check refuses what must not come near a frame.
-func check(c *bus.Commit) (bus.DatabaseReply, bool) {
+func check(asked ticket.Ticket, c *bus.Commit) (bus.DatabaseReply, bool) {
 	refuse := func(code int, why string) (bus.DatabaseReply, bool) {
 		return bus.DatabaseReply{Code: code, Message: why}, false
 	}
 	if len(c.Operations) > maxOperations || len(c.Conditions) > maxOperations {
 		return refuse(bus.CodeTooLarge, "too many operations or conditions")
 	}
-	if c.Record && c.ID == (bus.RequestID{}) {
-		return refuse(bus.CodeMalformed, "an answer can't be recorded without a request id")
+	id := asked.ID
+	if c.Record && id == (bus.RequestID{}) {
+		return refuse(bus.CodeMalformed, "an answer can't be recorded without the ticket of a request")
 	}
-	if c.ID != (bus.RequestID{}) && (c.ID.Terminal == "" || (c.ID.App == "") == (c.ID.Counter == 0)) {
+	if id != (bus.RequestID{}) && (id.Terminal == "" || (id.App == "") == (id.Counter == 0)) {
 		return refuse(bus.CodeMalformed, "an id has a terminal, and a counter or an id of the app")
 	}
 	size := len(c.Answer.Body) + len(c.Answer.Message)
@@ -59,7 +61,7 @@ func (d *Database) commitFrames() {
 		d.calls.Frames++
 		replies := make([]bus.DatabaseReply, len(frame))
 		for i, p := range frame {
-			replies[i] = d.commit(p.service, p.commit)
+			replies[i] = d.commit(p.service, p.asked, p.commit)
 		}
 		d.mu.Unlock()
 		// All is committed before anything is shown (R12).
@@ -70,12 +72,16 @@ func (d *Database) commitFrames() {
 }
 
 // commit decides one commit against everything before it, in the frame or committed.
-func (d *Database) commit(service string, c *bus.Commit) bus.DatabaseReply {
+func (d *Database) commit(service string, asked ticket.Ticket, c *bus.Commit) bus.DatabaseReply {
 	d.calls.Commits++
-	if c.Epoch != d.epoch {
+	epoch := c.Epoch
+	if asked.Epoch != 0 {
+		epoch = asked.Epoch
+	}
+	if epoch != d.epoch {
 		return bus.DatabaseReply{Code: bus.CodeNobody, Message: "another epoch is served"}
 	}
-	if reply, done := d.executed(c.ID); done {
+	if reply, done := d.executed(asked); done {
 		return reply
 	}
 	var conflicts [][]byte
@@ -96,11 +102,14 @@ func (d *Database) commit(service string, c *bus.Commit) bus.DatabaseReply {
 	for _, op := range c.Operations {
 		d.apply(service+"/"+string(op.Key), op, at)
 	}
-	if c.ID != (bus.RequestID{}) {
-		d.answers[c.ID] = c.Answer.Reply(at)
-		d.raise(c.ID.Terminal, c.Oldest)
+	if asked.ID == (bus.RequestID{}) {
+		return bus.DatabaseReply{Position: at}
 	}
-	return bus.DatabaseReply{Position: at}
+	reply := c.Answer.Reply(at)
+	reply.Proof = tickets().Prove(asked, at)
+	d.answers[asked.ID] = recorded{reply, asked.Digest}
+	d.raise(asked.ID.Terminal, asked.Floor)
+	return bus.DatabaseReply{Position: at, Proof: reply.Proof}
 }
 
 func (d *Database) apply(key string, op bus.Operation, at position.Position) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/pack"
+	"github.com/hotpair/hotpair/bus/ticket"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -35,7 +36,7 @@ type Database struct {
 	sequence  uint64
 	items     map[string]stored // service + "/" + key
 	sorted    []string          // of items
-	answers   map[bus.RequestID]bus.Reply
+	answers   map[bus.RequestID]recorded
 	oldest    map[string]uint64
 	scanItems int
 	calls     Calls
@@ -55,8 +56,14 @@ type stored struct {
 	revision uint64
 }
 
+type recorded struct {
+	reply  bus.Reply
+	digest ticket.Digest
+}
+
 type pendingCommit struct {
 	service string
+	asked   ticket.Ticket
 	commit  *bus.Commit
 	answer  func(bus.DatabaseReply)
 }
@@ -65,7 +72,7 @@ type pendingCommit struct {
 func NewDatabase() *Database {
 	d := &Database{
 		epoch: 1, sequence: 1, // sequence 1 is the entry that begins the epoch
-		items: map[string]stored{}, answers: map[bus.RequestID]bus.Reply{}, oldest: map[string]uint64{},
+		items: map[string]stored{}, answers: map[bus.RequestID]recorded{}, oldest: map[string]uint64{},
 		scanItems: maxScanItems,
 		arrived:   make(chan pendingCommit, 1<<16), ended: make(chan struct{}),
 	}
@@ -155,8 +162,8 @@ func (d *Database) Calls() Calls {
 func (d *Database) Recorded(id bus.RequestID) (bus.Reply, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	reply, ok := d.answers[id]
-	return reply, ok
+	a, ok := d.answers[id]
+	return a.reply, ok
 }
 
 // Value gives what a key of a service holds, with its revision, 0 when absent.
@@ -186,22 +193,25 @@ func (d *Database) handle(q bus.DatabaseCall, subject string, answer func(bus.Da
 		answer(bus.DatabaseReply{Code: bus.CodeMalformed, Message: "no service in " + subject})
 		return
 	}
+	asked, err := request(q, service)
 	d.mu.Lock()
 	code := d.code
 	d.mu.Unlock()
 	switch {
+	case err != nil:
+		answer(bus.DatabaseReply{Code: bus.CodeForbidden, Message: err.Error()})
 	case code != 0:
 		answer(bus.DatabaseReply{Code: code, Message: fmt.Sprintf("the test refuses with %d", code)})
 	case q.Read != nil:
-		answer(d.read(service, q.Read))
+		answer(d.read(service, asked, q.Read))
 	case q.Scan != nil:
-		answer(d.scan(service, q.Scan))
+		answer(d.scan(service, asked, q.Scan))
 	case q.Commit != nil:
-		if refusal, ok := check(q.Commit); !ok {
+		if refusal, ok := check(asked, q.Commit); !ok {
 			answer(refusal)
 			return
 		}
-		d.arrived <- pendingCommit{service, q.Commit, answer}
+		d.arrived <- pendingCommit{service, asked, q.Commit, answer}
 	default:
 		answer(bus.DatabaseReply{Code: bus.CodeMalformed, Message: "a call without content"})
 	}
@@ -211,11 +221,11 @@ func (d *Database) position() position.Position {
 	return position.Position{Epoch: d.epoch, Sequence: d.sequence}
 }
 
-func (d *Database) read(service string, q *bus.Read) bus.DatabaseReply {
+func (d *Database) read(service string, asked ticket.Ticket, q *bus.Read) bus.DatabaseReply {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.calls.Reads++
-	if reply, done := d.executed(q.ID); done {
+	if reply, done := d.executed(asked); done {
 		return reply
 	}
 	if len(q.Keys) > maxReadKeys {
@@ -233,11 +243,11 @@ func (d *Database) read(service string, q *bus.Read) bus.DatabaseReply {
 	return reply
 }
 
-func (d *Database) scan(service string, q *bus.Scan) bus.DatabaseReply {
+func (d *Database) scan(service string, asked ticket.Ticket, q *bus.Scan) bus.DatabaseReply {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.calls.Scans++
-	if reply, done := d.executed(q.ID); done {
+	if reply, done := d.executed(asked); done {
 		return reply
 	}
 	if !q.At.IsZero() && q.At != d.position() {
@@ -268,13 +278,37 @@ func (d *Database) scan(service string, q *bus.Scan) bus.DatabaseReply {
 	return reply
 }
 
-// executed gives the reply for an id that needs no execution: its recorded answer, or that it is too old.
-func (d *Database) executed(id bus.RequestID) (bus.DatabaseReply, bool) {
+// request is what the ticket of a call says, zero without one.
+func request(q bus.DatabaseCall, service string) (ticket.Ticket, error) {
+	text := ""
+	switch {
+	case q.Read != nil:
+		text = q.Read.Ticket
+	case q.Scan != nil:
+		text = q.Scan.Ticket
+	case q.Commit != nil:
+		text = q.Commit.Ticket
+	}
+	if text == "" {
+		return ticket.Ticket{}, nil
+	}
+	return tickets().Read(service, text)
+}
+
+// executed gives the reply for an id that needs no execution: its recorded answer, that it is another request's, or that it
+// is too old.
+func (d *Database) executed(asked ticket.Ticket) (bus.DatabaseReply, bool) {
+	id := asked.ID
 	if id == (bus.RequestID{}) {
 		return bus.DatabaseReply{}, false
 	}
-	if recorded, ok := d.answers[id]; ok {
-		return bus.DatabaseReply{Position: recorded.Position, Recorded: &recorded}, true
+	if known, ok := d.answers[id]; ok {
+		if known.digest != asked.Digest {
+			return bus.DatabaseReply{Recorded: &bus.Reply{Code: bus.CodeConflict, Message: "used before for another request"}}, true
+		}
+		reply := known.reply
+		reply.Proof = tickets().Prove(asked, reply.Position)
+		return bus.DatabaseReply{Position: reply.Position, Recorded: &reply}, true
 	}
 	if id.Counter != 0 && id.Counter < d.oldest[id.Terminal] {
 		return bus.DatabaseReply{Code: bus.CodeTooOld, Message: "older than what is remembered of its terminal"}, true

@@ -9,6 +9,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/pack"
+	"github.com/hotpair/hotpair/bus/ticket"
 	"github.com/hotpair/hotpair/services/business"
 	"github.com/hotpair/hotpair/services/config"
 )
@@ -44,7 +45,7 @@ type Host struct {
 
 	users   *bus.Users
 	updates uint64 // incarnation of the updater
-	callers map[string]*pack.Caller[bus.Request, bus.Reply]
+	callers map[string]*Caller
 }
 
 // NewHost starts a host; it ends with the test. setup may change the database before it serves.
@@ -60,7 +61,7 @@ func NewHost(tb TB, setup ...func(*Database)) *Host {
 	defer cancel()
 	must(tb, server.Start(ctx))
 	tb.Cleanup(server.Stop)
-	h := &Host{TB: tb, Server: server, users: users, Database: NewDatabase(), callers: map[string]*pack.Caller[bus.Request, bus.Reply]{}, updates: 1}
+	h := &Host{TB: tb, Server: server, users: users, Database: NewDatabase(), callers: map[string]*Caller{}, updates: 1}
 	tb.Cleanup(h.Database.Close)
 	for _, f := range setup {
 		f(h.Database)
@@ -176,8 +177,40 @@ func Numbered(counter uint64, service, operation, body string) bus.Request {
 	return q
 }
 
+// TicketKey is what main would give to terminal-if and updater.
+func TicketKey() bus.TicketKey { return bus.TicketKey("the key of a test of 32 bytes ...") }
+
+func tickets() *ticket.Desk { return ticket.NewDesk(TicketKey()) }
+
+// Ticket is what terminal-if gives a request with, "" for one without an id.
+func Ticket(q bus.Request) string {
+	if q.ID == (bus.RequestID{}) {
+		return ""
+	}
+	return tickets().Issue(ticket.Ticket{
+		Epoch: q.Epoch, Service: q.Service, ID: q.ID, Floor: q.Oldest, Digest: ticket.DigestOf(q.Service, q.Operation, q.Body),
+	})
+}
+
+// Caller is the way to a service that terminal-if takes, with the tickets that it gives.
+type Caller struct {
+	*pack.Caller[bus.Request, bus.Reply]
+}
+
+// Call makes one request.
+func (c *Caller) Call(ctx context.Context, q bus.Request) (bus.Reply, error) {
+	q.Ticket = Ticket(q)
+	return c.Caller.Call(ctx, q)
+}
+
+// Go makes one request without waiting for it.
+func (c *Caller) Go(q bus.Request, done func(bus.Reply, error)) {
+	q.Ticket = Ticket(q)
+	c.Caller.Go(q, done)
+}
+
 // Caller gives the way that terminal-if takes to a service: packs.
-func (h *Host) Caller(service string) *pack.Caller[bus.Request, bus.Reply] {
+func (h *Host) Caller(service string) *Caller {
 	h.TB.Helper()
 	if c := h.callers[service]; c != nil {
 		return c
@@ -188,8 +221,8 @@ func (h *Host) Caller(service string) *pack.Caller[bus.Request, bus.Reply] {
 	})
 	must(h.TB, err)
 	must(h.TB, h.Relay.Flush())
-	h.callers[service] = c
-	return c
+	h.callers[service] = &Caller{c}
+	return h.callers[service]
 }
 
 // Call makes one request through Caller. Not for use on several goroutines before Caller was called once.

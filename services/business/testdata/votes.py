@@ -142,19 +142,14 @@ def call(name, message):
 
 
 def vote(headers, body):
-    """Gives code, sentence or body, position."""
+    """Gives code, sentence or body, proof."""
     try:
         candidate = json.loads(body)["for"].encode()
     except (ValueError, KeyError, TypeError, AttributeError):
         return 400, 'field "for" is missing', None
-    number = lambda name: int(headers.get(name, 0))
-    id = {1: headers.get("Hotpair-Terminal", "")}
-    if number("Hotpair-Counter"):
-        id[2] = number("Hotpair-Counter")
-    if "Hotpair-Request-Id" in headers:
-        id[3] = headers["Hotpair-Request-Id"]
+    ticket = headers.get("Hotpair-Ticket", "")  # goes with every call
     while True:
-        read = call("read", {1: id, 2: [candidate]})
+        read = call("read", {1: ticket, 2: [candidate]})
         if 6 in read:  # recorded: it was executed before
             return recorded(read[6])
         if read.get(1, 0):
@@ -163,7 +158,7 @@ def vote(headers, body):
         votes = int(item.get(2) or 0) + 1
         answer = json.dumps({"votes": votes}).encode()
         done = call("commit", {
-            1: id, 2: number("Hotpair-Oldest"), 3: number("Hotpair-Attempt"), 4: number("Hotpair-Epoch"),
+            1: ticket,
             5: [{1: candidate, 2: item.get(3, 0)}],       # as long as nobody else has voted
             6: [{1: candidate, 2: str(votes).encode()}],  # write this
             7: {3: answer}})                              # and remember the answer with it
@@ -173,23 +168,23 @@ def vote(headers, body):
             continue  # somebody was faster
         if done.get(1, 0):
             return done[1], done.get(2, ""), None
-        return 0, answer, done[3]
+        return 0, answer, done.get(8)
 
 
 def recorded(reply):
     code = reply.get(1, 0)
-    return code, reply.get(2, "") if code else reply.get(3, b""), reply.get(4)
+    return code, reply.get(2, "") if code else reply.get(3, b""), reply.get(6)
 
 
 def serve(subject, reply, headers, body):
     def work():
         try:
-            code, result, position = vote(headers, body)
+            code, result, proof = vote(headers, body)
         except queue.Empty:  # a call was sent and not answered
-            code, result, position = 504, "the outcome is unknown; repeat the request with the same id", None
+            code, result, proof = 504, "the outcome is unknown; repeat the request with the same id", None
         head = {}
-        if position:
-            head["Hotpair-Position"] = f"{position[1]}/{position[2]}"
+        if proof:
+            head["Hotpair-Proof"] = proof
         if code:
             head |= {"Nats-Service-Error-Code": code, "Nats-Service-Error": result}
             result = b""

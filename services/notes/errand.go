@@ -49,7 +49,11 @@ func (e *errand) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if now := sentence(err); now != problem {
+		now := ""
+		if err != nil {
+			now = err.Error()
+		}
+		if now != problem {
 			if problem == "" {
 				since = time.Now()
 				e.log.Warn(e.what+" is not durable yet; it is tried until it is", "error", err)
@@ -74,14 +78,6 @@ func (e *errand) Run(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
-}
-
-// sentence is an error as it is told; "" is none.
-func sentence(err error) string {
-	if err == nil {
-		return ""
-	}
-	return err.Error()
 }
 
 // Learned is what the machine has learned of the pair and the updater has to know durably: the pair, the highest record seen (V12),

@@ -28,11 +28,11 @@ func (h *host) Facts() alarms.Facts {
 	for _, p := range h.processes.States() {
 		f.Processes = append(f.Processes, alarms.ProcessFacts{Name: p.Name, Restarts: p.Restarts, GaveUp: p.GaveUp, Last: p.Trouble})
 	}
-	if h.record.own == nil {
-		w := h.record.keeper.Status()
+	if h.record.Own == nil {
+		w := h.record.Status()
 		f.Witness = &alarms.WitnessFacts{Address: h.config.Witness, Reachable: w.Reachable, Problem: w.Problem}
 	}
-	f.WentBack, f.Unheard = h.record.wentBack(v), h.peer.link.Refused()
+	f.WentBack, f.Unheard = h.record.WentBack(v), h.peer.link.Refused()
 	if v.WitnessReplaced {
 		f.Replaced = replacedWitness(v)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/hotpair/hotpair/services/blackbox"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/lease"
+	"github.com/hotpair/hotpair/services/notes"
 	"github.com/hotpair/hotpair/services/operations"
 	"github.com/hotpair/hotpair/services/processes"
 	"github.com/hotpair/hotpair/services/role"
@@ -28,8 +29,8 @@ type host struct {
 	driver     *driver
 	orders     *bus.Poster
 	heard      heard
-	record     pairRecord
-	fitness    *fitness
+	record     *notes.Record
+	fitness    *processes.Fitness
 	processes  *processes.Processes
 	peer       *peer
 	operations *operations.Operations // what operators can ask for
@@ -102,8 +103,8 @@ func (h *host) askFacts() {
 			return
 		}
 		h.learned.Wake()
-		if h.record.own != nil {
-			if err := h.record.own.Load(f.Record); err != nil {
+		if h.record.Own != nil {
+			if err := h.record.Own.Load(f.Record); err != nil {
 				h.log.Error("the facts on disk are damaged: this host waits for what the other one knows", "error", err)
 			}
 		}
@@ -147,7 +148,7 @@ func (h *host) ProcessState(name string, raw json.RawMessage) {
 		if before == nil || before.System != s.System {
 			h.reader.Wake()
 		}
-		h.fitness.write(s.Unfit)
+		h.fitness.Write(s.Unfit)
 		if before == nil || before.Connection != s.Connection {
 			h.peer.giveEvidence()
 		}

@@ -39,7 +39,7 @@ type performer struct {
 	lease   time.Duration
 	driver  *driver
 	orders  *bus.Poster
-	record  *pairRecord
+	record  *notes.Record
 	learned *notes.Learned
 	peer    *peer
 	reports *reports
@@ -57,7 +57,7 @@ type performer struct {
 // newPerformer makes the performer of a main whose other parts are there.
 func newPerformer(h *host) *performer {
 	return &performer{ctx: h.ctx, log: h.log, clock: h.clock, wall: h.run.wall, lease: h.config.Lease, driver: h.driver, orders: h.orders,
-		record: &h.record, learned: notes.NewLearned(notes.By(h.orders), h.log),
+		record: h.record, learned: notes.NewLearned(notes.By(h.orders), h.log),
 		peer: h.peer, reports: h.reports, terms: h.terms, processes: h, tickets: ticket.NewKey(), exit: make(chan struct{})}
 }
 
@@ -116,8 +116,8 @@ func (p *performer) perform(action role.Action) {
 		p.learned.Note(bus.Note{Epoch: a.Epoch}) // an updater that is down starts as standby, but does not know of which epoch
 	case role.WriteFacts:
 		p.learned.Note(bus.Note{PairID: a.PairID, RecordVersion: a.RecordVersion})
-		if a.Record != nil && p.record.own != nil {
-			p.record.own.Learn(*a.Record)
+		if a.Record != nil && p.record.Own != nil {
+			p.record.Own.Learn(*a.Record)
 		}
 	case role.Resign:
 		p.leaving.Add(1)
@@ -168,7 +168,7 @@ func (p *performer) readRecord() {
 		p.driver.Give(role.RecordRead{Failed: true, Wall: p.wall()})
 		return
 	}
-	p.record.seen(v)
+	p.record.Seen(v)
 	p.driver.Give(role.RecordRead{Record: v.Record, Revision: v.Revision, WitnessID: v.WitnessID, Empty: v.Empty, Wall: p.wall()})
 }
 
@@ -183,7 +183,7 @@ func (p *performer) writeRecord(a role.WriteRecord) {
 	write := func() {
 		ctx, cancel := context.WithTimeout(p.ctx, p.arbiterDeadline())
 		defer cancel()
-		revision, err := p.record.write(ctx, a.Record, a.Expected)
+		revision, err := p.record.Write(ctx, a.Record, a.Expected)
 		p.driver.Give(role.RecordWritten{Ticket: a.Ticket, Outcome: outcome(err), Revision: revision})
 	}
 	if !a.Record.NeedsNote() {

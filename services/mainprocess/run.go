@@ -67,7 +67,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 		Host: c.Host, PairID: rand.Text(), Lease: c.Lease, StandbyPatience: c.StandbyPatience, RefusedIsDead: c.RefusedIsDead,
 		Witnessless: c.Witnessless(),
 	}, h.clock()), h.clock, interval, log)
-	h.fitness = &fitness{driver: h.driver}
+	h.fitness = processes.NewFitness(h.driver)
 	h.reports = newReports(h)
 
 	users := bus.NewUsers()
@@ -93,13 +93,12 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 		return err
 	}
 
-	h.record.clock = h.clock
 	if c.Witnessless() {
-		h.record.own = notes.NewOwnRegister(notes.By(h.orders), log, h.fitness.keep)
-		h.record.keeper = h.record.own
+		own := notes.NewOwnRegister(notes.By(h.orders), log, h.fitness.Keep)
+		h.record = notes.NewRecord(own, own, h.clock)
 		log.Warn("this pair has no witness: hosts that lose each other may both serve until they meet")
 	} else {
-		h.record.keeper = arbiter.New(arbiter.Config{Address: c.Witness, Secret: c.PairSecret.Reveal(), Host: c.Host, Log: log, Network: h.network})
+		h.record = notes.NewRecord(arbiter.New(arbiter.Config{Address: c.Witness, Secret: c.PairSecret.Reveal(), Host: c.Host, Log: log, Network: h.network}), nil, h.clock)
 	}
 	h.processes = processes.New(processes.Config{
 		Host: c, Environ: os.Environ(), Users: users, Server: server, Conn: conns.Control, Inherit: inherit, Begin: ground.Start,
@@ -133,7 +132,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 		return outlive(running, slices.Concat(h.peer.link.Inside(), []*bus.Conn{conns.Control, conns.Traffic})...)
 	})
 	group.Go(func() error { return h.operations.Run(running) })
-	group.Go(func() error { return h.record.keeper.Run(running) })
+	group.Go(func() error { return h.record.Run(running) })
 	group.Go(func() error { return h.learned.Run(running) })
 	group.Go(func() error { return h.peer.link.Run(running) })
 	group.Go(func() error { return h.measures.recorder.Run(running) })

@@ -66,7 +66,7 @@ func (h *host) Status(context.Context) operator.Status {
 	if t := h.heard.terminals.Load(); t != nil {
 		s.Terminals = operator.Terminals{Attached: t.Attached, Warm: t.Warm, Unreachable: t.Unreachable}
 	}
-	w := h.record.keeper.Status()
+	w := h.record.Status()
 	s.Witness = operator.Witness{Address: w.Address, ID: w.WitnessID, Reachable: w.Reachable, Problem: w.Problem, HeardMS: -1}
 	if v.ReadAt > 0 {
 		s.Witness.HeardMS = (now - v.ReadAt).Milliseconds()
@@ -74,7 +74,7 @@ func (h *host) Status(context.Context) operator.Status {
 	if v.WitnessReplaced {
 		s.Witness.Reachable, s.Witness.Problem = false, replacedWitness(v)
 	}
-	if h.record.own != nil {
+	if h.record.Own != nil {
 		s.Witness = operator.Witness{None: true, Reachable: w.Reachable, Problem: w.Problem, HeardMS: -1}
 	}
 	h.addProcesses(&s)

@@ -1,4 +1,4 @@
-package mainprocess
+package processes
 
 import (
 	"sync"
@@ -6,10 +6,10 @@ import (
 	"github.com/hotpair/hotpair/services/role"
 )
 
-// fitness joins what the host's processes are able to do with what could not be made durable here: a host whose disk takes nothing, or whose own copy
+// Fitness joins what the host's processes are able to do with what could not be made durable here: a host whose disk takes nothing, or whose own copy
 // of the pair record can't be written, can't take the role, so it is not fit, and says so before it must.
-type fitness struct {
-	driver *driver
+type Fitness struct {
+	machine Machine
 
 	mu        sync.Mutex
 	processes role.Fitness
@@ -18,11 +18,14 @@ type fitness struct {
 	told      bool // by the processes
 }
 
-// Give implements processes.Machine.
-func (f *fitness) Give(in role.Input) {
+// NewFitness makes it.
+func NewFitness(machine Machine) *Fitness { return &Fitness{machine: machine} }
+
+// Give implements Machine.
+func (f *Fitness) Give(in role.Input) {
 	fit, ok := in.(role.Fitness)
 	if !ok {
-		f.driver.Give(in)
+		f.machine.Give(in)
 		return
 	}
 	f.mu.Lock()
@@ -31,8 +34,8 @@ func (f *fitness) Give(in role.Input) {
 	f.tell()
 }
 
-// write takes why the updater's disk would not take what a term writes; "" when it would.
-func (f *fitness) write(problem string) {
+// Write takes why the updater's disk would not take what a term writes; "" when it would.
+func (f *Fitness) Write(problem string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.disk == problem {
@@ -44,8 +47,8 @@ func (f *fitness) write(problem string) {
 	}
 }
 
-// keep takes why the own copy of the record can't be written; "" when it can.
-func (f *fitness) keep(problem string) {
+// Keep takes why the own copy of the record can't be written; "" when it can.
+func (f *Fitness) Keep(problem string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.unkept = problem
@@ -55,7 +58,7 @@ func (f *fitness) keep(problem string) {
 }
 
 // tell tells the machine. It holds the lock, so that the machine hears the last word last.
-func (f *fitness) tell() {
+func (f *Fitness) tell() {
 	fit := f.processes
 	if fit.Fit && f.unkept != "" {
 		fit = role.Fitness{Why: f.unkept}
@@ -63,5 +66,5 @@ func (f *fitness) tell() {
 	if fit.Fit && f.disk != "" {
 		fit = role.Fitness{Why: f.disk}
 	}
-	f.driver.Give(fit)
+	f.machine.Give(fit)
 }

@@ -137,12 +137,12 @@ var rules = []rule{
 	{"who keeps the pair's own key space knows the store, not who writes it",
 		within("services/updater/systemspace"),
 		but(ours, func(i string) bool {
-			return words(i) || within("bus", "storage", "services/config", "services/journal", "services/updater/systemspace")(i)
+			return words(i) || within("bus", "storage", "services/config", "services/journal", "services/updater/systemspace", "services/updater/turns")(i)
 		})},
 	{"who looks at what a host has stored knows the store and comparisons, not who writes it",
 		within("services/updater/inspection"),
 		but(ours, func(i string) bool {
-			return words(i) || within("bus", "storage", "services/replication/comparison", "services/updater/inspection")(i)
+			return words(i) || within("bus", "storage", "services/replication/comparison", "services/updater/inspection", "services/updater/turns")(i)
 		})},
 	{"who tries a disk knows how it is told, and nothing of what stands on it",
 		within("services/updater/disk"),

@@ -46,7 +46,7 @@ func NewClient(url string) *Client {
 	}}
 }
 
-// WithToken gives the client the host's token, which calls carry that change something. It gives the same client.
+// WithToken gives the client the host's token, which calls carry that change something or cost much. It gives the same client.
 func (c *Client) WithToken(token string) *Client {
 	c.token = token
 	return c
@@ -65,11 +65,11 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 }
 
 // call asks once. A read that found no room without the token was not done, and is asked again with it: who has it has a place.
-func (c *Client) call(ctx context.Context, method, path string, body []byte, into any) error {
-	err := c.once(ctx, method, path, body, into, method != http.MethodGet)
+func (c *Client) call(ctx context.Context, o Info, path string, body []byte, into any) error {
+	err := c.once(ctx, o.Method, path, body, into, o.NeedsToken())
 	var p *Problem
-	if method == http.MethodGet && c.token != "" && errors.As(err, &p) && p.Status == http.StatusTooManyRequests {
-		return c.once(ctx, method, path, body, into, true)
+	if !o.NeedsToken() && c.token != "" && errors.As(err, &p) && p.Status == http.StatusTooManyRequests {
+		return c.once(ctx, o.Method, path, body, into, true)
 	}
 	return err
 }

@@ -48,6 +48,7 @@ type Operation[Q, A any] struct {
 	Role   Role          // who may call; of whatever more than a viewer may, there are events
 	Within time.Duration // deadline of a call
 	Says   string        // what it does, for the documents
+	Costly bool          // it reads much, or writes: who asks shows the token, and one is done at a time
 	Unless Q             // what counts where a caller says nothing
 	// Check refuses a request that can't be carried out by anybody; the error is ErrUsage. nil refuses none.
 	Check func(*Q) error
@@ -64,6 +65,7 @@ type Info struct {
 	Role   Role          `json:"role"`
 	Within time.Duration `json:"within_ns"`
 	Says   string        `json:"says"`
+	Costly bool          `json:"costly,omitempty"`
 
 	Request reflect.Type `json:"-"`
 	Answer  reflect.Type `json:"-"`
@@ -71,9 +73,12 @@ type Info struct {
 
 // Info gives what is declared.
 func (o Operation[Q, A]) Info() Info {
-	return Info{Name: o.Name, Method: o.Method, Path: o.Path, Where: o.Where, Role: o.Role, Within: o.Within, Says: o.Says,
+	return Info{Name: o.Name, Method: o.Method, Path: o.Path, Where: o.Where, Role: o.Role, Within: o.Within, Says: o.Says, Costly: o.Costly,
 		Request: reflect.TypeFor[Q](), Answer: reflect.TypeFor[A]()}
 }
+
+// NeedsToken reports whether a call must carry the host's token: when it may change something, and when it costs the host much.
+func (i Info) NeedsToken() bool { return i.Method != http.MethodGet || i.Costly }
 
 // Ask asks a host. A call is sent once. Errors: ErrUnreachable, and the sentinels of this package with which it ended
 // there; a *Problem among them has what was done all the same.
@@ -84,9 +89,9 @@ func (o Operation[Q, A]) Ask(ctx context.Context, c *Client, q Q) (A, error) {
 		if query := encodeQuery(q); query != "" {
 			path += "?" + query
 		}
-		return answer, c.call(ctx, o.Method, path, nil, &answer)
+		return answer, c.call(ctx, o.Info(), path, nil, &answer)
 	}
-	return answer, c.call(ctx, o.Method, o.Path, bus.EncodeJSON(q), &answer)
+	return answer, c.call(ctx, o.Info(), o.Path, bus.EncodeJSON(q), &answer)
 }
 
 // Part is what each host answers for itself when the other one asks, whatever its role: its share of an operation of

@@ -33,10 +33,10 @@ var (
 		Says: "How the other host sees itself, asked for over the link."}
 	CallSeries = Operation[None, Series]{Name: "series", Method: http.MethodGet, Path: "/api/v1/series", Where: Own, Role: View, Within: answerWithin,
 		Says: "Rates and latencies of the last ten minutes."}
-	CallHistory = Operation[bus.HistoryRequest, bus.HistoryPage]{Name: "history", Method: http.MethodGet, Path: "/api/v1/history", Where: Own, Role: View, Within: answerWithin,
+	CallHistory = Operation[bus.HistoryRequest, bus.HistoryPage]{Name: "history", Method: http.MethodGet, Path: "/api/v1/history", Where: Own, Role: View, Within: answerWithin, Costly: true,
 		Says: "A page of the update history, oldest first.", Unless: bus.HistoryRequest{Limit: DefaultHistory},
 		Check: func(q *bus.HistoryRequest) error { return bounded("limit", q.Limit, MaxHistory) }}
-	CallDiverged = Operation[bus.AsideRequest, bus.AsidePage]{Name: "history diverged", Method: http.MethodGet, Path: "/api/v1/history/diverged", Where: Own, Role: View, Within: answerWithin,
+	CallDiverged = Operation[bus.AsideRequest, bus.AsidePage]{Name: "history diverged", Method: http.MethodGet, Path: "/api/v1/history/diverged", Where: Own, Role: View, Within: answerWithin, Costly: true,
 		Says: "Updates that only this host had and that were set aside: the files, or what one holds.",
 		Check: func(q *bus.AsideRequest) error {
 			if q.Limit > MaxHistory || q.From > math.MaxInt32 {
@@ -70,7 +70,7 @@ var (
 	CallExplain = Operation[None, Explanation]{Name: "explain", Method: http.MethodGet, Path: "/api/v1/explain", Where: Both, Role: View, Within: 5 * time.Second,
 		Says: "Why the pair is as it is, and what would happen next."}
 	// Both hosts write to their disks and ask their terminals.
-	CallDoctor = Operation[None, Diagnosis]{Name: "doctor", Method: http.MethodGet, Path: "/api/v1/doctor", Where: Both, Role: View, Within: 10 * time.Second,
+	CallDoctor = Operation[None, Diagnosis]{Name: "doctor", Method: http.MethodGet, Path: "/api/v1/doctor", Where: Both, Role: View, Within: 10 * time.Second, Costly: true,
 		Says: "Examines both hosts: could a takeover succeed right now?"}
 	CallSettings = Operation[None, config.PairSettings]{Name: "settings", Method: http.MethodGet, Path: "/api/v1/settings", Where: Both, Role: View, Within: 5 * time.Second,
 		Says: "What both hosts are set to, and what differs. Of a secret it says only whether it is set."}

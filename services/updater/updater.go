@@ -23,6 +23,7 @@ import (
 	"github.com/hotpair/hotpair/services/updater/inspection"
 	"github.com/hotpair/hotpair/services/updater/pairtime"
 	"github.com/hotpair/hotpair/services/updater/systemspace"
+	"github.com/hotpair/hotpair/services/updater/turns"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/aside"
 	"github.com/hotpair/hotpair/storage/facts"
@@ -140,10 +141,11 @@ func (u *updater) run(ctx context.Context) (err error) {
 	lower.run("journal", u.watchJournal)
 	database := newDatabase(u.store, u.serving, u.log)
 	upper.run("scans", database.run)
-	space := systemspace.New(u.store, asked{u}, u.config.EventsMax)
+	reads := turns.New()
+	space := systemspace.New(u.store, asked{u}, u.config.EventsMax, reads)
 	inspector := inspection.New(inspection.Config{
 		Host: u.config.Host, Data: u.config.Data, Needed: disk.SpaceLeast, Disk: u.disk, Store: u.store, Facts: u.facts, Updater: asked{u},
-		Remote: u.remote, Space: space, Log: u.log,
+		Remote: u.remote, Space: space, Turns: reads, Log: u.log,
 	})
 	conductor := newConductor(u, space, inspector)
 	lower.run("answerer", u.answerer().Run)

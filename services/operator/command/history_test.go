@@ -91,6 +91,7 @@ func TestHistoryCommand_OfOneKeyOverManyPieces(t *testing.T) {
 
 // Following shows each update once, in order, and ends without an error when it is told to.
 func TestHistoryCommand_Follows(t *testing.T) {
+	t.Setenv("HOTPAIR_HTTP_TOKEN", operatortest.Token)
 	last := uint64(95)
 	asked := 0
 	at := "--http=http://" + serve(t, &chronicle{grows: func() uint64 {

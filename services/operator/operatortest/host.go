@@ -140,7 +140,10 @@ func (h *Host) Doctor(context.Context) (operator.Diagnosis, error) {
 	return h.Decided.Diagnosis, h.Err
 }
 
-func (h *Host) Explain(context.Context) (operator.Explanation, error) {
+func (h *Host) Explain(ctx context.Context) (operator.Explanation, error) {
+	if err := h.block(ctx); err != nil {
+		return operator.Explanation{}, err
+	}
 	h.Mu.Lock()
 	defer h.Mu.Unlock()
 	return h.Decided.Explained, h.Err
@@ -192,17 +195,26 @@ func (h *Host) Status(context.Context) operator.Status {
 func (h *Host) Right() lease.Right { h.Mu.Lock(); defer h.Mu.Unlock(); return h.Holds }
 
 func (h *Host) History(ctx context.Context, _ operator.Caller, r bus.HistoryRequest) (bus.HistoryPage, error) {
-	if h.Blocking != nil {
-		select {
-		case <-h.Blocking:
-		case <-ctx.Done():
-			return bus.HistoryPage{}, ctx.Err()
-		}
+	if err := h.block(ctx); err != nil {
+		return bus.HistoryPage{}, err
 	}
 	h.Mu.Lock()
 	defer h.Mu.Unlock()
 	h.Asked = r
 	return h.Page, h.Err
+}
+
+// block waits until the test lets go, if it holds anybody.
+func (h *Host) block(ctx context.Context) error {
+	if h.Blocking == nil {
+		return nil
+	}
+	select {
+	case <-h.Blocking:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func (h *Host) Switchover(_ context.Context, c operator.Caller, _ operator.None) (operator.Switchover, error) {

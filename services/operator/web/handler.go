@@ -1,9 +1,13 @@
 package web
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"reflect"
+	"time"
+
+	"golang.org/x/sync/semaphore"
 
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/operator"
@@ -17,6 +21,8 @@ const (
 	maxCalls    = 32
 	maxFrom     = 24
 	maxReserved = 8
+	// turnWithin is how long a call that costs much waits for another of its kind to be done.
+	turnWithin = 2 * time.Second
 )
 
 // handler answers HTTP for a Host.
@@ -33,6 +39,7 @@ type handler struct {
 	names   []string
 	calls   *places
 	streams *places
+	turns   map[string]*semaphore.Weighted // of what costs much, by name
 }
 
 // route is what one path does. do writes the answer itself or returns an error, not both.
@@ -76,8 +83,14 @@ func NewHandler(c ServerConfig) http.Handler {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
+	turns := map[string]*semaphore.Weighted{}
+	for _, s := range c.Operations.Served() {
+		if s.Costly {
+			turns[s.Name] = semaphore.NewWeighted(1)
+		}
+	}
 	return &handler{
-		host: c.Host, backups: c.Backups, flow: c.Live, routes: routes(c.Operations.Served()), clock: c.Clock, log: c.Log, token: c.Token, pages: c.Pages, names: c.Names,
+		turns: turns, host: c.Host, backups: c.Backups, flow: c.Live, routes: routes(c.Operations.Served()), clock: c.Clock, log: c.Log, token: c.Token, pages: c.Pages, names: c.Names,
 		origin: http.NewCrossOriginProtection(), calls: newPlaces(maxCalls, maxFrom, maxReserved), streams: newPlaces(maxStreams, maxStreamsFrom, maxReserved),
 	}
 }
@@ -104,7 +117,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, r, &operator.Problem{Type: operator.ProblemType + "origin", Title: "Refused for this origin", Status: http.StatusForbidden, Detail: err.Error()})
 		return
 	}
-	if err := h.authorize(r); err != nil {
+	if err := h.authorize(r, rt.Info); err != nil {
 		h.log.Warn("refused a call without the token", "from", r.RemoteAddr, "path", r.URL.Path)
 		w.Header().Set("WWW-Authenticate", "Bearer")
 		writeProblem(w, r, operator.NewProblem(err))
@@ -114,7 +127,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !rt.check {
 		leave := h.calls.take(r, h.holdsToken(r))
 		if leave == nil {
-			writeProblem(w, r, &operator.Problem{Type: operator.ProblemType + "busy", Title: "Too many calls at the same time", Status: http.StatusTooManyRequests, Detail: "who has the token has a place of its own"})
+			writeProblem(w, r, busy("who has the token has a place of its own"))
 			return
 		}
 		defer leave()
@@ -123,6 +136,25 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := rt.do(h, w, r); err != nil {
 		writeProblem(w, r, operator.NewProblem(err))
 	}
+}
+
+// busy is the problem of a call for which there is no room now.
+func busy(detail string) *operator.Problem {
+	return &operator.Problem{Type: operator.ProblemType + "busy", Title: "Too many calls at the same time", Status: http.StatusTooManyRequests, Detail: detail}
+}
+
+// turn waits until no other call of a costly operation is under way; leave ends its turn.
+func (h *handler) turn(ctx context.Context, o operator.Info) (leave func(), err error) {
+	one := h.turns[o.Name]
+	if one == nil {
+		return func() {}, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, turnWithin)
+	defer cancel()
+	if one.Acquire(ctx, 1) != nil {
+		return nil, busy(o.Name + " is being answered to somebody else, and costs the host so much that this is done one at a time; ask again")
+	}
+	return func() { one.Release(1) }, nil
 }
 
 func (h *handler) holdsRight() bool {

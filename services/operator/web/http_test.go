@@ -113,7 +113,7 @@ func TestHistory_MalformedQuery_IsRefused(t *testing.T) {
 
 func TestHistory_UpdaterDown_SaysSo(t *testing.T) {
 	s := serve(t, &operatortest.Host{Err: fmt.Errorf("%w: the updater is restarting", operator.ErrUnavailable)})
-	_, err := operator.CallHistory.Ask(t.Context(), operator.NewClient("http://"+s.Address()), bus.HistoryRequest{})
+	_, err := operator.CallHistory.Ask(t.Context(), operator.NewClient("http://"+s.Address()).WithToken(operatortest.Token), bus.HistoryRequest{})
 	if !errors.Is(err, operator.ErrUnavailable) || err.Error() != "the updater is restarting" {
 		t.Errorf("History = %v, want ErrUnavailable", err)
 	}
@@ -198,7 +198,7 @@ func TestHandler_FullOfCalls_StillAnswersHealthChecks(t *testing.T) {
 	answers := make(chan error, maxFrom+1)
 	for range maxFrom + 1 {
 		group.Go(func() {
-			_, err := operator.CallHistory.Ask(t.Context(), c, bus.HistoryRequest{})
+			_, err := operator.CallExplain.Ask(t.Context(), c, operator.None{})
 			answers <- err
 		})
 	}

@@ -4,11 +4,12 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
-	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/operatortest"
 )
@@ -35,7 +36,7 @@ func TestFault_C12_AnOperatorFindsAPlace(t *testing.T) {
 	for range 64 {
 		all.Go(func() {
 			w := &answered{done: make(chan int, 1)}
-			handler.ServeHTTP(w, newRequest(operator.CallHistory.Path, "127.0.0.1:9").WithContext(ctx))
+			handler.ServeHTTP(w, newRequest(operator.CallExplain.Path, "127.0.0.1:9").WithContext(ctx))
 			if <-w.done == http.StatusTooManyRequests {
 				refused <- struct{}{}
 			}
@@ -77,7 +78,7 @@ func TestFault_C12_ACommandTriesAgainWithItsToken(t *testing.T) {
 	var all sync.WaitGroup
 	for range maxFrom {
 		all.Go(func() {
-			_, _ = operator.CallHistory.Ask(ctx, operator.NewClient("http://"+address), bus.HistoryRequest{Limit: 1})
+			_, _ = operator.CallExplain.Ask(ctx, operator.NewClient("http://"+address), operator.None{})
 		})
 	}
 	deadline := time.Now().Add(10 * time.Second)
@@ -118,6 +119,41 @@ func TestFault_C12_ConnectionsAreBounded(t *testing.T) {
 			t.Fatalf("one of the oldest is open still: %v", err)
 		}
 	}
+}
+
+// Anybody who reached a host had it search its history, or try its disk and ask its terminals, as often at once as there are calls:
+// whoever asks for what costs much shows the token, and one is done at a time.
+func TestFault_C11_WhatCostsMuchNeedsTheTokenAndItsTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &operatortest.Host{Now: operatortest.Paired(), Blocking: make(chan struct{})}
+		handler := NewHandler(configOf(h))
+		for _, o := range []operator.Info{operator.CallHistory.Info(), operator.CallDiverged.Info(), operator.CallDoctor.Info()} {
+			for _, method := range []string{http.MethodGet, http.MethodHead} {
+				w := operatortest.Request(handler, method, o.Path, "", map[string]string{"Authorization": ""})
+				if p := operatortest.WantProblem(t, w, http.StatusUnauthorized); !strings.Contains(p.Detail, "asks for much") {
+					t.Errorf("%s %s without the token: %+v", method, o.Path, p)
+				}
+			}
+		}
+		first := make(chan int)
+		go func() {
+			first <- operatortest.Request(handler, http.MethodGet, operator.CallHistory.Path, "", nil).Code
+		}()
+		synctest.Wait()
+		if p := operatortest.WantProblem(t, operatortest.Request(handler, http.MethodGet, operator.CallHistory.Path+"?key=x", "", nil), http.StatusTooManyRequests); !strings.Contains(p.Detail, "one at a time") {
+			t.Errorf("a second search: %+v", p)
+		}
+		if w := operatortest.Request(handler, http.MethodGet, operator.CallDoctor.Path, "", nil); w.Code != http.StatusOK {
+			t.Errorf("what is another thing waits for a search: %d", w.Code)
+		}
+		close(h.Blocking)
+		if code := <-first; code != http.StatusOK {
+			t.Errorf("the first search: %d", code)
+		}
+		if w := operatortest.Request(handler, http.MethodGet, operator.CallHistory.Path, "", nil); w.Code != http.StatusOK {
+			t.Errorf("a search after it: %d", w.Code)
+		}
+	})
 }
 
 func isTimeout(err error) bool {

@@ -61,7 +61,7 @@ func TestOpenAPI_IsWhatRoutesAndTypesSay(t *testing.T) {
 	document := object{
 		"openapi": "3.1.0",
 		"info": object{"title": "hotpair", "version": "1",
-			"description": "Status and control of one host of a pair. Reading is open to whoever reaches the address; what changes something carries the host's token. Either host may be asked: a standby forwards what only the active can do."},
+			"description": "Status and control of one host of a pair. Reading is open to whoever reaches the address; what changes something, or reads much, carries the host's token. Either host may be asked: a standby forwards what only the active can do."},
 		"paths": paths,
 		"components": object{
 			"schemas":         d.schemas,
@@ -183,8 +183,10 @@ func (d *describer) operation(info operator.Info) object {
 		"operationId": operationID(info.Method, info.Path), "summary": info.Says, "parameters": parameters,
 		"responses": object{"200": object{"description": "Done.", "content": content}, "default": problem},
 	}
-	if info.Method != http.MethodGet {
+	if info.NeedsToken() {
 		made["security"] = []object{{"token": []string{}}}
+	}
+	if info.Method != http.MethodGet {
 		if info.Request.NumField() > 0 {
 			made["requestBody"] = object{"content": object{"application/json": object{"schema": d.schema(info.Request)}}}
 		}

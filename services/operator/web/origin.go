@@ -75,16 +75,17 @@ func isNumberOrLocal(host string) bool {
 	return err == nil || strings.EqualFold(name, "localhost")
 }
 
-// authorize lets a call pass that reads, or that carries the token. Reading is open to whoever reaches the address, as
-// health checks and scrapers need it; what changes something must come from somebody who can read the host's files.
-func (h *handler) authorize(r *http.Request) error {
-	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+// authorize lets a call pass that reads little, or that carries the token. Such reading is open to whoever reaches the address, as
+// health checks and scrapers need it; what changes something, or costs the host much, must come from somebody who can read the host's files.
+func (h *handler) authorize(r *http.Request, o operator.Info) error {
+	if !o.NeedsToken() || h.holdsToken(r) {
 		return nil
 	}
-	if h.holdsToken(r) {
-		return nil
+	why := "changes something"
+	if o.Costly {
+		why = "asks for much"
 	}
-	return fmt.Errorf("%w: whoever changes something must show the host's token (Authorization: Bearer …). The token is the file %s in the host's data directory, which the host's own user may read: run the command as that user or root, with HOTPAIR_DATA set unless /etc/hotpair/host.env says it, or give the token by HOTPAIR_HTTP_TOKEN", operator.ErrToken, operator.TokenFile)
+	return fmt.Errorf("%w: whoever %s must show the host's token (Authorization: Bearer …). The token is the file %s in the host's data directory, which the host's own user may read: run the command as that user or root, with HOTPAIR_DATA set unless /etc/hotpair/host.env says it, or give the token by HOTPAIR_HTTP_TOKEN", operator.ErrToken, why, operator.TokenFile)
 }
 
 // holdsToken reports whether a call carries the token.

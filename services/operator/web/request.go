@@ -79,6 +79,11 @@ func (h *handler) operate(s registry.Served, w http.ResponseWriter, r *http.Requ
 	if err != nil {
 		return err
 	}
+	leave, err := h.turn(r.Context(), s.Info)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	ctx, cancel := context.WithTimeout(r.Context(), s.Within)
 	defer cancel()
 	if s.Role == operator.View {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/updater/turns"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/facts"
 )
@@ -61,6 +62,7 @@ type Config struct {
 	Updater Updater
 	Remote  Remote
 	Space   Keeper
+	Turns   turns.Turns // of what reads much
 	Log     *slog.Logger
 }
 
@@ -69,12 +71,11 @@ type Inspector struct {
 	config   Config
 	verifier *verifier // compares both databases beside all orders
 	backups  *backups
-	turns    turns // of what reads much
 }
 
 // New makes an Inspector. Run has it compare, Close ends the backups that are under way.
 func New(c Config) *Inspector {
-	return &Inspector{config: c, verifier: newVerifier(c), backups: newBackups(c), turns: newTurns()}
+	return &Inspector{config: c, verifier: newVerifier(c), backups: newBackups(c)}
 }
 
 // Answer has what main asks answered, each call in a goroutine of the group. An answer is bounded by itself, and outlives no
@@ -84,10 +85,10 @@ func (i *Inspector) Answer(r *bus.Router, group bus.Group) {
 	bus.CallExamine.HandleIn(ctx, r, group, i.examine)
 	bus.CallAudit.HandleIn(ctx, r, group, i.audit)
 	bus.CallHistory.HandleIn(ctx, r, group, func(ctx context.Context, q bus.HistoryRequest) (bus.HistoryPage, error) {
-		return inTurn(ctx, i.turns, func(ctx context.Context) (bus.HistoryPage, error) { return historyPage(ctx, i.config.Store, q) })
+		return turns.Take(ctx, i.config.Turns, func(ctx context.Context) (bus.HistoryPage, error) { return historyPage(ctx, i.config.Store, q) })
 	})
 	bus.CallAside.HandleIn(ctx, r, group, func(ctx context.Context, q bus.AsideRequest) (bus.AsidePage, error) {
-		return inTurn(ctx, i.turns, func(context.Context) (bus.AsidePage, error) { return asideOf(i.config.Data, q) })
+		return turns.Take(ctx, i.config.Turns, func(context.Context) (bus.AsidePage, error) { return asideOf(i.config.Data, q) })
 	})
 	bus.CallForgetAside.HandleIn(ctx, r, group, func(_ context.Context, q bus.ForgetAside) (bus.AsideForgotten, error) { return i.forgetAside(q) })
 	bus.CallVerify.HandleIn(ctx, r, group, i.verifier.begin)

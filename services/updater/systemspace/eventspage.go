@@ -1,11 +1,14 @@
 package systemspace
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/storage"
 )
 
@@ -20,19 +23,25 @@ const (
 	pinnedAlarms = 64
 )
 
-// eventsOf answers bus.EventsRequest from what is committed, in either role.
-func eventsOf(s Viewer, q bus.EventsRequest) (bus.EventsPage, error) {
+// eventsOf answers bus.EventsRequest from what is committed, in either role. Between two views it rests as long as the last one took.
+func eventsOf(ctx context.Context, s Viewer, q bus.EventsRequest) (bus.EventsPage, error) {
 	page := eventsReader{q: q, limit: q.Limit}
 	if page.limit <= 0 || page.limit > bus.MaxEvents {
 		page.limit = bus.MaxEvents
 	}
 	for done := false; !done; {
+		began := time.Now()
 		err := s.View(func(r *storage.Reader) (err error) {
 			done, err = page.read(r)
 			return err
 		})
 		if err != nil {
 			return bus.EventsPage{Events: []bus.Event{}}, err
+		}
+		if !done {
+			if err := pace.Rest(ctx, time.Since(began)); err != nil {
+				return bus.EventsPage{Events: []bus.Event{}}, err
+			}
 		}
 	}
 	return page.result(), nil

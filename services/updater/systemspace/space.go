@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/updater/turns"
 	"github.com/hotpair/hotpair/storage"
 )
 
@@ -33,15 +34,16 @@ type Space struct {
 	store      Viewer
 	committer  Committer
 	eventsMost uint64 // events that the log keeps
+	turns      turns.Turns
 
 	tables  *semaphore.Weighted // one change of the table of terminals at a time
 	records *semaphore.Weighted // one change of the event log at a time
 }
 
-// New gives the key space in a store. Its event log keeps so many events, one at least.
-func New(store Viewer, committer Committer, events int) *Space {
+// New gives the key space in a store. Its event log keeps so many events, one at least; who searches it takes turns.
+func New(store Viewer, committer Committer, events int, reads turns.Turns) *Space {
 	return &Space{
-		store: store, committer: committer, eventsMost: uint64(max(events, 1)),
+		store: store, committer: committer, eventsMost: uint64(max(events, 1)), turns: reads,
 		tables: semaphore.NewWeighted(1), records: semaphore.NewWeighted(1),
 	}
 }
@@ -51,9 +53,17 @@ func New(store Viewer, committer Committer, events int) *Space {
 func (s *Space) Answer(r *bus.Router, group bus.Group) {
 	ctx := context.Background()
 	bus.CallRecord.HandleIn(ctx, r, group, s.record)
-	bus.CallEvents.HandleIn(ctx, r, group, func(_ context.Context, q bus.EventsRequest) (bus.EventsPage, error) { return eventsOf(s.store, q) })
+	bus.CallEvents.HandleIn(ctx, r, group, s.events)
 	bus.CallTable.HandleIn(ctx, r, group, func(_ context.Context, q bus.TableRequest) (bus.TablePage, error) { return tableOf(s.store, q) })
 	bus.CallTableChange.HandleIn(ctx, r, group, s.changeTable)
+}
+
+// events gives a page of the log. One that is searched for takes its turn; a plain one is small, and main needs those itself.
+func (s *Space) events(ctx context.Context, q bus.EventsRequest) (bus.EventsPage, error) {
+	if q.Kind == "" && q.Since.IsZero() {
+		return eventsOf(ctx, s.store, q)
+	}
+	return turns.Take(ctx, s.turns, func(ctx context.Context) (bus.EventsPage, error) { return eventsOf(ctx, s.store, q) })
 }
 
 // Submit has operations committed in the pair's own key space, as one update in a frame like any other, and returns its

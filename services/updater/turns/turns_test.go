@@ -1,4 +1,4 @@
-package inspection
+package turns
 
 import (
 	"context"
@@ -14,13 +14,13 @@ import (
 // solo. However many ask, one is looked for at a time; who waited long enough is told to ask again, and nobody waits for ever.
 func TestFault_C11_ReadsOfMuchTakeTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		turns := newTurns()
+		turns := New()
 		var now, most, done, refused atomic.Int32
 		var all sync.WaitGroup
 		began := time.Now()
 		for range 64 {
 			all.Go(func() {
-				_, err := inTurn(t.Context(), turns, func(context.Context) (int, error) {
+				_, err := Take(t.Context(), turns, func(context.Context) (int, error) {
 					if n := now.Add(1); n > most.Load() {
 						most.Store(n)
 					}
@@ -45,11 +45,11 @@ func TestFault_C11_ReadsOfMuchTakeTurns(t *testing.T) {
 		if done.Load() < 15 || done.Load()+refused.Load() != 64 {
 			t.Errorf("%d answered, %d told to ask again", done.Load(), refused.Load())
 		}
-		if took := time.Since(began); took > turnWithin+time.Second {
+		if took := time.Since(began); took > Within+time.Second {
 			t.Errorf("the last one waited %s", took)
 		}
 		// The turn is free again.
-		if _, err := inTurn(t.Context(), turns, func(context.Context) (int, error) { return 0, nil }); err != nil {
+		if _, err := Take(t.Context(), turns, func(context.Context) (int, error) { return 0, nil }); err != nil {
 			t.Error(err)
 		}
 	})

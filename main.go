@@ -27,6 +27,7 @@ import (
 	"github.com/hotpair/hotpair/services/mainprocess"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/command"
+	"github.com/hotpair/hotpair/services/operator/offline"
 	"github.com/hotpair/hotpair/services/process"
 	"github.com/hotpair/hotpair/services/supervisor"
 	"github.com/hotpair/hotpair/services/terminal"
@@ -91,15 +92,15 @@ func commands() *cobra.Command {
 	root.SetHelpCommand(help())
 	root.AddCommand(local.Command(), simulator.Command())
 	root.AddCommand(command.Commands()...)
-	root.AddCommand(command.BackupCommands(archive.Files{})...)
+	root.AddCommand(with(command.BackupCommand(archive.Files{}), offline.CheckCommand(archive.Files{})), offline.RestoreCommand(archive.Files{}))
 	root.AddCommand(
 		supervisorCommand(),
-		serve("main", "Decide who serves, and run the host's processes (started by supervisor)", hostName, mainprocess.Run),
+		serve("main", "Decide who serves, and run the host's processes (started by supervisor)", hostName, decide),
 		serve("updater", "Write the database and replicate it (started by main)", updaterName, update),
 		serve("terminal-if", "Dial the terminals and relay their requests (started by main)", relayName, terminalif.Run),
 		businessCommand(),
 		serve("witness", "Keep the pair record, on a third machine", nobody[config.Witness], witness.Run),
-		serve("terminal", "Be the agent at a terminal", nobody[config.Terminal], terminal.Run),
+		with(serve("terminal", "Be the agent at a terminal", nobody[config.Terminal], terminal.Run), offline.ReadmitCommand()),
 		&cobra.Command{
 			Use: "version", Short: "Print what runs", Args: cobra.NoArgs,
 			RunE: func(cmd *cobra.Command, _ []string) error {
@@ -132,6 +133,12 @@ func serve[T settings, P config.Spec[T]](name, short string, host func(T) string
 	}
 }
 
+// with adds commands below one.
+func with(c *cobra.Command, below ...*cobra.Command) *cobra.Command {
+	c.AddCommand(below...)
+	return c
+}
+
 // supervisorCommand is the supervisor, which passes on what everything below it logs.
 func supervisorCommand() *cobra.Command {
 	c := serve[config.Host]("supervisor", "Run a host: start its main and watch it", hostName, nil)
@@ -142,6 +149,15 @@ func supervisorCommand() *cobra.Command {
 		})
 	}
 	return c
+}
+
+// decide runs main. Whether its data were restored, and nobody has said what they are to be, it must know before anything else.
+func decide(ctx context.Context, c config.Host, log *slog.Logger) error {
+	restored, err := archive.Restored(c.Data)
+	if err != nil {
+		log.Warn("what is on disk can't be read; the updater will say so too, and nobody serves without it", "error", err)
+	}
+	return mainprocess.RunOn(ctx, c, log, mainprocess.Ground{Restored: restored})
 }
 
 // updaterMemory is what an updater may have before garbage is collected as often as usual, in bytes: it lives on some MB,

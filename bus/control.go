@@ -2,6 +2,7 @@ package bus
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/hotpair/hotpair/services/evidence"
@@ -45,6 +46,21 @@ type Facts struct {
 	Position      position.Position `json:"position"`         // end of the journal
 	Inconsistent  bool              `json:"inconsistent"`     // in the middle of a copy: never promotable
 	Empty         bool              `json:"empty"`            // holds no update and belongs to no pair
+	Restored      *Restored         `json:"restored,omitempty"`
+}
+
+// Restored says of which backup a host's data are, while no operator has said what they are to be.
+type Restored struct {
+	Position position.Position `json:"position"` // of the last update in it
+	Time     time.Time         `json:"time"`     // of that update
+	From     string            `json:"from"`     // host that it was read on
+	Made     time.Time         `json:"made"`     // when, on that host's wall clock
+}
+
+// Sentence says what the host does, and what ends that.
+func (r Restored) Sentence(host string) string {
+	return fmt.Sprintf("%s was restored from a backup of %s at position %s (%s UTC) and does nothing outward until that is finished: stop it, then hotpair restore finish --replaces or --as-copy",
+		host, r.From, r.Position, r.Time.UTC().Format(time.DateTime))
 }
 
 // Note orders the updater to write durable facts. Zero fields stay as they are.

@@ -10,7 +10,6 @@ var notInPlace = map[string]string{
 	"services/durable/durable.go":               "it is what everybody else uses",
 	"services/operator/operatortest/samples.go": "for tests",
 	"services/role/explore/main.go":             "a profile",
-	"storage/backup/restore.go":                 "directories; it syncs their parent",
 }
 
 // A file was written, renamed and not fsynced, and a power failure left it empty. Seven others were made in the same way, each by

@@ -126,6 +126,9 @@ var rules = []rule{
 	{"only main.go has the command line",
 		but(all, within(".", "services/operator/command")),
 		within("services/operator/command")},
+	{"the part of it that asks no host stands alone; who knows the files brings it",
+		but(all, within(".", "services/operator/command", "services/operator/offline", "services/updater/archive", "simulator")),
+		within("services/operator/offline")},
 	{"the host of tests is for tests",
 		all,
 		within("services/operator/operatortest")},
@@ -152,7 +155,7 @@ var rules = []rule{
 		within("github.com/boltdb/bolt")},
 	{"what stands in the database file, and what will, is the store's own affair",
 		but(all, within("storage")),
-		within("storage/format", "storage/layout", "storage/overlay", "storage/pages")},
+		within("storage/format", "storage/layout", "storage/overlay", "storage/pages", "storage/place")},
 	{"how things are written down knows nothing of what is written",
 		within("storage/format"),
 		but(ours, words)},
@@ -164,7 +167,12 @@ var rules = []rule{
 		but(ours, func(i string) bool { return words(i) || within("storage/format")(i) })},
 	{"facts and what was set aside are files beside the database",
 		within("storage/facts", "storage/aside"),
-		but(ours, func(i string) bool { return words(i) || within("storage/format", "storage/history")(i) })},
+		but(ours, func(i string) bool {
+			return words(i) || within("storage/format", "storage/history", "storage/place")(i)
+		})},
+	{"how data come into a directory knows nothing of the data",
+		within("storage/place"),
+		but(ours, words)},
 	{"the layout knows the history, the overlay the layout, and neither who uses them",
 		within("storage/layout", "storage/overlay"),
 		but(ours, func(i string) bool {

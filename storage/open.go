@@ -16,6 +16,7 @@ import (
 	"github.com/hotpair/hotpair/storage/layout"
 	"github.com/hotpair/hotpair/storage/overlay"
 	"github.com/hotpair/hotpair/storage/pages"
+	"github.com/hotpair/hotpair/storage/place"
 )
 
 // Open opens or creates the store in dir. It takes the directory's file lock first. The error is ErrLocked,
@@ -26,7 +27,7 @@ func Open(dir string, o Options) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open storage: %w", err)
 	}
-	lock, err := lockDirectory(dir)
+	lock, _, err := lockDirectory(dir)
 	if err != nil {
 		return nil, fmt.Errorf("open storage: %w", err)
 	}
@@ -39,6 +40,9 @@ func Open(dir string, o Options) (*Store, error) {
 
 // openLocked is Open once the directory is ours.
 func (s *Store) openLocked() error {
+	if err := place.Whole(s.dir); err != nil {
+		return err
+	}
 	path := s.path()
 	// What was being made when a process died was never in use.
 	if err := os.Remove(path + ".new"); err != nil && !errors.Is(err, fs.ErrNotExist) {

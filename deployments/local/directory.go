@@ -80,8 +80,12 @@ func (d *directory) open() error {
 		return fmt.Errorf("directory: %w", err)
 	}
 	_, err = os.Stat(d.join(planFile))
-	if errors.Is(err, os.ErrNotExist) && len(entries) > 0 {
-		return fmt.Errorf("%w: %s holds other files (%s): name a new or empty directory with --dir", ErrForeign, d.path, entries[0].Name())
+	for _, e := range entries {
+		// What a file system has of its own, and what a start that was cut off has left, is not somebody else's.
+		ours := e.Name() == "lost+found" || e.Name() == lockFile || durable.InTheMaking(e.Name())
+		if errors.Is(err, os.ErrNotExist) && !ours {
+			return fmt.Errorf("%w: %s holds other files (%s): name a new or empty directory with --dir", ErrForeign, d.path, e.Name())
+		}
 	}
 	if err := d.takeLock(); err != nil {
 		return err

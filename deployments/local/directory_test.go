@@ -155,3 +155,19 @@ func TestPlan_HostsGetWhatTheyNeedAndTheClustersSettings(t *testing.T) {
 		t.Errorf("%v, %v", info, err)
 	}
 }
+
+// TestFault_B10_ClusterDirectoryOfAFileSystem: a directory in which a start was cut off before its plan was written was refused for good,
+// because of the lock that it had left; so was a file system of its own, because of its lost+found.
+func TestFault_B10_ClusterDirectoryOfAFileSystem(t *testing.T) {
+	dir := t.TempDir()
+	if err := errors.Join(os.Mkdir(filepath.Join(dir, "lost+found"), 0o700), os.WriteFile(filepath.Join(dir, lockFile), []byte("1\n"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	d, err := claim(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.release(); err != nil {
+		t.Error(err)
+	}
+}

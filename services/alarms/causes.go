@@ -54,6 +54,7 @@ type Facts struct {
 	Unsaved   error             // why events are not kept on disk
 	Clocks    clocks.Difference // between the wall clocks of the hosts; zero when it is not known
 	Built     time.Time         // when this program was; zero when it does not know
+	Held      string            // why the host does nothing outward; "" for one that does what it is for
 }
 
 // ProcessFacts are the facts of one process of the host.
@@ -76,6 +77,9 @@ func judge(f Facts, lately recent, nearlyFull bool) map[string]string {
 	v := f.View
 	list := map[string]string{}
 	add := func(id, format string, a ...any) { list[id] = fmt.Sprintf(format, a...) }
+	if f.Held != "" {
+		add(Restored, "%s", f.Held)
+	}
 	switch {
 	case f.WentBack != "":
 		add(WitnessWentBack, "%s", f.WentBack)

@@ -22,6 +22,7 @@ var causes = map[string]func(n int) Facts{
 		v.Peer = role.PeerView{Member: role.Member{Host: "b"}, Role: role.Active, Serving: true, Epoch: 8}
 		return Facts{View: v}
 	},
+	Restored: func(int) Facts { return Facts{Held: "a was restored from a backup"} },
 	OtherPair: func(int) Facts {
 		return Facts{View: role.View{Foreign: "the witness keeps the record of another pair"}}
 	},

@@ -11,6 +11,7 @@ import (
 const (
 	UpdatesLost     = "updates-lost"
 	TwoActives      = "two-actives"
+	Restored        = "restored"
 	OtherPair       = "other-pair"
 	PeerRefuses     = "peer-refuses"
 	EpochAhead      = "epoch-ahead"
@@ -64,6 +65,8 @@ func Table() []Kind {
 			Remedy: "Find out with hotpair history and the receipts named here what is missing, repeat those requests, then hotpair alarms ack updates-lost."},
 		{ID: TwoActives, Severity: bus.Critical, Calm: 5 * time.Second,
 			Remedy: "Stop the host with the lower epoch; hotpair explain on both says what each rests on."},
+		{ID: Restored, Severity: bus.Critical,
+			Remedy: "Find out whether the pair that the backup is of is alive; then stop this host and say with hotpair restore finish what it is to be."},
 		{ID: OtherPair, Severity: bus.Critical,
 			Remedy: "Point HOTPAIR_PEER_LINK and HOTPAIR_WITNESS of both hosts at each other and at the same witness; a replaced host needs hotpair admit."},
 		{ID: PeerRefuses, Severity: bus.Critical, After: 2 * time.Second, Calm: 2 * time.Second,

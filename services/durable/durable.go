@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // making is what the name of a file in the making ends with.
@@ -151,6 +152,28 @@ func MakeDir(dir string) error {
 	return SyncDir(parent)
 }
 
+// Own gives a file that root has made to the owner of the directory that it stands in: a command of root would keep the user out
+// that a host runs as. For everybody else, and where the owners are the same, it does nothing.
+func Own(f *os.File) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	dir, err := os.Stat(filepath.Dir(f.Name()))
+	if err != nil {
+		return err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	wanted, known := dir.Sys().(*syscall.Stat_t)
+	has, also := info.Sys().(*syscall.Stat_t)
+	if !known || !also || has.Uid == wanted.Uid && has.Gid == wanted.Gid {
+		return nil
+	}
+	return f.Chown(int(wanted.Uid), int(wanted.Gid))
+}
+
 // disk is what the steps need of a file system. Tests stop the machine between any two of them.
 type disk interface {
 	Open(path string) (file, error)
@@ -171,9 +194,18 @@ type file interface {
 type machine struct{}
 
 func (machine) Open(path string) (file, error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	// Whoever may write to the directory can't lead root elsewhere by a symbolic link.
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, err
+	}
+	return owned(f)
+}
+
+// owned gives a file to whom the directory belongs, or closes it.
+func owned(f *os.File) (file, error) {
+	if err := Own(f); err != nil {
+		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
 }
@@ -183,7 +215,11 @@ func (machine) OpenOneOf(dir, pattern string) (file, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	return f, f.Name(), nil
+	to, err := owned(f)
+	if err != nil {
+		return nil, "", errors.Join(err, os.Remove(f.Name()))
+	}
+	return to, f.Name(), nil
 }
 
 func (machine) Rename(from, to string) error { return os.Rename(from, to) }

@@ -28,7 +28,8 @@ func (h *host) Facts() alarms.Facts {
 	for _, p := range h.processes.States() {
 		f.Processes = append(f.Processes, alarms.ProcessFacts{Name: p.Name, Restarts: p.Restarts, GaveUp: p.GaveUp, Last: p.Trouble})
 	}
-	if h.record.Own == nil {
+	f.Held = h.run.held.why(h.config.Host)
+	if h.record.Own == nil && f.Held == "" { // which asks no witness
 		w := h.record.Status()
 		f.Witness = &alarms.WitnessFacts{Address: h.config.Witness, Reachable: w.Reachable, Problem: w.Problem}
 	}

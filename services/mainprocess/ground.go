@@ -21,6 +21,9 @@ type Ground struct {
 	Start process.Starter
 	// Overseer watches this main.
 	Overseer Overseer
+	// Restored is not nil when the host's data were restored from a backup and nobody has said what they are to be. Main does
+	// nothing outward then: it dials no other host, no witness and no terminal, runs its updater only, and answers operators.
+	Restored *bus.Restored
 }
 
 // Overseer is who watches main: its supervisor. Run tells it while alive says so that main does what it is for, until ctx

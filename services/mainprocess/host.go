@@ -3,6 +3,7 @@ package mainprocess
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -43,6 +44,30 @@ type host struct {
 	*performer
 }
 
+// hold is what keeps a main from all that is outward: data that were restored and not finished.
+type hold struct {
+	by    *bus.Restored      // nil: nothing does
+	found chan *bus.Restored // by the updater, although nothing held main at its start
+}
+
+// why says what holds main back, "" for nothing.
+func (h hold) why(host string) string {
+	if h.by == nil {
+		return ""
+	}
+	return h.by.Sentence(host)
+}
+
+// watch ends a main whose data turn out to be restored: its next run is held.
+func (h hold) watch(ctx context.Context, host string) error {
+	select {
+	case r := <-h.found:
+		return errors.New(r.Sentence(host))
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // run is this run of main.
 type run struct {
 	incarnation uint64
@@ -50,6 +75,7 @@ type run struct {
 	started     time.Time
 	wall        func() time.Time // the host's clock for people
 	built       time.Time        // when this program was; zero when it does not know
+	held        hold
 }
 
 // stepped runs on the driver's goroutine after each step: it renews the right at terminal-if when it changed.
@@ -103,6 +129,15 @@ func (h *host) askFacts() {
 			return
 		}
 		h.learned.Wake()
+		if f.Restored != nil && h.run.held.by == nil {
+			select {
+			case h.run.held.found <- f.Restored:
+			default:
+			}
+		}
+		if f.Restored != nil || h.run.held.by != nil {
+			return // without facts the role machine does nothing
+		}
 		if h.record.Own != nil {
 			if err := h.record.Own.Load(f.Record); err != nil {
 				h.log.Error("the facts on disk are damaged: this host waits for what the other one knows", "error", err)

@@ -60,12 +60,13 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	h := &host{config: c, log: log, clock: ground.Clock, network: ground.Network, ctx: work,
-		run: run{incarnation: random64(), pid: os.Getpid(), started: ground.Wall(), wall: ground.Wall, built: clocks.Built()}}
+		run: run{incarnation: random64(), pid: os.Getpid(), started: ground.Wall(), wall: ground.Wall, built: clocks.Built(),
+			held: hold{by: ground.Restored, found: make(chan *bus.Restored, 1)}}}
 	h.blackbox = blackbox.New(blackbox.Config{Dir: c.TraceDir, Name: c.Host + "-" + bus.ProcessMain, Log: log})
 	interval := c.Lease / 8
 	h.driver = newDriver(role.New(role.Config{
 		Host: c.Host, PairID: rand.Text(), Lease: c.Lease, StandbyPatience: c.StandbyPatience, RefusedIsDead: c.RefusedIsDead,
-		Witnessless: c.Witnessless(),
+		Witnessless: c.Witnessless(), Held: h.run.held.why(c.Host),
 	}, h.clock()), h.clock, interval, log)
 	h.fitness = processes.NewFitness(h.driver)
 	h.reports = newReports(h)
@@ -102,7 +103,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	}
 	h.processes = processes.New(processes.Config{
 		Host: c, Environ: os.Environ(), Users: users, Server: server, Conn: conns.Control, Inherit: inherit, Begin: ground.Start,
-		Watcher: h, Machine: h.fitness, Log: log,
+		Watcher: h, Machine: h.fitness, Log: log, UpdaterOnly: h.run.held.by != nil,
 	})
 
 	h.peer = &peer{config: c, incarnation: h.run.incarnation, log: log, driver: h.driver, heard: &h.heard, reports: h.reports, services: h.processes,
@@ -118,8 +119,10 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	h.performer = newPerformer(h)
 	var asked sync.WaitGroup // by the other main, for operators
 	answers := h.makeOperations(work, h.peer.link.Calls(), &asked)
-	if err := h.peer.link.Start(work); err != nil {
-		return listening("HOTPAIR_LINK", err)
+	if h.run.held.by == nil {
+		if err := h.peer.link.Start(work); err != nil {
+			return listening("HOTPAIR_LINK", err)
+		}
 	}
 	defer asked.Wait()
 	defer cancel()
@@ -132,9 +135,14 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 		return outlive(running, slices.Concat(h.peer.link.Inside(), []*bus.Conn{conns.Control, conns.Traffic})...)
 	})
 	group.Go(func() error { return h.operations.Run(running) })
-	group.Go(func() error { return h.record.Run(running) })
-	group.Go(func() error { return h.learned.Run(running) })
-	group.Go(func() error { return h.peer.link.Run(running) })
+	group.Go(func() error { return h.run.held.watch(running, c.Host) })
+	if h.run.held.by == nil {
+		group.Go(func() error { return h.record.Run(running) })
+		group.Go(func() error { return h.learned.Run(running) })
+		group.Go(func() error { return h.peer.link.Run(running) })
+	} else {
+		log.Warn(h.run.held.why(c.Host))
+	}
 	group.Go(func() error { return h.measures.recorder.Run(running) })
 	group.Go(func() error { return h.blackbox.Run(running) })
 	group.Go(func() error { return h.serveHTTP(running, answers) })
@@ -164,6 +172,9 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 // leave lets the machine end this host's part: by hand-over, or by resigning.
 func (h *host) leave() {
 	h.log.Info("stopping")
+	if h.run.held.by != nil {
+		return // it has no part
+	}
 	h.driver.Give(role.StopWanted{})
 	deadline := time.NewTimer(stopDeadline(h.config.Lease))
 	defer deadline.Stop()

@@ -77,6 +77,9 @@ func (h *host) Status(context.Context) operator.Status {
 	if h.record.Own != nil {
 		s.Witness = operator.Witness{None: true, Reachable: w.Reachable, Problem: w.Problem, HeardMS: -1}
 	}
+	if s.Restored = h.run.held.by; s.Restored != nil {
+		s.Fit, s.Unfit, s.WaitingFor = false, h.run.held.why(h.config.Host), h.run.held.why(h.config.Host)
+	}
 	h.addProcesses(&s)
 	s.Audit = h.auditor.Shown()
 	s.Alarms = h.AllAlarms()

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
@@ -20,52 +19,11 @@ const (
 	TrailerBackupPosition = "Hotpair-Position"
 )
 
-// ErrBackup says that a file is no whole backup.
-var ErrBackup = errors.New("no whole backup")
-
 // BackupOutput takes the bytes of a backup in their order.
 type BackupOutput interface {
 	// Begin is told how large it will be, about, before the first byte.
 	Begin(size int64)
 	io.Writer
-}
-
-// BackupSummary is what a backup file holds.
-type BackupSummary struct {
-	File     string    `json:"file"`
-	Version  int       `json:"version"`
-	PairID   string    `json:"pair_id"`
-	From     string    `json:"from"`     // host
-	Made     time.Time `json:"made"`     // on that host's wall clock
-	Position string    `json:"position"` // the last update in it
-	Digest   string    `json:"digest"`   // of the history there
-	Time     time.Time `json:"time"`     // of that update
-	Items    int64     `json:"items"`
-	Updates  int64     `json:"updates"` // that came while it was made
-	Bytes    int64     `json:"bytes"`
-	SHA256   string    `json:"sha256"`
-}
-
-// RestoreRequest says what to restore where.
-type RestoreRequest struct {
-	File, Dir, Host string
-	// Aside moves what the directory holds beside it instead of refusing.
-	Aside bool
-}
-
-// Restored is what a restore did.
-type Restored struct {
-	BackupSummary
-	Dir      string `json:"dir"`
-	Host     string `json:"host"`
-	Identity string `json:"identity"`
-	Aside    string `json:"aside,omitempty"` // where what was in the directory is now
-}
-
-// BackupFiles knows the form of backup files. Errors: ErrBackup, ErrRefused.
-type BackupFiles interface {
-	Check(path string, progress func(float64)) (BackupSummary, error)
-	Restore(ctx context.Context, q RestoreRequest, progress func(what string, done float64)) (Restored, error)
 }
 
 // Backup writes a backup of the host's database. told is told how many bytes of how many, about, have come. Errors: those

@@ -58,6 +58,8 @@ type Status struct {
 	WaitingFor  string     `json:"waiting_for,omitempty"` // a sentence: why this host may not serve, and for whom it waits
 	Fit         bool       `json:"fit"`                   // could serve, as far as this host itself goes
 	Unfit       string     `json:"unfit,omitempty"`       // why not
+	// Restored is there while the host does nothing outward, because nobody has said what its restored data are to be.
+	Restored *bus.Restored `json:"restored,omitempty"`
 
 	Epoch         uint64   `json:"epoch"` // highest known
 	RecordVersion uint64   `json:"record_version"`

@@ -83,6 +83,8 @@ type Config struct {
 	// Elsewhere is what the other host has.
 	Elsewhere Elsewhere
 	Log       *slog.Logger
+	// UpdaterOnly: nobody is to be served, so nobody else is started.
+	UpdaterOnly bool
 }
 
 // State is one process as it is now.
@@ -115,6 +117,9 @@ func New(c Config) *Processes {
 	}
 	add(&kept{name: bus.ProcessUpdater, args: []string{"updater"},
 		environ: func(b config.Bus) []string { return config.ForUpdater(c.Environ, c.Host, b) }})
+	if c.UpdaterOnly {
+		return p
+	}
 	add(&kept{name: bus.ProcessTerminalInterface, args: []string{"terminal-if"},
 		environ: func(b config.Bus) []string { return config.ForTerminalInterface(c.Environ, c.Host, b) }})
 	for _, s := range c.Host.Business {

@@ -1,6 +1,7 @@
 package role
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -139,7 +140,7 @@ func orWord(text, other string) string {
 
 func (m *Machine) lacksFacts() string {
 	if !m.haveFacts {
-		return "the updater has not told yet what is on disk"
+		return cmp.Or(m.config.Held, "the updater has not told yet what is on disk")
 	}
 	return ""
 }

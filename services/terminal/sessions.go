@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -111,7 +112,7 @@ func (a *Agent) hello(m *nats.Msg) {
 	} else if hello.Version != bus.Version {
 		welcome.Error = fmt.Sprintf("this terminal speaks version %d, the host %d", bus.Version, hello.Version)
 	} else {
-		welcome.Error = a.strangePair(hello.PairID)
+		welcome.Error = cmp.Or(a.strangePair(hello.PairID), a.barred(hello.Host, hello.Identity))
 	}
 	a.respond(m, welcome)
 }
@@ -234,7 +235,7 @@ func (a *Agent) mayAttach(order bus.AgentAttach) error {
 	if !bus.ValidName(order.Session) || order.Epoch == 0 {
 		return fmt.Errorf("%w: it names no session or no epoch", ErrRefused)
 	}
-	if strange := a.strangePair(order.PairID); strange != "" {
+	if strange := cmp.Or(a.strangePair(order.PairID), a.barred(order.Host, order.Identity)); strange != "" {
 		return fmt.Errorf("%w: %s", ErrRefused, strange)
 	}
 	switch {

@@ -34,6 +34,7 @@ type facts struct {
 	Identity string `json:"identity"`           // of that host
 	Attach   uint64 `json:"attach"`             // counter of the last attach in that epoch
 	Counter  uint64 `json:"counter"`            // every counter up to this one may have been given to a request
+	Barred   string `json:"barred,omitempty"`   // identity of a host whose epoch a person on the spot has taken back
 	Terminal string `json:"terminal,omitempty"` // whose facts they are, in a file of many
 }
 

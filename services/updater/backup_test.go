@@ -53,7 +53,7 @@ func TestBackup_OfEitherHostWhileUpdatesGoOn(t *testing.T) {
 	for _, h := range []*host{a, b} {
 		before := h.await("something is applied", func(s bus.UpdaterState) bool { return s.Applied.Sequence > 200 }).Applied
 		path, last := h.backUp()
-		summary, err := backup.Check(path, nil)
+		summary, err := backup.Check(t.Context(), path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

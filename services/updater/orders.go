@@ -19,8 +19,13 @@ var errEpoch = errors.New("another epoch")
 func (u *updater) describe() bus.Facts {
 	f := u.facts.Get()
 	end := u.tail.End().Position
+	var restored *bus.Restored
+	if r := f.Restored; r != nil {
+		restored = &bus.Restored{Position: r.Position, Time: r.Time, From: r.From, Made: r.Made}
+	}
 	return bus.Facts{
-		Host: f.Host, Identity: f.Identity, PairID: f.PairID, Epoch: f.Epoch, RecordVersion: f.RecordVersion, Record: f.Record, Position: end,
+		Restored: restored,
+		Host:     f.Host, Identity: f.Identity, PairID: f.PairID, Epoch: f.Epoch, RecordVersion: f.RecordVersion, Record: f.Record, Position: end,
 		Note:         f.Note,
 		Inconsistent: u.inconsistent(), Empty: f.PairID == "" && end.IsZero(),
 	}

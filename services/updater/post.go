@@ -88,6 +88,8 @@ func (u *updater) serving() *term {
 // refused by the receiver.
 func (u *updater) allow(epoch uint64) error {
 	switch p := u.present(); {
+	case u.facts.Get().Restored != nil:
+		return fmt.Errorf("%w: this host was restored from a backup, and nobody has finished that", replication.ErrNotNow)
 	case p.duty == preparing:
 		return fmt.Errorf("%w: this host is taking over as epoch %d", replication.ErrNotNow, p.epoch)
 	case p.duty == serving:

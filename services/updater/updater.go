@@ -137,7 +137,9 @@ func (u *updater) run(ctx context.Context) (err error) {
 
 	lower.run("applier", u.applier.run)
 	lower.run("receiver", u.receiver.Run)
-	lower.run("remote", u.remote.Run)
+	if u.facts.Get().Restored == nil { // else nothing outward
+		lower.run("remote", u.remote.Run)
+	}
 	lower.run("journal", u.watchJournal)
 	database := newDatabase(u.store, u.serving, u.log)
 	upper.run("scans", database.run)

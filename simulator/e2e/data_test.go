@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/offline"
 	"github.com/hotpair/hotpair/simulator/pair"
 )
 
@@ -79,6 +81,9 @@ func TestData_VerifyRepairBackupRestoreTerminals(t *testing.T) {
 	if out, err := c.hotpair("restore", file, "--data", data, "--name", standby, "--aside"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+	if out, err := c.hotpair("restore", "finish", "--replaces", "--accept-loss-after", heldBy(t, file), "--data", data, "--name", standby); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
 	c.Await(healWithin, "active alone", func() bool { _, s := c.active(); return len(s.InSync) == 1 })
 	c.order("start", standby)
 	c.awaitPaired()
@@ -115,6 +120,20 @@ func TestData_VerifyRepairBackupRestoreTerminals(t *testing.T) {
 		t.Errorf("probe: %v\n%s", err, out)
 	}
 	c.compareHistories()
+}
+
+// heldBy gives the position that a backup holds.
+func heldBy(t testing.TB, file string) string {
+	t.Helper()
+	out, err := exec.Command(binary, "backup", "check", file, "--json").Output()
+	var held offline.Summary
+	if err == nil {
+		err = decodeObject(string(out), &held)
+	}
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return held.Position
 }
 
 // verify runs hotpair verify; fails is part of what it says when it ends with an error.

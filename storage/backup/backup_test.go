@@ -188,7 +188,7 @@ func TestRestore_IsTheDatabaseAtOnePosition(t *testing.T) {
 					s.flush()
 				}
 			}))
-			summary, err := Check(path, nil)
+			summary, err := Check(t.Context(), path, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -259,14 +259,14 @@ func TestRestore_TouchesNothingThatIsThere(t *testing.T) {
 		t.Errorf("into a directory with data: %v", err)
 	}
 	c.Aside = true
-	release, err := storage.LockDirectory(dir)
+	hold, err := storage.HoldDirectory(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Restore(context.Background(), c); !errors.Is(err, storage.ErrLocked) {
 		t.Errorf("into the directory of a running host: %v", err)
 	}
-	if err := release(); err != nil {
+	if err := hold.Release(); err != nil {
 		t.Fatal(err)
 	}
 	bad := write(t, append(s.back(func() {}), 'x'))
@@ -303,7 +303,7 @@ func TestCheck_RefusesEveryDamage(t *testing.T) {
 	s.grow(12)
 	s.flush()
 	good := s.back(func() { s.grow(2) })
-	if _, err := Check(write(t, good), nil); err != nil {
+	if _, err := Check(t.Context(), write(t, good), nil); err != nil {
 		t.Fatal(err)
 	}
 	look := func(content []byte) error {
@@ -338,10 +338,10 @@ func TestCheck_RefusesEveryDamage(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
 	}
-	if _, err := Check(t.TempDir(), nil); !errors.Is(err, ErrForeign) {
+	if _, err := Check(t.Context(), t.TempDir(), nil); !errors.Is(err, ErrForeign) {
 		t.Errorf("a directory: %v", err)
 	}
-	if _, err := Check(filepath.Join(t.TempDir(), "none"), nil); !errors.Is(err, os.ErrNotExist) {
+	if _, err := Check(t.Context(), filepath.Join(t.TempDir(), "none"), nil); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no file: %v", err)
 	}
 }

@@ -3,12 +3,14 @@ package backup
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
@@ -48,24 +50,27 @@ func (nothing) putEntries([]history.Stored) error { return nil }
 
 // Check reads a whole file and says what it holds. The error is ErrForeign, ErrVersion, ErrShort or ErrDamaged, with the
 // place in the file. progress, if not nil, is told how far it is, 0 to 1.
-func Check(path string, progress func(float64)) (Summary, error) {
-	return readFile(path, nothing{}, progress)
+func Check(ctx context.Context, path string, progress func(float64)) (Summary, error) {
+	return readFile(ctx, path, nothing{}, progress)
 }
 
-func readFile(path string, to sink, progress func(float64)) (Summary, error) {
-	file, err := os.Open(path)
+func readFile(ctx context.Context, path string, to sink, progress func(float64)) (Summary, error) {
+	// Without waiting: a pipe that nobody writes to is looked at, and refused, all the same.
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return Summary{}, fmt.Errorf("read backup: %w", err)
 	}
 	defer file.Close()
 	info, err := file.Stat()
-	if err != nil {
+	switch {
+	case err != nil:
 		return Summary{}, fmt.Errorf("read backup: %w", err)
-	}
-	if info.IsDir() {
+	case info.IsDir():
 		return Summary{}, fmt.Errorf("read backup: %w: %s is a directory", ErrForeign, path)
+	case !info.Mode().IsRegular():
+		return Summary{}, fmt.Errorf("read backup: %w: %s is no regular file (%s): write it into one first, it is read twice", ErrForeign, path, info.Mode().Type())
 	}
-	r := newReader(file, to)
+	r := newReader(ended{ctx, file}, to)
 	r.progress = func(at int64) {
 		if progress != nil && info.Size() > 0 {
 			progress(float64(at) / float64(info.Size()))
@@ -79,6 +84,19 @@ func readFile(path string, to sink, progress func(float64)) (Summary, error) {
 }
 
 // reader reads one backup. It never panics, whatever the bytes, and holds one record at a time.
+// ended reads until ctx ends.
+type ended struct {
+	ctx context.Context
+	in  io.Reader
+}
+
+func (e ended) Read(b []byte) (int, error) {
+	if err := e.ctx.Err(); err != nil {
+		return 0, context.Cause(e.ctx)
+	}
+	return e.in.Read(b)
+}
+
 type reader struct {
 	in       *bufio.Reader
 	to       sink

@@ -4,22 +4,27 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/facts"
 	"github.com/hotpair/hotpair/storage/history"
+	"github.com/hotpair/hotpair/storage/place"
 )
 
 // flushBytes is how much history is gathered before it is applied in one transaction.
 const flushBytes = 16 << 20
 
-// ErrOccupied says that the directory for a restore holds something.
-var ErrOccupied = errors.New("the directory is not empty")
+var (
+	// ErrOccupied says that the directory for a restore holds something.
+	ErrOccupied = place.ErrOccupied
+	// ErrNoDirectory says that what is to be restored to is no directory, nor can be one.
+	ErrNoDirectory = place.ErrNoDirectory
+
+	errCutOff = errors.New("cut off") // what tests end a restore by, as a crash would
+)
 
 // RestoreConfig says where a backup is restored to.
 type RestoreConfig struct {
@@ -27,10 +32,12 @@ type RestoreConfig struct {
 	File, Dir string
 	// Host is the name that the host will have.
 	Host string
-	// Aside moves what the directory holds beside it, under a name with the time, instead of refusing.
+	// Aside moves what the directory holds into a folder within it, named with the time, instead of refusing.
 	Aside bool
 	// Progress, if not nil, is told how far it is, 0 to 1: once for the check, then for the restore.
 	Progress func(what string, done float64)
+
+	cutOff func(step string) error
 }
 
 // Restored is what a restore did.
@@ -41,63 +48,73 @@ type Restored struct {
 	Aside    string `json:"aside,omitempty"` // where what was there before is now
 }
 
-// Restore makes a data directory from a backup. The file is checked as a whole first; the directory is built under
-// another name and comes into place in one step, so a restore that is cut off leaves nothing behind that could be
-// taken for data. The host gets a new identity, the epoch of the backup's last entry and no membership.
+// Restore makes a data directory from a backup. The file is checked as a whole first; the data are built within the
+// directory and moved in, see package place: one that is cut off leaves nothing that could be taken for data, and one that is
+// refused leaves nothing at all. The directory is locked from the first look to the end. The host gets a new identity, the
+// epoch of the backup's last entry and no membership.
 //
-// Errors: those of Check, ErrOccupied, storage.ErrLocked when a host runs on the directory.
-func Restore(ctx context.Context, c RestoreConfig) (Restored, error) {
+// Errors: those of Check, ErrOccupied, ErrNoDirectory, storage.ErrLocked when a host runs on the directory.
+func Restore(ctx context.Context, c RestoreConfig) (r Restored, err error) {
 	if c.Progress == nil {
 		c.Progress = func(string, float64) {}
 	}
-	dir, err := filepath.Abs(c.Dir)
-	if err != nil {
-		return Restored{}, fmt.Errorf("restore: %w", err)
-	}
-	c.Dir = dir
-	if err := c.vacant(); err != nil {
-		return Restored{}, err
-	}
-	// Checked as a whole first: nothing is built from a file that turns out to be damaged at its end.
-	if _, err := Check(c.File, func(done float64) { c.Progress("check", done) }); err != nil {
-		return Restored{}, err
-	}
-	if err := os.MkdirAll(filepath.Dir(c.Dir), 0o700); err != nil {
-		return Restored{}, fmt.Errorf("restore: %w", err)
-	}
-	building, err := os.MkdirTemp(filepath.Dir(c.Dir), filepath.Base(c.Dir)+".restoring-*")
-	if err != nil {
-		return Restored{}, fmt.Errorf("restore: %w", err)
-	}
-	defer os.RemoveAll(building) // nothing is there any more once it is in place
-	r := Restored{Dir: c.Dir}
-	if r.Summary, r.Identity, err = c.build(ctx, building); err != nil {
-		return Restored{}, err
-	}
-	if r.Aside, err = c.place(building); err != nil {
+	if r, err = c.restore(ctx); err != nil {
 		return Restored{}, fmt.Errorf("restore: %w", err)
 	}
 	return r, nil
 }
 
-// vacant refuses a directory that is in use, or that holds something which nobody said may go.
-func (c RestoreConfig) vacant() error {
-	entries, err := os.ReadDir(c.Dir)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return fmt.Errorf("restore: %w", err)
-	case len(entries) == 0:
-		return nil
-	case !c.Aside:
-		return fmt.Errorf("restore: %w: %s has %d files; nothing was changed", ErrOccupied, c.Dir, len(entries))
+func (c RestoreConfig) restore(ctx context.Context) (r Restored, err error) {
+	if c.Dir, err = place.Resolve(c.Dir); err != nil {
+		return r, err
 	}
-	release, err := storage.LockDirectory(c.Dir)
+	made, err := place.Make(c.Dir)
+	defer func() {
+		if err == nil || errors.Is(err, errCutOff) {
+			return
+		}
+		for _, m := range made { // one that holds something by now stays
+			if os.Remove(m) != nil {
+				return
+			}
+		}
+	}()
 	if err != nil {
-		return fmt.Errorf("restore: stop the host first: %w", err)
+		return r, err
 	}
-	return release()
+	hold, err := storage.HoldDirectory(c.Dir)
+	if err != nil {
+		return r, fmt.Errorf("stop the host first: %w", err)
+	}
+	defer func() { err = errors.Join(err, hold.Undo()) }() // a lock file of root would keep the host's user out
+	if err := c.vacant(); err != nil {
+		return r, err
+	}
+	// Checked as a whole first: nothing is built from a file that turns out to be damaged at its end.
+	if _, err := Check(ctx, c.File, func(done float64) { c.Progress("check", done) }); err != nil {
+		return r, err
+	}
+	site, err := place.Begin(c.Dir, c.cutOff)
+	if err != nil {
+		return r, err
+	}
+	r.Dir = c.Dir
+	if r.Summary, r.Identity, err = c.build(ctx, site.Build()); err == nil {
+		r.Aside, err = site.Settle(c.Aside, time.Now())
+	}
+	if err != nil && !errors.Is(err, errCutOff) {
+		err = errors.Join(err, site.Abandon())
+	}
+	return r, err
+}
+
+// vacant refuses a directory that holds something which nobody said may go.
+func (c RestoreConfig) vacant() error {
+	names, err := place.Occupied(c.Dir)
+	if err == nil && len(names) > 0 && !c.Aside {
+		err = fmt.Errorf("%w: %s holds %s; nothing was changed", ErrOccupied, c.Dir, place.Named(names))
+	}
+	return err
 }
 
 // building is the sink of a restore.
@@ -130,61 +147,33 @@ func (b *building) putEntries(entries []history.Stored) error {
 func (c RestoreConfig) build(ctx context.Context, dir string) (s Summary, identity string, err error) {
 	own, err := facts.Open(dir, c.Host)
 	if err != nil {
-		return s, "", fmt.Errorf("restore: %w", err)
+		return s, "", err
 	}
 	identity = own.Get().Identity
 	store, err := storage.Open(dir, storage.Options{Host: c.Host, Identity: identity, KeepHistory: true})
 	if err != nil {
-		return s, "", fmt.Errorf("restore: %w", err)
+		return s, "", err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	s, err = readFile(c.File, &building{ctx, store}, func(done float64) { c.Progress("restore", done) })
+	s, err = readFile(ctx, c.File, &building{ctx, store}, func(done float64) { c.Progress("restore", done) })
 	if err != nil {
-		return s, "", fmt.Errorf("restore: %w", err)
+		return s, "", err
 	}
 	if _, err := store.Flush(ctx); err != nil {
-		return s, "", fmt.Errorf("restore: %w", err)
+		return s, "", err
 	}
 	if _, copying := store.Copying(); copying || store.Applied() != s.until {
-		return s, "", fmt.Errorf("restore: %w: the database came out at %v, the backup ends at %v", ErrDamaged, store.Applied().Position, s.until.Position)
+		return s, "", fmt.Errorf("%w: the database came out at %v, the backup ends at %v", ErrDamaged, store.Applied().Position, s.until.Position)
 	}
 	err = own.Update(func(f *facts.Data) error {
 		f.PairID = s.PairID
 		f.Epoch = s.until.Position.Epoch
 		f.Note = membership.Note{Out: true}
+		f.Restored = &facts.Restored{Position: s.until.Position, Time: s.Time, From: s.Host, Made: s.Made}
 		return nil
 	})
 	if err != nil {
-		return s, "", fmt.Errorf("restore: %w", err)
+		return s, "", err
 	}
 	return s, identity, nil
-}
-
-// place puts the directory into its place, durably.
-func (c RestoreConfig) place(building string) (aside string, err error) {
-	entries, err := os.ReadDir(c.Dir)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-	case err != nil:
-		return "", err
-	case len(entries) == 0:
-		if err := os.Remove(c.Dir); err != nil {
-			return "", err
-		}
-	case !c.Aside:
-		return "", fmt.Errorf("%w: %s was filled meanwhile", ErrOccupied, c.Dir)
-	default:
-		aside = c.Dir + ".before-" + time.Now().UTC().Format("20060102T150405.000")
-		if err := os.Rename(c.Dir, aside); err != nil {
-			return "", err
-		}
-	}
-	if err := os.Rename(building, c.Dir); err != nil {
-		return aside, err
-	}
-	parent, err := os.Open(filepath.Dir(c.Dir))
-	if err != nil {
-		return aside, err
-	}
-	return aside, errors.Join(parent.Sync(), parent.Close())
 }

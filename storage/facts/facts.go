@@ -18,11 +18,14 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/hotpair/hotpair/services/durable"
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/storage/format"
 	"github.com/hotpair/hotpair/storage/history"
+	"github.com/hotpair/hotpair/storage/place"
+	"github.com/hotpair/hotpair/storage/position"
 )
 
 const (
@@ -67,6 +70,21 @@ type Data struct {
 	Note    membership.Note `json:"note"`
 	// Copying is not nil while the database is inconsistent.
 	Copying *CopyState `json:"copying,omitempty"`
+	// Restored is not nil from a restore on, until an operator has said what the directory is to be. Until then its host does
+	// nothing outward: it would be taken for the pair that the backup is of, which may be alive.
+	Restored *Restored `json:"restored,omitempty"`
+}
+
+// Restored says what a directory was restored from.
+type Restored struct {
+	// Position is the last update in the backup, Time its pair time.
+	Position position.Position `json:"position"`
+	Time     time.Time         `json:"time"`
+	// From is the host that the backup was read on, Made when, on its wall clock.
+	From string    `json:"from"`
+	Made time.Time `json:"made"`
+	// AsCopy says that it is being made a pair of its own, which can't be taken back: its table of terminals may be empty already.
+	AsCopy bool `json:"as_copy,omitempty"`
 }
 
 // clone gives a copy that shares nothing.
@@ -75,6 +93,10 @@ func (d Data) clone() Data {
 		c := *d.Copying
 		c.Cursor = slices.Clone(c.Cursor)
 		d.Copying = &c
+	}
+	if d.Restored != nil {
+		r := *d.Restored
+		d.Restored = &r
 	}
 	d.Record = slices.Clone(d.Record)
 	return d
@@ -98,7 +120,8 @@ func (d Data) rises(next Data) error {
 	if next.Host != d.Host || next.Identity != d.Identity || next.Version != d.Version {
 		return fmt.Errorf("%w: host, identity and version of the facts never change", format.ErrForeign)
 	}
-	if d.PairID != "" && next.PairID != d.PairID {
+	copied := d.Restored != nil && d.Restored.AsCopy && next.Restored == nil // becomes a pair of its own
+	if d.PairID != "" && next.PairID != d.PairID && !copied {
 		return fmt.Errorf("%w: this host is of pair %q for good, not of %q", format.ErrForeign, d.PairID, next.PairID)
 	}
 	return nil
@@ -133,6 +156,9 @@ func Open(dir, host string) (*Facts, error) {
 	if err := durable.MakeDir(dir); err != nil {
 		return nil, fmt.Errorf("open facts: %w", err)
 	}
+	if err := place.Whole(dir); err != nil {
+		return nil, fmt.Errorf("open facts: %w", err)
+	}
 	path := filepath.Join(dir, FileName)
 	raw, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -150,6 +176,22 @@ func Open(dir, host string) (*Facts, error) {
 			format.ErrForeign, path, data.Host, host)
 	}
 	return &Facts{dir: dir, data: data}, nil
+}
+
+// Read gives the facts in dir as they are, and makes none. The error is fs.ErrNotExist where there are none, else as Open's.
+func Read(dir string) (Data, error) {
+	if err := place.Whole(dir); err != nil {
+		return Data{}, fmt.Errorf("read facts: %w", err)
+	}
+	path := filepath.Join(dir, FileName)
+	raw, err := os.ReadFile(path)
+	if err == nil {
+		var d Data
+		if d, err = decodeFacts(path, raw); err == nil {
+			return d, nil
+		}
+	}
+	return Data{}, fmt.Errorf("read facts: %w", err)
 }
 
 // createFacts writes the first facts and gives the file's content. Of two processes that do it at once one wins, and

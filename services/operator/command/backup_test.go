@@ -14,27 +14,20 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/offline"
 	"github.com/hotpair/hotpair/services/operator/operatortest"
 )
 
 // aFiles takes what the fake host gives for a backup.
-type aFiles struct{}
+type aFiles struct{ offline.Files }
 
-func (aFiles) Check(path string, progress func(float64)) (operator.BackupSummary, error) {
+func (aFiles) Check(_ context.Context, path string, progress func(float64)) (offline.Summary, error) {
 	content, err := os.ReadFile(path)
 	progress(1)
 	if err == nil && len(content) != 18_000 {
-		err = fmt.Errorf("%w: %d bytes", operator.ErrBackup, len(content))
+		err = fmt.Errorf("%w: %d bytes", offline.ErrBackup, len(content))
 	}
-	return operator.BackupSummary{File: path, Position: "3/99", Bytes: int64(len(content)), From: "a"}, err
-}
-
-func (aFiles) Restore(_ context.Context, q operator.RestoreRequest, progress func(string, float64)) (operator.Restored, error) {
-	progress("restore", 0.5)
-	if q.Dir == "/occupied" && !q.Aside {
-		return operator.Restored{}, operator.ErrRefused
-	}
-	return operator.Restored{BackupSummary: operator.BackupSummary{File: q.File, Position: "3/99"}, Dir: q.Dir, Host: q.Host, Identity: "new"}, nil
+	return offline.Summary{File: path, Position: "3/99", Bytes: int64(len(content)), From: "a"}, err
 }
 
 func TestBackupCommands(t *testing.T) {
@@ -44,6 +37,11 @@ func TestBackupCommands(t *testing.T) {
 	broken := "--http=http://" + serve(t, &operatortest.Host{Err: errors.New("the disk is gone")}).Address()
 	refuses := "--http=http://" + serve(t, &operatortest.Host{Err: operator.ErrRefused}).Address()
 	file := filepath.Join(dir, "one.backup")
+	links := t.TempDir()
+	link, dangling := filepath.Join(links, "latest"), filepath.Join(links, "nothing")
+	if err := errors.Join(os.Symlink(file, link), os.Symlink("nowhere", dangling)); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct{ args, err, want string }{
 		{"backup " + file + " " + good, "", "17 KiB at position 3/99"},
 		{"backup " + file + " " + good, "is there already", ""},
@@ -52,16 +50,12 @@ func TestBackupCommands(t *testing.T) {
 		{"backup " + file + "2 " + refuses, "refused", ""},
 		{"backup " + file + "2 --http=http://" + closedPort(t), "host does not answer", ""},
 		{"backup", "wrong usage", ""},
-		{"backup check " + file, "", "whole: "},
-		{"backup check " + dir, "is a directory", ""},
-		{"restore " + file, "restore needs --data and --name", ""},
-		{"restore " + file + " --data /new --name b", "", "as host b with the new identity new"},
-		{"restore " + file + " --data /occupied --name b", "--aside", ""},
-		{"restore " + file + " --data /occupied --name b --aside --json", "", `"identity": "new"`},
-		{"restore", "wrong usage", ""},
+		{"backup " + link + " --replace " + good, "", file},
+		{"backup " + dir + " --replace " + good, "no regular file", ""},
+		{"backup " + dangling + " --replace " + good, "symbolic link to what does not exist", ""},
 	} {
 		root := &cobra.Command{Use: "hotpair", SilenceErrors: true, SilenceUsage: true}
-		root.AddCommand(BackupCommands(aFiles{})...)
+		root.AddCommand(BackupCommand(aFiles{}))
 		var out bytes.Buffer
 		root.SetOut(&out)
 		root.SetErr(io.Discard)
@@ -77,5 +71,8 @@ func TestBackupCommands(t *testing.T) {
 	left, err := os.ReadDir(dir)
 	if err != nil || len(left) != 1 {
 		t.Errorf("left behind: %v (%v)", left, err)
+	}
+	if to, err := os.Readlink(link); err != nil || to != file {
+		t.Errorf("the symbolic link is %q (%v)", to, err)
 	}
 }

@@ -50,6 +50,9 @@ func of(s operator.Status) (operator.Level, string) {
 
 func judge(s operator.Status) (operator.Level, string) {
 	peer := wording.Or(s.Peer.Host, "the other host")
+	if s.Restored != nil {
+		return operator.Bad, s.Restored.Sentence(s.Host)
+	}
 	switch s.ServedBy {
 	case "":
 		return operator.Bad, nobody(s, peer)

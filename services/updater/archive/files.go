@@ -7,34 +7,35 @@ import (
 	"fmt"
 
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/offline"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/backup"
 )
 
-// Files reads backup files and restores them. It is an operator.BackupFiles.
+// Files reads backup files and restores them. It is an offline.Files.
 type Files struct{}
 
-// Check reads a whole file and says what it holds. The error is operator.ErrBackup.
-func (Files) Check(path string, progress func(float64)) (operator.BackupSummary, error) {
-	s, err := backup.Check(path, progress)
+// Check reads a whole file and says what it holds. The error is offline.ErrBackup.
+func (Files) Check(ctx context.Context, path string, progress func(float64)) (offline.Summary, error) {
+	s, err := backup.Check(ctx, path, progress)
 	if err != nil {
-		return operator.BackupSummary{}, mark(err)
+		return offline.Summary{}, mark(err)
 	}
 	return summary(path, s), nil
 }
 
-// Restore makes a data directory from a file. The error is operator.ErrBackup for what is wrong with the file,
-// operator.ErrRefused for what stands in the way.
-func (Files) Restore(ctx context.Context, q operator.RestoreRequest, progress func(what string, done float64)) (operator.Restored, error) {
+// Restore makes a data directory from a file. The error is offline.ErrBackup for what is wrong with the file,
+// operator.ErrRefused or offline.ErrOccupied for what stands in the way.
+func (Files) Restore(ctx context.Context, q offline.RestoreRequest, progress func(what string, done float64)) (offline.Restored, error) {
 	r, err := backup.Restore(ctx, backup.RestoreConfig{File: q.File, Dir: q.Dir, Host: q.Host, Aside: q.Aside, Progress: progress})
 	if err != nil {
-		return operator.Restored{}, mark(err)
+		return offline.Restored{}, mark(err)
 	}
-	return operator.Restored{BackupSummary: summary(q.File, r.Summary), Dir: r.Dir, Host: q.Host, Identity: r.Identity, Aside: r.Aside}, nil
+	return offline.Restored{Summary: summary(q.File, r.Summary), Dir: r.Dir, Host: q.Host, Identity: r.Identity, Aside: r.Aside}, nil
 }
 
-func summary(path string, s backup.Summary) operator.BackupSummary {
-	return operator.BackupSummary{
+func summary(path string, s backup.Summary) offline.Summary {
+	return offline.Summary{
 		File: path, Version: s.Version, PairID: s.PairID, From: s.Host, Made: s.Made, Position: s.Position, Digest: s.Digest,
 		Time: s.Time, Items: s.Items, Updates: s.Entries, Bytes: s.Bytes, SHA256: s.SHA256,
 	}
@@ -44,13 +45,16 @@ func summary(path string, s backup.Summary) operator.BackupSummary {
 func mark(err error) error {
 	for _, of := range []error{backup.ErrForeign, backup.ErrVersion, backup.ErrShort, backup.ErrDamaged} {
 		if errors.Is(err, of) {
-			return fmt.Errorf("%w: %w", operator.ErrBackup, err)
+			return fmt.Errorf("%w: %w", offline.ErrBackup, err)
 		}
 	}
-	for _, of := range []error{backup.ErrOccupied, storage.ErrLocked} {
-		if errors.Is(err, of) {
-			return fmt.Errorf("%w: %w", operator.ErrRefused, err)
-		}
+	switch {
+	case errors.Is(err, backup.ErrOccupied):
+		return fmt.Errorf("%w: %w", offline.ErrOccupied, err)
+	case errors.Is(err, backup.ErrNoDirectory):
+		return fmt.Errorf("%w: %w", operator.ErrRefused, err)
+	case errors.Is(err, storage.ErrLocked):
+		return fmt.Errorf("%w: stop the host first: %w", operator.ErrRefused, err)
 	}
 	return err
 }

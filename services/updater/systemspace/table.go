@@ -14,6 +14,7 @@ import (
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -262,4 +263,25 @@ func (s *Space) carryOutTable(ctx context.Context, now table, plan tablePlan) (a
 			return reply.Position, false, nil
 		}
 	}
+}
+
+// EmptyTable gives the effects that leave a table without terminals, which counts all the same; each piece is one update, the head
+// in the last. terminals is how many there were.
+func EmptyTable(s Viewer) (pieces [][]history.Effect, terminals int, err error) {
+	now, err := readTable(s)
+	if err != nil {
+		return nil, 0, err
+	}
+	head, err := json.Marshal(tableHead{})
+	if err != nil {
+		return nil, 0, err
+	}
+	for rows := range slices.Chunk(now.rows, MaxTableChange) {
+		piece := make([]history.Effect, len(rows))
+		for i, row := range rows {
+			piece[i] = history.Effect{Key: tableKey(row.ID), Delete: true}
+		}
+		pieces = append(pieces, piece)
+	}
+	return append(pieces, []history.Effect{{Key: []byte(bus.SystemTerminals), Value: head}}), len(now.rows), nil
 }

@@ -1,0 +1,55 @@
+package offline
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/screen"
+	"github.com/hotpair/hotpair/services/operator/wording"
+)
+
+// Checked reads a whole backup file, with a bar.
+func Checked(ctx context.Context, c *cobra.Command, files Files, path string) (Summary, error) {
+	bar := screen.NewProgress(c.ErrOrStderr(), "check")
+	defer bar.End()
+	return files.Check(ctx, path, func(done float64) { bar.Show(done, "") })
+}
+
+// CheckCommand gives backup check.
+func CheckCommand(files Files) *cobra.Command {
+	var asJSON bool
+	c := command("check FILE", "Read a backup and say whether it is whole",
+		`Reads the whole file: its checksum, every value in it, and the chain of its history. Nothing else is needed, no host is asked.
+Exit code 1 if it is not whole, with what is wrong and where.`,
+		`  hotpair backup check nightly.backup
+  hotpair backup check nightly.backup --json | jq -r '.position, .sha256'`,
+		cobra.ExactArgs(1), func(ctx context.Context, c *cobra.Command, args []string) error {
+			summary, err := Checked(ctx, c, files, args[0])
+			if err != nil {
+				return fmt.Errorf("backup check: %w", err)
+			}
+			if asJSON {
+				return printJSON(c, summary)
+			}
+			Show(c, "whole", summary)
+			return nil
+		})
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+// Show shows what a backup file holds; what says what was done with it.
+func Show(c *cobra.Command, what string, b Summary) {
+	s := &screen.Screen{Colour: screen.IsTerminal(c.OutOrStdout())}
+	s.Headline(operator.Good, fmt.Sprintf("%s: %s, %s at position %s", what, b.File, wording.Bytes(b.Bytes), b.Position))
+	s.Line("")
+	s.Row("made", wording.Time(b.Made)+" on host "+b.From+"; the last update in it is of "+wording.Time(b.Time))
+	s.Row("pair", wording.Or(b.PairID, "none"))
+	s.Row("holds", wording.Count(uint64(b.Items), "key")+" and "+wording.Count(uint64(b.Updates), "update")+" that came while it was made")
+	s.Row("digest", b.Digest)
+	s.Row("sha256", b.SHA256)
+	fmt.Fprint(c.OutOrStdout(), s.Out.String())
+}

@@ -1,0 +1,81 @@
+package offline
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+var (
+	ErrBackup = errors.New("no whole backup")
+	// ErrOccupied says that a directory holds something which nobody said may go.
+	ErrOccupied = errors.New("the directory is not empty")
+)
+
+// Summary is what a backup file holds.
+type Summary struct {
+	File     string    `json:"file"`
+	Version  int       `json:"version"`
+	PairID   string    `json:"pair_id"`
+	From     string    `json:"from"`     // host
+	Made     time.Time `json:"made"`     // on that host's wall clock
+	Position string    `json:"position"` // the last update in it
+	Digest   string    `json:"digest"`   // of the history there
+	Time     time.Time `json:"time"`     // of that update
+	Items    int64     `json:"items"`
+	Updates  int64     `json:"updates"` // that came while it was made
+	Bytes    int64     `json:"bytes"`
+	SHA256   string    `json:"sha256"`
+}
+
+// Place is the data directory of a stopped host, and the host's name.
+type Place struct {
+	Dir, Host string
+}
+
+// RestoreRequest says what to restore where.
+type RestoreRequest struct {
+	Place
+	File string
+	// Aside moves what the directory holds aside, into a folder within it, instead of refusing.
+	Aside bool
+}
+
+// Restored is what a restore did.
+type Restored struct {
+	Summary
+	Dir      string `json:"dir"`
+	Host     string `json:"host"`
+	Identity string `json:"identity"`
+	Aside    string `json:"aside,omitempty"` // where what was in the directory is now
+}
+
+// Unfinished is a directory that was restored, while nobody has said what it is to be.
+type Unfinished struct {
+	PairID   string    `json:"pair_id"`  // of the backup
+	Position string    `json:"position"` // the last update in it
+	Time     time.Time `json:"time"`     // of that update
+	From     string    `json:"from"`     // host that it was made on
+	Made     time.Time `json:"made"`
+	AsCopy   bool      `json:"as_copy"` // to be made a copy, which was begun and can't be taken back
+}
+
+// Finished is what came of it.
+type Finished struct {
+	Dir       string `json:"dir"`
+	Host      string `json:"host"`
+	PairID    string `json:"pair_id"`
+	Position  string `json:"position"`            // the last update that it holds
+	Was       string `json:"was,omitempty"`       // pair of the backup, of a copy
+	Terminals int    `json:"terminals,omitempty"` // that were taken out of the table, of a copy
+}
+
+// Files works on backup files and on the data directories of stopped hosts. Errors: ErrBackup, operator.ErrRefused.
+type Files interface {
+	Check(ctx context.Context, path string, progress func(float64)) (Summary, error)
+	Restore(ctx context.Context, q RestoreRequest, progress func(what string, done float64)) (Restored, error)
+	// Unfinished says what was restored into a directory that nobody has finished.
+	Unfinished(p Place) (Unfinished, error)
+	// Finish makes it the pair that the backup is of, or a pair of its own.
+	Finish(ctx context.Context, p Place, asCopy bool) (Finished, error)
+}

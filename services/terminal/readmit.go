@@ -1,0 +1,53 @@
+package terminal
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+)
+
+// ErrNothing says that an agent has accepted no epoch that could be taken back.
+var ErrNothing = errors.New("this terminal has accepted no epoch")
+
+// Accepted is what an agent has accepted last, durably: it refuses every host of a lower epoch.
+type Accepted struct {
+	PairID   string `json:"pair_id"`
+	Epoch    uint64 `json:"epoch"`
+	Host     string `json:"host"`
+	Identity string `json:"identity"` // of that host
+}
+
+// Readmit takes back the epoch that the agent of a directory has accepted, if confirm finds it right: the next host that
+// attaches is accepted, whatever its epoch, but not the one whose epoch that was. It is for a person at the terminal, when
+// something that was not the pair has taken it over, as a restored copy does; the agent must be stopped. What it has given to
+// requests, and its receipts, stay. Errors: ErrNothing, ErrInUse, ErrDamaged, ErrDisk, and that of confirm.
+func Readmit(dir string, confirm func(Accepted) error) (was Accepted, err error) {
+	if !hasStore(dir) {
+		return was, fmt.Errorf("%w: there is no %s", ErrNothing, filepath.Join(dir, factsFile))
+	}
+	s, err := openStore(dir)
+	if err != nil {
+		return was, err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	f := s.get()
+	was = Accepted{PairID: f.PairID, Epoch: f.Epoch, Host: f.Host, Identity: f.Identity}
+	if was.Epoch == 0 {
+		return was, fmt.Errorf("%w: %s", ErrNothing, dir)
+	}
+	if err := confirm(was); err != nil {
+		return was, err
+	}
+	return was, s.update(func(f *facts) {
+		f.Epoch, f.Host, f.Identity, f.Attach = 0, "", "", 0
+		f.Barred = was.Identity
+	})
+}
+
+// barred says why a host is refused whose epoch was taken back here, or "".
+func (a *Agent) barred(host, identity string) string {
+	if known := a.store.get().Barred; known == "" || identity != known {
+		return ""
+	}
+	return fmt.Sprintf("the epoch of host %s (identity %s) was taken back at this terminal: it is not the pair that the terminal belongs to", host, identity)
+}

@@ -1,0 +1,153 @@
+package archive
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/offline"
+	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/backup"
+	"github.com/hotpair/hotpair/storage/facts"
+	"github.com/hotpair/hotpair/storage/history"
+	"github.com/hotpair/hotpair/storage/position"
+)
+
+// backedUp gives a backup whose history reaches back for longer than a host keeps it by default.
+func backedUp(t *testing.T) string {
+	t.Helper()
+	store, err := storage.Open(t.TempDir(), storage.Options{Host: "a", Identity: "first", KeepHistory: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	var end history.Mark
+	at := time.Unix(1_700_000_000, 0)
+	commit := func(e history.Entry) {
+		t.Helper()
+		at = at.Add(3 * 24 * time.Hour)
+		e.Time, e.Position = at.UnixNano(), position.Position{Epoch: 7, Sequence: end.Position.Sequence + 1}
+		stored, err := history.NewStored(end.Digest, e)
+		if err == nil {
+			err = store.Commit(stored)
+		}
+		if err == nil {
+			_, err = store.Flush(t.Context())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		end = stored.Mark()
+	}
+	var w backup.Writer
+	var file bytes.Buffer
+	add := func(raw []byte, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		file.Write(raw)
+	}
+	commit(history.Entry{Kind: history.KindBegan, Host: "a", Identity: "first", RecordVersion: 1})
+	add(w.Begin(backup.Header{PairID: "pair", Host: "a", Made: at.UTC(), Base: end}))
+	r, err := store.CopyRange(nil, 1<<20)
+	if err != nil || !r.Done {
+		t.Fatal(r.Done, err)
+	}
+	add(w.Range(&r))
+	for range 5 {
+		commit(history.Entry{Kind: history.KindUpdate, Space: "kv", Effects: []history.Effect{{Key: []byte("k"), Value: []byte("v")}}})
+	}
+	entries, err := store.Entries(2, 100, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	add(w.Entries(entries))
+	add(w.End(store.Committed(), r.Time))
+	path := filepath.Join(t.TempDir(), "pair.backup")
+	if err := os.WriteFile(path, file.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestFault_A14_FinishChangesNothingElse: what a restored directory is to be is said without the settings of its pair, and by root as a rule.
+// Opened with bounds of its own the history lost what is older than a week, and files of root kept the host's user out.
+func TestFault_A14_FinishChangesNothingElse(t *testing.T) {
+	file := backedUp(t)
+	for _, asCopy := range []bool{false, true} {
+		dir := t.TempDir()
+		if os.Geteuid() == 0 { // else everything is the user's anyway
+			if err := os.Chown(dir, 4711, 4711); err != nil {
+				t.Fatal(err)
+			}
+		}
+		place := offline.Place{Dir: dir, Host: "a"}
+		if _, err := (Files{}).Restore(t.Context(), offline.RestoreRequest{Place: place, File: file}, func(string, float64) {}); err != nil {
+			t.Fatal(err)
+		}
+		if r, err := Restored(dir); err != nil || r == nil || r.Position.Sequence != 6 {
+			t.Fatalf("it was restored from %+v (%v)", r, err)
+		}
+		done, err := (Files{}).Finish(t.Context(), place, asCopy)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r, err := Restored(dir); err != nil || r != nil || (done.PairID == "pair") == asCopy {
+			t.Errorf("as a copy %v it is of pair %s, %+v (%v)", asCopy, done.PairID, r, err)
+		}
+		if _, err := (Files{}).Finish(t.Context(), place, asCopy); !errors.Is(err, operator.ErrRefused) {
+			t.Errorf("finished again: %v", err)
+		}
+		owned(t, dir)
+		own, err := facts.Read(dir)
+		if err != nil || own.PairID != done.PairID {
+			t.Fatalf("%+v, %v", own, err)
+		}
+		store, err := storage.Open(dir, storage.Options{Host: "a", Identity: own.Identity, KeepHistory: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first, last := store.First(), store.Applied().Position; first != 2 || last.String() != done.Position || last.Epoch > own.Epoch {
+			t.Errorf("as a copy %v it holds updates %d to %v in epoch %d", asCopy, first, last, own.Epoch)
+		}
+		if err := errors.Join(store.Check(t.Context()), store.Close()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// owned wants everything in a directory to belong to whom it belongs.
+func owned(t *testing.T, dir string) {
+	t.Helper()
+	var want, names uint32
+	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		has, ok := info.Sys().(*syscall.Stat_t)
+		if !ok {
+			return errors.New("no owner is known")
+		}
+		if names++; names == 1 {
+			want = has.Uid
+		}
+		if has.Uid != want {
+			t.Errorf("%s belongs to user %d, the directory to %d", path, has.Uid, want)
+		}
+		return nil
+	})
+	if err != nil || names < 4 { // facts, database, lock
+		t.Error(names, err)
+	}
+}

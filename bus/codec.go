@@ -7,6 +7,7 @@ import (
 	"github.com/fxamacker/cbor/v2"
 
 	"github.com/hotpair/hotpair/services/fault"
+	"github.com/hotpair/hotpair/services/strictjson"
 )
 
 // Version is the major version of every message. A peer with another one is refused at hello, never mid-stream.
@@ -52,9 +53,9 @@ func EncodeJSON(v any) []byte {
 	return data
 }
 
-// DecodeJSON reads one. The error is ErrMalformed.
+// DecodeJSON reads one strictly (package strictjson): it may say more than this process knows. The error is ErrMalformed.
 func DecodeJSON(data []byte, v any) error {
-	if err := json.Unmarshal(data, v); err != nil {
+	if err := strictjson.DecodeMessage(data, v); err != nil {
 		return fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 	return nil

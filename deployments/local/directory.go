@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/hotpair/hotpair/services/durable"
+	"github.com/hotpair/hotpair/services/strictjson"
 )
 
 var (
@@ -144,7 +145,7 @@ func readPlan(dir string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("plan: %w", err)
 	}
-	if err := json.Unmarshal(text, &p); err != nil || p.Secret == "" || p.Version != planVersion {
+	if err := strictjson.DecodeMessage(text, &p); err != nil || p.Secret == "" || p.Version != planVersion {
 		return "", fmt.Errorf("%w: %s in %s is no plan of this version of hotpair: name a new directory with --dir", ErrForeign, planFile, dir)
 	}
 	return p.Secret, nil

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/strictjson"
 )
 
 // ErrNoCluster says that no cluster can be found where it was looked for.
@@ -72,7 +73,7 @@ func ReadFile(dir string) (File, error) {
 	if err != nil {
 		return f, fmt.Errorf("%s: %w", clusterFile, err)
 	}
-	if err := json.Unmarshal(text, &f); err != nil {
+	if err := strictjson.DecodeMessage(text, &f); err != nil {
 		return f, fmt.Errorf("%w: %s of %s is damaged: %w", ErrNoCluster, clusterFile, dir, err)
 	}
 	return f, nil

@@ -26,6 +26,7 @@ import (
 	"fmt"
 
 	"github.com/hotpair/hotpair/services/role"
+	"github.com/hotpair/hotpair/services/strictjson"
 )
 
 var (
@@ -115,7 +116,7 @@ func Encode(record role.Record) ([]byte, error) {
 // Decode reads what Encode wrote. The error is ErrDamaged.
 func Decode(data []byte) (role.Record, error) {
 	var s stored
-	if err := json.Unmarshal(data, &s); err != nil {
+	if err := strictjson.DecodeMessage(data, &s); err != nil {
 		return role.Record{}, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	if s.Format != format {

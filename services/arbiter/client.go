@@ -17,6 +17,7 @@ import (
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/link"
 	"github.com/hotpair/hotpair/services/role"
+	"github.com/hotpair/hotpair/services/strictjson"
 )
 
 const (
@@ -131,7 +132,7 @@ func (c *Client) dial(ctx context.Context) (*session, error) {
 
 func decodeHello(data []byte) (string, error) {
 	var h Hello
-	if err := json.Unmarshal(data, &h); err != nil {
+	if err := strictjson.DecodeMessage(data, &h); err != nil {
 		return "", fmt.Errorf("%w: hello: %w", ErrDamaged, err)
 	}
 	if h.Format != format || h.WitnessID == "" {

@@ -21,6 +21,7 @@ import (
 	"github.com/hotpair/hotpair/services/link"
 	"github.com/hotpair/hotpair/services/operations"
 	"github.com/hotpair/hotpair/services/role"
+	"github.com/hotpair/hotpair/services/strictjson"
 )
 
 // peer is the other main: what it says on the link goes to the role machine, and this main says what it is itself.
@@ -319,7 +320,7 @@ func peerView(b bus.Beat) role.PeerView {
 	}
 	if len(b.Record) > 0 {
 		var r role.Record
-		if err := json.Unmarshal(b.Record, &r); err == nil {
+		if err := strictjson.DecodeMessage(b.Record, &r); err == nil {
 			p.Record = r
 		}
 	}

@@ -3,7 +3,6 @@ package operator
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/services/operator/wording"
+	"github.com/hotpair/hotpair/services/strictjson"
 )
 
 // maxAnswer bounds what a client reads, in bytes: a full page of history with long keys.
@@ -103,13 +103,13 @@ func (c *Client) once(ctx context.Context, method, path string, body []byte, int
 // decodeAnswer reads an answer into what was expected, or gives the problem that it is.
 func decodeAnswer(status int, contentType string, body []byte, into any) error {
 	if status == http.StatusOK {
-		if err := json.Unmarshal(body, into); err != nil {
+		if err := strictjson.DecodeMessage(body, into); err != nil {
 			return fmt.Errorf("%w: what answers is no hotpair host: %w", ErrUnreachable, err)
 		}
 		return nil
 	}
 	var p Problem
-	if strings.HasPrefix(contentType, "application/problem+json") && json.Unmarshal(body, &p) == nil && p.Title != "" {
+	if strings.HasPrefix(contentType, "application/problem+json") && strictjson.DecodeMessage(body, &p) == nil && p.Title != "" {
 		return &p
 	}
 	return fmt.Errorf("%w: what answers is no hotpair host: %s", ErrUnreachable, wording.Or(http.StatusText(status), strconv.Itoa(status)))

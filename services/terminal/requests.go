@@ -1,7 +1,6 @@
 package terminal
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -14,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/strictjson"
 )
 
 const (
@@ -96,8 +96,8 @@ func (a *Agent) read(m *nats.Msg, now time.Time) (*entry, int, string) {
 	if len(m.Data) > maxBody {
 		return nil, bus.CodeTooLarge, fmt.Sprintf("the body has %d bytes, at most %d are taken", len(m.Data), maxBody)
 	}
-	if !json.Valid(m.Data) {
-		return nil, bus.CodeMalformed, "the body is not JSON"
+	if err := strictjson.Check(m.Data); err != nil {
+		return nil, bus.CodeMalformed, "the body: " + err.Error()
 	}
 	id := m.Header.Get(bus.HeaderRequestID)
 	if id != "" && !validRequestID(id) {

@@ -2,7 +2,6 @@ package terminalif
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -65,7 +64,7 @@ func (i *Interface) announce(run context.Context) error {
 
 func (i *Interface) takeRight(m *nats.Msg) {
 	var right lease.Right
-	if err := json.Unmarshal(m.Data, &right); err != nil {
+	if err := bus.DecodeJSON(m.Data, &right); err != nil {
 		i.log.Error("right to answer is unreadable", "error", err)
 		right = lease.Right{}
 	}

@@ -205,6 +205,9 @@ func TestRelay_RefusesWhatATerminalMustNotSay(t *testing.T) {
 		"long id":            func(q *bus.Request) { q.ID = bus.RequestID{App: strings.Repeat("x", 1000)} },
 		"id that is no text": func(q *bus.Request) { q.ID = bus.RequestID{App: "\xff"} },
 		"no JSON":            func(q *bus.Request) { q.Body = []byte(`{`) },
+		"no UTF-8":           func(q *bus.Request) { q.Body = []byte("{\"to\":\"M\xfcller\"}") },
+		"a name twice":       func(q *bus.Request) { q.Body = []byte(`{"amount":1,"amount":500}`) },
+		"half a character":   func(q *bus.Request) { q.Body = []byte(`["\ud800"]`) },
 		"large":              func(q *bus.Request) { q.Body = []byte(`"` + strings.Repeat("x", maxBody) + `"`) },
 	} {
 		q := good

@@ -2,7 +2,6 @@ package terminalif
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -14,6 +13,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/ticket"
 	"github.com/hotpair/hotpair/services/lease"
+	"github.com/hotpair/hotpair/services/strictjson"
 )
 
 const (
@@ -176,8 +176,11 @@ func check(q *bus.Request) string {
 		return "the request has no id or two"
 	case len(q.ID.App) > maxAppID, !utf8.ValidString(q.ID.App):
 		return "the id is malformed"
-	case len(q.Body) > maxBody, !json.Valid(q.Body):
-		return "the body is not JSON or too large"
+	case len(q.Body) > maxBody:
+		return "the body is too large"
+	}
+	if err := strictjson.Check(q.Body); err != nil {
+		return "the body: " + err.Error()
 	}
 	// The request is unanswered itself, so its terminal waits for it too. One under an app's id says nothing of numbers.
 	q.Oldest = min(q.Oldest, q.ID.Counter)

@@ -2,7 +2,6 @@ package terminalif
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -222,8 +221,13 @@ func (d *directory) ask(name string) (description, error) {
 	if err != nil {
 		return description{}, fmt.Errorf("describe service %s: %w", name, err)
 	}
-	var info micro.Info
-	if err := json.Unmarshal(reply.Data, &info); err != nil {
+	var info struct {
+		Metadata  map[string]string `json:"metadata"`
+		Endpoints []struct {
+			Subject string `json:"subject"`
+		} `json:"endpoints"`
+	}
+	if err := bus.DecodeJSON(reply.Data, &info); err != nil {
 		return description{}, fmt.Errorf("describe service %s: %w", name, err)
 	}
 	about := description{packs: info.Metadata[packsKey] == "1"}

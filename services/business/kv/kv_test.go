@@ -93,7 +93,7 @@ func TestKV_RefusesWhatIsMalformed(t *testing.T) {
 		{"broken JSON", "put", `{"key" 1}`, 400, "no JSON at byte"},
 		{"no object", "put", `[1]`, 400, "can't be a JSON array"},
 		{"two values", "put", `{"key":"a","value":1}{}`, 400, "more than one"},
-		{"unknown field", "put", `{"key":"a","value":1,"ttl":3}`, 400, `unknown field "ttl"`},
+		{"unknown field", "put", `{"key":"a","value":1,"ttl":3}`, 400, `there is no field "ttl"`},
 		{"wrong type", "put", `{"key":7,"value":1}`, 400, `field "key" can't be a JSON number`},
 		{"no key", "put", `{"value":1}`, 400, `"key"`},
 		{"no value", "put", `{"key":"a"}`, 400, `"value"`},

@@ -3,7 +3,6 @@ package command
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -17,6 +16,7 @@ import (
 	"github.com/hotpair/hotpair/services/operator/hosts"
 	"github.com/hotpair/hotpair/services/operator/screen"
 	"github.com/hotpair/hotpair/services/operator/wording"
+	"github.com/hotpair/hotpair/services/strictjson"
 )
 
 // terminalsCommand is hotpair terminals with what can be done to them.
@@ -221,7 +221,7 @@ func clusterSecret(dir string) ([]string, error) {
 			Env map[string]string `json:"env"`
 		} `json:"hosts"`
 	}
-	if err := json.Unmarshal(text, &file); err != nil {
+	if err := strictjson.DecodeMessage(text, &file); err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", operator.ErrUsage, hosts.ClusterFile, err)
 	}
 	for _, h := range file.Hosts {

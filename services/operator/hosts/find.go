@@ -4,7 +4,6 @@ package hosts
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -21,6 +20,7 @@ import (
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/wording"
+	"github.com/hotpair/hotpair/services/strictjson"
 )
 
 func (l Look) Sentence() string {
@@ -204,7 +204,7 @@ func decodeCluster(text []byte) ([]Target, error) {
 			Env  map[string]string `json:"env"`
 		} `json:"hosts"`
 	}
-	if err := json.Unmarshal(text, &file); err != nil {
+	if err := strictjson.DecodeMessage(text, &file); err != nil {
 		return nil, err
 	}
 	var targets []Target

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/registry"
+	"github.com/hotpair/hotpair/services/strictjson"
 )
 
 func text(w http.ResponseWriter, line string) error {
@@ -49,20 +51,18 @@ func writeProblem(w http.ResponseWriter, r *http.Request, p *operator.Problem) {
 // arguments reads the body of a call. A field that there is not is refused: a caller that wants something special must
 // not believe it got it.
 func arguments(r *http.Request, into any) error {
-	d := json.NewDecoder(r.Body)
-	d.DisallowUnknownFields()
-	err := d.Decode(into)
+	body, err := io.ReadAll(r.Body)
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
 		return &operator.Problem{Type: operator.ProblemType + "too-large", Title: "Body too large", Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("at most %d bytes", tooLarge.Limit)}
-	case errors.Is(err, io.EOF):
-		return nil
 	case err != nil:
-		return fmt.Errorf("%w: body: %w", operator.ErrUsage, err)
+		return fmt.Errorf("%w: the body can't be read: %w", operator.ErrUsage, err)
+	case len(bytes.TrimSpace(body)) == 0:
+		return nil
 	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return fmt.Errorf("%w: body: more than one JSON value", operator.ErrUsage)
+	if err := strictjson.Decode(body, into); err != nil {
+		return fmt.Errorf("%w: the body: %w", operator.ErrUsage, err)
 	}
 	return nil
 }

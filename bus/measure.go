@@ -3,6 +3,8 @@ package bus
 import (
 	"sync/atomic"
 	"time"
+
+	"github.com/hotpair/hotpair/services/refusals"
 )
 
 // Bounds are the upper ends of a Histogram's buckets: from a fraction of an fsync to what a lost host costs. They are
@@ -112,11 +114,12 @@ type UpdaterMeasures struct {
 	Journal     Sample `json:"journal"` // its append to the own journal, with fsync (A3)
 	Replication Sample `json:"replication"`
 	// Probe is a small durable write, made while updates come to a standby; nil while none was.
-	Probe *Sample `json:"probe,omitempty"`
+	Probe   *Sample         `json:"probe,omitempty"`
+	Refused refusals.Counts `json:"refused"`
 }
 
 // TerminalMeasures are what a terminal-if has counted since it started.
 type TerminalMeasures struct {
-	Request Sample `json:"request"` // from when a terminal's request was taken until its answer left (A1–A5)
-	Refused uint64 `json:"refused"` // requests answered at once: malformed, too many in flight, unknown service
+	Request Sample          `json:"request"` // from when a terminal's request was taken until its answer left (A1–A5)
+	Refused refusals.Counts `json:"refused"` // requests answered at once
 }

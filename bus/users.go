@@ -4,6 +4,7 @@ import (
 	"crypto/subtle"
 	"net"
 	"sync"
+	"sync/atomic"
 
 	"github.com/nats-io/nats-server/v2/server"
 )
@@ -27,6 +28,7 @@ type Users struct {
 	grants   map[string]Grant
 	clients  map[string][]uint64
 	loopback *Grant
+	refused  atomic.Uint64
 }
 
 // NewUsers gives an empty list: nobody may connect.
@@ -63,8 +65,19 @@ func (u *Users) Revoke(user string) {
 	}
 }
 
+// Refused counts the logins that were refused.
+func (u *Users) Refused() uint64 { return u.refused.Load() }
+
 // Check is called by the server for each new connection.
 func (u *Users) Check(c server.ClientAuthentication) bool {
+	if !u.admits(c) {
+		u.refused.Add(1)
+		return false
+	}
+	return true
+}
+
+func (u *Users) admits(c server.ClientAuthentication) bool {
 	if c.Kind() != server.CLIENT {
 		return false
 	}

@@ -179,6 +179,9 @@ func (j *Journal) Open(ctx context.Context) (err error) {
 	return err
 }
 
+// RefusedLogins counts those at its port.
+func (j *Journal) RefusedLogins() uint64 { return j.users.Refused() }
+
 // allow sets the users: the owner, everything; the peer, only calls.
 func (j *Journal) allow() {
 	j.users.Allow(ownerUser, bus.Grant{Password: j.secret})

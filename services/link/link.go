@@ -107,6 +107,9 @@ func (l *Link) Start(ctx context.Context) error {
 	return nil
 }
 
+// RefusedLogins counts those at its port.
+func (l *Link) RefusedLogins() uint64 { return l.users.Refused() }
+
 // Hear has take answer what the other main says at an endpoint, if it speaks this version. It must not block. Everything is
 // said before the link starts.
 func Hear[Q interface{ From() bus.LinkSender }, A any](l *Link, e bus.Endpoint[Q, A], take func(q Q, answer func(A, error))) {

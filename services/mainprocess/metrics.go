@@ -7,6 +7,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/metrics"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/refusals"
 	"github.com/hotpair/hotpair/services/role"
 )
 
@@ -14,6 +15,7 @@ import (
 type measures struct {
 	takeovers atomic.Uint64
 	gap       bus.Histogram
+	refused   refusals.Counter // by main itself
 	recorder  *metrics.Recorder
 	counted   uint64 // epoch of the last term that was counted; of the driver's goroutine
 }
@@ -45,5 +47,9 @@ func (h *host) Measures() metrics.Measures {
 	if t := h.heard.terminals.Load(); t != nil {
 		m.Terminals, m.InFlight = t.Measured, t.InFlight
 	}
+	m.Refused = h.measures.refused.Counts()
+	m.Refused[refusals.BusLogin], m.Refused[refusals.LinkLogin], m.Refused[refusals.LinkUnproved] = h.users.Refused(), h.peer.link.RefusedLogins(), h.peer.unproved.Load()
+	m.Refused.Add(m.Updater.Refused)
+	m.Refused.Add(m.Terminals.Refused)
 	return m
 }

@@ -24,7 +24,7 @@ func (h *host) serveHTTP(ctx context.Context, answers *registry.Registry) error 
 		h.log.Warn("commands on this machine won't find the token of the operator interface", "error", err)
 	}
 	server := web.NewServer(web.ServerConfig{
-		Listen: h.config.HTTP, Network: h.network, Operations: answers, Host: h, Backups: h.operations, Live: h.operations, Clock: h.clock, Log: h.log, Token: token, Pages: h.pages(), Names: h.names(),
+		Listen: h.config.HTTP, Network: h.network, Operations: answers, Host: h, Backups: h.operations, Live: h.operations, Clock: h.clock, Log: h.log, Token: token, Pages: h.pages(), Names: h.names(), Refused: &h.measures.refused,
 	})
 	go func() {
 		select {

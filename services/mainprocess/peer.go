@@ -20,6 +20,7 @@ import (
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/link"
 	"github.com/hotpair/hotpair/services/operations"
+	"github.com/hotpair/hotpair/services/refusals"
 	"github.com/hotpair/hotpair/services/role"
 	"github.com/hotpair/hotpair/services/strictjson"
 )
@@ -39,6 +40,7 @@ type peer struct {
 	wall        func() time.Time
 	orders      *bus.Poster
 	clocks      clocks.Watch
+	refused     *refusals.Counter
 
 	giving sync.Mutex
 	seen   atomic.Int64 // evidence.State of its link port
@@ -171,6 +173,7 @@ func (p *peer) LinkSeen(e evidence.State) {
 // Beaten answers a beat of the other main with what the machine makes of it in that very step.
 func (p *peer) Beaten(b bus.Beat, answer func(bus.BeatReply, error)) {
 	if err := p.refuses(b); err != nil {
+		p.refused.Count(refusals.LinkHello)
 		answer(bus.BeatReply{Beat: bus.Beat{Version: bus.Version, Host: p.config.Host}}, err)
 		return
 	}

@@ -72,6 +72,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	h.reports = newReports(h)
 
 	users := bus.NewUsers()
+	h.users = users
 	own := bus.Grant{Password: rand.Text()}
 	users.Allow(bus.ProcessMain, own)
 	server, err := bus.NewServer(bus.ServerConfig{Name: c.Host + "-bus", Listen: net.JoinHostPort("127.0.0.1", strconv.Itoa(c.BusPort)), Network: h.network, Users: users, Logger: log})
@@ -107,7 +108,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	})
 
 	h.peer = &peer{config: c, incarnation: h.run.incarnation, log: log, driver: h.driver, heard: &h.heard, reports: h.reports, services: h.processes,
-		clock: h.clock, wall: h.run.wall, orders: h.orders}
+		clock: h.clock, wall: h.run.wall, orders: h.orders, refused: &h.measures.refused}
 	h.peer.link, err = link.New(link.Config{
 		Host: c.Host, Listen: c.Link, Peer: c.PeerLink, Password: config.DeriveKey(c.PairSecret.Reveal(), config.PurposeLink),
 		Network: h.network, Interval: interval, Clock: h.clock, Main: h.peer, Log: log,

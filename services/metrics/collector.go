@@ -12,6 +12,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/refusals"
 )
 
 // Measures are the cumulative counts of a host at one moment.
@@ -20,8 +21,9 @@ type Measures struct {
 	Terminals bus.TerminalMeasures
 	InFlight  int           // requests of terminals that were taken and are not answered
 	Oldest    time.Duration // age of the frame in flight; 0 is none
-	Takeovers uint64        // terms that this main began as active
-	Gap       bus.Sample    // longest gap that a terminal felt, of each attach that any felt
+	Refused   refusals.Counts
+	Takeovers uint64     // terms that this main began as active
+	Gap       bus.Sample // longest gap that a terminal felt, of each attach that any felt
 }
 
 // Source is the host that is shown. Both calls must be quick: they are made at each scrape and wait for nobody.
@@ -105,7 +107,9 @@ func (c *Collector) Collect(to chan<- prometheus.Metric) {
 
 	count(d.takeovers, m.Takeovers)
 	count(d.updates, m.Updater.Updates)
-	count(d.refused, m.Terminals.Refused)
+	for _, k := range refusals.Kinds() {
+		count(d.refused, m.Refused[k], k.Door(), k.Reason())
+	}
 	gauge(d.inFlight, float64(m.InFlight))
 	histogram(to, d.commit, m.Updater.Commit)
 	histogram(to, d.journal, m.Updater.Journal)

@@ -18,6 +18,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/refusals"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -50,7 +51,7 @@ func whole() *fixed {
 		},
 		measures: Measures{
 			Updater:   bus.UpdaterMeasures{Updates: 11, Commit: h.Sample(), Journal: h.Sample(), Replication: h.Sample()},
-			Terminals: bus.TerminalMeasures{Request: h.Sample(), Refused: 6}, InFlight: 8, Oldest: time.Second, Takeovers: 2, Gap: h.Sample(),
+			Terminals: bus.TerminalMeasures{Request: h.Sample()}, Refused: refusals.Counts{refusals.RequestBusy: 6, refusals.HTTPToken: 2}, InFlight: 8, Oldest: time.Second, Takeovers: 2, Gap: h.Sample(),
 		},
 	}
 }
@@ -104,7 +105,7 @@ func TestCollector_ShowsTheHost(t *testing.T) {
 		`hotpair_link_connected`: 1, `hotpair_replication_connected`: 0, `hotpair_peer_heard_seconds`: 0.125, `hotpair_witness_reachable`: 1,
 		`hotpair_process_up{process="updater"}`: 1, `hotpair_process_up{process="main"}`: 0, `hotpair_process_restarts_total{process="updater"}`: 4,
 		`hotpair_terminals{state="attached"}`: 5, `hotpair_terminals{state="unreachable"}`: 2, `hotpair_audit_missing_updates`: 1,
-		`hotpair_updates_total`: 11, `hotpair_requests_refused_total`: 6, `hotpair_requests_in_flight`: 8, `hotpair_takeovers_total`: 2,
+		`hotpair_updates_total`: 11, `hotpair_refused_total{door="terminal",reason="busy"}`: 6, `hotpair_refused_total{door="http",reason="token"}`: 2, `hotpair_refused_total{door="link",reason="login"}`: 0, `hotpair_requests_in_flight`: 8, `hotpair_takeovers_total`: 2,
 		`hotpair_commit_seconds_bucket{le="0.0001"}`: 0, `hotpair_commit_seconds_bucket{le="0.0005"}`: 1, `hotpair_commit_seconds_bucket{le="0.05"}`: 2,
 		`hotpair_commit_seconds_bucket{le="10"}`: 2, `hotpair_commit_seconds_bucket{le="+Inf"}`: 3, `hotpair_commit_seconds_count`: 3,
 		`hotpair_takeover_gap_seconds_sum`: 60.0403, `hotpair_request_seconds_count`: 3, `hotpair_replication_seconds_count`: 3,

@@ -53,7 +53,7 @@ func newDescs() descs {
 
 	d.takeovers = desc("takeovers_total", "Terms that this main began as active: by takeover, switchover or start.")
 	d.updates = desc("updates_total", "Updates that this host committed as the active.")
-	d.refused = desc("requests_refused_total", "Requests of terminals that were answered at once without being executed: malformed, or too many in flight.")
+	d.refused = desc("refused_total", "Refused at a door of this host, by reason: calls at http; logins and what follows them at bus, link and replication; requests of a terminal, answered at once without being executed.", "door", "reason")
 	d.inFlight = desc("requests_in_flight", "Requests of terminals that were taken and are not answered yet.")
 	d.commit = desc("commit_seconds", "Time from when a frame of updates left until it was committed on every host that must hold it.")
 	d.journal = desc("journal_append_seconds", "Time of a frame's append to the own journal, its fsync included.")

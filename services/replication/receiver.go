@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 
 	"github.com/nats-io/nats.go"
 	"golang.org/x/sync/errgroup"
@@ -101,6 +102,7 @@ type Receiver struct {
 
 	serving *semaphore.Weighted // one call, or one own Fence, at a time
 	said    string              // last refusal that was logged; serving is held
+	refused atomic.Uint64       // hellos
 	// Commits and copies exclude each other. Whoever waits here has the life of the process, which ends when a disk that
 	// one of them waits for has failed.
 	data sync.Mutex
@@ -209,12 +211,16 @@ func (r *Receiver) helloOrSay(ctx context.Context, q helloRequest) (helloReply, 
 	if err == nil {
 		return a, nil
 	}
+	r.refused.Add(1)
 	if text := err.Error(); r.said != text {
 		r.said = text
 		r.c.Logger.Warn("hello refused", "host", q.Host, "epoch", q.Term.Epoch, "error", err)
 	}
 	return a, err
 }
+
+// RefusedHellos counts those of whoever had the login.
+func (r *Receiver) RefusedHellos() uint64 { return r.refused.Load() }
 
 // own gives the error if it is one of the own disk, else nil: that is the caller's affair.
 func own(err error) error {

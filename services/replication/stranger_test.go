@@ -45,6 +45,9 @@ func TestFault_C4_ARefusalTellsStrangersNothing(t *testing.T) {
 			t.Errorf("%s is told %s", name, text)
 		}
 	}
+	if n := b.receiver.RefusedHellos(); n != 5 {
+		t.Errorf("%d refused hellos are counted, want 5", n)
+	}
 }
 
 // One hello with the highest epoch there is became durable, and no epoch was left in which the host could ever join again. What no pair can

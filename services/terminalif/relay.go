@@ -13,6 +13,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/ticket"
 	"github.com/hotpair/hotpair/services/lease"
+	"github.com/hotpair/hotpair/services/refusals"
 	"github.com/hotpair/hotpair/services/strictjson"
 )
 
@@ -60,8 +61,8 @@ type relay struct {
 	held     []*flight
 	joined   uint64 // requests that came again while they were in flight
 
-	requests bus.Histogram // from taking a request until its answer leaves
-	refused  atomic.Uint64 // requests answered at once: malformed or too many
+	requests bus.Histogram    // from taking a request until its answer leaves
+	refused  refusals.Counter // requests answered at once
 }
 
 func newRelay(b bounds, clock lease.Clock, log *slog.Logger, signer *receiptSigner) *relay {
@@ -152,7 +153,7 @@ func (r *relay) inFlight() int {
 // request says.
 func (r *relay) take(terminal string, t *term, q bus.Request, answer func(bus.Reply)) {
 	if fault := check(&q); fault != "" {
-		r.refused.Add(1)
+		r.refused.Count(refusals.RequestMalformed)
 		answer(bus.Reply{Code: bus.CodeMalformed, Message: fault})
 		return
 	}
@@ -160,10 +161,21 @@ func (r *relay) take(terminal string, t *term, q bus.Request, answer func(bus.Re
 	f := &flight{request: q, taken: r.clock(), deadline: time.Now().Add(time.Duration(q.Remaining)), answer: answer}
 	send, refusal := r.admit(f, t)
 	if refusal != nil {
-		r.refused.Add(1)
+		r.refused.Count(kindOf(refusal.Code))
 		answer(*refusal)
 	}
 	r.services.send(send)
+}
+
+// kindOf says what a refusal is counted as.
+func kindOf(code int) refusals.Kind {
+	switch code {
+	case bus.CodeConflict:
+		return refusals.RequestConflict
+	case bus.CodeNobody:
+		return refusals.RequestNobody
+	}
+	return refusals.RequestBusy
 }
 
 // check is done here although the agent does it too: a terminal is not trusted. It mends what only shapes the

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/refusals"
 	"github.com/hotpair/hotpair/services/replication"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -45,6 +46,7 @@ func (u *updater) state(active *activity) bus.UpdaterState {
 		active.tell(&s)
 	}
 	s.Measured = u.measured.sample()
+	s.Measured.Refused[refusals.ReplicationLogin], s.Measured.Refused[refusals.ReplicationHello] = u.journal.RefusedLogins(), u.receiver.RefusedHellos()
 	s.Disk, s.Unfit = u.disk.Space(), u.disk.Problem()
 	return s
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/registry"
+	"github.com/hotpair/hotpair/services/refusals"
 )
 
 const (
@@ -39,6 +40,7 @@ type handler struct {
 	names   []string
 	calls   *places
 	streams *places
+	refused *refusals.Counter
 	turns   map[string]*semaphore.Weighted // of what costs much, by name
 }
 
@@ -90,7 +92,7 @@ func NewHandler(c ServerConfig) http.Handler {
 		}
 	}
 	return &handler{
-		turns: turns, host: c.Host, backups: c.Backups, flow: c.Live, routes: routes(c.Operations.Served()), clock: c.Clock, log: c.Log, token: c.Token, pages: c.Pages, names: c.Names,
+		turns: turns, refused: c.Refused, host: c.Host, backups: c.Backups, flow: c.Live, routes: routes(c.Operations.Served()), clock: c.Clock, log: c.Log, token: c.Token, pages: c.Pages, names: c.Names,
 		origin: http.NewCrossOriginProtection(), calls: newPlaces(maxCalls, maxFrom, maxReserved), streams: newPlaces(maxStreams, maxStreamsFrom, maxReserved),
 	}
 }
@@ -104,37 +106,37 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !known {
-		writeProblem(w, r, &operator.Problem{Type: "about:blank", Title: "Not found", Status: http.StatusNotFound, Detail: "there is nothing at this path; " + operator.CallStatus.Path + " says how the pair is"})
+		h.refuse(w, r, &operator.Problem{Type: "about:blank", Title: "Not found", Status: http.StatusNotFound, Detail: "there is nothing at this path; " + operator.CallStatus.Path + " says how the pair is"})
 		return
 	}
 	if r.Method != rt.Method && (r.Method != http.MethodHead || rt.Method != http.MethodGet) {
 		w.Header().Set("Allow", rt.Method)
-		writeProblem(w, r, &operator.Problem{Type: "about:blank", Title: "Method not allowed", Status: http.StatusMethodNotAllowed, Detail: r.URL.Path + " takes " + rt.Method})
+		h.refuse(w, r, &operator.Problem{Type: "about:blank", Title: "Method not allowed", Status: http.StatusMethodNotAllowed, Detail: r.URL.Path + " takes " + rt.Method})
 		return
 	}
 	if err := h.admit(r); err != nil {
 		h.log.Warn("refused a call from another origin", "from", r.RemoteAddr, "path", r.URL.Path, "err", err)
-		writeProblem(w, r, &operator.Problem{Type: operator.ProblemType + "origin", Title: "Refused for this origin", Status: http.StatusForbidden, Detail: err.Error()})
+		h.refuse(w, r, &operator.Problem{Type: operator.ProblemType + "origin", Title: "Refused for this origin", Status: http.StatusForbidden, Detail: err.Error()})
 		return
 	}
 	if err := h.authorize(r, rt.Info); err != nil {
 		h.log.Warn("refused a call without the token", "from", r.RemoteAddr, "path", r.URL.Path)
 		w.Header().Set("WWW-Authenticate", "Bearer")
-		writeProblem(w, r, operator.NewProblem(err))
+		h.refuse(w, r, operator.NewProblem(err))
 		return
 	}
 	h.letPeer(w, r)
 	if !rt.check {
 		leave := h.calls.take(r, h.holdsToken(r))
 		if leave == nil {
-			writeProblem(w, r, busy("who has the token has a place of its own"))
+			h.refuse(w, r, busy("who has the token has a place of its own"))
 			return
 		}
 		defer leave()
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	if err := rt.do(h, w, r); err != nil {
-		writeProblem(w, r, operator.NewProblem(err))
+		h.refuse(w, r, operator.NewProblem(err))
 	}
 }
 

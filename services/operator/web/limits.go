@@ -4,6 +4,8 @@ import (
 	"net"
 	"net/http"
 	"sync"
+
+	"github.com/hotpair/hotpair/services/refusals"
 )
 
 // places bounds how many calls are under way at the same time: in all, from one address, and beside both a few for those who have
@@ -57,7 +59,9 @@ const (
 // limits bounds the connections of a server. Of too many the one is closed that has waited longest without a call: who connects to ask
 // is served, however many others hold connections for nothing.
 type limits struct {
-	mu    sync.Mutex
+	mu      sync.Mutex
+	refused *refusals.Counter
+
 	conns map[net.Conn]*held
 	from  map[string]int
 	turn  uint64
@@ -70,13 +74,14 @@ type held struct {
 	since   uint64
 }
 
-func newLimits() *limits {
-	return &limits{conns: map[net.Conn]*held{}, from: map[string]int{}}
+func newLimits(refused *refusals.Counter) *limits {
+	return &limits{refused: refused, conns: map[net.Conn]*held{}, from: map[string]int{}}
 }
 
 // state is told what becomes of each connection, as http.Server.ConnState.
 func (l *limits) state(conn net.Conn, state http.ConnState) {
 	if over := l.note(conn, state); over != nil {
+		l.refused.Count(refusals.HTTPConnection)
 		_ = over.Close() // its end is told too
 	}
 }

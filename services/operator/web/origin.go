@@ -20,7 +20,7 @@ func (h *handler) page(w http.ResponseWriter, r *http.Request) bool {
 		return false
 	}
 	if err := h.admit(r); err != nil {
-		writeProblem(w, r, &operator.Problem{Type: operator.ProblemType + "origin", Title: "Refused for this origin", Status: http.StatusForbidden, Detail: err.Error()})
+		h.refuse(w, r, &operator.Problem{Type: operator.ProblemType + "origin", Title: "Refused for this origin", Status: http.StatusForbidden, Detail: err.Error()})
 		return true
 	}
 	page.ServeHTTP(w, r)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/registry"
+	"github.com/hotpair/hotpair/services/refusals"
 	"github.com/hotpair/hotpair/services/strictjson"
 )
 
@@ -31,6 +32,23 @@ func answer[T any](w http.ResponseWriter, v T) error {
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = w.Write(append(body, '\n'))
 	return nil
+}
+
+// refuse answers with the problem, and counts it if it is one of the door: nothing was asked of the host.
+func (h *handler) refuse(w http.ResponseWriter, r *http.Request, p *operator.Problem) {
+	switch p.Status {
+	case http.StatusUnauthorized:
+		h.refused.Count(refusals.HTTPToken)
+	case http.StatusForbidden:
+		h.refused.Count(refusals.HTTPOrigin)
+	case http.StatusTooManyRequests:
+		h.refused.Count(refusals.HTTPBusy)
+	case http.StatusNotFound, http.StatusMethodNotAllowed:
+		h.refused.Count(refusals.HTTPUnknown)
+	case http.StatusBadRequest, http.StatusRequestEntityTooLarge:
+		h.refused.Count(refusals.HTTPMalformed)
+	}
+	writeProblem(w, r, p)
 }
 
 // writeProblem answers an HTTP request with the problem.

@@ -13,6 +13,7 @@ import (
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/registry"
+	"github.com/hotpair/hotpair/services/refusals"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -60,6 +61,8 @@ type ServerConfig struct {
 	Token string
 	// Names are the names under which browsers and others may ask, beside its addresses and localhost.
 	Names []string
+	// Refused counts what is refused at the door; nil counts nothing.
+	Refused *refusals.Counter
 	// Pages are served beside the API, by path: console, metrics.
 	Pages map[string]http.Handler
 }
@@ -100,7 +103,7 @@ func (s *Server) Run(ctx context.Context) error {
 		s.config.Log.Warn("the operator interface can be reached from other machines: who does reads everything, and the token crosses the network in clear", "address", s.address)
 	}
 	close(s.ready)
-	limits := newLimits()
+	limits := newLimits(s.config.Refused)
 	server := &http.Server{
 		ConnState:         limits.state,
 		Handler:           NewHandler(s.config),

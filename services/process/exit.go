@@ -3,6 +3,7 @@ package process
 import (
 	"fmt"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -19,12 +20,17 @@ type Exit struct {
 // Clean tells that the process ended by itself and without complaint.
 func (e Exit) Clean() bool { return e.Signal == 0 && e.Code == 0 }
 
+// Crashed tells that the process ended by a signal that its own fault raised, and may have said why.
+func (e Exit) Crashed() bool {
+	return slices.Contains([]syscall.Signal{syscall.SIGABRT, syscall.SIGSEGV, syscall.SIGBUS, syscall.SIGFPE, syscall.SIGILL, syscall.SIGSYS, syscall.SIGTRAP}, e.Signal)
+}
+
 // String is a reason for a log line, as "exited with code 2: no space left on device" or "ended by signal: killed".
 func (e Exit) String() string {
-	if e.Signal != 0 {
-		return "ended by signal: " + e.Signal.String()
-	}
 	text := fmt.Sprintf("exited with code %d", e.Code)
+	if e.Signal != 0 {
+		text = "ended by signal: " + e.Signal.String()
+	}
 	if e.Words != "" {
 		text += ": " + e.Words
 	}

@@ -2,6 +2,7 @@ package process
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"log/slog"
 	"os"
@@ -28,6 +29,8 @@ type output struct {
 
 	mu    sync.Mutex
 	words []byte // the end of standard error
+	crash []byte // where a crash is told whose trace follows
+	more  bool   // the line after that belongs to it
 }
 
 // capture connects a command that has not started to a new output.
@@ -82,6 +85,12 @@ func (o *output) forward(r *os.File, level slog.Level, complaints bool) {
 func (o *output) keep(line []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	switch {
+	case tellsACrash(line):
+		o.crash, o.more = append([]byte(nil), line[:min(len(line), longestWords/2)]...), true
+	case o.more:
+		o.crash, o.more = append(append(o.crash, ' '), line[:min(len(line), longestWords/2-1)]...), false
+	}
 	o.words = append(append(o.words, line...), '\n')
 	if over := len(o.words) - longestWords; over > 0 {
 		o.words = append([]byte(nil), o.words[over:]...)
@@ -94,7 +103,20 @@ func (o *output) lastWords() string {
 	o.wait()
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if len(o.crash) > 0 {
+		return oneLine(o.crash) // what follows says where, and not why
+	}
 	return oneLine(o.words)
+}
+
+// tellsACrash reports whether a line is how a runtime says why a program crashes, before a trace that is longer than what is kept.
+func tellsACrash(line []byte) bool {
+	for _, begin := range []string{"panic: ", "fatal error: ", "runtime: out of memory", "Exception in thread ", "terminate called "} {
+		if bytes.HasPrefix(line, []byte(begin)) {
+			return true
+		}
+	}
+	return bytes.HasPrefix(line, []byte("thread '")) && bytes.Contains(line, []byte("panicked at"))
 }
 
 // end is called when the process is gone.

@@ -135,7 +135,7 @@ func start(spec Spec, words *os.File) (*Child, error) {
 		child.output.begin(err == nil)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w %s: %w", ErrStart, spec.Name, err)
+		return nil, fmt.Errorf("%w %s: %w", ErrStart, spec.Name, explained(err, cmd.Path))
 	}
 	return child, nil
 }
@@ -214,7 +214,7 @@ func (c *Child) await(began chan<- error) {
 	if !c.exit.Clean() {
 		c.exit.Words = readLastWords(c.words)
 	}
-	if c.exit.Words == "" && c.exit.Code > 0 && c.output != nil {
+	if c.exit.Words == "" && (c.exit.Code > 0 || c.exit.Crashed()) && c.output != nil {
 		c.exit.Words = c.output.lastWords() // all of it is in the pipe; a descendant that holds that delays this for a moment
 	}
 	c.words.Close()

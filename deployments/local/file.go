@@ -10,6 +10,7 @@ import (
 
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/regular"
 	"github.com/hotpair/hotpair/services/strictjson"
 )
 
@@ -63,10 +64,13 @@ type TerminalFile struct {
 	Dialled string `json:"dialled"` // where hosts connect: nats://host:port
 }
 
+// maxClusterFile bounds cluster.json, in bytes: it names thousands of terminals.
+const maxClusterFile = 64 << 20
+
 // ReadFile reads cluster.json of a directory. ErrNoCluster when there is none.
 func ReadFile(dir string) (File, error) {
 	var f File
-	text, err := os.ReadFile(filepath.Join(dir, clusterFile))
+	text, err := regular.Read(filepath.Join(dir, clusterFile), maxClusterFile)
 	if errors.Is(err, os.ErrNotExist) {
 		return f, fmt.Errorf("%w: %s has no %s: name the --dir of a running hotpair cluster", ErrNoCluster, dir, clusterFile)
 	}

@@ -19,6 +19,7 @@ const (
 	PurposeOperator = "operator"
 	// PurposeForward is no password: with it a main vouches to the other one for an operator whose call it passes on.
 	PurposeForward = "forward"
+	purposeBackup  = "backup"
 )
 
 // DeriveKey derives from the pair secret the password for one purpose: hex HMAC-SHA256 of the purpose under the secret.
@@ -27,6 +28,9 @@ func DeriveKey(pairSecret, purpose string) string {
 	mac.Write([]byte(purpose))
 	return hex.EncodeToString(mac.Sum(nil))
 }
+
+// BackupKey is no password: by it a pair proves its backups, and knows them again. It is derived here only.
+func BackupKey(pairSecret Secret) string { return DeriveKey(pairSecret.Reveal(), purposeBackup) }
 
 // TerminalKey is the key of one terminal: DeriveKey for the purpose "terminal:" and its id. Hosts derive it, the
 // terminal is given it as HOTPAIR_TERMINAL_KEY and so never holds the pair secret.

@@ -1,12 +1,13 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
-	"syscall"
+
+	"github.com/hotpair/hotpair/services/regular"
 )
 
 // Bounds of a secret's length: what can't be guessed, and what fits into a header and a handshake.
@@ -87,8 +88,11 @@ func (c *checker) token(variable string, value Secret) {
 
 // readSecret reads a secret's file, or says what is wrong with it. A file that anybody may read holds no secret.
 func readSecret(path string) (Secret, string) {
-	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe must not hold the start up
-	if err != nil {
+	file, err := regular.Open(path)
+	switch {
+	case errors.Is(err, regular.ErrNotRegular):
+		return "", "is not a file"
+	case err != nil:
 		return "", "can't be read (" + err.Error() + ")"
 	}
 	defer file.Close()
@@ -96,8 +100,6 @@ func readSecret(path string) (Secret, string) {
 	switch {
 	case err != nil:
 		return "", "can't be read (" + err.Error() + ")"
-	case !info.Mode().IsRegular():
-		return "", "is not a file"
 	case info.Mode().Perm()&0o007 != 0:
 		return "", fmt.Sprintf("is open to everybody (mode %04o)", info.Mode().Perm())
 	}

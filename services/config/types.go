@@ -3,17 +3,16 @@ package config
 import (
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math"
 	"net"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
+
+	"github.com/hotpair/hotpair/services/regular"
 )
 
 // hidden stands for a secret wherever one would be shown.
@@ -191,21 +190,13 @@ func (t *Terminals) Read(file string) error {
 
 // readRegular reads a file of at most so many bytes, or says what is wrong with it.
 func readRegular(path string, most int64) (text, problem string) {
-	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe must not hold the start up
-	if err != nil {
-		return "", "can't be read (" + err.Error() + ")"
-	}
-	defer file.Close()
-	switch info, err := file.Stat(); {
-	case err != nil:
-		return "", "can't be read (" + err.Error() + ")"
-	case !info.Mode().IsRegular():
+	all, err := regular.Read(path, most)
+	switch {
+	case errors.Is(err, regular.ErrNotRegular):
 		return "", "is not a file"
-	case info.Size() > most:
+	case errors.Is(err, regular.ErrTooLarge):
 		return "", fmt.Sprintf("is larger than %d bytes", most)
-	}
-	all, err := io.ReadAll(io.LimitReader(file, most))
-	if err != nil {
+	case err != nil:
 		return "", "can't be read (" + err.Error() + ")"
 	}
 	return string(all), ""

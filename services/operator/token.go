@@ -3,12 +3,12 @@ package operator
 import (
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/hotpair/hotpair/services/durable"
 	"github.com/hotpair/hotpair/services/fault"
+	"github.com/hotpair/hotpair/services/regular"
 )
 
 // ErrToken says that a call that changes something did not carry the host's token.
@@ -34,7 +34,7 @@ func WriteToken(dir, token string) error {
 
 // ReadToken gives the token that WriteToken left. A file that others may write is not believed.
 func ReadToken(dir string) (string, error) {
-	file, err := os.Open(filepath.Join(dir, TokenFile))
+	file, err := regular.Open(filepath.Join(dir, TokenFile))
 	if err != nil {
 		return "", fmt.Errorf("token: %w", err)
 	}
@@ -43,7 +43,7 @@ func ReadToken(dir string) (string, error) {
 	switch {
 	case err != nil:
 		return "", fmt.Errorf("token: %w", err)
-	case !info.Mode().IsRegular() || info.Mode().Perm()&0o022 != 0:
+	case info.Mode().Perm()&0o022 != 0:
 		return "", fmt.Errorf("token: %s may be written by others", file.Name())
 	}
 	text, err := io.ReadAll(io.LimitReader(file, maxToken))

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/backup"
 )
@@ -39,6 +40,9 @@ func (h *host) backUpFrom(page bus.BackupPage) (path string, at bus.BackupPage) 
 	}
 }
 
+// proof is what proves a backup of these hosts.
+func proof() backup.Proof { return backup.Proof{Key: backup.Key(config.BackupKey("0123456789abcdef"))} }
+
 // A backup of either host is whole, while updates go on and are not held up; and what is restored is no member.
 func TestBackup_OfEitherHostWhileUpdatesGoOn(t *testing.T) {
 	a, b := newHosts(t)
@@ -53,7 +57,7 @@ func TestBackup_OfEitherHostWhileUpdatesGoOn(t *testing.T) {
 	for _, h := range []*host{a, b} {
 		before := h.await("something is applied", func(s bus.UpdaterState) bool { return s.Applied.Sequence > 200 }).Applied
 		path, last := h.backUp()
-		summary, err := backup.Check(t.Context(), path, nil)
+		summary, err := backup.Check(t.Context(), path, proof(), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -84,7 +88,7 @@ func TestBackup_OfEitherHostWhileUpdatesGoOn(t *testing.T) {
 	if err := os.Remove(c.config.Data); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := backup.Restore(context.Background(), backup.RestoreConfig{File: path, Dir: c.config.Data, Host: "c"}); err != nil {
+	if _, err := backup.Restore(context.Background(), backup.RestoreConfig{File: path, Proof: proof(), Dir: c.config.Data, Host: "c"}); err != nil {
 		t.Fatal(err)
 	}
 	c.start()

@@ -139,7 +139,7 @@ func TestFault_A2_RestoreKeepsWhatThePairKeeps(t *testing.T) {
 
 	c := newHost(t, "c", freePort(t), freePort(t))
 	c.config.Retention = a.config.Retention
-	if _, err := backup.Restore(t.Context(), backup.RestoreConfig{File: path, Dir: c.config.Data, Host: "c"}); err != nil {
+	if _, err := backup.Restore(t.Context(), backup.RestoreConfig{File: path, Proof: proof(), Dir: c.config.Data, Host: "c"}); err != nil {
 		t.Fatal(err)
 	}
 	c.start()
@@ -163,7 +163,7 @@ func TestFault_A2_RestoreCarriesWhatIsForgotten(t *testing.T) {
 	a.stop()
 
 	c := newHost(t, "c", freePort(t), freePort(t)) // which keeps answers for an hour
-	if _, err := backup.Restore(t.Context(), backup.RestoreConfig{File: path, Dir: c.config.Data, Host: "c"}); err != nil {
+	if _, err := backup.Restore(t.Context(), backup.RestoreConfig{File: path, Proof: proof(), Dir: c.config.Data, Host: "c"}); err != nil {
 		t.Fatal(err)
 	}
 	c.start()

@@ -147,7 +147,7 @@ func (u *updater) run(ctx context.Context) (err error) {
 	space := systemspace.New(u.store, asked{u}, u.config.EventsMax, reads)
 	inspector := inspection.New(inspection.Config{
 		Host: u.config.Host, Data: u.config.Data, Needed: disk.SpaceLeast, Disk: u.disk, Store: u.store, Facts: u.facts, Updater: asked{u},
-		Remote: u.remote, Space: space, Turns: reads, Log: u.log,
+		Remote: u.remote, Space: space, Turns: reads, Log: u.log, BackupKey: config.BackupKey(u.config.PairSecret),
 	})
 	conductor := newConductor(u, space, inspector)
 	lower.run("answerer", u.answerer().Run)

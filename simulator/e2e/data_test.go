@@ -75,13 +75,13 @@ func TestData_VerifyRepairBackupRestoreTerminals(t *testing.T) {
 	}
 	c.order("kill", standby)
 	data := filepath.Join(c.Dir, standby)
-	if out, err := c.hotpair("restore", file, "--data", data, "--name", standby); err == nil || !strings.Contains(out, "not empty") {
+	if out, err := c.hotpair("restore", file, "--dir", c.Dir, "--data", data, "--name", standby); err == nil || !strings.Contains(out, "not empty") {
 		t.Errorf("restore over data: %v\n%s", err, out)
 	}
-	if out, err := c.hotpair("restore", file, "--data", data, "--name", standby, "--aside"); err != nil {
+	if out, err := c.hotpair("restore", file, "--dir", c.Dir, "--data", data, "--name", standby, "--aside"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	if out, err := c.hotpair("restore", "finish", "--replaces", "--accept-loss-after", heldBy(t, file), "--data", data, "--name", standby); err != nil {
+	if out, err := c.hotpair("restore", "finish", "--replaces", "--accept-loss-after", c.heldBy(file), "--data", data, "--name", standby); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	c.Await(healWithin, "active alone", func() bool { _, s := c.active(); return len(s.InSync) == 1 })
@@ -123,15 +123,15 @@ func TestData_VerifyRepairBackupRestoreTerminals(t *testing.T) {
 }
 
 // heldBy gives the position that a backup holds.
-func heldBy(t testing.TB, file string) string {
-	t.Helper()
-	out, err := exec.Command(binary, "backup", "check", file, "--json").Output()
+func (c *cluster) heldBy(file string) string {
+	c.Helper()
+	out, err := exec.Command(binary, "backup", "check", file, "--json", "--dir", c.Dir).Output()
 	var held offline.Summary
 	if err == nil {
 		err = decodeObject(string(out), &held)
 	}
 	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
+		c.Fatalf("%v\n%s", err, out)
 	}
 	return held.Position
 }

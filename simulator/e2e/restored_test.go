@@ -104,7 +104,13 @@ func TestFault_A14_RestoredCopy(t *testing.T) {
 	spare := func(witness string) (map[string]string, func() (operator.Status, error)) {
 		e := maps.Clone(env)
 		e["HOTPAIR_DATA"] = filepath.Join(t.TempDir(), "data")
-		if out, err := c.hotpair("restore", file, "--data", e["HOTPAIR_DATA"], "--name", "a"); err != nil || !strings.Contains(out, "restore finish") {
+		// Nobody restores what the pair may not have made, unless he says so.
+		other := exec.Command(binary, "restore", file, "--data", e["HOTPAIR_DATA"], "--name", "a")
+		other.Env = append(os.Environ(), "HOTPAIR_PAIR_SECRET=70f1d29e6b8c4a35")
+		if out, err := other.CombinedOutput(); err == nil || !strings.Contains(string(out), "made with key") {
+			t.Fatalf("restored without a proof: %v\n%s", err, out)
+		}
+		if out, err := c.hotpair("restore", file, "--dir", c.Dir, "--data", e["HOTPAIR_DATA"], "--name", "a"); err != nil || !strings.Contains(out, "restore finish") {
 			t.Fatalf("%v\n%s", err, out)
 		}
 		_, e["HOTPAIR_BUS_PORT"], _ = strings.Cut(free[1], ":")
@@ -193,7 +199,7 @@ func TestFault_A14_RestoredCopy(t *testing.T) {
 	if out, err := c.hotpair("restore", "finish", "--replaces", "--data", e["HOTPAIR_DATA"], "--name", "a"); err == nil || !strings.Contains(out, "is lost with") {
 		t.Errorf("finished without a word: %v\n%s", err, out)
 	}
-	if out, err := c.hotpair("restore", "finish", "--replaces", "--accept-loss-after", heldBy(t, file), "--data", e["HOTPAIR_DATA"], "--name", "a"); err != nil {
+	if out, err := c.hotpair("restore", "finish", "--replaces", "--accept-loss-after", c.heldBy(file), "--data", e["HOTPAIR_DATA"], "--name", "a"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	host = c.beside(e, "supervisor")

@@ -89,7 +89,11 @@ func (s *source) flush() {
 // back makes a backup as the updater does, in small pieces; between does something between any two.
 func (s *source) back(between func()) []byte {
 	s.tb.Helper()
-	var w Writer
+	return s.backBy(NewWriter(ours.Key), between)
+}
+
+func (s *source) backBy(w Writer, between func()) []byte {
+	s.tb.Helper()
 	var file []byte
 	add := func(raw []byte, err error) {
 		s.tb.Helper()
@@ -158,7 +162,7 @@ func TestFault_A2_RestoreTrimsNothing(t *testing.T) {
 		s.time += int64(3 * 24 * time.Hour)
 	}))
 	dir := filepath.Join(t.TempDir(), "data")
-	r, err := Restore(t.Context(), RestoreConfig{File: path, Dir: dir, Host: "b"})
+	r, err := Restore(t.Context(), RestoreConfig{File: path, Proof: ours, Dir: dir, Host: "b"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +192,7 @@ func TestRestore_IsTheDatabaseAtOnePosition(t *testing.T) {
 					s.flush()
 				}
 			}))
-			summary, err := Check(t.Context(), path, nil)
+			summary, err := Check(t.Context(), path, ours, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -197,7 +201,7 @@ func TestRestore_IsTheDatabaseAtOnePosition(t *testing.T) {
 			}
 			dir := filepath.Join(t.TempDir(), "host", "data")
 			told := map[string]bool{}
-			r, err := Restore(context.Background(), RestoreConfig{File: path, Dir: dir, Host: "b", Progress: func(what string, done float64) {
+			r, err := Restore(context.Background(), RestoreConfig{File: path, Proof: ours, Dir: dir, Host: "b", Progress: func(what string, done float64) {
 				told[what] = true
 				if done < 0 || done > 1 {
 					t.Errorf("%s is at %f", what, done)
@@ -254,7 +258,7 @@ func TestRestore_TouchesNothingThatIsThere(t *testing.T) {
 	if err := os.WriteFile(precious, []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c := RestoreConfig{File: path, Dir: dir, Host: "a"}
+	c := RestoreConfig{File: path, Proof: ours, Dir: dir, Host: "a"}
 	if _, err := Restore(context.Background(), c); !errors.Is(err, ErrOccupied) {
 		t.Errorf("into a directory with data: %v", err)
 	}
@@ -270,7 +274,7 @@ func TestRestore_TouchesNothingThatIsThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	bad := write(t, append(s.back(func() {}), 'x'))
-	if _, err := Restore(context.Background(), RestoreConfig{File: bad, Dir: dir, Host: "a", Aside: true}); !errors.Is(err, ErrDamaged) {
+	if _, err := Restore(context.Background(), RestoreConfig{File: bad, Proof: ours, Dir: dir, Host: "a", Aside: true}); !errors.Is(err, ErrDamaged) {
 		t.Errorf("from a damaged file: %v", err)
 	}
 	if content, err := os.ReadFile(precious); err != nil || string(content) != "x" {
@@ -289,7 +293,7 @@ func TestRestore_TouchesNothingThatIsThere(t *testing.T) {
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
 	empty := t.TempDir()
-	if _, err := Restore(ended, RestoreConfig{File: path, Dir: empty, Host: "a"}); err == nil {
+	if _, err := Restore(ended, RestoreConfig{File: path, Proof: ours, Dir: empty, Host: "a"}); err == nil {
 		t.Error("a restore that was cut off succeeds")
 	}
 	if left, _ := filepath.Glob(empty + "*"); len(left) != 1 {
@@ -303,11 +307,11 @@ func TestCheck_RefusesEveryDamage(t *testing.T) {
 	s.grow(12)
 	s.flush()
 	good := s.back(func() { s.grow(2) })
-	if _, err := Check(t.Context(), write(t, good), nil); err != nil {
+	if _, err := Check(t.Context(), write(t, good), ours, nil); err != nil {
 		t.Fatal(err)
 	}
 	look := func(content []byte) error {
-		_, err := newReader(bytes.NewReader(content), nothing{}).read()
+		_, err := newReader(bytes.NewReader(content), ours, nothing{}).read()
 		return err
 	}
 	for n := range good {
@@ -338,10 +342,10 @@ func TestCheck_RefusesEveryDamage(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
 	}
-	if _, err := Check(t.Context(), t.TempDir(), nil); !errors.Is(err, ErrForeign) {
+	if _, err := Check(t.Context(), t.TempDir(), ours, nil); !errors.Is(err, ErrForeign) {
 		t.Errorf("a directory: %v", err)
 	}
-	if _, err := Check(t.Context(), filepath.Join(t.TempDir(), "none"), nil); !errors.Is(err, os.ErrNotExist) {
+	if _, err := Check(t.Context(), filepath.Join(t.TempDir(), "none"), ours, nil); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no file: %v", err)
 	}
 }
@@ -365,11 +369,11 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte(magic))
 	f.Add(append([]byte(magic), 'H', 0, 0, 0, 1, 0xa0))
 	f.Fuzz(func(t *testing.T, content []byte) {
-		summary, err := newReader(bytes.NewReader(content), nothing{}).read()
+		summary, err := newReader(bytes.NewReader(content), ours, nothing{}).read()
 		if err == nil && (summary.Version != Version || summary.Bytes != int64(len(content))) {
 			t.Errorf("accepted %d bytes as %+v", len(content), summary)
 		}
-		if err != nil && !errors.Is(err, ErrForeign) && !errors.Is(err, ErrVersion) && !errors.Is(err, ErrShort) && !errors.Is(err, ErrDamaged) {
+		if err != nil && !errors.Is(err, ErrForeign) && !errors.Is(err, ErrVersion) && !errors.Is(err, ErrShort) && !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrUnproved) {
 			t.Errorf("an error without a name: %v", err)
 		}
 	})

@@ -8,7 +8,10 @@
 //
 //	"hotpair backup\n"
 //	'H' header  'R' range … 'F' entries … 'E' end      each: type, length (4 bytes), CBOR
-//	SHA-256 of all of it
+//	SHA-256 of all of it    HMAC-SHA-256 of that, by a key of the pair
+//
+// Anybody can make a file with a good checksum. The last thing in it only the pair can make: it is what a reader asks for, unless it is told
+// that nothing has to prove the file. The header names the key, so that a wrong one is told before all of the file is read.
 //
 // The checksum stands at the end: a file that was cut short has none. Ranges have checksums of their own, entries are chained
 // by digest, so damage is named before anything is restored from it.

@@ -17,7 +17,7 @@ import (
 const (
 	magic = "hotpair backup\n"
 	// Version is that of the form of the file.
-	Version = 1
+	Version = 2
 	// maxRecord bounds one record, in bytes: the largest range or piece of history and room around it.
 	maxRecord = 16 << 20
 )
@@ -39,6 +39,8 @@ var (
 	ErrShort = errors.New("backup is cut short")
 	// ErrDamaged says that something in it is not as it was written.
 	ErrDamaged = errors.New("backup is damaged")
+	// ErrUnproved says that nothing proves that the pair made it.
+	ErrUnproved = errors.New("backup is not proved")
 )
 
 // Header says what a backup is of.
@@ -49,6 +51,8 @@ type Header struct {
 	Made    time.Time `cbor:"4,keyasint" json:"made"` // on that host's wall clock
 	// Base is where the database was when the first range was read.
 	Base history.Mark `cbor:"5,keyasint" json:"-"`
+	// Key names the key that proves it.
+	Key string `cbor:"6,keyasint" json:"key"`
 }
 
 // End says where it ends and how much it holds.
@@ -63,13 +67,20 @@ type End struct {
 
 // Writer makes the bytes of a backup, piece by piece: Begin, Range for each, Entries, End.
 type Writer struct {
+	key Key
 	sum hash.Hash
 	end End
 }
 
+// NewWriter makes the writer of one backup, which the key proves.
+func NewWriter(key Key) Writer { return Writer{key: key} }
+
 // Begin gives the first bytes.
 func (w *Writer) Begin(h Header) ([]byte, error) {
-	h.Version = Version
+	if w.key == "" {
+		return nil, fmt.Errorf("%w: there is no key to prove it by", ErrUnproved)
+	}
+	h.Version, h.Key = Version, w.key.name()
 	w.sum = sha256.New()
 	record, err := encodeRecord(recordHeader, h)
 	return w.write(append([]byte(magic), record...)), err
@@ -112,7 +123,8 @@ func (w *Writer) End(until history.Mark, time int64) ([]byte, error) {
 		return nil, err
 	}
 	raw := w.write(record)
-	return w.sum.Sum(raw), nil
+	sum := w.sum.Sum(nil)
+	return append(append(raw, sum...), w.key.prove(sum)...), nil
 }
 
 func (w *Writer) write(raw []byte) []byte {

@@ -71,7 +71,7 @@ func TestFault_B10_RestoreBuildsInside(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r, err := Restore(t.Context(), RestoreConfig{File: file, Dir: link, Host: "a", Aside: aside})
+			r, err := Restore(t.Context(), RestoreConfig{File: file, Proof: ours, Dir: link, Host: "a", Aside: aside})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -99,7 +99,7 @@ func TestFault_B10_RestoreBuildsInside(t *testing.T) {
 	if err := os.Symlink("nowhere", dangling); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Restore(t.Context(), RestoreConfig{File: file, Dir: dangling, Host: "a"}); err == nil {
+	if _, err := Restore(t.Context(), RestoreConfig{File: file, Proof: ours, Dir: dangling, Host: "a"}); err == nil {
 		t.Error("a symbolic link to nothing is restored to")
 	}
 	if _, err := os.Readlink(dangling); err != nil {
@@ -117,7 +117,7 @@ func TestFault_B10_RefusedRestoreLeavesNothing(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "precious"), []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Restore(t.Context(), RestoreConfig{File: bad, Dir: dir, Host: "a", Aside: true}); !errors.Is(err, ErrDamaged) {
+	if _, err := Restore(t.Context(), RestoreConfig{File: bad, Proof: ours, Dir: dir, Host: "a", Aside: true}); !errors.Is(err, ErrDamaged) {
 		t.Fatalf("from a damaged file: %v", err)
 	}
 	if names := listed(t, dir); len(names) != 1 {
@@ -127,7 +127,7 @@ func TestFault_B10_RefusedRestoreLeavesNothing(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	good := write(t, s.back(func() {}))
-	if _, err := Restore(ended, RestoreConfig{File: good, Dir: filepath.Join(parent, "new", "data"), Host: "a"}); err == nil {
+	if _, err := Restore(ended, RestoreConfig{File: good, Proof: ours, Dir: filepath.Join(parent, "new", "data"), Host: "a"}); err == nil {
 		t.Fatal("a restore that was told to end succeeds")
 	}
 	if names := listed(t, parent); len(names) != 0 {
@@ -147,7 +147,7 @@ func TestFault_A16_RestoreKeepsTheLock(t *testing.T) {
 		t.Fatal(err)
 	}
 	asked := 0
-	_, err := Restore(t.Context(), RestoreConfig{File: file, Dir: dir, Host: "a", Aside: true, Progress: func(what string, _ float64) {
+	_, err := Restore(t.Context(), RestoreConfig{File: file, Proof: ours, Dir: dir, Host: "a", Aside: true, Progress: func(what string, _ float64) {
 		asked++
 		if _, err := storage.HoldDirectory(dir); !errors.Is(err, storage.ErrLocked) {
 			t.Errorf("during %s the directory is to be had: %v", what, err)
@@ -177,7 +177,7 @@ func TestFault_B10_RestoreCutOffAtEachStep(t *testing.T) {
 			}
 		}
 		taken, step := 0, ""
-		_, err := Restore(t.Context(), RestoreConfig{File: file, Dir: dir, Host: "a", Aside: true, cutOff: func(name string) error {
+		_, err := Restore(t.Context(), RestoreConfig{File: file, Proof: ours, Dir: dir, Host: "a", Aside: true, cutOff: func(name string) error {
 			if taken++; taken > cut {
 				step = name
 				return errCutOff
@@ -205,7 +205,7 @@ func TestFault_B10_RestoreCutOffAtEachStep(t *testing.T) {
 		case !errors.Is(opened, place.ErrUnfinished) || !errors.Is(stored, place.ErrUnfinished):
 			t.Errorf("cut off at %s it starts with: %v; %v", step, opened, stored)
 		}
-		if _, err := Restore(t.Context(), RestoreConfig{File: file, Dir: dir, Host: "a", Aside: true}); err != nil {
+		if _, err := Restore(t.Context(), RestoreConfig{File: file, Proof: ours, Dir: dir, Host: "a", Aside: true}); err != nil {
 			t.Fatalf("again, after it was cut off at %s: %v", step, err)
 		}
 		opens(t, dir)
@@ -234,7 +234,7 @@ func TestFault_C15_NoRegularFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{pipe, "/dev/zero"} {
-		if _, err := Check(t.Context(), path, nil); !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), "no regular file") {
+		if _, err := Check(t.Context(), path, ours, nil); !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), "not a regular file") {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
@@ -243,7 +243,7 @@ func TestFault_C15_NoRegularFile(t *testing.T) {
 	s.flush()
 	ended, end := context.WithCancel(t.Context())
 	end()
-	if _, err := Check(ended, write(t, s.back(func() {})), nil); !errors.Is(err, context.Canceled) {
+	if _, err := Check(ended, write(t, s.back(func() {})), ours, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("after the end: %v", err)
 	}
 }

@@ -9,12 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"syscall"
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
 
+	"github.com/hotpair/hotpair/services/regular"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/history"
 )
@@ -30,6 +29,7 @@ type Summary struct {
 	Entries  int64     `json:"entries"`
 	Bytes    int64     `json:"bytes"`
 	SHA256   string    `json:"sha256"`
+	Proved   bool      `json:"proved"` // that the pair made it
 
 	until history.Mark
 }
@@ -48,29 +48,26 @@ func (nothing) begin(Header) error                { return nil }
 func (nothing) putRange(storage.Range) error      { return nil }
 func (nothing) putEntries([]history.Stored) error { return nil }
 
-// Check reads a whole file and says what it holds. The error is ErrForeign, ErrVersion, ErrShort or ErrDamaged, with the
+// Check reads a whole file and says what it holds. The error is ErrForeign, ErrVersion, ErrShort, ErrDamaged or ErrUnproved, with the
 // place in the file. progress, if not nil, is told how far it is, 0 to 1.
-func Check(ctx context.Context, path string, progress func(float64)) (Summary, error) {
-	return readFile(ctx, path, nothing{}, progress)
+func Check(ctx context.Context, path string, proof Proof, progress func(float64)) (Summary, error) {
+	return readFile(ctx, path, proof, nothing{}, progress)
 }
 
-func readFile(ctx context.Context, path string, to sink, progress func(float64)) (Summary, error) {
-	// Without waiting: a pipe that nobody writes to is looked at, and refused, all the same.
-	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
+func readFile(ctx context.Context, path string, proof Proof, to sink, progress func(float64)) (Summary, error) {
+	file, err := regular.Open(path)
+	switch {
+	case errors.Is(err, regular.ErrNotRegular):
+		return Summary{}, fmt.Errorf("read backup: %w: %w: write it into one first, it is read twice", ErrForeign, err)
+	case err != nil:
 		return Summary{}, fmt.Errorf("read backup: %w", err)
 	}
 	defer file.Close()
 	info, err := file.Stat()
-	switch {
-	case err != nil:
+	if err != nil {
 		return Summary{}, fmt.Errorf("read backup: %w", err)
-	case info.IsDir():
-		return Summary{}, fmt.Errorf("read backup: %w: %s is a directory", ErrForeign, path)
-	case !info.Mode().IsRegular():
-		return Summary{}, fmt.Errorf("read backup: %w: %s is no regular file (%s): write it into one first, it is read twice", ErrForeign, path, info.Mode().Type())
 	}
-	r := newReader(ended{ctx, file}, to)
+	r := newReader(ended{ctx, file}, proof, to)
 	r.progress = func(at int64) {
 		if progress != nil && info.Size() > 0 {
 			progress(float64(at) / float64(info.Size()))
@@ -83,7 +80,6 @@ func readFile(ctx context.Context, path string, to sink, progress func(float64))
 	return s, nil
 }
 
-// reader reads one backup. It never panics, whatever the bytes, and holds one record at a time.
 // ended reads until ctx ends.
 type ended struct {
 	ctx context.Context
@@ -97,8 +93,10 @@ func (e ended) Read(b []byte) (int, error) {
 	return e.in.Read(b)
 }
 
+// reader reads one backup. It never panics, whatever the bytes, and holds one record at a time.
 type reader struct {
 	in       *bufio.Reader
+	proof    Proof
 	to       sink
 	progress func(int64)
 
@@ -115,9 +113,9 @@ type reader struct {
 	chain   history.Mark
 }
 
-func newReader(in io.Reader, to sink) *reader {
+func newReader(in io.Reader, proof Proof, to sink) *reader {
 	h := sha256.New()
-	return &reader{in: bufio.NewReaderSize(in, 1<<20), to: to, hashed: h, digest: h, progress: func(int64) {}}
+	return &reader{in: bufio.NewReaderSize(in, 1<<20), proof: proof, to: to, hashed: h, digest: h, progress: func(int64) {}}
 }
 
 // read reads it all.
@@ -200,6 +198,9 @@ func (r *reader) takeHeader(body []byte) error {
 	if r.header.Version != Version {
 		return fmt.Errorf("%w %d, this program knows %d", ErrVersion, r.header.Version, Version)
 	}
+	if err := r.proof.expects(r.header); err != nil {
+		return err
+	}
 	r.highest, r.chain = r.header.Base, r.header.Base
 	return r.to.begin(r.header)
 }
@@ -273,22 +274,26 @@ func (r *reader) takeEnd(body []byte) error {
 	return nil
 }
 
-// finish checks the checksum, and that nothing follows.
+// finish checks the checksum, that nothing follows, and the proof.
 func (r *reader) finish() (Summary, error) {
 	want := r.digest.Sum(nil)
-	sum, err := r.full(sha256.Size)
+	tail, err := r.full(2 * sha256.Size)
 	if err != nil {
 		return Summary{}, err
 	}
-	if !bytes.Equal(sum, want) {
+	if !bytes.Equal(tail[:sha256.Size], want) {
 		return Summary{}, fmt.Errorf("%w: its checksum does not fit", ErrDamaged)
 	}
 	if _, err := r.in.ReadByte(); !errors.Is(err, io.EOF) {
 		return Summary{}, fmt.Errorf("%w: something follows its end", ErrDamaged)
 	}
+	proved, err := r.proof.holds(r.header, want, tail[sha256.Size:])
+	if err != nil {
+		return Summary{}, err
+	}
 	return Summary{
-		Header: r.header, Position: r.end.Until.Position.String(), Digest: r.end.Until.Digest.String(), Time: time.Unix(0, r.end.Time).UTC(),
-		Ranges: r.end.Ranges, Items: r.end.Items, Entries: r.end.Entries, Bytes: r.at + sha256.Size, SHA256: fmt.Sprintf("%x", want),
+		Header: r.header, Proved: proved, Position: r.end.Until.Position.String(), Digest: r.end.Until.Digest.String(), Time: time.Unix(0, r.end.Time).UTC(),
+		Ranges: r.end.Ranges, Items: r.end.Items, Entries: r.end.Entries, Bytes: r.at + 2*sha256.Size, SHA256: fmt.Sprintf("%x", want),
 		until: r.end.Until,
 	}, nil
 }

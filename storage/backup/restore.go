@@ -30,6 +30,8 @@ var (
 type RestoreConfig struct {
 	// File is the backup, Dir the data directory of a stopped host, which is empty or does not exist.
 	File, Dir string
+	// Proof is what proves the backup.
+	Proof Proof
 	// Host is the name that the host will have.
 	Host string
 	// Aside moves what the directory holds into a folder within it, named with the time, instead of refusing.
@@ -91,7 +93,7 @@ func (c RestoreConfig) restore(ctx context.Context) (r Restored, err error) {
 		return r, err
 	}
 	// Checked as a whole first: nothing is built from a file that turns out to be damaged at its end.
-	if _, err := Check(ctx, c.File, func(done float64) { c.Progress("check", done) }); err != nil {
+	if _, err := Check(ctx, c.File, c.Proof, func(done float64) { c.Progress("check", done) }); err != nil {
 		return r, err
 	}
 	site, err := place.Begin(c.Dir, c.cutOff)
@@ -155,7 +157,7 @@ func (c RestoreConfig) build(ctx context.Context, dir string) (s Summary, identi
 		return s, "", err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	s, err = readFile(ctx, c.File, &building{ctx, store}, func(done float64) { c.Progress("restore", done) })
+	s, err = readFile(ctx, c.File, c.Proof, &building{ctx, store}, func(done float64) { c.Progress("restore", done) })
 	if err != nil {
 		return s, "", err
 	}
@@ -169,7 +171,7 @@ func (c RestoreConfig) build(ctx context.Context, dir string) (s Summary, identi
 		f.PairID = s.PairID
 		f.Epoch = s.until.Position.Epoch
 		f.Note = membership.Note{Out: true}
-		f.Restored = &facts.Restored{Position: s.until.Position, Time: s.Time, From: s.Host, Made: s.Made}
+		f.Restored = &facts.Restored{Position: s.until.Position, Time: s.Time, From: s.Host, Made: s.Made, Unproved: !s.Proved}
 		return nil
 	})
 	if err != nil {

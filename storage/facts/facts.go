@@ -83,6 +83,8 @@ type Restored struct {
 	// From is the host that the backup was read on, Made when, on its wall clock.
 	From string    `json:"from"`
 	Made time.Time `json:"made"`
+	// Unproved says that nothing proved that a pair had made the backup.
+	Unproved bool `json:"unproved,omitempty"`
 	// AsCopy says that it is being made a pair of its own, which can't be taken back: its table of terminals may be empty already.
 	AsCopy bool `json:"as_copy,omitempty"`
 }

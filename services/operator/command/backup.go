@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/durable"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/offline"
@@ -61,7 +62,11 @@ func (f *flags) backup(ctx context.Context, c *cobra.Command, files offline.File
 	if err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
-	summary, err := offline.Checked(ctx, c, files, file.Name())
+	proof := offline.Proof{Unproved: true} // it came from the host this moment
+	if secret, err := f.PairSecret(); err == nil {
+		proof.Key = config.BackupKey(secret)
+	}
+	summary, err := offline.Checked(ctx, c, files, file.Name(), proof)
 	if err != nil {
 		return fmt.Errorf("backup: what came is not whole: %w", err)
 	}

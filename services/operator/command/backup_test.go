@@ -21,13 +21,13 @@ import (
 // aFiles takes what the fake host gives for a backup.
 type aFiles struct{ offline.Files }
 
-func (aFiles) Check(_ context.Context, path string, progress func(float64)) (offline.Summary, error) {
+func (aFiles) Check(_ context.Context, path string, proof offline.Proof, progress func(float64)) (offline.Summary, error) {
 	content, err := os.ReadFile(path)
 	progress(1)
 	if err == nil && len(content) != 18_000 {
 		err = fmt.Errorf("%w: %d bytes", offline.ErrBackup, len(content))
 	}
-	return offline.Summary{File: path, Position: "3/99", Bytes: int64(len(content)), From: "a"}, err
+	return offline.Summary{File: path, Position: "3/99", Bytes: int64(len(content)), From: "a", Proved: proof.Key != ""}, err
 }
 
 func TestBackupCommands(t *testing.T) {
@@ -44,6 +44,7 @@ func TestBackupCommands(t *testing.T) {
 	}
 	for _, c := range []struct{ args, err, want string }{
 		{"backup " + file + " " + good, "", "17 KiB at position 3/99"},
+		{"backup " + file + " --replace " + good, "", "not proved"},
 		{"backup " + file + " " + good, "is there already", ""},
 		{"backup " + file + " --replace --json " + good, "", `"position": "3/99"`},
 		{"backup " + file + "2 " + broken, "the disk is gone", ""},

@@ -1,11 +1,9 @@
 package command
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -68,9 +66,10 @@ func (f *flags) promote(ctx context.Context, c *cobra.Command, accept string) er
 		return fmt.Errorf("promote refused, nothing was done: %s", wording.Printable(plan.Refused))
 	}
 	if accept == "" {
-		if accept, err = typed(c.InOrStdin(), c.ErrOrStderr(), plan.AcceptLoss); err != nil {
-			return err
+		if err := screen.Confirm(ctx, c.InOrStdin(), c.ErrOrStderr(), plan.AcceptLoss); err != nil {
+			return fmt.Errorf("promote: %w", err)
 		}
+		accept = plan.AcceptLoss
 	}
 	ctx, cancel := context.WithTimeout(ctx, operator.CallPromote.Within+hosts.Within)
 	defer cancel()
@@ -84,19 +83,6 @@ func (f *flags) promote(ctx context.Context, c *cobra.Command, accept string) er
 	return f.show(c, done, func(s *screen.Screen) {
 		s.Headline(operator.Warning, fmt.Sprintf("%s serves, epoch %d, after %s; see hotpair status for the audit of what terminals were told", done.Active, done.Epoch, wording.Milliseconds(done.Took)))
 	})
-}
-
-// typed asks for what must be accepted, and takes nothing else.
-func typed(in io.Reader, out io.Writer, want string) (string, error) {
-	fmt.Fprintf(out, "Type %s to go on, anything else to stop: ", want)
-	line, err := bufio.NewReader(io.LimitReader(in, 200)).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return "", fmt.Errorf("promote: %w", err)
-	}
-	if strings.TrimSpace(line) != want {
-		return "", errors.New("promote: not confirmed, nothing was done")
-	}
-	return want, nil
 }
 
 func planScreen(s *screen.Screen, p operator.PromotePlan) {

@@ -5,18 +5,15 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/operator"
-	"github.com/hotpair/hotpair/services/operator/hosts"
 	"github.com/hotpair/hotpair/services/operator/screen"
 	"github.com/hotpair/hotpair/services/operator/wording"
-	"github.com/hotpair/hotpair/services/strictjson"
+	"github.com/hotpair/hotpair/services/regular"
 )
 
 // terminalsCommand is hotpair terminals with what can be done to them.
@@ -55,7 +52,7 @@ address that is there already. With --file many are added, 500 at a time.`,
   hotpair terminals add till-8=nats://10.0.3.8:4223 && hotpair terminals probe till-8`,
 		f, cobra.ArbitraryArgs, func(ctx context.Context, c *cobra.Command, args []string) error {
 			if file != "" {
-				lines, err := readLines(file, c.InOrStdin())
+				lines, err := readLines(file, screen.Input(ctx, c.InOrStdin()))
 				if err != nil {
 					return err
 				}
@@ -154,7 +151,7 @@ func parseTerminals(args []string) (add []operator.TerminalAddress, err error) {
 func readLines(name string, stdin io.Reader) (lines []string, err error) {
 	from := stdin
 	if name != "-" {
-		file, err := os.Open(name)
+		file, err := regular.Open(name)
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", operator.ErrUsage, err)
 		}
@@ -178,7 +175,7 @@ func terminalsKey() *cobra.Command {
 	return argued("key ID", "Print the key of one terminal (a secret)",
 		`Prints the key that the agent of a terminal must be given as HOTPAIR_TERMINAL_KEY. It is a secret: whoever has it can pose as a
 host to that terminal, though to no other. It is derived from the pair secret, so the command is for a host: it reads
-HOTPAIR_PAIR_SECRET or HOTPAIR_PAIR_SECRET_FILE, or with --dir the files of a cluster. Nothing is asked over a network, and the
+HOTPAIR_PAIR_SECRET or HOTPAIR_PAIR_SECRET_FILE, with --dir the files of a cluster, else /etc/hotpair/host.env. Nothing is asked over a network, and the
 terminal need not exist yet.`,
 		`  hotpair terminals key till-7
   HOTPAIR_PAIR_SECRET_FILE=/etc/hotpair/secret hotpair terminals key till-7
@@ -187,18 +184,11 @@ terminal need not exist yet.`,
 			if err := config.CheckTerminal(args[0], "nats://127.0.0.1:1"); err != nil {
 				return fmt.Errorf("%w: terminal %q: %w", operator.ErrUsage, wording.Printable(args[0]), err)
 			}
-			environ := f.Env
-			if f.Dir != "" {
-				var err error
-				if environ, err = clusterSecret(f.Dir); err != nil {
-					return err
-				}
-			}
-			secret, err := config.Load[config.PairKey](environ)
+			secret, err := f.PairSecret()
 			if err != nil {
-				return fmt.Errorf("%w: the key is derived from the pair secret: %w", operator.ErrUsage, err)
+				return fmt.Errorf("the key is derived from the pair secret: %w", err)
 			}
-			key := config.TerminalKey(secret.PairSecret.Reveal(), args[0])
+			key := config.TerminalKey(secret.Reveal(), args[0])
 			if f.json {
 				return printJSON(c, map[string]string{"id": args[0], "key": key})
 			}
@@ -208,26 +198,4 @@ terminal need not exist yet.`,
 			_, err = fmt.Fprintf(c.OutOrStdout(), "HOTPAIR_TERMINAL_ID=%s\nHOTPAIR_TERMINAL_KEY=%s\n", args[0], key)
 			return err
 		})
-}
-
-// clusterSecret finds the pair secret of a cluster, as an environment.
-func clusterSecret(dir string) ([]string, error) {
-	text, err := os.ReadFile(filepath.Join(dir, hosts.ClusterFile))
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", operator.ErrUsage, err)
-	}
-	var file struct {
-		Hosts map[string]struct {
-			Env map[string]string `json:"env"`
-		} `json:"hosts"`
-	}
-	if err := strictjson.DecodeMessage(text, &file); err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", operator.ErrUsage, hosts.ClusterFile, err)
-	}
-	for _, h := range file.Hosts {
-		if secret := h.Env["HOTPAIR_PAIR_SECRET"]; secret != "" {
-			return []string{"HOTPAIR_PAIR_SECRET=" + secret}, nil
-		}
-	}
-	return nil, fmt.Errorf("%w: %s in %s has no pair secret", operator.ErrUsage, hosts.ClusterFile, dir)
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/hotpair/hotpair/services/config"
@@ -17,6 +18,11 @@ func TestTerminalsCommands(t *testing.T) {
 	server := serve(t, &operatortest.Host{})
 	at := "--http=http://" + server.Address()
 	dir := t.TempDir()
+	pipe := filepath.Join(dir, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", t.TempDir()) // where no running cluster is found
 	cluster := `{"hosts": {"a": {"http": "http://127.0.0.1:1", "env": {"HOTPAIR_PAIR_SECRET": "a secret of sixteen"}}}}`
 	if err := os.WriteFile(filepath.Join(dir, hosts.ClusterFile), []byte(cluster), 0o600); err != nil {
 		t.Fatal(err)
@@ -35,6 +41,7 @@ func TestTerminalsCommands(t *testing.T) {
 		{"terminals add t7=10.0.0.7:4222 " + at, "write ID=nats://HOST:PORT", ""},
 		{"terminals add t/7=nats://10.0.0.7:4222 " + at, "its id is not", ""},
 		{"terminals add " + at, "name terminals", ""},
+		{"terminals add --file " + pipe + " " + at, "not a regular file but a pipe", ""}, // nobody writes to it
 		{"terminals remove t1 " + at, "", "1 terminal removed; the table has 2 now"},
 		{"terminals remove " + at, "wrong usage", ""},
 		{"terminals probe " + at, "1 of 1 terminal not ok", "remedy: give the agent the key of this id: hotpair terminals key t9"},

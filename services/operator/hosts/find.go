@@ -20,6 +20,7 @@ import (
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/wording"
+	"github.com/hotpair/hotpair/services/regular"
 	"github.com/hotpair/hotpair/services/strictjson"
 )
 
@@ -48,6 +49,8 @@ const (
 	// ports, by which the file that points to its directory is named.
 	ClusterFile = "cluster.json"
 	clusterPort = 7800
+	// maxFile bounds what is read to find them, in bytes: a cluster of thousands of terminals names each.
+	maxFile = 64 << 20
 
 	variableHTTP = config.Prefix + "_HTTP"
 
@@ -135,21 +138,10 @@ const UnitFile = "/etc/hotpair/host.env"
 
 // unit is what the environment file of this machine's host says of where it is; nothing when it can't be read, as by most users.
 func (p Place) unit() (found config.Operator) {
-	if p.Unit == "" {
-		return found
-	}
-	text, err := os.ReadFile(p.Unit)
-	if err != nil {
-		return found
-	}
-	var environ []string
-	for line := range strings.Lines(string(text)) {
-		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
-		switch strings.TrimPrefix(name, config.Prefix+"_") {
-		case "DATA", "HTTP", "HTTP_TOKEN", "HTTP_TOKEN_FILE":
-			environ = append(environ, name+"="+strings.Trim(value, "\"'"))
-		}
-	}
+	environ := p.unitLines(func(line string) bool {
+		name, _, _ := strings.Cut(line, "=")
+		return slices.Contains([]string{"DATA", "HTTP", "HTTP_TOKEN", "HTTP_TOKEN_FILE"}, strings.TrimPrefix(name, config.Prefix+"_"))
+	})
 	found, _ = config.Load[config.Operator](environ) // a fault there is the host's own to tell
 	return found
 }
@@ -181,7 +173,7 @@ func one(address, source, token string) ([]Target, error) {
 
 // cluster reads the hosts of cluster.json, in the order of their names.
 func cluster(dir string) ([]Target, error) {
-	text, err := os.ReadFile(filepath.Join(dir, ClusterFile))
+	text, err := regular.Read(filepath.Join(dir, ClusterFile), maxFile)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("%w: %s has no %s: is it the --dir of hotpair cluster?", operator.ErrUsage, dir, ClusterFile)
@@ -238,7 +230,7 @@ func (p Place) pointed() string {
 	}
 	var dirs []string
 	for _, name := range names {
-		content, err := os.ReadFile(name)
+		content, err := regular.Read(name, maxFile)
 		dir := strings.TrimSpace(string(content))
 		if err != nil || dir == "" {
 			continue

@@ -12,22 +12,28 @@ import (
 )
 
 // Checked reads a whole backup file, with a bar.
-func Checked(ctx context.Context, c *cobra.Command, files Files, path string) (Summary, error) {
+func Checked(ctx context.Context, c *cobra.Command, files Files, path string, proof Proof) (Summary, error) {
 	bar := screen.NewProgress(c.ErrOrStderr(), "check")
 	defer bar.End()
-	return files.Check(ctx, path, func(done float64) { bar.Show(done, "") })
+	return files.Check(ctx, path, proof, func(done float64) { bar.Show(done, "") })
 }
 
 // CheckCommand gives backup check.
 func CheckCommand(files Files) *cobra.Command {
 	var asJSON bool
-	c := command("check FILE", "Read a backup and say whether it is whole",
-		`Reads the whole file: its checksum, every value in it, and the chain of its history. Nothing else is needed, no host is asked.
-Exit code 1 if it is not whole, with what is wrong and where.`,
+	var by proving
+	c := command("check FILE", "Read a backup and say whether it is whole, and the pair's",
+		`Reads the whole file: its checksum, every value in it, the chain of its history, and the proof that the pair made it. No host is asked;
+the pair secret that it had then is read from HOTPAIR_PAIR_SECRET or HOTPAIR_PAIR_SECRET_FILE, with --dir from the files of a
+cluster, else from /etc/hotpair/host.env. Exit code 1 if it is not whole or not proved, with what is wrong and where.`,
 		`  hotpair backup check nightly.backup
   hotpair backup check nightly.backup --json | jq -r '.position, .sha256'`,
 		cobra.ExactArgs(1), func(ctx context.Context, c *cobra.Command, args []string) error {
-			summary, err := Checked(ctx, c, files, args[0])
+			proof, err := by.proof()
+			if err != nil {
+				return fmt.Errorf("backup check: %w", err)
+			}
+			summary, err := Checked(ctx, c, files, args[0], proof)
 			if err != nil {
 				return fmt.Errorf("backup check: %w", err)
 			}
@@ -37,6 +43,7 @@ Exit code 1 if it is not whole, with what is wrong and where.`,
 			Show(c, "whole", summary)
 			return nil
 		})
+	by.flags(c)
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return c
 }
@@ -49,6 +56,7 @@ func Show(c *cobra.Command, what string, b Summary) {
 	s.Row("made", wording.Time(b.Made)+" on host "+b.From+"; the last update in it is of "+wording.Time(b.Time))
 	s.Row("pair", wording.Or(b.PairID, "none"))
 	s.Row("holds", wording.Count(uint64(b.Items), "key")+" and "+wording.Count(uint64(b.Updates), "update")+" that came while it was made")
+	showProof(s, b)
 	s.Row("digest", b.Digest)
 	s.Row("sha256", b.SHA256)
 	fmt.Fprint(c.OutOrStdout(), s.Out.String())

@@ -7,6 +7,7 @@ import (
 )
 
 var (
+	// ErrBackup says that a file is no whole backup of the pair.
 	ErrBackup = errors.New("no whole backup")
 	// ErrOccupied says that a directory holds something which nobody said may go.
 	ErrOccupied = errors.New("the directory is not empty")
@@ -26,6 +27,14 @@ type Summary struct {
 	Updates  int64     `json:"updates"` // that came while it was made
 	Bytes    int64     `json:"bytes"`
 	SHA256   string    `json:"sha256"`
+	Key      string    `json:"key"`    // names the key that proves it
+	Proved   bool      `json:"proved"` // that the pair made it
+}
+
+// Proof is what proves a backup: the pair's key, config.BackupKey, unless nothing has to.
+type Proof struct {
+	Key      string
+	Unproved bool
 }
 
 // Place is the data directory of a stopped host, and the host's name.
@@ -36,7 +45,8 @@ type Place struct {
 // RestoreRequest says what to restore where.
 type RestoreRequest struct {
 	Place
-	File string
+	File  string
+	Proof Proof
 	// Aside moves what the directory holds aside, into a folder within it, instead of refusing.
 	Aside bool
 }
@@ -57,7 +67,8 @@ type Unfinished struct {
 	Time     time.Time `json:"time"`     // of that update
 	From     string    `json:"from"`     // host that it was made on
 	Made     time.Time `json:"made"`
-	AsCopy   bool      `json:"as_copy"` // to be made a copy, which was begun and can't be taken back
+	Unproved bool      `json:"unproved,omitempty"` // nothing proved that the pair had made it
+	AsCopy   bool      `json:"as_copy"`            // to be made a copy, which was begun and can't be taken back
 }
 
 // Finished is what came of it.
@@ -72,7 +83,7 @@ type Finished struct {
 
 // Files works on backup files and on the data directories of stopped hosts. Errors: ErrBackup, operator.ErrRefused.
 type Files interface {
-	Check(ctx context.Context, path string, progress func(float64)) (Summary, error)
+	Check(ctx context.Context, path string, proof Proof, progress func(float64)) (Summary, error)
 	Restore(ctx context.Context, q RestoreRequest, progress func(what string, done float64)) (Restored, error)
 	// Unfinished says what was restored into a directory that nobody has finished.
 	Unfinished(p Place) (Unfinished, error)

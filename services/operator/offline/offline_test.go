@@ -18,13 +18,13 @@ import (
 // aFiles is what a test says of files.
 type aFiles struct{ copied bool }
 
-func (aFiles) Check(_ context.Context, path string, progress func(float64)) (Summary, error) {
+func (aFiles) Check(_ context.Context, path string, proof Proof, progress func(float64)) (Summary, error) {
 	content, err := os.ReadFile(path)
 	progress(1)
 	if err == nil && len(content) != 5 {
 		err = fmt.Errorf("%w: %d bytes", ErrBackup, len(content))
 	}
-	return Summary{File: path, Position: "3/99", Bytes: int64(len(content)), From: "a"}, err
+	return Summary{File: path, Position: "3/99", Bytes: int64(len(content)), From: "a", Key: "1a2b", Proved: !proof.Unproved}, err
 }
 
 func (aFiles) Restore(_ context.Context, q RestoreRequest, progress func(string, float64)) (Restored, error) {
@@ -72,11 +72,15 @@ func TestCommands(t *testing.T) {
 		}
 	}
 	place := " --data /new --name b"
+	t.Setenv("HOTPAIR_PAIR_SECRET", "7c1d9e04b6f2a853")
 	for _, c := range []struct {
 		args, typed, err, want string
 		copied                 bool
 	}{
 		{args: "check " + file, want: "whole: "},
+		{args: "check " + file, want: "proved by key 1a2b"},
+		{args: "check --unproved " + file, want: "not proved it names key 1a2b"},
+		{args: "check --dir " + dir + " " + file, err: "cluster.json"},
 		{args: "check " + short, err: "no whole backup"},
 		{args: "check", err: "wrong usage"},
 		{args: "restore " + file, err: "restore needs --data and --name"},

@@ -1,13 +1,10 @@
 package offline
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -20,9 +17,12 @@ import (
 func RestoreCommand(files Files) *cobra.Command {
 	var q RestoreRequest
 	var asJSON bool
+	var by proving
 	c := command("restore FILE", "Make the data directory of a stopped host from a backup",
 		`Makes a data directory from a backup. It needs no running host, and refuses a directory that holds anything, unless --aside is given:
-then what is there is moved into a folder within it, never deleted. The file is checked as a whole before anything is built. The
+then what is there is moved into a folder within it, never deleted. The file is checked as a whole before anything is built, and
+must prove that the pair made it: by the pair secret that it had then, which is read from HOTPAIR_PAIR_SECRET or
+HOTPAIR_PAIR_SECRET_FILE, with --dir from the files of a cluster, else from /etc/hotpair/host.env. The
 directory may be a mount point or a symbolic link. A restore that is cut off leaves what was there or what was restored, and
 the next start says so.
 
@@ -41,9 +41,14 @@ outward: it dials no terminal, no witness and no other host. hotpair restore fin
 			if err := q.complete(c, os.Environ()); err != nil {
 				return err
 			}
+			var err error
+			if q.Proof, err = by.proof(); err != nil {
+				return fmt.Errorf("restore: %w", err)
+			}
 			return restore(ctx, c, files, q, asJSON)
 		})
 	placed(c, &q.Place)
+	by.flags(c)
 	c.Flags().BoolVar(&q.Aside, "aside", false, "move what the directory holds into a folder within it")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	c.AddCommand(finishCommand(files))
@@ -128,12 +133,16 @@ func finish(ctx context.Context, c *cobra.Command, files Files, p Place, asCopy 
 		lost := &screen.Screen{Colour: screen.IsTerminal(c.ErrOrStderr())}
 		lost.Headline(operator.Bad, fmt.Sprintf("Every update of pair %s after %s, of %s UTC, is lost with this host", wording.Or(what.PairID, "none"), what.Position, wording.Time(what.Time)))
 		lost.Row("if", "the other host lives and holds them, nothing is: this one joins it and gets what it lacks")
+		if what.Unproved {
+			lost.Row("not proved", "nothing proved that the pair had made the backup: whoever made it decides what the pair holds")
+		}
 		lost.Row("terminals", "those that attach to it refuse the old pair for good, should that be alive: stop it first")
 		fmt.Fprint(c.ErrOrStderr(), lost.Out.String())
 		if accept == "" {
-			if accept, err = typed(c.InOrStdin(), c.ErrOrStderr(), what.Position); err != nil {
-				return err
+			if err := screen.Confirm(ctx, c.InOrStdin(), c.ErrOrStderr(), what.Position); err != nil {
+				return fmt.Errorf("restore finish: %w", err)
 			}
+			accept = what.Position
 		}
 		if accept != what.Position {
 			return fmt.Errorf("restore finish: %w: updates after %s are lost, after %s was accepted; nothing was done", operator.ErrRefused, what.Position, wording.Printable(accept))
@@ -157,17 +166,4 @@ func finish(ctx context.Context, c *cobra.Command, files Files, p Place, asCopy 
 	}
 	fmt.Fprint(c.OutOrStdout(), s.Out.String())
 	return nil
-}
-
-// typed asks for what must be accepted, and takes nothing else.
-func typed(in io.Reader, out io.Writer, want string) (string, error) {
-	fmt.Fprintf(out, "Type %s to go on, anything else to stop: ", want)
-	line, err := bufio.NewReader(io.LimitReader(in, 200)).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return "", err
-	}
-	if strings.TrimSpace(line) != want {
-		return "", errors.New("not confirmed, nothing was done")
-	}
-	return want, nil
 }

@@ -29,7 +29,7 @@ It says which epoch of which host it is, and does nothing until that number is t
 told of updates that only that host has: the audit of the pair names them.`,
 		`  HOTPAIR_DATA=/var/lib/hotpair-terminal hotpair terminal readmit
   hotpair terminal readmit --data /var/lib/hotpair-terminal --epoch 1000007`,
-		cobra.NoArgs, func(_ context.Context, c *cobra.Command, _ []string) error {
+		cobra.NoArgs, func(ctx context.Context, c *cobra.Command, _ []string) error {
 			if dir == "" {
 				dir = os.Getenv(config.Prefix + "_DATA")
 			}
@@ -42,10 +42,7 @@ told of updates that only that host has: the audit of the pair names them.`,
 				fmt.Fprint(c.ErrOrStderr(), s.Out.String())
 				want, given := strconv.FormatUint(a.Epoch, 10), epoch
 				if given == "" {
-					var err error
-					if given, err = typed(c.InOrStdin(), c.ErrOrStderr(), want); err != nil {
-						return err
-					}
+					return screen.Confirm(ctx, c.InOrStdin(), c.ErrOrStderr(), want)
 				}
 				if given != want {
 					return fmt.Errorf("%w: epoch %s was accepted here, not %s; nothing was done", operator.ErrRefused, want, wording.Printable(given))

@@ -16,8 +16,8 @@ import (
 type Files struct{}
 
 // Check reads a whole file and says what it holds. The error is offline.ErrBackup.
-func (Files) Check(ctx context.Context, path string, progress func(float64)) (offline.Summary, error) {
-	s, err := backup.Check(ctx, path, progress)
+func (Files) Check(ctx context.Context, path string, proof offline.Proof, progress func(float64)) (offline.Summary, error) {
+	s, err := backup.Check(ctx, path, proofOf(proof), progress)
 	if err != nil {
 		return offline.Summary{}, mark(err)
 	}
@@ -27,23 +27,27 @@ func (Files) Check(ctx context.Context, path string, progress func(float64)) (of
 // Restore makes a data directory from a file. The error is offline.ErrBackup for what is wrong with the file,
 // operator.ErrRefused or offline.ErrOccupied for what stands in the way.
 func (Files) Restore(ctx context.Context, q offline.RestoreRequest, progress func(what string, done float64)) (offline.Restored, error) {
-	r, err := backup.Restore(ctx, backup.RestoreConfig{File: q.File, Dir: q.Dir, Host: q.Host, Aside: q.Aside, Progress: progress})
+	r, err := backup.Restore(ctx, backup.RestoreConfig{File: q.File, Proof: proofOf(q.Proof), Dir: q.Dir, Host: q.Host, Aside: q.Aside, Progress: progress})
 	if err != nil {
 		return offline.Restored{}, mark(err)
 	}
 	return offline.Restored{Summary: summary(q.File, r.Summary), Dir: r.Dir, Host: q.Host, Identity: r.Identity, Aside: r.Aside}, nil
 }
 
+func proofOf(p offline.Proof) backup.Proof {
+	return backup.Proof{Key: backup.Key(p.Key), Unproved: p.Unproved}
+}
+
 func summary(path string, s backup.Summary) offline.Summary {
 	return offline.Summary{
 		File: path, Version: s.Version, PairID: s.PairID, From: s.Host, Made: s.Made, Position: s.Position, Digest: s.Digest,
-		Time: s.Time, Items: s.Items, Updates: s.Entries, Bytes: s.Bytes, SHA256: s.SHA256,
+		Time: s.Time, Items: s.Items, Updates: s.Entries, Bytes: s.Bytes, SHA256: s.SHA256, Key: s.Key, Proved: s.Proved,
 	}
 }
 
 // mark makes errors of the storage the operator's.
 func mark(err error) error {
-	for _, of := range []error{backup.ErrForeign, backup.ErrVersion, backup.ErrShort, backup.ErrDamaged} {
+	for _, of := range []error{backup.ErrForeign, backup.ErrVersion, backup.ErrShort, backup.ErrDamaged, backup.ErrUnproved} {
 		if errors.Is(err, of) {
 			return fmt.Errorf("%w: %w", offline.ErrBackup, err)
 		}

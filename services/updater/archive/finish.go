@@ -41,7 +41,7 @@ func (Files) Unfinished(p offline.Place) (offline.Unfinished, error) {
 		return offline.Unfinished{}, mark(err)
 	}
 	r := f.Restored
-	return offline.Unfinished{PairID: f.PairID, Position: r.Position.String(), Time: r.Time, From: r.From, Made: r.Made, AsCopy: r.AsCopy}, nil
+	return offline.Unfinished{PairID: f.PairID, Position: r.Position.String(), Time: r.Time, From: r.From, Made: r.Made, Unproved: r.Unproved, AsCopy: r.AsCopy}, nil
 }
 
 func unfinished(p offline.Place, f facts.Data) error {

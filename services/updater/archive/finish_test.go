@@ -45,7 +45,7 @@ func backedUp(t *testing.T) string {
 		}
 		end = stored.Mark()
 	}
-	var w backup.Writer
+	w := backup.NewWriter("key")
 	var file bytes.Buffer
 	add := func(raw []byte, err error) {
 		t.Helper()
@@ -89,7 +89,7 @@ func TestFault_A14_FinishChangesNothingElse(t *testing.T) {
 			}
 		}
 		place := offline.Place{Dir: dir, Host: "a"}
-		if _, err := (Files{}).Restore(t.Context(), offline.RestoreRequest{Place: place, File: file}, func(string, float64) {}); err != nil {
+		if _, err := (Files{}).Restore(t.Context(), offline.RestoreRequest{Place: place, File: file, Proof: offline.Proof{Key: "key"}}, func(string, float64) {}); err != nil {
 			t.Fatal(err)
 		}
 		if r, err := Restored(dir); err != nil || r == nil || r.Position.Sequence != 6 {

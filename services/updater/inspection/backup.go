@@ -38,6 +38,7 @@ type backups struct {
 	store *storage.Store
 	facts *facts.Facts
 	host  string
+	key   backup.Key
 
 	mu       sync.Mutex
 	sessions map[string]*backupSession
@@ -60,7 +61,7 @@ type backupSession struct {
 }
 
 func newBackups(c Config) *backups {
-	return &backups{store: c.Store, facts: c.Facts, host: c.Host, sessions: map[string]*backupSession{}}
+	return &backups{store: c.Store, facts: c.Facts, host: c.Host, key: backup.Key(c.BackupKey), sessions: map[string]*backupSession{}}
 }
 
 // answer answers bus.BackupOrder, in either role.
@@ -108,7 +109,7 @@ func (b *backups) begin() (bus.BackupPage, error) {
 	}
 	stats := b.store.Stats()
 	s := &backupSession{
-		sent: base, release: release, piece: 1,
+		writer: backup.NewWriter(b.key), sent: base, release: release, piece: 1,
 		size: max(stats.FileBytes-int64(stats.FreePages)*4096-stats.HistoryBytes, 1),
 	}
 	first, err := s.writer.Begin(backup.Header{PairID: facts.PairID, Host: b.host, Made: time.Now().UTC().Truncate(time.Second), Base: base})

@@ -63,7 +63,9 @@ type Config struct {
 	Remote  Remote
 	Space   Keeper
 	Turns   turns.Turns // of what reads much
-	Log     *slog.Logger
+	// BackupKey proves backups: config.BackupKey.
+	BackupKey string
+	Log       *slog.Logger
 }
 
 // Inspector answers what operators ask of a host's data.

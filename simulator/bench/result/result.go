@@ -15,6 +15,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/hotpair/hotpair/services/regular"
 )
 
 // ErrNone says that a folder holds no result of a kind.
@@ -118,9 +120,12 @@ func (r *Result) create(path string) error {
 	return errors.Join(err, file.Close())
 }
 
+// maxFile bounds the file of a result, in bytes.
+const maxFile = 64 << 20
+
 // Load reads one file. Errors: ErrDamaged, fs.ErrNotExist.
 func Load(path string) (*Result, error) {
-	text, err := os.ReadFile(path)
+	text, err := regular.Read(path, maxFile)
 	if err != nil {
 		return nil, fmt.Errorf("result: %w", err)
 	}

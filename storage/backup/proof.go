@@ -1,0 +1,56 @@
+package backup
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+)
+
+// Key is what a pair proves its backups by: only who has it can make one, or change one so that nobody sees it.
+type Key string
+
+func (k Key) mac(of string, data []byte) []byte {
+	m := hmac.New(sha256.New, []byte(k))
+	m.Write([]byte(of)) // never fails
+	m.Write(data)
+	return m.Sum(nil)
+}
+
+// name tells keys apart, and says nothing of them.
+func (k Key) name() string { return hex.EncodeToString(k.mac("name", nil)[:4]) }
+
+// prove gives what only the key's owner can give for a file with that checksum.
+func (k Key) prove(sum []byte) []byte { return k.mac("file", sum) }
+
+// Proof says what proves a backup to who reads it. Of the zero value nothing does.
+type Proof struct {
+	Key Key
+	// Unproved: nothing has to. Anybody can have made the file; who says so vouches for it. One that names the key that was given is
+	// refused all the same when the key does not fit.
+	Unproved bool
+}
+
+// expects refuses a backup that names another key than the one to prove it by. The error is ErrUnproved.
+func (p Proof) expects(h Header) error {
+	switch {
+	case p.Unproved:
+		return nil
+	case p.Key == "":
+		return fmt.Errorf("%w: no key was given to prove it by", ErrUnproved)
+	case p.Key.name() != h.Key:
+		return fmt.Errorf("%w: it was made with key %q, and the pair secret given here gives key %q: give the secret that the pair had then", ErrUnproved, h.Key, p.Key.name())
+	}
+	return nil
+}
+
+// holds reports whether a file with that checksum is proved. The error is ErrUnproved when it has to be and is not.
+func (p Proof) holds(h Header, sum, proof []byte) (bool, error) {
+	switch {
+	case p.Key != "" && hmac.Equal(proof, p.Key.prove(sum)):
+		return true, nil
+	case p.Unproved && (p.Key == "" || p.Key.name() != h.Key):
+		return false, nil
+	}
+	return false, fmt.Errorf("%w: it was changed, or made, by somebody who does not have the pair's key", ErrUnproved)
+}

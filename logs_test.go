@@ -137,6 +137,28 @@ func TestFault_B2_LivesOnWithoutItsLog(t *testing.T) {
 	}
 }
 
+// TestFault_B1_APanicEndsBesideAPipeThatNobodyReads: the runtime writes why it panics with everything else standing still, and a full pipe
+// held it there: a process neither alive nor dead. SIGQUIT makes it write the same way.
+func TestFault_B1_APanicEndsBesideAPipeThatNobodyReads(t *testing.T) {
+	_, write := fullPipe(t)
+	address := freePort(t)
+	cmd := begin(t, write, agentEnviron(t, address), "terminal")
+	processtest.Await(t, "agent that lets an application in", func() bool { return serves(address) })
+	if err := cmd.Process.Signal(syscall.SIGQUIT); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	select {
+	case err := <-ended:
+		if cmd.ProcessState.ExitCode() != 2 {
+			t.Errorf("ended with %v, want the exit code of a crash", err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("it hangs in its last words")
+	}
+}
+
 // TestFault_B2_CommandsEndWithTheirReader: what prints and is read by "head" ends quietly by SIGPIPE, as programs do.
 func TestFault_B2_CommandsEndWithTheirReader(t *testing.T) {
 	read, write, err := os.Pipe()

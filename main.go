@@ -201,7 +201,11 @@ func start[T settings, P config.Spec[T]](cmd *cobra.Command, name string, host f
 		process.SayLastWords(os.Environ(), err)
 		return err
 	}
-	log, lines := logs.Start(cmd.ErrOrStderr(), func(w io.Writer) *slog.Logger { return c.Logger(w, host(c), name) })
+	to := cmd.ErrOrStderr()
+	if to == os.Stderr {
+		to = process.LogOutput()
+	}
+	log, lines := logs.Start(to, func(w io.Writer) *slog.Logger { return c.Logger(w, host(c), name) })
 	defer lines.Close()
 	if _, err = process.Inherit(os.Environ()); err == nil {
 		err = run(cmd.Context(), c, log, lines)

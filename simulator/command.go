@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/hotpair/hotpair/deployments/local"
+	"github.com/hotpair/hotpair/services/process"
 )
 
 // flags of "hotpair simulate".
@@ -46,7 +47,9 @@ hosts meanwhile. Without it a cluster of its own is started and ended.`,
 			if !cmd.Flags().Changed("seed") {
 				f.options.Seed = rand.Uint64()
 			}
-			return f.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
+			ctx, stop := process.WithReader(cmd.Context())
+			defer stop()
+			return f.run(ctx, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	n := c.Flags()

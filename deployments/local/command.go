@@ -5,15 +5,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/signal"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/process"
 )
 
 // Command is "hotpair cluster" with its orders.
@@ -39,8 +38,8 @@ says how to start each part by hand, are in the directory.`,
 			if err != nil {
 				return err
 			}
-			// A terminal window that is closed ends the cluster in order too.
-			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGHUP)
+			// Who reads no more of it, as head does, ends the cluster in order, as Ctrl-C and a terminal window that is closed do.
+			ctx, stop := process.WithReader(cmd.Context())
 			defer stop()
 			return cluster.Run(ctx)
 		},

@@ -90,13 +90,21 @@ func Outlive() {
 	signal.Ignore(syscall.SIGHUP)
 }
 
-// Context returns a context that the first SIGTERM or SIGINT ends, for a clean stop. The second one ends the process
+// WithReader returns a context that ends, for a clean stop, when the reader of standard output or error has gone: the default is that
+// a write ends the process at once, and everything below it.
+func WithReader(parent context.Context) (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(parent, syscall.SIGPIPE)
+}
+
+// Context returns a context that the first SIGTERM, SIGINT or SIGHUP ends, for a clean stop. The second one ends the process
 // at once by its default action, and so, by the parent-death signal, everything below it. SIGINT counts only where it
-// is not ignored, see Inherit.
+// is not ignored, see Inherit, and SIGHUP likewise: nohup ignores it.
 func Context(parent context.Context) (context.Context, context.CancelFunc) {
 	signals := []os.Signal{syscall.SIGTERM}
-	if !signal.Ignored(syscall.SIGINT) {
-		signals = append(signals, syscall.SIGINT)
+	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGHUP} {
+		if !signal.Ignored(s) {
+			signals = append(signals, s)
+		}
 	}
 	ctx, stop := signal.NotifyContext(parent, signals...)
 	context.AfterFunc(ctx, stop)

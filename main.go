@@ -82,8 +82,11 @@ func run(ctx context.Context, args []string) int {
 // commands is the table of everything that hotpair can be.
 func commands() *cobra.Command {
 	root := &cobra.Command{
-		Use:           "hotpair",
-		Short:         "Two hosts, one of which serves; the other takes over without losing an acknowledged update",
+		Use:   "hotpair",
+		Short: "Two hosts, one of which serves; the other takes over without losing an acknowledged update",
+		Long: `Two hosts, one of which serves; the other takes over without losing an acknowledged update.
+
+hotpair help env lists what can be set, hotpair help --all also what a host starts itself.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Version:       version(),
@@ -109,7 +112,42 @@ func commands() *cobra.Command {
 			},
 		},
 	)
+	group(root)
 	return root
+}
+
+// group sorts the commands by who needs them. What a host starts itself is shown by "help --all" only.
+func group(root *cobra.Command) {
+	groups := []struct{ id, title, commands string }{
+		{"try", "Try it on this machine:", "cluster simulate"},
+		{"see", "See how a pair is, from any machine that reaches it:", "status explain doctor events alarms history settings operations"},
+		{"steer", "Steer it:", "switchover pause resume terminals verify promote admit"},
+		{"data", "Keep its data, and bring them back:", "backup restore"},
+		{"run", "What the service manager of each machine starts:", "supervisor witness terminal"},
+		{"more", "More:", "help version completion"},
+	}
+	for _, g := range groups {
+		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
+		for name := range strings.FieldsSeq(g.commands) {
+			for _, c := range root.Commands() {
+				if c.Name() == name {
+					c.GroupID = g.id
+				}
+			}
+		}
+	}
+	for _, c := range inner(root) {
+		c.Hidden = true
+	}
+	root.SetHelpCommandGroupID("more")
+	root.SetCompletionCommandGroupID("more")
+}
+
+// inner are the commands that a host starts itself.
+func inner(root *cobra.Command) []*cobra.Command {
+	return slices.DeleteFunc(slices.Clone(root.Commands()), func(c *cobra.Command) bool {
+		return !slices.Contains([]string{"main", "updater", "terminal-if", "business"}, c.Name())
+	})
 }
 
 // settings is what every process reads: among other things, how it logs.
@@ -220,6 +258,7 @@ func start[T settings, P config.Spec[T]](cmd *cobra.Command, name string, host f
 
 // help is "hotpair help", with the one topic that is no command.
 func help() *cobra.Command {
+	var all bool
 	c := &cobra.Command{
 		Use: "help [COMMAND]", Short: "Help for a command, or for the environment (help env)",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -227,9 +266,16 @@ func help() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("help: %w", err)
 			}
+			if all {
+				found.Root().AddGroup(&cobra.Group{ID: "inner", Title: "What a host starts itself:"})
+				for _, c := range inner(found.Root()) {
+					c.GroupID, c.Hidden = "inner", false
+				}
+			}
 			return found.Help()
 		},
 	}
+	c.Flags().BoolVar(&all, "all", false, "show also what nobody starts by hand")
 	c.AddCommand(&cobra.Command{
 		Use: "env", Short: "Print every variable that can be set", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return config.Help(cmd.OutOrStdout()) },

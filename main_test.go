@@ -33,3 +33,23 @@ func TestFault_D12_VersionSaysCommitAndDate(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// Help was a flat list of 28 commands, with what nobody starts by hand among them.
+func TestFault_D10_HelpIsGroupedByWhoNeedsIt(t *testing.T) {
+	for _, c := range commands().Commands() {
+		if c.GroupID == "" && !c.Hidden {
+			t.Errorf("%s is in no group", c.Name())
+		}
+	}
+	for args, shown := range map[string]bool{"help": false, "--help": false, "help --all": true} {
+		root, out := commands(), &strings.Builder{}
+		root.SetOut(out)
+		root.SetArgs(strings.Fields(args))
+		if err := root.Execute(); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(out.String(), "\n  terminal-if") != shown || !strings.Contains(out.String(), "Steer it:") || strings.Contains(out.String(), "Additional") {
+			t.Errorf("%s says\n%s", args, out)
+		}
+	}
+}

@@ -231,8 +231,8 @@ func (r *run) judge(ctx context.Context) Report {
 		reads = append(reads, own)
 	}
 	// An id belongs to the terminal that made it; a key can be asked for at any terminal, so another one is asked.
-	v.IDs, v.Unread = r.ask(ctx, repeats, 0)
-	keys, unread := r.ask(ctx, reads, 1)
+	v.IDs, v.Unread = r.ask(ctx, "ids", repeats, 0)
+	keys, unread := r.ask(ctx, "keys and balances", reads, 1)
 	v.Keys, v.Unread = keys, v.Unread+unread
 	if r.ledger() {
 		v.Unread += r.lastTotal(ctx, v)
@@ -259,15 +259,22 @@ func (r *run) lastTotal(ctx context.Context, v *Verdict) int {
 
 // ask asks the checks of each client, through the client that stands further in the list, and counts those that got an
 // answer and those that did not.
-func (r *run) ask(ctx context.Context, lists [][]check, further int) (answered, unread int) {
+func (r *run) ask(ctx context.Context, what string, lists [][]check, further int) (answered, unread int) {
 	var mu sync.Mutex
 	var work errgroup.Group
 	work.SetLimit(readers)
+	all := 0
+	for _, list := range lists {
+		all += len(list)
+	}
+	one, done := r.asking(what, all)
+	defer done()
 	for i, list := range lists {
 		through := r.actors[(i+further)%len(r.actors)].client
 		for _, c := range list {
 			work.Go(func() error {
 				a, err := through.do(ctx, c.call, false)
+				one()
 				mu.Lock()
 				defer mu.Unlock()
 				if err != nil || !c.call.proved(a) {

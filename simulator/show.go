@@ -3,6 +3,7 @@ package simulator
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 )
 
@@ -36,11 +37,39 @@ func (r *run) show(ctx context.Context, began time.Time) {
 				line += ", no answer for " + short(now.silence)
 			}
 			before = now
-			if r.options.Live {
-				fmt.Fprint(r.options.Progress, "\r"+line+"\033[K")
-			} else {
-				fmt.Fprintln(r.options.Progress, line)
-			}
+			r.tell(line)
 		}
 	}
+}
+
+// tell shows a line, on a screen over the one before.
+func (r *run) tell(line string) {
+	if r.options.Live {
+		fmt.Fprint(r.options.Progress, "\r"+line+"\033[K")
+	} else {
+		fmt.Fprintln(r.options.Progress, line)
+	}
+}
+
+// asking says every second how far what is read back at the end has come, until done: that takes longer the longer they worked.
+func (r *run) asking(what string, of int) (one, done func()) {
+	var asked atomic.Int64
+	over, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for {
+			r.tell(fmt.Sprintf("reading back %s: %d of %d", what, asked.Load(), of))
+			select {
+			case <-tick.C:
+			case <-over:
+				if r.options.Live {
+					fmt.Fprint(r.options.Progress, "\r\033[K")
+				}
+				return
+			}
+		}
+	}()
+	return func() { asked.Add(1) }, func() { close(over); <-ended }
 }

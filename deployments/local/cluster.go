@@ -132,7 +132,12 @@ func (c *Cluster) Run(ctx context.Context) (err error) {
 	if c.dir, err = claim(c.options.Dir); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, c.dir.release()) }()
+	defer func() {
+		if err != nil && c.dir.keep() {
+			c.screen.event("kept", "the directory is kept, for its logs: "+c.dir.path)
+		}
+		err = errors.Join(err, c.dir.release())
+	}()
 	own, groups := c.options.Terminals, []string{Witness, terminals, HostA, HostB}
 	if len(c.elsewhere) > 0 {
 		own, groups = 0, []string{Witness, HostA, HostB}
@@ -274,7 +279,7 @@ func (c *Cluster) stopAll(ctx context.Context) error {
 		if name == load {
 			patience = loadPatience
 		}
-		err := g.stop(ctx, patience)
+		err := c.stopTelling(ctx, name, patience)
 		if errors.Is(err, ErrState) {
 			err = nil // not running
 		}
@@ -287,6 +292,46 @@ func (c *Cluster) stopAll(ctx context.Context) error {
 		failed = append(failed, err)
 	}
 	return errors.Join(append(failed, c.writeFile())...)
+}
+
+// applications are the addresses of the terminals that the cluster runs, as applications reach them.
+func (c *Cluster) applications() (list []string) {
+	if len(c.elsewhere) > 0 {
+		return nil
+	}
+	for i := range c.options.Terminals {
+		list = append(list, c.ports.application(i))
+	}
+	return list
+}
+
+// stopTelling stops a group, and says at once what is waited for, and every second how far a load is that reads everything back.
+func (c *Cluster) stopTelling(ctx context.Context, name string, patience time.Duration) error {
+	g := c.groups[name]
+	if _, _, err := g.running(); err != nil {
+		return err
+	}
+	what := "stopping " + title(name)
+	if name == load {
+		what = "stopping the load, which reads back everything that was acknowledged"
+	}
+	c.screen.event("stopping", what+" (at most "+patience.String()+"; Ctrl-C again ends all at once)")
+	stopped := make(chan error, 1)
+	go func() { stopped <- g.stop(ctx, patience) }()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for said := ""; ; {
+		select {
+		case err := <-stopped:
+			return err
+		case <-tick.C:
+			lines := strings.Split(tail(g.command.log), "\n")
+			if last := lines[len(lines)-1]; name == load && last != said {
+				said = last
+				c.screen.event("stopping", "load: "+last)
+			}
+		}
+	}
 }
 
 // do carries out one order.

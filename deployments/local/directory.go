@@ -151,6 +151,14 @@ func readPlan(dir string) (string, error) {
 	return p.Secret, nil
 }
 
+// keep has a directory with logs that is removed at the end kept: an error names them. It reports whether it was to be removed.
+func (d *directory) keep() bool {
+	logs, err := filepath.Glob(d.join("*.log"))
+	was := d.temporary && err == nil && len(logs) > 0
+	d.temporary = d.temporary && !was
+	return was
+}
+
 // release gives the lock back and removes a temporary directory. Repeatable.
 func (d *directory) release() error {
 	var failed []error

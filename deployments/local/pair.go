@@ -3,6 +3,7 @@ package local
 import (
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -57,13 +58,20 @@ func (p pair) ready() bool {
 	return ok && paired(s) && len(p.hosts) == 2 && s.Terminals.Attached == p.terminals
 }
 
-func (p pair) readyLine(httpA, httpB string) string {
+func (p pair) readyLine(httpA, httpB, directory string, apps []string) string {
 	s, _ := p.serving()
-	console := httpA
+	console, host := httpA, HostA
 	if s.Host == HostB {
-		console = httpB
+		console, host = httpB, HostB
 	}
-	return fmt.Sprintf("ready: %s terminals=%d/%d console=http://%s/", served(s), s.Terminals.Attached, p.terminals, console)
+	line := fmt.Sprintf("ready: %s terminals=%d/%d console=http://%s/", served(s), s.Terminals.Attached, p.terminals, console)
+	if n := len(apps); n > 0 {
+		line += " apps=nats://" + apps[0]
+		if n > 1 {
+			line += "…nats://" + apps[n-1]
+		}
+	}
+	return line + " directory=" + directory + " token=" + filepath.Join(directory, host, operator.TokenFile)
 }
 
 func served(s operator.Status) string {

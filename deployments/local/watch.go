@@ -49,7 +49,7 @@ func (c *Cluster) watch(ctx context.Context) error {
 				continue
 			}
 			ready = true
-			c.screen.show("ready", pair.readyLine(c.hosts[HostA].HTTP, c.hosts[HostB].HTTP))
+			c.screen.show("ready", pair.readyLine(c.hosts[HostA].HTTP, c.hosts[HostB].HTTP, c.dir.path, c.applications()))
 			if c.options.Load {
 				if err := c.startGroup(load); err != nil {
 					return err

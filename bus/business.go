@@ -21,7 +21,7 @@ const (
 
 // Headers of requests and replies at a terminal and at a foreign business process.
 const (
-	HeaderRequestID = "Hotpair-Request-Id" // app's own id: RFC 3339 UTC, "/", up to 64 characters
+	HeaderRequestID = "Hotpair-Request-Id" // app's own id, as package requestid has it
 	HeaderDeadline  = "Hotpair-Deadline"   // Go duration
 	HeaderPosition  = "Hotpair-Position"   // epoch/sequence, when something was written
 	HeaderErrorCode = "Nats-Service-Error-Code"

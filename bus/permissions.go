@@ -31,11 +31,21 @@ func Permissions(process string) *server.Permissions {
 		service := strings.TrimPrefix(process, ProcessBusiness+".")
 		p := permit(
 			[]string{beat, "db." + service + ".>", AnswersPrefix(service) + ".>"},
-			[]string{"business." + service + ".>", PackSubject(service), "$SRV.>", SubjectProcesses + "." + ProcessUpdater, inbox})
+			append(discovery(service), "business."+service+".>", PackSubject(service), SubjectProcesses+"."+ProcessUpdater, inbox))
 		p.Response = &server.ResponsePermission{MaxMsgs: 1, Expires: answerWithin}
 		return p
 	}
 	return permit(nil, nil)
+}
+
+// discovery is what a service hears of the conventions of NATS services: questions to all, and to it by its name. Who heard
+// questions to others could answer for them.
+func discovery(service string) (subjects []string) {
+	for _, verb := range []string{"PING", "INFO", "STATS"} {
+		all := "$SRV." + verb
+		subjects = append(subjects, all, all+"."+service, all+"."+service+".>")
+	}
+	return subjects
 }
 
 // permit allows the listed subjects. An empty list of the server means "everything", so nothing is said as a denial.

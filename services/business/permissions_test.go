@@ -66,7 +66,7 @@ func TestPermissions_OfABusinessProcess(t *testing.T) {
 	}
 	subscribe := map[bool][]string{
 		true: {
-			"business.kv.put", "business.kv.>", "pack.business.kv", "$SRV.PING", "$SRV.INFO.kv", "$SRV.>", "process.updater",
+			"business.kv.put", "business.kv.>", "pack.business.kv", "$SRV.PING", "$SRV.INFO.kv", "$SRV.STATS.kv.*", "process.updater",
 			"inbox.business.kv.>", "inbox.business.kv.x.*",
 		},
 		false: {
@@ -74,7 +74,7 @@ func TestPermissions_OfABusinessProcess(t *testing.T) {
 			"db.>", "db.kv.read", "db.ledger.read", "answers.>", "answers.kv.>", "heartbeat.>", "control.>", "right",
 			"process.>", "process.main", "process.business.ledger",
 			"inbox.>", "inbox.main.>", "inbox.updater.>", "inbox.terminal-if.>", "inbox.business.>", "inbox.business.ledger.>", "_INBOX.>",
-			"$SYS.>", "$JS.>", "link.>", "replication.>", "updater.>", "session.>", "agent.>", "request.>",
+			"$SRV.>", "$SRV.INFO.*", "$SRV.INFO.ledger", "$SYS.>", "$JS.>", "link.>", "replication.>", "updater.>", "session.>", "agent.>", "request.>",
 		},
 	}
 	for allowed, subjects := range subscribe {

@@ -53,6 +53,9 @@ func takeSingle(ctx context.Context, conn *bus.Conn, r *requests, operation stri
 // singleRequest reads headers and body. What is not there is zero; what is there and can't be read is refused.
 func singleRequest(service, operation string, h nats.Header, body []byte) (bus.Request, *Error) {
 	q := bus.Request{Service: service, Operation: operation, Body: body}
+	if stray := bus.StrayHeader(h, requestHeaders()...); stray != "" {
+		return q, Malformed("%s", stray)
+	}
 	q.ID = bus.RequestID{Terminal: h.Get(bus.HeaderTerminal), App: h.Get(bus.HeaderRequestID)}
 	q.Ticket = h.Get(bus.HeaderTicket)
 	for _, number := range []struct {
@@ -81,6 +84,11 @@ func singleRequest(service, operation string, h nats.Header, body []byte) (bus.R
 	return q, nil
 }
 
+// requestHeaders are those of ours that a request may have.
+func requestHeaders() []string {
+	return []string{bus.HeaderTerminal, bus.HeaderCounter, bus.HeaderRequestID, bus.HeaderTicket, bus.HeaderAttempt, bus.HeaderEpoch, bus.HeaderDeadline}
+}
+
 func parseNumber(h nats.Header, header string, into *uint64) *Error {
 	text := h.Get(header)
 	if text == "" {
@@ -97,6 +105,7 @@ func parseNumber(h nats.Header, header string, into *uint64) *Error {
 // respond sends a reply as one message: the body, and what else there is in headers.
 func respond(conn *bus.Conn, r *requests, to string, reply bus.Reply) {
 	if to == "" {
+		r.log.Warn("A request that names nobody to answer was executed, and its answer dropped")
 		return
 	}
 	m := nats.NewMsg(to)

@@ -76,6 +76,8 @@ type Agent struct {
 	flood  flood
 	lost   atomic.Uint64 // own connections that were lost
 
+	dropped atomic.Uint64 // requests that nobody can be answered
+
 	attaching sync.Mutex // one attach or detach at a time; taken before the table's lock
 	ended     endedConnections
 }

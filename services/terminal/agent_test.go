@@ -34,7 +34,7 @@ func TestAgent_RefusesMalformedRequests(t *testing.T) {
 		{"request.kv.put", `{}`, []string{bus.HeaderRequestID, "order 17"}, 400},
 		{"request.kv.put", `{}`, []string{bus.HeaderRequestID, "2026-01-02T03:04:05Z/"}, 400},
 		{"request.kv.put", `{}`, []string{bus.HeaderRequestID, "2026-01-02T03:04:05+02:00/x"}, 400},
-		{"request.kv.put", `{}`, []string{bus.HeaderRequestID, "2026-01-02T03:04:05Z/" + strings.Repeat("x", 65)}, 400},
+		{"request.kv.put", `{}`, []string{bus.HeaderRequestID, "2026-01-02T03:04:05Z/" + strings.Repeat("x", 108)}, 400},
 		{"request.kv.put", `{}`, []string{bus.HeaderDeadline, "soon"}, 400},
 		{"request.kv.put", `{}`, []string{bus.HeaderDeadline, "-1s"}, 400},
 		{"request.kv.put", `{}`, []string{bus.HeaderDeadline, "301s"}, 400},

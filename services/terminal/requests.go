@@ -7,12 +7,11 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/requestid"
 	"github.com/hotpair/hotpair/services/strictjson"
 )
 
@@ -22,8 +21,6 @@ const (
 	// maxMessage bounds a message of an application at the server, with its headers, in bytes: it ends the connection before
 	// it is read.
 	maxMessage = maxBody + 64<<10
-	// maxAppID bounds the application's part of a request id, in characters.
-	maxAppID = 64
 	// maxCode bounds the code of a receipt that is kept, in bytes.
 	maxCode = 256
 	// busyPause is about how long a request that must not be given up waits when the host is busy.
@@ -34,7 +31,8 @@ const (
 func (a *Agent) request(m *nats.Msg) {
 	a.flood.read(m)
 	if !strings.HasPrefix(m.Reply, inboxPrefix) {
-		a.log.Debug("request without an inbox for the answer", "subject", m.Subject)
+		a.log.Warn("a request that names no inbox for its answer was dropped, not executed: applications ask with request, not with publish",
+			"subject", cut(m.Subject), "so_far", a.dropped.Add(1))
 		return
 	}
 	now := time.Now()
@@ -83,6 +81,9 @@ func application(inbox string) string {
 	return rest
 }
 
+// cut shortens what somebody else said for the log.
+func cut(text string) string { return fmt.Sprintf("%.100s", text) }
+
 // read checks a request as services/terminalif/DESIGN.md has it: subject, id, deadline, body.
 func (a *Agent) read(m *nats.Msg, now time.Time) (*entry, int, string) {
 	parts := strings.Split(m.Subject, ".")
@@ -99,9 +100,14 @@ func (a *Agent) read(m *nats.Msg, now time.Time) (*entry, int, string) {
 	if err := strictjson.Check(m.Data); err != nil {
 		return nil, bus.CodeMalformed, "the body: " + err.Error()
 	}
+	if stray := bus.StrayHeader(m.Header, bus.HeaderRequestID, bus.HeaderDeadline); stray != "" {
+		return nil, bus.CodeMalformed, stray
+	}
 	id := m.Header.Get(bus.HeaderRequestID)
-	if id != "" && !validRequestID(id) {
-		return nil, bus.CodeMalformed, bus.HeaderRequestID + " is not <RFC 3339 time in UTC>/<1 to 64 characters>"
+	if _, given := m.Header[bus.HeaderRequestID]; given {
+		if _, err := requestid.Issued(id); err != nil {
+			return nil, bus.CodeMalformed, bus.HeaderRequestID + ": " + err.Error()
+		}
 	}
 	within := a.config.Deadline
 	if text := m.Header.Get(bus.HeaderDeadline); text != "" {
@@ -115,25 +121,6 @@ func (a *Agent) read(m *nats.Msg, now time.Time) (*entry, int, string) {
 		id: bus.RequestID{App: id}, app: app, service: parts[1], operation: parts[2], body: m.Data,
 		arrived: now, deadline: now.Add(within), replies: []string{m.Reply},
 	}, 0, ""
-}
-
-// validRequestID reports whether an application's id is a time of issue in UTC, a slash, and 1 to 64 printable characters.
-func validRequestID(id string) bool {
-	issued, own, found := strings.Cut(id, "/")
-	if !found || own == "" || !utf8.ValidString(own) || utf8.RuneCountInString(own) > maxAppID {
-		return false
-	}
-	for _, r := range own {
-		if !unicode.IsPrint(r) {
-			return false
-		}
-	}
-	t, err := time.Parse(time.RFC3339Nano, issued)
-	if err != nil || len(issued) > len(time.RFC3339Nano) {
-		return false
-	}
-	_, offset := t.Zone()
-	return offset == 0
 }
 
 // send hands requests to their sessions. Never called under the table's lock: an answer may come before it returns.

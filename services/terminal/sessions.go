@@ -98,9 +98,11 @@ func (a *Agent) change() bus.AgentChange {
 
 // respond answers a host. Only inboxes are answered, so that a host can't make the agent call itself.
 func (a *Agent) respond(m *nats.Msg, v any) {
-	if strings.HasPrefix(m.Reply, inboxPrefix) {
-		_ = a.hosts.Publish(m.Reply, bus.EncodeJSON(v))
+	if !strings.HasPrefix(m.Reply, inboxPrefix) {
+		a.log.Warn("a host's call that names no inbox is not answered", "subject", cut(m.Subject), "so_far", a.dropped.Add(1))
+		return
 	}
+	_ = a.hosts.Publish(m.Reply, bus.EncodeJSON(v))
 }
 
 func (a *Agent) hello(m *nats.Msg) {

@@ -179,9 +179,3 @@ func FuzzDecodeReceipts(f *testing.F) {
 		}
 	})
 }
-
-func FuzzValidRequestID(f *testing.F) {
-	f.Add("2026-01-02T03:04:05Z/x")
-	f.Add("2026-01-02T03:04:05.999999999Z/" + "ä")
-	f.Fuzz(func(t *testing.T, id string) { validRequestID(id) })
-}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/requestid"
 )
 
 const (
@@ -94,7 +95,7 @@ func recognise(signer *receiptSigner, pair, terminal string, shown []bus.Receipt
 		id := bus.RequestID{Terminal: terminal, Counter: r.Counter, App: r.App}
 		one := bus.AuditReceipt{Terminal: terminal, Counter: r.Counter, App: r.App, Position: r.Position}
 		switch {
-		case len(r.Code) != codeLength, len(r.App) > maxAppID, !signer.genuine(pair, id, r.Position, r.Code):
+		case len(r.Code) != codeLength, len(r.App) > requestid.Max, !signer.genuine(pair, id, r.Position, r.Code):
 			foreign++
 		case !seen[one]:
 			seen[one] = true

@@ -8,20 +8,18 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-	"unicode/utf8"
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/ticket"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/refusals"
+	"github.com/hotpair/hotpair/services/requestid"
 	"github.com/hotpair/hotpair/services/strictjson"
 )
 
 const (
 	// maxBody bounds the body of a request, in bytes; the agent refuses larger ones with 413.
 	maxBody = 1 << 20
-	// maxAppID bounds an application's whole request id, in bytes: a time and 64 characters.
-	maxAppID = 40 + 64*utf8.UTFMax
 	// longest is more than any deadline an agent grants.
 	longest = 6 * time.Minute
 	// overtime is how long a request that is with nobody is kept past its deadline: the agent has given it up by then.
@@ -186,10 +184,13 @@ func check(q *bus.Request) string {
 		return "service or operation is not a name"
 	case (q.ID.Counter == 0) == (q.ID.App == ""):
 		return "the request has no id or two"
-	case len(q.ID.App) > maxAppID, !utf8.ValidString(q.ID.App):
-		return "the id is malformed"
 	case len(q.Body) > maxBody:
 		return "the body is too large"
+	}
+	if q.ID.App != "" {
+		if _, err := requestid.Issued(q.ID.App); err != nil {
+			return err.Error()
+		}
 	}
 	if err := strictjson.Check(q.Body); err != nil {
 		return "the body: " + err.Error()

@@ -2,9 +2,9 @@ package history
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
+	"github.com/hotpair/hotpair/services/requestid"
 	"github.com/hotpair/hotpair/storage/format"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -23,8 +23,6 @@ const (
 	MaxSpace = 128
 	// MaxTerminal bounds the name of a terminal in a request id.
 	MaxTerminal = 128
-	// MaxApp bounds a request id chosen by an app, time included.
-	MaxApp = 128
 	// MaxDigest bounds the digest of a request.
 	MaxDigest = 32
 	// AnswerWindow bounds the recorded answers of one terminal: a counter so far below the highest recorded one of
@@ -36,8 +34,8 @@ const (
 // RequestID names one request, so that it takes effect at most once (R7).
 //
 // With App empty the id is the agent's: the terminal as authenticated and the agent's counter, which starts at 1. With
-// App set the app chose it, in the form "<RFC 3339 UTC>/<characters>"; it is still scoped by the terminal, so that no
-// terminal can name another's requests. The zero RequestID is "no id": nothing is recorded.
+// App set the app chose it, in a form of package requestid; it is still scoped by the terminal, so that no terminal can name
+// another's requests. The zero RequestID is "no id": nothing is recorded.
 type RequestID struct {
 	Terminal string `cbor:"1,keyasint,omitempty"`
 	Counter  uint64 `cbor:"2,keyasint,omitempty"`
@@ -55,19 +53,12 @@ func (r RequestID) String() string {
 	return fmt.Sprintf("%s/%d", r.Terminal, r.Counter)
 }
 
-// Issued gives the time of issue that an app wrote into its id. The error is ErrInvalid when the id is not of the
-// form "<RFC 3339 UTC>/<1 to 64 characters>"; ids of agents have no time.
+// Issued gives the time of issue that an app's id carries. The error is ErrInvalid when it is not as package requestid has it;
+// ids of agents have no time.
 func (r RequestID) Issued() (time.Time, error) {
-	text, rest, found := strings.Cut(r.App, "/")
-	if !found || rest == "" || len(rest) > 64 {
-		return time.Time{}, fmt.Errorf("%w: request id %q is not <RFC 3339 time>/<1 to 64 characters>", ErrInvalid, r.App)
-	}
-	issued, err := time.Parse(time.RFC3339Nano, text)
-	if err != nil || !strings.HasSuffix(text, "Z") {
-		return time.Time{}, fmt.Errorf("%w: request id %q does not begin with an RFC 3339 time in UTC", ErrInvalid, r.App)
-	}
-	if y := issued.Year(); y < 1970 || y > 2200 { // beyond these UnixNano is meaningless
-		return time.Time{}, fmt.Errorf("%w: request id %q has an impossible year", ErrInvalid, r.App)
+	issued, err := requestid.Issued(r.App)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	return issued, nil
 }
@@ -79,7 +70,7 @@ func (r RequestID) Validate() error {
 		return nil
 	case r.Terminal == "":
 		return fmt.Errorf("%w: request id without a terminal", ErrInvalid)
-	case len(r.Terminal) > MaxTerminal || len(r.App) > MaxApp:
+	case len(r.Terminal) > MaxTerminal || len(r.App) > requestid.Max:
 		return fmt.Errorf("%w: request id of %d and %d bytes", ErrTooLarge, len(r.Terminal), len(r.App))
 	case r.App != "" && r.Counter != 0:
 		return fmt.Errorf("%w: request id with a counter and an id of the app", ErrInvalid)

@@ -76,6 +76,38 @@ var elsewhere = map[string]string{
 	SettingsDiffer: "TestFault_B7_SettingsThatDifferAreAnAlarm",
 }
 
+// made are the alarms whose cause is made to whole hosts, with the test that does it: that their facts are gathered is shown there.
+var made = map[string]string{
+	NoWitness: "TestFault_B12_CausesRaiseTheirAlarms", SoloTooLong: "TestFault_B12_CausesRaiseTheirAlarms", WitnessReplaced: "TestFault_B12_CausesRaiseTheirAlarms",
+	PeerRefuses: "TestFault_B12_CausesRaiseTheirAlarms", RestartStorm: "TestFault_B12_CausesRaiseTheirAlarms", FewerTerminals: "TestFault_B12_CausesRaiseTheirAlarms",
+	PairTimeAhead: "TestFault_B12_CausesRaiseTheirAlarms", ClocksApart: "TestFault_B12_CausesRaiseTheirAlarms", ProcessFailed: "TestFault_B12_CausesRaiseTheirAlarms",
+	EpochAhead: "TestFault_B12_CausesRaiseTheirAlarms", AsideCommitted: "TestFault_B12_CausesRaiseTheirAlarms", EventsUnsaved: "TestFault_B12_CausesRaiseTheirAlarms",
+	OtherPair: "TestFault_B12_CausesRaiseTheirAlarms", WitnessWentBack: "TestFault_B12_CausesRaiseTheirAlarms", Restored: "TestFault_A14_RestoredCopy",
+}
+
+// shownBelow are the alarms whose cause is a disk, a clock or a moment that a test of whole hosts can't make or hold, with why, and the test
+// that shows their facts where they are gathered.
+var shownBelow = map[string]string{
+	DiskUnfit:       "TestFault_B8_AnIdleDiskThatTakesNothingIsNoticed", // a disk of its own needs root
+	DiskNearlyFull:  "TestFault_B8_AnIdleDiskThatTakesNothingIsNoticed", // likewise
+	SlowDisk:        "TestTrial_TimesWhatIsWrittenWhileUpdatesCome",     // a disk that is slow and goes on
+	ClockWrong:      "TestFault_A12_ClocksThatDifferAreAlarms",          // binaries of tests have no date
+	TwoActives:      "TestRandomSchedules",                              // which shows that it does not last
+	Unattached:      "TestInterface_AttachesATerminalThatComesLater",    // it lasts for a moment
+	AuditUnfinished: "TestAudit_GoesOnAfterARestart",                    // likewise
+}
+
+// Who raises an alarm is told what it judges by; that this comes about is shown by a test that makes the cause.
+func TestFault_B12_EveryAlarmHasACauseThatIsMade(t *testing.T) {
+	tests := testsBelow(t, "..") + testsBelow(t, "../../simulator")
+	for _, kind := range Table() {
+		name := made[kind.ID] + shownBelow[kind.ID] + elsewhere[kind.ID]
+		if name == "" || !strings.Contains(tests, "func "+name) {
+			t.Errorf("%s: there is no test %q", kind.ID, name)
+		}
+	}
+}
+
 // The guide promised an alarm that nothing raised: a host with another secret was refused without a word. Every alarm of the guide is
 // raised here by a watch that sees its cause, or by the test that is named.
 func TestFault_B12_EveryAlarmOfTheGuideIsRaisedByItsCause(t *testing.T) {

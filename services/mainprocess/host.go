@@ -145,6 +145,7 @@ func (h *host) askFacts() {
 			}
 		}
 		h.heard.empty.Store(f.Empty)
+		h.record.Noted(f.PairID, f.RecordVersion)
 		h.driver.Give(role.FactsRead{
 			Identity: f.Identity, PairID: f.PairID, Epoch: f.Epoch, Note: f.Note, RecordVersion: f.RecordVersion,
 			Position: f.Position, Inconsistent: f.Inconsistent, Empty: f.Empty,

@@ -104,7 +104,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	}
 	h.processes = processes.New(processes.Config{
 		Host: c, Environ: os.Environ(), Users: users, Server: server, Conn: conns.Control, Inherit: inherit, Begin: ground.Start,
-		Watcher: h, Machine: h.fitness, Log: log, UpdaterOnly: h.run.held.by != nil,
+		Watcher: h, Elsewhere: h, Machine: h.fitness, Log: log, UpdaterOnly: h.run.held.by != nil,
 	})
 
 	h.peer = &peer{config: c, incarnation: h.run.incarnation, log: log, driver: h.driver, heard: &h.heard, reports: h.reports, services: h.processes,

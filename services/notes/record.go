@@ -26,6 +26,7 @@ type Record struct {
 	// wrote is when this main last changed the record, on its clock; 0 is never.
 	wrote atomic.Int64
 	told  atomic.Pointer[role.Record] // by the witness at the last read that came about
+	noted atomic.Pointer[role.Record] // pair and version that this host had seen before this main
 }
 
 // NewRecord makes it. own is the keeper, when there is no witness; else nil.
@@ -36,13 +37,23 @@ func NewRecord(keeper Keeper, own *OwnRegister, clock lease.Clock) *Record {
 // Seen notes which version the witness has just told.
 func (r *Record) Seen(v arbiter.Value) { r.told.Store(&v.Record) }
 
+// Noted notes the pair and the version of the record that this host had made durable before this main.
+func (r *Record) Noted(pairID string, version uint64) {
+	r.noted.Store(&role.Record{PairID: pairID, Version: version})
+}
+
 // WentBack says that the witness's record is older than what this host knows of the same pair; "" when it is not.
 func (r *Record) WentBack(v role.View) string {
-	told := r.told.Load()
-	if told == nil || !v.HasRecord || v.Foreign == "" || told.PairID != v.Record.PairID || told.Version >= v.Record.Version {
+	told, seen := r.told.Load(), &v.Record
+	if noted := r.noted.Load(); noted != nil && (!v.HasRecord || noted.Version > seen.Version && noted.PairID == seen.PairID) {
+		seen = noted
+	} else if !v.HasRecord {
 		return ""
 	}
-	return fmt.Sprintf("the witness went back to record version %d, this host has seen %d", told.Version, v.Record.Version)
+	if told == nil || v.Foreign == "" || told.PairID != seen.PairID || told.Version >= seen.Version {
+		return ""
+	}
+	return fmt.Sprintf("the witness went back to record version %d, this host has seen %d", told.Version, seen.Version)
 }
 
 // Write tries a compare-and-set.

@@ -170,6 +170,9 @@ type child struct {
 
 // start is the process.Starter of a host.
 func (r *run) start(spec process.Spec) (process.Process, error) {
+	if spec.Path != "" {
+		return nil, fmt.Errorf("%w %s: %s is not here", process.ErrStart, spec.Name, spec.Path) // a world has no programs but its own
+	}
 	c := &child{name: spec.Name, run: r, endpoint: r.host.world.network.Endpoint(Address(r.host.name)), began: time.Now(), done: make(chan struct{})}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	log := r.host.world.options.Log.With("host", r.host.name, "process", spec.Name)

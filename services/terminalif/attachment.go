@@ -124,11 +124,16 @@ func (a *attachment) detach(ctx context.Context) error {
 // refusal whose reason is gone. A terminal that lies about it only moves its own attachment.
 func (a *attachment) check(w bus.AgentWelcome) {
 	t := a.done
-	if t == nil || (a.stop != nil && w.Epoch == t.Epoch && w.Fresh && w.Active == a.session.owner.config.Host) {
+	if t == nil {
 		return
 	}
-	if w.Epoch <= t.Epoch {
+	switch served := w.Epoch == t.Epoch && w.Fresh && w.Active == a.session.owner.config.Host; {
+	case w.Epoch > t.Epoch:
+		a.session.left(w.Active, w.Epoch)
+	case a.stop == nil || !served:
 		a.done = nil
+	default:
+		a.session.set(stateAttached, "") // whatever it pushed in between
 	}
 }
 

@@ -108,6 +108,24 @@ func TestInterface_TakeoverSendsWaitingRequestsAgainAndFencesTheOldHost(t *testi
 	}
 }
 
+// TestFault_C6_ATerminalThatLeftIsShownAsRefused: whoever stands at a terminal's address could attach in a higher epoch, and the active
+// listed the terminal as attached meanwhile. What the agent tells is shown at once.
+func TestFault_C6_ATerminalThatLeftIsShownAsRefused(t *testing.T) {
+	agent := newAgent(t, "t1")
+	a, b := startHost(t, "a", terminalsOf(agent)...), startHost(t, "b", terminalsOf(agent)...)
+	a.awaitWarm(1)
+	b.awaitWarm(1)
+	a.serveAll(1, 1)
+	if s := a.State(); s.Attached != 1 {
+		t.Fatalf("%+v", s)
+	}
+	b.serveAll(9, 1) // of which a knows nothing
+	processtest.Await(t, "a says that the terminal refuses it", func() bool {
+		s := a.State()
+		return s.Attached == 0 && len(s.Terminals) == 1 && s.Terminals[0].State == stateRefused && strings.Contains(s.Terminals[0].Reason, "it follows b in epoch 9")
+	})
+}
+
 func TestInterface_AttachesManyTerminalsWithoutDialling(t *testing.T) {
 	const n = 20
 	var agents []*anAgent

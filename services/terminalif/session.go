@@ -3,6 +3,7 @@ package terminalif
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -312,5 +313,13 @@ func (s *session) changed(m *nats.Msg) {
 	if bus.DecodeJSON(m.Data, &change) == nil {
 		s.heard(change.Epoch)
 		s.said(change.Host, change.Fresh, change.Busy, 0)
+		if t := s.owner.present(); t != nil && change.Epoch > t.Epoch {
+			s.left(change.Host, change.Epoch)
+		}
 	}
+}
+
+// left says that the terminal follows a later term than this host's: it takes nothing from here any more.
+func (s *session) left(host string, epoch uint64) {
+	s.set(stateRefused, fmt.Sprintf("it follows %s in epoch %d", wire.Clip(host), epoch))
 }

@@ -3,6 +3,7 @@ package bus
 import (
 	"time"
 
+	"github.com/hotpair/hotpair/services/level"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -11,22 +12,22 @@ const AgentUser = "host"
 
 // AgentHello opens and keeps up a session: a warm one stays alive by repeating it every few seconds.
 type AgentHello struct {
-	Version     int    `json:"version"`
-	PairID      string `json:"pair_id"`
-	Host        string `json:"host"`
-	Identity    string `json:"identity"`
-	Incarnation uint64 `json:"incarnation"` // of the terminal-if process
+	Levels      level.Range `json:"levels"` // that the host knows
+	PairID      string      `json:"pair_id"`
+	Host        string      `json:"host"`
+	Identity    string      `json:"identity"`
+	Incarnation uint64      `json:"incarnation"` // of the terminal-if process
 }
 
-// AgentWelcome answers it. Error: another pair, another version.
+// AgentWelcome answers it. Error: another pair, no level in common.
 type AgentWelcome struct {
-	Version  int    `json:"version"`
-	Terminal string `json:"terminal"`
-	Epoch    uint64 `json:"epoch"`            // highest accepted
-	Active   string `json:"active,omitempty"` // host attached now
-	Fresh    bool   `json:"fresh"`            // its connection is open
-	Busy     int    `json:"busy,omitempty"`   // requests of the last seconds
-	Error    string `json:"error,omitempty"`
+	Levels   level.Range `json:"levels"` // that the agent knows
+	Terminal string      `json:"terminal"`
+	Epoch    uint64      `json:"epoch"`            // highest accepted
+	Active   string      `json:"active,omitempty"` // host attached now
+	Fresh    bool        `json:"fresh"`            // its connection is open
+	Busy     int         `json:"busy,omitempty"`   // requests of the last seconds
+	Error    string      `json:"error,omitempty"`
 }
 
 // AgentAttach asks to serve the terminal in an epoch. A lower epoch than the agent knows is refused; a higher one

@@ -217,7 +217,7 @@ func TestPoster_OrdersArriveInOrderAndFailOnce(t *testing.T) {
 // FuzzCall_ReplyOfAnybody: whatever a reply holds, it is an answer or an error, never a panic.
 func FuzzCall_ReplyOfAnybody(f *testing.F) {
 	f.Add([]byte(`{"sum":1}`), "", "")
-	f.Add([]byte{Version, 0xa1, 1, 7}, "test-full,,x", "a\nb")
+	f.Add([]byte{form, 0xa1, 1, 7}, "test-full,,x", "a\nb")
 	f.Add([]byte(nil), ",", "")
 	f.Fuzz(func(t *testing.T, data []byte, codes, text string) {
 		m := &nats.Msg{Data: data, Header: nats.Header{HeaderErrorCode: []string{codes}, HeaderError: []string{text}}}

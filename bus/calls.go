@@ -43,6 +43,7 @@ var (
 	CallTableChange = Question[TableChange, TableChanged](ProcessUpdater, "terminals-change")
 	CallVerify      = Question[VerifyOrder, VerifyState](ProcessUpdater, "verify")          // begin a comparison of both databases
 	CallVerifyState = Question[VerifyQuestion, VerifyState](ProcessUpdater, "verify-state") // how far it is, or what came of the last
+	CallLevels      = Question[LevelsRequest, Levels](ProcessUpdater, "levels")
 	CallVerifyStop  = Question[VerifyQuestion, VerifyState](ProcessUpdater, "verify-stop")
 )
 

@@ -10,23 +10,24 @@ import (
 	"github.com/hotpair/hotpair/services/strictjson"
 )
 
-// Version is the major version of every message. A peer with another one is refused at hello, never mid-stream.
-const Version = 1
+// form is the first byte of every binary message: how what follows is written down, never what it holds. Fields may be added at
+// any level; who does not know one skips it.
+const form = 1
 
 var (
-	// ErrVersion says that a message is of another major version.
-	ErrVersion = fault.New("version", "message of another version")
+	// ErrVersion says that a message is written down in another form.
+	ErrVersion = fault.New("version", "message of another form")
 	// ErrMalformed says that a message could not be read.
 	ErrMalformed = fault.New("malformed", "malformed message")
 )
 
-// Encode writes a message between a host's own processes: a version byte, then CBOR.
+// Encode writes a message between a host's own processes: a byte for the form, then CBOR.
 func Encode(v any) ([]byte, error) {
 	body, err := cbor.Marshal(v)
 	if err != nil {
 		return nil, fmt.Errorf("encode %T: %w", v, err)
 	}
-	return append([]byte{Version}, body...), nil
+	return append([]byte{form}, body...), nil
 }
 
 // Decode reads what Encode wrote. Errors: ErrVersion, ErrMalformed.
@@ -34,8 +35,8 @@ func Decode(data []byte, v any) error {
 	if len(data) == 0 {
 		return fmt.Errorf("%w: empty", ErrMalformed)
 	}
-	if data[0] != Version {
-		return fmt.Errorf("%w: %d, this process speaks %d", ErrVersion, data[0], Version)
+	if data[0] != form {
+		return fmt.Errorf("%w: %d, this process speaks %d", ErrVersion, data[0], form)
 	}
 	if err := cbor.Unmarshal(data[1:], v); err != nil {
 		return fmt.Errorf("%w: %w", ErrMalformed, err)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/services/evidence"
+	"github.com/hotpair/hotpair/services/level"
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -171,6 +172,7 @@ type UpdaterState struct {
 	Unfit          string            `json:"unfit,omitempty"`     // why its disk would not take what a term writes
 	PairTime       int64             `json:"pair_time,omitempty"` // Unix nanoseconds; 0 before the first update of a pair
 	Forgotten      int64             `json:"forgotten,omitempty"` // ids of applications issued before it are forgotten
+	Level          level.Level       `json:"level,omitempty"`     // that the pair is at by its history; 0 without a history
 }
 
 // DiskSpace is the room on the disk of the data directory, in bytes.

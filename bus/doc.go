@@ -8,5 +8,5 @@
 //   - A process can publish and subscribe only what the table in permissions.go gives it.
 //   - A request in flight ends with ErrDisconnected as soon as its connection is lost; none waits for a reply that can
 //     no longer come.
-//   - No decoder panics, whatever it is given; an unknown message version is ErrVersion.
+//   - No decoder panics, whatever it is given; an unknown form is ErrVersion.
 package bus

@@ -4,12 +4,14 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/hotpair/hotpair/services/level"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
 // Beat is a main's heartbeat on the link, and its hello: every beat carries all that the other main must compare.
 type Beat struct {
-	Version     int               `json:"version"`
+	Levels      level.Range       `json:"levels"`          // that its program knows
+	Level       level.Level       `json:"level,omitempty"` // that its data are at
 	Host        string            `json:"host"`
 	Identity    string            `json:"identity"`
 	Incarnation uint64            `json:"incarnation"` // random number of this run of main
@@ -44,7 +46,7 @@ type Beat struct {
 
 // BeatReply answers a Beat at once. Grant: the replier promises not to take over on silence for lease × 1.1 + 10 ms
 // from when it got the beat; the sender counts lease from when it sent it. With an error the hello was refused: another pair,
-// witness or version.
+// witness or level.
 type BeatReply struct {
 	Beat
 	Grant bool `json:"grant"`
@@ -63,9 +65,9 @@ var (
 
 // LinkSender is who says something on the link.
 type LinkSender struct {
-	Version  int    `json:"version"`
-	Host     string `json:"host"`
-	Identity string `json:"identity"`
+	Levels   level.Range `json:"levels"` // that its program knows
+	Host     string      `json:"host"`
+	Identity string      `json:"identity"`
 }
 
 // From gives it of whatever it is part of.

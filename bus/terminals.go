@@ -113,7 +113,7 @@ const (
 	ProbeNoAgent     = "no-agent"     // something else listens there
 	ProbeOtherAgent  = "other-agent"  // the agent of another terminal
 	ProbeOtherPair   = "other-pair"   // it belongs to another pair
-	ProbeVersion     = "version"      // it speaks another version
+	ProbeVersion     = "version"      // it knows no level that this host knows
 	ProbeHigherEpoch = "higher-epoch" // it has accepted an epoch that this pair does not know
 )
 

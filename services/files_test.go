@@ -9,6 +9,7 @@ import (
 var notInPlace = map[string]string{
 	"services/durable/durable.go":               "it is what everybody else uses",
 	"services/operator/operatortest/samples.go": "for tests",
+	"services/level/leveltest/leveltest.go":     "for tests",
 	"services/role/explore/main.go":             "a profile",
 }
 

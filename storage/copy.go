@@ -7,6 +7,7 @@ import (
 
 	"github.com/boltdb/bolt"
 
+	"github.com/hotpair/hotpair/services/level"
 	"github.com/hotpair/hotpair/storage/format"
 	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/layout"
@@ -33,6 +34,8 @@ type Range struct {
 	Check uint32 `cbor:"7,keyasint"`
 	// Forgotten is what is forgotten at At (Entry.Forgotten).
 	Forgotten int64 `cbor:"8,keyasint,omitempty"`
+	// Level is the level of the pair at At (Entry.Level).
+	Level level.Level `cbor:"9,keyasint,omitempty"`
 }
 
 // sum is the checksum over all but Check.
@@ -51,6 +54,9 @@ func DecodeRange(raw []byte) (Range, error) {
 	var r Range
 	if err := format.Decode(rangeVersion, raw, &r); err != nil {
 		return Range{}, fmt.Errorf("decode range: %w", err)
+	}
+	if err := level.Knows(level.Party{Name: "this program", Range: level.Own()}, r.Level); err != nil {
+		return Range{}, fmt.Errorf("decode range: %w: %w", ErrVersion, err)
 	}
 	return r, nil
 }
@@ -85,7 +91,7 @@ func (s *Store) CopyRange(from []byte, maxBytes int) (Range, error) {
 	}
 	r := Range{From: bytes.Clone(from)}
 	err = s.applied(func(tx *bolt.Tx, st *layout.State) error {
-		r.At, r.Time, r.Forgotten = st.Applied, st.Time, st.Forgotten
+		r.At, r.Time, r.Forgotten, r.Level = st.Applied, st.Time, st.Forgotten, st.Level
 		return r.fill(tx, path, key, maxBytes)
 	})
 	if err == nil {
@@ -208,7 +214,8 @@ func (s *Store) PutRange(r Range) error {
 	for _, it := range r.Items {
 		progress.Bytes += uint64(len(it.Key) + len(it.Value))
 	}
-	next.Copy, next.Time, next.Forgotten = &progress, r.Time, max(next.Forgotten, r.Forgotten)
+	next.Copy, next.Time = &progress, r.Time
+	next.Forgotten, next.Level = max(next.Forgotten, r.Forgotten), max(next.Level, r.Level)
 	if progress.Done && progress.Until == progress.Base {
 		next.Copy = nil
 	}
@@ -229,7 +236,8 @@ func (s *Store) PutRange(r Range) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.state, s.epochs, s.time, s.forgotten = next, epochs, next.Time, max(s.forgotten, next.Forgotten)
+	s.state, s.epochs, s.time = next, epochs, next.Time
+	s.forgotten, s.level = max(s.forgotten, next.Forgotten), max(s.level, next.Level)
 	s.changes++
 	return nil
 }

@@ -42,7 +42,7 @@ func (s *Store) Flush(ctx context.Context) (history.Mark, error) {
 		return history.Mark{}, fmt.Errorf("flush: %w", err)
 	}
 	next := s.state
-	next.Notified, next.Time, next.Forgotten, next.Applied = s.notified, s.time, s.forgotten, s.committed
+	next.Notified, next.Time, next.Forgotten, next.Level, next.Applied = s.notified, s.time, s.forgotten, s.level, s.committed
 	pinned := s.pinned()
 	if s.active.Empty() && next.Notified == s.state.Notified {
 		s.mu.Unlock()

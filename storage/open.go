@@ -125,7 +125,7 @@ func (s *Store) load() error {
 	}
 	st.Host, st.Identity = cmp.Or(st.Host, s.options.Host), cmp.Or(st.Identity, s.options.Identity)
 	s.state, s.epochs = st, epochs
-	s.committed, s.time, s.forgotten, s.notified = st.Applied, st.Time, st.Forgotten, st.Notified
+	s.committed, s.time, s.forgotten, s.level, s.notified = st.Applied, st.Time, st.Forgotten, st.Level, st.Notified
 	return nil
 }
 

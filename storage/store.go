@@ -14,6 +14,7 @@ import (
 
 	"github.com/boltdb/bolt"
 
+	"github.com/hotpair/hotpair/services/level"
 	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/layout"
 	"github.com/hotpair/hotpair/storage/overlay"
@@ -50,8 +51,9 @@ type Store struct {
 	// dropped is the bolt transaction that holds all that was ever dropped from the overlay: an older view misses some.
 	dropped   int
 	committed history.Mark
-	time      int64 // pair time at committed
-	forgotten int64 // Entry.Forgotten up to committed
+	time      int64       // pair time at committed
+	forgotten int64       // Entry.Forgotten up to committed
+	level     level.Level // Entry.Level up to committed
 	notified  position.Position
 	epochs    []layout.EpochStart
 	pins      map[int]uint64
@@ -137,6 +139,7 @@ func (s *Store) Commit(entries ...history.Stored) error {
 	for i := range entries {
 		s.time = entries[i].Entry.Time // it may be moved back
 		s.forgotten = max(s.forgotten, entries[i].Entry.Forgotten)
+		s.level = max(s.level, entries[i].Entry.Level)
 		if entries[i].Entry.Kind == history.KindBegan {
 			s.epochs = layout.WithEpoch(s.epochs, layout.StartOf(&entries[i].Entry))
 		}
@@ -217,6 +220,13 @@ func (s *Store) Forgotten() int64 {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.forgotten
+}
+
+// Level is the level that the pair is at, 0 in a store that no entry has told.
+func (s *Store) Level() level.Level {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.level
 }
 
 // Epochs lists where each epoch began, in order. It reaches back beyond trimming.

@@ -25,6 +25,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/hotpair/hotpair/services/level"
 	"github.com/hotpair/hotpair/services/role"
 	"github.com/hotpair/hotpair/services/strictjson"
 )
@@ -88,12 +89,12 @@ const (
 
 // Hello is the witness's answer on SubjectHello.
 type Hello struct {
-	Format    int    `json:"format"`
-	WitnessID string `json:"witness_id"`
+	Levels    level.Range `json:"levels"` // that the witness knows
+	WitnessID string      `json:"witness_id"`
 }
 
 // NewHello is the Hello of a witness with this identity.
-func NewHello(id string) Hello { return Hello{Format: format, WitnessID: id} }
+func NewHello(id string) Hello { return Hello{Levels: level.Own(), WitnessID: id} }
 
 // stored is the record as it lies in the register: JSON, because people look at it with any NATS client.
 type stored struct {

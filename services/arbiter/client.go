@@ -15,6 +15,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/level"
 	"github.com/hotpair/hotpair/services/link"
 	"github.com/hotpair/hotpair/services/role"
 	"github.com/hotpair/hotpair/services/strictjson"
@@ -135,8 +136,11 @@ func decodeHello(data []byte) (string, error) {
 	if err := strictjson.DecodeMessage(data, &h); err != nil {
 		return "", fmt.Errorf("%w: hello: %w", ErrDamaged, err)
 	}
-	if h.Format != format || h.WitnessID == "" {
-		return "", fmt.Errorf("%w: hello of format %d with identity %q", ErrDamaged, h.Format, h.WitnessID)
+	if h.WitnessID == "" {
+		return "", fmt.Errorf("%w: hello without an identity", ErrDamaged)
+	}
+	if _, err := level.Meet(level.Party{Name: "this host", Range: level.Own()}, level.Party{Name: "the witness", Range: h.Levels}); err != nil {
+		return "", err
 	}
 	return h.WitnessID, nil
 }

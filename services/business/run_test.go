@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +16,7 @@ import (
 	"github.com/hotpair/hotpair/services/business"
 	"github.com/hotpair/hotpair/services/business/businesstest"
 	"github.com/hotpair/hotpair/services/business/kv"
+	"github.com/hotpair/hotpair/services/level"
 )
 
 // single asks in the form of one message for each request, as an operator or a foreign caller does.
@@ -79,7 +79,7 @@ func TestRun_IsDiscovered(t *testing.T) {
 
 	var ping micro.Ping
 	ask(t, host, "$SRV.PING.kv", &ping)
-	if ping.Name != "kv" || ping.Version != "1.0.0" || ping.Metadata["packs"] != strconv.Itoa(bus.Version) {
+	if ping.Name != "kv" || ping.Version != "1.0.0" || ping.Metadata["packs"] != "1" || ping.Metadata["levels"] != level.Own().String() {
 		t.Errorf("%+v", ping)
 	}
 	var info micro.Info

@@ -11,16 +11,17 @@ import (
 	"github.com/nats-io/nats.go/micro"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/level"
 )
 
 // register makes the process a service of NATS: discovery, statistics, and one endpoint for each operation, for those
-// who send one message for each request. The metadata tells terminal-if that it may send packs instead.
+// who send one message for each request. The metadata tells terminal-if that it may send packs instead, and which levels the runtime knows.
 func register(ctx context.Context, conn *bus.Conn, r *requests) (micro.Service, error) {
 	service, err := micro.AddService(conn.Conn, micro.Config{
 		Name:        r.service.Name,
 		Version:     r.service.Version,
 		Description: r.service.Description,
-		Metadata:    map[string]string{"packs": strconv.Itoa(bus.Version)},
+		Metadata:    map[string]string{"packs": "1", "levels": level.Own().String()},
 		StatsHandler: func(e *micro.Endpoint) any {
 			return r.counts[e.Name].statistics()
 		},

@@ -15,6 +15,7 @@ import (
 	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/fault"
 	"github.com/hotpair/hotpair/services/lease"
+	"github.com/hotpair/hotpair/services/level"
 )
 
 // linkUser is the other main on this one's server.
@@ -110,13 +111,14 @@ func (l *Link) Start(ctx context.Context) error {
 // RefusedLogins counts those at its port.
 func (l *Link) RefusedLogins() uint64 { return l.users.Refused() }
 
-// Hear has take answer what the other main says at an endpoint, if it speaks this version. It must not block. Everything is
+// Hear has take answer what the other main says at an endpoint, if its program and this one have a level in common. It must not block. Everything is
 // said before the link starts.
 func Hear[Q interface{ From() bus.LinkSender }, A any](l *Link, e bus.Endpoint[Q, A], take func(q Q, answer func(A, error))) {
 	e.Handle(l.calls, func(q Q, answer func(A, error)) {
-		if v := q.From().Version; v != bus.Version {
+		from := q.From()
+		if _, err := level.Meet(level.Party{Name: "this host", Range: level.Own()}, level.Party{Name: from.Host, Range: from.Levels}); err != nil {
 			var none A
-			answer(none, fmt.Errorf("%w: this host speaks version %d, not %d", bus.ErrVersion, bus.Version, v))
+			answer(none, err)
 			return
 		}
 		take(q, answer)

@@ -15,6 +15,7 @@ import (
 	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/fault"
 	"github.com/hotpair/hotpair/services/lease"
+	"github.com/hotpair/hotpair/services/level"
 )
 
 // said is what one main says to the other in these tests.
@@ -26,7 +27,7 @@ type said struct {
 var callRoles, callBulk = bus.Call[said, string]("link.roles.test"), bus.Call[said, string]("link.bulk.test")
 
 // from is a main that speaks this version.
-var from = bus.LinkSender{Version: bus.Version, Host: "a"}
+var from = bus.LinkSender{Levels: level.Own(), Host: "a"}
 
 // end is one main's side of a link under test.
 type end struct {
@@ -91,7 +92,7 @@ func startEndOn(t *testing.T, network bus.Network, name, listen, peer, password 
 }
 
 // Beat implements Main.
-func (e *end) Beat() bus.Beat { return bus.Beat{Version: bus.Version, Host: e.name} }
+func (e *end) Beat() bus.Beat { return bus.Beat{Levels: level.Own(), Host: e.name} }
 
 // Beaten implements Main.
 func (e *end) Beaten(b bus.Beat, answer func(bus.BeatReply, error)) {
@@ -243,13 +244,13 @@ func TestLink_BeatsGetRepliesAndDeathIsRefused(t *testing.T) {
 	if err != nil || answer != "yes" {
 		t.Fatalf("answered %q, %v", answer, err)
 	}
-	if m := <-b.messages; m.Host != "a" || m.Version != bus.Version {
+	if m := <-b.messages; m.Host != "a" || m.Levels != level.Own() {
 		t.Fatalf("message %+v", m)
 	}
 	if _, err := callRoles.Ask(t.Context(), a.Roles(), said{from, "no"}); !fault.Remote(err) || err.Error() != "not now" {
 		t.Fatalf("a refusal came as %v", err)
 	}
-	if _, err := callRoles.Ask(t.Context(), a.Roles(), said{Text: "of another version"}); !errors.Is(err, bus.ErrVersion) {
+	if _, err := callRoles.Ask(t.Context(), a.Roles(), said{bus.LinkSender{Levels: level.Range{Oldest: 98, Newest: 99}}, "of another level"}); !errors.Is(err, level.ErrApart) {
 		t.Fatalf("another version is answered with %v", err)
 	}
 	b.stop()

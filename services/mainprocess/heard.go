@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/level"
 	"github.com/hotpair/hotpair/services/role"
 )
 
@@ -12,6 +13,14 @@ type heard struct {
 	updater   atomic.Pointer[bus.UpdaterState]  // nil: it is down
 	terminals atomic.Pointer[bus.TerminalState] // nil: not heard yet
 	empty     atomic.Bool                       // the host holds nothing and belongs to no pair
+}
+
+// level is the level that this host's data are at; 0 while it is not known.
+func (h *heard) level() level.Level {
+	if s := h.updater.Load(); s != nil {
+		return s.Level
+	}
+	return 0
 }
 
 func progress(peer string) role.Progress {

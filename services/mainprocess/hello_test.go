@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/level"
 	"github.com/hotpair/hotpair/services/role"
 )
 
@@ -26,14 +27,14 @@ func TestFault_D2_AServiceDownOnBothHostsKeepsNothingFromMoving(t *testing.T) {
 }
 
 // TestPeer_HelloRefusesV12AndStrangers: two hosts that ask different witnesses could both win, so they are not a pair: no lease, no
-// add (V12 i); one of which asks a witness and the other its terminals likewise. The same for a host of another pair, of another version of the link, or of the same name.
+// add (V12 i); one of which asks a witness and the other its terminals likewise. The same for a host of another pair, of a program with no level in common, or of the same name.
 func TestPeer_HelloRefusesV12AndStrangers(t *testing.T) {
-	p := &peer{driver: newDriver(role.New(role.Config{Host: "a"}, 0), nil, 0, nil)}
+	p := &peer{driver: newDriver(role.New(role.Config{Host: "a"}, 0), nil, 0, nil), heard: &heard{}}
 	p.config.Host, p.config.PeerLink, p.incarnation = "a", "10.0.0.1:7702", 7
 	view := role.View{WitnessID: "W1", Record: role.Record{PairID: "pair", WitnessID: "W1"}}
 	p.driver.view.Store(&view)
 	p.config.Witness = "10.0.0.3:7705"
-	good := bus.Beat{Version: bus.Version, Host: "b", PairID: "pair", WitnessID: "W1"}
+	good := bus.Beat{Levels: level.Own(), Host: "b", PairID: "pair", WitnessID: "W1"}
 	for _, c := range []struct {
 		name   string
 		change func(*bus.Beat)
@@ -44,7 +45,10 @@ func TestPeer_HelloRefusesV12AndStrangers(t *testing.T) {
 		{"a partner that has not reached its witness yet", func(b *bus.Beat) { b.WitnessID = "" }, ""},
 		{"another witness", func(b *bus.Beat) { b.WitnessID = "W2" }, "HOTPAIR_WITNESS"},
 		{"another pair", func(b *bus.Beat) { b.PairID = "other" }, "pair other"},
-		{"another version", func(b *bus.Beat) { b.Version++ }, "upgrade"},
+		{"a later program that knows this level", func(b *bus.Beat) { b.Levels.Newest++ }, ""},
+		{"a later program that knows no level of this one", func(b *bus.Beat) { b.Levels = level.Range{Oldest: 2, Newest: 3} }, "a knows 1, b knows 2 to 3: upgrade a"},
+		{"data that have risen above this program", func(b *bus.Beat) { b.Levels.Newest, b.Level = 2, 2 }, "a knows 1, not level 2: upgrade it (that is where the data of b are)"},
+		{"a program that says no levels", func(b *bus.Beat) { b.Levels = level.Range{} }, "b knows 0: upgrade b"},
 		{"itself", func(b *bus.Beat) { b.Host, b.Incarnation = "a", 7 }, "HOTPAIR_PEER_LINK (10.0.0.1:7702) leads to this host itself"},
 		{"no witness", func(b *bus.Beat) { b.WitnessID, b.Witnessless = "", true }, "HOTPAIR_WITNESS=none"},
 		{"the same name", func(b *bus.Beat) { b.Host = "a" }, "HOTPAIR_HOST"},

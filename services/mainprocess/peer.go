@@ -18,6 +18,7 @@ import (
 	"github.com/hotpair/hotpair/services/events"
 	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/lease"
+	"github.com/hotpair/hotpair/services/level"
 	"github.com/hotpair/hotpair/services/link"
 	"github.com/hotpair/hotpair/services/operations"
 	"github.com/hotpair/hotpair/services/refusals"
@@ -174,7 +175,7 @@ func (p *peer) LinkSeen(e evidence.State) {
 func (p *peer) Beaten(b bus.Beat, answer func(bus.BeatReply, error)) {
 	if err := p.refuses(b); err != nil {
 		p.refused.Count(refusals.LinkHello)
-		answer(bus.BeatReply{Beat: bus.Beat{Version: bus.Version, Host: p.config.Host}}, err)
+		answer(bus.BeatReply{Beat: bus.Beat{Levels: level.Own(), Level: p.heard.level(), Host: p.config.Host}}, err)
 		return
 	}
 	p.http.Store(&b.HTTP)
@@ -195,12 +196,13 @@ func (p *peer) Beaten(b bus.Beat, answer func(bus.BeatReply, error)) {
 	}}
 }
 
-// refuses a hello of another version, pair or witness: no lease, no add.
+// refuses a hello of another pair or witness, or of a program with no level in common: no lease, no add.
 func (p *peer) refuses(b bus.Beat) error {
 	v := p.driver.View()
+	_, err := level.Meet(level.Party{Name: p.config.Host, Range: level.Own(), At: p.heard.level()}, level.Party{Name: b.Host, Range: b.Levels, At: b.Level})
 	switch {
-	case b.Version != bus.Version:
-		return fmt.Errorf("%w: %s speaks version %d of the link, this host version %d: upgrade the older one", bus.ErrVersion, b.Host, b.Version, bus.Version)
+	case err != nil:
+		return err
 	case b.Host == p.config.Host && b.Incarnation == p.incarnation:
 		return fmt.Errorf("%w: HOTPAIR_PEER_LINK (%s) leads to this host itself: write the address of the other one", errHello, p.config.PeerLink)
 	case b.Host == p.config.Host:
@@ -235,7 +237,7 @@ var errHello = errors.New("refused")
 
 // Sender is this main, as it says on the link.
 func (p *peer) Sender() bus.LinkSender {
-	return bus.LinkSender{Version: bus.Version, Host: p.config.Host, Identity: p.driver.View().Self.Identity}
+	return bus.LinkSender{Levels: level.Own(), Host: p.config.Host, Identity: p.driver.View().Self.Identity}
 }
 
 // errCantTake says that this host can't take what is handed over.
@@ -272,7 +274,7 @@ func (p *peer) hear(takeEvents func(bus.HandEvents, func(bus.RecordedEvents, err
 // beat is what this main says of itself in each beat and reply.
 func (p *peer) beat(v role.View) bus.Beat {
 	b := bus.Beat{
-		Version: bus.Version, Host: p.config.Host, Identity: v.Self.Identity, Incarnation: p.incarnation, Steps: v.Steps,
+		Levels: level.Own(), Level: p.heard.level(), Host: p.config.Host, Identity: v.Self.Identity, Incarnation: p.incarnation, Steps: v.Steps,
 		PairID: v.Record.PairID, WitnessID: v.WitnessID, Role: string(v.Role), Epoch: v.Epoch, Known: v.Known,
 		Empty: p.heard.empty.Load() && !v.HasRecord, Fresh: v.Fresh, Fit: v.Fit.Fit, Unfit: v.Fit.Why, Stopping: v.Stopping,
 		Resigned: v.Resigned, Serving: v.Serving, Lease: p.config.Lease, HTTP: p.ownHTTP(),

@@ -110,6 +110,7 @@ func New(ctx context.Context, c Config, r *registry.Registry) *Operations {
 	o.answerSettings(r)
 	o.answerTerminals(r)
 	o.answerVerify(r)
+	o.answerLevels(r)
 	return o
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/level"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/registry"
 	"github.com/hotpair/hotpair/services/role"
@@ -23,7 +24,7 @@ type linked struct {
 	peer bus.Asker
 }
 
-func (m *linked) Sender() bus.LinkSender    { return bus.LinkSender{Version: bus.Version, Host: m.host} }
+func (m *linked) Sender() bus.LinkSender    { return bus.LinkSender{Levels: level.Own(), Host: m.host} }
 func (m *linked) Peer() (bus.Asker, string) { return m.peer, "10.0.0.2:7704" }
 func (m *linked) Runs() (uint64, uint64)    { return 1, 1 }
 func (m *linked) Unproved(string, string)   {}

@@ -99,6 +99,10 @@ var (
 		Says: "How far the comparison of both databases is, or how the last one ended."}
 	CallStopVerify = Operation[None, bus.VerifyState]{Name: "end of verify", Method: http.MethodPost, Path: "/api/v1/verify/stop", Where: Active, Role: Operate, Within: answerWithin,
 		Says: "Ends a comparison."}
+	CallLevels = Operation[None, bus.Levels]{Name: "upgrade", Method: http.MethodGet, Path: "/api/v1/upgrade", Where: Active, Role: View, Within: answerWithin,
+		Says: "The level that the pair is at, and the levels that both hosts know."}
+	CallRise = Operation[None, bus.Levels]{Name: "upgrade finish", Method: http.MethodPost, Path: "/api/v1/upgrade/finish", Where: Active, Role: Administer, Within: 15 * time.Second,
+		Says: "Raises the level of the pair to the newest that both hosts know. The version before can't serve the pair from then on."}
 	// CallBackup has no deadline: it takes as long as it takes.
 	CallBackup = Operation[None, File]{Name: "backup", Method: http.MethodPost, Path: "/api/v1/backup", Where: Own, Role: Administer,
 		Says: "A backup of this host's database, as a file that hotpair restore takes. One that breaks off says why in the trailer Hotpair-Problem, and lacks its end."}
@@ -121,7 +125,7 @@ func Operations() []Info {
 		CallSwitchover.Info(), CallSchedule.Info(), CallCancelSchedule.Info(), CallPause.Info(), CallResume.Info(), CallExplain.Info(), CallDoctor.Info(), CallSettings.Info(),
 		CallPromotePlan.Info(), CallPromote.Info(), CallAdmit.Info(),
 		CallTerminals.Info(), CallAddTerminals.Info(), CallRemoveTerminals.Info(), CallProbeTerminals.Info(),
-		CallVerify.Info(), CallVerifyState.Info(), CallStopVerify.Info(), CallBackup.Info(),
+		CallVerify.Info(), CallVerifyState.Info(), CallStopVerify.Info(), CallLevels.Info(), CallRise.Info(), CallBackup.Info(),
 	}
 }
 

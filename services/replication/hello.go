@@ -7,6 +7,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/journal"
+	"github.com/hotpair/hotpair/services/level"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/facts"
 	"github.com/hotpair/hotpair/storage/history"
@@ -63,9 +64,10 @@ func (r *Receiver) acceptable(q helloRequest, facts facts.Data) error {
 	var fence journal.Fence
 	r.c.Log.View(func(t *journal.Tail) { fence = t.Fence() })
 	empty := r.c.Log.End() == history.Mark{}
+	_, apart := level.Meet(level.Party{Name: r.c.Host, Range: level.Own(), At: r.c.Database.Level()}, level.Party{Name: q.Host, Range: q.Levels, At: q.Level})
 	switch {
-	case q.Version != bus.Version:
-		return fmt.Errorf("%w: %d, this host speaks %d", bus.ErrVersion, q.Version, bus.Version)
+	case apart != nil:
+		return apart
 	case q.To != r.c.Host || q.Host == r.c.Host || r.c.Peer != "" && q.Host != r.c.Peer:
 		return fmt.Errorf("%w: %q calls %q, and this host or its peer has another name: compare HOTPAIR_HOST and HOTPAIR_PEER of both", ErrForeign, q.Host, q.To)
 	case q.Identity == facts.Identity:
@@ -110,14 +112,14 @@ func (r *Receiver) stranger(q helloRequest, own facts.Data) helloReply {
 	case own.PairID == q.PairID:
 		return r.nobody(own)
 	case own.PairID == "":
-		return helloReply{Version: bus.Version, Host: r.c.Host, Epoch: own.Epoch}
+		return helloReply{Levels: level.Own(), Host: r.c.Host, Epoch: own.Epoch}
 	}
-	return helloReply{Version: bus.Version}
+	return helloReply{Levels: level.Own()}
 }
 
 // nobody is the reply that says only who refuses.
 func (r *Receiver) nobody(facts facts.Data) helloReply {
-	return helloReply{Version: bus.Version, Host: r.c.Host, Identity: facts.Identity, PairID: facts.PairID, Epoch: facts.Epoch}
+	return helloReply{Levels: level.Own(), Level: r.c.Database.Level(), Host: r.c.Host, Identity: facts.Identity, PairID: facts.PairID, Epoch: facts.Epoch}
 }
 
 // holding is the reply of a host that takes part.

@@ -3,6 +3,7 @@ package replication
 import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/journal"
+	"github.com/hotpair/hotpair/services/level"
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
@@ -49,9 +50,10 @@ func callCopyEnd(host string) bus.Endpoint[copyEndRequest, copyReply] {
 	return bus.BinaryCall[copyEndRequest, copyReply](bus.ReplicationCall(host, "copy-end"))
 }
 
-// helloRequest begins a probe. It is JSON, with the version as a field, so that programs of any version can read it.
+// helloRequest begins a probe. It is JSON, which programs of any level can read: what they don't know they skip.
 type helloRequest struct {
-	Version   int               `json:"version"`
+	Levels    level.Range       `json:"levels"`          // that the sender knows
+	Level     level.Level       `json:"level,omitempty"` // that its data are at
 	Host      string            `json:"host"`
 	Identity  string            `json:"identity"`
 	To        string            `json:"to"` // whom the sender takes the receiver for
@@ -63,10 +65,11 @@ type helloRequest struct {
 // helloReply is what the receiver holds, once its journal is fenced for the term. Beside an error it says only who it is and
 // which epoch it knows.
 type helloReply struct {
-	Version  int    `json:"version"`
-	Host     string `json:"host"`
-	Identity string `json:"identity"`
-	PairID   string `json:"pair_id"`
+	Levels   level.Range `json:"levels"`          // that the receiver knows
+	Level    level.Level `json:"level,omitempty"` // that its data are at
+	Host     string      `json:"host"`
+	Identity string      `json:"identity"`
+	PairID   string      `json:"pair_id"`
 	// Epoch is the highest that it knows.
 	Epoch uint64 `json:"known_epoch"`
 	// End of its journal, Stored of its database with what is committed in memory, Applied of bolt.

@@ -10,6 +10,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/fault"
 	"github.com/hotpair/hotpair/services/journal"
+	"github.com/hotpair/hotpair/services/level"
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/storage"
@@ -42,7 +43,8 @@ func newProbe(ctx context.Context, c SenderConfig, conn *bus.Conn) (*probe, erro
 	}
 	p := &probe{c: c, conn: conn, term: journal.Term{Epoch: c.Epoch, Session: own.Session}}
 	p.hello, err = ask(ctx, p, callHello, helloRequest{
-		Version:   bus.Version,
+		Levels:    level.Own(),
+		Level:     c.Source.Level(),
 		Host:      own.Host,
 		Identity:  own.Identity,
 		To:        c.Remote.Peer(),
@@ -50,13 +52,14 @@ func newProbe(ctx context.Context, c SenderConfig, conn *bus.Conn) (*probe, erro
 		Term:      p.term,
 		Committed: c.Source.Committed().Position,
 	})
+	_, apart := level.Meet(level.Party{Name: own.Host, Range: level.Own(), At: c.Source.Level()}, level.Party{Name: c.Remote.Peer(), Range: p.hello.Levels, At: p.hello.Level})
 	switch a := p.hello; {
 	case errors.Is(err, ErrStale):
 		return nil, &staleError{error: err, known: a.Epoch}
 	case err != nil:
 		return nil, err
-	case a.Version != bus.Version:
-		return nil, fmt.Errorf("hello: %w: %d, this host speaks %d", bus.ErrVersion, a.Version, bus.Version)
+	case apart != nil:
+		return nil, fmt.Errorf("hello: %w", apart)
 	case a.Host != c.Remote.Peer() || a.Identity == own.Identity || a.PairID != own.PairID:
 		return nil, fmt.Errorf("hello: %w: %q of pair %q answers for %q of pair %q", ErrForeign, a.Host, a.PairID, c.Remote.Peer(), own.PairID)
 	}
@@ -167,7 +170,7 @@ type PeerTail struct {
 // ReadPeer fences the other host's journal for a new session of the epoch and reads what it has beyond end: an updater that
 // starts within a term adopts it before it goes on (V2). It waits for the connection, and tries again what a lost one or a
 // moment's refusal ended, until ctx ends. Of c it needs Remote, Source, Facts and Epoch. Errors that more trying does
-// not mend are returned at once: ErrForeign, ErrStale, bus.ErrVersion.
+// not mend are returned at once: ErrForeign, ErrStale, level.ErrApart.
 func ReadPeer(ctx context.Context, c SenderConfig, end history.Mark) (PeerTail, error) {
 	for wait := 2 * time.Millisecond; ; wait = min(2*wait, 250*time.Millisecond) {
 		tail, err := readPeer(ctx, c, end)
@@ -177,7 +180,7 @@ func ReadPeer(ctx context.Context, c SenderConfig, end history.Mark) (PeerTail, 
 			return tail, nil
 		case errors.As(err, &f):
 			return PeerTail{}, f.error
-		case errors.Is(err, ErrForeign), errors.Is(err, ErrStale), errors.Is(err, bus.ErrVersion):
+		case errors.Is(err, ErrForeign), errors.Is(err, ErrStale), errors.Is(err, level.ErrApart):
 			return PeerTail{}, fmt.Errorf("read the other host's tail: %w", err)
 		}
 		if pace.Rest(ctx, wait) != nil {

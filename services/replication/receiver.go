@@ -14,6 +14,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/journal"
+	"github.com/hotpair/hotpair/services/level"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/facts"
 	"github.com/hotpair/hotpair/storage/history"
@@ -27,6 +28,7 @@ const overlayBytes = 64 << 20
 type Database interface {
 	Committed() history.Mark
 	Applied() history.Mark
+	Level() level.Level
 	Bytes() int64
 	First() uint64
 	Epochs() []storage.EpochStart

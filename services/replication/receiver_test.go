@@ -9,6 +9,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/journal/journaltest"
+	"github.com/hotpair/hotpair/services/level"
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/storage"
@@ -32,7 +33,7 @@ func call[Q, A any](tb testing.TB, j *journal.Journal, e func(string) bus.Endpoi
 func refused[A any](_ A, err error) error { return err }
 
 func helloOf(t journal.Term) helloRequest {
-	return helloRequest{Version: bus.Version, Host: "a", Identity: "identity of a", To: "b", PairID: "pair", Term: t}
+	return helloRequest{Levels: level.Own(), Host: "a", Identity: "identity of a", To: "b", PairID: "pair", Term: t}
 }
 
 func TestReceiver_Hello(t *testing.T) {
@@ -42,7 +43,8 @@ func TestReceiver_Hello(t *testing.T) {
 		change func(*helloRequest)
 		want   error
 	}{
-		"version":     {func(q *helloRequest) { q.Version = 99 }, bus.ErrVersion},
+		"levels":      {func(q *helloRequest) { q.Levels = level.Range{Oldest: 98, Newest: 99} }, level.ErrApart},
+		"its level":   {func(q *helloRequest) { q.Levels.Newest, q.Level = 2, 2 }, level.ErrApart},
 		"to another":  {func(q *helloRequest) { q.To = "c" }, ErrForeign},
 		"from me":     {func(q *helloRequest) { q.Host = "b" }, ErrForeign},
 		"my identity": {func(q *helloRequest) { q.Identity = b.facts.Get().Identity }, ErrForeign},

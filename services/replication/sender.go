@@ -10,6 +10,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/journal"
+	"github.com/hotpair/hotpair/services/level"
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/facts"
@@ -34,6 +35,7 @@ const (
 type Source interface {
 	Committed() history.Mark
 	Applied() history.Mark
+	Level() level.Level
 	First() uint64
 	Epochs() []storage.EpochStart
 	DigestAt(sequence uint64) (history.Digest, error)
@@ -45,11 +47,13 @@ type Source interface {
 
 // PeerState is how far the other host is. State is one of bus.PeerAbsent, PeerProbe, …; Progress is that of a copy, 0..1.
 type PeerState struct {
+	// Levels are what its program knows, as its last hello said; zero before the first.
+	Levels   level.Range
 	State    string
 	Reason   string
 	Position position.Position // durable in its journal
 	Progress float64
-	// Err is why it can't join (bus.PeerRefused): ErrForeign, ErrStale, ErrNotNow, bus.ErrVersion.
+	// Err is why it can't join (bus.PeerRefused): ErrForeign, ErrStale, ErrNotNow, level.ErrApart.
 	Err error
 	// Epoch is the higher epoch that the other host knows, with ErrStale.
 	Epoch uint64
@@ -213,7 +217,7 @@ func (s *Sender) await(ctx context.Context) (*bus.Conn, error) {
 
 // judge turns the end of a session into a state.
 func (s *Sender) judge(err error) {
-	for _, refusal := range []error{ErrForeign, ErrStale, ErrNotNow, bus.ErrVersion, bus.ErrMalformed, bus.ErrUnknownCall} {
+	for _, refusal := range []error{ErrForeign, ErrStale, ErrNotNow, level.ErrApart, bus.ErrMalformed, bus.ErrUnknownCall} {
 		if errors.Is(err, refusal) {
 			s.become(bus.PeerRefused, err)
 			return
@@ -229,6 +233,7 @@ func (s *Sender) drive(ctx context.Context, cancel context.CancelCauseFunc, conn
 	if err != nil {
 		return err
 	}
+	s.knows(p.hello.Levels)
 	if had := s.State().Position; p.hello.End.Position.Before(had) {
 		s.c.Logger.Error("the other host lost updates that it had acknowledged; they are sent again",
 			"host", s.c.Remote.Peer(), "position", p.hello.End.Position, "acknowledged", had)
@@ -263,7 +268,7 @@ func (s *Sender) drive(ctx context.Context, cancel context.CancelCauseFunc, conn
 // become notes a state and tells it.
 func (s *Sender) become(state string, err error) {
 	s.mu.Lock()
-	next := PeerState{State: state, Position: s.state.Position, Err: err}
+	next := PeerState{State: state, Position: s.state.Position, Err: err, Levels: s.state.Levels}
 	if err != nil {
 		next.Reason = err.Error()
 		var stale *staleError
@@ -277,6 +282,13 @@ func (s *Sender) become(state string, err error) {
 	if changed {
 		s.c.State(next)
 	}
+}
+
+// knows notes which levels the other host's program knows.
+func (s *Sender) knows(r level.Range) {
+	s.mu.Lock()
+	s.state.Levels = r
+	s.mu.Unlock()
 }
 
 // at notes where the other host ends.

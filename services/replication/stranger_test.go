@@ -10,6 +10,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/journal"
+	"github.com/hotpair/hotpair/services/level"
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
@@ -27,7 +28,7 @@ func TestFault_C4_ARefusalTellsStrangersNothing(t *testing.T) {
 		"another pair":    func(q *helloRequest) {},
 		"no pair":         func(q *helloRequest) { q.PairID = "" },
 		"another host":    func(q *helloRequest) { q.To = "c" },
-		"another version": func(q *helloRequest) { q.Version = 99 },
+		"another version": func(q *helloRequest) { q.Levels = level.Range{Oldest: 98, Newest: 99} },
 		"a lower epoch":   func(q *helloRequest) { q.Term.Epoch = 1 },
 	} {
 		q := helloOf(journal.Term{Epoch: 6, Session: 9})
@@ -37,7 +38,7 @@ func TestFault_C4_ARefusalTellsStrangersNothing(t *testing.T) {
 		if err == nil {
 			t.Fatalf("%s is let in", name)
 		}
-		if diff := cmp.Diff(helloReply{Version: bus.Version}, a); diff != "" {
+		if diff := cmp.Diff(helloReply{Levels: level.Own()}, a); diff != "" {
 			t.Errorf("%s learns %s", name, diff)
 		}
 		own := b.facts.Get()

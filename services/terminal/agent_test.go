@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/level"
 	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -100,11 +101,11 @@ func TestAgent_FollowsTheHighestEpoch(t *testing.T) {
 	if stranger.OK {
 		t.Error("another pair attached")
 	}
-	if w := call[bus.AgentWelcome](x, bus.SubjectAgentHello, bus.AgentHello{Version: bus.Version, PairID: "other"}); w.Error == "" {
+	if w := call[bus.AgentWelcome](x, bus.SubjectAgentHello, bus.AgentHello{Levels: level.Own(), PairID: "other"}); w.Error == "" {
 		t.Error("another pair is welcome")
 	}
-	if w := call[bus.AgentWelcome](x, bus.SubjectAgentHello, bus.AgentHello{Version: bus.Version + 1, PairID: "pair"}); w.Error == "" {
-		t.Error("another version is welcome")
+	if w := call[bus.AgentWelcome](x, bus.SubjectAgentHello, bus.AgentHello{Levels: level.Range{Oldest: 98, Newest: 99}, PairID: "pair"}); w.Error == "" {
+		t.Error("a host with no level in common is welcome")
 	}
 	deaf := call[bus.AgentAttached](x, bus.SubjectAgentAttach, bus.AgentAttach{
 		PairID: "pair", Host: "x", Identity: "id-x", Epoch: 9, Counter: 1, Session: "nobody-listens"})

@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/level"
 )
 
 // answering makes a host that answers everything at once.
@@ -188,7 +189,7 @@ func TestFault_B11_ApplicationsTakeNoPlaceOfAHost(t *testing.T) {
 		t.Cleanup(func() { conn.Close() })
 	}
 	h := answering(t, a)
-	if answer := call[bus.AgentWelcome](h, bus.SubjectAgentHello, bus.AgentHello{Version: bus.Version}); answer.Error != "" {
+	if answer := call[bus.AgentWelcome](h, bus.SubjectAgentHello, bus.AgentHello{Levels: level.Own()}); answer.Error != "" {
 		t.Errorf("%+v", answer)
 	}
 }

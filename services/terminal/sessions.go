@@ -15,6 +15,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/pack"
+	"github.com/hotpair/hotpair/services/level"
 )
 
 // maxName bounds what a host says about itself, in bytes; it is kept in one slot of the durable facts.
@@ -107,12 +108,12 @@ func (a *Agent) respond(m *nats.Msg, v any) {
 
 func (a *Agent) hello(m *nats.Msg) {
 	change := a.change()
-	welcome := bus.AgentWelcome{Version: bus.Version, Terminal: a.config.ID, Epoch: change.Epoch, Active: change.Host, Fresh: change.Fresh, Busy: change.Busy}
+	welcome := bus.AgentWelcome{Levels: level.Own(), Terminal: a.config.ID, Epoch: change.Epoch, Active: change.Host, Fresh: change.Fresh, Busy: change.Busy}
 	var hello bus.AgentHello
 	if err := bus.DecodeJSON(m.Data, &hello); err != nil {
 		welcome.Error = err.Error()
-	} else if hello.Version != bus.Version {
-		welcome.Error = fmt.Sprintf("this terminal speaks version %d, the host %d", bus.Version, hello.Version)
+	} else if _, err := level.Meet(level.Party{Name: "the agent", Range: level.Own()}, level.Party{Name: "host " + hello.Host, Range: hello.Levels}); err != nil {
+		welcome.Error = err.Error()
 	} else {
 		welcome.Error = cmp.Or(a.strangePair(hello.PairID), a.barred(hello.Host, hello.Identity))
 	}

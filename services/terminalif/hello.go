@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/level"
 	"github.com/hotpair/hotpair/services/terminalif/wire"
 )
 
@@ -46,15 +47,17 @@ func (s *session) hello(ctx context.Context, conn asker) (bus.AgentWelcome, erro
 	pair, identity := s.owner.self()
 	asked := time.Now()
 	err := call(ctx, conn, bus.SubjectAgentHello, bus.AgentHello{
-		Version: bus.Version, PairID: pair, Host: s.owner.config.Host, Identity: identity, Incarnation: s.owner.incarnation,
+		Levels: level.Own(), PairID: pair, Host: s.owner.config.Host, Identity: identity, Incarnation: s.owner.incarnation,
 	}, &welcome)
-	switch {
-	case err != nil:
+	if err != nil {
 		return welcome, err
+	}
+	_, apart := level.Meet(level.Party{Name: "this host", Range: level.Own()}, level.Party{Name: "the agent", Range: welcome.Levels})
+	switch {
 	case welcome.Error != "":
 		return welcome, fmt.Errorf("%w: %s", errGreeting, wire.Clip(welcome.Error))
-	case welcome.Version != bus.Version:
-		return welcome, fmt.Errorf("%w: it speaks version %d, this host %d", errGreeting, welcome.Version, bus.Version)
+	case apart != nil:
+		return welcome, fmt.Errorf("%w: %w", errGreeting, apart)
 	case welcome.Terminal != s.id:
 		return welcome, fmt.Errorf("%w: it says it is %q", errGreeting, wire.Clip(welcome.Terminal))
 	}

@@ -96,7 +96,7 @@ func greets(id string, then func(net.Conn, *bufio.Reader) error) func(net.Conn, 
 				if _, err := r.ReadString('\n'); err != nil {
 					return err
 				}
-				body := fmt.Sprintf(`{"version":1,"terminal":%q,"epoch":18446744073709551615,"active":"nobody","fresh":true}`, id)
+				body := fmt.Sprintf(`{"levels":{"oldest":1,"newest":1},"terminal":%q,"epoch":18446744073709551615,"active":"nobody","fresh":true}`, id)
 				if _, err := fmt.Fprintf(conn, "MSG %s %s %d\r\n%s\r\n", fields[2], sid, len(body), body); err != nil {
 					return err
 				}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/level"
 	"github.com/hotpair/hotpair/services/terminalif/wire"
 )
 
@@ -98,7 +99,7 @@ func (i *Interface) probeOne(ctx context.Context, t Terminal, epoch uint64) bus.
 	ctx, answered := context.WithTimeout(ctx, callWithin)
 	defer answered()
 	err = call(ctx, conn, bus.SubjectAgentHello, bus.AgentHello{
-		Version: bus.Version, PairID: pair, Host: i.config.Host, Identity: identity, Incarnation: i.incarnation,
+		Levels: level.Own(), PairID: pair, Host: i.config.Host, Identity: identity, Incarnation: i.incarnation,
 	}, &welcome)
 	p.RTT = time.Since(began)
 	if err != nil {
@@ -106,9 +107,10 @@ func (i *Interface) probeOne(ctx context.Context, t Terminal, epoch uint64) bus.
 		return p
 	}
 	p.Epoch, p.Active, p.Fresh = welcome.Epoch, wire.Clip(welcome.Active), welcome.Fresh
+	_, apart := level.Meet(level.Party{Name: "this host", Range: level.Own()}, level.Party{Name: "the agent", Range: welcome.Levels})
 	switch {
-	case welcome.Version != bus.Version:
-		p.Outcome, p.Detail = bus.ProbeVersion, fmt.Sprintf("it speaks version %d, this host %d", welcome.Version, bus.Version)
+	case apart != nil:
+		p.Outcome, p.Detail = bus.ProbeVersion, apart.Error()
 	case welcome.Terminal != t.ID:
 		p.Outcome, p.Detail = bus.ProbeOtherAgent, fmt.Sprintf("it says it is %q", wire.Clip(welcome.Terminal))
 	case welcome.Error != "":

@@ -94,7 +94,7 @@ func (u *updater) opening(q bus.Serve) ([]history.Stored, error) {
 	began, err := history.NewStored(end.Digest, history.Entry{
 		Position: position.Position{Epoch: q.Epoch, Sequence: end.Position.Sequence + 1},
 		Kind:     history.KindBegan, Time: u.times.Now(),
-		Host: u.config.Host, Identity: u.facts.Get().Identity, RecordVersion: q.RecordVersion,
+		Host: u.config.Host, Identity: u.facts.Get().Identity, RecordVersion: q.RecordVersion, Level: birthLevel(end.Position),
 	})
 	if err != nil {
 		return nil, err

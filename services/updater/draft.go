@@ -78,7 +78,7 @@ func (d *draft) add(s state, c *commitCall) verdict {
 	if v.reply.Code == bus.CodeConflict {
 		return v
 	}
-	if len(c.entry.Effects) == 0 && !c.record {
+	if len(c.entry.Effects) == 0 && c.entry.Level == 0 && !c.record {
 		// Step A2: nothing to change. It rests on the frame if one of its conditions did.
 		return verdict{held: drafted}
 	}

@@ -38,6 +38,7 @@ func (u *updater) state(active *activity) bus.UpdaterState {
 		Note:         facts.Note,
 		PairTime:     u.times.Shown(),
 		Forgotten:    u.store.Forgotten(),
+		Level:        u.store.Level(),
 	}
 	u.mu.Lock()
 	s.Aside, s.AsideCommitted = u.aside.updates, u.aside.committed

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -33,9 +34,9 @@ const (
 )
 
 // Build builds hotpair into a directory.
-func Build(dir string) (binary string, err error) {
+func Build(dir string, flags ...string) (binary string, err error) {
 	binary = filepath.Join(dir, "hotpair")
-	if out, err := exec.Command("go", "build", "-o", binary, "github.com/hotpair/hotpair").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", slices.Concat([]string{"build", "-o", binary}, flags, []string{"github.com/hotpair/hotpair"})...).CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build hotpair: %w\n%s", err, out)
 	}
 	return binary, nil

@@ -269,7 +269,7 @@ func decodeFacts(path string, raw []byte) (Data, error) {
 		return Data{}, fmt.Errorf("%w: %s has version %d, this program knows %d; use the program that wrote it",
 			format.ErrVersion, path, version.Version, factsVersion)
 	}
-	if err := json.Unmarshal(file.Facts, &d); err != nil {
+	if err := json.Unmarshal(inner.Bytes(), &d); err != nil {
 		return Data{}, damagedFacts(err.Error())
 	}
 	if d.Identity == "" {

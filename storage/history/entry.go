@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/hotpair/hotpair/services/level"
 	"github.com/hotpair/hotpair/services/requestid"
 	"github.com/hotpair/hotpair/storage/format"
 	"github.com/hotpair/hotpair/storage/position"
@@ -153,6 +154,8 @@ type Entry struct {
 	// Whether such a request was executed is not known any more, to nobody who has this entry, whatever he is set to. It never
 	// falls; 0 says nothing new.
 	Forgotten int64 `cbor:"14,keyasint,omitempty"`
+	// Level is the level that the pair is at from here on. It never falls; 0 says nothing new.
+	Level level.Level `cbor:"15,keyasint,omitempty"`
 }
 
 // Floor is the counter below which the entry makes all of its terminal's too old, 0 when it says nothing of them.
@@ -226,12 +229,15 @@ func (e *Entry) Encode() ([]byte, error) {
 }
 
 // DecodeEntry reads what Encode wrote. It never panics, whatever the bytes; the entry shares no memory with them. It
-// checks the form only, neither bounds nor Validate. The error is ErrVersion for an entry of an unknown version,
+// checks the form only, neither bounds nor Validate. The error is ErrVersion for an entry of an unknown form or level,
 // otherwise ErrMalformed.
 func DecodeEntry(raw []byte) (Entry, error) {
 	var e Entry
 	if err := format.Decode(entryVersion, raw, &e); err != nil {
 		return Entry{}, fmt.Errorf("decode entry: %w", err)
+	}
+	if newest := level.Own().Newest; e.Level > newest {
+		return Entry{}, fmt.Errorf("decode entry: %w: with it the pair rises to level %d, this program knows up to %d: upgrade it", format.ErrVersion, e.Level, newest)
 	}
 	return e, nil
 }

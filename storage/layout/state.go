@@ -5,6 +5,7 @@ import (
 
 	"github.com/boltdb/bolt"
 
+	"github.com/hotpair/hotpair/services/level"
 	"github.com/hotpair/hotpair/storage/format"
 	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
@@ -26,6 +27,8 @@ type State struct {
 	Copy *CopyProgress `cbor:"8,keyasint,omitempty"`
 	// Forgotten is the highest Entry.Forgotten up to Applied. It outlives the history, and copies carry it.
 	Forgotten int64 `cbor:"9,keyasint,omitempty"`
+	// Level is the highest Entry.Level up to Applied. It outlives the history, and copies carry it.
+	Level level.Level `cbor:"10,keyasint,omitempty"`
 }
 
 // First is the first sequence in the history.
@@ -55,7 +58,13 @@ func ReadState(tx *bolt.Tx) (st State, err error) {
 		}
 	}
 	raw := tx.Bucket([]byte(BucketMeta)).Get([]byte(KeyState))
-	return st, format.Unseal(StateVersion, []byte(KeyState), raw, &st)
+	if err := format.Unseal(StateVersion, []byte(KeyState), raw, &st); err != nil {
+		return st, err
+	}
+	if err := level.Knows(level.Party{Name: "this program", Range: level.Own()}, st.Level); err != nil {
+		return st, fmt.Errorf("%w: %w", format.ErrVersion, err)
+	}
+	return st, nil
 }
 
 // WriteState writes where the file stands.

@@ -28,7 +28,7 @@ func Commands() []*cobra.Command {
 	return []*cobra.Command{
 		statusCommand(), historyCommand(), switchoverCommand(), eventsCommand(), alarmsCommand(), operationsCommand(),
 		terminalsCommand(), verifyCommand(),
-		explainCommand(), doctorCommand(), settingsCommand(), pauseCommand(), resumeCommand(), promoteCommand(), admitCommand(),
+		explainCommand(), doctorCommand(), settingsCommand(), pauseCommand(), resumeCommand(), promoteCommand(), admitCommand(), upgradeCommand(),
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/lease"
+	"github.com/hotpair/hotpair/services/level"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/registry"
 	"github.com/hotpair/hotpair/services/operator/verdict"
@@ -179,6 +180,7 @@ type Host struct {
 	Decided
 	Points []operator.Point
 	Other  operator.Status
+	Levels bus.Levels
 }
 
 // Clock is the clock of a Host.
@@ -262,13 +264,22 @@ func (h *Host) Registry() *registry.Registry {
 	registry.Answer(r, operator.CallVerify, h.BeginVerify)
 	registry.Answer(r, operator.CallVerifyState, h.VerifyState)
 	registry.Answer(r, operator.CallStopVerify, h.StopVerify)
+	registry.Answer(r, operator.CallLevels, registry.Plain(func(context.Context) (bus.Levels, error) { return h.Levels, h.Err }))
+	registry.Answer(r, operator.CallRise, registry.Plain(h.Rise))
 	return r
+}
+
+// Rise says that it rose to what it could.
+func (h *Host) Rise(context.Context) (bus.Levels, error) {
+	l := h.Levels
+	l.Rose, l.Level = h.Err == nil && l.Next > l.Level, max(l.Level, l.Next)
+	return l, h.Err
 }
 
 // alone is a main that answers everything itself.
 type alone struct{}
 
-func (alone) Sender() bus.LinkSender    { return bus.LinkSender{Version: bus.Version, Host: "a"} }
+func (alone) Sender() bus.LinkSender    { return bus.LinkSender{Levels: level.Own(), Host: "a"} }
 func (alone) Peer() (bus.Asker, string) { return nil, "" }
 func (alone) Runs() (uint64, uint64)    { return 0, 0 }
 func (alone) Unproved(string, string)   {}

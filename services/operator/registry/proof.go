@@ -41,7 +41,7 @@ func pass[Q any](r *Registry, name string, caller operator.Caller, q Q) passed {
 // proof is what only who knows the key can give.
 func (m passed) proof(key, name string) string {
 	mac := hmac.New(sha256.New, []byte(key))
-	fmt.Fprintf(mac, "%q %d %q %d %q ", name, m.Version, m.Host, m.To, m.Nonce) // never fails
+	fmt.Fprintf(mac, "%q %v %q %d %q ", name, m.Levels, m.Host, m.To, m.Nonce) // never fails
 	mac.Write(m.Body)
 	return hex.EncodeToString(mac.Sum(nil))
 }

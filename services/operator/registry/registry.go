@@ -11,6 +11,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/fault"
+	"github.com/hotpair/hotpair/services/level"
 	"github.com/hotpair/hotpair/services/operator"
 )
 
@@ -83,7 +84,7 @@ func ask[Q, A any](ctx context.Context, r *Registry, name string, caller operato
 		return answer, fmt.Errorf("%w: the other host does not know %q: it runs another version", operator.ErrRefused, name)
 	case err == nil:
 		return answer, nil
-	case fault.Remote(err) && !errors.Is(err, bus.ErrVersion):
+	case fault.Remote(err) && !errors.Is(err, level.ErrApart):
 		return answer, operator.NewProblem(err)
 	}
 	return answer, fmt.Errorf("%w: %s: %w", operator.ErrForward, address, err)
@@ -93,8 +94,8 @@ func ask[Q, A any](ctx context.Context, r *Registry, name string, caller operato
 func hear[Q, A any](r *Registry, name string, once bool, do func(context.Context, operator.Caller, Q) (A, error)) {
 	endpoint[A](name).HandleIn(r.ctx, r.calls, r.group, func(ctx context.Context, m passed) (A, error) {
 		var none A
-		if m.Version != bus.Version {
-			return none, fmt.Errorf("%w: this host speaks version %d, not %d", bus.ErrVersion, bus.Version, m.Version)
+		if _, err := level.Meet(level.Party{Name: "this host", Range: level.Own()}, level.Party{Name: m.Host, Range: m.Levels}); err != nil {
+			return none, err
 		}
 		asked, err := prove[Q](r, name, once, m)
 		if err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/level"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/operatortest"
 	"github.com/hotpair/hotpair/services/operator/registry"
@@ -21,7 +22,7 @@ import (
 // twin is a main of a pair whose hosts call each other over a real bus.
 type twin struct {
 	host     string
-	version  int
+	levels   level.Range
 	peer     bus.Asker
 	standby  bool
 	alone    bool // nobody else is heard to be active
@@ -30,7 +31,7 @@ type twin struct {
 	unproved []string
 }
 
-func (m *twin) Sender() bus.LinkSender     { return bus.LinkSender{Version: m.version, Host: m.host} }
+func (m *twin) Sender() bus.LinkSender     { return bus.LinkSender{Levels: m.levels, Host: m.host} }
 func (m *twin) Peer() (bus.Asker, string)  { return m.peer, "10.0.0.2:7704" }
 func (m *twin) Runs() (uint64, uint64)     { return 7, 7 }
 func (m *twin) Unproved(call, host string) { m.unproved = append(m.unproved, call+" by "+host) }
@@ -57,8 +58,8 @@ func twins(t *testing.T) (a, b *twin) {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Stop)
-	a = &twin{host: "a", version: bus.Version, peer: nobody{}, calls: bus.NewRouter("")}
-	b = &twin{host: "b", version: bus.Version, standby: true, calls: bus.NewRouter("")}
+	a = &twin{host: "a", levels: level.Own(), peer: nobody{}, calls: bus.NewRouter("")}
+	b = &twin{host: "b", levels: level.Own(), standby: true, calls: bus.NewRouter("")}
 	for _, m := range []*twin{a, b} {
 		group := &sync.WaitGroup{}
 		t.Cleanup(group.Wait)
@@ -146,7 +147,7 @@ func TestRegistry_PassesOnWhatOnlyTheActiveCanDo(t *testing.T) {
 	if _, err := b.call(t, "switchover", operator.Caller{}); !errors.Is(err, operator.ErrRefused) || err.Error() != "a is standby too" {
 		t.Errorf("two standbys: %v", err)
 	}
-	b.version++
+	b.levels = level.Range{Oldest: 98, Newest: 99}
 	if _, err := b.call(t, "switchover", operator.Caller{}); !errors.Is(err, operator.ErrForward) || !strings.Contains(err.Error(), "10.0.0.2:7704") {
 		t.Errorf("another version of the link: %v", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/level"
 	"github.com/hotpair/hotpair/services/process/processtest"
 )
 
@@ -37,7 +38,7 @@ func TestWire_CarriesMessagesOfAnySize(t *testing.T) {
 		if err := w.PublishMsg(&nats.Msg{Subject: bus.SubjectAgentFresh, Data: []byte(strings.Repeat("x", size))}); err != nil {
 			t.Fatal(err)
 		}
-		reply := must[*nats.Msg](t)(w.Request(ctx, bus.SubjectAgentHello, bus.EncodeJSON(bus.AgentHello{Version: bus.Version, Host: "h"})))
+		reply := must[*nats.Msg](t)(w.Request(ctx, bus.SubjectAgentHello, bus.EncodeJSON(bus.AgentHello{Levels: level.Own(), Host: "h"})))
 		var welcome bus.AgentWelcome
 		if err := bus.DecodeJSON(reply.Data, &welcome); err != nil || welcome.Terminal != "t1" {
 			t.Fatalf("after %d bytes: %+v, %v", size, welcome, err)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/level"
 	"github.com/hotpair/hotpair/services/terminal"
 )
 
@@ -132,9 +133,9 @@ func reply[Q, A any](c *conn, m message, answer func(Q) A) error {
 
 func (t *Terminal) hello(hello bus.AgentHello) bus.AgentWelcome {
 	change := t.change()
-	welcome := bus.AgentWelcome{Version: bus.Version, Terminal: t.id, Epoch: change.Epoch, Active: change.Host, Fresh: change.Fresh, Busy: change.Busy}
-	if hello.Version != bus.Version {
-		welcome.Error = fmt.Sprintf("this terminal speaks version %d, the host %d", bus.Version, hello.Version)
+	welcome := bus.AgentWelcome{Levels: level.Own(), Terminal: t.id, Epoch: change.Epoch, Active: change.Host, Fresh: change.Fresh, Busy: change.Busy}
+	if _, err := level.Meet(level.Party{Name: "the agent", Range: level.Own()}, level.Party{Name: "host " + hello.Host, Range: hello.Levels}); err != nil {
+		welcome.Error = err.Error()
 	} else if t.strange(hello.PairID) {
 		welcome.Error = "this terminal belongs to pair " + t.pair
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/level"
 	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -128,7 +129,7 @@ func put(t *Terminal) <-chan outcome {
 func TestTerminal_FollowsTheHighestEpoch(t *testing.T) {
 	_, address := open(t)
 	x, y := dial(t, "x", address), dial(t, "y", address)
-	if w := call[bus.AgentWelcome](x, bus.SubjectAgentHello, bus.AgentHello{Version: bus.Version}); w.Error != "" || w.Terminal != "t1" || w.Epoch != 0 {
+	if w := call[bus.AgentWelcome](x, bus.SubjectAgentHello, bus.AgentHello{Levels: level.Own()}); w.Error != "" || w.Terminal != "t1" || w.Epoch != 0 {
 		t.Errorf("first hello: %+v", w)
 	}
 	for _, c := range []struct {
@@ -152,7 +153,7 @@ func TestTerminal_FollowsTheHighestEpoch(t *testing.T) {
 			t.Errorf("%s attaches in %d/%d: %+v, want %t", c.host.name, c.epoch, c.counter, got, c.ok)
 		}
 	}
-	if w := call[bus.AgentWelcome](y, bus.SubjectAgentHello, bus.AgentHello{Version: bus.Version, PairID: "other"}); w.Error == "" || w.Active != "x" || !w.Fresh {
+	if w := call[bus.AgentWelcome](y, bus.SubjectAgentHello, bus.AgentHello{Levels: level.Own(), PairID: "other"}); w.Error == "" || w.Active != "x" || !w.Fresh {
 		t.Errorf("hello of another pair: %+v", w)
 	}
 	for identity, fresh := range map[string]bool{"id-x": false, "id-y": true} {

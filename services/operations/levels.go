@@ -1,0 +1,28 @@
+package operations
+
+import (
+	"context"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/registry"
+)
+
+// riseWithin bounds the rise of a level: a frame that waits for the other host may take its patience.
+const riseWithin = 10 * time.Second
+
+// answerLevels answers which level the pair is at, and raises it.
+func (o *Operations) answerLevels(r *registry.Registry) {
+	registry.Answer(r, operator.CallLevels, registry.Plain(func(ctx context.Context) (bus.Levels, error) {
+		answer, err := bus.CallLevels.PostWait(ctx, o.Calls, bus.LevelsRequest{}, callWithin)
+		return answer, updaterSaid(err)
+	}))
+	registry.Answer(r, operator.CallRise, registry.Plain(func(ctx context.Context) (bus.Levels, error) {
+		answer, err := bus.CallLevels.PostWait(ctx, o.Calls, bus.LevelsRequest{Rise: true}, riseWithin)
+		if err == nil && answer.Rose {
+			o.say("the pair rose to level %d: programs that know up to level %d can't serve it any more", answer.Level, answer.Level-1)
+		}
+		return answer, updaterSaid(err)
+	}))
+}

@@ -54,6 +54,8 @@ type Config struct {
 	Password string
 	// MaxBytes bounds the stream; a full one refuses frames with ErrFull. Default 1 GiB.
 	MaxBytes int64
+	// Keep bounds what a Log keeps in memory of what is not applied, in bytes as it is stored. Default 64 MiB.
+	Keep int64
 	// Patience is how long a write may take before the journal counts as stuck. Default 10 s; main decides long before
 	// on the age of the frame in flight.
 	Patience time.Duration

@@ -50,7 +50,11 @@ type Log struct {
 
 // NewLog makes the log of a journal; base is the end of what bolt has applied (storage.Store.Applied).
 func NewLog(j *Journal, base history.Mark) *Log {
-	return &Log{journal: j, log: j.config.Logger, tail: NewTail(base), reading: semaphore.NewWeighted(1), turned: make(chan struct{})}
+	l := &Log{journal: j, log: j.config.Logger, tail: NewTail(base), reading: semaphore.NewWeighted(1), turned: make(chan struct{})}
+	if j.config.Keep > 0 {
+		l.tail.keep = j.config.Keep
+	}
+	return l
 }
 
 // Journal gives the journal behind it.

@@ -43,9 +43,15 @@ func (v Verdict) String() string {
 // Messages from before the base was reached are usually still in the stream, also frames that a cut has voided since.
 // They are told from frames that follow by their position: an epoch has one history, so what lies at or below the base in
 // position, epoch first, is known or left.
+//
+// Of what lies beyond the base it keeps the first entries whole, as many as it may, and of the others where they end: a host that can't
+// apply what comes holds no more in memory for it. Who needs those reads them from the journal again, see Log.Entries.
 type Tail struct {
 	base      history.Mark
 	entries   []history.Stored // beyond base
+	rest      []remnant        // beyond entries
+	keep      int64            // of entries, in bytes
+	held      int64            // by entries
 	bytes     int64
 	fence     Fence
 	guard     uint64 // stream sequence of the last message that shows the fence: a marker, or a frame of its term
@@ -66,7 +72,7 @@ type streamEnd struct {
 
 // NewTail begins at the base: the end of what bolt has applied.
 func NewTail(base history.Mark) *Tail {
-	return &Tail{base: base, committed: base.Position}
+	return &Tail{base: base, committed: base.Position, keep: keepBytes}
 }
 
 // Take folds the message at stream sequence seq, which must be above the last one; sequences may have gaps. The error is
@@ -145,10 +151,7 @@ func (t *Tail) frame(seq uint64, f *Frame, entries []history.Stored) (Verdict, e
 		}
 		end = entries[i].Mark()
 	}
-	for i := range entries {
-		t.bytes += int64(len(entries[i].Raw))
-	}
-	t.entries = append(t.entries, entries...)
+	t.add(entries)
 	t.ends = append(t.ends, streamEnd{seq: seq, last: f.Last.Sequence})
 	t.show(seq, f.Term)
 	t.tell(f.Committed)
@@ -169,12 +172,17 @@ func (t *Tail) show(seq uint64, term Term) {
 
 // knows reports whether the last entry of a frame is the one that the tail has there.
 func (t *Tail) knows(f *Frame) bool {
-	i := f.Last.Sequence - t.base.Position.Sequence - 1
-	if i >= uint64(len(t.entries)) || t.entries[i].Entry.Position != f.Last {
+	m, ok := t.MarkAt(f.Last.Sequence)
+	if !ok || m.Position != f.Last {
 		return false
 	}
 	// An epoch has one history, so equal positions are equal entries. Bytes that differ all the same are damage.
-	return string(t.entries[i].Raw) == string(f.Entries[len(f.Entries)-1])
+	last := f.Entries[len(f.Entries)-1]
+	if i := f.Last.Sequence - t.base.Position.Sequence - 1; i < uint64(len(t.entries)) {
+		return string(t.entries[i].Raw) == string(last)
+	}
+	before, ok := t.DigestAt(f.Last.Sequence - 1)
+	return ok && history.Chain(before, last) == m.Digest
 }
 
 // read decodes and chains the entries of a frame that lie beyond the end. A frame may begin before it: history is sent in
@@ -243,14 +251,19 @@ func (t *Tail) cut(c Cut) (Verdict, error) {
 // drop forgets entries above a sequence.
 func (t *Tail) drop(sequence uint64) {
 	keep := sequence - t.base.Position.Sequence
-	if keep >= uint64(len(t.entries)) {
+	if keep >= t.length() {
 		return
 	}
-	for i := keep; i < uint64(len(t.entries)); i++ {
-		t.bytes -= int64(len(t.entries[i].Raw))
+	whole := min(keep, uint64(len(t.entries)))
+	for i := whole; i < uint64(len(t.entries)); i++ {
+		t.lose(&t.entries[i])
 	}
-	clear(t.entries[keep:])
-	t.entries = t.entries[:keep:keep]
+	clear(t.entries[whole:])
+	t.entries = t.entries[:whole:whole]
+	for _, r := range t.rest[keep-whole:] {
+		t.bytes -= r.size
+	}
+	t.rest = t.rest[:keep-whole]
 	i := sort.Search(len(t.ends), func(i int) bool { return t.ends[i].last >= sequence })
 	if i < len(t.ends) && keep > 0 {
 		t.ends[i].last = sequence
@@ -281,10 +294,8 @@ func (t *Tail) Base() history.Mark { return t.base }
 
 // End is the end of the history as the journal has it.
 func (t *Tail) End() history.Mark {
-	if n := len(t.entries); n > 0 {
-		return t.entries[n-1].Mark()
-	}
-	return t.base
+	end, _ := t.MarkAt(t.base.Position.Sequence + t.length())
+	return end
 }
 
 // Fence is the fence that rules; zero when none was seen.
@@ -299,18 +310,6 @@ func (t *Tail) Committed() position.Position { return t.committed }
 // Told is the highest committed position that taken frames told, also beyond End: while history is sent.
 func (t *Tail) Told() position.Position { return t.told }
 
-// MarkAt gives the mark at a sequence between Base and End.
-func (t *Tail) MarkAt(sequence uint64) (history.Mark, bool) {
-	base := t.base.Position.Sequence
-	switch {
-	case sequence == base:
-		return t.base, true
-	case sequence < base || sequence-base > uint64(len(t.entries)):
-		return history.Mark{}, false
-	}
-	return t.entries[sequence-base-1].Mark(), true
-}
-
 // Commit notes a committed position that was told beside the frames. The caller knows that what the tail holds up to there
 // is what was committed.
 func (t *Tail) Commit(p position.Position) { t.tell(p) }
@@ -318,20 +317,8 @@ func (t *Tail) Commit(p position.Position) { t.tell(p) }
 // Seq is the stream sequence of the last message taken.
 func (t *Tail) Seq() uint64 { return t.seq }
 
-// Bytes is the stored size of the entries in the tail.
+// Bytes is the stored size of the entries in the tail, kept or not.
 func (t *Tail) Bytes() int64 { return t.bytes }
-
-// After gives the entries of the tail with sequences above from, up to and including to, in order. The slice must not be
-// changed.
-func (t *Tail) After(from, to uint64) []history.Stored {
-	base := t.base.Position.Sequence
-	lo := max(from, base) - base
-	hi := min(max(to, base)-base, uint64(len(t.entries)))
-	if lo >= hi {
-		return nil
-	}
-	return t.entries[lo:hi:hi]
-}
 
 // DigestAt gives the digest at a sequence between Base and End.
 func (t *Tail) DigestAt(sequence uint64) (history.Digest, bool) {
@@ -353,11 +340,16 @@ func (t *Tail) Advance(base history.Mark) error {
 		return fmt.Errorf("%w: %w: %v, the tail has %v to %v", storage.ErrDiverged, errBase, base.Position, t.base.Position, t.End().Position)
 	}
 	n := base.Position.Sequence - t.base.Position.Sequence
-	for i := range n {
-		t.bytes -= int64(len(t.entries[i].Raw))
+	whole := min(n, uint64(len(t.entries)))
+	for i := range whole {
+		t.lose(&t.entries[i])
+	}
+	for _, r := range t.rest[:n-whole] {
+		t.bytes -= r.size
 	}
 	// Copied, so that what was applied is not kept alive by the array behind it.
-	t.entries = append([]history.Stored(nil), t.entries[n:]...)
+	t.entries = append([]history.Stored(nil), t.entries[whole:]...)
+	t.rest = append([]remnant(nil), t.rest[n-whole:]...)
 	t.base = base
 	if t.committed.Before(base.Position) {
 		t.committed = base.Position
@@ -373,7 +365,7 @@ func (t *Tail) Advance(base history.Mark) error {
 // Rebase forgets all entries and begins at another base: bolt was replaced by a copy. What the stream holds up to here is
 // of no use for it.
 func (t *Tail) Rebase(base history.Mark) {
-	t.base, t.entries, t.ends, t.bytes = base, nil, nil, 0
+	t.base, t.entries, t.rest, t.ends, t.bytes, t.held = base, nil, nil, nil, 0, 0
 	t.broken, t.hard, t.refused = nil, false, 0
 	t.committed = base.Position
 }

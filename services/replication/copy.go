@@ -18,17 +18,14 @@ const asideBytes = 32 << 20
 
 // dropTail sets aside what the tail has beyond end, and what was refused, then cuts. data is held.
 func (r *Receiver) dropTail(ctx context.Context, end history.Mark) error {
-	var beyond []history.Stored
+	var none bool
 	var committed uint64
 	var broken error
-	r.c.Log.View(func(t *journal.Tail) {
-		beyond = t.After(end.Position.Sequence, t.End().Position.Sequence)
-		committed, broken = t.Committed().Sequence, t.Broken()
-	})
-	if len(beyond) == 0 && broken == nil {
+	r.c.Log.View(func(t *journal.Tail) { none, committed, broken = t.End() == end, t.Committed().Sequence, t.Broken() })
+	if none && broken == nil {
 		return nil
 	}
-	if err := r.setAside(beyond, committed, "tail of the journal beyond "+end.Position.String()); err != nil {
+	if err := r.setAsideBehind(ctx, end.Position.Sequence, committed, "tail of the journal beyond "+end.Position.String()); err != nil {
 		return err
 	}
 	if broken != nil {
@@ -41,6 +38,32 @@ func (r *Receiver) dropTail(ctx context.Context, end history.Mark) error {
 		}
 	}
 	return r.c.Log.Cut(ctx, end)
+}
+
+// setAsideBehind writes what the tail has behind a sequence into files.
+func (r *Receiver) setAsideBehind(ctx context.Context, from, committed uint64, reason string) error {
+	for {
+		var some []history.Stored
+		for bytes := 0; bytes < asideBytes; {
+			more, err := r.c.Log.Entries(ctx, from)
+			if err != nil {
+				return fmt.Errorf("set aside behind %d: %w", from, rotten(err))
+			}
+			if len(more) == 0 {
+				break
+			}
+			some, from = append(some, more...), from+uint64(len(more))
+			for i := range more {
+				bytes += len(more[i].Raw)
+			}
+		}
+		if len(some) == 0 {
+			return nil
+		}
+		if err := r.setAside(some, committed, reason); err != nil {
+			return err
+		}
+	}
 }
 
 // setAside writes updates into files. committed is the highest sequence known to be committed.
@@ -138,13 +161,12 @@ func (r *Receiver) leave(ctx context.Context, common uint64) error {
 		}
 	}
 	var base history.Mark
-	var unknown []history.Stored
-	var committed uint64
+	var from, committed uint64
 	r.c.Log.View(func(t *journal.Tail) {
 		base, committed = t.Base(), t.Committed().Sequence
-		unknown = t.After(max(common, base.Position.Sequence), t.End().Position.Sequence)
+		from = min(max(common, base.Position.Sequence), t.End().Position.Sequence)
 	})
-	if err := r.setAside(unknown, committed, "tail of the journal before a copy"); err != nil {
+	if err := r.setAsideBehind(ctx, from, committed, "tail of the journal before a copy"); err != nil {
 		return err
 	}
 	records, err := r.c.Log.Refused(ctx)

@@ -176,19 +176,16 @@ func (r *Receiver) digests(_ context.Context, q digestsRequest) (digestsReply, e
 }
 
 // entries gives what follows a sequence, from the tail or from the history before it.
-func (r *Receiver) entries(_ context.Context, q entriesRequest) (entriesReply, error) {
+func (r *Receiver) entries(ctx context.Context, q entriesRequest) (entriesReply, error) {
 	if err := r.check(q.Term); err != nil {
 		return entriesReply{}, err
 	}
-	var found []history.Stored
-	r.c.Log.View(func(t *journal.Tail) {
-		if q.After >= t.Base().Position.Sequence {
-			found = t.After(q.After, t.End().Position.Sequence)
-		}
-	})
 	limit := min(max(q.MaxBytes, 1), journal.MaxFrame)
-	if found == nil {
-		var err error
+	found, err := r.c.Log.Entries(ctx, q.After)
+	if err != nil && !errors.Is(err, storage.ErrGap) {
+		return entriesReply{}, rotten(err)
+	}
+	if len(found) == 0 {
 		if found, err = r.c.Database.Entries(q.After+1, 0, limit); err != nil {
 			return entriesReply{}, fmt.Errorf("%w: %w", ErrNotCommon, err)
 		}
@@ -199,6 +196,15 @@ func (r *Receiver) entries(_ context.Context, q entriesRequest) (entriesReply, e
 		bytes += len(found[0].Raw)
 	}
 	return a, nil
+}
+
+// rotten tells a journal that does not hold any more what was read in it from a call that was given up: this process begins anew, and
+// finds out what is left.
+func rotten(err error) error {
+	if errors.Is(err, journal.ErrMalformed) || errors.Is(err, storage.ErrDiverged) {
+		return fatal{err}
+	}
+	return stuck(err)
 }
 
 // place checks that the tail has what a call names, and gives its mark.
@@ -287,7 +293,7 @@ func (r *Receiver) note(ctx context.Context, q noteRequest) (placeReply, error) 
 		return placeReply{}, stuck(err)
 	}
 	// What Read took in here, Follow finds known and passes over.
-	if err := r.commit(); err != nil {
+	if err := r.commit(ctx); err != nil {
 		return placeReply{}, fatal{err}
 	}
 	a := r.where()
@@ -321,7 +327,7 @@ func (r *Receiver) committed(ctx context.Context, q committedRequest) (placeRepl
 		return placeReply{}, stuck(err)
 	}
 	r.c.Log.View(func(t *journal.Tail) { t.Commit(q.Committed) })
-	if err := r.commit(); err != nil {
+	if err := r.commit(ctx); err != nil {
 		return placeReply{}, fatal{err}
 	}
 	r.c.Changed()

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -37,6 +38,9 @@ type host struct {
 	l        *journal.Log
 	receiver *Receiver
 	address  string // stays over restarts
+
+	room  int64       // of its receiver
+	stuck atomic.Bool // its database takes nothing
 
 	mu    sync.Mutex
 	allow error
@@ -96,7 +100,7 @@ func (h *host) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	check(h.l.Read(ctx))
 	h.receiver = NewReceiver(ReceiverConfig{
-		Host: h.name, Peer: other(h.name), Log: h.l, Database: h.store, Copy: h.store, Facts: h.facts, Dir: h.dir, Logger: h.log,
+		Host: h.name, Peer: other(h.name), Log: h.l, Database: h.store, Copy: h.store, Facts: h.facts, Dir: h.dir, Logger: h.log, Room: h.room,
 		Allow: func(uint64) error {
 			h.mu.Lock()
 			defer h.mu.Unlock()
@@ -140,7 +144,7 @@ func (h *host) applier(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		if h.store.Len() == 0 {
+		if h.store.Len() == 0 || h.stuck.Load() {
 			continue
 		}
 		m, err := h.store.Flush(ctx)

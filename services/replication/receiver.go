@@ -64,6 +64,8 @@ type ReceiverConfig struct {
 	Database   Database
 	Copy       CopyTarget // the same store
 	Facts      *facts.Facts
+	// Room bounds what is committed and not applied, in bytes. Default 64 MiB.
+	Room int64
 	// Dir is the data directory, for files set aside.
 	Dir string
 	// Allow refuses a hello of an epoch: this host is taking over, is active itself, or main has not decided yet. nil
@@ -120,6 +122,9 @@ func NewReceiver(c ReceiverConfig) *Receiver {
 	if c.Allow == nil {
 		c.Allow = func(uint64) error { return nil }
 	}
+	if c.Room == 0 {
+		c.Room = overlayBytes
+	}
 	if c.Changed == nil {
 		c.Changed = func() {}
 	}
@@ -139,7 +144,7 @@ func (r *Receiver) Run(ctx context.Context) error {
 	group.Go(func() error { return r.serve(ctx) })
 	group.Go(func() error {
 		return r.c.Log.Follow(ctx, func() error {
-			err := r.commit()
+			err := r.commit(ctx)
 			r.c.Changed()
 			return err
 		})
@@ -276,7 +281,7 @@ func (r *Receiver) Applied(ctx context.Context, m history.Mark) error {
 	if err := r.applied(ctx, m); err != nil {
 		return err
 	}
-	return r.commit()
+	return r.commit(ctx)
 }
 
 // applied advances the tail, unless a copy has replaced the database meanwhile.
@@ -290,18 +295,25 @@ func (r *Receiver) applied(ctx context.Context, m history.Mark) error {
 }
 
 // commit takes into the database what the tail holds and is known to be committed.
-func (r *Receiver) commit() error {
+func (r *Receiver) commit(ctx context.Context) error {
 	r.data.Lock()
 	defer r.data.Unlock()
-	for r.c.Database.Bytes() < overlayBytes {
+	for r.c.Database.Bytes() < r.c.Room {
 		have := r.c.Database.Committed()
-		var entries []history.Stored
-		r.c.Log.View(func(t *journal.Tail) { entries = t.After(have.Position.Sequence, t.Committed().Sequence) })
-		if len(entries) == 0 {
+		var from, committed uint64
+		r.c.Log.View(func(t *journal.Tail) {
+			from, committed = max(have.Position.Sequence, t.Base().Position.Sequence), t.Committed().Sequence
+		})
+		if from >= committed {
 			return nil
 		}
-		if len(entries) > 4096 {
-			entries = entries[:4096]
+		entries, err := r.c.Log.Entries(ctx, from)
+		if err != nil {
+			return fmt.Errorf("commit what is behind sequence %d: %w", from, err)
+		}
+		entries = entries[:min(uint64(len(entries)), committed-from, 4096)]
+		if len(entries) == 0 {
+			return nil
 		}
 		switch err := r.c.Database.Commit(entries...); {
 		case errors.Is(err, storage.ErrCopying):

@@ -137,7 +137,7 @@ func TestReceiver_CommitsBesideAnAdoption(t *testing.T) {
 	last := journaltest.End(entries).Position
 	b.l.View(func(tail *journal.Tail) { tail.Commit(last) })
 	b.receiver.c.Database = adopting{b.store}
-	if err := b.receiver.commit(); err != nil {
+	if err := b.receiver.commit(ctx); err != nil {
 		t.Error(err)
 	}
 	if got := b.store.Committed().Position; got != last {

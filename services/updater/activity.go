@@ -9,7 +9,6 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/ticket"
 	"github.com/hotpair/hotpair/services/evidence"
-	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/replication"
 	"github.com/hotpair/hotpair/storage"
@@ -109,10 +108,15 @@ func (u *updater) senderConfig(epoch uint64, backlog []history.Stored) replicati
 }
 
 // uncommitted are the entries that the own journal holds beyond what is known to be committed.
-func (u *updater) uncommitted() (entries []history.Stored) {
+func (u *updater) uncommitted(ctx context.Context) (entries []history.Stored, err error) {
 	from := u.store.Committed().Position.Sequence
-	u.tail.View(func(t *journal.Tail) { entries = t.After(from, t.End().Position.Sequence) })
-	return entries
+	for {
+		more, err := u.tail.Entries(ctx, from+uint64(len(entries)))
+		if err != nil || len(more) == 0 {
+			return entries, err
+		}
+		entries = append(entries, more...)
+	}
 }
 
 // adopt commits entries of the own journal that were not known to be committed: now they are.
@@ -132,11 +136,17 @@ func (u *updater) adopt(entries []history.Stored) error {
 
 // adoptTail commits all of the own journal. The receiver may still be committing what it was told is committed: then
 // less is left to do, and it is looked at again.
-func (u *updater) adoptTail() error {
+func (u *updater) adoptTail(ctx context.Context) error {
 	for {
 		before := u.store.Committed()
-		err := u.adopt(u.uncommitted())
-		if !errors.Is(err, storage.ErrGap) || u.store.Committed() == before {
+		entries, err := u.tail.Entries(ctx, before.Position.Sequence)
+		if err == nil && len(entries) == 0 {
+			return nil
+		}
+		if err == nil {
+			err = u.adopt(entries)
+		}
+		if err != nil && (!errors.Is(err, storage.ErrGap) || u.store.Committed() == before) {
 			return err
 		}
 	}

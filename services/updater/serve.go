@@ -56,7 +56,7 @@ func (u *updater) begin(ctx context.Context, q bus.Serve, p post) error {
 	if end := u.tail.End(); end != p.mark {
 		return fmt.Errorf("the journal ends at %v, it was prepared at %v", end.Position, p.mark.Position)
 	}
-	if err := u.adoptTail(); err != nil {
+	if err := u.adoptTail(ctx); err != nil {
 		return err
 	}
 	return u.openTerm(ctx, q, nil)
@@ -103,7 +103,7 @@ func (u *updater) resume(ctx context.Context, q bus.Serve) error {
 			return fmt.Errorf("the journal, which nobody else has, is damaged behind %v: %w", own.Position, broken)
 		}
 		// Alone in the set, what the own journal holds is committed.
-		if err := u.adoptTail(); err != nil {
+		if err := u.adoptTail(ctx); err != nil {
 			return err
 		}
 		return u.openTerm(ctx, q, nil)
@@ -132,7 +132,11 @@ func (u *updater) resume(ctx context.Context, q bus.Serve) error {
 	if n := len(there.Entries); n > 0 {
 		u.log.Info("adopted updates that only the other host's journal had", "updates", n, "position", there.End.Position)
 	}
-	return u.openTerm(ctx, q, u.uncommitted())
+	backlog, err := u.uncommitted(ctx)
+	if err != nil {
+		return fmt.Errorf("read the own journal: %w", err)
+	}
+	return u.openTerm(ctx, q, backlog)
 }
 
 // mendTail drops what stands behind a damage of the own journal, once it stands in a file (R10): the other host has

@@ -44,6 +44,7 @@ func (h *host) Status(context.Context) operator.Status {
 		s.Peer.Clock = &operator.ClockSkew{AheadMS: d.Other.Milliseconds(), WithinMS: d.Error.Milliseconds()}
 	}
 	if u := h.heard.updater.Load(); u != nil {
+		s.PairLevel = u.Level
 		s.PairTime, s.Forgotten = operator.TimeOf(u.PairTime), operator.TimeOf(u.Forgotten)
 		s.Position, s.Committed, s.Applied, s.Notified, s.Aside = u.Position, u.Committed, u.Applied, u.Notified, u.Aside
 		if v.Role == role.Active {

@@ -70,6 +70,7 @@ func (c *Collector) Collect(to chan<- prometheus.Metric) {
 	oneOf(gauge, d.role, Roles(), s.Role)
 	oneOf(gauge, d.mode, Modes(), s.Mode)
 	gauge(d.epoch, float64(s.Epoch))
+	gauge(d.level, float64(s.PairLevel))
 	gauge(d.recordVersion, float64(s.RecordVersion))
 	gauge(d.fit, truth(s.Fit))
 	gauge(d.inSync, float64(len(s.InSync)))

@@ -9,12 +9,12 @@ const namespace = "hotpair"
 type descs struct {
 	all []*prometheus.Desc
 
-	info, started, role, mode, epoch, recordVersion, fit, inSync, right *prometheus.Desc
-	sequence, applyLag, notifyLag, aside, oldest                        *prometheus.Desc
-	link, replication, heard, witness, up, restarts, terminals, alarms  *prometheus.Desc
-	auditChecked, auditMissing                                          *prometheus.Desc
-	takeovers, updates, refused, inFlight                               *prometheus.Desc
-	commit, journal, copied, request, gap                               *prometheus.Desc
+	info, started, role, mode, epoch, level, recordVersion, fit, inSync, right *prometheus.Desc
+	sequence, applyLag, notifyLag, aside, oldest                               *prometheus.Desc
+	link, replication, heard, witness, up, restarts, terminals, alarms         *prometheus.Desc
+	auditChecked, auditMissing                                                 *prometheus.Desc
+	takeovers, updates, refused, inFlight                                      *prometheus.Desc
+	commit, journal, copied, request, gap                                      *prometheus.Desc
 }
 
 func newDescs() descs {
@@ -29,6 +29,7 @@ func newDescs() descs {
 	d.role = desc("role", "1 for the role that the host has, 0 for the others.", "role")
 	d.mode = desc("mode", "1 for the mode that the host is in (paired: both hosts hold every acknowledged update), 0 for the others.", "mode")
 	d.epoch = desc("epoch", "Number of the highest term as active that this host knows.")
+	d.level = desc("level", "Level that the pair is at: what both hosts agree on, and what an upgrade raises in the end.")
 	d.recordVersion = desc("record_version", "Version of the pair record that this host knows.")
 	d.fit = desc("fit", "1 if this host could serve, as far as it goes itself: each of its processes is ready.")
 	d.inSync = desc("in_sync_hosts", "How many hosts hold every acknowledged update by the pair record: 2 is paired, 1 is solo.")

@@ -135,6 +135,7 @@ func (o *Operations) examineDisk(ctx context.Context, f *findings) {
 		level, value, remedy := verdict.PairTime(operator.TimeOf(x.PairTime), operator.TimeOf(x.Forgotten), time.Now())
 		f.add(level, "pair time", value, remedy)
 	}
+	o.examineLevel(ctx, f)
 	level := operator.Good
 	switch {
 	case x.Free < x.Needed:

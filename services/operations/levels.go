@@ -2,6 +2,7 @@ package operations
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
@@ -25,4 +26,18 @@ func (o *Operations) answerLevels(r *registry.Registry) {
 		}
 		return answer, updaterSaid(err)
 	}))
+}
+
+// examineLevel finds an upgrade that is not finished. Only the host that serves knows.
+func (o *Operations) examineLevel(ctx context.Context, f *findings) {
+	l, err := bus.CallLevels.PostWait(ctx, o.Calls, bus.LevelsRequest{}, callWithin)
+	switch {
+	case err != nil:
+	case l.Next > l.Level:
+		f.add(operator.Warning, "level", fmt.Sprintf("%d, both hosts know %d", l.Level, l.Next), "hotpair upgrade finish, when nothing speaks for going back")
+	case l.Hindered != "":
+		f.add(operator.Warning, "level", fmt.Sprintf("%d, an upgrade is not finished: %s", l.Level, l.Hindered), "hotpair upgrade says what is missing")
+	default:
+		f.add(operator.Good, "level", fmt.Sprintf("%d, the newest that both hosts know", l.Level), "")
+	}
 }

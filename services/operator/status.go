@@ -6,6 +6,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/evidence"
+	"github.com/hotpair/hotpair/services/level"
 	"github.com/hotpair/hotpair/services/operator/wording"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -76,9 +77,10 @@ type Status struct {
 	Lag       uint64            `json:"lag"`       // updates that are committed and not yet applied
 	Behind    uint64            `json:"behind"`    // updates of the active that the other host does not hold
 	CatchUp   *CatchUp          `json:"catch_up,omitempty"`
-	Aside     int               `json:"aside,omitempty"`    // updates set aside in files (R10)
-	PairTime  time.Time         `json:"pair_time,omitzero"` // by which ages of requests are counted; none before the first update
-	Forgotten time.Time         `json:"forgotten,omitzero"` // ids of applications issued before it are forgotten, and refused
+	Aside     int               `json:"aside,omitempty"`      // updates set aside in files (R10)
+	PairTime  time.Time         `json:"pair_time,omitzero"`   // by which ages of requests are counted; none before the first update
+	PairLevel level.Level       `json:"pair_level,omitempty"` // that the pair is at; hotpair upgrade says what it can rise to
+	Forgotten time.Time         `json:"forgotten,omitzero"`   // ids of applications issued before it are forgotten, and refused
 
 	Peer      Peer               `json:"peer"`
 	Witness   Witness            `json:"witness"`

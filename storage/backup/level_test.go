@@ -1,0 +1,31 @@
+package backup
+
+import (
+	"testing"
+
+	"github.com/hotpair/hotpair/services/level/leveltest"
+)
+
+var rewrite = leveltest.Rewrite()
+
+// TestLevel_Backup: a backup of this level, of ranges and of history behind them, is read as it was made.
+func TestLevel_Backup(t *testing.T) {
+	s := newSource(t)
+	s.grow(50)
+	s.flush()
+	grown := false
+	made := s.back(func() {
+		if !grown {
+			grown = true
+			s.grow(20)
+		}
+	})
+	leveltest.Check(t, *rewrite, leveltest.Form[[]byte]{
+		Name:   "file.backup",
+		Encode: func(raw []byte) ([]byte, error) { return raw, nil },
+		Decode: func(raw []byte) ([]byte, error) {
+			_, err := Check(t.Context(), write(t, raw), ours, func(float64) {})
+			return raw, err
+		},
+	}, made)
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -66,6 +67,7 @@ func Connect(ctx context.Context, c ConnConfig) (*Conn, error) {
 		nats.Name(c.Name),
 		nats.UserInfo(c.User, c.Password),
 		nats.IgnoreDiscoveredServers(),
+		nats.SkipHostLookup(), // by the dialer, which has a deadline and says what went wrong
 		nats.IgnoreAuthErrorAbort(),
 		nats.ReconnectBufSize(-1),
 		nats.MaxReconnects(-1),
@@ -132,7 +134,7 @@ func Connect(ctx context.Context, c ConnConfig) (*Conn, error) {
 				r.nc.Close()
 			}
 		}()
-		return nil, fmt.Errorf("connect %s to %s: %w", c.Name, c.URL, ctx.Err())
+		return nil, fmt.Errorf("connect %s to %s: %w", c.Name, c.URL, dialer.unfinished(ctx.Err()))
 	}
 }
 
@@ -143,12 +145,16 @@ type tellingDialer struct {
 	timeout time.Duration
 	mu      sync.Mutex
 	last    error
+	dials   string // while a dial is under way: where
 }
 
 // Dial is nats.CustomDialer.
 func (d *tellingDialer) Dial(network, address string) (net.Conn, error) {
 	var conn net.Conn
 	var err error
+	d.mu.Lock()
+	d.dials = address
+	d.mu.Unlock()
 	if d.next != nil {
 		conn, err = d.next.Dial(network, address)
 	} else {
@@ -157,9 +163,26 @@ func (d *tellingDialer) Dial(network, address string) (net.Conn, error) {
 		cancel()
 	}
 	d.mu.Lock()
-	d.last = err
+	d.last, d.dials = err, ""
 	d.mu.Unlock()
 	return conn, err
+}
+
+// unfinished says of a deadline what was under way then, or why the last dial failed.
+func (d *tellingDialer) unfinished(deadline error) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	host, _, _ := net.SplitHostPort(d.dials)
+	_, number := netip.ParseAddr(host)
+	switch {
+	case d.last != nil:
+		return fmt.Errorf("%w: %w", deadline, d.last)
+	case d.dials != "" && number != nil:
+		return fmt.Errorf("%w: neither resolved (DNS) nor reached in time: %s", deadline, d.dials)
+	case d.dials != "":
+		return fmt.Errorf("%w: not reached in time: %s", deadline, d.dials)
+	}
+	return deadline
 }
 
 func (d *tellingDialer) explain(err error) error {

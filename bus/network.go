@@ -2,6 +2,8 @@ package bus
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net"
 	"sync"
 )
@@ -26,7 +28,12 @@ func (TCP) Listen(ctx context.Context, address string) (net.Listener, error) {
 // Dial implements Network.
 func (TCP) Dial(ctx context.Context, address string) (net.Conn, error) {
 	var dialer net.Dialer
-	return dialer.DialContext(ctx, "tcp", address)
+	conn, err := dialer.DialContext(ctx, "tcp", address)
+	var unresolved *net.DNSError
+	if errors.As(err, &unresolved) {
+		return nil, fmt.Errorf("the name %s can't be resolved, which is DNS and not the machine: %w", unresolved.Name, err)
+	}
+	return conn, err
 }
 
 // OrTCP gives the network, or TCP when it is nil.

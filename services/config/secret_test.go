@@ -71,3 +71,20 @@ func TestFault_B13_KubernetesVariablesAreNoFaults(t *testing.T) {
 		t.Error("a name like them is no fault")
 	}
 }
+
+// TestFault_B13_AnAddressWithAZoneIsRefused: it was accepted, and then failed for ever: a zone is the name of an interface of one machine.
+func TestFault_B13_AnAddressWithAZoneIsRefused(t *testing.T) {
+	const zoned = "[fe80::1%lo]:7799"
+	for _, variable := range []string{"LINK", "REPLICATION", "PEER_LINK", "PEER_REPLICATION", "WITNESS", "HTTP"} {
+		if _, err := Load[Host](hostEnviron("HOTPAIR_" + variable + "=" + zoned)); err == nil || !strings.Contains(err.Error(), "has a zone") {
+			t.Errorf("%s: %v", variable, err)
+		}
+	}
+	var list Terminals
+	if err := list.Decode("t1=nats://" + zoned); err == nil || !strings.Contains(err.Error(), "has a zone") {
+		t.Errorf("terminals: %v", err)
+	}
+	if problem := listenProblem(zoned); problem == "" { // of witness and agent
+		t.Error("listening takes it")
+	}
+}

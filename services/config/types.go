@@ -292,6 +292,9 @@ func matches(text string, most int, allowed func(rune) bool) bool {
 // listenProblem says what keeps an address from being listened on, or "".
 func listenProblem(address string) string {
 	host, port, err := net.SplitHostPort(address)
+	if strings.Contains(host, "%") {
+		return "has a zone (%), which means nothing to others: give an address that is not link-local, or a name"
+	}
 	if err != nil || !isAddress(host) {
 		return "is not host:port"
 	}

@@ -68,6 +68,8 @@ func (r *Receiver) acceptable(q helloRequest, facts facts.Data) error {
 	switch {
 	case apart != nil:
 		return apart
+	case q.Host == r.c.Host && q.Identity == facts.Identity:
+		return fmt.Errorf("%w: HOTPAIR_PEER_REPLICATION of this host leads to this host itself, or its data directory was copied: write the address of the other one", ErrForeign)
 	case q.To != r.c.Host || q.Host == r.c.Host || r.c.Peer != "" && q.Host != r.c.Peer:
 		return fmt.Errorf("%w: %q calls %q, and this host or its peer has another name: compare HOTPAIR_HOST and HOTPAIR_PEER of both", ErrForeign, q.Host, q.To)
 	case q.Identity == facts.Identity:

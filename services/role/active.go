@@ -82,7 +82,7 @@ func (m *Machine) lostPartner() (why string, alive bool) {
 	case m.now-max(m.term.repliedAt, m.term.since) >= m.config.unanswered():
 		return who + " does not answer", m.evidence.Link == evidence.Connected
 	case m.updater.OldestFrame >= m.config.StandbyPatience && !m.updater.OwnStuck:
-		return who + " does not confirm updates", true
+		return who + " does not confirm updates, though it answers: its disk does not take them, or large packets are lost on the way (path MTU)", true
 	}
 	return "", false
 }

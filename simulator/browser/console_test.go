@@ -205,6 +205,7 @@ func TestConsole_ShowsAndMovesThePair(t *testing.T) {
 	page.keep("paired-dark")
 	page.dress("light", 375, 812)
 	page.await("nothing wider than a phone", `document.documentElement.scrollWidth <= innerWidth`)
+	page.await("a page of sensible length on a phone", `document.documentElement.scrollHeight < 4000`)
 	page.keep("paired-phone")
 	page.dress("light", 1280, 1000)
 

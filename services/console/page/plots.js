@@ -1,7 +1,8 @@
 // Plots of the last ten minutes: small SVG charts with one line for each value, takeovers as marks, and a reading under
 // the pointer.
 
-import { $, el, svg, put, short, milliseconds, clock } from './text.js';
+import { $, el, svg, put, short, milliseconds, clock, zone } from './text.js';
+import { together, strokes, marks } from './fold.js';
 
 const height = 150;
 const top = 8;
@@ -34,19 +35,11 @@ export class Plots {
     }
   }
 
-  // add takes a point of a host. What both hosts did in the same second is one: only the active does anything.
+  // add takes a point of a host. What both hosts did in the same second is one.
   add(p) {
     const second = Math.floor(Date.parse(p.time) / 1000);
-    const there = this.points.get(second);
-    const sum = there || { time: second * 1000, requests: 0, updates: 0, request_p50_ms: 0, request_p99_ms: 0, commit_p50_ms: 0, commit_p99_ms: 0, of: {} };
-    sum.of[p.host || ''] = p;
-    sum.requests = sum.updates = 0;
-    for (const key of ['request_p50_ms', 'request_p99_ms', 'commit_p50_ms', 'commit_p99_ms']) sum[key] = 0;
-    for (const q of Object.values(sum.of)) {
-      sum.requests += q.requests;
-      sum.updates += q.updates;
-      for (const key of ['request_p50_ms', 'request_p99_ms', 'commit_p50_ms', 'commit_p99_ms']) sum[key] = Math.max(sum[key], q[key]);
-    }
+    const of = { ...this.points.get(second)?.of, [p.host || '']: p };
+    const sum = { time: second * 1000, of, ...together(Object.values(of)) };
     this.points.set(second, sum);
     const before = this.takeovers.get(p.host);
     if (before !== undefined && p.takeovers > before) this.mark(second * 1000, 0);
@@ -63,7 +56,7 @@ export class Plots {
 
   get rate() {
     const last = [...this.points.values()].at(-1);
-    return last ? last.updates : 0;
+    return last?.served ? last.updates : 0;
   }
 
   // draw is asked for by each of many points and done once.
@@ -87,7 +80,7 @@ export class Plots {
   chart(c, from, end) {
     const width = Math.max(200, c.figure.clientWidth);
     c.picture.setAttribute('viewBox', `0 0 ${width} ${height}`);
-    const values = this.list.flatMap((p) => c.lines.map(([name]) => p[name]));
+    const values = this.list.filter((p) => p.served).flatMap((p) => c.lines.map(([name]) => p[name]));
     const ceiling = nice(Math.max(...values, 0.001));
     const x = (time) => leftEdge + ((time - from) / (end - from)) * (width - leftEdge - 4);
     const y = (value) => top + (1 - Math.min(value, ceiling) / ceiling) * (height - top - bottom);
@@ -101,21 +94,14 @@ export class Plots {
     for (let t = Math.ceil((from + every / 3) / every) * every; t <= end - every / 3; t += every) {
       parts.push(svg('text', { class: 'axis', x: x(t), y: height - 4, 'text-anchor': 'middle' }, every < 60000 ? clock(t) : clock(t).slice(0, 5)));
     }
-    let [edge, row] = [-Infinity, 0]; // names of marks that would overlap stand below each other
-    for (const m of [...this.marks].sort((a, b) => a.time - b.time)) {
-      row = x(m.time) - edge < 84 ? (row + 1) % 4 : 0;
-      edge = x(m.time);
-      parts.push(svg('line', { class: 'mark', x1: x(m.time), x2: x(m.time), y1: top, y2: height - bottom }));
-      const late = x(m.time) > width - 90;
-      parts.push(svg('text', { class: 'mark', x: x(m.time) + (late ? -4 : 4), y: top + 9 + row * 13, 'text-anchor': late ? 'end' : 'start' }, m.gap ? `gap ${milliseconds(m.gap)}` : 'takeover'));
+    for (const m of this.marks) parts.push(svg('line', { class: 'mark', x1: x(m.time), x2: x(m.time), y1: top, y2: height - bottom }));
+    for (const m of marks(this.marks, x, 130)) {
+      const late = x(m.time) > width - 130;
+      const name = m.times > 1 ? `${m.times} takeovers${m.gap ? `, gaps to ${milliseconds(m.gap)}` : ''}` : m.gap ? `gap ${milliseconds(m.gap)}` : 'takeover';
+      parts.push(svg('text', { class: 'mark', x: x(m.time) + (late ? -4 : 4), y: top + 9, 'text-anchor': late ? 'end' : 'start' }, name));
     }
     c.lines.forEach(([name], i) => {
-      let d = '';
-      let before = -Infinity;
-      for (const p of this.list) {
-        d += `${p.time - before > 2500 ? 'M' : 'L'}${x(p.time).toFixed(1)},${y(p[name]).toFixed(1)}`;
-        before = p.time;
-      }
+      const d = strokes(this.list).flatMap((part) => part.map((p, n) => `${n ? 'L' : 'M'}${x(p.time).toFixed(1)},${y(p[name]).toFixed(1)}`)).join('');
       if (d) parts.push(svg('path', { class: `line${i}`, d }));
     });
     c.cursor = svg('line', { class: 'cursor', x1: -9, x2: -9, y1: top, y2: height - bottom });
@@ -123,10 +109,15 @@ export class Plots {
     c.picture.replaceChildren(...parts);
     if (!c.reading) this.legend(c, this.list.at(-1));
     const last = this.list.at(-1);
-    c.picture.setAttribute('aria-label', `${c.title}: ${last ? c.lines.map(([name, label]) => `${label} ${c.unit(last[name])}`).join(', ') : 'nothing yet'}`);
+    c.picture.setAttribute('aria-label', `${c.title}: ${last?.served ? c.lines.map(([name, label]) => `${label} ${c.unit(last[name])}`).join(', ') : last ? 'nobody serves' : 'nothing yet'}`);
+    put($('plots-zone'), `times in ${zone(end)}`);
   }
 
   legend(c, p) {
+    if (p && !p.served) {
+      c.lines.forEach(([, label], i) => put(c.figure.querySelector(`figcaption .line${i}`), `${label} –`));
+      return;
+    }
     c.lines.forEach(([name, label], i) => put(c.figure.querySelector(`figcaption .line${i}`), p ? `${label} ${c.unit(p[name])}` : label));
   }
 

@@ -73,6 +73,16 @@ export function clock(time, fraction = false) {
   return fraction ? `${text}.${String(t.getMilliseconds()).padStart(3, '0')}` : text;
 }
 
+// zone is the one that clock and day tell times in, as UTC+1; moment shows a time whole, in UTC, as the commands do.
+export function zone(time) {
+  const minutes = -new Date(time).getTimezoneOffset();
+  if (minutes === 0) return 'UTC';
+  const size = Math.abs(minutes);
+  return `UTC${minutes < 0 ? '−' : '+'}${Math.floor(size / 60)}${size % 60 ? `:${two(size % 60)}` : ''}`;
+}
+
+export const moment = (time) => new Date(time).toISOString().replace('T', ' ').replace('Z', ' UTC');
+
 export const day = (time) => new Date(time).toLocaleDateString('en', { weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' });
 
 export const position = (p) => (typeof p === 'string' ? p : `${p.epoch}/${p.sequence}`);

@@ -1,6 +1,7 @@
 // The events of the pair, newest first, and out of them the takeovers with the gap that each left.
 
-import { $, el, fill, clock, day, milliseconds } from './text.js';
+import { $, el, fill, put, clock, day, zone, moment, milliseconds } from './text.js';
+import { inOrder, folded } from './fold.js';
 
 const shown = 150;
 
@@ -33,24 +34,26 @@ export class Timeline {
   }
 
   show() {
-    const list = [...this.events.values()].sort((a, b) => Date.parse(b.time) - Date.parse(a.time)).slice(0, shown);
-    fill($('events'), list.map((e) => `${e.time}${e.host}${e.text}`).join('|'), () => {
+    const list = inOrder(this.events.values());
+    const lines = folded(list).slice(0, shown);
+    put($('events-zone'), list.length ? `times in ${zone(list[0].time)}` : '');
+    fill($('events'), lines.map((e) => `${e.time}${e.host}${e.text}${e.times}`).join('|'), () => {
       let today = '';
-      return list.flatMap((e) => {
+      return lines.flatMap((e) => {
         const heads = [];
         if (day(e.time) !== today) {
           today = day(e.time);
           heads.push(el('li.day', {}, today));
         }
         return [...heads, el('li', { 'data-kind': e.kind || (e.step ? 'role' : ''), 'data-severity': e.state === 'raised' ? e.alarm?.severity : undefined, 'data-state': e.state },
-          el('time', { datetime: e.time }, clock(e.time, true)),
+          el('time', { datetime: e.time, title: moment(e.time) }, clock(e.time, true)),
           el('span.tag', { title: 'host' }, e.host),
           e.step ? el('span.tag.step', { title: 'step of a takeover' }, e.step) : e.kind ? el('span.tag.kind', {}, e.state || e.kind) : el('span.tag.kind', {}),
-          el('span.said', {}, e.text, e.took_ns > 0 && el('small', {}, ` +${milliseconds(e.took_ns / 1e6)}`), e.late && el('small', {}, ' recorded later')))];
+          el('span.said', {}, e.text, e.took_ns > 0 && el('small', {}, ` +${milliseconds(e.took_ns / 1e6)}`), e.late && el('small', {}, ' recorded later'), e.times > 1 && el('small', { title: `since ${moment(e.since)}` }, ` ${e.times} times since ${clock(e.since)}`)))];
       });
     });
     if (!list.length) fill($('events'), 'none', () => [el('li.none', {}, 'nothing yet')]);
-    this.showTakeovers(list);
+    this.showTakeovers(list.slice(0, shown));
   }
 
   // showTakeovers lists the terms that events tell of: B8 or B9 is where terminals are served again.

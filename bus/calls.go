@@ -12,6 +12,8 @@ var (
 	ErrRefused = fault.New("refused", "refused")
 	// ErrAbsent says that what was asked for by name does not exist.
 	ErrAbsent = fault.New("no-such", "there is no such thing")
+	// ErrDamagedJournal says that a host's own journal does not go on where it should.
+	ErrDamagedJournal = fault.New("damaged-journal", "the journal is damaged")
 	// ErrUnreadable says that the other host's journal can't be read although the in-sync set has that host (V2).
 	ErrUnreadable = fault.New("unreadable", "the other host's journal can't be read")
 )

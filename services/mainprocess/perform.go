@@ -83,10 +83,10 @@ func (p *performer) perform(action role.Action) {
 				time.AfterFunc(a.Within-time.Since(asked), answer)
 			})
 	case role.Prepare:
-		bus.CallPrepare.Post(p.orders, bus.Prepare{Epoch: a.Epoch, AtLeast: a.AtLeast}, orderDeadline,
+		bus.CallPrepare.Post(p.orders, bus.Prepare{Epoch: a.Epoch, AtLeast: a.AtLeast, Mend: a.Mend}, orderDeadline,
 			func(r bus.Prepared, err error) {
 				why := failure(err)
-				p.driver.Give(role.Prepared{Serial: a.Serial, Position: r.Position, Unfit: why})
+				p.driver.Give(role.Prepared{Serial: a.Serial, Position: r.Position, Unfit: why, Damaged: errors.Is(err, bus.ErrDamagedJournal)})
 				if why == "" {
 					// Told after the machine, which waits for it: what is told is where a takeover's time goes.
 					p.reports.report(role.Report{Step: role.B7, Epoch: a.Epoch, Text: fmt.Sprintf("the journal is fenced behind %v, the disk takes writes", r.Position)})

@@ -84,6 +84,7 @@ func (m *Machine) Canonical(c *canon.Writer) {
 	c.Byte(byte(m.updater.Peer))
 	c.Bools(m.updater.OldestFrame >= m.config.StandbyPatience, m.updater.OwnStuck)
 	c.Byte(byte(m.terminals.Attached)<<4 | byte(m.terminals.Warm))
+	c.Bools(m.damaged)
 	c.Int(int64(m.readd.Wait))
 	c.Since(m.readd.Since, m.readd.Wait)
 	m.canonicalProcedures(c)

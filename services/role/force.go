@@ -52,6 +52,9 @@ type Force struct {
 func (m *Machine) Force() Force {
 	f := Force{Against: m.mayForce(), Own: m.position(), Other: m.heardCommit, HeardAt: m.toldAt, Active: m.record.Active, Known: m.heardCommit != (position.Position{})}
 	f.Needless, _ = m.Eligible()
+	if m.damaged { // then nobody knows
+		f.Needless, f.Known = false, false
+	}
 	if f.Other.Sequence > f.Own.Sequence {
 		f.Missing = f.Other.Sequence - f.Own.Sequence
 	}

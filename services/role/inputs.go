@@ -121,11 +121,13 @@ type TerminalsAsked struct {
 	Fresh  []string // terminals that still see the other host
 }
 
-// Prepared answers Prepare. Unfit is empty when the host could serve.
+// Prepared answers Prepare. Unfit is empty when the host could serve. Damaged: it could not because its journal does not go on behind
+// Position, where acknowledged updates may have stood.
 type Prepared struct {
 	Serial   uint64
 	Position position.Position
 	Unfit    string
+	Damaged  bool
 }
 
 // Served answers Serve. Unreadable: the term can't be resumed because the peer's journal can't be read.

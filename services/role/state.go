@@ -102,6 +102,7 @@ type thisHost struct {
 	stopping  bool
 	stopSince time.Duration
 	resigned  bool
+	damaged   bool // its journal was, when it was to be prepared last: nobody knows what stood behind that
 }
 
 // otherHost is what is known of the other host, whatever role either has.

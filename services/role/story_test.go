@@ -124,6 +124,7 @@ type testHost struct {
 	fresh    []string // terminals that will veto
 	unfit    string
 	refuseIn bool          // prepare fails
+	damaged  bool          // so does it, until the journal is mended
 	stuck    bool          // its own disk takes no writes (T6)
 	gone     bool          // its updater is dead, and no other one comes up
 	busy     bool          // frames on their way to its disk
@@ -311,6 +312,8 @@ func (w *world) command(words []string) {
 		h.step(Fitness{Why: h.unfit})
 	case "noprepare":
 		h.refuseIn = true
+	case "damagejournal":
+		h.damaged = true
 	case "switchover":
 		h.step(SwitchoverWanted{Cause: "operator"})
 	case "stop":

@@ -30,7 +30,7 @@ func (m *Machine) begin(cause string, ask, keepPeer, forced bool) {
 	if forced {
 		least = position.Position{}
 	}
-	m.do(Prepare{Serial: t.serial, Epoch: t.epoch, AtLeast: least})
+	m.do(Prepare{Serial: t.serial, Epoch: t.epoch, AtLeast: least, Mend: forced})
 	if ask {
 		m.askTerminals()
 	}
@@ -53,7 +53,7 @@ func (m *Machine) prepared(in Prepared) {
 	if m.role != Takeover || t.serial != in.Serial {
 		return
 	}
-	t.prepared = true
+	t.prepared, m.damaged = true, in.Damaged
 	if in.Unfit != "" {
 		t.unfit = in.Unfit
 	} else if !t.forced && in.Position.Before(m.heardCommit) {

@@ -263,6 +263,9 @@ func (h *testHost) perform(actions []Action) {
 			if h.refuseIn {
 				p.Unfit = "disk full"
 			}
+			if h.damaged = h.damaged && !a.Mend; h.damaged {
+				p.Unfit, p.Damaged = "the journal is damaged", true
+			}
 			// Positions of the world carry the sequence only.
 			p.Position.Epoch = 1 << 20
 			h.later(p)

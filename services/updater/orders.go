@@ -101,6 +101,10 @@ func (u *updater) makeReady(ctx context.Context, q bus.Prepare) (history.Mark, e
 	wrote := make(chan error, 1)
 	go func() { wrote <- u.store.TestWrite() }()
 	mark, broken, err := u.fence(ctx, q.Epoch, 0)
+	if err == nil && broken != nil && q.Mend {
+		err = u.mendTail(ctx)
+		mark, broken = u.tail.End(), nil
+	}
 	tested := <-wrote
 	u.endIfDead(tested)
 	switch {
@@ -110,7 +114,7 @@ func (u *updater) makeReady(ctx context.Context, q bus.Prepare) (history.Mark, e
 		return mark, fmt.Errorf("the disk takes no writes: %w", tested)
 	case broken != nil:
 		// Frames that were acknowledged may stand behind the damage (V11).
-		return mark, fmt.Errorf("the journal is damaged behind %v: %w", mark.Position, broken)
+		return mark, damagedBehind(mark, broken)
 	case mark.Position.Before(q.AtLeast):
 		return mark, fmt.Errorf("the journal ends at %v, but %v was acknowledged", mark.Position, q.AtLeast) // R1
 	}
@@ -120,6 +124,12 @@ func (u *updater) makeReady(ctx context.Context, q bus.Prepare) (history.Mark, e
 		}
 	}
 	return mark, u.disk.Look()
+}
+
+// damagedBehind says what a damaged journal means, and what to do.
+func damagedBehind(end history.Mark, broken error) error {
+	return fmt.Errorf("%w behind %v: start the other host, which has what stood there; if that is gone for good, hotpair promote --force gives it up (%w)",
+		bus.ErrDamagedJournal, end.Position, broken)
 }
 
 // fence refuses everything older than a session of an epoch of this host, and gives the end of what came before, and why

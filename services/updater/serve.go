@@ -100,7 +100,7 @@ func (u *updater) resume(ctx context.Context, q bus.Serve) error {
 	}
 	if !q.RequirePeer {
 		if broken != nil {
-			return fmt.Errorf("the journal, which nobody else has, is damaged behind %v: %w", own.Position, broken)
+			return damagedBehind(own, broken)
 		}
 		// Alone in the set, what the own journal holds is committed.
 		if err := u.adoptTail(ctx); err != nil {

@@ -121,7 +121,7 @@ func group(root *cobra.Command) {
 	groups := []struct{ id, title, commands string }{
 		{"try", "Try it on this machine:", "cluster simulate"},
 		{"see", "See how a pair is, from any machine that reaches it:", "status explain doctor events alarms history settings operations"},
-		{"steer", "Steer it:", "switchover pause resume terminals verify promote admit"},
+		{"steer", "Steer it:", "switchover pause resume terminals verify promote admit upgrade"},
 		{"data", "Keep its data, and bring them back:", "backup restore"},
 		{"run", "What the service manager of each machine starts:", "supervisor witness terminal"},
 		{"more", "More:", "help version completion"},
@@ -247,6 +247,10 @@ func start[T settings, P config.Spec[T]](cmd *cobra.Command, name string, host f
 	defer lines.Close()
 	if _, err = process.Inherit(os.Environ()); err == nil {
 		err = run(cmd.Context(), c, log, lines)
+	}
+	if cmd.Context().Err() != nil && errors.Is(err, context.Canceled) {
+		log.Info("told to end while it started", "error", err)
+		err = nil
 	}
 	if err != nil {
 		process.SayLastWords(os.Environ(), err)

@@ -28,6 +28,8 @@ type AgentWelcome struct {
 	Fresh    bool        `json:"fresh"`            // its connection is open
 	Busy     int         `json:"busy,omitempty"`   // requests of the last seconds
 	Error    string      `json:"error,omitempty"`
+	// Unnumbered: its directory is new, and a host has to say where the numbers of its requests begin (AgentAttach.Base).
+	Unnumbered bool `json:"unnumbered,omitempty"`
 }
 
 // AgentAttach asks to serve the terminal in an epoch. A lower epoch than the agent knows is refused; a higher one
@@ -38,7 +40,8 @@ type AgentAttach struct {
 	Identity string `json:"identity"`
 	Epoch    uint64 `json:"epoch"`
 	Counter  uint64 `json:"counter"`
-	Session  string `json:"session"` // random; names the subjects of requests and answers
+	Session  string `json:"session"`        // random; names the subjects of requests and answers
+	Base     uint64 `json:"base,omitempty"` // of an agent that is Unnumbered: its requests are numbered from here on
 }
 
 // AgentAttached answers it. Gap is the time since the last answer before the attach while requests waited, as the

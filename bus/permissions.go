@@ -21,11 +21,11 @@ func Permissions(process string) *server.Permissions {
 		return nil
 	case process == ProcessUpdater:
 		return permit(
-			[]string{beat, InboxPrefix(ProcessMain) + ".>", InboxPrefix(ProcessBusiness) + ".>"},
+			[]string{beat, InboxPrefix(ProcessMain) + ".>", InboxPrefix(ProcessTerminalInterface) + ".>", InboxPrefix(ProcessBusiness) + ".>"},
 			[]string{Control(process), Questions(process), "db.>", inbox})
 	case process == ProcessTerminalInterface:
 		return permit(
-			[]string{beat, "business.>", "pack.business.>", "$SRV.INFO.>", InboxPrefix(ProcessMain) + ".>"},
+			[]string{beat, "business.>", "pack.business.>", "$SRV.INFO.>", CallNumbers.Subject(), InboxPrefix(ProcessMain) + ".>"},
 			[]string{Control(process), Questions(process), SubjectRight, SubjectProcesses + ".>", "answers.>", inbox})
 	case strings.HasPrefix(process, ProcessBusiness+"."):
 		service := strings.TrimPrefix(process, ProcessBusiness+".")

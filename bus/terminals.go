@@ -128,3 +128,16 @@ type TerminalProbe struct {
 	Active  string        `json:"active,omitempty"`
 	Fresh   bool          `json:"fresh,omitempty"`
 }
+
+// NumbersQuestion asks where the numbers of a terminal's requests begin whose agent's directory is new. Seen is the highest number
+// that terminal-if has had from the terminal.
+type NumbersQuestion struct {
+	Epoch    uint64 `json:"epoch"`
+	Terminal string `json:"terminal"`
+	Seen     uint64 `json:"seen,omitempty"`
+}
+
+// Numbers answers it: far above every number that the pair may still know, so that none gets another request's answer.
+type Numbers struct {
+	Base uint64 `json:"base"`
+}

@@ -79,7 +79,7 @@ func TestPermissions(t *testing.T) {
 	subjects := []string{
 		SubjectRight, "process.updater", "process.business.kv",
 		"heartbeat.updater", "heartbeat.terminal-if", "heartbeat.business.kv", "heartbeat.business.ledger",
-		CallFacts.Subject(), CallPrepare.Subject(), CallServe.Subject(), CallRequire.Subject(), CallDrain.Subject(), CallNote.Subject(), CallHistory.Subject(),
+		CallFacts.Subject(), CallPrepare.Subject(), CallServe.Subject(), CallRequire.Subject(), CallDrain.Subject(), CallNote.Subject(), CallHistory.Subject(), CallNumbers.Subject(),
 		CallAttach.Subject(), CallDetach.Subject(), CallDrainRequests.Subject(), CallAskTerminals.Subject(),
 		"business.kv.put", "business.ledger.open", PackSubject("kv"), PackSubject("ledger"),
 		"answers.kv.x.1", "answers.ledger.x.1",
@@ -92,10 +92,10 @@ func TestPermissions(t *testing.T) {
 		publishes, subscribe []string
 	}{
 		{ProcessUpdater,
-			[]string{"heartbeat.updater", "inbox.main.x.1", "inbox.business.kv.x.1", "inbox.business.ledger.x.1"},
-			[]string{CallFacts.Subject(), CallPrepare.Subject(), CallServe.Subject(), CallRequire.Subject(), CallDrain.Subject(), CallNote.Subject(), CallHistory.Subject(), "db.kv.pack", "db.kv.commit", "db.ledger.pack", "inbox.updater.x.1"}},
+			[]string{"heartbeat.updater", "inbox.main.x.1", "inbox.terminal-if.x.1", "inbox.business.kv.x.1", "inbox.business.ledger.x.1"},
+			[]string{CallFacts.Subject(), CallPrepare.Subject(), CallServe.Subject(), CallRequire.Subject(), CallDrain.Subject(), CallNote.Subject(), CallHistory.Subject(), CallNumbers.Subject(), "db.kv.pack", "db.kv.commit", "db.ledger.pack", "inbox.updater.x.1"}},
 		{ProcessTerminalInterface,
-			[]string{"heartbeat.terminal-if", "business.kv.put", "business.ledger.open", PackSubject("kv"), PackSubject("ledger"), "inbox.main.x.1", "$SRV.INFO.kv", "$SRV.INFO.ledger"},
+			[]string{"heartbeat.terminal-if", "business.kv.put", "business.ledger.open", PackSubject("kv"), PackSubject("ledger"), "inbox.main.x.1", "$SRV.INFO.kv", "$SRV.INFO.ledger", CallNumbers.Subject()},
 			[]string{SubjectRight, "process.updater", "process.business.kv", CallAttach.Subject(), CallDetach.Subject(), CallDrainRequests.Subject(), CallAskTerminals.Subject(), "answers.kv.x.1", "answers.ledger.x.1", "inbox.terminal-if.x.1"}},
 		{ProcessBusiness + ".kv",
 			[]string{"heartbeat.business.kv", "answers.kv.x.1", "db.kv.pack", "db.kv.commit"},

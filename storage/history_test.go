@@ -241,7 +241,8 @@ func TestAnswers_OfATerminalThatNeverRaisesItsOldestAreBounded(t *testing.T) {
 	flush(t, s)
 	commit(t, s, w.answered(id(history.AnswerWindow+2), 0, "far"))
 	flush(t, s)
-	for n, want := range map[uint64]Lookup{1: TooOld, 2: Found, history.AnswerWindow + 2: Found, math.MaxUint64: Absent} {
+	for n, want := range map[uint64]Lookup{1: TooOld, 2: Found, history.AnswerWindow + 2: Found,
+		2 + history.Leap: Absent, 3 + history.Leap: TooFar, math.MaxUint64: TooFar} {
 		if _, l := look(t, s, id(n)); l != want {
 			t.Errorf("counter %d: %d, want %d", n, l, want)
 		}

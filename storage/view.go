@@ -31,6 +31,9 @@ const (
 	Found
 	// TooOld: whether it was executed is no longer known; it must not be.
 	TooOld
+	// TooFar: it is a number so far above what is known of its terminal that no agent can have come to it; it must not be
+	// executed, because what is recorded under it would make all honest numbers too old.
+	TooFar
 )
 
 // Reader reads at one committed position. Slices it returns belong to the caller. It is for one goroutine.
@@ -191,8 +194,11 @@ func (r *Reader) Answer(id history.RequestID) (history.Answer, position.Position
 	if id.IsZero() || id.Validate() != nil {
 		return history.Answer{}, position.Position{}, Absent
 	}
-	if r.tooOld(id) {
+	switch {
+	case r.tooOld(id):
 		return history.Answer{}, position.Position{}, TooOld
+	case id.Counter > history.Leap && id.Counter-history.Leap > r.Floor(id.Terminal):
+		return history.Answer{}, position.Position{}, TooFar
 	}
 	if v, ok := r.over.Answer(id); ok {
 		a := v.Entry().Answer
@@ -225,11 +231,17 @@ func (r *Reader) tooOld(id history.RequestID) bool {
 		issued, err := id.Issued()
 		return err != nil || issued.UnixNano() < r.forgotten
 	}
-	floor := r.over.Floor(id.Terminal)
+	return id.Counter < r.Floor(id.Terminal) || r.err != nil
+}
+
+// Floor is the number below which a terminal's requests are too old. No recorded one is more than AnswerWindow above it. It is a
+// fact of the history, which outlives what the terminal itself knows.
+func (r *Reader) Floor(terminal string) uint64 {
+	floor := r.over.Floor(terminal)
 	r.fail(guard(func() error {
-		applied, err := layout.ReadFloor(id.Terminal, r.tx.Bucket([]byte(layout.BucketFloors)).Get([]byte(id.Terminal)))
+		applied, err := layout.ReadFloor(terminal, r.tx.Bucket([]byte(layout.BucketFloors)).Get([]byte(terminal)))
 		floor = max(floor, applied)
 		return err
 	}))
-	return id.Counter < floor || r.err != nil
+	return floor
 }

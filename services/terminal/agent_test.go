@@ -178,7 +178,7 @@ func TestAgent_MovesToAnotherPairOnlyByItsOperator(t *testing.T) {
 		t.Errorf("the old pair attached: %+v", got)
 	}
 	got := call[bus.AgentAttached](h, bus.SubjectAgentAttach, bus.AgentAttach{
-		PairID: "new", Host: "z", Identity: "id-z", Epoch: 1, Counter: 1, Session: "z-10-1"})
+		PairID: "new", Host: "z", Identity: "id-z", Epoch: 1, Counter: 1, Session: "z-10-1", Base: 1})
 	if !got.OK {
 		t.Errorf("the new pair: %+v", got)
 	}
@@ -257,23 +257,61 @@ func TestAgent_PassesBusyOnlyForAFirstAttempt(t *testing.T) {
 	}
 }
 
-// TestAgent_ThatLostItsDirectoryRepeatsNoCounter: otherwise its requests would be taken for older ones (R7).
+// TestAgent_ThatLostItsDirectoryRepeatsNoCounter: otherwise its requests would be taken for older ones (R7). Where its numbers begin
+// the pair says, and it says so until then; what waits meanwhile is numbered then.
 func TestAgent_ThatLostItsDirectoryRepeatsNoCounter(t *testing.T) {
 	highest := uint64(0)
 	for life := range 3 {
-		a := start(t, t.TempDir(), nil)
+		dir := t.TempDir()
+		a := start(t, dir, nil)
 		h, nc := newHost(t, a, "x"), app(t, a)
-		h.attach(uint64(life+1), 1, func(q bus.Request, answer func(bus.Reply)) {
+		if w := call[bus.AgentWelcome](h, bus.SubjectAgentHello, bus.AgentHello{Levels: level.Own()}); !w.Unnumbered {
+			t.Errorf("life %d: %+v", life, w)
+		}
+		for _, nowhere := range []uint64{0, 1<<63 + 1} {
+			h.base = nowhere
+			if got := h.attach(uint64(life+1), 1, nil); got.OK || !strings.Contains(got.Error, "can't begin at") {
+				t.Errorf("life %d: attached with base %d: %+v", life, nowhere, got)
+			}
+		}
+		early := nats.NewInbox()
+		answered, err := nc.SubscribeSync(early)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := nc.PublishRequest("request.kv.put", early, []byte(`{}`)); err != nil {
+			t.Fatal(err)
+		}
+		processtest.Await(t, "a request waits", func() bool { return a.Waiting() == 1 })
+		h.base = highest + 1<<17
+		serve := func(q bus.Request, answer func(bus.Reply)) {
 			if q.ID.Counter <= highest || q.Oldest <= highest {
 				t.Errorf("life %d: counter %d, oldest %d; %d was given before", life, q.ID.Counter, q.Oldest, highest)
 			}
 			highest = q.ID.Counter
-			answer(bus.Reply{Body: []byte(`1`)})
-		})
+			answer(bus.Reply{Body: []byte(`1`), Position: position.Position{Epoch: 1, Sequence: 1}})
+		}
+		h.attach(uint64(life+1), 2, serve)
+		if _, err := answered.NextMsg(patience); err != nil {
+			t.Fatal(err)
+		}
 		for range 20 {
 			request(t, nc, "request.kv.put", `{}`)
 		}
+		if got := call[bus.Receipts](h, bus.SubjectAgentReceipts, bus.ReceiptsRequest{Limit: 1}).Receipts; len(got) != 1 || got[0].Counter != highest {
+			t.Errorf("the last receipt is %+v, of %d", got, highest)
+		}
 		a.stop()
+		// Started again, it goes on where it was, whatever a host says.
+		again := start(t, dir, nil)
+		h, nc = newHost(t, again, "x"), app(t, again)
+		if w := call[bus.AgentWelcome](h, bus.SubjectAgentHello, bus.AgentHello{Levels: level.Own()}); w.Unnumbered {
+			t.Errorf("life %d, again: %+v", life, w)
+		}
+		h.base = 1
+		h.attach(uint64(life+1), 3, serve)
+		request(t, nc, "request.kv.put", `{}`)
+		again.stop()
 	}
 }
 

@@ -4,16 +4,16 @@ import (
 	"context"
 	"fmt"
 	"sync"
-	"time"
 )
 
 // counters gives each request its number, never one twice, whenever the agent is killed: numbers are made durable in
 // blocks before the first of a block is given out. The next block is reserved in the background when half of the
 // present one is gone, so a request waits for the disk only if it is slower than half a block.
 //
-// The first number of all is the time in microseconds: an agent whose directory was lost, on a terminal that was replaced,
-// then begins above every number that it has ever given. From 1 it would be refused as too old for a long time, and then
-// its requests would get the recorded answers of others that once had their numbers.
+// They begin at 1 in each directory. What the pair gets is the number and the directory's base: an agent whose directory was lost, on
+// a terminal that was replaced, would else be refused as too old for a long time, and then its requests would get the
+// recorded answers of others that once had their numbers. The pair says the base at the first attach, because it alone knows what
+// numbers it has had; a clock does not, and may be wrong by years.
 type counters struct {
 	store *store
 	want  chan struct{} // one token: reserve a block
@@ -26,9 +26,6 @@ type counters struct {
 
 func newCounters(s *store) *counters {
 	at := s.get().Counter
-	if at == 0 {
-		at = uint64(max(time.Now().UnixMicro(), 0))
-	}
 	c := &counters{store: s, want: make(chan struct{}, 1), last: at, limit: at, more: make(chan struct{})}
 	c.want <- struct{}{}
 	return c

@@ -65,6 +65,7 @@ type host struct {
 	t    testing.TB
 	name string
 	conn *bus.Conn
+	base uint64 // that it tells a new directory
 }
 
 func newHost(t testing.TB, a *running, name string) *host {
@@ -74,7 +75,7 @@ func newHost(t testing.TB, a *running, name string) *host {
 		t.Fatal(err)
 	}
 	t.Cleanup(conn.Close)
-	return &host{t: t, name: name, conn: conn}
+	return &host{t: t, name: name, conn: conn, base: 1 << 17}
 }
 
 func call[A any](h *host, subject string, question any) A {
@@ -103,7 +104,7 @@ func (h *host) attach(epoch, counter uint64, handle func(bus.Request, func(bus.R
 		h.t.Fatal(err)
 	}
 	return call[bus.AgentAttached](h, bus.SubjectAgentAttach, bus.AgentAttach{
-		PairID: "pair", Host: h.name, Identity: "id-" + h.name, Epoch: epoch, Counter: counter, Session: session,
+		PairID: "pair", Host: h.name, Identity: "id-" + h.name, Epoch: epoch, Counter: counter, Session: session, Base: h.base,
 	})
 }
 

@@ -22,7 +22,7 @@ func TestHelperHost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &host{t: t, name: "x", conn: conn}
+	h := &host{t: t, name: "x", conn: conn, base: 1}
 	if got := h.attach(1, 1, func(bus.Request, func(bus.Reply)) {}); !got.OK {
 		t.Fatalf("%+v", got)
 	}

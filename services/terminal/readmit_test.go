@@ -51,7 +51,7 @@ func TestFault_A14_ReadmitTakesAnEpochBack(t *testing.T) {
 	if err := a.mayAttach(order); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "taken back") {
 		t.Errorf("the copy is accepted again: %v", err)
 	}
-	order.Identity, order.Epoch = "real", 7
+	order.Identity, order.Epoch, order.Base = "real", 7, 1 // what the pair has of its numbers it says anew
 	if err := a.mayAttach(order); err != nil {
 		t.Errorf("the real pair is refused: %v", err)
 	}

@@ -143,7 +143,7 @@ func (a *Agent) settled(s sending, reply bus.Reply, err error) {
 		}
 	case answered:
 		if !reply.Position.IsZero() {
-			receipt := bus.Receipt{Counter: s.entry.id.Counter, App: s.entry.id.App, Position: reply.Position}
+			receipt := bus.Receipt{Counter: s.request.ID.Counter, App: s.request.ID.App, Position: reply.Position}
 			if len(reply.Receipt) <= maxCode {
 				receipt.Code = reply.Receipt
 			}

@@ -21,6 +21,9 @@ import (
 // maxName bounds what a host says about itself, in bytes; it is kept in one slot of the durable facts.
 const maxName = 128
 
+// maxBase bounds where a host may have the numbers of a new directory begin: as many are left as have passed.
+const maxBase = 1 << 63
+
 // ErrRefused is why an attach was not accepted; its text goes to the host.
 var ErrRefused = errors.New("attach refused")
 
@@ -32,6 +35,7 @@ type session struct {
 	identity string
 	epoch    uint64
 	client   uint64 // the server's id of its connection
+	base     uint64 // what is added to this directory's numbers
 	caller   *pack.Caller[bus.Request, bus.Reply]
 }
 
@@ -108,7 +112,8 @@ func (a *Agent) respond(m *nats.Msg, v any) {
 
 func (a *Agent) hello(m *nats.Msg) {
 	change := a.change()
-	welcome := bus.AgentWelcome{Levels: level.Own(), Terminal: a.config.ID, Epoch: change.Epoch, Active: change.Host, Fresh: change.Fresh, Busy: change.Busy}
+	welcome := bus.AgentWelcome{Levels: level.Own(), Terminal: a.config.ID, Epoch: change.Epoch, Active: change.Host, Fresh: change.Fresh, Busy: change.Busy,
+		Unnumbered: a.store.get().Base == 0}
 	var hello bus.AgentHello
 	if err := bus.DecodeJSON(m.Data, &hello); err != nil {
 		welcome.Error = err.Error()
@@ -204,16 +209,17 @@ func (a *Agent) accept(order bus.AgentAttach) (bus.AgentAttached, error) {
 	if err != nil {
 		return none, err
 	}
+	base := cmp.Or(a.store.get().Base, order.Base)
 	err = a.store.update(func(f *facts) {
 		f.PairID, f.Epoch, f.Host, f.Identity = order.PairID, order.Epoch, order.Host, order.Identity
-		f.Attach = order.Counter
+		f.Attach, f.Base = order.Counter, base
 	})
 	if err != nil {
 		caller.Close()
 		a.fail(err)
 		return none, err
 	}
-	s := &session{id: order.Session, host: order.Host, identity: order.Identity, epoch: order.Epoch, client: client, caller: caller}
+	s := &session{id: order.Session, host: order.Host, identity: order.Identity, epoch: order.Epoch, client: client, base: base, caller: caller}
 	before, again, gap := a.table.replace(s)
 	a.receipts.attached()
 	if before != nil {
@@ -248,6 +254,8 @@ func (a *Agent) mayAttach(order bus.AgentAttach) error {
 		return fmt.Errorf("%w: epoch %d belongs to host %s", ErrRefused, order.Epoch, known.Host)
 	case order.Epoch == known.Epoch && order.Counter <= known.Attach:
 		return fmt.Errorf("%w: a later attach of this host in epoch %d is known", ErrRefused, order.Epoch)
+	case known.Base == 0 && (order.Base == 0 || order.Base > maxBase):
+		return fmt.Errorf("%w: the directory of this terminal is new, and the numbers of its requests can't begin at %d", ErrRefused, order.Base)
 	}
 	return nil
 }

@@ -33,7 +33,8 @@ type facts struct {
 	Host     string `json:"host"`               // that has it
 	Identity string `json:"identity"`           // of that host
 	Attach   uint64 `json:"attach"`             // counter of the last attach in that epoch
-	Counter  uint64 `json:"counter"`            // every counter up to this one may have been given to a request
+	Counter  uint64 `json:"counter"`            // every number of the directory's own up to this one may have been given to a request
+	Base     uint64 `json:"base"`               // what the pair has said is to be added to them; 0: nobody has said it yet
 	Barred   string `json:"barred,omitempty"`   // identity of a host whose epoch a person on the spot has taken back
 	Terminal string `json:"terminal,omitempty"` // whose facts they are, in a file of many
 }

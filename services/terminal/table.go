@@ -149,11 +149,24 @@ func (t *table) send(e *entry) sending {
 		e.attempt++
 	}
 	e.session = t.session
+	id, oldest := e.session.numbered(e.id), t.oldest()
+	if oldest != 0 {
+		oldest += e.session.base
+	}
 	return sending{e, t.session, bus.Request{
-		ID: e.id, Oldest: t.oldest(), Attempt: e.attempt,
+		ID: id, Oldest: oldest, Attempt: e.attempt,
 		Service: e.service, Operation: e.operation, Body: e.body,
 		Remaining: max(int64(time.Until(e.deadline)), 1),
 	}}
+}
+
+// numbered gives an id as the pair has it: requests are numbered in the agent from 1, whether the pair has said already where its
+// numbers begin or not.
+func (s *session) numbered(id bus.RequestID) bus.RequestID {
+	if id.Counter != 0 {
+		id.Counter += s.base
+	}
+	return id
 }
 
 // oldest is the lowest unanswered counter. The lock is held.

@@ -26,6 +26,8 @@ type attachment struct {
 	done    *term // that was last attached in, or refused
 	name    string
 	stop    func() // takes no more requests; nil when not attached
+
+	unnumbered bool // the agent says that its directory is new
 }
 
 // follow makes the attachment what the term wants. The error is that of the connection.
@@ -54,14 +56,19 @@ func (a *attachment) attach(ctx context.Context, t *term) error {
 	ctx, cancel := context.WithTimeout(ctx, orderWithin)
 	defer cancel()
 	var answer bus.AgentAttached
+	base, err := a.base(ctx, t)
+	if err != nil {
+		return err
+	}
 	err = call(ctx, a.conn, bus.SubjectAgentAttach, bus.AgentAttach{
 		PairID: t.PairID, Host: s.owner.config.Host, Identity: t.Identity, Epoch: t.Epoch,
-		Counter: s.owner.attachCounter(t), Session: a.name,
+		Counter: s.owner.attachCounter(t), Session: a.name, Base: base,
 	}, &answer)
 	if err != nil {
 		return err
 	}
 	a.done = t
+	a.unnumbered = a.unnumbered && !answer.OK
 	s.heard(answer.Epoch)
 	if !answer.OK {
 		a.close()
@@ -79,6 +86,20 @@ func (a *attachment) attach(ctx context.Context, t *term) error {
 	return nil
 }
 
+// base asks the updater where the numbers of an agent begin whose directory is new; 0 for any other.
+func (a *attachment) base(ctx context.Context, t *term) (uint64, error) {
+	if !a.unnumbered {
+		return 0, nil
+	}
+	s := a.session
+	numbers, err := bus.CallNumbers.Ask(ctx, s.owner.conns.Traffic, bus.NumbersQuestion{Epoch: t.Epoch, Terminal: s.id, Seen: s.seen.Load()})
+	if err != nil {
+		return 0, fmt.Errorf("ask where the numbers of its new directory begin: %w", err)
+	}
+	s.log.Info("the terminal's directory is new", "base", numbers.Base)
+	return numbers.Base, nil
+}
+
 // listen takes the requests that the agent sends to this attachment.
 func (a *attachment) listen(t *term) {
 	s := a.session
@@ -87,6 +108,9 @@ func (a *attachment) listen(t *term) {
 		if !s.requests.Allow() {
 			s.condemn(fmt.Errorf("%w: too many requests a second", wire.ErrHostile))
 			return
+		}
+		if q.ID.Counter > s.seen.Load() {
+			s.seen.Store(q.ID.Counter)
 		}
 		s.owner.relay.take(s.id, t, q, func(reply bus.Reply) {
 			if answerer.Backlog() > maxBacklog {
@@ -123,6 +147,7 @@ func (a *attachment) detach(ctx context.Context) error {
 // check compares what the agent says with what it should say, and attaches again when it has another idea, as after a
 // refusal whose reason is gone. A terminal that lies about it only moves its own attachment.
 func (a *attachment) check(w bus.AgentWelcome) {
+	a.unnumbered = w.Unnumbered
 	t := a.done
 	if t == nil {
 		return

@@ -17,6 +17,7 @@ import (
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/pace"
+	"github.com/hotpair/hotpair/services/terminalif/receipt"
 	"github.com/hotpair/hotpair/services/terminalif/wire"
 )
 
@@ -96,7 +97,7 @@ func New(c Config) *Interface {
 	}
 	i := &Interface{
 		config: c, log: c.Log, incarnation: rand.Uint64(), dialer: wire.NewDialer(c.Bus.Network, parallelDials),
-		relay:   newRelay(bounds{perTerminal, inAll, perTerminalBytes, inAllBytes}, c.Clock, c.Log, newReceiptSigner(c.ReceiptKey)),
+		relay:   newRelay(bounds{perTerminal, inAll, perTerminalBytes, inAllBytes}, c.Clock, c.Log, receipt.New(c.ReceiptKey)),
 		started: make(chan struct{}), failed: make(chan error, 1), attaching: make(chan struct{}, attachesAtOnce),
 		blackbox: blackbox.New(blackbox.Config{Dir: c.TraceDir, Name: c.Host + "-" + bus.ProcessTerminalInterface, Log: c.Log}),
 	}

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
-	"github.com/hotpair/hotpair/services/requestid"
+	"github.com/hotpair/hotpair/services/terminalif/receipt"
 )
 
 const (
@@ -48,7 +48,7 @@ func (i *Interface) collect(ctx context.Context, order bus.CollectReceipts) (bus
 	result.Asked = len(ask)
 	result.GapWorst, result.GapMedian, result.Felt = i.gaps()
 
-	signer := newReceiptSigner(i.config.ReceiptKey)
+	signer := receipt.New(i.config.ReceiptKey)
 	var mu sync.Mutex
 	var asking sync.WaitGroup
 	slots := make(chan struct{}, askedAtOnce)
@@ -64,7 +64,7 @@ func (i *Interface) collect(ctx context.Context, order bus.CollectReceipts) (bus
 				result.Silent++
 				return
 			}
-			own, foreign := recognise(signer, t.PairID, s.id, got)
+			own, foreign := signer.Recognise(t.PairID, s.id, got)
 			result.Receipts = append(result.Receipts, own...)
 			result.Foreign += foreign
 			if foreign > 0 {
@@ -86,23 +86,6 @@ func (s *session) toAudit(order bus.CollectReceipts) bool {
 	}
 	s.audit = order.Audit
 	return true
-}
-
-// recognise tells the receipts that this pair gave to a terminal from others. Each counts once.
-func recognise(signer *receiptSigner, pair, terminal string, shown []bus.Receipt) (own []bus.AuditReceipt, foreign int) {
-	seen := map[bus.AuditReceipt]bool{}
-	for _, r := range shown {
-		id := bus.RequestID{Terminal: terminal, Counter: r.Counter, App: r.App}
-		one := bus.AuditReceipt{Terminal: terminal, Counter: r.Counter, App: r.App, Position: r.Position}
-		switch {
-		case len(r.Code) != codeLength, len(r.App) > requestid.Max, !signer.genuine(pair, id, r.Position, r.Code):
-			foreign++
-		case !seen[one]:
-			seen[one] = true
-			own = append(own, one)
-		}
-	}
-	return own, foreign
 }
 
 // errReceipts says that what a terminal sent can't be its receipts.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/process/processtest"
+	"github.com/hotpair/hotpair/services/terminalif/receipt"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -90,7 +91,7 @@ func TestReceipts_ForgedOnesCountOnly(t *testing.T) {
 	}
 	forged := []bus.Receipt{
 		{Counter: 99, Position: position.Position{Epoch: 1, Sequence: 99}},
-		{Counter: 99, Position: position.Position{Epoch: 1, Sequence: 99}, Code: make([]byte, codeLength)},
+		{Counter: 99, Position: position.Position{Epoch: 1, Sequence: 99}, Code: make([]byte, receipt.CodeLength)},
 	}
 	change := func(f func(*bus.Receipt)) {
 		r := true3[0]
@@ -101,13 +102,13 @@ func TestReceipts_ForgedOnesCountOnly(t *testing.T) {
 	change(func(r *bus.Receipt) { r.Position.Sequence++ })
 	change(func(r *bus.Receipt) { r.Position.Epoch++ })
 	change(func(r *bus.Receipt) { r.App = "2026-01-01T00:00:00Z/x" })
-	change(func(r *bus.Receipt) { r.Code = r.Code[:codeLength-1] })
-	change(func(r *bus.Receipt) { r.Code = append(r.Code[:codeLength:codeLength], 0) })
+	change(func(r *bus.Receipt) { r.Code = r.Code[:receipt.CodeLength-1] })
+	change(func(r *bus.Receipt) { r.Code = append(r.Code[:receipt.CodeLength:receipt.CodeLength], 0) })
 	// A code from the same key for the same request of another terminal, and of another pair.
-	signer, id := newReceiptSigner(""), bus.RequestID{Terminal: "t2", Counter: true3[0].Counter}
-	change(func(r *bus.Receipt) { r.Code = signer.code("pair", id, r.Position) })
+	signer, id := receipt.New(""), bus.RequestID{Terminal: "t2", Counter: true3[0].Counter}
+	change(func(r *bus.Receipt) { r.Code = signer.Code("pair", id, r.Position) })
 	id.Terminal = "t1"
-	change(func(r *bus.Receipt) { r.Code = signer.code("other pair", id, r.Position) })
+	change(func(r *bus.Receipt) { r.Code = signer.Code("other pair", id, r.Position) })
 
 	shown := append(append(forged, true3...), true3[2], true3[2])
 	raw := must[[]byte](t)(bus.Encode(shown))
@@ -124,15 +125,15 @@ func TestReceipts_ForgedOnesCountOnly(t *testing.T) {
 
 // FuzzRecognise: whatever a terminal shows, only what the pair signed is its own.
 func FuzzRecognise(f *testing.F) {
-	signer := newReceiptSigner("key")
+	signer := receipt.New("key")
 	id, at := bus.RequestID{Terminal: "t", Counter: 7}, position.Position{Epoch: 2, Sequence: 9}
-	f.Add("", uint64(7), uint64(2), uint64(9), signer.code("p", id, at))
+	f.Add("", uint64(7), uint64(2), uint64(9), signer.Code("p", id, at))
 	f.Add("x", uint64(0), uint64(2), uint64(9), []byte{})
 	f.Fuzz(func(t *testing.T, appID string, counter, epoch, sequence uint64, code []byte) {
 		r := bus.Receipt{Counter: counter, App: appID, Position: position.Position{Epoch: epoch, Sequence: sequence}, Code: code}
-		own, foreign := recognise(signer, "p", "t", []bus.Receipt{r, r})
+		own, foreign := signer.Recognise("p", "t", []bus.Receipt{r, r})
 		honest := bus.RequestID{Terminal: "t", Counter: counter, App: appID} == id && r.Position == at
-		honest = honest && string(code) == string(signer.code("p", id, at))
+		honest = honest && string(code) == string(signer.Code("p", id, at))
 		if honest && (len(own) != 1 || foreign != 0) || !honest && (len(own) != 0 || foreign != 2) {
 			t.Errorf("%+v: %d own, %d foreign", r, len(own), foreign)
 		}

@@ -13,8 +13,7 @@ import (
 	"github.com/hotpair/hotpair/bus/ticket"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/refusals"
-	"github.com/hotpair/hotpair/services/requestid"
-	"github.com/hotpair/hotpair/services/strictjson"
+	"github.com/hotpair/hotpair/services/terminalif/receipt"
 )
 
 const (
@@ -47,7 +46,7 @@ type relay struct {
 	right    atomic.Pointer[lease.Right]
 
 	mu       sync.Mutex
-	signer   *receiptSigner
+	signer   *receipt.Signer
 	term     *term
 	desk     *ticket.Desk  // of the term
 	draining chan struct{} // not nil while draining; closed when nothing is out or parked
@@ -63,7 +62,7 @@ type relay struct {
 	refused  refusals.Counter // requests answered at once
 }
 
-func newRelay(b bounds, clock lease.Clock, log *slog.Logger, signer *receiptSigner) *relay {
+func newRelay(b bounds, clock lease.Clock, log *slog.Logger, signer *receipt.Signer) *relay {
 	r := &relay{bounds: b, clock: clock, log: log, signer: signer, flights: map[bus.RequestID]*flight{}, loads: map[string]*load{}}
 	r.right.Store(&lease.Right{})
 	r.services = newDirectory(r, log)
@@ -174,32 +173,6 @@ func kindOf(code int) refusals.Kind {
 		return refusals.RequestNobody
 	}
 	return refusals.RequestBusy
-}
-
-// check is done here although the agent does it too: a terminal is not trusted. It mends what only shapes the
-// terminal's own service.
-func check(q *bus.Request) string {
-	switch {
-	case !bus.ValidName(q.Service), !bus.ValidName(q.Operation):
-		return "service or operation is not a name"
-	case (q.ID.Counter == 0) == (q.ID.App == ""):
-		return "the request has no id or two"
-	case len(q.Body) > maxBody:
-		return "the body is too large"
-	}
-	if q.ID.App != "" {
-		if _, err := requestid.Issued(q.ID.App); err != nil {
-			return err.Error()
-		}
-	}
-	if err := strictjson.Check(q.Body); err != nil {
-		return "the body: " + err.Error()
-	}
-	// The request is unanswered itself, so its terminal waits for it too. One under an app's id says nothing of numbers.
-	q.Oldest = min(q.Oldest, q.ID.Counter)
-	q.Attempt = max(q.Attempt, 1)
-	q.Remaining = min(max(q.Remaining, 1), int64(longest))
-	return ""
 }
 
 func (r *relay) admit(f *flight, t *term) (*sending, *bus.Reply) {
@@ -338,7 +311,7 @@ func (r *relay) deliver(f *flight, reply bus.Reply) {
 	// Signed here and nowhere else: what has a receipt was acknowledged.
 	reply.Receipt = nil
 	if reply.Position.Sequence != 0 {
-		reply.Receipt = r.signer.code(r.term.PairID, f.request.ID, reply.Position)
+		reply.Receipt = r.signer.Code(r.term.PairID, f.request.ID, reply.Position)
 	}
 	f.answer(reply)
 	r.requests.Observe(r.clock() - f.taken)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -66,6 +67,7 @@ type session struct {
 	requests     *rate.Limiter
 	complaints   rate.Sometimes // what the terminal's server refuses has a line in the log
 	failures     int            // dials in a row that led to no session; of run alone
+	seen         atomic.Uint64  // the highest number of a request
 
 	mu     sync.Mutex
 	conn   *wire.Conn // greeted, or nil
@@ -242,17 +244,17 @@ func (s *session) once(ctx context.Context) (served bool, err error) {
 	}
 	s.log.Debug("terminal greeted", "epoch", welcome.Epoch)
 	greeted()
-	return true, s.serve(ctx, conn)
+	return true, s.serve(ctx, conn, welcome)
 }
 
 // serve keeps a greeted connection: attaches and detaches as the term changes, repeats hello. It ends with the reason.
-func (s *session) serve(ctx context.Context, conn *wire.Conn) error {
+func (s *session) serve(ctx context.Context, conn *wire.Conn, welcome bus.AgentWelcome) error {
 	up := conn.Up()
 	s.mu.Lock()
 	s.conn = conn
 	s.mu.Unlock()
 	s.set(stateWarm, "")
-	a := attachment{session: s, conn: conn}
+	a := attachment{session: s, conn: conn, unnumbered: welcome.Unnumbered}
 	defer func() {
 		s.mu.Lock()
 		s.conn = nil

@@ -119,6 +119,8 @@ type aHost struct {
 	now    atomic.Int64 // of the clock
 	began  time.Time
 	real   atomic.Bool // the clock is the machine's
+	asked  atomic.Int64
+	base   atomic.Uint64 // where the updater says that numbers begin
 }
 
 func startHost(t testing.TB, name string, terminals ...Terminal) *aHost {
@@ -149,6 +151,13 @@ func startHostOn(t testing.TB, name string, network bus.Network, terminals ...Te
 		Host: name, Terminals: terminals, KeyOf: keyOf, Beat: 10 * time.Millisecond,
 		Clock: h.clock, Log: testLog(t).With("host", name),
 	})
+	numbers := bus.NewRouter("inbox")
+	bus.CallNumbers.Handle(numbers, func(q bus.NumbersQuestion, answer func(bus.Numbers, error)) {
+		h.asked.Add(1)
+		answer(bus.Numbers{Base: max(h.base.Load(), q.Seen+1)}, nil)
+	})
+	must[func()](t)(numbers.Listen(h.main, bus.CallNumbers.Subject())) // in place of the updater
+	h.base.Store(1 << 17)
 	h.stop = background(t, "terminal-if of "+name, h.Interface.Run)
 	select {
 	case <-h.Started():

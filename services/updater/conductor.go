@@ -61,7 +61,7 @@ type answerer interface {
 
 func newConductor(u *updater, answerers ...answerer) *conductor {
 	c := &conductor{u: u, orders: make(chan order, ordersQueue), router: bus.NewRouter(bus.InboxPrefix(bus.ProcessMain)),
-		aside: bus.NewRouter(bus.InboxPrefix(bus.ProcessMain))}
+		aside: bus.NewRouter("inbox")} // terminal-if asks too; who may ask what, the bus says
 	c.takeOrders()
 	for _, a := range answerers {
 		a.Answer(c.aside, &c.asides)

@@ -131,6 +131,8 @@ func (d *draft) recorded(s state, id history.RequestID, digest []byte) (verdict,
 		return verdict{reply: repeat(id, digest, answer, at)}, true
 	} else if known == storage.TooOld {
 		return verdict{reply: tooOld(id)}, true
+	} else if known == storage.TooFar {
+		return verdict{reply: tooFar(id)}, true
 	}
 	if id.Counter != 0 && id.Counter < d.oldest[id.Terminal] {
 		return verdict{reply: tooOld(id), held: true}, true
@@ -176,6 +178,12 @@ func repeat(id history.RequestID, digest []byte, a history.Answer, at position.P
 func tooOld(id history.RequestID) bus.DatabaseReply {
 	return bus.DatabaseReply{Code: bus.CodeTooOld, Message: "request " + id.String() +
 		" is older than what is remembered of its terminal: whether it was executed is no longer known"}
+}
+
+// tooFar refuses a number that no agent can have come to. The agent's directory is not the pair's, or was meddled with.
+func tooFar(id history.RequestID) bus.DatabaseReply {
+	return bus.DatabaseReply{Code: bus.CodeMalformed, Message: fmt.Sprintf(
+		"request %v is numbered more than %d above what is known of its terminal; it was not executed. Begin the directory of its agent anew", id, uint64(history.Leap))}
 }
 
 // refusal is the reply for what can't be part of the history.

@@ -102,6 +102,8 @@ func executed(r *storage.Reader, asked ticket.Ticket) bus.DatabaseReply {
 		return repeat(id, asked.Digest[:], answer, at)
 	case storage.TooOld:
 		return tooOld(id)
+	case storage.TooFar:
+		return tooFar(id)
 	}
 	return bus.DatabaseReply{}
 }

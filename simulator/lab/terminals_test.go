@@ -2,9 +2,13 @@ package lab
 
 import (
 	"fmt"
+	"os"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
+	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/simulator/pair"
 )
 
@@ -50,6 +54,33 @@ func sequenceT5AllTerminalsFrozen(t *testing.T) {
 		f.must(f.Thaw(pair.TerminalID(i)))
 	}
 	f.awaitAttached(f.options.Terminals)
+	f.same(before)
+	f.finish()
+}
+
+// TestFault_A15_ATerminalIsReplaced: real processes. A terminal's directory is lost and replaced, again and again; its clock plays no part.
+// The new one is served at once, in the same term, and what the load had acknowledged before stands.
+func TestFault_A15_ATerminalIsReplaced(t *testing.T) {
+	f := begin(t, Options{})
+	_, before := f.mustActive()
+	id := pair.TerminalID(0)
+	for life := range 2 {
+		f.must(f.Kill(f.ctx, id))
+		f.must(os.RemoveAll(f.Data(id)))
+		f.must(f.Run(id))
+		f.awaitAttached(f.options.Terminals)
+		conn, err := nats.Connect(TerminalAddress, nats.SetCustomDialer(f.Dialer(id)))
+		f.must(err)
+		for n := range 5 {
+			m, err := conn.Request("request.ledger.open", fmt.Appendf(nil, `{"account":"new-%d-%d"}`, life, n), healWithin)
+			f.must(err)
+			if code := m.Header.Get(bus.HeaderErrorCode); code != "" {
+				t.Errorf("directory %d: %s %s", life, code, m.Header.Get(bus.HeaderError))
+			}
+		}
+		conn.Close()
+		f.progress()
+	}
 	f.same(before)
 	f.finish()
 }

@@ -30,6 +30,10 @@ const (
 	// that terminal is too old, even if the terminal never says so. It keeps a terminal that never raises its
 	// lowest unanswered counter from filling the database, and is far above what an agent may have in flight.
 	AnswerWindow = 1 << 16
+	// Leap bounds how far a request's number may be above its terminal's floor: more than an agent that only reads for years
+	// can come to, since reads raise no floor, and so little of all numbers that a terminal which claims others
+	// spoils its own future only by millions of executed requests.
+	Leap = 1 << 40
 )
 
 // RequestID names one request, so that it takes effect at most once (R7).

@@ -133,7 +133,7 @@ func (t *Terminal) send(list []*entry) {
 		}
 		e.session = s
 		requests.Items = append(requests.Items, item[bus.Request]{e.counter, bus.Request{
-			ID: bus.RequestID{Counter: e.counter}, Oldest: t.waiting[0].counter, Attempt: e.attempt,
+			ID: bus.RequestID{Counter: t.base + e.counter}, Oldest: t.base + t.waiting[0].counter, Attempt: e.attempt,
 			Service: e.service, Operation: e.operation, Body: e.body,
 			Remaining: max(int64(deadline-time.Since(e.arrived)), 1),
 		}})
@@ -179,7 +179,7 @@ func (t *Terminal) settle(e *entry, reply bus.Reply) {
 		return
 	}
 	if !reply.Position.IsZero() {
-		t.receipts.add(bus.Receipt{Counter: e.counter, Position: reply.Position, Code: reply.Receipt})
+		t.receipts.add(bus.Receipt{Counter: t.base + e.counter, Position: reply.Position, Code: reply.Receipt})
 	}
 	e.done(Answer{Body: reply.Body, Position: reply.Position}, nil)
 }

@@ -1,6 +1,7 @@
 package standin
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -27,7 +28,7 @@ type Terminal struct {
 	// What an agent has on its disk.
 	pair, host, identity string
 	epoch, attaches      uint64
-	counter              uint64 // of the last request
+	counter, base        uint64 // of the last request; what the pair has it add
 
 	session    *session // attached, or nil
 	waiting    []*entry // requests without an answer, the oldest first
@@ -44,10 +45,9 @@ type session struct {
 	answers        string
 }
 
-// newTerminal begins its counter above every number that one with the same id may have given before, as an agent whose
-// directory was lost.
+// newTerminal has the pair say where its numbers begin, as an agent whose directory is new.
 func newTerminal(id string) *Terminal {
-	return &Terminal{id: id, counter: uint64(max(time.Now().UnixMicro(), 0))}
+	return &Terminal{id: id}
 }
 
 // join takes a connection in; it reports false when the terminal is closed.
@@ -133,7 +133,7 @@ func reply[Q, A any](c *conn, m message, answer func(Q) A) error {
 
 func (t *Terminal) hello(hello bus.AgentHello) bus.AgentWelcome {
 	change := t.change()
-	welcome := bus.AgentWelcome{Levels: level.Own(), Terminal: t.id, Epoch: change.Epoch, Active: change.Host, Fresh: change.Fresh, Busy: change.Busy}
+	welcome := bus.AgentWelcome{Levels: level.Own(), Terminal: t.id, Epoch: change.Epoch, Active: change.Host, Fresh: change.Fresh, Busy: change.Busy, Unnumbered: t.base == 0}
 	if _, err := level.Meet(level.Party{Name: "the agent", Range: level.Own()}, level.Party{Name: "host " + hello.Host, Range: hello.Levels}); err != nil {
 		welcome.Error = err.Error()
 	} else if t.strange(hello.PairID) {
@@ -167,7 +167,7 @@ func (t *Terminal) attach(c *conn, order bus.AgentAttach) bus.AgentAttached {
 		return bus.AgentAttached{Epoch: t.epoch, Error: err.Error()}
 	}
 	t.pair, t.host, t.identity = order.PairID, order.Host, order.Identity
-	t.epoch, t.attaches = order.Epoch, order.Counter
+	t.epoch, t.attaches, t.base = order.Epoch, order.Counter, cmp.Or(t.base, order.Base)
 	t.setAside()
 	t.session = &session{
 		id: order.Session, host: order.Host, identity: order.Identity, conn: c, answers: bus.SessionAnswers(order.Session) + ".",

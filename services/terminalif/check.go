@@ -1,0 +1,33 @@
+package terminalif
+
+import (
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/requestid"
+	"github.com/hotpair/hotpair/services/strictjson"
+)
+
+// check is done here although the agent does it too: a terminal is not trusted. It mends what only shapes the
+// terminal's own service.
+func check(q *bus.Request) string {
+	switch {
+	case !bus.ValidName(q.Service), !bus.ValidName(q.Operation):
+		return "service or operation is not a name"
+	case (q.ID.Counter == 0) == (q.ID.App == ""):
+		return "the request has no id or two"
+	case len(q.Body) > maxBody:
+		return "the body is too large"
+	}
+	if q.ID.App != "" {
+		if _, err := requestid.Issued(q.ID.App); err != nil {
+			return err.Error()
+		}
+	}
+	if err := strictjson.Check(q.Body); err != nil {
+		return "the body: " + err.Error()
+	}
+	// The request is unanswered itself, so its terminal waits for it too. One under an app's id says nothing of numbers.
+	q.Oldest = min(q.Oldest, q.ID.Counter)
+	q.Attempt = max(q.Attempt, 1)
+	q.Remaining = min(max(q.Remaining, 1), int64(longest))
+	return ""
+}

@@ -1,0 +1,58 @@
+package terminalif
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/process/processtest"
+)
+
+// TestFault_B3_ANewDirectoryIsToldWhereToBegin: a terminal that was set up anew began at its own clock. Now it says that it is new, and
+// the host asks the updater; what waited before that is served, and nobody else is asked about.
+func TestFault_B3_ANewDirectoryIsToldWhereToBegin(t *testing.T) {
+	agent, other := newAgent(t, "t1"), newAgent(t, "t2")
+	h := startHost(t, "a", terminalsOf(agent, other)...)
+	h.grant(1, time.Hour)
+	var last atomic.Uint64
+	h.startPacked("kv", func(q bus.Request, answer func(bus.Reply)) {
+		if q.ID.Terminal == "t1" && q.ID.Counter <= last.Swap(q.ID.Counter) {
+			t.Errorf("number %d comes again", q.ID.Counter)
+		}
+		echo(q, answer)
+	})
+	h.awaitWarm(2)
+	h.attachIn(1, 1)
+	if got := h.asked.Load(); got != 2 {
+		t.Fatalf("the updater was asked %d times for two new terminals", got)
+	}
+	listen := strings.TrimPrefix(agent.URL(), "nats://")
+	for life := range uint64(3) {
+		wantCode(t, ask(t, app(t, agent.AppURL()), "request.kv.put", `{}`), bus.CodeOK)
+		if n := last.Load(); n <= h.base.Load() {
+			t.Errorf("life %d: number %d, the pair said %d", life, n, h.base.Load())
+		}
+		agent.stop()
+		if err := os.RemoveAll(agent.dir); err != nil {
+			t.Fatal(err)
+		}
+		agent = startAgent(t, "t1", filepath.Join(t.TempDir(), "t1"), listen, nil)
+		early := askLater(app(t, agent.AppURL()), "request.kv.put", `{}`) // may wait for the attach
+		processtest.Await(t, "attached again", func() bool { return h.asked.Load() == int64(3+life) && h.State().Attached == 2 })
+		select {
+		case m := <-early:
+			wantCode(t, m, bus.CodeOK)
+		case <-time.After(patience):
+			t.Fatal("what came before the attach is not answered")
+		}
+	}
+	// A host that comes later asks nothing about terminals that have their numbers.
+	h.attachIn(2, 2)
+	if got := h.asked.Load(); got != 5 {
+		t.Errorf("asked %d times", got)
+	}
+}

@@ -1,0 +1,63 @@
+// Package receipt makes and recognises the codes by which a pair knows its own receipts.
+package receipt
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"hash"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/requestid"
+	"github.com/hotpair/hotpair/storage/position"
+)
+
+// CodeLength of a receipt's code, in bytes: a terminal has one guess for each receipt that it shows.
+const CodeLength = 16
+
+// Signer makes the codes by which the pair knows its own receipts: a terminal that invents one, or moves one to
+// another request, can't raise an alarm. It is for one goroutine at a time.
+type Signer struct{ mac hash.Hash }
+
+// New makes a signer; key is config.DeriveKey of the pair secret for config.PurposeReceipt.
+func New(key string) *Signer {
+	return &Signer{mac: hmac.New(sha256.New, []byte(key))}
+}
+
+// Code covers the pair too, so that receipts of an earlier pair with the same secret are not missed in this one.
+func (s *Signer) Code(pair string, id bus.RequestID, at position.Position) []byte {
+	s.mac.Reset()
+	var b [128]byte
+	text := b[:0]
+	for _, part := range []string{pair, id.Terminal, id.App} {
+		text = binary.AppendUvarint(text, uint64(len(part)))
+		text = append(text, part...)
+	}
+	text = binary.BigEndian.AppendUint64(text, id.Counter)
+	text = binary.BigEndian.AppendUint64(text, at.Epoch)
+	text = binary.BigEndian.AppendUint64(text, at.Sequence)
+	s.mac.Write(text) // never fails
+	return s.mac.Sum(nil)[:CodeLength]
+}
+
+// genuine reports whether a code is the one that Code gives.
+func (s *Signer) genuine(pair string, id bus.RequestID, at position.Position, code []byte) bool {
+	return hmac.Equal(s.Code(pair, id, at), code)
+}
+
+// Recognise tells the receipts that this pair gave to a terminal from others. Each counts once.
+func (s *Signer) Recognise(pair, terminal string, shown []bus.Receipt) (own []bus.AuditReceipt, foreign int) {
+	seen := map[bus.AuditReceipt]bool{}
+	for _, r := range shown {
+		id := bus.RequestID{Terminal: terminal, Counter: r.Counter, App: r.App}
+		one := bus.AuditReceipt{Terminal: terminal, Counter: r.Counter, App: r.App, Position: r.Position}
+		switch {
+		case len(r.Code) != CodeLength, len(r.App) > requestid.Max, !s.genuine(pair, id, r.Position, r.Code):
+			foreign++
+		case !seen[one]:
+			seen[one] = true
+			own = append(own, one)
+		}
+	}
+	return own, foreign
+}

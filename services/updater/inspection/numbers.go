@@ -1,0 +1,44 @@
+package inspection
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/history"
+)
+
+// numbers answers bus.NumbersQuestion: above the floor of a terminal by two windows of answers, so that nothing is recorded there,
+// and above what terminal-if has seen by one, for what may still be under way. A clock has no say in it.
+func (i *Inspector) numbers(_ context.Context, q bus.NumbersQuestion) (bus.Numbers, error) {
+	if err := i.config.Updater.Serves(q.Epoch); err != nil {
+		return bus.Numbers{}, err
+	}
+	var floor uint64
+	err := i.config.Store.View(func(r *storage.Reader) error {
+		floor = r.Floor(q.Terminal)
+		return nil
+	})
+	if err != nil {
+		return bus.Numbers{}, err
+	}
+	base, err := base(floor, q.Seen)
+	if err != nil {
+		return bus.Numbers{}, fmt.Errorf("terminal %s: %w", q.Terminal, err)
+	}
+	return bus.Numbers{Base: base}, nil
+}
+
+// base is where numbers begin above a floor. What was seen counts as far as it can be honest: a terminal says it.
+func base(floor, seen uint64) (uint64, error) {
+	if floor > math.MaxUint64-2*history.Leap {
+		return 0, fmt.Errorf("%w: its numbers are used up; add it to the pair under another id", bus.ErrRefused)
+	}
+	at := floor + 2*history.AnswerWindow
+	if seen <= floor+history.Leap/2 {
+		at = max(at, seen+history.AnswerWindow)
+	}
+	return at, nil
+}

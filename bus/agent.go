@@ -17,6 +17,16 @@ type AgentHello struct {
 	Host        string      `json:"host"`
 	Identity    string      `json:"identity"`
 	Incarnation uint64      `json:"incarnation"` // of the terminal-if process
+
+	Services []AgentService `json:"services,omitempty"` // that the host has now
+}
+
+// AgentService is what the applications of a terminal may know of a service.
+type AgentService struct {
+	Name        string   `json:"name"`
+	Version     string   `json:"version"`
+	Description string   `json:"description,omitempty"`
+	Operations  []string `json:"operations"`
 }
 
 // AgentWelcome answers it. Error: another pair, no level in common.
@@ -35,13 +45,14 @@ type AgentWelcome struct {
 // AgentAttach asks to serve the terminal in an epoch. A lower epoch than the agent knows is refused; a higher one
 // replaces the session; an equal one needs the same identity and a higher counter.
 type AgentAttach struct {
-	PairID   string `json:"pair_id"`
-	Host     string `json:"host"`
-	Identity string `json:"identity"`
-	Epoch    uint64 `json:"epoch"`
-	Counter  uint64 `json:"counter"`
-	Session  string `json:"session"`        // random; names the subjects of requests and answers
-	Base     uint64 `json:"base,omitempty"` // of an agent that is Unnumbered: its requests are numbered from here on
+	PairID   string         `json:"pair_id"`
+	Host     string         `json:"host"`
+	Identity string         `json:"identity"`
+	Epoch    uint64         `json:"epoch"`
+	Counter  uint64         `json:"counter"`
+	Session  string         `json:"session"`            // random; names the subjects of requests and answers
+	Services []AgentService `json:"services,omitempty"` // as in AgentHello
+	Base     uint64         `json:"base,omitempty"`     // of an agent that is Unnumbered: its requests are numbered from here on
 }
 
 // AgentAttached answers it. Gap is the time since the last answer before the attach while requests waited, as the

@@ -66,7 +66,9 @@ type Agent struct {
 	counters *counters
 	table    *table
 	pace     Pace
-	started  chan struct{}
+
+	catalogue catalogue
+	started   chan struct{}
 
 	store  *store
 	doors  doors

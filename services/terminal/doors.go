@@ -127,6 +127,15 @@ func (a *Agent) serve(ctx context.Context) (end func(), err error) {
 			return end, fmt.Errorf("serve %s: %w", s.subject, err)
 		}
 	}
+	for _, subject := range discovery {
+		sub, err := a.apps.Subscribe(subject, a.discover)
+		if err == nil {
+			err = sub.SetPendingLimits(mostQuestions, questionBytes)
+		}
+		if err != nil {
+			return end, fmt.Errorf("serve %s: %w", subject, err)
+		}
+	}
 	a.flood = flood{server: d.apps, own: a.apps, log: a.log}
 	ctx, cancel := context.WithTimeout(ctx, startWithin)
 	defer cancel()

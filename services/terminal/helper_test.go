@@ -66,6 +66,8 @@ type host struct {
 	name string
 	conn *bus.Conn
 	base uint64 // that it tells a new directory
+
+	services []bus.AgentService
 }
 
 func newHost(t testing.TB, a *running, name string) *host {
@@ -104,7 +106,7 @@ func (h *host) attach(epoch, counter uint64, handle func(bus.Request, func(bus.R
 		h.t.Fatal(err)
 	}
 	return call[bus.AgentAttached](h, bus.SubjectAgentAttach, bus.AgentAttach{
-		PairID: "pair", Host: h.name, Identity: "id-" + h.name, Epoch: epoch, Counter: counter, Session: session, Base: h.base,
+		PairID: "pair", Host: h.name, Identity: "id-" + h.name, Epoch: epoch, Counter: counter, Session: session, Base: h.base, Services: h.services,
 	})
 }
 

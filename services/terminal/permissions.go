@@ -21,9 +21,10 @@ const (
 
 // appSubjects is where applications send requests, answersInbox where stock NATS clients take answers.
 const (
-	appSubjects  = "request.>"
-	answersInbox = "_INBOX.>"
-	inboxPrefix  = "_INBOX."
+	requestPrefix = "request."
+	appSubjects   = requestPrefix + ">"
+	answersInbox  = "_INBOX.>"
+	inboxPrefix   = "_INBOX."
 )
 
 // disconnects is where the server itself tells that a connection of the hosts' account has ended.
@@ -37,9 +38,12 @@ func hostPermissions() *server.Permissions {
 		[]string{bus.SubjectAgentChanged, bus.SessionRequests("*"), answersInbox})
 }
 
-// appPermissions are those of a local application: ask, and hear the answer.
+// discovery are the questions of who looks for services.
+var discovery = [...]string{"$SRV.PING", "$SRV.PING.>", "$SRV.INFO", "$SRV.INFO.>"}
+
+// appPermissions are those of a local application: ask, look what there is, and hear the answer.
 func appPermissions() *server.Permissions {
-	return bus.Permit([]string{appSubjects}, []string{answersInbox})
+	return bus.Permit(append(discovery[:], appSubjects), []string{answersInbox})
 }
 
 // ownHostsPermissions are the agent's towards the hosts: a host that makes up a reply subject can't make the agent
@@ -53,5 +57,5 @@ func ownHostsPermissions() *server.Permissions {
 // ownAppsPermissions are the agent's towards the applications. What it publishes is checked by itself (request): the
 // server's check would be made anew for the inbox of each answer, which was 3 % of the whole path.
 func ownAppsPermissions() *server.Permissions {
-	return &server.Permissions{Subscribe: &server.SubjectPermission{Allow: []string{appSubjects}}}
+	return &server.Permissions{Subscribe: &server.SubjectPermission{Allow: append(discovery[:], appSubjects)}}
 }

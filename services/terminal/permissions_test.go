@@ -49,7 +49,7 @@ func TestPermissions(t *testing.T) {
 		publish []string
 		hear    []string
 	}{
-		{"app", a.AppURL(), nil, []string{"request.kv.put"}, []string{"_INBOX.x.*"}},
+		{"app", a.AppURL(), nil, []string{"request.kv.put", "$SRV.PING", "$SRV.INFO", "$SRV.INFO.kv", "$SRV.PING.kv.t1"}, []string{"_INBOX.x.*"}},
 		{"host", a.URL(), asHost,
 			[]string{bus.SubjectAgentHello, bus.SubjectAgentAttach, bus.SubjectAgentDetach, bus.SubjectAgentFresh, bus.SubjectAgentReceipts,
 				"session.s.answers.x.1"},
@@ -57,7 +57,7 @@ func TestPermissions(t *testing.T) {
 	} {
 		every := []string{"request.kv.put", "_INBOX.x.y", "agent.hello", "agent.attach", "agent.detach", "agent.fresh", "agent.receipts",
 			"agent.changed", "session.s.requests", "session.s.answers.x.1", "$SYS.REQ.SERVER.PING", "$SYS.ACCOUNT.HOSTS.DISCONNECT",
-			"$JS.API.INFO", "anything"}
+			"$JS.API.INFO", "anything", "$SRV.PING", "$SRV.INFO", "$SRV.INFO.kv", "$SRV.PING.kv.t1", "$SRV.STATS"}
 		for _, subject := range every {
 			if got, want := permitted(t, c.url, c.opts, true, subject), contains(c.publish, subject); got != want {
 				t.Errorf("%s publishes %s: %t, want %t", c.who, subject, got, want)

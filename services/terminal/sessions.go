@@ -122,6 +122,9 @@ func (a *Agent) hello(m *nats.Msg) {
 	} else {
 		welcome.Error = cmp.Or(a.strangePair(hello.PairID), a.barred(hello.Host, hello.Identity))
 	}
+	if s := a.table.attached(); welcome.Error == "" && s != nil && s.identity == hello.Identity {
+		a.catalogue.take(hello.Services)
+	}
 	a.respond(m, welcome)
 }
 
@@ -220,6 +223,7 @@ func (a *Agent) accept(order bus.AgentAttach) (bus.AgentAttached, error) {
 		return none, err
 	}
 	s := &session{id: order.Session, host: order.Host, identity: order.Identity, epoch: order.Epoch, client: client, base: base, caller: caller}
+	a.catalogue.take(order.Services)
 	before, again, gap := a.table.replace(s)
 	a.receipts.attached()
 	if before != nil {

@@ -62,7 +62,7 @@ func (a *attachment) attach(ctx context.Context, t *term) error {
 	}
 	err = call(ctx, a.conn, bus.SubjectAgentAttach, bus.AgentAttach{
 		PairID: t.PairID, Host: s.owner.config.Host, Identity: t.Identity, Epoch: t.Epoch,
-		Counter: s.owner.attachCounter(t), Session: a.name, Base: base,
+		Counter: s.owner.attachCounter(t), Session: a.name, Base: base, Services: s.owner.relay.services.catalogue(),
 	}, &answer)
 	if err != nil {
 		return err

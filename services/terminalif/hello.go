@@ -48,6 +48,7 @@ func (s *session) hello(ctx context.Context, conn asker) (bus.AgentWelcome, erro
 	asked := time.Now()
 	err := call(ctx, conn, bus.SubjectAgentHello, bus.AgentHello{
 		Levels: level.Own(), PairID: pair, Host: s.owner.config.Host, Identity: identity, Incarnation: s.owner.incarnation,
+		Services: s.owner.relay.services.catalogue(),
 	}, &welcome)
 	if err != nil {
 		return welcome, err

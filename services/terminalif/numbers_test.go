@@ -1,12 +1,16 @@
 package terminalif
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/micro"
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/process/processtest"
@@ -54,5 +58,22 @@ func TestFault_B3_ANewDirectoryIsToldWhereToBegin(t *testing.T) {
 	h.attachIn(2, 2)
 	if got := h.asked.Load(); got != 5 {
 		t.Errorf("asked %d times", got)
+	}
+}
+
+// TestFault_D5_TheAgentTellsOfTheHostsServices: what a service of this host says of itself comes to the applications of a terminal, under
+// the subjects where they ask.
+func TestFault_D5_TheAgentTellsOfTheHostsServices(t *testing.T) {
+	agent := newAgent(t, "t1")
+	h := startHost(t, "a", terminalsOf(agent)...)
+	h.startSingle("tickets", "sell", func(micro.Request) {})
+	h.announce("tickets", 1, true)
+	processtest.Await(t, "the service is described", func() bool { return len(h.relay.services.catalogue()) == 1 })
+	h.awaitWarm(1)
+	h.attachIn(1, 1)
+	m := must[*nats.Msg](t)(app(t, agent.AppURL()).Request("$SRV.INFO.tickets", nil, patience))
+	var info micro.Info
+	if err := json.Unmarshal(m.Data, &info); err != nil || len(info.Endpoints) != 1 || info.Endpoints[0].Subject != "request.tickets.sell" || info.Version != "1.0.0" {
+		t.Errorf("%s, %v", m.Data, err)
 	}
 }

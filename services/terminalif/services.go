@@ -59,6 +59,8 @@ type service struct {
 type description struct {
 	packs    bool
 	subjects []string // of its endpoints
+	version  string
+	says     string // in a sentence
 }
 
 // offers reports whether the service says that it listens to an operation.
@@ -222,15 +224,17 @@ func (d *directory) ask(name string) (description, error) {
 		return description{}, fmt.Errorf("describe service %s: %w", name, err)
 	}
 	var info struct {
-		Metadata  map[string]string `json:"metadata"`
-		Endpoints []struct {
+		Version     string            `json:"version"`
+		Description string            `json:"description"`
+		Metadata    map[string]string `json:"metadata"`
+		Endpoints   []struct {
 			Subject string `json:"subject"`
 		} `json:"endpoints"`
 	}
 	if err := bus.DecodeJSON(reply.Data, &info); err != nil {
 		return description{}, fmt.Errorf("describe service %s: %w", name, err)
 	}
-	about := description{packs: info.Metadata[packsKey] == "1"}
+	about := description{packs: info.Metadata[packsKey] == "1", version: info.Version, says: info.Description}
 	for _, e := range info.Endpoints {
 		about.subjects = append(about.subjects, e.Subject)
 	}

@@ -1,0 +1,192 @@
+package terminal
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/micro"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/level"
+	"github.com/hotpair/hotpair/services/process/processtest"
+)
+
+// These are the examples of APPLICATIONS.md, as they stand there.
+
+func exampleAsk(url string) error {
+	nc, err := nats.Connect(url)
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	answer, err := nc.Request("request.ledger.open", []byte(`{"account":"till-3","balance":100}`), 40*time.Second)
+	if err != nil {
+		return err // no agent, or no answer in time
+	}
+	if code := answer.Header.Get("Nats-Service-Error-Code"); code != "" {
+		return fmt.Errorf("%s: %s", code, answer.Header.Get("Nats-Service-Error"))
+	}
+	return nil
+}
+
+func exampleDeadline(nc *nats.Conn) (*nats.Msg, error) {
+	m := nats.NewMsg("request.ledger.balance")
+	m.Data = []byte(`{"account":"till-3"}`)
+	m.Header.Set("Hotpair-Deadline", "5s")
+	answer, err := nc.RequestMsg(m, 6*time.Second) // longer than the deadline
+	return answer, err
+}
+
+func exampleRepeat(nc *nats.Conn, got func(first, again *nats.Msg)) error {
+	m := nats.NewMsg("request.ledger.transfer")
+	m.Data = []byte(`{"from":"till-3","to":"safe","amount":25}`)
+	id := time.Now().UTC().Format(time.RFC3339Nano) + "/order-17" // keep it with the body, before sending
+	m.Header.Set("Hotpair-Request-Id", id)
+	first, err := nc.RequestMsg(m, 40*time.Second)
+	if err != nil {
+		return err
+	}
+	again, err := nc.RequestMsg(m, 40*time.Second) // the same id and body: nothing is done twice
+	got(first, again)
+	return err
+}
+
+func exampleDiscovery(nc *nats.Conn, out io.Writer) error {
+	about, err := nc.Request("$SRV.INFO.ledger", nil, 2*time.Second)
+	if err != nil {
+		return err // there is no such service
+	}
+	var info micro.Info
+	if err := json.Unmarshal(about.Data, &info); err != nil {
+		return err
+	}
+	for _, e := range info.Endpoints {
+		fmt.Fprintln(out, e.Subject)
+	}
+	return nil
+}
+
+// ledger is what the examples ask for, as the attached host has it.
+var ledger = []bus.AgentService{
+	{Name: "ledger", Version: "1.0.0", Description: "keeps accounts", Operations: []string{"balance", "open", "transfer", "not a name"}},
+	{Name: "no.name"}, {Name: "kv", Version: "1.2.0", Operations: []string{"put"}},
+}
+
+// TestFault_D5_APageForWhoWritesAnApplication: there was none. Each example of it is run here, and stands in it as it does here.
+func TestFault_D5_APageForWhoWritesAnApplication(t *testing.T) {
+	page, err := os.ReadFile("APPLICATIONS.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile("applications_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	examples := regexp.MustCompile("(?s)```([a-z]*)\n(.*?)```").FindAllSubmatch(page, -1)
+	for _, e := range examples {
+		if string(e[1]) != "go" || !strings.Contains(string(source), string(e[2])) {
+			t.Errorf("nobody runs this example of the page:\n%s", e[2])
+		}
+	}
+	if len(examples) != 4 {
+		t.Errorf("%d examples", len(examples))
+	}
+
+	a := start(t, t.TempDir(), nil)
+	h, nc := newHost(t, a, "x"), app(t, a)
+	asked := make(chan bus.Request, 8)
+	h.services = ledger
+	h.attach(1, 1, func(q bus.Request, answer func(bus.Reply)) {
+		asked <- q
+		answer(bus.Reply{Body: []byte(`{}`)})
+	})
+	if err := exampleAsk(a.AppURL()); err != nil {
+		t.Error(err)
+	}
+	if q := <-asked; q.Service != "ledger" || q.Operation != "open" {
+		t.Errorf("%+v", q)
+	}
+	if m, err := exampleDeadline(nc); err != nil || m.Header.Get(bus.HeaderErrorCode) != "" {
+		t.Errorf("%v, %+v", err, m)
+	}
+	if q := <-asked; q.Remaining > int64(5*time.Second) {
+		t.Errorf("its deadline is %v", time.Duration(q.Remaining))
+	}
+	err = exampleRepeat(nc, func(first, again *nats.Msg) {
+		wantCode(t, first, bus.CodeOK)
+		wantCode(t, again, bus.CodeOK)
+	})
+	if one, two := <-asked, <-asked; err != nil || one.ID != two.ID || one.ID.App == "" {
+		t.Errorf("%v: asked under %v and %v", err, one.ID, two.ID)
+	}
+	var out strings.Builder
+	if err := exampleDiscovery(nc, &out); err != nil || out.String() != "request.ledger.balance\nrequest.ledger.open\nrequest.ledger.transfer\n" {
+		t.Errorf("%v, %q", err, out.String())
+	}
+}
+
+// TestFault_D5_ApplicationsFindServices: who looked for services, as clients of NATS services do, was refused the question.
+func TestFault_D5_ApplicationsFindServices(t *testing.T) {
+	a := start(t, t.TempDir(), nil)
+	h, nc := newHost(t, a, "x"), app(t, a)
+	// gather hears what is answered to a question, up to what comes of another one.
+	gather := func(subject string) (names []string) {
+		t.Helper()
+		inbox := nats.NewInbox()
+		sub, err := nc.SubscribeSync(inbox)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = sub.Unsubscribe() }()
+		if err := nc.PublishRequest(subject, inbox, nil); err != nil {
+			t.Fatal(err)
+		}
+		for {
+			m, err := sub.NextMsg(200 * time.Millisecond)
+			if err != nil {
+				return names
+			}
+			var p micro.Ping
+			if err := json.Unmarshal(m.Data, &p); err != nil || p.ID != "t1" || p.Version == "" {
+				t.Errorf("%s: %s, %v", subject, m.Data, err)
+			}
+			names = append(names, p.Name+" "+p.Type)
+		}
+	}
+	if got := gather("$SRV.PING"); got != nil {
+		t.Errorf("before a host has come: %v", got)
+	}
+	h.services = ledger
+	h.attach(1, 1, func(_ bus.Request, answer func(bus.Reply)) { answer(bus.Reply{}) })
+	for subject, want := range map[string]string{
+		"$SRV.PING":           "[ledger io.nats.micro.v1.ping_response kv io.nats.micro.v1.ping_response]",
+		"$SRV.INFO":           "[ledger io.nats.micro.v1.info_response kv io.nats.micro.v1.info_response]",
+		"$SRV.PING.kv":        "[kv io.nats.micro.v1.ping_response]",
+		"$SRV.PING.kv.t1":     "[kv io.nats.micro.v1.ping_response]",
+		"$SRV.PING.kv.t2":     "[]",
+		"$SRV.INFO.none":      "[]",
+		"$SRV.INFO.kv.t1.all": "[]",
+	} {
+		if got := fmt.Sprint(gather(subject)); got != want {
+			t.Errorf("%s: %s, want %s", subject, got, want)
+		}
+	}
+	// The attached host says what has changed with its next hello; nobody else does.
+	say := func(identity string, services ...bus.AgentService) {
+		t.Helper()
+		call[bus.AgentWelcome](h, bus.SubjectAgentHello, bus.AgentHello{Levels: level.Own(), PairID: "pair", Identity: identity, Services: services})
+	}
+	say("id-other", bus.AgentService{Name: "false"})
+	if got := a.catalogue.list(); len(got) != 2 {
+		t.Errorf("another host said %v", got)
+	}
+	say("id-x", bus.AgentService{Name: "kv", Version: "2.0.0"})
+	processtest.Await(t, "the change", func() bool { got := a.catalogue.list(); return len(got) == 1 && got[0].Version == "2.0.0" })
+}

@@ -43,7 +43,7 @@ type Facts struct {
 	Epoch         uint64            `json:"epoch"` // highest known durably
 	Note          membership.Note   `json:"note"`
 	RecordVersion uint64            `json:"record_version"`   // highest seen
-	Record        json.RawMessage   `json:"record,omitempty"` // own copy of the pair record, without a witness
+	Record        json.RawMessage   `json:"record,omitempty"` // last pair record that was borne out; without a witness the own copy
 	Position      position.Position `json:"position"`         // end of the journal
 	Inconsistent  bool              `json:"inconsistent"`     // in the middle of a copy: never promotable
 	Empty         bool              `json:"empty"`            // holds no update and belongs to no pair
@@ -69,7 +69,7 @@ type Note struct {
 	PairID        string           `json:"pair_id,omitempty"`
 	Epoch         uint64           `json:"epoch,omitempty"`
 	RecordVersion uint64           `json:"record_version,omitempty"`
-	Record        json.RawMessage  `json:"record,omitempty"` // own copy of the pair record, without a witness
+	Record        json.RawMessage  `json:"record,omitempty"` // last pair record that was borne out; without a witness the own copy
 	Membership    *membership.Note `json:"membership,omitempty"`
 }
 
@@ -93,8 +93,10 @@ type Release struct{}
 type Serve struct {
 	Epoch         uint64 `json:"epoch"`
 	RecordVersion uint64 `json:"record_version"`
-	Resume        bool   `json:"resume,omitempty"` // the updater was restarted within the term
-	RequirePeer   bool   `json:"require_peer"`     // the in-sync set has the peer
+	// Record is the pair record of that version: what a term rests on is durable before it is acted upon.
+	Record      json.RawMessage `json:"record,omitempty"`
+	Resume      bool            `json:"resume,omitempty"` // the updater was restarted within the term
+	RequirePeer bool            `json:"require_peer"`     // the in-sync set has the peer
 	// TicketKey is that of this run of main, for the tickets of requests.
 	TicketKey TicketKey `json:"ticket_key,omitempty"`
 }
@@ -108,9 +110,12 @@ type Served struct {
 // Require orders which hosts must hold a frame before it is committed. With Peer it is answered when the peer holds
 // everything before the frames that now wait for it, and has durably noted Membership (R4); without Peer at once.
 type Require struct {
-	Peer       bool            `json:"peer"`
-	Epoch      uint64          `json:"epoch"`
-	Membership membership.Note `json:"membership"`
+	Peer  bool   `json:"peer"`
+	Epoch uint64 `json:"epoch"`
+	// RecordVersion and Record are the pair record by which the host goes on alone, durable before it does.
+	RecordVersion uint64          `json:"record_version,omitempty"`
+	Record        json.RawMessage `json:"record,omitempty"`
+	Membership    membership.Note `json:"membership"`
 }
 
 // Required answers it. With an error the peer fell out meanwhile.

@@ -23,6 +23,9 @@ type Beat struct {
 	Known       uint64            `json:"known"`            // highest epoch it knows
 	Record      json.RawMessage   `json:"record,omitempty"` // pair record as it knows it
 	Revision    uint64            `json:"revision,omitempty"`
+	Seen        uint64            `json:"seen,omitempty"`    // highest version of it that it has seen
+	Pending     bool              `json:"pending,omitempty"` // it has a change of it outstanding
+	Reads       bool              `json:"reads,omitempty"`   // its last read of it succeeded
 	Committed   position.Position `json:"committed"`
 	Position    position.Position `json:"position"`
 	Empty       bool              `json:"empty,omitempty"` // holds nothing and belongs to no pair

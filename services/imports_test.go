@@ -54,7 +54,7 @@ var ours = within("bus", "storage", "services", "simulator", "deployments")
 
 // roleDecides are the packages of which the role machine is made.
 func roleDecides(pkg string) bool {
-	return slices.Contains([]string{"services/role", "services/role/canon", "services/role/record", "services/role/restraint"}, pkg)
+	return slices.Contains([]string{"services/role", "services/role/canon", "services/role/exchange", "services/role/record", "services/role/restraint"}, pkg)
 }
 
 var rules = []rule{

@@ -48,7 +48,6 @@ type Facts struct {
 	Witness   *WitnessFacts // nil: the pair has none
 	// Replaced says that another witness answers than the one that keeps the pair record; "" when it is not so.
 	Replaced  string
-	WentBack  string            // the witness keeps an older record than this host has seen; "" when it does not
 	Unheard   string            // why the other main lets this one's connection not in; "" when it does, or does not answer
 	Unaudited string            // why the last audit could not be finished; "" when it was
 	Unsaved   error             // why events are not kept on disk
@@ -81,8 +80,10 @@ func judge(f Facts, lately recent, nearlyFull bool) map[string]string {
 		add(Restored, "%s", f.Held)
 	}
 	switch {
-	case f.WentBack != "":
-		add(WitnessWentBack, "%s", f.WentBack)
+	case v.MadeUp:
+		add(RecordLost, "host %s: %s", f.Host, v.Foreign)
+	case v.Lost != "" && !v.WitnessReplaced:
+		add(RecordLost, "host %s: %s", f.Host, v.Lost)
 	case v.Foreign != "":
 		add(OtherPair, "host %s: %s", f.Host, v.Foreign)
 	}

@@ -26,7 +26,7 @@ var causes = map[string]func(n int) Facts{
 	OtherPair: func(int) Facts {
 		return Facts{View: role.View{Foreign: "the witness keeps the record of another pair"}}
 	},
-	WitnessWentBack: func(int) Facts { return Facts{View: role.View{Foreign: "older"}, WentBack: "the witness went back"} },
+	RecordLost:      func(int) Facts { return Facts{View: role.View{Lost: "the witness has lost the pair record"}} },
 	WitnessReplaced: func(int) Facts { return Facts{Replaced: "another one answers"} },
 	PeerRefuses:     func(int) Facts { return Facts{Unheard: "another secret"} },
 	EpochAhead: func(int) Facts {
@@ -82,7 +82,7 @@ var made = map[string]string{
 	PeerRefuses: "TestFault_B12_CausesRaiseTheirAlarms", RestartStorm: "TestFault_B12_CausesRaiseTheirAlarms", FewerTerminals: "TestFault_B12_CausesRaiseTheirAlarms",
 	PairTimeAhead: "TestFault_B12_CausesRaiseTheirAlarms", ClocksApart: "TestFault_B12_CausesRaiseTheirAlarms", ProcessFailed: "TestFault_B12_CausesRaiseTheirAlarms",
 	EpochAhead: "TestFault_B12_CausesRaiseTheirAlarms", AsideCommitted: "TestFault_B12_CausesRaiseTheirAlarms", EventsUnsaved: "TestFault_B12_CausesRaiseTheirAlarms",
-	OtherPair: "TestFault_B12_CausesRaiseTheirAlarms", WitnessWentBack: "TestFault_B12_CausesRaiseTheirAlarms", Restored: "TestFault_A14_RestoredCopy",
+	OtherPair: "TestFault_B12_CausesRaiseTheirAlarms", RecordLost: "TestFault_B12_CausesRaiseTheirAlarms", Restored: "TestFault_A14_RestoredCopy",
 }
 
 // shownBelow are the alarms whose cause is a disk, a clock or a moment that a test of whole hosts can't make or hold, with why, and the test

@@ -26,7 +26,7 @@ const (
 	RestartStorm    = "restart-storm"
 	NoWitness       = "no-witness"
 	WitnessReplaced = "witness-replaced"
-	WitnessWentBack = "witness-went-back"
+	RecordLost      = "record-lost"
 	SoloTooLong     = "solo-too-long"
 	SlowDisk        = "fsync-slow"
 	AuditUnfinished = "audit-unfinished"
@@ -89,8 +89,8 @@ func Table() []Kind {
 			Remedy: "Start the witness, or mend the way to it; until then do nothing that stops a host."},
 		{ID: WitnessReplaced, Severity: bus.Warning, After: 2 * time.Second, Calm: 2 * time.Second,
 			Remedy: "hotpair admit witness, if the new one is meant; else mend HOTPAIR_WITNESS. While nobody serves, see that both hosts run and reach each other: they give it the record by themselves."},
-		{ID: WitnessWentBack, Severity: bus.Warning, After: 2 * time.Second, Calm: 2 * time.Second,
-			Remedy: "Its data were restored or its disk lost something. The host that serves writes the record back by itself; while nobody serves, see that both hosts run and reach each other."},
+		{ID: RecordLost, Severity: bus.Warning, After: 2 * time.Second, Calm: 2 * time.Second,
+			Remedy: "The sentence says who writes it back, and what to do if that can't be. While nobody serves, see that both hosts run, reach each other and the witness."},
 		{ID: SoloTooLong, Severity: bus.Warning, After: 10 * time.Second, Calm: time.Second,
 			Remedy: "Start the other host, or mend the way to it; hotpair status says how far it has come."},
 		{ID: SlowDisk, Severity: bus.Warning, After: 10 * time.Second, Calm: 30 * time.Second,

@@ -33,7 +33,7 @@ func (h *host) Facts() alarms.Facts {
 		w := h.record.Status()
 		f.Witness = &alarms.WitnessFacts{Address: h.config.Witness, Reachable: w.Reachable, Problem: w.Problem}
 	}
-	f.WentBack, f.Unheard = h.record.WentBack(v), h.peer.link.Refused()
+	f.Unheard = h.peer.link.Refused()
 	if v.WitnessReplaced {
 		f.Replaced = replacedWitness(v)
 	}

@@ -31,7 +31,7 @@ func TestFault_D2_AServiceDownOnBothHostsKeepsNothingFromMoving(t *testing.T) {
 func TestPeer_HelloRefusesV12AndStrangers(t *testing.T) {
 	p := &peer{driver: newDriver(role.New(role.Config{Host: "a"}, 0), nil, 0, nil), heard: &heard{}}
 	p.config.Host, p.config.PeerLink, p.incarnation = "a", "10.0.0.1:7702", 7
-	view := role.View{WitnessID: "W1", Record: role.Record{PairID: "pair", WitnessID: "W1"}}
+	view := role.View{PairID: "pair", WitnessID: "W1", Record: role.Record{PairID: "pair", WitnessID: "W1"}}
 	p.driver.view.Store(&view)
 	p.config.Witness = "10.0.0.3:7705"
 	good := bus.Beat{Levels: level.Own(), Host: "b", PairID: "pair", WitnessID: "W1"}

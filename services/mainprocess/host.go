@@ -144,9 +144,16 @@ func (h *host) askFacts() {
 				h.log.Error("the facts on disk are damaged: this host waits for what the other one knows", "error", err)
 			}
 		}
+		var last role.Record
+		if h.record.Own == nil && len(f.Record) > 0 {
+			if err := json.Unmarshal(f.Record, &last); err != nil {
+				h.log.Error("the pair record on disk can't be read: it counts as none", "error", err)
+				last = role.Record{}
+			}
+		}
 		h.heard.empty.Store(f.Empty)
-		h.record.Noted(f.PairID, f.RecordVersion)
 		h.driver.Give(role.FactsRead{
+			Record:   last,
 			Identity: f.Identity, PairID: f.PairID, Epoch: f.Epoch, Note: f.Note, RecordVersion: f.RecordVersion,
 			Position: f.Position, Inconsistent: f.Inconsistent, Empty: f.Empty,
 		})

@@ -209,8 +209,8 @@ func (p *peer) refuses(b bus.Beat) error {
 		return fmt.Errorf("%w: both hosts are named %s: give one of them another HOTPAIR_HOST", errHello, b.Host)
 	case b.Witnessless != p.config.Witnessless():
 		return fmt.Errorf("%w: of %s and %s one has HOTPAIR_WITNESS=none and the other one a witness: set both alike", errHello, b.Host, p.config.Host)
-	case b.PairID != "" && v.Record.PairID != "" && b.PairID != v.Record.PairID:
-		return fmt.Errorf("%w: %s belongs to pair %s, %s to pair %s", errHello, b.Host, b.PairID, p.config.Host, v.Record.PairID)
+	case b.PairID != "" && v.PairID != "" && b.PairID != v.PairID:
+		return fmt.Errorf("%w: %s belongs to pair %s, %s to pair %s", errHello, b.Host, b.PairID, p.config.Host, v.PairID)
 	case b.WitnessID != "" && v.WitnessID != "" && b.WitnessID != v.WitnessID:
 		return fmt.Errorf("%w: %s uses witness %s, %s uses %s: HOTPAIR_WITNESS must name the same one", errHello, b.Host, b.WitnessID, p.config.Host, v.WitnessID)
 	}
@@ -275,7 +275,7 @@ func (p *peer) hear(takeEvents func(bus.HandEvents, func(bus.RecordedEvents, err
 func (p *peer) beat(v role.View) bus.Beat {
 	b := bus.Beat{
 		Levels: level.Own(), Level: p.heard.level(), Host: p.config.Host, Identity: v.Self.Identity, Incarnation: p.incarnation, Steps: v.Steps,
-		PairID: v.Record.PairID, WitnessID: v.WitnessID, Role: string(v.Role), Epoch: v.Epoch, Known: v.Known,
+		PairID: v.PairID, WitnessID: v.WitnessID, Role: string(v.Role), Epoch: v.Epoch, Known: v.Known, Seen: v.Seen, Pending: v.Pending, Reads: v.Reads,
 		Empty: p.heard.empty.Load() && !v.HasRecord, Fresh: v.Fresh, Fit: v.Fit.Fit, Unfit: v.Fit.Why, Stopping: v.Stopping,
 		Resigned: v.Resigned, Serving: v.Serving, Lease: p.config.Lease, HTTP: p.ownHTTP(),
 		Wall: p.wall().UnixNano(), Witnessless: p.config.Witnessless(),
@@ -319,7 +319,7 @@ func (p *peer) view(b bus.Beat) role.PeerView {
 func peerView(b bus.Beat) role.PeerView {
 	p := role.PeerView{
 		Member: role.Member{Host: b.Host, Identity: b.Identity}, Incarnation: b.Incarnation, Steps: b.Steps, PairID: b.PairID,
-		WitnessID: b.WitnessID, Role: role.Role(b.Role), Epoch: b.Epoch, Known: b.Known, Revision: b.Revision,
+		WitnessID: b.WitnessID, Role: role.Role(b.Role), Epoch: b.Epoch, Known: b.Known, Revision: b.Revision, Seen: b.Seen, Pending: b.Pending, Reads: b.Reads,
 		Committed: b.Committed, Position: b.Position, Empty: b.Empty, Fresh: b.Fresh,
 		Fit: b.Fit, Unfit: b.Unfit, Stopping: b.Stopping, Resigned: b.Resigned, Lease: b.Lease, Terminals: b.Terminals, Serving: b.Serving,
 	}

@@ -2,6 +2,7 @@ package mainprocess
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -101,7 +102,11 @@ func (p *performer) perform(action role.Action) {
 	case role.AttachTerminals:
 		p.attachAs(a.Epoch, p.resumed)
 	case role.Require:
-		order := bus.Require{Peer: a.Peer, Epoch: p.driver.View().Epoch, Membership: a.Membership}
+		v := p.driver.View()
+		order := bus.Require{Peer: a.Peer, Epoch: v.Epoch, Membership: a.Membership}
+		if !a.Peer && p.record.Own == nil {
+			order.RecordVersion, order.Record = v.Record.Version, encoded(v.Record)
+		}
 		bus.CallRequire.Post(p.orders, order, requireDeadline, func(_ bus.Required, err error) {
 			p.driver.Give(role.Required{Serial: a.Serial, Failure: failure(err)})
 		})
@@ -115,7 +120,11 @@ func (p *performer) perform(action role.Action) {
 		})
 		p.learned.Note(bus.Note{Epoch: a.Epoch}) // an updater that is down starts as standby, but does not know of which epoch
 	case role.WriteFacts:
-		p.learned.Note(bus.Note{PairID: a.PairID, RecordVersion: a.RecordVersion})
+		note := bus.Note{PairID: a.PairID, RecordVersion: a.RecordVersion}
+		if a.Record != nil && p.record.Own == nil {
+			note.Record = encoded(*a.Record)
+		}
+		p.learned.Note(note)
 		if a.Record != nil && p.record.Own != nil {
 			p.record.Own.Learn(*a.Record)
 		}
@@ -129,6 +138,12 @@ func (p *performer) perform(action role.Action) {
 	case role.Exit:
 		p.driver.work.Go(func() { p.leaving.Wait(); p.exitOnce.Do(func() { close(p.exit) }) })
 	}
+}
+
+// encoded is a record as it is written down. It is ours: a struct that always encodes.
+func encoded(r role.Record) json.RawMessage {
+	raw, _ := json.Marshal(r)
+	return raw
 }
 
 // failure is an error as the machine is told it; "" is none.
@@ -168,7 +183,6 @@ func (p *performer) readRecord() {
 		p.driver.Give(role.RecordRead{Failed: true, Wall: p.wall()})
 		return
 	}
-	p.record.Seen(v)
 	p.driver.Give(role.RecordRead{Record: v.Record, Revision: v.Revision, WitnessID: v.WitnessID, Empty: v.Empty, Wall: p.wall()})
 }
 
@@ -183,10 +197,10 @@ func (p *performer) writeRecord(a role.WriteRecord) {
 	write := func() {
 		ctx, cancel := context.WithTimeout(p.ctx, p.arbiterDeadline())
 		defer cancel()
-		revision, err := p.record.Write(ctx, a.Record, a.Expected)
+		revision, err := p.record.Replace(ctx, a.Expected, a.Over, a.Record)
 		p.driver.Give(role.RecordWritten{Ticket: a.Ticket, Outcome: outcome(err), Revision: revision})
 	}
-	if !a.Record.NeedsNote() {
+	if a.Unnoted || !a.Record.NeedsNote() {
 		p.driver.work.Go(write)
 		return
 	}
@@ -215,6 +229,9 @@ func outcome(err error) role.Outcome {
 func (p *performer) serve(a role.Serve) {
 	p.resumed = a.Resume
 	order := bus.Serve{Epoch: a.Epoch, RecordVersion: a.RecordVersion, Resume: a.Resume, RequirePeer: a.RequirePeer, TicketKey: p.tickets}
+	if r := p.driver.View().Record; p.record.Own == nil && r.Version == a.RecordVersion {
+		order.Record = encoded(r)
+	}
 	bus.CallServe.Post(p.orders, order, serveDeadline, func(r bus.Served, err error) {
 		p.driver.Give(role.Served{Epoch: a.Epoch, Position: r.Position, Unreadable: errors.Is(err, bus.ErrUnreadable), Failure: failure(err)})
 	})

@@ -1,6 +1,7 @@
 package notes
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -87,7 +88,7 @@ type Learned struct {
 	keep func(ctx context.Context, note bus.Note) error
 
 	mu         sync.Mutex
-	want, have bus.Note // only PairID, Epoch and RecordVersion
+	want, have bus.Note // only PairID, Epoch, RecordVersion and Record
 }
 
 // NewLearned makes it; keep makes a note durable.
@@ -104,6 +105,9 @@ func (l *Learned) Note(n bus.Note) {
 		l.want.PairID = n.PairID
 	}
 	l.want.Epoch = max(l.want.Epoch, n.Epoch)
+	if n.RecordVersion >= l.want.RecordVersion && n.Record != nil {
+		l.want.Record = n.Record
+	}
 	l.want.RecordVersion = max(l.want.RecordVersion, n.RecordVersion)
 	l.mu.Unlock()
 	l.Wake()
@@ -111,7 +115,7 @@ func (l *Learned) Note(n bus.Note) {
 
 func (l *Learned) write(ctx context.Context) error {
 	l.mu.Lock()
-	want, due := l.want, l.want.PairID != l.have.PairID || l.want.Epoch != l.have.Epoch || l.want.RecordVersion != l.have.RecordVersion
+	want, due := l.want, !sameNote(l.want, l.have)
 	l.mu.Unlock()
 	if !due {
 		return nil
@@ -121,12 +125,17 @@ func (l *Learned) write(ctx context.Context) error {
 	}
 	l.mu.Lock()
 	l.have = want
-	more := l.want.PairID != want.PairID || l.want.Epoch != want.Epoch || l.want.RecordVersion != want.RecordVersion
+	more := !sameNote(l.want, want)
 	l.mu.Unlock()
 	if more {
 		l.Wake()
 	}
 	return nil
+}
+
+// sameNote compares what learned keeps.
+func sameNote(a, b bus.Note) bool {
+	return a.PairID == b.PairID && a.Epoch == b.Epoch && a.RecordVersion == b.RecordVersion && bytes.Equal(a.Record, b.Record)
 }
 
 // By orders the updater to make facts durable.

@@ -25,8 +25,7 @@ type Record struct {
 	clock lease.Clock
 	// wrote is when this main last changed the record, on its clock; 0 is never.
 	wrote atomic.Int64
-	told  atomic.Pointer[role.Record] // by the witness at the last read that came about
-	noted atomic.Pointer[role.Record] // pair and version that this host had seen before this main
+	last  atomic.Pointer[shown]
 }
 
 // NewRecord makes it. own is the keeper, when there is no witness; else nil.
@@ -34,33 +33,41 @@ func NewRecord(keeper Keeper, own *OwnRegister, clock lease.Clock) *Record {
 	return &Record{Keeper: keeper, Own: own, clock: clock}
 }
 
-// Seen notes which version the witness has just told.
-func (r *Record) Seen(v arbiter.Value) { r.told.Store(&v.Record) }
-
-// Noted notes the pair and the version of the record that this host had made durable before this main.
-func (r *Record) Noted(pairID string, version uint64) {
-	r.noted.Store(&role.Record{PairID: pairID, Version: version})
+// shown is what the register was seen to hold, and since when its keeper was connected then.
+type shown struct {
+	since    time.Time
+	revision uint64
+	record   role.Record
 }
 
-// WentBack says that the witness's record is older than what this host knows of the same pair; "" when it is not.
-func (r *Record) WentBack(v role.View) string {
-	told, seen := r.told.Load(), &v.Record
-	if noted := r.noted.Load(); noted != nil && (!v.HasRecord || noted.Version > seen.Version && noted.PairID == seen.PairID) {
-		seen = noted
-	} else if !v.HasRecord {
-		return ""
+// Read gives what the register holds.
+func (r *Record) Read(ctx context.Context) (arbiter.Value, error) {
+	since := r.Status().Since
+	v, err := r.Keeper.Read(ctx)
+	if err == nil {
+		r.last.Store(&shown{since: since, revision: v.Revision, record: v.Record})
 	}
-	if told == nil || v.Foreign == "" || told.PairID != seen.PairID || told.Version >= seen.Version {
-		return ""
-	}
-	return fmt.Sprintf("the witness went back to record version %d, this host has seen %d", told.Version, seen.Version)
+	return v, err
 }
 
-// Write tries a compare-and-set.
-func (r *Record) Write(ctx context.Context, record role.Record, expected uint64) (revision uint64, err error) {
+// Replace tries a compare-and-set over the record that stands under the expected revision. A witness that was restored from a copy counts
+// its revisions anew, so on a connection on which that revision was not seen yet with that record, it is read first: a restored witness
+// was restarted, and no connection outlives that.
+func (r *Record) Replace(ctx context.Context, expected uint64, over, record role.Record) (revision uint64, err error) {
+	if last := r.last.Load(); r.Own == nil && (last == nil || last.revision != expected || !last.record.Equal(over) || last.since != r.Status().Since) {
+		v, err := r.Read(ctx)
+		switch {
+		case err != nil:
+			return 0, fmt.Errorf("%w: %w", arbiter.ErrUnreachable, err) // nothing was sent
+		case v.Revision != expected || !v.Record.Equal(over):
+			return 0, fmt.Errorf("%w: revision %d holds version %d, expected was version %d under %d", arbiter.ErrConflict, v.Revision, v.Record.Version, over.Version, expected)
+		}
+	}
+	since := r.Status().Since
 	revision, err = r.Keeper.Write(ctx, record, expected)
 	if err == nil {
 		r.wrote.Store(int64(r.clock()))
+		r.last.Store(&shown{since: since, revision: revision, record: record})
 	}
 	return revision, err
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/level"
+	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/facts"
 	"github.com/hotpair/hotpair/storage/history"
@@ -78,7 +79,7 @@ func (r *Receiver) acceptable(q helloRequest, facts facts.Data) error {
 		return foreignPair(q)
 	case q.Term.Epoch == 0 || q.Term.Session == 0:
 		return fmt.Errorf("%w: term %v", bus.ErrMalformed, q.Term)
-	case beyond(q.Term.Epoch, facts.Epoch), beyond(q.Term.Session, 0):
+	case !membership.Reachable(facts.Epoch, q.Term.Epoch), !membership.Reachable(0, q.Term.Session):
 		return fmt.Errorf("%w: term %v is further than a pair can have got", bus.ErrMalformed, q.Term)
 	case q.Term.Epoch < facts.Epoch:
 		return stale(facts.Epoch)
@@ -100,12 +101,6 @@ func (r *Receiver) acceptable(q helloRequest, facts facts.Data) error {
 func foreignPair(q helloRequest) error {
 	return fmt.Errorf("%w: it is of pair %q, this host of another", ErrForeign, q.PairID)
 }
-
-// farthest is how far what only rises may rise by the word of the other host at once: a million of the leaps that a lost record takes. So
-// there are always higher epochs, versions and sessions left, whatever it says.
-const farthest = 1 << 40
-
-func beyond(said, known uint64) bool { return said > known && said-known > farthest }
 
 // stranger is the reply beside a refusal. Whoever does not name the pair learns nothing of it: not its id, by which the next hello would
 // be let in, nor who this host is.
@@ -288,7 +283,7 @@ func (r *Receiver) note(ctx context.Context, q noteRequest) (placeReply, error) 
 		return placeReply{}, err
 	}
 	own := r.c.Facts.Get()
-	if n := q.Membership; n.Epoch > q.Term.Epoch || beyond(n.Version, max(own.RecordVersion, own.Note.Version)) {
+	if n := q.Membership; n.Epoch > q.Term.Epoch || !membership.Reachable(max(own.RecordVersion, own.Note.Version), n.Version) {
 		return placeReply{}, fmt.Errorf("%w: a note of version %d in epoch %d, sent in epoch %d with version %d known", bus.ErrMalformed, n.Version, n.Epoch, q.Term.Epoch, own.RecordVersion)
 	}
 	if err := r.c.Log.Read(ctx); err != nil {

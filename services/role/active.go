@@ -13,6 +13,8 @@ func (m *Machine) beatAnswered(in BeatAnswered) {
 	}
 	m.refusal = ""
 	m.hear(in.Peer)
+	m.viewAt = max(m.viewAt, in.SentAt)
+	m.refill()
 	if m.term.epoch == 0 || in.SentAt < m.term.since {
 		return
 	}
@@ -34,6 +36,9 @@ func (m *Machine) proceedActive() {
 			m.abandonTerm("neither the other host nor any terminal sees this one")
 			return
 		}
+	}
+	if m.giveUpLost() {
+		return
 	}
 	if m.stopping {
 		m.stopActive()
@@ -57,7 +62,7 @@ func (m *Machine) keepPair() {
 		m.require(false)
 		m.report("", "%s has resigned", m.partner().Host)
 	}
-	if !m.attempt.open() && m.now >= m.calmUntil {
+	if !m.attempt.open() && m.now >= m.calmUntil && m.register.loss != elsewhere && !m.peerKnowsMore() {
 		if why, alive := m.lostPartner(); why != "" {
 			m.dropPartner(why, alive)
 			return
@@ -98,7 +103,7 @@ func (m *Machine) dropPartner(why string, alive bool) {
 		m.term.dropping = why
 		m.report("", "going solo: %s", why)
 	}
-	m.submit(goSolo, next, m.revision)
+	m.submit(goSolo, next)
 }
 
 func (m *Machine) wentSolo() {
@@ -118,7 +123,7 @@ func (m *Machine) findPartner() {
 		}
 		m.readd.See(m.now, m.updater.Peer >= Close && m.peerFits())
 		if m.readd.Over(m.now) {
-			note := membership.Note{Version: m.record.Version + 1, Epoch: m.term.epoch}
+			note := membership.Note{Version: m.next().Version, Epoch: m.term.epoch}
 			m.term.add = add{serial: m.nextSerial(), version: note.Version}
 			m.term.requirePeer = true
 			m.do(Require{Serial: m.term.add.serial, Peer: true, Membership: note})
@@ -128,7 +133,7 @@ func (m *Machine) findPartner() {
 	if m.attempt.open() {
 		return
 	}
-	if !m.peerFits() || m.updater.Peer < Close || m.term.add.version != m.record.Version+1 {
+	if !m.peerFits() || m.peerKnowsMore() || m.updater.Peer < Close || m.term.add.version != m.next().Version {
 		m.cancelAdd("it fell out before it was added")
 		return
 	}
@@ -139,7 +144,7 @@ func (m *Machine) findPartner() {
 	next.InSync = []Member{m.self, m.peer.Member}
 	next.LongestLease = max(m.config.Lease, m.peer.Lease)
 	m.term.partnerOf = m.peer.Incarnation
-	m.submit(addPeer, next, m.revision)
+	m.submit(addPeer, next)
 }
 
 func (m *Machine) required(in Required) {

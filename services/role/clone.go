@@ -1,8 +1,6 @@
 package role
 
 import (
-	"slices"
-
 	"github.com/hotpair/hotpair/services/role/canon"
 )
 
@@ -14,25 +12,6 @@ func (m *Machine) Clone() *Machine {
 	return &c
 }
 
-// Canonical writes what the other main said of itself.
-func (p PeerView) Canonical(c *canon.Writer) {
-	c.ID(p.Incarnation)
-	if p.Incarnation == 0 {
-		return
-	}
-	rank, _ := slices.BinarySearch(c.Steps[p.Host], p.Steps)
-	c.Byte(byte(rank))
-	c.Text(string(p.Role))
-	c.EpochNumber(p.Epoch)
-	c.EpochNumber(p.Known)
-	p.Record.Canonical(c)
-	c.RevisionNumber(p.Revision)
-	c.Position(p.Committed)
-	c.Position(p.Position)
-	c.Bools(p.Empty, p.Fresh, p.Fit, p.Stopping, p.Resigned, p.Serving, p.PairID != "", p.WitnessID != "")
-	c.Byte(byte(p.Terminals))
-}
-
 // Heard gives the number of inputs that the other main had taken when it said what this one knows of it.
 func (m *Machine) Heard() uint64 { return m.peer.Steps }
 
@@ -41,8 +20,10 @@ func (m *Machine) Canonical(c *canon.Writer) {
 	lease := m.config.Lease
 	c.Text(string(m.role))
 	c.Since(m.since, 2*lease)
-	c.Bools(m.haveFacts, m.fit.Fit, m.stopping, m.resigned, m.haveRecord, m.registerEmpty, m.readFailed, m.reading)
-	c.Bools(m.foreign != "", m.havePeer, m.refusal != "", m.peerResigned, m.fresh, m.term.serving, m.term.requirePeer, m.term.dropping != "")
+	c.Bools(m.haveFacts, m.fit.Fit, m.stopping, m.resigned, m.haveRecord, m.readFailed, m.reading, m.readAgain)
+	c.Bools(m.register.empty, m.register.current)
+	c.Byte(byte(m.register.loss))
+	c.Bools(m.foreign != "", m.madeUp, m.havePeer, m.refusal != "", m.peerResigned, m.fresh, m.term.serving, m.term.requirePeer, m.term.dropping != "")
 	c.Bools(m.facts.Inconsistent, m.facts.Empty, m.witnessID != "", m.heardActive > m.since, m.facts.PairID != "")
 	c.EpochNumber(m.facts.Epoch)
 	c.Note(m.facts.Note)
@@ -53,9 +34,16 @@ func (m *Machine) Canonical(c *canon.Writer) {
 	}
 	m.record.Canonical(c)
 	c.RevisionNumber(m.revision)
+	if m.register.loss != intact {
+		m.register.record.Canonical(c)
+		c.RevisionNumber(m.register.revision)
+		m.facts.Record.Canonical(c)
+		c.Text(m.witnessID)
+	}
 	c.Until(m.pausedUntil)
 	c.Bools(m.pausedUntil != 0, m.wish != nil, m.wish != nil && m.wish.None())
 	c.Since(m.readAt, readInterval)
+	c.Bools(m.viewAt > m.register.since)
 	c.Byte(byte(m.reads))
 	c.Until(m.calmUntil)
 	m.peer.Canonical(c)
@@ -99,6 +87,7 @@ func (m *Machine) canonicalProcedures(c *canon.Writer) {
 		c.Byte(byte(a.purpose))
 		a.record.Canonical(c)
 		c.RevisionNumber(a.expected)
+		c.Bools(a.over.Version != 0)
 		c.Bools(a.doubt, a.waiting, a.after)
 		c.Until(min(a.retryAt, c.Now+far))
 	}
@@ -107,7 +96,8 @@ func (m *Machine) canonicalProcedures(c *canon.Writer) {
 		c.ID(t.askID)
 		c.EpochNumber(t.epoch)
 		c.RevisionNumber(t.revision)
-		c.Bools(t.keepPeer, t.prepared, t.unfit != "", t.handed, len(t.veto) > 0, m.now < t.asked+vetoWait, t.forced)
+		c.Bools(t.over.Version != 0)
+		c.Bools(t.keepPeer, t.prepared, t.unfit != "", t.handed, len(t.veto) > 0, m.now < t.asked+vetoWait, t.forced, t.lost)
 		c.Byte(byte(t.polled))
 	}
 	if a := m.term.add; a.begun() {

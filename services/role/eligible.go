@@ -107,10 +107,12 @@ func (m *Machine) surroundings() []Condition {
 	switch {
 	case m.config.Witnessless:
 		witness.Value, witness.Needed = "none", "none: terminals are asked"
-	case m.witnessReplaced():
+	case m.witnessReplaced() && m.role == Active:
 		witness.Value, witness.Unmet = "another one answers", "the pair record is kept by witness "+m.record.WitnessID+", and "+m.witnessID+" answers: hotpair admit witness"
 	case m.readFailed:
-		witness.Value, witness.Unmet = "does not answer", "the witness can't be reached, and without it nobody takes over and nobody goes solo"
+		witness.Value, witness.Unmet = "does not answer", "the witness can't be reached, and without it nobody takes over and nobody goes solo: "+witnessHelp+"hotpair admit witness"
+	case m.register.loss != intact:
+		witness.Value, witness.Unmet = "has not this pair's record", m.lostText()
 	}
 	pause := Condition{Name: "automatic takeover", Value: "on", Needed: "on"}
 	if m.paused() {
@@ -138,6 +140,9 @@ func orWord(text, other string) string {
 	return text
 }
 
+// witnessHelp says what to do about a witness that does not answer, and is followed by what to do with a new one.
+const witnessHelp = "start it, or mend the way to it (HOTPAIR_WITNESS); if it is gone for good, start one with an empty directory in its place, then "
+
 func (m *Machine) lacksFacts() string {
 	if !m.haveFacts {
 		return cmp.Or(m.config.Held, "the updater has not told yet what is on disk")
@@ -149,13 +154,17 @@ func (m *Machine) lacksRecord() string {
 	switch {
 	case m.foreign != "":
 		return m.foreign
+	case m.register.loss != intact:
+		return m.lostText()
+	case m.haveRecord && m.peerKnowsMore():
+		return fmt.Sprintf("%s has seen version %d of the pair record, and the witness shows version %d", m.peer.Host, m.peer.Seen, m.record.Version)
 	case m.haveRecord:
 		return ""
 	case m.readFailed:
-		return "the witness can't be reached, so nobody knows who may serve"
-	case m.registerEmpty && !m.facts.Empty:
-		return "the witness has lost the pair record and this host holds data: start the host that served last, or ask an operator to decide"
-	case m.registerEmpty:
+		return "the witness can't be reached, so nobody knows who may serve: " + witnessHelp + "both hosts write the record to it"
+	case m.register.empty && !m.facts.Empty:
+		return "this host holds data but belongs to no pair: start it with an empty directory, or restore a backup"
+	case m.register.empty:
 		return "no pair record yet: both empty hosts must see each other and the witness"
 	}
 	return "the pair record is being read"

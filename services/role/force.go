@@ -7,33 +7,6 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// ForceWanted makes a host serve that may not by itself, because it may lack acknowledged updates. Only an operator asks for
-// it, who names the loss that is accepted. Step answers with Refuse, or begins the takeover.
-//
-// The epoch is the next above all that is known, and it is taken by the same compare-and-set as any other, so no other
-// host has it or will; without a witness by parity (V13). The old active steps down when it reads the record, and what
-// only it has is set aside when it returns (R10).
-type ForceWanted struct {
-	By string
-	// Accepted is how many updates may be lost that are known to be missing; Unknown that nobody can say how many.
-	Accepted uint64
-	Unknown  bool
-}
-
-// AdmitWanted says that the host of this name was replaced, and that the one with the identity in the record will never
-// come back. The host that asks must be in the set; then it serves, and the new one joins by itself (T10).
-type AdmitWanted struct {
-	By   string
-	Host string
-}
-
-// WitnessWanted says that the witness was replaced for good: the pair record moves to the one that answers now (T10).
-type WitnessWanted struct{ By string }
-
-func (ForceWanted) input()   {}
-func (AdmitWanted) input()   {}
-func (WitnessWanted) input() {}
-
 // Force is what a forced promotion would mean now.
 type Force struct {
 	Against string // why it is refused; "" when it is not
@@ -54,6 +27,9 @@ func (m *Machine) Force() Force {
 	f.Needless, _ = m.Eligible()
 	if m.damaged { // then nobody knows
 		f.Needless, f.Known = false, false
+	}
+	if m.lostRecord() {
+		f.Known = false // the other host may have gone on by a record that is lost
 	}
 	if f.Other.Sequence > f.Own.Sequence {
 		f.Missing = f.Other.Sequence - f.Own.Sequence
@@ -82,12 +58,13 @@ func (m *Machine) mayForce() string {
 	case m.foreign != "":
 		return m.foreign
 	case m.readFailed:
-		return "the witness can't be reached, and a promotion that is not in the pair record could make two hosts serve"
-	case m.witnessReplaced():
-		return fmt.Sprintf("the pair record is kept by witness %s, and %s answers: bring the old one back; if it is gone for good, restart this host and force it then",
-			m.record.WitnessID, m.witnessID)
-	case !m.haveRecord && (!m.registerEmpty || m.facts.PairID == ""):
+		return "the witness can't be reached, and a promotion that is not in the pair record could make two hosts serve: " + witnessHelp + "force it"
+	case !m.haveRecord && (m.register.loss == intact || m.facts.PairID == ""):
 		return m.lacksRecord()
+	case m.register.loss != intact && m.disagreement() == "":
+		return "nothing has to be forced: " + m.lostText()
+	case m.peerKnowsMore() && m.peer.Epoch == 0:
+		return fmt.Sprintf("%s has seen a newer pair record (version %d, this host %d): promote it there; if that can't be, stop it and force this host then", m.peer.Host, m.peer.Seen, m.seen())
 	case m.peerLives() && m.peer.Epoch != 0 && m.peer.Epoch >= m.record.Epoch:
 		return fmt.Sprintf("%s lives and serves: nothing has to be forced; hotpair switchover makes this host active once it is in sync", m.peer.Host)
 	}
@@ -109,7 +86,7 @@ func (m *Machine) forceWanted(in ForceWanted) {
 	case !f.Known && !in.Unknown:
 		m.do(Refuse{Reason: "how many updates are lost is not known here, and that was not accepted"})
 		return
-	case f.Missing > in.Accepted:
+	case f.Known && f.Missing > in.Accepted:
 		m.do(Refuse{Reason: fmt.Sprintf("at least %d updates are lost, %d were accepted", f.Missing, in.Accepted)})
 		return
 	case f.Needless:
@@ -169,7 +146,7 @@ func (m *Machine) witnessWanted(in WitnessWanted) {
 	next := m.next()
 	next.SetVersion = m.record.Membership()
 	next.WitnessID = m.witnessID
-	m.submit(moveWitness, next, 0)
+	m.submitOver(moveWitness, next, m.register.revision, m.register.record)
 }
 
 // mayMoveWitness says why the record can't move; "" when it can.
@@ -177,18 +154,22 @@ func (m *Machine) mayMoveWitness() string {
 	switch {
 	case m.config.Witnessless:
 		return "this pair has no witness"
-	case m.role != Active || !m.term.serving:
-		return fmt.Sprintf("only the active can: this host is %s", m.role)
 	case m.readFailed || m.witnessID == "":
-		return "no witness answers"
-	case !m.witnessReplaced():
+		return "no witness answers: start one"
+	case m.foreign == "" && m.register.loss == intact:
 		return "the witness that answers is the one that the pair record names"
-	case !m.registerEmpty:
+	case m.foreign == "" && m.register.loss != elsewhere:
+		return m.lostText()
+	case (m.role != Active || !m.term.serving) && m.foreign == "":
+		return fmt.Sprintf("only the active can, and this host is %s; %s", m.role, m.lostText())
+	case m.foreign != "":
 		return "the witness that answers keeps a pair record already: empty its data directory, or start the one of this pair"
 	case m.attempt.open() || m.term.add.begun():
 		return "a change of the pair record is under way: try again"
 	case m.paired() && (!m.peerLives() || m.peer.WitnessID != m.witnessID):
 		return fmt.Sprintf("%s does not see the same witness: both hosts must be set to it first", m.partner().Host)
+	case !m.surelyNewest():
+		return fmt.Sprintf("%s grants no lease at the moment: try again", m.partner().Host)
 	}
 	return ""
 }

@@ -29,7 +29,7 @@ func (m *Machine) handOverFor(cause string) {
 func (m *Machine) beginHandOver(cause string) {
 	h := handover{
 		cause: cause, serial: m.nextSerial(), deadline: m.now + handOverDeadline(m.config.Lease),
-		note:      membership.Note{Version: m.record.Version + 1, Epoch: m.term.epoch + 1},
+		note:      membership.Note{Version: m.next().Version, Epoch: m.term.epoch + 1},
 		undrained: m.diskStuck() || m.updaterGone(),
 	}
 	m.wish = nil

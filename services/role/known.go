@@ -33,7 +33,7 @@ func (m *Machine) mustHold() bool {
 // Right gives the right to answer: an epoch and the time at which it ends (R6, V4). It is a time, so it ends by itself.
 func (m *Machine) Right() (epoch uint64, until time.Duration) {
 	switch {
-	case m.role != Active && (m.role != Handover || m.handover.drained), m.term.epoch == 0, m.record.Epoch != m.term.epoch:
+	case m.role != Active && (m.role != Handover || m.handover.drained), m.term.epoch == 0, m.record.Epoch != m.term.epoch, m.outranked():
 		return 0, 0
 	case m.mustHold():
 		return m.term.epoch, m.term.leaseUntil
@@ -43,6 +43,12 @@ func (m *Machine) Right() (epoch uint64, until time.Duration) {
 	return m.term.epoch, m.term.soloUntil
 }
 
+// outranked: the other main says that it serves a higher epoch, and the witness can't be asked whether that is so. While it says so
+// nobody is answered here (R5).
+func (m *Machine) outranked() bool {
+	return !m.config.Witnessless && m.readFailed && m.peer.Role == Active && m.peer.Epoch > m.term.epoch && m.peerLives()
+}
+
 // peerLives reports that the other main's reply or beat was heard within half a lease.
 func (m *Machine) peerLives() bool {
 	return m.havePeer && m.now-m.heardAt < m.config.unanswered() && m.evidence.Link == evidence.Connected
@@ -50,7 +56,7 @@ func (m *Machine) peerLives() bool {
 
 // peerFits: the other host may be added; unequal pair, witness or version means no lease and no add.
 func (m *Machine) peerFits() bool {
-	return m.peerLives() && m.refusal == "" && m.foreign == "" && !m.readFailed && m.samePair(m.peer) && m.peer.Role == Standby &&
+	return m.peerLives() && m.refusal == "" && m.foreign == "" && m.register.loss == intact && !m.readFailed && m.samePair(m.peer) && m.peer.Role == Standby &&
 		!m.peer.Stopping && !m.peer.Resigned && m.peer.WitnessID == m.record.WitnessID
 }
 
@@ -104,6 +110,9 @@ func (m *Machine) pausing() bool {
 // next is the record that follows on the present one.
 func (m *Machine) next() Record {
 	r := m.record
+	if m.peerAhead() && !m.peerKnowsMore() {
+		r.Version = m.peer.Seen
+	}
 	r.Version++
 	r.SetVersion = 0
 	if !m.paused() {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/hotpair/hotpair/services/evidence"
+	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -14,17 +15,21 @@ func (m *Machine) hear(p PeerView) {
 		return // beats and replies come over two connections and may pass each other
 	}
 	restarted := m.havePeer && p.Incarnation != m.peer.Incarnation
+	if m.role == Active && m.peer.Record.Version < m.record.Version && p.Record.Version == m.record.Version {
+		m.do(SendBeat{}) // now it knows whom to grant a lease
+	}
 	m.peer, m.havePeer = p, true
 	m.heard()
 	m.compareLeases()
 	if restarted {
+		m.viewAt = 0
 		m.evidence = PeerEvidence{Link: evidence.Connected, Replication: m.evidence.Replication}
 	}
 	if p.Resigned && m.paired() && p.Member == m.partner() {
 		m.peerResigned = true
 	}
-	if p.Record.Version > 0 && m.haveFacts {
-		m.learn(p.Record, p.Revision, false)
+	if m.haveFacts {
+		m.hint(p)
 	}
 	if p.Epoch != 0 && p.Epoch == m.record.Epoch && p.Member == m.record.Active {
 		m.fresh = false
@@ -57,7 +62,35 @@ func (m *Machine) compareLeases() {
 // heard notes that something came from the other main.
 func (m *Machine) heard() { m.heardAt, m.toldAt = m.now, m.now }
 
-// learn takes a record that was read from the arbiter or told by the other main. It refuses one of another pair or of
+// hint takes the record that the other main tells of. With a witness it is a reason to read what stands there and no more:
+// nothing that anybody says on the link becomes durable, or decides, before the witness has borne it out. Without one there is nobody else to
+// ask, so a newer record counts, within what the pair can have come to.
+func (m *Machine) hint(p PeerView) {
+	switch {
+	case m.config.Witnessless:
+		if p.Record.Version > 0 {
+			m.learn(p.Record, p.Revision, false)
+		}
+	case p.Record.Version > m.record.Version || p.Seen > m.record.Version:
+		m.askAgain()
+	}
+}
+
+// unbelievable says why a record can't be true, whoever has it; "" when it can.
+func (m *Machine) unbelievable(r Record) string {
+	for _, n := range []struct {
+		what      string
+		is, known uint64
+	}{{"version", r.Version, m.seen()}, {"epoch", r.Epoch, max(m.record.Epoch, m.facts.Epoch)}} {
+		if !membership.Reachable(n.known, n.is) {
+			return fmt.Sprintf("the pair record has %s %d, and this host has seen %d: no pair gets that far, so somebody has made it up, and it is refused. "+
+				"See the operations guide, \"A pair record that was made up\"", n.what, n.is, n.known)
+		}
+	}
+	return ""
+}
+
+// learn takes a record that was read from the arbiter, or without one told by the other main. It refuses one of another pair or of
 // a lower version than any seen (V12), and forgets evidence by moving the revision that a takeover expects.
 func (m *Machine) learn(r Record, revision uint64, fromArbiter bool) {
 	switch {
@@ -67,16 +100,17 @@ func (m *Machine) learn(r Record, revision uint64, fromArbiter bool) {
 	case m.facts.PairID == "" && !m.facts.Empty:
 		m.foreign = "this host holds data but belongs to no pair"
 		return
+	case m.unbelievable(r) != "":
+		m.foreign, m.madeUp = m.unbelievable(r), true
+		return
 	case m.config.Witnessless && m.haveRecord && !r.Equal(m.record) && !r.Newer(m.record):
 		return
-	case !m.config.Witnessless && (r.Version < m.facts.RecordVersion || m.haveRecord && r.Version < m.record.Version):
-		if fromArbiter && (!m.haveRecord || r.Version < m.record.Version) {
-			m.foreign = fmt.Sprintf("the witness went back to record version %d, this host has seen %d", r.Version, max(m.facts.RecordVersion, m.record.Version))
-		}
+	case !m.config.Witnessless && r.Version < m.seen():
+		m.foreign, m.madeUp = "", false
 		return
 	}
 	if fromArbiter {
-		m.foreign = ""
+		m.foreign, m.madeUp = "", false
 	}
 	if m.haveRecord && r.Equal(m.record) {
 		if fromArbiter {
@@ -84,28 +118,33 @@ func (m *Machine) learn(r Record, revision uint64, fromArbiter bool) {
 		}
 		return
 	}
-	if m.haveRecord && !fromArbiter && r.Version == m.record.Version && !m.config.Witnessless {
-		return // two writers of one version: only the arbiter knows which one stands
+	m.adopt(r, revision)
+	m.facts.PairID, m.facts.RecordVersion, m.facts.Record = r.PairID, r.Version, r
+	facts := WriteFacts{PairID: r.PairID, RecordVersion: r.Version}
+	if !m.config.Witnessless || !fromArbiter {
+		facts.Record = &r
 	}
+	m.do(facts)
+	if m.role == Standby {
+		m.do(SendBeat{}) // an active waits for a lease from whoever knows that it is one
+	}
+	if m.role != Starting && m.term.epoch != 0 && (r.Epoch > m.term.epoch || r.Epoch == m.term.epoch && r.Active != m.self) {
+		m.stepDown(fmt.Sprintf("%s is active in epoch %d", r.Active.Host, r.Epoch))
+	}
+}
+
+// adopt takes a record as the one known.
+func (m *Machine) adopt(r Record, revision uint64) {
 	wasIn := m.haveRecord && m.record.Has(m.self)
 	if m.heardCommit.Epoch < r.Forced {
 		m.heardCommit = position.Position{}
 	}
 	before := m.record.Pause
 	m.record, m.revision, m.haveRecord = r, revision, true
+	m.register.current = m.reads == 0
 	m.learnPause(before)
-	m.facts.PairID = r.PairID
-	m.facts.RecordVersion = r.Version
-	facts := WriteFacts{PairID: r.PairID, RecordVersion: r.Version}
-	if m.config.Witnessless && !fromArbiter {
-		facts.Record = &r
-	}
-	m.do(facts)
 	if r.Has(m.self) && !wasIn {
 		// Who learns that it is in the set counts as having just granted (V4).
 		m.promisedUntil = max(m.promisedUntil, m.now+promise(max(r.LongestLease, m.config.Lease)))
-	}
-	if m.role != Starting && m.term.epoch != 0 && (r.Epoch > m.term.epoch || r.Epoch == m.term.epoch && r.Active != m.self) {
-		m.stepDown(fmt.Sprintf("%s is active in epoch %d", r.Active.Host, r.Epoch))
 	}
 }

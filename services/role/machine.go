@@ -30,8 +30,8 @@ type Machine struct {
 func New(config Config, now time.Duration) *Machine {
 	return &Machine{
 		config: config, now: now, lastMode: Waiting, modeSince: now,
-		state:     state{role: Starting, since: now},
-		thisHost:  thisHost{fresh: true},
+		state:    state{role: Starting, since: now},
+		thisHost: thisHost{fresh: true}, pairRecord: pairRecord{register: register{current: true}},
 		outliving: outliving{promisedUntil: now + promise(config.Lease)},
 	}
 }

@@ -5,12 +5,6 @@ import (
 	"time"
 )
 
-// PauseWanted asks for a pause, or with a zero Pause for the end of one. Step answers with Refuse, or writes it to the pair
-// record as soon as that may be changed; View.Pausing tells while it has not.
-type PauseWanted struct{ Pause Pause }
-
-func (PauseWanted) input() {}
-
 // hearWall takes the wall clock that comes with each read of the record.
 func (m *Machine) hearWall(wall time.Time) {
 	if !wall.IsZero() {
@@ -84,7 +78,7 @@ func (m *Machine) mayPause(p Pause) string {
 	case m.lacksFacts() != "" || m.lacksRecord() != "":
 		return m.lacksFacts() + m.lacksRecord()
 	case m.readFailed || m.witnessReplaced():
-		return "the witness can't be reached, and a pause stands in the pair record that it keeps: start the witness, or mend the way to it, and try again"
+		return "the witness can't be reached, and a pause stands in the pair record that it keeps: " + witnessHelp + "hotpair admit witness, and try again"
 	case alone && !p.None():
 		return "the other host does not answer, and without a witness nothing else tells it of a pause: start it, or mend the way to it, and try again"
 	case p.None() && m.record.Pause.None() && m.wish == nil:
@@ -98,7 +92,7 @@ func (m *Machine) mayPause(p Pause) string {
 // writePause writes a wish to the record, or a pause out of it that has ended. The set stays as it is, and so do the notes
 // of membership that fit it.
 func (m *Machine) writePause() {
-	if m.attempt.open() || m.term.add.begun() || m.now < m.calmUntil {
+	if m.attempt.open() || m.term.add.begun() || m.now < m.calmUntil || m.register.loss == elsewhere {
 		return
 	}
 	next := m.next()
@@ -110,5 +104,5 @@ func (m *Machine) writePause() {
 		return
 	}
 	m.wish = nil
-	m.submit(setPause, next, m.revision)
+	m.submit(setPause, next)
 }

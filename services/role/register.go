@@ -12,8 +12,11 @@ func (m *Machine) recordRead(in RecordRead) {
 	m.reads = max(0, m.reads-1)
 	m.hearWall(in.Wall)
 	defer func() {
-		if m.attempt.open() && m.reads == 0 {
-			m.attempt.after = true
+		if m.reads == 0 {
+			m.attempt.after, m.register.current = true, true
+		}
+		if m.readAgain && !in.Failed && m.reads == 0 {
+			m.readRecord()
 		}
 	}()
 	m.readFailed = in.Failed
@@ -21,45 +24,30 @@ func (m *Machine) recordRead(in RecordRead) {
 		return
 	}
 	m.witnessID, m.readOK = in.WitnessID, m.now
-	m.registerEmpty = in.Empty
 	if in.Empty {
-		m.registerFoundEmpty()
-		return
+		m.foreign, m.madeUp = "", false
+	} else {
+		m.learn(in.Record, in.Revision, true)
 	}
-	m.learn(in.Record, in.Revision, true)
+	m.look(in)
 	m.settle(in)
-	m.mendRegister(in)
+	m.refill()
+	m.beginPair()
 }
 
-// mendRegister: the active asserts its record over an older one of the same pair, as a witness shows that was restored
-// from a copy. No host acts on a version below one it has seen, and versions only rise, so the newest knowledge wins.
-func (m *Machine) mendRegister(in RecordRead) {
-	if m.role == Active && !m.attempt.open() && m.now >= m.calmUntil && in.Record.PairID == m.record.PairID &&
-		in.WitnessID == m.record.WitnessID && in.Record.Version < m.record.Version {
-		m.submit(reassert, m.record, in.Revision)
-	}
-}
-
-// registerFoundEmpty: the active asserts its record again; otherwise only two empty hosts that agree over the link
-// may fill it (V12), so that a wiped witness and a wiped host never make a fresh pair over the other's data.
-func (m *Machine) registerFoundEmpty() {
-	if m.attempt.open() || m.now < m.calmUntil {
-		return
-	}
-	if m.haveRecord {
-		if m.role == Active && m.witnessID == m.record.WitnessID {
-			// Unchanged, version included: the standby's note of membership must go on fitting it.
-			m.submit(reassert, m.record, 0)
-		}
+// beginPair: only two empty hosts that agree over the link may write a first record (V12), so that a wiped witness and a wiped host
+// never make a fresh pair over the other's data.
+func (m *Machine) beginPair() {
+	if m.attempt.open() || m.now < m.calmUntil || m.haveRecord || !m.register.empty {
 		return
 	}
 	agree := m.facts.Empty && m.facts.PairID == "" && m.peerLives() && m.peer.Identity != "" && m.peer.Empty && m.peer.PairID == "" &&
 		m.peer.WitnessID == m.witnessID && m.refusal == ""
 	if m.role == Standby && agree && m.first() {
-		m.submit(firstRecord, Record{
+		m.submitOver(firstRecord, Record{
 			PairID: m.config.PairID, WitnessID: m.witnessID, Version: 1,
 			InSync: []Member{m.self, m.peer.Member}, LongestLease: max(m.config.Lease, m.peer.Lease),
-		}, 0)
+		}, m.register.revision, Record{})
 	}
 }
 
@@ -69,7 +57,7 @@ func (m *Machine) recordWritten(in RecordWritten) {
 		return
 	}
 	a.waiting = false
-	if in.Outcome != Unwritten && a.record.NeedsNote() {
+	if in.Outcome != Unwritten && a.record.NeedsNote() && a.purpose != reassert {
 		m.facts.Note = membership.Note{Version: a.record.Version, Epoch: a.record.Epoch} // durable before the compare-and-set
 	}
 	switch in.Outcome {
@@ -93,26 +81,48 @@ func (m *Machine) recordWritten(in RecordWritten) {
 	}
 }
 
-// settle ends an attempt when a revision above the one it expects is seen. A read of the old value settles nothing.
+// settle ends an attempt when the register shows something else than what the attempt was to replace. A read of the old value
+// settles nothing, neither does one that was sent before the attempt (R11).
 func (m *Machine) settle(in RecordRead) {
 	a := &m.attempt
-	if a.open() && !a.waiting && a.after && in.Revision < a.expected {
-		// Below what it expects: the register began anew. What expects its old revisions fits only by accident (V12). A read
-		// that was sent before the attempt shows what stood there before, and settles nothing (R11).
-		m.lose("the register was replaced")
-		return
+	shown := in.Record
+	if in.Empty {
+		shown = Record{}
 	}
-	if !a.open() || in.Revision <= a.expected {
-		if a.open() && !a.waiting && a.retryAt > m.now+retryInterval {
-			a.retryAt = m.now + retryInterval // a refused try was answered by an older read: try again
-		}
-		return
-	}
-	if in.Record.Equal(a.record) {
+	above := in.Revision > a.expected && !in.Empty && in.Record.Version >= a.record.Version
+	switch {
+	case !a.open():
+	case above && in.Record.Equal(a.record):
 		m.win(in.Revision)
-		return
+	case above:
+		m.lose(fmt.Sprintf("the record has moved to version %d", in.Record.Version))
+	case a.waiting:
+	case a.after && (in.Revision != a.expected || !shown.Equal(a.over) || m.elsewhere(a.record, in)):
+		m.replaced()
+	case a.after && m.role != Active && m.overtaken():
+		// The register went back. As after a restart of main: should it take effect yet, this host reads that.
+		m.lose(m.peer.Host + " has seen a newer pair record")
+	case a.retryAt > m.now+retryInterval:
+		a.retryAt = m.now + retryInterval // a refused try was answered by an older read: try again
 	}
-	m.lose(fmt.Sprintf("the record has moved to version %d", in.Record.Version))
+}
+
+// elsewhere: another witness answers than the one that r is for. Two empty ones show the same.
+func (m *Machine) elsewhere(r Record, in RecordRead) bool {
+	return !m.config.Witnessless && r.WitnessID != in.WitnessID
+}
+
+// replaced: the register has lost what the attempt was to replace, so the attempt can't take effect any more. It may have before,
+// and the other host may have read it. An active that nobody can have replaced wants the same of what stands there now; any
+// other has to begin anew.
+func (m *Machine) replaced() {
+	a := &m.attempt
+	switch {
+	case m.role != Active || a.purpose == takeEpoch || a.purpose == reassert || a.purpose == moveWitness || !m.register.loss.here():
+		m.lose("the register was replaced")
+	case m.surelyNewest():
+		a.expected, a.over, a.retryAt = m.register.revision, m.register.record, m.now
+	}
 }
 
 // win takes a compare-and-set that took effect.
@@ -128,7 +138,7 @@ func (m *Machine) win(revision uint64) {
 	}
 	m.revision = max(m.revision, revision)
 	m.readAt = m.now
-	m.registerEmpty = false
+	m.register = register{record: a.record, revision: revision, current: m.reads == 0}
 	switch a.purpose {
 	case takeEpoch:
 		m.wonEpoch(a.record)
@@ -145,8 +155,8 @@ func (m *Machine) win(revision uint64) {
 		m.report("", "a new pair: %s and %s", a.record.InSync[0].Host, a.record.InSync[1].Host)
 		m.do(SendBeat{})
 	case reassert:
-		m.foreign = ""
 		m.report("", "the register was filled again with version %d", a.record.Version)
+		m.do(SendBeat{})
 	}
 }
 

@@ -24,6 +24,8 @@ type takeover struct {
 	cause    string
 	epoch    uint64
 	revision uint64 // under which the evidence was seen; the compare-and-set expects it
+	over     Record // what stands under it
+	lost     bool   // forced over a register that has lost the record
 	keepPeer bool   // the old active has confirmed that it stopped (B6), so both stay in the set
 	serial   uint64 // of Prepare
 	prepared bool
@@ -116,6 +118,7 @@ type otherHost struct {
 	toldAt       time.Duration     // likewise, and nothing moves it on
 	heardActive  time.Duration     // last beat of an active
 	heardCommit  position.Position // highest position that it has called acknowledged
+	viewAt       time.Duration     // the other main said what is known of it after this
 	refusal      string
 	peerResigned bool
 	otherLease   time.Duration // of the other host, as last told; 0 when it is this one's
@@ -123,23 +126,25 @@ type otherHost struct {
 
 // pairRecord is the record as last known, the register that keeps it, and what is being written to it.
 type pairRecord struct {
-	record        Record
-	revision      uint64
-	haveRecord    bool
-	registerEmpty bool
-	witnessID     string
-	readFailed    bool
-	reading       bool
-	reads         int // that are not answered yet
-	readAt        time.Duration
-	readOK        time.Duration // the same, of one that succeeded
-	foreign       string        // why the register does not fit this host (V12)
-	attempt       attempt
-	calmUntil     time.Duration // no new attempt before: the last one could not be made
-	wall          time.Time     // of this host at wallAt
-	wallAt        time.Duration
-	pausedUntil   time.Duration // automatic takeover and hand-over are held back; 0 when not
-	heldBack      string        // what the pause has held back, once reported
+	record      Record
+	revision    uint64
+	haveRecord  bool
+	register    register
+	witnessID   string
+	readFailed  bool
+	reading     bool
+	readAgain   bool // what is asked for now is not enough: ask once more
+	reads       int  // that are not answered yet
+	readAt      time.Duration
+	readOK      time.Duration // the same, of one that succeeded
+	foreign     string        // why the register does not fit this host (V12)
+	madeUp      bool          // because no pair can have come to what it shows
+	attempt     attempt
+	calmUntil   time.Duration // no new attempt before: the last one could not be made
+	wall        time.Time     // of this host at wallAt
+	wallAt      time.Duration
+	pausedUntil time.Duration // automatic takeover and hand-over are held back; 0 when not
+	heldBack    string        // what the pause has held back, once reported
 }
 
 // attempt is the one compare-and-set that may be outstanding.
@@ -148,6 +153,7 @@ type attempt struct {
 	purpose  purpose
 	record   Record
 	expected uint64
+	over     Record        // what stands under that revision
 	doubt    bool          // an outcome was unknown: it may have taken effect, or may still (R11)
 	waiting  bool          // an outcome is awaited; otherwise retry at retryAt
 	after    bool          // every answer to a read that comes now is to one that was sent after the attempt

@@ -86,7 +86,7 @@ func (m *Machine) proceed() {
 	m.endPause()
 	m.proceedAttempt()
 	interval := readInterval
-	if !m.haveRecord || m.readFailed && m.abandoned > 0 {
+	if !m.haveRecord || m.register.loss != intact || m.readFailed && m.abandoned > 0 {
 		interval = m.config.Lease / 8 // a start waits for it, or a takeover
 	}
 	if !m.reading && (m.readAt == 0 || m.now-m.readAt >= interval) {
@@ -108,6 +108,9 @@ func (m *Machine) proceed() {
 // restarted under a living main does.
 func (m *Machine) factsRead(in FactsRead) {
 	first := !m.haveFacts
+	if m.haveRecord && in.RecordVersion <= m.record.Version {
+		in.RecordVersion, in.Record = m.record.Version, m.record // known, and being written down
+	}
 	m.facts, m.haveFacts = in, true
 	m.self = Member{Host: m.config.Host, Identity: in.Identity}
 	switch {

@@ -3,7 +3,7 @@ package role
 import (
 	"fmt"
 
-	"github.com/hotpair/hotpair/services/role/record"
+	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/role/restraint"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -14,15 +14,19 @@ func (m *Machine) takeOver(cause string, ask, keepPeer bool) { m.begin(cause, as
 // begin is takeOver, or a forced one.
 func (m *Machine) begin(cause string, ask, keepPeer, forced bool) {
 	next := max(m.record.Epoch, m.facts.Epoch)
-	if m.havePeer && record.Reachable(next, m.peer.Known) {
+	if m.havePeer && membership.Reachable(next, m.peer.Known) {
 		next = max(next, m.peer.Known)
 	}
 	if forced {
 		next = m.forcedEpoch(next)
 	}
 	t := takeover{
-		cause: cause, epoch: m.ownEpoch(next + 1), revision: m.revision, keepPeer: keepPeer, handed: keepPeer, forced: forced,
+		cause: cause, epoch: m.ownEpoch(next + 1), keepPeer: keepPeer, handed: keepPeer, forced: forced,
 		serial: m.nextSerial(),
+	}
+	t.revision, t.over = m.revision, m.record
+	if t.lost = forced && m.lostRecord(); t.lost {
+		t.revision, t.over = m.register.revision, m.register.record
 	}
 	m.become(state{role: Takeover, takeover: t})
 	m.open(B7, "taking over as epoch %d: %s", t.epoch, cause)
@@ -71,12 +75,15 @@ func (m *Machine) proceedTakeover() {
 		return
 	}
 	switch {
-	case m.revision != t.revision:
+	case !m.stillStands(t):
 		// Evidence counts only for the revision under which it was seen.
 		m.abandonTakeover("the record has changed")
 		return
 	case !t.handed && m.record.Active != m.self && m.peerLives() && m.peer.Epoch == m.record.Epoch && m.peer.Member == m.record.Active && m.heardActive > m.since:
 		m.abandonTakeover(m.record.Active.Host + " lives")
+		return
+	case !t.forced && m.peerKnowsMore():
+		m.abandonTakeover(m.peer.Host + " has seen a newer pair record")
 		return
 	case t.unfit != "":
 		m.abandonTakeover("not fit: " + t.unfit)
@@ -106,7 +113,7 @@ func (m *Machine) proceedTakeover() {
 		next.InSync = []Member{m.self}
 		next.LongestLease = m.config.Lease
 	}
-	m.submit(takeEpoch, next, t.revision)
+	m.submitOver(takeEpoch, next, t.revision, t.over)
 }
 
 // abandonTakeover returns to standby and opens the journal again.
@@ -183,16 +190,27 @@ func (m *Machine) attached(in TerminalsAttached) {
 
 // forcedEpoch is the epoch of a forced takeover, from the next that is free as far as is known.
 func (m *Machine) forcedEpoch(next uint64) uint64 {
-	if m.haveRecord {
+	if !m.lostRecord() {
 		return next
 	}
-	return max(next, m.facts.Note.Epoch, m.position().Epoch, m.heardCommit.Epoch) + record.LostStride
+	return max(next, m.register.record.Epoch, m.facts.Note.Epoch, m.position().Epoch, m.heardCommit.Epoch) + membership.LostStride
 }
 
 // forcedRecord is what a forced takeover writes over: the record, or where the register has lost it, what this host knows.
 func (m *Machine) forcedRecord() Record {
-	if m.haveRecord {
+	if !m.lostRecord() {
 		return m.next()
 	}
-	return Record{PairID: m.facts.PairID, WitnessID: m.witnessID, Version: m.facts.RecordVersion + record.LostStride}
+	return Record{PairID: m.facts.PairID, WitnessID: m.witnessID, Version: max(m.seen(), m.register.record.Version) + membership.LostStride}
+}
+
+// lostRecord: the register does not hold what this host knows, or this host knows nothing.
+func (m *Machine) lostRecord() bool { return !m.haveRecord || m.register.loss != intact }
+
+// stillStands: nothing has changed in the register since the takeover began.
+func (m *Machine) stillStands(t takeover) bool {
+	if t.lost {
+		return m.lostRecord() && m.register.revision == t.revision && m.register.record.Equal(t.over)
+	}
+	return m.register.loss == intact && m.revision == t.revision
 }

@@ -31,6 +31,12 @@ type View struct {
 	Lives     bool // the other main answers
 	Refusal   string
 	Foreign   string
+	MadeUp    bool   // Foreign is about a record that no pair can have come to
+	Lost      string // how the register has lost the record, and what helps
+	Seen      uint64 // highest version of the record seen
+	Reads     bool   // the last read of it succeeded
+	Pending   bool   // a change of it is outstanding
+	PairID    string // of this host, whether the record is known or not
 	Serving   bool
 	Committed position.Position // highest acknowledged position heard of
 	AddWait   time.Duration
@@ -52,7 +58,8 @@ func (m *Machine) View() View {
 		Role:  m.role, Since: m.since, Self: m.self, Epoch: m.term.epoch, Known: max(m.record.Epoch, m.facts.Epoch),
 		Record: m.record, Revision: m.revision, HasRecord: m.haveRecord, WitnessID: m.witnessID, Witness: !m.readFailed && m.witnessID != "",
 		Fresh: m.fresh, Fit: m.fit, Stopping: m.stopping, Resigned: m.resigned, Peer: m.peer, HasPeer: m.havePeer, HeardAt: m.toldAt,
-		Lives: m.peerLives(), Refusal: m.refusal, Foreign: m.foreign, Serving: m.role == Active && m.term.serving, Committed: m.heardCommit,
+		Lives: m.peerLives(), Refusal: m.refusal, Foreign: m.foreign, MadeUp: m.madeUp, Serving: m.role == Active && m.term.serving, Committed: m.heardCommit,
+		Lost: m.lostText(), Seen: m.seen(), Reads: !m.readFailed && m.readOK > 0, Pending: m.attempt.open(), PairID: m.facts.PairID,
 		AddWait: m.readd.Wait, ReadAt: m.readOK, PausedUntil: m.pausedUntil, HeldBack: m.heldBack, Pausing: m.pausing(), WitnessReplaced: m.witnessReplaced(),
 	}
 	v.Mode, v.ModeSince = m.lastMode, m.modeSince
@@ -84,7 +91,7 @@ func (m *Machine) Inside() Inside {
 	facts.Epoch = max(facts.Epoch, m.term.epoch)
 	return Inside{
 		Now: m.now, Wall: m.wallNow(), Config: m.config, Facts: facts, Updater: m.updater, Terminals: m.terminals,
-		ReadFailed: m.readFailed, RegisterEmpty: m.registerEmpty, NeedsPeer: m.term.requirePeer, Next: m.next(),
+		ReadFailed: m.readFailed, RegisterEmpty: m.register.empty, NeedsPeer: m.term.requirePeer, Next: m.next(),
 	}
 }
 
@@ -94,6 +101,8 @@ func (m *Machine) Role() Role { return m.role }
 // mode of the pair, as this host sees it.
 func (m *Machine) mode() Mode {
 	switch {
+	case m.role == Standby && m.register.loss != intact && !(m.peerLives() && m.peer.Epoch != 0):
+		return Waiting
 	case m.paired() && !m.peerResigned:
 		return Paired
 	case m.role == Active && m.term.serving:

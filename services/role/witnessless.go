@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/hotpair/hotpair/services/role/record"
+	"github.com/hotpair/hotpair/services/membership"
 )
 
 // Without a witness nobody arbitrates between two hosts that have lost each other, so the terminals are asked: they are
@@ -44,7 +44,7 @@ func (m *Machine) parity() uint64 {
 func (m *Machine) unsureAlone() string {
 	known := max(m.record.Epoch, m.facts.Epoch)
 	switch {
-	case m.terminals.MostEpoch > known && record.Reachable(known, m.terminals.MostEpoch):
+	case m.terminals.MostEpoch > known && membership.Reachable(known, m.terminals.MostEpoch):
 		// Most of them: what one terminal says changes no state of a host, and it could say anything.
 		return fmt.Sprintf("terminals were served in epoch %d, this host knows %d only: waiting for the other host", m.terminals.MostEpoch, known)
 	case m.fresh && m.record.Active != m.self && m.record.Epoch > 0:

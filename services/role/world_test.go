@@ -29,7 +29,7 @@ func (h *testHost) start() {
 }
 
 func (h *testHost) facts() FactsRead {
-	return FactsRead{Identity: h.disk.identity, PairID: h.disk.pair, Epoch: h.disk.epoch, Note: h.disk.note, RecordVersion: h.disk.version,
+	return FactsRead{Identity: h.disk.identity, PairID: h.disk.pair, Epoch: h.disk.epoch, Note: h.disk.note, RecordVersion: h.disk.version, Record: h.disk.own,
 		Position: at(h.disk.epoch, h.disk.log), Empty: h.disk.log == 0}
 }
 
@@ -146,8 +146,8 @@ func (h *testHost) connected() bool { o := h.w.other(h); return o.alive && !h.w.
 
 func (h *testHost) view() PeerView {
 	v := h.m.View()
-	return PeerView{Member: Member{Host: h.name, Identity: v.Self.Identity}, Incarnation: uint64(h.run), Steps: v.Steps, PairID: v.Record.PairID, WitnessID: v.WitnessID, Role: v.Role, Epoch: v.Epoch,
-		Known: v.Known, Record: v.Record, Revision: v.Revision, Committed: at(v.Record.Epoch, min(h.disk.log, h.w.acked)), Position: at(0, h.disk.log),
+	return PeerView{Member: Member{Host: h.name, Identity: v.Self.Identity}, Incarnation: uint64(h.run), Steps: v.Steps, PairID: v.PairID, WitnessID: v.WitnessID, Role: v.Role, Epoch: v.Epoch,
+		Known: v.Known, Record: v.Record, Revision: v.Revision, Seen: v.Seen, Pending: v.Pending, Reads: v.Reads, Committed: at(v.Record.Epoch, min(h.disk.log, h.w.acked)), Position: at(0, h.disk.log),
 		Empty: h.m.Role() != Starting && h.disk.log == 0 && !v.HasRecord, Fresh: v.Fresh, Fit: v.Fit.Fit, Unfit: v.Fit.Why, Stopping: v.Stopping, Resigned: v.Resigned, Lease: h.lease, Terminals: 1}
 }
 
@@ -249,7 +249,7 @@ func (h *testHost) perform(actions []Action) {
 					h.step(RecordRead{Wall: w.wall(), Failed: true})
 					return
 				}
-				h.step(RecordRead{Wall: w.wall(), Record: w.register.record, Revision: w.register.revision, WitnessID: w.register.id, Empty: w.register.revision == 0})
+				h.step(RecordRead{Wall: w.wall(), Record: w.register.record, Revision: w.register.revision, WitnessID: w.register.id, Empty: w.register.record.Version == 0})
 			})
 		case WriteRecord:
 			h.write(a)
@@ -339,11 +339,16 @@ func (w *world) force(h *testHost, before, written Record, outcome Outcome) {
 	if before.Version > 0 && !before.Has(member) || before.Version == 0 && written.Version > 1 {
 		w.forced, w.acked = written.Epoch, h.disk.log
 	}
+	if before.Version < w.top && h.disk.log < w.acked && w.forced < written.Epoch {
+		clear(w.taken) // its epoch may have been the other's
+		w.say("not promised: %d acknowledged updates are lost, because %s alone goes by a record that went back", w.acked-h.disk.log, h.name)
+		w.forced, w.acked = written.Epoch, h.disk.log
+	}
 }
 
 func (h *testHost) write(a WriteRecord) {
 	w := h.w
-	if a.Record.NeedsNote() {
+	if a.Record.NeedsNote() && !a.Unnoted {
 		h.disk.note = membership.Note{Version: a.Record.Version, Epoch: a.Record.Epoch}
 	}
 	w.after(latency, nil, func() {
@@ -356,7 +361,7 @@ func (h *testHost) write(a WriteRecord) {
 			h.disk.own = a.Record
 			r.Outcome, r.Revision = Won, localRevision(a.Record)
 		case !w.register.up, a.Record.WitnessID != w.register.id:
-		case w.register.revision != a.Expected:
+		case w.register.revision != a.Expected || !w.register.record.Equal(a.Over):
 			r.Outcome = Lost
 		default:
 			w.register.revision++

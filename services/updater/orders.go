@@ -44,10 +44,7 @@ func (u *updater) note(q bus.Note) (bus.Done, error) {
 		}
 		raised = q.Epoch > f.Epoch
 		f.Epoch = max(f.Epoch, q.Epoch)
-		f.RecordVersion = max(f.RecordVersion, q.RecordVersion)
-		if q.Record != nil {
-			f.Record = q.Record
-		}
+		f.NoteRecord(q.RecordVersion, q.Record)
 		if q.Membership != nil {
 			f.Note = *q.Membership
 		}
@@ -170,6 +167,13 @@ func (u *updater) require(ctx context.Context, q bus.Require) (bus.Required, err
 	}
 	t, sender := p.active.term, p.active.sender
 	was, _ := t.requires()
+	if !q.Peer && q.RecordVersion > 0 {
+		// Before the first update that only this host has: if it ends now, it knows by which record it went on alone.
+		err := u.facts.Update(func(f *facts.Data) error { f.NoteRecord(q.RecordVersion, q.Record); return nil })
+		if u.afterWrite(err) != nil {
+			return bus.Required{}, err
+		}
+	}
 	t.require(q.Peer)
 	if !q.Peer {
 		sender.Release()

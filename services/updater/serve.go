@@ -66,7 +66,7 @@ func (u *updater) begin(ctx context.Context, q bus.Serve, p post) error {
 func (u *updater) noteTerm(q bus.Serve) (session uint64, err error) {
 	err = u.facts.Update(func(f *facts.Data) error {
 		f.Epoch, f.Term = q.Epoch, q.Epoch
-		f.RecordVersion = max(f.RecordVersion, q.RecordVersion)
+		f.NoteRecord(q.RecordVersion, q.Record)
 		f.Session++
 		session = f.Session
 		return nil

@@ -155,9 +155,9 @@ func TestFault_B12_CausesRaiseTheirAlarms(t *testing.T) {
 			c := &w.Host(pair.HostB).config
 			c.Business = append(slices.Clone(c.Business), config.Service{Name: "tickets", Path: "/nowhere/tickets"})
 		}, at: pair.HostB},
-		alarms.WitnessWentBack: {then: func(w *clocked) { w.older() }, at: pair.HostB},
-		alarms.EpochAhead:      {before: func(w *clocked) { w.served(pair.TerminalID(0)) }, at: pair.HostA},
-		alarms.AsideCommitted:  {then: func(w *clocked) { w.forced() }, at: pair.HostA},
+		alarms.RecordLost:     {then: func(w *clocked) { w.older() }, at: pair.HostB},
+		alarms.EpochAhead:     {before: func(w *clocked) { w.served(pair.TerminalID(0)) }, at: pair.HostA},
+		alarms.AsideCommitted: {then: func(w *clocked) { w.forced() }, at: pair.HostA},
 		alarms.EventsUnsaved: {before: func(w *clocked) {
 			if err := os.MkdirAll(filepath.Join(w.dir(pair.HostB), "events.spool"), 0o700); err != nil { // no file can be there
 				w.t.Fatal(err)

@@ -28,7 +28,7 @@ var mutants = []mutant{
 		"if !r.right.Load().Holds(f.request.Epoch, r.clock()) {", "if !r.right.Load().Holds(f.request.Epoch, r.clock()) && !BROKEN {",
 		"active-cut-off", "stale: "},
 	{"R3: updates stop waiting before the record says solo", "services/role/active.go",
-		"m.submit(goSolo, next, m.revision)", "if BROKEN {\nm.require(false)\n}\nm.submit(goSolo, next, m.revision)", "active-cut-off", "lost: "},
+		"m.submit(goSolo, next)", "if BROKEN {\nm.require(false)\n}\nm.submit(goSolo, next)", "active-cut-off", "lost: "},
 }
 
 // TestMutants proves that a world finds what it is for: with a rule broken, the story of that rule fails.

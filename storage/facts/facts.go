@@ -63,7 +63,7 @@ type Data struct {
 	Term uint64 `json:"term"`
 	// RecordVersion is the highest version of the pair record seen. It only rises.
 	RecordVersion uint64 `json:"record_version"`
-	// Record is the host's own copy of the pair record, of a pair without a witness.
+	// Record is the last pair record that the witness bore out; of a pair without a witness the host's own copy.
 	Record json.RawMessage `json:"record,omitempty"`
 	// Session counts replication sessions, so that each gets a number never used before. It only rises.
 	Session uint64          `json:"session"`
@@ -313,4 +313,13 @@ func (f *Facts) Update(change func(*Data) error) error {
 	defer f.mu.Unlock()
 	f.data = next.clone()
 	return nil
+}
+
+// NoteRecord takes a pair record that was seen, and its version. An older one of a pair with a witness comes late, and changes nothing; one
+// without a version is the own copy of a pair that has none.
+func (d *Data) NoteRecord(version uint64, record json.RawMessage) {
+	if record != nil && (version >= d.RecordVersion || version == 0) {
+		d.Record = record
+	}
+	d.RecordVersion = max(d.RecordVersion, version)
 }

@@ -143,6 +143,8 @@ func (w *world) fault(f kind, i, k int) {
 		w.pass(i)
 	case lie:
 		h.lied = true
+	case lost:
+		w.loseRecord(k)
 	case force:
 		w.step(i, role.ForceWanted{By: "operator", Accepted: 1 << 40, Unknown: true})
 	case pause:
@@ -216,7 +218,7 @@ func (w *world) start(i int) {
 
 func (w *world) facts(i int) role.FactsRead {
 	h := &w.hosts[i]
-	return role.FactsRead{Identity: h.name, PairID: h.disk.pair, Epoch: h.disk.epoch, Note: h.disk.note, RecordVersion: h.disk.version,
+	return role.FactsRead{Identity: h.name, PairID: h.disk.pair, Epoch: h.disk.epoch, Note: h.disk.note, RecordVersion: h.disk.version, Record: h.disk.record,
 		Position: positionAt(h.disk.log, len(h.disk.log)), Empty: h.disk.pair == "" && len(h.disk.log) == 0}
 }
 
@@ -250,6 +252,9 @@ func (w *world) pass(slow int) {
 		w.step(i, role.Tick{})
 		w.sendBeat(i)
 	}
+	if w.healed {
+		w.admit()
+	}
 }
 
 // view is what a main says of itself.
@@ -257,9 +262,9 @@ func (w *world) view(i int) role.PeerView {
 	h := &w.hosts[i]
 	v := h.m.View()
 	p := role.PeerView{
-		Member: v.Self, Incarnation: h.run, Steps: v.Steps, PairID: v.Record.PairID, WitnessID: v.WitnessID, Role: v.Role, Epoch: v.Epoch, Known: v.Known,
+		Member: v.Self, Incarnation: h.run, Steps: v.Steps, PairID: v.PairID, WitnessID: v.WitnessID, Role: v.Role, Epoch: v.Epoch, Known: v.Known,
 		Committed: h.told.Committed, Position: h.told.Position, Empty: h.disk.pair == "" && len(h.disk.log) == 0 && !v.HasRecord, Fresh: v.Fresh,
-		Fit: v.Fit.Fit, Unfit: v.Fit.Why, Stopping: v.Stopping, Resigned: v.Resigned, Lease: lease, Serving: v.Serving, Terminals: 1,
+		Seen: v.Seen, Pending: v.Pending, Reads: v.Reads, Fit: v.Fit.Fit, Unfit: v.Fit.Why, Stopping: v.Stopping, Resigned: v.Resigned, Lease: lease, Serving: v.Serving, Terminals: 1,
 	}
 	if v.HasRecord {
 		p.Record, p.Revision = v.Record, v.Revision
@@ -388,7 +393,7 @@ func (w *world) arrive(k int) {
 		w.messages = append(w.messages, *s.message)
 		w.deliverMessage(len(w.messages)-1, false)
 	case s.read != nil:
-		w.step(s.host, role.RecordRead{Wall: wall(w.hosts[s.host].clock), Record: s.read.record, Revision: s.read.revision, WitnessID: "W", Empty: s.read.revision == 0})
+		w.step(s.host, s.read.read(w.hosts[s.host].clock))
 	default:
 		w.frames = append(w.frames, *s.frame)
 		w.deliverFrame(len(w.frames) - 1)

@@ -16,10 +16,16 @@ func hostsOf(members []role.Member) string {
 
 // check looks whether a rule is broken in this state. What is committed is looked at where that happens.
 func (w *world) check() {
+	if w.void {
+		return
+	}
 	r := w.register.record
+	if w.behind {
+		r = role.Record{} // what a witness shows that went back is nobody's right
+	}
 	for i := range w.hosts {
 		h := &w.hosts[i]
-		if h.upd.duty == serving && r.Epoch == h.upd.epoch && r.Active != w.member(i) {
+		if r.Epoch > 0 && h.upd.duty == serving && r.Epoch == h.upd.epoch && r.Active != w.member(i) {
 			w.fail("%s serves epoch %d, which belongs to %s", h.name, h.upd.epoch, r.Active.Host)
 		}
 		if r.Epoch == 0 || !r.Has(w.member(i)) || h.disk.note.Out || h.disk.note.Version < r.Membership() {
@@ -50,8 +56,9 @@ func (w *world) respectsPause(q request) {
 // acceptLoss: a host from outside the set takes an epoch. Only force lets it, and an operator has accepted that what it lacks
 // is lost, with all that the old active still does before it steps down.
 func (w *world) acceptLoss(q request) {
+	w.unpromised(q)
 	r, next, h := w.register.record, q.write.Record, &w.hosts[q.host]
-	if next.Epoch == r.Epoch || r.Version == 0 || r.Has(next.Active) {
+	if next.Epoch == r.Epoch || w.restores(q) || r.Has(next.Active) || w.peak.Version == 0 {
 		return
 	}
 	if !w.rules.forces {

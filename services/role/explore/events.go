@@ -294,6 +294,11 @@ func (w *world) faulty(to []event, owed bool) []event {
 		add(cutRepl, 0, cutReplication)
 		add(cutPeer, 0, cutLinkAB|cutLinkBA|cutReplication)
 	}
+	if w.faults.has(lost) {
+		for _, way := range w.losable() {
+			add(lost, 0, way)
+		}
+	}
 	for k, m := range w.messages {
 		add(loss, 0, 16+k)
 		add(delay, 0, 16+k)

@@ -10,7 +10,7 @@ const healthyTime = 4 * lease
 
 // heal ends all faults.
 func (w *world) heal() {
-	w.cut, w.reverse = 0, false
+	w.cut, w.reverse, w.healed = 0, false, true
 	w.faults = faults{}
 	for i := range w.hosts {
 		h := &w.hosts[i]
@@ -20,6 +20,9 @@ func (w *world) heal() {
 
 // patient: a host has fallen out so often that what comes next has been seen with shorter waits.
 func (w *world) patient() bool {
+	if w.void {
+		return true
+	}
 	for i := range w.hosts {
 		if m := w.hosts[i].m; m != nil && m.View().AddWait > healthyTime {
 			return true
@@ -44,6 +47,9 @@ func (w *world) next(buffer []event) event {
 // notWhole is the failure of a state from which there is no way back.
 const notWhole = "once faults end the pair does not become whole again"
 
+// onceEnded is behind a rule that is broken on the way back.
+const onceEnded = " (once faults had ended)"
+
 // healer finds out whether there is a way back from a state, and remembers from which states there is.
 type healer struct {
 	keys   keyer
@@ -61,7 +67,7 @@ func (r *healer) way(w *world) string {
 	var path []uint64
 	ok := false
 	for ticks := 0; ticks < healing && w.failure == ""; {
-		if w.whole() {
+		if w.whole() || w.void {
 			ok = true
 			break
 		}
@@ -85,7 +91,7 @@ func (r *healer) way(w *world) string {
 		}
 		return ""
 	case w.failure != "":
-		return w.failure + " (once faults had ended)"
+		return w.failure + onceEnded
 	}
 	return notWhole
 }

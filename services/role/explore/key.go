@@ -19,6 +19,10 @@ func (k *keyer) key(w *world, withFaults bool) uint64 {
 	c.Reset()
 	same := min(common(w.hosts[0].disk.log, w.hosts[1].disk.log), common(w.hosts[0].disk.log, w.acked))
 	c.Epoch, c.Version, c.Revision, c.Sequence = w.register.record.Epoch, w.register.record.Version, w.register.revision, uint64(same)
+	for i := range w.hosts { // a register that has lost the record has no number to count from
+		d := &w.hosts[i].disk
+		c.Epoch, c.Version = max(c.Epoch, d.epoch, d.record.Epoch), max(c.Version, d.version)
+	}
 	c.Wall = wall(w.hosts[0].clock)
 	k.steps(w)
 	if withFaults {
@@ -30,6 +34,15 @@ func (k *keyer) key(w *world, withFaults bool) uint64 {
 	c.Bools(w.reverse)
 	c.Byte(w.cut)
 	w.register.record.Canonical(c)
+	c.Text(w.register.id)
+	c.Bools(w.void, w.behind, w.peak.Active == w.register.record.Active)
+	c.VersionNumber(w.peak.Version)
+	c.EpochNumber(w.peak.Epoch)
+	c.Byte(byte(len(w.older)))
+	for _, r := range w.older {
+		c.RevisionNumber(r.revision)
+		r.record.Canonical(c)
+	}
 	log := func(l []entry) {
 		c.Byte(byte(len(l) - same))
 		for _, e := range l[same:] {
@@ -47,6 +60,7 @@ func (k *keyer) key(w *world, withFaults bool) uint64 {
 		c.Text(h.disk.pair)
 		c.EpochNumber(h.disk.epoch)
 		c.VersionNumber(h.disk.version)
+		h.disk.record.Canonical(c)
 		c.Note(h.disk.note)
 		log(h.disk.log)
 		c.Int(int64(max(0, h.disk.committed-same)))

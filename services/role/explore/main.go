@@ -12,6 +12,7 @@ import (
 	"runtime/debug"
 	"runtime/pprof"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -77,7 +78,7 @@ func main() {
 		fmt.Println(s.summary(r))
 		if r.failure != "" {
 			s.tell(os.Stdout, r.trace)
-			if r.failure == notWhole {
+			if r.failure == notWhole || strings.HasSuffix(r.failure, onceEnded) {
 				s.tellHealing(os.Stdout, r.trace)
 			}
 			os.Exit(1)
@@ -140,6 +141,17 @@ func scenarios() []scenario {
 		{name: "pause-of-one-who-resigned", begin: "paired", faults: allow(4, stop, cutWitness, pause, crash), rules: w(1), heal: true},
 		{name: "force", begin: "paired", faults: allow(4, force, crash, crash, cutPeer), rules: rules{writes: 2, forces: true}, heal: true},
 		{name: "force-and-doubt", begin: "solo", faults: allow(3, force, crash, arbiterDoubt, cutWitness), rules: rules{writes: 1, forces: true}, heal: true},
+		{name: "lost", begin: "paired", faults: allow(2, lost, crash, cutPeer, cutLink, cutWitness, arbiterDoubt, freeze), rules: rules{writes: 1, losses: true}, heal: true},
+		{name: "lost-and-crashes", begin: "paired", faults: allow(3, lost, crash, crash), rules: rules{writes: 1, losses: true}, heal: true},
+		{name: "lost-while-solo", begin: "solo", faults: allow(2, lost, crash, cutPeer, arbiterDoubt, cutWitness), rules: rules{writes: 1, losses: true}, heal: true},
+		{name: "lost-and-switchover", begin: "paired", faults: allow(2, lost, switchover, stop, pause, oldRead), rules: rules{writes: 1, losses: true}, heal: true},
+		{name: "lost-and-force", begin: "paired", faults: allow(3, lost, force, crash), rules: rules{writes: 1, losses: true, forces: true}, heal: true},
+		{name: "lost-twice", begin: "paired", faults: allow(2, lost, lost), rules: rules{writes: 1, losses: true}, heal: true},
+		{name: "lost-and-freeze", begin: "paired", faults: allow(2, lost, freeze), rules: rules{writes: 1, losses: true}, heal: true},
+		{name: "lost-and-cut-off", begin: "paired", faults: allow(3, lost, freeze, cutWitness), rules: rules{writes: 1, losses: true}, heal: true},
+		{name: "lost-and-returned", begin: "paired", faults: allow(3, lost, freeze, crash), rules: rules{writes: 1, losses: true}, heal: true},
+		{name: "lost-and-taken", begin: "silent", faults: allow(2, lost, crash), rules: rules{writes: 1, losses: true}, heal: true},
+		{name: "lost-and-doubt", begin: "silent", faults: allow(3, lost, arbiterDoubt, crash), rules: rules{writes: 1, losses: true}, heal: true},
 		{name: "any-two", begin: "paired", faults: allow(2, delay, crash, crash, freeze, cutLink, cutPeer, cutRepl, cutWitness, loss, lateness, doubling, arbiterDoubt,
 			updaterCrash, sessionEnd, slowClock, lie, switchover, stop, processFailed), rules: w(1), heal: true},
 	}

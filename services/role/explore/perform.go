@@ -74,6 +74,9 @@ func (w *world) perform(i int, action role.Action) {
 	case role.WriteFacts:
 		if h.upd.up {
 			h.disk.pair, h.disk.version = a.PairID, max(h.disk.version, a.RecordVersion)
+			if a.Record != nil {
+				h.disk.record = *a.Record
+			}
 		}
 	case role.Resign:
 		if h.upd.up {
@@ -97,7 +100,7 @@ func (w *world) perform(i int, action role.Action) {
 // submit makes the note durable, then sends the compare-and-set.
 func (w *world) submit(i int, a role.WriteRecord) {
 	h := &w.hosts[i]
-	if h.upd.up && w.rules.broken != noteAfter && (a.Record.NeedsNote() || w.rules.broken == notePause) {
+	if h.upd.up && w.rules.broken != noteAfter && (a.Record.NeedsNote() && !a.Unnoted || w.rules.broken == notePause) {
 		h.disk.note = membership.Note{Version: a.Record.Version, Epoch: a.Record.Epoch}
 		if a.Expected > 0 {
 			h.disk.pair = a.Record.PairID
@@ -107,7 +110,8 @@ func (w *world) submit(i int, a role.WriteRecord) {
 		h.later = append(h.later, role.RecordWritten{Ticket: a.Ticket, Outcome: role.Unwritten})
 		return
 	}
-	w.requests = append(w.requests, request{host: i, run: h.run, write: a})
+	v := h.m.View()
+	w.requests = append(w.requests, request{host: i, run: h.run, write: a, informed: v.Lives && v.Peer.Seen > v.Seen})
 }
 
 // arbitrate applies a request at the arbiter.
@@ -116,10 +120,10 @@ func (w *world) arbitrate(k int) {
 	w.requests = slices.Delete(w.requests, k, k+1)
 	in := role.RecordWritten{Ticket: q.write.Ticket, Outcome: role.Lost}
 	switch {
-	case q.write.Expected == w.register.revision:
+	case q.write.Expected == w.register.revision && q.write.Over.Equal(w.register.record) && q.write.Record.WitnessID == w.register.id:
 		w.respectsPause(q)
 		w.acceptLoss(q)
-		w.register = register{record: q.write.Record, revision: w.register.revision + 1}
+		w.accept(q)
 		in.Outcome, in.Revision = role.Won, w.register.revision
 		w.say("      the record: version %d epoch %d active %s in sync %s", q.write.Record.Version, q.write.Record.Epoch, q.write.Record.Active.Host, hostsOf(q.write.Record.InSync))
 	}
@@ -157,7 +161,7 @@ func (w *world) answerRead(i int, r register) {
 		w.step(i, role.RecordRead{Wall: wall(h.clock), Failed: true})
 		return
 	}
-	w.step(i, role.RecordRead{Wall: wall(h.clock), Record: r.record, Revision: r.revision, WitnessID: "W", Empty: r.revision == 0})
+	w.step(i, r.read(h.clock))
 }
 
 // unanswered ends an order whose process is down.

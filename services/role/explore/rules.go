@@ -34,13 +34,14 @@ const (
 	stop                      // a clean end
 	processFailed             // the restart policy gives up on a process
 	pause                     // an operator's, of ten ticks
+	lost                      // the arbiter loses the record: it is deleted or absent, it went back, or another witness answers
 	force                     // of a host that may lack what was acknowledged
 	disorder                  // something else happens than what is next in the order of a quiet pair
 	kinds
 )
 
 var kindNames = [kinds]string{"crash", "freeze", "cut-link", "cut-peer", "cut-replication", "cut-witness", "loss", "lateness", "delay", "old-read", "doubling",
-	"arbiter-doubt", "updater-crash", "session-end", "slow-clock", "lie", "switchover", "stop", "process-failed", "pause", "force", "disorder"}
+	"arbiter-doubt", "updater-crash", "session-end", "slow-clock", "lie", "switchover", "stop", "process-failed", "pause", "lost", "force", "disorder"}
 
 func (f *faults) has(k kind) bool { return f.total > 0 && f.left[k] > 0 }
 
@@ -54,4 +55,5 @@ type rules struct {
 	writes int // how far logs may differ before no more is written
 	broken string
 	forces bool // an operator may promote by force
+	losses bool // the arbiter may lose the record
 }

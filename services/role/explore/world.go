@@ -35,6 +35,7 @@ type entry struct {
 type disk struct {
 	pair           string
 	epoch, version uint64
+	record         role.Record // last seen at the arbiter
 	note           membership.Note
 	log            []entry // durable journal, never changed in place
 	committed      int     // how much of it is known to be committed
@@ -105,16 +106,18 @@ type host struct {
 
 // register is the arbiter's.
 type register struct {
+	id       string // of the witness
 	record   role.Record
 	revision uint64
 }
 
 // request is a compare-and-set on its way to the arbiter.
 type request struct {
-	host  int
-	run   uint64
-	write role.WriteRecord
-	ghost bool // nobody waits for the answer any more; it may be applied at any time
+	host     int
+	run      uint64
+	write    role.WriteRecord
+	informed bool // its host heard of a newer record when it sent it
+	ghost    bool // nobody waits for the answer any more; it may be applied at any time
 }
 
 // answer is the outcome of a request on its way back.
@@ -172,8 +175,13 @@ const (
 type world struct {
 	hosts    [2]host
 	register register
-	beats    [2]*beat // sent by
-	replies  [2]*beat // to
+	older    []register  // what it held before, while a scenario rolls it back
+	behind   bool        // it went back, and nothing was written since
+	peak     role.Record // of the highest version that was ever written
+	void     bool        // what is not promised has happened: no further
+	healed   bool        // faults have ended: an operator does what the pair waits for
+	beats    [2]*beat    // sent by
+	replies  [2]*beat    // to
 	requests []request
 	answers  []answer
 	messages []message
@@ -193,6 +201,7 @@ type world struct {
 
 func newWorld(r *rules) *world {
 	w := &world{rules: r}
+	w.register.id = "W"
 	for i, name := range []string{"a", "b"} {
 		w.hosts[i] = host{name: name, clock: genesis}
 	}
@@ -219,6 +228,7 @@ func (w *world) clone() *world {
 		h.reads = slices.Clone(h.reads)
 		h.later = slices.Clone(h.later)
 	}
+	c.older = slices.Clone(c.older)
 	c.requests = slices.Clone(c.requests)
 	c.answers = slices.Clone(c.answers)
 	c.messages = slices.Clone(c.messages)

@@ -95,14 +95,6 @@ func Names(members []Member) string {
 	return strings.Join(hosts, ",")
 }
 
-// LostStride is how far epoch and version leap where the register has lost the record. The other host may have gone on for any
-// number of terms that nobody here knows of, and none of them may be chosen again.
-const LostStride = 1_000_000
-
-// Reachable reports whether a pair can have come to an epoch that somebody says, from one that is known: the terms of any life, and
-// some leaps. Beyond that it is not believed, whoever says it: the numbers would run out.
-func Reachable(known, said uint64) bool { return said <= known || said-known <= 100*LostStride }
-
 // Canonical writes a pair record.
 func (r Record) Canonical(c *canon.Writer) {
 	c.VersionNumber(r.Version)

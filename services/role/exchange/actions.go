@@ -1,9 +1,10 @@
-package role
+package exchange
 
 import (
 	"time"
 
 	"github.com/hotpair/hotpair/services/membership"
+	"github.com/hotpair/hotpair/services/role/record"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -18,8 +19,10 @@ type ReadRecord struct{}
 // writes), if it needs one, then tries the compare-and-set → RecordWritten. A note that can't be written is Unwritten.
 type WriteRecord struct {
 	Ticket   uint64
-	Expected uint64 // revision; 0: the register must be empty
-	Record   Record
+	Expected uint64        // revision; 0: the register was never written
+	Over     record.Record // what stands under that revision; zero: nothing does
+	Record   record.Record
+	Unnoted  bool // what was lost is written back: the note that this host has stays as it is
 }
 
 // AnswerBeat replies to the PeerBeat of this Step, at once.
@@ -80,7 +83,7 @@ type BecomeStandby struct{ Epoch uint64 }
 type WriteFacts struct {
 	PairID        string
 	RecordVersion uint64
-	Record        *Record // the own copy, without a witness
+	Record        *record.Record // as the arbiter had it, or of a host without a witness the own copy
 }
 
 // Resign makes the note durable that this host is out, then tells the other main → then Exit by the driver.

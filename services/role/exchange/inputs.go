@@ -1,10 +1,11 @@
-package role
+package exchange
 
 import (
 	"time"
 
 	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/membership"
+	"github.com/hotpair/hotpair/services/role/record"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -50,7 +51,8 @@ type FactsRead struct {
 	PairID        string
 	Epoch         uint64
 	Note          membership.Note
-	RecordVersion uint64
+	RecordVersion uint64        // highest seen
+	Record        record.Record // the last one that was written down; with a witness, one that it had
 	Position      position.Position
 	Inconsistent  bool
 	Empty         bool
@@ -58,7 +60,7 @@ type FactsRead struct {
 
 // RecordRead is what a read of the arbiter brought. Failed: it could not be read.
 type RecordRead struct {
-	Record    Record
+	Record    record.Record
 	Revision  uint64
 	WitnessID string
 	Empty     bool
@@ -75,16 +77,19 @@ type RecordWritten struct {
 
 // PeerView is what the other main says of itself in each beat and reply.
 type PeerView struct {
-	Member
+	record.Member
 	Incarnation uint64
 	Steps       uint64 // of its machine: tells an older view from a newer one of the same incarnation
 	PairID      string
 	WitnessID   string
 	Role        Role
-	Epoch       uint64 // of the term it holds; 0 when none
-	Known       uint64 // highest epoch it knows
-	Record      Record // as it knows it; zero when it knows none
+	Epoch       uint64        // of the term it holds; 0 when none
+	Known       uint64        // highest epoch it knows
+	Record      record.Record // as it knows it; zero when it knows none
 	Revision    uint64
+	Seen        uint64 // highest version of the record that it has seen
+	Pending     bool   // it has a change of the record outstanding
+	Reads       bool   // its last read of the record succeeded
 	Committed   position.Position
 	Position    position.Position
 	Empty       bool
@@ -202,7 +207,7 @@ type ProcessFailed struct{ Process string }
 
 // HandOver is the other host's word that it has stopped, at which position (B6).
 type HandOver struct {
-	From     Member
+	From     record.Member
 	Epoch    uint64
 	Revision uint64
 	Position position.Position
@@ -214,7 +219,7 @@ type HandOver struct {
 type HandOverRefused struct{ Reason string }
 
 // Resigned is the other host's word that it has noted durably to be out of the set (T9).
-type Resigned struct{ From Member }
+type Resigned struct{ From record.Member }
 
 // SwitchoverWanted asks for a planned switchover. Step answers with Refuse or begins.
 type SwitchoverWanted struct{ Cause string }

@@ -1,4 +1,4 @@
-package role
+package exchange
 
 // Step names one step of a takeover, as services/DESIGN.md has them.
 type Step string

@@ -47,7 +47,7 @@ func but(set, except func(string) bool) func(string) bool {
 func all(string) bool { return true }
 
 // words are the packages that hold nothing but a type or a function or two which everybody shares.
-var words = within("storage/position", "services/clocks", "services/durable", "services/evidence", "services/fault", "services/lease", "services/level", "services/membership", "services/pace", "services/refusals", "services/requestid", "services/regular", "services/strictjson")
+var words = within("storage/position", "services/clocks", "services/durable", "services/evidence", "services/fault", "services/histogram", "services/lease", "services/level", "services/membership", "services/pace", "services/refusals", "services/requestid", "services/regular", "services/strictjson")
 
 // ours are all packages of the module, as imports name them.
 var ours = within("bus", "storage", "services", "simulator", "deployments")

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/clocks"
+	"github.com/hotpair/hotpair/services/histogram"
 	"github.com/hotpair/hotpair/services/role"
 )
 
@@ -226,7 +227,7 @@ func diskCauses(f Facts, lately recent, nearlyFull bool, add func(id, format str
 	if u.Unfit != "" {
 		add(DiskUnfit, "host %s could not take over: %s", f.Host, u.Unfit)
 	}
-	slow := func(what string, recent bus.Sample) {
+	slow := func(what string, recent histogram.Sample) {
 		if median := recent.Quantile(0.5); recent.Count() >= diskAppends && median > diskSlow {
 			add(SlowDisk, "the disk of host %s: half of the last %d %s took longer than %s", f.Host, recent.Count(), what, median.Round(time.Millisecond))
 		}
@@ -242,7 +243,7 @@ func diskCauses(f Facts, lately recent, nearlyFull bool, add func(id, format str
 // within diskWindow.
 type recent struct {
 	restarts        map[string]int
-	appends, probes bus.Sample
+	appends, probes histogram.Sample
 }
 
 // history remembers of earlier facts what recent needs. It is for one goroutine.
@@ -294,11 +295,11 @@ type sampleWindow struct {
 
 type timedSample struct {
 	at time.Duration
-	bus.Sample
+	histogram.Sample
 }
 
 // recent takes a sample and gives what was measured since the oldest one within the window.
-func (w *sampleWindow) recent(now bus.Sample, at time.Duration) bus.Sample {
+func (w *sampleWindow) recent(now histogram.Sample, at time.Duration) histogram.Sample {
 	w.samples = append(w.samples, timedSample{at, now})
 	// One older than the window is kept: the window begins there.
 	for len(w.samples) > 1 && at-w.samples[1].at >= diskWindow {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/histogram"
 	"github.com/hotpair/hotpair/services/role"
 )
 
@@ -57,7 +58,7 @@ func TestDiskCauses(t *testing.T) {
 	if l := look(bus.UpdaterState{OwnStuck: true, OldestFrame: 3 * time.Second}); l[SlowDisk] == "" {
 		t.Errorf("a stuck frame: %v", l)
 	}
-	var measured bus.Histogram
+	var measured histogram.Histogram
 	look(bus.UpdaterState{Measured: &bus.UpdaterMeasures{Journal: measured.Sample()}})
 	for range 5 {
 		measured.Observe(400 * time.Millisecond)
@@ -71,7 +72,7 @@ func TestDiskCauses(t *testing.T) {
 func TestDiskCauses_OfAStandby(t *testing.T) {
 	look := func(took time.Duration) (text string) {
 		var l looked
-		var probe bus.Histogram
+		var probe histogram.Histogram
 		for n := range 2 {
 			s := probe.Sample()
 			text = l.at("b", bus.UpdaterState{Measured: &bus.UpdaterMeasures{Probe: &s}})[SlowDisk]

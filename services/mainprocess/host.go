@@ -34,7 +34,6 @@ type host struct {
 	fitness    *processes.Fitness
 	processes  *processes.Processes
 	peer       *peer
-	users      *bus.Users             // of the bus
 	operations *operations.Operations // what operators can ask for
 	blackbox   *blackbox.Recorder
 	measures   measures

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/histogram"
 	"github.com/hotpair/hotpair/services/metrics"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/refusals"
@@ -14,7 +15,8 @@ import (
 // measures are what main itself counts; the rest comes with the heartbeats of who does the work.
 type measures struct {
 	takeovers atomic.Uint64
-	gap       bus.Histogram
+	logins    *bus.Users // of the bus, which count whom they refuse
+	gap       histogram.Histogram
 	refused   refusals.Counter // by main itself
 	recorder  *metrics.Recorder
 	counted   uint64 // epoch of the last term that was counted; of the driver's goroutine
@@ -48,7 +50,7 @@ func (h *host) Measures() metrics.Measures {
 		m.Terminals, m.InFlight = t.Measured, t.InFlight
 	}
 	m.Refused = h.measures.refused.Counts()
-	m.Refused[refusals.BusLogin], m.Refused[refusals.LinkLogin], m.Refused[refusals.LinkUnproved] = h.users.Refused(), h.peer.link.RefusedLogins(), h.peer.unproved.Load()
+	m.Refused[refusals.BusLogin], m.Refused[refusals.LinkLogin], m.Refused[refusals.LinkUnproved] = h.measures.logins.Refused(), h.peer.link.RefusedLogins(), h.peer.unproved.Load()
 	m.Refused.Add(m.Updater.Refused)
 	m.Refused.Add(m.Terminals.Refused)
 	return m

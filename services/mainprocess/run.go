@@ -72,7 +72,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	h.reports = newReports(h)
 
 	users := bus.NewUsers()
-	h.users = users
+	h.measures.logins = users
 	own := bus.Grant{Password: rand.Text()}
 	users.Allow(bus.ProcessMain, own)
 	server, err := bus.NewServer(bus.ServerConfig{Name: c.Host + "-bus", Listen: net.JoinHostPort("127.0.0.1", strconv.Itoa(c.BusPort)), Network: h.network, Users: users, Logger: log})

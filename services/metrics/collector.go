@@ -11,6 +11,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/evidence"
+	"github.com/hotpair/hotpair/services/histogram"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/refusals"
 )
@@ -22,8 +23,8 @@ type Measures struct {
 	InFlight  int           // requests of terminals that were taken and are not answered
 	Oldest    time.Duration // age of the frame in flight; 0 is none
 	Refused   refusals.Counts
-	Takeovers uint64     // terms that this main began as active
-	Gap       bus.Sample // longest gap that a terminal felt, of each attach that any felt
+	Takeovers uint64           // terms that this main began as active
+	Gap       histogram.Sample // longest gap that a terminal felt, of each attach that any felt
 }
 
 // Source is the host that is shown. Both calls must be quick: they are made at each scrape and wait for nobody.
@@ -112,11 +113,11 @@ func (c *Collector) Collect(to chan<- prometheus.Metric) {
 		count(d.refused, m.Refused[k], k.Door(), k.Reason())
 	}
 	gauge(d.inFlight, float64(m.InFlight))
-	histogram(to, d.commit, m.Updater.Commit)
-	histogram(to, d.journal, m.Updater.Journal)
-	histogram(to, d.copied, m.Updater.Replication)
-	histogram(to, d.request, m.Terminals.Request)
-	histogram(to, d.gap, m.Gap)
+	histogramOf(to, d.commit, m.Updater.Commit)
+	histogramOf(to, d.journal, m.Updater.Journal)
+	histogramOf(to, d.copied, m.Updater.Replication)
+	histogramOf(to, d.request, m.Terminals.Request)
+	histogramOf(to, d.gap, m.Gap)
 }
 
 // Roles and Modes are the values that the labels role and mode can have; of each exactly one is 1.
@@ -141,10 +142,10 @@ func truth(is bool) float64 {
 }
 
 // histogram gives a sample as Prometheus wants it: each bucket with all that is below it.
-func histogram(to chan<- prometheus.Metric, desc *prometheus.Desc, s bus.Sample) {
+func histogramOf(to chan<- prometheus.Metric, desc *prometheus.Desc, s histogram.Sample) {
 	buckets := map[float64]uint64{}
 	var below uint64
-	for i, bound := range bus.Bounds() {
+	for i, bound := range histogram.Bounds() {
 		if i < len(s.Counts) {
 			below += s.Counts[i]
 		}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/evidence"
+	"github.com/hotpair/hotpair/services/histogram"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/refusals"
 	"github.com/hotpair/hotpair/storage/position"
@@ -33,7 +34,7 @@ func (f *fixed) Measures() Measures                     { return f.measures }
 
 // whole is a host of which everything is known, so that every metric appears.
 func whole() *fixed {
-	var h bus.Histogram
+	var h histogram.Histogram
 	h.Observe(300 * time.Microsecond)
 	h.Observe(40 * time.Millisecond)
 	h.Observe(time.Minute)

@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/histogram"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/pace"
 )
@@ -92,7 +92,7 @@ func (r *Recorder) look(ctx context.Context, now time.Time) {
 }
 
 // gapIn is the mean of the gaps of an interval: of the one gap that is in it as a rule, exactly.
-func gapIn(s bus.Sample) time.Duration {
+func gapIn(s histogram.Sample) time.Duration {
 	if n := s.Count(); n > 0 {
 		return s.Sum / time.Duration(n)
 	}

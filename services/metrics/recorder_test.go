@@ -4,12 +4,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/histogram"
 )
 
 func TestRecorder_GivesRatesOfEachInterval(t *testing.T) {
 	host := whole()
-	var requests bus.Histogram
+	var requests histogram.Histogram
 	host.measures = Measures{}
 	r := NewRecorder(host)
 	start := time.Unix(1000, 0)
@@ -45,10 +45,10 @@ func TestRecorder_GivesRatesOfEachInterval(t *testing.T) {
 
 func TestRecorder_ShowsTheGapOfATakeover(t *testing.T) {
 	host := whole()
-	host.measures.Gap = bus.Sample{}
+	host.measures.Gap = histogram.Sample{}
 	r := NewRecorder(host)
 	r.look(t.Context(), time.Unix(1, 0))
-	var gap bus.Histogram
+	var gap histogram.Histogram
 	gap.Observe(37 * time.Millisecond)
 	host.measures.Gap = gap.Sample()
 	r.look(t.Context(), time.Unix(2, 0))

@@ -209,7 +209,7 @@ func (h *host) serve(epoch uint64, peer *host, backlog ...history.Stored) {
 }
 
 func (h *host) senderConfig(epoch uint64, backlog []history.Stored) SenderConfig {
-	return SenderConfig{Remote: h.remote, Source: h.store, Facts: h.facts, Epoch: epoch, Backlog: backlog, Logger: h.log,
+	return SenderConfig{Remote: h.remote, Source: h.store, Facts: h.facts, Epoch: epoch, Level: h.store.Level, Backlog: backlog, Logger: h.log,
 		State: func(p PeerState) {
 			h.mu.Lock()
 			defer h.mu.Unlock()

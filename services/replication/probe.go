@@ -44,7 +44,7 @@ func newProbe(ctx context.Context, c SenderConfig, conn *bus.Conn) (*probe, erro
 	p := &probe{c: c, conn: conn, term: journal.Term{Epoch: c.Epoch, Session: own.Session}}
 	p.hello, err = ask(ctx, p, callHello, helloRequest{
 		Levels:    level.Own(),
-		Level:     c.Source.Level(),
+		Level:     c.Level(),
 		Host:      own.Host,
 		Identity:  own.Identity,
 		To:        c.Remote.Peer(),
@@ -52,7 +52,7 @@ func newProbe(ctx context.Context, c SenderConfig, conn *bus.Conn) (*probe, erro
 		Term:      p.term,
 		Committed: c.Source.Committed().Position,
 	})
-	_, apart := level.Meet(level.Party{Name: own.Host, Range: level.Own(), At: c.Source.Level()}, level.Party{Name: c.Remote.Peer(), Range: p.hello.Levels, At: p.hello.Level})
+	_, apart := level.Meet(level.Party{Name: own.Host, Range: level.Own(), At: c.Level()}, level.Party{Name: c.Remote.Peer(), Range: p.hello.Levels, At: p.hello.Level})
 	switch a := p.hello; {
 	case errors.Is(err, ErrStale):
 		return nil, &staleError{error: err, known: a.Epoch}

@@ -35,7 +35,6 @@ const (
 type Source interface {
 	Committed() history.Mark
 	Applied() history.Mark
-	Level() level.Level
 	First() uint64
 	Epochs() []storage.EpochStart
 	DigestAt(sequence uint64) (history.Digest, error)
@@ -66,6 +65,8 @@ type SenderConfig struct {
 	// Facts give host, identity, pair id, and the numbers of replication sessions.
 	Facts *facts.Facts
 	Epoch uint64
+	// Level says which level this host's data are at.
+	Level func() level.Level
 	// Backlog are entries that are durable in the own journal and follow Source.Committed, which the updater found when
 	// it started within a term. They are part of what the other host must have, and it must not lose those it has.
 	Backlog []history.Stored

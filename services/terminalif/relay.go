@@ -11,6 +11,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/ticket"
+	"github.com/hotpair/hotpair/services/histogram"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/refusals"
 	"github.com/hotpair/hotpair/services/terminalif/receipt"
@@ -58,8 +59,8 @@ type relay struct {
 	held     []*flight
 	joined   uint64 // requests that came again while they were in flight
 
-	requests bus.Histogram    // from taking a request until its answer leaves
-	refused  refusals.Counter // requests answered at once
+	requests histogram.Histogram // from taking a request until its answer leaves
+	refused  refusals.Counter    // requests answered at once
 }
 
 func newRelay(b bounds, clock lease.Clock, log *slog.Logger, signer *receipt.Signer) *relay {

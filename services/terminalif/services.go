@@ -15,6 +15,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/ticket"
 	"github.com/hotpair/hotpair/services/terminalif/admission"
+	"github.com/hotpair/hotpair/services/terminalif/way"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -45,7 +46,7 @@ type service struct {
 	name        string
 	state       state
 	incarnation uint64
-	way         way
+	way         way.Way
 	description description
 	waiting     []*flight
 	alone       *flight // a suspect whose turn it is
@@ -80,7 +81,7 @@ type sending struct {
 	service *service
 	number  int
 	request bus.Request
-	way     way
+	way     way.Way
 	desk    *ticket.Desk // of the term
 }
 
@@ -92,22 +93,12 @@ func (s *sending) ticket() ticket.Ticket {
 	}
 }
 
-// errGone ends what a service had when it went down.
-var errGone = errors.New("service went down")
-
-// way is how a service takes requests.
-type way interface {
-	send(q bus.Request, done func(bus.Reply, error))
-	// fail ends what is under way, because the process that had it is gone.
-	fail()
-}
-
 // directory knows the services of this host: from main's announcements, and by asking them.
 type directory struct {
 	relay    *relay
 	log      *slog.Logger
 	services map[string]*service // protected by the relay's lock
-	ways     map[string]way      // kept for the life of the process, so that restarts of services leave nothing behind
+	ways     map[string]way.Way  // kept for the life of the process, so that restarts of services leave nothing behind
 
 	conn *bus.Conn // set before the first request
 	ctx  context.Context
@@ -115,7 +106,7 @@ type directory struct {
 }
 
 func newDirectory(r *relay, log *slog.Logger) *directory {
-	return &directory{relay: r, log: log, services: map[string]*service{}, ways: map[string]way{}}
+	return &directory{relay: r, log: log, services: map[string]*service{}, ways: map[string]way.Way{}}
 }
 
 // find gives the service, asking for it when nobody announced it; nil when too many such questions are open. The lock
@@ -166,7 +157,7 @@ func (d *directory) announced(p bus.ProcessState) {
 		r.mu.Unlock()
 		return
 	}
-	var failed way
+	var failed way.Way
 	if (s.state == serving || s.state == coming) && s.incarnation != 0 && (!p.Up || p.Incarnation != s.incarnation) {
 		failed = d.crashed(s, p.Killed)
 	} else if !p.Up && s.state == serving {
@@ -182,8 +173,25 @@ func (d *directory) announced(p bus.ProcessState) {
 	}
 	r.mu.Unlock()
 	if failed != nil {
-		failed.fail()
+		failed.Fail()
 	}
+}
+
+// wayOf makes the way to a service. The relay's lock is held.
+func (d *directory) wayOf(name string, packs bool) (there way.Way, err error) {
+	key := fmt.Sprintf("%s/%t", name, packs)
+	if there, ok := d.ways[key]; ok {
+		return there, nil
+	}
+	if packs {
+		there, err = way.Packs(d.conn, name)
+	} else {
+		there = way.Singles(d.ctx, d.conn, d.run)
+	}
+	if err == nil {
+		d.ways[key] = there
+	}
+	return there, err
 }
 
 // describe asks the service how it takes requests, until it answers, is announced as down, or, when nobody announced
@@ -297,7 +305,7 @@ func (d *directory) described(s *service, about description, err error) bool {
 func (d *directory) send(s *sending) {
 	if s != nil {
 		s.request.Ticket = s.desk.Issue(s.ticket())
-		s.way.send(s.request, func(reply bus.Reply, err error) { d.outcome(s, reply, err) })
+		s.way.Send(s.request, func(reply bus.Reply, err error) { d.outcome(s, reply, err) })
 	}
 }
 
@@ -338,7 +346,7 @@ func (d *directory) decide(s *sending, reply bus.Reply, err error) *sending {
 	switch {
 	case errors.Is(err, bus.ErrNobody):
 		d.untaken(f)
-	case errors.Is(err, errGone), errors.Is(err, context.Canceled):
+	case errors.Is(err, way.ErrGone), errors.Is(err, context.Canceled):
 		// It left between the news of the crash and the end of what was under way then.
 		f.request.Attempt++
 		return r.launch(f)

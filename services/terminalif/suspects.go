@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/terminalif/way"
 )
 
 // A request that crashes its business process must end, and must not take others with it (T2). After a crash everything
@@ -30,7 +31,7 @@ func (r *relay) waits(f *flight) bool { return r.flights[f.request.ID] == f && f
 
 // crashed takes back what the service had: it may or may not have been executed, so it is sent again as a further
 // attempt. The lock is held; the way is to be failed after it is released.
-func (d *directory) crashed(s *service, killed bool) way {
+func (d *directory) crashed(s *service, killed bool) way.Way {
 	r := d.relay
 	s.state = down
 	var had []*flight
@@ -51,7 +52,7 @@ func (d *directory) crashed(s *service, killed bool) way {
 			f.doubts++
 		}
 		r.move(f, waiting)
-		if _, single := s.way.(*singles); single && f.request.Crashes >= poisoned {
+		if !s.description.packs && f.request.Crashes >= poisoned {
 			r.deliver(f, bus.Reply{Code: bus.CodeFault, Message: fmt.Sprintf(
 				"service %s ended %d times while it had this request; the outcome is unknown", s.name, f.request.Crashes)})
 			continue

@@ -96,8 +96,8 @@ func TestFault_A8_AFloorIsNotAboveItsRequest(t *testing.T) {
 
 type wayFunc func(bus.Request)
 
-func (f wayFunc) send(q bus.Request, _ func(bus.Reply, error)) { f(q) }
-func (f wayFunc) fail()                                        {}
+func (f wayFunc) Send(q bus.Request, _ func(bus.Reply, error)) { f(q) }
+func (f wayFunc) Fail()                                        {}
 
 // TestFault_A9_AnIDUnderWayNamesOneRequest: another request under the id of one that is under way took its answer.
 func TestFault_A9_AnIDUnderWayNamesOneRequest(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/replication"
+	"github.com/hotpair/hotpair/services/updater/queue"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
@@ -23,7 +24,7 @@ func (u *updater) openTerm(ctx context.Context, q bus.Serve, backlog []history.S
 	a := &activity{end: end, sender: replication.NewSender(u.senderConfig(q.Epoch, backlog))}
 	a.term = &term{
 		epoch: q.Epoch, tickets: ticket.NewDesk(q.TicketKey), store: u.store, own: u.ownSeam(u.tail), other: u.otherSeam(a.sender), times: u.times, clock: u.clock, retention: u.config.Retention,
-		room: u.applier.roomy, hurry: u.applier.hurry, queue: newQueue(), ended: make(chan struct{}), changed: make(chan struct{}),
+		room: u.applier.roomy, hurry: u.applier.hurry, queue: queue.New(callSize), ended: make(chan struct{}), changed: make(chan struct{}),
 		required: q.RequirePeer, measured: &u.measured,
 		committed: func(history.Mark) {
 			u.applier.kick()
@@ -103,7 +104,7 @@ func (u *updater) opening(q bus.Serve) ([]history.Stored, error) {
 
 func (u *updater) senderConfig(epoch uint64, backlog []history.Stored) replication.SenderConfig {
 	return replication.SenderConfig{
-		Remote: u.remote, Source: u.store, Facts: u.facts, Epoch: epoch, Backlog: backlog, State: u.peerMoved, Logger: u.log,
+		Remote: u.remote, Source: u.store, Facts: u.facts, Epoch: epoch, Level: u.store.Level, Backlog: backlog, State: u.peerMoved, Logger: u.log,
 	}
 }
 
@@ -203,7 +204,7 @@ func (u *updater) giveUpOnEvidence(ctx context.Context, cancel func()) (stop fun
 // finish ends the term because the process ends: the frame in flight gets a moment.
 func (u *updater) finish() {
 	if active := u.present().active; active != nil {
-		active.term.queue.close()
+		active.term.queue.Close()
 		timer := time.NewTimer(finishWithin)
 		defer timer.Stop()
 		select {

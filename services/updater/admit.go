@@ -22,6 +22,9 @@ type commitCall struct {
 	answer     func(bus.DatabaseReply)
 }
 
+// callSize is what a call takes in the queue.
+func callSize(c *commitCall) int { return c.size }
+
 // entryOverhead is what an entry takes beside keys, values and bodies, in bytes, amply.
 const entryOverhead = 512
 

@@ -14,6 +14,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/pack"
 	"github.com/hotpair/hotpair/bus/ticket"
+	"github.com/hotpair/hotpair/services/updater/queue"
 	"github.com/hotpair/hotpair/storage"
 )
 
@@ -234,8 +235,8 @@ func commit(t *term, service string, asked ticket.Ticket, c *bus.Commit, answer 
 		answer(*refused)
 		return
 	}
-	switch err := t.queue.put(call); {
-	case errors.Is(err, errQueueFull):
+	switch err := t.queue.Put(call); {
+	case errors.Is(err, queue.ErrFull):
 		answer(busy(err.Error()))
 	case err != nil:
 		answer(nobody(err.Error()))

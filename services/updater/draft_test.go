@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/updater/queue"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
@@ -215,31 +216,31 @@ func TestAdmission_RefusesWhatWouldFailItsNeighbours(t *testing.T) {
 }
 
 func TestQueue_RefusesBeyondItsBounds(t *testing.T) {
-	q := newQueue()
-	for range queueCalls {
-		if err := q.put(&commitCall{}); err != nil {
+	q := queue.New(callSize)
+	for range queue.Calls {
+		if err := q.Put(&commitCall{}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := q.put(&commitCall{}); err != errQueueFull {
+	if err := q.Put(&commitCall{}); err != queue.ErrFull {
 		t.Errorf("got %v", err)
 	}
-	taken := q.take()
-	q.back(taken[100:])
-	if err := q.put(&commitCall{size: queueBytes + 1}); err != errQueueFull {
+	taken := q.Take()
+	q.Back(taken[100:])
+	if err := q.Put(&commitCall{size: queue.Bytes + 1}); err != queue.ErrFull {
 		t.Errorf("bytes: got %v", err)
 	}
-	q.close()
-	if err := q.put(&commitCall{}); err != errQueueClosed {
+	q.Close()
+	if err := q.Put(&commitCall{}); err != queue.ErrClosed {
 		t.Errorf("got %v", err)
 	}
-	if q.drained() {
+	if q.Drained() {
 		t.Error("drained while calls wait")
 	}
-	if n := len(q.take()); n != queueCalls-100 {
+	if n := len(q.Take()); n != queue.Calls-100 {
 		t.Errorf("%d left", n)
 	}
-	if !q.drained() {
+	if !q.Drained() {
 		t.Error("not drained")
 	}
 }

@@ -4,15 +4,16 @@ import (
 	"sync/atomic"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/histogram"
 )
 
 // measures are what this process has counted since it started, over all its terms.
 type measures struct {
 	updates     atomic.Uint64
-	commit      bus.Histogram // a frame, from its departure until it is committed
-	journal     bus.Histogram // its append to the own journal (A3)
-	probe       bus.Histogram // a small durable write as standby
-	replication bus.Histogram // until it was seen to be in the other one (A4); never seen before the own append is done
+	commit      histogram.Histogram // a frame, from its departure until it is committed
+	journal     histogram.Histogram // its append to the own journal (A3)
+	probe       histogram.Histogram // a small durable write as standby
+	replication histogram.Histogram // until it was seen to be in the other one (A4); never seen before the own append is done
 }
 
 func (m *measures) sample() *bus.UpdaterMeasures {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/journal"
+
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/facts"
 	"github.com/hotpair/hotpair/storage/history"
@@ -204,7 +205,7 @@ func (u *updater) drain(ctx context.Context, q bus.Drain) (bus.Drained, error) {
 	if p.duty != serving || p.epoch != q.Epoch {
 		return bus.Drained{}, notServed(q.Epoch)
 	}
-	p.active.term.queue.close()
+	p.active.term.queue.Close()
 	select {
 	case <-p.active.term.ended:
 	case <-ctx.Done():

@@ -12,6 +12,7 @@ import (
 	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/updater/pairtime"
+	"github.com/hotpair/hotpair/services/updater/queue"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
@@ -58,7 +59,7 @@ type term struct {
 	committed func(history.Mark)
 	measured  *measures
 
-	queue *queue
+	queue *queue.Queue[*commitCall]
 	ended chan struct{} // closed when run has returned
 
 	mu       sync.Mutex
@@ -85,9 +86,9 @@ func (t *term) run(ctx context.Context, first []history.Stored) error {
 			return err
 		}
 	}
-	for !t.queue.drained() {
+	for !t.queue.Drained() {
 		select {
-		case <-t.queue.some:
+		case <-t.queue.Some():
 		case <-ctx.Done():
 			t.abandon(nil)
 			return context.Cause(ctx)
@@ -96,7 +97,7 @@ func (t *term) run(ctx context.Context, first []history.Stored) error {
 			t.abandon(nil)
 			return err
 		}
-		if err := t.frame(ctx, t.queue.take()); err != nil {
+		if err := t.frame(ctx, t.queue.Take()); err != nil {
 			return err
 		}
 	}
@@ -149,7 +150,7 @@ func (t *term) frame(ctx context.Context, calls []*commitCall) error {
 			v := d.add(committed{r}, c)
 			switch {
 			case v.full:
-				t.queue.back(calls[i:])
+				t.queue.Back(calls[i:])
 				return nil
 			case v.held && len(d.entries) > 0:
 				held = append(held, heldReply{c, v.reply})
@@ -253,11 +254,11 @@ func (t *term) home(ctx context.Context, entries []history.Stored, known positio
 
 // abandon answers those whose outcome nobody here knows any more, and those whose commits were not looked at.
 func (t *term) abandon(held []heldReply) {
-	t.queue.close()
+	t.queue.Close()
 	for _, h := range held {
 		h.call.answer(bus.DatabaseReply{Code: bus.CodeUnknown, Message: "the term ended while the update was on its way: it may take effect yet"})
 	}
-	for _, c := range t.queue.take() {
+	for _, c := range t.queue.Take() {
 		c.answer(nobody("the term has ended"))
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/updater/pairtime"
+	"github.com/hotpair/hotpair/services/updater/queue"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
@@ -115,7 +116,7 @@ func newStage(t *testing.T, required bool) *stage {
 		epoch:    1, store: store, own: s.own, other: s.other, clock: lease.BootClock, required: required,
 		retention: time.Hour, times: pairtime.New(lease.BootClock, time.Now),
 		room: s.room, hurry: func() { nudge(s.hurried) }, committed: func(history.Mark) {},
-		queue: newQueue(), ended: make(chan struct{}), changed: make(chan struct{}),
+		queue: queue.New(callSize), ended: make(chan struct{}), changed: make(chan struct{}),
 	}
 	began, err := history.NewStored(history.Digest{}, history.Entry{
 		Position: position.Position{Epoch: 1, Sequence: 1}, Kind: history.KindBegan, Time: 1, Host: "a", Identity: "ida"})
@@ -329,7 +330,7 @@ func TestTerm_DrainFinishesWhatWaits(t *testing.T) {
 	first := s.commit(request{Operations: []bus.Operation{put("x", "1")}})
 	receive(t, "the frame", s.other.asked)
 	second := s.commit(request{Operations: []bus.Operation{put("y", "1")}})
-	s.term.queue.close()
+	s.term.queue.Close()
 	s.other.set(true)
 	receive(t, "the first", first)
 	receive(t, "the second", second)

@@ -1,4 +1,4 @@
-package bus
+package histogram
 
 import (
 	"math/rand/v2"

@@ -1,7 +1,9 @@
-package terminalif
+// Package way is how requests go to a service of this host: in packs, or as one message each to a program in any language.
+package way
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"sync"
@@ -13,26 +15,33 @@ import (
 	"github.com/hotpair/hotpair/bus/pack"
 )
 
-// wayOf makes the way to a service. The relay's lock is held; nothing here waits for the network.
-func (d *directory) wayOf(name string, packs bool) (way, error) {
-	key := fmt.Sprintf("%s/%t", name, packs)
-	if there, ok := d.ways[key]; ok {
-		return there, nil
-	}
-	if !packs {
-		ctx, cancel := context.WithCancelCause(d.ctx)
-		d.ways[key] = &singles{conn: d.conn, run: d.run, base: d.ctx, ctx: ctx, cancel: cancel}
-		return d.ways[key], nil
-	}
+// ErrGone ends what a service had when it went down.
+var ErrGone = errors.New("service went down")
+
+// Way is how a service takes requests.
+type Way interface {
+	Send(q bus.Request, done func(bus.Reply, error))
+	// Fail ends what is under way, because the process that had it is gone.
+	Fail()
+}
+
+// Packs is the way to a service that takes packs. Nothing here waits for the network.
+func Packs(conn *bus.Conn, name string) (Way, error) {
 	caller, err := pack.NewCaller[bus.Request, bus.Reply](pack.CallerConfig[bus.Request]{
-		Conn: d.conn, Subject: bus.PackSubject(name), ReplyPrefix: bus.AnswersPrefix(name),
+		Conn: conn, Subject: bus.PackSubject(name), ReplyPrefix: bus.AnswersPrefix(name),
 		Size: func(q bus.Request) int { return len(q.Body) + 128 },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("packs of service %s: %w", name, err)
 	}
-	d.ways[key] = packed{caller}
-	return d.ways[key], nil
+	return packed{caller}, nil
+}
+
+// Singles is the way to a service of any language. ctx is that of all requests; run runs a goroutine that the owner waits for.
+func Singles(ctx context.Context, conn *bus.Conn, run func(func())) Way {
+	w := &singles{conn: conn, run: run, base: ctx}
+	w.ctx, w.cancel = context.WithCancelCause(ctx)
+	return w
 }
 
 // packed is the way to a service that takes packs.
@@ -40,9 +49,9 @@ type packed struct {
 	caller *pack.Caller[bus.Request, bus.Reply]
 }
 
-func (p packed) send(q bus.Request, done func(bus.Reply, error)) { p.caller.Go(q, done) }
+func (p packed) Send(q bus.Request, done func(bus.Reply, error)) { p.caller.Go(q, done) }
 
-func (p packed) fail() { p.caller.Fail(errGone) }
+func (p packed) Fail() { p.caller.Fail(ErrGone) }
 
 // singles is the way to a service of any language: one message for each request, everything but the body in headers.
 type singles struct {
@@ -55,7 +64,7 @@ type singles struct {
 	cancel context.CancelCauseFunc
 }
 
-func (w *singles) send(q bus.Request, done func(bus.Reply, error)) {
+func (w *singles) Send(q bus.Request, done func(bus.Reply, error)) {
 	w.mu.Lock()
 	ctx := w.ctx
 	w.mu.Unlock()
@@ -73,10 +82,10 @@ func (w *singles) send(q bus.Request, done func(bus.Reply, error)) {
 	})
 }
 
-func (w *singles) fail() {
+func (w *singles) Fail() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.cancel(errGone)
+	w.cancel(ErrGone)
 	w.ctx, w.cancel = context.WithCancelCause(w.base)
 }
 

@@ -93,7 +93,30 @@ func Outlive() {
 // WithReader returns a context that ends, for a clean stop, when the reader of standard output or error has gone: the default is that
 // a write ends the process at once, and everything below it.
 func WithReader(parent context.Context) (context.Context, context.CancelFunc) {
-	return signal.NotifyContext(parent, syscall.SIGPIPE)
+	ctx, cancel := context.WithCancel(parent)
+	// The signal comes for every connection too that the other side has closed: it is only a reason to look.
+	broken := make(chan os.Signal, 1)
+	signal.Notify(broken, syscall.SIGPIPE)
+	go func() { // what is written at the end must not end this process either: it stays told of the signal
+		for {
+			select {
+			case <-broken:
+				if unread(1) || unread(2) {
+					cancel()
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return ctx, cancel
+}
+
+// unread reports whether a descriptor is a pipe or a terminal that nobody can read any more.
+func unread(fd int32) bool {
+	poll := []unix.PollFd{{Fd: fd}}
+	n, err := unix.Poll(poll, 0)
+	return err == nil && n == 1 && poll[0].Revents&(unix.POLLERR|unix.POLLHUP) != 0
 }
 
 // Context returns a context that the first SIGTERM, SIGINT or SIGHUP ends, for a clean stop. The second one ends the process

@@ -55,7 +55,7 @@ func DecodeRange(raw []byte) (Range, error) {
 	if err := format.Decode(rangeVersion, raw, &r); err != nil {
 		return Range{}, fmt.Errorf("decode range: %w", err)
 	}
-	if err := level.Knows(level.Party{Name: "this program", Range: level.Own()}, r.Level); err != nil {
+	if err := level.Knows(level.This("this program"), r.Level); err != nil {
 		return Range{}, fmt.Errorf("decode range: %w: %w", ErrVersion, err)
 	}
 	return r, nil

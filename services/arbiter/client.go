@@ -139,7 +139,7 @@ func decodeHello(data []byte) (string, error) {
 	if h.WitnessID == "" {
 		return "", fmt.Errorf("%w: hello without an identity", ErrDamaged)
 	}
-	if _, err := level.Meet(level.Party{Name: "this host", Range: level.Own()}, level.Party{Name: "the witness", Range: h.Levels}); err != nil {
+	if _, err := level.Meet(level.This("this host"), level.Party{Name: "the witness", Range: h.Levels}); err != nil {
 		return "", err
 	}
 	return h.WitnessID, nil

@@ -99,3 +99,6 @@ func Knows(program Party, at Level) error {
 	return fmt.Errorf("%w: %s knows %v, no longer level %d: run a version between first, and finish its upgrade (hotpair upgrade finish)",
 		ErrApart, program.Name, program.Range, at)
 }
+
+// This is this program as a party that has no data, under a name.
+func This(name string) Party { return Party{Name: name, Range: Own()} }

@@ -116,7 +116,7 @@ func (l *Link) RefusedLogins() uint64 { return l.users.Refused() }
 func Hear[Q interface{ From() bus.LinkSender }, A any](l *Link, e bus.Endpoint[Q, A], take func(q Q, answer func(A, error))) {
 	e.Handle(l.calls, func(q Q, answer func(A, error)) {
 		from := q.From()
-		if _, err := level.Meet(level.Party{Name: "this host", Range: level.Own()}, level.Party{Name: from.Host, Range: from.Levels}); err != nil {
+		if _, err := level.Meet(level.This("this host"), level.Party{Name: from.Host, Range: from.Levels}); err != nil {
 			var none A
 			answer(none, err)
 			return

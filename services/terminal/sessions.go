@@ -117,7 +117,7 @@ func (a *Agent) hello(m *nats.Msg) {
 	var hello bus.AgentHello
 	if err := bus.DecodeJSON(m.Data, &hello); err != nil {
 		welcome.Error = err.Error()
-	} else if _, err := level.Meet(level.Party{Name: "the agent", Range: level.Own()}, level.Party{Name: "host " + hello.Host, Range: hello.Levels}); err != nil {
+	} else if _, err := level.Meet(level.This("the agent"), level.Party{Name: "host " + hello.Host, Range: hello.Levels}); err != nil {
 		welcome.Error = err.Error()
 	} else {
 		welcome.Error = cmp.Or(a.strangePair(hello.PairID), a.barred(hello.Host, hello.Identity))

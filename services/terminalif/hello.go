@@ -41,19 +41,30 @@ type asker interface {
 	Request(ctx context.Context, subject string, data []byte) (*nats.Msg, error)
 }
 
+// greeting is what this host says to every agent, whoever has it do so: the agent takes it for all there is to know.
+func (i *Interface) greeting() bus.AgentHello {
+	pair, identity := i.self()
+	return bus.AgentHello{
+		Levels: level.Own(), PairID: pair, Host: i.config.Host, Identity: identity, Incarnation: i.incarnation,
+		Services: i.relay.services.catalogue(),
+	}
+}
+
+// agentApart says why this host and the agent that welcomes it have no level in common.
+func agentApart(w bus.AgentWelcome) error {
+	_, err := level.Meet(level.This("this host"), level.Party{Name: "the agent", Range: w.Levels})
+	return err
+}
+
 // hello greets the agent or keeps the session up.
 func (s *session) hello(ctx context.Context, conn asker) (bus.AgentWelcome, error) {
 	var welcome bus.AgentWelcome
-	pair, identity := s.owner.self()
 	asked := time.Now()
-	err := call(ctx, conn, bus.SubjectAgentHello, bus.AgentHello{
-		Levels: level.Own(), PairID: pair, Host: s.owner.config.Host, Identity: identity, Incarnation: s.owner.incarnation,
-		Services: s.owner.relay.services.catalogue(),
-	}, &welcome)
+	err := call(ctx, conn, bus.SubjectAgentHello, s.owner.greeting(), &welcome)
 	if err != nil {
 		return welcome, err
 	}
-	_, apart := level.Meet(level.Party{Name: "this host", Range: level.Own()}, level.Party{Name: "the agent", Range: welcome.Levels})
+	apart := agentApart(welcome)
 	switch {
 	case welcome.Error != "":
 		return welcome, fmt.Errorf("%w: %s", errGreeting, wire.Clip(welcome.Error))

@@ -76,4 +76,11 @@ func TestFault_D5_TheAgentTellsOfTheHostsServices(t *testing.T) {
 	if err := json.Unmarshal(m.Data, &info); err != nil || len(info.Endpoints) != 1 || info.Endpoints[0].Subject != "request.tickets.sell" || info.Version != "1.0.0" {
 		t.Errorf("%s, %v", m.Data, err)
 	}
+	// An operator who probes the terminal meanwhile greets it as the session does: nothing is forgotten by it.
+	if p := order(h, bus.CallTerminalsProbe, bus.ProbeTerminals{IDs: []string{"t1"}}); len(p.Terminals) != 1 || p.Terminals[0].Outcome != bus.ProbeOK {
+		t.Fatalf("probed: %+v", p)
+	}
+	if _, err := app(t, agent.AppURL()).Request("$SRV.INFO.tickets", nil, patience); err != nil {
+		t.Errorf("after a probe: %v", err)
+	}
 }

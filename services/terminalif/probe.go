@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
-	"github.com/hotpair/hotpair/services/level"
 	"github.com/hotpair/hotpair/services/terminalif/wire"
 )
 
@@ -94,20 +93,17 @@ func (i *Interface) probeOne(ctx context.Context, t Terminal, epoch uint64) bus.
 	}
 	defer conn.Close()
 	var welcome bus.AgentWelcome
-	pair, identity := i.self()
 	began := time.Now()
 	ctx, answered := context.WithTimeout(ctx, callWithin)
 	defer answered()
-	err = call(ctx, conn, bus.SubjectAgentHello, bus.AgentHello{
-		Levels: level.Own(), PairID: pair, Host: i.config.Host, Identity: identity, Incarnation: i.incarnation,
-	}, &welcome)
+	err = call(ctx, conn, bus.SubjectAgentHello, i.greeting(), &welcome)
 	p.RTT = time.Since(began)
 	if err != nil {
 		p.Outcome, p.Detail = outcomeOfCall(cmp.Or(dial.Reason(), err))
 		return p
 	}
 	p.Epoch, p.Active, p.Fresh = welcome.Epoch, wire.Clip(welcome.Active), welcome.Fresh
-	_, apart := level.Meet(level.Party{Name: "this host", Range: level.Own()}, level.Party{Name: "the agent", Range: welcome.Levels})
+	apart := agentApart(welcome)
 	switch {
 	case apart != nil:
 		p.Outcome, p.Detail = bus.ProbeVersion, apart.Error()

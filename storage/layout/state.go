@@ -61,7 +61,7 @@ func ReadState(tx *bolt.Tx) (st State, err error) {
 	if err := format.Unseal(StateVersion, []byte(KeyState), raw, &st); err != nil {
 		return st, err
 	}
-	if err := level.Knows(level.Party{Name: "this program", Range: level.Own()}, st.Level); err != nil {
+	if err := level.Knows(level.This("this program"), st.Level); err != nil {
 		return st, fmt.Errorf("%w: %w", format.ErrVersion, err)
 	}
 	return st, nil

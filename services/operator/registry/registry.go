@@ -94,7 +94,7 @@ func ask[Q, A any](ctx context.Context, r *Registry, name string, caller operato
 func hear[Q, A any](r *Registry, name string, once bool, do func(context.Context, operator.Caller, Q) (A, error)) {
 	endpoint[A](name).HandleIn(r.ctx, r.calls, r.group, func(ctx context.Context, m passed) (A, error) {
 		var none A
-		if _, err := level.Meet(level.Party{Name: "this host", Range: level.Own()}, level.Party{Name: m.Host, Range: m.Levels}); err != nil {
+		if _, err := level.Meet(level.This("this host"), level.Party{Name: m.Host, Range: m.Levels}); err != nil {
 			return none, err
 		}
 		asked, err := prove[Q](r, name, once, m)

@@ -134,7 +134,7 @@ func reply[Q, A any](c *conn, m message, answer func(Q) A) error {
 func (t *Terminal) hello(hello bus.AgentHello) bus.AgentWelcome {
 	change := t.change()
 	welcome := bus.AgentWelcome{Levels: level.Own(), Terminal: t.id, Epoch: change.Epoch, Active: change.Host, Fresh: change.Fresh, Busy: change.Busy, Unnumbered: t.base == 0}
-	if _, err := level.Meet(level.Party{Name: "the agent", Range: level.Own()}, level.Party{Name: "host " + hello.Host, Range: hello.Levels}); err != nil {
+	if _, err := level.Meet(level.This("the agent"), level.Party{Name: "host " + hello.Host, Range: hello.Levels}); err != nil {
 		welcome.Error = err.Error()
 	} else if t.strange(hello.PairID) {
 		welcome.Error = "this terminal belongs to pair " + t.pair

@@ -18,11 +18,7 @@ func filled[T any](t *testing.T, name string) {
 // packed is filled for a message between a host's own processes.
 func packed[T any](t *testing.T, name string) {
 	t.Helper()
-	leveltest.Check(t, *rewrite, leveltest.Form[T]{
-		Name:   name + ".cbor",
-		Encode: func(v T) ([]byte, error) { return bus.Encode(v) },
-		Decode: func(raw []byte) (v T, err error) { return v, bus.Decode(raw, &v) },
-	}, leveltest.Filled[T]())
+	leveltest.Check(t, *rewrite, leveltest.Packed[T](name), leveltest.Filled[T]())
 }
 
 // TestLevel_Messages: what programs of this level say to each other, to agents, and to services of other versions.

@@ -1,44 +1,26 @@
 package local
 
 import (
-	"bytes"
 	"os"
 	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"github.com/hotpair/hotpair/services/process/processtest"
 )
-
-// sheet is a screen of a test.
-type sheet struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (s *sheet) Write(b []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.Write(b)
-}
-
-func (s *sheet) has(text string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return strings.Contains(s.text.String(), text)
-}
 
 // TestFault_D10_SaysWhatItsEndWaitsFor: after Ctrl-C nothing was heard for as long as the load read everything back.
 func TestFault_D10_SaysWhatItsEndWaitsFor(t *testing.T) {
 	g := tree(t, `echo up; trap 'i=1; while [ $i -lt 30 ]; do echo "reading back ids: $i of 30"; i=$((i+1)); sleep 0.1; done; exit 0' TERM; while :; do sleep 0.05; done`)
-	shown := &sheet{}
+	shown := &processtest.Output{}
 	c := &Cluster{screen: &screen{to: shown}, groups: map[string]*group{load: g}}
 	began, ended := time.Now(), make(chan error, 1)
 	go func() { ended <- c.stopTelling(t.Context(), load, stopPatience) }()
-	eventually(t, func() bool { return shown.has("stopping the load") })
+	eventually(t, func() bool { return strings.Contains(shown.String(), "stopping the load") })
 	if took := time.Since(began); took > time.Second {
 		t.Errorf("it says what it waits for after %s", took)
 	}
-	eventually(t, func() bool { return shown.has("load: reading back ids: ") })
+	eventually(t, func() bool { return strings.Contains(shown.String(), "load: reading back ids: ") })
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}

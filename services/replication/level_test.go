@@ -3,7 +3,6 @@ package replication
 import (
 	"testing"
 
-	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/level/leveltest"
 )
 
@@ -12,11 +11,7 @@ var rewrite = leveltest.Rewrite()
 // packed holds the form of a call with every field set against its golden file.
 func packed[T any](t *testing.T, name string) {
 	t.Helper()
-	leveltest.Check(t, *rewrite, leveltest.Form[T]{
-		Name:   name + ".cbor",
-		Encode: func(v T) ([]byte, error) { return bus.Encode(v) },
-		Decode: func(raw []byte) (v T, err error) { return v, bus.Decode(raw, &v) },
-	}, leveltest.Filled[T]())
+	leveltest.Check(t, *rewrite, leveltest.Packed[T](name), leveltest.Filled[T]())
 }
 
 // TestLevel_Calls: what hosts of this level say to each other about what they hold.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/level"
 )
 
@@ -40,6 +41,15 @@ func JSON[T any](name string) Form[T] {
 		Name: name + ".json", Skips: true,
 		Encode: func(v T) ([]byte, error) { return json.Marshal(v) },
 		Decode: func(raw []byte) (v T, err error) { return v, json.Unmarshal(raw, &v) },
+	}
+}
+
+// Packed is the form of a message between hosts or a host's own processes: a byte for the form, then CBOR.
+func Packed[T any](name string) Form[T] {
+	return Form[T]{
+		Name:   name + ".cbor",
+		Encode: func(v T) ([]byte, error) { return bus.Encode(v) },
+		Decode: func(raw []byte) (v T, err error) { return v, bus.Decode(raw, &v) },
 	}
 }
 

@@ -79,7 +79,7 @@ func (f *flags) backup(ctx context.Context, c *cobra.Command, files offline.File
 	}
 	summary.File = path
 	if f.json {
-		return printJSON(c, summary)
+		return screen.JSON(c.OutOrStdout(), summary)
 	}
 	offline.Show(c, "backup", summary)
 	return nil

@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -70,15 +69,6 @@ func command(use, short, long, example string, f *flags, run func(ctx context.Co
 	return c
 }
 
-func printJSON(c *cobra.Command, v any) error {
-	text, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return fmt.Errorf("print: %w", err)
-	}
-	_, err = fmt.Fprintln(c.OutOrStdout(), string(text))
-	return err
-}
-
 // argued makes a command that takes arguments; shown is how help names them.
 func argued(use, short, long, example string, f *flags, args cobra.PositionalArgs, run func(ctx context.Context, c *cobra.Command, args []string) error) *cobra.Command {
 	c := command(use, short, long, example, f, nil)
@@ -143,7 +133,7 @@ func asked[Q, A any](ctx context.Context, c *cobra.Command, f *flags, op operato
 // show prints an answer as JSON, or as a screen.
 func (f *flags) show(c *cobra.Command, answer any, draw func(*screen.Screen)) error {
 	if f.json {
-		return printJSON(c, answer)
+		return screen.JSON(c.OutOrStdout(), answer)
 	}
 	s := &screen.Screen{Colour: screen.IsTerminal(c.OutOrStdout())}
 	draw(s)

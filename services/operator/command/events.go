@@ -104,7 +104,7 @@ func (f *eventsFlags) run(ctx context.Context, c *cobra.Command, targets []hosts
 	}
 	switch {
 	case !f.follow && f.json:
-		return printJSON(c, page)
+		return screen.JSON(c.OutOrStdout(), page)
 	case !f.follow && len(page.Events) == 0:
 		fmt.Fprintln(c.OutOrStdout(), "no events")
 		return nil

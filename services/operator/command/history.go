@@ -219,11 +219,11 @@ func (f *flags) diverged(ctx context.Context, c *cobra.Command, targets []hosts.
 		pages[l.Name] = page
 		divergedScreen(s, l.Name, page, q.File != "")
 		if f.json && q.File != "" {
-			return printJSON(c, page)
+			return screen.JSON(c.OutOrStdout(), page)
 		}
 	}
 	if f.json {
-		return printJSON(c, pages)
+		return screen.JSON(c.OutOrStdout(), pages)
 	}
 	fmt.Fprint(c.OutOrStdout(), s.Out.String())
 	return nil

@@ -66,9 +66,9 @@ func (f *flags) switchover(ctx context.Context, c *cobra.Command, targets []host
 	s := &screen.Screen{Colour: screen.IsTerminal(c.OutOrStdout())}
 	switch {
 	case f.json && err == nil:
-		return printJSON(c, done)
+		return screen.JSON(c.OutOrStdout(), done)
 	case f.json && problem != nil:
-		return errors.Join(printJSON(c, problem), fmt.Errorf("switchover: %w", err))
+		return errors.Join(screen.JSON(c.OutOrStdout(), problem), fmt.Errorf("switchover: %w", err))
 	}
 	done.Steps = shown.Left(done.Steps)
 	switchoverScreen(s, done, err)

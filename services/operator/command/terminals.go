@@ -73,7 +73,7 @@ address that is there already. With --file many are added, 500 at a time.`,
 				return err
 			}
 			if f.json {
-				return printJSON(c, done)
+				return screen.JSON(c.OutOrStdout(), done)
 			}
 			out := c.OutOrStdout()
 			fmt.Fprintf(out, "%s added; the table has %d now\n", wording.Count(uint64(len(add)), "terminal"), done.Total)
@@ -106,7 +106,7 @@ added again or they run out of time.`,
 				return err
 			}
 			if f.json {
-				return printJSON(c, done)
+				return screen.JSON(c.OutOrStdout(), done)
 			}
 			fmt.Fprintf(c.OutOrStdout(), "%s removed; the table has %d now\n", wording.Count(uint64(len(args)), "terminal"), done.Total)
 			return nil
@@ -190,7 +190,7 @@ terminal need not exist yet.`,
 			}
 			key := config.TerminalKey(secret.Reveal(), args[0])
 			if f.json {
-				return printJSON(c, map[string]string{"id": args[0], "key": key})
+				return screen.JSON(c.OutOrStdout(), map[string]string{"id": args[0], "key": key})
 			}
 			if screen.IsTerminal(c.OutOrStdout()) {
 				fmt.Fprintln(c.ErrOrStderr(), "SECRET: give it to the agent of "+args[0]+" and to nobody else")

@@ -38,7 +38,7 @@ cluster, else from /etc/hotpair/host.env. Exit code 1 if it is not whole or not 
 				return fmt.Errorf("backup check: %w", err)
 			}
 			if asJSON {
-				return printJSON(c, summary)
+				return screen.JSON(c.OutOrStdout(), summary)
 			}
 			Show(c, "whole", summary)
 			return nil

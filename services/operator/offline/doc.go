@@ -4,7 +4,6 @@ package offline
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"os/signal"
@@ -35,15 +34,6 @@ func command(use, short, long, example string, args cobra.PositionalArgs, run fu
 		return fmt.Errorf("%w: %w; see %s --help", operator.ErrUsage, err, c.CommandPath())
 	})
 	return c
-}
-
-func printJSON(c *cobra.Command, v any) error {
-	text, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return fmt.Errorf("print: %w", err)
-	}
-	_, err = fmt.Fprintln(c.OutOrStdout(), string(text))
-	return err
 }
 
 // placed has a command work on a place, by two flags.

@@ -74,7 +74,7 @@ func restore(ctx context.Context, c *cobra.Command, files Files, q RestoreReques
 	case err != nil:
 		return fmt.Errorf("restore: %w", err)
 	case asJSON:
-		return printJSON(c, done)
+		return screen.JSON(c.OutOrStdout(), done)
 	}
 	Show(c, "restored", done.Summary)
 	s := &screen.Screen{}
@@ -153,7 +153,7 @@ func finish(ctx context.Context, c *cobra.Command, files Files, p Place, asCopy 
 	case err != nil:
 		return fmt.Errorf("restore finish: %w", err)
 	case asJSON:
-		return printJSON(c, done)
+		return screen.JSON(c.OutOrStdout(), done)
 	}
 	s := &screen.Screen{Colour: screen.IsTerminal(c.OutOrStdout())}
 	if asCopy {

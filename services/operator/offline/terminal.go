@@ -53,7 +53,7 @@ told of updates that only that host has: the audit of the pair names them.`,
 			case err != nil:
 				return fmt.Errorf("terminal readmit: %w", err)
 			case asJSON:
-				return printJSON(c, was)
+				return screen.JSON(c.OutOrStdout(), was)
 			}
 			s := &screen.Screen{Colour: screen.IsTerminal(c.OutOrStdout())}
 			s.Headline(operator.Good, fmt.Sprintf("Epoch %d of host %s is taken back; start the agent: the next other host of pair %s that attaches is accepted", was.Epoch, was.Host, was.PairID))

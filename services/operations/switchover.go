@@ -59,6 +59,24 @@ func (o *Operations) answerSwitchover(r *registry.Registry) {
 	registry.Answer(r, operator.CallSwitchover, o.switchover)
 }
 
+// successor is who serves in a later epoch.
+type successor struct {
+	host  string
+	epoch uint64
+}
+
+// successorOf finds who serves in a later epoch than one; zero while nobody does. The other host says so in its beat, which may be
+// before this one has read the pair record of that epoch: a record in a beat is only a hint to read it.
+func successorOf(v role.View, than uint64) successor {
+	switch {
+	case v.Peer.Role == role.Active && v.Peer.Epoch > than && v.Peer.Serving:
+		return successor{v.Peer.Host, v.Peer.Epoch}
+	case v.Role == role.Active && v.Epoch > than && v.Serving:
+		return successor{v.Self.Host, v.Epoch}
+	}
+	return successor{}
+}
+
 // switchover hands over to the other host and returns when it serves.
 func (o *Operations) switchover(ctx context.Context, caller operator.Caller, _ operator.None) (operator.Switchover, error) {
 	ctx, cancel := context.WithTimeout(ctx, switchoverDeadline)
@@ -69,10 +87,11 @@ func (o *Operations) switchover(ctx context.Context, caller operator.Caller, _ o
 	before := o.Machine.View()
 	// Waiting begins before the order, so that nothing is missed.
 	serves := make(chan error, 1)
+	var next successor // once it serves
 	go func() {
 		serves <- o.waiters.until(ctx, func(v role.View) bool {
-			return v.Peer.Role == role.Active && v.Peer.Epoch > before.Epoch && v.Peer.Serving ||
-				v.Role == role.Active && v.Epoch > before.Epoch && v.Serving
+			next = successorOf(v, before.Epoch)
+			return next != successor{}
 		})
 	}()
 	actions, _, err := o.Machine.Ask(ctx, role.SwitchoverWanted{Cause: "operator " + caller.From})
@@ -86,7 +105,10 @@ func (o *Operations) switchover(ctx context.Context, caller operator.Caller, _ o
 	}
 	err = <-serves
 	after := o.Machine.View()
-	result := operator.Switchover{ID: caller.ID, From: o.Host.Host, Active: after.Record.Active.Host, Epoch: after.Record.Epoch, Took: time.Since(began)}
+	if err != nil {
+		next = successor{after.Record.Active.Host, after.Record.Epoch}
+	}
+	result := operator.Switchover{ID: caller.ID, From: o.Host.Host, Active: next.host, Epoch: next.epoch, Took: time.Since(began)}
 	for drained := false; !drained; {
 		select {
 		case e := <-events:
@@ -98,7 +120,7 @@ func (o *Operations) switchover(ctx context.Context, caller operator.Caller, _ o
 	switch {
 	case err != nil:
 		return result, fmt.Errorf("%w: nobody was seen to serve in a higher epoch within %s", operator.ErrUnfinished, switchoverDeadline)
-	case after.Record.Active == after.Self:
+	case next.host == o.Host.Host:
 		return result, fmt.Errorf("%w: %s did not take over; %s serves again", operator.ErrUnfinished, before.Peer.Host, o.Host.Host)
 	}
 	return result, nil

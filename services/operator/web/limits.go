@@ -25,10 +25,7 @@ func newPlaces(all, each, reserved int) *places {
 
 // take gives what ends the call, nil when there is no place for it.
 func (p *places) take(r *http.Request, token bool) (leave func()) {
-	address, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		address = r.RemoteAddr
-	}
+	address := hostName(r.RemoteAddr)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
@@ -94,10 +91,7 @@ func (l *limits) note(conn net.Conn, state http.ConnState) (over net.Conn) {
 	h := l.conns[conn]
 	switch state {
 	case http.StateNew:
-		address, _, err := net.SplitHostPort(conn.RemoteAddr().String())
-		if err != nil {
-			address = conn.RemoteAddr().String()
-		}
+		address := hostName(conn.RemoteAddr().String())
 		l.conns[conn] = &held{address: address, idle: true, since: l.turn}
 		l.from[address]++
 		switch {

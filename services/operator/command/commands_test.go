@@ -59,14 +59,9 @@ func closedPort(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// run executes a command as main does, without this process's environment getting in the way.
+// run executes a command as main does.
 func run(t *testing.T, args ...string) (out, complaint string, err error) {
 	t.Helper()
-	for _, e := range os.Environ() {
-		if name, _, _ := strings.Cut(e, "="); strings.HasPrefix(name, config.Prefix+"_") {
-			t.Setenv(name, "")
-		}
-	}
 	t.Setenv(config.Prefix+"_HTTP_TOKEN", operatortest.Token)
 	root := &cobra.Command{Use: "hotpair", SilenceErrors: true, SilenceUsage: true}
 	root.AddCommand(Commands()...)

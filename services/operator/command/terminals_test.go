@@ -22,7 +22,6 @@ func TestTerminalsCommands(t *testing.T) {
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("TMPDIR", t.TempDir()) // where no running cluster is found
 	cluster := `{"hosts": {"a": {"http": "http://127.0.0.1:1", "env": {"HOTPAIR_PAIR_SECRET": "a secret of sixteen"}}}}`
 	if err := os.WriteFile(filepath.Join(dir, hosts.ClusterFile), []byte(cluster), 0o600); err != nil {
 		t.Fatal(err)

@@ -23,7 +23,7 @@ func Available() error {
 	if os.Geteuid() != 0 {
 		return fmt.Errorf("%w: network namespaces need root", ErrUnavailable)
 	}
-	for _, program := range []string{"ip", "nsenter"} {
+	for _, program := range []string{"ip", "nsenter", "unshare"} {
 		if _, err := exec.LookPath(program); err != nil {
 			return fmt.Errorf("%w: %w", ErrUnavailable, err)
 		}

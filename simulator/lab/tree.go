@@ -28,8 +28,9 @@ type tree struct {
 	environ []string
 	log     string // file that its output is appended to
 
-	mu    sync.Mutex
-	child *process.Child // the leader that was started last
+	mu     sync.Mutex
+	child  *process.Child // the leader that was started last
+	clocks Clocks         // of what is started next
 }
 
 // start starts the leader, unless it runs.
@@ -46,7 +47,7 @@ func (t *tree) start() error {
 	defer log.Close() // the child has its own descriptor
 	// nsenter becomes the program, with the same process id.
 	t.child, err = process.Start(process.Spec{
-		Name: t.name, Path: "/usr/bin/nsenter", Args: append([]string{"--net=" + t.space.path()}, t.argv...),
+		Name: t.name, Path: "/usr/bin/nsenter", Args: slices.Concat([]string{"--net=" + t.space.path()}, t.clocks.under(), t.argv),
 		Environ: t.environ, Group: true, Output: log,
 	})
 	return err

@@ -95,6 +95,18 @@ var rules = []rule{
 	{"a connection to the other host knows the bus, and nothing of what is said on it",
 		within("services/link"),
 		but(ours, func(i string) bool { return words(i) || within("bus", "services/link")(i) })},
+	{"who is at the other end is decided apart from what is said, and from every port",
+		within("services/identity"),
+		but(ours, func(i string) bool { return words(i) || within("services/identity")(i) })},
+	{"a door knows who may come in, and nothing of what is said inside",
+		within("services/door"),
+		but(ours, func(i string) bool { return words(i) || i == "services/identity" })},
+	{"the authority issues certificates, and lets nobody in",
+		within("services/authority"),
+		but(ours, func(i string) bool { return words(i) || i == "services/identity" })},
+	{"certificates of tests are for tests",
+		all,
+		within("services/identity/identitytest")},
 	{"who starts a host's processes knows how they are started, not what they do",
 		within("services/processes"),
 		but(ours, func(i string) bool {
@@ -328,6 +340,10 @@ func TestRules_Bite(t *testing.T) {
 		"services/updater/systemspace": "services/updater",
 		"services/updater/inspection":  "services/replication",
 		"services/updater/disk":        "storage",
+		"services/identity":            "services/door",
+		"services/door":                "services/authority",
+		"services/authority":           "services/door",
+		"services/mainprocess/y":       "services/identity/identitytest",
 	}
 	for pkg, imported := range refused {
 		if !forbidden(pkg, imported) {
@@ -338,6 +354,7 @@ func TestRules_Bite(t *testing.T) {
 		"services/role": "storage/position", "services/updater": "storage", "services/terminal": "bus", "services/journal": "storage/history",
 		"storage/section": "storage/overlay", "storage/facts": "services/membership",
 		"services/replication": "services/journal", "services/terminalif": "services/terminalif/wire", "services/terminalif/wire": "bus", ".": "simulator", "simulator": "deployments/local", "bus": "storage/position",
+		"services/door": "services/identity", "services/authority": "services/durable",
 		"services/updater/systemspace": "storage", "services/updater/inspection": "services/replication/comparison",
 	} {
 		if forbidden(pkg, imported) {

@@ -1,0 +1,168 @@
+package door
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/hotpair/hotpair/services/evidence"
+	"github.com/hotpair/hotpair/services/identity"
+)
+
+// Network is how a door listens and dials below TLS; bus.Network is one.
+type Network interface {
+	Listen(ctx context.Context, address string) (net.Listener, error)
+	Dial(ctx context.Context, address string) (net.Conn, error)
+}
+
+// Proof is what a dial that failed says about the process at the address.
+type Proof int
+
+const (
+	// Unreached: nothing, as when there is no way to it.
+	Unreached Proof = iota
+	// Refused: nobody listens. Only TCP says that, before it has accepted.
+	Refused
+	// Closed: TCP accepted, and closed before one byte came. So does the kernel for a process that is just dying, and one that is full.
+	Closed
+	// Silent: TCP accepted, and the two did not come to terms: somebody is there. It is never taken for a death.
+	Silent
+)
+
+// Fault is a dial that gave no connection.
+type Fault struct {
+	Address string
+	Proof   Proof
+	Err     error
+}
+
+// Error says where and why.
+func (f *Fault) Error() string { return f.Address + ": " + f.Err.Error() }
+
+// Unwrap gives the reason: a sentinel of package identity, or what the network said.
+func (f *Fault) Unwrap() error { return f.Err }
+
+// After is what is known of a port after a dial that gave this error, or nil, when s was known before. An error of something else changes nothing.
+func After(s evidence.State, err error) evidence.State {
+	var f *Fault
+	switch {
+	case err == nil:
+		return s.DialAccepted()
+	case !errors.As(err, &f) || f.Proof == Unreached:
+		return s
+	case f.Proof == Refused:
+		return s.DialRefused()
+	}
+	return s.DialAccepted().NotUnderstood(f.Proof == Closed)
+}
+
+// Dial connects to an address and returns when both sides have let each other in. It has until ctx ends. The error is a *Fault, or the cause
+// of ctx when that was cancelled.
+func Dial(ctx context.Context, network Network, address string, offer Offer) (*Conn, error) {
+	raw, err := network.Dial(ctx, address)
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return nil, &Fault{address, Refused, err}
+	case errors.Is(ctx.Err(), context.Canceled):
+		if err == nil {
+			_ = raw.Close()
+		}
+		return nil, context.Cause(ctx)
+	case err != nil:
+		return nil, &Fault{address, Unreached, err}
+	}
+	l := &line{Conn: raw}
+	conn, err := greet(ctx, l, offer)
+	if err == nil {
+		return conn, nil
+	}
+	_ = raw.Close()
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return nil, context.Cause(ctx)
+	}
+	proof := Silent
+	if !l.heard.Load() && l.ended.Load() {
+		proof = Closed
+	}
+	return nil, &Fault{address, proof, err}
+}
+
+// greet does the handshake, and waits for the welcome.
+func greet(ctx context.Context, l *line, offer Offer) (*Conn, error) {
+	current, err := offer.Source.Current()
+	if err != nil {
+		return nil, err
+	}
+	made := &Conn{line: l, own: current.Self.Name, policy: offer.Policy, protocol: offer.Protocol}
+	policy := offer.Policy
+	policy.Verdict = func(p identity.Peer, err error) {
+		made.peer = p
+		if offer.Policy.Verdict != nil {
+			offer.Policy.Verdict(p, err)
+		}
+	}
+	// A deadline that has passed ends whatever waits, and leaves the connection for its last word.
+	stop := context.AfterFunc(ctx, func() { _ = l.SetDeadline(time.Unix(1, 0)) })
+	made.Conn = tls.Client(l, identity.Client(offer.Source, policy, string(offer.Protocol)))
+	err = made.Handshake()
+	if err == nil {
+		err = made.welcomed()
+	}
+	if !stop() && err == nil {
+		err = os.ErrDeadlineExceeded // it is set, and the connection of no use
+	}
+	if err == nil {
+		return made, nil
+	}
+	return nil, identity.Explain(err, made.own, identity.Listening, l.heard.Load())
+}
+
+// welcomed waits until the other side has let this one in.
+func (c *Conn) welcomed() error {
+	var first [1]byte
+	if _, err := io.ReadFull(c.Conn, first[:]); err != nil {
+		return err
+	}
+	if first[0] != welcome {
+		return fmt.Errorf("%w: the other side greets with %q: is it hotpair?", identity.ErrProtocol, first[:])
+	}
+	return nil
+}
+
+// Wire is one protocol with what proves who speaks it, as a network: what listens and what dials over it is proved. It is a bus.Network.
+type Wire struct {
+	// Under is the network below TLS.
+	Under Network
+	// Door is for Listen, with one Offer, which Dial has too. Handshake also bounds a dial.
+	Door Config
+}
+
+// Listen implements Network.
+func (w Wire) Listen(ctx context.Context, address string) (net.Listener, error) {
+	listener, err := w.Under.Listen(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	return Open(listener, w.Door).Listener(w.Door.Offers[0].Protocol), nil
+}
+
+// Dial implements Network.
+func (w Wire) Dial(ctx context.Context, address string) (net.Conn, error) {
+	limit := w.Door.Handshake
+	if limit == 0 {
+		limit = defaultHandshake
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	conn, err := Dial(ctx, w.Under, address, w.Door.Offers[0])
+	if err != nil {
+		return nil, err // and no interface around nil
+	}
+	return conn, nil
+}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"strings"
@@ -41,17 +40,6 @@ func begin(t *testing.T, out *os.File, environ []string, args ...string) *exec.C
 	return cmd
 }
 
-// freePort is a port of this machine that is free now.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // fullPipe is a pipe that holds what it can and that nobody reads.
 func fullPipe(t *testing.T) (read, write *os.File) {
 	t.Helper()
@@ -76,7 +64,7 @@ func fullPipe(t *testing.T) (read, write *os.File) {
 }
 
 func agentEnviron(t *testing.T, address string) []string {
-	return []string{"HOTPAIR_TERMINAL_ID=t1", "HOTPAIR_TERMINAL_LISTEN=" + freePort(t), "HOTPAIR_TERMINAL_APPS=" + address, "HOTPAIR_TERMINAL_KEY=" + config.TerminalKey("a secret of this test alone", "t1"), "HOTPAIR_DATA=" + t.TempDir()}
+	return []string{"HOTPAIR_TERMINAL_ID=t1", "HOTPAIR_TERMINAL_LISTEN=" + processtest.Address(t), "HOTPAIR_TERMINAL_APPS=" + address, "HOTPAIR_TERMINAL_KEY=" + config.TerminalKey("a secret of this test alone", "t1"), "HOTPAIR_DATA=" + t.TempDir()}
 }
 
 // serves reports whether an application is let in at an agent, with a round trip.
@@ -93,7 +81,7 @@ func serves(address string) bool {
 // and let no application in. It serves, and says afterwards how much of its log was lost.
 func TestFault_B1_AgentServesBesideALogThatNobodyReads(t *testing.T) {
 	read, write := fullPipe(t)
-	address := freePort(t)
+	address := processtest.Address(t)
 	cmd := begin(t, write, append(agentEnviron(t, address), "HOTPAIR_LOG_LEVEL=debug"), "terminal")
 	processtest.Await(t, "agent that lets an application in", func() bool { return serves(address) })
 	// Its end waits for nobody either.
@@ -116,7 +104,7 @@ func TestFault_B2_LivesOnWithoutItsLog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := freePort(t)
+	address := processtest.Address(t)
 	cmd := begin(t, write, append(agentEnviron(t, address), "HOTPAIR_LOG_LEVEL=debug"), "terminal")
 	_ = write.Close()
 	processtest.Await(t, "agent that lets an application in", func() bool { return serves(address) })
@@ -141,7 +129,7 @@ func TestFault_B2_LivesOnWithoutItsLog(t *testing.T) {
 // held it there: a process neither alive nor dead. SIGQUIT makes it write the same way.
 func TestFault_B1_APanicEndsBesideAPipeThatNobodyReads(t *testing.T) {
 	_, write := fullPipe(t)
-	address := freePort(t)
+	address := processtest.Address(t)
 	cmd := begin(t, write, agentEnviron(t, address), "terminal")
 	processtest.Await(t, "agent that lets an application in", func() bool { return serves(address) })
 	if err := cmd.Process.Signal(syscall.SIGQUIT); err != nil {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/services/evidence"
 )
 
@@ -14,7 +15,7 @@ func TestDialler_RefusedNeedsAnEndedConnection(t *testing.T) {
 	d := NewDialler(DiallerConfig{Timeout: time.Second, Changed: func(e Evidence) { changes = append(changes, e.State) }})
 	refused := func() {
 		t.Helper()
-		if _, err := d.Connect(t.Context(), bus.ConnConfig{URL: "nats://" + freePort(t)}); err == nil {
+		if _, err := d.Connect(t.Context(), bus.ConnConfig{URL: "nats://" + processtest.Address(t)}); err == nil {
 			t.Fatal("somebody listens on a free port")
 		}
 	}

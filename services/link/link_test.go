@@ -12,6 +12,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/bustest"
+	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/fault"
 	"github.com/hotpair/hotpair/services/lease"
@@ -123,7 +124,7 @@ func (e *end) await(t *testing.T, want evidence.State) {
 // A host that was started with another secret was "link refused" for the other one, which is what is said of a dead host, and nothing was
 // raised: the login failed over and over, beside evidence that stayed what it had been before.
 func TestFault_B12_AnotherSecretIsNamedAndNoDeath(t *testing.T) {
-	la, lb := freePort(t), freePort(t)
+	la, lb := processtest.Address(t), processtest.Address(t)
 	a := startEnd(t, "a", la, lb, secret)
 	b := startEnd(t, "b", lb, la, secret)
 	a.await(t, evidence.Connected)
@@ -152,7 +153,7 @@ func TestFault_B12_AnotherSecretIsNamedAndNoDeath(t *testing.T) {
 
 // A call of an operator that is stuck on the line holds up neither beats nor what is said about roles.
 func TestLink_BeatsWaitBehindNoCall(t *testing.T) {
-	la, lb := freePort(t), freePort(t)
+	la, lb := processtest.Address(t), processtest.Address(t)
 	stall := &bustest.Stall{Bus: lb}
 	a := startEndOn(t, stall, "a", la, lb, "secret")
 	t.Cleanup(stall.Go)
@@ -207,7 +208,7 @@ func TestLink_BeatsWaitBehindNoCall(t *testing.T) {
 // TestFault_B1_BeatsOnlyWhileMainTurns: beats were made by a goroutine of the link. A main that hung elsewhere, as in a line of
 // its log, went on beating, and its standby waited for it for ever.
 func TestFault_B1_BeatsOnlyWhileMainTurns(t *testing.T) {
-	la, lb := freePort(t), freePort(t)
+	la, lb := processtest.Address(t), processtest.Address(t)
 	a := startEnd(t, "a", la, lb, "secret")
 	startEnd(t, "b", lb, la, "secret")
 	<-a.replies
@@ -233,7 +234,7 @@ func TestFault_B1_BeatsOnlyWhileMainTurns(t *testing.T) {
 }
 
 func TestLink_BeatsGetRepliesAndDeathIsRefused(t *testing.T) {
-	la, lb := freePort(t), freePort(t)
+	la, lb := processtest.Address(t), processtest.Address(t)
 	a := startEnd(t, "a", la, lb, "secret")
 	b := startEnd(t, "b", lb, la, "secret")
 	a.await(t, evidence.Connected)
@@ -261,7 +262,7 @@ func TestLink_BeatsGetRepliesAndDeathIsRefused(t *testing.T) {
 }
 
 func TestLink_WrongPasswordIsNoConnection(t *testing.T) {
-	la, lb := freePort(t), freePort(t)
+	la, lb := processtest.Address(t), processtest.Address(t)
 	startEnd(t, "b", lb, la, "another secret")
 	a := startEnd(t, "a", la, lb, "secret")
 	select {

@@ -2,7 +2,6 @@ package link
 
 import (
 	"context"
-	"net"
 	"sync"
 	"testing"
 	"time"
@@ -55,20 +54,9 @@ func (w *watchedRemote) awaitEvidence(t *testing.T, state evidence.State) Eviden
 	return w.Evidence()
 }
 
-// freePort gives an address where nobody listens.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // A port that refuses proves nothing before a connection to it has ended; then it does, at once, until somebody listens.
 func TestRemote_RefusedOnlyAfterEnded(t *testing.T) {
-	address := freePort(t)
+	address := processtest.Address(t)
 	w := watch(t, address, secret)
 	time.Sleep(50 * time.Millisecond) // not a condition: many dials are refused meanwhile, and none may be told
 	if s := w.states(); len(s) != 0 {

@@ -59,7 +59,7 @@ type host struct {
 
 // newHost makes a host in a new directory.
 func newHost(tb testing.TB, name string) *host {
-	return &host{tb: tb, name: name, dir: tb.TempDir(), log: journaltest.Logger(tb, name), journal: journal.Config{Listen: "127.0.0.1:0"}}
+	return &host{tb: tb, name: name, dir: tb.TempDir(), log: journaltest.Logger(tb, name), journal: journal.Config{Listen: processtest.Address(tb)}}
 }
 
 func other(name string) string {

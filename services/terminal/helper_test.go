@@ -12,6 +12,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/pack"
+	"github.com/hotpair/hotpair/services/process/processtest"
 )
 
 const patience = 10 * time.Second
@@ -24,7 +25,7 @@ type running struct {
 
 func start(t testing.TB, dir string, change func(*Config)) *running {
 	t.Helper()
-	c := Config{ID: "t1", Listen: "127.0.0.1:0", Apps: "127.0.0.1:0", Key: "key", Data: dir}
+	c := Config{ID: "t1", Listen: processtest.Address(t), Apps: processtest.Address(t), Key: "key", Data: dir}
 	if change != nil {
 		change(&c)
 	}

@@ -111,7 +111,7 @@ func TestRoster_PagesOfThousands(t *testing.T) {
 // closedPort is an address where nobody listens.
 func closedPort(t testing.TB) string {
 	t.Helper()
-	l := must[net.Listener](t)(net.Listen("tcp", "127.0.0.1:0"))
+	l := must[net.Listener](t)(net.Listen("tcp", processtest.Address(t)))
 	defer l.Close()
 	return l.Addr().String()
 }
@@ -119,7 +119,7 @@ func closedPort(t testing.TB) string {
 // listener accepts connections and does with them what it is told.
 func listener(t testing.TB, serve func(net.Conn)) string {
 	t.Helper()
-	l := must[net.Listener](t)(net.Listen("tcp", "127.0.0.1:0"))
+	l := must[net.Listener](t)(net.Listen("tcp", processtest.Address(t)))
 	t.Cleanup(func() { l.Close() })
 	go func() {
 		for {
@@ -135,8 +135,8 @@ func listener(t testing.TB, serve func(net.Conn)) string {
 
 func TestProbe_SaysWhatIsWrong(t *testing.T) {
 	good := newAgent(t, "good")
-	other := startAgent(t, "other", filepath.Join(t.TempDir(), "other"), "127.0.0.1:0", func(c *terminal.Config) { c.Key = keyOf("mixed-up") })
-	locked := startAgent(t, "locked", filepath.Join(t.TempDir(), "locked"), "127.0.0.1:0", func(c *terminal.Config) { c.Key = "another key of somebody" })
+	other := startAgent(t, "other", filepath.Join(t.TempDir(), "other"), processtest.Address(t), func(c *terminal.Config) { c.Key = keyOf("mixed-up") })
+	locked := startAgent(t, "locked", filepath.Join(t.TempDir(), "locked"), processtest.Address(t), func(c *terminal.Config) { c.Key = "another key of somebody" })
 	web := listener(t, func(c net.Conn) {
 		_, _ = c.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n"))
 		c.Close()

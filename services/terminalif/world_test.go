@@ -80,7 +80,7 @@ func keyOf(id string) string { return "key-of-" + id }
 
 func startAgent(t testing.TB, id, dir, listen string, change func(*terminal.Config)) *anAgent {
 	t.Helper()
-	c := terminal.Config{ID: id, Listen: listen, Apps: "127.0.0.1:0", Key: keyOf(id), Data: dir, Log: testLog(t).With("agent", id)}
+	c := terminal.Config{ID: id, Listen: listen, Apps: processtest.Address(t), Key: keyOf(id), Data: dir, Log: testLog(t).With("agent", id)}
 	if change != nil {
 		change(&c)
 	}
@@ -96,7 +96,7 @@ func startAgent(t testing.TB, id, dir, listen string, change func(*terminal.Conf
 }
 
 func newAgent(t testing.TB, id string) *anAgent {
-	return startAgent(t, id, filepath.Join(t.TempDir(), id), "127.0.0.1:0", nil)
+	return startAgent(t, id, filepath.Join(t.TempDir(), id), processtest.Address(t), nil)
 }
 
 func app(t testing.TB, url string) *nats.Conn {
@@ -132,7 +132,7 @@ func startHost(t testing.TB, name string, terminals ...Terminal) *aHost {
 func startHostOn(t testing.TB, name string, network bus.Network, terminals ...Terminal) *aHost {
 	t.Helper()
 	h := &aHost{t: t, name: name, users: bus.NewUsers(), began: time.Now()}
-	h.server = must[*bus.Server](t)(bus.NewServer(bus.ServerConfig{Name: name, Listen: "127.0.0.1:0", Users: h.users}))
+	h.server = must[*bus.Server](t)(bus.NewServer(bus.ServerConfig{Name: name, Listen: processtest.Address(t), Users: h.users}))
 	if err := h.server.Start(context.Background()); err != nil {
 		t.Fatal(err)
 	}

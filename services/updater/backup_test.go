@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/backup"
@@ -84,7 +85,7 @@ func TestBackup_OfEitherHostWhileUpdatesGoOn(t *testing.T) {
 	b.stop()
 
 	// A host restored from it has its data, and nothing that lets it serve.
-	c := newHost(t, "c", freePort(t), freePort(t))
+	c := newHost(t, "c", processtest.Address(t), processtest.Address(t))
 	if err := os.Remove(c.config.Data); err != nil {
 		t.Fatal(err)
 	}

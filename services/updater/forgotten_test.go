@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/storage/backup"
 )
 
@@ -137,7 +138,7 @@ func TestFault_A2_RestoreKeepsWhatThePairKeeps(t *testing.T) {
 	path, _ := a.backUpFrom(page)
 	a.stop()
 
-	c := newHost(t, "c", freePort(t), freePort(t))
+	c := newHost(t, "c", processtest.Address(t), processtest.Address(t))
 	c.config.Retention = a.config.Retention
 	if _, err := backup.Restore(t.Context(), backup.RestoreConfig{File: path, Proof: proof(), Dir: c.config.Data, Host: "c"}); err != nil {
 		t.Fatal(err)
@@ -162,7 +163,7 @@ func TestFault_A2_RestoreCarriesWhatIsForgotten(t *testing.T) {
 	path, _ := a.backUp()
 	a.stop()
 
-	c := newHost(t, "c", freePort(t), freePort(t)) // which keeps answers for an hour
+	c := newHost(t, "c", processtest.Address(t), processtest.Address(t)) // which keeps answers for an hour
 	if _, err := backup.Restore(t.Context(), backup.RestoreConfig{File: path, Proof: proof(), Dir: c.config.Data, Host: "c"}); err != nil {
 		t.Fatal(err)
 	}

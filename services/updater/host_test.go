@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"sync"
 	"testing"
 	"time"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/pack"
+	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/storage/position"
@@ -44,21 +44,10 @@ type host struct {
 	changed chan struct{}
 }
 
-// freePort gives a port of loopback that nobody has now.
-func freePort(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // newHosts makes the two hosts of a pair, a and b; nothing is started.
 func newHosts(t testing.TB) (a, b *host) {
 	t.Helper()
-	addressA, addressB := freePort(t), freePort(t)
+	addressA, addressB := processtest.Address(t), processtest.Address(t)
 	return newHost(t, "a", addressA, addressB), newHost(t, "b", addressB, addressA)
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/storage"
@@ -234,7 +235,7 @@ func TestRun_EndsWithoutItsBus(t *testing.T) {
 	a, _ := newHosts(t)
 	a.start()
 	second := a.config
-	second.Replication = freePort(t)
+	second.Replication = processtest.Address(t)
 	if err := Run(context.Background(), second, testLog(t, "second")); !errors.Is(err, storage.ErrLocked) {
 		t.Errorf("a second updater: %v", err)
 	}

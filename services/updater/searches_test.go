@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/process/processtest"
 )
 
 const (
@@ -21,7 +22,7 @@ const (
 // 32 searches at once took four fifths of the updates: they ran beside each other in the process that commits. The medians with and
 // without them are measured in turn, for the machine may have other things to do.
 func TestFault_C11_SearchesHardlySlowUpdates(t *testing.T) {
-	a := newHost(t, "a", freePort(t), freePort(t)).start()
+	a := newHost(t, "a", processtest.Address(t), processtest.Address(t)).start()
 	a.lead(1, false)
 	a.fillHistory(searched)
 	var without, with []time.Duration
@@ -39,7 +40,7 @@ func TestFault_C11_SearchesHardlySlowUpdates(t *testing.T) {
 
 // BenchmarkCommit_BesideSearches measures the median of updates made one after the other, alone and beside searches of the history.
 func BenchmarkCommit_BesideSearches(b *testing.B) {
-	a := newHost(b, "a", freePort(b), freePort(b)).start()
+	a := newHost(b, "a", processtest.Address(b), processtest.Address(b)).start()
 	a.lead(1, false)
 	a.fillHistory(searched)
 	for _, n := range []int{0, searchers} {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/deployments/local"
+	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/operator"
 )
@@ -51,21 +51,6 @@ func (b *beside) stop() {
 	}
 }
 
-// freeAddresses gives addresses on loopback that nobody listens on.
-func freeAddresses(t testing.TB, n int) []string {
-	t.Helper()
-	list := make([]string, n)
-	for i := range list {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		list[i] = l.Addr().String()
-	}
-	return list
-}
-
 // TestFault_A14_RestoredCopy: a backup that was restored on spare machines, with the secrets of the pair and an empty witness, kept
 // the pair id and leapt over every epoch, so all terminals followed it and refused the living pair for good. It does
 // nothing outward now until somebody has said what it is to be; each of the two ways is played, and the way back at a terminal.
@@ -74,7 +59,10 @@ func TestFault_A14_RestoredCopy(t *testing.T) {
 	c.awaitPaired()
 	env := c.File().Hosts[local.HostA].StartFile.Env
 	secret := env["HOTPAIR_PAIR_SECRET"]
-	free := freeAddresses(t, 9)
+	free := make([]string, 9)
+	for i := range free {
+		free[i] = processtest.Address(t)
+	}
 
 	// A third terminal has an agent of its own.
 	till := map[string]string{"HOTPAIR_TERMINAL_ID": "till", "HOTPAIR_TERMINAL_LISTEN": free[0], "HOTPAIR_TERMINAL_APPS": free[8], "HOTPAIR_DATA": filepath.Join(t.TempDir(), "till"),

@@ -25,14 +25,14 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/hotpair/hotpair/services/level"
+	"github.com/hotpair/hotpair/services/fault"
 	"github.com/hotpair/hotpair/services/role"
 	"github.com/hotpair/hotpair/services/strictjson"
 )
 
 var (
 	// ErrConflict says that the register holds another revision than the expected one; nothing was written.
-	ErrConflict = errors.New("pair record has another revision")
+	ErrConflict = fault.New("record-revision", "pair record has another revision")
 	// ErrUnknown says that the outcome of a write is unknown: it may have happened or may still happen (R11). A Read
 	// gives it when no answer came; that one settles nothing and can be repeated.
 	ErrUnknown = errors.New("outcome at the witness is unknown")
@@ -61,40 +61,18 @@ type Register interface {
 	// Read gives what the register holds. Errors: ErrUnreachable, ErrUnknown, ErrDamaged.
 	Read(ctx context.Context) (Value, error)
 	// Write replaces the record if the register's revision is the expected one, and gives the new revision. Expected 0
-	// demands that it was never written. Errors: ErrConflict, ErrUnknown, ErrUnreachable, ErrOtherWitness.
+	// demands that it was never written. Errors: ErrConflict, ErrUnknown, ErrUnreachable, ErrOtherWitness; together with
+	// ErrUnreachable record.ErrImpossible, for what no host of the pair makes of the record that is there.
 	Write(ctx context.Context, record role.Record, expected uint64) (uint64, error)
 }
 
-// How the register looks on the witness's server.
 const (
-	// User is the name with which hosts log in.
-	User = "host"
-	// Bucket and Key name the register as a JetStream key-value entry; Stream and Subject are what stands behind them.
-	Bucket  = "pair"
-	Key     = "record"
-	Stream  = "KV_" + Bucket
-	Subject = "$KV." + Bucket + "." + Key
-	// SubjectHello is where the witness tells who it is.
-	SubjectHello = "witness.hello"
-	// SubjectRead is the request that reads the register, from the store and not from a copy.
-	SubjectRead = "$JS.API.STREAM.MSG.GET." + Stream
-	// Inbox is the prefix of reply subjects of hosts.
-	Inbox = "inbox." + User
 	// MaxRecord bounds an encoded record, in bytes.
 	MaxRecord = 16 << 10
 
-	// format is the version of the encoded record and of Hello.
+	// format is the version of the encoded record.
 	format = 1
 )
-
-// Hello is the witness's answer on SubjectHello.
-type Hello struct {
-	Levels    level.Range `json:"levels"` // that the witness knows
-	WitnessID string      `json:"witness_id"`
-}
-
-// NewHello is the Hello of a witness with this identity.
-func NewHello(id string) Hello { return Hello{Levels: level.Own(), WitnessID: id} }
 
 // stored is the record as it lies in the register: JSON, because people look at it with any NATS client.
 type stored struct {

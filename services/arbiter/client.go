@@ -2,23 +2,19 @@ package arbiter
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
 	"sync"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/config"
-	"github.com/hotpair/hotpair/services/level"
 	"github.com/hotpair/hotpair/services/link"
 	"github.com/hotpair/hotpair/services/role"
-	"github.com/hotpair/hotpair/services/strictjson"
+	"github.com/hotpair/hotpair/services/role/record"
 )
 
 const (
@@ -115,7 +111,7 @@ func (c *Client) dial(ctx context.Context) (*session, error) {
 	case err != nil:
 		return nil, err
 	}
-	reply, err := conn.Request(ctx, SubjectHello, nil)
+	hello, err := CallHello.Ask(ctx, conn, struct{}{})
 	if err != nil {
 		conn.Close()
 		if errors.Is(err, bus.ErrNobody) {
@@ -123,26 +119,12 @@ func (c *Client) dial(ctx context.Context) (*session, error) {
 		}
 		return nil, fmt.Errorf("ask the witness who it is: %w", err)
 	}
-	id, err := decodeHello(reply.Data)
+	id, err := hello.identity()
 	if err != nil {
 		conn.Close()
 		return nil, err
 	}
 	return &session{conn: conn, id: id}, nil
-}
-
-func decodeHello(data []byte) (string, error) {
-	var h Hello
-	if err := strictjson.DecodeMessage(data, &h); err != nil {
-		return "", fmt.Errorf("%w: hello: %w", ErrDamaged, err)
-	}
-	if h.WitnessID == "" {
-		return "", fmt.Errorf("%w: hello without an identity", ErrDamaged)
-	}
-	if _, err := level.Meet(level.This("this host"), level.Party{Name: "the witness", Range: h.Levels}); err != nil {
-		return "", err
-	}
-	return h.WitnessID, nil
 }
 
 func (c *Client) install(s *session) {
@@ -237,11 +219,11 @@ func (c *Client) Read(ctx context.Context) (Value, error) {
 	if err != nil {
 		return Value{}, err
 	}
-	reply, err := s.conn.Request(ctx, SubjectRead, []byte(`{"last_by_subj":"`+Subject+`"}`))
+	held, err := CallRead.Ask(ctx, s.conn, struct{}{})
 	if err != nil {
 		return Value{}, outcome("read the pair record", err)
 	}
-	v, err := decodeValue(reply.Data)
+	v, err := held.Value()
 	v.WitnessID = s.id
 	if err != nil {
 		return Value{}, fmt.Errorf("read the pair record: %w", err)
@@ -262,69 +244,23 @@ func (c *Client) Write(ctx context.Context, record role.Record, expected uint64)
 	if record.WitnessID != s.id {
 		return 0, fmt.Errorf("%w: %w: %q answers, the record names %q", ErrUnreachable, ErrOtherWitness, s.id, record.WitnessID)
 	}
-	m := nats.NewMsg(Subject)
-	m.Data = data
-	m.Header.Set("Nats-Expected-Stream", Stream)
-	m.Header.Set("Nats-Expected-Last-Subject-Sequence", strconv.FormatUint(expected, 10))
 	// One message and no second try: a client that repeats by itself would turn one write of unknown outcome into two.
-	reply, err := s.conn.RequestMessage(ctx, m)
-	if err != nil {
-		return 0, outcome("write the pair record", err)
+	written, err := CallWrite.Ask(ctx, s.conn, Change{Record: data, Expected: expected})
+	if err == nil && written.Revision == 0 {
+		err = fmt.Errorf("%w: acknowledgement without a revision", bus.ErrMalformed)
 	}
-	return decodeAcknowledgement(reply.Data)
+	return written.Revision, outcome("write the pair record", err)
 }
 
-// outcome turns the error of a request that may have been sent into ours.
+// outcome turns the error of a call that may have been carried out into ours. Only these three prove that nothing was done.
 func outcome(what string, err error) error {
-	if errors.Is(err, bus.ErrNobody) {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, ErrConflict):
+		return fmt.Errorf("%s: %w", what, err)
+	case errors.Is(err, bus.ErrNobody), errors.Is(err, record.ErrImpossible):
 		return fmt.Errorf("%s: %w: %w", what, ErrUnreachable, err)
 	}
 	return fmt.Errorf("%s: %w: %w", what, ErrUnknown, err)
-}
-
-// decodeValue reads the answer of SubjectRead, all but the witness's identity.
-func decodeValue(data []byte) (Value, error) {
-	var answer server.JSApiMsgGetResponse
-	if err := json.Unmarshal(data, &answer); err != nil {
-		return Value{}, fmt.Errorf("%w: %w", ErrDamaged, err)
-	}
-	switch {
-	case answer.Error != nil && answer.Error.ErrCode == uint16(server.JSNoMessageFoundErr):
-		return Value{Empty: true}, nil
-	case answer.Error != nil:
-		return Value{}, fmt.Errorf("%w: %w", ErrUnknown, answer.Error)
-	case answer.Message == nil || answer.Message.Sequence == 0:
-		return Value{}, fmt.Errorf("%w: answer without a message", ErrDamaged)
-	}
-	v := Value{Revision: answer.Message.Sequence}
-	if len(answer.Message.Data) == 0 {
-		// An operator's purge leaves a marker; its sequence is what the next write must expect.
-		v.Empty = true
-		return v, nil
-	}
-	record, err := Decode(answer.Message.Data)
-	if err != nil {
-		return Value{}, err
-	}
-	v.Record = record
-	return v, nil
-}
-
-// decodeAcknowledgement reads the answer to a write. Only one error of the witness proves that nothing was stored;
-// any other may have come after the store was touched.
-func decodeAcknowledgement(data []byte) (uint64, error) {
-	var answer server.JSPubAckResponse
-	if err := json.Unmarshal(data, &answer); err != nil {
-		return 0, fmt.Errorf("write the pair record: %w: %w", ErrUnknown, err)
-	}
-	switch {
-	case answer.Error != nil && (answer.Error.ErrCode == uint16(server.JSStreamWrongLastSequenceErrF) ||
-		answer.Error.ErrCode == uint16(server.JSStreamWrongLastSequenceConstantErr)):
-		return 0, fmt.Errorf("write the pair record: %w: %w", ErrConflict, answer.Error)
-	case answer.Error != nil:
-		return 0, fmt.Errorf("write the pair record: %w: %w", ErrUnknown, answer.Error)
-	case answer.PubAck == nil || answer.Sequence == 0 || answer.Stream != Stream:
-		return 0, fmt.Errorf("write the pair record: %w: acknowledgement without a revision", ErrUnknown)
-	}
-	return answer.Sequence, nil
 }

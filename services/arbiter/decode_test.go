@@ -1,6 +1,7 @@
 package arbiter
 
 import (
+	"encoding/json"
 	"errors"
 	"testing"
 	"time"
@@ -22,50 +23,32 @@ func TestEncode_RoundTrip(t *testing.T) {
 	}
 }
 
-func TestDecodeAcknowledgement_OnlyAWrongRevisionIsAConflict(t *testing.T) {
+func TestHeld_Value(t *testing.T) {
 	for text, want := range map[string]error{
-		`{"stream":"KV_pair","seq":5}`:                                    nil,
-		`{"error":{"code":400,"err_code":10071}}`:                         ErrConflict,
-		`{"error":{"code":400,"err_code":10164}}`:                         ErrConflict,
-		`{"error":{"code":503,"err_code":10077,"description":"no disk"}}`: ErrUnknown,
-		`{"stream":"KV_pair"}`:                                            ErrUnknown,
-		`{"stream":"other","seq":5}`:                                      ErrUnknown,
-		`{}`:                                                              ErrUnknown,
-		`null`:                                                            ErrUnknown,
-		``:                                                                ErrUnknown,
+		`{"revision":0}`:                                               nil, // never written
+		`{"revision":4}`:                                               nil, // a purge's marker
+		`{"revision":0,"record":{"format":1}}`:                         ErrDamaged,
+		`{"revision":4,"record":{}}`:                                   ErrDamaged, // no format
+		`{"revision":4,"record":{"format":2}}`:                         ErrDamaged,
+		`{"revision":4,"record":"e30="}`:                               ErrDamaged,
+		`{"revision":4,"record":{"format":1,"version":5,"version":6}}`: ErrDamaged,
 	} {
-		if _, err := decodeAcknowledgement([]byte(text)); !errors.Is(err, want) {
-			t.Errorf("%s: %v, want %v", text, err, want)
+		var held Held
+		if err := json.Unmarshal([]byte(text), &held); err != nil {
+			t.Fatal(err)
 		}
-	}
-}
-
-func TestDecodeValue_Refusals(t *testing.T) {
-	for text, want := range map[string]error{
-		`{"error":{"code":404,"err_code":10037}}`:         nil, // empty
-		`{"message":{"seq":4}}`:                           nil, // a purge's marker
-		`{"error":{"code":503,"err_code":10008}}`:         ErrUnknown,
-		`{"message":{"seq":0,"data":"e30="}}`:             ErrDamaged,
-		`{"message":{"seq":4,"data":"e30="}}`:             ErrDamaged, // no format
-		`{"message":{"seq":4,"data":"eyJmb3JtYXQiOjJ9"}}`: ErrDamaged, // format 2
-		`{}`: ErrDamaged,
-		`x`:  ErrDamaged,
-	} {
-		v, err := decodeValue([]byte(text))
+		v, err := held.Value()
 		if !errors.Is(err, want) {
 			t.Errorf("%s: %v, want %v", text, err, want)
 		}
-		if err == nil && !v.Empty {
-			t.Errorf("%s: %+v is not empty", text, v)
+		if err == nil && (!v.Empty || v.Revision != held.Revision) {
+			t.Errorf("%s: %+v", text, v)
 		}
 	}
 }
 
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"format":1,"pair_id":"p","in_sync":[{"host":"a"}]}`))
-	f.Add([]byte(`{"message":{"seq":4,"data":"e30="}}`))
-	f.Add([]byte(`{"stream":"KV_pair","seq":5}`))
-	f.Add([]byte(`{"error":{"code":400,"err_code":10071}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if record, err := Decode(data); err == nil {
 			if again, err := Encode(record); err == nil {
@@ -74,12 +57,8 @@ func FuzzDecode(f *testing.F) {
 				}
 			}
 		}
-		if v, err := decodeValue(data); err == nil && !v.Empty && v.Revision == 0 {
-			t.Errorf("a record without a revision: %+v", v)
+		if v, err := (Held{Revision: 3, Record: data}).Value(); err == nil && (v.Empty != (len(data) == 0) || v.Revision != 3) {
+			t.Errorf("%q gives %+v", data, v)
 		}
-		if r, err := decodeAcknowledgement(data); err == nil && r == 0 {
-			t.Error("an acknowledgement without a revision")
-		}
-		_, _ = decodeHello(data)
 	})
 }

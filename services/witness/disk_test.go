@@ -25,7 +25,7 @@ func TestWitness_FullDisk_EndsInsteadOfAnswering(t *testing.T) {
 			t.Errorf("unmount: %v", err)
 		}
 	})
-	w := New(Config{Listen: "127.0.0.1:0", Data: data, Secret: secret, Probe: 20 * time.Millisecond})
+	w := New(Config{Listen: processtest.Address(t), Data: data, Secret: secret, Probe: 20 * time.Millisecond})
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	done := make(chan error, 1)
@@ -75,7 +75,7 @@ func fill(t *testing.T, name string) {
 
 // TestWitness_Frozen_LeavesWritesInDoubt: what was sent to a stopped process may still take effect (R11, V3).
 func TestWitness_Frozen_LeavesWritesInDoubt(t *testing.T) {
-	cmd, address := process(t, t.TempDir(), "127.0.0.1:0")
+	cmd, address := process(t, t.TempDir(), processtest.Address(t))
 	c := connect(t, address, "a")
 	record := arbitertest.Sample(readWhenBack(t, c).WitnessID)
 	signal := func(s syscall.Signal) {
@@ -109,7 +109,7 @@ func TestWitness_Frozen_LeavesWritesInDoubt(t *testing.T) {
 
 func TestWitness_DamagedBlock_IsErrDamaged(t *testing.T) {
 	data := t.TempDir()
-	w, stop := run(t, data, "127.0.0.1:0")
+	w, stop := run(t, data, processtest.Address(t))
 	record := arbitertest.Sample(w.ID())
 	c := connect(t, w.Address(), "a")
 	var revision uint64
@@ -124,7 +124,7 @@ func TestWitness_DamagedBlock_IsErrDamaged(t *testing.T) {
 	if err := stop(); err != nil {
 		t.Fatal(err)
 	}
-	blocks, err := filepath.Glob(filepath.Join(data, storeFolder, "$G", "streams", arbiter.Stream, "msgs", "*.blk"))
+	blocks, err := filepath.Glob(filepath.Join(data, storeFolder, "$G", "streams", stream, "msgs", "*.blk"))
 	if err != nil || len(blocks) == 0 {
 		t.Fatalf("no blocks: %v", err)
 	}
@@ -141,10 +141,10 @@ func TestWitness_DamagedBlock_IsErrDamaged(t *testing.T) {
 		}
 	}
 	// Without its index the server reads every block again, as it does after a crash.
-	if err := os.Remove(filepath.Join(data, storeFolder, "$G", "streams", arbiter.Stream, "msgs", "index.db")); err != nil {
+	if err := os.Remove(filepath.Join(data, storeFolder, "$G", "streams", stream, "msgs", "index.db")); err != nil {
 		t.Logf("no index: %v", err)
 	}
-	err = New(Config{Listen: "127.0.0.1:0", Data: data, Secret: secret}).Run(deadline(t))
+	err = New(Config{Listen: processtest.Address(t), Data: data, Secret: secret}).Run(deadline(t))
 	if !errors.Is(err, ErrDamaged) {
 		t.Errorf("Run = %v, want ErrDamaged", err)
 	}

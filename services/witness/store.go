@@ -16,8 +16,13 @@ import (
 const (
 	// keptValues of the record, for people who look at what happened. The most a key-value bucket may keep.
 	keptValues = 64
+	// bucket and key name the register as a JetStream key-value entry; stream and subject are what stands behind them.
+	bucket  = "pair"
+	key     = "record"
+	stream  = "KV_" + bucket
+	subject = "$KV." + bucket + "." + key
 	// probeSubject takes the test writes.
-	probeSubject = "$KV." + arbiter.Bucket + ".probe"
+	probeSubject = "$KV." + bucket + ".probe"
 	// probeWithin is the deadline of one test write. Disks stall for over a second at times; five are no stall.
 	probeWithin = 5 * time.Second
 	// metadataID is where the stream says whose it is.
@@ -87,7 +92,7 @@ func (s *store) remember() error {
 
 // info gives the stream, or nil if there is none.
 func (s *store) info(ctx context.Context) (*server.StreamInfo, error) {
-	reply, err := s.conn.Request(ctx, "$JS.API.STREAM.INFO."+arbiter.Stream, nil)
+	reply, err := s.conn.Request(ctx, "$JS.API.STREAM.INFO."+stream, nil)
 	if err != nil {
 		return nil, fmt.Errorf("look at the register: %w", err)
 	}
@@ -107,7 +112,7 @@ func (s *store) info(ctx context.Context) (*server.StreamInfo, error) {
 // create makes the stream, as a key-value bucket is one.
 func (s *store) create(ctx context.Context, id string) error {
 	c := server.StreamConfig{
-		Name: arbiter.Stream, Description: "pair record", Subjects: []string{"$KV." + arbiter.Bucket + ".>"},
+		Name: stream, Description: "pair record", Subjects: []string{"$KV." + bucket + ".>"},
 		Storage: server.FileStorage, Replicas: 1, Retention: server.LimitsPolicy, Discard: server.DiscardNew,
 		MaxMsgs: -1, MaxBytes: -1, MaxConsumers: -1, MaxMsgsPer: keptValues, MaxMsgSize: arbiter.MaxRecord + 1<<10,
 		Duplicates: 100 * time.Millisecond, DenyDelete: true, DenyPurge: true,
@@ -117,7 +122,7 @@ func (s *store) create(ctx context.Context, id string) error {
 	if err != nil {
 		return fmt.Errorf("make the register: %w", err)
 	}
-	reply, err := s.conn.Request(ctx, "$JS.API.STREAM.CREATE."+arbiter.Stream, body)
+	reply, err := s.conn.Request(ctx, "$JS.API.STREAM.CREATE."+stream, body)
 	if err != nil {
 		return fmt.Errorf("make the register: %w", err)
 	}

@@ -10,8 +10,8 @@
 //	w := witness.New(witness.Config{Listen: ":7705", Data: "/var/lib/hotpair-witness", Secret: secret, Log: log})
 //	err := w.Run(ctx) // until ctx ends, or the store fails
 //
-// Anybody with a NATS client and the host's password can look at it: key-value bucket "pair", key "record", with its
-// last 64 values.
+// Hosts ask this process, never its store: a write that no host of the pair can have made of what is there is refused
+// (role/record, Follows), whoever has a host's login.
 package witness
 
 import (
@@ -24,11 +24,10 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/nats-io/nats.go"
-
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/arbiter"
 	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/role/record"
 )
 
 var (
@@ -55,6 +54,10 @@ const (
 	maxPayload = 64 << 10
 	// maxConnections is a few for each host and some for people who look.
 	maxConnections = 64
+	// maxWaiting bounds the calls of one kind that wait; who sends more gets no answer to the rest.
+	maxWaiting = 256
+	// storeWithin bounds what a call may wait for the store.
+	storeWithin = 5 * time.Second
 )
 
 // Config is what a Witness needs to know.
@@ -136,7 +139,7 @@ func (w *Witness) Run(ctx context.Context) (err error) {
 		return fmt.Errorf("witness: %w", err)
 	}
 	defer store.close()
-	if err := w.serve(store, d); err != nil {
+	if err := w.serve(ctx, store); err != nil {
 		return fmt.Errorf("witness: %w", err)
 	}
 	w.address, w.id = srv.Address(), d.identity.ID
@@ -148,26 +151,49 @@ func (w *Witness) Run(ctx context.Context) (err error) {
 	return nil
 }
 
-// serve answers hello; from then on hosts read and write.
-func (w *Witness) serve(s *store, d *directory) error {
-	hello := bus.EncodeJSON(arbiter.NewHello(d.identity.ID))
-	// A reply that can't be sent means that this process's own connection is gone, which watch finds.
-	if _, err := s.conn.Subscribe(arbiter.SubjectHello, func(m *nats.Msg) { _ = m.Respond(hello) }); err != nil {
-		return fmt.Errorf("offer identity: %w", err)
+// serve answers hosts until ctx ends: who this is and what the register holds; and beside it, because a disk may take its
+// time, one write after the other.
+func (w *Witness) serve(ctx context.Context, s *store) error {
+	questions, writes := bus.NewRouter(arbiter.Inbox), bus.NewRouter(arbiter.Inbox)
+	arbiter.CallHello.Handle(questions, func(_ struct{}, answer func(arbiter.Hello, error)) {
+		answer(arbiter.NewHello(s.dir.identity.ID), nil)
+	})
+	arbiter.CallRead.Handle(questions, func(_ struct{}, answer func(arbiter.Held, error)) {
+		ctx, cancel := context.WithTimeout(ctx, storeWithin)
+		defer cancel()
+		answer(s.read(ctx))
+	})
+	arbiter.CallWrite.Handle(writes, func(c arbiter.Change, answer func(arbiter.Written, error)) {
+		ctx, cancel := context.WithTimeout(ctx, storeWithin)
+		defer cancel()
+		revision, err := s.write(ctx, c)
+		if errors.Is(err, record.ErrImpossible) {
+			w.config.Log.Warn("a write was refused that no host of this pair makes", "err", err)
+		}
+		answer(arbiter.Written{Revision: revision}, err)
+	})
+	for subject, router := range map[string]*bus.Router{
+		arbiter.CallWrite.Subject(): writes, arbiter.CallHello.Subject(): questions, arbiter.CallRead.Subject(): questions,
+	} {
+		sub, err := s.conn.Subscribe(subject, router.Take)
+		if err == nil {
+			err = sub.SetPendingLimits(maxWaiting, maxWaiting*maxPayload)
+		}
+		if err != nil {
+			return fmt.Errorf("answer hosts: %w", err)
+		}
 	}
 	if err := s.conn.Flush(); err != nil {
-		return fmt.Errorf("offer identity: %w", err)
+		return fmt.Errorf("answer hosts: %w", err)
 	}
 	return nil
 }
 
-// grant is what a host may do: read, write, and ask who this is.
+// grant is what a host may do: ask.
 func (w *Witness) grant() bus.Grant {
 	return bus.Grant{
-		Password: config.DeriveKey(w.config.Secret, config.PurposeWitness),
-		Permissions: bus.Permit(
-			[]string{arbiter.SubjectHello, arbiter.SubjectRead, arbiter.Subject},
-			[]string{arbiter.Inbox + ".>"}),
+		Password:    config.DeriveKey(w.config.Secret, config.PurposeWitness),
+		Permissions: bus.Permit([]string{arbiter.Subjects}, []string{arbiter.Inbox + ".>"}),
 	}
 }
 

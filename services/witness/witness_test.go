@@ -107,14 +107,14 @@ func deadline(t *testing.T) context.Context {
 
 func TestWitness_KeepsARegister(t *testing.T) {
 	arbitertest.Conformance(t, func(t *testing.T) (arbiter.Register, arbiter.Register) {
-		w, _ := run(t, t.TempDir(), "127.0.0.1:0")
+		w, _ := run(t, t.TempDir(), processtest.Address(t))
 		return connect(t, w.Address(), "a"), connect(t, w.Address(), "b")
 	})
 }
 
 func TestWitness_Restart_KeepsIdentityAndRecord(t *testing.T) {
 	data := t.TempDir()
-	w, stop := run(t, data, "127.0.0.1:0")
+	w, stop := run(t, data, processtest.Address(t))
 	c := connect(t, w.Address(), "a")
 	record := arbitertest.Sample(w.ID())
 	revision, err := c.Write(deadline(t), record, 0)
@@ -153,7 +153,7 @@ func readWhenBack(t *testing.T, c *arbiter.Client) arbiter.Value {
 }
 
 func TestWitness_Replaced_IsNotWrittenTo(t *testing.T) {
-	w, stop := run(t, t.TempDir(), "127.0.0.1:0")
+	w, stop := run(t, t.TempDir(), processtest.Address(t))
 	c := connect(t, w.Address(), "a")
 	record := arbitertest.Sample(w.ID())
 	if _, err := c.Write(deadline(t), record, 0); err != nil {
@@ -173,7 +173,7 @@ func TestWitness_Replaced_IsNotWrittenTo(t *testing.T) {
 }
 
 func TestWitness_Gone_IsUnreachable(t *testing.T) {
-	w, stop := run(t, t.TempDir(), "127.0.0.1:0")
+	w, stop := run(t, t.TempDir(), processtest.Address(t))
 	c := connect(t, w.Address(), "a")
 	if err := stop(); err != nil {
 		t.Fatal(err)
@@ -188,7 +188,7 @@ func TestWitness_Gone_IsUnreachable(t *testing.T) {
 }
 
 func TestWitness_WrongSecret_IsToldSo(t *testing.T) {
-	w, _ := run(t, t.TempDir(), "127.0.0.1:0")
+	w, _ := run(t, t.TempDir(), processtest.Address(t))
 	c := arbiter.New(arbiter.Config{Address: w.Address(), Secret: "another secret of a pair", Host: "a"})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -199,14 +199,14 @@ func TestWitness_WrongSecret_IsToldSo(t *testing.T) {
 
 func TestWitness_DirectoryInUse_IsErrLocked(t *testing.T) {
 	data := t.TempDir()
-	run(t, data, "127.0.0.1:0")
-	if err := New(Config{Listen: "127.0.0.1:0", Data: data, Secret: secret}).Run(deadline(t)); !errors.Is(err, ErrLocked) {
+	run(t, data, processtest.Address(t))
+	if err := New(Config{Listen: processtest.Address(t), Data: data, Secret: secret}).Run(deadline(t)); !errors.Is(err, ErrLocked) {
 		t.Errorf("Run = %v, want ErrLocked", err)
 	}
 }
 
 func TestWitness_PortInUse_IsErrListen(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", processtest.Address(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,7 +222,7 @@ func TestWitness_ForeignDirectory_IsErrForeign(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(data, "hotpair.db"), []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	err := New(Config{Listen: "127.0.0.1:0", Data: data, Secret: secret}).Run(deadline(t))
+	err := New(Config{Listen: processtest.Address(t), Data: data, Secret: secret}).Run(deadline(t))
 	if !errors.Is(err, ErrForeign) {
 		t.Errorf("Run = %v, want ErrForeign", err)
 	}
@@ -232,7 +232,7 @@ func TestWitness_ForeignDirectory_IsErrForeign(t *testing.T) {
 }
 
 func TestWitness_DamagedDirectory_IsErrDamaged(t *testing.T) {
-	folder := filepath.Join(storeFolder, "$G", "streams", arbiter.Stream)
+	folder := filepath.Join(storeFolder, "$G", "streams", stream)
 	damages := map[string]func(t *testing.T, data string){
 		"identity unreadable": func(t *testing.T, data string) {
 			if err := os.WriteFile(filepath.Join(data, identityFile), []byte(`{"format":1`), 0o600); err != nil {
@@ -244,7 +244,7 @@ func TestWitness_DamagedDirectory_IsErrDamaged(t *testing.T) {
 		"values gone":  func(t *testing.T, data string) { remove(t, filepath.Join(data, folder, "msgs")) },
 		"store is old": func(t *testing.T, data string) { inflate(t, data) },
 		"other's store": func(t *testing.T, data string) {
-			w, stop := run(t, filepath.Join(data, "x"), "127.0.0.1:0")
+			w, stop := run(t, filepath.Join(data, "x"), processtest.Address(t))
 			_ = w
 			if err := stop(); err != nil {
 				t.Fatal(err)
@@ -258,7 +258,7 @@ func TestWitness_DamagedDirectory_IsErrDamaged(t *testing.T) {
 	for name, damage := range damages {
 		t.Run(name, func(t *testing.T) {
 			data := t.TempDir()
-			w, stop := run(t, data, "127.0.0.1:0")
+			w, stop := run(t, data, processtest.Address(t))
 			if _, err := connect(t, w.Address(), "a").Write(deadline(t), arbitertest.Sample(w.ID()), 0); err != nil {
 				t.Fatal(err)
 			}
@@ -266,7 +266,7 @@ func TestWitness_DamagedDirectory_IsErrDamaged(t *testing.T) {
 				t.Fatal(err)
 			}
 			damage(t, data)
-			err := New(Config{Listen: "127.0.0.1:0", Data: data, Secret: secret}).Run(deadline(t))
+			err := New(Config{Listen: processtest.Address(t), Data: data, Secret: secret}).Run(deadline(t))
 			if !errors.Is(err, ErrDamaged) {
 				t.Errorf("Run = %v, want ErrDamaged", err)
 			}
@@ -308,7 +308,7 @@ func TestWitness_CrashWhileFounding_StartsAgain(t *testing.T) {
 	if err := d.close(); err != nil {
 		t.Fatal(err)
 	}
-	w, _ := run(t, data, "127.0.0.1:0")
+	w, _ := run(t, data, processtest.Address(t))
 	if w.ID() != id {
 		t.Errorf("identity was %s, is %s", id, w.ID())
 	}
@@ -337,7 +337,7 @@ func process(t *testing.T, data, listen string) (*exec.Cmd, string) {
 
 func TestWitness_Kill9_KeepsAcknowledgedWrites(t *testing.T) {
 	data := t.TempDir()
-	cmd, address := process(t, data, "127.0.0.1:0")
+	cmd, address := process(t, data, processtest.Address(t))
 	c := connect(t, address, "a")
 	ctx := deadline(t)
 	v := readWhenBack(t, c)

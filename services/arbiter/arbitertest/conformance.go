@@ -3,12 +3,14 @@ package arbitertest
 import (
 	"context"
 	"errors"
+	"math"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/hotpair/hotpair/services/arbiter"
 	"github.com/hotpair/hotpair/services/role"
+	"github.com/hotpair/hotpair/services/role/record"
 )
 
 // within bounds each call of the suite; a register that takes longer fails.
@@ -27,6 +29,7 @@ func Conformance(t *testing.T, open func(t *testing.T) (a, b arbiter.Register)) 
 		{"WriteOfStaleRevision_Conflicts", writeOfStale},
 		{"WriteOfFutureRevision_Conflicts", writeOfFuture},
 		{"WriteForOtherWitness_IsRefused", writeForOther},
+		{"WriteThatNoHostMakes_IsRefused", writeImpossible},
 		{"CallAfterDeadline_IsUnreachable", callAfterDeadline},
 		{"ConcurrentWrites_OneWinsEachRevision", concurrentWrites},
 		{"OversizedRecord_IsNotSent", oversizedRecord},
@@ -145,6 +148,19 @@ func writeForOther(t *testing.T, a, _ arbiter.Register) {
 	}
 	if v := read(t, a); !v.Empty {
 		t.Errorf("a refused record was written: %+v", v)
+	}
+}
+
+func writeImpossible(t *testing.T, a, _ arbiter.Register) {
+	before := Sample(read(t, a).WitnessID)
+	revision := mustWrite(t, a, before, 0)
+	next := before
+	next.Version = math.MaxUint64
+	if _, err := write(t, a, next, revision); !errors.Is(err, record.ErrImpossible) || !errors.Is(err, arbiter.ErrUnreachable) {
+		t.Errorf("Write of the last version = %v, want ErrImpossible and ErrUnreachable", err)
+	}
+	if v := read(t, a); v.Revision != revision || !v.Record.Equal(before) {
+		t.Errorf("a refused write left %+v", v)
 	}
 }
 

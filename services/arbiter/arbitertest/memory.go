@@ -89,6 +89,20 @@ func (m *Memory) write(data []byte, witness string, expected uint64) (uint64, er
 	if expected != m.revision {
 		return 0, fmt.Errorf("%w: %d, expected %d", arbiter.ErrConflict, m.revision, expected)
 	}
+	was, next := role.Record{}, role.Record{}
+	var err error
+	if m.record != nil {
+		was, err = arbiter.Decode(m.record)
+	}
+	if err == nil {
+		next, err = arbiter.Decode(data)
+	}
+	if err == nil {
+		err = next.Follows(was)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("%w: %w", arbiter.ErrUnreachable, err)
+	}
 	m.revision++
 	m.record = data
 	return m.revision, nil

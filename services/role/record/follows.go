@@ -1,0 +1,48 @@
+package record
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/hotpair/hotpair/services/fault"
+	"github.com/hotpair/hotpair/services/membership"
+)
+
+// ErrImpossible says that no host of the pair ever makes such a record of the one that the register holds.
+var ErrImpossible = fault.New("record-impossible", "no such record can follow the one that the register holds")
+
+// longestLease bounds the lease in a record: a standby waits for as long. It is above any that can be set.
+const longestLease = time.Hour
+
+// Follows tells whether a host can have made r of was, the record that a register holds; was is zero where there is none. A
+// register asks it, so that whoever can write at all can't stop a pair for good. The error is ErrImpossible.
+//
+// The version rises by one with each change. It rises by more only over a register that has gone back, which the register
+// can't know: so a leap is bounded, and not refused.
+func (r Record) Follows(was Record) error {
+	known := was.Version != 0
+	impossible := func(format string, a ...any) error {
+		return fmt.Errorf("%w: %s", ErrImpossible, fmt.Sprintf(format, a...))
+	}
+	switch {
+	case known && r.PairID != was.PairID:
+		return impossible("it is of pair %q, the register's of pair %q", r.PairID, was.PairID)
+	case r.Version <= was.Version:
+		return impossible("version %d after %d", r.Version, was.Version)
+	case !membership.Reachable(was.Version, r.Version):
+		return impossible("version %d after %d, which no pair comes to", r.Version, was.Version)
+	case r.Epoch < was.Epoch:
+		return impossible("epoch %d after %d", r.Epoch, was.Epoch)
+	case !membership.Reachable(was.Epoch, r.Epoch):
+		return impossible("epoch %d after %d, which no pair comes to", r.Epoch, was.Epoch)
+	case r.SetVersion > r.Version, r.Forced > r.Epoch:
+		return impossible("set of version %d in version %d, forced epoch %d in epoch %d", r.SetVersion, r.Version, r.Forced, r.Epoch)
+	case len(r.InSync) > 2:
+		return impossible("%d hosts in sync, a pair has two", len(r.InSync))
+	case r.LongestLease < 0 || r.LongestLease > longestLease:
+		return impossible("a lease of %s, at most %s", r.LongestLease, longestLease)
+	case r.Pause.For < 0 || r.Pause.For > LongestPause:
+		return impossible("a pause of %s, at most %s", r.Pause.For, LongestPause)
+	}
+	return nil
+}

@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
-	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/services/evidence"
+	"github.com/hotpair/hotpair/services/process/processtest"
 )
 
 // A host that never answered is silent, not refused: a refusal counts only after a connection has ended.

@@ -12,11 +12,11 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/bustest"
-	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/fault"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/level"
+	"github.com/hotpair/hotpair/services/process/processtest"
 )
 
 // said is what one main says to the other in these tests.

@@ -9,8 +9,8 @@ import (
 	"testing"
 
 	"github.com/hotpair/hotpair/bus"
-	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/backup"
 )

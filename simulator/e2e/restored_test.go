@@ -14,9 +14,9 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/deployments/local"
-	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/process/processtest"
 )
 
 // beside runs processes of the binary beside a cluster, each until the test stops it.

@@ -120,7 +120,7 @@ func (p *performer) perform(action role.Action) {
 		})
 		p.learned.Note(bus.Note{Epoch: a.Epoch}) // an updater that is down starts as standby, but does not know of which epoch
 	case role.WriteFacts:
-		note := bus.Note{PairID: a.PairID, RecordVersion: a.RecordVersion}
+		note := bus.Note{PairID: a.PairID, RecordVersion: a.RecordVersion, Epoch: a.Epoch}
 		if a.Record != nil && p.record.Own == nil {
 			note.Record = encoded(*a.Record)
 		}

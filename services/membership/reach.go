@@ -11,3 +11,11 @@ const farthest = 1 << 32
 // Reachable reports whether a pair can have come to an epoch, a version or a session that somebody says, from the one that is known. Beyond
 // that it is not believed, whoever says it: the numbers would run out.
 func Reachable(known, said uint64) bool { return said <= known || said-known <= farthest }
+
+// Toward gives what is said, or as far on the way there as is reachable.
+func Toward(known, said uint64) uint64 {
+	if Reachable(known, said) {
+		return max(known, said)
+	}
+	return known + farthest
+}

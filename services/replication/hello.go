@@ -14,25 +14,24 @@ import (
 	"github.com/hotpair/hotpair/storage/history"
 )
 
-// hello begins a session: it checks who asks, makes the epoch durable, fences the journal and says what this host holds.
+// hello begins a session: it checks who asks, fences the journal and says what this host holds. What it says of pair and epoch counts as
+// far as main has noted them: main has them of the pair record, and whoever has the login can say hello.
 func (r *Receiver) hello(ctx context.Context, q helloRequest) (helloReply, error) {
 	own := r.c.Facts.Get()
 	if err := r.acceptable(q, own); err != nil {
 		return r.stranger(q, own), err
 	}
-	if q.Term.Epoch > own.Epoch || own.PairID == "" && q.PairID != "" {
+	own = r.c.Facts.Get() // main may have noted something since
+	if err := unborne(q, own); err != nil {
+		return r.stranger(q, own), err
+	}
+	if q.Term.Epoch > own.Epoch { // a hand-over's, which is noted with the membership
 		err := r.c.Facts.Update(func(d *facts.Data) error {
 			d.Epoch = max(d.Epoch, q.Term.Epoch)
-			if d.PairID == "" {
-				d.PairID = q.PairID
-			}
 			return nil
 		})
 		if err != nil {
 			return r.nobody(own), fatal{err}
-		}
-		if own = r.c.Facts.Get(); own.PairID != q.PairID { // main noted a pair since it was compared
-			return r.stranger(q, own), foreignPair(q)
 		}
 	}
 	if err := r.living(q.Term); err != nil { // main noted an epoch since it was compared
@@ -79,11 +78,11 @@ func (r *Receiver) acceptable(q helloRequest, facts facts.Data) error {
 		return foreignPair(q)
 	case q.Term.Epoch == 0 || q.Term.Session == 0:
 		return fmt.Errorf("%w: term %v", bus.ErrMalformed, q.Term)
-	case !membership.Reachable(facts.Epoch, q.Term.Epoch), !membership.Reachable(0, q.Term.Session):
+	case !membership.Reachable(facts.Epoch, q.Term.Epoch), !membership.Reachable(sessionOf(fence, q), q.Term.Session):
 		return fmt.Errorf("%w: term %v is further than a pair can have got", bus.ErrMalformed, q.Term)
 	case q.Term.Epoch < facts.Epoch:
 		return stale(facts.Epoch)
-	case q.Term.Epoch == fence.Term.Epoch && q.Host == fence.Host && !fence.Term.Before(q.Term):
+	case q.Term.Session <= sessionOf(fence, q):
 		return fmt.Errorf("%w: %v, the journal is fenced for %v", ErrSession, q.Term, fence.Term)
 	}
 	if err := r.c.Allow(q.Term.Epoch); err != nil {
@@ -93,6 +92,28 @@ func (r *Receiver) acceptable(q helloRequest, facts facts.Data) error {
 			}
 		}
 		return fmt.Errorf("%w: %w", ErrNotNow, err)
+	}
+	return nil
+}
+
+// sessionOf is the last session of the one who asks, in the epoch of which it asks.
+func sessionOf(fence journal.Fence, q helloRequest) uint64 {
+	if q.Term.Epoch == fence.Term.Epoch && q.Host == fence.Host {
+		return fence.Term.Session
+	}
+	return 0
+}
+
+// unborne refuses, for now, what the pair record does not bear out as far as this host has read it. Nothing of such a hello becomes durable.
+func unborne(q helloRequest, own facts.Data) error {
+	known := max(own.Epoch, own.Note.Epoch)
+	switch {
+	case own.PairID != "" && own.PairID != q.PairID:
+		return foreignPair(q)
+	case own.PairID != q.PairID:
+		return fmt.Errorf("%w: this host has not read yet in the pair record of which pair it is", ErrNotNow)
+	case q.Term.Epoch > known:
+		return fmt.Errorf("%w: this host has read of epoch %d in the pair record and not of %d yet: it reads it again, if it reaches whoever keeps it", ErrNotNow, known, q.Term.Epoch)
 	}
 	return nil
 }
@@ -116,7 +137,9 @@ func (r *Receiver) stranger(q helloRequest, own facts.Data) helloReply {
 
 // nobody is the reply that says only who refuses.
 func (r *Receiver) nobody(facts facts.Data) helloReply {
-	return helloReply{Levels: level.Own(), Level: r.c.Database.Level(), Host: r.c.Host, Identity: facts.Identity, PairID: facts.PairID, Epoch: facts.Epoch}
+	a := helloReply{Levels: level.Own(), Level: r.c.Database.Level(), Host: r.c.Host, Identity: facts.Identity, PairID: facts.PairID, Epoch: facts.Epoch}
+	r.c.Log.View(func(t *journal.Tail) { a.Fence = t.Fence().Term })
+	return a
 }
 
 // holding is the reply of a host that takes part.

@@ -39,6 +39,8 @@ type host struct {
 	receiver *Receiver
 	address  string // stays over restarts
 
+	read uint64 // epoch up to which its main has read the pair record
+
 	room  int64       // of its receiver
 	stuck atomic.Bool // its database takes nothing
 
@@ -84,6 +86,7 @@ func (h *host) start() {
 	if h.facts.Get().PairID == "" && h.name == "a" {
 		check(h.facts.Update(func(d *facts.Data) error { d.PairID = "pair"; return nil }))
 	}
+	h.note()
 	o := h.options
 	o.Host, o.Identity = h.name, h.facts.Get().Identity
 	h.store, err = storage.Open(filepath.Join(h.dir, "db"), o)
@@ -132,6 +135,36 @@ func (h *host) start() {
 	}
 	stop := h.stop
 	h.tb.Cleanup(stop)
+}
+
+// reads has the host's main read in the pair record that an epoch was taken, now or when it starts.
+func (h *host) reads(epoch uint64) {
+	h.tb.Helper()
+	h.read = max(h.read, epoch)
+	if h.stop != nil {
+		h.note()
+		h.j.Revoke()
+	}
+}
+
+// note is what main does with what it has read.
+func (h *host) note() {
+	h.tb.Helper()
+	if f := h.facts.Get(); h.read == 0 || f.PairID == "pair" && h.read <= f.Epoch || f.PairID != "pair" && f.PairID != "" {
+		return // nothing new, or of another pair
+	}
+	if err := h.facts.Update(func(d *facts.Data) error {
+		d.PairID, d.Epoch = "pair", max(d.Epoch, h.read)
+		return nil
+	}); err != nil {
+		h.tb.Fatal(err)
+	}
+}
+
+// fence is what the host's journal is fenced for.
+func (h *host) fence() (f journal.Fence) {
+	h.l.View(func(t *journal.Tail) { f = t.Fence() })
+	return f
 }
 
 // applier flushes every few milliseconds.
@@ -186,6 +219,7 @@ func (h *host) serve(epoch uint64, peer *host, backlog ...history.Stored) {
 		backlog = nil
 	}
 	h.dial(peer)
+	peer.reads(epoch)
 	term, cancel := context.WithCancel(context.Background())
 	h.sender = NewSender(h.senderConfig(epoch, backlog))
 	var wg sync.WaitGroup

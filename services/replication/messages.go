@@ -72,6 +72,8 @@ type helloReply struct {
 	PairID   string      `json:"pair_id"`
 	// Epoch is the highest that it knows.
 	Epoch uint64 `json:"known_epoch"`
+	// Fence is the term for which its journal is fenced: a session of that epoch must be above it.
+	Fence journal.Term `json:"fence,omitzero"`
 	// End of its journal, Stored of its database with what is committed in memory, Applied of bolt.
 	End     history.Mark `json:"end"`
 	Stored  history.Mark `json:"stored"`

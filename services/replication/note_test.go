@@ -18,7 +18,7 @@ import (
 // all the same, without waiting for the next one.
 func TestReceiver_NoteCommitsWhatItReads(t *testing.T) {
 	dir := t.TempDir()
-	facts, err := facts.Open(dir, "b")
+	own, err := facts.Open(dir, "b")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,12 +29,15 @@ func TestReceiver_NoteCommitsWhatItReads(t *testing.T) {
 	defer store.Close()
 	j := openJournal(t)
 	l := journal.NewLog(j, store.Applied())
-	r := NewReceiver(ReceiverConfig{Host: "b", Log: l, Database: store, Copy: store, Facts: facts, Dir: dir})
+	r := NewReceiver(ReceiverConfig{Host: "b", Log: l, Database: store, Copy: store, Facts: own, Dir: dir})
 	serving, stop := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() { ended <- r.serve(serving) }() // and nobody follows the journal
 	defer func() { stop(); <-ended }()
 	term := journal.Term{Epoch: 1, Session: 1}
+	if err := own.Update(func(d *facts.Data) error { d.PairID, d.Epoch = "pair", 1; return nil }); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := call(t, j, callHello, helloOf(term)); err != nil {
 		t.Fatal(err)
 	}

@@ -56,6 +56,8 @@ func newProbe(ctx context.Context, c SenderConfig, conn *bus.Conn) (*probe, erro
 	switch a := p.hello; {
 	case errors.Is(err, ErrStale):
 		return nil, &staleError{error: err, known: a.Epoch}
+	case errors.Is(err, ErrSession) && a.Fence.Epoch == c.Epoch:
+		return nil, errors.Join(err, p.above(a.Fence.Session))
 	case err != nil:
 		return nil, err
 	case apart != nil:
@@ -64,6 +66,19 @@ func newProbe(ctx context.Context, c SenderConfig, conn *bus.Conn) (*probe, erro
 		return nil, fmt.Errorf("hello: %w: %q of pair %q answers for %q of pair %q", ErrForeign, a.Host, a.PairID, c.Remote.Peer(), own.PairID)
 	}
 	return p, nil
+}
+
+// above has the next session be above one that the other host's journal is fenced for, and that this host does not know of: somebody else
+// has said hello in its name, or its data directory is older than that.
+func (p *probe) above(session uint64) error {
+	err := p.c.Facts.Update(func(d *facts.Data) error {
+		d.Session = membership.Toward(d.Session, session)
+		return nil
+	})
+	if err != nil {
+		return fatal{fmt.Errorf("number of the replication session: %w", err)}
+	}
+	return nil
 }
 
 // ask makes one call of the session. It has no deadline of its own beyond callTimeout: it ends with the connection.

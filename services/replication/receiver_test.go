@@ -57,21 +57,27 @@ func TestReceiver_Hello(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	b.reads(5)
 	a, err := call(t, b.j, callHello, helloOf(journal.Term{Epoch: 5, Session: 3}))
 	if err != nil || a.End != (history.Mark{}) || a.Inconsistent {
 		t.Fatal(a, err)
 	}
-	if f := b.facts.Get(); f.Epoch != 5 || f.PairID != "pair" {
-		t.Fatal("epoch and pair are not durable before the answer:", f)
+	// A hand-over notes the next epoch with the membership: the hello makes it this host's own.
+	if err := b.facts.Update(func(d *facts.Data) error { d.Note = membership.Note{Version: 9, Epoch: 6}; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if a, err := call(t, b.j, callHello, helloOf(journal.Term{Epoch: 6, Session: 3})); err != nil || a.Epoch != 6 || b.facts.Get().Epoch != 6 {
+		t.Fatalf("the successor: %v, epoch %d is known, %d durable", err, a.Epoch, b.facts.Get().Epoch)
 	}
 	for name, c := range map[string]struct {
 		q    helloRequest
 		want error
 	}{
 		"lower epoch":      {helloOf(journal.Term{Epoch: 4, Session: 9}), ErrStale},
-		"same session":     {helloOf(journal.Term{Epoch: 5, Session: 3}), ErrSession}, // late, from a connection before
-		"earlier session":  {helloOf(journal.Term{Epoch: 5, Session: 2}), ErrSession},
-		"another pair now": {func() helloRequest { q := helloOf(journal.Term{Epoch: 6, Session: 9}); q.PairID = "other"; return q }(), ErrForeign},
+		"higher epoch":     {helloOf(journal.Term{Epoch: 7, Session: 9}), ErrNotNow},  // of which main has read nothing
+		"same session":     {helloOf(journal.Term{Epoch: 6, Session: 3}), ErrSession}, // late, from a connection before
+		"earlier session":  {helloOf(journal.Term{Epoch: 6, Session: 2}), ErrSession},
+		"another pair now": {func() helloRequest { q := helloOf(journal.Term{Epoch: 7, Session: 9}); q.PairID = "other"; return q }(), ErrForeign},
 	} {
 		a, err := call(t, b.j, callHello, c.q)
 		if !errors.Is(err, c.want) {
@@ -80,15 +86,15 @@ func TestReceiver_Hello(t *testing.T) {
 		if errors.Is(c.want, ErrForeign) {
 			continue // TestFault_C4_ARefusalTellsStrangersNothing
 		}
-		if a.Host != "b" || a.Epoch != 5 {
-			t.Errorf("%s: %q knows epoch %d: a refusal says who refuses and what is known", name, a.Host, a.Epoch)
+		if a.Host != "b" || a.Epoch != 6 || a.Fence != (journal.Term{Epoch: 6, Session: 3}) {
+			t.Errorf("%s: %q knows epoch %d, its fence is %v: a refusal says who refuses and what is known", name, a.Host, a.Epoch, a.Fence)
 		}
 	}
 	b.refuse(errors.New("taking over"))
-	if _, err := call(t, b.j, callHello, helloOf(journal.Term{Epoch: 6, Session: 1})); !errors.Is(err, ErrNotNow) {
+	if _, err := call(t, b.j, callHello, helloOf(journal.Term{Epoch: 6, Session: 4})); !errors.Is(err, ErrNotNow) {
 		t.Fatal(err)
 	}
-	if b.facts.Get().Epoch != 5 {
+	if b.facts.Get().Epoch != 6 {
 		t.Fatal("a refused hello raised the epoch")
 	}
 }
@@ -149,6 +155,7 @@ func TestReceiver_CommitsBesideAnAdoption(t *testing.T) {
 func TestReceiver_CallsOfAnEarlierSession(t *testing.T) {
 	b := newHost(t, "b")
 	b.start()
+	b.reads(5)
 	for s := range uint64(2) {
 		if _, err := call(t, b.j, callHello, helloOf(journal.Term{Epoch: 5, Session: s + 1})); err != nil {
 			t.Fatal(err)
@@ -217,6 +224,7 @@ func TestReceiver_UndoneTakeover(t *testing.T) {
 func TestReceiver_NoteNeedsEverythingBefore(t *testing.T) {
 	b := newHost(t, "b")
 	b.start()
+	b.reads(5)
 	if _, err := call(t, b.j, callHello, helloOf(journal.Term{Epoch: 5, Session: 1})); err != nil {
 		t.Fatal(err)
 	}
@@ -245,6 +253,7 @@ func FuzzReceiver_Answer(f *testing.F) {
 		}
 		f.Add(i, raw)
 	}
+	b.reads(5)
 	now := journal.Term{Epoch: 5, Session: 1}
 	f.Add(uint8(0), bus.EncodeJSON(helloOf(now)))
 	add(1, digestsRequest{Term: now, Sequences: []uint64{0, 1, 1 << 63}})
@@ -271,6 +280,7 @@ func FuzzReceiver_Answer(f *testing.F) {
 func TestReceiver_R5LearnsAHigherEpochMeanwhile(t *testing.T) {
 	b := newHost(t, "b")
 	b.start()
+	b.reads(5)
 	learn := func(epoch uint64) {
 		if err := b.facts.Update(func(d *facts.Data) error {
 			d.Epoch = epoch

@@ -21,6 +21,7 @@ import (
 func TestFault_C4_ARefusalTellsStrangersNothing(t *testing.T) {
 	b := newHost(t, "b")
 	b.start()
+	b.reads(5)
 	if _, err := call(t, b.j, callHello, helloOf(journal.Term{Epoch: 5, Session: 3})); err != nil {
 		t.Fatal(err)
 	}
@@ -56,6 +57,7 @@ func TestFault_C4_ARefusalTellsStrangersNothing(t *testing.T) {
 func TestFault_C4_NothingOutOfReachBecomesDurable(t *testing.T) {
 	b := newHost(t, "b")
 	b.start()
+	b.reads(5)
 	term := journal.Term{Epoch: 5, Session: 3}
 	if _, err := call(t, b.j, callHello, helloOf(term)); err != nil {
 		t.Fatal(err)
@@ -89,7 +91,55 @@ func TestFault_C4_NothingOutOfReachBecomesDurable(t *testing.T) {
 		}
 	}
 	// The other host still gets in, also one that has gone on after a lost record.
+	b.reads(5 + 3_000_000)
 	if _, err := call(t, b.j, callHello, helloOf(journal.Term{Epoch: 5 + 3_000_000, Session: 1})); err != nil {
 		t.Error(err)
 	}
+}
+
+// Whoever had the login said hello with an epoch that nobody had taken, or with another pair to a host that had none yet, and it was durable:
+// the host refused every true one from then on. Nothing of it counts until main has read it in the pair record.
+func TestFault_C4_AnEpochOfNoRecordLeavesNothing(t *testing.T) {
+	for name, known := range map[string]uint64{"a host of a pair": 5, "a new host": 0} {
+		t.Run(name, func(t *testing.T) {
+			b := newHost(t, "b")
+			b.start()
+			if known > 0 {
+				b.reads(known)
+			}
+			before, fence := b.facts.Get(), b.fence()
+			for _, epoch := range []uint64{known + 1, known + 2, known + membership.LostStride, 1 << 32} {
+				for _, pair := range []string{"pair", "made up", ""} {
+					q := helloOf(journal.Term{Epoch: epoch, Session: 1})
+					q.PairID = pair
+					if _, err := call(t, b.j, callHello, q); !errors.Is(err, ErrNotNow) && !errors.Is(err, ErrForeign) {
+						t.Errorf("epoch %d of pair %q: %v", epoch, pair, err)
+					}
+				}
+			}
+			if diff := cmp.Diff(before, b.facts.Get()); diff != "" || b.fence() != fence {
+				t.Errorf("it became durable: %s the journal is fenced for %v", diff, b.fence())
+			}
+			b.reads(known + 1)
+			if _, err := call(t, b.j, callHello, helloOf(journal.Term{Epoch: known + 1, Session: 1})); err != nil {
+				t.Errorf("the active: %v", err)
+			}
+		})
+	}
+}
+
+// Whoever had the login used the number of a session up that the active had not come to: the active was refused for the rest of its term. It is
+// told now, and goes on above it.
+func TestFault_C4_AnUsedUpSessionIsPassed(t *testing.T) {
+	a, b := newPair(t)
+	b.reads(7)
+	for _, session := range []uint64{1 << 31, 1 << 32, 1<<32 + 1<<31} {
+		if _, err := call(t, b.j, callHello, helloOf(journal.Term{Epoch: 7, Session: session})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a.serve(7, b)
+	a.hold()
+	a.work(5, "x")
+	same(t, a, b)
 }

@@ -120,7 +120,7 @@ func (m *Machine) learn(r Record, revision uint64, fromArbiter bool) {
 	}
 	m.adopt(r, revision)
 	m.facts.PairID, m.facts.RecordVersion, m.facts.Record = r.PairID, r.Version, r
-	facts := WriteFacts{PairID: r.PairID, RecordVersion: r.Version}
+	facts := WriteFacts{PairID: r.PairID, RecordVersion: r.Version, Epoch: r.Epoch}
 	if !m.config.Witnessless || !fromArbiter {
 		facts.Record = &r
 	}

@@ -145,6 +145,7 @@ type testHost struct {
 type testDisk struct {
 	identity, pair string
 	epoch, version uint64
+	read           uint64 // highest epoch that the pair record was noted with
 	note           membership.Note
 	log            uint64 // updates in the journal
 	own            Record // copy of the record, without a witness

@@ -29,7 +29,7 @@ func (h *testHost) start() {
 }
 
 func (h *testHost) facts() FactsRead {
-	return FactsRead{Identity: h.disk.identity, PairID: h.disk.pair, Epoch: h.disk.epoch, Note: h.disk.note, RecordVersion: h.disk.version, Record: h.disk.own,
+	return FactsRead{Identity: h.disk.identity, PairID: h.disk.pair, Epoch: max(h.disk.epoch, h.disk.read), Note: h.disk.note, RecordVersion: h.disk.version, Record: h.disk.own,
 		Position: at(h.disk.epoch, h.disk.log), Empty: h.disk.log == 0}
 }
 
@@ -178,7 +178,7 @@ func (h *testHost) workEvery() {
 	if h.serving != 0 {
 		_, until := h.m.Right()
 		// The journal of the other host refuses a lower epoch and whoever it has fenced (R5).
-		reach := h.connected() && !o.frozen && !o.gone && !o.fenced && o.disk.epoch <= h.serving
+		reach := h.connected() && !o.frozen && !o.gone && !o.fenced && max(o.disk.epoch, o.disk.read) <= h.serving
 		waits := h.needPeer && !(reach && h.held && !o.stalled)
 		if !waits && !h.stuck {
 			h.waiting = 0
@@ -300,7 +300,7 @@ func (h *testHost) perform(actions []Action) {
 		case BecomeStandby:
 			h.serving, h.needPeer, h.asking, h.fenced = 0, false, nil, false
 		case WriteFacts:
-			h.disk.pair, h.disk.version = a.PairID, max(h.disk.version, a.RecordVersion)
+			h.disk.pair, h.disk.version, h.disk.read = a.PairID, max(h.disk.version, a.RecordVersion), max(h.disk.read, a.Epoch)
 			if a.Record != nil {
 				h.disk.own = *a.Record
 			}

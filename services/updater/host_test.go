@@ -35,6 +35,8 @@ type host struct {
 	other func(otherJournal) otherJournal
 
 	network bus.Network // nil: TCP
+	mate    *host       // the other host of the pair
+	read    uint64      // epoch up to which its main has read the pair record
 
 	cancel context.CancelFunc
 	ended  chan error
@@ -48,7 +50,9 @@ type host struct {
 func newHosts(t testing.TB) (a, b *host) {
 	t.Helper()
 	addressA, addressB := processtest.Address(t), processtest.Address(t)
-	return newHost(t, "a", addressA, addressB), newHost(t, "b", addressB, addressA)
+	a, b = newHost(t, "a", addressA, addressB), newHost(t, "b", addressB, addressA)
+	a.mate, b.mate = b, a
+	return a, b
 }
 
 func newHost(t testing.TB, name, replication, peer string) *host {
@@ -159,7 +163,15 @@ func (h *host) start() *host {
 	return h
 }
 
-// ready waits until the updater answers.
+// reads has main read in the pair record that an epoch was taken: now, or once the updater is started.
+func (h *host) reads(epoch uint64) {
+	h.t.Helper()
+	if h.read = max(h.read, epoch); h.read > 0 && h.cancel != nil {
+		ordered(h, bus.CallNote, bus.Note{Epoch: h.read})
+	}
+}
+
+// ready waits until the updater answers, and has main tell it what it has read.
 func (h *host) ready(ended chan error) {
 	h.t.Helper()
 	deadline := time.Now().Add(patience)
@@ -168,6 +180,7 @@ func (h *host) ready(ended chan error) {
 		_, err := bus.CallFacts.Ask(ctx, h.main, bus.FactsRequest{})
 		cancel()
 		if err == nil {
+			h.reads(h.read)
 			return
 		}
 		select {
@@ -235,6 +248,9 @@ func (h *host) lead(epoch uint64, requirePeer bool) position.Position {
 func (h *host) serve(q bus.Serve) position.Position {
 	h.t.Helper()
 	q.TicketKey = testKey
+	if h.mate != nil {
+		h.mate.reads(q.Epoch)
+	}
 	return ordered(h, bus.CallServe, q).Position
 }
 

@@ -83,6 +83,7 @@ type BecomeStandby struct{ Epoch uint64 }
 type WriteFacts struct {
 	PairID        string
 	RecordVersion uint64
+	Epoch         uint64         // of the record: nobody of a lower one may append here any more, and nobody of a higher one yet
 	Record        *record.Record // as the arbiter had it, or of a host without a witness the own copy
 }
 

@@ -14,9 +14,10 @@ type mutant struct {
 	also     []edit
 }
 
-// noteless and unlearned are second lines of defence: what they stand behind is found only with them off.
+// noteless, unlearned and unread are second lines of defence: what they stand behind is found only with them off.
 var (
 	noteless  = edit{"eligible.go", "m.facts.Note.Version < m.record.Membership() {", "m.facts.Note.Version < m.record.Membership() && !BROKEN {"}
+	unread    = edit{"learn.go", "Epoch: r.Epoch}", "Epoch: map[bool]uint64{false: r.Epoch}[BROKEN]}"}
 	unlearned = edit{"learn.go", "m.promisedUntil = max(m.promisedUntil, m.now+promise(max(r.LongestLease, m.config.Lease)))",
 		"if !BROKEN {\nm.promisedUntil = max(m.promisedUntil, m.now+promise(max(r.LongestLease, m.config.Lease)))\n}"}
 )
@@ -103,7 +104,7 @@ var roleMutants = []mutant{
 		"m.report(B4, \"draining\")\nif BROKEN {\nm.do(TellPeer{Cause: cause, HandOver: &HandOver{From: m.self, Epoch: m.term.epoch, Revision: m.revision, Position: m.updater.Committed, Drained: true, Cause: cause}})\n}\n"}, "handover", nil},
 	{"V13: a forced epoch is not above those known", edit{"takeover.go",
 		"next = m.forcedEpoch(next)",
-		"next = m.forcedEpoch(next)\nif BROKEN {\nnext--\n}"}, "force", nil},
+		"next = m.forcedEpoch(next)\nif BROKEN {\nnext--\n}"}, "force", []edit{unread}},
 	{"a pause does not hold back a takeover", edit{"standby.go",
 		"m.record.Active != (Member{}) && m.paused()",
 		"m.record.Active != (Member{}) && m.paused() && !BROKEN"}, "pause", nil},

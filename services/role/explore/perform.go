@@ -74,6 +74,12 @@ func (w *world) perform(i int, action role.Action) {
 	case role.WriteFacts:
 		if h.upd.up {
 			h.disk.pair, h.disk.version = a.PairID, max(h.disk.version, a.RecordVersion)
+			if a.Epoch > h.disk.epoch {
+				h.disk.epoch = a.Epoch
+				if h.upd.duty == standby { // else it may come after the order that is under way
+					h.upd.grant = 0
+				}
+			}
 			if a.Record != nil {
 				h.disk.record = *a.Record
 			}

@@ -69,6 +69,8 @@ func Dial(ctx context.Context, network Network, address string, offer Offer) (*C
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return nil, &Fault{address, Refused, err}
+	case errors.Is(err, syscall.ECONNRESET): // it was accepted, and reset before the kernel had told
+		return nil, &Fault{address, Closed, identity.Explain(err, identity.Name{}, identity.Listening, false)}
 	case errors.Is(ctx.Err(), context.Canceled):
 		if err == nil {
 			_ = raw.Close()

@@ -182,6 +182,9 @@ func (d *Door) accept() {
 func (d *Door) receive(g *guest) {
 	conn, err := d.prove(g.conn)
 	if d.crowd.leave(g) {
+		if err == nil {
+			d.gone(conn)
+		}
 		err = fmt.Errorf("%w: of %d handshakes at a time, %d of one address, the oldest has to go", ErrCrowded, d.config.HalfOpen, d.config.HalfOpenEach)
 	}
 	if err == nil {
@@ -228,7 +231,15 @@ func (d *Door) prove(raw net.Conn) (*Conn, error) {
 	made.Conn = tls.Server(l, config)
 	err := made.Handshake()
 	if err == nil {
+		// Judged again once Sweep can see it: a withdrawal in between would find neither this handshake nor this connection else.
+		d.keep(made)
+		err = made.Still()
+	}
+	if err == nil {
 		_, err = made.Conn.Write([]byte{welcome})
+	}
+	if err != nil || hello != nil {
+		d.gone(made)
 	}
 	if hello != nil {
 		return nil, hello
@@ -262,9 +273,6 @@ func (d *Door) hand(c *Conn) error {
 		_ = c.Close()
 		return fmt.Errorf("%w: %d connections are proved and wait to be taken already", ErrCrowded, d.config.HalfOpen)
 	}
-	d.mu.Lock()
-	d.open[c] = struct{}{}
-	d.mu.Unlock()
 	patience := time.NewTimer(d.config.Handshake)
 	defer patience.Stop()
 	select {
@@ -278,6 +286,12 @@ func (d *Door) hand(c *Conn) error {
 		_ = c.Close()
 		return ErrClosed
 	}
+}
+
+func (d *Door) keep(c *Conn) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.open[c] = struct{}{}
 }
 
 // gone forgets a connection that was closed.

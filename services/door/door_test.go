@@ -58,7 +58,7 @@ func echo(l net.Listener, echoing *sync.WaitGroup) {
 
 func dial(t *testing.T, address string, o door.Offer) (*door.Conn, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	c, err := door.Dial(ctx, bus.TCP{}, address, o)
 	if err == nil {

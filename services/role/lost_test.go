@@ -159,3 +159,22 @@ func TestFault_C2_NoRecordIsOutOfReach(t *testing.T) {
 		}
 	}
 }
+
+// TestFault_A16_DataOfNoPair: a directory that was put together by hand has data and no pair. The host says so, and once it has an empty
+// one, as it says to do, it waits for nothing but the other host.
+func TestFault_A16_DataOfNoPair(t *testing.T) {
+	for _, c := range []struct {
+		facts FactsRead
+		want  string
+	}{
+		{FactsRead{Identity: "old"}, "this host holds data but belongs to no pair: start it with an empty directory, or restore a backup"},
+		{FactsRead{Identity: "new", Empty: true}, "no pair record yet: both empty hosts must see each other and the witness"},
+	} {
+		m := New(Config{Host: "b", Lease: time.Second}, time.Hour)
+		m.Step(time.Hour, c.facts)
+		m.Step(time.Hour, RecordRead{Empty: true, WitnessID: "W"})
+		if ok, why := m.Eligible(); ok || why != c.want {
+			t.Errorf("%+v: eligible %t: %s", c.facts, ok, why)
+		}
+	}
+}

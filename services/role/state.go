@@ -105,6 +105,9 @@ type thisHost struct {
 	stopSince time.Duration
 	resigned  bool
 	damaged   bool // its journal was, when it was to be prepared last: nobody knows what stood behind that
+	// unprepared is why it could not be prepared then; "" when it could. It is for people, who see nothing else of a host that tries
+	// again and again.
+	unprepared string
 }
 
 // otherHost is what is known of the other host, whatever role either has.

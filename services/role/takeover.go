@@ -57,7 +57,7 @@ func (m *Machine) prepared(in Prepared) {
 	if m.role != Takeover || t.serial != in.Serial {
 		return
 	}
-	t.prepared, m.damaged = true, in.Damaged
+	t.prepared, m.damaged, m.unprepared = true, in.Damaged, in.Unfit
 	if in.Unfit != "" {
 		t.unfit = in.Unfit
 	} else if !t.forced && in.Position.Before(m.heardCommit) {

@@ -66,6 +66,9 @@ func (m *Machine) View() View {
 	if !eligible && m.role != Active && m.role != Handover {
 		v.Waiting = why
 	}
+	if eligible && m.role == Standby && m.unprepared != "" && !(m.peerLives() && m.peer.Epoch != 0) {
+		v.Waiting = "not fit: " + m.unprepared
+	}
 	return v
 }
 

@@ -36,11 +36,14 @@ func TestCopy_BothSidesAreKilledDuringIt(t *testing.T) {
 	c.order("start", standby)
 	c.awaitCopy(standby)
 	c.order("kill", active)
-	// Half a copy is no database: its host may not serve.
+	// Half a copy is no database: its host may not serve, by no force, and waits for the one that has the rest.
 	c.Await(healWithin, "standby that waits in the middle of a copy", func() bool {
 		s, err := c.Status(standby)
-		return err == nil && s.Role == "standby" && s.WaitingFor != ""
+		return err == nil && s.Role == "standby" && strings.Contains(s.WaitingFor, "the copy of its database goes on then")
 	})
+	if text, err := c.hotpair("promote", "--force", "--dir", c.Dir, "--host", standby, "--accept-loss", "unknown"); err == nil || !strings.Contains(text, "half-way through a copy") {
+		t.Errorf("forced in the middle of a copy: %v\n%s", err, text)
+	}
 	s, err := c.Status(standby)
 	if err != nil {
 		t.Fatal(err)

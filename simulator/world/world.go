@@ -174,6 +174,14 @@ func (w *World) KillWitness() {
 // Start starts everything.
 func (w *World) Start() {
 	w.StartWitness()
+	w.startAgents()
+	for _, name := range pair.Hosts() {
+		w.hosts[name].Start()
+	}
+}
+
+// startAgents starts the terminals.
+func (w *World) startAgents() {
 	for i := range w.options.Terminals {
 		id := pair.TerminalID(i)
 		w.begin(id, func(ctx context.Context, e *Endpoint) error {
@@ -182,9 +190,6 @@ func (w *World) Start() {
 				Data: filepath.Join(w.options.Dir, id), Log: w.options.Log,
 			}).Run(ctx)
 		})
-	}
-	for _, name := range pair.Hosts() {
-		w.hosts[name].Start()
 	}
 }
 

@@ -99,7 +99,7 @@ func waits(s operator.Status, peer string) string {
 	case s.Mode == "paired":
 		return s.Host + " is in sync, and takes over once it is sure that " + peer + " is gone"
 	}
-	return s.Host + " is not in sync"
+	return s.Host + " holds every acknowledged update, and takes over now"
 }
 
 // active judges what the host that serves knows.

@@ -126,6 +126,9 @@ func (f *Files) read() (seen [3]string, err error) {
 // ErrReadable says that others could read a private key.
 var ErrReadable = errors.New("others can read the private key")
 
+// ReadPrivate reads a file with a key in it, which must be readable by its owner only. The error may be ErrReadable.
+func ReadPrivate(path string) ([]byte, error) { return readFile(path, true) }
+
 // readFile reads a file of at most maxFile bytes; a private one must be readable by its owner only.
 func readFile(path string, private bool) ([]byte, error) {
 	file, err := regular.Open(path)

@@ -1,9 +1,11 @@
 package identity
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
+	"crypto/rsa"
 	"crypto/x509"
 	"fmt"
 	"slices"
@@ -197,7 +199,7 @@ func chain(shown, roots []*x509.Certificate, peer Side) (from, until time.Time, 
 	case !slices.Contains(leaf.ExtKeyUsage, peer.usage()) && !slices.Contains(leaf.ExtKeyUsage, x509.ExtKeyUsageAny):
 		return from, until, fmt.Errorf("%w: it is not for %s (extended key usage)", ErrUsage, peer)
 	}
-	if err := checkKey(leaf); err != nil {
+	if err := CheckKey(leaf.PublicKey); err != nil {
 		return from, until, err
 	}
 	options := x509.VerifyOptions{Roots: x509.NewCertPool(), Intermediates: x509.NewCertPool(), KeyUsages: []x509.ExtKeyUsage{peer.usage()}, CurrentTime: always}
@@ -257,17 +259,20 @@ func unverified(err error, leaf *x509.Certificate, roots int) error {
 	return fmt.Errorf("%w: %w", ErrUnknownAuthority, err)
 }
 
-// checkKey refuses what is neither ECDSA P-256 nor Ed25519: two kinds that cost little to prove, and one way to be compatible.
-func checkKey(c *x509.Certificate) error {
-	kind := c.PublicKeyAlgorithm.String()
-	switch key := c.PublicKey.(type) {
+// CheckKey refuses what is neither ECDSA P-256 nor Ed25519: two kinds that cost little to prove, and one way to be compatible. The error is
+// ErrKey.
+func CheckKey(key crypto.PublicKey) error {
+	kind := fmt.Sprintf("%T", key)
+	switch key := key.(type) {
 	case ed25519.PublicKey:
 		return nil
 	case *ecdsa.PublicKey:
 		if key.Curve == elliptic.P256() {
 			return nil
 		}
-		kind += " " + key.Curve.Params().Name
+		kind = "ECDSA " + key.Curve.Params().Name
+	case *rsa.PublicKey:
+		kind = fmt.Sprintf("RSA of %d bits", key.Size()*8)
 	}
 	return fmt.Errorf("%w: %s, and only ECDSA P-256 or Ed25519 will do", ErrKey, kind)
 }

@@ -1,0 +1,92 @@
+package authority
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"filippo.io/age"
+
+	"github.com/hotpair/hotpair/services/identity"
+)
+
+// maxSealFile bounds a key file, maxSeals the keys in it: a new one beside that which is being replaced.
+const (
+	maxSealFile = 16 << 10
+	maxSeals    = 4
+)
+
+// Seal is a key file that opens what was sealed for it. It lies outside of the data directory and in no backup: who has both has the key.
+// It is an identity file of age (X25519), so the age command opens what it seals.
+type Seal struct{ identities []*age.X25519Identity }
+
+// Recipient is for whom something is sealed. It is no secret: a host gives it to another one.
+type Recipient string
+
+// NewSeal makes a key file. It never overwrites one.
+func NewSeal(path string) (*Seal, error) {
+	id, err := age.GenerateX25519Identity()
+	if err != nil {
+		return nil, err
+	}
+	text := fmt.Sprintf("# Opens the issuing key of a hotpair host. Keep it outside of the data directory and of its backups.\n# public key: %s\n%s\n", id.Recipient(), id)
+	if err := create(path, []byte(text)); err != nil {
+		return nil, fmt.Errorf("key file of the seal: %w", err)
+	}
+	return &Seal{[]*age.X25519Identity{id}}, nil
+}
+
+// ReadSeal reads a key file, which only its owner may read. The error is ErrSealLost when there is none.
+func ReadSeal(path string) (*Seal, error) {
+	raw, err := identity.ReadPrivate(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%w: %s is not there; put it back from where a copy is kept, or have the root sign a new issuing key", ErrSealLost, path)
+	case err != nil:
+		return nil, fmt.Errorf("key file of the seal: %w", err)
+	}
+	s, err := parseSeal(raw)
+	if err != nil {
+		return nil, fmt.Errorf("key file of the seal: %s: %w", path, err)
+	}
+	return s, nil
+}
+
+func parseSeal(raw []byte) (*Seal, error) {
+	if len(raw) > maxSealFile {
+		return nil, damaged(fmt.Sprintf("it has more than %d bytes", maxSealFile))
+	}
+	s := &Seal{}
+	for line := range strings.Lines(string(raw)) {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		id, err := age.ParseX25519Identity(line)
+		if err != nil { // what the library says could quote the key
+			return nil, damaged("a line of it is neither a remark nor an X25519 key (AGE-SECRET-KEY-1…)")
+		}
+		if s.identities = append(s.identities, id); len(s.identities) > maxSeals {
+			return nil, damaged(fmt.Sprintf("it has more than %d keys", maxSeals))
+		}
+	}
+	if len(s.identities) == 0 {
+		return nil, damaged("there is no key in it")
+	}
+	return s, nil
+}
+
+// Recipient is for whom to seal what this opens: its first key.
+func (s *Seal) Recipient() Recipient { return Recipient(s.identities[0].Recipient().String()) }
+
+func (s *Seal) identify(by protection) ([]age.Identity, error) {
+	if by != byKeyFile {
+		return nil, damaged("an issuing key sealed by a " + string(by))
+	}
+	list := make([]age.Identity, len(s.identities))
+	for i, id := range s.identities {
+		list[i] = id
+	}
+	return list, nil
+}

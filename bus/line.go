@@ -34,7 +34,13 @@ func (l *Line) Write(p []byte) (int, error) {
 
 // Ended tells whether a FIN or RST of the other side was seen. A deadline, an unreachable network and our own close, as
 // when a ping gets no answer, are neither.
-func (l *Line) Ended() bool { return l.ended.Load() }
+func (l *Line) Ended() bool {
+	// Under TLS, the connection below knows what came.
+	if below, ok := l.Conn.(interface{ Ended() bool }); ok {
+		return below.Ended()
+	}
+	return l.ended.Load()
+}
 
 func (l *Line) judge(err error) {
 	if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {

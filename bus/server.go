@@ -161,9 +161,9 @@ func (s *Server) openDoor(ctx context.Context) error {
 }
 
 // InProcessConn is how connections of this process come in (nats.InProcessConnProvider): directly, or through the Network
-// when there is one, so that what befalls the server's port befalls them.
+// when there is one, so that what befalls the server's port befalls them; but not through a Guarded one, which takes them for strangers.
 func (s *Server) InProcessConn() (net.Conn, error) {
-	if s.door == nil {
+	if _, guarded := s.config.Network.(Guarded); guarded || s.door == nil {
 		return s.Server.InProcessConn()
 	}
 	return s.config.Network.Dial(context.Background(), s.Address())

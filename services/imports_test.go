@@ -94,7 +94,12 @@ var rules = []rule{
 		})},
 	{"a connection to the other host knows the bus, and nothing of what is said on it",
 		within("services/link"),
-		but(ours, func(i string) bool { return words(i) || within("bus", "services/link")(i) })},
+		but(ours, func(i string) bool { return words(i) || within("bus", "services/door", "services/link")(i) })},
+	{"the wires know who belongs at which end, and no process",
+		within("services/wires"),
+		but(ours, func(i string) bool {
+			return words(i) || within("bus", "services/config", "services/door", "services/identity")(i)
+		})},
 	{"who is at the other end is decided apart from what is said, and from every port",
 		within("services/identity"),
 		but(ours, func(i string) bool { return words(i) || within("services/identity")(i) })},

@@ -134,6 +134,18 @@ func (k *PairKey) check(c *checker) {
 	c.given("PAIR_SECRET", "secret", &k.PairSecret, k.PairSecretFile, c.secret)
 }
 
+// Whether the files can be used shows when they are read, with a better reason.
+func (t *TLS) check(c *checker) {
+	files := []struct{ variable, path string }{{"TLS_CERT", t.TLSCert}, {"TLS_KEY", t.TLSKey}, {"TLS_CA", t.TLSCa}}
+	for _, missing := range files {
+		for _, given := range files {
+			if missing.path == "" && given.path != "" {
+				c.fault(missing.variable, "", "is not set, and HOTPAIR_"+given.variable+" is", "set all of HOTPAIR_TLS_CERT, HOTPAIR_TLS_KEY and HOTPAIR_TLS_CA, or none")
+			}
+		}
+	}
+}
+
 // A lease under 100 ms would have heartbeats of a few milliseconds, which a loaded machine can't keep.
 func (p *Pace) check(c *checker) { c.duration("LEASE", p.Lease, minLease, maxLease) }
 
@@ -203,6 +215,7 @@ func (h *Host) check(c *checker) {
 		c.dial("WITNESS", h.Witness)
 	}
 	h.PairKey.check(c)
+	h.TLS.check(c)
 	h.Terminals.fill(c, h.TerminalsFile)
 	h.Work.check(c)
 	h.Console.check(c)
@@ -267,6 +280,7 @@ func (w *Witness) check(c *checker) {
 	c.needed(w)
 	c.listen("WITNESS_LISTEN", w.WitnessListen)
 	w.PairKey.check(c)
+	w.TLS.check(c)
 }
 
 func (t *Terminal) check(c *checker) {
@@ -277,6 +291,7 @@ func (t *Terminal) check(c *checker) {
 	c.listen("TERMINAL_LISTEN", t.TerminalListen)
 	c.loopback("TERMINAL_APPS", t.TerminalApps)
 	c.secret("TERMINAL_KEY", t.TerminalKey)
+	t.TLS.check(c)
 	c.duration("TERMINAL_DEADLINE_MAX", t.TerminalDeadlineMax, 100*time.Millisecond, maxDeadlines)
 	c.duration("TERMINAL_DEADLINE", t.TerminalDeadline, 100*time.Millisecond, max(t.TerminalDeadlineMax, 100*time.Millisecond))
 }
@@ -304,6 +319,7 @@ func (u *Updater) check(c *checker) {
 	c.listen("REPLICATION", u.Replication)
 	c.dial("PEER_REPLICATION", u.PeerReplication)
 	c.secret("PAIR_SECRET", u.PairSecret)
+	u.TLS.check(c)
 	u.Pace.check(c)
 	u.Patience.check(c)
 	u.Bounds.check(c)
@@ -314,6 +330,7 @@ func (t *TerminalInterface) check(c *checker) {
 	t.Name.check(c)
 	t.Terminals.fill(c, t.TerminalsFile)
 	c.secret("PAIR_SECRET", t.PairSecret)
+	t.TLS.check(c)
 	t.Pace.check(c)
 }
 

@@ -86,7 +86,7 @@ func ForTerminal(environ []string, t Terminal) []string {
 func ForUpdater(environ []string, h Host, bus Bus) []string {
 	return append(Passed(environ), Environ(&Updater{
 		Bus: bus, Name: h.Name, Storage: h.Storage,
-		Replication: h.Replication, PeerReplication: h.PeerReplication, PairSecret: h.PairSecret,
+		Replication: h.Replication, PeerReplication: h.PeerReplication, PairSecret: h.PairSecret, TLS: h.TLS,
 		Pace: h.Pace, Patience: h.Patience, Bounds: h.Bounds, Tracing: h.Tracing, Log: h.Log,
 	})...)
 }
@@ -94,7 +94,7 @@ func ForUpdater(environ []string, h Host, bus Bus) []string {
 // ForTerminalInterface is the exact environment of a host's terminal-if.
 func ForTerminalInterface(environ []string, h Host, bus Bus) []string {
 	return append(Passed(environ), Environ(&TerminalInterface{
-		Bus: bus, Name: h.Name, PairSecret: h.PairSecret, Terminals: h.Terminals, TerminalsFile: h.TerminalsFile,
+		Bus: bus, Name: h.Name, PairSecret: h.PairSecret, TLS: h.TLS, Terminals: h.Terminals, TerminalsFile: h.TerminalsFile,
 		Pace: h.Pace, Tracing: h.Tracing, Log: h.Log,
 	})...)
 }

@@ -36,6 +36,16 @@ type PairKey struct {
 	PairSecretFile string `split_words:"true" of:"host" form:"file" desc:"File that holds the pair secret instead (ends of line are cut), readable by nobody but its owner and group."`
 }
 
+// TLS is what a process proves who it is with, to hosts, witness and terminals on other machines. All three files or none.
+type TLS struct {
+	TLSCert string `split_words:"true" of:"host" form:"file" desc:"File with the certificate of this host, witness or terminal in PEM, its chain behind it; its one URI name says who that is: spiffe://PAIR/host/a, /witness, /terminal/till-7. With it the wires between machines are TLS 1.3, proved on both sides. Read again when it changes; what can't be used changes nothing and is an alarm."`
+	TLSKey  string `split_words:"true" of:"host" form:"file" desc:"File with the private key of that certificate in PEM (ECDSA P-256 or Ed25519), readable by nobody but its owner."`
+	TLSCa   string `split_words:"true" of:"host" form:"file" desc:"File with the roots of the pair in PEM: whom this process believes."`
+}
+
+// Sealed reports whether the wires are TLS.
+func (t TLS) Sealed() bool { return t.TLSCert != "" }
+
 // Pace is the one timer from which the others follow.
 type Pace struct {
 	Lease time.Duration `split_words:"true" default:"1s" of:"pair" form:"duration" desc:"How long the standby promises not to take over on silence; all timers follow from it: a heartbeat each 1/8, a silent active is replaced after 1.1, a frozen main is killed after 2. 100ms to 1m; the same on both hosts. Shorter reacts faster to silence, and mistakes a stall for it sooner; a killed host is noticed at once with any value."`
@@ -95,6 +105,7 @@ type Host struct {
 	PeerReplication string `split_words:"true" needed:"true" of:"host" form:"host:port" desc:"HOTPAIR_REPLICATION of the other host, as this one reaches it."`
 	Witness         string `split_words:"true" needed:"true" of:"pair" form:"host:port" desc:"HOTPAIR_WITNESS_LISTEN of the witness, as this host reaches it; on a third machine. The same on both hosts. none: there is no witness and the terminals are asked instead; then two hosts that lose each other may both serve, each its own terminals, until they meet."`
 	PairKey
+	TLS
 	Terminals     Terminals `split_words:"true" of:"pair" form:"list" desc:"Terminals to dial: id=nats://host:port, separated by commas; the same on both hosts. May be empty."`
 	TerminalsFile string    `split_words:"true" of:"host" form:"file" desc:"File that holds the terminals instead, separated by commas or in lines: one variable can't hold thousands. Read when a process starts."`
 	Work
@@ -119,6 +130,7 @@ type Witness struct {
 	WitnessListen string `split_words:"true" default:":7705" form:"host:port" desc:"Where the witness listens for both hosts."`
 	Storage
 	PairKey
+	TLS
 	Log
 }
 
@@ -132,6 +144,7 @@ type Terminal struct {
 	TerminalDeadlineMax time.Duration `split_words:"true" default:"5m" form:"duration" desc:"The longest deadline that an application may ask for."`
 	PairID              string        `split_words:"true" form:"id" desc:"The pair this terminal belongs to. Empty: the first pair that attaches, remembered in HOTPAIR_DATA. Setting another id is how an operator moves the terminal to a new pair."`
 	Storage
+	TLS
 	Log
 }
 
@@ -169,6 +182,7 @@ type Updater struct {
 	Replication     string `split_words:"true" needed:"true"`
 	PeerReplication string `split_words:"true" needed:"true"`
 	PairSecret      Secret `split_words:"true" needed:"true" secret:"true"`
+	TLS
 	Pace
 	Patience
 	Bounds
@@ -180,7 +194,8 @@ type Updater struct {
 type TerminalInterface struct {
 	Bus
 	Name
-	PairSecret    Secret    `split_words:"true" needed:"true" secret:"true"`
+	PairSecret Secret `split_words:"true" needed:"true" secret:"true"`
+	TLS
 	Terminals     Terminals `split_words:"true"`
 	TerminalsFile string    `split_words:"true"`
 	Pace

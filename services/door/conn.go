@@ -38,6 +38,14 @@ func (c *Conn) Peer() identity.Peer { return c.peer }
 // Protocol is what both sides agreed on.
 func (c *Conn) Protocol() Protocol { return c.protocol }
 
+// SetKeepAliveConfig has the kernel look whether the other side is still reached, where that is a kernel's connection.
+func (c *Conn) SetKeepAliveConfig(config net.KeepAliveConfig) error {
+	if tcp, ok := c.line.Conn.(*net.TCPConn); ok {
+		return tcp.SetKeepAliveConfig(config)
+	}
+	return nil
+}
+
 // Export gives bytes that only the two ends of this connection can know (RFC 5705): who proves something over them proves it for this connection,
 // and nobody in between can repeat it elsewhere.
 func (c *Conn) Export(label string, context []byte, length int) ([]byte, error) {

@@ -137,13 +137,16 @@ func (c *Conn) welcomed() error {
 	return nil
 }
 
-// Wire is one protocol with what proves who speaks it, as a network: what listens and what dials over it is proved. It is a bus.Network.
+// Wire is one protocol with what proves who speaks it, as a network: what listens and what dials over it is proved. It is a bus.Guarded.
 type Wire struct {
 	// Under is the network below TLS.
 	Under Network
 	// Door is for Listen, with one Offer, which Dial has too. Handshake also bounds a dial.
 	Door Config
 }
+
+// Guarded implements bus.Guarded.
+func (w Wire) Guarded() {}
 
 // Listen implements Network.
 func (w Wire) Listen(ctx context.Context, address string) (net.Listener, error) {

@@ -39,6 +39,7 @@ type Files struct {
 	logger *slog.Logger
 
 	loading sync.Mutex // one Load at a time
+	pinned  Name       // the zero Name: any
 	seen    [3]string  // what the last one read
 
 	mu      sync.Mutex
@@ -57,6 +58,13 @@ func NewFiles(paths Paths, now func() time.Time, logger *slog.Logger) *Files {
 		logger = slog.New(slog.DiscardHandler)
 	}
 	return &Files{paths: paths, now: now, logger: logger}
+}
+
+// Pin has only certificates of this name taken from now on: who a process is does not change while it runs.
+func (f *Files) Pin(n Name) {
+	f.loading.Lock()
+	defer f.loading.Unlock()
+	f.pinned = n
 }
 
 // Run looks at the files again and again until ctx ends, whose cause it gives.
@@ -173,7 +181,12 @@ func (f *Files) parse(seen [3]string) (*Credentials, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: HOTPAIR_TLS_CA: %s: %w", ErrCredentials, f.paths.Roots, err)
 	}
-	return NewCredentials(shown, key, roots)
+	c, err := NewCredentials(shown, key, roots)
+	if err == nil && f.pinned != (Name{}) && c.Self.Name != f.pinned {
+		return nil, fmt.Errorf("%w: HOTPAIR_TLS_CERT: %s holds the certificate of %s, and this is %s: who a process is changes only with its start",
+			ErrCredentials, f.paths.Certificate, c.Self.Name, f.pinned)
+	}
+	return c, err
 }
 
 // Current implements Source.

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/door"
 	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/lease"
 )
@@ -113,8 +114,8 @@ func (d *Dialler) failed(one *dial, err error) {
 		d.see(func(s evidence.State) evidence.State { return s.NotUnderstood(ended(lines)) }, err)
 	case errors.Is(refusal, syscall.ECONNREFUSED):
 		d.see(evidence.State.DialRefused, refusal)
-	default: // out of reach: proves no more than was known
-		d.see(func(s evidence.State) evidence.State { return s }, refusal)
+	default: // out of reach, which proves no more than was known; or not proved to be the other host
+		d.see(func(s evidence.State) evidence.State { return door.After(s, refusal) }, refusal)
 	}
 }
 

@@ -28,6 +28,7 @@ import (
 	"github.com/hotpair/hotpair/services/processes"
 	"github.com/hotpair/hotpair/services/role"
 	"github.com/hotpair/hotpair/services/supervisor"
+	"github.com/hotpair/hotpair/services/wires"
 )
 
 // stopDeadline bounds a clean end: hand-over or resignation, then the processes.
@@ -62,6 +63,10 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	h := &host{config: c, log: log, clock: ground.Clock, network: ground.Network, ctx: work,
 		run: run{incarnation: random64(), pid: os.Getpid(), started: ground.Wall(), wall: ground.Wall, built: clocks.Built(),
 			held: hold{by: ground.Restored, found: make(chan *bus.Restored, 1)}}}
+	sealed, err := wires.OpenHost(c.TLS, c.Host, ground.Network, log)
+	if err != nil {
+		return err
+	}
 	h.blackbox = blackbox.New(blackbox.Config{Dir: c.TraceDir, Name: c.Host + "-" + bus.ProcessMain, Log: log})
 	interval := c.Lease / 8
 	h.driver = newDriver(role.New(role.Config{
@@ -100,7 +105,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 		h.record = notes.NewRecord(own, own, h.clock)
 		log.Warn("this pair has no witness: hosts that lose each other may both serve until they meet")
 	} else {
-		h.record = notes.NewRecord(arbiter.New(arbiter.Config{Address: c.Witness, Secret: c.PairSecret.Reveal(), Host: c.Host, Log: log, Network: h.network}), nil, h.clock)
+		h.record = notes.NewRecord(arbiter.New(arbiter.Config{Address: c.Witness, Secret: c.PairSecret.Reveal(), Host: c.Host, Log: log, Network: sealed.ToWitness()}), nil, h.clock)
 	}
 	h.processes = processes.New(processes.Config{
 		Host: c, Environ: os.Environ(), Users: users, Server: server, Conn: conns.Control, Inherit: inherit, Begin: ground.Start,
@@ -111,7 +116,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 		clock: h.clock, wall: h.run.wall, orders: h.orders, refused: &h.measures.refused}
 	h.peer.link, err = link.New(link.Config{
 		Host: c.Host, Listen: c.Link, Peer: c.PeerLink, Password: config.DeriveKey(c.PairSecret.Reveal(), config.PurposeLink),
-		Network: h.network, Interval: interval, Clock: h.clock, Main: h.peer, Log: log,
+		Network: sealed.Link(), Interval: interval, Clock: h.clock, Main: h.peer, Log: log,
 	})
 	if err != nil {
 		return fmt.Errorf("HOTPAIR_LINK: %w", err)
@@ -144,6 +149,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	} else {
 		log.Warn(h.run.held.why(c.Host))
 	}
+	group.Go(func() error { return sealed.Run(running) })
 	group.Go(func() error { return h.measures.recorder.Run(running) })
 	group.Go(func() error { return h.blackbox.Run(running) })
 	group.Go(func() error { return h.serveHTTP(running, answers) })

@@ -42,8 +42,10 @@ type Config struct {
 	Apps   string // host:port where applications of this machine come in; port 0 takes a free one
 	// Network that Listen and Apps are of; nil is TCP.
 	Network bus.Network
-	Key     string // what hosts log in with: config.TerminalKey of the pair secret and ID
-	Data    string // directory of this agent alone
+	// Hosts is the network that Listen is of, with what proves who comes in; nil is Network.
+	Hosts bus.Network
+	Key   string // what hosts log in with: config.TerminalKey of the pair secret and ID
+	Data  string // directory of this agent alone
 	// Disk keeps the durable facts instead of a file in Data, when many agents run in one process; a directory that has the
 	// file keeps it. May be nil.
 	Disk *Disk
@@ -97,6 +99,9 @@ func New(c Config) *Agent {
 	}
 	if c.BoundBytes == 0 {
 		c.BoundBytes = 64 << 20
+	}
+	if c.Hosts == nil {
+		c.Hosts = c.Network
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

@@ -3,14 +3,26 @@ package terminal
 import (
 	"context"
 	"log/slog"
+	"sync"
 
 	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/wires"
 )
 
 // Run is the process "hotpair terminal": one agent until ctx ends.
 func Run(ctx context.Context, c config.Terminal, log *slog.Logger) error {
-	return New(Config{
+	sealed, err := wires.OpenTerminal(c.TLS, c.TerminalID, log)
+	if err != nil {
+		return err
+	}
+	a := New(Config{
 		ID: c.TerminalID, Listen: c.TerminalListen, Apps: c.TerminalApps, Key: c.TerminalKey.Reveal(), Data: c.Data, PairID: c.PairID,
-		Deadline: c.TerminalDeadline, MaxDeadline: c.TerminalDeadlineMax, Log: log,
-	}).Run(ctx)
+		Hosts: sealed.Terminal(), Deadline: c.TerminalDeadline, MaxDeadline: c.TerminalDeadlineMax, Log: log,
+	})
+	ctx, cancel := context.WithCancel(ctx)
+	var reading sync.WaitGroup
+	reading.Go(func() { _ = sealed.Run(ctx) }) // ends with ctx only
+	defer reading.Wait()
+	defer cancel()
+	return a.Run(ctx)
 }

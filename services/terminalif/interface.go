@@ -19,6 +19,7 @@ import (
 	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/services/terminalif/receipt"
 	"github.com/hotpair/hotpair/services/terminalif/wire"
+	"github.com/hotpair/hotpair/services/wires"
 )
 
 // Defaults of Bounds. A terminal's own agent keeps 1024 waiting, so one terminal alone does not meet its bound in number here.
@@ -42,7 +43,9 @@ type Terminal struct {
 
 // Config describes an Interface.
 type Config struct {
-	Bus       bus.ConnConfig // to the host's own bus, and by its Network to the terminals
+	Bus bus.ConnConfig // to the host's own bus
+	// Network leads to a terminal, and proves that it is that one; nil is the bus's.
+	Network   func(id string) bus.Network
 	Host      string
 	Terminals []Terminal
 	// KeyOf derives the key of a terminal that main tells of later; nil: none can be told of.
@@ -92,6 +95,9 @@ func New(c Config) *Interface {
 	if c.Beat == 0 {
 		c.Beat = 125 * time.Millisecond
 	}
+	if c.Network == nil {
+		c.Network = func(string) bus.Network { return c.Bus.Network }
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
@@ -120,7 +126,12 @@ func RunOn(ctx context.Context, c config.TerminalInterface, log *slog.Logger, ne
 	for n, t := range c.Terminals {
 		terminals[n] = Terminal{ID: t.ID, URL: t.URL, Key: config.TerminalKey(c.PairSecret.Reveal(), t.ID)}
 	}
-	return New(Config{
+	sealed, err := wires.OpenHost(c.TLS, c.Host, network, log)
+	if err != nil {
+		return err
+	}
+	i := New(Config{
+		Network: sealed.ToTerminal,
 		Bus: bus.ConnConfig{
 			Name: bus.ProcessTerminalInterface, URL: c.BusURL, User: c.BusUser, Password: c.BusPassword.Reveal(), Inbox: c.BusInbox,
 			Network: network,
@@ -129,7 +140,13 @@ func RunOn(ctx context.Context, c config.TerminalInterface, log *slog.Logger, ne
 		Host:  c.Host, Terminals: terminals, KeyOf: func(id string) string { return config.TerminalKey(c.PairSecret.Reveal(), id) },
 		Beat: bus.HeartInterval(c.Lease), TraceDir: c.TraceDir, Log: log,
 		ReceiptKey: config.DeriveKey(c.PairSecret.Reveal(), config.PurposeReceipt),
-	}).Run(ctx)
+	})
+	ctx, cancel := context.WithCancel(ctx)
+	var reading sync.WaitGroup
+	reading.Go(func() { _ = sealed.Run(ctx) }) // ends with ctx only
+	defer reading.Wait()
+	defer cancel()
+	return i.Run(ctx)
 }
 
 // Started is closed when orders are taken.

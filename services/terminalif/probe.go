@@ -86,7 +86,7 @@ func (i *Interface) probeOne(ctx context.Context, t Terminal, epoch uint64) bus.
 	ctx, cancel := context.WithTimeout(ctx, 2*callWithin)
 	defer cancel()
 	dial := i.dialer.Attempt(ctx)
-	conn, err := dial.Connect(wire.Config{Name: i.config.Host + " probe", URL: t.URL, Password: t.Key, Complaint: func(error) {}})
+	conn, err := dial.Connect(wire.Config{Name: i.config.Host + " probe", URL: t.URL, Password: t.Key, Network: i.config.Network(t.ID), Complaint: func(error) {}})
 	if err != nil {
 		p.Outcome, p.Detail = dial.Judge(err)
 		return p

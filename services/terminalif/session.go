@@ -226,7 +226,7 @@ func (s *session) once(ctx context.Context) (served bool, err error) {
 		}
 	}()
 	conn, err := dial.Connect(wire.Config{
-		Name: s.owner.config.Host, URL: s.url, Password: s.key,
+		Name: s.owner.config.Host, URL: s.url, Password: s.key, Network: s.owner.config.Network(s.id),
 		Complaint: func(err error) {
 			s.complaints.Do(func() { s.log.Warn("terminal's connection complains", "error", err) })
 		},

@@ -25,6 +25,7 @@ import (
 	"github.com/hotpair/hotpair/services/updater/rise"
 	"github.com/hotpair/hotpair/services/updater/systemspace"
 	"github.com/hotpair/hotpair/services/updater/turns"
+	"github.com/hotpair/hotpair/services/wires"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/aside"
 	"github.com/hotpair/hotpair/storage/facts"
@@ -66,6 +67,7 @@ type updater struct {
 	tail     *journal.Log
 	receiver *replication.Receiver
 	remote   *link.Remote
+	wires    *wires.Wires
 	applier  *applier
 	times    *pairtime.Clock
 	heart    *bus.Heart
@@ -142,6 +144,7 @@ func (u *updater) run(ctx context.Context) (err error) {
 		lower.run("remote", u.remote.Run)
 	}
 	lower.run("journal", u.watchJournal)
+	lower.run("certificates", u.wires.Run)
 	database := newDatabase(u.store, u.serving, u.log)
 	upper.run("scans", database.run)
 	reads := turns.New()
@@ -236,9 +239,12 @@ func (u *updater) open(ctx context.Context) (err error) {
 	if err := u.countAside(); err != nil {
 		return err
 	}
+	if u.wires, err = wires.OpenHost(c.TLS, c.Host, u.network, u.log); err != nil {
+		return err
+	}
 	password := config.DeriveKey(c.PairSecret.Reveal(), config.PurposeReplication)
 	u.journal = journal.New(journal.Config{
-		Host: c.Host, Dir: filepath.Join(c.Data, journalDirectory), Listen: c.Replication, Network: u.network, Password: password,
+		Host: c.Host, Dir: filepath.Join(c.Data, journalDirectory), Listen: c.Replication, Network: u.wires.Replication(), Password: password,
 		MaxBytes: int64(c.JournalMaxBytes), Used: used, Lacks: func() error { return u.noteLack("the journal was made anew or is shorter than it was") },
 		Logger: u.log,
 	})
@@ -254,7 +260,7 @@ func (u *updater) open(ctx context.Context) (err error) {
 		Allow: u.allow, Changed: u.received, Aside: u.noteAside, Logger: u.log,
 	})
 	u.remote = replication.NewPeer(link.RemoteConfig{
-		Host: c.Host, Address: c.PeerReplication, Password: password, Network: u.network, Clock: u.clock,
+		Host: c.Host, Address: c.PeerReplication, Password: password, Network: u.wires.Replication(), Clock: u.clock,
 		Changed: func(link.Evidence) { u.beat() }, Logger: u.log,
 	})
 	u.applier = newApplier(u.store, int64(c.JournalMaxBytes)/4, u.purge)

@@ -22,12 +22,14 @@ import (
 	"log/slog"
 	"net"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/arbiter"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/role/record"
+	"github.com/hotpair/hotpair/services/wires"
 )
 
 var (
@@ -94,7 +96,16 @@ func New(c Config) *Witness {
 // Run is the process "hotpair witness".
 func Run(ctx context.Context, c config.Witness, log *slog.Logger) error {
 	debug.SetMemoryLimit(memory)
-	return New(Config{Listen: c.WitnessListen, Data: c.Data, Secret: c.PairSecret.Reveal(), Log: log}).Run(ctx)
+	sealed, err := wires.OpenWitness(c.TLS, log)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var reading sync.WaitGroup
+	reading.Go(func() { _ = sealed.Run(ctx) }) // ends with ctx only
+	defer reading.Wait()
+	defer cancel()
+	return New(Config{Listen: c.WitnessListen, Data: c.Data, Secret: c.PairSecret.Reveal(), Network: sealed.Witness(), Log: log}).Run(ctx)
 }
 
 // Ready is closed when the witness answers; then Address and ID are known.

@@ -5,16 +5,21 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/identity"
+	"github.com/hotpair/hotpair/services/identity/identitytest"
 	"github.com/hotpair/hotpair/simulator/clustertest"
 )
 
 var (
 	long = flag.Bool("long", false, "play all sequences, and more of each")
 	// tried is for trying whether the lab finds what a broken binary does.
+	plain = flag.Bool("plain", false, "without certificates, everything in clear on the wire")
 	tried = flag.String("binary", "", "hotpair to try instead of the one that is built")
 )
 
@@ -60,6 +65,9 @@ func begin(t testing.TB, o Options) *fixture {
 	needLab(t)
 	ctx := t.Context()
 	o.Binary, o.Dir = binary, t.TempDir()
+	if o.Certificate == nil && !*plain {
+		o.Certificate = certificates(t, identitytest.NewPair(t, "lab"))
+	}
 	transcript := &transcript{tb: t}
 	o.Log = transcript
 	l, err := Start(ctx, o)
@@ -91,6 +99,20 @@ func begin(t testing.TB, o Options) *fixture {
 	}
 	f.progress()
 	return f
+}
+
+// certificates gives each node one of a pair, in files of its own.
+func certificates(t testing.TB, p *identitytest.Pair) func(identity.Name) config.TLS {
+	dir := t.TempDir()
+	return func(n identity.Name) config.TLS {
+		n.Pair = p.ID
+		of := filepath.Join(dir, string(n.Role)+"-"+n.ID)
+		if err := os.MkdirAll(of, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		paths := p.Write(of, n)
+		return config.TLS{TLSCert: paths.Certificate, TLSKey: paths.Key, TLSCa: paths.Roots}
+	}
 }
 
 // transcript is the lab's log in a test's.

@@ -47,6 +47,8 @@ type Config struct {
 	// Name is that of this side, for the logs of the other.
 	Name          string
 	URL, Password string
+	// Network that URL is an address of, with what proves who is there; nil is the dialer's.
+	Network bus.Network
 	// Complaint gets refused subjects (bus.ErrForbidden).
 	Complaint func(error)
 }

@@ -77,10 +77,10 @@ func (o *Attempt) Reason() error {
 }
 
 // dial connects and puts the filter in front.
-func (o *Attempt) dial(address string) (net.Conn, error) {
+func (o *Attempt) dial(network bus.Network, address string) (net.Conn, error) {
 	o.dialer.dials.Add(1)
 	dialling, dialled := context.WithTimeout(o.ctx, dialWithin)
-	conn, err := o.dialer.network.Dial(dialling, address)
+	conn, err := network.Dial(dialling, address)
 	dialled()
 	if errors.Is(err, syscall.EMFILE) {
 		err = fmt.Errorf("this process may open no more files: raise LimitNOFILE= of the unit, or ulimit -n: %w", err)
@@ -89,7 +89,9 @@ func (o *Attempt) dial(address string) (net.Conn, error) {
 		o.failed.Store(&err)
 		return nil, err
 	}
-	if tcp, ok := conn.(*net.TCPConn); ok {
+	if tcp, ok := conn.(interface {
+		SetKeepAliveConfig(net.KeepAliveConfig) error
+	}); ok {
 		// The kernel notices within 11 s that a terminal is reached no more; for thousands of idle sessions that costs this
 		// process nothing. A connection that can't do it is asked by hello alone.
 		_ = tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: 2 * time.Second, Count: 3})
@@ -109,7 +111,11 @@ func (o *Attempt) Connect(c Config) (*Conn, error) {
 		return nil, fmt.Errorf("address of the terminal: %w", err)
 	}
 	until := time.Now().Add(greetWithin)
-	conn, err := o.dial(address.Host)
+	network := o.dialer.network
+	if c.Network != nil {
+		network = c.Network
+	}
+	conn, err := o.dial(network, address.Host)
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", c.URL, err)
 	}

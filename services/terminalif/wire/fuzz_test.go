@@ -77,7 +77,9 @@ func heardByWire(t *testing.T, network piped) (heard []*nats.Msg, why error) {
 // customDial is a dialer of the client library.
 type customDial struct{ dial *Attempt }
 
-func (c customDial) Dial(_, address string) (net.Conn, error) { return c.dial.dial(address) }
+func (c customDial) Dial(_, address string) (net.Conn, error) {
+	return c.dial.dial(c.dial.dialer.network, address)
+}
 
 // heardByLibrary gives what the client library hears of it.
 func heardByLibrary(t *testing.T, network piped) (heard []*nats.Msg) {

@@ -77,6 +77,9 @@ func TestIssuer_MembersTakeWhatItIssues(t *testing.T) {
 		if got := leaf.NotAfter.Sub(now).Round(time.Minute); got != c.life || now.Sub(leaf.NotBefore) < 11*time.Hour {
 			t.Errorf("%s: from %s for %v", c.name, leaf.NotBefore, got)
 		}
+		if left := leaf.NotAfter.Sub(RenewAfter(own.Self)); left < c.life/3 || left > c.life/3+day {
+			t.Errorf("%s: renewed %v before its end", c.name, left)
+		}
 		chain := []*x509.Certificate{leaf, issuer.chain[0]}
 		for side, allowed := range map[identity.Side]bool{identity.Listening: c.listen, identity.Dialling: c.dials} {
 			peer, err := identity.Policy{Expect: identity.Exactly(c.name)}.Judge(chain, []*x509.Certificate{root.Certificate()}, side)

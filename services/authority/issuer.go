@@ -17,12 +17,17 @@ import (
 
 const day = 24 * time.Hour
 
-// Life is for how long a member's certificate is issued. It is renewed when two thirds of that have passed.
+// Life is for how long a member's certificate is issued. RenewAfter says when it is renewed.
 func Life(role identity.Role) time.Duration {
 	if role == identity.RoleTerminal {
 		return 90 * day
 	}
 	return 30 * day
+}
+
+// RenewAfter is when a certificate is to be renewed: when two thirds of its time have passed.
+func RenewAfter(p identity.Peer) time.Time {
+	return p.NotBefore.Add(p.NotAfter.Sub(p.NotBefore) / 3 * 2)
 }
 
 // Issuer is an issuing key of a pair, which the root has signed.

@@ -10,6 +10,9 @@ func Server(source Source, policy Policy, alpn ...string) *tls.Config {
 	c := config(source, policy, Dialling, alpn)
 	// Asked for, and not required: so that who shows none is refused by the policy, with its sentence.
 	c.ClientAuth = tls.RequestClientCert
+	if policy.Unproved { // nobody looks at it, and a browser would ask its user for one
+		c.ClientAuth = tls.NoClientCert
+	}
 	c.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return own(source) }
 	return c
 }

@@ -2,6 +2,7 @@ package identity_test
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"net"
 	"testing"
@@ -48,7 +49,7 @@ func TestClient_VerifiesByItself(t *testing.T) {
 	server := pair.Source(hostA)
 	client := identity.Client(pair.Source(hostB), fromA, "x")
 	cache := tls.NewLRUClientSessionCache(10)
-	client.ClientSessionCache = cache
+	client.ClientSessionCache, client.ServerName = cache, "what tickets are kept for"
 	listening := identity.Server(server, fromB, "x")
 	for range 2 {
 		state, theirs, ours := shake(t, listening, client)
@@ -103,4 +104,19 @@ func TestServer_RootsChangeWhileItRuns(t *testing.T) {
 	source.Set(next.Credentials(hostA))
 	try("of the old authority, which is gone", of(old), false)
 	try("of the new one alone", of(next), true)
+}
+
+// Who listens to those who prove themselves otherwise, as operators at a browser do, asks them for no certificate.
+func TestServer_AsksNobodyForNothing(t *testing.T) {
+	pair := identitytest.NewPair(t, "p1")
+	listening := identity.Server(pair.Source(hostA), identity.Policy{Unproved: true})
+	client := identity.Client(identity.NewMemory(&identity.Credentials{Roots: []*x509.Certificate{pair.Root}}), identity.Policy{Expect: identity.Exactly(hostA)})
+	asked := false
+	client.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		asked = true
+		return &tls.Certificate{}, nil
+	}
+	if _, theirs, ours := shake(t, listening, client); theirs != nil || ours != nil || asked {
+		t.Errorf("%v, %v, asked %v", theirs, ours, asked)
+	}
 }

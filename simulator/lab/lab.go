@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/services/config"
-	"github.com/hotpair/hotpair/services/identity"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/simulator/pair"
 )
@@ -32,8 +31,7 @@ type Options struct {
 	History   int              // HOTPAIR_HISTORY_MAX_UPDATES, default as shipped; few make returning hosts need a copy
 	Disks     map[string]*Disk // of hosts whose data is on a disk that can be made faulty
 	Log       io.Writer        // what was done, a line each; nil: nobody wants to know
-	// Certificate gives what a node proves itself with, by its name without the pair. Nil: the wires are plain.
-	Certificate func(identity.Name) config.TLS
+	Plain     bool             // without certificates, everything in clear on the wires
 }
 
 // Lab is a pair of hosts with witness and terminals, each in its own network namespace. Its methods may be called at
@@ -105,9 +103,9 @@ func (l *Lab) plan() error {
 	if err != nil {
 		return err
 	}
-	certificate := l.options.Certificate
-	if certificate == nil {
-		certificate = func(identity.Name) config.TLS { return config.TLS{} }
+	tls, err := l.certificates()
+	if err != nil {
+		return err
 	}
 	key, log := config.PairKey{PairSecret: config.Secret(secret)}, settings.Log
 	at := func(node string, port int) string { return l.network.addresses[node] + ":" + strconv.Itoa(port) }
@@ -120,13 +118,13 @@ func (l *Lab) plan() error {
 			return config.ForTerminal(os.Environ(), config.Terminal{
 				TerminalID: id, TerminalListen: everywhere(pair.PortTerminal), TerminalApps: net.JoinHostPort("127.0.0.1", strconv.Itoa(pair.PortApps)),
 				TerminalKey:      config.Secret(config.TerminalKey(secret, id)),
-				TLS:              certificate(identity.Terminal("", id)),
+				TLS:              tls[id],
 				TerminalDeadline: 30 * time.Second, TerminalDeadlineMax: 5 * time.Minute, Storage: config.Storage{Data: data}, Log: log,
 			})
 		})
 	}
 	l.add(pair.Witness, "witness", func(data string) []string {
-		return config.ForWitness(os.Environ(), config.Witness{WitnessListen: everywhere(pair.PortWitness), Storage: config.Storage{Data: data}, PairKey: key, TLS: certificate(identity.Witness("")), Log: log})
+		return config.ForWitness(os.Environ(), config.Witness{WitnessListen: everywhere(pair.PortWitness), Storage: config.Storage{Data: data}, PairKey: key, TLS: tls[pair.Witness], Log: log})
 	})
 	for _, name := range pair.Hosts() {
 		l.add(name, "supervisor", func(data string) []string {
@@ -134,7 +132,7 @@ func (l *Lab) plan() error {
 				Name: config.Name{Host: name}, Storage: config.Storage{Data: data}, BusPort: pair.PortBus,
 				Link: at(name, pair.PortLink), Replication: at(name, pair.PortReplication),
 				PeerLink: at(pair.Other(name), pair.PortLink), PeerReplication: at(pair.Other(name), pair.PortReplication),
-				Witness: at(pair.Witness, pair.PortWitness), PairKey: key, TLS: certificate(identity.Host("", name)), Terminals: terminals, Work: settings.Work,
+				Witness: at(pair.Witness, pair.PortWitness), PairKey: key, TLS: tls[name], Terminals: terminals, Work: settings.Work,
 				Console: config.Console{HTTP: "127.0.0.1:" + strconv.Itoa(pair.PortHTTP)},
 				Pace:    settings.Pace, Patience: settings.Patience, Bounds: settings.Bounds, Hooks: settings.Hooks, Log: log,
 			})

@@ -5,14 +5,10 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/hotpair/hotpair/services/config"
-	"github.com/hotpair/hotpair/services/identity"
-	"github.com/hotpair/hotpair/services/identity/identitytest"
 	"github.com/hotpair/hotpair/simulator/clustertest"
 )
 
@@ -65,9 +61,7 @@ func begin(t testing.TB, o Options) *fixture {
 	needLab(t)
 	ctx := t.Context()
 	o.Binary, o.Dir = binary, t.TempDir()
-	if o.Certificate == nil && !*plain {
-		o.Certificate = certificates(t, identitytest.NewPair(t, "lab"))
-	}
+	o.Plain = *plain
 	transcript := &transcript{tb: t}
 	o.Log = transcript
 	l, err := Start(ctx, o)
@@ -99,20 +93,6 @@ func begin(t testing.TB, o Options) *fixture {
 	}
 	f.progress()
 	return f
-}
-
-// certificates gives each node one of a pair, in files of its own.
-func certificates(t testing.TB, p *identitytest.Pair) func(identity.Name) config.TLS {
-	dir := t.TempDir()
-	return func(n identity.Name) config.TLS {
-		n.Pair = p.ID
-		of := filepath.Join(dir, string(n.Role)+"-"+n.ID)
-		if err := os.MkdirAll(of, 0o700); err != nil {
-			t.Fatal(err)
-		}
-		paths := p.Write(of, n)
-		return config.TLS{TLSCert: paths.Certificate, TLSKey: paths.Key, TLSCa: paths.Roots}
-	}
 }
 
 // transcript is the lab's log in a test's.

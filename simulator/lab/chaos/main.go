@@ -40,6 +40,7 @@ func run(ctx context.Context) int {
 	flag.IntVar(&o.Lab.Terminals, "terminals", 3, "number of terminals")
 	flag.IntVar(&o.Lab.History, "history", 0, "HOTPAIR_HISTORY_MAX_UPDATES; few, as 100, make a host that returns need a copy (default as shipped)")
 	flag.StringVar(&o.Lab.Binary, "binary", "", "hotpair to try (default: built from this module)")
+	flag.BoolVar(&o.Lab.Plain, "plain", false, "without certificates, everything in clear on the wires")
 	flag.BoolVar(&disks, "disks", false, "faults of disks too: the hosts' data goes through a file system that fails when it is told to (needs FUSE)")
 	flag.BoolVar(&keep, "keep", false, "keep the directory also when nothing was found")
 	flag.Parse()

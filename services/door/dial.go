@@ -169,5 +169,13 @@ func (w Wire) Dial(ctx context.Context, address string) (net.Conn, error) {
 	if err != nil {
 		return nil, err // and no interface around nil
 	}
+	if w.Door.Set == nil {
+		return conn, nil
+	}
+	conn.gone = w.Door.Set.gone
+	if err := w.Door.Set.keep(conn); err != nil {
+		_ = conn.Close()
+		return nil, &Fault{address, Silent, err}
+	}
 	return conn, nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"slices"
 	"sync"
@@ -34,7 +35,9 @@ type Config struct {
 	// HalfOpen bounds handshakes at a time, HalfOpenEach those of one address. Defaults 256 and 32. As many connections that are proved may
 	// wait to be taken.
 	HalfOpen, HalfOpenEach int
-	Logger                 *slog.Logger
+	// Set notes the door, and what Wire dials, until they are closed; may be nil.
+	Set    *Set
+	Logger *slog.Logger
 }
 
 const (
@@ -81,6 +84,7 @@ func Open(listener net.Listener, c Config) *Door {
 		d.queues[o.Protocol] = make(chan *Conn)
 	}
 	d.ctx, d.stop = context.WithCancel(context.Background())
+	c.Set.add(d)
 	d.running.Go(d.accept)
 	return d
 }
@@ -91,6 +95,7 @@ func (d *Door) Close() error {
 	d.stop()
 	err := d.listener.Close()
 	d.running.Wait()
+	d.config.Set.remove(d)
 	if errors.Is(err, net.ErrClosed) {
 		return nil
 	}
@@ -112,22 +117,14 @@ func (d *Door) Stats() Stats {
 
 // Sweep ends all connections whose peers would not be let in now, after withdrawals or lists have changed, and gives their peers.
 func (d *Door) Sweep() (ended []identity.Peer) {
+	return sweep(d.conns(), func(c *Conn, err error) { d.record.refused(c.RemoteAddr(), err) })
+}
+
+// conns are the connections that are open.
+func (d *Door) conns() []*Conn {
 	d.mu.Lock()
-	conns := make([]*Conn, 0, len(d.open))
-	for c := range d.open {
-		conns = append(conns, c)
-	}
-	d.mu.Unlock()
-	var closing sync.WaitGroup
-	for _, c := range conns {
-		if err := c.Still(); err != nil {
-			d.record.refused(c.RemoteAddr(), err)
-			ended = append(ended, c.peer)
-			closing.Go(func() { _ = c.Close() })
-		}
-	}
-	closing.Wait()
-	return ended
+	defer d.mu.Unlock()
+	return slices.Collect(maps.Keys(d.open))
 }
 
 // Listener gives the connections of one protocol. Accept gives a *Conn. Closing it closes the door.

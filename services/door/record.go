@@ -39,6 +39,8 @@ type Refusal struct {
 
 // Stats are what happened at a door since it was opened.
 type Stats struct {
+	// Door is its name.
+	Door string `json:"door,omitempty"`
 	// Came are all connections, Proved those that were let in.
 	Came   uint64 `json:"came"`
 	Proved uint64 `json:"proved"`
@@ -64,7 +66,7 @@ func newRecord(door string, logger *slog.Logger) *record {
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}
-	return &record{door: door, logger: logger, stats: Stats{Refused: map[string]uint64{}}}
+	return &record{door: door, logger: logger, stats: Stats{Door: door, Refused: map[string]uint64{}}}
 }
 
 func (r *record) came() {

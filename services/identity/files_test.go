@@ -1,11 +1,14 @@
 package identity_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hotpair/hotpair/services/identity"
@@ -72,4 +75,40 @@ func TestFiles_KeepTheLastGood(t *testing.T) {
 	if entries, err := filepath.Glob(filepath.Join(dir, "*")); err != nil || len(entries) != 3 {
 		t.Errorf("%v, %v", entries, err)
 	}
+}
+
+// Files that change are read within ten seconds, and a fault is seen as soon.
+func TestFiles_RunSeesWhatChanges(t *testing.T) {
+	pair := identitytest.NewPair(t, "p1")
+	dir := t.TempDir()
+	paths := pair.Write(dir, identity.Host("p1", "a"))
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		f := identity.NewFiles(paths, nil, nil)
+		var running sync.WaitGroup
+		running.Go(func() { _ = f.Run(ctx) })
+		synctest.Wait()
+		first := f.State()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if first.Fault != "" || first.Name == "" || f.State().Loaded != first.Loaded {
+			t.Errorf("read: %+v, and a minute later: %+v", first, f.State())
+		}
+		pair.Write(dir, identity.Host("p1", "a"))
+		time.Sleep(11 * time.Second)
+		synctest.Wait()
+		if s := f.State(); s.Fault != "" || s.Fingerprint == first.Fingerprint || !s.Loaded.After(first.Loaded) {
+			t.Errorf("after the files changed: %+v", s)
+		}
+		if err := os.Remove(paths.Roots); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(11 * time.Second)
+		synctest.Wait()
+		if s := f.State(); !strings.Contains(s.Fault, "HOTPAIR_TLS_CA") || s.Name != first.Name {
+			t.Errorf("after one was taken away: %+v", s)
+		}
+		cancel()
+		running.Wait()
+	})
 }

@@ -171,13 +171,18 @@ func (p Policy) name(found Peer) (Peer, error) {
 			return Peer{}, fmt.Errorf("%w: %s, with the key %s: %w", ErrNotAdmitted, name, found.Fingerprint, err)
 		}
 	}
+	found.Expired = p.Expired(found)
 	now := p.Clock.now()
-	found.Expired = outOfTime(now, found.NotBefore, found.NotAfter, 0)
 	if name.Role == RoleTerminal && outOfTime(now, found.NotBefore, found.NotAfter, Grace) && !(p.Clock.InDoubt != nil && p.Clock.InDoubt()) {
 		return Peer{}, fmt.Errorf("%w: that of %s holds from %s to %s, with %d days of grace, and the clock here says %s",
 			ErrExpired, name, stamp(found.NotBefore), stamp(found.NotAfter), int(Grace.Hours()/24), stamp(now))
 	}
 	return found, nil
+}
+
+// Expired reports whether a peer is out of its time by the own clock now, which decides nothing.
+func (p Policy) Expired(found Peer) bool {
+	return outOfTime(p.Clock.now(), found.NotBefore, found.NotAfter, 0)
 }
 
 func outOfTime(now, from, until time.Time, grace time.Duration) bool {

@@ -1,6 +1,8 @@
 package role
 
 import (
+	"fmt"
+
 	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/membership"
 )
@@ -117,6 +119,10 @@ func (m *Machine) wentSolo() {
 // waited out, a lease is held, then the arbiter is asked.
 func (m *Machine) findPartner() {
 	m.writePause()
+	if m.outlived() {
+		m.takeOver(fmt.Sprintf("%s knows epoch %d, of a past of this pair that was given up, and takes nothing of a lower one", m.peer.Host, m.peer.Known), false, false)
+		return
+	}
 	if !m.term.add.begun() {
 		if m.attempt.open() || m.wish != nil || m.now < m.calmUntil || m.now >= m.term.leaseUntil {
 			return
@@ -145,6 +151,14 @@ func (m *Machine) findPartner() {
 	next.LongestLease = max(m.config.Lease, m.peer.Lease)
 	m.term.partnerOf = m.peer.Incarnation
 	m.submit(addPeer, next)
+}
+
+// outlived: the other main goes by the same record as this one, and knows a higher epoch than that: of a past of the pair that was given up
+// by force, as behind a restore of an older backup. Its journal refuses whoever serves a lower one (R5), so the next one is taken above it, at
+// most once in a lease.
+func (m *Machine) outlived() bool {
+	return !m.attempt.open() && !m.term.add.begun() && m.now-m.term.since >= m.config.Lease && m.peerFits() && m.peer.Record.Equal(m.record) &&
+		m.peer.Known > m.term.epoch && membership.Reachable(m.term.epoch, m.peer.Known)
 }
 
 func (m *Machine) required(in Required) {

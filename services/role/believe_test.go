@@ -52,3 +52,24 @@ func TestFault_A10_AnAbsurdEpochOfTheOtherHostIsNotTaken(t *testing.T) {
 		}
 	}
 }
+
+// TestFault_A16_ForceIsAboveWhatMostTerminalsSay: a host that was restored for the second time was forced to an epoch below the one in which
+// most terminals had been served, so each of them refused it until somebody went there.
+func TestFault_A16_ForceIsAboveWhatMostTerminalsSay(t *testing.T) {
+	for most, want := range map[uint64]uint64{0: 1_000_003, 1_000_005: 2_000_006, 1 << 62: 1_000_003} {
+		m := New(Config{Host: "a", Lease: time.Second, StandbyPatience: 2 * time.Second}, time.Hour)
+		m.Step(time.Hour, FactsRead{Identity: "ia", PairID: "pair", Epoch: 2, Note: membership.Note{Out: true}, Position: position.Position{Epoch: 2, Sequence: 9}})
+		m.Step(time.Hour, Fitness{Fit: true})
+		m.Step(time.Hour, Terminals{Warm: 3, MostEpoch: most})
+		m.Step(time.Hour, RecordRead{Empty: true, WitnessID: "W"})
+		var epoch uint64
+		for _, a := range m.Step(time.Hour, ForceWanted{By: "an operator", Unknown: true}) {
+			if prepare, ok := a.(Prepare); ok {
+				epoch = prepare.Epoch
+			}
+		}
+		if epoch != want {
+			t.Errorf("most terminals were served in epoch %d: epoch %d is taken, want %d", most, epoch, want)
+		}
+	}
+}

@@ -33,6 +33,10 @@ func TestFault_E3_ARefusalWithoutTheWitnessSaysTheWayOut(t *testing.T) {
 	playStories(t, "fault_E3_*.txt")
 }
 
+// TestFault_A16_TheSurvivorOfAForcedRestore: a restored host leapt from the numbers of its backup only, so an older backup, or one that was
+// restored for the second time, came out below what a host knew that was down meanwhile; that one refused it for good, and nothing said what to do.
+func TestFault_A16_TheSurvivorOfAForcedRestore(t *testing.T) { playStories(t, "fault_A16_*.txt") }
+
 // TestFault_E6_AStaleHostAndAWitnessThatWentBack: what can't be prevented while the host that knows better is down is said when it returns,
 // and an operator decides which history counts.
 func TestFault_E6_AStaleHostAndAWitnessThatWentBack(t *testing.T) { playStories(t, "fault_E6_*.txt") }

@@ -123,6 +123,7 @@ type testHost struct {
 
 	disk testDisk
 	old  testDisk // the one before it was replaced
+	kept testDisk // in a backup
 	// The updater of this life.
 	serving  uint64
 	needPeer bool
@@ -276,6 +277,10 @@ func (w *world) command(words []string) {
 		}
 	case "wipe":
 		h.old, h.disk = h.disk, testDisk{identity: h.disk.identity + "'"}
+	case "backup":
+		h.kept = h.disk
+	case "restore": // and finished, in place of the pair
+		h.disk = testDisk{identity: h.disk.identity + "'", pair: h.kept.pair, epoch: h.kept.epoch, log: h.kept.log, note: membership.Note{Out: true}}
 	case "putback": // the disk that was replaced
 		h.disk = h.old
 	case "cut":

@@ -188,21 +188,38 @@ func (m *Machine) attached(in TerminalsAttached) {
 	m.report(B9, "takeover complete: %d terminals attached, %d refused", in.Attached, in.Refused)
 }
 
-// forcedEpoch is the epoch of a forced takeover, from the next that is free as far as is known.
+// forcedEpoch is the epoch of a forced takeover, from the next that is free as far as is known. Most terminals may have been served in a
+// later one, by a host that is down: they refuse a lower one, and so does that host.
 func (m *Machine) forcedEpoch(next uint64) uint64 {
-	if !m.lostRecord() {
+	if most := m.terminals.MostEpoch; membership.Reachable(next, most) {
+		next = max(next, most)
+	}
+	if !m.lostRecord() && !m.restored() {
 		return next
 	}
 	return max(next, m.register.record.Epoch, m.facts.Note.Epoch, m.position().Epoch, m.heardCommit.Epoch) + membership.LostStride
 }
 
-// forcedRecord is what a forced takeover writes over: the record, or where the register has lost it, what this host knows.
+// forcedRecord is what a forced takeover writes over: the record, or where the register has lost it, what this host knows. It is newer than
+// what the other main has said that it has seen, though that is silent by now: it is to be newer for that host too.
 func (m *Machine) forcedRecord() Record {
-	if !m.lostRecord() {
-		return m.next()
+	seen := m.seen()
+	if m.havePeer && m.peer.PairID == m.facts.PairID && membership.Reachable(seen, m.peer.Seen) {
+		seen = max(seen, m.peer.Seen)
 	}
-	return Record{PairID: m.facts.PairID, WitnessID: m.witnessID, Version: max(m.seen(), m.register.record.Version) + membership.LostStride}
+	if !m.lostRecord() {
+		r := m.next()
+		r.Version = max(r.Version, seen+1)
+		if m.restored() {
+			r.Version += membership.LostStride
+		}
+		return r
+	}
+	return Record{PairID: m.facts.PairID, WitnessID: m.witnessID, Version: max(seen, m.register.record.Version) + membership.LostStride}
 }
+
+// restored: this directory was made of a backup, and never was a member of what the record says. What the witness shows may be as old.
+func (m *Machine) restored() bool { return m.facts.Note == membership.Note{Out: true} }
 
 // lostRecord: the register does not hold what this host knows, or this host knows nothing.
 func (m *Machine) lostRecord() bool { return !m.haveRecord || m.register.loss != intact }

@@ -147,3 +147,18 @@ func TestFault_D3_WhatIsHeldBackIsToldAtTheEnd(t *testing.T) {
 		}
 	})
 }
+
+// TestFault_A13_EventsWithoutALogAreBounded: no test had come to the bound of events that can't reach the log. The oldest go, and are counted.
+func TestFault_A13_EventsWithoutALogAreBounded(t *testing.T) {
+	m := NewMemory("a", 1)
+	const over = 100
+	for i := range pendingEvents + over {
+		m.mu.Lock()
+		m.keep(bus.Event{Text: fmt.Sprint("event ", i)})
+		m.mu.Unlock()
+	}
+	batch, dropped := m.waiting(2 * pendingEvents)
+	if len(batch) != pendingEvents || dropped != over || batch[0].Text != fmt.Sprint("event ", over) {
+		t.Errorf("%d wait from %q on, %d are counted as dropped", len(batch), batch[0].Text, dropped)
+	}
+}

@@ -75,3 +75,30 @@ func TestFault_B1_TellsThatItTurnsOnlyWhileItDoes(t *testing.T) {
 		<-ended
 	})
 }
+
+// TestFault_A13_InputsThatWaitAreBounded: no test had come to the bound of inputs. Beyond it whoever has one waits, and who has a deadline gives up;
+// none is lost.
+func TestFault_A13_InputsThatWaitAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDriver(role.New(role.Config{Host: "a", Lease: time.Hour}, 0), func() time.Duration { return 0 }, time.Hour, slog.New(slog.DiscardHandler))
+		for range cap(d.inputs) {
+			d.Give(role.Tick{})
+		}
+		given := false
+		go func() { d.Give(role.Tick{}); given = true }()
+		hurried, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, _, err := d.Ask(hurried, role.Tick{}); err == nil || given || cap(d.inputs) != 4096 {
+			t.Errorf("beyond %d inputs: %v, one more was taken: %t", cap(d.inputs), err, given)
+		}
+		ctx, end := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { defer close(ended); _ = d.Run(ctx, idle{}) }()
+		synctest.Wait()
+		if got := d.View().Steps; !given || got < uint64(cap(d.inputs))+1 {
+			t.Errorf("%d inputs were taken, the last one: %t", got, given)
+		}
+		end()
+		<-ended
+	})
+}

@@ -260,6 +260,27 @@ func TestRelay_BoundsWhatIsInFlight(t *testing.T) {
 	}
 }
 
+// TestFault_A13_UnknownServicesAreBounded: an application can make up names of services without end; so many are asked for at one time.
+func TestFault_A13_UnknownServicesAreBounded(t *testing.T) {
+	h := startHost(t, "a")
+	find := func(name string) *service { return h.relay.services.find(name) }
+	h.relay.mu.Lock() // no answer is taken meanwhile
+	for i := range maxUnknown {
+		if find(fmt.Sprint("made-up-", i)) == nil {
+			t.Fatalf("%d are too many", i)
+		}
+	}
+	if find("one-more") != nil || find("made-up-7") == nil {
+		t.Error("one more is asked for, or one that is asked for already is refused")
+	}
+	h.relay.mu.Unlock()
+	processtest.Await(t, "there is room again", func() bool {
+		h.relay.mu.Lock()
+		defer h.relay.mu.Unlock()
+		return find("another") != nil
+	})
+}
+
 // A terminal that does not read must not keep its answers in our memory.
 func TestInterface_ClosesATerminalThatDoesNotRead(t *testing.T) {
 	stuck := make(chan struct{})

@@ -1,0 +1,72 @@
+package terminal
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestFault_A13_ConnectionsAreBounded: no test had come to how many connections an agent takes at each of its doors. Beyond it one is refused, with
+// the reason, and who is there already is served.
+func TestFault_A13_ConnectionsAreBounded(t *testing.T) {
+	a := start(t, t.TempDir(), nil)
+	answering(t, a)
+	honest := app(t, a)
+	wantServed(t, honest)
+	for door, c := range map[string]struct {
+		url   string
+		bound int
+	}{"hosts": {a.URL(), hostConnections}, "applications": {a.AppURL(), appConnections}} {
+		const over = 10
+		refused := make(chan string, c.bound+over) // "" when it was; in which order they are let in is the server's affair
+		for range c.bound + over {
+			conn, err := net.Dial("tcp", strings.TrimPrefix(c.url, "nats://"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { conn.Close() })
+			go func() { refused <- saysUntil(conn, "maximum connections exceeded") }()
+		}
+		for range over {
+			if text := <-refused; text != "" {
+				t.Fatalf("%s: one of %d more than %d hears %s", door, over, c.bound, text)
+			}
+		}
+	}
+	wantServed(t, honest)
+}
+
+// TestFault_A13_SubscriptionsAreBounded: nor to how many subscriptions one application has.
+func TestFault_A13_SubscriptionsAreBounded(t *testing.T) {
+	a := start(t, t.TempDir(), nil)
+	answering(t, a)
+	conn := raw(t, a)
+	go func() {
+		for i := range appSubscriptions + 1 {
+			if _, err := fmt.Fprintf(conn, "SUB _INBOX.x.%d %d\r\n", i, i+1); err != nil {
+				return
+			}
+		}
+	}()
+	if text := saysUntil(conn, "maximum subscriptions exceeded"); text != "" {
+		t.Errorf("with %d subscriptions it hears %s", appSubscriptions+1, text)
+	}
+	wantServed(t, app(t, a))
+}
+
+// saysUntil reads what an agent says until that is in it, and gives all of it when it is not.
+func saysUntil(conn net.Conn, want string) (said string) {
+	_ = conn.SetReadDeadline(time.Now().Add(patience))
+	for r := bufio.NewReader(conn); ; {
+		line, err := r.ReadString('\n')
+		if said += line; strings.Contains(said, want) {
+			return ""
+		}
+		if err != nil {
+			return fmt.Sprintf("%q, %v", said, err)
+		}
+	}
+}

@@ -13,11 +13,13 @@ import (
 	"github.com/hotpair/hotpair/simulator/pair"
 )
 
-// raising is what makes an alarm: what is done before the hosts start, and what to a pair that is in sync; where it must show then.
+// raising is what makes an alarm: what is done before the hosts start, and what to a pair that is in sync; where it must show then. remedy
+// is done as the alarm says, and ends it.
 type raising struct {
 	before func(*clocked)
 	then   func(*clocked)
 	at     string
+	remedy func(*clocked)
 }
 
 // cutBoth cuts both directions between two machines.
@@ -125,44 +127,56 @@ func (w *clocked) forced() {
 }
 
 // TestFault_B12_CausesRaiseTheirAlarms: alarms were tested by handing the watch what it judges by, so that one whose facts nobody gathers
-// could be promised and never raised. Here the cause is made, to real hosts, and the alarm must show in the status.
+// could be promised and never raised. Here the cause is made, to real hosts, and the alarm must show in the status. What
+// an alarm says to do is done, word for word, and ends it.
 func TestFault_B12_CausesRaiseTheirAlarms(t *testing.T) {
 	for id, c := range map[string]raising{
-		alarms.NoWitness:   {then: func(w *clocked) { w.KillWitness() }, at: pair.HostA},
-		alarms.SoloTooLong: {then: func(w *clocked) { w.Host(pair.HostB).Kill() }, at: pair.HostA},
+		alarms.NoWitness:   {then: func(w *clocked) { w.KillWitness() }, at: pair.HostA, remedy: func(w *clocked) { w.follow(pair.HostA, "start the witness") }},
+		alarms.SoloTooLong: {then: func(w *clocked) { w.Host(pair.HostB).Kill() }, at: pair.HostA, remedy: func(w *clocked) { w.follow(pair.HostA, "start the other host") }},
 		alarms.WitnessReplaced: {then: func(w *clocked) {
 			w.KillWitness()
 			w.move(w.dir(pair.Witness), w.dir(pair.Witness)+".old")
 			w.StartWitness()
-		}, at: pair.HostA},
+		}, at: pair.HostA, remedy: func(w *clocked) { w.follow(pair.HostA, "hotpair admit witness") }},
 		alarms.PeerRefuses: {before: func(w *clocked) {
 			w.Host(pair.HostB).config.PairSecret = config.Secret("another secret of this test alone")
 		}, at: pair.HostA},
 		alarms.RestartStorm: {then: func(w *clocked) {
 			for range 6 {
-				w.Host(pair.HostB).KillProcess("business.kv")
+				w.Host(pair.HostA).KillProcess("business.kv")
 				time.Sleep(10 * time.Second) // the world's: until it runs again
 			}
-		}, at: pair.HostB},
-		alarms.FewerTerminals: {then: func(w *clocked) { w.cutBoth(pair.HostB, pair.TerminalID(0)) }, at: pair.HostA},
+		}, at: pair.HostA, remedy: func(w *clocked) { w.follow(pair.HostA, "hotpair switchover") }},
+		alarms.FewerTerminals: {then: func(w *clocked) { w.cutBoth(pair.HostB, pair.TerminalID(0)) }, at: pair.HostA, remedy: func(w *clocked) {
+			w.follow(pair.HostA, "hotpair terminals probe")
+			w.network.MendAll()
+		}},
 		alarms.PairTimeAhead: {then: func(w *clocked) {
 			w.set(time.Hour, time.Hour)
 			w.await(5*time.Minute, "pair time of both clocks", func() bool { return w.ahead() == time.Hour })
 			w.set(0, 0)
 		}, at: pair.HostA},
-		alarms.ClocksApart: {then: func(w *clocked) { w.set(time.Hour, 0) }, at: pair.HostB},
+		alarms.ClocksApart: {then: func(w *clocked) { w.set(time.Hour, 0) }, at: pair.HostB, remedy: func(w *clocked) { w.follow(pair.HostB, "set the clock that is wrong") }},
 		alarms.ProcessFailed: {before: func(w *clocked) {
 			c := &w.Host(pair.HostB).config
 			c.Business = append(slices.Clone(c.Business), config.Service{Name: "tickets", Path: "/nowhere/tickets"})
 		}, at: pair.HostB},
-		alarms.RecordLost:     {then: func(w *clocked) { w.older() }, at: pair.HostB},
-		alarms.EpochAhead:     {before: func(w *clocked) { w.served(pair.TerminalID(0)) }, at: pair.HostA},
-		alarms.AsideCommitted: {then: func(w *clocked) { w.forced() }, at: pair.HostA},
+		alarms.RecordLost: {then: func(w *clocked) { w.older() }, at: pair.HostB, remedy: func(w *clocked) { w.follow(pair.HostB, "start the other host") }},
+		alarms.EpochAhead: {before: func(w *clocked) { w.served(pair.TerminalID(0)) }, at: pair.HostA},
+		alarms.AsideCommitted: {then: func(w *clocked) { w.forced() }, at: pair.HostA, remedy: func(w *clocked) {
+			w.follow(pair.HostA, "hotpair history diverged")
+			w.follow(pair.HostA, "hotpair history diverged --forget")
+		}},
 		alarms.EventsUnsaved: {before: func(w *clocked) {
 			if err := os.MkdirAll(filepath.Join(w.dir(pair.HostB), "events.spool"), 0o700); err != nil { // no file can be there
 				w.t.Fatal(err)
 			}
-		}, at: pair.HostB},
+		}, at: pair.HostB, remedy: func(w *clocked) {
+			if err := os.RemoveAll(filepath.Join(w.dir(pair.HostB), "events.spool")); err != nil {
+				w.t.Fatal(err)
+			}
+			w.follow(pair.HostB, "restart the host")
+		}},
 		alarms.OtherPair: {then: func(w *clocked) { w.foreign(pair.HostB) }, at: pair.HostB},
 	} {
 		t.Run(id, func(t *testing.T) {
@@ -183,6 +197,12 @@ func TestFault_B12_CausesRaiseTheirAlarms(t *testing.T) {
 					c.then(w)
 				}
 				w.await(10*time.Minute, "alarm "+id+" at "+c.at, func() bool { return w.alarmed(c.at, id) })
+				if c.remedy != nil {
+					c.remedy(w)
+				}
+				if c.remedy != nil && id != alarms.RestartStorm { // which ends minutes later
+					w.await(10*time.Minute, "end of alarm "+id, func() bool { return !w.alarmed(c.at, id) })
+				}
 			})
 		})
 	}

@@ -111,6 +111,13 @@ func (w *clocked) empty() {
 
 // otherWitness has both hosts restart with the witness of another pair.
 func (w *clocked) otherWitness() {
+	w.down(pair.HostA, pair.HostB)
+	w.foreignWitness()
+	w.start(pair.HostA, pair.HostB)
+}
+
+// foreignWitness starts the witness of another pair in place of this one's.
+func (w *clocked) foreignWitness() {
 	w.t.Helper()
 	other := newClocked(w.t)
 	other.Start()
@@ -119,12 +126,10 @@ func (w *clocked) otherWitness() {
 	}
 	from := other.dir(pair.Witness)
 	other.Close()
-	w.down(pair.HostA, pair.HostB)
 	w.KillWitness()
 	w.move(w.dir(pair.Witness), w.dir(pair.Witness)+".own")
 	w.move(from, w.dir(pair.Witness))
 	w.StartWitness()
-	w.start(pair.HostA, pair.HostB)
 }
 
 // witnessless sets both hosts to do without a witness.
@@ -198,6 +203,27 @@ func (w *clocked) knowsMore() {
 	w.down(pair.HostA)
 	w.empty()
 	w.cutBoth(pair.HostA, pair.Witness)
+	w.start(pair.HostA, pair.HostB)
+}
+
+// knowsMoreOf has the witness restored from before b was in the set, and b return with an empty directory: only a knows of the b that was
+// there, and does not write the record back with another one.
+func (w *clocked) knowsMoreOf() {
+	w.t.Helper()
+	w.solo()
+	time.Sleep(3 * time.Second) // the world's: until it is read
+	w.KillWitness()
+	if err := os.CopyFS(w.dir("copy"), os.DirFS(w.dir(pair.Witness))); err != nil {
+		w.t.Fatal(err)
+	}
+	w.StartWitness()
+	w.start(pair.HostB)
+	if err := w.AwaitPaired(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
+	w.down(pair.HostA, pair.HostB)
+	w.empty()
+	w.replace(pair.HostB)
 	w.start(pair.HostA, pair.HostB)
 }
 

@@ -1,0 +1,113 @@
+package world
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/simulator/pair"
+)
+
+// follow does what a host says to do, in the words of what it says: its sentence, an alarm or a refusal before.
+func (w *clocked) follow(at, words string, refusals ...error) {
+	w.t.Helper()
+	s, err := w.Status(w.t.Context(), at)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	said := s.Sentence + fmt.Sprint(s.Alarms) + fmt.Sprint(refusals)
+	if begin := strings.ToUpper(words[:1]) + words[1:]; !strings.Contains(said, words) && !strings.Contains(said, begin) {
+		w.t.Errorf("%s does not say %q: %s", at, words, said)
+	}
+	if err := w.orders(at)[words](); err != nil {
+		w.t.Fatalf("%s at %s: %v", words, at, err)
+	}
+}
+
+// orders are what an operator does at a host, by the words of the guide.
+func (w *clocked) orders(at string) map[string]func() error {
+	other := pair.Other(at)
+	return map[string]func() error{
+		"start the other host": func() error { w.Host(other).Start(); return nil },
+		"start the witness":    func() error { w.StartWitness(); return nil },
+		"start one with an empty directory in its place": func() error {
+			w.newWitness()
+			return nil
+		},
+		"mend the way to it": func() error { w.network.MendAll(); return nil },
+		"mend what they name": func() error { // which is to put the right data directory in place
+			s, err := w.Status(w.t.Context(), at)
+			if err != nil || !strings.Contains(fmt.Sprint(s.Alarms), "put the right data directory in place") {
+				return fmt.Errorf("the alarms are %v, %w", s.Alarms, err)
+			}
+			return os.Rename(w.dir("facts"), filepath.Join(w.dir(at), "facts.json"))
+		},
+		"start one":        func() error { w.StartWitness(); return nil },
+		"start it":         func() error { w.StartWitness(); return nil },
+		"restart the host": func() error { w.down(at); w.start(at); return nil },
+		"stop it":          func() error { w.down(other); return nil },
+		"promote it there": func() error { return w.orders(other)["hotpair promote --force"]() },
+		"empty its data directory": func() error {
+			w.newWitness()
+			return nil
+		},
+		"hotpair switchover": func() error {
+			_, err := operator.CallSwitchover.Ask(w.t.Context(), w.clients[at], operator.None{})
+			return err
+		},
+		"hotpair terminals probe": func() error {
+			page, err := operator.CallProbeTerminals.Ask(w.t.Context(), w.clients[at], operator.ProbeRequest{IDs: []string{pair.TerminalID(0)}})
+			if text := fmt.Sprint(page); err == nil && !strings.Contains(text, pair.TerminalID(0)) {
+				err = errors.New(text)
+			}
+			return err
+		},
+		"set the clock that is wrong": func() error { w.set(0, 0); return nil },
+		"hotpair explain": func() error {
+			e, err := operator.CallExplain.Ask(w.t.Context(), w.clients[at], operator.None{})
+			if err == nil && len(e.Next) == 0 {
+				err = fmt.Errorf("%+v", e)
+			}
+			return err
+		},
+		"hotpair history diverged": func() error {
+			page, err := operator.CallDiverged.Ask(w.t.Context(), w.clients[at], bus.AsideRequest{})
+			if err == nil && len(page.Files) == 0 {
+				err = errors.New("none")
+			}
+			return err
+		},
+		"hotpair history diverged --forget": func() error {
+			_, err := operator.CallForgetDiverged.Ask(w.t.Context(), w.clients[at], bus.ForgetAside{})
+			return err
+		},
+		"hotpair admit witness": func() error {
+			_, err := operator.CallAdmit.Ask(w.t.Context(), w.clients[at], operator.AdmitRequest{Who: operator.AdmitWitness})
+			return err
+		},
+		"hotpair pause": func() error {
+			_, err := operator.CallPause.Ask(w.t.Context(), w.clients[at], operator.PauseRequest{For: "1h"})
+			return err
+		},
+		"hotpair resume": func() error {
+			_, err := operator.CallResume.Ask(w.t.Context(), w.clients[at], operator.None{})
+			return err
+		},
+		"hotpair promote --force": func() error { // as the command does: what the plan says is lost is accepted
+			plan, err := operator.CallPromotePlan.Ask(w.t.Context(), w.clients[at], operator.None{})
+			if err != nil || plan.Refused != "" {
+				return errors.Join(err, errors.New(plan.Refused))
+			}
+			_, err = operator.CallPromote.Ask(w.t.Context(), w.clients[at], operator.PromoteRequest{AcceptLoss: plan.AcceptLoss})
+			return err
+		},
+		"hotpair admit NAME": func() error { // asked of the one that has the data
+			_, err := operator.CallAdmit.Ask(w.t.Context(), w.clients[pair.HostB], operator.AdmitRequest{Who: pair.HostA})
+			return err
+		},
+	}
+}

@@ -189,10 +189,20 @@ func TestStore_ViewsSeeOnePositionWhileFlushing(t *testing.T) {
 
 func TestStore_SecondProcessIsRefused(t *testing.T) {
 	dir := t.TempDir()
-	open(t, dir, Options{})
+	first := open(t, dir, Options{})
 	_, err := Open(dir, Options{})
-	if !errors.Is(err, ErrLocked) || !strings.Contains(err.Error(), fmt.Sprint(os.Getpid())) {
+	if !errors.Is(err, ErrLocked) || !strings.Contains(err.Error(), fmt.Sprint(os.Getpid())+"; stop it") {
 		t.Errorf("second open: %v", err)
+	}
+	if err := first.Close(); err != nil { // which is to stop it
+		t.Fatal(err)
+	}
+	second, err := Open(dir, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := second.Close(); err != nil {
+		t.Error(err)
 	}
 }
 

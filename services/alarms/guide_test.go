@@ -82,7 +82,7 @@ var made = map[string]string{
 	PeerRefuses: "TestFault_B12_CausesRaiseTheirAlarms", RestartStorm: "TestFault_B12_CausesRaiseTheirAlarms", FewerTerminals: "TestFault_B12_CausesRaiseTheirAlarms",
 	PairTimeAhead: "TestFault_B12_CausesRaiseTheirAlarms", ClocksApart: "TestFault_B12_CausesRaiseTheirAlarms", ProcessFailed: "TestFault_B12_CausesRaiseTheirAlarms",
 	EpochAhead: "TestFault_B12_CausesRaiseTheirAlarms", AsideCommitted: "TestFault_B12_CausesRaiseTheirAlarms", EventsUnsaved: "TestFault_B12_CausesRaiseTheirAlarms",
-	OtherPair: "TestFault_B12_CausesRaiseTheirAlarms", RecordLost: "TestFault_B12_CausesRaiseTheirAlarms", Restored: "TestFault_A14_RestoredCopy",
+	OtherPair: "TestFault_B12_CausesRaiseTheirAlarms", RecordLost: "TestFault_B12_CausesRaiseTheirAlarms", TwoActives: "TestFault_B12_CausesRaiseTheirAlarms", Restored: "TestFault_A14_RestoredCopy",
 }
 
 // shownBelow are the alarms whose cause is a disk, a clock or a moment that a test of whole hosts can't make or hold, with why, and the test
@@ -92,7 +92,6 @@ var shownBelow = map[string]string{
 	DiskNearlyFull:  "TestFault_B8_AnIdleDiskThatTakesNothingIsNoticed", // likewise
 	SlowDisk:        "TestTrial_TimesWhatIsWrittenWhileUpdatesCome",     // a disk that is slow and goes on
 	ClockWrong:      "TestFault_A12_ClocksThatDifferAreAlarms",          // binaries of tests have no date
-	TwoActives:      "TestRandomSchedules",                              // which shows that it does not last
 	Unattached:      "TestInterface_AttachesATerminalThatComesLater",    // it lasts for a moment
 	AuditUnfinished: "TestAudit_GoesOnAfterARestart",                    // likewise
 }

@@ -115,6 +115,16 @@ func TestSeal_KeyFiles(t *testing.T) {
 	if _, err := NewSeal(path); !errors.Is(err, ErrExists) {
 		t.Errorf("over the only one: %v", err)
 	}
+	moved := path + ".moved" // what it says to do
+	if err := os.Rename(path, moved); err != nil {
+		t.Fatal(err)
+	}
+	if other, err := NewSeal(path); err != nil || other.Recipient() == seal.Recipient() {
+		t.Errorf("once that is moved away: %v", err)
+	}
+	if err := os.Rename(moved, path); err != nil {
+		t.Fatal(err)
+	}
 	if again, err := ReadSeal(path); err != nil || again.Recipient() != seal.Recipient() {
 		t.Fatalf("%v", err)
 	}

@@ -177,6 +177,21 @@ func TestFault_B12_CausesRaiseTheirAlarms(t *testing.T) {
 			}
 			w.follow(pair.HostB, "restart the host")
 		}},
+		alarms.TwoActives: {then: func(w *clocked) { w.apart() }, at: pair.HostA, remedy: func(w *clocked) {
+			w.follow(pair.HostA, "hotpair explain")
+			w.follow(pair.HostA, "stop the host with the lower epoch")
+		}},
+		alarms.Paused: {then: func(w *clocked) { w.pause() }, at: pair.HostA, remedy: func(w *clocked) { w.follow(pair.HostA, "hotpair resume") }},
+		alarms.PauseEnding: {then: func(w *clocked) {
+			if _, err := operator.CallPause.Ask(w.t.Context(), w.clients[pair.HostA], operator.PauseRequest{For: "20s"}); err != nil {
+				w.t.Fatal(err)
+			}
+		}, at: pair.HostA, remedy: func(w *clocked) { w.follow(pair.HostA, "hotpair pause") }},
+		alarms.SettingsDiffer: {before: func(w *clocked) { w.needy(pair.HostB) }, at: pair.HostA, remedy: func(w *clocked) {
+			c, whole := &w.Host(pair.HostB).config, w.Host(pair.HostA).config
+			c.Business, c.TakeoverNeeds = whole.Business, whole.TakeoverNeeds
+			w.follow(pair.HostA, "restart the host that is wrong")
+		}},
 		alarms.OtherPair: {then: func(w *clocked) { w.foreign(pair.HostB) }, at: pair.HostB},
 	} {
 		t.Run(id, func(t *testing.T) {

@@ -20,6 +20,9 @@ func (w *clocked) follow(at, words string, refusals ...error) {
 		w.t.Fatal(err)
 	}
 	said := s.Sentence + fmt.Sprint(s.Alarms) + fmt.Sprint(refusals)
+	if e, err := operator.CallExplain.Ask(w.t.Context(), w.clients[at], operator.None{}); err == nil {
+		said += fmt.Sprint(e.Hosts)
+	}
 	if begin := strings.ToUpper(words[:1]) + words[1:]; !strings.Contains(said, words) && !strings.Contains(said, begin) {
 		w.t.Errorf("%s does not say %q: %s", at, words, said)
 	}
@@ -46,11 +49,21 @@ func (w *clocked) orders(at string) map[string]func() error {
 			}
 			return os.Rename(w.dir("facts"), filepath.Join(w.dir(at), "facts.json"))
 		},
-		"start one":        func() error { w.StartWitness(); return nil },
-		"start it":         func() error { w.StartWitness(); return nil },
-		"restart the host": func() error { w.down(at); w.start(at); return nil },
-		"stop it":          func() error { w.down(other); return nil },
-		"promote it there": func() error { return w.orders(other)["hotpair promote --force"]() },
+		"start one": func() error { w.StartWitness(); return nil },
+		"start it":  func() error { w.StartWitness(); w.start(other); return nil }, // whatever of the others is down
+		"bring that back": func() error {
+			w.KillWitness()
+			defer w.StartWitness()
+			return errors.Join(os.Rename(w.dir(pair.Witness), w.dir("new")), os.Rename(w.dir(pair.Witness)+".old", w.dir(pair.Witness)))
+		},
+		"stop the host with the lower epoch": func() error { w.down(pair.HostA); return nil },
+		"move the whole data directory away": func() error { w.down(at); w.replace(at); w.start(at); return nil },
+		"restart the host that is wrong":     func() error { w.down(other); w.start(other); return nil },
+		"move it away":                       func() error { return os.Rename(filepath.Join(w.dir(at), database), w.dir("aside")) },
+		"remove it from the data directory":  func() error { return os.Rename(filepath.Join(w.dir(at), database), w.dir("aside")) },
+		"restart the host":                   func() error { w.down(at); w.start(at); return nil },
+		"stop it":                            func() error { w.down(other); return nil },
+		"promote it there":                   func() error { return w.orders(other)["hotpair promote --force"]() },
 		"empty its data directory": func() error {
 			w.newWitness()
 			return nil

@@ -152,10 +152,21 @@ func (w *clocked) needy(host string) {
 	c.TakeoverNeeds = config.Names{"tickets"}
 }
 
-// spoil puts a file in place that is not the product's.
-func (w *clocked) spoil(host string) {
+// database is the file that has it.
+const database = "hotpair.db"
+
+// spoil puts a text in the place of a file.
+func (w *clocked) spoil(host, file, text string) {
 	w.t.Helper()
-	if err := os.WriteFile(filepath.Join(w.dir(host), "facts.json"), []byte("{}"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(w.dir(host), file), []byte(text), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// cut leaves the heads of a database and no more.
+func (w *clocked) cut(host, file string) {
+	w.t.Helper()
+	if err := os.Truncate(filepath.Join(w.dir(host), file), 2*int64(os.Getpagesize())); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -204,6 +215,41 @@ func (w *clocked) knowsMore() {
 	w.empty()
 	w.cutBoth(pair.HostA, pair.Witness)
 	w.start(pair.HostA, pair.HostB)
+}
+
+// knowsMost has the witness restored from before b was in the set, and a, which served alone after b, return without a way to it.
+func (w *clocked) knowsMost() {
+	w.t.Helper()
+	w.KillWitness()
+	if err := os.CopyFS(w.dir("copy"), os.DirFS(w.dir(pair.Witness))); err != nil {
+		w.t.Fatal(err)
+	}
+	w.StartWitness()
+	time.Sleep(3 * time.Second) // the world's: until it is read
+	w.solo()
+	w.start(pair.HostB)
+	if err := w.AwaitPaired(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
+	w.solo()
+	w.down(pair.HostA)
+	w.empty()
+	w.cutBoth(pair.HostA, pair.Witness)
+	w.start(pair.HostA, pair.HostB)
+}
+
+// apart has a serve alone without a way to the witness, b be forced beside it, and both hear each other again.
+func (w *clocked) apart() {
+	w.t.Helper()
+	w.cutBoth(pair.HostA, pair.HostB)
+	w.await(time.Minute, "a alone", func() bool {
+		s, err := w.Status(w.t.Context(), pair.HostA)
+		return err == nil && len(s.InSync) == 1
+	})
+	w.cutBoth(pair.HostA, pair.Witness)
+	w.await(time.Minute, "promotion of b by force", func() bool { return w.orders(pair.HostB)["hotpair promote --force"]() == nil })
+	w.network.Mend(Address(pair.HostA), Address(pair.HostB))
+	w.network.Mend(Address(pair.HostB), Address(pair.HostA))
 }
 
 // knowsMoreOf has the witness restored from before b was in the set, and b return with an empty directory: only a knows of the b that was

@@ -1,6 +1,7 @@
 package world
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -30,11 +31,22 @@ func TestFault_A6_WhatRefusalsSayToDoWorks(t *testing.T) {
 		"force while the other has no witness": {func(w *clocked) { w.knowsMore(); w.network.MendAll(); w.cutBoth(b, pair.Witness) }, a, "",
 			[]string{"hotpair promote --force"}, false, a},
 		"pause without a witness": {func(w *clocked) { w.KillWitness(); time.Sleep(3 * time.Second) }, a, "hotpair pause", []string{"start it"}, true, a},
+		"force while the other knows more, and this one more than the witness": {func(w *clocked) { w.knowsMost() }, b, "",
+			[]string{"stop it", "hotpair promote --force"}, false, b},
+		"pause beside nobody":            {func(w *clocked) { w.down(b) }, a, "hotpair pause", []string{"start it"}, true, a},
+		"the old witness is there again": {func(w *clocked) { w.newWitness() }, b, "", []string{"bring that back"}, false, a},
+		"the facts are no facts":         {func(w *clocked) { w.down(b); w.spoil(b, "facts.json", "{}"); w.start(b) }, b, "", []string{"move the whole data directory away"}, false, a},
+		"the facts are damaged":          {func(w *clocked) { w.down(b); w.spoil(b, "facts.json", "{"); w.start(b) }, b, "", []string{"move the whole data directory away"}, false, a},
+		"the database is none":           {func(w *clocked) { w.down(b); w.spoil(b, database, strings.Repeat("0", 64<<10)); w.start(b) }, b, "", []string{"move it away"}, false, a},
+		"the database is short":          {func(w *clocked) { w.down(b); w.cut(b, database); w.start(b) }, b, "", []string{"remove it from the data directory"}, false, a},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				w := newClocked(t)
 				defer w.Close()
+				if name == "pause beside nobody" {
+					w.witnessless()
+				}
 				w.Start()
 				if err := w.AwaitPaired(t.Context()); err != nil {
 					t.Fatal(err)
@@ -51,7 +63,12 @@ func TestFault_A6_WhatRefusalsSayToDoWorks(t *testing.T) {
 				for _, words := range c.do {
 					w.follow(c.at, words, refusal)
 				}
-				time.Sleep(3 * time.Second) // likewise
+				time.Sleep(3 * time.Second)                                                       // likewise
+				if !strings.HasPrefix(c.do[0], "hotpair ") && c.refused == "" && len(c.do) == 1 { // nothing was given up: all is as before
+					if err := w.AwaitPaired(t.Context()); err != nil {
+						t.Error(err)
+					}
+				}
 				if c.again {
 					if err := w.orders(c.at)[c.refused](); err != nil {
 						t.Errorf("refused again: %v", err)

@@ -100,7 +100,7 @@ func ways() map[string]way {
 		"a foreign directory":                            {stuck: func(w *clocked) { w.pairless() }, at: b, says: "nobody serves: … is starting", do: []string{"mend what they name", other}, serves: a},
 		"a damaged journal":                              {stuck: func(w *clocked) { w.down(a, b); w.damage(b); w.start(b) }, at: b, says: damaged, do: []string{other}, serves: a},
 		"a damaged journal, and the other host for good": {stuck: func(w *clocked) { w.down(a, b); w.damage(b); w.start(b) }, at: b, says: damaged, do: []string{force}, serves: b},
-		"a foreign file": {stuck: func(w *clocked) { w.down(a, b); w.spoil(b); w.start(b) }, at: b,
+		"a foreign file": {stuck: func(w *clocked) { w.down(a, b); w.spoil(b, "facts.json", "{}"); w.start(b) }, at: b,
 			says: "nobody serves: … is starting", do: []string{other}, serves: a},
 	}
 }

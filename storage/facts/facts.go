@@ -249,7 +249,7 @@ func decodeFacts(path string, raw []byte) (Data, error) {
 		return Data{}, damagedFacts(err.Error())
 	}
 	if file.Kind == "" && file.Sum == "" || len(file.Facts) == 0 {
-		return Data{}, fmt.Errorf("%w: %s holds no facts of a hotpair host; move it away", format.ErrForeign, path)
+		return Data{}, fmt.Errorf("%w: %s holds no facts of a hotpair host; move the whole data directory away and let this host join as a new one", format.ErrForeign, path)
 	}
 	var inner bytes.Buffer
 	if err := json.Compact(&inner, file.Facts); err != nil {

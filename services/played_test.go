@@ -1,0 +1,119 @@
+package services_test
+
+// play is a test, and what of its text does something.
+type play struct {
+	test string
+	does []string
+}
+
+// The tests that play most of it.
+const (
+	waysOut  = "TestFault_A16_EveryWayOutWorks"
+	refusals = "TestFault_A6_WhatRefusalsSayToDoWorks"
+	raised   = "TestFault_B12_CausesRaiseTheirAlarms"
+	restored = "TestFault_A14_RestoredCopy"
+)
+
+// looks are commands that only look, so that it does not matter which message names them, with who runs them.
+var looks = map[string]play{
+	"hotpair status":           {"TestStatus_JSON_IsTheAPI", []string{`"status", "--json"`}},
+	"hotpair explain":          {refusals, []string{`"hotpair explain"`}},
+	"hotpair doctor":           {"TestDecide_PauseThenForce", []string{`"doctor"`}},
+	"hotpair settings":         {"TestSettings_OfBothHosts", []string{`"settings", "--all"`}},
+	"hotpair history":          {"TestHistory_Command", []string{`"history", "--dir"`}},
+	"hotpair history diverged": {raised, []string{`"hotpair history diverged"`}},
+	"hotpair terminals":        {"TestTerminalsCommands", []string{"terminals "}},
+	"hotpair terminals list":   {"TestTerminalsCommands", []string{"terminals list"}},
+	"hotpair terminals probe":  {raised, []string{`"hotpair terminals probe"`}},
+	"hotpair terminals key":    {"TestTerminalsCommands", []string{"terminals key t7"}},
+	"hotpair alarms":           {"TestAlarms_ShownAndAcknowledged", []string{`"alarms"`}},
+	"hotpair upgrade":          {"TestUpgrade_OneHostAfterTheOther", []string{`"upgrade", "--json"`}},
+	"hotpair verify":           {"TestData_VerifyRepairBackupRestoreTerminals", []string{`"verify", "--json"`}},
+	"hotpair verify --last":    {"TestVerifyCommand", []string{"verify --last"}},
+}
+
+// acts are remedies that change something, by words of the message that names them: which of its remedies, in lower case, the test plays.
+var acts = []struct {
+	words    string
+	remedies []string
+	by       play
+}{
+	// Alarms.
+	{"repeat those requests, then hotpair alarms ack", []string{"hotpair alarms ack updates-lost"}, play{"TestAudit_MissesWhatWasRestoredAway", []string{`"alarms", "ack", "updates-lost"`}}},
+	{"Stop the host with the lower epoch", []string{"stop the host with the lower epoch"}, play{raised, []string{"alarms.TwoActives", `"stop the host with the lower epoch"`}}},
+	{"then stop this host and say with hotpair restore finish", []string{"stop this host", "hotpair restore finish"}, play{restored, []string{"host.stop()", `"restore", "finish"`}}},
+	{"a replaced host needs hotpair admit", []string{"hotpair admit"}, play{waysOut, []string{"do: []string{admit}"}}},
+	{"hotpair verify --repair makes", []string{"hotpair verify --repair"}, play{"TestData_VerifyRepairBackupRestoreTerminals", []string{`"--repair"`}}},
+	{"then hotpair history diverged --forget", []string{"hotpair history diverged --forget"}, play{raised, []string{`"hotpair history diverged --forget"`}}},
+	{"Make room on the disk", []string{"make room"}, play{"TestLab", []string{"diskOfActive((*Disk).Fill)", "broken(f.options.Disks[active], false)"}}},
+	{"hotpair switchover moves the work", []string{"hotpair switchover"}, play{raised, []string{"alarms.RestartStorm", `"hotpair switchover"`}}},
+	{"Start the witness, or mend the way to it", []string{"start the witness"}, play{raised, []string{"alarms.NoWitness", `"start the witness"`}}},
+	{"hotpair admit witness, if the new one is meant", []string{"hotpair admit witness"}, play{raised, []string{"alarms.WitnessReplaced", `"hotpair admit witness"`}}},
+	{"Start the other host, or mend the way to it", []string{"start the other host"}, play{raised, []string{"alarms.SoloTooLong", `"start the other host"`}}},
+	{"restart the host that is wrong: standby first", []string{"restart the host that is wrong"}, play{raised, []string{"alarms.SettingsDiffer", `"restart the host that is wrong"`}}},
+	{"standby first, then hotpair switchover", []string{"hotpair switchover"}, play{"TestUpgrade_OneHostAfterTheOther", []string{`"switchover"`, `c.order("start", host)`}}},
+	{"hotpair resume when the maintenance is done", []string{"hotpair resume"}, play{raised, []string{"alarms.Paused", `"hotpair resume"`}}},
+	{"or hotpair pause again", []string{"hotpair pause"}, play{raised, []string{"alarms.PauseEnding", `"hotpair pause"`}}},
+	{"restart the host once it does", []string{"restart the host"}, play{raised, []string{"alarms.EventsUnsaved", `"restart the host"`}}},
+	{"keeps the pair record: hotpair admit witness", []string{"hotpair admit witness"}, play{raised, []string{"alarms.WitnessReplaced", `"hotpair admit witness"`}}},
+	// The role machine.
+	{"and … answers: hotpair admit witness", []string{"hotpair admit witness"}, play{raised, []string{"alarms.WitnessReplaced", `"hotpair admit witness"`}}},
+	{"nobody takes over and nobody goes solo: …hotpair admit witness", []string{"hotpair admit witness"}, play{"TestFault_E3_ARefusalWithoutTheWitnessSaysTheWayOut", []string{"> replacewitness", "> admit a witness"}}},
+	{"start it, or mend the way to it (HOTPAIR_WITNESS)", []string{"start it", "start one"}, play{waysOut, []string{"says: unread, do: []string{witness}", "says: unread, do: []string{another}"}}},
+	{"start it with an empty directory, or restore a backup", []string{"start it"}, play{"TestFault_A16_DataOfNoPair", []string{"Empty: true"}}},
+	{"start it with an empty directory, or restore a backup", []string{"restore a backup"}, play{"TestData_VerifyRepairBackupRestoreTerminals", []string{`"restore", file`}}},
+	{"promote it there; if that can't be, stop it", []string{"promote it there", "stop it"}, play{refusals, []string{`"promote it there"`, `"stop it"`}}},
+	{"hotpair switchover makes this host active", []string{"hotpair switchover"}, play{refusals, []string{`"hotpair switchover"`}}},
+	{"no witness answers: start one", []string{"start one"}, play{refusals, []string{`"start one"`}}},
+	{"empty its data directory, or start the one", []string{"empty its data directory"}, play{refusals, []string{`"empty its data directory"`}}},
+	{"bring that back; if it is gone for good: hotpair admit witness", []string{"bring that back"}, play{refusals, []string{`"bring that back"`}}},
+	{"bring that back; if it is gone for good: hotpair admit witness", []string{"hotpair admit witness"}, play{raised, []string{`"hotpair admit witness"`}}},
+	{"move the data directory of this host away and start it", []string{"move the data directory of this host away", "start it", "stop %s", "hotpair promote --force"},
+		play{"TestFault_E6_AStaleHostAndAWitnessThatWentBack", []string{"> wipe a\n> start a", "> kill b", "> force a unknown"}}},
+	{"start the other host, then both write it back", []string{"start the other host", "hotpair promote --force"},
+		play{waysOut, []string{"says: back, do: []string{other}", "says: back, do: []string{force}", "says: emptied, do: []string{other}", "says: emptied, do: []string{force}"}}},
+	{"once it is standby and reaches the witness", []string{"stop it", "hotpair promote --force"}, play{refusals, []string{`"stop it", "hotpair promote --force"`}}},
+	{"hotpair promote --force on the host whose data shall count", []string{"hotpair promote --force"}, play{refusals, []string{"force while the other has no witness"}}},
+	{"a pause stands in the pair record", []string{"hotpair admit witness"}, play{"TestFault_E3_ARefusalWithoutTheWitnessSaysTheWayOut", []string{"> admit a witness", "> pause a 1h"}}},
+	{"without a witness nothing else tells it of a pause", []string{"start it"}, play{refusals, []string{"pause beside nobody"}}},
+	// Verdicts, and what is found by doctor.
+	{"does not take over, because that is paused", []string{"hotpair resume"}, play{waysOut, []string{"`hotpair resume`"}}},
+	{"hotpair resume, as soon as the work is done", []string{"hotpair resume"}, play{raised, []string{"alarms.Paused", `"hotpair resume"`}}},
+	{"End it with hotpair resume", []string{"hotpair resume"}, play{raised, []string{"alarms.Paused", `"hotpair resume"`}}},
+	{"make room, or have the disk take writes again", []string{"make room"}, play{"TestLab", []string{"diskOfActive((*Disk).Fill)", "broken(f.options.Disks[active], false)"}}},
+	{"make room on the disk of", []string{"make room"}, play{"TestLab", []string{"diskOfActive((*Disk).Fill)", "broken(f.options.Disks[active], false)"}}},
+	{"start the witness, or mend the network to it", []string{"start the witness", "hotpair admit witness"}, play{raised, []string{`"start the witness"`, `"hotpair admit witness"`}}},
+	{"hotpair admit witness", []string{"hotpair admit witness"}, play{raised, []string{"alarms.WitnessReplaced", `"hotpair admit witness"`}}},
+	{"start the other host, or mend the link", []string{"start the other host"}, play{raised, []string{`"start the other host"`}}},
+	{"without a loss there is hotpair switchover", []string{"hotpair switchover"}, play{refusals, []string{`"hotpair switchover"`}}},
+	{"hotpair switchover --cancel drops it", []string{"hotpair switchover --cancel"}, play{"TestSwitchoverCommand_AtATime", []string{`"switchover", "--cancel"`}}},
+	// Levels and upgrades.
+	{"finish its upgrade (hotpair upgrade finish)", []string{"hotpair upgrade finish"}, play{"TestUpgrade_OneHostAfterTheOther", []string{`"upgrade", "finish"`}}},
+	{"hotpair upgrade finish, when nothing speaks", []string{"hotpair upgrade finish"}, play{"TestUpgrade_OneHostAfterTheOther", []string{`"upgrade", "finish"`}}},
+	{"can rise to %d: hotpair upgrade finish", []string{"hotpair upgrade finish"}, play{"TestUpgrade_OneHostAfterTheOther", []string{`"upgrade", "finish"`}}},
+	{"stop it, replace the binary, start it", []string{"stop it", "start it"}, play{"TestUpgrade_OneHostAfterTheOther", []string{`c.order("stop", host)`, `c.order("start", host)`}}},
+	{"a level rises when both hosts are there", []string{"start it"}, play{"TestLevels_RisesOnlyWhenBothAreThereAndCan", []string{"b is not in sync", "bus.PeerHeld"}}},
+	// Data directories, backups and terminals.
+	{"stop it, then hotpair restore finish", []string{"stop it", "hotpair restore finish"}, play{restored, []string{"host.stop()", `"restore", "finish", "--as-copy"`, `"restore", "finish", "--replaces"`}}},
+	{"hotpair restore finish --replaces, or --as-copy: until then", []string{"hotpair restore finish"}, play{restored, []string{`"restore", "finish", "--replaces"`}}},
+	{"hotpair restore finish takes either", []string{"hotpair restore finish"}, play{restored, []string{`"restore", "finish", "--as-copy"`}}},
+	{"--as-copy finishes that; restore again", []string{"restore again"}, play{"TestFault_B10_RestoreCutOffAtEachStep", []string{"Aside: true"}}},
+	{"refuse the old pair for good, should that be alive: stop it first", []string{"stop it"}, play{"TestData_VerifyRepairBackupRestoreTerminals", []string{`c.order("kill", standby)`, `"restore", "finish", "--replaces"`}}},
+	{"give it a witness and a HOTPAIR_PAIR_SECRET of its own, start it", []string{"start it", "hotpair promote --force"}, play{restored, []string{`"promote", "--force"`, "c.beside("}}},
+	{"start it; hotpair status there says what it waits for", []string{"start it", "hotpair promote --force"}, play{restored, []string{`"promote", "--force"`, "c.beside("}}},
+	{"is taken back; start the agent", []string{"start the agent"}, play{restored, []string{`"terminal", "readmit"`, `c.beside(till, "terminal")`}}},
+	{"start the agent there", []string{"start the agent"}, play{"TestFault_A15_ATerminalIsReplaced", []string{"f.Run(id)"}}},
+	{"%w: stop the host first: %w", []string{"stop the host"}, play{restored, []string{`"stop the host"`, "host.stop()"}}},
+	{"stop the host first: %w", []string{"stop the host"}, play{"TestData_VerifyRepairBackupRestoreTerminals", []string{`c.order("kill", standby)`, `"restore", file`}}},
+	{"start the other host, which has what stood there", []string{"start the other host", "hotpair promote --force"}, play{waysOut, []string{"says: damaged, do: []string{other}", "says: damaged, do: []string{force}"}}},
+	{"move the whole data directory away and let this host join", []string{"move the whole data directory away"}, play{refusals, []string{"the facts are damaged", "the facts are no facts", `"move the whole data directory away"`}}},
+	{"would be lost, so move it away first", []string{"move it away"}, play{"TestSeal_KeyFiles", []string{"os.Rename(path, moved)"}}},
+	{"is used by %s; stop it", []string{"stop it"}, play{"TestStore_SecondProcessIsRefused", []string{"first.Close()"}}},
+	{"put the right data directory in place", []string{"put the right data directory in place"}, play{waysOut, []string{`"mend what they name"`, "put the right data directory in place"}}},
+	{"is no hotpair database; move it away", []string{"move it away"}, play{refusals, []string{"the database is none", `"move it away"`}}},
+	{"keep it aside, remove it from the data directory", []string{"remove it from the data directory"}, play{refusals, []string{"the database is short", `"remove it from the data directory"`}}},
+	{"while it was built, and what", []string{"restore again"}, play{"TestFault_B10_RestoreCutOffAtEachStep", []string{"cutOff"}}},
+	{"while it was moved in: restore again", []string{"restore again"}, play{"TestFault_B10_RestoreCutOffAtEachStep", []string{"cutOff", "Aside: true"}}},
+	{"start one with hotpair cluster", []string{"start one"}, play{"TestCluster_BadOrdersAreExplained", []string{"start one with hotpair cluster", "startCluster("}}},
+	{"start it with hotpair cluster start", []string{"start it", "hotpair cluster start"}, play{"TestDecide_PauseThenForce", []string{`c.order("start", first)`}}},
+}

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/nats-io/nats.go"
@@ -165,9 +166,23 @@ func (c *cluster) alarmed(id string) bool {
 }
 
 // flipByte changes a byte of a value in the database file of a running host, as a disk does that lies. In a page a
-// value stands right behind its key, after 12 bytes of revision and checksum.
+// value stands right behind its key, after 12 bytes of revision and checksum. The updater is held meanwhile: it would put another
+// page there between the look and the change.
 func (c *cluster) flipByte(host, key, value string) {
 	c.Helper()
+	status, err := c.Status(host)
+	if err != nil {
+		c.Fatal(err)
+	}
+	updater := status.Processes[bus.ProcessUpdater].PID
+	if err := syscall.Kill(updater, syscall.SIGSTOP); err != nil {
+		c.Fatal(err)
+	}
+	defer func() { _ = syscall.Kill(updater, syscall.SIGCONT) }() // it may have been killed, for standing still
+	c.Await(healWithin, "updater that stands still", func() bool {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", updater))
+		return err == nil && bytes.Contains(stat, []byte(") T "))
+	})
 	path := filepath.Join(c.Dir, host, "hotpair.db")
 	content, err := os.ReadFile(path)
 	if err != nil {

@@ -82,8 +82,12 @@ func TestWire_KeepsItsLimits(t *testing.T) {
 		}
 
 		hung := newPipes()
-		var far net.Conn
-		echoing.Go(func() { far, _ = hung.Accept() })
+		accepted := make(chan net.Conn, 1)
+		echoing.Go(func() {
+			if c, err := hung.Accept(); err == nil {
+				accepted <- c
+			}
+		})
 		began = time.Now()
 		_, err = door.Wire{Under: hung, Door: door.Config{Offers: []door.Offer{b}, Handshake: limit}}.Dial(t.Context(), "a:1")
 		var fault *door.Fault
@@ -92,7 +96,7 @@ func TestWire_KeepsItsLimits(t *testing.T) {
 		}
 
 		began = time.Now()
-		if err := errors.Join(c.Close(), silent.Close(), far.Close(), d.Close()); err != nil {
+		if err := errors.Join(c.Close(), silent.Close(), (<-accepted).Close(), d.Close()); err != nil {
 			t.Error(err)
 		}
 		if took := time.Since(began); took != 0 {

@@ -138,6 +138,7 @@ type acceptor struct {
 func (a *acceptor) Accept() (net.Conn, error) {
 	select {
 	case c := <-a.queue:
+		a.door.record.proved()
 		return c, nil
 	case <-a.door.ctx.Done():
 		return nil, net.ErrClosed
@@ -274,7 +275,6 @@ func (d *Door) hand(c *Conn) error {
 	defer patience.Stop()
 	select {
 	case d.queues[c.protocol] <- c:
-		d.record.proved()
 		return nil
 	case <-patience.C:
 		_ = c.Close()

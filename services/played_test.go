@@ -45,7 +45,7 @@ var acts = []struct {
 	{"a replaced host needs hotpair admit", []string{"hotpair admit"}, play{waysOut, []string{"do: []string{admit}"}}},
 	{"hotpair verify --repair makes", []string{"hotpair verify --repair"}, play{"TestData_VerifyRepairBackupRestoreTerminals", []string{`"--repair"`}}},
 	{"then hotpair history diverged --forget", []string{"hotpair history diverged --forget"}, play{raised, []string{`"hotpair history diverged --forget"`}}},
-	{"Make room on the disk", []string{"make room"}, play{"TestLab", []string{"diskOfActive((*Disk).Fill)", "broken(f.options.Disks[active], false)"}}},
+	{"Make room on the disk", []string{"make room"}, play{raised, []string{"alarms.DiskNearlyFull", `"make room"`}}},
 	{"hotpair switchover moves the work", []string{"hotpair switchover"}, play{raised, []string{"alarms.RestartStorm", `"hotpair switchover"`}}},
 	{"Start the witness, or mend the way to it", []string{"start the witness"}, play{raised, []string{"alarms.NoWitness", `"start the witness"`}}},
 	{"hotpair admit witness, if the new one is meant", []string{"hotpair admit witness"}, play{raised, []string{"alarms.WitnessReplaced", `"hotpair admit witness"`}}},

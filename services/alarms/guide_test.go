@@ -82,18 +82,17 @@ var made = map[string]string{
 	PeerRefuses: "TestFault_B12_CausesRaiseTheirAlarms", RestartStorm: "TestFault_B12_CausesRaiseTheirAlarms", FewerTerminals: "TestFault_B12_CausesRaiseTheirAlarms",
 	PairTimeAhead: "TestFault_B12_CausesRaiseTheirAlarms", ClocksApart: "TestFault_B12_CausesRaiseTheirAlarms", ProcessFailed: "TestFault_B12_CausesRaiseTheirAlarms",
 	EpochAhead: "TestFault_B12_CausesRaiseTheirAlarms", AsideCommitted: "TestFault_B12_CausesRaiseTheirAlarms", EventsUnsaved: "TestFault_B12_CausesRaiseTheirAlarms",
-	OtherPair: "TestFault_B12_CausesRaiseTheirAlarms", RecordLost: "TestFault_B12_CausesRaiseTheirAlarms", TwoActives: "TestFault_B12_CausesRaiseTheirAlarms", Restored: "TestFault_A14_RestoredCopy",
+	OtherPair: "TestFault_B12_CausesRaiseTheirAlarms", RecordLost: "TestFault_B12_CausesRaiseTheirAlarms", TwoActives: "TestFault_B12_CausesRaiseTheirAlarms",
+	DiskUnfit: "TestFault_B12_CausesRaiseTheirAlarms", DiskNearlyFull: "TestFault_B12_CausesRaiseTheirAlarms", ClockWrong: "TestFault_B12_CausesRaiseTheirAlarms",
+	Restored: "TestFault_A14_RestoredCopy",
 }
 
-// shownBelow are the alarms whose cause is a disk, a clock or a moment that a test of whole hosts can't make or hold, with why, and the test
-// that shows their facts where they are gathered.
+// shownBelow are the alarms whose cause is a slow disk or a moment that a test of whole hosts can't make or hold, with why, and the test that
+// shows their facts where they are gathered.
 var shownBelow = map[string]string{
-	DiskUnfit:       "TestFault_B8_AnIdleDiskThatTakesNothingIsNoticed", // a disk of its own needs root
-	DiskNearlyFull:  "TestFault_B8_AnIdleDiskThatTakesNothingIsNoticed", // likewise
-	SlowDisk:        "TestTrial_TimesWhatIsWrittenWhileUpdatesCome",     // a disk that is slow and goes on
-	ClockWrong:      "TestFault_A12_ClocksThatDifferAreAlarms",          // binaries of tests have no date
-	Unattached:      "TestInterface_AttachesATerminalThatComesLater",    // it lasts for a moment
-	AuditUnfinished: "TestAudit_GoesOnAfterARestart",                    // likewise
+	SlowDisk:        "TestTrial_TimesWhatIsWrittenWhileUpdatesCome",  // a disk that is slow and goes on
+	Unattached:      "TestInterface_AttachesATerminalThatComesLater", // it lasts for a moment
+	AuditUnfinished: "TestAudit_GoesOnAfterARestart",                 // likewise
 }
 
 // Who raises an alarm is told what it judges by; that this comes about is shown by a test that makes the cause.

@@ -15,6 +15,8 @@ type Ground struct {
 	Clock lease.Clock
 	// Wall is what the wall clock says.
 	Wall func() time.Time
+	// Built is when this program was; zero is what the binary says.
+	Built time.Time
 	// Network of bus, link, witness and operators.
 	Network bus.Network
 	// Start starts the host's processes.

@@ -57,11 +57,14 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	if ground.Wall == nil {
 		ground.Wall = time.Now
 	}
+	if ground.Built.IsZero() {
+		ground.Built = clocks.Built()
+	}
 	// What is below outlives ctx until the end is clean.
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	h := &host{config: c, log: log, clock: ground.Clock, network: ground.Network, ctx: work,
-		run: run{incarnation: random64(), pid: os.Getpid(), started: ground.Wall(), wall: ground.Wall, built: clocks.Built(),
+		run: run{incarnation: random64(), pid: os.Getpid(), started: ground.Wall(), wall: ground.Wall, built: ground.Built,
 			held: hold{by: ground.Restored, found: make(chan *bus.Restored, 1)}}}
 	sealed, err := wires.OpenHost(c.TLS, c.Host, ground.Network, log)
 	if err != nil {

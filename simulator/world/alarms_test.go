@@ -192,6 +192,11 @@ func TestFault_B12_CausesRaiseTheirAlarms(t *testing.T) {
 			c.Business, c.TakeoverNeeds = whole.Business, whole.TakeoverNeeds
 			w.follow(pair.HostA, "restart the host that is wrong")
 		}},
+		alarms.ClockWrong: {then: func(w *clocked) { w.set(-time.Hour, -time.Hour) }, at: pair.HostB, remedy: func(w *clocked) { w.follow(pair.HostB, "set the clock") }},
+		alarms.DiskNearlyFull: {before: func(w *clocked) { w.small("200m", 10_000) }, then: func(w *clocked) { w.fill(40 << 20) }, at: pair.HostB,
+			remedy: func(w *clocked) { w.follow(pair.HostB, "make room") }},
+		alarms.DiskUnfit: {before: func(w *clocked) { w.small("300m", 1000) }, then: func(w *clocked) { w.crowd() }, at: pair.HostB,
+			remedy: func(w *clocked) { w.follow(pair.HostB, "have the disk of HOTPAIR_DATA take writes again") }},
 		alarms.OtherPair: {then: func(w *clocked) { w.foreign(pair.HostB) }, at: pair.HostB},
 	} {
 		t.Run(id, func(t *testing.T) {

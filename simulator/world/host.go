@@ -74,7 +74,7 @@ func (h *Host) Start() {
 		defer close(r.done)
 		defer stop()
 		defer r.endpoint.Sever()
-		ground := mainprocess.Ground{Clock: h.world.Clock, Wall: h.Wall, Network: r.endpoint, Overseer: r, Start: r.start}
+		ground := mainprocess.Ground{Clock: h.world.Clock, Wall: h.Wall, Built: h.world.began, Network: r.endpoint, Overseer: r, Start: r.start}
 		err := mainprocess.RunOn(ctx, h.config, log.With("process", "main"), ground)
 		if err != nil && !r.isDead() {
 			h.world.fail(fmt.Errorf("main of %s: %w", h.name, err))

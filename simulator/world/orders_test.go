@@ -79,7 +79,10 @@ func (w *clocked) orders(at string) map[string]func() error {
 			}
 			return err
 		},
-		"set the clock that is wrong": func() error { w.set(0, 0); return nil },
+		"set the clock": func() error { w.set(0, 0); return nil },
+		"make room":     func() error { w.clear(); return nil },
+		"have the disk of HOTPAIR_DATA take writes again": func() error { w.clear(); return nil },
+		"set the clock that is wrong":                     func() error { w.set(0, 0); return nil },
 		"hotpair explain": func() error {
 			e, err := operator.CallExplain.Ask(w.t.Context(), w.clients[at], operator.None{})
 			if err == nil && len(e.Next) == 0 {

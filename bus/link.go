@@ -28,9 +28,10 @@ type Beat struct {
 	Reads       bool              `json:"reads,omitempty"`   // its last read of it succeeded
 	Committed   position.Position `json:"committed"`
 	Position    position.Position `json:"position"`
-	Empty       bool              `json:"empty,omitempty"` // holds nothing and belongs to no pair
-	Fresh       bool              `json:"fresh,omitempty"` // has not yet known a living term since it started
-	Fit         bool              `json:"fit"`             // could serve now
+	Empty       bool              `json:"empty,omitempty"`    // holds nothing and belongs to no pair
+	Fresh       bool              `json:"fresh,omitempty"`    // has not yet known a living term since it started
+	Unserved    bool              `json:"unserved,omitempty"` // its record gives it an epoch in which it served nobody
+	Fit         bool              `json:"fit"`                // could serve now
 	Unfit       string            `json:"unfit,omitempty"`
 	Stopping    bool              `json:"stopping,omitempty"`
 	Resigned    bool              `json:"resigned,omitempty"` // noted durably that it is out of the set

@@ -276,7 +276,7 @@ func (p *peer) beat(v role.View) bus.Beat {
 	b := bus.Beat{
 		Levels: level.Own(), Level: p.heard.level(), Host: p.config.Host, Identity: v.Self.Identity, Incarnation: p.incarnation, Steps: v.Steps,
 		PairID: v.PairID, WitnessID: v.WitnessID, Role: string(v.Role), Epoch: v.Epoch, Known: v.Known, Seen: v.Seen, Pending: v.Pending, Reads: v.Reads,
-		Empty: p.heard.empty.Load() && !v.HasRecord, Fresh: v.Fresh, Fit: v.Fit.Fit, Unfit: v.Fit.Why, Stopping: v.Stopping,
+		Empty: p.heard.empty.Load() && !v.HasRecord, Fresh: v.Fresh, Unserved: v.Unserved, Fit: v.Fit.Fit, Unfit: v.Fit.Why, Stopping: v.Stopping,
 		Resigned: v.Resigned, Serving: v.Serving, Lease: p.config.Lease, HTTP: p.ownHTTP(),
 		Wall: p.wall().UnixNano(), Witnessless: p.config.Witnessless(),
 	}
@@ -320,7 +320,7 @@ func peerView(b bus.Beat) role.PeerView {
 	p := role.PeerView{
 		Member: role.Member{Host: b.Host, Identity: b.Identity}, Incarnation: b.Incarnation, Steps: b.Steps, PairID: b.PairID,
 		WitnessID: b.WitnessID, Role: role.Role(b.Role), Epoch: b.Epoch, Known: b.Known, Revision: b.Revision, Seen: b.Seen, Pending: b.Pending, Reads: b.Reads,
-		Committed: b.Committed, Position: b.Position, Empty: b.Empty, Fresh: b.Fresh,
+		Committed: b.Committed, Position: b.Position, Empty: b.Empty, Fresh: b.Fresh, Unserved: b.Unserved,
 		Fit: b.Fit, Unfit: b.Unfit, Stopping: b.Stopping, Resigned: b.Resigned, Lease: b.Lease, Terminals: b.Terminals, Serving: b.Serving,
 	}
 	if len(b.Record) > 0 {

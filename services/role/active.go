@@ -16,6 +16,9 @@ func (m *Machine) beatAnswered(in BeatAnswered) {
 	m.refusal = ""
 	m.hear(in.Peer)
 	m.viewAt = max(m.viewAt, in.SentAt)
+	if m.viewAt > m.apart && in.Peer.Record.Version > 0 {
+		m.apart = 0
+	}
 	m.refill()
 	if m.term.epoch == 0 || in.SentAt < m.term.since {
 		return
@@ -36,6 +39,10 @@ func (m *Machine) proceedActive() {
 		m.lookWhoSees()
 		if m.unseen() {
 			m.abandonTerm("neither the other host nor any terminal sees this one")
+			return
+		}
+		if m.goAlone(); m.outnumbered() && !m.attempt.open() {
+			m.takeOver(m.peer.Host+" keeps a higher epoch, which served nobody", false, false)
 			return
 		}
 	}
@@ -109,6 +116,10 @@ func (m *Machine) dropPartner(why string, alive bool) {
 }
 
 func (m *Machine) wentSolo() {
+	if m.term.untold = m.config.Witnessless && !m.hearsSolo(); m.term.untold {
+		m.do(SendBeat{})
+		return
+	}
 	m.require(false)
 	m.renewSolo()
 	m.term.partnerOf, m.peerResigned, m.term.dropping = 0, false, ""
@@ -124,7 +135,7 @@ func (m *Machine) findPartner() {
 		return
 	}
 	if !m.term.add.begun() {
-		if m.attempt.open() || m.wish != nil || m.now < m.calmUntil || m.now >= m.term.leaseUntil {
+		if m.attempt.open() || m.term.untold || m.wish != nil || m.now < m.calmUntil || m.now >= m.term.leaseUntil {
 			return
 		}
 		m.readd.See(m.now, m.updater.Peer >= Close && m.peerFits())

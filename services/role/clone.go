@@ -72,6 +72,10 @@ func (m *Machine) Canonical(c *canon.Writer) {
 	c.Byte(byte(m.updater.Peer))
 	c.Bools(m.updater.OldestFrame >= m.config.StandbyPatience, m.updater.OwnStuck)
 	c.Byte(byte(m.terminals.Attached)<<4 | byte(m.terminals.Warm))
+	if m.config.Witnessless {
+		c.EpochNumber(m.terminals.MostEpoch)
+		c.Bools(m.terminals.Unreachable > 0, m.apart != 0, m.viewAt > m.apart, m.viewAt > m.since, m.term.untold)
+	}
 	c.Bools(m.damaged)
 	c.Int(int64(m.readd.Wait))
 	c.Since(m.readd.Since, m.readd.Wait)
@@ -98,6 +102,7 @@ func (m *Machine) canonicalProcedures(c *canon.Writer) {
 		c.RevisionNumber(t.revision)
 		c.Bools(t.over.Version != 0)
 		c.Bools(t.keepPeer, t.prepared, t.unfit != "", t.handed, len(t.veto) > 0, m.now < t.asked+vetoWait, t.forced, t.lost)
+		c.Bools(t.served)
 		c.Byte(byte(t.polled))
 	}
 	if a := m.term.add; a.begun() {

@@ -27,7 +27,7 @@ func (m *Machine) partner() Member {
 // taken effect or may still (R11).
 func (m *Machine) mustHold() bool {
 	adding := m.attempt.purpose == addPeer
-	return (m.paired() || adding) && !m.peerResigned
+	return (m.paired() || adding || m.term.untold) && !m.peerResigned
 }
 
 // Right gives the right to answer: an epoch and the time at which it ends (R6, V4). It is a time, so it ends by itself.

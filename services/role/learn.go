@@ -68,7 +68,7 @@ func (m *Machine) heard() { m.heardAt, m.toldAt = m.now, m.now }
 func (m *Machine) hint(p PeerView) {
 	switch {
 	case m.config.Witnessless:
-		if p.Record.Version > 0 {
+		if p.Record.Version > 0 && !p.Unserved && !m.servesMost(p) {
 			m.learn(p.Record, p.Revision, false)
 		}
 	case p.Record.Version > m.record.Version || p.Seen > m.record.Version:

@@ -130,8 +130,9 @@ func (m *Machine) win(revision uint64) {
 	a := m.attempt
 	m.attempt = attempt{}
 	m.learn(a.record, revision, true)
-	if m.record.Version > a.record.Version && m.record.Epoch > a.record.Epoch {
-		// It did take effect, and another host has been promoted since, by force.
+	if m.record.Epoch > a.record.Epoch && (m.record.Version > a.record.Version || m.config.Witnessless) {
+		// It did take effect, and another host has been promoted since: by force, or without a witness, where versions of two hosts
+		// may be alike.
 		m.attempt = a
 		m.lose(fmt.Sprintf("the record has moved on to epoch %d of %s", m.record.Epoch, m.record.Active.Host))
 		return

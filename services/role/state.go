@@ -35,6 +35,7 @@ type takeover struct {
 	veto     []string
 	asked    time.Duration // when the terminals were asked last
 	handed   bool
+	served   bool // this host did until now
 	forced   bool // an operator accepts that acknowledged updates are lost
 }
 
@@ -51,6 +52,7 @@ type term struct {
 	partnerOf   uint64        // incarnation of the standby that is in the set
 	noTerminals time.Duration // since when no terminal is reached
 	unseenSince time.Duration // since when nobody sees it, without a witness
+	untold      bool          // the record says solo, and the other host may not know yet, without a witness
 	dropping    string        // why the standby is to leave the set, once reported
 }
 
@@ -122,6 +124,7 @@ type otherHost struct {
 	heardActive  time.Duration     // last beat of an active
 	heardCommit  position.Position // highest position that it has called acknowledged
 	viewAt       time.Duration     // the other main said what is known of it after this
+	apart        time.Duration     // since when it may have gone on alone unheard, without a witness; 0: it can't have
 	refusal      string
 	peerResigned bool
 	otherLease   time.Duration // of the other host, as last told; 0 when it is this one's

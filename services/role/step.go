@@ -136,6 +136,9 @@ func (m *Machine) overslept(late time.Duration) {
 	if late <= 0 {
 		return
 	}
+	if late >= m.config.Lease/4 {
+		m.losesSight()
+	}
 	if m.heardAt != 0 {
 		m.heardAt = min(m.heardAt+late, m.now)
 	}

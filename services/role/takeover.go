@@ -22,7 +22,7 @@ func (m *Machine) begin(cause string, ask, keepPeer, forced bool) {
 	}
 	t := takeover{
 		cause: cause, epoch: m.ownEpoch(next + 1), keepPeer: keepPeer, handed: keepPeer, forced: forced,
-		serial: m.nextSerial(),
+		serial: m.nextSerial(), served: m.term.epoch != 0,
 	}
 	t.revision, t.over = m.revision, m.record
 	if t.lost = forced && m.lostRecord(); t.lost {
@@ -82,15 +82,26 @@ func (m *Machine) proceedTakeover() {
 	case !t.handed && m.record.Active != m.self && m.peerLives() && m.peer.Epoch == m.record.Epoch && m.peer.Member == m.record.Active && m.heardActive > m.since:
 		m.abandonTakeover(m.record.Active.Host + " lives")
 		return
+	case m.config.Witnessless && !t.forced && !t.handed && m.unsureAlone() != "":
+		m.abandonTakeover(m.unsureAlone())
+		return
+	case m.config.Witnessless && m.consent(t) != "":
+		if m.peer.Role == Active || m.peer.Role == Takeover && !m.first() {
+			m.abandonTakeover(m.consent(t))
+		}
+		return
 	case !t.forced && m.peerKnowsMore():
 		m.abandonTakeover(m.peer.Host + " has seen a newer pair record")
 		return
 	case t.unfit != "":
 		m.abandonTakeover("not fit: " + t.unfit)
 		return
-	case !t.prepared || t.askID != 0:
+	case !t.prepared || t.askID != 0 || m.config.Witnessless && !t.forced && t.polled > m.terminals.Attached+m.terminals.Warm:
 		return
 	case m.config.Witnessless && !t.forced && m.outvoted(t) != "" && (m.silent() || m.now >= m.since+m.config.Lease):
+		if len(t.veto) > 0 {
+			m.losesSight()
+		}
 		m.abandonTakeover(m.outvoted(t))
 		m.retryAfter = max(m.retryAfter, m.now+2*m.config.Lease)
 		return
@@ -126,9 +137,10 @@ func (m *Machine) abandonTakeover(why string) {
 	}
 	m.backOff()
 	m.do(Release{})
+	served := m.takeover.served
 	m.become(state{role: Standby})
 	m.report("", "not taking over: %s", why)
-	if m.record.Active == m.self {
+	if m.record.Active == m.self || served {
 		m.do(BecomeStandby{Epoch: m.record.Epoch}) // what it served before is over
 	}
 	m.reading = false
@@ -163,6 +175,7 @@ func (m *Machine) served(in Served) {
 		m.abandonTerm(in.Failure)
 	default:
 		m.term.serving, m.abandoned = true, 0
+		m.facts.Epoch = max(m.facts.Epoch, in.Epoch)
 		m.renewSolo()
 		if m.term.requirePeer != m.mustHold() {
 			m.require(m.mustHold())

@@ -38,6 +38,7 @@ type View struct {
 	Pending   bool   // a change of it is outstanding
 	PairID    string // of this host, whether the record is known or not
 	Serving   bool
+	Unserved  bool              // the record gives this host an epoch in which it has not served, without a witness
 	Committed position.Position // highest acknowledged position heard of
 	AddWait   time.Duration
 	ModeSince time.Duration
@@ -58,7 +59,7 @@ func (m *Machine) View() View {
 		Role:  m.role, Since: m.since, Self: m.self, Epoch: m.term.epoch, Known: max(m.record.Epoch, m.facts.Epoch),
 		Record: m.record, Revision: m.revision, HasRecord: m.haveRecord, WitnessID: m.witnessID, Witness: !m.readFailed && m.witnessID != "",
 		Fresh: m.fresh, Fit: m.fit, Stopping: m.stopping, Resigned: m.resigned, Peer: m.peer, HasPeer: m.havePeer, HeardAt: m.toldAt,
-		Lives: m.peerLives(), Refusal: m.refusal, Foreign: m.foreign, MadeUp: m.madeUp, Serving: m.role == Active && m.term.serving, Committed: m.heardCommit,
+		Lives: m.peerLives(), Refusal: m.refusal, Foreign: m.foreign, MadeUp: m.madeUp, Serving: m.role == Active && m.term.serving, Unserved: m.unserved(), Committed: m.heardCommit,
 		Lost: m.lostText(), Seen: m.seen(), Reads: !m.readFailed && m.readOK > 0, Pending: m.attempt.open(), PairID: m.facts.PairID,
 		AddWait: m.readd.Wait, ReadAt: m.readOK, PausedUntil: m.pausedUntil, HeldBack: m.heldBack, Pausing: m.pausing(), WitnessReplaced: m.witnessReplaced(),
 	}

@@ -47,9 +47,16 @@ func (m *Machine) unsureAlone() string {
 	case m.terminals.MostEpoch > known && membership.Reachable(known, m.terminals.MostEpoch):
 		// Most of them: what one terminal says changes no state of a host, and it could say anything.
 		return fmt.Sprintf("terminals were served in epoch %d, this host knows %d only: waiting for the other host", m.terminals.MostEpoch, known)
+	case m.facts.Epoch > m.record.Epoch:
+		return fmt.Sprintf("the journal of this host was written in epoch %d, its own copy of the record knows %d only: waiting for the other host", m.facts.Epoch, m.record.Epoch)
 	case m.fresh && m.record.Active != m.self && m.record.Epoch > 0:
 		// Being in sync does not survive a restart without the other host: it may have gone on alone (V14).
 		return fmt.Sprintf("waiting for %s: without a witness a host that was restarted can't know whether it is still in sync", m.record.Active.Host)
+	case m.fresh && m.unserved() && !(m.peerLives() && m.viewAt > 0 && m.peer.Role == Standby && m.peer.Identity != ""):
+		// Whoever else could go on after the record before did not know of this one, and may have gone on since.
+		return fmt.Sprintf("waiting for the other host: this one took epoch %d and was restarted before it served most of the terminals", m.record.Epoch)
+	case m.apart != 0:
+		return "waiting for the other host: it was out of sight for so long that it may have gone on alone"
 	}
 	return ""
 }
@@ -65,6 +72,59 @@ func (m *Machine) outvoted(t takeover) string {
 		return fmt.Sprintf("%d of %d terminals are served by the other host", len(t.veto), t.polled)
 	}
 	return ""
+}
+
+// unserved: the own copy says that this host took an epoch, and it does not serve it, and it has served it to few or none: it is above
+// that which its updater has noted, or which most terminals have accepted.
+func (m *Machine) unserved() bool {
+	most := m.terminals.MostEpoch
+	return m.config.Witnessless && m.haveRecord && m.record.Active == m.self && !m.term.serving && m.role != Handover &&
+		(m.record.Epoch > m.facts.Epoch || most > 0 && most < m.record.Epoch)
+}
+
+// losesSight: the other host may have gone on alone, so this one is not in sync before it has heard from it.
+func (m *Machine) losesSight() {
+	if m.config.Witnessless && m.role != Active {
+		m.apart = m.now
+	}
+}
+
+// consent says why a main that lives has not agreed to a takeover yet; "" when it has: it has said that it is standby, after it was told.
+// Otherwise both could take an epoch at once, each in its own copy of the record.
+func (m *Machine) consent(t takeover) string {
+	switch {
+	case t.handed || t.forced || !m.peerLives() || m.peer.Identity == "":
+		return ""
+	case m.viewAt <= m.since || m.peer.Role != Standby:
+		return fmt.Sprintf("%s is %s", m.peer.Host, m.peer.Role)
+	}
+	return ""
+}
+
+// hearsSolo: acknowledging alone can't lose what another host takes over without. The other one has read that it is out, is dead, or has
+// been silent for so long that it has asked the terminals, which are served here.
+func (m *Machine) hearsSolo() bool {
+	return m.peerResigned || m.peer.Record.Equal(m.record) || m.refusedBoth() || m.now-max(m.term.repliedAt, m.term.since) >= 2*promise(m.config.Lease)
+}
+
+// goAlone ends the wait for that.
+func (m *Machine) goAlone() {
+	if m.term.untold && m.hearsSolo() {
+		m.wentSolo() // which looks again
+	}
+}
+
+// servesMost: this active serves most of the terminals that it reaches. They take no answer of a lower epoch than they have taken, so
+// a higher one, which p keeps and does not serve, has served nobody, or those few that this host does not reach.
+func (m *Machine) servesMost(p PeerView) bool {
+	return (m.role == Active && m.term.serving || m.role == Takeover && m.takeover.served) && p.Epoch == 0 && p.Role != Handover && m.terminals.Attached > m.terminals.Warm
+}
+
+// outnumbered: the other host keeps a record of a higher epoch that has served nobody. This one takes a higher one yet, so that hosts and
+// terminals agree again.
+func (m *Machine) outnumbered() bool {
+	p, own := m.peer, m.term.epoch
+	return m.peerLives() && p.Role == Standby && (p.Unserved || m.servesMost(p)) && p.Known > own && membership.Reachable(own, p.Known)
 }
 
 // unseen: an active that neither the other host nor any of its terminals sees serves nobody, and can't know whether the

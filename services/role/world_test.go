@@ -148,7 +148,7 @@ func (h *testHost) view() PeerView {
 	v := h.m.View()
 	return PeerView{Member: Member{Host: h.name, Identity: v.Self.Identity}, Incarnation: uint64(h.run), Steps: v.Steps, PairID: v.PairID, WitnessID: v.WitnessID, Role: v.Role, Epoch: v.Epoch,
 		Known: v.Known, Record: v.Record, Revision: v.Revision, Seen: v.Seen, Pending: v.Pending, Reads: v.Reads, Committed: at(v.Record.Epoch, min(h.disk.log, h.w.acked)), Position: at(0, h.disk.log),
-		Empty: h.m.Role() != Starting && h.disk.log == 0 && !v.HasRecord, Fresh: v.Fresh, Fit: v.Fit.Fit, Unfit: v.Fit.Why, Stopping: v.Stopping, Resigned: v.Resigned, Lease: h.lease, Terminals: 1}
+		Empty: h.m.Role() != Starting && h.disk.log == 0 && !v.HasRecord, Fresh: v.Fresh, Unserved: v.Unserved, Fit: v.Fit.Fit, Unfit: v.Fit.Why, Stopping: v.Stopping, Resigned: v.Resigned, Lease: h.lease, Terminals: 1}
 }
 
 func (h *testHost) beat() {

@@ -23,6 +23,8 @@ type Writer struct {
 	// Epoch, Version and Revision are what epochs, versions and revisions count from; Sequence likewise: positions up
 	// to it are alike.
 	Epoch, Version, Revision, Sequence uint64
+	// OwnRevisions: revisions are an epoch and a version in one number, as in registers of the hosts' own.
+	OwnRevisions bool
 	// Steps are the values of PeerView.Steps that occur, sorted, for each host that says them: only their order matters.
 	Steps map[string][]uint64
 
@@ -101,7 +103,15 @@ func (c *Writer) Position(p position.Position) {
 func (c *Writer) EpochNumber(n uint64) { c.relative(n, c.Epoch) }
 
 // RevisionNumber writes a revision.
-func (c *Writer) RevisionNumber(n uint64) { c.relative(n, c.Revision) }
+func (c *Writer) RevisionNumber(n uint64) {
+	if c.OwnRevisions {
+		c.relative(n>>24, c.Epoch)
+		n &= 1<<24 - 1
+		c.relative(n, c.Version)
+		return
+	}
+	c.relative(n, c.Revision)
+}
 
 // VersionNumber writes a version of the record.
 func (c *Writer) VersionNumber(n uint64) { c.relative(n, c.Version) }

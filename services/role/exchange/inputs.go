@@ -100,6 +100,7 @@ type PeerView struct {
 	Resigned    bool
 	Lease       time.Duration
 	Serving     bool // its updater serves the term
+	Unserved    bool // the record gives it an epoch in which it has not served, without a witness
 	Terminals   int  // sessions open, warm or attached
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/role"
+	"github.com/hotpair/hotpair/services/role/explore/plan"
 )
 
 // apply makes an event happen, then looks whether a rule is broken.
@@ -25,27 +26,24 @@ func (w *world) apply(e event) {
 	case evAnswer:
 		a := w.answers[k]
 		w.answers = slices.Delete(w.answers, k, k+1)
-		if w.rules.broken == noteAfter && a.in.Outcome == role.Won {
+		if w.rules.Broken == plan.NoteAfter && a.in.Outcome == role.Won {
 			h.disk.note = membership.Note{Version: w.register.record.Version, Epoch: w.register.record.Epoch}
 		}
 		w.step(i, a.in)
 	case evRead:
-		w.answerRead(i, w.register)
+		w.answerRead(i, w.shown(i))
 	case evOldRead:
 		w.answerRead(i, h.reads[0])
 	case evAsked:
 		serial := h.asked
 		h.asked = 0
-		in := role.TerminalsAsked{Serial: serial, Asked: 1}
-		if o := &w.hosts[1-i]; o.up && o.attached {
-			in.Fresh = []string{"t"}
-		}
-		w.step(i, in)
+		w.step(i, w.asked(i, serial))
 	case evEvidence:
 		h.evidence = w.sees(i)
 		w.step(i, h.evidence)
 	case evFacts:
 		h.upd = updater{up: true}
+		w.loadCopy(i)
 		w.step(i, w.facts(i))
 		w.step(i, role.Fitness{Fit: true})
 	case evProbe:
@@ -58,6 +56,13 @@ func (w *world) apply(e event) {
 		w.deliverFrame(k)
 	case evExit:
 		w.down(i)
+	case evKeep:
+		w.keep(i)
+	case evAttach:
+		w.terms.Attach(k, i, h.m.View().Epoch)
+	case evSeen:
+		h.seen = w.terms.Seen(i)
+		w.step(i, h.seen)
 	case evTick:
 		w.pass(-1)
 	case evWrite:
@@ -70,11 +75,7 @@ func (w *world) apply(e event) {
 			w.step(i, role.Tick{Late: lease})
 		}
 	case evMend:
-		if k == 0xff {
-			h.lied = false
-		} else {
-			w.cut &^= uint8(k)
-		}
+		w.mend(i, uint8(k))
 	case evGiveUp:
 		w.giveUp(k)
 	case evLost:
@@ -84,26 +85,26 @@ func (w *world) apply(e event) {
 	case evTurn:
 		w.reverse = !w.reverse
 	default:
-		w.fault(kind(e.what-evFault), i, k)
+		w.fault(plan.Kind(e.what-evFault), i, k)
 	}
 	w.settle()
 	w.check()
 }
 
 // fault makes a fault happen.
-func (w *world) fault(f kind, i, k int) {
-	w.faults.spend(f)
+func (w *world) fault(f plan.Kind, i, k int) {
+	w.faults.Spend(f)
 	h := &w.hosts[i]
 	switch f {
-	case crash:
+	case plan.Crash:
 		w.down(i)
-	case freeze:
+	case plan.Freeze:
 		h.frozen = true
-	case cutLink, cutPeer, cutRepl:
+	case plan.CutLink, plan.CutPeer, plan.CutRepl:
 		w.sever(uint8(k))
-	case cutWitness:
+	case plan.CutWitness:
 		w.cut |= cutWitnessA << i
-	case loss:
+	case plan.Loss:
 		switch k {
 		case 0:
 			w.beats[i] = nil
@@ -112,13 +113,13 @@ func (w *world) fault(f kind, i, k int) {
 		default:
 			w.messages = slices.Delete(w.messages, k-16, k-15)
 		}
-	case delay:
+	case plan.Delay:
 		w.stall(i, k)
-	case oldRead:
+	case plan.OldRead:
 		read := h.reads[0]
 		h.reads = h.reads[1:]
 		w.stalled = append(w.stalled, stalled{read: &read, host: i})
-	case doubling:
+	case plan.Doubling:
 		switch k {
 		case 0:
 			w.deliverBeat(i, true)
@@ -127,37 +128,43 @@ func (w *world) fault(f kind, i, k int) {
 		default:
 			w.deliverMessage(k-16, true)
 		}
-	case lateness:
+	case plan.Lateness:
 		w.pass(-1)
-	case arbiterDoubt:
+	case plan.ArbiterDoubt:
 		if k >= 16 {
 			w.lost(k - 16)
 		} else {
 			w.giveUp(k)
 		}
-	case updaterCrash:
+	case plan.UpdaterCrash:
 		w.updaterDown(i)
-	case sessionEnd:
+	case plan.SessionEnd:
 		w.endSession(i)
-	case slowClock:
+	case plan.SlowClock:
 		w.pass(i)
-	case lie:
+	case plan.Lie:
 		h.lied = true
-	case lost:
+	case plan.Lost:
 		w.loseRecord(k)
-	case force:
+	case plan.Unkept:
+		h.unkept = true
+	case plan.CopyGone:
+		h.disk.record = role.Record{}
+	case plan.CutTerminal:
+		w.terms.Sever(k, i)
+	case plan.Force:
 		w.step(i, role.ForceWanted{By: "operator", Accepted: 1 << 40, Unknown: true})
-	case pause:
+	case plan.Pause:
 		var p role.Pause // k == 1: the end of one
 		if k == 0 {
 			p = role.Pause{Until: wall(w.hosts[i].clock).Add(pauseFor), For: pauseFor, By: "operator"}
 		}
 		w.step(i, role.PauseWanted{Pause: p})
-	case switchover:
+	case plan.Switchover:
 		w.step(i, role.SwitchoverWanted{Cause: "operator"})
-	case stop:
+	case plan.Stop:
 		w.step(i, role.StopWanted{})
-	case processFailed:
+	case plan.ProcessFailed:
 		w.step(i, role.ProcessFailed{Process: "business.kv"})
 	}
 }
@@ -202,7 +209,9 @@ func (w *world) down(i int) {
 		}
 		return (s.beat != nil) == (s.host == 1-i)
 	})
-	*h = host{name: h.name, run: h.run, clock: h.clock, disk: h.disk}
+	*h = host{name: h.name, run: h.run, clock: h.clock, disk: h.disk, unkept: h.unkept}
+	w.dropGhosts(i)
+	w.terms.Leave(i)
 }
 
 // start starts a host: main, its updater, its other processes.
@@ -210,15 +219,22 @@ func (w *world) start(i int) {
 	h := &w.hosts[i]
 	h.up, h.run = true, w.id()
 	h.upd = updater{up: true}
-	h.m = role.New(role.Config{Host: h.name, PairID: "pair-" + h.name, Lease: lease, StandbyPatience: patience, RefusedIsDead: true}, h.clock)
+	h.m = role.New(role.Config{Host: h.name, PairID: "pair-" + h.name, Lease: lease, StandbyPatience: patience, RefusedIsDead: true, Witnessless: w.rules.Witnessless}, h.clock)
+	w.loadCopy(i)
 	w.step(i, w.facts(i))
 	w.step(i, role.Fitness{Fit: true})
-	w.step(i, role.Terminals{Warm: 1})
+	if w.rules.Terminals == 0 {
+		w.step(i, role.Terminals{Warm: 1})
+	}
 }
 
 func (w *world) facts(i int) role.FactsRead {
 	h := &w.hosts[i]
-	return role.FactsRead{Identity: h.name, PairID: h.disk.pair, Epoch: h.disk.epoch, Note: h.disk.note, RecordVersion: h.disk.version, Record: h.disk.record,
+	last := h.disk.record
+	if w.rules.Witnessless { // main keeps it
+		last = role.Record{}
+	}
+	return role.FactsRead{Identity: h.name, PairID: h.disk.pair, Epoch: h.disk.epoch, Note: h.disk.note, RecordVersion: h.disk.version, Record: last,
 		Position: positionAt(h.disk.log, len(h.disk.log)), Empty: h.disk.pair == "" && len(h.disk.log) == 0}
 }
 
@@ -264,7 +280,7 @@ func (w *world) view(i int) role.PeerView {
 	p := role.PeerView{
 		Member: v.Self, Incarnation: h.run, Steps: v.Steps, PairID: v.PairID, WitnessID: v.WitnessID, Role: v.Role, Epoch: v.Epoch, Known: v.Known,
 		Committed: h.told.Committed, Position: h.told.Position, Empty: h.disk.pair == "" && len(h.disk.log) == 0 && !v.HasRecord, Fresh: v.Fresh,
-		Seen: v.Seen, Pending: v.Pending, Reads: v.Reads, Fit: v.Fit.Fit, Unfit: v.Fit.Why, Stopping: v.Stopping, Resigned: v.Resigned, Lease: lease, Serving: v.Serving, Terminals: 1,
+		Seen: v.Seen, Pending: v.Pending, Reads: v.Reads, Fit: v.Fit.Fit, Unfit: v.Fit.Why, Stopping: v.Stopping, Resigned: v.Resigned, Lease: lease, Serving: v.Serving, Unserved: v.Unserved, Terminals: 1,
 	}
 	if v.HasRecord {
 		p.Record, p.Revision = v.Record, v.Revision
@@ -299,10 +315,10 @@ func (w *world) deliverBeat(i int, again bool) {
 			reply.grant = a.Grant
 		}
 	}
-	if w.rules.broken == everyBeatGranted {
+	if w.rules.Broken == plan.EveryBeatGranted {
 		reply.grant = true
 	}
-	if w.replies[i] == nil && w.hosts[i].run == b.run && w.linkOpen(o) {
+	if w.replies[i] == nil && w.hosts[i].up && w.hosts[i].run == b.run && w.linkOpen(o) {
 		w.replies[i] = reply
 	}
 	w.stepped(o, role.PeerBeat{}, actions)
@@ -424,5 +440,8 @@ func (w *world) settle() {
 			}
 		}
 	}
-	w.requests = slices.DeleteFunc(w.requests, func(q request) bool { return q.ghost && q.write.Expected != w.register.revision })
+	w.requests = slices.DeleteFunc(w.requests, func(q request) bool {
+		return q.ghost && !w.rules.Witnessless && q.write.Expected != w.register.revision
+	})
+	w.letGo()
 }

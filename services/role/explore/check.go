@@ -1,22 +1,16 @@
 package main
 
 import (
-	"strings"
-
 	"github.com/hotpair/hotpair/services/role"
 )
-
-func hostsOf(members []role.Member) string {
-	var names []string
-	for _, m := range members {
-		names = append(names, m.Host)
-	}
-	return strings.Join(names, ",")
-}
 
 // check looks whether a rule is broken in this state. What is committed is looked at where that happens.
 func (w *world) check() {
 	if w.void {
+		return
+	}
+	if w.rules.Witnessless {
+		w.checkWitnessless()
 		return
 	}
 	r := w.register.record
@@ -61,7 +55,7 @@ func (w *world) acceptLoss(q request) {
 	if next.Epoch == r.Epoch || w.restores(q) || r.Has(next.Active) || w.peak.Version == 0 {
 		return
 	}
-	if !w.rules.forces {
+	if !w.rules.Forces {
 		w.fail("R1: %s takes an epoch from outside the set", next.Active.Host)
 	}
 	w.forced, w.acked = next.Epoch, w.acked[:common(w.acked, h.disk.log)]
@@ -78,7 +72,7 @@ func (w *world) whole() bool {
 	for i := range w.hosts {
 		h, o := &w.hosts[i], &w.hosts[1-i]
 		if h.up && o.up && h.m.Role() == role.Active && h.upd.duty == serving && h.upd.hold != nil && h.upd.hold.met &&
-			o.m.Role() == role.Standby && len(w.register.record.InSync) == 2 && w.register.record.Active == w.member(i) &&
+			o.m.Role() == role.Standby && len(w.shown(i).record.InSync) == 2 && w.shown(i).record.Active == w.member(i) && w.agree() &&
 			h.m.View().Mode == role.Paired && o.m.View().Mode == role.Paired && h.upd.required {
 			return true
 		}

@@ -3,7 +3,8 @@ package main
 import (
 	"fmt"
 
-	"github.com/hotpair/hotpair/services/role"
+	"github.com/hotpair/hotpair/services/role/explore/brief"
+	"github.com/hotpair/hotpair/services/role/explore/plan"
 )
 
 // describe says what an event is, in the state in which it happens.
@@ -17,7 +18,7 @@ func (w *world) describe(e event) string {
 	case evMessage:
 		return fmt.Sprintf("%s hears %T", h, w.messages[e.arg].in)
 	case evOrder:
-		return fmt.Sprintf("the updater of %s carries out %T%s", h, w.hosts[e.host].orders[0], brief(w.hosts[e.host].orders[0]))
+		return fmt.Sprintf("the updater of %s carries out %T%s", h, w.hosts[e.host].orders[0], brief.Of(w.hosts[e.host].orders[0]))
 	case evApply, evLateApply:
 		q := w.requests[e.arg]
 		late := ""
@@ -25,7 +26,7 @@ func (w *world) describe(e event) string {
 			late = ", late"
 		}
 		return fmt.Sprintf("the arbiter gets the compare-and-set of %s%s: expects %d, version %d epoch %d in sync %s (it has %d)", h, late,
-			q.write.Expected, q.write.Record.Version, q.write.Record.Epoch, hostsOf(q.write.Record.InSync), w.register.revision)
+			q.write.Expected, q.write.Record.Version, q.write.Record.Epoch, brief.Hosts(q.write.Record.InSync), w.register.revision)
 	case evAnswer:
 		return fmt.Sprintf("%s gets the arbiter's answer", h)
 	case evRead:
@@ -52,6 +53,12 @@ func (w *world) describe(e event) string {
 		return fmt.Sprintf("frame %d of %s arrives at the other journal", f.at, w.hosts[f.from].name)
 	case evExit:
 		return fmt.Sprintf("main of %s ends", h)
+	case evKeep:
+		return fmt.Sprintf("%s has its own copy of the record written", h)
+	case evAttach:
+		return fmt.Sprintf("%s attaches terminal %d", h, e.arg)
+	case evSeen:
+		return fmt.Sprintf("%s hears of its terminals: %+v", h, w.terms.Seen(int(e.host)))
 	case evStalled:
 		s := w.stalled[e.arg]
 		switch {
@@ -86,26 +93,5 @@ func (w *world) describe(e event) string {
 	case evLost:
 		return fmt.Sprintf("the answer of the arbiter to %s is lost", h)
 	}
-	return fmt.Sprintf("FAULT %s %s/%d", kindNames[e.what-evFault], h, e.arg)
-}
-
-// brief shows what of an input or action tells something.
-func brief(v any) string {
-	switch v := v.(type) {
-	case role.RecordRead:
-		return fmt.Sprintf(" version %d revision %d failed %t", v.Record.Version, v.Revision, v.Failed)
-	case role.RecordWritten:
-		return fmt.Sprintf(" outcome %d revision %d", v.Outcome, v.Revision)
-	case role.UpdaterState:
-		return fmt.Sprintf(" at %v peer %d note %v", v.Position, v.Peer, v.Note)
-	case role.PeerEvidence:
-		return fmt.Sprintf(" %v", v)
-	case role.Prepared, role.Served, role.Required, role.Drained, role.Prepare, role.Serve, role.Require, role.Drain, role.BecomeStandby, role.TerminalsAsked:
-		return fmt.Sprintf(" %+v", v)
-	case role.BeatAnswered:
-		return fmt.Sprintf(" grant %t %s", v.Grant, v.Refusal)
-	case role.WriteRecord:
-		return fmt.Sprintf(" expects %d, version %d epoch %d in sync %s", v.Expected, v.Record.Version, v.Record.Epoch, hostsOf(v.Record.InSync))
-	}
-	return ""
+	return fmt.Sprintf("FAULT %s %s/%d", plan.Kind(e.what-evFault), h, e.arg)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/role"
+	"github.com/hotpair/hotpair/services/role/explore/plan"
 )
 
 // event is one thing that may happen next.
@@ -31,6 +32,9 @@ const (
 	evMeet                  // the other host has all that host's updater was to hold for it, and notes
 	evFrame                 // frame arg arrives
 	evExit                  // host's main ends
+	evKeep                  // host's main has its own copy of the record written
+	evAttach                // host attaches terminal arg
+	evSeen                  // host's terminal-if tells main of the terminals
 	evTick                  // time goes on
 	evWrite                 // a terminal writes at host
 	evStart                 // a host that is down starts
@@ -50,7 +54,7 @@ const (
 const overslept = 1
 
 // faultEvent is a fault of a kind, with its target: a host, and what of it.
-func faultEvent(k kind, host, arg int) event {
+func faultEvent(k plan.Kind, host, arg int) event {
 	return event{evFault + what(k), uint8(host), uint8(arg)}
 }
 
@@ -95,6 +99,10 @@ func (w *world) owed(to []event) []event {
 		if h.exiting {
 			to = append(to, event{evExit, u, 0})
 		}
+		if w.canKeep(i) {
+			to = append(to, event{evKeep, u, 0})
+		}
+		to = w.owedTerminals(to, i)
 	}
 	for k, m := range w.messages {
 		if w.works(m.to) && w.linkOpen(1-m.to) {
@@ -128,8 +136,8 @@ type move struct {
 // moves lists all that may happen now. While disorder is bounded, what is owed happens in a fixed order, or in its
 // reverse, and what nobody owes (a host starts, a terminal writes) when nothing is owed; anything else is disorder.
 func (w *world) moves(to []move, buffer []event) []move {
-	bounded := w.faults.left[disorder] != anyOrder
-	spent := bounded && w.faults.left[disorder] == 0
+	bounded := w.faults.Left[plan.Disorder] != plan.AnyOrder
+	spent := bounded && w.faults.Left[plan.Disorder] == 0
 	list := w.owed(buffer[:0])
 	owed := len(list)
 	first := 0
@@ -152,7 +160,7 @@ func (w *world) moves(to []move, buffer []event) []move {
 	if bounded && !spent && owed > 1 {
 		to = append(to, move{event{evTurn, 0, 0}, true})
 	}
-	if w.faults.total > 0 {
+	if w.faults.Total > 0 {
 		for _, e := range w.faulty(buffer[:0], owed > 0) {
 			to = append(to, move{e, false})
 		}
@@ -169,17 +177,28 @@ func (w *world) unowed(to []event) []event {
 		case !h.up:
 			to = append(to, event{evStart, u, 0})
 		case h.frozen:
-			to = append(to, event{evThaw, u, 0}, event{evThaw, u, overslept})
+			if !w.rules.Witnessless { // else it has to know
+				to = append(to, event{evThaw, u, 0})
+			}
+			to = append(to, event{evThaw, u, overslept})
 		default:
 			if w.canWrite(i) {
 				to = append(to, event{evWrite, u, 0})
 			}
-			if len(h.reads) > 0 && w.witnessOpen(i) && h.reads[0].revision != w.register.revision {
+			if len(h.reads) > 0 && w.witnessOpen(i) && h.reads[0].revision != w.shown(i).revision {
 				to = append(to, event{evOldRead, u, 0})
 			}
 		}
 		if h.lied {
-			to = append(to, event{evMend, u, 0xff})
+			to = append(to, event{evMend, u, mendLie})
+		}
+		if h.unkept {
+			to = append(to, event{evMend, u, mendCopy})
+		}
+		for k := range w.terms.Len() {
+			if w.terms.Cut(k, i) {
+				to = append(to, event{evMend, u, mendTerminal + uint8(k)})
+			}
 		}
 	}
 	for k := range w.stalled {
@@ -221,8 +240,8 @@ func (w *world) cuts() (cuts []uint8) {
 
 // faulty lists the faults that may happen now.
 func (w *world) faulty(to []event, owed bool) []event {
-	add := func(k kind, host, arg int) {
-		if w.faults.has(k) {
+	add := func(k plan.Kind, host, arg int) {
+		if w.faults.Has(k) {
 			to = append(to, faultEvent(k, host, arg))
 		}
 	}
@@ -230,96 +249,97 @@ func (w *world) faulty(to []event, owed bool) []event {
 	for i := range w.hosts {
 		h := &w.hosts[i]
 		if h.up {
-			add(crash, i, 0)
+			add(plan.Crash, i, 0)
 		}
 		if w.works(i) {
-			add(freeze, i, 0)
+			add(plan.Freeze, i, 0)
 			if h.upd.up {
-				add(updaterCrash, i, 0)
+				add(plan.UpdaterCrash, i, 0)
 			}
 			if h.upd.session != 0 {
-				add(sessionEnd, i, 0)
+				add(plan.SessionEnd, i, 0)
 			}
 			if len(h.reads) > 0 && w.witnessOpen(i) {
-				add(oldRead, i, 0)
+				add(plan.OldRead, i, 0)
 			}
-			if w.faults.has(force) {
+			if w.faults.Has(plan.Force) {
 				if f := h.m.Force(); f.Against == "" && !f.Needless {
-					add(force, i, 0)
+					add(plan.Force, i, 0)
 				}
 			}
 			v := h.m.View()
 			if !v.Stopping {
-				add(stop, i, 0)
+				add(plan.Stop, i, 0)
 				if v.Serving || v.Role == role.Standby {
-					add(pause, i, 0)
+					add(plan.Pause, i, 0)
 					if v.PausedUntil != 0 {
-						add(pause, i, 1)
+						add(plan.Pause, i, 1)
 					}
 				}
 				if v.Serving {
-					add(switchover, i, 0)
-					add(processFailed, i, 0)
+					add(plan.Switchover, i, 0)
+					add(plan.ProcessFailed, i, 0)
 				}
 			}
 		}
+		w.faultyWitnessless(add, i)
 		if both && !h.lied {
-			add(lie, i, 0)
+			add(plan.Lie, i, 0)
 		}
 		if w.beats[i] != nil {
-			add(loss, i, 0)
-			add(delay, i, 0)
+			add(plan.Loss, i, 0)
+			add(plan.Delay, i, 0)
 			if w.linkOpen(i) && w.works(1-i) {
-				add(doubling, i, 0)
+				add(plan.Doubling, i, 0)
 			}
 		}
 		if w.replies[i] != nil {
-			add(loss, i, 1)
-			add(delay, i, 1)
+			add(plan.Loss, i, 1)
+			add(plan.Delay, i, 1)
 			if w.linkOpen(1-i) && w.works(i) {
-				add(doubling, i, 1)
+				add(plan.Doubling, i, 1)
 			}
 		}
-		if w.witnessOpen(i) {
-			add(cutWitness, i, 0)
+		if w.witnessOpen(i) && !w.rules.Witnessless {
+			add(plan.CutWitness, i, 0)
 		}
 		if !owed {
-			add(slowClock, i, 0)
+			add(plan.SlowClock, i, 0)
 		}
 	}
 	if both && w.cut&(cutLinkAB|cutLinkBA|cutReplication) == 0 {
-		add(cutLink, 0, cutLinkAB|cutLinkBA)
-		add(cutLink, 0, cutLinkAB)
-		add(cutLink, 0, cutLinkBA)
-		add(cutRepl, 0, cutReplication)
-		add(cutPeer, 0, cutLinkAB|cutLinkBA|cutReplication)
+		add(plan.CutLink, 0, cutLinkAB|cutLinkBA)
+		add(plan.CutLink, 0, cutLinkAB)
+		add(plan.CutLink, 0, cutLinkBA)
+		add(plan.CutRepl, 0, cutReplication)
+		add(plan.CutPeer, 0, cutLinkAB|cutLinkBA|cutReplication)
 	}
-	if w.faults.has(lost) {
+	if w.faults.Has(plan.Lost) {
 		for _, way := range w.losable() {
-			add(lost, 0, way)
+			add(plan.Lost, 0, way)
 		}
 	}
 	for k, m := range w.messages {
-		add(loss, 0, 16+k)
-		add(delay, 0, 16+k)
+		add(plan.Loss, 0, 16+k)
+		add(plan.Delay, 0, 16+k)
 		if w.linkOpen(1-m.to) && w.works(m.to) {
-			add(doubling, 0, 16+k)
+			add(plan.Doubling, 0, 16+k)
 		}
 	}
 	for k := range w.frames {
-		add(delay, 0, 32+k)
+		add(plan.Delay, 0, 32+k)
 	}
 	if owed {
-		add(lateness, 0, 0)
+		add(plan.Lateness, 0, 0)
 	}
 	for k, q := range w.requests {
 		if !q.ghost && w.works(q.host) && w.witnessOpen(q.host) {
-			add(arbiterDoubt, q.host, k)
+			add(plan.ArbiterDoubt, q.host, k)
 		}
 	}
 	for k, a := range w.answers {
-		if w.works(a.host) && w.witnessOpen(a.host) {
-			add(arbiterDoubt, a.host, 16+k)
+		if w.works(a.host) && w.witnessOpen(a.host) && !w.rules.Witnessless {
+			add(plan.ArbiterDoubt, a.host, 16+k)
 		}
 	}
 	return to

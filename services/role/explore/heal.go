@@ -1,5 +1,7 @@
 package main
 
+import "github.com/hotpair/hotpair/services/role/explore/plan"
+
 // healing is how many ticks a pair may take to be whole again once all faults have ended: promises, deadlines of a
 // hand-over and healthyTime before a host is added again, one after the other.
 const healing = 100 + 2*int(healthyTime/tick)
@@ -11,10 +13,13 @@ const healthyTime = 4 * lease
 // heal ends all faults.
 func (w *world) heal() {
 	w.cut, w.reverse, w.healed = 0, false, true
-	w.faults = faults{}
+	w.faults = plan.Faults{}
 	for i := range w.hosts {
 		h := &w.hosts[i]
-		h.frozen, h.lied = false, false
+		h.frozen, h.lied, h.unkept = false, false, false
+		for k := range w.terms.Len() {
+			w.terms.Mend(k, i)
+		}
 	}
 }
 

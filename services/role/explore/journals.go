@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/hotpair/hotpair/services/role"
+	"github.com/hotpair/hotpair/services/role/explore/plan"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -34,7 +35,12 @@ func (w *world) commit(i, n int) {
 	if h.upd.duty == serving && h.upd.epoch < w.forced {
 		return // an old active that has not read the record yet
 	}
-	if same := common(w.acked, h.disk.log); same < len(w.acked) && same < n {
+	if w.rules.Terminals > 0 && w.terms.Served(i, h.upd.epoch) == 0 {
+		return // nobody is told
+	}
+	if same := common(w.acked, h.disk.log); same < len(w.acked) && w.rules.Split {
+		w.acked = h.disk.log[:n:n]
+	} else if same < len(w.acked) && same < n {
 		w.fail("%s commits %v, but %v was acknowledged", h.name, h.disk.log[:n], w.acked)
 	} else if n > len(w.acked) {
 		w.acked = h.disk.log[:n:n]
@@ -44,7 +50,7 @@ func (w *world) commit(i, n int) {
 // canWrite: the host serves, nothing is in flight, and logs do not differ by more than is explored.
 func (w *world) canWrite(i int) bool {
 	h := &w.hosts[i]
-	if h.upd.duty != serving || h.upd.flight != nil {
+	if h.upd.duty != serving || h.upd.flight != nil || w.rules.Terminals > 0 && w.terms.Served(i, h.upd.epoch) == 0 {
 		return false
 	}
 	if len(h.orders) > 0 {
@@ -52,15 +58,18 @@ func (w *world) canWrite(i int) bool {
 			return false
 		}
 	}
-	same := min(common(w.hosts[0].disk.log, w.hosts[1].disk.log), common(w.acked, h.disk.log))
-	return len(h.disk.log)-same < w.rules.writes
+	same := common(w.hosts[0].disk.log, w.hosts[1].disk.log)
+	if w.rules.Terminals == 0 { // else nobody was told of what opens an epoch
+		same = min(same, common(w.acked, h.disk.log))
+	}
+	return len(h.disk.log)-same < w.rules.Writes
 }
 
 // write makes a frame of one update: durable at home, and on its way.
 func (w *world) write(i int) {
 	h := &w.hosts[i]
 	h.disk.log = appended(h.disk.log, entry{epoch: h.upd.epoch, id: w.id()})
-	h.upd.flight = &flight{needed: h.upd.required && w.rules.broken != ackAlone}
+	h.upd.flight = &flight{needed: h.upd.required && w.rules.Broken != plan.AckAlone}
 	if !h.upd.flight.needed {
 		h.upd.flight = nil
 		w.commit(i, len(h.disk.log))
@@ -102,7 +111,7 @@ func (w *world) deliverFrame(k int) {
 		return
 	}
 	o := &w.hosts[1-f.from]
-	granted := f.session == o.upd.grant || w.rules.broken == journalOpen
+	granted := f.session == o.upd.grant || w.rules.Broken == plan.JournalOpen
 	switch {
 	case !granted: // whoever is fenced is also thrown out
 		if w.hosts[f.from].upd.session == f.session {
@@ -112,7 +121,7 @@ func (w *world) deliverFrame(k int) {
 	case f.at == len(o.disk.log):
 		o.disk.log = appended(o.disk.log, f.entry)
 		o.disk.committed = max(o.disk.committed, min(f.known, len(o.disk.log)))
-	case w.rules.broken != journalOpen && w.rules.broken != noFence:
+	case w.rules.Broken != plan.JournalOpen && w.rules.Broken != plan.NoFence:
 		return
 	} // else the sender has read the end again: it is stored where nobody takes it for an update (V6)
 	if w.hosts[f.from].upd.session == f.session {
@@ -138,7 +147,7 @@ func (w *world) probe(i int) {
 		o.disk.pair = h.disk.pair
 	}
 	n := common(h.disk.log, o.disk.log)
-	if w.rules.broken != keepTail {
+	if w.rules.Broken != plan.KeepTail {
 		o.disk.log = o.disk.log[:n:n]
 	}
 	o.disk.committed = min(o.disk.committed, n)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hotpair/hotpair/services/role"
 	"github.com/hotpair/hotpair/services/role/canon"
+	"github.com/hotpair/hotpair/services/role/exchange"
 )
 
 // keyer makes the key of a state: equal keys, equal futures.
@@ -21,13 +22,16 @@ func (k *keyer) key(w *world, withFaults bool) uint64 {
 	c.Epoch, c.Version, c.Revision, c.Sequence = w.register.record.Epoch, w.register.record.Version, w.register.revision, uint64(same)
 	for i := range w.hosts { // a register that has lost the record has no number to count from
 		d := &w.hosts[i].disk
-		c.Epoch, c.Version = max(c.Epoch, d.epoch, d.record.Epoch), max(c.Version, d.version)
+		c.Epoch, c.Version = max(c.Epoch, d.epoch, d.record.Epoch, w.hosts[i].own.Newest.Epoch), max(c.Version, d.version, w.hosts[i].own.Newest.Version)
 	}
 	c.Wall = wall(w.hosts[0].clock)
+	if c.OwnRevisions = w.rules.Witnessless; c.OwnRevisions {
+		c.Epoch &^= 1 // odd epochs and even ones are not alike
+	}
 	k.steps(w)
 	if withFaults {
-		c.Byte(w.faults.total)
-		for _, n := range w.faults.left {
+		c.Byte(w.faults.Total)
+		for _, n := range w.faults.Left {
 			c.Byte(n)
 		}
 	}
@@ -51,12 +55,17 @@ func (k *keyer) key(w *world, withFaults bool) uint64 {
 		}
 	}
 	log(w.acked)
+	w.terms.Canonical(c)
+	for _, u := range w.used {
+		c.EpochNumber(u.epoch)
+		c.Byte(byte(u.host))
+	}
 	c.Bools(w.forced != 0)
 	c.EpochNumber(w.forced)
 	for i := range w.hosts {
 		h := &w.hosts[i]
 		c.Now, c.Wall = h.clock, wall(h.clock)
-		c.Bools(h.up, h.frozen, h.muted, h.attached, h.exiting, h.lied, h.upd.up)
+		c.Bools(h.up, h.frozen, h.muted, h.attached, h.exiting, h.lied, h.upd.up, h.unkept)
 		c.Text(h.disk.pair)
 		c.EpochNumber(h.disk.epoch)
 		c.VersionNumber(h.disk.version)
@@ -71,11 +80,15 @@ func (k *keyer) key(w *world, withFaults bool) uint64 {
 		c.ID(h.run)
 		h.m.Canonical(c)
 		c.Until(h.right)
+		if w.rules.Witnessless {
+			h.own.Canonical(c)
+		}
+		c.Bools(h.seen == w.terms.Seen(i))
 		c.Byte(byte(h.evidence.Link)<<4 | byte(h.evidence.Replication))
 		k.updater(h, same)
 		c.Byte(byte(len(h.orders)))
 		for _, a := range h.orders {
-			k.order(a)
+			exchange.CanonicalOrder(c, a)
 		}
 		c.Byte(byte(len(h.reads)))
 		for _, r := range h.reads {
@@ -140,35 +153,6 @@ func (k *keyer) updater(h *host, same int) {
 	}
 }
 
-func (k *keyer) order(a role.Action) {
-	c := &k.canon
-	switch a := a.(type) {
-	case role.Prepare:
-		c.Byte(1)
-		c.ID(a.Serial)
-		c.EpochNumber(a.Epoch)
-		c.Position(a.AtLeast)
-	case role.Release:
-		c.Byte(2)
-	case role.Serve:
-		c.Byte(3)
-		c.EpochNumber(a.Epoch)
-		c.Bools(a.RequirePeer, a.Resume)
-	case role.Require:
-		c.Byte(4)
-		c.ID(a.Serial)
-		c.Bools(a.Peer)
-		c.Note(a.Membership)
-	case role.Drain:
-		c.Byte(5)
-		c.ID(a.Serial)
-		c.Note(a.Membership)
-	case role.BecomeStandby:
-		c.Byte(6)
-		c.EpochNumber(a.Epoch)
-	}
-}
-
 // wire writes what is on its way.
 func (k *keyer) wire(w *world) {
 	c := &k.canon
@@ -198,7 +182,7 @@ func (k *keyer) wire(w *world) {
 	}
 	c.Byte(byte(len(w.requests)))
 	for _, q := range w.requests {
-		c.Bools(q.host == 1, q.ghost)
+		c.Bools(q.host == 1, q.ghost, q.storing)
 		c.ID(q.write.Ticket)
 		c.RevisionNumber(q.write.Expected)
 		q.write.Record.Canonical(c)

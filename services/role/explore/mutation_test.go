@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hotpair/hotpair/services/role/explore/plan"
 	"github.com/hotpair/hotpair/simulator/mutation"
 )
 
@@ -47,8 +48,8 @@ func TestMutants(t *testing.T) {
 			run(t, program, m.scenario, mutation.Environ(n+1))
 		})
 	}
-	for _, name := range slices.Sorted(maps.Keys(promises)) {
-		scenario := promises[name]
+	for _, name := range slices.Sorted(maps.Keys(plan.Promises)) {
+		scenario := plan.Promises[name]
 		if !strings.Contains(name, *which) {
 			continue
 		}
@@ -62,8 +63,8 @@ func run(t *testing.T, program, scenario, environ string, arguments ...string) {
 	list := strings.Fields(scenario)
 	if *hunt {
 		list = nil
-		for _, s := range scenarios() {
-			list = append(list, s.name)
+		for _, s := range plan.Scenarios() {
+			list = append(list, s.Name)
 		}
 	}
 	for _, name := range list {

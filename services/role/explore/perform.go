@@ -5,6 +5,8 @@ import (
 
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/role"
+	"github.com/hotpair/hotpair/services/role/explore/brief"
+	"github.com/hotpair/hotpair/services/role/explore/plan"
 )
 
 // What mainprocess does with the machine: one input at a time, the right is published, then the actions are begun.
@@ -19,7 +21,7 @@ func (w *world) stepped(i int, in role.Input, actions []role.Action) {
 	h := &w.hosts[i]
 	if w.trace != nil {
 		if _, quiet := in.(role.Tick); !quiet {
-			w.say("    %s ← %T%s", h.name, in, brief(in))
+			w.say("    %s ← %T%s", h.name, in, brief.Of(in))
 		}
 	}
 	w.publish(i)
@@ -42,12 +44,12 @@ func (w *world) perform(i int, action role.Action) {
 		if r, ok := action.(role.Report); ok {
 			w.say("      %s %-2s %s", h.name, r.Step, r.Text)
 		} else {
-			w.say("      %s → %T%s", h.name, action, brief(action))
+			w.say("      %s → %T%s", h.name, action, brief.Of(action))
 		}
 	}
 	switch a := action.(type) {
 	case role.ReadRecord:
-		h.reads = append(h.reads, w.register)
+		h.reads = append(h.reads, w.shown(i))
 	case role.WriteRecord:
 		w.submit(i, a)
 	case role.SendBeat:
@@ -80,13 +82,16 @@ func (w *world) perform(i int, action role.Action) {
 					h.upd.grant = 0
 				}
 			}
-			if a.Record != nil {
+			if a.Record != nil && !w.rules.Witnessless {
 				h.disk.record = *a.Record
 			}
 		}
+		if a.Record != nil && w.rules.Witnessless {
+			w.learnCopy(i, *a.Record)
+		}
 	case role.Resign:
 		if h.upd.up {
-			if w.rules.broken != resignUnnoted {
+			if w.rules.Broken != plan.ResignUnnoted {
 				h.disk.note = a.Note
 			}
 			w.tell(i, role.Resigned{From: w.member(i)})
@@ -106,7 +111,7 @@ func (w *world) perform(i int, action role.Action) {
 // submit makes the note durable, then sends the compare-and-set.
 func (w *world) submit(i int, a role.WriteRecord) {
 	h := &w.hosts[i]
-	if h.upd.up && w.rules.broken != noteAfter && (a.Record.NeedsNote() && !a.Unnoted || w.rules.broken == notePause) {
+	if h.upd.up && w.rules.Broken != plan.NoteAfter && (a.Record.NeedsNote() && !a.Unnoted || w.rules.Broken == plan.NotePause) {
 		h.disk.note = membership.Note{Version: a.Record.Version, Epoch: a.Record.Epoch}
 		if a.Expected > 0 {
 			h.disk.pair = a.Record.PairID
@@ -123,15 +128,20 @@ func (w *world) submit(i int, a role.WriteRecord) {
 // arbitrate applies a request at the arbiter.
 func (w *world) arbitrate(k int) {
 	q := w.requests[k]
+	if w.rules.Witnessless && !w.mayStore(k) {
+		return
+	}
 	w.requests = slices.Delete(w.requests, k, k+1)
 	in := role.RecordWritten{Ticket: q.write.Ticket, Outcome: role.Lost}
 	switch {
+	case w.rules.Witnessless:
+		in = w.store(q)
 	case q.write.Expected == w.register.revision && q.write.Over.Equal(w.register.record) && q.write.Record.WitnessID == w.register.id:
 		w.respectsPause(q)
 		w.acceptLoss(q)
 		w.accept(q)
 		in.Outcome, in.Revision = role.Won, w.register.revision
-		w.say("      the record: version %d epoch %d active %s in sync %s", q.write.Record.Version, q.write.Record.Epoch, q.write.Record.Active.Host, hostsOf(q.write.Record.InSync))
+		w.say("      the record: version %d epoch %d active %s in sync %s", q.write.Record.Version, q.write.Record.Epoch, q.write.Record.Active.Host, brief.Hosts(q.write.Record.InSync))
 	}
 	if q.ghost || w.hosts[q.host].run != q.run || !w.hosts[q.host].up {
 		return
@@ -154,7 +164,7 @@ func (w *world) lost(k int) {
 }
 
 func (w *world) doubt() role.Outcome {
-	if w.rules.broken == doubtIsFailure {
+	if w.rules.Broken == plan.DoubtIsFailure {
 		return role.Unwritten
 	}
 	return role.InDoubt
@@ -163,7 +173,7 @@ func (w *world) doubt() role.Outcome {
 func (w *world) answerRead(i int, r register) {
 	h := &w.hosts[i]
 	h.reads = h.reads[1:]
-	if !w.witnessOpen(i) {
+	if !w.witnessOpen(i) || w.rules.Witnessless && !h.own.Known {
 		w.step(i, role.RecordRead{Wall: wall(h.clock), Failed: true})
 		return
 	}

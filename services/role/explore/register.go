@@ -23,7 +23,7 @@ func (r register) read(clock time.Duration) role.RecordRead {
 
 // accept lets a compare-and-set take effect.
 func (w *world) accept(q request) {
-	if w.rules.losses {
+	if w.rules.Losses {
 		w.older = append(w.older, w.register)
 		w.older = w.older[max(0, len(w.older)-2):]
 	}

@@ -4,18 +4,12 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/hotpair/hotpair/services/role/explore/plan"
 )
 
-// scenario is one exploration: where it begins, what may go wrong, where it ends.
-type scenario struct {
-	name   string
-	begin  string // fresh, paired, solo, close, silent
-	faults faults
-	rules  rules
-	states int           // 0: no bound
-	within time.Duration // 0: no bound
-	heal   bool          // look for a way out of every state
-}
+// scenario is one exploration.
+type scenario struct{ plan.Scenario }
 
 // result of an exploration.
 type result struct {
@@ -40,7 +34,7 @@ type frontier struct {
 
 // first makes the state in which a scenario begins.
 func (s *scenario) first() (w *world, failure string) {
-	w = newWorld(&s.rules)
+	w = newWorld(&s.Rules)
 	var buffer []event
 	run := func(done func() bool) {
 		for n := 0; !done(); n++ {
@@ -51,7 +45,7 @@ func (s *scenario) first() (w *world, failure string) {
 			w.apply(w.next(buffer))
 		}
 	}
-	if s.begin != "fresh" {
+	if s.Begin != "fresh" {
 		run(w.whole)
 		for range 4 { // the end of a second tick, so that everything has settled
 			run(func() bool { return len(w.owed(nil)) == 0 })
@@ -59,9 +53,8 @@ func (s *scenario) first() (w *world, failure string) {
 		}
 		run(func() bool { return len(w.owed(nil)) == 0 })
 	}
-	if s.begin == "solo" || s.begin == "close" {
-		w.down(1)
-		for n := 0; n < 1000 && (len(w.register.record.InSync) != 1 || len(w.owed(nil)) > 0); n++ {
+	until := func(done func() bool) { // hosts that are down stay down
+		for n := 0; n < 1000 && !done(); n++ {
 			if owed := w.owed(nil); len(owed) > 0 {
 				w.apply(owed[0])
 			} else {
@@ -69,21 +62,37 @@ func (s *scenario) first() (w *world, failure string) {
 			}
 		}
 	}
-	if s.begin == "close" { // b is back and about to be added
+	alone := func() bool { return !w.hosts[0].upd.required && len(w.owed(nil)) == 0 }
+	switch s.Begin {
+	case "outvoted": // a goes on alone, which b was told by the terminals only
+		w.sever(cutLinkAB | cutLinkBA | cutReplication)
+		until(alone)
+		w.apply(event{evWrite, 0, 0})
+	case "slept": // likewise, while b was frozen
+		w.hosts[1].frozen = true
+		until(alone)
+		w.apply(event{evWrite, 0, 0})
+	case "severed": // b takes over because a is down, which it can't see
+		w.sever(cutLinkAB | cutLinkBA | cutReplication)
+		w.down(0)
+		until(func() bool { return len(w.requests) > 0 })
+	case "relieved": // b has taken over because a is frozen, and serves no terminal yet
+		w.hosts[0].frozen = true
+		until(func() bool { return w.hosts[1].upd.duty == serving })
+	}
+	if s.Begin == "solo" || s.Begin == "close" {
+		w.down(1)
+		until(func() bool { return len(w.shown(0).record.InSync) == 1 && len(w.owed(nil)) == 0 })
+	}
+	if s.Begin == "close" { // b is back and about to be added
 		run(func() bool { return w.sessionOpen(0) })
 	}
-	if s.begin == "silent" { // b takes over because a is frozen; a will not reach the witness either when it is thawed
+	if s.Begin == "silent" { // b takes over because a is frozen; a will not reach the witness either when it is thawed
 		w.hosts[0].frozen = true
 		w.cut |= cutWitnessA
-		for n := 0; n < 1000 && len(w.requests) == 0; n++ {
-			if owed := w.owed(nil); len(owed) > 0 {
-				w.apply(owed[0])
-			} else {
-				w.apply(event{evTick, 0, 0})
-			}
-		}
+		until(func() bool { return len(w.requests) > 0 })
 	}
-	w.faults = s.faults
+	w.faults = s.Faults
 	return w, w.failure
 }
 
@@ -118,7 +127,7 @@ func (s *scenario) explore(progress io.Writer) result {
 				e := m.event
 				c := f.w.clone()
 				if m.odd {
-					c.faults.left[disorder]--
+					c.faults.Left[plan.Disorder]--
 				}
 				c.apply(e)
 				r.edges++
@@ -138,7 +147,7 @@ func (s *scenario) explore(progress io.Writer) result {
 				nodes = append(nodes, node{f.at, e})
 				at := int32(len(nodes) - 1)
 				r.states++
-				if s.heal {
+				if s.Heal {
 					if failure := heals.way(c); failure != "" {
 						r.depth++
 						return finish(at, failure)
@@ -146,7 +155,7 @@ func (s *scenario) explore(progress io.Writer) result {
 				}
 				next = append(next, frontier{c, at})
 			}
-			if s.states > 0 && r.states >= s.states || s.within > 0 && time.Since(began) > s.within {
+			if s.States > 0 && r.states >= s.States || s.Within > 0 && time.Since(began) > s.Within {
 				return finish(0, "")
 			}
 		}
@@ -155,7 +164,7 @@ func (s *scenario) explore(progress io.Writer) result {
 		}
 		level = next
 		if progress != nil {
-			fmt.Fprintf(progress, "%s: depth %d, %d states, %d at the edge, %s\n", s.name, r.depth, r.states, len(level), time.Since(began).Round(time.Millisecond))
+			fmt.Fprintf(progress, "%s: depth %d, %d states, %d at the edge, %s\n", s.Name, r.depth, r.states, len(level), time.Since(began).Round(time.Millisecond))
 		}
 	}
 	r.complete = true

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/hotpair/hotpair/services/role"
+	"github.com/hotpair/hotpair/services/role/explore/plan"
 )
 
 // What services/updater and services/replication promise, in as few steps as their order of durable writes has.
@@ -63,6 +64,7 @@ func (w *world) updaterDown(i int) {
 	}
 	h.later = append(h.later, role.UpdaterState{Committed: h.m.View().Committed}, role.Fitness{Why: "the updater is not ready"})
 	h.told = role.UpdaterState{}
+	w.dropGhosts(i)
 }
 
 // resign ends the term.
@@ -91,7 +93,7 @@ func (w *world) canOrder(i int) bool {
 	if len(h.orders) == 0 || !h.upd.up {
 		return false
 	}
-	if _, drain := h.orders[0].(role.Drain); drain && h.upd.flight != nil && w.rules.broken != noDrain {
+	if _, drain := h.orders[0].(role.Drain); drain && h.upd.flight != nil && w.rules.Broken != plan.NoDrain {
 		return len(h.orders) > 1
 	}
 	return true
@@ -122,7 +124,7 @@ func (w *world) order(i int) {
 	h := &w.hosts[i]
 	u := &h.upd
 	a := h.orders[0]
-	if d, drain := a.(role.Drain); drain && u.flight != nil && w.rules.broken != noDrain {
+	if d, drain := a.(role.Drain); drain && u.flight != nil && w.rules.Broken != plan.NoDrain {
 		if r, ok := h.orders[1].(role.Require); ok && !r.Peer {
 			h.orders = slices.Delete(h.orders, 1, 2)
 			w.require(i, r)
@@ -160,7 +162,7 @@ func (w *world) order(i int) {
 // silence: terminal-if has confirmed that it answers nobody any more.
 func (w *world) silence(i int) {
 	h := &w.hosts[i]
-	if w.rules.broken == deafRight {
+	if w.rules.Broken == plan.DeafRight {
 		return
 	}
 	h.right, h.muted, h.attached = 0, true, false
@@ -176,10 +178,10 @@ func (w *world) prepare(i int, a role.Prepare) {
 		return
 	}
 	h.upd.duty, h.upd.epoch = preparing, a.Epoch
-	if w.rules.broken == epochEarly {
+	if w.rules.Broken == plan.EpochEarly {
 		h.disk.epoch = a.Epoch
 	}
-	if w.rules.broken != noFence {
+	if w.rules.Broken != plan.NoFence {
 		h.upd.grant = 0
 	}
 	if p.Position.Before(a.AtLeast) {
@@ -211,9 +213,10 @@ func (w *world) serve(i int, a role.Serve) {
 		w.step(i, s)
 		return
 	}
+	w.use(i, a.Epoch)
 	h.disk.epoch, h.disk.version = a.Epoch, max(h.disk.version, a.RecordVersion)
 	h.upd.duty, h.upd.epoch, h.upd.required = serving, a.Epoch, a.RequirePeer
-	if w.rules.broken != noFence {
+	if w.rules.Broken != plan.NoFence {
 		h.upd.grant = 0
 	}
 	if n := len(h.disk.log); !a.Resume || !a.RequirePeer {
@@ -239,7 +242,7 @@ func (w *world) resume(i int, a role.Serve) role.Served {
 		return s
 	case !a.RequirePeer:
 		return s
-	case w.rules.broken == resumeBlind:
+	case w.rules.Broken == plan.ResumeBlind:
 		w.commit(i, len(h.disk.log))
 		return s
 	case !w.replicationOpen() || o.upd.duty == preparing || o.upd.duty == serving || o.disk.epoch > a.Epoch:
@@ -282,7 +285,7 @@ func (w *world) require(i int, a role.Require) {
 		return
 	}
 	u.hold = &hold{serial: a.Serial, upTo: w.hosts[i].disk.committed, note: a.Membership, was: was}
-	if w.rules.broken == addUnheld {
+	if w.rules.Broken == plan.AddUnheld {
 		u.required = was
 		w.hosts[1-i].disk.note = a.Membership
 		u.hold.met, u.hold.serial = true, 0
@@ -293,14 +296,14 @@ func (w *world) require(i int, a role.Require) {
 func (w *world) drain(i int, a role.Drain) {
 	h := &w.hosts[i]
 	u := &h.upd
-	if w.rules.broken != noDrain {
+	if w.rules.Broken != plan.NoDrain {
 		w.silence(i)
 	}
 	d := role.Drained{Serial: a.Serial, Position: positionAt(h.disk.log, h.disk.committed)}
 	if u.duty != serving && u.duty != drained {
 		d.Failure = "the epoch is not served"
 	} else {
-		if w.rules.broken != noDrain {
+		if w.rules.Broken != plan.NoDrain {
 			epoch := u.epoch
 			w.resign(i)
 			u.duty, u.epoch = drained, epoch

@@ -1,11 +1,15 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/role"
+	"github.com/hotpair/hotpair/services/role/explore/owncopy"
+	"github.com/hotpair/hotpair/services/role/explore/plan"
+	"github.com/hotpair/hotpair/services/role/explore/terminals"
 )
 
 // Times of the explored pair. A tick is a quarter of the lease: the coarsest grid on which half a lease, a lease and a
@@ -101,7 +105,10 @@ type host struct {
 	told     role.UpdaterState
 	evidence role.PeerEvidence
 	exiting  bool
-	lied     bool // something else refuses in the other host's place
+	lied     bool         // something else refuses in the other host's place
+	own      owncopy.Copy // of the record, without a witness
+	unkept   bool         // its disk does not take that copy
+	seen     role.Terminals
 }
 
 // register is the arbiter's.
@@ -118,6 +125,7 @@ type request struct {
 	write    role.WriteRecord
 	informed bool // its host heard of a newer record when it sent it
 	ghost    bool // nobody waits for the answer any more; it may be applied at any time
+	storing  bool // to the own copy: what it expects stood there
 }
 
 // answer is the outcome of a request on its way back.
@@ -162,6 +170,12 @@ type stalled struct {
 	host        int   // that sent the beat, gets the reply or message
 }
 
+// use of an epoch.
+type use struct {
+	epoch uint64
+	host  int
+}
+
 // cuts of connections.
 const (
 	cutLinkAB = 1 << iota // packets of the link from a to b
@@ -188,19 +202,21 @@ type world struct {
 	frames   []frame
 	cut      uint8
 	acked    []entry // what terminals were told
-	forced   uint64  // the last epoch that was taken by force: what it left out counts as acknowledged no more
+	terms    terminals.Set
+	used     []use  // who has served the last epochs
+	forced   uint64 // the last epoch that was taken by force: what it left out counts as acknowledged no more
 	stalled  []stalled
-	faults   faults
+	faults   plan.Faults
 	ids      uint64
 	reverse  bool // what is owed happens in the reverse order
 	// failure is the first rule that was broken.
 	failure string
-	rules   *rules
+	rules   *plan.Rules
 	trace   func(format string, v ...any)
 }
 
-func newWorld(r *rules) *world {
-	w := &world{rules: r}
+func newWorld(r *plan.Rules) *world {
+	w := &world{rules: r, terms: terminals.New(r.Terminals)}
 	w.register.id = "W"
 	for i, name := range []string{"a", "b"} {
 		w.hosts[i] = host{name: name, clock: genesis}
@@ -234,6 +250,7 @@ func (w *world) clone() *world {
 	c.messages = slices.Clone(c.messages)
 	c.frames = slices.Clone(c.frames)
 	c.stalled = slices.Clone(c.stalled)
+	c.used = slices.Clone(c.used)
 	return &c
 }
 
@@ -264,6 +281,6 @@ func (w *world) say(format string, v ...any) {
 
 func (w *world) fail(format string, v ...any) {
 	if w.failure == "" {
-		w.failure = sprintf(format, v...)
+		w.failure = fmt.Sprintf(format, v...)
 	}
 }

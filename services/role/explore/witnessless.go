@@ -66,9 +66,7 @@ func (w *world) storing(i int) bool {
 func (w *world) keep(i int) {
 	h := &w.hosts[i]
 	if h.unkept {
-		if w.rules.Broken != plan.UnkeptFit {
-			w.step(i, role.Fitness{Why: "its own copy of the pair record can't be written"})
-		}
+		w.step(i, role.Fitness{Why: "its own copy of the pair record can't be written"})
 		return
 	}
 	w.dropGhosts(i)
@@ -96,6 +94,9 @@ func (w *world) mayStore(k int) bool {
 	if h.own.Known && owncopy.Revision(h.own.Newest) == q.write.Expected {
 		q.storing = true
 		return false
+	}
+	if h.own.Known && q.write.Expected > owncopy.Revision(h.own.Newest) {
+		w.fail("%s goes by a newer record than its own copy has, so it can never change it", h.name)
 	}
 	return true
 }

@@ -18,7 +18,6 @@ const (
 	NotePause        = "who writes a pause notes a membership by it"
 	CopyOnce         = "what the other host told of the record is tried to be written once"
 	CopyBack         = "a restarted updater takes the own copy of the record back"
-	UnkeptFit        = "a host whose own copy can't be written says that it is fit"
 )
 
 // Promises gives for each the scenarios that find it.
@@ -26,5 +25,5 @@ var Promises = map[string]string{
 	NoteAfter: "crashes", DoubtIsFailure: "return-and-doubt", EveryBeatGranted: "freeze-and-doubt", NoFence: "cuts", JournalOpen: "cuts",
 	NoDrain: "handover", ResumeBlind: "updater", AddUnheld: "crashes", AckAlone: "any-one", EpochEarly: "any-one", ResignUnnoted: "stop",
 	KeepTail: "crashes", DeafRight: "handover", NotePause: "pause-of-one-who-resigned",
-	CopyOnce: "own-copy", CopyBack: "own-copy", UnkeptFit: "own-copy",
+	CopyOnce: "own-copy", CopyBack: "own-copy",
 }

@@ -81,6 +81,8 @@ func Scenarios() []Scenario {
 		{Name: "own-severed", Begin: "severed", Faults: allow(2, Crash, Crash, Unkept, ArbiterDoubt), Rules: alone(1), Heal: true},
 		{Name: "own-relieved", Begin: "relieved", Faults: allow(1, Crash, ArbiterDoubt), Rules: alone(1), Heal: true},
 		{Name: "own-split", Begin: "paired", Faults: allow(4, append(times(2, CutTerminal), CutPeer, Crash)...), Rules: Rules{Writes: 2, Witnessless: true, Terminals: 3, Split: true}, Heal: true},
+		{Name: "force-beside-one-that-lives", Begin: "close", Faults: allow(2, Force, CutPeer, Crash), Rules: Rules{Writes: 2, Forces: true, Terminals: 1}, Heal: true},
+		{Name: "own-force", Begin: "outvoted", Faults: allow(2, Force, Crash), Rules: Rules{Writes: 2, Witnessless: true, Forces: true, Terminals: 1}, Heal: true},
 		{Name: "any-two", Begin: "paired", Faults: allow(2, Delay, Crash, Crash, Freeze, CutLink, CutPeer, CutRepl, CutWitness, Loss, Lateness, Doubling, ArbiterDoubt,
 			UpdaterCrash, SessionEnd, SlowClock, Lie, Switchover, Stop, ProcessFailed), Rules: w(1), Heal: true},
 	}

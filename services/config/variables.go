@@ -81,7 +81,8 @@ type Tracing struct {
 
 // Work is what the host does for terminals.
 type Work struct {
-	Business Services `split_words:"true" default:"kv,ledger" of:"pair" form:"list" desc:"Business processes to run: names of built-in ones (kv, ledger, sequence) and name=/path/to/program for any other, separated by commas."`
+	Business     Services `split_words:"true" default:"kv,ledger" of:"pair" form:"list" desc:"Business processes to run: names of built-in ones (kv, ledger, sequence) and name=/path/to/program for any other, separated by commas."`
+	BusinessUser string   `split_words:"true" of:"host" form:"user" desc:"User of this machine as whom business processes run, for a host that is started as root: they can then read nothing of the host's, neither its data nor its secrets, and signal none of its processes. Empty: as the host itself."`
 	// TakeoverNeeds are never more than Business.
 	TakeoverNeeds Names `split_words:"true" of:"pair" form:"list" desc:"Services of HOTPAIR_BUSINESS without which a host does not serve: while one of them does not run there, it neither takes over nor is it handed over to. Of any other one that does not run, only its own requests wait. Empty: none."`
 }

@@ -110,8 +110,13 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	} else {
 		h.record = notes.NewRecord(arbiter.New(arbiter.Config{Address: c.Witness, Secret: c.PairSecret.Reveal(), Host: c.Host, Log: log, Network: sealed.ToWitness()}), nil, h.clock)
 	}
+	as, err := process.LookUp(c.BusinessUser)
+	if err != nil {
+		return fmt.Errorf("HOTPAIR_BUSINESS_USER: %w", err)
+	}
 	h.processes = processes.New(processes.Config{
-		Host: c, Environ: os.Environ(), Users: users, Server: server, Conn: conns.Control, Inherit: inherit, Begin: ground.Start,
+		BusinessUser: as,
+		Host:         c, Environ: os.Environ(), Users: users, Server: server, Conn: conns.Control, Inherit: inherit, Begin: ground.Start,
 		Watcher: h, Elsewhere: h, Machine: h.fitness, Log: log, UpdaterOnly: h.run.held.by != nil,
 	})
 

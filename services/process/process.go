@@ -49,6 +49,7 @@ type Spec struct {
 	Files      []File        // further descriptors to hand over
 	Slack      time.Duration // timer slack, as Patient, unless this process has one of its own choice; 0: as this process
 	Priority   Priority      // beside other programs
+	User       *Identity     // as whom it runs; nil: as this process
 	Group      bool          // make the child leader of a process group of its own; only supervisors are
 	Logger     *slog.Logger  // gets the child's output line by line; nil: the child writes to Output
 	Output     *os.File      // nil: where this process writes
@@ -143,7 +144,10 @@ func start(spec Spec, words *os.File) (*Child, error) {
 // command prepares what exec needs.
 func command(spec Spec) (*exec.Cmd, error) {
 	path := spec.Path
-	if path == "" {
+	switch {
+	case path == "" && spec.User.credential() != nil:
+		path = running // that user may not be allowed to look where the file is
+	case path == "":
 		path = self()
 	}
 	cmd := exec.Command(path, spec.Args...)
@@ -154,7 +158,7 @@ func command(spec Spec) (*exec.Cmd, error) {
 	if spec.Output != nil {
 		cmd.Stdout, cmd.Stderr = spec.Output, spec.Output
 	}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: spec.Group}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: spec.Group, Credential: spec.User.credential()}
 	// What this process inherited itself means nothing in a child, whose environment may be copied from ours.
 	cmd.Env = slices.DeleteFunc(slices.Clone(spec.Environ), func(entry string) bool {
 		name, _, _ := strings.Cut(entry, "=")
@@ -163,6 +167,7 @@ func command(spec Spec) (*exec.Cmd, error) {
 	give := func(variable string, number int) {
 		cmd.Env = append(cmd.Env, variable+"="+strconv.Itoa(number))
 	}
+	cmd.Env = append(cmd.Env, spec.User.environ()...) // the last of a name counts
 	give(parentVariable, os.Getpid())
 	if spec.LifelineFD != 0 {
 		duplicate, err := unix.FcntlInt(uintptr(spec.LifelineFD), unix.F_DUPFD_CLOEXEC, firstFD)
@@ -179,9 +184,11 @@ func command(spec Spec) (*exec.Cmd, error) {
 	return cmd, nil
 }
 
+// running is the binary that is running, as the kernel knows it.
+const running = "/proc/self/exe"
+
 // self is the binary that is running, under its name, or by the kernel's link when the file has been replaced or removed.
 func self() string {
-	const running = "/proc/self/exe"
 	path, err := os.Executable()
 	if err != nil || !filepath.IsAbs(path) {
 		return running

@@ -30,6 +30,7 @@ type kept struct {
 	path     string // of a foreign business process; empty: this binary
 	foreign  bool
 	service  string // of a business process
+	user     *process.Identity
 	password string
 	environ  func(config.Bus) []string
 	keeper   *process.Keeper
@@ -83,6 +84,8 @@ type Config struct {
 	// Elsewhere is what the other host has.
 	Elsewhere Elsewhere
 	Log       *slog.Logger
+	// BusinessUser is as whom business processes run; nil: as main.
+	BusinessUser *process.Identity
 	// UpdaterOnly: nobody is to be served, so nobody else is started.
 	UpdaterOnly bool
 }
@@ -125,6 +128,7 @@ func New(c Config) *Processes {
 	for _, s := range c.Host.Business {
 		k := &kept{name: bus.ProcessBusiness + "." + s.Name, service: s.Name,
 			environ: func(b config.Bus) []string { return config.ForBusiness(c.Environ, c.Host, b) }}
+		k.user = c.BusinessUser
 		if s.Path != "" {
 			k.path, k.foreign = s.Path, true
 		} else {
@@ -164,7 +168,7 @@ func (p *Processes) makeKeeper(ctx context.Context, k *kept) {
 				said = p.config.Log.With("name", k.name) // and its last words are kept
 			}
 			return process.Spec{
-				Name: k.name, Path: k.path, Args: k.args, LifelineFD: p.config.Inherit.LifelineFD, Logger: said,
+				Name: k.name, Path: k.path, Args: k.args, User: k.user, LifelineFD: p.config.Inherit.LifelineFD, Logger: said,
 				Environ: k.environ(config.Bus{BusURL: p.config.Server.URL(), BusUser: k.name, BusPassword: config.Secret(k.password), BusInbox: bus.InboxPrefix(k.name)}),
 			}, nil
 		},

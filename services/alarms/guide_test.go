@@ -84,15 +84,14 @@ var made = map[string]string{
 	EpochAhead: "TestFault_B12_CausesRaiseTheirAlarms", AsideCommitted: "TestFault_B12_CausesRaiseTheirAlarms", EventsUnsaved: "TestFault_B12_CausesRaiseTheirAlarms",
 	OtherPair: "TestFault_B12_CausesRaiseTheirAlarms", RecordLost: "TestFault_B12_CausesRaiseTheirAlarms", TwoActives: "TestFault_B12_CausesRaiseTheirAlarms",
 	DiskUnfit: "TestFault_B12_CausesRaiseTheirAlarms", DiskNearlyFull: "TestFault_B12_CausesRaiseTheirAlarms", ClockWrong: "TestFault_B12_CausesRaiseTheirAlarms",
-	Restored: "TestFault_A14_RestoredCopy",
+	SlowDisk: "TestFault_B12_SlowDisksAreAlarmed", Unattached: "TestFault_B12_SlowDisksAreAlarmed", Restored: "TestFault_A14_RestoredCopy",
 }
 
-// shownBelow are the alarms whose cause is a slow disk or a moment that a test of whole hosts can't make or hold, with why, and the test that
-// shows their facts where they are gathered.
+// shownBelow are the alarms whose cause a test of whole hosts can't make, with why, and the test that shows their facts where they are
+// gathered.
 var shownBelow = map[string]string{
-	SlowDisk:        "TestTrial_TimesWhatIsWrittenWhileUpdatesCome",  // a disk that is slow and goes on
-	Unattached:      "TestInterface_AttachesATerminalThatComesLater", // it lasts for a moment
-	AuditUnfinished: "TestAudit_GoesOnAfterARestart",                 // likewise
+	// An audit gives up after five tries; whoever does not answer for so long is restarted, or the term ends.
+	AuditUnfinished: "TestAudit_GoesOnAfterARestart",
 }
 
 // Who raises an alarm is told what it judges by; that this comes about is shown by a test that makes the cause.

@@ -24,7 +24,7 @@ func manyAgents(t *testing.T, n int) []*anAgent {
 	for k := range agents {
 		id, dir := fmt.Sprint("t", k), t.TempDir()
 		starting.Go(func() {
-			agents[k] = startAgent(t, id, dir, processtest.Address(t), func(c *terminal.Config) { c.Disk = disk })
+			agents[k] = startAgent(t, id, dir, "127.0.0.1:0", func(c *terminal.Config) { c.Disk = disk })
 		})
 	}
 	starting.Wait()

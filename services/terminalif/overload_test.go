@@ -111,7 +111,7 @@ func TestInterface_ShedsLoadAndKeepsItsLatency(t *testing.T) {
 	const rate, offered, agents = 500, 2500, 3 // little enough for a slow machine
 	var list []*anAgent
 	for _, id := range []string{"t1", "t2", "t3"} {
-		list = append(list, startAgent(t, id, filepath.Join(t.TempDir(), id), processtest.Address(t), func(c *terminal.Config) { c.Bound = 600 }))
+		list = append(list, startAgent(t, id, filepath.Join(t.TempDir(), id), "127.0.0.1:0", func(c *terminal.Config) { c.Bound = 600 }))
 	}
 	h := startHost(t, "a", terminalsOf(list...)...)
 	h.real.Store(true)

@@ -1,9 +1,12 @@
 package lab
 
 import (
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/alarms"
 	"github.com/hotpair/hotpair/simulator/pair"
 )
 
@@ -79,4 +82,26 @@ func sequenceBothDisksFull(t *testing.T) {
 	f.options.Disks[pair.HostB].Fill(true)
 	time.Sleep(5 * f.options.Lease) // not a condition: the length of the outage, in which roles may be sought in vain
 	f.finish()
+}
+
+// Two alarms whose causes take their time: a disk that is slow and goes on, and a terminal that is reached and can't be served, because
+// its own disk does not take the epoch that it is to note.
+func TestFault_B12_SlowDisksAreAlarmed(t *testing.T) {
+	till := pair.TerminalID(0)
+	disks := map[string]*Disk{pair.HostA: newDisk(t), pair.HostB: newDisk(t), till: newDisk(t)}
+	f := begin(t, Options{Disks: disks})
+	before, _ := f.mustActive()
+	active, standby := pair.Other(before), before
+	disks[till].Slow(16 * time.Second) // an alarm waits for ten
+	f.must(f.Switchover(f.ctx, active))
+	disks[standby].Slow(150 * time.Millisecond)
+	for _, id := range []string{alarms.SlowDisk, alarms.Unattached} {
+		f.await("alarm "+id, func() bool {
+			s, err := f.Status(f.ctx, active)
+			return err == nil && s.Serves() && slices.ContainsFunc(s.Alarms, func(a bus.Alarm) bool { return a.ID == id })
+		})
+	}
+	disks[standby].Repair()
+	disks[till].Repair()
+	f.finishCrossed()
 }

@@ -23,6 +23,9 @@ func (r register) read(clock time.Duration) role.RecordRead {
 
 // accept lets a compare-and-set take effect.
 func (w *world) accept(q request) {
+	if err := q.write.Record.Follows(w.register.record); err != nil {
+		w.fail("%s asks for what a witness refuses: %v", w.hosts[q.host].name, err)
+	}
 	if w.rules.Losses {
 		w.older = append(w.older, w.register)
 		w.older = w.older[max(0, len(w.older)-2):]

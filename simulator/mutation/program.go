@@ -36,13 +36,26 @@ func Environ(mutant int) string { return variable + "=" + strconv.Itoa(mutant) }
 // edits, which several may share. The go command is the one that builds: "build", or "test" with "-c". root is the module's.
 func Build(t testing.TB, root string, mutants [][]Edit, command ...string) (program string) {
 	t.Helper()
+	return build(t, root, ".", mutants, "import (\n\t\"os\"\n\t\"strconv\"\n)\n\nvar mutant, _ = strconv.Atoi(os.Getenv(\""+variable+"\"))\n", command)
+}
+
+// BuildOne builds a package of the module as one mutant, which its program then is wherever it runs: it may start others in an
+// environment of their own.
+func BuildOne(t testing.TB, root, pkg string, edits []Edit) (program string) {
+	t.Helper()
+	return build(t, root, pkg, [][]Edit{edits}, "const mutant = 1\n", []string{"build"})
+}
+
+// build builds a package with all mutants compiled in; declared is what says in each of their packages which one runs.
+func build(t testing.TB, root, pkg string, mutants [][]Edit, declared string, command []string) (program string) {
+	t.Helper()
 	dir := t.TempDir()
 	root, err := filepath.Abs(root)
 	if err != nil {
 		t.Fatal(err)
 	}
 	overlay := struct{ Replace map[string]string }{map[string]string{}}
-	for name, text := range mutated(t, root, mutants) {
+	for name, text := range mutated(t, root, mutants, declared) {
 		copied := filepath.Join(dir, strings.ReplaceAll(name, "/", "_"))
 		if err := os.WriteFile(copied, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -58,15 +71,15 @@ func Build(t testing.TB, root string, mutants [][]Edit, command ...string) (prog
 		t.Fatal(err)
 	}
 	program = filepath.Join(dir, "mutants")
-	build := exec.CommandContext(t.Context(), "go", slices.Concat(command, []string{"-overlay", list, "-o", program, "."})...)
-	if out, err := build.CombinedOutput(); err != nil {
+	compile := exec.CommandContext(t.Context(), "go", slices.Concat(command, []string{"-overlay", list, "-o", program, pkg})...)
+	if out, err := compile.CombinedOutput(); err != nil {
 		t.Fatalf("build the mutants: %v\n%s", err, out)
 	}
 	return program
 }
 
 // mutated gives the texts of the files with all mutants in them, and of those that choose one.
-func mutated(t testing.TB, root string, mutants [][]Edit) map[string]string {
+func mutated(t testing.TB, root string, mutants [][]Edit, declared string) map[string]string {
 	t.Helper()
 	edits, broken := []Edit{}, map[Edit][]string{}
 	for n, list := range mutants {
@@ -86,8 +99,7 @@ func mutated(t testing.TB, root string, mutants [][]Edit) map[string]string {
 			}
 			text[e.File] = string(data)
 			dir := path.Dir(e.File)
-			text[path.Join(dir, "mutant.go")] = "package " + path.Base(dir) +
-				"\n\nimport (\n\t\"os\"\n\t\"strconv\"\n)\n\nvar mutant, _ = strconv.Atoi(os.Getenv(\"" + variable + "\"))\n"
+			text[path.Join(dir, "mutant.go")] = "package " + path.Base(dir) + "\n\n" + declared
 		}
 		if found := strings.Count(text[e.File], e.Old); found != 1 {
 			t.Fatalf("this text of a mutant stands %d times in %s; bring it up to the code\n%s", found, e.File, e.Old)

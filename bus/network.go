@@ -16,12 +16,6 @@ type Network interface {
 	Dial(ctx context.Context, address string) (net.Conn, error)
 }
 
-// Guarded is a Network that lets in only who proves who it is.
-type Guarded interface {
-	Network
-	Guarded()
-}
-
 // TCP is the Network of this machine.
 type TCP struct{}
 

@@ -75,7 +75,6 @@ func NewServer(c ServerConfig) (*Server, error) {
 		StoreDir:              c.StoreDir,
 		SyncAlways:            true,
 		DisableShortFirstPing: true,
-		NoHeaderSupport:       false,
 		JetStreamMaxMemory:    16 << 20,
 		JetStreamMaxStore:     1 << 40,
 		// Nobody asks about connections that have ended; the default keeps room for ten thousand, 80 KB in each server.
@@ -137,6 +136,10 @@ func (s *Server) Start(ctx context.Context) error {
 			s.Stop()
 			return fmt.Errorf("%w on %s: %s", ErrListen, s.config.Listen, s.log.reason())
 		case <-ctx.Done():
+			select { // a server that is stopped before it has begun runs on; a disk that hangs may keep it from that
+			case <-started:
+			case <-time.After(50 * readyLook):
+			}
 			s.Stop()
 			return fmt.Errorf("server %s: %w", s.config.Name, ctx.Err())
 		case <-started:
@@ -161,9 +164,9 @@ func (s *Server) openDoor(ctx context.Context) error {
 }
 
 // InProcessConn is how connections of this process come in (nats.InProcessConnProvider): directly, or through the Network
-// when there is one, so that what befalls the server's port befalls them; but not through a Guarded one, which takes them for strangers.
+// when there is one, so that what befalls the server's port befalls them; but not through one that is Guarded, which takes them for strangers.
 func (s *Server) InProcessConn() (net.Conn, error) {
-	if _, guarded := s.config.Network.(Guarded); guarded || s.door == nil {
+	if _, guarded := s.config.Network.(interface{ Guarded() }); guarded || s.door == nil {
 		return s.Server.InProcessConn()
 	}
 	return s.config.Network.Dial(context.Background(), s.Address())

@@ -137,7 +137,7 @@ func (c *Conn) welcomed() error {
 	return nil
 }
 
-// Wire is one protocol with what proves who speaks it, as a network: what listens and what dials over it is proved. It is a bus.Guarded.
+// Wire is one protocol with what proves who speaks it, as a network: what listens and what dials over it is proved. It is a bus.Network.
 type Wire struct {
 	// Under is the network below TLS.
 	Under Network
@@ -145,7 +145,7 @@ type Wire struct {
 	Door Config
 }
 
-// Guarded implements bus.Guarded.
+// Guarded says to the bus that its own connections do not come in by this: they would be strangers here.
 func (w Wire) Guarded() {}
 
 // Listen implements Network.

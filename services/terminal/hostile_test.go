@@ -38,15 +38,24 @@ func raw(t testing.TB, a *running) net.Conn {
 	return conn
 }
 
-// wantServed asks as an honest application does while others don't behave, and wants its answer within a second.
+// wantServed asks as an honest application does while others don't behave. Each answer must come, and one of three within a second: the
+// machine may be busy with other tests too.
 func wantServed(t testing.TB, nc *nats.Conn) {
 	t.Helper()
-	began := time.Now()
-	m, err := nc.Request("request.kv.put", []byte(`{}`), patience)
-	took := time.Since(began)
-	if err != nil || string(m.Data) != `"done"` || took > time.Second {
-		t.Errorf("after %v: %v, %+v", took, err, m)
+	var all []time.Duration
+	for range 3 {
+		began := time.Now()
+		m, err := nc.Request("request.kv.put", []byte(`{}`), patience)
+		took := time.Since(began)
+		if err != nil || string(m.Data) != `"done"` {
+			t.Fatalf("after %v: %v, %+v", took, err, m)
+		}
+		if took <= time.Second {
+			return
+		}
+		all = append(all, took)
 	}
+	t.Errorf("answers took %v", all)
 }
 
 // The server held at most 64 MiB for the agent's own connection, closed it when large messages of applications came faster than

@@ -254,7 +254,8 @@ func (p *tab) clickSwitchover(t *testing.T, h local.HostFile) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.run("focus", chromedp.Focus("#switchover"))
+	// Not for as long as an answer of the host has it disabled.
+	p.await("the button's focus", `(b => { b.focus(); return document.activeElement === b })(document.querySelector('#switchover'))`)
 	p.run("press", chromedp.KeyEvent(kb.Enter))
 	p.await("the question", `document.querySelector('dialog[open]') && document.activeElement.id === 'token'`)
 	p.keep("switchover-asked")

@@ -118,9 +118,14 @@ func (n *network) lose(from, to string) error {
 func (n *network) join(w Wire) error {
 	var failed []error
 	for _, end := range []Wire{w, w.Back()} {
-		failed = append(failed, n.spaces[end.From].ip(
-			fmt.Sprintf("link set %s up", device(end.To)),
-			fmt.Sprintf("neigh flush dev %s nud permanent", device(end.To))))
+		var err error
+		for range 5 {
+			err = n.spaces[end.From].ip(fmt.Sprintf("link set %s up", device(end.To)), fmt.Sprintf("neigh flush dev %s nud permanent", device(end.To)))
+			if err == nil || !strings.Contains(err.Error(), "No such file or directory") {
+				break // else an entry went by itself between the look and the flush; what is left is flushed again
+			}
+		}
+		failed = append(failed, err)
 	}
 	if err := errors.Join(failed...); err != nil {
 		return fmt.Errorf("join %s: %w", w, err)

@@ -223,6 +223,11 @@ func TestFault_B12_CausesRaiseTheirAlarms(t *testing.T) {
 				if c.remedy != nil && id != alarms.RestartStorm { // which ends minutes later
 					w.await(10*time.Minute, "end of alarm "+id, func() bool { return !w.alarmed(c.at, id) })
 				}
+				if id == alarms.EventsUnsaved { // whose remedy starts a host, which is whole before the world ends
+					if err := w.AwaitPaired(t.Context()); err != nil {
+						t.Error(err)
+					}
+				}
 			})
 		})
 	}

@@ -48,7 +48,7 @@ func (m *Machine) unsureAlone() string {
 		// Most of them: what one terminal says changes no state of a host, and it could say anything.
 		return fmt.Sprintf("terminals were served in epoch %d, this host knows %d only: waiting for the other host", m.terminals.MostEpoch, known)
 	case m.facts.Epoch > m.record.Epoch:
-		return fmt.Sprintf("the journal of this host was written in epoch %d, its own copy of the record knows %d only: waiting for the other host", m.facts.Epoch, m.record.Epoch)
+		return fmt.Sprintf("waiting for the other host: the journal of this host was written in epoch %d, its own copy of the record knows %d only", m.facts.Epoch, m.record.Epoch)
 	case m.fresh && m.record.Active != m.self && m.record.Epoch > 0:
 		// Being in sync does not survive a restart without the other host: it may have gone on alone (V14).
 		return fmt.Sprintf("waiting for %s: without a witness a host that was restarted can't know whether it is still in sync", m.record.Active.Host)

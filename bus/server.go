@@ -136,10 +136,6 @@ func (s *Server) Start(ctx context.Context) error {
 			s.Stop()
 			return fmt.Errorf("%w on %s: %s", ErrListen, s.config.Listen, s.log.reason())
 		case <-ctx.Done():
-			select { // a server that is stopped before it has begun runs on; a disk that hangs may keep it from that
-			case <-started:
-			case <-time.After(50 * readyLook):
-			}
 			s.Stop()
 			return fmt.Errorf("server %s: %w", s.config.Name, ctx.Err())
 		case <-started:

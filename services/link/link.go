@@ -83,8 +83,13 @@ func New(c Config) (*Link, error) {
 	return l, nil
 }
 
-// Start opens the server. The password of the inner user is made here, so it never leaves the process.
-func (l *Link) Start(ctx context.Context) error {
+// Start opens the server. The password of the inner user is made here, so it never leaves the process. When it fails nothing is open.
+func (l *Link) Start(ctx context.Context) (err error) {
+	defer func() {
+		if err != nil {
+			l.Close()
+		}
+	}()
 	if err := l.server.Start(ctx); err != nil {
 		return err
 	}

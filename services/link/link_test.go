@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -270,4 +271,32 @@ func TestLink_WrongPasswordIsNoConnection(t *testing.T) {
 		t.Fatalf("a stranger was answered: %+v", r)
 	case <-time.After(500 * time.Millisecond): // the absence of an answer is the subject
 	}
+}
+
+// undialled is a network in which one can listen and not dial.
+type undialled struct{ bus.TCP }
+
+var errUndialled = errors.New("nothing leads there")
+
+func (undialled) Dial(context.Context, string) (net.Conn, error) { return nil, errUndialled }
+
+// A link whose server had opened, and whose own connection to it failed, left that server open for good.
+func TestLink_AStartThatFailsLeavesNothingOpen(t *testing.T) {
+	address := processtest.Address(t)
+	e := &end{name: "a"}
+	l, err := New(Config{
+		Host: "a", Listen: address, Peer: processtest.Address(t), Password: secret, Network: undialled{}, Interval: 20 * time.Millisecond, Clock: lease.BootClock,
+		Main: e, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Start(t.Context()); !errors.Is(err, errUndialled) {
+		t.Fatalf("it starts: %v", err)
+	}
+	again, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatalf("its port is still open: %v", err)
+	}
+	_ = again.Close()
 }

@@ -1,11 +1,10 @@
 package bus
 
 import (
-	"errors"
-	"io"
 	"net"
 	"sync/atomic"
-	"syscall"
+
+	"github.com/hotpair/hotpair/services/evidence"
 )
 
 // Line is a connection that remembers whether the other side ended it, because the NATS client hides why a connection
@@ -43,7 +42,7 @@ func (l *Line) Ended() bool {
 }
 
 func (l *Line) judge(err error) {
-	if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
+	if evidence.IsEnd(err) {
 		l.ended.Store(true)
 	}
 }

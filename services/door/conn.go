@@ -3,13 +3,13 @@ package door
 import (
 	"crypto/tls"
 	"errors"
-	"io"
 	"net"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 
+	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/identity"
 )
 
@@ -135,7 +135,7 @@ func (l *line) SetWriteDeadline(t time.Time) error {
 }
 
 func (l *line) judge(err error) {
-	if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
+	if evidence.IsEnd(err) {
 		l.ended.Store(true)
 	}
 }

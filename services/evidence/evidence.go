@@ -19,10 +19,17 @@ package evidence
 import (
 	"errors"
 	"fmt"
+	"io"
+	"syscall"
 )
 
 // ErrUnknown says that a text names no State.
 var ErrUnknown = errors.New("unknown evidence")
+
+// IsEnd reports whether the error of a read or write says that the other side has ended the connection, by FIN or RST.
+func IsEnd(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
 
 // State is what is known of one port.
 type State int

@@ -115,9 +115,8 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 		return fmt.Errorf("HOTPAIR_BUSINESS_USER: %w", err)
 	}
 	h.processes = processes.New(processes.Config{
-		BusinessUser: as,
-		Host:         c, Environ: os.Environ(), Users: users, Server: server, Conn: conns.Control, Inherit: inherit, Begin: ground.Start,
-		Watcher: h, Elsewhere: h, Machine: h.fitness, Log: log, UpdaterOnly: h.run.held.by != nil,
+		Host: c, Environ: os.Environ(), Users: users, Server: server, Conn: conns.Control, Inherit: inherit, Begin: ground.Start,
+		Watcher: h, Elsewhere: h, Machine: h.fitness, Log: log, UpdaterOnly: h.run.held.by != nil, BusinessUser: as,
 	})
 
 	h.peer = &peer{config: c, incarnation: h.run.incarnation, log: log, driver: h.driver, heard: &h.heard, reports: h.reports, services: h.processes,

@@ -1,4 +1,4 @@
-package terminalif
+package membership
 
 import "testing"
 
@@ -11,7 +11,7 @@ func TestFault_A10_OneTerminalAloneDecidesNothing(t *testing.T) {
 		{nil, 0}, {[]uint64{9}, 9}, {[]uint64{9, 3}, 3}, {[]uint64{3, 1 << 62, 3}, 3}, {[]uint64{9, 3, 9}, 9},
 		{[]uint64{9, 9, 3, 3}, 3}, {[]uint64{9, 9, 9, 3}, 9}, {[]uint64{0, 7, 0}, 0},
 	} {
-		if got := mostAccepted(append([]uint64(nil), c.said...)); got != c.want {
+		if got := MostAccepted(append([]uint64(nil), c.said...)); got != c.want {
 			t.Errorf("%v: %d, want %d", c.said, got, c.want)
 		}
 	}

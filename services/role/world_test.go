@@ -1,7 +1,6 @@
 package role_test
 
 import (
-	"slices"
 	"strings"
 	"time"
 
@@ -102,9 +101,7 @@ func (h *testHost) seeTerminals() {
 		}
 		accepted = append(accepted, t.epoch)
 	}
-	if slices.Sort(accepted); len(accepted) > 0 {
-		seen.MostEpoch = accepted[(len(accepted)-1)/2]
-	}
+	seen.MostEpoch = membership.MostAccepted(accepted)
 	h.step(seen)
 }
 

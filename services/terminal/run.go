@@ -3,7 +3,6 @@ package terminal
 import (
 	"context"
 	"log/slog"
-	"sync"
 
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/wires"
@@ -19,10 +18,5 @@ func Run(ctx context.Context, c config.Terminal, log *slog.Logger) error {
 		ID: c.TerminalID, Listen: c.TerminalListen, Apps: c.TerminalApps, Key: c.TerminalKey.Reveal(), Data: c.Data, PairID: c.PairID,
 		Hosts: sealed.Terminal(), Deadline: c.TerminalDeadline, MaxDeadline: c.TerminalDeadlineMax, Log: log,
 	})
-	ctx, cancel := context.WithCancel(ctx)
-	var reading sync.WaitGroup
-	reading.Go(func() { _ = sealed.Run(ctx) }) // ends with ctx only
-	defer reading.Wait()
-	defer cancel()
-	return a.Run(ctx)
+	return sealed.During(ctx, a.Run)
 }

@@ -141,12 +141,7 @@ func RunOn(ctx context.Context, c config.TerminalInterface, log *slog.Logger, ne
 		Beat: bus.HeartInterval(c.Lease), TraceDir: c.TraceDir, Log: log,
 		ReceiptKey: config.DeriveKey(c.PairSecret.Reveal(), config.PurposeReceipt),
 	})
-	ctx, cancel := context.WithCancel(ctx)
-	var reading sync.WaitGroup
-	reading.Go(func() { _ = sealed.Run(ctx) }) // ends with ctx only
-	defer reading.Wait()
-	defer cancel()
-	return i.Run(ctx)
+	return sealed.During(ctx, i.Run)
 }
 
 // Started is closed when orders are taken.

@@ -1,11 +1,11 @@
 package terminalif
 
 import (
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/membership"
 )
 
 const (
@@ -75,15 +75,6 @@ func count(i *Interface, list bool) bus.TerminalState {
 			state.Terminals = append(state.Terminals, status)
 		}
 	}
-	state.MostEpoch = mostAccepted(accepted)
+	state.MostEpoch = membership.MostAccepted(accepted)
 	return state
-}
-
-// mostAccepted gives the highest epoch that more than half have accepted: one terminal alone can say anything.
-func mostAccepted(accepted []uint64) uint64 {
-	if len(accepted) == 0 {
-		return 0
-	}
-	slices.Sort(accepted)
-	return accepted[(len(accepted)-1)/2]
 }

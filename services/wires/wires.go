@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/config"
@@ -85,6 +86,16 @@ func (w *Wires) Run(ctx context.Context) error {
 		return ctx.Err()
 	}
 	return w.files.Run(ctx)
+}
+
+// During runs something with Run beside it.
+func (w *Wires) During(ctx context.Context, run func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var reading sync.WaitGroup
+	reading.Go(func() { _ = w.Run(ctx) }) // ends with ctx only
+	defer reading.Wait()
+	defer cancel()
+	return run(ctx)
 }
 
 // Sealed reports whether the wires are TLS.

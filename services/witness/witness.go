@@ -22,7 +22,6 @@ import (
 	"log/slog"
 	"net"
 	"runtime/debug"
-	"sync"
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
@@ -100,12 +99,7 @@ func Run(ctx context.Context, c config.Witness, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	var reading sync.WaitGroup
-	reading.Go(func() { _ = sealed.Run(ctx) }) // ends with ctx only
-	defer reading.Wait()
-	defer cancel()
-	return New(Config{Listen: c.WitnessListen, Data: c.Data, Secret: c.PairSecret.Reveal(), Network: sealed.Witness(), Log: log}).Run(ctx)
+	return sealed.During(ctx, New(Config{Listen: c.WitnessListen, Data: c.Data, Secret: c.PairSecret.Reveal(), Network: sealed.Witness(), Log: log}).Run)
 }
 
 // Ready is closed when the witness answers; then Address and ID are known.

@@ -82,23 +82,32 @@ func (w *clocked) oldData() {
 	w.start(b)
 }
 
+// untilRead is how much of the world's time goes by until hosts have read the record again, which no status shows.
+const untilRead = 3 * time.Second
+
+// copyWitness stops the witness and keeps a copy of what it has.
+func (w *clocked) copyWitness() {
+	w.t.Helper()
+	w.KillWitness()
+	if err := os.CopyFS(w.dir("copy"), os.DirFS(w.dir(pair.Witness))); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 // newWitness starts a witness with an empty directory in place of the one there was, and has both hosts see it.
 func (w *clocked) newWitness() {
 	w.KillWitness()
 	w.move(w.dir(pair.Witness), w.dir(pair.Witness)+".old")
 	w.StartWitness()
-	time.Sleep(3 * time.Second) // the world's: until it is read
+	time.Sleep(untilRead)
 }
 
 // keepEmpty keeps what the witness has before it keeps a record.
 func (w *clocked) keepEmpty() {
 	w.t.Helper()
 	w.StartWitness()
-	time.Sleep(time.Second) // the world's
-	w.KillWitness()
-	if err := os.CopyFS(w.dir("copy"), os.DirFS(w.dir(pair.Witness))); err != nil {
-		w.t.Fatal(err)
-	}
+	time.Sleep(untilRead)
+	w.copyWitness()
 }
 
 // empty has the witness, the same one, lose all it kept.
@@ -204,12 +213,9 @@ func (w *clocked) followed() {
 // knowsMore has the witness restored from before a served alone, and a return without a way to it.
 func (w *clocked) knowsMore() {
 	w.t.Helper()
-	w.KillWitness()
-	if err := os.CopyFS(w.dir("copy"), os.DirFS(w.dir(pair.Witness))); err != nil {
-		w.t.Fatal(err)
-	}
+	w.copyWitness()
 	w.StartWitness()
-	time.Sleep(3 * time.Second) // the world's: until it is read
+	time.Sleep(untilRead)
 	w.solo()
 	w.down(pair.HostA)
 	w.empty()
@@ -220,12 +226,9 @@ func (w *clocked) knowsMore() {
 // knowsMost has the witness restored from before b was in the set, and a, which served alone after b, return without a way to it.
 func (w *clocked) knowsMost() {
 	w.t.Helper()
-	w.KillWitness()
-	if err := os.CopyFS(w.dir("copy"), os.DirFS(w.dir(pair.Witness))); err != nil {
-		w.t.Fatal(err)
-	}
+	w.copyWitness()
 	w.StartWitness()
-	time.Sleep(3 * time.Second) // the world's: until it is read
+	time.Sleep(untilRead)
 	w.solo()
 	w.start(pair.HostB)
 	if err := w.AwaitPaired(w.t.Context()); err != nil {
@@ -257,11 +260,8 @@ func (w *clocked) apart() {
 func (w *clocked) knowsMoreOf() {
 	w.t.Helper()
 	w.solo()
-	time.Sleep(3 * time.Second) // the world's: until it is read
-	w.KillWitness()
-	if err := os.CopyFS(w.dir("copy"), os.DirFS(w.dir(pair.Witness))); err != nil {
-		w.t.Fatal(err)
-	}
+	time.Sleep(untilRead)
+	w.copyWitness()
 	w.StartWitness()
 	w.start(pair.HostB)
 	if err := w.AwaitPaired(w.t.Context()); err != nil {

@@ -30,7 +30,7 @@ func TestFault_A6_WhatRefusalsSayToDoWorks(t *testing.T) {
 		"force while the other knows more": {func(w *clocked) { w.knowsMoreOf() }, b, "hotpair promote --force", []string{"promote it there"}, false, a},
 		"force while the other has no witness": {func(w *clocked) { w.knowsMore(); w.network.MendAll(); w.cutBoth(b, pair.Witness) }, a, "",
 			[]string{"hotpair promote --force"}, false, a},
-		"pause without a witness": {func(w *clocked) { w.KillWitness(); time.Sleep(3 * time.Second) }, a, "hotpair pause", []string{"start it"}, true, a},
+		"pause without a witness": {func(w *clocked) { w.KillWitness(); time.Sleep(untilRead) }, a, "hotpair pause", []string{"start it"}, true, a},
 		"force while the other knows more, and this one more than the witness": {func(w *clocked) { w.knowsMost() }, b, "",
 			[]string{"stop it", "hotpair promote --force"}, false, b},
 		"pause beside nobody":            {func(w *clocked) { w.down(b) }, a, "hotpair pause", []string{"start it"}, true, a},
@@ -52,7 +52,7 @@ func TestFault_A6_WhatRefusalsSayToDoWorks(t *testing.T) {
 					t.Fatal(err)
 				}
 				c.stuck(w)
-				time.Sleep(3 * time.Second) // the world's: until both hosts have read the record
+				time.Sleep(untilRead)
 				var refusal error
 				if c.refused != "" {
 					if refusal = w.orders(c.at)[c.refused](); refusal == nil {
@@ -63,7 +63,7 @@ func TestFault_A6_WhatRefusalsSayToDoWorks(t *testing.T) {
 				for _, words := range c.do {
 					w.follow(c.at, words, refusal)
 				}
-				time.Sleep(3 * time.Second)                                                       // likewise
+				time.Sleep(untilRead)
 				if !strings.HasPrefix(c.do[0], "hotpair ") && c.refused == "" && len(c.do) == 1 { // nothing was given up: all is as before
 					if err := w.AwaitPaired(t.Context()); err != nil {
 						t.Error(err)

@@ -3,8 +3,7 @@
 package terminals
 
 import (
-	"slices"
-
+	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/role"
 	"github.com/hotpair/hotpair/services/role/canon"
 )
@@ -108,9 +107,7 @@ func (s *Set) Seen(host int) role.Terminals {
 		}
 		accepted = append(accepted, t.epoch)
 	}
-	if slices.Sort(accepted); len(accepted) > 0 {
-		seen.MostEpoch = accepted[(len(accepted)-1)/2]
-	}
+	seen.MostEpoch = membership.MostAccepted(accepted)
 	return seen
 }
 

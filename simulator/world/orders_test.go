@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/operator"
@@ -26,9 +27,17 @@ func (w *clocked) follow(at, words string, refusals ...error) {
 	if begin := strings.ToUpper(words[:1]) + words[1:]; !strings.Contains(said, words) && !strings.Contains(said, begin) {
 		w.t.Errorf("%s does not say %q: %s", at, words, said)
 	}
-	if err := w.orders(at)[words](); err != nil {
+	if err := w.order(at, words); err != nil {
 		w.t.Fatalf("%s at %s: %v", words, at, err)
 	}
+}
+
+// order has an operator do at a host what words say, who looks what came of it before anything else is done: a host that was just stopped
+// is known to be gone by then.
+func (w *clocked) order(at, words string) error {
+	err := w.orders(at)[words]()
+	time.Sleep(untilRead)
+	return err
 }
 
 // orders are what an operator does at a host, by the words of the guide.
@@ -63,7 +72,7 @@ func (w *clocked) orders(at string) map[string]func() error {
 		"remove it from the data directory":  func() error { return os.Rename(filepath.Join(w.dir(at), database), w.dir("aside")) },
 		"restart the host":                   func() error { w.down(at); w.start(at); return nil },
 		"stop it":                            func() error { w.down(other); return nil },
-		"promote it there":                   func() error { return w.orders(other)["hotpair promote --force"]() },
+		"promote it there":                   func() error { return w.order(other, "hotpair promote --force") },
 		"empty its data directory": func() error {
 			w.newWitness()
 			return nil

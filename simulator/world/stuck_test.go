@@ -250,7 +250,7 @@ func (w *clocked) apart() {
 		return err == nil && len(s.InSync) == 1
 	})
 	w.cutBoth(pair.HostA, pair.Witness)
-	w.await(time.Minute, "promotion of b by force", func() bool { return w.orders(pair.HostB)["hotpair promote --force"]() == nil })
+	w.await(time.Minute, "promotion of b by force", func() bool { return w.order(pair.HostB, "hotpair promote --force") == nil })
 	w.network.Mend(Address(pair.HostA), Address(pair.HostB))
 	w.network.Mend(Address(pair.HostB), Address(pair.HostA))
 }

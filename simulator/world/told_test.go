@@ -55,7 +55,7 @@ func TestFault_A6_WhatRefusalsSayToDoWorks(t *testing.T) {
 				time.Sleep(untilRead)
 				var refusal error
 				if c.refused != "" {
-					if refusal = w.orders(c.at)[c.refused](); refusal == nil {
+					if refusal = w.order(c.at, c.refused); refusal == nil {
 						t.Fatal("it is not refused")
 					}
 					t.Log(refusal)
@@ -70,7 +70,7 @@ func TestFault_A6_WhatRefusalsSayToDoWorks(t *testing.T) {
 					}
 				}
 				if c.again {
-					if err := w.orders(c.at)[c.refused](); err != nil {
+					if err := w.order(c.at, c.refused); err != nil {
 						t.Errorf("refused again: %v", err)
 					}
 				}

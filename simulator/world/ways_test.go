@@ -97,7 +97,7 @@ func ways() map[string]way {
 		"no witness, and the later of two actives":       {before: func(w *clocked) { w.witnessless() }, stuck: func(w *clocked) { w.followed() }, at: a, says: served, do: []string{other}},
 		"no witness, and the later of both for good":     {before: func(w *clocked) { w.witnessless() }, stuck: func(w *clocked) { w.followed() }, at: a, says: served, do: []string{force}, serves: a},
 		"who knows more does not reach the witness":      {stuck: func(w *clocked) { w.knowsMore() }, at: b, says: more, do: []string{"mend the way to it"}},
-		"a foreign directory":                            {stuck: func(w *clocked) { w.pairless() }, at: b, says: "nobody serves: … is starting", do: []string{"mend what they name", other}, serves: a},
+		"a foreign directory":                            {stuck: func(w *clocked) { w.pairless() }, at: b, says: "nobody serves: … is starting", do: []string{"mend what they name"}, serves: b},
 		"a damaged journal":                              {stuck: func(w *clocked) { w.down(a, b); w.damage(b); w.start(b) }, at: b, says: damaged, do: []string{other}, serves: a},
 		"a damaged journal, and the other host for good": {stuck: func(w *clocked) { w.down(a, b); w.damage(b); w.start(b) }, at: b, says: damaged, do: []string{force}, serves: b},
 		"a foreign file": {stuck: func(w *clocked) { w.down(a, b); w.spoil(b, "facts.json", "{}"); w.start(b) }, at: b,
@@ -144,7 +144,7 @@ func TestFault_A16_EveryWayOutWorks(t *testing.T) {
 					if !strings.Contains(strings.ToLower(remedy), words) && !strings.Contains(remedy, words) {
 						t.Errorf("the guide does not say %q there: %s", words, remedy)
 					}
-					if err := w.orders(c.at)[strings.Trim(words, "`")](); err != nil {
+					if err := w.order(c.at, strings.Trim(words, "`")); err != nil {
 						t.Fatalf("%s: %v", words, err)
 					}
 				}

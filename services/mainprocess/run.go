@@ -66,7 +66,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	h := &host{config: c, log: log, clock: ground.Clock, network: ground.Network, ctx: work,
 		run: run{incarnation: random64(), pid: os.Getpid(), started: ground.Wall(), wall: ground.Wall, built: ground.Built,
 			held: hold{by: ground.Restored, found: make(chan *bus.Restored, 1)}}}
-	sealed, err := wires.OpenHost(c.TLS, c.Host, ground.Network, log)
+	sealed, err := wires.OpenHost(c.TLS, c.Host, wires.Ground{Network: ground.Network}, log)
 	if err != nil {
 		return err
 	}

@@ -126,7 +126,7 @@ func RunOn(ctx context.Context, c config.TerminalInterface, log *slog.Logger, ne
 	for n, t := range c.Terminals {
 		terminals[n] = Terminal{ID: t.ID, URL: t.URL, Key: config.TerminalKey(c.PairSecret.Reveal(), t.ID)}
 	}
-	sealed, err := wires.OpenHost(c.TLS, c.Host, network, log)
+	sealed, err := wires.OpenHost(c.TLS, c.Host, wires.Ground{Network: network}, log)
 	if err != nil {
 		return err
 	}

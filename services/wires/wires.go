@@ -16,11 +16,14 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/clocks"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/door"
 	"github.com/hotpair/hotpair/services/identity"
+	"github.com/hotpair/hotpair/services/lease"
 )
 
 // ErrSelf says that the certificate is of somebody else than the settings say.
@@ -34,32 +37,53 @@ const (
 	terminal    door.Protocol = "hotpair-terminal"
 )
 
-// Wires are those of one process.
-type Wires struct {
-	under bus.Network
-	files *identity.Files // nil: nothing is proved
-	self  identity.Name
-	log   *slog.Logger
+// Withdrawals are the certificates that are worth nothing any more, whatever their time. It must not block.
+type Withdrawals interface {
+	Withdrawn(identity.Peer) bool
 }
 
-// OpenHost reads the certificate files, when there are any, which must be of this host; the pair is what the certificate says. under is
-// the network below; nil is TCP. Errors: identity.ErrCredentials, ErrSelf.
-func OpenHost(c config.TLS, host string, under bus.Network, log *slog.Logger) (*Wires, error) {
-	return open(c, identity.Host("", host), under, log)
+// Admission has the last word about hosts that dial a witness or a terminal; its error says why not. It must not block.
+type Admission interface {
+	Admit(identity.Peer) error
+}
+
+// Ground is what the wires of a process stand on beside its certificate. The zero Ground is a machine's, where whoever has proved a name is let
+// in. When what Withdrawals or Admission say has changed, call Sweep.
+type Ground struct {
+	// Network is below the wires; nil is TCP.
+	Network     bus.Network
+	Withdrawals Withdrawals
+	Admission   Admission
+}
+
+// Wires are those of one process.
+type Wires struct {
+	ground Ground
+	files  *identity.Files // nil: nothing is proved
+	self   identity.Name
+	log    *slog.Logger
+	set    door.Set
+	doubt  *clocks.Doubt
+}
+
+// OpenHost reads the certificate files, when there are any, which must be of this host; the pair is what the certificate says. Errors:
+// identity.ErrCredentials, ErrSelf.
+func OpenHost(c config.TLS, host string, g Ground, log *slog.Logger) (*Wires, error) {
+	return open(c, identity.Host("", host), g, log)
 }
 
 // OpenWitness is OpenHost for the witness.
-func OpenWitness(c config.TLS, log *slog.Logger) (*Wires, error) {
-	return open(c, identity.Witness(""), nil, log)
+func OpenWitness(c config.TLS, g Ground, log *slog.Logger) (*Wires, error) {
+	return open(c, identity.Witness(""), g, log)
 }
 
 // OpenTerminal is OpenHost for the agent of a terminal.
-func OpenTerminal(c config.TLS, id string, log *slog.Logger) (*Wires, error) {
-	return open(c, identity.Terminal("", id), nil, log)
+func OpenTerminal(c config.TLS, id string, g Ground, log *slog.Logger) (*Wires, error) {
+	return open(c, identity.Terminal("", id), g, log)
 }
 
-func open(c config.TLS, self identity.Name, under bus.Network, log *slog.Logger) (*Wires, error) {
-	w := &Wires{under: under, log: log}
+func open(c config.TLS, self identity.Name, g Ground, log *slog.Logger) (*Wires, error) {
+	w := &Wires{ground: g, log: log, doubt: clocks.NewDoubt(reading, clocks.Synchronised, clocks.Built())}
 	if !c.Sealed() {
 		return w, nil
 	}
@@ -77,6 +101,11 @@ func open(c config.TLS, self identity.Name, under bus.Network, log *slog.Logger)
 	}
 	w.files.Pin(w.self)
 	return w, nil
+}
+
+// reading is what the clocks of this machine say.
+func reading() clocks.Reading {
+	return clocks.Reading{Boot: lease.BootClock(), Wall: time.Now().UnixNano()}
 }
 
 // Run reads the files again when they change, until ctx ends.
@@ -109,6 +138,41 @@ func (w *Wires) State() identity.State {
 	return w.files.State()
 }
 
+// Own is who this process shows itself as, with the key in use; the zero Peer without a certificate.
+func (w *Wires) Own() identity.Peer {
+	if w.files == nil {
+		return identity.Peer{}
+	}
+	current, err := w.files.Current()
+	if err != nil {
+		return identity.Peer{}
+	}
+	return current.Self
+}
+
+// Peers are who is at the other ends of all wires now, each certificate once, by name.
+func (w *Wires) Peers() []identity.Peer { return w.set.Peers() }
+
+// Doors are what came to the doors of this process and what was refused, by name.
+func (w *Wires) Doors() []door.Stats { return w.set.Stats() }
+
+// Sweep ends every connection whose other end would not be let in now, and gives those.
+func (w *Wires) Sweep() []identity.Peer { return w.set.Sweep() }
+
+// Compared takes how far the wall clock of the other host is ahead: certificates of terminals do not end while clocks differ.
+func (w *Wires) Compared(d clocks.Difference) { w.doubt.Compared(d) }
+
+// Doubt says why the wall clock is in doubt, so that no certificate is refused for its time; "" when it is believed.
+func (w *Wires) Doubt() string {
+	if why := w.doubt.Why(); why != "" {
+		return why
+	}
+	if own := w.Own(); own != (identity.Peer{}) && time.Now().Before(own.NotBefore) {
+		return fmt.Sprintf("the own certificate begins on %s, and it was made before now", own.NotBefore.UTC().Format(time.RFC3339))
+	}
+	return ""
+}
+
 // Link is between the mains of both hosts.
 func (w *Wires) Link() bus.Network { return w.wire(link, w.otherHost()) }
 
@@ -122,7 +186,7 @@ func (w *Wires) ToWitness() bus.Network {
 
 // Witness is where the witness listens for hosts.
 func (w *Wires) Witness() bus.Network {
-	return w.wire(witness, identity.Any(w.self.Pair, identity.RoleHost))
+	return w.admitting(witness)
 }
 
 // ToTerminal is how a host dials a terminal.
@@ -132,7 +196,7 @@ func (w *Wires) ToTerminal(id string) bus.Network {
 
 // Terminal is where the agent of a terminal listens for hosts.
 func (w *Wires) Terminal() bus.Network {
-	return w.wire(terminal, identity.Any(w.self.Pair, identity.RoleHost))
+	return w.admitting(terminal)
 }
 
 // otherHost is the other host of the pair, whatever it is called.
@@ -141,12 +205,34 @@ func (w *Wires) otherHost() identity.Expected {
 	return identity.Matching(own.Pair, "the other host of "+own.String(), func(n identity.Name) bool { return n.Role == identity.RoleHost && n.ID != own.ID })
 }
 
-func (w *Wires) wire(p door.Protocol, expect identity.Expected) bus.Network {
-	if w.files == nil {
-		return w.under
+// admitting is where a witness or a terminal listens for hosts.
+func (w *Wires) admitting(p door.Protocol) bus.Network {
+	policy := w.policy(identity.Any(w.self.Pair, identity.RoleHost))
+	if w.ground.Admission != nil {
+		policy.Admit = w.ground.Admission.Admit
 	}
-	return door.Wire{Under: bus.OrTCP(w.under), Door: door.Config{
-		Name: string(p), Logger: w.log,
-		Offers: []door.Offer{{Protocol: p, Source: w.files, Policy: identity.Policy{Expect: expect}}},
+	return w.proved(p, policy)
+}
+
+func (w *Wires) wire(p door.Protocol, expect identity.Expected) bus.Network {
+	return w.proved(p, w.policy(expect))
+}
+
+// policy decides by name, withdrawal, and a clock that may be in doubt.
+func (w *Wires) policy(expect identity.Expected) identity.Policy {
+	policy := identity.Policy{Expect: expect, Clock: identity.Clock{InDoubt: func() bool { return w.Doubt() != "" }}}
+	if w.ground.Withdrawals != nil {
+		policy.Withdrawn = w.ground.Withdrawals.Withdrawn
+	}
+	return policy
+}
+
+func (w *Wires) proved(p door.Protocol, policy identity.Policy) bus.Network {
+	if w.files == nil {
+		return w.ground.Network
+	}
+	return door.Wire{Under: bus.OrTCP(w.ground.Network), Door: door.Config{
+		Name: string(p), Set: &w.set, Logger: w.log,
+		Offers: []door.Offer{{Protocol: p, Source: w.files, Policy: policy}},
 	}}
 }

@@ -95,7 +95,7 @@ func New(c Config) *Witness {
 // Run is the process "hotpair witness".
 func Run(ctx context.Context, c config.Witness, log *slog.Logger) error {
 	debug.SetMemoryLimit(memory)
-	sealed, err := wires.OpenWitness(c.TLS, log)
+	sealed, err := wires.OpenWitness(c.TLS, wires.Ground{}, log)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,74 @@
+package clocks
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Doubtful is how far a wall clock may be from that of the other host, or from where it was, without being in doubt. It is less than Apart:
+// nothing is refused for a doubt, only less is.
+const Doubtful = 5 * time.Second
+
+// Doubt says whether the wall clock of this host can be believed as far as a process can tell. Whoever would refuse something because
+// its time is over asks first.
+type Doubt struct {
+	now          func() Reading
+	synchronised func() bool
+	built        time.Time
+
+	mu       sync.Mutex
+	ahead    int64 // of the wall clock over the boot clock, in nanoseconds, when it was last believed
+	compared Difference
+}
+
+// NewDoubt begins with a wall clock that is believed, unless it is older than the program (built; zero when that is not known).
+// synchronised is what the kernel says of it.
+func NewDoubt(now func() Reading, synchronised func() bool, built time.Time) *Doubt {
+	r := now()
+	return &Doubt{now: now, synchronised: synchronised, built: built, ahead: minus(r.Wall, int64(r.Boot))}
+}
+
+// Compared takes what came of a comparison with the other host. The last one counts until there is another one: a clock is not right
+// again because the other host is gone.
+func (d *Doubt) Compared(found Difference) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if found != (Difference{}) {
+		d.compared = found
+	}
+}
+
+// InDoubt reports whether there is a reason to doubt. It never blocks.
+func (d *Doubt) InDoubt() bool { return d.Why() != "" }
+
+// Why says why the clock is in doubt; "" when it is not.
+func (d *Doubt) Why() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	r := d.now()
+	if wall := time.Unix(0, r.Wall); wall.Before(d.built) {
+		return fmt.Sprintf("it says %s, and this program was built on %s", wall.UTC().Format(time.RFC3339), d.built.UTC().Format(time.DateOnly))
+	}
+	if found := d.compared; found.Other.Abs()-found.Error > Doubtful {
+		return fmt.Sprintf("those of the two hosts differ by %s, and nobody knows which one is right", found.Other.Abs().Round(time.Second))
+	}
+	ahead := minus(r.Wall, int64(r.Boot))
+	jumped := time.Duration(minus(ahead, d.ahead))
+	switch {
+	case d.synchronised():
+		d.ahead = ahead
+	case jumped.Abs() > Doubtful:
+		return fmt.Sprintf("it jumped by %s, and the kernel says that nothing keeps it right", jumped.Round(time.Second))
+	}
+	return ""
+}
+
+// Synchronised reports whether the kernel says that something keeps the wall clock right, NTP or PTP.
+func Synchronised() bool {
+	var t unix.Timex // Modes 0: it is only read
+	_, err := unix.Adjtimex(&t)
+	return err == nil && t.Status&unix.STA_UNSYNC == 0
+}

@@ -71,6 +71,7 @@ func Scenarios() []Scenario {
 		{Name: "lost-and-taken", Begin: "silent", Faults: allow(2, Lost, Crash), Rules: Rules{Writes: 1, Losses: true}, Heal: true},
 		{Name: "lost-and-doubt", Begin: "silent", Faults: allow(3, Lost, ArbiterDoubt, Crash), Rules: Rules{Writes: 1, Losses: true}, Heal: true},
 		{Name: "own-copy", Begin: "close", Faults: allow(3, Unkept, UpdaterCrash, Crash), Rules: alone(1), Heal: true},
+		{Name: "own-copy-gone", Begin: "close", Faults: allow(3, CopyGone, Crash, Crash), Rules: alone(1), Heal: true},
 		{Name: "own-any-one", Begin: "paired", Faults: allow(1, Delay, Crash, Freeze, Loss, Lateness, Doubling, ArbiterDoubt, CutPeer, CutLink, CutRepl,
 			UpdaterCrash, SessionEnd, SlowClock, Lie, Switchover, Stop, ProcessFailed, Unkept, CutTerminal), Rules: alone(1), Heal: true},
 		{Name: "own-crashes", Begin: "paired", Faults: allow(3, times(3, Crash)...), Rules: alone(1), Heal: true},

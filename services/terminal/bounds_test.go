@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hotpair/hotpair/bus"
 )
 
 // TestFault_A13_ConnectionsAreBounded: no test had come to how many connections an agent takes at each of its doors. Beyond it one is refused, with
@@ -68,5 +70,31 @@ func saysUntil(conn net.Conn, want string) (said string) {
 		if err != nil {
 			return fmt.Sprintf("%q, %v", said, err)
 		}
+	}
+}
+
+// TestFault_A13_ApplicationsOfOneRequestAreBounded: nor to how many applications may wait for one request under the same id of their own. One more is
+// busy, for another id there is room.
+func TestFault_A13_ApplicationsOfOneRequestAreBounded(t *testing.T) {
+	table := newTable(64, 1<<20)
+	ask := func(id string, n int) admission {
+		e := &entry{id: bus.RequestID{App: id}, app: fmt.Sprint("app-", n), service: "kv", operation: "put", body: []byte(`{}`),
+			deadline: time.Now().Add(time.Hour), replies: []string{fmt.Sprint("_INBOX.", n)}}
+		got, _ := table.admit(e, func() {})
+		return got
+	}
+	if got := ask("till-1-7", 0); got != admitted {
+		t.Fatalf("the first: %v", got)
+	}
+	for n := 1; n < maxJoined; n++ {
+		if got := ask("till-1-7", n); got != joined {
+			t.Fatalf("application %d: %v", n+1, got)
+		}
+	}
+	if got := ask("till-1-7", maxJoined); got != refusedBusy {
+		t.Errorf("application %d: %v", maxJoined+1, got)
+	}
+	if got := ask("till-1-8", maxJoined); got != admitted {
+		t.Errorf("another request: %v", got)
 	}
 }

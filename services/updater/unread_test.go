@@ -1,0 +1,66 @@
+package updater
+
+import (
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/pack"
+)
+
+// held is a connection that takes nothing until it is freed.
+type held chan struct{}
+
+func (h held) PublishMsg(*nats.Msg) error {
+	<-h
+	return nil
+}
+
+// TestFault_A13_UnreadAnswersOfTheDatabaseAreBounded: no test had come to how much the updater keeps of answers that business processes do not
+// read. Beyond it reads and scans are busy at once, commits are not, and once they are read all is as before.
+func TestFault_A13_UnreadAnswersOfTheDatabaseAreBounded(t *testing.T) {
+	free := make(held)
+	type item struct {
+		Number uint64           `cbor:"1,keyasint"`
+		Value  bus.DatabaseCall `cbor:"2,keyasint"`
+	}
+	one, err := bus.Encode(struct {
+		Items []item `cbor:"1,keyasint"`
+	}{make([]item, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	answers := pack.NewAnswerer(free, func(bus.DatabaseReply) int { return 1 << 20 }, func(_ bus.DatabaseCall, _ string, answer func(bus.DatabaseReply)) {
+		answer(bus.DatabaseReply{})
+	}, nil)
+	d := newDatabase(nil, func() *term { return &term{epoch: 1} }, testLog(t, "a"))
+	d.packs.Store(&pack.Responder[bus.DatabaseCall, bus.DatabaseReply]{Answerer: answers})
+	ask := func(c bus.DatabaseCall) (code int) {
+		d.handle(c, bus.DatabaseSubject("kv", "pack"), func(r bus.DatabaseReply) { code = r.Code })
+		return code
+	}
+	calls := map[string]bus.DatabaseCall{"read": {Read: &bus.Read{}}, "scan": {Scan: &bus.Scan{}}, "nothing": {}}
+	for n := range maxBacklog >> 20 {
+		if code := ask(calls["nothing"]); code == bus.CodeBusy {
+			t.Fatalf("with %d MiB of answers unread: busy", n)
+		}
+		answers.Take(&nats.Msg{Reply: "asker.1", Data: one})
+	}
+	answers.Take(&nats.Msg{Reply: "asker.1", Data: one})
+	for name, c := range calls {
+		if code := ask(c); code != bus.CodeBusy {
+			t.Errorf("%s with more than %d MiB of answers unread: %d, want %d", name, maxBacklog>>20, code, bus.CodeBusy)
+		}
+	}
+	if code := ask(bus.DatabaseCall{Commit: &bus.Commit{Epoch: 2}}); code == bus.CodeBusy {
+		t.Error("a commit is refused for it")
+	}
+	close(free)
+	for deadline := time.Now().Add(patience); answers.Backlog() > 0 && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+	}
+	if code := ask(calls["nothing"]); code == bus.CodeBusy {
+		t.Error("once they are read: busy")
+	}
+}

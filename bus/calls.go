@@ -31,6 +31,9 @@ var (
 	CallClocks  = Order[clocks.Difference, Done](ProcessUpdater, "clocks") // how far the wall clocks of the hosts are apart
 )
 
+// OfTerminalInterface begins the names of questions to the updater that terminal-if asks too.
+const OfTerminalInterface = "terminal-if."
+
 // Questions of main to the updater.
 var (
 	CallHistory     = Question[HistoryRequest, HistoryPage](ProcessUpdater, "history")
@@ -46,7 +49,7 @@ var (
 	CallVerify      = Question[VerifyOrder, VerifyState](ProcessUpdater, "verify")          // begin a comparison of both databases
 	CallVerifyState = Question[VerifyQuestion, VerifyState](ProcessUpdater, "verify-state") // how far it is, or what came of the last
 	CallLevels      = Question[LevelsRequest, Levels](ProcessUpdater, "levels")
-	CallNumbers     = Question[NumbersQuestion, Numbers](ProcessUpdater, "numbers") // of terminal-if
+	CallNumbers     = Question[NumbersQuestion, Numbers](ProcessUpdater, OfTerminalInterface+"numbers")
 	CallVerifyStop  = Question[VerifyQuestion, VerifyState](ProcessUpdater, "verify-stop")
 )
 
@@ -57,6 +60,7 @@ var (
 	CallDrainRequests = Order[DrainRequests, Done](ProcessTerminalInterface, "drain")
 	CallAskTerminals  = Order[AskTerminals, TerminalsAsked](ProcessTerminalInterface, "ask")
 	CallTerminals     = Order[SetTerminals, Done](ProcessTerminalInterface, "terminals") // whom to dial from now on
+	CallSystemChanged = Order[Done, Done](ProcessTerminalInterface, "system")            // SystemSpace has changed: ask the updater again
 )
 
 // Questions of main to terminal-if.

@@ -25,7 +25,7 @@ func Permissions(process string) *server.Permissions {
 			[]string{Control(process), Questions(process), "db.>", inbox})
 	case process == ProcessTerminalInterface:
 		return permit(
-			[]string{beat, "business.>", "pack.business.>", "$SRV.INFO.>", CallNumbers.Subject(), InboxPrefix(ProcessMain) + ".>"},
+			[]string{beat, "business.>", "pack.business.>", "$SRV.INFO.>", "question." + ProcessUpdater + "." + OfTerminalInterface + ">", InboxPrefix(ProcessMain) + ".>"},
 			[]string{Control(process), Questions(process), SubjectRight, SubjectProcesses + ".>", "answers.>", inbox})
 	case strings.HasPrefix(process, ProcessBusiness+"."):
 		service := strings.TrimPrefix(process, ProcessBusiness+".")

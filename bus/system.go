@@ -9,5 +9,6 @@ const (
 	SystemTerminals = "terminals" // the table of terminals: its head, and below it one key for each terminal
 	SystemEvents    = "events"    // the event log: its head, below it one key for each event and for each main that sent some
 	SystemAlarms    = "alarms"    // below it the alarms that wait to be acknowledged
+	SystemReceipts  = "receipts"  // the keys that sign receipts
 	SystemVerify    = "verify"    // outcome of the last comparison of both databases
 )

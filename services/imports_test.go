@@ -129,7 +129,7 @@ var rules = []rule{
 		within("services/operations"),
 		but(within("services", "storage"), func(i string) bool {
 			return words(i) || i == "services/operator" || within("services/alarms", "services/arbiter", "services/config", "services/events", "services/metrics",
-				"services/operations", "services/operator/registry", "services/operator/verdict", "services/role", "services/supervisor")(i)
+				"services/operations", "services/operator/registry", "services/terminalif/receipt", "services/operator/verdict", "services/role", "services/supervisor")(i)
 		})},
 	{"what operators see knows neither how it is served nor how it is shown",
 		func(pkg string) bool { return pkg == "services/operator" },
@@ -158,6 +158,11 @@ var rules = []rule{
 		within("services/updater/systemspace"),
 		but(ours, func(i string) bool {
 			return words(i) || within("bus", "storage", "services/config", "services/journal", "services/updater/systemspace", "services/updater/turns")(i)
+		})},
+	{"who keeps the keys of receipts knows the pair's own key space, not who signs",
+		within("services/updater/receiptkeys"),
+		but(ours, func(i string) bool {
+			return words(i) || within("bus", "storage", "services/journal", "services/terminalif/receipt", "services/updater/systemspace")(i)
 		})},
 	{"who looks at what a host has stored knows the store and comparisons, not who writes it",
 		within("services/updater/inspection"),

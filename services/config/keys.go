@@ -12,8 +12,6 @@ const (
 	PurposeLink        = "link"
 	PurposeReplication = "replication"
 	PurposeWitness     = "witness"
-	// PurposeReceipt is no password: with it the pair signs the receipts that terminals keep, to know them again.
-	PurposeReceipt = "receipt"
 	// PurposeOperator makes the token of the operator interface when none is set: the same on both hosts, so that who
 	// holds it for one may act on the other after a takeover, and not different after a restart.
 	PurposeOperator = "operator"

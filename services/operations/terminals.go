@@ -66,6 +66,7 @@ func (o *Operations) SystemChanged() {
 		for {
 			o.readTable()
 			o.recallVerify()
+			o.tellSystemChanged()
 			t.mu.Lock()
 			more := t.again && o.ctx.Err() == nil
 			t.again = false
@@ -75,6 +76,22 @@ func (o *Operations) SystemChanged() {
 				return
 			}
 			t.mu.Unlock()
+		}
+	})
+}
+
+// tellSystemChanged has terminal-if look at what it needs of the pair's own key space. It looks by itself when it starts.
+func (o *Operations) tellSystemChanged() {
+	if !o.Processes.IsUp(bus.ProcessTerminalInterface) {
+		return
+	}
+	bus.CallSystemChanged.Post(o.Calls, bus.Done{}, tableDeadline, func(_ bus.Done, err error) {
+		if err == nil {
+			return
+		}
+		o.Log.Warn("terminal-if was not told that the pair's own data have changed", "error", err)
+		if o.ctx.Err() == nil && !fault.Remote(err) {
+			o.Group.Go(o.tellSystemChanged)
 		}
 	})
 }
@@ -161,6 +178,7 @@ func (o *Operations) answerTerminals(r *registry.Registry) {
 	registry.Answer(r, operator.CallAddTerminals, o.addTerminals)
 	registry.Answer(r, operator.CallRemoveTerminals, o.removeTerminals)
 	registry.Answer(r, operator.CallProbeTerminals, o.probeTerminals)
+	registry.Answer(r, operator.CallRotateReceipts, o.rotateReceipts)
 	registry.AnswerPart(r, operator.PartTerminals, o.listOwn)
 	registry.AnswerPart(r, operator.PartProbe, o.probeOwn)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/terminalif/receipt"
 )
 
 const (
@@ -93,6 +94,8 @@ var (
 		Says: "Removes terminals on both hosts.", Check: func(q *RemoveTerminals) error { return bounded("the number of ids", len(q.IDs), MaxChanged) }}
 	CallProbeTerminals = Operation[ProbeRequest, ProbePage]{Name: "terminals probe", Method: http.MethodPost, Path: "/api/v1/terminals/probe", Where: Both, Role: View, Within: 25 * time.Second,
 		Says: "Tries whether terminals could be served.", Check: (*ProbeRequest).check}
+	CallRotateReceipts = Operation[None, receipt.Rotated]{Name: "change of the key of receipts", Method: http.MethodPost, Path: "/api/v1/terminals/receipts/rotate", Where: Active, Role: Administer, Within: 15 * time.Second,
+		Says: "Has receipts signed by a new key from now on. Those of the key before are known all the same."}
 	CallVerify = Operation[VerifyRequest, bus.VerifyState]{Name: "verify", Method: http.MethodPost, Path: "/api/v1/verify/begin", Where: Active, Role: Operate, Within: answerWithin,
 		Says: "Begins to compare both databases, in service."}
 	CallVerifyState = Operation[None, bus.VerifyState]{Name: "state of verify", Method: http.MethodGet, Path: "/api/v1/verify", Where: Known, Role: View, Within: answerWithin,
@@ -124,7 +127,7 @@ func Operations() []Info {
 		CallStatus.Info(), CallPeer.Info(), CallSeries.Info(), CallHistory.Info(), CallDiverged.Info(), CallForgetDiverged.Info(), CallEvents.Info(), CallAlarms.Info(), CallAckAlarm.Info(),
 		CallSwitchover.Info(), CallSchedule.Info(), CallCancelSchedule.Info(), CallPause.Info(), CallResume.Info(), CallExplain.Info(), CallDoctor.Info(), CallSettings.Info(),
 		CallPromotePlan.Info(), CallPromote.Info(), CallAdmit.Info(),
-		CallTerminals.Info(), CallAddTerminals.Info(), CallRemoveTerminals.Info(), CallProbeTerminals.Info(),
+		CallTerminals.Info(), CallAddTerminals.Info(), CallRemoveTerminals.Info(), CallProbeTerminals.Info(), CallRotateReceipts.Info(),
 		CallVerify.Info(), CallVerifyState.Info(), CallStopVerify.Info(), CallLevels.Info(), CallRise.Info(), CallBackup.Info(),
 	}
 }

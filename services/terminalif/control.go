@@ -91,6 +91,10 @@ func (i *Interface) routers(run context.Context) (orders, questions *bus.Router)
 		err := i.setTerminals(run, q)
 		return func() (bus.Done, error) { return bus.Done{}, err }
 	})
+	bus.CallSystemChanged.Handle(orders, func(_ bus.Done, answer func(bus.Done, error)) {
+		i.lookAgain()
+		answer(bus.Done{}, nil)
+	})
 	bus.CallAskTerminals.HandleIn(run, orders, &i.goroutines, i.ask)
 	bus.CallReceipts.HandleIn(run, questions, &i.goroutines, i.collect)
 	bus.CallTerminalsList.HandleIn(run, questions, &i.goroutines, func(_ context.Context, q bus.ListTerminals) (bus.ListedTerminals, error) {
@@ -134,6 +138,7 @@ func (i *Interface) attach(ctx context.Context, order bus.Attach) func() (bus.At
 	i.term, i.pair, i.identity, i.ordered = t, order.PairID, order.Identity, order.Counter
 	i.mu.Unlock()
 	i.relay.begin(t)
+	i.lookAgain()
 	i.blackbox.Note(fmt.Sprintf("epoch-%d", t.Epoch))
 	for _, s := range busiest(i.roster.all()) {
 		s.poke()

@@ -50,9 +50,7 @@ type Config struct {
 	Terminals []Terminal
 	// KeyOf derives the key of a terminal that main tells of later; nil: none can be told of.
 	KeyOf func(id string) string
-	// ReceiptKey signs receipts: config.DeriveKey of the pair secret for config.PurposeReceipt.
-	ReceiptKey string
-	Beat       time.Duration // interval of heartbeats; 0 is 125 ms
+	Beat  time.Duration // interval of heartbeats; 0 is 125 ms
 	// Clock is that of the right to answer; nil is lease.BootClock.
 	Clock lease.Clock
 	// TraceDir gets the execution trace around the begin of each term; empty: none is recorded.
@@ -81,6 +79,9 @@ type Interface struct {
 	goroutines  sync.WaitGroup
 	failed      chan error
 
+	systemChanged chan struct{}                // a token: the pair's own key space may have changed
+	receiptKeys   atomic.Pointer[receipt.Keys] // nil: not known yet
+
 	mu             sync.Mutex
 	term           *term
 	pair, identity string
@@ -103,8 +104,8 @@ func New(c Config) *Interface {
 	}
 	i := &Interface{
 		config: c, log: c.Log, incarnation: rand.Uint64(), dialer: wire.NewDialer(c.Bus.Network, parallelDials),
-		relay:   newRelay(bounds{perTerminal, inAll, perTerminalBytes, inAllBytes}, c.Clock, c.Log, receipt.New(c.ReceiptKey)),
-		started: make(chan struct{}), failed: make(chan error, 1), attaching: make(chan struct{}, attachesAtOnce),
+		relay:   newRelay(bounds{perTerminal, inAll, perTerminalBytes, inAllBytes}, c.Clock, c.Log),
+		started: make(chan struct{}), failed: make(chan error, 1), systemChanged: make(chan struct{}, 1), attaching: make(chan struct{}, attachesAtOnce),
 		blackbox: blackbox.New(blackbox.Config{Dir: c.TraceDir, Name: c.Host + "-" + bus.ProcessTerminalInterface, Log: c.Log}),
 	}
 	sessions := make([]*session, len(c.Terminals))
@@ -139,7 +140,6 @@ func RunOn(ctx context.Context, c config.TerminalInterface, log *slog.Logger, ne
 		Clock: clock,
 		Host:  c.Host, Terminals: terminals, KeyOf: func(id string) string { return config.TerminalKey(c.PairSecret.Reveal(), id) },
 		Beat: bus.HeartInterval(c.Lease), TraceDir: c.TraceDir, Log: log,
-		ReceiptKey: config.DeriveKey(c.PairSecret.Reveal(), config.PurposeReceipt),
 	})
 	return sealed.During(ctx, i.Run)
 }
@@ -194,6 +194,7 @@ func (i *Interface) Run(ctx context.Context) error {
 	g.Go(func() error { return i.sweep(inner) })
 	g.Go(func() error { return i.blackbox.Run(inner) })
 	g.Go(func() error { return i.watchSilence(inner) })
+	g.Go(func() error { return i.learnKeys(inner) })
 	g.Go(func() error {
 		select {
 		case err := <-i.failed:

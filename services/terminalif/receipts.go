@@ -48,7 +48,11 @@ func (i *Interface) collect(ctx context.Context, order bus.CollectReceipts) (bus
 	result.Asked = len(ask)
 	result.GapWorst, result.GapMedian, result.Felt = i.gaps()
 
-	signer := receipt.New(i.config.ReceiptKey)
+	var keys receipt.Keys
+	if known := i.receiptKeys.Load(); known != nil {
+		keys = *known
+	}
+	signer := receipt.New(keys)
 	var mu sync.Mutex
 	var asking sync.WaitGroup
 	slots := make(chan struct{}, askedAtOnce)

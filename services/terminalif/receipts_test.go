@@ -66,6 +66,41 @@ func TestReceipts_OfTheTimeBeforeTheAttach(t *testing.T) {
 	}
 }
 
+// TestReceipts_AreKnownOverAChangeOfTheKey: the audit knows what was signed under the key before, and what is signed under the new
+// one; under a key before that nothing is known any more.
+func TestReceipts_AreKnownOverAChangeOfTheKey(t *testing.T) {
+	agent := newAgent(t, "t1")
+	h := startHost(t, "a", terminalsOf(agent)...)
+	h.startPacked("kv", echo)
+	h.announce("kv", 1, true)
+	h.awaitWarm(1)
+	h.serveAll(1, 1)
+	nc := app(t, agent.AppURL())
+	change := func(names ...string) {
+		t.Helper()
+		var keys receipt.Keys
+		for _, n := range names {
+			keys.Keys = append(keys.Keys, receipt.Key{Secret: []byte(n)})
+		}
+		h.receipts.Store(&keys)
+		order(h, bus.CallSystemChanged, bus.Done{})
+		processtest.Await(t, "terminal-if has the new key", func() bool { return string(h.receiptKeys.Load().Keys[0].Secret) == names[0] })
+	}
+	ask(t, nc, "request.kv.put", `{}`)
+	ask(t, nc, "request.kv.put", `{}`)
+	change("second", "first")
+	ask(t, nc, "request.kv.put", `{}`)
+	h.attachIn(1, 2)
+	if got := h.collectAll(1); len(got.Receipts) != 3 || got.Foreign != 0 {
+		t.Errorf("over a change of the key: %+v", got)
+	}
+	change("third", "second")
+	h.attachIn(1, 3)
+	if got := h.collectAll(1); len(got.Receipts) != 1 || got.Foreign != 2 {
+		t.Errorf("under the key before the one before: %+v", got)
+	}
+}
+
 // TestReceipts_ForgedOnesCountOnly: a terminal that shows receipts nobody gave it, or changes those it was given, is told
 // apart from one that was given receipts for what is missing.
 func TestReceipts_ForgedOnesCountOnly(t *testing.T) {
@@ -105,7 +140,7 @@ func TestReceipts_ForgedOnesCountOnly(t *testing.T) {
 	change(func(r *bus.Receipt) { r.Code = r.Code[:receipt.CodeLength-1] })
 	change(func(r *bus.Receipt) { r.Code = append(r.Code[:receipt.CodeLength:receipt.CodeLength], 0) })
 	// A code from the same key for the same request of another terminal, and of another pair.
-	signer, id := receipt.New(""), bus.RequestID{Terminal: "t2", Counter: true3[0].Counter}
+	signer, id := receipt.New(*h.receipts.Load()), bus.RequestID{Terminal: "t2", Counter: true3[0].Counter}
 	change(func(r *bus.Receipt) { r.Code = signer.Code("pair", id, r.Position) })
 	id.Terminal = "t1"
 	change(func(r *bus.Receipt) { r.Code = signer.Code("other pair", id, r.Position) })
@@ -125,7 +160,7 @@ func TestReceipts_ForgedOnesCountOnly(t *testing.T) {
 
 // FuzzRecognise: whatever a terminal shows, only what the pair signed is its own.
 func FuzzRecognise(f *testing.F) {
-	signer := receipt.New("key")
+	signer := receipt.New(receipt.Keys{Keys: []receipt.Key{{Secret: []byte("key")}}})
 	id, at := bus.RequestID{Terminal: "t", Counter: 7}, position.Position{Epoch: 2, Sequence: 9}
 	f.Add("", uint64(7), uint64(2), uint64(9), signer.Code("p", id, at))
 	f.Add("x", uint64(0), uint64(2), uint64(9), []byte{})

@@ -63,11 +63,18 @@ type relay struct {
 	refused  refusals.Counter    // requests answered at once
 }
 
-func newRelay(b bounds, clock lease.Clock, log *slog.Logger, signer *receipt.Signer) *relay {
-	r := &relay{bounds: b, clock: clock, log: log, signer: signer, flights: map[bus.RequestID]*flight{}, loads: map[string]*load{}}
+func newRelay(b bounds, clock lease.Clock, log *slog.Logger) *relay {
+	r := &relay{bounds: b, clock: clock, log: log, signer: receipt.New(receipt.Keys{}), flights: map[bus.RequestID]*flight{}, loads: map[string]*load{}}
 	r.right.Store(&lease.Right{})
 	r.services = newDirectory(r, log)
 	return r
+}
+
+// signWith signs receipts with other keys from now on.
+func (r *relay) signWith(s *receipt.Signer) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.signer = s
 }
 
 // begin makes t the term. Flights of another epoch are dropped: their agents send them again at the attach.

@@ -23,6 +23,7 @@ import (
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/services/terminal"
+	"github.com/hotpair/hotpair/services/terminalif/receipt"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -121,6 +122,8 @@ type aHost struct {
 	real   atomic.Bool // the clock is the machine's
 	asked  atomic.Int64
 	base   atomic.Uint64 // where the updater says that numbers begin
+
+	receipts atomic.Pointer[receipt.Keys] // that the updater gives
 }
 
 func startHost(t testing.TB, name string, terminals ...Terminal) *aHost {
@@ -157,6 +160,10 @@ func startHostOn(t testing.TB, name string, network bus.Network, terminals ...Te
 		answer(bus.Numbers{Base: max(h.base.Load(), q.Seen+1)}, nil)
 	})
 	must[func()](t)(numbers.Listen(h.main, bus.CallNumbers.Subject())) // in place of the updater
+	keys := bus.NewRouter("inbox")
+	receipt.CallKeys.Handle(keys, func(_ receipt.KeysQuestion, answer func(receipt.Keys, error)) { answer(*h.receipts.Load(), nil) })
+	must[func()](t)(keys.Listen(h.main, receipt.CallKeys.Subject()))
+	h.receipts.Store(&receipt.Keys{Keys: []receipt.Key{{Secret: []byte("first")}}})
 	h.base.Store(1 << 17)
 	h.stop = background(t, "terminal-if of "+name, h.Interface.Run)
 	select {
@@ -164,6 +171,7 @@ func startHostOn(t testing.TB, name string, network bus.Network, terminals ...Te
 	case <-time.After(patience):
 		t.Fatalf("terminal-if of %s does not start", name)
 	}
+	processtest.Await(t, "the keys of receipts are known", func() bool { return h.receiptKeys.Load() != nil })
 	return h
 }
 

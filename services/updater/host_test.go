@@ -34,9 +34,10 @@ type host struct {
 	own   func(ownJournal) ownJournal
 	other func(otherJournal) otherJournal
 
-	network bus.Network // nil: TCP
-	mate    *host       // the other host of the pair
-	read    uint64      // epoch up to which its main has read the pair record
+	network bus.Network      // nil: TCP
+	wall    func() time.Time // nil: the machine's
+	mate    *host            // the other host of the pair
+	read    uint64           // epoch up to which its main has read the pair record
 
 	cancel context.CancelFunc
 	ended  chan error
@@ -150,6 +151,9 @@ func (h *host) start() *host {
 	ctx, cancel := context.WithCancel(context.Background())
 	u := newUpdater(h.config, h.log)
 	u.network = h.network
+	if h.wall != nil {
+		u.wall = h.wall
+	}
 	if h.own != nil {
 		u.ownSeam = h.own
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/hotpair/hotpair/services/updater/disk"
 	"github.com/hotpair/hotpair/services/updater/inspection"
 	"github.com/hotpair/hotpair/services/updater/pairtime"
+	"github.com/hotpair/hotpair/services/updater/receiptkeys"
 	"github.com/hotpair/hotpair/services/updater/rise"
 	"github.com/hotpair/hotpair/services/updater/systemspace"
 	"github.com/hotpair/hotpair/services/updater/turns"
@@ -153,7 +154,8 @@ func (u *updater) run(ctx context.Context) (err error) {
 		Host: u.config.Host, Data: u.config.Data, Needed: disk.SpaceLeast, Disk: u.disk, Store: u.store, Facts: u.facts, Updater: asked{u},
 		Remote: u.remote, Space: space, Turns: reads, Log: u.log, BackupKey: config.BackupKey(u.config.PairSecret),
 	})
-	conductor := newConductor(u, space, inspector, rise.Levels{Host: u.config.Host, Peer: u.remote.Peer(), Term: u})
+	keys := receiptkeys.New(u.store, space, u.config.PairSecret.Reveal(), u.wall)
+	conductor := newConductor(u, space, keys, inspector, rise.Levels{Host: u.config.Host, Peer: u.remote.Peer(), Term: u})
 	lower.run("answerer", u.answerer().Run)
 	upper.run("verifier", inspector.Run)
 	upper.run("orders", func(ctx context.Context) error {

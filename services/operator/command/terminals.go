@@ -34,9 +34,9 @@ from a table in the replicated database, on both hosts alike, and a change takes
 		if len(args) == 0 {
 			return nil
 		}
-		return fmt.Errorf("%w: hotpair terminals takes list, add, remove, probe or key, not %q", operator.ErrUsage, args[0])
+		return fmt.Errorf("%w: hotpair terminals takes list, add, remove, probe, key or rotate-receipts, not %q", operator.ErrUsage, args[0])
 	}
-	c.AddCommand(terminalsList(), terminalsAdd(), terminalsRemove(), terminalsProbe(), terminalsKey())
+	c.AddCommand(terminalsList(), terminalsAdd(), terminalsRemove(), terminalsProbe(), terminalsKey(), terminalsReceipts())
 	return c
 }
 

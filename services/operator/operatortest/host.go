@@ -21,6 +21,7 @@ import (
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/registry"
 	"github.com/hotpair/hotpair/services/operator/verdict"
+	"github.com/hotpair/hotpair/services/terminalif/receipt"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -261,6 +262,9 @@ func (h *Host) Registry() *registry.Registry {
 	registry.Answer(r, operator.CallAddTerminals, h.AddTerminals)
 	registry.Answer(r, operator.CallRemoveTerminals, h.RemoveTerminals)
 	registry.Answer(r, operator.CallProbeTerminals, h.ProbeTerminals)
+	registry.Answer(r, operator.CallRotateReceipts, registry.Plain(func(context.Context) (receipt.Rotated, error) {
+		return receipt.Rotated{Made: time.Date(2026, 3, 1, 2, 3, 4, 0, time.UTC)}, h.Err
+	}))
 	registry.Answer(r, operator.CallVerify, h.BeginVerify)
 	registry.Answer(r, operator.CallVerifyState, h.VerifyState)
 	registry.Answer(r, operator.CallStopVerify, h.StopVerify)

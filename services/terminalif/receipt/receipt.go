@@ -17,16 +17,28 @@ const CodeLength = 16
 
 // Signer makes the codes by which the pair knows its own receipts: a terminal that invents one, or moves one to
 // another request, can't raise an alarm. It is for one goroutine at a time.
-type Signer struct{ mac hash.Hash }
+type Signer struct{ macs []hash.Hash }
 
-// New makes a signer; key is config.DeriveKey of the pair secret for config.PurposeReceipt.
-func New(key string) *Signer {
-	return &Signer{mac: hmac.New(sha256.New, []byte(key))}
+// New makes a signer that signs with the newest key and recognises by all. Without keys it signs nothing and knows nothing.
+func New(k Keys) *Signer {
+	s := &Signer{}
+	for _, one := range k.Keys {
+		s.macs = append(s.macs, hmac.New(sha256.New, one.Secret))
+	}
+	return s
 }
 
-// Code covers the pair too, so that receipts of an earlier pair with the same secret are not missed in this one.
+// Code covers the pair too, so that receipts of an earlier pair with the same keys are not missed in this one. It is nil
+// while there is no key.
 func (s *Signer) Code(pair string, id bus.RequestID, at position.Position) []byte {
-	s.mac.Reset()
+	if len(s.macs) == 0 {
+		return nil
+	}
+	return code(s.macs[0], pair, id, at)
+}
+
+func code(mac hash.Hash, pair string, id bus.RequestID, at position.Position) []byte {
+	mac.Reset()
 	var b [128]byte
 	text := b[:0]
 	for _, part := range []string{pair, id.Terminal, id.App} {
@@ -36,13 +48,18 @@ func (s *Signer) Code(pair string, id bus.RequestID, at position.Position) []byt
 	text = binary.BigEndian.AppendUint64(text, id.Counter)
 	text = binary.BigEndian.AppendUint64(text, at.Epoch)
 	text = binary.BigEndian.AppendUint64(text, at.Sequence)
-	s.mac.Write(text) // never fails
-	return s.mac.Sum(nil)[:CodeLength]
+	mac.Write(text) // never fails
+	return mac.Sum(nil)[:CodeLength]
 }
 
-// genuine reports whether a code is the one that Code gives.
-func (s *Signer) genuine(pair string, id bus.RequestID, at position.Position, code []byte) bool {
-	return hmac.Equal(s.Code(pair, id, at), code)
+// genuine reports whether a code is one that Code gives, or gave under the key before.
+func (s *Signer) genuine(pair string, id bus.RequestID, at position.Position, shown []byte) bool {
+	for _, mac := range s.macs {
+		if hmac.Equal(code(mac, pair, id, at), shown) {
+			return true
+		}
+	}
+	return false
 }
 
 // Recognise tells the receipts that this pair gave to a terminal from others. Each counts once.

@@ -98,8 +98,11 @@ var rules = []rule{
 	{"the wires know who belongs at which end, and no process",
 		within("services/wires"),
 		but(ours, func(i string) bool {
-			return words(i) || within("bus", "services/config", "services/door", "services/identity")(i)
+			return words(i) || within("bus", "services/config", "services/door", "services/identity", "services/keyring")(i)
 		})},
+	{"whose keys the witness lets in is decided apart from doors and from what is said",
+		within("services/keyring"),
+		but(ours, func(i string) bool { return words(i) || within("services/identity", "services/keyring")(i) })},
 	{"who is at the other end is decided apart from what is said, and from every port",
 		within("services/identity"),
 		but(ours, func(i string) bool { return words(i) || within("services/identity")(i) })},
@@ -352,6 +355,7 @@ func TestRules_Bite(t *testing.T) {
 		"services/updater/disk":        "storage",
 		"services/identity":            "services/door",
 		"services/door":                "services/authority",
+		"services/keyring":             "services/role",
 		"services/authority":           "services/door",
 		"services/mainprocess/y":       "services/identity/identitytest",
 	}

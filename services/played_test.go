@@ -48,6 +48,7 @@ var acts = []struct {
 	{"Make room on the disk", []string{"make room"}, play{raised, []string{"alarms.DiskNearlyFull", `"make room"`}}},
 	{"hotpair switchover moves the work", []string{"hotpair switchover"}, play{raised, []string{"alarms.RestartStorm", `"hotpair switchover"`}}},
 	{"Start the witness, or mend the way to it", []string{"start the witness"}, play{raised, []string{"alarms.NoWitness", `"start the witness"`}}},
+	{"or let this one in with hotpair admit %s", []string{"hotpair admit"}, play{"TestKeys_OfAPairsLife", []string{`a.keeper.Admit("b")`}}},
 	{"hotpair admit witness, if the new one is meant", []string{"hotpair admit witness"}, play{raised, []string{"alarms.WitnessReplaced", `"hotpair admit witness"`}}},
 	{"Start the other host, or mend the way to it", []string{"start the other host"}, play{raised, []string{"alarms.SoloTooLong", `"start the other host"`}}},
 	{"restart the host that is wrong: standby first", []string{"restart the host that is wrong"}, play{raised, []string{"alarms.SettingsDiffer", `"restart the host that is wrong"`}}},

@@ -12,6 +12,8 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/identity"
+	"github.com/hotpair/hotpair/services/keyring"
 	"github.com/hotpair/hotpair/services/link"
 	"github.com/hotpair/hotpair/services/role"
 	"github.com/hotpair/hotpair/services/role/record"
@@ -43,6 +45,7 @@ type Status struct {
 	Reachable bool
 	Since     time.Time // of the last change of Reachable or WitnessID
 	Problem   string    // why it is unreachable
+	Refused   bool      // it is there, and does not let this host in
 }
 
 // Client is the Register that a witness keeps. It works while Run runs.
@@ -65,7 +68,10 @@ type session struct {
 	id   string
 }
 
-var _ Register = (*Client)(nil)
+var (
+	_ Register        = (*Client)(nil)
+	_ keyring.Witness = (*Client)(nil)
+)
 
 // New makes a client. Nothing is dialled until Run.
 func New(c Config) *Client {
@@ -148,7 +154,7 @@ func (c *Client) remove(err error) {
 	fresh := c.session != nil || c.status.Since.IsZero()
 	c.session = nil
 	c.status.Reachable = false
-	c.status.Problem = err.Error()
+	c.status.Problem, c.status.Refused = err.Error(), errors.Is(err, identity.ErrRefused)
 	if fresh {
 		c.status.Since = time.Now()
 	}
@@ -250,6 +256,31 @@ func (c *Client) Write(ctx context.Context, record role.Record, expected uint64)
 		err = fmt.Errorf("%w: acknowledgement without a revision", bus.ErrMalformed)
 	}
 	return written.Revision, outcome("write the pair record", err)
+}
+
+// Keys implements keyring.Witness.
+func (c *Client) Keys(ctx context.Context) (keyring.Ring, error) {
+	s, err := c.open(ctx)
+	if err != nil {
+		return keyring.Ring{}, err
+	}
+	return CallKeys.Ask(ctx, s.conn, struct{}{})
+}
+
+// ReplaceKeys implements keyring.Witness.
+func (c *Client) ReplaceKeys(ctx context.Context, next, over keyring.Ring) error {
+	s, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = CallReplaceKeys.Ask(ctx, s.conn, KeysChange{Ring: next, Expected: over.Digest()})
+	return err
+}
+
+// Refused implements keyring.Witness.
+func (c *Client) Refused() bool {
+	s := c.Status()
+	return !s.Reachable && s.Refused
 }
 
 // outcome turns the error of a call that may have been carried out into ours. Only these three prove that nothing was done.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/keyring"
 	"github.com/hotpair/hotpair/services/level"
 )
 
@@ -26,7 +27,17 @@ var (
 	CallRead = bus.Call[struct{}, Held]("witness.read")
 	// CallWrite asks for one compare-and-set. Errors: ErrConflict, record.ErrImpossible; after any other the outcome is unknown.
 	CallWrite = bus.Call[Change, Written]("witness.write")
+	// CallKeys asks for the list of keys that the witness lets in, when it has certificates.
+	CallKeys = bus.Call[struct{}, keyring.Ring]("witness.keys")
+	// CallReplaceKeys asks to replace it. Errors: keyring.ErrChanged, keyring.ErrImpossible; after any other the outcome is unknown.
+	CallReplaceKeys = bus.Call[KeysChange, struct{}]("witness.replacekeys")
 )
+
+// KeysChange is one compare-and-set of the list of keys.
+type KeysChange struct {
+	Ring     keyring.Ring `json:"ring"`
+	Expected string       `json:"expected"` // digest of the list that is to be replaced; empty for none
+}
 
 // Hello is the witness's answer on CallHello.
 type Hello struct {

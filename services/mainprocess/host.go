@@ -11,6 +11,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/blackbox"
 	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/keyring"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/notes"
 	"github.com/hotpair/hotpair/services/operations"
@@ -31,6 +32,7 @@ type host struct {
 	orders     *bus.Poster
 	heard      heard
 	record     *notes.Record
+	keys       *keyring.Keeper // nil without certificates or witness
 	fitness    *processes.Fitness
 	processes  *processes.Processes
 	peer       *peer

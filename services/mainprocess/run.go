@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"sync"
@@ -21,6 +22,7 @@ import (
 	"github.com/hotpair/hotpair/services/blackbox"
 	"github.com/hotpair/hotpair/services/clocks"
 	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/keyring"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/link"
 	"github.com/hotpair/hotpair/services/notes"
@@ -108,7 +110,12 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 		h.record = notes.NewRecord(own, own, h.clock)
 		log.Warn("this pair has no witness: hosts that lose each other may both serve until they meet")
 	} else {
-		h.record = notes.NewRecord(arbiter.New(arbiter.Config{Address: c.Witness, Secret: c.PairSecret.Reveal(), Host: c.Host, Log: log, Network: sealed.ToWitness()}), nil, h.clock)
+		source := sealed.Keys() // before a wire is made
+		witness := arbiter.New(arbiter.Config{Address: c.Witness, Secret: c.PairSecret.Reveal(), Host: c.Host, Log: log, Network: sealed.ToWitness()})
+		h.record = notes.NewRecord(witness, nil, h.clock)
+		if source != nil {
+			h.keys = keyring.NewKeeper(keyring.Config{Host: c.Host, Source: source, Peers: sealed.Peers, Witness: witness, Path: filepath.Join(c.Data, keyring.File), Log: log})
+		}
 	}
 	as, err := process.LookUp(c.BusinessUser)
 	if err != nil {
@@ -151,6 +158,9 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	group.Go(func() error { return h.run.held.watch(running, c.Host) })
 	if h.run.held.by == nil {
 		group.Go(func() error { return h.record.Run(running) })
+		if h.keys != nil {
+			group.Go(func() error { return h.keys.Run(running) })
+		}
 		group.Go(func() error { return h.learned.Run(running) })
 		group.Go(func() error { return h.peer.link.Run(running) })
 	} else {

@@ -50,6 +50,12 @@ type Processes interface {
 	Down() []string
 }
 
+// Keys are those that the witness lets in.
+type Keys interface {
+	// Admit has a host's key let in that was replaced once. False: no host has such a key.
+	Admit(host string) bool
+}
+
 // Record is the pair record.
 type Record interface {
 	// Read asks who keeps it, as a takeover would.
@@ -80,6 +86,7 @@ type Config struct {
 	Main      Main
 	Processes Processes
 	Record    Record
+	Keys      Keys // nil: there are none
 	Points    Points
 	Schedule  *Schedule
 }

@@ -96,6 +96,13 @@ func (o *Operations) takeOver(ctx context.Context, in role.Input) (role.View, er
 // admit lets a replaced host or witness in.
 func (o *Operations) admit(ctx context.Context, caller operator.Caller, request operator.AdmitRequest) (operator.Admitted, error) {
 	done := operator.Admitted{ID: caller.ID}
+	if o.Keys != nil && o.Keys.Admit(request.Who) {
+		// Its key is let in by the witness from now on. Its data are another matter, and the machine's.
+		v := o.Machine.View()
+		done.Active, done.Epoch, done.RecordVersion = v.Record.Active.Host, v.Record.Epoch, v.Record.Version
+		o.Main.Tell(bus.Event{Kind: bus.EventOperator, Epoch: v.Known, Text: fmt.Sprintf("%s lets the key of %s in at the witness, although it was replaced once", callerName(caller), request.Who)})
+		return done, nil
+	}
 	if request.Who != operator.AdmitWitness {
 		v, err := o.takeOver(ctx, role.AdmitWanted{By: callerName(caller), Host: request.Who})
 		done.Active, done.Epoch, done.RecordVersion = v.Record.Active.Host, v.Record.Epoch, v.Record.Version

@@ -23,6 +23,7 @@ import (
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/door"
 	"github.com/hotpair/hotpair/services/identity"
+	"github.com/hotpair/hotpair/services/keyring"
 	"github.com/hotpair/hotpair/services/lease"
 )
 
@@ -60,6 +61,7 @@ type Ground struct {
 type Wires struct {
 	ground Ground
 	files  *identity.Files // nil: nothing is proved
+	keys   *keyring.Source // nil: what the files have is shown at once
 	self   identity.Name
 	log    *slog.Logger
 	set    door.Set
@@ -143,11 +145,28 @@ func (w *Wires) Own() identity.Peer {
 	if w.files == nil {
 		return identity.Peer{}
 	}
-	current, err := w.files.Current()
+	current, err := w.source().Current()
 	if err != nil {
 		return identity.Peer{}
 	}
 	return current.Self
+}
+
+// source is what is shown.
+func (w *Wires) source() identity.Source {
+	if w.keys != nil {
+		return w.keys
+	}
+	return w.files
+}
+
+// Keys has this process show a new key only once the witness knows it, which is told to what this gives. It is for a host's main, which
+// writes it there, and called before any wire is made. nil without certificates.
+func (w *Wires) Keys() *keyring.Source {
+	if w.files != nil && w.keys == nil {
+		w.keys = keyring.NewSource(w.files)
+	}
+	return w.keys
 }
 
 // Peers are who is at the other ends of all wires now, each certificate once, by name.
@@ -233,6 +252,6 @@ func (w *Wires) proved(p door.Protocol, policy identity.Policy) bus.Network {
 	}
 	return door.Wire{Under: bus.OrTCP(w.ground.Network), Door: door.Config{
 		Name: string(p), Set: &w.set, Logger: w.log,
-		Offers: []door.Offer{{Protocol: p, Source: w.files, Policy: policy}},
+		Offers: []door.Offer{{Protocol: p, Source: w.source(), Policy: policy}},
 	}}
 }

@@ -17,6 +17,8 @@ import (
 const (
 	identityFile = "witness.json"
 	lockFile     = "lock"
+	// keysFile has the keys of the hosts that are let in.
+	keysFile = "keys.json"
 	// storeFolder is made by the server inside the directory.
 	storeFolder = "jetstream"
 

@@ -21,12 +21,14 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"path/filepath"
 	"runtime/debug"
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/arbiter"
 	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/keyring"
 	"github.com/hotpair/hotpair/services/role/record"
 	"github.com/hotpair/hotpair/services/wires"
 )
@@ -69,6 +71,8 @@ type Config struct {
 	Log    *slog.Logger
 	// Network that Listen is of; nil is TCP.
 	Network bus.Network
+	// Keys has the list of keys of hosts that are let in, where hosts prove themselves; nil is everybody who has the secret.
+	Keys *keyring.Gate
 	// Probe is the interval of test writes; 0 is 5 s.
 	Probe time.Duration
 }
@@ -79,6 +83,7 @@ type Witness struct {
 	ready   chan struct{}
 	address string
 	id      string
+	fail    context.CancelCauseFunc // ends Run
 }
 
 // New makes a witness. Nothing is opened until Run.
@@ -95,11 +100,17 @@ func New(c Config) *Witness {
 // Run is the process "hotpair witness".
 func Run(ctx context.Context, c config.Witness, log *slog.Logger) error {
 	debug.SetMemoryLimit(memory)
-	sealed, err := wires.OpenWitness(c.TLS, wires.Ground{}, log)
+	var sealed *wires.Wires
+	gate := keyring.NewGate(func() { sealed.Sweep() })
+	sealed, err := wires.OpenWitness(c.TLS, wires.Ground{Admission: gate}, log)
 	if err != nil {
 		return err
 	}
-	return sealed.During(ctx, New(Config{Listen: c.WitnessListen, Data: c.Data, Secret: c.PairSecret.Reveal(), Network: sealed.Witness(), Log: log}).Run)
+	settings := Config{Listen: c.WitnessListen, Data: c.Data, Secret: c.PairSecret.Reveal(), Network: sealed.Witness(), Log: log}
+	if sealed.Sealed() {
+		settings.Keys = gate
+	}
+	return sealed.During(ctx, New(settings).Run)
 }
 
 // Ready is closed when the witness answers; then Address and ID are known.
@@ -119,6 +130,12 @@ func (w *Witness) Run(ctx context.Context) (err error) {
 		return fmt.Errorf("witness: %w", err)
 	}
 	defer func() { err = errors.Join(err, d.close()) }()
+	if w.config.Keys != nil {
+		if err := w.config.Keys.Open(filepath.Join(w.config.Data, keysFile)); err != nil {
+			return fmt.Errorf("witness: %w: delete it, and the first host that comes writes it anew: %w", ErrDamaged, err)
+		}
+		w.config.Log.Info("hosts are let in by their keys", "keys", w.config.Keys.Ring().Sentence())
+	}
 	users := bus.NewUsers()
 	password := rand.Text()
 	users.Allow(administrator, bus.Grant{Password: password})
@@ -144,6 +161,9 @@ func (w *Witness) Run(ctx context.Context) (err error) {
 		return fmt.Errorf("witness: %w", err)
 	}
 	defer store.close()
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	w.fail = fail
 	if err := w.serve(ctx, store); err != nil {
 		return fmt.Errorf("witness: %w", err)
 	}
@@ -151,6 +171,9 @@ func (w *Witness) Run(ctx context.Context) (err error) {
 	close(w.ready)
 	w.config.Log.Info("witness is ready", "address", w.address, "witness", w.id)
 	if err := store.watch(ctx, w.config.Probe); err != nil {
+		return fmt.Errorf("witness: %w", err)
+	}
+	if err := context.Cause(ctx); errors.Is(err, ErrStore) {
 		return fmt.Errorf("witness: %w", err)
 	}
 	return nil
@@ -177,9 +200,14 @@ func (w *Witness) serve(ctx context.Context, s *store) error {
 		}
 		answer(arbiter.Written{Revision: revision}, err)
 	})
-	for subject, router := range map[string]*bus.Router{
+	subjects := map[string]*bus.Router{
 		arbiter.CallWrite.Subject(): writes, arbiter.CallHello.Subject(): questions, arbiter.CallRead.Subject(): questions,
-	} {
+	}
+	if w.config.Keys != nil {
+		w.serveKeys(questions, writes)
+		subjects[arbiter.CallKeys.Subject()], subjects[arbiter.CallReplaceKeys.Subject()] = questions, writes
+	}
+	for subject, router := range subjects {
 		sub, err := s.conn.Subscribe(subject, router.Take)
 		if err == nil {
 			err = sub.SetPendingLimits(maxWaiting, maxWaiting*maxPayload)
@@ -192,6 +220,23 @@ func (w *Witness) serve(ctx context.Context, s *store) error {
 		return fmt.Errorf("answer hosts: %w", err)
 	}
 	return nil
+}
+
+// serveKeys answers hosts about the keys that are let in. A list whose write failed is of no known content, so the process ends (R8).
+func (w *Witness) serveKeys(questions, writes *bus.Router) {
+	arbiter.CallKeys.Handle(questions, func(_ struct{}, answer func(keyring.Ring, error)) { answer(w.config.Keys.Ring(), nil) })
+	arbiter.CallReplaceKeys.Handle(writes, func(c arbiter.KeysChange, answer func(struct{}, error)) {
+		err := w.config.Keys.Replace(c.Ring, c.Expected)
+		switch {
+		case err == nil:
+			w.config.Log.Info("the keys that are let in have changed", "keys", c.Ring.Sentence())
+		case errors.Is(err, keyring.ErrImpossible):
+			w.config.Log.Warn("a list of keys was refused that no host of this pair makes", "err", err)
+		case !errors.Is(err, keyring.ErrChanged):
+			w.fail(fmt.Errorf("%w: %w", ErrStore, err))
+		}
+		answer(struct{}{}, err)
+	})
 }
 
 // grant is what a host may do: ask.

@@ -1,0 +1,55 @@
+package keyring
+
+import (
+	"sync"
+
+	"github.com/hotpair/hotpair/services/identity"
+)
+
+// Source gives credentials of another source, but goes on with the key that it has when there is a new one, until the witness knows that
+// too (Pass). A new certificate for the same key is used at once. It is an identity.Source.
+type Source struct {
+	from identity.Source
+
+	mu   sync.Mutex
+	used *identity.Credentials
+	pass identity.Fingerprint // of the key that may be used from now on
+}
+
+// NewSource makes one, which begins with what the other one has when it is asked first.
+func NewSource(from identity.Source) *Source { return &Source{from: from} }
+
+// Current implements identity.Source.
+func (s *Source) Current() (*identity.Credentials, error) {
+	c, err := s.from.Current()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case err != nil && s.used == nil:
+		return nil, err
+	case err != nil:
+	case s.used == nil || c.Self.Fingerprint == s.used.Self.Fingerprint || c.Self.Fingerprint == s.pass:
+		s.used = c
+	}
+	return s.used, nil
+}
+
+// Keys are that of the credentials in use and the one that waits, which is zero when none does.
+func (s *Source) Keys() (used, waiting identity.Fingerprint) {
+	current, err := s.Current()
+	if err != nil {
+		return used, waiting
+	}
+	used = current.Self.Fingerprint
+	if c, err := s.from.Current(); err == nil && c.Self.Fingerprint != used {
+		waiting = c.Self.Fingerprint
+	}
+	return used, waiting
+}
+
+// Pass has a key used from now on.
+func (s *Source) Pass(key identity.Fingerprint) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pass = key
+}

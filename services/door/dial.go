@@ -65,19 +65,9 @@ func After(s evidence.State, err error) evidence.State {
 // Dial connects to an address and returns when both sides have let each other in. It has until ctx ends. The error is a *Fault, or the cause
 // of ctx when that was cancelled.
 func Dial(ctx context.Context, network Network, address string, offer Offer) (*Conn, error) {
-	raw, err := network.Dial(ctx, address)
-	switch {
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return nil, &Fault{address, Refused, err}
-	case errors.Is(err, syscall.ECONNRESET): // it was accepted, and reset before the kernel had told
-		return nil, &Fault{address, Closed, identity.Explain(err, identity.Name{}, identity.Listening, false)}
-	case errors.Is(ctx.Err(), context.Canceled):
-		if err == nil {
-			_ = raw.Close()
-		}
-		return nil, context.Cause(ctx)
-	case err != nil:
-		return nil, &Fault{address, Unreached, err}
+	raw, err := reach(ctx, network, address)
+	if err != nil {
+		return nil, err
 	}
 	l := &line{Conn: raw}
 	conn, err := greet(ctx, l, offer)
@@ -93,6 +83,25 @@ func Dial(ctx context.Context, network Network, address string, offer Offer) (*C
 		proof = Closed
 	}
 	return nil, &Fault{address, proof, err}
+}
+
+// reach connects, and says of a failure what it proves.
+func reach(ctx context.Context, network Network, address string) (net.Conn, error) {
+	raw, err := network.Dial(ctx, address)
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return nil, &Fault{address, Refused, err}
+	case errors.Is(err, syscall.ECONNRESET): // it was accepted, and reset before the kernel had told
+		return nil, &Fault{address, Closed, identity.Explain(err, identity.Name{}, identity.Listening, false)}
+	case errors.Is(ctx.Err(), context.Canceled):
+		if err == nil {
+			_ = raw.Close()
+		}
+		return nil, context.Cause(ctx)
+	case err != nil:
+		return nil, &Fault{address, Unreached, err}
+	}
+	return raw, nil
 }
 
 // greet does the handshake, and waits for the welcome.
@@ -166,6 +175,9 @@ func (w Wire) Dial(ctx context.Context, address string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	conn, err := Dial(ctx, w.Under, address, w.Door.Offers[0])
+	if err != nil && w.Door.Clear && isPlain(err) {
+		return w.dialClear(ctx, address)
+	}
 	if err != nil {
 		return nil, err // and no interface around nil
 	}

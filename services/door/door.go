@@ -35,6 +35,9 @@ type Config struct {
 	// HalfOpen bounds handshakes at a time, HalfOpenEach those of one address. Defaults 256 and 32. As many connections that are proved may
 	// wait to be taken.
 	HalfOpen, HalfOpenEach int
+	// Clear lets in who speaks plain text too, and has Wire dial in plain text who speaks no TLS. They have proved nothing. It is for a pair that
+	// moves from secrets to certificates; somebody between two machines can have both of them speak plain text.
+	Clear bool
 	// Set notes the door, and what Wire dials, until they are closed; may be nil.
 	Set    *Set
 	Logger *slog.Logger
@@ -57,14 +60,15 @@ type Door struct {
 	listener net.Listener
 	record   *record
 	crowd    *crowd
-	queues   map[Protocol]chan *Conn
+	queues   map[Protocol]chan net.Conn
 	waiting  chan struct{} // one for each connection that waits to be taken
 	ctx      context.Context
 	stop     context.CancelFunc
 	running  sync.WaitGroup
 
-	mu   sync.Mutex
-	open map[*Conn]struct{}
+	mu    sync.Mutex
+	open  map[*Conn]struct{}
+	clear map[*Clear]struct{}
 }
 
 // Open begins to take connections from a listener, which is the door's from then on.
@@ -79,9 +83,9 @@ func Open(listener net.Listener, c Config) *Door {
 		c.HalfOpenEach = defaultHalfOpenEach
 	}
 	d := &Door{config: c, listener: listener, record: newRecord(c.Name, c.Logger), crowd: newCrowd(c.HalfOpen, c.HalfOpenEach),
-		queues: map[Protocol]chan *Conn{}, waiting: make(chan struct{}, c.HalfOpen), open: map[*Conn]struct{}{}}
+		queues: map[Protocol]chan net.Conn{}, waiting: make(chan struct{}, c.HalfOpen), open: map[*Conn]struct{}{}, clear: map[*Clear]struct{}{}}
 	for _, o := range c.Offers {
-		d.queues[o.Protocol] = make(chan *Conn)
+		d.queues[o.Protocol] = make(chan net.Conn)
 	}
 	d.ctx, d.stop = context.WithCancel(context.Background())
 	c.Set.add(d)
@@ -111,7 +115,7 @@ func (d *Door) Stats() Stats {
 	s.HalfOpen = d.crowd.size()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	s.Open = len(d.open)
+	s.Open, s.Clear = len(d.open), len(d.clear)
 	return s
 }
 
@@ -127,18 +131,21 @@ func (d *Door) conns() []*Conn {
 	return slices.Collect(maps.Keys(d.open))
 }
 
-// Listener gives the connections of one protocol. Accept gives a *Conn. Closing it closes the door.
+// Listener gives the connections of one protocol. Accept gives a *Conn, or a *Clear to the first protocol where Config.Clear lets that in.
+// Closing it closes the door.
 func (d *Door) Listener(p Protocol) net.Listener { return &acceptor{door: d, queue: d.queues[p]} }
 
 type acceptor struct {
 	door  *Door
-	queue <-chan *Conn // nil for a protocol that is not offered: nobody comes
+	queue <-chan net.Conn // nil for a protocol that is not offered: nobody comes
 }
 
 func (a *acceptor) Accept() (net.Conn, error) {
 	select {
 	case c := <-a.queue:
-		a.door.record.proved()
+		if _, is := c.(*Conn); is {
+			a.door.record.proved()
+		}
 		return c, nil
 	case <-a.door.ctx.Done():
 		return nil, net.ErrClosed
@@ -178,15 +185,19 @@ func (d *Door) accept() {
 
 // receive lets one in, or says why not.
 func (d *Door) receive(g *guest) {
-	conn, err := d.prove(g.conn)
+	conn, clear, err := d.meet(g.conn)
 	if d.crowd.leave(g) {
-		if err == nil {
+		if conn != nil {
 			d.gone(conn)
 		}
 		err = fmt.Errorf("%w: of %d handshakes at a time, %d of one address, the oldest has to go", ErrCrowded, d.config.HalfOpen, d.config.HalfOpenEach)
 	}
-	if err == nil {
-		err = d.hand(conn)
+	switch {
+	case err != nil:
+	case clear != nil:
+		err = d.receiveClear(clear)
+	default:
+		err = d.hand(conn, conn.protocol, conn.peer.String())
 	}
 	if err == nil {
 		return
@@ -195,6 +206,20 @@ func (d *Door) receive(g *guest) {
 	if d.ctx.Err() == nil {
 		d.record.refused(g.conn.RemoteAddr(), err)
 	}
+}
+
+// meet gives one of the two: who has proved itself, or who speaks plain text where that is let in.
+func (d *Door) meet(raw net.Conn) (*Conn, *Clear, error) {
+	if d.config.Clear {
+		stop := context.AfterFunc(d.ctx, func() { _ = raw.Close() })
+		clear, sealed, err := look(raw)
+		if !stop() || err != nil || !sealed {
+			return nil, clear, err
+		}
+		raw = clear
+	}
+	conn, err := d.prove(raw)
+	return conn, nil, err
 }
 
 // prove does the handshake.
@@ -263,7 +288,7 @@ func (d *Door) choose(h *tls.ClientHelloInfo) (Offer, []string) {
 }
 
 // hand gives a connection to whoever accepts those of its protocol.
-func (d *Door) hand(c *Conn) error {
+func (d *Door) hand(c net.Conn, p Protocol, who string) error {
 	select {
 	case d.waiting <- struct{}{}:
 		defer func() { <-d.waiting }()
@@ -274,11 +299,11 @@ func (d *Door) hand(c *Conn) error {
 	patience := time.NewTimer(d.config.Handshake)
 	defer patience.Stop()
 	select {
-	case d.queues[c.protocol] <- c:
+	case d.queues[p] <- c:
 		return nil
 	case <-patience.C:
 		_ = c.Close()
-		return fmt.Errorf("%w: %s has proved itself, and nobody took the connection", ErrCrowded, c.peer)
+		return fmt.Errorf("%w: %s was let in, and nobody took the connection", ErrCrowded, who)
 	case <-d.ctx.Done():
 		_ = c.Close()
 		return ErrClosed

@@ -49,6 +49,8 @@ type Stats struct {
 	// HalfOpen are handshakes just now, Open the connections that were let in and are not closed.
 	HalfOpen int `json:"half_open"`
 	Open     int `json:"open"`
+	// Clear are the open ones in plain text, whose other ends have proved nothing.
+	Clear int `json:"clear,omitempty"`
 	// Last are the last refusals, the newest first.
 	Last []Refusal `json:"last,omitempty"`
 }

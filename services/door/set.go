@@ -14,6 +14,7 @@ type Set struct {
 	mu      sync.Mutex
 	doors   map[*Door]struct{}
 	dialled map[*Conn]struct{}
+	clear   map[*Clear]struct{} // dialled
 }
 
 // Stats are those of each door that is open, by name.

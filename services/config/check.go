@@ -144,6 +144,9 @@ func (t *TLS) check(c *checker) {
 			}
 		}
 	}
+	if t.TLSOptional && !t.Sealed() {
+		c.fault("TLS_OPTIONAL", "true", "is set without a certificate", "set HOTPAIR_TLS_CERT, HOTPAIR_TLS_KEY and HOTPAIR_TLS_CA too, or leave it out: without a certificate all is plain text")
+	}
 }
 
 // A lease under 100 ms would have heartbeats of a few milliseconds, which a loaded machine can't keep.

@@ -38,9 +38,10 @@ type PairKey struct {
 
 // TLS is what a process proves who it is with, to hosts, witness and terminals on other machines. All three files or none.
 type TLS struct {
-	TLSCert string `split_words:"true" of:"host" form:"file" desc:"File with the certificate of this host, witness or terminal in PEM, its chain behind it; its one URI name says who that is: spiffe://PAIR/host/a, /witness, /terminal/till-7. With it the wires between machines are TLS 1.3, proved on both sides. Read again when it changes; what can't be used changes nothing and is an alarm."`
-	TLSKey  string `split_words:"true" of:"host" form:"file" desc:"File with the private key of that certificate in PEM (ECDSA P-256 or Ed25519), readable by nobody but its owner."`
-	TLSCa   string `split_words:"true" of:"host" form:"file" desc:"File with the roots of the pair in PEM: whom this process believes."`
+	TLSCert     string `split_words:"true" of:"host" form:"file" desc:"File with the certificate of this host, witness or terminal in PEM, its chain behind it; its one URI name says who that is: spiffe://PAIR/host/a, /witness, /terminal/till-7. With it the wires between machines are TLS 1.3, proved on both sides. Read again when it changes; what can't be used changes nothing and is an alarm."`
+	TLSKey      string `split_words:"true" of:"host" form:"file" desc:"File with the private key of that certificate in PEM (ECDSA P-256 or Ed25519), readable by nobody but its owner."`
+	TLSCa       string `split_words:"true" of:"host" form:"file" desc:"File with the roots of the pair in PEM: whom this process believes."`
+	TLSOptional bool   `split_words:"true" of:"host" default:"false" form:"true or false" desc:"Speak plain text too, with whoever has no certificate yet: only while a pair moves from secrets to certificates, for somebody between two machines can have both speak it."`
 }
 
 // Sealed reports whether the wires are TLS.

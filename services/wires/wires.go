@@ -64,6 +64,7 @@ type Wires struct {
 	keys   *keyring.Source // nil: what the files have is shown at once
 	self   identity.Name
 	log    *slog.Logger
+	clear  bool // plain text too
 	set    door.Set
 	doubt  *clocks.Doubt
 }
@@ -102,6 +103,9 @@ func open(c config.TLS, self identity.Name, g Ground, log *slog.Logger) (*Wires,
 		return nil, fmt.Errorf("%w: HOTPAIR_TLS_CERT: %s holds that of %s, and by its settings this is %s", ErrSelf, c.TLSCert, w.self, self)
 	}
 	w.files.Pin(w.self)
+	if w.clear = c.TLSOptional; w.clear {
+		log.Warn("HOTPAIR_TLS_OPTIONAL: who has no certificate is met in plain text; take it away once every process of the pair has one")
+	}
 	return w, nil
 }
 
@@ -171,6 +175,9 @@ func (w *Wires) Keys() *keyring.Source {
 
 // Peers are who is at the other ends of all wires now, each certificate once, by name.
 func (w *Wires) Peers() []identity.Peer { return w.set.Peers() }
+
+// Clear counts the connections in plain text, of which there are some only while a pair moves from secrets to certificates.
+func (w *Wires) Clear() int { return w.set.Clear() }
 
 // Doors are what came to the doors of this process and what was refused, by name.
 func (w *Wires) Doors() []door.Stats { return w.set.Stats() }
@@ -251,7 +258,7 @@ func (w *Wires) proved(p door.Protocol, policy identity.Policy) bus.Network {
 		return w.ground.Network
 	}
 	return door.Wire{Under: bus.OrTCP(w.ground.Network), Door: door.Config{
-		Name: string(p), Set: &w.set, Logger: w.log,
+		Name: string(p), Set: &w.set, Clear: w.clear, Logger: w.log,
 		Offers: []door.Offer{{Protocol: p, Source: w.source(), Policy: policy}},
 	}}
 }

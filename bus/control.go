@@ -223,8 +223,9 @@ type AskTerminals struct {
 
 // TerminalsAsked answers it. No answer of a terminal is no veto.
 type TerminalsAsked struct {
-	Asked int      `json:"asked"`
-	Fresh []string `json:"fresh,omitempty"` // terminals that still see the other host
+	Asked  int      `json:"asked"`
+	Silent int      `json:"silent,omitempty"` // those of them that did not answer in time
+	Fresh  []string `json:"fresh,omitempty"`  // terminals that still see the other host
 }
 
 // TerminalState is the State of terminal-if's heartbeat.

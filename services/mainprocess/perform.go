@@ -73,9 +73,11 @@ func (p *performer) perform(action role.Action) {
 		p.peer.link.Now()
 	case role.AskTerminals:
 		asked := time.Now()
-		bus.CallAskTerminals.Post(p.orders, bus.AskTerminals{Within: a.Within}, a.Within+20*time.Millisecond,
+		bus.CallAskTerminals.Post(p.orders, bus.AskTerminals{Within: a.Within}, a.Within+a.Within/2+20*time.Millisecond,
 			func(r bus.TerminalsAsked, _ error) {
-				answer := func() { p.driver.Give(role.TerminalsAsked{Serial: a.Serial, Asked: r.Asked, Fresh: r.Fresh}) }
+				answer := func() {
+					p.driver.Give(role.TerminalsAsked{Serial: a.Serial, Asked: r.Asked, Silent: r.Silent, Fresh: r.Fresh})
+				}
 				if len(r.Fresh) == 0 {
 					answer()
 					return

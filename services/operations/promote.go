@@ -49,7 +49,7 @@ func (o *Operations) promotePlan(ctx context.Context, _ operator.Caller, _ opera
 	if err != nil {
 		plan.Note = "terminals could not be asked: " + err.Error()
 	}
-	plan.Asked, plan.Fresh = asked.Asked, asked.Fresh
+	plan.Asked, plan.Fresh = asked.Asked-asked.Silent, asked.Fresh
 	return plan, nil
 }
 

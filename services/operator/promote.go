@@ -28,7 +28,7 @@ type PromotePlan struct {
 	Heard      time.Time `json:"heard,omitzero"`
 	Active     string    `json:"active"`         // by the pair record
 	Fresh      []string  `json:"fresh"`          // terminals that still see the other host serve
-	Asked      int       `json:"asked"`          // terminals that were asked
+	Asked      int       `json:"asked"`          // terminals that answered
 	Note       string    `json:"note,omitempty"` // what can't be known
 }
 

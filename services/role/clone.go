@@ -102,7 +102,7 @@ func (m *Machine) canonicalProcedures(c *canon.Writer) {
 		c.RevisionNumber(t.revision)
 		c.Bools(t.over.Version != 0)
 		c.Bools(t.keepPeer, t.prepared, t.unfit != "", t.handed, len(t.veto) > 0, m.now < t.asked+vetoWait, t.forced, t.lost)
-		c.Bools(t.served)
+		c.Bools(t.served, m.outvoted(t) != "")
 		c.Byte(byte(t.polled))
 	}
 	if a := m.term.add; a.begun() {

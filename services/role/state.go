@@ -32,6 +32,7 @@ type takeover struct {
 	unfit    string
 	askID    uint64 // of AskTerminals; 0 when none is awaited
 	polled   int    // terminals that could be asked
+	mute     int    // those of them that did not answer
 	veto     []string
 	asked    time.Duration // when the terminals were asked last
 	handed   bool

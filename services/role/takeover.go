@@ -48,7 +48,7 @@ func (m *Machine) askTerminals() {
 
 func (m *Machine) terminalsAsked(in TerminalsAsked) {
 	if t := &m.takeover; m.role == Takeover && t.askID == in.Serial {
-		t.askID, t.polled, t.veto = 0, in.Asked, in.Fresh
+		t.askID, t.polled, t.mute, t.veto = 0, in.Asked, in.Silent, in.Fresh
 	}
 }
 
@@ -96,10 +96,15 @@ func (m *Machine) proceedTakeover() {
 	case t.unfit != "":
 		m.abandonTakeover("not fit: " + t.unfit)
 		return
-	case !t.prepared || t.askID != 0 || m.config.Witnessless && !t.forced && t.polled > m.terminals.Attached+m.terminals.Warm:
+	case !t.prepared || t.askID != 0:
+		return
+	case m.config.Witnessless && !t.forced && t.polled > m.terminals.Attached+m.terminals.Warm:
+		if m.now >= t.asked+m.config.Lease {
+			m.askTerminals() // one of them is gone, and will not be told of
+		}
 		return
 	case m.config.Witnessless && !t.forced && m.outvoted(t) != "" && (m.silent() || m.now >= m.since+m.config.Lease):
-		if len(t.veto) > 0 {
+		if len(t.veto)+t.mute > 0 {
 			m.losesSight()
 		}
 		m.abandonTakeover(m.outvoted(t))

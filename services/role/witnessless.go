@@ -70,6 +70,8 @@ func (m *Machine) outvoted(t takeover) string {
 		return "no terminal could be asked whether the other host serves"
 	case 2*len(t.veto) > t.polled:
 		return fmt.Sprintf("%d of %d terminals are served by the other host", len(t.veto), t.polled)
+	case 2*(len(t.veto)+t.mute) > t.polled && !m.refusedBoth():
+		return fmt.Sprintf("%d of %d terminals do not answer whether the other host serves them", t.mute, t.polled)
 	}
 	return ""
 }
@@ -146,8 +148,11 @@ func (m *Machine) lookWhoSees() {
 // voteWait is how long terminals may take to answer. With a witness no answer is no veto, for the record decides; without
 // one their votes do, so they get time.
 func (m *Machine) voteWait() time.Duration {
-	if m.config.Witnessless {
+	switch {
+	case !m.config.Witnessless:
+		return vetoWait
+	case m.refusedBoth():
 		return m.config.Lease / 4
 	}
-	return vetoWait
+	return m.config.Lease / 2
 }

@@ -60,3 +60,37 @@ func TestFault_A4_ATakeoverWonUnderAHigherEpoch(t *testing.T) {
 		t.Errorf("b is %s, epoch %d, and knows epoch %d of %s", v.Role, v.Epoch, v.Record.Epoch, v.Record.Active.Host)
 	}
 }
+
+// Without a witness, a takeover waited for ever for a terminal that was asked and is gone: more had been asked than there were.
+func TestFault_A4_ATerminalGoesDuringATakeover(t *testing.T) {
+	now := time.Hour
+	a, b := Member{Host: "a", Identity: "a"}, Member{Host: "b", Identity: "b"}
+	both := Record{PairID: "p", Version: 3, Epoch: 2, Active: a, InSync: []Member{a, b}, LongestLease: testLease}
+	m := New(Config{Host: "b", PairID: "p", Lease: testLease, RefusedIsDead: true, Witnessless: true}, now)
+	actions := []Action{}
+	step := func(in Input) { actions = append(actions, m.Step(now, in)...) }
+	step(FactsRead{Identity: "b", PairID: "p", Epoch: 2, RecordVersion: 3, Note: membership.Note{Version: 3, Epoch: 2}})
+	step(Fitness{Fit: true})
+	step(Terminals{Warm: 3})
+	step(RecordRead{Record: both, Revision: localRevision(both)})
+	step(PeerEvidence{Link: evidence.Connected, Replication: evidence.Connected})
+	step(PeerBeat{Peer: PeerView{Member: a, PairID: "p", Incarnation: 1, Steps: 1, Role: Active, Epoch: 2, Record: both, Revision: localRevision(both)}})
+	step(PeerEvidence{Link: evidence.Silent, Replication: evidence.Silent})
+	for reached := 3; now < time.Hour+10*time.Second; now += testLease / 8 {
+		step(Tick{})
+		for ; len(actions) > 0; actions = actions[1:] {
+			switch action := actions[0].(type) {
+			case Prepare:
+				step(Prepared{Serial: action.Serial})
+			case AskTerminals:
+				asked := reached
+				reached = 2
+				step(Terminals{Warm: reached})
+				step(TerminalsAsked{Serial: action.Serial, Asked: asked, Silent: asked - reached})
+			case WriteRecord:
+				return
+			}
+		}
+	}
+	t.Errorf("b is %s and has taken nothing after ten seconds", m.Role())
+}

@@ -209,7 +209,7 @@ func (i *Interface) drain(ctx context.Context, order bus.DrainRequests) func() (
 	}
 }
 
-// ask asks all warm terminals at once who serves them. No answer in time is no veto.
+// ask asks all warm terminals at once who serves them, and says how many did not answer in time.
 func (i *Interface) ask(ctx context.Context, order bus.AskTerminals) (bus.TerminalsAsked, error) {
 	within := order.Within
 	if within <= 0 {
@@ -220,7 +220,7 @@ func (i *Interface) ask(ctx context.Context, order bus.AskTerminals) (bus.Termin
 	_, identity := i.self()
 	var result bus.TerminalsAsked
 	sessions := i.roster.all()
-	fresh := make(chan string, len(sessions))
+	answered := make(chan string, len(sessions)) // the id of one that is served by the other host, else ""
 	var asking sync.WaitGroup
 	for _, s := range sessions {
 		conn := s.warm()
@@ -240,9 +240,11 @@ func (i *Interface) ask(ctx context.Context, order bus.AskTerminals) (bus.Termin
 				return
 			}
 			s.heard(answer.Epoch)
-			if answer.Fresh {
-				fresh <- s.id
+			if !answer.Fresh {
+				answered <- ""
+				return
 			}
+			answered <- s.id
 		})
 	}
 	// One that can't even be written to takes longer to find that out than may be waited for here.
@@ -255,8 +257,12 @@ func (i *Interface) ask(ctx context.Context, order bus.AskTerminals) (bus.Termin
 	case <-all:
 	case <-ctx.Done():
 	}
-	for len(fresh) > 0 {
-		result.Fresh = append(result.Fresh, <-fresh)
+	result.Silent = result.Asked
+	for len(answered) > 0 {
+		if id := <-answered; id != "" {
+			result.Fresh = append(result.Fresh, id)
+		}
+		result.Silent--
 	}
 	return result, nil
 }

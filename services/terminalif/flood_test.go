@@ -77,7 +77,7 @@ func TestAsk_WaitsForNobodyWhoCannotBeWrittenTo(t *testing.T) {
 	h.roster.set([]*session{s})
 	t.Cleanup(func() { h.roster.set(nil) })
 	asked := must[bus.TerminalsAsked](h.t)(h.ask(t.Context(), bus.AskTerminals{Within: 20 * time.Millisecond}))
-	if asked.Asked != 1 || len(asked.Fresh) != 0 {
+	if asked.Asked != 1 || asked.Silent != 1 || len(asked.Fresh) != 0 {
 		t.Errorf("asked %+v", asked)
 	}
 	if deaf.Up().Err() != nil {

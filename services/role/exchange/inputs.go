@@ -123,7 +123,8 @@ type PeerEvidence struct {
 // TerminalsAsked answers AskTerminals.
 type TerminalsAsked struct {
 	Serial uint64
-	Asked  int      // terminals that answered or could have
+	Asked  int      // terminals that this host has a session with
+	Silent int      // those of them that did not answer in time
 	Fresh  []string // terminals that still see the other host
 }
 

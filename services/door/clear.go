@@ -36,7 +36,9 @@ func (c *Clear) Ended() bool { return c.ended.Load() }
 
 // SetKeepAliveConfig has the kernel look whether the other side is still reached, where that is a kernel's connection.
 func (c *Clear) SetKeepAliveConfig(config net.KeepAliveConfig) error {
-	if tcp, ok := c.line.Conn.(interface{ SetKeepAliveConfig(net.KeepAliveConfig) error }); ok {
+	if tcp, ok := c.line.Conn.(interface {
+		SetKeepAliveConfig(net.KeepAliveConfig) error
+	}); ok {
 		return tcp.SetKeepAliveConfig(config)
 	}
 	return nil

@@ -40,7 +40,9 @@ func (c *Conn) Protocol() Protocol { return c.protocol }
 
 // SetKeepAliveConfig has the kernel look whether the other side is still reached, where that is a kernel's connection.
 func (c *Conn) SetKeepAliveConfig(config net.KeepAliveConfig) error {
-	if tcp, ok := c.line.Conn.(interface{ SetKeepAliveConfig(net.KeepAliveConfig) error }); ok {
+	if tcp, ok := c.line.Conn.(interface {
+		SetKeepAliveConfig(net.KeepAliveConfig) error
+	}); ok {
 		return tcp.SetKeepAliveConfig(config)
 	}
 	return nil

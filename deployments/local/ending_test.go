@@ -11,7 +11,7 @@ import (
 
 // TestFault_D10_SaysWhatItsEndWaitsFor: after Ctrl-C nothing was heard for as long as the load read everything back.
 func TestFault_D10_SaysWhatItsEndWaitsFor(t *testing.T) {
-	g := tree(t, `echo up; trap 'i=1; while [ $i -lt 30 ]; do echo "reading back ids: $i of 30"; i=$((i+1)); sleep 0.1; done; exit 0' TERM; while :; do sleep 0.05; done`)
+	g := tree(t, `trap 'i=1; while [ $i -lt 30 ]; do echo "reading back ids: $i of 30"; i=$((i+1)); sleep 0.1; done; exit 0' TERM; echo up; while :; do sleep 0.05; done`)
 	shown := &processtest.Output{}
 	c := &Cluster{screen: &screen{to: shown}, groups: map[string]*group{load: g}}
 	began, ended := time.Now(), make(chan error, 1)

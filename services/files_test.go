@@ -44,3 +44,45 @@ func TestFault_A3_OnlyOnePackagePutsFilesInPlace(t *testing.T) {
 		}
 	}
 }
+
+// makesDirectories are the files that make a directory by themselves, each with the reason why its name needs no fsync or has its own.
+var makesDirectories = map[string]string{
+	"services/durable/durable.go":               "it is what everybody else uses",
+	"services/operator/operatortest/samples.go": "for tests",
+	"services/level/leveltest/leveltest.go":     "for tests",
+	"services/blackbox/blackbox.go":             "traces",
+	"storage/place/place.go":                    "it makes the names durable, and knows which it made",
+	"deployments/local/cluster.go":              "a pair on one machine, to look at",
+	"deployments/local/control.go":              "the same",
+	"deployments/local/directory.go":            "the same",
+	"deployments/local/terminals.go":            "the same",
+}
+
+// Main made the data directory for its events, without an fsync of the directory above; the updater, which comes later, found it there and
+// took its name for durable. After a power failure all that a host had fsynced in it could be gone with the name.
+func TestFault_A3_DirectoriesAreMadeDurably(t *testing.T) {
+	seen := map[string]bool{}
+	for _, f := range moduleFiles(t) {
+		if f.test || within("simulator")(f.pkg) {
+			continue
+		}
+		ast.Inspect(f.syntax, func(n ast.Node) bool {
+			s, ok := n.(*ast.SelectorExpr)
+			if !ok || s.Sel.Name != "Mkdir" && s.Sel.Name != "MkdirAll" {
+				return true
+			}
+			if x, ok := s.X.(*ast.Ident); !ok || x.Name != "os" {
+				return true
+			}
+			if seen[f.path] = makesDirectories[f.path] != ""; !seen[f.path] {
+				t.Errorf("%s: os.%s: use durable.MakeDir, which fsyncs the directory above", f.path, s.Sel.Name)
+			}
+			return true
+		})
+	}
+	for path := range makesDirectories {
+		if !seen[path] {
+			t.Errorf("%s is excused and makes no directory", path)
+		}
+	}
+}

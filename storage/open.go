@@ -24,7 +24,7 @@ import (
 func Open(dir string, o Options) (*Store, error) {
 	s := &Store{dir: dir, options: o.withDefaults(), active: overlay.New(), pins: map[int]uint64{}}
 	s.log = s.options.Logger
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := durable.MakeDir(dir); err != nil {
 		return nil, fmt.Errorf("open storage: %w", err)
 	}
 	lock, _, err := lockDirectory(dir)

@@ -42,7 +42,7 @@ type spool struct {
 // openSpool opens the spool of a data directory and reads it. damaged counts lines that say nothing; the last one is cut
 // off when its writer was killed.
 func openSpool(dir, host string) (s *spool, left []bus.Event, damaged int, err error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := durable.MakeDir(dir); err != nil {
 		return nil, nil, 0, fmt.Errorf("event spool: %w", err)
 	}
 	path := filepath.Join(dir, spoolFile)

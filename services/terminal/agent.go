@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/durable"
 )
 
 const (
@@ -140,7 +141,7 @@ func (a *Agent) Epoch() (uint64, string) {
 func (a *Agent) Run(ctx context.Context) (err error) {
 	if a.config.Disk == nil || hasStore(a.config.Data) {
 		a.store, err = openStore(a.config.Data)
-	} else if err = os.MkdirAll(a.config.Data, 0o700); err == nil { // for the receipts
+	} else if err = durable.MakeDir(a.config.Data); err == nil { // for the receipts
 		a.store, err = a.config.Disk.open(a.config.ID)
 	}
 	if err != nil {

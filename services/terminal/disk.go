@@ -41,7 +41,7 @@ type flush struct {
 
 // OpenDisk opens or makes the file in a directory. Errors: ErrInUse, ErrDamaged, ErrDisk.
 func OpenDisk(dir string) (*Disk, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := durable.MakeDir(dir); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDisk, err)
 	}
 	path := filepath.Join(dir, disksFile)

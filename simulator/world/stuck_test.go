@@ -210,6 +210,21 @@ func (w *clocked) followed() {
 	w.start(pair.HostA)
 }
 
+// parted has b cut off from everybody, until a has served alone and died.
+func (w *clocked) parted() {
+	w.t.Helper()
+	w.cutBoth(pair.HostB, pair.HostA)
+	for n := range terminals {
+		w.cutBoth(pair.HostB, pair.TerminalID(n))
+	}
+	time.Sleep(10 * time.Second)
+	if code := w.put(0); code != "" {
+		w.t.Fatal(code)
+	}
+	w.down(pair.HostA)
+	w.network.MendAll()
+}
+
 // knowsMore has the witness restored from before a served alone, and a return without a way to it.
 func (w *clocked) knowsMore() {
 	w.t.Helper()

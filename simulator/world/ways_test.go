@@ -45,6 +45,7 @@ func ways() map[string]way {
 		sure     = "… is in sync, and takes over once it is sure that … is gone"
 		ahead    = "waiting for …: … updates ahead"
 		served   = "terminals were served in epoch …, this host knows … only: waiting for the other host"
+		apart    = "waiting for the other host: …"
 		more     = "… has seen version … of the pair record, and the witness shows version …"
 		damaged  = "not fit: the journal is damaged behind …: start the other host, which has what stood there; …"
 		replaced = "the set has a host of this name with another identity: its data directory was replaced"
@@ -98,6 +99,8 @@ func ways() map[string]way {
 		"no witness, and the later of both for good":     {before: func(w *clocked) { w.witnessless() }, stuck: func(w *clocked) { w.followed() }, at: a, says: served, do: []string{force}, serves: a},
 		"who knows more does not reach the witness":      {stuck: func(w *clocked) { w.knowsMore() }, at: b, says: more, do: []string{"mend the way to it"}},
 		"a foreign directory":                            {stuck: func(w *clocked) { w.pairless() }, at: b, says: "nobody serves: … is starting", do: []string{"mend what they name"}, serves: b},
+		"no witness, and cut off meanwhile":              {before: func(w *clocked) { w.witnessless() }, stuck: func(w *clocked) { w.parted() }, at: b, says: apart, do: []string{other}, serves: a},
+		"no witness, and cut off, the other for good":    {before: func(w *clocked) { w.witnessless() }, stuck: func(w *clocked) { w.parted() }, at: b, says: apart, do: []string{force}, serves: b},
 		"a damaged journal":                              {stuck: func(w *clocked) { w.down(a, b); w.damage(b); w.start(b) }, at: b, says: damaged, do: []string{other}, serves: a},
 		"a damaged journal, and the other host for good": {stuck: func(w *clocked) { w.down(a, b); w.damage(b); w.start(b) }, at: b, says: damaged, do: []string{force}, serves: b},
 		"a foreign file": {stuck: func(w *clocked) { w.down(a, b); w.spoil(b, "facts.json", "{}"); w.start(b) }, at: b,

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/hotpair/hotpair/services/authority"
@@ -10,13 +11,9 @@ import (
 	"github.com/hotpair/hotpair/simulator/pair"
 )
 
-// certificates makes an authority for this lab alone and gives each node what it proves itself with, by its name; nothing in a
-// plain lab.
+// certificates makes an authority for this lab alone and gives each node what it proves itself with, by its name.
 func (l *Lab) certificates() (map[string]config.TLS, error) {
 	tls := map[string]config.TLS{}
-	if l.options.Plain {
-		return tls, nil
-	}
 	now := time.Now()
 	root, err := authority.New("lab", now)
 	if err != nil {
@@ -41,4 +38,12 @@ func (l *Lab) certificates() (map[string]config.TLS, error) {
 		tls[node] = config.TLS{TLSCert: paths.Certificate, TLSKey: paths.Key, TLSCa: paths.Roots}
 	}
 	return tls, nil
+}
+
+// Certify has what is started next under a name prove itself by a certificate, and speak plain text too with who has none where that is
+// optional.
+func (l *Lab) Certify(name string, optional bool) {
+	files := l.tls[name]
+	l.trees[name].set("HOTPAIR_TLS_CERT="+files.TLSCert, "HOTPAIR_TLS_KEY="+files.TLSKey, "HOTPAIR_TLS_CA="+files.TLSCa,
+		"HOTPAIR_TLS_OPTIONAL="+strconv.FormatBool(optional))
 }

@@ -41,6 +41,7 @@ type Lab struct {
 	network *network
 	trees   map[string]*tree            // by node
 	clients map[string]*operator.Client // of the hosts, calling from within their namespaces
+	tls     map[string]config.TLS       // what each node can prove itself with
 	began   time.Time
 
 	mu sync.Mutex // of Log
@@ -103,9 +104,12 @@ func (l *Lab) plan() error {
 	if err != nil {
 		return err
 	}
-	tls, err := l.certificates()
-	if err != nil {
+	if l.tls, err = l.certificates(); err != nil {
 		return err
+	}
+	tls := l.tls
+	if l.options.Plain {
+		tls = nil
 	}
 	key, log := config.PairKey{PairSecret: config.Secret(secret)}, settings.Log
 	at := func(node string, port int) string { return l.network.addresses[node] + ":" + strconv.Itoa(port) }

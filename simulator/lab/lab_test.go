@@ -61,7 +61,7 @@ func begin(t testing.TB, o Options) *fixture {
 	needLab(t)
 	ctx := t.Context()
 	o.Binary, o.Dir = binary, t.TempDir()
-	o.Plain = *plain
+	o.Plain = o.Plain || *plain
 	transcript := &transcript{tb: t}
 	o.Log = transcript
 	l, err := Start(ctx, o)

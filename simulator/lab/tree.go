@@ -33,6 +33,16 @@ type tree struct {
 	clocks Clocks         // of what is started next
 }
 
+// set changes variables of what is started next: NAME=VALUE.
+func (t *tree) set(variables ...string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, v := range variables {
+		name, _, _ := strings.Cut(v, "=")
+		t.environ = append(slices.DeleteFunc(t.environ, func(e string) bool { return strings.HasPrefix(e, name+"=") }), v)
+	}
+}
+
 // start starts the leader, unless it runs.
 func (t *tree) start() error {
 	t.mu.Lock()

@@ -1,0 +1,36 @@
+package lab
+
+import (
+	"testing"
+
+	"github.com/hotpair/hotpair/simulator/pair"
+)
+
+// A pair that has run with secrets alone moves to certificates while it serves, by the steps of the operations guide: each process is
+// restarted with its certificate, and plain text beside it, the active after a switchover; and once more without plain text.
+func TestLab_MovesFromSecretsToCertificates(t *testing.T) {
+	f := begin(t, Options{Plain: true})
+	for _, optional := range []bool{true, false} {
+		restart := func(name string) {
+			f.Helper()
+			f.Certify(name, optional)
+			f.must(f.Stop(f.ctx, name))
+			f.must(f.Run(name))
+		}
+		restart(pair.Witness)
+		f.progress()
+		for i := range f.options.Terminals {
+			restart(pair.TerminalID(i))
+			f.awaitAttached(f.options.Terminals)
+		}
+		active, before := f.mustActive()
+		restart(pair.Other(active))
+		f.await("both in sync", func() bool { return f.paired(f.ctx) })
+		f.must(f.Switchover(f.ctx, active))
+		f.awaitTakeover(before)
+		restart(active)
+		f.await("both in sync", func() bool { return f.paired(f.ctx) })
+		f.progress()
+	}
+	f.finishCrossed()
+}

@@ -234,7 +234,16 @@ func (l *logged) Unwrap() error { return l.error }
 // ends it; lines of others go the same way.
 func start[T settings, P config.Spec[T]](cmd *cobra.Command, name string, host func(T) string, run func(_ context.Context, _ T, log *slog.Logger, lines io.Writer) error) error {
 	process.Outlive()
-	c, err := config.Load[T, P](os.Environ())
+	environ := []string(nil)
+	err := process.Seal() // before there is a secret
+	if err == nil {
+		environ, err = process.Environ()
+	}
+	if err != nil {
+		process.SayLastWords(os.Environ(), err)
+		return err
+	}
+	c, err := config.Load[T, P](environ)
 	if err != nil {
 		process.SayLastWords(os.Environ(), err)
 		return err

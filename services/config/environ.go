@@ -37,6 +37,26 @@ func Environ(spec any) []string {
 	return environ
 }
 
+// Apart parts an environment into what anybody may see and the secrets.
+func Apart(environ []string) (open, secret []string) {
+	names := map[string]bool{}
+	for _, spec := range []any{&Host{}, &Updater{}, &TerminalInterface{}, &Business{}, &Witness{}, &Terminal{}} {
+		for _, f := range fields(spec) {
+			if _, is := f.value.Interface().(Secret); is {
+				names[f.name] = true
+			}
+		}
+	}
+	for _, entry := range environ {
+		if name, _, _ := strings.Cut(entry, "="); names[name] {
+			secret = append(secret, entry)
+		} else {
+			open = append(open, entry)
+		}
+	}
+	return open, secret
+}
+
 // written is the text of a value as its variable holds it.
 func written(value any) string {
 	switch v := value.(type) {

@@ -57,6 +57,47 @@ func play(part string) error {
 			fmt.Println(entry)
 		}
 		return nil
+	case "secrets":
+		environ, err := Environ()
+		if err != nil {
+			return err
+		}
+		for _, entry := range environ {
+			fmt.Println(entry)
+		}
+		return nil
+	case "open", "sealed":
+		if part == "sealed" {
+			if err := Seal(); err != nil {
+				return err
+			}
+		}
+		tell(part, os.Getpid())
+		select {}
+	case "guard":
+		// What a supervisor is to its main: of its user, and no more.
+		life, err := NewLifeline()
+		if err != nil {
+			return err
+		}
+		read, write, err := os.Pipe()
+		if err != nil {
+			return err
+		}
+		child, err := Start(Spec{Name: "sealed", Environ: []string{"HELPER=sealed"}, LifelineFD: life.FD(), Files: []File{{SupervisorVariable, write}}})
+		if err != nil {
+			return err
+		}
+		if _, err := read.Read(make([]byte, 64)); err != nil { // it is sealed
+			return err
+		}
+		tell("sealed", child.PID())
+		killed, err := life.Kill()
+		for _, pid := range killed {
+			tell("killed", pid)
+		}
+		child.Wait()
+		return err
 	case "slack":
 		slack := make(chan int)
 		for range 2 { // a thread for each

@@ -21,7 +21,7 @@ const (
 	parentVariable     = "HOTPAIR_PARENT_PID"
 )
 
-var inheritedVariables = []string{SupervisorVariable, lifelineVariable, lastWordsVariable, parentVariable}
+var inheritedVariables = []string{SupervisorVariable, lifelineVariable, lastWordsVariable, parentVariable, secretsVariable}
 
 var (
 	// ErrOrphan means that the parent died before its death signal was armed. The process must end at once.

@@ -1,9 +1,11 @@
 package process
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -80,7 +82,8 @@ func (l *Lifeline) Wait(ctx context.Context) error {
 }
 
 // Kill kills every process that holds the lifeline, and tells which. It finds them by the pipe itself, never by name
-// or by a remembered id, so it can't hit a stranger. This process is spared.
+// or by a remembered id, so it can't hit a stranger. Descriptors of a process that has called Seal can't be seen; one that
+// descends from this process is one of ours and holds the lifeline. This process is spared.
 func (l *Lifeline) Kill() ([]int, error) {
 	directories, err := filepath.Glob("/proc/[0-9]*")
 	if err != nil {
@@ -97,7 +100,7 @@ func (l *Lifeline) Kill() ([]int, error) {
 		if err != nil {
 			continue
 		}
-		if l.heldBy(directory) && process.Signal(syscall.SIGKILL) == nil {
+		if held, hidden := l.heldBy(directory); (held || hidden && descends(pid)) && process.Signal(syscall.SIGKILL) == nil {
 			killed = append(killed, pid)
 		}
 		_ = process.Release()
@@ -105,18 +108,46 @@ func (l *Lifeline) Kill() ([]int, error) {
 	return killed, nil
 }
 
-// heldBy looks for the pipe among a process's descriptors. Of processes of other users nothing can be read; ours run as we do.
-func (l *Lifeline) heldBy(directory string) bool {
+// heldBy looks for the pipe among a process's descriptors; hidden: they can't be seen.
+func (l *Lifeline) heldBy(directory string) (held, hidden bool) {
 	descriptors, err := os.ReadDir(filepath.Join(directory, "fd"))
 	if err != nil {
-		return false
+		return false, errors.Is(err, fs.ErrPermission)
 	}
 	for _, descriptor := range descriptors {
 		if link, err := os.Readlink(filepath.Join(directory, "fd", descriptor.Name())); err == nil && link == l.link {
+			return true, false
+		}
+	}
+	return false, false
+}
+
+// descends reports whether this process is an ancestor of another one.
+func descends(pid int) bool {
+	for pid > 1 {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil {
+			return false // gone
+		}
+		if pid = ParentIn(text); pid == os.Getpid() {
 			return true
 		}
 	}
 	return false
+}
+
+// ParentIn finds the parent in the text of /proc/PID/stat: the second field after the name, which is in parentheses
+// and may hold anything. It is 0 when there is none.
+func ParentIn(stat []byte) int {
+	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
+	if len(fields) < 2 {
+		return 0
+	}
+	parent, err := strconv.Atoi(string(fields[1]))
+	if err != nil {
+		return 0
+	}
+	return parent
 }
 
 // Close gives up the lifeline. It may be called again.

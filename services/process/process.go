@@ -44,7 +44,7 @@ type Spec struct {
 	Name       string        // in logs and events, as "updater"
 	Path       string        // program; "" is the binary that is running
 	Args       []string      // without the program itself
-	Environ    []string      // the child's whole environment; Start adds what [config.Inherited] names
+	Environ    []string      // the child's whole environment; Start adds what [config.Inherited] names, and passes secrets apart ([Environ])
 	LifelineFD int           // descriptor of the lifeline to hand on, from Inheritance or Lifeline; 0 for none
 	Files      []File        // further descriptors to hand over
 	Slack      time.Duration // timer slack, as Patient, unless this process has one of its own choice; 0: as this process
@@ -119,8 +119,8 @@ func start(spec Spec, words *os.File) (*Child, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w %s: %w", ErrStart, spec.Name, err)
 	}
-	if spec.LifelineFD != 0 {
-		defer cmd.ExtraFiles[0].Close() // the duplicate
+	for _, file := range cmd.ExtraFiles[:len(cmd.ExtraFiles)-len(spec.Files)] {
+		defer file.Close() // of this start alone: the lifeline's duplicate, what the secrets are read from
 	}
 	child := &Child{name: spec.Name, cmd: cmd, slack: spec.Slack, prio: spec.Priority, done: make(chan struct{}), words: words}
 	if spec.Logger != nil {
@@ -176,6 +176,19 @@ func command(spec Spec) (*exec.Cmd, error) {
 		}
 		cmd.ExtraFiles = append(cmd.ExtraFiles, os.NewFile(uintptr(duplicate), "lifeline"))
 		give(lifelineVariable, firstFD)
+	}
+	if spec.Path == "" { // another program would not know where to look
+		open, secrets, err := apart(cmd.Env)
+		if err != nil {
+			for _, file := range cmd.ExtraFiles {
+				_ = file.Close()
+			}
+			return nil, err
+		}
+		if cmd.Env = open; secrets != nil {
+			give(secretsVariable, firstFD+len(cmd.ExtraFiles))
+			cmd.ExtraFiles = append(cmd.ExtraFiles, secrets)
+		}
 	}
 	for _, file := range spec.Files {
 		give(file.Variable, firstFD+len(cmd.ExtraFiles))

@@ -40,7 +40,11 @@ func play(part string, args []string) error {
 		}
 		return nil
 	}
-	host, err := config.Load[config.Host](os.Environ())
+	environ, err := process.Environ()
+	if err != nil {
+		return err
+	}
+	host, err := config.Load[config.Host](environ)
 	if err != nil {
 		return err
 	}
@@ -58,7 +62,7 @@ func play(part string, args []string) error {
 		return err
 	}
 	below := func(part string) error {
-		_, err := process.Start(process.Spec{Name: part, Args: []string{"part", part}, Environ: os.Environ(), LifelineFD: inherited.LifelineFD})
+		_, err := process.Start(process.Spec{Name: part, Args: []string{"part", part}, Environ: environ, LifelineFD: inherited.LifelineFD})
 		return err
 	}
 	ctx, stop := process.Context(context.Background())

@@ -1,7 +1,6 @@
 package supervisor
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/hotpair/hotpair/services/process"
 )
 
 // reap waits until this process has no child at all. It is called while no main runs, so every child is an orphan that
@@ -83,24 +84,9 @@ func childrenOf(parent int) []int {
 			continue // gone
 		}
 		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(stat)))
-		if err == nil && parentIn(text) == parent {
+		if err == nil && process.ParentIn(text) == parent {
 			list = append(list, pid)
 		}
 	}
 	return list
-}
-
-// parentIn finds the parent in the text of /proc/PID/stat: the second field after the name, which is in parentheses
-// and may hold anything. It is 0 when there is none.
-func parentIn(stat []byte) int {
-	_, rest, found := bytes.Cut(stat[bytes.LastIndexByte(stat, ')')+1:], []byte(" "))
-	fields := bytes.Fields(rest)
-	if !found || len(fields) < 2 {
-		return 0
-	}
-	parent, err := strconv.Atoi(string(fields[1]))
-	if err != nil {
-		return 0
-	}
-	return parent
 }

@@ -195,17 +195,17 @@ func FuzzParentIn(f *testing.F) {
 	f.Add([]byte("12 (sleep) S 7 12 12 0"))
 	f.Add([]byte("12 (a) b) R 9 (c) S 7 12"))
 	f.Add([]byte(") "))
-	f.Fuzz(func(t *testing.T, text []byte) { parentIn(text) })
+	f.Fuzz(func(t *testing.T, text []byte) { process.ParentIn(text) })
 }
 
 func TestParentIn(t *testing.T) {
 	text, err := os.ReadFile("/proc/self/stat")
-	if err != nil || parentIn(text) != os.Getppid() {
-		t.Errorf("%d, want %d: %v", parentIn(text), os.Getppid(), err)
+	if err != nil || process.ParentIn(text) != os.Getppid() {
+		t.Errorf("%d, want %d: %v", process.ParentIn(text), os.Getppid(), err)
 	}
 	odd := bytes.Replace(text, []byte("("), []byte("(x) Z 1 (\n"), 1)
-	if parentIn(odd) != os.Getppid() {
-		t.Errorf("with an odd name %d", parentIn(odd))
+	if process.ParentIn(odd) != os.Getppid() {
+		t.Errorf("with an odd name %d", process.ParentIn(odd))
 	}
 }
 

@@ -126,13 +126,13 @@ var rules = []rule{
 	{"alarms know what they are judged by, not who gathers it",
 		within("services/alarms"),
 		but(within("services"), func(i string) bool {
-			return words(i) || within("services/alarms", "services/config", "services/role")(i)
+			return words(i) || within("services/alarms", "services/config", "services/identity", "services/role", "services/wires")(i)
 		})},
 	{"what operators can ask for knows main by what it asks of it",
 		within("services/operations"),
 		but(within("services", "storage"), func(i string) bool {
 			return words(i) || i == "services/operator" || within("services/alarms", "services/arbiter", "services/config", "services/events", "services/metrics",
-				"services/operations", "services/operator/registry", "services/terminalif/receipt", "services/operator/verdict", "services/role", "services/supervisor")(i)
+				"services/door", "services/identity", "services/operations", "services/operator/registry", "services/terminalif/receipt", "services/operator/verdict", "services/role", "services/supervisor", "services/wires")(i)
 		})},
 	{"what operators see knows neither how it is served nor how it is shown",
 		func(pkg string) bool { return pkg == "services/operator" },

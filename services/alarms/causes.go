@@ -10,6 +10,7 @@ import (
 	"github.com/hotpair/hotpair/services/clocks"
 	"github.com/hotpair/hotpair/services/histogram"
 	"github.com/hotpair/hotpair/services/role"
+	"github.com/hotpair/hotpair/services/wires"
 )
 
 const (
@@ -54,6 +55,7 @@ type Facts struct {
 	Unsaved   error             // why events are not kept on disk
 	Clocks    clocks.Difference // between the wall clocks of the hosts; zero when it is not known
 	Built     time.Time         // when this program was; zero when it does not know
+	Wires     wires.Seen        // between the machines
 	Held      string            // why the host does nothing outward; "" for one that does what it is for
 }
 
@@ -116,6 +118,7 @@ func judge(f Facts, lately recent, nearlyFull bool) map[string]string {
 		diskCauses(f, lately, nearlyFull, add)
 	}
 	clockCauses(f, add)
+	wireCauses(f, add)
 	if f.Unaudited != "" {
 		add(AuditUnfinished, "%s", f.Unaudited)
 	}

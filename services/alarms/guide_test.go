@@ -12,7 +12,9 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/clocks"
+	"github.com/hotpair/hotpair/services/identity"
 	"github.com/hotpair/hotpair/services/role"
+	"github.com/hotpair/hotpair/services/wires"
 )
 
 // causes make the cause of an alarm: the facts of one look after the other, a second apart.
@@ -60,6 +62,23 @@ var causes = map[string]func(n int) Facts{
 		return Facts{Updater: &bus.UpdaterState{PairTime: time.Now().Add(time.Hour).UnixNano()}}
 	},
 	EventsUnsaved: func(int) Facts { return Facts{Unsaved: errors.New("no space")} },
+
+	CertificateEnding: func(int) Facts { return Facts{Wires: certificate(identity.Over, "")} },
+	CertificateDue:    func(int) Facts { return Facts{Wires: certificate(identity.Due, "")} },
+	CertificateUnusable: func(int) Facts {
+		return Facts{Wires: certificate(identity.Fresh, "HOTPAIR_TLS_KEY: others can read the private key")}
+	},
+	PeerCertificate: func(int) Facts {
+		w := certificate(identity.Fresh, "")
+		w.Peers = []wires.OtherEnd{{Name: "spiffe://p/host/b", Age: identity.Ending}}
+		return Facts{Wires: w}
+	},
+	WiresPlain: func(int) Facts { return Facts{Wires: wires.Seen{Insecure: true}} },
+}
+
+// certificate is what a host with TLS sees of its own certificate.
+func certificate(age identity.Age, fault string) wires.Seen {
+	return wires.Seen{TLS: true, Certificate: identity.State{Name: "spiffe://p/host/a", Age: age, Fault: fault}}
 }
 
 // paired is what an active sees whose standby reaches no terminal.
@@ -92,6 +111,9 @@ var made = map[string]string{
 var shownBelow = map[string]string{
 	// An audit gives up after five tries; whoever does not answer for so long is restarted, or the term ends.
 	AuditUnfinished: "TestAudit_GoesOnAfterARestart",
+	// Certificates of the world are none: its machines are within one process.
+	CertificateEnding: "TestSeen_OfAllProcesses", CertificateDue: "TestSeen_OfAllProcesses", CertificateUnusable: "TestSeen_OfAllProcesses",
+	PeerCertificate: "TestSeen_OfAllProcesses", WiresPlain: "TestSeen_OfAllProcesses",
 }
 
 // Who raises an alarm is told what it judges by; that this comes about is shown by a test that makes the cause.

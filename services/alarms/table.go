@@ -36,6 +36,12 @@ const (
 	ClocksApart     = "clocks-apart"
 	ClockWrong      = "clock-wrong"
 	PairTimeAhead   = "pair-time-ahead"
+
+	CertificateEnding   = "certificate-ending"
+	CertificateDue      = "certificate-due"
+	CertificateUnusable = "certificate-unusable"
+	PeerCertificate     = "peer-certificate-ending"
+	WiresPlain          = "wires-plain"
 )
 
 // Kind is what is known of an alarm before it is raised.
@@ -83,6 +89,8 @@ func Table() []Kind {
 			Remedy: "Make room on the disk of HOTPAIR_DATA; a host without room can't take over."},
 		{ID: DiskUnfit, Severity: bus.Critical, After: 2 * time.Second, Calm: 10 * time.Second,
 			Remedy: "Have the disk of HOTPAIR_DATA take writes again: room, inodes, mounted for writing; until then this host can't take over."},
+		{ID: CertificateEnding, Severity: bus.Critical, After: 2 * time.Second, Calm: 2 * time.Second,
+			Remedy: "Write a new certificate and key into the files of HOTPAIR_TLS_CERT and HOTPAIR_TLS_KEY: they are read within 10 seconds, without a restart. Hosts and witness go on without; terminals refuse it after 90 days."},
 		{ID: RestartStorm, Severity: bus.Warning, Calm: 30 * time.Second,
 			Remedy: "The host's log says why the process ends each time; hotpair switchover moves the work to the other host meanwhile."},
 		{ID: NoWitness, Severity: bus.Warning, After: 2 * time.Second, Calm: 2 * time.Second,
@@ -107,6 +115,14 @@ func Table() []Kind {
 			Remedy: "Set the clock of this host and keep it synchronised (chrony, systemd-timesyncd)."},
 		{ID: PairTimeAhead, Severity: bus.Warning, After: 5 * time.Second, Calm: 5 * time.Second,
 			Remedy: "Run both hosts with clocks that are right: pair time follows them within two minutes. Until then let the agent give requests their ids, which no clock counts for."},
+		{ID: CertificateUnusable, Severity: bus.Warning, After: 2 * time.Second, Calm: 2 * time.Second,
+			Remedy: "Put the files of HOTPAIR_TLS_CERT, HOTPAIR_TLS_KEY and HOTPAIR_TLS_CA right: the sentence says what is wrong. What was good last serves until then, also after a restart."},
+		{ID: CertificateDue, Severity: bus.Warning, After: 2 * time.Second, Calm: 2 * time.Second,
+			Remedy: "Find out why whoever renews the certificate has not: two thirds of its life are over. New files are read within 10 seconds, without a restart."},
+		{ID: PeerCertificate, Severity: bus.Warning, After: 2 * time.Second, Calm: 2 * time.Second,
+			Remedy: "Renew it on the machine that the sentence names: its files are read without a restart. Hosts and witness are let in all the same; a terminal is not from 90 days after its time."},
+		{ID: WiresPlain, Severity: bus.Warning, After: 2 * time.Second,
+			Remedy: "Give each of the pair a certificate (HOTPAIR_TLS_CERT, HOTPAIR_TLS_KEY, HOTPAIR_TLS_CA) and take HOTPAIR_INSECURE or HOTPAIR_TLS_OPTIONAL out: whoever reaches the network of the pair can act as a host."},
 		{ID: AuditUnfinished, Severity: bus.Warning,
 			Remedy: "The next takeover or switchover audits again; the text says what stood in the way."},
 		{ID: Paused, Severity: bus.Warning,

@@ -91,11 +91,16 @@ func (c *checker) listen(variable, address string) {
 // loopback is listen for what only this machine may reach.
 func (c *checker) loopback(variable, address string) {
 	c.listen(variable, address)
-	if host, _, err := net.SplitHostPort(address); err == nil {
-		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-			c.fault(variable, address, "can be reached from other machines", "write a port of this machine alone, for example 127.0.0.1:4222")
-		}
+	if _, _, err := net.SplitHostPort(address); err == nil && !Loopback(address) {
+		c.fault(variable, address, "can be reached from other machines", "write a port of this machine alone, for example 127.0.0.1:4222")
 	}
+}
+
+// Loopback reports whether a host:port is surely of this machine alone.
+func Loopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	ip := net.ParseIP(host)
+	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
 }
 
 func (c *checker) dial(variable, address string) {
@@ -146,6 +151,29 @@ func (t *TLS) check(c *checker) {
 	}
 	if t.TLSOptional && !t.Sealed() {
 		c.fault("TLS_OPTIONAL", "true", "is set without a certificate", "set HOTPAIR_TLS_CERT, HOTPAIR_TLS_KEY and HOTPAIR_TLS_CA too, or leave it out: without a certificate all is plain text")
+	}
+}
+
+// wire is an address where other machines are met.
+type wire struct{ variable, address string }
+
+// sealed refuses plain text between machines that nobody has allowed. The first address is enough: the remedy is one for all.
+func (t *TLS) sealed(c *checker, wires ...wire) {
+	if t.Sealed() {
+		if t.Insecure {
+			c.fault("INSECURE", "true", "allows plain text, and there is a certificate (HOTPAIR_TLS_CERT)", "take one of the two out: with a certificate the wires are TLS")
+		}
+		return
+	}
+	if t.Insecure {
+		return
+	}
+	for _, w := range wires {
+		if _, _, err := net.SplitHostPort(w.address); err == nil && !Loopback(w.address) {
+			c.fault(w.variable, w.address, "is met by other machines, and without a certificate whoever reaches it can read everything and act as a host",
+				"set HOTPAIR_TLS_CERT, HOTPAIR_TLS_KEY and HOTPAIR_TLS_CA; on one machine write 127.0.0.1; or set HOTPAIR_INSECURE=true on all of the pair to do without on purpose")
+			return
+		}
 	}
 }
 
@@ -220,6 +248,7 @@ func (h *Host) check(c *checker) {
 	h.PairKey.check(c)
 	h.TLS.check(c)
 	h.Terminals.fill(c, h.TerminalsFile)
+	h.TLS.sealed(c, h.wires()...)
 	h.Work.check(c)
 	h.Console.check(c)
 	h.Pace.check(c)
@@ -228,6 +257,18 @@ func (h *Host) check(c *checker) {
 	h.Hooks.check(c)
 	h.Tracing.check(c)
 	h.checkPorts(c)
+}
+
+// wires are the addresses where this host meets other machines.
+func (h *Host) wires() []wire {
+	list := []wire{{"LINK", h.Link}, {"REPLICATION", h.Replication}, {"PEER_LINK", h.PeerLink}, {"PEER_REPLICATION", h.PeerReplication}}
+	if !h.Witnessless() {
+		list = append(list, wire{"WITNESS", h.Witness})
+	}
+	for _, t := range h.Terminals {
+		list = append(list, wire{"TERMINALS", strings.TrimPrefix(t.URL, "nats://")})
+	}
+	return list
 }
 
 // A service that is needed and is not run could never be there.
@@ -284,6 +325,7 @@ func (w *Witness) check(c *checker) {
 	c.listen("WITNESS_LISTEN", w.WitnessListen)
 	w.PairKey.check(c)
 	w.TLS.check(c)
+	w.TLS.sealed(c, wire{"WITNESS_LISTEN", w.WitnessListen})
 }
 
 func (t *Terminal) check(c *checker) {
@@ -295,6 +337,7 @@ func (t *Terminal) check(c *checker) {
 	c.loopback("TERMINAL_APPS", t.TerminalApps)
 	c.secret("TERMINAL_KEY", t.TerminalKey)
 	t.TLS.check(c)
+	t.TLS.sealed(c, wire{"TERMINAL_LISTEN", t.TerminalListen})
 	c.duration("TERMINAL_DEADLINE_MAX", t.TerminalDeadlineMax, 100*time.Millisecond, maxDeadlines)
 	c.duration("TERMINAL_DEADLINE", t.TerminalDeadline, 100*time.Millisecond, max(t.TerminalDeadlineMax, 100*time.Millisecond))
 }

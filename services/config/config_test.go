@@ -24,6 +24,7 @@ func hostEnviron(changes ...string) []string {
 		"HOTPAIR_PEER_LINK=b.example:7702", "HOTPAIR_PEER_REPLICATION=b.example:7703",
 		"HOTPAIR_WITNESS=w.example:7705", "HOTPAIR_PAIR_SECRET=" + testSecret,
 		"HOTPAIR_TERMINALS=t1=nats://10.0.0.1:4222, t2=nats://[::1]:4222",
+		"HOTPAIR_TLS_CERT=/tls/cert.pem", "HOTPAIR_TLS_KEY=/tls/key.pem", "HOTPAIR_TLS_CA=/tls/ca.pem",
 	}
 	for _, change := range changes {
 		name, _, set := strings.Cut(change, "=")
@@ -45,6 +46,7 @@ func TestLoad_HostWithDefaults(t *testing.T) {
 		BusPort: 7701, Link: ":7702", Replication: ":7703",
 		PeerLink: "b.example:7702", PeerReplication: "b.example:7703", Witness: "w.example:7705",
 		PairKey:   PairKey{PairSecret: testSecret},
+		TLS:       TLS{TLSCert: "/tls/cert.pem", TLSKey: "/tls/key.pem", TLSCa: "/tls/ca.pem"},
 		Terminals: Terminals{{"t1", "nats://10.0.0.1:4222"}, {"t2", "nats://[::1]:4222"}},
 		Work:      Work{Business: Services{{Name: "kv"}, {Name: "ledger"}}},
 		Console:   Console{HTTP: "127.0.0.1:7704"},
@@ -252,18 +254,65 @@ func TestLoad_PairSecretFile(t *testing.T) {
 }
 
 func TestLoad_WitnessAndTerminal(t *testing.T) {
-	witness, err := Load[Witness]([]string{"HOTPAIR_DATA=/w", "HOTPAIR_PAIR_SECRET=" + testSecret})
+	witness, err := Load[Witness]([]string{"HOTPAIR_INSECURE=true", "HOTPAIR_DATA=/w", "HOTPAIR_PAIR_SECRET=" + testSecret})
 	if err != nil || witness.WitnessListen != ":7705" {
 		t.Errorf("%+v, %v", witness, err)
 	}
-	terminal, err := Load[Terminal]([]string{"HOTPAIR_DATA=/t", "HOTPAIR_TERMINAL_ID=t1", "HOTPAIR_TERMINAL_KEY=" + TerminalKey(testSecret, "t1")})
+	terminal, err := Load[Terminal]([]string{"HOTPAIR_INSECURE=true", "HOTPAIR_DATA=/t", "HOTPAIR_TERMINAL_ID=t1", "HOTPAIR_TERMINAL_KEY=" + TerminalKey(testSecret, "t1")})
 	if err != nil || terminal.TerminalListen != ":4223" || terminal.TerminalApps != "127.0.0.1:4222" || terminal.TerminalDeadline != 30*time.Second {
 		t.Errorf("%+v, %v", terminal, err)
 	}
-	_, err = Load[Terminal]([]string{"HOTPAIR_TERMINAL_DEADLINE=1m", "HOTPAIR_TERMINAL_DEADLINE_MAX=30s", "HOTPAIR_TERMINAL_ID=t.1"})
+	_, err = Load[Terminal]([]string{"HOTPAIR_INSECURE=true", "HOTPAIR_TERMINAL_DEADLINE=1m", "HOTPAIR_TERMINAL_DEADLINE_MAX=30s", "HOTPAIR_TERMINAL_ID=t.1"})
 	var faults Faults
 	if !errors.As(err, &faults) || len(faults) != 4 {
 		t.Errorf("want four faults, have: %v", err)
+	}
+}
+
+// Plain text between machines is there only for who says so; on one machine it needs no word.
+func TestLoad_NoPlainTextBetweenMachinesUnlessAllowed(t *testing.T) {
+	here := []string{"HOTPAIR_LINK=127.0.0.1:1", "HOTPAIR_REPLICATION=localhost:2", "HOTPAIR_PEER_LINK=[::1]:3", "HOTPAIR_PEER_REPLICATION=127.0.0.9:4",
+		"HOTPAIR_WITNESS=127.0.0.1:5", "HOTPAIR_TERMINALS=t=nats://127.0.0.1:6", "HOTPAIR_TLS_CERT", "HOTPAIR_TLS_KEY", "HOTPAIR_TLS_CA"}
+	files := []string{"HOTPAIR_TLS_CERT=/c", "HOTPAIR_TLS_KEY=/k", "HOTPAIR_TLS_CA=/r"}
+	hostWith := func(changes ...string) error {
+		_, err := Load[Host](hostEnviron(append(slices.Clone(here), changes...)...))
+		return err
+	}
+	witnessAt := func(listen string, changes ...string) error {
+		_, err := Load[Witness](append([]string{"HOTPAIR_DATA=/w", "HOTPAIR_PAIR_SECRET=" + testSecret, "HOTPAIR_WITNESS_LISTEN=" + listen}, changes...))
+		return err
+	}
+	agentAt := func(listen string, changes ...string) error {
+		_, err := Load[Terminal](append([]string{"HOTPAIR_DATA=/t", "HOTPAIR_TERMINAL_ID=t1", "HOTPAIR_TERMINAL_KEY=" + TerminalKey(testSecret, "t1"), "HOTPAIR_TERMINAL_LISTEN=" + listen}, changes...))
+		return err
+	}
+	for what, c := range map[string]struct {
+		err  error
+		want string
+	}{
+		"all on one machine":               {hostWith(), ""},
+		"listens for all":                  {hostWith("HOTPAIR_LINK=:1"), "HOTPAIR_LINK=:1 is met by other machines"},
+		"listens for the network":          {hostWith("HOTPAIR_REPLICATION=10.0.0.1:2"), "HOTPAIR_REPLICATION"},
+		"the other host by name":           {hostWith("HOTPAIR_PEER_LINK=b:3"), "HOTPAIR_PEER_LINK"},
+		"the other updater":                {hostWith("HOTPAIR_PEER_REPLICATION=192.0.2.1:3"), "HOTPAIR_PEER_REPLICATION"},
+		"the witness":                      {hostWith("HOTPAIR_WITNESS=w:3"), "HOTPAIR_WITNESS"},
+		"no witness":                       {hostWith("HOTPAIR_WITNESS=none"), ""},
+		"a terminal":                       {hostWith("HOTPAIR_TERMINALS=t=nats://127.0.0.1:6,u=nats://10.0.0.9:6"), "HOTPAIR_TERMINALS=10.0.0.9:6"},
+		"allowed":                          {hostWith("HOTPAIR_LINK=:1", "HOTPAIR_INSECURE=true"), ""},
+		"not allowed in so many words":     {hostWith("HOTPAIR_LINK=:1", "HOTPAIR_INSECURE=false"), "HOTPAIR_INSECURE=true on all of the pair"},
+		"with a certificate":               {hostWith(append(files, "HOTPAIR_LINK=:1")...), ""},
+		"with a certificate, and insecure": {hostWith(append(files, "HOTPAIR_INSECURE=true")...), "take one of the two out"},
+		"the witness here":                 {witnessAt("127.0.0.1:1"), ""},
+		"the witness for all":              {witnessAt(":1"), "HOTPAIR_WITNESS_LISTEN"},
+		"the witness allowed":              {witnessAt(":1", "HOTPAIR_INSECURE=true"), ""},
+		"the witness with a certificate":   {witnessAt(":1", files...), ""},
+		"an agent here":                    {agentAt("127.0.0.1:1"), ""},
+		"an agent for all":                 {agentAt("0.0.0.0:1"), "HOTPAIR_TERMINAL_LISTEN"},
+		"an agent allowed":                 {agentAt(":1", "HOTPAIR_INSECURE=true"), ""},
+	} {
+		if c.want == "" && c.err != nil || c.want != "" && (c.err == nil || !strings.Contains(c.err.Error(), c.want)) {
+			t.Errorf("%s: %v, want %q", what, c.err, c.want)
+		}
 	}
 }
 

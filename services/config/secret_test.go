@@ -19,9 +19,9 @@ func TestFault_D7_PlaceholdersAndWeakSecretsAreRefused(t *testing.T) {
 		for _, variable := range []string{"HOTPAIR_PAIR_SECRET", "HOTPAIR_TERMINAL_KEY"} {
 			var err error
 			if variable == "HOTPAIR_PAIR_SECRET" {
-				_, err = Load[Witness]([]string{"HOTPAIR_DATA=/w", variable + "=" + secret})
+				_, err = Load[Witness]([]string{"HOTPAIR_INSECURE=true", "HOTPAIR_DATA=/w", variable + "=" + secret})
 			} else {
-				_, err = Load[Terminal]([]string{"HOTPAIR_DATA=/t", "HOTPAIR_TERMINAL_ID=t1", variable + "=" + secret})
+				_, err = Load[Terminal]([]string{"HOTPAIR_INSECURE=true", "HOTPAIR_DATA=/t", "HOTPAIR_TERMINAL_ID=t1", variable + "=" + secret})
 			}
 			if (err == nil) != (want == "") || err != nil && (!strings.Contains(err.Error(), want) || strings.Contains(err.Error(), secret)) {
 				t.Errorf("%s: %v, want %q", variable, err, want)

@@ -60,7 +60,7 @@ func TestShown_HasEveryVariableAndTheDefaultsOfHelp(t *testing.T) {
 		}
 	}
 	slices.Sort(changed)
-	want := []string{"HOTPAIR_DATA", "HOTPAIR_HOST", "HOTPAIR_PAIR_SECRET", "HOTPAIR_PEER_LINK", "HOTPAIR_PEER_REPLICATION", "HOTPAIR_TERMINALS", "HOTPAIR_WITNESS"}
+	want := []string{"HOTPAIR_DATA", "HOTPAIR_HOST", "HOTPAIR_PAIR_SECRET", "HOTPAIR_PEER_LINK", "HOTPAIR_PEER_REPLICATION", "HOTPAIR_TERMINALS", "HOTPAIR_TLS_CA", "HOTPAIR_TLS_CERT", "HOTPAIR_TLS_KEY", "HOTPAIR_WITNESS"}
 	if diff := cmp.Diff(want, changed); diff != "" {
 		t.Error(diff)
 	}

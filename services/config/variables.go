@@ -38,10 +38,12 @@ type PairKey struct {
 
 // TLS is what a process proves who it is with, to hosts, witness and terminals on other machines. All three files or none.
 type TLS struct {
-	TLSCert     string `split_words:"true" of:"host" form:"file" desc:"File with the certificate of this host, witness or terminal in PEM, its chain behind it; its one URI name says who that is: spiffe://PAIR/host/a, /witness, /terminal/till-7. With it the wires between machines are TLS 1.3, proved on both sides. Read again when it changes; what can't be used changes nothing and is an alarm."`
-	TLSKey      string `split_words:"true" of:"host" form:"file" desc:"File with the private key of that certificate in PEM (ECDSA P-256 or Ed25519), readable by nobody but its owner."`
-	TLSCa       string `split_words:"true" of:"host" form:"file" desc:"File with the roots of the pair in PEM: whom this process believes."`
-	TLSOptional bool   `split_words:"true" of:"host" default:"false" form:"true or false" desc:"Speak plain text too, with whoever has no certificate yet: only while a pair moves from secrets to certificates, for somebody between two machines can have both speak it."`
+	TLSCert string `split_words:"true" of:"host" form:"file" desc:"File with the certificate of this host, witness or terminal in PEM, its chain behind it; its one URI name says who that is: spiffe://PAIR/host/a, /witness, /terminal/till-7. With it the wires between machines are TLS 1.3, proved on both sides. Read again when it changes; what can't be used changes nothing and is an alarm."`
+	TLSKey  string `split_words:"true" of:"host" form:"file" desc:"File with the private key of that certificate in PEM (ECDSA P-256 or Ed25519), readable by nobody but its owner."`
+	TLSCa   string `split_words:"true" of:"host" form:"file" desc:"File with the roots of the pair in PEM: whom this process believes."`
+	// Insecure is never set with files.
+	Insecure    bool `default:"false" of:"pair" form:"true or false" desc:"Let the wires between machines be plain text. Without a certificate only addresses of this machine (127.0.0.1) are taken else. Whoever reaches a plain wire can read everything on it, the pair's keys too, and act as a host: only for tests in a network of its own. It is an alarm for as long as it is set."`
+	TLSOptional bool `split_words:"true" of:"host" default:"false" form:"true or false" desc:"Speak plain text too, with whoever has no certificate yet: only while a pair moves from secrets to certificates, for somebody between two machines can have both speak it."`
 }
 
 // Sealed reports whether the wires are TLS.
@@ -196,6 +198,7 @@ type Updater struct {
 type TerminalInterface struct {
 	Bus
 	Name
+	Storage
 	PairSecret Secret `split_words:"true" needed:"true" secret:"true"`
 	TLS
 	Terminals     Terminals `split_words:"true"`

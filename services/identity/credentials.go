@@ -114,11 +114,26 @@ type State struct {
 	DaysLeft int `json:"days_left"`
 	// Expired: it is out of its time by the own clock.
 	Expired bool `json:"expired,omitempty"`
+	// Age is how far its life has gone: early, fresh, due (for a new one), ending, over.
+	Age Age `json:"age,omitempty"`
 	// Loaded is since when these are in use.
 	Loaded time.Time `json:"loaded,omitzero"`
 	// Fault is why newer ones can't be used; empty when all is well. FaultSince is when that was first seen.
 	Fault      string    `json:"fault,omitempty"`
 	FaultSince time.Time `json:"fault_since,omitzero"`
+	// Copied: a copy of the last good files serves, because the process began while they could not be used.
+	Copied bool `json:"copied,omitempty"`
+	// Unkept is why no such copy of those in use can be made; empty when there is one or none is wanted.
+	Unkept string `json:"unkept,omitempty"`
+	// Roots are whom this process believes.
+	Roots []Root `json:"roots,omitempty"`
+}
+
+// Root is an authority that is believed.
+type Root struct {
+	Name        string      `json:"name"` // its subject
+	Fingerprint Fingerprint `json:"fingerprint"`
+	NotAfter    time.Time   `json:"not_after"`
 }
 
 // StateOf is the State of credentials, which may be nil.
@@ -131,8 +146,12 @@ func StateOf(c *Credentials, loaded, now time.Time) State {
 	if left < 0 {
 		days--
 	}
+	var roots []Root
+	for _, r := range c.Roots {
+		roots = append(roots, Root{r.Subject.String(), FingerprintOf(r), r.NotAfter})
+	}
 	return State{
-		Name: c.Self.Name.String(), Fingerprint: c.Self.Fingerprint, NotBefore: c.Self.NotBefore, NotAfter: c.Self.NotAfter,
+		Age: AgeOf(c.Self.NotBefore, c.Self.NotAfter, now), Roots: roots, Name: c.Self.Name.String(), Fingerprint: c.Self.Fingerprint, NotBefore: c.Self.NotBefore, NotAfter: c.Self.NotAfter,
 		DaysLeft: days, Expired: outOfTime(now, c.Self.NotBefore, c.Self.NotAfter, 0), Loaded: loaded,
 	}
 }

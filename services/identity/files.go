@@ -29,6 +29,10 @@ type Paths struct {
 	Key string
 	// Roots are the authorities of the pair.
 	Roots string
+	// Kept is where a copy of the last good ones is, readable by its owner only; "" is nowhere. Keep: this Files writes it. It serves a start
+	// while the files can't be used.
+	Kept string
+	Keep bool
 }
 
 // Files is a Source of files that somebody else writes: an authority's agent, cert-manager, a person. What can't be used changes nothing: the
@@ -41,12 +45,15 @@ type Files struct {
 	loading sync.Mutex // one Load at a time
 	pinned  Name       // the zero Name: any
 	seen    [3]string  // what the last one read
+	kept    string     // what the copy holds, as far as it is known
 
 	mu      sync.Mutex
 	current *Credentials
 	loaded  time.Time
 	fault   error
 	since   time.Time
+	copied  bool  // current is the copy
+	unkept  error // why there is no copy of current
 }
 
 // NewFiles makes one. Nothing is read before Load or Run. now is time.Now when nil.
@@ -71,6 +78,7 @@ func (f *Files) Pin(n Name) {
 func (f *Files) Run(ctx context.Context) error {
 	for {
 		_ = f.Load() // State has it, and the log
+		f.keep()
 		if err := pace.Rest(ctx, pace.Next(every)); err != nil {
 			return err
 		}
@@ -113,7 +121,7 @@ func (f *Files) set(next *Credentials, err error) {
 		f.fault = err
 		return
 	}
-	f.current, f.loaded, f.fault, f.since = next, now, nil, time.Time{}
+	f.current, f.loaded, f.fault, f.since, f.copied = next, now, nil, time.Time{}, false
 	f.logger.Info("certificate files read", "name", next.Self.Name.String(), "key", next.Self.Fingerprint.String(), "until", next.Self.NotAfter)
 }
 
@@ -208,7 +216,10 @@ func (f *Files) State() State {
 	defer f.mu.Unlock()
 	s := StateOf(f.current, f.loaded, f.now())
 	if f.fault != nil {
-		s.Fault, s.FaultSince = f.fault.Error(), f.since
+		s.Fault, s.FaultSince, s.Copied = f.fault.Error(), f.since, f.copied
+	}
+	if f.unkept != nil {
+		s.Unkept = f.unkept.Error()
 	}
 	return s
 }

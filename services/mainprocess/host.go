@@ -17,6 +17,7 @@ import (
 	"github.com/hotpair/hotpair/services/operations"
 	"github.com/hotpair/hotpair/services/processes"
 	"github.com/hotpair/hotpair/services/role"
+	"github.com/hotpair/hotpair/services/wires"
 )
 
 // host is one running main, put together of its parts.
@@ -39,6 +40,7 @@ type host struct {
 	operations *operations.Operations // what operators can ask for
 	blackbox   *blackbox.Recorder
 	measures   measures
+	wires      *wires.Survey
 	began      struct{ own, peer beginning } // catch-ups
 
 	*reports

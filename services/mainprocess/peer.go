@@ -225,9 +225,12 @@ func (p *peer) BeatAnswered(sentAt time.Duration, r bus.BeatReply, refusal error
 	p.driver.Give(role.BeatAnswered{SentAt: sentAt, Grant: r.Grant && refusal == nil, Peer: p.view(r.Beat), Refusal: failure(refusal)})
 }
 
+// Apart implements wires.Clocks.
+func (p *peer) Apart() clocks.Difference { return p.clocks.Last(p.clock()) }
+
 // tellClocks tells the updater how far the wall clocks of both hosts are apart, if that is known.
 func (p *peer) tellClocks() {
-	if d := p.clocks.Last(p.clock()); d != (clocks.Difference{}) {
+	if d := p.Apart(); d != (clocks.Difference{}) {
 		bus.CallClocks.Post(p.orders, d, orderDeadline, func(bus.Done, error) {}) // it is told again each minute
 	}
 }

@@ -68,7 +68,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	h := &host{config: c, log: log, clock: ground.Clock, network: ground.Network, ctx: work,
 		run: run{incarnation: random64(), pid: os.Getpid(), started: ground.Wall(), wall: ground.Wall, built: ground.Built,
 			held: hold{by: ground.Restored, found: make(chan *bus.Restored, 1)}}}
-	sealed, err := wires.OpenHost(c.TLS, c.Host, wires.Ground{Network: ground.Network}, log)
+	sealed, err := wires.OpenHost(c.TLS, c.Host, wires.Ground{Network: ground.Network, Data: c.Data, Keep: true}, log)
 	if err != nil {
 		return err
 	}
@@ -137,6 +137,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	}
 	h.peer.hear(pairLog{h}.take)
 	h.performer = newPerformer(h)
+	h.wires = wires.NewSurvey(sealed, h.orders, h.peer)
 	var asked sync.WaitGroup // by the other main, for operators
 	answers := h.makeOperations(work, h.peer.link.Calls(), &asked)
 	if h.run.held.by == nil {
@@ -167,6 +168,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 		log.Warn(h.run.held.why(c.Host))
 	}
 	group.Go(func() error { return sealed.Run(running) })
+	group.Go(func() error { return h.wires.Run(running) })
 	group.Go(func() error { return h.measures.recorder.Run(running) })
 	group.Go(func() error { return h.blackbox.Run(running) })
 	group.Go(func() error { return h.serveHTTP(running, answers) })

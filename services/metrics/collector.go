@@ -12,8 +12,10 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/histogram"
+	"github.com/hotpair/hotpair/services/identity"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/refusals"
+	"github.com/hotpair/hotpair/services/wires"
 )
 
 // Measures are the cumulative counts of a host at one moment.
@@ -101,6 +103,7 @@ func (c *Collector) Collect(to chan<- prometheus.Metric) {
 	gauge(d.terminals, float64(s.Terminals.Attached), "attached")
 	gauge(d.terminals, float64(s.Terminals.Warm), "warm")
 	gauge(d.terminals, float64(s.Terminals.Unreachable), "unreachable")
+	wiresOf(gauge, count, d, s.Wires)
 	gauge(d.alarms, float64(len(s.Alarms)))
 	if s.Audit != nil {
 		gauge(d.auditChecked, float64(s.Audit.Checked))
@@ -131,6 +134,39 @@ func Modes() []string { return []string{"paired", "solo", "waiting", "catching-u
 func oneOf(gauge func(*prometheus.Desc, float64, ...string), desc *prometheus.Desc, values []string, present string) {
 	for _, v := range values {
 		gauge(desc, truth(v == present), v)
+	}
+}
+
+// wiresOf shows the wires between machines.
+func wiresOf(gauge func(*prometheus.Desc, float64, ...string), count func(*prometheus.Desc, uint64, ...string), d descs, w wires.Seen) {
+	gauge(d.wiresTLS, truth(w.TLS))
+	if !w.TLS {
+		return
+	}
+	gauge(d.certificateEnd, float64(w.Certificate.NotAfter.Unix()))
+	gauge(d.certificateUsable, truth(w.Certificate.Fault == ""))
+	gauge(d.terminalsEnding, float64(w.Terminals.Ending))
+	// Two certificates of one peer are there while it renews: the one that ends first counts.
+	ends := map[string]time.Time{}
+	for _, p := range w.Peers {
+		if n, err := identity.Parse(p.Name); err != nil || n.Role == identity.RoleTerminal {
+			continue
+		}
+		if end, there := ends[p.Name]; !there || p.NotAfter.Before(end) {
+			ends[p.Name] = p.NotAfter
+		}
+	}
+	for name, end := range ends {
+		gauge(d.peerEnd, float64(end.Unix()), name)
+	}
+	refused := map[[2]string]uint64{}
+	for _, door := range w.Doors {
+		for reason, n := range door.Refused {
+			refused[[2]string{door.Door, reason}] += n
+		}
+	}
+	for of, n := range refused {
+		count(d.doorRefused, n, of[0], of[1])
 	}
 }
 

@@ -16,10 +16,13 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/door"
 	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/histogram"
+	"github.com/hotpair/hotpair/services/identity"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/refusals"
+	"github.com/hotpair/hotpair/services/wires"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -48,7 +51,12 @@ func whole() *fixed {
 			Witness:   operator.Witness{Reachable: true},
 			Processes: map[string]operator.Process{"updater": {State: "ready", Restarts: 4}, "main": {State: "failed"}},
 			Terminals: operator.Terminals{Attached: 5, Warm: 1, Unreachable: 2},
-			Audit:     &operator.Audit{Checked: 100, Missing: 1},
+			Wires: wires.Seen{TLS: true, Certificate: identity.State{Name: "spiffe://p/host/a", NotAfter: time.Unix(5000, 0), Fault: "HOTPAIR_TLS_KEY: gone"},
+				Peers: []wires.OtherEnd{{Name: "spiffe://p/host/b", NotAfter: time.Unix(7000, 0)}, {Name: "spiffe://p/host/b", NotAfter: time.Unix(6000, 0)},
+					{Name: "spiffe://p/terminal/t1", NotAfter: time.Unix(1, 0)}},
+				Terminals: wires.TerminalEnds{Proved: 5, Ending: 1},
+				Doors:     []door.Stats{{Door: "hotpair-link", Refused: map[string]uint64{"identity-pair": 4}}}},
+			Audit: &operator.Audit{Checked: 100, Missing: 1},
 		},
 		measures: Measures{
 			Updater:   bus.UpdaterMeasures{Updates: 11, Commit: h.Sample(), Journal: h.Sample(), Replication: h.Sample()},
@@ -106,6 +114,9 @@ func TestCollector_ShowsTheHost(t *testing.T) {
 		`hotpair_link_connected`: 1, `hotpair_replication_connected`: 0, `hotpair_peer_heard_seconds`: 0.125, `hotpair_witness_reachable`: 1,
 		`hotpair_process_up{process="updater"}`: 1, `hotpair_process_up{process="main"}`: 0, `hotpair_process_restarts_total{process="updater"}`: 4,
 		`hotpair_terminals{state="attached"}`: 5, `hotpair_terminals{state="unreachable"}`: 2, `hotpair_audit_missing_updates`: 1,
+		`hotpair_wires_tls`: 1, `hotpair_certificate_end_time_seconds`: 5000, `hotpair_certificate_files_usable`: 0,
+		`hotpair_peer_certificate_end_time_seconds{peer="spiffe://p/host/b"}`: 6000, `hotpair_terminal_certificates_ending`: 1,
+		`hotpair_wire_refused_total{reason="identity-pair",wire="hotpair-link"}`: 4,
 		`hotpair_updates_total`: 11, `hotpair_refused_total{door="terminal",reason="busy"}`: 6, `hotpair_refused_total{door="http",reason="token"}`: 2, `hotpair_refused_total{door="link",reason="login"}`: 0, `hotpair_requests_in_flight`: 8, `hotpair_takeovers_total`: 2,
 		`hotpair_commit_seconds_bucket{le="0.0001"}`: 0, `hotpair_commit_seconds_bucket{le="0.0005"}`: 1, `hotpair_commit_seconds_bucket{le="0.05"}`: 2,
 		`hotpair_commit_seconds_bucket{le="10"}`: 2, `hotpair_commit_seconds_bucket{le="+Inf"}`: 3, `hotpair_commit_seconds_count`: 3,

@@ -12,6 +12,8 @@ type descs struct {
 	info, started, role, mode, epoch, level, recordVersion, fit, inSync, right *prometheus.Desc
 	sequence, applyLag, notifyLag, aside, oldest                               *prometheus.Desc
 	link, replication, heard, witness, up, restarts, terminals, alarms         *prometheus.Desc
+	wiresTLS, certificateEnd, certificateUsable, peerEnd, terminalsEnding      *prometheus.Desc
+	doorRefused                                                                *prometheus.Desc
 	auditChecked, auditMissing                                                 *prometheus.Desc
 	takeovers, updates, refused, inFlight                                      *prometheus.Desc
 	commit, journal, copied, request, gap                                      *prometheus.Desc
@@ -49,6 +51,12 @@ func newDescs() descs {
 	d.restarts = desc("process_restarts_total", "Starts of the process after its first one under this main.", "process")
 	d.terminals = desc("terminals", "Terminals by what this host has with them: attached (served), warm (a session is open), unreachable.", "state")
 	d.alarms = desc("alarms", "Alarms that are raised.")
+	d.wiresTLS = desc("wires_tls", "1 if the wires to other machines are TLS, proved on both sides.")
+	d.certificateEnd = desc("certificate_end_time_seconds", "When the own certificate ends, as Unix time; absent without TLS.")
+	d.certificateUsable = desc("certificate_files_usable", "1 if the certificate files can be used as they are; absent without TLS.")
+	d.peerEnd = desc("peer_certificate_end_time_seconds", "When the certificate of a host or of the witness at another end ends, as Unix time.", "peer")
+	d.terminalsEnding = desc("terminal_certificates_ending", "Terminals at the other ends whose certificates are in their last tenth, over, or not yet begun; absent without TLS.")
+	d.doorRefused = desc("wire_refused_total", "Connections from other machines that were refused before anything was said, by wire and reason.", "wire", "reason")
 	d.auditChecked = desc("audit_checked_updates", "Acknowledged updates that the last loss audit looked up; absent before the first.")
 	d.auditMissing = desc("audit_missing_updates", "Acknowledged updates that the last loss audit did not find: anything but 0 is a loss.")
 

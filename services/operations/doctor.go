@@ -85,6 +85,7 @@ func (o *Operations) examineOwn(ctx context.Context, _ operator.Caller, _ operat
 	o.examineProcesses(f, v)
 	o.examineDisk(ctx, f)
 	o.examineWitness(ctx, f, v)
+	o.examineWires(f, o.Main.Status(ctx).Wires, time.Now())
 	e.Terminals = o.examineTerminals(ctx, f, v)
 	if v.PausedUntil > o.Clock() {
 		f.add(operator.Warning, "pause", "automatic takeover is paused by "+v.Record.Pause.By, "hotpair resume, as soon as the work is done")

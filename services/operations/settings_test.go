@@ -60,7 +60,7 @@ func (m heard) View() role.View {
 
 func hostOf(t *testing.T, environ ...string) config.Host {
 	t.Helper()
-	h, err := config.Load[config.Host](append([]string{"HOTPAIR_DATA=/d", "HOTPAIR_WITNESS=none", "HOTPAIR_PAIR_SECRET=secret of both hosts"}, environ...))
+	h, err := config.Load[config.Host](append([]string{"HOTPAIR_DATA=/d", "HOTPAIR_WITNESS=none", "HOTPAIR_PAIR_SECRET=secret of both hosts", "HOTPAIR_INSECURE=true"}, environ...))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/level"
 	"github.com/hotpair/hotpair/services/operator/wording"
+	"github.com/hotpair/hotpair/services/wires"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -84,6 +85,7 @@ type Status struct {
 
 	Peer      Peer               `json:"peer"`
 	Witness   Witness            `json:"witness"`
+	Wires     wires.Seen         `json:"wires"` // between the machines: TLS or plain text, certificates, who was refused
 	Processes map[string]Process `json:"processes"`
 	Terminals Terminals          `json:"terminals"`
 	Audit     *Audit             `json:"audit,omitempty"`   // of the last attach; one that missed something stays

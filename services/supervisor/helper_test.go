@@ -189,7 +189,7 @@ func stageWith(t testing.TB, part string, lease time.Duration) *staged {
 	dir := t.TempDir()
 	host := config.Host{
 		Name: config.Name{Host: "a"}, Storage: config.Storage{Data: dir},
-		BusPort: 7701, Link: ":7702", Replication: ":7703", PeerLink: "127.0.0.1:8702", PeerReplication: "127.0.0.1:8703",
+		BusPort: 7701, Link: "127.0.0.1:7702", Replication: "127.0.0.1:7703", PeerLink: "127.0.0.1:8702", PeerReplication: "127.0.0.1:8703",
 		Witness: "127.0.0.1:7705", PairKey: config.PairKey{PairSecret: "0123456789abcdef"}, Console: config.Console{HTTP: "127.0.0.1:7704"},
 		Pace: config.Pace{Lease: lease}, Patience: config.Patience{StandbyPatience: time.Second},
 		Bounds: config.Bounds{HistoryMaxUpdates: 1000, HistoryMaxAge: time.Hour, HistoryMaxBytes: 1 << 30, Retention: time.Hour, JournalMaxBytes: 256 << 20, EventsMax: 1000},

@@ -10,7 +10,7 @@ import (
 
 // Run is the process "hotpair terminal": one agent until ctx ends.
 func Run(ctx context.Context, c config.Terminal, log *slog.Logger) error {
-	sealed, err := wires.OpenTerminal(c.TLS, c.TerminalID, wires.Ground{}, log)
+	sealed, err := wires.OpenTerminal(c.TLS, c.TerminalID, wires.Ground{Data: c.Data, Keep: true}, log)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/lease"
+	"github.com/hotpair/hotpair/services/wires"
 )
 
 const (
@@ -103,6 +104,9 @@ func (i *Interface) routers(run context.Context) (orders, questions *bus.Router)
 	bus.CallTerminalsProbe.HandleIn(run, questions, &i.goroutines, func(ctx context.Context, q bus.ProbeTerminals) (bus.ProbedTerminals, error) {
 		return i.probe(ctx, q), nil
 	})
+	if i.config.Wires != nil {
+		wires.CallTerminals.Handle(questions, func(t wires.Told, answer func(wires.Seen, error)) { answer(i.config.Wires.Answer(t), nil) })
+	}
 	return orders, questions
 }
 

@@ -45,7 +45,9 @@ type Terminal struct {
 type Config struct {
 	Bus bus.ConnConfig // to the host's own bus
 	// Network leads to a terminal, and proves that it is that one; nil is the bus's.
-	Network   func(id string) bus.Network
+	Network func(id string) bus.Network
+	// Wires are what main asks about; nil: nobody answers that.
+	Wires     *wires.Wires
 	Host      string
 	Terminals []Terminal
 	// KeyOf derives the key of a terminal that main tells of later; nil: none can be told of.
@@ -127,12 +129,12 @@ func RunOn(ctx context.Context, c config.TerminalInterface, log *slog.Logger, ne
 	for n, t := range c.Terminals {
 		terminals[n] = Terminal{ID: t.ID, URL: t.URL, Key: config.TerminalKey(c.PairSecret.Reveal(), t.ID)}
 	}
-	sealed, err := wires.OpenHost(c.TLS, c.Host, wires.Ground{Network: network}, log)
+	sealed, err := wires.OpenHost(c.TLS, c.Host, wires.Ground{Network: network, Data: c.Data}, log)
 	if err != nil {
 		return err
 	}
 	i := New(Config{
-		Network: sealed.ToTerminal,
+		Network: sealed.ToTerminal, Wires: sealed,
 		Bus: bus.ConnConfig{
 			Name: bus.ProcessTerminalInterface, URL: c.BusURL, User: c.BusUser, Password: c.BusPassword.Reveal(), Inbox: c.BusInbox,
 			Network: network,

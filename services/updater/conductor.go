@@ -9,6 +9,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/clocks"
+	"github.com/hotpair/hotpair/services/wires"
 )
 
 var (
@@ -78,6 +79,7 @@ func (c *conductor) takeOrders() {
 		u.times.Compared(d)
 		answer(bus.Done{}, nil)
 	})
+	wires.CallUpdater.Handle(c.aside, func(t wires.Told, answer func(wires.Seen, error)) { answer(u.wires.Answer(t), nil) })
 	inTurn(c, bus.CallPrepare, u.prepare)
 	inTurn(c, bus.CallRelease, func(context.Context, bus.Release) (bus.Done, error) { return u.release() })
 	inTurn(c, bus.CallServe, func(ctx context.Context, q bus.Serve) (bus.Served, error) {

@@ -241,7 +241,7 @@ func (u *updater) open(ctx context.Context) (err error) {
 	if err := u.countAside(); err != nil {
 		return err
 	}
-	if u.wires, err = wires.OpenHost(c.TLS, c.Host, wires.Ground{Network: u.network}, u.log); err != nil {
+	if u.wires, err = wires.OpenHost(c.TLS, c.Host, wires.Ground{Network: u.network, Data: c.Data}, u.log); err != nil {
 		return err
 	}
 	password := config.DeriveKey(c.PairSecret.Reveal(), config.PurposeReplication)

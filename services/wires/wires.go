@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -55,7 +56,14 @@ type Ground struct {
 	Network     bus.Network
 	Withdrawals Withdrawals
 	Admission   Admission
+	// Data is the data directory, where a copy of the last good certificate files serves a start with damaged ones; "" is nowhere. Keep: this
+	// process writes it; one of those that share the directory does.
+	Data string
+	Keep bool
 }
+
+// Insecure is what is said wherever plain text to other machines was allowed.
+const Insecure = "HOTPAIR_INSECURE is set: the wires between the machines of this pair are plain text, and whoever reaches them can read and forge what goes over them, the pair's keys too"
 
 // Wires are those of one process.
 type Wires struct {
@@ -67,6 +75,8 @@ type Wires struct {
 	clear  bool // plain text too
 	set    door.Set
 	doubt  *clocks.Doubt
+
+	insecure bool // plain text to other machines was allowed
 }
 
 // OpenHost reads the certificate files, when there are any, which must be of this host; the pair is what the certificate says. Errors:
@@ -86,12 +96,19 @@ func OpenTerminal(c config.TLS, id string, g Ground, log *slog.Logger) (*Wires, 
 }
 
 func open(c config.TLS, self identity.Name, g Ground, log *slog.Logger) (*Wires, error) {
-	w := &Wires{ground: g, log: log, doubt: clocks.NewDoubt(reading, clocks.Synchronised, clocks.Built())}
+	w := &Wires{ground: g, insecure: c.Insecure, log: log, doubt: clocks.NewDoubt(reading, clocks.Synchronised, clocks.Built())}
 	if !c.Sealed() {
+		if c.Insecure {
+			log.Warn(Insecure)
+		}
 		return w, nil
 	}
-	w.files = identity.NewFiles(identity.Paths{Certificate: c.TLSCert, Key: c.TLSKey, Roots: c.TLSCa}, nil, log)
-	if err := w.files.Load(); err != nil {
+	paths := identity.Paths{Certificate: c.TLSCert, Key: c.TLSKey, Roots: c.TLSCa, Keep: g.Keep}
+	if g.Data != "" {
+		paths.Kept = filepath.Join(g.Data, identity.KeptFile)
+	}
+	w.files = identity.NewFiles(paths, nil, log)
+	if err := w.files.Start(); err != nil {
 		return nil, err
 	}
 	current, err := w.files.Current()
@@ -217,6 +234,9 @@ func (w *Wires) Witness() bus.Network {
 
 // ToTerminal is how a host dials a terminal.
 func (w *Wires) ToTerminal(id string) bus.Network {
+	if w.files == nil && !w.insecure && w.ground.Network == nil {
+		return loopback{}
+	}
 	return w.wire(terminal, identity.Exactly(identity.Terminal(w.self.Pair, id)))
 }
 

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/hotpair/hotpair/services/durable"
+	certificate "github.com/hotpair/hotpair/services/identity"
 )
 
 const (
@@ -82,7 +83,7 @@ func ownDirectory(path string) error {
 		switch e.Name() {
 		case identityFile:
 			return nil
-		case lockFile, identityFile + ".new", "lost+found":
+		case lockFile, identityFile + ".new", "lost+found", certificate.KeptFile, certificate.KeptFile + ".new":
 		default:
 			other = e.Name()
 		}

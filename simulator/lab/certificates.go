@@ -45,5 +45,5 @@ func (l *Lab) certificates() (map[string]config.TLS, error) {
 func (l *Lab) Certify(name string, optional bool) {
 	files := l.tls[name]
 	l.trees[name].set("HOTPAIR_TLS_CERT="+files.TLSCert, "HOTPAIR_TLS_KEY="+files.TLSKey, "HOTPAIR_TLS_CA="+files.TLSCa,
-		"HOTPAIR_TLS_OPTIONAL="+strconv.FormatBool(optional))
+		"HOTPAIR_TLS_OPTIONAL="+strconv.FormatBool(optional), "HOTPAIR_INSECURE=false")
 }

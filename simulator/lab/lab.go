@@ -109,7 +109,10 @@ func (l *Lab) plan() error {
 	}
 	tls := l.tls
 	if l.options.Plain {
-		tls = nil
+		tls = map[string]config.TLS{}
+		for _, node := range l.names() {
+			tls[node] = config.TLS{Insecure: true}
+		}
 	}
 	key, log := config.PairKey{PairSecret: config.Secret(secret)}, settings.Log
 	at := func(node string, port int) string { return l.network.addresses[node] + ":" + strconv.Itoa(port) }

@@ -56,6 +56,7 @@ func New(o Options) (*World, error) {
 		if err != nil {
 			return nil, fmt.Errorf("world: %w", err)
 		}
+		settings.Insecure = false // its machines are within this process
 		w.hosts[name] = &Host{world: w, name: name, config: settings}
 		eye := w.network.Endpoint(Address(name))
 		w.clients[name] = operator.NewClient("http://127.0.0.1:" + strconv.Itoa(pair.PortHTTP)).
@@ -94,7 +95,7 @@ func (w *World) environ(host string) []string {
 		"HOTPAIR_PEER_LINK=" + at(pair.Other(host), pair.PortLink), "HOTPAIR_PEER_REPLICATION=" + at(pair.Other(host), pair.PortReplication),
 		"HOTPAIR_WITNESS=" + at(pair.Witness, pair.PortWitness), "HOTPAIR_PAIR_SECRET=" + pairSecret, "HOTPAIR_TERMINALS=" + terminals.String(),
 		"HOTPAIR_HTTP=127.0.0.1:" + strconv.Itoa(pair.PortHTTP), "HOTPAIR_LEASE=" + w.options.Lease.String(),
-		"HOTPAIR_STANDBY_PATIENCE=" + w.options.Patience.String(), "HOTPAIR_LOG_LEVEL=debug",
+		"HOTPAIR_STANDBY_PATIENCE=" + w.options.Patience.String(), "HOTPAIR_LOG_LEVEL=debug", "HOTPAIR_INSECURE=true",
 	}
 	if w.options.History > 0 {
 		environ = append(environ, "HOTPAIR_HISTORY_MAX_UPDATES="+strconv.Itoa(w.options.History))

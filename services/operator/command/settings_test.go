@@ -14,7 +14,7 @@ import (
 // setTo is what a host of a pair is set to, beside what both are.
 func setTo(t *testing.T, host string, environ ...string) config.HostSettings {
 	t.Helper()
-	h, err := config.Load[config.Host](append([]string{"HOTPAIR_HOST=" + host, "HOTPAIR_DATA=/var/lib/hotpair", "HOTPAIR_WITNESS=192.0.2.3:7705", "HOTPAIR_PAIR_SECRET=the secret of both hosts"}, environ...))
+	h, err := config.Load[config.Host](append([]string{"HOTPAIR_HOST=" + host, "HOTPAIR_DATA=/var/lib/hotpair", "HOTPAIR_WITNESS=192.0.2.3:7705", "HOTPAIR_PAIR_SECRET=the secret of both hosts", "HOTPAIR_TLS_CERT=/etc/hotpair/tls/cert.pem", "HOTPAIR_TLS_KEY=/etc/hotpair/tls/key.pem", "HOTPAIR_TLS_CA=/etc/hotpair/tls/ca.pem"}, environ...))
 	if err != nil {
 		t.Fatal(err)
 	}

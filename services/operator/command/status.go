@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,10 +14,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hotpair/hotpair/services/clocks"
+	"github.com/hotpair/hotpair/services/identity"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/hosts"
 	"github.com/hotpair/hotpair/services/operator/screen"
 	"github.com/hotpair/hotpair/services/operator/wording"
+	"github.com/hotpair/hotpair/services/wires"
 )
 
 func statusCommand() *cobra.Command {
@@ -76,6 +79,9 @@ func statusScreen(s *screen.Screen, st operator.Status) {
 	if st.Scheduled != nil {
 		s.Headline(operator.Warning, st.Scheduled.Sentence(st.Time))
 	}
+	if st.Wires.Insecure {
+		s.Headline(operator.Warning, wires.Insecure)
+	}
 	s.Line("")
 	s.Row("host "+st.Host, hostRow(st))
 	s.Row("pair", pairRow(st))
@@ -88,11 +94,16 @@ func statusScreen(s *screen.Screen, st operator.Status) {
 		s.Row("progress", row)
 	}
 	s.Row("witness", witnessRow(st.Witness))
+	label := "wires"
+	for _, row := range wiresRows(st.Wires) {
+		s.Row(label, row)
+		label = ""
+	}
 	s.Row("terminals", fmt.Sprintf("%d attached, %d warm, %d unreachable", st.Terminals.Attached, st.Terminals.Warm, st.Terminals.Unreachable))
 	if st.Audit != nil {
 		s.Row("audit", fmt.Sprintf("epoch %d: %s", st.Audit.Epoch, st.Audit.Sentence()))
 	}
-	label := "processes"
+	label = "processes"
 	for _, name := range slices.Sorted(maps.Keys(st.Processes)) {
 		s.Line("  " + screen.Pad(label, 10) + processRow(name, st.Processes[name]))
 		label = ""
@@ -231,6 +242,55 @@ func witnessRow(w operator.Witness) string {
 		text += ": " + w.Problem
 	}
 	return text
+}
+
+// wiresRows show what proves who is at the other ends of the wires, and until when.
+func wiresRows(w wires.Seen) []string {
+	switch {
+	case w.Insecure:
+		return []string{"PLAIN TEXT between machines"}
+	case !w.TLS:
+		return []string{"plain text, within this machine only"}
+	}
+	until := func(t time.Time, age identity.Age) string {
+		text := " until " + t.UTC().Format(time.DateOnly)
+		if age.Bad() || age == identity.Due {
+			text += " (" + strings.ToUpper(string(age)) + ")"
+		}
+		return text
+	}
+	c := w.Certificate
+	own := "TLS 1.3 as " + c.Name + until(c.NotAfter, c.Age)
+	for _, r := range c.Roots {
+		own += "; root" + until(r.NotAfter, "")
+	}
+	rows := []string{own}
+	if w.Optional {
+		rows = append(rows, fmt.Sprintf("PLAIN TEXT FOR WHO HAS NO CERTIFICATE (HOTPAIR_TLS_OPTIONAL): %d connections", w.Clear))
+	}
+	if c.Fault != "" {
+		rows = append(rows, "CERTIFICATE FILES CAN'T BE USED: "+c.Fault)
+	}
+	var others []string
+	for _, p := range w.Peers {
+		others = append(others, path.Base(p.Name)+until(p.NotAfter, p.Age))
+	}
+	if len(others) > 0 {
+		rows = append(rows, "to "+strings.Join(others, ", "))
+	}
+	var refused uint64
+	for _, d := range w.Doors {
+		for _, n := range d.Refused {
+			refused += n
+		}
+	}
+	if refused > 0 {
+		rows = append(rows, wording.Count(refused, "connection")+" refused: hotpair doctor says why")
+	}
+	if w.Doubt != "" {
+		rows = append(rows, "the clock is in doubt: "+w.Doubt)
+	}
+	return rows
 }
 
 func processRow(name string, p operator.Process) string {

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,9 +12,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/door"
 	"github.com/hotpair/hotpair/services/evidence"
+	"github.com/hotpair/hotpair/services/identity"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/verdict"
+	"github.com/hotpair/hotpair/services/wires"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -122,6 +126,13 @@ func Paired() operator.Status {
 			"business.kv":     {PID: 4790, State: "ready", HeardMS: 7, Restarts: 2, Reason: "signal: killed"},
 			"business.ledger": {PID: 4714, State: "ready", HeardMS: -1},
 		},
+		Wires: wires.Seen{TLS: true,
+			Certificate: identity.State{Name: "spiffe://p1/host/a", NotBefore: Noon().AddDate(0, 0, -3), NotAfter: Noon().AddDate(0, 0, 27), DaysLeft: 27, Age: identity.Fresh,
+				Roots: []identity.Root{{Name: "CN=root of p1", NotAfter: Noon().AddDate(19, 0, 0)}}},
+			Peers: []wires.OtherEnd{{Name: "spiffe://p1/host/b", NotAfter: Noon().AddDate(0, 0, 26), Age: identity.Fresh},
+				{Name: "spiffe://p1/witness", NotAfter: Noon().AddDate(0, 0, 20), Age: identity.Fresh}},
+			Terminals: wires.TerminalEnds{Proved: 5},
+			Doors:     []door.Stats{{Door: "hotpair-link", Came: 1, Proved: 1, Open: 1}, {Door: "hotpair-replication", Came: 2, Proved: 2, Open: 2}}},
 		Terminals: operator.Terminals{Attached: 5},
 		Alarms:    []operator.Alarm{},
 		Events: []operator.Event{
@@ -222,6 +233,15 @@ func Samples() map[string]operator.Status {
 	add("active-standby-unable", Paired(), func(s *operator.Status) { s.Peer.Unable = "not fit: updater is not ready" })
 	add("standby-cannot-join", Standby(), func(s *operator.Status) {
 		s.Mode, s.InSync, s.WaitingFor = "waiting", []string{"a"}, "it belongs to another pair (P0); start it with an empty data directory to join this one"
+	})
+	add("active-insecure", Paired(), func(s *operator.Status) { s.Wires = wires.Seen{Insecure: true} })
+	add("active-on-one-machine", Paired(), func(s *operator.Status) { s.Wires = wires.Seen{} })
+	add("active-certificate-over", Paired(), func(s *operator.Status) {
+		s.Wires.Certificate.NotAfter, s.Wires.Certificate.Age = Noon().AddDate(0, 0, -1), identity.Over
+		s.Wires.Certificate.Fault, s.Wires.Doubt = "own certificate can't be used: HOTPAIR_TLS_KEY: others can read the private key", "it jumped by 26280h0m0s, and the kernel says that nothing keeps it right"
+		s.Wires.Peers = append(slices.Clone(s.Wires.Peers), wires.OtherEnd{Name: "spiffe://p1/terminal/t3", NotAfter: Noon().AddDate(0, 0, 2), Age: identity.Ending})
+		s.Events = nil
+		s.Wires.Doors = []door.Stats{{Door: "hotpair-link", Refused: map[string]uint64{"identity-pair": 3, "door-crowded": 1}}}
 	})
 	add("handover", Paired(), func(s *operator.Status) {
 		s.Role, s.Since = "handover", Noon().Add(-4*time.Millisecond)

@@ -1,0 +1,25 @@
+package wires
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/config"
+)
+
+// ErrPlain says that plain text would go to another machine.
+var ErrPlain = errors.New("no plain text to another machine")
+
+// loopback is TCP to this machine only: terminals come with a table that the start of a process has not seen.
+type loopback struct{ bus.TCP }
+
+// Dial implements bus.Network. The error is ErrPlain.
+func (l loopback) Dial(ctx context.Context, address string) (net.Conn, error) {
+	if !config.Loopback(address) {
+		return nil, fmt.Errorf("%w: %s: give this host a certificate (HOTPAIR_TLS_CERT), or set HOTPAIR_INSECURE=true to do without on purpose", ErrPlain, address)
+	}
+	return l.TCP.Dial(ctx, address)
+}

@@ -2,6 +2,7 @@ package terminal
 
 import (
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/level"
+	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -111,6 +113,25 @@ func TestAgent_FollowsTheHighestEpoch(t *testing.T) {
 		PairID: "pair", Host: "x", Identity: "id-x", Epoch: 9, Counter: 1, Session: "nobody-listens"})
 	if deaf.OK || deaf.Epoch != 6 {
 		t.Errorf("a session without a listener attached: %+v", deaf)
+	}
+}
+
+// One attach with the last epoch there is shut out every host for good, whoever had a host's login. It is refused, and so is one that would
+// leave few; a pair that was forced comes in.
+func TestFault_C6_AnEpochOfNoPairShutsNobodyOut(t *testing.T) {
+	a := start(t, t.TempDir(), nil)
+	x, y := newHost(t, a, "x"), newHost(t, a, "y")
+	none := func(bus.Request, func(bus.Reply)) {}
+	if got := x.attach(7, 1, none); !got.OK {
+		t.Fatalf("%+v", got)
+	}
+	for _, epoch := range []uint64{math.MaxUint64, math.MaxUint64 - 1, 1 << 62, 7 + 1<<32 + 1} {
+		if got := y.attach(epoch, 1, none); got.OK || got.Epoch != 7 {
+			t.Errorf("epoch %d: %+v", epoch, got)
+		}
+	}
+	if got := y.attach(8+membership.LostStride, 1, none); !got.OK {
+		t.Errorf("forced: %+v", got)
 	}
 }
 

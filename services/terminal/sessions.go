@@ -16,6 +16,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/pack"
 	"github.com/hotpair/hotpair/services/level"
+	"github.com/hotpair/hotpair/services/membership"
 )
 
 // maxName bounds what a host says about itself, in bytes; it is kept in one slot of the durable facts.
@@ -254,6 +255,8 @@ func (a *Agent) mayAttach(order bus.AgentAttach) error {
 	switch {
 	case order.Epoch < known.Epoch:
 		return fmt.Errorf("%w: epoch %d is over, host %s has epoch %d", ErrRefused, order.Epoch, known.Host, known.Epoch)
+	case !membership.Reachable(known.Epoch, order.Epoch): // it would be durable, and no host could come after it
+		return fmt.Errorf("%w: epoch %d after %d, which no pair comes to", ErrRefused, order.Epoch, known.Epoch)
 	case order.Epoch == known.Epoch && order.Identity != known.Identity:
 		return fmt.Errorf("%w: epoch %d belongs to host %s", ErrRefused, order.Epoch, known.Host)
 	case order.Epoch == known.Epoch && order.Counter <= known.Attach:

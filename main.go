@@ -120,8 +120,8 @@ hotpair help env lists what can be set, hotpair help --all also what a host star
 func group(root *cobra.Command) {
 	groups := []struct{ id, title, commands string }{
 		{"try", "Try it on this machine:", "cluster simulate"},
-		{"see", "See how a pair is, from any machine that reaches it:", "status explain doctor events alarms history settings operations"},
-		{"steer", "Steer it:", "switchover pause resume terminals verify promote admit upgrade"},
+		{"see", "See how a pair is, from any machine that reaches it:", "status explain doctor events alarms history settings operations whoami"},
+		{"steer", "Steer it:", "switchover pause resume terminals verify promote admit upgrade operators"},
 		{"data", "Keep its data, and bring them back:", "backup restore"},
 		{"run", "What the service manager of each machine starts:", "supervisor witness terminal"},
 		{"more", "More:", "help version completion"},

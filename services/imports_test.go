@@ -132,7 +132,7 @@ var rules = []rule{
 		within("services/operations"),
 		but(within("services", "storage"), func(i string) bool {
 			return words(i) || i == "services/operator" || within("services/alarms", "services/arbiter", "services/config", "services/events", "services/metrics",
-				"services/door", "services/identity", "services/operations", "services/operator/registry", "services/terminalif/receipt", "services/operator/verdict", "services/role", "services/supervisor", "services/wires")(i)
+				"services/accounts", "services/door", "services/identity", "services/operations", "services/operator/access", "services/operator/registry", "services/terminalif/receipt", "services/operator/verdict", "services/role", "services/supervisor", "services/wires")(i)
 		})},
 	{"what operators see knows neither how it is served nor how it is shown",
 		func(pkg string) bool { return pkg == "services/operator" },
@@ -143,6 +143,14 @@ var rules = []rule{
 	{"the command line asks hosts over the interface",
 		within("services/operator/command"),
 		but(within("services/operator/web", "services/operator/registry", "services/mainprocess"), words)},
+	{"the list of operators knows the bus, and neither who keeps it nor who asks",
+		within("services/accounts"),
+		but(ours, func(i string) bool { return words(i) || i == "bus" })},
+	{"who asks is found out apart from what is asked",
+		within("services/operator/access", "services/operator/peercred"),
+		but(ours, func(i string) bool {
+			return words(i) || i == "services/accounts" || i == "services/operator" || within("services/operator/peercred", "services/operator/wording")(i)
+		})},
 	{"only main.go has the command line",
 		but(all, within(".", "services/operator/command")),
 		within("services/operator/command")},
@@ -160,7 +168,7 @@ var rules = []rule{
 	{"who keeps the pair's own key space knows the store, not who writes it",
 		within("services/updater/systemspace"),
 		but(ours, func(i string) bool {
-			return words(i) || within("bus", "storage", "services/config", "services/journal", "services/updater/systemspace", "services/updater/turns")(i)
+			return words(i) || within("bus", "storage", "services/accounts", "services/config", "services/journal", "services/updater/systemspace", "services/updater/turns")(i)
 		})},
 	{"who keeps the keys of receipts knows the pair's own key space, not who signs",
 		within("services/updater/receiptkeys"),

@@ -41,14 +41,13 @@ type HostFile struct {
 	HTTP string `json:"http"` // http://host:port
 }
 
-// Client calls the host's operator interface, with its token where that can be read.
+// Client calls the host's operator interface by its unix socket, as who started the cluster.
 func (h HostFile) Client() *operator.Client {
-	token := h.Env[config.Prefix+"_HTTP_TOKEN"]
-	if token == "" {
-		// Without it the host refuses what changes something, and says why.
-		token, _ = operator.ReadToken(h.Env[config.Prefix+"_DATA"])
+	path := filepath.Join(h.Env[config.Prefix+"_DATA"], operator.SocketFile)
+	if _, err := os.Stat(path); err == nil {
+		return operator.NewClient(operator.SocketURL + path)
 	}
-	return operator.NewClient(h.HTTP).WithToken(token)
+	return operator.NewClient(h.HTTP)
 }
 
 // WitnessFile is the witness.

@@ -217,6 +217,12 @@ func (t *Tracing) check(c *checker) {
 	}
 }
 
+// Values of HOTPAIR_REASONS.
+const (
+	ReasonsOptional = "optional"
+	ReasonsRequired = "required"
+)
+
 // check fills HTTPToken from the file when that is how it is given.
 func (s *Console) check(c *checker) {
 	c.listen("HTTP", s.HTTP)
@@ -226,6 +232,12 @@ func (s *Console) check(c *checker) {
 		}
 	}
 	c.given("HTTP_TOKEN", "token", &s.HTTPToken, s.HTTPTokenFile, c.token)
+	if s.HTTPSocket != "" && !filepath.IsAbs(s.HTTPSocket) {
+		c.fault("HTTP_SOCKET", s.HTTPSocket, "is no absolute path", "write the whole path of the socket, for example /run/hotpair/operator.sock, in a directory that only the host's user may write to")
+	}
+	if s.Reasons != ReasonsOptional && s.Reasons != ReasonsRequired {
+		c.fault("REASONS", s.Reasons, "is neither "+ReasonsOptional+" nor "+ReasonsRequired, "write one of them")
+	}
 }
 
 func (h *Host) check(c *checker) {

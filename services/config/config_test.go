@@ -49,7 +49,7 @@ func TestLoad_HostWithDefaults(t *testing.T) {
 		TLS:       TLS{TLSCert: "/tls/cert.pem", TLSKey: "/tls/key.pem", TLSCa: "/tls/ca.pem"},
 		Terminals: Terminals{{"t1", "nats://10.0.0.1:4222"}, {"t2", "nats://[::1]:4222"}},
 		Work:      Work{Business: Services{{Name: "kv"}, {Name: "ledger"}}},
-		Console:   Console{HTTP: "127.0.0.1:7704"},
+		Console:   Console{HTTP: "127.0.0.1:7704", Reasons: "optional"},
 		Pace:      Pace{time.Second},
 		Patience:  Patience{2 * time.Second, true},
 		Bounds:    Bounds{1_000_000, 168 * time.Hour, 1 << 30, 24 * time.Hour, 256 << 20, 10000},

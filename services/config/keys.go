@@ -12,9 +12,6 @@ const (
 	PurposeLink        = "link"
 	PurposeReplication = "replication"
 	PurposeWitness     = "witness"
-	// PurposeOperator makes the token of the operator interface when none is set: the same on both hosts, so that who
-	// holds it for one may act on the other after a takeover, and not different after a restart.
-	PurposeOperator = "operator"
 	// PurposeForward is no password: with it a main vouches to the other one for an operator whose call it passes on.
 	PurposeForward = "forward"
 	purposeBackup  = "backup"

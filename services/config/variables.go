@@ -92,10 +92,12 @@ type Work struct {
 
 // Console is where a host answers operators.
 type Console struct {
-	HTTP          string `split_words:"true" default:"127.0.0.1:7704" of:"host" form:"host:port" desc:"Address of status, metrics and console of a host. Who reaches it may read; what changes something needs the token. It is not encrypted: keep it on loopback or in a network of its own."`
+	HTTP          string `split_words:"true" default:"127.0.0.1:7704" of:"host" form:"host:port" desc:"Address of status, metrics and console of a host. Without the token of an operator it tells this machine how the pair is, and nobody else anything. It is not encrypted: keep it on loopback or in a network of its own."`
 	HTTPHosts     Names  `split_words:"true" of:"host" form:"list" desc:"Names under which the host may be asked over HTTP, separated by commas, beside its IP addresses, localhost and the name in HOTPAIR_HTTP. Any other one is refused: a web page could have pointed its own name here. Empty: none."`
-	HTTPToken     Secret `split_words:"true" secret:"true" of:"pair" form:"secret" desc:"What a call must carry that changes something (Authorization: Bearer …), at least 16 characters, best the same on both hosts. When unset a host derives one from the pair secret. The one that counts is in the file operator.token of HOTPAIR_DATA, readable by its owner only, where the commands find it."`
+	HTTPSocket    string `split_words:"true" of:"host" form:"/path" desc:"Unix socket at which a host answers as over HTTP. Root and the host's own user are admin there, by the kernel's word and without a token, also while nobody's token can be looked up. Empty: operator.sock in HOTPAIR_DATA."`
+	HTTPToken     Secret `split_words:"true" secret:"true" of:"pair" form:"secret" desc:"A token that is admin and nobody's in particular, at least 16 characters, for programs that set pairs up. It never expires and only a restart takes it away: prefer operators with names (hotpair operators add). Empty: none."`
 	HTTPTokenFile string `split_words:"true" of:"host" form:"file" desc:"File that holds the token instead, readable by nobody but its owner and group."`
+	Reasons       string `split_words:"true" default:"optional" of:"pair" form:"optional|required" desc:"Whether who changes something must say why (--reason, or the header Hotpair-Reason). What is said stands in the events."`
 }
 
 // Host is what the supervisor and the main of a host read.
@@ -166,8 +168,9 @@ type Cluster struct {
 // Operator is what the operator's commands read to find their host.
 type Operator struct {
 	Console
-	// Data is optional here: the token of the host on this machine is read there.
-	Data string `split_words:"true" form:"directory"`
+	// Data is optional here: the socket of the host on this machine is looked for there.
+	Data  string `split_words:"true" form:"directory"`
+	Token Secret `split_words:"true" secret:"true" form:"secret" desc:"Token of the operator who runs the command, where the unix socket of a host is not at hand."`
 }
 
 // Bus is how a process of a host reaches its bus. Main makes new ones for each start of each process.

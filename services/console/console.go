@@ -2,12 +2,13 @@
 //
 // Why plain JavaScript and SVG: the page must open on whatever browser is at hand at three in the morning, from the
 // binary alone, and be read by whoever mends it. There is no build step, no library, and nothing is fetched from
-// anywhere but the two hosts.
+// anywhere but the host.
 //
 // What it guarantees: everything it shows comes from the operator interface (server-sent events of
 // /api/v1/stream); values are set as text, never as markup, and the Content-Security-Policy allows no inline script or
-// style; it changes nothing without the token, which it asks for once and keeps for the browser's tab; when live
-// updates stop it says how old what it shows is, and goes on with the other host if that answers.
+// style; it shows nothing of the pair before somebody has logged in with the token of an operator, which it sends once and keeps
+// nowhere; when live updates stop it says how old what it shows is, and where the console of the other host is, which asks for a
+// login of its own.
 package console
 
 import (
@@ -21,9 +22,9 @@ import (
 //go:embed page
 var files embed.FS
 
-// Pages gives what is served, by path: the page at / and what belongs to it. peer is host:port of the other host's operator
-// interface, empty while it is not known: the page may connect there and nowhere else.
-func Pages(peer func() string) map[string]http.Handler {
+// Pages gives what is served, by path: the page at / and what belongs to it. Whoever reaches the host may have these: they tell nothing
+// of the pair.
+func Pages() map[string]http.Handler {
 	pages := map[string]http.Handler{}
 	// The tree is embedded: it can be read.
 	_ = fs.WalkDir(files, "page", func(name string, d fs.DirEntry, err error) error {
@@ -38,7 +39,7 @@ func Pages(peer func() string) map[string]http.Handler {
 		if path.Base(name) == "index.html" {
 			at = "/"
 		}
-		pages[at] = asset{body: body, kind: kindOf(name), peer: peer}
+		pages[at] = asset{body: body, kind: kindOf(name)}
 		return nil
 	})
 	return pages
@@ -48,27 +49,15 @@ func Pages(peer func() string) map[string]http.Handler {
 type asset struct {
 	body []byte
 	kind string
-	peer func() string
 }
 
 // ServeHTTP implements http.Handler.
 func (a asset) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
-	connect := "'self'"
-	if address := a.peer(); plain(address) {
-		connect += " http://" + address
-	}
 	w.Header().Set("Content-Type", a.kind)
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src "+connect+
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'"+
 		"; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 	w.Header().Set("Referrer-Policy", "no-referrer")
 	_, _ = w.Write(a.body) // who does not read the answer does not get it
-}
-
-// plain reports whether an address can stand in a policy without becoming more than an address.
-func plain(address string) bool {
-	return address != "" && !strings.ContainsFunc(address, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune(".:-[]", r))
-	})
 }
 
 func kindOf(name string) string {

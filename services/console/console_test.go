@@ -17,7 +17,7 @@ func get(t *testing.T, h http.Handler) *httptest.ResponseRecorder {
 
 // TestPages_AreWhole holds that everything a page refers to is served, from here, as what it is.
 func TestPages_AreWhole(t *testing.T) {
-	pages := Pages(func() string { return "" })
+	pages := Pages()
 	reference := regexp.MustCompile(`(?:src|href)="(/console/[^"]+)"|from '\./([^']+)'`)
 	elsewhere := regexp.MustCompile(`(?:src|href)="(?:https?:)?//|url\(|@import`)
 	for path, page := range pages {
@@ -48,29 +48,14 @@ func TestPages_AreWhole(t *testing.T) {
 // as text: none of the ways to make markup of a string is used.
 func TestPages_AllowNothingInline(t *testing.T) {
 	forbidden := regexp.MustCompile(`innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|setTimeout\(['"]|\son[a-z]+="|<script>|<style| style="|javascript:|srcdoc`)
-	for path, page := range Pages(func() string { return "192.0.2.2:7704" }) {
+	for path, page := range Pages() {
 		w := get(t, page)
 		policy := w.Header().Get("Content-Security-Policy")
-		if !strings.Contains(policy, "default-src 'none'") || strings.Contains(policy, "unsafe") || !strings.Contains(policy, "connect-src 'self' http://192.0.2.2:7704;") {
+		if !strings.Contains(policy, "default-src 'none'") || strings.Contains(policy, "unsafe") || !strings.Contains(policy, "connect-src 'self';") {
 			t.Errorf("%s: policy %s", path, policy)
 		}
 		if found := forbidden.FindString(w.Body.String()); found != "" {
 			t.Errorf("%s holds %s", path, found)
-		}
-	}
-}
-
-// TestPages_TakeNoPolicyFromThePeer holds that the address a peer claims can't widen what the page may do.
-func TestPages_TakeNoPolicyFromThePeer(t *testing.T) {
-	for _, address := range []string{"a:1; script-src *", "*", "a 'unsafe-inline'", "a\r\nX: y", "a/b", ""} {
-		policy := get(t, Pages(func() string { return address })["/"]).Header().Get("Content-Security-Policy")
-		if !strings.Contains(policy, "connect-src 'self';") || strings.Contains(policy, "*") || strings.Contains(policy, "unsafe") {
-			t.Errorf("%q: policy %s", address, policy)
-		}
-	}
-	for _, address := range []string{"127.0.0.1:7704", "[::1]:7704", "b.example:7704"} {
-		if policy := get(t, Pages(func() string { return address })["/"]).Header().Get("Content-Security-Policy"); !strings.Contains(policy, "http://"+address+";") {
-			t.Errorf("%q: policy %s", address, policy)
 		}
 	}
 }

@@ -167,6 +167,7 @@ func (h *host) ProcessDown(name string) {
 	h.orders.Lost(name)
 	if name == bus.ProcessUpdater {
 		h.heard.updater.Store(nil)
+		h.operations.Book.Lose()
 		v := h.driver.View()
 		h.driver.Give(role.UpdaterState{Committed: v.Committed})
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"path/filepath"
 
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/console"
@@ -15,16 +16,17 @@ import (
 
 // serveHTTP runs the operator interface.
 func (h *host) serveHTTP(ctx context.Context, answers *registry.Registry) error {
-	token := h.config.HTTPToken.Reveal()
-	if token == "" {
-		token = config.DeriveKey(h.config.PairSecret.Reveal(), config.PurposeOperator)
+	socket := h.config.HTTPSocket
+	if socket == "" {
+		socket = filepath.Join(h.config.Data, operator.SocketFile)
 	}
-	// Beside the driver, which waits for no disk. Without the file calls are answered all the same.
-	if err := operator.WriteToken(h.config.Data, token); err != nil {
-		h.log.Warn("commands on this machine won't find the token of the operator interface", "error", err)
+	if h.network != nil {
+		socket = "" // this ground has no files that somebody connects to
 	}
 	server := web.NewServer(web.ServerConfig{
-		Listen: h.config.HTTP, Network: h.network, Operations: answers, Host: h, Backups: h.operations, Live: h.operations, Clock: h.clock, Log: h.log, Token: token, Pages: h.pages(), Names: h.names(), Refused: &h.measures.refused,
+		Listen: h.config.HTTP, Network: h.network, Operations: answers, Host: h, Backups: h.operations, Live: h.operations, Clock: h.clock, Log: h.log,
+		Gate: h.operations.Gate, Reasons: h.config.Reasons == config.ReasonsRequired, Socket: socket,
+		Pages: h.pages(), Guarded: map[string]operator.Role{"/metrics": operator.View}, Names: h.names(), Refused: &h.measures.refused,
 	})
 	go func() {
 		select {
@@ -49,7 +51,7 @@ func (h *host) names() []string {
 
 // pages are what is served beside the API.
 func (h *host) pages() map[string]http.Handler {
-	all := console.Pages(h.peer.address)
+	all := console.Pages()
 	all["/metrics"] = metrics.Handler(h)
 	return all
 }

@@ -7,14 +7,17 @@ import (
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/metrics"
 	"github.com/hotpair/hotpair/services/operations"
+	"github.com/hotpair/hotpair/services/operator/access"
 	"github.com/hotpair/hotpair/services/operator/registry"
 )
 
 // makeOperations makes what operators can ask for, here and over the link. Nothing runs yet.
 func (h *host) makeOperations(ctx context.Context, link *bus.Router, asked bus.Group) *registry.Registry {
 	h.measures.recorder = metrics.NewRecorder(h)
+	book := &access.Book{}
 	answers := registry.New(ctx, h.peer, config.DeriveKey(h.config.PairSecret.Reveal(), config.PurposeForward), link, asked)
 	h.operations = operations.New(ctx, operations.Config{
+		Gate: access.NewGate(h.config.Host, h.config.HTTPToken.Reveal(), book, h.run.wall), Book: book,
 		Host: h.config, Times: h.driver.machine.Times(), Clock: h.clock, Log: h.log, Group: &h.driver.work,
 		Calls: h.orders, Events: h.events, Read: h, Alarms: h.alarms, Hooks: h.hooks,
 		Machine: h.driver, Main: h, Processes: h, Record: h.record, Keys: h.keys, Points: h.measures.recorder, Schedule: &h.peer.schedule,

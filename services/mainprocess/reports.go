@@ -12,6 +12,7 @@ import (
 	"github.com/hotpair/hotpair/services/alarms"
 	"github.com/hotpair/hotpair/services/audit"
 	"github.com/hotpair/hotpair/services/events"
+	"github.com/hotpair/hotpair/services/operations"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/role"
 )
@@ -98,9 +99,12 @@ func (r *reports) ProcessEvent(name, text string) {
 // Called implements web.Host.
 func (r *reports) Called(caller operator.Caller, what string, failure error) {
 	e := bus.Event{Kind: bus.EventOperator, Epoch: r.driver.View().Known,
-		Details: map[string]string{events.DetailWhat: what, events.DetailCall: caller.ID, events.DetailFrom: caller.From, events.DetailVia: r.host}}
+		Details: operations.ActOf(caller, what, r.host)}
 	if failure == nil {
-		e.Text = fmt.Sprintf("%s wanted by an operator from %s", what, caller.From)
+		e.Text = what + " wanted by " + caller.By()
+		if caller.Reason != "" {
+			e.Text += ": " + caller.Reason
+		}
 	} else {
 		e.Text = fmt.Sprintf("%s did not happen: %v", what, failure)
 	}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/alarms"
-	"github.com/hotpair/hotpair/services/events"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/registry"
 )
@@ -35,10 +34,10 @@ func (o *Operations) ackAlarm(ctx context.Context, caller operator.Caller, q ope
 	if err != nil {
 		return operator.Acknowledged{}, err
 	}
-	who := callerName(caller)
+	who := caller.By()
 	e := o.Events.Note(bus.Event{Kind: bus.EventAlarm, Epoch: v.Epoch, Alarm: &alarm, State: bus.AlarmAcknowledged,
 		Text:    fmt.Sprintf("alarm %s acknowledged by %s: %s", alarm.ID, who, alarm.Text),
-		Details: map[string]string{events.DetailCall: caller.ID, events.DetailFrom: caller.From, events.DetailVia: caller.Via}})
+		Details: ActOf(caller, operator.CallAckAlarm.Name, o.Host.Host)})
 	o.Log.Info(e.Text, "alarm", alarm.ID, "call", caller.ID)
 	o.Hooks.Tell(alarm, bus.AlarmAcknowledged)
 	if err := o.Events.Await(ctx, e); err != nil {

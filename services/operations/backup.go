@@ -25,16 +25,16 @@ func (o *Operations) Backup(ctx context.Context, caller operator.Caller, to oper
 	defer func() {
 		if err != nil {
 			o.abandonBackup(page.Session)
-			o.noteOutcome(caller, "backup", "backup for "+caller.From+" broke off: "+err.Error())
+			o.noteOutcome(caller, "backup", "backup for "+caller.By()+" broke off: "+err.Error())
 		}
 	}()
 	to.Begin(page.Size)
 	for piece := uint64(1); ; piece++ {
 		if _, err := to.Write(page.Bytes); err != nil {
-			return at, fmt.Errorf("%w: %s does not take it: %w", operator.ErrUnfinished, caller.From, err)
+			return at, fmt.Errorf("%w: %s does not take it: %w", operator.ErrUnfinished, caller.By(), err)
 		}
 		if page.Last {
-			o.noteOutcome(caller, "backup", fmt.Sprintf("backup at %v given to %s in %s", page.Position, caller.From, time.Since(began).Round(time.Millisecond)))
+			o.noteOutcome(caller, "backup", fmt.Sprintf("backup at %v given to %s in %s", page.Position, caller.By(), time.Since(began).Round(time.Millisecond)))
 			return page.Position, nil
 		}
 		asked := time.Now()

@@ -1,6 +1,7 @@
 package operations
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 	"github.com/hotpair/hotpair/services/events"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/access"
 	"github.com/hotpair/hotpair/services/operator/registry"
 	"github.com/hotpair/hotpair/services/role"
 )
@@ -81,6 +83,8 @@ type Config struct {
 	Read   registry.Log // of the pair
 	Alarms *alarms.Set
 	Hooks  *alarms.Hooks
+	Gate   *access.Gate // says who asks
+	Book   *access.Book // of operators
 
 	Machine   Machine
 	Main      Main
@@ -118,6 +122,7 @@ func New(ctx context.Context, c Config, r *registry.Registry) *Operations {
 	o.answerTerminals(r)
 	o.answerVerify(r)
 	o.answerLevels(r)
+	o.answerOperators(r)
 	return o
 }
 
@@ -140,6 +145,11 @@ func (o *Operations) say(format string, v ...any) {
 func (o *Operations) noteOutcome(caller operator.Caller, what, text string) {
 	o.Main.Tell(bus.Event{
 		Kind: bus.EventOperator, Epoch: o.Machine.View().Known, Text: text,
-		Details: map[string]string{events.DetailWhat: what, events.DetailCall: caller.ID, events.DetailFrom: caller.From, events.DetailVia: o.Host.Host},
+		Details: ActOf(caller, what, o.Host.Host),
 	})
+}
+
+// ActOf gives the details of an event of a call, of which a host tells.
+func ActOf(c operator.Caller, what, host string) map[string]string {
+	return events.Act{What: what, Call: c.ID, Name: c.Name, Role: string(c.Role), From: c.From, Via: cmp.Or(c.Via, host), Claim: c.Claim, Reason: c.Reason}.Details()
 }

@@ -26,20 +26,12 @@ func (o *Operations) pause(ctx context.Context, caller operator.Caller, request 
 	if err != nil {
 		return operator.PauseResult{}, err
 	}
-	return o.setPause(ctx, caller, role.Pause{Until: time.Now().Add(d).UTC().Round(time.Millisecond), For: d, By: callerName(caller)})
+	return o.setPause(ctx, caller, role.Pause{Until: time.Now().Add(d).UTC().Round(time.Millisecond), For: d, By: caller.By()})
 }
 
 // resume ends a pause before its time.
 func (o *Operations) resume(ctx context.Context, caller operator.Caller, _ operator.None) (operator.PauseResult, error) {
 	return o.setPause(ctx, caller, role.Pause{})
-}
-
-// callerName is who ordered something, for people at the other host too.
-func callerName(c operator.Caller) string {
-	if c.Via != "" {
-		return "operator " + c.From + " at " + c.Via
-	}
-	return "operator " + c.From
 }
 
 // setPause has a pause written to the pair record and waits until it stands there.

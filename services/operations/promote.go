@@ -72,7 +72,7 @@ func (o *Operations) promote(ctx context.Context, caller operator.Caller, reques
 	}
 	began := time.Now()
 	done := operator.Promoted{ID: caller.ID, Active: o.Host.Host, Plan: plan}
-	v, err := o.takeOver(ctx, role.ForceWanted{By: callerName(caller), Accepted: accepted, Unknown: unknown})
+	v, err := o.takeOver(ctx, role.ForceWanted{By: caller.By(), Accepted: accepted, Unknown: unknown})
 	done.Epoch, done.Took = v.Epoch, time.Since(began)
 	return done, err
 }
@@ -100,15 +100,15 @@ func (o *Operations) admit(ctx context.Context, caller operator.Caller, request 
 		// Its key is let in by the witness from now on. Its data are another matter, and the machine's.
 		v := o.Machine.View()
 		done.Active, done.Epoch, done.RecordVersion = v.Record.Active.Host, v.Record.Epoch, v.Record.Version
-		o.Main.Tell(bus.Event{Kind: bus.EventOperator, Epoch: v.Known, Text: fmt.Sprintf("%s lets the key of %s in at the witness, although it was replaced once", callerName(caller), request.Who)})
+		o.Main.Tell(bus.Event{Kind: bus.EventOperator, Epoch: v.Known, Text: fmt.Sprintf("%s lets the key of %s in at the witness, although it was replaced once", caller.By(), request.Who)})
 		return done, nil
 	}
 	if request.Who != operator.AdmitWitness {
-		v, err := o.takeOver(ctx, role.AdmitWanted{By: callerName(caller), Host: request.Who})
+		v, err := o.takeOver(ctx, role.AdmitWanted{By: caller.By(), Host: request.Who})
 		done.Active, done.Epoch, done.RecordVersion = v.Record.Active.Host, v.Record.Epoch, v.Record.Version
 		return done, err
 	}
-	if err := o.wanted(ctx, role.WitnessWanted{By: callerName(caller)}); err != nil {
+	if err := o.wanted(ctx, role.WitnessWanted{By: caller.By()}); err != nil {
 		return done, err
 	}
 	err := o.reach(ctx, func(v role.View) bool { return !v.WitnessReplaced || v.Role != role.Active })

@@ -107,7 +107,7 @@ func (o *Operations) planSwitchover(_ context.Context, caller operator.Caller, r
 		return operator.Scheduled{}, fmt.Errorf("%w: at most %s ahead", operator.ErrRefused, furthest)
 	}
 	o.Schedule.take()
-	planned := operator.Scheduled{At: request.At, By: callerName(caller), Host: o.Host.Host}
+	planned := operator.Scheduled{At: request.At, By: caller.By(), Host: o.Host.Host}
 	run, drop := context.WithCancel(o.ctx)
 	o.Schedule.mu.Lock()
 	o.Schedule.own, o.Schedule.drop = &planned, drop
@@ -124,7 +124,7 @@ func (o *Operations) cancelSwitchover(_ context.Context, caller operator.Caller,
 	if was == nil {
 		return operator.Scheduled{}, fmt.Errorf("%w: no switchover is scheduled", operator.ErrRefused)
 	}
-	o.say("the switchover scheduled for %s is cancelled by %s", was.At.UTC().Format(time.RFC3339), callerName(caller))
+	o.say("the switchover scheduled for %s is cancelled by %s", was.At.UTC().Format(time.RFC3339), caller.By())
 	o.Main.Announce()
 	return *was, nil
 }
@@ -141,7 +141,7 @@ func (o *Operations) keepSchedule(ctx context.Context, planned operator.Schedule
 	}
 	work, cancel := context.WithTimeout(o.ctx, switchoverDeadline)
 	defer cancel()
-	if _, err := o.switchover(work, operator.Caller{ID: rand.Text(), From: "schedule of " + planned.By, Via: o.Host.Host}, operator.None{}); err != nil {
+	if _, err := o.switchover(work, operator.Caller{Person: operator.Person{Name: "schedule of " + planned.By}, ID: rand.Text(), Via: o.Host.Host}, operator.None{}); err != nil {
 		o.say("the switchover scheduled for %s did not happen: %s", planned.At.UTC().Format(time.RFC3339), err)
 	}
 }

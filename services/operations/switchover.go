@@ -94,7 +94,7 @@ func (o *Operations) switchover(ctx context.Context, caller operator.Caller, _ o
 			return next != successor{}
 		})
 	}()
-	actions, _, err := o.Machine.Ask(ctx, role.SwitchoverWanted{Cause: "operator " + caller.From})
+	actions, _, err := o.Machine.Ask(ctx, role.SwitchoverWanted{Cause: caller.By()})
 	if err != nil {
 		return operator.Switchover{}, fmt.Errorf("%w: %w", operator.ErrUnavailable, err)
 	}

@@ -64,6 +64,7 @@ func (o *Operations) SystemChanged() {
 	t.reading = true
 	o.Group.Go(func() {
 		for {
+			o.readOperators()
 			o.readTable()
 			o.recallVerify()
 			o.tellSystemChanged()
@@ -187,7 +188,7 @@ func (o *Operations) answerTerminals(r *registry.Registry) {
 func (o *Operations) addTerminals(ctx context.Context, caller operator.Caller, q operator.AddTerminals) (operator.TerminalsChanged, error) {
 	change := bus.TableChange{}
 	for _, a := range q.Terminals {
-		change.Add = append(change.Add, bus.TableRow{ID: a.ID, Address: a.Address, Added: time.Now().UTC().Truncate(time.Second), By: caller.From})
+		change.Add = append(change.Add, bus.TableRow{ID: a.ID, Address: a.Address, Added: time.Now().UTC().Truncate(time.Second), By: caller.By()})
 	}
 	return o.changeTable(ctx, caller, change, fmt.Sprintf("%d terminals added", len(q.Terminals)))
 }
@@ -204,7 +205,7 @@ func (o *Operations) changeTable(ctx context.Context, caller operator.Caller, ch
 	if err := updaterSaid(err); err != nil {
 		return result, err
 	}
-	o.noteOutcome(caller, "terminals", fmt.Sprintf("%s by %s; the table has %d now", what, caller.From, done.Total))
+	o.noteOutcome(caller, "terminals", fmt.Sprintf("%s by %s; the table has %d now", what, caller.By(), done.Total))
 	return result, nil
 }
 

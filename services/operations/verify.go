@@ -24,13 +24,13 @@ func (o *Operations) answerVerify(r *registry.Registry) {
 
 // beginVerify begins a comparison of both databases and returns at once. Only the active can.
 func (o *Operations) beginVerify(ctx context.Context, caller operator.Caller, q operator.VerifyRequest) (bus.VerifyState, error) {
-	order := bus.VerifyOrder{ID: caller.ID, By: caller.From, Repair: q.Repair}
+	order := bus.VerifyOrder{ID: caller.ID, By: caller.By(), Repair: q.Repair}
 	s, err := verifyOrder(ctx, o, bus.CallVerify, order)
 	if err != nil {
 		return s, err
 	}
 	if q.Repair {
-		o.noteOutcome(caller, operator.CallVerify.Name, "the standby's database is compared and repaired, for "+caller.From)
+		o.noteOutcome(caller, operator.CallVerify.Name, "the standby's database is compared and repaired, for "+caller.By())
 	}
 	o.Group.Go(func() { o.followVerify(caller) })
 	return s, nil

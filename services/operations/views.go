@@ -14,9 +14,9 @@ import (
 
 // answerViews answers how this host and the pair are, and what happened.
 func (o *Operations) answerViews(r *registry.Registry) {
-	registry.Answer(r, operator.CallStatus, registry.Plain(func(ctx context.Context) (operator.Status, error) {
-		return o.Main.Status(ctx), nil
-	}))
+	registry.Answer(r, operator.CallStatus, func(ctx context.Context, caller operator.Caller, _ operator.None) (operator.Status, error) {
+		return o.Main.Status(ctx).For(caller.Person), nil
+	})
 	registry.Answer(r, operator.CallPeer, registry.Plain(func(ctx context.Context) (operator.Status, error) {
 		look, err := o.PeerLook(ctx, time.Now())
 		return look.Status, err

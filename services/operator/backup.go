@@ -29,28 +29,25 @@ type BackupOutput interface {
 // Backup writes a backup of the host's database. told is told how many bytes of how many, about, have come. Errors: those
 // of Backups, ErrUnreachable; what was written then is no backup.
 func (c *Client) Backup(ctx context.Context, to io.Writer, told func(got, size int64)) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+CallBackup.Path, nil)
+	request, err := c.request(ctx, http.MethodPost, CallBackup.Path, nil)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrUsage, err)
-	}
-	if c.token != "" {
-		request.Header.Set("Authorization", "Bearer "+c.token)
+		return err
 	}
 	response, err := c.http.Do(request)
 	if err != nil {
-		return fmt.Errorf("%w at %s: %w", ErrUnreachable, c.url, reason(err))
+		return fmt.Errorf("%w at %s: %w", ErrUnreachable, c.shown, reason(err))
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
 		body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 		if err != nil {
-			return fmt.Errorf("%w at %s: its answer broke off: %w", ErrUnreachable, c.url, reason(err))
+			return fmt.Errorf("%w at %s: its answer broke off: %w", ErrUnreachable, c.shown, reason(err))
 		}
 		return decodeAnswer(response.StatusCode, response.Header.Get("Content-Type"), body, nil)
 	}
 	size, err := strconv.ParseInt(response.Header.Get(HeaderBackupSize), 10, 64)
 	if err != nil || size < 0 {
-		return fmt.Errorf("%w: what answers at %s is no hotpair host", ErrUnreachable, c.url)
+		return fmt.Errorf("%w: what answers at %s is no hotpair host", ErrUnreachable, c.shown)
 	}
 	got := int64(0)
 	piece := make([]byte, 256<<10)
@@ -67,14 +64,14 @@ func (c *Client) Backup(ctx context.Context, to io.Writer, told func(got, size i
 			break
 		}
 		if err != nil {
-			return fmt.Errorf("%w at %s: the backup broke off: %w", ErrUnreachable, c.url, reason(err))
+			return fmt.Errorf("%w at %s: the backup broke off: %w", ErrUnreachable, c.shown, reason(err))
 		}
 	}
 	switch {
 	case response.Trailer.Get(TrailerBackupProblem) != "":
 		return fmt.Errorf("%w: %s", ErrUnfinished, wording.Printable(response.Trailer.Get(TrailerBackupProblem)))
 	case response.Trailer.Get(TrailerBackupPosition) == "":
-		return fmt.Errorf("%w at %s: the backup broke off", ErrUnreachable, c.url)
+		return fmt.Errorf("%w at %s: the backup broke off", ErrUnreachable, c.shown)
 	}
 	return nil
 }

@@ -9,11 +9,13 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
+	"github.com/hotpair/hotpair/services/operator/peercred"
 	"github.com/hotpair/hotpair/services/operator/wording"
 	"github.com/hotpair/hotpair/services/strictjson"
 )
@@ -26,29 +28,49 @@ var ErrNoAnswer = errors.New("no answer in time")
 
 // Client calls the operator interface of one host.
 type Client struct {
-	url       string
+	url       string // of calls
+	shown     string // as people know it
 	token     string
+	reason    string
+	claim     string
 	transport *http.Transport
 	http      *http.Client
 }
 
-// NewClient makes a client for a URL like http://127.0.0.1:7704. Nothing is dialled.
+// NewClient makes a client for a URL like http://127.0.0.1:7704, or unix:/var/lib/hotpair/operator.sock. Nothing is dialled.
 func NewClient(url string) *Client {
+	c := newClient(url)
+	if path, is := socketPath(url); is {
+		c.url = "http://localhost"
+		c.transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) { return peercred.Dial(ctx, path) }
+		c.claim = os.Getenv("SUDO_USER")
+	}
+	return c
+}
+
+func newClient(url string) *Client {
 	transport := &http.Transport{
 		// No proxy: the address is meant as it stands, and status must not leave the machine by accident.
 		DialContext:           (&net.Dialer{Timeout: 2 * time.Second}).DialContext,
 		ResponseHeaderTimeout: Longest() + 5*time.Second,
 		DisableKeepAlives:     true,
 	}
-	return &Client{url: strings.TrimRight(url, "/"), transport: transport, http: &http.Client{
+	url = strings.TrimRight(url, "/")
+	return &Client{url: url, shown: url, transport: transport, http: &http.Client{
 		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }
 
-// WithToken gives the client the host's token, which calls carry that change something or cost much. It gives the same client.
+// WithToken gives the client an operator's token, which its calls carry. It gives the same client.
 func (c *Client) WithToken(token string) *Client {
 	c.token = token
+	return c
+}
+
+// WithReason gives the client the reason that its calls carry which change something. It gives the same client.
+func (c *Client) WithReason(reason string) *Client {
+	c.reason = reason
 	return c
 }
 
@@ -64,40 +86,46 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 	return CallStatus.Ask(ctx, c, None{})
 }
 
-// call asks once. A read that found no room without the token was not done, and is asked again with it: who has it has a place.
+// call asks once.
 func (c *Client) call(ctx context.Context, o Info, path string, body []byte, into any) error {
-	err := c.once(ctx, o.Method, path, body, into, o.NeedsToken())
-	var p *Problem
-	if !o.NeedsToken() && c.token != "" && errors.As(err, &p) && p.Status == http.StatusTooManyRequests {
-		return c.once(ctx, o.Method, path, body, into, true)
-	}
-	return err
-}
-
-func (c *Client) once(ctx context.Context, method, path string, body []byte, into any, token bool) error {
-	request, err := http.NewRequestWithContext(ctx, method, c.url+path, bytes.NewReader(body))
+	request, err := c.request(ctx, o.Method, path, body)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrUsage, err)
-	}
-	if body != nil {
-		request.Header.Set("Content-Type", "application/json")
-	}
-	if token && c.token != "" {
-		request.Header.Set("Authorization", "Bearer "+c.token)
+		return err
 	}
 	response, err := c.http.Do(request)
 	if err != nil {
-		return fmt.Errorf("%w at %s: %w", ErrUnreachable, c.url, reason(err))
+		return fmt.Errorf("%w at %s: %w", ErrUnreachable, c.shown, reason(err))
 	}
 	defer response.Body.Close()
 	body, err = io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 	switch {
 	case err != nil:
-		return fmt.Errorf("%w at %s: its answer broke off: %w", ErrUnreachable, c.url, reason(err))
+		return fmt.Errorf("%w at %s: its answer broke off: %w", ErrUnreachable, c.shown, reason(err))
 	case len(body) > maxAnswer:
-		return fmt.Errorf("%w at %s: its answer is longer than %d bytes", ErrUnreachable, c.url, maxAnswer)
+		return fmt.Errorf("%w at %s: its answer is longer than %d bytes", ErrUnreachable, c.shown, maxAnswer)
 	}
 	return decodeAnswer(response.StatusCode, response.Header.Get("Content-Type"), body, into)
+}
+
+// request makes a request that says who asks, and why.
+func (c *Client) request(ctx context.Context, method, path string, body []byte) (*http.Request, error) {
+	request, err := http.NewRequestWithContext(ctx, method, c.url+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUsage, err)
+	}
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	if c.token != "" {
+		request.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	if c.reason != "" && method != http.MethodGet {
+		request.Header.Set(HeaderReason, url.QueryEscape(c.reason))
+	}
+	if c.claim != "" {
+		request.Header.Set(HeaderClaim, url.QueryEscape(c.claim))
+	}
+	return request, nil
 }
 
 // decodeAnswer reads an answer into what was expected, or gives the problem that it is.

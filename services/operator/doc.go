@@ -8,12 +8,8 @@
 // What it guarantees:
 //   - /active is 200 only while the host holds the very right by which terminal-if lets answers leave (R6): a time that
 //     is compared at each call, never a flag.
-//   - A call that changes something carries the host's token, is never taken from a web page of somebody else, and never
-//     executed twice by a retry of ours. The token is derived from the pair secret unless one is set, so it is the same on
-//     both hosts and after every restart; it stands in the data directory, where the host's own user can read it and a web
-//     page or another user can't.
-//   - The other host's console may read here (its page goes on with this host when its own has failed), by its one
-//     origin as that host says it over the link; it may change nothing.
+//   - A call is done for who may have it done, by the role that the table names, and nobody else; one that changes something is
+//     never taken from a web page of somebody else, and never executed twice by a retry of ours.
 //   - Status answers while any other process of the host is down; what can't be had is an error that says why, in the
 //     form of RFC 9457 (application/problem+json), and becomes the same sentinel at the caller.
 //

@@ -24,13 +24,6 @@ var (
 	ErrUnreachable = errors.New("host does not answer")
 )
 
-// Caller is who wants something, for the events and the log.
-type Caller struct {
-	ID   string `json:"id"`   // one for each call, kept when a standby forwards it
-	From string `json:"from"` // address of the client
-	Via  string `json:"via"`  // host that took the call
-}
-
 // Switchover is what a switchover did.
 type Switchover struct {
 	ID     string        `json:"id"`

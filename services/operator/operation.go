@@ -21,16 +21,6 @@ const (
 	Both   Where = "both"   // both hosts: the one that is asked joins its own part with the other one's
 )
 
-// Role is who may call an operation. It is not enforced yet: whoever has the token may do everything.
-type Role string
-
-// Roles, each of which may do what the one before may.
-const (
-	View       Role = "viewer"   // reads; changes nothing
-	Operate    Role = "operator" // changes what the pair does, and loses nothing by it
-	Administer Role = "admin"    // accepts a loss, changes who belongs to the pair, or takes all its data
-)
-
 // None is the request of an operation that takes nothing.
 type None struct{}
 
@@ -48,7 +38,7 @@ type Operation[Q, A any] struct {
 	Role   Role          // who may call; of whatever more than a viewer may, there are events
 	Within time.Duration // deadline of a call
 	Says   string        // what it does, for the documents
-	Costly bool          // it reads much, or writes: who asks shows the token, and one is done at a time
+	Costly bool          // it reads much, or writes: one is done at a time
 	Unless Q             // what counts where a caller says nothing
 	// Check refuses a request that can't be carried out by anybody; the error is ErrUsage. nil refuses none.
 	Check func(*Q) error
@@ -77,8 +67,8 @@ func (o Operation[Q, A]) Info() Info {
 		Request: reflect.TypeFor[Q](), Answer: reflect.TypeFor[A]()}
 }
 
-// NeedsToken reports whether a call must carry the host's token: when it may change something, and when it costs the host much.
-func (i Info) NeedsToken() bool { return i.Method != http.MethodGet || i.Costly }
+// Changes reports whether a call may change something.
+func (i Info) Changes() bool { return i.Method != http.MethodGet }
 
 // Ask asks a host. A call is sent once. Errors: ErrUnreachable, and the sentinels of this package with which it ended
 // there; a *Problem among them has what was done all the same.

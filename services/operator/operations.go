@@ -28,8 +28,8 @@ const (
 
 // What is seen of a host and of the pair.
 var (
-	CallStatus = Operation[None, Status]{Name: "status", Method: http.MethodGet, Path: "/api/v1/status", Where: Own, Role: View, Within: answerWithin,
-		Says: "How this host sees itself and the pair. Answers whatever else is down."}
+	CallStatus = Operation[None, Status]{Name: "status", Method: http.MethodGet, Path: "/api/v1/status", Where: Own, Role: Anyone, Within: answerWithin,
+		Says: "How this host sees itself and the pair. Answers whatever else is down, on its own machine to anybody."}
 	CallPeer = Operation[None, Status]{Name: "peer", Method: http.MethodGet, Path: "/api/v1/peer", Where: Own, Role: View, Within: answerWithin,
 		Says: "How the other host sees itself, asked for over the link."}
 	CallSeries = Operation[None, Series]{Name: "series", Method: http.MethodGet, Path: "/api/v1/series", Where: Own, Role: View, Within: answerWithin,
@@ -129,6 +129,7 @@ func Operations() []Info {
 		CallPromotePlan.Info(), CallPromote.Info(), CallAdmit.Info(),
 		CallTerminals.Info(), CallAddTerminals.Info(), CallRemoveTerminals.Info(), CallProbeTerminals.Info(), CallRotateReceipts.Info(),
 		CallVerify.Info(), CallVerifyState.Info(), CallStopVerify.Info(), CallLevels.Info(), CallRise.Info(), CallBackup.Info(),
+		CallWho.Info(), CallOperators.Info(), CallAddOperator.Info(), CallRotateOperator.Info(), CallRemoveOperator.Info(),
 	}
 }
 

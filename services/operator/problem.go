@@ -18,6 +18,7 @@ func kinds() []kind {
 	return []kind{
 		{ErrUsage, http.StatusBadRequest, "The request was not understood"},
 		{ErrToken, http.StatusUnauthorized, "The token is missing or wrong"},
+		{ErrRole, http.StatusForbidden, "The role does not allow it"},
 		{ErrRefused, http.StatusConflict, "Refused"},
 		{ErrForward, http.StatusBadGateway, "The other host can't be reached over the link"},
 		{ErrUnfinished, http.StatusInternalServerError, "Begun, but not finished as asked"},

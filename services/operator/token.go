@@ -3,38 +3,17 @@ package operator
 import (
 	"fmt"
 	"io"
-	"path/filepath"
 	"strings"
 
-	"github.com/hotpair/hotpair/services/durable"
-	"github.com/hotpair/hotpair/services/fault"
 	"github.com/hotpair/hotpair/services/regular"
 )
-
-// ErrToken says that a call that changes something did not carry the host's token.
-var ErrToken = fault.New("token", "the token is missing or wrong")
-
-// TokenFile holds the token in a host's data directory, for commands of the same user.
-const TokenFile = "operator.token"
 
 // maxToken bounds what is read as a token, in bytes.
 const maxToken = 4096
 
-// WriteToken leaves the token in a data directory, readable by its owner only. What stands there already is replaced as
-// a whole, or left alone if it is the same.
-func WriteToken(dir, token string) error {
-	if there, err := ReadToken(dir); err == nil && there == token {
-		return nil
-	}
-	if err := durable.Write(filepath.Join(dir, TokenFile), []byte(token+"\n")); err != nil {
-		return fmt.Errorf("token: %w", err)
-	}
-	return nil
-}
-
-// ReadToken gives the token that WriteToken left. A file that others may write is not believed.
-func ReadToken(dir string) (string, error) {
-	file, err := regular.Open(filepath.Join(dir, TokenFile))
+// ReadToken reads a token from a file. One that others may read or write is not taken: whoever read it is the operator too.
+func ReadToken(path string) (string, error) {
+	file, err := regular.Open(path)
 	if err != nil {
 		return "", fmt.Errorf("token: %w", err)
 	}
@@ -43,12 +22,16 @@ func ReadToken(dir string) (string, error) {
 	switch {
 	case err != nil:
 		return "", fmt.Errorf("token: %w", err)
-	case info.Mode().Perm()&0o022 != 0:
-		return "", fmt.Errorf("token: %s may be written by others", file.Name())
+	case info.Mode().Perm()&0o027 != 0:
+		return "", fmt.Errorf("token: %s may be read or written by others: chmod 600 %s", path, path)
 	}
 	text, err := io.ReadAll(io.LimitReader(file, maxToken))
 	if err != nil {
 		return "", fmt.Errorf("token: %w", err)
 	}
-	return strings.TrimSpace(string(text)), nil
+	token := strings.TrimSpace(string(text))
+	if token == "" || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return "", fmt.Errorf("token: %s does not hold one token in one line", path)
+	}
+	return token, nil
 }

@@ -8,31 +8,62 @@ import (
 	"github.com/hotpair/hotpair/services/operator"
 )
 
-func TestToken_IsLeftForItsOwnerOnly(t *testing.T) {
-	dir := t.TempDir()
-	for _, token := range []string{"one", "one", "another"} {
-		if err := operator.WriteToken(dir, token); err != nil {
+func TestReadToken_TakesOneThatIsNobodyElses(t *testing.T) {
+	for name, c := range map[string]struct {
+		text string
+		mode os.FileMode
+		want string // "" is refused
+	}{
+		"one line":             {"hpt_abc\n", 0o600, "hpt_abc"},
+		"for a group to read":  {"hpt_abc", 0o640, "hpt_abc"},
+		"for all to read":      {"hpt_abc", 0o644, ""},
+		"for a group to write": {"hpt_abc", 0o660, ""},
+		"nothing":              {"\n", 0o600, ""},
+		"two":                  {"hpt_abc\nhpt_def\n", 0o600, ""},
+		"no text":              {"hpt\x00", 0o600, ""},
+	} {
+		path := filepath.Join(t.TempDir(), "token")
+		if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := operator.ReadToken(dir); got != token || err != nil {
-			t.Errorf("read %q, %v", got, err)
+		if err := os.Chmod(path, c.mode); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := operator.ReadToken(path); got != c.want || (err == nil) != (c.want != "") {
+			t.Errorf("%s: %q, %v", name, got, err)
 		}
 	}
-	entries, err := os.ReadDir(dir)
-	if err != nil || len(entries) != 1 {
-		t.Fatalf("%v, %v", entries, err)
+	if _, err := operator.ReadToken(filepath.Join(t.TempDir(), "absent")); err == nil {
+		t.Error("no error for a file that there is not")
 	}
-	info, err := entries[0].Info()
-	if err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("mode %v, %v", info.Mode(), err)
+}
+
+// What has no role is nobody's, and each role may do what the ones before may.
+func TestRole_May(t *testing.T) {
+	order := append([]operator.Role{operator.Anyone}, operator.Roles()...)
+	for i, has := range order {
+		for j, need := range order {
+			if has.May(need) != (i >= j) {
+				t.Errorf("%s may do what needs %s: %v", has, need, has.May(need))
+			}
+		}
+		for _, none := range []operator.Role{"", "root", "Admin"} {
+			if has.May(none) || none.May(has) {
+				t.Errorf("%q and %s", none, has)
+			}
+		}
 	}
-	if err := os.Chmod(filepath.Join(dir, operator.TokenFile), 0o666); err != nil {
-		t.Fatal(err)
+}
+
+func TestPerson_AllowSaysWhatIsMissing(t *testing.T) {
+	alice := operator.Person{Name: "alice", Role: operator.Operate, Way: operator.ByToken}
+	if err := alice.Allow("switchover", operator.Operate); err != nil {
+		t.Error(err)
 	}
-	if token, err := operator.ReadToken(dir); err == nil {
-		t.Errorf("read %q out of a file that anybody may write", token)
-	}
-	if err := operator.WriteToken(filepath.Join(dir, "absent"), "x"); err == nil {
-		t.Error("no error for a directory that there is not")
+	for who, c := range map[*operator.Person]int{&alice: 403, {}: 401, {Role: operator.Anyone}: 401} {
+		p := operator.NewProblem(who.Allow("promote", operator.Administer))
+		if p.Status != c || p.Detail == "" {
+			t.Errorf("%v: %+v", who, p)
+		}
 	}
 }

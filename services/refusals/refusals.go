@@ -9,7 +9,8 @@ type Kind int
 
 // All kinds. A login is refused for its name or password.
 const (
-	HTTPToken      Kind = iota // a call that needs the token came without
+	HTTPToken      Kind = iota // a call that needs proof of who makes it came without, or with what proves nothing
+	HTTPRole                   // whoever makes it may not
 	HTTPOrigin                 // from a web page of somebody else, or under a name that is not this host's
 	HTTPBusy                   // no room for it now
 	HTTPUnknown                // no such path, or another method
@@ -30,7 +31,7 @@ const (
 
 // labels are door and reason of each kind.
 var labels = [kinds][2]string{
-	HTTPToken: {"http", "token"}, HTTPOrigin: {"http", "origin"}, HTTPBusy: {"http", "busy"}, HTTPUnknown: {"http", "unknown"},
+	HTTPToken: {"http", "token"}, HTTPRole: {"http", "role"}, HTTPOrigin: {"http", "origin"}, HTTPBusy: {"http", "busy"}, HTTPUnknown: {"http", "unknown"},
 	HTTPMalformed: {"http", "malformed"}, HTTPConnection: {"http", "connection"},
 	BusLogin: {"bus", "login"}, LinkLogin: {"link", "login"}, LinkHello: {"link", "hello"}, LinkUnproved: {"link", "unproved"},
 	ReplicationLogin: {"replication", "login"}, ReplicationHello: {"replication", "hello"},

@@ -134,7 +134,14 @@ func (p *tab) await(what, expression string) {
 	p.Helper()
 	begun := time.Now()
 	defer func() { p.Logf("%s after %s", what, time.Since(begun).Round(time.Millisecond)) }()
-	for late := begun.Add(seenWithin); !js[bool](p, "!!("+expression+")"); time.Sleep(50 * time.Millisecond) {
+	// A page that loads anew in this moment answers nothing: it is asked again.
+	seen := func() bool {
+		ctx, cancel := context.WithTimeout(p.ctx, seenWithin)
+		defer cancel()
+		value, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("!!("+expression+")"))
+		return err == nil && value
+	}
+	for late := begun.Add(seenWithin); !seen(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(late) {
 			p.keep("failed")
 			p.Fatalf("the page does not show %s within %s: it says %q", what, seenWithin, js[string](p, "document.body.innerText"))
@@ -188,15 +195,17 @@ const (
 	inSync = live + ` && /either host may fail|standby and in sync/.test(document.querySelector('#summary').textContent)`
 )
 
-// TestConsole_ShowsAndMovesThePair switches over by a click, sees takeovers, goes on with the other host when its own is
-// killed, comes back, and says how old it is when nobody answers.
+// TestConsole_ShowsAndMovesThePair logs in, switches over by a click, sees takeovers, leads to the other host's console when its own
+// host is killed, which asks for a login of its own, comes back, says how old it is when nobody answers, and logs out.
 func TestConsole_ShowsAndMovesThePair(t *testing.T) {
 	browser := browse(t)
 	c := startCluster(t)
 	hosts := c.File().Hosts
 	a, b := hosts[local.HostA], hosts[local.HostB]
+	token := operatorOf(t, a, "alice", operator.Operate)
 	page := open(t, browser, a.HTTP)
 	page.dress("light", 1280, 1000)
+	page.logIn(token)
 	page.await("a pair that is well", paired+" && "+serving("a"))
 	page.await("rates", `document.querySelectorAll('#plot-rate path').length > 0 && /requests [1-9]/.test(document.querySelector('#plot-rate .line0').textContent)`)
 	page.await("12 terminals", `document.querySelectorAll('#dots [data-state=attached]').length === 12`)
@@ -209,29 +218,33 @@ func TestConsole_ShowsAndMovesThePair(t *testing.T) {
 	page.keep("paired-phone")
 	page.dress("light", 1280, 1000)
 
-	page.clickSwitchover(t, a)
+	page.clickSwitchover()
 	page.await("b serving", serving("b"))
 	page.await("the switchover's steps", `document.querySelector('#dialog-title').textContent === 'b serves' && document.querySelectorAll('#dialog-steps li').length > 3`)
 	page.keep("switchover-done")
 	page.run("close", chromedp.Click("#dialog-cancel"))
 	page.await("the pair whole again", paired)
 	page.await("the takeover's gap in the list", `document.querySelector('#takeover-list li b')`)
+	page.await("who did it, and why", `/switchover wanted by alice .*: a test of the console/.test(document.querySelector('#events').textContent)`)
 
-	// Its own host is killed: the page goes on with the other one.
+	// Its own host is killed: the page says how old it is, and leads to the other host's, which asks for a login.
 	second := open(t, browser, b.HTTP)
 	second.dress("light", 1280, 1000)
+	second.await("that the session at a is none at b", `!document.querySelector('#login').hidden`)
+	second.logIn(token)
 	second.await("b serving", paired+" && "+serving("b"))
 	c.Send(local.Kill, local.HostB)
-	second.await("the takeover by a", serving("a")+` && /as host a/.test(document.querySelector('#live-text').textContent)`)
-	second.await("that b is gone", `document.querySelector('.host[data-role=gone], .host[data-role=unknown]')`)
-	second.await("that nothing can be done here", `document.querySelector('#switchover').disabled && document.querySelector('#actions-note a')`)
-	second.keep("solo-followed")
-	page.await("solo", `document.body.dataset.level === 'warning' && `+serving("a"))
+	second.await("that it is old", `!document.querySelector('#stale').hidden && document.querySelector('#switchover').disabled`)
+	second.await("the way to a", `document.querySelector('#stale-link').href === "`+a.HTTP+`/"`)
+	second.keep("host-gone")
+	page.await("the takeover by a", serving("a")+` && document.body.dataset.level === 'warning'`)
 	page.keep("solo-light")
 	page.dress("dark", 375, 812)
 	page.keep("solo-phone-dark")
 	page.dress("dark", 1280, 1000)
 	c.Send(local.Start, local.HostB)
+	second.await("that the session ended with its host", `!document.querySelector('#login').hidden`)
+	second.logIn(token)
 	second.await("its own host again", inSync+` && /as host b/.test(document.querySelector('#live-text').textContent)`)
 
 	// Nobody answers: the page says how old it is.
@@ -243,23 +256,77 @@ func TestConsole_ShowsAndMovesThePair(t *testing.T) {
 	c.Send(local.Thaw, local.HostB)
 	page.await("a pair in sync", inSync)
 	page.keep("paired-again-dark")
+
+	// Withdrawn: both pages ask for a login again, without being touched.
+	if _, err := operator.CallRemoveOperator.Ask(t.Context(), a.Client(), operator.RemoveOperator{Name: "alice"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []*tab{page, second} {
+		p.await("the login, once the operator is withdrawn", `!document.querySelector('#login').hidden && !/host a|serves/.test(document.body.innerText)`)
+	}
+	page.keep("withdrawn-dark")
 	page.wantNoProblems()
 	second.wantNoProblems()
 }
 
-// clickSwitchover switches over with the keyboard and the token, after a wrong one has been refused.
-func (p *tab) clickSwitchover(t *testing.T, h local.HostFile) {
+// TestConsole_LogsIn: nothing is shown before, a wrong token is refused, who looks only can do nothing, and a logout ends it.
+func TestConsole_LogsIn(t *testing.T) {
+	browser := browse(t)
+	c := startCluster(t)
+	a := c.File().Hosts[local.HostA]
+	token := operatorOf(t, a, "victor", operator.View)
+	page := open(t, browser, a.HTTP)
+	page.dress("light", 1280, 1000)
+	page.await("the login", `!document.querySelector('#login').hidden && document.activeElement.id === 'login-token' && !/serves|terminals/.test(document.body.innerText)`)
+	page.keep("login-light")
+	page.run("a wrong token", chromedp.SendKeys("#login-token", "not the token"), chromedp.KeyEvent(kb.Enter))
+	page.await("the refusal", `/no operator’s token/.test(document.querySelector('#login-error').textContent) && document.activeElement.id === 'login-token'`)
+	page.keep("login-refused")
+	page.dress("dark", 375, 812)
+	page.await("nothing wider than a phone", `document.documentElement.scrollWidth <= innerWidth`)
+	page.keep("login-refused-phone-dark")
+	page.dress("light", 1280, 1000)
+	page.logIn(token)
+	page.await("who it is", `document.querySelector('#who-text').textContent === 'victor (view)'`)
+	page.await("that nothing can be done", live+` && document.querySelector('#switchover').disabled && /looks only/.test(document.querySelector('#actions-note').textContent)`)
+	if cookies := js[string](page, "document.cookie"); cookies != "" {
+		t.Errorf("a script reads %q", cookies)
+	}
+	page.keep("viewer")
+	page.run("reload", chromedp.Reload())
+	page.await("the same session after a reload", live+` && document.querySelector('#who-text').textContent === 'victor (view)'`)
+	page.run("log out", chromedp.Click("#logout"))
+	page.await("the login again", `!document.querySelector('#login').hidden && !/serves|terminals/.test(document.body.innerText)`)
+	page.run("open it again", chromedp.Navigate(a.HTTP))
+	page.await("the login still", `!document.querySelector('#login').hidden`)
+	page.wantNoProblems()
+}
+
+// operatorOf makes an operator as the user of the host's machine, and gives the token.
+func operatorOf(t *testing.T, h local.HostFile, name string, role operator.Role) string {
 	t.Helper()
-	token, err := operator.ReadToken(h.Env["HOTPAIR_DATA"])
+	made, err := operator.CallAddOperator.Ask(t.Context(), h.Client(), operator.AddOperator{Name: name, Role: role, For: "1h"})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return made.Token
+}
+
+// logIn gives a token to the page.
+func (p *tab) logIn(token string) {
+	p.Helper()
+	p.await("the login", `!document.querySelector('#login').hidden && document.activeElement.id === 'login-token'`)
+	p.run("log in", chromedp.SendKeys("#login-token", token), chromedp.KeyEvent(kb.Enter))
+	p.await("to be in", `document.body.dataset.login === 'done'`)
+}
+
+// clickSwitchover switches over with the keyboard, and says why.
+func (p *tab) clickSwitchover() {
+	p.Helper()
 	// Not for as long as an answer of the host has it disabled.
 	p.await("the button's focus", `(b => { b.focus(); return document.activeElement === b })(document.querySelector('#switchover'))`)
 	p.run("press", chromedp.KeyEvent(kb.Enter))
-	p.await("the question", `document.querySelector('dialog[open]') && document.activeElement.id === 'token'`)
+	p.await("the question", `document.querySelector('dialog[open]') && document.activeElement.id === 'reason'`)
 	p.keep("switchover-asked")
-	p.run("a wrong token", chromedp.SendKeys("#token", "not the token"), chromedp.KeyEvent(kb.Enter))
-	p.await("the refusal", `/not the token/.test(document.querySelector('#dialog-error').textContent) && document.activeElement.id === 'token'`)
-	p.run("the token", chromedp.SendKeys("#token", token), chromedp.KeyEvent(kb.Enter))
+	p.run("why", chromedp.SendKeys("#reason", "a test of the console"), chromedp.KeyEvent(kb.Enter))
 }

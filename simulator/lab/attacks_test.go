@@ -40,7 +40,7 @@ func (f *fixture) secrets() map[string]string {
 	if pairSecret == "" {
 		f.Fatal("the lab has no secret")
 	}
-	all := map[string]string{"the pair secret": pairSecret, "the operator's token": config.DeriveKey(pairSecret, config.PurposeOperator)}
+	all := map[string]string{"the pair secret": pairSecret, "the operator's token": operatorToken}
 	for what, purpose := range map[string]string{"link": config.PurposeLink, "replication": config.PurposeReplication, "witness": config.PurposeWitness} {
 		all["the login of the "+what] = config.DeriveKey(pairSecret, purpose)
 	}

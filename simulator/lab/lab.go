@@ -21,6 +21,9 @@ import (
 	"github.com/hotpair/hotpair/simulator/pair"
 )
 
+// operatorToken is that of who operates a lab's pair: nobody else reaches it.
+const operatorToken = "the-operator-of-every-lab"
+
 // Options of a lab.
 type Options struct {
 	Binary    string           // hotpair
@@ -140,12 +143,12 @@ func (l *Lab) plan() error {
 				Link: at(name, pair.PortLink), Replication: at(name, pair.PortReplication),
 				PeerLink: at(pair.Other(name), pair.PortLink), PeerReplication: at(pair.Other(name), pair.PortReplication),
 				Witness: at(pair.Witness, pair.PortWitness), PairKey: key, TLS: tls[name], Terminals: terminals, Work: settings.Work,
-				Console: config.Console{HTTP: "127.0.0.1:" + strconv.Itoa(pair.PortHTTP)},
+				Console: config.Console{HTTP: "127.0.0.1:" + strconv.Itoa(pair.PortHTTP), HTTPToken: operatorToken},
 				Pace:    settings.Pace, Patience: settings.Patience, Bounds: settings.Bounds, Hooks: settings.Hooks, Log: log,
 			})
 		})
 		l.clients[name] = operator.NewClient("http://127.0.0.1:" + strconv.Itoa(pair.PortHTTP)).
-			WithToken(config.DeriveKey(secret, config.PurposeOperator)).WithDial(l.network.spaces[name].DialContext)
+			WithToken(operatorToken).WithDial(l.network.spaces[name].DialContext)
 	}
 	for _, name := range l.names() {
 		if err := os.MkdirAll(l.Data(name), 0o700); err != nil {

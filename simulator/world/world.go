@@ -21,6 +21,9 @@ import (
 // pairSecret of every world: there is nobody to keep it from.
 const pairSecret = "0123456789abcdef0123456789abcdef"
 
+// operatorToken is that of who operates it.
+const operatorToken = "the-operator-of-every-world"
+
 // Options say what the world is made of.
 type Options struct {
 	Dir       string // for all data
@@ -60,7 +63,7 @@ func New(o Options) (*World, error) {
 		w.hosts[name] = &Host{world: w, name: name, config: settings}
 		eye := w.network.Endpoint(Address(name))
 		w.clients[name] = operator.NewClient("http://127.0.0.1:" + strconv.Itoa(pair.PortHTTP)).
-			WithToken(config.DeriveKey(pairSecret, config.PurposeOperator)).
+			WithToken(operatorToken).
 			WithDial(func(ctx context.Context, _, address string) (net.Conn, error) { return eye.Dial(ctx, address) })
 	}
 	return w, nil
@@ -95,7 +98,7 @@ func (w *World) environ(host string) []string {
 		"HOTPAIR_PEER_LINK=" + at(pair.Other(host), pair.PortLink), "HOTPAIR_PEER_REPLICATION=" + at(pair.Other(host), pair.PortReplication),
 		"HOTPAIR_WITNESS=" + at(pair.Witness, pair.PortWitness), "HOTPAIR_PAIR_SECRET=" + pairSecret, "HOTPAIR_TERMINALS=" + terminals.String(),
 		"HOTPAIR_HTTP=127.0.0.1:" + strconv.Itoa(pair.PortHTTP), "HOTPAIR_LEASE=" + w.options.Lease.String(),
-		"HOTPAIR_STANDBY_PATIENCE=" + w.options.Patience.String(), "HOTPAIR_LOG_LEVEL=debug", "HOTPAIR_INSECURE=true",
+		"HOTPAIR_STANDBY_PATIENCE=" + w.options.Patience.String(), "HOTPAIR_LOG_LEVEL=debug", "HOTPAIR_INSECURE=true", "HOTPAIR_HTTP_TOKEN=" + operatorToken,
 	}
 	if w.options.History > 0 {
 		environ = append(environ, "HOTPAIR_HISTORY_MAX_UPDATES="+strconv.Itoa(w.options.History))

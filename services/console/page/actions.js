@@ -1,12 +1,11 @@
-// What an operator may do from the page. Each asks first, carries the token, and says what came of it.
+// What an operator may do from the page. Each asks first, says who did it and why, and what came of it.
 
 import { $, el, milliseconds } from './text.js';
 
-const kept = 'hotpair-token';
-
 export class Actions {
-  constructor(view) {
-    this.view = view; // gives {status, own, other}: own is false while the page shows the other host
+  constructor(view, unknown) {
+    this.view = view; // gives {status, live, person}
+    this.unknown = unknown; // is called when the host does not know us any more
     $('switchover').addEventListener('click', () => this.ask('switchover'));
     $('pause').addEventListener('click', () => this.ask('pause'));
     $('resume').addEventListener('click', () => this.ask('resume'));
@@ -19,22 +18,23 @@ export class Actions {
 
   // refresh says which actions are there now, and why one is not.
   refresh() {
-    const { status: s, own, live } = this.view();
-    if (!s) return;
+    const { status: s, live, person } = this.view();
+    if (!s || !person) return;
+    const may = person.role === 'operate' || person.role === 'admin';
     const standby = s.role === 'standby' ? s.host : s.peer?.host;
     const ready = s.in_sync?.length === 2 && s.peer?.link === 'connected' && s.mode === 'paired';
     const paused = !!s.pause;
     $('switchover').textContent = standby ? `Switch over to ${standby}` : 'Switch over';
-    $('switchover').disabled = !live || !ready || !own;
-    $('pause').disabled = !live || !own;
+    $('switchover').disabled = !live || !ready || !may;
+    $('pause').disabled = !live || !may;
     $('pause').hidden = paused;
     $('resume').hidden = !paused;
-    $('resume').disabled = !live || !own;
+    $('resume').disabled = !live || !may;
     let note = '';
     if (!live) note = 'Nothing can be done from here while updates have stopped.';
-    else if (!own) note = `This page came from the other host, which does not answer. To act, open the console of ${s.host}.`;
+    else if (!may) note = `${person.name} has the role ${person.role}, which looks only.`;
     else if (!ready) note = `No switchover now: ${standby || 'the other host'} is not in sync.`;
-    $('actions-note').replaceChildren(note, ...(live && !own ? [' ', el('a', { href: this.view().base }, `Open ${s.host}`)] : []));
+    $('actions-note').textContent = note;
   }
 
   ask(what) {
@@ -56,36 +56,26 @@ export class Actions {
     $('dialog-error').hidden = true;
     $('dialog-steps').hidden = true;
     $('for-row').hidden = what !== 'pause';
-    $('token-row').hidden = !!sessionStorage.getItem(kept);
+    $('reason-row').hidden = false;
+    $('reason').value = '';
     $('dialog').showModal();
-    ($('token-row').hidden ? $('dialog-cancel') : $('token')).focus();
+    $('reason').focus();
   }
 
   async go() {
-    const typed = $('token').value.trim();
-    if (typed) sessionStorage.setItem(kept, typed);
-    $('token').value = '';
-    const token = sessionStorage.getItem(kept);
-    if (!token) {
-      this.failed('The token is needed.');
-      return;
-    }
     $('dialog-go').disabled = true;
     $('dialog-error').hidden = true;
     const body = this.what === 'pause' ? JSON.stringify({ for: $('for').value }) : '{}';
     let answer;
     try {
-      answer = await fetch(`/api/v1/${this.what}`, { method: 'POST', headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' }, body });
+      answer = await fetch(`/api/v1/${this.what}`, { method: 'POST', headers: { 'Hotpair-Reason': encodeURIComponent($('reason').value.trim()), 'Content-Type': 'application/json' }, body });
     } catch {
       this.failed('The host did not answer: whether it was done is not known. The picture shows what is.');
       return;
     }
     const result = await answer.json().catch(() => ({}));
     if (answer.status === 401) {
-      sessionStorage.removeItem(kept);
-      $('token-row').hidden = false;
-      this.failed('This is not the token of this host.');
-      $('token').focus();
+      this.unknown();
       return;
     }
     if (!answer.ok) {
@@ -109,7 +99,7 @@ export class Actions {
     }
     $('dialog-title').textContent = `${result.active} serves`;
     $('dialog-text').textContent = `Epoch ${result.epoch}, after ${milliseconds(result.took_ns / 1e6)}.`;
-    $('token-row').hidden = true;
+    $('reason-row').hidden = true;
     $('dialog-go').hidden = true;
     $('dialog-cancel').textContent = 'Close';
     $('dialog-cancel').focus();

@@ -6,6 +6,7 @@ import { Pair } from './pair.js';
 import { Plots } from './plots.js';
 import { Timeline } from './timeline.js';
 import { Actions } from './actions.js';
+import { Login } from './login.js';
 
 const hosts = new Map(); // name → {status, at, error}
 let shown; // name of the host whose view is shown
@@ -17,13 +18,24 @@ const pair = new Pair();
 const plots = new Plots();
 const timeline = new Timeline();
 const status = () => hosts.get(shown)?.status;
-const actions = new Actions(() => ({ status: status(), own: stream.base === '', live, base: stream.base }));
+const login = new Login({
+  entered(person) {
+    stream.start();
+    past();
+    actions.refresh();
+  },
+  left() {
+    stream.stop();
+    $('dialog').close();
+    // What was shown was for whoever was logged in.
+    if (shown) location.reload();
+  },
+});
+const actions = new Actions(() => ({ status: status(), live, person: login.person }), () => login.look());
 
 const stream = new Stream({
-  moved(base) {
-    past(base);
-    $('explain').hidden = true; // what the other host said
-    render();
+  refused() {
+    login.look();
   },
   message(kind, data) {
     if (kind === 'status') take(data);
@@ -39,7 +51,6 @@ const stream = new Stream({
 });
 
 function take(s) {
-  stream.firstStatus(s.peer?.http);
   stream.knowOther(s.peer?.http);
   // What the other host said of itself is no news any more once this one has lost it.
   shown = s.host;
@@ -73,11 +84,11 @@ function render() {
   const now = performance.now();
   const view = { status: s, rate: plots.rate, hosts: new Map() };
   for (const [name, h] of hosts) {
-    const link = name !== shown && s.peer?.http ? `http://${s.peer.http}/` : undefined;
+    const link = name !== shown && s.peer?.http ? stream.other : undefined;
     // The other host's own status is up to a second older than what beats say of it.
     const said = name !== shown && h.status && h.error === undefined ? s.peer?.position : undefined;
     const ahead = said && sequence(said) > sequence(h.status.position) ? said : undefined;
-    view.hosts.set(name, { ...h, ahead, age: h.at ? now - h.at : 0, link: stream.other && link });
+    view.hosts.set(name, { ...h, ahead, age: h.at ? now - h.at : 0, link: link || undefined });
   }
   document.body.dataset.level = s.level || 'unknown';
   if (live) put($('summary'), s.summary || '');
@@ -115,16 +126,20 @@ function renderAge() {
   put($('live-text'), state === 'waiting' ? 'connecting' : state === 'live' ? `live, as host ${shown} sees it` : `stopped ${span(age)} ago`);
   $('stale').hidden = state !== 'stale';
   if (state === 'stale') {
-    put($('stale'), `Live updates have stopped. What you see is ${span(age)} old.`);
+    put($('stale-text'), `Live updates have stopped. What you see is ${span(age)} old. `);
+    const other = status()?.peer?.host;
+    $('stale-link').hidden = !stream.other;
+    $('stale-link').href = stream.other;
+    put($('stale-link'), `Open the console of ${other}, which asks for a login of its own`);
     put($('summary'), `${span(age)} ago: ${status()?.summary || ''}`);
   }
   actions.refresh();
 }
 
 // past fetches the events before those that the stream begins with.
-async function past(base) {
+async function past() {
   try {
-    const answer = await fetch(`${base}/api/v1/events?limit=200`, { signal: AbortSignal.timeout(5000) });
+    const answer = await fetch('/api/v1/events?limit=200', { signal: AbortSignal.timeout(5000) });
     if (answer.ok) for (const e of (await answer.json()).events || []) timeline.add(e);
   } catch {
     // the stream tells the last ones all the same
@@ -135,7 +150,7 @@ async function past(base) {
 async function explain() {
   if (!live) return;
   try {
-    const answer = await fetch(`${stream.base}/api/v1/explain`, { signal: AbortSignal.timeout(2000) });
+    const answer = await fetch('/api/v1/explain', { signal: AbortSignal.timeout(2000) });
     if (!answer.ok) return;
     showExplain(await answer.json());
   } catch {
@@ -160,7 +175,7 @@ function showExplain(e) {
 
 const losses = { active: 'the active is lost', standby: 'the standby is lost', link: 'the link is cut', witness: 'the witness is lost', both: 'both hosts are lost', now: 'now' };
 
-stream.start();
-past('');
+login.look();
+setInterval(() => document.body.dataset.login === 'unknown' && login.look(), 2000);
 setInterval(render, 1000);
 setInterval(explain, 3000);

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -16,9 +18,11 @@ import (
 )
 
 const whereHelp = `
-Where the host is: --http, else --dir (the directory of a hotpair cluster), else HOTPAIR_HTTP, else the cluster that
-runs on this machine, else the host whose unit reads /etc/hotpair/host.env, else http://127.0.0.1:7704.
-Of a cluster all hosts are asked and the one that serves is preferred.
+Where the host is: --http, else --dir (the directory of a hotpair cluster), else HOTPAIR_HTTP, else the unix socket of
+the host whose HOTPAIR_DATA is set, else the cluster that runs on this machine, else the unix socket of the host whose
+unit reads /etc/hotpair/host.env, or in /var/lib/hotpair, else http://127.0.0.1:7704. Of a cluster all hosts are asked
+and the one that serves is preferred. Over the unix socket root and the host's own user need no token; from elsewhere
+show that of an operator: --token-file, or HOTPAIR_TOKEN.
 
 Exit code: 0 done, 1 failed, 2 wrong usage.`
 
@@ -27,9 +31,12 @@ func Commands() []*cobra.Command {
 	return []*cobra.Command{
 		statusCommand(), historyCommand(), switchoverCommand(), eventsCommand(), alarmsCommand(), operationsCommand(),
 		terminalsCommand(), verifyCommand(),
-		explainCommand(), doctorCommand(), settingsCommand(), pauseCommand(), resumeCommand(), promoteCommand(), admitCommand(), upgradeCommand(),
+		operatorsCommand(), whoamiCommand(), explainCommand(), doctorCommand(), settingsCommand(), pauseCommand(), resumeCommand(), promoteCommand(), admitCommand(), upgradeCommand(),
 	}
 }
+
+// changing are the commands that change something: they take a reason.
+var changing = []string{"switchover", "ack", "diverged", "pause", "resume", "promote", "admit", "add", "remove", "rotate", "rotate-receipts", "verify", "backup", "finish"}
 
 // flags that every command has.
 type flags struct {
@@ -65,7 +72,11 @@ func command(use, short, long, example string, f *flags, run func(ctx context.Co
 	c.Flags().StringVar(&f.HTTP, "http", "", "the host's operator interface, like http://127.0.0.1:7704")
 	c.Flags().StringVar(&f.Dir, "dir", "", "directory of a hotpair cluster")
 	c.Flags().StringVar(&f.Host, "host", "", "of a cluster, only this host (a or b)")
+	c.Flags().StringVar(&f.TokenFile, "token-file", "", "file with the token of the operator who asks; else HOTPAIR_TOKEN")
 	c.Flags().BoolVar(&f.json, "json", false, "print JSON, as the HTTP interface gives it")
+	if name, _, _ := strings.Cut(use, " "); slices.Contains(changing, name) {
+		c.Flags().StringVar(&f.Reason, "reason", "", "why, for the events; HOTPAIR_REASONS of the hosts may require it")
+	}
 	return c
 }
 

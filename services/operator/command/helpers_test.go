@@ -11,7 +11,7 @@ import (
 
 // configOf is what the server of a host has in a test.
 func configOf(h fake) web.ServerConfig {
-	return web.ServerConfig{Listen: "127.0.0.1:0", Host: h, Backups: h, Live: h, Operations: h.Registry(), Clock: operatortest.Clock, Token: operatortest.Token}
+	return web.ServerConfig{Listen: "127.0.0.1:0", Host: h, Backups: h, Live: h, Operations: h.Registry(), Clock: operatortest.Clock, Gate: operatortest.Gate()}
 }
 
 func serve(t *testing.T, h fake) *web.Server {

@@ -16,8 +16,9 @@ func operationsCommand() *cobra.Command {
 		Use: "operations", Short: "List what a host can be asked over HTTP",
 		Long: `Lists the operations of the HTTP interface: name, method and path, who answers, and what it does. "own" is the host that is
 asked; "active" is the one that serves: a standby passes the call on; "known" is the same, but a host that can't reach the active
-answers as far as it knows; "either" too, and that host does it as well; "both" joins what both hosts say. The role says who should be allowed to call.
-The token is needed for all but GET, and for what is costly, which is done one at a time. No host is asked.
+answers as far as it knows; "either" too, and that host does it as well; "both" joins what both hosts say. The role says who may
+call: "anyone" asks from the host's own machine, the others are those of operators, each of which may do what the ones before
+may. What is costly is done one at a time. No host is asked.
 
 GET /api/v1/openapi.json at any host has the whole interface, with the fields of requests and answers.`,
 		Example: `  hotpair operations

@@ -64,11 +64,15 @@ const (
 type Target struct {
 	Name  string // "" when not known
 	URL   string
-	Token string // of calls that change something; "" when it can't be had
+	Token string // "" when it can't be had, or is not needed
+	// Reason is why something is to be done.
+	Reason string
 }
 
 // Client calls the host.
-func (t Target) Client() *operator.Client { return operator.NewClient(t.URL).WithToken(t.Token) }
+func (t Target) Client() *operator.Client {
+	return operator.NewClient(t.URL).WithToken(t.Token).WithReason(t.Reason)
+}
 
 // Place says where to look for hosts: the first of these that is set counts.
 type Place struct {
@@ -78,11 +82,17 @@ type Place struct {
 	Temp string   // where pointers to running clusters are
 	Unit string   // environment file of the host on this machine, as its unit reads it; "" is none
 	Host string   // --host: only this one
+
+	TokenFile string // --token-file
+	Reason    string // --reason
 }
 
 // Find gives the hosts that a command may call, at least one. The error is ErrUsage.
 func (p Place) Find() ([]Target, error) {
 	targets, err := p.all()
+	for i := range targets {
+		targets[i].Reason = p.Reason
+	}
 	if err != nil || p.Host == "" {
 		return targets, err
 	}
@@ -110,28 +120,75 @@ func (p Place) all() ([]Target, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", operator.ErrUsage, err)
 	}
-	token := tokenOf(settings.HTTPToken.Reveal(), settings.Data)
-	unit := p.unit()
-	if token == "" && p.HTTP == "" {
-		token = tokenOf(unit.HTTPToken.Reveal(), unit.Data)
+	token, err := p.token(settings)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", operator.ErrUsage, err)
 	}
 	if p.HTTP != "" {
 		return one(p.HTTP, "--http", token)
 	}
-	if slices.ContainsFunc(p.Env, func(e string) bool {
-		name, value, _ := strings.Cut(e, "=")
-		return name == variableHTTP && strings.TrimSpace(value) != ""
-	}) {
+	if p.isSet(variableHTTP) {
 		return one(settings.HTTP, variableHTTP, token)
+	}
+	if path := socketOf(settings); path != "" {
+		return []Target{{URL: operator.SocketURL + path, Token: token}}, nil
 	}
 	if dir := p.pointed(); dir != "" {
 		return cluster(dir)
 	}
+	unit := p.unit()
+	if path := cmp.Or(socketOf(unit), p.standard()); path != "" {
+		return []Target{{URL: operator.SocketURL + path, Token: token}}, nil
+	}
 	if unit.Data != "" {
-		return one(unit.HTTP, "HTTP in "+p.Unit, token)
+		return one(unit.HTTP, "HTTP in "+p.Unit, cmp.Or(token, unit.HTTPToken.Reveal()))
 	}
 	return one(settings.HTTP, "the default", token)
 }
+
+// token is what is shown to hosts that are asked over HTTP.
+func (p Place) token(settings config.Operator) (string, error) {
+	if p.TokenFile != "" {
+		return operator.ReadToken(p.TokenFile)
+	}
+	return cmp.Or(settings.Token.Reveal(), settings.HTTPToken.Reveal()), nil
+}
+
+func (p Place) isSet(variable string) bool {
+	return slices.ContainsFunc(p.Env, func(e string) bool {
+		name, value, _ := strings.Cut(e, "=")
+		return name == variable && strings.TrimSpace(value) != ""
+	})
+}
+
+// socketOf gives the unix socket of a host on this machine, "" when this user can't connect there: then another way has to do.
+func socketOf(o config.Operator) string {
+	path := o.HTTPSocket
+	if path == "" && o.Data != "" {
+		path = filepath.Join(o.Data, operator.SocketFile)
+	}
+	if path == "" || syscall.Access(path, accessReadWrite) != nil {
+		return ""
+	}
+	if path, err := filepath.Abs(path); err == nil {
+		return path
+	}
+	return ""
+}
+
+// accessReadWrite asks whether a socket may be connected to.
+const accessReadWrite = 4 | 2
+
+// standard is the socket of a host whose unit is as we ship it: most users can't read the unit's environment file.
+func (p Place) standard() string {
+	if p.Unit == "" {
+		return ""
+	}
+	return socketOf(config.Operator{Data: standardData})
+}
+
+// standardData is the data directory in the units that we ship.
+const standardData = "/var/lib/hotpair"
 
 // UnitFile is the environment file that the unit of a host reads.
 const UnitFile = "/etc/hotpair/host.env"
@@ -140,28 +197,21 @@ const UnitFile = "/etc/hotpair/host.env"
 func (p Place) unit() (found config.Operator) {
 	environ := p.unitLines(func(line string) bool {
 		name, _, _ := strings.Cut(line, "=")
-		return slices.Contains([]string{"DATA", "HTTP", "HTTP_TOKEN", "HTTP_TOKEN_FILE"}, strings.TrimPrefix(name, config.Prefix+"_"))
+		return slices.Contains([]string{"DATA", "HTTP", "HTTP_SOCKET", "HTTP_TOKEN", "HTTP_TOKEN_FILE"}, strings.TrimPrefix(name, config.Prefix+"_"))
 	})
 	found, _ = config.Load[config.Operator](environ) // a fault there is the host's own to tell
 	return found
 }
 
-// tokenOf gives the token that was set, or else the one in the data directory of a host on this machine. "" when it
-// can't be had: most calls need none, and the host says where it is to one that does.
-func tokenOf(set, dir string) string {
-	if set != "" || dir == "" {
-		return set
-	}
-	token, err := operator.ReadToken(dir)
-	if err != nil {
-		return ""
-	}
-	return token
-}
-
 // one reads an address that was given as a URL or as host:port.
 func one(address, source, token string) ([]Target, error) {
 	url := address
+	if path, is := strings.CutPrefix(url, operator.SocketURL); is {
+		if !filepath.IsAbs(path) {
+			return nil, fmt.Errorf("%w: %s %q is no socket: write unix: and its whole path", operator.ErrUsage, source, address)
+		}
+		return []Target{{URL: url}}, nil
+	}
 	if !strings.Contains(url, "://") {
 		url = "http://" + url
 	}
@@ -201,8 +251,11 @@ func decodeCluster(text []byte) ([]Target, error) {
 	}
 	var targets []Target
 	for name, host := range file.Hosts {
-		token := tokenOf(host.Env[config.Prefix+"_HTTP_TOKEN"], host.Env[config.Prefix+"_DATA"])
-		if found, err := one(host.HTTP, "http", token); err == nil && host.HTTP != "" {
+		token := host.Env[config.Prefix+"_HTTP_TOKEN"]
+		at := config.Operator{Data: host.Env[config.Prefix+"_DATA"], Console: config.Console{HTTPSocket: host.Env[config.Prefix+"_HTTP_SOCKET"]}}
+		if path := socketOf(at); path != "" {
+			targets = append(targets, Target{Name: wording.Printable(name), URL: operator.SocketURL + path, Token: token})
+		} else if found, err := one(host.HTTP, "http", token); err == nil && host.HTTP != "" {
 			targets = append(targets, Target{Name: wording.Printable(name), URL: found[0].URL, Token: token})
 		}
 	}

@@ -105,10 +105,15 @@ func TestCluster_UnreadableFile_IsUsage(t *testing.T) {
 }
 
 // On a real host every command that changes something failed as the guide had it, until HOTPAIR_DATA was set: the environment file of the
-// unit says where the host is, and its token.
+// unit says where the host is, and so where its unix socket is.
 func TestFault_D6_TheUnitsEnvironmentFileIsFound(t *testing.T) {
 	data := t.TempDir()
-	if err := operator.WriteToken(data, "the token of the host"); err != nil {
+	socket := filepath.Join(data, operator.SocketFile)
+	if err := os.WriteFile(socket, nil, 0o600); err != nil { // whether somebody listens shows when it is asked
+		t.Fatal(err)
+	}
+	token := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(token, []byte("hpt_alice\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	unit := filepath.Join(t.TempDir(), "host.env")
@@ -120,13 +125,27 @@ func TestFault_D6_TheUnitsEnvironmentFileIsFound(t *testing.T) {
 		place Place
 		want  Target
 	}{
-		"on the host":            {Place{Unit: unit}, Target{URL: "http://127.0.0.1:7999", Token: "the token of the host"}},
-		"another address is set": {Place{Unit: unit, Env: []string{"HOTPAIR_HTTP=127.0.0.1:8000"}}, Target{URL: "http://127.0.0.1:8000", Token: "the token of the host"}},
+		"on the host":            {Place{Unit: unit}, Target{URL: "unix:" + socket}},
+		"its data are set":       {Place{Env: []string{"HOTPAIR_DATA=" + data}}, Target{URL: "unix:" + socket}},
+		"its socket is set":      {Place{Env: []string{"HOTPAIR_HTTP_SOCKET=" + socket}}, Target{URL: "unix:" + socket}},
+		"its socket is named":    {Place{HTTP: "unix:" + socket}, Target{URL: "unix:" + socket}},
+		"another address is set": {Place{Unit: unit, Env: []string{"HOTPAIR_HTTP=127.0.0.1:8000"}}, Target{URL: "http://127.0.0.1:8000"}},
 		"another host is named":  {Place{Unit: unit, HTTP: "10.0.0.2:7704"}, Target{URL: "http://10.0.0.2:7704"}},
-		"no unit":                {Place{Unit: unit + ".none"}, Target{URL: "http://127.0.0.1:7704"}},
+		"with a token":           {Place{HTTP: "10.0.0.2:7704", Env: []string{"HOTPAIR_TOKEN=hpt_bob"}}, Target{URL: "http://10.0.0.2:7704", Token: "hpt_bob"}},
+		"with a file":            {Place{HTTP: "10.0.0.2:7704", TokenFile: token, Env: []string{"HOTPAIR_TOKEN=hpt_bob"}}, Target{URL: "http://10.0.0.2:7704", Token: "hpt_alice"}},
+		"with a reason":          {Place{HTTP: "10.0.0.2:7704", Reason: "because"}, Target{URL: "http://10.0.0.2:7704", Reason: "because"}},
+		"no unit":                {Place{}, Target{URL: "http://127.0.0.1:7704"}},
 	} {
 		c.place.Temp = t.TempDir()
 		if got, err := c.place.Find(); err != nil || len(got) != 1 || got[0] != c.want {
+			t.Errorf("%s: %+v, %v", what, got, err)
+		}
+	}
+	for what, place := range map[string]Place{
+		"a file that there is not": {HTTP: "10.0.0.2:7704", TokenFile: token + ".none"},
+		"half a path":              {HTTP: "unix:operator.sock"},
+	} {
+		if got, err := place.Find(); !errors.Is(err, operator.ErrUsage) {
 			t.Errorf("%s: %+v, %v", what, got, err)
 		}
 	}

@@ -47,7 +47,7 @@ func TestPairSecret_WhatComesFirst(t *testing.T) {
 func TestFault_C15_NothingNamedIsWaitedFor(t *testing.T) {
 	dir, data := t.TempDir(), t.TempDir()
 	pipe := filepath.Join(dir, ClusterFile)
-	if err := errors.Join(syscall.Mkfifo(pipe, 0o600), syscall.Mkfifo(filepath.Join(data, operator.TokenFile), 0o600)); err != nil {
+	if err := errors.Join(syscall.Mkfifo(pipe, 0o600), syscall.Mkfifo(filepath.Join(data, "token"), 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := (Place{Dir: dir}).Find(); !errors.Is(err, operator.ErrUsage) {
@@ -56,8 +56,11 @@ func TestFault_C15_NothingNamedIsWaitedFor(t *testing.T) {
 	if _, err := (Place{Dir: dir}).PairSecret(); !errors.Is(err, operator.ErrUsage) {
 		t.Error(err)
 	}
-	found, err := Place{Unit: pipe, Temp: t.TempDir(), Env: []string{"HOTPAIR_DATA=" + data}}.Find()
-	if err != nil || len(found) != 1 || found[0].Token != "" {
+	if _, err := (Place{Temp: t.TempDir(), TokenFile: filepath.Join(data, "token")}).Find(); !errors.Is(err, operator.ErrUsage) {
+		t.Error(err)
+	}
+	found, err := Place{Unit: pipe, Temp: t.TempDir()}.Find()
+	if err != nil || len(found) != 1 || found[0].URL != "http://127.0.0.1:7704" {
 		t.Errorf("%+v, %v", found, err)
 	}
 }

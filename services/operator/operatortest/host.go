@@ -15,10 +15,12 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/accounts"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/level"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/access"
 	"github.com/hotpair/hotpair/services/operator/registry"
 	"github.com/hotpair/hotpair/services/operator/verdict"
 	"github.com/hotpair/hotpair/services/terminalif/receipt"
@@ -182,12 +184,34 @@ type Host struct {
 	Points []operator.Point
 	Other  operator.Status
 	Levels bus.Levels
+
+	Operators operator.OperatorList
 }
 
 // Clock is the clock of a Host.
 func Clock() time.Duration { return time.Second }
 
+// Token is that of an admin, TokenOf that of an operator of each role.
 const Token = "a token for tests"
+
+// TokenOf gives the token of an operator with a role.
+func TokenOf(role operator.Role) string {
+	if role == operator.Administer {
+		return Token
+	}
+	return Token + " of " + string(role)
+}
+
+// Gate has an operator of each role, named by it.
+func Gate() *access.Gate {
+	book := &access.Book{}
+	list := accounts.List{}
+	for _, role := range operator.Roles() {
+		list.Accounts = append(list.Accounts, accounts.Account{Name: string(role), Role: string(role), Digest: accounts.Digest(TokenOf(role))})
+	}
+	book.Set(list)
+	return access.NewGate("a", "", book, time.Now)
+}
 
 func (h *Host) Status(context.Context) operator.Status {
 	h.Mu.Lock()
@@ -230,7 +254,9 @@ func (h *Host) Switchover(_ context.Context, c operator.Caller, _ operator.None)
 // Registry has what the host answers. A test that wants another answer has it served too: the last one counts.
 func (h *Host) Registry() *registry.Registry {
 	r := registry.New(context.Background(), alone{}, "", bus.NewRouter(""), &sync.WaitGroup{})
-	registry.Answer(r, operator.CallStatus, registry.Plain(func(ctx context.Context) (operator.Status, error) { return h.Status(ctx), nil }))
+	registry.Answer(r, operator.CallStatus, func(ctx context.Context, c operator.Caller, _ operator.None) (operator.Status, error) {
+		return h.Status(ctx).For(c.Person), nil
+	})
 	registry.Answer(r, operator.CallPeer, registry.Plain(func(ctx context.Context) (operator.Status, error) {
 		look, err := h.PeerLook(ctx, time.Time{})
 		return look.Status, err
@@ -270,6 +296,7 @@ func (h *Host) Registry() *registry.Registry {
 	registry.Answer(r, operator.CallStopVerify, h.StopVerify)
 	registry.Answer(r, operator.CallLevels, registry.Plain(func(context.Context) (bus.Levels, error) { return h.Levels, h.Err }))
 	registry.Answer(r, operator.CallRise, registry.Plain(h.Rise))
+	h.answerOperators(r)
 	return r
 }
 
@@ -393,7 +420,7 @@ func Start(t *testing.T, s interface {
 	}
 }
 
-// Request makes a call with the host's token and gives the answer to it.
+// Request makes a call of an admin and gives the answer to it.
 func Request(h http.Handler, method, target, body string, header map[string]string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, target, strings.NewReader(body))
 	r.Host = "127.0.0.1:7704"

@@ -45,10 +45,10 @@ func TestFault_C3_ACallOverTheLinkProvesWhoAsked(t *testing.T) {
 	link := &tapped{Asker: b.peer}
 	a.listens(t, b.peer)
 	b.peer = link
-	if _, err := b.call(t, operator.CallPause.Name, operator.Caller{ID: "1", From: "10.0.0.9:1"}); err != nil {
+	if _, err := b.call(t, operator.CallPause.Name, operator.Caller{Person: alice, ID: "1", From: "10.0.0.9:1"}); err != nil {
 		t.Fatal(err)
 	}
-	if len(callers) != 1 || callers[0] != (operator.Caller{ID: "1", From: "10.0.0.9:1", Via: "b"}) {
+	if len(callers) != 1 || callers[0] != (operator.Caller{Person: alice, ID: "1", From: "10.0.0.9:1", Via: "b"}) {
 		t.Fatalf("an operator's call: %+v", callers)
 	}
 	send := func(what, code string, change func(map[string]json.RawMessage)) {

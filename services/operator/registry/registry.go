@@ -90,8 +90,11 @@ func ask[Q, A any](ctx context.Context, r *Registry, name string, caller operato
 	return answer, fmt.Errorf("%w: %s: %w", operator.ErrForward, address, err)
 }
 
-// hear has do answer what the other main asks, if it proves who asked. once: it is never done again for the same call.
-func hear[Q, A any](r *Registry, name string, once bool, do func(context.Context, operator.Caller, Q) (A, error)) {
+// ofMain is the role of what a main asks for itself: it is no operator's.
+const ofMain operator.Role = "main"
+
+// hear has do answer what the other main asks, if it proves who asked, and that one may. once: it is never done again for the same call.
+func hear[Q, A any](r *Registry, name string, need operator.Role, once bool, do func(context.Context, operator.Caller, Q) (A, error)) {
 	endpoint[A](name).HandleIn(r.ctx, r.calls, r.group, func(ctx context.Context, m passed) (A, error) {
 		var none A
 		if _, err := level.Meet(level.This("this host"), level.Party{Name: m.Host, Range: m.Levels}); err != nil {
@@ -101,14 +104,19 @@ func hear[Q, A any](r *Registry, name string, once bool, do func(context.Context
 		if err != nil {
 			return none, err
 		}
+		if need != ofMain {
+			if err := asked.Caller.Allow(name, need); err != nil {
+				return none, err
+			}
+		}
 		return do(ctx, asked.Caller, asked.Request)
 	})
 }
 
 // passing answers where the active is, and passes on to it elsewhere; nothing is passed on to a host that is not heard. What was
 // passed on is never passed back: two standbys have no active.
-func passing[Q, A any](r *Registry, name string, where operator.Where, once bool, do func(context.Context, operator.Caller, Q) (A, error)) func(context.Context, operator.Caller, Q) (A, error) {
-	hear(r, name, once, func(ctx context.Context, caller operator.Caller, q Q) (A, error) {
+func passing[Q, A any](r *Registry, name string, where operator.Where, need operator.Role, do func(context.Context, operator.Caller, Q) (A, error)) func(context.Context, operator.Caller, Q) (A, error) {
+	hear(r, name, need, need.May(operator.Operate), func(ctx context.Context, caller operator.Caller, q Q) (A, error) {
 		if standby, _ := r.main.Standby(); standby {
 			var none A
 			return none, fmt.Errorf("%w: %s is standby too", operator.ErrRefused, r.main.Sender().Host)
@@ -147,7 +155,7 @@ func askInPart[Q, A any](ctx context.Context, r *Registry, name string, caller o
 
 // AnswerPart has own answer a part when the other host asks, whatever this host's role.
 func AnswerPart[Q, A any](r *Registry, p operator.Part[Q, A], own func(context.Context, operator.Caller, Q) (A, error)) {
-	hear(r, p.Name, false, own)
+	hear(r, p.Name, ofMain, false, own)
 }
 
 // Other asks the other host for its part. Errors: operator.ErrForward, and what it ends with there.
@@ -176,7 +184,7 @@ func Shares[Q, A any](ctx context.Context, r *Registry, p operator.Part[Q, A], c
 func Answer[Q, A any](r *Registry, o operator.Operation[Q, A], do func(context.Context, operator.Caller, Q) (A, error)) {
 	answer := do
 	if o.Where == operator.Active || o.Where == operator.Known || o.Where == operator.Either {
-		answer = passing(r, o.Name, o.Where, o.Role != operator.View, do)
+		answer = passing(r, o.Name, o.Where, o.Role, do)
 	}
 	r.add(Served{Info: o.Info(), Prepare: func(read func(into any) error) (Prepared, error) {
 		q := o.Unless
@@ -192,8 +200,19 @@ func Answer[Q, A any](r *Registry, o operator.Operation[Q, A], do func(context.C
 		if o.Detail != nil {
 			what += " " + o.Detail(q)
 		}
-		return Prepared{What: what, Do: func(ctx context.Context, caller operator.Caller) (any, error) { return answer(ctx, caller, q) }}, nil
+		return Prepared{What: what, Do: func(ctx context.Context, caller operator.Caller) (any, error) {
+			if err := caller.Allow(o.Name, o.Role); err != nil {
+				var none A
+				return none, err
+			}
+			return answer(ctx, caller, q)
+		}}, nil
 	}})
+}
+
+// Who answers operator.CallWho.
+func Who(_ context.Context, caller operator.Caller, _ operator.None) (operator.Person, error) {
+	return caller.Person, nil
 }
 
 // Plain makes what Answer takes of a method that needs neither caller nor request.

@@ -19,6 +19,9 @@ import (
 	"github.com/hotpair/hotpair/services/operator/registry"
 )
 
+// alice may do everything.
+var alice = operator.Person{Name: "alice", Role: operator.Administer, Way: operator.ByToken}
+
 // twin is a main of a pair whose hosts call each other over a real bus.
 type twin struct {
 	host     string
@@ -127,7 +130,7 @@ func TestRegistry_PassesOnWhatOnlyTheActiveCanDo(t *testing.T) {
 		if sentinel != nil {
 			failure = fmt.Errorf("%w: there is no in-sync standby", sentinel)
 		}
-		answer, err := b.call(t, "switchover", operator.Caller{ID: "1", From: "10.0.0.9:1"})
+		answer, err := b.call(t, "switchover", operator.Caller{Person: alice, ID: "1", From: "10.0.0.9:1"})
 		if done, ok := answer.(operator.Switchover); !ok || done.ID != "1" || done.From != "a" || len(done.Steps) != 2 {
 			t.Errorf("answered %+v", answer)
 		}
@@ -140,23 +143,23 @@ func TestRegistry_PassesOnWhatOnlyTheActiveCanDo(t *testing.T) {
 			}
 		}
 	}
-	if want := (operator.Caller{ID: "1", From: "10.0.0.9:1", Via: "b"}); callers[0] != want {
+	if want := (operator.Caller{Person: alice, ID: "1", From: "10.0.0.9:1", Via: "b"}); callers[0] != want {
 		t.Errorf("called by %+v", callers[0])
 	}
 	a.standby = true
-	if _, err := b.call(t, "switchover", operator.Caller{}); !errors.Is(err, operator.ErrRefused) || err.Error() != "a is standby too" {
+	if _, err := b.call(t, "switchover", operator.Caller{Person: alice}); !errors.Is(err, operator.ErrRefused) || err.Error() != "a is standby too" {
 		t.Errorf("two standbys: %v", err)
 	}
 	b.levels = level.Range{Oldest: 98, Newest: 99}
-	if _, err := b.call(t, "switchover", operator.Caller{}); !errors.Is(err, operator.ErrForward) || !strings.Contains(err.Error(), "10.0.0.2:7704") {
+	if _, err := b.call(t, "switchover", operator.Caller{Person: alice}); !errors.Is(err, operator.ErrForward) || !strings.Contains(err.Error(), "10.0.0.2:7704") {
 		t.Errorf("another version of the link: %v", err)
 	}
 	b.peer = nobody{}
-	if _, err := b.call(t, "switchover", operator.Caller{}); !errors.Is(err, operator.ErrForward) {
+	if _, err := b.call(t, "switchover", operator.Caller{Person: alice}); !errors.Is(err, operator.ErrForward) {
 		t.Errorf("without a link: %v", err)
 	}
 	b.standby = false
-	if answer, _ := b.call(t, "switchover", operator.Caller{}); answer.(operator.Switchover).From != "b" {
+	if answer, _ := b.call(t, "switchover", operator.Caller{Person: alice}); answer.(operator.Switchover).From != "b" {
 		t.Errorf("the active passed it on: %+v", answer)
 	}
 }
@@ -168,7 +171,7 @@ func TestRegistry_OtherVersion_IsRefused(t *testing.T) {
 		return operator.PauseResult{}, nil
 	})
 	a.listens(t, b.peer)
-	if _, err := b.call(t, "resume", operator.Caller{}); !errors.Is(err, operator.ErrRefused) || !strings.Contains(err.Error(), "another version") {
+	if _, err := b.call(t, "resume", operator.Caller{Person: alice}); !errors.Is(err, operator.ErrRefused) || !strings.Contains(err.Error(), "another version") {
 		t.Errorf("unknown there: %v", err)
 	}
 }
@@ -185,7 +188,7 @@ func TestRegistry_Known_AnswersItselfWithoutTheActive(t *testing.T) {
 	registry.Answer(b.registry, operator.CallVerifyState, state("b"))
 	a.listens(t, b.peer)
 	for _, want := range []string{"a", "b"} {
-		if answer, err := b.call(t, operator.CallVerifyState.Name, operator.Caller{}); err != nil || answer.(bus.VerifyState).Host != want {
+		if answer, err := b.call(t, operator.CallVerifyState.Name, operator.Caller{Person: alice}); err != nil || answer.(bus.VerifyState).Host != want {
 			t.Errorf("answered %+v, %v, want %s", answer, err, want)
 		}
 		b.peer = nobody{}
@@ -219,13 +222,13 @@ func TestFault_E2_WhoIsAskedDoesWhatItCan(t *testing.T) {
 	a.listens(t, b.peer)
 	done := func(when, want string) {
 		t.Helper()
-		if answer, err := b.call(t, operator.CallResume.Name, operator.Caller{}); err != nil || answer.(operator.PauseResult).Host != want {
+		if answer, err := b.call(t, operator.CallResume.Name, operator.Caller{Person: alice}); err != nil || answer.(operator.PauseResult).Host != want {
 			t.Errorf("%s: answered %+v, %v, want %s", when, answer, err, want)
 		}
 	}
 	done("the active is heard", "a")
 	failure = fmt.Errorf("%w: not now", operator.ErrRefused)
-	if _, err := b.call(t, operator.CallResume.Name, operator.Caller{}); err == nil || err.Error() != "not now" {
+	if _, err := b.call(t, operator.CallResume.Name, operator.Caller{Person: alice}); err == nil || err.Error() != "not now" {
 		t.Errorf("what the active refuses: %v", err)
 	}
 	failure = nil
@@ -235,7 +238,7 @@ func TestFault_E2_WhoIsAskedDoesWhatItCan(t *testing.T) {
 	done("the link was cut this moment", "b")
 	b.alone, b.peer = true, nil // nothing is passed on
 	done("the active is not heard", "b")
-	if _, err := b.call(t, operator.CallSwitchover.Name, operator.Caller{}); !errors.Is(err, operator.ErrRefused) || !strings.Contains(err.Error(), "only the host that serves can do this, and b is standby and does not hear a") {
+	if _, err := b.call(t, operator.CallSwitchover.Name, operator.Caller{Person: alice}); !errors.Is(err, operator.ErrRefused) || !strings.Contains(err.Error(), "only the host that serves can do this, and b is standby and does not hear a") {
 		t.Errorf("what only the active can do: %v", err)
 	}
 }
@@ -259,5 +262,78 @@ func TestPart_AsksBothHosts(t *testing.T) {
 	}
 	if _, err := registry.Other(t.Context(), b.registry, operator.PartExamine, operator.Caller{}, operator.None{}); !errors.Is(err, operator.ErrUnavailable) || err.Error() != "the role machine of a does not turn" {
 		t.Errorf("its part: %v", err)
+	}
+}
+
+// TestRegistry_AsksForTheRoleAtBothEnds has each operation passed on for everybody, by a standby that checks and, as one would that was
+// broken into, by one that does not: the host that does it looks at the role itself.
+func TestRegistry_AsksForTheRoleAtBothEnds(t *testing.T) {
+	a, b := twins(t)
+	done := 0
+	registry.Answer(a.registry, operator.CallResume, func(context.Context, operator.Caller, operator.None) (operator.PauseResult, error) {
+		done++
+		return operator.PauseResult{}, nil
+	})
+	registry.Answer(a.registry, operator.CallRise, func(context.Context, operator.Caller, operator.None) (bus.Levels, error) {
+		done++
+		return bus.Levels{}, nil
+	})
+	registry.Answer(a.registry, operator.CallVerifyState, func(context.Context, operator.Caller, operator.None) (bus.VerifyState, error) {
+		done++
+		return bus.VerifyState{}, nil
+	})
+	for _, unchecked := range []bool{false, true} {
+		resume, rise, verify := operator.CallResume, operator.CallRise, operator.CallVerifyState
+		if unchecked {
+			resume.Role, rise.Role, verify.Role = operator.Anyone, operator.Anyone, operator.Anyone
+		}
+		registry.Answer(b.registry, resume, func(context.Context, operator.Caller, operator.None) (operator.PauseResult, error) {
+			return operator.PauseResult{}, operator.ErrUnfinished
+		})
+		registry.Answer(b.registry, rise, func(context.Context, operator.Caller, operator.None) (bus.Levels, error) {
+			return bus.Levels{}, operator.ErrUnfinished
+		})
+		registry.Answer(b.registry, verify, func(context.Context, operator.Caller, operator.None) (bus.VerifyState, error) {
+			return bus.VerifyState{}, operator.ErrUnfinished
+		})
+		if !unchecked {
+			a.listens(t, b.peer)
+		}
+		for _, role := range append([]operator.Role{"", "root", operator.Anyone}, operator.Roles()...) {
+			way := operator.ByToken
+			if role == "" || role == operator.Anyone {
+				way = ""
+			}
+			for _, o := range []operator.Info{operator.CallResume.Info(), operator.CallRise.Info(), operator.CallVerifyState.Info()} {
+				done = 0
+				_, err := b.call(t, o.Name, operator.Caller{Person: operator.Person{Name: "bob", Role: role, Way: way}})
+				switch {
+				case role.May(o.Role) && err == nil && done == 1:
+				case !role.May(o.Role) && done == 0 && (errors.Is(err, operator.ErrRole) || errors.Is(err, operator.ErrToken)):
+				case unchecked && !role.May(o.Role) && done == 0: // what it answers by itself is its own affair
+				default:
+					t.Errorf("%s as %q, unchecked %v: done %d times, %v", o.Name, role, unchecked, done, err)
+				}
+			}
+		}
+	}
+}
+
+// TestRegistry_NobodysOperation: one that is declared without a role is done for nobody, however it is asked for.
+func TestRegistry_NobodysOperation(t *testing.T) {
+	a, b := twins(t)
+	o := operator.CallResume
+	o.Role = ""
+	for _, m := range []*twin{a, b} {
+		registry.Answer(m.registry, o, func(context.Context, operator.Caller, operator.None) (operator.PauseResult, error) {
+			t.Error("done")
+			return operator.PauseResult{}, nil
+		})
+	}
+	a.listens(t, b.peer)
+	for _, m := range []*twin{a, b} {
+		if _, err := m.call(t, o.Name, operator.Caller{Person: alice}); !errors.Is(err, operator.ErrRole) {
+			t.Error(err)
+		}
 	}
 }

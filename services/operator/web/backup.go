@@ -49,7 +49,11 @@ func (h *handler) backup(w http.ResponseWriter, r *http.Request) error {
 	if err := arguments(r, &operator.None{}); err != nil {
 		return err
 	}
-	caller := h.called(r, operator.CallBackup.Name)
+	caller, err := h.caller(r, operator.CallBackup.Info())
+	if err != nil {
+		return err
+	}
+	h.called(&caller, operator.CallBackup.Name)
 	out := &pieces{w: w, control: http.NewResponseController(w)}
 	at, err := h.backups.Backup(r.Context(), caller, out)
 	switch {

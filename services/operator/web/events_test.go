@@ -51,7 +51,7 @@ func TestEvents_HTTP(t *testing.T) {
 func TestEvents_WaitsForWhatComes(t *testing.T) {
 	h := &operatortest.Host{}
 	h.Entries = operatortest.Takeover()
-	client := operator.NewClient("http://" + serve(t, h).Address())
+	client := operator.NewClient("http://" + serve(t, h).Address()).WithToken(operatortest.TokenOf(operator.View))
 	if page, err := operator.CallEvents.Ask(t.Context(), client, operator.EventsQuery{From: 5, Wait: "50ms"}); err != nil || len(page.Events) != 0 || page.Next != 5 {
 		t.Errorf("nothing came, got %+v, %v", page, err)
 	}

@@ -5,20 +5,22 @@ import (
 	"log/slog"
 	"net/http"
 	"reflect"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/semaphore"
 
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/access"
 	"github.com/hotpair/hotpair/services/operator/registry"
 	"github.com/hotpair/hotpair/services/refusals"
 )
 
 const (
 	maxBody = 64 << 10 // bytes of a request's body
-	// Calls under way at the same time, health checks not counted: of whoever reaches the address, of one address among them, and
-	// beside them of those who have the token.
+	// Calls under way at the same time, health checks not counted: in all, of one address among them, and beside them of those who may
+	// act.
 	maxCalls    = 32
 	maxFrom     = 24
 	maxReserved = 8
@@ -35,8 +37,10 @@ type handler struct {
 	clock   lease.Clock
 	log     *slog.Logger
 	origin  *http.CrossOriginProtection
-	token   string
+	gate    Gate
+	reasons bool // who changes something must say why
 	pages   map[string]http.Handler
+	guarded map[string]operator.Role // pages that are not for everybody
 	names   []string
 	calls   *places
 	streams *places
@@ -49,22 +53,33 @@ type route struct {
 	operator.Info
 	check bool // a health check: cheap, never refused for lack of room
 	do    func(h *handler, w http.ResponseWriter, r *http.Request) error
+	open  bool // to whoever reaches the address: nothing of the pair is told
 }
 
 // ownRoutes are those that are no operations: checks for load balancers, what flows, and the document. Their deadlines are
 // their own.
 func ownRoutes() []route {
-	own := func(path, says string, request, answer any, check bool, do func(*handler, http.ResponseWriter, *http.Request) error) route {
-		return route{operator.Info{Method: http.MethodGet, Path: path, Where: operator.Own, Role: operator.View, Says: says,
-			Request: reflect.TypeOf(request), Answer: reflect.TypeOf(answer)}, check, do}
+	own := func(role operator.Role, path, says string, request, answer any, check bool, do func(*handler, http.ResponseWriter, *http.Request) error) route {
+		return route{operator.Info{Name: strings.TrimPrefix(path, "/api/v1"), Method: http.MethodGet, Path: path, Where: operator.Own, Role: role, Says: says,
+			Request: reflect.TypeOf(request), Answer: reflect.TypeOf(answer)}, check, do, false}
 	}
+	// Whoever wants to log in is nobody yet.
+	door := func(path, says string, request, answer any, do func(*handler, http.ResponseWriter, *http.Request) error) route {
+		rt := own("", path, says, request, answer, false, do)
+		rt.Method, rt.open = http.MethodPost, true
+		return rt
+	}
+	document := own(operator.Anyone, PathOpenAPI, "This document.", operator.None{}, "", false, (*handler).openAPI)
+	document.open = true
 	return []route{
-		own(PathLive, "200 while main answers.", Check{}, "", true, (*handler).live),
-		own(PathReady, "200 while this host does its part: as active, or as a standby that could take over now.", Check{}, "", true, (*handler).ready),
-		own(PathActive, "200 only on the active, under the same right by which answers leave. With lag: only while the other host lacks no more than so many updates.", Check{}, "", true, (*handler).active),
-		own(PathStandby, "200 only on an in-sync standby. With lag: only while its database is no more than so many updates behind its journal.", Check{}, "", true, (*handler).standby),
-		own(PathStream, "What happens, as server-sent events: status (a Status, at each change and each second), peer (the other host's), event (an Event, with an id to resume after), point (a Point of either host).", operator.None{}, Stream{}, true, (*handler).stream),
-		own(PathOpenAPI, "This document.", operator.None{}, "", false, (*handler).openAPI),
+		own(operator.Anyone, PathLive, "200 while main answers.", Check{}, "", true, (*handler).live),
+		own(operator.Anyone, PathReady, "200 while this host does its part: as active, or as a standby that could take over now.", Check{}, "", true, (*handler).ready),
+		own(operator.Anyone, PathActive, "200 only on the active, under the same right by which answers leave. With lag: only while the other host lacks no more than so many updates.", Check{}, "", true, (*handler).active),
+		own(operator.Anyone, PathStandby, "200 only on an in-sync standby. With lag: only while its database is no more than so many updates behind its journal.", Check{}, "", true, (*handler).standby),
+		own(operator.View, PathStream, "What happens, as server-sent events: status (a Status, at each change and each second), peer (the other host's), event (an Event, with an id to resume after), point (a Point of either host).", operator.None{}, Stream{}, true, (*handler).stream),
+		document,
+		door(PathLogin, "Begins a session of the console with the token of an operator: the answer sets a cookie. It ends after twelve hours, one without use, or with its token.", Login{}, operator.Person{}, (*handler).login),
+		door(PathLogout, "Ends the session whose cookie the call carries.", operator.None{}, operator.None{}, (*handler).logout),
 	}
 }
 
@@ -92,7 +107,7 @@ func NewHandler(c ServerConfig) http.Handler {
 		}
 	}
 	return &handler{
-		turns: turns, refused: c.Refused, host: c.Host, backups: c.Backups, flow: c.Live, routes: routes(c.Operations.Served()), clock: c.Clock, log: c.Log, token: c.Token, pages: c.Pages, names: c.Names,
+		turns: turns, refused: c.Refused, host: c.Host, backups: c.Backups, flow: c.Live, routes: routes(c.Operations.Served()), clock: c.Clock, log: c.Log, gate: c.Gate, reasons: c.Reasons, pages: c.Pages, guarded: c.Guarded, names: c.Names,
 		origin: http.NewCrossOriginProtection(), calls: newPlaces(maxCalls, maxFrom, maxReserved), streams: newPlaces(maxStreams, maxStreamsFrom, maxReserved),
 	}
 }
@@ -119,17 +134,18 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, r, &operator.Problem{Type: operator.ProblemType + "origin", Title: "Refused for this origin", Status: http.StatusForbidden, Detail: err.Error()})
 		return
 	}
-	if err := h.authorize(r, rt.Info); err != nil {
-		h.log.Warn("refused a call without the token", "from", r.RemoteAddr, "path", r.URL.Path)
-		w.Header().Set("WWW-Authenticate", "Bearer")
-		h.refuse(w, r, operator.NewProblem(err))
-		return
+	if !rt.open {
+		let, err := h.authorize(r, rt.Name, rt.Role)
+		if err != nil {
+			h.turnAway(w, r, err)
+			return
+		}
+		r = let
 	}
-	h.letPeer(w, r)
 	if !rt.check {
-		leave := h.calls.take(r, h.holdsToken(r))
+		leave := h.calls.take(r, person(r).Role.May(operator.Operate))
 		if leave == nil {
-			h.refuse(w, r, busy("who has the token has a place of its own"))
+			h.refuse(w, r, busy("who may act has a place of its own"))
 			return
 		}
 		defer leave()
@@ -138,6 +154,16 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := rt.do(h, w, r); err != nil {
 		h.refuse(w, r, operator.NewProblem(err))
 	}
+}
+
+// turnAway refuses who may not make a call.
+func (h *handler) turnAway(w http.ResponseWriter, r *http.Request, err error) {
+	h.log.Warn("refused a call", "from", access.From(r), "path", r.URL.Path, "err", err)
+	p := operator.NewProblem(err)
+	if p.Status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	}
+	h.refuse(w, r, p)
 }
 
 // busy is the problem of a call for which there is no room now.

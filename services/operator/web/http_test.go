@@ -37,13 +37,13 @@ func request(t *testing.T, h fake, method, target, body string, header map[strin
 }
 
 func configOf(h fake) ServerConfig {
-	return ServerConfig{Listen: "127.0.0.1:0", Host: h, Backups: h, Live: h, Operations: h.Registry(), Clock: operatortest.Clock, Token: operatortest.Token, Names: []string{"hosta.internal"}}
+	return ServerConfig{Listen: "127.0.0.1:0", Host: h, Backups: h, Live: h, Operations: h.Registry(), Clock: operatortest.Clock, Gate: operatortest.Gate(), Names: []string{"hosta.internal"}}
 }
 
 func TestStatus_OverHTTP_IsWhatTheHostSays(t *testing.T) {
 	h := &operatortest.Host{Now: operatortest.Paired()}
 	s := serve(t, h)
-	got, err := operator.NewClient("http://" + s.Address() + "/").Status(t.Context())
+	got, err := operator.NewClient("http://" + s.Address() + "/").WithToken(operatortest.TokenOf(operator.View)).Status(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +193,7 @@ func TestHandler_WrongMethodPathBody(t *testing.T) {
 func TestHandler_FullOfCalls_StillAnswersHealthChecks(t *testing.T) {
 	h := &operatortest.Host{Now: operatortest.Paired(), Holds: lease.Right{Epoch: 7, Until: time.Hour}, Blocking: make(chan struct{})}
 	s := serve(t, h)
-	c := operator.NewClient("http://" + s.Address())
+	c := operator.NewClient("http://" + s.Address()).WithToken(operatortest.TokenOf(operator.View))
 	var group sync.WaitGroup
 	answers := make(chan error, maxFrom+1)
 	for range maxFrom + 1 {

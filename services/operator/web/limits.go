@@ -8,8 +8,8 @@ import (
 	"github.com/hotpair/hotpair/services/refusals"
 )
 
-// places bounds how many calls are under way at the same time: in all, from one address, and beside both a few for those who have
-// the token. So whoever reaches the address can keep others who have no token waiting, but no operator.
+// places bounds how many calls are under way at the same time: in all, from one address, and beside both a few for those who may act.
+// So whoever only looks can keep others who only look waiting, but nobody who has to act.
 type places struct {
 	all, each, reserved int
 
@@ -24,7 +24,7 @@ func newPlaces(all, each, reserved int) *places {
 }
 
 // take gives what ends the call, nil when there is no place for it.
-func (p *places) take(r *http.Request, token bool) (leave func()) {
+func (p *places) take(r *http.Request, acts bool) (leave func()) {
 	address := hostName(r.RemoteAddr)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -40,7 +40,7 @@ func (p *places) take(r *http.Request, token bool) (leave func()) {
 				delete(p.from, address)
 			}
 		}
-	case token && p.extra < p.reserved:
+	case acts && p.extra < p.reserved:
 		p.extra++
 		return func() { p.mu.Lock(); defer p.mu.Unlock(); p.extra-- }
 	}

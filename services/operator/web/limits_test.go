@@ -36,7 +36,9 @@ func TestFault_C12_AnOperatorFindsAPlace(t *testing.T) {
 	for range 64 {
 		all.Go(func() {
 			w := &answered{done: make(chan int, 1)}
-			handler.ServeHTTP(w, newRequest(operator.CallExplain.Path, "127.0.0.1:9").WithContext(ctx))
+			r := newRequest(operator.CallExplain.Path, "127.0.0.1:9")
+			r.Header.Set("Authorization", "Bearer "+operatortest.TokenOf(operator.View))
+			handler.ServeHTTP(w, r.WithContext(ctx))
 			if <-w.done == http.StatusTooManyRequests {
 				refused <- struct{}{}
 			}
@@ -50,9 +52,9 @@ func TestFault_C12_AnOperatorFindsAPlace(t *testing.T) {
 		want        int
 	}{
 		"the same address":              {"127.0.0.1:10", "", http.StatusTooManyRequests},
-		"another address":               {"10.0.0.9:1", "", http.StatusOK},
+		"another address":               {"10.0.0.9:1", operatortest.TokenOf(operator.View), http.StatusOK},
 		"an operator":                   {"127.0.0.1:11", operatortest.Token, http.StatusOK},
-		"somebody who makes up a token": {"127.0.0.1:12", "made up", http.StatusTooManyRequests},
+		"somebody who makes up a token": {"127.0.0.1:12", "made up", http.StatusUnauthorized},
 	} {
 		if got := ask(operator.CallStatus.Path, c.from, c.token); got != c.want {
 			t.Errorf("%s: %d, want %d", what, got, c.want)
@@ -70,20 +72,20 @@ func TestFault_C12_AnOperatorFindsAPlace(t *testing.T) {
 	}
 }
 
-// A command tries again with the token when there was no room without.
-func TestFault_C12_ACommandTriesAgainWithItsToken(t *testing.T) {
+// Who may act has a place when those who look have taken all.
+func TestFault_C12_ACommandOfWhoMayActFindsAPlace(t *testing.T) {
 	h := &operatortest.Host{Now: operatortest.Paired(), Blocking: make(chan struct{})}
 	address := serve(t, h).Address()
 	ctx, cancel := context.WithCancel(t.Context())
 	var all sync.WaitGroup
 	for range maxFrom {
 		all.Go(func() {
-			_, _ = operator.CallExplain.Ask(ctx, operator.NewClient("http://"+address), operator.None{})
+			_, _ = operator.CallExplain.Ask(ctx, operator.NewClient("http://"+address).WithToken(operatortest.TokenOf(operator.View)), operator.None{})
 		})
 	}
 	deadline := time.Now().Add(10 * time.Second)
 	for {
-		if _, err := operator.NewClient("http://" + address).Status(t.Context()); err != nil {
+		if _, err := operator.NewClient("http://" + address).WithToken(operatortest.TokenOf(operator.View)).Status(t.Context()); err != nil {
 			break
 		}
 		if time.Now().After(deadline) {
@@ -130,7 +132,7 @@ func TestFault_C11_WhatCostsMuchNeedsTheTokenAndItsTurn(t *testing.T) {
 		for _, o := range []operator.Info{operator.CallHistory.Info(), operator.CallDiverged.Info(), operator.CallDoctor.Info()} {
 			for _, method := range []string{http.MethodGet, http.MethodHead} {
 				w := operatortest.Request(handler, method, o.Path, "", map[string]string{"Authorization": ""})
-				if p := operatortest.WantProblem(t, w, http.StatusUnauthorized); !strings.Contains(p.Detail, "asks for much") {
+				if p := operatortest.WantProblem(t, w, http.StatusUnauthorized); !strings.Contains(p.Detail, "needs the role view") {
 					t.Errorf("%s %s without the token: %+v", method, o.Path, p)
 				}
 			}

@@ -40,7 +40,7 @@ func everyRoute() map[string]operator.Info {
 func TestOpenAPI_OperationsAreApart(t *testing.T) {
 	names := map[string]bool{}
 	for _, o := range operator.Operations() {
-		if o.Name == "" || o.Says == "" || o.Role == "" || o.Where == "" || o.Within == 0 && o.Answer != reflect.TypeFor[operator.File]() {
+		if o.Name == "" || o.Says == "" || !o.Role.May(operator.Anyone) || o.Where == "" || o.Within == 0 && o.Answer != reflect.TypeFor[operator.File]() {
 			t.Errorf("%+v does not say all", o)
 		}
 		names[o.Name] = true
@@ -60,11 +60,11 @@ func TestOpenAPI_IsWhatRoutesAndTypesSay(t *testing.T) {
 	document := object{
 		"openapi": "3.1.0",
 		"info": object{"title": "hotpair", "version": "1",
-			"description": "Status and control of one host of a pair. Reading is open to whoever reaches the address; what changes something, or reads much, carries the host's token. Either host may be asked: a standby forwards what only the active can do."},
+			"description": "Status and control of one host of a pair. Each call needs a role (x-hotpair-role), each of which may do what the ones before may: anyone is whoever asks from the host's own machine, view, operate and admin are those of operators, who show a token. Either host may be asked: a standby forwards what only the active can do."},
 		"paths": paths,
 		"components": object{
 			"schemas":         d.schemas,
-			"securitySchemes": object{"token": object{"type": "http", "scheme": "bearer", "description": "Stands in operator.token of the host's data directory."}},
+			"securitySchemes": object{"token": object{"type": "http", "scheme": "bearer", "description": "Of an operator, as hotpair operators add gives it."}},
 		},
 	}
 	got, err := json.MarshalIndent(document, "", " ")
@@ -182,8 +182,18 @@ func (d *describer) operation(info operator.Info) object {
 		"operationId": operationID(info.Method, info.Path), "summary": info.Says, "parameters": parameters,
 		"responses": object{"200": object{"description": "Done.", "content": content}, "default": problem},
 	}
-	if info.NeedsToken() {
+	made["x-hotpair-role"] = string(info.Role)
+	switch info.Role {
+	case "":
+		delete(made, "x-hotpair-role")
+	case operator.Anyone:
+		made["security"] = []object{{}, {"token": []string{}}}
+	default:
 		made["security"] = []object{{"token": []string{}}}
+	}
+	if info.Changes() && info.Role.May(operator.Operate) {
+		parameters = append(parameters, object{"name": operator.HeaderReason, "in": "header", "required": false, "description": "Why, percent-encoded; it stands in the events.", "schema": object{"type": "string"}})
+		made["parameters"] = parameters
 	}
 	if info.Method != http.MethodGet {
 		if info.Request.NumField() > 0 {

@@ -76,69 +76,11 @@ func TestServer_OnLoopback_AnswersNoOtherName(t *testing.T) {
 	}
 }
 
-// TestToken_IsNeededForWhatChangesSomething holds for every path, also those that come later.
-func TestToken_IsNeededForWhatChangesSomething(t *testing.T) {
-	changing := 0
-	for path, rt := range routes((&operatortest.Host{}).Registry().Served()) {
-		if rt.Method == http.MethodGet {
-			continue
-		}
-		changing++
-		for what, header := range map[string]string{"none": "", "another": "Bearer wrong", "a part": "Bearer " + operatortest.Token[:5], "no scheme": operatortest.Token, "basic": "Basic " + operatortest.Token} {
-			h := &operatortest.Host{}
-			w := request(t, h, rt.Method, path, "", map[string]string{"Authorization": header})
-			if p := operatortest.WantProblem(t, w, http.StatusUnauthorized); p.Type != operator.ProblemType+"token" || w.Header().Get("WWW-Authenticate") == "" || len(h.Callers) != 0 {
-				t.Errorf("%s with %s: %+v", path, what, p)
-			}
-		}
-	}
-	if changing == 0 {
-		t.Error("no path changes anything")
-	}
-	if w := request(t, &operatortest.Host{}, http.MethodPost, operator.CallSwitchover.Path, "", nil); w.Code != http.StatusOK {
-		t.Errorf("switchover with the token: %d %s", w.Code, w.Body)
-	}
-	if w := request(t, &operatortest.Host{}, http.MethodGet, operator.CallStatus.Path, "", map[string]string{"Authorization": ""}); w.Code != http.StatusOK {
-		t.Errorf("status without a token: %d", w.Code)
-	}
-}
-
-// TestToken_IsNotOpenWithoutOne holds that a host without a token takes no call that changes something.
-func TestToken_IsNotOpenWithoutOne(t *testing.T) {
-	h := NewHandler(ServerConfig{Host: &operatortest.Host{}, Operations: (&operatortest.Host{}).Registry(), Clock: operatortest.Clock})
-	for _, header := range []string{"", "Bearer", "Bearer "} {
-		r, err := http.NewRequest(http.MethodPost, "http://127.0.0.1"+operator.CallSwitchover.Path, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Header.Set("Authorization", header)
-		if w := operatortest.Served(h, r); w.Code != http.StatusUnauthorized {
-			t.Errorf("%q: %d", header, w.Code)
-		}
-	}
-}
-
-// TestPeerOrigin_MayReadOnly holds that the other host's console may read here, and nobody else's page, and that it
-// may change nothing.
-func TestPeerOrigin_MayReadOnly(t *testing.T) {
+// TestOrigin_OfTheOtherHost_ReadsNothing: each console is its own host's, with a login of its own.
+func TestOrigin_OfTheOtherHost_ReadsNothing(t *testing.T) {
 	h := &operatortest.Host{Now: operator.Status{Host: "a", Peer: operator.Peer{Host: "b", HTTP: "192.0.2.2:7704"}}}
-	ask := func(method, path, origin string) (int, string) {
-		w := request(t, h, method, path, "", map[string]string{"Origin": origin, "Sec-Fetch-Site": "cross-site"})
-		return w.Code, w.Header().Get("Access-Control-Allow-Origin")
-	}
-	if code, allowed := ask(http.MethodGet, operator.CallStatus.Path, "http://192.0.2.2:7704"); code != http.StatusOK || allowed != "http://192.0.2.2:7704" {
-		t.Errorf("the other host's console reads: %d, allowed %q", code, allowed)
-	}
-	for _, origin := range []string{"http://192.0.2.2:7705", "http://evil.example", "null", "https://192.0.2.2:7704"} {
-		if _, allowed := ask(http.MethodGet, operator.CallStatus.Path, origin); allowed != "" {
-			t.Errorf("%s is allowed as %q", origin, allowed)
-		}
-	}
-	if code, allowed := ask(http.MethodPost, operator.CallSwitchover.Path, "http://192.0.2.2:7704"); code != http.StatusForbidden || allowed != "" || len(h.Callers) != 0 {
-		t.Errorf("the other host's console switches over: %d, allowed %q", code, allowed)
-	}
-	h.Now.Peer.HTTP = ""
-	if _, allowed := ask(http.MethodGet, operator.CallStatus.Path, "http://"); allowed != "" {
-		t.Errorf("allowed %q while the other host is not known", allowed)
+	w := request(t, h, http.MethodGet, operator.CallStatus.Path, "", map[string]string{"Origin": "http://192.0.2.2:7704", "Sec-Fetch-Site": "cross-site"})
+	if allowed := w.Header().Get("Access-Control-Allow-Origin"); allowed != "" {
+		t.Errorf("%q may read", allowed)
 	}
 }

@@ -40,7 +40,11 @@ func (h *handler) refuse(w http.ResponseWriter, r *http.Request, p *operator.Pro
 	case http.StatusUnauthorized:
 		h.refused.Count(refusals.HTTPToken)
 	case http.StatusForbidden:
-		h.refused.Count(refusals.HTTPOrigin)
+		kind := refusals.HTTPOrigin
+		if p.Is(operator.ErrRole) {
+			kind = refusals.HTTPRole
+		}
+		h.refused.Count(kind)
 	case http.StatusTooManyRequests:
 		h.refused.Count(refusals.HTTPBusy)
 	case http.StatusNotFound, http.StatusMethodNotAllowed:
@@ -97,6 +101,10 @@ func (h *handler) operate(s registry.Served, w http.ResponseWriter, r *http.Requ
 	if err != nil {
 		return err
 	}
+	caller, err := h.caller(r, s.Info)
+	if err != nil {
+		return err
+	}
 	leave, err := h.turn(r.Context(), s.Info)
 	if err != nil {
 		return err
@@ -104,14 +112,14 @@ func (h *handler) operate(s registry.Served, w http.ResponseWriter, r *http.Requ
 	defer leave()
 	ctx, cancel := context.WithTimeout(r.Context(), s.Within)
 	defer cancel()
-	if s.Role == operator.View {
-		done, err := prepared.Do(ctx, operator.Caller{From: r.RemoteAddr})
+	if !s.Role.May(operator.Operate) {
+		done, err := prepared.Do(ctx, caller)
 		if err != nil {
 			return err
 		}
 		return answer(w, done)
 	}
-	caller := h.called(r, prepared.What)
+	h.called(&caller, prepared.What)
 	done, err := prepared.Do(ctx, caller)
 	if err != nil {
 		p := h.failed(prepared.What, caller, err)
@@ -123,17 +131,16 @@ func (h *handler) operate(s registry.Served, w http.ResponseWriter, r *http.Requ
 	return answer(w, done)
 }
 
-// called makes the Caller of a call and says in the log that it came.
-func (h *handler) called(r *http.Request, what string) operator.Caller {
-	caller := operator.Caller{ID: rand.Text(), From: r.RemoteAddr}
-	h.log.Info(what+" wanted", "call", caller.ID, "from", caller.From)
-	h.host.Called(caller, what, nil)
-	return caller
+// called gives a call its number and says in the log that it came.
+func (h *handler) called(caller *operator.Caller, what string) {
+	caller.ID = rand.Text()
+	h.log.Info(what+" wanted", "call", caller.ID, "name", caller.Name, "role", caller.Role, "from", caller.From, "reason", caller.Reason)
+	h.host.Called(*caller, what, nil)
 }
 
 // failed says in the log that a call did not come about, and gives its problem with the call's id.
 func (h *handler) failed(what string, caller operator.Caller, err error) *operator.Problem {
-	h.log.Warn(what+" did not happen", "call", caller.ID, "from", caller.From, "err", err)
+	h.log.Warn(what+" did not happen", "call", caller.ID, "name", caller.Name, "from", caller.From, "err", err)
 	h.host.Called(caller, what, err)
 	p := *operator.NewProblem(err)
 	p.ID = caller.ID

@@ -7,11 +7,14 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/access"
+	"github.com/hotpair/hotpair/services/operator/peercred"
 	"github.com/hotpair/hotpair/services/operator/registry"
 	"github.com/hotpair/hotpair/services/refusals"
 	"github.com/hotpair/hotpair/storage/position"
@@ -57,14 +60,20 @@ type ServerConfig struct {
 	Live       Live
 	Clock      lease.Clock // the one that Host.Right is counted on
 	Log        *slog.Logger
-	// Token is what a call must carry that changes something. Without one no such call is taken.
-	Token string
+	// Gate says who asks.
+	Gate Gate
+	// Reasons: who changes something must say why.
+	Reasons bool
+	// Socket is the path of a unix socket to listen on too; "" is none. While it can't be had, that is tried again and again.
+	Socket string
 	// Names are the names under which browsers and others may ask, beside its addresses and localhost.
 	Names []string
 	// Refused counts what is refused at the door; nil counts nothing.
 	Refused *refusals.Counter
-	// Pages are served beside the API, by path: console, metrics.
-	Pages map[string]http.Handler
+	// Pages are served beside the API, by path: console, metrics. Of those that tell something of the pair, Guarded says who may see
+	// them.
+	Pages   map[string]http.Handler
+	Guarded map[string]operator.Role
 }
 
 // Server listens for operators.
@@ -99,8 +108,8 @@ func (s *Server) Run(ctx context.Context) error {
 		return fmt.Errorf("operator: %w: %w", bus.ErrListen, err)
 	}
 	s.address = listener.Addr().String()
-	if !isLoopback(s.address) {
-		s.config.Log.Warn("the operator interface can be reached from other machines: who does reads everything, and the token crosses the network in clear", "address", s.address)
+	if !access.IsLoopback(s.address) {
+		s.config.Log.Warn("the operator interface can be reached from other machines: tokens and all that is read cross the network in clear", "address", s.address)
 	}
 	close(s.ready)
 	limits := newLimits(s.config.Refused)
@@ -114,6 +123,14 @@ func (s *Server) Run(ctx context.Context) error {
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(s.config.Log.Handler(), slog.LevelDebug),
 		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ConnContext:       peercred.With,
+	}
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	socket, done := context.WithCancel(ctx)
+	defer done()
+	if s.config.Socket != "" {
+		beside.Go(func() { s.serveSocket(socket, server) })
 	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()

@@ -28,7 +28,7 @@ const (
 	streamRefresh = time.Second
 	// streamWrite is how long a reader may take to take one message; a slower one is dropped.
 	streamWrite = 5 * time.Second
-	// maxStreams bounds readers at the same time, maxStreamsFrom those of one address. Who has the token has places beside them.
+	// maxStreams bounds readers at the same time, maxStreamsFrom those of one address. Who may act has places beside them.
 	maxStreams     = 16
 	maxStreamsFrom = 12
 )
@@ -36,9 +36,9 @@ const (
 // stream tells what happens until the reader or the host leaves. Each stream looks for itself: a look costs less than
 // the bookkeeping of who has been told what would.
 func (h *handler) stream(w http.ResponseWriter, r *http.Request) error {
-	leave := h.streams.take(r, h.holdsToken(r))
+	leave := h.streams.take(r, person(r).Role.May(operator.Operate))
 	if leave == nil {
-		return &operator.Problem{Type: operator.ProblemType + "busy", Title: "Too many streams at the same time", Status: http.StatusTooManyRequests, Detail: fmt.Sprintf("at most %d are open, %d of one address; who has the token has a place of its own", maxStreams, maxStreamsFrom)}
+		return &operator.Problem{Type: operator.ProblemType + "busy", Title: "Too many streams at the same time", Status: http.StatusTooManyRequests, Detail: fmt.Sprintf("at most %d are open, %d of one address; who may act has a place of its own", maxStreams, maxStreamsFrom)}
 	}
 	defer leave()
 	w.Header().Set("Content-Type", "text/event-stream")
@@ -47,9 +47,18 @@ func (h *handler) stream(w http.ResponseWriter, r *http.Request) error {
 	defer t.asking.Wait() // the question ends with the call
 	tick := time.NewTicker(streamLook)
 	defer tick.Stop()
+	proved := time.Now()
 	err := t.write("retry: 500\n: " + PathStream + "\n\n")
 	for err == nil {
-		if err = t.look(r.Context(), time.Now()); err != nil {
+		now := time.Now()
+		if now.Sub(proved) >= streamRefresh {
+			// Withdrawn, or logged out: then it ends at once.
+			if _, err := h.authorize(r, PathStream, operator.View); err != nil {
+				return nil
+			}
+			proved = now
+		}
+		if err = t.look(r.Context(), now); err != nil {
 			break
 		}
 		select {

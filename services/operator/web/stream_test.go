@@ -26,6 +26,7 @@ func follow(t *testing.T, s *Server, after string) <-chan message {
 		t.Fatal(err)
 	}
 	r.Header.Set("Last-Event-ID", after)
+	r.Header.Set("Authorization", "Bearer "+operatortest.TokenOf(operator.View))
 	response, err := http.DefaultClient.Do(r)
 	if err != nil {
 		t.Fatal(err)
@@ -142,7 +143,12 @@ func TestStream_IsBounded(t *testing.T) {
 	for range maxStreamsFrom {
 		next(t, follow(t, s, ""), "status", kindIs("status"))
 	}
-	response, err := http.Get("http://" + s.Address() + PathStream)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.Address()+PathStream, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+operatortest.TokenOf(operator.View))
+	response, err := http.DefaultClient.Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-// Package systemspace is the pair's own key space: the event log and the table of terminals, kept in the replicated database
+// Package systemspace is the pair's own key space: the event log, the table of terminals and the list of operators, kept in the replicated database
 // like what services keep there, so both hosts and the next active have the same.
 //
 // A change is worked out from the committed state and submitted as one update, under the condition that what it was worked out

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/accounts"
 	"github.com/hotpair/hotpair/services/updater/turns"
 	"github.com/hotpair/hotpair/storage"
 )
@@ -36,7 +37,7 @@ type Space struct {
 	eventsMost uint64 // events that the log keeps
 	turns      turns.Turns
 
-	tables  *semaphore.Weighted // one change of the table of terminals at a time
+	tables  *semaphore.Weighted // one change of the table of terminals, or of the list of operators, at a time
 	records *semaphore.Weighted // one change of the event log at a time
 }
 
@@ -56,6 +57,8 @@ func (s *Space) Answer(r *bus.Router, group bus.Group) {
 	bus.CallEvents.HandleIn(ctx, r, group, s.events)
 	bus.CallTable.HandleIn(ctx, r, group, func(_ context.Context, q bus.TableRequest) (bus.TablePage, error) { return tableOf(s.store, q) })
 	bus.CallTableChange.HandleIn(ctx, r, group, s.changeTable)
+	accounts.CallList.HandleIn(ctx, r, group, s.operators)
+	accounts.CallChange.HandleIn(ctx, r, group, s.changeOperators)
 }
 
 // events gives a page of the log. One that is searched for takes its turn; a plain one is small, and main needs those itself.

@@ -1,0 +1,100 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/access"
+	"github.com/hotpair/hotpair/services/operator/wording"
+)
+
+// Gate says who asks, and lets people in by the console. *access.Gate is one.
+type Gate interface {
+	// Who gives who makes a request. The error is operator.ErrToken for what proves nothing, operator.ErrUnavailable when it can't be
+	// looked up now; the person is then what a stranger from there is.
+	Who(r *http.Request) (operator.Person, error)
+	// Login begins a session with a token. The errors are those of Who.
+	Login(w http.ResponseWriter, r *http.Request, token string) (operator.Person, error)
+	// Logout ends it.
+	Logout(w http.ResponseWriter, r *http.Request)
+}
+
+// Paths of the console's sessions.
+const (
+	PathLogin  = "/api/v1/login"
+	PathLogout = "/api/v1/logout"
+)
+
+// Login is how a browser begins a session.
+type Login struct {
+	Token string `json:"token"` // of an operator
+}
+
+type personKey struct{}
+
+// person is who makes a call that was let in.
+func person(r *http.Request) operator.Person {
+	p, _ := r.Context().Value(personKey{}).(operator.Person)
+	return p
+}
+
+// authorize gives the request of who may make it. The error is operator.ErrToken, operator.ErrRole or operator.ErrUnavailable.
+func (h *handler) authorize(r *http.Request, what string, need operator.Role) (*http.Request, error) {
+	p, err := h.gate.Who(r)
+	if errors.Is(err, operator.ErrUnavailable) && p.Role.May(need) {
+		err = nil // no proof is needed
+	}
+	if err == nil {
+		err = p.Allow(what, need)
+	}
+	if err != nil {
+		return r, err
+	}
+	return r.WithContext(context.WithValue(r.Context(), personKey{}, p)), nil
+}
+
+// caller is who makes a call that was let in, with the reason that it gives.
+func (h *handler) caller(r *http.Request, o operator.Info) (operator.Caller, error) {
+	c := operator.Caller{Person: person(r), From: access.From(r)}
+	if !o.Changes() || o.Role == operator.View {
+		return c, nil
+	}
+	text, err := url.QueryUnescape(r.Header.Get(operator.HeaderReason))
+	text = wording.Printable(strings.TrimSpace(text))
+	switch {
+	case err != nil:
+		return c, fmt.Errorf("%w: the header %s is not percent-encoded: %w", operator.ErrUsage, operator.HeaderReason, err)
+	case len(text) > operator.MaxReason:
+		return c, fmt.Errorf("%w: the reason has %d bytes, at most %d", operator.ErrUsage, len(text), operator.MaxReason)
+	case text == "" && h.reasons:
+		return c, fmt.Errorf("%w: this pair wants to know why (HOTPAIR_REASONS=required): give --reason with hotpair, the header %s over HTTP", operator.ErrUsage, operator.HeaderReason)
+	}
+	c.Reason = text
+	return c, nil
+}
+
+// login begins a session of the console.
+func (h *handler) login(w http.ResponseWriter, r *http.Request) error {
+	var given Login
+	if err := arguments(r, &given); err != nil {
+		return err
+	}
+	p, err := h.gate.Login(w, r, strings.TrimSpace(given.Token))
+	if err != nil {
+		return err
+	}
+	h.log.Info("somebody logged in at the console", "name", p.Name, "role", p.Role, "from", r.RemoteAddr)
+	h.host.Called(operator.Caller{Person: p, From: access.From(r)}, "login at the console", nil)
+	return answer(w, p)
+}
+
+// logout ends it.
+func (h *handler) logout(w http.ResponseWriter, r *http.Request) error {
+	h.gate.Logout(w, r)
+	return answer(w, operator.None{})
+}

@@ -51,6 +51,27 @@ func TestFault_B4_BootClocksOfTheHostsAreFarApart(t *testing.T) {
 	f.finishCrossed()
 }
 
+// A clock must not stop the service. Nobody can set a wall clock for one process, so the certificates are moved instead, which is the same to
+// who compares the two: those of both hosts and the witness ended nine years ago, as after a clock that went far ahead; or all of them begin in
+// two years, as where the clocks of all have gone back. The pair takes over all the same, and its old active comes back.
+func TestFault_B4_CertificatesOutOfTheirTime(t *testing.T) {
+	const year = 365 * 24 * time.Hour
+	for name, issued := range map[string]time.Duration{"ended": 9 * year, "to come": -2 * year} {
+		if issued < 0 && !*long {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			f := begin(t, Options{Terminals: 1, Issued: issued})
+			active, before := f.mustActive()
+			f.must(f.Kill(f.ctx, active))
+			f.awaitTakeover(before)
+			f.must(f.Run(active))
+			f.await("both in sync", func() bool { return f.paired(f.ctx) })
+			f.finishCrossed()
+		})
+	}
+}
+
 // running lists the processes of a host, of which there are some.
 func (f *fixture) running(host string) []member {
 	f.Helper()

@@ -35,6 +35,7 @@ type Options struct {
 	Disks     map[string]*Disk // of hosts whose data is on a disk that can be made faulty
 	Log       io.Writer        // what was done, a line each; nil: nobody wants to know
 	Plain     bool             // without certificates, everything in clear on the wires
+	Issued    time.Duration    // how long ago by the clocks certificates of hosts and witness were issued; below 0 it is yet to come, for terminals too
 }
 
 // Lab is a pair of hosts with witness and terminals, each in its own network namespace. Its methods may be called at

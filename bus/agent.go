@@ -75,9 +75,10 @@ type AgentDetached struct {
 	Error string `json:"error,omitempty"`
 }
 
-// AgentFreshRequest asks whether the session of another host than Identity is fresh.
+// AgentFreshRequest asks whether the session of another host than Identity is fresh: its connection stands, and with Look the host answers too.
 type AgentFreshRequest struct {
-	Identity string `json:"identity"`
+	Identity string        `json:"identity"`
+	Look     time.Duration `json:"look_ns,omitempty"` // how long it may take to
 }
 
 // AgentFresh answers it.

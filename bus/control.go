@@ -216,9 +216,10 @@ type DrainRequests struct {
 	Within time.Duration `json:"within_ns"`
 }
 
-// AskTerminals orders terminal-if to ask all warm terminals at once whether the other host's session is fresh.
+// AskTerminals orders terminal-if to ask all warm terminals at once whether the other host's session is fresh: see AgentFreshRequest.
 type AskTerminals struct {
 	Within time.Duration `json:"within_ns"`
+	Look   time.Duration `json:"look_ns,omitempty"`
 }
 
 // TerminalsAsked answers it. No answer of a terminal is no veto.

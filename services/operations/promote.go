@@ -45,7 +45,7 @@ func (o *Operations) promotePlan(ctx context.Context, _ operator.Caller, _ opera
 	if !force.Needless {
 		plan.Note = "what " + orName(force.Active.Host) + " acknowledged since it was last heard is not known here and comes on top"
 	}
-	asked, err := bus.CallAskTerminals.PostWait(ctx, o.Calls, bus.AskTerminals{Within: askedFresh}, askedFresh+callWithin/5)
+	asked, err := bus.CallAskTerminals.PostWait(ctx, o.Calls, bus.AskTerminals{Within: askedFresh, Look: askedFresh / 2}, askedFresh+callWithin/5)
 	if err != nil {
 		plan.Note = "terminals could not be asked: " + err.Error()
 	}

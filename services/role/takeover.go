@@ -43,7 +43,7 @@ func (m *Machine) begin(cause string, ask, keepPeer, forced bool) {
 func (m *Machine) askTerminals() {
 	t := &m.takeover
 	t.askID, t.asked = m.nextSerial(), m.now
-	m.do(AskTerminals{Serial: t.askID, Within: m.voteWait()})
+	m.do(AskTerminals{Serial: t.askID, Within: m.voteWait(), Look: (m.voteWait() - vetoWait) / 2})
 }
 
 func (m *Machine) terminalsAsked(in TerminalsAsked) {

@@ -85,6 +85,7 @@ type Agent struct {
 
 	attaching sync.Mutex // one attach or detach at a time; taken before the table's lock
 	ended     endedConnections
+	looks     errgroup.Group // whether a host is there
 }
 
 // New makes an agent. Nothing is opened until Run.
@@ -112,6 +113,7 @@ func New(c Config) *Agent {
 		receipts: newReceipts(), started: make(chan struct{}), failed: make(chan error, 1),
 	}
 	a.table = newTable(c.Bound, c.BoundBytes)
+	a.looks.SetLimit(maxLooks)
 	return a
 }
 
@@ -158,6 +160,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	if err := a.open(ctx); err != nil {
 		return err
 	}
+	defer func() { _ = a.looks.Wait() }() // which fail in no way
 	defer a.doors.stop()
 	defer a.table.stop()
 

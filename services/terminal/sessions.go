@@ -2,6 +2,7 @@ package terminal
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,6 +25,13 @@ const maxName = 128
 
 // maxBase bounds where a host may have the numbers of a new directory begin: as many are left as have passed.
 const maxBase = 1 << 63
+
+// maxLook bounds how long an agent looks whether a host answers, whatever it is asked, and maxLooks how often at a time: then its
+// connection has to do.
+const (
+	maxLook  = 2 * time.Second
+	maxLooks = 8
+)
 
 // ErrRefused is why an attach was not accepted; its text goes to the host.
 var ErrRefused = errors.New("attach refused")
@@ -143,10 +151,28 @@ func (a *Agent) fresh(m *nats.Msg) {
 		return
 	}
 	answer := bus.AgentFresh{Epoch: a.store.get().Epoch}
-	if s := a.table.attached(); s != nil && s.identity != ask.Identity {
-		answer.Fresh, answer.Host = true, s.host
+	s := a.table.attached()
+	if s == nil || s.identity == ask.Identity {
+		a.respond(m, answer)
+		return
 	}
-	a.respond(m, answer)
+	answer.Fresh, answer.Host = true, s.host
+	look := func() error {
+		answer.Fresh = s.answers(min(ask.Look, maxLook))
+		a.respond(m, answer)
+		return nil
+	}
+	if ask.Look <= 0 || !a.looks.TryGo(look) {
+		a.respond(m, answer)
+	}
+}
+
+// answers reports whether the host is there: it answers a request for nothing within a time.
+func (s *session) answers(within time.Duration) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), within)
+	defer cancel()
+	_, err := s.caller.Call(ctx, bus.Request{})
+	return err == nil
 }
 
 func (a *Agent) sendReceipts(m *nats.Msg) {

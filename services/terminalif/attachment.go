@@ -109,6 +109,10 @@ func (a *attachment) listen(t *term) {
 			s.condemn(fmt.Errorf("%w: too many requests a second", wire.ErrHostile))
 			return
 		}
+		if q.Service == "" { // the agent looks whether somebody is here
+			answer(bus.Reply{})
+			return
+		}
 		if q.ID.Counter > s.seen.Load() {
 			s.seen.Store(q.ID.Counter)
 		}

@@ -235,7 +235,7 @@ func (i *Interface) ask(ctx context.Context, order bus.AskTerminals) (bus.Termin
 		asking.Add(1)
 		i.goroutines.Go(func() {
 			defer asking.Done()
-			reply, err := conn.Request(ctx, bus.SubjectAgentFresh, bus.EncodeJSON(bus.AgentFreshRequest{Identity: identity}))
+			reply, err := conn.Request(ctx, bus.SubjectAgentFresh, bus.EncodeJSON(bus.AgentFreshRequest{Identity: identity, Look: order.Look}))
 			if err != nil {
 				return
 			}

@@ -35,6 +35,9 @@ type SendBeat struct{}
 type AskTerminals struct {
 	Serial uint64
 	Within time.Duration
+	// Look is how long a terminal may take to look whether that host answers it; 0: it goes by the connection, which a host that lost its
+	// power leaves behind.
+	Look time.Duration
 }
 
 // Prepare fences the own journal below Epoch, validates what is in it → Prepared.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/durable"
+	"github.com/hotpair/hotpair/services/identity"
 )
 
 const (
@@ -50,6 +51,7 @@ type Options struct {
 	// TerminalsFile lists terminals that run elsewhere, as HOTPAIR_TERMINALS_FILE does; the cluster then starts none, and
 	// Terminals counts for nothing. Empty: they are the cluster's own.
 	TerminalsFile string
+	Plain         bool      // no TLS between the parts, to compare with; so it is with terminals that run elsewhere
 	Load          bool      // let the terminals work
 	JSON          bool      // the screen as JSON, one object a line
 	Screen        io.Writer // nil: nothing is shown
@@ -185,8 +187,12 @@ func (c *Cluster) plan() error {
 		}
 	}
 	secret := config.PairKey{PairSecret: config.Secret(c.dir.secret)}
+	tls, err := c.certificates()
+	if err != nil {
+		return err
+	}
 	witness := config.Witness{
-		WitnessListen: c.ports.address(offsetWitness), Storage: config.Storage{Data: c.dir.join(Witness)}, PairKey: secret, Log: c.settings.Log,
+		WitnessListen: c.ports.address(offsetWitness), Storage: config.Storage{Data: c.dir.join(Witness)}, PairKey: secret, TLS: tls[Witness], Log: c.settings.Log,
 	}
 	c.add(Witness, config.ForWitness(c.options.Environ, witness), "witness")
 	for _, h := range []struct {
@@ -202,7 +208,7 @@ func (c *Cluster) plan() error {
 			PeerLink:        c.ports.address(h.peer + portLink),
 			PeerReplication: c.ports.address(h.peer + portReplication),
 			Witness:         witness.WitnessListen,
-			PairKey:         secret, Terminals: list, TerminalsFile: file, Work: c.settings.Work,
+			PairKey:         secret, TLS: tls[h.name], Terminals: list, TerminalsFile: file, Work: c.settings.Work,
 			Console: config.Console{HTTP: c.ports.address(h.own + portHTTP)},
 			Pace:    c.settings.Pace, Patience: c.settings.Patience, Bounds: c.settings.Bounds, Hooks: c.settings.Hooks, Tracing: c.settings.Tracing, Log: c.settings.Log,
 		}
@@ -211,7 +217,7 @@ func (c *Cluster) plan() error {
 	}
 	plain := config.Passed(c.options.Environ)
 	c.add(terminals, append(plain, config.Environ(&c.settings.Log)...), "cluster", "terminals",
-		"--dir", c.dir.path, "--port", strconv.Itoa(c.ports.base), "--terminals", strconv.Itoa(c.options.Terminals))
+		"--dir", c.dir.path, "--port", strconv.Itoa(c.ports.base), "--terminals", strconv.Itoa(c.options.Terminals), "--plain="+strconv.FormatBool(c.plain()))
 	c.add(load, plain, "simulate", "--dir", c.dir.path, "--duration", "0", "--workload", "mixed",
 		"--rate", strconv.Itoa(loadRate*c.options.Terminals))
 	for _, name := range []string{HostA, HostB, Witness} {
@@ -220,6 +226,32 @@ func (c *Cluster) plan() error {
 		}
 	}
 	return nil
+}
+
+// plain reports whether the parts speak plain text with each other.
+func (c *Cluster) plain() bool { return c.options.Plain || len(c.elsewhere) > 0 }
+
+// certificates give hosts and witness what proves them; none in a cluster that is plain.
+func (c *Cluster) certificates() (map[string]config.TLS, error) {
+	tls := map[string]config.TLS{}
+	if c.plain() {
+		if len(c.elsewhere) > 0 { // on other machines perhaps
+			for _, name := range []string{HostA, HostB, Witness} {
+				tls[name] = config.TLS{Insecure: true}
+			}
+		}
+		return tls, nil
+	}
+	own, err := openTrust(c.dir.path)
+	if err != nil {
+		return nil, err
+	}
+	for node, name := range map[string]identity.Name{HostA: own.host(HostA), HostB: own.host(HostB), Witness: own.witness()} {
+		if tls[node], err = own.files(node, name); err != nil {
+			return nil, err
+		}
+	}
+	return tls, nil
 }
 
 func (c *Cluster) add(name string, env []string, args ...string) {

@@ -27,8 +27,9 @@ one for each change. Ctrl-C stops all in order. No host is ever restarted by its
 
 From another shell, "hotpair cluster kill a" and the other orders play an outage;
 "hotpair status" shows the pair. Settings (HOTPAIR_LEASE and others, see
-"hotpair help env") are handed on to the hosts. Logs, data and cluster.json, which
-says how to start each part by hand, are in the directory.`,
+"hotpair help env") are handed on to the hosts. Between its parts is TLS, with an
+authority of the cluster's own (root.key). Logs, data, certificates and cluster.json,
+which says how to start each part by hand, are in the directory.`,
 		Example: `  hotpair cluster --terminals 10 --load
   hotpair cluster --dir /var/tmp/pair --port 9000`,
 		Args: cobra.NoArgs,
@@ -51,6 +52,7 @@ says how to start each part by hand, are in the directory.`,
 	// For measuring: who runs terminals elsewhere has to derive their keys from the secret in the cluster's plan.json.
 	f.StringVar(&o.TerminalsFile, "terminals-file", "", "file of terminals that run elsewhere, as id=nats://host:port in lines; none are started")
 	f.Lookup("terminals-file").Hidden = true
+	f.BoolVar(&o.Plain, "plain", false, "plain text between the parts instead of TLS, to compare with")
 	f.BoolVar(&o.Load, "load", false, "let the terminals work, and check at the end that nothing was lost or doubled")
 	f.BoolVar(&o.JSON, "json", false, "print JSON, one object a line")
 	for _, order := range []struct{ do, short string }{
@@ -127,6 +129,7 @@ func fleetCommand() *cobra.Command {
 	}
 	c.Flags().StringVar(&f.Dir, "dir", "", "directory of the cluster")
 	c.Flags().IntVar(&f.Port, "port", 0, "base of the cluster's ports")
+	c.Flags().BoolVar(&f.Plain, "plain", false, "speak plain text")
 	c.Flags().IntVar(&f.Terminals, "terminals", 0, "number of terminals")
 	return c
 }

@@ -12,8 +12,10 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/terminal"
+	"github.com/hotpair/hotpair/services/wires"
 )
 
 // Fleet says which agents one process runs: those of a cluster, all together, since hundreds of terminals on one
@@ -22,6 +24,7 @@ type Fleet struct {
 	Dir       string // of the cluster; its plan has the secret that the terminals' keys come from
 	Port      int    // base of the cluster's ports
 	Terminals int
+	Plain     bool // no TLS
 }
 
 const (
@@ -49,6 +52,12 @@ func (f Fleet) Run(ctx context.Context, log *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
+	var own *trust
+	if !f.Plain {
+		if own, err = openTrust(f.Dir); err != nil {
+			return err
+		}
+	}
 	p := ports{base: f.Port, terminals: f.Terminals}
 	// One flush of this machine's disk for all that are attached at the same moment: a terminal in the field has a disk of its own.
 	disk, err := terminal.OpenDisk(filepath.Join(f.Dir, terminals))
@@ -69,14 +78,23 @@ func (f Fleet) Run(ctx context.Context, log *slog.Logger) (err error) {
 		if err := os.MkdirAll(data, 0o700); err != nil {
 			return fmt.Errorf("directory of terminal %s: %w", id, err)
 		}
+		var hosts bus.Network
+		if own != nil {
+			proof, err := own.agent(id)
+			if err != nil {
+				return fmt.Errorf("certificate of terminal %s: %w", id, err)
+			}
+			hosts = wires.Agent(proof, log)
+		}
 		work.Go(func() error {
 			return terminal.New(terminal.Config{
-				ID: id, Listen: p.terminal(i), Apps: p.application(i), Key: config.TerminalKey(secret, id), Data: data, Disk: disk, Log: log,
+				Hosts: hosts,
+				ID:    id, Listen: p.terminal(i), Apps: p.application(i), Key: config.TerminalKey(secret, id), Data: data, Disk: disk, Log: log,
 			}).Run(ctx)
 		})
 		work.Go(func() error {
 			defer func() { <-starting }()
-			greets(ctx, p.terminal(i))
+			greets(ctx, p.application(i)) // its hosts' side says nothing to who has proved nothing
 			return nil
 		})
 	}

@@ -104,6 +104,8 @@ var made = map[string]string{
 	OtherPair: "TestFault_B12_CausesRaiseTheirAlarms", RecordLost: "TestFault_B12_CausesRaiseTheirAlarms", TwoActives: "TestFault_B12_CausesRaiseTheirAlarms",
 	DiskUnfit: "TestFault_B12_CausesRaiseTheirAlarms", DiskNearlyFull: "TestFault_B12_CausesRaiseTheirAlarms", ClockWrong: "TestFault_B12_CausesRaiseTheirAlarms",
 	SlowDisk: "TestFault_B12_SlowDisksAreAlarmed", Unattached: "TestFault_B12_SlowDisksAreAlarmed", Restored: "TestFault_A14_RestoredCopy",
+	CertificateEnding: "TestCertificates_OfWholeProcesses", CertificateDue: "TestCertificates_OfWholeProcesses", CertificateUnusable: "TestCertificates_OfWholeProcesses",
+	PeerCertificate: "TestCertificates_OfWholeProcesses",
 }
 
 // shownBelow are the alarms whose cause a test of whole hosts can't make, with why, and the test that shows their facts where they are
@@ -111,9 +113,8 @@ var made = map[string]string{
 var shownBelow = map[string]string{
 	// An audit gives up after five tries; whoever does not answer for so long is restarted, or the term ends.
 	AuditUnfinished: "TestAudit_GoesOnAfterARestart",
-	// Certificates of the world are none: its machines are within one process.
-	CertificateEnding: "TestSeen_OfAllProcesses", CertificateDue: "TestSeen_OfAllProcesses", CertificateUnusable: "TestSeen_OfAllProcesses",
-	PeerCertificate: "TestSeen_OfAllProcesses", WiresPlain: "TestSeen_OfAllProcesses",
+	// The world is one process, and the cluster one machine: nothing of theirs is met by another one.
+	WiresPlain: "TestSeen_OfAllProcesses",
 }
 
 // Who raises an alarm is told what it judges by; that this comes about is shown by a test that makes the cause.

@@ -19,12 +19,17 @@ const (
 	rootsFile       = "ca.pem"
 )
 
+// Paths are the files of a member in its directory.
+func Paths(dir string) identity.Paths {
+	return identity.Paths{
+		Certificate: filepath.Join(dir, certificateFile), Key: filepath.Join(dir, keyFile), Roots: filepath.Join(dir, rootsFile),
+	}
+}
+
 // Equip makes a key for a member and writes it, its certificate and the root into a directory, which is made where there is none: what
 // HOTPAIR_TLS_CERT, _KEY and _CA name. Errors: those of Issue, and of the disk.
 func (i *Issuer) Equip(dir string, name identity.Name, life time.Duration, now time.Time) (identity.Paths, error) {
-	paths := identity.Paths{
-		Certificate: filepath.Join(dir, certificateFile), Key: filepath.Join(dir, keyFile), Roots: filepath.Join(dir, rootsFile),
-	}
+	paths := Paths(dir)
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return paths, err

@@ -111,8 +111,10 @@ func (s *Set) Clear() (n int) {
 	return n + len(s.clear)
 }
 
-// isPlain says that a dial found plain text where it spoke TLS.
-func isPlain(err error) bool { return errors.Is(err, identity.ErrNotTLS) }
+// isPlain says that a dial found plain text where it spoke TLS: its greeting, or the alert of a Plain that saw TLS come.
+func isPlain(err error) bool {
+	return errors.Is(err, identity.ErrNotTLS) || errors.Is(err, identity.ErrRefused) && errors.Is(err, identity.ErrVersion)
+}
 
 // dialClear connects in plain text to who has just shown that it speaks no TLS.
 func (w Wire) dialClear(ctx context.Context, address string) (net.Conn, error) {

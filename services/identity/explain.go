@@ -122,7 +122,7 @@ func refused(alert uint8, own Name) error {
 	case alertBadCertificate, alertUnsupported, alertRevoked, alertExpired, alertUnknownCertificate, alertUnknownAuthority, alertCertificateRequired:
 		means = "it does not take the certificate of " + self + " for that of whom it expects: the log of the other side says whom, and what is wrong"
 	case alertProtocolVersion:
-		means = "it speaks no TLS 1.3, or none: is HOTPAIR_INSECURE set there?"
+		return fmt.Errorf("%w: TLS alert %d (%s): %w, or no TLS at all: is HOTPAIR_INSECURE set there?", ErrRefused, alert, alertText(alert), ErrVersion)
 	case alertNoProtocol:
 		means = "it speaks another protocol at this address: is it the port meant?"
 	case alertInternal:
@@ -132,7 +132,11 @@ func refused(alert uint8, own Name) error {
 	default:
 		means = "look at the log of the other side"
 	}
-	return fmt.Errorf("%w: TLS alert %d (%s): %s", ErrRefused, alert, strings.TrimPrefix(tls.AlertError(alert).Error(), "tls: "), means)
+	return fmt.Errorf("%w: TLS alert %d (%s): %s", ErrRefused, alert, alertText(alert), means)
+}
+
+func alertText(alert uint8) string {
+	return strings.TrimPrefix(tls.AlertError(alert).Error(), "tls: ")
 }
 
 // Refused says what the end of a connection means that was refused after the own side of the handshake was over. ok is false when it was no

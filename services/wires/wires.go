@@ -274,6 +274,9 @@ func (w *Wires) policy(expect identity.Expected) identity.Policy {
 }
 
 func (w *Wires) proved(p door.Protocol, policy identity.Policy) bus.Network {
+	if w.files == nil && w.ground.Network == nil {
+		return plain{name: string(p), log: w.log}
+	}
 	if w.files == nil {
 		return w.ground.Network
 	}

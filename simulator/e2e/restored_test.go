@@ -15,6 +15,7 @@ import (
 
 	"github.com/hotpair/hotpair/deployments/local"
 	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/identity"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/process/processtest"
 )
@@ -67,6 +68,7 @@ func TestFault_A14_RestoredCopy(t *testing.T) {
 	// A third terminal has an agent of its own.
 	till := map[string]string{"HOTPAIR_TERMINAL_ID": "till", "HOTPAIR_TERMINAL_LISTEN": free[0], "HOTPAIR_TERMINAL_APPS": free[8], "HOTPAIR_DATA": filepath.Join(t.TempDir(), "till"),
 		"HOTPAIR_TERMINAL_KEY": config.TerminalKey(secret, "till")}
+	c.certify(till, identity.Terminal("", "till"))
 	agent := c.beside(till, "terminal")
 	if out, err := c.hotpair("terminals", "add", "till=nats://"+free[0], "--dir", c.Dir); err != nil {
 		t.Fatalf("%v\n%s", err, out)

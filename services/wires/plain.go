@@ -1,0 +1,29 @@
+package wires
+
+import (
+	"context"
+	"log/slog"
+	"net"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/door"
+)
+
+// plain is TCP without TLS that says so when TLS comes.
+type plain struct {
+	bus.TCP
+	name string
+	log  *slog.Logger
+}
+
+// Guarded says to the bus that its own connections do not come in by this: nobody has to look at them.
+func (plain) Guarded() {}
+
+// Listen implements bus.Network.
+func (p plain) Listen(ctx context.Context, address string) (net.Listener, error) {
+	listener, err := p.TCP.Listen(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	return door.NewPlain(listener, p.name, p.log), nil
+}

@@ -232,6 +232,9 @@ func (s *Console) check(c *checker) {
 		}
 	}
 	c.given("HTTP_TOKEN", "token", &s.HTTPToken, s.HTTPTokenFile, c.token)
+	if (s.HTTPTlsCert == "") != (s.HTTPTlsKey == "") {
+		c.fault("HTTP_TLS_CERT", s.HTTPTlsCert, "and HOTPAIR_HTTP_TLS_KEY are not both set", "set both, or none")
+	}
 	if s.HTTPSocket != "" && !filepath.IsAbs(s.HTTPSocket) {
 		c.fault("HTTP_SOCKET", s.HTTPSocket, "is no absolute path", "write the whole path of the socket, for example /run/hotpair/operator.sock, in a directory that only the host's user may write to")
 	}
@@ -263,6 +266,9 @@ func (h *Host) check(c *checker) {
 	h.TLS.sealed(c, h.wires()...)
 	h.Work.check(c)
 	h.Console.check(c)
+	if _, _, err := net.SplitHostPort(h.HTTP); err == nil && !Loopback(h.HTTP) && h.HTTPTlsCert == "" && !h.Insecure {
+		c.fault("HTTP", h.HTTP, "is reached by other machines, and tokens would cross the network in clear", "write 127.0.0.1, or set HOTPAIR_HTTP_TLS_CERT and HOTPAIR_HTTP_TLS_KEY")
+	}
 	h.Pace.check(c)
 	h.Patience.check(c)
 	h.Bounds.check(c)

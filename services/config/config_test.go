@@ -77,6 +77,7 @@ func TestLoad_EveryFaultNamesVariableValueAndRemedy(t *testing.T) {
 		{"HOTPAIR_LINK=a b:1", []string{`HOTPAIR_LINK="a b:1"`, "is not host:port"}},
 		{"HOTPAIR_REPLICATION=:7702", []string{"HOTPAIR_REPLICATION=:7702", "same port as HOTPAIR_LINK"}},
 		{"HOTPAIR_HTTP=127.0.0.1:7701", []string{"HOTPAIR_HTTP=127.0.0.1:7701", "same port as HOTPAIR_BUS_PORT"}},
+		{"HOTPAIR_HTTP=192.0.2.1:7704", []string{"HOTPAIR_HTTP=192.0.2.1:7704", "in clear", "HOTPAIR_HTTP_TLS_CERT"}},
 		{"HOTPAIR_HTTP_TOKEN=short", []string{"HOTPAIR_HTTP_TOKEN=(hidden)", "too short", "16"}},
 		{"HOTPAIR_HTTP_TOKEN=a token with blanks in it", []string{"HOTPAIR_HTTP_TOKEN=(hidden)", "other characters"}},
 		{"HOTPAIR_HTTP_TOKEN_FILE=/does/not/exist", []string{"HOTPAIR_HTTP_TOKEN_FILE=/does/not/exist", "can't be read", "0600"}},

@@ -176,7 +176,7 @@ func TestJoin(t *testing.T) {
 	a := told("a")
 	// All that is of one host differs, and none of it is told to.
 	b := told("b", "HOTPAIR_DATA=/data", "HOTPAIR_BUS_PORT=0", "HOTPAIR_LINK=:1", "HOTPAIR_REPLICATION=:2", "HOTPAIR_PEER_LINK=a:3", "HOTPAIR_PEER_REPLICATION=a:4",
-		"HOTPAIR_HTTP=:5", "HOTPAIR_ALARM_COMMAND=/bin/page", "HOTPAIR_ALARM_TIMEOUT=1m", "HOTPAIR_ALARM_WEBHOOK=http://x", "HOTPAIR_TRACE_DIR=/tmp/t", "HOTPAIR_LOG_LEVEL=debug", "HOTPAIR_LOG_FORMAT=json")
+		"HOTPAIR_HTTP=127.0.0.1:5", "HOTPAIR_ALARM_COMMAND=/bin/page", "HOTPAIR_ALARM_TIMEOUT=1m", "HOTPAIR_ALARM_WEBHOOK=http://x", "HOTPAIR_TRACE_DIR=/tmp/t", "HOTPAIR_LOG_LEVEL=debug", "HOTPAIR_LOG_FORMAT=json")
 	p := Join("b", []HostSettings{b, a})
 	if names := differing(p); len(names) > 0 || p.Host != "b" || len(p.Settings) != len(a.Settings) {
 		t.Errorf("%v differ, %+v", names, p.Hosts)

@@ -92,7 +92,9 @@ type Work struct {
 
 // Console is where a host answers operators.
 type Console struct {
-	HTTP          string `split_words:"true" default:"127.0.0.1:7704" of:"host" form:"host:port" desc:"Address of status, metrics and console of a host. Without the token of an operator it tells this machine how the pair is, and nobody else anything. It is not encrypted: keep it on loopback or in a network of its own."`
+	HTTP          string `split_words:"true" default:"127.0.0.1:7704" of:"host" form:"host:port" desc:"Address of status, metrics and console of a host. Without the token of an operator it tells this machine how the pair is, and nobody else anything. Any other address than one of this machine alone (127.0.0.1) needs HOTPAIR_HTTP_TLS_CERT."`
+	HTTPTlsCert   string `split_words:"true" of:"host" form:"file" desc:"File with a certificate for the names and addresses under which operators ask this host, in PEM, its chain behind it. With it HOTPAIR_HTTP is HTTPS, TLS 1.3 only. Read again when it changes; while it can't be used the last one that could is kept. Empty: HOTPAIR_HTTP is plain, and an address of this machine alone."`
+	HTTPTlsKey    string `split_words:"true" of:"host" form:"file" desc:"File with the private key of that certificate in PEM."`
 	HTTPHosts     Names  `split_words:"true" of:"host" form:"list" desc:"Names under which the host may be asked over HTTP, separated by commas, beside its IP addresses, localhost and the name in HOTPAIR_HTTP. Any other one is refused: a web page could have pointed its own name here. Empty: none."`
 	HTTPSocket    string `split_words:"true" of:"host" form:"/path" desc:"Unix socket at which a host answers as over HTTP. Root and the host's own user are admin there, by the kernel's word and without a token, also while nobody's token can be looked up. Empty: operator.sock in HOTPAIR_DATA."`
 	HTTPToken     Secret `split_words:"true" secret:"true" of:"pair" form:"secret" desc:"A token that is admin and nobody's in particular, at least 16 characters, for programs that set pairs up. It never expires and only a restart takes it away: prefer operators with names (hotpair operators add). Empty: none."`

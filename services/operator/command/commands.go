@@ -72,6 +72,7 @@ func command(use, short, long, example string, f *flags, run func(ctx context.Co
 	c.Flags().StringVar(&f.HTTP, "http", "", "the host's operator interface, like http://127.0.0.1:7704")
 	c.Flags().StringVar(&f.Dir, "dir", "", "directory of a hotpair cluster")
 	c.Flags().StringVar(&f.Host, "host", "", "of a cluster, only this host (a or b)")
+	c.Flags().StringVar(&f.CA, "ca", "", "file with the certificates to believe over https, in PEM; else the system's")
 	c.Flags().StringVar(&f.TokenFile, "token-file", "", "file with the token of the operator who asks; else HOTPAIR_TOKEN")
 	c.Flags().BoolVar(&f.json, "json", false, "print JSON, as the HTTP interface gives it")
 	if name, _, _ := strings.Cut(use, " "); slices.Contains(changing, name) {

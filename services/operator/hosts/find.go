@@ -4,6 +4,7 @@ package hosts
 import (
 	"cmp"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -67,11 +68,16 @@ type Target struct {
 	Token string // "" when it can't be had, or is not needed
 	// Reason is why something is to be done.
 	Reason string
+	Roots  *x509.CertPool // who is believed over https; nil: whom the system believes
 }
 
 // Client calls the host.
 func (t Target) Client() *operator.Client {
-	return operator.NewClient(t.URL).WithToken(t.Token).WithReason(t.Reason)
+	c := operator.NewClient(t.URL).WithToken(t.Token).WithReason(t.Reason)
+	if t.Roots != nil {
+		c.WithRoots(t.Roots)
+	}
+	return c
 }
 
 // Place says where to look for hosts: the first of these that is set counts.
@@ -85,13 +91,18 @@ type Place struct {
 
 	TokenFile string // --token-file
 	Reason    string // --reason
+	CA        string // --ca
 }
 
 // Find gives the hosts that a command may call, at least one. The error is ErrUsage.
 func (p Place) Find() ([]Target, error) {
 	targets, err := p.all()
+	if err != nil {
+		return nil, err
+	}
+	roots, err := p.roots()
 	for i := range targets {
-		targets[i].Reason = p.Reason
+		targets[i].Reason, targets[i].Roots = p.Reason, roots
 	}
 	if err != nil || p.Host == "" {
 		return targets, err
@@ -152,6 +163,22 @@ func (p Place) token(settings config.Operator) (string, error) {
 		return operator.ReadToken(p.TokenFile)
 	}
 	return cmp.Or(settings.Token.Reveal(), settings.HTTPToken.Reveal()), nil
+}
+
+// roots reads whom to believe over https; nil is whom the system believes.
+func (p Place) roots() (*x509.CertPool, error) {
+	if p.CA == "" {
+		return nil, nil
+	}
+	text, err := regular.Read(p.CA, maxFile)
+	if err != nil {
+		return nil, fmt.Errorf("%w: --ca: %w", operator.ErrUsage, err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("%w: --ca: %s holds no certificate in PEM", operator.ErrUsage, p.CA)
+	}
+	return roots, nil
 }
 
 func (p Place) isSet(variable string) bool {

@@ -1,11 +1,22 @@
 package web
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"math/big"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/operatortest"
@@ -82,5 +93,70 @@ func TestLogin_OverTLS_KeepsItsCookieToTLS(t *testing.T) {
 	defer w.Body.Close()
 	if c := w.Cookies(); len(c) != 1 || !c[0].Secure {
 		t.Errorf("%s %+v", w.Status, c)
+	}
+}
+
+// writeCertificate makes a certificate for 127.0.0.1 that nobody but itself vouches for, and gives it as a root.
+func writeCertificate(t *testing.T, dir string, number int64) *x509.CertPool {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(number), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	if err := errors.Join(os.WriteFile(filepath.Join(dir, "cert"), cert, 0o600), os.WriteFile(filepath.Join(dir, "key"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(cert)
+	return roots
+}
+
+// TestServer_OverTLS: a certificate that changes is read again, one that can't be read changes nothing, and plain text gets no answer.
+func TestServer_OverTLS(t *testing.T) {
+	dir := t.TempDir()
+	first := writeCertificate(t, dir, 1)
+	c := configOf(&operatortest.Host{Now: operatortest.Paired()})
+	c.Cert, c.Key = filepath.Join(dir, "cert"), filepath.Join(dir, "key")
+	s := NewServer(c)
+	operatortest.Start(t, s)
+	ask := func(scheme string, roots *x509.CertPool) error {
+		_, err := operator.NewClient(scheme + "://" + s.Address()).WithRoots(roots).Status(t.Context())
+		return err
+	}
+	if err := ask("https", first); err != nil {
+		t.Fatal(err)
+	}
+	if ask("http", first) == nil {
+		t.Error("plain text is answered")
+	}
+	if ask("https", x509.NewCertPool()) == nil {
+		t.Error("a certificate that nobody vouches for is believed")
+	}
+	if err := os.WriteFile(c.Cert, []byte("half of it"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := ask("https", first); err != nil {
+		t.Errorf("while the file can't be read: %v", err)
+	}
+	second := writeCertificate(t, dir, 2)
+	later := time.Now().Add(time.Minute)
+	if err := errors.Join(os.Chtimes(c.Cert, later, later), os.Chtimes(c.Key, later, later)); err != nil {
+		t.Fatal(err)
+	}
+	if err := ask("https", second); err != nil {
+		t.Errorf("with the second one: %v", err)
+	}
+	if ask("https", first) == nil {
+		t.Error("the first one is shown still")
 	}
 }

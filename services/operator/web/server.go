@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -62,6 +63,8 @@ type ServerConfig struct {
 	Log        *slog.Logger
 	// Gate says who asks.
 	Gate Gate
+	// Cert and Key are files of a certificate; without them HTTP is plain.
+	Cert, Key string
 	// Reasons: who changes something must say why.
 	Reasons bool
 	// Socket is the path of a unix socket to listen on too; "" is none. While it can't be had, that is tried again and again.
@@ -108,7 +111,14 @@ func (s *Server) Run(ctx context.Context) error {
 		return fmt.Errorf("operator: %w: %w", bus.ErrListen, err)
 	}
 	s.address = listener.Addr().String()
-	if !access.IsLoopback(s.address) {
+	if s.config.Cert != "" {
+		c := &certificate{cert: s.config.Cert, key: s.config.Key, log: s.config.Log}
+		if _, err := c.get(nil); err != nil {
+			_ = listener.Close()
+			return fmt.Errorf("operator: HOTPAIR_HTTP_TLS_CERT: %w", err)
+		}
+		listener = tls.NewListener(listener, &tls.Config{MinVersion: tls.VersionTLS13, GetCertificate: c.get, SessionTicketsDisabled: true, NextProtos: []string{"http/1.1"}})
+	} else if !access.IsLoopback(s.address) {
 		s.config.Log.Warn("the operator interface can be reached from other machines: tokens and all that is read cross the network in clear", "address", s.address)
 	}
 	close(s.ready)

@@ -1,0 +1,49 @@
+package web
+
+import (
+	"crypto/tls"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+)
+
+// certificate is read again when its files change. While they can't be used, as in the middle of being replaced, the last one that
+// could is kept: an operator who can't ask is worse off than one who sees a certificate that is about to expire.
+type certificate struct {
+	cert, key string
+	log       *slog.Logger
+
+	mu   sync.Mutex
+	read [2]time.Time // when the files were written that were read last
+	last *tls.Certificate
+}
+
+// get implements tls.Config.GetCertificate. The error is that of the first reading: later ones keep what there is.
+func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	written := [2]time.Time{writtenAt(c.cert), writtenAt(c.key)}
+	if c.last != nil && written == c.read {
+		return c.last, nil
+	}
+	fresh, err := tls.LoadX509KeyPair(c.cert, c.key)
+	switch {
+	case err == nil:
+		c.last = &fresh
+	case c.last == nil:
+		return nil, err
+	default:
+		c.log.Warn("the certificate for operators can't be used: the one before is kept", "file", c.cert, "err", err)
+	}
+	c.read = written
+	return c.last, nil
+}
+
+func writtenAt(path string) time.Time {
+	info, err := os.Stat(path)
+	if err != nil {
+		return time.Time{}
+	}
+	return info.ModTime()
+}

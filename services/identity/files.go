@@ -18,7 +18,7 @@ const (
 	// maxFile bounds each of the three files.
 	maxFile = 256 << 10
 	// every is how often they are looked at. They are read whole: three small files, and no date or inode says as surely that they changed.
-	every = 10 * time.Second
+	every = 2 * time.Second
 )
 
 // Paths are the files of HOTPAIR_TLS_CERT, HOTPAIR_TLS_KEY and HOTPAIR_TLS_CA.

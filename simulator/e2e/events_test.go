@@ -3,7 +3,6 @@ package e2e_test
 import (
 	"encoding/json"
 	"slices"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -54,7 +53,7 @@ func TestEvents_TheSameOnBothHosts(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.awaitEvent("the operator", func(e bus.Event) bool {
-		return e.Kind == bus.EventOperator && e.Details["what"] == "switchover" && strings.HasPrefix(e.Details["from"], "127.0.0.1:") && e.Details["via"] == taker
+		return e.Kind == bus.EventOperator && e.Details["what"] == "switchover" && e.Details["from"] == "socket" && e.Details["via"] == taker
 	})
 	for _, step := range []string{"B3", "B4", "B5", "B6"} {
 		c.awaitEvent(step+" of the host that handed over", func(e bus.Event) bool { return e.Host == taker && e.Step == step })

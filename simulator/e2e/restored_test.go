@@ -111,7 +111,7 @@ func TestFault_A14_RestoredCopy(t *testing.T) {
 		return e, func() (operator.Status, error) {
 			ctx, cancel := context.WithTimeout(t.Context(), healWithin)
 			defer cancel()
-			return operator.CallStatus.Ask(ctx, operator.NewClient("http://"+free[4]), operator.None{})
+			return operator.CallStatus.Ask(ctx, operator.NewClient(socketIn(e["HOTPAIR_DATA"])), operator.None{})
 		}
 	}
 	force := func(status func() (operator.Status, error), data string) (s operator.Status) {
@@ -119,7 +119,7 @@ func TestFault_A14_RestoredCopy(t *testing.T) {
 		said := ""
 		c.Await(healWithin, "forced promotion", func() bool {
 			for _, loss := range []string{"unknown", "0"} {
-				cmd := exec.Command(binary, "promote", "--force", "--accept-loss", loss, "--http", "http://"+free[4])
+				cmd := exec.Command(binary, "promote", "--force", "--accept-loss", loss, "--http", socketIn(data))
 				cmd.Env = append(os.Environ(), "HOTPAIR_DATA="+data)
 				out, err := cmd.CombinedOutput()
 				if said = string(out); err == nil {
@@ -151,7 +151,7 @@ func TestFault_A14_RestoredCopy(t *testing.T) {
 	if len(s.Processes) != 2 || s.Terminals != (operator.Terminals{}) || s.Witness.Reachable || s.Peer.HeardMS != -1 {
 		t.Errorf("outward it has %+v, %+v, %+v, %+v", s.Processes, s.Terminals, s.Witness, s.Peer)
 	}
-	cmd := exec.Command(binary, "promote", "--force", "--accept-loss", "unknown", "--http", "http://"+free[4])
+	cmd := exec.Command(binary, "promote", "--force", "--accept-loss", "unknown", "--http", socketIn(e["HOTPAIR_DATA"]))
 	cmd.Env = append(os.Environ(), "HOTPAIR_DATA="+e["HOTPAIR_DATA"])
 	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(strings.Join(strings.Fields(string(out)), " "), "hotpair restore finish") {
 		t.Errorf("it is promoted: %v\n%s", err, out)
@@ -169,7 +169,9 @@ func TestFault_A14_RestoredCopy(t *testing.T) {
 	if out, err := c.hotpair("restore", "finish", "--as-copy", "--data", e["HOTPAIR_DATA"], "--name", "a"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	witness := c.beside(map[string]string{"HOTPAIR_WITNESS_LISTEN": free[5], "HOTPAIR_PAIR_SECRET": secret, "HOTPAIR_DATA": filepath.Join(t.TempDir(), "witness")}, "witness")
+	arbiter := map[string]string{"HOTPAIR_WITNESS_LISTEN": free[5], "HOTPAIR_PAIR_SECRET": secret, "HOTPAIR_DATA": filepath.Join(t.TempDir(), "witness")}
+	c.certify(arbiter, identity.Witness(""))
+	witness := c.beside(arbiter, "witness")
 	e["HOTPAIR_WITNESS"], e["HOTPAIR_PEER_LINK"], e["HOTPAIR_PEER_REPLICATION"] = free[5], free[6], free[7]
 	host = c.beside(e, "supervisor")
 	s = force(status, e["HOTPAIR_DATA"])
@@ -184,7 +186,8 @@ func TestFault_A14_RestoredCopy(t *testing.T) {
 	}
 
 	// What takes the pair's place has its terminals, although the pair is alive: they follow the higher epoch.
-	c.beside(map[string]string{"HOTPAIR_WITNESS_LISTEN": free[5], "HOTPAIR_PAIR_SECRET": secret, "HOTPAIR_DATA": filepath.Join(t.TempDir(), "witness")}, "witness")
+	arbiter["HOTPAIR_DATA"] = filepath.Join(t.TempDir(), "witness")
+	c.beside(arbiter, "witness")
 	e, status = spare(free[5])
 	if out, err := c.hotpair("restore", "finish", "--replaces", "--data", e["HOTPAIR_DATA"], "--name", "a"); err == nil || !strings.Contains(out, "is lost with") {
 		t.Errorf("finished without a word: %v\n%s", err, out)
@@ -219,4 +222,9 @@ func TestFault_A14_RestoredCopy(t *testing.T) {
 		_, err = ask(nc, "request.kv.put", []byte(`{"key":"again","value":"served"}`))
 		return err == nil
 	})
+}
+
+// socketIn is where a host with this data directory takes its operators' calls.
+func socketIn(data string) string {
+	return operator.SocketURL + filepath.Join(data, operator.SocketFile)
 }

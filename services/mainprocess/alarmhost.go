@@ -22,7 +22,7 @@ func (h *host) AllAlarms() []bus.Alarm {
 func (h *host) Facts() alarms.Facts {
 	v := h.driver.View()
 	f := alarms.Facts{
-		Host: h.config.Host, Data: h.config.Data, Lease: h.config.Lease, Now: h.clock(), Wall: h.run.wall(), Built: h.run.built, Clocks: h.peer.Apart(), View: v, Wires: h.wires.Seen(),
+		Host: h.config.Host, Data: h.config.Data, Lease: h.config.Lease, Now: h.clock(), Wall: h.run.wall(), Built: h.run.built, Clocks: h.peer.Apart(), View: v, Wires: h.run.wires.Seen(),
 		Updater: h.heard.updater.Load(), Terminals: h.heard.terminals.Load(), Starts: h.events.Starts(), Unaudited: h.auditor.Unfinished(), Unsaved: h.recorder.Unsaved(),
 	}
 	for _, p := range h.processes.States() {

@@ -5,7 +5,6 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/level"
-	"github.com/hotpair/hotpair/services/role"
 )
 
 // heard is what the host's processes said last.
@@ -21,16 +20,4 @@ func (h *heard) level() level.Level {
 		return s.Level
 	}
 	return 0
-}
-
-func progress(peer string) role.Progress {
-	switch peer {
-	case bus.PeerClose:
-		return role.Close
-	case bus.PeerHeld:
-		return role.Held
-	case bus.PeerProbe, bus.PeerCatchingUp, bus.PeerCopying, bus.PeerRefused:
-		return role.Behind
-	}
-	return role.Absent
 }

@@ -33,14 +33,12 @@ type host struct {
 	orders     *bus.Poster
 	heard      heard
 	record     *notes.Record
-	keys       *keyring.Keeper // nil without certificates or witness
 	fitness    *processes.Fitness
 	processes  *processes.Processes
 	peer       *peer
 	operations *operations.Operations // what operators can ask for
 	blackbox   *blackbox.Recorder
 	measures   measures
-	wires      *wires.Survey
 	began      struct{ own, peer beginning } // catch-ups
 
 	*reports
@@ -80,6 +78,8 @@ type run struct {
 	wall        func() time.Time // the host's clock for people
 	built       time.Time        // when this program was; zero when it does not know
 	held        hold
+	keys        *keyring.Keeper // nil without certificates or witness
+	wires       *wires.Survey
 }
 
 // stepped runs on the driver's goroutine after each step: it renews the right at terminal-if when it changed.
@@ -190,7 +190,7 @@ func (h *host) ProcessState(name string, raw json.RawMessage) {
 			h.tell(bus.Event{Kind: bus.EventRole, Epoch: h.driver.View().Known, Text: fmt.Sprintf("%d updates that only this host had are set aside (%d of them had been acknowledged): hotpair history diverged", s.Aside-before.Aside, s.AsideCommitted-before.AsideCommitted)}, false)
 		}
 		h.driver.Give(role.UpdaterState{
-			Position: s.Position, Committed: s.Committed, Peer: progress(s.Peer),
+			Position: s.Position, Committed: s.Committed, Peer: processes.Progress(s.Peer),
 			OldestFrame: s.OldestFrame, OwnStuck: s.OwnStuck, Inconsistent: s.Inconsistent, Note: s.Note,
 		})
 		if before == nil || before.System != s.System {

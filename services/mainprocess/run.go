@@ -114,7 +114,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 		witness := arbiter.New(arbiter.Config{Address: c.Witness, Secret: c.PairSecret.Reveal(), Host: c.Host, Log: log, Network: sealed.ToWitness()})
 		h.record = notes.NewRecord(witness, nil, h.clock)
 		if source != nil {
-			h.keys = keyring.NewKeeper(keyring.Config{Host: c.Host, Source: source, Peers: sealed.Peers, Witness: witness, Path: filepath.Join(c.Data, keyring.File), Log: log})
+			h.run.keys = keyring.NewKeeper(keyring.Config{Host: c.Host, Source: source, Peers: sealed.Peers, Witness: witness, Path: filepath.Join(c.Data, keyring.File), Log: log})
 		}
 	}
 	as, err := process.LookUp(c.BusinessUser)
@@ -137,7 +137,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	}
 	h.peer.hear(pairLog{h}.take)
 	h.performer = newPerformer(h)
-	h.wires = wires.NewSurvey(sealed, h.orders, h.peer)
+	h.run.wires = wires.NewSurvey(sealed, h.orders, h.peer)
 	var asked sync.WaitGroup // by the other main, for operators
 	answers := h.makeOperations(work, h.peer.link.Calls(), &asked)
 	if h.run.held.by == nil {
@@ -159,8 +159,8 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	group.Go(func() error { return h.run.held.watch(running, c.Host) })
 	if h.run.held.by == nil {
 		group.Go(func() error { return h.record.Run(running) })
-		if h.keys != nil {
-			group.Go(func() error { return h.keys.Run(running) })
+		if h.run.keys != nil {
+			group.Go(func() error { return h.run.keys.Run(running) })
 		}
 		group.Go(func() error { return h.learned.Run(running) })
 		group.Go(func() error { return h.peer.link.Run(running) })
@@ -168,7 +168,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 		log.Warn(h.run.held.why(c.Host))
 	}
 	group.Go(func() error { return sealed.Run(running) })
-	group.Go(func() error { return h.wires.Run(running) })
+	group.Go(func() error { return h.run.wires.Run(running) })
 	group.Go(func() error { return h.measures.recorder.Run(running) })
 	group.Go(func() error { return h.blackbox.Run(running) })
 	group.Go(func() error { return h.serveHTTP(running, answers) })

@@ -83,7 +83,7 @@ func (h *host) Status(context.Context) operator.Status {
 	}
 	h.addProcesses(&s)
 	s.Audit = h.auditor.Shown()
-	s.Alarms, s.Wires = h.AllAlarms(), h.wires.Seen()
+	s.Alarms, s.Wires = h.AllAlarms(), h.run.wires.Seen()
 	return verdict.Whole(s)
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -17,6 +18,8 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/deployments/local"
+	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/peercred"
 	"github.com/hotpair/hotpair/simulator/bench/limit"
 	"github.com/hotpair/hotpair/simulator/bench/load"
 	"github.com/hotpair/hotpair/simulator/bench/proc"
@@ -248,11 +251,14 @@ var errMetric = errors.New("no such metric")
 func goroutinesOf(ctx context.Context, host local.HostFile) (float64, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, host.HTTP+"/metrics", nil)
+	socket := filepath.Join(host.Env["HOTPAIR_DATA"], operator.SocketFile) // by which the host's own user is let in
+	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return peercred.Dial(ctx, socket) }}
+	defer transport.CloseIdleConnections()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost/metrics", nil)
 	if err != nil {
 		return 0, err
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := transport.RoundTrip(request)
 	if err != nil {
 		return 0, err
 	}

@@ -257,12 +257,15 @@ func TestConsole_ShowsAndMovesThePair(t *testing.T) {
 	page.await("a pair in sync", inSync)
 	page.keep("paired-again-dark")
 
-	// Withdrawn: both pages ask for a login again, without being touched.
+	// Withdrawn: both pages ask for a login again, without being touched, and load anew, so that nothing is left of what they showed.
+	for _, p := range []*tab{page, second} {
+		p.await("its mark", `(window.shownBefore = true)`)
+	}
 	if _, err := operator.CallRemoveOperator.Ask(t.Context(), a.Client(), operator.RemoveOperator{Name: "alice"}); err != nil {
 		t.Fatal(err)
 	}
 	for _, p := range []*tab{page, second} {
-		p.await("the login, once the operator is withdrawn", `!document.querySelector('#login').hidden && !/host a|serves/.test(document.body.innerText)`)
+		p.await("the login, once the operator is withdrawn", `window.shownBefore === undefined && document.querySelector('#login') && !document.querySelector('#login').hidden && !/host a|serves/.test(document.body.innerText)`)
 	}
 	page.keep("withdrawn-dark")
 	page.wantNoProblems()

@@ -29,12 +29,15 @@ func TestFault_C14_EveryDoorCounts(t *testing.T) {
 		stranger := w.network.Endpoint(Address(pair.HostA))
 		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, address string) (net.Conn, error) { return stranger.Dial(ctx, address) }}}
 		url := fmt.Sprintf("http://127.0.0.1:%d", pair.PortHTTP)
-		ask := func(method, path, host string) string {
+		ask := func(method, path, host, token string) string {
 			r, err := http.NewRequestWithContext(t.Context(), method, url+path, http.NoBody)
 			if err != nil {
 				t.Fatal(err)
 			}
 			r.Host = host
+			if token != "" {
+				r.Header.Set("Authorization", "Bearer "+token)
+			}
 			answer, err := client.Do(r)
 			if err != nil {
 				t.Fatal(err)
@@ -46,10 +49,10 @@ func TestFault_C14_EveryDoorCounts(t *testing.T) {
 			}
 			return string(body)
 		}
-		ask(http.MethodPost, operator.CallSwitchover.Path, "localhost")
-		ask(http.MethodGet, operator.CallStatus.Path, "elsewhere.example")
-		ask(http.MethodGet, "/nothing", "localhost")
-		ask(http.MethodGet, operator.CallEvents.Path+"?limit=x", "localhost")
+		ask(http.MethodPost, operator.CallSwitchover.Path, "localhost", "")
+		ask(http.MethodGet, operator.CallStatus.Path, "elsewhere.example", operatorToken)
+		ask(http.MethodGet, "/nothing", "localhost", operatorToken)
+		ask(http.MethodGet, operator.CallEvents.Path+"?limit=x", "localhost", operatorToken)
 		for address, user := range map[string]string{
 			fmt.Sprintf("127.0.0.1:%d", pair.PortBus): "main", at(pair.HostA, pair.PortLink): "link", at(pair.HostA, pair.PortReplication): "peer",
 		} {
@@ -62,7 +65,7 @@ func TestFault_C14_EveryDoorCounts(t *testing.T) {
 		want := []string{`{door="http",reason="token"}`, `{door="http",reason="origin"}`, `{door="http",reason="unknown"}`, `{door="http",reason="malformed"}`,
 			`{door="bus",reason="login"}`, `{door="link",reason="login"}`, `{door="replication",reason="login"}`}
 		w.await(10*time.Second, "counts of what was refused", func() bool { // the updater's come with its beats
-			page := ask(http.MethodGet, "/metrics", "localhost")
+			page := ask(http.MethodGet, "/metrics", "localhost", operatorToken)
 			for _, series := range want {
 				if !strings.Contains(page, "hotpair_refused_total"+series+" 1\n") {
 					return false

@@ -23,7 +23,6 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/hotpair/hotpair/bus"
-	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/terminalif/receipt"
 	"github.com/hotpair/hotpair/services/updater/systemspace"
 	"github.com/hotpair/hotpair/storage"
@@ -62,7 +61,7 @@ type Keys struct {
 
 // Space changes the pair's own key space. *systemspace.Space is one.
 type Space interface {
-	Submit(ctx context.Context, conditions []bus.Condition, operations []bus.Operation) (bus.DatabaseReply, error)
+	Change(ctx context.Context, c systemspace.Change, work func() (operations []bus.Operation, revision uint64, err error)) (bus.DatabaseReply, error)
 }
 
 // New makes them; secret is the pair's, now the wall clock.
@@ -115,40 +114,31 @@ func (k *Keys) rotate(ctx context.Context, _ receipt.Rotate) (receipt.Rotated, e
 
 // change puts a new key before those there are, if wanted says so, and gives those there are then.
 func (k *Keys) change(ctx context.Context, wanted func(stored) (bool, error)) (known stored, err error) {
-	ctx, cancel := context.WithTimeout(ctx, within)
-	defer cancel()
-	if err := journal.Acquire(ctx, k.changing); err != nil {
-		return stored{}, err
+	var next stored
+	reply, err := k.space.Change(ctx, systemspace.Change{What: "the keys of receipts", Head: bus.SystemReceipts, Turn: k.changing, Within: within, Tries: tries},
+		func() ([]bus.Operation, uint64, error) {
+			var revision uint64
+			var err error
+			if known, revision, err = k.read(); err != nil {
+				return nil, 0, err
+			}
+			next = known
+			if want, err := wanted(known); err != nil || !want {
+				return nil, 0, err
+			}
+			next = stored{Keys: append([]storedKey{k.make()}, known.Keys[:min(len(known.Keys), receipt.Known-1)]...)}
+			value, err := json.Marshal(next)
+			return []bus.Operation{{Key: []byte(bus.SystemReceipts), Value: value}}, revision, err
+		})
+	switch {
+	case err != nil:
+		return known, err
+	case reply.Code == bus.CodeNobody:
+		return known, fmt.Errorf("%w: %s", systemspace.ErrNotServed, reply.Message)
+	case reply.Code != bus.CodeOK:
+		return known, fmt.Errorf("%s (%d)", reply.Message, reply.Code)
 	}
-	defer k.changing.Release(1)
-	for range tries {
-		known, revision, err := k.read()
-		if err != nil {
-			return known, err
-		}
-		if want, err := wanted(known); err != nil || !want {
-			return known, err
-		}
-		next := stored{Keys: append([]storedKey{k.make()}, known.Keys[:min(len(known.Keys), receipt.Known-1)]...)}
-		value, err := json.Marshal(next)
-		if err != nil {
-			return known, err
-		}
-		reply, err := k.space.Submit(ctx, []bus.Condition{{Key: []byte(bus.SystemReceipts), Revision: revision}},
-			[]bus.Operation{{Key: []byte(bus.SystemReceipts), Value: value}})
-		switch {
-		case err != nil:
-			return known, err
-		case reply.Code == bus.CodeConflict:
-			continue
-		case reply.Code == bus.CodeNobody:
-			return known, fmt.Errorf("%w: %s", systemspace.ErrNotServed, reply.Message)
-		case reply.Code != bus.CodeOK:
-			return known, fmt.Errorf("%s (%d)", reply.Message, reply.Code)
-		}
-		return next, nil
-	}
-	return known, errors.New("the keys of receipts change all the time")
+	return next, nil
 }
 
 // make makes a key.

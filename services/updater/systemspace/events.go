@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
-	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/storage"
 )
 
@@ -63,37 +62,25 @@ func (s *Space) record(ctx context.Context, q bus.RecordEvents) (bus.RecordedEve
 	if len(q.Events) > bus.MaxEvents {
 		return bus.RecordedEvents{}, fmt.Errorf("%w: %d events at once, at most %d", bus.ErrRefused, len(q.Events), bus.MaxEvents)
 	}
-	ctx, cancel := context.WithTimeout(ctx, recordWithin)
-	defer cancel()
-	if err := journal.Acquire(ctx, s.records); err != nil {
+	var plan eventsPlan
+	reply, err := s.Change(ctx, Change{What: "the event log", Head: bus.SystemEvents, Turn: s.records, Within: recordWithin, Tries: recordTries},
+		func() ([]bus.Operation, uint64, error) {
+			err := s.store.View(func(r *storage.Reader) (err error) {
+				plan, err = planEvents(r, q.Events, s.eventsMost)
+				return err
+			})
+			return plan.operations, plan.revision, err
+		})
+	if err == nil {
+		err = refusedBy(reply)
+	}
+	if err != nil {
 		return bus.RecordedEvents{}, err
 	}
-	defer s.records.Release(1)
-	for range recordTries {
-		var plan eventsPlan
-		err := s.store.View(func(r *storage.Reader) (err error) {
-			plan, err = planEvents(r, q.Events, s.eventsMost)
-			return err
-		})
-		if err != nil {
-			return bus.RecordedEvents{}, err
-		}
-		if len(plan.operations) == 0 {
-			return bus.RecordedEvents{Last: plan.last}, nil
-		}
-		reply, err := s.Submit(ctx, []bus.Condition{{Key: []byte(bus.SystemEvents), Revision: plan.revision}}, plan.operations)
-		switch {
-		case err != nil:
-			return bus.RecordedEvents{}, err
-		case reply.Code == bus.CodeConflict:
-			continue
-		case reply.Code != bus.CodeOK:
-			return bus.RecordedEvents{}, refusedBy(reply)
-		}
+	if len(plan.operations) > 0 { // else all was there
 		s.committer.Beat()
-		return bus.RecordedEvents{Last: plan.last}, nil
 	}
-	return bus.RecordedEvents{}, errors.New("the event log changes all the time")
+	return bus.RecordedEvents{Last: plan.last}, nil
 }
 
 // keys reads one of the pair's own keys. *storage.Reader is one.

@@ -8,7 +8,6 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/accounts"
-	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/storage"
 )
 
@@ -38,34 +37,27 @@ func (s *Space) operators(context.Context, accounts.Question) (accounts.List, er
 
 // changeOperators answers accounts.CallChange: one update, under the condition that the list is the one it was worked out from.
 func (s *Space) changeOperators(ctx context.Context, c accounts.Change) (accounts.List, error) {
-	ctx, cancel := context.WithTimeout(ctx, operatorsWithin)
-	defer cancel()
-	if err := journal.Acquire(ctx, s.tables); err != nil {
+	var next accounts.List
+	reply, err := s.Change(ctx, Change{What: "the list of operators", Head: accounts.Key, Turn: s.tables, Within: operatorsWithin, Tries: operatorsTries},
+		func() ([]bus.Operation, uint64, error) {
+			list, revision, err := operatorsOf(s.store)
+			if err != nil {
+				return nil, 0, err
+			}
+			if next, err = list.Apply(c); err != nil {
+				return nil, 0, fmt.Errorf("%w: %w", bus.ErrRefused, err)
+			}
+			return []bus.Operation{{Key: []byte(accounts.Key), Value: next.Encode()}}, revision, nil
+		})
+	if errors.Is(err, ErrNotServed) {
+		err = fmt.Errorf("%w: %w", bus.ErrRefused, err)
+	}
+	if err == nil {
+		err = refusedBy(reply)
+	}
+	if err != nil {
 		return accounts.List{}, err
 	}
-	defer s.tables.Release(1)
-	for range operatorsTries {
-		list, revision, err := operatorsOf(s.store)
-		if err != nil {
-			return accounts.List{}, err
-		}
-		next, err := list.Apply(c)
-		if err != nil {
-			return accounts.List{}, fmt.Errorf("%w: %w", bus.ErrRefused, err)
-		}
-		reply, err := s.Submit(ctx, []bus.Condition{{Key: []byte(accounts.Key), Revision: revision}}, []bus.Operation{{Key: []byte(accounts.Key), Value: next.Encode()}})
-		switch {
-		case errors.Is(err, ErrNotServed):
-			return accounts.List{}, fmt.Errorf("%w: %w", bus.ErrRefused, err)
-		case err != nil:
-			return accounts.List{}, err
-		case reply.Code == bus.CodeConflict:
-			continue
-		case reply.Code != bus.CodeOK:
-			return accounts.List{}, refusedBy(reply)
-		}
-		s.committer.Beat()
-		return next, nil
-	}
-	return accounts.List{}, errors.New("the list of operators changes all the time")
+	s.committer.Beat()
+	return next, nil
 }

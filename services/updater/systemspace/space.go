@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"golang.org/x/sync/semaphore"
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/accounts"
+	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/updater/turns"
 	"github.com/hotpair/hotpair/storage"
 )
@@ -93,6 +95,38 @@ func (s *Space) Put(ctx context.Context, key, value []byte) error {
 		return err
 	}
 	return refusedBy(reply)
+}
+
+// Change is how one value of the pair's own key space, with what lies below it, is replaced: see Space.Change.
+type Change struct {
+	What   string              // it is, for people
+	Head   string              // the key whose revision says that nothing came between
+	Turn   *semaphore.Weighted // one such change at a time
+	Within time.Duration       // a frame that waits for the other host may take its patience
+	Tries  int                 // how often it is worked out again because another one came first
+}
+
+// Change has operations committed that work gives, as one update under the condition that the head still has the revision that they were
+// worked out from. When another change came first they are worked out again. Without operations nothing is done, and the reply is good.
+// The error is work's, that of Submit, or says that others come first all the time; a reply may refuse.
+func (s *Space) Change(ctx context.Context, c Change, work func() (operations []bus.Operation, revision uint64, err error)) (bus.DatabaseReply, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.Within)
+	defer cancel()
+	if err := journal.Acquire(ctx, c.Turn); err != nil {
+		return bus.DatabaseReply{}, err
+	}
+	defer c.Turn.Release(1)
+	for range c.Tries {
+		operations, revision, err := work()
+		if err != nil || len(operations) == 0 {
+			return bus.DatabaseReply{}, err
+		}
+		reply, err := s.Submit(ctx, []bus.Condition{{Key: []byte(c.Head), Revision: revision}}, operations)
+		if err != nil || reply.Code != bus.CodeConflict {
+			return reply, err
+		}
+	}
+	return bus.DatabaseReply{}, fmt.Errorf("%s: others come first all the time", c.What)
 }
 
 // refusedBy gives the error of a reply that refuses, nil when it was committed.

@@ -43,7 +43,7 @@ type HostFile struct {
 
 // Client calls the host's operator interface by its unix socket, as who started the cluster.
 func (h HostFile) Client() *operator.Client {
-	path := filepath.Join(h.Env[config.Prefix+"_DATA"], operator.SocketFile)
+	path := operator.SocketIn(h.Env[config.Prefix+"_DATA"], "")
 	if _, err := os.Stat(path); err == nil {
 		return operator.NewClient(operator.SocketURL + path)
 	}

@@ -71,7 +71,7 @@ func (p pair) readyLine(httpA, httpB, directory string, apps []string) string {
 			line += "…nats://" + apps[n-1]
 		}
 	}
-	return line + " directory=" + directory + " socket=" + filepath.Join(directory, host, operator.SocketFile)
+	return line + " directory=" + directory + " socket=" + operator.SocketIn(filepath.Join(directory, host), "")
 }
 
 func served(s operator.Status) string {

@@ -34,16 +34,6 @@ func (c *Clear) Read(p []byte) (int, error) {
 // Ended tells whether the other side has ended it, by FIN or RST.
 func (c *Clear) Ended() bool { return c.ended.Load() }
 
-// SetKeepAliveConfig has the kernel look whether the other side is still reached, where that is a kernel's connection.
-func (c *Clear) SetKeepAliveConfig(config net.KeepAliveConfig) error {
-	if tcp, ok := c.line.Conn.(interface {
-		SetKeepAliveConfig(net.KeepAliveConfig) error
-	}); ok {
-		return tcp.SetKeepAliveConfig(config)
-	}
-	return nil
-}
-
 // Close implements net.Conn.
 func (c *Clear) Close() error {
 	if c.gone != nil {

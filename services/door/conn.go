@@ -40,12 +40,7 @@ func (c *Conn) Protocol() Protocol { return c.protocol }
 
 // SetKeepAliveConfig has the kernel look whether the other side is still reached, where that is a kernel's connection.
 func (c *Conn) SetKeepAliveConfig(config net.KeepAliveConfig) error {
-	if tcp, ok := c.line.Conn.(interface {
-		SetKeepAliveConfig(net.KeepAliveConfig) error
-	}); ok {
-		return tcp.SetKeepAliveConfig(config)
-	}
-	return nil
+	return c.line.SetKeepAliveConfig(config)
 }
 
 // Export gives bytes that only the two ends of this connection can know (RFC 5705): who proves something over them proves it for this connection,
@@ -126,6 +121,16 @@ func (l *line) Write(p []byte) (int, error) {
 	n, err := l.Conn.Write(p)
 	l.judge(err)
 	return n, err
+}
+
+// SetKeepAliveConfig is that of the connection below, where it has any.
+func (l *line) SetKeepAliveConfig(config net.KeepAliveConfig) error {
+	if below, ok := l.Conn.(interface {
+		SetKeepAliveConfig(net.KeepAliveConfig) error
+	}); ok {
+		return below.SetKeepAliveConfig(config)
+	}
+	return nil
 }
 
 // SetWriteDeadline implements net.Conn. crypto/tls gives itself five seconds to say that a connection is closed.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net"
 	"net/http"
-	"path/filepath"
 
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/console"
@@ -16,10 +15,7 @@ import (
 
 // serveHTTP runs the operator interface.
 func (h *host) serveHTTP(ctx context.Context, answers *registry.Registry) error {
-	socket := h.config.HTTPSocket
-	if socket == "" {
-		socket = filepath.Join(h.config.Data, operator.SocketFile)
-	}
+	socket := operator.SocketIn(h.config.Data, h.config.HTTPSocket)
 	if h.network != nil {
 		socket = "" // this ground has no files that somebody connects to
 	}

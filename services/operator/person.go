@@ -1,7 +1,9 @@
 package operator
 
 import (
+	"cmp"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -115,6 +117,9 @@ const SocketURL = "unix:"
 
 // SocketFile is the unix socket in a host's data directory, unless HOTPAIR_HTTP_SOCKET says another.
 const SocketFile = "operator.sock"
+
+// SocketIn is the path of the unix socket of a host with this data directory; set is what HOTPAIR_HTTP_SOCKET says, or empty.
+func SocketIn(data, set string) string { return cmp.Or(set, filepath.Join(data, SocketFile)) }
 
 // socketPath gives the path of a URL that names a unix socket.
 func socketPath(url string) (path string, is bool) { return strings.CutPrefix(url, SocketURL) }

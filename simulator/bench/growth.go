@@ -251,7 +251,7 @@ var errMetric = errors.New("no such metric")
 func goroutinesOf(ctx context.Context, host local.HostFile) (float64, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	socket := filepath.Join(host.Env["HOTPAIR_DATA"], operator.SocketFile) // by which the host's own user is let in
+	socket := operator.SocketIn(host.Env["HOTPAIR_DATA"], "") // by which the host's own user is let in
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return peercred.Dial(ctx, socket) }}
 	defer transport.CloseIdleConnections()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost/metrics", nil)

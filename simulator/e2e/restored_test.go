@@ -226,5 +226,5 @@ func TestFault_A14_RestoredCopy(t *testing.T) {
 
 // socketIn is where a host with this data directory takes its operators' calls.
 func socketIn(data string) string {
-	return operator.SocketURL + filepath.Join(data, operator.SocketFile)
+	return operator.SocketURL + operator.SocketIn(data, "")
 }

@@ -190,11 +190,11 @@ func (p Place) isSet(variable string) bool {
 
 // socketOf gives the unix socket of a host on this machine, "" when this user can't connect there: then another way has to do.
 func socketOf(o config.Operator) string {
-	path := o.HTTPSocket
-	if path == "" && o.Data != "" {
-		path = filepath.Join(o.Data, operator.SocketFile)
+	if o.Data == "" && o.HTTPSocket == "" {
+		return ""
 	}
-	if path == "" || syscall.Access(path, accessReadWrite) != nil {
+	path := operator.SocketIn(o.Data, o.HTTPSocket)
+	if syscall.Access(path, accessReadWrite) != nil {
 		return ""
 	}
 	if path, err := filepath.Abs(path); err == nil {

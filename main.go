@@ -234,16 +234,7 @@ func (l *logged) Unwrap() error { return l.error }
 // ends it; lines of others go the same way.
 func start[T settings, P config.Spec[T]](cmd *cobra.Command, name string, host func(T) string, run func(_ context.Context, _ T, log *slog.Logger, lines io.Writer) error) error {
 	process.Outlive()
-	environ := []string(nil)
-	err := process.Seal() // before there is a secret
-	if err == nil {
-		environ, err = process.Environ()
-	}
-	if err != nil {
-		process.SayLastWords(os.Environ(), err)
-		return err
-	}
-	c, err := config.Load[T, P](environ)
+	c, err := loaded[T, P]()
 	if err != nil {
 		process.SayLastWords(os.Environ(), err)
 		return err
@@ -267,6 +258,18 @@ func start[T settings, P config.Spec[T]](cmd *cobra.Command, name string, host f
 		return &logged{err}
 	}
 	return nil
+}
+
+// loaded hides what this process knows, and gives its settings, with the secrets that its parent passed beside the environment.
+func loaded[T settings, P config.Spec[T]]() (none T, err error) {
+	if err := process.Seal(); err != nil { // before there is a secret
+		return none, err
+	}
+	environ, err := process.Environ()
+	if err != nil {
+		return none, err
+	}
+	return config.Load[T, P](environ)
 }
 
 // help is "hotpair help", with the one topic that is no command.

@@ -10,34 +10,19 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/bustest"
 	"github.com/hotpair/hotpair/bus/pack"
+	"github.com/hotpair/hotpair/services/process/processtest"
 )
-
-// held is a connection that takes nothing until it is freed.
-type held chan struct{}
-
-func (h held) PublishMsg(*nats.Msg) error {
-	<-h
-	return nil
-}
 
 // TestFault_A13_UnreadAnswersOfAProcessAreBounded: no test had come to how much a business process keeps of answers that nobody reads. Beyond it a
 // request is busy at once, and once they are read the next one is served.
 func TestFault_A13_UnreadAnswersOfAProcessAreBounded(t *testing.T) {
-	free := make(held)
+	free := make(bustest.Held)
 	answers := pack.NewAnswerer(free, func(r bus.Reply) int { return len(r.Body) }, func(_ bus.Request, _ string, answer func(bus.Reply)) {
 		answer(bus.Reply{Body: make([]byte, 1<<20)})
 	}, nil)
-	type item struct {
-		Number uint64      `cbor:"1,keyasint"`
-		Value  bus.Request `cbor:"2,keyasint"`
-	}
-	one, err := bus.Encode(struct {
-		Items []item `cbor:"1,keyasint"`
-	}{make([]item, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
+	one := bustest.Pack(t, bus.Request{})
 	r := newRequests(Service{Operations: map[string]Operation{"get": {ReadOnly: true, Handler: func(context.Context, *Tx, json.RawMessage) (any, error) {
 		return nil, nil
 	}}}}, nil, slog.New(slog.DiscardHandler))
@@ -58,8 +43,7 @@ func TestFault_A13_UnreadAnswersOfAProcessAreBounded(t *testing.T) {
 		t.Errorf("with more than %d MiB of answers unread: %d, want %d", maxBacklog>>20, code, bus.CodeBusy)
 	}
 	close(free)
-	for deadline := time.Now().Add(30 * time.Second); answers.Backlog() > 0 && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-	}
+	processtest.Await(t, "all is read", func() bool { return answers.Backlog() == 0 })
 	if code := ask(); code != bus.CodeOK {
 		t.Errorf("once they are read: %d", code)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/bustest"
 	"github.com/hotpair/hotpair/services/process/processtest"
 )
 
@@ -21,17 +22,11 @@ var errFlooded = errors.New("nobody minds")
 func TestFault_A13_RequestsOfATerminalAreBounded(t *testing.T) {
 	const burst = 1000
 	sessions := "session."
-	type item struct {
-		Number uint64      `cbor:"1,keyasint"`
-		Value  bus.Request `cbor:"2,keyasint"`
+	requests := make([]bus.Request, burst)
+	for n := range requests {
+		requests[n] = bus.Request{ID: bus.RequestID{Counter: uint64(n) + 1}, Service: "nobody", Operation: "put", Remaining: 1}
 	}
-	var requests struct {
-		Items []item `cbor:"1,keyasint"`
-	}
-	for n := range uint64(burst) {
-		requests.Items = append(requests.Items, item{n + 1, bus.Request{ID: bus.RequestID{Counter: n + 1}, Service: "nobody", Operation: "put", Remaining: 1}})
-	}
-	body := must[[]byte](t)(bus.Encode(requests))
+	body := bustest.Pack(t, requests...)
 	liar := startLiar(t, greets("flood", func(conn net.Conn, r *bufio.Reader) error {
 		inbox, wanted, attached := "1", "", false
 		for {

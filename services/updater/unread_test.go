@@ -2,36 +2,20 @@ package updater
 
 import (
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/bustest"
 	"github.com/hotpair/hotpair/bus/pack"
+	"github.com/hotpair/hotpair/services/process/processtest"
 )
-
-// held is a connection that takes nothing until it is freed.
-type held chan struct{}
-
-func (h held) PublishMsg(*nats.Msg) error {
-	<-h
-	return nil
-}
 
 // TestFault_A13_UnreadAnswersOfTheDatabaseAreBounded: no test had come to how much the updater keeps of answers that business processes do not
 // read. Beyond it reads and scans are busy at once, commits are not, and once they are read all is as before.
 func TestFault_A13_UnreadAnswersOfTheDatabaseAreBounded(t *testing.T) {
-	free := make(held)
-	type item struct {
-		Number uint64           `cbor:"1,keyasint"`
-		Value  bus.DatabaseCall `cbor:"2,keyasint"`
-	}
-	one, err := bus.Encode(struct {
-		Items []item `cbor:"1,keyasint"`
-	}{make([]item, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
+	free := make(bustest.Held)
+	one := bustest.Pack(t, bus.DatabaseCall{})
 	answers := pack.NewAnswerer(free, func(bus.DatabaseReply) int { return 1 << 20 }, func(_ bus.DatabaseCall, _ string, answer func(bus.DatabaseReply)) {
 		answer(bus.DatabaseReply{})
 	}, nil)
@@ -58,8 +42,7 @@ func TestFault_A13_UnreadAnswersOfTheDatabaseAreBounded(t *testing.T) {
 		t.Error("a commit is refused for it")
 	}
 	close(free)
-	for deadline := time.Now().Add(patience); answers.Backlog() > 0 && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-	}
+	processtest.Await(t, "all is read", func() bool { return answers.Backlog() == 0 })
 	if code := ask(calls["nothing"]); code == bus.CodeBusy {
 		t.Error("once they are read: busy")
 	}

@@ -1,16 +1,15 @@
 package wires
 
 import (
-	"bytes"
 	"context"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,24 +19,18 @@ import (
 	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/identity"
 	"github.com/hotpair/hotpair/services/identity/identitytest"
+	"github.com/hotpair/hotpair/services/process/processtest"
 )
 
-// said is the log of one side.
-type said struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (s *said) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.Write(p)
-}
-
-func (s *said) has(text string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return strings.Contains(s.text.String(), text)
+// awaitText waits until a log says something.
+func awaitText(t *testing.T, heard *processtest.Output, text string) {
+	t.Helper()
+	defer func() {
+		if t.Failed() {
+			t.Logf("it says\n%s", heard)
+		}
+	}()
+	processtest.Await(t, fmt.Sprintf("who listens says %q", text), func() bool { return strings.Contains(heard.String(), text) })
 }
 
 // raw dials without any TLS and says something.
@@ -105,7 +98,7 @@ func TestWires_BothSidesSayWhatIsWrong(t *testing.T) {
 		"closed at once":      {raw{closes: true}, "closed before it said anything", errClosed.Error()},
 	} {
 		t.Run(what, func(t *testing.T) {
-			var heard said
+			var heard processtest.Output
 			g := Ground{}
 			if what == "withdrawn" {
 				g.Withdrawals = everybody{}
@@ -136,11 +129,7 @@ func TestWires_BothSidesSayWhatIsWrong(t *testing.T) {
 			if _, isRaw := c.from.(raw); !isRaw && err != nil && door.After(evidence.Ended, err) != evidence.Silent {
 				t.Errorf("known of the other host is %s", door.After(evidence.Ended, err))
 			}
-			for deadline := time.Now().Add(20 * time.Second); c.listens != "" && !heard.has(c.listens); time.Sleep(time.Millisecond) {
-				if time.Now().After(deadline) {
-					t.Fatalf("who listens says\n%s\nwant %q", heard.text.String(), c.listens)
-				}
-			}
+			awaitText(t, &heard, c.listens)
 		})
 	}
 }
@@ -167,11 +156,11 @@ func (everybody) Withdrawn(identity.Peer) bool { return true }
 // TLS at a wire that is plain, and plain text at one with TLS: each end says which setting is where.
 func TestWires_PlainMeetsTLS(t *testing.T) {
 	pair := identitytest.NewPair(t, "shop")
-	var heard said
+	var heard processtest.Output
 	log := slog.New(slog.NewTextHandler(&heard, nil))
 	plain := opened(t)(OpenHost(config.TLS{Insecure: true}, "a", Ground{}, log))
 	sealed := opened(t)(OpenHost(files(t, pair, identity.Host("", "b")), "b", Ground{}, slog.New(slog.DiscardHandler)))
-	if !heard.has("HOTPAIR_INSECURE is set") {
+	if !strings.Contains(heard.String(), "HOTPAIR_INSECURE is set") {
 		t.Error("the log of a start without TLS does not say so")
 	}
 	// A bus greets first, as every server of ours does.
@@ -179,11 +168,7 @@ func TestWires_PlainMeetsTLS(t *testing.T) {
 	if !errors.Is(err, identity.ErrNotTLS) || !strings.Contains(err.Error(), "is HOTPAIR_INSECURE set there") || door.After(evidence.Ended, err) != evidence.Silent {
 		t.Errorf("who dialled with TLS: %v", err)
 	}
-	for deadline := time.Now().Add(20 * time.Second); !heard.has("TLS came to a port that speaks plain text"); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("who listens says\n%s", heard.text.String())
-		}
-	}
+	awaitText(t, &heard, "TLS came to a port that speaks plain text")
 	if err := meet(t, plain.Link(), plain.Link()); err != nil {
 		t.Errorf("plain to plain: %v", err)
 	}

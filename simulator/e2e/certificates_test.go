@@ -37,11 +37,7 @@ func (c *cluster) equip(root *authority.Root, node string, life time.Duration, a
 	if err != nil {
 		c.Fatal(err)
 	}
-	name := identity.Host(root.Pair(), node)
-	if node == local.Witness {
-		name = identity.Witness(root.Pair())
-	}
-	if _, err := issuer.Equip(c.certificates(node), name, life, at); err != nil {
+	if _, err := issuer.Equip(c.certificates(node), pair.Identity(root.Pair(), node), life, at); err != nil {
 		c.Fatal(err)
 	}
 }

@@ -25,16 +25,9 @@ func (l *Lab) certificates() (map[string]config.TLS, error) {
 		return nil, err
 	}
 	for _, node := range l.names() {
-		name, from := identity.Terminal(root.Pair(), node), issued
-		switch node {
-		case pair.Witness:
-			name = identity.Witness(root.Pair())
-		case pair.HostA, pair.HostB:
-			name = identity.Host(root.Pair(), node)
-		default:
-			if from.Before(now) {
-				from = now // hosts refuse terminals whose time has been over for long
-			}
+		name, from := pair.Identity(root.Pair(), node), issued
+		if name.Role == identity.RoleTerminal && from.Before(now) {
+			from = now // hosts refuse terminals whose time has been over for long
 		}
 		paths, err := issuer.Equip(filepath.Join(l.options.Dir, "tls-"+node), name, authority.Life(name.Role), from)
 		if err != nil {

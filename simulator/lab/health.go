@@ -152,28 +152,35 @@ func (l *Lab) paired(ctx context.Context) bool {
 	return err == nil && standby.Role == "standby" && len(standby.InSync) == 2
 }
 
-// errMoved says that the pair wrote on while its histories were compared.
-var errMoved = errors.New("the pair writes on")
+// movedError says that the pair wrote on while its histories were compared.
+type movedError struct{ from, to position.Position }
+
+func (e movedError) Error() string {
+	return fmt.Sprintf("the pair writes on: both hosts were at %s, a history ends at %s", e.from, e.to)
+}
 
 // CompareHosts waits until both hosts have applied the same position and compares the digests of their histories: each
 // entry's covers everything before it. Nobody else writes any more, but the pair records events of its own, an alarm that
-// ends for instance: then it is compared again. Errors: ErrDiverged.
+// ends for instance: then it is compared again, from where a history was seen to end. Errors: ErrDiverged.
 func (l *Lab) CompareHosts(ctx context.Context) (at position.Position, err error) {
+	var least position.Position
 	for range 10 {
-		if at, err = l.compareHosts(ctx); !errors.Is(err, errMoved) {
+		var moved movedError
+		if at, err = l.compareHosts(ctx, least); !errors.As(err, &moved) {
 			return at, err
 		}
+		least = moved.to // what hosts say of themselves is a little older than what their histories give
 	}
 	return at, fmt.Errorf("%w: %w", pair.ErrDiverged, err)
 }
 
-func (l *Lab) compareHosts(ctx context.Context) (position.Position, error) {
+func (l *Lab) compareHosts(ctx context.Context, least position.Position) (position.Position, error) {
 	var at position.Position
 	err := l.Await(ctx, healWithin, "common position of both hosts", func() bool {
 		a, errA := l.Status(ctx, pair.HostA)
 		b, errB := l.Status(ctx, pair.HostB)
 		at = a.Position
-		return errA == nil && errB == nil && slices.Equal([]position.Position{at, at, at, at, at},
+		return errA == nil && errB == nil && !at.Before(least) && slices.Equal([]position.Position{at, at, at, at, at},
 			[]position.Position{a.Committed, a.Applied, b.Position, b.Committed, b.Applied})
 	})
 	if err != nil {
@@ -195,7 +202,7 @@ func (l *Lab) compareHosts(ctx context.Context) (position.Position, error) {
 			continue
 		}
 		if n := len(page.Updates); n > 0 && at.Before(page.Updates[n-1].Position) {
-			return at, fmt.Errorf("%w: at %s host %s has %s already", errMoved, at, host, page.Updates[n-1].Position)
+			return at, movedError{at, page.Updates[n-1].Position}
 		} else if n == 0 || page.Updates[n-1].Position != at {
 			return at, fmt.Errorf("%w: the history of host %s does not end at %s: asked for %d from %d, it gave %d (%s), of %d to %d", pair.ErrDiverged,
 				host, at, last, from, n, ends(page.Updates), page.First, page.Last)

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/hotpair/hotpair/services/identity"
 	"github.com/hotpair/hotpair/services/operator"
 )
 
@@ -49,6 +50,17 @@ func Other(host string) string {
 
 // TerminalID is the id of a terminal by its index, counted from 0, and the name of its machine.
 func TerminalID(i int) string { return "t" + strconv.Itoa(i+1) }
+
+// Identity is who a machine of the pair is, in the trust domain of a pair.
+func Identity(domain, machine string) identity.Name {
+	switch machine {
+	case Witness:
+		return identity.Witness(domain)
+	case HostA, HostB:
+		return identity.Host(domain, machine)
+	}
+	return identity.Terminal(domain, machine)
+}
 
 // Describe says in one line how both hosts are, as they answer.
 func Describe(status func(host string) (operator.Status, error)) string {

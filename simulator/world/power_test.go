@@ -48,7 +48,7 @@ func TestFault_A4_WithoutAWitnessALostHostIsReplaced(t *testing.T) {
 				if code := w.put(0); code != "" {
 					t.Errorf("an application got %s", code)
 				}
-				time.Sleep(10 * time.Second)
+				time.Sleep(10 * time.Second) // of the world's time, in which nothing else may come of it
 				if s, err := w.Status(t.Context(), pair.Other(c.serves)); err == nil && s.Serves() {
 					t.Errorf("%s serves too", s.Host)
 				}

@@ -217,7 +217,7 @@ func (w *clocked) parted() {
 	for n := range terminals {
 		w.cutBoth(pair.HostB, pair.TerminalID(n))
 	}
-	time.Sleep(10 * time.Second)
+	time.Sleep(10 * time.Second) // in which b asks the terminals in vain, and a goes on alone
 	if code := w.put(0); code != "" {
 		w.t.Fatal(code)
 	}

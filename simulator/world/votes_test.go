@@ -23,7 +23,7 @@ func TestFault_A4_SilenceOfTerminalsIsNoConsent(t *testing.T) {
 				w.network.Slow(Address(pair.HostB), Address(pair.TerminalID(n)), 300*time.Millisecond)
 				w.network.Slow(Address(pair.TerminalID(n)), Address(pair.HostB), 300*time.Millisecond)
 			}
-			time.Sleep(time.Second)
+			time.Sleep(time.Second) // what is on its way takes that long now
 			w.cutBoth(pair.HostB, pair.HostA)
 		},
 	} {
@@ -37,7 +37,7 @@ func TestFault_A4_SilenceOfTerminalsIsNoConsent(t *testing.T) {
 					t.Fatal(err)
 				}
 				stuck(w)
-				time.Sleep(10 * time.Second)
+				time.Sleep(10 * time.Second) // of the world's time: what must not happen has had time to
 				if s, err := w.Status(t.Context(), pair.HostB); err != nil || s.Role != "standby" || s.Epoch != 2 {
 					t.Errorf("while a serves, b is %s in epoch %d: %v", s.Role, s.Epoch, err)
 				}
@@ -46,7 +46,7 @@ func TestFault_A4_SilenceOfTerminalsIsNoConsent(t *testing.T) {
 				}
 				w.down(pair.HostA)
 				w.network.MendAll()
-				time.Sleep(20 * time.Second)
+				time.Sleep(20 * time.Second) // likewise
 				if s, err := w.Status(t.Context(), pair.HostB); err != nil || s.Serves() || s.Terminals.Warm != terminals {
 					t.Errorf("b, which lacks what a acknowledged, is %s in epoch %d: %v", s.Role, s.Epoch, err)
 				}

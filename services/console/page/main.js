@@ -19,7 +19,7 @@ const plots = new Plots();
 const timeline = new Timeline();
 const status = () => hosts.get(shown)?.status;
 const login = new Login({
-  entered(person) {
+  entered() {
     stream.start();
     past();
     actions.refresh();

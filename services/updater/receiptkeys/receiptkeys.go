@@ -135,8 +135,9 @@ func (k *Keys) change(ctx context.Context, wanted func(stored) (bool, error)) (k
 		return known, err
 	case reply.Code == bus.CodeNobody:
 		return known, fmt.Errorf("%w: %s", systemspace.ErrNotServed, reply.Message)
-	case reply.Code != bus.CodeOK:
-		return known, fmt.Errorf("%s (%d)", reply.Message, reply.Code)
+	}
+	if err := systemspace.RefusedBy(reply); err != nil {
+		return known, err
 	}
 	return next, nil
 }

@@ -72,7 +72,7 @@ func (s *Space) record(ctx context.Context, q bus.RecordEvents) (bus.RecordedEve
 			return plan.operations, plan.revision, err
 		})
 	if err == nil {
-		err = refusedBy(reply)
+		err = RefusedBy(reply)
 	}
 	if err != nil {
 		return bus.RecordedEvents{}, err

@@ -53,7 +53,7 @@ func (s *Space) changeOperators(ctx context.Context, c accounts.Change) (account
 		err = fmt.Errorf("%w: %w", bus.ErrRefused, err)
 	}
 	if err == nil {
-		err = refusedBy(reply)
+		err = RefusedBy(reply)
 	}
 	if err != nil {
 		return accounts.List{}, err

@@ -94,7 +94,7 @@ func (s *Space) Put(ctx context.Context, key, value []byte) error {
 	if err != nil {
 		return err
 	}
-	return refusedBy(reply)
+	return RefusedBy(reply)
 }
 
 // Change is how one value of the pair's own key space, with what lies below it, is replaced: see Space.Change.
@@ -129,8 +129,8 @@ func (s *Space) Change(ctx context.Context, c Change, work func() (operations []
 	return bus.DatabaseReply{}, fmt.Errorf("%s: others come first all the time", c.What)
 }
 
-// refusedBy gives the error of a reply that refuses, nil when it was committed.
-func refusedBy(r bus.DatabaseReply) error {
+// RefusedBy gives the error of a reply that refuses, nil when it was committed.
+func RefusedBy(r bus.DatabaseReply) error {
 	if r.Code == bus.CodeOK {
 		return nil
 	}

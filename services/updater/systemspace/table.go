@@ -258,7 +258,7 @@ func (s *Space) carryOutTable(ctx context.Context, now table, plan tablePlan) (a
 		case reply.Code == bus.CodeNobody:
 			return at, false, fmt.Errorf("%w: %s", ErrNotServed, reply.Message)
 		case reply.Code != bus.CodeOK:
-			return at, false, refusedBy(reply)
+			return at, false, RefusedBy(reply)
 		case last:
 			return reply.Position, false, nil
 		}

@@ -28,7 +28,9 @@ func Rules() []Rule {
 		{"R7", "a repeated request is executed again", []Edit{
 			{File: "services/updater/draft.go", Old: "	if id.IsZero() {", New: "	if id.IsZero() || BROKEN {"}}},
 		{"R8", "a failed write ends nothing", []Edit{
-			{File: "services/updater/orders.go", Old: "	if errors.Is(err, storage.ErrDead) {", New: "	if errors.Is(err, storage.ErrDead) && !BROKEN {"}}},
+			{File: "services/updater/orders.go", Old: "	if errors.Is(err, storage.ErrDead) {", New: "	if errors.Is(err, storage.ErrDead) && !BROKEN {"},
+			{File: "storage/store.go", Old: "	if s.dead == nil {\n", New: "	if s.dead == nil && !BROKEN {\n"},
+			{File: "services/journal/journal.go", Old: "	j.failed.Do(func() {\n", New: "	if BROKEN {\nreturn fmt.Errorf(\"%w: %w\", ErrStuck, reason)\n}\n	j.failed.Do(func() {\n"}}},
 		{"R9", "a main resumes its term after a restart", []Edit{
 			{File: "services/role/learn.go", Old: "if r.Has(m.self) && !wasIn {", New: "if BROKEN && m.role == Standby && r.Active == m.self && !wasIn {\n" +
 				"m.become(state{role: Active, term: term{epoch: r.Epoch, since: m.now, repliedAt: m.now, requirePeer: len(r.InSync) > 1}})\n" +

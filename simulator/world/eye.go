@@ -13,6 +13,8 @@ var (
 	errBothServe = errors.New("two hosts may answer at the same time")
 	// errTwoActives: an epoch belongs to one host.
 	errTwoActives = errors.New("two hosts were active in one epoch")
+	// errResumed: a main that starts again never goes on with a term (R9).
+	errResumed = errors.New("resumed a term after its main was started again")
 )
 
 // eye reads the log of a world, which says more than any question could: every change of role is in it.
@@ -26,11 +28,13 @@ type eye struct {
 type seen struct {
 	mu     sync.Mutex
 	active map[uint64]string // by epoch
+	lost   map[uint64]bool   // the epochs whose active was started again since
+	ends   ends              // of the journals
 	failed []error
 }
 
 func newEye(log *slog.Logger) *eye {
-	return &eye{Handler: log.Handler(), shared: &seen{active: map[uint64]string{}}}
+	return &eye{Handler: log.Handler(), shared: &seen{active: map[uint64]string{}, lost: map[uint64]bool{}, ends: ends{}}}
 }
 
 // WithAttrs implements slog.Handler.
@@ -65,11 +69,21 @@ func (e *eye) role(r slog.Record) {
 		take(a)
 	}
 	r.Attrs(take)
+	e.shared.mu.Lock()
+	defer e.shared.mu.Unlock()
+	if role == "starting" {
+		for epoch, active := range e.shared.active {
+			if active == host {
+				e.shared.lost[epoch] = true
+			}
+		}
+	}
 	if role != "active" {
 		return
 	}
-	e.shared.mu.Lock()
-	defer e.shared.mu.Unlock()
+	if e.shared.lost[epoch] {
+		e.shared.failed = append(e.shared.failed, fmt.Errorf("%w: %s in %d", errResumed, host, epoch))
+	}
 	if before := e.shared.active[epoch]; before != "" && before != host {
 		e.shared.failed = append(e.shared.failed, fmt.Errorf("%w: %s and %s in %d", errTwoActives, before, host, epoch))
 	}

@@ -92,8 +92,10 @@ func Play(s Schedule, dir string, log *slog.Logger) (result Result, err error) {
 	if result.Verdict, err = l.Finish(ctx); err != nil {
 		return result, err
 	}
-	if err := w.compare(ctx, &result); err != nil {
-		result.Broken = append(result.Broken, err.Error())
+	for _, err := range []error{w.kept(ctx, eye), w.compare(ctx, &result)} {
+		if err != nil {
+			result.Broken = append(result.Broken, err.Error())
+		}
 	}
 	return result, nil
 }
@@ -187,6 +189,12 @@ func (w *World) watch(ctx context.Context, eye *eye) {
 		}
 		a, errA := w.Status(ctx, pair.HostA)
 		b, errB := w.Status(ctx, pair.HostB)
+		if errA == nil {
+			eye.sawEnd(a)
+		}
+		if errB == nil {
+			eye.sawEnd(b)
+		}
 		if errA == nil && errB == nil && a.Time.Equal(b.Time) && a.Serves() && b.Serves() {
 			eye.fail(fmt.Errorf("%w: a in epoch %d and b in epoch %d, at %s", errBothServe, a.Epoch, b.Epoch, w.Elapsed()))
 		}

@@ -23,7 +23,7 @@ import (
 var (
 	rules   = flag.Bool("rules", false, "play every schedule against a build without each rule, and print which found which")
 	onlyFor = flag.String("rule", "", "only this one, as R7")
-	within  = flag.Duration("within", time.Minute, "how long one schedule may take")
+	within  = flag.Duration("within", 5*time.Minute, "how long one schedule may take")
 )
 
 // TestRules_EverySchedule plays every schedule against a build without each rule, and prints which found which; without -rules it only holds that

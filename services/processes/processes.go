@@ -222,13 +222,12 @@ func (p *Processes) happened(ctx context.Context, k *kept, e process.Event) {
 		p.wentDown(k, e.Exit)
 		if !e.Ordered {
 			p.config.Watcher.ProcessEvent(k.name, e.Exit.String())
-			if k.keeper.Status().GaveUp {
-				p.failed(k) // and again: there may be a standby by now that can take over
-			}
+			p.stillFailed(k)
 		}
 	case process.NotStarted:
 		k.settle()
 		p.config.Watcher.ProcessEvent(k.name, e.Err.Error())
+		p.stillFailed(k)
 	case process.GaveUp:
 		p.failed(k)
 	case process.Recovered:

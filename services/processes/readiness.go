@@ -20,6 +20,14 @@ func (p *Processes) failed(k *kept) {
 	p.config.Machine.Give(role.ProcessFailed{Process: k.name})
 }
 
+// stillFailed tells it again of a process that was given up before: by now there may be a standby that can take over, or that
+// has the service. The machine hands over once for each cause in a while.
+func (p *Processes) stillFailed(k *kept) {
+	if k.keeper.Status().GaveUp {
+		p.failed(k)
+	}
+}
+
 // settle notes that it is known whether the process works.
 func (k *kept) settle() {
 	k.mu.Lock()

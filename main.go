@@ -95,7 +95,7 @@ hotpair help env lists what can be set, hotpair help --all also what a host star
 	root.SetHelpCommand(help())
 	root.AddCommand(local.Command(), simulator.Command())
 	root.AddCommand(command.Commands()...)
-	root.AddCommand(with(command.BackupCommand(archive.Files{}), offline.CheckCommand(archive.Files{})), offline.RestoreCommand(archive.Files{}))
+	root.AddCommand(with(command.BackupCommand(archive.Files{}), offline.CheckCommand(archive.Files{})), offline.RestoreCommand(archive.Files{}), offline.AuthorityCommand())
 	root.AddCommand(
 		supervisorCommand(),
 		serve("main", "Decide who serves, and run the host's processes (started by supervisor)", hostName, decide),
@@ -103,7 +103,7 @@ hotpair help env lists what can be set, hotpair help --all also what a host star
 		serve("terminal-if", "Dial the terminals and relay their requests (started by main)", relayName, terminalif.Run),
 		businessCommand(),
 		serve("witness", "Keep the pair record, on a third machine", nobody[config.Witness], witness.Run),
-		with(serve("terminal", "Be the agent at a terminal", nobody[config.Terminal], terminal.Run), offline.ReadmitCommand()),
+		with(serve("terminal", "Be the agent at a terminal", nobody[config.Terminal], terminal.Run), offline.ReadmitCommand(), offline.EnrolCommand()),
 		&cobra.Command{
 			Use: "version", Short: "Print what runs", Args: cobra.NoArgs,
 			RunE: func(cmd *cobra.Command, _ []string) error {
@@ -122,7 +122,7 @@ func group(root *cobra.Command) {
 		{"try", "Try it on this machine:", "cluster simulate"},
 		{"see", "See how a pair is, from any machine that reaches it:", "status explain doctor events alarms history settings operations whoami"},
 		{"steer", "Steer it:", "switchover pause resume terminals verify promote admit upgrade operators"},
-		{"data", "Keep its data, and bring them back:", "backup restore"},
+		{"data", "Keep its data, and bring them back:", "backup restore authority"},
 		{"run", "What the service manager of each machine starts:", "supervisor witness terminal"},
 		{"more", "More:", "help version completion"},
 	}

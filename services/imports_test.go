@@ -132,7 +132,7 @@ var rules = []rule{
 		within("services/operations"),
 		but(within("services", "storage"), func(i string) bool {
 			return words(i) || i == "services/operator" || within("services/alarms", "services/arbiter", "services/config", "services/events", "services/metrics",
-				"services/accounts", "services/door", "services/identity", "services/operations", "services/operator/access", "services/operator/registry", "services/terminalif/receipt", "services/operator/verdict", "services/role", "services/supervisor", "services/wires")(i)
+				"services/accounts", "services/door", "services/enrolment", "services/issuing", "services/identity", "services/operations", "services/operator/access", "services/operator/certificates", "services/operator/registry", "services/terminalif/receipt", "services/operator/verdict", "services/role", "services/supervisor", "services/wires")(i)
 		})},
 	{"what operators see knows neither how it is served nor how it is shown",
 		func(pkg string) bool { return pkg == "services/operator" },
@@ -151,6 +151,9 @@ var rules = []rule{
 		but(ours, func(i string) bool {
 			return words(i) || i == "services/accounts" || i == "services/operator" || within("services/operator/peercred", "services/operator/wording")(i)
 		})},
+	{"lists of terminals are read and shown apart from the commands that take them",
+		but(all, within("services/operator/command", "services/operator/roster")),
+		within("services/operator/roster")},
 	{"only main.go has the command line",
 		but(all, within(".", "services/operator/command")),
 		within("services/operator/command")},
@@ -169,6 +172,21 @@ var rules = []rule{
 		within("services/updater/systemspace"),
 		but(ours, func(i string) bool {
 			return words(i) || within("bus", "storage", "services/accounts", "services/config", "services/journal", "services/updater/systemspace", "services/updater/turns")(i)
+		})},
+	{"who may enrol is decided apart from sessions, and from whoever keeps it",
+		within("services/enrolment"),
+		but(ours, func(i string) bool {
+			return words(i) || within("bus", "services/authority", "services/door", "services/identity")(i)
+		})},
+	{"who holds the issuing key knows the authority, and no process",
+		within("services/issuing"),
+		but(ours, func(i string) bool {
+			return words(i) || within("services/authority", "services/config", "services/identity")(i)
+		})},
+	{"who keeps the register of terminals knows the pair's own key space, not who enrols",
+		within("services/updater/members"),
+		but(ours, func(i string) bool {
+			return words(i) || within("bus", "storage", "services/enrolment", "services/identity", "services/updater/members", "services/updater/systemspace")(i)
 		})},
 	{"who keeps the keys of receipts knows the pair's own key space, not who signs",
 		within("services/updater/receiptkeys"),

@@ -38,6 +38,9 @@ var acts = []struct {
 	remedies []string
 	by       play
 }{
+	// Enrolment.
+	{"does the agent of this terminal run? stop it", []string{"stop it"}, play{"TestEnrolment_OfALab", []string{"f.Kill(f.ctx, id)", "f.enrol(id"}}},
+	{"Start the agent with the settings", []string{"start the agent"}, play{"TestEnrolment_OfALab", []string{"is a member of pair lab now", "f.Run(id)"}}},
 	// Alarms.
 	{"repeat those requests, then hotpair alarms ack", []string{"hotpair alarms ack updates-lost"}, play{"TestAudit_MissesWhatWasRestoredAway", []string{`"alarms", "ack", "updates-lost"`}}},
 	{"Stop the host with the lower epoch", []string{"stop the host with the lower epoch"}, play{raised, []string{"alarms.TwoActives", `"stop the host with the lower epoch"`}}},

@@ -57,6 +57,8 @@ type Facts struct {
 	Built     time.Time         // when this program was; zero when it does not know
 	Wires     wires.Seen        // between the machines
 	Held      string            // why the host does nothing outward; "" for one that does what it is for
+	Issuing   string            // why this host can't issue certificates, or does not renew its own; "" when it does, or need not
+	Misused   []string          // terminals whose token was presented by another key than the one that has used it
 }
 
 // ProcessFacts are the facts of one process of the host.
@@ -119,6 +121,12 @@ func judge(f Facts, lately recent, nearlyFull bool) map[string]string {
 	}
 	clockCauses(f, add)
 	wireCauses(f, add)
+	if f.Issuing != "" {
+		add(IssuingKey, "host %s: %s", f.Host, f.Issuing)
+	}
+	if len(f.Misused) > 0 && v.Role == role.Active {
+		add(TokenMisused, "another machine came with the token of terminal %s, which was used: one of the two is not that terminal", strings.Join(f.Misused[:min(len(f.Misused), 5)], ", "))
+	}
 	if f.Unaudited != "" {
 		add(AuditUnfinished, "%s", f.Unaudited)
 	}

@@ -57,6 +57,10 @@ var causes = map[string]func(n int) Facts{
 		own := clocks.Reading{Boot: time.Hour, Wall: time.Now().UnixNano()}
 		return Facts{Clocks: clocks.Compare(own.Boot, own, time.Now().Add(time.Hour).UnixNano())}
 	},
+	IssuingKey: func(int) Facts { return Facts{Issuing: "the key file of the seal is lost"} },
+	TokenMisused: func(int) Facts {
+		return Facts{View: paired(), Misused: []string{"till-7"}}
+	},
 	ClockWrong: func(int) Facts { return Facts{Built: time.Now().Add(time.Hour)} },
 	PairTimeAhead: func(int) Facts {
 		return Facts{Updater: &bus.UpdaterState{PairTime: time.Now().Add(time.Hour).UnixNano()}}
@@ -106,6 +110,7 @@ var made = map[string]string{
 	SlowDisk: "TestFault_B12_SlowDisksAreAlarmed", Unattached: "TestFault_B12_SlowDisksAreAlarmed", Restored: "TestFault_A14_RestoredCopy",
 	CertificateEnding: "TestCertificates_OfWholeProcesses", CertificateDue: "TestCertificates_OfWholeProcesses", CertificateUnusable: "TestCertificates_OfWholeProcesses",
 	PeerCertificate: "TestCertificates_OfWholeProcesses",
+	TokenMisused:    "TestEnrolment_OfALab", IssuingKey: "TestEnrolment_OfALab",
 }
 
 // shownBelow are the alarms whose cause a test of whole hosts can't make, with why, and the test that shows their facts where they are

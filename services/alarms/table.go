@@ -42,6 +42,8 @@ const (
 	CertificateUnusable = "certificate-unusable"
 	PeerCertificate     = "peer-certificate-ending"
 	WiresPlain          = "wires-plain"
+	IssuingKey          = "issuing-key"
+	TokenMisused        = "token-misused"
 )
 
 // Kind is what is known of an alarm before it is raised.
@@ -123,6 +125,10 @@ func Table() []Kind {
 			Remedy: "Renew it on the machine that the sentence names: its files are read without a restart. Hosts and witness are let in all the same; a terminal is not from 90 days after its time."},
 		{ID: WiresPlain, Severity: bus.Warning, After: 2 * time.Second,
 			Remedy: "Give each of the pair a certificate (HOTPAIR_TLS_CERT, HOTPAIR_TLS_KEY, HOTPAIR_TLS_CA) and take HOTPAIR_INSECURE or HOTPAIR_TLS_OPTIONAL out: whoever reaches the network of the pair can act as a host."},
+		{ID: TokenMisused, Severity: bus.Warning,
+			Remedy: "Find out which machine has enrolled. If it is not the terminal, hotpair terminals revoke ID; then hotpair terminals token ID gives the right one another token, which ends this."},
+		{ID: IssuingKey, Severity: bus.Warning, After: 2 * time.Second, Calm: 2 * time.Second,
+			Remedy: "Put back what the text names. A seal or issuing key that is lost is made anew from the root: hotpair authority rotate. Until then no terminal can be enrolled here, and certificates are not renewed; the service goes on."},
 		{ID: AuditUnfinished, Severity: bus.Warning,
 			Remedy: "The next takeover or switchover audits again; the text says what stood in the way."},
 		{ID: Paused, Severity: bus.Warning,

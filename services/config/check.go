@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -177,6 +178,32 @@ func (t *TLS) sealed(c *checker, wires ...wire) {
 	}
 }
 
+// The files themselves are looked at when they are read: a host serves on without them.
+func (a *Authority) check(c *checker, t TLS, data string) {
+	files := []struct{ variable, path, other string }{
+		{"AUTHORITY_KEY", a.AuthorityKey, "AUTHORITY_SEAL"}, {"AUTHORITY_SEAL", a.AuthoritySeal, "AUTHORITY_KEY"},
+	}
+	for i, f := range files {
+		switch {
+		case f.path == "" && files[1-i].path != "":
+			c.fault(f.variable, "", "is not set, and HOTPAIR_"+f.other+" is", "set both, or none: one is of no use without the other")
+		case f.path != "" && !t.Sealed():
+			c.fault(f.variable, f.path, "is set, and HOTPAIR_TLS_CERT is not", "give the host its certificate too: hotpair authority init makes both")
+		}
+	}
+	if a.AuthoritySeal != "" && data != "" && within(data, a.AuthoritySeal) {
+		c.fault("AUTHORITY_SEAL", a.AuthoritySeal, "lies in HOTPAIR_DATA", "put it somewhere else, as /etc/hotpair/seal.key: who finds a copy of the data must not find it there")
+	}
+}
+
+// within reports whether a file lies in a directory, as they are written.
+func within(dir, file string) bool {
+	a, err1 := filepath.Abs(dir)
+	b, err2 := filepath.Abs(file)
+	way, err3 := filepath.Rel(a, b)
+	return errors.Join(err1, err2, err3) == nil && filepath.IsLocal(way)
+}
+
 // A lease under 100 ms would have heartbeats of a few milliseconds, which a loaded machine can't keep.
 func (p *Pace) check(c *checker) { c.duration("LEASE", p.Lease, minLease, maxLease) }
 
@@ -262,6 +289,7 @@ func (h *Host) check(c *checker) {
 	}
 	h.PairKey.check(c)
 	h.TLS.check(c)
+	h.Authority.check(c, h.TLS, h.Data)
 	h.Terminals.fill(c, h.TerminalsFile)
 	h.TLS.sealed(c, h.wires()...)
 	h.Work.check(c)

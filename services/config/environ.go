@@ -114,7 +114,7 @@ func ForUpdater(environ []string, h Host, bus Bus) []string {
 // ForTerminalInterface is the exact environment of a host's terminal-if.
 func ForTerminalInterface(environ []string, h Host, bus Bus) []string {
 	return append(Passed(environ), Environ(&TerminalInterface{
-		Bus: bus, Name: h.Name, Storage: h.Storage, PairSecret: h.PairSecret, TLS: h.TLS, Terminals: h.Terminals, TerminalsFile: h.TerminalsFile,
+		Bus: bus, Name: h.Name, Storage: h.Storage, PairSecret: h.PairSecret, TLS: h.TLS, Authority: h.Authority, Terminals: h.Terminals, TerminalsFile: h.TerminalsFile,
 		Pace: h.Pace, Tracing: h.Tracing, Log: h.Log,
 	})...)
 }

@@ -49,6 +49,15 @@ type TLS struct {
 // Sealed reports whether the wires are TLS.
 func (t TLS) Sealed() bool { return t.TLSCert != "" }
 
+// Authority is how a host issues the certificates of its pair, where the pair is its own authority. Both files or none.
+type Authority struct {
+	AuthorityKey  string `split_words:"true" of:"host" form:"file" desc:"File with the issuing key of the pair, sealed, when the pair is its own authority (hotpair authority init). With it a host enrols terminals, and renews their certificates and its own. Without it certificates come from elsewhere."`
+	AuthoritySeal string `split_words:"true" of:"host" form:"file" desc:"Key file that opens the seal of HOTPAIR_AUTHORITY_KEY, readable by nobody but its owner. It lies outside of HOTPAIR_DATA and of every backup: who has both files can issue certificates."`
+}
+
+// Issues reports whether the host issues certificates.
+func (a Authority) Issues() bool { return a.AuthorityKey != "" }
+
 // Pace is the one timer from which the others follow.
 type Pace struct {
 	Lease time.Duration `split_words:"true" default:"1s" of:"pair" form:"duration" desc:"How long the standby promises not to take over on silence; all timers follow from it: a heartbeat each 1/8, a silent active is replaced after 1.1, a frozen main is killed after 2. 100ms to 1m; the same on both hosts. Shorter reacts faster to silence, and mistakes a stall for it sooner; a killed host is noticed at once with any value."`
@@ -114,6 +123,7 @@ type Host struct {
 	Witness         string `split_words:"true" needed:"true" of:"pair" form:"host:port" desc:"HOTPAIR_WITNESS_LISTEN of the witness, as this host reaches it; on a third machine. The same on both hosts. none: there is no witness and the terminals are asked instead; then two hosts that lose each other may both serve, each its own terminals, until they meet."`
 	PairKey
 	TLS
+	Authority
 	Terminals     Terminals `split_words:"true" of:"pair" form:"list" desc:"Terminals to dial: id=nats://host:port, separated by commas; the same on both hosts. May be empty."`
 	TerminalsFile string    `split_words:"true" of:"host" form:"file" desc:"File that holds the terminals instead, separated by commas or in lines: one variable can't hold thousands. Read when a process starts."`
 	Work
@@ -206,6 +216,7 @@ type TerminalInterface struct {
 	Storage
 	PairSecret Secret `split_words:"true" needed:"true" secret:"true"`
 	TLS
+	Authority
 	Terminals     Terminals `split_words:"true"`
 	TerminalsFile string    `split_words:"true"`
 	Pace

@@ -29,6 +29,7 @@ func (h *host) Facts() alarms.Facts {
 		f.Processes = append(f.Processes, alarms.ProcessFacts{Name: p.Name, Restarts: p.Restarts, GaveUp: p.GaveUp, Last: p.Trouble})
 	}
 	f.Held = h.run.held.why(h.config.Host)
+	f.Issuing, f.Misused = h.operations.Authority()
 	if h.record.Own == nil && f.Held == "" { // which asks no witness
 		w := h.record.Status()
 		f.Witness = &alarms.WitnessFacts{Address: h.config.Witness, Reachable: w.Reachable, Problem: w.Problem}

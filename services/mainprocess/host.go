@@ -22,12 +22,11 @@ import (
 
 // host is one running main, put together of its parts.
 type host struct {
-	config  config.Host
-	log     *slog.Logger
-	clock   lease.Clock
-	network bus.Network     // nil: TCP
-	ctx     context.Context // of what outlives the wish to stop, until the end is clean
-	run     run
+	config config.Host
+	log    *slog.Logger
+	clock  lease.Clock
+	ctx    context.Context // of what outlives the wish to stop, until the end is clean
+	run    run
 
 	driver     *driver
 	orders     *bus.Poster
@@ -78,6 +77,7 @@ type run struct {
 	wall        func() time.Time // the host's clock for people
 	built       time.Time        // when this program was; zero when it does not know
 	held        hold
+	network     bus.Network     // nil: TCP
 	keys        *keyring.Keeper // nil without certificates or witness
 	wires       *wires.Survey
 }

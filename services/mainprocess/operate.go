@@ -16,11 +16,11 @@ import (
 // serveHTTP runs the operator interface.
 func (h *host) serveHTTP(ctx context.Context, answers *registry.Registry) error {
 	socket := operator.SocketIn(h.config.Data, h.config.HTTPSocket)
-	if h.network != nil {
+	if h.run.network != nil {
 		socket = "" // this ground has no files that somebody connects to
 	}
 	server := web.NewServer(web.ServerConfig{
-		Listen: h.config.HTTP, Network: h.network, Operations: answers, Host: h, Backups: h.operations, Live: h.operations, Clock: h.clock, Log: h.log,
+		Listen: h.config.HTTP, Network: h.run.network, Operations: answers, Host: h, Backups: h.operations, Live: h.operations, Clock: h.clock, Log: h.log,
 		Gate: h.operations.Gate, Reasons: h.config.Reasons == config.ReasonsRequired, Socket: socket, Cert: h.config.HTTPTlsCert, Key: h.config.HTTPTlsKey,
 		Pages: h.pages(), Guarded: map[string]operator.Role{"/metrics": operator.View}, Names: h.names(), Refused: &h.measures.refused,
 	})

@@ -12,7 +12,7 @@ import (
 )
 
 // makeOperations makes what operators can ask for, here and over the link. Nothing runs yet.
-func (h *host) makeOperations(ctx context.Context, link *bus.Router, asked bus.Group) *registry.Registry {
+func (h *host) makeOperations(ctx context.Context, link *bus.Router, asked bus.Group, doubt func() string) *registry.Registry {
 	h.measures.recorder = metrics.NewRecorder(h)
 	book := &access.Book{}
 	answers := registry.New(ctx, h.peer, config.DeriveKey(h.config.PairSecret.Reveal(), config.PurposeForward), link, asked)
@@ -20,7 +20,7 @@ func (h *host) makeOperations(ctx context.Context, link *bus.Router, asked bus.G
 		Gate: access.NewGate(h.config.Host, h.config.HTTPToken.Reveal(), book, h.run.wall), Book: book,
 		Host: h.config, Times: h.driver.machine.Times(), Clock: h.clock, Log: h.log, Group: &h.driver.work,
 		Calls: h.orders, Events: h.events, Read: h, Alarms: h.alarms, Hooks: h.hooks,
-		Machine: h.driver, Main: h, Processes: h, Record: h.record, Keys: h.run.keys, Points: h.measures.recorder, Schedule: &h.peer.schedule,
+		Machine: h.driver, Main: h, Processes: h.processes, Record: h.record, Keys: h.run.keys, Points: h.measures.recorder, Schedule: &h.peer.schedule, Doubt: doubt,
 	}, answers)
 	return answers
 }
@@ -30,9 +30,6 @@ func (h *host) Announce() { h.driver.during(h.ctx, h.peer.link.Now) }
 
 // IsUp implements operations.Processes.
 func (h *host) IsUp(name string) bool { return h.processes.IsUp(name) }
-
-// Down implements operations.Processes.
-func (h *host) Down() []string { return h.processes.Down() }
 
 // Lacks implements processes.Elsewhere.
 func (h *host) Lacks(service string) bool { return h.peer.Lacks(service) }

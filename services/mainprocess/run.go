@@ -65,8 +65,8 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	// What is below outlives ctx until the end is clean.
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	h := &host{config: c, log: log, clock: ground.Clock, network: ground.Network, ctx: work,
-		run: run{incarnation: random64(), pid: os.Getpid(), started: ground.Wall(), wall: ground.Wall, built: ground.Built,
+	h := &host{config: c, log: log, clock: ground.Clock, ctx: work,
+		run: run{network: ground.Network, incarnation: random64(), pid: os.Getpid(), started: ground.Wall(), wall: ground.Wall, built: ground.Built,
 			held: hold{by: ground.Restored, found: make(chan *bus.Restored, 1)}}}
 	sealed, err := wires.OpenHost(c.TLS, c.Host, wires.Ground{Network: ground.Network, Data: c.Data, Keep: true}, log)
 	if err != nil {
@@ -85,7 +85,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	h.measures.logins = users
 	own := bus.Grant{Password: rand.Text()}
 	users.Allow(bus.ProcessMain, own)
-	server, err := bus.NewServer(bus.ServerConfig{Name: c.Host + "-bus", Listen: net.JoinHostPort("127.0.0.1", strconv.Itoa(c.BusPort)), Network: h.network, Users: users, Logger: log})
+	server, err := bus.NewServer(bus.ServerConfig{Name: c.Host + "-bus", Listen: net.JoinHostPort("127.0.0.1", strconv.Itoa(c.BusPort)), Network: h.run.network, Users: users, Logger: log})
 	if err != nil {
 		return fmt.Errorf("bus (HOTPAIR_BUS_PORT): %w", err)
 	}
@@ -139,7 +139,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	h.performer = newPerformer(h)
 	h.run.wires = wires.NewSurvey(sealed, h.orders, h.peer)
 	var asked sync.WaitGroup // by the other main, for operators
-	answers := h.makeOperations(work, h.peer.link.Calls(), &asked)
+	answers := h.makeOperations(work, h.peer.link.Calls(), &asked, sealed.Doubt)
 	if h.run.held.by == nil {
 		if err := h.peer.link.Start(work); err != nil {
 			return listening("HOTPAIR_LINK", err)

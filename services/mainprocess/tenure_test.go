@@ -45,7 +45,7 @@ func newDrainPair(t *testing.T, hostLease time.Duration) *drainPair {
 	p.terms = &terms{ctx: ctx, log: p.log, bus: mine}
 	p.peer = &peer{config: p.config, log: p.log, driver: p.driver, link: &link.Link{}, heard: &p.heard, reports: p.reports}
 	p.performer = newPerformer(p.host)
-	p.makeOperations(ctx, bus.NewRouter(""), &p.driver.work)
+	p.makeOperations(ctx, bus.NewRouter(""), &p.driver.work, nil)
 	ended := make(chan struct{})
 	// Idle: the inputs that a drain gives shall move nothing.
 	go func() { defer close(ended); _ = p.driver.Run(ctx, idle{}) }()

@@ -26,8 +26,6 @@ const (
 	syncBad   = 500 * time.Millisecond
 	// readWarns is how long a read of the pair record may take.
 	readWarns = 100 * time.Millisecond
-	// shownNames is how many terminals are named.
-	shownNames = 5
 )
 
 // findings collects what is found of this host.
@@ -137,6 +135,7 @@ func (o *Operations) examineDisk(ctx context.Context, f *findings) {
 		f.add(level, "pair time", value, remedy)
 	}
 	o.examineLevel(ctx, f)
+	o.examineAuthority(f)
 	level := operator.Good
 	switch {
 	case x.Free < x.Needed:
@@ -243,4 +242,21 @@ func buildVersion() string {
 		}
 	}
 	return strings.TrimSpace(version + " " + info.GoVersion)
+}
+
+// examineAuthority opens the seal, as an enrolment would.
+func (o *Operations) examineAuthority(f *findings) {
+	if !o.members.issuing.Configured() {
+		return
+	}
+	if err := o.members.issuing.Check(); err != nil {
+		f.add(operator.Warning, "issuing key", err.Error(), alarms.KindOf(alarms.IssuingKey).Remedy)
+		return
+	}
+	issuer, err := o.members.issuing.Issuer()
+	if err != nil {
+		f.add(operator.Warning, "issuing key", err.Error(), alarms.KindOf(alarms.IssuingKey).Remedy)
+		return
+	}
+	f.add(operator.Good, "issuing key", fmt.Sprintf("the seal opens; it issues for pair %s until %s", issuer.Pair(), issuer.NotAfter().UTC().Format(time.DateOnly)), "")
 }

@@ -54,6 +54,9 @@ func (s *standing) at(name string) time.Time {
 
 // Run looks at the conditions until ctx ends.
 func (o *Operations) Run(ctx context.Context) error {
+	var issuing sync.WaitGroup
+	issuing.Go(func() { _ = o.members.issuing.Run(ctx, true) }) // ends with ctx only
+	defer issuing.Wait()
 	tick := time.NewTimer(pace.Next(conditionsEvery))
 	defer tick.Stop()
 	for {

@@ -12,6 +12,7 @@ import (
 	"github.com/hotpair/hotpair/services/arbiter"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/events"
+	"github.com/hotpair/hotpair/services/issuing"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/access"
@@ -93,6 +94,8 @@ type Config struct {
 	Keys      Keys // nil: there are none
 	Points    Points
 	Schedule  *Schedule
+	// Doubt says why the wall clock is in doubt; nil is never.
+	Doubt func() string
 }
 
 // Operations are what operators can ask a main for, with the state that belongs to that alone.
@@ -105,11 +108,13 @@ type Operations struct {
 	standing standing
 	tables   tables
 	drift    drift
+	members  members
 }
 
 // New makes what a registry answers with. ctx is for what goes on after a call.
 func New(ctx context.Context, c Config, r *registry.Registry) *Operations {
 	o := &Operations{Config: c, ctx: ctx, registry: r}
+	o.members.issuing = issuing.New(issuing.Config{Files: c.Host.Authority, TLS: c.Host.TLS, Doubt: c.Doubt, Log: c.Log})
 	o.answerViews(r)
 	o.answerAlarms(r)
 	o.answerSwitchover(r)
@@ -120,6 +125,7 @@ func New(ctx context.Context, c Config, r *registry.Registry) *Operations {
 	o.answerDoctor(r)
 	o.answerSettings(r)
 	o.answerTerminals(r)
+	o.answerMembers(r)
 	o.answerVerify(r)
 	o.answerLevels(r)
 	o.answerOperators(r)

@@ -18,8 +18,6 @@ import (
 const (
 	// tablePage is how many terminals of the table are asked for at once.
 	tablePage = 5000
-	// tableDeadline bounds an order about the table: a change may wait for the other host's patience.
-	tableDeadline = 10 * time.Second
 	// probeDeadline bounds the probing of a page, in which every terminal may be silent.
 	probeDeadline = 20 * time.Second
 )
@@ -66,6 +64,7 @@ func (o *Operations) SystemChanged() {
 		for {
 			o.readOperators()
 			o.readTable()
+			o.readMembers()
 			o.recallVerify()
 			o.tellSystemChanged()
 			t.mu.Lock()
@@ -222,7 +221,7 @@ func (o *Operations) terminals(ctx context.Context, caller operator.Caller, q op
 	rows, page.Total, page.More = pageOfRows(rows, q.After, q.Limit)
 	for _, r := range rows {
 		page.Terminals = append(page.Terminals, operator.TerminalRow{
-			ID: r.ID, Address: r.Address, Added: r.Added, By: r.By, Hosts: map[string]operator.TerminalSeen{},
+			ID: r.ID, Address: r.Address, Added: r.Added, By: r.By, Hosts: map[string]operator.TerminalSeen{}, Certificate: o.members.of(r.ID),
 		})
 	}
 	order := bus.ListTerminals{After: q.After, Limit: q.Limit}

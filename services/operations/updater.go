@@ -3,10 +3,18 @@ package operations
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/fault"
 	"github.com/hotpair/hotpair/services/operator"
+)
+
+const (
+	// tableDeadline bounds an order about what the pair keeps of itself: a change may wait for the other host's patience.
+	tableDeadline = 10 * time.Second
+	// shownNames is how many terminals are named.
+	shownNames = 5
 )
 
 // updaterSaid gives what came of asking the updater as an operator is told it: that it does not answer, refuses, or failed.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/operator/certificates"
 	"github.com/hotpair/hotpair/services/terminalif/receipt"
 )
 
@@ -94,6 +95,12 @@ var (
 		Says: "Removes terminals on both hosts.", Check: func(q *RemoveTerminals) error { return bounded("the number of ids", len(q.IDs), MaxChanged) }}
 	CallProbeTerminals = Operation[ProbeRequest, ProbePage]{Name: "terminals probe", Method: http.MethodPost, Path: "/api/v1/terminals/probe", Where: Both, Role: View, Within: 25 * time.Second,
 		Says: "Tries whether terminals could be served.", Check: (*ProbeRequest).check}
+	CallTerminalTokens = Operation[certificates.TokensRequest, certificates.TerminalTokens]{Name: "tokens for terminals", Method: http.MethodPost, Path: "/api/v1/terminals/tokens", Where: Active, Role: Administer, Within: 30 * time.Second,
+		Says: "Gives one-time tokens by which terminals enrol. They are shown here only.", Check: func(q *certificates.TokensRequest) error { return bounded("the number of ids", len(q.IDs), MaxChanged) }}
+	CallRevokeTerminals = Operation[certificates.RevokeTerminals, certificates.TerminalsRevoked]{Name: "withdrawal of certificates", Method: http.MethodPost, Path: "/api/v1/terminals/revoke", Where: Active, Role: Administer, Within: 30 * time.Second,
+		Says: "Withdraws certificates and tokens of terminals. Both hosts leave them at once.", Check: func(q *certificates.RevokeTerminals) error {
+			return bounded("the number of ids", len(q.IDs), MaxChanged)
+		}}
 	CallRotateReceipts = Operation[None, receipt.Rotated]{Name: "change of the key of receipts", Method: http.MethodPost, Path: "/api/v1/terminals/receipts/rotate", Where: Active, Role: Administer, Within: 15 * time.Second,
 		Says: "Has receipts signed by a new key from now on. Those of the key before are known all the same."}
 	CallVerify = Operation[VerifyRequest, bus.VerifyState]{Name: "verify", Method: http.MethodPost, Path: "/api/v1/verify/begin", Where: Active, Role: Operate, Within: answerWithin,
@@ -127,7 +134,7 @@ func Operations() []Info {
 		CallStatus.Info(), CallPeer.Info(), CallSeries.Info(), CallHistory.Info(), CallDiverged.Info(), CallForgetDiverged.Info(), CallEvents.Info(), CallAlarms.Info(), CallAckAlarm.Info(),
 		CallSwitchover.Info(), CallSchedule.Info(), CallCancelSchedule.Info(), CallPause.Info(), CallResume.Info(), CallExplain.Info(), CallDoctor.Info(), CallSettings.Info(),
 		CallPromotePlan.Info(), CallPromote.Info(), CallAdmit.Info(),
-		CallTerminals.Info(), CallAddTerminals.Info(), CallRemoveTerminals.Info(), CallProbeTerminals.Info(), CallRotateReceipts.Info(),
+		CallTerminals.Info(), CallAddTerminals.Info(), CallRemoveTerminals.Info(), CallProbeTerminals.Info(), CallTerminalTokens.Info(), CallRevokeTerminals.Info(), CallRotateReceipts.Info(),
 		CallVerify.Info(), CallVerifyState.Info(), CallStopVerify.Info(), CallLevels.Info(), CallRise.Info(), CallBackup.Info(),
 		CallWho.Info(), CallOperators.Info(), CallAddOperator.Info(), CallRotateOperator.Info(), CallRemoveOperator.Info(),
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/hotpair/hotpair/services/fault"
+	"github.com/hotpair/hotpair/services/operator/certificates"
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
 
@@ -19,6 +20,7 @@ func kinds() []kind {
 		{ErrUsage, http.StatusBadRequest, "The request was not understood"},
 		{ErrToken, http.StatusUnauthorized, "The token is missing or wrong"},
 		{ErrRole, http.StatusForbidden, "The role does not allow it"},
+		{certificates.ErrNoAuthority, http.StatusConflict, "The pair is not its own authority"},
 		{ErrRefused, http.StatusConflict, "Refused"},
 		{ErrForward, http.StatusBadGateway, "The other host can't be reached over the link"},
 		{ErrUnfinished, http.StatusInternalServerError, "Begun, but not finished as asked"},

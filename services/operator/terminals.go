@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/operator/certificates"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -54,11 +55,12 @@ type TerminalsHost struct {
 
 // TerminalRow is one terminal.
 type TerminalRow struct {
-	ID      string                  `json:"id"`
-	Address string                  `json:"address"`
-	Added   time.Time               `json:"added,omitzero"`
-	By      string                  `json:"by,omitempty"`
-	Hosts   map[string]TerminalSeen `json:"hosts"` // by host; one that does not have it yet is missing
+	ID          string                            `json:"id"`
+	Address     string                            `json:"address"`
+	Added       time.Time                         `json:"added,omitzero"`
+	By          string                            `json:"by,omitempty"`
+	Certificate *certificates.TerminalCertificate `json:"certificate,omitempty"` // of a terminal that the pair has enrolled
+	Hosts       map[string]TerminalSeen           `json:"hosts"`                 // by host; one that does not have it yet is missing
 }
 
 // TerminalSeen is a terminal as one host sees it.

@@ -93,7 +93,7 @@ func (i *Interface) routers(run context.Context) (orders, questions *bus.Router)
 		return func() (bus.Done, error) { return bus.Done{}, err }
 	})
 	bus.CallSystemChanged.Handle(orders, func(_ bus.Done, answer func(bus.Done, error)) {
-		i.lookAgain()
+		i.pairData.lookAgain()
 		answer(bus.Done{}, nil)
 	})
 	bus.CallAskTerminals.HandleIn(run, orders, &i.goroutines, i.ask)
@@ -142,7 +142,7 @@ func (i *Interface) attach(ctx context.Context, order bus.Attach) func() (bus.At
 	i.term, i.pair, i.identity, i.ordered = t, order.PairID, order.Identity, order.Counter
 	i.mu.Unlock()
 	i.relay.begin(t)
-	i.lookAgain()
+	i.pairData.lookAgain()
 	i.blackbox.Note(fmt.Sprintf("epoch-%d", t.Epoch))
 	for _, s := range busiest(i.roster.all()) {
 		s.poke()

@@ -15,9 +15,12 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/blackbox"
 	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/enrolment"
+	"github.com/hotpair/hotpair/services/issuing"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/services/terminalif/receipt"
+	"github.com/hotpair/hotpair/services/terminalif/tally"
 	"github.com/hotpair/hotpair/services/terminalif/wire"
 	"github.com/hotpair/hotpair/services/wires"
 )
@@ -52,7 +55,9 @@ type Config struct {
 	Terminals []Terminal
 	// KeyOf derives the key of a terminal that main tells of later; nil: none can be told of.
 	KeyOf func(id string) string
-	Beat  time.Duration // interval of heartbeats; 0 is 125 ms
+	// Enrolment follows the register of terminals; the zero Follower is that of a host without certificates.
+	Enrolment enrolment.Follower
+	Beat      time.Duration // interval of heartbeats; 0 is 125 ms
 	// Clock is that of the right to answer; nil is lease.BootClock.
 	Clock lease.Clock
 	// TraceDir gets the execution trace around the begin of each term; empty: none is recorded.
@@ -76,13 +81,13 @@ type Interface struct {
 	attaching   chan struct{} // attaches that are under way to idle terminals; see session.turn
 	changes     atomic.Uint64 // rises when a session's state changes
 	report      reporter
-	losses      tally
+	losses      tally.Tally
 	blackbox    *blackbox.Recorder
 	goroutines  sync.WaitGroup
 	failed      chan error
 
-	systemChanged chan struct{}                // a token: the pair's own key space may have changed
-	receiptKeys   atomic.Pointer[receipt.Keys] // nil: not known yet
+	pairData    pairData
+	receiptKeys atomic.Pointer[receipt.Keys] // nil: not known yet
 
 	mu             sync.Mutex
 	term           *term
@@ -107,7 +112,7 @@ func New(c Config) *Interface {
 	i := &Interface{
 		config: c, log: c.Log, incarnation: rand.Uint64(), dialer: wire.NewDialer(c.Bus.Network, parallelDials),
 		relay:   newRelay(bounds{perTerminal, inAll, perTerminalBytes, inAllBytes}, c.Clock, c.Log),
-		started: make(chan struct{}), failed: make(chan error, 1), systemChanged: make(chan struct{}, 1), attaching: make(chan struct{}, attachesAtOnce),
+		started: make(chan struct{}), failed: make(chan error, 1), pairData: newPairData(), attaching: make(chan struct{}, attachesAtOnce),
 		blackbox: blackbox.New(blackbox.Config{Dir: c.TraceDir, Name: c.Host + "-" + bus.ProcessTerminalInterface, Log: c.Log}),
 	}
 	sessions := make([]*session, len(c.Terminals))
@@ -129,18 +134,26 @@ func RunOn(ctx context.Context, c config.TerminalInterface, log *slog.Logger, ne
 	for n, t := range c.Terminals {
 		terminals[n] = Terminal{ID: t.ID, URL: t.URL, Key: config.TerminalKey(c.PairSecret.Reveal(), t.ID)}
 	}
-	sealed, err := wires.OpenHost(c.TLS, c.Host, wires.Ground{Network: network, Data: c.Data}, log)
+	members := new(enrolment.Register)
+	sealed, err := wires.OpenHost(c.TLS, c.Host, wires.Ground{Network: network, Data: c.Data, Withdrawals: members}, log)
 	if err != nil {
 		return err
 	}
+	keyOf := func(id string) string { return config.TerminalKey(c.PairSecret.Reveal(), id) }
+	follower := enrolment.Follower{Host: c.Host, Network: network, Sweep: sealed.Sweep, Login: keyOf, Log: log}
+	if sealed.Sealed() {
+		follower.Register = members
+		follower.Issuer = issuerOf(issuing.New(issuing.Config{Files: c.Authority, TLS: c.TLS, Doubt: sealed.Doubt, Log: log}))
+	}
 	i := New(Config{
-		Network: sealed.ToTerminal, Wires: sealed,
+		Enrolment: follower,
+		Network:   sealed.ToTerminal, Wires: sealed,
 		Bus: bus.ConnConfig{
 			Name: bus.ProcessTerminalInterface, URL: c.BusURL, User: c.BusUser, Password: c.BusPassword.Reveal(), Inbox: c.BusInbox,
 			Network: network,
 		},
 		Clock: clock,
-		Host:  c.Host, Terminals: terminals, KeyOf: func(id string) string { return config.TerminalKey(c.PairSecret.Reveal(), id) },
+		Host:  c.Host, Terminals: terminals, KeyOf: keyOf,
 		Beat: bus.HeartInterval(c.Lease), TraceDir: c.TraceDir, Log: log,
 	})
 	return sealed.During(ctx, i.Run)
@@ -181,6 +194,9 @@ func (i *Interface) Run(ctx context.Context) error {
 		// Main is told before the terminals are dialled: what it has to say would else wait behind all their handshakes.
 		err = i.announce(ctx)
 	}
+	if err == nil {
+		i.config.Enrolment.First(ctx, conns.Traffic) // before terminals are dialled: who was withdrawn stays out
+	}
 	for _, s := range i.roster.all() {
 		i.begin(ctx, s)
 	}
@@ -196,7 +212,7 @@ func (i *Interface) Run(ctx context.Context) error {
 	g.Go(func() error { return i.sweep(inner) })
 	g.Go(func() error { return i.blackbox.Run(inner) })
 	g.Go(func() error { return i.watchSilence(inner) })
-	g.Go(func() error { return i.learnKeys(inner) })
+	i.follow(inner, g)
 	g.Go(func() error {
 		select {
 		case err := <-i.failed:
@@ -227,7 +243,7 @@ func (i *Interface) sweep(ctx context.Context) error {
 		case <-tick.C:
 			tick.Reset(pace.Next(sweepEvery))
 			i.relay.sweep(time.Now())
-			i.losses.sweep(i.log)
+			i.losses.Sweep(i.log)
 		case <-ctx.Done():
 			return ctx.Err()
 		}

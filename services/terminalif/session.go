@@ -195,7 +195,7 @@ func (s *session) run(ctx context.Context) {
 		}
 		s.set(state, err.Error())
 		if served {
-			s.owner.losses.lost(s.log, err)
+			s.owner.losses.Lost(s.log, err)
 			pause, s.failures = redialFirst, 0
 		}
 		if errors.Is(err, wire.ErrHostile) || errors.Is(err, errBacklog) {

@@ -33,9 +33,32 @@ func (l *Lab) certificates() (map[string]config.TLS, error) {
 		if err != nil {
 			return nil, err
 		}
+		if name.Role == identity.RoleHost {
+			own := authorityAt(filepath.Dir(paths.Key))
+			seal, err := authority.NewSeal(own.AuthoritySeal)
+			if err == nil {
+				err = issuer.Write(own.AuthorityKey, seal.Recipient())
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
 		tls[node] = config.TLS{TLSCert: paths.Certificate, TLSKey: paths.Key, TLSCa: paths.Roots}
 	}
 	return tls, nil
+}
+
+// authorityAt is how a host issues certificates that has its files in a directory.
+func authorityAt(dir string) config.Authority {
+	return config.Authority{AuthorityKey: filepath.Join(dir, "issuing.key"), AuthoritySeal: filepath.Join(dir, "seal.key")}
+}
+
+// issues is how a host issues certificates that has one; nothing for one that has none.
+func issues(t config.TLS) config.Authority {
+	if !t.Sealed() {
+		return config.Authority{}
+	}
+	return authorityAt(filepath.Dir(t.TLSKey))
 }
 
 // Certify has what is started next under a name prove itself by a certificate, and speak plain text too with who has none where that is

@@ -143,7 +143,7 @@ func (l *Lab) plan() error {
 				Name: config.Name{Host: name}, Storage: config.Storage{Data: data}, BusPort: pair.PortBus,
 				Link: at(name, pair.PortLink), Replication: at(name, pair.PortReplication),
 				PeerLink: at(pair.Other(name), pair.PortLink), PeerReplication: at(pair.Other(name), pair.PortReplication),
-				Witness: at(pair.Witness, pair.PortWitness), PairKey: key, TLS: tls[name], Terminals: terminals, Work: settings.Work,
+				Witness: at(pair.Witness, pair.PortWitness), PairKey: key, TLS: tls[name], Authority: issues(tls[name]), Terminals: terminals, Work: settings.Work,
 				Console: config.Console{HTTP: "127.0.0.1:" + strconv.Itoa(pair.PortHTTP), HTTPToken: operatorToken},
 				Pace:    settings.Pace, Patience: settings.Patience, Bounds: settings.Bounds, Hooks: settings.Hooks, Log: log,
 			})

@@ -1,31 +1,32 @@
 package command
 
 import (
-	"bufio"
 	"context"
+	"errors"
 	"fmt"
-	"io"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/certificates"
+	"github.com/hotpair/hotpair/services/operator/roster"
 	"github.com/hotpair/hotpair/services/operator/screen"
 	"github.com/hotpair/hotpair/services/operator/wording"
-	"github.com/hotpair/hotpair/services/regular"
 )
 
 // terminalsCommand is hotpair terminals with what can be done to them.
 func terminalsCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "terminals", Short: "List, add, remove and probe the terminals of the pair",
+		Use: "terminals", Short: "List, add, enrol, remove and probe the terminals of the pair",
 		Long: `The terminals that both hosts dial. They come from HOTPAIR_TERMINALS until the first change made here; from then on
 from a table in the replicated database, on both hosts alike, and a change takes effect at once, without a restart.`,
 		Example: `  hotpair terminals list
   hotpair terminals probe                          # what is wrong with those that are unreachable?
   hotpair terminals add till-7=nats://10.0.3.7:4223
-  hotpair terminals key till-7                     # what the new terminal must be given
+  hotpair terminals token till-7                   # another token for a terminal that enrols
+  hotpair terminals revoke till-7 --reason stolen
+  hotpair terminals key till-7                     # what a terminal without a certificate must be given
   hotpair terminals remove till-6`,
 		SilenceUsage: true, SilenceErrors: true,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
@@ -34,31 +35,31 @@ from a table in the replicated database, on both hosts alike, and a change takes
 		if len(args) == 0 {
 			return nil
 		}
-		return fmt.Errorf("%w: hotpair terminals takes list, add, remove, probe, key or rotate-receipts, not %q", operator.ErrUsage, args[0])
+		return fmt.Errorf("%w: hotpair terminals takes list, add, remove, probe, token, revoke, key or rotate-receipts, not %q", operator.ErrUsage, args[0])
 	}
-	c.AddCommand(terminalsList(), terminalsAdd(), terminalsRemove(), terminalsProbe(), terminalsKey(), terminalsReceipts())
+	c.AddCommand(terminalsList(), terminalsAdd(), terminalsRemove(), terminalsProbe(), terminalsKey(), terminalsToken(), terminalsRevoke(), terminalsReceipts())
 	return c
 }
 
 func terminalsAdd() *cobra.Command {
 	f := &flags{}
-	var file string
+	var file, tokens, life string
 	c := argued("add ID=nats://HOST:PORT...", "Add terminals",
-		`Adds terminals to the table. Both hosts dial them at once; whoever serves attaches them. The agent at a new terminal needs its
-id and its key, which the command names. Nothing is added if one of the terminals can't be: a wrong address, an id or
-address that is there already. With --file many are added, 500 at a time.`,
+		`Adds terminals to the table. Both hosts dial them at once; whoever serves attaches them. When the pair is its own authority, each gets
+a one-time token, shown here only: hotpair terminal enrol TOKEN at the terminal does the rest. Otherwise the agent at a new
+terminal needs its id and its key, which the command names. Nothing is added if one of the terminals can't be: a wrong address, an id or
+address that is there already. With --file many are added, 500 at a time; --tokens
+writes their tokens to a file, readable by you only.`,
 		`  hotpair terminals add till-7=nats://10.0.3.7:4223
+  hotpair terminals add --file new-tills.txt --tokens tokens.txt
   hotpair terminals add --file new-tills.txt       # one ID=nats://HOST:PORT on each line; - is standard input
   hotpair terminals add till-8=nats://10.0.3.8:4223 && hotpair terminals probe till-8`,
 		f, cobra.ArbitraryArgs, func(ctx context.Context, c *cobra.Command, args []string) error {
-			if file != "" {
-				lines, err := readLines(file, screen.Input(ctx, c.InOrStdin()))
-				if err != nil {
-					return err
-				}
-				args = append(args, lines...)
+			rows, err := roster.Read(args, file, screen.Input(ctx, c.InOrStdin()))
+			if err != nil {
+				return err
 			}
-			add, err := parseTerminals(args)
+			add, err := roster.Terminals(rows)
 			if err != nil {
 				return err
 			}
@@ -66,23 +67,40 @@ address that is there already. With --file many are added, 500 at a time.`,
 			if err != nil {
 				return err
 			}
-			done, err := inBatches(c, "add", add, func(part []operator.TerminalAddress) (operator.TerminalsChanged, error) {
+			done, err := roster.InParts(c, "add", add, func(part []operator.TerminalAddress) (operator.TerminalsChanged, error) {
 				return operator.CallAddTerminals.Ask(ctx, client, operator.AddTerminals{Terminals: part})
 			})
 			if err != nil {
 				return err
 			}
+			wish := roster.Wish{For: life, File: tokens, Maybe: true}
+			for _, a := range add {
+				wish.IDs = append(wish.IDs, a.ID)
+			}
+			given, err := roster.Tokens(ctx, c, client, wish)
+			if err != nil {
+				err = fmt.Errorf("%s added, and %s made: %w; hotpair terminals token makes them", wording.Count(uint64(len(add)), "terminal"), wording.Count(uint64(len(given)), "token"), err)
+				return errors.Join(err, roster.ShowTokens(c, given, tokens))
+			}
 			if f.json {
-				return screen.JSON(c.OutOrStdout(), done)
+				return screen.JSON(c.OutOrStdout(), struct {
+					operator.TerminalsChanged
+					Tokens []certificates.TerminalToken `json:"tokens,omitempty"`
+				}{done, given})
 			}
 			out := c.OutOrStdout()
 			fmt.Fprintf(out, "%s added; the table has %d now\n", wording.Count(uint64(len(add)), "terminal"), done.Total)
 			if done.Began {
 				fmt.Fprintln(out, "HOTPAIR_TERMINALS no longer counts: its list is in the table")
 			}
-			fmt.Fprintf(out, "each agent needs HOTPAIR_TERMINAL_ID and its own HOTPAIR_TERMINAL_KEY: hotpair terminals key %s\n", wording.Printable(add[0].ID))
-			return nil
+			if given == nil {
+				fmt.Fprintf(out, "each agent needs HOTPAIR_TERMINAL_ID and its own HOTPAIR_TERMINAL_KEY: hotpair terminals key %s\n", wording.Printable(add[0].ID))
+				return nil
+			}
+			return roster.ShowTokens(c, given, tokens)
 		})
+	c.Flags().StringVar(&tokens, "tokens", "", "write the tokens to this new file, one ID and TOKEN on each line, instead of showing them")
+	c.Flags().StringVar(&life, "for", "", "how long the tokens hold, 1m to 720h (default 24h)")
 	c.Flags().StringVar(&file, "file", "", "read terminals from a file, one ID=nats://HOST:PORT on each line")
 	return c
 }
@@ -99,7 +117,7 @@ added again or they run out of time.`,
 			if err != nil {
 				return err
 			}
-			done, err := inBatches(c, "remove", args, func(part []string) (operator.TerminalsChanged, error) {
+			done, err := roster.InParts(c, "remove", args, func(part []string) (operator.TerminalsChanged, error) {
 				return operator.CallRemoveTerminals.Ask(ctx, client, operator.RemoveTerminals{IDs: part})
 			})
 			if err != nil {
@@ -111,63 +129,6 @@ added again or they run out of time.`,
 			fmt.Fprintf(c.OutOrStdout(), "%s removed; the table has %d now\n", wording.Count(uint64(len(args)), "terminal"), done.Total)
 			return nil
 		})
-}
-
-// inBatches makes a change in parts that fit into a call each.
-func inBatches[T any](c *cobra.Command, what string, all []T, change func([]T) (operator.TerminalsChanged, error)) (done operator.TerminalsChanged, err error) {
-	bar := screen.NewProgress(c.ErrOrStderr(), what)
-	defer bar.End()
-	began := false
-	for at := 0; at < len(all); at += operator.MaxChanged {
-		part := all[at:min(at+operator.MaxChanged, len(all))]
-		if done, err = change(part); err != nil {
-			if at > 0 {
-				return done, fmt.Errorf("terminals %s: the first %d are done, then: %w", what, at, err)
-			}
-			return done, fmt.Errorf("terminals %s: %w", what, err)
-		}
-		began = began || done.Began
-		bar.Show(float64(at+len(part))/float64(len(all)), wording.Count(uint64(at+len(part)), "terminal"))
-	}
-	done.Began = began
-	return done, nil
-}
-
-func parseTerminals(args []string) (add []operator.TerminalAddress, err error) {
-	if len(args) == 0 {
-		return nil, fmt.Errorf("%w: name terminals, as ID=nats://HOST:PORT", operator.ErrUsage)
-	}
-	for _, a := range args {
-		id, address, _ := strings.Cut(a, "=")
-		if err := config.CheckTerminal(id, address); err != nil {
-			return nil, fmt.Errorf("%w: terminal %q: %w; write ID=nats://HOST:PORT", operator.ErrUsage, wording.Printable(a), err)
-		}
-		add = append(add, operator.TerminalAddress{ID: id, Address: address})
-	}
-	return add, nil
-}
-
-// readLines reads the lines of a file that are neither empty nor begin with #.
-func readLines(name string, stdin io.Reader) (lines []string, err error) {
-	from := stdin
-	if name != "-" {
-		file, err := regular.Open(name)
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", operator.ErrUsage, err)
-		}
-		defer file.Close()
-		from = file
-	}
-	in := bufio.NewScanner(from)
-	for in.Scan() {
-		if line := strings.TrimSpace(in.Text()); line != "" && !strings.HasPrefix(line, "#") {
-			lines = append(lines, line)
-		}
-	}
-	if err := in.Err(); err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", operator.ErrUsage, name, err)
-	}
-	return lines, nil
 }
 
 func terminalsKey() *cobra.Command {

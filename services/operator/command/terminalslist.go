@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/roster"
 	"github.com/hotpair/hotpair/services/operator/screen"
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
@@ -94,6 +95,9 @@ func terminalsScreen(s *screen.Screen, p operator.TerminalsPage) {
 			line += screen.Pad(seenWord(r.Hosts[h]), 21)
 		}
 		s.Line(line)
+		if c := r.Certificate; c != nil {
+			s.Row("", roster.CertificateWord(c))
+		}
 		for _, h := range hosts {
 			if seen := r.Hosts[h]; seen.Reason != "" {
 				s.Row("", h+": "+seen.Reason)

@@ -21,6 +21,7 @@ import (
 	"github.com/hotpair/hotpair/services/level"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/access"
+	"github.com/hotpair/hotpair/services/operator/certificates"
 	"github.com/hotpair/hotpair/services/operator/registry"
 	"github.com/hotpair/hotpair/services/operator/verdict"
 	"github.com/hotpair/hotpair/services/terminalif/receipt"
@@ -288,6 +289,16 @@ func (h *Host) Registry() *registry.Registry {
 	registry.Answer(r, operator.CallAddTerminals, h.AddTerminals)
 	registry.Answer(r, operator.CallRemoveTerminals, h.RemoveTerminals)
 	registry.Answer(r, operator.CallProbeTerminals, h.ProbeTerminals)
+	registry.Answer(r, operator.CallTerminalTokens, func(_ context.Context, _ operator.Caller, q certificates.TokensRequest) (certificates.TerminalTokens, error) {
+		var answer certificates.TerminalTokens
+		for _, id := range q.IDs {
+			answer.Tokens = append(answer.Tokens, certificates.TerminalToken{ID: id, Address: "nats://10.0.3.7:4223", Token: id + ".shop.tmz4xs.SECRET.ABCD", Until: time.Date(2026, 3, 2, 2, 3, 4, 0, time.UTC)})
+		}
+		return answer, h.Err
+	})
+	registry.Answer(r, operator.CallRevokeTerminals, func(_ context.Context, _ operator.Caller, q certificates.RevokeTerminals) (certificates.TerminalsRevoked, error) {
+		return certificates.TerminalsRevoked{IDs: q.IDs}, h.Err
+	})
 	registry.Answer(r, operator.CallRotateReceipts, registry.Plain(func(context.Context) (receipt.Rotated, error) {
 		return receipt.Rotated{Made: time.Date(2026, 3, 1, 2, 3, 4, 0, time.UTC)}, h.Err
 	}))

@@ -1,4 +1,5 @@
-package terminalif
+// Package tally keeps a log readable when thousands of terminals are lost at once.
+package tally
 
 import (
 	"log/slog"
@@ -8,17 +9,17 @@ import (
 // toldEach is how many lost terminals have a line of their own between two sweeps.
 const toldEach = 20
 
-// tally keeps the log readable when thousands of terminals are lost at once, as with a switch in front of them: the first
+// Tally counts terminals that are lost, as with a switch in front of them: the first
 // ones have a line each, the others are counted.
-type tally struct {
+type Tally struct {
 	mu    sync.Mutex
 	told  int
 	more  int
 	first error // of those that are only counted
 }
 
-// lost tells of one terminal, now or with the others.
-func (t *tally) lost(log *slog.Logger, why error) {
+// Lost tells of one terminal, now or with the others.
+func (t *Tally) Lost(log *slog.Logger, why error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.told < toldEach {
@@ -31,8 +32,8 @@ func (t *tally) lost(log *slog.Logger, why error) {
 	}
 }
 
-// sweep tells of those that were counted, and begins anew.
-func (t *tally) sweep(log *slog.Logger) {
+// Sweep tells of those that were counted, and begins anew.
+func (t *Tally) Sweep(log *slog.Logger) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.more > 0 {

@@ -1,0 +1,354 @@
+package enrolment
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/authority"
+	"github.com/hotpair/hotpair/services/door"
+	"github.com/hotpair/hotpair/services/durable"
+	"github.com/hotpair/hotpair/services/fault"
+	"github.com/hotpair/hotpair/services/identity"
+)
+
+// Files of an agent that enrols, in its data directory.
+const (
+	// SettingsFile has the settings that enrolment gives, as NAME=value lines: the agent is started with them.
+	SettingsFile = "enrolled.env"
+	progressFile = "enrolment.json"
+	directory    = "identity-"
+	certFile     = "cert.pem"
+	keyFile      = "key.pem"
+	rootsFile    = "ca.pem"
+)
+
+// ErrNobody: the time to wait is over, and no host has enrolled this terminal.
+var ErrNobody = fault.New("enrolment-nobody", "no host has enrolled this terminal")
+
+// AgentConfig describes an agent that enrols.
+type AgentConfig struct {
+	Token   Token
+	Listen  string // where hosts dial
+	Data    string // directory of the agent
+	Network bus.Network
+	Wait    time.Duration // how long to wait for a host; 0 is for ever
+	Now     func() time.Time
+	Log     *slog.Logger
+	// Say tells a person how it goes on.
+	Say func(text string)
+}
+
+// Enrolled is what came of it.
+type Enrolled struct {
+	Terminal    string               `json:"terminal"`
+	Pair        string               `json:"pair"`
+	Host        string               `json:"host,omitempty"` // that enrolled it
+	Fingerprint identity.Fingerprint `json:"key"`
+	NotAfter    time.Time            `json:"not_after"`
+	Settings    string               `json:"settings"`          // file with the settings for the agent
+	Already     bool                 `json:"already,omitempty"` // nothing was done: this token was used here before
+	Ahead       time.Duration        `json:"-"`                 // of the host's clock
+}
+
+// progress is what stands on the disk while an agent enrols, so that one that was killed goes on with the same key. It is a form on disk.
+type progress struct {
+	Token     string `json:"token"` // a mark of it: which, and nothing more
+	Directory string `json:"directory"`
+	Done      bool   `json:"done,omitempty"`
+}
+
+// Enrol has an agent enrolled: it makes a key, listens, and returns when a host that serves has given it its certificate. Killed in the
+// middle, it goes on where it was when it is called again with the same token. Errors: ErrNobody, ErrExpired, ErrUsed, ErrVoid, those of the disk
+// and of the address.
+func Enrol(ctx context.Context, c AgentConfig) (Enrolled, error) {
+	done := Enrolled{Terminal: c.Token.Terminal, Pair: c.Token.Pair, Settings: filepath.Join(c.Data, SettingsFile)}
+	if err := durable.MakeDir(c.Data); err != nil {
+		return done, err
+	}
+	p, key, err := c.begin()
+	if err != nil {
+		return done, err
+	}
+	dir := filepath.Join(c.Data, p.Directory)
+	if p.Done {
+		done.Already = true
+		return done, describe(dir, &done)
+	}
+	asked, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, key)
+	if err != nil {
+		return done, err
+	}
+	var taking sync.Mutex
+	a := agentPart{token: c.Token, request: asked, take: func(g grant) error {
+		taking.Lock()
+		defer taking.Unlock()
+		return c.take(g, key, p)
+	},
+		heard: func(o offer) { c.Log.Debug("a host dialled", "host", o.Host, "pair", o.Pair) }}
+	got, err := c.await(ctx, a)
+	if err != nil {
+		return done, err
+	}
+	done.Host, done.Ahead = got.Host, got.Ahead
+	return done, describe(dir, &done)
+}
+
+// begin reads how far this token has come, or begins anew: with a key that is on the disk before it is used.
+func (c AgentConfig) begin() (p progress, key crypto.Signer, err error) {
+	path := filepath.Join(c.Data, progressFile)
+	sum := sha256.Sum256([]byte("hotpair which token " + c.Token.Text()))
+	mark := hex.EncodeToString(sum[:8])
+	raw, err := os.ReadFile(path)
+	switch {
+	case err == nil:
+		if err := json.Unmarshal(raw, &p); err == nil && p.Token == mark && filepath.IsLocal(p.Directory) {
+			text, err := identity.ReadPrivate(filepath.Join(c.Data, p.Directory, keyFile))
+			if err == nil {
+				key, err = identity.ParseKey(text)
+			}
+			if err == nil {
+				return p, key, nil
+			}
+			return p, nil, fmt.Errorf("the key that this agent has made for this token can't be read: %w; remove %s and ask for another token: hotpair terminals token %s", err, path, c.Token.Terminal)
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		return p, nil, err
+	}
+	fresh, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return p, nil, err
+	}
+	p = progress{Token: mark, Directory: directory + mark}
+	text, err := authority.EncodeKey(fresh)
+	if err == nil {
+		err = durable.MakeDir(filepath.Join(c.Data, p.Directory))
+	}
+	if err == nil {
+		err = durable.Write(filepath.Join(c.Data, p.Directory, keyFile), text)
+	}
+	if err == nil {
+		err = c.note(p)
+	}
+	return p, fresh, err
+}
+
+func (c AgentConfig) note(p progress) error {
+	raw, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	return durable.Write(filepath.Join(c.Data, progressFile), raw)
+}
+
+// take writes what was granted, once it is known to be what this agent has asked for. The settings that name it come last.
+func (c AgentConfig) take(g grant, key crypto.Signer, p progress) error {
+	chain, err1 := parse(g.Chain)
+	roots, err2 := parse(g.Roots)
+	if err := errors.Join(err1, err2); err != nil {
+		return fmt.Errorf("what the host has sent is no certificate: %w", err)
+	}
+	own, err := identity.NewCredentials(chain, key, roots)
+	if err != nil {
+		return err
+	}
+	if name := identity.Terminal(c.Token.Pair, c.Token.Terminal); own.Self.Name != name {
+		return fmt.Errorf("%w: the certificate is that of %s, and this is %s", identity.ErrWrongName, own.Self.Name, name)
+	}
+	dir := filepath.Join(c.Data, p.Directory)
+	absolute, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	settings := fmt.Sprintf("# What this terminal was given when it enrolled. It holds a secret.\nHOTPAIR_TERMINAL_ID=%s\nHOTPAIR_TERMINAL_KEY=%s\nHOTPAIR_TLS_CERT=%s\nHOTPAIR_TLS_KEY=%s\nHOTPAIR_TLS_CA=%s\n",
+		c.Token.Terminal, plain(g.Login), filepath.Join(absolute, certFile), filepath.Join(absolute, keyFile), filepath.Join(absolute, rootsFile))
+	for _, f := range []struct {
+		path    string
+		content []byte
+	}{
+		{filepath.Join(dir, rootsFile), authority.EncodeCertificates(roots...)},
+		{filepath.Join(dir, certFile), authority.EncodeCertificates(chain...)},
+		{filepath.Join(c.Data, SettingsFile), []byte(settings)},
+	} {
+		if err := durable.Write(f.path, f.content); err != nil {
+			return err
+		}
+	}
+	p.Done = true
+	return c.note(p)
+}
+
+// plain keeps what a setting's value may hold: a host that was proved says it, and it becomes a line of a file.
+func plain(text string) string {
+	raw, err := hex.DecodeString(text)
+	if err != nil || len(raw) > 64 {
+		return ""
+	}
+	return text
+}
+
+const maxCertificates = 8
+
+func parse(raw [][]byte) (list []*x509.Certificate, err error) {
+	if len(raw) == 0 || len(raw) > maxCertificates {
+		return nil, fmt.Errorf("%d certificates", len(raw))
+	}
+	for _, r := range raw {
+		c, err := x509.ParseCertificate(r)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, c)
+	}
+	return list, nil
+}
+
+// describe reads back what an agent has.
+func describe(dir string, done *Enrolled) error {
+	files := identity.NewFiles(identity.Paths{Certificate: filepath.Join(dir, certFile), Key: filepath.Join(dir, keyFile), Roots: filepath.Join(dir, rootsFile)}, nil, nil)
+	if err := files.Load(); err != nil {
+		return err
+	}
+	own, err := files.Current()
+	if err != nil {
+		return err
+	}
+	done.Fingerprint, done.NotAfter = own.Self.Fingerprint, own.Self.NotAfter
+	return nil
+}
+
+// hintAfter is when who waits is told why nobody may have dialled.
+const hintAfter = 30 * time.Second
+
+// await listens until a host has enrolled this agent.
+func (c AgentConfig) await(ctx context.Context, a agentPart) (Granted, error) {
+	nobody, err := identity.Anonymous()
+	if err != nil {
+		return Granted{}, err
+	}
+	listener, err := bus.OrTCP(c.Network).Listen(ctx, c.Listen)
+	if err != nil {
+		return Granted{}, fmt.Errorf("HOTPAIR_TERMINAL_LISTEN: %w: does the agent of this terminal run? stop it while it enrols", err)
+	}
+	d := door.Open(listener, door.Config{Name: string(Protocol), Logger: c.Log,
+		Offers: []door.Offer{{Protocol: Protocol, Source: identity.NewMemory(nobody), Policy: identity.Policy{Unproved: true}}}})
+	defer d.Close()
+	c.Say(fmt.Sprintf("listening at %s as terminal %s; waiting for the host of pair %s that serves to dial", d.Addr(), a.token.Terminal, a.token.Pair))
+	if now := c.Now(); now.After(a.token.Until) {
+		c.Say(fmt.Sprintf("by the clock of this machine the token has expired on %s UTC; the host decides", a.token.Until.Format(time.DateTime)))
+	}
+	whole := ctx
+	ctx, cancel := context.WithCancel(ctx)
+	if c.Wait > 0 {
+		ctx, cancel = context.WithTimeout(ctx, c.Wait)
+	}
+	// Side by side: a stranger who dials and says nothing would keep the host waiting else.
+	places, results := make(chan struct{}, speakAtOnce), make(chan outcome, 2*speakAtOnce)
+	var speaking sync.WaitGroup
+	defer speaking.Wait()
+	defer cancel()
+	conns := make(chan net.Conn)
+	go func() {
+		defer close(conns)
+		for {
+			conn, err := d.Listener(Protocol).Accept()
+			if err != nil {
+				return
+			}
+			select {
+			case conns <- conn:
+			case <-ctx.Done():
+				_ = conn.Close()
+				return
+			}
+		}
+	}()
+	hint := time.NewTimer(hintAfter)
+	defer hint.Stop()
+	last := errors.New("no host has dialled")
+	for {
+		select {
+		case conn, open := <-conns:
+			if !open {
+				if ctx.Err() != nil {
+					continue
+				}
+				return Granted{}, fmt.Errorf("%w: the address is lost", ErrNobody)
+			}
+			select {
+			case places <- struct{}{}:
+			default:
+				_ = conn.Close() // it comes again
+				continue
+			}
+			speaking.Go(func() {
+				defer func() { <-places }()
+				var r outcome
+				r.got, r.final, r.err = c.one(ctx, a, conn)
+				results <- r
+			})
+		case r := <-results:
+			hint.Stop()
+			if r.err == nil || r.final {
+				return r.got, r.err
+			}
+			if r.err.Error() != last.Error() {
+				c.Say("not enrolled yet: " + r.err.Error())
+			}
+			last = r.err
+		case <-hint.C:
+			c.Say(unheard(a.token, d.Stats()))
+		case <-ctx.Done():
+			if whole.Err() != nil {
+				return Granted{}, context.Cause(whole)
+			}
+			return Granted{}, fmt.Errorf("%w within %v: %w", ErrNobody, c.Wait, last)
+		}
+	}
+}
+
+// speakAtOnce bounds with how many an agent speaks at a time.
+const speakAtOnce = 8
+
+// outcome is that of one conversation.
+type outcome struct {
+	got   Granted
+	final bool
+	err   error
+}
+
+// one speaks with who has dialled.
+func (c AgentConfig) one(ctx context.Context, a agentPart, conn net.Conn) (Granted, bool, error) {
+	defer conn.Close()
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	if err := conn.SetDeadline(time.Now().Add(exchangeWithin)); err != nil {
+		return Granted{}, false, err
+	}
+	return a.enrol(conn.(*door.Conn), c.Now)
+}
+
+// unheard says why nobody may have dialled.
+func unheard(t Token, s door.Stats) string {
+	if s.Came > 0 {
+		return "somebody dials, but not to enrol this terminal: hosts that serve it already, or that know no token of it: hotpair terminals token " + t.Terminal
+	}
+	return "nobody has dialled so far. At a host: does hotpair status name one that serves? does hotpair terminals list have " + t.Terminal +
+		" at an address of this machine? Between: does a firewall let hosts in to this port?"
+}

@@ -1,0 +1,100 @@
+package enrolment
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/authority"
+	"github.com/hotpair/hotpair/services/identity"
+)
+
+const (
+	// readFirst bounds the wait for the register before terminals are dialled, readWithin a reading of it.
+	readFirst  = 2 * time.Second
+	readWithin = 10 * time.Second
+	// readEach is the least time between two readings: where a thousand terminals enrol there are a thousand changes.
+	readEach = 250 * time.Millisecond
+)
+
+// Follower follows the register of terminals for terminal-if: it leaves those that are withdrawn, and has those enrolled that wait for it while
+// its host serves. The zero Follower, of a host without certificates, does nothing.
+type Follower struct {
+	Host     string
+	Network  bus.Network // of the terminals; nil is TCP
+	Register *Register
+	// Sweep ends the connections to those that are withdrawn, and gives them.
+	Sweep func() []identity.Peer
+	// Issuer gives the key by which terminals are enrolled; nil: none are. Login gives what a host logs in with at an agent.
+	Issuer func() (*authority.Issuer, error)
+	Login  func(id string) string
+	Log    *slog.Logger
+}
+
+// First reads the register before the first terminal is dialled. Without an updater that answers they are dialled all the same, and who is
+// withdrawn is left as soon as that is known: nobody is served before the updater answers.
+func (f Follower) First(ctx context.Context, updater bus.Asker) {
+	if f.Register == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, readFirst)
+	defer cancel()
+	if err := f.Register.Read(ctx, updater); err != nil {
+		f.Log.Debug("the register of terminals can't be read yet", "error", err)
+	}
+}
+
+// Run follows it until ctx ends. changed tells that it may be another one, or that the host begins to serve.
+func (f Follower) Run(ctx context.Context, updater bus.Asker, sessions Sessions, changed <-chan struct{}) error {
+	if f.Register == nil {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	another := make(chan struct{}, 1)
+	var dialling sync.WaitGroup
+	defer dialling.Wait()
+	if f.Issuer != nil {
+		d, err := NewDialler(DiallerConfig{Host: f.Host, Network: f.Network, Register: f.Register, Sessions: sessions, Updater: updater,
+			Issuer: f.Issuer, Login: f.Login, Now: time.Now, Log: f.Log})
+		if err != nil {
+			return err
+		}
+		dialling.Go(func() { _ = d.Run(ctx, another) }) // ends with ctx only
+	}
+	for {
+		within, cancel := context.WithTimeout(ctx, readWithin)
+		err := f.Register.Read(within, updater)
+		cancel()
+		if err == nil {
+			f.leave()
+			select {
+			case another <- struct{}{}:
+			default:
+			}
+		}
+		pause := time.NewTimer(readEach)
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			pause.Stop()
+			return ctx.Err()
+		}
+		if err != nil {
+			continue
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// leave ends the connections to terminals that are withdrawn.
+func (f Follower) leave() {
+	for _, p := range f.Sweep() {
+		f.Log.Warn("a terminal is left: its certificate was withdrawn, or another one has enrolled in its place", "terminal", p.Name.ID, "key", Short(p.Fingerprint))
+	}
+}

@@ -1,0 +1,218 @@
+// Package issuing has a host hold the issuing key of its pair, where the pair is its own authority.
+//
+// The key lies sealed on the disk, and what opens the seal lies elsewhere. It is opened at the start, once a day, and when somebody asks,
+// because a seal that is lost should be noticed before it is needed. A host that can't open it serves on: connections stand on
+// certificates, not on who issues them. What was opened once stays in memory, and goes on being used; that the files can't be
+// opened any more is an alarm all the same.
+//
+// The host's own certificate is renewed for its own key when two thirds of its time have passed, in one file that is
+// replaced whole; whoever has read it (services/wires) reads it again. Its key stays, so what others know of it stays true.
+package issuing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/hotpair/hotpair/services/authority"
+	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/durable"
+	"github.com/hotpair/hotpair/services/identity"
+	"github.com/hotpair/hotpair/services/pace"
+)
+
+const (
+	// checkEvery is how often the seal is tried that opened, againEvery one that did not; renewEvery how often the own certificate is looked at.
+	checkEvery = 24 * time.Hour
+	againEvery = time.Minute
+	renewEvery = time.Hour
+)
+
+// ErrNone says that a host issues no certificates.
+var ErrNone = errors.New("this pair is not its own authority (HOTPAIR_AUTHORITY_KEY is not set)")
+
+// Config describes a Holder.
+type Config struct {
+	Files config.Authority
+	TLS   config.TLS
+	// Doubt says why the wall clock is in doubt: then nothing is renewed. nil is never.
+	Doubt func() string
+	Now   func() time.Time // nil: the machine's
+	Log   *slog.Logger
+}
+
+// Holder holds the issuing key of a host, or knows why it can't.
+type Holder struct {
+	config Config
+
+	mu      sync.Mutex
+	issuer  *authority.Issuer
+	fault   error // why it can't be opened now
+	renewal error // why the own certificate can't be renewed
+	checked time.Time
+}
+
+// New makes one. Nothing is read before Check or Run.
+func New(c Config) *Holder {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Doubt == nil {
+		c.Doubt = func() string { return "" }
+	}
+	return &Holder{config: c}
+}
+
+// Configured reports whether the host is to issue certificates.
+func (h *Holder) Configured() bool { return h.config.Files.Issues() }
+
+// Issuer gives the key. The error says why there is none.
+func (h *Holder) Issuer() (*authority.Issuer, error) {
+	if !h.Configured() {
+		return nil, ErrNone
+	}
+	h.mu.Lock()
+	issuer := h.issuer
+	h.mu.Unlock()
+	if issuer != nil {
+		return issuer, nil
+	}
+	if err := h.Check(); err != nil {
+		return nil, err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.issuer, nil
+}
+
+// Check opens the seal now. The error says why it does not open: one of package authority, or of the roots.
+func (h *Holder) Check() error {
+	if !h.Configured() {
+		return ErrNone
+	}
+	issuer, err := h.open()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err != nil && (h.fault == nil || h.fault.Error() != err.Error()) {
+		h.config.Log.Error("the issuing key can't be opened: the host serves on, and enrols and renews only what it can with what it has opened before", "error", err)
+	}
+	if err == nil && (h.fault != nil || h.issuer == nil) {
+		h.config.Log.Info("the issuing key is open", "pair", issuer.Pair())
+	}
+	h.fault, h.checked = err, h.config.Now()
+	if err == nil {
+		h.issuer = issuer
+	}
+	return err
+}
+
+func (h *Holder) open() (*authority.Issuer, error) {
+	seal, err := authority.ReadSeal(h.config.Files.AuthoritySeal)
+	if err != nil {
+		return nil, err
+	}
+	issuer, err := authority.Open(h.config.Files.AuthorityKey, seal)
+	if err != nil {
+		return nil, err
+	}
+	own, err := h.own()
+	if err != nil {
+		return nil, err
+	}
+	for _, root := range own.Roots {
+		if root.Equal(issuer.Root()) {
+			return issuer, nil
+		}
+	}
+	return nil, fmt.Errorf("%w: the root of %s is not among those of HOTPAIR_TLS_CA: members would not take what it issues", authority.ErrForeign, h.config.Files.AuthorityKey)
+}
+
+// own reads the host's own certificate.
+func (h *Holder) own() (*identity.Credentials, error) {
+	c := h.config.TLS
+	files := identity.NewFiles(identity.Paths{Certificate: c.TLSCert, Key: c.TLSKey, Roots: c.TLSCa}, h.config.Now, nil)
+	if err := files.Load(); err != nil {
+		return nil, err
+	}
+	return files.Current()
+}
+
+// Trouble says what is wrong, in a sentence; "" when nothing is. The second is why the own certificate is not renewed.
+func (h *Holder) Trouble() (unopened, unrenewed string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.fault != nil {
+		unopened = h.fault.Error()
+	}
+	if h.renewal != nil {
+		unrenewed = h.renewal.Error()
+	}
+	return unopened, unrenewed
+}
+
+// Run opens the seal now and every day, until ctx ends. renew: it renews the host's own certificate too, which one process of a host does.
+func (h *Holder) Run(ctx context.Context, renew bool) error {
+	if !h.Configured() {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	for {
+		wait := checkEvery
+		if h.Check() != nil {
+			wait = againEvery
+		}
+		for next := time.Now().Add(wait); ; {
+			if renew {
+				h.Renew()
+			}
+			left := min(time.Until(next), renewEvery)
+			if left <= 0 {
+				break
+			}
+			if err := pace.Rest(ctx, left); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// Renew renews the own certificate if its time has come. What goes wrong is Trouble; the certificate that is there stays.
+func (h *Holder) Renew() {
+	err := h.renew()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err != nil && (h.renewal == nil || h.renewal.Error() != err.Error()) {
+		h.config.Log.Error("the own certificate is not renewed", "error", err)
+	}
+	h.renewal = err
+}
+
+func (h *Holder) renew() error {
+	own, err := h.own()
+	if err != nil {
+		return err
+	}
+	now := h.config.Now()
+	if now.Before(authority.RenewAfter(own.Self)) && !now.Before(own.Self.NotBefore) { // or was issued by a clock that was ahead
+		return nil
+	}
+	if why := h.config.Doubt(); why != "" {
+		return fmt.Errorf("the own certificate is due, and the clock is in doubt: %s", why)
+	}
+	issuer, err := h.Issuer()
+	if err != nil {
+		return fmt.Errorf("the own certificate ends on %s: %w", own.Self.NotAfter.UTC().Format(time.DateOnly), err)
+	}
+	next, err := issuer.Issue(own.Certificate.Leaf.PublicKey, own.Self.Name, authority.Life(own.Self.Name.Role), now)
+	if err != nil {
+		return err
+	}
+	if err := durable.Write(h.config.TLS.TLSCert, authority.EncodeCertificates(next...)); err != nil {
+		return err
+	}
+	h.config.Log.Info("the own certificate is renewed", "name", own.Self.Name, "until", next[0].NotAfter)
+	return nil
+}

@@ -1,0 +1,151 @@
+package operations
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/enrolment"
+	"github.com/hotpair/hotpair/services/issuing"
+	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/certificates"
+	"github.com/hotpair/hotpair/services/operator/registry"
+)
+
+// members are what main knows of the certificates of terminals.
+type members struct {
+	issuing *issuing.Holder
+
+	mu       sync.Mutex
+	revision uint64
+	all      map[string]enrolment.Member
+}
+
+// readMembers reads the register of terminals, if it is another one. Like the table of terminals it is read again after each change.
+func (o *Operations) readMembers() {
+	ask := func(q enrolment.MembersQuestion) (enrolment.MembersPage, error) {
+		return enrolment.CallMembers.PostWait(o.ctx, o.Calls, q, tableDeadline)
+	}
+	m := &o.members
+	first, err := ask(enrolment.MembersQuestion{Limit: 1})
+	m.mu.Lock()
+	same := err == nil && first.Revision == m.revision
+	m.mu.Unlock()
+	if err != nil || same {
+		return
+	}
+	list, err := enrolment.ReadAll(ask)
+	if err != nil {
+		o.Log.Debug("the register of terminals can't be read", "error", err)
+		return
+	}
+	all := make(map[string]enrolment.Member, len(list))
+	for _, one := range list {
+		all[one.ID] = one
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.revision, m.all = first.Revision, all
+}
+
+// of gives what is shown of the certificate of a terminal; nil for one that was given it in files, or has none.
+func (m *members) of(id string) *certificates.TerminalCertificate {
+	m.mu.Lock()
+	one, known := m.all[id]
+	m.mu.Unlock()
+	if !known {
+		return nil
+	}
+	return certificates.Of(one, time.Now())
+}
+
+// Authority is what an alarm may come of: why this host can't issue certificates, and terminals whose token came from two machines.
+func (o *Operations) Authority() (trouble string, misused []string) {
+	m := &o.members
+	unopened, unrenewed := m.issuing.Trouble()
+	trouble = strings.Join(slices.DeleteFunc([]string{unopened, unrenewed}, func(s string) bool { return s == "" }), "; ")
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, id := range slices.Sorted(maps.Keys(m.all)) {
+		if !m.all[id].Misused.IsZero() {
+			misused = append(misused, id)
+		}
+	}
+	return trouble, misused
+}
+
+// answerMembers answers about certificates of terminals.
+func (o *Operations) answerMembers(r *registry.Registry) {
+	registry.Answer(r, operator.CallTerminalTokens, o.makeTokens)
+	registry.Answer(r, operator.CallRevokeTerminals, o.revokeTerminals)
+}
+
+// makeTokens gives tokens, once: what is kept of one can only recognise it.
+func (o *Operations) makeTokens(ctx context.Context, caller operator.Caller, q certificates.TokensRequest) (certificates.TerminalTokens, error) {
+	answer := certificates.TerminalTokens{ID: caller.ID, Tokens: []certificates.TerminalToken{}}
+	issuer, err := o.members.issuing.Issuer()
+	switch {
+	case errors.Is(err, issuing.ErrNone):
+		return answer, fmt.Errorf("%w: HOTPAIR_AUTHORITY_KEY is not set; terminals are given their certificates by whoever issues them", certificates.ErrNoAuthority)
+	case err != nil:
+		return answer, fmt.Errorf("%w: no token would be of use, because no certificate can be issued here: %w", operator.ErrRefused, err)
+	}
+	life := enrolment.DefaultLife
+	if q.For != "" {
+		if life, err = time.ParseDuration(q.For); err != nil || life < time.Minute || life > enrolment.MostLife {
+			return answer, fmt.Errorf("%w: a token holds for 1m to %v, not %.40q", operator.ErrUsage, enrolment.MostLife, q.For)
+		}
+	}
+	addresses := map[string]string{}
+	_, rows, known := o.tables.now()
+	if !known {
+		rows = o.environment()
+	}
+	for _, row := range rows {
+		addresses[row.ID] = row.Address
+	}
+	order := enrolment.NewTokens{}
+	until := time.Now().Add(life)
+	for _, id := range q.IDs {
+		address, known := addresses[id]
+		if !known {
+			return answer, fmt.Errorf("%w: there is no terminal %q; hotpair terminals list names those there are", operator.ErrUsage, id)
+		}
+		token := enrolment.NewToken(issuer.Pair(), id, until)
+		key := token.Key()
+		order.Tokens = append(order.Tokens, enrolment.NewTokenOf{ID: id, Key: key[:], Until: token.Until})
+		answer.Tokens = append(answer.Tokens, certificates.TerminalToken{ID: id, Address: address, Token: token.Text(), Until: token.Until.UTC()})
+	}
+	if _, err := enrolment.CallTokens.PostWait(ctx, o.Calls, order, tableDeadline); err != nil {
+		return certificates.TerminalTokens{ID: caller.ID, Tokens: []certificates.TerminalToken{}}, updaterSaid(err)
+	}
+	o.noteOutcome(caller, "terminals", fmt.Sprintf("tokens for %d terminals made by %s, good until %s UTC", len(q.IDs), caller.By(), until.UTC().Format(time.DateTime)))
+	return answer, nil
+}
+
+// revokeTerminals withdraws certificates and tokens. Both hosts act on it as soon as they have it.
+func (o *Operations) revokeTerminals(ctx context.Context, caller operator.Caller, q certificates.RevokeTerminals) (certificates.TerminalsRevoked, error) {
+	answer := certificates.TerminalsRevoked{ID: caller.ID, IDs: q.IDs}
+	_, rows, known := o.tables.now()
+	if !known {
+		rows = o.environment()
+	}
+	for _, id := range q.IDs {
+		listed := slices.ContainsFunc(rows, func(r bus.TableRow) bool { return r.ID == id })
+		if !listed && o.members.of(id) == nil {
+			return answer, fmt.Errorf("%w: there is no terminal %q, and was none; hotpair terminals list names those there are", operator.ErrUsage, id)
+		}
+	}
+	if _, err := enrolment.CallWithdraw.PostWait(ctx, o.Calls, enrolment.Withdraw{IDs: q.IDs, Reason: caller.Reason}, tableDeadline); err != nil {
+		return answer, updaterSaid(err)
+	}
+	text := fmt.Sprintf("certificates of %s withdrawn by %s", strings.Join(q.IDs[:min(len(q.IDs), shownNames)], ", "), caller.By())
+	o.noteOutcome(caller, "terminals", text)
+	return answer, nil
+}

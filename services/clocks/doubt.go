@@ -12,6 +12,10 @@ import (
 // nothing is refused for a doubt, only less is.
 const Doubtful = 5 * time.Second
 
+// Leap is how far what keeps a wall clock right may move one that was believed. Whoever it asks can be wrong too: one server of time sets
+// both hosts wrong at once, and the kernel calls both synchronised.
+const Leap = 24 * time.Hour
+
 // Doubt says whether the wall clock of this host can be believed as far as a process can tell. Whoever would refuse something because
 // its time is over asks first.
 type Doubt struct {
@@ -57,7 +61,9 @@ func (d *Doubt) Why() string {
 	}
 	ahead := minus(r.Wall, int64(r.Boot))
 	jumped := time.Duration(minus(ahead, d.ahead))
-	switch {
+	switch before := time.Unix(0, d.ahead+int64(r.Boot)); {
+	case jumped.Abs() > Leap && !before.Before(d.built):
+		return fmt.Sprintf("it jumped by %s, which is more than a clock can be wrong that was right", jumped.Round(time.Second))
 	case d.synchronised():
 		d.ahead = ahead
 	case jumped.Abs() > Doubtful:

@@ -17,15 +17,18 @@ func TestDoubt(t *testing.T) {
 		within       time.Duration
 		want         string
 	}{
-		"all right, and nothing keeps it so": {want: ""},
-		"slewed":                             {jump: Doubtful, want: ""},
-		"jumped by three years":              {jump: 3 * 365 * 24 * time.Hour, want: "jumped by 26280h"},
-		"jumped back":                        {jump: -time.Hour, want: "jumped by -1h"},
-		"set by what keeps it right":         {jump: time.Hour, synchronised: true, want: ""},
-		"older than the program":             {built: start.Add(time.Hour), synchronised: true, want: "built on 2026-05-06"},
-		"the other host just together":       {other: Doubtful, synchronised: true, want: ""},
-		"the other host apart":               {other: -Doubtful - time.Second, synchronised: true, want: "differ by 6s"},
-		"too slow to be sure":                {other: 8 * time.Second, within: 4 * time.Second, want: ""},
+		"all right, and nothing keeps it so":       {want: ""},
+		"slewed":                                   {jump: Doubtful, want: ""},
+		"jumped by three years":                    {jump: 3 * 365 * 24 * time.Hour, want: "jumped by 26280h"},
+		"jumped back":                              {jump: -time.Hour, want: "jumped by -1h"},
+		"set by what keeps it right":               {jump: time.Hour, synchronised: true, want: ""},
+		"set by years by what keeps it right":      {jump: 10 * 365 * 24 * time.Hour, synchronised: true, want: "jumped by 87600h"},
+		"set back by years by what keeps it right": {jump: -2 * 365 * 24 * time.Hour, synchronised: true, want: "jumped by -17520h"},
+		"set from before the program was built":    {jump: 365 * 24 * time.Hour, synchronised: true, built: start.Add(time.Hour), want: ""},
+		"older than the program":                   {built: start.Add(time.Hour), synchronised: true, want: "built on 2026-05-06"},
+		"the other host just together":             {other: Doubtful, synchronised: true, want: ""},
+		"the other host apart":                     {other: -Doubtful - time.Second, synchronised: true, want: "differ by 6s"},
+		"too slow to be sure":                      {other: 8 * time.Second, within: 4 * time.Second, want: ""},
 	} {
 		r := Reading{Boot: time.Hour, Wall: start.UnixNano()}
 		d := NewDoubt(func() Reading { return r }, func() bool { return c.synchronised }, c.built)

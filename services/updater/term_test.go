@@ -114,7 +114,7 @@ func newStage(t *testing.T, required bool) *stage {
 	s.term = &term{
 		measured: &measures{},
 		epoch:    1, store: store, own: s.own, other: s.other, clock: lease.BootClock, required: required,
-		retention: time.Hour, times: pairtime.New(lease.BootClock, time.Now),
+		retention: time.Hour, times: pairtime.New(lease.BootClock, time.Now, time.Time{}),
 		room: s.room, hurry: func() { nudge(s.hurried) }, committed: func(history.Mark) {},
 		queue: queue.New(callSize), ended: make(chan struct{}), changed: make(chan struct{}),
 	}

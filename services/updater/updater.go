@@ -13,6 +13,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/blackbox"
+	"github.com/hotpair/hotpair/services/clocks"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/lease"
@@ -237,7 +238,7 @@ func (u *updater) open(ctx context.Context) (err error) {
 	if _, err := u.disk.Write(ctx); err != nil {
 		return err
 	}
-	u.times = pairtime.New(u.clock, u.wall)
+	u.times = pairtime.New(u.clock, u.wall, clocks.Built())
 	u.times.Observe(u.store.PairTime())
 	if err := u.countAside(); err != nil {
 		return err

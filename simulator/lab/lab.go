@@ -49,6 +49,14 @@ type Lab struct {
 	began   time.Time
 
 	mu sync.Mutex // of Log
+
+	clocks struct {
+		mu      sync.Mutex
+		of      map[string]*moved // by node
+		failed  error
+		stop    context.CancelFunc
+		keeping sync.WaitGroup
+	}
 }
 
 // Start makes the network and starts everything. It does not wait for service, see Heal. Errors: ErrUnavailable.
@@ -176,7 +184,7 @@ func (l *Lab) Data(name string) string {
 
 // Close kills everything that still runs and gives the network up.
 func (l *Lab) Close() error {
-	var failed []error
+	failed := []error{l.endClocks()}
 	for _, t := range l.trees {
 		failed = append(failed, t.kill(context.Background()))
 	}

@@ -35,6 +35,21 @@ func (w *clocked) set(a, b time.Duration) {
 	w.Host(pair.HostB).SetWall(b)
 }
 
+// restart kills both hosts, starts them again and waits until they are paired.
+func (w *clocked) restart() {
+	w.t.Helper()
+	for _, host := range pair.Hosts() {
+		w.Host(host).Kill()
+	}
+	for _, host := range pair.Hosts() {
+		w.Host(host).Wait()
+		w.Host(host).Start()
+	}
+	if err := w.AwaitPaired(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 // await waits in the world's time.
 func (w *clocked) await(within time.Duration, what string, holds func() bool) {
 	w.t.Helper()
@@ -128,17 +143,28 @@ func TestFault_B4_PairTimeFollowsBothClocks(t *testing.T) {
 		if code, ahead := w.put(0), w.ahead(); code != "" || ahead != 0 {
 			t.Errorf("one clock is ahead: an id of now got %q, pair time is %v ahead", code, ahead)
 		}
-		// Both were off for a night, or both are wrong.
+		// Both are set wrong, by one server of time: the hosts know how much time has passed.
 		w.set(tenYears, tenYears)
+		time.Sleep(soon) // a change that must not come
+		if now, then, ahead := w.put(0), w.put(tenYears), w.ahead(); now != "" || then != "" || ahead != 0 {
+			t.Errorf("ten years on: an id of now got %q, one of then %q, pair time is %v ahead", now, then, ahead)
+		}
+		// They were off for that long, as far as they can know.
+		w.restart()
 		w.await(soon, "pair time of both clocks", func() bool { return w.ahead() == tenYears })
 		if now, then := w.put(0), w.put(tenYears); now != "410" || then != "" {
-			t.Errorf("ten years on: an id of the past got %q, one of then %q", now, then)
+			t.Errorf("started ten years on: an id of the past got %q, one of then %q", now, then)
 		}
 		// And they are set right.
 		w.set(0, 0)
 		w.await(soon, "pair time of both clocks", func() bool { return w.ahead() == 0 })
 		if code := w.put(0); code != "" {
 			t.Errorf("back again: an id of now got %q", code)
+		}
+		w.set(-2*365*24*time.Hour, -2*365*24*time.Hour)
+		w.await(soon, "pair time of both clocks", func() bool { return w.ahead() < -tenYears/10 })
+		if code := w.put(0); code != "" {
+			t.Errorf("two years back: an id of now got %q", code)
 		}
 		if err := w.Err(); err != nil {
 			t.Error(err)

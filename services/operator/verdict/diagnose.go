@@ -120,7 +120,9 @@ func compare(own, other operator.Examination, skew time.Duration) (list []operat
 func PairTime(pair, forgotten, wall time.Time) (level operator.Level, value, remedy string) {
 	off := pair.Sub(wall)
 	switch {
-	case off.Abs() > clocks.Off:
+	case off < -clocks.Off:
+		return operator.Warning, wording.Off(off), "if the clocks of both hosts are right, stop both and start them: while they serve they follow no leap ahead, and only remember answers longer"
+	case off > clocks.Off:
 		return operator.Warning, wording.Off(off), "let both hosts run with clocks that are right: it follows them within two minutes"
 	case forgotten.Sub(wall) > clocks.Off:
 		return operator.Warning, "answers up to " + forgotten.Format(time.RFC3339) + " are forgotten", "until then let the agent give requests their ids"

@@ -7,6 +7,11 @@
 // is theirs. Pair time that is behind moves forward to them at once; pair time that is ahead by more than a minute moves back. Neither makes
 // a request new that was forgotten, because that is a fact of its own (history.Entry.Forgotten). While the hosts don't agree, or one is
 // down, pair time only runs on, and errs on the side of remembering longer.
+//
+// Both wall clocks may be set wrong at once, by one server of time that both ask. A clock must not stop the service, so of two readings the one is
+// taken that refuses nobody. A process that has seen pair time where it belongs knows how much time has passed since: clocks that leap
+// forward are not followed by it, only by one that is started later, or from a time before the program was built. Clocks that leap back
+// are followed; but ids of the time that it was before are not of the future.
 package pairtime
 
 import (
@@ -27,14 +32,29 @@ type Clock struct {
 	boot lease.Clock
 	wall func() time.Time
 
+	built int64 // when the program was; 0: that is not known
+
 	mu       sync.Mutex
 	last     int64 // Unix nanoseconds; 0: there is no frame yet
 	at       time.Duration
 	compared clocks.Difference
+	first    time.Duration // when the clocks agreed for the first time; 0: they have not yet
+	settled  bool          // pair time was where it belongs: leaps forward are not followed
+	high     int64         // the highest pair time, at highAt
+	highAt   time.Duration
 }
 
-// New makes the clock of a pair without frames.
-func New(boot lease.Clock, wall func() time.Time) *Clock { return &Clock{boot: boot, wall: wall} }
+// settles is how long whoever serves has to follow clocks that agree: it is told of them every minute.
+const settles = 2 * clocks.Every
+
+// New makes the clock of a pair without frames. built is when this program was, zero when that is not known.
+func New(boot lease.Clock, wall func() time.Time, built time.Time) *Clock {
+	c := &Clock{boot: boot, wall: wall}
+	if !built.IsZero() {
+		c.built = built.UnixNano()
+	}
+	return c
+}
 
 // Observe notes the pair time of a committed frame, which may be an older one by now.
 func (c *Clock) Observe(unixNano int64) {
@@ -43,8 +63,27 @@ func (c *Clock) Observe(unixNano int64) {
 	// A frame's time is taken before its fsync: to count from its commit would lose that much with each frame. One that is far
 	// behind is of a host that has moved pair time back.
 	if ran := c.ran(); unixNano > ran || ran-unixNano > int64(clocks.Off) && unixNano > 0 {
-		c.last, c.at = unixNano, c.boot()
+		c.set(unixNano)
 	}
+	c.settle()
+	// Whoever wrote this has known for long enough what the clocks say, and does not follow them.
+	c.settled = c.settled || c.first != 0 && c.boot()-c.first > settles
+}
+
+// set sets pair time. mu must be held.
+func (c *Clock) set(unixNano int64) {
+	if ran := c.ran(); ran > c.highest() {
+		c.high, c.highAt = ran, c.boot()
+	}
+	c.last, c.at = unixNano, c.boot()
+}
+
+// highest is what pair time would be if it had never been moved back here; 0 if it was not moved. mu must be held.
+func (c *Clock) highest() int64 {
+	if c.high == 0 {
+		return 0
+	}
+	return c.high + max(0, int64(c.boot()-c.highAt))
 }
 
 // Compared notes how far the wall clocks of both hosts are apart.
@@ -52,6 +91,19 @@ func (c *Clock) Compared(d clocks.Difference) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.compared = d
+	c.settle()
+}
+
+// settle notes whether pair time is where clocks that agree have it. mu must be held.
+func (c *Clock) settle() {
+	agreed, ok := c.agreed()
+	if !ok || c.last == 0 {
+		return
+	}
+	if c.first == 0 {
+		c.first = c.boot()
+	}
+	c.settled = c.settled || time.Duration(agreed-c.ran()).Abs() <= clocks.Off
 }
 
 // Now gives the pair time for the next frame.
@@ -62,8 +114,9 @@ func (c *Clock) Now() int64 {
 		c.last, c.at = c.wall().UnixNano(), c.boot()
 	}
 	if next := c.next(); next != c.ran() {
-		c.last, c.at = next, c.boot()
+		c.set(next)
 	}
+	c.settle()
 	return c.ran()
 }
 
@@ -79,8 +132,14 @@ func (c *Clock) Shown() int64 {
 
 // Latest is the latest time of issue that an id may have: a little after pair time, or after this host's clock where
 // that is ahead. Pair time alone would not do: it stands still while both hosts are down, and the ids of a pair that was
-// off for a night would all be from the future. A host's clock that is wrong can only let more in.
-func (c *Clock) Latest() int64 { return max(c.Now(), c.wall().UnixNano()) + int64(Slack) }
+// off for a night would all be from the future. Nor would both when they have been set back: ids of now are of what pair time was before.
+// A host's clock that is wrong can only let more in.
+func (c *Clock) Latest() int64 {
+	now := c.Now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return max(now, c.wall().UnixNano(), c.highest()) + int64(Slack)
+}
 
 // MayBegin refuses to give a pair its first time by a clock that the other host's surely contradicts.
 func (c *Clock) MayBegin() error {
@@ -98,10 +157,14 @@ func (c *Clock) MayBegin() error {
 // next is pair time where the clocks of both hosts, if they agree, would have it. mu must be held.
 func (c *Clock) next() int64 {
 	now := c.ran()
-	if agreed, ok := c.agreed(); ok && (agreed > now || now-agreed > int64(clocks.Off)) {
-		return agreed
+	agreed, ok := c.agreed()
+	switch {
+	case !ok, agreed <= now && now-agreed <= int64(clocks.Off):
+		return now
+	case agreed-now > int64(clocks.Off) && c.settled && now >= c.built:
+		return now
 	}
-	return now
+	return agreed
 }
 
 // ran is what has passed since the last frame, after its time. mu must be held.

@@ -15,11 +15,17 @@ type bench struct {
 	wall, other time.Time
 }
 
+// built is when the program of a bench was.
+var built = noon.AddDate(-1, 0, 0)
+
 func newBench(wall time.Time) *bench {
 	b := &bench{boot: time.Hour, wall: wall, other: wall}
-	b.Clock = New(func() time.Duration { return b.boot }, func() time.Time { return b.wall })
+	b.Clock = New(func() time.Duration { return b.boot }, func() time.Time { return b.wall }, built)
 	return b
 }
+
+// set sets the wall clocks of both hosts.
+func (b *bench) set(d time.Duration) { b.wall, b.other = b.wall.Add(d), b.other.Add(d) }
 
 // pass lets time go by everywhere.
 func (b *bench) pass(d time.Duration) {
@@ -172,5 +178,80 @@ func TestLatest_FollowsTheLaterClock(t *testing.T) {
 		if got := time.Unix(0, b.Latest()).UTC(); !got.Equal(c.want) {
 			t.Errorf("%s: up to %v, want %v", what, got, c.want)
 		}
+	}
+}
+
+// TestFault_B4_BothClocksLeapWhileThePairServes: one server of time set the clocks of both hosts wrong. Pair time followed them ten years ahead, and
+// ids of now were too old; or two years back, and they were of the future. Neither is right, and neither may refuse ids of now: not at
+// the host that serves, nor at the other, nor at one that was started since.
+func TestFault_B4_BothClocksLeapWhileThePairServes(t *testing.T) {
+	const year = 365 * 24 * time.Hour
+	for what, c := range map[string]struct {
+		pair, leap time.Duration
+		follows    bool
+	}{
+		"ten years ahead":                             {0, 10 * year, false},
+		"an hour ahead":                               {0, time.Hour, false},
+		"half a minute ahead":                         {0, 30 * time.Second, true},
+		"two years back":                              {0, -2 * year, true},
+		"half a minute back":                          {0, -30 * time.Second, false},
+		"ahead, of a pair born before it was built":   {-20 * year, 20 * year, true},
+		"back, of a pair that was born ten years on":  {10 * year, -10 * year, true},
+		"ahead, of a pair that is two hours too late": {-2 * time.Hour, 2 * time.Hour, false},
+	} {
+		now := noon.Add(c.pair) // what the clocks say, rightly or not
+		serves, standby, started := newBench(now), newBench(now), newBench(now.Add(c.leap))
+		all := []*bench{serves, standby, started}
+		step := func(hosts ...*bench) {
+			frame := serves.Now()
+			for _, b := range hosts {
+				b.Observe(frame)
+				b.compare()
+			}
+			for _, b := range all {
+				b.pass(30 * time.Second)
+			}
+		}
+		serves.Observe(now.UnixNano())
+		began := serves.boot
+		for range 4 {
+			step(serves, standby)
+		}
+		serves.set(c.leap)
+		standby.set(c.leap)
+		for range 10 {
+			step(all...)
+		}
+		want := now.Add(serves.boot - began)
+		if c.follows {
+			want = want.Add(c.leap)
+		}
+		for i, b := range all {
+			if got := b.time(); (got.Sub(want)).Abs() > time.Second {
+				t.Errorf("%s: pair time of host %d is %v, want %v", what, i, got, want)
+			}
+		}
+		if latest, of := time.Unix(0, serves.Latest()), now.Add(serves.boot-began); latest.Before(of) {
+			t.Errorf("%s: ids of %v are of the future, up to %v are taken", what, of, latest)
+		}
+	}
+	// A pair that is born in between, after its clocks were compared.
+	born, standby := newBench(noon), newBench(noon)
+	for _, b := range []*bench{born, standby} {
+		b.compare()
+		b.Observe(born.Now())
+		b.set(10 * year)
+		b.compare()
+		if got := b.time(); !got.Equal(noon) {
+			t.Errorf("of a pair that was just born: %v", got)
+		}
+	}
+	// A night in which both were off, and the processes are started behind it.
+	b := newBench(noon)
+	b.Observe(noon.Add(-10 * time.Hour).UnixNano())
+	b.pass(time.Minute)
+	b.compare()
+	if got := b.time(); !got.Equal(b.wall) {
+		t.Errorf("after a night: %v, the clocks say %v", got, b.wall)
 	}
 }

@@ -1,6 +1,15 @@
 package lab
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"math/big"
+	"net"
+	"os"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -67,4 +76,31 @@ func (l *Lab) Certify(name string, optional bool) {
 	files := l.tls[name]
 	l.trees[name].set("HOTPAIR_TLS_CERT="+files.TLSCert, "HOTPAIR_TLS_KEY="+files.TLSKey, "HOTPAIR_TLS_CA="+files.TLSCa,
 		"HOTPAIR_TLS_OPTIONAL="+strconv.FormatBool(optional), "HOTPAIR_INSECURE=false")
+}
+
+// consoleCertificate makes a certificate that vouches for itself, for the address of a host, and gives its files and who believes it.
+func (l *Lab) consoleCertificate(name string) (certificate, key string, roots *x509.CertPool, err error) {
+	secret, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return "", "", nil, err
+	}
+	now := time.Now()
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotBefore: now.AddDate(0, 0, -1), NotAfter: now.AddDate(1, 0, 0), IPAddresses: []net.IP{net.ParseIP(l.network.addresses[name])},
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	raw, err := x509.CreateCertificate(rand.Reader, template, template, secret.Public(), secret)
+	if err != nil {
+		return "", "", nil, err
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(secret)
+	if err != nil {
+		return "", "", nil, err
+	}
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: raw})
+	roots = x509.NewCertPool()
+	roots.AppendCertsFromPEM(text)
+	certificate, key = filepath.Join(l.options.Dir, "https-"+name+".pem"), filepath.Join(l.options.Dir, "https-"+name+".key")
+	return certificate, key, roots, errors.Join(
+		os.WriteFile(certificate, text, 0o600), os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), 0o600))
 }

@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"crypto/rand"
+	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -34,6 +35,7 @@ type Options struct {
 	History   int              // HOTPAIR_HISTORY_MAX_UPDATES, default as shipped; few make returning hosts need a copy
 	Disks     map[string]*Disk // of hosts whose data is on a disk that can be made faulty
 	Log       io.Writer        // what was done, a line each; nil: nobody wants to know
+	HTTPS     bool             // operators ask over HTTPS at the address of a host, else in clear at its loopback
 	Plain     bool             // without certificates, everything in clear on the wires
 	Issued    time.Duration    // how long ago by the clocks certificates of hosts and witness were issued; below 0 it is yet to come, for terminals too
 }
@@ -146,18 +148,25 @@ func (l *Lab) plan() error {
 		return config.ForWitness(os.Environ(), config.Witness{WitnessListen: everywhere(pair.PortWitness), Storage: config.Storage{Data: data}, PairKey: key, TLS: tls[pair.Witness], Log: log})
 	})
 	for _, name := range pair.Hosts() {
+		console := config.Console{HTTP: "127.0.0.1:" + strconv.Itoa(pair.PortHTTP), HTTPToken: operatorToken}
+		l.clients[name] = operator.NewClient("http://" + console.HTTP).WithToken(operatorToken).WithDial(l.network.spaces[name].DialContext)
+		if l.options.HTTPS {
+			var roots *x509.CertPool
+			console.HTTP = at(name, pair.PortHTTP)
+			if console.HTTPTlsCert, console.HTTPTlsKey, roots, err = l.consoleCertificate(name); err != nil {
+				return err
+			}
+			l.clients[name] = operator.NewClient("https://" + console.HTTP).WithRoots(roots).WithToken(operatorToken).WithDial(l.network.spaces[name].DialContext)
+		}
 		l.add(name, "supervisor", func(data string) []string {
 			return config.ForHost(os.Environ(), config.Host{
 				Name: config.Name{Host: name}, Storage: config.Storage{Data: data}, BusPort: pair.PortBus,
 				Link: at(name, pair.PortLink), Replication: at(name, pair.PortReplication),
 				PeerLink: at(pair.Other(name), pair.PortLink), PeerReplication: at(pair.Other(name), pair.PortReplication),
 				Witness: at(pair.Witness, pair.PortWitness), PairKey: key, TLS: tls[name], Authority: issues(tls[name]), Terminals: terminals, Work: settings.Work,
-				Console: config.Console{HTTP: "127.0.0.1:" + strconv.Itoa(pair.PortHTTP), HTTPToken: operatorToken},
-				Pace:    settings.Pace, Patience: settings.Patience, Bounds: settings.Bounds, Hooks: settings.Hooks, Log: log,
+				Console: console, Pace: settings.Pace, Patience: settings.Patience, Bounds: settings.Bounds, Hooks: settings.Hooks, Log: log,
 			})
 		})
-		l.clients[name] = operator.NewClient("http://127.0.0.1:" + strconv.Itoa(pair.PortHTTP)).
-			WithToken(operatorToken).WithDial(l.network.spaces[name].DialContext)
 	}
 	for _, name := range l.names() {
 		if err := os.MkdirAll(l.Data(name), 0o700); err != nil {

@@ -32,6 +32,7 @@ import (
 	"github.com/hotpair/hotpair/services/supervisor"
 	"github.com/hotpair/hotpair/services/terminal"
 	"github.com/hotpair/hotpair/services/terminalif"
+	"github.com/hotpair/hotpair/services/trail"
 	"github.com/hotpair/hotpair/services/updater"
 	"github.com/hotpair/hotpair/services/updater/archive"
 	"github.com/hotpair/hotpair/services/witness"
@@ -183,6 +184,9 @@ func supervisorCommand() *cobra.Command {
 	c.RunE = func(cmd *cobra.Command, _ []string) error {
 		return start(cmd, "supervisor", hostName, func(ctx context.Context, c config.Host, log *slog.Logger, lines io.Writer) error {
 			process.FewProcessors(1) // it only watches
+			if err := trail.Check(c.AuditTrail); err != nil {
+				return err // here and nowhere below: a main that is started again has to serve
+			}
 			return (&supervisor.Supervisor{Host: c, Environ: os.Environ(), Logger: log, Lines: lines}).Run(ctx)
 		})
 	}

@@ -123,10 +123,15 @@ var rules = []rule{
 	{"the event log of a main knows the bus only: who records now, main says",
 		within("services/events"),
 		but(ours, func(i string) bool { return words(i) || within("bus", "services/events")(i) })},
+	{"the audit trail knows events, and nobody who makes them",
+		within("services/trail"),
+		but(ours, func(i string) bool {
+			return words(i) || within("bus", "services/config", "services/events", "services/operator/wording", "services/trail")(i)
+		})},
 	{"alarms know what they are judged by, not who gathers it",
 		within("services/alarms"),
 		but(within("services"), func(i string) bool {
-			return words(i) || within("services/alarms", "services/config", "services/identity", "services/role", "services/wires")(i)
+			return words(i) || within("services/alarms", "services/config", "services/identity", "services/role", "services/trail", "services/wires")(i)
 		})},
 	{"what operators can ask for knows main by what it asks of it",
 		within("services/operations"),

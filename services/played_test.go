@@ -20,6 +20,7 @@ var looks = map[string]play{
 	"hotpair explain":          {refusals, []string{`"hotpair explain"`}},
 	"hotpair doctor":           {"TestDecide_PauseThenForce", []string{`"doctor"`}},
 	"hotpair settings":         {"TestSettings_OfBothHosts", []string{`"settings", "--all"`}},
+	"hotpair events":           {"TestEvents_TheSameOnBothHosts", []string{`"events"`}},
 	"hotpair history":          {"TestHistory_Command", []string{`"history", "--dir"`}},
 	"hotpair history diverged": {raised, []string{`"hotpair history diverged"`}},
 	"hotpair terminals":        {"TestTerminalsCommands", []string{"terminals "}},

@@ -10,6 +10,7 @@ import (
 	"github.com/hotpair/hotpair/services/clocks"
 	"github.com/hotpair/hotpair/services/histogram"
 	"github.com/hotpair/hotpair/services/role"
+	"github.com/hotpair/hotpair/services/trail"
 	"github.com/hotpair/hotpair/services/wires"
 )
 
@@ -53,6 +54,7 @@ type Facts struct {
 	Unheard   string            // why the other main lets this one's connection not in; "" when it does, or does not answer
 	Unaudited string            // why the last audit could not be finished; "" when it was
 	Unsaved   error             // why events are not kept on disk
+	Trail     *trail.Standing   // nil: nobody wants one
 	Clocks    clocks.Difference // between the wall clocks of the hosts; zero when it is not known
 	Built     time.Time         // when this program was; zero when it does not know
 	Wires     wires.Seen        // between the machines
@@ -133,7 +135,21 @@ func judge(f Facts, lately recent, nearlyFull bool) map[string]string {
 	if f.Unsaved != nil {
 		add(EventsUnsaved, "events of host %s are not kept on disk: %v", f.Host, f.Unsaved)
 	}
+	trailCauses(f, add)
 	return list
+}
+
+// trailTold is how long it is told that entries of the audit trail were lost: somebody has to see it.
+const trailTold = 10 * time.Minute
+
+// trailCauses tells of an audit trail that can't be written, and of one that misses something since a while ago.
+func trailCauses(f Facts, add func(id, format string, a ...any)) {
+	t := f.Trail
+	switch {
+	case t == nil:
+	case t.Problem != "", t.Lost > 0 && f.Wall.Sub(t.LostAt) < trailTold:
+		add(TrailIncomplete, "audit trail of host %s, %s", f.Host, t.Sentence())
+	}
 }
 
 // terminalCauses tells, as the host that serves, of terminals that would wait after a takeover, and of those that wait now.

@@ -14,6 +14,7 @@ import (
 	"github.com/hotpair/hotpair/services/clocks"
 	"github.com/hotpair/hotpair/services/identity"
 	"github.com/hotpair/hotpair/services/role"
+	"github.com/hotpair/hotpair/services/trail"
 	"github.com/hotpair/hotpair/services/wires"
 )
 
@@ -66,6 +67,13 @@ var causes = map[string]func(n int) Facts{
 		return Facts{Updater: &bus.UpdaterState{PairTime: time.Now().Add(time.Hour).UnixNano()}}
 	},
 	EventsUnsaved: func(int) Facts { return Facts{Unsaved: errors.New("no space")} },
+	TrailIncomplete: func(n int) Facts {
+		t := trail.Standing{To: "/t", Lost: 3, LostAt: time.Now()}
+		if n%2 > 0 {
+			t = trail.Standing{To: "/t", Problem: "no space"}
+		}
+		return Facts{Trail: &t}
+	},
 
 	CertificateEnding: func(int) Facts { return Facts{Wires: certificate(identity.Over, "")} },
 	CertificateDue:    func(int) Facts { return Facts{Wires: certificate(identity.Due, "")} },
@@ -109,8 +117,8 @@ var made = map[string]string{
 	DiskUnfit: "TestFault_B12_CausesRaiseTheirAlarms", DiskNearlyFull: "TestFault_B12_CausesRaiseTheirAlarms", ClockWrong: "TestFault_B12_CausesRaiseTheirAlarms",
 	SlowDisk: "TestFault_B12_SlowDisksAreAlarmed", Unattached: "TestFault_B12_SlowDisksAreAlarmed", Restored: "TestFault_A14_RestoredCopy",
 	CertificateEnding: "TestCertificates_OfWholeProcesses", CertificateDue: "TestCertificates_OfWholeProcesses", CertificateUnusable: "TestCertificates_OfWholeProcesses",
-	PeerCertificate: "TestCertificates_OfWholeProcesses",
-	TokenMisused:    "TestEnrolment_OfALab", IssuingKey: "TestEnrolment_OfALab",
+	PeerCertificate: "TestCertificates_OfWholeProcesses", TrailIncomplete: "TestFault_B12_CausesRaiseTheirAlarms",
+	TokenMisused: "TestEnrolment_OfALab", IssuingKey: "TestEnrolment_OfALab",
 }
 
 // shownBelow are the alarms whose cause a test of whole hosts can't make, with why, and the test that shows their facts where they are

@@ -36,6 +36,7 @@ const (
 	ClocksApart     = "clocks-apart"
 	ClockWrong      = "clock-wrong"
 	PairTimeAhead   = "pair-time-ahead"
+	TrailIncomplete = "trail-incomplete"
 
 	CertificateEnding   = "certificate-ending"
 	CertificateDue      = "certificate-due"
@@ -137,5 +138,7 @@ func Table() []Kind {
 			Remedy: "Finish the maintenance, or hotpair pause again for longer."},
 		{ID: EventsUnsaved, Severity: bus.Warning, Calm: 10 * time.Second,
 			Remedy: "Events of this host are only in its memory and its log until the disk of HOTPAIR_DATA takes writes again; restart the host once it does."},
+		{ID: TrailIncomplete, Severity: bus.Warning, After: 5 * time.Second, Calm: 5 * time.Second,
+			Remedy: "Have the place of HOTPAIR_AUDIT_TRAIL take entries again: room, rights, a reader of the pipe, a syslog that runs. What waits is written then; what was lost is counted where it is missing, and stands in hotpair events."},
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -222,18 +221,6 @@ func (b *Bounds) check(c *checker) {
 	c.amount("JOURNAL_MAX_BYTES", b.JournalMaxBytes, minJournal)
 	if b.EventsMax < minEvents || b.EventsMax > maxEvents {
 		c.fault("EVENTS_MAX", strconv.Itoa(b.EventsMax), "is too small or too large", fmt.Sprintf("set it to %d up to %d", minEvents, maxEvents))
-	}
-}
-
-// Whether the program is there shows when it is run: it may be on a disk that is mounted later.
-func (k *Hooks) check(c *checker) {
-	if k.AlarmCommand != "" && !filepath.IsAbs(k.AlarmCommand) {
-		c.fault("ALARM_COMMAND", k.AlarmCommand, "is no absolute path", "write the path of a program, without arguments, for example /usr/local/bin/page-me")
-	}
-	// Under a second a loaded machine kills what would have ended; alarms wait in order for the one before.
-	c.duration("ALARM_TIMEOUT", k.AlarmTimeout, minHook, maxHook)
-	if u, err := url.Parse(k.AlarmWebhook.Reveal()); k.AlarmWebhook != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
-		c.fault("ALARM_WEBHOOK", hidden, "is no URL", "write it like https://alarms.example.com/hotpair")
 	}
 }
 

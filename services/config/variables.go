@@ -79,11 +79,12 @@ type Bounds struct {
 	EventsMax         int           `split_words:"true" default:"10000" of:"pair" form:"number" desc:"How many events the pair's event log keeps at most, 100 to 1000000. The same on both hosts."`
 }
 
-// Hooks are told of alarms.
+// Hooks are told of alarms, and of all that happens.
 type Hooks struct {
 	AlarmCommand string        `split_words:"true" of:"host" form:"/path" desc:"Program that is run at each alarm that this host raises, clears or acknowledges, with the alarm as JSON on its standard input and in the variables ALARM_ID, ALARM_STATE, ALARM_SEVERITY, ALARM_HOST, ALARM_TEXT, ALARM_REMEDY and ALARM_SINCE. It gets no secret. What it prints is logged. Empty: none."`
 	AlarmTimeout time.Duration `split_words:"true" default:"30s" of:"host" form:"duration" desc:"When the alarm command is killed that has not ended, 1s to 10m. Alarms wait for it meanwhile."`
 	AlarmWebhook Secret        `split_words:"true" secret:"true" of:"host" form:"http://…" desc:"URL to which the same JSON is posted. Each try has 5s; while there is no answer 2xx it is tried again, up to an hour. Empty: none."`
+	AuditTrail   string        `split_words:"true" of:"host" form:"/path|syslog" desc:"Where this host writes its audit trail as it happens, a line of JSON for each entry: what operators wanted and why, what came of it, what the pair did, who was refused. A file or pipe by its whole path, which is opened anew when logrotate has renamed it; or syslog, that of this machine (syslog:/path for another socket). Nothing waits for it; what could not be written is counted, and is an alarm. Empty: nowhere, and the pair's event log is all there is."`
 }
 
 // Tracing is for whoever looks for what a takeover waited for.

@@ -42,8 +42,8 @@ func allowanceOf(kind string) allowance {
 	return allowance{500, 10 * time.Second}
 }
 
-// folds holds back what is told again and again. It is used under the memory's lock.
-type folds struct {
+// Folds holds back what is told again and again. Its zero value has told nothing. It is for one goroutine at a time.
+type Folds struct {
 	told  map[string]*folded
 	kinds map[string]*tokens
 	swept time.Time
@@ -66,8 +66,8 @@ type folded struct {
 	opened time.Time     // when that pause began
 }
 
-// take reports whether an event is told now. What is not is held back.
-func (f *folds) take(e bus.Event) bool {
+// Take reports whether an event is told now. What is not is held back.
+func (f *Folds) Take(e bus.Event) bool {
 	if e.Kind == bus.EventAudit || e.Alarm != nil && (e.Alarm.Acknowledge || e.State == bus.AlarmAcknowledged) {
 		return true // the log keeps by these what the pair has to know
 	}
@@ -115,7 +115,7 @@ func (d *folded) hold(e bus.Event) {
 }
 
 // allowed takes one of the kind's allowance.
-func (f *folds) allowed(e bus.Event) bool {
+func (f *Folds) allowed(e bus.Event) bool {
 	a := allowanceOf(e.Kind)
 	t := f.kinds[e.Kind]
 	if t == nil {
@@ -134,7 +134,7 @@ func (f *folds) allowed(e bus.Event) bool {
 }
 
 // forget forgets what was not told for long. A wall clock that was set back by more counts as that, too.
-func (f *folds) forget(now time.Time) {
+func (f *Folds) forget(now time.Time) {
 	if now.Sub(f.swept).Abs() < time.Second {
 		return
 	}
@@ -146,9 +146,9 @@ func (f *folds) forget(now time.Time) {
 	}
 }
 
-// due gives what is told now for all that was held back, in the order in which it began; all: whatever the time. wait is when the next
+// Due gives what is told now for all that was held back, in the order in which it began; all: whatever the time. wait is when the next
 // will be; 0 is never.
-func (f *folds) due(now time.Time, all bool) (list []bus.Event, wait time.Duration) {
+func (f *Folds) Due(now time.Time, all bool) (list []bus.Event, wait time.Duration) {
 	for key, d := range f.told {
 		if d.held == 0 {
 			continue

@@ -23,12 +23,18 @@ type pendingEvent struct {
 	serial uint64 // counts what this main has to hand on, those of earlier mains included
 }
 
+// Trail is given each event of this main as it is told, in order and under the lock of the memory: it must neither block nor come back.
+type Trail interface {
+	Write(e bus.Event)
+}
+
 // Memory holds the events of this main, and what it knows of the pair's log. Adding one never blocks: what has to be done
 // with it is the recorder's.
 type Memory struct {
 	host        string
 	incarnation uint64
 	now         func() time.Time
+	trails      []Trail
 
 	mu        sync.Mutex
 	number    uint64
@@ -41,7 +47,7 @@ type Memory struct {
 	pins      []bus.Alarm   // alarms of the pair that wait to be acknowledged
 	listeners map[int]chan bus.Event
 	next      int
-	folds     folds
+	folds     Folds
 	holding   chan struct{} // one token: something was held back
 	changed   chan struct{} // closed and replaced at each change
 }
@@ -52,8 +58,9 @@ type handedEvent struct {
 	last uint64
 }
 
-func NewMemory(host string, incarnation uint64) *Memory {
-	return &Memory{host: host, incarnation: incarnation, now: time.Now, listeners: map[int]chan bus.Event{}, changed: make(chan struct{}), holding: make(chan struct{}, 1)}
+// NewMemory makes the memory of a main, which tells trails what it takes.
+func NewMemory(host string, incarnation uint64, trails ...Trail) *Memory {
+	return &Memory{host: host, incarnation: incarnation, now: time.Now, trails: trails, listeners: map[int]chan bus.Event{}, changed: make(chan struct{}), holding: make(chan struct{}, 1)}
 }
 
 // Add notes a step of a takeover or an event beside it. One that opens a procedure is where the times of the later steps begin.
@@ -87,7 +94,7 @@ func (s *Memory) Note(e bus.Event) bus.Event {
 func (s *Memory) fold(e bus.Event) (_ bus.Event, told bool) {
 	e.Host, e.Incarnation = s.host, s.incarnation
 	e.Cut()
-	if s.folds.take(e) {
+	if s.folds.Take(e) {
 		e = s.keep(e)
 		s.hear(e)
 		return e, true
@@ -104,7 +111,7 @@ func (s *Memory) fold(e bus.Event) (_ bus.Event, told bool) {
 func (s *Memory) release(all bool) (told []bus.Event, wait time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	list, wait := s.folds.due(s.now(), all)
+	list, wait := s.folds.Due(s.now(), all)
 	for _, e := range list {
 		told = append(told, s.keep(e))
 	}
@@ -128,6 +135,9 @@ func (s *Memory) keep(e bus.Event) bus.Event {
 	e.Cut()
 	s.await(e)
 	s.tell()
+	for _, t := range s.trails {
+		t.Write(e)
+	}
 	return e
 }
 

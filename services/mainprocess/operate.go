@@ -22,7 +22,7 @@ func (h *host) serveHTTP(ctx context.Context, answers *registry.Registry) error 
 	server := web.NewServer(web.ServerConfig{
 		Listen: h.config.HTTP, Network: h.run.network, Operations: answers, Host: h, Backups: h.operations, Live: h.operations, Clock: h.clock, Log: h.log,
 		Gate: h.operations.Gate, Reasons: h.config.Reasons == config.ReasonsRequired, Socket: socket, Cert: h.config.HTTPTlsCert, Key: h.config.HTTPTlsKey,
-		Pages: h.pages(), Guarded: map[string]operator.Role{"/metrics": operator.View}, Names: h.names(), Refused: &h.measures.refused,
+		Pages: h.pages(), Guarded: map[string]operator.Role{"/metrics": operator.View}, Names: h.names(), Refused: &h.measures.refused, Trail: h.trail,
 	})
 	go func() {
 		select {

@@ -15,6 +15,7 @@ import (
 	"github.com/hotpair/hotpair/services/operations"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/role"
+	"github.com/hotpair/hotpair/services/trail"
 )
 
 // reports are what a main tells: events, alarms, and what audits find.
@@ -24,6 +25,7 @@ type reports struct {
 	ctx      context.Context // of main's work
 	driver   *driver
 	events   *events.Memory
+	trail    *trail.Trail
 	recorder *events.Recorder
 	reader   *events.Reader
 	alarms   *alarms.Set
@@ -35,7 +37,8 @@ type reports struct {
 // newReports makes what deals with events and alarms. Nothing runs yet.
 func newReports(h *host) *reports {
 	r := &reports{host: h.config.Host, log: h.log, ctx: h.ctx, driver: h.driver}
-	r.events = events.NewMemory(h.config.Host, h.run.incarnation)
+	r.trail = trail.New(trail.Config{To: h.config.AuditTrail, Host: h.config.Host, Incarnation: h.run.incarnation, Log: h.log})
+	r.events = events.NewMemory(h.config.Host, h.run.incarnation, r.trail)
 	r.hooks = alarms.NewHooks(h.config.Hooks, h.log)
 	r.alarms = alarms.NewSet(h.config.Host, h.run.incarnation, alarms.Announce(r.events, h.log), r.hooks)
 	r.auditor = audit.New(audit.Config{Pair: auditCalls{h}, Events: r.events, Alarms: r.alarms, Counts: &h.measures, Log: h.log})
@@ -98,16 +101,8 @@ func (r *reports) ProcessEvent(name, text string) {
 
 // Called implements web.Host.
 func (r *reports) Called(caller operator.Caller, what string, failure error) {
-	e := bus.Event{Kind: bus.EventOperator, Epoch: r.driver.View().Known,
-		Details: operations.ActOf(caller, what, r.host)}
-	if failure == nil {
-		e.Text = what + " wanted by " + caller.By()
-		if caller.Reason != "" {
-			e.Text += ": " + caller.Reason
-		}
-	} else {
-		e.Text = fmt.Sprintf("%s did not happen: %v", what, failure)
-	}
+	e := operations.Called(caller, what, r.host, failure)
+	e.Epoch = r.driver.View().Known
 	r.tell(e, false)
 }
 

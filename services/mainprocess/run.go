@@ -80,6 +80,8 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	}, h.clock()), h.clock, interval, log)
 	h.fitness = processes.NewFitness(h.driver)
 	h.reports = newReports(h)
+	h.trail.Start()
+	defer h.trail.Close()
 
 	users := bus.NewUsers()
 	h.measures.logins = users

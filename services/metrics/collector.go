@@ -105,6 +105,11 @@ func (c *Collector) Collect(to chan<- prometheus.Metric) {
 	gauge(d.terminals, float64(s.Terminals.Unreachable), "unreachable")
 	wiresOf(gauge, count, d, s.Wires)
 	gauge(d.alarms, float64(len(s.Alarms)))
+	if t := s.Trail; t != nil {
+		count(d.trailWritten, t.Written)
+		count(d.trailLost, t.Lost)
+		gauge(d.trailFails, truth(t.Problem != ""))
+	}
 	if s.Audit != nil {
 		gauge(d.auditChecked, float64(s.Audit.Checked))
 		gauge(d.auditMissing, float64(s.Audit.Missing))

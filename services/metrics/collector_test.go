@@ -22,6 +22,7 @@ import (
 	"github.com/hotpair/hotpair/services/identity"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/refusals"
+	"github.com/hotpair/hotpair/services/trail"
 	"github.com/hotpair/hotpair/services/wires"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -56,7 +57,7 @@ func whole() *fixed {
 					{Name: "spiffe://p/terminal/t1", NotAfter: time.Unix(1, 0)}},
 				Terminals: wires.TerminalEnds{Proved: 5, Ending: 1},
 				Doors:     []door.Stats{{Door: "hotpair-link", Refused: map[string]uint64{"identity-pair": 4}}}},
-			Audit: &operator.Audit{Checked: 100, Missing: 1},
+			Audit: &operator.Audit{Checked: 100, Missing: 1}, Trail: &trail.Standing{Written: 21, Lost: 22, Problem: "no room"},
 		},
 		measures: Measures{
 			Updater:   bus.UpdaterMeasures{Updates: 11, Commit: h.Sample(), Journal: h.Sample(), Replication: h.Sample()},
@@ -114,6 +115,7 @@ func TestCollector_ShowsTheHost(t *testing.T) {
 		`hotpair_link_connected`: 1, `hotpair_replication_connected`: 0, `hotpair_peer_heard_seconds`: 0.125, `hotpair_witness_reachable`: 1,
 		`hotpair_process_up{process="updater"}`: 1, `hotpair_process_up{process="main"}`: 0, `hotpair_process_restarts_total{process="updater"}`: 4,
 		`hotpair_terminals{state="attached"}`: 5, `hotpair_terminals{state="unreachable"}`: 2, `hotpair_audit_missing_updates`: 1,
+		`hotpair_audit_trail_lines_total`: 21, `hotpair_audit_trail_lost_total`: 22, `hotpair_audit_trail_failing`: 1,
 		`hotpair_wires_tls`: 1, `hotpair_certificate_end_time_seconds`: 5000, `hotpair_certificate_files_usable`: 0,
 		`hotpair_peer_certificate_end_time_seconds{peer="spiffe://p/host/b"}`: 6000, `hotpair_terminal_certificates_ending`: 1,
 		`hotpair_wire_refused_total{reason="identity-pair",wire="hotpair-link"}`: 4,

@@ -14,6 +14,7 @@ type descs struct {
 	link, replication, heard, witness, up, restarts, terminals, alarms         *prometheus.Desc
 	wiresTLS, certificateEnd, certificateUsable, peerEnd, terminalsEnding      *prometheus.Desc
 	doorRefused                                                                *prometheus.Desc
+	trailWritten, trailLost, trailFails                                        *prometheus.Desc
 	auditChecked, auditMissing                                                 *prometheus.Desc
 	takeovers, updates, refused, inFlight                                      *prometheus.Desc
 	commit, journal, copied, request, gap                                      *prometheus.Desc
@@ -57,6 +58,9 @@ func newDescs() descs {
 	d.peerEnd = desc("peer_certificate_end_time_seconds", "When the certificate of a host or of the witness at another end ends, as Unix time.", "peer")
 	d.terminalsEnding = desc("terminal_certificates_ending", "Terminals at the other ends whose certificates are in their last tenth, over, or not yet begun; absent without TLS.")
 	d.doorRefused = desc("wire_refused_total", "Connections from other machines that were refused before anything was said, by wire and reason.", "wire", "reason")
+	d.trailWritten = desc("audit_trail_lines_total", "Lines of the audit trail that this main has written; absent without one.")
+	d.trailLost = desc("audit_trail_lost_total", "Lines of the audit trail that are lost, because it could not be written for too long; absent without one.")
+	d.trailFails = desc("audit_trail_failing", "1 while the audit trail can't be written; absent without one.")
 	d.auditChecked = desc("audit_checked_updates", "Acknowledged updates that the last loss audit looked up; absent before the first.")
 	d.auditMissing = desc("audit_missing_updates", "Acknowledged updates that the last loss audit did not find: anything but 0 is a loss.")
 

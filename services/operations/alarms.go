@@ -37,7 +37,7 @@ func (o *Operations) ackAlarm(ctx context.Context, caller operator.Caller, q ope
 	who := caller.By()
 	e := o.Events.Note(bus.Event{Kind: bus.EventAlarm, Epoch: v.Epoch, Alarm: &alarm, State: bus.AlarmAcknowledged,
 		Text:    fmt.Sprintf("alarm %s acknowledged by %s: %s", alarm.ID, who, alarm.Text),
-		Details: ActOf(caller, operator.CallAckAlarm.Name, o.Host.Host)})
+		Details: actOf(caller, operator.CallAckAlarm.Name, o.Host.Host)})
 	o.Log.Info(e.Text, "alarm", alarm.ID, "call", caller.ID)
 	o.Hooks.Tell(alarm, bus.AlarmAcknowledged)
 	if err := o.Events.Await(ctx, e); err != nil {

@@ -83,7 +83,15 @@ func (o *Operations) examineOwn(ctx context.Context, _ operator.Caller, _ operat
 	o.examineProcesses(f, v)
 	o.examineDisk(ctx, f)
 	o.examineWitness(ctx, f, v)
-	o.examineWires(f, o.Main.Status(ctx).Wires, time.Now())
+	seen := o.Main.Status(ctx)
+	o.examineWires(f, seen.Wires, time.Now())
+	if t := seen.Trail; t != nil {
+		level := operator.Good
+		if t.Problem != "" || t.Lost > 0 {
+			level = operator.Warning
+		}
+		f.add(level, "audit trail", t.Sentence(), alarms.KindOf(alarms.TrailIncomplete).Remedy)
+	}
 	e.Terminals = o.examineTerminals(ctx, f, v)
 	if v.PausedUntil > o.Clock() {
 		f.add(operator.Warning, "pause", "automatic takeover is paused by "+v.Record.Pause.By, "hotpair resume, as soon as the work is done")

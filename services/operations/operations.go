@@ -151,11 +151,23 @@ func (o *Operations) say(format string, v ...any) {
 func (o *Operations) noteOutcome(caller operator.Caller, what, text string) {
 	o.Main.Tell(bus.Event{
 		Kind: bus.EventOperator, Epoch: o.Machine.View().Known, Text: text,
-		Details: ActOf(caller, what, o.Host.Host),
+		Details: actOf(caller, what, o.Host.Host),
 	})
 }
 
-// ActOf gives the details of an event of a call, of which a host tells.
-func ActOf(c operator.Caller, what, host string) map[string]string {
+// Called is the event of a call of which a host tells: that it came, or, with the reason, that it did not come about.
+func Called(c operator.Caller, what, host string, failure error) bus.Event {
+	e := bus.Event{Kind: bus.EventOperator, Text: what + " wanted by " + c.By(), Details: actOf(c, what, host)}
+	switch {
+	case failure != nil:
+		e.Text = fmt.Sprintf("%s did not happen: %v", what, failure)
+	case c.Reason != "":
+		e.Text += ": " + c.Reason
+	}
+	return e
+}
+
+// actOf gives the details of an event of a call.
+func actOf(c operator.Caller, what, host string) map[string]string {
 	return events.Act{What: what, Call: c.ID, Name: c.Name, Role: string(c.Role), From: c.From, Via: cmp.Or(c.Via, host), Claim: c.Claim, Reason: c.Reason}.Details()
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/level"
 	"github.com/hotpair/hotpair/services/operator/wording"
+	"github.com/hotpair/hotpair/services/trail"
 	"github.com/hotpair/hotpair/services/wires"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -88,11 +89,12 @@ type Status struct {
 	Wires     wires.Seen         `json:"wires"` // between the machines: TLS or plain text, certificates, who was refused
 	Processes map[string]Process `json:"processes"`
 	Terminals Terminals          `json:"terminals"`
-	Audit     *Audit             `json:"audit,omitempty"`   // of the last attach; one that missed something stays
-	Alarms    []Alarm            `json:"alarms"`            // the worst first
-	ServedBy  string             `json:"served_by"`         // the host that serves, as far as this one knows; empty: nobody is known to
-	Level     string             `json:"level,omitempty"`   // good, warning, bad: what it all means
-	Sentence  string             `json:"summary,omitempty"` // the same as a sentence
+	Trail     *trail.Standing    `json:"audit_trail,omitempty"` // where all that happens is written, if it is
+	Audit     *Audit             `json:"audit,omitempty"`       // of the last attach; one that missed something stays
+	Alarms    []Alarm            `json:"alarms"`                // the worst first
+	ServedBy  string             `json:"served_by"`             // the host that serves, as far as this one knows; empty: nobody is known to
+	Level     string             `json:"level,omitempty"`       // good, warning, bad: what it all means
+	Sentence  string             `json:"summary,omitempty"`     // the same as a sentence
 	Events    []Event            `json:"events,omitempty"`
 }
 

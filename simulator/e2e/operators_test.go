@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -20,7 +21,8 @@ func TestOperators_OfBothHosts(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts a pair")
 	}
-	c := startCluster(t, []string{"--terminals", "2"}, "HOTPAIR_LEASE=1s")
+	trail := filepath.Join(t.TempDir(), "audit.jsonl") // of both hosts
+	c := startCluster(t, []string{"--terminals", "2"}, "HOTPAIR_LEASE=1s", "HOTPAIR_AUDIT_TRAIL="+trail)
 	c.awaitPaired()
 	hosts := c.File().Hosts
 	add := func(name, role string) string {
@@ -73,6 +75,18 @@ func TestOperators_OfBothHosts(t *testing.T) {
 		}
 	}
 
+	_ = as(local.HostA, "hpt_guess")
+	c.Await(10*time.Second, "the audit trail of all that", func() bool {
+		text, err := os.ReadFile(trail)
+		all := string(text)
+		return err == nil && hasLine(all, `"host":"b"`, `"kind":"operator"`, `"name":"alice"`, `"reason":"work on the switch"`, `"from":"127.0.0.1:`) &&
+			hasLine(all, `"host":"a"`, `"kind":"operator"`, "operator alice added as operate") && hasLine(all, `"kind":"refused"`, `"name":"victor"`, `"what":"switchover"`) &&
+			hasLine(all, `"host":"a"`, `"kind":"refused"`, "somebody", "no operator's") && hasLine(all, `"kind":"role"`, `"step":"`) && hasLine(all, `"kind":"process"`)
+	})
+	if text, err := os.ReadFile(trail); err != nil || strings.Contains(string(text), "hpt_") || strings.Contains(string(text), accounts.Digest(alice)) {
+		t.Errorf("%v: the audit trail shows what is kept of a token:\n%s", err, text)
+	}
+
 	began := time.Now()
 	if out, err := c.hotpair("operators", "revoke", "alice", "--dir", c.Dir); err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -99,4 +113,14 @@ func TestOperators_OfBothHosts(t *testing.T) {
 		t.Errorf("over the socket: %+v, %v", p, err)
 	}
 	c.Await(healWithin, "victor again", func() bool { return as(host, victor) == nil })
+}
+
+// hasLine reports whether a line of a text has all of these.
+func hasLine(text string, all ...string) bool {
+	for line := range strings.Lines(text) {
+		if !slices.ContainsFunc(all, func(part string) bool { return !strings.Contains(line, part) }) {
+			return true
+		}
+	}
+	return false
 }

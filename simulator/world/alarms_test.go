@@ -174,6 +174,17 @@ func TestFault_B12_CausesRaiseTheirAlarms(t *testing.T) {
 			}
 			w.follow(pair.HostB, "restart the host")
 		}},
+		alarms.TrailIncomplete: {before: func(w *clocked) {
+			c := &w.Host(pair.HostB).config
+			c.AuditTrail = filepath.Join(w.options.Dir, "trail") // a directory, at first
+			if err := os.MkdirAll(c.AuditTrail, 0o700); err != nil {
+				w.t.Fatal(err)
+			}
+		}, at: pair.HostB, remedy: func(w *clocked) {
+			if err := os.Remove(filepath.Join(w.options.Dir, "trail")); err != nil {
+				w.t.Fatal(err)
+			}
+		}},
 		alarms.TwoActives: {then: func(w *clocked) { w.apart() }, at: pair.HostA, remedy: func(w *clocked) {
 			w.follow(pair.HostA, "hotpair explain")
 			w.follow(pair.HostA, "stop the host with the lower epoch")

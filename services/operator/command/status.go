@@ -103,6 +103,9 @@ func statusScreen(s *screen.Screen, st operator.Status) {
 	if st.Audit != nil {
 		s.Row("audit", fmt.Sprintf("epoch %d: %s", st.Audit.Epoch, st.Audit.Sentence()))
 	}
+	if st.Trail != nil {
+		s.Row("trail", st.Trail.Sentence())
+	}
 	label = "processes"
 	for _, name := range slices.Sorted(maps.Keys(st.Processes)) {
 		s.Line("  " + screen.Pad(label, 10) + processRow(name, st.Processes[name]))

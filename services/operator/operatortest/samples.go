@@ -17,6 +17,7 @@ import (
 	"github.com/hotpair/hotpair/services/identity"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/verdict"
+	"github.com/hotpair/hotpair/services/trail"
 	"github.com/hotpair/hotpair/services/wires"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -235,6 +236,9 @@ func Samples() map[string]operator.Status {
 		s.Mode, s.InSync, s.WaitingFor = "waiting", []string{"a"}, "it belongs to another pair (P0); start it with an empty data directory to join this one"
 	})
 	add("active-insecure", Paired(), func(s *operator.Status) { s.Wires = wires.Seen{Insecure: true} })
+	add("active-audit-trail", Paired(), func(s *operator.Status) {
+		s.Trail = &trail.Standing{To: "/var/log/hotpair/audit.jsonl", Written: 1204, Waiting: 4096, Lost: 17, LostAt: Noon(), Problem: "no space left on device", Since: Noon().Add(-time.Hour)}
+	})
 	add("active-on-one-machine", Paired(), func(s *operator.Status) { s.Wires = wires.Seen{} })
 	add("active-certificate-over", Paired(), func(s *operator.Status) {
 		s.Wires.Certificate.NotAfter, s.Wires.Certificate.Age = Noon().AddDate(0, 0, -1), identity.Over

@@ -45,6 +45,7 @@ type handler struct {
 	calls   *places
 	streams *places
 	refused *refusals.Counter
+	trail   Trail
 	turns   map[string]*semaphore.Weighted // of what costs much, by name
 }
 
@@ -107,7 +108,7 @@ func NewHandler(c ServerConfig) http.Handler {
 		}
 	}
 	return &handler{
-		turns: turns, refused: c.Refused, host: c.Host, backups: c.Backups, flow: c.Live, routes: routes(c.Operations.Served()), clock: c.Clock, log: c.Log, gate: c.Gate, reasons: c.Reasons, pages: c.Pages, guarded: c.Guarded, names: c.Names,
+		turns: turns, refused: c.Refused, trail: c.Trail, host: c.Host, backups: c.Backups, flow: c.Live, routes: routes(c.Operations.Served()), clock: c.Clock, log: c.Log, gate: c.Gate, reasons: c.Reasons, pages: c.Pages, guarded: c.Guarded, names: c.Names,
 		origin: http.NewCrossOriginProtection(), calls: newPlaces(maxCalls, maxFrom, maxReserved), streams: newPlaces(maxStreams, maxStreamsFrom, maxReserved),
 	}
 }
@@ -131,6 +132,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if err := h.admit(r); err != nil {
 		h.log.Warn("refused a call from another origin", "from", r.RemoteAddr, "path", r.URL.Path, "err", err)
+		h.tellRefused(r, operator.Person{}, rt.Name, err)
 		h.refuse(w, r, &operator.Problem{Type: operator.ProblemType + "origin", Title: "Refused for this origin", Status: http.StatusForbidden, Detail: err.Error()})
 		return
 	}

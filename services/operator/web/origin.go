@@ -19,6 +19,7 @@ func (h *handler) page(w http.ResponseWriter, r *http.Request) bool {
 		return false
 	}
 	if err := h.admit(r); err != nil {
+		h.tellRefused(r, operator.Person{}, r.URL.Path, err)
 		h.refuse(w, r, &operator.Problem{Type: operator.ProblemType + "origin", Title: "Refused for this origin", Status: http.StatusForbidden, Detail: err.Error()})
 		return true
 	}

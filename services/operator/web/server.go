@@ -18,6 +18,7 @@ import (
 	"github.com/hotpair/hotpair/services/operator/peercred"
 	"github.com/hotpair/hotpair/services/operator/registry"
 	"github.com/hotpair/hotpair/services/refusals"
+	"github.com/hotpair/hotpair/services/trail"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -49,6 +50,11 @@ type Live interface {
 	PeerLook(ctx context.Context, after time.Time) (operator.Look, error)
 }
 
+// Trail is told of whom the door has refused. It never blocks.
+type Trail interface {
+	Refused(trail.Refusal)
+}
+
 // ServerConfig is what a Server needs to know.
 type ServerConfig struct {
 	Listen string // host:port; port 0 picks a free one
@@ -73,6 +79,8 @@ type ServerConfig struct {
 	Names []string
 	// Refused counts what is refused at the door; nil counts nothing.
 	Refused *refusals.Counter
+	// Trail is told who is refused; nil: nobody is.
+	Trail Trail
 	// Pages are served beside the API, by path: console, metrics. Of those that tell something of the pair, Guarded says who may see
 	// them.
 	Pages   map[string]http.Handler

@@ -11,6 +11,7 @@ import (
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/access"
 	"github.com/hotpair/hotpair/services/operator/wording"
+	"github.com/hotpair/hotpair/services/trail"
 )
 
 // Gate says who asks, and lets people in by the console. *access.Gate is one.
@@ -29,6 +30,9 @@ const (
 	PathLogin  = "/api/v1/login"
 	PathLogout = "/api/v1/logout"
 )
+
+// actLogin is what somebody wants who logs in.
+const actLogin = "login at the console"
 
 // Login is how a browser begins a session.
 type Login struct {
@@ -53,9 +57,17 @@ func (h *handler) authorize(r *http.Request, what string, need operator.Role) (*
 		err = p.Allow(what, need)
 	}
 	if err != nil {
+		h.tellRefused(r, p, what, err)
 		return r, err
 	}
 	return r.WithContext(context.WithValue(r.Context(), personKey{}, p)), nil
+}
+
+// tellRefused has the audit trail know of a call that is refused before anything is done.
+func (h *handler) tellRefused(r *http.Request, p operator.Person, what string, err error) {
+	if h.trail != nil {
+		h.trail.Refused(trail.Refusal{What: what, Name: p.Name, Role: string(p.Role), From: access.From(r), Why: err.Error()})
+	}
 }
 
 // caller is who makes a call that was let in, with the reason that it gives.
@@ -86,10 +98,11 @@ func (h *handler) login(w http.ResponseWriter, r *http.Request) error {
 	}
 	p, err := h.gate.Login(w, r, strings.TrimSpace(given.Token))
 	if err != nil {
+		h.tellRefused(r, p, actLogin, err)
 		return err
 	}
 	h.log.Info("somebody logged in at the console", "name", p.Name, "role", p.Role, "from", r.RemoteAddr)
-	h.host.Called(operator.Caller{Person: p, From: access.From(r)}, "login at the console", nil)
+	h.host.Called(operator.Caller{Person: p, From: access.From(r)}, actLogin, nil)
 	return answer(w, p)
 }
 

@@ -55,6 +55,7 @@ type Facts struct {
 	Unaudited string            // why the last audit could not be finished; "" when it was
 	Unsaved   error             // why events are not kept on disk
 	Trail     *trail.Standing   // nil: nobody wants one
+	Logins    string            // why refused logins are worth an alarm; "" when they are not
 	Clocks    clocks.Difference // between the wall clocks of the hosts; zero when it is not known
 	Built     time.Time         // when this program was; zero when it does not know
 	Wires     wires.Seen        // between the machines
@@ -136,6 +137,9 @@ func judge(f Facts, lately recent, nearlyFull bool) map[string]string {
 		add(EventsUnsaved, "events of host %s are not kept on disk: %v", f.Host, f.Unsaved)
 	}
 	trailCauses(f, add)
+	if f.Logins != "" {
+		add(LoginsRefused, "%s", f.Logins)
+	}
 	return list
 }
 

@@ -67,6 +67,7 @@ var causes = map[string]func(n int) Facts{
 		return Facts{Updater: &bus.UpdaterState{PairTime: time.Now().Add(time.Hour).UnixNano()}}
 	},
 	EventsUnsaved: func(int) Facts { return Facts{Unsaved: errors.New("no space")} },
+	LoginsRefused: func(int) Facts { return Facts{Logins: "a refused at least 5 logins"} },
 	TrailIncomplete: func(n int) Facts {
 		t := trail.Standing{To: "/t", Lost: 3, LostAt: time.Now()}
 		if n%2 > 0 {
@@ -117,7 +118,7 @@ var made = map[string]string{
 	DiskUnfit: "TestFault_B12_CausesRaiseTheirAlarms", DiskNearlyFull: "TestFault_B12_CausesRaiseTheirAlarms", ClockWrong: "TestFault_B12_CausesRaiseTheirAlarms",
 	SlowDisk: "TestFault_B12_SlowDisksAreAlarmed", Unattached: "TestFault_B12_SlowDisksAreAlarmed", Restored: "TestFault_A14_RestoredCopy",
 	CertificateEnding: "TestCertificates_OfWholeProcesses", CertificateDue: "TestCertificates_OfWholeProcesses", CertificateUnusable: "TestCertificates_OfWholeProcesses",
-	PeerCertificate: "TestCertificates_OfWholeProcesses", TrailIncomplete: "TestFault_B12_CausesRaiseTheirAlarms",
+	PeerCertificate: "TestCertificates_OfWholeProcesses", TrailIncomplete: "TestFault_B12_CausesRaiseTheirAlarms", LoginsRefused: "TestFault_B12_CausesRaiseTheirAlarms",
 	TokenMisused: "TestEnrolment_OfALab", IssuingKey: "TestEnrolment_OfALab",
 }
 

@@ -37,6 +37,7 @@ const (
 	ClockWrong      = "clock-wrong"
 	PairTimeAhead   = "pair-time-ahead"
 	TrailIncomplete = "trail-incomplete"
+	LoginsRefused   = "logins-refused"
 
 	CertificateEnding   = "certificate-ending"
 	CertificateDue      = "certificate-due"
@@ -138,6 +139,8 @@ func Table() []Kind {
 			Remedy: "Finish the maintenance, or hotpair pause again for longer."},
 		{ID: EventsUnsaved, Severity: bus.Warning, Calm: 10 * time.Second,
 			Remedy: "Events of this host are only in its memory and its log until the disk of HOTPAIR_DATA takes writes again; restart the host once it does."},
+		{ID: LoginsRefused, Severity: bus.Warning, Calm: 5 * time.Second,
+			Remedy: "The host's log and the audit trail say from where and for what. A program with an old token needs another one (hotpair operators rotate); from where nobody should ask, keep HOTPAIR_HTTP out of reach. Nobody is locked out by it."},
 		{ID: TrailIncomplete, Severity: bus.Warning, After: 5 * time.Second, Calm: 5 * time.Second,
 			Remedy: "Have the place of HOTPAIR_AUDIT_TRAIL take entries again: room, rights, a reader of the pipe, a syslog that runs. What waits is written then; what was lost is counted where it is missing, and stands in hotpair events."},
 	}

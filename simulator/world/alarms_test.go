@@ -1,6 +1,7 @@
 package world
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -173,6 +174,16 @@ func TestFault_B12_CausesRaiseTheirAlarms(t *testing.T) {
 				w.t.Fatal(err)
 			}
 			w.follow(pair.HostB, "restart the host")
+		}},
+		alarms.LoginsRefused: {then: func(w *clocked) {
+			guesser := *w.clients[pair.HostB]
+			for range 5 {
+				if _, err := guesser.WithToken("hpt_guess").Status(w.t.Context()); !errors.Is(err, operator.ErrToken) {
+					w.t.Errorf("a guess: %v", err)
+				}
+			}
+		}, at: pair.HostB, remedy: func(w *clocked) {
+			w.set(0, 11*time.Minute) // in which nobody guesses
 		}},
 		alarms.TrailIncomplete: {before: func(w *clocked) {
 			c := &w.Host(pair.HostB).config

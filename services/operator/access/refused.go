@@ -57,7 +57,7 @@ func (r *refusals) note(ctx context.Context, from string, now time.Time) bool {
 func (r *refusals) many(host string, now time.Time) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.times) < refusedMany || now.Sub(r.times[0]) > refusedWithin {
+	if len(r.times) < refusedMany || now.Sub(r.times[0]).Abs() > refusedWithin {
 		return ""
 	}
 	return fmt.Sprintf("%s refused at least %d logins of operators within %s, the last one from %s", host, refusedMany, refusedWithin, r.from)

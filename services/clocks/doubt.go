@@ -45,9 +45,6 @@ func (d *Doubt) Compared(found Difference) {
 	}
 }
 
-// InDoubt reports whether there is a reason to doubt. It never blocks.
-func (d *Doubt) InDoubt() bool { return d.Why() != "" }
-
 // Why says why the clock is in doubt; "" when it is not.
 func (d *Doubt) Why() string {
 	d.mu.Lock()

@@ -57,6 +57,7 @@ type Keeper struct {
 	known  Ring // the newest that was seen
 	admit  string
 	barred string // the host that has a retired key
+	struck string // what only people can put right, as a sentence
 	strike string // the last problem that was told
 }
 
@@ -94,11 +95,18 @@ func (k *Keeper) Admit(host string) bool {
 	return true
 }
 
-// Known is the newest ring that was seen.
-func (k *Keeper) Known() Ring {
+// Shown is the newest ring that was seen, nil when there is none or nobody keeps it, and what only people can put right about it.
+func (k *Keeper) Shown() (r *Ring, problem string) {
+	if k == nil {
+		return nil, ""
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.known
+	if !k.known.None() {
+		known := k.known.copied()
+		r = &known
+	}
+	return r, k.struck
 }
 
 // load reads the copy. One that can't be read is none: the witness has the ring.
@@ -149,9 +157,9 @@ func (k *Keeper) look(ctx context.Context, alone bool) (done bool, err error) {
 		k.config.Source.Pass(waiting)
 	}
 	k.mu.Lock()
-	k.barred = ""
+	k.barred, k.struck = "", ""
 	if problem != nil {
-		k.barred = f.others()[0].Name.ID
+		k.barred, k.struck = f.others()[0].Name.ID, problem.Error()
 	} else if k.admit == f.admit {
 		k.admit = ""
 	}

@@ -75,6 +75,7 @@ func (h *host) Status(context.Context) operator.Status {
 	if v.WitnessReplaced {
 		s.Witness.Reachable, s.Witness.Problem = false, replacedWitness(v)
 	}
+	s.Witness.Keys, s.Witness.KeysProblem = h.run.keys.Shown()
 	if h.record.Own != nil {
 		s.Witness = operator.Witness{None: true, Reachable: w.Reachable, Problem: w.Problem, HeardMS: -1}
 	}

@@ -84,6 +84,7 @@ func (o *Operations) examineOwn(ctx context.Context, _ operator.Caller, _ operat
 	o.examineDisk(ctx, f)
 	o.examineWitness(ctx, f, v)
 	seen := o.Main.Status(ctx)
+	examineKeys(f, seen.Witness)
 	o.examineWires(f, seen.Wires, time.Now())
 	if t := seen.Trail; t != nil {
 		level := operator.Good
@@ -185,6 +186,16 @@ func (o *Operations) examineWitness(ctx context.Context, f *findings, v role.Vie
 		f.add(operator.Warning, "witness", fmt.Sprintf("read in %s; %s", took.Round(time.Millisecond), wrote), remedy)
 	default:
 		f.add(operator.Good, "witness", fmt.Sprintf("record version %d read in %s; %s", value.Record.Version, took.Round(10*time.Microsecond), wrote), "")
+	}
+}
+
+// examineKeys looks at the list of keys that the witness lets in.
+func examineKeys(f *findings, w operator.Witness) {
+	switch {
+	case w.KeysProblem != "":
+		f.add(operator.Bad, "witness keys", w.KeysProblem, "it can't take over until the witness lets it in: a new key and certificate, or an admin's word that the old one is right")
+	case w.Keys != nil:
+		f.add(operator.Good, "witness keys", fmt.Sprintf("version %d lets in %s; %d keys that were replaced are refused", w.Keys.Version, w.Keys.Sentence(), len(w.Keys.Retired)), "")
 	}
 }
 

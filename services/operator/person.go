@@ -130,7 +130,7 @@ func (s Status) For(p Person) Status {
 	if p.Role.May(View) {
 		return s
 	}
-	s.Events, s.Scheduled, s.Trail = nil, nil, nil
+	s.Events, s.Scheduled, s.Trail, s.Witness.Keys, s.Witness.KeysProblem = nil, nil, nil, nil, ""
 	if s.Pause != nil {
 		pause := *s.Pause
 		pause.By, s.Pause = "", &pause

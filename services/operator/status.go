@@ -6,6 +6,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/evidence"
+	"github.com/hotpair/hotpair/services/keyring"
 	"github.com/hotpair/hotpair/services/level"
 	"github.com/hotpair/hotpair/services/operator/wording"
 	"github.com/hotpair/hotpair/services/trail"
@@ -139,6 +140,10 @@ type Witness struct {
 	Reachable bool   `json:"reachable"`
 	HeardMS   int64  `json:"heard_ms"` // since the pair record was read last; -1 is never
 	Problem   string `json:"problem,omitempty"`
+	// Keys are those that it lets in, as this host saw them last; none without certificates. KeysProblem is what only people can put
+	// right about them: a host that comes with a key that was replaced.
+	Keys        *keyring.Ring `json:"keys,omitempty"`
+	KeysProblem string        `json:"keys_problem,omitempty"`
 }
 
 // Process is one process of the host.

@@ -162,12 +162,20 @@ func TestKeys_OfAPairsLife(t *testing.T) {
 	}
 	// The old machine reaches the link once more. Nobody vouches for it but an operator.
 	a.link(old)
+	processtest.Await(t, "an operator is told", func() bool {
+		r, problem := a.keeper.Shown()
+		return r != nil && r.IsRetired(old.key()) && r.Has("b", anew.key()) && strings.Contains(problem, "hotpair admit b")
+	})
 	if a.keeper.Admit("c") {
 		t.Error("c is no host that waits to be let in")
 	}
 	processtest.Await(t, "an operator can let it in", func() bool { return a.keeper.Admit("b") })
 	in(t, old, gate)
 	out(t, anew)
+	processtest.Await(t, "nothing is left to do", func() bool { r, problem := a.keeper.Shown(); return problem == "" && r.Has("b", old.key()) })
+	if r, problem := (*keyring.Keeper)(nil).Shown(); r != nil || problem != "" {
+		t.Errorf("where nobody keeps keys: %v %q", r, problem)
+	}
 }
 
 // Who is not in the ring learns nothing: the handshake ends before one byte of the witness's own came.
@@ -223,7 +231,7 @@ func TestKeys_AWitnessThatWentBack(t *testing.T) {
 			anew := start(t, pair, address, "b", t.TempDir(), pair.Source(proof.Host("shop", "b")))
 			a.link(anew)
 			in(t, anew, gate)
-			processtest.Await(t, "a remembers", func() bool { return a.keeper.Known().Has("b", anew.key()) })
+			processtest.Await(t, "a remembers", func() bool { r, _ := a.keeper.Shown(); return r != nil && r.Has("b", anew.key()) })
 			a.stop()
 			stop()
 			anew.stop()

@@ -94,6 +94,12 @@ func statusScreen(s *screen.Screen, st operator.Status) {
 		s.Row("progress", row)
 	}
 	s.Row("witness", witnessRow(st.Witness))
+	if st.Witness.Keys != nil {
+		s.Row("", "lets in "+st.Witness.Keys.Sentence())
+	}
+	if st.Witness.KeysProblem != "" {
+		s.Row("", st.Witness.KeysProblem)
+	}
 	label := "wires"
 	for _, row := range wiresRows(st.Wires) {
 		s.Row(label, row)

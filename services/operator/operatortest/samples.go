@@ -15,6 +15,7 @@ import (
 	"github.com/hotpair/hotpair/services/door"
 	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/identity"
+	"github.com/hotpair/hotpair/services/keyring"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/verdict"
 	"github.com/hotpair/hotpair/services/trail"
@@ -238,6 +239,10 @@ func Samples() map[string]operator.Status {
 	add("active-insecure", Paired(), func(s *operator.Status) { s.Wires = wires.Seen{Insecure: true} })
 	add("active-audit-trail", Paired(), func(s *operator.Status) {
 		s.Trail = &trail.Standing{To: "/var/log/hotpair/audit.jsonl", Written: 1204, Waiting: 4096, Lost: 17, LostAt: Noon(), Problem: "no space left on device", Since: Noon().Add(-time.Hour)}
+	})
+	add("active-witness-keys", Paired(), func(s *operator.Status) {
+		s.Witness.Keys = &keyring.Ring{Version: 7, Hosts: []keyring.Host{{Host: "a", Keys: []identity.Fingerprint{{0xa1}, {0xa2}}}, {Host: "b", Keys: []identity.Fingerprint{{0xb2}}}}, Retired: []identity.Fingerprint{{0xb1}}}
+		s.Witness.KeysProblem = "the witness knows the pair's keys, and that is none of them: spiffe://p1/host/b comes with the key b100, which was replaced by another one"
 	})
 	add("active-on-one-machine", Paired(), func(s *operator.Status) { s.Wires = wires.Seen{} })
 	add("active-certificate-over", Paired(), func(s *operator.Status) {

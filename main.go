@@ -113,6 +113,9 @@ hotpair help env lists what can be set, hotpair help --all also what a host star
 			},
 		},
 	)
+	if m := manual(); m != nil {
+		root.AddCommand(m)
+	}
 	group(root)
 	return root
 }

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+)
+
+// documents go into every archive and package.
+var documents = [...]string{"README.md", "CHANGELOG.md", "LICENSE", "deployments/OPERATIONS.md"}
+
+// archive packs the program with all that is needed to install it by hand.
+func (b *build) archive(program, arch string) (err error) {
+	list := []file{{Name: "hotpair", From: program, Mode: 0o755}}
+	for _, name := range documents {
+		list = append(list, file{Name: path.Base(name), From: filepath.Join(b.Root, name), Mode: 0o644})
+	}
+	units, err := filepath.Glob(filepath.Join(b.Root, "deployments/systemd/*"))
+	if err != nil {
+		return err
+	}
+	for _, from := range units {
+		list = append(list, file{Name: "systemd/" + filepath.Base(from), From: from, Mode: 0o644})
+	}
+	for _, f := range b.pages {
+		f.Name = "man/" + f.Name
+		list = append(list, f)
+	}
+	for _, f := range b.shells {
+		f.Name = "completions/" + f.Name
+		list = append(list, f)
+	}
+	out, err := os.Create(b.named(arch, ".tar.gz"))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, out.Close()) }()
+	packed, err := gzip.NewWriterLevel(out, gzip.BestCompression)
+	if err != nil {
+		return err
+	}
+	t := tar.NewWriter(packed)
+	root := strings.TrimSuffix(filepath.Base(out.Name()), ".tar.gz")
+	for _, f := range list {
+		f.Name = path.Join(root, f.Name)
+		if err := b.add(t, f); err != nil {
+			return fmt.Errorf("%s: %w", f.Name, err)
+		}
+	}
+	return errors.Join(t.Close(), packed.Close())
+}
+
+// add writes one file into an archive, as of root and of the time of the commit.
+func (b *build) add(t *tar.Writer, f file) error {
+	data, err := os.ReadFile(f.From)
+	if err != nil {
+		return err
+	}
+	h := tar.Header{Typeflag: tar.TypeReg, Name: f.Name, Size: int64(len(data)), Mode: int64(f.Mode), ModTime: b.version.Time, Format: tar.FormatPAX}
+	if err := t.WriteHeader(&h); err != nil {
+		return err
+	}
+	_, err = t.Write(data)
+	return err
+}
+
+// checksums writes those of all files of a folder, in the form of sha256sum.
+func checksums(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("checksums: %w", err)
+	}
+	var text strings.Builder
+	for _, e := range entries { // sorted
+		f, err := os.Open(filepath.Join(dir, e.Name()))
+		if err != nil {
+			return fmt.Errorf("checksums: %w", err)
+		}
+		sum := sha256.New()
+		_, err = io.Copy(sum, f)
+		if err := errors.Join(err, f.Close()); err != nil {
+			return fmt.Errorf("checksum of %s: %w", e.Name(), err)
+		}
+		fmt.Fprintf(&text, "%x  %s\n", sum.Sum(nil), e.Name())
+	}
+	if err := os.WriteFile(filepath.Join(dir, "SHA256SUMS"), []byte(text.String()), 0o644); err != nil {
+		return fmt.Errorf("checksums: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,37 @@
+package main
+
+import (
+	"debug/buildinfo"
+	"errors"
+	"os"
+
+	cyclonedx "github.com/CycloneDX/cyclonedx-go"
+)
+
+// bill writes the bill of materials of a program: the modules that the toolchain noted in it, which is what it was linked from.
+func (b *build) bill(program, arch string) (err error) {
+	info, err := buildinfo.ReadFile(program)
+	if err != nil {
+		return err
+	}
+	component := func(kind cyclonedx.ComponentType, path, version string) cyclonedx.Component {
+		ref := "pkg:golang/" + path + "@" + version
+		return cyclonedx.Component{BOMRef: ref, Type: kind, Name: path, Version: version, PackageURL: ref}
+	}
+	all := cyclonedx.NewBOM()
+	program1 := component(cyclonedx.ComponentTypeApplication, info.Main.Path, "v"+b.version.Name)
+	all.Metadata = &cyclonedx.Metadata{Timestamp: b.version.Time.Format("2006-01-02T15:04:05Z"), Component: &program1}
+	parts := []cyclonedx.Component{component(cyclonedx.ComponentTypeLibrary, "std", info.GoVersion)}
+	for _, m := range info.Deps {
+		if m.Replace != nil {
+			m = m.Replace
+		}
+		parts = append(parts, component(cyclonedx.ComponentTypeLibrary, m.Path, m.Version))
+	}
+	all.Components = &parts
+	out, err := os.Create(b.named(arch, ".cdx.json"))
+	if err != nil {
+		return err
+	}
+	return errors.Join(cyclonedx.NewBOMEncoder(out, cyclonedx.BOMFileFormatJSON).SetPretty(true).Encode(all), out.Close())
+}

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// shipped is how what is shipped is built: the same bytes wherever the clone lies, and without what only a debugger reads.
+func shipped() []string { return []string{"-trimpath", "-buildvcs=true", "-ldflags=-s -w"} }
+
+// build is a release in the making.
+type build struct {
+	options
+	version version
+	flags   []string // of the compiler
+	work    string
+	out     string // the folder of what is done
+	pages   []file // man pages
+	shells  []file // completions
+}
+
+// file is one file of a package.
+type file struct {
+	Name string // where it goes, below the root of an archive or an absolute path of a package
+	From string // on disk
+	Mode os.FileMode
+}
+
+// compiled builds the program for a processor.
+func (b *build) compiled(ctx context.Context, arch, name string, args ...string) (string, error) {
+	into := filepath.Join(b.work, name)
+	c := exec.CommandContext(ctx, "go", slices.Concat([]string{"build", "-o", into}, b.flags, args, []string{"."})...)
+	c.Dir = b.Root
+	c.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOFLAGS=", "GOAMD64=v1", "GOARM64=v8.0", "GOARM=7")
+	if arch != "" {
+		c.Env = append(c.Env, "GOARCH="+arch)
+	}
+	if said, err := c.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, said)
+	}
+	return into, nil
+}
+
+// manual writes the pages and completions, which only a build of its own can.
+func (b *build) manual(ctx context.Context) error {
+	program, err := b.compiled(ctx, "", "manual-program", "-tags=manual")
+	if err != nil {
+		return fmt.Errorf("manual: %w", err)
+	}
+	dir := filepath.Join(b.work, "manual")
+	c := exec.CommandContext(ctx, program, "manual", dir)
+	c.Env = append(os.Environ(), "SOURCE_DATE_EPOCH="+strconv.FormatInt(b.version.Time.Unix(), 10))
+	if said, err := c.CombinedOutput(); err != nil {
+		return fmt.Errorf("manual: %w\n%s", err, said)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("manual: %w", err)
+	}
+	for _, e := range entries {
+		f := file{Name: e.Name(), From: filepath.Join(dir, e.Name()), Mode: 0o644}
+		if ext := filepath.Ext(e.Name()); ext == ".1" || ext == ".5" {
+			b.pages = append(b.pages, f)
+		} else {
+			b.shells = append(b.shells, f)
+		}
+	}
+	return nil
+}
+
+// target builds all for one processor.
+func (b *build) target(ctx context.Context, arch string) error {
+	if !slices.Contains([]string{"amd64", "arm64", "arm"}, arch) {
+		return fmt.Errorf("%w: want amd64, arm64 or arm", errTarget)
+	}
+	program, err := b.compiled(ctx, arch, "hotpair-"+arch)
+	if err != nil {
+		return err
+	}
+	for what, make := range map[string]func(program, arch string) error{
+		"archive": b.archive, "Debian package": b.debian, "image": b.image, "bill of materials": b.bill,
+	} {
+		if err := make(program, arch); err != nil {
+			return fmt.Errorf("%s: %w", what, err)
+		}
+	}
+	return nil
+}
+
+// named is a file of the release.
+func (b *build) named(arch, suffix string) string {
+	return filepath.Join(b.out, strings.Join([]string{"hotpair", b.version.Name, "linux", platform(arch)}, "_")+suffix)
+}
+
+// platform is what a processor is called in the names of files.
+func platform(arch string) string {
+	if arch == "arm" {
+		return "armv7"
+	}
+	return arch
+}

@@ -58,6 +58,7 @@ func meet(t *testing.T, from, to bus.Network) error {
 		return err
 	}
 	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(10 * time.Second)) // whoever is let in by mistake may wait for us
 	if _, err := io.WriteString(c, "CONNECT {}\r\n"); err != nil {
 		return err
 	}

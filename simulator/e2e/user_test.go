@@ -35,6 +35,19 @@ func TestFault_C7_BusinessProcessesHaveTheirOwnUser(t *testing.T) {
 	}
 	main := childrenOf(t, c.File().Hosts[active].PGID)[0]
 	data := filepath.Join(c.Dir, active)
+	// A test's directories are closed to others: what is below would be too, whatever its own mode.
+	for dir := c.Dir; dir != filepath.Clean(os.TempDir()); dir = filepath.Dir(dir) {
+		if err := os.Chmod(dir, 0o711); err != nil {
+			t.Fatal(err)
+		}
+	}
+	open := filepath.Join(c.Dir, "open")
+	if err := os.WriteFile(open, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := asNobody("cat", open); err != nil {
+		t.Fatalf("what is open to all is not open beside the hosts' directories, so a refusal there proves nothing: %v\n%s", err, out)
+	}
 	for what, command := range map[string][]string{
 		"main's environment":      {"cat", fmt.Sprintf("/proc/%d/environ", main)},
 		"main's memory":           {"head", "-c", "0", fmt.Sprintf("/proc/%d/mem", main)},
@@ -42,13 +55,14 @@ func TestFault_C7_BusinessProcessesHaveTheirOwnUser(t *testing.T) {
 		"the updater's memory":    {"head", "-c", "0", fmt.Sprintf("/proc/%d/mem", status.Processes["updater"].PID)},
 		"the witness's directory": {"ls", filepath.Join(c.Dir, pair.Witness)},
 		"the operators' socket":   {"ls", filepath.Join(data, "operator.sock")},
+		"the certificates":        {"ls", c.certificates(active)},
+		"the private key":         {"cat", filepath.Join(c.certificates(active), "key.pem")},
+		"the journal":             {"ls", data},
 		"the database":            {"dd", "if=/dev/null", "conv=notrunc", "of=" + filepath.Join(data, "hotpair.db")},
 		"main":                    {"kill", "-0", fmt.Sprint(main)},
 		"the updater":             {"kill", "-0", fmt.Sprint(status.Processes["updater"].PID)},
 	} {
-		try := exec.Command(command[0], command[1:]...)
-		try.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobodyID, Gid: nobodyID}}
-		out, err := try.CombinedOutput()
+		out, err := asNobody(command...)
 		var failed *exec.ExitError
 		if !errors.As(err, &failed) || !strings.Contains(string(out), "ermi") {
 			t.Errorf("%s is open to a business process: %v\n%s", what, err, out)
@@ -95,4 +109,11 @@ func TestBusinessUser_BadOnesAreExplained(t *testing.T) {
 			t.Errorf("%s: %v\n%s", name, err, out)
 		}
 	}
+}
+
+// asNobody runs a command as the user of the business processes, and gives what it says.
+func asNobody(command ...string) ([]byte, error) {
+	try := exec.Command(command[0], command[1:]...)
+	try.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobodyID, Gid: nobodyID}}
+	return try.CombinedOutput()
 }

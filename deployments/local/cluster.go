@@ -51,7 +51,7 @@ type Options struct {
 	// TerminalsFile lists terminals that run elsewhere, as HOTPAIR_TERMINALS_FILE does; the cluster then starts none, and
 	// Terminals counts for nothing. Empty: they are the cluster's own.
 	TerminalsFile string
-	Plain         bool      // no TLS between the parts, to compare with; so it is with terminals that run elsewhere
+	Plain         bool      // no TLS between the parts, to compare with; so it is with terminals that run elsewhere and have no certificates
 	Load          bool      // let the terminals work
 	JSON          bool      // the screen as JSON, one object a line
 	Screen        io.Writer // nil: nothing is shown
@@ -228,8 +228,11 @@ func (c *Cluster) plan() error {
 	return nil
 }
 
-// plain reports whether the parts speak plain text with each other.
-func (c *Cluster) plain() bool { return c.options.Plain || len(c.elsewhere) > 0 }
+// plain reports whether the parts speak plain text with each other. Terminals that run elsewhere have certificates if whoever runs them has put
+// the root into the directory.
+func (c *Cluster) plain() bool {
+	return c.options.Plain || len(c.elsewhere) > 0 && !c.dir.holds(rootFile)
+}
 
 // certificates give hosts and witness what proves them; none in a cluster that is plain.
 func (c *Cluster) certificates() (map[string]config.TLS, error) {

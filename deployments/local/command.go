@@ -49,7 +49,8 @@ which says how to start each part by hand, are in the directory.`,
 	f.StringVar(&o.Dir, "dir", "", "directory for all data; a used one is continued (default: a temporary one, removed at the end)")
 	f.IntVar(&o.Port, "port", DefaultPort, "base of all ports; 0 picks free ones")
 	f.IntVar(&o.Terminals, "terminals", 5, "number of terminals")
-	// For measuring: who runs terminals elsewhere has to derive their keys from the secret in the cluster's plan.json.
+	// For measuring: who runs terminals elsewhere has to derive their keys from the secret in the cluster's plan.json; and puts a root into its
+	// directory before, of which they have certificates, where the wires are to be TLS.
 	f.StringVar(&o.TerminalsFile, "terminals-file", "", "file of terminals that run elsewhere, as id=nats://host:port in lines; none are started")
 	f.Lookup("terminals-file").Hidden = true
 	f.BoolVar(&o.Plain, "plain", false, "plain text between the parts instead of TLS, to compare with")

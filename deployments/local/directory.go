@@ -75,6 +75,12 @@ func claim(path string) (*directory, error) {
 	return d, nil
 }
 
+// holds reports whether there is a file of that name.
+func (d *directory) holds(name string) bool {
+	_, err := os.Stat(d.join(name))
+	return err == nil
+}
+
 func (d *directory) open() error {
 	entries, err := os.ReadDir(d.path)
 	if err != nil {
@@ -82,8 +88,8 @@ func (d *directory) open() error {
 	}
 	_, err = os.Stat(d.join(planFile))
 	for _, e := range entries {
-		// What a file system has of its own, and what a start that was cut off has left, is not somebody else's.
-		ours := e.Name() == "lost+found" || e.Name() == lockFile || durable.InTheMaking(e.Name())
+		// What a file system has of its own, what a start that was cut off has left, and a root that was put here for it are not somebody else's.
+		ours := e.Name() == "lost+found" || e.Name() == lockFile || e.Name() == rootFile || durable.InTheMaking(e.Name())
 		if errors.Is(err, os.ErrNotExist) && !ours {
 			return fmt.Errorf("%w: %s holds other files (%s): name a new or empty directory with --dir", ErrForeign, d.path, e.Name())
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hotpair/hotpair/services/authority"
 	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/durable"
 	"github.com/hotpair/hotpair/services/identity"
 )
 
@@ -46,6 +47,19 @@ func openTrust(dir string) (*trust, error) {
 		return nil, fmt.Errorf("authority of the cluster: %w", err)
 	}
 	return &trust{dir, issuer}, nil
+}
+
+// NewRoot puts a root into the directory of a cluster that is to come, which takes it for its own, and gives what issues certificates to its
+// terminals, for who runs them elsewhere.
+func NewRoot(dir string) (*authority.Issuer, error) {
+	if err := durable.MakeDir(dir); err != nil {
+		return nil, fmt.Errorf("directory: %w", err)
+	}
+	t, err := openTrust(dir)
+	if err != nil {
+		return nil, err
+	}
+	return t.issuer, nil
 }
 
 // host and witness give who has a certificate.

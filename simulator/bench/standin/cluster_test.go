@@ -3,6 +3,7 @@ package standin
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
@@ -26,11 +27,22 @@ func TestFleet_IsServedByARealPair(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, sealed := range []bool{false, true} {
+		t.Run(fmt.Sprintf("TLS %t", sealed), func(t *testing.T) { served(t, binary, sealed) })
+	}
+}
+
+// served plays it with wires in clear or with TLS.
+func served(t *testing.T, binary string, sealed bool) {
 	var ids []string
 	for i := range 3 {
 		ids = append(ids, local.TerminalID(i))
 	}
+	dir := filepath.Join(t.TempDir(), "pair")
 	fleet, err := Open(ids)
+	if sealed {
+		fleet, err = openSealed(dir, ids)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,8 +55,13 @@ func TestFleet_IsServedByARealPair(t *testing.T) {
 	if err := os.WriteFile(file, []byte(fleet.List()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c := clustertest.Start(t, binary, filepath.Join(t.TempDir(), "pair"), []string{"--terminals-file", file})
+	c := clustertest.Start(t, binary, dir, []string{"--terminals-file", file})
 
+	for _, host := range []string{local.HostA, local.HostB} {
+		if s, err := c.Status(host); err != nil || s.Wires.TLS != sealed {
+			t.Errorf("host %s: TLS %t (%v)", host, s.Wires.TLS, err)
+		}
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	call := func(terminal int, service, operation, body string) Answer {
@@ -120,4 +137,13 @@ func TestFleet_IsServedByARealPair(t *testing.T) {
 	if err := json.Unmarshal(call(0, "ledger", "balance", `{"account":"to"}`).Body, &balance); err != nil || balance.Balance != total {
 		t.Errorf("%d transfers were acknowledged, the balance is %d (%v)", total, balance.Balance, err)
 	}
+}
+
+// openSealed puts a root into the directory of a cluster that is to come, and opens a fleet with certificates of it.
+func openSealed(dir string, ids []string) (*Fleet, error) {
+	issuer, err := local.NewRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	return OpenSealed(ids, issuer)
 }

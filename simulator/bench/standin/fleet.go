@@ -1,11 +1,21 @@
 package standin
 
 import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"strings"
 	"sync"
+	"time"
+
+	"github.com/hotpair/hotpair/services/authority"
+	"github.com/hotpair/hotpair/services/identity"
+	"github.com/hotpair/hotpair/services/wires"
 )
 
 // Fleet is many stand-ins in this process.
@@ -17,9 +27,29 @@ type Fleet struct {
 
 // Open listens for hosts, at a port of its own on loopback for each id. Close ends it.
 func Open(ids []string) (*Fleet, error) {
+	return listening(ids, func(string) (net.Listener, error) { return net.Listen("tcp", "127.0.0.1:0") })
+}
+
+// OpenSealed is Open with TLS: each stand-in proves itself by a certificate of the pair, as an agent does.
+func OpenSealed(ids []string, issuer *authority.Issuer) (*Fleet, error) {
+	return listening(ids, func(id string) (net.Listener, error) {
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			return nil, err
+		}
+		c, err := issuer.Credentials(key, identity.Terminal(issuer.Pair(), id), authority.Life(identity.RoleTerminal), time.Now())
+		if err != nil {
+			return nil, err
+		}
+		return wires.Agent(c, slog.New(slog.DiscardHandler)).Listen(context.Background(), "127.0.0.1:0")
+	})
+}
+
+// listening opens a fleet whose stand-ins listen by this.
+func listening(ids []string, listen func(id string) (net.Listener, error)) (*Fleet, error) {
 	f := &Fleet{}
 	for _, id := range ids {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		listener, err := listen(id)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("stand-in for terminal %s: %w", id, err), f.Close())
 		}

@@ -1,0 +1,149 @@
+// Command sealed measures what TLS on the wires between machines costs: rate and latency of updates, the gap of a takeover, memory and
+// processor of the hosts, with it and without, in turns in one run. Terminals are stand-ins, which do whole handshakes: with agents the machine
+// would measure those.
+//
+//	go run ./simulator/bench/sealed -binary ./hotpair -rounds 9 -keep simulator/bench/results
+//
+// It ends with 1 when the median of the rounds is worse with TLS by more than -bound.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/hotpair/hotpair/simulator/bench/proc"
+	"github.com/hotpair/hotpair/simulator/bench/result"
+)
+
+// options of a run.
+type options struct {
+	binary   string
+	keep     string
+	rounds   int
+	each     time.Duration
+	clients  int
+	fleets   string
+	bound    float64
+	terminal int // of the pairs that are compared in turns
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.binary, "binary", "./hotpair", "hotpair to measure")
+	flag.StringVar(&o.keep, "keep", "", "folder that the result is kept in; empty is nowhere")
+	flag.IntVar(&o.rounds, "rounds", 9, "rounds, each with TLS and without, the one first and then the other")
+	flag.DurationVar(&o.each, "each", 2*time.Second, "how long updates are counted in a round")
+	flag.IntVar(&o.clients, "clients", 8, "closed-loop writers")
+	flag.IntVar(&o.terminal, "terminals", 50, "stand-ins for terminals of the pairs that are compared in turns")
+	flag.StringVar(&o.fleets, "fleets", "1000,5000", "numbers of terminals of which memory and processor are measured, by commas; empty is none")
+	flag.Float64Var(&o.bound, "bound", 0.05, "by how much the median of the rounds may be worse with TLS; 0 judges nothing")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, o); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+// errWorse says that TLS costs more than it may.
+var errWorse = errors.New("worse with TLS than the bound allows")
+
+func run(ctx context.Context, o options) error {
+	// Garbage of this process would be collected in the middle of a takeover; see hoard in the bench beside it.
+	debug.SetGCPercent(-1)
+	debug.SetMemoryLimit(1 << 30)
+	r := &result.Result{Time: time.Now(), What: "tls", Version: version(ctx, o.binary), Machine: machine(), Settings: map[string]string{
+		"rounds": strconv.Itoa(o.rounds), "each": o.each.String(), "clients": strconv.Itoa(o.clients), "terminals": strconv.Itoa(o.terminal), "fleets": o.fleets,
+	}}
+	err := turns(ctx, r, o)
+	for _, text := range strings.FieldsFunc(o.fleets, func(c rune) bool { return c == ',' }) {
+		n, bad := strconv.Atoi(text)
+		if bad != nil {
+			return bad
+		}
+		for _, sealed := range []bool{true, false} {
+			if err == nil {
+				err = fleet(ctx, r, o, n, sealed)
+			}
+		}
+	}
+	worse := judge(r, o.bound)
+	if o.keep != "" && len(r.Series) > 0 {
+		path, bad := r.Save(o.keep)
+		fmt.Println("kept in", path)
+		err = errors.Join(err, bad)
+	}
+	if err == nil && worse > 0 {
+		err = fmt.Errorf("%w: %d medians by more than %.0f %%", errWorse, worse, 100*o.bound)
+	}
+	return err
+}
+
+// The two ways, as rows call them.
+const (
+	withTLS = "TLS"
+	inClear = "plain"
+)
+
+func way(sealed bool) string {
+	if sealed {
+		return withTLS
+	}
+	return inClear
+}
+
+// judge tells each metric both ways and counts those that are worse with TLS by more than a bound: the median of what TLS is to plain in each
+// round, where both were measured one after the other. What has no direction is told only.
+func judge(r *result.Result, bound float64) (worse int) {
+	for _, s := range r.Series {
+		what, sealed := strings.CutSuffix(s.Row, ", "+withTLS)
+		plain := r.Find(what+", "+inClear, s.Metric)
+		if !sealed || plain == nil {
+			continue
+		}
+		a, b := result.Summarize(s.Samples), result.Summarize(plain.Samples)
+		ratios := make([]float64, min(len(s.Samples), len(plain.Samples)))
+		for i := range ratios {
+			ratios[i] = s.Samples[i] / plain.Samples[i]
+		}
+		ratio, p := result.Summarize(ratios).Median, result.MannWhitney(s.Samples, plain.Samples)
+		verdict := ""
+		if bound > 0 && (s.Better == result.More && ratio < 1-bound || s.Better == result.Less && ratio > 1+bound) {
+			verdict = "  WORSE"
+			worse++
+		}
+		line := fmt.Sprintf("%s, %s: %s %s (%s to %s) with TLS, %s (%s to %s) without; round by round %.3f, p %.2f, of %d", what, s.Metric, result.Number(a.Median), s.Unit,
+			result.Number(a.Low), result.Number(a.High), result.Number(b.Median), result.Number(b.Low), result.Number(b.High), ratio, p, a.N)
+		fmt.Println(line + verdict)
+		r.Note("%s", line)
+	}
+	return worse
+}
+
+func machine() result.Machine {
+	m := result.Machine{CPUs: runtime.NumCPU(), Memory: proc.Memory(), Go: runtime.Version()}
+	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
+		for line := range strings.Lines(string(text)) {
+			if label, name, _ := strings.Cut(line, ":"); strings.TrimSpace(label) == "model name" {
+				m.Model = strings.TrimSpace(name)
+				break
+			}
+		}
+	}
+	if text, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
+		m.Kernel = strings.TrimSpace(string(text))
+	}
+	return m
+}

@@ -181,8 +181,11 @@ var rules = []rule{
 	{"who may enrol is decided apart from sessions, and from whoever keeps it",
 		within("services/enrolment"),
 		but(ours, func(i string) bool {
-			return words(i) || within("bus", "services/authority", "services/door", "services/identity")(i)
+			return words(i) || within("bus", "services/authority", "services/door", "services/identity", "services/renewal")(i)
 		})},
+	{"who renews certificates over sessions knows no process, and neither door nor bus",
+		within("services/renewal"),
+		but(ours, func(i string) bool { return words(i) || within("services/authority", "services/identity")(i) })},
 	{"who holds the issuing key knows the authority, and no process",
 		within("services/issuing"),
 		but(ours, func(i string) bool {

@@ -40,6 +40,9 @@ func wireCauses(f Facts, add func(id, format string, a ...any)) {
 	case c.Age == identity.Due:
 		add(CertificateDue, "the certificate of host %s %s%s", f.Host, life(c.Age, c.NotBefore, c.NotAfter), doubt)
 	}
+	if v := f.View; v.HasPeer && f.Now-v.HeardAt < 2*f.Lease {
+		w = w.WithoutHost() // it has an alarm of its own
+	}
 	if text := peersEnding(w); text != "" {
 		add(PeerCertificate, "%s, as host %s sees it%s", text, f.Host, doubt)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/services/identity"
+	"github.com/hotpair/hotpair/services/role"
 	"github.com/hotpair/hotpair/services/wires"
 )
 
@@ -49,5 +50,19 @@ func TestWireCauses(t *testing.T) {
 		if c.id == "" && len(got) > 0 || c.id != "" && (len(got) != 1 || !strings.Contains(got[c.id], c.says)) {
 			t.Errorf("%s: %v, want %s: %q", what, got, c.id, c.says)
 		}
+	}
+}
+
+// The other host knows its own certificate, and raises an alarm of its own; here a connection goes on with the one that it began with, although
+// there is a new one. Once that host is not heard any more it is told here.
+func TestWireCauses_TheOtherHostTellsOfItself(t *testing.T) {
+	w := wires.Seen{TLS: true, Certificate: identity.State{Age: identity.Fresh}, Peers: []wires.OtherEnd{{Name: "spiffe://p/host/b", Age: identity.Over}}}
+	f := Facts{Host: "a", Wires: w, Lease: time.Second, Now: time.Hour, View: role.View{HasPeer: true, HeardAt: time.Hour}}
+	if text, told := judge(f, recent{}, false)[PeerCertificate]; told {
+		t.Errorf("while it is heard: %s", text)
+	}
+	f.View.HeardAt -= 2 * f.Lease
+	if text := judge(f, recent{}, false)[PeerCertificate]; !strings.Contains(text, "spiffe://p/host/b ended") {
+		t.Errorf("once it is not: %q", text)
 	}
 }

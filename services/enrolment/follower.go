@@ -9,6 +9,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/authority"
 	"github.com/hotpair/hotpair/services/identity"
+	"github.com/hotpair/hotpair/services/renewal"
 )
 
 const (
@@ -18,6 +19,12 @@ const (
 	// readEach is the least time between two readings: where a thousand terminals enrol there are a thousand changes.
 	readEach = 250 * time.Millisecond
 )
+
+// Terminals are the sessions of terminal-if.
+type Terminals interface {
+	Sessions
+	renewal.Sessions
+}
 
 // Follower follows the register of terminals for terminal-if: it leaves those that are withdrawn, and has those enrolled that wait for it while
 // its host serves. The zero Follower, of a host without certificates, does nothing.
@@ -30,7 +37,9 @@ type Follower struct {
 	// Issuer gives the key by which terminals are enrolled; nil: none are. Login gives what a host logs in with at an agent.
 	Issuer func() (*authority.Issuer, error)
 	Login  func(id string) string
-	Log    *slog.Logger
+	// Wires are where certificates are seen that are to be renewed.
+	Wires renewal.Wires
+	Log   *slog.Logger
 }
 
 // First reads the register before the first terminal is dialled. Without an updater that answers they are dialled all the same, and who is
@@ -47,7 +56,7 @@ func (f Follower) First(ctx context.Context, updater bus.Asker) {
 }
 
 // Run follows it until ctx ends. changed tells that it may be another one, or that the host begins to serve.
-func (f Follower) Run(ctx context.Context, updater bus.Asker, sessions Sessions, changed <-chan struct{}) error {
+func (f Follower) Run(ctx context.Context, updater bus.Asker, sessions Terminals, changed <-chan struct{}) error {
 	if f.Register == nil {
 		<-ctx.Done()
 		return ctx.Err()
@@ -63,6 +72,8 @@ func (f Follower) Run(ctx context.Context, updater bus.Asker, sessions Sessions,
 		}
 		dialling.Go(func() { _ = d.Run(ctx, another) }) // ends with ctx only
 	}
+	renewing := renewal.NewHost(renewal.Config{Wires: f.Wires, Sessions: sessions, Register: noting{f.Register, updater}, Issuer: f.Issuer, Now: time.Now, Log: f.Log})
+	dialling.Go(func() { _ = renewing.Run(ctx) }) // the same
 	for {
 		within, cancel := context.WithTimeout(ctx, readWithin)
 		err := f.Register.Read(within, updater)
@@ -90,6 +101,18 @@ func (f Follower) Run(ctx context.Context, updater bus.Asker, sessions Sessions,
 			return ctx.Err()
 		}
 	}
+}
+
+// noting is the register to who renews.
+type noting struct {
+	*Register
+	updater bus.Asker
+}
+
+// Renewed implements renewal.Register.
+func (n noting) Renewed(ctx context.Context, id string, key identity.Fingerprint, until time.Time) error {
+	_, err := CallHave.Ask(ctx, n.updater, Have{ID: id, Key: key, NotAfter: until})
+	return err
 }
 
 // leave ends the connections to terminals that are withdrawn.

@@ -88,6 +88,14 @@ func (h *Holder) Issuer() (*authority.Issuer, error) {
 	return h.issuer, nil
 }
 
+// Source gives Issuer, or nil when the host is to issue none.
+func (h *Holder) Source() func() (*authority.Issuer, error) {
+	if !h.Configured() {
+		return nil
+	}
+	return h.Issuer
+}
+
 // Check opens the seal now. The error says why it does not open: one of package authority, or of the roots.
 func (h *Holder) Check() error {
 	if !h.Configured() {
@@ -209,6 +217,9 @@ func (h *Holder) renew() error {
 	next, err := issuer.Issue(own.Certificate.Leaf.PublicKey, own.Self.Name, authority.Life(own.Self.Name.Role), now)
 	if err != nil {
 		return err
+	}
+	if next[0].NotAfter.Before(own.Self.NotAfter.Add(renewEvery)) {
+		return fmt.Errorf("the own certificate ends on %s, and so does the issuing key: have the root sign a new one (hotpair authority rotate)", own.Self.NotAfter.UTC().Format(time.DateOnly))
 	}
 	if err := durable.Write(h.config.TLS.TLSCert, authority.EncodeCertificates(next...)); err != nil {
 		return err

@@ -85,6 +85,9 @@ func (o *Operations) examineOwn(ctx context.Context, _ operator.Caller, _ operat
 	o.examineWitness(ctx, f, v)
 	seen := o.Main.Status(ctx)
 	examineKeys(f, seen.Witness)
+	if v.HasPeer && o.Clock()-v.HeardAt < 2*o.Host.Lease {
+		seen.Wires = seen.Wires.WithoutHost() // which examines itself
+	}
 	o.examineWires(f, seen.Wires, time.Now())
 	if t := seen.Trail; t != nil {
 		level := operator.Good

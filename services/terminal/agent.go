@@ -45,8 +45,10 @@ type Config struct {
 	Network bus.Network
 	// Hosts is the network that Listen is of, with what proves who comes in; nil is Network.
 	Hosts bus.Network
-	Key   string // what hosts log in with: config.TerminalKey of the pair secret and ID
-	Data  string // directory of this agent alone
+	// Renewal takes the next certificate from hosts; nil: it comes from elsewhere.
+	Renewal Renewal
+	Key     string // what hosts log in with: config.TerminalKey of the pair secret and ID
+	Data    string // directory of this agent alone
 	// Disk keeps the durable facts instead of a file in Data, when many agents run in one process; a directory that has the
 	// file keeps it. May be nil.
 	Disk *Disk
@@ -86,6 +88,7 @@ type Agent struct {
 	attaching sync.Mutex // one attach or detach at a time; taken before the table's lock
 	ended     endedConnections
 	looks     errgroup.Group // whether a host is there
+	renewing  errgroup.Group // of the certificate
 }
 
 // New makes an agent. Nothing is opened until Run.
@@ -114,6 +117,7 @@ func New(c Config) *Agent {
 	}
 	a.table = newTable(c.Bound, c.BoundBytes)
 	a.looks.SetLimit(maxLooks)
+	a.renewing.SetLimit(renewals)
 	return a
 }
 
@@ -160,7 +164,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	if err := a.open(ctx); err != nil {
 		return err
 	}
-	defer func() { _ = a.looks.Wait() }() // which fail in no way
+	defer func() { _ = errors.Join(a.looks.Wait(), a.renewing.Wait()) }() // which fail in no way
 	defer a.doors.stop()
 	defer a.table.stop()
 

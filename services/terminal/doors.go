@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/renewal"
 )
 
 // doors are the two servers of an agent. Hosts come in by one, from anywhere and with a key; applications by the other, from
@@ -115,6 +116,7 @@ func (a *Agent) serve(ctx context.Context) (end func(), err error) {
 		{a.hosts, bus.SubjectAgentDetach, a.detach},
 		{a.hosts, bus.SubjectAgentFresh, a.fresh},
 		{a.hosts, bus.SubjectAgentReceipts, a.sendReceipts},
+		{a.hosts, renewal.Subject, a.renew},
 		{a.apps, appSubjects, a.request},
 	} {
 		sub, err := s.conn.Subscribe(s.subject, s.handle)

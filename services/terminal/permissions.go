@@ -4,6 +4,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/renewal"
 )
 
 // The account of the hosts at their server, and of the applications at theirs.
@@ -34,7 +35,7 @@ const disconnects = "$SYS.ACCOUNT." + hostsAccount + ".DISCONNECT"
 func hostPermissions() *server.Permissions {
 	return bus.Permit(
 		[]string{bus.SubjectAgentHello, bus.SubjectAgentAttach, bus.SubjectAgentDetach, bus.SubjectAgentFresh,
-			bus.SubjectAgentReceipts, bus.SessionAnswers("*") + ".>"},
+			bus.SubjectAgentReceipts, renewal.Subject, bus.SessionAnswers("*") + ".>"},
 		[]string{bus.SubjectAgentChanged, bus.SessionRequests("*"), answersInbox})
 }
 

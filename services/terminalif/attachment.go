@@ -9,6 +9,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/pack"
+	"github.com/hotpair/hotpair/services/terminalif/screening"
 	"github.com/hotpair/hotpair/services/terminalif/wire"
 )
 
@@ -78,7 +79,7 @@ func (a *attachment) attach(ctx context.Context, t *term) error {
 		return nil
 	}
 	s.mu.Lock()
-	s.gap = min(max(answer.Gap, 0), longest) // nothing waits longer there
+	s.gap = min(max(answer.Gap, 0), screening.Longest) // nothing waits longer there
 	s.audit = 0
 	s.mu.Unlock()
 	s.set(stateAttached, "")

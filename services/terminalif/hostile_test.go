@@ -15,6 +15,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/process/processtest"
+	"github.com/hotpair/hotpair/services/terminalif/screening"
 )
 
 // aLiar is a raw server that greets as an agent's server does and then does what a test wants.
@@ -208,7 +209,7 @@ func TestRelay_RefusesWhatATerminalMustNotSay(t *testing.T) {
 		"no UTF-8":           func(q *bus.Request) { q.Body = []byte("{\"to\":\"M\xfcller\"}") },
 		"a name twice":       func(q *bus.Request) { q.Body = []byte(`{"amount":1,"amount":500}`) },
 		"half a character":   func(q *bus.Request) { q.Body = []byte(`["\ud800"]`) },
-		"large":              func(q *bus.Request) { q.Body = []byte(`"` + strings.Repeat("x", maxBody) + `"`) },
+		"large":              func(q *bus.Request) { q.Body = []byte(`"` + strings.Repeat("x", screening.MaxBody) + `"`) },
 	} {
 		q := good
 		change(&q)

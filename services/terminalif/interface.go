@@ -140,10 +140,10 @@ func RunOn(ctx context.Context, c config.TerminalInterface, log *slog.Logger, ne
 		return err
 	}
 	keyOf := func(id string) string { return config.TerminalKey(c.PairSecret.Reveal(), id) }
-	follower := enrolment.Follower{Host: c.Host, Network: network, Sweep: sealed.Sweep, Login: keyOf, Log: log}
+	follower := enrolment.Follower{Host: c.Host, Network: network, Sweep: sealed.Sweep, Wires: sealed, Login: keyOf, Log: log}
 	if sealed.Sealed() {
 		follower.Register = members
-		follower.Issuer = issuerOf(issuing.New(issuing.Config{Files: c.Authority, TLS: c.TLS, Doubt: sealed.Doubt, Log: log}))
+		follower.Issuer = issuing.New(issuing.Config{Files: c.Authority, TLS: c.TLS, Doubt: sealed.Doubt, Log: log}).Source()
 	}
 	i := New(Config{
 		Enrolment: follower,

@@ -2,12 +2,14 @@ package terminalif
 
 import (
 	"context"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/hotpair/hotpair/services/authority"
-	"github.com/hotpair/hotpair/services/issuing"
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/renewal"
 	"github.com/hotpair/hotpair/services/terminalif/receipt"
+	"github.com/hotpair/hotpair/services/terminalif/wire"
 )
 
 // pairData is what this process follows of the pair's own key space.
@@ -38,14 +40,6 @@ func (i *Interface) follow(ctx context.Context, g *errgroup.Group) {
 	g.Go(func() error { return i.config.Enrolment.Run(ctx, i.conns.Traffic, asSessions{i}, i.pairData.members) })
 }
 
-// issuerOf gives the issuing key of a host that has one.
-func issuerOf(h *issuing.Holder) func() (*authority.Issuer, error) {
-	if !h.Configured() {
-		return nil
-	}
-	return h.Issuer
-}
-
 // asSessions is what enrolment needs of the sessions.
 type asSessions struct{ i *Interface }
 
@@ -61,17 +55,31 @@ func (s asSessions) Address(id string) (string, bool) {
 }
 
 // Connected implements enrolment.Sessions.
-func (s asSessions) Connected(id string) bool {
-	one := s.i.roster.of(id)
-	return one != nil && one.warm() != nil
+func (s asSessions) Connected(id string) bool { return s.conn(id) != nil }
+
+// Ask implements renewal.Sessions.
+func (s asSessions) Ask(ctx context.Context, id string, o renewal.Offer) (a renewal.Answer, err error) {
+	conn := s.conn(id)
+	if conn == nil {
+		return a, bus.ErrDisconnected
+	}
+	err = call(ctx, conn, renewal.Subject, o, &a)
+	return a, err
+}
+
+// conn gives the connection to a terminal that was greeted, or nil.
+func (s asSessions) conn(id string) *wire.Conn {
+	if one := s.i.roster.of(id); one != nil {
+		return one.warm()
+	}
+	return nil
 }
 
 // of gives the session of a terminal, or nil.
 func (r *roster) of(id string) *session {
-	for _, s := range r.all() {
-		if s.id == id {
-			return s
-		}
+	all := r.all()
+	if at := slices.IndexFunc(all, func(s *session) bool { return s.id == id }); at >= 0 {
+		return all[at]
 	}
 	return nil
 }

@@ -15,13 +15,10 @@ import (
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/refusals"
 	"github.com/hotpair/hotpair/services/terminalif/receipt"
+	"github.com/hotpair/hotpair/services/terminalif/screening"
 )
 
 const (
-	// maxBody bounds the body of a request, in bytes; the agent refuses larger ones with 413.
-	maxBody = 1 << 20
-	// longest is more than any deadline an agent grants.
-	longest = 6 * time.Minute
 	// overtime is how long a request that is with nobody is kept past its deadline: the agent has given it up by then.
 	overtime = time.Second
 	// poisoned is the number of crashes of its business process after which a request is not given to it again (T2).
@@ -157,7 +154,7 @@ func (r *relay) inFlight() int {
 // take accepts a request of a terminal in a term, or answers it at once. terminal is who was dialled, whatever the
 // request says.
 func (r *relay) take(terminal string, t *term, q bus.Request, answer func(bus.Reply)) {
-	if fault := check(&q); fault != "" {
+	if fault := screening.Check(&q); fault != "" {
 		r.refused.Count(refusals.RequestMalformed)
 		answer(bus.Reply{Code: bus.CodeMalformed, Message: fault})
 		return

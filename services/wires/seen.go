@@ -81,7 +81,7 @@ func (w *Wires) Seen() Seen {
 	if s.TLS {
 		s.Doubt = w.Doubt()
 	}
-	for _, p := range w.Peers() {
+	for _, p := range w.later.of(w.Peers()) {
 		s.add(OtherEnd{p.Name.String(), p.Fingerprint, p.NotBefore, p.NotAfter, identity.AgeOf(p.NotBefore, p.NotAfter, now)}, p.Name.Role)
 	}
 	s.order()

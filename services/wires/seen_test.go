@@ -1,6 +1,7 @@
 package wires
 
 import (
+	"crypto"
 	"crypto/x509"
 	"fmt"
 	"log/slog"
@@ -66,6 +67,46 @@ func TestSeen_OfAllProcesses(t *testing.T) {
 	plain := opened(t)(OpenHost(config.TLS{Insecure: true}, "a", Ground{}, log))
 	if s := plain.Seen(); !s.Insecure || s.TLS {
 		t.Errorf("%+v", s)
+	}
+}
+
+// A session stands on the certificate that it began with. Once the terminal has the next one nobody is told any more that it ends.
+func TestLearn_ARenewedTerminalDoesNotEnd(t *testing.T) {
+	log := slog.New(slog.DiscardHandler)
+	pair := identitytest.NewPair(t, "shop")
+	now, till := time.Now(), identity.Terminal("shop", "t1")
+	over := files(t, pair, till, identitytest.Between(now.AddDate(0, 0, -30), now.Add(-time.Hour)))
+	relay := opened(t)(OpenHost(files(t, pair, identity.Host("", "a")), "a", Ground{}, log))
+	agent := opened(t)(OpenTerminal(over, "t1", Ground{}, log))
+	joined(t, relay.ToTerminal("t1"), agent.Terminal())
+	if s := relay.Seen(); s.Terminals != (TerminalEnds{Proved: 1, Ending: 1}) {
+		t.Fatalf("%+v", s.Terminals)
+	}
+	own, err := agent.files.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, chain := range map[string][]*x509.Certificate{
+		"nothing":          nil,
+		"another pair's":   {identitytest.NewPair(t, "bank").Member(till, own.Certificate.PrivateKey.(crypto.Signer))},
+		"another terminal": {pair.Member(identity.Terminal("shop", "t2"), own.Certificate.PrivateKey.(crypto.Signer))},
+	} {
+		if p, err := relay.Learn("t1", chain); err == nil {
+			t.Errorf("%s: %+v", what, p)
+		}
+	}
+	if _, err := relay.Learn("t1", []*x509.Certificate{pair.Member(till, identitytest.Key(t))}); err != nil {
+		t.Error(err)
+	}
+	if s := relay.Seen(); s.Terminals.Ending != 1 {
+		t.Errorf("of another key: %+v", s.Terminals)
+	}
+	next := pair.Member(till, own.Certificate.PrivateKey.(crypto.Signer))
+	if _, err := relay.Learn("t1", []*x509.Certificate{next}); err != nil {
+		t.Fatal(err)
+	}
+	if s := relay.Seen(); s.Terminals != (TerminalEnds{Proved: 1}) || len(relay.later.all) != 1 {
+		t.Errorf("renewed: %+v, %d kept", s.Terminals, len(relay.later.all))
 	}
 }
 

@@ -75,6 +75,7 @@ type Wires struct {
 	clear  bool // plain text too
 	set    door.Set
 	doubt  *clocks.Doubt
+	later  later
 
 	insecure bool // plain text to other machines was allowed
 }

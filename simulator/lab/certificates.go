@@ -35,7 +35,7 @@ func (l *Lab) certificates() (map[string]config.TLS, error) {
 	}
 	for _, node := range l.names() {
 		name, from := pair.Identity(root.Pair(), node), issued
-		if name.Role == identity.RoleTerminal && from.Before(now) {
+		if name.Role == identity.RoleTerminal && from.Add(2*authority.Life(name.Role)).Before(now) {
 			from = now // hosts refuse terminals whose time has been over for long
 		}
 		paths, err := issuer.Equip(filepath.Join(l.options.Dir, "tls-"+node), name, authority.Life(name.Role), from)
@@ -63,8 +63,8 @@ func authorityAt(dir string) config.Authority {
 }
 
 // issues is how a host issues certificates that has one; nothing for one that has none.
-func issues(t config.TLS) config.Authority {
-	if !t.Sealed() {
+func (l *Lab) issues(t config.TLS) config.Authority {
+	if !t.Sealed() || l.options.Elsewhere {
 		return config.Authority{}
 	}
 	return authorityAt(filepath.Dir(t.TLSKey))

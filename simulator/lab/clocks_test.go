@@ -110,7 +110,7 @@ func TestFault_B4_CertificatesOutOfTheirTime(t *testing.T) {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
-			f := begin(t, Options{Terminals: 1, Issued: issued})
+			f := begin(t, Options{Terminals: 1, Issued: issued, Elsewhere: true})
 			active, before := f.mustActive()
 			f.must(f.Kill(f.ctx, active))
 			f.awaitTakeover(before)

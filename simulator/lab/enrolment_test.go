@@ -9,11 +9,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/alarms"
+	"github.com/hotpair/hotpair/services/authority"
+	"github.com/hotpair/hotpair/services/identity"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/certificates"
+	"github.com/hotpair/hotpair/services/wires"
 	"github.com/hotpair/hotpair/simulator/pair"
 )
 
@@ -68,15 +72,57 @@ func (f *fixture) certificateOf(id string) certificates.TerminalCertificate {
 	return certificates.TerminalCertificate{}
 }
 
-// TestEnrolment_OfALab: real processes, each machine in a network of its own. A terminal is stolen: withdrawn, it is left by both hosts, and
+// ends is when the certificate ends that a node has in its file, and the fingerprint of its key.
+func (f *fixture) ends(node string) (time.Time, identity.Fingerprint) {
+	f.Helper()
+	text, err := os.ReadFile(filepath.Join(f.options.Dir, "tls-"+node, "cert.pem"))
+	f.must(err)
+	chain, err := identity.ParseCertificates(text)
+	f.must(err)
+	return chain[0].NotAfter, identity.FingerprintOf(chain[0])
+}
+
+// renewed awaits that all have renewed what was issued long ago, while everybody serves: hosts for themselves, terminals over their sessions.
+// Then nobody is told any more that they end, although connections stand on what they began with. The witness is nobody's to renew.
+func (f *fixture) renewed() {
+	f.Helper()
+	_, before := f.mustActive()
+	nodes := []string{pair.HostA, pair.HostB}
+	for i := range f.options.Terminals {
+		nodes = append(nodes, pair.TerminalID(i))
+	}
+	keys := map[string]identity.Fingerprint{}
+	for _, node := range nodes {
+		_, keys[node] = f.ends(node)
+	}
+	for _, node := range nodes {
+		life := authority.Life(pair.Identity("lab", node).Role)
+		f.await("renewed: "+node, func() bool {
+			until, key := f.ends(node)
+			return key == keys[node] && time.Until(until) > life*9/10
+		})
+	}
+	f.await("it is known", func() bool {
+		_, s := f.mustActive()
+		return s.Wires.Certificate.Age == identity.Fresh && s.Wires.Terminals == wires.TerminalEnds{Proved: f.options.Terminals} &&
+			!slices.ContainsFunc(s.Alarms, func(a bus.Alarm) bool {
+				return a.ID != alarms.PeerCertificate || !strings.Contains(a.Text, "/witness ended") || strings.Contains(a.Text, "/host/")
+			})
+	})
+	f.same(before)
+}
+
+// TestEnrolment_OfALab: real processes, each machine in a network of its own. Certificates were issued 70 days ago, and are renewed while the
+// pair serves. A terminal is stolen: withdrawn, it is left by both hosts, and
 // stays out over a takeover. A new machine enrols in its place with a token, and is served; another one that comes with the same
 // token is told so, and raises an alarm. A seal that is lost stops nothing, and is an alarm.
 func TestEnrolment_OfALab(t *testing.T) {
 	if *plain {
 		t.Skip("SKIPPED: nobody enrols without certificates")
 	}
-	f := begin(t, Options{})
+	f := begin(t, Options{Issued: 70 * 24 * time.Hour})
 	id, all := pair.TerminalID(0), f.options.Terminals
+	f.renewed()
 	active, _ := f.mustActive()
 
 	_, err := operator.CallRevokeTerminals.Ask(f.ctx, f.clients[active].WithReason("stolen"), certificates.RevokeTerminals{IDs: []string{id}})

@@ -37,7 +37,8 @@ type Options struct {
 	Log       io.Writer        // what was done, a line each; nil: nobody wants to know
 	HTTPS     bool             // operators ask over HTTPS at the address of a host, else in clear at its loopback
 	Plain     bool             // without certificates, everything in clear on the wires
-	Issued    time.Duration    // how long ago by the clocks certificates of hosts and witness were issued; below 0 it is yet to come, for terminals too
+	Issued    time.Duration    // how long ago by the clocks certificates were issued; below 0 it is yet to come
+	Elsewhere bool             // certificates come from elsewhere: no host issues or renews any
 }
 
 // Lab is a pair of hosts with witness and terminals, each in its own network namespace. Its methods may be called at
@@ -163,7 +164,7 @@ func (l *Lab) plan() error {
 				Name: config.Name{Host: name}, Storage: config.Storage{Data: data}, BusPort: pair.PortBus,
 				Link: at(name, pair.PortLink), Replication: at(name, pair.PortReplication),
 				PeerLink: at(pair.Other(name), pair.PortLink), PeerReplication: at(pair.Other(name), pair.PortReplication),
-				Witness: at(pair.Witness, pair.PortWitness), PairKey: key, TLS: tls[name], Authority: issues(tls[name]), Terminals: terminals, Work: settings.Work,
+				Witness: at(pair.Witness, pair.PortWitness), PairKey: key, TLS: tls[name], Authority: l.issues(tls[name]), Terminals: terminals, Work: settings.Work,
 				Console: console, Pace: settings.Pace, Patience: settings.Patience, Bounds: settings.Bounds, Hooks: settings.Hooks, Log: log,
 			})
 		})

@@ -1,4 +1,4 @@
-package terminalif
+package screening
 
 import (
 	"testing"
@@ -13,10 +13,10 @@ func FuzzCheck(f *testing.F) {
 	f.Fuzz(func(t *testing.T, service, operation, body, app string, counter, oldest uint64, attempt int, remaining int64) {
 		q := bus.Request{ID: bus.RequestID{App: app, Counter: counter}, Oldest: oldest, Attempt: attempt, Service: service, Operation: operation,
 			Body: []byte(body), Remaining: remaining}
-		if check(&q) != "" {
+		if Check(&q) != "" {
 			return
 		}
-		if (q.ID.App == "") == (q.ID.Counter == 0) || q.Oldest > q.ID.Counter || q.Attempt < 1 || q.Remaining < 1 || q.Remaining > int64(longest) || !bus.ValidName(q.Service) {
+		if (q.ID.App == "") == (q.ID.Counter == 0) || q.Oldest > q.ID.Counter || q.Attempt < 1 || q.Remaining < 1 || q.Remaining > int64(Longest) || !bus.ValidName(q.Service) {
 			t.Errorf("taken: %+v", q)
 		}
 	})

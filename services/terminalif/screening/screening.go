@@ -1,20 +1,30 @@
-package terminalif
+// Package screening looks at what a terminal wants to have done, before it goes to a service.
+package screening
 
 import (
+	"time"
+
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/requestid"
 	"github.com/hotpair/hotpair/services/strictjson"
 )
 
-// check is done here although the agent does it too: a terminal is not trusted. It mends what only shapes the
+const (
+	// MaxBody bounds the body of a request, in bytes; the agent refuses larger ones with 413.
+	MaxBody = 1 << 20
+	// Longest is more than any deadline an agent grants.
+	Longest = 6 * time.Minute
+)
+
+// Check says why a request can't go to a service, "" when it can. It is done here although the agent does it too: a terminal is not trusted. It mends what only shapes the
 // terminal's own service.
-func check(q *bus.Request) string {
+func Check(q *bus.Request) string {
 	switch {
 	case !bus.ValidName(q.Service), !bus.ValidName(q.Operation):
 		return "service or operation is not a name"
 	case (q.ID.Counter == 0) == (q.ID.App == ""):
 		return "the request has no id or two"
-	case len(q.Body) > maxBody:
+	case len(q.Body) > MaxBody:
 		return "the body is too large"
 	}
 	if q.ID.App != "" {
@@ -28,6 +38,6 @@ func check(q *bus.Request) string {
 	// The request is unanswered itself, so its terminal waits for it too. One under an app's id says nothing of numbers.
 	q.Oldest = min(q.Oldest, q.ID.Counter)
 	q.Attempt = max(q.Attempt, 1)
-	q.Remaining = min(max(q.Remaining, 1), int64(longest))
+	q.Remaining = min(max(q.Remaining, 1), int64(Longest))
 	return ""
 }

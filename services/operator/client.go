@@ -14,7 +14,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/hotpair/hotpair/services/operator/peercred"
@@ -148,22 +147,8 @@ func decodeAnswer(status int, contentType string, body []byte, into any) error {
 	if strings.HasPrefix(contentType, "application/problem+json") && strictjson.DecodeMessage(body, &p) == nil && p.Title != "" {
 		return &p
 	}
+	if bytes.Contains(body, []byte("HTTP request to an HTTPS server")) { // net/http's words
+		return fmt.Errorf("%w: it speaks HTTPS: write https:// before its address", ErrUnreachable)
+	}
 	return fmt.Errorf("%w: what answers is no hotpair host: %s", ErrUnreachable, wording.Or(http.StatusText(status), strconv.Itoa(status)))
-}
-
-// reason cuts an error of the HTTP client down to what an operator needs: "connection refused" instead of method, URL
-// and both addresses.
-func reason(err error) error {
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		return ErrNoAnswer
-	}
-	var number syscall.Errno
-	if errors.As(err, &number) {
-		return number
-	}
-	var u *url.Error
-	if errors.As(err, &u) {
-		return u.Err
-	}
-	return err
 }

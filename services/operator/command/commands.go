@@ -69,7 +69,7 @@ func command(use, short, long, example string, f *flags, run func(ctx context.Co
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
 		return fmt.Errorf("%w: %w; see hotpair %s --help", operator.ErrUsage, err, use)
 	})
-	c.Flags().StringVar(&f.HTTP, "http", "", "the host's operator interface, like http://127.0.0.1:7704")
+	c.Flags().StringVar(&f.HTTP, "http", "", "where a host answers, like https://192.0.2.1:7704, with --ca")
 	c.Flags().StringVar(&f.Dir, "dir", "", "directory of a hotpair cluster")
 	c.Flags().StringVar(&f.Host, "host", "", "of a cluster, only this host (a or b)")
 	c.Flags().StringVar(&f.CA, "ca", "", "file with the certificates to believe over https, in PEM; else the system's")

@@ -136,10 +136,10 @@ func (p Place) all() ([]Target, error) {
 		return nil, fmt.Errorf("%w: %w", operator.ErrUsage, err)
 	}
 	if p.HTTP != "" {
-		return one(p.HTTP, "--http", token)
+		return p.one(p.HTTP, "--http", token)
 	}
 	if p.isSet(variableHTTP) {
-		return one(settings.HTTP, variableHTTP, token)
+		return p.one(settings.HTTP, variableHTTP, token)
 	}
 	if path := socketOf(settings); path != "" {
 		return []Target{{URL: operator.SocketURL + path, Token: token}}, nil
@@ -152,9 +152,9 @@ func (p Place) all() ([]Target, error) {
 		return []Target{{URL: operator.SocketURL + path, Token: token}}, nil
 	}
 	if unit.Data != "" {
-		return one(unit.HTTP, "HTTP in "+p.Unit, cmp.Or(token, unit.HTTPToken.Reveal()))
+		return p.one(unit.HTTP, "HTTP in "+p.Unit, cmp.Or(token, unit.HTTPToken.Reveal()))
 	}
-	return one(settings.HTTP, "the default", token)
+	return p.one(settings.HTTP, "the default", token)
 }
 
 // token is what is shown to hosts that are asked over HTTP.
@@ -230,24 +230,6 @@ func (p Place) unit() (found config.Operator) {
 	return found
 }
 
-// one reads an address that was given as a URL or as host:port.
-func one(address, source, token string) ([]Target, error) {
-	url := address
-	if path, is := strings.CutPrefix(url, operator.SocketURL); is {
-		if !filepath.IsAbs(path) {
-			return nil, fmt.Errorf("%w: %s %q is no socket: write unix: and its whole path", operator.ErrUsage, source, address)
-		}
-		return []Target{{URL: url}}, nil
-	}
-	if !strings.Contains(url, "://") {
-		url = "http://" + url
-	}
-	if !strings.HasPrefix(url, "http://") && !strings.HasPrefix(url, "https://") || strings.ContainsAny(url, " \t\n") {
-		return nil, fmt.Errorf("%w: %s %q is no address like http://127.0.0.1:7704", operator.ErrUsage, source, address)
-	}
-	return []Target{{URL: url, Token: token}}, nil
-}
-
 // cluster reads the hosts of cluster.json, in the order of their names.
 func cluster(dir string) ([]Target, error) {
 	text, err := regular.Read(filepath.Join(dir, ClusterFile), maxFile)
@@ -282,7 +264,7 @@ func decodeCluster(text []byte) ([]Target, error) {
 		at := config.Operator{Data: host.Env[config.Prefix+"_DATA"], Console: config.Console{HTTPSocket: host.Env[config.Prefix+"_HTTP_SOCKET"]}}
 		if path := socketOf(at); path != "" {
 			targets = append(targets, Target{Name: wording.Printable(name), URL: operator.SocketURL + path, Token: token})
-		} else if found, err := one(host.HTTP, "http", token); err == nil && host.HTTP != "" {
+		} else if found, err := (Place{}).one(host.HTTP, "http", token); err == nil && host.HTTP != "" {
 			targets = append(targets, Target{Name: wording.Printable(name), URL: found[0].URL, Token: token})
 		}
 	}

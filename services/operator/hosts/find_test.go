@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -70,7 +71,7 @@ func TestPlace_WhatComesFirst(t *testing.T) {
 	want("nothing", Place{Temp: temp}, "http://127.0.0.1:7704")
 	want("flag", Place{HTTP: "https://x:1", Env: env, Temp: temp}, "https://x:1")
 	want("directory", Place{Dir: clusterDir, Env: env, Temp: temp}, a, b)
-	want("environment", Place{Env: env, Temp: temp}, "http://10.0.0.1:7704")
+	want("environment", Place{Env: env, Temp: temp}, "https://10.0.0.1:7704")
 	want("empty variable", Place{Env: []string{"HOTPAIR_HTTP="}, Temp: temp}, "http://127.0.0.1:7704")
 	pointer(9000, t.TempDir())
 	want("pointer to what has ended", Place{Temp: temp}, "http://127.0.0.1:7704")
@@ -130,10 +131,10 @@ func TestFault_D6_TheUnitsEnvironmentFileIsFound(t *testing.T) {
 		"its socket is set":      {Place{Env: []string{"HOTPAIR_HTTP_SOCKET=" + socket}}, Target{URL: "unix:" + socket}},
 		"its socket is named":    {Place{HTTP: "unix:" + socket}, Target{URL: "unix:" + socket}},
 		"another address is set": {Place{Unit: unit, Env: []string{"HOTPAIR_HTTP=127.0.0.1:8000"}}, Target{URL: "http://127.0.0.1:8000"}},
-		"another host is named":  {Place{Unit: unit, HTTP: "10.0.0.2:7704"}, Target{URL: "http://10.0.0.2:7704"}},
-		"with a token":           {Place{HTTP: "10.0.0.2:7704", Env: []string{"HOTPAIR_TOKEN=hpt_bob"}}, Target{URL: "http://10.0.0.2:7704", Token: "hpt_bob"}},
-		"with a file":            {Place{HTTP: "10.0.0.2:7704", TokenFile: token, Env: []string{"HOTPAIR_TOKEN=hpt_bob"}}, Target{URL: "http://10.0.0.2:7704", Token: "hpt_alice"}},
-		"with a reason":          {Place{HTTP: "10.0.0.2:7704", Reason: "because"}, Target{URL: "http://10.0.0.2:7704", Reason: "because"}},
+		"another host is named":  {Place{Unit: unit, HTTP: "10.0.0.2:7704"}, Target{URL: "https://10.0.0.2:7704"}},
+		"with a token":           {Place{HTTP: "10.0.0.2:7704", Env: []string{"HOTPAIR_TOKEN=hpt_bob"}}, Target{URL: "https://10.0.0.2:7704", Token: "hpt_bob"}},
+		"with a file":            {Place{HTTP: "10.0.0.2:7704", TokenFile: token, Env: []string{"HOTPAIR_TOKEN=hpt_bob"}}, Target{URL: "https://10.0.0.2:7704", Token: "hpt_alice"}},
+		"with a reason":          {Place{HTTP: "10.0.0.2:7704", Reason: "because"}, Target{URL: "https://10.0.0.2:7704", Reason: "because"}},
 		"no unit":                {Place{}, Target{URL: "http://127.0.0.1:7704"}},
 	} {
 		c.place.Temp = t.TempDir()
@@ -147,6 +148,30 @@ func TestFault_D6_TheUnitsEnvironmentFileIsFound(t *testing.T) {
 	} {
 		if got, err := place.Find(); !errors.Is(err, operator.ErrUsage) {
 			t.Errorf("%s: %+v, %v", what, got, err)
+		}
+	}
+}
+
+// TestPlace_NoTokenCrossesANetworkInClear: the first call would have told it to whoever listens, whatever the host says then.
+func TestPlace_NoTokenCrossesANetworkInClear(t *testing.T) {
+	token := []string{"HOTPAIR_TOKEN=hpt_bob"}
+	for at, want := range map[string]string{
+		"127.0.0.1:7704": "http://127.0.0.1:7704", "localhost:7704": "http://localhost:7704", "[::1]:7704": "http://[::1]:7704", "http://127.0.0.1": "http://127.0.0.1",
+		"192.0.2.1:7704": "https://192.0.2.1:7704", "hosta:7704": "https://hosta:7704", "https://hosta": "https://hosta", "[2001:db8::1]:7704": "https://[2001:db8::1]:7704",
+		"http://192.0.2.1:7704": "", "http://hosta": "", "http://127.0.0.1:1@192.0.2.1:7704": "", "http://localhost.example:7704": "", "ftp://hosta": "",
+	} {
+		found, err := Place{HTTP: at, Env: token}.Find()
+		if want == "" {
+			if !errors.Is(err, operator.ErrUsage) || !strings.Contains(err.Error(), "https://") {
+				t.Errorf("%s: %+v, %v", at, found, err)
+			}
+		} else if err != nil || found[0].URL != want || found[0].Token != "hpt_bob" {
+			t.Errorf("%s: %+v, %v, want %s", at, found, err, want)
+		}
+	}
+	for what, p := range map[string]Place{"without a token": {HTTP: "http://192.0.2.1:7704"}, "a pair in clear": {HTTP: "http://192.0.2.1:7704", Env: append(token, "HOTPAIR_INSECURE=true")}} {
+		if found, err := p.Find(); err != nil || found[0].URL != "http://192.0.2.1:7704" {
+			t.Errorf("%s: %+v, %v", what, found, err)
 		}
 	}
 }

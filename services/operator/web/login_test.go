@@ -136,11 +136,18 @@ func TestServer_OverTLS(t *testing.T) {
 	if err := ask("https", first); err != nil {
 		t.Fatal(err)
 	}
-	if ask("http", first) == nil {
-		t.Error("plain text is answered")
-	}
-	if ask("https", x509.NewCertPool()) == nil {
-		t.Error("a certificate that nobody vouches for is believed")
+	plain := serve(t, &operatortest.Host{Now: operatortest.Paired()})
+	for what, c := range map[string]struct{ url, says string }{
+		"plain text": {"http://" + s.Address(), "it speaks HTTPS: write https://"}, "nobody vouches for it": {"https://" + s.Address(), "--ca"},
+		"another name": {"https://localhost" + s.Address()[strings.LastIndex(s.Address(), ":"):], "for another name or address"}, "TLS to plain text": {"https://" + plain.Address(), "it speaks plain HTTP"},
+	} {
+		client := operator.NewClient(c.url)
+		if what == "another name" {
+			client.WithRoots(first)
+		}
+		if _, err := client.Status(t.Context()); !errors.Is(err, operator.ErrUnreachable) || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v, want %q", what, err, c.says)
+		}
 	}
 	if err := os.WriteFile(c.Cert, []byte("half of it"), 0o600); err != nil {
 		t.Fatal(err)

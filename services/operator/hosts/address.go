@@ -1,0 +1,51 @@
+package hosts
+
+import (
+	"fmt"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/operator"
+)
+
+// one reads an address that was given as a URL or as host:port, which is HTTPS unless it is of this machine alone. No token is shown
+// over plain HTTP to another machine: it would be known to the network before anybody could refuse it. The error is ErrUsage.
+func (p Place) one(address, source, token string) ([]Target, error) {
+	at := address
+	if path, is := strings.CutPrefix(at, operator.SocketURL); is {
+		if !filepath.IsAbs(path) {
+			return nil, fmt.Errorf("%w: %s %q is no socket: write unix: and its whole path", operator.ErrUsage, source, address)
+		}
+		return []Target{{URL: at}}, nil
+	}
+	clear := slices.Contains(p.Env, config.Prefix+"_INSECURE=true") // for tests in a network of their own
+	if !strings.Contains(at, "://") {
+		scheme := "https://"
+		if clear || ofThisMachine("http://"+at) {
+			scheme = "http://"
+		}
+		at = scheme + at
+	}
+	plain := strings.HasPrefix(at, "http://")
+	if !plain && !strings.HasPrefix(at, "https://") || strings.ContainsAny(at, " \t\n") {
+		return nil, fmt.Errorf("%w: %s %q is no address like http://127.0.0.1:7704 or https://192.0.2.1:7704", operator.ErrUsage, source, address)
+	}
+	if plain && token != "" && !ofThisMachine(at) && !clear {
+		return nil, fmt.Errorf("%w: %s %q is plain HTTP to another machine, and your token would cross the network in clear: write https://, or go there by ssh", operator.ErrUsage, source, address)
+	}
+	return []Target{{URL: at, Token: token}}, nil
+}
+
+// ofThisMachine reports whether a URL leads to this machine alone.
+func ofThisMachine(at string) bool {
+	u, err := url.Parse(at)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(u.Hostname())
+	return strings.EqualFold(u.Hostname(), "localhost") || err == nil && ip.Unmap().IsLoopback()
+}

@@ -23,7 +23,8 @@ type pendingEvent struct {
 	serial uint64 // counts what this main has to hand on, those of earlier mains included
 }
 
-// Trail is given each event of this main as it is told, in order and under the lock of the memory: it must neither block nor come back.
+// Trail is given each event of this main as it is told, and what operators do also where the log is told once for many; in order and under
+// the lock of the memory: it must neither block nor come back.
 type Trail interface {
 	Write(e bus.Event)
 }
@@ -100,6 +101,9 @@ func (s *Memory) fold(e bus.Event) (_ bus.Event, told bool) {
 		return e, true
 	}
 	s.hear(e)
+	if e.Kind == bus.EventOperator { // whoever does much must not hide by it what else it does
+		s.trail(e)
+	}
 	select {
 	case s.holding <- struct{}{}:
 	default:
@@ -135,10 +139,15 @@ func (s *Memory) keep(e bus.Event) bus.Event {
 	e.Cut()
 	s.await(e)
 	s.tell()
+	s.trail(e)
+	return e
+}
+
+// trail gives an event to the trails. The lock is held.
+func (s *Memory) trail(e bus.Event) {
 	for _, t := range s.trails {
 		t.Write(e)
 	}
-	return e
 }
 
 // await puts an event behind those that are not in the log yet. The lock is held.

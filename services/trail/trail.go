@@ -81,7 +81,7 @@ type Trail struct {
 	mu      sync.Mutex
 	waiting []item
 	bytes   int
-	folds   events.Folds // of who was refused
+	folds   [2]events.Folds // of who was refused: strangers, and who is known
 	state   Standing
 	closed  bool
 	started bool
@@ -147,8 +147,12 @@ func (t *Trail) Refused(r Refusal) {
 		Details: events.Act{What: r.What, Name: r.Name, Role: r.Role, From: r.From}.Details()}
 	e.Text = fmt.Sprintf("%s refused for %s from %s: %s", wording.Fit(r.What, 100), wording.Or(wording.Fit(r.Name, 80), "somebody"), machine(r.From), wording.Fit(r.Why, 300))
 	e.Cut()
+	of := 0
+	if r.Name != "" {
+		of = 1 // no flood of strangers hides what an operator tried
+	}
 	t.mu.Lock()
-	if t.folds.Take(e) {
+	if t.folds[of].Take(e) {
 		t.add(e)
 	}
 	t.mu.Unlock()
@@ -204,10 +208,7 @@ func (t *Trail) Close() {
 	t.mu.Lock()
 	idle := !t.started || t.closed
 	if !idle {
-		list, _ := t.folds.Due(time.Now(), true)
-		for _, e := range list {
-			t.add(e)
-		}
+		t.unfold(true)
 		t.closed = true
 	}
 	t.mu.Unlock()
@@ -226,14 +227,26 @@ func (t *Trail) Close() {
 	}
 }
 
+// unfold adds what stands for refusals that were held back, when its time has come; all: now. wait is until the next; 0 is never. The
+// lock is held.
+func (t *Trail) unfold(all bool) (wait time.Duration) {
+	for i := range t.folds {
+		list, next := t.folds[i].Due(time.Now(), all)
+		for _, e := range list {
+			t.add(e)
+		}
+		if wait == 0 || next > 0 && next < wait {
+			wait = next
+		}
+	}
+	return wait
+}
+
 // next gives what is written next; nil when there is nothing, and then how long until there may be: 0 is until somebody wakes it.
 func (t *Trail) next() (next *item, wait time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	list, wait := t.folds.Due(time.Now(), false)
-	for _, e := range list {
-		t.add(e)
-	}
+	wait = t.unfold(false)
 	if len(t.waiting) == 0 {
 		return nil, wait
 	}

@@ -94,6 +94,23 @@ func TestTrail_HasWhatTheMemoryTells(t *testing.T) {
 	}
 }
 
+// TestTrail_HasEveryActOfOperators: the log of the pair tells once for many what is done without end, so who does much could hide something
+// in it. Here it stands by itself.
+func TestTrail_HasEveryActOfOperators(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "audit.jsonl")
+	trail := begin(t, path)
+	m := events.NewMemory("a", 7, trail)
+	for n := range 1000 {
+		m.Note(bus.Event{Kind: bus.EventOperator, Text: fmt.Sprint("pause wanted by bob, number ", n)})
+	}
+	m.Note(bus.Event{Kind: bus.EventOperator, Text: "backup wanted by bob"})
+	trail.Close()
+	all := lines(t, path)
+	if len(all) != 1001 || all[1000].Text != "backup wanted by bob" {
+		t.Errorf("%d entries", len(all))
+	}
+}
+
 // TestTrail_NothingInALineIsForATerminal: whoever looks at it with cat sees what was said, and nothing that was meant for the screen.
 func TestTrail_NothingInALineIsForATerminal(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "audit.jsonl")
@@ -282,6 +299,11 @@ func TestTrail_WhoIsRefusedFillsNothing(t *testing.T) {
 		if few > 600 {
 			t.Errorf("%d entries of many who are refused", few)
 		}
+		trail.Refused(Refusal{What: "promote", Name: "bob", Role: "operate", From: "10.0.0.8:2", Why: "the role"})
+		if e := trail.waiting[waits()-1].event; !strings.HasPrefix(e.Text, "promote refused for bob") {
+			t.Errorf("what an operator tried is hidden by strangers: %+v", e)
+		}
+		few = waits()
 		trail.Write(event("an act"))
 		if e := trail.waiting[waits()-1].event; e.Text != "an act" {
 			t.Errorf("%+v", e)

@@ -138,6 +138,36 @@ func TestSession_EndsWithItsTokenAndItsTime(t *testing.T) {
 	}
 }
 
+// TestSession_IsNotWhatABrowserBrought: a cookie that somebody planted before a login is no session after it, and that of another host, which
+// a browser sends along where both are on one machine, never is one.
+func TestSession_IsNotWhatABrowserBrought(t *testing.T) {
+	g, _ := door()
+	planted := &http.Cookie{Name: g.cookieName(), Value: "PLANTEDPLANTEDPLANTEDPLANT"}
+	r := asking("192.0.2.1:1", "")
+	r.AddCookie(planted)
+	w := httptest.NewRecorder()
+	if _, err := g.Login(w, r, bobs); err != nil {
+		t.Fatal(err)
+	}
+	got := w.Result().Cookies()
+	if len(got) != 1 || got[0].Value == planted.Value {
+		t.Fatalf("%+v", got)
+	}
+	if p, err := g.Who(r); err != nil || p.Known() {
+		t.Errorf("with the planted one: %+v, %v", p, err)
+	}
+	book := &Book{}
+	book.Set(listOf(bob()))
+	other := NewGate("b", "", book, time.Now)
+	r = asking("192.0.2.1:1", "")
+	for _, name := range []string{got[0].Name, other.cookieName()} { // as the browser sends it, and as a thief would
+		r.AddCookie(&http.Cookie{Name: name, Value: got[0].Value})
+	}
+	if p, err := other.Who(r); err != nil || p.Known() {
+		t.Errorf("at the other host: %+v, %v", p, err)
+	}
+}
+
 // TestSession_ThoseOfOneTokenAreBounded: a program that logs in again and again ends its own sessions, and nobody else's.
 func TestSession_ThoseOfOneTokenAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -90,10 +90,10 @@ func Milliseconds(d time.Duration) string {
 	return strconv.FormatFloat(float64(d)/float64(time.Millisecond), 'f', 1, 64) + " ms"
 }
 
-// Printable makes text from elsewhere safe for a terminal: no control characters, valid UTF-8, one line.
+// Printable makes text from elsewhere safe for a terminal: no control characters, nothing that turns or hides text, valid UTF-8, one line.
 func Printable(text string) string {
 	return strings.Map(func(r rune) rune {
-		if r == utf8.RuneError || r < 0x20 || r >= 0x7f && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
+		if r == utf8.RuneError || r < 0x20 || r >= 0x7f && r < 0xa0 || r == 0x61c || r == 0x200b || r == 0x200e || r == 0x200f || r >= 0x2028 && r <= 0x202e || r == 0xfeff || r >= 0x2066 && r <= 0x2069 {
 			return '?'
 		}
 		return r

@@ -16,3 +16,15 @@ func TestText(t *testing.T) {
 		}
 	}
 }
+
+// TestPrintable: nothing moves a cursor, breaks a line, or turns or hides text; what people write in any language stays.
+func TestPrintable(t *testing.T) {
+	for given, want := range map[string]string{
+		"größe €5 ✓ 日本 نامه\u200cها": "größe €5 ✓ 日本 نامه\u200cها", "a\nb\rc\td": "a?b?c?d", "\x1b[2J\u009b2J\x7f": "?[2J?2J?", "\xff\u2028\u2029": "???",
+		"\u202eevil\u202c \u2066x\u2069 \u200f\u200e\u061c": "?evil? ?x? ???", "pay\u200bload\ufeff": "pay?load?",
+	} {
+		if got := Printable(given); got != want {
+			t.Errorf("%q is shown as %q, want %q", given, got, want)
+		}
+	}
+}

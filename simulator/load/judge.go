@@ -17,6 +17,7 @@ type Verdict struct {
 	Calls      int64 // attempts
 	Operations int   // of kv clients, checked by porcupine
 	Open       int   // of these without a known outcome
+	Failed     int   // requests under an id of their own that got no answer, however often they were asked
 	Crossed    int   // of these on keys that were written in more than one epoch
 	Uniques    int   // acknowledged writes that were read back
 	Balances   int   // accounts that were read back
@@ -59,7 +60,7 @@ func (w *Load) Finish(ctx context.Context) (Verdict, error) {
 	case porcupine.Unknown:
 		v.Undecided = true
 	}
-	v.Findings, v.Calls = w.findings, w.Calls()
+	v.Findings, v.Calls, v.Failed = w.findings, w.Calls(), w.failed
 	return v, w.Close()
 }
 

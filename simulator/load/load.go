@@ -95,6 +95,7 @@ type Load struct {
 	balances map[string]int64 // what acknowledged transfers make of each account
 	doubt    bool             // a transfer's outcome is not known: balances prove nothing
 	totals   int
+	failed   int // see Verdict
 	findings Findings
 }
 
@@ -220,6 +221,7 @@ func (w *Load) driveKV(index int, c *client, random *rand.Rand) {
 		}
 		called := w.history.now()
 		a := c.do(w.settling, r)
+		w.settled(r, a)
 		out, record := w.outcomeOf(in, a)
 		if !record {
 			continue
@@ -279,6 +281,15 @@ func (w *Load) outcomeOf(in asked, a answer) (got, bool) {
 	return got{value: body.Value, revision: body.Revision}, true
 }
 
+// settled counts a request under an id of its own that has no answer after all.
+func (w *Load) settled(r request, a answer) {
+	if r.id != "" && a.outcome != definite {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.failed++
+	}
+}
+
 func (w *Load) wrong(format string, a ...any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -289,7 +300,9 @@ func (w *Load) wrong(format string, a ...any) {
 func (w *Load) driveUnique(c *client, random *rand.Rand) {
 	for n := 0; w.working.Load(); n++ {
 		u := unique{key: fmt.Sprintf("%s-u-%s-%d", w.config.Name, c.name, n), value: n}
-		a := c.do(w.settling, request{service: "kv", operation: opPut, body: map[string]any{"key": u.key, "value": u.value}, id: c.newID()})
+		r := request{service: "kv", operation: opPut, body: map[string]any{"key": u.key, "value": u.value}, id: c.newID()}
+		a := c.do(w.settling, r)
+		w.settled(r, a)
 		switch {
 		case a.outcome != definite:
 		case a.code != bus.CodeOK:
@@ -318,7 +331,9 @@ func (w *Load) driveLedger(c *client, random *rand.Rand) {
 }
 
 func (w *Load) transfer(c *client, from, to string, amount int64) {
-	a := c.do(w.settling, request{service: "ledger", operation: "transfer", body: map[string]any{"from": from, "to": to, "amount": amount}, id: c.newID()})
+	r := request{service: "ledger", operation: "transfer", body: map[string]any{"from": from, "to": to, "amount": amount}, id: c.newID()}
+	a := c.do(w.settling, r)
+	w.settled(r, a)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {

@@ -15,7 +15,6 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"syscall"
@@ -61,9 +60,6 @@ func main() {
 var errWorse = errors.New("worse with TLS than the bound allows")
 
 func run(ctx context.Context, o options) error {
-	// Garbage of this process would be collected in the middle of a takeover; see hoard in the bench beside it.
-	debug.SetGCPercent(-1)
-	debug.SetMemoryLimit(1 << 30)
 	r := &result.Result{Time: time.Now(), What: "tls", Version: version(ctx, o.binary), Machine: machine(), Settings: map[string]string{
 		"rounds": strconv.Itoa(o.rounds), "each": o.each.String(), "clients": strconv.Itoa(o.clients), "terminals": strconv.Itoa(o.terminal), "fleets": o.fleets,
 	}}
@@ -127,7 +123,6 @@ func judge(r *result.Result, bound float64) (worse int) {
 		line := fmt.Sprintf("%s, %s: %s %s (%s to %s) with TLS, %s (%s to %s) without; round by round %.3f, p %.2f, of %d", what, s.Metric, result.Number(a.Median), s.Unit,
 			result.Number(a.Low), result.Number(a.High), result.Number(b.Median), result.Number(b.Low), result.Number(b.High), ratio, p, a.N)
 		fmt.Println(line + verdict)
-		r.Note("%s", line)
 	}
 	return worse
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -28,6 +29,9 @@ const (
 // round, so that the machine's moods meet both.
 func turns(ctx context.Context, r *result.Result, o options) (err error) {
 	pairs := map[bool]*measured{}
+	// Garbage of this process would be collected in the middle of a takeover; see hoard in the bench beside it.
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(1 << 30))
 	defer func() {
 		for _, m := range pairs {
 			err = errors.Join(err, m.stop())

@@ -104,7 +104,7 @@ var acts = []struct {
 	{"hotpair restore finish takes either", []string{"hotpair restore finish"}, play{restored, []string{`"restore", "finish", "--as-copy"`}}},
 	{"--as-copy finishes that; restore again", []string{"restore again"}, play{"TestFault_B10_RestoreCutOffAtEachStep", []string{"Aside: true"}}},
 	{"refuse the old pair for good, should that be alive: stop it first", []string{"stop it"}, play{"TestData_VerifyRepairBackupRestoreTerminals", []string{`c.order("kill", standby)`, `"restore", "finish", "--replaces"`}}},
-	{"give it a witness and a HOTPAIR_PAIR_SECRET of its own, start it", []string{"start it", "hotpair promote --force"}, play{restored, []string{`"promote", "--force"`, "c.beside("}}},
+	{"give it a witness, a HOTPAIR_PAIR_SECRET and an authority (hotpair authority init) of its own, start it", []string{"start it", "hotpair promote --force"}, play{restored, []string{`"promote", "--force"`, "c.beside("}}},
 	{"start it; hotpair status there says what it waits for", []string{"start it", "hotpair promote --force"}, play{restored, []string{`"promote", "--force"`, "c.beside("}}},
 	{"is taken back; start the agent", []string{"start the agent"}, play{restored, []string{`"terminal", "readmit"`, `c.beside(till, "terminal")`}}},
 	{"start the agent there", []string{"start the agent"}, play{"TestFault_A15_ATerminalIsReplaced", []string{"f.Run(id)"}}},

@@ -16,6 +16,7 @@ import (
 	"github.com/hotpair/hotpair/services/authority"
 	"github.com/hotpair/hotpair/services/enrolment"
 	"github.com/hotpair/hotpair/services/identity"
+	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/process/processtest"
 )
 
@@ -348,5 +349,47 @@ func TestMembers_Withdrawal(t *testing.T) {
 	ordered(a, enrolment.CallBind, enrolment.Bind{ID: "till-7", TokenKey: key[:], Key: identity.Fingerprint{2}, Chain: [][]byte{{1}}})
 	if m := e.member("till-7"); !m.Withdrawn.IsZero() || m.Key != (identity.Fingerprint{2}) {
 		t.Errorf("%+v", m)
+	}
+}
+
+// TestMembers_NoTokenOutlivesALoss: a pair that was restored, or forced where its record was lost, does not know whether a token was used or taken
+// back in what it lost. It is worth nothing then, while what was withdrawn stays so. Over an ordinary takeover tokens hold.
+func TestMembers_NoTokenOutlivesALoss(t *testing.T) {
+	a, _ := newHosts(t)
+	e := newEnrolling(t, a, newAuthority(t))
+	a.start()
+	a.lead(1, false)
+	ordered(a, enrolment.CallWithdraw, enrolment.Withdraw{IDs: []string{"till-8"}, Reason: "stolen"})
+	token := e.token("till-7")
+	again := func(epoch uint64) {
+		t.Helper()
+		a.stop()
+		a.start()
+		a.lead(epoch, false)
+		at := a.put(epoch, "x", "1").Position
+		a.await("it is applied", func(s bus.UpdaterState) bool { return s.Committed.Sequence >= at.Sequence })
+	}
+	again(2)
+	if !e.member("till-7").Waits() {
+		t.Fatal("a takeover has ended it")
+	}
+	again(2 + membership.LostStride)
+	if m := e.member("till-7"); m.Waits() {
+		t.Errorf("it is out still: %+v", m)
+	}
+	key := token.Key()
+	bind := enrolment.Bind{ID: "till-7", TokenKey: key[:], Key: identity.Fingerprint{1}, Chain: [][]byte{{1}}}
+	if err := refused(a, enrolment.CallBind, bind); !errors.Is(err, enrolment.ErrVoid) || !strings.Contains(err.Error(), "restored") {
+		t.Errorf("it is used: %v", err)
+	}
+	if m := e.member("till-8"); m.Withdrawn.IsZero() {
+		t.Errorf("what was withdrawn is back: %+v", m)
+	}
+	token = e.token("till-7")
+	key = token.Key()
+	bind.TokenKey = key[:]
+	ordered(a, enrolment.CallBind, bind)
+	if m := e.member("till-7"); m.Key != bind.Key {
+		t.Errorf("a new token: %+v", m)
 	}
 }

@@ -62,7 +62,8 @@ func terminalsRevoke() *cobra.Command {
 hosts, after restarts and takeovers too; sessions that stand are ended. It stays in the table; hotpair terminals remove takes
 it out. With a new token (hotpair terminals token ID) another machine can enrol in its place.
 
-Data that are restored from a backup of before do not know of it: withdraw again what was withdrawn since.`,
+Data that are restored from a backup of before do not know of it: withdraw again what was withdrawn since. Tokens
+that were out then are void.`,
 		`  hotpair terminals revoke till-7 --reason "stolen on 3 May"
   hotpair terminals list --json | jq '.terminals[] | select(.certificate.state == "withdrawn")'`,
 		f, cobra.MinimumNArgs(1), func(ctx context.Context, c *cobra.Command, args []string) error {

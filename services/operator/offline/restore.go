@@ -99,8 +99,11 @@ may be alive. So the host does nothing outward until somebody has said what it i
               the position of the backup, and nothing is done until that position is typed, or given with --accept-loss-after.
               If the old pair is alive after all, it loses its terminals to this one; hotpair terminal readmit, at each terminal,
               takes that back.
+              Tokens by which terminals enrol are void once it is promoted. What was withdrawn after the backup, certificates of
+              terminals and tokens of operators, is not withdrawn any more: withdraw it again.
   --as-copy   The host gets a new pair id, and an empty table of terminals, which counts from now on whatever HOTPAIR_TERMINALS says.
-              Nothing of the old pair listens to it. Give it a witness of its own, and another HOTPAIR_PAIR_SECRET.`,
+              Nothing of the old pair listens to it, and it knows none of the terminals that the old one has enrolled. Give it a witness
+              of its own, another HOTPAIR_PAIR_SECRET, and certificates of an authority of its own: hotpair authority init.`,
 		`  hotpair restore finish --replaces --data /var/lib/hotpair --name a
   hotpair restore finish --replaces --accept-loss-after 3/2232
   hotpair restore finish --as-copy --data /tmp/look --name a`,
@@ -136,6 +139,7 @@ func finish(ctx context.Context, c *cobra.Command, files Files, p Place, asCopy 
 		if what.Unproved {
 			lost.Row("not proved", "nothing proved that the pair had made the backup: whoever made it decides what the pair holds")
 		}
+		lost.Row("withdrawn", "what was withdrawn after the backup, certificates of terminals and tokens of operators, is good again: withdraw it again")
 		lost.Row("terminals", "those that attach to it refuse the old pair for good, should that be alive: stop it first")
 		fmt.Fprint(c.ErrOrStderr(), lost.Out.String())
 		if accept == "" {
@@ -159,7 +163,7 @@ func finish(ctx context.Context, c *cobra.Command, files Files, p Place, asCopy 
 	if asCopy {
 		s.Headline(operator.Good, fmt.Sprintf("%s is a pair of its own: %s, at position %s", done.Dir, done.PairID, done.Position))
 		s.Row("terminals", wording.Count(uint64(done.Terminals), "terminal")+" taken out of its table, which is empty; the pair "+done.Was+" keeps its own")
-		s.Row("next", "give it a witness and a HOTPAIR_PAIR_SECRET of its own, start it, hotpair promote --force --host "+done.Host)
+		s.Row("next", "give it a witness, a HOTPAIR_PAIR_SECRET and an authority (hotpair authority init) of its own, start it, hotpair promote --force --host "+done.Host)
 	} else {
 		s.Headline(operator.Good, fmt.Sprintf("%s is host %s of pair %s, at position %s", done.Dir, done.Host, done.PairID, done.Position))
 		s.Row("next", "start it; hotpair status there says what it waits for. If both hosts are lost: hotpair promote --force --host "+done.Host)

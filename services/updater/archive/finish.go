@@ -10,6 +10,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/offline"
+	"github.com/hotpair/hotpair/services/updater/members"
 	"github.com/hotpair/hotpair/services/updater/systemspace"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/facts"
@@ -96,7 +97,7 @@ func (Files) Finish(ctx context.Context, p offline.Place, asCopy bool) (done off
 	return done, mark(err)
 }
 
-// makeCopy empties the table of terminals, in an epoch of its own. Cut off it can't be taken back, and is done again.
+// makeCopy empties the table of terminals and the register of their certificates, in an epoch of its own. Cut off it can't be taken back, and is done again.
 func makeCopy(ctx context.Context, own *facts.Facts, store *storage.Store) (terminals int, err error) {
 	if err := own.Update(func(f *facts.Data) error { f.Restored.AsCopy = true; return nil }); err != nil {
 		return 0, err
@@ -105,9 +106,13 @@ func makeCopy(ctx context.Context, own *facts.Facts, store *storage.Store) (term
 	if err != nil {
 		return 0, err
 	}
+	register, err := members.Empty(store)
+	if err != nil {
+		return 0, err
+	}
 	end, now := store.Applied(), store.PairTime()
 	entries := []history.Entry{{Kind: history.KindBegan, Host: own.Get().Host, Identity: own.Get().Identity}}
-	for _, effects := range pieces {
+	for _, effects := range append(pieces, register...) {
 		entries = append(entries, history.Entry{Kind: history.KindUpdate, Space: bus.SystemSpace, Effects: effects})
 	}
 	epoch := end.Position.Epoch + 1

@@ -6,10 +6,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/enrolment"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/offline"
 	"github.com/hotpair/hotpair/storage"
@@ -20,7 +23,7 @@ import (
 )
 
 // backedUp gives a backup whose history reaches back for longer than a host keeps it by default.
-func backedUp(t *testing.T) string {
+func backedUp(t *testing.T, more ...history.Entry) string {
 	t.Helper()
 	store, err := storage.Open(t.TempDir(), storage.Options{Host: "a", Identity: "first", KeepHistory: true})
 	if err != nil {
@@ -61,7 +64,10 @@ func backedUp(t *testing.T) string {
 		t.Fatal(r.Done, err)
 	}
 	add(w.Range(&r))
-	for range 5 {
+	for _, e := range more {
+		commit(e)
+	}
+	for range 5 - len(more) {
 		commit(history.Entry{Kind: history.KindUpdate, Space: "kv", Effects: []history.Effect{{Key: []byte("k"), Value: []byte("v")}}})
 	}
 	entries, err := store.Entries(2, 100, 0)
@@ -149,5 +155,41 @@ func owned(t *testing.T, dir string) {
 	})
 	if err != nil || names < 4 { // facts, database, lock
 		t.Error(names, err)
+	}
+}
+
+// TestFinish_ACopyKnowsNoTerminalOfThePair: a copy has an authority of its own. A terminal that the old pair had enrolled would be kept out of it,
+// for its key is another one there. What takes the pair's place knows whom it has enrolled, and who was withdrawn.
+func TestFinish_ACopyKnowsNoTerminalOfThePair(t *testing.T) {
+	file := backedUp(t, history.Entry{Kind: history.KindUpdate, Space: bus.SystemSpace, Effects: []history.Effect{
+		{Key: []byte(enrolment.Key), Value: []byte(`{"total":2}`)},
+		{Key: []byte(enrolment.Key + "/till-7"), Value: []byte(`{"key":"` + strings.Repeat("ab", 32) + `"}`)},
+		{Key: []byte(enrolment.Key + "/till-8"), Value: []byte(`{"withdrawn":"2026-05-03T00:00:00Z"}`)},
+	}})
+	for asCopy, want := range map[bool]int{false: 2, true: 0} {
+		place := offline.Place{Dir: t.TempDir(), Host: "a"}
+		if _, err := (Files{}).Restore(t.Context(), offline.RestoreRequest{Place: place, File: file, Proof: offline.Proof{Key: "key"}}, func(string, float64) {}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := (Files{}).Finish(t.Context(), place, asCopy); err != nil {
+			t.Fatal(err)
+		}
+		own, err := facts.Read(place.Dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		store, err := storage.Open(place.Dir, storage.Options{Host: "a", Identity: own.Identity, KeepHistory: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = store.View(func(r *storage.Reader) error {
+			if items, _ := r.Scan(bus.SystemSpace, []byte(enrolment.Key+"/"), nil, 10, 0); len(items) != want {
+				t.Errorf("as a copy %v it knows %d terminals, want %d", asCopy, len(items), want)
+			}
+			return nil
+		})
+		if err := errors.Join(err, store.Close()); err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/enrolment"
 	"github.com/hotpair/hotpair/services/identity"
+	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/updater/systemspace"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/history"
@@ -44,7 +45,14 @@ type entry struct {
 	enrolment.Member
 	// Chain is the certificate of Key as it was issued.
 	Chain [][]byte `json:"chain,omitempty"`
+	// Epoch is the one in which the token was made.
+	Epoch uint64 `json:"epoch,omitempty"`
+	now   uint64 // the present one
 }
+
+// lost reports whether the pair has lost updates since the token was made, by an epoch that only a forced promotion of restored data, or of a
+// pair without its record, comes to. Whether the token was used or taken back in what was lost nobody knows: it is worth nothing.
+func (e *entry) lost() bool { return len(e.TokenKey) > 0 && e.now >= e.Epoch+membership.LostStride }
 
 func keyOf(id string) []byte { return []byte(enrolment.Key + "/" + id) }
 
@@ -92,7 +100,7 @@ func (m *Members) page(_ context.Context, q enrolment.MembersQuestion) (enrolmen
 		items, more := r.Scan(bus.SystemSpace, keyOf(""), after, limit, 0)
 		answer.More = more
 		for _, it := range items {
-			e, err := decode(it.Key, it.Value)
+			e, err := decode(it.Key, it.Value, r.Position().Epoch)
 			if err != nil {
 				return err
 			}
@@ -103,11 +111,15 @@ func (m *Members) page(_ context.Context, q enrolment.MembersQuestion) (enrolmen
 	return answer, err
 }
 
-func decode(key, value []byte) (e entry, err error) {
+// decode reads an entry in an epoch.
+func decode(key, value []byte, epoch uint64) (e entry, err error) {
 	if err := json.Unmarshal(value, &e); err != nil {
 		return e, fmt.Errorf("%w: %s", errStored, key)
 	}
 	e.ID = strings.TrimPrefix(string(key), string(keyOf("")))
+	if e.now = epoch; e.lost() {
+		void(&e)
+	}
 	return e, nil
 }
 
@@ -122,6 +134,7 @@ func (m *Members) tokens(ctx context.Context, q enrolment.NewTokens) (bus.Done, 
 	}
 	return m.change(ctx, ids, func(i int, e *entry) (bool, error) {
 		e.TokenKey, e.Until, e.Misused = q.Tokens[i].Key, q.Tokens[i].Until.UTC(), time.Time{}
+		e.Epoch = e.now
 		// What was enrolled before stays, until the new token is used: by that key, or by another one.
 		e.UsedBy, e.Pending, e.Chain = identity.Fingerprint{}, false, nil
 		return true, nil
@@ -240,10 +253,10 @@ func (m *Members) plan(ids []string, do func(i int, e *entry) (bool, error)) (op
 			}
 		}
 		for i, id := range ids {
-			e := entry{Member: enrolment.Member{ID: id}}
+			e := entry{Member: enrolment.Member{ID: id}, now: r.Position().Epoch}
 			before, _, known := r.Get(bus.SystemSpace, keyOf(id))
 			if known {
-				if e, err = decode(keyOf(id), before); err != nil {
+				if e, err = decode(keyOf(id), before, r.Position().Epoch); err != nil {
 					return err
 				}
 			} else {
@@ -277,10 +290,13 @@ func (m *Members) plan(ids []string, do func(i int, e *entry) (bool, error)) (op
 	return operations, revision, err
 }
 
-// VoidTokens gives the effects that take all tokens back that are out, in pieces of one update each; tokens is how many there were, withdrawn
-// the terminals that are withdrawn. It is for data that were restored: a token of then may be in anybody's hands.
-func VoidTokens(s systemspace.Viewer) (pieces [][]history.Effect, tokens int, withdrawn []string, err error) {
+// Empty gives the effects that leave a register without terminals, each piece one update. It is for a copy of a pair, whose authority is another
+// one: what was enrolled with the old one keeps nobody out of the new one.
+func Empty(s systemspace.Viewer) (pieces [][]history.Effect, err error) {
 	err = s.View(func(r *storage.Reader) error {
+		if _, _, known := r.Get(bus.SystemSpace, []byte(enrolment.Key)); !known {
+			return nil
+		}
 		var after []byte
 		for more := true; more; {
 			var items []storage.Item
@@ -288,32 +304,16 @@ func VoidTokens(s systemspace.Viewer) (pieces [][]history.Effect, tokens int, wi
 			var piece []history.Effect
 			for _, it := range items {
 				after = it.Key
-				e, err := decode(it.Key, it.Value)
-				if err != nil {
-					return err
-				}
-				if !e.Withdrawn.IsZero() {
-					withdrawn = append(withdrawn, e.ID)
-				}
-				if len(e.TokenKey) == 0 {
-					continue
-				}
-				if e.Waits() {
-					tokens++
-				}
-				void(&e)
-				value, err := json.Marshal(e)
-				if err != nil {
-					return err
-				}
-				piece = append(piece, history.Effect{Key: keyOf(e.ID), Value: value})
+				piece = append(piece, history.Effect{Key: it.Key, Delete: true})
 			}
 			if len(piece) > 0 {
 				pieces = append(pieces, piece)
 			}
 			more = more && len(items) > 0
 		}
-		return nil
+		value, err := json.Marshal(head{})
+		pieces = append(pieces, []history.Effect{{Key: []byte(enrolment.Key), Value: value}})
+		return err
 	})
-	return pieces, tokens, withdrawn, err
+	return pieces, err
 }

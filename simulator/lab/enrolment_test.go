@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -32,13 +33,26 @@ func (f *fixture) enrol(id, dir, token string) (string, error) {
 	return out.String(), err
 }
 
+// hotpair runs a command on the machine of a host, as an operator does.
+func (f *fixture) hotpair(host string, args ...string) string {
+	f.Helper()
+	ctx, cancel := context.WithTimeout(f.ctx, healWithin)
+	defer cancel()
+	c := exec.CommandContext(ctx, "nsenter", append([]string{"--net=" + f.network.spaces[host].path(), binary}, args...)...)
+	c.Env = append(os.Environ(), "HOTPAIR_TOKEN="+operatorToken, "HOTPAIR_HTTP=127.0.0.1:"+strconv.Itoa(pair.PortHTTP))
+	out, err := c.CombinedOutput()
+	if err != nil {
+		f.Fatalf("%s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
 // token gives a new token for a terminal.
 func (f *fixture) token(id string) string {
 	f.Helper()
 	active, _ := f.mustActive()
-	given, err := operator.CallTerminalTokens.Ask(f.ctx, f.clients[active], certificates.TokensRequest{IDs: []string{id}})
-	f.must(err)
-	return given.Tokens[0].Token
+	_, said, _ := strings.Cut(f.hotpair(active, "terminals", "token", id), "hotpair terminal enrol ")
+	return strings.TrimSpace(said)
 }
 
 // row is a terminal as the active tells of it.
@@ -125,8 +139,7 @@ func TestEnrolment_OfALab(t *testing.T) {
 	f.renewed()
 	active, _ := f.mustActive()
 
-	_, err := operator.CallRevokeTerminals.Ask(f.ctx, f.clients[active].WithReason("stolen"), certificates.RevokeTerminals{IDs: []string{id}})
-	f.must(err)
+	f.hotpair(active, "terminals", "revoke", id, "--reason", "stolen")
 	f.awaitAttached(all - 1)
 	f.await("both hosts leave it", func() bool {
 		hosts := f.row(id).Hosts

@@ -159,15 +159,6 @@ const (
 )
 
 func (s *syslogSink) write(line []byte) error {
-	fresh := s.conn == nil
-	err := s.send(line)
-	if err == nil || fresh || errors.Is(err, errTooLong) || errors.Is(err, os.ErrDeadlineExceeded) {
-		return err
-	}
-	return s.send(line) // it may have started anew
-}
-
-func (s *syslogSink) send(line []byte) error {
 	if s.conn == nil {
 		conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: s.path, Net: "unixgram"})
 		if err != nil {

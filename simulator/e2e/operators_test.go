@@ -75,6 +75,13 @@ func TestOperators_OfBothHosts(t *testing.T) {
 		}
 	}
 
+	backup := filepath.Join(t.TempDir(), "backup")
+	if out, err := c.hotpair("backup", backup, "--dir", c.Dir, "--host", local.HostB); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if out, err := c.hotpair("backup", "check", backup, "--json", "--dir", c.Dir); err != nil || strings.Contains(out, accounts.Digest(alice)) || strings.Contains(out, "alice") {
+		t.Errorf("%v: hotpair backup check shows who operates the pair:\n%s", err, out)
+	}
 	_ = as(local.HostA, "hpt_guess")
 	c.Await(10*time.Second, "the audit trail of all that", func() bool {
 		text, err := os.ReadFile(trail)

@@ -2,6 +2,7 @@ package comparison
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -109,6 +110,7 @@ func (c *Comparison) buckets(ctx context.Context) ([]string, error) {
 }
 
 func (c *Comparison) bucket(ctx context.Context, bucket string) error {
+	var until uint64 // of the history, which grows while it is compared: up to where it was applied when it began
 	for after := []byte(nil); ; {
 		began := time.Now()
 		here, equal, err := c.section(ctx, bucket, after)
@@ -126,7 +128,10 @@ func (c *Comparison) bucket(ctx context.Context, bucket string) error {
 		c.outcome.Position = here.At
 		c.outcome.Done = min(float64(c.outcome.Bytes)/float64(c.size), 0.99)
 		c.Progress(c.outcome)
-		if here.Section.Last == nil {
+		if until == 0 {
+			until = here.At.Position.Sequence
+		}
+		if last := here.Section.Last; last == nil || bucket == section.History && reaches(last, until) {
 			return nil
 		}
 		after = here.Section.Last
@@ -136,13 +141,18 @@ func (c *Comparison) bucket(ctx context.Context, bucket string) error {
 	}
 }
 
+// reaches reports whether a section of the history that ends with this key ends at a sequence or behind it.
+func reaches(last []byte, sequence uint64) bool {
+	return len(last) == 8 && binary.BigEndian.Uint64(last) >= sequence
+}
+
 // section reads the next section on both hosts at one position and says whether it is equal.
 func (c *Comparison) section(ctx context.Context, bucket string, after []byte) (here section.Content, equal bool, err error) {
 	for range tries {
 		if here, err = c.Database.NextSection(bucket, after); err != nil {
 			return here, false, err
 		}
-		if bucket == "history" && here.Items == 0 {
+		if bucket == section.History && here.Items == 0 {
 			return here, true, nil // its end: the other host may have applied more
 		}
 		there, again, err := c.other(ctx, here, section.OnlyDigest)

@@ -115,9 +115,12 @@ func (d *Dialler) due(ctx context.Context, running *sync.WaitGroup, places chan 
 	defer d.mu.Unlock()
 	maps.DeleteFunc(d.attempts, func(id string, a *attempt) bool { return !a.busy && !all[id].Waits() })
 	for _, m := range all {
-		address, there := d.config.Sessions.Address(m.ID)
 		old := now.After(m.Until)
-		if !m.Waits() || !there || old && now.After(m.Until.Add(tellFor)) {
+		if !m.Waits() || old && now.After(m.Until.Add(tellFor)) {
+			continue
+		}
+		address, there := d.config.Sessions.Address(m.ID)
+		if !there {
 			continue
 		}
 		waiting = true

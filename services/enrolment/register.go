@@ -44,10 +44,12 @@ type MembersQuestion struct {
 	Limit int    `json:"limit,omitempty"`
 }
 
-// MembersPage answers it. Revision is that of the register; pages of different revisions may be put together: entries change one by one, and who
+// MembersPage answers it. Revision is that of the register, Epoch the pair's: with another epoch the same entries may mean something else, and what
+// was lost by force may have had the same revision. Pages of different revisions may be put together: entries change one by one, and who
 // reads them is told of each change.
 type MembersPage struct {
 	Revision uint64   `json:"revision"`
+	Epoch    uint64   `json:"epoch"`
 	Members  []Member `json:"members"`
 	More     bool     `json:"more"`
 }
@@ -107,46 +109,50 @@ var (
 	CallWithdraw = bus.Question[Withdraw, bus.Done](bus.ProcessUpdater, "members-withdraw")
 )
 
-// ReadAll reads the whole register.
-func ReadAll(page func(MembersQuestion) (MembersPage, error)) (all []Member, err error) {
-	for after := ""; ; after = all[len(all)-1].ID {
-		p, err := page(MembersQuestion{After: after})
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, p.Members...)
-		if !p.More || len(p.Members) == 0 {
-			return all, nil
-		}
-	}
-}
-
 // Register is a process's copy of the register. The zero Register is empty.
 type Register struct {
-	members atomic.Pointer[map[string]Member]
+	last atomic.Pointer[reading]
 }
 
-// Read reads it anew from an updater.
+// reading is what was read.
+type reading struct {
+	revision, epoch uint64
+	members         map[string]Member
+}
+
+// Read reads it from an updater, unless it is what was read last.
 func (r *Register) Read(ctx context.Context, updater bus.Asker) error {
-	all, err := ReadAll(func(q MembersQuestion) (MembersPage, error) { return CallMembers.Ask(ctx, updater, q) })
+	return r.ReadBy(func(q MembersQuestion) (MembersPage, error) { return CallMembers.Ask(ctx, updater, q) })
+}
+
+// ReadBy is Read with a way of one's own to ask for pages. It is for one goroutine at a time; the other methods are for all.
+func (r *Register) ReadBy(page func(MembersQuestion) (MembersPage, error)) error {
+	first, err := page(MembersQuestion{Limit: 1})
 	if err != nil {
 		return err
 	}
-	members := make(map[string]Member, len(all))
-	for _, m := range all {
-		members[m.ID] = m
+	if was := r.last.Load(); was != nil && was.revision == first.Revision && was.epoch == first.Epoch {
+		return nil
 	}
-	r.members.Store(&members)
+	now := &reading{revision: first.Revision, epoch: first.Epoch, members: map[string]Member{}}
+	for after, more := "", true; more; {
+		p, err := page(MembersQuestion{After: after})
+		if err != nil {
+			return err
+		}
+		for _, m := range p.Members {
+			now.members[m.ID], after = m, m.ID
+		}
+		more = p.More && len(p.Members) > 0
+	}
+	r.last.Store(now)
 	return nil
 }
 
-// Known reports whether it was read.
-func (r *Register) Known() bool { return r.members.Load() != nil }
-
 // All is what was read last; it must not be changed.
 func (r *Register) All() map[string]Member {
-	if m := r.members.Load(); m != nil {
-		return *m
+	if last := r.last.Load(); last != nil {
+		return last.members
 	}
 	return nil
 }

@@ -52,7 +52,6 @@ type Holder struct {
 	issuer  *authority.Issuer
 	fault   error // why it can't be opened now
 	renewal error // why the own certificate can't be renewed
-	checked time.Time
 }
 
 // New makes one. Nothing is read before Check or Run.
@@ -80,12 +79,7 @@ func (h *Holder) Issuer() (*authority.Issuer, error) {
 	if issuer != nil {
 		return issuer, nil
 	}
-	if err := h.Check(); err != nil {
-		return nil, err
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.issuer, nil
+	return h.Open()
 }
 
 // Source gives Issuer, or nil when the host is to issue none.
@@ -98,10 +92,16 @@ func (h *Holder) Source() func() (*authority.Issuer, error) {
 
 // Check opens the seal now. The error says why it does not open: one of package authority, or of the roots.
 func (h *Holder) Check() error {
+	_, err := h.Open()
+	return err
+}
+
+// Open is Check, and gives what it has opened.
+func (h *Holder) Open() (*authority.Issuer, error) {
 	if !h.Configured() {
-		return ErrNone
+		return nil, ErrNone
 	}
-	issuer, err := h.open()
+	issuer, err := h.read()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if err != nil && (h.fault == nil || h.fault.Error() != err.Error()) {
@@ -110,14 +110,13 @@ func (h *Holder) Check() error {
 	if err == nil && (h.fault != nil || h.issuer == nil) {
 		h.config.Log.Info("the issuing key is open", "pair", issuer.Pair())
 	}
-	h.fault, h.checked = err, h.config.Now()
-	if err == nil {
+	if h.fault = err; err == nil {
 		h.issuer = issuer
 	}
-	return err
+	return issuer, err
 }
 
-func (h *Holder) open() (*authority.Issuer, error) {
+func (h *Holder) read() (*authority.Issuer, error) {
 	seal, err := authority.ReadSeal(h.config.Files.AuthoritySeal)
 	if err != nil {
 		return nil, err

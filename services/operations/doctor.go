@@ -271,11 +271,7 @@ func (o *Operations) examineAuthority(f *findings) {
 	if !o.members.issuing.Configured() {
 		return
 	}
-	if err := o.members.issuing.Check(); err != nil {
-		f.add(operator.Warning, "issuing key", err.Error(), alarms.KindOf(alarms.IssuingKey).Remedy)
-		return
-	}
-	issuer, err := o.members.issuing.Issuer()
+	issuer, err := o.members.issuing.Open()
 	if err != nil {
 		f.add(operator.Warning, "issuing key", err.Error(), alarms.KindOf(alarms.IssuingKey).Remedy)
 		return

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
@@ -20,45 +18,23 @@ import (
 
 // members are what main knows of the certificates of terminals.
 type members struct {
-	issuing *issuing.Holder
-
-	mu       sync.Mutex
-	revision uint64
-	all      map[string]enrolment.Member
+	issuing  *issuing.Holder
+	register enrolment.Register
 }
 
 // readMembers reads the register of terminals, if it is another one. Like the table of terminals it is read again after each change.
 func (o *Operations) readMembers() {
-	ask := func(q enrolment.MembersQuestion) (enrolment.MembersPage, error) {
+	err := o.members.register.ReadBy(func(q enrolment.MembersQuestion) (enrolment.MembersPage, error) {
 		return enrolment.CallMembers.PostWait(o.ctx, o.Calls, q, tableDeadline)
-	}
-	m := &o.members
-	first, err := ask(enrolment.MembersQuestion{Limit: 1})
-	m.mu.Lock()
-	same := err == nil && first.Revision == m.revision
-	m.mu.Unlock()
-	if err != nil || same {
-		return
-	}
-	list, err := enrolment.ReadAll(ask)
+	})
 	if err != nil {
 		o.Log.Debug("the register of terminals can't be read", "error", err)
-		return
 	}
-	all := make(map[string]enrolment.Member, len(list))
-	for _, one := range list {
-		all[one.ID] = one
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.revision, m.all = first.Revision, all
 }
 
 // of gives what is shown of the certificate of a terminal; nil for one that was given it in files, or has none.
 func (m *members) of(id string) *certificates.TerminalCertificate {
-	m.mu.Lock()
-	one, known := m.all[id]
-	m.mu.Unlock()
+	one, known := m.register.All()[id]
 	if !known {
 		return nil
 	}
@@ -67,16 +43,14 @@ func (m *members) of(id string) *certificates.TerminalCertificate {
 
 // Authority is what an alarm may come of: why this host can't issue certificates, and terminals whose token came from two machines.
 func (o *Operations) Authority() (trouble string, misused []string) {
-	m := &o.members
-	unopened, unrenewed := m.issuing.Trouble()
+	unopened, unrenewed := o.members.issuing.Trouble()
 	trouble = strings.Join(slices.DeleteFunc([]string{unopened, unrenewed}, func(s string) bool { return s == "" }), "; ")
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, id := range slices.Sorted(maps.Keys(m.all)) {
-		if !m.all[id].Misused.IsZero() {
+	for id, m := range o.members.register.All() {
+		if !m.Misused.IsZero() {
 			misused = append(misused, id)
 		}
 	}
+	slices.Sort(misused)
 	return trouble, misused
 }
 
@@ -103,10 +77,7 @@ func (o *Operations) makeTokens(ctx context.Context, caller operator.Caller, q c
 		}
 	}
 	addresses := map[string]string{}
-	_, rows, known := o.tables.now()
-	if !known {
-		rows = o.environment()
-	}
+	_, rows := o.rows()
 	for _, row := range rows {
 		addresses[row.ID] = row.Address
 	}
@@ -132,10 +103,7 @@ func (o *Operations) makeTokens(ctx context.Context, caller operator.Caller, q c
 // revokeTerminals withdraws certificates and tokens. Both hosts act on it as soon as they have it.
 func (o *Operations) revokeTerminals(ctx context.Context, caller operator.Caller, q certificates.RevokeTerminals) (certificates.TerminalsRevoked, error) {
 	answer := certificates.TerminalsRevoked{ID: caller.ID, IDs: q.IDs}
-	_, rows, known := o.tables.now()
-	if !known {
-		rows = o.environment()
-	}
+	_, rows := o.rows()
 	for _, id := range q.IDs {
 		listed := slices.ContainsFunc(rows, func(r bus.TableRow) bool { return r.ID == id })
 		if !listed && o.members.of(id) == nil {

@@ -33,11 +33,15 @@ type tables struct {
 	rows     []bus.TableRow // in the order of ids
 }
 
-// now gives the list as it is known; revision 0 is that of the environment.
-func (t *tables) now() (revision uint64, rows []bus.TableRow, known bool) {
+// rows gives the list of terminals as it is known; revision 0 is that of the environment.
+func (o *Operations) rows() (revision uint64, rows []bus.TableRow) {
+	t := &o.tables
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.revision, t.rows, t.known
+	if !t.known {
+		return t.revision, o.environment()
+	}
+	return t.revision, t.rows
 }
 
 // environment is the list of HOTPAIR_TERMINALS in the order of ids.
@@ -210,11 +214,8 @@ func (o *Operations) changeTable(ctx context.Context, caller operator.Caller, ch
 
 // terminals gives a page of the list with what both hosts have with each.
 func (o *Operations) terminals(ctx context.Context, caller operator.Caller, q operator.TerminalsRequest) (operator.TerminalsPage, error) {
-	revision, rows, known := o.tables.now()
+	revision, rows := o.rows()
 	page := operator.TerminalsPage{Source: operator.SourceTable, Revision: revision, Terminals: []operator.TerminalRow{}}
-	if !known {
-		rows = o.environment()
-	}
 	if revision == 0 {
 		page.Source = operator.SourceEnvironment
 	}
@@ -242,10 +243,7 @@ func (o *Operations) terminals(ctx context.Context, caller operator.Caller, q op
 
 // probeTerminals dials terminals from both hosts.
 func (o *Operations) probeTerminals(ctx context.Context, caller operator.Caller, q operator.ProbeRequest) (operator.ProbePage, error) {
-	_, rows, known := o.tables.now()
-	if !known {
-		rows = o.environment()
-	}
+	_, rows := o.rows()
 	page := operator.ProbePage{Terminals: []operator.ProbedTerminal{}}
 	if len(q.IDs) > 0 {
 		addresses := map[string]bus.TableRow{}

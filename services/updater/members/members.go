@@ -93,6 +93,7 @@ func (m *Members) page(_ context.Context, q enrolment.MembersQuestion) (enrolmen
 	}
 	err := m.store.View(func(r *storage.Reader) error {
 		_, answer.Revision, _ = r.Get(bus.SystemSpace, []byte(enrolment.Key))
+		answer.Epoch = r.Position().Epoch
 		var after []byte
 		if q.After != "" {
 			after = keyOf(q.After)
@@ -100,7 +101,7 @@ func (m *Members) page(_ context.Context, q enrolment.MembersQuestion) (enrolmen
 		items, more := r.Scan(bus.SystemSpace, keyOf(""), after, limit, 0)
 		answer.More = more
 		for _, it := range items {
-			e, err := decode(it.Key, it.Value, r.Position().Epoch)
+			e, err := decode(it.Key, it.Value, answer.Epoch)
 			if err != nil {
 				return err
 			}

@@ -78,10 +78,7 @@ func (h holder) encode(k kind, by protection, recipients ...age.Recipient) ([]by
 	if err != nil {
 		return nil, err
 	}
-	s := secret{Kind: k, Pair: h.pair, Key: raw}
-	for _, c := range h.chain {
-		s.Chain = append(s.Chain, c.Raw)
-	}
+	s := secret{Kind: k, Pair: h.pair, Key: raw, Chain: identity.DER(h.chain...)}
 	body, err := json.Marshal(s)
 	if err != nil {
 		return nil, err

@@ -159,8 +159,8 @@ func (c AgentConfig) note(p progress) error {
 
 // take writes what was granted, once it is known to be what this agent has asked for. The settings that name it come last.
 func (c AgentConfig) take(g grant, key crypto.Signer, p progress) error {
-	chain, err1 := parse(g.Chain)
-	roots, err2 := parse(g.Roots)
+	chain, err1 := identity.ParseDER(g.Chain)
+	roots, err2 := identity.ParseDER(g.Roots)
 	if err := errors.Join(err1, err2); err != nil {
 		return fmt.Errorf("what the host has sent is no certificate: %w", err)
 	}
@@ -201,22 +201,6 @@ func plain(text string) string {
 		return ""
 	}
 	return text
-}
-
-const maxCertificates = 8
-
-func parse(raw [][]byte) (list []*x509.Certificate, err error) {
-	if len(raw) == 0 || len(raw) > maxCertificates {
-		return nil, fmt.Errorf("%d certificates", len(raw))
-	}
-	for _, r := range raw {
-		c, err := x509.ParseCertificate(r)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, c)
-	}
-	return list, nil
 }
 
 // describe reads back what an agent has.

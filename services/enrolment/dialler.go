@@ -9,7 +9,6 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/url"
-	"slices"
 	"sync"
 	"time"
 
@@ -206,7 +205,7 @@ func (d *Dialler) enrol(ctx context.Context, m Member, address string) error {
 		if err != nil {
 			return nil, nil, err
 		}
-		bind := Bind{ID: m.ID, TokenKey: m.TokenKey, Key: identity.FingerprintOf(issued[0]), NotAfter: issued[0].NotAfter, Chain: der(issued)}
+		bind := Bind{ID: m.ID, TokenKey: m.TokenKey, Key: identity.FingerprintOf(issued[0]), NotAfter: issued[0].NotAfter, Chain: identity.DER(issued...)}
 		bound, err := CallBind.Ask(ctx, c.Updater, bind)
 		if err != nil {
 			return nil, nil, err
@@ -217,7 +216,7 @@ func (d *Dialler) enrol(ctx context.Context, m Member, address string) error {
 		if leaf, err = x509.ParseCertificate(bound.Chain[0]); err != nil {
 			return nil, nil, err
 		}
-		return bound.Chain, [][]byte{issuer.Root().Raw}, nil
+		return bound.Chain, identity.DER(issuer.Root()), nil
 	}
 	if err := h.enrol(conn); err != nil {
 		return err
@@ -228,12 +227,4 @@ func (d *Dialler) enrol(ctx context.Context, m Member, address string) error {
 func (d *Dialler) have(ctx context.Context, id string, key identity.Fingerprint, until time.Time) error {
 	_, err := CallHave.Ask(ctx, d.config.Updater, Have{ID: id, Key: key, NotAfter: until})
 	return err
-}
-
-func der(chain []*x509.Certificate) [][]byte {
-	raw := make([][]byte, len(chain))
-	for i, c := range chain {
-		raw[i] = slices.Clone(c.Raw)
-	}
-	return raw
 }

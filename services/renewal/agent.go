@@ -1,8 +1,7 @@
 package renewal
 
 import (
-	"crypto/x509"
-	"errors"
+	"crypto"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -38,12 +37,8 @@ var (
 	ErrKeep = fault.New("renewal-keep", "the certificate can't be written")
 )
 
-const (
-	maxCertificates = 8
-	maxCertificate  = 16 << 10 // in bytes
-	// soonest is how much later the next one ends at least.
-	soonest = time.Hour
-)
+// soonest is how much later the next one ends at least.
+const soonest = time.Hour
 
 // Agent is the side of a terminal: it takes what is offered for its own key.
 type Agent struct {
@@ -93,11 +88,11 @@ func (a *Agent) own() (*identity.Credentials, error) {
 
 // take puts a chain in the place of the one that is there. What it is not for changes nothing.
 func (a *Agent) take(own *identity.Credentials, raw [][]byte) error {
-	chain, err := parse(raw)
+	chain, err := identity.ParseDER(raw)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrOffer, err)
 	}
-	key, ok := own.Certificate.PrivateKey.(signer)
+	key, ok := own.Certificate.PrivateKey.(crypto.Signer)
 	if !ok {
 		return fmt.Errorf("%w: the own key signs nothing", ErrKeep)
 	}
@@ -118,20 +113,3 @@ func (a *Agent) take(own *identity.Credentials, raw [][]byte) error {
 }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.DateOnly) }
-
-func parse(raw [][]byte) (chain []*x509.Certificate, err error) {
-	if len(raw) == 0 || len(raw) > maxCertificates {
-		return nil, fmt.Errorf("%d certificates, 1 to %d are expected", len(raw), maxCertificates)
-	}
-	for _, r := range raw {
-		if len(r) > maxCertificate {
-			return nil, errors.New("a certificate of more than 16 KiB")
-		}
-		c, err := x509.ParseCertificate(r)
-		if err != nil {
-			return nil, err
-		}
-		chain = append(chain, c)
-	}
-	return chain, nil
-}

@@ -2,7 +2,6 @@ package renewal
 
 import (
 	"context"
-	"crypto"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -17,8 +16,6 @@ import (
 	"github.com/hotpair/hotpair/services/identity"
 	"github.com/hotpair/hotpair/services/pace"
 )
-
-type signer = crypto.Signer
 
 const (
 	// lookEvery is how often a host looks whose certificate is due: as often as main asks what is seen of the wires.
@@ -165,11 +162,7 @@ func (h *Host) renew(ctx context.Context, p identity.Peer) error {
 	if err != nil {
 		return err
 	}
-	var raw [][]byte
-	for _, c := range next {
-		raw = append(raw, c.Raw)
-	}
-	has, _, err = h.ask(ctx, p, raw)
+	has, _, err = h.ask(ctx, p, identity.DER(next...))
 	if err != nil {
 		return err
 	}
@@ -190,7 +183,7 @@ func (h *Host) ask(ctx context.Context, p identity.Peer, offered [][]byte) (iden
 	case answer.Text != "" || answer.Code != "":
 		return identity.Peer{}, nil, fmt.Errorf("its agent says: %w", fault.From([]string{answer.Code}, answer.Text))
 	}
-	chain, err := parse(answer.Chain)
+	chain, err := identity.ParseDER(answer.Chain)
 	if err != nil {
 		return identity.Peer{}, nil, fmt.Errorf("what its agent shows can't be read: %w", err)
 	}

@@ -243,7 +243,7 @@ func TestAgent_TakesOnlyWhatIsItsOwn(t *testing.T) {
 		"without what is between": {Offer{Chain: good.Chain[:1]}, ErrOffer},
 		"rubbish":                 {Offer{Chain: [][]byte{{1}}}, ErrOffer},
 		"a thousand":              {Offer{Chain: make([][]byte, 1000)}, ErrOffer},
-		"a large one":             {Offer{Chain: [][]byte{make([]byte, maxCertificate+1)}}, ErrOffer},
+		"a large one":             {Offer{Chain: [][]byte{make([]byte, 16<<10+1)}}, ErrOffer},
 	} {
 		a := s.agent.Answer(c.offer)
 		if !errors.Is(fault.From([]string{a.Code}, a.Text), c.why) || a.Text == "" {

@@ -5,7 +5,6 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"math/big"
 	"net"
@@ -93,14 +92,17 @@ func (l *Lab) consoleCertificate(name string) (certificate, key string, roots *x
 	if err != nil {
 		return "", "", nil, err
 	}
-	private, err := x509.MarshalPKCS8PrivateKey(secret)
+	vouched, err := x509.ParseCertificate(raw)
 	if err != nil {
 		return "", "", nil, err
 	}
-	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: raw})
+	private, err := authority.EncodeKey(secret)
+	if err != nil {
+		return "", "", nil, err
+	}
 	roots = x509.NewCertPool()
-	roots.AppendCertsFromPEM(text)
+	roots.AddCert(vouched)
 	certificate, key = filepath.Join(l.options.Dir, "https-"+name+".pem"), filepath.Join(l.options.Dir, "https-"+name+".key")
 	return certificate, key, roots, errors.Join(
-		os.WriteFile(certificate, text, 0o600), os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), 0o600))
+		os.WriteFile(certificate, authority.EncodeCertificates(vouched), 0o600), os.WriteFile(key, private, 0o600))
 }

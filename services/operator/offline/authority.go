@@ -2,8 +2,6 @@ package offline
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -95,7 +93,7 @@ func (p *passphrase) read(c *cobra.Command) (string, error) {
 // written is what a command has put on the disk.
 type written struct {
 	Pair    string   `json:"pair"`
-	Root    string   `json:"root,omitempty"` // fingerprint of the root's certificate
+	Root    string   `json:"root,omitempty"` // fingerprint of the root's key, as hosts show it
 	Until   string   `json:"until"`          // when the issuing key ends
 	Members []member `json:"members"`
 }
@@ -178,8 +176,7 @@ func hostNames(pair string, hosts []string) (names []identity.Name) {
 }
 
 func describeIssuer(i *authority.Issuer) written {
-	sum := sha256.Sum256(i.Root().Raw)
-	return written{Pair: i.Pair(), Root: hex.EncodeToString(sum[:]), Until: i.NotAfter().UTC().Format(time.DateOnly)}
+	return written{Pair: i.Pair(), Root: identity.FingerprintOf(i.Root()).String(), Until: i.NotAfter().UTC().Format(time.DateOnly)}
 }
 
 // equip writes a directory for each name; hosts get the issuing key too, sealed for a seal of their own.
@@ -270,8 +267,7 @@ nothing is shown.`,
 			if err != nil {
 				return err
 			}
-			sum := sha256.Sum256(root.Certificate().Raw)
-			return tell(c, asJSON, written{Pair: root.Pair(), Root: hex.EncodeToString(sum[:]), Until: root.Certificate().NotAfter.UTC().Format(time.DateOnly)},
+			return tell(c, asJSON, written{Pair: root.Pair(), Root: identity.FingerprintOf(root.Certificate()).String(), Until: root.Certificate().NotAfter.UTC().Format(time.DateOnly)},
 				"It is the root of pair "+root.Pair(), "")
 		})
 	p.flags(c, false)

@@ -58,7 +58,7 @@ func keyOf(id string) []byte { return []byte(enrolment.Key + "/" + id) }
 
 // Space changes the pair's own key space. *systemspace.Space is one.
 type Space interface {
-	Change(ctx context.Context, c systemspace.Change, work func() (operations []bus.Operation, revision uint64, err error)) (bus.DatabaseReply, error)
+	Change(ctx context.Context, c systemspace.Change, work func() (operations []bus.Operation, revision uint64, err error)) error
 }
 
 // Members are the register on one host.
@@ -229,15 +229,10 @@ func (m *Members) change(ctx context.Context, ids []string, do func(i int, e *en
 		}
 		seen[id] = true
 	}
-	reply, err := m.space.Change(ctx, systemspace.Change{What: "the register of terminals", Head: enrolment.Key, Turn: m.changing, Within: within, Tries: tries},
+	err := m.space.Change(ctx, systemspace.Change{What: "the register of terminals", Head: enrolment.Key, Turn: m.changing, Within: within, Tries: tries},
 		func() ([]bus.Operation, uint64, error) { return m.plan(ids, do) })
-	switch {
-	case errors.Is(err, systemspace.ErrNotServed):
+	if errors.Is(err, systemspace.ErrNotServed) {
 		err = fmt.Errorf("%w: %w", bus.ErrRefused, err)
-	case err == nil && reply.Code == bus.CodeNobody:
-		err = fmt.Errorf("%w: %w: %s", bus.ErrRefused, systemspace.ErrNotServed, reply.Message)
-	case err == nil:
-		err = systemspace.RefusedBy(reply)
 	}
 	return bus.Done{}, err
 }

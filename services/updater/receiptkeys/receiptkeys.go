@@ -61,7 +61,7 @@ type Keys struct {
 
 // Space changes the pair's own key space. *systemspace.Space is one.
 type Space interface {
-	Change(ctx context.Context, c systemspace.Change, work func() (operations []bus.Operation, revision uint64, err error)) (bus.DatabaseReply, error)
+	Change(ctx context.Context, c systemspace.Change, work func() (operations []bus.Operation, revision uint64, err error)) error
 }
 
 // New makes them; secret is the pair's, now the wall clock.
@@ -115,7 +115,7 @@ func (k *Keys) rotate(ctx context.Context, _ receipt.Rotate) (receipt.Rotated, e
 // change puts a new key before those there are, if wanted says so, and gives those there are then.
 func (k *Keys) change(ctx context.Context, wanted func(stored) (bool, error)) (known stored, err error) {
 	var next stored
-	reply, err := k.space.Change(ctx, systemspace.Change{What: "the keys of receipts", Head: bus.SystemReceipts, Turn: k.changing, Within: within, Tries: tries},
+	err = k.space.Change(ctx, systemspace.Change{What: "the keys of receipts", Head: bus.SystemReceipts, Turn: k.changing, Within: within, Tries: tries},
 		func() ([]bus.Operation, uint64, error) {
 			var revision uint64
 			var err error
@@ -130,13 +130,7 @@ func (k *Keys) change(ctx context.Context, wanted func(stored) (bool, error)) (k
 			value, err := json.Marshal(next)
 			return []bus.Operation{{Key: []byte(bus.SystemReceipts), Value: value}}, revision, err
 		})
-	switch {
-	case err != nil:
-		return known, err
-	case reply.Code == bus.CodeNobody:
-		return known, fmt.Errorf("%w: %s", systemspace.ErrNotServed, reply.Message)
-	}
-	if err := systemspace.RefusedBy(reply); err != nil {
+	if err != nil {
 		return known, err
 	}
 	return next, nil

@@ -63,7 +63,7 @@ func (s *Space) record(ctx context.Context, q bus.RecordEvents) (bus.RecordedEve
 		return bus.RecordedEvents{}, fmt.Errorf("%w: %d events at once, at most %d", bus.ErrRefused, len(q.Events), bus.MaxEvents)
 	}
 	var plan eventsPlan
-	reply, err := s.Change(ctx, Change{What: "the event log", Head: bus.SystemEvents, Turn: s.records, Within: recordWithin, Tries: recordTries},
+	err := s.Change(ctx, Change{What: "the event log", Head: bus.SystemEvents, Turn: s.records, Within: recordWithin, Tries: recordTries},
 		func() ([]bus.Operation, uint64, error) {
 			err := s.store.View(func(r *storage.Reader) (err error) {
 				plan, err = planEvents(r, q.Events, s.eventsMost)
@@ -71,9 +71,6 @@ func (s *Space) record(ctx context.Context, q bus.RecordEvents) (bus.RecordedEve
 			})
 			return plan.operations, plan.revision, err
 		})
-	if err == nil {
-		err = RefusedBy(reply)
-	}
 	if err != nil {
 		return bus.RecordedEvents{}, err
 	}

@@ -38,7 +38,7 @@ func (s *Space) operators(context.Context, accounts.Question) (accounts.List, er
 // changeOperators answers accounts.CallChange: one update, under the condition that the list is the one it was worked out from.
 func (s *Space) changeOperators(ctx context.Context, c accounts.Change) (accounts.List, error) {
 	var next accounts.List
-	reply, err := s.Change(ctx, Change{What: "the list of operators", Head: accounts.Key, Turn: s.tables, Within: operatorsWithin, Tries: operatorsTries},
+	err := s.Change(ctx, Change{What: "the list of operators", Head: accounts.Key, Turn: s.tables, Within: operatorsWithin, Tries: operatorsTries},
 		func() ([]bus.Operation, uint64, error) {
 			list, revision, err := operatorsOf(s.store)
 			if err != nil {
@@ -51,9 +51,6 @@ func (s *Space) changeOperators(ctx context.Context, c accounts.Change) (account
 		})
 	if errors.Is(err, ErrNotServed) {
 		err = fmt.Errorf("%w: %w", bus.ErrRefused, err)
-	}
-	if err == nil {
-		err = RefusedBy(reply)
 	}
 	if err != nil {
 		return accounts.List{}, err

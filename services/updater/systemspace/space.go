@@ -94,7 +94,7 @@ func (s *Space) Put(ctx context.Context, key, value []byte) error {
 	if err != nil {
 		return err
 	}
-	return RefusedBy(reply)
+	return refusedBy(reply)
 }
 
 // Change is how one value of the pair's own key space, with what lies below it, is replaced: see Space.Change.
@@ -107,32 +107,38 @@ type Change struct {
 }
 
 // Change has operations committed that work gives, as one update under the condition that the head still has the revision that they were
-// worked out from. When another change came first they are worked out again. Without operations nothing is done, and the reply is good.
-// The error is work's, that of Submit, or says that others come first all the time; a reply may refuse.
-func (s *Space) Change(ctx context.Context, c Change, work func() (operations []bus.Operation, revision uint64, err error)) (bus.DatabaseReply, error) {
+// worked out from. When another change came first they are worked out again. Without operations nothing is done.
+// The error is work's, that of Submit, what a reply refuses, or says that others come first all the time.
+func (s *Space) Change(ctx context.Context, c Change, work func() (operations []bus.Operation, revision uint64, err error)) error {
 	ctx, cancel := context.WithTimeout(ctx, c.Within)
 	defer cancel()
 	if err := journal.Acquire(ctx, c.Turn); err != nil {
-		return bus.DatabaseReply{}, err
+		return err
 	}
 	defer c.Turn.Release(1)
 	for range c.Tries {
 		operations, revision, err := work()
 		if err != nil || len(operations) == 0 {
-			return bus.DatabaseReply{}, err
+			return err
 		}
 		reply, err := s.Submit(ctx, []bus.Condition{{Key: []byte(c.Head), Revision: revision}}, operations)
-		if err != nil || reply.Code != bus.CodeConflict {
-			return reply, err
+		switch {
+		case err != nil:
+			return err
+		case reply.Code != bus.CodeConflict:
+			return refusedBy(reply)
 		}
 	}
-	return bus.DatabaseReply{}, fmt.Errorf("%s: others come first all the time", c.What)
+	return fmt.Errorf("%s: others come first all the time", c.What)
 }
 
-// RefusedBy gives the error of a reply that refuses, nil when it was committed.
-func RefusedBy(r bus.DatabaseReply) error {
-	if r.Code == bus.CodeOK {
+// refusedBy gives the error of a reply that refuses, nil when it was committed: ErrNotServed where no term is served any more.
+func refusedBy(r bus.DatabaseReply) error {
+	switch r.Code {
+	case bus.CodeOK:
 		return nil
+	case bus.CodeNobody:
+		return fmt.Errorf("%w: %s", ErrNotServed, r.Message)
 	}
 	return fmt.Errorf("%s (%d)", r.Message, r.Code)
 }

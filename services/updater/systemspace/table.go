@@ -255,10 +255,8 @@ func (s *Space) carryOutTable(ctx context.Context, now table, plan tablePlan) (a
 			return at, false, err
 		case reply.Code == bus.CodeConflict:
 			return at, true, nil
-		case reply.Code == bus.CodeNobody:
-			return at, false, fmt.Errorf("%w: %s", ErrNotServed, reply.Message)
 		case reply.Code != bus.CodeOK:
-			return at, false, RefusedBy(reply)
+			return at, false, refusedBy(reply)
 		case last:
 			return reply.Position, false, nil
 		}

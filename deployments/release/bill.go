@@ -4,6 +4,7 @@ import (
 	"debug/buildinfo"
 	"errors"
 	"os"
+	"time"
 
 	cyclonedx "github.com/CycloneDX/cyclonedx-go"
 )
@@ -19,8 +20,8 @@ func (b *build) bill(program, arch string) (err error) {
 		return cyclonedx.Component{BOMRef: ref, Type: kind, Name: path, Version: version, PackageURL: ref}
 	}
 	all := cyclonedx.NewBOM()
-	program1 := component(cyclonedx.ComponentTypeApplication, info.Main.Path, "v"+b.version.Name)
-	all.Metadata = &cyclonedx.Metadata{Timestamp: b.version.Time.Format("2006-01-02T15:04:05Z"), Component: &program1}
+	whole := component(cyclonedx.ComponentTypeApplication, info.Main.Path, "v"+b.version.Name)
+	all.Metadata = &cyclonedx.Metadata{Timestamp: b.version.Time.Format(time.RFC3339), Component: &whole}
 	parts := []cyclonedx.Component{component(cyclonedx.ComponentTypeLibrary, "std", info.GoVersion)}
 	for _, m := range info.Deps {
 		if m.Replace != nil {

@@ -83,11 +83,12 @@ func (b *build) target(ctx context.Context, arch string) error {
 	if err != nil {
 		return err
 	}
-	for what, make := range map[string]func(program, arch string) error{
-		"archive": b.archive, "Debian package": b.debian, "image": b.image, "bill of materials": b.bill,
-	} {
-		if err := make(program, arch); err != nil {
-			return fmt.Errorf("%s: %w", what, err)
+	for _, form := range []struct {
+		what string
+		pack func(program, arch string) error
+	}{{"archive", b.archive}, {"Debian package", b.debian}, {"image", b.image}, {"bill of materials", b.bill}} {
+		if err := form.pack(program, arch); err != nil {
+			return fmt.Errorf("%s: %w", form.what, err)
 		}
 	}
 	return nil

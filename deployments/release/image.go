@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"io"
+	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -52,14 +53,10 @@ func (b *build) image(program, arch string) error {
 	if image, err = mutate.ConfigFile(image, config); err != nil {
 		return err
 	}
-	tag, err := name.NewTag("hotpair:"+imageTag(b.version.Name), name.WithDefaultRegistry(""))
+	// The tag of an image takes fewer characters than a version.
+	tag, err := name.NewTag("hotpair:"+strings.ReplaceAll(b.version.Name, "~", "-"), name.WithDefaultRegistry(""))
 	if err != nil {
 		return err
 	}
 	return tarball.WriteToFile(b.named(arch, ".image.tar"), tag, image)
-}
-
-// imageTag is a version as a tag of an image, which takes fewer characters.
-func imageTag(version string) string {
-	return string(bytes.ReplaceAll([]byte(version), []byte("~"), []byte("-")))
 }

@@ -212,13 +212,13 @@ func TestHolder_LooksEachDay(t *testing.T) {
 		if why := trouble(); why != "" {
 			t.Errorf("at the start: %s", why)
 		}
-		time.Sleep(24*time.Hour + time.Minute)
+		time.Sleep(24*time.Hour + time.Minute) // of the bubble: a day is what it is about
 		synctest.Wait()
 		if trouble() == "" {
 			t.Error("a day later nobody has noticed")
 		}
 		s.must(os.Rename(s.config.Files.AuthoritySeal+".lost", s.config.Files.AuthoritySeal))
-		time.Sleep(2 * againEvery)
+		time.Sleep(2 * againEvery) // likewise
 		synctest.Wait()
 		if why := trouble(); why != "" {
 			t.Errorf("put back: %s", why)

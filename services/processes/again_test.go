@@ -49,12 +49,12 @@ func TestFault_D9_AProgramThatDoesNotExistIsToldAgain(t *testing.T) {
 		}
 		ended := make(chan error, 1)
 		go func() { ended <- tickets.keeper.Run(ctx) }()
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute) // of the bubble, in which it is started in vain some times
 		if !tickets.keeper.Status().GaveUp || machine.Load() > 0 {
 			t.Errorf("given up %t, told %d times", tickets.keeper.Status().GaveUp, machine.Load())
 		}
 		elsewhere.Store(false)
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute) // likewise
 		if machine.Load() == 0 {
 			t.Error("the other host has it, and the machine is never told")
 		}

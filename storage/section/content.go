@@ -36,6 +36,11 @@ type Section struct {
 	Last   []byte `cbor:"3,keyasint,omitempty"`
 }
 
+// Reaches reports whether a section of the history ends at a sequence, or behind it.
+func (s Section) Reaches(sequence uint64) bool {
+	return bytes.Compare(s.Last, layout.SequenceKey(sequence)) >= 0
+}
+
 // Content is what a section holds at one position.
 type Content struct {
 	Section Section `cbor:"1,keyasint"`

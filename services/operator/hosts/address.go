@@ -2,7 +2,7 @@ package hosts
 
 import (
 	"fmt"
-	"net/netip"
+	"net"
 	"net/url"
 	"path/filepath"
 	"slices"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/access"
 )
 
 // one reads an address that was given as a URL or as host:port, which is HTTPS unless it is of this machine alone. No token is shown
@@ -43,9 +44,5 @@ func (p Place) one(address, source, token string) ([]Target, error) {
 // ofThisMachine reports whether a URL leads to this machine alone.
 func ofThisMachine(at string) bool {
 	u, err := url.Parse(at)
-	if err != nil {
-		return false
-	}
-	ip, err := netip.ParseAddr(u.Hostname())
-	return strings.EqualFold(u.Hostname(), "localhost") || err == nil && ip.Unmap().IsLoopback()
+	return err == nil && access.IsLoopback(net.JoinHostPort(u.Hostname(), "0"))
 }

@@ -73,17 +73,11 @@ func (p *passphrase) read(c *cobra.Command) (string, error) {
 	if p.file == "" {
 		return "", nil
 	}
-	var raw []byte
-	var err error
-	if p.file == "-" {
-		raw, err = io.ReadAll(io.LimitReader(c.InOrStdin(), 4096))
-	} else {
-		raw, err = os.ReadFile(p.file)
-	}
+	text, err := secretFrom(c, "--passphrase-file", p.file)
 	if err != nil {
-		return "", fmt.Errorf("%w: --passphrase-file: %w", operator.ErrUsage, err)
+		return "", err
 	}
-	words, _, _ := strings.Cut(string(raw), "\n")
+	words, _, _ := strings.Cut(text, "\n")
 	if words = strings.TrimRight(words, "\r"); len(words) < 8 {
 		return "", fmt.Errorf("%w: --passphrase-file: the first line has %d characters, and 8 are the least", operator.ErrUsage, len(words))
 	}

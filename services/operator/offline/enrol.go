@@ -93,18 +93,27 @@ func tokenText(c *cobra.Command, args []string, file string) (string, error) {
 	case len(args) == 1 || file == "":
 		return "", fmt.Errorf("%w: name the token, or --token-file", operator.ErrUsage)
 	}
+	text, err := secretFrom(c, "--token-file", file)
+	return strings.TrimSpace(text), err
+}
+
+// mostSecret is more than any secret has that is read from a file, in bytes.
+const mostSecret = 4096
+
+// secretFrom reads what a flag names: a file, a pipe too, as a shell makes one of a command, or - for standard input.
+func secretFrom(c *cobra.Command, flag, name string) (string, error) {
 	from := c.InOrStdin()
-	if file != "-" {
-		opened, err := os.Open(file)
+	if name != "-" {
+		file, err := os.Open(name)
 		if err != nil {
-			return "", fmt.Errorf("%w: --token-file: %w", operator.ErrUsage, err)
+			return "", fmt.Errorf("%w: %s: %w", operator.ErrUsage, flag, err)
 		}
-		defer opened.Close()
-		from = opened
+		defer file.Close()
+		from = file
 	}
-	raw, err := io.ReadAll(io.LimitReader(from, 1024))
+	raw, err := io.ReadAll(io.LimitReader(from, mostSecret))
 	if err != nil {
-		return "", fmt.Errorf("%w: --token-file: %w", operator.ErrUsage, err)
+		return "", fmt.Errorf("%w: %s: %w", operator.ErrUsage, flag, err)
 	}
-	return strings.TrimSpace(string(raw)), nil
+	return string(raw), nil
 }

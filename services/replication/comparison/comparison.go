@@ -2,7 +2,6 @@ package comparison
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -131,7 +130,7 @@ func (c *Comparison) bucket(ctx context.Context, bucket string) error {
 		if until == 0 {
 			until = here.At.Position.Sequence
 		}
-		if last := here.Section.Last; last == nil || bucket == section.History && reaches(last, until) {
+		if here.Section.Last == nil || bucket == section.History && here.Section.Reaches(until) {
 			return nil
 		}
 		after = here.Section.Last
@@ -139,11 +138,6 @@ func (c *Comparison) bucket(ctx context.Context, bucket string) error {
 			return err
 		}
 	}
-}
-
-// reaches reports whether a section of the history that ends with this key ends at a sequence or behind it.
-func reaches(last []byte, sequence uint64) bool {
-	return len(last) == 8 && binary.BigEndian.Uint64(last) >= sequence
 }
 
 // section reads the next section on both hosts at one position and says whether it is equal.

@@ -34,10 +34,9 @@ func startChain(ctx context.Context, agents int) (*bareChain, error) {
 
 func (b *bareChain) stop() error { return errors.Join(b.Stop(), os.RemoveAll(b.dir)) }
 
-func (b *bareChain) addresses() []string { return b.Addresses() }
-
-func (b *bareChain) processes() map[string][]proc.Process {
-	return map[string][]proc.Process{"chain": b.Processes()}
+// Processes implements system.
+func (b *bareChain) Processes() map[string][]proc.Process {
+	return map[string][]proc.Process{"chain": b.Chain.Processes()}
 }
 
 // measure adds what the chain does with a crowd, and gives its rate.

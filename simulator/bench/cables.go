@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/simulator/bench/subject"
 	"github.com/hotpair/hotpair/simulator/lab"
 	"github.com/hotpair/hotpair/simulator/pair"
 )
@@ -65,7 +66,7 @@ func (t *takeoverBench) cutTrial(ctx context.Context, r *run, l *lab.Lab, w *wor
 		s, err := l.Status(ctx, pair.Other(active))
 		return err == nil && s.Fit && s.Terminals.Warm == terminals
 	}
-	if err := l.Await(ctx, readyWithin, "standby with all terminals warm", warm); err != nil {
+	if err := l.Await(ctx, subject.ReadyWithin, "standby with all terminals warm", warm); err != nil {
 		return err
 	}
 	wires := []lab.Wire{{From: active, To: pair.Other(active)}}

@@ -24,6 +24,7 @@ import (
 	"github.com/hotpair/hotpair/simulator/bench/load"
 	"github.com/hotpair/hotpair/simulator/bench/proc"
 	"github.com/hotpair/hotpair/simulator/bench/result"
+	"github.com/hotpair/hotpair/simulator/bench/subject"
 )
 
 // growthBench tells how rate, latency and memory change as keys, history and terminals grow.
@@ -71,7 +72,7 @@ func (g *growthBench) measure(ctx context.Context, r *run) error {
 }
 
 // one measures a size once: reads and writes, beside the limit of that moment, and what the pair holds meanwhile.
-func (g *growthBench) one(ctx context.Context, r *run, c *cluster, row string, work ...load.Operation) error {
+func (g *growthBench) one(ctx context.Context, r *run, c *subject.Cluster, row string, work ...load.Operation) error {
 	raw, err := limit.Measure(ctx, g.clients, record, g.duration/4)
 	if err != nil {
 		return err
@@ -93,12 +94,12 @@ func (g *growthBench) one(ctx context.Context, r *run, c *cluster, row string, w
 }
 
 // held tells what the hosts hold: memory, threads, goroutines, data on disk.
-func (g *growthBench) held(ctx context.Context, r *run, c *cluster, row string) error {
-	active, standby, err := c.whole(ctx)
+func (g *growthBench) held(ctx context.Context, r *run, c *subject.Cluster, row string) error {
+	active, standby, err := c.Whole(ctx)
 	if err != nil {
 		return err
 	}
-	list := c.processes()
+	list := c.Processes()
 	for host, name := range map[string]string{active: "active", standby: "standby"} {
 		m := pssOf(list["host "+host])
 		threads := int64(0)
@@ -110,10 +111,10 @@ func (g *growthBench) held(ctx context.Context, r *run, c *cluster, row string) 
 		for process, pss := range m.by {
 			r.result.Add(row+": "+process+" of the "+name, "memory", "MB", result.None, float64(pss)/1e6)
 		}
-		if n, err := goroutinesOf(ctx, c.file.Hosts[host]); err == nil {
+		if n, err := goroutinesOf(ctx, c.File.Hosts[host]); err == nil {
 			r.result.Add(row, "goroutines of main of the "+name, "", result.None, n)
 		}
-		r.result.Add(row, "data of the "+name, "MB", result.None, float64(sizeOf(filepath.Join(c.dir, host)))/1e6)
+		r.result.Add(row, "data of the "+name, "MB", result.None, float64(sizeOf(filepath.Join(c.Dir, host)))/1e6)
 	}
 	r.result.Add(row, "memory of all terminals", "MB", result.None, float64(pssOf(list["terminals"]).total)/1e6)
 	r.say("%-24s active %.0f MB, standby %.0f MB, terminals %.0f MB", row, float64(pssOf(list["host "+active]).total)/1e6,
@@ -134,12 +135,12 @@ func (g *growthBench) ofKeys(ctx context.Context, r *run) (err error) {
 	if err := build.Run(); err != nil {
 		return fmt.Errorf("filler: %w", err)
 	}
-	c, err := startCluster(ctx, r.binary, 16, "HOTPAIR_BUSINESS=kv="+filler+",ledger")
+	c, err := subject.Start(ctx, r.binary, 16, "HOTPAIR_BUSINESS=kv="+filler+",ledger")
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, c.stop()) }()
-	if _, _, err := c.whole(ctx); err != nil {
+	defer func() { err = errors.Join(err, c.Stop()) }()
+	if _, _, err := c.Whole(ctx); err != nil {
 		return err
 	}
 	there, each := 0, time.Duration(0)
@@ -154,7 +155,7 @@ func (g *growthBench) ofKeys(ctx context.Context, r *run) (err error) {
 			return nil
 		}
 		began := time.Now()
-		if err := load.Fill(ctx, c.addresses(), there, keys); err != nil {
+		if err := load.Fill(ctx, c.Addresses(), there, keys); err != nil {
 			return err
 		}
 		each = time.Since(began) / time.Duration(keys-there)
@@ -175,12 +176,12 @@ func (g *growthBench) ofKeys(ctx context.Context, r *run) (err error) {
 
 // ofHistory writes until the history is at its bound, and on.
 func (g *growthBench) ofHistory(ctx context.Context, r *run) (err error) {
-	c, err := startCluster(ctx, r.binary, 16, "HOTPAIR_HISTORY_MAX_UPDATES="+strconv.Itoa(g.history))
+	c, err := subject.Start(ctx, r.binary, 16, "HOTPAIR_HISTORY_MAX_UPDATES="+strconv.Itoa(g.history))
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, c.stop()) }()
-	active, _, err := c.whole(ctx)
+	defer func() { err = errors.Join(err, c.Stop()) }()
+	active, _, err := c.Whole(ctx)
 	if err != nil {
 		return err
 	}
@@ -190,7 +191,7 @@ func (g *growthBench) ofHistory(ctx context.Context, r *run) (err error) {
 		least, most float64 // of the bound
 	}{{"history beginning", 0, 0.25}, {"history filling", 0.5, 1}, {"history at its bound", 1.1, 1e9}} {
 		for measured := 0; measured < g.rounds; {
-			s, err := c.status(ctx, active)
+			s, err := c.Status(ctx, active)
 			if err != nil {
 				return err
 			}
@@ -227,12 +228,12 @@ func (g *growthBench) ofTerminals(ctx context.Context, r *run) error {
 
 func (g *growthBench) withTerminals(ctx context.Context, r *run, n int) (err error) {
 	began := time.Now()
-	c, err := startCluster(ctx, r.binary, n)
+	c, err := subject.Start(ctx, r.binary, n)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, c.stop()) }()
-	if _, _, err := c.whole(ctx); err != nil {
+	defer func() { err = errors.Join(err, c.Stop()) }()
+	if _, _, err := c.Whole(ctx); err != nil {
 		return err
 	}
 	row := fmt.Sprintf("%d terminals", n)

@@ -12,6 +12,7 @@ import (
 	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/simulator/bench/proc"
 	"github.com/hotpair/hotpair/simulator/bench/result"
+	"github.com/hotpair/hotpair/simulator/bench/subject"
 )
 
 // idleBench is what a pair costs that has nothing to do.
@@ -38,21 +39,21 @@ func (b *idleBench) measure(ctx context.Context, r *run) (err error) {
 		return fmt.Errorf("binary: %w", err)
 	}
 	r.result.Add("binary", "size", "MB", result.Less, float64(info.Size())/1e6)
-	c, err := startCluster(ctx, r.binary, b.terminals)
+	c, err := subject.Start(ctx, r.binary, b.terminals)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, c.stop()) }()
-	if _, _, err := c.whole(ctx); err != nil {
+	defer func() { err = errors.Join(err, c.Stop()) }()
+	if _, _, err := c.Whole(ctx); err != nil {
 		return err
 	}
 	if err := pace.Rest(ctx, calm); err != nil {
 		return err
 	}
 	for range b.rounds {
-		list := c.processes()
+		list := c.Processes()
 		meter := proc.NewMeter(list)
-		if err := c.unwatched(func() error { return pace.Rest(ctx, b.duration) }); err != nil {
+		if err := c.Unwatched(func() error { return pace.Rest(ctx, b.duration) }); err != nil {
 			return err
 		}
 		used, took := meter.Read()

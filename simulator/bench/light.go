@@ -6,44 +6,32 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/hotpair/hotpair/deployments/local"
 	"github.com/hotpair/hotpair/simulator/bench/load"
-	"github.com/hotpair/hotpair/simulator/bench/standin"
+	"github.com/hotpair/hotpair/simulator/bench/subject"
 )
 
 // lightCluster is a running pair with stand-ins for its terminals.
 type lightCluster struct {
-	*cluster
-	fleet  *standin.Fleet
+	*subject.Light
 	active string
 }
 
-// startLight is startCluster with stand-ins, which run in this process and are named as a cluster names its terminals.
+// startLight starts one, in clear as it has always been measured, and waits until it is whole.
 func startLight(ctx context.Context, binary string, terminals int, settings ...string) (*lightCluster, error) {
-	ids := make([]string, terminals)
-	for i := range ids {
-		ids[i] = local.TerminalID(i)
-	}
-	fleet, err := standin.Open(ids)
+	c, err := subject.StartLight(ctx, binary, terminals, false, settings...)
 	if err != nil {
 		return nil, err
 	}
-	c, err := launch(ctx, binary, terminals, fleet.List(), settings)
-	if err != nil {
-		return nil, errors.Join(err, fleet.Close())
-	}
-	l := &lightCluster{cluster: c, fleet: fleet}
-	if l.active, _, err = c.whole(ctx); err != nil {
-		return nil, errors.Join(err, l.stop())
+	l := &lightCluster{Light: c}
+	if l.active, _, err = c.Whole(ctx); err != nil {
+		return nil, errors.Join(err, l.Stop())
 	}
 	return l, nil
 }
 
-func (l *lightCluster) stop() error { return errors.Join(l.cluster.stop(), l.fleet.Close()) }
-
 // measure adds what the hosts do for so many clients, beside the limit of the moment.
 func (l *lightCluster) measure(ctx context.Context, r *run, n int, raw float64, duration time.Duration) error {
-	clients := l.fleet.Clients(n)
+	clients := l.Fleet.Clients(n)
 	defer clients.Close()
 	m, err := watchLoad(ctx, l, clients, load.Put(1000), duration)
 	if err != nil {

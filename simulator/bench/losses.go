@@ -6,6 +6,7 @@ import (
 
 	"github.com/hotpair/hotpair/deployments/local"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/simulator/bench/subject"
 )
 
 // loss is one kind: how it is done to a whole pair, and how it is mended.
@@ -15,8 +16,8 @@ type loss struct {
 	silent bool
 	// moves: another host serves afterwards.
 	moves bool
-	does  func(ctx context.Context, c *cluster, active, standby string) error
-	mend  func(ctx context.Context, c *cluster, active, standby string) error
+	does  func(ctx context.Context, c *subject.Cluster, active, standby string) error
+	mend  func(ctx context.Context, c *subject.Cluster, active, standby string) error
 }
 
 // Kinds of loss that need wires that can be cut.
@@ -25,15 +26,15 @@ const (
 	kindIsolated = "active cut off"
 )
 
-type act func(ctx context.Context, c *cluster, active, standby string) error
+type act func(ctx context.Context, c *subject.Cluster, active, standby string) error
 
 // none mends what the pair mends itself.
-func none(context.Context, *cluster, string, string) error { return nil }
+func none(context.Context, *subject.Cluster, string, string) error { return nil }
 
 // toProcess signals one process of the active host.
 func toProcess(name string, signal syscall.Signal) act {
-	return func(ctx context.Context, c *cluster, active, _ string) error {
-		s, err := c.status(ctx, active)
+	return func(ctx context.Context, c *subject.Cluster, active, _ string) error {
+		s, err := c.Status(ctx, active)
 		if err != nil {
 			return err
 		}
@@ -43,28 +44,28 @@ func toProcess(name string, signal syscall.Signal) act {
 
 // toActive and toStandby signal a whole host.
 func toActive(signal syscall.Signal) act {
-	return func(_ context.Context, c *cluster, active, _ string) error { return c.signal(active, signal) }
+	return func(_ context.Context, c *subject.Cluster, active, _ string) error { return c.Signal(active, signal) }
 }
 
 func toStandby(signal syscall.Signal) act {
-	return func(_ context.Context, c *cluster, _, standby string) error { return c.signal(standby, signal) }
+	return func(_ context.Context, c *subject.Cluster, _, standby string) error { return c.Signal(standby, signal) }
 }
 
 func losses() []loss {
 	return []loss{
 		{kind: "host killed", moves: true, does: toActive(syscall.SIGKILL),
-			mend: func(ctx context.Context, c *cluster, active, _ string) error { return c.restart(ctx, active) }},
+			mend: func(ctx context.Context, c *subject.Cluster, active, _ string) error { return c.Restart(ctx, active) }},
 		{kind: "main killed", moves: true, does: toProcess("main", syscall.SIGKILL), mend: none},
 		{kind: "switchover", moves: true, mend: none,
-			does: func(ctx context.Context, c *cluster, active, _ string) error {
-				_, err := operator.CallSwitchover.Ask(ctx, c.file.Hosts[active].Client(), operator.None{})
+			does: func(ctx context.Context, c *subject.Cluster, active, _ string) error {
+				_, err := operator.CallSwitchover.Ask(ctx, c.File.Hosts[active].Client(), operator.None{})
 				return err
 			}},
 		// Its supervisor kills a frozen main after twice the lease.
 		{kind: "main frozen", silent: true, moves: true, does: toProcess("main", syscall.SIGSTOP), mend: none},
 		{kind: "host frozen", silent: true, moves: true, does: toActive(syscall.SIGSTOP), mend: toActive(syscall.SIGCONT)},
 		{kind: "standby killed", does: toStandby(syscall.SIGKILL),
-			mend: func(ctx context.Context, c *cluster, _, standby string) error { return c.restart(ctx, standby) }},
+			mend: func(ctx context.Context, c *subject.Cluster, _, standby string) error { return c.Restart(ctx, standby) }},
 		{kind: "business.kv killed", does: toProcess("business.kv", syscall.SIGKILL), mend: none},
 		{kind: "terminal-if killed", does: toProcess("terminal-if", syscall.SIGKILL), mend: none},
 		{kind: "updater killed", does: toProcess("updater", syscall.SIGKILL), mend: none},

@@ -15,24 +15,21 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/hotpair/hotpair/simulator/bench/chain"
-	"github.com/hotpair/hotpair/simulator/bench/proc"
 	"github.com/hotpair/hotpair/simulator/bench/result"
+	"github.com/hotpair/hotpair/simulator/bench/subject"
 )
 
 var errUsage = errors.New("wrong usage")
@@ -120,12 +117,12 @@ func measure(ctx context.Context, what string, m measurement, args []string, out
 	if _, err := os.Stat(path); err != nil {
 		return fmt.Errorf("%w: -binary: %w: build one with task build", errUsage, err)
 	}
-	version, err := versionOf(ctx, path)
+	version, err := subject.VersionOf(ctx, path)
 	if err != nil {
 		return err
 	}
 	r := &run{binary: path, out: out, result: &result.Result{
-		Time: time.Now().UTC().Truncate(time.Second), What: what, Version: version, Machine: thisMachine(), Settings: f.settings("binary", "keep"),
+		Time: time.Now().UTC().Truncate(time.Second), What: what, Version: version, Machine: subject.Machine(), Settings: f.settings("binary", "keep"),
 	}}
 	began := time.Now()
 	r.say("%s of %s", what, r.result.Version)
@@ -145,42 +142,6 @@ func measure(ctx context.Context, what string, m measurement, args []string, out
 		r.say("kept as %s", name)
 	}
 	return errors.Join(err, failed)
-}
-
-// versionOf says what a binary is: what it says itself, and the digest of its file, since the first can be the same for two
-// states of a work tree.
-func versionOf(ctx context.Context, binary string) (string, error) {
-	text, err := exec.CommandContext(ctx, binary, "version").Output()
-	if err != nil {
-		return "", fmt.Errorf("version of %s: %w", binary, err)
-	}
-	first, _, _ := strings.Cut(string(text), "\n")
-	f, err := os.Open(binary)
-	if err != nil {
-		return "", fmt.Errorf("version: %w", err)
-	}
-	defer f.Close()
-	digest := sha256.New()
-	if _, err := io.Copy(digest, f); err != nil {
-		return "", fmt.Errorf("version of %s: %w", binary, err)
-	}
-	return fmt.Sprintf("%s, file %x", strings.TrimSpace(first), digest.Sum(nil)[:6]), nil
-}
-
-func thisMachine() result.Machine {
-	m := result.Machine{CPUs: runtime.NumCPU(), Memory: proc.Memory(), Go: runtime.Version()}
-	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		for line := range strings.Lines(string(text)) {
-			if label, name, _ := strings.Cut(line, ":"); strings.TrimSpace(label) == "model name" {
-				m.Model = strings.TrimSpace(name)
-				break
-			}
-		}
-	}
-	if text, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
-		m.Kernel = strings.TrimSpace(string(text))
-	}
-	return m
 }
 
 // options are flags with a second default each, for the short form of a measurement.

@@ -13,6 +13,7 @@ import (
 	"github.com/hotpair/hotpair/simulator/bench/load"
 	"github.com/hotpair/hotpair/simulator/bench/proc"
 	"github.com/hotpair/hotpair/simulator/bench/result"
+	"github.com/hotpair/hotpair/simulator/bench/subject"
 )
 
 // pathBench is the whole path of requests, from terminal to terminal, with a number of closed-loop clients.
@@ -73,12 +74,12 @@ func (p *pathBench) measure(ctx context.Context, r *run) error {
 
 // atAgents measures the path as it is shipped, and the bare chain.
 func (p *pathBench) atAgents(ctx context.Context, r *run, chosen []load.Operation) (err error) {
-	c, err := startCluster(ctx, r.binary, p.terminals)
+	c, err := subject.Start(ctx, r.binary, p.terminals)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, c.stop()) }()
-	active, _, err := c.whole(ctx)
+	defer func() { err = errors.Join(err, c.Stop()) }()
+	active, _, err := c.Whole(ctx)
 	if err != nil {
 		return err
 	}
@@ -119,7 +120,7 @@ func (p *pathBench) atStandIns(ctx context.Context, r *run) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, c.stop()) }()
+	defer func() { err = errors.Join(err, c.Stop()) }()
 	for round := range p.rounds {
 		r.say("stand-ins, round %d of %d", round+1, p.rounds)
 		for _, n := range p.clients {
@@ -144,7 +145,7 @@ func (p *pathBench) limit(ctx context.Context, r *run, clients int) (rate float6
 }
 
 // beside measures operations of a crowd beside the limit of the moment, and beside the bare chain with the same crowd.
-func (p *pathBench) beside(ctx context.Context, r *run, c *cluster, bare *bareChain, who crowd, raw float64, operations []load.Operation, active string) error {
+func (p *pathBench) beside(ctx context.Context, r *run, c *subject.Cluster, bare *bareChain, who crowd, raw float64, operations []load.Operation, active string) error {
 	limits := []ceiling{{"of the limit", raw}}
 	if p.bare {
 		rate, err := bare.measure(ctx, r, who, p.duration)
@@ -184,8 +185,8 @@ type measured struct {
 
 // system is what can be put under load: a cluster, or a bare chain.
 type system interface {
-	addresses() []string
-	processes() map[string][]proc.Process
+	Addresses() []string
+	Processes() map[string][]proc.Process
 }
 
 // ceiling is a rate of the same moment that a measurement is told as a share of.
@@ -196,7 +197,7 @@ type ceiling struct {
 
 // measureLoad lets a crowd work and measures a stretch of it.
 func measureLoad(ctx context.Context, c system, o load.Operation, who crowd, duration time.Duration) (measured, error) {
-	clients, err := load.Share(c.addresses(), who.clients, who.connections)
+	clients, err := load.Share(c.Addresses(), who.clients, who.connections)
 	if err != nil {
 		return measured{}, err
 	}
@@ -219,7 +220,7 @@ func watchLoad(ctx context.Context, c system, clients clients, o load.Operation,
 	if err := pace.Rest(ctx, warmUp); err != nil {
 		return measured{}, err
 	}
-	meter, from := proc.NewMeter(c.processes()), time.Now()
+	meter, from := proc.NewMeter(c.Processes()), time.Now()
 	if err := pace.Rest(ctx, duration); err != nil {
 		return measured{}, err
 	}

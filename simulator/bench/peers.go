@@ -16,6 +16,7 @@ import (
 	"github.com/hotpair/hotpair/simulator/bench/load"
 	"github.com/hotpair/hotpair/simulator/bench/result"
 	"github.com/hotpair/hotpair/simulator/bench/rivals"
+	"github.com/hotpair/hotpair/simulator/bench/subject"
 )
 
 // peersBench has the pair and what a user would pick instead do the same client work in the same run.
@@ -198,17 +199,17 @@ func tellRate(r *run, name string, who crowd, limit float64, measureRate func(cr
 // open starts a system and gives how to measure its rate.
 func (p *peersBench) open(ctx context.Context, r *run, driver, name string) (func(who crowd) (load.Stretch, error), func() error, error) {
 	if name == "hotpair" {
-		c, err := startCluster(ctx, r.binary, 64)
+		c, err := subject.Start(ctx, r.binary, 64)
 		if err != nil {
 			return nil, nil, err
 		}
-		if _, _, err := c.whole(ctx); err != nil {
-			return nil, nil, errors.Join(err, c.stop())
+		if _, _, err := c.Whole(ctx); err != nil {
+			return nil, nil, errors.Join(err, c.Stop())
 		}
 		return func(who crowd) (load.Stretch, error) {
 			m, err := measureLoad(ctx, c, load.Put(1000), who, p.duration)
 			return m.Stretch, err
-		}, c.stop, nil
+		}, c.Stop, nil
 	}
 	s, err := start(ctx, name, rivals.Setting{}, 1)
 	if err != nil {
@@ -264,18 +265,18 @@ func (p *peersBench) kill(ctx context.Context, r *run, driver string, t target, 
 }
 
 func (p *peersBench) killPair(ctx context.Context, r *run, t target) (s load.Stretch, err error) {
-	c, err := startCluster(ctx, r.binary, p.writers)
+	c, err := subject.Start(ctx, r.binary, p.writers)
 	if err != nil {
 		return s, err
 	}
-	defer func() { err = errors.Join(err, c.stop()) }()
-	active, _, err := c.whole(ctx)
+	defer func() { err = errors.Join(err, c.Stop()) }()
+	active, _, err := c.Whole(ctx)
 	if err != nil {
 		return s, err
 	}
 	w := &workers{}
 	defer w.close()
-	if w.writers, err = load.Connect(c.addresses(), p.writers, nil); err != nil {
+	if w.writers, err = load.Connect(c.Addresses(), p.writers, nil); err != nil {
 		return s, err
 	}
 	w.begin(ctx)
@@ -283,7 +284,7 @@ func (p *peersBench) killPair(ctx context.Context, r *run, t target) (s load.Str
 		return s, err
 	}
 	now := time.Now()
-	if err := c.signal(active, syscall.SIGKILL); err != nil {
+	if err := c.Signal(active, syscall.SIGKILL); err != nil {
 		return s, err
 	}
 	if err := pace.Rest(ctx, t.watch); err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/simulator/bench/load"
 	"github.com/hotpair/hotpair/simulator/bench/result"
+	"github.com/hotpair/hotpair/simulator/bench/subject"
 )
 
 // errUnsteady is the verdict when something happened that nobody needed.
@@ -60,15 +61,15 @@ func (b *steadyBench) measure(ctx context.Context, r *run) error {
 }
 
 func (b *steadyBench) lease(ctx context.Context, r *run, lease string) (err error) {
-	c, err := startCluster(ctx, r.binary, b.terminals, "HOTPAIR_LEASE="+lease)
+	c, err := subject.Start(ctx, r.binary, b.terminals, "HOTPAIR_LEASE="+lease)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, c.stop()) }()
-	if _, _, err := c.whole(ctx); err != nil {
+	defer func() { err = errors.Join(err, c.Stop()) }()
+	if _, _, err := c.Whole(ctx); err != nil {
 		return err
 	}
-	clients, err := load.Connect(c.addresses(), b.clients, nil)
+	clients, err := load.Connect(c.Addresses(), b.clients, nil)
 	if err != nil {
 		return err
 	}
@@ -159,9 +160,9 @@ type cut struct {
 func newWatched() *watched { return &watched{pids: map[string]int{}, cuts: map[cut]bool{}} }
 
 // look asks both hosts. Under full load a status may come late.
-func (w *watched) look(ctx context.Context, c *cluster) (s seen, err error) {
+func (w *watched) look(ctx context.Context, c *subject.Cluster) (s seen, err error) {
 	for range 10 {
-		found := c.statuses(ctx)
+		found := c.Statuses(ctx)
 		for host, status := range found {
 			s.epoch, s.version = max(s.epoch, status.Epoch), max(s.version, status.RecordVersion)
 			s.events = append(s.events, status.Events...)
@@ -179,7 +180,7 @@ func (w *watched) look(ctx context.Context, c *cluster) (s seen, err error) {
 			return s, err
 		}
 	}
-	return s, fmt.Errorf("neither %s nor %s answers: %w", local.HostA, local.HostB, errNotReady)
+	return s, fmt.Errorf("neither %s nor %s answers: %w", local.HostA, local.HostB, subject.ErrNotReady)
 }
 
 // note compares who runs with who ran.
@@ -196,13 +197,13 @@ func (w *watched) note(pids map[string]int) {
 }
 
 // terminals asks a host whom it lost.
-func (w *watched) terminals(ctx context.Context, c *cluster, host string) {
+func (w *watched) terminals(ctx context.Context, c *subject.Cluster, host string) {
 	if w.from.IsZero() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	page, err := operator.CallTerminals.Ask(ctx, c.file.Hosts[host].Client(), operator.TerminalsRequest{})
+	page, err := operator.CallTerminals.Ask(ctx, c.File.Hosts[host].Client(), operator.TerminalsRequest{})
 	if err != nil {
 		return // asked again soon; the last error of a terminal stays until the next
 	}

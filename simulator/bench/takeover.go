@@ -17,6 +17,7 @@ import (
 	"github.com/hotpair/hotpair/simulator/bench/load"
 	"github.com/hotpair/hotpair/simulator/bench/proc"
 	"github.com/hotpair/hotpair/simulator/bench/result"
+	"github.com/hotpair/hotpair/simulator/bench/subject"
 )
 
 // takeoverBench plays each kind of loss against clusters under load.
@@ -151,7 +152,7 @@ func (w *workers) close() {
 func (t *takeoverBench) onCluster(ctx context.Context, r *run, terminals int, kinds []string) (err error) {
 	r.say("a cluster with %d %s starts", terminals, t.served())
 	w, lease := &workers{}, "HOTPAIR_LEASE="+t.lease.String()
-	var c *cluster
+	var c *subject.Cluster
 	var stop func() error
 	if t.standins {
 		defer hoard()()
@@ -159,18 +160,18 @@ func (t *takeoverBench) onCluster(ctx context.Context, r *run, terminals int, ki
 		if err != nil {
 			return err
 		}
-		c, stop = light.cluster, light.stop
-		w.writers, w.knockers = light.fleet.Clients(t.clients), light.fleet.Clients(terminals)
+		c, stop = light.Cluster, light.Stop
+		w.writers, w.knockers = light.Fleet.Clients(t.clients), light.Fleet.Clients(terminals)
 	} else {
-		if c, err = startCluster(ctx, r.binary, terminals, lease); err != nil {
+		if c, err = subject.Start(ctx, r.binary, terminals, lease); err != nil {
 			return err
 		}
-		stop = c.stop
+		stop = c.Stop
 	}
 	defer func() { err = errors.Join(err, stop()) }()
 	defer w.close()
 	if !t.standins {
-		if err := w.connect(c.addresses(), t.clients, terminals, nil); err != nil {
+		if err := w.connect(c.Addresses(), t.clients, terminals, nil); err != nil {
 			return err
 		}
 	}
@@ -226,19 +227,19 @@ func (t *takeoverBench) bear(ctx context.Context, r *run, kind string, trial int
 	return nil
 }
 
-func (t *takeoverBench) trial(ctx context.Context, r *run, c *cluster, w *workers, l loss, trial int) error {
-	active, standby, err := c.whole(ctx)
+func (t *takeoverBench) trial(ctx context.Context, r *run, c *subject.Cluster, w *workers, l loss, trial int) error {
+	active, standby, err := c.Whole(ctx)
 	if err != nil {
 		return err
 	}
-	before, err := c.status(ctx, active)
+	before, err := c.Status(ctx, active)
 	if err != nil {
 		return err
 	}
-	o := observed{kind: l.kind, terminals: c.terminals, served: t.served(), trial: trial}
-	failed := o.watch(ctx, w, t.window(l.silent, c.terminals), func() error { return l.does(ctx, c, active, standby) })
+	o := observed{kind: l.kind, terminals: c.Terminals, served: t.served(), trial: trial}
+	failed := o.watch(ctx, w, t.window(l.silent, c.Terminals), func() error { return l.does(ctx, c, active, standby) })
 	var events []operator.Event
-	after := c.statuses(ctx) // a frozen host gives none
+	after := c.Statuses(ctx) // a frozen host gives none
 	epoch := uint64(0)
 	for _, s := range after {
 		events = append(events, s.Events...)

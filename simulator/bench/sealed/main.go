@@ -14,14 +14,13 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
-	"github.com/hotpair/hotpair/simulator/bench/proc"
 	"github.com/hotpair/hotpair/simulator/bench/result"
+	"github.com/hotpair/hotpair/simulator/bench/subject"
 )
 
 // options of a run.
@@ -60,10 +59,14 @@ func main() {
 var errWorse = errors.New("worse with TLS than the bound allows")
 
 func run(ctx context.Context, o options) error {
-	r := &result.Result{Time: time.Now(), What: "tls", Version: version(ctx, o.binary), Machine: machine(), Settings: map[string]string{
+	version, err := subject.VersionOf(ctx, o.binary)
+	if err != nil {
+		return err
+	}
+	r := &result.Result{Time: time.Now(), What: "tls", Version: version, Machine: subject.Machine(), Settings: map[string]string{
 		"rounds": strconv.Itoa(o.rounds), "each": o.each.String(), "clients": strconv.Itoa(o.clients), "terminals": strconv.Itoa(o.terminal), "fleets": o.fleets,
 	}}
-	err := turns(ctx, r, o)
+	err = turns(ctx, r, o)
 	for _, text := range strings.FieldsFunc(o.fleets, func(c rune) bool { return c == ',' }) {
 		n, bad := strconv.Atoi(text)
 		if bad != nil {
@@ -125,20 +128,4 @@ func judge(r *result.Result, bound float64) (worse int) {
 		fmt.Println(line + verdict)
 	}
 	return worse
-}
-
-func machine() result.Machine {
-	m := result.Machine{CPUs: runtime.NumCPU(), Memory: proc.Memory(), Go: runtime.Version()}
-	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		for line := range strings.Lines(string(text)) {
-			if label, name, _ := strings.Cut(line, ":"); strings.TrimSpace(label) == "model name" {
-				m.Model = strings.TrimSpace(name)
-				break
-			}
-		}
-	}
-	if text, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
-		m.Kernel = strings.TrimSpace(string(text))
-	}
-	return m
 }

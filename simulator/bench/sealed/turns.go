@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/hotpair/hotpair/services/pace"
@@ -34,7 +35,7 @@ func turns(ctx context.Context, r *result.Result, o options) (err error) {
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(1 << 30))
 	defer func() {
 		for _, m := range pairs {
-			err = errors.Join(err, m.stop())
+			err = errors.Join(err, m.Stop())
 		}
 	}()
 	if o.rounds == 0 {
@@ -67,11 +68,11 @@ func turns(ctx context.Context, r *result.Result, o options) (err error) {
 
 // rates counts updates of one client and of some, and what they cost the hosts.
 func (m *measured) rates(ctx context.Context, r *result.Result, o options, sealed bool) error {
-	if _, _, err := m.whole(ctx); err != nil {
+	if _, _, err := m.Whole(ctx); err != nil {
 		return err
 	}
 	for _, n := range []int{1, o.clients, 8 * o.clients} {
-		clients := m.fleet.Clients(n)
+		clients := m.Fleet.Clients(n)
 		working, stop := context.WithCancel(ctx)
 		ended := make(chan struct{})
 		go func() {
@@ -79,7 +80,7 @@ func (m *measured) rates(ctx context.Context, r *result.Result, o options, seale
 			clients.Run(working, load.Put(1000))
 		}()
 		err := pace.Rest(ctx, warm)
-		meter, began := proc.NewMeter(m.processes()), time.Now()
+		meter, began := proc.NewMeter(m.hosts()), time.Now()
 		err = errors.Join(err, pace.Rest(ctx, o.each))
 		used, _ := meter.Read()
 		now := time.Now()
@@ -110,15 +111,15 @@ var errOtherwise = errors.New("the trial went otherwise than it is meant to")
 
 // takeover kills the active under load and measures how long writers felt it, and when the last terminal was answered.
 func (m *measured) takeover(ctx context.Context, r *result.Result, writers int, how string) error {
-	active, standby, err := m.whole(ctx)
+	active, standby, err := m.Whole(ctx)
 	if err != nil {
 		return err
 	}
-	before, err := m.status(ctx, active)
+	before, err := m.Status(ctx, active)
 	if err != nil {
 		return err
 	}
-	clients, knockers := m.fleet.Clients(writers), m.fleet.Clients(m.terminals)
+	clients, knockers := m.Fleet.Clients(writers), m.Fleet.Clients(m.Terminals)
 	working, stop := context.WithCancel(ctx)
 	ended := make(chan struct{})
 	go func() {
@@ -134,21 +135,21 @@ func (m *measured) takeover(ctx context.Context, r *result.Result, writers int, 
 	}
 	loss := time.Now()
 	killed := make(chan error, 1)
-	go func() { killed <- m.kill(active) }()
+	go func() { killed <- m.Signal(active, syscall.SIGKILL) }()
 	var heard atomic.Int64
 	took := knockers.Knock(ctx, load.Put(1), &heard)
 	if err := errors.Join(<-killed, pace.Rest(ctx, max(0, settle-time.Since(loss)))); err != nil {
 		return err
 	}
 	s := clients.Look(loss, time.Now())
-	after, err := m.status(ctx, standby)
+	after, err := m.Status(ctx, standby)
 	if err != nil || after.Epoch <= before.Epoch || s.Failed > 0 || slices.Contains(took, 0) {
 		return fmt.Errorf("%w: epoch %d after %d, %d requests failed (%w)", errOtherwise, after.Epoch, before.Epoch, s.Failed, err)
 	}
-	row := fmt.Sprintf("host killed, %d terminals, %s", m.terminals, how)
+	row := fmt.Sprintf("host killed, %d terminals, %s", m.Terminals, how)
 	r.Add(row, "gap", "ms", result.Less, milliseconds(s.Longest))
 	r.Add(row, "last terminal", "ms", result.Less, milliseconds(slices.Max(took)))
-	return m.restart(ctx, active)
+	return m.Restart(ctx, active)
 }
 
 // fleet measures memory and processor of a pair with many terminals: what their handshakes cost, what it costs to have them, and a takeover.
@@ -158,28 +159,28 @@ func fleet(ctx context.Context, r *result.Result, o options, terminals int, seal
 	if err != nil {
 		return fmt.Errorf("%d terminals, %s: %w", terminals, way(sealed), err)
 	}
-	defer func() { err = errors.Join(err, m.stop()) }()
+	defer func() { err = errors.Join(err, m.Stop()) }()
 	row := fmt.Sprintf("%d terminals, %s", terminals, way(sealed))
 	r.Add(row, "until all are served", "s", result.None, time.Since(began).Seconds())
 	spent := time.Duration(0)
-	for _, host := range m.processes() {
+	for _, host := range m.hosts() {
 		for _, p := range host {
 			spent += proc.UsageOf(p.PID).CPU
 		}
 	}
 	r.Add(row, "processor of both hosts until then", "s", result.None, spent.Seconds())
-	meter := proc.NewMeter(m.processes())
+	meter := proc.NewMeter(m.hosts())
 	if err := pace.Rest(ctx, rest); err != nil {
 		return err
 	}
 	used, took := meter.Read()
-	active, standby, err := m.whole(ctx)
+	active, standby, err := m.Whole(ctx)
 	if err != nil {
 		return err
 	}
 	for what, host := range map[string]string{"active": active, "standby": standby} {
 		memory := int64(0)
-		for _, p := range m.processes()[host] {
+		for _, p := range m.hosts()[host] {
 			memory += proc.PSS(p.PID)
 		}
 		r.Add(row, "memory of the "+what, "MB", result.None, float64(memory)/1e6)

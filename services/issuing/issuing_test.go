@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/services/authority"
+	"github.com/hotpair/hotpair/services/authority/authoritytest"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/durable"
 	"github.com/hotpair/hotpair/services/identity"
@@ -34,7 +35,7 @@ type station struct {
 func newStation(t *testing.T, ago time.Duration) *station {
 	t.Helper()
 	s := &station{t: t, dir: t.TempDir(), now: time.Now()}
-	s.issuer = s.authority("shop", s.now.Add(-100*day))
+	s.issuer = authoritytest.Issuer(s.t, "shop", s.now.Add(-100*day))
 	paths, err := s.issuer.Equip(filepath.Join(s.dir, "tls"), identity.Host("shop", "a"), authority.Life(identity.RoleHost), s.now.Add(-ago))
 	s.must(err)
 	s.config = Config{
@@ -52,15 +53,6 @@ func (s *station) must(err error) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-}
-
-func (s *station) authority(pair string, when time.Time) *authority.Issuer {
-	s.t.Helper()
-	root, err := authority.New(pair, when)
-	s.must(err)
-	issuer, err := root.Rotate(when)
-	s.must(err)
-	return issuer
 }
 
 // seal puts an issuing key in place, with a new seal.
@@ -101,8 +93,8 @@ func TestHolder_SaysWhyItCantOpen(t *testing.T) {
 			s.must(err)
 		}, authority.ErrWrongSeal, "issuing.key"},
 		"seal for all": {func(s *station) { s.must(os.Chmod(s.config.Files.AuthoritySeal, 0o644)) }, nil, "seal.key"},
-		"another root": {func(s *station) { s.seal(s.authority("shop", s.now)) }, authority.ErrForeign, "HOTPAIR_TLS_CA"},
-		"another pair": {func(s *station) { s.seal(s.authority("bank", s.now)) }, authority.ErrForeign, "HOTPAIR_TLS_CA"},
+		"another root": {func(s *station) { s.seal(authoritytest.Issuer(s.t, "shop", s.now)) }, authority.ErrForeign, "HOTPAIR_TLS_CA"},
+		"another pair": {func(s *station) { s.seal(authoritytest.Issuer(s.t, "bank", s.now)) }, authority.ErrForeign, "HOTPAIR_TLS_CA"},
 		"a directory": {func(s *station) {
 			s.must(os.Remove(s.config.Files.AuthorityKey))
 			s.must(os.Mkdir(s.config.Files.AuthorityKey, 0o700))

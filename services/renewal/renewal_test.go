@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/services/authority"
+	"github.com/hotpair/hotpair/services/authority/authoritytest"
 	"github.com/hotpair/hotpair/services/durable"
 	"github.com/hotpair/hotpair/services/fault"
 	"github.com/hotpair/hotpair/services/identity"
@@ -48,11 +49,9 @@ type shop struct {
 func newShop(t *testing.T, ago time.Duration) *shop {
 	t.Helper()
 	s := &shop{t: t, now: time.Now(), serving: true}
-	root, err := authority.New("shop", s.now.Add(-200*day))
-	s.must(err)
-	s.issuer, err = root.Rotate(s.now.Add(-200 * day))
-	s.must(err)
+	s.issuer = authoritytest.Issuer(t, "shop", s.now.Add(-200*day))
 	name := identity.Terminal("shop", "till-7")
+	var err error
 	s.paths, err = s.issuer.Equip(t.TempDir(), name, authority.Life(name.Role), s.now.Add(-ago))
 	s.must(err)
 	s.agent = NewAgent(s.paths, slog.New(slog.DiscardHandler))
@@ -179,7 +178,7 @@ func TestHost_IssuesNothing(t *testing.T) {
 		"with one that can't open": {61 * day, func(s *shop) {
 			s.host.config.Issuer = func() (*authority.Issuer, error) { return nil, authority.ErrNone }
 		}, 1},
-		"for another authority's":    {61 * day, func(s *shop) { s.issuer = another(t, "shop") }, 1},
+		"for another authority's":    {61 * day, func(s *shop) { s.issuer = authoritytest.Issuer(t, "shop", time.Now()) }, 1},
 		"for what is shown unsigned": {61 * day, func(s *shop) { s.lie = func(a *Answer) { a.Chain = a.Chain[:1] } }, 1},
 		"for another key": {61 * day, func(s *shop) {
 			s.lie = func(a *Answer) {
@@ -205,19 +204,6 @@ func TestHost_IssuesNothing(t *testing.T) {
 	}
 }
 
-func another(t *testing.T, pair string) *authority.Issuer {
-	t.Helper()
-	root, err := authority.New(pair, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	issuer, err := root.Rotate(time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return issuer
-}
-
 // TestAgent_TakesOnlyWhatIsItsOwn: whatever a host offers, a terminal never has less than before.
 func TestAgent_TakesOnlyWhatIsItsOwn(t *testing.T) {
 	s := newShop(t, 61*day)
@@ -238,7 +224,7 @@ func TestAgent_TakesOnlyWhatIsItsOwn(t *testing.T) {
 		"another terminal's":      {issue(s.issuer, own, identity.Terminal("shop", "till-8"), 90*day), ErrOffer},
 		"a host's":                {issue(s.issuer, own, identity.Host("shop", "a"), 90*day), ErrOffer},
 		"of another key":          {issue(s.issuer, identitytest.Key(t).Public(), name, 90*day), ErrOffer},
-		"of another root":         {issue(another(t, "shop"), own, name, 90*day), ErrOffer},
+		"of another root":         {issue(authoritytest.Issuer(t, "shop", time.Now()), own, name, 90*day), ErrOffer},
 		"one that ends no later":  {issue(s.issuer, own, name, 29*day), ErrOffer},
 		"without what is between": {Offer{Chain: good.Chain[:1]}, ErrOffer},
 		"rubbish":                 {Offer{Chain: [][]byte{{1}}}, ErrOffer},

@@ -14,6 +14,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/authority"
+	"github.com/hotpair/hotpair/services/authority/authoritytest"
 	"github.com/hotpair/hotpair/services/enrolment"
 	"github.com/hotpair/hotpair/services/identity"
 	"github.com/hotpair/hotpair/services/membership"
@@ -126,24 +127,11 @@ func (e *enrolling) member(id string) enrolment.Member {
 	return enrolment.Member{}
 }
 
-func newAuthority(t *testing.T) *authority.Issuer {
-	t.Helper()
-	root, err := authority.New("shop", time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	issuer, err := root.Rotate(time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return issuer
-}
-
 // TestEnrolment_OfATerminal: a token makes an agent a member, with a key that only it has; what is written is what an agent starts
 // with. The same token again does nothing there, and gives another machine nothing.
 func TestEnrolment_OfATerminal(t *testing.T) {
 	a, _ := newHosts(t)
-	e := newEnrolling(t, a, newAuthority(t))
+	e := newEnrolling(t, a, authoritytest.Issuer(t, "shop", time.Now()))
 	a.start()
 	a.lead(1, false)
 	e.dials()
@@ -181,7 +169,7 @@ func TestEnrolment_OfATerminal(t *testing.T) {
 // TestEnrolment_TheTokenIsBoundToOneKey: who comes first has it. Another key is refused at once, told why, and noted.
 func TestEnrolment_TheTokenIsBoundToOneKey(t *testing.T) {
 	a, _ := newHosts(t)
-	e := newEnrolling(t, a, newAuthority(t))
+	e := newEnrolling(t, a, authoritytest.Issuer(t, "shop", time.Now()))
 	a.start()
 	a.lead(1, false)
 	token := e.token("till-7")
@@ -221,7 +209,7 @@ func TestEnrolment_TheTokenIsBoundToOneKey(t *testing.T) {
 // TestEnrolment_RefusesAndSaysWhy: a token that has expired, that another one has replaced, that is of another pair, that was mistyped.
 func TestEnrolment_RefusesAndSaysWhy(t *testing.T) {
 	a, _ := newHosts(t)
-	e := newEnrolling(t, a, newAuthority(t))
+	e := newEnrolling(t, a, authoritytest.Issuer(t, "shop", time.Now()))
 	a.start()
 	a.lead(1, false)
 	e.dials()
@@ -257,7 +245,7 @@ func TestEnrolment_RefusesAndSaysWhy(t *testing.T) {
 // certificate for the same key.
 func TestEnrolment_GoesOnAtTheOtherHost(t *testing.T) {
 	a, b := newHosts(t)
-	issuer := newAuthority(t)
+	issuer := authoritytest.Issuer(t, "shop", time.Now())
 	e, f := newEnrolling(t, a, issuer), newEnrolling(t, b, issuer)
 	a.start()
 	b.start()
@@ -311,7 +299,7 @@ func TestEnrolment_GoesOnAtTheOtherHost(t *testing.T) {
 // TestMembers_Withdrawal: it is replicated, it ends the token that is out, and a new token that is used ends it.
 func TestMembers_Withdrawal(t *testing.T) {
 	a, b := newHosts(t)
-	e, f := newEnrolling(t, a, newAuthority(t)), &enrolling{host: b}
+	e, f := newEnrolling(t, a, authoritytest.Issuer(t, "shop", time.Now())), &enrolling{host: b}
 	a.start()
 	b.start()
 	a.lead(1, false)
@@ -356,7 +344,7 @@ func TestMembers_Withdrawal(t *testing.T) {
 // back in what it lost. It is worth nothing then, while what was withdrawn stays so. Over an ordinary takeover tokens hold.
 func TestMembers_NoTokenOutlivesALoss(t *testing.T) {
 	a, _ := newHosts(t)
-	e := newEnrolling(t, a, newAuthority(t))
+	e := newEnrolling(t, a, authoritytest.Issuer(t, "shop", time.Now()))
 	a.start()
 	a.lead(1, false)
 	ordered(a, enrolment.CallWithdraw, enrolment.Withdraw{IDs: []string{"till-8"}, Reason: "stolen"})

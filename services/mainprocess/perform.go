@@ -74,7 +74,7 @@ func (p *performer) perform(action role.Action) {
 	case role.AskTerminals:
 		asked := time.Now()
 		bus.CallAskTerminals.Post(p.orders, bus.AskTerminals{Within: a.Within, Look: a.Look}, a.Within+a.Within/2+20*time.Millisecond,
-			func(r bus.TerminalsAsked, _ error) {
+			func(r bus.TerminalsAsked, _ error) { // one that failed has asked nobody
 				answer := func() {
 					p.driver.Give(role.TerminalsAsked{Serial: a.Serial, Asked: r.Asked, Silent: r.Silent, Fresh: r.Fresh})
 				}

@@ -45,7 +45,8 @@ func NewOwnRegister(keep func(ctx context.Context, note bus.Note) error, log *sl
 	return o
 }
 
-// ownRevision orders records as the role machine does, so that the same record has the same revision on both hosts.
+// ownRevision orders records as the role machine does, so that the same record has the same revision on both hosts. It has room for
+// 16 million changes of the record in one epoch; each is a fault or an order of an operator, and durable on both hosts.
 func ownRevision(r role.Record) uint64 { return r.Epoch<<24 | r.Version&(1<<24-1) }
 
 // Load takes the copy found on disk; empty is none. One that can't be read is none, and an error: the other host may tell it

@@ -59,7 +59,7 @@ func (piped) Listen(context.Context, string) (net.Listener, error) { return nil,
 
 // heardByWire gives what a session's connection hears of a stream, and why it ended.
 func heardByWire(t *testing.T, network piped) (heard []*nats.Msg, why error) {
-	w := must[*Conn](t)(NewDialer(network, 1).Attempt(t.Context()).Connect(Config{Name: "f", URL: "nats://piped:1", Complaint: func(error) {}}))
+	w := must[*Conn](t)(NewDialer(network, 1).Attempt(t.Context()).Connect(Config{Name: "f", URL: "nats://127.0.0.1:1", Complaint: func(error) {}}))
 	defer w.Close()
 	w.Subscribe(fuzzedSubject, func(m *nats.Msg) { heard = append(heard, m) })
 	if err := w.PublishMsg(&nats.Msg{Subject: "x"}); err != nil && w.Up().Err() == nil { // the subscription goes with it
@@ -84,7 +84,7 @@ func (c customDial) Dial(_, address string) (net.Conn, error) {
 // heardByLibrary gives what the client library hears of it.
 func heardByLibrary(t *testing.T, network piped) (heard []*nats.Msg) {
 	closed := make(chan struct{})
-	nc := must[*nats.Conn](t)(nats.Connect("nats://piped:1", nats.NoReconnect(), nats.SetCustomDialer(customDial{NewDialer(network, 1).Attempt(t.Context())}),
+	nc := must[*nats.Conn](t)(nats.Connect("nats://127.0.0.1:1", nats.NoReconnect(), nats.SetCustomDialer(customDial{NewDialer(network, 1).Attempt(t.Context())}),
 		nats.ClosedHandler(func(*nats.Conn) { close(closed) }), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {})))
 	defer nc.Close()
 	must[*nats.Subscription](t)(nc.SubscribeSync("first")) // number 1

@@ -27,6 +27,9 @@ type Conn struct {
 	own      identity.Name
 	protocol Protocol
 	policy   identity.Policy
+	source   identity.Source
+	side     identity.Side                        // of the other end
+	believed atomic.Pointer[identity.Credentials] // whose roots have proved it
 	close    sync.Once
 	gone     func(*Conn) // may be nil
 	err      error
@@ -50,8 +53,22 @@ func (c *Conn) Export(label string, context []byte, length int) ([]byte, error) 
 	return state.ExportKeyingMaterial(label, context, length)
 }
 
-// Still asks the policy again, after lists or withdrawals have changed: an error says why the peer would not be let in now.
-func (c *Conn) Still() error { return c.policy.Still(c.peer) }
+// Still asks the policy again, after lists, withdrawals or roots have changed: an error says why the peer would not be let in now.
+func (c *Conn) Still() error {
+	if err := c.policy.Still(c.peer); err != nil {
+		return err
+	}
+	now, err := c.source.Current()
+	before := c.believed.Load()
+	if err != nil || before != nil && now.BelievesAs(before) { // what can't be read changes nothing
+		return nil
+	}
+	if err := c.policy.Believed(c.ConnectionState().PeerCertificates, now.Roots, c.side); err != nil {
+		return err
+	}
+	c.believed.Store(now)
+	return nil
+}
 
 // Ended tells whether the other side has ended it, by TLS, FIN or RST, as bus.Line does. A refusal by TLS is neither: somebody is there.
 func (c *Conn) Ended() bool { return c.line.ended.Load() && !c.line.refused.Load() }

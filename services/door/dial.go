@@ -110,7 +110,8 @@ func greet(ctx context.Context, l *line, offer Offer) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	made := &Conn{line: l, own: current.Self.Name, policy: offer.Policy, protocol: offer.Protocol}
+	made := &Conn{line: l, own: current.Self.Name, policy: offer.Policy, source: offer.Source, side: identity.Listening, protocol: offer.Protocol}
+	made.believed.Store(current) // if not these judge, Still does
 	policy := offer.Policy
 	policy.Verdict = func(p identity.Peer, err error) {
 		made.peer = p

@@ -230,15 +230,16 @@ func (d *Door) prove(raw net.Conn) (*Conn, error) {
 		return nil, err
 	}
 	l := &line{Conn: raw}
-	made := &Conn{line: l, gone: d.gone}
+	made := &Conn{line: l, side: identity.Dialling, gone: d.gone}
 	var hello error
 	config := &tls.Config{MinVersion: tls.VersionTLS13, GetConfigForClient: func(h *tls.ClientHelloInfo) (*tls.Config, error) {
 		offer, all := d.choose(h)
 		hello = identity.CheckHello(h, all)
 		if current, err := offer.Source.Current(); err == nil {
 			made.own = current.Self.Name
+			made.believed.Store(current) // if not these judge, Still does
 		}
-		made.policy, made.protocol = offer.Policy, offer.Protocol
+		made.policy, made.source, made.protocol = offer.Policy, offer.Source, offer.Protocol
 		policy := offer.Policy
 		policy.Verdict = func(p identity.Peer, err error) {
 			made.peer = p

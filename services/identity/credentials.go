@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -74,6 +75,23 @@ func ownName(shown, roots []*x509.Certificate) (Peer, error) {
 		}
 	}
 	return self, nil
+}
+
+// Believing is c with other roots; c itself when those are its own.
+func (c *Credentials) Believing(roots []*x509.Certificate) *Credentials {
+	if sameRoots(c.Roots, roots) {
+		return c
+	}
+	other := *c
+	other.Roots = roots
+	return &other
+}
+
+// BelievesAs reports whether both believe the same roots.
+func (c *Credentials) BelievesAs(other *Credentials) bool { return sameRoots(c.Roots, other.Roots) }
+
+func sameRoots(a, b []*x509.Certificate) bool {
+	return slices.EqualFunc(a, b, func(a, b *x509.Certificate) bool { return a.Equal(b) })
 }
 
 // Source gives the credentials that count now. It never blocks: it is asked in each handshake. The error is ErrCredentials, and says why there

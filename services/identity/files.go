@@ -74,11 +74,19 @@ func (f *Files) Pin(n Name) {
 	f.pinned = n
 }
 
-// Run looks at the files again and again until ctx ends, whose cause it gives.
-func (f *Files) Run(ctx context.Context) error {
+// Run looks at the files again and again until ctx ends, whose cause it gives. turned is called when other roots are believed than at the
+// look before: who was let in by those may not be let in by these.
+func (f *Files) Run(ctx context.Context, turned func()) error {
+	before, _ := f.Current()
 	for {
 		_ = f.Load() // State has it, and the log
 		f.keep()
+		if now, err := f.Current(); err == nil {
+			if before != nil && !now.BelievesAs(before) {
+				turned()
+			}
+			before = now
+		}
 		if err := pace.Rest(ctx, pace.Next(every)); err != nil {
 			return err
 		}

@@ -86,7 +86,8 @@ func TestFiles_RunSeesWhatChanges(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		f := identity.NewFiles(paths, nil, nil)
 		var running sync.WaitGroup
-		running.Go(func() { _ = f.Run(ctx) })
+		turns := 0
+		running.Go(func() { _ = f.Run(ctx, func() { turns++ }) })
 		synctest.Wait()
 		first := f.State()
 		time.Sleep(time.Minute)
@@ -110,5 +111,8 @@ func TestFiles_RunSeesWhatChanges(t *testing.T) {
 		}
 		cancel()
 		running.Wait()
+		if turns != 0 {
+			t.Errorf("the root is the same, and %d times it was said to be another", turns)
+		}
 	})
 }

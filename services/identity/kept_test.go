@@ -21,7 +21,7 @@ func look(t *testing.T, f *identity.Files) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var running sync.WaitGroup
-		running.Go(func() { _ = f.Run(ctx) })
+		running.Go(func() { _ = f.Run(ctx, func() {}) })
 		synctest.Wait()
 		cancel()
 		running.Wait()

@@ -147,13 +147,23 @@ func (p Policy) judge(shown []*x509.Certificate, roots []*x509.Certificate, peer
 	return p.name(found)
 }
 
-// Still decides about a peer that was let in and proved: whether it would be let in again, but for its chain, which does not change. It is
-// asked when withdrawals or lists have changed. The error is Judge's.
+// Still decides about a peer that was let in and proved: whether it would be let in again, but for its chain, about which Believed decides. It
+// is asked when withdrawals or lists have changed. The error is Judge's.
 func (p Policy) Still(found Peer) error {
 	if p.Unproved {
 		return nil
 	}
 	_, err := p.name(found)
+	return err
+}
+
+// Believed decides again about the chain of a peer that was let in, its own certificate first: it is asked when other roots are believed than
+// then. The error is Judge's.
+func (p Policy) Believed(shown, roots []*x509.Certificate, peer Side) error {
+	if p.Unproved {
+		return nil
+	}
+	_, _, err := chain(shown, roots, peer)
 	return err
 }
 

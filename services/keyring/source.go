@@ -7,7 +7,8 @@ import (
 )
 
 // Source gives credentials of another source, but goes on with the key that it has when there is a new one, until the witness knows that
-// too (Pass). A new certificate for the same key is used at once. It is an identity.Source.
+// too (Pass). A new certificate for the same key is used at once, and so are other roots: whom to believe waits for nobody. It is an
+// identity.Source.
 type Source struct {
 	from identity.Source
 
@@ -30,6 +31,8 @@ func (s *Source) Current() (*identity.Credentials, error) {
 	case err != nil:
 	case s.used == nil || c.Self.Fingerprint == s.used.Self.Fingerprint || c.Self.Fingerprint == s.pass:
 		s.used = c
+	default:
+		s.used = s.used.Believing(c.Roots)
 	}
 	return s.used, nil
 }

@@ -132,13 +132,17 @@ func reading() clocks.Reading {
 	return clocks.Reading{Boot: lease.BootClock(), Wall: time.Now().UnixNano()}
 }
 
-// Run reads the files again when they change, until ctx ends.
+// Run reads the files again when they change, until ctx ends. When a root is believed no more, what its certificates have connected ends: else
+// who has stolen one would stay for as long as it keeps its connection.
 func (w *Wires) Run(ctx context.Context) error {
 	if w.files == nil {
 		<-ctx.Done()
 		return ctx.Err()
 	}
-	return w.files.Run(ctx)
+	return w.files.Run(ctx, func() {
+		ended := w.Sweep()
+		w.log.Info("other authorities are believed than before; connections of those that are not have ended", "connections", len(ended))
+	})
 }
 
 // During runs something with Run beside it.

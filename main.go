@@ -17,6 +17,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/hotpair/hotpair/deployments/founding"
+	"github.com/hotpair/hotpair/deployments/install"
 	"github.com/hotpair/hotpair/deployments/local"
 	"github.com/hotpair/hotpair/services/business"
 	"github.com/hotpair/hotpair/services/business/kv"
@@ -95,6 +97,7 @@ hotpair help env lists what can be set, hotpair help --all also what a host star
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetHelpCommand(help())
 	root.AddCommand(local.Command(), simulator.Command())
+	root.AddCommand(founding.Command(), install.JoinCommand(), install.LeaveCommand(), install.RunCommand())
 	root.AddCommand(command.Commands()...)
 	root.AddCommand(with(command.BackupCommand(archive.Files{}), offline.CheckCommand(archive.Files{})), offline.RestoreCommand(archive.Files{}), offline.AuthorityCommand())
 	root.AddCommand(
@@ -124,6 +127,7 @@ hotpair help env lists what can be set, hotpair help --all also what a host star
 func group(root *cobra.Command) {
 	groups := []struct{ id, title, commands string }{
 		{"try", "Try it on this machine:", "cluster simulate"},
+		{"set up", "Set it up on three machines:", "init join leave run"},
 		{"see", "See how a pair is, from any machine that reaches it:", "status explain doctor events alarms history settings operations whoami"},
 		{"steer", "Steer it:", "switchover pause resume terminals verify promote admit upgrade operators"},
 		{"data", "Keep its data, and bring them back:", "backup restore authority"},

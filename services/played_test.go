@@ -12,6 +12,7 @@ const (
 	refusals = "TestFault_A6_WhatRefusalsSayToDoWorks"
 	raised   = "TestFault_B12_CausesRaiseTheirAlarms"
 	restored = "TestFault_A14_RestoredCopy"
+	joins    = "TestJoin_WhatItSaysToDoWorks"
 )
 
 // looks are commands that only look, so that it does not matter which message names them, with who runs them.
@@ -112,6 +113,9 @@ var acts = []struct {
 	{"stop the host first: %w", []string{"stop the host"}, play{"TestData_VerifyRepairBackupRestoreTerminals", []string{`c.order("kill", standby)`, `"restore", file`}}},
 	{"start the other host, which has what stood there", []string{"start the other host", "hotpair promote --force"}, play{waysOut, []string{"says: damaged, do: []string{other}", "says: damaged, do: []string{force}"}}},
 	{"move the whole data directory away and let this host join", []string{"move the whole data directory away"}, play{refusals, []string{"the facts are damaged", "the facts are no facts", `"move the whole data directory away"`}}},
+	{"make room, or mount a larger disk at", []string{"make room"}, play{joins, []string{"make room, or mount a larger disk", "os.Remove(filler)"}}},
+	{"data of this very member of this pair: --use-data; else move it away", []string{"move it away"}, play{joins, []string{"else move it away", "os.Rename(data, "}}},
+	{"mend it, or move it away: it would be read after what is joined", []string{"move it away"}, play{joins, []string{"mend it, or move it away", "os.Rename(own, "}}},
 	{"would be lost, so move it away first", []string{"move it away"}, play{"TestSeal_KeyFiles", []string{"os.Rename(path, moved)"}}},
 	{"is used by %s; stop it", []string{"stop it"}, play{"TestStore_SecondProcessIsRefused", []string{"first.Close()"}}},
 	{"put the right data directory in place", []string{"put the right data directory in place"}, play{waysOut, []string{`"mend what they name"`, "put the right data directory in place"}}},

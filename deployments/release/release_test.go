@@ -167,7 +167,7 @@ func installed(t *testing.T, dir string) {
 	}
 	pkg := one(t, dir, ".deb")
 	root := t.TempDir()
-	for _, name := range []string{"var/lib/dpkg/info", "var/lib/dpkg/updates", "etc", "var/lib/hotpair"} {
+	for _, name := range []string{"var/lib/dpkg/info", "var/lib/dpkg/updates", "etc", "var/lib/hotpair", "var/lib/hotpair-identity", "var/lib/hotpair-witness-identity"} {
 		if err := os.MkdirAll(filepath.Join(root, name), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -197,18 +197,24 @@ func installed(t *testing.T, dir string) {
 	if err != nil || !strings.Contains(string(users), "hotpair:x:") {
 		t.Errorf("users: %q, %v", users, err)
 	}
-	for _, name := range []string{"etc/hotpair/host.env", "var/lib/hotpair/database"} {
+	if err := os.MkdirAll(filepath.Join(root, "etc/hotpair/joined"), 0o755); err != nil { // by hotpair join
+		t.Fatal(err)
+	}
+	kept := []string{"etc/hotpair/host.env", "etc/hotpair/joined/host.env", "etc/hotpair/joined/seal.key", "var/lib/hotpair-identity/key.pem", "var/lib/hotpair-witness-identity/key.pem", "var/lib/hotpair/database"}
+	for _, name := range kept {
 		if err := os.WriteFile(filepath.Join(root, name), []byte("of the operator"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	dpkg("--install", pkg) // an upgrade
-	has("etc/hotpair/host.env", true)
-	has("var/lib/hotpair/database", true)
+	for _, name := range kept {
+		has(name, true)
+	}
 	dpkg("--remove", "hotpair")
 	has("usr/bin/hotpair", false)
-	has("etc/hotpair/host.env", true)
-	has("var/lib/hotpair/database", true)
+	for _, name := range kept {
+		has(name, true)
+	}
 	dpkg("--purge", "hotpair")
 	left := slices.DeleteFunc(all(t, root), func(name string) bool {
 		return slices.Contains(before, name) || slices.Contains(ofSysusers[:], name) || strings.HasPrefix(name, "var/lib/dpkg")

@@ -207,7 +207,7 @@ func TestLevel_Files(t *testing.T) {
 		}
 		return raw
 	}
-	seal, err := parseSeal(read("seal.key"))
+	seal, err := ParseSeal(read("seal.key"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,7 +226,7 @@ func TestLevel_Files(t *testing.T) {
 
 // Nothing that stands in a file makes a program fail: it is opened, or refused with one of these errors.
 func FuzzUnseal(f *testing.F) {
-	seal, err := parseSeal(golden(f, "seal.key"))
+	seal, err := ParseSeal(golden(f, "seal.key"))
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -252,7 +252,7 @@ func FuzzUnseal(f *testing.F) {
 		if _, err := parseRoot(raw, ""); err != nil && !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrPassphrase) {
 			t.Fatal(err)
 		}
-		if _, err := parseSeal(raw); err != nil && !errors.Is(err, ErrDamaged) {
+		if _, err := ParseSeal(raw); err != nil && !errors.Is(err, ErrDamaged) {
 			t.Fatal(err)
 		}
 	})

@@ -89,16 +89,7 @@ func (r *Root) Certificate() *x509.Certificate { return r.chain[0] }
 func (r *Root) Create(path, words string) error { return r.create(path, words, work) }
 
 func (r *Root) create(path, words string, work int) error {
-	by, recipients := byNothing, []age.Recipient(nil)
-	if words != "" {
-		recipient, err := age.NewScryptRecipient(words)
-		if err != nil {
-			return err
-		}
-		recipient.SetWorkFactor(work)
-		by, recipients = byPassphrase, []age.Recipient{recipient}
-	}
-	raw, err := r.encode(kindRoot, by, recipients...)
+	raw, err := r.protected(words, work)
 	if err != nil {
 		return err
 	}
@@ -106,6 +97,22 @@ func (r *Root) create(path, words string, work int) error {
 		return fmt.Errorf("%s: %w", kindRoot, err)
 	}
 	return nil
+}
+
+// Encode gives what Create writes.
+func (r *Root) Encode(words string) ([]byte, error) { return r.protected(words, work) }
+
+func (r *Root) protected(words string, work int) ([]byte, error) {
+	by, recipients := byNothing, []age.Recipient(nil)
+	if words != "" {
+		recipient, err := age.NewScryptRecipient(words)
+		if err != nil {
+			return nil, err
+		}
+		recipient.SetWorkFactor(work)
+		by, recipients = byPassphrase, []age.Recipient{recipient}
+	}
+	return r.encode(kindRoot, by, recipients...)
 }
 
 // OpenRoot reads what Create wrote. The error is ErrNone, ErrPassphrase or ErrDamaged, or says why the file can't be read.

@@ -24,17 +24,26 @@ type Seal struct{ identities []*age.X25519Identity }
 // Recipient is for whom something is sealed. It is no secret: a host gives it to another one.
 type Recipient string
 
+// MakeSeal makes a seal, and gives what its key file is to hold.
+func MakeSeal() (*Seal, []byte, error) {
+	id, err := age.GenerateX25519Identity()
+	if err != nil {
+		return nil, nil, err
+	}
+	text := fmt.Sprintf("# Opens the issuing key of a hotpair host. Keep it outside of the data directory and of its backups.\n# public key: %s\n%s\n", id.Recipient(), id)
+	return &Seal{[]*age.X25519Identity{id}}, []byte(text), nil
+}
+
 // NewSeal makes a key file. It never overwrites one.
 func NewSeal(path string) (*Seal, error) {
-	id, err := age.GenerateX25519Identity()
+	s, text, err := MakeSeal()
 	if err != nil {
 		return nil, err
 	}
-	text := fmt.Sprintf("# Opens the issuing key of a hotpair host. Keep it outside of the data directory and of its backups.\n# public key: %s\n%s\n", id.Recipient(), id)
-	if err := create(path, []byte(text)); err != nil {
+	if err := create(path, text); err != nil {
 		return nil, fmt.Errorf("key file of the seal: %w", err)
 	}
-	return &Seal{[]*age.X25519Identity{id}}, nil
+	return s, nil
 }
 
 // ReadSeal reads a key file, which only its owner may read. The error is ErrSealLost when there is none.
@@ -46,14 +55,15 @@ func ReadSeal(path string) (*Seal, error) {
 	case err != nil:
 		return nil, fmt.Errorf("key file of the seal: %w", err)
 	}
-	s, err := parseSeal(raw)
+	s, err := ParseSeal(raw)
 	if err != nil {
 		return nil, fmt.Errorf("key file of the seal: %s: %w", path, err)
 	}
 	return s, nil
 }
 
-func parseSeal(raw []byte) (*Seal, error) {
+// ParseSeal reads what a key file holds. The error is ErrDamaged.
+func ParseSeal(raw []byte) (*Seal, error) {
 	if len(raw) > maxSealFile {
 		return nil, damaged(fmt.Sprintf("it has more than %d bytes", maxSealFile))
 	}

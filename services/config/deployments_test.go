@@ -85,9 +85,9 @@ func TestDeployments_ExamplesAreAccepted(t *testing.T) {
 
 func TestDeployments_UnitsFitTheExamples(t *testing.T) {
 	for unit, wants := range map[string][]string{
-		"hotpair.service":           {"ExecStart=/usr/local/bin/hotpair supervisor\n", "KillMode=mixed\n", "Restart=always\n", "EnvironmentFile=/etc/hotpair/host.env\n", "StateDirectory=hotpair\n"},
-		"hotpair-witness.service":   {"ExecStart=/usr/local/bin/hotpair witness\n", "Restart=always\n", "EnvironmentFile=/etc/hotpair/witness.env\n", "StateDirectory=hotpair-witness\n"},
-		"hotpair-terminal@.service": {"ExecStart=/usr/local/bin/hotpair terminal\n", "Restart=always\n", "Environment=HOTPAIR_TERMINAL_ID=%i\n", "Environment=HOTPAIR_DATA=/var/lib/hotpair-terminal/%i\n", "StateDirectory=hotpair-terminal/%i\n"},
+		"hotpair.service":           {"ExecStart=/usr/local/bin/hotpair supervisor\n", "KillMode=mixed\n", "Restart=always\n", "EnvironmentFile=-/etc/hotpair/joined/host.env\nEnvironmentFile=-/etc/hotpair/host.env\n", "StateDirectory=hotpair hotpair-identity\n"},
+		"hotpair-witness.service":   {"ExecStart=/usr/local/bin/hotpair witness\n", "Restart=always\n", "EnvironmentFile=-/etc/hotpair/joined/witness.env\nEnvironmentFile=-/etc/hotpair/witness.env\n", "StateDirectory=hotpair-witness hotpair-witness-identity\n"},
+		"hotpair-terminal@.service": {"ExecStart=/usr/local/bin/hotpair terminal\n", "Restart=always\n", "Environment=HOTPAIR_TERMINAL_ID=%i\n", "Environment=HOTPAIR_DATA=/var/lib/hotpair-terminal/%i\n", "EnvironmentFile=-/var/lib/hotpair-terminal/%i/enrolled.env\nEnvironmentFile=-/etc/hotpair/terminal-%i.env\n", "StateDirectory=hotpair-terminal/%i\n"},
 	} {
 		text, err := os.ReadFile(filepath.Join("../../deployments/systemd", unit))
 		if err != nil {

@@ -220,6 +220,9 @@ const standardData = "/var/lib/hotpair"
 // UnitFile is the environment file that the unit of a host reads.
 const UnitFile = "/etc/hotpair/host.env"
 
+// joinedFile is what hotpair join writes beside it, and the unit reads before it: from the directory of UnitFile.
+const joinedFile = "joined/host.env"
+
 // unit is what the environment file of this machine's host says of where it is; nothing when it can't be read, as by most users.
 func (p Place) unit() (found config.Operator) {
 	environ := p.unitLines(func(line string) bool {

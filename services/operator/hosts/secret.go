@@ -47,14 +47,16 @@ func (p Place) unitLines(wanted func(line string) bool) (lines []string) {
 	if p.Unit == "" {
 		return nil
 	}
-	text, err := regular.Read(p.Unit, maxFile)
-	if err != nil {
-		return nil
-	}
-	for line := range strings.Lines(string(text)) {
-		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
-		if line = name + "=" + strings.Trim(value, "\"'"); wanted(line) {
-			lines = append(lines, line)
+	for _, path := range []string{filepath.Join(filepath.Dir(p.Unit), joinedFile), p.Unit} { // what comes later counts
+		text, err := regular.Read(path, maxFile)
+		if err != nil {
+			continue
+		}
+		for line := range strings.Lines(string(text)) {
+			name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+			if line = name + "=" + strings.Trim(value, "\"'"); wanted(line) {
+				lines = append(lines, line)
+			}
 		}
 	}
 	return lines

@@ -12,10 +12,16 @@ import (
 
 func TestPairSecret_WhatComesFirst(t *testing.T) {
 	dir, unit, file := t.TempDir(), filepath.Join(t.TempDir(), "host.env"), filepath.Join(t.TempDir(), "secret")
+	joinedTo := t.TempDir() // as hotpair join leaves it: the file names another one
+	if err := os.Mkdir(filepath.Join(joinedTo, "joined"), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	for path, text := range map[string]string{
-		filepath.Join(dir, ClusterFile): `{"hosts": {"a": {"http": "127.0.0.1:1", "env": {"HOTPAIR_PAIR_SECRET": "that of the cluster 7"}}}}`,
-		unit:                            "# a host\nHOTPAIR_DATA=/var/lib/hotpair\nHOTPAIR_PAIR_SECRET=\"that of the unit 93\"\n",
-		file:                            "that of a file 4815\n",
+		filepath.Join(joinedTo, joinedFile): "HOTPAIR_DATA=/var/lib/hotpair\nHOTPAIR_PAIR_SECRET_FILE=" + filepath.Join(joinedTo, "secret") + "\n",
+		filepath.Join(joinedTo, "secret"):   "that of a join 4815\n",
+		filepath.Join(dir, ClusterFile):     `{"hosts": {"a": {"http": "127.0.0.1:1", "env": {"HOTPAIR_PAIR_SECRET": "that of the cluster 7"}}}}`,
+		unit:                                "# a host\nHOTPAIR_DATA=/var/lib/hotpair\nHOTPAIR_PAIR_SECRET=\"that of the unit 93\"\n",
+		file:                                "that of a file 4815\n",
 	} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -30,6 +36,7 @@ func TestPairSecret_WhatComesFirst(t *testing.T) {
 		{"a cluster", Place{Dir: dir, Env: set, Unit: unit}, "that of the cluster 7"},
 		{"the environment", Place{Env: set, Unit: unit}, "that of the environment 2"},
 		{"a file", Place{Env: []string{"HOTPAIR_PAIR_SECRET_FILE=" + file}, Unit: unit}, "that of a file 4815"},
+		{"what was joined", Place{Unit: filepath.Join(joinedTo, "host.env")}, "that of a join 4815"},
 		{"the unit", Place{Env: []string{"HOTPAIR_PAIR_SECRET="}, Unit: unit}, "that of the unit 93"},
 		{"nothing", Place{Unit: unit + ".none"}, ""},
 		{"no cluster", Place{Dir: filepath.Dir(unit), Env: set}, ""},

@@ -1,0 +1,185 @@
+package bundle
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hotpair/hotpair/services/authority"
+	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/identity"
+)
+
+var (
+	// ErrDamaged: a file is no bundle, or not as it was written.
+	ErrDamaged = errors.New("no whole bundle")
+	// ErrPassphrase: the passphrase is missing or wrong.
+	ErrPassphrase = errors.New("the passphrase does not open the bundle")
+)
+
+// Bundle is all that one machine needs to become a host or the witness of a pair.
+type Bundle struct {
+	// Name is who the machine becomes, Address where the others reach it: an IP address or a name, without a port.
+	Name    identity.Name
+	Address string
+	// Made is when the bundle was made, by the clock of the machine where that was done.
+	Made time.Time
+	// Settings are NAME=value lines of its environment, without those that name files of the machine or hold secrets.
+	Settings []string
+	// Terminals are those that a host dials.
+	Terminals config.Terminals
+	// Secret is that of the pair.
+	Secret config.Secret
+	// Certificate with its chain, Key and Roots are what it proves itself with, in PEM.
+	Certificate, Key, Roots []byte
+	// Issuing is the sealed issuing key of a host and Seal the key file that opens it. A witness has neither.
+	Issuing, Seal []byte
+}
+
+// own are the variables that name files of a machine, or are secrets: no bundle sets them.
+var own = []string{
+	"DATA", "PAIR_SECRET", "PAIR_SECRET_FILE", "TLS_CERT", "TLS_KEY", "TLS_CA", "AUTHORITY_KEY", "AUTHORITY_SEAL", "TERMINALS", "TERMINALS_FILE",
+	"HTTP_TOKEN", "HTTP_TOKEN_FILE", "HTTP_TLS_CERT", "HTTP_TLS_KEY", "HTTP_SOCKET", "ALARM_COMMAND", "ALARM_WEBHOOK", "AUDIT_TRAIL", "TRACE_DIR", "BUSINESS_USER",
+}
+
+// Kind is what the bundle makes of its machine, as people say it: host a, witness.
+func Kind(n identity.Name) string {
+	if n.Role == identity.RoleWitness {
+		return "the witness"
+	}
+	return string(n.Role) + " " + n.ID
+}
+
+// Setting gives the value of one setting, without the prefix of its name; "" when it has none.
+func (b Bundle) Setting(name string) string {
+	for _, line := range b.Settings {
+		if value, is := strings.CutPrefix(line, config.Prefix+"_"+name+"="); is {
+			return value
+		}
+	}
+	return ""
+}
+
+// Credentials are what the machine will prove itself with.
+func (b Bundle) Credentials() (*identity.Credentials, error) {
+	chain, err1 := identity.ParseCertificates(b.Certificate)
+	roots, err2 := identity.ParseCertificates(b.Roots)
+	key, err3 := identity.ParseKey(b.Key)
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return nil, err
+	}
+	return identity.NewCredentials(chain, key, roots)
+}
+
+// Issuer is the issuing key of a host.
+func (b Bundle) Issuer() (*authority.Issuer, error) {
+	seal, err := authority.ParseSeal(b.Seal)
+	if err != nil {
+		return nil, err
+	}
+	return authority.Unseal(b.Issuing, seal)
+}
+
+// Check says what is wrong with a bundle, or how its parts do not fit each other.
+func (b Bundle) Check() error {
+	if err := b.Name.Check(); err != nil {
+		return err
+	}
+	if b.Name.Role != identity.RoleHost && b.Name.Role != identity.RoleWitness {
+		return fmt.Errorf("it is for %s, and only hosts and the witness have bundles", b.Name)
+	}
+	if b.Address == "" || strings.ContainsAny(b.Address, " /=\n") || len(b.Address) > 253 {
+		return fmt.Errorf("%.60q is no address of a machine", b.Address)
+	}
+	if err := b.proofs(); err != nil {
+		return err
+	}
+	seen := map[string]bool{}
+	for _, line := range b.Settings {
+		name, value, _ := strings.Cut(line, "=")
+		bare, ours := strings.CutPrefix(name, config.Prefix+"_")
+		switch {
+		case !ours || value == "" || seen[name]:
+			return fmt.Errorf("%.60q is no setting, or one that it has twice", line)
+		case slices.Contains(own, bare):
+			return fmt.Errorf("it sets %s, which is for the machine itself to say", name)
+		case strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r == '"' || r == '\'' || r == '\\' || r == '$' || r == 0x7f }):
+			return fmt.Errorf("%s has a value that an environment file could not hold as it is", name)
+		}
+		seen[name] = true
+	}
+	return b.loads()
+}
+
+// proofs holds that certificate, key, root and issuing key are of the one that the bundle names, and fit.
+func (b Bundle) proofs() error {
+	credentials, err := b.Credentials()
+	if err != nil {
+		return err
+	}
+	if credentials.Self.Name != b.Name {
+		return fmt.Errorf("its certificate is that of %s, and it is for %s", credentials.Self.Name, b.Name)
+	}
+	if b.Name.Role == identity.RoleWitness {
+		if len(b.Issuing)+len(b.Seal) > 0 {
+			return errors.New("it is for a witness and has an issuing key")
+		}
+		return nil
+	}
+	issuer, err := b.Issuer()
+	if err != nil {
+		return err
+	}
+	if issuer.Pair() != b.Name.Pair || len(credentials.Roots) != 1 || !bytes.Equal(issuer.Root().Raw, credentials.Roots[0].Raw) {
+		return errors.New("its issuing key is of another authority than its certificate")
+	}
+	return nil
+}
+
+// loads holds that a process would start with the settings.
+func (b Bundle) loads() error {
+	environ := append(slices.Clone(b.Settings), Paths{
+		Data: "/data", Secret: "", Certificate: "/cert.pem", Key: "/key.pem", Roots: "/ca.pem", Issuing: "/issuing.key", Seal: "/seal.key",
+	}.Environ(b)...)
+	environ = append(environ, config.Prefix+"_PAIR_SECRET="+b.Secret.Reveal())
+	if b.Name.Role == identity.RoleWitness {
+		if len(b.Terminals) > 0 {
+			return errors.New("it is for a witness and has terminals")
+		}
+		_, err := config.Load[config.Witness](environ)
+		return err
+	}
+	if len(b.Terminals) > 0 {
+		environ = append(environ, config.Prefix+"_TERMINALS="+b.Terminals.String())
+	}
+	h, err := config.Load[config.Host](environ)
+	if err == nil && h.Host != b.Name.ID {
+		err = fmt.Errorf("its settings are those of host %s, and it is for host %s", h.Host, b.Name.ID)
+	}
+	return err
+}
+
+// Paths are where a machine keeps what a bundle gives it; an empty one is not told.
+type Paths struct {
+	Data, Secret, Certificate, Key, Roots, Issuing, Seal, Terminals string
+}
+
+// Environ are the settings that name the files of a machine.
+func (p Paths) Environ(b Bundle) (environ []string) {
+	list := [][2]string{{"DATA", p.Data}, {"PAIR_SECRET_FILE", p.Secret}, {"TLS_CERT", p.Certificate}, {"TLS_KEY", p.Key}, {"TLS_CA", p.Roots}}
+	if b.Name.Role == identity.RoleHost {
+		list = append(list, [2]string{"AUTHORITY_KEY", p.Issuing}, [2]string{"AUTHORITY_SEAL", p.Seal})
+		if len(b.Terminals) > 0 {
+			list = append(list, [2]string{"TERMINALS_FILE", p.Terminals})
+		}
+	}
+	for _, one := range list {
+		if one[1] != "" {
+			environ = append(environ, config.Prefix+"_"+one[0]+"="+one[1])
+		}
+	}
+	return environ
+}

@@ -1,0 +1,209 @@
+package bundle
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"filippo.io/age"
+	"filippo.io/age/armor"
+
+	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/identity"
+	"github.com/hotpair/hotpair/services/strictjson"
+)
+
+const (
+	// form is that of the file, written in its first line.
+	form = 1
+	// MaxFile bounds a file, in bytes: it may name some thousand terminals. maxHead bounds its first line.
+	MaxFile, maxHead = 4 << 20, 1 << 10
+	// work is the cost of a passphrase, as a power of two: about a second and 128 MiB. What costs more than mostWork is no file of ours.
+	work, mostWork = 17, 19
+)
+
+// Head is the first line of a bundle, for whoever finds one. It is a form on disk.
+type Head struct {
+	Form int `json:"hotpair_bundle"`
+	// For is the name of the machine, as spiffe://PAIR/host/a.
+	For     string    `json:"for"`
+	Address string    `json:"address"`
+	Made    time.Time `json:"made"`
+	// Sealed reports whether a passphrase is needed.
+	Sealed bool `json:"sealed"`
+	// Sum is the SHA-256 of all that follows, so that damage is not taken for a wrong passphrase.
+	Sum string `json:"sha256"`
+}
+
+// contents are what stands behind the first line. It is a form on disk. It repeats the first line, which a seal does not cover.
+type contents struct {
+	For         string    `json:"for"`
+	Address     string    `json:"address"`
+	Made        time.Time `json:"made"`
+	Settings    []string  `json:"settings"`
+	Terminals   string    `json:"terminals,omitempty"`
+	Secret      string    `json:"secret"`
+	Certificate string    `json:"certificate"`
+	Key         string    `json:"key"`
+	Roots       string    `json:"roots"`
+	Issuing     string    `json:"issuing,omitempty"`
+	Seal        string    `json:"seal,omitempty"`
+}
+
+// Encode writes a bundle, sealed with a passphrase unless that is empty. What Decode would not take is not written.
+func (b Bundle) Encode(words string) ([]byte, error) { return b.encode(words, work) }
+
+func (b Bundle) encode(words string, work int) ([]byte, error) {
+	b.Made = b.Made.UTC().Truncate(time.Second)
+	if err := b.Check(); err != nil {
+		return nil, fmt.Errorf("bundle of %s: %w", b.Name, err)
+	}
+	body, err := json.Marshal(contents{
+		For: b.Name.String(), Address: b.Address, Made: b.Made, Settings: b.Settings, Terminals: b.Terminals.String(), Secret: b.Secret.Reveal(),
+		Certificate: string(b.Certificate), Key: string(b.Key), Roots: string(b.Roots), Issuing: string(b.Issuing), Seal: string(b.Seal),
+	})
+	if err != nil {
+		return nil, err
+	}
+	if words != "" {
+		if body, err = seal(body, words, work); err != nil {
+			return nil, err
+		}
+	}
+	first, err := Head{form, b.Name.String(), b.Address, b.Made, words != "", sum(body)}.encode()
+	if err != nil {
+		return nil, err
+	}
+	raw := append(append(first, '\n'), body...)
+	if len(raw) > MaxFile {
+		return nil, fmt.Errorf("bundle of %s: it would have more than %d bytes: add most of the terminals later, with hotpair terminals add --file", b.Name, MaxFile)
+	}
+	return raw, nil
+}
+
+func (h Head) encode() ([]byte, error) { return json.Marshal(h) }
+
+func seal(body []byte, words string, work int) ([]byte, error) {
+	to, err := age.NewScryptRecipient(words)
+	if err != nil {
+		return nil, err
+	}
+	to.SetWorkFactor(work)
+	var out bytes.Buffer
+	text := armor.NewWriter(&out)
+	sealed, err := age.Encrypt(text, to)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := sealed.Write(body); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(sealed.Close(), text.Close()); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
+}
+
+// Peek reads the first line, and whether what follows is whole. The error is ErrDamaged.
+func Peek(raw []byte) (Head, error) {
+	head, _, err := split(raw)
+	return head, err
+}
+
+// Decode reads a bundle. The error is ErrDamaged or ErrPassphrase.
+func Decode(raw []byte, words string) (Bundle, error) {
+	head, body, err := split(raw)
+	if err != nil {
+		return Bundle{}, err
+	}
+	if head.Sealed {
+		if body, err = unseal(body, words); err != nil {
+			return Bundle{}, err
+		}
+	}
+	var c contents
+	if err := strictjson.Decode(body, &c); err != nil {
+		return Bundle{}, damaged("its contents can't be read")
+	}
+	if c.For != head.For || c.Address != head.Address || !c.Made.Equal(head.Made) {
+		return Bundle{}, damaged("its first line says something else than its contents")
+	}
+	name, err := identity.Parse(c.For)
+	if err != nil {
+		return Bundle{}, damaged(err.Error())
+	}
+	var terminals config.Terminals
+	if err := terminals.Decode(c.Terminals); err != nil {
+		return Bundle{}, damaged("its list of terminals " + err.Error())
+	}
+	b := Bundle{
+		Name: name, Address: c.Address, Made: c.Made, Settings: c.Settings, Terminals: terminals, Secret: config.Secret(c.Secret),
+		Certificate: []byte(c.Certificate), Key: []byte(c.Key), Roots: []byte(c.Roots), Issuing: []byte(c.Issuing), Seal: []byte(c.Seal),
+	}
+	if err := b.Check(); err != nil {
+		return Bundle{}, damaged(err.Error())
+	}
+	return b, nil
+}
+
+func split(raw []byte) (head Head, body []byte, err error) {
+	first, body, found := bytes.Cut(raw, []byte("\n"))
+	switch {
+	case len(raw) > MaxFile:
+		return head, nil, damaged(fmt.Sprintf("it has more than %d bytes", MaxFile))
+	case !found || len(first) > maxHead || strictjson.Decode(first, &head) != nil || head.Form == 0:
+		return Head{}, nil, damaged("its first line is not that of a bundle")
+	case head.Form != form:
+		return Head{}, nil, damaged(fmt.Sprintf("it is of form %d, and this program knows form %d: use the hotpair that made it", head.Form, form))
+	}
+	// What is written in another way than we write it has been changed since.
+	if again, err := head.encode(); err != nil || !bytes.Equal(again, first) {
+		return Head{}, nil, damaged("its first line is not as it was written")
+	}
+	if head.Sum != sum(body) {
+		return Head{}, nil, damaged("its checksum is another: a part is missing or was changed")
+	}
+	return head, body, nil
+}
+
+func unseal(body []byte, words string) ([]byte, error) {
+	if strings.TrimSpace(words) == "" {
+		return nil, fmt.Errorf("%w: it has one, and none was given", ErrPassphrase)
+	}
+	id, err := age.NewScryptIdentity(words)
+	if err != nil {
+		return nil, err
+	}
+	id.SetMaxWorkFactor(mostWork)
+	from, err := age.Decrypt(armor.NewReader(bytes.NewReader(body)), id)
+	var other *age.NoIdentityMatchError
+	switch {
+	case errors.As(err, &other):
+		return nil, fmt.Errorf("%w: it was sealed with another one", ErrPassphrase)
+	case err != nil:
+		return nil, damaged("the seal can't be read")
+	}
+	text, err := io.ReadAll(io.LimitReader(from, MaxFile+1))
+	if err != nil || len(text) > MaxFile {
+		return nil, damaged("what is sealed in it is not whole")
+	}
+	return text, nil
+}
+
+func sum(body []byte) string {
+	digest := sha256.Sum256(body)
+	return hex.EncodeToString(digest[:])
+}
+
+// Sum names a bundle by its bytes, for a machine to know it again.
+func Sum(raw []byte) string { return sum(raw) }
+
+func damaged(why string) error {
+	return fmt.Errorf("%w: %s; copy it anew from where it was made", ErrDamaged, why)
+}

@@ -1,0 +1,366 @@
+package install
+
+import (
+	"bufio"
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"os"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/hotpair/hotpair/deployments/bundle"
+	"github.com/hotpair/hotpair/services/clocks"
+	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/identity"
+)
+
+const (
+	// behind is how far a clock may be behind that of the machine where the bundle was made: certificates begin 12 hours before.
+	behind = 5 * time.Minute
+	// room is what a host needs on its disk: the journal at its largest, and what the alarm of a full disk keeps free. A witness has one record.
+	room, witnessRoom = 512 << 20, 32 << 20
+	// slow is an fsync that every update would feel. trials are how many are tried.
+	slow   = 50 * time.Millisecond
+	trials = 7
+)
+
+// Finding is something that stands in the way of a join, or that should be known.
+type Finding struct {
+	Check   string `json:"check"`
+	Problem string `json:"problem"`
+	Remedy  string `json:"remedy"`
+	Stops   bool   `json:"stops"` // nothing is done while it is so
+}
+
+// account is the user that the processes run as.
+type account struct{ uid, gid int }
+
+// checks looks at a machine before anything is written.
+type checks struct {
+	place   Place
+	bundle  bundle.Bundle
+	sum     string // of the bundle's file
+	had     mark
+	useData bool
+	now     time.Time
+	own     []netip.Addr // addresses of this machine
+	found   []Finding
+}
+
+func (c *checks) stop(check, problem, remedy string) {
+	c.found = append(c.found, Finding{check, problem, remedy, true})
+}
+func (c *checks) warn(check, problem, remedy string) {
+	c.found = append(c.found, Finding{check, problem, remedy, false})
+}
+
+// again reports whether this very bundle was joined here, or begun to be.
+func (c *checks) again() bool {
+	return c.had.Bundle == c.sum && (c.had.State == joining || c.had.State == joined)
+}
+
+// all looks at everything, so that everything is said at once. It writes nothing that stays.
+func (c *checks) all() (who account) {
+	c.member()
+	who = c.users()
+	c.clock()
+	c.disk()
+	c.data()
+	c.overrides()
+	if c.place.Root == "" { // else it is the image of another machine
+		c.address()
+		if c.had.State != joined || !c.again() { // it may run
+			c.ports()
+		}
+	}
+	slices.SortStableFunc(c.found, func(a, b Finding) int {
+		if a.Stops == b.Stops {
+			return 0
+		}
+		if a.Stops {
+			return -1
+		}
+		return 1
+	})
+	return who
+}
+
+// member: a machine is a member of one pair, as one of its three.
+func (c *checks) member() {
+	switch {
+	case c.had.none() || c.again():
+	case c.had.State == leaving:
+		c.stop("member", "this machine is leaving as "+c.had.describe()+", and has not done all of it", "run hotpair leave again, then join")
+	case c.had.Name == c.bundle.Name.String():
+		c.stop("member", "this machine is "+c.had.describe()+" already, from another bundle", "leave it as it is; or hotpair leave, which keeps the data, then join with --use-data")
+	default:
+		c.stop("member", "this machine is "+c.had.describe()+" already", "take the bundle to the machine that it is for ("+c.bundle.Address+"); or hotpair leave first")
+	}
+}
+
+// users: who the processes run as.
+func (c *checks) users() account {
+	none := account{-1, -1}
+	if os.Geteuid() != 0 {
+		if c.place.Root == "" {
+			c.stop("user", "you are not root, and settings and units are root's", "run it as root: sudo hotpair join …")
+		}
+		return none
+	}
+	found, err := c.lookUp()
+	if err != nil {
+		c.stop("user", "there is no user "+User+", as whom the processes run: "+err.Error(),
+			"the package makes it; without the package: useradd --system --home-dir "+c.place.Data+" --shell /usr/sbin/nologin "+User)
+		return none
+	}
+	if found.uid == 0 {
+		c.stop("user", "the user "+User+" is root, who may everything", "give it an id of its own")
+	}
+	return found
+}
+
+func (c *checks) lookUp() (account, error) {
+	if c.place.Root == "" {
+		found, err := user.Lookup(User)
+		if err != nil {
+			return account{}, err
+		}
+		return accountOf(found.Uid, found.Gid)
+	}
+	f, err := os.Open(c.place.on("/etc/passwd"))
+	if err != nil {
+		return account{}, err
+	}
+	defer f.Close()
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		if fields := strings.Split(lines.Text(), ":"); len(fields) > 3 && fields[0] == User {
+			return accountOf(fields[2], fields[3])
+		}
+	}
+	return account{}, fmt.Errorf("not in %s", f.Name())
+}
+
+func accountOf(uid, gid string) (account, error) {
+	u, err1 := strconv.ParseUint(uid, 10, 31)
+	g, err2 := strconv.ParseUint(gid, 10, 31)
+	return account{int(u), int(g)}, errors.Join(err1, err2)
+}
+
+// clock: certificates and ages are counted by it. Hosts that run compare theirs with each other.
+func (c *checks) clock() {
+	built := clocks.Built()
+	switch late := c.bundle.Made.Sub(c.now); {
+	case late > behind:
+		c.stop("clock", fmt.Sprintf("the clock says %s, and the bundle was made at %s by the clock of the machine where that was done", c.now.UTC().Format(time.DateTime), c.bundle.Made.UTC().Format(time.DateTime)),
+			"set the one that is wrong; if it was the other one, make the pair anew with hotpair init")
+		return
+	case c.now.Before(built):
+		c.stop("clock", fmt.Sprintf("the clock says %s, and this program was built at %s", c.now.UTC().Format(time.DateTime), built.UTC().Format(time.DateTime)), "set it, and keep it synchronised")
+		return
+	}
+	issuer, err := c.bundle.Issuer()
+	if c.bundle.Name.Role == identity.RoleHost && err == nil && c.now.After(issuer.NotAfter()) {
+		c.stop("clock", fmt.Sprintf("by the clock, %s, the issuing key of the pair has ended on %s", c.now.UTC().Format(time.DateOnly), issuer.NotAfter().UTC().Format(time.DateOnly)),
+			"set the clock; if it is right, make a new authority for the pair: hotpair authority rotate")
+		return
+	}
+	if own, err := c.bundle.Credentials(); err == nil && c.now.After(own.Self.NotAfter) {
+		remedy := "if the clock is right nothing: the host renews it when it starts"
+		if c.bundle.Name.Role == identity.RoleWitness {
+			remedy = "if the clock is right: hotpair authority issue witness, see OPERATIONS.md"
+		}
+		c.warn("clock", "the certificate in the bundle has ended on "+own.Self.NotAfter.UTC().Format(time.DateOnly), remedy)
+	}
+	if c.place.Root == "" && !clocks.Synchronised() {
+		c.warn("clock", "the kernel says that nothing keeps the clock right", "install chrony or systemd-timesyncd: hosts whose clocks are apart say so in an alarm")
+	}
+}
+
+// disk: whether there is room, and how long an fsync takes there.
+func (c *checks) disk() {
+	at := existing(c.place.on(c.place.Data))
+	needed := uint64(room)
+	if c.bundle.Name.Role == identity.RoleWitness {
+		needed = witnessRoom
+	}
+	var fs unix.Statfs_t
+	if err := unix.Statfs(at, &fs); err != nil {
+		c.stop("disk", "the disk of "+at+" can't be looked at: "+err.Error(), "mend it, or mount another one at "+c.place.Data)
+		return
+	}
+	if free := fs.Bavail * uint64(fs.Bsize); free < needed {
+		c.stop("disk", fmt.Sprintf("the disk of %s has %d MiB free, and %s needs %d MiB to begin with", at, free>>20, bundle.Kind(c.bundle.Name), needed>>20), "make room, or mount a larger disk at "+c.place.Data)
+	}
+	if fs.Type == unix.TMPFS_MAGIC {
+		c.warn("disk", at+" is in memory: all is lost with the power", "mount a disk at "+c.place.Data)
+	}
+	took, err := fsyncs(at)
+	switch {
+	case errors.Is(err, errors.ErrUnsupported):
+	case err != nil:
+		c.stop("disk", "the disk of "+at+" takes no writes: "+err.Error(), "mend it, or mount another one at "+c.place.Data)
+	case took > slow:
+		c.warn("disk", fmt.Sprintf("an fsync at %s takes %s, and every update waits for one", at, took.Round(time.Millisecond)), "use a disk with a battery or of flash, or live with it")
+	}
+}
+
+// existing is the nearest directory above a path that there is.
+func existing(path string) string {
+	for {
+		if info, err := os.Stat(path); err == nil && info.IsDir() || path == filepath.Dir(path) {
+			return path
+		}
+		path = filepath.Dir(path)
+	}
+}
+
+// fsyncs gives how long an fsync takes mostly, in a file without a name, so that nothing stays.
+func fsyncs(dir string) (time.Duration, error) {
+	fd, err := unix.Open(dir, unix.O_TMPFILE|unix.O_WRONLY|unix.O_CLOEXEC, 0o600)
+	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EISDIR) {
+		return 0, errors.ErrUnsupported
+	}
+	if err != nil {
+		return 0, err
+	}
+	f := os.NewFile(uintptr(fd), dir)
+	defer f.Close()
+	var took []time.Duration
+	for range trials {
+		if _, err := f.Write(make([]byte, 4096)); err != nil {
+			return 0, err
+		}
+		began := time.Now()
+		if err := f.Sync(); err != nil { // and never again: what failed may be lost
+			return 0, err
+		}
+		took = append(took, time.Since(began))
+	}
+	slices.Sort(took)
+	return took[len(took)/2], nil
+}
+
+// data: a directory that holds something is somebody's.
+func (c *checks) data() {
+	dir := c.place.on(c.place.Data)
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) || c.again() {
+		return
+	}
+	if err != nil {
+		c.stop("data", "the data directory can't be looked at: "+err.Error(), "have "+c.place.Data+" be a directory that is empty")
+		return
+	}
+	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return e.Name() == "lost+found" })
+	if len(entries) > 0 && !c.useData {
+		c.stop("data", fmt.Sprintf("%s holds something (%s): data of an earlier host, perhaps", dir, entries[0].Name()),
+			"to go on with data of this very member of this pair: --use-data; else move it away")
+	}
+}
+
+// overrides: what an operator's own file says counts, so it must not say somebody else.
+func (c *checks) overrides() {
+	if c.place.Overrides == "" {
+		return
+	}
+	environ, err := readEnviron(c.place.on(c.place.Overrides))
+	if err != nil {
+		c.stop("settings", err.Error(), "mend it, or move it away: it would be read after what is joined")
+		return
+	}
+	joined := c.place.Environ(c.bundle)
+	var other []string
+	for _, line := range environ {
+		name, value, _ := strings.Cut(line, "=")
+		i := slices.IndexFunc(joined, func(l string) bool { return strings.HasPrefix(l, name+"=") })
+		if i < 0 || joined[i] == line || value == "" {
+			continue
+		}
+		if name == config.Prefix+"_HOST" {
+			c.stop("settings", c.place.Overrides+" says that this is host "+value, "a host was set up here by hand: move that file away, or take the bundle to its own machine")
+			return
+		}
+		other = append(other, name)
+	}
+	if len(other) > 0 {
+		c.warn("settings", c.place.Overrides+" sets "+strings.Join(other, ", ")+" otherwise than the bundle, and counts", "take out what is not meant to")
+	}
+}
+
+// address: the bundle is for the machine that has its address.
+func (c *checks) address() {
+	var wanted []netip.Addr
+	if ip, err := netip.ParseAddr(c.bundle.Address); err == nil {
+		wanted = append(wanted, ip)
+	} else {
+		names, err := net.LookupHost(c.bundle.Address)
+		if err != nil {
+			c.stop("address", "the bundle is for "+c.bundle.Address+", a name that can't be looked up here: "+err.Error(), "have it lead to an address of this machine, in the DNS or in /etc/hosts")
+			return
+		}
+		for _, n := range names {
+			if ip, err := netip.ParseAddr(n); err == nil {
+				wanted = append(wanted, ip)
+			}
+		}
+	}
+	for _, w := range wanted {
+		if slices.ContainsFunc(c.own, func(o netip.Addr) bool { return o.Unmap() == w.Unmap() }) {
+			return
+		}
+	}
+	var have []string
+	for _, o := range c.own {
+		if !o.IsLoopback() && !o.IsLinkLocalUnicast() {
+			have = append(have, o.String())
+		}
+	}
+	c.stop("address", fmt.Sprintf("the bundle is for %s at %s, and this machine has %s", bundle.Kind(c.bundle.Name), c.bundle.Address, cmp.Or(strings.Join(have, ", "), "no address that others reach")),
+		"take it to that machine; or give this one the address; or make the pair with other addresses: hotpair init")
+}
+
+// ports: a process that finds its port taken can't start.
+func (c *checks) ports() {
+	list := [][2]string{{"WITNESS_LISTEN", c.bundle.Setting("WITNESS_LISTEN")}}
+	if c.bundle.Name.Role == identity.RoleHost {
+		list = [][2]string{{"LINK", c.bundle.Setting("LINK")}, {"REPLICATION", c.bundle.Setting("REPLICATION")}, {"HTTP", c.bundle.Setting("HTTP")},
+			{"BUS_PORT", "127.0.0.1:" + c.bundle.Setting("BUS_PORT")}}
+	}
+	for _, one := range list {
+		l, err := net.Listen("tcp", one[1])
+		switch {
+		case err == nil:
+			_ = l.Close()
+		case errors.Is(err, unix.EADDRNOTAVAIL): // said of the address
+		default:
+			_, port, _ := net.SplitHostPort(one[1])
+			c.stop("ports", fmt.Sprintf("%s_%s is %s, and that can't be listened on: %v", config.Prefix, one[0], one[1], errors.Unwrap(err)),
+				"end what uses it (ss -ltnp sport = :"+port+"); or make the pair with other --ports")
+		}
+	}
+}
+
+// addresses are those of this machine.
+func addresses() ([]netip.Addr, error) {
+	list, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil, fmt.Errorf("addresses of this machine: %w", err)
+	}
+	var own []netip.Addr
+	for _, a := range list {
+		if prefix, err := netip.ParsePrefix(a.String()); err == nil {
+			own = append(own, prefix.Addr())
+		}
+	}
+	return own, nil
+}

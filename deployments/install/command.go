@@ -1,0 +1,287 @@
+package install
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hotpair/hotpair/deployments/bundle"
+	"github.com/hotpair/hotpair/deployments/questions"
+	"github.com/hotpair/hotpair/services/identity"
+	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/screen"
+	"github.com/hotpair/hotpair/services/regular"
+)
+
+// command makes one of the commands of this package.
+func command(use, short, long, example string, args int, run func(ctx context.Context, c *cobra.Command, args []string) error) *cobra.Command {
+	c := &cobra.Command{Use: use, Short: short, Long: long + "\n\nExit code: 0 done, 1 failed, 2 wrong usage.", Example: example, SilenceUsage: true, SilenceErrors: true}
+	c.Args = func(c *cobra.Command, given []string) error {
+		if len(given) != args {
+			return fmt.Errorf("%w: %s is used as: hotpair %s; see hotpair %s --help", operator.ErrUsage, c.Name(), use, c.Name())
+		}
+		return nil
+	}
+	c.RunE = func(c *cobra.Command, given []string) error {
+		ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
+		defer stop()
+		return run(ctx, c, given)
+	}
+	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return fmt.Errorf("%w: %w; see hotpair %s --help", operator.ErrUsage, err, c.Name())
+	})
+	return c
+}
+
+// JoinCommand is "hotpair join".
+func JoinCommand() *cobra.Command {
+	var root, passphraseFile string
+	var dryRun, noStart, useData, asJSON bool
+	c := command("join BUNDLE", "Make this machine a member of a pair, with the bundle that hotpair init has made for it",
+		`Make this machine a host of a pair, or its witness, with the bundle that hotpair init has made for it. As root.
+
+Everything is checked first, and all that is wrong is said at once, with what to do; then nothing is written. Checked
+are the bundle, whole; that it is for this machine, by its address; the clock; the disk and its fsync; that ports are
+free; the user that processes run as; that the data directory is unused; that nothing else has joined here.
+
+It writes settings and secrets to /etc/hotpair/joined, certificate and keys to /var/lib/hotpair-identity (of a witness
+hotpair-witness-identity), and the unit where no package has brought it; then it enables and starts the unit. Without
+systemd it says how to start: hotpair run. What you set in /etc/hotpair/host.env (witness.env) counts, and is left alone.
+
+Interrupted at any moment, run it again with the same bundle. hotpair leave undoes it.`,
+		`  hotpair join a.bundle
+  hotpair join a.bundle --dry-run
+  hotpair join witness.bundle --passphrase-file pass.txt --no-start
+  hotpair join a.bundle --root /mnt/image`,
+		1, func(ctx context.Context, c *cobra.Command, args []string) error {
+			raw, err := regular.Read(args[0], bundle.MaxFile)
+			if err != nil {
+				return fmt.Errorf("%w: bundle: %w", operator.ErrUsage, err)
+			}
+			b, err := open(ctx, c, raw, passphraseFile)
+			if err != nil {
+				return fmt.Errorf("%s: %w", args[0], err)
+			}
+			j := Joiner{Place: PlaceOf(b.Name.Role, root), Bundle: b, Raw: raw, UseData: useData, Now: time.Now()}
+			if root == "" {
+				j.Manager = TheManager()
+				if j.Manager.Runs() {
+					if j.Program, err = os.Executable(); err != nil {
+						return err
+					}
+				}
+			}
+			var done Joined
+			if dryRun {
+				done, err = j.Check()
+			} else {
+				done, err = j.Join(ctx, !noStart)
+			}
+			return errors.Join(tellJoined(c.OutOrStdout(), asJSON, done, err), err)
+		})
+	f := c.Flags()
+	f.StringVar(&passphraseFile, "passphrase-file", "", "file whose first line is the passphrase of the bundle; - is standard input. On a terminal it is asked for")
+	f.StringVar(&root, "root", "", "folder that stands for the root of the machine: an image of one, or a test. Addresses and ports are not looked at, and nothing is started")
+	f.BoolVar(&useData, "use-data", false, "go on with the data that the data directory holds, of this very member of this pair")
+	f.BoolVar(&noStart, "no-start", false, "write everything, and start nothing")
+	f.BoolVar(&dryRun, "dry-run", false, "only check, and show what would be written")
+	f.BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+// open reads a bundle, and asks for its passphrase where somebody can be asked.
+func open(ctx context.Context, c *cobra.Command, raw []byte, file string) (bundle.Bundle, error) {
+	words, err := questions.Passphrase(c.InOrStdin(), "--passphrase-file", file)
+	if err != nil {
+		return bundle.Bundle{}, err
+	}
+	head, err := bundle.Peek(raw)
+	if err != nil {
+		return bundle.Bundle{}, err
+	}
+	if head.Sealed && words == "" && questions.IsTerminal(c.InOrStdin()) {
+		if words, err = questions.New(ctx, c.InOrStdin(), c.ErrOrStderr()).Secret("Passphrase of the bundle for "+head.For, false); err != nil {
+			return bundle.Bundle{}, err
+		}
+	}
+	b, err := bundle.Decode(raw, words)
+	if errors.Is(err, bundle.ErrPassphrase) && words == "" {
+		err = fmt.Errorf("%w; say it with --passphrase-file", err)
+	}
+	return b, err
+}
+
+func tellJoined(to io.Writer, asJSON bool, done Joined, failed error) error {
+	if asJSON {
+		return screen.JSON(to, done)
+	}
+	s := &screen.Screen{Colour: screen.IsTerminal(to)}
+	n, err := identity.Parse(done.Name)
+	if err != nil {
+		return nil // it has not come that far, and failed says why
+	}
+	who := bundle.Kind(n) + " of pair " + done.Pair
+	switch {
+	case errors.Is(failed, ErrUnfit):
+		s.Headline(operator.Bad, "This machine can't be "+who+" as it is")
+	case failed != nil:
+		s.Headline(operator.Bad, "This machine is not "+who+" yet")
+	case done.DryRun:
+		s.Headline(operator.Good, "This machine can be "+who+"; nothing was written")
+	case done.Already:
+		s.Headline(operator.Good, "This machine was "+who+" already")
+	default:
+		s.Headline(operator.Good, "This machine is "+who+" now")
+	}
+	for _, f := range done.Findings {
+		label := "note"
+		if f.Stops {
+			label = "fault"
+		}
+		s.Row(label, f.Check+": "+f.Problem)
+		s.Row("", "→ "+f.Remedy)
+	}
+	if done.DryRun {
+		for _, f := range done.Files {
+			s.Row("file", f.Path+" (mode 0600, of "+f.Owner+")")
+			for line := range strings.Lines(f.Content) {
+				s.Line("            " + strings.TrimRight(line, "\n"))
+			}
+		}
+	}
+	if failed == nil && !done.DryRun {
+		switch {
+		case done.Started:
+			s.Row("unit", "enabled and started")
+		case done.Start != "":
+			s.Row("start", "it does not run yet: "+done.Start)
+		default:
+			s.Row("start", "on that machine: systemctl enable --now its unit, or hotpair run")
+		}
+		for _, m := range done.Missing {
+			s.Row("missing", m)
+		}
+		s.Row("then", "hotpair status, on a host. Delete the bundle here: it holds secrets")
+	}
+	_, err = io.WriteString(to, s.Out.String())
+	return err
+}
+
+// LeaveCommand is "hotpair leave".
+func LeaveCommand() *cobra.Command {
+	var root string
+	var yes, deleteData, asJSON bool
+	c := command("leave", "Take this machine out of its pair: undo hotpair join",
+		`Stop what this machine runs for its pair, and remove what hotpair join has written: settings, certificate and keys, the
+unit if join wrote it. The data stay unless --delete-data says otherwise, and so does what you set yourself. As root.
+
+A host that serves hands over before it stops, when the other one is in sync. What is to be done on the other machines
+is said. To join again takes the bundle; with the data kept, join --use-data goes on with them.
+
+On a terminal it asks; elsewhere it needs --yes. Interrupted, run it again.`,
+		`  hotpair leave
+  hotpair leave --yes --delete-data`,
+		0, func(ctx context.Context, c *cobra.Command, _ []string) error {
+			l := Leaver{Root: root, DeleteData: deleteData}
+			if root == "" {
+				l.Manager = TheManager()
+			}
+			would, err := l.Look()
+			if err != nil {
+				return err
+			}
+			if os.Geteuid() != 0 && root == "" {
+				return fmt.Errorf("%w: run it as root: sudo hotpair leave", operator.ErrUsage)
+			}
+			if !yes {
+				if err := confirmed(ctx, c, would); err != nil {
+					return err
+				}
+			}
+			left, err := l.Leave(ctx)
+			if err != nil {
+				return err
+			}
+			return tellLeft(c.OutOrStdout(), asJSON, left)
+		})
+	f := c.Flags()
+	f.StringVar(&root, "root", "", "folder that stands for the root of the machine, as for hotpair join; nothing is stopped")
+	f.BoolVar(&deleteData, "delete-data", false, "delete the data directory too: with it goes every update that no other host has")
+	f.BoolVar(&yes, "yes", false, "don't ask")
+	f.BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+func confirmed(ctx context.Context, c *cobra.Command, would Left) error {
+	n, err := identity.Parse(would.Name)
+	if err != nil {
+		return err
+	}
+	if !questions.IsTerminal(c.InOrStdin()) {
+		return fmt.Errorf("%w: leave takes this machine out of the pair and deletes its keys: say --yes", operator.ErrUsage)
+	}
+	question := "This machine is " + bundle.Kind(n) + " of pair " + would.Pair + ". It is stopped, and its settings and keys are deleted; data are kept. Go on?"
+	if would.Deleted {
+		question = "This machine is " + bundle.Kind(n) + " of pair " + would.Pair + ". It is stopped, its settings and keys are deleted, and ALL DATA in " + would.Data + ". Go on?"
+	}
+	yes, err := questions.New(ctx, c.InOrStdin(), c.ErrOrStderr()).Confirm(question)
+	if err == nil && !yes {
+		err = screen.ErrNotConfirmed
+	}
+	return err
+}
+
+func tellLeft(to io.Writer, asJSON bool, left Left) error {
+	if asJSON {
+		return screen.JSON(to, left)
+	}
+	n, err := identity.Parse(left.Name)
+	if err != nil {
+		return err
+	}
+	s := &screen.Screen{Colour: screen.IsTerminal(to)}
+	s.Headline(operator.Good, "This machine is no longer "+bundle.Kind(n)+" of pair "+left.Pair)
+	if left.Deleted {
+		s.Row("data", "deleted")
+	} else {
+		s.Row("data", "kept, in "+left.Data)
+	}
+	for _, o := range left.Others {
+		s.Row("then", o)
+	}
+	_, err = io.WriteString(to, s.Out.String())
+	return err
+}
+
+// RunCommand is "hotpair run".
+func RunCommand() *cobra.Command {
+	c := command("run", "Run what this machine has joined as, where no service manager does",
+		`Become the process of this machine, host or witness, with the environment that hotpair join has written and what
+/etc/hotpair/host.env (witness.env) says beside it, as the user hotpair when root runs it. It is what the unit does, for
+machines without systemd: containers, other service managers, a shell. SIGTERM ends it in order.`,
+		`  hotpair run`,
+		0, func(_ context.Context, _ *cobra.Command, _ []string) error {
+			p, err := ProcessOf("", os.Environ())
+			if err != nil {
+				return err
+			}
+			program, err := os.Executable()
+			if err == nil {
+				program, err = filepath.EvalSymlinks(program)
+			}
+			if err != nil {
+				return err
+			}
+			return p.Exec(program)
+		})
+	return c
+}

@@ -1,0 +1,237 @@
+package install
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/hotpair/hotpair/deployments"
+	"github.com/hotpair/hotpair/deployments/bundle"
+	"github.com/hotpair/hotpair/services/durable"
+)
+
+var (
+	// ErrUnfit says that something stands in the way; nothing was written.
+	ErrUnfit = errors.New("this machine can't join as it is; nothing was written")
+	// ErrBusy says that another join or leave is at work.
+	ErrBusy = errors.New("another hotpair join or leave is at work on this machine")
+)
+
+// Joiner makes a machine a member. Everything that it needs is set before.
+type Joiner struct {
+	Place   Place
+	Bundle  bundle.Bundle
+	Raw     []byte // the bundle's file
+	UseData bool   // go on with the data that there are
+	Manager Manager
+	Program string    // where hotpair is on that machine, for a unit that no package has brought
+	Now     time.Time // by the machine's clock
+	// Progress is told of each step when it is done; nil is nobody.
+	Progress func(step string)
+}
+
+// Joined is what came of a join.
+type Joined struct {
+	Pair     string    `json:"pair"`
+	Name     string    `json:"name"` // as spiffe://PAIR/host/a
+	Address  string    `json:"address"`
+	Already  bool      `json:"already,omitempty"` // this very bundle had been joined before
+	DryRun   bool      `json:"dry_run,omitempty"`
+	Findings []Finding `json:"findings"`
+	Files    []Written `json:"files"`
+	Started  bool      `json:"started"`
+	Start    string    `json:"start,omitempty"`   // the command that starts it, where no service manager does
+	Missing  []string  `json:"missing,omitempty"` // who does not answer yet
+}
+
+// Written is a file of a machine.
+type Written struct {
+	Path    string `json:"path"`
+	Owner   string `json:"owner"`
+	Content string `json:"content,omitempty"` // of settings, where somebody only wants to look
+}
+
+// Check says all that stands in the way, and what would be written. It writes nothing.
+func (j Joiner) Check() (Joined, error) {
+	done, _, err := j.look()
+	done.DryRun = true
+	return done, err
+}
+
+func (j Joiner) look() (Joined, account, error) {
+	b := j.Bundle
+	done := Joined{Pair: b.Name.Pair, Name: b.Name.String(), Address: b.Address, Findings: []Finding{}}
+	had, err := j.Place.readMark()
+	if err != nil {
+		return done, account{}, err
+	}
+	c := checks{place: j.Place, bundle: b, sum: bundle.Sum(j.Raw), had: had, useData: j.UseData, now: j.Now}
+	if c.own, err = addresses(); err != nil {
+		return done, account{}, err
+	}
+	who := c.all()
+	done.Already = c.again() && had.State == joined
+	if c.found != nil {
+		done.Findings = c.found
+	}
+	owner := User
+	if os.Geteuid() != 0 {
+		owner = "you"
+	}
+	for _, f := range j.Place.files(b) {
+		done.Files = append(done.Files, Written{Path: j.Place.on(f.path), Owner: owner})
+	}
+	done.Files = append(done.Files, Written{Path: j.Place.on(j.Place.settingsFile(b.Name.Role)), Owner: "root", Content: j.settings()})
+	if slices.ContainsFunc(done.Findings, func(f Finding) bool { return f.Stops }) {
+		err = ErrUnfit
+	}
+	return done, who, err
+}
+
+// settings are the joined environment file.
+func (j Joiner) settings() string {
+	head := fmt.Sprintf("# Written by hotpair join, for %s. Don't edit it: what stands in %s counts.\n", bundle.Kind(j.Bundle.Name)+" of pair "+j.Bundle.Name.Pair, j.Place.Overrides)
+	return head + strings.Join(j.Place.Environ(j.Bundle), "\n") + "\n"
+}
+
+// Join checks everything, and makes the machine a member. Interrupted, it is called again with the same bundle. The error is ErrUnfit, with
+// what stands in the way in Joined, ErrBusy, or that of the disk or of the service manager.
+func (j Joiner) Join(ctx context.Context, start bool) (Joined, error) {
+	done, who, err := j.look()
+	if err != nil {
+		return done, err
+	}
+	release, err := j.Place.lock(true)
+	if err != nil {
+		return done, err
+	}
+	defer release()
+	had, err := j.Place.readMark() // with nobody else at work
+	if err != nil {
+		return done, err
+	}
+	if !had.none() && (had.Bundle != bundle.Sum(j.Raw) || had.State == leaving) {
+		return done, ErrBusy
+	}
+	if had.State != joined {
+		if had.Unit, err = j.write(who, had.Unit); err != nil {
+			return done, err
+		}
+	}
+	return done, j.start(ctx, start, had.Unit, &done)
+}
+
+// write puts all files in place, the mark first and last and the settings behind the other files: so nothing starts that is not whole.
+func (j Joiner) write(who account, unit bool) (bool, error) {
+	p, b := j.Place, j.Bundle
+	note := func(step string, err error) error {
+		if err == nil && j.Progress != nil {
+			j.Progress(step)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w; run hotpair join again when that is mended, it does the rest", step, err)
+		}
+		return nil
+	}
+	m := mark{State: joining, Name: b.Name.String(), Address: b.Address, Bundle: bundle.Sum(j.Raw), Unit: unit}
+	if p.Unit != "" && j.Program != "" && !p.unitIsThere() {
+		m.Unit = true
+	}
+	if err := note("begin", p.writeMark(m)); err != nil {
+		return m.Unit, err
+	}
+	for _, dir := range []string{p.Identity, p.Data} {
+		if err := note("directory "+dir, ownDir(p.on(dir), who)); err != nil {
+			return m.Unit, err
+		}
+	}
+	for _, f := range p.files(b) {
+		if err := note("file "+f.path, f.write(p, who)); err != nil {
+			return m.Unit, err
+		}
+	}
+	if m.Unit {
+		text, err := deployments.Unit(p.Unit, j.Program)
+		if err == nil {
+			err = durable.MakeDir(filepath.Dir(p.on(p.unitFile())))
+		}
+		if err == nil {
+			err = durable.Write(p.on(p.unitFile()), text)
+		}
+		if err := note("unit "+p.unitFile(), err); err != nil {
+			return m.Unit, err
+		}
+	}
+	settings := file{path: p.settingsFile(b.Name.Role), content: []byte(j.settings())}
+	if err := note("settings", settings.write(p, who)); err != nil {
+		return m.Unit, err
+	}
+	m.State = joined
+	return m.Unit, note("end", p.writeMark(m))
+}
+
+// write puts a file in place, of mode 0600.
+func (f file) write(p Place, who account) error {
+	path := p.on(f.path)
+	if err := durable.Write(path, f.content); err != nil {
+		return err
+	}
+	if !f.users {
+		return nil
+	}
+	return own(path, who, unix.O_RDONLY)
+}
+
+// ownDir makes a directory that only a user may look into.
+func ownDir(dir string, who account) error {
+	if err := durable.MakeDir(dir); err != nil {
+		return err
+	}
+	return own(dir, who, unix.O_DIRECTORY)
+}
+
+// own gives a file or directory to the user, and makes that durable. Nobody is led elsewhere by a link.
+func own(path string, who account, flags int) error {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|flags, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if who.uid >= 0 {
+		if err := f.Chown(who.uid, who.gid); err != nil {
+			return err
+		}
+	}
+	return f.Sync()
+}
+
+// lock keeps two at work on a machine apart. make: the directory is made where there is none.
+func (p Place) lock(create bool) (release func(), err error) {
+	dir := p.on(p.Settings)
+	if create {
+		if err := durable.MakeDir(dir); err != nil {
+			return nil, err
+		}
+		// Who runs processes reads its own files below, and operators' commands look for the settings; the files are closed.
+		for _, d := range []string{filepath.Dir(dir), dir} {
+			if err := os.Chmod(d, 0o755); err != nil {
+				return nil, err
+			}
+		}
+	}
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return nil, errors.Join(ErrBusy, f.Close())
+	}
+	return func() { _ = f.Close() }, nil // with the descriptor the lock goes
+}

@@ -1,0 +1,182 @@
+// Package questions asks a person at a terminal, and reads passphrases.
+package questions
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/screen"
+)
+
+const (
+	// attempts are how often a question is asked again.
+	attempts = 5
+	// maxAnswer bounds an answer, in bytes, leastWords a passphrase, in characters.
+	maxAnswer, leastWords = 64 << 10, 8
+)
+
+// IsTerminal reports whether somebody can be asked.
+func IsTerminal(in io.Reader) bool {
+	f, ok := in.(*os.File)
+	if !ok {
+		return false
+	}
+	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	return err == nil
+}
+
+// Questions asks a person.
+type Questions struct {
+	ctx  context.Context
+	from io.Reader // as it came, for its echo
+	in   *bufio.Reader
+	out  io.Writer
+}
+
+// New asks on out and reads answers from in, until ctx ends.
+func New(ctx context.Context, in io.Reader, out io.Writer) *Questions {
+	return &Questions{ctx, in, bufio.NewReader(io.LimitReader(screen.Input(ctx, in), maxAnswer)), out}
+}
+
+// Say prints a sentence.
+func (q *Questions) Say(text string) { fmt.Fprintln(q.out, text) }
+
+func (q *Questions) line(prompt string) (string, error) {
+	fmt.Fprint(q.out, prompt+": ")
+	line, err := q.in.ReadString('\n')
+	if err != nil && (line == "" || !errors.Is(err, io.EOF)) {
+		if errors.Is(err, io.EOF) {
+			err = fmt.Errorf("%w: the answers ended before all was said; nothing was done", operator.ErrUsage)
+		}
+		return "", err
+	}
+	return strings.TrimSpace(line), nil
+}
+
+// Ask asks until the answer is one that check takes. Empty is the initial answer, where there is one.
+func (q *Questions) Ask(question, initial string, check func(string) error) (string, error) {
+	prompt := question
+	if initial != "" {
+		prompt += " [" + initial + "]"
+	}
+	for range attempts {
+		answer, err := q.line(prompt)
+		if err != nil {
+			return "", err
+		}
+		if answer == "" {
+			answer = initial
+		}
+		switch {
+		case answer == "":
+			q.Say("  This is needed.")
+			continue
+		case check == nil:
+			return answer, nil
+		}
+		if err = check(answer); err == nil {
+			return answer, nil
+		}
+		q.Say("  " + err.Error())
+	}
+	return "", fmt.Errorf("%w: no usable answer to: %s; nothing was done", operator.ErrUsage, question)
+}
+
+// Optional is Ask for what may be empty.
+func (q *Questions) Optional(question string, check func(string) error) (string, error) {
+	for range attempts {
+		answer, err := q.line(question)
+		if err != nil || answer == "" {
+			return "", err
+		}
+		if err = check(answer); err == nil {
+			return answer, nil
+		}
+		q.Say("  " + err.Error())
+	}
+	return "", fmt.Errorf("%w: no usable answer to: %s; nothing was done", operator.ErrUsage, question)
+}
+
+// Secret asks for a passphrase, which is not shown as it is typed. A new one is asked for twice, and may be empty.
+func (q *Questions) Secret(question string, fresh bool) (string, error) {
+	for range attempts {
+		words, err := q.hidden(question)
+		if err != nil {
+			return "", err
+		}
+		switch {
+		case words == "" || !fresh:
+			return words, nil
+		case len(words) < leastWords:
+			q.Say(fmt.Sprintf("  It has %d characters, and %d are the least.", len(words), leastWords))
+			continue
+		}
+		again, err := q.hidden("The same again")
+		if err != nil {
+			return "", err
+		}
+		if again == words {
+			return words, nil
+		}
+		q.Say("  These were two different ones.")
+	}
+	return "", fmt.Errorf("%w: no passphrase was said twice alike; nothing was done", operator.ErrUsage)
+}
+
+// hidden is line with the echo of the terminal switched off.
+func (q *Questions) hidden(prompt string) (string, error) {
+	f, ok := q.from.(*os.File)
+	if !ok {
+		return q.line(prompt)
+	}
+	was, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	if err != nil {
+		return q.line(prompt)
+	}
+	silent := *was
+	silent.Lflag &^= unix.ECHO
+	if err := unix.IoctlSetTermios(int(f.Fd()), unix.TCSETS, &silent); err != nil {
+		return "", fmt.Errorf("terminal: %w", err)
+	}
+	words, err := q.line(prompt)
+	q.Say("")
+	return words, errors.Join(err, unix.IoctlSetTermios(int(f.Fd()), unix.TCSETS, was))
+}
+
+// Confirm asks for a yes. Anything else is a no.
+func (q *Questions) Confirm(question string) (bool, error) {
+	answer, err := q.line(question + " (yes or no) [no]")
+	return strings.EqualFold(answer, "yes") || strings.EqualFold(answer, "y"), err
+}
+
+// Passphrase reads the first line of the file that a flag names, - being standard input; "" for no file.
+func Passphrase(in io.Reader, flag, name string) (string, error) {
+	if name == "" {
+		return "", nil
+	}
+	if name != "-" {
+		file, err := os.Open(name) // a pipe too, as a shell makes one of a command
+		if err != nil {
+			return "", fmt.Errorf("%w: %s: %w", operator.ErrUsage, flag, err)
+		}
+		defer file.Close()
+		in = file
+	}
+	text, err := io.ReadAll(io.LimitReader(in, maxAnswer))
+	if err != nil {
+		return "", fmt.Errorf("%w: %s: %w", operator.ErrUsage, flag, err)
+	}
+	words, _, _ := strings.Cut(string(text), "\n")
+	if words = strings.TrimRight(words, "\r"); len(words) < leastWords {
+		return "", fmt.Errorf("%w: %s: the first line has %d characters, and %d are the least", operator.ErrUsage, flag, len(words), leastWords)
+	}
+	return words, nil
+}

@@ -9,7 +9,7 @@ import (
 // procedures are the commands of the guide's chapter on the pair's own authority, with who runs each.
 var procedures = map[string]play{
 	"hotpair authority init --pair shop --out ./authority --passphrase-file pass.txt":     {"TestAuthority_OfAPair", []string{`"init --pair shop --out "`, `" --passphrase-file "`}},
-	"hotpair authority init --pair shop --out ./anew --passphrase-file new.txt":          {"TestLab_AHostIsStolen", []string{`"authority", "init", "--pair", "lab", "--out"`, `"--passphrase-file"`}},
+	"hotpair authority init --pair shop --out ./anew --passphrase-file new.txt":           {"TestLab_AHostIsStolen", []string{`"authority", "init", "--pair", "lab", "--out"`, `"--passphrase-file"`}},
 	"hotpair authority issue --key issuing.key --seal seal.key --out ./new witness":       {"TestAuthority_OfAPair", []string{`"issue --key "`, `" --seal "`, `" witness"`}},
 	"hotpair authority rotate --root root.key --passphrase-file pass.txt --out ./rotated": {"TestAuthority_OfAPair", []string{`"rotate --root "`, `" --out "`}},
 	"hotpair terminals add till-7=nats://10.0.3.7:4223":                                   {"TestTerminals_AThousandAtOnce", []string{`"terminals", "add"`}},

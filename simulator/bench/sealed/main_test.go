@@ -34,3 +34,19 @@ func TestJudge_ByTheMedianOfTheRounds(t *testing.T) {
 		}
 	}
 }
+
+// Of 100 drawn from anywhere the 41st and the 60th by size stand around the median.
+func TestInterval_OfTheMedian(t *testing.T) {
+	var many []float64
+	for i := range 100 {
+		many = append(many, float64((i*37)%100))
+	}
+	for _, c := range []struct {
+		samples   []float64
+		low, high float64
+	}{{nil, 0, 0}, {[]float64{3}, 3, 3}, {[]float64{2, 1, 3}, 1, 3}, {many, 40, 59}} {
+		if low, high := interval(c.samples); low != c.low || high != c.high {
+			t.Errorf("of %d: %v to %v, want %v to %v", len(c.samples), low, high, c.low, c.high)
+		}
+	}
+}

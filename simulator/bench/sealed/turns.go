@@ -21,7 +21,7 @@ const (
 	quiet  = 250 * time.Millisecond
 	settle = 800 * time.Millisecond
 	// warm is for how long clients work before they are counted.
-	warm = 300 * time.Millisecond
+	warm = 100 * time.Millisecond
 	// rest is for how long a pair is watched that has nothing to do.
 	rest = 10 * time.Second
 )
@@ -52,10 +52,8 @@ func turns(ctx context.Context, r *result.Result, o options) (err error) {
 		if round%2 == 1 {
 			slices.Reverse(order)
 		}
-		for _, sealed := range order {
-			if err := pairs[sealed].rates(ctx, r, o, sealed); err != nil {
-				return fmt.Errorf("%s, round %d: %w", way(sealed), round+1, err)
-			}
+		if err := rates(ctx, r, o, pairs, order); err != nil {
+			return fmt.Errorf("round %d: %w", round+1, err)
 		}
 		for _, sealed := range order {
 			if err := pairs[sealed].takeover(ctx, r, o.clients, way(sealed)); err != nil {
@@ -66,42 +64,75 @@ func turns(ctx context.Context, r *result.Result, o options) (err error) {
 	return nil
 }
 
-// rates counts updates of one client and of some, and what they cost the hosts.
-func (m *measured) rates(ctx context.Context, r *result.Result, o options, sealed bool) error {
-	if _, _, err := m.Whole(ctx); err != nil {
-		return err
-	}
-	for _, n := range []int{1, o.clients, 8 * o.clients} {
-		clients := m.Fleet.Clients(n)
-		working, stop := context.WithCancel(ctx)
-		ended := make(chan struct{})
-		go func() {
-			defer close(ended)
-			clients.Run(working, load.Put(1000))
-		}()
-		err := pace.Rest(ctx, warm)
-		meter, began := proc.NewMeter(m.hosts()), time.Now()
-		err = errors.Join(err, pace.Rest(ctx, o.each))
-		used, _ := meter.Read()
-		now := time.Now()
-		stop()
-		<-ended
-		if err != nil {
+// cuts are how many pieces a round's work of each pair is cut into, with the other's between them: the disk and the neighbours of this machine
+// change from second to second by more than TLS costs.
+const cuts = 8
+
+// rates counts updates of one client, of some and of many, and what they cost the hosts, of both pairs in turns.
+func rates(ctx context.Context, r *result.Result, o options, pairs map[bool]*measured, order []bool) error {
+	for _, m := range pairs {
+		if _, _, err := m.Whole(ctx); err != nil {
 			return err
 		}
-		s := clients.Look(began, now)
-		if s.Failed > 0 || len(s.Sorted) == 0 {
-			return fmt.Errorf("%w: of %d clients %d requests failed, %d were answered", errOtherwise, n, s.Failed, len(s.Sorted))
+	}
+	for _, n := range []int{1, o.clients, 8 * o.clients} {
+		done := map[bool]*work{true: {}, false: {}}
+		for cut := range cuts {
+			turn := slices.Clone(order)
+			if cut%2 == 1 {
+				slices.Reverse(turn)
+			}
+			for _, sealed := range turn {
+				if err := pairs[sealed].work(ctx, done[sealed], n, o.each/cuts); err != nil {
+					return fmt.Errorf("%s: %w", way(sealed), err)
+				}
+			}
 		}
-		spent := time.Duration(0)
-		for _, host := range used {
-			spent += proc.Total(host).CPU
+		for sealed, w := range done {
+			slices.Sort(w.Sorted)
+			row := fmt.Sprintf("kv.put, %d clients, %s", n, way(sealed))
+			r.Add(row, "rate", "1/s", result.More, w.Rate())
+			r.Add(row, "p50", "ms", result.Less, milliseconds(w.At(0.5)))
+			r.Add(row, "p99", "ms", result.None, milliseconds(w.At(0.99)))
+			r.Add(row, "processor of both hosts", "µs", result.None, float64(w.spent.Microseconds())/float64(len(w.Sorted)))
 		}
-		row := fmt.Sprintf("kv.put, %d clients, %s", n, way(sealed))
-		r.Add(row, "rate", "1/s", result.More, s.Rate())
-		r.Add(row, "p50", "ms", result.Less, milliseconds(s.At(0.5)))
-		r.Add(row, "p99", "ms", result.None, milliseconds(s.At(0.99)))
-		r.Add(row, "processor of both hosts", "µs", result.None, float64(spent.Microseconds())/float64(len(s.Sorted)))
+	}
+	return nil
+}
+
+// work is what clients did in some pieces of time, and what the hosts spent on it.
+type work struct {
+	load.Stretch
+	spent time.Duration
+}
+
+// work has clients work for a while, and adds what they did.
+func (m *measured) work(ctx context.Context, w *work, n int, long time.Duration) error {
+	clients := m.Fleet.Clients(n)
+	working, stop := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		clients.Run(working, load.Put(1000))
+	}()
+	err := pace.Rest(ctx, warm)
+	meter, began := proc.NewMeter(m.hosts()), time.Now()
+	err = errors.Join(err, pace.Rest(ctx, long))
+	used, _ := meter.Read()
+	now := time.Now()
+	stop()
+	<-ended
+	if err != nil {
+		return err
+	}
+	s := clients.Look(began, now)
+	if s.Failed > 0 || len(s.Sorted) == 0 {
+		return fmt.Errorf("%w: of %d clients %d requests failed, %d were answered", errOtherwise, n, s.Failed, len(s.Sorted))
+	}
+	w.Took += s.Took
+	w.Sorted = append(w.Sorted, s.Sorted...)
+	for _, host := range used {
+		w.spent += proc.Total(host).CPU
 	}
 	return nil
 }

@@ -10,8 +10,6 @@ import (
 	"log/slog"
 	"maps"
 	"os"
-	"runtime"
-	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -37,6 +35,7 @@ import (
 	"github.com/hotpair/hotpair/services/trail"
 	"github.com/hotpair/hotpair/services/updater"
 	"github.com/hotpair/hotpair/services/updater/archive"
+	"github.com/hotpair/hotpair/services/version"
 	"github.com/hotpair/hotpair/services/witness"
 	"github.com/hotpair/hotpair/simulator"
 )
@@ -92,7 +91,7 @@ func commands() *cobra.Command {
 hotpair help env lists what can be set, hotpair help --all also what a host starts itself.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Version:       version(),
+		Version:       version.Long(),
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetHelpCommand(help())
@@ -111,7 +110,7 @@ hotpair help env lists what can be set, hotpair help --all also what a host star
 		&cobra.Command{
 			Use: "version", Short: "Print what runs", Args: cobra.NoArgs,
 			RunE: func(cmd *cobra.Command, _ []string) error {
-				_, err := fmt.Fprintln(cmd.OutOrStdout(), version())
+				_, err := fmt.Fprintln(cmd.OutOrStdout(), version.Long())
 				return err
 			},
 		},
@@ -308,33 +307,4 @@ func help() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return config.Help(cmd.OutOrStdout()) },
 	})
 	return c
-}
-
-// version is what the binary was built from: its version if it has one, commit and date.
-func version() string {
-	text := "hotpair"
-	if info, ok := debug.ReadBuildInfo(); ok {
-		text += described(info)
-	}
-	return text + " " + runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH
-}
-
-// described is what the toolchain noted of a build.
-func described(info *debug.BuildInfo) (text string) {
-	noted := map[string]string{}
-	for _, s := range info.Settings {
-		noted[s.Key] = s.Value
-	}
-	if info.Main.Version != "" && info.Main.Version != "(devel)" {
-		text += " " + info.Main.Version
-	}
-	switch commit := noted["vcs.revision"]; {
-	case commit == "":
-		text += " (built without its commit: go build in a clone notes it)"
-	case noted["vcs.modified"] == "true":
-		text += " commit " + commit[:min(12, len(commit))] + " with changes, of " + noted["vcs.time"]
-	default:
-		text += " commit " + commit[:min(12, len(commit))] + " of " + noted["vcs.time"]
-	}
-	return text
 }

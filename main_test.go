@@ -1,7 +1,6 @@
 package main
 
 import (
-	"runtime/debug"
 	"strings"
 	"testing"
 
@@ -18,19 +17,6 @@ func TestBusiness_RunsWhatIsBuiltIn(t *testing.T) {
 	err := services.Decode("none-of-them")
 	if want := "not built in (" + strings.Join(names, ", ") + ")"; err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("%v, want %q in it", err, want)
-	}
-}
-
-// Both sides of an upgrade said "(devel)": what runs is known by its commit and date.
-func TestFault_D12_VersionSaysCommitAndDate(t *testing.T) {
-	info := &debug.BuildInfo{Settings: []debug.BuildSetting{{Key: "vcs.revision", Value: "0123456789abcdef0123"}, {Key: "vcs.time", Value: "2026-11-28T06:24:55Z"}, {Key: "vcs.modified", Value: "false"}}}
-	info.Main.Version = "(devel)"
-	if got := described(info); got != " commit 0123456789ab of 2026-11-28T06:24:55Z" {
-		t.Error(got)
-	}
-	info.Main.Version, info.Settings[2].Value = "v1.2.3", "true"
-	if got := described(info); got != " v1.2.3 commit 0123456789ab with changes, of 2026-11-28T06:24:55Z" {
-		t.Error(got)
 	}
 }
 

@@ -47,7 +47,7 @@ func but(set, except func(string) bool) func(string) bool {
 func all(string) bool { return true }
 
 // words are the packages that hold nothing but a type or a function or two which everybody shares.
-var words = within("storage/position", "services/clocks", "services/durable", "services/evidence", "services/fault", "services/histogram", "services/lease", "services/level", "services/membership", "services/pace", "services/refusals", "services/requestid", "services/regular", "services/strictjson")
+var words = within("storage/position", "services/clocks", "services/durable", "services/evidence", "services/fault", "services/histogram", "services/lease", "services/level", "services/membership", "services/pace", "services/refusals", "services/requestid", "services/regular", "services/strictjson", "services/version")
 
 // ours are all packages of the module, as imports name them.
 var ours = within("bus", "storage", "services", "simulator", "deployments")
@@ -159,6 +159,9 @@ var rules = []rule{
 	{"lists of terminals are read and shown apart from the commands that take them",
 		but(all, within("services/operator/command", "services/operator/roster")),
 		within("services/operator/roster")},
+	{"an upgrade is walked through apart from the command that begins it",
+		but(all, within("services/operator/command", "services/operator/rollout")),
+		within("services/operator/rollout")},
 	{"only main.go has the command line",
 		but(all, within(".", "services/operator/command")),
 		within("services/operator/command")},

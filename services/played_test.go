@@ -57,7 +57,7 @@ var acts = []struct {
 	{"hotpair admit witness, if the new one is meant", []string{"hotpair admit witness"}, play{raised, []string{"alarms.WitnessReplaced", `"hotpair admit witness"`}}},
 	{"Start the other host, or mend the way to it", []string{"start the other host"}, play{raised, []string{"alarms.SoloTooLong", `"start the other host"`}}},
 	{"restart the host that is wrong: standby first", []string{"restart the host that is wrong"}, play{raised, []string{"alarms.SettingsDiffer", `"restart the host that is wrong"`}}},
-	{"standby first, then hotpair switchover", []string{"hotpair switchover"}, play{"TestUpgrade_OneHostAfterTheOther", []string{`"switchover"`, `c.order("start", host)`}}},
+	{"standby first, then hotpair switchover", []string{"hotpair switchover"}, play{"TestUpgrade_OneHostAfterTheOther", []string{`"upgrade", "run"`, "cluster start"}}},
 	{"hotpair resume when the maintenance is done", []string{"hotpair resume"}, play{raised, []string{"alarms.Paused", `"hotpair resume"`}}},
 	{"or hotpair pause again", []string{"hotpair pause"}, play{raised, []string{"alarms.PauseEnding", `"hotpair pause"`}}},
 	{"restart the host once it does", []string{"restart the host"}, play{raised, []string{"alarms.EventsUnsaved", `"restart the host"`}}},
@@ -96,8 +96,10 @@ var acts = []struct {
 	// Levels and upgrades.
 	{"finish its upgrade (hotpair upgrade finish)", []string{"hotpair upgrade finish"}, play{"TestUpgrade_OneHostAfterTheOther", []string{`"upgrade", "finish"`}}},
 	{"hotpair upgrade finish, when nothing speaks", []string{"hotpair upgrade finish"}, play{"TestUpgrade_OneHostAfterTheOther", []string{`"upgrade", "finish"`}}},
+	{"which is standby and runs %s, and restart it", []string{"restart it"}, play{"TestUpgrade_OneHostAfterTheOther", []string{"cluster stop", "cluster start"}}},
+	{"When nothing speaks for going back: hotpair upgrade finish", []string{"hotpair upgrade finish"}, play{"TestUpgrade_OneHostAfterTheOther", []string{`"upgrade", "finish"`}}},
 	{"can rise to %d: hotpair upgrade finish", []string{"hotpair upgrade finish"}, play{"TestUpgrade_OneHostAfterTheOther", []string{`"upgrade", "finish"`}}},
-	{"stop it, replace the binary, start it", []string{"stop it", "start it"}, play{"TestUpgrade_OneHostAfterTheOther", []string{`c.order("stop", host)`, `c.order("start", host)`}}},
+	{"stop it, replace the binary, start it", []string{"stop it", "start it"}, play{"TestUpgrade_OneHostAfterTheOther", []string{"cluster stop", "cluster start"}}},
 	{"a level rises when both hosts are there", []string{"start it"}, play{"TestLevels_RisesOnlyWhenBothAreThereAndCan", []string{"b is not in sync", "bus.PeerHeld"}}},
 	// Data directories, backups and terminals.
 	{"stop it, then hotpair restore finish", []string{"stop it", "hotpair restore finish"}, play{restored, []string{"host.stop()", `"restore", "finish", "--as-copy"`, `"restore", "finish", "--replaces"`}}},

@@ -3,7 +3,6 @@ package operations
 import (
 	"context"
 	"fmt"
-	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"github.com/hotpair/hotpair/services/operator/verdict"
 	"github.com/hotpair/hotpair/services/role"
 	"github.com/hotpair/hotpair/services/role/predict"
+	"github.com/hotpair/hotpair/services/version"
 )
 
 const (
@@ -78,7 +78,7 @@ func (o *Operations) examineOwn(ctx context.Context, _ operator.Caller, _ operat
 		return operator.Examination{}, err
 	}
 	v := m.View()
-	e := operator.Examination{Host: o.Host.Host, Role: string(v.Role), Version: buildVersion(), Lease: o.Host.Lease}
+	e := operator.Examination{Host: o.Host.Host, Role: string(v.Role), Version: version.String(), Lease: o.Host.Lease}
 	f := &findings{host: o.Host.Host}
 	o.examineProcesses(f, v)
 	o.examineDisk(ctx, f)
@@ -249,21 +249,6 @@ func (o *Operations) examineTerminals(ctx context.Context, f *findings, v role.V
 	}
 	f.add(level, "open files", fmt.Sprintf("%d allowed, %d terminals", limit.Cur, total), fmt.Sprintf("raise it to %d at least (LimitNOFILE= of the unit, ulimit -n)", 2*(total+filesBeside)))
 	return open
-}
-
-// buildVersion is what this binary was built from.
-func buildVersion() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	version := info.Main.Version
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" && !strings.Contains(version, s.Value[:min(12, len(s.Value))]) {
-			version += " " + s.Value[:min(12, len(s.Value))]
-		}
-	}
-	return strings.TrimSpace(version + " " + info.GoVersion)
 }
 
 // examineAuthority opens the seal, as an enrolment would.

@@ -11,6 +11,14 @@ type Diagnosis struct {
 	Level    string    `json:"level"`    // of the pair and of all findings, the worst
 	Summary  string    `json:"summary"`  // how the pair is, as every status says it
 	Findings []Finding `json:"findings"` // the worst first
+	Hosts    []Runs    `json:"hosts"`    // that were examined, by name
+}
+
+// Runs is which program a host runs.
+type Runs struct {
+	Host    string `json:"host"`
+	Role    string `json:"role"`
+	Version string `json:"version"` // its name in one word, as v0.2.0, then more
 }
 
 // Finding is one thing that was looked at.

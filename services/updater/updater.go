@@ -157,7 +157,7 @@ func (u *updater) run(ctx context.Context) (err error) {
 		Remote: u.remote, Space: space, Turns: reads, Log: u.log, BackupKey: config.BackupKey(u.config.PairSecret),
 	})
 	keys := receiptkeys.New(u.store, space, u.config.PairSecret.Reveal(), u.wall)
-	conductor := newConductor(u, space, keys, members.New(u.store, space, u.wall), inspector, rise.Levels{Host: u.config.Host, Peer: u.remote.Peer(), Term: u})
+	conductor := newConductor(u, space, keys, members.New(u.store, space, u.wall), inspector, rise.Levels{Host: u.config.Host, Remote: u.remote, Term: u})
 	lower.run("answerer", u.answerer().Run)
 	upper.run("verifier", inspector.Run)
 	upper.run("orders", func(ctx context.Context) error {

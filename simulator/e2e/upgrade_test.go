@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/version"
 	"github.com/hotpair/hotpair/simulator/clustertest"
 	"github.com/hotpair/hotpair/simulator/pair"
 )
@@ -29,10 +30,13 @@ func install(t *testing.T, program, place string) {
 	}
 }
 
+// newer is what the later program is called.
+const newer = "v0.3.0"
+
 // TestUpgrade_OneHostAfterTheOther: two versions serve side by side, in both roles and with the terminals and the witness of the one
-// before; the way back is open until an operator says that the upgrade is finished, and closed from then on.
+// before, and one command walks through it: broken off it goes on, and walks back, until an operator says that the upgrade is finished.
 func TestUpgrade_OneHostAfterTheOther(t *testing.T) {
-	later, err := clustertest.Build(t.TempDir(), "-ldflags", "-X github.com/hotpair/hotpair/services/level.newest=2")
+	later, err := clustertest.Build(t.TempDir(), "-ldflags", "-X github.com/hotpair/hotpair/services/level.newest=2 -X github.com/hotpair/hotpair/services/version.named="+newer)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,12 +45,13 @@ func TestUpgrade_OneHostAfterTheOther(t *testing.T) {
 	c := &cluster{clustertest.Start(t, place, filepath.Join(t.TempDir(), "pair"), []string{"--terminals", "2"}, leaseSetting)}
 	c.awaitPaired()
 	w := c.startWork(100)
-	renew := func(host, program string) {
+	// walk has the command upgrade to a version, with a program that an installation puts on a host, and breaks off at a host.
+	walk := func(to, program, breaks string) (string, error) {
 		t.Helper()
-		install(t, program, place)
-		c.order("stop", host)
-		c.order("start", host)
-		c.awaitPaired()
+		return c.hotpair("upgrade", "run", "--dir", c.Dir, "--to", to, "--within", "90s", "--run", fmt.Sprintf(
+			`test "$HOTPAIR_UPGRADE_HOST" != %q && test "$HOTPAIR_UPGRADE_TO" = %s && cp %s %s.new && mv %s.new %s &&
+			%s cluster stop "$HOTPAIR_UPGRADE_HOST" --dir %s && %s cluster start "$HOTPAIR_UPGRADE_HOST" --dir %s`,
+			breaks, to, program, place, place, place, binary, c.Dir, binary, c.Dir))
 	}
 	levels := func() (l bus.Levels) {
 		t.Helper()
@@ -62,20 +67,32 @@ func TestUpgrade_OneHostAfterTheOther(t *testing.T) {
 	active, _ := c.mustActive()
 	standby := pair.Other(active)
 
-	renew(standby, later) // the version before is active
-	if l := levels(); l.Level != 1 || l.PeerLevels.Newest != 2 || !strings.Contains(l.Hindered, "upgrade "+active+" first") {
+	if out, err := walk(newer, later, active); err == nil || !strings.Contains(out, "switchover: "+active+" still runs") || !strings.Contains(out, "on "+active+": the command that installs") {
+		t.Fatalf("broken off at %s: %v\n%s", active, err, out)
+	}
+	c.awaitPaired()
+	if now, s := c.mustActive(); now != standby || !strings.HasPrefix(s.Version, newer+" ") { // the later version is active
+		t.Errorf("%s serves with %s", now, s.Version)
+	}
+	if l := levels(); l.Level != 1 || l.Levels.Newest != 2 || !strings.Contains(l.Hindered, "upgrade "+active+" first") {
 		t.Errorf("one host is upgraded: %+v", l)
 	}
 	if out, err := c.hotpair("upgrade", "finish", "--dir", c.Dir); err == nil || !strings.Contains(out, "upgrade "+active+" first") {
 		t.Errorf("finished with one host: %v\n%s", err, out)
 	}
-	if out, err := c.hotpair("switchover", "--dir", c.Dir); err != nil { // the later version is active
-		t.Fatalf("%v\n%s", err, out)
+	whole := func(to, program, steps string) {
+		t.Helper()
+		out, err := walk(to, program, "")
+		if err != nil || !strings.Contains(out, "both hosts run "+to) || strings.Count(out, "switchover: ") != strings.Count(steps, "s") || strings.Count(out, "install ") != strings.Count(steps, "i") {
+			t.Fatalf("to %s: %v\n%s", to, err, out)
+		}
+		t.Logf("to %s:\n%s", to, out)
 	}
-	c.awaitPaired()
-	renew(active, later)
-	renew(active, binary) // the way back is open
-	renew(active, later)
+	before, _, _ := strings.Cut(version.String(), " ")
+	whole(newer, later, "i")
+	whole(before, binary, "isi") // the way back is open
+	whole(newer, later, "isi")
+	whole(newer, later, "")
 	if l := levels(); l.Level != 1 || l.Next != 2 || l.Hindered != "" {
 		t.Errorf("both are upgraded: %+v", l)
 	}

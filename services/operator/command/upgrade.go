@@ -2,14 +2,15 @@ package command
 
 import (
 	"context"
-	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/hosts"
+	"github.com/hotpair/hotpair/services/operator/rollout"
 	"github.com/hotpair/hotpair/services/operator/screen"
+	"github.com/hotpair/hotpair/services/version"
 )
 
 func upgradeCommand() *cobra.Command {
@@ -20,13 +21,14 @@ hosts of two versions serve side by side and one after the other can be upgraded
 meanwhile, and the version before can be put back at any time. hotpair upgrade finish ends that: the pair rises to the
 newest level that both hosts know, and what is new is used from then on.`,
 		`  hotpair upgrade
+  hotpair upgrade run
   hotpair upgrade --json | jq .next`,
 		f, func(ctx context.Context, c *cobra.Command, _ []hosts.Target) error {
 			found, err := asked(ctx, c, f, operator.CallLevels, operator.None{})
 			if err != nil {
 				return err
 			}
-			return f.show(c, found, func(s *screen.Screen) { levelsScreen(s, found) })
+			return f.show(c, found, func(s *screen.Screen) { rollout.Screen(s, found) })
 		})
 	g := &flags{}
 	c.AddCommand(command("finish", "Raise the pair to the newest level that both hosts know",
@@ -39,31 +41,34 @@ both hosts are in sync and know a newer level; then nothing was done. The servic
 			if err != nil {
 				return err
 			}
-			return g.show(c, done, func(s *screen.Screen) {
-				if done.Rose {
-					s.Headline(operator.Good, fmt.Sprintf("the pair is at level %d now", done.Level))
-					return
-				}
-				levelsScreen(s, done)
-			})
+			return g.show(c, done, func(s *screen.Screen) { rollout.Screen(s, done) })
 		}))
+	c.AddCommand(walkCommand())
 	return c
 }
 
-func levelsScreen(s *screen.Screen, l bus.Levels) {
-	switch {
-	case l.Next > l.Level && l.Hindered == "":
-		s.Headline(operator.Good, fmt.Sprintf("the pair is at level %d and can rise to %d: hotpair upgrade finish", l.Level, l.Next))
-	case l.Hindered != "":
-		s.Headline(operator.Warning, fmt.Sprintf("the pair is at level %d, an upgrade is not finished", l.Level))
-		s.Line(l.Hindered)
-	default:
-		s.Headline(operator.Good, fmt.Sprintf("the pair is at level %d, the newest that both hosts know", l.Level))
-	}
-	s.Line(fmt.Sprintf("%s knows %v", l.Host, l.Levels))
-	if l.PeerLevels.Valid() {
-		s.Line(fmt.Sprintf("%s knows %v", l.Peer, l.PeerLevels))
-	} else {
-		s.Line(l.Peer + " has not said what it knows")
-	}
+func walkCommand() *cobra.Command {
+	f := &flags{}
+	var to, run string
+	within := 10 * time.Minute
+	c := command("run", "Upgrade both hosts while they serve, one after the other",
+		`Looks at both hosts, and says what comes next: the standby first, then a switchover, then the other one. Before each step the
+loss of either host must be no loss (hotpair doctor), and all terminals must be served as before; at the first doubt it stops,
+and leaves everything as it is. A person installs, or a command does (--run); the switchover it makes itself. What comes next
+depends on what the hosts run and on nothing else: begun again it goes on, and the way back is the same with the version
+before, until hotpair upgrade finish. The witness and the agents follow by hand.`,
+		`  hotpair upgrade run                                    # to the version of this program
+  hotpair upgrade run --run 'ssh root@$HOTPAIR_UPGRADE_HOST "apt-get install -y ./hotpair_0.3.0_amd64.deb && systemctl restart hotpair"'
+  hotpair upgrade run --to v0.2.0                        # the way back`,
+		f, func(ctx context.Context, c *cobra.Command, targets []hosts.Target) error {
+			say := func(s rollout.Step) { rollout.Told(c.OutOrStdout(), s) }
+			if f.json {
+				say = func(s rollout.Step) { _ = screen.JSON(c.OutOrStdout(), s) } // whoever reads it has gone, and the rollout goes on
+			}
+			return rollout.Walk(ctx, rollout.Reached{Targets: targets}, rollout.Config{Target: to, Install: rollout.Shell(run, to, c.ErrOrStderr()), Within: within, Say: say})
+		})
+	c.Flags().StringVar(&to, "to", version.Name(), "version that both hosts are to run, as hotpair version calls it")
+	c.Flags().StringVar(&run, "run", "", "command that installs it on the host in HOTPAIR_UPGRADE_HOST and restarts that, run by sh")
+	c.Flags().DurationVar(&within, "within", within, "how long the pair may take to be whole again after each step")
+	return c
 }

@@ -18,12 +18,15 @@ const skewWarns = time.Second
 // is ahead. pair is how the pair is, as the host that was asked sees it.
 func Diagnose(pair operator.Status, own operator.Examination, other *operator.Examination, problem string, skew time.Duration) operator.Diagnosis {
 	d := operator.Diagnosis{Host: own.Host, Time: own.Time, Level: pair.Level, Summary: pair.Sentence, Findings: slices.Clone(own.Findings)}
+	d.Hosts = append(d.Hosts, operator.Runs{Host: own.Host, Role: own.Role, Version: own.Version})
 	successor := other
 	if own.Role != "active" {
 		successor = &own
 	}
 	if other != nil {
 		d.Findings = append(d.Findings, other.Findings...)
+		d.Hosts = append(d.Hosts, operator.Runs{Host: other.Host, Role: other.Role, Version: other.Version})
+		slices.SortFunc(d.Hosts, func(a, b operator.Runs) int { return cmp.Compare(a.Host, b.Host) })
 		d.Findings = append(d.Findings, compare(own, *other, skew)...)
 	} else {
 		d.Findings = append(d.Findings, operator.Finding{Host: own.Host, Check: "other host", Level: operator.Bad.String(), Value: problem,

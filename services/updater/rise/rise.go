@@ -4,6 +4,7 @@
 package rise
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -27,10 +28,17 @@ type Term interface {
 	Rise(to level.Level, answer func(bus.DatabaseReply)) error
 }
 
+// Remote is the other host.
+type Remote interface {
+	// Peer is its name, which a host may learn only when it meets it.
+	Peer() string
+}
+
 // Levels answers for a host.
 type Levels struct {
-	Host, Peer string
-	Term       Term
+	Host   string
+	Remote Remote
+	Term   Term
 }
 
 // Answer has what main asks answered, each call in a goroutine of the group.
@@ -60,7 +68,7 @@ func (l Levels) answer(ctx context.Context, q bus.LevelsRequest) (bus.Levels, er
 // found is how it stands.
 func (l Levels) found(other replication.PeerState) bus.Levels {
 	own := level.Own()
-	f := bus.Levels{Level: max(l.Term.Level(), own.Oldest), Host: l.Host, Levels: own, Peer: l.Peer, PeerLevels: other.Levels}
+	f := bus.Levels{Level: max(l.Term.Level(), own.Oldest), Host: l.Host, Levels: own, Peer: cmp.Or(l.Remote.Peer(), "the other host"), PeerLevels: other.Levels}
 	f.Next = max(f.Level, own.Common(other.Levels))
 	switch {
 	case f.Level >= max(own.Newest, other.Levels.Newest):

@@ -44,7 +44,7 @@ func TestLevels_RisesOnlyWhenBothAreThereAndCan(t *testing.T) {
 		{"the other is newer and away", fake{at: own.Newest, serves: true, other: replication.PeerState{State: bus.PeerAbsent, Levels: later}}, "b is not in sync"},
 		{"the other is refused", fake{at: own.Newest, serves: true, other: replication.PeerState{State: bus.PeerRefused, Reason: "other pair", Levels: later}}, "b can't join: other pair"},
 	} {
-		l := Levels{Host: "a", Peer: "b", Term: &c.term}
+		l := Levels{Host: "a", Remote: named("b"), Term: &c.term}
 		for _, rise := range []bool{false, true} {
 			got, err := l.answer(t.Context(), bus.LevelsRequest{Rise: rise})
 			text := got.Hindered
@@ -67,10 +67,23 @@ func TestLevels_Rises(t *testing.T) {
 		want  error
 	}{{bus.DatabaseReply{}, nil}, {bus.DatabaseReply{Code: bus.CodeNobody, Message: "the term ended"}, bus.ErrRefused}} {
 		f := &fake{serves: true, reply: c.reply, other: replication.PeerState{State: bus.PeerHeld, Levels: own}}
-		l := Levels{Host: "a", Peer: "b", Term: f}
+		l := Levels{Host: "a", Remote: named("b"), Term: f}
 		err := l.rise(t.Context(), own.Newest)
 		if !errors.Is(err, c.want) || len(f.rose) != 1 || f.rose[0] != own.Newest {
 			t.Errorf("reply %+v: %v, rose %v", c.reply, err, f.rose)
 		}
+	}
+}
+
+// named is another host.
+type named string
+
+func (n named) Peer() string { return string(n) }
+
+// A host that has not met the other one says so, and names nobody by nothing.
+func TestLevels_BeforeTheOtherHostIsKnown(t *testing.T) {
+	l := Levels{Host: "a", Remote: named(""), Term: &fake{}}
+	if f := l.found(replication.PeerState{}); f.Peer != "the other host" {
+		t.Errorf("%+v", f)
 	}
 }

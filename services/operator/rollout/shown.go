@@ -1,0 +1,69 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/screen"
+	"github.com/hotpair/hotpair/services/operator/wording"
+)
+
+// Screen shows the levels of a pair.
+func Screen(s *screen.Screen, l bus.Levels) {
+	switch {
+	case l.Rose:
+		s.Headline(operator.Good, fmt.Sprintf("the pair is at level %d now", l.Level))
+		return
+	case l.Next > l.Level && l.Hindered == "":
+		s.Headline(operator.Good, fmt.Sprintf("the pair is at level %d and can rise to %d: hotpair upgrade finish", l.Level, l.Next))
+	case l.Hindered != "":
+		s.Headline(operator.Warning, fmt.Sprintf("the pair is at level %d, an upgrade is not finished", l.Level))
+		s.Line(l.Hindered)
+	default:
+		s.Headline(operator.Good, fmt.Sprintf("the pair is at level %d, the newest that both hosts know", l.Level))
+	}
+	s.Line(fmt.Sprintf("%s knows %v", l.Host, l.Levels))
+	if l.PeerLevels.Valid() {
+		s.Line(fmt.Sprintf("%s knows %v", l.Peer, l.PeerLevels))
+	} else {
+		s.Line(l.Peer + " has not said what it knows")
+	}
+}
+
+// Told writes a step as a line for people.
+func Told(out io.Writer, step Step) {
+	text := step.Text
+	if step.Kind == Wait {
+		text = "  waiting: " + text
+	}
+	for i, line := range wording.Wrap(text, screen.Width-10) {
+		at := "          "
+		if i == 0 {
+			at = time.Now().Format("15:04:05  ")
+		}
+		fmt.Fprintln(out, at+line)
+	}
+}
+
+// Shell gives what installs by running a command of the operator with the shell: HOTPAIR_UPGRADE_HOST and HOTPAIR_UPGRADE_TO say what it is to
+// install where. What it writes goes to out.
+func Shell(command, target string, out io.Writer) func(ctx context.Context, host string) error {
+	if command == "" {
+		return nil
+	}
+	return func(ctx context.Context, host string) error {
+		c := exec.CommandContext(ctx, "/bin/sh", "-c", command)
+		c.Env = append(os.Environ(), "HOTPAIR_UPGRADE_HOST="+host, "HOTPAIR_UPGRADE_TO="+target)
+		c.Stdout, c.Stderr = out, out
+		if err := c.Run(); err != nil {
+			return fmt.Errorf("the command that installs: %w", err)
+		}
+		return nil
+	}
+}

@@ -1,0 +1,139 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hotpair/hotpair/services/pace"
+)
+
+// ErrDoubt says that a rollout stopped because the pair is not as it should be for the next step. What was done stays, and can be gone on with
+// or taken back.
+var ErrDoubt = errors.New("stopped")
+
+// lookEvery is how often the hosts are looked at while something is waited for.
+const lookEvery = time.Second
+
+// Pair is the pair that is upgraded.
+type Pair interface {
+	// Look says how it is now. An error is that nobody who could say so answers.
+	Look(ctx context.Context) (State, error)
+	// Switchover has the other host serve.
+	Switchover(ctx context.Context) error
+}
+
+// Config of a rollout.
+type Config struct {
+	Target string // version, in one word
+	// Install puts it on a host and restarts that; nil: a person does, who is told, and waited for without end.
+	Install func(ctx context.Context, host string) error
+	// Within is how long the pair may take to be whole again after each step.
+	Within time.Duration
+	// Say tells each step as it begins, and each wait as its reason changes.
+	Say func(Step)
+}
+
+// walk is one rollout.
+type walk struct {
+	Config
+	pair     Pair
+	attached int    // the most terminals that were served
+	said     string // the wait that was told last
+}
+
+// Walk walks until both hosts run the target. Errors: ErrDoubt, what Install and Switchover say, the cause of ctx.
+func Walk(ctx context.Context, pair Pair, c Config) error {
+	w := &walk{Config: c, pair: pair}
+	for {
+		s, err := w.whole(ctx)
+		if err != nil {
+			return err
+		}
+		step := Next(s, w.Target)
+		w.Say(step)
+		switch step.Kind {
+		case Done:
+			return nil
+		case Switchover:
+			err = pair.Switchover(ctx)
+		case Install:
+			err = w.install(ctx, step.Host, s.version(step.Host))
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w; begun again the same command goes on from here", step.Kind, err)
+		}
+	}
+}
+
+// whole waits until nothing speaks against the next step.
+func (w *walk) whole(ctx context.Context) (State, error) {
+	var s State
+	return s, w.await(ctx, w.Within, func() (string, error) {
+		var err error
+		if s, err = w.pair.Look(ctx); err != nil {
+			return err.Error(), nil
+		}
+		if s.Doubt == "" && s.Attached != Unknown && s.Attached < w.attached {
+			s.Doubt = fmt.Sprintf("%d terminals are served, and %d were before", s.Attached, w.attached)
+		}
+		w.attached = max(w.attached, s.Attached)
+		if step := Next(s, w.Target); step.Kind == Wait {
+			return step.Text, nil
+		}
+		return "", nil
+	})
+}
+
+// install waits until a host that ran another version runs the target.
+func (w *walk) install(ctx context.Context, host, before string) error {
+	within := time.Duration(0)
+	if w.Install != nil {
+		if err := w.Install(ctx, host); err != nil {
+			return fmt.Errorf("on %s: %w", host, err)
+		}
+		within = w.Within
+	}
+	return w.await(ctx, within, func() (string, error) {
+		s, err := w.pair.Look(ctx)
+		if err != nil {
+			return err.Error(), nil
+		}
+		switch now := s.version(host); now {
+		case w.Target:
+			return "", nil
+		case before:
+			return fmt.Sprintf("%s still runs %s", host, before), nil
+		case "":
+			return host + " does not answer", nil
+		default:
+			return "", fmt.Errorf("%w: %s runs %s now, and not %s: install that, or begin again with --to %s", ErrDoubt, host, now, w.Target, now)
+		}
+	})
+}
+
+// await waits until there is no reason to wait. within 0 is without end. The error names the last reason.
+func (w *walk) await(ctx context.Context, within time.Duration, look func() (reason string, err error)) error {
+	began := time.Now()
+	for {
+		reason, err := look()
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err != nil || reason == "" {
+			w.said = ""
+			return err
+		}
+		if within > 0 && time.Since(began) > within {
+			return fmt.Errorf("%w: for %s it has been so that %s; nothing more was done. Mend that and begin again, or go back with --to and the version before", ErrDoubt, within, reason)
+		}
+		if reason != w.said {
+			w.said = reason
+			w.Say(Step{Wait, "", reason})
+		}
+		if err := pace.Rest(ctx, lookEvery); err != nil {
+			return context.Cause(ctx)
+		}
+	}
+}

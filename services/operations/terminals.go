@@ -25,6 +25,7 @@ const (
 // tables follows the table of terminals: the updater tells that the pair's own key space has changed, main reads the table, and
 // tells terminal-if when it is another one. It is the same on both hosts, each at its own pace.
 type tables struct {
+	readings sync.Mutex // one at a time
 	mu       sync.Mutex
 	reading  bool
 	again    bool // it changed while it was read
@@ -103,6 +104,8 @@ func (o *Operations) tellSystemChanged() {
 // readTable reads the whole table. When that fails the updater is down, in the middle of a copy, or tells of one change after
 // the other; each of them tells when it is over, and the table is read again then.
 func (o *Operations) readTable() {
+	o.tables.readings.Lock() // or an older one could come last
+	defer o.tables.readings.Unlock()
 	revision, rows, err := wholeTable(func(after string) (bus.TablePage, error) {
 		return bus.CallTable.PostWait(o.ctx, o.Calls, bus.TableRequest{After: after, Limit: tablePage}, tableDeadline)
 	})
@@ -208,6 +211,7 @@ func (o *Operations) changeTable(ctx context.Context, caller operator.Caller, ch
 	if err := updaterSaid(err); err != nil {
 		return result, err
 	}
+	o.readTable() // whoever has the answer asks for tokens of what was added
 	o.noteOutcome(caller, "terminals", fmt.Sprintf("%s by %s; the table has %d now", what, caller.By(), done.Total))
 	return result, nil
 }

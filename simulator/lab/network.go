@@ -45,21 +45,29 @@ type network struct {
 // newNetwork joins the hosts with each other, with the witness and with every terminal. Witness and terminals have
 // nothing to say to each other. No node forwards: a cut wire has no way round it.
 func newNetwork(terminals int) (*network, error) {
-	n := &network{spaces: map[string]*space{}, addresses: map[string]string{}}
 	nodes := []string{pair.HostA, pair.HostB, pair.Witness}
-	n.wires = []Wire{{pair.HostA, pair.HostB}, {pair.HostA, pair.Witness}, {pair.HostB, pair.Witness}}
+	wires := []Wire{{pair.HostA, pair.HostB}, {pair.HostA, pair.Witness}, {pair.HostB, pair.Witness}}
 	for i := range terminals {
 		nodes = append(nodes, pair.TerminalID(i))
-		n.wires = append(n.wires, Wire{pair.HostA, pair.TerminalID(i)}, Wire{pair.HostB, pair.TerminalID(i)})
+		wires = append(wires, Wire{pair.HostA, pair.TerminalID(i)}, Wire{pair.HostB, pair.TerminalID(i)})
 	}
+	addresses := map[string]string{}
 	for i, node := range nodes {
+		// A range for private networks, used in the namespaces only.
+		addresses[node] = fmt.Sprintf("10.199.%d.%d", i/250, 1+i%250)
+	}
+	return networkOf(addresses, wires)
+}
+
+// networkOf makes a namespace for each node that has an address, and joins them by wires.
+func networkOf(addresses map[string]string, wires []Wire) (*network, error) {
+	n := &network{spaces: map[string]*space{}, addresses: addresses, wires: wires}
+	for node := range addresses {
 		s, err := newSpace()
 		if err != nil {
 			return nil, errors.Join(err, n.close())
 		}
 		n.spaces[node] = s
-		// A range for private networks, used in the namespaces only.
-		n.addresses[node] = fmt.Sprintf("10.199.%d.%d", i/250, 1+i%250)
 	}
 	for _, w := range n.wires {
 		if err := n.lay(w); err != nil {

@@ -178,11 +178,13 @@ func installed(t *testing.T, dir string) {
 		}
 	}
 	before := all(t, root)
-	dpkg := func(args ...string) {
+	dpkg := func(args ...string) (said string) {
 		t.Helper()
-		run(t, "dpkg", append([]string{"--root=" + root, "--force-script-chrootless", "--force-depends", "--log=" + filepath.Join(root, "var/lib/dpkg/log")}, args...)...)
+		return run(t, "dpkg", append([]string{"--root=" + root, "--force-script-chrootless", "--force-depends", "--log=" + filepath.Join(root, "var/lib/dpkg/log")}, args...)...)
 	}
-	dpkg("--install", pkg)
+	if said := dpkg("--install", pkg); !strings.Contains(said, "hotpair init --help") {
+		t.Errorf("a first installation says %q", said)
+	}
 	has := func(name string, want bool) {
 		t.Helper()
 		if _, err := os.Stat(filepath.Join(root, name)); (err == nil) != want {
@@ -206,7 +208,9 @@ func installed(t *testing.T, dir string) {
 			t.Fatal(err)
 		}
 	}
-	dpkg("--install", pkg) // an upgrade
+	if said := dpkg("--install", pkg); !strings.Contains(said, "hotpair upgrade run") || strings.Contains(said, "hotpair init") {
+		t.Errorf("an upgrade says %q", said)
+	}
 	for _, name := range kept {
 		has(name, true)
 	}

@@ -30,6 +30,7 @@ import (
 	"github.com/hotpair/hotpair/services/operator/offline"
 	"github.com/hotpair/hotpair/services/process"
 	"github.com/hotpair/hotpair/services/supervisor"
+	"github.com/hotpair/hotpair/services/systemd"
 	"github.com/hotpair/hotpair/services/terminal"
 	"github.com/hotpair/hotpair/services/terminalif"
 	"github.com/hotpair/hotpair/services/trail"
@@ -193,7 +194,9 @@ func supervisorCommand() *cobra.Command {
 			if err := trail.Check(c.AuditTrail); err != nil {
 				return err // here and nowhere below: a main that is started again has to serve
 			}
-			return (&supervisor.Supervisor{Host: c, Environ: os.Environ(), Logger: log, Lines: lines}).Run(ctx)
+			unit := systemd.Open(os.Getenv, log)
+			defer unit.Close()
+			return (&supervisor.Supervisor{Host: c, Environ: os.Environ(), Logger: log, Lines: lines, Unit: unit}).Run(ctx)
 		})
 	}
 	return c

@@ -47,7 +47,7 @@ func but(set, except func(string) bool) func(string) bool {
 func all(string) bool { return true }
 
 // words are the packages that hold nothing but a type or a function or two which everybody shares.
-var words = within("storage/position", "services/clocks", "services/durable", "services/evidence", "services/fault", "services/histogram", "services/lease", "services/level", "services/membership", "services/pace", "services/refusals", "services/requestid", "services/regular", "services/strictjson", "services/version")
+var words = within("storage/position", "services/clocks", "services/durable", "services/evidence", "services/fault", "services/histogram", "services/lateness", "services/lease", "services/level", "services/membership", "services/pace", "services/refusals", "services/requestid", "services/regular", "services/reread", "services/strictjson", "services/version")
 
 // ours are all packages of the module, as imports name them.
 var ours = within("bus", "storage", "services", "simulator", "deployments")
@@ -115,6 +115,12 @@ var rules = []rule{
 	{"certificates of tests are for tests",
 		all,
 		within("services/identity/identitytest", "services/authority/authoritytest")},
+	{"what systemd is told is said to systemd alone, whoever says it",
+		but(within("services/systemd"), within("services/systemd/systemdtest")),
+		but(ours, words)},
+	{"the systemd of tests is for tests",
+		all,
+		within("services/systemd/systemdtest")},
 	{"who starts a host's processes knows how they are started, not what they do",
 		within("services/processes"),
 		but(ours, func(i string) bool {

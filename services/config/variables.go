@@ -237,7 +237,7 @@ type Business struct {
 type Inherited struct {
 	ParentPID    int `split_words:"true" form:"number" desc:"Process id of the parent; a child that finds another one ends."`
 	LifelineFD   int `split_words:"true" form:"number" desc:"Descriptor of the pipe by which the supervisor knows when the last descendant of a main is gone. Leave it open, hand it on to children, write nothing."`
-	SupervisorFD int `split_words:"true" form:"number" desc:"Descriptor of the pipe on which main beats."`
+	SupervisorFD int `split_words:"true" form:"number" desc:"Descriptor of the socket on which main beats and says what it does, and hears when it is to read its files again."`
 	SecretsFD    int `split_words:"true" form:"number" desc:"Descriptor of a socket from which the child reads its secrets, as NAME=value with zero bytes between."`
 	LastWordsFD  int `split_words:"true" form:"number" desc:"Descriptor of a file. What a process writes there before it fails is shown to operators as the reason."`
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/fault"
+	"github.com/hotpair/hotpair/services/lateness"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/level"
 )
@@ -31,6 +32,7 @@ type Link struct {
 	inside  []*bus.Conn // own connections to the server, which serve the other main's calls
 	calls   *bus.Router // what the other main asks
 	dialler *Dialler
+	late    *lateness.Watch // over the other main
 
 	mu       sync.Mutex
 	conn     *bus.Conn // to the other main; nil while there is none
@@ -74,8 +76,11 @@ func New(c Config) (*Link, error) {
 		return nil, fmt.Errorf("link: %w", err)
 	}
 	l := &Link{config: c, users: users, server: server, beatCh: make(chan struct{}, 1),
-		calls: bus.NewRouter(bus.InboxPrefix("link"))}
-	bus.CallBeat.Handle(l.calls, c.Main.Beaten)
+		calls: bus.NewRouter(bus.InboxPrefix("link")), late: lateness.NewWatch(c.Clock, c.Interval)}
+	bus.CallBeat.Handle(l.calls, func(b bus.Beat, answer func(bus.BeatReply, error)) {
+		l.late.Heard(b.Incarnation)
+		c.Main.Beaten(b, answer)
+	})
 	l.dialler = NewDialler(DiallerConfig{
 		Network: c.Network, Timeout: max(4*c.Interval, 250*time.Millisecond), Clock: c.Clock,
 		Changed: func(e Evidence) { c.Main.LinkSeen(e.State) },
@@ -113,6 +118,9 @@ func (l *Link) Start(ctx context.Context) (err error) {
 	return nil
 }
 
+// Lateness is what is known of how late the other main is.
+func (l *Link) Lateness() *lateness.Watch { return l.late }
+
 // RefusedLogins counts those at its port.
 func (l *Link) RefusedLogins() uint64 { return l.users.Refused() }
 
@@ -137,6 +145,7 @@ func (l *Link) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		l.late.Lost() // nothing that was said before is waited for
 		l.set(conn)
 		l.dialler.Connected()
 		var beside sync.WaitGroup
@@ -148,6 +157,7 @@ func (l *Link) Run(ctx context.Context) error {
 			return nil // close ends the connection, last of all
 		}
 		l.dialler.Lost(context.Cause(conn.Up()))
+		l.late.Lost()
 		l.set(nil)
 		conn.Close()
 		return nil
@@ -254,6 +264,7 @@ func (l *Link) Inside() []*bus.Conn { return l.inside }
 // Now beats at once, if there is a connection. Main calls it from what decides, each time that has turned and at least once
 // in each interval. Never blocks.
 func (l *Link) Now() {
+	l.late.Turned()
 	select {
 	case l.beatCh <- struct{}{}:
 	default:
@@ -268,6 +279,9 @@ func (l *Link) send(ctx context.Context, conn *bus.Conn) {
 		wait, cancel := context.WithTimeout(ctx, 16*l.config.Interval)
 		defer cancel()
 		reply, err := bus.CallBeat.Ask(wait, conn, beat)
+		if err == nil {
+			l.late.Replied(sentAt, reply.Incarnation)
+		}
 		if err == nil || fault.Remote(err) || errors.Is(err, bus.ErrMalformed) {
 			l.config.Main.BeatAnswered(sentAt, reply, err)
 		} // silence is what the machine counts

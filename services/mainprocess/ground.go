@@ -7,6 +7,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/process"
+	"github.com/hotpair/hotpair/services/supervisor"
 )
 
 // Ground is what a main stands on. Each nil field is what the machine offers; a simulation brings its own.
@@ -28,8 +29,8 @@ type Ground struct {
 	Restored *bus.Restored
 }
 
-// Overseer is who watches main: its supervisor. Run tells it while alive says so that main does what it is for, until ctx
+// Overseer is who watches main: its supervisor. Run tells it while main is alive that it does what it is for, until ctx
 // ends; its error ends main at once, without the clean end.
 type Overseer interface {
-	Run(ctx context.Context, lease time.Duration, alive func() bool) error
+	Run(ctx context.Context, lease time.Duration, main supervisor.Watched) error
 }

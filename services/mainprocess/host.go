@@ -15,6 +15,7 @@ import (
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/notes"
 	"github.com/hotpair/hotpair/services/operations"
+	"github.com/hotpair/hotpair/services/operator/web"
 	"github.com/hotpair/hotpair/services/processes"
 	"github.com/hotpair/hotpair/services/role"
 	"github.com/hotpair/hotpair/services/wires"
@@ -80,6 +81,7 @@ type run struct {
 	network     bus.Network     // nil: TCP
 	keys        *keyring.Keeper // nil without certificates or witness
 	wires       *wires.Survey
+	web         *web.Server
 }
 
 // stepped runs on the driver's goroutine after each step: it renews the right at terminal-if when it changed.

@@ -39,7 +39,8 @@ func (m *measures) Audited(outcome *operator.Audit) {
 
 // Measures gives what this host has counted until now, without asking anybody.
 func (h *host) Measures() metrics.Measures {
-	m := metrics.Measures{Takeovers: h.measures.takeovers.Load(), Gap: h.measures.gap.Sample()}
+	m := metrics.Measures{Takeovers: h.measures.takeovers.Load(), Gap: h.measures.gap.Sample(), Lease: h.config.Lease, Lateness: h.peer.link.Lateness().Day()}
+	m.Heard, m.Replied = h.peer.link.Lateness().Samples()
 	if u := h.heard.updater.Load(); u != nil {
 		m.Oldest = u.OldestFrame
 		if u.Measured != nil {

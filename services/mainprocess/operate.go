@@ -13,27 +13,31 @@ import (
 	"github.com/hotpair/hotpair/services/operator/web"
 )
 
-// serveHTTP runs the operator interface.
-func (h *host) serveHTTP(ctx context.Context, answers *registry.Registry) error {
+// newServer makes the operator interface.
+func (h *host) newServer(answers *registry.Registry) *web.Server {
 	socket := operator.SocketIn(h.config.Data, h.config.HTTPSocket)
 	if h.run.network != nil {
 		socket = "" // this ground has no files that somebody connects to
 	}
-	server := web.NewServer(web.ServerConfig{
+	return web.NewServer(web.ServerConfig{
 		Listen: h.config.HTTP, Network: h.run.network, Operations: answers, Host: h, Backups: h.operations, Live: h.operations, Clock: h.clock, Log: h.log,
 		Gate: h.operations.Gate, Reasons: h.config.Reasons == config.ReasonsRequired, Socket: socket, Cert: h.config.HTTPTlsCert, Key: h.config.HTTPTlsKey,
 		Pages: h.pages(), Guarded: map[string]operator.Role{"/metrics": operator.View}, Names: h.names(), Refused: &h.measures.refused, Trail: h.trail,
 	})
+}
+
+// serveHTTP runs the operator interface.
+func (h *host) serveHTTP(ctx context.Context) error {
 	go func() {
 		select {
-		case <-server.Ready():
-			address := server.Address()
+		case <-h.run.web.Ready():
+			address := h.run.web.Address()
 			h.peer.own.Store(&address)
 			h.log.Info("operators are answered", "http", "http://"+address)
 		case <-ctx.Done():
 		}
 	}()
-	if err := server.Run(ctx); err != nil {
+	if err := h.run.web.Run(ctx); err != nil {
 		return listening("HOTPAIR_HTTP", err)
 	}
 	return ctx.Err()

@@ -20,7 +20,7 @@ func (h *host) makeOperations(ctx context.Context, link *bus.Router, asked bus.G
 		Gate: access.NewGate(h.config.Host, h.config.HTTPToken.Reveal(), book, h.run.wall), Book: book,
 		Host: h.config, Times: h.driver.machine.Times(), Clock: h.clock, Log: h.log, Group: &h.driver.work,
 		Calls: h.orders, Events: h.events, Read: h, Alarms: h.alarms, Hooks: h.hooks,
-		Machine: h.driver, Main: h, Processes: h.processes, Record: h.record, Keys: h.run.keys, Points: h.measures.recorder, Schedule: &h.peer.schedule, Doubt: doubt,
+		Machine: h.driver, Main: h, Processes: h.processes, Record: h.record, Keys: h.run.keys, Points: h.measures.recorder, Lateness: h.peer.link.Lateness(), Schedule: &h.peer.schedule, Doubt: doubt,
 	}, answers)
 	return answers
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/link"
 )
 
 // Main's own connection, to its bus or to its link's server, is closed by that server: main does not live on half deaf.
@@ -15,7 +16,7 @@ func TestOutlive_EndsWithAnyOwnConnection(t *testing.T) {
 		first, second := testBus(t)
 		conns := []*bus.Conn{first, second}
 		ended := make(chan error, 1)
-		go func() { ended <- outlive(t.Context(), conns...) }()
+		go func() { ended <- link.Outlive(t.Context(), conns...) }()
 		conns[n].Close()
 		select {
 		case err := <-ended:
@@ -29,7 +30,7 @@ func TestOutlive_EndsWithAnyOwnConnection(t *testing.T) {
 	first, second := testBus(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := outlive(ctx, first, second); !errors.Is(err, context.Canceled) {
+	if err := link.Outlive(ctx, first, second); !errors.Is(err, context.Canceled) {
 		t.Error("at a clean end:", err)
 	}
 }

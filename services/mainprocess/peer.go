@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -120,7 +118,7 @@ func (p *peer) Missing() string {
 // address is where the other main answers operators; empty while it is not known.
 func (p *peer) address() string {
 	if a := p.http.Load(); a != nil {
-		return reachable(*a, p.config.PeerLink)
+		return link.Reachable(*a, p.config.PeerLink)
 	}
 	return ""
 }
@@ -131,23 +129,6 @@ func (p *peer) ownHTTP() string {
 		return *a
 	}
 	return ""
-}
-
-// reachable gives an address that a host says it listens on as others reach it: one that listens on all its addresses
-// is where its link is.
-func reachable(address, link string) string {
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return address
-	}
-	if ip, err := netip.ParseAddr(host); host != "" && (err != nil || !ip.IsUnspecified()) {
-		return address
-	}
-	host, _, err = net.SplitHostPort(link)
-	if err != nil {
-		return address
-	}
-	return net.JoinHostPort(host, port)
 }
 
 // giveEvidence joins what main sees of the link port and what the updater sees of the replication port.

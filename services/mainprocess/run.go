@@ -109,12 +109,12 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 
 	if c.Witnessless() {
 		own := notes.NewOwnRegister(notes.By(h.orders), log, h.fitness.Keep)
-		h.record = notes.NewRecord(own, own, h.clock)
+		h.record = notes.NewRecord(own, own, h.clock, nil)
 		log.Warn("this pair has no witness: hosts that lose each other may both serve until they meet")
 	} else {
 		source := sealed.Keys() // before a wire is made
 		witness := arbiter.New(arbiter.Config{Address: c.Witness, Secret: c.PairSecret.Reveal(), Host: c.Host, Log: log, Network: sealed.ToWitness()})
-		h.record = notes.NewRecord(witness, nil, h.clock)
+		h.record = notes.NewRecord(witness, nil, h.clock, func(took time.Duration) { h.peer.link.Lateness().Asked(took) })
 		if source != nil {
 			h.run.keys = keyring.NewKeeper(keyring.Config{Host: c.Host, Source: source, Peers: sealed.Peers, Witness: witness, Path: filepath.Join(c.Data, keyring.File), Log: log})
 		}
@@ -141,7 +141,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	h.performer = newPerformer(h)
 	h.run.wires = wires.NewSurvey(sealed, h.orders, h.peer)
 	var asked sync.WaitGroup // by the other main, for operators
-	answers := h.makeOperations(work, h.peer.link.Calls(), &asked, sealed.Doubt)
+	h.run.web = h.newServer(h.makeOperations(work, h.peer.link.Calls(), &asked, sealed.Doubt))
 	if h.run.held.by == nil {
 		if err := h.peer.link.Start(work); err != nil {
 			return listening("HOTPAIR_LINK", err)
@@ -155,7 +155,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	h.processes.Prepare(running)
 	group.Go(func() error { return h.driver.Run(running, h) })
 	group.Go(func() error {
-		return outlive(running, slices.Concat(h.peer.link.Inside(), []*bus.Conn{conns.Control, conns.Traffic})...)
+		return link.Outlive(running, slices.Concat(h.peer.link.Inside(), []*bus.Conn{conns.Control, conns.Traffic})...)
 	})
 	group.Go(func() error { return h.operations.Run(running) })
 	group.Go(func() error { return h.run.held.watch(running, c.Host) })
@@ -173,9 +173,11 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	group.Go(func() error { return h.run.wires.Run(running) })
 	group.Go(func() error { return h.measures.recorder.Run(running) })
 	group.Go(func() error { return h.blackbox.Run(running) })
-	group.Go(func() error { return h.serveHTTP(running, answers) })
+	group.Go(func() error { return h.serveHTTP(running) })
 	h.reports.start(running, group, h, h.run.pid)
-	group.Go(func() error { return ground.Overseer.Run(running, c.Lease, h.driver.turned()) })
+	group.Go(func() error {
+		return ground.Overseer.Run(running, c.Lease, supervisor.Watched{Alive: h.driver.turned(), Says: h.says, Reread: h.reread})
+	})
 	if err := h.processes.Start(); err != nil {
 		cancel()
 		return errors.Join(err, group.Wait())

@@ -13,6 +13,7 @@ import (
 	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/histogram"
 	"github.com/hotpair/hotpair/services/identity"
+	"github.com/hotpair/hotpair/services/lateness"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/refusals"
 	"github.com/hotpair/hotpair/services/wires"
@@ -25,8 +26,12 @@ type Measures struct {
 	InFlight  int           // requests of terminals that were taken and are not answered
 	Oldest    time.Duration // age of the frame in flight; 0 is none
 	Refused   refusals.Counts
-	Takeovers uint64           // terms that this main began as active
+	Takeovers uint64 // terms that this main began as active
+	Lease     time.Duration
 	Gap       histogram.Sample // longest gap that a terminal felt, of each attach that any felt
+	Heard     histogram.Sample // how late each beat of the other main came
+	Replied   histogram.Sample // how late each reply to a beat came
+	Lateness  lateness.Day     // of the last day
 }
 
 // Source is the host that is shown. Both calls must be quick: they are made at each scrape and wait for nobody.
@@ -126,6 +131,12 @@ func (c *Collector) Collect(to chan<- prometheus.Metric) {
 	histogramOf(to, d.copied, m.Updater.Replication)
 	histogramOf(to, d.request, m.Terminals.Request)
 	histogramOf(to, d.gap, m.Gap)
+	histogramOf(to, d.beatLate, m.Heard)
+	histogramOf(to, d.replyLate, m.Replied)
+	gauge(d.lease, m.Lease.Seconds())
+	if m.Lateness.Borne > 0 {
+		gauge(d.leaseBorne, m.Lateness.Borne.Seconds())
+	}
 }
 
 // Roles and Modes are the values that the labels role and mode can have; of each exactly one is 1.

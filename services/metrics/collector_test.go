@@ -20,6 +20,7 @@ import (
 	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/histogram"
 	"github.com/hotpair/hotpair/services/identity"
+	"github.com/hotpair/hotpair/services/lateness"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/refusals"
 	"github.com/hotpair/hotpair/services/trail"
@@ -62,6 +63,7 @@ func whole() *fixed {
 		measures: Measures{
 			Updater:   bus.UpdaterMeasures{Updates: 11, Commit: h.Sample(), Journal: h.Sample(), Replication: h.Sample()},
 			Terminals: bus.TerminalMeasures{Request: h.Sample()}, Refused: refusals.Counts{refusals.RequestBusy: 6, refusals.HTTPToken: 2}, InFlight: 8, Oldest: time.Second, Takeovers: 2, Gap: h.Sample(),
+			Lease: time.Second, Heard: h.Sample(), Replied: h.Sample(), Lateness: lateness.Day{Borne: 120 * time.Millisecond},
 		},
 	}
 }

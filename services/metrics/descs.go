@@ -18,6 +18,7 @@ type descs struct {
 	auditChecked, auditMissing                                                 *prometheus.Desc
 	takeovers, updates, refused, inFlight                                      *prometheus.Desc
 	commit, journal, copied, request, gap                                      *prometheus.Desc
+	beatLate, replyLate, lease, leaseBorne                                     *prometheus.Desc
 }
 
 func newDescs() descs {
@@ -72,6 +73,10 @@ func newDescs() descs {
 	d.journal = desc("journal_append_seconds", "Time of a frame's append to the own journal, its fsync included.")
 	d.copied = desc("replication_seconds", "Time from when a frame left until the other host was seen to hold it durably, never less than the own append.")
 	d.request = desc("request_seconds", "Time from when a request of a terminal was taken until its answer left.")
+	d.beatLate = desc("peer_beat_late_seconds", "How late each beat of the other host came, beyond the interval of beats and what this host was late itself.")
+	d.replyLate = desc("peer_reply_late_seconds", "How late each reply of the other host to a beat came, likewise.")
+	d.lease = desc("lease_seconds", "The lease that this host is set to.")
+	d.leaseBorne = desc("lease_borne_seconds", "The smallest lease that the last day would have borne, by what this host has measured; absent until it has measured something.")
 	d.gap = desc("takeover_gap_seconds", "Longest time that a terminal with waiting requests had no answer before an attach, of each attach that any terminal felt.")
 	return d
 }

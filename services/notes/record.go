@@ -26,11 +26,12 @@ type Record struct {
 	// wrote is when this main last changed the record, on its clock; 0 is never.
 	wrote atomic.Int64
 	last  atomic.Pointer[shown]
+	took  func(time.Duration) // is told how long the witness took to answer
 }
 
-// NewRecord makes it. own is the keeper, when there is no witness; else nil.
-func NewRecord(keeper Keeper, own *OwnRegister, clock lease.Clock) *Record {
-	return &Record{Keeper: keeper, Own: own, clock: clock}
+// NewRecord makes it. own is the keeper, when there is no witness; else nil. took is told how long each answer of the witness took.
+func NewRecord(keeper Keeper, own *OwnRegister, clock lease.Clock, took func(time.Duration)) *Record {
+	return &Record{Keeper: keeper, Own: own, clock: clock, took: took}
 }
 
 // shown is what the register was seen to hold, and since when its keeper was connected then.
@@ -42,8 +43,11 @@ type shown struct {
 
 // Read gives what the register holds.
 func (r *Record) Read(ctx context.Context) (arbiter.Value, error) {
-	since := r.Status().Since
+	since, asked := r.Status().Since, r.clock()
 	v, err := r.Keeper.Read(ctx)
+	if err == nil && r.Own == nil {
+		r.took(r.clock() - asked)
+	}
 	if err == nil {
 		r.last.Store(&shown{since: since, revision: v.Revision, record: v.Record})
 	}

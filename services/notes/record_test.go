@@ -37,7 +37,7 @@ func (w *countingWitness) Write(_ context.Context, record role.Record, expected 
 // than the one of which a host knows it. A compare-and-set that went by the number replaced what nobody had seen.
 func TestFault_A11_ARevisionOfARestoredWitnessIsAnother(t *testing.T) {
 	w := &countingWitness{value: arbiter.Value{Record: role.Record{Version: 3}, Revision: 3}, connected: time.Unix(1, 0)}
-	r := NewRecord(w, nil, func() time.Duration { return 0 })
+	r := NewRecord(w, nil, func() time.Duration { return 0 }, func(time.Duration) {})
 	over := role.Record{Version: 3}
 	if _, err := r.Read(t.Context()); err != nil {
 		t.Fatal(err)

@@ -78,7 +78,7 @@ func (o *Operations) examineOwn(ctx context.Context, _ operator.Caller, _ operat
 		return operator.Examination{}, err
 	}
 	v := m.View()
-	e := operator.Examination{Host: o.Host.Host, Role: string(v.Role), Version: version.String(), Lease: o.Host.Lease}
+	e := operator.Examination{Host: o.Host.Host, Role: string(v.Role), Version: version.String(), Lease: o.Host.Lease, Lateness: o.Lateness.Day()}
 	f := &findings{host: o.Host.Host}
 	o.examineProcesses(f, v)
 	o.examineDisk(ctx, f)
@@ -250,6 +250,9 @@ func (o *Operations) examineTerminals(ctx context.Context, f *findings, v role.V
 	f.add(level, "open files", fmt.Sprintf("%d allowed, %d terminals", limit.Cur, total), fmt.Sprintf("raise it to %d at least (LimitNOFILE= of the unit, ulimit -n)", 2*(total+filesBeside)))
 	return open
 }
+
+// OpenSeal opens the seal of the issuing key now. The error says why it does not open.
+func (o *Operations) OpenSeal() error { return o.members.issuing.Check() }
 
 // examineAuthority opens the seal, as an enrolment would.
 func (o *Operations) examineAuthority(f *findings) {

@@ -13,6 +13,7 @@ import (
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/events"
 	"github.com/hotpair/hotpair/services/issuing"
+	"github.com/hotpair/hotpair/services/lateness"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/access"
@@ -72,6 +73,11 @@ type Points interface {
 	Points(after time.Time) []operator.Point
 }
 
+// Lateness is how late the other host was in the last day.
+type Lateness interface {
+	Day() lateness.Day
+}
+
 // Config is what Operations need.
 type Config struct {
 	Host   config.Host
@@ -93,6 +99,7 @@ type Config struct {
 	Record    Record
 	Keys      Keys // nil: there are none
 	Points    Points
+	Lateness  Lateness
 	Schedule  *Schedule
 	// Doubt says why the wall clock is in doubt; nil is never.
 	Doubt func() string

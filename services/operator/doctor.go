@@ -1,6 +1,10 @@
 package operator
 
-import "time"
+import (
+	"time"
+
+	"github.com/hotpair/hotpair/services/lateness"
+)
 
 // Diagnosis says whether a takeover could succeed right now.
 type Diagnosis struct {
@@ -12,6 +16,8 @@ type Diagnosis struct {
 	Summary  string    `json:"summary"`  // how the pair is, as every status says it
 	Findings []Finding `json:"findings"` // the worst first
 	Hosts    []Runs    `json:"hosts"`    // that were examined, by name
+	// Lateness is how late each host found the other one in the last day, by host.
+	Lateness map[string]lateness.Day `json:"lateness"`
 }
 
 // Runs is which program a host runs.
@@ -37,6 +43,7 @@ type Examination struct {
 	Role      string        `json:"role"`
 	Version   string        `json:"version"`
 	Lease     time.Duration `json:"lease_ns"`
+	Lateness  lateness.Day  `json:"lateness"`
 	Outlooks  []Outlook     `json:"outlooks"`  // of the loss of the other host
 	Terminals int           `json:"terminals"` // that it is connected to
 	Findings  []Finding     `json:"findings"`

@@ -26,16 +26,16 @@ var inheritedVariables = []string{SupervisorVariable, lifelineVariable, lastWord
 var (
 	// ErrOrphan means that the parent died before its death signal was armed. The process must end at once.
 	ErrOrphan = errors.New("the parent process is gone")
-	// ErrDescriptor means that a variable names a descriptor that is no pipe of the parent: somebody copied the
+	// ErrDescriptor means that a variable names a descriptor that is no pipe or socket of the parent: somebody copied the
 	// environment of a child.
-	ErrDescriptor = errors.New("not a pipe inherited from the parent")
+	ErrDescriptor = errors.New("not inherited from the parent")
 )
 
 // Inheritance is what a child has from its parent. The descriptors are plain numbers on purpose: an os.File that
 // nobody refers to is closed by the garbage collector, and with the lifeline the supervisor would believe the process dead.
 type Inheritance struct {
 	LifelineFD   int // 0 when there is none: the process was started by hand
-	SupervisorFD int // main's pipe to beat on; 0 when there is none
+	SupervisorFD int // main's socket to beat on; 0 when there is none
 }
 
 // Inherit is the first act of every process that a hotpair process starts, after its configuration is loaded (whose
@@ -58,12 +58,14 @@ func Inherit(environ []string) (Inheritance, error) {
 		if fd == 0 {
 			continue
 		}
-		if err := unix.Fstat(fd, &stat); err != nil || fd < 3 || stat.Mode&unix.S_IFMT != unix.S_IFIFO {
+		err := unix.Fstat(fd, &stat)
+		kind := stat.Mode & unix.S_IFMT
+		if err != nil || fd < 3 || kind != unix.S_IFIFO && (variable != SupervisorVariable || kind != unix.S_IFSOCK) {
 			return Inheritance{}, fmt.Errorf("%s=%d: %w", variable, fd, ErrDescriptor)
 		}
 	}
 	if told.SupervisorFD != 0 {
-		// Only main beats; in a child of its own the pipe would stay open after main's end. The lifeline is the
+		// Only main beats; in a child of its own the socket would stay open after main's end. The lifeline is the
 		// opposite: it must stay open in everything that is ever started.
 		unix.CloseOnExec(told.SupervisorFD)
 	}
@@ -132,4 +134,19 @@ func Context(parent context.Context) (context.Context, context.CancelFunc) {
 	ctx, stop := signal.NotifyContext(parent, signals...)
 	context.AfterFunc(ctx, stop)
 	return ctx, stop
+}
+
+// Hangups gives each SIGHUP from now on, which asks a daemon to read its files again. It comes after Outlive.
+func Hangups() chan os.Signal {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	return hangups
+}
+
+// Deaf has start start a process while SIGHUP is ignored, and gives it to hangups again afterwards: what is ignored is inherited, what is
+// handled is not, and ends a program that knows nothing of it. One that comes meanwhile is lost.
+func Deaf(hangups chan<- os.Signal, start func()) {
+	signal.Ignore(syscall.SIGHUP)
+	defer signal.Notify(hangups, syscall.SIGHUP)
+	start()
 }

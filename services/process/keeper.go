@@ -35,6 +35,8 @@ type Keeper struct {
 	Grace time.Duration
 	// Events is told what happens, in order, on Run's goroutine: it must not wait for the process. May be nil.
 	Events func(Event)
+	// Turned is told each time that Run has looked at the process, which it does every sixteenth of Patience. May be nil.
+	Turned func()
 
 	mu       sync.Mutex
 	status   Status
@@ -120,6 +122,9 @@ func (k *Keeper) once(ctx context.Context, restarts *Restarts) (stopped bool, er
 			return true, err
 		case <-looks:
 			look.Reset(pace.Next(k.watch.Interval()))
+			if k.Turned != nil {
+				k.Turned()
+			}
 			if silent, frozen := k.look(time.Now()); frozen {
 				looks = nil
 				k.set(func(s *Status) { s.State = StateFrozen })

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -15,10 +17,26 @@ import (
 // ErrNoSupervisor means that nobody reads the beats any more: the supervisor is gone, and main must go too.
 var ErrNoSupervisor = errors.New("the supervisor is gone")
 
-// beatsInLease is how many beats main makes in a lease. The supervisor's patience of two leases holds sixteen.
-const beatsInLease = 8
+const (
+	// beatsInLease is how many beats main makes in a lease. The supervisor's patience of two leases holds sixteen.
+	beatsInLease = 8
+	// statusEvery is how often main is asked what it does, and statusAgain how often that is said although nothing has changed.
+	statusEvery = time.Second
+	statusAgain = 20
+)
 
-// Beater is main's side of the pipe to its supervisor. The supervisor takes any byte as a beat.
+// Watched is a main as its supervisor watches it.
+type Watched struct {
+	// Alive should prove what main is for, as that its event loop has turned since it was asked last: a beat that a goroutine of
+	// its own makes unconditionally proves only that the process has not been stopped.
+	Alive func() bool
+	// Says is what main does, in a line, and Reread has it read its files again and says what came of it. Either may take its time: beats
+	// don't wait for them. nil: it says nothing.
+	Says   func() string
+	Reread func() string
+}
+
+// Beater is main's side of the socket to its supervisor.
 type Beater struct {
 	fd int
 }
@@ -26,38 +44,50 @@ type Beater struct {
 // NewBeater makes the beater of this process. A main that was started by hand has no supervisor; its beats go nowhere.
 func NewBeater(inherited process.Inheritance) (*Beater, error) {
 	if inherited.SupervisorFD != 0 {
-		// A supervisor that is frozen must not freeze main: a full pipe refuses a beat instead of holding it.
+		// A supervisor that is frozen must not freeze main: what is full refuses a beat instead of holding it.
 		if err := unix.SetNonblock(inherited.SupervisorFD, true); err != nil {
-			return nil, fmt.Errorf("pipe to the supervisor: %w", err)
+			return nil, fmt.Errorf("socket to the supervisor: %w", err)
 		}
 	}
 	return &Beater{fd: inherited.SupervisorFD}, nil
 }
 
 // Beat makes one beat. It never blocks. Its error is ErrNoSupervisor, or says that the descriptor is unusable.
-func (b *Beater) Beat() error {
+func (b *Beater) Beat() error { return b.say(beat, "") }
+
+// say sends a message, or drops it when there is no room.
+func (b *Beater) say(kind byte, text string) error {
 	if b.fd == 0 {
 		return nil
 	}
-	_, err := unix.Write(b.fd, []byte{'b'})
+	_, err := unix.Write(b.fd, message(kind, text))
 	switch {
 	case err == nil, errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR):
 		return nil
-	case errors.Is(err, unix.EPIPE):
+	case errors.Is(err, unix.EPIPE), errors.Is(err, unix.ECONNRESET):
 		return ErrNoSupervisor
 	}
 	return fmt.Errorf("beat: %w", err)
 }
 
-// Run beats every lease/8 while alive says so, until ctx ends (nil) or a beat fails. alive should prove what main is
-// for, as that its event loop has turned since it was asked last: a beat that a goroutine of its own makes
-// unconditionally proves only that the process has not been stopped.
-func (b *Beater) Run(ctx context.Context, lease time.Duration, alive func() bool) error {
+// Run beats every lease/8 while main is alive, until ctx ends (nil) or a beat fails. Beside that it says what main does, and
+// has it read its files again when the supervisor says so.
+func (b *Beater) Run(ctx context.Context, lease time.Duration, main Watched) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	defer cancel()
+	if b.fd != 0 && main.Says != nil {
+		beside.Go(func() { b.tell(ctx, main.Says) })
+	}
+	if b.fd != 0 && main.Reread != nil {
+		beside.Go(func() { b.hear(ctx, main.Reread) })
+	}
 	interval := max(lease/beatsInLease, time.Millisecond)
 	tick := time.NewTimer(pace.Next(interval))
 	defer tick.Stop()
 	for {
-		if alive() {
+		if main.Alive() {
 			if err := b.Beat(); err != nil {
 				return err
 			}
@@ -67,6 +97,41 @@ func (b *Beater) Run(ctx context.Context, lease time.Duration, alive func() bool
 			return nil
 		case <-tick.C:
 			tick.Reset(pace.Next(interval))
+		}
+	}
+}
+
+// tell says what main does, when that has changed, until ctx ends.
+func (b *Beater) tell(ctx context.Context, says func() string) {
+	last := ""
+	for n := 0; ; n++ {
+		if text := says(); text != last || n%statusAgain == 0 {
+			last = text
+			_ = b.say(status, text) // beats notice that nobody is there
+		}
+		if pace.Rest(ctx, pace.Next(statusEvery)) != nil {
+			return
+		}
+	}
+}
+
+// hear takes what the supervisor says, until ctx ends or there is no supervisor.
+func (b *Beater) hear(ctx context.Context, read func() string) {
+	// A descriptor of its own, which can be closed while it is read from.
+	fd, err := unix.FcntlInt(uintptr(b.fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return
+	}
+	socket := os.NewFile(uintptr(fd), "supervisor")
+	defer context.AfterFunc(ctx, func() { _ = socket.Close() })()
+	defer socket.Close()
+	for buffer := make([]byte, longestMessage); ; {
+		n, err := socket.Read(buffer)
+		if err != nil {
+			return
+		}
+		if n > 0 && buffer[0] == reread {
+			_ = b.say(reread, read())
 		}
 	}
 }

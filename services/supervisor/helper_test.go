@@ -19,6 +19,7 @@ import (
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/process"
 	"github.com/hotpair/hotpair/services/process/processtest"
+	"github.com/hotpair/hotpair/services/systemd"
 )
 
 // The test binary is also every process that the tests start: it plays the part that follows the argument "part".
@@ -65,20 +66,28 @@ func play(part string, args []string) error {
 		_, err := process.Start(process.Spec{Name: part, Args: []string{"part", part}, Environ: environ, LifelineFD: inherited.LifelineFD})
 		return err
 	}
+	began := time.Now()
 	ctx, stop := process.Context(context.Background())
 	defer stop()
+	process.Outlive()
 	beat := func() error {
 		beater, err := NewBeater(inherited)
 		if err != nil {
 			return err
 		}
-		return beater.Run(ctx, host.Lease, func() bool { return true })
+		return beater.Run(ctx, host.Lease, Watched{
+			Alive:  func() bool { return part != "main-undecided" || time.Since(began) < host.Lease },
+			Says:   func() string { return fmt.Sprintf("main %d speaks", os.Getpid()) },
+			Reread: func() string { return fmt.Sprintf("main %d has read its files", os.Getpid()) },
+		})
 	}
 
 	switch part {
 	case "supervisor":
 		logger := host.Logger(os.Stderr, host.Host, "supervisor")
-		return (&Supervisor{Host: host, Environ: os.Environ(), Args: append([]string{"part"}, args...), Logger: logger, Grace: 10 * time.Second}).Run(ctx)
+		unit := systemd.Open(os.Getenv, logger)
+		defer unit.Close()
+		return (&Supervisor{Host: host, Environ: os.Environ(), Args: append([]string{"part"}, args...), Logger: logger, Grace: 10 * time.Second, Unit: unit}).Run(ctx)
 
 	case "main-messy":
 		// Programs that crash and leave children: the shells end at once, their sleeps a moment later.
@@ -92,7 +101,12 @@ func play(part string, args []string) error {
 		}
 		return beat()
 
-	case "main", "main-careless", "main-escaped", "main-stubborn":
+	case "main", "main-careless", "main-escaped", "main-stubborn", "main-undecided", "main-chatty":
+		if os.Getenv("NOTIFY_SOCKET")+os.Getenv("WATCHDOG_USEC") != "" { // they are the supervisor's alone
+			if err := note("met-systemd", os.Getpid()); err != nil {
+				return err
+			}
+		}
 		// The rule: a process never meets its older self, nor anything that it started.
 		for name, pids := range notes(host.Data) {
 			for _, pid := range pids {
@@ -106,6 +120,16 @@ func play(part string, args []string) error {
 		switch part {
 		case "main":
 			err = below("child")
+		case "main-undecided":
+		case "main-chatty":
+			beater, failure := NewBeater(inherited)
+			if err = failure; err == nil {
+				go func() { // more than anybody reads
+					for n := 0; beater.say(status, strings.Repeat("x", 300)+strconv.Itoa(n)) == nil; n++ {
+						time.Sleep(time.Millisecond)
+					}
+				}()
+			}
 		case "main-stubborn":
 			signal.Ignore(syscall.SIGTERM)
 		default:
@@ -183,8 +207,8 @@ func stage(t testing.TB, part string) *staged {
 	return stageWith(t, part, 250*time.Millisecond)
 }
 
-// stageWith is stage with a lease.
-func stageWith(t testing.TB, part string, lease time.Duration) *staged {
+// stageWith is stage with a lease, and with more variables.
+func stageWith(t testing.TB, part string, lease time.Duration, more ...string) *staged {
 	t.Helper()
 	dir := t.TempDir()
 	host := config.Host{
@@ -198,7 +222,7 @@ func stageWith(t testing.TB, part string, lease time.Duration) *staged {
 	}
 	child, err := process.Start(process.Spec{
 		Name: "supervisor", Args: []string{"part", "supervisor", part},
-		Environ: config.ForHost(os.Environ(), host),
+		Environ: append(config.ForHost(os.Environ(), host), more...),
 		Logger:  slog.New(slog.NewTextHandler(testLog{t}, nil)),
 	})
 	if err != nil {

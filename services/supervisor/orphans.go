@@ -40,6 +40,7 @@ func (s *Supervisor) reap(ctx context.Context) error {
 			return context.Cause(ctx)
 		case <-ended:
 		case <-patience.C:
+			s.Unit.Alive() // it waits for the kernel, and watches
 			orphans := children()
 			for _, orphan := range orphans {
 				_ = unix.Kill(orphan, unix.SIGKILL) // it may have ended this moment, which is as good

@@ -13,7 +13,10 @@
 // writes can't even be killed until it goes on, and of a host that may befall nobody but the one goroutine here that writes.
 //
 // A host is stopped by SIGTERM to the supervisor, which hands it on to main alone; a second signal ends everything at
-// once, because all die with their parent.
+// once, because all die with their parent. SIGHUP has main read its files again, and ends nobody: what main starts is deaf to it.
+//
+// What systemd is told comes from main, beside its beats, as long as one runs (package systemd). The supervisor's own watch over main proves
+// that the supervisor lives, and nothing here waits for who is told.
 //
 //	ctx, stop := process.Context(context.Background())
 //	defer stop()
@@ -28,12 +31,14 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/process"
+	"github.com/hotpair/hotpair/services/systemd"
 )
 
 const (
@@ -61,18 +66,24 @@ type Supervisor struct {
 	Logger  *slog.Logger
 	Lines   io.Writer     // takes what main and everything below it writes, and never waits; nil: they write where this process does
 	Grace   time.Duration // for a clean stop; 0 is 15 s
+	Unit    *systemd.Unit // is told how the host does; nil: nobody is
 
-	keeper *process.Keeper
-	run    *run     // of the main that was started last
-	output *os.File // where main writes; nil: where this process does
+	keeper  *process.Keeper
+	run     *run                // of the main that was started last
+	running atomic.Pointer[run] // the same, while it may run
+	output  *os.File            // where main writes; nil: where this process does
+	hangups chan os.Signal
+	telling telling
 }
 
 // run is what belongs to one run of main.
 type run struct {
 	lifeline *process.Lifeline
-	beats    *os.File // reading end
-	beating  *os.File // main's end, closed here once main has it
+	socket   *os.File // to main
+	mains    *os.File // its other end, closed here once main has it
 	reading  sync.WaitGroup
+	reread   chan string   // what came of reading files again
+	over     chan struct{} // closed when main says nothing any more
 }
 
 // Run supervises until ctx ends, then stops main and everything below it. The error is nil after a clean stop, and
@@ -89,8 +100,11 @@ func (s *Supervisor) Run(ctx context.Context) error {
 		}
 		defer passing()
 	}
+	s.hangups, s.telling.unit = process.Hangups(), s.Unit
 	s.keeper = &process.Keeper{
 		Spec:          s.next,
+		Start:         s.start,
+		Turned:        s.Unit.Alive,
 		Policy:        process.DefaultPolicy(),
 		Patience:      Patience(s.Host.Lease),
 		StartPatience: max(startPatience, Patience(s.Host.Lease)),
@@ -103,6 +117,8 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	sweeping, stop := context.WithCancel(ctx)
 	var sweeper sync.WaitGroup
 	sweeper.Go(func() { s.sweep(sweeping) })
+	sweeper.Go(func() { s.reload(sweeping) })
+	defer context.AfterFunc(ctx, s.telling.end)()
 	err := s.keeper.Run(ctx)
 	stop()
 	sweeper.Wait()
@@ -134,11 +150,12 @@ func (s *Supervisor) next(ctx context.Context) (process.Spec, error) {
 	if err != nil {
 		return process.Spec{}, err
 	}
-	read, write, err := os.Pipe()
+	ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
-		return process.Spec{}, errors.Join(fmt.Errorf("pipe for beats: %w", err), lifeline.Close())
+		return process.Spec{}, errors.Join(fmt.Errorf("socket for beats: %w", err), lifeline.Close())
 	}
-	s.run = &run{lifeline: lifeline, beats: read, beating: write}
+	s.run = &run{lifeline: lifeline, socket: os.NewFile(uintptr(ends[0]), "main"), mains: os.NewFile(uintptr(ends[1]), "beats"),
+		reread: make(chan string, 1), over: make(chan struct{})}
 	args := s.Args
 	if args == nil {
 		args = []string{"main"}
@@ -152,16 +169,28 @@ func (s *Supervisor) next(ctx context.Context) (process.Spec, error) {
 		Slack:      process.Patient,
 		Priority:   process.Urgent,
 		Output:     s.output,
-		Files:      []process.File{{Variable: process.SupervisorVariable, File: write}},
+		Files:      []process.File{{Variable: process.SupervisorVariable, File: s.run.mains}},
 	}, nil
+}
+
+// start starts main deaf to SIGHUP, as everything below it is then.
+func (s *Supervisor) start(spec process.Spec) (started process.Process, err error) {
+	process.Deaf(s.hangups, func() {
+		child, failure := process.Start(spec)
+		if err = failure; err == nil {
+			started = child
+		}
+	})
+	return started, err
 }
 
 // observe does what belongs to each event of main, and logs it.
 func (s *Supervisor) observe(event process.Event) {
 	logger := s.Logger
+	s.telling.of(event)
 	switch e := event.(type) {
 	case process.Started:
-		s.run.begin(s.keeper, e.PID)
+		s.begin(s.run, e.PID)
 		logger.Info("main started", "pid", e.PID, "restarts", e.Restarts)
 	case process.Ready:
 		logger.Info("main beats", "pid", e.PID, "took", e.Took)
@@ -186,19 +215,34 @@ func (s *Supervisor) observe(event process.Event) {
 	}
 }
 
-// begin lets go of main's ends of the pipes, and listens for its beats.
-func (r *run) begin(keeper *process.Keeper, pid int) {
+// begin lets go of main's ends of pipe and socket, and listens to it.
+func (s *Supervisor) begin(r *run, pid int) {
 	r.release()
+	s.running.Store(r)
 	r.reading.Go(func() {
-		buffer := make([]byte, 512)
-		for first := true; ; first = false {
-			if _, err := r.beats.Read(buffer); err != nil {
+		defer close(r.over)
+		buffer := make([]byte, longestMessage)
+		for first := true; ; {
+			n, err := r.socket.Read(buffer)
+			if err != nil {
 				return // main is gone, or the run is over
 			}
-			if first {
-				keeper.Ready(pid)
+			switch text := string(buffer[1:max(n, 1)]); {
+			case n == 0:
+			case buffer[0] == status:
+				s.telling.main(pid, text)
+			case buffer[0] == reread:
+				select {
+				case r.reread <- text:
+				default: // nobody has asked
+				}
+			default:
+				if first {
+					s.keeper.Ready(pid)
+					first = false
+				}
+				s.keeper.Beat(pid)
 			}
-			keeper.Beat(pid)
 		}
 	})
 }
@@ -207,7 +251,7 @@ func (r *run) begin(keeper *process.Keeper, pid int) {
 func (r *run) release() {
 	// Both can fail only because they are closed already.
 	_ = r.lifeline.Release()
-	_ = r.beating.Close()
+	_ = r.mains.Close()
 }
 
 // settle waits until nothing is left of the last run, and kills what does not leave by itself. It ends early only
@@ -217,7 +261,9 @@ func (s *Supervisor) settle(ctx context.Context) error {
 		return nil
 	}
 	s.run.release() // of a main that could not be started
+	s.running.Store(nil)
 	for {
+		s.Unit.Alive()
 		err := s.awaitLifeline(ctx)
 		if err == nil {
 			break
@@ -231,8 +277,8 @@ func (s *Supervisor) settle(ctx context.Context) error {
 	if err := s.reap(ctx); err != nil {
 		return err
 	}
-	// The beats end with main; closing wakes the reader in case that a descendant held them.
-	_ = s.run.beats.Close()
+	// What main says ends with it; closing wakes the reader in case that a descendant held the other end.
+	_ = s.run.socket.Close()
 	s.run.reading.Wait()
 	err := s.run.lifeline.Close()
 	s.run = nil

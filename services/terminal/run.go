@@ -2,11 +2,17 @@ package terminal
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"os"
+	"time"
 
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/identity"
+	"github.com/hotpair/hotpair/services/operator/wording"
 	"github.com/hotpair/hotpair/services/renewal"
+	"github.com/hotpair/hotpair/services/reread"
+	"github.com/hotpair/hotpair/services/systemd"
 	"github.com/hotpair/hotpair/services/wires"
 )
 
@@ -24,5 +30,31 @@ func Run(ctx context.Context, c config.Terminal, log *slog.Logger) error {
 		ID: c.TerminalID, Listen: c.TerminalListen, Apps: c.TerminalApps, Key: c.TerminalKey.Reveal(), Data: c.Data, PairID: c.PairID,
 		Hosts: sealed.Terminal(), Renewal: next, Deadline: c.TerminalDeadline, MaxDeadline: c.TerminalDeadlineMax, Log: log,
 	})
-	return sealed.During(ctx, a.Run)
+	unit := systemd.Open(os.Getenv, log)
+	defer unit.Close()
+	return sealed.During(ctx, func(ctx context.Context) error {
+		return unit.During(ctx, a.Run, systemd.Service{
+			Up: a.started, Says: a.says, Lives: a.lives, Log: log,
+			Reread: func() string { return reread.All(ctx, sealed.Rereads(), nil) },
+		})
+	})
 }
+
+// says is what this agent does, in a line.
+func (a *Agent) says() string {
+	waiting := wording.Count(uint64(a.Waiting()), "request")
+	if s := a.table.attached(); s != nil {
+		return fmt.Sprintf("%s serves it in epoch %d; %s without an answer yet", s.host, s.epoch, waiting)
+	}
+	epoch, host := a.Epoch()
+	if epoch == 0 {
+		return "waits for a host; none has served it yet"
+	}
+	return fmt.Sprintf("waits for a host; %s served it last, in epoch %d; %s without an answer yet", host, epoch, waiting)
+}
+
+// livesWithin is how long its own server may take to answer an agent.
+const livesWithin = 5 * time.Second
+
+// lives proves that hosts would be answered: the server that they come in by answers.
+func (a *Agent) lives() bool { return a.hosts.FlushTimeout(livesWithin) == nil }

@@ -19,6 +19,8 @@ const shownTerminals = 20
 type Told struct {
 	// Clocks is how far the wall clocks of the hosts are apart; zero when that is not known.
 	Clocks clocks.Difference `json:"clocks"`
+	// Reread: the certificate files are read again before the answer, instead of soon.
+	Reread bool `json:"reread,omitempty"`
 }
 
 // What main asks the processes of its host that have wires.
@@ -71,6 +73,9 @@ type TerminalEnds struct {
 // Answer takes what main tells and says what is seen.
 func (w *Wires) Answer(t Told) Seen {
 	w.Compared(t.Clocks)
+	if t.Reread {
+		_ = w.Reread() // what is seen has it
+	}
 	return w.Seen()
 }
 

@@ -2,6 +2,8 @@ package wires
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -39,31 +41,46 @@ func NewSurvey(own *Wires, calls *bus.Poster, c Clocks) *Survey {
 // Run asks until ctx ends.
 func (s *Survey) Run(ctx context.Context) error {
 	for {
-		s.look(ctx)
+		_ = s.look(ctx, Told{Clocks: s.clocks.Apart()}) // what is seen has it
 		if err := pace.Rest(ctx, pace.Next(surveyEvery)); err != nil {
 			return err
 		}
 	}
 }
 
+// Reread has every process of the host read its certificate files again, now. The error says which can't use them, or was not heard; those read
+// them when they start.
+func (s *Survey) Reread(ctx context.Context) error {
+	return errors.Join(s.own.Reread(), s.look(ctx, Told{Clocks: s.clocks.Apart(), Reread: true}))
+}
+
 // look asks each process. One that does not answer is restarted by others; what it saw last stays until it does.
-func (s *Survey) look(ctx context.Context) {
-	told := Told{Clocks: s.clocks.Apart()}
+func (s *Survey) look(ctx context.Context, told Told) error {
 	s.own.Compared(told.Clocks)
 	var asking sync.WaitGroup
+	var failed error
 	for name, call := range map[string]bus.Endpoint[Told, Seen]{bus.ProcessUpdater: CallUpdater, bus.ProcessTerminalInterface: CallTerminals} {
 		asking.Go(func() {
 			seen, err := call.PostWait(ctx, s.calls, told, surveyWithin)
-			if err != nil {
-				return
-			}
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			s.others[name] = seen
+			if err == nil {
+				s.others[name] = seen
+				if fault := seen.Certificate.Fault; fault != "" {
+					err = errors.New(fault)
+				}
+			}
+			if err != nil {
+				failed = errors.Join(failed, fmt.Errorf("%s: %w", name, err))
+			}
 		})
 	}
 	asking.Wait()
+	return failed
 }
+
+// Sealed reports whether there are certificate files.
+func (s *Survey) Sealed() bool { return s.own.Sealed() }
 
 // Seen is what was seen last. It never blocks.
 func (s *Survey) Seen() Seen {

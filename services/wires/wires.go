@@ -26,6 +26,7 @@ import (
 	"github.com/hotpair/hotpair/services/identity"
 	"github.com/hotpair/hotpair/services/keyring"
 	"github.com/hotpair/hotpair/services/lease"
+	"github.com/hotpair/hotpair/services/reread"
 )
 
 // ErrSelf says that the certificate is of somebody else than the settings say.
@@ -143,6 +144,22 @@ func (w *Wires) Run(ctx context.Context) error {
 		ended := w.Sweep()
 		w.log.Info("other authorities are believed than before; connections of those that are not have ended", "connections", len(ended))
 	})
+}
+
+// Reread reads the files again now. The error says why they can't be used.
+func (w *Wires) Reread() error {
+	if w.files == nil {
+		return nil
+	}
+	return w.files.Load()
+}
+
+// Rereads are what Reread does, for a process whose only files these are; nothing without certificates.
+func (w *Wires) Rereads() []reread.File {
+	if w.files == nil {
+		return nil
+	}
+	return []reread.File{{Name: "certificate files", Read: func(context.Context) error { return w.Reread() }}}
 }
 
 // During runs something with Run beside it.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -162,8 +163,8 @@ func (s *store) probe(ctx context.Context) error {
 // say whether the disk or the network did it; this can.
 //
 // When records were written between two test writes, the directory remembers how far the store has got. A server that
-// finds a damaged value when it starts drops it and all behind it without a word; this is how that is noticed.
-func (s *store) watch(ctx context.Context, interval time.Duration) error {
+// finds a damaged value when it starts drops it and all behind it without a word; this is how that is noticed. proved counts those that succeed.
+func (s *store) watch(ctx context.Context, interval time.Duration, proved *atomic.Uint64) error {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	for stopping := false; !stopping; {
@@ -179,6 +180,7 @@ func (s *store) watch(ctx context.Context, interval time.Duration) error {
 		if err := s.probe(context.Background()); err != nil {
 			return err
 		}
+		proved.Add(1)
 		if stopping || s.last > before+1 {
 			if err := s.remember(); err != nil {
 				return err

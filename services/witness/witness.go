@@ -21,15 +21,19 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/arbiter"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/keyring"
+	"github.com/hotpair/hotpair/services/reread"
 	"github.com/hotpair/hotpair/services/role/record"
+	"github.com/hotpair/hotpair/services/systemd"
 	"github.com/hotpair/hotpair/services/wires"
 )
 
@@ -84,6 +88,9 @@ type Witness struct {
 	address string
 	id      string
 	fail    context.CancelCauseFunc // ends Run
+
+	revision atomic.Uint64 // of the record, as it was seen last
+	proved   atomic.Uint64 // test writes that succeeded
 }
 
 // New makes a witness. Nothing is opened until Run.
@@ -110,7 +117,30 @@ func Run(ctx context.Context, c config.Witness, log *slog.Logger) error {
 	if sealed.Sealed() {
 		settings.Keys = gate
 	}
-	return sealed.During(ctx, New(settings).Run)
+	w := New(settings)
+	unit := systemd.Open(os.Getenv, log)
+	defer unit.Close()
+	return sealed.During(ctx, func(ctx context.Context) error {
+		return unit.During(ctx, w.Run, systemd.Service{
+			Up: w.ready, Says: w.says, Lives: w.lives(), Log: log,
+			Reread: func() string { return reread.All(ctx, sealed.Rereads(), c.Stale()) },
+		})
+	})
+}
+
+// says is what this witness does, in a line.
+func (w *Witness) says() string {
+	return fmt.Sprintf("listens at %s; the record that it keeps is at revision %d", w.address, w.revision.Load())
+}
+
+// lives gives a question: has a test write succeeded since it was asked last? That is what a witness is for.
+func (w *Witness) lives() func() bool {
+	var last uint64
+	return func() bool {
+		before := last
+		last = w.proved.Load()
+		return last != before
+	}
 }
 
 // Ready is closed when the witness answers; then Address and ID are known.
@@ -170,7 +200,7 @@ func (w *Witness) Run(ctx context.Context) (err error) {
 	w.address, w.id = srv.Address(), d.identity.ID
 	close(w.ready)
 	w.config.Log.Info("witness is ready", "address", w.address, "witness", w.id)
-	if err := store.watch(ctx, w.config.Probe); err != nil {
+	if err := store.watch(ctx, w.config.Probe, &w.proved); err != nil {
 		return fmt.Errorf("witness: %w", err)
 	}
 	if err := context.Cause(ctx); errors.Is(err, ErrStore) {
@@ -189,7 +219,11 @@ func (w *Witness) serve(ctx context.Context, s *store) error {
 	arbiter.CallRead.Handle(questions, func(_ struct{}, answer func(arbiter.Held, error)) {
 		ctx, cancel := context.WithTimeout(ctx, storeWithin)
 		defer cancel()
-		answer(s.read(ctx))
+		held, err := s.read(ctx)
+		if err == nil {
+			w.revision.Store(held.Revision)
+		}
+		answer(held, err)
 	})
 	arbiter.CallWrite.Handle(writes, func(c arbiter.Change, answer func(arbiter.Written, error)) {
 		ctx, cancel := context.WithTimeout(ctx, storeWithin)

@@ -17,6 +17,7 @@ import (
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/mainprocess"
 	"github.com/hotpair/hotpair/services/process"
+	"github.com/hotpair/hotpair/services/supervisor"
 	"github.com/hotpair/hotpair/services/terminalif"
 	"github.com/hotpair/hotpair/services/updater"
 )
@@ -144,7 +145,7 @@ func (r *run) isDead() bool {
 }
 
 // Run implements mainprocess.Overseer.
-func (r *run) Run(ctx context.Context, _ time.Duration, _ func() bool) error {
+func (r *run) Run(ctx context.Context, _ time.Duration, _ supervisor.Watched) error {
 	select {
 	case <-r.killed:
 		return errKilled

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/services/clocks"
+	"github.com/hotpair/hotpair/services/lateness"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
@@ -32,6 +33,11 @@ func Diagnose(pair operator.Status, own operator.Examination, other *operator.Ex
 		d.Findings = append(d.Findings, operator.Finding{Host: own.Host, Check: "other host", Level: operator.Bad.String(), Value: problem,
 			Remedy: "start the other host, or mend the link (HOTPAIR_PEER_LINK)"})
 	}
+	d.Lateness = map[string]lateness.Day{own.Host: own.Lateness}
+	if other != nil {
+		d.Lateness[other.Host] = other.Lateness
+	}
+	d.Findings = append(d.Findings, lease(own, other))
 	d.Takeover, d.Verdict = verdict(pair, own, other, successor)
 	for _, f := range d.Findings {
 		d.Level = max(operator.LevelOf(d.Level), operator.LevelOf(f.Level)).String()
@@ -117,6 +123,21 @@ func compare(own, other operator.Examination, skew time.Duration) (list []operat
 	}
 	one("leases", level, own.Lease.String()+", "+other.Lease.String(), "set HOTPAIR_LEASE the same on both hosts")
 	return list
+}
+
+// lease finds out whether the lease is one for these machines and the line between them.
+func lease(own operator.Examination, other *operator.Examination) operator.Finding {
+	f := operator.Finding{Host: own.Host, Check: "lease", Level: operator.Good.String()}
+	day, shortest := own.Lateness, own.Lease
+	if other != nil {
+		f.Host += "," + other.Host
+		day, shortest = lateness.Both(day, other.Lateness), min(shortest, other.Lease)
+	}
+	value, short, remedy := day.Advice(shortest)
+	if f.Value = value; short {
+		f.Level, f.Remedy = operator.Warning.String(), remedy
+	}
+	return f
 }
 
 // PairTime judges pair time, and up to when answers are forgotten, by a host's wall clock.

@@ -28,6 +28,15 @@ func Whole(s operator.Status) operator.Status {
 	return s
 }
 
+// Line is a status in one line: what it all means, and behind that what its host is.
+func Line(s operator.Status) string {
+	line := fmt.Sprintf("%s (%s, %s, epoch %d", s.Sentence, s.Role, s.Mode, s.Epoch)
+	if s.WaitingFor != "" && !strings.Contains(s.Sentence, s.WaitingFor) {
+		line += ", " + s.WaitingFor
+	}
+	return line + ")"
+}
+
 // alarmLost is the id of the alarm that an acknowledged update is missing.
 const alarmLost = "updates-lost"
 

@@ -23,21 +23,37 @@ type certificate struct {
 func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if err := c.look(); err != nil && c.last == nil {
+		return nil, err
+	}
+	return c.last, nil
+}
+
+// reread reads the files now, whenever they were written. The error says why they can't be used.
+func (c *certificate) reread() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.read = [2]time.Time{}
+	return c.look()
+}
+
+// look reads the files when they have been written since. The error says why the last one that could be used is kept.
+func (c *certificate) look() error {
 	written := [2]time.Time{writtenAt(c.cert), writtenAt(c.key)}
 	if c.last != nil && written == c.read {
-		return c.last, nil
+		return nil
 	}
 	fresh, err := tls.LoadX509KeyPair(c.cert, c.key)
 	switch {
 	case err == nil:
 		c.last = &fresh
 	case c.last == nil:
-		return nil, err
+		return err
 	default:
 		c.log.Warn("the certificate for operators can't be used: the one before is kept", "file", c.cert, "err", err)
 	}
 	c.read = written
-	return c.last, nil
+	return err
 }
 
 func writtenAt(path string) time.Time {

@@ -92,6 +92,7 @@ type Server struct {
 	config  ServerConfig
 	ready   chan struct{}
 	address string
+	cert    *certificate // nil: HTTP is plain
 }
 
 // stopWithin is how long calls under way may take when the server stops.
@@ -102,7 +103,19 @@ func NewServer(c ServerConfig) *Server {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Server{config: c, ready: make(chan struct{})}
+	s := &Server{config: c, ready: make(chan struct{})}
+	if c.Cert != "" {
+		s.cert = &certificate{cert: c.Cert, key: c.Key, log: c.Log}
+	}
+	return s
+}
+
+// Reread reads the certificate files now; without any it does nothing. The error says why they can't be used.
+func (s *Server) Reread(context.Context) error {
+	if s.cert == nil {
+		return nil
+	}
+	return s.cert.reread()
 }
 
 // Ready is closed when the server listens; then Address is known.
@@ -119,8 +132,7 @@ func (s *Server) Run(ctx context.Context) error {
 		return fmt.Errorf("operator: %w: %w", bus.ErrListen, err)
 	}
 	s.address = listener.Addr().String()
-	if s.config.Cert != "" {
-		c := &certificate{cert: s.config.Cert, key: s.config.Key, log: s.config.Log}
+	if c := s.cert; c != nil {
 		if _, err := c.get(nil); err != nil {
 			_ = listener.Close()
 			return fmt.Errorf("operator: HOTPAIR_HTTP_TLS_CERT: %w", err)

@@ -1,4 +1,4 @@
-package mainprocess
+package link
 
 import (
 	"context"
@@ -7,10 +7,10 @@ import (
 	"github.com/hotpair/hotpair/bus"
 )
 
-// outlive ends with the first of main's own connections to its servers that is lost, or with ctx. A server closes what it
+// Outlive ends with the first of main's own connections to its servers that is lost, or with ctx. A server closes what it
 // can't write to in time, as after a machine has stood still. Main would go on beating then, and hear none of its processes, or
 // leave the other main without an answer for ever: it ends, as the other processes do.
-func outlive(ctx context.Context, conns ...*bus.Conn) error {
+func Outlive(ctx context.Context, conns ...*bus.Conn) error {
 	lost := make(chan error, len(conns))
 	for _, conn := range conns {
 		up := conn.Up()

@@ -1,0 +1,142 @@
+// Package lateness keeps how late the words of the other main come, over the last day, and says which lease that day would have borne.
+//
+// A lease is a bet on lateness: shorter replaces a silent host sooner, and takes a slow one for silent. What it is bet on is known only to the
+// machines themselves, so every host measures it, always. Three things bound it, and each is measured where the role machine would
+// have gone by it:
+//
+//   - an active gives its standby up when its own beats have had no reply for half a lease: how late replies are ([Day].Replies);
+//   - a standby takes over when it has heard nothing for a lease and a tenth: how late it hears anything ([Day].Heard);
+//   - an active may answer for a lease from when it sent a beat that was replied to, and this main may be late itself ([Day].Own).
+//
+// Beats come every eighth of a lease, so lateness is what is beyond that. The witness bounds no lease: it is asked when somebody has been
+// silent already. How long it takes is a part of the gap then ([Day].Witness).
+//
+// A silence that ends with another connection or another run of the other main is an outage and no lateness: it isn't counted. Time in which this
+// main was late itself is not the other one's lateness, as in the role machine.
+package lateness
+
+import (
+	"sync"
+	"time"
+
+	"github.com/hotpair/hotpair/services/histogram"
+	"github.com/hotpair/hotpair/services/lease"
+)
+
+// Watch measures one other main. Its methods may be called from anywhere, and cost less than a message; nothing waits for it.
+type Watch struct {
+	clock    lease.Clock
+	interval time.Duration // between two beats
+	began    time.Duration
+
+	mu      sync.Mutex
+	turned  time.Duration // this main's loop did last; 0: not yet
+	heard   time.Duration // the other main was last; 0: nothing before the next word counts
+	run     uint64        // of the other main
+	replied time.Duration // when the last beat was sent that was replied to; 0 likewise
+	own     [2]time.Duration
+
+	heards, replies, owns, witness tally
+	heardSince, repliesSince       histogram.Histogram
+}
+
+// own counts this main's own lateness since the last word and since the last reply.
+const (
+	sinceWord = iota
+	sinceReply
+)
+
+// NewWatch makes the watch over a main that beats at an interval.
+func NewWatch(clock lease.Clock, interval time.Duration) *Watch {
+	return &Watch{clock: clock, interval: interval, began: clock()}
+}
+
+// Turned is told each time that this main's loop has turned, at least once in each interval.
+func (w *Watch) Turned() {
+	now := w.clock()
+	w.mu.Lock()
+	before := w.turned
+	w.turned = now
+	passed := now - before
+	late := time.Duration(0)
+	if before != 0 {
+		late = max(passed-w.interval, 0)
+	}
+	if passed > lateAfter*w.interval && before != 0 {
+		for i := range w.own {
+			w.own[i] += late
+		}
+	}
+	w.mu.Unlock()
+	if before != 0 {
+		w.owns.add(now, late)
+	}
+}
+
+// lateAfter intervals without a turn this main counts as late, as its role machine does.
+const lateAfter = 2
+
+// Heard is told of each beat of the other main; run says which of its runs it is of.
+func (w *Watch) Heard(run uint64) { w.word(w.clock(), run, true) }
+
+// Replied is told of each reply to a beat that was sent at a time.
+func (w *Watch) Replied(sent time.Duration, run uint64) {
+	now := w.clock()
+	w.word(now, run, false)
+	w.mu.Lock()
+	before, own := w.replied, w.own[sinceReply]
+	if sent > before {
+		w.replied, w.own[sinceReply] = sent, 0
+	}
+	w.mu.Unlock()
+	if before != 0 && sent > before {
+		late := max(now-before-w.interval-own, 0)
+		w.replies.add(now, late)
+		w.repliesSince.Observe(late)
+	}
+}
+
+// word is anything that the other main says.
+func (w *Watch) word(now time.Duration, run uint64, beat bool) {
+	w.mu.Lock()
+	if run != w.run {
+		w.run, w.heard, w.replied = run, 0, 0
+	}
+	before, own := w.heard, w.own[sinceWord]
+	w.heard, w.own[sinceWord] = now, 0
+	w.mu.Unlock()
+	if before == 0 {
+		return
+	}
+	late := max(now-before-w.interval-own, 0)
+	w.heards.add(now, late)
+	if beat {
+		w.heardSince.Observe(late)
+	}
+}
+
+// Lost says that a connection to the other main has ended: what comes next is not late.
+func (w *Watch) Lost() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.heard, w.replied = 0, 0
+}
+
+// Asked takes how long the witness took to answer.
+func (w *Watch) Asked(took time.Duration) { w.witness.add(w.clock(), took) }
+
+// Samples are what has been counted since this main started: how late the other one was heard, and how late it replied.
+func (w *Watch) Samples() (heard, replies histogram.Sample) {
+	return w.heardSince.Sample(), w.repliesSince.Sample()
+}
+
+// Day is what was measured in the last day.
+func (w *Watch) Day() Day {
+	now := w.clock()
+	d := Day{
+		Measured: min(now-w.began, (slots-1)*slot),
+		Heard:    w.heards.day(now), Replies: w.replies.day(now), Own: w.owns.day(now), Witness: w.witness.day(now),
+	}
+	d.Borne = d.borne()
+	return d
+}

@@ -23,7 +23,7 @@ import (
 	"github.com/hotpair/hotpair/services/lease"
 )
 
-// Watch measures one other main. Its methods may be called from anywhere, and cost less than a message; nothing waits for it.
+// Watch measures one other main; a nil Watch none. Its methods may be called from anywhere, and cost less than a message; nothing waits for it.
 type Watch struct {
 	clock    lease.Clock
 	interval time.Duration // between two beats
@@ -53,6 +53,9 @@ func NewWatch(clock lease.Clock, interval time.Duration) *Watch {
 
 // Turned is told each time that this main's loop has turned, at least once in each interval.
 func (w *Watch) Turned() {
+	if w == nil {
+		return
+	}
 	now := w.clock()
 	w.mu.Lock()
 	before := w.turned

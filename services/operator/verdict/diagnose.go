@@ -127,7 +127,7 @@ func compare(own, other operator.Examination, skew time.Duration) (list []operat
 
 // lease finds out whether the lease is one for these machines and the line between them.
 func lease(own operator.Examination, other *operator.Examination) operator.Finding {
-	f := operator.Finding{Host: own.Host, Check: "lease", Level: operator.Good.String()}
+	f := operator.Finding{Host: own.Host, Check: "lateness", Level: operator.Good.String()}
 	day, shortest := own.Lateness, own.Lease
 	if other != nil {
 		f.Host += "," + other.Host

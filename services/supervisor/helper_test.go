@@ -75,6 +75,9 @@ func play(part string, args []string) error {
 		if err != nil {
 			return err
 		}
+		if part == "main-mute" {
+			return beater.Run(ctx, host.Lease, Watched{Alive: func() bool { return true }})
+		}
 		return beater.Run(ctx, host.Lease, Watched{
 			Alive:  func() bool { return part != "main-undecided" || time.Since(began) < host.Lease },
 			Says:   func() string { return fmt.Sprintf("main %d speaks", os.Getpid()) },
@@ -101,7 +104,7 @@ func play(part string, args []string) error {
 		}
 		return beat()
 
-	case "main", "main-careless", "main-escaped", "main-stubborn", "main-undecided", "main-chatty":
+	case "main", "main-careless", "main-escaped", "main-stubborn", "main-undecided", "main-chatty", "main-mute":
 		if os.Getenv("NOTIFY_SOCKET")+os.Getenv("WATCHDOG_USEC") != "" { // they are the supervisor's alone
 			if err := note("met-systemd", os.Getpid()); err != nil {
 				return err
@@ -120,7 +123,7 @@ func play(part string, args []string) error {
 		switch part {
 		case "main":
 			err = below("child")
-		case "main-undecided":
+		case "main-undecided", "main-mute":
 		case "main-chatty":
 			beater, failure := NewBeater(inherited)
 			if err = failure; err == nil {

@@ -30,7 +30,6 @@ func TestSystemd_AKilledMain(t *testing.T) {
 	socket.Await(t, "READY=1")
 	n := socket.AwaitAfter(t, 0, speaks(first))
 	syscall.Kill(first, syscall.SIGKILL)
-	n = socket.AwaitAfter(t, n, "STATUS=main is started again: the one before ended by signal: killed")
 	second := s.awaitNotes(t, 2, "main")[0]
 	n = socket.AwaitAfter(t, n, speaks(second))
 	s.Signal(syscall.SIGTERM)
@@ -59,15 +58,31 @@ func TestSystemd_AFrozenMain(t *testing.T) {
 				syscall.Kill(first, syscall.SIGSTOP)
 			}
 			signs := socket.Count("WATCHDOG=1")
-			n = socket.AwaitAfter(t, n, "STATUS=main was frozen for ")
+			second := s.awaitNotes(t, 2, "main")[0]
 			if socket.Count("WATCHDOG=1") <= signs {
 				t.Error("no sign of life while main was frozen")
 			}
-			second := s.awaitNotes(t, 2, "main")[0]
 			socket.AwaitAfter(t, n, speaks(second))
 			if socket.Count("READY=1") != 1 {
 				t.Errorf("%q", socket.Lines())
 			}
+		})
+	}
+}
+
+// Until a main speaks, the status says what became of the one before.
+func TestSystemd_WhatBecameOfMain(t *testing.T) {
+	for signal, want := range map[syscall.Signal]string{syscall.SIGKILL: "ended by signal: killed", syscall.SIGSTOP: "was frozen for "} {
+		t.Run(want, func(t *testing.T) {
+			t.Parallel()
+			socket := systemdtest.Listen(t)
+			s := told(t, "main-mute", 250*time.Millisecond, socket, time.Hour)
+			first := s.awaitNotes(t, 1, "main")[0]
+			socket.Await(t, "STATUS=main is starting")
+			socket.Await(t, "READY=1")
+			syscall.Kill(first, signal)
+			s.awaitNotes(t, 2, "main")
+			socket.Await(t, "STATUS=main is starting; the one before "+want)
 		})
 	}
 }
@@ -77,7 +92,7 @@ func TestSystemd_AMainThatCanNotRun(t *testing.T) {
 	socket := systemdtest.Listen(t)
 	s := told(t, "main-crash", 250*time.Millisecond, socket, time.Hour)
 	s.awaitNotes(t, 3, "main")
-	socket.Await(t, "STATUS=main is started again: the one before exited with code 7")
+	socket.Await(t, "STATUS=main is starting; the one before exited with code 7")
 	if socket.Count("READY=1") != 0 {
 		t.Errorf("%q", socket.Lines())
 	}

@@ -13,7 +13,8 @@ type telling struct {
 	unit *systemd.Unit // nil: nobody is told
 
 	mu       sync.Mutex
-	pid      int // of the main that speaks; 0: none does
+	pid      int    // of the main that speaks; 0: none does
+	before   string // what became of the last one, until the next one speaks
 	stopping bool
 }
 
@@ -33,20 +34,24 @@ func (t *telling) of(event process.Event) {
 	switch e := event.(type) {
 	case process.Started:
 		t.pid = e.PID
-		t.say("main is starting")
+		t.say("main is starting" + t.after("; the one before "))
+		t.before = ""
 	case process.Ready:
 		// A main that waits for the other host beats too: what it waits for is in its status.
 		t.unit.Ready()
 	case process.Frozen:
-		t.pid = 0
-		t.say(fmt.Sprintf("main was frozen for %s and is killed", e.Silent))
+		t.pid, t.before = 0, fmt.Sprintf("was frozen for %s and killed", e.Silent)
+		t.say("main is killed: it is frozen")
 	case process.Exited:
 		t.pid = 0
 		if e.Ordered {
 			t.say("main has ended")
 			return
 		}
-		t.say(fmt.Sprintf("main is started again: the one before %s", e.Exit))
+		if t.before == "" {
+			t.before = e.Exit.String()
+		}
+		t.say("main is started again" + t.after(": the one before "))
 	case process.NotStarted:
 		t.pid = 0
 		t.say(fmt.Sprintf("main can't be started: %v", e.Err))
@@ -61,6 +66,14 @@ func (t *telling) end() {
 	defer t.mu.Unlock()
 	t.stopping = true
 	t.unit.Stopping("stopping: the other host takes over if it is in sync")
+}
+
+// after is what became of the last main, as the end of a status.
+func (t *telling) after(link string) string {
+	if t.before == "" {
+		return ""
+	}
+	return link + t.before
 }
 
 func (t *telling) say(text string) {

@@ -1,6 +1,7 @@
 package founding
 
 import (
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -105,6 +106,7 @@ func (p Pair) bundle(name identity.Name, address string, settings []string, secr
 	if name.Role == identity.RoleWitness {
 		life = witnessLife
 	}
+	life = cmp.Or(p.Plan.Life, life)
 	chain, err := p.Issuer.Issue(key.Public(), name, life, p.Made)
 	if err != nil {
 		return bundle.Bundle{}, err

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/identity"
@@ -43,6 +44,8 @@ type Plan struct {
 	Witness   Machine // Address is config.NoWitness for a pair without
 	Terminals config.Terminals
 	Services  config.Services // nil: as shipped
+	// Life is that of the certificates, where nobody is to renew them; 0 is as the authority gives them.
+	Life time.Duration
 }
 
 // Witnessless reports whether there is no witness.

@@ -97,8 +97,11 @@ func (j Joiner) look() (Joined, account, error) {
 
 // settings are the joined environment file.
 func (j Joiner) settings() string {
-	head := fmt.Sprintf("# Written by hotpair join, for %s. Don't edit it: what stands in %s counts.\n", bundle.Kind(j.Bundle.Name)+" of pair "+j.Bundle.Name.Pair, j.Place.Overrides)
-	return head + strings.Join(j.Place.Environ(j.Bundle), "\n") + "\n"
+	head := "# Written by hotpair join, for " + bundle.Kind(j.Bundle.Name) + " of pair " + j.Bundle.Name.Pair + ". Don't edit it"
+	if j.Place.Overrides != "" {
+		head += ": what stands in " + j.Place.Overrides + " counts"
+	}
+	return head + ".\n" + strings.Join(j.Place.Environ(j.Bundle), "\n") + "\n"
 }
 
 // Join checks everything, and makes the machine a member. Interrupted, it is called again with the same bundle. The error is ErrUnfit, with

@@ -13,9 +13,9 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/hotpair/hotpair/deployments/founding"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/durable"
-	"github.com/hotpair/hotpair/services/identity"
 )
 
 const (
@@ -186,75 +186,46 @@ func (c *Cluster) plan() error {
 			return fmt.Errorf("list of terminals: %w", err)
 		}
 	}
-	secret := config.PairKey{PairSecret: config.Secret(c.dir.secret)}
-	tls, err := c.certificates()
+	pair := founding.Plan{
+		Hosts: [2]founding.Machine{c.ports.machine(HostA, blockA), c.ports.machine(HostB, blockB)}, Witness: c.ports.machine(Witness, offsetWitness), Life: life,
+	}
+	// Terminals that run elsewhere have certificates if whoever runs them has put the root into the directory.
+	elsewhere := len(c.elsewhere) > 0 && !c.dir.holds(founding.RootFile)
+	c.options.Plain = c.options.Plain || elsewhere
+	members, err := pair.Keep(c.dir.path, !elsewhere, bundles...)
+	if err != nil {
+		return fmt.Errorf("pair of the cluster: %w", err)
+	}
+	open := func(tls *config.TLS) {
+		if c.options.Plain {
+			*tls = config.TLS{Insecure: len(c.elsewhere) > 0} // on other machines perhaps
+		}
+	}
+	witness, err := loaded[config.Witness](c.dir, Witness, members[founding.WitnessBundle], pair.WitnessSettings())
 	if err != nil {
 		return err
 	}
-	witness := config.Witness{
-		WitnessListen: c.ports.address(offsetWitness), Storage: config.Storage{Data: c.dir.join(Witness)}, PairKey: secret, TLS: tls[Witness], Log: c.settings.Log,
-	}
+	open(&witness.TLS)
+	witness.Log = c.settings.Log
 	c.add(Witness, config.ForWitness(c.options.Environ, witness), "witness")
-	for _, h := range []struct {
-		name      string
-		own, peer int
-	}{{HostA, blockA, blockB}, {HostB, blockB, blockA}} {
-		host := config.Host{
-			Name:            config.Name{Host: h.name},
-			Storage:         config.Storage{Data: c.dir.join(h.name)},
-			BusPort:         c.ports.base + h.own + portBus,
-			Link:            c.ports.address(h.own + portLink),
-			Replication:     c.ports.address(h.own + portReplication),
-			PeerLink:        c.ports.address(h.peer + portLink),
-			PeerReplication: c.ports.address(h.peer + portReplication),
-			Witness:         witness.WitnessListen,
-			PairKey:         secret, TLS: tls[h.name], Terminals: list, TerminalsFile: file, Work: c.settings.Work,
-			Console: config.Console{HTTP: c.ports.address(h.own + portHTTP)},
-			Pace:    c.settings.Pace, Patience: c.settings.Patience, Bounds: c.settings.Bounds, Hooks: c.settings.Hooks, Tracing: c.settings.Tracing, Log: c.settings.Log,
+	for i, name := range []string{HostA, HostB} {
+		host, err := loaded[config.Host](c.dir, name, members[founding.BundleFile(name)], pair.Host(i))
+		if err != nil {
+			return err
 		}
-		c.hosts[h.name] = host
-		c.add(h.name, config.ForHost(c.options.Environ, host), "supervisor")
+		open(&host.TLS)
+		host.Authority = config.Authority{} // certificates outlast the directory, and those of terminals are new at each start
+		host.Terminals, host.TerminalsFile, host.Work = list, file, c.settings.Work
+		host.Pace, host.Patience, host.Bounds, host.Hooks, host.Tracing, host.Log = c.settings.Pace, c.settings.Patience, c.settings.Bounds, c.settings.Hooks, c.settings.Tracing, c.settings.Log
+		c.hosts[name] = host
+		c.add(name, config.ForHost(c.options.Environ, host), "supervisor")
 	}
 	plain := config.Passed(c.options.Environ)
 	c.add(terminals, append(plain, config.Environ(&c.settings.Log)...), "cluster", "terminals",
-		"--dir", c.dir.path, "--port", strconv.Itoa(c.ports.base), "--terminals", strconv.Itoa(c.options.Terminals), "--plain="+strconv.FormatBool(c.plain()))
+		"--dir", c.dir.path, "--port", strconv.Itoa(c.ports.base), "--terminals", strconv.Itoa(c.options.Terminals), "--plain="+strconv.FormatBool(c.options.Plain))
 	c.add(load, plain, "simulate", "--dir", c.dir.path, "--duration", "0", "--workload", "mixed",
 		"--rate", strconv.Itoa(loadRate*c.options.Terminals))
-	for _, name := range []string{HostA, HostB, Witness} {
-		if err := os.MkdirAll(c.dir.join(name), 0o700); err != nil {
-			return fmt.Errorf("directory of %s: %w", name, err)
-		}
-	}
 	return nil
-}
-
-// plain reports whether the parts speak plain text with each other. Terminals that run elsewhere have certificates if whoever runs them has put
-// the root into the directory.
-func (c *Cluster) plain() bool {
-	return c.options.Plain || len(c.elsewhere) > 0 && !c.dir.holds(rootFile)
-}
-
-// certificates give hosts and witness what proves them; none in a cluster that is plain.
-func (c *Cluster) certificates() (map[string]config.TLS, error) {
-	tls := map[string]config.TLS{}
-	if c.plain() {
-		if len(c.elsewhere) > 0 { // on other machines perhaps
-			for _, name := range []string{HostA, HostB, Witness} {
-				tls[name] = config.TLS{Insecure: true}
-			}
-		}
-		return tls, nil
-	}
-	own, err := openTrust(c.dir.path)
-	if err != nil {
-		return nil, err
-	}
-	for node, name := range map[string]identity.Name{HostA: own.host(HostA), HostB: own.host(HostB), Witness: own.witness()} {
-		if tls[node], err = own.files(node, name); err != nil {
-			return nil, err
-		}
-	}
-	return tls, nil
 }
 
 func (c *Cluster) add(name string, env []string, args ...string) {

@@ -28,8 +28,9 @@ one for each change. Ctrl-C stops all in order. No host is ever restarted by its
 From another shell, "hotpair cluster kill a" and the other orders play an outage;
 "hotpair status" shows the pair. Settings (HOTPAIR_LEASE and others, see
 "hotpair help env") are handed on to the hosts. Between its parts is TLS, with an
-authority of the cluster's own (root.key). Logs, data, certificates and cluster.json,
-which says how to start each part by hand, are in the directory.`,
+authority of the cluster's own (root.key). The pair is made as by hotpair init, and its
+parts start as after hotpair join. Logs, data, bundles and cluster.json, which says how
+to start each part by hand, are in the directory.`,
 		Example: `  hotpair cluster --terminals 10 --load
   hotpair cluster --dir /var/tmp/pair --port 9000`,
 		Args: cobra.NoArgs,
@@ -49,7 +50,7 @@ which says how to start each part by hand, are in the directory.`,
 	f.StringVar(&o.Dir, "dir", "", "directory for all data; a used one is continued (default: a temporary one, removed at the end)")
 	f.IntVar(&o.Port, "port", DefaultPort, "base of all ports; 0 picks free ones")
 	f.IntVar(&o.Terminals, "terminals", 5, "number of terminals")
-	// For measuring: who runs terminals elsewhere has to derive their keys from the secret in the cluster's plan.json; and puts a root into its
+	// For measuring: who runs terminals elsewhere has to derive their keys from the secret in a bundle of the cluster; and puts a root into its
 	// directory before, of which they have certificates, where the wires are to be TLS.
 	f.StringVar(&o.TerminalsFile, "terminals-file", "", "file of terminals that run elsewhere, as id=nats://host:port in lines; none are started")
 	f.Lookup("terminals-file").Hidden = true

@@ -1,20 +1,19 @@
 package local
 
 import (
-	"crypto/rand"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/hotpair/hotpair/deployments/founding"
 	"github.com/hotpair/hotpair/services/durable"
-	"github.com/hotpair/hotpair/services/strictjson"
 )
 
 var (
@@ -26,26 +25,15 @@ var (
 
 // Names in a cluster's directory.
 const (
-	planFile    = "plan.json"    // what survives the cluster: see plan
 	lockFile    = "lock"         // held while a cluster runs; names its process
 	clusterFile = "cluster.json" // how to reach and start everything: see File
 	socketFile  = "control"      // where a running cluster takes orders
-
-	planVersion = 1
 )
-
-// plan is what a directory needs to be continued: the secret under which its hosts, witness and terminals know each
-// other. Everything else is chosen at each start.
-type plan struct {
-	Version int    `json:"version"`
-	Secret  string `json:"secret"`
-}
 
 // directory is a claimed directory of a cluster.
 type directory struct {
 	path      string
 	temporary bool // made by us, removed at the end
-	secret    string
 	lock      *os.File
 }
 
@@ -86,18 +74,18 @@ func (d *directory) open() error {
 	if err != nil {
 		return fmt.Errorf("directory: %w", err)
 	}
-	_, err = os.Stat(d.join(planFile))
+	_, err = readMembers(d.path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	for _, e := range entries {
 		// What a file system has of its own, what a start that was cut off has left, and a root that was put here for it are not somebody else's.
-		ours := e.Name() == "lost+found" || e.Name() == lockFile || e.Name() == rootFile || durable.InTheMaking(e.Name())
+		ours := slices.Contains([]string{"lost+found", lockFile, founding.RootFile}, e.Name()) || slices.Contains(bundles, e.Name()) || durable.InTheMaking(e.Name())
 		if errors.Is(err, os.ErrNotExist) && !ours {
 			return fmt.Errorf("%w: %s holds other files (%s): name a new or empty directory with --dir", ErrForeign, d.path, e.Name())
 		}
 	}
-	if err := d.takeLock(); err != nil {
-		return err
-	}
-	return d.loadPlan()
+	return d.takeLock()
 }
 
 // takeLock holds a lock that ends with the process, however it ends.
@@ -120,41 +108,6 @@ func (d *directory) takeLock() error {
 		return fmt.Errorf("lock: %w", err)
 	}
 	return nil
-}
-
-// loadPlan reads the plan, or makes the first one.
-func (d *directory) loadPlan() error {
-	secret, err := readPlan(d.path)
-	if !errors.Is(err, os.ErrNotExist) {
-		d.secret = secret
-		return err
-	}
-	random := make([]byte, 32)
-	if _, err := rand.Read(random); err != nil {
-		return fmt.Errorf("pair secret: %w", err)
-	}
-	d.secret = hex.EncodeToString(random)
-	text, err := json.MarshalIndent(plan{Version: planVersion, Secret: d.secret}, "", "  ")
-	if err != nil {
-		return fmt.Errorf("plan: %w", err)
-	}
-	if err := writeAtomically(d.join(planFile), text); err != nil {
-		return fmt.Errorf("plan: %w", err)
-	}
-	return nil
-}
-
-// readPlan gives the pair secret of a cluster's directory. Errors: fs.ErrNotExist, ErrForeign.
-func readPlan(dir string) (string, error) {
-	var p plan
-	text, err := os.ReadFile(filepath.Join(dir, planFile))
-	if err != nil {
-		return "", fmt.Errorf("plan: %w", err)
-	}
-	if err := strictjson.DecodeMessage(text, &p); err != nil || p.Secret == "" || p.Version != planVersion {
-		return "", fmt.Errorf("%w: %s in %s is no plan of this version of hotpair: name a new directory with --dir", ErrForeign, planFile, dir)
-	}
-	return p.Secret, nil
 }
 
 // keep has a directory with logs that is removed at the end kept: an error names them. It reports whether it was to be removed.

@@ -24,7 +24,7 @@ func TestClaim_RefusesAForeignDirectoryAndLeavesItAlone(t *testing.T) {
 		t.Errorf("%v, %v", entries, err)
 	}
 	damaged := t.TempDir()
-	if err := os.WriteFile(filepath.Join(damaged, planFile), []byte("{"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(damaged, "a.bundle"), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := claim(damaged); !errors.Is(err, ErrForeign) {
@@ -44,19 +44,91 @@ func TestClaim_OneClusterForEachDirectory(t *testing.T) {
 	if err := first.release(); err != nil {
 		t.Fatal(err)
 	}
-	again, err := claim(dir)
+}
+
+// planned is a cluster that has planned a start in a directory.
+func planned(t *testing.T, o Options, base int) *Cluster {
+	t.Helper()
+	o.Binary = "/opt/hotpair"
+	c, err := New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again.secret != first.secret || len(again.secret) < 32 {
-		t.Error("the directory is continued under another secret")
-	}
-	if err := again.release(); err != nil {
+	if c.dir, err = claim(o.Dir); err != nil {
 		t.Fatal(err)
 	}
-	info, err := os.Stat(filepath.Join(dir, planFile))
-	if err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("plan: %v, %v", info, err)
+	c.ports = ports{base: base, terminals: o.Terminals}
+	if err := c.plan(); err != nil {
+		t.Fatal(err, c.dir.release())
+	}
+	if err := c.dir.release(); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// TestPlan_ADirectoryIsContinuedAsTheSamePair: with the same secret and the same keys, by which the witness knows its hosts, on other ports. A start that
+// was cut off before the pair was whole makes it anew.
+func TestPlan_ADirectoryIsContinuedAsTheSamePair(t *testing.T) {
+	dir := t.TempDir()
+	o := Options{Dir: dir, Terminals: 1, Environ: []string{}}
+	first := planned(t, o, DefaultPort).hosts[HostA]
+	key, err := os.ReadFile(first.TLSKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := planned(t, o, DefaultPort+1000).hosts[HostA]
+	now, err := os.ReadFile(again.TLSKey)
+	if err != nil || string(now) != string(key) || again.PairSecret != first.PairSecret || len(again.PairSecret) < 32 {
+		t.Errorf("the directory is continued as another pair: %v", err)
+	}
+	if first.Link != "127.0.0.1:7801" || again.Link != "127.0.0.1:8801" || again.PeerLink != "127.0.0.1:8811" {
+		t.Errorf("%s, %s, %s", first.Link, again.Link, again.PeerLink)
+	}
+	if plain := planned(t, Options{Dir: dir, Terminals: 1, Plain: true, Environ: []string{}}, DefaultPort).hosts[HostA]; plain.Sealed() || plain.PairSecret != first.PairSecret {
+		t.Errorf("plain: %+v", plain.TLS)
+	}
+	for _, name := range bundles {
+		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", name, info, err)
+		}
+	}
+	cut := t.TempDir()
+	if err := os.WriteFile(filepath.Join(cut, "witness.bundle"), []byte("half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o.Dir = cut
+	if planned(t, o, DefaultPort).hosts[HostB].PairSecret == "" {
+		t.Error("no pair")
+	}
+}
+
+// TestPlan_TerminalsElsewhereBringTheRoot: with certificates if whoever runs them has put a root there before, else in plain text, also the next time.
+func TestPlan_TerminalsElsewhereBringTheRoot(t *testing.T) {
+	list := filepath.Join(t.TempDir(), "terminals")
+	if err := os.WriteFile(list, []byte("t1=nats://127.0.0.1:4001\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := Options{Dir: t.TempDir(), TerminalsFile: list, Environ: []string{}}
+	for range 2 {
+		if h := planned(t, o, DefaultPort).hosts[HostA]; h.Sealed() || !h.Insecure {
+			t.Errorf("%+v", h.TLS)
+		}
+	}
+	o.Dir = filepath.Join(t.TempDir(), "cluster")
+	issuer, err := NewRoot(o.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	planned(t, o, DefaultPort)
+	members, err := readMembers(o.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	host := members["a.bundle"]
+	own, err := host.Issuer()
+	if err != nil || !own.Root().Equal(issuer.Root()) {
+		t.Errorf("of another root: %v", err)
 	}
 }
 

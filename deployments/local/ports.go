@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"net"
 	"strconv"
+
+	"github.com/hotpair/hotpair/deployments/founding"
 )
 
 // DefaultPort is the base of all ports of a cluster. It is far from the defaults of real hosts (7701 and up), so that
@@ -39,6 +41,12 @@ type ports struct {
 
 func (p ports) address(offset int) string {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(p.base+offset))
+}
+
+// machine is a part of the pair whose ports begin at an offset.
+func (p ports) machine(name string, offset int) founding.Machine {
+	own := p.base + offset
+	return founding.Machine{Name: name, Address: "127.0.0.1", Ports: founding.Ports{HTTP: own + portHTTP, Link: own + portLink, Replication: own + portReplication, Bus: own + portBus, Witness: own}}
 }
 
 // terminal is where hosts reach a terminal, application where its applications do.

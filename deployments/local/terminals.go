@@ -13,6 +13,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/deployments/founding"
+	"github.com/hotpair/hotpair/services/authority"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/terminal"
 	"github.com/hotpair/hotpair/services/wires"
@@ -21,7 +23,7 @@ import (
 // Fleet says which agents one process runs: those of a cluster, all together, since hundreds of terminals on one
 // machine are only there to be served.
 type Fleet struct {
-	Dir       string // of the cluster; its plan has the secret that the terminals' keys come from
+	Dir       string // of the cluster; a bundle in it has the secret that the terminals' keys come from
 	Port      int    // base of the cluster's ports
 	Terminals int
 	Plain     bool // no TLS
@@ -48,13 +50,14 @@ func readTerminals(file string) (list config.Terminals, err error) {
 
 // Run runs the agents until ctx ends or one of them fails.
 func (f Fleet) Run(ctx context.Context, log *slog.Logger) (err error) {
-	secret, err := readPlan(f.Dir)
+	members, err := readMembers(f.Dir)
 	if err != nil {
 		return err
 	}
-	var own *trust
+	host := members[founding.BundleFile(HostA)] // what it holds makes keys and certificates of terminals
+	var own *authority.Issuer
 	if !f.Plain {
-		if own, err = openTrust(f.Dir); err != nil {
+		if own, err = host.Issuer(); err != nil {
 			return err
 		}
 	}
@@ -80,7 +83,7 @@ func (f Fleet) Run(ctx context.Context, log *slog.Logger) (err error) {
 		}
 		var hosts bus.Network
 		if own != nil {
-			proof, err := own.agent(id)
+			proof, err := agent(own, id)
 			if err != nil {
 				return fmt.Errorf("certificate of terminal %s: %w", id, err)
 			}
@@ -89,7 +92,7 @@ func (f Fleet) Run(ctx context.Context, log *slog.Logger) (err error) {
 		work.Go(func() error {
 			return terminal.New(terminal.Config{
 				Hosts: hosts,
-				ID:    id, Listen: p.terminal(i), Apps: p.application(i), Key: config.TerminalKey(secret, id), Data: data, Disk: disk, Log: log,
+				ID:    id, Listen: p.terminal(i), Apps: p.application(i), Key: config.TerminalKey(host.Secret.Reveal(), id), Data: data, Disk: disk, Log: log,
 			}).Run(ctx)
 		})
 		work.Go(func() error {

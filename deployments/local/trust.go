@@ -6,47 +6,29 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"time"
 
+	"github.com/hotpair/hotpair/deployments/founding"
+	"github.com/hotpair/hotpair/deployments/install"
 	"github.com/hotpair/hotpair/services/authority"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/durable"
 	"github.com/hotpair/hotpair/services/identity"
 )
 
-const (
-	// rootFile is the root of the cluster's own authority, with its key: a pair that is not on one machine keeps that away from its hosts.
-	rootFile = "root.key"
-	// certificatesFolder has the certificate of each host and of the witness.
-	certificatesFolder = "certificates"
-	// life of a certificate: a directory may be continued after a year, and nobody renews here.
-	life = 5 * 365 * 24 * time.Hour
-)
+// life of a certificate: a directory may be continued after a year, and nobody renews here.
+const life = 5 * 365 * 24 * time.Hour
 
-// trust is the cluster's own authority, made with its directory and kept there.
-type trust struct {
-	dir    string
-	issuer *authority.Issuer
-}
+// bundles are the files of a cluster's pair, in the order in which they are written: with the last one there they are whole.
+var bundles = []string{founding.WitnessBundle, founding.BundleFile(HostB), founding.BundleFile(HostA)}
 
-// openTrust opens the authority of a cluster's directory, and makes it where there is none.
-func openTrust(dir string) (*trust, error) {
-	now, path := time.Now(), filepath.Join(dir, rootFile)
-	root, err := authority.OpenRoot(path, "")
-	if errors.Is(err, authority.ErrNone) {
-		if root, err = authority.New(identity.NewPair(), now); err == nil {
-			err = root.Create(path, "")
-		}
+// readMembers reads the pair of a cluster's directory. Errors: fs.ErrNotExist, ErrForeign.
+func readMembers(dir string) (map[string]founding.Kept, error) {
+	members, err := founding.Read(dir, bundles...)
+	if errors.Is(err, founding.ErrForeign) {
+		err = fmt.Errorf("%w: %w: name a new directory with --dir", ErrForeign, err)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("authority of the cluster: %w", err)
-	}
-	issuer, err := root.Rotate(now)
-	if err != nil {
-		return nil, fmt.Errorf("authority of the cluster: %w", err)
-	}
-	return &trust{dir, issuer}, nil
+	return members, err
 }
 
 // NewRoot puts a root into the directory of a cluster that is to come, which takes it for its own, and gives what issues certificates to its
@@ -55,36 +37,31 @@ func NewRoot(dir string) (*authority.Issuer, error) {
 	if err := durable.MakeDir(dir); err != nil {
 		return nil, fmt.Errorf("directory: %w", err)
 	}
-	t, err := openTrust(dir)
+	root, err := founding.OpenRoot(dir, true)
 	if err != nil {
 		return nil, err
 	}
-	return t.issuer, nil
+	return root.Rotate(time.Now())
 }
 
-// host and witness give who has a certificate.
-func (t *trust) host(id string) identity.Name { return identity.Host(t.issuer.Pair(), id) }
-
-func (t *trust) witness() identity.Name { return identity.Witness(t.issuer.Pair()) }
-
-// files give a host or the witness the files that prove it. Those of an earlier start stay: the witness knows hosts by their keys.
-func (t *trust) files(node string, name identity.Name) (config.TLS, error) {
-	dir := filepath.Join(t.dir, certificatesFolder, node)
-	paths := authority.Paths(dir)
-	had := identity.NewFiles(paths, nil, nil)
-	if err := had.Load(); err != nil || had.State().Name != name.String() {
-		if paths, err = t.issuer.Equip(dir, name, life, time.Now()); err != nil {
-			return config.TLS{}, fmt.Errorf("certificate of %s: %w", node, err)
-		}
+// loaded puts the files of a part in place, and reads its settings as its process does after a join; those that follow from the ports of this start are
+// given.
+func loaded[T any, P config.Spec[T]](d *directory, node string, k founding.Kept, settings []string) (T, error) {
+	k.Settings = settings
+	place := install.Place{Settings: d.join("joined", node), Identity: d.join("certificates", node), Data: d.join(node)}
+	environ, err := install.Joiner{Bundle: k.Bundle, Raw: k.Raw, Place: place}.Put()
+	if err != nil {
+		var none T
+		return none, fmt.Errorf("files of %s: %w", title(node), err)
 	}
-	return config.TLS{TLSCert: paths.Certificate, TLSKey: paths.Key, TLSCa: paths.Roots}, nil
+	return config.Load[T, P](environ)
 }
 
 // agent makes what the agent of a terminal proves itself with, new at each start and in no file: hosts know terminals by their names.
-func (t *trust) agent(id string) (*identity.Credentials, error) {
+func agent(issuer *authority.Issuer, id string) (*identity.Credentials, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
 	}
-	return t.issuer.Credentials(key, identity.Terminal(t.issuer.Pair(), id), life, time.Now())
+	return issuer.Credentials(key, identity.Terminal(issuer.Pair(), id), life, time.Now())
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/hotpair/hotpair/deployments/founding"
 	"github.com/hotpair/hotpair/deployments/install"
 	"github.com/hotpair/hotpair/deployments/local"
+	"github.com/hotpair/hotpair/services/backups/maker"
 	"github.com/hotpair/hotpair/services/business"
 	"github.com/hotpair/hotpair/services/business/kv"
 	"github.com/hotpair/hotpair/services/business/ledger"
@@ -27,6 +28,7 @@ import (
 	"github.com/hotpair/hotpair/services/mainprocess"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/command"
+	"github.com/hotpair/hotpair/services/operator/command/archives"
 	"github.com/hotpair/hotpair/services/operator/offline"
 	"github.com/hotpair/hotpair/services/process"
 	"github.com/hotpair/hotpair/services/supervisor"
@@ -99,13 +101,14 @@ hotpair help env lists what can be set, hotpair help --all also what a host star
 	root.AddCommand(local.Command(), simulator.Command())
 	root.AddCommand(founding.Command(), install.JoinCommand(), install.LeaveCommand(), install.RunCommand())
 	root.AddCommand(command.Commands()...)
-	root.AddCommand(with(command.BackupCommand(archive.Files{}), offline.CheckCommand(archive.Files{})), offline.RestoreCommand(archive.Files{}), offline.AuthorityCommand())
+	root.AddCommand(with(archives.BackupCommand(archive.Files{}), offline.CheckCommand(archive.Files{}), archives.ListCommand(), archives.NowCommand()), offline.RestoreCommand(archive.Files{}), offline.AuthorityCommand())
 	root.AddCommand(
 		supervisorCommand(),
 		serve("main", "Decide who serves, and run the host's processes (started by supervisor)", hostName, decide),
 		serve("updater", "Write the database and replicate it (started by main)", updaterName, update),
 		serve("terminal-if", "Dial the terminals and relay their requests (started by main)", relayName, terminalif.Run),
 		businessCommand(),
+		serve("backups", "Make the host's backups (started by main)", backupName, makeBackups),
 		serve("witness", "Keep the pair record, on a third machine", nobody[config.Witness], witness.Run),
 		with(serve("terminal", "Be the agent at a terminal", nobody[config.Terminal], terminal.Run), offline.ReadmitCommand(), offline.EnrolCommand()),
 		&cobra.Command{
@@ -154,7 +157,7 @@ func group(root *cobra.Command) {
 // inner are the commands that a host starts itself.
 func inner(root *cobra.Command) []*cobra.Command {
 	return slices.DeleteFunc(slices.Clone(root.Commands()), func(c *cobra.Command) bool {
-		return !slices.Contains([]string{"main", "updater", "terminal-if", "business"}, c.Name())
+		return !slices.Contains([]string{"main", "updater", "terminal-if", "business", "backups"}, c.Name())
 	})
 }
 
@@ -166,6 +169,7 @@ type settings interface {
 func hostName(c config.Host) string               { return c.Host }
 func updaterName(c config.Updater) string         { return c.Host }
 func relayName(c config.TerminalInterface) string { return c.Host }
+func backupName(c config.Backup) string           { return c.Host }
 func nobody[T any](T) string                      { return "" }
 
 // serve makes the command of one process: its settings come from the environment alone.
@@ -218,6 +222,13 @@ const updaterMemory = 256 << 20
 func update(ctx context.Context, c config.Updater, log *slog.Logger) error {
 	process.RareCollections(400, updaterMemory)
 	return updater.Run(ctx, c, log)
+}
+
+// makeBackups makes backups behind everything else that this machine has to do.
+func makeBackups(ctx context.Context, c config.Backup, log *slog.Logger) error {
+	process.FewProcessors(1)
+	process.Behind()
+	return maker.Run(ctx, c, archive.Trials{}, log)
 }
 
 // businessCommand is a business process of those that are built in.

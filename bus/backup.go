@@ -2,8 +2,7 @@ package bus
 
 import "github.com/hotpair/hotpair/storage/position"
 
-// BackupOrder asks for a piece of a backup. An empty Session begins one; then pieces are asked for in turn. Abandon ends
-// one that nobody wants any more; one that is not asked for a while ends by itself.
+// BackupOrder asks for a piece, in turn; without a Session it begins a backup. One that is not asked for ends by itself, or by Abandon.
 type BackupOrder struct {
 	Session string `json:"session,omitempty"`
 	Piece   uint64 `json:"piece,omitempty"` // counts from 0

@@ -10,8 +10,7 @@ import (
 	"github.com/hotpair/hotpair/services/pace"
 )
 
-// HeartInterval is how often a process of a host beats: four times in a lease, within bounds. A change of its state is
-// told at once (Heart.Now), so the interval only bounds how late a freeze is noticed, and an idle host costs little.
+// HeartInterval is how often a process of a host beats, to be known for frozen; a change of its state is told at once (Heart.Now).
 func HeartInterval(lease time.Duration) time.Duration {
 	return min(max(lease/4, 25*time.Millisecond), 250*time.Millisecond)
 }

@@ -2,8 +2,7 @@ package bus
 
 import "github.com/hotpair/hotpair/services/level"
 
-// LevelsRequest asks the updater of the active which level the pair is at. With Rise the pair rises to the newest that both
-// hosts know; it is answered when that is committed, and can't be taken back.
+// LevelsRequest asks the updater of the active for the pair's level. With Rise it rises first, for good, to the newest that both hosts know.
 type LevelsRequest struct {
 	Rise bool `json:"rise,omitempty"`
 }

@@ -21,12 +21,14 @@ func Permissions(process string) *server.Permissions {
 		return nil
 	case process == ProcessUpdater:
 		return permit(
-			[]string{beat, InboxPrefix(ProcessMain) + ".>", InboxPrefix(ProcessTerminalInterface) + ".>", InboxPrefix(ProcessBusiness) + ".>"},
+			[]string{beat, InboxPrefix(ProcessMain) + ".>", InboxPrefix(ProcessTerminalInterface) + ".>", InboxPrefix(ProcessBusiness) + ".>", InboxPrefix(ProcessBackup) + ".>"},
 			[]string{Control(process), Questions(process), "db.>", inbox})
 	case process == ProcessTerminalInterface:
 		return permit(
 			[]string{beat, "business.>", "pack.business.>", "$SRV.INFO.>", "question." + ProcessUpdater + "." + OfTerminalInterface + ">", InboxPrefix(ProcessMain) + ".>"},
 			[]string{Control(process), Questions(process), SubjectRight, SubjectProcesses + ".>", "answers.>", inbox})
+	case process == ProcessBackup:
+		return permit([]string{beat, CallBackup.Subject(), InboxPrefix(ProcessMain) + ".>"}, []string{Questions(process), inbox})
 	case strings.HasPrefix(process, ProcessBusiness+"."):
 		service := strings.TrimPrefix(process, ProcessBusiness+".")
 		p := permit(

@@ -79,6 +79,7 @@ const (
 	ProcessUpdater           = "updater"
 	ProcessTerminalInterface = "terminal-if"
 	ProcessBusiness          = "business"
+	ProcessBackup            = "backup" // makes backups
 )
 
 // InboxPrefix is the prefix of reply subjects of a process.

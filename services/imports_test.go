@@ -129,6 +129,17 @@ var rules = []rule{
 	{"the event log of a main knows the bus only: who records now, main says",
 		within("services/events"),
 		but(ours, func(i string) bool { return words(i) || within("bus", "services/events")(i) })},
+	{"who makes backups knows what is asked of it, and neither the database nor who decides when",
+		within("services/backups"),
+		but(ours, func(i string) bool { return words(i) || within("bus", "services/backups", "services/config")(i) })},
+	{"what is known of backups is apart from who makes them",
+		func(pkg string) bool { return pkg == "services/backups" },
+		but(ours, func(i string) bool { return words(i) || i == "bus" })},
+	{"who keeps what is known of backups knows the pair's own key space, not who makes them",
+		within("services/updater/backuprecord"),
+		but(ours, func(i string) bool {
+			return words(i) || i == "services/backups" || within("bus", "storage", "services/updater/systemspace")(i)
+		})},
 	{"the audit trail knows events, and nobody who makes them",
 		within("services/trail"),
 		but(ours, func(i string) bool {
@@ -137,12 +148,12 @@ var rules = []rule{
 	{"alarms know what they are judged by, not who gathers it",
 		within("services/alarms"),
 		but(within("services"), func(i string) bool {
-			return words(i) || within("services/alarms", "services/config", "services/identity", "services/role", "services/trail", "services/wires")(i)
+			return words(i) || within("services/alarms", "services/config", "services/identity", "services/role", "services/trail", "services/wires")(i) || i == "services/backups"
 		})},
 	{"what operators can ask for knows main by what it asks of it",
 		within("services/operations"),
 		but(within("services", "storage"), func(i string) bool {
-			return words(i) || i == "services/operator" || within("services/alarms", "services/arbiter", "services/config", "services/events", "services/metrics",
+			return words(i) || i == "services/backups" || i == "services/operator" || within("services/alarms", "services/arbiter", "services/config", "services/events", "services/metrics",
 				"services/accounts", "services/door", "services/enrolment", "services/issuing", "services/identity", "services/operations", "services/operator/access", "services/operator/certificates", "services/operator/registry", "services/terminalif/receipt", "services/operator/verdict", "services/role", "services/supervisor", "services/wires")(i)
 		})},
 	{"what operators see knows neither how it is served nor how it is shown",
@@ -409,6 +420,8 @@ func TestRules_Bite(t *testing.T) {
 		"services/keyring":             "services/role",
 		"services/authority":           "services/door",
 		"services/mainprocess/y":       "services/identity/identitytest",
+		"services/backups/maker":       "storage",
+		"services/backups":             "services/backups/maker",
 	}
 	for pkg, imported := range refused {
 		if !forbidden(pkg, imported) {

@@ -86,6 +86,7 @@ var acts = []struct {
 	{"does not take over, because that is paused", []string{"hotpair resume"}, play{waysOut, []string{"`hotpair resume`"}}},
 	{"hotpair resume, as soon as the work is done", []string{"hotpair resume"}, play{raised, []string{"alarms.Paused", `"hotpair resume"`}}},
 	{"End it with hotpair resume", []string{"hotpair resume"}, play{raised, []string{"alarms.Paused", `"hotpair resume"`}}},
+	{"make room, or set HOTPAIR_BACKUP_WORK to a folder on another disk", []string{"make room"}, play{"TestMake_WhatIsNoBackupIsNone", []string{`s.source.size = 1 << 50`, `s.source.archive, s.source.fails, s.source.size = raw, nil, 0`}}},
 	{"make room, or have the disk take writes again", []string{"make room"}, play{"TestLab", []string{"diskOfActive((*Disk).Fill)", "broken(f.options.Disks[active], false)"}}},
 	{"make room on the disk of", []string{"make room"}, play{"TestLab", []string{"diskOfActive((*Disk).Fill)", "broken(f.options.Disks[active], false)"}}},
 	{"start the witness, or mend the network to it", []string{"start the witness", "hotpair admit witness"}, play{raised, []string{`"start the witness"`, `"hotpair admit witness"`}}},

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/backups"
 	"github.com/hotpair/hotpair/services/clocks"
 	"github.com/hotpair/hotpair/services/histogram"
 	"github.com/hotpair/hotpair/services/role"
@@ -61,6 +62,7 @@ type Facts struct {
 	Wires     wires.Seen        // between the machines
 	Held      string            // why the host does nothing outward; "" for one that does what it is for
 	Issuing   string            // why this host can't issue certificates, or does not renew its own; "" when it does, or need not
+	Backups   *backups.Upkeep   // nil: none are to be made
 	Misused   []string          // terminals whose token was presented by another key than the one that has used it
 }
 
@@ -137,6 +139,7 @@ func judge(f Facts, lately recent, nearlyFull bool) map[string]string {
 		add(EventsUnsaved, "events of host %s are not kept on disk: %v", f.Host, f.Unsaved)
 	}
 	trailCauses(f, add)
+	backupCauses(f, add)
 	if f.Logins != "" {
 		add(LoginsRefused, "%s", f.Logins)
 	}
@@ -153,6 +156,24 @@ func trailCauses(f Facts, add func(id, format string, a ...any)) {
 	case t == nil:
 	case t.Problem != "", t.Lost > 0 && f.Wall.Sub(t.LostAt) < trailTold:
 		add(TrailIncomplete, "audit trail of host %s, %s", f.Host, t.Sentence())
+	}
+}
+
+// backupCauses tells, as the host that serves, that the last good backup is too old, and as the one whose turn it is why there is no new one.
+func backupCauses(f Facts, add func(id, format string, a ...any)) {
+	b := f.Backups
+	if b == nil {
+		return
+	}
+	if b.Old && f.View.Role == role.Active {
+		what := "there is no good backup, for"
+		if b.Last != nil {
+			what = fmt.Sprintf("the last good backup is of %v, made by %s, and has been alone for", b.Last.Position, b.Last.Host)
+		}
+		add(BackupsOld, "%s %s: one is wanted each %s", what, b.Age(f.Wall).Round(time.Second), b.Every)
+	}
+	if b.Failed != nil {
+		add(BackupFailed, "host %s could not make a backup, %d times in a row: %s", f.Host, b.Failed.Tries, b.Failed.Why)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/backups"
 	"github.com/hotpair/hotpair/services/clocks"
 	"github.com/hotpair/hotpair/services/identity"
 	"github.com/hotpair/hotpair/services/role"
@@ -68,6 +69,12 @@ var causes = map[string]func(n int) Facts{
 	},
 	EventsUnsaved: func(int) Facts { return Facts{Unsaved: errors.New("no space")} },
 	LoginsRefused: func(int) Facts { return Facts{Logins: "a refused at least 5 logins"} },
+	BackupsOld: func(int) Facts {
+		return Facts{View: role.View{Role: role.Active}, Backups: &backups.Upkeep{Every: time.Hour, Old: true}}
+	},
+	BackupFailed: func(int) Facts {
+		return Facts{Backups: &backups.Upkeep{Failed: &backups.Failure{Tries: 1, Why: "/backup is not there"}}}
+	},
 	TrailIncomplete: func(n int) Facts {
 		t := trail.Standing{To: "/t", Lost: 3, LostAt: time.Now()}
 		if n%2 > 0 {
@@ -119,7 +126,7 @@ var made = map[string]string{
 	SlowDisk: "TestFault_B12_SlowDisksAreAlarmed", Unattached: "TestFault_B12_SlowDisksAreAlarmed", Restored: "TestFault_A14_RestoredCopy",
 	CertificateEnding: "TestCertificates_OfWholeProcesses", CertificateDue: "TestCertificates_OfWholeProcesses", CertificateUnusable: "TestCertificates_OfWholeProcesses",
 	PeerCertificate: "TestCertificates_OfWholeProcesses", TrailIncomplete: "TestFault_B12_CausesRaiseTheirAlarms", LoginsRefused: "TestFault_B12_CausesRaiseTheirAlarms",
-	TokenMisused: "TestEnrolment_OfALab", IssuingKey: "TestEnrolment_OfALab",
+	BackupsOld: "TestBackups_OfAPairByItself", BackupFailed: "TestBackups_OfAPairByItself", TokenMisused: "TestEnrolment_OfALab", IssuingKey: "TestEnrolment_OfALab",
 }
 
 // shownBelow are the alarms whose cause a test of whole hosts can't make, with why, and the test that shows their facts where they are

@@ -38,6 +38,8 @@ const (
 	PairTimeAhead   = "pair-time-ahead"
 	TrailIncomplete = "trail-incomplete"
 	LoginsRefused   = "logins-refused"
+	BackupsOld      = "backups-old"
+	BackupFailed    = "backup-failed"
 
 	CertificateEnding   = "certificate-ending"
 	CertificateDue      = "certificate-due"
@@ -141,6 +143,10 @@ func Table() []Kind {
 			Remedy: "Events of this host are only in its memory and its log until the disk of HOTPAIR_DATA takes writes again; restart the host once it does."},
 		{ID: LoginsRefused, Severity: bus.Warning, Calm: 5 * time.Second,
 			Remedy: "The host's log and the audit trail say from where and for what. A program with an old token needs another one (hotpair operators rotate); from where nobody should ask, keep HOTPAIR_HTTP out of reach. Nobody is locked out by it."},
+		{ID: BackupsOld, Severity: bus.Warning, After: 2 * time.Second, Calm: time.Second,
+			Remedy: "hotpair status of both hosts says what the last try failed by; mend that, then hotpair backup now. Until then what was acknowledged since the last good one is on the two hosts only."},
+		{ID: BackupFailed, Severity: bus.Warning, Calm: time.Second,
+			Remedy: "The text says at which step and why: mend that. It is tried again by itself, later each time; hotpair backup now tries at once."},
 		{ID: TrailIncomplete, Severity: bus.Warning, After: 5 * time.Second, Calm: 5 * time.Second,
 			Remedy: "Have the place of HOTPAIR_AUDIT_TRAIL take entries again: room, rights, a reader of the pipe, a syslog that runs. What waits is written then; what was lost is counted where it is missing, and stands in hotpair events."},
 	}

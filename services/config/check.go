@@ -62,6 +62,8 @@ func (c *checker) reject(f field, value string, err error) {
 		remedy = "write text or json"
 	case Terminals:
 		remedy = "write id=nats://host:port, separated by commas"
+	case Keep:
+		remedy = "write for example last=24,daily=7,weekly=5"
 	case Services:
 		remedy = "write names of built-in ones (" + strings.Join(builtIn, ", ") + ") or name=/path/to/program, separated by commas"
 	default:
@@ -288,6 +290,7 @@ func (h *Host) check(c *checker) {
 	h.Patience.check(c)
 	h.Bounds.check(c)
 	h.Hooks.check(c)
+	h.Backups.check(c, h.Data)
 	h.Tracing.check(c)
 	h.checkPorts(c)
 }
@@ -380,6 +383,7 @@ func (k *Cluster) check(c *checker) {
 	k.Patience.check(c)
 	k.Bounds.check(c)
 	k.Hooks.check(c)
+	k.Backups.check(c, "")
 	k.Tracing.check(c)
 	k.Work.check(c)
 }

@@ -54,6 +54,7 @@ func TestLoad_HostWithDefaults(t *testing.T) {
 		Patience:  Patience{2 * time.Second, true},
 		Bounds:    Bounds{1_000_000, 168 * time.Hour, 1 << 30, 24 * time.Hour, 256 << 20, 10000},
 		Hooks:     Hooks{AlarmTimeout: 30 * time.Second},
+		Backups:   Backups{BackupKeep: Keep{Last: 24, Daily: 7, Weekly: 5}, BackupS3Endpoint: "https://s3.amazonaws.com", BackupS3Region: "us-east-1", BackupS3PathStyle: true},
 		Log:       Log{slog.LevelInfo, LogText},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -28,7 +28,7 @@ func Environ(spec any) []string {
 		if f.name == Prefix+"_TERMINALS" && given("TERMINALS_FILE") {
 			continue // there are too many for one variable
 		}
-		if text == "" || f.name == Prefix+"_PAIR_SECRET_FILE" && given("PAIR_SECRET") || f.name == Prefix+"_HTTP_TOKEN_FILE" && given("HTTP_TOKEN") {
+		if text == "" || slices.ContainsFunc(inFiles, func(name string) bool { return f.name == Prefix+"_"+name+"_FILE" && given(name) }) {
 			continue
 		}
 		environ = append(environ, f.name+"="+text)
@@ -37,10 +37,13 @@ func Environ(spec any) []string {
 	return environ
 }
 
+// inFiles are secrets that a file may hold.
+var inFiles = []string{"PAIR_SECRET", "HTTP_TOKEN", "BACKUP_S3_SECRET"}
+
 // Apart parts an environment into what anybody may see and the secrets.
 func Apart(environ []string) (open, secret []string) {
 	names := map[string]bool{}
-	for _, spec := range []any{&Host{}, &Updater{}, &TerminalInterface{}, &Business{}, &Witness{}, &Terminal{}} {
+	for _, spec := range []any{&Host{}, &Updater{}, &TerminalInterface{}, &Business{}, &Backup{}, &Witness{}, &Terminal{}} {
 		for _, f := range fields(spec) {
 			if _, is := f.value.Interface().(Secret); is {
 				names[f.name] = true

@@ -22,6 +22,7 @@ var sections = []section{
 	{"A business process, of any language (set by main, not by you)", func() any { return new(Business) }},
 	{"An updater (set by main, not by you)", func() any { return new(Updater) }},
 	{"A terminal-if (set by main, not by you)", func() any { return new(TerminalInterface) }},
+	{"The process that makes backups (set by main, not by you)", func() any { return new(Backup) }},
 	{"Every child process (set by its parent, not by you)", func() any { return new(Inherited) }},
 }
 

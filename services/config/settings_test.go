@@ -97,11 +97,11 @@ func TestShown_HidesSecrets(t *testing.T) {
 			secrets = append(secrets, f.name)
 		}
 	}
-	if want := []string{"HOTPAIR_PAIR_SECRET", "HOTPAIR_HTTP_TOKEN", "HOTPAIR_ALARM_WEBHOOK"}; len(secrets) != len(want) {
+	if want := []string{"HOTPAIR_PAIR_SECRET", "HOTPAIR_HTTP_TOKEN", "HOTPAIR_ALARM_WEBHOOK", "HOTPAIR_BACKUP_S3_SECRET"}; len(secrets) != len(want) {
 		t.Fatalf("secrets are %v, want %v", secrets, want)
 	}
 	given := func(secret string) string {
-		shown := shownOf(t, "HOTPAIR_PAIR_SECRET="+secret, "HOTPAIR_HTTP_TOKEN="+secret, "HOTPAIR_ALARM_WEBHOOK=https://user:"+secret+"@alarms.example/"+secret)
+		shown := shownOf(t, "HOTPAIR_PAIR_SECRET="+secret, "HOTPAIR_HTTP_TOKEN="+secret, "HOTPAIR_ALARM_WEBHOOK=https://user:"+secret+"@alarms.example/"+secret, "HOTPAIR_BACKUP_S3_SECRET="+secret)
 		for _, name := range secrets {
 			if s := shown[name]; s.Value != "set" || !s.Changed || s.Default != "" {
 				t.Errorf("%s is shown as %+v", name, s)

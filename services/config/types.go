@@ -224,7 +224,7 @@ type Services []Service
 var builtIn = []string{"kv", "ledger", "sequence"}
 
 // reserved are the users of the bus that are not business processes; a service of that name would share their rights.
-var reserved = []string{"main", "updater", "terminal-if", "supervisor", "peer", "operator"}
+var reserved = []string{"main", "updater", "terminal-if", "backup", "supervisor", "peer", "operator"}
 
 // Decode reads name or name=/path, separated by commas. Its error names the entry.
 func (s *Services) Decode(value string) error {

@@ -87,6 +87,23 @@ type Hooks struct {
 	AuditTrail   string        `split_words:"true" of:"host" form:"/path|syslog" desc:"Where this host writes its audit trail as it happens, a line of JSON for each entry: what operators wanted and why, what came of it, what the pair did, who was refused. A file or pipe by its whole path, which is opened anew when logrotate has renamed it; or syslog, that of this machine (syslog:/path for another socket). Nothing waits for it; what could not be written is counted, and is an alarm. Empty: nowhere, and the pair's event log is all there is."`
 }
 
+// Backups are made by themselves.
+type Backups struct {
+	BackupEvery     time.Duration `split_words:"true" default:"0s" of:"pair" form:"duration" desc:"How often the pair makes a backup by itself, 1s to 720h; one host does, the standby where it is in sync. It is checked, once a day restored on trial, and read back from where it is kept. No good one for twice as long is an alarm. 0: only when hotpair backup now says so."`
+	BackupTo        string        `split_words:"true" of:"host" form:"/folder|s3://…" desc:"Where backups are kept: a folder by its whole path, best on another disk or a mounted share, or s3://bucket/prefix. Their names carry the pair's id. Empty: the pair makes none by itself."`
+	BackupKeep      Keep          `split_words:"true" default:"last=24,daily=7,weekly=5" of:"pair" form:"list" desc:"Which backups are kept: so many of the last, and of so many days, weeks and months (UTC) the newest of each: last=24,daily=7,weekly=5,monthly=12. A number alone is that of the last. Older ones are removed after each good one: only those that this pair has made itself, and never the last good one."`
+	BackupRecipient string        `split_words:"true" of:"pair" form:"age1…" desc:"Public key of age to which backups are encrypted. The key that decrypts never lies on a host: hotpair restore --identity takes it. Empty: they are not encrypted, and whoever reads the place reads the database."`
+	BackupWork      string        `split_words:"true" of:"host" form:"/folder" desc:"Folder in which a backup is made and restored on trial, with room for the database twice. Empty: a folder in HOTPAIR_BACKUP_TO; for a bucket backup-work in HOTPAIR_DATA, where it leaves what the host needs free."`
+
+	BackupS3Endpoint   string `split_words:"true" default:"https://s3.amazonaws.com" of:"host" form:"https://…" desc:"The S3 service of a bucket, as https://s3.example.com:9000. Plain http is taken for this machine only."`
+	BackupS3Region     string `split_words:"true" default:"us-east-1" of:"host" form:"name" desc:"Region of the bucket."`
+	BackupS3Access     string `split_words:"true" of:"host" form:"id" desc:"Id of the access key for the bucket. It needs to list, put, get and delete objects, and to list and abort uploads."`
+	BackupS3Secret     Secret `split_words:"true" secret:"true" of:"host" form:"secret" desc:"Secret access key for the bucket."`
+	BackupS3SecretFile string `split_words:"true" of:"host" form:"file" desc:"File that holds the secret access key instead, readable by nobody but its owner and group."`
+	BackupS3Ca         string `split_words:"true" of:"host" form:"file" desc:"File with the certificates to believe of the service, in PEM; read for each connection. Empty: the system's."`
+	BackupS3PathStyle  bool   `split_words:"true" default:"true" of:"host" form:"true or false" desc:"Name the bucket in the path, as most services want it that are not Amazon's. false: in the name of the host."`
+}
+
 // Tracing is for whoever looks for what a takeover waited for.
 type Tracing struct {
 	TraceDir string `split_words:"true" of:"host" form:"/directory" desc:"Directory that gets the Go execution trace of main, updater and terminal-if around each takeover, one file each, the last 8 of each process, at most 64MiB each (mostly 1 to 10). Read one with go tool trace. Recording costs some percent of a processor and 16 to 40MB in each of the three. Empty: nothing is recorded."`
@@ -133,6 +150,7 @@ type Host struct {
 	Patience
 	Bounds
 	Hooks
+	Backups
 	Tracing
 	Log
 }
@@ -174,6 +192,7 @@ type Cluster struct {
 	Patience
 	Bounds
 	Hooks
+	Backups
 	Tracing
 	Log
 }
@@ -229,6 +248,17 @@ type TerminalInterface struct {
 type Business struct {
 	Bus
 	Name
+	Pace
+	Log
+}
+
+// Backup is what main gives the process that makes backups. It has no secret of the pair but the key that proves them.
+type Backup struct {
+	Bus
+	Name
+	Storage
+	Backups
+	BackupKey Secret `split_words:"true" needed:"true" secret:"true" form:"secret" desc:"Key by which the pair proves its backups, derived from the pair secret."`
 	Pace
 	Log
 }

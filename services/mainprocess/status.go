@@ -84,7 +84,7 @@ func (h *host) Status(context.Context) operator.Status {
 		s.Fit, s.Unfit, s.WaitingFor = false, h.run.held.why(h.config.Host), h.run.held.why(h.config.Host)
 	}
 	h.addProcesses(&s)
-	s.Audit, s.Trail = h.auditor.Shown(), h.trail.State()
+	s.Audit, s.Trail, s.Backups = h.auditor.Shown(), h.trail.State(), h.operations.Backups()
 	s.Alarms, s.Wires = h.AllAlarms(), h.run.wires.Seen()
 	return verdict.Whole(s)
 }

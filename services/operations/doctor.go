@@ -96,6 +96,7 @@ func (o *Operations) examineOwn(ctx context.Context, _ operator.Caller, _ operat
 		}
 		f.add(level, "audit trail", t.Sentence(), alarms.KindOf(alarms.TrailIncomplete).Remedy)
 	}
+	o.examineBackups(f)
 	e.Terminals = o.examineTerminals(ctx, f, v)
 	if v.PausedUntil > o.Clock() {
 		f.add(operator.Warning, "pause", "automatic takeover is paused by "+v.Record.Pause.By, "hotpair resume, as soon as the work is done")
@@ -265,4 +266,20 @@ func (o *Operations) examineAuthority(f *findings) {
 		return
 	}
 	f.add(operator.Good, "issuing key", fmt.Sprintf("the seal opens; it issues for pair %s until %s", issuer.Pair(), issuer.NotAfter().UTC().Format(time.DateOnly)), "")
+}
+
+// examineBackups says how old the last good one is.
+func (o *Operations) examineBackups(f *findings) {
+	s := o.Backups()
+	if s == nil {
+		return
+	}
+	level, remedy := operator.Good, ""
+	switch {
+	case s.Old:
+		level, remedy = operator.Warning, alarms.KindOf(alarms.BackupsOld).Remedy
+	case s.Failed != nil:
+		level, remedy = operator.Warning, alarms.KindOf(alarms.BackupFailed).Remedy
+	}
+	f.add(level, "backups", s.Sentence(time.Now()), remedy)
 }

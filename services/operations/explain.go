@@ -54,9 +54,10 @@ func (s *standing) at(name string) time.Time {
 
 // Run looks at the conditions until ctx ends.
 func (o *Operations) Run(ctx context.Context) error {
-	var issuing sync.WaitGroup
-	issuing.Go(func() { _ = o.members.issuing.Run(ctx, true) }) // ends with ctx only
-	defer issuing.Wait()
+	var beside sync.WaitGroup
+	beside.Go(func() { _ = o.members.issuing.Run(ctx, true) }) // ends with ctx only
+	beside.Go(func() { o.runBackups(ctx) })
+	defer beside.Wait()
 	tick := time.NewTimer(pace.Next(conditionsEvery))
 	defer tick.Stop()
 	for {

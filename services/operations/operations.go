@@ -116,6 +116,7 @@ type Operations struct {
 	tables   tables
 	drift    drift
 	members  members
+	backing  backing
 }
 
 // New makes what a registry answers with. ctx is for what goes on after a call.
@@ -135,6 +136,7 @@ func New(ctx context.Context, c Config, r *registry.Registry) *Operations {
 	o.answerMembers(r)
 	o.answerVerify(r)
 	o.answerLevels(r)
+	o.answerBackups(r)
 	o.answerOperators(r)
 	return o
 }

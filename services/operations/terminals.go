@@ -71,6 +71,7 @@ func (o *Operations) SystemChanged() {
 			o.readTable()
 			o.readMembers()
 			o.recallVerify()
+			o.readBackups()
 			o.tellSystemChanged()
 			t.mu.Lock()
 			more := t.again && o.ctx.Err() == nil

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/backups"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/operator/certificates"
 	"github.com/hotpair/hotpair/services/terminalif/receipt"
@@ -113,6 +114,10 @@ var (
 		Says: "The level that the pair is at, and the levels that both hosts know."}
 	CallRise = Operation[None, bus.Levels]{Name: "upgrade finish", Method: http.MethodPost, Path: "/api/v1/upgrade/finish", Where: Active, Role: Administer, Within: 15 * time.Second,
 		Says: "Raises the level of the pair to the newest that both hosts know. The version before can't serve the pair from then on."}
+	CallBackups = Operation[None, backups.Overview]{Name: "backup list", Method: http.MethodGet, Path: "/api/v1/backups", Where: Own, Role: View, Within: 30 * time.Second, Costly: true,
+		Says: "The backups that the pair makes by itself: how it stands with them, and what is in the place of this host."}
+	CallMakeBackup = Operation[None, backups.Ordered]{Name: "backup now", Method: http.MethodPost, Path: "/api/v1/backups/make", Where: Active, Role: Operate, Within: 15 * time.Second,
+		Says: "Has the host whose turn it is make a backup now, in its place. What comes of it stands in the status of both hosts."}
 	// CallBackup has no deadline: it takes as long as it takes.
 	CallBackup = Operation[None, File]{Name: "backup", Method: http.MethodPost, Path: "/api/v1/backup", Where: Own, Role: Administer,
 		Says: "A backup of this host's database, as a file that hotpair restore takes. One that breaks off says why in the trailer Hotpair-Problem, and lacks its end."}
@@ -120,12 +125,14 @@ var (
 
 // Parts of operations that each host answers for itself.
 var (
-	PartLook      = Part[LookRequest, Look]{"look"}
-	PartExplain   = Part[None, OwnView]{"explain-own"}
-	PartExamine   = Part[None, Examination]{"examine-own"}
-	PartSettings  = Part[None, config.HostSettings]{"settings-own"}
-	PartTerminals = Part[bus.ListTerminals, bus.ListedTerminals]{"list-terminals"}
-	PartProbe     = Part[bus.ProbeTerminals, bus.ProbedTerminals]{"probe-terminals"}
+	PartLook                        = Part[LookRequest, Look]{"look"}
+	PartExplain                     = Part[None, OwnView]{"explain-own"}
+	PartExamine                     = Part[None, Examination]{"examine-own"}
+	PartSettings                    = Part[None, config.HostSettings]{"settings-own"}
+	PartTerminals                   = Part[bus.ListTerminals, bus.ListedTerminals]{"list-terminals"}
+	PartClaimBackup, PartMakeBackup = Part[None, backups.Claim]{"claim-backup"}, Part[None, backups.Ordered]{"make-backup"}
+	PartNoteBackup                  = Part[backups.Note, backups.Record]{"note-backup"}
+	PartProbe                       = Part[bus.ProbeTerminals, bus.ProbedTerminals]{"probe-terminals"}
 )
 
 // Operations gives the table.
@@ -135,7 +142,7 @@ func Operations() []Info {
 		CallSwitchover.Info(), CallSchedule.Info(), CallCancelSchedule.Info(), CallPause.Info(), CallResume.Info(), CallExplain.Info(), CallDoctor.Info(), CallSettings.Info(),
 		CallPromotePlan.Info(), CallPromote.Info(), CallAdmit.Info(),
 		CallTerminals.Info(), CallAddTerminals.Info(), CallRemoveTerminals.Info(), CallProbeTerminals.Info(), CallTerminalTokens.Info(), CallRevokeTerminals.Info(), CallRotateReceipts.Info(),
-		CallVerify.Info(), CallVerifyState.Info(), CallStopVerify.Info(), CallLevels.Info(), CallRise.Info(), CallBackup.Info(),
+		CallVerify.Info(), CallVerifyState.Info(), CallStopVerify.Info(), CallLevels.Info(), CallRise.Info(), CallBackup.Info(), CallBackups.Info(), CallMakeBackup.Info(),
 		CallWho.Info(), CallOperators.Info(), CallAddOperator.Info(), CallRotateOperator.Info(), CallRemoveOperator.Info(),
 	}
 }

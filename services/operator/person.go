@@ -130,7 +130,7 @@ func (s Status) For(p Person) Status {
 	if p.Role.May(View) {
 		return s
 	}
-	s.Events, s.Scheduled, s.Trail, s.Witness.Keys, s.Witness.KeysProblem = nil, nil, nil, nil, ""
+	s.Events, s.Scheduled, s.Trail, s.Backups, s.Witness.Keys, s.Witness.KeysProblem = nil, nil, nil, s.Backups.Public(), nil, ""
 	if s.Pause != nil {
 		pause := *s.Pause
 		pause.By, s.Pause = "", &pause

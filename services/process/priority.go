@@ -1,6 +1,11 @@
 package process
 
-import "golang.org/x/sys/unix"
+import (
+	"os"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
 
 // Priority says how a child stands beside what else wants the machine's processors.
 type Priority int
@@ -36,4 +41,29 @@ func withPriority(p Priority, start func() error) error {
 		defer func() { _ = unix.Setpriority(unix.PRIO_PROCESS, thisThread, own) }()
 	}
 	return start()
+}
+
+// behind is the nice value of a process that goes behind others: a tenth of the share of an ordinary one, and more than nothing.
+const behind = 10
+
+// Behind has this process go behind whatever else wants processors or disks. It is for one that nobody waits for. Threads that are made later
+// inherit it from those that make them. Where it is not allowed nothing changes.
+func Behind() {
+	const ofProcess, bestEffort, last = 1, 2 << 13, 7 // of ioprio_set(2): a thread by its id, class, level
+	for done := map[string]bool{}; ; {
+		fresh := false
+		tasks, _ := os.ReadDir("/proc/self/task")
+		for _, t := range tasks {
+			id, err := strconv.Atoi(t.Name())
+			if err != nil || done[t.Name()] {
+				continue
+			}
+			fresh, done[t.Name()] = true, true
+			_ = unix.Setpriority(unix.PRIO_PROCESS, id, behind)
+			_, _, _ = unix.Syscall(unix.SYS_IOPRIO_SET, ofProcess, uintptr(id), bestEffort|last)
+		}
+		if !fresh {
+			return
+		}
+	}
 }

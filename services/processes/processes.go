@@ -30,6 +30,7 @@ type kept struct {
 	path     string // of a foreign business process; empty: this binary
 	foreign  bool
 	service  string // of a business process
+	aside    bool   // nobody who is served needs it
 	user     *process.Identity
 	password string
 	environ  func(config.Bus) []string
@@ -135,6 +136,10 @@ func New(c Config) *Processes {
 			k.args = []string{"business", s.Name}
 		}
 		add(k)
+	}
+	if c.Host.Backups.Wanted() {
+		add(&kept{name: bus.ProcessBackup, args: []string{"backups"}, aside: true,
+			environ: func(b config.Bus) []string { return config.ForBackup(c.Environ, c.Host, b) }})
 	}
 	return p
 }

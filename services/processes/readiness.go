@@ -13,6 +13,9 @@ const unreadyFor = 10 * time.Second
 // failed tells that a process can't be restarted. A service that the other host lacks too is an outage of that service: to hand
 // over would mend nothing, and stop all the others for a moment.
 func (p *Processes) failed(k *kept) {
+	if k.aside {
+		return // the alarm says it
+	}
 	if k.service != "" && p.config.Elsewhere.Lacks(k.service) {
 		p.config.Log.Warn("a service is down on both hosts; the others go on", "name", k.name)
 		return
@@ -41,7 +44,7 @@ func (k *kept) settle() {
 func (p *Processes) missed(k *kept) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return !k.up && (k.service == "" || !k.settled || p.config.Host.TakeoverNeeds.Has(k.service) && !p.config.Elsewhere.Lacks(k.service))
+	return !k.up && !k.aside && (k.service == "" || !k.settled || p.config.Host.TakeoverNeeds.Has(k.service) && !p.config.Elsewhere.Lacks(k.service))
 }
 
 // Down are the services that are not ready.

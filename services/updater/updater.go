@@ -20,6 +20,7 @@ import (
 	"github.com/hotpair/hotpair/services/link"
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/replication"
+	"github.com/hotpair/hotpair/services/updater/backuprecord"
 	"github.com/hotpair/hotpair/services/updater/disk"
 	"github.com/hotpair/hotpair/services/updater/inspection"
 	"github.com/hotpair/hotpair/services/updater/members"
@@ -157,7 +158,7 @@ func (u *updater) run(ctx context.Context) (err error) {
 		Remote: u.remote, Space: space, Turns: reads, Log: u.log, BackupKey: config.BackupKey(u.config.PairSecret),
 	})
 	keys := receiptkeys.New(u.store, space, u.config.PairSecret.Reveal(), u.wall)
-	conductor := newConductor(u, space, keys, members.New(u.store, space, u.wall), inspector, rise.Levels{Host: u.config.Host, Remote: u.remote, Term: u})
+	conductor := newConductor(u, space, keys, members.New(u.store, space, u.wall), backuprecord.New(u.store, space), inspector, rise.Levels{Host: u.config.Host, Remote: u.remote, Term: u})
 	lower.run("answerer", u.answerer().Run)
 	upper.run("verifier", inspector.Run)
 	upper.run("orders", func(ctx context.Context) error {

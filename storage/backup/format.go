@@ -39,6 +39,8 @@ var (
 	ErrShort = errors.New("backup is cut short")
 	// ErrDamaged says that something in it is not as it was written.
 	ErrDamaged = errors.New("backup is damaged")
+	// ErrSealed says that it is encrypted, and that what was given to decrypt it does not.
+	ErrSealed = errors.New("backup is encrypted")
 	// ErrUnproved says that nothing proves that the pair made it.
 	ErrUnproved = errors.New("backup is not proved")
 )

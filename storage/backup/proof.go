@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io"
 )
 
 // Key is what a pair proves its backups by: only who has it can make one, or change one so that nobody sees it.
@@ -29,6 +30,8 @@ type Proof struct {
 	// Unproved: nothing has to. Anybody can have made the file; who says so vouches for it. One that names the key that was given is
 	// refused all the same when the key does not fit.
 	Unproved bool
+	// Unseal, if not nil, decrypts the file as it is read.
+	Unseal func(io.Reader) (io.Reader, error)
 }
 
 // expects refuses a backup that names another key than the one to prove it by. The error is ErrUnproved.

@@ -67,7 +67,14 @@ func readFile(ctx context.Context, path string, proof Proof, to sink, progress f
 	if err != nil {
 		return Summary{}, fmt.Errorf("read backup: %w", err)
 	}
-	r := newReader(ended{ctx, file}, proof, to)
+	var in io.Reader = ended{ctx, file}
+	if proof.Unseal != nil {
+		if in, err = proof.Unseal(in); err != nil {
+			return Summary{}, fmt.Errorf("read backup %s: %w: %w", path, ErrSealed, err)
+		}
+		in = unsealed{in}
+	}
+	r := newReader(in, proof, to)
 	r.progress = func(at int64) {
 		if progress != nil && info.Size() > 0 {
 			progress(float64(at) / float64(info.Size()))
@@ -78,6 +85,20 @@ func readFile(ctx context.Context, path string, proof Proof, to sink, progress f
 		return Summary{}, fmt.Errorf("read backup %s: %w", path, err)
 	}
 	return s, nil
+}
+
+// sealedMagic begins a file that age has encrypted.
+const sealedMagic = "age-encryption.org/v1\n"
+
+// unsealed says of what can't be decrypted that it is damaged: each piece of it is proved by age.
+type unsealed struct{ in io.Reader }
+
+func (u unsealed) Read(b []byte) (int, error) {
+	n, err := u.in.Read(b)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, context.Canceled) {
+		err = fmt.Errorf("%w: decrypt it: %w", ErrDamaged, err)
+	}
+	return n, err
 }
 
 // ended reads until ctx ends.
@@ -125,6 +146,8 @@ func (r *reader) read() (Summary, error) {
 	switch {
 	case err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
 		return Summary{}, err
+	case n == len(magic) && string(first) == sealedMagic[:n]:
+		return Summary{}, fmt.Errorf("%w: the key of age that decrypts it is needed (--identity FILE)", ErrSealed)
 	case n == 0 || string(first[:n]) != magic[:n]:
 		return Summary{}, fmt.Errorf("%w: it does not begin as one", ErrForeign)
 	case n < len(magic):

@@ -36,7 +36,7 @@ func Commands() []*cobra.Command {
 }
 
 // changing are the commands that change something: they take a reason.
-var changing = []string{"switchover", "ack", "diverged", "pause", "resume", "promote", "admit", "add", "remove", "token", "revoke", "rotate", "rotate-receipts", "verify", "backup", "finish", "run"}
+var changing = []string{"switchover", "ack", "diverged", "pause", "resume", "promote", "admit", "add", "remove", "token", "revoke", "rotate", "rotate-receipts", "verify", "backup", "now", "finish", "run"}
 
 // flags that every command has.
 type flags struct {
@@ -114,6 +114,28 @@ func (f *flags) client(ctx context.Context, c *cobra.Command) (*operator.Client,
 	}
 	return looks[0].Client(), nil
 }
+
+// Asking is what a command of another package asks hosts with.
+type Asking struct{ *flags }
+
+// Argued makes a command of another package, which takes arguments.
+func Argued(use, short, long, example string, args cobra.PositionalArgs, run func(ctx context.Context, c *cobra.Command, a Asking, args []string) error) *cobra.Command {
+	a := Asking{&flags{}}
+	return argued(use, short, long, example, a.flags, args, func(ctx context.Context, c *cobra.Command, given []string) error { return run(ctx, c, a, given) })
+}
+
+// Client gives the client of the best host there is, and says of the others why they don't answer.
+func (a Asking) Client(ctx context.Context, c *cobra.Command) (*operator.Client, error) {
+	return a.client(ctx, c)
+}
+
+// Show prints an answer as JSON, or as a screen.
+func (a Asking) Show(c *cobra.Command, answer any, draw func(*screen.Screen)) error {
+	return a.show(c, answer, draw)
+}
+
+// JSON reports whether JSON is to be printed.
+func (a Asking) JSON() bool { return a.json }
 
 // noArguments refuses arguments.
 func noArguments(c *cobra.Command, args []string) error {

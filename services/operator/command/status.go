@@ -112,6 +112,9 @@ func statusScreen(s *screen.Screen, st operator.Status) {
 	if st.Trail != nil {
 		s.Row("trail", st.Trail.Sentence())
 	}
+	if st.Backups != nil {
+		s.Row("backups", st.Backups.Sentence(st.Time))
+	}
 	label = "processes"
 	for _, name := range slices.Sorted(maps.Keys(st.Processes)) {
 		s.Line("  " + screen.Pad(label, 10) + processRow(name, st.Processes[name]))

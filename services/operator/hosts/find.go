@@ -160,7 +160,7 @@ func (p Place) all() ([]Target, error) {
 // token is what is shown to hosts that are asked over HTTP.
 func (p Place) token(settings config.Operator) (string, error) {
 	if p.TokenFile != "" {
-		return operator.ReadToken(p.TokenFile)
+		return ReadToken(p.TokenFile)
 	}
 	return cmp.Or(settings.Token.Reveal(), settings.HTTPToken.Reveal()), nil
 }

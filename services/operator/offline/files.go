@@ -3,6 +3,7 @@ package offline
 import (
 	"context"
 	"errors"
+	"io"
 	"time"
 )
 
@@ -35,6 +36,8 @@ type Summary struct {
 type Proof struct {
 	Key      string
 	Unproved bool
+	// Unseal, if not nil, decrypts the file as it is read.
+	Unseal func(io.Reader) (io.Reader, error)
 }
 
 // Place is the data directory of a stopped host, and the host's name.

@@ -23,7 +23,8 @@ func RestoreCommand(files Files) *cobra.Command {
 then what is there is moved into a folder within it, never deleted. The file is checked as a whole before anything is built, and
 must prove that the pair made it: by the pair secret that it had then, which is read from HOTPAIR_PAIR_SECRET or
 HOTPAIR_PAIR_SECRET_FILE, with --dir from the files of a cluster, else from /etc/hotpair/host.env. The
-directory may be a mount point or a symbolic link. A restore that is cut off leaves what was there or what was restored, and
+directory may be a mount point or a symbolic link. One that the pair has encrypted (HOTPAIR_BACKUP_RECIPIENT) is decrypted as it is read:
+--identity names the key. A restore that is cut off leaves what was there or what was restored, and
 the next start says so.
 
 What comes of it: the host gets a new identity and is no member of the pair, because a backup is old. It starts, and does nothing
@@ -35,6 +36,7 @@ outward: it dials no terminal, no witness and no other host. hotpair restore fin
 		`  hotpair backup check nightly.backup
   HOTPAIR_HOST=a HOTPAIR_DATA=/var/lib/hotpair hotpair restore nightly.backup
   hotpair restore nightly.backup --data /var/lib/hotpair --name a --aside
+  hotpair restore hotpair-….backup.age --identity key.txt --data /var/lib/hotpair --name a
   hotpair restore finish --replaces --data /var/lib/hotpair --name a`,
 		cobra.ExactArgs(1), func(ctx context.Context, c *cobra.Command, args []string) error {
 			q.File = args[0]

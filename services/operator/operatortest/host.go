@@ -16,6 +16,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/accounts"
+	"github.com/hotpair/hotpair/services/backups"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/level"
@@ -185,6 +186,9 @@ type Host struct {
 	Points []operator.Point
 	Other  operator.Status
 	Levels bus.Levels
+	// Backed is what it says of the pair's backups, Ordered who makes one now.
+	Backed  backups.Overview
+	Ordered backups.Ordered
 
 	Operators operator.OperatorList
 }
@@ -305,6 +309,8 @@ func (h *Host) Registry() *registry.Registry {
 	registry.Answer(r, operator.CallVerify, h.BeginVerify)
 	registry.Answer(r, operator.CallVerifyState, h.VerifyState)
 	registry.Answer(r, operator.CallStopVerify, h.StopVerify)
+	registry.Answer(r, operator.CallBackups, registry.Plain(func(context.Context) (backups.Overview, error) { return h.Backed, h.Err }))
+	registry.Answer(r, operator.CallMakeBackup, registry.Plain(func(context.Context) (backups.Ordered, error) { return h.Ordered, h.Err }))
 	registry.Answer(r, operator.CallLevels, registry.Plain(func(context.Context) (bus.Levels, error) { return h.Levels, h.Err }))
 	registry.Answer(r, operator.CallRise, registry.Plain(h.Rise))
 	h.answerOperators(r)

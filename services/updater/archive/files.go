@@ -35,7 +35,7 @@ func (Files) Restore(ctx context.Context, q offline.RestoreRequest, progress fun
 }
 
 func proofOf(p offline.Proof) backup.Proof {
-	return backup.Proof{Key: backup.Key(p.Key), Unproved: p.Unproved}
+	return backup.Proof{Key: backup.Key(p.Key), Unproved: p.Unproved, Unseal: p.Unseal}
 }
 
 func summary(path string, s backup.Summary) offline.Summary {
@@ -47,7 +47,7 @@ func summary(path string, s backup.Summary) offline.Summary {
 
 // mark makes errors of the storage the operator's.
 func mark(err error) error {
-	for _, of := range []error{backup.ErrForeign, backup.ErrVersion, backup.ErrShort, backup.ErrDamaged, backup.ErrUnproved} {
+	for _, of := range []error{backup.ErrForeign, backup.ErrVersion, backup.ErrShort, backup.ErrDamaged, backup.ErrSealed, backup.ErrUnproved} {
 		if errors.Is(err, of) {
 			return fmt.Errorf("%w: %w", offline.ErrBackup, err)
 		}

@@ -1,4 +1,6 @@
-package command
+// Package archives has the commands for backups that ask a host: to write one into a file, to make one where the pair keeps its own, and to
+// list those.
+package archives
 
 import (
 	"context"
@@ -13,6 +15,7 @@ import (
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/durable"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/command"
 	"github.com/hotpair/hotpair/services/operator/offline"
 	"github.com/hotpair/hotpair/services/operator/screen"
 	"github.com/hotpair/hotpair/services/operator/wording"
@@ -20,29 +23,30 @@ import (
 
 // BackupCommand gives backup. It needs who knows the form of the files.
 func BackupCommand(files offline.Files) *cobra.Command {
-	f := &flags{}
 	var replace bool
-	c := argued("backup FILE", "Write a backup of the database into a file, while in service",
+	c := command.Argued("backup FILE", "Write a backup of the database into a file, while in service",
 		`Writes a file that holds the whole database, the recorded answers and their history as they are at one position. Updates go on
 meanwhile: the database is read in short pieces, and the updates that came since are in the file too. Of a cluster the host that
 serves is asked; any host can be, with --host or --http. The file is read back and checked as a whole before it gets its name,
-so a file of that name is always a whole backup.`,
+so a file of that name is always a whole backup.
+
+A pair that is set to (HOTPAIR_BACKUP_TO) makes backups by itself: hotpair backup list, hotpair backup now.`,
 		`  hotpair backup /backup/hotpair-$(date +%F).backup
   hotpair backup nightly.backup --replace --host b # from the standby, over last night's
   hotpair backup nightly.backup --json | jq -r .position
   hotpair backup check nightly.backup              # is it still whole?`,
-		f, cobra.ExactArgs(1), func(ctx context.Context, c *cobra.Command, args []string) error {
-			return f.backup(ctx, c, files, args[0], replace)
+		cobra.ExactArgs(1), func(ctx context.Context, c *cobra.Command, f command.Asking, args []string) error {
+			return backup(ctx, c, f, files, args[0], replace)
 		})
 	c.Flags().BoolVar(&replace, "replace", false, "replace a file that is there, once the new one is whole")
 	return c
 }
 
-func (f *flags) backup(ctx context.Context, c *cobra.Command, files offline.Files, path string, replace bool) (err error) {
+func backup(ctx context.Context, c *cobra.Command, f command.Asking, files offline.Files, path string, replace bool) (err error) {
 	if path, err = destination(path, replace); err != nil {
 		return err
 	}
-	client, err := f.client(ctx, c)
+	client, err := f.Client(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -78,7 +82,7 @@ func (f *flags) backup(ctx context.Context, c *cobra.Command, files offline.File
 		return fmt.Errorf("backup: %w", err)
 	}
 	summary.File = path
-	if f.json {
+	if f.JSON() {
 		return screen.JSON(c.OutOrStdout(), summary)
 	}
 	offline.Show(c, "backup", summary)

@@ -1,0 +1,332 @@
+package maker
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"filippo.io/age"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/backups"
+	"github.com/hotpair/hotpair/services/durable"
+	"github.com/hotpair/hotpair/storage/position"
+)
+
+const (
+	// patience is how long nothing may move while a backup is made: a disk or a service that hangs for longer has failed.
+	patience = 2 * time.Minute
+	// mostListed bounds a list, which has to fit into a message.
+	mostListed = 2000
+)
+
+// Place is where backups are kept. What it has begun and not finished is no backup: List does not give it.
+type Place interface {
+	fmt.Stringer
+	// Put keeps what r gives under a name, whole or not at all; about is its size, as far as that is known.
+	Put(ctx context.Context, name string, about int64, r io.Reader) error
+	Open(ctx context.Context, name string) (io.ReadCloser, error)
+	// List tells of all whose names begin so.
+	List(ctx context.Context, begin string, found func(name string, bytes int64)) error
+	Remove(ctx context.Context, name string) error
+	// Tidy takes away what was begun and never finished, of names that are ours.
+	Tidy(ctx context.Context, ours func(name string) bool) error
+}
+
+// Source gives the database of this host.
+type Source interface {
+	Piece(ctx context.Context, q bus.BackupOrder) (bus.BackupPage, error)
+}
+
+// Held is what an archive holds.
+type Held struct {
+	PairID   string
+	Position position.Position
+	Keys     int64
+}
+
+// Archive knows the form of the files, and what a database is.
+type Archive interface {
+	// Check reads a whole file, which the key must prove.
+	Check(ctx context.Context, path, key string) (Held, error)
+	// Try restores it into a folder, which is made for that and removed, and reads all that came of it.
+	Try(ctx context.Context, path, key, folder string) error
+}
+
+// Config is what a Maker works with.
+type Config struct {
+	Host, Data string
+	Work       string // folder of its own, for what is made
+	Key        string // proves backups
+	Recipient  string // of age; empty: nothing is encrypted
+	Keep       backups.Rule
+	Place      Place
+	Source     Source
+	Archive    Archive
+	Log        *slog.Logger
+	Patience   time.Duration    // with what does not move; 0 is two minutes
+	Now        func() time.Time // wall clock; nil is the machine's
+}
+
+// Maker makes backups, one at a time.
+type Maker struct {
+	Config
+	making sync.Mutex // until what was begun has ended, also after nobody waits for it any more
+}
+
+// New makes it. Nothing is looked at.
+func New(c Config) *Maker {
+	if c.Patience == 0 {
+		c.Patience = patience
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return &Maker{Config: c}
+}
+
+// Make makes a backup. The error says at which step it failed and why; then there is no new one, and nothing of it is left where that could be
+// seen to. backups.ErrBusy: one is being made, or what it waits for hangs.
+func (m *Maker) Make(ctx context.Context, q backups.Make) (backups.Made, error) {
+	if !m.making.TryLock() {
+		return backups.Made{}, fmt.Errorf("%w on %s, or still hangs at %s", backups.ErrBusy, m.Host, m.Place)
+	}
+	guard, watched := watch(ctx, m.Patience)
+	made, err := detached(watched, func() (backups.Made, error) {
+		defer m.making.Unlock()
+		defer guard.end()
+		return m.make(watched, guard, q)
+	})
+	if err != nil {
+		m.Log.Warn("No backup was made", "error", err)
+	}
+	return made, err
+}
+
+// detached has do done beside: a call into a file system that hangs can't be ended, only be left alone.
+func detached[A any](ctx context.Context, do func() (A, error)) (A, error) {
+	type result struct {
+		answer A
+		err    error
+	}
+	done := make(chan result, 1)
+	go func() {
+		a, err := do()
+		done <- result{a, err}
+	}()
+	select {
+	case r := <-done:
+		return r.answer, r.err
+	case <-ctx.Done():
+	}
+	select { // what ends with ctx says more
+	case r := <-done:
+		return r.answer, r.err
+	case <-time.After(afterEnd):
+		var none A
+		return none, context.Cause(ctx)
+	}
+}
+
+// afterEnd is how long what was told to end may take to say why.
+const afterEnd = 2 * time.Second
+
+func (m *Maker) make(ctx context.Context, g *guard, q backups.Make) (made backups.Made, err error) {
+	began := m.Now()
+	name := backups.Name{Pair: q.PairID, Made: began, Host: m.Host, Sealed: m.Recipient != ""}
+	if err := name.Check(); err != nil {
+		return made, err
+	}
+	step := func(what string, do func() error) {
+		if err == nil {
+			g.step(what)
+			if err = do(); err != nil {
+				err = fmt.Errorf("%s: %w", what, g.reason(err))
+			}
+		}
+	}
+	plain := filepath.Join(m.Work, "archive")
+	defer func() { err = errors.Join(err, m.clear()) }()
+	step("clear up what was left unfinished in "+m.Place.String(), func() error {
+		return m.Place.Tidy(ctx, func(text string) bool { n, ours := backups.Parse(q.PairID, text); return ours && n.Host == m.Host })
+	})
+	// Nothing above it is made: what is to be a mounted disk would come to be on the disk below it.
+	step("begin in "+m.Work, func() error {
+		if _, err := os.Stat(filepath.Dir(m.Work)); err != nil {
+			return err
+		}
+		return errors.Join(durable.MakeDir(m.Work), m.clear())
+	})
+	var held Held
+	step("read the database", func() error { return m.read(ctx, g, plain, q.Try) })
+	step("check what was read", func() (err error) { held, err = m.Archive.Check(g.context(), plain, m.Key); return err })
+	if q.Try {
+		step("restore it on trial in "+m.Work, func() error { return m.Archive.Try(g.context(), plain, m.Key, filepath.Join(m.Work, "trial")) })
+	}
+	var size int64
+	var sum string
+	step("keep it in "+m.Place.String(), func() (err error) { size, sum, err = m.put(ctx, g, plain, name.String()); return err })
+	step("read it back from "+m.Place.String(), func() error { return m.readBack(ctx, g, name.String(), size, sum) })
+	if err != nil {
+		return backups.Made{}, err
+	}
+	made = backups.Made{
+		Name: name.String(), Place: m.Place.String(), Host: m.Host, At: began.UTC().Truncate(time.Millisecond), Position: held.Position, Bytes: size, SHA256: sum,
+		Keys: held.Keys, Took: m.Now().Sub(began), Sealed: m.Recipient, Tried: q.Try,
+	}
+	g.step("remove old ones from " + m.Place.String())
+	// The new one is good whatever becomes of the old ones.
+	if made.Removed, err = m.remove(ctx, g, q, name.String()); err != nil {
+		made.Unremoved = g.reason(err).Error()
+		m.Log.Warn("Old backups were not removed", "place", m.Place.String(), "error", err)
+	}
+	m.Log.Info("Backup made", "name", made.Name, "place", made.Place, "position", made.Position, "bytes", made.Bytes, "took", made.Took, "tried", made.Tried, "removed", made.Removed)
+	return made, nil
+}
+
+// clear empties the folder in which backups are made.
+func (m *Maker) clear() error {
+	for _, name := range []string{"archive", "trial"} {
+		if err := os.RemoveAll(filepath.Join(m.Work, name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// put keeps the archive, encrypted if it is to be, and gives what was kept.
+func (m *Maker) put(ctx context.Context, g *guard, plain, name string) (size int64, sum string, err error) {
+	file, err := os.Open(plain)
+	if err != nil {
+		return 0, "", err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return 0, "", err
+	}
+	in, err := m.sealed(file)
+	if err != nil {
+		return 0, "", err
+	}
+	hashed := sha256.New()
+	counted := &counter{in: io.TeeReader(g.reader(in), hashed)}
+	err = m.Place.Put(ctx, name, info.Size()+info.Size()/1000+4096, counted)
+	if closer, is := in.(io.Closer); is {
+		_ = closer.Close() // ends who encrypts
+	}
+	if err != nil {
+		return 0, "", err
+	}
+	return counted.n, hex.EncodeToString(hashed.Sum(nil)), nil
+}
+
+// sealed gives what is kept of an archive.
+func (m *Maker) sealed(plain io.Reader) (io.Reader, error) {
+	if m.Recipient == "" {
+		return onlyReader{plain}, nil
+	}
+	to, err := age.ParseRecipients(strings.NewReader(m.Recipient))
+	if err != nil {
+		return nil, fmt.Errorf("HOTPAIR_BACKUP_RECIPIENT: %w", err)
+	}
+	r, w := io.Pipe()
+	go func() {
+		seal, err := age.Encrypt(w, to...)
+		if err == nil {
+			if _, err = io.Copy(seal, plain); err == nil {
+				err = seal.Close()
+			}
+		}
+		w.CloseWithError(err)
+	}()
+	return r, nil
+}
+
+// readBack compares what is in the place with what was given to it.
+func (m *Maker) readBack(ctx context.Context, g *guard, name string, size int64, sum string) (err error) {
+	in, err := m.Place.Open(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, in.Close()) }()
+	hashed := sha256.New()
+	n, err := io.CopyBuffer(hashed, onlyReader{g.reader(in)}, make([]byte, 1<<20))
+	if err == nil && (n != size || hex.EncodeToString(hashed.Sum(nil)) != sum) {
+		err = fmt.Errorf("%d bytes with another checksum than the %d that were written: they are removed, for they are no backup", n, size)
+		err = errors.Join(err, m.Place.Remove(ctx, name))
+	}
+	return err
+}
+
+// remove removes those that no rule keeps.
+func (m *Maker) remove(ctx context.Context, g *guard, q backups.Make, made string) (removed int, err error) {
+	names, _, err := m.list(ctx, q.PairID)
+	if err != nil {
+		return 0, err
+	}
+	for _, n := range backups.Old(m.Keep, names, made, q.Last) {
+		g.moved()
+		if err := m.Place.Remove(ctx, n.String()); err != nil {
+			return removed, fmt.Errorf("%v: %w", n, err)
+		}
+		removed++
+	}
+	return removed, nil
+}
+
+// list gives the backups of a pair in the place, and how large each is.
+func (m *Maker) list(ctx context.Context, pair string) (names []backups.Name, sizes map[string]int64, err error) {
+	sizes = map[string]int64{}
+	err = m.Place.List(ctx, "hotpair-"+pair+"-", func(text string, bytes int64) {
+		if n, ours := backups.Parse(pair, text); ours {
+			names = append(names, n)
+			sizes[text] = bytes
+		}
+	})
+	return names, sizes, err
+}
+
+// List gives what there is in the place.
+func (m *Maker) List(ctx context.Context, q backups.ListQuestion) (backups.Shelf, error) {
+	ctx, cancel := context.WithTimeout(ctx, m.Patience)
+	defer cancel()
+	return detached(ctx, func() (backups.Shelf, error) {
+		answer := backups.Shelf{Host: m.Host, Place: m.Place.String(), Kept: []backups.Kept{}}
+		names, sizes, err := m.list(ctx, q.PairID)
+		if err != nil {
+			return answer, fmt.Errorf("list %s: %w", m.Place, err)
+		}
+		slices.SortFunc(names, func(a, b backups.Name) int { return b.Made.Compare(a.Made) })
+		for _, n := range names[:min(len(names), mostListed)] {
+			answer.Kept = append(answer.Kept, backups.Kept{Name: n.String(), Host: n.Host, At: n.Made, Bytes: sizes[n.String()], Sealed: n.Sealed})
+		}
+		answer.More = len(names) - len(answer.Kept)
+		return answer, nil
+	})
+}
+
+// counter counts what is read.
+type counter struct {
+	in io.Reader
+	n  int64
+}
+
+func (c *counter) Read(b []byte) (int, error) {
+	n, err := c.in.Read(b)
+	c.n += int64(n)
+	return n, err
+}
+
+// onlyReader hides what else a reader can do.
+type onlyReader struct{ io.Reader }

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/backups"
 	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/histogram"
 	"github.com/hotpair/hotpair/services/identity"
@@ -110,6 +111,7 @@ func (c *Collector) Collect(to chan<- prometheus.Metric) {
 	gauge(d.terminals, float64(s.Terminals.Unreachable), "unreachable")
 	wiresOf(gauge, count, d, s.Wires)
 	gauge(d.alarms, float64(len(s.Alarms)))
+	backupsOf(gauge, d, s.Backups)
 	if t := s.Trail; t != nil {
 		count(d.trailWritten, t.Written)
 		count(d.trailLost, t.Lost)
@@ -184,6 +186,28 @@ func wiresOf(gauge func(*prometheus.Desc, float64, ...string), count func(*prome
 	for of, n := range refused {
 		count(d.doorRefused, n, of[0], of[1])
 	}
+}
+
+// backupsOf shows how it stands with the pair's backups, if it makes some by itself.
+func backupsOf(gauge func(*prometheus.Desc, float64, ...string), d descs, b *backups.Upkeep) {
+	if b == nil {
+		return
+	}
+	gauge(d.backupEvery, b.Every.Seconds())
+	if good := b.Good(); !good.IsZero() {
+		gauge(d.backupGood, float64(good.UnixMilli())/1000)
+	}
+	if b.Last != nil {
+		gauge(d.backupBytes, float64(b.Last.Bytes))
+	}
+	if b.Tried != nil {
+		gauge(d.backupTried, float64(b.Tried.At.UnixMilli())/1000)
+	}
+	failed := 0
+	if b.Failed != nil {
+		failed = b.Failed.Tries
+	}
+	gauge(d.backupFailed, float64(failed))
 }
 
 func truth(is bool) float64 {

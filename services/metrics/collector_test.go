@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/backups"
 	"github.com/hotpair/hotpair/services/door"
 	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/histogram"
@@ -59,6 +60,7 @@ func whole() *fixed {
 				Terminals: wires.TerminalEnds{Proved: 5, Ending: 1},
 				Doors:     []door.Stats{{Door: "hotpair-link", Refused: map[string]uint64{"identity-pair": 4}}}},
 			Audit: &operator.Audit{Checked: 100, Missing: 1}, Trail: &trail.Standing{Written: 21, Lost: 22, Problem: "no room"},
+			Backups: &backups.Upkeep{Every: time.Hour, Failed: &backups.Failure{Tries: 3}, Record: backups.Record{Last: &backups.Made{At: time.UnixMilli(8500), Bytes: 23}, Tried: &backups.Made{At: time.UnixMilli(7500)}}},
 		},
 		measures: Measures{
 			Updater:   bus.UpdaterMeasures{Updates: 11, Commit: h.Sample(), Journal: h.Sample(), Replication: h.Sample()},
@@ -118,6 +120,7 @@ func TestCollector_ShowsTheHost(t *testing.T) {
 		`hotpair_process_up{process="updater"}`: 1, `hotpair_process_up{process="main"}`: 0, `hotpair_process_restarts_total{process="updater"}`: 4,
 		`hotpair_terminals{state="attached"}`: 5, `hotpair_terminals{state="unreachable"}`: 2, `hotpair_audit_missing_updates`: 1,
 		`hotpair_audit_trail_lines_total`: 21, `hotpair_audit_trail_lost_total`: 22, `hotpair_audit_trail_failing`: 1,
+		`hotpair_backup_interval_seconds`: 3600, `hotpair_backup_good_time_seconds`: 8.5, `hotpair_backup_bytes`: 23, `hotpair_backup_trial_time_seconds`: 7.5, `hotpair_backup_failed_tries`: 3,
 		`hotpair_wires_tls`: 1, `hotpair_certificate_end_time_seconds`: 5000, `hotpair_certificate_files_usable`: 0,
 		`hotpair_peer_certificate_end_time_seconds{peer="spiffe://p/host/b"}`: 6000, `hotpair_terminal_certificates_ending`: 1,
 		`hotpair_wire_refused_total{reason="identity-pair",wire="hotpair-link"}`: 4,

@@ -15,6 +15,7 @@ type descs struct {
 	wiresTLS, certificateEnd, certificateUsable, peerEnd, terminalsEnding      *prometheus.Desc
 	doorRefused                                                                *prometheus.Desc
 	trailWritten, trailLost, trailFails                                        *prometheus.Desc
+	backupEvery, backupGood, backupBytes, backupTried, backupFailed            *prometheus.Desc
 	auditChecked, auditMissing                                                 *prometheus.Desc
 	takeovers, updates, refused, inFlight                                      *prometheus.Desc
 	commit, journal, copied, request, gap                                      *prometheus.Desc
@@ -62,6 +63,11 @@ func newDescs() descs {
 	d.trailWritten = desc("audit_trail_lines_total", "Lines of the audit trail that this main has written; absent without one.")
 	d.trailLost = desc("audit_trail_lost_total", "Lines of the audit trail that are lost, because it could not be written for too long; absent without one.")
 	d.trailFails = desc("audit_trail_failing", "1 while the audit trail can't be written; absent without one.")
+	d.backupEvery = desc("backup_interval_seconds", "How often the pair makes a backup by itself; 0: only when somebody says so. This and the other metrics of backups are absent where none are kept.")
+	d.backupGood = desc("backup_good_time_seconds", "When the last good backup of the pair was begun, as Unix time; before the first one, since when one has been wanted.")
+	d.backupBytes = desc("backup_bytes", "Size of the last good backup.")
+	d.backupTried = desc("backup_trial_time_seconds", "When the last backup was begun that was restored on trial, as Unix time.")
+	d.backupFailed = desc("backup_failed_tries", "Tries of this host to make a backup that have failed in a row.")
 	d.auditChecked = desc("audit_checked_updates", "Acknowledged updates that the last loss audit looked up; absent before the first.")
 	d.auditMissing = desc("audit_missing_updates", "Acknowledged updates that the last loss audit did not find: anything but 0 is a loss.")
 

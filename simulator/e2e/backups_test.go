@@ -5,16 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 
 	"filippo.io/age"
+	"github.com/minio/minio-go/v7"
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/services/backups"
 	"github.com/hotpair/hotpair/simulator/pair"
+	"github.com/hotpair/hotpair/simulator/s3"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/facts"
 )
@@ -193,4 +196,53 @@ func TestBackups_OfAPairByItself(t *testing.T) {
 	if text, err := os.ReadFile(strange); err != nil || string(text) != "of another pair" {
 		t.Errorf("what is not the pair's: %q, %v", text, err)
 	}
+}
+
+// TestBackups_IntoABucket: a pair keeps its backups in a bucket of a real server, encrypted, while terminals work. The server is killed in the
+// middle of that: alarms say so, and nobody who works notices. When it is back the alarms end by themselves, nothing of what was cut off
+// counts, and what is fetched from the bucket restores to all that was acknowledged.
+func TestBackups_IntoABucket(t *testing.T) {
+	server := s3.Start(t)
+	key, err := age.GenerateX25519Identity()
+	dir := t.TempDir()
+	identity, secret := filepath.Join(dir, "key.txt"), filepath.Join(dir, "s3.secret")
+	if err := errors.Join(err, os.WriteFile(identity, []byte(key.String()+"\n"), 0o600), os.WriteFile(secret, []byte(s3.Secret+"\n"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	c := startCluster(t, []string{"--terminals", "2"}, leaseSetting, "HOTPAIR_BACKUP_EVERY=2s", "HOTPAIR_BACKUP_TO=s3://"+server.Bucket+"/shop", "HOTPAIR_BACKUP_KEEP=2",
+		"HOTPAIR_BACKUP_RECIPIENT="+key.Recipient().String(), "HOTPAIR_BACKUP_S3_ENDPOINT=http://"+server.Address, "HOTPAIR_BACKUP_S3_REGION="+s3.Region,
+		"HOTPAIR_BACKUP_S3_ACCESS="+s3.Access, "HOTPAIR_BACKUP_S3_SECRET_FILE="+secret)
+	c.awaitPaired()
+	w := c.startWork(100)
+	var a acknowledged
+	a.put(c, "first", 200)
+	_, status := c.mustActive()
+	c.awaitBackup("", status.Committed.Sequence)
+
+	server.Kill()
+	c.Await(healWithin, "alarms that no backup is made", func() bool { return c.alarmed("backup-failed") && c.alarmed("backups-old") })
+	if out, err := c.hotpair("backup", "list", "--dir", c.Dir); err == nil || !strings.Contains(out, server.Address) {
+		t.Errorf("backup list of a server that was killed: %v\n%s", err, out)
+	}
+	server.Run()
+	c.Await(healWithin, "end of the alarms", func() bool { return !c.alarmed("backup-failed") && !c.alarmed("backups-old") })
+	a.put(c, "second", 200)
+	w.finish()
+	_, status = c.mustActive()
+	last := c.awaitBackup("", status.Committed.Sequence)
+	if out, err := c.hotpair("backup", "list", "--json", "--dir", c.Dir); err != nil || !strings.Contains(out, last.Name) && !strings.Contains(out, "-a.backup.age") {
+		t.Errorf("backup list: %v\n%s", err, out)
+	}
+	for _, host := range []string{pair.HostA, pair.HostB} {
+		if out, err := exec.Command("grep", "-rl", s3.Secret, filepath.Join(c.Dir, host)).CombinedOutput(); err == nil {
+			t.Errorf("the secret of the bucket stands in %s", out)
+		}
+	}
+	c.order("kill", pair.HostA)
+	c.order("kill", pair.HostB)
+	file := filepath.Join(dir, last.Name)
+	if err := server.Client().FGetObject(t.Context(), server.Bucket, "shop/"+last.Name, file, minio.GetObjectOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	c.restoreAndLook(file, &a, "--identity", identity)
 }

@@ -25,7 +25,7 @@ import (
 // Credentials of the server's owner, and its region.
 const (
 	Access = "hotpair-tests"
-	Secret = "a secret of tests alone"
+	Secret = "a-secret-of-tests-alone"
 	Region = "eu-test-1"
 )
 

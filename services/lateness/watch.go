@@ -34,17 +34,10 @@ type Watch struct {
 	heard   time.Duration // the other main was last; 0: nothing before the next word counts
 	run     uint64        // of the other main
 	replied time.Duration // when the last beat was sent that was replied to; 0 likewise
-	own     [2]time.Duration
 
 	heards, replies, owns, witness tally
 	heardSince, repliesSince       histogram.Histogram
 }
-
-// own counts this main's own lateness since the last word and since the last reply.
-const (
-	sinceWord = iota
-	sinceReply
-)
 
 // NewWatch makes the watch over a main that beats at an interval.
 func NewWatch(clock lease.Clock, interval time.Duration) *Watch {
@@ -66,8 +59,11 @@ func (w *Watch) Turned() {
 		late = max(passed-w.interval, 0)
 	}
 	if passed > lateAfter*w.interval && before != 0 {
-		for i := range w.own {
-			w.own[i] += late
+		// What this main overslept moves on what it compares with, as in the role machine.
+		for _, mark := range []*time.Duration{&w.heard, &w.replied} {
+			if *mark != 0 {
+				*mark = min(*mark+late, now)
+			}
 		}
 	}
 	w.mu.Unlock()
@@ -87,13 +83,11 @@ func (w *Watch) Replied(sent time.Duration, run uint64) {
 	now := w.clock()
 	w.word(now, run, false)
 	w.mu.Lock()
-	before, own := w.replied, w.own[sinceReply]
-	if sent > before {
-		w.replied, w.own[sinceReply] = sent, 0
-	}
+	before := w.replied
+	w.replied = max(before, sent)
 	w.mu.Unlock()
 	if before != 0 && sent > before {
-		late := max(now-before-w.interval-own, 0)
+		late := max(now-before-w.interval, 0)
 		w.replies.add(now, late)
 		w.repliesSince.Observe(late)
 	}
@@ -105,13 +99,13 @@ func (w *Watch) word(now time.Duration, run uint64, beat bool) {
 	if run != w.run {
 		w.run, w.heard, w.replied = run, 0, 0
 	}
-	before, own := w.heard, w.own[sinceWord]
-	w.heard, w.own[sinceWord] = now, 0
+	before := w.heard
+	w.heard = now
 	w.mu.Unlock()
 	if before == 0 {
 		return
 	}
-	late := max(now-before-w.interval-own, 0)
+	late := max(now-before-w.interval, 0)
 	w.heards.add(now, late)
 	if beat {
 		w.heardSince.Observe(late)

@@ -133,6 +133,23 @@ func TestWatch_OutagesAreNoLateness(t *testing.T) {
 	}
 }
 
+// What this main was late itself is said of nobody else, but for the one interval that the role machine does not forgive either.
+func TestWatch_OwnLateness(t *testing.T) {
+	p := play()
+	p.beats(10, 1, time.Millisecond)
+	sent := p.now
+	p.Turned()
+	p.now += 300 * time.Millisecond
+	p.Turned()
+	p.Replied(sent, 1)
+	p.Heard(1)
+	p.beats(10, 1, time.Millisecond) // the first of them at once
+	d := p.Day()
+	if d.Heard.Longest > interval || d.Replies.Longest > interval+2*time.Millisecond || d.Own.Longest != 250*time.Millisecond {
+		t.Errorf("%+v", d)
+	}
+}
+
 // A reply that passes a later one says nothing.
 func TestWatch_RepliesOutOfOrder(t *testing.T) {
 	p := play()

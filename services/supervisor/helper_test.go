@@ -66,7 +66,7 @@ func play(part string, args []string) error {
 		_, err := process.Start(process.Spec{Name: part, Args: []string{"part", part}, Environ: environ, LifelineFD: inherited.LifelineFD})
 		return err
 	}
-	began := time.Now()
+	began, deaf := time.Now(), signal.Ignored(syscall.SIGHUP)
 	ctx, stop := process.Context(context.Background())
 	defer stop()
 	process.Outlive()
@@ -105,6 +105,11 @@ func play(part string, args []string) error {
 		return beat()
 
 	case "main", "main-careless", "main-escaped", "main-stubborn", "main-undecided", "main-chatty", "main-mute":
+		if !deaf { // as everything below it would be that knows nothing of SIGHUP
+			if err := note("met-hangup", os.Getpid()); err != nil {
+				return err
+			}
+		}
 		if os.Getenv("NOTIFY_SOCKET")+os.Getenv("WATCHDOG_USEC") != "" { // they are the supervisor's alone
 			if err := note("met-systemd", os.Getpid()); err != nil {
 				return err
@@ -123,12 +128,18 @@ func play(part string, args []string) error {
 		switch part {
 		case "main":
 			err = below("child")
-		case "main-undecided", "main-mute":
-		case "main-chatty":
+		case "main-mute":
+		case "main-chatty", "main-undecided": // more than anybody reads, and as often as beats
 			beater, failure := NewBeater(inherited)
 			if err = failure; err == nil {
-				go func() { // more than anybody reads
-					for n := 0; beater.say(status, strings.Repeat("x", 300)+strconv.Itoa(n)) == nil; n++ {
+				go func() {
+					var err error
+					for n := 0; err == nil; n++ {
+						text := strings.Repeat("x", 300) + strconv.Itoa(n)
+						if part == "main-undecided" {
+							text = fmt.Sprintf("main %d speaks", os.Getpid())
+						}
+						err = beater.say(status, text)
 						time.Sleep(time.Millisecond)
 					}
 				}()

@@ -81,6 +81,7 @@ type Agent struct {
 	apps   *bus.Conn // where applications are
 	failed chan error
 	flood  flood
+	unread unread
 	lost   atomic.Uint64 // own connections that were lost
 
 	dropped atomic.Uint64 // requests that nobody can be answered

@@ -2,13 +2,18 @@ package terminal
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
+
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/process/processtest"
 )
 
 // TestFault_A13_ConnectionsAreBounded: no test had come to how many connections an agent takes at each of its doors. Beyond it one is refused, with
@@ -96,5 +101,41 @@ func TestFault_A13_ApplicationsOfOneRequestAreBounded(t *testing.T) {
 	}
 	if got := ask("till-1-8", maxJoined); got != admitted {
 		t.Errorf("another request: %v", got)
+	}
+}
+
+// TestFault_A13_AnswersThatNobodyReadsAreBounded: the server held up to 1 GiB of answers for each application that did not read its own, and 256 of
+// those. Now the connections of those end that have most, and the others are served.
+func TestFault_A13_AnswersThatNobodyReadsAreBounded(t *testing.T) {
+	a := start(t, t.TempDir(), nil)
+	h := newHost(t, a, "x")
+	large := append(append([]byte(`"`), bytes.Repeat([]byte("x"), 4<<20)...), '"')
+	if got := h.attach(1, 1, func(r bus.Request, reply func(bus.Reply)) {
+		if r.Service == "large" {
+			reply(bus.Reply{Body: large})
+			return
+		}
+		reply(bus.Reply{Body: []byte(`"done"`)})
+	}); !got.OK {
+		t.Fatalf("%+v", got)
+	}
+	honest := app(t, a)
+	const deaf, each = 4, 32 // twice the bound
+	for range deaf {
+		conn := raw(t, a)
+		if _, err := fmt.Fprint(conn, "SUB _INBOX.deaf 1\r\n", strings.Repeat("PUB request.large.get _INBOX.deaf 2\r\n{}\r\n", each)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	processtest.Await(t, "end of a connection that reads nothing", func() bool {
+		ended, err := a.doors.apps.Connz(&server.ConnzOptions{State: server.ConnClosed})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.ContainsFunc(ended.Conns, func(c *server.ConnInfo) bool { return c.Reason == server.Kicked.String() })
+	})
+	wantServed(t, honest)
+	if held := heap(); held > 3*unreadAnswers {
+		t.Errorf("%d MB of heap", held>>20)
 	}
 }

@@ -139,6 +139,7 @@ func (a *Agent) serve(ctx context.Context) (end func(), err error) {
 		}
 	}
 	a.flood = flood{server: d.apps, own: a.apps, log: a.log}
+	a.unread.server, a.unread.own, a.unread.log = d.apps, a.apps, a.log
 	ctx, cancel := context.WithTimeout(ctx, startWithin)
 	defer cancel()
 	for _, conn := range open {

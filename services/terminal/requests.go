@@ -186,6 +186,7 @@ func (a *Agent) answer(replies []string, reply bus.Reply) {
 		// An error says that the agent ends, or that its own connection was lost and is made anew, as it has told: the
 		// application repeats.
 		_ = a.apps.PublishMsg(m)
+		a.unread.answered(len(reply.Body))
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/hotpair/hotpair/services/config"
@@ -15,6 +16,10 @@ import (
 	"github.com/hotpair/hotpair/services/systemd"
 	"github.com/hotpair/hotpair/services/wires"
 )
+
+// memory that the garbage collector aims at, in bytes: what lives at all bounds of an agent together, and no garbage beside it. The unit
+// bounds the process by a bit more.
+const memory = 768 << 20
 
 // Run is the process "hotpair terminal": one agent until ctx ends.
 func Run(ctx context.Context, c config.Terminal, log *slog.Logger) error {
@@ -30,6 +35,9 @@ func Run(ctx context.Context, c config.Terminal, log *slog.Logger) error {
 		ID: c.TerminalID, Listen: c.TerminalListen, Apps: c.TerminalApps, Key: c.TerminalKey.Reveal(), Data: c.Data, PairID: c.PairID,
 		Hosts: sealed.Terminal(), Renewal: next, Deadline: c.TerminalDeadline, MaxDeadline: c.TerminalDeadlineMax, Log: log,
 	})
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memory)
+	}
 	unit := systemd.Open(os.Getenv, log)
 	defer unit.Close()
 	return sealed.During(ctx, func(ctx context.Context) error {

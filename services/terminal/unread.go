@@ -1,0 +1,63 @@
+package terminal
+
+import (
+	"cmp"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/hotpair/hotpair/bus"
+)
+
+// unreadAnswers is what applications may leave unread of their answers, all together, in bytes: several times what hosts have in flight for
+// one terminal.
+const unreadAnswers = 256 << 20
+
+// unread ends the connections of applications that do not read their answers, those with most first. The server would hold up to
+// maxPending for each of them.
+type unread struct {
+	server *bus.Server
+	own    *bus.Conn
+	log    *slog.Logger
+
+	since   atomic.Int64 // answered since the last look
+	looking sync.Mutex
+}
+
+// answered takes note of an answer, and looks now and then.
+func (u *unread) answered(bytes int) {
+	if u.since.Add(int64(bytes)) > lookEach && u.looking.TryLock() {
+		defer u.looking.Unlock()
+		u.since.Store(0)
+		u.look()
+	}
+}
+
+func (u *unread) look() {
+	list, err := u.server.Connz(&server.ConnzOptions{Limit: 2 * appConnections})
+	if err != nil {
+		return // it stops
+	}
+	own, err := u.own.GetClientID()
+	if err != nil {
+		return // it is made anew
+	}
+	apps := slices.DeleteFunc(list.Conns, func(c *server.ConnInfo) bool { return c.Cid == own })
+	all := 0
+	for _, c := range apps {
+		all += c.Pending
+	}
+	slices.SortFunc(apps, func(a, b *server.ConnInfo) int { return cmp.Compare(b.Pending, a.Pending) })
+	for _, c := range apps {
+		if all <= unreadAnswers {
+			return
+		}
+		all -= c.Pending
+		u.log.Warn("an application does not read its answers; its connection is ended", "connection", c.Cid, "bytes", c.Pending)
+		// An error says that it has left by itself.
+		_ = u.server.DisconnectClientByID(c.Cid)
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/deployments/bundle"
+	"github.com/hotpair/hotpair/deployments/questions"
 	"github.com/hotpair/hotpair/services/authority"
 	"github.com/hotpair/hotpair/services/operator"
 )
@@ -198,6 +199,28 @@ func TestInit_SaysWhatIsWrong(t *testing.T) {
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
 		t.Errorf("%v, %v", entries, err)
+	}
+}
+
+// TestInit_AsksForWhatIsMissing: what a flag has said is not asked for, what stands in brackets is taken for nothing, and what can't be is asked for again.
+func TestInit_AsksForWhatIsMissing(t *testing.T) {
+	var out bytes.Buffer
+	answers := strings.Join([]string{"a=10.0.0.1", "a=10.0.0.1,b=10.0.0.2", "none", "My Shop", "", "till-1=10.0.1.1", "correct horse", "correct horse", ""}, "\n") + "\n"
+	w, rootWords, bundleWords := wishes{services: "kv"}, "", ""
+	if err := w.ask(questions.New(t.Context(), strings.NewReader(answers), &out), &rootWords, &bundleWords); err != nil {
+		t.Fatal(err, out.String())
+	}
+	p, err := w.plan()
+	if err != nil || p.Hosts[1].Address != "10.0.0.2" || !p.Witnessless() || p.Pair == "" || len(p.Terminals) != 1 || p.Services.String() != "kv" || rootWords != "correct horse" || bundleWords != "" {
+		t.Errorf("%+v, %q, %q, %v", p, rootWords, bundleWords, err)
+	}
+	for _, flag := range []string{"--hosts", "--witness", "--pair", "--terminals", "--root-passphrase-file", "--bundle-passphrase-file", "a pair has two", "no id of a pair", "[" + p.Pair + "]"} {
+		if !strings.Contains(out.String(), flag) {
+			t.Errorf("%q is missing in\n%s", flag, out.String())
+		}
+	}
+	if strings.Contains(out.String(), "--services") {
+		t.Errorf("it asks for what was said:\n%s", out.String())
 	}
 }
 

@@ -156,6 +156,16 @@ func accountOf(uid, gid string) (account, error) {
 	return account{int(u), int(g)}, errors.Join(err1, err2)
 }
 
+// hidden are the folders that a unit can't see, or has of its own.
+var hidden = []string{"/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/"}
+
+// program: a unit that is written here starts the program that runs now.
+func (c *checks) program(path string) {
+	if path != "" && c.place.Unit != "" && !c.place.unitIsThere() && slices.ContainsFunc(hidden, func(dir string) bool { return strings.HasPrefix(path, dir) }) {
+		c.stop("program", "no package has brought "+c.place.Unit+", and the program is at "+path+", which a unit can't see", "install -m 0755 "+path+" /usr/local/bin/hotpair; then run that")
+	}
+}
+
 // clock: certificates and ages are counted by it. Hosts that run compare theirs with each other.
 func (c *checks) clock() {
 	built := clocks.Built()

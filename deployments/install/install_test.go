@@ -510,6 +510,22 @@ func TestJoin_LeavesAPackagesUnitAlone(t *testing.T) {
 	}
 }
 
+// TestJoin_AUnitCantSeeEveryProgram: one in somebody's home is not what a unit can start.
+func TestJoin_AUnitCantSeeEveryProgram(t *testing.T) {
+	list, raw := pairAt(t, time.Now())
+	j := joiner(machine(t), list[0], raw[0])
+	j.Program = "/root/hotpair"
+	if done, err := j.Join(t.Context(), true); !errors.Is(err, ErrUnfit) || len(done.Findings) == 0 || !strings.Contains(done.Findings[0].Remedy, "install -m 0755 /root/hotpair /usr/local/bin/hotpair") {
+		t.Errorf("%+v, %v", done, err)
+	}
+	unit := j.Place.on("/usr/lib/systemd/system/hotpair.service") // of a package, which has its own program
+	must(t, os.MkdirAll(filepath.Dir(unit), 0o755))
+	must(t, os.WriteFile(unit, nil, 0o644))
+	if done, err := j.Join(t.Context(), true); err != nil {
+		t.Errorf("%+v, %v", done, err)
+	}
+}
+
 // TestJoin_TwoAtOnce: the second is refused while the first is at work.
 func TestJoin_TwoAtOnce(t *testing.T) {
 	list, raw := pairAt(t, time.Now())

@@ -76,6 +76,7 @@ func (j Joiner) look() (Joined, account, error) {
 	if c.own, err = addresses(); err != nil {
 		return done, account{}, err
 	}
+	c.program(j.Program)
 	who := c.all()
 	done.Already = c.again() && had.State == joined
 	if c.found != nil {

@@ -142,7 +142,7 @@ func documented(t testing.TB) (commands []string) {
 }
 
 // TestJoining_FromNothingToAPair: from empty machines to a pair that serves a terminal, by the commands of deployments/README.md alone, as they
-// stand there. Then the host that serves loses its power, and the other one goes on.
+// stand there. Then the host that serves loses its power, and the other one goes on; a new machine takes its place with the same bundle, and leaves again.
 func TestJoining_FromNothingToAPair(t *testing.T) {
 	needLab(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 3*healWithin)
@@ -249,6 +249,24 @@ func TestJoining_FromNothingToAPair(t *testing.T) {
 	if said, err := machines[pair.Other(active)].run(ctx, "hotpair join pair/"+pair.Other(active)+".bundle"); err != nil || !strings.Contains(said, "already") {
 		t.Errorf("joined again while it serves: %v\n%s", err, said)
 	}
+
+	bundle := "root/pair/" + active + ".bundle"
+	fresh := newMachine(t, active, n.spaces[active])
+	fresh.install(filepath.Join(machines[active].dir, bundle), bundle, 0o600)
+	if said, err := fresh.run(ctx, "hotpair join pair/"+active+".bundle"); err != nil || strings.Contains(said, "does not answer") {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	awaited(ctx, t, machines[pair.Other(active)], all[2], "either host may fail")
+	said, err = fresh.run(ctx, "hotpair leave --yes")
+	if err != nil || !strings.Contains(said, "no longer host "+active) {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	for name, kept := range map[string]bool{"etc/hotpair/joined": false, "lib/hotpair-identity": false, "lib/hotpair/certificate.last-good": false, "etc/systemd/system/hotpair.service": false, "lib/hotpair": true} {
+		if _, err := os.Stat(filepath.Join(fresh.dir, name)); (err == nil) != kept {
+			t.Errorf("%s is there: %t", name, err == nil)
+		}
+	}
+	put("size")
 }
 
 // await asks until it is so.

@@ -27,7 +27,7 @@ func TestName_OnlyThePairsOwnAreRead(t *testing.T) {
 	good := Name{"PAIR", began, "a", false}.String()
 	for _, text := range []string{
 		"", "hotpair-PAIR-", strings.TrimSuffix(good, ".backup"), good + "x", good + ".new-1", "x" + good, strings.Replace(good, "Z", "", 1), strings.Replace(good, "-a.", "-.", 1),
-		strings.Replace(good, "2026", "20260", 1), "../" + good, "hotpair-PAIR-20260314T150926.535Z-a/b.backup", "hotpair-PAIR-20261314T150926.535Z-a.backup",
+		strings.Replace(good, "2026", "20260", 1), strings.Replace(good, ".535", ",535", 1), "../" + good, "hotpair-PAIR-20260314T150926.535Z-a/b.backup", "hotpair-PAIR-20261314T150926.535Z-a.backup",
 	} {
 		if n, ok := Parse("PAIR", text); ok {
 			t.Errorf("%q is read as %+v", text, n)

@@ -19,6 +19,7 @@ func TestTurn(t *testing.T) {
 	}{
 		"active, paired":            {"a", role.View{Role: role.Active, Serving: true, Mode: role.Paired, HasPeer: true, Lives: true, Peer: peer("b")}, "b"},
 		"standby, paired":           {"b", role.View{Role: role.Standby, Mode: role.Paired, HasPeer: true, Lives: true, Peer: peer("a")}, "b"},
+		"active, peer catches up":   {"a", role.View{Role: role.Active, Serving: true, Mode: role.Solo, HasPeer: true, Lives: true, Peer: peer("b")}, "a"},
 		"active alone":              {"a", role.View{Role: role.Active, Serving: true, Mode: role.Solo, HasPeer: true, Peer: peer("b")}, "a"},
 		"active, peer silent":       {"a", role.View{Role: role.Active, Serving: true, Mode: role.Paired, HasPeer: true, Peer: peer("b")}, "a"},
 		"active, never had a peer":  {"a", role.View{Role: role.Active, Serving: true, Mode: role.Solo}, "a"},

@@ -64,3 +64,33 @@ func TestFault_D9_AProgramThatDoesNotExistIsToldAgain(t *testing.T) {
 		}
 	})
 }
+
+// TestFailed_NobodyHandsOverForBackups: the process that makes backups serves nobody. A host is fit without it, and when it can't be restarted
+// there is an alarm, and no hand-over.
+func TestFailed_NobodyHandsOverForBackups(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var elsewhere sometimes
+		var machine failures
+		k := &kept{name: "backup", aside: true}
+		p := &Processes{config: Config{Machine: &machine, Watcher: mute{}, Elsewhere: &elsewhere, Log: slog.New(slog.DiscardHandler)}, children: []*kept{k}}
+		ctx, stop := context.WithCancel(t.Context())
+		k.keeper = &process.Keeper{
+			Spec:   func(context.Context) (process.Spec, error) { return process.Spec{}, errors.New("no such program") },
+			Policy: process.DefaultPolicy(),
+			Events: func(e process.Event) { p.happened(ctx, k, e) },
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- k.keeper.Run(ctx) }()
+		time.Sleep(2 * time.Minute) // of the bubble, in which it is started in vain some times
+		if !k.keeper.Status().GaveUp || machine.Load() > 0 {
+			t.Errorf("given up %t, the machine was told %d times", k.keeper.Status().GaveUp, machine.Load())
+		}
+		if p.missed(k) {
+			t.Error("the host can't serve for want of it")
+		}
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}

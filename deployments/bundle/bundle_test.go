@@ -92,6 +92,10 @@ func TestBundle_DamageAtAnyByteIsSeen(t *testing.T) {
 				}
 			}
 		}
+		spaced := bytes.Replace(raw, []byte(`"for":`), []byte(`"for": `), 1) // the same to a reader of JSON
+		if _, err := bundle.Decode(spaced, words); !errors.Is(err, bundle.ErrDamaged) {
+			t.Errorf("with a space in the first line: %v", err)
+		}
 		if _, err := bundle.Decode(append(bytes.Clone(raw), '\n'), words); !errors.Is(err, bundle.ErrDamaged) {
 			t.Errorf("with a line more: %v", err)
 		}

@@ -77,7 +77,13 @@ func TestPlan_ADirectoryIsContinuedAsTheSamePair(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := os.WriteFile(first.TLSCert, []byte("a renewed one"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	again := planned(t, o, DefaultPort+1000).hosts[HostA]
+	if text, err := os.ReadFile(again.TLSCert); err != nil || string(text) != "a renewed one" {
+		t.Errorf("a certificate that was renewed is put back: %v", err)
+	}
 	now, err := os.ReadFile(again.TLSKey)
 	if err != nil || string(now) != string(key) || again.PairSecret != first.PairSecret || len(again.PairSecret) < 32 {
 		t.Errorf("the directory is continued as another pair: %v", err)

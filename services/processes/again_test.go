@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/process"
 	"github.com/hotpair/hotpair/services/role"
 )
@@ -93,4 +94,17 @@ func TestFailed_NobodyHandsOverForBackups(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// TestMakeKeeper_WhoGoesBehindMayBeSilentForLonger: the process that makes backups gets no processor while others want it, and is not frozen then.
+func TestMakeKeeper_WhoGoesBehindMayBeSilentForLonger(t *testing.T) {
+	p := &Processes{config: Config{Host: config.Host{Pace: config.Pace{Lease: time.Second}}}}
+	backup, updater := &kept{name: "backup", aside: true}, &kept{name: "updater"}
+	for _, k := range []*kept{backup, updater} {
+		p.makeKeeper(t.Context(), k)
+		defer k.stop()
+	}
+	if backup.keeper.Patience < 30*time.Second || updater.keeper.Patience != 2*time.Second {
+		t.Errorf("patience with backups %s, with the updater %s", backup.keeper.Patience, updater.keeper.Patience)
+	}
 }

@@ -52,6 +52,9 @@ type kept struct {
 	done        chan struct{} // closed when the keeper has ended
 }
 
+// asidePatience is how long a process may be silent that nobody needs: it goes behind all others, and waits while those have much to do.
+const asidePatience = time.Minute
+
 // Watcher is told of the host's processes, in the order in which things happen to each.
 type Watcher interface {
 	ProcessUp(name string) // it can do its work
@@ -183,6 +186,9 @@ func (p *Processes) makeKeeper(ctx context.Context, k *kept) {
 	if !k.foreign {
 		// T11: a busy machine starves heartbeats; the supervisor allows main the same.
 		k.keeper.Patience = max(2*p.config.Host.Lease, time.Second)
+	}
+	if k.aside {
+		k.keeper.Patience = asidePatience
 	}
 }
 

@@ -171,6 +171,12 @@ func TestInit_SaysWhatIsWrong(t *testing.T) {
 	dir := t.TempDir()
 	missing := filepath.Join(dir, "none")
 	for want, args := range map[string][]string{
+		"have the address 10.0.0.9":   {"--hosts", "a=10.0.0.9,b=::ffff:10.0.0.9", "--witness", "none"},
+		"have the address n.example":  {"--hosts", "a=n.example,b=N.example", "--witness", "none"},
+		"is host b":                   {"--hosts", "a=10.0.0.1,b=fd00::2", "--witness", "fd00:0:0::2"},
+		`"10.0.0.256" is neither`:     {"--hosts", "a=10.0.0.256,b=10.0.0.2", "--witness", "none"},
+		`"010.0.0.1" is neither`:      {"--hosts", "a=10.0.0.2,b=010.0.0.1", "--witness", "none"},
+		`"10.0.3" is neither`:         {"--hosts", "a=10.0.0.1,b=10.0.0.2", "--witness", "10.0.3"},
 		"needs --hosts and --witness": {},
 		"a pair has two":              {"--hosts", "a=10.0.0.1", "--witness", "none"},
 		"not NAME=ADDRESS":            {"--hosts", "10.0.0.1,b=10.0.0.2", "--witness", "none"},

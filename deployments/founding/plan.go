@@ -68,13 +68,13 @@ func (p Plan) Check() error {
 	if a.Name == b.Name {
 		note("--hosts: both are called %s, and each needs a name of its own", a.Name)
 	}
-	if a.Address == b.Address && a.Ports == b.Ports && a.Address != "" {
+	if a.sameAddress(b) && a.Ports == b.Ports && a.Address != "" {
 		note("--hosts: both have the address %s: they are two machines, or the loss of one is the loss of both (hotpair cluster runs a pair on one)", a.Address)
 	}
 	if !p.Witnessless() {
 		p.address("--witness", p.Witness.Address, note)
 		for _, h := range p.Hosts {
-			if h.Address == p.Witness.Address && h.Ports == p.Witness.Ports && h.Address != "" {
+			if h.sameAddress(p.Witness) && h.Ports == p.Witness.Ports && h.Address != "" {
 				note("--witness: %s is host %s: on a third machine, or the loss of the host takes the witness along; or none", h.Address, h.Name)
 			}
 		}
@@ -100,10 +100,23 @@ func (p Plan) address(flag, address string, note func(string, ...any)) {
 	}
 }
 
+// sameAddress holds for two ways to write one address as well.
+func (m Machine) sameAddress(other Machine) bool {
+	a, err1 := netip.ParseAddr(m.Address)
+	b, err2 := netip.ParseAddr(other.Address)
+	if err1 != nil || err2 != nil {
+		return strings.EqualFold(m.Address, other.Address)
+	}
+	return a.Unmap() == b.Unmap()
+}
+
 // isName holds for the name of a machine.
 func isName(s string) bool {
 	if len(s) > 253 || strings.Trim(s, ".") != s {
 		return false
+	}
+	if last := s[strings.LastIndexByte(s, '.')+1:]; strings.Trim(last, "0123456789") == "" {
+		return false // an IP address with a mistake in it: no name ends with a number
 	}
 	return strings.IndexFunc(s, func(r rune) bool {
 		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '.')

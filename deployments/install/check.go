@@ -76,6 +76,7 @@ func (c *checks) all() (who account) {
 	c.clock()
 	c.disk()
 	c.data()
+	c.links()
 	c.overrides()
 	if c.place.Root == "" { // else it is the image of another machine
 		c.address()
@@ -275,6 +276,20 @@ func (c *checks) data() {
 	if len(entries) > 0 && !c.useData {
 		c.stop("data", fmt.Sprintf("%s holds something (%s): data of an earlier host, perhaps", dir, entries[0].Name()),
 			"to go on with data of this very member of this pair: --use-data; else move it away")
+	}
+}
+
+// links: what is written has to be where the machine will look for it.
+func (c *checks) links() {
+	if err := c.place.contained(); err != nil {
+		c.stop("links", err.Error(), "mount in that folder what belongs to the machine, and have the link be relative; or join on the machine itself")
+		return
+	}
+	if c.again() && c.had.State == joined {
+		return // what was put elsewhere since is no matter of a join
+	}
+	if err := c.place.linked(); err != nil {
+		c.stop("links", err.Error(), "mount the disk there instead of the link (mount --bind, and a line of /etc/fstab)")
 	}
 }
 

@@ -51,7 +51,7 @@ func JoinCommand() *cobra.Command {
 
 Everything is checked first, and all that is wrong is said at once, with what to do; then nothing is written. Checked
 are the bundle, whole; that it is for this machine, by its address; the clock; the disk and its fsync; that ports are
-free; the user that processes run as; that the data directory is unused; that nothing else has joined here.
+free; the user that processes run as; that the data directory is unused, and no link; that nothing else has joined here.
 
 It writes settings and secrets to /etc/hotpair/joined, certificate and keys to /var/lib/hotpair-identity (of a witness
 hotpair-witness-identity), and the unit where no package has brought it; then it enables and starts the unit. Without
@@ -63,6 +63,9 @@ Interrupted at any moment, run it again with the same bundle. hotpair leave undo
   hotpair join witness.bundle --passphrase-file pass.txt --no-start
   hotpair join a.bundle --root /mnt/image`,
 		1, func(ctx context.Context, c *cobra.Command, args []string) error {
+			if err := anotherRoot(c, root); err != nil {
+				return err
+			}
 			raw, err := regular.Read(args[0], bundle.MaxFile)
 			if err != nil {
 				return fmt.Errorf("%w: bundle: %w", operator.ErrUsage, err)
@@ -96,6 +99,14 @@ Interrupted at any moment, run it again with the same bundle. hotpair leave undo
 	f.BoolVar(&dryRun, "dry-run", false, "only check, and show what would be written")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	return c
+}
+
+// anotherRoot refuses a --root that would be this machine, whose processes nobody would look at: a variable of a script that is not set.
+func anotherRoot(c *cobra.Command, root string) error {
+	if !c.Flags().Changed("root") || root != "" && filepath.Clean(root) != "/" {
+		return nil
+	}
+	return fmt.Errorf("%w: --root %q is no folder of another machine's; leave it out for this machine", operator.ErrUsage, root)
 }
 
 // open reads a bundle, and asks for its passphrase where somebody can be asked.
@@ -191,6 +202,9 @@ On a terminal it asks; elsewhere it needs --yes. Interrupted, run it again.`,
 		`  hotpair leave
   hotpair leave --yes --delete-data`,
 		0, func(ctx context.Context, c *cobra.Command, _ []string) error {
+			if err := anotherRoot(c, root); err != nil {
+				return err
+			}
 			l := Leaver{Root: root, DeleteData: deleteData}
 			if root == "" {
 				l.Manager = TheManager()

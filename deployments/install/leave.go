@@ -55,9 +55,17 @@ func member(root string) (mark, Place, error) {
 	return m, PlaceOf(m.identity().Role, root), nil
 }
 
-// Look says what a leave would do.
+// Look says what a leave would do. The error is ErrNoMember, or ErrLink: links would have it remove something else.
 func (l Leaver) Look() (Left, error) {
 	m, p, err := member(l.Root)
+	if err == nil {
+		err = p.contained()
+	}
+	if err == nil && l.DeleteData {
+		if err = p.linked(); err != nil {
+			err = fmt.Errorf("%w; only the link would be deleted, and the data would stay: delete them by hand, and leave without --delete-data; nothing was removed", err)
+		}
+	}
 	if err != nil {
 		return Left{}, err
 	}

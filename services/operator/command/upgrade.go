@@ -65,7 +65,11 @@ before, until hotpair upgrade finish. The witness and the agents follow by hand.
 			if f.json {
 				say = func(s rollout.Step) { _ = screen.JSON(c.OutOrStdout(), s) } // whoever reads it has gone, and the rollout goes on
 			}
-			return rollout.Walk(ctx, rollout.Reached{Targets: targets}, rollout.Config{Target: to, Install: rollout.Shell(run, to, c.ErrOrStderr()), Within: within, Say: say})
+			config := rollout.Config{Target: to, Install: rollout.Shell(run, to, c.ErrOrStderr()), Within: within, Say: say}
+			if err := config.Check(); err != nil {
+				return err
+			}
+			return rollout.Walk(ctx, rollout.Reached{Targets: targets}, config)
 		})
 	c.Flags().StringVar(&to, "to", version.Name(), "version that both hosts are to run, as hotpair version calls it")
 	c.Flags().StringVar(&run, "run", "", "command that installs it on the host in HOTPAIR_UPGRADE_HOST and restarts that, run by sh")

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/operator"
 )
 
 func hostsOf(text string) (s State) {
@@ -170,4 +171,19 @@ func TestWalk_WaitsForAPerson(t *testing.T) {
 			t.Errorf("broken off: %v, %v", err, p.calls)
 		}
 	})
+}
+
+// TestConfig_RefusesWhatNeverEnds: a variable of a script that is not set would have every host be waited for without end.
+func TestConfig_RefusesWhatNeverEnds(t *testing.T) {
+	for _, c := range []Config{
+		{Within: time.Minute}, {Target: " ", Within: time.Minute}, {Target: "v1 linux", Within: time.Minute}, {Target: "v1\n", Within: time.Minute},
+		{Target: "v1"}, {Target: "v1", Within: -time.Second},
+	} {
+		if err := c.Check(); !errors.Is(err, operator.ErrUsage) {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+	if err := (Config{Target: "v1", Within: time.Second}).Check(); err != nil {
+		t.Error(err)
+	}
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
+	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/pace"
 )
 
@@ -33,6 +35,17 @@ type Config struct {
 	Within time.Duration
 	// Say tells each step as it begins, and each wait as its reason changes.
 	Say func(Step)
+}
+
+// Check refuses what no rollout can end with. The error is operator.ErrUsage.
+func (c Config) Check() error {
+	if fields := strings.Fields(c.Target); len(fields) != 1 || fields[0] != c.Target {
+		return fmt.Errorf("%w: --to %q is no version: it is one word, as hotpair version calls it", operator.ErrUsage, c.Target)
+	}
+	if c.Within <= 0 {
+		return fmt.Errorf("%w: --within %s is no time in which a pair could be whole again", operator.ErrUsage, c.Within)
+	}
+	return nil
 }
 
 // walk is one rollout.

@@ -228,6 +228,9 @@ func update(ctx context.Context, c config.Updater, log *slog.Logger) error {
 func makeBackups(ctx context.Context, c config.Backup, log *slog.Logger) error {
 	process.FewProcessors(1)
 	process.Behind()
+	if err := process.Expendable(os.Environ()); err != nil {
+		return err
+	}
 	return maker.Run(ctx, c, archive.Trials{}, log)
 }
 

@@ -104,7 +104,7 @@ func play(part string, args []string) error {
 		}
 		return beat()
 
-	case "main", "main-careless", "main-escaped", "main-stubborn", "main-undecided", "main-chatty", "main-mute":
+	case "main", "main-spare", "main-careless", "main-escaped", "main-stubborn", "main-undecided", "main-chatty", "main-mute":
 		if !deaf { // as everything below it would be that knows nothing of SIGHUP
 			if err := note("met-hangup", os.Getpid()); err != nil {
 				return err
@@ -128,6 +128,8 @@ func play(part string, args []string) error {
 		switch part {
 		case "main":
 			err = below("child")
+		case "main-spare":
+			err = below("spare")
 		case "main-mute":
 		case "main-chatty", "main-undecided": // more than anybody reads, and as often as beats
 			beater, failure := NewBeater(inherited)
@@ -175,6 +177,15 @@ func play(part string, args []string) error {
 			return err
 		}
 		err = note("child", os.Getpid())
+	case "spare":
+		if err := process.Expendable(os.Environ()); err != nil {
+			return err
+		}
+		if err := note("spare", os.Getpid()); err != nil {
+			return err
+		}
+		_, err := os.Stat(os.Getenv("HOTPAIR_BACKUP_TO"))
+		return err
 	case "grandchild":
 		err = note("grandchild", os.Getpid())
 	}

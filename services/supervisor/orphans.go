@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -16,7 +17,7 @@ import (
 	"github.com/hotpair/hotpair/services/process"
 )
 
-// reap waits until this process has no child at all. It is called while no main runs, so every child is an orphan that
+// reap waits until this process has no child at all, but for what process.Expendable says that nobody has to wait for. It is called while no main runs, so every child is an orphan that
 // the kernel handed over. Those that do not end by themselves are killed; a child's id can't become another's before
 // it is reaped, so they can't be missed.
 func (s *Supervisor) reap(ctx context.Context) error {
@@ -25,6 +26,7 @@ func (s *Supervisor) reap(ctx context.Context) error {
 	defer signal.Stop(ended)
 	patience := time.NewTicker(leftoverPatience)
 	defer patience.Stop()
+	killed := map[int]bool{}
 	for {
 		pid, err := unix.Wait4(-1, nil, unix.WNOHANG, nil)
 		switch {
@@ -42,7 +44,12 @@ func (s *Supervisor) reap(ctx context.Context) error {
 		case <-patience.C:
 			s.Unit.Alive() // it waits for the kernel, and watches
 			orphans := children()
+			if !slices.ContainsFunc(orphans, func(orphan int) bool { return !killed[orphan] || !process.Stuck(orphan) }) {
+				s.Logger.Error("what was killed hangs in the kernel, is of no more use to anybody, and is not waited for", "pids", orphans)
+				return nil // swept up when it ends
+			}
 			for _, orphan := range orphans {
+				killed[orphan] = true
 				_ = unix.Kill(orphan, unix.SIGKILL) // it may have ended this moment, which is as good
 			}
 			s.Logger.Error("orphans of main survived it and are killed", "pids", orphans)

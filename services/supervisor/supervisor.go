@@ -7,7 +7,8 @@
 // orphan, which the kernel hands to the supervisor as their subreaper. The lifeline is the rule and takes milliseconds; the
 // orphans are the proof, since a process closes its files a moment before it is gone and a daemon may have closed them
 // long ago. What is left after a deadline is killed: the holders of the lifeline and the supervisor's own children,
-// never a name or a number from a list.
+// never a name or a number from a list. One thing is not awaited, once it was killed and hangs in the kernel: what
+// process.Expendable has declared to keep nothing of the host's, as that which writes backups to a share.
 //
 // What main and everything below it logs comes through a pipe that the supervisor always reads: on a disk that hangs, whoever
 // writes can't even be killed until it goes on, and of a host that may befall nobody but the one goroutine here that writes.

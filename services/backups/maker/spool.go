@@ -107,12 +107,12 @@ func (m *Maker) room() (int64, error) {
 	if err := unix.Statfs(m.Work, &work); err != nil {
 		return 0, fmt.Errorf("%s: %w", m.Work, err)
 	}
-	free := int64(work.Bavail) * work.Bsize
+	free := int64(work.Bavail) * int64(work.Bsize)
 	var own, data unix.Stat_t
 	if err := errors.Join(unix.Stat(m.Work, &own), unix.Stat(filepath.Clean(m.Data), &data)); err != nil || own.Dev != data.Dev {
 		return free, err
 	}
-	size := int64(work.Blocks) * work.Bsize
+	size := int64(work.Blocks) * int64(work.Bsize)
 	least := min(max(leastFree, min(mostFree, size/freePart)), size/smallPart)
 	return free - least - least/4, nil
 }

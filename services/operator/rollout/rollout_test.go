@@ -1,10 +1,12 @@
 package rollout
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -185,5 +187,39 @@ func TestConfig_RefusesWhatNeverEnds(t *testing.T) {
 	}
 	if err := (Config{Target: "v1", Within: time.Second}).Check(); err != nil {
 		t.Error(err)
+	}
+}
+
+// said takes what a command writes, and says when it wrote first.
+type said struct {
+	text  bytes.Buffer
+	first chan struct{}
+	once  sync.Once
+}
+
+func (s *said) Write(p []byte) (int, error) {
+	defer s.once.Do(func() { close(s.first) })
+	return s.text.Write(p)
+}
+
+// A command is told what to install where, and hears of an end.
+func TestShell(t *testing.T) {
+	if Shell("", "v2", nil) != nil {
+		t.Error("no command installs")
+	}
+	var out bytes.Buffer
+	if err := Shell(`echo "$HOTPAIR_UPGRADE_TO on $HOTPAIR_UPGRADE_HOST"; exit 3`, "v2", &out)(t.Context(), "b"); err == nil || !strings.Contains(err.Error(), "exit status 3") || out.String() != "v2 on b\n" {
+		t.Errorf("%v, %q", err, out.String())
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	long := &said{first: make(chan struct{})}
+	ended := make(chan error, 1)
+	go func() {
+		ended <- Shell(`trap 'echo told; exit 0' TERM; echo begun; while :; do sleep 0.05; done`, "v2", long)(ctx, "b")
+	}()
+	<-long.first
+	cancel()
+	if err := <-ended; err == nil || !strings.HasSuffix(long.text.String(), "told\n") {
+		t.Errorf("%v, %q", err, long.text.String())
 	}
 }

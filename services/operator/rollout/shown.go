@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"syscall"
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
@@ -51,6 +52,9 @@ func Told(out io.Writer, step Step) {
 	}
 }
 
+// breaksOff is how long a command that installs may go on after it was told to end.
+const breaksOff = 10 * time.Second
+
 // Shell gives what installs by running a command of the operator with the shell: HOTPAIR_UPGRADE_HOST and HOTPAIR_UPGRADE_TO say what it is to
 // install where. What it writes goes to out.
 func Shell(command, target string, out io.Writer) func(ctx context.Context, host string) error {
@@ -61,6 +65,10 @@ func Shell(command, target string, out io.Writer) func(ctx context.Context, host
 		c := exec.CommandContext(ctx, "/bin/sh", "-c", command)
 		c.Env = append(os.Environ(), "HOTPAIR_UPGRADE_HOST="+host, "HOTPAIR_UPGRADE_TO="+target)
 		c.Stdout, c.Stderr = out, out
+		// It keeps the terminal, for what asks for a password, so it is no group of its own: what it has started hears of an end from the terminal,
+		// or from it.
+		c.Cancel = func() error { return c.Process.Signal(syscall.SIGTERM) }
+		c.WaitDelay = breaksOff
 		if err := c.Run(); err != nil {
 			return fmt.Errorf("the command that installs: %w", err)
 		}

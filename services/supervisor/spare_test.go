@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strconv"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -15,28 +17,37 @@ import (
 	"github.com/hotpair/hotpair/services/process/processtest"
 )
 
-// hanging mounts a share whose server takes every request and answers none.
-func hanging(t *testing.T) (dir string, end func()) {
+// share is mounted; its server takes every request and answers none.
+type share struct {
+	dir string
+	end func()
+
+	mu    sync.Mutex
+	taken map[int]bool // the threads that asked, by id
+}
+
+// hanging mounts a share.
+func hanging(t *testing.T) *share {
 	t.Helper()
 	fd, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
 		t.Skipf("no share can be played here: %v", err)
 	}
-	dir = t.TempDir()
-	if err := unix.Mount("hanging", dir, "fuse", 0, fmt.Sprintf("fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other", fd)); err != nil {
+	s := &share{dir: t.TempDir(), taken: map[int]bool{}}
+	if err := unix.Mount("hanging", s.dir, "fuse", 0, fmt.Sprintf("fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other", fd)); err != nil {
 		_ = unix.Close(fd)
 		t.Skipf("no share can be played here: %v", err)
 	}
 	ended := false
-	end = func() {
+	s.end = func() {
 		if !ended {
 			ended = true
-			_ = unix.Unmount(dir, unix.MNT_FORCE) // fails all requests; the name may be busy
-			_ = unix.Unmount(dir, unix.MNT_DETACH)
+			_ = unix.Unmount(s.dir, unix.MNT_FORCE) // fails all requests; the name may be busy
+			_ = unix.Unmount(s.dir, unix.MNT_DETACH)
 			_ = unix.Close(fd)
 		}
 	}
-	t.Cleanup(end)
+	t.Cleanup(s.end)
 	go func() {
 		buffer := make([]byte, 1<<20)
 		for {
@@ -52,19 +63,39 @@ func hanging(t *testing.T) (dir string, end func()) {
 				binary.NativeEndian.PutUint32(answer[20:], 31)
 				binary.NativeEndian.PutUint32(answer[36:], 1<<17)
 				_, _ = unix.Write(fd, answer)
+			} else if n >= 36 {
+				s.mu.Lock()
+				s.taken[int(binary.NativeEndian.Uint32(buffer[32:]))] = true
+				s.mu.Unlock()
 			}
 		}
 	}()
-	return dir, end
+	return s
+}
+
+// holds reports whether a thread of a process waits for an answer. Only a request that the server has taken survives the SIGKILL of who asked:
+// the kernel withdraws one that still waits to be taken.
+func (s *share) holds(pid int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	tasks, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	for _, task := range tasks {
+		id, _ := strconv.Atoi(task.Name())
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/wchan", pid, id))
+		if s.taken[id] && err == nil && string(text) == "request_wait_answer" {
+			return true
+		}
+	}
+	return false
 }
 
 // TestSupervisor_AShareThatHangsKeepsNoMainFromStarting: what makes backups hangs in the kernel and survives its SIGKILL; neither the next main
 // nor the end of the host waits for it.
 func TestSupervisor_AShareThatHangsKeepsNoMainFromStarting(t *testing.T) {
-	dir, end := hanging(t)
-	s := stageWith(t, "main-spare", time.Minute, "HOTPAIR_BACKUP_TO="+dir)
+	share := hanging(t)
+	s := stageWith(t, "main-spare", time.Minute, "HOTPAIR_BACKUP_TO="+share.dir)
 	pids := s.awaitNotes(t, 1, "main", "spare")
-	processtest.Await(t, "it hangs", func() bool { return wchan(pids[1]) })
+	processtest.Await(t, "it hangs", func() bool { return share.holds(pids[1]) })
 	if err := syscall.Kill(pids[0], syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +103,7 @@ func TestSupervisor_AShareThatHangsKeepsNoMainFromStarting(t *testing.T) {
 	if _, err := os.Stat(fmt.Sprintf("/proc/%d", pids[1])); err != nil {
 		t.Errorf("it has ended, and nothing was tried: %v", err)
 	}
-	processtest.Await(t, "it hangs again", func() bool { return wchan(again[1]) })
+	processtest.Await(t, "it hangs again", func() bool { return share.holds(again[1]) })
 	if err := syscall.Kill(again[0], syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
@@ -81,17 +112,17 @@ func TestSupervisor_AShareThatHangsKeepsNoMainFromStarting(t *testing.T) {
 		t.Fatal(err)
 	}
 	processtest.Await(t, "the host ends", func() bool { return !alive(s.PID()) })
-	end()
+	share.end()
 }
 
 // TestStuck_IsNobodyWhoHasNotSaidSo: whatever else hangs is waited for, since what it does in the kernel may be of the host's.
 func TestStuck_IsNobodyWhoHasNotSaidSo(t *testing.T) {
-	dir, end := hanging(t)
-	other := exec.Command("/usr/bin/stat", dir)
+	share := hanging(t)
+	other := exec.Command("/usr/bin/stat", share.dir)
 	if err := other.Start(); err != nil {
 		t.Fatal(err)
 	}
-	processtest.Await(t, "it hangs", func() bool { return wchan(other.Process.Pid) })
+	processtest.Await(t, "it hangs", func() bool { return share.holds(other.Process.Pid) })
 	if err := other.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
@@ -99,17 +130,6 @@ func TestStuck_IsNobodyWhoHasNotSaidSo(t *testing.T) {
 	if process.Stuck(other.Process.Pid) || process.Stuck(os.Getpid()) {
 		t.Error("nobody would wait for it")
 	}
-	end()
+	share.end()
 	_ = other.Wait() // it was killed
-}
-
-// wchan reports whether a thread of a process waits for an answer of a share.
-func wchan(pid int) bool {
-	tasks, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
-	for _, task := range tasks {
-		if text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%s/wchan", pid, task.Name())); err == nil && string(text) == "request_wait_answer" {
-			return true
-		}
-	}
-	return false
 }

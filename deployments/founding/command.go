@@ -5,11 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,6 +17,7 @@ import (
 	"github.com/hotpair/hotpair/services/identity"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/screen"
+	"github.com/hotpair/hotpair/services/operator/usage"
 	"github.com/hotpair/hotpair/services/regular"
 )
 
@@ -33,9 +31,8 @@ type wishes struct {
 // Command is "hotpair init".
 func Command() *cobra.Command {
 	var w wishes
-	c := &cobra.Command{
-		Use: "init", Short: "Make a pair: a bundle for each of its machines",
-		Long: `Make a pair, once and anywhere: its authority, its secret, and for each machine a bundle with all that it needs.
+	c := usage.Command("init", "Make a pair: a bundle for each of its machines",
+		`Make a pair, once and anywhere: its authority, its secret, and for each machine a bundle with all that it needs.
 Nothing is contacted. Bring each bundle to its machine and run hotpair join there; NEXT.txt in the directory says
 everything that is to be done.
 
@@ -48,32 +45,17 @@ nothing that exists is overwritten. Files:
 
 The witness is a third machine, which may be small: it keeps a record of a few hundred bytes of who serves. With
 --witness none the terminals are asked instead, which promises less: two hosts that lose each other and split the
-terminals between them both serve until they meet.
-
-Exit code: 0 done, 1 failed, 2 wrong usage.`,
-		Example: `  hotpair init --hosts a=10.0.0.1,b=10.0.0.2 --witness 10.0.0.3 --out pair/
+terminals between them both serve until they meet.`,
+		`  hotpair init --hosts a=10.0.0.1,b=10.0.0.2 --witness 10.0.0.3 --out pair/
   hotpair init --hosts north=n.example,south=s.example --witness w.example --pair shop --terminals till-1=10.0.1.1,till-2=10.0.1.2
   hotpair init --hosts a=10.0.0.1,b=10.0.0.2 --witness none --dry-run`,
-		SilenceUsage: true, SilenceErrors: true,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return fmt.Errorf("%w: hotpair init takes no argument %q, all is said by flags; see hotpair init --help", operator.ErrUsage, args[0])
-			}
-			return nil
-		},
-		RunE: func(c *cobra.Command, _ []string) error {
-			ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
-			defer stop()
+		nothing, func(ctx context.Context, c *cobra.Command, _ []string) error {
 			err := w.run(ctx, c)
 			if errors.Is(err, ErrPlan) {
 				err = fmt.Errorf("%w: %w", operator.ErrUsage, err)
 			}
 			return err
-		},
-	}
-	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return fmt.Errorf("%w: %w; see hotpair init --help", operator.ErrUsage, err)
-	})
+		})
 	f := c.Flags()
 	f.StringVar(&w.hosts, "hosts", "", "the two hosts, as a=10.0.0.1,b=10.0.0.2: names of your choice, and where the other machines reach them")
 	f.StringVar(&w.witness, "witness", "", "address of the witness, on a third machine; none: there is none")
@@ -90,12 +72,20 @@ Exit code: 0 done, 1 failed, 2 wrong usage.`,
 	return c
 }
 
+// nothing is for a command without arguments.
+func nothing(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("hotpair init takes no argument %q, all is said by flags", args[0])
+	}
+	return nil
+}
+
 func (w wishes) run(ctx context.Context, c *cobra.Command) error {
-	rootWords, err := questions.Passphrase(c.InOrStdin(), "--root-passphrase-file", w.rootFile)
+	rootWords, err := usage.Passphrase(c.InOrStdin(), "--root-passphrase-file", w.rootFile)
 	if err != nil {
 		return err
 	}
-	bundleWords, err := questions.Passphrase(c.InOrStdin(), "--bundle-passphrase-file", w.bundleFile)
+	bundleWords, err := usage.Passphrase(c.InOrStdin(), "--bundle-passphrase-file", w.bundleFile)
 	if err != nil {
 		return err
 	}

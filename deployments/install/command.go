@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,34 +17,15 @@ import (
 	"github.com/hotpair/hotpair/services/identity"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/screen"
+	"github.com/hotpair/hotpair/services/operator/usage"
 	"github.com/hotpair/hotpair/services/regular"
 )
-
-// command makes one of the commands of this package.
-func command(use, short, long, example string, args int, run func(ctx context.Context, c *cobra.Command, args []string) error) *cobra.Command {
-	c := &cobra.Command{Use: use, Short: short, Long: long + "\n\nExit code: 0 done, 1 failed, 2 wrong usage.", Example: example, SilenceUsage: true, SilenceErrors: true}
-	c.Args = func(c *cobra.Command, given []string) error {
-		if len(given) != args {
-			return fmt.Errorf("%w: %s is used as: hotpair %s; see hotpair %s --help", operator.ErrUsage, c.Name(), use, c.Name())
-		}
-		return nil
-	}
-	c.RunE = func(c *cobra.Command, given []string) error {
-		ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
-		defer stop()
-		return run(ctx, c, given)
-	}
-	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return fmt.Errorf("%w: %w; see hotpair %s --help", operator.ErrUsage, err, c.Name())
-	})
-	return c
-}
 
 // JoinCommand is "hotpair join".
 func JoinCommand() *cobra.Command {
 	var root, passphraseFile string
 	var dryRun, noStart, useData, asJSON bool
-	c := command("join BUNDLE", "Make this machine a member of a pair, with the bundle that hotpair init has made for it",
+	c := usage.Command("join BUNDLE", "Make this machine a member of a pair, with the bundle that hotpair init has made for it",
 		`Make this machine a host of a pair, or its witness, with the bundle that hotpair init has made for it. As root.
 
 Everything is checked first, and all that is wrong is said at once, with what to do; then nothing is written. Checked
@@ -62,7 +41,7 @@ Interrupted at any moment, run it again with the same bundle. hotpair leave undo
   hotpair join a.bundle --dry-run
   hotpair join witness.bundle --passphrase-file pass.txt --no-start
   hotpair join a.bundle --root /mnt/image`,
-		1, func(ctx context.Context, c *cobra.Command, args []string) error {
+		usage.Exactly(1), func(ctx context.Context, c *cobra.Command, args []string) error {
 			if err := anotherRoot(c, root); err != nil {
 				return err
 			}
@@ -111,7 +90,7 @@ func anotherRoot(c *cobra.Command, root string) error {
 
 // open reads a bundle, and asks for its passphrase where somebody can be asked.
 func open(ctx context.Context, c *cobra.Command, raw []byte, file string) (bundle.Bundle, error) {
-	words, err := questions.Passphrase(c.InOrStdin(), "--passphrase-file", file)
+	words, err := usage.Passphrase(c.InOrStdin(), "--passphrase-file", file)
 	if err != nil {
 		return bundle.Bundle{}, err
 	}
@@ -191,7 +170,7 @@ func tellJoined(to io.Writer, asJSON bool, done Joined, failed error) error {
 func LeaveCommand() *cobra.Command {
 	var root string
 	var yes, deleteData, asJSON bool
-	c := command("leave", "Take this machine out of its pair: undo hotpair join",
+	c := usage.Command("leave", "Take this machine out of its pair: undo hotpair join",
 		`Stop what this machine runs for its pair, and remove what hotpair join has written: settings, certificate and keys, the
 unit if join wrote it. The data stay unless --delete-data says otherwise, and so does what you set yourself. As root.
 
@@ -201,7 +180,7 @@ is said. To join again takes the bundle; with the data kept, join --use-data goe
 On a terminal it asks; elsewhere it needs --yes. Interrupted, run it again.`,
 		`  hotpair leave
   hotpair leave --yes --delete-data`,
-		0, func(ctx context.Context, c *cobra.Command, _ []string) error {
+		usage.Exactly(0), func(ctx context.Context, c *cobra.Command, _ []string) error {
 			if err := anotherRoot(c, root); err != nil {
 				return err
 			}
@@ -278,12 +257,12 @@ func tellLeft(to io.Writer, asJSON bool, left Left) error {
 
 // RunCommand is "hotpair run".
 func RunCommand() *cobra.Command {
-	c := command("run", "Run what this machine has joined as, where no service manager does",
+	c := usage.Command("run", "Run what this machine has joined as, where no service manager does",
 		`Become the process of this machine, host or witness, with the environment that hotpair join has written and what
 /etc/hotpair/host.env (witness.env) says beside it, as the user hotpair when root runs it. It is what the unit does, for
 machines without systemd: containers, other service managers, a shell. SIGTERM ends it in order.`,
 		`  hotpair run`,
-		0, func(_ context.Context, _ *cobra.Command, _ []string) error {
+		usage.Exactly(0), func(_ context.Context, _ *cobra.Command, _ []string) error {
 			p, err := ProcessOf("", os.Environ())
 			if err != nil {
 				return err

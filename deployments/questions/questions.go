@@ -1,4 +1,4 @@
-// Package questions asks a person at a terminal, and reads passphrases.
+// Package questions asks a person at a terminal.
 package questions
 
 import (
@@ -14,13 +14,14 @@ import (
 
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/screen"
+	"github.com/hotpair/hotpair/services/operator/usage"
 )
 
 const (
 	// attempts are how often a question is asked again.
 	attempts = 5
-	// maxAnswer bounds an answer, in bytes, leastWords a passphrase, in characters.
-	maxAnswer, leastWords = 64 << 10, 8
+	// maxAnswer bounds what is answered, in bytes.
+	maxAnswer = 64 << 10
 )
 
 // IsTerminal reports whether somebody can be asked.
@@ -115,8 +116,8 @@ func (q *Questions) Secret(question string, fresh bool) (string, error) {
 		switch {
 		case words == "" || !fresh:
 			return words, nil
-		case len(words) < leastWords:
-			q.Say(fmt.Sprintf("  It has %d characters, and %d are the least.", len(words), leastWords))
+		case len(words) < usage.LeastPassphrase:
+			q.Say(fmt.Sprintf("  It has %d characters, and %d are the least.", len(words), usage.LeastPassphrase))
 			continue
 		}
 		again, err := q.hidden("The same again")
@@ -155,28 +156,4 @@ func (q *Questions) hidden(prompt string) (string, error) {
 func (q *Questions) Confirm(question string) (bool, error) {
 	answer, err := q.line(question + " (yes or no) [no]")
 	return strings.EqualFold(answer, "yes") || strings.EqualFold(answer, "y"), err
-}
-
-// Passphrase reads the first line of the file that a flag names, - being standard input; "" for no file.
-func Passphrase(in io.Reader, flag, name string) (string, error) {
-	if name == "" {
-		return "", nil
-	}
-	if name != "-" {
-		file, err := os.Open(name) // a pipe too, as a shell makes one of a command
-		if err != nil {
-			return "", fmt.Errorf("%w: %s: %w", operator.ErrUsage, flag, err)
-		}
-		defer file.Close()
-		in = file
-	}
-	text, err := io.ReadAll(io.LimitReader(in, maxAnswer))
-	if err != nil {
-		return "", fmt.Errorf("%w: %s: %w", operator.ErrUsage, flag, err)
-	}
-	words, _, _ := strings.Cut(string(text), "\n")
-	if words = strings.TrimRight(words, "\r"); len(words) < leastWords {
-		return "", fmt.Errorf("%w: %s: the first line has %d characters, and %d are the least", operator.ErrUsage, flag, len(words), leastWords)
-	}
-	return words, nil
 }

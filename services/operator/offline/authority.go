@@ -18,6 +18,7 @@ import (
 	"github.com/hotpair/hotpair/services/identity"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/screen"
+	"github.com/hotpair/hotpair/services/operator/usage"
 )
 
 // Names of an authority's files in the directory that a person is given.
@@ -70,18 +71,7 @@ func (p *passphrase) flags(c *cobra.Command, none bool) {
 }
 
 func (p *passphrase) read(c *cobra.Command) (string, error) {
-	if p.file == "" {
-		return "", nil
-	}
-	text, err := secretFrom(c, "--passphrase-file", p.file)
-	if err != nil {
-		return "", err
-	}
-	words, _, _ := strings.Cut(text, "\n")
-	if words = strings.TrimRight(words, "\r"); len(words) < 8 {
-		return "", fmt.Errorf("%w: --passphrase-file: the first line has %d characters, and 8 are the least", operator.ErrUsage, len(words))
-	}
-	return words, nil
+	return usage.Passphrase(c.InOrStdin(), "--passphrase-file", p.file)
 }
 
 // written is what a command has put on the disk.
@@ -104,7 +94,7 @@ func authorityInit() *cobra.Command {
 	var pair, out string
 	var hosts, terminals []string
 	var asJSON bool
-	c := command("init", "Make the authority of a new pair, and the files of its machines",
+	c := usage.Command("init", "Make the authority of a new pair, and the files of its machines",
 		`Makes a root, an issuing key, and for each machine a directory with all that it needs: certificate, key, root, and for a host its sealed
 issuing key with its own seal. Each has a file settings.env with the variables. Move each directory to its machine, then take
 root.key away from here. Nothing that exists is overwritten.
@@ -244,7 +234,7 @@ func authorityShow() *cobra.Command {
 	var p passphrase
 	var seal string
 	var asJSON bool
-	c := command("show FILE", "Say what a root or an issuing key is of, and whether it opens",
+	c := usage.Command("show FILE", "Say what a root or an issuing key is of, and whether it opens",
 		`Opens a root with its passphrase, or with --seal an issuing key with its seal, and says of which pair it is and until when. Of the keys
 nothing is shown.`,
 		`  hotpair authority show root.key --passphrase-file pass.txt
@@ -295,7 +285,7 @@ func authorityRotate() *cobra.Command {
 	var root, out string
 	var hosts []string
 	var asJSON bool
-	c := command("rotate", "Have the root sign a new issuing key, with new seals for the hosts",
+	c := usage.Command("rotate", "Have the root sign a new issuing key, with new seals for the hosts",
 		`For a lost seal, a lost or damaged issuing key, or one that is ten years old. It writes for each host an issuing key and its seal; move them to
 where HOTPAIR_AUTHORITY_KEY and _SEAL name them, one host after the other. The hosts look again within a minute. Members
 trust the root, so they need nothing, and certificates that were issued before stay good.
@@ -348,7 +338,7 @@ func authorityIssue() *cobra.Command {
 	var p passphrase
 	var root, key, seal, out string
 	var asJSON bool
-	c := command("issue NAME...", "Issue certificates: host/a, witness, terminal/till-7",
+	c := usage.Command("issue NAME...", "Issue certificates: host/a, witness, terminal/till-7",
 		`Makes a key and a certificate for each name, in a directory of its own, with the root. The root can issue, or an issuing key with its seal.
 It is for a witness whose certificate ends, for a host that was replaced, and for terminals that no host can dial to enrol them.`,
 		`  hotpair authority issue --root root.key --passphrase-file pass.txt --out ./new witness

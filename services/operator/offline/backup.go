@@ -8,6 +8,7 @@ import (
 
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/screen"
+	"github.com/hotpair/hotpair/services/operator/usage"
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
 
@@ -22,7 +23,7 @@ func Checked(ctx context.Context, c *cobra.Command, files Files, path string, pr
 func CheckCommand(files Files) *cobra.Command {
 	var asJSON bool
 	var by proving
-	c := command("check FILE", "Read a backup and say whether it is whole, and the pair's",
+	c := usage.Command("check FILE", "Read a backup and say whether it is whole, and the pair's",
 		`Reads the whole file: its checksum, every value in it, the chain of its history, and the proof that the pair made it. No host is asked;
 the pair secret that it had then is read from HOTPAIR_PAIR_SECRET or HOTPAIR_PAIR_SECRET_FILE, with --dir from the files of a
 cluster, else from /etc/hotpair/host.env. Exit code 1 if it is not whole or not proved, with what is wrong and where.`,

@@ -15,6 +15,7 @@ import (
 	"github.com/hotpair/hotpair/services/enrolment"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/screen"
+	"github.com/hotpair/hotpair/services/operator/usage"
 )
 
 // EnrolCommand gives terminal enrol.
@@ -22,7 +23,7 @@ func EnrolCommand() *cobra.Command {
 	var dir, listen, file string
 	var wait time.Duration
 	var asJSON bool
-	c := command("enrol TOKEN", "Make this terminal a member of the pair, with a one-time token",
+	c := usage.Command("enrol TOKEN", "Make this terminal a member of the pair, with a one-time token",
 		`A terminal needs a certificate before hosts serve it. An operator adds it (hotpair terminals add ID=nats://HOST:PORT) and is given a token, once; here
 it is used. The agent makes its key, which never leaves this machine, and listens where hosts will dial it; the host that serves
 dials, both prove that they know the token without sending it, and the agent is given its certificate. Killed in the middle,
@@ -93,27 +94,6 @@ func tokenText(c *cobra.Command, args []string, file string) (string, error) {
 	case len(args) == 1 || file == "":
 		return "", fmt.Errorf("%w: name the token, or --token-file", operator.ErrUsage)
 	}
-	text, err := secretFrom(c, "--token-file", file)
+	text, err := usage.Secret(c.InOrStdin(), "--token-file", file)
 	return strings.TrimSpace(text), err
-}
-
-// mostSecret is more than any secret has that is read from a file, in bytes.
-const mostSecret = 4096
-
-// secretFrom reads what a flag names: a file, a pipe too, as a shell makes one of a command, or - for standard input.
-func secretFrom(c *cobra.Command, flag, name string) (string, error) {
-	from := c.InOrStdin()
-	if name != "-" {
-		file, err := os.Open(name)
-		if err != nil {
-			return "", fmt.Errorf("%w: %s: %w", operator.ErrUsage, flag, err)
-		}
-		defer file.Close()
-		from = file
-	}
-	raw, err := io.ReadAll(io.LimitReader(from, mostSecret))
-	if err != nil {
-		return "", fmt.Errorf("%w: %s: %w", operator.ErrUsage, flag, err)
-	}
-	return string(raw), nil
 }

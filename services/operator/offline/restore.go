@@ -10,6 +10,7 @@ import (
 
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/screen"
+	"github.com/hotpair/hotpair/services/operator/usage"
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
 
@@ -18,7 +19,7 @@ func RestoreCommand(files Files) *cobra.Command {
 	var q RestoreRequest
 	var asJSON bool
 	var by proving
-	c := command("restore FILE", "Make the data directory of a stopped host from a backup",
+	c := usage.Command("restore FILE", "Make the data directory of a stopped host from a backup",
 		`Makes a data directory from a backup. It needs no running host, and refuses a directory that holds anything, unless --aside is given:
 then what is there is moved into a folder within it, never deleted. The file is checked as a whole before anything is built, and
 must prove that the pair made it: by the pair secret that it had then, which is read from HOTPAIR_PAIR_SECRET or
@@ -93,7 +94,7 @@ func finishCommand(files Files) *cobra.Command {
 	var p Place
 	var replaces, asCopy, asJSON bool
 	var accept string
-	c := command("finish --replaces|--as-copy", "Say what a restored directory is to be",
+	c := usage.Command("finish --replaces|--as-copy", "Say what a restored directory is to be",
 		`A restored directory keeps the pair id, and so every terminal would follow it and then refuse the pair that the backup is of, which
 may be alive. So the host does nothing outward until somebody has said what it is to be; it must be stopped for that.
 

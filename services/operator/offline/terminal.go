@@ -11,6 +11,7 @@ import (
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/screen"
+	"github.com/hotpair/hotpair/services/operator/usage"
 	"github.com/hotpair/hotpair/services/operator/wording"
 	"github.com/hotpair/hotpair/services/terminal"
 )
@@ -19,7 +20,7 @@ import (
 func ReadmitCommand() *cobra.Command {
 	var dir, epoch string
 	var asJSON bool
-	c := command("readmit", "Take back the epoch that this terminal has accepted (its agent must be stopped)",
+	c := usage.Command("readmit", "Take back the epoch that this terminal has accepted (its agent must be stopped)",
 		`An agent refuses every host of a lower epoch than it has accepted, for good. If something that is not the pair has taken it over,
 like a copy that was restored from a backup, the real hosts are refused from then on. This takes that epoch back, at the
 terminal, by somebody who knows which pair is the right one: the next host that attaches is accepted, but not the one whose

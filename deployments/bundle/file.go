@@ -2,20 +2,14 @@ package bundle
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"strings"
 	"time"
-
-	"filippo.io/age"
-	"filippo.io/age/armor"
 
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/identity"
+	"github.com/hotpair/hotpair/services/sealing"
 	"github.com/hotpair/hotpair/services/strictjson"
 )
 
@@ -24,8 +18,6 @@ const (
 	form = 1
 	// MaxFile bounds a file, in bytes: it may name some thousand terminals. maxHead bounds its first line.
 	MaxFile, maxHead = 4 << 20, 1 << 10
-	// work is the cost of a passphrase, as a power of two: about a second and 128 MiB. What costs more than mostWork is no file of ours.
-	work, mostWork = 17, 19
 )
 
 // Head is the first line of a bundle, for whoever finds one. It is a form on disk.
@@ -57,7 +49,7 @@ type contents struct {
 }
 
 // Encode writes a bundle, sealed with a passphrase unless that is empty. What Decode would not take is not written.
-func (b Bundle) Encode(words string) ([]byte, error) { return b.encode(words, work) }
+func (b Bundle) Encode(words string) ([]byte, error) { return b.encode(words, sealing.Work) }
 
 func (b Bundle) encode(words string, work int) ([]byte, error) {
 	b.Made = b.Made.UTC().Truncate(time.Second)
@@ -76,7 +68,7 @@ func (b Bundle) encode(words string, work int) ([]byte, error) {
 			return nil, err
 		}
 	}
-	first, err := Head{form, b.Name.String(), b.Address, b.Made, words != "", sum(body)}.encode()
+	first, err := Head{form, b.Name.String(), b.Address, b.Made, words != "", sealing.Sum(body)}.encode()
 	if err != nil {
 		return nil, err
 	}
@@ -90,24 +82,11 @@ func (b Bundle) encode(words string, work int) ([]byte, error) {
 func (h Head) encode() ([]byte, error) { return json.Marshal(h) }
 
 func seal(body []byte, words string, work int) ([]byte, error) {
-	to, err := age.NewScryptRecipient(words)
+	to, err := sealing.To(words, work)
 	if err != nil {
 		return nil, err
 	}
-	to.SetWorkFactor(work)
-	var out bytes.Buffer
-	text := armor.NewWriter(&out)
-	sealed, err := age.Encrypt(text, to)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := sealed.Write(body); err != nil {
-		return nil, err
-	}
-	if err := errors.Join(sealed.Close(), text.Close()); err != nil {
-		return nil, err
-	}
-	return out.Bytes(), nil
+	return sealing.Seal(body, to)
 }
 
 // Peek reads the first line, and whether what follows is whole. The error is ErrDamaged.
@@ -166,43 +145,29 @@ func split(raw []byte) (head Head, body []byte, err error) {
 	if again, err := head.encode(); err != nil || !bytes.Equal(again, first) {
 		return Head{}, nil, damaged("its first line is not as it was written")
 	}
-	if head.Sum != sum(body) {
+	if head.Sum != sealing.Sum(body) {
 		return Head{}, nil, damaged("its checksum is another: a part is missing or was changed")
 	}
 	return head, body, nil
 }
 
 func unseal(body []byte, words string) ([]byte, error) {
-	if strings.TrimSpace(words) == "" {
-		return nil, fmt.Errorf("%w: it has one, and none was given", ErrPassphrase)
-	}
-	id, err := age.NewScryptIdentity(words)
+	by, err := sealing.By(words)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrPassphrase, err)
 	}
-	id.SetMaxWorkFactor(mostWork)
-	from, err := age.Decrypt(armor.NewReader(bytes.NewReader(body)), id)
-	var other *age.NoIdentityMatchError
+	text, err := sealing.Open(body, MaxFile, by)
 	switch {
-	case errors.As(err, &other):
+	case errors.Is(err, sealing.ErrOther):
 		return nil, fmt.Errorf("%w: it was sealed with another one", ErrPassphrase)
 	case err != nil:
-		return nil, damaged("the seal can't be read")
-	}
-	text, err := io.ReadAll(io.LimitReader(from, MaxFile+1))
-	if err != nil || len(text) > MaxFile {
-		return nil, damaged("what is sealed in it is not whole")
+		return nil, damaged(err.Error())
 	}
 	return text, nil
 }
 
-func sum(body []byte) string {
-	digest := sha256.Sum256(body)
-	return hex.EncodeToString(digest[:])
-}
-
 // Sum names a bundle by its bytes, for a machine to know it again.
-func Sum(raw []byte) string { return sum(raw) }
+func Sum(raw []byte) string { return sealing.Sum(raw) }
 
 func damaged(why string) error {
 	return fmt.Errorf("%w: %s; copy it anew from where it was made", ErrDamaged, why)

@@ -3,21 +3,17 @@ package authority
 import (
 	"bytes"
 	"crypto"
-	"crypto/sha256"
 	"crypto/x509"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"strings"
 
 	"filippo.io/age"
-	"filippo.io/age/armor"
 
 	"github.com/hotpair/hotpair/services/durable"
 	"github.com/hotpair/hotpair/services/identity"
+	"github.com/hotpair/hotpair/services/sealing"
 )
 
 const (
@@ -25,8 +21,6 @@ const (
 	form = 1
 	// maxFile bounds a file, maxHeader its first line.
 	maxFile, maxHeader = 64 << 10, 1 << 10
-	// work is the cost of a passphrase, as a power of two: about a second and 128 MiB. What costs more than mostWork is no file of ours.
-	work, mostWork = 17, 19
 )
 
 // kind is what a file holds.
@@ -84,31 +78,15 @@ func (h holder) encode(k kind, by protection, recipients ...age.Recipient) ([]by
 		return nil, err
 	}
 	if len(recipients) > 0 {
-		if body, err = seal(body, recipients); err != nil {
+		if body, err = sealing.Seal(body, recipients...); err != nil {
 			return nil, err
 		}
 	}
-	first, err := json.Marshal(header{form, k, h.pair, by, sum(body)})
+	first, err := json.Marshal(header{form, k, h.pair, by, sealing.Sum(body)})
 	if err != nil {
 		return nil, err
 	}
 	return fmt.Appendf(nil, "%s\n%s", first, body), nil
-}
-
-func seal(body []byte, recipients []age.Recipient) ([]byte, error) {
-	var out bytes.Buffer
-	text := armor.NewWriter(&out)
-	to, err := age.Encrypt(text, recipients...)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := to.Write(body); err != nil {
-		return nil, err
-	}
-	if err := errors.Join(to.Close(), text.Close()); err != nil {
-		return nil, err
-	}
-	return out.Bytes(), nil
 }
 
 // decode reads a file, and opens it with what identify gives for how it is protected. Nothing of it is believed before its parts fit.
@@ -151,7 +129,7 @@ func split(raw []byte, k kind) (head header, body []byte, err error) {
 		return head, nil, damaged(fmt.Sprintf("it holds the %.40q, and the %s was expected", string(head.Kind), k))
 	case identity.Witness(head.Pair).Check() != nil:
 		return head, nil, damaged(fmt.Sprintf("%.100q is no id of a pair", head.Pair))
-	case head.Sum != sum(body):
+	case head.Sum != sealing.Sum(body):
 		return head, nil, damaged("its checksum is another")
 	case head.Sealed != byPassphrase && head.Sealed != byKeyFile && head.Sealed != byNothing:
 		return head, nil, damaged(fmt.Sprintf("it is sealed by %.40q, which this program does not know", string(head.Sealed)))
@@ -159,29 +137,19 @@ func split(raw []byte, k kind) (head header, body []byte, err error) {
 	return head, body, nil
 }
 
-func sum(body []byte) string {
-	digest := sha256.Sum256(body)
-	return hex.EncodeToString(digest[:])
-}
-
 func damaged(why string) error {
 	return fmt.Errorf("%w: %s; take the copy that was kept of it", ErrDamaged, why)
 }
 
 func unseal(body []byte, by protection, identities []age.Identity) ([]byte, error) {
-	from, err := age.Decrypt(armor.NewReader(bytes.NewReader(body)), identities...)
-	var other *age.NoIdentityMatchError
+	text, err := sealing.Open(body, maxFile, identities...)
 	switch {
-	case errors.As(err, &other) && by == byPassphrase:
+	case errors.Is(err, sealing.ErrOther) && by == byPassphrase:
 		return nil, fmt.Errorf("%w: it was written with another one", ErrPassphrase)
-	case errors.As(err, &other):
+	case errors.Is(err, sealing.ErrOther):
 		return nil, fmt.Errorf("%w: give the key file that it was sealed for, or have the root sign a new issuing key", ErrWrongSeal)
 	case err != nil:
-		return nil, damaged("the seal can't be read")
-	}
-	text, err := io.ReadAll(io.LimitReader(from, maxFile))
-	if err != nil {
-		return nil, damaged("what is sealed in it is not whole")
+		return nil, damaged(err.Error())
 	}
 	return text, nil
 }
@@ -248,14 +216,10 @@ func passphrase(words string) func(protection) ([]age.Identity, error) {
 		if by != byPassphrase {
 			return nil, damaged("a root key sealed by a " + string(by))
 		}
-		if strings.TrimSpace(words) == "" {
-			return nil, fmt.Errorf("%w: it has one, and none was given", ErrPassphrase)
-		}
-		id, err := age.NewScryptIdentity(words)
+		id, err := sealing.By(words)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%w: %w", ErrPassphrase, err)
 		}
-		id.SetMaxWorkFactor(mostWork)
 		return []age.Identity{id}, nil
 	}
 }

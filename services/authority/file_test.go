@@ -12,6 +12,7 @@ import (
 
 	"github.com/hotpair/hotpair/services/identity"
 	"github.com/hotpair/hotpair/services/level/leveltest"
+	"github.com/hotpair/hotpair/services/sealing"
 )
 
 var rewrite = leveltest.Rewrite()
@@ -265,7 +266,7 @@ func summed(raw []byte) []byte {
 	if !found || json.Unmarshal(first, &head) != nil {
 		return raw
 	}
-	head.Sum = sum(body)
+	head.Sum = sealing.Sum(body)
 	first, err := json.Marshal(head)
 	if err != nil {
 		return raw

@@ -14,6 +14,7 @@ import (
 	"filippo.io/age"
 
 	"github.com/hotpair/hotpair/services/identity"
+	"github.com/hotpair/hotpair/services/sealing"
 )
 
 const (
@@ -86,7 +87,7 @@ func (r *Root) Pair() string { return r.pair }
 func (r *Root) Certificate() *x509.Certificate { return r.chain[0] }
 
 // Create writes the root with its key to a file that does not exist yet, with a passphrase unless that is empty.
-func (r *Root) Create(path, words string) error { return r.create(path, words, work) }
+func (r *Root) Create(path, words string) error { return r.create(path, words, sealing.Work) }
 
 func (r *Root) create(path, words string, work int) error {
 	raw, err := r.protected(words, work)
@@ -100,16 +101,15 @@ func (r *Root) create(path, words string, work int) error {
 }
 
 // Encode gives what Create writes.
-func (r *Root) Encode(words string) ([]byte, error) { return r.protected(words, work) }
+func (r *Root) Encode(words string) ([]byte, error) { return r.protected(words, sealing.Work) }
 
 func (r *Root) protected(words string, work int) ([]byte, error) {
 	by, recipients := byNothing, []age.Recipient(nil)
 	if words != "" {
-		recipient, err := age.NewScryptRecipient(words)
+		recipient, err := sealing.To(words, work)
 		if err != nil {
 			return nil, err
 		}
-		recipient.SetWorkFactor(work)
 		by, recipients = byPassphrase, []age.Recipient{recipient}
 	}
 	return r.encode(kindRoot, by, recipients...)

@@ -180,7 +180,7 @@ func Write(dir string, files []File) error {
 	if err := durable.MakeDir(filepath.Dir(dir)); err != nil {
 		return err
 	}
-	making, err := os.MkdirTemp(filepath.Dir(dir), filepath.Base(dir)+".new-*") // mode 0700
+	making, err := durable.BeginDir(dir)
 	if err != nil {
 		return err
 	}

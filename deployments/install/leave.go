@@ -176,7 +176,7 @@ func remove(p Place, paths ...string) error {
 	var failed []error
 	dirs := map[string]bool{}
 	for _, path := range paths {
-		for _, name := range []string{p.on(path), p.on(path) + ".new"} {
+		for _, name := range []string{p.on(path), durable.Making(p.on(path))} {
 			err := os.Remove(name)
 			if err == nil {
 				dirs[filepath.Dir(name)] = true

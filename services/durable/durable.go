@@ -28,11 +28,11 @@ const making = ".new"
 func Write(path string, data []byte) error { return write(machine{}, path, data) }
 
 func write(disk disk, path string, data []byte) error {
-	to, err := disk.Open(path + making)
+	to, err := disk.Open(Making(path))
 	if err != nil {
 		return err
 	}
-	f := &File{disk: disk, to: to, name: path + making, path: path}
+	f := &File{disk: disk, to: to, name: Making(path), path: path}
 	if _, err := f.Write(data); err != nil {
 		return errors.Join(err, f.Discard())
 	}
@@ -50,14 +50,30 @@ type File struct {
 
 // InTheMaking reports whether a name is one of a file in the making. A process that was killed may leave such a file, which nobody needs.
 func InTheMaking(name string) bool {
-	return strings.Contains(name, making+"-") || strings.HasSuffix(name, making)
+	_, begun := Begun(name)
+	return begun || strings.HasSuffix(name, making)
 }
+
+// Making is the name under which Write makes what is to stand at path.
+func Making(path string) string { return path + making }
+
+// Begun reports whether a name is one of what Begin or BeginDir makes, and the name that it was to get.
+func Begun(name string) (of string, begun bool) {
+	of, _, begun = strings.Cut(name, making+"-")
+	return of, begun
+}
+
+// begins is the pattern of such names.
+func begins(path string) string { return filepath.Base(path) + making + "-*" }
+
+// BeginDir makes a directory in which is made what is to stand at path, for its owner only. Rename gives it its name, once its files are on the disk.
+func BeginDir(path string) (string, error) { return os.MkdirTemp(filepath.Dir(path), begins(path)) }
 
 // Begin makes a file that is to stand at path, readable by its owner only. Several may be in the making for one path.
 func Begin(path string) (*File, error) { return begin(machine{}, path) }
 
 func begin(disk disk, path string) (*File, error) {
-	to, name, err := disk.OpenOneOf(filepath.Dir(path), filepath.Base(path)+making+"-*")
+	to, name, err := disk.OpenOneOf(filepath.Dir(path), begins(path))
 	if err != nil {
 		return nil, err
 	}

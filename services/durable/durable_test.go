@@ -308,3 +308,28 @@ func TestMakeDir_MakesParentsAndMindsNoneThatIsThere(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestNames_SayWhatIsInTheMaking: what a crash leaves is known by its name, and so is what it was to be.
+func TestNames_SayWhatIsInTheMaking(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.backup")
+	f, err := Begin(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Discard()
+	dir, err := BeginDir(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{f.Name(), dir} {
+		if of, begun := Begun(name); !begun || of != path || !InTheMaking(name) {
+			t.Errorf("%s: of %q, %t", name, of, begun)
+		}
+	}
+	if _, begun := Begun(Making(path)); begun || !InTheMaking(Making(path)) {
+		t.Errorf("%s: begun %t", Making(path), begun)
+	}
+	if _, begun := Begun(path); begun || InTheMaking(path) {
+		t.Errorf("%s is in the making", path)
+	}
+}

@@ -83,7 +83,7 @@ func ownDirectory(path string) error {
 		switch e.Name() {
 		case identityFile:
 			return nil
-		case lockFile, identityFile + ".new", "lost+found", certificate.KeptFile, certificate.KeptFile + ".new":
+		case lockFile, durable.Making(identityFile), "lost+found", certificate.KeptFile, durable.Making(certificate.KeptFile):
 		default:
 			other = e.Name()
 		}

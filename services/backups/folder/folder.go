@@ -116,8 +116,8 @@ func (f *Folder) Tidy(_ context.Context, ours func(name string) bool) error {
 		return err
 	}
 	for _, e := range entries {
-		name, _, making := strings.Cut(e.Name(), ".new-")
-		if !making || !ours(name) || !e.Type().IsRegular() {
+		name, begun := durable.Begun(e.Name())
+		if !begun || !ours(name) || !e.Type().IsRegular() {
 			continue
 		}
 		if err := os.Remove(filepath.Join(f.path, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {

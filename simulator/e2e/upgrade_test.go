@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -10,7 +11,6 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
-	"github.com/hotpair/hotpair/services/version"
 	"github.com/hotpair/hotpair/simulator/clustertest"
 	"github.com/hotpair/hotpair/simulator/pair"
 )
@@ -30,6 +30,17 @@ func install(t *testing.T, program, place string) {
 	}
 }
 
+// named is what a program says that it is.
+func named(t *testing.T, program string) string {
+	t.Helper()
+	text, err := exec.Command(program, "version").Output()
+	words := strings.Fields(string(text))
+	if err != nil || len(words) < 2 {
+		t.Fatalf("version of %s: %v: %q", program, err, text)
+	}
+	return words[1]
+}
+
 // newer is what the later program is called.
 const newer = "v0.3.0"
 
@@ -45,13 +56,9 @@ func TestUpgrade_OneHostAfterTheOther(t *testing.T) {
 	c := &cluster{clustertest.Start(t, place, filepath.Join(t.TempDir(), "pair"), []string{"--terminals", "2"}, leaseSetting)}
 	c.awaitPaired()
 	w := c.startWork(100)
-	// walk has the command upgrade to a version, with a program that an installation puts on a host, and breaks off at a host.
 	walk := func(to, program, breaks string) (string, error) {
 		t.Helper()
-		return c.hotpair("upgrade", "run", "--dir", c.Dir, "--to", to, "--within", "90s", "--run", fmt.Sprintf(
-			`test "$HOTPAIR_UPGRADE_HOST" != %q && test "$HOTPAIR_UPGRADE_TO" = %s && cp %s %s.new && mv %s.new %s &&
-			%s cluster stop "$HOTPAIR_UPGRADE_HOST" --dir %s && %s cluster start "$HOTPAIR_UPGRADE_HOST" --dir %s`,
-			breaks, to, program, place, place, place, binary, c.Dir, binary, c.Dir))
+		return c.walk(place, to, program, breaks)
 	}
 	levels := func() (l bus.Levels) {
 		t.Helper()
@@ -82,13 +89,9 @@ func TestUpgrade_OneHostAfterTheOther(t *testing.T) {
 	}
 	whole := func(to, program, steps string) {
 		t.Helper()
-		out, err := walk(to, program, "")
-		if err != nil || !strings.Contains(out, "both hosts run "+to) || strings.Count(out, "switchover: ") != strings.Count(steps, "s") || strings.Count(out, "install ") != strings.Count(steps, "i") {
-			t.Fatalf("to %s: %v\n%s", to, err, out)
-		}
-		t.Logf("to %s:\n%s", to, out)
+		c.walkWhole(place, to, program, steps)
 	}
-	before, _, _ := strings.Cut(version.String(), " ")
+	before := named(t, binary)
 	whole(newer, later, "i")
 	whole(before, binary, "isi") // the way back is open
 	whole(newer, later, "isi")
@@ -131,6 +134,25 @@ func TestUpgrade_OneHostAfterTheOther(t *testing.T) {
 		return err
 	})
 	c.compareHistories()
+}
+
+// walk has the command upgrade to a version, with a program that an installation puts in its place on a host, and breaks off at a host.
+func (c *cluster) walk(place, to, program, breaks string) (string, error) {
+	c.Helper()
+	return c.hotpair("upgrade", "run", "--dir", c.Dir, "--to", to, "--within", "90s", "--run", fmt.Sprintf(
+		`test "$HOTPAIR_UPGRADE_HOST" != %q && test "$HOTPAIR_UPGRADE_TO" = %s && cp %s %s.new && mv %s.new %s &&
+			%s cluster stop "$HOTPAIR_UPGRADE_HOST" --dir %s && %s cluster start "$HOTPAIR_UPGRADE_HOST" --dir %s`,
+		breaks, to, program, place, place, place, binary, c.Dir, binary, c.Dir))
+}
+
+// walkWhole walks to the end, in these steps: i is an installation, s a switchover.
+func (c *cluster) walkWhole(place, to, program, steps string) {
+	c.Helper()
+	out, err := c.walk(place, to, program, "")
+	if err != nil || !strings.Contains(out, "both hosts run "+to) || strings.Count(out, "switchover: ") != strings.Count(steps, "s") || strings.Count(out, "install ") != strings.Count(steps, "i") {
+		c.Fatalf("to %s: %v\n%s", to, err, out)
+	}
+	c.Logf("to %s:\n%s", to, out)
 }
 
 // says waits until the log of a host has a sentence.

@@ -50,7 +50,7 @@ func TestLoad_HostWithDefaults(t *testing.T) {
 		Terminals: Terminals{{"t1", "nats://10.0.0.1:4222"}, {"t2", "nats://[::1]:4222"}},
 		Work:      Work{Business: Services{{Name: "kv"}, {Name: "ledger"}}},
 		Console:   Console{HTTP: "127.0.0.1:7704", Reasons: "optional"},
-		Pace:      Pace{time.Second},
+		Pace:      Pace{300 * time.Millisecond},
 		Patience:  Patience{2 * time.Second, true},
 		Bounds:    Bounds{1_000_000, 168 * time.Hour, 1 << 30, 24 * time.Hour, 256 << 20, 10000},
 		Hooks:     Hooks{AlarmTimeout: 30 * time.Second},
@@ -171,7 +171,7 @@ func TestLoad_IgnoresNamesWithoutPrefix(t *testing.T) {
 	t.Setenv("HOST", "stranger")
 	t.Setenv("HOTPAIR_LINK", ":1")
 	host, err := Load[Host](append(hostEnviron(), "LEASE=6s"))
-	if err != nil || host.Lease != time.Second || host.Host != "a" || host.Link != ":7702" {
+	if err != nil || host.Lease != 300*time.Millisecond || host.Host != "a" || host.Link != ":7702" {
 		t.Errorf("%+v, %v", host, err)
 	}
 }
@@ -360,7 +360,7 @@ func TestForChildren_GiveExactlyWhatEachNeeds(t *testing.T) {
 	want := []string{
 		"PATH=/usr/bin", "HOME=/root", "GODEBUG=x=1",
 		"HOTPAIR_BUS_INBOX=_INBOX.kv", "HOTPAIR_BUS_PASSWORD=pass word", "HOTPAIR_BUS_URL=nats://127.0.0.1:7701", "HOTPAIR_BUS_USER=kv",
-		"HOTPAIR_HOST=a", "HOTPAIR_LEASE=1s", "HOTPAIR_LOG_FORMAT=text", "HOTPAIR_LOG_LEVEL=INFO",
+		"HOTPAIR_HOST=a", "HOTPAIR_LEASE=300ms", "HOTPAIR_LOG_FORMAT=text", "HOTPAIR_LOG_LEVEL=INFO",
 	}
 	if diff := cmp.Diff(want, business); diff != "" {
 		t.Error(diff)

@@ -188,7 +188,7 @@ func TestJoin(t *testing.T) {
 	if diff := cmp.Diff([]string{"WITNESS", "TERMINALS", "BUSINESS", "HTTP_TOKEN", "LEASE"}, differing(p)); diff != "" {
 		t.Error(diff)
 	}
-	if lease := p.Settings[4]; lease.Hosts["a"].Changed || !lease.Hosts["b"].Changed || lease.Hosts["b"].Value != "2s" || lease.Default != "1s" || !lease.Changed() {
+	if lease := p.Settings[4]; lease.Hosts["a"].Changed || !lease.Hosts["b"].Changed || lease.Hosts["b"].Value != "2s" || lease.Default != "300ms" || !lease.Changed() {
 		t.Errorf("%+v", lease)
 	}
 	// A host that tells nothing differs in nothing; neither does one that does not have the variable.

@@ -60,7 +60,7 @@ func (a Authority) Issues() bool { return a.AuthorityKey != "" }
 
 // Pace is the one timer from which the others follow.
 type Pace struct {
-	Lease time.Duration `split_words:"true" default:"1s" of:"pair" form:"duration" desc:"How long the standby promises not to take over on silence; all timers follow from it: a heartbeat each 1/8, a silent active is replaced after 1.1, a frozen main is killed after 2. 100ms to 1m; the same on both hosts. Shorter reacts faster to silence, and mistakes a stall for it sooner; a killed host is noticed at once with any value."`
+	Lease time.Duration `split_words:"true" default:"300ms" of:"pair" form:"duration" desc:"How long the standby promises not to take over on silence; all timers follow from it: a heartbeat each 1/8, a silent active is replaced after 1.1, a frozen main is killed after 2. 100ms to 1m; the same on both hosts. Shorter reacts faster to silence, and mistakes a stall for it sooner; a killed host is noticed at once with any value."`
 }
 
 // Patience is what a host believes about a peer that does not answer.

@@ -118,7 +118,7 @@ func TestSettings_OfBothHosts(t *testing.T) {
 		return p
 	}
 	p := ask(5 * time.Second)
-	if first := p.Settings[0]; p.Differing() != 1 || first.Name != "HOTPAIR_LEASE" || first.Hosts["a"].Value != "1s" || first.Hosts["b"].Value != "2s" {
+	if first := p.Settings[0]; p.Differing() != 1 || first.Name != "HOTPAIR_LEASE" || first.Hosts["a"].Value != "300ms" || first.Hosts["b"].Value != "2s" {
 		t.Errorf("%d differ, first %+v", p.Differing(), first)
 	}
 	if text, err := json.Marshal(p); err != nil || strings.Contains(string(text), "secret of") {

@@ -1,0 +1,79 @@
+package e2e_test
+
+import (
+	_ "embed"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/hotpair/hotpair/simulator/clustertest"
+	"github.com/hotpair/hotpair/simulator/pair"
+)
+
+// before is the release before this one, and its commit: a checkout need not have tags.
+//
+//go:embed testdata/before
+var before string
+
+// TestUpgrade_FromTheReleaseBefore: the release before is built from its commit, serves, is upgraded under load to what is tested here, host by host,
+// is taken back, and upgraded again. No request fails and nothing is lost. An archive or a shallow clone has no release before: there two versions
+// meet in TestUpgrade_OneHostAfterTheOther alone.
+func TestUpgrade_FromTheReleaseBefore(t *testing.T) {
+	name, commit, _ := strings.Cut(strings.TrimSpace(before), " ")
+	if history, err := exec.Command("git", "rev-parse", "--is-shallow-repository").Output(); err != nil || strings.TrimSpace(string(history)) == "true" {
+		t.Logf("measured: %s did not run: this checkout has no history to build it from (%v)", name, err)
+		return
+	}
+	source := t.TempDir()
+	if err := checkout(commit, source); err != nil {
+		t.Fatalf("the source of %s: %v", name, err)
+	}
+	program := filepath.Join(t.TempDir(), "hotpair")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-X github.com/hotpair/hotpair/services/version.named="+name, "-o", program, ".")
+	build.Dir = source
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build %s: %v\n%s", name, err, out)
+	}
+
+	place := filepath.Join(t.TempDir(), "hotpair")
+	install(t, program, place)
+	c := &cluster{clustertest.Start(t, place, filepath.Join(t.TempDir(), "pair"), []string{"--terminals", "2"}, leaseSetting)}
+	c.awaitPaired()
+	w := c.startWork(100)
+	active, s := c.mustActive()
+	if !strings.HasPrefix(s.Version, name+" ") {
+		t.Errorf("%s serves with %s, not %s", active, s.Version, name)
+	}
+	now := named(t, binary)
+	c.walkWhole(place, now, binary, "isi")
+	if after, _ := c.mustActive(); after != pair.Other(active) {
+		t.Errorf("%s serves", after)
+	}
+	c.walkWhole(place, name, program, "isi") // the way back is open
+	c.walkWhole(place, now, binary, "isi")
+	w.finish()
+	c.compareHistories()
+}
+
+// checkout writes the files of a commit to a directory.
+func checkout(commit, dir string) error {
+	archive := exec.Command("git", "archive", "--format=tar", commit)
+	archive.Dir = filepath.Join("..", "..")
+	archive.Stderr = os.Stderr
+	unpack := exec.Command("tar", "-x", "-C", dir)
+	unpack.Stderr = os.Stderr
+	var err error
+	if unpack.Stdin, err = archive.StdoutPipe(); err != nil {
+		return err
+	}
+	if err := archive.Start(); err != nil {
+		return err
+	}
+	read := unpack.Run()
+	if err := archive.Wait(); err != nil {
+		return err
+	}
+	return read
+}

@@ -35,11 +35,23 @@ const (
 
 // Build builds hotpair into a directory.
 func Build(dir string, flags ...string) (binary string, err error) {
+	return BuildFrom("", dir, flags...)
+}
+
+// BuildFrom builds the hotpair whose source is in a directory; "" is this one.
+func BuildFrom(source, dir string, flags ...string) (binary string, err error) {
 	binary = filepath.Join(dir, "hotpair")
-	if out, err := exec.Command("go", slices.Concat([]string{"build", "-o", binary}, flags, []string{"github.com/hotpair/hotpair"})...).CombinedOutput(); err != nil {
+	build := exec.Command("go", slices.Concat([]string{"build", "-o", binary}, flags, []string{"github.com/hotpair/hotpair"})...)
+	build.Dir = source
+	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build hotpair: %w\n%s", err, out)
 	}
 	return binary, nil
+}
+
+// Called has a build call the program by a name.
+func Called(name string) string {
+	return "-ldflags=-X github.com/hotpair/hotpair/services/version.named=" + name
 }
 
 // Cluster is a running "hotpair cluster".

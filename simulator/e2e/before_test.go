@@ -2,7 +2,7 @@ package e2e_test
 
 import (
 	_ "embed"
-	"os"
+	"fmt"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -30,11 +30,9 @@ func TestUpgrade_FromTheReleaseBefore(t *testing.T) {
 	if err := checkout(commit, source); err != nil {
 		t.Fatalf("the source of %s: %v", name, err)
 	}
-	program := filepath.Join(t.TempDir(), "hotpair")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-X github.com/hotpair/hotpair/services/version.named="+name, "-o", program, ".")
-	build.Dir = source
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build %s: %v\n%s", name, err, out)
+	program, err := clustertest.BuildFrom(source, t.TempDir(), "-trimpath", clustertest.Called(name)) // elsewhere nothing that was compiled before would be used again
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
 	}
 
 	place := filepath.Join(t.TempDir(), "hotpair")
@@ -59,21 +57,11 @@ func TestUpgrade_FromTheReleaseBefore(t *testing.T) {
 
 // checkout writes the files of a commit to a directory.
 func checkout(commit, dir string) error {
-	archive := exec.Command("git", "archive", "--format=tar", commit)
-	archive.Dir = filepath.Join("..", "..")
-	archive.Stderr = os.Stderr
-	unpack := exec.Command("tar", "-x", "-C", dir)
-	unpack.Stderr = os.Stderr
-	var err error
-	if unpack.Stdin, err = archive.StdoutPipe(); err != nil {
-		return err
+	packed := filepath.Join(dir, "source.tar")
+	for _, command := range [][]string{{"git", "-C", filepath.Join("..", ".."), "archive", "-o", packed, commit}, {"tar", "-xf", packed, "-C", dir}} {
+		if out, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %w: %s", command[0], err, out)
+		}
 	}
-	if err := archive.Start(); err != nil {
-		return err
-	}
-	read := unpack.Run()
-	if err := archive.Wait(); err != nil {
-		return err
-	}
-	return read
+	return nil
 }

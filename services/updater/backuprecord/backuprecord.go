@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"golang.org/x/sync/semaphore"
 
@@ -18,8 +17,6 @@ import (
 )
 
 const (
-	// within bounds a change: a frame that waits for the other host may take its patience.
-	within = 8 * time.Second
 	// tries is how often a change is worked out again because another one came first.
 	tries = 4
 )
@@ -53,7 +50,7 @@ func (k *Keeper) Answer(r *bus.Router, group bus.Group) {
 
 // note keeps what is new. Only the host that serves can.
 func (k *Keeper) note(ctx context.Context, n backups.Note) (next backups.Record, err error) {
-	err = k.space.Change(ctx, systemspace.Change{What: "what is known of backups", Head: backups.Key, Turn: k.changing, Within: within, Tries: tries},
+	err = k.space.Change(ctx, systemspace.Change{What: "what is known of backups", Head: backups.Key, Turn: k.changing, Tries: tries},
 		func() ([]bus.Operation, uint64, error) {
 			known, revision, err := k.read()
 			if err != nil {

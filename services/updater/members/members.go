@@ -25,8 +25,7 @@ import (
 )
 
 const (
-	within = 8 * time.Second
-	tries  = 8
+	tries = 8
 	// page is how many entries a page has at most: an entry has some 300 bytes, or 2 KiB with a reason.
 	page = 1000
 	// maxChain bounds a certificate that is kept, in bytes.
@@ -229,7 +228,7 @@ func (m *Members) change(ctx context.Context, ids []string, do func(i int, e *en
 		}
 		seen[id] = true
 	}
-	err := m.space.Change(ctx, systemspace.Change{What: "the register of terminals", Head: enrolment.Key, Turn: m.changing, Within: within, Tries: tries},
+	err := m.space.Change(ctx, systemspace.Change{What: "the register of terminals", Head: enrolment.Key, Turn: m.changing, Tries: tries},
 		func() ([]bus.Operation, uint64, error) { return m.plan(ids, do) })
 	if errors.Is(err, systemspace.ErrNotServed) {
 		err = fmt.Errorf("%w: %w", bus.ErrRefused, err)

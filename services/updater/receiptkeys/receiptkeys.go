@@ -31,8 +31,6 @@ import (
 const (
 	// keyBytes is the length of a key.
 	keyBytes = 32
-	// within bounds a change: a frame that waits for the other host may take its patience.
-	within = 8 * time.Second
 	// tries is how often a change is worked out again because another one came first.
 	tries = 4
 )
@@ -115,7 +113,7 @@ func (k *Keys) rotate(ctx context.Context, _ receipt.Rotate) (receipt.Rotated, e
 // change puts a new key before those there are, if wanted says so, and gives those there are then.
 func (k *Keys) change(ctx context.Context, wanted func(stored) (bool, error)) (known stored, err error) {
 	var next stored
-	err = k.space.Change(ctx, systemspace.Change{What: "the keys of receipts", Head: bus.SystemReceipts, Turn: k.changing, Within: within, Tries: tries},
+	err = k.space.Change(ctx, systemspace.Change{What: "the keys of receipts", Head: bus.SystemReceipts, Turn: k.changing, Tries: tries},
 		func() ([]bus.Operation, uint64, error) {
 			var revision uint64
 			var err error

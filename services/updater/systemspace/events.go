@@ -10,15 +10,12 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/storage"
 )
 
 const (
-	// recordWithin bounds an order to record: a frame that waits for the other host may take its patience.
-	recordWithin = 8 * time.Second
 	// recordTries is how often it is worked out again because an earlier order, given up meanwhile, came first.
 	recordTries = 8
 	// recordTrims bounds how many old events one update takes away beside those it adds.
@@ -63,7 +60,7 @@ func (s *Space) record(ctx context.Context, q bus.RecordEvents) (bus.RecordedEve
 		return bus.RecordedEvents{}, fmt.Errorf("%w: %d events at once, at most %d", bus.ErrRefused, len(q.Events), bus.MaxEvents)
 	}
 	var plan eventsPlan
-	err := s.Change(ctx, Change{What: "the event log", Head: bus.SystemEvents, Turn: s.records, Within: recordWithin, Tries: recordTries},
+	err := s.Change(ctx, Change{What: "the event log", Head: bus.SystemEvents, Turn: s.records, Tries: recordTries},
 		func() ([]bus.Operation, uint64, error) {
 			err := s.store.View(func(r *storage.Reader) (err error) {
 				plan, err = planEvents(r, q.Events, s.eventsMost)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/accounts"
@@ -12,8 +11,6 @@ import (
 )
 
 const (
-	// operatorsWithin bounds a change: a frame that waits for the other host may take its patience.
-	operatorsWithin = 8 * time.Second
 	// operatorsTries is how often a change is worked out again because another one came first.
 	operatorsTries = 8
 )
@@ -38,7 +35,7 @@ func (s *Space) operators(context.Context, accounts.Question) (accounts.List, er
 // changeOperators answers accounts.CallChange: one update, under the condition that the list is the one it was worked out from.
 func (s *Space) changeOperators(ctx context.Context, c accounts.Change) (accounts.List, error) {
 	var next accounts.List
-	err := s.Change(ctx, Change{What: "the list of operators", Head: accounts.Key, Turn: s.tables, Within: operatorsWithin, Tries: operatorsTries},
+	err := s.Change(ctx, Change{What: "the list of operators", Head: accounts.Key, Turn: s.tables, Tries: operatorsTries},
 		func() ([]bus.Operation, uint64, error) {
 			list, revision, err := operatorsOf(s.store)
 			if err != nil {

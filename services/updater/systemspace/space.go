@@ -97,20 +97,22 @@ func (s *Space) Put(ctx context.Context, key, value []byte) error {
 	return refusedBy(reply)
 }
 
+// changeWithin bounds a change: a frame that waits for the other host may take its patience.
+const changeWithin = 8 * time.Second
+
 // Change is how one value of the pair's own key space, with what lies below it, is replaced: see Space.Change.
 type Change struct {
-	What   string              // it is, for people
-	Head   string              // the key whose revision says that nothing came between
-	Turn   *semaphore.Weighted // one such change at a time
-	Within time.Duration       // a frame that waits for the other host may take its patience
-	Tries  int                 // how often it is worked out again because another one came first
+	What  string              // it is, for people
+	Head  string              // the key whose revision says that nothing came between
+	Turn  *semaphore.Weighted // one such change at a time
+	Tries int                 // how often it is worked out again because another one came first
 }
 
 // Change has operations committed that work gives, as one update under the condition that the head still has the revision that they were
 // worked out from. When another change came first they are worked out again. Without operations nothing is done.
 // The error is work's, that of Submit, what a reply refuses, or says that others come first all the time.
 func (s *Space) Change(ctx context.Context, c Change, work func() (operations []bus.Operation, revision uint64, err error)) error {
-	ctx, cancel := context.WithTimeout(ctx, c.Within)
+	ctx, cancel := context.WithTimeout(ctx, changeWithin)
 	defer cancel()
 	if err := journal.Acquire(ctx, c.Turn); err != nil {
 		return err

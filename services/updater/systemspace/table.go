@@ -24,8 +24,6 @@ const (
 	MaxTablePage = 5000
 	// MaxTableChange is how many terminals a change adds and removes at most, and how many one update carries.
 	MaxTableChange = 2000
-	// tableWithin bounds a change: a frame that waits for the other host may take its patience.
-	tableWithin = 8 * time.Second
 	// tableTries is how often a change is worked out again because another one came first.
 	tableTries = 8
 )
@@ -116,7 +114,7 @@ func readTable(s Viewer) (t table, err error) {
 // changeTable answers bus.TableChange. A change that comes between is seen by the revision of the table's head, and
 // this one is worked out again.
 func (s *Space) changeTable(ctx context.Context, q bus.TableChange) (bus.TableChanged, error) {
-	ctx, cancel := context.WithTimeout(ctx, tableWithin)
+	ctx, cancel := context.WithTimeout(ctx, changeWithin)
 	defer cancel()
 	if err := journal.Acquire(ctx, s.tables); err != nil {
 		return bus.TableChanged{}, err

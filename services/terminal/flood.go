@@ -3,7 +3,6 @@ package terminal
 import (
 	"log/slog"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
@@ -43,26 +42,21 @@ func (f *flood) read(m *nats.Msg) {
 }
 
 func (f *flood) look(sub *nats.Subscription) {
-	list, err := f.server.Connz(&server.ConnzOptions{Limit: 2 * appConnections})
+	apps, own, err := connections(f.server, f.own)
 	if err != nil {
-		return // it stops
-	}
-	own, err := f.own.GetClientID()
-	if err != nil {
-		return // it is made anew
+		return
 	}
 	messages, bytes, err := sub.Pending()
 	if err != nil {
 		return
 	}
 	unread := weigh(int64(messages), int64(bytes))
-	sent := make(map[uint64]int64, len(list.Conns))
-	for _, c := range list.Conns {
-		if c.Cid == own {
-			unread += int64(c.Pending)
-		} else {
-			sent[c.Cid] = weigh(c.InMsgs, c.InBytes)
-		}
+	if own != nil {
+		unread += int64(own.Pending)
+	}
+	sent := make(map[uint64]int64, len(apps))
+	for _, c := range apps {
+		sent[c.Cid] = weigh(c.InMsgs, c.InBytes)
 	}
 	if unread <= unreadMost {
 		f.sent = sent

@@ -37,15 +37,10 @@ func (u *unread) answered(bytes int) {
 }
 
 func (u *unread) look() {
-	list, err := u.server.Connz(&server.ConnzOptions{Limit: 2 * appConnections})
+	apps, _, err := connections(u.server, u.own)
 	if err != nil {
-		return // it stops
+		return
 	}
-	own, err := u.own.GetClientID()
-	if err != nil {
-		return // it is made anew
-	}
-	apps := slices.DeleteFunc(list.Conns, func(c *server.ConnInfo) bool { return c.Cid == own })
 	all := 0
 	for _, c := range apps {
 		all += c.Pending
@@ -60,4 +55,24 @@ func (u *unread) look() {
 		// An error says that it has left by itself.
 		_ = u.server.DisconnectClientByID(c.Cid)
 	}
+}
+
+// connections are those of the applications, and the agent's own; it may be nil. An error says that the server stops, or that the agent's own
+// is made anew.
+func connections(s *bus.Server, agent *bus.Conn) (apps []*server.ConnInfo, own *server.ConnInfo, err error) {
+	list, err := s.Connz(&server.ConnzOptions{Limit: 2 * appConnections})
+	if err != nil {
+		return nil, nil, err
+	}
+	id, err := agent.GetClientID()
+	if err != nil {
+		return nil, nil, err
+	}
+	apps = slices.DeleteFunc(list.Conns, func(c *server.ConnInfo) bool {
+		if c.Cid == id {
+			own = c
+		}
+		return c.Cid == id
+	})
+	return apps, own, nil
 }

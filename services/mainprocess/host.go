@@ -73,6 +73,7 @@ func (h hold) watch(ctx context.Context, host string) error {
 // run is this run of main.
 type run struct {
 	incarnation uint64
+	version     string // what this program says that it is
 	pid         int
 	started     time.Time
 	wall        func() time.Time // the host's clock for people

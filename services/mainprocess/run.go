@@ -30,6 +30,7 @@ import (
 	"github.com/hotpair/hotpair/services/processes"
 	"github.com/hotpair/hotpair/services/role"
 	"github.com/hotpair/hotpair/services/supervisor"
+	"github.com/hotpair/hotpair/services/version"
 	"github.com/hotpair/hotpair/services/wires"
 )
 
@@ -66,7 +67,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	h := &host{config: c, log: log, clock: ground.Clock, ctx: work,
-		run: run{network: ground.Network, incarnation: random64(), pid: os.Getpid(), started: ground.Wall(), wall: ground.Wall, built: ground.Built,
+		run: run{network: ground.Network, incarnation: random64(), version: version.String(), pid: os.Getpid(), started: ground.Wall(), wall: ground.Wall, built: ground.Built,
 			held: hold{by: ground.Restored, found: make(chan *bus.Restored, 1)}}}
 	sealed, err := wires.OpenHost(c.TLS, c.Host, wires.Ground{Network: ground.Network, Data: c.Data, Keep: true}, log)
 	if err != nil {

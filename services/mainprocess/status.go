@@ -13,7 +13,6 @@ import (
 	"github.com/hotpair/hotpair/services/operator/verdict"
 	"github.com/hotpair/hotpair/services/process"
 	"github.com/hotpair/hotpair/services/role"
-	"github.com/hotpair/hotpair/services/version"
 )
 
 // shownEvents is how many of the last events a status carries.
@@ -23,7 +22,7 @@ const shownEvents = 20
 func (h *host) Status(context.Context) operator.Status {
 	v, now, wall := h.driver.View(), h.clock(), h.run.wall()
 	s := operator.Status{
-		Host: h.config.Host, Identity: v.Self.Identity, Incarnation: h.run.incarnation, Version: version.String(), Time: wall, Started: h.run.started,
+		Host: h.config.Host, Identity: v.Self.Identity, Incarnation: h.run.incarnation, Version: h.run.version, Time: wall, Started: h.run.started,
 		Role: string(v.Role), Since: wall.Add(v.Since - now), Mode: string(v.Mode), ModeSince: wall.Add(v.ModeSince - now), Pause: operations.PauseOf(v, now), Scheduled: h.operations.Scheduled(), WaitingFor: v.Waiting, Fit: v.Fit.Fit, Unfit: v.Fit.Why,
 		Epoch: v.Known, RecordVersion: v.Record.Version, PairID: v.Record.PairID, Active: v.Record.Active.Host,
 		InSync: members(v.Record.InSync), Processes: map[string]operator.Process{}, Events: h.events.Last(shownEvents),

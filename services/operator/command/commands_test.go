@@ -31,7 +31,7 @@ func pair(t *testing.T, a, b fake) string {
 	t.Helper()
 	file := map[string]any{}
 	for name, h := range map[string]fake{"a": a, "b": b} {
-		address := closedPort(t)
+		address := operatortest.ClosedPort(t)
 		if h != nil {
 			address = serve(t, h).Address()
 		}
@@ -46,17 +46,6 @@ func pair(t *testing.T, a, b fake) string {
 		t.Fatal(err)
 	}
 	return dir
-}
-
-// closedPort gives an address where nobody listens.
-func closedPort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // run executes a command as main does.

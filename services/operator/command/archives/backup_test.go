@@ -49,7 +49,7 @@ func TestBackupCommands(t *testing.T) {
 		{"backup " + file + " --replace --json " + good, "", `"position": "3/99"`},
 		{"backup " + file + "2 " + broken, "the disk is gone", ""},
 		{"backup " + file + "2 " + refuses, "refused", ""},
-		{"backup " + file + "2 --http=http://" + closedPort(t), "host does not answer", ""},
+		{"backup " + file + "2 --http=http://" + operatortest.ClosedPort(t), "host does not answer", ""},
 		{"backup", "wrong usage", ""},
 		{"backup " + link + " --replace " + good, "", file},
 		{"backup " + dir + " --replace " + good, "no regular file", ""},

@@ -17,19 +17,20 @@ import (
 // been a kv.put.
 type bareChain struct {
 	*chain.Chain
-	dir string
+	shape chain.Shape
+	dir   string
 }
 
-func startChain(ctx context.Context, agents int) (*bareChain, error) {
+func startChain(ctx context.Context, shape chain.Shape, agents int) (*bareChain, error) {
 	dir, err := os.MkdirTemp("", "hotpair-bench-chain-")
 	if err != nil {
 		return nil, fmt.Errorf("directory of the chain: %w", err)
 	}
-	c, err := chain.Start(ctx, agents, record, dir)
+	c, err := chain.Start(ctx, shape, agents, record, dir)
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	return &bareChain{c, dir}, nil
+	return &bareChain{c, shape, dir}, nil
 }
 
 func (b *bareChain) stop() error { return errors.Join(b.Stop(), os.RemoveAll(b.dir)) }
@@ -46,6 +47,9 @@ func (b *bareChain) measure(ctx context.Context, r *run, who crowd, duration tim
 		return 0, fmt.Errorf("bare chain: %w", err)
 	}
 	row := fmt.Sprintf("bare chain, %v", who)
+	if b.shape != chain.Apart {
+		row = fmt.Sprintf("bare chain, bus %s, %v", b.shape, who)
+	}
 	r.result.Add(row, "rate", "1/s", result.None, m.Rate())
 	r.result.Add(row, "p50", "ms", result.None, ms(m.At(0.5)))
 	r.result.Add(row, "p99", "ms", result.None, ms(m.At(0.99)))

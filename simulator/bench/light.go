@@ -16,9 +16,9 @@ type lightCluster struct {
 	active string
 }
 
-// startLight starts one, in clear as it has always been measured, and waits until it is whole.
-func startLight(ctx context.Context, binary string, terminals int, settings ...string) (*lightCluster, error) {
-	c, err := subject.StartLight(ctx, binary, terminals, false, settings...)
+// startLight starts one, with TLS on its wires or in clear, and waits until it is whole.
+func startLight(ctx context.Context, binary string, terminals int, sealed bool, settings ...string) (*lightCluster, error) {
+	c, err := subject.StartLight(ctx, binary, terminals, sealed, settings...)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,8 @@
 //	go run ./simulator/bench peers       the same work and the same loss for etcd and Redis with Sentinel
 //	go run ./simulator/bench growth      rate and latency as keys, history and terminals grow
 //	go run ./simulator/bench idle        what a host costs that has nothing to do
+//	go run ./simulator/bench shapes      the bare chain with its bus in several places
+//	go run ./simulator/bench sides       two builds, or one under two settings, in turns
 //	go run ./simulator/bench steady      no takeover while the machine is loaded from outside
 //	go run ./simulator/bench compare     newest results against those that were kept last; ends with 1 when worse
 //	go run ./simulator/bench report      RESULTS.md out of the newest results
@@ -57,7 +59,7 @@ func (r *run) say(format string, a ...any) {
 func measurements() map[string]measurement {
 	return map[string]measurement{
 		"path": &pathBench{}, "parts": &partsBench{}, "takeover": &takeoverBench{}, "standins": &takeoverBench{standins: true}, "peers": &peersBench{},
-		"growth": &growthBench{}, "idle": &idleBench{}, "steady": &steadyBench{},
+		"growth": &growthBench{}, "idle": &idleBench{}, "steady": &steadyBench{}, "shapes": &shapesBench{}, "sides": &sidesBench{},
 	}
 }
 
@@ -83,7 +85,7 @@ func interrupted() (context.Context, context.CancelFunc) {
 
 func command(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) == 0 {
-		return fmt.Errorf("%w: say what to do: path, parts, takeover, standins, peers, growth, idle, steady, compare or report", errUsage)
+		return fmt.Errorf("%w: say what to do: path, parts, takeover, standins, peers, growth, idle, steady, shapes, sides, compare or report", errUsage)
 	}
 	switch args[0] {
 	case "compare":

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/services/pace"
+	"github.com/hotpair/hotpair/simulator/bench/chain"
 	"github.com/hotpair/hotpair/simulator/bench/limit"
 	"github.com/hotpair/hotpair/simulator/bench/load"
 	"github.com/hotpair/hotpair/simulator/bench/proc"
@@ -85,7 +86,7 @@ func (p *pathBench) atAgents(ctx context.Context, r *run, chosen []load.Operatio
 	}
 	var bare *bareChain
 	if p.bare {
-		if bare, err = startChain(ctx, p.terminals); err != nil {
+		if bare, err = startChain(ctx, chain.Apart, p.terminals); err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, bare.stop()) }()
@@ -116,7 +117,7 @@ func (p *pathBench) atAgents(ctx context.Context, r *run, chosen []load.Operatio
 // atStandIns measures kv.put with stand-ins for the terminals. It has the machine to itself: even a pair without work is felt
 // by a lone client.
 func (p *pathBench) atStandIns(ctx context.Context, r *run) (err error) {
-	c, err := startLight(ctx, r.binary, p.terminals)
+	c, err := startLight(ctx, r.binary, p.terminals, false)
 	if err != nil {
 		return err
 	}

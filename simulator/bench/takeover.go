@@ -156,7 +156,7 @@ func (t *takeoverBench) onCluster(ctx context.Context, r *run, terminals int, ki
 	var stop func() error
 	if t.standins {
 		defer hoard()()
-		light, err := startLight(ctx, r.binary, terminals, lease)
+		light, err := startLight(ctx, r.binary, terminals, false, lease)
 		if err != nil {
 			return err
 		}

@@ -38,11 +38,30 @@ type Chain struct {
 	outputs   []*os.File
 }
 
+// Shape is where the bus of a chain is.
+type Shape string
+
+// The shapes of a chain.
+const (
+	// Apart: a process of its own, as main.
+	Apart Shape = "apart"
+	// InKeeper: in the keeper, which talks to it without a socket.
+	InKeeper Shape = "in keeper"
+	// InBoth: one in the keeper for what is kept, one in the relay for requests.
+	InBoth Shape = "in both"
+)
+
 // Start starts the processes, in the order in which they need each other, with so many agents in one of them. record is the
 // size of what is kept for each request, in bytes.
-func Start(ctx context.Context, agents, record int, dir string) (*Chain, error) {
+func Start(ctx context.Context, shape Shape, agents, record int, dir string) (*Chain, error) {
 	c := &Chain{}
-	said := map[string]string{}
+	said := map[string]string{roleBus: ownBus}
+	requests := func() string {
+		if shape == InBoth {
+			return ownBus
+		}
+		return said[roleKeeper]
+	}
 	for _, next := range []struct {
 		role string
 		args func() []string
@@ -50,10 +69,13 @@ func Start(ctx context.Context, agents, record int, dir string) (*Chain, error) 
 		{roleCopy, func() []string { return []string{dir} }},
 		{roleBus, func() []string { return nil }},
 		{roleKeeper, func() []string { return []string{said[roleBus], said[roleCopy], dir, strconv.Itoa(record)} }},
-		{roleBusiness, func() []string { return []string{said[roleBus]} }},
 		{roleAgents, func() []string { return []string{strconv.Itoa(agents)} }},
-		{roleRelay, func() []string { return append([]string{said[roleBus]}, strings.Fields(said[roleAgents])...) }},
+		{roleRelay, func() []string { return append([]string{requests()}, strings.Fields(said[roleAgents])...) }},
+		{roleBusiness, func() []string { return []string{said[roleKeeper], said[roleRelay]} }},
 	} {
+		if next.role == roleBus && shape != Apart {
+			continue
+		}
 		line, err := c.start(ctx, next.role, next.args())
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("%w: %s: %w", ErrStart, next.role, err), c.Stop())

@@ -28,8 +28,14 @@ func TestMain(m *testing.M) {
 }
 
 func TestChain_AnswersWhatBothCopiesHold(t *testing.T) {
+	for _, shape := range []Shape{Apart, InKeeper, InBoth} {
+		t.Run(string(shape), func(t *testing.T) { testAnswers(t, shape) })
+	}
+}
+
+func testAnswers(t *testing.T, shape Shape) {
 	dir := t.TempDir()
-	c, err := Start(t.Context(), 2, 200, dir)
+	c, err := Start(t.Context(), shape, 2, 200, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +63,7 @@ func TestChain_AnswersWhatBothCopiesHold(t *testing.T) {
 }
 
 func TestStart_SaysWhoDidNotGetReady(t *testing.T) {
-	if _, err := Start(t.Context(), 1, 200, filepath.Join(t.TempDir(), "missing")); !errors.Is(err, ErrStart) {
+	if _, err := Start(t.Context(), Apart, 1, 200, filepath.Join(t.TempDir(), "missing")); !errors.Is(err, ErrStart) {
 		t.Errorf("%v", err)
 	}
 }

@@ -32,6 +32,9 @@ const (
 	// inFlight is as many requests as anybody measures with.
 	inFlight = 4096
 
+	// ownBus in place of an address: the process has the bus inside.
+	ownBus = "own"
+
 	subjectRelay    = "relay"
 	subjectBusiness = "business"
 	subjectKeeper   = "keeper"
@@ -148,12 +151,26 @@ func (s *stage) copy() (string, error) {
 	return listener.Addr().String(), nil
 }
 
+// attach connects to the bus at a place, or to one of its own when there is none: then it says where that is.
+func (s *stage) attach(name, url string) (conn *bus.Conn, at string, err error) {
+	if url != ownBus {
+		conn, err = s.connect(bus.ConnConfig{Name: name, URL: url})
+		return conn, url, err
+	}
+	server, err := s.serve(name)
+	if err != nil {
+		return nil, "", err
+	}
+	conn, err = s.connect(bus.ConnConfig{Name: name, InProcess: server})
+	return conn, server.URL(), err
+}
+
 func (s *stage) keeper() (string, error) {
 	record, err := strconv.Atoi(s.arg(3))
 	if err != nil {
 		return "", fmt.Errorf("%w: size of a record: %w", errUsage, err)
 	}
-	conn, err := s.connect(bus.ConnConfig{Name: roleKeeper, URL: s.arg(0)})
+	conn, at, err := s.attach(roleKeeper, s.arg(0))
 	if err != nil {
 		return "", err
 	}
@@ -173,7 +190,7 @@ func (s *stage) keeper() (string, error) {
 		return "", err
 	}
 	s.onEnd(served.Close)
-	return "", conn.FlushTimeout(readyWithin)
+	return at, conn.FlushTimeout(readyWithin)
 }
 
 func (s *stage) business() (string, error) {
@@ -182,15 +199,21 @@ func (s *stage) business() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	asked := conn
+	if s.arg(1) != s.arg(0) {
+		if asked, err = s.connect(bus.ConnConfig{Name: roleBusiness, URL: s.arg(1)}); err != nil {
+			return "", err
+		}
+	}
 	to, err := s.caller(conn, subjectKeeper)
 	if err != nil {
 		return "", err
 	}
-	return "", s.pass(conn, subjectBusiness, to)
+	return "", s.pass(asked, subjectBusiness, to)
 }
 
 func (s *stage) relay() (string, error) {
-	conn, err := s.connect(bus.ConnConfig{Name: roleRelay, URL: s.arg(0)})
+	conn, at, err := s.attach(roleRelay, s.arg(0))
 	if err != nil {
 		return "", err
 	}
@@ -207,7 +230,7 @@ func (s *stage) relay() (string, error) {
 			return "", err
 		}
 	}
-	return "", nil
+	return at, nil
 }
 
 func (s *stage) agents() (string, error) {

@@ -106,7 +106,7 @@ hotpair help env lists what can be set, hotpair help --all also what a host star
 		supervisorCommand(),
 		serve("main", "Decide who serves, and run the host's processes (started by supervisor)", hostName, decide),
 		serve("updater", "Write the database and replicate it (started by main)", updaterName, update),
-		serve("terminal-if", "Dial the terminals and relay their requests (started by main)", relayName, terminalif.Run),
+		serve("terminal-if", "Dial the terminals and relay their requests (started by main)", relayName, relay),
 		businessCommand(),
 		serve("backups", "Make the host's backups (started by main)", backupName, makeBackups),
 		serve("witness", "Keep the pair record, on a third machine", nobody[config.Witness], witness.Run),
@@ -220,8 +220,15 @@ func decide(ctx context.Context, c config.Host, log *slog.Logger) error {
 const updaterMemory = 256 << 20
 
 func update(ctx context.Context, c config.Updater, log *slog.Logger) error {
+	process.HalfOfProcessors()
 	process.RareCollections(400, updaterMemory)
 	return updater.Run(ctx, c, log)
+}
+
+// relay is terminal-if.
+func relay(ctx context.Context, c config.TerminalInterface, log *slog.Logger) error {
+	process.HalfOfProcessors()
+	return terminalif.Run(ctx, c, log)
 }
 
 // makeBackups makes backups behind everything else that this machine has to do.

@@ -6,10 +6,10 @@ import (
 )
 
 // HostConns are the connections of a process to its host's bus. What decides about roles must not wait behind what
-// terminals send: a connection hands messages over in order, and holds everybody who writes to it while the other side
+// operators ask: a connection hands messages over in order, and holds everybody who writes to it while the other side
 // does not read.
 type HostConns struct {
-	// Traffic carries requests, what the database is asked, and questions of operators.
+	// Traffic carries questions of operators, and of processes to each other.
 	Traffic *Conn
 	// Control carries heartbeats, orders, the right to answer and announcements of processes: little, and from nobody but
 	// this process and main.

@@ -2,17 +2,12 @@ package bus
 
 import (
 	"strings"
-	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-// answerWithin is how long a foreign business process may take for one reply: the longest deadline of a request and
-// a minute.
-const answerWithin = 6 * time.Minute
-
-// Permissions gives what a process of the host may do on the bus: what it needs and nothing else. nil is main's:
-// everything.
+// Permissions gives what a process of the host may do on main's bus: what it needs and nothing else. nil is main's:
+// everything. Requests and what the database is asked go another way.
 func Permissions(process string) *server.Permissions {
 	inbox := InboxPrefix(process) + ".>"
 	beat := HeartbeatSubject(process)
@@ -21,33 +16,18 @@ func Permissions(process string) *server.Permissions {
 		return nil
 	case process == ProcessUpdater:
 		return permit(
-			[]string{beat, InboxPrefix(ProcessMain) + ".>", InboxPrefix(ProcessTerminalInterface) + ".>", InboxPrefix(ProcessBusiness) + ".>", InboxPrefix(ProcessBackup) + ".>"},
-			[]string{Control(process), Questions(process), "db.>", inbox})
+			[]string{beat, InboxPrefix(ProcessMain) + ".>", InboxPrefix(ProcessTerminalInterface) + ".>", InboxPrefix(ProcessBackup) + ".>"},
+			[]string{Control(process), Questions(process), inbox})
 	case process == ProcessTerminalInterface:
 		return permit(
-			[]string{beat, "business.>", "pack.business.>", "$SRV.INFO.>", "question." + ProcessUpdater + "." + OfTerminalInterface + ">", InboxPrefix(ProcessMain) + ".>"},
-			[]string{Control(process), Questions(process), SubjectRight, SubjectProcesses + ".>", "answers.>", inbox})
+			[]string{beat, "question." + ProcessUpdater + "." + OfTerminalInterface + ">", InboxPrefix(ProcessMain) + ".>"},
+			[]string{Control(process), Questions(process), SubjectRight, SubjectProcesses + ".>", inbox})
 	case process == ProcessBackup:
 		return permit([]string{beat, CallBackup.Subject(), InboxPrefix(ProcessMain) + ".>"}, []string{Questions(process), inbox})
 	case strings.HasPrefix(process, ProcessBusiness+"."):
-		service := strings.TrimPrefix(process, ProcessBusiness+".")
-		p := permit(
-			[]string{beat, "db." + service + ".>", AnswersPrefix(service) + ".>"},
-			append(discovery(service), "business."+service+".>", PackSubject(service), SubjectProcesses+"."+ProcessUpdater, inbox))
-		p.Response = &server.ResponsePermission{MaxMsgs: 1, Expires: answerWithin}
-		return p
+		return permit([]string{beat}, nil)
 	}
 	return permit(nil, nil)
-}
-
-// discovery is what a service hears of the conventions of NATS services: questions to all, and to it by its name. Who heard
-// questions to others could answer for them.
-func discovery(service string) (subjects []string) {
-	for _, verb := range []string{"PING", "INFO", "STATS"} {
-		all := "$SRV." + verb
-		subjects = append(subjects, all, all+"."+service, all+"."+service+".>")
-	}
-	return subjects
 }
 
 // permit allows the listed subjects. An empty list of the server means "everything", so nothing is said as a denial.

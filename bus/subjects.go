@@ -3,8 +3,8 @@ package bus
 import "strings"
 
 // Subjects on a host's own bus (loopback, no JetStream). Heartbeats, the right, announcements and orders travel on a
-// connection of their own (HostConns.Control); requests, what the database is asked, and the questions of operators on another, so
-// that the former never wait behind the latter.
+// connection of their own (HostConns.Control), the questions of operators on another, so that the former never wait behind the
+// latter. Requests and what the database is asked have servers of their own.
 const (
 	// SubjectRight carries main's lease.Right to terminal-if, at each heartbeat interval and at each change.
 	SubjectRight = "right"

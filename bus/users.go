@@ -27,6 +27,7 @@ type Users struct {
 	server   *server.Server
 	grants   map[string]Grant
 	clients  map[string][]uint64
+	rule     func(user string) (Grant, bool)
 	loopback *Grant
 	refused  atomic.Uint64
 }
@@ -41,6 +42,13 @@ func (u *Users) Allow(user string, grant Grant) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.grants[user] = grant
+}
+
+// AllowBy lets those in from now on whom no Allow names and a rule does. Revoke has no power over them.
+func (u *Users) AllowBy(rule func(user string) (Grant, bool)) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.rule = rule
 }
 
 // AllowLoopback lets clients without a user name in, if they connect from this machine.
@@ -85,6 +93,9 @@ func (u *Users) admits(c server.ClientAuthentication) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	grant, known := u.grants[opts.Username]
+	if !known && u.rule != nil {
+		grant, known = u.rule(opts.Username)
+	}
 	switch {
 	case opts.Username == "" && u.loopback != nil && isLoopback(c.RemoteAddress()):
 		grant = *u.loopback

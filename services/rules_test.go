@@ -106,8 +106,11 @@ var rules = []rule{
 	{"who starts a host's processes knows how they are started, not what they do",
 		within("services/processes"),
 		but(ours, func(i string) bool {
-			return words(i) || within("bus", "services/config", "services/process", "services/processes", "services/role")(i)
+			return words(i) || within("bus", "services/config", "services/process", "services/processes", "services/role", "services/traffic")(i)
 		})},
+	{"the servers of requests know who connects, and nothing of what is asked",
+		within("services/traffic"),
+		but(ours, func(i string) bool { return words(i) || within("bus", "services/config", "services/traffic")(i) })},
 	{"the event log of a main knows the bus only: who records now, main says",
 		within("services/events"),
 		but(ours, func(i string) bool { return words(i) || within("bus", "services/events")(i) })},

@@ -7,8 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nats-io/nats.go"
-
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/pack"
 )
@@ -42,67 +40,61 @@ var (
 	errUpdater = errors.New("updater broke the protocol")
 )
 
-// database is the way to the updater: one Caller, and what main says of the updater's life.
+// database is the way to the updater: one Caller, and what is known of the updater's life by the connection to it.
 type database struct {
-	caller *pack.Caller[bus.DatabaseCall, bus.DatabaseReply]
-	watch  *nats.Subscription
+	conn *bus.Conn
 
-	mu          sync.Mutex
-	incarnation uint64
-	down        bool
-	changed     chan struct{} // closed and replaced when the updater comes up
+	mu      sync.Mutex
+	caller  *pack.Caller[bus.DatabaseCall, bus.DatabaseReply] // nil until there is a connection
+	down    bool
+	changed chan struct{} // closed and replaced when the updater comes up
 }
 
-// openDatabase subscribes to answers and to what main says of the updater.
-func openDatabase(conns bus.HostConns, service string) (*database, error) {
+// openDatabase connects, and subscribes to answers. The connection comes back when the updater was started again.
+func openDatabase(ctx context.Context, c bus.ConnConfig, service string) (*database, error) {
+	d := &database{changed: make(chan struct{})}
+	c.Lost, c.Restored = d.lost, d.restored
+	var err error
+	if d.conn, err = reach(ctx, c); err != nil {
+		return nil, err
+	}
 	caller, err := pack.NewCaller[bus.DatabaseCall, bus.DatabaseReply](pack.CallerConfig[bus.DatabaseCall]{
-		Conn:    conns.Traffic,
+		Conn:    d.conn,
 		Subject: bus.DatabaseSubject(service, "pack"),
 		Bound:   maxCalls,
 		Size:    callSize,
 	})
 	if err != nil {
+		d.conn.Close()
 		return nil, err
 	}
-	d := &database{caller: caller, changed: make(chan struct{})}
-	d.watch, err = conns.Control.Subscribe(bus.SubjectProcesses+"."+bus.ProcessUpdater, func(m *nats.Msg) {
-		var state bus.ProcessState
-		if bus.DecodeJSON(m.Data, &state) == nil {
-			d.note(state)
-		}
-	})
-	if err != nil {
-		caller.Close()
-		return nil, err
-	}
+	d.mu.Lock()
+	d.caller = caller
+	d.mu.Unlock()
 	return d, nil
 }
 
 func (d *database) close() {
-	// An error only says that the connection is closed already.
-	_ = d.watch.Unsubscribe()
 	d.caller.Close()
+	d.conn.Close()
 }
 
-// note takes main's word. What was sent to an incarnation that is gone gets no answer any more.
-func (d *database) note(state bus.ProcessState) {
+func (d *database) lost(error) { d.turn(true) }
+
+func (d *database) restored() { d.turn(false) }
+
+// turn takes that the updater went down, or that there is another one. Either way, what was sent before gets no answer any more.
+func (d *database) turn(down bool) {
 	d.mu.Lock()
-	known := d.incarnation
-	if state.Incarnation < known || (state.Incarnation == known && state.Up != d.down) {
-		d.mu.Unlock()
-		return // old, or nothing new
-	}
-	d.incarnation = state.Incarnation
-	wasDown := d.down
-	d.down = !state.Up
-	lost := !state.Up || wasDown || known != 0
-	if state.Up {
+	d.down = down
+	if !down {
 		close(d.changed)
 		d.changed = make(chan struct{})
 	}
+	caller := d.caller
 	d.mu.Unlock()
-	if lost {
-		d.caller.Fail(bus.ErrDisconnected)
+	if caller != nil {
+		caller.Fail(bus.ErrDisconnected)
 	}
 }
 

@@ -26,7 +26,7 @@ import (
 // foreign is a business process as somebody writes it who has read PROTOCOL.md and nothing else: a NATS client, a
 // CBOR library, the four settings that main hands over. Nothing of ours is used in it. It counts votes.
 type foreign struct {
-	nc      *nats.Conn
+	nc, db  *nats.Conn
 	service string
 }
 
@@ -81,13 +81,16 @@ type (
 
 // start connects and serves "vote". The environment is what main gives to a program.
 func start(environment map[string]string, service string) (*foreign, error) {
-	nc, err := nats.Connect(environment["HOTPAIR_BUS_URL"],
-		nats.UserInfo(environment["HOTPAIR_BUS_USER"], environment["HOTPAIR_BUS_PASSWORD"]),
-		nats.CustomInboxPrefix(environment["HOTPAIR_BUS_INBOX"]), nats.NoReconnect())
+	user := nats.UserInfo(environment["HOTPAIR_BUS_USER"], environment["HOTPAIR_BUS_PASSWORD"])
+	nc, err := nats.Connect(environment["HOTPAIR_REQUESTS_URL"], user)
 	if err != nil {
 		return nil, err
 	}
-	f := &foreign{nc: nc, service: service}
+	db, err := nats.Connect(environment["HOTPAIR_DATABASE_URL"], user, nats.CustomInboxPrefix(environment["HOTPAIR_BUS_INBOX"]))
+	if err != nil {
+		return nil, err
+	}
+	f := &foreign{nc: nc, db: db, service: service}
 	s, err := micro.AddService(nc, micro.Config{Name: service, Version: "0.1.0"})
 	if err != nil {
 		return nil, err
@@ -105,7 +108,7 @@ func (f *foreign) call(name string, q any) (foreignReply, error) {
 	if err != nil {
 		return reply, err
 	}
-	m, err := f.nc.Request("db."+f.service+"."+name, append([]byte{1}, body...), 5*time.Second)
+	m, err := f.db.Request("db."+f.service+"."+name, append([]byte{1}, body...), 5*time.Second)
 	if err != nil {
 		return reply, err
 	}
@@ -167,7 +170,7 @@ func (f *foreign) respond(m micro.Request, body []byte, proof string) {
 func environment(host *businesstest.Host, service string) map[string]string {
 	cfg := host.Environment(service)
 	return map[string]string{
-		"HOTPAIR_BUS_URL": cfg.BusURL, "HOTPAIR_BUS_USER": cfg.BusUser,
+		"HOTPAIR_REQUESTS_URL": cfg.RequestsURL, "HOTPAIR_DATABASE_URL": cfg.DatabaseURL, "HOTPAIR_BUS_USER": cfg.BusUser,
 		"HOTPAIR_BUS_PASSWORD": cfg.BusPassword.Reveal(), "HOTPAIR_BUS_INBOX": cfg.BusInbox,
 	}
 }
@@ -179,6 +182,7 @@ func TestForeign_ServiceInGo(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.nc.Close()
+	defer f.db.Close()
 	vote(t, host)
 }
 
@@ -207,12 +211,12 @@ func TestForeign_ServiceInPython(t *testing.T) {
 	businesstest.Await(t, "the program", func() bool {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		_, err := host.Main.Request(ctx, "$SRV.PING.votes", nil)
+		_, err := host.Asker.Request(ctx, "$SRV.PING.votes", nil)
 		return err == nil
 	})
 	vote(t, host)
 	// It ends when its connection does.
-	host.Kick("business.votes")
+	host.EndRequests()
 	if err := program.Wait(); err != nil {
 		t.Error(err)
 	}

@@ -16,7 +16,7 @@ import (
 // A business process whose requests and answers stand still beats on, so that nobody takes it for frozen, and goes on afterwards.
 func TestRun_BeatsWaitBehindNoTraffic(t *testing.T) {
 	host := businesstest.NewHost(t)
-	stall := &bustest.Stall{Bus: host.Server.Address()}
+	stall := &bustest.Stall{Bus: strings.TrimPrefix(host.Environment("kv").RequestsURL, "nats://")}
 	host.Network = stall
 	host.Run(kv.Service())
 	t.Cleanup(stall.Go)

@@ -14,6 +14,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/pack"
 	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/pace"
 )
 
 const (
@@ -30,8 +31,9 @@ const (
 var ErrStuck = errors.New("handlers do not return")
 
 // Run serves as one business process until ctx ends, then gives the requests in flight a second and returns nil.
-// Otherwise it returns why it could not go on: ErrService, bus.ErrDisconnected when its connection is closed (a
-// business process does not outlive its main), bus.ErrForbidden when the bus refuses it a subject.
+// Otherwise it returns why it could not go on: ErrService, bus.ErrDisconnected when its connection to main is closed (a
+// business process does not outlive its main), bus.ErrForbidden when it is refused a subject. It goes on through a restart of
+// terminal-if, from which it gets requests, and of the updater.
 func Run(ctx context.Context, cfg config.Business, service Service, log *slog.Logger) error {
 	return RunOn(ctx, cfg, service, log, nil)
 }
@@ -43,23 +45,30 @@ func RunOn(ctx context.Context, cfg config.Business, service Service, log *slog.
 	}
 	process := bus.ProcessBusiness + "." + service.Name
 	complaints := make(chan error, 1)
-	conns, err := bus.ConnectHost(ctx, bus.ConnConfig{
+	to := bus.ConnConfig{
 		Name: process, URL: cfg.BusURL, User: cfg.BusUser, Password: cfg.BusPassword.Reveal(), Inbox: cfg.BusInbox,
-		Network: network, Once: true,
+		Network: network,
 		Complaint: func(err error) {
+			if !errors.Is(err, bus.ErrForbidden) {
+				log.Debug("A server complains", "error", err) // that it shuts down, for example: it comes back, or main ends
+				return
+			}
 			select {
 			case complaints <- err:
 			default: // the first one ends the process
 			}
 		},
-	})
+	}
+	main := to
+	main.Once = true
+	control, err := bus.Connect(ctx, main)
 	if err != nil {
 		return err
 	}
-	defer conns.Close()
+	defer control.Close()
 
 	var ready atomic.Bool
-	heart := bus.NewHeart(conns.Control, process, bus.HeartInterval(cfg.Lease), func() (bool, any) { return ready.Load(), nil })
+	heart := bus.NewHeart(control, process, bus.HeartInterval(cfg.Lease), func() (bool, any) { return ready.Load(), nil })
 	// Requests outlive ctx by finishWithin, so their context is their own.
 	working, stopWork := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer stopWork(nil)
@@ -74,14 +83,13 @@ func RunOn(ctx context.Context, cfg config.Business, service Service, log *slog.
 			return nil
 		case err := <-complaints:
 			return fmt.Errorf("bus: %w", err)
-		case <-conns.Traffic.Up().Done():
-			return fmt.Errorf("bus: %w", context.Cause(conns.Traffic.Up()))
-		case <-conns.Control.Up().Done():
-			return fmt.Errorf("bus: %w", context.Cause(conns.Control.Up()))
+		case <-control.Up().Done():
+			return fmt.Errorf("bus: %w", context.Cause(control.Up()))
 		}
 	})
 	group.Go(func() error {
-		return serve(ctx, working, stopWork, conns, service, log, func() {
+		at := place{config: to, ways: cfg.Ways, main: control}
+		return at.serve(ctx, working, stopWork, service, log, func() {
 			ready.Store(true)
 			heart.Now()
 		})
@@ -89,14 +97,46 @@ func RunOn(ctx context.Context, cfg config.Business, service Service, log *slog.
 	return group.Wait()
 }
 
+// place is where a business process works.
+type place struct {
+	config bus.ConnConfig
+	ways   config.Ways
+	main   *bus.Conn
+}
+
+// at is the way to one server.
+func (p place) at(url string) bus.ConnConfig {
+	c := p.config
+	c.URL = url
+	return c
+}
+
+// reach connects as soon as somebody listens: who is connected to may be started at the same moment. The error is ctx's, or says that
+// this process is not let in.
+func reach(ctx context.Context, c bus.ConnConfig) (*bus.Conn, error) {
+	for failed := 0; ; failed++ {
+		conn, err := bus.Connect(ctx, c)
+		if err == nil || ctx.Err() != nil || errors.Is(err, nats.ErrAuthorization) {
+			return conn, err
+		}
+		if pace.Rest(ctx, pace.Redial(failed)) != nil {
+			return nil, err
+		}
+	}
+}
+
 // serve takes requests until ctx ends, and waits for those in flight. working is their context.
-func serve(ctx, working context.Context, stopWork context.CancelCauseFunc, conns bus.HostConns, service Service, log *slog.Logger, ready func()) error {
-	conn := conns.Traffic
-	db, err := openDatabase(conns, service.Name)
+func (p place) serve(ctx, working context.Context, stopWork context.CancelCauseFunc, service Service, log *slog.Logger, ready func()) error {
+	db, err := openDatabase(ctx, p.at(p.ways.DatabaseURL), service.Name)
 	if err != nil {
-		return err
+		return ended(ctx, err)
 	}
 	defer db.close()
+	conn, err := reach(ctx, p.at(p.ways.RequestsURL))
+	if err != nil {
+		return ended(ctx, err)
+	}
+	defer conn.Close()
 	requests := newRequests(service, db, log)
 	packs, err := pack.NewResponder(conn, bus.PackSubject(service.Name), queueGroup, replySize,
 		func(q bus.Request, _ string, answer func(bus.Reply)) { requests.take(working, q, answer) },
@@ -114,7 +154,7 @@ func serve(ctx, working context.Context, stopWork context.CancelCauseFunc, conns
 		return err
 	}
 	subscribing, cancel := context.WithTimeout(working, subscribeWithin)
-	err = conns.Flush(subscribing)
+	err = errors.Join(db.conn.FlushWithContext(subscribing), conn.FlushWithContext(subscribing))
 	cancel()
 	if err != nil {
 		return fmt.Errorf("subscribe: %w", err)
@@ -127,11 +167,19 @@ func serve(ctx, working context.Context, stopWork context.CancelCauseFunc, conns
 	if err := registered.Stop(); err != nil {
 		log.Debug("Service could not be withdrawn", "error", err) // the connection is gone, and with it the service
 	}
-	finished := requests.finish(conn.Up(), stopWork)
+	finished := requests.finish(p.main.Up(), stopWork)
 	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishWithin)
 	defer cancel()
 	if err := packs.Flush(leaving); err != nil {
 		log.Debug("Answers could not be sent before the end", "error", err) // the connection is gone, and who asked knows
 	}
 	return finished
+}
+
+// ended is nothing wrong when the process was told to end while it waited.
+func ended(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
 }

@@ -108,7 +108,7 @@ func ask(t *testing.T, host *businesstest.Host, subject string, into any) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), businesstest.Patience)
 	defer cancel()
-	reply, err := host.Main.Request(ctx, subject, nil)
+	reply, err := host.Asker.Request(ctx, subject, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,16 +121,16 @@ func TestRun_EndsWithItsConnection(t *testing.T) {
 	host := businesstest.NewHost(t)
 	p := host.Run((&counter{}).service())
 	host.UpdaterDown() // a request in flight must not keep the process
-	waiting := make(chan struct{})
+	caller, waiting := host.Caller("counter"), make(chan struct{})
 	go func() {
 		defer close(waiting)
-		_, _ = host.Caller("counter").Call(t.Context(), addOne(1))
+		_, _ = caller.Call(t.Context(), addOne(1))
 	}()
 	host.Kick("business.counter")
 	if err := p.Wait(); !errors.Is(err, bus.ErrDisconnected) {
 		t.Errorf("Run = %v", err)
 	}
-	host.Caller("counter").Fail(bus.ErrDisconnected)
+	caller.Fail(bus.ErrDisconnected)
 	<-waiting
 }
 

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/hotpair/hotpair/bus"
@@ -43,20 +44,22 @@ func setTo(v string) bus.Request {
 // fails and one that writes must all see either both old or both new.
 func TestTx_ReadsInSeveralTripsAreOfOnePosition(t *testing.T) {
 	host := businesstest.NewHost(t)
-	between := func() {}
-	torn := 0
+	var between atomic.Pointer[func()]
+	nothing := func() {}
+	between.Store(&nothing)
+	var torn atomic.Int64
 	read := func(tx *business.Tx) (string, error) {
 		a, err := tx.Get("a")
 		if err != nil {
 			return "", err
 		}
-		between()
+		(*between.Load())()
 		b, err := tx.Get("b")
 		if err != nil {
 			return "", err
 		}
 		if string(a.Value) != string(b.Value) {
-			torn++
+			torn.Add(1)
 		}
 		return string(a.Value) + string(b.Value), nil
 	}
@@ -86,14 +89,15 @@ func TestTx_ReadsInSeveralTripsAreOfOnePosition(t *testing.T) {
 		before, after := fmt.Sprint(2*i), fmt.Sprint(2*i+1)
 		host.Call(setTo(before))
 		var once sync.Once
-		between = func() { once.Do(func() { host.Call(setTo(after)) }) }
+		change := func() { once.Do(func() { host.Call(setTo(after)) }) }
+		between.Store(&change)
 		reply := host.Call(request(operation))
 		if got := strings.Trim(string(reply.Body), `"`) + reply.Message; got != after+after {
 			t.Errorf("%s: %s, want %s", operation, got, after+after)
 		}
 	}
-	if torn > 0 {
-		t.Errorf("%d runs saw one old and one new key", torn)
+	if n := torn.Load(); n > 0 {
+		t.Errorf("%d runs saw one old and one new key", n)
 	}
 }
 
@@ -146,7 +150,9 @@ func TestTx_ErrorForgetsWrites(t *testing.T) {
 
 func TestTx_ScanOfSeveralPagesIsOfOnePosition(t *testing.T) {
 	host := businesstest.NewHost(t, func(d *businesstest.Database) { d.SetScanItems(1) })
-	between := func() {}
+	var between atomic.Pointer[func()]
+	nothing := func() {}
+	between.Store(&nothing)
 	pages := func(scan func(prefix, after string, limit int) ([]business.Item, bool, error)) (string, error) {
 		seen, after, more := "", "", true
 		for more {
@@ -159,7 +165,7 @@ func TestTx_ScanOfSeveralPagesIsOfOnePosition(t *testing.T) {
 				after = item.Key
 			}
 			more = next
-			between()
+			(*between.Load())()
 		}
 		return seen, nil
 	}
@@ -175,12 +181,14 @@ func TestTx_ScanOfSeveralPagesIsOfOnePosition(t *testing.T) {
 		before, after := fmt.Sprint(2*i), fmt.Sprint(2*i+1)
 		host.Call(setTo(before))
 		var once sync.Once
-		between = func() { once.Do(func() { host.Call(setTo(after)) }) }
+		change := func() { once.Do(func() { host.Call(setTo(after)) }) }
+		between.Store(&change)
 		reply := host.Call(request(operation))
 		expect(t, reply, 0, `"`+after+after+`"`)
 	}
 	// Another service commits between all pages. A strict scan gives up; for kept keys it makes no difference.
-	between = func() { host.Call(businesstest.Request(kv.Name, "put", `{"key":"k","value":1}`)) }
+	write := func() { host.Call(businesstest.Request(kv.Name, "put", `{"key":"k","value":1}`)) }
+	between.Store(&write)
 	expect(t, host.Call(request("scan")), bus.CodeBusy, "not executed")
 	expect(t, host.Call(request("kept")), 0, `"33"`)
 }

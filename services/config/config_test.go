@@ -204,7 +204,7 @@ func TestLoad_TerminalsFile(t *testing.T) {
 	if err != nil || len(host.Terminals) != 5000 || host.Terminals[4999].URL != "nats://terminal-4999.example:4222" {
 		t.Fatalf("%d terminals, %v", len(host.Terminals), err)
 	}
-	environ := ForTerminalInterface(nil, host, Bus{BusURL: "nats://127.0.0.1:1", BusUser: "u", BusPassword: "p", BusInbox: "i"})
+	environ := ForTerminalInterface(nil, host, Bus{BusURL: "nats://127.0.0.1:1", BusUser: "u", BusPassword: "p", BusInbox: "i"}, Traffic{TrafficListen: "127.0.0.1:2", TrafficKey: "k"})
 	for _, e := range environ {
 		if len(e) > 100<<10 {
 			t.Errorf("%.30s… has %d bytes, which no process can be started with", e, len(e))
@@ -345,22 +345,24 @@ func TestForChildren_GiveExactlyWhatEachNeeds(t *testing.T) {
 	bus := Bus{BusURL: "nats://127.0.0.1:7701", BusUser: "kv", BusPassword: "pass word", BusInbox: "_INBOX.kv"}
 	parent := []string{"PATH=/usr/bin", "HOME=/root", "GODEBUG=x=1", "AWS_SECRET=1", "HOTPAIR_PARENT_PID=7", "HOTPAIR_WITNESS=w:1"}
 
-	updater, err := Load[Updater](ForUpdater(parent, host, bus))
-	if err != nil || updater.Bus != bus || updater.Host != "a" || updater.PairSecret != testSecret || updater.Bounds != host.Bounds {
+	traffic := Traffic{TrafficListen: "127.0.0.1:7", TrafficKey: "key"}
+	updater, err := Load[Updater](ForUpdater(parent, host, bus, traffic))
+	if err != nil || updater.Bus != bus || updater.Traffic != traffic || updater.Host != "a" || updater.PairSecret != testSecret || updater.Bounds != host.Bounds {
 		t.Errorf("updater: %+v, %v", updater, err)
 	}
-	terminalIf, err := Load[TerminalInterface](ForTerminalInterface(parent, host, bus))
-	if err != nil || len(terminalIf.Terminals) != 2 {
+	terminalIf, err := Load[TerminalInterface](ForTerminalInterface(parent, host, bus, traffic))
+	if err != nil || terminalIf.Traffic != traffic || len(terminalIf.Terminals) != 2 {
 		t.Errorf("terminal-if: %+v, %v", terminalIf, err)
 	}
-	business := ForBusiness(parent, host, bus)
+	business := ForBusiness(parent, host, bus, Ways{RequestsURL: "nats://127.0.0.1:8", DatabaseURL: "nats://127.0.0.1:9"})
 	if _, err := Load[Business](business); err != nil {
 		t.Error(err)
 	}
 	want := []string{
 		"PATH=/usr/bin", "HOME=/root", "GODEBUG=x=1",
 		"HOTPAIR_BUS_INBOX=_INBOX.kv", "HOTPAIR_BUS_PASSWORD=pass word", "HOTPAIR_BUS_URL=nats://127.0.0.1:7701", "HOTPAIR_BUS_USER=kv",
-		"HOTPAIR_HOST=a", "HOTPAIR_LEASE=300ms", "HOTPAIR_LOG_FORMAT=text", "HOTPAIR_LOG_LEVEL=INFO",
+		"HOTPAIR_DATABASE_URL=nats://127.0.0.1:9", "HOTPAIR_HOST=a", "HOTPAIR_LEASE=300ms", "HOTPAIR_LOG_FORMAT=text", "HOTPAIR_LOG_LEVEL=INFO",
+		"HOTPAIR_REQUESTS_URL=nats://127.0.0.1:8",
 	}
 	if diff := cmp.Diff(want, business); diff != "" {
 		t.Error(diff)

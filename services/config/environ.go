@@ -106,24 +106,24 @@ func ForTerminal(environ []string, t Terminal) []string {
 }
 
 // ForUpdater is the exact environment of a host's updater.
-func ForUpdater(environ []string, h Host, bus Bus) []string {
+func ForUpdater(environ []string, h Host, bus Bus, traffic Traffic) []string {
 	return append(Passed(environ), Environ(&Updater{
-		Bus: bus, Name: h.Name, Storage: h.Storage,
+		Bus: bus, Traffic: traffic, Name: h.Name, Storage: h.Storage,
 		Replication: h.Replication, PeerReplication: h.PeerReplication, PairSecret: h.PairSecret, TLS: h.TLS,
 		Pace: h.Pace, Patience: h.Patience, Bounds: h.Bounds, Tracing: h.Tracing, Log: h.Log,
 	})...)
 }
 
 // ForTerminalInterface is the exact environment of a host's terminal-if.
-func ForTerminalInterface(environ []string, h Host, bus Bus) []string {
+func ForTerminalInterface(environ []string, h Host, bus Bus, traffic Traffic) []string {
 	return append(Passed(environ), Environ(&TerminalInterface{
-		Bus: bus, Name: h.Name, Storage: h.Storage, PairSecret: h.PairSecret, TLS: h.TLS, Authority: h.Authority, Terminals: h.Terminals, TerminalsFile: h.TerminalsFile,
+		Bus: bus, Traffic: traffic, Name: h.Name, Storage: h.Storage, PairSecret: h.PairSecret, TLS: h.TLS, Authority: h.Authority, Terminals: h.Terminals, TerminalsFile: h.TerminalsFile,
 		Pace: h.Pace, Tracing: h.Tracing, Log: h.Log,
 	})...)
 }
 
 // ForBusiness is the exact environment of a business process, built in or foreign. It holds no secret but the
-// process's own password on the bus.
-func ForBusiness(environ []string, h Host, bus Bus) []string {
-	return append(Passed(environ), Environ(&Business{Bus: bus, Name: h.Name, Pace: h.Pace, Log: h.Log})...)
+// process's own password.
+func ForBusiness(environ []string, h Host, bus Bus, ways Ways) []string {
+	return append(Passed(environ), Environ(&Business{Bus: bus, Ways: ways, Name: h.Name, Pace: h.Pace, Log: h.Log})...)
 }

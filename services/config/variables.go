@@ -213,9 +213,22 @@ type Bus struct {
 	BusInbox    string `split_words:"true" needed:"true" form:"subject" desc:"Prefix of reply subjects; the user may subscribe to no others (custom inbox prefix of the client)."`
 }
 
+// Traffic is where a process listens for business processes; package traffic.
+type Traffic struct {
+	TrafficListen string `split_words:"true" needed:"true" form:"host:port" desc:"Where the process listens for business processes."`
+	TrafficKey    Secret `split_words:"true" needed:"true" secret:"true" form:"secret" desc:"What their passwords are derived from, made anew at each start of main."`
+}
+
+// Ways are where a business process connects, as BUS_USER with BUS_PASSWORD.
+type Ways struct {
+	RequestsURL string `split_words:"true" needed:"true" form:"nats://host:port" desc:"Where a business process gets requests and answers them."`
+	DatabaseURL string `split_words:"true" needed:"true" form:"nats://host:port" desc:"Where a business process reads and commits."`
+}
+
 // Updater is what main gives its updater.
 type Updater struct {
 	Bus
+	Traffic
 	Name
 	Storage
 	Replication     string `split_words:"true" needed:"true"`
@@ -232,6 +245,7 @@ type Updater struct {
 // TerminalInterface is what main gives its terminal-if.
 type TerminalInterface struct {
 	Bus
+	Traffic
 	Name
 	Storage
 	PairSecret Secret `split_words:"true" needed:"true" secret:"true"`
@@ -247,6 +261,7 @@ type TerminalInterface struct {
 // Business is what main gives a business process, its own or one of any other language. It has no secret of the pair.
 type Business struct {
 	Bus
+	Ways
 	Name
 	Pace
 	Log

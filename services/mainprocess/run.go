@@ -30,6 +30,7 @@ import (
 	"github.com/hotpair/hotpair/services/processes"
 	"github.com/hotpair/hotpair/services/role"
 	"github.com/hotpair/hotpair/services/supervisor"
+	"github.com/hotpair/hotpair/services/traffic"
 	"github.com/hotpair/hotpair/services/version"
 	"github.com/hotpair/hotpair/services/wires"
 )
@@ -124,8 +125,13 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	if err != nil {
 		return fmt.Errorf("HOTPAIR_BUSINESS_USER: %w", err)
 	}
+	plan, err := traffic.NewPlan(work, h.run.network)
+	if err != nil {
+		return err
+	}
+	defer plan.Release()
 	h.processes = processes.New(processes.Config{
-		Host: c, Environ: os.Environ(), Users: users, Server: server, Conn: conns.Control, Inherit: inherit, Begin: ground.Start,
+		Host: c, Environ: os.Environ(), Users: users, Server: server, Conn: conns.Control, Traffic: plan, Network: h.run.network, Inherit: inherit, Begin: ground.Start,
 		Watcher: h, Elsewhere: h, Machine: h.fitness, Log: log, UpdaterOnly: h.run.held.by != nil, BusinessUser: as,
 	})
 

@@ -6,7 +6,6 @@ package processes
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -21,6 +20,7 @@ import (
 	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/services/process"
 	"github.com/hotpair/hotpair/services/role"
+	"github.com/hotpair/hotpair/services/traffic"
 )
 
 // kept is one process of the host under main's care.
@@ -81,6 +81,8 @@ type Config struct {
 	Users   *bus.Users  // of the host's bus: each process gets a password of its own
 	Server  *bus.Server // the host's bus
 	Conn    *bus.Conn   // main's, for control
+	Traffic *traffic.Plan
+	Network bus.Network // of the host; nil is TCP
 	Inherit process.Inheritance
 	Begin   process.Starter // nil: real processes
 	Watcher Watcher
@@ -118,20 +120,22 @@ type Processes struct {
 func New(c Config) *Processes {
 	p := &Processes{config: c, patience: unreadyFor}
 	add := func(k *kept) {
-		k.password = rand.Text()
+		k.password = c.Traffic.Password(k.name)
 		c.Users.Allow(k.name, bus.Grant{Password: k.password, Permissions: bus.Permissions(k.name)})
 		p.children = append(p.children, k)
 	}
 	add(&kept{name: bus.ProcessUpdater, args: []string{"updater"},
-		environ: func(b config.Bus) []string { return config.ForUpdater(c.Environ, c.Host, b) }})
+		environ: func(b config.Bus) []string { return config.ForUpdater(c.Environ, c.Host, b, c.Traffic.Database()) }})
 	if c.UpdaterOnly {
 		return p
 	}
 	add(&kept{name: bus.ProcessTerminalInterface, args: []string{"terminal-if"},
-		environ: func(b config.Bus) []string { return config.ForTerminalInterface(c.Environ, c.Host, b) }})
+		environ: func(b config.Bus) []string {
+			return config.ForTerminalInterface(c.Environ, c.Host, b, c.Traffic.Requests())
+		}})
 	for _, s := range c.Host.Business {
 		k := &kept{name: bus.ProcessBusiness + "." + s.Name, service: s.Name,
-			environ: func(b config.Bus) []string { return config.ForBusiness(c.Environ, c.Host, b) }}
+			environ: func(b config.Bus) []string { return config.ForBusiness(c.Environ, c.Host, b, c.Traffic.Ways()) }}
 		k.user = c.BusinessUser
 		if s.Path != "" {
 			k.path, k.foreign = s.Path, true
@@ -295,19 +299,32 @@ const (
 	foreignLast  = 250 * time.Millisecond
 )
 
-// awaitForeign finds out when a program in another language serves: it answers a ping of its micro service.
+// awaitForeign finds out when a program in another language serves: it answers a ping of its micro service, where it gets requests.
 func (p *Processes) awaitForeign(ctx context.Context, k *kept, pid int) {
 	for again := foreignFirst; ctx.Err() == nil && k.keeper.Status().PID == pid; again = min(2*again, foreignLast) {
-		wait, cancel := context.WithTimeout(ctx, foreignLast)
-		_, err := p.config.Conn.Request(wait, "$SRV.PING."+k.service, nil)
-		cancel()
-		if err == nil {
+		if err := p.ping(ctx, k.service); err == nil {
 			p.cameUp(k, pid)
 			return
 		}
 		// Nobody serves yet: NATS says so at once.
 		_ = pace.Rest(ctx, again)
 	}
+}
+
+// ping asks a service whether it is there.
+func (p *Processes) ping(ctx context.Context, service string) error {
+	ctx, cancel := context.WithTimeout(ctx, foreignLast)
+	defer cancel()
+	conn, err := bus.Connect(ctx, bus.ConnConfig{
+		Name: bus.ProcessMain, URL: p.config.Traffic.Ways().RequestsURL, User: bus.ProcessMain, Password: p.config.Traffic.Password(bus.ProcessMain),
+		Inbox: bus.InboxPrefix(bus.ProcessMain), Network: p.config.Network, Once: true,
+	})
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	_, err = conn.Request(ctx, "$SRV.PING."+service, nil)
+	return err
 }
 
 func (p *Processes) cameUp(k *kept, pid int) {

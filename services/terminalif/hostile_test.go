@@ -325,7 +325,7 @@ func TestInterface_AuthErrorsDoNotEndASession(t *testing.T) {
 	}
 }
 
-// permissions of terminal-if on its own bus: what it needs and nothing else.
+// permissions of terminal-if on main's bus: what it needs and nothing else.
 func TestPermissions_OnTheBus(t *testing.T) {
 	h := startHost(t, "a")
 	try := func(publish bool, subject string) bool {
@@ -345,14 +345,14 @@ func TestPermissions_OnTheBus(t *testing.T) {
 	for subject, want := range map[string][2]bool{ // publish, subscribe
 		"heartbeat.terminal-if":      {true, false},
 		"heartbeat.main":             {false, false},
-		"business.kv.put":            {true, false},
-		"pack.business.kv":           {true, false},
-		"$SRV.INFO.kv":               {true, false},
+		"business.kv.put":            {false, false},
+		"pack.business.kv":           {false, false},
+		"$SRV.INFO.kv":               {false, false},
 		"$SRV.PING":                  {false, false},
 		"inbox.main.x":               {true, false},
 		"inbox.terminal-if.x":        {false, true},
 		"inbox.business.kv.x":        {false, false},
-		"answers.kv.x.1":             {false, true},
+		"answers.kv.x.1":             {false, false},
 		"control.terminal-if.attach": {false, true},
 		"control.updater.serve":      {false, false},
 		"right":                      {false, true},

@@ -22,6 +22,7 @@ import (
 	"github.com/hotpair/hotpair/services/terminalif/receipt"
 	"github.com/hotpair/hotpair/services/terminalif/tally"
 	"github.com/hotpair/hotpair/services/terminalif/wire"
+	"github.com/hotpair/hotpair/services/traffic"
 	"github.com/hotpair/hotpair/services/wires"
 )
 
@@ -47,6 +48,8 @@ type Terminal struct {
 // Config describes an Interface.
 type Config struct {
 	Bus bus.ConnConfig // to the host's own bus
+	// Traffic is where business processes come for requests.
+	Traffic config.Traffic
 	// Network leads to a terminal, and proves that it is that one; nil is the bus's.
 	Network func(id string) bus.Network
 	// Wires are what main asks about; nil: nobody answers that.
@@ -152,8 +155,9 @@ func RunOn(ctx context.Context, c config.TerminalInterface, log *slog.Logger, ne
 			Name: bus.ProcessTerminalInterface, URL: c.BusURL, User: c.BusUser, Password: c.BusPassword.Reveal(), Inbox: c.BusInbox,
 			Network: network,
 		},
-		Clock: clock,
-		Host:  c.Host, Terminals: terminals, KeyOf: keyOf,
+		Traffic: c.Traffic,
+		Clock:   clock,
+		Host:    c.Host, Terminals: terminals, KeyOf: keyOf,
 		Beat: bus.HeartInterval(c.Lease), TraceDir: c.TraceDir, Log: log,
 	})
 	return sealed.During(ctx, i.Run)
@@ -180,13 +184,18 @@ func (i *Interface) Run(ctx context.Context) error {
 	}
 	c.Lost = func(err error) { i.fail(fmt.Errorf("bus: %w", errors.Join(bus.ErrDisconnected, err))) }
 	c.Complaint = func(err error) { i.fail(fmt.Errorf("bus: %w", err)) }
+	requests, err := traffic.ServeRequests(ctx, i.config.Traffic, traffic.Ground{Network: c.Network, Lost: c.Lost, Complaint: c.Complaint, Log: i.log})
+	if err != nil {
+		return err
+	}
+	defer requests.Close()
 	conns, err := bus.ConnectHost(ctx, c)
 	if err != nil {
 		return err
 	}
 	defer conns.Close()
 	i.conns = conns
-	i.relay.services.conn, i.relay.services.ctx, i.relay.services.run = conns.Traffic, ctx, i.goroutines.Go
+	i.relay.services.conn, i.relay.services.ctx, i.relay.services.run = requests.Conn, ctx, i.goroutines.Go
 	i.heart = bus.NewHeart(conns.Control, bus.ProcessTerminalInterface, i.config.Beat, func() (bool, any) { return true, i.report.state(i, false) })
 	i.roster.changing.Lock() // an order may come at once
 	err = i.listen(ctx)

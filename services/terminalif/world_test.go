@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -20,10 +21,12 @@ import (
 	"github.com/hotpair/hotpair/bus/bustest"
 	"github.com/hotpair/hotpair/bus/pack"
 	"github.com/hotpair/hotpair/bus/ticket"
+	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/services/terminal"
 	"github.com/hotpair/hotpair/services/terminalif/receipt"
+	"github.com/hotpair/hotpair/services/traffic"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -111,17 +114,18 @@ func app(t testing.TB, url string) *nats.Conn {
 // aHost is a bus with a terminal-if on it and the test as its main.
 type aHost struct {
 	*Interface
-	t      testing.TB
-	name   string
-	server *bus.Server
-	users  *bus.Users
-	main   *bus.Conn
-	stop   func()
-	now    atomic.Int64 // of the clock
-	began  time.Time
-	real   atomic.Bool // the clock is the machine's
-	asked  atomic.Int64
-	base   atomic.Uint64 // where the updater says that numbers begin
+	t       testing.TB
+	name    string
+	server  *bus.Server
+	traffic config.Traffic
+	users   *bus.Users
+	main    *bus.Conn
+	stop    func()
+	now     atomic.Int64 // of the clock
+	began   time.Time
+	real    atomic.Bool // the clock is the machine's
+	asked   atomic.Int64
+	base    atomic.Uint64 // where the updater says that numbers begin
 
 	receipts atomic.Pointer[receipt.Keys] // that the updater gives
 }
@@ -140,8 +144,9 @@ func startHostOn(t testing.TB, name string, network bus.Network, terminals ...Te
 		t.Fatal(err)
 	}
 	t.Cleanup(h.server.Stop)
+	h.traffic = config.Traffic{TrafficListen: processtest.Address(t), TrafficKey: "key"}
 	if stall, ok := network.(*bustest.Stall); ok {
-		stall.Bus = h.server.Address()
+		stall.Bus = h.traffic.TrafficListen
 	}
 	h.main = h.connect(bus.ProcessMain)
 	h.now.Store(int64(time.Hour))
@@ -151,7 +156,8 @@ func startHostOn(t testing.TB, name string, network bus.Network, terminals ...Te
 			Name: "terminal-if", URL: h.server.URL(), User: bus.ProcessTerminalInterface, Password: "t",
 			Inbox: bus.InboxPrefix(bus.ProcessTerminalInterface), Network: network,
 		},
-		Host: name, Terminals: terminals, KeyOf: keyOf, Beat: 10 * time.Millisecond,
+		Traffic: h.traffic,
+		Host:    name, Terminals: terminals, KeyOf: keyOf, Beat: 10 * time.Millisecond,
 		Clock: h.clock, Log: testLog(t).With("host", name),
 	})
 	numbers := bus.NewRouter("inbox")
@@ -185,8 +191,12 @@ func (h *aHost) clock() time.Duration {
 func (h *aHost) connect(process string) *bus.Conn {
 	h.t.Helper()
 	h.users.Allow(process, bus.Grant{Password: process, Permissions: bus.Permissions(process)})
+	url, password := h.server.URL(), process
+	if strings.HasPrefix(process, bus.ProcessBusiness) { // which has no say on main's bus
+		url, password = "nats://"+h.traffic.TrafficListen, traffic.Password(h.traffic.TrafficKey, process)
+	}
 	conn := must[*bus.Conn](h.t)(bus.Connect(context.Background(), bus.ConnConfig{
-		Name: process, URL: h.server.URL(), User: process, Password: process, Inbox: bus.InboxPrefix(process),
+		Name: process, URL: url, User: process, Password: password, Inbox: bus.InboxPrefix(process),
 		Complaint: func(err error) { h.t.Errorf("%s: %v", process, err) },
 	}))
 	h.t.Cleanup(conn.Close)

@@ -17,6 +17,7 @@ import (
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/process/processtest"
+	"github.com/hotpair/hotpair/services/traffic"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -59,7 +60,7 @@ func newHosts(t testing.TB) (a, b *host) {
 func newHost(t testing.TB, name, replication, peer string) *host {
 	t.Helper()
 	users := bus.NewUsers()
-	for _, process := range []string{bus.ProcessMain, bus.ProcessUpdater, bus.ProcessBusiness + ".kv"} {
+	for _, process := range []string{bus.ProcessMain, bus.ProcessUpdater} {
 		users.Allow(process, bus.Grant{Password: process, Permissions: bus.Permissions(process)})
 	}
 	server, err := bus.NewServer(bus.ServerConfig{Name: "bus-" + name, Listen: "127.0.0.1:0", Users: users})
@@ -74,20 +75,14 @@ func newHost(t testing.TB, name, replication, peer string) *host {
 	h.config = config.Updater{
 		Bus: config.Bus{BusURL: server.URL(), BusUser: bus.ProcessUpdater, BusPassword: config.Secret(bus.ProcessUpdater),
 			BusInbox: bus.InboxPrefix(bus.ProcessUpdater)},
-		Name: config.Name{Host: name}, Storage: config.Storage{Data: t.TempDir()},
+		Traffic: config.Traffic{TrafficListen: processtest.Address(t), TrafficKey: "key"},
+		Name:    config.Name{Host: name}, Storage: config.Storage{Data: t.TempDir()},
 		Replication: replication, PeerReplication: peer, PairSecret: "0123456789abcdef",
 		Pace: config.Pace{Lease: time.Second}, Patience: config.Patience{StandbyPatience: 2 * time.Second, RefusedIsDead: true},
 		Bounds: config.Bounds{HistoryMaxUpdates: 1_000_000, HistoryMaxAge: time.Hour, HistoryMaxBytes: 1 << 30, Retention: time.Hour, JournalMaxBytes: 256 << 20, EventsMax: 1000},
 	}
 	h.main = h.connect(bus.ProcessMain)
 	if _, err := h.main.Subscribe(bus.HeartbeatSubject(bus.ProcessUpdater), h.heard); err != nil {
-		t.Fatal(err)
-	}
-	h.kv, err = pack.NewCaller[bus.DatabaseCall, bus.DatabaseReply](pack.CallerConfig[bus.DatabaseCall]{
-		Conn: h.connect(bus.ProcessBusiness + ".kv"), Subject: bus.DatabaseSubject("kv", "pack"),
-		ReplyPrefix: bus.InboxPrefix(bus.ProcessBusiness + ".kv"), Size: func(bus.DatabaseCall) int { return 200 },
-	})
-	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { h.stop() })
@@ -100,6 +95,33 @@ func testLog(t testing.TB, name string) *slog.Logger {
 		return slog.New(slog.DiscardHandler)
 	}
 	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})).With("host", name)
+}
+
+// openTraffic connects as the service kv, anew after each start of the updater.
+func (h *host) openTraffic() {
+	h.t.Helper()
+	const kv = bus.ProcessBusiness + ".kv"
+	var caller *pack.Caller[bus.DatabaseCall, bus.DatabaseReply]
+	opened := make(chan struct{})
+	conn, err := bus.Connect(context.Background(), bus.ConnConfig{
+		Name: kv, URL: "nats://" + h.config.TrafficListen, User: kv, Password: traffic.Password(h.config.TrafficKey, kv), Inbox: bus.InboxPrefix(kv), Once: true,
+		Lost: func(error) {
+			<-opened
+			caller.Fail(bus.ErrDisconnected)
+		},
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Cleanup(conn.Close)
+	caller, err = pack.NewCaller[bus.DatabaseCall, bus.DatabaseReply](pack.CallerConfig[bus.DatabaseCall]{
+		Conn: conn, Subject: bus.DatabaseSubject("kv", "pack"), Size: func(bus.DatabaseCall) int { return 200 },
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.kv = caller
+	close(opened)
 }
 
 func (h *host) connect(process string) *bus.Conn {
@@ -184,6 +206,7 @@ func (h *host) ready(ended chan error) {
 		_, err := bus.CallFacts.Ask(ctx, h.main, bus.FactsRequest{})
 		cancel()
 		if err == nil {
+			h.openTraffic()
 			h.reads(h.read)
 			return
 		}

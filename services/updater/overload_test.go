@@ -12,7 +12,7 @@ import (
 // Whatever stands still between the updater and the business processes: it beats, and carries out main's orders.
 func TestUpdater_ControlWaitsBehindNoTraffic(t *testing.T) {
 	a, _ := newHosts(t)
-	stall := &bustest.Stall{Bus: a.server.Address()}
+	stall := &bustest.Stall{Bus: a.config.TrafficListen}
 	a.network = stall
 	a.start()
 	t.Cleanup(stall.Go)

@@ -20,6 +20,7 @@ import (
 	"github.com/hotpair/hotpair/services/link"
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/replication"
+	"github.com/hotpair/hotpair/services/traffic"
 	"github.com/hotpair/hotpair/services/updater/backuprecord"
 	"github.com/hotpair/hotpair/services/updater/disk"
 	"github.com/hotpair/hotpair/services/updater/inspection"
@@ -140,6 +141,11 @@ func (u *updater) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer conns.Close()
+	served, err := traffic.ServeDatabase(ctx, u.config.Traffic, traffic.Ground{Network: u.network, Lost: u.lost, Complaint: u.refused, Log: u.log})
+	if err != nil {
+		return err
+	}
+	defer served.Close()
 	u.heart = bus.NewHeart(conns.Control, bus.ProcessUpdater, bus.HeartInterval(u.config.Lease), u.report)
 
 	lower.run("applier", u.applier.run)
@@ -165,7 +171,7 @@ func (u *updater) run(ctx context.Context) (err error) {
 		defer inspector.Close() // once the last question is answered
 		return conductor.run(ctx)
 	})
-	if err := errors.Join(conductor.serve(conns), database.serve(conns.Traffic), u.subscribed(ctx, conns)); err != nil {
+	if err := errors.Join(conductor.serve(conns), database.serve(served.Conn), u.subscribed(ctx, conns)); err != nil {
 		upper.fail(err)
 	}
 	upper.run("disk", u.watchDisk)
@@ -198,10 +204,15 @@ func (u *updater) connect(ctx context.Context) (bus.HostConns, error) {
 	return bus.ConnectHost(ctx, bus.ConnConfig{
 		Name: bus.ProcessUpdater, URL: u.config.BusURL, User: u.config.BusUser, Password: u.config.BusPassword.Reveal(),
 		Inbox: u.config.BusInbox, Network: u.network, Once: true,
-		Lost:      func(err error) { u.fail(fmt.Errorf("the bus is gone: %w", errors.Join(bus.ErrDisconnected, err))) },
-		Complaint: func(err error) { u.fail(fmt.Errorf("the bus refuses: %w", err)) },
+		Lost: u.lost, Complaint: u.refused,
 	})
 }
+
+func (u *updater) lost(err error) {
+	u.fail(fmt.Errorf("the bus is gone: %w", errors.Join(bus.ErrDisconnected, err)))
+}
+
+func (u *updater) refused(err error) { u.fail(fmt.Errorf("the bus refuses: %w", err)) }
 
 // flush stores what is committed, so that the next start has nothing to do. Failing it loses nothing.
 func (u *updater) flush() error {

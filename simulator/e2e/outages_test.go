@@ -48,6 +48,7 @@ func TestOutages_ServiceGoesOn(t *testing.T) {
 		play("process "+name+" of the active is killed", lease, func(t *testing.T) { c.killProcess(t, active, name) })
 	}
 	play("main of the active is killed", lease, func(t *testing.T) { c.killMain(t) })
+	play("main of the active is killed while its updater stands still", 2*lease, func(t *testing.T) { c.freezeUpdaterKillMain(t) })
 	play("supervisor of the active is killed", lease, func(t *testing.T) { c.killSupervisor(t) })
 	play("active is frozen and thawed", 2*lease, func(t *testing.T) { c.freezeActive(t) })
 	play("standby is frozen and thawed", 2*lease, func(t *testing.T) { c.freezeStandby(t) })
@@ -85,6 +86,21 @@ func (c *cluster) killProcess(t *testing.T, active, name string) {
 		t.Errorf("the role moved from %s, epoch %d, to %s, epoch %d", active, before.Epoch, now, after.Epoch)
 	}
 	t.Logf("measured: %s restarted after %s", name, took.Round(time.Millisecond))
+}
+
+// freezeUpdaterKillMain stops the updater in the middle of what it answers, and then kills main: what is half done comes to nothing
+// twice, and no business process goes on without main.
+func (c *cluster) freezeUpdaterKillMain(t *testing.T) {
+	_, before := c.mustActive()
+	if err := syscall.Kill(before.Processes["updater"].PID, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	c.killMain(t)
+	for _, name := range []string{"updater", "terminal-if", "business.kv", "business.ledger"} {
+		if pid := before.Processes[name].PID; pid == 0 || syscall.Kill(pid, 0) == nil {
+			t.Errorf("%s, pid %d, outlives its main", name, pid)
+		}
+	}
 }
 
 // killMain kills main of the active: the new one must not go on with the term, so the other host serves.

@@ -12,9 +12,10 @@ import (
 	"github.com/hotpair/hotpair/bus/ticket"
 	"github.com/hotpair/hotpair/services/business"
 	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/traffic"
 )
 
-// Password of every user of a Host's bus.
+// Password of main on a Host's bus.
 const Password = "secret"
 
 // Patience bounds every wait of a test.
@@ -29,13 +30,13 @@ type TB interface {
 	Errorf(format string, args ...any)
 }
 
-// Host is a host's bus with the permissions of a real one, and the database on it in the place of the updater.
+// Host is a host's bus and its two servers of traffic, with the permissions of real ones, and a database in the place of the updater.
 type Host struct {
 	TB       TB
 	Server   *bus.Server
 	Database *Database
 	Main     *bus.Conn
-	Updater  *bus.Conn
+	Asker    *bus.Conn // main's, where requests go
 	Relay    *bus.Conn // terminal-if
 
 	// Log of the business processes that Run starts; nil discards it.
@@ -43,44 +44,60 @@ type Host struct {
 	// Network of the business processes that Run starts; nil is TCP.
 	Network bus.Network
 
-	users   *bus.Users
-	updates uint64 // incarnation of the updater
-	callers map[string]*Caller
+	plan     *traffic.Plan
+	requests *traffic.Server
+	updater  *traffic.Server // nil while it is down
+	users    *bus.Users
+	callers  map[string]*Caller
 }
 
 // NewHost starts a host; it ends with the test. setup may change the database before it serves.
 func NewHost(tb TB, setup ...func(*Database)) *Host {
 	tb.Helper()
 	users := bus.NewUsers()
-	for _, process := range []string{bus.ProcessMain, bus.ProcessUpdater, bus.ProcessTerminalInterface} {
-		users.Allow(process, bus.Grant{Password: Password, Permissions: bus.Permissions(process)})
-	}
+	users.Allow(bus.ProcessMain, bus.Grant{Password: Password})
 	server, err := bus.NewServer(bus.ServerConfig{Name: "host", Listen: "127.0.0.1:0", Users: users})
 	must(tb, err)
 	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
 	must(tb, server.Start(ctx))
 	tb.Cleanup(server.Stop)
-	h := &Host{TB: tb, Server: server, users: users, Database: NewDatabase(), callers: map[string]*Caller{}, updates: 1}
+	h := &Host{TB: tb, Server: server, users: users, Database: NewDatabase(), callers: map[string]*Caller{}}
 	tb.Cleanup(h.Database.Close)
 	for _, f := range setup {
 		f(h.Database)
 	}
-	h.Main = h.Connect(bus.ProcessMain)
-	h.Updater = h.Connect(bus.ProcessUpdater)
-	h.Relay = h.Connect(bus.ProcessTerminalInterface)
-	must(tb, h.Database.Serve(h.Updater))
+	h.plan, err = traffic.NewPlan(ctx, nil)
+	must(tb, err)
+	tb.Cleanup(func() { must(tb, h.plan.Release()) })
+	h.requests, err = traffic.ServeRequests(ctx, h.plan.Requests(), h.ground())
+	must(tb, err)
+	tb.Cleanup(h.requests.Close)
+	h.Relay = h.requests.Conn
+	h.UpdaterUp()
+	tb.Cleanup(h.UpdaterDown)
+	h.Main = h.connect(bus.ProcessMain, server.URL(), Password)
+	h.Asker = h.Connect(bus.ProcessMain, h.plan.Ways().RequestsURL)
 	return h
 }
 
-// Connect opens a connection as a process of the host. What the bus refuses fails the test.
-func (h *Host) Connect(process string) *bus.Conn {
+// ground fails the test when a server refuses its own process something.
+func (h *Host) ground() traffic.Ground {
+	return traffic.Ground{Complaint: func(err error) { h.TB.Errorf("traffic: %v", err) }}
+}
+
+// Connect opens a connection to a server of traffic as a process of the host. What it refuses fails the test.
+func (h *Host) Connect(process, url string) *bus.Conn {
 	h.TB.Helper()
-	h.Allow(process)
+	return h.connect(process, url, h.plan.Password(process))
+}
+
+func (h *Host) connect(process, url, password string) *bus.Conn {
+	h.TB.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
 	conn, err := bus.Connect(ctx, bus.ConnConfig{
-		Name: process, URL: h.Server.URL(), User: process, Password: Password, Inbox: bus.InboxPrefix(process),
+		Name: process, URL: url, User: process, Password: password, Inbox: bus.InboxPrefix(process),
 		Complaint: func(err error) { h.TB.Errorf("%s: %v", process, err) },
 	})
 	must(h.TB, err)
@@ -88,22 +105,22 @@ func (h *Host) Connect(process string) *bus.Conn {
 	return conn
 }
 
-// Allow lets a process connect with its own permissions and Password.
-func (h *Host) Allow(process string) {
-	h.users.Allow(process, bus.Grant{Password: Password, Permissions: bus.Permissions(process)})
-}
-
-// Kick closes the connections of a process and refuses new ones, as when main is gone.
+// Kick closes the connection of a process to main and refuses new ones, as when main is gone.
 func (h *Host) Kick(process string) { h.users.Revoke(process) }
+
+// EndRequests ends the server that requests come from, as when terminal-if is gone.
+func (h *Host) EndRequests() { h.requests.Close() }
 
 // Environment is what main hands to a business process.
 func (h *Host) Environment(service string) config.Business {
 	process := bus.ProcessBusiness + "." + service
-	h.Allow(process)
+	password := h.plan.Password(process)
+	h.users.Allow(process, bus.Grant{Password: password, Permissions: bus.Permissions(process)})
 	return config.Business{
 		Bus: config.Bus{
-			BusURL: h.Server.URL(), BusUser: process, BusPassword: config.Secret(Password), BusInbox: bus.InboxPrefix(process),
+			BusURL: h.Server.URL(), BusUser: process, BusPassword: config.Secret(password), BusInbox: bus.InboxPrefix(process),
 		},
+		Ways: h.plan.Ways(),
 		Pace: config.Pace{Lease: time.Second},
 	}
 }
@@ -237,27 +254,25 @@ func (h *Host) Call(q bus.Request) bus.Reply {
 	return reply
 }
 
-// UpdaterDown takes the updater away, as main sees it: it serves no more, and main says so.
+// UpdaterDown takes the updater away, and its server with it.
 func (h *Host) UpdaterDown() {
 	h.TB.Helper()
-	h.Database.Leave()
-	must(h.TB, h.Updater.Flush())
-	h.announce(false)
+	if h.updater != nil {
+		h.Database.Leave()
+		h.updater.Close()
+		h.updater = nil
+	}
 }
 
 // UpdaterUp starts it again, with what it held.
 func (h *Host) UpdaterUp() {
 	h.TB.Helper()
-	must(h.TB, h.Database.Serve(h.Updater))
-	h.updates++
-	h.announce(true)
-}
-
-func (h *Host) announce(up bool) {
-	h.TB.Helper()
-	state := bus.ProcessState{Process: bus.ProcessUpdater, Incarnation: h.updates, Up: up}
-	must(h.TB, h.Main.Publish(bus.SubjectProcesses+"."+bus.ProcessUpdater, bus.EncodeJSON(state)))
-	must(h.TB, h.Main.Flush())
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	defer cancel()
+	var err error
+	h.updater, err = traffic.ServeDatabase(ctx, h.plan.Database(), h.ground())
+	must(h.TB, err)
+	must(h.TB, h.Database.Serve(h.updater.Conn))
 }
 
 // Await returns when a condition holds; it fails the test when that takes longer than Patience.

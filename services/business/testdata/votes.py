@@ -64,8 +64,10 @@ def decode(data, at=0):
 # --- NATS ---------------------------------------------------------------------------------------------------------
 
 class Bus:
-    def __init__(self):
-        url = urlparse(os.environ["HOTPAIR_BUS_URL"])
+    """A connection to one of the two servers that the process needs: where requests come from, and where the database is."""
+
+    def __init__(self, url):
+        url = urlparse(url)
         self.inbox = os.environ["HOTPAIR_BUS_INBOX"]
         self.socket = socket.create_connection((url.hostname, url.port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -77,7 +79,6 @@ class Bus:
             "user": os.environ["HOTPAIR_BUS_USER"], "pass": os.environ["HOTPAIR_BUS_PASSWORD"],
             "verbose": False, "pedantic": False, "headers": True, "no_responders": True,
             "lang": "python", "version": "0", "protocol": 1, "name": SERVICE}))
-        self.subscribe(self.inbox + ".*", self.answered)
 
     def send(self, line, payload=None):
         data = line.encode() + b"\r\n" + (b"" if payload is None else payload + b"\r\n")
@@ -96,6 +97,9 @@ class Bus:
         head = head.encode()
         self.send(f"HPUB {subject} {reply} {len(head)} {len(head) + len(payload)}", head + payload)
 
+    def open_inbox(self):
+        self.subscribe(self.inbox + ".*", self.answered)
+
     def request(self, subject, payload):
         with self.lock:
             self.number += 1
@@ -108,7 +112,7 @@ class Bus:
         self.waiting.pop(subject).put(payload)
 
     def run(self):
-        """Hands out messages until the connection closes, and with it ends the process."""
+        """Hands out messages until the connection closes, and ends the process with it: main starts it again."""
         while line := self.lines.readline():
             word, *rest = line.decode().split()
             if word == "PING":
@@ -120,18 +124,20 @@ class Bus:
                 headers = dict(l.split(": ", 1) for l in data[:head].decode().split("\r\n")[1:] if ": " in l)
                 self.handlers[rest[1]](rest[0], reply, headers, data[head:])
             elif word == "-ERR":
-                sys.exit("the bus refuses: " + line.decode())
+                sys.stderr.write("the bus refuses: " + line.decode())
+                os._exit(1)
+        os._exit(0)
 
 
 # --- the business process -------------------------------------------------------------------------------------------
 
-bus = Bus()
+requests, database = Bus(os.environ["HOTPAIR_REQUESTS_URL"]), Bus(os.environ["HOTPAIR_DATABASE_URL"])
 
 
 def call(name, message):
     """One call to the updater: a version byte, then CBOR. Repeated as long as it was certainly not executed."""
     for _ in range(500):
-        answer = bus.request(f"db.{SERVICE}.{name}", b"\x01" + encode(message))
+        answer = database.request(f"db.{SERVICE}.{name}", b"\x01" + encode(message))
         if answer:  # empty: NATS says that nobody serves the subject
             assert answer[0] == 1, "another version"
             reply = decode(answer, 1)[0]
@@ -188,25 +194,27 @@ def serve(subject, reply, headers, body):
         if code:
             head |= {"Nats-Service-Error-Code": code, "Nats-Service-Error": result}
             result = b""
-        bus.publish(reply, result, head)
+        requests.publish(reply, result, head)
     threading.Thread(target=work).start()  # the reader must stay free for answers of the updater
 
 
 def ping(subject, reply, headers, body):
-    bus.publish(reply, json.dumps({
+    requests.publish(reply, json.dumps({
         "type": "io.nats.micro.v1.ping_response", "name": SERVICE, "id": str(os.getpid()), "version": "0.1.0",
         "metadata": {}}).encode())
 
 
 def info(subject, reply, headers, body):
-    bus.publish(reply, json.dumps({
+    requests.publish(reply, json.dumps({
         "type": "io.nats.micro.v1.info_response", "name": SERVICE, "id": str(os.getpid()), "version": "0.1.0",
         "metadata": {}, "description": "counts votes", "endpoints": [
             {"name": "vote", "subject": f"business.{SERVICE}.vote", "queue_group": "q", "metadata": {}}]}).encode())
 
 
-bus.subscribe(f"business.{SERVICE}.vote", serve)
-bus.subscribe(f"$SRV.INFO.{SERVICE}", info)
-bus.subscribe("$SRV.INFO", info)
-bus.subscribe(f"$SRV.PING.{SERVICE}", ping)  # last: who gets an answer to a ping may send requests
-bus.run()
+database.open_inbox()
+threading.Thread(target=database.run).start()
+requests.subscribe(f"business.{SERVICE}.vote", serve)
+requests.subscribe(f"$SRV.INFO.{SERVICE}", info)
+requests.subscribe("$SRV.INFO", info)
+requests.subscribe(f"$SRV.PING.{SERVICE}", ping)  # last: who gets an answer to a ping may send requests
+requests.run()

@@ -1,0 +1,79 @@
+package traffic
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/config"
+)
+
+// Plan is where the two servers of a host listen, as main lays it down, and the key of their users.
+type Plan struct {
+	key                config.Secret
+	requests, database reserved
+}
+
+// NewPlan reserves two ports of the machine, or of a network that takes its place. Release gives them back.
+func NewPlan(ctx context.Context, network bus.Network) (*Plan, error) {
+	p := &Plan{key: config.Secret(rand.Text())}
+	var err error
+	if p.requests, err = reserve(ctx, network); err == nil {
+		p.database, err = reserve(ctx, network)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("a port of 127.0.0.1 for requests: %w", err), p.Release())
+	}
+	return p, nil
+}
+
+// Requests is for terminal-if, Database for the updater.
+func (p *Plan) Requests() config.Traffic { return p.traffic(p.requests) }
+
+// Database is what the updater is given.
+func (p *Plan) Database() config.Traffic { return p.traffic(p.database) }
+
+func (p *Plan) traffic(r reserved) config.Traffic {
+	return config.Traffic{TrafficListen: r.address, TrafficKey: p.key}
+}
+
+// Ways is what a business process is given.
+func (p *Plan) Ways() config.Ways {
+	return config.Ways{RequestsURL: "nats://" + p.requests.address, DatabaseURL: "nats://" + p.database.address}
+}
+
+// Password of a process at both servers.
+func (p *Plan) Password(process string) string { return Password(p.key, process) }
+
+// Release gives the ports back.
+func (p *Plan) Release() error { return errors.Join(p.requests.release(), p.database.release()) }
+
+// reserved is a port that nobody else gets.
+type reserved struct {
+	address string
+	free    func() error
+}
+
+func (r reserved) release() error {
+	if r.free == nil {
+		return nil
+	}
+	return r.free()
+}
+
+// reserve holds a port of the machine. In a network that takes its place nobody else comes: there it is only chosen.
+func reserve(ctx context.Context, network bus.Network) (reserved, error) {
+	const anyPort = "127.0.0.1:0"
+	if network == nil {
+		return hold(anyPort)
+	}
+	l, err := network.Listen(ctx, anyPort)
+	if err != nil {
+		return reserved{}, err
+	}
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	return reserved{address: net.JoinHostPort("127.0.0.1", port)}, errors.Join(err, l.Close())
+}

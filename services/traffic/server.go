@@ -1,0 +1,87 @@
+package traffic
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/config"
+)
+
+// Server is one of the two, and the connection of the process that has it.
+type Server struct {
+	*bus.Server
+	// Conn is how the process itself talks to it.
+	Conn *bus.Conn
+}
+
+// Ground is what a server stands on.
+type Ground struct {
+	Network bus.Network // nil: TCP
+	// Lost is told when the connection of the process itself ends before Close, Complaint what the server refuses it.
+	Lost      func(error)
+	Complaint func(error)
+	Log       *slog.Logger
+}
+
+// ServeRequests starts terminal-if's server. Errors: bus.ErrListen, or the context's.
+func ServeRequests(ctx context.Context, c config.Traffic, g Ground) (*Server, error) {
+	return serve(ctx, c, g, bus.ProcessTerminalInterface, requestPermissions)
+}
+
+// ServeDatabase starts the updater's server. Errors: bus.ErrListen, or the context's.
+func ServeDatabase(ctx context.Context, c config.Traffic, g Ground) (*Server, error) {
+	return serve(ctx, c, g, bus.ProcessUpdater, databasePermissions)
+}
+
+func serve(ctx context.Context, c config.Traffic, g Ground, owner string, permissions permissions) (*Server, error) {
+	own := bus.Grant{Password: rand.Text(), Permissions: permissions(owner)}
+	users := bus.NewUsers()
+	users.AllowBy(func(user string) (bus.Grant, bool) {
+		if user == owner {
+			return own, true
+		}
+		allowed := permissions(user)
+		return bus.Grant{Password: Password(c.TrafficKey, user), Permissions: allowed}, allowed != nil
+	})
+	server, err := bus.NewServer(bus.ServerConfig{Name: owner + "-traffic", Listen: c.TrafficListen, Network: g.Network, Users: users, Logger: g.Log})
+	if err != nil {
+		return nil, fmt.Errorf("traffic: %w", err)
+	}
+	if err := server.Start(ctx); err != nil {
+		return nil, fmt.Errorf("traffic: %w", err)
+	}
+	conn, err := bus.Connect(ctx, bus.ConnConfig{
+		Name: owner, InProcess: server, User: owner, Password: own.Password, Inbox: bus.InboxPrefix(owner), Once: true, Lost: g.Lost, Complaint: g.Complaint,
+	})
+	if err != nil {
+		server.Stop()
+		return nil, fmt.Errorf("traffic: %w", err)
+	}
+	return &Server{server, conn}, nil
+}
+
+// closeWithin bounds how long a server takes what its own process has said last.
+const closeWithin = 250 * time.Millisecond
+
+// Close ends the connection, then the server, once it has taken what was said last; it hands that over as it ends. Repeatable.
+func (s *Server) Close() {
+	_ = s.Conn.FlushTimeout(closeWithin) // fails only when the connection is closed already, or the server does not get to it
+	s.Conn.Close()
+	s.Stop()
+}
+
+// Password of a process at both servers. The key is main's and changes with each start of it.
+func Password(key config.Secret, process string) string {
+	return config.DeriveKey(key.Reveal(), "traffic:"+process)
+}
+
+// service gives the service of a business process.
+func service(process string) (name string, is bool) {
+	name, is = strings.CutPrefix(process, bus.ProcessBusiness+".")
+	return name, is && bus.ValidName(name)
+}

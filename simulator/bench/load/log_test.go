@@ -63,3 +63,25 @@ func TestOperations_KeepWithinTheirKeys(t *testing.T) {
 		}
 	}
 }
+
+func TestPreparation_IsSharedOut(t *testing.T) {
+	for _, c := range []struct {
+		o             Operation
+		clients, want int
+	}{{Put(10), 3, 0}, {Get(10), 1, 10}, {Get(10), 3, 10}, {Get(10), 64, 10}, {Transfer(7), 2, 7}} {
+		seen := map[string]int{}
+		for client := range c.clients {
+			for _, r := range c.o.Preparation(client, c.clients) {
+				seen[r.Service+"."+r.Operation+" "+string(r.Body)]++
+			}
+		}
+		if len(seen) != c.want {
+			t.Errorf("%s with %d clients: %d requests, want %d", c.o.Name, c.clients, len(seen), c.want)
+		}
+		for request, n := range seen {
+			if n != 1 {
+				t.Errorf("%s with %d clients: %s %d times", c.o.Name, c.clients, request, n)
+			}
+		}
+	}
+}

@@ -25,12 +25,21 @@ type Operation struct {
 	Name    string // as "kv.put"
 	Writes  bool
 	Body    func(client, n int) []byte
-	prepare func(client, clients int) []request // what must be there before, shared out among the clients
+	prepare func(client, clients int) []Request // what must be there before, shared out among the clients
 }
 
-type request struct {
-	subject string
-	body    []byte
+// Request is one that puts in place what an operation needs.
+type Request struct {
+	Service, Operation string
+	Body               []byte
+}
+
+// Preparation is what one of so many clients asks for, so that all that the operation needs is there.
+func (o Operation) Preparation(client, clients int) []Request {
+	if o.prepare == nil {
+		return nil
+	}
+	return o.prepare(client, clients)
 }
 
 // value is what is stored: about what a session or an account has.
@@ -48,9 +57,9 @@ func Get(keys int) Operation {
 	return Operation{
 		Name: "kv.get",
 		Body: func(client, n int) []byte { return fmt.Appendf(nil, `{"key":"read-%d"}`, (client*7919+n)%keys) },
-		prepare: func(client, clients int) (list []request) {
+		prepare: func(client, clients int) (list []Request) {
 			for k := client; k < keys; k += clients {
-				list = append(list, request{"request.kv.put", fmt.Appendf(nil, `{"key":"read-%d","value":"`+value+`"}`, k)})
+				list = append(list, Request{"kv", "put", fmt.Appendf(nil, `{"key":"read-%d","value":"`+value+`"}`, k)})
 			}
 			return list
 		},
@@ -65,9 +74,9 @@ func Transfer(accounts int) Operation {
 			from := (client*7919 + n*31) % accounts
 			return fmt.Appendf(nil, `{"from":"bench-%d","to":"bench-%d","amount":1}`, from, (from+1+n%(accounts-1))%accounts)
 		},
-		prepare: func(client, clients int) (list []request) {
+		prepare: func(client, clients int) (list []Request) {
 			for k := client; k < accounts; k += clients {
-				list = append(list, request{"request.ledger.open", []byte(`{"account":"bench-` + strconv.Itoa(k) + `","balance":1000000000}`)})
+				list = append(list, Request{"ledger", "open", []byte(`{"account":"bench-` + strconv.Itoa(k) + `","balance":1000000000}`)})
 			}
 			return list
 		},
@@ -126,16 +135,13 @@ func (c *Clients) Close() {
 
 // Prepare puts in place what an operation needs. That something is there already is fine. Error: ErrPrepare.
 func (c *Clients) Prepare(ctx context.Context, o Operation) error {
-	if o.prepare == nil {
-		return nil
-	}
 	failed := make([]error, len(c.conns))
 	var working sync.WaitGroup
 	for i, conn := range c.conns {
 		working.Go(func() {
-			for _, r := range o.prepare(i, len(c.conns)) {
+			for _, r := range o.Preparation(i, len(c.conns)) {
 				within, cancel := context.WithTimeout(ctx, AnswerWithin)
-				m, err := conn.RequestWithContext(within, r.subject, r.body)
+				m, err := conn.RequestWithContext(within, "request."+r.Service+"."+r.Operation, r.Body)
 				cancel()
 				if err == nil {
 					if code := m.Header.Get(bus.HeaderErrorCode); code != "" && code != strconv.Itoa(bus.CodeConflict) {

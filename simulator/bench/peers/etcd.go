@@ -10,16 +10,13 @@ import (
 	"go.uber.org/zap"
 )
 
-// mostClients bounds the clients of etcd: each has a connection to every node, and a connection carries many requests at
-// once. One for each of hundreds of writers would cost etcd more than it gives.
-const mostClients = 16
-
-// etcd is its own client as it is shipped, several of them shared out among the writers.
+// etcd is its own client as it is shipped, several of them shared out among the closed loops. Each is told of every node, which it
+// needs when one is lost: it has a connection to each, and asks them in turn.
 type etcd struct{ clients []*clientv3.Client }
 
 func newEtcd(j job) (*etcd, error) {
 	e := &etcd{}
-	for range min(j.Clients, mostClients) {
+	for range j.Connections {
 		client, err := clientv3.New(clientv3.Config{Endpoints: j.Endpoints, DialTimeout: 5 * time.Second, Logger: zap.NewNop()})
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("etcd: %w", err), e.close())
@@ -29,8 +26,17 @@ func newEtcd(j job) (*etcd, error) {
 	return e, nil
 }
 
-func (e *etcd) write(ctx context.Context, writer int, key, value string) error {
-	_, err := e.clients[writer%len(e.clients)].Put(ctx, key, value)
+func (e *etcd) write(ctx context.Context, client int, key, value string) error {
+	_, err := e.clients[client%len(e.clients)].Put(ctx, key, value)
+	return err
+}
+
+// read is linearizable, as shipped.
+func (e *etcd) read(ctx context.Context, client int, key string) error {
+	answer, err := e.clients[client%len(e.clients)].Get(ctx, key)
+	if err == nil && len(answer.Kvs) == 0 {
+		err = errAbsent
+	}
 	return err
 }
 

@@ -2,14 +2,17 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 )
 
 func TestRun_RefusesWrongJobs(t *testing.T) {
-	for _, text := range []string{"{\n", "{}\n", `{"system":"x","clients":1,"try_ns":1,"duration_ns":1,"endpoints":["a"]}` + "\n",
-		`{"system":"redis","clients":1,"try_ns":1,"duration_ns":1,"endpoints":["a"]}` + "\n"} {
+	for _, text := range []string{"{\n", "{}\n", `{"system":"redis","master":"m","clients":1,"try_ns":1,"duration_ns":1,"endpoints":["a"]}` + "\n",
+		`{"system":"x","clients":1,"connections":1,"try_ns":1,"duration_ns":1,"endpoints":["a"]}` + "\n",
+		`{"system":"redis","clients":1,"connections":1,"try_ns":1,"duration_ns":1,"endpoints":["a"]}` + "\n"} {
 		if err := run(strings.NewReader(text), io.Discard); !errors.Is(err, errJob) {
 			t.Errorf("%q: %v", text, err)
 		}
@@ -18,12 +21,15 @@ func TestRun_RefusesWrongJobs(t *testing.T) {
 
 // TestRun_TellsOfTriesThatFail works against an address where nobody listens.
 func TestRun_TellsOfTriesThatFail(t *testing.T) {
-	for _, system := range []string{"etcd", "redis"} {
+	for _, c := range []struct {
+		system string
+		reads  bool
+	}{{"etcd", false}, {"redis", false}, {"redis", true}} {
 		in, end := io.Pipe()
 		var out strings.Builder
 		done := make(chan error, 1)
 		go func() { done <- run(in, &out) }()
-		job := `{"system":"` + system + `","master":"m","clients":2,"try_ns":20000000,"duration_ns":200000000,"endpoints":["127.0.0.1:1"]}` + "\n"
+		job := fmt.Sprintf(`{"system":"%s","reads":%t,"master":"m","clients":2,"connections":1,"try_ns":20000000,"duration_ns":200000000,"endpoints":["127.0.0.1:1"]}`+"\n", c.system, c.reads)
 		if _, err := io.WriteString(end, job); err != nil {
 			t.Fatal(err)
 		}
@@ -31,8 +37,30 @@ func TestRun_TellsOfTriesThatFail(t *testing.T) {
 			t.Fatal(err)
 		}
 		end.Close()
-		if strings.Contains(out.String(), "working") || !strings.Contains(out.String(), `"answers":[null,null]`) || strings.Contains(out.String(), `"failed":[null`) {
-			t.Errorf("%s: %s", system, out.String())
+		if strings.Contains(out.String(), "working") || !strings.Contains(out.String(), `"answers":[null,null]`) || strings.Contains(out.String(), `"failed":[null`) != c.reads {
+			t.Errorf("%+v: %s", c, out.String())
+		}
+	}
+}
+
+// Requests go with as few trips as the connection allows, and none is left behind.
+func TestGather_TakesWhatWaits(t *testing.T) {
+	for _, waiting := range []int{0, 1, 7, mostTogether, mostTogether + 3} {
+		queue := make(chan *request, waiting)
+		for range waiting {
+			queue <- &request{}
+		}
+		close(queue)
+		var trips []int
+		for first := range queue {
+			trips = append(trips, len(gather(first, queue)))
+		}
+		var want []int
+		for left := waiting; left > 0; left -= mostTogether {
+			want = append(want, min(left, mostTogether))
+		}
+		if !slices.Equal(trips, want) {
+			t.Errorf("%d waiting: trips of %v, want %v", waiting, trips, want)
 		}
 	}
 }

@@ -34,6 +34,7 @@ func StartEtcd(ctx context.Context, setting Setting) (s *System, err error) {
 	}
 	for i := range 3 {
 		node := "n" + strconv.Itoa(i)
+		s.clientsAt[node] = local(ports[i])
 		client, peer := "http://"+local(ports[i]), "http://"+local(ports[3+i])
 		args := []string{
 			"--name", node, "--data-dir", filepath.Join(s.dir, node), "--logger", "zap", "--log-level", "error",

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/hotpair/hotpair/services/process"
@@ -46,6 +47,7 @@ type System struct {
 	dir       string
 	children  map[string]*process.Child // by what the node is called
 	leader    func(ctx context.Context) (string, error)
+	clientsAt map[string]string // by node: where it takes clients that are told of it alone
 }
 
 // Available tells whether the programs of a system are installed. The error is ErrMissing and names the Debian package.
@@ -90,14 +92,28 @@ func (s *System) Stop() error {
 	return errors.Join(append(failed, os.RemoveAll(s.dir))...)
 }
 
-// KillLeader kills the node that takes writes, and says when.
-func (s *System) KillLeader(ctx context.Context) (time.Time, error) {
+// SignalLeader signals the node that takes writes, and says when.
+func (s *System) SignalLeader(ctx context.Context, signal syscall.Signal) (time.Time, error) {
 	node, err := s.leader(ctx)
 	if err != nil {
 		return time.Time{}, err
 	}
 	now := time.Now()
-	return now, s.children[node].Kill()
+	return now, s.children[node].Signal(signal)
+}
+
+// LeaderEndpoint is the endpoint of the node that takes writes. Clients that are told of nothing else can't follow when it is lost.
+// Error: ErrNotReady, also for Redis, whose clients are told of sentinels only.
+func (s *System) LeaderEndpoint(ctx context.Context) (string, error) {
+	node, err := s.leader(ctx)
+	if err != nil {
+		return "", err
+	}
+	endpoint, known := s.clientsAt[node]
+	if !known {
+		return "", fmt.Errorf("%s: %w: nobody is told of %s alone", s.Name, ErrNotReady, node)
+	}
+	return endpoint, nil
 }
 
 // Processes are all of the system.
@@ -136,7 +152,7 @@ func newSystem(name string) (*System, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return &System{Name: name, dir: dir, children: map[string]*process.Child{}}, nil
+	return &System{Name: name, dir: dir, children: map[string]*process.Child{}, clientsAt: map[string]string{}}, nil
 }
 
 // freePorts finds ports on loopback that nobody listens on at the moment.

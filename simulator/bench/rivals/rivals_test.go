@@ -2,6 +2,8 @@ package rivals
 
 import (
 	"errors"
+	"slices"
+	"syscall"
 	"testing"
 )
 
@@ -32,7 +34,10 @@ func TestStart_ServesAndLeavesNothing(t *testing.T) {
 			if len(s.Endpoints) != 3 || len(processes) < 3 {
 				t.Errorf("%v, %v", s.Endpoints, processes)
 			}
-			if _, err := s.KillLeader(t.Context()); err != nil {
+			if at, err := s.LeaderEndpoint(t.Context()); (err == nil) != (name == "etcd") || err == nil && !slices.Contains(s.Endpoints, at) {
+				t.Errorf("leader at %q of %v, %v", at, s.Endpoints, err)
+			}
+			if _, err := s.SignalLeader(t.Context(), syscall.SIGSTOP); err != nil {
 				t.Error(err)
 			}
 			if err := s.Stop(); err != nil {

@@ -2,10 +2,13 @@ package standin
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/hotpair/hotpair/simulator/bench/load"
 )
@@ -27,6 +30,25 @@ func (f *Fleet) Clients(n int) *Clients {
 
 // Close does nothing: they have no connections of their own.
 func (c *Clients) Close() {}
+
+// Prepare puts in place what an operation needs. Error: load.ErrPrepare.
+func (c *Clients) Prepare(ctx context.Context, o load.Operation) error {
+	work, ctx := errgroup.WithContext(ctx)
+	for i, t := range c.terminals {
+		work.Go(func() error {
+			for _, r := range o.Preparation(i, len(c.terminals)) {
+				within, cancel := context.WithTimeout(ctx, load.AnswerWithin)
+				_, err := t.Call(within, r.Service, r.Operation, r.Body)
+				cancel()
+				if err != nil {
+					return fmt.Errorf("%w: %s: %w", load.ErrPrepare, o.Name, err)
+				}
+			}
+			return nil
+		})
+	}
+	return work.Wait()
+}
 
 // Run works until ctx ends; each client then waits for its last answer.
 func (c *Clients) Run(ctx context.Context, o load.Operation) {

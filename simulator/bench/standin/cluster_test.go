@@ -74,6 +74,10 @@ func served(t *testing.T, binary string, sealed bool) {
 	}
 	call(0, "ledger", "open", `{"account":"from","balance":1000000}`)
 	call(1, "ledger", "open", `{"account":"to","balance":0}`)
+	if err := fleet.Clients(4).Prepare(ctx, load.Get(10)); err != nil {
+		t.Fatal(err)
+	}
+	call(1, "kv", "get", `{"key":"read-9"}`)
 	before := call(2, "kv", "put", `{"key":"k","value":"before"}`).Position
 	active := local.HostA
 	if s, err := c.Status(local.HostB); err == nil && s.Role == "active" {

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -190,7 +191,12 @@ func TestSides_ComparesWithTheCommittedBeforeTheNewest(t *testing.T) {
 
 func TestReport_NamesEveryGoal(t *testing.T) {
 	dir := t.TempDir()
-	keep(t, dir, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), 15000, 15100)
+	r := &result.Result{Time: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), What: "peers", Version: "test"}
+	r.Add("hotpair, 64 clients on 8 connections", "rate", "1/s", result.More, 20900, 21100)
+	if _, err := r.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	keep(t, dir, r.Time, 15000)
 	file := filepath.Join(dir, "RESULTS.md")
 	if err := report([]string{"-results", dir, "-to", file}, io.Discard); err != nil {
 		t.Fatal(err)
@@ -199,8 +205,63 @@ func TestReport_NamesEveryGoal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(string(text), "| kv.put, 64 clients | rate, median ≥ 14,000 1/s | 15,050 1/s (2 samples) | yes |") || strings.Count(string(text), "not measured") != len(goals())-1 {
-		t.Errorf("%s", text)
+	for _, want := range []string{
+		"| kv.put, 64 clients on 8 connections | rate, median ≥ 20,000 1/s | 21,000 1/s (2 samples) | yes |", "| **hotpair** |  |  | 21,000 (20,900–21,100) |",
+		"| [path](results/path.md) | 2026-01-01 00:00 | test |",
+	} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	if n := strings.Count(string(text), "not measured"); n != len(goals())-1 {
+		t.Errorf("%d goals of %d are not measured:\n%s", n, len(goals()), text)
+	}
+	details, err := os.ReadFile(filepath.Join(dir, "results", "path.md"))
+	if err != nil || !strings.Contains(string(details), "| kv.put, 64 clients | 15,000 |") {
+		t.Errorf("%s (%v)", details, err)
+	}
+}
+
+// What is committed is what the command writes, and the first of it can be read at once.
+func TestReport_IsWhatIsCommitted(t *testing.T) {
+	const mostLines = 200
+	dir := t.TempDir()
+	if err := report([]string{"-results", "results", "-to", filepath.Join(dir, "RESULTS.md")}, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	documents := func(root string) map[string]string {
+		found := map[string]string{}
+		for _, pattern := range []string{"RESULTS.md", "results/*.md"} {
+			names, err := filepath.Glob(filepath.Join(root, pattern))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, name := range names {
+				text, err := os.ReadFile(name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				found[strings.TrimPrefix(name, filepath.Clean(root)+"/")] = string(text)
+			}
+		}
+		return found
+	}
+	committed, written := documents("."), documents(dir)
+	if len(written) < 5 {
+		t.Errorf("only %d documents are written", len(written))
+	}
+	for _, name := range slices.Sorted(maps.Keys(written)) {
+		if committed[name] != written[name] {
+			t.Errorf("%s is not what the results say: go run ./simulator/bench report -to simulator/bench/RESULTS.md", name)
+		}
+	}
+	for name := range committed {
+		if written[name] == "" {
+			t.Errorf("%s is of no result", name)
+		}
+	}
+	if n := strings.Count(written["RESULTS.md"], "\n"); n >= mostLines {
+		t.Errorf("RESULTS.md has %d lines, fewer than %d can be read", n, mostLines)
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -119,34 +118,4 @@ func differences(before, now *result.Result) (list []string) {
 	}
 	slices.Sort(list)
 	return list
-}
-
-// report writes the newest results as a document.
-func report(args []string, out io.Writer) error {
-	f := newOptions("report")
-	folder := f.String("results", "simulator/bench/results", "folder of the results")
-	to := f.String("to", "", "file to write; without it the document is printed")
-	if err := f.parse(args); err != nil {
-		return err
-	}
-	var list []*result.Result
-	for _, what := range kindsOfResults() {
-		r, err := result.Newest(*folder, what)
-		if errors.Is(err, result.ErrNone) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		list = append(list, r)
-	}
-	text := result.Document(list, goals())
-	if *to == "" {
-		_, err := io.WriteString(out, text)
-		return err
-	}
-	if err := os.WriteFile(*to, []byte(text), 0o644); err != nil {
-		return fmt.Errorf("report: %w", err)
-	}
-	return nil
 }

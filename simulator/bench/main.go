@@ -5,14 +5,14 @@
 //	go run ./simulator/bench parts       the parts of that path, each alone
 //	go run ./simulator/bench takeover    longest gap between answers for each kind of loss, and where it went
 //	go run ./simulator/bench standins    the same with stand-ins for the terminals: what the hosts alone need
-//	go run ./simulator/bench peers       the same work and the same loss for etcd and Redis with Sentinel
+//	go run ./simulator/bench peers       the same work and the same losses for etcd and Redis with Sentinel
 //	go run ./simulator/bench growth      rate and latency as keys, history and terminals grow
 //	go run ./simulator/bench idle        what a host costs that has nothing to do
 //	go run ./simulator/bench shapes      the bare chain with its bus in several places
 //	go run ./simulator/bench sides       two builds, or one under two settings, in turns
 //	go run ./simulator/bench steady      no takeover while the machine is loaded from outside
 //	go run ./simulator/bench compare     newest results against those that were kept last; ends with 1 when worse
-//	go run ./simulator/bench report      RESULTS.md out of the newest results
+//	go run ./simulator/bench report      RESULTS.md, and all that was measured, out of the newest results
 package main
 
 import (

@@ -1,10 +1,12 @@
 package comparison
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/hotpair/hotpair/simulator/bench/proc"
+	"github.com/hotpair/hotpair/simulator/bench/result"
 )
 
 func TestRow_SaysWhoSharesWhat(t *testing.T) {
@@ -49,5 +51,45 @@ func TestCosts_TellServersFromAllElse(t *testing.T) {
 				t.Errorf("%s, part %d: %s, want %d ms", c.name, i, got, want)
 			}
 		}
+	}
+}
+
+func TestTables_ShowWhatWasMeasuredAndNothingElse(t *testing.T) {
+	r := &result.Result{What: "peers"}
+	one, many, read := Work{Clients: 1}, Work{Clients: 64}, Work{Clients: 1, Reads: true}
+	r.Add(one.Row(Limit), Rate, "1/s", result.None, 5000)
+	r.Add(one.Row(Etcd), Rate, "1/s", result.None, 1500, 1600, 1400)
+	r.Add(one.Row(Pair), Rate, "1/s", result.More, 900)
+	r.Add(one.Row(Pair), P50, "ms", result.Less, 0.9)
+	r.Add(one.Row(Pair), Times(Etcd), "", result.More, 0.6)
+	r.Add(many.Row(Pair), Servers, "µs/request", result.Less, 150)
+	r.Add(read.Row(Etcd), Rate, "1/s", result.None, 2000)
+	r.Add(LossRow(Pair, Shipped, Killed), Gap, "ms", result.Less, 20, 14, 45)
+	r.Add(LossRow(Etcd, Tuned, Frozen), Gap, "ms", result.None, 384)
+	goals := []result.Goal{
+		{What: "peers", Row: one.Row(Pair), Metric: Rate, Unit: "1/s", Of: result.Median, Limit: 2000, Better: result.More},
+		{What: "peers", Row: one.Row(Pair), Metric: P50, Unit: "ms", Of: result.Median, Limit: 0.55, Better: result.Less},
+		{What: "peers", Row: one.Row(Pair), Metric: Times(Etcd), Of: result.Median, Limit: 1.3, Better: result.More},
+		{What: "peers", Row: LossRow(Pair, Shipped, Killed), Metric: Gap, Unit: "ms", Of: result.Worst, Limit: 40, Better: result.Less},
+		{What: "path", Row: many.Row(Pair), Metric: Rate, Unit: "1/s", Of: result.Median, Limit: 1, Better: result.More},
+	}
+	got := Tables(r, goals)
+	for _, want := range []string{
+		"| requests a second | 1 client | 8 | 64 | 256 | read 1 | read 64 |\n",
+		"| raw limit: two flushed copies over TCP, group commit | 5,000 |  |  |  |  |  |\n",
+		"| etcd, 3 nodes | 1,500 (1,400–1,600) |  |  |  | 2,000 |  |\n",
+		"| **hotpair** | 900; p50 0.9 ms |  |  |  |  |  |\n",
+		"| hotpair to etcd, round by round | 0.6 |  |  |  |  |  |\n",
+		"| goal for hotpair | ≥ 2,000 1/s; p50 ≤ 0.55 ms; ≥ 1.30 times etcd |  |  |  |  |  |\n",
+		"| **hotpair**: 2 hosts, witness |  |  | 150 |  |  |  |\n",
+		"| SIGKILL of the leader | 20 (14–45) ms, of 3 |  | worst ≤ 40 ms |\n",
+		"| SIGSTOP of the leader |  | 384 ms, of 1 |  |\n",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+	if strings.Contains(got, "Redis") || strings.Contains(got, "stand-ins") {
+		t.Errorf("rows of what was not measured:\n%s", got)
 	}
 }

@@ -120,7 +120,7 @@ func WriteChanges(w io.Writer, changes []Change) error {
 		if c.Chance < 1 {
 			chance = fmt.Sprintf("p=%.3f", c.Chance)
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", c.Row, c.Metric, c.Before.text(c.Unit), c.Now.text(c.Unit), change, chance, c.Verdict)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", c.Row, c.Metric, c.Before.Text(c.Unit), c.Now.Text(c.Unit), change, chance, c.Verdict)
 	}
 	return t.Flush()
 }

@@ -28,29 +28,28 @@ const (
 	Worst  Statistic = "worst" // the worst sample, in the goal's direction
 )
 
-// Document shows results as Markdown: the goals first, then every series of each result. No number in it is typed by hand.
-func Document(results []*Result, goals []Goal) string {
+// Goals shows goals beside what was measured, as a table in Markdown.
+func Goals(results []*Result, goals []Goal) string {
 	var b strings.Builder
-	b.WriteString("# Results\n\nWritten by `bench report` out of the newest files in `results/`; README.md says how they were measured and what they are worth.\n" +
-		"A cell is the median, with the least and the greatest sample behind it.\n")
-	if len(goals) > 0 {
-		b.WriteString("\n## Goals\n\n| what | goal | measured | reached |\n|---|---|---|---|\n")
-		for _, g := range goals {
-			b.WriteString(g.row(results))
-		}
-	}
-	for _, r := range results {
-		r.document(&b)
+	b.WriteString("\n| what | goal | measured | reached |\n|---|---|---|---|\n")
+	for _, g := range goals {
+		b.WriteString(g.row(results))
 	}
 	return b.String()
 }
 
-// row is a goal beside what was measured.
-func (g Goal) row(results []*Result) string {
-	sign, measured, reached := "≤", "not measured", ""
+// Bound is where the goal lies, as "≥ 2,000 1/s".
+func (g Goal) Bound() string {
+	sign := "≤"
 	if g.Better == More {
 		sign = "≥"
 	}
+	return sign + " " + withUnit(g.Limit, g.Unit)
+}
+
+// row is a goal beside what was measured.
+func (g Goal) row(results []*Result) string {
+	measured, reached := "not measured", ""
 	for _, r := range results {
 		s := r.Find(g.Row, g.Metric)
 		if r.What != g.What || s == nil {
@@ -63,7 +62,7 @@ func (g Goal) row(results []*Result) string {
 			reached = "yes"
 		}
 	}
-	return fmt.Sprintf("| %s | %s, %s %s %s | %s | %s |\n", g.Text, g.Metric, g.Of, sign, withUnit(g.Limit, g.Unit), measured, reached)
+	return fmt.Sprintf("| %s | %s, %s %s | %s | %s |\n", g.Text, g.Metric, g.Of, g.Bound(), measured, reached)
 }
 
 func withUnit(v float64, unit string) string { return strings.TrimSpace(Number(v) + " " + unit) }
@@ -78,17 +77,30 @@ func (g Goal) value(s Summary) float64 {
 	return s.High
 }
 
-// document shows one result: what it was measured with, and a table for each set of rows with the same metrics.
-func (r *Result) document(b *strings.Builder) {
-	fmt.Fprintf(b, "\n## %s\n\n%s, %s, %d × %s, kernel %s, %s\n", strings.ToUpper(r.What[:1])+r.What[1:], r.Time.Format("2006-01-02 15:04"), r.Version,
-		r.Machine.CPUs, r.Machine.Model, r.Machine.Kernel, r.Machine.Go)
-	fmt.Fprintf(b, "with %s\n", r.settings())
-	for _, note := range r.Notes {
-		fmt.Fprintf(b, "\nNote: %s\n", note)
-	}
+// Document shows one result as Markdown: what it was measured with, and a table for each set of rows with the same metrics. No
+// number in it is typed by hand.
+func (r *Result) Document() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %s\n\n%s", strings.ToUpper(r.What[:1])+r.What[1:], r.Circumstances())
 	for _, t := range tables(r.Series) {
-		t.write(b)
+		t.write(&b)
 	}
+	return b.String()
+}
+
+// Circumstances say in a table when, of what, where and how the result was measured, and what was noted.
+func (r *Result) Circumstances() string {
+	var b strings.Builder
+	say := func(what, text string) { fmt.Fprintf(&b, "| %s | %s |\n", what, strings.ReplaceAll(text, "|", `\|`)) }
+	b.WriteString("| | |\n|---|---|\n")
+	say("measured", r.Time.Format("2006-01-02 15:04"))
+	say("of", r.Version)
+	say("on", fmt.Sprintf("%d × %s, kernel %s, %s", r.Machine.CPUs, r.Machine.Model, r.Machine.Kernel, r.Machine.Go))
+	say("with", r.settings())
+	for _, note := range r.Notes {
+		say("note", note)
+	}
+	return b.String()
 }
 
 // settings lists what was set, as on a command line.
@@ -120,7 +132,7 @@ func tables(list []Series) (all []*table) {
 			head += ", " + s.Unit
 		}
 		metrics[s.Row] = append(metrics[s.Row], head)
-		cells[s.Row] = append(cells[s.Row], Summarize(s.Samples).text(""))
+		cells[s.Row] = append(cells[s.Row], Summarize(s.Samples).Text(""))
 	}
 	for _, row := range rows {
 		i := slices.IndexFunc(all, func(t *table) bool { return slices.Equal(t.metrics, metrics[row]) })

@@ -89,7 +89,7 @@ func FuzzParse(f *testing.F) {
 		}
 		if err == nil {
 			// Whatever was read can be shown and compared.
-			_ = Document([]*Result{r}, nil)
+			_ = r.Document()
 			_ = Compare(r, r, 0.1)
 		}
 	})
@@ -186,19 +186,19 @@ func TestCompare_TellsWhatIsNewAndWhatIsGone(t *testing.T) {
 
 func TestDocument_ShowsGoalsAndTables(t *testing.T) {
 	r := sample("path", time.Date(2026, 1, 2, 3, 4, 0, 0, time.UTC))
-	r.Note("something was left out")
+	r.Note("something was left out: a | b")
 	goals := []Goal{
 		{"path", "kv.put, 64 clients", "rate", "1/s", Median, 90, More, "rate at 64"},
 		{"path", "kv.put, 64 clients", "rate", "1/s", Worst, 95, More, "worst rate at 64"},
 		{"idle", "active", "memory", "MB", Median, 150, Less, "idle"},
 	}
-	text := Document([]*Result{r}, goals)
+	text := Goals([]*Result{r}, goals) + r.Document()
 	for _, want := range []string{
 		"| rate at 64 | rate, median ≥ 90 1/s | 100 1/s (5 samples) | yes |",
 		"| worst rate at 64 | rate, worst ≥ 95 1/s | 90 1/s (5 samples) | no |",
 		"| idle | memory, median ≤ 150 MB | not measured |  |",
 		"| | rate, 1/s | p50, ms |", "| kv.put, 64 clients | 100 (90–110) | 1.05 (1–1.10) |",
-		"`-rounds=5`", "Note: something was left out",
+		"| with | `-rounds=5` |", `| note | something was left out: a \| b |`,
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)

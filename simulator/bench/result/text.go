@@ -6,8 +6,8 @@ import (
 	"strconv"
 )
 
-// text is a summary for people: the median, and the spread when there is one.
-func (s Summary) text(unit string) string {
+// Text is a summary for people: the median, and the spread when there is one.
+func (s Summary) Text(unit string) string {
 	if s.N == 0 {
 		return ""
 	}

@@ -72,8 +72,9 @@ func besideOthers() (list []result.Goal) {
 		peers(row, comparison.Rate, "1/s", result.Median, g.rate, result.More, g.text)
 		peers(row, comparison.Times(comparison.Etcd), "", result.Median, 1.3, result.More, "the same beside etcd, round by round")
 	}
-	peers(comparison.Work{Clients: 1}.Row(comparison.Pair), comparison.P50, "ms", result.Median, 0.55, result.Less, "kv.put, 1 client")
-	peers(comparison.Work{Clients: 64}.Row(comparison.Pair), comparison.OfLimit, "", result.Median, 0.25, result.More, "kv.put, 64 clients on 8 connections")
+	one, many := comparison.Work{Clients: 1}.Row(comparison.Pair), comparison.Work{Clients: 64}.Row(comparison.Pair)
+	peers(one, comparison.P50, "ms", result.Median, 0.55, result.Less, "kv.put, 1 client")
+	peers(many, comparison.OfLimit, "", result.Median, 0.25, result.More, "kv.put, 64 clients on 8 connections")
 	killed := comparison.LossRow(comparison.Pair, comparison.Shipped, comparison.Killed)
 	frozen := comparison.LossRow(comparison.Pair, comparison.Shipped, comparison.Frozen)
 	peers(killed, comparison.Gap, "ms", result.Median, 15, result.Less, "SIGKILL of the active host, longest gap at 8 terminals")

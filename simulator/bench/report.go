@@ -67,7 +67,8 @@ func overview(list []*result.Result) string {
 	fmt.Fprintf(&b, "\n## Goals\n%s", result.Goals(list, goals()))
 	b.WriteString("\n## All that was measured\n\n| | measured | of |\n|---|---|---|\n")
 	for _, r := range list {
-		fmt.Fprintf(&b, "| [%s](%s) | %s | %s |\n", r.What, filepath.ToSlash(detailsOf(r.What)), r.Time.Format("2006-01-02 15:04"), r.Version)
+		at := filepath.ToSlash(detailsOf(r.What))
+		fmt.Fprintf(&b, "| [%s](%s) | %s | %s |\n", r.What, at, r.Time.Format("2006-01-02 15:04"), r.Version)
 	}
 	return b.String()
 }

@@ -42,7 +42,9 @@ func TestCosts_TellServersFromAllElse(t *testing.T) {
 		servers, agents, clients int
 	}{
 		{"nobody", nil, 0, 0, 0},
-		{"a pair", map[string]map[string]proc.Usage{"host a": of(1, 2), "host b": of(4), "witness": of(8), "terminals": of(16), "clients": of(32)}, 15, 16, 32},
+		{"a pair", map[string]map[string]proc.Usage{
+			"host a": of(1, 2), "host b": of(4), "witness": of(8), "terminals": of(16), "clients": of(32),
+		}, 15, 16, 32},
 		{"another", map[string]map[string]proc.Usage{"etcd": of(1, 2, 4), "clients": of(8, 16)}, 7, 0, 24},
 	} {
 		servers, agents, clients := Costs(c.used)

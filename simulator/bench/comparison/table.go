@@ -59,7 +59,8 @@ func Tables(r *result.Result, goals []result.Goal) string {
 	b.WriteString("\n| longest gap at 8 writers | hotpair as shipped | etcd tuned | goal for hotpair |\n|---|---:|---:|---|\n")
 	for _, loss := range []struct{ title, loss string }{{"SIGKILL of the leader", Killed}, {"SIGSTOP of the leader", Frozen}} {
 		own := LossRow(Pair, Shipped, loss.loss)
-		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", loss.title, trials(r, own), trials(r, LossRow(Etcd, Tuned, loss.loss)), promised(goals, r.What, own, Gap))
+		other := LossRow(Etcd, Tuned, loss.loss)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", loss.title, trials(r, own), trials(r, other), promised(goals, r.What, own, Gap))
 	}
 	return b.String()
 }

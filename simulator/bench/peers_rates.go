@@ -109,7 +109,7 @@ func (p *peersBench) open(ctx context.Context, r *run, name string) (contender, 
 			return measureLoad(ctx, c, operationOf(w), crowd{w.Clients, w.Connections()}, p.duration)
 		}}, nil
 	case comparison.StandIns:
-		c, err := startLight(ctx, r.binary, comparison.Shared)
+		c, err := startLight(ctx, r.binary, comparison.Shared, false)
 		if err != nil {
 			return contender{}, err
 		}

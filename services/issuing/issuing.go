@@ -129,6 +129,10 @@ func (h *Holder) read() (*authority.Issuer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if issuer.Pair() != own.Self.Name.Pair { // both may be trusted
+		return nil, fmt.Errorf("%w: %s issues for pair %s, and HOTPAIR_TLS_CERT is of pair %s: members would not take what it issues", authority.ErrForeign,
+			h.config.Files.AuthorityKey, issuer.Pair(), own.Self.Name.Pair)
+	}
 	for _, root := range own.Roots {
 		if root.Equal(issuer.Root()) {
 			return issuer, nil

@@ -94,7 +94,12 @@ func TestHolder_SaysWhyItCantOpen(t *testing.T) {
 		}, authority.ErrWrongSeal, "issuing.key"},
 		"seal for all": {func(s *station) { s.must(os.Chmod(s.config.Files.AuthoritySeal, 0o644)) }, nil, "seal.key"},
 		"another root": {func(s *station) { s.seal(authoritytest.Issuer(s.t, "shop", s.now)) }, authority.ErrForeign, "HOTPAIR_TLS_CA"},
-		"another pair": {func(s *station) { s.seal(authoritytest.Issuer(s.t, "bank", s.now)) }, authority.ErrForeign, "HOTPAIR_TLS_CA"},
+		"another pair": {func(s *station) { s.seal(authoritytest.Issuer(s.t, "bank", s.now)) }, authority.ErrForeign, "of pair shop"},
+		"another pair, whose root is trusted too": {func(s *station) {
+			bank := authoritytest.Issuer(s.t, "bank", s.now)
+			s.seal(bank)
+			s.must(durable.Write(s.config.TLS.TLSCa, authority.EncodeCertificates(s.issuer.Root(), bank.Root())))
+		}, authority.ErrForeign, "of pair shop"},
 		"a directory": {func(s *station) {
 			s.must(os.Remove(s.config.Files.AuthorityKey))
 			s.must(os.Mkdir(s.config.Files.AuthorityKey, 0o700))

@@ -208,6 +208,9 @@ func supervisorCommand() *cobra.Command {
 
 // decide runs main. Whether its data were restored, and nobody has said what they are to be, it must know before anything else.
 func decide(ctx context.Context, c config.Host, log *slog.Logger) error {
+	if err := archive.Apart(c.Data, c.Host, c.PairSecret, c.TLS); err != nil {
+		return err
+	}
 	restored, err := archive.Restored(c.Data)
 	if err != nil {
 		log.Warn("what is on disk can't be read; the updater will say so too, and nobody serves without it", "error", err)
@@ -220,6 +223,10 @@ func decide(ctx context.Context, c config.Host, log *slog.Logger) error {
 const updaterMemory = 256 << 20
 
 func update(ctx context.Context, c config.Updater, log *slog.Logger) error {
+	// As main has done: files may have changed since that started.
+	if err := archive.Apart(c.Data, c.Host, c.PairSecret, c.TLS); err != nil {
+		return err
+	}
 	process.HalfOfProcessors()
 	process.RareCollections(400, updaterMemory)
 	return updater.Run(ctx, c, log)
@@ -227,6 +234,9 @@ func update(ctx context.Context, c config.Updater, log *slog.Logger) error {
 
 // relay is terminal-if.
 func relay(ctx context.Context, c config.TerminalInterface, log *slog.Logger) error {
+	if err := archive.Apart(c.Data, c.Host, c.PairSecret, c.TLS); err != nil {
+		return err
+	}
 	process.HalfOfProcessors()
 	return terminalif.Run(ctx, c, log)
 }

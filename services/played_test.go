@@ -106,6 +106,8 @@ var acts = []struct {
 	{"stop it, then hotpair restore finish", []string{"stop it", "hotpair restore finish"}, play{restored, []string{"host.stop()", `"restore", "finish", "--as-copy"`, `"restore", "finish", "--replaces"`}}},
 	{"hotpair restore finish --replaces, or --as-copy: until then", []string{"hotpair restore finish"}, play{restored, []string{`"restore", "finish", "--replaces"`}}},
 	{"hotpair restore finish takes either", []string{"hotpair restore finish"}, play{restored, []string{`"restore", "finish", "--as-copy"`}}},
+	{"made by hotpair restore finish --as-copy", []string{"hotpair restore finish"}, play{restored, []string{"c.certifyBy(others, e", `e["HOTPAIR_PAIR_SECRET"] = `, `"restore", "finish", "--replaces"`}}},
+	{"restore again, or, when this host is of no copy", []string{"restore again"}, play{"TestOrigins_AreKept", []string{"Remove(path)"}}},
 	{"--as-copy finishes that; restore again", []string{"restore again"}, play{"TestFault_B10_RestoreCutOffAtEachStep", []string{"Aside: true"}}},
 	{"refuse the old pair for good, should that be alive: stop it first", []string{"stop it"}, play{"TestData_VerifyRepairBackupRestoreTerminals", []string{`c.order("kill", standby)`, `"restore", "finish", "--replaces"`}}},
 	{"give it a witness, a HOTPAIR_PAIR_SECRET and an authority (hotpair authority init) of its own, start it", []string{"start it", "hotpair promote --force"}, play{restored, []string{`"promote", "--force"`, "c.beside("}}},

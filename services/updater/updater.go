@@ -161,7 +161,7 @@ func (u *updater) run(ctx context.Context) (err error) {
 	space := systemspace.New(u.store, asked{u}, u.config.EventsMax, reads)
 	inspector := inspection.New(inspection.Config{
 		Host: u.config.Host, Data: u.config.Data, Needed: disk.SpaceLeast, Disk: u.disk, Store: u.store, Facts: u.facts, Updater: asked{u},
-		Remote: u.remote, Space: space, Turns: reads, Log: u.log, BackupKey: config.BackupKey(u.config.PairSecret),
+		Remote: u.remote, Space: space, Turns: reads, Log: u.log, BackupKey: config.BackupKey(u.config.PairSecret), Trust: u.wires.Own().Name.Pair,
 	})
 	keys := receiptkeys.New(u.store, space, u.config.PairSecret.Reveal(), u.wall)
 	conductor := newConductor(u, space, keys, members.New(u.store, space, u.wall), backuprecord.New(u.store, space), inspector, rise.Levels{Host: u.config.Host, Remote: u.remote, Term: u})

@@ -10,21 +10,24 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/deployments/local"
+	"github.com/hotpair/hotpair/services/authority"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/identity"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/process/processtest"
+	"github.com/hotpair/hotpair/services/updater/archive"
 )
 
 // beside runs processes of the binary beside a cluster, each until the test stops it.
 type beside struct {
 	*cluster
 	cmd *exec.Cmd
-	out strings.Builder
+	out processtest.Output
 }
 
 func (c *cluster) beside(env map[string]string, args ...string) *beside {
@@ -165,12 +168,42 @@ func TestFault_A14_RestoredCopy(t *testing.T) {
 		t.Fatalf("the pair has %+v", before)
 	}
 
-	// A copy is another pair: whatever HOTPAIR_TERMINALS says, it dials none of the terminals.
-	if out, err := c.hotpair("restore", "finish", "--as-copy", "--data", e["HOTPAIR_DATA"], "--name", "a"); err != nil {
+	// A copy is another pair: with what proves hosts of the one that it was copied from it does not start.
+	if out, err := c.hotpair("restore", "finish", "--as-copy", "--data", e["HOTPAIR_DATA"], "--name", "a"); err != nil || !strings.Contains(out, "a certificate of "+c.root().Pair()) {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	arbiter := map[string]string{"HOTPAIR_WITNESS_LISTEN": free[5], "HOTPAIR_PAIR_SECRET": secret, "HOTPAIR_DATA": filepath.Join(t.TempDir(), "witness")}
-	c.certify(arbiter, identity.Witness(""))
+	refused := func(sentence string) {
+		c.Helper()
+		host := c.beside(e, "supervisor")
+		c.Await(healWithin, "the copy to say "+sentence, func() bool { return strings.Contains(host.out.String(), sentence) })
+		if s, err := status(); err == nil {
+			t.Errorf("it runs: %+v", s)
+		}
+		host.stop()
+		if said := host.out.String(); !strings.Contains(said, archive.ErrCopied.Error()) || strings.Contains(said, "main runs") || strings.Contains(said, "updater is ready") {
+			t.Errorf("it says:\n%s", said)
+		}
+	}
+	refused("HOTPAIR_TLS_CERT: " + e["HOTPAIR_TLS_CERT"] + " is of pair " + c.root().Pair())
+	others, err := authority.New("copied", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.certifyBy(others, e, identity.Host("", "a"))
+	refused("HOTPAIR_PAIR_SECRET is that of pair " + before.PairID)
+	e["HOTPAIR_PAIR_SECRET"] = "1f9e07c35a6b42d8"
+	damaged := maps.Clone(e)
+	damaged["HOTPAIR_TLS_KEY"] = filepath.Join(t.TempDir(), "nowhere") // the files of the old pair that it has used are no help
+	host = c.beside(damaged, "supervisor")
+	c.Await(healWithin, "the copy to miss its key", func() bool { return strings.Contains(host.out.String(), "HOTPAIR_TLS_KEY") })
+	host.stop()
+	if said := host.out.String(); strings.Contains(said, archive.ErrCopied.Error()) || strings.Contains(said, "main runs") {
+		t.Errorf("without a key it says:\n%s", said)
+	}
+
+	// Nor does it dial any of the terminals, whatever HOTPAIR_TERMINALS says.
+	arbiter := map[string]string{"HOTPAIR_WITNESS_LISTEN": free[5], "HOTPAIR_PAIR_SECRET": e["HOTPAIR_PAIR_SECRET"], "HOTPAIR_DATA": filepath.Join(t.TempDir(), "witness")}
+	c.certifyBy(others, arbiter, identity.Witness(""))
 	witness := c.beside(arbiter, "witness")
 	e["HOTPAIR_WITNESS"], e["HOTPAIR_PEER_LINK"], e["HOTPAIR_PEER_REPLICATION"] = free[5], free[6], free[7]
 	host = c.beside(e, "supervisor")
@@ -186,7 +219,8 @@ func TestFault_A14_RestoredCopy(t *testing.T) {
 	}
 
 	// What takes the pair's place has its terminals, although the pair is alive: they follow the higher epoch.
-	arbiter["HOTPAIR_DATA"] = filepath.Join(t.TempDir(), "witness")
+	arbiter["HOTPAIR_DATA"], arbiter["HOTPAIR_PAIR_SECRET"] = filepath.Join(t.TempDir(), "witness"), secret
+	c.certify(arbiter, identity.Witness(""))
 	c.beside(arbiter, "witness")
 	e, status = spare(free[5])
 	if out, err := c.hotpair("restore", "finish", "--replaces", "--data", e["HOTPAIR_DATA"], "--name", "a"); err == nil || !strings.Contains(out, "is lost with") {

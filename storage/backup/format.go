@@ -12,6 +12,7 @@ import (
 
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/history"
+	"github.com/hotpair/hotpair/storage/origin"
 )
 
 const (
@@ -55,6 +56,9 @@ type Header struct {
 	Base history.Mark `cbor:"5,keyasint" json:"-"`
 	// Key names the key that proves it.
 	Key string `cbor:"6,keyasint" json:"key"`
+	// Trust is the pair's name in certificates, empty where it has none; Copied are the pairs that its data are a copy of.
+	Trust  string        `cbor:"7,keyasint,omitempty" json:"trust,omitempty"`
+	Copied []origin.Pair `cbor:"8,keyasint,omitempty" json:"-"`
 }
 
 // End says where it ends and how much it holds.
@@ -82,7 +86,7 @@ func (w *Writer) Begin(h Header) ([]byte, error) {
 	if w.key == "" {
 		return nil, fmt.Errorf("%w: there is no key to prove it by", ErrUnproved)
 	}
-	h.Version, h.Key = Version, w.key.name()
+	h.Version, h.Key = Version, w.key.Name()
 	w.sum = sha256.New()
 	record, err := encodeRecord(recordHeader, h)
 	return w.write(append([]byte(magic), record...)), err

@@ -18,8 +18,8 @@ func (k Key) mac(of string, data []byte) []byte {
 	return m.Sum(nil)
 }
 
-// name tells keys apart, and says nothing of them.
-func (k Key) name() string { return hex.EncodeToString(k.mac("name", nil)[:4]) }
+// Name tells keys apart, and says nothing of them.
+func (k Key) Name() string { return hex.EncodeToString(k.mac("name", nil)[:4]) }
 
 // prove gives what only the key's owner can give for a file with that checksum.
 func (k Key) prove(sum []byte) []byte { return k.mac("file", sum) }
@@ -41,8 +41,8 @@ func (p Proof) expects(h Header) error {
 		return nil
 	case p.Key == "":
 		return fmt.Errorf("%w: no key was given to prove it by", ErrUnproved)
-	case p.Key.name() != h.Key:
-		return fmt.Errorf("%w: it was made with key %q, and the pair secret given here gives key %q: give the secret that the pair had then", ErrUnproved, h.Key, p.Key.name())
+	case p.Key.Name() != h.Key:
+		return fmt.Errorf("%w: it was made with key %q, and the pair secret given here gives key %q: give the secret that the pair had then", ErrUnproved, h.Key, p.Key.Name())
 	}
 	return nil
 }
@@ -52,7 +52,7 @@ func (p Proof) holds(h Header, sum, proof []byte) (bool, error) {
 	switch {
 	case p.Key != "" && hmac.Equal(proof, p.Key.prove(sum)):
 		return true, nil
-	case p.Unproved && (p.Key == "" || p.Key.name() != h.Key):
+	case p.Unproved && (p.Key == "" || p.Key.Name() != h.Key):
 		return false, nil
 	}
 	return false, fmt.Errorf("%w: it was changed, or made, by somebody who does not have the pair's key", ErrUnproved)

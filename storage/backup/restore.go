@@ -11,6 +11,7 @@ import (
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/facts"
 	"github.com/hotpair/hotpair/storage/history"
+	"github.com/hotpair/hotpair/storage/origin"
 	"github.com/hotpair/hotpair/storage/place"
 )
 
@@ -174,6 +175,9 @@ func (c RestoreConfig) build(ctx context.Context, dir string) (s Summary, identi
 		f.Restored = &facts.Restored{Position: s.until.Position, Time: s.Time, From: s.Host, Made: s.Made, Unproved: !s.Proved}
 		return nil
 	})
+	if err == nil {
+		err = origin.Write(dir, origin.Origins{Backup: origin.Pair{ID: s.PairID, Trust: s.Trust, Key: s.Key}, Copied: s.Copied})
+	}
 	if err != nil {
 		return s, "", err
 	}

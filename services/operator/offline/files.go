@@ -81,6 +81,7 @@ type Finished struct {
 	PairID    string `json:"pair_id"`
 	Position  string `json:"position"`            // the last update that it holds
 	Was       string `json:"was,omitempty"`       // pair of the backup, of a copy
+	Trust     string `json:"trust,omitempty"`     // that pair's name in certificates, as the backup says it
 	Terminals int    `json:"terminals,omitempty"` // that were taken out of the table, of a copy
 }
 

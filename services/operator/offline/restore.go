@@ -106,7 +106,8 @@ may be alive. So the host does nothing outward until somebody has said what it i
               terminals and tokens of operators, is not withdrawn any more: withdraw it again.
   --as-copy   The host gets a new pair id, and an empty table of terminals, which counts from now on whatever HOTPAIR_TERMINALS says.
               Nothing of the old pair listens to it, and it knows none of the terminals that the old one has enrolled. Give it a witness
-              of its own, another HOTPAIR_PAIR_SECRET, and certificates of an authority of its own: hotpair authority init.`,
+              of its own, another HOTPAIR_PAIR_SECRET, and certificates of an authority of its own, with another name: hotpair authority
+              init. It does not start with what proves hosts of the old pair.`,
 		`  hotpair restore finish --replaces --data /var/lib/hotpair --name a
   hotpair restore finish --replaces --accept-loss-after 3/2232
   hotpair restore finish --as-copy --data /tmp/look --name a`,
@@ -166,6 +167,11 @@ func finish(ctx context.Context, c *cobra.Command, files Files, p Place, asCopy 
 	if asCopy {
 		s.Headline(operator.Good, fmt.Sprintf("%s is a pair of its own: %s, at position %s", done.Dir, done.PairID, done.Position))
 		s.Row("terminals", wording.Count(uint64(done.Terminals), "terminal")+" taken out of its table, which is empty; the pair "+done.Was+" keeps its own")
+		if done.Trust != "" {
+			s.Row("never with", "the pair secret of that pair, nor a certificate of "+wording.Printable(done.Trust)+": it does not start with either")
+		} else {
+			s.Row("never with", "the pair secret and certificates of that pair; nothing here says what certificates those are")
+		}
 		s.Row("next", "give it a witness, a HOTPAIR_PAIR_SECRET and an authority (hotpair authority init) of its own, start it, hotpair promote --force --host "+done.Host)
 	} else {
 		s.Headline(operator.Good, fmt.Sprintf("%s is host %s of pair %s, at position %s", done.Dir, done.Host, done.PairID, done.Position))

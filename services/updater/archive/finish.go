@@ -6,8 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/identity"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/offline"
 	"github.com/hotpair/hotpair/services/updater/members"
@@ -15,6 +18,7 @@ import (
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/facts"
 	"github.com/hotpair/hotpair/storage/history"
+	"github.com/hotpair/hotpair/storage/origin"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -87,6 +91,9 @@ func (Files) Finish(ctx context.Context, p offline.Place, asCopy bool) (done off
 		if done.Terminals, err = makeCopy(ctx, own, store); err != nil {
 			return done, mark(err)
 		}
+		if done.Trust, err = setApart(p.Dir); err != nil {
+			return done, mark(err)
+		}
 	}
 	done.Position = store.Applied().Position.String()
 	err = own.Update(func(f *facts.Data) error {
@@ -95,6 +102,19 @@ func (Files) Finish(ctx context.Context, p offline.Place, asCopy bool) (done off
 		return nil
 	})
 	return done, mark(err)
+}
+
+// setApart has the directory remember the pair that it was copied from, and forget what proved the host while it waited. It gives that pair's
+// name in certificates.
+func setApart(dir string) (trust string, err error) {
+	origins, err := origin.Read(dir)
+	if err != nil {
+		return "", err
+	}
+	if err := os.Remove(filepath.Join(dir, identity.KeptFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	return origins.Backup.Trust, origin.Write(dir, origins.Copy())
 }
 
 // makeCopy empties the table of terminals and the register of their certificates, in an epoch of its own. Cut off it can't be taken back, and is done again.

@@ -25,6 +25,12 @@ import (
 // backedUp gives a backup whose history reaches back for longer than a host keeps it by default.
 func backedUp(t *testing.T, more ...history.Entry) string {
 	t.Helper()
+	return backedUpAs(t, "key", backup.Header{PairID: "pair"}, more...)
+}
+
+// backedUpAs is backedUp with a key and what a header says.
+func backedUpAs(t *testing.T, key backup.Key, h backup.Header, more ...history.Entry) string {
+	t.Helper()
 	store, err := storage.Open(t.TempDir(), storage.Options{Host: "a", Identity: "first", KeepHistory: true})
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +54,7 @@ func backedUp(t *testing.T, more ...history.Entry) string {
 		}
 		end = stored.Mark()
 	}
-	w := backup.NewWriter("key")
+	w := backup.NewWriter(key)
 	var file bytes.Buffer
 	add := func(raw []byte, err error) {
 		t.Helper()
@@ -58,7 +64,8 @@ func backedUp(t *testing.T, more ...history.Entry) string {
 		file.Write(raw)
 	}
 	commit(history.Entry{Kind: history.KindBegan, Host: "a", Identity: "first", RecordVersion: 1})
-	add(w.Begin(backup.Header{PairID: "pair", Host: "a", Made: at.UTC(), Base: end}))
+	h.Host, h.Made, h.Base = "a", at.UTC(), end
+	add(w.Begin(h))
 	r, err := store.CopyRange(nil, 1<<20)
 	if err != nil || !r.Done {
 		t.Fatal(r.Done, err)

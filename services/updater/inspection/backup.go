@@ -13,6 +13,7 @@ import (
 	"github.com/hotpair/hotpair/storage/backup"
 	"github.com/hotpair/hotpair/storage/facts"
 	"github.com/hotpair/hotpair/storage/history"
+	"github.com/hotpair/hotpair/storage/origin"
 )
 
 const (
@@ -38,7 +39,9 @@ type backups struct {
 	store *storage.Store
 	facts *facts.Facts
 	host  string
+	data  string
 	key   backup.Key
+	trust string
 
 	mu       sync.Mutex
 	sessions map[string]*backupSession
@@ -61,7 +64,7 @@ type backupSession struct {
 }
 
 func newBackups(c Config) *backups {
-	return &backups{store: c.Store, facts: c.Facts, host: c.Host, key: backup.Key(c.BackupKey), sessions: map[string]*backupSession{}}
+	return &backups{store: c.Store, facts: c.Facts, host: c.Host, data: c.Data, key: backup.Key(c.BackupKey), trust: c.Trust, sessions: map[string]*backupSession{}}
 }
 
 // answer answers bus.BackupOrder, in either role.
@@ -102,6 +105,10 @@ func (b *backups) begin() (bus.BackupPage, error) {
 	if len(b.sessions) >= backupsAtOnce {
 		return bus.BackupPage{}, errBackups
 	}
+	origins, err := origin.Read(b.data)
+	if err != nil {
+		return bus.BackupPage{}, err
+	}
 	base := b.store.Applied()
 	release, err := b.store.Pin(base.Position.Sequence + 1)
 	if err != nil {
@@ -112,7 +119,8 @@ func (b *backups) begin() (bus.BackupPage, error) {
 		writer: backup.NewWriter(b.key), sent: base, release: release, piece: 1,
 		size: max(stats.FileBytes-int64(stats.FreePages)*4096-stats.HistoryBytes, 1),
 	}
-	first, err := s.writer.Begin(backup.Header{PairID: facts.PairID, Host: b.host, Made: time.Now().UTC().Truncate(time.Second), Base: base})
+	first, err := s.writer.Begin(backup.Header{PairID: facts.PairID, Host: b.host, Made: time.Now().UTC().Truncate(time.Second), Base: base,
+		Trust: b.trust, Copied: origins.Copied})
 	if err != nil {
 		release()
 		return bus.BackupPage{}, err

@@ -65,7 +65,9 @@ type Config struct {
 	Turns   turns.Turns // of what reads much
 	// BackupKey proves backups: config.BackupKey.
 	BackupKey string
-	Log       *slog.Logger
+	// Trust is the pair's name in certificates, which backups say; empty where it has none.
+	Trust string
+	Log   *slog.Logger
 }
 
 // Inspector answers what operators ask of a host's data.

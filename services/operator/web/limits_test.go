@@ -2,74 +2,107 @@ package web
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/operatortest"
+	"github.com/hotpair/hotpair/services/process/processtest"
+	"github.com/hotpair/hotpair/services/refusals"
 )
 
 // 64 threads of any local user on calls that take long left every operator with 429, and 16 streams shut out the 17th: places are
-// reserved for who has the token, and none are for one address alone.
+// reserved for who has the token, and none are for one address alone. All of them are counted, and given back.
 func TestFault_C12_AnOperatorFindsAPlace(t *testing.T) {
-	h := &operatortest.Host{Now: operatortest.Paired(), Blocking: make(chan struct{})}
-	handler := NewHandler(configOf(h))
-	ask := func(path, from, token string) int {
-		r := newRequest(path, from)
-		ctx, cancel := context.WithCancel(r.Context())
+	synctest.Test(t, func(t *testing.T) {
+		h := &operatortest.Host{Now: operatortest.Paired(), Blocking: make(chan struct{})}
+		handler := NewHandler(configOf(h)).(*handler)
+		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		if token != "" {
-			r.Header.Set("Authorization", "Bearer "+token)
-		}
-		w := &answered{done: make(chan int, 1)}
-		go handler.ServeHTTP(w, r.WithContext(ctx))
-		return <-w.done
-	}
-	var all sync.WaitGroup
-	ctx, cancel := context.WithCancel(t.Context())
-	refused := make(chan struct{}, 100)
-	for range 64 {
-		all.Go(func() {
-			w := &answered{done: make(chan int, 1)}
-			r := newRequest(operator.CallExplain.Path, "127.0.0.1:9")
-			r.Header.Set("Authorization", "Bearer "+operatortest.TokenOf(operator.View))
-			handler.ServeHTTP(w, r.WithContext(ctx))
-			if <-w.done == http.StatusTooManyRequests {
-				refused <- struct{}{}
+		ask := func(path, from, token string) int {
+			r := newRequest(path, from)
+			if token != "" {
+				r.Header.Set("Authorization", "Bearer "+token)
 			}
-		})
+			w := &answered{done: make(chan int, 1)}
+			handler.ServeHTTP(w, r.WithContext(ctx))
+			return <-w.done
+		}
+		var refused atomic.Int32
+		flood := func(n int, from, token string) {
+			for range n {
+				go func() {
+					if ask(operator.CallExplain.Path, from, token) == http.StatusTooManyRequests {
+						refused.Add(1)
+					}
+				}()
+			}
+		}
+		taken := func(when string, open, extra int, over int32) {
+			t.Helper()
+			synctest.Wait()
+			if c := handler.calls; c.open != open || c.extra != extra || refused.Load() != over {
+				t.Errorf("%s: %d calls are under way and %d beside them, %d were refused; want %d, %d, %d", when, c.open, c.extra, refused.Load(), open, extra, over)
+			}
+		}
+		flood(64, "127.0.0.1:9", operatortest.TokenOf(operator.View))
+		over := int32(64 - maxFrom)
+		taken("one address has its share", maxFrom, 0, over)
+		for what, c := range map[string]struct {
+			from, token string
+			want        int
+		}{
+			"the same address":              {"127.0.0.1:10", "", http.StatusTooManyRequests},
+			"another address":               {"10.0.0.9:1", operatortest.TokenOf(operator.View), http.StatusOK},
+			"an operator":                   {"127.0.0.1:11", operatortest.Token, http.StatusOK},
+			"somebody who makes up a token": {"127.0.0.1:12", "made up", http.StatusUnauthorized},
+		} {
+			if got := ask(operator.CallStatus.Path, c.from, c.token); got != c.want {
+				t.Errorf("%s: %d, want %d", what, got, c.want)
+			}
+		}
+		flood(16, "10.0.0.9:2", operatortest.TokenOf(operator.View))
+		over += 16 - (maxCalls - maxFrom)
+		taken("those who look have all that is theirs", maxCalls, 0, over)
+		if got := ask(operator.CallStatus.Path, "10.0.0.8:1", operatortest.TokenOf(operator.View)); got != http.StatusTooManyRequests {
+			t.Errorf("one more who looks: %d", got)
+		}
+		flood(12, "10.0.0.8:2", operatortest.Token)
+		over += 12 - maxReserved
+		taken("those who may act have all that is theirs", maxCalls, maxReserved, over)
+		cancel()
+		taken("all have ended", 0, 0, over)
+	})
+
+	streams := newPlaces(maxStreams, maxStreamsFrom, maxReserved)
+	var leave []func()
+	take := func(n int, from string, acts bool) (got int) {
+		for range n {
+			if gone := streams.take(newRequest(PathStream, from), acts); gone != nil {
+				leave, got = append(leave, gone), got+1
+			}
+		}
+		return got
 	}
-	for range 64 - maxFrom {
-		<-refused
-	}
-	for what, c := range map[string]struct {
-		from, token string
-		want        int
-	}{
-		"the same address":              {"127.0.0.1:10", "", http.StatusTooManyRequests},
-		"another address":               {"10.0.0.9:1", operatortest.TokenOf(operator.View), http.StatusOK},
-		"an operator":                   {"127.0.0.1:11", operatortest.Token, http.StatusOK},
-		"somebody who makes up a token": {"127.0.0.1:12", "made up", http.StatusUnauthorized},
-	} {
-		if got := ask(operator.CallStatus.Path, c.from, c.token); got != c.want {
-			t.Errorf("%s: %d, want %d", what, got, c.want)
+	counts := func(when string) {
+		t.Helper()
+		one, another, third := take(40, "127.0.0.1:1", false), take(40, "10.0.0.9:1", false), take(40, "10.0.0.8:1", false)
+		if acting := take(40, "10.0.0.8:1", true); one != maxStreamsFrom || another != maxStreams-maxStreamsFrom || third != 0 || acting != maxReserved {
+			t.Errorf("%s: streams of one address %d, of another %d, of a third %d, of those who may act %d", when, one, another, third, acting)
 		}
 	}
-	cancel()
-	all.Wait()
-	streams := newPlaces(maxStreams, maxStreamsFrom, maxReserved)
-	for range maxStreams {
-		streams.take(newRequest(PathStream, "127.0.0.1:1"), false)
-		streams.take(newRequest(PathStream, "10.0.0.9:1"), false)
+	counts("at first")
+	for _, gone := range leave {
+		gone()
 	}
-	if streams.take(newRequest(PathStream, "10.0.0.8:1"), false) != nil || streams.take(newRequest(PathStream, "127.0.0.1:1"), true) == nil {
-		t.Error("streams: who has the token is shut out, or nobody is")
-	}
+	counts("when all had ended")
 }
 
 // Who may act has a place when those who look have taken all.
@@ -85,45 +118,116 @@ func TestFault_C12_ACommandOfWhoMayActFindsAPlace(t *testing.T) {
 			}
 		})
 	}
-	deadline := time.Now().Add(10 * time.Second)
-	for {
-		if _, err := operator.NewClient("http://" + address).WithToken(operatortest.TokenOf(operator.View)).Status(t.Context()); err != nil {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("there is always room")
-		}
-		time.Sleep(time.Millisecond)
+	status := func(token string) error {
+		_, err := operator.NewClient("http://" + address).WithToken(token).Status(t.Context())
+		return err
 	}
-	if _, err := operator.NewClient("http://" + address).WithToken(operatortest.Token).Status(t.Context()); err != nil {
+	processtest.Await(t, "those who look to have taken all places", func() bool {
+		var p *operator.Problem
+		return errors.As(status(operatortest.TokenOf(operator.View)), &p) && p.Status == http.StatusTooManyRequests
+	})
+	if err := status(operatortest.Token); err != nil {
 		t.Errorf("an operator: %v", err)
 	}
 	cancel()
 	all.Wait()
 }
 
-// 17,000 connections that said nothing cost half a gigabyte: they are bounded, and who connects to ask is served all the same.
+// 17,000 connections that said nothing cost half a gigabyte: they are bounded, of one address and in all, and who connects to ask is served all
+// the same. Those that were closed for it are counted, for the server also closes what says nothing for some seconds.
 func TestFault_C12_ConnectionsAreBounded(t *testing.T) {
-	address := serve(t, &operatortest.Host{Now: operatortest.Paired()}).Address()
-	var conns []net.Conn
-	for range maxConnsFrom + 50 {
-		conn, err := net.Dial("tcp", address)
-		if err != nil {
-			t.Fatal(err)
+	var refused refusals.Counter
+	c := configOf(&operatortest.Host{Now: operatortest.Paired()})
+	c.Refused = &refused
+	s := NewServer(c)
+	operatortest.Start(t, s)
+	const over = 40
+	closed := 0
+	connect := func(from byte, n, more int) {
+		t.Helper()
+		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 2, from)}}
+		for range n {
+			conn, err := d.Dial("tcp", s.Address())
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = conn.Close() })
 		}
-		defer conn.Close()
-		conns = append(conns, conn)
+		closed += more
+		processtest.Await(t, fmt.Sprintf("%d connections to be closed for others", closed), func() bool {
+			return refused.Counts()[refusals.HTTPConnection] >= uint64(closed)
+		})
+		if now := refused.Counts()[refusals.HTTPConnection]; now != uint64(closed) {
+			t.Errorf("%d connections were closed for others, and there was room for all but %d", now, closed)
+		}
 	}
-	if _, err := operator.NewClient("http://" + address).Status(t.Context()); err != nil {
+	connect(1, maxConnsFrom+over, over)
+	connect(2, maxConns-maxConnsFrom, 0)
+	connect(3, over, over)
+	if _, err := operator.NewClient("http://" + s.Address()).Status(t.Context()); err != nil {
 		t.Errorf("somebody who asks: %v", err)
 	}
-	for _, conn := range conns[:50] {
-		_ = conn.SetReadDeadline(time.Now().Add(4 * time.Second)) // less than the server waits for a header
-		if _, err := conn.Read(make([]byte, 1)); err == nil || isTimeout(err) {
-			t.Fatalf("one of the oldest is open still: %v", err)
+}
+
+// Of too many connections the one goes that has waited longest without a call, of its own address where that has too many; none on which one is
+// under way.
+func TestLimits_WhoHasWaitedLongestGoes(t *testing.T) {
+	l := newLimits(nil)
+	all := map[*known]bool{}
+	state := func(c *known, to http.ConnState, wants *known) {
+		t.Helper()
+		all[c] = true
+		gone := l.note(c, to)
+		if wants == nil && gone != nil || wants != nil && gone != wants {
+			t.Fatalf("%v of %s: %v goes, want %v", to, c.address, gone, wants)
+		}
+		if gone != nil {
+			delete(all, wants)
+			l.note(gone, http.StateClosed) // as the server says then
 		}
 	}
+	come := func(address string, wants *known) *known {
+		t.Helper()
+		c := &known{address: address}
+		state(c, http.StateNew, wants)
+		return c
+	}
+	busy, again := come("10.0.0.1:1", nil), come("10.0.0.1:2", nil)
+	state(busy, http.StateActive, nil)
+	first, second := come("10.0.0.1:3", nil), come("10.0.0.1:4", nil)
+	for range maxConnsFrom - 4 {
+		come("10.0.0.1:5", nil)
+	}
+	state(again, http.StateActive, nil)
+	state(again, http.StateIdle, nil)
+	come("10.0.0.1:6", first)
+	for range maxConns - maxConnsFrom {
+		come("10.0.0.2:1", nil)
+	}
+	come("10.0.0.3:1", second)
+	if len(l.conns) != maxConns || l.conns[busy] == nil || l.conns[again] == nil {
+		t.Errorf("%d connections are held", len(l.conns))
+	}
+	for c := range all {
+		state(c, http.StateClosed, nil)
+	}
+	if len(l.conns)+len(l.from) != 0 {
+		t.Errorf("of those that have ended %d are held, of %d addresses", len(l.conns), len(l.from))
+	}
 }
+
+// known is a connection of which an address is known, and nothing else.
+type known struct {
+	net.Conn
+	address string
+}
+
+func (k *known) RemoteAddr() net.Addr { return address(k.address) }
+
+type address string
+
+func (address) Network() string  { return "tcp" }
+func (a address) String() string { return string(a) }
 
 // Anybody who reached a host had it search its history, or try its disk and ask its terminals, as often at once as there are calls:
 // whoever asks for what costs much shows the token, and one is done at a time.
@@ -158,11 +262,6 @@ func TestFault_C11_WhatCostsMuchNeedsTheTokenAndItsTurn(t *testing.T) {
 			t.Errorf("a search after it: %d", w.Code)
 		}
 	})
-}
-
-func isTimeout(err error) bool {
-	n, is := err.(net.Error)
-	return is && n.Timeout()
 }
 
 func newRequest(path, from string) *http.Request {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -61,6 +62,8 @@ type played struct {
 	later []func() // what happens at the next looks, one each
 	calls []string
 	fails error
+	// refusals are how often a switchover is refused before it is made.
+	refusals int
 }
 
 func (p *played) Look(context.Context) (State, error) {
@@ -78,6 +81,10 @@ func (p *played) Look(context.Context) (State, error) {
 
 func (p *played) Switchover(context.Context) error {
 	p.calls = append(p.calls, "switchover")
+	if p.refusals > 0 {
+		p.refusals--
+		return fmt.Errorf("%w: b is behind", operator.ErrRefused)
+	}
 	if p.fails == nil {
 		for i := range p.Hosts {
 			p.Hosts[i].Serves = !p.Hosts[i].Serves
@@ -123,6 +130,8 @@ func TestWalk(t *testing.T) {
 		"in doubt for long":     {"a=v1! b=v1", "v2", func(p *played) { p.Doubt = "the witness is gone" }, "", ErrDoubt, "the witness is gone; nothing more was done"},
 		"in doubt for a while":  {"a=v2! b=v2", "v2", func(p *played) { p.Doubt = "x"; p.later = []func(){func() {}, func() { p.Doubt = "" }} }, "", nil, "done both hosts run v2"},
 		"refused":               {"a=v1! b=v2", "v2", func(p *played) { p.fails = errors.New("b is not fit") }, "switchover", nil, "switchover: b is not fit"},
+		"refused for a moment":  {"a=v1! b=v2", "v2", func(p *played) { p.refusals = 2 }, "switchover, switchover, switchover, a v2", nil, "done both hosts run v2"},
+		"refused for long":      {"a=v1! b=v2", "v2", func(p *played) { p.refusals = 1000 }, strings.TrimSuffix(strings.Repeat("switchover, ", 62), ", "), ErrDoubt, "b is behind; nothing more was done"},
 		"terminals stay away": {"a=v1! b=v1", "v2", func(p *played) {
 			p.Attached = 5
 			p.later = []func(){func() {}, func() { p.Attached = 3 }}

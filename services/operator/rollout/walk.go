@@ -70,7 +70,7 @@ func Walk(ctx context.Context, pair Pair, c Config) error {
 		case Done:
 			return nil
 		case Switchover:
-			err = pair.Switchover(ctx)
+			err = w.switchover(ctx)
 		case Install:
 			err = w.install(ctx, step.Host, s.version(step.Host))
 		}
@@ -96,6 +96,18 @@ func (w *walk) whole(ctx context.Context) (State, error) {
 			return step.Text, nil
 		}
 		return "", nil
+	})
+}
+
+// switchover has the other host serve. What the pair can't do at this moment, after which nothing was done, it may in the next: on a
+// busy machine a host is behind for an instant after it was looked at.
+func (w *walk) switchover(ctx context.Context) error {
+	return w.await(ctx, w.Within, func() (string, error) {
+		err := w.pair.Switchover(ctx)
+		if errors.Is(err, operator.ErrRefused) {
+			return err.Error(), nil
+		}
+		return "", err
 	})
 }
 

@@ -25,9 +25,8 @@ func servePoison() {
 			os.Exit(1)
 		}
 	}
-	ended := make(chan struct{})
-	nc, err := nats.Connect(os.Getenv("HOTPAIR_BUS_URL"), nats.UserInfo(os.Getenv("HOTPAIR_BUS_USER"), os.Getenv("HOTPAIR_BUS_PASSWORD")),
-		nats.CustomInboxPrefix(os.Getenv("HOTPAIR_BUS_INBOX")), nats.NoReconnect(), nats.ClosedHandler(func(*nats.Conn) { close(ended) }))
+	nc, err := nats.Connect(os.Getenv("HOTPAIR_REQUESTS_URL"), nats.UserInfo(os.Getenv("HOTPAIR_BUS_USER"), os.Getenv("HOTPAIR_BUS_PASSWORD")),
+		nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectWait(10*time.Millisecond))
 	fail(err)
 	service, err := micro.AddService(nc, micro.Config{Name: "poison", Version: "1.0.0"})
 	fail(err)
@@ -40,8 +39,7 @@ func servePoison() {
 			_ = r.Respond(r.Data())
 		}()
 	}), micro.WithEndpointSubject("business.poison.do")))
-	<-ended
-	os.Exit(0)
+	select {} // main ends it
 }
 
 // TestT2_PoisonousRequestOfAPair: a request that crashes its business process whenever it runs gets its 500 after three

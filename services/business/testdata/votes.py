@@ -69,7 +69,7 @@ class Bus:
     def __init__(self, url):
         url = urlparse(url)
         self.inbox = os.environ["HOTPAIR_BUS_INBOX"]
-        self.socket = socket.create_connection((url.hostname, url.port))
+        self.socket = self.reach(url)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.lines = self.socket.makefile("rb")
         self.lock = threading.Lock()
@@ -79,6 +79,14 @@ class Bus:
             "user": os.environ["HOTPAIR_BUS_USER"], "pass": os.environ["HOTPAIR_BUS_PASSWORD"],
             "verbose": False, "pedantic": False, "headers": True, "no_responders": True,
             "lang": "python", "version": "0", "protocol": 1, "name": SERVICE}))
+
+    def reach(self, url):
+        """Who listens there may be started at this moment."""
+        while True:
+            try:
+                return socket.create_connection((url.hostname, url.port))
+            except ConnectionRefusedError:
+                time.sleep(0.02)
 
     def send(self, line, payload=None):
         data = line.encode() + b"\r\n" + (b"" if payload is None else payload + b"\r\n")

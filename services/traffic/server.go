@@ -56,7 +56,7 @@ func serve(ctx context.Context, c config.Traffic, g Ground, owner string, permis
 		return nil, fmt.Errorf("traffic: %w", err)
 	}
 	conn, err := bus.Connect(ctx, bus.ConnConfig{
-		Name: owner, InProcess: server, User: owner, Password: own.Password, Inbox: bus.InboxPrefix(owner), Once: true, Lost: g.Lost, Complaint: g.Complaint,
+		Name: owner, InProcess: server, User: owner, Password: own.Password, Inbox: bus.InboxPrefix(owner), Ping: time.Minute, Once: true, Lost: g.Lost, Complaint: g.Complaint,
 	})
 	if err != nil {
 		server.Stop()

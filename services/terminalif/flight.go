@@ -14,17 +14,17 @@ import (
 //	            └── crash, nobody ────┘
 type flight struct {
 	request  bus.Request
-	taken    time.Duration // on the relay's clock
+	taken    time.Time
 	deadline time.Time
 	service  *service
 	answer   func(bus.Reply)
 	place    place
-	sent     time.Duration // on the relay's clock, last
-	sending  int           // counts sendings, so that the outcome of an older one is told apart
-	untaken  bool          // nobody listened to its subject once
-	doubts   int           // crashes at which it was out with others
-	trusted  bool          // its one crash was a kill by somebody: it need not run alone
-	reply    *bus.Reply    // when parked
+	sent     time.Time  // last
+	sending  int        // counts sendings, so that the outcome of an older one is told apart
+	untaken  bool       // nobody listened to its subject once
+	doubts   int        // crashes at which it was out with others
+	trusted  bool       // its one crash was a kill by somebody: it need not run alone
+	reply    *bus.Reply // when parked
 }
 
 type place int

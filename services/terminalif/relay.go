@@ -38,7 +38,8 @@ type load struct{ count, bytes int }
 // answer holds. All its decisions are made under one lock; it sends after releasing it.
 type relay struct {
 	bounds   bounds
-	clock    lease.Clock
+	clock    lease.Clock // for the right to answer alone: it counts sleep, for which each reading asks the kernel
+	began    time.Time   // what requests take is measured from here, on a clock that asks nobody
 	log      *slog.Logger
 	services *directory
 	right    atomic.Pointer[lease.Right]
@@ -61,7 +62,7 @@ type relay struct {
 }
 
 func newRelay(b bounds, clock lease.Clock, log *slog.Logger) *relay {
-	r := &relay{bounds: b, clock: clock, log: log, signer: receipt.New(receipt.Keys{}), flights: map[bus.RequestID]*flight{}, loads: map[string]*load{}}
+	r := &relay{bounds: b, clock: clock, began: time.Now(), log: log, signer: receipt.New(receipt.Keys{}), flights: map[bus.RequestID]*flight{}, loads: map[string]*load{}}
 	r.right.Store(&lease.Right{})
 	r.services = newDirectory(r, log)
 	return r
@@ -160,7 +161,8 @@ func (r *relay) take(terminal string, t *term, q bus.Request, answer func(bus.Re
 		return
 	}
 	q.ID.Terminal, q.Epoch, q.Crashes = terminal, t.Epoch, 0
-	f := &flight{request: q, taken: r.clock(), deadline: time.Now().Add(time.Duration(q.Remaining)), answer: answer}
+	now := time.Now()
+	f := &flight{request: q, taken: now, deadline: now.Add(time.Duration(q.Remaining)), answer: answer}
 	send, refusal := r.admit(f, t)
 	if refusal != nil {
 		r.refused.Count(kindOf(refusal.Code))
@@ -235,8 +237,8 @@ func (r *relay) launch(f *flight) *sending {
 func (r *relay) dispatch(f *flight) *sending {
 	r.move(f, out)
 	f.sending++
-	f.sent = r.clock()
-	f.request.Remaining = max(int64(time.Until(f.deadline)), 1)
+	f.sent = time.Now()
+	f.request.Remaining = max(int64(f.deadline.Sub(f.sent)), 1)
 	return &sending{flight: f, service: f.service, number: f.sending, request: f.request, way: f.service.way, desk: r.desk}
 }
 
@@ -319,7 +321,7 @@ func (r *relay) deliver(f *flight, reply bus.Reply) {
 		reply.Receipt = r.signer.Code(r.term.PairID, f.request.ID, reply.Position)
 	}
 	f.answer(reply)
-	r.requests.Observe(r.clock() - f.taken)
+	r.requests.Observe(time.Since(f.taken))
 	r.forget(f)
 }
 

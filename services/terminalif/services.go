@@ -363,8 +363,7 @@ func (d *directory) decide(s *sending, reply bus.Reply, err error) *sending {
 		r.held = append(r.held, f)
 	default:
 		s.service.misses = 0
-		now := r.clock()
-		s.service.admission.Answered(now, now-f.sent, s.service.out)
+		s.service.admission.Answered(time.Since(r.began), time.Since(f.sent), s.service.out)
 		r.deliver(f, reply)
 	}
 	return nil

@@ -176,7 +176,7 @@ func (t *term) frame(ctx context.Context, calls []*commitCall) error {
 // commit makes entries durable wherever they must be, then visible: steps A3, A4, A5, or A7 when main has decided on
 // A6, that the other host is down.
 func (t *term) commit(ctx context.Context, entries []history.Stored) error {
-	began := t.clock()
+	began := time.Now()
 	needed := t.depart(entries[len(entries)-1].Entry.Position)
 	defer t.arrived() // after the commit: who waits for the arrival finds it committed
 	notified, err := t.replicate(ctx, entries, needed)
@@ -191,14 +191,14 @@ func (t *term) commit(ctx context.Context, entries []history.Stored) error {
 		t.store.SetNotified(end.Position) // A5; otherwise A7: not notified until the peer catches up
 	}
 	t.measured.updates.Add(uint64(len(entries)))
-	t.measured.commit.Observe(t.clock() - began)
+	t.measured.commit.Observe(time.Since(began))
 	t.committed(end)
 	return nil
 }
 
 // replicate has a frame made durable in both journals at the same time and returns when all required have it.
 func (t *term) replicate(ctx context.Context, entries []history.Stored, needed bool) (notified bool, err error) {
-	known, began := t.store.Committed().Position, t.clock()
+	known, began := t.store.Committed().Position, time.Now()
 	var there <-chan struct{}
 	if needed {
 		there = t.other.Offer(entries, known) // A4
@@ -207,13 +207,13 @@ func (t *term) replicate(ctx context.Context, entries []history.Stored, needed b
 	if err := t.home(ctx, entries, known); err != nil { // A3
 		return false, err
 	}
-	t.measured.journal.Observe(t.clock() - began)
+	t.measured.journal.Observe(time.Since(began))
 	t.update(func() { t.flight.own = true })
 	for needed {
 		required, changed := t.requires()
 		select {
 		case <-there:
-			t.measured.replication.Observe(t.clock() - began)
+			t.measured.replication.Observe(time.Since(began))
 			return true, nil
 		default:
 		}

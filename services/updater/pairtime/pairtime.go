@@ -60,30 +60,31 @@ func New(boot lease.Clock, wall func() time.Time, built time.Time) *Clock {
 func (c *Clock) Observe(unixNano int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	now := c.boot()
 	// A frame's time is taken before its fsync: to count from its commit would lose that much with each frame. One that is far
 	// behind is of a host that has moved pair time back.
-	if ran := c.ran(); unixNano > ran || ran-unixNano > int64(clocks.Off) && unixNano > 0 {
-		c.set(unixNano)
+	if ran := c.ran(now); unixNano > ran || ran-unixNano > int64(clocks.Off) && unixNano > 0 {
+		c.set(now, unixNano)
 	}
-	c.settle()
+	c.settle(now)
 	// Whoever wrote this has known for long enough what the clocks say, and does not follow them.
-	c.settled = c.settled || c.first != 0 && c.boot()-c.first > settles
+	c.settled = c.settled || c.first != 0 && now-c.first > settles
 }
 
 // set sets pair time. mu must be held.
-func (c *Clock) set(unixNano int64) {
-	if ran := c.ran(); ran > c.highest() {
-		c.high, c.highAt = ran, c.boot()
+func (c *Clock) set(now time.Duration, unixNano int64) {
+	if ran := c.ran(now); ran > c.highest(now) {
+		c.high, c.highAt = ran, now
 	}
-	c.last, c.at = unixNano, c.boot()
+	c.last, c.at = unixNano, now
 }
 
 // highest is what pair time would be if it had never been moved back here; 0 if it was not moved. mu must be held.
-func (c *Clock) highest() int64 {
+func (c *Clock) highest(now time.Duration) int64 {
 	if c.high == 0 {
 		return 0
 	}
-	return c.high + max(0, int64(c.boot()-c.highAt))
+	return c.high + max(0, int64(now-c.highAt))
 }
 
 // Compared notes how far the wall clocks of both hosts are apart.
@@ -91,33 +92,39 @@ func (c *Clock) Compared(d clocks.Difference) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.compared = d
-	c.settle()
+	c.settle(c.boot())
 }
 
 // settle notes whether pair time is where clocks that agree have it. mu must be held.
-func (c *Clock) settle() {
-	agreed, ok := c.agreed()
+func (c *Clock) settle(now time.Duration) {
+	agreed, ok := c.agreed(now)
 	if !ok || c.last == 0 {
 		return
 	}
 	if c.first == 0 {
-		c.first = c.boot()
+		c.first = now
 	}
-	c.settled = c.settled || time.Duration(agreed-c.ran()).Abs() <= clocks.Off
+	c.settled = c.settled || time.Duration(agreed-c.ran(now)).Abs() <= clocks.Off
 }
 
 // Now gives the pair time for the next frame.
 func (c *Clock) Now() int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.now(c.boot())
+}
+
+// now is Now at a reading of the clock that counts sleep: each one asks the kernel, and a frame needs the time more than once. mu must
+// be held.
+func (c *Clock) now(now time.Duration) int64 {
 	if c.last == 0 {
-		c.last, c.at = c.wall().UnixNano(), c.boot()
+		c.last, c.at = c.wall().UnixNano(), now
 	}
-	if next := c.next(); next != c.ran() {
-		c.set(next)
+	if next := c.next(now); next != c.ran(now) {
+		c.set(now, next)
 	}
-	c.settle()
-	return c.ran()
+	c.settle(now)
+	return c.ran(now)
 }
 
 // Shown gives what the next frame would have; 0 before the first frame of a pair.
@@ -127,7 +134,7 @@ func (c *Clock) Shown() int64 {
 	if c.last == 0 {
 		return 0
 	}
-	return c.next()
+	return c.next(c.boot())
 }
 
 // Latest is the latest time of issue that an id may have: a little after pair time, or after this host's clock where
@@ -135,10 +142,10 @@ func (c *Clock) Shown() int64 {
 // off for a night would all be from the future. Nor would both when they have been set back: ids of now are of what pair time was before.
 // A host's clock that is wrong can only let more in.
 func (c *Clock) Latest() int64 {
-	now := c.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return max(now, c.wall().UnixNano(), c.highest()) + int64(Slack)
+	now := c.boot()
+	return max(c.now(now), c.wall().UnixNano(), c.highest(now)) + int64(Slack)
 }
 
 // MayBegin refuses to give a pair its first time by a clock that the other host's surely contradicts.
@@ -155,9 +162,9 @@ func (c *Clock) MayBegin() error {
 }
 
 // next is pair time where the clocks of both hosts, if they agree, would have it. mu must be held.
-func (c *Clock) next() int64 {
-	now := c.ran()
-	agreed, ok := c.agreed()
+func (c *Clock) next(boot time.Duration) int64 {
+	now := c.ran(boot)
+	agreed, ok := c.agreed(boot)
 	switch {
 	case !ok, agreed <= now && now-agreed <= int64(clocks.Off):
 		return now
@@ -168,17 +175,16 @@ func (c *Clock) next() int64 {
 }
 
 // ran is what has passed since the last frame, after its time. mu must be held.
-func (c *Clock) ran() int64 {
+func (c *Clock) ran(now time.Duration) int64 {
 	if c.last == 0 {
 		return 0
 	}
-	return c.last + max(0, int64(c.boot()-c.at))
+	return c.last + max(0, int64(now-c.at))
 }
 
 // agreed is the time by the wall clocks of both hosts, if they agreed lately. It goes on from the comparison, so that a clock which is set
 // afterwards counts only when the other one has confirmed it. mu must be held.
-func (c *Clock) agreed() (int64, bool) {
-	now := c.boot()
+func (c *Clock) agreed(now time.Duration) (int64, bool) {
 	d := c.compared
 	if !d.Fresh(now) || !d.Agree() {
 		return 0, false

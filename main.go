@@ -227,7 +227,6 @@ func update(ctx context.Context, c config.Updater, log *slog.Logger) error {
 	if err := archive.Apart(c.Data, c.Host, c.PairSecret, c.TLS); err != nil {
 		return err
 	}
-	process.HalfOfProcessors()
 	process.RareCollections(400, updaterMemory)
 	return updater.Run(ctx, c, log)
 }
@@ -237,7 +236,6 @@ func relay(ctx context.Context, c config.TerminalInterface, log *slog.Logger) er
 	if err := archive.Apart(c.Data, c.Host, c.PairSecret, c.TLS); err != nil {
 		return err
 	}
-	process.HalfOfProcessors()
 	return terminalif.Run(ctx, c, log)
 }
 

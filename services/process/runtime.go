@@ -15,11 +15,6 @@ func FewProcessors(n int) {
 	}
 }
 
-// HalfOfProcessors lets the process run on half of the machine's processors at a time, on one at least, unless GOMAXPROCS says
-// something else. It is for the processes of a host that share the work of each update: one thread that hands over wakes the next
-// process anyway, and each further thread of a process is woken for work that the first has done before it comes.
-func HalfOfProcessors() { FewProcessors(max(1, runtime.NumCPU()/2)) }
-
 // RareCollections lets garbage grow to percent of what is alive before it is collected, as long as the process has less
 // than limit bytes in all, unless GOGC or GOMEMLIMIT say something else. It is for a process that lives on little and
 // makes much garbage.

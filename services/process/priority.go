@@ -13,14 +13,30 @@ type Priority int
 const (
 	// Ordinary is that of every other program.
 	Ordinary Priority = iota
+	// Prompt is for the processes that hand each request on: every one of them that waits for its turn holds up the request, and it
+	// passes several.
+	Prompt
 	// Urgent is for a process that does little, and whose delay others take for its death: it goes before whatever wants all
 	// of the machine. Main is the one.
 	Urgent
 )
 
-// urgent is the nice value of an urgent process: nearly ten times the share of an ordinary one, and far from what the kernel
-// needs for itself.
-const urgent = -10
+// Nice values. An urgent process has nearly ten times the share of an ordinary one, and is far from what the kernel needs for itself; a prompt
+// one has three times the share.
+const (
+	urgent = -10
+	prompt = -5
+)
+
+func (p Priority) nice() int {
+	switch p {
+	case Urgent:
+		return urgent
+	case Prompt:
+		return prompt
+	}
+	return 0
+}
 
 // withPriority gives what start starts its nice value; threads and children inherit it, so it must be called on a locked
 // thread. Whoever runs at another value than ours got it from its operator, whose word counts. Going before others is a
@@ -32,10 +48,7 @@ func withPriority(p Priority, start func() error) error {
 	if err != nil {
 		return start()
 	}
-	own, wanted := 20-raw, 0
-	if p == Urgent {
-		wanted = urgent
-	}
+	own, wanted := 20-raw, p.nice()
 	if own != wanted && (own == 0 || own == urgent) && unix.Setpriority(unix.PRIO_PROCESS, thisThread, wanted) == nil {
 		// An urgent process may come back to where it was; whoever lacks the privilege never went down from there.
 		defer func() { _ = unix.Setpriority(unix.PRIO_PROCESS, thisThread, own) }()

@@ -36,8 +36,8 @@ func TestStart_GivesItsChildAPriority(t *testing.T) {
 	for _, c := range []struct {
 		priority Priority
 		said     string
-	}{{Ordinary, "0"}, {Urgent, "-10"}} {
-		if c.priority == Urgent && !allowed {
+	}{{Ordinary, "0"}, {Prompt, "-5"}, {Urgent, "-10"}} {
+		if c.priority != Ordinary && !allowed {
 			c.said = "0" // started all the same
 			t.Log("without the privilege to go before others")
 		}
@@ -65,7 +65,7 @@ func TestWithPriority_LeavesTheOperatorsWordAlone(t *testing.T) {
 		own      int
 		priority Priority
 		inside   int
-	}{{0, Urgent, urgent}, {urgent, Ordinary, 0}, {urgent, Urgent, urgent}, {3, Urgent, 3}, {3, Ordinary, 3}, {-5, Ordinary, -5}} {
+	}{{0, Urgent, urgent}, {urgent, Ordinary, 0}, {urgent, Urgent, urgent}, {urgent, Prompt, prompt}, {0, Prompt, prompt}, {3, Prompt, 3}, {3, Urgent, 3}, {3, Ordinary, 3}, {-5, Ordinary, -5}} {
 		on(func() {
 			if err := unix.Setpriority(unix.PRIO_PROCESS, 0, c.own); err != nil {
 				t.Logf("SKIPPED: nice value %d: %v", c.own, err)

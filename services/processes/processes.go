@@ -52,6 +52,14 @@ type kept struct {
 	done        chan struct{} // closed when the keeper has ended
 }
 
+// priority: what a program of others makes of a request is its own affair, and must not hold up those who hand on all.
+func (k *kept) priority() process.Priority {
+	if k.aside || k.foreign {
+		return process.Ordinary
+	}
+	return process.Prompt
+}
+
 // asidePatience is how long a process may be silent that nobody needs: it goes behind all others, and waits while those have much to do.
 const asidePatience = time.Minute
 
@@ -180,7 +188,8 @@ func (p *Processes) makeKeeper(ctx context.Context, k *kept) {
 				said = p.config.Log.With("name", k.name) // and its last words are kept
 			}
 			return process.Spec{
-				Name: k.name, Path: k.path, Args: k.args, User: k.user, LifelineFD: p.config.Inherit.LifelineFD, Logger: said,
+				Priority: k.priority(),
+				Name:     k.name, Path: k.path, Args: k.args, User: k.user, LifelineFD: p.config.Inherit.LifelineFD, Logger: said,
 				Environ: k.environ(config.Bus{BusURL: p.config.Server.URL(), BusUser: k.name, BusPassword: config.Secret(k.password), BusInbox: bus.InboxPrefix(k.name)}),
 			}, nil
 		},

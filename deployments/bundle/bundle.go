@@ -10,14 +10,15 @@ import (
 
 	"github.com/hotpair/hotpair/services/authority"
 	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/fault"
 	"github.com/hotpair/hotpair/services/identity"
 )
 
 var (
 	// ErrDamaged: a file is no bundle, or not as it was written.
-	ErrDamaged = errors.New("no whole bundle")
+	ErrDamaged = fault.New("bundle-damaged", "no whole bundle")
 	// ErrPassphrase: the passphrase is missing or wrong.
-	ErrPassphrase = errors.New("the passphrase does not open the bundle")
+	ErrPassphrase = fault.New("bundle-passphrase", "the passphrase does not open the bundle")
 )
 
 // Bundle is all that one machine needs to become a host or the witness of a pair.

@@ -117,7 +117,7 @@ func (q *Questions) Secret(question string, fresh bool) (string, error) {
 		case words == "" || !fresh:
 			return words, nil
 		case len(words) < usage.LeastPassphrase:
-			q.Say(fmt.Sprintf("  It has %d characters, and %d are the least.", len(words), usage.LeastPassphrase))
+			q.Say(fmt.Sprintf("  It has %d bytes, and %d are the least.", len(words), usage.LeastPassphrase))
 			continue
 		}
 		again, err := q.hidden("The same again")

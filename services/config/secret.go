@@ -41,7 +41,7 @@ func (c *checker) secret(variable string, value Secret) {
 	switch {
 	case value == "":
 	case len(value) < minSecret:
-		c.fault(variable, hidden, "is too short", fmt.Sprintf("use at least %d characters, for example from openssl rand -hex 32", minSecret))
+		c.fault(variable, hidden, "is too short", fmt.Sprintf("use at least %d bytes, for example from openssl rand -hex 32", minSecret))
 	case placeholder(value.Reveal()):
 		c.fault(variable, hidden, "is the text that an example has in its place, which everybody knows", "make a secret of your own: openssl rand -hex 32")
 	case guessed(value.Reveal()):
@@ -103,9 +103,12 @@ func readSecret(path string) (Secret, string) {
 	case info.Mode().Perm()&0o007 != 0:
 		return "", fmt.Sprintf("is open to everybody (mode %04o)", info.Mode().Perm())
 	}
-	text, err := io.ReadAll(io.LimitReader(file, maxSecret+2))
-	if err != nil {
+	text, err := io.ReadAll(io.LimitReader(file, maxSecret+int64(len("\r\n"))+1))
+	switch {
+	case err != nil:
 		return "", "can't be read (" + err.Error() + ")"
+	case len(text) > maxSecret+len("\r\n"): // what stands behind is not cut off silently
+		return "", fmt.Sprintf("has more than %d bytes", maxSecret)
 	}
 	secret := Secret(strings.TrimRight(string(text), "\r\n"))
 	if secret == "" {

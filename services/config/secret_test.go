@@ -88,3 +88,18 @@ func TestFault_B13_AnAddressWithAZoneIsRefused(t *testing.T) {
 		t.Error("listening takes it")
 	}
 }
+
+// What stood in a secret's file behind the most that a secret may have was cut off without a word, where that was an end of a line.
+func TestSecret_OfAFileIsWhole(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pair.secret")
+	longest := strings.Repeat("0123456789abcdef", maxSecret/16)
+	for content, want := range map[string]string{longest + "\r\n": "", longest + "\n\nmore": "has more than 4096 bytes", longest + "more": "HOTPAIR_PAIR_SECRET_FILE"} {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		w, err := Load[Witness]([]string{"HOTPAIR_INSECURE=true", "HOTPAIR_DATA=/w", "HOTPAIR_PAIR_SECRET_FILE=" + path})
+		if want == "" && (err != nil || w.PairSecret.Reveal() != longest) || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%d bytes: %v, want %q", len(content), err, want)
+		}
+	}
+}

@@ -32,7 +32,7 @@ type Storage struct {
 
 // PairKey is the secret that both hosts and the witness share. PairSecret is filled whichever of the two was set.
 type PairKey struct {
-	PairSecret     Secret `split_words:"true" secret:"true" of:"pair" form:"secret" desc:"What the hosts and the witness prove to each other, the same on all three, at least 16 characters (openssl rand -hex 32). Terminals never get it, only the key derived for each. This or HOTPAIR_PAIR_SECRET_FILE is required."`
+	PairSecret     Secret `split_words:"true" secret:"true" of:"pair" form:"secret" desc:"What the hosts and the witness prove to each other, the same on all three, at least 16 bytes (openssl rand -hex 32). Terminals never get it, only the key derived for each. This or HOTPAIR_PAIR_SECRET_FILE is required."`
 	PairSecretFile string `split_words:"true" of:"host" form:"file" desc:"File that holds the pair secret instead (ends of line are cut), readable by nobody but its owner and group."`
 }
 
@@ -124,7 +124,7 @@ type Console struct {
 	HTTPTlsKey    string `split_words:"true" of:"host" form:"file" desc:"File with the private key of that certificate in PEM."`
 	HTTPHosts     Names  `split_words:"true" of:"host" form:"list" desc:"Names under which the host may be asked over HTTP, separated by commas, beside its IP addresses, localhost and the name in HOTPAIR_HTTP. Any other one is refused: a web page could have pointed its own name here. Empty: none."`
 	HTTPSocket    string `split_words:"true" of:"host" form:"/path" desc:"Unix socket at which a host answers as over HTTP. Root and the host's own user are admin there, by the kernel's word and without a token, also while nobody's token can be looked up. Empty: operator.sock in HOTPAIR_DATA."`
-	HTTPToken     Secret `split_words:"true" secret:"true" of:"pair" form:"secret" desc:"A token that is admin and nobody's in particular, at least 16 characters, for programs that set pairs up. It never expires and only a restart takes it away: prefer operators with names (hotpair operators add). Empty: none."`
+	HTTPToken     Secret `split_words:"true" secret:"true" of:"pair" form:"secret" desc:"A token that is admin and nobody's in particular, at least 16 bytes, for programs that set pairs up. It never expires and only a restart takes it away: prefer operators with names (hotpair operators add). Empty: none."`
 	HTTPTokenFile string `split_words:"true" of:"host" form:"file" desc:"File that holds the token instead, readable by nobody but its owner and group."`
 	Reasons       string `split_words:"true" default:"optional" of:"pair" form:"optional|required" desc:"Whether who changes something must say why (--reason, or the header Hotpair-Reason). What is said stands in the events."`
 }

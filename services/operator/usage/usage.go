@@ -65,9 +65,12 @@ func Secret(in io.Reader, flag, name string) (string, error) {
 		defer file.Close()
 		in = file
 	}
-	raw, err := io.ReadAll(io.LimitReader(in, mostSecret))
+	raw, err := io.ReadAll(io.LimitReader(in, mostSecret+1))
 	if err != nil {
 		return "", fmt.Errorf("%w: %s: %w", operator.ErrUsage, flag, err)
+	}
+	if len(raw) > mostSecret {
+		return "", fmt.Errorf("%w: %s: what it names has more than %d bytes, which no secret has", operator.ErrUsage, flag, mostSecret)
 	}
 	return string(raw), nil
 }
@@ -83,7 +86,7 @@ func Passphrase(in io.Reader, flag, name string) (string, error) {
 	}
 	words, _, _ := strings.Cut(text, "\n")
 	if words = strings.TrimRight(words, "\r"); len(words) < LeastPassphrase {
-		return "", fmt.Errorf("%w: %s: the first line has %d characters, and %d are the least", operator.ErrUsage, flag, len(words), LeastPassphrase)
+		return "", fmt.Errorf("%w: %s: the first line has %d bytes, and %d are the least", operator.ErrUsage, flag, len(words), LeastPassphrase)
 	}
 	return words, nil
 }

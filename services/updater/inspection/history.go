@@ -37,7 +37,7 @@ func historyPage(ctx context.Context, s *storage.Store, q bus.HistoryRequest) (b
 	}
 	limit = min(limit, historyMost)
 	if q.Key != "" || q.Service != "" {
-		return historyOf(ctx, s, q, limit)
+		return historyOf(ctx, s, q, limit, pace.Rest)
 	}
 	page := bus.HistoryPage{First: s.First(), Last: s.Committed().Position.Sequence, Updates: []bus.HistoryUpdate{}}
 	from := q.From
@@ -85,7 +85,7 @@ func shownUpdate(e *history.Entry) bus.HistoryUpdate {
 // historyOf gives the updates of one key, or of one service: forwards from a place, or the last ones before one. It looks at
 // a bounded part of the history, in short views, and says where to go on. Between two views it rests as long as the last one took, so that
 // updates have the disk and the processor at least half of the time.
-func historyOf(ctx context.Context, s *storage.Store, q bus.HistoryRequest, limit int) (bus.HistoryPage, error) {
+func historyOf(ctx context.Context, s *storage.Store, q bus.HistoryRequest, limit int, rest func(context.Context, time.Duration) error) (bus.HistoryPage, error) {
 	page := bus.HistoryPage{First: s.First(), Last: s.Committed().Position.Sequence, Updates: []bus.HistoryUpdate{}}
 	notified := s.Notified()
 	wanted := func(u *bus.HistoryUpdate) bool {
@@ -109,7 +109,7 @@ func historyOf(ctx context.Context, s *storage.Store, q bus.HistoryRequest, limi
 			if err != nil || len(entries) == 0 {
 				return found, read, err
 			}
-			if err := pace.Rest(ctx, took); err != nil {
+			if err := rest(ctx, took); err != nil {
 				return found, read, err
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/storage"
@@ -160,6 +161,24 @@ func TestAside_IsListedAndRead(t *testing.T) {
 	for _, bad := range []string{"../facts.json", "000009.aside", "/etc/passwd"} {
 		if page, err := asideOf(dir, bus.AsideRequest{File: bad}); !errors.Is(err, bus.ErrAbsent) || len(page.Updates) > 0 {
 			t.Errorf("%s: %+v, %v", bad, page, err)
+		}
+	}
+}
+
+// A search rests as long as it looks, after each view: updates have the disk and the processor half of the time, where there is one processor too.
+func TestFault_C11_ASearchRestsAsLongAsItLooks(t *testing.T) {
+	const updates = 5_000
+	s := chronicle(t, updates, storage.Options{})
+	for what, q := range map[string]bus.HistoryRequest{"forward": {From: 1, Key: "nobody's"}, "backward": {Key: "nobody's"}} {
+		rests, rested := 0, time.Duration(0)
+		began := time.Now()
+		_, err := historyOf(t.Context(), s, q, 1, func(_ context.Context, d time.Duration) error {
+			rests++
+			rested += d
+			return nil
+		})
+		if looked := time.Since(began); err != nil || rests == 0 || rested < looked/2 || rested > looked {
+			t.Errorf("%s: it looked for %s and rested %d times, for %s (%v)", what, looked, rests, rested, err)
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package traffic_test
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
@@ -152,7 +151,7 @@ func TestOutlive_NoReadIsOlderThanWhatWasAcknowledged(t *testing.T) {
 		if text := strings.Join(way, "\n"); way == nil || !strings.Contains(text, c.needs) {
 			t.Errorf("%+v: it goes wrong by\n%s\nwithout %q", c.broken, text, c.needs)
 		} else {
-			t.Log(fmt.Sprintf("%+v goes wrong after %d events", c.broken, len(way)))
+			t.Logf("%+v goes wrong after %d events", c.broken, len(way))
 		}
 	}
 }

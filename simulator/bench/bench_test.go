@@ -126,6 +126,9 @@ func TestOptions_EveryShortValueFits(t *testing.T) {
 		if err := f.parse([]string{"-short"}); err != nil {
 			t.Errorf("%s: %v", what, err)
 		}
+		if what == "shapes" || what == "sides" {
+			continue // they help to decide, and say nothing of what was built
+		}
 		if !slices.Contains(kindsOfResults(), what) {
 			t.Errorf("%s is in no report", what)
 		}

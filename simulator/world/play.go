@@ -214,7 +214,9 @@ func (w *World) compare(ctx context.Context, result *Result) error {
 	}
 	marks := map[string]string{}
 	for _, host := range pair.Hosts() {
-		w.hosts[host].Kill()
+		w.hosts[host].Kill() // both before either is waited for, which takes time in which the other one would take over
+	}
+	for _, host := range pair.Hosts() {
 		w.hosts[host].Wait()
 		mark, err := databaseMark(ctx, filepath.Join(w.options.Dir, host))
 		if err != nil {

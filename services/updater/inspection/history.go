@@ -22,6 +22,9 @@ const (
 	// historyBlock and historyBlocks bound what one question about a key looks at: some 100 ms.
 	historyBlock  = 1000
 	historyBlocks = 20
+	// searchLook is how many updates are looked at before a rest: some half a millisecond. What an update takes of this process on its way
+	// waits as long for a processor, at several places.
+	searchLook = 100
 	// searchBytes is how much of the history is in memory at once while one looks for a key.
 	searchBytes = 4 << 20
 	// searchMost is how long one question may look before it says where to go on, rests not counted.
@@ -95,7 +98,7 @@ func historyOf(ctx context.Context, s *storage.Store, q bus.HistoryRequest, limi
 	block := func(from uint64, most int) (found []bus.HistoryUpdate, read int, err error) {
 		for read < most {
 			began := time.Now()
-			entries, err := s.Entries(from+uint64(read), most-read, searchBytes)
+			entries, err := s.Entries(from+uint64(read), min(most-read, searchLook), searchBytes)
 			for i := range entries {
 				u := shownUpdate(&entries[i].Entry)
 				u.Notified, u.Digest = u.Position.Sequence <= notified.Sequence, entries[i].Digest.String()

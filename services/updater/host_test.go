@@ -97,31 +97,24 @@ func testLog(t testing.TB, name string) *slog.Logger {
 	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})).With("host", name)
 }
 
-// openTraffic connects as the service kv, anew after each start of the updater.
+// openTraffic connects as the service kv, anew after each start of the updater. What it asked one that is killed is failed by whoever kills
+// it: that the connection is lost may be told before the last answers that came over it.
 func (h *host) openTraffic() {
 	h.t.Helper()
 	const kv = bus.ProcessBusiness + ".kv"
-	var caller *pack.Caller[bus.DatabaseCall, bus.DatabaseReply]
-	opened := make(chan struct{})
 	conn, err := bus.Connect(context.Background(), bus.ConnConfig{
 		Name: kv, URL: "nats://" + h.config.TrafficListen, User: kv, Password: traffic.Password(h.config.TrafficKey, kv), Inbox: bus.InboxPrefix(kv), Once: true,
-		Lost: func(error) {
-			<-opened
-			caller.Fail(bus.ErrDisconnected)
-		},
 	})
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	h.t.Cleanup(conn.Close)
-	caller, err = pack.NewCaller[bus.DatabaseCall, bus.DatabaseReply](pack.CallerConfig[bus.DatabaseCall]{
+	h.kv, err = pack.NewCaller[bus.DatabaseCall, bus.DatabaseReply](pack.CallerConfig[bus.DatabaseCall]{
 		Conn: conn, Subject: bus.DatabaseSubject("kv", "pack"), Size: func(bus.DatabaseCall) int { return 200 },
 	})
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	h.kv = caller
-	close(opened)
 }
 
 func (h *host) connect(process string) *bus.Conn {

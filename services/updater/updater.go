@@ -189,7 +189,9 @@ func (u *updater) run(ctx context.Context) (err error) {
 		reason = u.flush() // told to end: nothing is wrong
 	}
 	lower.fail(errStopped)
-	return errors.Join(reason, stopped, lower.wait(stopWithin))
+	err = errors.Join(reason, stopped, lower.wait(stopWithin))
+	database.flush() // what was answered since
+	return err
 }
 
 // subscribed returns when calls would arrive: the first heartbeat, which says so, goes another way.

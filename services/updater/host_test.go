@@ -98,12 +98,12 @@ func testLog(t testing.TB, name string) *slog.Logger {
 }
 
 // openTraffic connects as the service kv, anew after each start of the updater. What it asked one that is killed is failed by whoever kills
-// it: that the connection is lost may be told before the last answers that came over it.
+// it: that the connection is lost may be told before the last answers that came over it, which the client hands out as long as it reconnects.
 func (h *host) openTraffic() {
 	h.t.Helper()
 	const kv = bus.ProcessBusiness + ".kv"
 	conn, err := bus.Connect(context.Background(), bus.ConnConfig{
-		Name: kv, URL: "nats://" + h.config.TrafficListen, User: kv, Password: traffic.Password(h.config.TrafficKey, kv), Inbox: bus.InboxPrefix(kv), Once: true,
+		Name: kv, URL: "nats://" + h.config.TrafficListen, User: kv, Password: traffic.Password(h.config.TrafficKey, kv), Inbox: bus.InboxPrefix(kv),
 	})
 	if err != nil {
 		h.t.Fatal(err)

@@ -44,6 +44,8 @@ type ConnConfig struct {
 	Handshake time.Duration
 	// Once gives up when the connection is lost instead of reconnecting.
 	Once bool
+	// Redial is the pause before the next dial after so many that failed; nil is pace.Redial.
+	Redial func(failed int) time.Duration
 	// Lost and Restored are told of each change, one after the other. Lost gets the reason, perhaps nil.
 	Lost     func(error)
 	Restored func()
@@ -63,6 +65,9 @@ type Conn struct {
 func Connect(ctx context.Context, c ConnConfig) (*Conn, error) {
 	conn := &Conn{}
 	conn.raise()
+	if c.Redial == nil {
+		c.Redial = pace.Redial
+	}
 	opts := []nats.Option{
 		nats.Name(c.Name),
 		nats.UserInfo(c.User, c.Password),
@@ -71,7 +76,7 @@ func Connect(ctx context.Context, c ConnConfig) (*Conn, error) {
 		nats.IgnoreAuthErrorAbort(),
 		nats.ReconnectBufSize(-1),
 		nats.MaxReconnects(-1),
-		nats.CustomReconnectDelay(pace.Redial),
+		nats.CustomReconnectDelay(c.Redial),
 		nats.PingInterval(orDefault(c.Ping, 10*time.Second)),
 		nats.MaxPingsOutstanding(2),
 		nats.Timeout(orDefault(c.Handshake, 2*time.Second)),

@@ -47,7 +47,7 @@ func RunOn(ctx context.Context, cfg config.Business, service Service, log *slog.
 	complaints := make(chan error, 1)
 	to := bus.ConnConfig{
 		Name: process, URL: cfg.BusURL, User: cfg.BusUser, Password: cfg.BusPassword.Reveal(), Inbox: cfg.BusInbox,
-		Network: network,
+		Network: network, Redial: redial,
 		Complaint: func(err error) {
 			if !errors.Is(err, bus.ErrForbidden) {
 				log.Debug("A server complains", "error", err) // that it shuts down, for example: it comes back, or main ends
@@ -111,6 +111,15 @@ func (p place) at(url string) bus.ConnConfig {
 	return c
 }
 
+// redial is soon for as long as a process takes that was just started again: every request waits for it.
+func redial(failed int) time.Duration {
+	const soon, often = 10 * time.Millisecond, 200
+	if failed < often {
+		return min(pace.Redial(failed), soon)
+	}
+	return pace.Redial(failed)
+}
+
 // reach connects as soon as somebody listens: who is connected to may be started at the same moment. The error is ctx's, or says that
 // this process is not let in.
 func reach(ctx context.Context, c bus.ConnConfig) (*bus.Conn, error) {
@@ -119,7 +128,7 @@ func reach(ctx context.Context, c bus.ConnConfig) (*bus.Conn, error) {
 		if err == nil || ctx.Err() != nil || errors.Is(err, nats.ErrAuthorization) {
 			return conn, err
 		}
-		if pace.Rest(ctx, pace.Redial(failed)) != nil {
+		if pace.Rest(ctx, redial(failed)) != nil {
 			return nil, err
 		}
 	}

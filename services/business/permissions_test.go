@@ -2,14 +2,13 @@ package business_test
 
 import (
 	"context"
-	"errors"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/bustest"
 	"github.com/hotpair/hotpair/services/business/businesstest"
 	"github.com/hotpair/hotpair/services/config"
 )
@@ -54,7 +53,7 @@ func TestPermissions_OfABusinessProcess(t *testing.T) {
 				if err := conn.Publish(subject, []byte("x")); err != nil {
 					t.Fatal(err)
 				}
-				if got, want := !refused(t, conn, subject), slices.Contains(server.publish, subject); got != want {
+				if got, want := !bustest.Refused(t, conn), slices.Contains(server.publish, subject); got != want {
 					t.Errorf("publish %s: allowed %v, want %v", subject, got, want)
 				}
 			}
@@ -63,7 +62,7 @@ func TestPermissions_OfABusinessProcess(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if got, want := !refused(t, conn, subject), slices.Contains(server.listen, subject); got != want {
+				if got, want := !bustest.Refused(t, conn), slices.Contains(server.listen, subject); got != want {
 					t.Errorf("subscribe %s: allowed %v, want %v", subject, got, want)
 				}
 				_ = sub.Unsubscribe() // what was refused is gone already
@@ -92,7 +91,7 @@ func TestPermissions_AnAnswerOnce(t *testing.T) {
 		if err := m.Respond(nil); err != nil {
 			t.Fatal(err)
 		}
-		if got := !refused(t, conn, "answer"); got != allowed {
+		if got := !bustest.Refused(t, conn); got != allowed {
 			t.Errorf("answer %d: allowed %v, want %v", i+1, got, allowed)
 		}
 	}
@@ -109,24 +108,3 @@ func connectAs(t *testing.T, env config.Business, url string) *bus.Conn {
 	t.Cleanup(conn.Close)
 	return conn
 }
-
-// refused tells whether the server complains of what was done last: it does so before it answers a flush. What it said before is
-// forgotten by something that is allowed nowhere.
-func refused(t *testing.T, conn *bus.Conn, what string) bool {
-	t.Helper()
-	if err := conn.Flush(); err != nil {
-		t.Fatal(err)
-	}
-	last := conn.LastError()
-	was := last != nil && !strings.Contains(last.Error(), marker)
-	if was && !errors.Is(last, nats.ErrPermissionViolation) {
-		t.Errorf("%s: %v", what, last)
-	}
-	if err := errors.Join(conn.Publish(marker, nil), conn.Flush()); err != nil {
-		t.Fatal(err)
-	}
-	return was
-}
-
-// marker is a subject that nobody may publish to.
-const marker = "always.refused"

@@ -41,10 +41,8 @@ func ServeDatabase(ctx context.Context, c config.Traffic, g Ground) (*Server, er
 func serve(ctx context.Context, c config.Traffic, g Ground, owner string, permissions permissions) (*Server, error) {
 	own := bus.Grant{Password: rand.Text(), Permissions: permissions(owner)}
 	users := bus.NewUsers()
+	users.Allow(owner, own)
 	users.AllowBy(func(user string) (bus.Grant, bool) {
-		if user == owner {
-			return own, true
-		}
 		allowed := permissions(user)
 		return bus.Grant{Password: Password(c.TrafficKey, user), Permissions: allowed}, allowed != nil
 	})

@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/bustest"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/traffic"
 )
@@ -215,37 +216,20 @@ func TestPermissions_OfAll(t *testing.T) {
 				if err := conn.Publish(subject, nil); err != nil {
 					t.Fatal(err)
 				}
-				if got, want := !refused(t, conn), slices.Contains(c.publish, subject); got != want {
+				if got, want := !bustest.Refused(t, conn), slices.Contains(c.publish, subject); got != want {
 					t.Errorf("publish %s: allowed %v, want %v", subject, got, want)
 				}
 				sub, err := conn.Subscribe(subject, func(*nats.Msg) {})
 				if err != nil {
 					t.Fatal(err)
 				}
-				if got, want := !refused(t, conn), slices.Contains(c.listen, subject); got != want {
+				if got, want := !bustest.Refused(t, conn), slices.Contains(c.listen, subject); got != want {
 					t.Errorf("subscribe %s: allowed %v, want %v", subject, got, want)
 				}
 				_ = sub.Unsubscribe() // what was refused is gone already
 			}
 		})
 	}
-}
-
-// refused tells whether the server complains of what was done last, which it does before it answers a flush.
-func refused(t *testing.T, conn *bus.Conn) bool {
-	t.Helper()
-	const marker = "always.refused"
-	flush(t, conn)
-	last := conn.LastError()
-	was := last != nil && !strings.Contains(last.Error(), marker)
-	if was && !errors.Is(last, nats.ErrPermissionViolation) {
-		t.Error(last)
-	}
-	if err := conn.Publish(marker, nil); err != nil {
-		t.Fatal(err)
-	}
-	flush(t, conn)
-	return was
 }
 
 // TestFault_C9_NoServiceAnswersForAnother: a business process heard the questions to all services, and could describe another one: with

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/hotpair/hotpair/simulator/bench/load"
@@ -87,17 +86,13 @@ func (l *lightCluster) more(ctx context.Context, m *measured, n int, duration ti
 	if err != nil {
 		return err
 	}
-	m.Took += next.Took
-	m.Sorted = append(m.Sorted, next.Sorted...)
-	m.Failed += next.Failed
+	m.Add(next.Stretch)
+	if m.used == nil {
+		m.used = next.used
+		return nil
+	}
 	for owner, list := range next.used {
 		for name, used := range list {
-			if m.used == nil {
-				m.used = map[string]map[string]proc.Usage{}
-			}
-			if m.used[owner] == nil {
-				m.used[owner] = map[string]proc.Usage{}
-			}
 			m.used[owner][name] = m.used[owner][name].Plus(used)
 		}
 	}
@@ -105,7 +100,6 @@ func (l *lightCluster) more(ctx context.Context, m *measured, n int, duration ti
 }
 
 func (b *sidesBench) tell(r *run, m measured, row, active string) {
-	slices.Sort(m.Sorted)
 	r.result.Add(row, "rate", "1/s", result.More, m.Rate())
 	r.result.Add(row, "p50", "ms", result.Less, ms(m.At(0.5)))
 	r.result.Add(row, "p99", "ms", result.Less, ms(m.At(0.99)))
@@ -126,11 +120,8 @@ func (b *sidesBench) judge(r *run) {
 			if s.Row != row+sideNames[0] || other == nil {
 				continue
 			}
-			ratios := make([]float64, len(s.Samples))
-			for i := range ratios {
-				ratios[i] = other.Samples[i] / s.Samples[i]
-			}
-			one, two, ratio := result.Summarize(s.Samples), result.Summarize(other.Samples), result.Summarize(ratios)
+			one, two := result.Summarize(s.Samples), result.Summarize(other.Samples)
+			ratio := result.Summarize(result.Ratios(other.Samples, s.Samples))
 			r.say("%4d clients, %-36s %9s and %9s %-4s other to one %.3f (%.3f–%.3f)", n, s.Metric, result.Number(one.Median), result.Number(two.Median), s.Unit,
 				ratio.Median, ratio.Low, ratio.High)
 		}

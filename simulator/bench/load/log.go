@@ -117,6 +117,14 @@ func (s Stretch) At(p float64) time.Duration {
 	return s.Sorted[min(int(p*float64(len(s.Sorted))), len(s.Sorted)-1)]
 }
 
+// Add counts what was answered in another stretch as if it had been in this one: its length, answers and failures.
+func (s *Stretch) Add(other Stretch) {
+	s.Took += other.Took
+	s.Sorted = append(s.Sorted, other.Sorted...)
+	slices.Sort(s.Sorted)
+	s.Failed += other.Failed
+}
+
 // Look gives what all clients were answered in a stretch of time.
 func (logs Logs) Look(from, to time.Time) Stretch {
 	s := Stretch{Took: to.Sub(from)}

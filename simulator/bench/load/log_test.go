@@ -1,6 +1,7 @@
 package load
 
 import (
+	"slices"
 	"testing"
 	"time"
 )
@@ -83,5 +84,13 @@ func TestPreparation_IsSharedOut(t *testing.T) {
 				t.Errorf("%s with %d clients: %s %d times", c.o.Name, c.clients, request, n)
 			}
 		}
+	}
+}
+
+func TestStretch_AddCountsAsOne(t *testing.T) {
+	s := Stretch{Took: time.Second, Sorted: []time.Duration{1, 5}, Failed: 1}
+	s.Add(Stretch{Took: time.Second, Sorted: []time.Duration{2, 9}, Failed: 2})
+	if s.Took != 2*time.Second || s.Failed != 3 || s.Rate() != 2 || !slices.Equal(s.Sorted, []time.Duration{1, 2, 5, 9}) {
+		t.Errorf("%+v", s)
 	}
 }

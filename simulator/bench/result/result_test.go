@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -211,5 +212,11 @@ func TestNumber_ThreeDigitsThatCount(t *testing.T) {
 		if got := Number(v); got != want {
 			t.Errorf("%v: %s, want %s", v, got, want)
 		}
+	}
+}
+
+func TestRatios_AreOfTheSameRound(t *testing.T) {
+	if got := Ratios([]float64{1, 6, 9}, []float64{2, 3}); !slices.Equal(got, []float64{0.5, 2}) {
+		t.Error(got)
 	}
 }

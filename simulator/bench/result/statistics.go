@@ -20,6 +20,15 @@ func Summarize(samples []float64) Summary {
 	return Summary{Median: Quantile(sorted, 0.5), Low: sorted[0], High: sorted[len(sorted)-1], N: len(sorted)}
 }
 
+// Ratios tells what each sample is to that of another series of the same round, as long as both have one.
+func Ratios(of, to []float64) []float64 {
+	ratios := make([]float64, min(len(of), len(to)))
+	for i := range ratios {
+		ratios[i] = of[i] / to[i]
+	}
+	return ratios
+}
+
 // Quantile gives the quantile p (0 … 1) of sorted samples, between two of them in proportion; that of none is 0.
 func Quantile(sorted []float64, p float64) float64 {
 	if len(sorted) == 0 {

@@ -116,10 +116,7 @@ func judge(r *result.Result, bound float64) (worse int) {
 			continue
 		}
 		a, b := result.Summarize(s.Samples), result.Summarize(plain.Samples)
-		ratios := make([]float64, min(len(s.Samples), len(plain.Samples)))
-		for i := range ratios {
-			ratios[i] = s.Samples[i] / plain.Samples[i]
-		}
+		ratios := result.Ratios(s.Samples, plain.Samples)
 		ratio, p := result.Summarize(ratios).Median, result.MannWhitney(s.Samples, plain.Samples)
 		low, high := interval(ratios)
 		verdict := ""

@@ -89,7 +89,6 @@ func rates(ctx context.Context, r *result.Result, o options, pairs map[bool]*mea
 			}
 		}
 		for sealed, w := range done {
-			slices.Sort(w.Sorted)
 			row := fmt.Sprintf("kv.put, %d clients, %s", n, way(sealed))
 			r.Add(row, "rate", "1/s", result.More, w.Rate())
 			r.Add(row, "p50", "ms", result.Less, milliseconds(w.At(0.5)))
@@ -129,8 +128,7 @@ func (m *measured) work(ctx context.Context, w *work, n int, long time.Duration)
 	if s.Failed > 0 || len(s.Sorted) == 0 {
 		return fmt.Errorf("%w: of %d clients %d requests failed, %d were answered", errOtherwise, n, s.Failed, len(s.Sorted))
 	}
-	w.Took += s.Took
-	w.Sorted = append(w.Sorted, s.Sorted...)
+	w.Add(s)
 	for _, host := range used {
 		w.spent += proc.Total(host).CPU
 	}

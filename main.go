@@ -51,6 +51,7 @@ const (
 )
 
 func main() {
+	process.SetSlack()
 	ctx, stop := process.Context(context.Background())
 	code := run(ctx, os.Args[1:])
 	stop()

@@ -110,6 +110,10 @@ func play(part string) error {
 		}
 		fmt.Println(time.Duration(<-slack), time.Duration(<-slack))
 		return nil
+	case "monitored":
+		SetSlack()
+		fmt.Println(slackOfThreads())
+		return nil
 	case "polite":
 		ctx, stop := Context(context.Background())
 		defer stop()

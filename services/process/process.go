@@ -47,7 +47,7 @@ type Spec struct {
 	Environ    []string      // the child's whole environment; Start adds what [config.Inherited] names, and passes secrets apart ([Environ])
 	LifelineFD int           // descriptor of the lifeline to hand on, from Inheritance or Lifeline; 0 for none
 	Files      []File        // further descriptors to hand over
-	Slack      time.Duration // timer slack, as Patient, unless this process has one of its own choice; 0: as this process
+	Slack      time.Duration // timer slack, as Patient, unless this process has one of its operator's choice; 0: as this process
 	Priority   Priority      // beside other programs
 	User       *Identity     // as whom it runs; nil: as this process
 	Group      bool          // make the child leader of a process group of its own; only supervisors are
@@ -122,7 +122,7 @@ func start(spec Spec, words *os.File) (*Child, error) {
 	for _, file := range cmd.ExtraFiles[:len(cmd.ExtraFiles)-len(spec.Files)] {
 		defer file.Close() // of this start alone: the lifeline's duplicate, what the secrets are read from
 	}
-	child := &Child{name: spec.Name, cmd: cmd, slack: spec.Slack, prio: spec.Priority, done: make(chan struct{}), words: words}
+	child := &Child{name: spec.Name, cmd: cmd, slack: slackAtStart(spec.Slack, spec.Path == ""), prio: spec.Priority, done: make(chan struct{}), words: words}
 	if spec.Logger != nil {
 		if child.output, err = capture(cmd, spec.Logger); err != nil {
 			return nil, fmt.Errorf("%w %s: %w", ErrStart, spec.Name, err)

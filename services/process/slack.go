@@ -1,30 +1,85 @@
 package process
 
 import (
+	"runtime"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// Patient is the timer slack for everything that works on a host or at a terminal.
-//
-// Go's monitor thread sleeps 20 µs at a time while a process is busy or has just been woken up. Where each message wakes
-// up a process for a moment, it does little else than fall asleep and wake up: about a fifth of the processor time of a
-// host. With this slack the kernel ends such a sleep with other work, or half a millisecond late. Nothing here is timed
-// more finely; what is to be noticed at once is noticed by its event, not by a timer.
+// Patient is the timer slack for everything that works on a host or at a terminal: the kernel ends a sleep with other work, or
+// half a millisecond late. Nothing here is timed more finely; what is to be noticed at once is noticed by its event, not by a
+// timer.
 const Patient = 500 * time.Microsecond
+
+// monitorSlack is that of the monitor thread of Go's runtime, in our own programs.
+//
+// It sleeps 20 µs at a time while a process is busy or has just been woken up. Where each message wakes up a process for a
+// moment, it does little else than fall asleep and wake up: a tenth and more of the processor time of a host. What it is for
+// (taking a processor from a thread that waits for a disk, ending the turn of a goroutine that computes) bears five
+// milliseconds.
+const monitorSlack = 5 * time.Millisecond
 
 // kernelSlack is the kernel's default: who has another one got it from its operator, whose word counts.
 const kernelSlack = 50 * time.Microsecond
+
+// slackAtStart is the slack with which a child begins that is to have slack. One of this binary begins with that of its monitor
+// thread, which is there before any of our code runs, and then gives the others theirs (SetSlack).
+func slackAtStart(slack time.Duration, own bool) time.Duration {
+	if own && slack == Patient {
+		return monitorSlack
+	}
+	return slack
+}
 
 // withSlack gives what start starts a timer slack; its own children inherit it. It must be called on a locked thread.
 // A kernel that refuses costs speed alone, so it is not asked why.
 func withSlack(slack time.Duration, start func() error) error {
 	if slack > 0 {
-		own, err := unix.PrctlRetInt(unix.PR_GET_TIMERSLACK, 0, 0, 0, 0)
-		if err == nil && time.Duration(own) == kernelSlack && unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(slack), 0, 0, 0) == nil {
-			defer func() { _ = unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(own), 0, 0, 0) }()
+		own := threadSlack()
+		if (own == kernelSlack || own == Patient) && setThreadSlack(slack) {
+			defer setThreadSlack(own)
 		}
 	}
 	return start()
+}
+
+// SetSlack gives the threads of a process that was started to be Patient that slack, and leaves the monitor thread of the
+// runtime, which runs no goroutine, the one that it began with. The main function of a program calls it first.
+//
+// Which thread makes the next one is the runtime's affair, and a thread that the monitor makes has its slack; so as many are made
+// here as a process of ours ever needs at a time. They are kept by the runtime. One beyond them has timers that may end five
+// milliseconds late, which costs little.
+func SetSlack() {
+	if threadSlack() != monitorSlack {
+		return // it was started by somebody else
+	}
+	const threads = 16
+	// A goroutine that has locked its thread shares it with no other.
+	var all sync.WaitGroup
+	all.Add(threads)
+	for range threads {
+		go func() {
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			setThreadSlack(Patient)
+			all.Done()
+			all.Wait()
+		}()
+	}
+	all.Wait()
+}
+
+// threadSlack is the slack of the calling thread, 0 if it is not known.
+func threadSlack() time.Duration {
+	slack, err := unix.PrctlRetInt(unix.PR_GET_TIMERSLACK, 0, 0, 0, 0)
+	if err != nil {
+		return 0
+	}
+	return time.Duration(slack)
+}
+
+func setThreadSlack(slack time.Duration) bool {
+	return unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(slack), 0, 0, 0) == nil
 }

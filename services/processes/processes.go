@@ -188,8 +188,8 @@ func (p *Processes) makeKeeper(ctx context.Context, k *kept) {
 				said = p.config.Log.With("name", k.name) // and its last words are kept
 			}
 			return process.Spec{
-				Priority: k.priority(),
-				Name:     k.name, Path: k.path, Args: k.args, User: k.user, LifelineFD: p.config.Inherit.LifelineFD, Logger: said,
+				Priority: k.priority(), Slack: process.Patient,
+				Name: k.name, Path: k.path, Args: k.args, User: k.user, LifelineFD: p.config.Inherit.LifelineFD, Logger: said,
 				Environ: k.environ(config.Bus{BusURL: p.config.Server.URL(), BusUser: k.name, BusPassword: config.Secret(k.password), BusInbox: bus.InboxPrefix(k.name)}),
 			}, nil
 		},

@@ -232,11 +232,16 @@ func update(ctx context.Context, c config.Updater, log *slog.Logger) error {
 	return updater.Run(ctx, c, log)
 }
 
+// garbage is what a process that hands requests on may leave uncollected, in bytes: it lives on 3 MB, and would else collect a
+// dozen times a second.
+const garbage = 12 << 20
+
 // relay is terminal-if.
 func relay(ctx context.Context, c config.TerminalInterface, log *slog.Logger) error {
 	if err := archive.Apart(c.Data, c.Host, c.PairSecret, c.TLS); err != nil {
 		return err
 	}
+	defer process.RoomForGarbage(garbage)()
 	return terminalif.Run(ctx, c, log)
 }
 
@@ -262,6 +267,7 @@ func businessCommand() *cobra.Command {
 			name := func(c config.Business) string { return c.Host }
 			return start(cmd, "business."+args[0], name, func(ctx context.Context, c config.Business, log *slog.Logger, _ io.Writer) error {
 				process.FewProcessors(1) // work of microseconds for each request
+				defer process.RoomForGarbage(garbage)()
 				return business.Run(ctx, c, services[args[0]], log)
 			})
 		},

@@ -45,3 +45,28 @@ func TestRareCollections_LeavesTheOperatorsWordAlone(t *testing.T) {
 		t.Fatalf("percent %d, limit %d", got, debug.SetMemoryLimit(-1))
 	}
 }
+
+func TestRoomForGarbage_LetsGarbageGather(t *testing.T) {
+	goal := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.NextGC
+	}
+	const bytes = 64 << 20
+	t.Setenv("GOMEMLIMIT", "")
+	t.Setenv("GOGC", "100")
+	before := goal()
+	defer RoomForGarbage(bytes)()
+	if goal() > before+bytes {
+		t.Fatal("garbage gathers although GOGC is set")
+	}
+	t.Setenv("GOGC", "")
+	end := RoomForGarbage(bytes)
+	if goal() < before+bytes {
+		t.Fatalf("garbage is collected at %d bytes, before at %d", goal(), before)
+	}
+	if end(); goal() > before+bytes {
+		t.Fatalf("garbage gathers after the end: it is collected at %d bytes, before at %d", goal(), before)
+	}
+}

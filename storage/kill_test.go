@@ -35,6 +35,7 @@ func killed(w *writer) history.Stored {
 		{Key: []byte("last"), Value: fmt.Append(nil, n)},
 		{Key: fmt.Appendf(nil, "key %d", n*31%500), Delete: n%3 == 0, Value: fmt.Append(nil, n)},
 	}}
+	e.Outbox = []history.Effect{{Key: fmt.Appendf(nil, "due %d", n%100), Value: fmt.Append(nil, n), Delete: n%7 == 0}}
 	e.Request, e.Oldest = history.RequestID{Terminal: fmt.Sprint("t", n%3), Counter: n}, n-min(n-1, 50)
 	e.HasAnswer, e.Answer.Body = true, fmt.Append(nil, n)
 	if n%5 == 0 {
@@ -171,14 +172,18 @@ func compareKilled(t *testing.T, s *Store, want *model, w *writer) {
 		t.Errorf("the chain ends at %v, want %v", s.Applied(), w.end)
 	}
 	err := s.View(func(r *Reader) error {
-		items, _ := r.Scan("s", nil, nil, 1000, 64<<20)
-		if len(items) != len(want.values) {
-			return fmt.Errorf("%d keys, want %d", len(items), len(want.values))
-		}
-		for _, it := range items {
-			if name := "s/" + string(it.Key); string(it.Value) != want.values[name] || it.Revision != want.revisions[name] {
-				return fmt.Errorf("key %s is of revision %d, want %d", it.Key, it.Revision, want.revisions[name])
+		keys := 0
+		for _, space := range []string{"s", history.OutboxSpace} {
+			items, _ := r.Scan(space, nil, nil, 1000, 64<<20)
+			for _, it := range items {
+				if name := space + "/" + string(it.Key); string(it.Value) != want.values[name] || it.Revision != want.revisions[name] {
+					return fmt.Errorf("key %s of %s is of revision %d, want %d", it.Key, space, it.Revision, want.revisions[name])
+				}
 			}
+			keys += len(items)
+		}
+		if keys != len(want.values) {
+			return fmt.Errorf("%d keys, want %d", keys, len(want.values))
 		}
 		for id, body := range want.answers {
 			a, _, l := r.Answer(id)

@@ -30,8 +30,8 @@ func newModel() *model {
 
 func (m *model) apply(s history.Stored) {
 	e := &s.Entry
-	for _, f := range e.Effects {
-		name := e.Space + "/" + string(f.Key)
+	for space, f := range e.Changes() {
+		name := space + "/" + string(f.Key)
 		if f.Delete {
 			delete(m.values, name)
 			delete(m.revisions, name)
@@ -116,13 +116,9 @@ func (w *walk) commit(entries ...history.Stored) {
 
 // update makes a random update.
 func (w *walk) update() history.Stored {
-	e := history.Entry{Space: fmt.Sprint("space", w.random.IntN(3))}
-	for range w.random.IntN(4) {
-		f := history.Effect{Key: []byte(w.key()), Delete: w.random.IntN(3) == 0}
-		if !f.Delete {
-			f.Value = bytes.Repeat([]byte{byte(w.random.IntN(256))}, w.random.IntN(40)*w.random.IntN(40))
-		}
-		e.Effects = append(e.Effects, f)
+	e := history.Entry{Space: fmt.Sprint("space", w.random.IntN(3)), Effects: w.effects(4)}
+	if w.random.IntN(3) == 0 {
+		e.Outbox = w.effects(3)
 	}
 	if w.random.IntN(2) == 0 {
 		terminal := fmt.Sprint("t", w.random.IntN(3))
@@ -138,6 +134,26 @@ func (w *walk) update() history.Stored {
 		w.asked = append(w.asked, e.Request)
 	}
 	return w.writer.next(e)
+}
+
+// effects makes fewer than most.
+func (w *walk) effects(most int) (effects []history.Effect) {
+	for range w.random.IntN(most) {
+		f := history.Effect{Key: []byte(w.key()), Delete: w.random.IntN(3) == 0}
+		if !f.Delete {
+			f.Value = bytes.Repeat([]byte{byte(w.random.IntN(256))}, w.random.IntN(40)*w.random.IntN(40))
+		}
+		effects = append(effects, f)
+	}
+	return effects
+}
+
+// space is one that updates write, or one that none does.
+func (w *walk) space() string {
+	if n := w.random.IntN(5); n < 4 {
+		return fmt.Sprint("space", n)
+	}
+	return history.OutboxSpace
 }
 
 func (w *walk) step() {
@@ -186,7 +202,7 @@ func (w *walk) reads() {
 			return fmt.Errorf("at %v, want %v", r.Position(), w.writer.end.Position)
 		}
 		for range 5 {
-			space, key := fmt.Sprint("space", w.random.IntN(3)), w.key()
+			space, key := w.space(), w.key()
 			value, revision, ok := r.Get(space, []byte(key))
 			want, wanted := w.now.values[space+"/"+key]
 			if string(value) != want || ok != wanted || revision != w.now.revisions[space+"/"+key] {
@@ -209,7 +225,7 @@ func (w *walk) reads() {
 
 // scan pages through the keys with a random prefix.
 func (w *walk) scan(r *Reader) error {
-	space, prefix := fmt.Sprint("space", w.random.IntN(4)), w.key()
+	space, prefix := w.space(), w.key()
 	prefix = prefix[:w.random.IntN(len(prefix))]
 	limit, maxBytes := 1+w.random.IntN(20), 1+w.random.IntN(4000)
 	var want []string

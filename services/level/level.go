@@ -18,7 +18,7 @@ type Level uint16
 // in tests of upgrades.
 const oldest Level = 1
 
-var newest = "1"
+var newest = "2"
 
 // ErrApart says that two programs, or a program and data, have no level in common.
 var ErrApart = fault.New("level", "no level in common")

@@ -102,12 +102,12 @@ func (d *draft) take(s history.Stored) {
 	d.entries = append(d.entries, s)
 	d.bytes += len(s.Raw)
 	d.end = s.Mark()
-	for _, f := range e.Effects {
+	for space, f := range e.Changes() {
 		left := e.Position.Sequence
 		if f.Delete {
 			left = 0
 		}
-		d.revisions[spaceKey{e.Space, string(f.Key)}] = left
+		d.revisions[spaceKey{space, string(f.Key)}] = left
 	}
 	if e.HasAnswer {
 		d.requests[e.Request] = len(d.entries) - 1

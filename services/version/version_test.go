@@ -23,7 +23,7 @@ func TestFault_D12_VersionSaysCommitAndDate(t *testing.T) {
 	if b := of(&debug.BuildInfo{}); b.short() != "unversioned" || !strings.Contains(b.long(), "without its commit") {
 		t.Errorf("without anything: %q, %q", b.short(), b.long())
 	}
-	if long := Long(); !strings.Contains(long, ", level 1, go") || !strings.HasPrefix(long, "hotpair ") || !strings.HasPrefix(String(), Name()) {
+	if long := Long(); !strings.Contains(long, ", level 1 to 2, go") || !strings.HasPrefix(long, "hotpair ") || !strings.HasPrefix(String(), Name()) {
 		t.Errorf("%q, %q", long, String())
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hotpair/hotpair/services/level"
 	"github.com/hotpair/hotpair/simulator/clustertest"
 	"github.com/hotpair/hotpair/simulator/pair"
 )
@@ -51,6 +52,9 @@ func TestUpgrade_FromTheReleaseBefore(t *testing.T) {
 	}
 	c.walkWhole(place, name, program, "isi") // the way back is open
 	c.walkWhole(place, now, binary, "isi")
+	if out, err := c.hotpair("upgrade", "finish", "--dir", c.Dir); err != nil || !strings.Contains(out, fmt.Sprintf("the pair is at level %d now", level.Own().Newest)) {
+		t.Errorf("finish: %v\n%s", err, out)
+	}
 	w.finish()
 	c.compareHistories()
 }

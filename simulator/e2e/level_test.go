@@ -21,13 +21,21 @@ var rewrite = leveltest.Rewrite()
 // keptKeys is how many keys the kept data hold.
 const keptKeys = 100
 
-// TestLevel_DataDirectories: a pair goes on with the directories of two hosts, a witness and a terminal that a program of this level has
+// TestLevel_DataDirectories: a pair goes on with the directories of two hosts, a witness and a terminal that a program of each level has
 // left behind: nothing that was acknowledged is missing, and nothing about them is new.
 func TestLevel_DataDirectories(t *testing.T) {
-	kept := filepath.Join("testdata", fmt.Sprintf("level%d", level.Own().Newest), "pair.tar.gz")
+	kept := func(l level.Level) string { return filepath.Join("testdata", fmt.Sprintf("level%d", l), "pair.tar.gz") }
+	own := level.Own()
 	if *rewrite {
-		keepDirectories(t, kept)
+		keepDirectories(t, kept(own.Newest))
 	}
+	for l := own.Oldest; l <= own.Newest; l++ {
+		t.Run(fmt.Sprint(l), func(t *testing.T) { goOn(t, kept(l)) })
+	}
+}
+
+// goOn has a pair go on with kept directories.
+func goOn(t *testing.T, kept string) {
 	dir := t.TempDir()
 	if out, err := exec.Command("tar", "xzf", kept, "-C", dir).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)

@@ -47,7 +47,7 @@ const newer = "v0.3.0"
 // TestUpgrade_OneHostAfterTheOther: two versions serve side by side, in both roles and with the terminals and the witness of the one
 // before, and one command walks through it: broken off it goes on, and walks back, until an operator says that the upgrade is finished.
 func TestUpgrade_OneHostAfterTheOther(t *testing.T) {
-	later, err := clustertest.Build(t.TempDir(), clustertest.Called(newer)+" -X github.com/hotpair/hotpair/services/level.newest=2")
+	later, err := clustertest.Build(t.TempDir(), clustertest.Called(newer)+" -X github.com/hotpair/hotpair/services/level.newest=3")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func TestUpgrade_OneHostAfterTheOther(t *testing.T) {
 		}
 		return l
 	}
-	if l := levels(); l.Level != 1 || l.Next != 1 || l.Hindered != "" {
+	if l := levels(); l.Level != 2 || l.Next != 2 || l.Hindered != "" {
 		t.Fatalf("a new pair: %+v", l)
 	}
 	active, _ := c.mustActive()
@@ -81,7 +81,7 @@ func TestUpgrade_OneHostAfterTheOther(t *testing.T) {
 	if now, s := c.mustActive(); now != standby || !strings.HasPrefix(s.Version, newer+" ") { // the later version is active
 		t.Errorf("%s serves with %s", now, s.Version)
 	}
-	if l := levels(); l.Level != 1 || l.Levels.Newest != 2 || !strings.Contains(l.Hindered, "upgrade "+active+" first") {
+	if l := levels(); l.Level != 2 || l.Levels.Newest != 3 || !strings.Contains(l.Hindered, "upgrade "+active+" first") {
 		t.Errorf("one host is upgraded: %+v", l)
 	}
 	if out, err := c.hotpair("upgrade", "finish", "--dir", c.Dir); err == nil || !strings.Contains(out, "upgrade "+active+" first") {
@@ -96,14 +96,14 @@ func TestUpgrade_OneHostAfterTheOther(t *testing.T) {
 	whole(before, binary, "isi") // the way back is open
 	whole(newer, later, "isi")
 	whole(newer, later, "")
-	if l := levels(); l.Level != 1 || l.Next != 2 || l.Hindered != "" {
+	if l := levels(); l.Level != 2 || l.Next != 3 || l.Hindered != "" {
 		t.Errorf("both are upgraded: %+v", l)
 	}
 	out, err := c.hotpair("upgrade", "finish", "--dir", c.Dir)
-	if err != nil || !strings.Contains(out, "the pair is at level 2 now") {
+	if err != nil || !strings.Contains(out, "the pair is at level 3 now") {
 		t.Fatalf("finish: %v\n%s", err, out)
 	}
-	if l := levels(); l.Level != 2 || l.Next != 2 {
+	if l := levels(); l.Level != 3 || l.Next != 3 {
 		t.Errorf("after it: %+v", l)
 	}
 	w.finish()
@@ -112,13 +112,13 @@ func TestUpgrade_OneHostAfterTheOther(t *testing.T) {
 	install(t, binary, place)
 	c.order("stop", active)
 	c.order("start", active)
-	c.says(active, "this program knows 1, not level 2: upgrade it")
+	c.says(active, "this program knows 1 to 2, not level 3: upgrade it")
 	c.order("kill", active)
 	if err := os.Rename(filepath.Join(c.Dir, active), filepath.Join(c.Dir, active+".aside")); err != nil {
 		t.Fatal(err)
 	}
 	c.order("start", active)
-	c.says(active, fmt.Sprintf("%s knows 1, not level 2: upgrade it (that is where the data of %s are)", active, standby))
+	c.says(active, fmt.Sprintf("%s knows 1 to 2, not level 3: upgrade it (that is where the data of %s are)", active, standby))
 	c.order("kill", active)
 	if err := os.RemoveAll(filepath.Join(c.Dir, active)); err != nil {
 		t.Fatal(err)

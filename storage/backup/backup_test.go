@@ -14,6 +14,7 @@ import (
 
 	"github.com/fxamacker/cbor/v2"
 
+	"github.com/hotpair/hotpair/services/level"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/facts"
 	"github.com/hotpair/hotpair/storage/history"
@@ -27,6 +28,7 @@ type source struct {
 	end   history.Mark
 	time  int64
 	n     int
+	level level.Level // of the updates that it makes
 }
 
 func newSource(tb testing.TB) *source {
@@ -40,7 +42,7 @@ func newSource(tb testing.TB) *source {
 			tb.Error(err)
 		}
 	})
-	s := &source{tb: tb, store: store, time: int64(1_700_000_000) * int64(time.Second)}
+	s := &source{tb: tb, level: level.Own().Newest, store: store, time: int64(1_700_000_000) * int64(time.Second)}
 	s.commit(history.Entry{Kind: history.KindBegan, Host: "a", Identity: "identity of a", RecordVersion: 1})
 	return s
 }
@@ -74,6 +76,9 @@ func (s *source) grow(n int) {
 		}
 		if s.n%5 == 0 {
 			e.Effects[0].Delete = true
+		}
+		if s.n%4 == 0 && s.level >= history.OutboxLevel {
+			e.Outbox = []history.Effect{{Key: []byte(fmt.Sprintf("due %03d", s.n*31%200)), Value: []byte("later"), Delete: s.n%12 == 0}}
 		}
 		s.commit(e)
 	}

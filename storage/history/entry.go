@@ -2,6 +2,7 @@ package history
 
 import (
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/hotpair/hotpair/services/level"
@@ -10,8 +11,18 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// entryVersion is the leading byte of every encoded entry. It rises when an older program could misread the rest.
-const entryVersion = 1
+// OutboxSpace is the key space of what services have left to be done: notices for terminals, timers, emissions. The pair makes
+// its keys.
+const OutboxSpace = "_outbox"
+
+// OutboxLevel is the level of a pair from which on entries may have an Outbox.
+const OutboxLevel level.Level = 2
+
+// The leading byte of an encoded entry says its form.
+const (
+	entryVersion  = 1
+	outboxVersion = 2 // of an entry with an Outbox, which programs of level 1 don't know
+)
 
 // Bounds of an entry, in bytes. They are checked where entries are made (Validate, NewStored), never when stored ones
 // are read back: a bound that falls later must not make a history unreadable.
@@ -160,6 +171,24 @@ type Entry struct {
 	Forgotten int64 `cbor:"14,keyasint,omitempty"`
 	// Level is the level that the pair is at from here on. It never falls; 0 says nothing new.
 	Level level.Level `cbor:"15,keyasint,omitempty"`
+	// Outbox are changes in OutboxSpace, part of the same update.
+	Outbox []Effect `cbor:"16,keyasint,omitempty"`
+}
+
+// Changes gives each effect with its space.
+func (e *Entry) Changes() iter.Seq2[string, *Effect] {
+	return func(yield func(string, *Effect) bool) {
+		for i := range e.Effects {
+			if !yield(e.Space, &e.Effects[i]) {
+				return
+			}
+		}
+		for i := range e.Outbox {
+			if !yield(OutboxSpace, &e.Outbox[i]) {
+				return
+			}
+		}
+	}
 }
 
 // Floor is the counter below which the entry makes all of its terminal's too old, 0 when it says nothing of them.
@@ -184,7 +213,7 @@ func (e *Entry) Validate() error {
 		if e.Host == "" || e.Identity == "" {
 			return fmt.Errorf("%w: the beginning of an epoch names host and identity", ErrInvalid)
 		}
-		if len(e.Effects) > 0 || e.HasAnswer || !e.Request.IsZero() || e.Oldest != 0 {
+		if len(e.Effects) > 0 || len(e.Outbox) > 0 || e.HasAnswer || !e.Request.IsZero() || e.Oldest != 0 {
 			return fmt.Errorf("%w: the beginning of an epoch changes nothing", ErrInvalid)
 		}
 	default:
@@ -211,8 +240,11 @@ func (e *Entry) Validate() error {
 	if len(e.Effects) > 0 && e.Space == "" {
 		return fmt.Errorf("%w: effects without a space", ErrInvalid)
 	}
-	for i := range e.Effects {
-		switch n := len(e.Effects[i].Key); {
+	if e.Space == OutboxSpace {
+		return fmt.Errorf("%w: no service is called %s", ErrInvalid, OutboxSpace)
+	}
+	for _, f := range e.Changes() {
+		switch n := len(f.Key); {
 		case n == 0:
 			return fmt.Errorf("%w: empty key", ErrInvalid)
 		case n > MaxKey:
@@ -225,7 +257,11 @@ func (e *Entry) Validate() error {
 // Encode gives the bytes by which the entry is stored, sent and digested: a version byte, then CBOR in core
 // deterministic form. It does not validate.
 func (e *Entry) Encode() ([]byte, error) {
-	raw, err := format.Encode(entryVersion, e)
+	version := byte(entryVersion)
+	if len(e.Outbox) > 0 {
+		version = outboxVersion
+	}
+	raw, err := format.Encode(version, e)
 	if err != nil {
 		return nil, fmt.Errorf("encode entry %v: %w", e.Position, err)
 	}
@@ -237,8 +273,15 @@ func (e *Entry) Encode() ([]byte, error) {
 // otherwise ErrMalformed.
 func DecodeEntry(raw []byte) (Entry, error) {
 	var e Entry
-	if err := format.Decode(entryVersion, raw, &e); err != nil {
+	version := byte(entryVersion)
+	if len(raw) > 0 && raw[0] == outboxVersion {
+		version = outboxVersion
+	}
+	if err := format.Decode(version, raw, &e); err != nil {
 		return Entry{}, fmt.Errorf("decode entry: %w", err)
+	}
+	if (version == outboxVersion) != (len(e.Outbox) > 0) {
+		return Entry{}, fmt.Errorf("decode entry: %w: form %d with %d changes of the outbox", format.ErrMalformed, version, len(e.Outbox))
 	}
 	if newest := level.Own().Newest; e.Level > newest {
 		return Entry{}, fmt.Errorf("decode entry: %w: with it the pair rises to level %d, this program knows up to %d: upgrade it", format.ErrVersion, e.Level, newest)

@@ -24,6 +24,7 @@ func sampleEntry() Entry {
 func TestEntry_RoundTrip(t *testing.T) {
 	for _, e := range []Entry{
 		sampleEntry(),
+		{Kind: KindUpdate, Space: "s", Outbox: []Effect{{Key: []byte("k"), Value: []byte("v")}, {Key: []byte("l"), Delete: true}}},
 		{Kind: KindBegan, Position: position.Position{Epoch: 1, Sequence: 1}, Time: 1, Host: "a", Identity: "x", RecordVersion: 3},
 		{Kind: KindUpdate, Request: RequestID{Terminal: "t", App: "2026-01-02T15:04:05Z/x"}, Answer: Answer{Code: 409, Message: "overdraft"}, HasAnswer: true},
 	} {
@@ -66,12 +67,13 @@ func TestDecodeEntry_RefusesWhatIsNoEntry(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	unknown := append([]byte{2}, raw[1:]...)
+	unknown := append([]byte{3}, raw[1:]...)
 	if _, err := DecodeEntry(unknown); !errors.Is(err, format.ErrVersion) {
 		t.Errorf("unknown version: %v", err)
 	}
 	for name, bad := range map[string][]byte{
 		"empty": nil, "version only": raw[:1], "cut short": raw[:len(raw)-1], "longer": append(raw[:len(raw):len(raw)], 0),
+		"an outbox's form without one": append([]byte{2}, raw[1:]...), "an outbox in the form without": {1, 0xa1, 0x10, 0x81, 0xa1, 0x01, 0x41, 0x6b},
 		"unknown field": {1, 0xa1, 0x18, 0x63, 0x00}, "no map": {1, 0x00}, "twice the same field": {1, 0xa2, 0x02, 0x01, 0x02, 0x01},
 	} {
 		if _, err := DecodeEntry(bad); !errors.Is(err, format.ErrMalformed) {
@@ -92,6 +94,10 @@ func TestEntry_ValidateRefusesBadUpdates(t *testing.T) {
 	}{
 		"empty key":            {change(func(e *Entry) { e.Effects[0].Key = nil }), ErrInvalid},
 		"long key":             {change(func(e *Entry) { e.Effects[0].Key = make([]byte, MaxKey+1) }), ErrTooLarge},
+		"empty key, outbox":    {change(func(e *Entry) { e.Outbox = []Effect{{}} }), ErrInvalid},
+		"long key, outbox":     {change(func(e *Entry) { e.Outbox = []Effect{{Key: make([]byte, MaxKey+1)}} }), ErrTooLarge},
+		"outbox as a service":  {change(func(e *Entry) { e.Space = OutboxSpace }), ErrInvalid},
+		"began with an outbox": {Entry{Kind: KindBegan, Host: "a", Identity: "i", Outbox: []Effect{{Key: []byte("k")}}}, ErrInvalid},
 		"no space":             {change(func(e *Entry) { e.Space = "" }), ErrInvalid},
 		"long space":           {change(func(e *Entry) { e.Space = strings.Repeat("s", MaxSpace+1) }), ErrTooLarge},
 		"answer, no request":   {change(func(e *Entry) { e.Request, e.Oldest = RequestID{}, 0 }), ErrInvalid},

@@ -23,14 +23,14 @@ const tower = 12
 type Version struct {
 	Sequence uint64
 	stored   *history.Stored
-	// effect is the index of the effect within the entry, for data.
-	effect int
+	// effect is the one of the entry that made the version, for data.
+	effect *history.Effect
 	// Floor is the terminal's floor from here on, for floors.
 	Floor uint64
 }
 
 // Effect gives the effect that the version is.
-func (v *Version) Effect() *history.Effect { return &v.stored.Entry.Effects[v.effect] }
+func (v *Version) Effect() *history.Effect { return v.effect }
 
 // Entry gives the entry that made the version; floors have none.
 func (v *Version) Entry() *history.Entry { return &v.stored.Entry }
@@ -87,11 +87,11 @@ func (t *Generation) Add(entries []history.Stored) {
 func (t *Generation) index(s *history.Stored) {
 	e := &s.Entry
 	v := Version{Sequence: e.Position.Sequence, stored: s}
-	for i := range e.Effects {
-		v.effect = i
-		t.put(Space(e.Space)+string(e.Effects[i].Key), v)
+	for space, f := range e.Changes() {
+		v.effect = f
+		t.put(Space(space)+string(f.Key), v)
 	}
-	v.effect = 0
+	v.effect = nil
 	if floor := e.Floor(); floor > 0 {
 		n := t.insert(floorName(e.Request.Terminal))
 		if last := len(n.versions) - 1; last < 0 || n.versions[last].Floor < floor {

@@ -74,9 +74,11 @@ func NewRepair(content *Content, next *layout.State) *Repair {
 // Note takes what one entry has written.
 func (m *Repair) Note(e *history.Entry) {
 	switch m.content.Section.Bucket {
-	case layout.DataPath(e.Space):
-		for i := range e.Effects {
-			m.touched[string(e.Effects[i].Key)] = true
+	case layout.DataPath(e.Space), layout.DataPath(history.OutboxSpace):
+		for space, f := range e.Changes() {
+			if m.content.Section.Bucket == layout.DataPath(space) {
+				m.touched[string(f.Key)] = true
+			}
 		}
 	case layout.BucketAnswers:
 		if e.HasAnswer {

@@ -36,6 +36,9 @@ func roleDecides(pkg string) bool {
 	return slices.Contains([]string{"services/role", "services/role/canon", "services/role/exchange", "services/role/record", "services/role/restraint"}, pkg)
 }
 
+// serviceDecides are the packages that decide what comes of what services leave behind.
+var serviceDecides = within("services/notices")
+
 var rules = []rule{
 	{"role decides only: nothing of ours but how its state is written down, no system, no network",
 		roleDecides,
@@ -45,6 +48,11 @@ var rules = []rule{
 	{"what explores role knows nothing else of ours",
 		within("services/role"),
 		but(ours, func(i string) bool { return words(i) || within("services/role")(i) })},
+	{"what comes of what services leave behind is decided only: nothing of ours, no system, no network, and apart from one another",
+		serviceDecides,
+		func(i string) bool {
+			return ours(i) && !words(i) || within("os", "net", "syscall", "context", "sync")(i)
+		}},
 	{"storage knows nothing of the bus or of the services",
 		within("storage"),
 		but(within("bus", "services", "simulator", "deployments"), words)},

@@ -1,0 +1,60 @@
+package notices
+
+import (
+	"cmp"
+	"math"
+
+	"github.com/hotpair/hotpair/storage/position"
+)
+
+// Number names a notice of a pair: the update that made it, and which of that update's it is. The zero Number is before the first.
+type Number struct {
+	Epoch, Sequence uint64
+	Index           uint32
+}
+
+// Compare orders by update, then by index. It says something of two numbers of one history only.
+func (n Number) Compare(m Number) int {
+	return cmp.Or(cmp.Compare(n.Epoch, m.Epoch), cmp.Compare(n.Sequence, m.Sequence), cmp.Compare(n.Index, m.Index))
+}
+
+// After reports whether n comes after m.
+func (n Number) After(m Number) bool { return n.Compare(m) > 0 }
+
+// last is the highest number that an update can give.
+func last(epoch, sequence uint64) Number {
+	return Number{Epoch: epoch, Sequence: sequence, Index: math.MaxUint32}
+}
+
+// lower gives the lower one.
+func lower(n, m Number) Number {
+	if n.After(m) {
+		return m
+	}
+	return n
+}
+
+// Start says with which update an epoch began.
+type Start struct{ Epoch, Sequence uint64 }
+
+// MaxStarts bounds the epochs that a terminal remembers. One that comes back after more takeovers gets everything again that is kept.
+const MaxStarts = 64
+
+// History is what numbers are checked against, as read at one committed position.
+type History struct {
+	Pair   string
+	Epoch  uint64 // that is served
+	Starts []Start
+	End    position.Position // the last committed update
+}
+
+// end is the last update of the i-th epoch here.
+func (h History) end(i int) uint64 {
+	if i+1 < len(h.Starts) {
+		return h.Starts[i+1].Sequence - 1
+	}
+	return h.End.Sequence
+}
+
+// tail are the starts that a terminal remembers.
+func (h History) tail() []Start { return h.Starts[max(0, len(h.Starts)-MaxStarts):] }

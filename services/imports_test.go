@@ -168,6 +168,7 @@ func TestRules_Bite(t *testing.T) {
 		"services/backups/maker":       "storage",
 		"services/backups":             "services/backups/maker",
 		"services/notices":             "bus",
+		"services/timers":              "services/notices",
 	}
 	for pkg, imported := range refused {
 		if !forbidden(pkg, imported) {

@@ -37,7 +37,7 @@ func roleDecides(pkg string) bool {
 }
 
 // serviceDecides are the packages that decide what comes of what services leave behind.
-var serviceDecides = within("services/notices", "services/timers")
+var serviceDecides = within("services/emissions", "services/notices", "services/timers")
 
 var rules = []rule{
 	{"role decides only: nothing of ours but how its state is written down, no system, no network",

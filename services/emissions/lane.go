@@ -1,0 +1,171 @@
+package emissions
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Entry is an emission that waits.
+type Entry struct {
+	Number Number
+	At     int64 // when it was emitted, in counted nanoseconds
+}
+
+// Lane is one of the queues of a target: what waits, in order, and what is parked.
+type Lane struct {
+	Queue  []Entry
+	Parked []Entry
+	Passed Number // the lane went on past what is parked up to here
+}
+
+// Target is how a target is set.
+type Target struct {
+	Skip bool          // a lane goes on past what is parked
+	Age  time.Duration // what is older is parked; 0: nothing is
+}
+
+// State is what stands for all lanes, or for this one now.
+type State struct {
+	Right   bool // to answer, long enough for one try
+	Held    bool
+	Counted int64
+	Rest    time.Duration // left of the pause after a failure
+}
+
+// Verdict is what to do with a lane now.
+type Verdict uint8
+
+// Verdicts.
+const (
+	Nothing Verdict = iota // there is nothing to be done
+	Send                   // the entry, and nothing else of this lane until its answer is recorded or it is tried again
+	Old                    // park it
+	Move                   // have Pass committed, then ask again
+	Rests                  // until the pause is over
+	Blocked                // by what is parked
+	Waits                  // emissions are held, or there is no right to answer
+)
+
+// Next says what to do with a lane, and with which entry.
+func (l Lane) Next(t Target, s State) (Verdict, Entry) {
+	if !s.Right || s.Held {
+		return Waits, Entry{}
+	}
+	if at := slices.IndexFunc(l.Parked, l.blocks); at >= 0 {
+		if t.Skip {
+			return Move, l.Parked[at]
+		}
+		return Blocked, l.Parked[at]
+	}
+	if len(l.Queue) == 0 {
+		return Nothing, Entry{}
+	}
+	e := l.Queue[0]
+	switch {
+	case t.Age > 0 && time.Duration(s.Counted-e.At) > t.Age:
+		return Old, e
+	case s.Rest > 0:
+		return Rests, e
+	}
+	return Send, e
+}
+
+// blocks reports whether the lane has not gone on past what is parked.
+func (l Lane) blocks(parked Entry) bool { return parked.Number.Compare(l.Passed) > 0 }
+
+// Kind says what a change does to a lane.
+type Kind uint8
+
+// Changes.
+const (
+	Emit    Kind = iota + 1 // Number is new
+	Done                    // a good answer came
+	Park                    // a final one came, or it is too old; with Pass the lane goes on in the same update
+	Pass                    // the lane goes on past what is parked
+	Release                 // a parked one is sent again; the lane may have gone on: then as New, behind all that waits
+	Drop                    // an operator takes it away, parked or not
+)
+
+// Change is one change of a lane.
+type Change struct {
+	Kind   Kind
+	Number Number
+	Pass   bool
+	New    Number // of the update of a Release
+	At     int64
+}
+
+var (
+	// ErrGone says that what is to be changed is not there: somebody else was first.
+	ErrGone = errors.New("the emission is not there any more")
+	// ErrInvalid says that a change can't be made of any lane.
+	ErrInvalid = errors.New("not a change of a lane")
+)
+
+// Apply gives the lane after a change. l stays as it is.
+func (l Lane) Apply(c Change) (Lane, error) {
+	named := func(e Entry) bool { return e.Number == c.Number }
+	waits, parked := slices.IndexFunc(l.Queue, named), slices.IndexFunc(l.Parked, named)
+	l.Queue, l.Parked = slices.Clone(l.Queue), slices.Clone(l.Parked)
+	gone := fmt.Errorf("%w: %v", ErrGone, c.Number)
+	switch c.Kind {
+	case Emit:
+		l.Queue = append(l.Queue, Entry{c.Number, c.At})
+		return l, nil
+	case Done:
+		if waits < 0 {
+			return l, gone
+		}
+		l.Queue = slices.Delete(l.Queue, waits, waits+1)
+		return l, nil
+	case Park:
+		if waits < 0 {
+			return l, gone
+		}
+		l.Parked = append(l.Parked, l.Queue[waits])
+		l.Queue = slices.Delete(l.Queue, waits, waits+1)
+		if c.Pass {
+			l.pass(c.Number)
+		}
+		return l, nil
+	case Pass:
+		if parked < 0 {
+			return l, gone
+		}
+		l.pass(c.Number)
+		return l, nil
+	case Release:
+		if parked < 0 {
+			return l, gone
+		}
+		e := l.Parked[parked]
+		l.Parked = slices.Delete(l.Parked, parked, parked+1)
+		if l.blocks(e) {
+			l.Queue = slices.Insert(l.Queue, 0, e)
+			slices.SortStableFunc(l.Queue, func(a, b Entry) int { return a.Number.Compare(b.Number) })
+		} else {
+			l.Queue = append(l.Queue, Entry{c.New, c.At})
+		}
+		return l, nil
+	case Drop:
+		switch {
+		case waits >= 0:
+			l.Queue = slices.Delete(l.Queue, waits, waits+1)
+		case parked >= 0:
+			l.Parked = slices.Delete(l.Parked, parked, parked+1)
+		default:
+			return l, gone
+		}
+		return l, nil
+	}
+	return l, fmt.Errorf("%w: kind %d", ErrInvalid, c.Kind)
+}
+
+// pass notes that the lane went on.
+func (l *Lane) pass(n Number) {
+	if n.Compare(l.Passed) > 0 {
+		l.Passed = n
+	}
+}

@@ -1,0 +1,52 @@
+package emissions
+
+import "cmp"
+
+// Number names an emission: the update that made it, and which of that update's it is.
+type Number struct {
+	Epoch, Sequence uint64
+	Index           uint32
+}
+
+// Compare orders by update, then by index.
+func (n Number) Compare(m Number) int {
+	return cmp.Or(cmp.Compare(n.Epoch, m.Epoch), cmp.Compare(n.Sequence, m.Sequence), cmp.Compare(n.Index, m.Index))
+}
+
+// Start is the beginning of an epoch.
+type Start struct {
+	Epoch     uint64
+	TakenBack bool // it began from a history that lacks a part of an earlier one: by force, or restored
+}
+
+// Held reports whether nothing may leave: a history was taken back since an operator last released emissions, in the epoch released. Some
+// of what waits may have left before, some of what left may be undone; only people can tell what is to become of it.
+func Held(starts []Start, released uint64) bool {
+	for _, s := range starts {
+		if s.TakenBack && s.Epoch > released {
+			return true
+		}
+	}
+	return false
+}
+
+// Order is what a receiver orders by. Where a history was taken back an emission that waits can have a lower number than one that the
+// receiver has of the other history. So what was there before a release is sent as of the epoch of the release: in its order, before
+// all that is emitted in that epoch, and above all that ever left.
+func (n Number) Order(released uint64) Number {
+	n.Epoch = max(n.Epoch, released)
+	return n
+}
+
+// Receiver is the rule of a receiver that takes each emission of a lane once.
+type Receiver struct{ Highest Number }
+
+// Takes reports whether an emission is new, by its order. Whoever takes one keeps that in the same transaction; one that is not new gets
+// a good answer all the same.
+func (r *Receiver) Takes(order Number) bool {
+	if order.Compare(r.Highest) <= 0 {
+		return false
+	}
+	r.Highest = order
+	return true
+}

@@ -224,7 +224,9 @@ func (w world) next(l laws, s scene, visit func(what string, after world, wrong 
 		a.sent, a.recording = head, true
 		return a.submit(Change{Kind: Done, Number: e.Number}, 0)
 	})
-	try("it goes on past what is parked", verdict == Move && idle, func(a *world) string { return a.submit(Change{Kind: Pass, Number: e.Number}, 0) })
+	try("it goes on past what is parked", verdict == Move && idle, func(a *world) string {
+		return a.submit(Change{Kind: Pass, Number: e.Number}, 0)
+	})
 	for k, p := range w.posts {
 		if p.id == 0 {
 			continue
@@ -307,7 +309,10 @@ func (w world) next(l laws, s scene, visit func(what string, after world, wrong 
 		return
 	}
 	try("the active goes on alone", idle && w.alones > 0 && w.behind.sequence == 0, quiet(func(a *world) { a.alones--; a.behind = w.now }))
-	try("the other host is promoted by force", w.behind.sequence > 0 && w.now.epoch < 4, quiet(func(a *world) { a.takeOver(w.behind, true); a.behind = data{} }))
+	try("the other host is promoted by force", w.behind.sequence > 0 && w.now.epoch < 4, quiet(func(a *world) {
+		a.takeOver(w.behind, true)
+		a.behind = data{}
+	}))
 	try("a backup is made", w.copied.sequence == 0 && w.restores > 0 && w.now.emitted > 0, quiet(func(a *world) { a.copied = w.now }))
 	try("the pair is restored", w.copied.sequence > 0 && w.restores > 0 && w.now.epoch < 4, quiet(func(a *world) {
 		a.restores--

@@ -95,7 +95,7 @@ func Resume(h History, begin Marks, c Cursor) (Resumed, error) {
 			r.Cursor.Marks[s] = begin[s]
 		}
 	}
-	r.Cursor.Pair, r.Cursor.Starts = h.Pair, slices.Clone(h.tail())
+	r.Cursor.Pair, r.Cursor.Starts = h.Pair, slices.Clone(h.Starts[max(0, len(h.Starts)-MaxStarts):])
 	return r, nil
 }
 
@@ -124,7 +124,9 @@ func (h History) fork(c Cursor) (at Number, parted bool) {
 
 // back gives c as it was at a place.
 func (c Cursor) back(to Number) Cursor {
-	c.Last = lower(c.Last, to)
+	if c.Last.After(to) {
+		c.Last = to
+	}
 	for s, m := range c.Marks {
 		if m.Number.After(to) {
 			c.Marks[s] = Mark{Number: to, Count: m.Count, Rough: true}

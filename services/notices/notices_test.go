@@ -15,7 +15,9 @@ func TestResume_ChecksWhatATerminalHas(t *testing.T) {
 		n := Number{epoch, sequence, 0}
 		return Cursor{Pair: pair, Last: n, Marks: Marks{{Number: n, Count: 7}, {Number: Number{1, 20, 0}, Count: 5}}, Starts: starts}
 	}
-	one, five := Start{1, 1}, Start{5, 100}
+	one, five, six := Start{1, 1}, Start{5, 100}, Start{6, 130}
+	back := func(epoch, sequence uint64) Mark { return Mark{last(epoch, sequence), 7, true} }
+	void := func(from Number, epoch, sequence uint64) *Range { return &Range{from, Number{epoch, sequence, 0}} }
 	for what, c := range map[string]struct {
 		cursor Cursor
 		void   *Range
@@ -25,13 +27,13 @@ func TestResume_ChecksWhatATerminalHas(t *testing.T) {
 		"nothing":                                {cursor: Cursor{}, own: begin[Own]},
 		"of this history":                        {cursor: at("p", 5, 140, one, five), own: Mark{Number: Number{5, 140, 0}, Count: 7}},
 		"from before it was added":               {cursor: at("p", 1, 9, one), own: begin[Own]},
-		"beyond the end of its epoch":            {cursor: at("p", 5, 155, one, five), void: &Range{last(5, 150), Number{5, 155, 0}}, own: Mark{last(5, 150), 7, true}},
-		"of an epoch that is unknown here":       {cursor: at("p", 7, 148, one, five, Start{6, 130}, Start{7, 140}), void: &Range{last(5, 129), Number{7, 148, 0}}, own: Mark{last(5, 129), 7, true}},
-		"of one that began later than here":      {cursor: at("p", 7, 190, one, five, Start{7, 180}), void: &Range{last(5, 150), Number{7, 190, 0}}, own: Mark{last(5, 150), 7, true}},
-		"of one that begins elsewhere":           {cursor: at("p", 5, 120, one, Start{5, 90}), void: &Range{last(1, 89), Number{5, 120, 0}}, own: Mark{last(1, 89), 7, true}},
-		"without where its epoch began":          {cursor: at("p", 5, 140, one), void: &Range{To: Number{5, 140, 0}}, own: begin[Own]},
-		"with nothing in common":                 {cursor: at("p", 7, 140, Start{7, 130}), void: &Range{To: Number{7, 140, 0}}, own: begin[Own]},
-		"of another pair":                        {cursor: at("q", 5, 140, one, five), void: &Range{To: Number{5, 140, 0}}, own: begin[Own]},
+		"beyond the end of its epoch":            {cursor: at("p", 5, 155, one, five), void: void(last(5, 150), 5, 155), own: back(5, 150)},
+		"of an epoch unknown here":               {cursor: at("p", 7, 148, five, six, Start{7, 140}), void: void(last(5, 129), 7, 148), own: back(5, 129)},
+		"of one that began later than here":      {cursor: at("p", 7, 190, one, five, Start{7, 180}), void: void(last(5, 150), 7, 190), own: back(5, 150)},
+		"of one that begins elsewhere":           {cursor: at("p", 5, 120, one, Start{5, 90}), void: void(last(1, 89), 5, 120), own: back(1, 89)},
+		"without where its epoch began":          {cursor: at("p", 5, 140, one), void: void(Number{}, 5, 140), own: begin[Own]},
+		"with nothing in common":                 {cursor: at("p", 7, 140, Start{7, 130}), void: void(Number{}, 7, 140), own: begin[Own]},
+		"of another pair":                        {cursor: at("q", 5, 140, one, five), void: void(Number{}, 5, 140), own: begin[Own]},
 		"of the epoch served, beyond the read":   {cursor: at("p", 8, 161, one, five, Start{8, 151}), err: ErrBehind},
 		"of the epoch served, the last there is": {cursor: at("p", 8, 160, one, five, Start{8, 151}), own: Mark{Number: Number{8, 160, 0}, Count: 7}},
 		"of a later epoch":                       {cursor: at("p", 9, 152, one, five), err: ErrDeposed},
@@ -124,6 +126,19 @@ func TestSender_TellsGapsAndHoles(t *testing.T) {
 	if list, err := s.Next(View{kept(1, 4, 1)}); err != nil || len(list) != 1 || list[0].Notice.Count != 4 {
 		t.Errorf("after it was set back, nothing trimmed: %+v, %v", list, err)
 	}
+	s = NewSender(Window{Notices: 1, Bytes: 1}, Cursor{}, [2]Number{})
+	if list, _ := s.Next(View{kept(1, 2, 1)}); len(list) != 1 {
+		t.Errorf("a window of one: %+v", list)
+	}
+	if list, _ := s.Next(View{kept(5, 6, 1)}); len(list) != 0 {
+		t.Errorf("a gap is told beyond the window: %+v", list)
+	}
+	if err := s.Confirm(1); err != nil {
+		t.Error(err)
+	}
+	if list, _ := s.Next(View{kept(5, 6, 1)}); len(list) != 1 || list[0].Gap.Missing != 3 {
+		t.Errorf("a gap in a window of one: %+v", list)
+	}
 	hole := kept(1, 5, 1)
 	hole.Kept = append(hole.Kept[:3], hole.Kept[4])
 	for _, p := range []Page{hole, {Kept: hole.Kept[1:]}} {
@@ -140,7 +155,8 @@ func TestStore_RefusesWhatDoesNotFollow(t *testing.T) {
 	gap := func(from, to, count uint64) Message {
 		return Message{Gap: Gap{Range: Range{Number{5, from, 0}, Number{5, to, 0}}, Missing: 1, Count: count}}
 	}
-	start := Store{Epoch: 6, Local: 40, Cursor: Cursor{Last: Number{5, 20, 0}, Marks: Marks{{Number: Number{5, 10, 0}, Count: 3}, {Number: Number{5, 20, 0}, Count: 8}}}}
+	start := Store{Epoch: 6, Local: 40}
+	start.Cursor = Cursor{Last: Number{5, 20, 0}, Marks: Marks{{Number: Number{5, 10, 0}, Count: 3}, {Number: Number{5, 20, 0}, Count: 8}}}
 	for what, c := range map[string]struct {
 		epoch  uint64
 		m      Message

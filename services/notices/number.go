@@ -26,14 +26,6 @@ func last(epoch, sequence uint64) Number {
 	return Number{Epoch: epoch, Sequence: sequence, Index: math.MaxUint32}
 }
 
-// lower gives the lower one.
-func lower(n, m Number) Number {
-	if n.After(m) {
-		return m
-	}
-	return n
-}
-
 // Start says with which update an epoch began.
 type Start struct{ Epoch, Sequence uint64 }
 
@@ -55,6 +47,3 @@ func (h History) end(i int) uint64 {
 	}
 	return h.End.Sequence
 }
-
-// tail are the starts that a terminal remembers.
-func (h History) tail() []Start { return h.Starts[max(0, len(h.Starts)-MaxStarts):] }

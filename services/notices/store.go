@@ -38,8 +38,8 @@ func (s *Store) Attach(epoch uint64) error {
 // Resume takes where the terminal goes on, which comes before anything else in a session. stored: it is to be told that what it has is
 // void in part.
 func (s *Store) Resume(epoch uint64, r Resumed) (k Kept, stored bool, err error) {
-	if epoch < s.Epoch {
-		return Kept{}, false, fmt.Errorf("%w: %d, attached to %d", ErrLower, epoch, s.Epoch)
+	if err := s.Attach(epoch); err != nil {
+		return Kept{}, false, err
 	}
 	s.Cursor = r.Cursor
 	if r.Void == nil {

@@ -1,6 +1,9 @@
 package notices
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Bounds are what is kept of one stream at most.
 type Bounds struct {
@@ -23,12 +26,11 @@ func Trim(b Bounds, now int64, had Number, kept []Aged) (n int) {
 		bytes += k.Size
 	}
 	for ; n < len(kept); n++ {
-		k := kept[n]
-		old := time.Duration(now-k.Time) > b.Age
-		if k.Number.After(had) && len(kept)-n <= b.Notices && bytes <= b.Bytes && !old {
+		fits := len(kept)-n <= b.Notices && bytes <= b.Bytes && time.Duration(now-kept[n].Time) <= b.Age
+		if fits && kept[n].Number.After(had) {
 			break
 		}
-		bytes -= k.Size
+		bytes -= kept[n].Size
 	}
 	return n
 }
@@ -38,9 +40,5 @@ func HadByAll(had []Number) Number {
 	if len(had) == 0 {
 		return Number{}
 	}
-	all := had[0]
-	for _, n := range had[1:] {
-		all = lower(all, n)
-	}
-	return all
+	return slices.MinFunc(had, Number.Compare)
 }

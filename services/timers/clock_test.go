@@ -130,7 +130,10 @@ func (o outage) next(r rules, visit func(what string, after outage)) {
 		})
 		try(name+" serves", s.up && o.active < 0 && s.disk.Counted >= other.disk.Counted, func(a *outage) { a.active = int8(i) })
 		for k := range offs {
-			try(fmt.Sprintf("the clock of %s is set wrong by %s", name, offs[k]), o.jumps > 0 && int(s.off) != k, func(a *outage) { a.sides[i].off = uint8(k); a.jumps-- })
+			try(fmt.Sprintf("the clock of %s is set wrong by %s", name, offs[k]), o.jumps > 0 && int(s.off) != k, func(a *outage) {
+				a.jumps--
+				a.sides[i].off = uint8(k)
+			})
 		}
 	}
 }

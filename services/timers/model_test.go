@@ -145,7 +145,10 @@ func (w world) next(l laws, visit func(what string, after world, wrong string)) 
 	}))
 	running := w.run.phase == running
 	try("the handler is done", running, quiet(func(a *world) { a.run.phase = asking }))
-	try("the handler is done, and sets the timer again", running && w.agains > 0, quiet(func(a *world) { a.run.phase, a.run.again = asking, true; a.agains-- }))
+	try("the handler is done, and sets the timer again", running && w.agains > 0, quiet(func(a *world) {
+		a.agains--
+		a.run.phase, a.run.again = asking, true
+	}))
 	try("the handler fails", running, quiet(func(a *world) { a.failures = min(most, a.failures+1); a.answered(l, Failed) }))
 	try("others are faster than the handler", running, quiet(func(a *world) { a.answered(l, Conflict) }))
 	try("the service goes down", running && w.outages > 0, quiet(func(a *world) { a.down = true; a.outages--; a.answered(l, Down) }))
@@ -207,7 +210,10 @@ func (w world) next(l laws, visit func(what string, after world, wrong string)) 
 		})
 	}
 	try("somebody sets it", w.sets > 0 && !w.frame.on, func(a *world) string { a.sets--; return text(a.draft(Change{Kind: Set})) })
-	try("somebody cancels it", w.cancels > 0 && !w.frame.on && w.timer != (kept{}), func(a *world) string { a.cancels--; return text(a.draft(Change{Kind: Cancel})) })
+	try("somebody cancels it", w.cancels > 0 && !w.frame.on && w.timer != (kept{}), func(a *world) string {
+		a.cancels--
+		return text(a.draft(Change{Kind: Cancel}))
+	})
 	try("an operator releases it", w.releases > 0 && !w.frame.on && w.timer.parked != 0, func(a *world) string {
 		a.releases--
 		a.failures, a.tries = 0, 0

@@ -10,33 +10,37 @@ import (
 )
 
 func TestApply_WhatBecomesOfAnEntry(t *testing.T) {
-	old := &Stored{Entry{Service: "s", Key: "k", Due: 5, Generation: 3}, 4}
-	parked := &Stored{Entry{Service: "s", Key: "k", Due: 5, Generation: 3, Parked: true}, 6}
+	stored := func(due int64, generation, revision uint64, parked bool) *Stored {
+		return &Stored{Entry{Key: "k", Due: due, Generation: generation, Parked: parked}, revision}
+	}
+	old, parked := stored(5, 3, 4, false), stored(5, 3, 6, true)
 	for what, c := range map[string]struct {
 		old    *Stored
 		change Change
 		want   *Stored // with revision 9, unless it is left as it is
 		err    error
 	}{
-		"set":                        {nil, Change{Kind: Set, After: 10, Entry: Entry{Key: "k"}}, &Stored{Entry{Key: "k", Due: 110, Generation: 9}, 9}, nil},
-		"set in the past":            {nil, Change{Kind: Set, After: -10, Entry: Entry{Key: "k"}}, &Stored{Entry{Key: "k", Due: 100, Generation: 9}, 9}, nil},
-		"set by the wall clock":      {nil, Change{Kind: Set, After: 10, Entry: Entry{Wall: true, Due: 7}}, &Stored{Entry{Wall: true, Due: 7, Generation: 9}, 9}, nil},
-		"moved":                      {parked, Change{Kind: Set, After: 10, Entry: Entry{Key: "k", Parked: true}}, &Stored{Entry{Key: "k", Due: 110, Generation: 9}, 9}, nil},
+		"set":                        {nil, Change{Kind: Set, After: 10, Entry: Entry{Key: "k"}}, stored(110, 9, 9, false), nil},
+		"set in the past":            {nil, Change{Kind: Set, After: -10, Entry: Entry{Key: "k"}}, stored(100, 9, 9, false), nil},
+		"set by the wall clock":      {nil, Change{Kind: Set, After: 10, Entry: Entry{Key: "k", Wall: true, Due: 7}}, stored(7, 9, 9, false), nil},
+		"moved":                      {parked, Change{Kind: Set, After: 10, Entry: Entry{Key: "k", Parked: true}}, stored(110, 9, 9, false), nil},
 		"cancelled":                  {old, Change{Kind: Cancel}, nil, nil},
 		"cancelled, and not there":   {nil, Change{Kind: Cancel}, nil, nil},
 		"fired":                      {old, Change{Kind: Fire, Revision: 4}, nil, nil},
 		"dropped":                    {old, Change{Kind: Drop, Revision: 4}, nil, nil},
 		"fired, and moved before":    {old, Change{Kind: Fire, Revision: 3}, old, ErrMoved},
 		"fired, and fired before":    {nil, Change{Kind: Fire, Revision: 4}, nil, ErrMoved},
-		"parked":                     {old, Change{Kind: Park, Revision: 4}, &Stored{Entry{Service: "s", Key: "k", Due: 5, Generation: 3, Parked: true}, 9}, nil},
-		"released":                   {parked, Change{Kind: Release, Revision: 6}, &Stored{Entry{Service: "s", Key: "k", Due: 5, Generation: 3}, 9}, nil},
+		"parked":                     {old, Change{Kind: Park, Revision: 4}, stored(5, 3, 9, true), nil},
+		"released":                   {parked, Change{Kind: Release, Revision: 6}, stored(5, 3, 9, false), nil},
 		"released, and moved before": {parked, Change{Kind: Release, Revision: 4}, parked, ErrMoved},
 		"nothing of the kind":        {old, Change{Kind: 99}, old, ErrInvalid},
 		"no kind":                    {old, Change{}, old, ErrInvalid},
 	} {
 		got, err := Apply(c.old, c.change, 100, 9)
-		if !errors.Is(err, c.err) || err == nil && c.err != nil || keep(got) != keep(c.want) || got != nil && (got.Due != c.want.Due || got.Key != c.want.Key) {
+		if !errors.Is(err, c.err) || err == nil && c.err != nil || keep(got) != keep(c.want) {
 			t.Errorf("%s: %+v, %v", what, got, err)
+		} else if got != nil && (got.Due != c.want.Due || got.Key != c.want.Key) {
+			t.Errorf("%s: %+v", what, got)
 		}
 	}
 }
@@ -110,6 +114,8 @@ func TestCount_BelievesByTheRuleOfTheTwoClocks(t *testing.T) {
 	compare := func(other, way time.Duration) clocks.Difference {
 		return clocks.Compare(boot-way, clocks.Reading{Boot: boot, Wall: wall}, wall+int64(other)-int64(way/2))
 	}
+	later := clocks.Reading{Boot: boot + clocks.Stale + 1, Wall: wall + int64(clocks.Stale) + 1}
+	wrong := clocks.Compare(boot, clocks.Reading{Boot: boot, Wall: wall}, math.MinInt64)
 	for what, x := range map[string]struct {
 		now  Now
 		want bool
@@ -118,13 +124,13 @@ func TestCount_BelievesByTheRuleOfTheTwoClocks(t *testing.T) {
 		"both nearly agree":      {Now{clocks.Reading{Boot: boot, Wall: wall}, compare(clocks.Doubtful+1, 0), true}, false},
 		"a slow comparison":      {Now{clocks.Reading{Boot: boot, Wall: wall}, compare(0, 11*time.Second), true}, false},
 		"set since":              {Now{clocks.Reading{Boot: boot + 1, Wall: wall + int64(time.Minute)}, compare(0, 0), true}, false},
-		"nothing a clock says":   {Now{clocks.Reading{Boot: boot, Wall: wall}, clocks.Compare(boot, clocks.Reading{Boot: boot, Wall: wall}, math.MinInt64), true}, false},
+		"nothing a clock says":   {Now{clocks.Reading{Boot: boot, Wall: wall}, wrong, true}, false},
 		"alone":                  {Now{clocks.Reading{Boot: boot, Wall: wall}, clocks.Difference{}, true}, true},
 		"alone, kept by nothing": {Now{clocks.Reading{Boot: boot, Wall: wall}, clocks.Difference{}, false}, false},
 		"alone, a day later":     {Now{clocks.Reading{Boot: boot, Wall: wall + int64(clocks.Leap)}, clocks.Difference{}, true}, true},
 		"alone, more than a day": {Now{clocks.Reading{Boot: boot, Wall: wall + int64(clocks.Leap) + 1}, clocks.Difference{}, true}, false},
 		"alone, earlier":         {Now{clocks.Reading{Boot: boot, Wall: wall - int64(clocks.Doubtful) - 1}, clocks.Difference{}, true}, false},
-		"an old comparison":      {Now{clocks.Reading{Boot: boot + clocks.Stale + 1, Wall: wall + int64(clocks.Stale) + 1}, compare(time.Hour, 0), true}, true},
+		"an old comparison":      {Now{later, compare(time.Hour, 0), true}, true},
 	} {
 		if got := c.Time(x.now).Believed; got != x.want {
 			t.Errorf("%s: believed %v", what, got)

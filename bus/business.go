@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"github.com/hotpair/hotpair/bus/keyrange"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -43,8 +44,7 @@ func (k TicketKey) String() string { return "(secret)" }
 // GoString tells nothing of the key.
 func (k TicketKey) GoString() string { return k.String() }
 
-// RequestID names one request of a terminal (R7): the terminal as the host authenticated it, and either the agent's
-// counter or the app's own id.
+// RequestID names one request of a terminal (R7): as the host authenticated it, and the agent's counter or the app's own id.
 type RequestID struct {
 	Terminal string `cbor:"1,keyasint"`
 	Counter  uint64 `cbor:"2,keyasint,omitempty"`
@@ -83,9 +83,8 @@ type DatabaseCall struct {
 	Commit *Commit `cbor:"3,keyasint,omitempty"`
 }
 
-// DatabaseReply answers it. Code is CodeOK, or: CodeConflict (a condition failed, R12: on committed state),
-// CodeMalformed, CodeTooLarge, CodeForbidden (the ticket is not one of this service), CodeBusy (admission), CodeTooOld (R7),
-// CodeNobody (this host is not the active of that epoch; nothing was done), CodeFault.
+// DatabaseReply answers it. Code is CodeOK, or: CodeConflict (a condition failed, R12: on committed state), CodeMalformed, CodeTooLarge,
+// CodeForbidden (the ticket is not one of this service), CodeBusy (admission), CodeTooOld (R7), CodeNobody (not the active of that epoch), CodeFault.
 type DatabaseReply struct {
 	Code      int               `cbor:"1,keyasint,omitempty"`
 	Message   string            `cbor:"2,keyasint,omitempty"`
@@ -95,6 +94,7 @@ type DatabaseReply struct {
 	Recorded  *Reply            `cbor:"6,keyasint,omitempty"` // the id was executed before: repeat this (R7)
 	Conflicts [][]byte          `cbor:"7,keyasint,omitempty"` // keys whose condition failed
 	Proof     string            `cbor:"8,keyasint,omitempty"` // commit: proves Position to terminal-if
+	Moved     []int             `cbor:"9,keyasint,omitempty"` // which of the ranges, from 0, are not as they were
 }
 
 // Item is a key with what it holds. Revision 0: absent.
@@ -104,33 +104,37 @@ type Item struct {
 	Revision uint64 `cbor:"3,keyasint,omitempty"`
 }
 
-// Read asks for keys of the caller's space, all at one committed position. The ticket of a request that was executed before
-// brings back its recorded answer instead.
+// Read asks for keys of the caller's space, all at one committed position, at which Ranges must hold (CodeConflict). The ticket of a
+// request that was executed before brings back its recorded answer instead.
 type Read struct {
-	Ticket string   `cbor:"1,keyasint,omitempty"`
-	Keys   [][]byte `cbor:"2,keyasint"`
+	Ticket string           `cbor:"1,keyasint,omitempty"`
+	Keys   [][]byte         `cbor:"2,keyasint"`
+	Ranges []keyrange.Range `cbor:"3,keyasint,omitempty"`
 }
 
-// Scan lists keys with a prefix, after a key, in order. At (when not zero) demands that the state has not moved since
-// that position, for the pages of one answer; otherwise CodeConflict.
+// Scan lists keys with a prefix, after a key, in order, at a position at which Conditions and Ranges hold; otherwise CodeConflict. At
+// (when not zero) demands that the state has not moved at all since that position.
 type Scan struct {
-	Prefix []byte            `cbor:"1,keyasint,omitempty"`
-	After  []byte            `cbor:"2,keyasint,omitempty"`
-	Limit  int               `cbor:"3,keyasint,omitempty"` // at most 1000; 0 is 1000
-	At     position.Position `cbor:"4,keyasint,omitempty"`
-	Ticket string            `cbor:"5,keyasint,omitempty"`
+	Prefix     []byte            `cbor:"1,keyasint,omitempty"`
+	After      []byte            `cbor:"2,keyasint,omitempty"`
+	Limit      int               `cbor:"3,keyasint,omitempty"` // at most 1000; 0 is 1000
+	At         position.Position `cbor:"4,keyasint,omitempty"`
+	Ticket     string            `cbor:"5,keyasint,omitempty"`
+	Conditions []Condition       `cbor:"6,keyasint,omitempty"`
+	Ranges     []keyrange.Range  `cbor:"7,keyasint,omitempty"`
 }
 
-// Commit is the one transaction of a request: if every condition holds, all operations take effect as one update and
+// Commit is the one transaction of a request: if every condition and every range holds, all operations take effect as one update and
 // the answer is recorded with it. Without operations nothing is written, unless Record asks for the answer alone. What is
 // committed without a ticket belongs to no request: no answer is recorded, and nobody's is forgotten.
 type Commit struct {
-	Ticket     string      `cbor:"1,keyasint,omitempty"`
-	Epoch      uint64      `cbor:"4,keyasint,omitempty"` // another one than the updater's is CodeNobody; with a ticket, its own counts
-	Conditions []Condition `cbor:"5,keyasint,omitempty"`
-	Operations []Operation `cbor:"6,keyasint,omitempty"`
-	Answer     Answer      `cbor:"7,keyasint"`
-	Record     bool        `cbor:"8,keyasint,omitempty"` // record the answer even without operations (attempt > 1)
+	Ticket     string           `cbor:"1,keyasint,omitempty"`
+	Epoch      uint64           `cbor:"4,keyasint,omitempty"` // another one than the updater's is CodeNobody; with a ticket, its own counts
+	Conditions []Condition      `cbor:"5,keyasint,omitempty"`
+	Operations []Operation      `cbor:"6,keyasint,omitempty"`
+	Answer     Answer           `cbor:"7,keyasint"`
+	Record     bool             `cbor:"8,keyasint,omitempty"` // record the answer even without operations (attempt > 1)
+	Ranges     []keyrange.Range `cbor:"9,keyasint,omitempty"`
 }
 
 // Condition demands that a key has a revision; 0 demands that it is absent. Present demands any revision but 0.

@@ -7,8 +7,7 @@ import (
 
 // Errors of orders and questions beside those of packages that carry them out.
 var (
-	// ErrRefused says that what was asked can't be done at the moment, or not as it was asked; the text says why. Nothing
-	// was done.
+	// ErrRefused says that what was asked can't be done at the moment, or not as it was asked; the text says why. Nothing was done.
 	ErrRefused = fault.New("refused", "refused")
 	// ErrAbsent says that what was asked for by name does not exist.
 	ErrAbsent = fault.New("no-such", "there is no such thing")

@@ -9,8 +9,7 @@ import (
 
 // Limits bound one connection below what its server allows to all. The zero Limits is what the server allows.
 type Limits struct {
-	// token is how the server takes limits of one user: as claims, which it reads and, since Users decides who comes in,
-	// does not judge.
+	// token is how the server takes limits of one user: as claims, which it reads and, since Users decides who comes in, does not judge.
 	token string
 }
 

@@ -71,8 +71,7 @@ func (r *Router) respond(m, reply *nats.Msg) {
 // Group runs what takes its time beside the connection, as sync.WaitGroup does.
 type Group interface{ Go(func()) }
 
-// HandleIn is Handle for what takes its time: each call is carried out in a goroutine of the group, with a context that ends
-// as ctx does.
+// HandleIn is Handle for what takes its time: each call is carried out in a goroutine of the group, with a context that ends as ctx does.
 func (e Endpoint[Q, A]) HandleIn(ctx context.Context, r *Router, group Group, carryOut func(context.Context, Q) (A, error)) {
 	e.Handle(r, func(q Q, answer func(A, error)) {
 		group.Go(func() { answer(carryOut(ctx, q)) })

@@ -194,8 +194,7 @@ func (s *Server) Address() string {
 // URL is the address in the form that NATS clients take.
 func (s *Server) URL() string { return "nats://" + s.Address() }
 
-// serverLog passes the server's complaints on and remembers what it calls fatal: the server reports a port in use
-// only there.
+// serverLog passes the server's complaints on and remembers what it calls fatal: the server reports a port in use only there.
 type serverLog struct {
 	logger *slog.Logger
 	once   sync.Once

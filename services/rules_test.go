@@ -222,6 +222,12 @@ var rules = []rule{
 		but(ours, func(i string) bool {
 			return words(i) || within("bus", "storage", "services/replication/comparison", "services/updater/inspection", "services/updater/turns")(i)
 		})},
+	{"whether ranges hold is decided apart from who commits, and from whoever keeps the data",
+		within("services/updater/ranges"),
+		but(ours, func(i string) bool { return words(i) || i == "storage" || within("bus", "storage/history")(i) })},
+	{"what a range is knows nothing of who asks",
+		within("bus/keyrange"),
+		but(ours, words)},
 	{"who tries a disk knows how it is told, and nothing of what stands on it",
 		within("services/updater/disk"),
 		but(ours, func(i string) bool { return words(i) || i == "bus" })},

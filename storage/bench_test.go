@@ -80,6 +80,7 @@ func BenchmarkReader_Get(b *testing.B) {
 	}
 }
 
+// BenchmarkReader_Scan: a thousand keys that are given, or walked past.
 func BenchmarkReader_Scan(b *testing.B) {
 	s, w := open(b, b.TempDir(), Options{}), newWriter(b)
 	commit(b, s, w.began())
@@ -89,16 +90,30 @@ func BenchmarkReader_Scan(b *testing.B) {
 			flush(b, s)
 		}
 	}
-	for b.Loop() {
-		err := s.View(func(r *Reader) error {
-			if items, _ := r.Scan("kv", nil, nil, 1000, 0); len(items) != 1000 {
-				return history.ErrAbsent
+	for name, read := range map[string]func(*Reader) int{
+		"scan": func(r *Reader) int { items, _ := r.Scan("kv", nil, nil, 1000, 0); return len(items) },
+		"walk": func(r *Reader) (n int) {
+			for range r.Walk("kv", nil, nil) {
+				if n++; n == 1000 {
+					break
+				}
 			}
-			return nil
+			return n
+		},
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := s.View(func(r *Reader) error {
+					if read(r) != 1000 {
+						return history.ErrAbsent
+					}
+					return nil
+				}); err != nil {
+					b.Fatal(err)
+				}
+			}
 		})
-		if err != nil {
-			b.Fatal(err)
-		}
 	}
 }
 

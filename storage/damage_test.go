@@ -197,6 +197,8 @@ func probe(s *Store) {
 			r.Answer(history.RequestID{Terminal: fmt.Sprint("t", i%5), Counter: uint64(i * 8)})
 		}
 		r.Scan("s", nil, nil, 0, 0)
+		for range r.Walk("s", nil, nil) {
+		}
 		return nil
 	})
 	_, _, _ = s.DatabaseDigest()

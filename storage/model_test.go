@@ -240,6 +240,19 @@ func (w *walk) scan(r *Reader) error {
 		i := w.random.IntN(len(want))
 		after, want = []byte(want[i]), want[i+1:]
 	}
+	walked := 0
+	for it := range r.Walk(space, []byte(prefix), after) {
+		key, revision := string(it.Key), w.now.revisions[space+"/"+string(it.Key)]
+		if !strings.HasPrefix(key, prefix) || key <= string(after) || it.Revision != revision || string(it.Value) != w.now.values[space+"/"+key] {
+			return fmt.Errorf("walk %s/%s behind %q: %s@%d, want revision %d", space, prefix, after, key, it.Revision, revision)
+		}
+		if it.Revision != 0 {
+			walked++
+		}
+	}
+	if walked != len(want) {
+		return fmt.Errorf("walk %s/%s behind %q: %d keys, want %d", space, prefix, after, walked, len(want))
+	}
 	for more := true; more; {
 		var items []Item
 		items, more = r.Scan(space, []byte(prefix), after, limit, maxBytes)

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"bytes"
+	"iter"
 
 	"github.com/boltdb/bolt"
 
@@ -46,6 +47,27 @@ func (r *Reader) Scan(space string, prefix, after []byte, limit, maxBytes int) (
 	return items, more
 }
 
+// Walk gives the keys with the prefix in order, from the first one behind after, without copying: key and value are the walk's,
+// until it goes on. A key that is deleted comes with revision 0 as long as that is not applied, so that whoever bounds the
+// walk counts what it costs.
+func (r *Reader) Walk(space string, prefix, after []byte) iter.Seq[Item] {
+	return func(yield func(Item) bool) {
+		if len(space) == 0 || len(space) > history.MaxSpace {
+			return
+		}
+		var m *merged
+		var it Item
+		ok := true
+		r.fail(guard(func() error { m = r.merge(space, prefix, after); return nil }))
+		for r.err == nil {
+			r.fail(guard(func() (err error) { it, ok, err = m.step(); return err }))
+			if r.err != nil || !ok || !yield(it) {
+				return
+			}
+		}
+	}
+}
+
 // merged walks bolt and the overlay at once, in the order of keys.
 type merged struct {
 	over   *overlay.Cursor
@@ -76,28 +98,37 @@ func (r *Reader) merge(space string, prefix, after []byte) *merged {
 // next gives the next key that is present. Key and value are not the caller's.
 func (m *merged) next() (Item, bool, error) {
 	for {
-		if m.key != nil && !bytes.HasPrefix(m.key, m.prefix) {
-			m.key = nil
-		}
-		lowest, some := string(m.key), m.key != nil
-		if key, ok := m.over.Key(); ok && (!some || key < lowest) {
-			lowest, some = key, true
-		}
-		if !some {
-			return Item{}, false, nil
-		}
-		found := m.over.Take(lowest)
-		var stored []byte
-		if m.key != nil && string(m.key) == lowest {
-			stored = m.value
-			m.key, m.value = m.cursor.Next()
-		}
-		if len(found) == 0 {
-			revision, value, err := layout.ReadDataValue([]byte(lowest), stored)
-			return Item{Key: []byte(lowest), Value: value, Revision: revision}, err == nil, err
-		}
-		if effect := found[0].Effect(); !effect.Delete {
-			return Item{Key: []byte(lowest), Value: effect.Value, Revision: found[0].Sequence}, true, nil
+		if it, ok, err := m.step(); err != nil || !ok || it.Revision != 0 {
+			return it, ok, err
 		}
 	}
+}
+
+// step gives the next key, with revision 0 when it is deleted and bolt may still have it.
+func (m *merged) step() (Item, bool, error) {
+	if m.key != nil && !bytes.HasPrefix(m.key, m.prefix) {
+		m.key = nil
+	}
+	lowest, some := string(m.key), m.key != nil
+	if key, ok := m.over.Key(); ok && (!some || key < lowest) {
+		lowest, some = key, true
+	}
+	if !some {
+		return Item{}, false, nil
+	}
+	found := m.over.Take(lowest)
+	var stored []byte
+	if m.key != nil && string(m.key) == lowest {
+		stored = m.value
+		m.key, m.value = m.cursor.Next()
+	}
+	if len(found) == 0 {
+		revision, value, err := layout.ReadDataValue([]byte(lowest), stored)
+		return Item{Key: []byte(lowest), Value: value, Revision: revision}, err == nil, err
+	}
+	effect := found[0].Effect()
+	if effect.Delete {
+		return Item{Key: []byte(lowest)}, true, nil
+	}
+	return Item{Key: []byte(lowest), Value: effect.Value, Revision: found[0].Sequence}, true, nil
 }

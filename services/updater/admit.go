@@ -4,7 +4,9 @@ import (
 	"fmt"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/keyrange"
 	"github.com/hotpair/hotpair/bus/ticket"
+	"github.com/hotpair/hotpair/services/updater/ranges"
 	"github.com/hotpair/hotpair/storage/history"
 )
 
@@ -16,6 +18,7 @@ const commitOperations = 4096
 type commitCall struct {
 	entry      history.Entry // without position and time, which the frame gives
 	conditions []bus.Condition
+	ranges     []keyrange.Range
 	record     bool // record the answer even if nothing is changed
 	epoch      uint64
 	size       int // estimate of the stored bytes
@@ -36,7 +39,7 @@ func newCommitCall(service string, asked ticket.Ticket, c *bus.Commit, answer fu
 			"%d operations and %d conditions in one commit, at most %d each", len(c.Operations), len(c.Conditions), commitOperations)}
 	}
 	call := &commitCall{
-		conditions: c.Conditions, record: c.Record, epoch: c.Epoch, answer: answer,
+		conditions: c.Conditions, ranges: c.Ranges, record: c.Record, epoch: c.Epoch, answer: answer,
 		entry: history.Entry{Kind: history.KindUpdate, Request: requestID(asked.ID), Oldest: asked.Floor},
 		size:  entryOverhead + len(c.Answer.Body) + len(c.Answer.Message),
 	}
@@ -61,6 +64,9 @@ func newCommitCall(service string, asked ticket.Ticket, c *bus.Commit, answer fu
 		if n := len(want.Key); n == 0 || n > history.MaxKey {
 			return nil, &bus.DatabaseReply{Code: bus.CodeMalformed, Message: fmt.Sprintf("condition on a key of %d bytes", n)}
 		}
+	}
+	if refused := ranges.Refuse(c.Ranges); refused != nil {
+		return nil, refused
 	}
 	if call.size-entryOverhead > history.MaxEntry {
 		return nil, &bus.DatabaseReply{Code: bus.CodeTooLarge, Message: fmt.Sprintf("update of %d bytes, at most %d", call.size, history.MaxEntry)}

@@ -144,10 +144,12 @@ func (d *database) handle(c bus.DatabaseCall, subject string, answer func(bus.Da
 	switch {
 	case refused != nil:
 		answer(*refused)
-	case c.Read != nil:
+	case c.Read != nil && len(c.Read.Ranges) == 0:
 		answer(read(d.store, service, asked, c.Read))
+	case c.Read != nil:
+		d.inTurn(answer, func() bus.DatabaseReply { return read(d.store, service, asked, c.Read) })
 	case c.Scan != nil:
-		d.scan(service, asked, c.Scan, answer)
+		d.inTurn(answer, func() bus.DatabaseReply { return scan(d.store, service, asked, c.Scan) })
 	case c.Commit != nil:
 		commit(t, service, asked, c.Commit, answer)
 	default:
@@ -213,9 +215,10 @@ func (d *database) backlog() int64 {
 	return 0
 }
 
-func (d *database) scan(service string, asked ticket.Ticket, q *bus.Scan, answer func(bus.DatabaseReply)) {
+// inTurn has a scan, or a read that looks at ranges, answered when those before it are.
+func (d *database) inTurn(answer func(bus.DatabaseReply), scan func() bus.DatabaseReply) {
 	select {
-	case d.scans <- func() { answer(scan(d.store, service, asked, q)) }:
+	case d.scans <- func() { answer(scan()) }:
 	default:
 		answer(busy("too many scans wait"))
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/updater/ranges"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
@@ -20,7 +21,7 @@ const (
 
 // state is what conditions and request ids are compared with: the committed state, at one position.
 type state interface {
-	Revision(space string, key []byte) uint64
+	ranges.State
 	Answer(history.RequestID) (history.Answer, position.Position, storage.Lookup)
 }
 
@@ -48,6 +49,7 @@ type draft struct {
 	revisions map[spaceKey]uint64 // what the draft's updates leave, 0 for deleted
 	requests  map[history.RequestID]int
 	oldest    map[string]uint64 // terminal → lowest unanswered counter said in this draft
+	ranges    ranges.Frame
 }
 
 type spaceKey struct{ space, key string }
@@ -57,6 +59,7 @@ func newDraft(epoch uint64, end history.Mark, time int64) *draft {
 	return &draft{
 		epoch: epoch, time: time, end: end,
 		revisions: map[spaceKey]uint64{}, requests: map[history.RequestID]int{}, oldest: map[string]uint64{},
+		ranges: ranges.Frame{End: end.Position.Sequence},
 	}
 }
 
@@ -75,7 +78,7 @@ func (d *draft) add(s state, c *commitCall) verdict {
 		return verdict{reply: tooOld(c.entry.Request)}
 	}
 	v, drafted := d.conflicts(s, c)
-	if v.reply.Code == bus.CodeConflict {
+	if v.full || v.reply.Code != bus.CodeOK {
 		return v
 	}
 	if len(c.entry.Effects) == 0 && c.entry.Level == 0 && !c.record {
@@ -141,7 +144,8 @@ func (d *draft) recorded(s state, id history.RequestID, digest []byte) (verdict,
 }
 
 // conflicts evaluates all conditions, so that the asker learns of every key that is in its way: the verdict has CodeConflict if
-// one does not hold. drafted: a condition was compared with the draft, not with the committed state.
+// one does not hold. drafted: a condition was compared with the draft, not with the committed state. Ranges are looked at when
+// all else holds.
 func (d *draft) conflicts(s state, c *commitCall) (v verdict, drafted bool) {
 	for _, want := range c.conditions {
 		have, onDraft := d.revisions[spaceKey{c.entry.Space, string(want.Key)}]
@@ -154,8 +158,15 @@ func (d *draft) conflicts(s state, c *commitCall) (v verdict, drafted bool) {
 			v.held = v.held || onDraft
 		}
 	}
-	if len(v.reply.Conflicts) == 0 {
+	if len(v.reply.Conflicts) == 0 && len(c.ranges) == 0 {
 		return verdict{}, drafted
+	} else if len(v.reply.Conflicts) == 0 {
+		left := func(key string) (uint64, bool) {
+			revision, written := d.revisions[spaceKey{c.entry.Space, key}]
+			return revision, written
+		}
+		o := d.ranges.Decide(s, c.entry.Space, c.ranges, d.entries, left)
+		return verdict{reply: o.Reply, held: o.Held, full: o.Full}, drafted || o.Drafted
 	}
 	v.reply.Code = bus.CodeConflict
 	v.reply.Message = fmt.Sprintf("%d of %d conditions do not hold", len(v.reply.Conflicts), len(c.conditions))

@@ -1,12 +1,18 @@
 package updater
 
 import (
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/keyrange"
 	"github.com/hotpair/hotpair/services/updater/queue"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/history"
@@ -32,6 +38,16 @@ func (f fakeState) Answer(id history.RequestID) (history.Answer, position.Positi
 	return history.Answer{}, position.Position{}, storage.Absent
 }
 
+func (f fakeState) Walk(_ string, prefix, after []byte) iter.Seq[storage.Item] {
+	return func(yield func(storage.Item) bool) {
+		for _, key := range slices.Sorted(maps.Keys(f.revisions)) {
+			if strings.HasPrefix(key, string(prefix)) && key > string(after) && !yield(storage.Item{Key: []byte(key), Revision: f.revisions[key]}) {
+				return
+			}
+		}
+	}
+}
+
 func put(key, value string) bus.Operation {
 	return bus.Operation{Key: []byte(key), Value: []byte(value)}
 }
@@ -40,6 +56,10 @@ func del(key string) bus.Operation { return bus.Operation{Key: []byte(key), Dele
 
 func has(key string, revision uint64) bus.Condition {
 	return bus.Condition{Key: []byte(key), Revision: revision}
+}
+
+func ranged(prefix string, keys, sequence uint64) keyrange.Range {
+	return keyrange.Range{Prefix: []byte(prefix), Keys: keys, Sequence: sequence}
 }
 
 func present(key string) bus.Condition { return bus.Condition{Key: []byte(key), Present: true} }
@@ -99,6 +119,24 @@ func TestDraft_DecidesInOrder(t *testing.T) {
 			{request{Conditions: []bus.Condition{has("x", 102), has("y", 1)}, Operations: []bus.Operation{put("x", "2")}}, "409"},
 			{request{Operations: []bus.Operation{del("x")}}, "+103 held"},
 			{request{Conditions: []bus.Condition{has("x", 0)}, Operations: []bus.Operation{put("x", "3")}}, "+104 held"},
+		},
+		"ranges on committed state, x as of 40 and y as of 41": {
+			{request{Ranges: []keyrange.Range{ranged("", 2, 100)}, Operations: []bus.Operation{put("a", "1")}}, "+101 held"},
+			{request{Ranges: []keyrange.Range{ranged("x", 1, 40)}, Operations: []bus.Operation{put("x/1", "1")}}, "+102 held"},
+			{request{Ranges: []keyrange.Range{ranged("y", 1, 40)}, Operations: []bus.Operation{put("a", "1")}}, "409"},
+			{request{Ranges: []keyrange.Range{ranged("y", 0, 40)}, Operations: []bus.Operation{put("a", "1")}}, "409"},
+			{request{Ranges: []keyrange.Range{ranged("y", 1, 101)}, Operations: []bus.Operation{put("a", "1")}}, "400"},
+			{request{Ranges: []keyrange.Range{ranged("y", 1, 41)}, Conditions: []bus.Condition{has("x", 3)}}, "409"},
+			{request{Ranges: []keyrange.Range{ranged("y", 1, 41)}}, "nothing"},
+		},
+		"R12 a key that appears in a range within the frame": {
+			{request{Ranges: []keyrange.Range{ranged("n/", 0, 100)}, Operations: []bus.Operation{put("n/1", "1")}}, "+101 held"},
+			{request{Ranges: []keyrange.Range{ranged("n/", 0, 100)}, Operations: []bus.Operation{put("n/2", "1")}}, "409 held"},
+			{request{Ranges: []keyrange.Range{ranged("o/", 0, 100)}, Operations: []bus.Operation{put("o/1", "1")}}, "+102 held"},
+			{request{Ranges: []keyrange.Range{ranged("x", 1, 100)}, Operations: []bus.Operation{del("x")}}, "+103 held"},
+			{request{Ranges: []keyrange.Range{ranged("x", 1, 100)}, Operations: []bus.Operation{put("z", "1")}}, "409 held"},
+			{request{Ranges: []keyrange.Range{ranged("x", 0, 39)}, Operations: []bus.Operation{put("z", "1")}}, "+104 held"},
+			{request{Ranges: []keyrange.Range{ranged("x", 0, 39)}}, "nothing held"},
 		},
 		"A2 a commit that changes nothing is not in the frame": {
 			{request{ID: counter(9)}, "nothing"},
@@ -185,6 +223,56 @@ func TestDraft_IsBounded(t *testing.T) {
 	}
 }
 
+// TestDraft_RangesHaveABudget: what would look at more than a frame may waits for the next one, in which it is the first.
+func TestDraft_RangesHaveABudget(t *testing.T) {
+	s := fakeState{revisions: map[string]uint64{}}
+	for i := range keyrange.MostKeys {
+		s.revisions[fmt.Sprintf("k%d", i)] = 1
+	}
+	large, refused := request{Ranges: []keyrange.Range{ranged("k", keyrange.MostKeys, 100)}}.call()
+	if refused == nil {
+		t.Fatalf("%d keys in one frame: %+v", keyrange.MostKeys, large)
+	}
+	delete(s.revisions, "k1") // now it just fits
+	large, refused = request{Ranges: []keyrange.Range{ranged("k", keyrange.MostKeys-1, 100)}, Operations: []bus.Operation{put("a", "1")}}.call()
+	if refused != nil {
+		t.Fatal(refused)
+	}
+	small, _ := request{Ranges: []keyrange.Range{ranged("b", 0, 100)}, Operations: []bus.Operation{put("b", "1")}}.call()
+	plain, _ := request{Operations: []bus.Operation{put("c", "1")}}.call()
+	for _, c := range []struct {
+		calls []*commitCall
+		want  string
+	}{
+		{[]*commitCall{large, plain, small}, "+101 held, +102 held, full"},
+		{[]*commitCall{small, large}, "+101 held, full"},
+		{[]*commitCall{plain, large}, "+101 held, full"},
+		{[]*commitCall{small, plain}, "+101 held, +102 held"},
+	} {
+		d := newDraft(7, history.Mark{Position: position.Position{Epoch: 7, Sequence: 100}}, 1000)
+		var got []string
+		for _, call := range c.calls {
+			got = append(got, describe(d.add(s, call)))
+		}
+		if got := strings.Join(got, ", "); got != c.want {
+			t.Errorf("got %q, want %q", got, c.want)
+		}
+	}
+}
+
+// BenchmarkDraft is what an update costs in frames of a thousand.
+func BenchmarkDraft(b *testing.B) {
+	call, _ := request{Conditions: []bus.Condition{has("x", 0)}, Operations: []bus.Operation{put("k", "0123456789abcdef")}}.call()
+	var d *draft
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		if i%1000 == 0 {
+			d = newDraft(7, history.Mark{Position: position.Position{Epoch: 7, Sequence: 100}}, 1000)
+		}
+		d.add(fakeState{}, call)
+	}
+}
+
 func TestAdmission_RefusesWhatWouldFailItsNeighbours(t *testing.T) {
 	long := make([]byte, history.MaxKey+1)
 	for name, c := range map[string]struct {
@@ -197,6 +285,10 @@ func TestAdmission_RefusesWhatWouldFailItsNeighbours(t *testing.T) {
 		"large value":           {request{Operations: []bus.Operation{{Key: []byte("k"), Value: make([]byte, 1<<20)}}}, bus.CodeTooLarge},
 		"large answer":          {request{ID: counter(1), Record: true, Answer: bus.Answer{Body: make([]byte, 1<<20)}}, bus.CodeTooLarge},
 		"many operations":       {request{Operations: make([]bus.Operation, commitOperations+1)}, bus.CodeTooLarge},
+		"many ranges":           {request{Ranges: make([]keyrange.Range, keyrange.MostRanges+1)}, bus.CodeTooLarge},
+		"ranges of many keys":   {request{Ranges: []keyrange.Range{ranged("", keyrange.MostKeys, 1)}}, bus.CodeTooLarge},
+		"a range of long keys":  {request{Ranges: []keyrange.Range{ranged(string(long), 0, 0)}}, bus.CodeMalformed},
+		"a range of the future": {request{Ranges: []keyrange.Range{ranged("", 0, 1)}}, bus.CodeMalformed},
 		"id without a terminal": {request{ID: bus.RequestID{Counter: 1}}, bus.CodeMalformed},
 		"id of another form":    {request{ID: bus.RequestID{Terminal: "t", App: "yesterday"}}, bus.CodeMalformed},
 		"record without id":     {request{Record: true}, bus.CodeMalformed},

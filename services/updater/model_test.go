@@ -3,11 +3,13 @@ package updater
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"testing"
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/keyrange"
 	"github.com/hotpair/hotpair/bus/ticket"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/history"
@@ -21,9 +23,14 @@ type model struct {
 	done     map[bus.RequestID]uint64
 }
 
-func (m *model) commit(c *request) string {
+func (m *model) commit(c *request, saw []seen) string {
 	if at, ok := m.done[c.ID]; ok {
 		return fmt.Sprintf("recorded %d", at)
+	}
+	for i := range saw {
+		if !maps.Equal(saw[i].keys, m.scan(saw[i].Range).keys) {
+			return "409"
+		}
 	}
 	for _, want := range c.Conditions {
 		have := m.keys[string(want.Key)]
@@ -46,6 +53,24 @@ func (m *model) commit(c *request) string {
 	return fmt.Sprintf("+%d", m.sequence)
 }
 
+// seen is a range with what was in it.
+type seen struct {
+	keyrange.Range
+	keys map[string]uint64
+}
+
+// scan is a range as it is now.
+func (m *model) scan(r keyrange.Range) seen {
+	s := seen{r, map[string]uint64{}}
+	for key, revision := range m.keys {
+		if r.Contains([]byte(key)) {
+			s.keys[key] = revision
+		}
+	}
+	s.Keys, s.Sequence = uint64(len(s.keys)), m.sequence
+	return s
+}
+
 func outcome(r bus.DatabaseReply) string {
 	switch {
 	case r.Recorded != nil:
@@ -59,7 +84,8 @@ func outcome(r bus.DatabaseReply) string {
 }
 
 // TestDraft_FramesDoNotChangeMeaning: whatever the frames are cut like, and whenever bolt is brought up, commits mean
-// what they mean one after the other.
+// what they mean one after the other. Ranges are those of committed states before; what was in them then must be in them
+// now, and nothing else.
 func TestDraft_FramesDoNotChangeMeaning(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -78,16 +104,21 @@ func TestDraft_FramesDoNotChangeMeaning(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := &model{sequence: 1, keys: map[string]uint64{}, done: map[bus.RequestID]uint64{}}
+	var reads []seen // of committed states, this one's at the end
 	for frame := range 400 {
+		for range 1 + random.IntN(3) {
+			reads = append(reads, m.scan(randomRange(random)))
+		}
+		reads = reads[max(0, len(reads)-12):]
 		d := newDraft(1, store.Committed(), int64(frame+2))
 		err := store.View(func(r *storage.Reader) error {
 			for range random.IntN(8) {
-				c := randomCommit(random, m)
+				c, saw := randomCommit(random, m, reads)
 				call, refused := c.call()
 				if refused != nil {
 					t.Fatalf("refused: %+v", refused)
 				}
-				want := m.commit(c)
+				want := m.commit(c, saw)
 				if got := outcome(d.add(committed{r}, call).reply); got != want {
 					t.Fatalf("frame %d: %+v: got %s, want %s", frame, c, got, want)
 				}
@@ -116,8 +147,21 @@ func TestDraft_FramesDoNotChangeMeaning(t *testing.T) {
 	}
 }
 
-func randomCommit(random *rand.Rand, m *model) *request {
-	c := &request{Epoch: 1, Record: random.IntN(8) == 0}
+func randomRange(random *rand.Rand) (r keyrange.Range) {
+	r.Prefix = []byte([]string{"", "k", "k2", "n"}[random.IntN(4)])
+	if random.IntN(3) == 0 {
+		r.After = []byte(fmt.Sprintf("k%d", random.IntN(6)))
+	}
+	if random.IntN(3) == 0 {
+		if r.Through = []byte(fmt.Sprintf("k%d", random.IntN(6))); r.Validate(history.MaxKey) != nil {
+			r.Through = nil
+		}
+	}
+	return r
+}
+
+func randomCommit(random *rand.Rand, m *model, reads []seen) (c *request, saw []seen) {
+	c = &request{Epoch: 1, Record: random.IntN(8) == 0}
 	if c.Record || random.IntN(2) == 0 {
 		c.ID = counter(1 + random.Uint64N(300))
 	}
@@ -140,7 +184,11 @@ func randomCommit(random *rand.Rand, m *model) *request {
 			c.Operations = append(c.Operations, put(key, "v"))
 		}
 	}
-	return c
+	for range random.IntN(3) {
+		one := reads[len(reads)-1-random.IntN(min(len(reads), 1+random.IntN(12)))]
+		c.Ranges, saw = append(c.Ranges, one.Range), append(saw, one)
+	}
+	return c, saw
 }
 
 // FuzzCommit: whatever a service sends, and whatever terminal-if says of its request, it is decided or refused; nothing panics,
@@ -150,6 +198,7 @@ func FuzzCommit(f *testing.F) {
 		{},
 		{ID: counter(1), Oldest: 1, Epoch: 1, Operations: []bus.Operation{put("k", "v"), del("k")}, Answer: bus.Answer{Body: []byte(`{}`), Revision: true}},
 		{ID: bus.RequestID{Terminal: "t", App: "2026-01-02T15:04:05Z/x"}, Record: true, Conditions: []bus.Condition{has("k", 3), present("")}},
+		{Ranges: []keyrange.Range{{Prefix: []byte("k"), After: []byte("k1"), Through: []byte("k2"), Keys: 3, Sequence: 9}}, Operations: []bus.Operation{put("k", "v")}},
 	} {
 		raw, err := bus.Encode(bus.DatabaseCall{Commit: c.commit()})
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/ticket"
+	"github.com/hotpair/hotpair/services/updater/ranges"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -38,6 +39,10 @@ func read(s *storage.Store, service string, asked ticket.Ticket, q *bus.Read) bu
 	var reply bus.DatabaseReply
 	err := s.View(func(r *storage.Reader) error {
 		if reply = executed(r, asked); reply.Recorded != nil || reply.Code != bus.CodeOK {
+			return nil
+		}
+		if moved := ranges.Unmoved(committed{r}, r.Position().Sequence, service, nil, q.Ranges); moved != nil {
+			reply = *moved
 			return nil
 		}
 		bytes := 0
@@ -76,6 +81,10 @@ func scan(s *storage.Store, service string, asked ticket.Ticket, q *bus.Scan) bu
 		if q.At != (position.Position{}) && q.At != at {
 			reply = bus.DatabaseReply{Code: bus.CodeConflict, Position: at,
 				Message: fmt.Sprintf("the state has moved from %v to %v since the first page", q.At, at)}
+			return nil
+		}
+		if moved := ranges.Unmoved(committed{r}, at.Sequence, service, q.Conditions, q.Ranges); moved != nil {
+			reply = *moved
 			return nil
 		}
 		items, more := r.Scan(service, q.Prefix, q.After, limit, scanBytes)

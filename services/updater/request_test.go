@@ -2,6 +2,7 @@ package updater
 
 import (
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/keyrange"
 	"github.com/hotpair/hotpair/bus/ticket"
 )
 
@@ -12,6 +13,7 @@ type request struct {
 	Body       string
 	Epoch      uint64
 	Conditions []bus.Condition
+	Ranges     []keyrange.Range
 	Operations []bus.Operation
 	Answer     bus.Answer
 	Record     bool
@@ -34,7 +36,7 @@ func digestOf(body string) ticket.Digest { return ticket.DigestOf("kv", "put", [
 func bytesOf(d ticket.Digest) []byte { return d[:] }
 
 func (q request) commit() *bus.Commit {
-	c := &bus.Commit{Epoch: q.Epoch, Conditions: q.Conditions, Operations: q.Operations, Answer: q.Answer, Record: q.Record}
+	c := &bus.Commit{Epoch: q.Epoch, Conditions: q.Conditions, Ranges: q.Ranges, Operations: q.Operations, Answer: q.Answer, Record: q.Record}
 	if asked := q.asked(); asked.Service != "" {
 		c.Ticket = ticket.NewDesk(testKey).Issue(asked)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/keyrange"
 	"github.com/hotpair/hotpair/bus/pack"
 )
 
@@ -167,6 +168,9 @@ func callSize(q bus.DatabaseCall) int {
 		}
 	case q.Scan != nil:
 		size += len(q.Scan.Prefix) + len(q.Scan.After)
+		for _, c := range q.Scan.Conditions {
+			size += len(c.Key) + around
+		}
 	case q.Commit != nil:
 		size += len(q.Commit.Answer.Body) + len(q.Commit.Answer.Message)
 		for _, c := range q.Commit.Conditions {
@@ -176,5 +180,21 @@ func callSize(q bus.DatabaseCall) int {
 			size += len(op.Key) + len(op.Value) + around
 		}
 	}
+	for _, r := range rangesOf(q) {
+		size += len(r.Prefix) + len(r.After) + len(r.Through) + around
+	}
 	return size
+}
+
+// rangesOf gives the ranges that a call demands.
+func rangesOf(q bus.DatabaseCall) []keyrange.Range {
+	switch {
+	case q.Read != nil:
+		return q.Read.Ranges
+	case q.Scan != nil:
+		return q.Scan.Ranges
+	case q.Commit != nil:
+		return q.Commit.Ranges
+	}
+	return nil
 }

@@ -204,6 +204,9 @@ func (e *execution) commit(tx *Tx, out *outcome) error {
 		commit.Operations = tx.writes
 		if len(tx.writes) > 0 || len(tx.required) > 0 {
 			commit.Conditions = tx.conditions()
+			if !tx.readOnly {
+				commit.Ranges = tx.ranges.at(tx.at)
+			}
 		}
 	}
 	if len(commit.Operations) == 0 && len(commit.Conditions) == 0 && !commit.Record {
@@ -250,6 +253,12 @@ func (e *execution) ask(ctx context.Context, call bus.DatabaseCall) (bus.Databas
 		e.lost = e.lost[:0]
 		for _, key := range reply.Conflicts {
 			e.lost = append(e.lost, string(key))
+		}
+		demanded := rangesOf(call)
+		for _, i := range reply.Moved {
+			if i >= 0 && i < len(demanded) {
+				e.lost = append(e.lost, lineOf(string(demanded[i].Prefix)))
+			}
 		}
 		return reply, errMoved
 	case bus.CodeBusy:

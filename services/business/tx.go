@@ -9,17 +9,9 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// MaxScan is the most items that one Scan gives.
-const MaxScan = 1000
-
-var (
-	// ErrReadOnly says that a handler of a read-only operation wrote. A mistake of the service: the request is
-	// answered with 500.
-	ErrReadOnly = errors.New("a read-only operation writes nothing")
-	// ErrScanAfterWrite says that a handler scanned after it wrote: a scan would not see that. A mistake of the
-	// service, as above.
-	ErrScanAfterWrite = errors.New("scan before the first write")
-)
+// ErrReadOnly says that a handler of a read-only operation wrote. A mistake of the service: the request is answered with
+// 500.
+var ErrReadOnly = errors.New("a read-only operation writes nothing")
 
 // Item is a key with what it holds.
 type Item struct {
@@ -34,8 +26,9 @@ type Item struct {
 // Tx is the one transaction of a request: what it reads is of one committed position, what it writes takes effect as
 // one update when the handler returns without an error, and is forgotten when it returns one.
 //
-// Each key read becomes a condition of that update: it must still have the revision that was read. If another request
-// was faster, the handler is run again with a new Tx. A key that is only written has no condition.
+// Each key read becomes a condition of that update: it must still have the revision that was read. So does each range
+// scanned: what was in it must still be in it, and nothing else. If another request was faster, the handler is run again
+// with a new Tx. A key that is only written has no condition.
 //
 // An error of a method ends the transaction; the handler returns it. A Tx belongs to the goroutine of its handler and
 // is of no use after it.
@@ -49,7 +42,7 @@ type Tx struct {
 	at       position.Position   // where everything seen was so; zero before the first trip
 	seen     map[string]bus.Item // what was read, and what it must still be at the commit
 	keys     [][]byte            // of seen, in the order in which they were read
-	scanned  bool
+	ranges   ranges              // what was scanned, and must still be so at the commit
 	required []bus.Condition
 	writes   []bus.Operation
 	written  map[string]int // key → index in writes
@@ -121,14 +114,15 @@ func (t *Tx) read(missing []string) error {
 	for _, key := range missing {
 		wanted = append(wanted, []byte(key))
 	}
-	reply, err := t.ask(bus.DatabaseCall{Read: &bus.Read{Ticket: t.ticket, Keys: wanted}})
+	still := t.ranges.still(t.at)
+	reply, err := t.ask(bus.DatabaseCall{Read: &bus.Read{Ticket: t.ticket, Keys: wanted, Ranges: still}})
 	if err != nil {
 		return err
 	}
 	if len(reply.Items) != len(wanted) {
 		return fmt.Errorf("%w: %d items for %d keys", errUpdater, len(reply.Items), len(wanted))
 	}
-	if t.scanned && reply.Position != t.at {
+	if still == nil && len(t.ranges.read) > 0 && reply.Position != t.at {
 		return errMoved
 	}
 	for i, key := range wanted {
@@ -140,18 +134,17 @@ func (t *Tx) read(missing []string) error {
 			continue
 		}
 		item.Key = key
-		t.note(item)
+		t.know(item)
+		t.keys = append(t.keys, item.Key)
 	}
 	t.at = reply.Position
 	return nil
 }
 
-func (t *Tx) note(item bus.Item) {
+// know keeps what a key holds, so that it need not be read again.
+func (t *Tx) know(item bus.Item) {
 	if t.seen == nil {
 		t.seen = map[string]bus.Item{}
-	}
-	if _, known := t.seen[string(item.Key)]; !known {
-		t.keys = append(t.keys, item.Key)
 	}
 	t.seen[string(item.Key)] = item
 }
@@ -163,61 +156,6 @@ func (t *Tx) item(key string) Item {
 		return Item{Key: key, Value: t.writes[i].Value, Revision: seen.Revision, Found: !t.writes[i].Delete}
 	}
 	return Item{Key: key, Value: seen.Value, Revision: seen.Revision, Found: seen.Revision != 0}
-}
-
-// Scan gives up to limit items (at most MaxScan, which 0 means) whose keys begin with prefix and come after the key
-// after, in the order of their bytes. More says that the range goes on.
-//
-// Items are read like those of Get: of the same position as everything else, and each a condition of what is written.
-// But a key that appears in the range later is not noticed; to guard a range, keep a key for it and write that too.
-//
-// Several pages, or reads beside a page, need that nothing at all is committed between them, by any service; otherwise
-// the handler is run again, a limited number of times. Under constant writes do with one page, or see ScanKept.
-func (t *Tx) Scan(prefix, after string, limit int) (items []Item, more bool, err error) {
-	return t.scan(prefix, after, limit, false)
-}
-
-// ScanKept is Scan for a range in which nothing is ever deleted. Its pages are of one position also while other things
-// are committed: what has a revision up to the position of the first page was so at the first page. If something in
-// the range was changed meanwhile, the handler is run again, at last while no other request of the service writes. So
-// it ends under any load of this service and of others.
-func (t *Tx) ScanKept(prefix, after string, limit int) (items []Item, more bool, err error) {
-	return t.scan(prefix, after, limit, true)
-}
-
-func (t *Tx) scan(prefix, after string, limit int, kept bool) (items []Item, more bool, err error) {
-	if t.err != nil {
-		return nil, false, t.err
-	}
-	if len(t.writes) > 0 {
-		return nil, false, t.fail(ErrScanAfterWrite)
-	}
-	if limit <= 0 || limit > MaxScan {
-		limit = MaxScan
-	}
-	scan := &bus.Scan{Prefix: []byte(prefix), After: []byte(after), Limit: limit, Ticket: t.ticket}
-	if !kept {
-		scan.At = t.at
-	}
-	reply, err := t.ask(bus.DatabaseCall{Scan: scan})
-	if err != nil {
-		return nil, false, t.fail(err)
-	}
-	if t.at.IsZero() {
-		t.at = reply.Position
-	}
-	t.scanned = true
-	items = make([]Item, len(reply.Items))
-	for i, item := range reply.Items {
-		if item.Revision > t.at.Sequence {
-			return nil, false, t.fail(errMoved)
-		}
-		if !t.readOnly {
-			t.note(item)
-		}
-		items[i] = Item{Key: string(item.Key), Value: item.Value, Revision: item.Revision, Found: true}
-	}
-	return items, reply.More, nil
 }
 
 // Put writes a key when the handler returns without an error. The value must not be changed afterwards.
@@ -257,10 +195,14 @@ func (t *Tx) RequirePresent(key string) {
 	t.required = append(t.required, bus.Condition{Key: []byte(key), Present: true})
 }
 
-// conditions are those of the commit: what was required, and that everything read is as it was.
+// conditions are those of the commit on keys: what was required, and that every key read is as it was.
 func (t *Tx) conditions() []bus.Condition {
 	conditions := make([]bus.Condition, 0, len(t.required)+len(t.keys))
-	conditions = append(conditions, t.required...)
+	return t.unchanged(append(conditions, t.required...))
+}
+
+// unchanged adds that every key read is as it was.
+func (t *Tx) unchanged(conditions []bus.Condition) []bus.Condition {
 	for _, key := range t.keys {
 		conditions = append(conditions, bus.Condition{Key: key, Revision: t.seen[string(key)].Revision})
 	}

@@ -1,9 +1,12 @@
 package businesstest
 
 import (
+	"errors"
 	"slices"
+	"strings"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/keyrange"
 	"github.com/hotpair/hotpair/bus/ticket"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -84,15 +87,8 @@ func (d *Database) commit(service string, asked ticket.Ticket, c *bus.Commit) bu
 	if reply, done := d.executed(asked); done {
 		return reply
 	}
-	var conflicts [][]byte
-	for _, want := range c.Conditions {
-		have := d.items[service+"/"+string(want.Key)].revision
-		if want.Present && have == 0 || !want.Present && have != want.Revision {
-			conflicts = append(conflicts, want.Key)
-		}
-	}
-	if len(conflicts) > 0 {
-		return bus.DatabaseReply{Code: bus.CodeConflict, Message: "a condition does not hold", Conflicts: conflicts}
+	if refusal := d.unmoved(service, c.Conditions, c.Ranges); refusal.Code != bus.CodeOK {
+		return refusal
 	}
 	if len(c.Operations) == 0 && !c.Record {
 		return bus.DatabaseReply{}
@@ -110,6 +106,47 @@ func (d *Database) commit(service string, asked ticket.Ticket, c *bus.Commit) bu
 	d.answers[asked.ID] = recorded{reply, asked.Digest}
 	d.raise(asked.ID.Terminal, asked.Floor)
 	return bus.DatabaseReply{Position: at, Proof: reply.Proof}
+}
+
+// unmoved says which conditions and which ranges do not hold, and refuses ranges that are none.
+func (d *Database) unmoved(service string, conditions []bus.Condition, ranges []keyrange.Range) (reply bus.DatabaseReply) {
+	switch err := keyrange.Check(ranges, maxKey); {
+	case errors.Is(err, keyrange.ErrTooMuch):
+		return bus.DatabaseReply{Code: bus.CodeTooLarge, Message: err.Error()}
+	case err != nil:
+		return bus.DatabaseReply{Code: bus.CodeMalformed, Message: err.Error()}
+	}
+	for _, want := range conditions {
+		have := d.items[service+"/"+string(want.Key)].revision
+		if want.Present && have == 0 || !want.Present && have != want.Revision {
+			reply.Conflicts = append(reply.Conflicts, want.Key)
+		}
+	}
+	for i := range ranges {
+		if d.moved(service, &ranges[i]) {
+			reply.Moved = append(reply.Moved, i)
+		}
+	}
+	if len(reply.Conflicts) > 0 || len(reply.Moved) > 0 {
+		reply.Code, reply.Message = bus.CodeConflict, "a condition does not hold"
+	}
+	return reply
+}
+
+// moved reports whether a range is not as it was.
+func (d *Database) moved(service string, r *keyrange.Range) bool {
+	var keys uint64
+	prefix := service + "/" + string(r.Prefix)
+	i, _ := slices.BinarySearch(d.sorted, prefix)
+	for ; i < len(d.sorted) && strings.HasPrefix(d.sorted[i], prefix); i++ {
+		if !r.Contains([]byte(strings.TrimPrefix(d.sorted[i], service+"/"))) {
+			continue
+		}
+		if keys++; d.items[d.sorted[i]].revision > r.Sequence {
+			return true
+		}
+	}
+	return keys != r.Keys
 }
 
 func (d *Database) apply(key string, op bus.Operation, at position.Position) {

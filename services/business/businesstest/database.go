@@ -22,6 +22,7 @@ const (
 	maxScanBytes  = 1 << 20
 	maxUpdate     = 1 << 20
 	maxOperations = 4096
+	maxKey        = 1 << 14
 )
 
 // Database answers db.* of all services from memory. Frames are as the updater's: what has gathered while the frame
@@ -231,6 +232,9 @@ func (d *Database) read(service string, asked ticket.Ticket, q *bus.Read) bus.Da
 	if len(q.Keys) > maxReadKeys {
 		return bus.DatabaseReply{Code: bus.CodeTooLarge, Message: "too many keys in one read"}
 	}
+	if refusal := d.unmoved(service, nil, q.Ranges); refusal.Code != bus.CodeOK {
+		return refusal
+	}
 	reply := bus.DatabaseReply{Position: d.position()}
 	bytes := 0
 	for _, key := range q.Keys {
@@ -252,6 +256,9 @@ func (d *Database) scan(service string, asked ticket.Ticket, q *bus.Scan) bus.Da
 	}
 	if !q.At.IsZero() && q.At != d.position() {
 		return bus.DatabaseReply{Code: bus.CodeConflict, Message: "the state has moved", Position: d.position()}
+	}
+	if refusal := d.unmoved(service, q.Conditions, q.Ranges); refusal.Code != bus.CodeOK {
+		return refusal
 	}
 	limit := q.Limit
 	if limit <= 0 || limit > d.scanItems {

@@ -10,8 +10,9 @@ import (
 //
 // Without it, of n requests for one key each frame commits one and sends n-1 back to start again, and who wins is
 // chance. With it, a request that has lost once stands in line for the keys it lost at, and one that would read a key
-// for which others stand in line joins the end. All requests for a service's keys pass through this one process, so
-// that is enough. It is only courtesy: what is safe is decided by the conditions of the commit, never here.
+// for which others stand in line joins the end. What begins with a prefix that was scanned is one key here (lineOf).
+// All requests for a service's keys pass through this one process, so that is enough. It is only courtesy: what is safe
+// is decided by the conditions of the commit, never here.
 //
 // Nobody waits while holding a lane, and several are taken in the order of their keys, so there is no deadlock.
 type lanes struct {

@@ -199,7 +199,7 @@ func TestTx_ScanOfSeveralPagesIsOfOnePosition(t *testing.T) {
 func TestTx_ScanOfVeryMuch(t *testing.T) {
 	const keys = keyrange.MostKeys + 1000
 	host := businesstest.NewHost(t)
-	fill := 0
+	var fill atomic.Int64
 	all := func(scan func(prefix, after string, limit int) ([]business.Item, bool, error)) (n int, err error) {
 		for after, more := "", true; more; {
 			var items []business.Item
@@ -214,7 +214,7 @@ func TestTx_ScanOfVeryMuch(t *testing.T) {
 	host.Run(bench(map[string]business.Operation{
 		"fill": {Handler: handler(func(tx *business.Tx) (any, error) {
 			for i := range 4000 {
-				tx.Put(fmt.Sprintf("%06d", fill+i), nil)
+				tx.Put(fmt.Sprintf("%06d", fill.Load()+int64(i)), nil)
 			}
 			return nil, nil
 		})},
@@ -229,11 +229,11 @@ func TestTx_ScanOfVeryMuch(t *testing.T) {
 	host.Run(kv.Service())
 	host.Caller("bench")
 	host.Caller(kv.Name)
-	for ; fill < keys; fill += 4000 {
+	for ; fill.Load() < keys; fill.Add(4000) {
 		expect(t, host.Call(request("fill")), 0, "{}")
 	}
 	expect(t, host.Call(request("scan")), bus.CodeBusy, "not executed")
-	expect(t, host.Call(request("kept")), 0, fmt.Sprint(fill))
+	expect(t, host.Call(request("kept")), 0, fmt.Sprint(fill.Load()))
 	expect(t, host.Call(request("count")), bus.CodeTooLarge, "scan less for one update")
 }
 

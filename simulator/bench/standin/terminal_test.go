@@ -115,6 +115,18 @@ func (h *host) request() (bus.Request, func(bus.Reply)) {
 	return bus.Request{}, nil
 }
 
+// change gives the next word on who is attached.
+func (h *host) change() bus.AgentChange {
+	h.Helper()
+	select {
+	case c := <-h.changes:
+		return c
+	case <-time.After(patience):
+		h.Fatal("the other host was told nothing")
+	}
+	return bus.AgentChange{}
+}
+
 type outcome struct {
 	answer Answer
 	err    error
@@ -173,6 +185,9 @@ func TestTerminal_KeepsWhatALostHostHadForTheNext(t *testing.T) {
 	if got := x.attach(1, 1); !got.OK || got.Waiting != 1 || got.Gap <= 0 {
 		t.Fatalf("%+v", got)
 	}
+	if c := y.change(); !c.Fresh || c.Host != "x" || c.Epoch != 1 || c.Busy != 1 {
+		t.Errorf("after the attach: %+v", c)
+	}
 	q, answer := x.request()
 	if q.Attempt != 1 || q.Service != "kv" || q.Operation != "put" || q.Oldest != q.ID.Counter || q.Remaining <= 0 {
 		t.Errorf("%+v", q)
@@ -188,17 +203,9 @@ func TestTerminal_KeepsWhatALostHostHadForTheNext(t *testing.T) {
 
 	held := put(terminal)
 	first, _ := x.request()
-	for len(y.changes) > 0 {
-		<-y.changes
-	}
 	x.conn.Close()
-	select {
-	case c := <-y.changes:
-		if c.Fresh || c.Epoch != 1 || c.Busy != 2 {
-			t.Errorf("after the loss: %+v", c)
-		}
-	case <-time.After(patience):
-		t.Fatal("the other host was told nothing")
+	if c := y.change(); c.Fresh || c.Epoch != 1 || c.Busy != 2 {
+		t.Errorf("after the loss: %+v", c)
 	}
 	if got := y.attach(2, 1); !got.OK || got.Waiting != 1 {
 		t.Fatalf("%+v", got)

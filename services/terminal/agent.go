@@ -24,7 +24,7 @@ const (
 	hostConnections = 256
 	// appConnections and appSubscriptions bound the applications of this machine. maxPending is what the server holds for a
 	// connection that does not read, in bytes; far more than flood lets the agent's own come to, which all applications' messages
-	// go to.
+	// go to, and room for many large answers of hosts: without its own connection to those the agent ends.
 	appConnections   = 256
 	appSubscriptions = 4096
 	maxPending       = 1 << 30

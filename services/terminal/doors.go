@@ -39,7 +39,7 @@ func (a *Agent) open(ctx context.Context) (err error) {
 	d.appUsers.AllowLoopback(bus.Grant{Permissions: appPermissions(), Account: appsAccount, Limits: limits})
 	if d.hosts, err = bus.NewServer(bus.ServerConfig{
 		Name: "terminal-" + a.config.ID, Listen: a.config.Listen, Network: a.config.Hosts, Users: d.hostUsers,
-		Accounts: []string{hostsAccount}, MaxConnections: hostConnections, Logger: a.log,
+		Accounts: []string{hostsAccount}, MaxConnections: hostConnections, MaxPending: maxPending, Logger: a.log,
 	}); err != nil {
 		return err
 	}

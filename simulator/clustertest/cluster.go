@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -29,6 +30,8 @@ const (
 	startWithin = 90 * time.Second
 	// StopWithin bounds the end of a cluster: its load reads everything back first.
 	StopWithin = 3 * time.Minute
+	// ports are kept for each cluster, enough for 35 terminals: while a host is down, none of its ports may be chosen for another cluster.
+	ports = 100
 	// statusWithin bounds the answer of a host.
 	statusWithin = time.Second
 )
@@ -68,7 +71,8 @@ type Cluster struct {
 func Start(t testing.TB, binary, dir string, args []string, environ ...string) *Cluster {
 	t.Helper()
 	c := &Cluster{TB: t, Dir: dir, Printed: &processtest.Output{}, done: make(chan struct{})}
-	c.cmd = exec.Command(binary, append([]string{"cluster", "--dir", dir, "--port", "0"}, args...)...)
+	port := strconv.Itoa(processtest.Ports(t, ports))
+	c.cmd = exec.Command(binary, append([]string{"cluster", "--dir", dir, "--port", port}, args...)...)
 	c.cmd.Env = append(os.Environ(), environ...)
 	c.cmd.Stdout, c.cmd.Stderr = c.Printed, c.Printed
 	began := time.Now()

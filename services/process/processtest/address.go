@@ -1,6 +1,7 @@
 package processtest
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -22,14 +23,36 @@ var given = func() *atomic.Uint32 {
 // that the kernel hands out: such a one can be somebody else's, an outgoing connection's for instance, before it is listened on.
 func Address(t testing.TB) string {
 	t.Helper()
-	var err error
+	return fmt.Sprintf("127.0.0.1:%d", Ports(t, 1))
+}
+
+// Ports gives the first of so many ports in a row, each as that of Address is.
+func Ports(t testing.TB, count uint32) (first int) {
+	t.Helper()
+	err := errors.New("they are more than there are")
 	for range 100 {
-		var l net.Listener
-		if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", lowest+given.Add(1)%(highest-lowest))); err == nil {
-			defer l.Close()
-			return l.Addr().String()
+		at := (given.Add(count) - count) % (highest - lowest)
+		if at+count > highest-lowest {
+			continue
+		}
+		if err = free(lowest+int(at), int(count)); err == nil {
+			return lowest + int(at)
 		}
 	}
-	t.Fatalf("no free port: %v", err)
-	return ""
+	t.Fatalf("no free ports: %v", err)
+	return 0
+}
+
+// free is nil when nobody listens on these ports.
+func free(first, count int) error {
+	for port := first; port < first+count; port++ {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			return fmt.Errorf("port %d: %w", port, err)
+		}
+		if err := l.Close(); err != nil {
+			return fmt.Errorf("port %d: %w", port, err)
+		}
+	}
+	return nil
 }

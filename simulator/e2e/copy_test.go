@@ -26,6 +26,7 @@ func TestCopy_BothSidesAreKilledDuringIt(t *testing.T) {
 	active, before := c.mustActive()
 	standby := pair.Other(active)
 	c.order("kill", standby)
+	c.fill("small", 2000, 16) // the load alone would take its time for so many
 	c.awaitUpdates(before.Committed.Sequence + 2000)
 
 	c.order("start", standby)

@@ -25,6 +25,7 @@ func TestAudit_MissesWhatWasRestoredAway(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts a pair three times")
 	}
+	sideBySide(t)
 	c := startCluster(t, []string{"--terminals", "3"})
 	c.awaitPaired()
 	c.put("kept", 10)

@@ -73,6 +73,16 @@ func (c *cluster) awaitBackup(by string, sequence uint64) backups.Made {
 	return made
 }
 
+// backupNow wants a backup now, once none is being made by itself.
+func (c *cluster) backupNow(flags ...string) (out string, err error) {
+	c.Helper()
+	c.Await(healWithin, "a moment without a backup", func() bool {
+		out, err = c.hotpair(append([]string{"backup", "now", "--dir", c.Dir}, flags...)...)
+		return !strings.Contains(out, "a backup is being made already")
+	})
+	return out, err
+}
+
 // restoreAndLook restores a backup into a new directory and demands every update in it that was acknowledged up to its position.
 func (c *cluster) restoreAndLook(file string, a *acknowledged, flags ...string) {
 	c.Helper()
@@ -117,6 +127,7 @@ func (c *cluster) restoreAndLook(file string, a *acknowledged, flags ...string) 
 // new one goes on, and knows the last good one. While the place is away that is an alarm, and ends when it is back. What is not
 // the pair's is never touched. What is kept restores, with the key that no host has, to all that was acknowledged.
 func TestBackups_OfAPairByItself(t *testing.T) {
+	sideBySide(t)
 	place := filepath.Join(t.TempDir(), "backup")
 	key, err := age.GenerateX25519Identity()
 	if err == nil {
@@ -152,7 +163,7 @@ func TestBackups_OfAPairByItself(t *testing.T) {
 	_, status = c.mustActive()
 
 	// One that is wanted now, and the list of what there is.
-	out, err := c.hotpair("backup", "now", "--json", "--dir", c.Dir)
+	out, err := c.backupNow("--json")
 	var made backups.Made
 	if err != nil || decodeObject(out, &made) != nil || made.Host != standby || made.Position.Sequence < status.Committed.Sequence {
 		t.Fatalf("backup now: %v\n%s", err, out)
@@ -168,7 +179,7 @@ func TestBackups_OfAPairByItself(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Await(healWithin, "alarms that no backup is made", func() bool { return c.alarmed("backup-failed") && c.alarmed("backups-old") })
-	if out, err := c.hotpair("backup", "now", "--dir", c.Dir); err == nil || !strings.Contains(out, "is not there: mount it") {
+	if out, err := c.backupNow(); err == nil || !strings.Contains(out, "is not there: mount it") {
 		t.Errorf("backup now: %v\n%s", err, out)
 	}
 	if out, err := c.hotpair("doctor", "--dir", c.Dir); !strings.Contains(out, "TOO OLD") {
@@ -202,6 +213,7 @@ func TestBackups_OfAPairByItself(t *testing.T) {
 // middle of that: alarms say so, and nobody who works notices. When it is back the alarms end by themselves, nothing of what was cut off
 // counts, and what is fetched from the bucket restores to all that was acknowledged.
 func TestBackups_IntoABucket(t *testing.T) {
+	sideBySide(t)
 	server := s3.Start(t)
 	key, err := age.GenerateX25519Identity()
 	dir := t.TempDir()

@@ -22,6 +22,7 @@ var before string
 // is taken back, and upgraded again. No request fails and nothing is lost. An archive or a shallow clone has no release before: there two versions
 // meet in TestUpgrade_OneHostAfterTheOther alone.
 func TestUpgrade_FromTheReleaseBefore(t *testing.T) {
+	sideBySide(t)
 	name, commit, _ := strings.Cut(strings.TrimSpace(before), " ")
 	if history, err := exec.Command("git", "rev-parse", "--is-shallow-repository").Output(); err != nil || strings.TrimSpace(string(history)) == "true" {
 		t.Logf("measured: %s did not run: this checkout has no history to build it from (%v)", name, err)

@@ -110,6 +110,7 @@ func (c *cluster) same(before operator.Status) {
 // Whole processes, under load: certificates are renewed, a root comes beside the old one, files are damaged while they are in use and at a
 // start, and end. Nothing of that moves the service or costs a session, and each is told.
 func TestCertificates_OfWholeProcesses(t *testing.T) {
+	sideBySide(t)
 	c := startCluster(t, []string{"--terminals", "5"}, leaseSetting)
 	w := c.startWork(200)
 	c.awaitPaired()

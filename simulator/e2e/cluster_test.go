@@ -2,7 +2,9 @@
 // stopped by it, under a workload that judges every answer. What it measures it prints in lines that begin with
 // "measured:".
 //
-// The flag -long makes it play more of each.
+// Tests run alone where what they measure is to be their own; the others run side by side, once those have run.
+//
+// The flag -long makes it play more of each, and each alone.
 package e2e_test
 
 import (
@@ -45,6 +47,13 @@ func TestMain(m *testing.M) {
 	}
 	_ = os.RemoveAll(dir)
 	os.Exit(code)
+}
+
+// sideBySide lets a test run beside others: nothing in it is measured against a bound that a busy machine moves, and most of it is waiting.
+func sideBySide(t *testing.T) {
+	if !*long {
+		t.Parallel()
+	}
 }
 
 // lease is long, so that a takeover which waited for its end can be told from one that was only slow on a busy machine.

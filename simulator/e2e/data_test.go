@@ -23,6 +23,7 @@ import (
 // changes a byte of the standby's database, verify names the key and mends it; a backup of the standby is taken and
 // the standby replaced by what is restored from it; the table of terminals changes on both hosts.
 func TestData_VerifyRepairBackupRestoreTerminals(t *testing.T) {
+	sideBySide(t)
 	c := startCluster(t, []string{"--terminals", "3"}, leaseSetting)
 	c.awaitPaired()
 	c.eachKey("needle", 50, func(nc *nats.Conn, key string) error {

@@ -21,6 +21,7 @@ func TestEvents_TheSameOnBothHosts(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts a pair and kills hosts of it")
 	}
+	sideBySide(t)
 	c := startCluster(t, []string{"--terminals", "3"}, leaseSetting)
 	c.awaitPaired()
 	c.put("events", 5)

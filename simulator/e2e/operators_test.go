@@ -21,6 +21,7 @@ func TestOperators_OfBothHosts(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts a pair")
 	}
+	sideBySide(t)
 	trail := filepath.Join(t.TempDir(), "audit.jsonl") // of both hosts
 	c := startCluster(t, []string{"--terminals", "2"}, "HOTPAIR_LEASE=1s", "HOTPAIR_AUDIT_TRAIL="+trail)
 	c.awaitPaired()

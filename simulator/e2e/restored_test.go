@@ -59,6 +59,7 @@ func (b *beside) stop() {
 // the pair id and leapt over every epoch, so all terminals followed it and refused the living pair for good. It does
 // nothing outward now until somebody has said what it is to be; each of the two ways is played, and the way back at a terminal.
 func TestFault_A14_RestoredCopy(t *testing.T) {
+	sideBySide(t)
 	c := startCluster(t, []string{"--terminals", "2"}, "HOTPAIR_LEASE=1s")
 	c.awaitPaired()
 	env := c.File().Hosts[local.HostA].StartFile.Env

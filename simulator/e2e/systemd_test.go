@@ -82,6 +82,7 @@ func environOf(env map[string]string) (environ []string) {
 // What systemd is told by the processes that ship: a host that waits for the other one is up, and says what it waits for; a reload says what
 // can't be used and ends nobody; what systemd says to a process stays with that.
 func TestSystemd_AsTheUnitsRun(t *testing.T) {
+	sideBySide(t)
 	c := startCluster(t, []string{"--terminals", "1"}, leaseSetting)
 	c.awaitPaired()
 	c.order("stop", local.HostB)

@@ -47,6 +47,7 @@ const newer = "v0.3.0"
 // TestUpgrade_OneHostAfterTheOther: two versions serve side by side, in both roles and with the terminals and the witness of the one
 // before, and one command walks through it: broken off it goes on, and walks back, until an operator says that the upgrade is finished.
 func TestUpgrade_OneHostAfterTheOther(t *testing.T) {
+	sideBySide(t)
 	later, err := clustertest.Build(t.TempDir(), clustertest.Called(newer)+" -X github.com/hotpair/hotpair/services/level.newest=3")
 	if err != nil {
 		t.Fatal(err)

@@ -80,6 +80,7 @@ func (f *fixture) mark(key, value string) {
 // what proves somebody, and no key or value of an update, can be read in it, in any of its usual forms. In clear all but private keys can be,
 // so the search would find them. Then what was heard is said again, to each port.
 func TestFault_C1_NothingIsReadableOnTheWires(t *testing.T) {
+	sideBySide(t)
 	for _, c := range []struct {
 		name  string
 		plain bool
@@ -205,6 +206,7 @@ func (f *fixture) tell(from, to string, words []byte) (said []byte, ended bool) 
 // the pair's own of another terminal. No host tells it a key or a request; nothing is attached there, and the status says so. The agent that
 // comes back is served.
 func TestFault_C6_AFalseServerAtATerminalsAddress(t *testing.T) {
+	sideBySide(t)
 	f := begin(t, Options{Terminals: 2})
 	if f.options.Plain {
 		t.Skip("SKIPPED, NOTHING OF THIS WAS TRIED: all labs are in clear by the flag")

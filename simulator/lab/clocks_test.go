@@ -16,6 +16,7 @@ import (
 // mean anything on another machine, or after a restart: so one host's are set a year ahead of the other's, then back to what a
 // machine shows that has just been started, while the pair takes over twice.
 func TestFault_B4_BootClocksOfTheHostsAreFarApart(t *testing.T) {
+	sideBySide(t)
 	f := begin(t, Options{})
 	active, _ := f.mustActive()
 	standby := pair.Other(active)
@@ -54,6 +55,7 @@ func TestFault_B4_BootClocksOfTheHostsAreFarApart(t *testing.T) {
 // Somebody sets the clock of one host, or of both, two years back or ten ahead while the pair serves. Then its active dies, and is started again, all
 // by these clocks. Nothing is lost and nobody is refused: neither a certificate whose time is over by one clock nor an id that is old by it.
 func TestFault_B4_ClocksAreSetWhileThePairServes(t *testing.T) {
+	sideBySide(t)
 	const year = 365 * 24 * time.Hour
 	for _, c := range []struct {
 		name            string
@@ -104,6 +106,7 @@ func (f *fixture) read(host string, ahead time.Duration) {
 // which is the same to who compares the two: those of both hosts and the witness ended nine years ago, as after a clock that went far ahead; or all of them begin in
 // two years, as where the clocks of all have gone back. The pair takes over all the same, and its old active comes back.
 func TestFault_B4_CertificatesOutOfTheirTime(t *testing.T) {
+	sideBySide(t)
 	const year = 365 * 24 * time.Hour
 	for name, issued := range map[string]time.Duration{"ended": 9 * year, "to come": -2 * year} {
 		if issued < 0 && !*long {

@@ -87,6 +87,7 @@ func sequenceBothDisksFull(t *testing.T) {
 // Two alarms whose causes take their time: a disk that is slow and goes on, and a terminal that is reached and can't be served, because
 // its own disk does not take the epoch that it is to note.
 func TestFault_B12_SlowDisksAreAlarmed(t *testing.T) {
+	sideBySide(t)
 	till := pair.TerminalID(0)
 	disks := map[string]*Disk{pair.HostA: newDisk(t), pair.HostB: newDisk(t), till: newDisk(t)}
 	f := begin(t, Options{Disks: disks})

@@ -131,6 +131,7 @@ func (f *fixture) renewed() {
 // stays out over a takeover. A new machine enrols in its place with a token, and is served; another one that comes with the same
 // token is told so, and raises an alarm. A seal that is lost stops nothing, and is an alarm.
 func TestEnrolment_OfALab(t *testing.T) {
+	sideBySide(t)
 	if *plain {
 		t.Skip("SKIPPED: nobody enrols without certificates")
 	}

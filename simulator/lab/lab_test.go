@@ -38,6 +38,13 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// sideBySide lets a test run beside others: its lab has networks of its own, and most of it is waiting. The long form plays each alone.
+func sideBySide(t *testing.T) {
+	if !*long {
+		t.Parallel()
+	}
+}
+
 // fixture is a lab with a load, in a test.
 type fixture struct {
 	testing.TB

@@ -10,6 +10,7 @@ import (
 // restarted with its certificate, and plain text beside it, the active after a switchover; and once more without plain text. Nothing is lost, and
 // no request fails of an application that asks until it knows.
 func TestLab_MovesFromSecretsToCertificates(t *testing.T) {
+	sideBySide(t)
 	f := begin(t, Options{Plain: true})
 	for _, optional := range []bool{true, false} {
 		restart := func(name string) {

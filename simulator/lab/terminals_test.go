@@ -61,6 +61,7 @@ func sequenceT5AllTerminalsFrozen(t *testing.T) {
 // TestFault_A15_ATerminalIsReplaced: real processes. A terminal's directory is lost and replaced, again and again; its clock plays no part.
 // The new one is served at once, in the same term, and what the load had acknowledged before stands.
 func TestFault_A15_ATerminalIsReplaced(t *testing.T) {
+	sideBySide(t)
 	f := begin(t, Options{})
 	_, before := f.mustActive()
 	id := pair.TerminalID(0)

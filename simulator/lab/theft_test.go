@@ -57,6 +57,7 @@ func (within) Listen(context.Context, string) (net.Listener, error) {
 // TestLab_AHostIsStolen: the files of a host are taken, its issuing key and seal among them. The pair changes its authority while it serves, by the
 // steps of the operations guide. The thief is let in at every port before, and at none afterwards.
 func TestLab_AHostIsStolen(t *testing.T) {
+	sideBySide(t)
 	if *plain {
 		t.Skip("SKIPPED: nobody has certificates")
 	}

@@ -60,5 +60,9 @@ func (w *World) AwaitPaired(ctx context.Context) error {
 }
 
 func (w *World) describe(ctx context.Context) string {
-	return pair.Describe(func(host string) (operator.Status, error) { return w.Status(ctx, host) })
+	how := pair.Describe(func(host string) (operator.Status, error) { return w.Status(ctx, host) })
+	if err := w.Err(); err != nil {
+		how = fmt.Sprintf("%v; %s", err, how)
+	}
+	return how
 }

@@ -26,7 +26,9 @@ import (
 	"os"
 	"reflect"
 	"regexp"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"text/template"
 
 	"github.com/kelseyhightower/envconfig"
@@ -65,6 +67,13 @@ func Load[T any, P Spec[T]](environ []string) (T, error) {
 	return loaded, nil
 }
 
+// lent begins the names under which this process's Loads lend values to envconfig, each with its own number: whoever takes the environment of the
+// process meanwhile has them in it.
+var (
+	lent  = Prefix + "_" + rand.Text() + "_"
+	loads atomic.Uint64
+)
+
 // ours picks the variables with our prefix that hold something. Of a name given twice the last one counts, as exec does.
 func ours(environ []string) map[string]string {
 	values := map[string]string{}
@@ -73,7 +82,7 @@ func ours(environ []string) map[string]string {
 		if !found || !strings.HasPrefix(name, Prefix+"_") {
 			continue
 		}
-		if ofKubernetes(name, value) {
+		if ofKubernetes(name, value) || strings.HasPrefix(name, lent) {
 			continue
 		}
 		delete(values, name)
@@ -96,13 +105,13 @@ func ofKubernetes(name, value string) bool {
 // parse fills spec by envconfig. envconfig reads the process's own environment only and ends at its first error, so
 // the values are lent to it under a prefix that nobody else uses, and it runs again without each value that failed.
 func (c *checker) parse(values map[string]string, own map[string]field, spec any) {
-	lent := Prefix + "_" + rand.Text()
+	prefix := lent + strconv.FormatUint(loads.Add(1), 10)
 	for _, f := range own {
 		value, set := values[f.name]
 		if !set {
 			continue
 		}
-		name := lent + strings.TrimPrefix(f.name, Prefix)
+		name := prefix + strings.TrimPrefix(f.name, Prefix)
 		if err := os.Setenv(name, value); err != nil {
 			c.reject(f, value, errors.New("can't be held by an environment"))
 			continue
@@ -110,7 +119,7 @@ func (c *checker) parse(values map[string]string, own map[string]field, spec any
 		defer os.Unsetenv(name)
 	}
 	for {
-		err := envconfig.Process(lent, spec)
+		err := envconfig.Process(prefix, spec)
 		if err == nil {
 			return
 		}
@@ -123,7 +132,7 @@ func (c *checker) parse(values map[string]string, own map[string]field, spec any
 			c.fault("", "", "default of "+bad.KeyName+": "+bad.Err.Error(), "report this as a fault of hotpair")
 			return
 		}
-		f := own[Prefix+strings.TrimPrefix(bad.KeyName, lent)]
+		f := own[Prefix+strings.TrimPrefix(bad.KeyName, prefix)]
 		c.reject(f, bad.Value, bad.Err)
 		os.Unsetenv(bad.KeyName)
 	}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -8,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -187,6 +189,27 @@ func TestLoad_LeavesTheProcessEnvironmentAlone(t *testing.T) {
 }
 
 // TestLoad_TerminalsFile: thousands of terminals do not fit into one variable, on no way from host to terminal-if.
+// What one Load lends to the environment of the process is nothing to another that is given that environment meanwhile.
+func TestLoad_BesideOthers(t *testing.T) {
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	beside.Go(func() {
+		for ctx.Err() == nil {
+			if _, err := Load[Host](hostEnviron()); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	for range 2000 {
+		if _, err := Load[Inherited](os.Environ()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestLoad_TerminalsFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "terminals")
 	var lines []string

@@ -241,6 +241,7 @@ func relay(ctx context.Context, c config.TerminalInterface, log *slog.Logger) er
 	if err := archive.Apart(c.Data, c.Host, c.PairSecret, c.TLS); err != nil {
 		return err
 	}
+	process.FewProcessors(1) // work of microseconds for each message
 	defer process.RoomForGarbage(garbage)()
 	return terminalif.Run(ctx, c, log)
 }
@@ -266,7 +267,7 @@ func businessCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := func(c config.Business) string { return c.Host }
 			return start(cmd, "business."+args[0], name, func(ctx context.Context, c config.Business, log *slog.Logger, _ io.Writer) error {
-				process.FewProcessors(1) // work of microseconds for each request
+				process.FewProcessors(1) // as terminal-if
 				defer process.RoomForGarbage(garbage)()
 				return business.Run(ctx, c, services[args[0]], log)
 			})

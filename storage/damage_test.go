@@ -189,6 +189,54 @@ func TestCheck_FindsFlippedBits(t *testing.T) {
 	}
 }
 
+// TestCheck_FindsAWrongNumberOfKeys: no checksum tells of a key that its page does not name any more.
+func TestCheck_FindsAWrongNumberOfKeys(t *testing.T) {
+	dir, good, end := made(t, 400)
+	path := filepath.Join(dir, DatabaseName)
+	whole, err := Open(dir, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := digest(t, whole)
+	if err := whole.Close(); err != nil {
+		t.Fatal(err)
+	}
+	heads, _, _, err := pages.ReadHeads(strings.NewReader(string(good)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	head := pages.Newest(heads)
+	const numberAt, bits = 10, 5 // in the header of a page
+	found := 0
+	for page := uint64(2); page < head.Pages; page++ {
+		for bit := range bits {
+			at := page*head.PageSize + numberAt
+			good[at] ^= 1 << bit
+			err := errors.Join(os.Remove(path), os.WriteFile(path, good[:head.Pages*head.PageSize], 0o600))
+			good[at] ^= 1 << bit
+			if err != nil {
+				t.Fatal(err)
+			}
+			s, err := Open(dir, Options{InitialMmapSize: 1 << 20})
+			if err == nil {
+				err = s.Check(t.Context())
+				if err == nil && (s.Applied() != end || digest(t, s) != want) {
+					t.Errorf("bit %d of the number of keys of page %d: another database, unnoticed", bit, page)
+				}
+				if err := s.Close(); err != nil {
+					t.Error(err)
+				}
+			}
+			if errors.Is(err, ErrDamaged) {
+				found++
+			}
+		}
+	}
+	if found < 100 {
+		t.Errorf("only %d were found", found)
+	}
+}
+
 // probe uses a damaged store in every way: errors are welcome, panics are not.
 func probe(s *Store) {
 	_ = s.View(func(r *Reader) error {

@@ -171,14 +171,25 @@ func (w *walk) page(ctx context.Context, id uint64, page []byte, at branchOf) er
 		w.fault("page %d has the impossible type %#x", id, flags)
 		return nil
 	}
+	if count == 0 && len(bytes.Trim(elements, "\x00")) > 0 {
+		w.fault("page %d names no keys and has some", id)
+		return nil
+	}
 	keys, values := make([][]byte, count), make([][]byte, count)
+	next := count * elementSize // bolt writes keys and values one after the other, right behind the last entry
 	for i := range count {
 		var ok bool
-		keys[i], values[i], ok = element(flags, elements[i*elementSize:])
+		var begin int
+		keys[i], values[i], begin, ok = element(flags, elements[i*elementSize:])
 		if !ok {
 			w.fault("key %d of page %d lies outside", i, id)
 			return nil
 		}
+		if i*elementSize+begin != next {
+			w.fault("key %d of page %d does not lie behind what is before it", i, id)
+			return nil
+		}
+		next += len(keys[i]) + len(values[i])
 		if len(keys[i]) == 0 || i > 0 && bytes.Compare(keys[i-1], keys[i]) >= 0 ||
 			at.from != nil && bytes.Compare(keys[i], at.from) < 0 || at.upto != nil && bytes.Compare(keys[i], at.upto) >= 0 {
 			w.fault("key %d of page %d is out of order", i, id)
@@ -217,8 +228,8 @@ func (w *walk) page(ctx context.Context, id uint64, page []byte, at branchOf) er
 	return nil
 }
 
-// element finds key and value of an element; offsets count from its own place.
-func element(flags uint16, element []byte) (key, value []byte, ok bool) {
+// element finds key and value of an element, and where they begin, which counts from its own place.
+func element(flags uint16, element []byte) (key, value []byte, begin int, ok bool) {
 	var at, size, valueSize uint64
 	if flags == flagLeaf {
 		at = uint64(binary.NativeEndian.Uint32(element[4:]))
@@ -229,9 +240,9 @@ func element(flags uint16, element []byte) (key, value []byte, ok bool) {
 		size = uint64(binary.NativeEndian.Uint32(element[4:]))
 	}
 	if at < elementSize || at+size+valueSize > uint64(len(element)) {
-		return nil, nil, false
+		return nil, nil, 0, false
 	}
-	return element[at : at+size], element[at+size : at+size+valueSize], true
+	return element[at : at+size], element[at+size : at+size+valueSize], int(at), true
 }
 
 // aboveLeaves reports whether a shallow walk ends below a branch: what its first child is, all are, for all leaves of a

@@ -110,7 +110,9 @@ func (u *Users) admits(c server.ClientAuthentication) bool {
 		}
 		user.Account = account
 	}
-	opts.JWT = grant.Limits.token
+	if opts.JWT != grant.Limits.token { // else a server that shuts down may be reading it
+		opts.JWT = grant.Limits.token
+	}
 	c.RegisterUser(user)
 	if opts.Username != "" {
 		u.remember(opts.Username, c.GetID())

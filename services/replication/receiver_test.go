@@ -44,7 +44,7 @@ func TestReceiver_Hello(t *testing.T) {
 		want   error
 	}{
 		"levels":      {func(q *helloRequest) { q.Levels = level.Range{Oldest: 98, Newest: 99} }, level.ErrApart},
-		"its level":   {func(q *helloRequest) { q.Levels.Newest, q.Level = 2, 2 }, level.ErrApart},
+		"its level":   {func(q *helloRequest) { q.Levels.Newest++; q.Level = q.Levels.Newest }, level.ErrApart},
 		"to another":  {func(q *helloRequest) { q.To = "c" }, ErrForeign},
 		"from me":     {func(q *helloRequest) { q.Host = "b" }, ErrForeign},
 		"my identity": {func(q *helloRequest) { q.Identity = b.facts.Get().Identity }, ErrForeign},

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/hotpair/hotpair/services/modeltest"
 )
 
 // One lane, a receiver that keeps its rule, and every order of what can happen between them: answers are lost, posts arrive late, the
@@ -343,10 +345,6 @@ func (w *world) early() string {
 
 // explore visits every world, and gives a shortest way to a wrong one, nil if there is none.
 func explore(l laws, s scene) (states int, way []string) {
-	type step struct {
-		from world
-		what string
-	}
 	start := world{now: data{epoch: 1, sequence: 1}, takeovers: 2, finals: 1, failures: 2, releases: 1, drops: 1}
 	if s.forces {
 		start.takeovers, start.finals, start.failures, start.releases, start.drops = 0, 0, 1, 0, 0
@@ -355,29 +353,8 @@ func explore(l laws, s scene) (states int, way []string) {
 	if s.skip {
 		start.turns, start.takeovers, start.failures, start.drops = 2, 1, 1, 0
 	}
-	seen, queue := map[world]step{start: {}}, []world{start}
-	for len(queue) > 0 && way == nil {
-		w := queue[0]
-		queue = queue[1:]
-		w.next(l, s, func(what string, after world, wrong string) {
-			if _, known := seen[after]; way != nil || known && wrong == "" {
-				return
-			}
-			if wrong == "" {
-				wrong = after.early()
-			}
-			if wrong != "" {
-				way = []string{what, wrong}
-				for at := w; at != start; at = seen[at].from {
-					way = slices.Insert(way, 0, seen[at].what)
-				}
-				return
-			}
-			seen[after] = step{w, what}
-			queue = append(queue, after)
-		})
-	}
-	return len(seen), way
+	return modeltest.Explore(start, modeltest.Same, func(w world, visit modeltest.Visit[world]) { w.next(l, s, visit) },
+		func(w world) string { return w.early() })
 }
 
 func TestModel_EachEmissionIsTakenInOrder(t *testing.T) {
@@ -402,10 +379,6 @@ func TestModel_EachEmissionIsTakenInOrder(t *testing.T) {
 		{laws{sameOrder: true}, scene{forces: true}, "nobody has it"},
 	} {
 		_, way := explore(c.broken, c.in)
-		if text := strings.Join(way, "\n"); way == nil || !strings.Contains(text, c.says) {
-			t.Errorf("%+v: it goes wrong by\n%s\nwithout %q", c.broken, text, c.says)
-		} else {
-			t.Logf("%+v goes wrong after %d events: %s", c.broken, len(way)-1, way[len(way)-1])
-		}
+		modeltest.Breaks(t, c.broken, way, c.says)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hotpair/hotpair/services/modeltest"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -512,39 +513,13 @@ func (w *world) wrong(l laws) string {
 
 // explore visits every world, and gives a shortest way to a wrong one, nil if there is none.
 func explore(l laws, b bounds) (states int, way []string) {
-	type step struct {
-		from int
-		what string
-	}
 	start := &world{newest: 1}
 	start.hosts[0] = host{log: []entry{{began, 1, 0}}, done: 1, epoch: 1, sent: true}
 	start.hosts[1] = host{log: []entry{{began, 1, 0}}, done: 1}
-	worlds, steps := []*world{start}, []step{{from: -1}}
 	buffer := make([]byte, 0, 512)
-	seen := map[string]bool{start.key(buffer): true}
-	for at := 0; at < len(worlds) && way == nil; at++ {
-		w := worlds[at]
-		worlds[at] = nil
-		w.next(l, b, func(what string, after *world, wrong string) {
-			key := after.key(buffer)
-			if way != nil || wrong == "" && seen[key] {
-				return
-			}
-			if wrong == "" {
-				wrong = after.wrong(l)
-			}
-			if wrong != "" {
-				way = []string{what, wrong}
-				for i := at; i > 0; i = steps[i].from {
-					way = slices.Insert(way, 0, steps[i].what)
-				}
-				return
-			}
-			seen[key] = true
-			worlds, steps = append(worlds, after), append(steps, step{at, what})
-		})
-	}
-	return len(seen), way
+	return modeltest.Explore(start, func(w *world) string { return w.key(buffer) },
+		func(w *world, visit modeltest.Visit[*world]) { w.next(l, b, visit) },
+		func(w *world) string { return w.wrong(l) })
 }
 
 func TestModel_EachNoticeIsStoredOnceOrAccountedFor(t *testing.T) {
@@ -580,11 +555,7 @@ func TestModel_GoesWrongWithoutAnyLaw(t *testing.T) {
 		{laws{rawCursor: true}, bounds{ids: 3, epochs: 3, length: 4, backups: true}, "never had"},
 		{laws{lowerTaken: true}, small, ""},
 	} {
-		states, way := explore(c.broken, c.in)
-		if text := strings.Join(way, "\n"); way == nil || !strings.Contains(text, c.says) {
-			t.Errorf("%+v: after %d states it goes wrong by\n%s\nwithout %q", c.broken, states, text, c.says)
-		} else {
-			t.Logf("%+v goes wrong after %d events (%d states): %s", c.broken, len(way)-1, states, way[len(way)-1])
-		}
+		_, way := explore(c.broken, c.in)
+		modeltest.Breaks(t, c.broken, way, c.says)
 	}
 }

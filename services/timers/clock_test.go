@@ -2,12 +2,12 @@ package timers
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/hotpair/hotpair/services/clocks"
+	"github.com/hotpair/hotpair/services/modeltest"
 )
 
 // Two hosts whose wall clocks are set, that stop and start, and two timers that are due at the same time, one by each clock. Time goes by in
@@ -172,39 +172,22 @@ func (o outage) broken(r rules) string {
 
 // wander visits every pair in time, and gives a shortest way to a broken law, nil if there is none.
 func wander(r rules) (states, held int, way []string) {
-	type step struct {
-		from outage
-		what string
-	}
 	start := outage{jumps: 2, stops: 3}
 	for i := range start.sides {
 		start.sides[i] = side{up: true, count: Open(Stamp{}, start.boot(i))}
 	}
 	start.update(r)
-	seen, queue := map[outage]step{start: {}}, []outage{start}
-	for len(queue) > 0 && way == nil {
-		o := queue[0]
-		queue = queue[1:]
-		o.next(r, func(what string, after outage) {
-			if _, known := seen[after]; way != nil || known {
-				return
+	states, way = modeltest.Explore(start, modeltest.Same, func(o outage, visit modeltest.Visit[outage]) {
+		o.next(r, func(what string, after outage) { visit(what, after, "") })
+	}, func(o outage) string {
+		if o.active >= 0 {
+			if v, w, _ := o.verdicts(r); v == Held || w == Held {
+				held++
 			}
-			seen[after] = step{o, what}
-			if wrong := after.broken(r); wrong != "" {
-				way = []string{wrong}
-				for at := after; at != start; at = seen[at].from {
-					way = slices.Insert(way, 0, seen[at].what)
-				}
-			}
-			if after.active >= 0 {
-				if v, w, _ := after.verdicts(r); v == Held || w == Held {
-					held++
-				}
-			}
-			queue = append(queue, after)
-		})
-	}
-	return len(seen), held, way
+		}
+		return o.broken(r)
+	})
+	return states, held, way
 }
 
 func TestClock_NoTimerFiresEarlyAndNoneIsForgotten(t *testing.T) {
@@ -223,11 +206,7 @@ func TestClock_NoTimerFiresEarlyAndNoneIsForgotten(t *testing.T) {
 		{rules{anyWall: true}, "before its time"},
 		{rules{unsaid: true}, "lateness"},
 	} {
-		states, _, way := wander(c.broken)
-		if text := strings.Join(way, "\n"); way == nil || !strings.Contains(text, c.says) {
-			t.Errorf("%+v: after %d states it goes wrong by\n%s\nwithout %q", c.broken, states, text, c.says)
-		} else {
-			t.Logf("%+v goes wrong after %d events: %s", c.broken, len(way)-1, way[len(way)-1])
-		}
+		_, _, way := wander(c.broken)
+		modeltest.Breaks(t, c.broken, way, c.says)
 	}
 }

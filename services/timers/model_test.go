@@ -2,9 +2,10 @@ package timers
 
 import (
 	"errors"
-	"slices"
 	"strings"
 	"testing"
+
+	"github.com/hotpair/hotpair/services/modeltest"
 )
 
 // One timer, whoever serves, and every order of what can happen around its run: it is set anew and cancelled by others, its handler fails,
@@ -228,41 +229,18 @@ func text(err error) string {
 	return ""
 }
 
-// forgotten: the timer is there, and nobody will take it.
-func (w world) forgotten() bool {
-	return w.timer != (kept{}) && w.timer.parked == 0 && w.done == w.timer.revision && w.run.phase == off && !w.frame.on
+// forgotten says when the timer is there, and nobody will take it.
+func (w world) forgotten() string {
+	if w.timer != (kept{}) && w.timer.parked == 0 && w.done == w.timer.revision && w.run.phase == off && !w.frame.on {
+		return "it is forgotten"
+	}
+	return ""
 }
 
 // explore visits every world, and gives a shortest way to a wrong one, nil if there is none.
 func explore(l laws) (states int, way []string) {
-	type step struct {
-		from world
-		what string
-	}
 	start := world{timer: kept{revision: 1, generation: 1}, revision: 1, takeovers: 2, sets: 1, agains: 1, cancels: 1, releases: 1, outages: 1}
-	seen, queue := map[world]step{start: {}}, []world{start}
-	for len(queue) > 0 && way == nil {
-		w := queue[0]
-		queue = queue[1:]
-		w.next(l, func(what string, after world, wrong string) {
-			if _, known := seen[after]; way != nil || known && wrong == "" {
-				return
-			}
-			if wrong == "" && after.forgotten() {
-				wrong = "it is forgotten"
-			}
-			if wrong != "" {
-				way = []string{what, wrong}
-				for at := w; at != start; at = seen[at].from {
-					way = slices.Insert(way, 0, seen[at].what)
-				}
-				return
-			}
-			seen[after] = step{w, what}
-			queue = append(queue, after)
-		})
-	}
-	return len(seen), way
+	return modeltest.Explore(start, modeltest.Same, func(w world, visit modeltest.Visit[world]) { w.next(l, visit) }, world.forgotten)
 }
 
 func TestModel_EachRunTakesEffectOnce(t *testing.T) {
@@ -282,10 +260,6 @@ func TestModel_EachRunTakesEffectOnce(t *testing.T) {
 		{laws{downIsFailure: true}, "without having failed"},
 	} {
 		_, way := explore(c.broken)
-		if text := strings.Join(way, "\n"); way == nil || !strings.Contains(text, c.says) {
-			t.Errorf("%+v: it goes wrong by\n%s\nwithout %q", c.broken, text, c.says)
-		} else {
-			t.Logf("%+v goes wrong after %d events: %s", c.broken, len(way)-1, way[len(way)-1])
-		}
+		modeltest.Breaks(t, c.broken, way, c.says)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/hotpair/hotpair/services/evidence"
+	"github.com/hotpair/hotpair/services/modeltest"
 )
 
 // The processes of a host whose main is gone may live on, or be frozen and go on later. Here is every order of what can happen then
@@ -108,29 +109,17 @@ func (o orphans) wrong() bool { return o.read == delivered && o.late }
 
 // explore visits every state, and gives a shortest way to a wrong one, nil if there is none.
 func explore(l laws) (states int, way []string) {
-	type step struct {
-		from orphans
-		what string
-	}
 	start := orphans{link: evidence.Connected, replication: evidence.Connected}
-	seen, queue := map[orphans]step{start: {}}, []orphans{start}
-	for len(queue) > 0 {
-		o := queue[0]
-		queue = queue[1:]
-		if o.wrong() {
-			for at := o; at != start; at = seen[at].from {
-				way = append([]string{seen[at].what}, way...)
-			}
-			return len(seen), way
-		}
+	return modeltest.Explore(start, modeltest.Same, func(o orphans, visit modeltest.Visit[orphans]) {
 		for what, after := range o.next(l) {
-			if _, known := seen[after]; !known {
-				seen[after] = step{o, what}
-				queue = append(queue, after)
-			}
+			visit(what, after, "")
 		}
-	}
-	return len(seen), nil
+	}, func(o orphans) string {
+		if o.wrong() {
+			return "the read is older than what was acknowledged"
+		}
+		return ""
+	})
 }
 
 func TestOutlive_NoReadIsOlderThanWhatWasAcknowledged(t *testing.T) {
@@ -148,10 +137,6 @@ func TestOutlive_NoReadIsOlderThanWhatWasAcknowledged(t *testing.T) {
 		{laws{evaluation: true}, "it answers by itself"},
 	} {
 		_, way := explore(c.broken)
-		if text := strings.Join(way, "\n"); way == nil || !strings.Contains(text, c.needs) {
-			t.Errorf("%+v: it goes wrong by\n%s\nwithout %q", c.broken, text, c.needs)
-		} else {
-			t.Logf("%+v goes wrong after %d events", c.broken, len(way))
-		}
+		modeltest.Breaks(t, c.broken, way, c.needs)
 	}
 }

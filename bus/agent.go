@@ -55,8 +55,7 @@ type AgentAttach struct {
 	Base     uint64         `json:"base,omitempty"`     // of an agent that is Unnumbered: its requests are numbered from here on
 }
 
-// AgentAttached answers it. Gap is the time since the last answer before the attach while requests waited, as the
-// terminal felt it.
+// AgentAttached answers it. Gap is the time since the last answer before the attach while requests waited, as the terminal felt it.
 type AgentAttached struct {
 	OK      bool          `json:"ok"`
 	Epoch   uint64        `json:"epoch"` // highest accepted

@@ -144,6 +144,11 @@ type Condition struct {
 	Present  bool   `cbor:"3,keyasint,omitempty"`
 }
 
+// Holds reports whether a key that has a revision, 0 when absent, is as demanded.
+func (c *Condition) Holds(revision uint64) bool {
+	return c.Present && revision != 0 || !c.Present && revision == c.Revision
+}
+
 // Operation puts or deletes one key.
 type Operation struct {
 	Key    []byte `cbor:"1,keyasint"`

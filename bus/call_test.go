@@ -228,3 +228,19 @@ func FuzzCall_ReplyOfAnybody(f *testing.F) {
 		}
 	})
 }
+
+func TestCondition_Holds(t *testing.T) {
+	for _, c := range []struct {
+		want     Condition
+		revision uint64
+		holds    bool
+	}{
+		{Condition{}, 0, true}, {Condition{}, 7, false},
+		{Condition{Revision: 7}, 7, true}, {Condition{Revision: 7}, 8, false}, {Condition{Revision: 7}, 0, false},
+		{Condition{Present: true}, 0, false}, {Condition{Present: true}, 7, true},
+	} {
+		if got := c.want.Holds(c.revision); got != c.holds {
+			t.Errorf("%+v at %d: %t", c.want, c.revision, got)
+		}
+	}
+}

@@ -49,8 +49,7 @@ type TableChanged struct {
 	Total    int               `json:"total"`
 }
 
-// SetTerminals tells terminal-if whom to dial. Who is not named any more is detached and left alone; who stays keeps
-// its session.
+// SetTerminals tells terminal-if whom to dial. Who is not named any more is detached and left alone; who stays keeps its session.
 type SetTerminals struct {
 	Revision  uint64     `json:"revision"`
 	Terminals []TableRow `json:"terminals"`

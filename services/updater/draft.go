@@ -81,7 +81,7 @@ func (d *draft) add(s state, c *commitCall) verdict {
 	if v.full || v.reply.Code != bus.CodeOK {
 		return v
 	}
-	if len(c.entry.Effects) == 0 && c.entry.Level == 0 && !c.record {
+	if len(c.entry.Effects)+len(c.entry.Outbox) == 0 && c.entry.Level == 0 && !c.record {
 		// Step A2: nothing to change. It rests on the frame if one of its conditions did.
 		return verdict{held: drafted}
 	}
@@ -153,7 +153,7 @@ func (d *draft) conflicts(s state, c *commitCall) (v verdict, drafted bool) {
 			have = s.Revision(c.entry.Space, want.Key)
 		}
 		drafted = drafted || onDraft
-		if holds := want.Present && have != 0 || !want.Present && have == want.Revision; !holds {
+		if !want.Holds(have) {
 			v.reply.Conflicts = append(v.reply.Conflicts, want.Key)
 			v.held = v.held || onDraft
 		}

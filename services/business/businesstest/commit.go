@@ -117,8 +117,7 @@ func (d *Database) unmoved(service string, conditions []bus.Condition, ranges []
 		return bus.DatabaseReply{Code: bus.CodeMalformed, Message: err.Error()}
 	}
 	for _, want := range conditions {
-		have := d.items[service+"/"+string(want.Key)].revision
-		if want.Present && have == 0 || !want.Present && have != want.Revision {
+		if !want.Holds(d.items[service+"/"+string(want.Key)].revision) {
 			reply.Conflicts = append(reply.Conflicts, want.Key)
 		}
 	}

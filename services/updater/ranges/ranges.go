@@ -100,11 +100,11 @@ func (f *Frame) note(entries []history.Stored) bool {
 	var names []string
 	for ; f.noted < len(entries); f.noted++ {
 		e := &entries[f.noted].Entry
-		if f.looked += uint64(len(e.Effects)); f.looked > keyrange.MostKeys {
+		if f.looked += uint64(len(e.Effects) + len(e.Outbox)); f.looked > keyrange.MostKeys {
 			return false
 		}
-		for i := range e.Effects {
-			names = append(names, under(e.Space)+string(e.Effects[i].Key))
+		for space, effect := range e.Changes() {
+			names = append(names, under(space)+string(effect.Key))
 		}
 	}
 	f.written.add(names)
@@ -180,7 +180,7 @@ func Unmoved(s State, sequence uint64, space string, conditions []bus.Condition,
 	f := Frame{End: sequence}
 	reply := f.Decide(s, space, wanted, nil, nil).Reply
 	for _, want := range conditions {
-		if have := s.Revision(space, want.Key); want.Present && have == 0 || !want.Present && have != want.Revision {
+		if !want.Holds(s.Revision(space, want.Key)) {
 			reply.Conflicts = append(reply.Conflicts, want.Key)
 		}
 	}

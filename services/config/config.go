@@ -26,9 +26,7 @@ import (
 	"os"
 	"reflect"
 	"regexp"
-	"strconv"
 	"strings"
-	"sync/atomic"
 	"text/template"
 
 	"github.com/kelseyhightower/envconfig"
@@ -67,12 +65,9 @@ func Load[T any, P Spec[T]](environ []string) (T, error) {
 	return loaded, nil
 }
 
-// lent begins the names under which this process's Loads lend values to envconfig, each with its own number: whoever takes the environment of the
-// process meanwhile has them in it.
-var (
-	lent  = Prefix + "_" + rand.Text() + "_"
-	loads atomic.Uint64
-)
+// lent begins the names under which this process's Loads lend values to envconfig: whoever takes the environment of the process
+// meanwhile has them in it.
+var lent = Prefix + "_" + rand.Text() + "_"
 
 // ours picks the variables with our prefix that hold something. Of a name given twice the last one counts, as exec does.
 func ours(environ []string) map[string]string {
@@ -105,7 +100,7 @@ func ofKubernetes(name, value string) bool {
 // parse fills spec by envconfig. envconfig reads the process's own environment only and ends at its first error, so
 // the values are lent to it under a prefix that nobody else uses, and it runs again without each value that failed.
 func (c *checker) parse(values map[string]string, own map[string]field, spec any) {
-	prefix := lent + strconv.FormatUint(loads.Add(1), 10)
+	prefix := lent + rand.Text() // of this Load
 	for _, f := range own {
 		value, set := values[f.name]
 		if !set {

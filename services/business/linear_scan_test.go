@@ -7,9 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/anishathalye/porcupine"
 
@@ -110,54 +108,24 @@ var roomModel = porcupine.Model{
 // them, while the updater goes and comes back. What they were answered must be what one after the other would be.
 func TestScan_IsLinearizableThroughRestartsOfTheUpdater(t *testing.T) {
 	const clients, requests, count = 8, 50, 3
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	host := businesstest.NewHost(t)
-	host.Run(rooms())
-	host.Caller("bench")
-	begin := time.Now()
-	var mu sync.Mutex
-	var history []porcupine.Operation
-	var working sync.WaitGroup
-	for client := range clients {
-		working.Go(func() {
-			r := rand.New(rand.NewPCG(seed, uint64(client)))
-			for n := range requests {
-				in := roomIn{[]string{"join", "list", "clear", "enter", "enter"}[r.IntN(5)], fmt.Sprintf("room-%d/", r.IntN(count)), client}
-				q := businesstest.Numbered(uint64(n+1), "bench", in.operation, fmt.Sprintf(`{"Under":%q,"Key":"%d"}`, in.room, client))
-				if in.operation == "join" {
-					q.Body = fmt.Appendf(nil, `{"Key":"%s%d"}`, in.room, client)
-				}
-				q.ID.Terminal = fmt.Sprint("t", client)
-				called := time.Since(begin)
-				reply := host.Call(q)
-				ended := time.Since(begin)
+	history := throughRestarts(t, rooms(), clients, func(host *businesstest.Host, client int, r *rand.Rand, do doing) {
+		for n := range requests {
+			in := roomIn{[]string{"join", "list", "clear", "enter", "enter"}[r.IntN(5)], fmt.Sprintf("room-%d/", r.IntN(count)), client}
+			q := businesstest.Numbered(uint64(n+1), "bench", in.operation, fmt.Sprintf(`{"Under":%q,"Key":"%d"}`, in.room, client))
+			if in.operation == "join" {
+				q.Body = fmt.Appendf(nil, `{"Key":"%s%d"}`, in.room, client)
+			}
+			q.ID.Terminal = fmt.Sprint("t", client)
+			do(in, func() bus.Reply { return host.Call(q) }, func(reply bus.Reply) any {
 				out := roomOut{code: reply.Code, saw: reply.Message}
 				if reply.Code == 0 && in.operation != "join" {
 					if err := json.Unmarshal(reply.Body, &out.saw); err != nil {
 						t.Errorf("%s: %v", reply.Body, err)
 					}
 				}
-				mu.Lock()
-				history = append(history, porcupine.Operation{ClientId: client, Input: in, Output: out, Call: int64(called), Return: int64(ended)})
-				mu.Unlock()
-			}
-		})
-	}
-	done := make(chan struct{})
-	go func() { working.Wait(); close(done) }()
-	restarts := 0
-	for going := true; going; restarts++ {
-		host.UpdaterDown()
-		host.UpdaterUp()
-		select {
-		case <-done:
-			going = false
-		case <-time.After(2 * time.Millisecond):
+				return out
+			})
 		}
-	}
-	t.Logf("%d restarts, %+v", restarts, host.Database.Calls())
-	if result := porcupine.CheckOperationsTimeout(roomModel, history, 30*time.Second); result != porcupine.Ok {
-		t.Errorf("the history of %d requests is not linearizable: %v", len(history), result)
-	}
+	})
+	linearizable(t, roomModel, history)
 }

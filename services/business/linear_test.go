@@ -11,6 +11,7 @@ import (
 	"github.com/anishathalye/porcupine"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/business"
 	"github.com/hotpair/hotpair/services/business/businesstest"
 	"github.com/hotpair/hotpair/services/business/kv"
 )
@@ -81,30 +82,18 @@ var model = porcupine.Model{
 // are lost. The history that the clients saw must be that of one copy that did each request once.
 func TestKV_IsLinearizableThroughRestartsOfTheUpdater(t *testing.T) {
 	const clients, requests, keys = 8, 60, 3
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	host := businesstest.NewHost(t)
-	host.Run(kv.Service())
-	host.Caller(kv.Name)
-	begin := time.Now()
-	var mu sync.Mutex
-	var history []porcupine.Operation
-	var wg sync.WaitGroup
-	for client := range clients {
-		wg.Go(func() {
-			r := rand.New(rand.NewPCG(seed, uint64(client)))
-			known := map[string]uint64{} // last revision seen
-			for n := range requests {
-				in := input{
-					operation: []string{"get", "put", "cas", "cas", "delete"}[r.IntN(5)],
-					key:       fmt.Sprint(r.IntN(keys)), value: client*requests + n,
-				}
-				in.revision = known[in.key]
-				q := businesstest.Numbered(uint64(n+1), kv.Name, in.operation, body(in))
-				q.ID.Terminal = fmt.Sprint("t", client)
-				called := time.Since(begin)
-				reply := callPerhapsTwice(host, q, r.IntN(4) == 0)
-				ended := time.Since(begin)
+	history := throughRestarts(t, kv.Service(), clients, func(host *businesstest.Host, client int, r *rand.Rand, do doing) {
+		known := map[string]uint64{} // last revision seen
+		for n := range requests {
+			in := input{
+				operation: []string{"get", "put", "cas", "cas", "delete"}[r.IntN(5)],
+				key:       fmt.Sprint(r.IntN(keys)), value: client*requests + n,
+			}
+			in.revision = known[in.key]
+			q := businesstest.Numbered(uint64(n+1), kv.Name, in.operation, body(in))
+			q.ID.Terminal = fmt.Sprint("t", client)
+			twice := r.IntN(4) == 0
+			do(in, func() bus.Reply { return callPerhapsTwice(host, q, twice) }, func(reply bus.Reply) any {
 				out := output{code: reply.Code}
 				if reply.Code == 0 {
 					var got struct {
@@ -120,16 +109,47 @@ func TestKV_IsLinearizableThroughRestartsOfTheUpdater(t *testing.T) {
 						known[in.key] = 0
 					}
 				}
+				return out
+			})
+		}
+	})
+	codes := map[int]int{}
+	for _, op := range history {
+		codes[op.Output.(output).code]++
+	}
+	t.Logf("answers by code %v", codes)
+	linearizable(t, model, history)
+}
+
+// doing makes one call of a client, and notes what came of it.
+type doing func(in any, call func() bus.Reply, read func(bus.Reply) any)
+
+// throughRestarts has clients of a service work, each with chance of its own, while the updater goes and comes back, and gives what they did.
+func throughRestarts(t *testing.T, service business.Service, clients int,
+	work func(host *businesstest.Host, client int, r *rand.Rand, do doing)) (history []porcupine.Operation) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	host := businesstest.NewHost(t)
+	host.Run(service)
+	host.Caller(service.Name)
+	begin := time.Now()
+	var mu sync.Mutex
+	var working sync.WaitGroup
+	for client := range clients {
+		working.Go(func() {
+			work(host, client, rand.New(rand.NewPCG(seed, uint64(client))), func(in any, call func() bus.Reply, read func(bus.Reply) any) {
+				called := time.Since(begin)
+				reply := call()
+				ended := time.Since(begin)
+				out := read(reply)
 				mu.Lock()
-				history = append(history, porcupine.Operation{
-					ClientId: client, Input: in, Output: out, Call: int64(called), Return: int64(ended),
-				})
-				mu.Unlock()
-			}
+				defer mu.Unlock()
+				history = append(history, porcupine.Operation{ClientId: client, Input: in, Output: out, Call: int64(called), Return: int64(ended)})
+			})
 		})
 	}
 	done := make(chan struct{})
-	go func() { wg.Wait(); close(done) }()
+	go func() { working.Wait(); close(done) }()
 	restarts := 0
 	for going := true; going; restarts++ {
 		host.UpdaterDown()
@@ -140,11 +160,13 @@ func TestKV_IsLinearizableThroughRestartsOfTheUpdater(t *testing.T) {
 		case <-time.After(2 * time.Millisecond):
 		}
 	}
-	codes := map[int]int{}
-	for _, op := range history {
-		codes[op.Output.(output).code]++
-	}
-	t.Logf("%d restarts, answers by code %v, %+v", restarts, codes, host.Database.Calls())
+	t.Logf("%d restarts, %+v", restarts, host.Database.Calls())
+	return history
+}
+
+// linearizable fails the test unless a history is that of one copy that did each request once.
+func linearizable(t *testing.T, model porcupine.Model, history []porcupine.Operation) {
+	t.Helper()
 	if result := porcupine.CheckOperationsTimeout(model, history, 30*time.Second); result != porcupine.Ok {
 		t.Errorf("the history of %d requests is not linearizable: %v", len(history), result)
 	}

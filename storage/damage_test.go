@@ -128,37 +128,59 @@ func TestOpen_RemovesHalfMadeDatabase(t *testing.T) {
 	}
 }
 
-// A flipped bit anywhere is found by Open or Check, or it was in no page that counts. Nothing panics, and nothing reads
-// as something else.
-func TestCheck_FindsFlippedBits(t *testing.T) {
+// spoiled is a good database file of which one bit at a time is wrong.
+type spoiled struct {
+	*testing.T
+	dir    string
+	good   []byte
+	head   pages.Head
+	end    history.Mark
+	digest history.Digest
+}
+
+func newSpoiled(t *testing.T) *spoiled {
 	dir, good, end := made(t, 400)
-	path := filepath.Join(dir, DatabaseName)
-	whole, err := Open(dir, Options{})
+	s, err := Open(dir, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := digest(t, whole)
-	if err := whole.Close(); err != nil {
+	want := digest(t, s)
+	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 	heads, _, _, err := pages.ReadHeads(strings.NewReader(string(good)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	used := int(pages.Newest(heads).Pages * pages.Newest(heads).PageSize)
+	head := pages.Newest(heads)
+	return &spoiled{T: t, dir: dir, good: good[:head.Pages*head.PageSize], head: head, end: end, digest: want}
+}
+
+// open opens the file with one bit flipped.
+func (d *spoiled) open(at int, bit byte) (*Store, error) {
+	d.Helper()
+	path := filepath.Join(d.dir, DatabaseName)
+	d.good[at] ^= bit
+	// A new file: a store that met a panic of bolt while it wrote keeps the old one locked until the process ends.
+	err := errors.Join(os.Remove(path), os.WriteFile(path, d.good, 0o600))
+	d.good[at] ^= bit
+	if err != nil {
+		d.Fatal(err)
+	}
+	return Open(d.dir, Options{InitialMmapSize: 1 << 20})
+}
+
+// A flipped bit anywhere is found by Open or Check, or it was in no page that counts. Nothing panics, and nothing reads
+// as something else.
+func TestCheck_FindsFlippedBits(t *testing.T) {
+	d := newSpoiled(t)
 	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d, %d bytes", seed, used)
+	t.Logf("seed %d, %d bytes", seed, len(d.good))
 	random := rand.New(rand.NewPCG(seed, 0))
 	found, harmless := 0, 0
 	for range 400 {
-		at, bit := random.IntN(used), byte(1)<<random.IntN(8)
-		good[at] ^= bit
-		// A new file: a store that met a panic of bolt while it wrote keeps the old one locked until the process ends.
-		if err := errors.Join(os.Remove(path), os.WriteFile(path, good[:used], 0o600)); err != nil {
-			t.Fatal(err)
-		}
-		good[at] ^= bit
-		s, err := Open(dir, Options{InitialMmapSize: 1 << 20})
+		at, bit := random.IntN(len(d.good)), byte(1)<<random.IntN(8)
+		s, err := d.open(at, bit)
 		if err != nil {
 			if !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrVersion) {
 				t.Errorf("bit %#x of byte %d: %v", bit, at, err)
@@ -173,9 +195,9 @@ func TestCheck_FindsFlippedBits(t *testing.T) {
 			probe(s)
 		case err != nil:
 			t.Errorf("bit %#x of byte %d: %v", bit, at, err)
-		case s.Applied() == end: // otherwise the newer head was hit, and bolt fell back to the older, whole one
+		case s.Applied() == d.end: // otherwise the newer head was hit, and bolt fell back to the older, whole one
 			harmless++
-			if got := digest(t, s); got != want {
+			if got := digest(t, s); got != d.digest {
 				t.Errorf("bit %#x of byte %d: another database, unnoticed", bit, at)
 			}
 		}
@@ -191,36 +213,15 @@ func TestCheck_FindsFlippedBits(t *testing.T) {
 
 // TestCheck_FindsAWrongNumberOfKeys: no checksum tells of a key that its page does not name any more.
 func TestCheck_FindsAWrongNumberOfKeys(t *testing.T) {
-	dir, good, end := made(t, 400)
-	path := filepath.Join(dir, DatabaseName)
-	whole, err := Open(dir, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := digest(t, whole)
-	if err := whole.Close(); err != nil {
-		t.Fatal(err)
-	}
-	heads, _, _, err := pages.ReadHeads(strings.NewReader(string(good)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	head := pages.Newest(heads)
+	d := newSpoiled(t)
 	const numberAt, bits = 10, 5 // in the header of a page
 	found := 0
-	for page := uint64(2); page < head.Pages; page++ {
+	for page := uint64(2); page < d.head.Pages; page++ {
 		for bit := range bits {
-			at := page*head.PageSize + numberAt
-			good[at] ^= 1 << bit
-			err := errors.Join(os.Remove(path), os.WriteFile(path, good[:head.Pages*head.PageSize], 0o600))
-			good[at] ^= 1 << bit
-			if err != nil {
-				t.Fatal(err)
-			}
-			s, err := Open(dir, Options{InitialMmapSize: 1 << 20})
+			s, err := d.open(int(page*d.head.PageSize)+numberAt, 1<<bit)
 			if err == nil {
 				err = s.Check(t.Context())
-				if err == nil && (s.Applied() != end || digest(t, s) != want) {
+				if err == nil && (s.Applied() != d.end || digest(t, s) != d.digest) {
 					t.Errorf("bit %d of the number of keys of page %d: another database, unnoticed", bit, page)
 				}
 				if err := s.Close(); err != nil {

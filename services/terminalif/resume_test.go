@@ -72,10 +72,7 @@ func TestT2_KilledServiceGetsItsRequestsTogether(t *testing.T) {
 	nc := app(t, agent.AppURL())
 	answers := make(chan *nats.Msg, n)
 	for i := range n {
-		go func() {
-			m, _ := askErr(nc, "request.kv.put", fmt.Sprint(i))
-			answers <- m
-		}()
+		go func() { answers <- <-askLater(nc, "request.kv.put", fmt.Sprint(i)) }()
 	}
 	for incarnation := range uint64(2) {
 		for range n { // none is answered, so that they come means that they come together

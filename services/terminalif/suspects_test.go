@@ -34,10 +34,7 @@ func TestT2_OnlyTheCulpritPays(t *testing.T) {
 	nc := app(t, agent.AppURL())
 	answers := make(chan *nats.Msg, 16)
 	send := func(body string) {
-		go func() {
-			m, _ := askErr(nc, "request.kv.put", body)
-			answers <- m
-		}()
+		go func() { answers <- <-askLater(nc, "request.kv.put", body) }()
 	}
 	send(`"poison"`)
 	for n := range 9 {

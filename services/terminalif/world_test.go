@@ -3,6 +3,7 @@ package terminalif
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -191,10 +192,14 @@ func (h *aHost) clock() time.Duration {
 func (h *aHost) connect(process string) *bus.Conn {
 	h.t.Helper()
 	h.users.Allow(process, bus.Grant{Password: process, Permissions: bus.Permissions(process)})
-	url, password := h.server.URL(), process
 	if strings.HasPrefix(process, bus.ProcessBusiness) { // which has no say on main's bus
-		url, password = "nats://"+h.traffic.TrafficListen, traffic.Password(h.traffic.TrafficKey, process)
+		return h.connectTo("nats://"+h.traffic.TrafficListen, process, traffic.Password(h.traffic.TrafficKey, process))
 	}
+	return h.connectTo(h.server.URL(), process, process)
+}
+
+func (h *aHost) connectTo(url, process, password string) *bus.Conn {
+	h.t.Helper()
 	conn := must[*bus.Conn](h.t)(bus.Connect(context.Background(), bus.ConnConfig{
 		Name: process, URL: url, User: process, Password: password, Inbox: bus.InboxPrefix(process),
 		Complaint: func(err error) { h.t.Errorf("%s: %v", process, err) },
@@ -288,6 +293,23 @@ type aService struct {
 	stop func()
 }
 
+// ending gives what ends a service as kill -9 does, and waits until its server has noticed: a service that is started again comes much
+// later than that, and here it would come at once.
+func (h *aHost) ending(name string, conn *bus.Conn) func() {
+	return func() {
+		h.t.Helper()
+		conn.Close()
+		main := h.connectTo("nats://"+h.traffic.TrafficListen, bus.ProcessMain, traffic.Password(h.traffic.TrafficKey, bus.ProcessMain))
+		defer main.Close()
+		processtest.Await(h.t, "nobody is "+name, func() bool {
+			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+			defer cancel()
+			_, err := main.Request(ctx, micro.APIPrefix+"."+micro.PingVerb.String()+"."+name, nil)
+			return errors.Is(err, bus.ErrNobody)
+		})
+	}
+}
+
 // startPacked runs a service that takes packs.
 func (h *aHost) startPacked(name string, handle func(bus.Request, func(bus.Reply))) *aService {
 	h.t.Helper()
@@ -299,7 +321,7 @@ func (h *aHost) startPacked(name string, handle func(bus.Request, func(bus.Reply
 	if err := conn.Flush(); err != nil {
 		h.t.Fatal(err)
 	}
-	return &aService{conn: conn, stop: conn.Close}
+	return &aService{conn: conn, stop: h.ending(name, conn)}
 }
 
 // startSingle runs a service as any language would: one message for each request.
@@ -313,7 +335,7 @@ func (h *aHost) startSingle(name, operation string, handle micro.HandlerFunc) *a
 	if err := conn.Flush(); err != nil {
 		h.t.Fatal(err)
 	}
-	return &aService{conn: conn, stop: conn.Close}
+	return &aService{conn: conn, stop: h.ending(name, conn)}
 }
 
 // echo answers with the request itself and counts as a write at the position of its counter.

@@ -10,6 +10,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/keyrange"
 	"github.com/hotpair/hotpair/bus/pack"
+	"github.com/hotpair/hotpair/services/pace"
 )
 
 // Bounds of the way to the updater.
@@ -139,7 +140,7 @@ func (d *database) pause(ctx context.Context, n int) (int, error) {
 
 // jitter is a random time from half of first × 2ⁿ⁻¹ to all of it, at most longest.
 func jitter(first, longest time.Duration, n int) time.Duration {
-	d := min(first<<min(n-1, 16), longest)
+	d := pace.Doubled(first, longest, n-1)
 	return d/2 + rand.N(d/2+1)
 }
 

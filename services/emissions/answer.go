@@ -3,6 +3,8 @@ package emissions
 import (
 	"slices"
 	"time"
+
+	"github.com/hotpair/hotpair/services/pace"
 )
 
 // Outcome is what an answer means.
@@ -37,6 +39,6 @@ const (
 // Pause is how long to rest after as many failures as that, one at least. asked is what the target asks for, drawn a random number
 // of [0, 1).
 func Pause(failures int, asked time.Duration, drawn float64) time.Duration {
-	longest := min(LongestPause, FirstPause<<min(30, max(0, failures-1)))
+	longest := pace.Doubled(FirstPause, LongestPause, failures-1)
 	return max(longest-time.Duration(drawn*float64(longest/2)), min(asked, LongestAsked))
 }

@@ -192,11 +192,11 @@ func (o *Operations) makeBackup(v role.View, order backups.Make) {
 
 // failedPause is how long is waited after so many failures in a row.
 func failedPause(tries int, every time.Duration) time.Duration {
-	pause := failedFirst << min(tries-1, 10)
+	longest := failedLast
 	if every > 0 {
-		pause = min(pause, every)
+		longest = min(every, failedLast)
 	}
-	return min(pause, failedLast)
+	return pace.Doubled(failedFirst, longest, tries-1)
 }
 
 // claim asks the other host whether it makes one. A host that is not heard makes none that counts.

@@ -12,6 +12,7 @@ import (
 	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/level"
 	"github.com/hotpair/hotpair/services/membership"
+	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/facts"
 	"github.com/hotpair/hotpair/storage/history"
@@ -186,7 +187,7 @@ func (s *Sender) complain(err error) {
 
 // pause rests between sessions: hardly at first, because most ends are a moment's, then up to a quarter of a second.
 func (s *Sender) pause(ctx context.Context, conn *bus.Conn, failures int) error {
-	timer := time.NewTimer(min(2*time.Millisecond<<min(failures, 7), 250*time.Millisecond))
+	timer := time.NewTimer(pace.Doubled(2*time.Millisecond, 250*time.Millisecond, failures))
 	defer timer.Stop()
 	select {
 	case <-timer.C:

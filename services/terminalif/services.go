@@ -14,6 +14,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/ticket"
+	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/services/terminalif/admission"
 	"github.com/hotpair/hotpair/services/terminalif/way"
 	"github.com/hotpair/hotpair/storage/position"
@@ -203,7 +204,7 @@ func (d *directory) describe(s *service) {
 	s.asking = true
 	pause := time.Duration(0)
 	if s.misses > 0 {
-		pause = min(describeFirst<<min(s.misses, 16), describeLast)
+		pause = pace.Doubled(describeFirst, describeLast, s.misses)
 	}
 	d.run(func() {
 		for {

@@ -1,6 +1,10 @@
 package timers
 
-import "time"
+import (
+	"time"
+
+	"github.com/hotpair/hotpair/services/pace"
+)
 
 const (
 	// MaxTries is how often a handler may fail before its timer is parked.
@@ -46,7 +50,7 @@ func (t *Tries) After(o Outcome, most int) (Next, time.Duration) {
 		if int(*t) >= most {
 			return ParkIt, 0
 		}
-		return ReadAgain, min(LongestPause, FirstPause<<min(30, int(*t)-1))
+		return ReadAgain, pace.Doubled(FirstPause, LongestPause, int(*t)-1)
 	case Down, Conflict:
 		return ReadAgain, FirstPause
 	}

@@ -108,13 +108,13 @@ func TestHeld_UntilAReleaseInALaterEpoch(t *testing.T) {
 // TestOrder_AfterARelease: what waited is above all that ever left, in its own order, and below what is emitted from then on.
 func TestOrder_AfterARelease(t *testing.T) {
 	const released = 8 // began with update 150
-	waited := []Number{{5, 120, 0}, {5, 120, 1}, {7, 140, 0}}
-	r := Receiver{Highest: Number{7, 190, 3}} // of the history that was taken back
-	for _, n := range append(waited, Number{8, 151, 0}, Number{9, 160, 0}) {
-		if !r.Takes(n.Order(released)) {
+	waited := []Number{numbered(5, 120, 0), numbered(5, 120, 1), numbered(7, 140, 0)}
+	r := Receiver{Highest: numbered(7, 190, 3)} // of the history that was taken back
+	for _, n := range append(waited, numbered(8, 151, 0), numbered(9, 160, 0)) {
+		if !r.Takes(Order(n, released)) {
 			t.Errorf("%v is dropped", n)
 		}
-		if r.Takes(n.Order(released)) {
+		if r.Takes(Order(n, released)) {
 			t.Errorf("%v is taken twice", n)
 		}
 	}
@@ -150,4 +150,8 @@ func TestPause_GrowsAndIsDrawn(t *testing.T) {
 			t.Errorf("%+v: %v", c, got)
 		}
 	}
+}
+
+func numbered(epoch, sequence uint64, index uint32) Number {
+	return Number{Epoch: epoch, Sequence: sequence, Index: index}
 }

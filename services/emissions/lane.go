@@ -73,7 +73,7 @@ func (l Lane) Next(t Target, s State) (Verdict, Entry) {
 }
 
 // blocks reports whether the lane has not gone on past what is parked.
-func (l Lane) blocks(parked Entry) bool { return parked.Number.Compare(l.Passed) > 0 }
+func (l Lane) blocks(parked Entry) bool { return parked.Number.After(l.Passed) }
 
 // Kind says what a change does to a lane.
 type Kind uint8
@@ -165,7 +165,7 @@ func (l Lane) Apply(c Change) (Lane, error) {
 
 // pass notes that the lane went on.
 func (l *Lane) pass(n Number) {
-	if n.Compare(l.Passed) > 0 {
+	if n.After(l.Passed) {
 		l.Passed = n
 	}
 }

@@ -28,7 +28,7 @@ type data struct {
 	dropped          uint8
 }
 
-func (i item) number() Number { return Number{uint64(i.epoch), uint64(i.sequence), 0} }
+func (i item) number() Number { return numbered(uint64(i.epoch), uint64(i.sequence), 0) }
 
 func (d data) lane() (l Lane) {
 	for _, i := range d.queue[:d.waiting] {
@@ -122,7 +122,7 @@ func (w *world) order(l laws, n Number) Number {
 	if l.sameOrder {
 		return n
 	}
-	return n.Order(uint64(w.now.released))
+	return Order(n, uint64(w.now.released))
 }
 
 // submit has the updater make an update of a change.
@@ -188,7 +188,7 @@ func (w world) next(l laws, s scene, visit func(what string, after world, wrong 
 	idle := w.frame.sequence == 0
 	try("an emission", idle && w.ids < most, func(a *world) string {
 		a.ids++
-		wrong := a.submit(Change{Kind: Emit, Number: Number{uint64(w.now.epoch), uint64(w.now.sequence + 1), 0}}, a.ids)
+		wrong := a.submit(Change{Kind: Emit, Number: numbered(uint64(w.now.epoch), uint64(w.now.sequence+1), 0)}, a.ids)
 		a.frame.emitted |= 1 << a.ids
 		return wrong
 	})
@@ -292,7 +292,7 @@ func (w world) next(l laws, s scene, visit func(what string, after world, wrong 
 		if l.inPlace {
 			a.now.passed = item{}
 		}
-		return a.submit(Change{Kind: Release, Number: p.number(), New: Number{uint64(w.now.epoch), uint64(w.now.sequence + 1), 0}}, p.id)
+		return a.submit(Change{Kind: Release, Number: p.number(), New: numbered(uint64(w.now.epoch), uint64(w.now.sequence+1), 0)}, p.id)
 	})
 	try("an operator drops what is parked", idle && w.drops > 0 && w.now.aside > 0, func(a *world) string {
 		a.drops--

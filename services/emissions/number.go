@@ -1,17 +1,9 @@
 package emissions
 
-import "cmp"
+import "github.com/hotpair/hotpair/storage/position"
 
-// Number names an emission: the update that made it, and which of that update's it is.
-type Number struct {
-	Epoch, Sequence uint64
-	Index           uint32
-}
-
-// Compare orders by update, then by index.
-func (n Number) Compare(m Number) int {
-	return cmp.Or(cmp.Compare(n.Epoch, m.Epoch), cmp.Compare(n.Sequence, m.Sequence), cmp.Compare(n.Index, m.Index))
-}
+// Number names an emission of a pair.
+type Number = position.Number
 
 // Start is the beginning of an epoch.
 type Start struct {
@@ -33,7 +25,7 @@ func Held(starts []Start, released uint64) bool {
 // Order is what a receiver orders by. Where a history was taken back an emission that waits can have a lower number than one that the
 // receiver has of the other history. So what was there before a release is sent as of the epoch of the release: in its order, before
 // all that is emitted in that epoch, and above all that ever left.
-func (n Number) Order(released uint64) Number {
+func Order(n Number, released uint64) Number {
 	n.Epoch = max(n.Epoch, released)
 	return n
 }
@@ -44,7 +36,7 @@ type Receiver struct{ Highest Number }
 // Takes reports whether an emission is new, by its order. Whoever takes one keeps that in the same transaction; one that is not new gets
 // a good answer all the same.
 func (r *Receiver) Takes(order Number) bool {
-	if order.Compare(r.Highest) <= 0 {
+	if !order.After(r.Highest) {
 		return false
 	}
 	r.Highest = order

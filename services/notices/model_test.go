@@ -204,7 +204,7 @@ func (h *host) stream(s Stream, end uint8, after Number) (p Page) {
 			continue
 		}
 		p.Total++
-		n := Number{uint64(e.epoch), uint64(i + 1), 0}
+		n := numbered(uint64(e.epoch), uint64(i+1), 0)
 		switch {
 		case p.Total <= trimmed:
 			p.Trimmed = Mark{Number: n, Count: p.Total}
@@ -289,7 +289,7 @@ func (w *world) next(l laws, b bounds, visit func(what string, after *world, wro
 			can(name+" writes a notice of the stream "+what, idle && room && w.ids < b.ids, quiet(func(a *world) {
 				g := &a.hosts[i]
 				g.log, g.sent = append(g.log, entry{kind, g.epoch, a.ids}), false
-				a.numbers[a.ids] = Number{uint64(g.epoch), uint64(len(g.log)), 0}
+				a.numbers[a.ids] = numbered(uint64(g.epoch), uint64(len(g.log)), 0)
 				a.ids++
 			}))
 			kept := h.stream(Stream(kind-own), h.done, Number{}).Kept
@@ -422,7 +422,7 @@ func (w *world) take(m Message, epoch uint64) string {
 	h := &w.hosts[w.session.host]
 	missing := uint64(0)
 	for i, e := range h.log[:h.done] {
-		n, bit := Number{uint64(e.epoch), uint64(i + 1), 0}, uint8(1)<<e.id
+		n, bit := numbered(uint64(e.epoch), uint64(i+1), 0), uint8(1)<<e.id
 		if m.Gap != (Gap{}) && e.kind == own+uint8(m.Stream) && n.After(m.Gap.From) && !n.After(m.Gap.To) && w.disk.live&bit == 0 {
 			w.disk.gapped |= bit
 			w.ever |= bit

@@ -12,12 +12,12 @@ func TestResume_ChecksWhatATerminalHas(t *testing.T) {
 	h := History{Pair: "p", Epoch: 8, Starts: []Start{{1, 1}, {5, 100}, {8, 151}}, End: position.Position{Epoch: 8, Sequence: 160}}
 	begin := Marks{{Number: last(1, 10)}, {Number: last(1, 10), Count: 4}}
 	at := func(pair string, epoch, sequence uint64, starts ...Start) Cursor {
-		n := Number{epoch, sequence, 0}
-		return Cursor{Pair: pair, Last: n, Marks: Marks{{Number: n, Count: 7}, {Number: Number{1, 20, 0}, Count: 5}}, Starts: starts}
+		n := numbered(epoch, sequence, 0)
+		return Cursor{Pair: pair, Last: n, Marks: Marks{{Number: n, Count: 7}, {Number: numbered(1, 20, 0), Count: 5}}, Starts: starts}
 	}
 	one, five, six := Start{1, 1}, Start{5, 100}, Start{6, 130}
 	back := func(epoch, sequence uint64) Mark { return Mark{last(epoch, sequence), 7, true} }
-	void := func(from Number, epoch, sequence uint64) *Range { return &Range{from, Number{epoch, sequence, 0}} }
+	void := func(from Number, epoch, sequence uint64) *Range { return &Range{from, numbered(epoch, sequence, 0)} }
 	for what, c := range map[string]struct {
 		cursor Cursor
 		void   *Range
@@ -25,7 +25,7 @@ func TestResume_ChecksWhatATerminalHas(t *testing.T) {
 		err    error
 	}{
 		"nothing":                                {cursor: Cursor{}, own: begin[Own]},
-		"of this history":                        {cursor: at("p", 5, 140, one, five), own: Mark{Number: Number{5, 140, 0}, Count: 7}},
+		"of this history":                        {cursor: at("p", 5, 140, one, five), own: Mark{Number: numbered(5, 140, 0), Count: 7}},
 		"from before it was added":               {cursor: at("p", 1, 9, one), own: begin[Own]},
 		"beyond the end of its epoch":            {cursor: at("p", 5, 155, one, five), void: void(last(5, 150), 5, 155), own: back(5, 150)},
 		"of an epoch unknown here":               {cursor: at("p", 7, 148, five, six, Start{7, 140}), void: void(last(5, 129), 7, 148), own: back(5, 129)},
@@ -35,7 +35,7 @@ func TestResume_ChecksWhatATerminalHas(t *testing.T) {
 		"with nothing in common":                 {cursor: at("p", 7, 140, Start{7, 130}), void: void(Number{}, 7, 140), own: begin[Own]},
 		"of another pair":                        {cursor: at("q", 5, 140, one, five), void: void(Number{}, 5, 140), own: begin[Own]},
 		"of the epoch served, beyond the read":   {cursor: at("p", 8, 161, one, five, Start{8, 151}), err: ErrBehind},
-		"of the epoch served, the last there is": {cursor: at("p", 8, 160, one, five, Start{8, 151}), own: Mark{Number: Number{8, 160, 0}, Count: 7}},
+		"of the epoch served, the last there is": {cursor: at("p", 8, 160, one, five, Start{8, 151}), own: Mark{Number: numbered(8, 160, 0), Count: 7}},
 		"of a later epoch":                       {cursor: at("p", 9, 152, one, five), err: ErrDeposed},
 	} {
 		r, err := Resume(h, begin, c.cursor)
@@ -69,10 +69,10 @@ func TestResume_ChecksWhatATerminalHas(t *testing.T) {
 func kept(from, to uint64, size int) (p Page) {
 	p.Total = to
 	if from > 1 {
-		p.Trimmed = Mark{Number: Number{1, from - 1, 0}, Count: from - 1}
+		p.Trimmed = Mark{Number: numbered(1, from-1, 0), Count: from - 1}
 	}
 	for n := from; n <= to; n++ {
-		p.Kept = append(p.Kept, Notice{Number{1, n, 0}, n, size})
+		p.Kept = append(p.Kept, Notice{numbered(1, n, 0), n, size})
 	}
 	return p
 }
@@ -85,7 +85,7 @@ func TestSender_KeepsItsWindow(t *testing.T) {
 		"large ones":            {64 << 10, 4, 2},
 		"larger than all of it": {1 << 20, 1, 0},
 	} {
-		s := NewSender(DefaultWindow, Cursor{}, [2]Number{{1, 2, 0}})
+		s := NewSender(DefaultWindow, Cursor{}, [2]Number{numbered(1, 2, 0)})
 		list, err := s.Next(View{kept(1, 200, c.size)})
 		if err != nil || len(list) != c.first || list[0].Serial != 1 || !list[0].Again || c.first > 2 && list[2].Again {
 			t.Errorf("%s: %d leave, %v", what, len(list), err)
@@ -110,14 +110,14 @@ func TestSender_KeepsItsWindow(t *testing.T) {
 }
 
 func TestSender_TellsGapsAndHoles(t *testing.T) {
-	cursor := Cursor{Marks: Marks{{Number: Number{1, 3, 0}, Count: 3}}}
+	cursor := Cursor{Marks: Marks{{Number: numbered(1, 3, 0), Count: 3}}}
 	s := NewSender(DefaultWindow, cursor, [2]Number{})
 	list, err := s.Next(View{kept(11, 12, 1)})
-	want := Gap{Range: Range{Number{1, 3, 0}, Number{1, 10, 0}}, Missing: 7, Count: 10}
+	want := Gap{Range: Range{numbered(1, 3, 0), numbered(1, 10, 0)}, Missing: 7, Count: 10}
 	if err != nil || len(list) != 3 || list[0].Gap != want || list[1].Notice.Count != 11 {
 		t.Errorf("%+v, %v", list, err)
 	}
-	cursor.Marks[Own] = Mark{Number: Number{1, 3, 0}, Count: 30, Rough: true}
+	cursor.Marks[Own] = Mark{Number: numbered(1, 3, 0), Count: 30, Rough: true}
 	s = NewSender(DefaultWindow, cursor, [2]Number{})
 	if list, _ := s.Next(View{kept(11, 11, 1)}); len(list) != 2 || list[0].Gap.Missing != 1 || !list[0].Gap.AtLeast {
 		t.Errorf("after it was set back: %+v", list)
@@ -150,13 +150,13 @@ func TestSender_TellsGapsAndHoles(t *testing.T) {
 
 func TestStore_RefusesWhatDoesNotFollow(t *testing.T) {
 	notice := func(stream Stream, sequence, count uint64) Message {
-		return Message{Stream: stream, Notice: Notice{Number: Number{5, sequence, 0}, Count: count}}
+		return Message{Stream: stream, Notice: Notice{Number: numbered(5, sequence, 0), Count: count}}
 	}
 	gap := func(from, to, count uint64) Message {
-		return Message{Gap: Gap{Range: Range{Number{5, from, 0}, Number{5, to, 0}}, Missing: 1, Count: count}}
+		return Message{Gap: Gap{Range: Range{numbered(5, from, 0), numbered(5, to, 0)}, Missing: 1, Count: count}}
 	}
 	start := Store{Epoch: 6, Local: 40}
-	start.Cursor = Cursor{Last: Number{5, 20, 0}, Marks: Marks{{Number: Number{5, 10, 0}, Count: 3}, {Number: Number{5, 20, 0}, Count: 8}}}
+	start.Cursor = Cursor{Last: numbered(5, 20, 0), Marks: Marks{{Number: numbered(5, 10, 0), Count: 3}, {Number: numbered(5, 20, 0), Count: 8}}}
 	for what, c := range map[string]struct {
 		epoch  uint64
 		m      Message
@@ -189,7 +189,7 @@ func TestStore_RefusesWhatDoesNotFollow(t *testing.T) {
 	if _, _, err := s.Resume(5, Resumed{}); !errors.Is(err, ErrLower) {
 		t.Errorf("goes on in a lower epoch: %v", err)
 	}
-	void := Range{From: last(5, 12), To: Number{5, 20, 0}}
+	void := Range{From: last(5, 12), To: numbered(5, 20, 0)}
 	if k, stored, err := s.Resume(6, Resumed{Void: &void}); err != nil || !stored || k.Local != 41 || *k.Void != void || s.Local != 41 {
 		t.Errorf("what is void is kept as %+v, %v", k, err)
 	}
@@ -198,7 +198,7 @@ func TestStore_RefusesWhatDoesNotFollow(t *testing.T) {
 func TestTrim_WhatEveryoneHasAndWhatIsTooMuch(t *testing.T) {
 	var list []Aged
 	for n := range uint64(10) {
-		list = append(list, Aged{Notice{Number{1, n + 1, 0}, n + 1, 10}, int64(n)})
+		list = append(list, Aged{Notice{numbered(1, n+1, 0), n + 1, 10}, int64(n)})
 	}
 	wide := Bounds{Notices: 100, Bytes: 1000, Age: time.Hour}
 	for what, c := range map[string]struct {
@@ -214,11 +214,11 @@ func TestTrim_WhatEveryoneHasAndWhatIsTooMuch(t *testing.T) {
 		"more than enough": {Bounds{7, 1000, time.Hour}, 9, 9},
 		"all":              {Bounds{}, 0, 10},
 	} {
-		if got := Trim(c.b, 9, Number{1, c.had, 0}, list); got != c.want {
+		if got := Trim(c.b, 9, numbered(1, c.had, 0), list); got != c.want {
 			t.Errorf("%s: %d go, want %d", what, got, c.want)
 		}
 	}
-	if HadByAll(nil) != (Number{}) || HadByAll([]Number{{2, 9, 0}, {1, 5, 0}, {1, 7, 0}}) != (Number{1, 5, 0}) {
+	if HadByAll(nil) != (Number{}) || HadByAll([]Number{numbered(2, 9, 0), numbered(1, 5, 0), numbered(1, 7, 0)}) != (numbered(1, 5, 0)) {
 		t.Error("what all have is not the lowest")
 	}
 }
@@ -242,7 +242,7 @@ func TestTrim_ADeadTerminalEvictsNobodyElses(t *testing.T) {
 			return list[gone:]
 		}
 		for i := range events {
-			a := Aged{Notice: Notice{Number: Number{1, uint64(i + 1), 0}, Size: 1}}
+			a := Aged{Notice: Notice{Number: numbered(1, uint64(i+1), 0), Size: 1}}
 			switch what := way % 4; what {
 			case 0, 1:
 				own[what] = append(own[what], a)
@@ -279,4 +279,8 @@ func TestTrim_ADeadTerminalEvictsNobodyElses(t *testing.T) {
 	if evicted == 0 {
 		t.Error("with one bound for all nothing goes wrong")
 	}
+}
+
+func numbered(epoch, sequence uint64, index uint32) Number {
+	return Number{Epoch: epoch, Sequence: sequence, Index: index}
 }

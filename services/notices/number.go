@@ -1,25 +1,13 @@
 package notices
 
 import (
-	"cmp"
 	"math"
 
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// Number names a notice of a pair: the update that made it, and which of that update's it is. The zero Number is before the first.
-type Number struct {
-	Epoch, Sequence uint64
-	Index           uint32
-}
-
-// Compare orders by update, then by index. It says something of two numbers of one history only.
-func (n Number) Compare(m Number) int {
-	return cmp.Or(cmp.Compare(n.Epoch, m.Epoch), cmp.Compare(n.Sequence, m.Sequence), cmp.Compare(n.Index, m.Index))
-}
-
-// After reports whether n comes after m.
-func (n Number) After(m Number) bool { return n.Compare(m) > 0 }
+// Number names a notice of a pair.
+type Number = position.Number
 
 // last is the highest number that an update can give.
 func last(epoch, sequence uint64) Number {

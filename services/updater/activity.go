@@ -11,6 +11,7 @@ import (
 	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/replication"
+	"github.com/hotpair/hotpair/services/updater/draft"
 	"github.com/hotpair/hotpair/services/updater/queue"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/history"
@@ -158,7 +159,7 @@ func frames(entries []history.Stored) (runs [][]history.Stored) {
 	first, bytes := 0, 0
 	for i := range entries {
 		e := &entries[i]
-		if i > first && (e.Entry.Position.Epoch != entries[first].Entry.Position.Epoch || bytes+len(e.Raw) > frameBytes || i-first >= frameEntries) {
+		if i > first && (e.Entry.Position.Epoch != entries[first].Entry.Position.Epoch || bytes+len(e.Raw) > draft.FrameBytes || i-first >= draft.FrameEntries) {
 			runs = append(runs, entries[first:i])
 			first, bytes = i, 0
 		}

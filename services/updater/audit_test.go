@@ -11,6 +11,7 @@ import (
 	"github.com/boltdb/bolt"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/updater/draft/drafttest"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -19,7 +20,7 @@ import (
 func (h *host) acknowledged(epoch uint64, id bus.RequestID, oldest uint64) bus.AuditReceipt {
 	h.t.Helper()
 	r := receive(h.t, "the answer of "+h.name, h.begin(request{
-		Epoch: epoch, ID: id, Oldest: oldest, Operations: []bus.Operation{put(fmt.Sprintf("%s/%d%s", id.Terminal, id.Counter, id.App), "v")},
+		Epoch: epoch, ID: id, Oldest: oldest, Operations: []bus.Operation{drafttest.Put(fmt.Sprintf("%s/%d%s", id.Terminal, id.Counter, id.App), "v")},
 	}))
 	if r.Code != bus.CodeOK {
 		h.t.Fatalf("%s: %d %s", h.name, r.Code, r.Message)

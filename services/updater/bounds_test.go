@@ -9,6 +9,8 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/process/processtest"
+	"github.com/hotpair/hotpair/services/updater/draft"
+	"github.com/hotpair/hotpair/services/updater/queue"
 )
 
 // TestFault_A13_ScansThatWaitAreBounded: no test had come to the bound of scans. One more than may wait is busy at once; the others are answered.
@@ -59,5 +61,35 @@ func TestFault_A13_OrdersThatWaitAreBounded(t *testing.T) {
 	processtest.Await(t, "all that may wait do", func() bool { return len(c.orders) == ordersQueue })
 	if err := refused(h, bus.CallRelease, bus.Release{}); !strings.Contains(err.Error(), errOrders.Error()) {
 		t.Errorf("one more: %v", err)
+	}
+}
+
+func TestQueue_RefusesBeyondItsBounds(t *testing.T) {
+	q := queue.New(callSize)
+	for range queue.Calls {
+		if err := q.Put(&commitCall{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := q.Put(&commitCall{}); err != queue.ErrFull {
+		t.Errorf("got %v", err)
+	}
+	taken := q.Take()
+	q.Back(taken[100:])
+	if err := q.Put(&commitCall{Commit: draft.Commit{Size: queue.Bytes + 1}}); err != queue.ErrFull {
+		t.Errorf("bytes: got %v", err)
+	}
+	q.Close()
+	if err := q.Put(&commitCall{}); err != queue.ErrClosed {
+		t.Errorf("got %v", err)
+	}
+	if q.Drained() {
+		t.Error("drained while calls wait")
+	}
+	if n := len(q.Take()); n != queue.Calls-100 {
+		t.Errorf("%d left", n)
+	}
+	if !q.Drained() {
+		t.Error("not drained")
 	}
 }

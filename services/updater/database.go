@@ -14,6 +14,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/pack"
 	"github.com/hotpair/hotpair/bus/ticket"
+	"github.com/hotpair/hotpair/services/updater/draft"
 	"github.com/hotpair/hotpair/services/updater/queue"
 	"github.com/hotpair/hotpair/storage"
 )
@@ -224,6 +225,16 @@ func (d *database) inTurn(answer func(bus.DatabaseReply), scan func() bus.Databa
 	}
 }
 
+// commitCall is a commit that waits for its frame.
+type commitCall struct {
+	draft.Commit
+	epoch  uint64
+	answer func(bus.DatabaseReply)
+}
+
+// callSize is what a call takes in the queue.
+func callSize(c *commitCall) int { return c.Size }
+
 // commit puts a commit into the queue of the term (step A1 has brought it here).
 func commit(t *term, service string, asked ticket.Ticket, c *bus.Commit, answer func(bus.DatabaseReply)) {
 	if asked.Epoch != 0 {
@@ -233,17 +244,26 @@ func commit(t *term, service string, asked ticket.Ticket, c *bus.Commit, answer 
 		answer(otherEpoch(t, c.Epoch))
 		return
 	}
-	call, refused := newCommitCall(service, asked, c, answer)
+	made, refused := draft.NewCommit(service, asked, c)
 	if refused != nil {
 		answer(*refused)
 		return
 	}
-	switch err := t.queue.Put(call); {
+	switch err := t.queue.Put(&commitCall{made, c.Epoch, answer}); {
 	case errors.Is(err, queue.ErrFull):
 		answer(busy(err.Error()))
 	case err != nil:
 		answer(nobody(err.Error()))
 	}
+}
+
+// nobody is the reply of a host that does not serve that epoch: nothing was done.
+func nobody(why string) bus.DatabaseReply {
+	return bus.DatabaseReply{Code: bus.CodeNobody, Message: why}
+}
+
+func busy(why string) bus.DatabaseReply {
+	return bus.DatabaseReply{Code: bus.CodeBusy, Message: why}
 }
 
 // respond answers a single message. A reply that can't be sent is lost with the connection, and the asker knows that.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/process/processtest"
+	"github.com/hotpair/hotpair/services/updater/draft/drafttest"
 	"github.com/hotpair/hotpair/storage/backup"
 )
 
@@ -22,7 +23,7 @@ func appID() bus.RequestID {
 func (h *host) transfer(epoch uint64, id bus.RequestID) bus.DatabaseReply {
 	h.t.Helper()
 	return receive(h.t, "the answer of "+h.name, h.begin(request{
-		Epoch: epoch, ID: id, Operations: []bus.Operation{put("account", "100")}, Record: true, Answer: bus.Answer{Body: []byte(`{}`)}}))
+		Epoch: epoch, ID: id, Operations: []bus.Operation{drafttest.Put("account", "100")}, Record: true, Answer: bus.Answer{Body: []byte(`{}`)}}))
 }
 
 // executeAndForget executes a request, and returns when its answer is not remembered any more.

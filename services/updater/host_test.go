@@ -18,6 +18,7 @@ import (
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/services/traffic"
+	"github.com/hotpair/hotpair/services/updater/draft/drafttest"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -297,7 +298,7 @@ func (h *host) call(c bus.DatabaseCall) bus.DatabaseReply {
 // begin sends a commit; the answer comes on the channel.
 func (h *host) begin(c request) <-chan bus.DatabaseReply {
 	got := make(chan bus.DatabaseReply, 1)
-	h.kv.Go(bus.DatabaseCall{Commit: c.commit()}, func(r bus.DatabaseReply, err error) {
+	h.kv.Go(bus.DatabaseCall{Commit: c.Commit(testKey)}, func(r bus.DatabaseReply, err error) {
 		if err != nil {
 			r = bus.DatabaseReply{Code: -1, Message: err.Error()}
 		}
@@ -308,7 +309,7 @@ func (h *host) begin(c request) <-chan bus.DatabaseReply {
 
 func (h *host) put(epoch uint64, key, value string) bus.DatabaseReply {
 	h.t.Helper()
-	r := receive(h.t, "the answer of "+h.name, h.begin(request{Epoch: epoch, Operations: []bus.Operation{put(key, value)}}))
+	r := receive(h.t, "the answer of "+h.name, h.begin(request{Epoch: epoch, Operations: []bus.Operation{drafttest.Put(key, value)}}))
 	if r.Code != bus.CodeOK {
 		h.t.Fatalf("%s: put %s: %d %s", h.name, key, r.Code, r.Message)
 	}

@@ -4,6 +4,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/level"
 	"github.com/hotpair/hotpair/services/replication"
+	"github.com/hotpair/hotpair/services/updater/draft"
 
 	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
@@ -36,7 +37,6 @@ func (u *updater) Rise(to level.Level, answer func(bus.DatabaseReply)) error {
 	if p.duty != serving {
 		return notServed(p.epoch)
 	}
-	return p.active.term.queue.Put(&commitCall{
-		entry: history.Entry{Kind: history.KindUpdate, Space: bus.SystemSpace, Level: to}, epoch: p.epoch, size: entryOverhead, answer: answer,
-	})
+	rise := draft.Commit{Entry: history.Entry{Kind: history.KindUpdate, Space: bus.SystemSpace, Level: to}, Size: draft.Overhead}
+	return p.active.term.queue.Put(&commitCall{rise, p.epoch, answer})
 }

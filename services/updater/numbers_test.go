@@ -7,12 +7,13 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/updater/draft/drafttest"
 	"github.com/hotpair/hotpair/storage/history"
 )
 
 // numbered is a request of terminal t1 under a number, whose agent waits for no other.
 func numbered(n uint64) request {
-	return request{ID: counter(n), Oldest: n, Epoch: 1, Operations: []bus.Operation{put("x", "1")}, Answer: bus.Answer{Body: []byte(`{}`)}}
+	return request{ID: drafttest.Counter(n), Oldest: n, Epoch: 1, Operations: []bus.Operation{drafttest.Put("x", "1")}, Answer: bus.Answer{Body: []byte(`{}`)}}
 }
 
 // TestFault_A15_ThePairSaysWhereANewDirectoryBegins: the numbers of a new directory began at the wall clock. On a terminal that was

@@ -7,6 +7,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/membership"
+	"github.com/hotpair/hotpair/services/updater/draft/drafttest"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -27,7 +28,7 @@ func TestPair_ServesSoloThenPaired(t *testing.T) {
 	if got := a.get("x"); got != "1@2" {
 		t.Errorf("read-your-write: %s", got)
 	}
-	if r := receive(t, "an answer", a.begin(request{Epoch: 2, Operations: []bus.Operation{put("x", "2")}})); r.Code != bus.CodeNobody {
+	if r := receive(t, "an answer", a.begin(request{Epoch: 2, Operations: []bus.Operation{drafttest.Put("x", "2")}})); r.Code != bus.CodeNobody {
 		t.Errorf("a commit of another epoch: %+v", r)
 	}
 
@@ -40,7 +41,7 @@ func TestPair_ServesSoloThenPaired(t *testing.T) {
 	b.await("applied", func(s bus.UpdaterState) bool { return s.Applied == last.Position })
 
 	b.stop()
-	waiting := a.begin(request{Epoch: 1, Operations: []bus.Operation{put("z", "1")}})
+	waiting := a.begin(request{Epoch: 1, Operations: []bus.Operation{drafttest.Put("z", "1")}})
 	a.await("a frame waits (R3)", func(s bus.UpdaterState) bool {
 		return s.FramesInFlight == 1 && s.OldestFrame > 50*time.Millisecond && !s.OwnStuck
 	})
@@ -137,7 +138,7 @@ func TestPair_ReleaseOpensTheJournalAgain(t *testing.T) {
 	a.pairUp(1)
 	a.put(1, "x", "1")
 	ordered(b, bus.CallPrepare, bus.Prepare{Epoch: 2})
-	waiting := a.begin(request{Epoch: 1, Operations: []bus.Operation{put("x", "2")}})
+	waiting := a.begin(request{Epoch: 1, Operations: []bus.Operation{drafttest.Put("x", "2")}})
 	a.await("the other host takes nothing (R5)", func(s bus.UpdaterState) bool { return s.FramesInFlight == 1 && s.OldestFrame > 50*time.Millisecond })
 	quiet(t, "an answer", waiting)
 	ordered(b, bus.CallRelease, bus.Release{})
@@ -171,7 +172,7 @@ func TestPair_CopyWhenHistoryIsTrimmed(t *testing.T) {
 	a.lead(1, false)
 	var answers []<-chan bus.DatabaseReply
 	for i := range 3000 {
-		answers = append(answers, a.begin(request{Epoch: 1, Operations: []bus.Operation{put(fmt.Sprint("k", i), "v")}}))
+		answers = append(answers, a.begin(request{Epoch: 1, Operations: []bus.Operation{drafttest.Put(fmt.Sprint("k", i), "v")}}))
 	}
 	for _, c := range answers {
 		receive(t, "the answer", c)

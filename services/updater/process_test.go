@@ -19,6 +19,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/updater/draft/drafttest"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -114,8 +115,8 @@ func (w *writer) write(n uint64) position.Position {
 		now := w.at.Load()
 		r, err := now.h.kv.Call(ctx, bus.DatabaseCall{Commit: request{
 			ID: bus.RequestID{Terminal: w.name, Counter: n}, Oldest: n, Epoch: now.epoch,
-			Operations: []bus.Operation{put(fmt.Sprintf("%s/%d", w.name, n), fmt.Sprint(n))},
-		}.commit()})
+			Operations: []bus.Operation{drafttest.Put(fmt.Sprintf("%s/%d", w.name, n), fmt.Sprint(n))},
+		}.Commit(testKey)})
 		cancel()
 		if err == nil && r.Code == bus.CodeOK && r.Position.Sequence != 0 {
 			return r.Position

@@ -8,6 +8,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/keyrange"
 	"github.com/hotpair/hotpair/services/process/processtest"
+	"github.com/hotpair/hotpair/services/updater/draft/drafttest"
 )
 
 // scanned is the range of a first page that had room for all, as it was at the reply's position.
@@ -39,8 +40,8 @@ func TestRanges_OneOfManyGetsIn(t *testing.T) {
 					}
 					r := a.call(bus.DatabaseCall{Commit: request{Epoch: 1,
 						Ranges:     []keyrange.Range{scanned(prefix, page)},
-						Operations: []bus.Operation{put(fmt.Sprint(prefix, client), "taken")},
-					}.commit()})
+						Operations: []bus.Operation{drafttest.Put(fmt.Sprint(prefix, client), "taken")},
+					}.Commit(testKey)})
 					mu.Lock()
 					switch {
 					case r.Code == bus.CodeOK:
@@ -81,7 +82,7 @@ func TestRanges_KeepReadsTogether(t *testing.T) {
 	was := first.Items[0].Revision
 	scan := func() bus.DatabaseReply {
 		return a.call(bus.DatabaseCall{Scan: &bus.Scan{
-			Prefix: []byte("a"), After: []byte("a2"), Ranges: []keyrange.Range{read}, Conditions: []bus.Condition{has("a1", was), present("b1")},
+			Prefix: []byte("a"), After: []byte("a2"), Ranges: []keyrange.Range{read}, Conditions: []bus.Condition{drafttest.Has("a1", was), drafttest.Present("b1")},
 		}})
 	}
 	get := func() bus.DatabaseReply {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/ticket"
+	"github.com/hotpair/hotpair/services/updater/draft"
 	"github.com/hotpair/hotpair/services/updater/ranges"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/position"
@@ -20,28 +21,21 @@ const (
 	scanBytes = 1 << 20
 )
 
-// committed is a storage.Reader as conditions see it.
-type committed struct{ *storage.Reader }
-
-func (c committed) Revision(space string, key []byte) uint64 {
-	_, revision, _ := c.Get(space, key)
-	return revision
-}
-
 // read answers bus.Read: all keys at one committed position (R12), or the recorded answer of the request (R7).
 func read(s *storage.Store, service string, asked ticket.Ticket, q *bus.Read) bus.DatabaseReply {
-	if err := requestID(asked.ID).Validate(); err != nil {
-		return refusal(err)
+	if err := draft.RequestID(asked.ID).Validate(); err != nil {
+		return draft.Refusal(err)
 	}
 	if len(q.Keys) > readKeys {
 		return bus.DatabaseReply{Code: bus.CodeTooLarge, Message: fmt.Sprintf("%d keys in one read, at most %d", len(q.Keys), readKeys)}
 	}
 	var reply bus.DatabaseReply
 	err := s.View(func(r *storage.Reader) error {
-		if reply = executed(r, asked); reply.Recorded != nil || reply.Code != bus.CodeOK {
+		var known bool
+		if reply, known = draft.Executed(r, draft.RequestID(asked.ID), asked.Digest[:]); known {
 			return nil
 		}
-		if moved := ranges.Unmoved(committed{r}, r.Position().Sequence, service, nil, q.Ranges); moved != nil {
+		if moved := ranges.Unmoved(draft.Committed{Reader: r}, r.Position().Sequence, service, nil, q.Ranges); moved != nil {
 			reply = *moved
 			return nil
 		}
@@ -65,8 +59,8 @@ func read(s *storage.Store, service string, asked ticket.Ticket, q *bus.Read) bu
 
 // scan answers bus.Scan: one page in key order at one committed position.
 func scan(s *storage.Store, service string, asked ticket.Ticket, q *bus.Scan) bus.DatabaseReply {
-	if err := requestID(asked.ID).Validate(); err != nil {
-		return refusal(err)
+	if err := draft.RequestID(asked.ID).Validate(); err != nil {
+		return draft.Refusal(err)
 	}
 	limit := q.Limit
 	if limit <= 0 || limit > scanItems {
@@ -74,7 +68,8 @@ func scan(s *storage.Store, service string, asked ticket.Ticket, q *bus.Scan) bu
 	}
 	var reply bus.DatabaseReply
 	err := s.View(func(r *storage.Reader) error {
-		if reply = executed(r, asked); reply.Recorded != nil || reply.Code != bus.CodeOK {
+		var known bool
+		if reply, known = draft.Executed(r, draft.RequestID(asked.ID), asked.Digest[:]); known {
 			return nil
 		}
 		at := r.Position()
@@ -83,7 +78,7 @@ func scan(s *storage.Store, service string, asked ticket.Ticket, q *bus.Scan) bu
 				Message: fmt.Sprintf("the state has moved from %v to %v since the first page", q.At, at)}
 			return nil
 		}
-		if moved := ranges.Unmoved(committed{r}, at.Sequence, service, q.Conditions, q.Ranges); moved != nil {
+		if moved := ranges.Unmoved(draft.Committed{Reader: r}, at.Sequence, service, q.Conditions, q.Ranges); moved != nil {
 			reply = *moved
 			return nil
 		}
@@ -98,21 +93,4 @@ func scan(s *storage.Store, service string, asked ticket.Ticket, q *bus.Scan) bu
 		return bus.DatabaseReply{Code: bus.CodeFault, Message: err.Error()}
 	}
 	return reply
-}
-
-// executed looks a request up before it is executed: its recorded answer, CodeTooOld, or nothing.
-func executed(r *storage.Reader, asked ticket.Ticket) bus.DatabaseReply {
-	id := requestID(asked.ID)
-	if id.IsZero() {
-		return bus.DatabaseReply{}
-	}
-	switch answer, at, known := r.Answer(id); known {
-	case storage.Found:
-		return repeat(id, asked.Digest[:], answer, at)
-	case storage.TooOld:
-		return tooOld(id)
-	case storage.TooFar:
-		return tooFar(id)
-	}
-	return bus.DatabaseReply{}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/process/processtest"
+	"github.com/hotpair/hotpair/services/updater/draft/drafttest"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
@@ -56,7 +57,7 @@ func TestResume_V2OnlyTheOtherHostHasTheFrame(t *testing.T) {
 	a.own = func(j ownJournal) ownJournal { return stalledOwn{j} }
 	a.start()
 	a.serve(resumed)
-	x := a.begin(request{ID: counter(1), Epoch: 1, Operations: []bus.Operation{put("x", "1")}})
+	x := a.begin(request{ID: drafttest.Counter(1), Epoch: 1, Operations: []bus.Operation{drafttest.Put("x", "1")}})
 	b.await("it has the frame", func(s bus.UpdaterState) bool { return s.Position.Sequence == 2 })
 	a.await("it has not", func(s bus.UpdaterState) bool { return s.FramesInFlight == 1 && s.OwnStuck && s.Position.Sequence == 1 })
 	a.stop()
@@ -72,7 +73,7 @@ func TestResume_V2OnlyTheOtherHostHasTheFrame(t *testing.T) {
 	if got := a.get("x"); got != "1@2" {
 		t.Errorf("x is %s", got)
 	}
-	again := receive(t, "the repeated answer", a.begin(request{ID: counter(1), Epoch: 1, Operations: []bus.Operation{put("x", "1")}}))
+	again := receive(t, "the repeated answer", a.begin(request{ID: drafttest.Counter(1), Epoch: 1, Operations: []bus.Operation{drafttest.Put("x", "1")}}))
 	if again.Recorded == nil || again.Position.Sequence != 2 {
 		t.Errorf("R7: repeated as %+v", again)
 	}
@@ -88,7 +89,7 @@ func TestResume_OnlyTheOwnJournalHasTheFrame(t *testing.T) {
 	a.other = func(j otherJournal) otherJournal { return deafOther{j} }
 	a.start()
 	a.serve(resumed)
-	x := a.begin(request{Epoch: 1, Operations: []bus.Operation{put("x", "1")}})
+	x := a.begin(request{Epoch: 1, Operations: []bus.Operation{drafttest.Put("x", "1")}})
 	a.await("it has the frame", func(s bus.UpdaterState) bool { return s.Position.Sequence == 2 && s.FramesInFlight == 1 && !s.OwnStuck })
 	quiet(t, "an answer", x)
 	a.stop()
@@ -155,7 +156,7 @@ func TestOrders_RepeatedAndReplaced(t *testing.T) {
 	refused(a, bus.CallServe, bus.Serve{Epoch: 5})
 	refused(a, bus.CallPrepare, bus.Prepare{Epoch: 1})
 	b.stop()
-	x := a.begin(request{Epoch: 1, Operations: []bus.Operation{put("x", "1")}})
+	x := a.begin(request{Epoch: 1, Operations: []bus.Operation{drafttest.Put("x", "1")}})
 	a.await("a frame waits", func(s bus.UpdaterState) bool { return s.FramesInFlight == 1 })
 
 	// A drain waits for the frame; repeated, it is the same drain; without the other host it ends.
@@ -172,7 +173,7 @@ func TestOrders_RepeatedAndReplaced(t *testing.T) {
 		drained <- d
 	}()
 	quiet(t, "the end of the drain", drained)
-	if late := receive(t, "a late answer", a.begin(request{Epoch: 1, Operations: []bus.Operation{put("y", "1")}})); late.Code != bus.CodeNobody {
+	if late := receive(t, "a late answer", a.begin(request{Epoch: 1, Operations: []bus.Operation{drafttest.Put("y", "1")}})); late.Code != bus.CodeNobody {
 		t.Errorf("a draining host takes %+v", late)
 	}
 	ordered(a, bus.CallRequire, bus.Require{Epoch: 1})
@@ -188,7 +189,7 @@ func TestOrders_RepeatedAndReplaced(t *testing.T) {
 func TestOrders_StandbyEndsWhatWaits(t *testing.T) {
 	a, b := pairServing(t)
 	b.stop()
-	x := a.begin(request{Epoch: 1, Operations: []bus.Operation{put("x", "1")}})
+	x := a.begin(request{Epoch: 1, Operations: []bus.Operation{drafttest.Put("x", "1")}})
 	a.await("a frame waits", func(s bus.UpdaterState) bool { return s.FramesInFlight == 1 })
 	required := make(chan error, 1)
 	go func() {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/membership"
+	"github.com/hotpair/hotpair/services/updater/draft/drafttest"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/aside"
 	"github.com/hotpair/hotpair/storage/facts"
@@ -78,7 +79,7 @@ func hostAhead(t *testing.T) (a, b *host, lost <-chan bus.DatabaseReply) {
 	a.puts(1, 5, "together")
 	equal(a, b)
 	b.stop()
-	lost = a.begin(request{ID: counter(1), Epoch: 1, Operations: []bus.Operation{put("x", "lost")}})
+	lost = a.begin(request{ID: drafttest.Counter(1), Epoch: 1, Operations: []bus.Operation{drafttest.Put("x", "lost")}})
 	a.await("only its own journal has it", func(s bus.UpdaterState) bool { return s.FramesInFlight == 1 && !s.OwnStuck && s.Position.Sequence == 7 })
 	a.stop()
 	b.start()
@@ -125,7 +126,7 @@ func TestReturn_V10DiscardedTailIsNeverSaidDone(t *testing.T) {
 	if got := a.get("x"); strings.Contains(got, "lost") {
 		t.Errorf("x is %s", got)
 	}
-	r := receive(t, "the answer", a.begin(request{ID: counter(1), Epoch: 3, Operations: []bus.Operation{put("x", "again")}}))
+	r := receive(t, "the answer", a.begin(request{ID: drafttest.Counter(1), Epoch: 3, Operations: []bus.Operation{drafttest.Put("x", "again")}}))
 	if r.Code != bus.CodeOK || r.Recorded != nil || r.Position.Epoch != 3 {
 		t.Errorf("the request of the discarded tail was answered %+v", r)
 	}
@@ -335,7 +336,7 @@ func (h *host) working(epoch uint64, after int, do func()) position.Position {
 		defer close(done)
 		for n := 0; ; n++ {
 			select {
-			case r := <-h.begin(request{Epoch: epoch, Operations: []bus.Operation{put(fmt.Sprint("k", n), "v")}}):
+			case r := <-h.begin(request{Epoch: epoch, Operations: []bus.Operation{drafttest.Put(fmt.Sprint("k", n), "v")}}):
 				if r.Code == bus.CodeOK {
 					last = r.Position
 				}

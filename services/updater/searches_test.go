@@ -11,6 +11,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/process/processtest"
+	"github.com/hotpair/hotpair/services/updater/draft/drafttest"
 )
 
 const (
@@ -70,7 +71,7 @@ func (h *host) fillHistory(n int) {
 	for c := range 64 {
 		group.Go(func() {
 			for i := c; i < n; i += 64 {
-				commit := bus.Commit{Epoch: 1, Operations: []bus.Operation{put(fmt.Sprintf("filled-%d", i%1000), "a value of some length, as such values are")}}
+				commit := bus.Commit{Epoch: 1, Operations: []bus.Operation{drafttest.Put(fmt.Sprintf("filled-%d", i%1000), "a value of some length, as such values are")}}
 				if r, err := h.kv.Call(context.Background(), bus.DatabaseCall{Commit: &commit}); err != nil || r.Code != bus.CodeOK {
 					h.t.Errorf("fill: %v %+v", err, r)
 					return

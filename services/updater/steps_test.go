@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/updater/draft/drafttest"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -54,7 +55,7 @@ func TestSteps_A1toA7(t *testing.T) {
 		}},
 		{"A6", "could not be told: take the standby to be down", func(t *testing.T) {
 			b.stop()
-			waiting = a.begin(request{Epoch: 1, Operations: []bus.Operation{put("x", "2")}})
+			waiting = a.begin(request{Epoch: 1, Operations: []bus.Operation{drafttest.Put("x", "2")}})
 			a.await("the frame waits, and says for how long", func(s bus.UpdaterState) bool {
 				return s.FramesInFlight == 1 && s.OldestFrame > 20*time.Millisecond && !s.OwnStuck
 			})

@@ -11,6 +11,7 @@ import (
 	"github.com/hotpair/hotpair/bus/ticket"
 	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/lease"
+	"github.com/hotpair/hotpair/services/updater/draft"
 	"github.com/hotpair/hotpair/services/updater/pairtime"
 	"github.com/hotpair/hotpair/services/updater/queue"
 	"github.com/hotpair/hotpair/storage"
@@ -136,32 +137,32 @@ func (t *term) frame(ctx context.Context, calls []*commitCall) error {
 	if len(calls) == 0 {
 		return nil
 	}
-	end := t.store.Committed()
-	d := newDraft(t.epoch, end, t.times.Now())
-	d.latest, d.earliest = t.times.Latest(), d.time-int64(t.retention)
+	end, now := t.store.Committed(), t.times.Now()
+	d := draft.New(t.epoch, end, now)
+	d.Latest, d.Earliest = t.times.Latest(), now-int64(t.retention)
 	held := make([]heldReply, 0, len(calls))
 	err := t.store.View(func(r *storage.Reader) error {
-		d.forgets = r.Forgettable(d.earliest)
+		d.Forgets = r.Forgettable(d.Earliest)
 		for i, c := range calls {
 			if c.epoch != t.epoch {
 				c.answer(nobody(fmt.Sprintf("this host serves epoch %d, the commit is of epoch %d", t.epoch, c.epoch)))
 				continue
 			}
-			v := d.add(committed{r}, c)
+			v := d.Add(draft.Committed{Reader: r}, &c.Commit)
 			switch {
-			case v.full:
+			case v.Full:
 				t.queue.Back(calls[i:])
 				return nil
-			case v.held && len(d.entries) > 0:
-				held = append(held, heldReply{c, v.reply})
+			case v.Held && len(d.Entries()) > 0:
+				held = append(held, heldReply{c, v.Reply})
 			default:
-				c.answer(v.reply)
+				c.answer(v.Reply)
 			}
 		}
 		return nil
 	})
-	if err == nil && len(d.entries) > 0 {
-		err = t.commit(ctx, d.entries)
+	if err == nil && len(d.Entries()) > 0 {
+		err = t.commit(ctx, d.Entries())
 	}
 	if err != nil {
 		t.abandon(held)

@@ -13,6 +13,7 @@ import (
 	"github.com/hotpair/hotpair/bus/ticket"
 	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/lease"
+	"github.com/hotpair/hotpair/services/updater/draft/drafttest"
 	"github.com/hotpair/hotpair/services/updater/pairtime"
 	"github.com/hotpair/hotpair/services/updater/queue"
 	"github.com/hotpair/hotpair/storage"
@@ -147,7 +148,7 @@ func (s *stage) commit(c request) <-chan bus.DatabaseReply {
 	s.t.Helper()
 	c.Epoch = 1
 	got := make(chan bus.DatabaseReply, 1)
-	commit(s.term, "kv", c.asked(), c.commit(), func(r bus.DatabaseReply) { got <- r })
+	commit(s.term, "kv", c.Asked(), c.Commit(testKey), func(r bus.DatabaseReply) { got <- r })
 	return got
 }
 
@@ -186,7 +187,7 @@ func TestTerm_V1DirtyRead(t *testing.T) {
 	s := newStage(t, true)
 	receive(t, "the first entry at the other host", s.other.asked)
 	s.other.set(false)
-	x := s.commit(request{ID: counter(1), Operations: []bus.Operation{put("x", "1")}})
+	x := s.commit(request{ID: drafttest.Counter(1), Operations: []bus.Operation{drafttest.Put("x", "1")}})
 	receive(t, "the frame at the other host", s.other.asked)
 	receive(t, "the first entry at home", s.own.asked)
 	receive(t, "the frame at home", s.own.asked)
@@ -195,11 +196,11 @@ func TestTerm_V1DirtyRead(t *testing.T) {
 	if got := s.get("x"); got.Revision != 0 {
 		t.Errorf("a read shows %+v", got)
 	}
-	if r := read(s.term.store, "kv", request{ID: counter(1)}.asked(), &bus.Read{}); r.Recorded != nil {
+	if r := read(s.term.store, "kv", request{ID: drafttest.Counter(1)}.Asked(), &bus.Read{}); r.Recorded != nil {
 		t.Errorf("the recorded answer is repeated: %+v", r)
 	}
-	again := s.commit(request{ID: counter(1), Operations: []bus.Operation{put("x", "1")}})
-	conflict := s.commit(request{ID: counter(2), Conditions: []bus.Condition{has("x", 0)}, Operations: []bus.Operation{put("x", "2")}})
+	again := s.commit(request{ID: drafttest.Counter(1), Operations: []bus.Operation{drafttest.Put("x", "1")}})
+	conflict := s.commit(request{ID: drafttest.Counter(2), Conditions: []bus.Condition{drafttest.Has("x", 0)}, Operations: []bus.Operation{drafttest.Put("x", "2")}})
 	quiet(t, "a repeated answer", again)
 	quiet(t, "a failed condition", conflict)
 
@@ -226,11 +227,11 @@ func TestTerm_ConflictWithinTheFrame(t *testing.T) {
 	s := newStage(t, true)
 	receive(t, "the first entry", s.other.asked)
 	s.other.set(false)
-	first := s.commit(request{Operations: []bus.Operation{put("first", "")}})
+	first := s.commit(request{Operations: []bus.Operation{drafttest.Put("first", "")}})
 	receive(t, "the frame before", s.other.asked)
-	x := s.commit(request{Operations: []bus.Operation{put("x", "1")}})
-	onFrame := s.commit(request{Conditions: []bus.Condition{has("x", 0)}, Operations: []bus.Operation{put("x", "2")}})
-	onCommitted := s.commit(request{Conditions: []bus.Condition{present("y")}, Operations: []bus.Operation{put("y", "2")}})
+	x := s.commit(request{Operations: []bus.Operation{drafttest.Put("x", "1")}})
+	onFrame := s.commit(request{Conditions: []bus.Condition{drafttest.Has("x", 0)}, Operations: []bus.Operation{drafttest.Put("x", "2")}})
+	onCommitted := s.commit(request{Conditions: []bus.Condition{drafttest.Present("y")}, Operations: []bus.Operation{drafttest.Put("y", "2")}})
 	// The frame before becomes durable; the next one does not.
 	s.other.mu.Lock()
 	close(s.other.waiting[0])
@@ -256,7 +257,7 @@ func TestTerm_A6OtherHostIsDown(t *testing.T) {
 	s := newStage(t, true)
 	receive(t, "the first entry", s.other.asked)
 	s.other.set(false)
-	x := s.commit(request{Operations: []bus.Operation{put("x", "1")}})
+	x := s.commit(request{Operations: []bus.Operation{drafttest.Put("x", "1")}})
 	receive(t, "the frame", s.other.asked)
 	quiet(t, "an answer without the other host", x)
 	if f := s.term.inFlight(); f.since == 0 || !f.needed {
@@ -264,7 +265,7 @@ func TestTerm_A6OtherHostIsDown(t *testing.T) {
 	}
 	s.term.require(false)
 	receive(t, "the answer", x)
-	receive(t, "an answer that needs nobody else", s.commit(request{Operations: []bus.Operation{put("y", "1")}}))
+	receive(t, "an answer that needs nobody else", s.commit(request{Operations: []bus.Operation{drafttest.Put("y", "1")}}))
 	if got := s.term.store.Notified(); got.Sequence != 1 {
 		t.Errorf("A7: notified up to %v", got)
 	}
@@ -272,7 +273,7 @@ func TestTerm_A6OtherHostIsDown(t *testing.T) {
 	if err := s.term.between(context.Background()); err != nil {
 		t.Error(err)
 	}
-	held := s.commit(request{Operations: []bus.Operation{put("z", "1")}})
+	held := s.commit(request{Operations: []bus.Operation{drafttest.Put("z", "1")}})
 	quiet(t, "an answer while the other host is required again (R4)", held)
 	s.other.set(true)
 	receive(t, "the answer", held)
@@ -282,7 +283,7 @@ func TestTerm_BetweenWaitsForFramesThatLeftBefore(t *testing.T) {
 	s := newStage(t, false)
 	receive(t, "the first entry", s.own.asked)
 	s.own.set(false)
-	x := s.commit(request{Operations: []bus.Operation{put("x", "1")}})
+	x := s.commit(request{Operations: []bus.Operation{drafttest.Put("x", "1")}})
 	receive(t, "the frame", s.own.asked)
 	s.term.require(true)
 	done := make(chan uint64, 1)
@@ -305,9 +306,9 @@ func TestTerm_EndLeavesNobodyWaiting(t *testing.T) {
 	s := newStage(t, true)
 	receive(t, "the first entry", s.other.asked)
 	s.other.set(false)
-	inFlight := s.commit(request{Operations: []bus.Operation{put("x", "1")}})
+	inFlight := s.commit(request{Operations: []bus.Operation{drafttest.Put("x", "1")}})
 	receive(t, "the frame", s.other.asked)
-	waiting := s.commit(request{Operations: []bus.Operation{put("y", "1")}})
+	waiting := s.commit(request{Operations: []bus.Operation{drafttest.Put("y", "1")}})
 	s.cancel(errTermEnded)
 	if err := receive(t, "the end", s.result); !errors.Is(err, errTermEnded) {
 		t.Errorf("ended with %v", err)
@@ -318,7 +319,7 @@ func TestTerm_EndLeavesNobodyWaiting(t *testing.T) {
 	if r := receive(t, "the one that waited", waiting); r.Code != bus.CodeNobody {
 		t.Errorf("waiting: %+v", r)
 	}
-	if r := receive(t, "a late one", s.commit(request{Operations: []bus.Operation{put("y", "1")}})); r.Code != bus.CodeNobody {
+	if r := receive(t, "a late one", s.commit(request{Operations: []bus.Operation{drafttest.Put("y", "1")}})); r.Code != bus.CodeNobody {
 		t.Errorf("late: %+v", r)
 	}
 }
@@ -327,9 +328,9 @@ func TestTerm_DrainFinishesWhatWaits(t *testing.T) {
 	s := newStage(t, true)
 	receive(t, "the first entry", s.other.asked)
 	s.other.set(false)
-	first := s.commit(request{Operations: []bus.Operation{put("x", "1")}})
+	first := s.commit(request{Operations: []bus.Operation{drafttest.Put("x", "1")}})
 	receive(t, "the frame", s.other.asked)
-	second := s.commit(request{Operations: []bus.Operation{put("y", "1")}})
+	second := s.commit(request{Operations: []bus.Operation{drafttest.Put("y", "1")}})
 	s.term.queue.Close()
 	s.other.set(true)
 	receive(t, "the first", first)
@@ -345,7 +346,7 @@ func TestTerm_WaitsForRoomInAHurry(t *testing.T) {
 	receive(t, "the first entry", s.own.asked)
 	applied := make(chan struct{})
 	s.full.Store(&applied)
-	x := s.commit(request{Operations: []bus.Operation{put("x", "1")}})
+	x := s.commit(request{Operations: []bus.Operation{drafttest.Put("x", "1")}})
 	receive(t, "the hurry", s.hurried)
 	quiet(t, "an answer without room", x)
 	if f := s.term.inFlight(); f.since == 0 || f.own {
@@ -362,7 +363,7 @@ func TestTerm_FullJournalWaits(t *testing.T) {
 	s.own.mu.Lock()
 	s.own.fail = journal.ErrFull
 	s.own.mu.Unlock()
-	receive(t, "the answer", s.commit(request{Operations: []bus.Operation{put("x", "1")}}))
+	receive(t, "the answer", s.commit(request{Operations: []bus.Operation{drafttest.Put("x", "1")}}))
 }
 
 // TestTerm_R8FailedWriteEnds: nothing retries a failed append.
@@ -372,7 +373,7 @@ func TestTerm_R8FailedWriteEnds(t *testing.T) {
 	s.own.mu.Lock()
 	s.own.fail = journal.ErrStuck
 	s.own.mu.Unlock()
-	x := s.commit(request{Operations: []bus.Operation{put("x", "1")}})
+	x := s.commit(request{Operations: []bus.Operation{drafttest.Put("x", "1")}})
 	if err := receive(t, "the end", s.result); !errors.Is(err, journal.ErrStuck) {
 		t.Errorf("ended with %v", err)
 	}
@@ -385,7 +386,7 @@ func TestTerm_R8FailedWriteEnds(t *testing.T) {
 func TestDatabase_ScanSeesOnePosition(t *testing.T) {
 	s := newStage(t, false)
 	for _, key := range []string{"a1", "a2", "a3", "b1"} {
-		receive(t, "the answer", s.commit(request{Operations: []bus.Operation{put(key, "v")}}))
+		receive(t, "the answer", s.commit(request{Operations: []bus.Operation{drafttest.Put(key, "v")}}))
 	}
 	first := scan(s.term.store, "kv", ticket.Ticket{}, &bus.Scan{Prefix: []byte("a"), Limit: 2})
 	if len(first.Items) != 2 || !first.More || string(first.Items[1].Key) != "a2" || first.Items[1].Revision != 3 {
@@ -395,7 +396,7 @@ func TestDatabase_ScanSeesOnePosition(t *testing.T) {
 	if len(second.Items) != 1 || second.More || second.Position != first.Position {
 		t.Errorf("second page: %+v", second)
 	}
-	receive(t, "the answer", s.commit(request{Operations: []bus.Operation{put("c", "v")}}))
+	receive(t, "the answer", s.commit(request{Operations: []bus.Operation{drafttest.Put("c", "v")}}))
 	moved := scan(s.term.store, "kv", ticket.Ticket{}, &bus.Scan{Prefix: []byte("a"), After: first.Items[1].Key, At: first.Position})
 	if moved.Code != bus.CodeConflict {
 		t.Errorf("after a change: %+v", moved)

@@ -6,8 +6,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/ticket"
-	"github.com/hotpair/hotpair/storage/history"
-	"github.com/hotpair/hotpair/storage/position"
+	"github.com/hotpair/hotpair/services/updater/draft/drafttest"
 )
 
 // TestFault_A8_AServiceSpeaksForItselfOnly: a service could commit under any id of any terminal. So it recorded an answer for
@@ -17,27 +16,27 @@ func TestFault_A8_AServiceSpeaksForItselfOnly(t *testing.T) {
 	a.start()
 	a.lead(1, false)
 	desk := ticket.NewDesk(testKey)
-	honest := request{ID: counter(5), Oldest: 4, Body: "one", Epoch: 1, Operations: []bus.Operation{put("x", "1")}, Answer: bus.Answer{Body: []byte(`{"a":1}`)}}
+	honest := request{ID: drafttest.Counter(5), Oldest: 4, Body: "one", Epoch: 1, Operations: []bus.Operation{drafttest.Put("x", "1")}, Answer: bus.Answer{Body: []byte(`{"a":1}`)}}
 	if r := receive(t, "the answer", a.begin(honest)); r.Code != bus.CodeOK || r.Position.IsZero() {
 		t.Fatalf("%+v", r)
 	}
-	theirs := honest.asked()
+	theirs := honest.Asked()
 	theirs.Service, theirs.ID.Counter = "ledger", 6
-	ahead := honest.asked()
+	ahead := honest.Asked()
 	ahead.ID.Counter, ahead.Floor = 7, math.MaxUint64
-	later := honest.asked()
+	later := honest.Asked()
 	later.ID.Counter, later.Epoch = 8, 2
 	for what, c := range map[string]struct {
 		ticket string
 		code   int
 	}{
-		"one made up":                     {"AAAA" + desk.Issue(honest.asked())[4:], bus.CodeForbidden},
+		"one made up":                     {"AAAA" + desk.Issue(honest.Asked())[4:], bus.CodeForbidden},
 		"one of another service":          {desk.Issue(theirs), bus.CodeForbidden},
-		"one with another key":            {ticket.NewDesk(ticket.NewKey()).Issue(honest.asked()), bus.CodeForbidden},
+		"one with another key":            {ticket.NewDesk(ticket.NewKey()).Issue(honest.Asked()), bus.CodeForbidden},
 		"a floor above the request's own": {desk.Issue(ahead), bus.CodeMalformed},
 		"one of another term":             {desk.Issue(later), bus.CodeNobody},
 	} {
-		call := bus.Commit{Ticket: c.ticket, Epoch: 1, Operations: []bus.Operation{put("stolen", "1")}, Record: true}
+		call := bus.Commit{Ticket: c.ticket, Epoch: 1, Operations: []bus.Operation{drafttest.Put("stolen", "1")}, Record: true}
 		if r := a.call(bus.DatabaseCall{Commit: &call}); r.Code != c.code || r.Recorded != nil || r.Message == "" || r.Proof != "" {
 			t.Errorf("commit with %s: %+v, want %d", what, r, c.code)
 		}
@@ -55,7 +54,7 @@ func TestFault_A8_AServiceSpeaksForItselfOnly(t *testing.T) {
 	}
 	// Nobody was locked out.
 	next := honest
-	next.ID, next.Body = counter(6), "two"
+	next.ID, next.Body = drafttest.Counter(6), "two"
 	if r := receive(t, "the answer", a.begin(next)); r.Code != bus.CodeOK || r.Position.IsZero() {
 		t.Errorf("the terminal's next request: %+v", r)
 	}
@@ -72,12 +71,12 @@ func TestFault_A9_AnIDNamesOneRequest(t *testing.T) {
 	b.start()
 	a.lead(1, false)
 	id := bus.RequestID{Terminal: "t1", App: a.appID()}
-	first := request{ID: id, Body: "put", Epoch: 1, Operations: []bus.Operation{put("x", "1")}, Answer: bus.Answer{Body: []byte(`{"revision":6}`)}}
+	first := request{ID: id, Body: "put", Epoch: 1, Operations: []bus.Operation{drafttest.Put("x", "1")}, Answer: bus.Answer{Body: []byte(`{"revision":6}`)}}
 	done := receive(t, "the answer", a.begin(first))
 	if done.Code != bus.CodeOK || done.Proof == "" {
 		t.Fatalf("%+v", done)
 	}
-	other := request{ID: id, Body: "open", Epoch: 1, Operations: []bus.Operation{put("account", "1")}}
+	other := request{ID: id, Body: "open", Epoch: 1, Operations: []bus.Operation{drafttest.Put("account", "1")}}
 	refused := func(r bus.DatabaseReply) {
 		t.Helper()
 		if c := r.Recorded; c == nil || c.Code != bus.CodeConflict || c.Message == "" || c.Body != nil || !c.Position.IsZero() || c.Proof != "" {
@@ -85,7 +84,7 @@ func TestFault_A9_AnIDNamesOneRequest(t *testing.T) {
 		}
 	}
 	refused(receive(t, "the answer", a.begin(other)))
-	text := ticket.NewDesk(testKey).Issue(other.asked())
+	text := ticket.NewDesk(testKey).Issue(other.Asked())
 	refused(a.call(bus.DatabaseCall{Read: &bus.Read{Ticket: text}}))
 	refused(a.call(bus.DatabaseCall{Scan: &bus.Scan{Ticket: text}}))
 	if got := a.get("account"); got != "@0" {
@@ -97,21 +96,6 @@ func TestFault_A9_AnIDNamesOneRequest(t *testing.T) {
 	}
 }
 
-// TestFault_A9_WithinOneFrame: the same, while the first is on its way.
-func TestFault_A9_WithinOneFrame(t *testing.T) {
-	d := newDraft(7, history.Mark{Position: position.Position{Epoch: 7, Sequence: 100}}, 1000)
-	for i, q := range []struct{ body, want string }{{"a", "+101 held"}, {"b", "recorded 0/0 held"}, {"a", "recorded 7/101 held"}} {
-		call, _ := request{ID: counter(4), Body: q.body, Operations: []bus.Operation{put("x", "1")}}.call()
-		v := d.add(fakeState{}, call)
-		if got := describe(v); got != q.want {
-			t.Errorf("step %d: %s, want %s", i, got, q.want)
-		}
-		if q.body == "b" && v.reply.Recorded.Code != bus.CodeConflict {
-			t.Errorf("answered %+v", v.reply.Recorded)
-		}
-	}
-}
-
 // TestFault_C8_OnlyUpdatesAreProved: the position at which a request was read is none that a receipt may be signed for.
 func TestFault_C8_OnlyUpdatesAreProved(t *testing.T) {
 	a, _ := newHosts(t)
@@ -119,17 +103,17 @@ func TestFault_C8_OnlyUpdatesAreProved(t *testing.T) {
 	a.lead(1, false)
 	a.put(1, "x", "1")
 	desk := ticket.NewDesk(testKey)
-	asked := request{ID: counter(1), Epoch: 1}.asked()
+	asked := request{ID: drafttest.Counter(1), Epoch: 1}.Asked()
 	text := desk.Issue(asked)
 	for _, q := range []bus.DatabaseCall{
 		{Read: &bus.Read{Ticket: text, Keys: [][]byte{[]byte("x")}}}, {Scan: &bus.Scan{Ticket: text}},
-		{Commit: &bus.Commit{Ticket: text, Conditions: []bus.Condition{present("x")}}},
+		{Commit: &bus.Commit{Ticket: text, Conditions: []bus.Condition{drafttest.Present("x")}}},
 	} {
 		if r := a.call(q); r.Code != bus.CodeOK || r.Proof != "" {
 			t.Errorf("%+v", r)
 		}
 	}
-	r := a.call(bus.DatabaseCall{Commit: &bus.Commit{Ticket: text, Operations: []bus.Operation{put("x", "2")}}})
+	r := a.call(bus.DatabaseCall{Commit: &bus.Commit{Ticket: text, Operations: []bus.Operation{drafttest.Put("x", "2")}}})
 	if at, err := desk.Position(asked, r.Proof); err != nil || at != r.Position {
 		t.Errorf("%v, %v", at, err)
 	}

@@ -1,4 +1,4 @@
-package updater
+package draft
 
 import (
 	"fmt"
@@ -11,23 +11,23 @@ import (
 
 // premature reports whether an id is from the future. It is asked only for what has no recorded answer, so an id that
 // another host has taken stays taken (R7).
-func (d *draft) premature(id history.RequestID) bool {
-	if id.App == "" || d.latest == 0 {
+func (d *Draft) premature(id history.RequestID) bool {
+	if id.App == "" || d.Latest == 0 {
 		return false
 	}
 	issued, err := id.Issued()
-	return err == nil && issued.UnixNano() > d.latest
+	return err == nil && issued.UnixNano() > d.Latest
 }
 
 // stale reports whether an id is older than answers are kept. It is asked only for what has no recorded answer and is not
 // forgotten: this rests on a clock and a setting, and decides only what is taken for new. What was forgotten is a fact of
 // the history (Entry.Forgotten), which this host says too: with each frame it forgets what is stale by then.
-func (d *draft) stale(id history.RequestID) bool {
+func (d *Draft) stale(id history.RequestID) bool {
 	if id.App == "" {
 		return false
 	}
 	issued, err := id.Issued()
-	return err == nil && issued.UnixNano() < d.earliest
+	return err == nil && issued.UnixNano() < d.Earliest
 }
 
 // premature is the refusal of such an id.

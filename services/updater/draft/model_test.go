@@ -1,4 +1,4 @@
-package updater
+package draft_test
 
 import (
 	"context"
@@ -11,6 +11,8 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/keyrange"
 	"github.com/hotpair/hotpair/bus/ticket"
+	"github.com/hotpair/hotpair/services/updater/draft"
+	"github.com/hotpair/hotpair/services/updater/draft/drafttest"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
@@ -23,7 +25,7 @@ type model struct {
 	done     map[bus.RequestID]uint64
 }
 
-func (m *model) commit(c *request, saw []seen) string {
+func (m *model) commit(c *drafttest.Request, saw []seen) string {
 	if at, ok := m.done[c.ID]; ok {
 		return fmt.Sprintf("recorded %d", at)
 	}
@@ -110,16 +112,16 @@ func TestDraft_FramesDoNotChangeMeaning(t *testing.T) {
 			reads = append(reads, m.scan(randomRange(random)))
 		}
 		reads = reads[max(0, len(reads)-12):]
-		d := newDraft(1, store.Committed(), int64(frame+2))
+		d := draft.New(1, store.Committed(), int64(frame+2))
 		err := store.View(func(r *storage.Reader) error {
 			for range random.IntN(8) {
 				c, saw := randomCommit(random, m, reads)
-				call, refused := c.call()
+				call, refused := c.Admitted()
 				if refused != nil {
 					t.Fatalf("refused: %+v", refused)
 				}
 				want := m.commit(c, saw)
-				if got := outcome(d.add(committed{r}, call).reply); got != want {
+				if got := outcome(d.Add(draft.Committed{Reader: r}, call).Reply); got != want {
 					t.Fatalf("frame %d: %+v: got %s, want %s", frame, c, got, want)
 				}
 			}
@@ -128,8 +130,8 @@ func TestDraft_FramesDoNotChangeMeaning(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(d.entries) > 0 {
-			if err := store.Commit(d.entries...); err != nil {
+		if len(d.Entries()) > 0 {
+			if err := store.Commit(d.Entries()...); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -141,8 +143,14 @@ func TestDraft_FramesDoNotChangeMeaning(t *testing.T) {
 	}
 	for i := range 6 {
 		key := fmt.Sprintf("k%d", i)
-		if got := read(store, "kv", ticket.Ticket{}, &bus.Read{Keys: [][]byte{[]byte(key)}}).Items[0].Revision; got != m.keys[key] {
-			t.Errorf("%s has revision %d, want %d", key, got, m.keys[key])
+		err := store.View(func(r *storage.Reader) error {
+			if _, got, _ := r.Get("kv", []byte(key)); got != m.keys[key] {
+				t.Errorf("%s has revision %d, want %d", key, got, m.keys[key])
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
 	}
 }
@@ -160,28 +168,28 @@ func randomRange(random *rand.Rand) (r keyrange.Range) {
 	return r
 }
 
-func randomCommit(random *rand.Rand, m *model, reads []seen) (c *request, saw []seen) {
-	c = &request{Epoch: 1, Record: random.IntN(8) == 0}
+func randomCommit(random *rand.Rand, m *model, reads []seen) (c *drafttest.Request, saw []seen) {
+	c = &drafttest.Request{Epoch: 1, Record: random.IntN(8) == 0}
 	if c.Record || random.IntN(2) == 0 {
-		c.ID = counter(1 + random.Uint64N(300))
+		c.ID = drafttest.Counter(1 + random.Uint64N(300))
 	}
 	for range random.IntN(3) {
 		key := fmt.Sprintf("k%d", random.IntN(6))
 		switch random.IntN(4) {
 		case 0:
-			c.Conditions = append(c.Conditions, present(key))
+			c.Conditions = append(c.Conditions, drafttest.Present(key))
 		case 1:
-			c.Conditions = append(c.Conditions, has(key, 0))
+			c.Conditions = append(c.Conditions, drafttest.Has(key, 0))
 		default:
-			c.Conditions = append(c.Conditions, has(key, m.keys[key])) // holds
+			c.Conditions = append(c.Conditions, drafttest.Has(key, m.keys[key])) // holds
 		}
 	}
 	for range random.IntN(3) {
 		key := fmt.Sprintf("k%d", random.IntN(6))
 		if random.IntN(4) == 0 {
-			c.Operations = append(c.Operations, del(key))
+			c.Operations = append(c.Operations, drafttest.Del(key))
 		} else {
-			c.Operations = append(c.Operations, put(key, "v"))
+			c.Operations = append(c.Operations, drafttest.Put(key, "v"))
 		}
 	}
 	for range random.IntN(3) {
@@ -194,13 +202,13 @@ func randomCommit(random *rand.Rand, m *model, reads []seen) (c *request, saw []
 // FuzzCommit: whatever a service sends, and whatever terminal-if says of its request, it is decided or refused; nothing panics,
 // and what is in the frame chains.
 func FuzzCommit(f *testing.F) {
-	for _, c := range []request{
+	for _, c := range []drafttest.Request{
 		{},
-		{ID: counter(1), Oldest: 1, Epoch: 1, Operations: []bus.Operation{put("k", "v"), del("k")}, Answer: bus.Answer{Body: []byte(`{}`), Revision: true}},
-		{ID: bus.RequestID{Terminal: "t", App: "2026-01-02T15:04:05Z/x"}, Record: true, Conditions: []bus.Condition{has("k", 3), present("")}},
-		{Ranges: []keyrange.Range{{Prefix: []byte("k"), After: []byte("k1"), Through: []byte("k2"), Keys: 3, Sequence: 9}}, Operations: []bus.Operation{put("k", "v")}},
+		{ID: drafttest.Counter(1), Oldest: 1, Epoch: 1, Operations: []bus.Operation{drafttest.Put("k", "v"), drafttest.Del("k")}, Answer: bus.Answer{Body: []byte(`{}`), Revision: true}},
+		{ID: bus.RequestID{Terminal: "t", App: "2026-01-02T15:04:05Z/x"}, Record: true, Conditions: []bus.Condition{drafttest.Has("k", 3), drafttest.Present("")}},
+		{Ranges: []keyrange.Range{{Prefix: []byte("k"), After: []byte("k1"), Through: []byte("k2"), Keys: 3, Sequence: 9}}, Operations: []bus.Operation{drafttest.Put("k", "v")}},
 	} {
-		raw, err := bus.Encode(bus.DatabaseCall{Commit: c.commit()})
+		raw, err := bus.Encode(bus.DatabaseCall{Commit: c.Commit(ticket.NewKey())})
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -213,15 +221,15 @@ func FuzzCommit(f *testing.F) {
 		}
 		asked := ticket.Ticket{ID: bus.RequestID{Terminal: terminal, App: app, Counter: n}, Floor: floor}
 		end := history.Mark{Position: position.Position{Epoch: 7, Sequence: 100}}
-		d := newDraft(7, end, 1)
+		d := draft.New(7, end, 1)
 		for range 2 {
-			call, refused := newCommitCall("kv", asked, c.Commit, nil)
+			call, refused := draft.NewCommit("kv", asked, c.Commit)
 			if refused != nil {
 				return
 			}
-			d.add(fakeState{}, call)
+			d.Add(fakeState{}, &call)
 		}
-		for _, e := range d.entries {
+		for _, e := range d.Entries() {
 			if err := e.Follows(end); err != nil {
 				t.Fatal(err)
 			}
@@ -231,42 +239,4 @@ func FuzzCommit(f *testing.F) {
 			end = e.Mark()
 		}
 	})
-}
-
-// TestApplier_MakesRoom: admission slows when too much is committed and not applied, and goes on when it is.
-func TestApplier_MakesRoom(t *testing.T) {
-	store, err := storage.Open(t.TempDir(), storage.Options{Host: "a", Identity: "ida", InitialMmapSize: 1 << 24})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer store.Close()
-	purged := make(chan history.Mark, 10)
-	a := newApplier(store, 100, func(_ context.Context, m history.Mark) error { purged <- m; return nil })
-	if ok, _ := a.roomy(); !ok {
-		t.Error("no room in an empty store")
-	}
-	began, err := history.NewStored(history.Digest{}, history.Entry{Kind: history.KindBegan, Time: 1, Host: "a", Identity: string(make([]byte, 200)),
-		Position: position.Position{Epoch: 1, Sequence: 1}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := store.Commit(began); err != nil {
-		t.Fatal(err)
-	}
-	ok, changed := a.roomy()
-	if ok {
-		t.Fatalf("room with %d bytes", store.Bytes())
-	}
-	a.hurry() // as who waits for room does
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- a.run(ctx) }()
-	receive(t, "room", changed)
-	if m := receive(t, "the purge", purged); m != began.Mark() {
-		t.Errorf("purged up to %v", m)
-	}
-	cancel()
-	if err := receive(t, "the end", done); err != nil {
-		t.Error(err)
-	}
 }

@@ -1,0 +1,78 @@
+package draft
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/history"
+	"github.com/hotpair/hotpair/storage/position"
+)
+
+// Answers is what is recorded of requests. *storage.Reader is one.
+type Answers interface {
+	Answer(history.RequestID) (history.Answer, position.Position, storage.Lookup)
+}
+
+// Committed is a storage.Reader as conditions see it.
+type Committed struct{ *storage.Reader }
+
+// Revision of a key, 0 when it is absent.
+func (c Committed) Revision(space string, key []byte) uint64 {
+	_, revision, _ := c.Get(space, key)
+	return revision
+}
+
+// Executed looks up what became of a request that may have been executed before: its recorded answer, or a refusal because nobody can
+// tell any more. known is false for a new one. digest is that of what is asked now.
+func Executed(s Answers, id history.RequestID, digest []byte) (reply bus.DatabaseReply, known bool) {
+	if id.IsZero() {
+		return bus.DatabaseReply{}, false
+	}
+	switch answer, at, found := s.Answer(id); found {
+	case storage.Found:
+		return repeat(id, digest, answer, at), true
+	case storage.TooOld:
+		return tooOld(id), true
+	case storage.TooFar:
+		return tooFar(id), true
+	}
+	return bus.DatabaseReply{}, false
+}
+
+// repeat is the reply for a request that was executed before: what was recorded, with the position it was given. If it was
+// another request that was executed under this id, nothing of its answer is told: an id names one request. That comes as
+// a recorded answer too, because there is nothing for the service to try again.
+func repeat(id history.RequestID, digest []byte, a history.Answer, at position.Position) bus.DatabaseReply {
+	if !bytes.Equal(digest, a.Request) {
+		return bus.DatabaseReply{Recorded: &bus.Reply{Code: bus.CodeConflict, Message: "request id " + id.String() +
+			" was used before for another request (of another service or operation, or with another body); this one was not executed. Give each request an id of its own"}}
+	}
+	answer := bus.Answer{Code: a.Code, Message: a.Message, Body: a.Body, Revision: a.Revision}
+	recorded := answer.Reply(at)
+	return bus.DatabaseReply{Position: at, Recorded: &recorded}
+}
+
+func tooOld(id history.RequestID) bus.DatabaseReply {
+	return bus.DatabaseReply{Code: bus.CodeTooOld, Message: "request " + id.String() +
+		" is older than what is remembered of its terminal: whether it was executed is no longer known"}
+}
+
+// tooFar refuses a number that no agent can have come to. The agent's directory is not the pair's, or was meddled with.
+func tooFar(id history.RequestID) bus.DatabaseReply {
+	return bus.DatabaseReply{Code: bus.CodeMalformed, Message: fmt.Sprintf(
+		"request %v is numbered more than %d above what is known of its terminal; it was not executed. Begin the directory of its agent anew", id, uint64(history.Leap))}
+}
+
+// Refusal is the reply for what can't be part of the history.
+func Refusal(err error) bus.DatabaseReply {
+	switch {
+	case errors.Is(err, storage.ErrTooLarge):
+		return bus.DatabaseReply{Code: bus.CodeTooLarge, Message: err.Error()}
+	case errors.Is(err, storage.ErrInvalid):
+		return bus.DatabaseReply{Code: bus.CodeMalformed, Message: err.Error()}
+	}
+	return bus.DatabaseReply{Code: bus.CodeFault, Message: err.Error()}
+}

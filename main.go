@@ -23,6 +23,7 @@ import (
 	"github.com/hotpair/hotpair/services/business/kv"
 	"github.com/hotpair/hotpair/services/business/ledger"
 	"github.com/hotpair/hotpair/services/business/sequence"
+	"github.com/hotpair/hotpair/services/business/tickets"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/logs"
 	"github.com/hotpair/hotpair/services/mainprocess"
@@ -133,7 +134,7 @@ func group(root *cobra.Command) {
 		{"try", "Try it on this machine:", "cluster simulate"},
 		{"set up", "Set it up on three machines:", "init join leave run"},
 		{"see", "See how a pair is, from any machine that reaches it:", "status explain doctor events alarms history settings operations whoami"},
-		{"steer", "Steer it:", "switchover pause resume terminals verify promote admit upgrade operators"},
+		{"steer", "Steer it:", "switchover pause resume terminals timers verify promote admit upgrade operators"},
 		{"data", "Keep its data, and bring them back:", "backup restore authority"},
 		{"run", "What the service manager of each machine starts:", "supervisor witness terminal"},
 		{"more", "More:", "help version completion"},
@@ -258,7 +259,7 @@ func makeBackups(ctx context.Context, c config.Backup, log *slog.Logger) error {
 
 // businessCommand is a business process of those that are built in.
 func businessCommand() *cobra.Command {
-	services := map[string]business.Service{kv.Name: kv.Service(), ledger.Name: ledger.Service(), sequence.Name: sequence.Service()}
+	services := map[string]business.Service{kv.Name: kv.Service(), ledger.Name: ledger.Service(), sequence.Name: sequence.Service(), tickets.Name: tickets.Service()}
 	names := slices.Sorted(maps.Keys(services))
 	return &cobra.Command{
 		Use: "business NAME", Short: "Do the work of one service: " + strings.Join(names, ", ") + " (started by main)",

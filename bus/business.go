@@ -2,6 +2,7 @@ package bus
 
 import (
 	"github.com/hotpair/hotpair/bus/keyrange"
+	"github.com/hotpair/hotpair/bus/outbox"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -60,10 +61,11 @@ type Request struct {
 	Epoch     uint64    `cbor:"5,keyasint,omitempty"` // of the term that relays it; set by terminal-if
 	Service   string    `cbor:"6,keyasint"`
 	Operation string    `cbor:"7,keyasint"`
-	Body      []byte    `cbor:"8,keyasint,omitempty"` // JSON
-	Remaining int64     `cbor:"9,keyasint,omitempty"` // nanoseconds until the deadline, when sent
-	// Ticket is terminal-if's word for id, floor and content, which the business process passes on (package ticket).
-	Ticket string `cbor:"10,keyasint,omitempty"`
+	Body      []byte    `cbor:"8,keyasint,omitempty"`  // JSON
+	Remaining int64     `cbor:"9,keyasint,omitempty"`  // nanoseconds until the deadline, when sent
+	Ticket    string    `cbor:"10,keyasint,omitempty"` // terminal-if's word for id, floor and content, which is passed on (package ticket)
+	// Timer: it is the run of a timer, which has no ticket.
+	Timer *outbox.Due `cbor:"11,keyasint,omitempty"`
 }
 
 // Reply answers a Request.
@@ -124,9 +126,8 @@ type Scan struct {
 	Ranges     []keyrange.Range  `cbor:"7,keyasint,omitempty"`
 }
 
-// Commit is the one transaction of a request: if every condition and every range holds, all operations take effect as one update and
-// the answer is recorded with it. Without operations nothing is written, unless Record asks for the answer alone. What is
-// committed without a ticket belongs to no request: no answer is recorded, and nobody's is forgotten.
+// Commit is the one transaction of a request: if every condition and range holds, all operations take effect as one update and the answer
+// is recorded with it; without operations only if Record is set. Without a ticket no answer is recorded, and nobody's is forgotten.
 type Commit struct {
 	Ticket     string           `cbor:"1,keyasint,omitempty"`
 	Epoch      uint64           `cbor:"4,keyasint,omitempty"` // another one than the updater's is CodeNobody; with a ticket, its own counts
@@ -135,6 +136,7 @@ type Commit struct {
 	Answer     Answer           `cbor:"7,keyasint"`
 	Record     bool             `cbor:"8,keyasint,omitempty"` // record the answer even without operations (attempt > 1)
 	Ranges     []keyrange.Range `cbor:"9,keyasint,omitempty"`
+	Outbox     outbox.Changes   `cbor:"10,keyasint,omitzero"`
 }
 
 // Condition demands that a key has a revision; 0 demands that it is absent. Present demands any revision but 0.

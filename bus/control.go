@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/hotpair/hotpair/bus/outbox"
 	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/level"
 	"github.com/hotpair/hotpair/services/membership"
@@ -101,8 +102,7 @@ type Serve struct {
 	TicketKey TicketKey `json:"ticket_key,omitempty"`
 }
 
-// Served answers it. ErrUnreadable: a resuming updater could not read the peer's tail although the set has the peer, so
-// the term can't go on.
+// Served answers it. ErrUnreadable: a resuming updater could not read the peer's tail although the set has the peer: the term can't go on.
 type Served struct {
 	Position position.Position `json:"position"`
 }
@@ -210,8 +210,7 @@ type Attached struct {
 // Detach orders terminal-if to stop serving (B5). Sessions stay warm.
 type Detach struct{}
 
-// DrainRequests orders terminal-if to take no new requests (the agents keep them) and answers when those in flight are
-// answered or Within has passed.
+// DrainRequests orders terminal-if to take no new requests (the agents keep them) and answers when those in flight are, or Within has passed.
 type DrainRequests struct {
 	Within time.Duration `json:"within_ns"`
 }
@@ -231,17 +230,18 @@ type TerminalsAsked struct {
 
 // TerminalState is the State of terminal-if's heartbeat.
 type TerminalState struct {
-	Epoch        uint64           `json:"epoch"` // attached in; 0 as standby
-	Attached     int              `json:"attached"`
-	Warm         int              `json:"warm"`
-	Unreachable  int              `json:"unreachable"`
-	InFlight     int              `json:"in_flight"`
-	HighestEpoch uint64           `json:"highest_epoch"` // any terminal knows; an alarm when above ours
-	MostEpoch    uint64           `json:"most_epoch"`    // that more than half of those reached have accepted
-	Terminals    []TerminalStatus `json:"terminals,omitempty"`
-	LastGap      time.Duration    `json:"last_gap_ns,omitempty"` // longest gap that a terminal felt at the last attach
-	Unaudited    int              `json:"unaudited,omitempty"`   // attached ones whose receipts no audit has asked for since
-	Measured     TerminalMeasures `json:"measured"`
+	Epoch        uint64            `json:"epoch"` // attached in; 0 as standby
+	Attached     int               `json:"attached"`
+	Warm         int               `json:"warm"`
+	Unreachable  int               `json:"unreachable"`
+	InFlight     int               `json:"in_flight"`
+	HighestEpoch uint64            `json:"highest_epoch"` // any terminal knows; an alarm when above ours
+	MostEpoch    uint64            `json:"most_epoch"`    // that more than half of those reached have accepted
+	Terminals    []TerminalStatus  `json:"terminals,omitempty"`
+	LastGap      time.Duration     `json:"last_gap_ns,omitempty"` // longest gap that a terminal felt at the last attach
+	Unaudited    int               `json:"unaudited,omitempty"`   // attached ones whose receipts no audit has asked for since
+	Measured     TerminalMeasures  `json:"measured"`
+	Timers       outbox.TimerState `json:"timers,omitzero"`
 }
 
 // TerminalStatus is one terminal as the host sees it.

@@ -160,8 +160,7 @@ type RecordEvents struct {
 	Events []Event `json:"events"`
 }
 
-// RecordedEvents answers it: all are in the log, committed like any update, whose last number is Last. After an error
-// perhaps they are, perhaps not.
+// RecordedEvents answers it: all are in the log, committed like any update, whose last number is Last. After an error perhaps they are.
 type RecordedEvents struct {
 	Last uint64 `json:"last,omitempty"`
 }

@@ -11,8 +11,7 @@ import (
 type HostConns struct {
 	// Traffic carries questions of operators, and of processes to each other.
 	Traffic *Conn
-	// Control carries heartbeats, orders, the right to answer and announcements of processes: little, and from nobody but
-	// this process and main.
+	// Control carries heartbeats, orders, the right to answer and announcements of processes: little, from this process and main alone.
 	Control *Conn
 }
 

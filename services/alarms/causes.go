@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/outbox"
 	"github.com/hotpair/hotpair/services/backups"
 	"github.com/hotpair/hotpair/services/clocks"
 	"github.com/hotpair/hotpair/services/histogram"
@@ -140,6 +141,9 @@ func judge(f Facts, lately recent, nearlyFull bool) map[string]string {
 	}
 	trailCauses(f, add)
 	backupCauses(f, add)
+	if t := f.Terminals; t != nil && v.Role == role.Active && v.Serving {
+		timerCauses(t.Timers, add)
+	}
 	if f.Logins != "" {
 		add(LoginsRefused, "%s", f.Logins)
 	}
@@ -174,6 +178,16 @@ func backupCauses(f Facts, add func(id, format string, a ...any)) {
 	}
 	if b.Failed != nil {
 		add(BackupFailed, "host %s could not make a backup, %d times in a row: %s", f.Host, b.Failed.Tries, b.Failed.Why)
+	}
+}
+
+// timerCauses tells, as the host that serves, of what services have put off and is not done.
+func timerCauses(t outbox.TimerState, add func(id, format string, a ...any)) {
+	if t.Parked > 0 {
+		add(TimersParked, "%s failed too often and %s parked: what they were set for is not done", plural(t.Parked, "timer", "timers"), map[bool]string{true: "is", false: "are"}[t.Parked == 1])
+	}
+	if t.Held != "" {
+		add(TimersHeld, "%s", t.Held)
 	}
 }
 

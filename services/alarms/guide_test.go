@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/outbox"
 	"github.com/hotpair/hotpair/services/backups"
 	"github.com/hotpair/hotpair/services/clocks"
 	"github.com/hotpair/hotpair/services/identity"
@@ -72,6 +73,12 @@ var causes = map[string]func(n int) Facts{
 	BackupsOld: func(int) Facts {
 		return Facts{View: role.View{Role: role.Active}, Backups: &backups.Upkeep{Every: time.Hour, Old: true}}
 	},
+	TimersParked: func(int) Facts {
+		return Facts{View: paired(), Terminals: &bus.TerminalState{Timers: outbox.TimerState{Kept: 3, Parked: 1}}}
+	},
+	TimersHeld: func(int) Facts {
+		return Facts{View: paired(), Terminals: &bus.TerminalState{Timers: outbox.TimerState{Kept: 3, Held: "no clock is believed"}}}
+	},
 	BackupFailed: func(int) Facts {
 		return Facts{Backups: &backups.Upkeep{Failed: &backups.Failure{Tries: 1, Why: "/backup is not there"}}}
 	},
@@ -127,6 +134,7 @@ var made = map[string]string{
 	CertificateEnding: "TestCertificates_OfWholeProcesses", CertificateDue: "TestCertificates_OfWholeProcesses", CertificateUnusable: "TestCertificates_OfWholeProcesses",
 	PeerCertificate: "TestCertificates_OfWholeProcesses", TrailIncomplete: "TestFault_B12_CausesRaiseTheirAlarms", LoginsRefused: "TestFault_B12_CausesRaiseTheirAlarms",
 	BackupsOld: "TestBackups_OfAPairByItself", BackupFailed: "TestBackups_OfAPairByItself", TokenMisused: "TestEnrolment_OfALab", IssuingKey: "TestEnrolment_OfALab",
+	TimersParked: "TestTimers_ParkedUntilAnOperatorSaysSo", TimersHeld: "TestTimers_HeldWhileClocksAreInDoubt",
 }
 
 // shownBelow are the alarms whose cause a test of whole hosts can't make, with why, and the test that shows their facts where they are

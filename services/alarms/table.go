@@ -40,6 +40,8 @@ const (
 	LoginsRefused   = "logins-refused"
 	BackupsOld      = "backups-old"
 	BackupFailed    = "backup-failed"
+	TimersParked    = "timers-parked"
+	TimersHeld      = "timers-held"
 
 	CertificateEnding   = "certificate-ending"
 	CertificateDue      = "certificate-due"
@@ -133,6 +135,10 @@ func Table() []Kind {
 			Remedy: "Find out which machine has enrolled. If it is not the terminal, hotpair terminals revoke ID; then hotpair terminals token ID gives the right one another token, which ends this."},
 		{ID: IssuingKey, Severity: bus.Warning, After: 2 * time.Second, Calm: 2 * time.Second,
 			Remedy: "Put back what the text names. A seal or issuing key that is lost is made anew from the root: hotpair authority rotate. Until then no terminal can be enrolled here, and certificates are not renewed; the service goes on."},
+		{ID: TimersParked, Severity: bus.Warning, After: time.Second, Calm: 2 * time.Second,
+			Remedy: "hotpair timers --parked says which, and why each failed; mend the service, then hotpair timers release SERVICE KEY, or hotpair timers drop SERVICE KEY."},
+		{ID: TimersHeld, Severity: bus.Warning, After: 5 * time.Second, Calm: 5 * time.Second,
+			Remedy: "Start the other host, and set the clocks of both right (hotpair doctor shows them): what is held runs when they agree."},
 		{ID: AuditUnfinished, Severity: bus.Warning,
 			Remedy: "The next takeover or switchover audits again; the text says what stood in the way."},
 		{ID: Paused, Severity: bus.Warning,

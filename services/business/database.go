@@ -173,7 +173,7 @@ func callSize(q bus.DatabaseCall) int {
 			size += len(c.Key) + around
 		}
 	case q.Commit != nil:
-		size += len(q.Commit.Answer.Body) + len(q.Commit.Answer.Message)
+		size += len(q.Commit.Answer.Body) + len(q.Commit.Answer.Message) + q.Commit.Outbox.Size()
 		for _, c := range q.Commit.Conditions {
 			size += len(c.Key) + around
 		}

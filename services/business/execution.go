@@ -22,8 +22,8 @@ const (
 	maxCrashes = 3
 )
 
-// unnamed says that nothing of a request can be recorded, nor repeated.
-func unnamed(q bus.Request) bool { return q.Ticket == "" }
+// unnamed says that nothing of a request can be recorded, nor repeated. The run of a timer is told from another one by the timer.
+func unnamed(q bus.Request) bool { return q.Ticket == "" && q.Timer == nil }
 
 // outcome is what a request comes to: an answer or an error, before it is committed.
 type outcome struct {
@@ -43,6 +43,7 @@ type execution struct {
 	gate    *semaphore.Weighted
 	term    func() uint64 // highest epoch in which a request has come
 	log     *slog.Logger
+	service Service
 	request bus.Request
 	op      Operation
 	counts  *counts
@@ -134,7 +135,7 @@ func (e *execution) once(ctx context.Context, run int, fixed *outcome) error {
 }
 
 func (e *execution) transaction(ctx context.Context, run int) *Tx {
-	tx := &Tx{ctx: ctx, env: e, run: run, readOnly: e.op.ReadOnly}
+	tx := &Tx{ctx: ctx, env: e, run: run, readOnly: e.op.ReadOnly, fired: e.request.Timer}
 	if !e.op.ReadOnly {
 		tx.ticket = e.request.Ticket
 	}
@@ -201,15 +202,15 @@ func (e *execution) commit(tx *Tx, out *outcome) error {
 		Record: e.recording() && tx.ticket != "",
 	}
 	if out.code == bus.CodeOK {
-		commit.Operations = tx.writes
-		if len(tx.writes) > 0 || len(tx.required) > 0 {
+		commit.Operations, commit.Outbox = tx.writes, tx.outbox()
+		if len(tx.writes) > 0 || len(tx.required) > 0 || !commit.Outbox.IsZero() {
 			commit.Conditions = tx.conditions()
 			if !tx.readOnly {
 				commit.Ranges = tx.ranges.at(tx.at)
 			}
 		}
 	}
-	if len(commit.Operations) == 0 && len(commit.Conditions) == 0 && !commit.Record {
+	if len(commit.Operations) == 0 && len(commit.Conditions) == 0 && !commit.Record && commit.Outbox.IsZero() {
 		e.answer = out.reply() // all it has read is of one position, so it stands as it is
 		return nil
 	}
@@ -218,11 +219,17 @@ func (e *execution) commit(tx *Tx, out *outcome) error {
 		return err
 	}
 	e.answer = out.reply()
-	if len(commit.Operations) > 0 || commit.Record {
+	if len(commit.Operations) > 0 || commit.Record || !commit.Outbox.IsZero() {
 		e.answer = commit.Answer.Reply(reply.Position)
 		e.answer.Proof = reply.Proof
 	}
 	return nil
+}
+
+// writes reports whether the service has an operation that may write.
+func (e *execution) writes(operation string) bool {
+	op, known := e.service.Operations[operation]
+	return known && !op.ReadOnly
 }
 
 // ask makes one trip and sorts what comes back.

@@ -84,7 +84,7 @@ func (r *requests) take(ctx context.Context, q bus.Request, answer func(bus.Repl
 		defer r.leave(q)
 		start := time.Now()
 		e := &execution{
-			db: r.db, lanes: r.lanes, gate: r.gate, term: r.epoch.Load, request: q, op: op, counts: count, log: r.log,
+			db: r.db, lanes: r.lanes, gate: r.gate, term: r.epoch.Load, service: r.service, request: q, op: op, counts: count, log: r.log,
 		}
 		reply := e.serve(ctx)
 		count.inFlight.Add(-1)
@@ -120,9 +120,9 @@ func (r *requests) start(job func()) {
 
 // mayRepeat says whether a request may have been executed before, so that nothing may be said about it that an earlier
 // attempt contradicts. An app's own id may always be a repetition, since an agent that was restarted does not remember
-// the first time.
+// the first time. That of a timer takes effect once, whatever is said of it.
 func mayRepeat(op Operation, q bus.Request) bool {
-	return !op.ReadOnly && (q.Attempt > 1 || q.ID.App != "")
+	return !op.ReadOnly && q.Timer == nil && (q.Attempt > 1 || q.ID.App != "")
 }
 
 // notNow is the reply to a request that is not executed now, and, if it may be a repetition, was perhaps before.

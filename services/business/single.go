@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go/micro"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/outbox"
 	"github.com/hotpair/hotpair/services/level"
 )
 
@@ -57,6 +58,13 @@ func singleRequest(service, operation string, h nats.Header, body []byte) (bus.R
 	if stray := bus.StrayHeader(h, requestHeaders()...); stray != "" {
 		return q, Malformed("%s", stray)
 	}
+	if text := h.Get(outbox.HeaderTimer); text != "" {
+		due, err := outbox.ParseDue(text)
+		if err != nil {
+			return q, Malformed("%v", err)
+		}
+		q.Timer = &due
+	}
 	q.ID = bus.RequestID{Terminal: h.Get(bus.HeaderTerminal), App: h.Get(bus.HeaderRequestID)}
 	q.Ticket = h.Get(bus.HeaderTicket)
 	for _, number := range []struct {
@@ -87,7 +95,7 @@ func singleRequest(service, operation string, h nats.Header, body []byte) (bus.R
 
 // requestHeaders are those of ours that a request may have.
 func requestHeaders() []string {
-	return []string{bus.HeaderTerminal, bus.HeaderCounter, bus.HeaderRequestID, bus.HeaderTicket, bus.HeaderAttempt, bus.HeaderEpoch, bus.HeaderDeadline}
+	return []string{bus.HeaderTerminal, bus.HeaderCounter, bus.HeaderRequestID, bus.HeaderTicket, bus.HeaderAttempt, bus.HeaderEpoch, bus.HeaderDeadline, outbox.HeaderTimer}
 }
 
 func parseNumber(h nats.Header, header string, into *uint64) *Error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/outbox"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -46,6 +47,8 @@ type Tx struct {
 	required []bus.Condition
 	writes   []bus.Operation
 	written  map[string]int // key → index in writes
+	timers   []outbox.Timer
+	fired    *outbox.Due // it is the run of a timer
 	trips    int
 	err      error // the first error; it decides what becomes of the run, whatever the handler returns
 }
@@ -56,6 +59,8 @@ type txEnvironment interface {
 	ask(ctx context.Context, call bus.DatabaseCall) (bus.DatabaseReply, error)
 	// queue waits for the turn at those of the keys for which other requests wait already.
 	queue(ctx context.Context, keys []string) error
+	// writes reports whether the service has an operation that may write.
+	writes(operation string) bool
 }
 
 // Run says how often this handler has been started for this request by now, from 1. A handler that can do without

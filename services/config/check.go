@@ -20,6 +20,7 @@ const (
 	minUpdates   = 100
 	minEvents    = 100
 	maxEvents    = 1_000_000
+	maxTries     = 1000
 	maxDeadlines = 5 * time.Minute
 	minHook      = time.Second
 	maxHook      = 10 * time.Minute
@@ -226,6 +227,13 @@ func (b *Bounds) check(c *checker) {
 	}
 }
 
+// More than a thousand tries are days in which nobody is told.
+func (d *Deferral) check(c *checker) {
+	if d.TimerTries < 1 || d.TimerTries > maxTries {
+		c.fault("TIMER_TRIES", strconv.Itoa(d.TimerTries), "is too small or too large", fmt.Sprintf("set it to 1 up to %d", maxTries))
+	}
+}
+
 // Whether it can be written shows when it is: a host works the same without.
 func (t *Tracing) check(c *checker) {
 	if t.TraceDir != "" && !filepath.IsAbs(t.TraceDir) {
@@ -289,6 +297,7 @@ func (h *Host) check(c *checker) {
 	h.Pace.check(c)
 	h.Patience.check(c)
 	h.Bounds.check(c)
+	h.Deferral.check(c)
 	h.Hooks.check(c)
 	h.Backups.check(c, h.Data)
 	h.Tracing.check(c)
@@ -415,6 +424,7 @@ func (t *TerminalInterface) check(c *checker) {
 	c.secret("PAIR_SECRET", t.PairSecret)
 	t.TLS.check(c)
 	t.Pace.check(c)
+	t.Deferral.check(c)
 }
 
 func (b *Business) check(c *checker) {

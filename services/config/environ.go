@@ -118,7 +118,7 @@ func ForUpdater(environ []string, h Host, bus Bus, traffic Traffic) []string {
 func ForTerminalInterface(environ []string, h Host, bus Bus, traffic Traffic) []string {
 	return append(Passed(environ), Environ(&TerminalInterface{
 		Bus: bus, Traffic: traffic, Name: h.Name, Storage: h.Storage, PairSecret: h.PairSecret, TLS: h.TLS, Authority: h.Authority, Terminals: h.Terminals, TerminalsFile: h.TerminalsFile,
-		Pace: h.Pace, Tracing: h.Tracing, Log: h.Log,
+		Pace: h.Pace, Deferral: h.Deferral, Tracing: h.Tracing, Log: h.Log,
 	})...)
 }
 

@@ -221,7 +221,7 @@ type Service struct {
 type Services []Service
 
 // builtIn are the business processes that are part of the binary.
-var builtIn = []string{"kv", "ledger", "sequence"}
+var builtIn = []string{"kv", "ledger", "sequence", "tickets"}
 
 // reserved are the users of the bus that are not business processes; a service of that name would share their rights.
 var reserved = []string{"main", "updater", "terminal-if", "backup", "supervisor", "peer", "operator"}

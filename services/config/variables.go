@@ -79,6 +79,11 @@ type Bounds struct {
 	EventsMax         int           `split_words:"true" default:"10000" of:"pair" form:"number" desc:"How many events the pair's event log keeps at most, 100 to 1000000. The same on both hosts."`
 }
 
+// Deferral is how what services put off is run.
+type Deferral struct {
+	TimerTries int `split_words:"true" default:"20" of:"pair" form:"number" desc:"How often a timer of a service may fail before it is parked, which is an alarm, 1 to 1000. It is tried again after a second at first, after five minutes at last: 20 tries take about an hour."`
+}
+
 // Hooks are told of alarms, and of all that happens.
 type Hooks struct {
 	AlarmCommand string        `split_words:"true" of:"host" form:"/path" desc:"Program that is run at each alarm that this host raises, clears or acknowledges, with the alarm as JSON on its standard input and in the variables ALARM_ID, ALARM_STATE, ALARM_SEVERITY, ALARM_HOST, ALARM_TEXT, ALARM_REMEDY and ALARM_SINCE. It gets no secret. What it prints is logged. Empty: none."`
@@ -111,7 +116,7 @@ type Tracing struct {
 
 // Work is what the host does for terminals.
 type Work struct {
-	Business     Services `split_words:"true" default:"kv,ledger" of:"pair" form:"list" desc:"Business processes to run: names of built-in ones (kv, ledger, sequence) and name=/path/to/program for any other, separated by commas."`
+	Business     Services `split_words:"true" default:"kv,ledger" of:"pair" form:"list" desc:"Business processes to run: names of built-in ones (kv, ledger, sequence, tickets) and name=/path/to/program for any other, separated by commas."`
 	BusinessUser string   `split_words:"true" of:"host" form:"user" desc:"User of this machine as whom business processes run, for a host that is started as root: they can then read nothing of the host's, neither its data nor its secrets, and signal none of its processes. Empty: as the host itself."`
 	// TakeoverNeeds are never more than Business.
 	TakeoverNeeds Names `split_words:"true" of:"pair" form:"list" desc:"Services of HOTPAIR_BUSINESS without which a host does not serve: while one of them does not run there, it neither takes over nor is it handed over to. Of any other one that does not run, only its own requests wait. Empty: none."`
@@ -149,6 +154,7 @@ type Host struct {
 	Pace
 	Patience
 	Bounds
+	Deferral
 	Hooks
 	Backups
 	Tracing
@@ -254,6 +260,7 @@ type TerminalInterface struct {
 	Terminals     Terminals `split_words:"true"`
 	TerminalsFile string    `split_words:"true"`
 	Pace
+	Deferral
 	Tracing
 	Log
 }

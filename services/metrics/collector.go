@@ -109,6 +109,10 @@ func (c *Collector) Collect(to chan<- prometheus.Metric) {
 	gauge(d.terminals, float64(s.Terminals.Attached), "attached")
 	gauge(d.terminals, float64(s.Terminals.Warm), "warm")
 	gauge(d.terminals, float64(s.Terminals.Unreachable), "unreachable")
+	for state, n := range map[string]int{"kept": s.Timers.Kept, "parked": s.Timers.Parked, "running": s.Timers.Running, "failing": s.Timers.Failing} {
+		gauge(d.timers, float64(n), state)
+	}
+	gauge(d.timerLate, s.Timers.Late.Seconds())
 	wiresOf(gauge, count, d, s.Wires)
 	gauge(d.alarms, float64(len(s.Alarms)))
 	backupsOf(gauge, d, s.Backups)

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/outbox"
 	"github.com/hotpair/hotpair/services/backups"
 	"github.com/hotpair/hotpair/services/door"
 	"github.com/hotpair/hotpair/services/evidence"
@@ -54,6 +55,7 @@ func whole() *fixed {
 			Witness:   operator.Witness{Reachable: true},
 			Processes: map[string]operator.Process{"updater": {State: "ready", Restarts: 4}, "main": {State: "failed"}},
 			Terminals: operator.Terminals{Attached: 5, Warm: 1, Unreachable: 2},
+			Timers:    outbox.TimerState{Kept: 9, Parked: 3, Late: 2 * time.Second},
 			Wires: wires.Seen{TLS: true, Certificate: identity.State{Name: "spiffe://p/host/a", NotAfter: time.Unix(5000, 0), Fault: "HOTPAIR_TLS_KEY: gone"},
 				Peers: []wires.OtherEnd{{Name: "spiffe://p/host/b", NotAfter: time.Unix(7000, 0)}, {Name: "spiffe://p/host/b", NotAfter: time.Unix(6000, 0)},
 					{Name: "spiffe://p/terminal/t1", NotAfter: time.Unix(1, 0)}},
@@ -118,7 +120,7 @@ func TestCollector_ShowsTheHost(t *testing.T) {
 		`hotpair_sequence{mark="notified"}`: 10, `hotpair_apply_lag_updates`: 2, `hotpair_notify_lag_updates`: 1, `hotpair_set_aside_updates`: 3,
 		`hotpair_link_connected`: 1, `hotpair_replication_connected`: 0, `hotpair_peer_heard_seconds`: 0.125, `hotpair_witness_reachable`: 1,
 		`hotpair_process_up{process="updater"}`: 1, `hotpair_process_up{process="main"}`: 0, `hotpair_process_restarts_total{process="updater"}`: 4,
-		`hotpair_terminals{state="attached"}`: 5, `hotpair_terminals{state="unreachable"}`: 2, `hotpair_audit_missing_updates`: 1,
+		`hotpair_terminals{state="attached"}`: 5, `hotpair_timers{state="parked"}`: 3, `hotpair_timer_late_seconds`: 2, `hotpair_terminals{state="unreachable"}`: 2, `hotpair_audit_missing_updates`: 1,
 		`hotpair_audit_trail_lines_total`: 21, `hotpair_audit_trail_lost_total`: 22, `hotpair_audit_trail_failing`: 1,
 		`hotpair_backup_interval_seconds`: 3600, `hotpair_backup_good_time_seconds`: 8.5, `hotpair_backup_bytes`: 23, `hotpair_backup_trial_time_seconds`: 7.5, `hotpair_backup_failed_tries`: 3,
 		`hotpair_wires_tls`: 1, `hotpair_certificate_end_time_seconds`: 5000, `hotpair_certificate_files_usable`: 0,

@@ -13,7 +13,7 @@ type descs struct {
 	sequence, applyLag, notifyLag, aside, oldest                               *prometheus.Desc
 	link, replication, heard, witness, up, restarts, terminals, alarms         *prometheus.Desc
 	wiresTLS, certificateEnd, certificateUsable, peerEnd, terminalsEnding      *prometheus.Desc
-	doorRefused                                                                *prometheus.Desc
+	doorRefused, timers, timerLate                                             *prometheus.Desc
 	trailWritten, trailLost, trailFails                                        *prometheus.Desc
 	backupEvery, backupGood, backupBytes, backupTried, backupFailed            *prometheus.Desc
 	auditChecked, auditMissing                                                 *prometheus.Desc
@@ -53,6 +53,8 @@ func newDescs() descs {
 	d.up = desc("process_up", "1 if the process of this host is ready.", "process")
 	d.restarts = desc("process_restarts_total", "Starts of the process after its first one under this main.", "process")
 	d.terminals = desc("terminals", "Terminals by what this host has with them: attached (served), warm (a session is open), unreachable.", "state")
+	d.timers = desc("timers", "Timers of services, as the host that serves has them: kept, and of those parked, running, failing (they rest).", "state")
+	d.timerLate = desc("timer_late_seconds", "By how much the timer was late that was started last.")
 	d.alarms = desc("alarms", "Alarms that are raised.")
 	d.wiresTLS = desc("wires_tls", "1 if the wires to other machines are TLS, proved on both sides.")
 	d.certificateEnd = desc("certificate_end_time_seconds", "When the own certificate ends, as Unix time; absent without TLS.")

@@ -8,9 +8,11 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/outbox"
 	"github.com/hotpair/hotpair/services/backups"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/operator/certificates"
+	"github.com/hotpair/hotpair/services/terminalif/agenda"
 	"github.com/hotpair/hotpair/services/terminalif/receipt"
 )
 
@@ -104,6 +106,13 @@ var (
 		}}
 	CallRotateReceipts = Operation[None, receipt.Rotated]{Name: "change of the key of receipts", Method: http.MethodPost, Path: "/api/v1/terminals/receipts/rotate", Where: Active, Role: Administer, Within: 15 * time.Second,
 		Says: "Has receipts signed by a new key from now on. Those of the key before are known all the same."}
+	CallTimers = Operation[agenda.List, agenda.Listed]{Name: "timers", Method: http.MethodGet, Path: "/api/v1/timers", Where: Active, Role: View, Within: answerWithin,
+		Says: "What services have put off: their timers, and which are parked because they failed too often.", Unless: agenda.List{Limit: 100},
+		Check: func(q *agenda.List) error { return bounded("limit", q.Limit, agenda.MostListed) }}
+	CallReleaseTimer = Operation[agenda.Change, agenda.Changed]{Name: "release of a timer", Method: http.MethodPost, Path: "/api/v1/timers/release", Where: Active, Role: Operate, Within: 15 * time.Second,
+		Says: "Has a parked timer run again.", Check: func(q *agenda.Change) error { return named(q, false) }}
+	CallDropTimer = Operation[agenda.Change, agenda.Changed]{Name: "drop of a timer", Method: http.MethodPost, Path: "/api/v1/timers/drop", Where: Active, Role: Administer, Within: 15 * time.Second,
+		Says: "Takes a timer away: what it was set for is not done.", Check: func(q *agenda.Change) error { return named(q, true) }}
 	CallVerify = Operation[VerifyRequest, bus.VerifyState]{Name: "verify", Method: http.MethodPost, Path: "/api/v1/verify/begin", Where: Active, Role: Operate, Within: answerWithin,
 		Says: "Begins to compare both databases, in service."}
 	CallVerifyState = Operation[None, bus.VerifyState]{Name: "state of verify", Method: http.MethodGet, Path: "/api/v1/verify", Where: Known, Role: View, Within: answerWithin,
@@ -142,6 +151,7 @@ func Operations() []Info {
 		CallSwitchover.Info(), CallSchedule.Info(), CallCancelSchedule.Info(), CallPause.Info(), CallResume.Info(), CallExplain.Info(), CallDoctor.Info(), CallSettings.Info(),
 		CallPromotePlan.Info(), CallPromote.Info(), CallAdmit.Info(),
 		CallTerminals.Info(), CallAddTerminals.Info(), CallRemoveTerminals.Info(), CallProbeTerminals.Info(), CallTerminalTokens.Info(), CallRevokeTerminals.Info(), CallRotateReceipts.Info(),
+		CallTimers.Info(), CallReleaseTimer.Info(), CallDropTimer.Info(),
 		CallVerify.Info(), CallVerifyState.Info(), CallStopVerify.Info(), CallLevels.Info(), CallRise.Info(), CallBackup.Info(), CallBackups.Info(), CallMakeBackup.Info(),
 		CallWho.Info(), CallOperators.Info(), CallAddOperator.Info(), CallRotateOperator.Info(), CallRemoveOperator.Info(),
 	}
@@ -153,6 +163,14 @@ func Longest() (longest time.Duration) {
 		longest = max(longest, o.Within)
 	}
 	return longest
+}
+
+// named refuses what names no timer, and says what is to be done.
+func named(q *agenda.Change, drop bool) error {
+	if q.Drop = drop; !bus.ValidName(q.Service) || q.Key == "" || len(q.Key) > outbox.MaxKey {
+		return fmt.Errorf("%w: name the timer by its service and its key", ErrUsage)
+	}
+	return nil
 }
 
 // bounded refuses a number that is not from 1 to a bound.

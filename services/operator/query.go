@@ -71,6 +71,13 @@ func (p parameter) set(text string) error {
 		p.field.SetString(text)
 		return nil
 	}
+	if p.field.Kind() == reflect.Bool {
+		if text != "true" && text != "false" {
+			return fmt.Errorf("%w: %s=%q is neither true nor false", ErrUsage, p.name, text)
+		}
+		p.field.SetBool(text == "true")
+		return nil
+	}
 	number, err := strconv.ParseUint(text, 10, 63)
 	if err != nil {
 		return fmt.Errorf("%w: %s=%q is no number", ErrUsage, p.name, text)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/outbox"
 	"github.com/hotpair/hotpair/services/backups"
 	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/keyring"
@@ -91,6 +92,7 @@ type Status struct {
 	Wires     wires.Seen         `json:"wires"` // between the machines: TLS or plain text, certificates, who was refused
 	Processes map[string]Process `json:"processes"`
 	Terminals Terminals          `json:"terminals"`
+	Timers    outbox.TimerState  `json:"timers,omitzero"`       // of services, as the host that serves has them
 	Backups   *backups.Upkeep    `json:"backups,omitempty"`     // that the pair makes by itself, if it does
 	Trail     *trail.Standing    `json:"audit_trail,omitempty"` // where all that happens is written, if it is
 	Audit     *Audit             `json:"audit,omitempty"`       // of the last attach; one that missed something stays

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/hotpair/hotpair/bus"
 )
@@ -17,17 +16,11 @@ func (d *directory) catalogue() (list []bus.AgentService) {
 	defer r.mu.Unlock()
 	for _, name := range slices.Sorted(maps.Keys(d.services)) {
 		s := d.services[name]
-		if s.description.subjects == nil {
+		if s.description.Subjects == nil {
 			continue // it has never said what it is
 		}
-		about := bus.AgentService{Name: name, Version: cmp.Or(s.description.version, "0.0.0"), Description: s.description.says}
-		for _, subject := range s.description.subjects {
-			if operation, own := strings.CutPrefix(subject, bus.BusinessSubject(name, "")); own && bus.ValidName(operation) {
-				about.Operations = append(about.Operations, operation)
-			}
-		}
-		slices.Sort(about.Operations)
-		list = append(list, about)
+		about := s.description
+		list = append(list, bus.AgentService{Name: name, Version: cmp.Or(about.Version, "0.0.0"), Description: about.Says, Operations: about.Operations(name)})
 	}
 	return list
 }

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/outbox"
 	"github.com/hotpair/hotpair/services/blackbox"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/enrolment"
@@ -22,6 +23,7 @@ import (
 	"github.com/hotpair/hotpair/services/terminalif/receipt"
 	"github.com/hotpair/hotpair/services/terminalif/tally"
 	"github.com/hotpair/hotpair/services/terminalif/wire"
+	"github.com/hotpair/hotpair/services/timers"
 	"github.com/hotpair/hotpair/services/traffic"
 	"github.com/hotpair/hotpair/services/wires"
 )
@@ -59,8 +61,9 @@ type Config struct {
 	// KeyOf derives the key of a terminal that main tells of later; nil: none can be told of.
 	KeyOf func(id string) string
 	// Enrolment follows the register of terminals; the zero Follower is that of a host without certificates.
-	Enrolment enrolment.Follower
-	Beat      time.Duration // interval of heartbeats; 0 is 125 ms
+	Enrolment  enrolment.Follower
+	Beat       time.Duration // interval of heartbeats; 0 is 125 ms
+	TimerTries int           // after which a timer of a service is parked; 0 is timers.MaxTries
 	// Clock is that of the right to answer; nil is lease.BootClock.
 	Clock lease.Clock
 	// TraceDir gets the execution trace around the begin of each term; empty: none is recorded.
@@ -96,6 +99,10 @@ type Interface struct {
 	term           *term
 	pair, identity string
 	ordered        uint64 // counter of the last order to attach that was carried out
+	endTimers      func()
+
+	timers    atomic.Pointer[outbox.TimerState]
+	timerRuns atomic.Uint64
 }
 
 // New makes an Interface. Nothing is dialled until Run.
@@ -105,6 +112,9 @@ func New(c Config) *Interface {
 	}
 	if c.Beat == 0 {
 		c.Beat = 125 * time.Millisecond
+	}
+	if c.TimerTries == 0 {
+		c.TimerTries = timers.MaxTries
 	}
 	if c.Network == nil {
 		c.Network = func(string) bus.Network { return c.Bus.Network }
@@ -116,13 +126,15 @@ func New(c Config) *Interface {
 		config: c, log: c.Log, incarnation: rand.Uint64(), dialer: wire.NewDialer(c.Bus.Network, parallelDials),
 		relay:   newRelay(bounds{perTerminal, inAll, perTerminalBytes, inAllBytes}, c.Clock, c.Log),
 		started: make(chan struct{}), failed: make(chan error, 1), pairData: newPairData(), attaching: make(chan struct{}, attachesAtOnce),
-		blackbox: blackbox.New(blackbox.Config{Dir: c.TraceDir, Name: c.Host + "-" + bus.ProcessTerminalInterface, Log: c.Log}),
+		endTimers: func() {},
+		blackbox:  blackbox.New(blackbox.Config{Dir: c.TraceDir, Name: c.Host + "-" + bus.ProcessTerminalInterface, Log: c.Log}),
 	}
 	sessions := make([]*session, len(c.Terminals))
 	for n, t := range c.Terminals {
 		sessions[n] = newSession(t.ID, t.URL, t.Key, i, c.Log)
 	}
 	i.roster.set(sessions)
+	i.timers.Store(&outbox.TimerState{})
 	return i
 }
 
@@ -158,7 +170,7 @@ func RunOn(ctx context.Context, c config.TerminalInterface, log *slog.Logger, ne
 		Traffic: c.Traffic,
 		Clock:   clock,
 		Host:    c.Host, Terminals: terminals, KeyOf: keyOf,
-		Beat: bus.HeartInterval(c.Lease), TraceDir: c.TraceDir, Log: log,
+		Beat: bus.HeartInterval(c.Lease), TimerTries: c.TimerTries, TraceDir: c.TraceDir, Log: log,
 	})
 	return sealed.During(ctx, i.Run)
 }

@@ -10,26 +10,21 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nats-io/nats.go/micro"
-
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/ticket"
 	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/services/terminalif/admission"
+	"github.com/hotpair/hotpair/services/terminalif/description"
 	"github.com/hotpair/hotpair/services/terminalif/way"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
 const (
-	// packsKey in the metadata of a NATS micro service says with the value "1" that it takes packs.
-	packsKey = "packs"
 	// maxUnknown bounds the services that are asked for at one time and that nobody announced.
 	maxUnknown = 64
-	// describeWithin bounds one question to a service. The pauses between questions to a service that was announced but
-	// does not answer yet grow from the first to the last.
-	describeWithin = 2 * time.Second
-	describeFirst  = 2 * time.Millisecond
-	describeLast   = 100 * time.Millisecond
+	// The pauses between questions to a service that was announced but does not answer yet grow from the first to the last.
+	describeFirst = 2 * time.Millisecond
+	describeLast  = 100 * time.Millisecond
 )
 
 // state of a service as this process sees it.
@@ -48,27 +43,13 @@ type service struct {
 	state       state
 	incarnation uint64
 	way         way.Way
-	description description
+	description description.Description
 	waiting     []*flight
 	alone       *flight // a suspect whose turn it is
 	asking      bool    // a goroutine asks it to describe itself
 	out         int     // requests that it has
 	admission   admission.Bound
 	misses      int // times in a row that it described itself and then did not listen
-}
-
-// description is what a service says about itself.
-type description struct {
-	packs    bool
-	subjects []string // of its endpoints
-	version  string
-	says     string // in a sentence
-}
-
-// offers reports whether the service says that it listens to an operation.
-func (d description) offers(service, operation string) bool {
-	subject := bus.BusinessSubject(service, operation)
-	return slices.ContainsFunc(d.subjects, func(s string) bool { return s == subject || strings.ContainsAny(s, "*>") })
 }
 
 func (s *service) up() bool { return s.state == serving }
@@ -215,7 +196,7 @@ func (d *directory) describe(s *service) {
 					return
 				}
 			}
-			about, err := d.ask(s.name)
+			about, err := description.Ask(d.ctx, d.conn, s.name)
 			if d.described(s, about, err) {
 				return
 			}
@@ -224,34 +205,8 @@ func (d *directory) describe(s *service) {
 	})
 }
 
-// ask gets a service's own description.
-func (d *directory) ask(name string) (description, error) {
-	ctx, cancel := context.WithTimeout(d.ctx, describeWithin)
-	defer cancel()
-	reply, err := d.conn.Request(ctx, micro.APIPrefix+"."+micro.InfoVerb.String()+"."+name, nil)
-	if err != nil {
-		return description{}, fmt.Errorf("describe service %s: %w", name, err)
-	}
-	var info struct {
-		Version     string            `json:"version"`
-		Description string            `json:"description"`
-		Metadata    map[string]string `json:"metadata"`
-		Endpoints   []struct {
-			Subject string `json:"subject"`
-		} `json:"endpoints"`
-	}
-	if err := bus.DecodeJSON(reply.Data, &info); err != nil {
-		return description{}, fmt.Errorf("describe service %s: %w", name, err)
-	}
-	about := description{packs: info.Metadata[packsKey] == "1", version: info.Version, says: info.Description}
-	for _, e := range info.Endpoints {
-		about.subjects = append(about.subjects, e.Subject)
-	}
-	return about, nil
-}
-
 // described takes the outcome of one question and reports whether no further is to be asked.
-func (d *directory) described(s *service, about description, err error) bool {
+func (d *directory) described(s *service, about description.Description, err error) bool {
 	r := d.relay
 	r.mu.Lock()
 	switch {
@@ -280,7 +235,7 @@ func (d *directory) described(s *service, about description, err error) bool {
 		r.mu.Unlock()
 		return false
 	}
-	if s.way, err = d.wayOf(s.name, about.packs); err != nil {
+	if s.way, err = d.wayOf(s.name, about.Packs); err != nil {
 		r.mu.Unlock()
 		d.log.Error("service can't be reached", "service", s.name, "error", err)
 		return false
@@ -288,14 +243,14 @@ func (d *directory) described(s *service, about description, err error) bool {
 	s.state, s.asking, s.description = serving, false, about
 	waited := len(s.waiting)
 	for _, f := range s.waiting {
-		if r.waits(f) && f.untaken && !about.packs && !about.offers(s.name, f.request.Operation) {
+		if r.waits(f) && f.untaken && !about.Packs && !about.Offers(s.name, f.request.Operation) {
 			f.answer(bus.Reply{Code: bus.CodeAbsent, Message: fmt.Sprintf("service %s has no operation %s", s.name, f.request.Operation)})
 			r.forget(f)
 		}
 	}
 	sends := d.ready(s)
 	r.mu.Unlock()
-	d.log.Info("service is up", "service", s.name, "packs", about.packs, "waited", waited)
+	d.log.Info("service is up", "service", s.name, "packs", about.Packs, "waited", waited)
 	for _, send := range sends {
 		d.send(send)
 	}
@@ -305,7 +260,11 @@ func (d *directory) described(s *service, about description, err error) bool {
 // send hands a flight to its service. nil is nothing to send. Never called with the lock held.
 func (d *directory) send(s *sending) {
 	if s != nil {
-		s.request.Ticket = s.desk.Issue(s.ticket())
+		if s.request.Timer == nil {
+			s.request.Ticket = s.desk.Issue(s.ticket())
+		} else {
+			s.request.ID = bus.RequestID{}
+		}
 		s.way.Send(s.request, func(reply bus.Reply, err error) { d.outcome(s, reply, err) })
 	}
 }
@@ -315,6 +274,9 @@ func (d *directory) send(s *sending) {
 func (s *sending) proven(reply bus.Reply) (bus.Reply, error) {
 	claimed, proof := reply.Position, reply.Proof
 	reply.Position, reply.Proof = position.Position{}, ""
+	if s.request.Timer != nil {
+		return reply, nil // nobody is given a receipt
+	}
 	if proof == "" {
 		if !claimed.IsZero() {
 			return reply, fmt.Errorf("%w: position %v comes without one", ticket.ErrProof, claimed)

@@ -52,7 +52,7 @@ func (d *directory) crashed(s *service, killed bool) way.Way {
 			f.doubts++
 		}
 		r.move(f, waiting)
-		if !s.description.packs && f.request.Crashes >= poisoned {
+		if !s.description.Packs && f.request.Crashes >= poisoned {
 			r.deliver(f, bus.Reply{Code: bus.CodeFault, Message: fmt.Sprintf(
 				"service %s ended %d times while it had this request; the outcome is unknown", s.name, f.request.Crashes)})
 			continue

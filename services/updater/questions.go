@@ -3,8 +3,11 @@ package updater
 import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/ticket"
+	"github.com/hotpair/hotpair/services/updater/draft"
 	"github.com/hotpair/hotpair/services/updater/inspection"
+	"github.com/hotpair/hotpair/services/updater/schedule"
 	"github.com/hotpair/hotpair/services/updater/systemspace"
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 // asked is the updater as those need it who answer questions beside its orders: a Committer and an Updater.
@@ -36,6 +39,16 @@ func (a asked) Serves(epoch uint64) error {
 		return notServed(epoch)
 	}
 	return nil
+}
+
+// Order implements timing.Term.
+func (a asked) Order(epoch uint64, orders []schedule.Order, answer func(bus.DatabaseReply)) error {
+	t := a.u.serving()
+	if t == nil || epoch != 0 && t.epoch != epoch {
+		return notServed(epoch)
+	}
+	c := draft.Commit{Entry: history.Entry{Kind: history.KindUpdate, Space: bus.SystemSpace}, Orders: orders, Size: draft.Overhead * (1 + len(orders))}
+	return t.queue.Put(&commitCall{c, t.epoch, answer})
 }
 
 // PairTime is the pair's, as it is now.

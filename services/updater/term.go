@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/hotpair/hotpair/services/updater/draft"
 	"github.com/hotpair/hotpair/services/updater/pairtime"
 	"github.com/hotpair/hotpair/services/updater/queue"
+	"github.com/hotpair/hotpair/services/updater/timing"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
@@ -58,6 +60,7 @@ type term struct {
 	hurry func()
 	// committed is told of each committed frame.
 	committed func(history.Mark)
+	timers    *timing.Clock
 	measured  *measures
 
 	queue *queue.Queue[*commitCall]
@@ -140,6 +143,11 @@ func (t *term) frame(ctx context.Context, calls []*commitCall) error {
 	end, now := t.store.Committed(), t.times.Now()
 	d := draft.New(t.epoch, end, now)
 	d.Latest, d.Earliest = t.times.Latest(), now-int64(t.retention)
+	d.Level = t.store.Level()
+	if slices.ContainsFunc(calls, func(c *commitCall) bool { return c.Leaves() }) {
+		stamp, at := t.timers.Stamp()
+		d.Stamp, d.Wall = stamp, at.Wall
+	}
 	held := make([]heldReply, 0, len(calls))
 	err := t.store.View(func(r *storage.Reader) error {
 		d.Forgets = r.Forgettable(d.Earliest)
@@ -194,6 +202,9 @@ func (t *term) commit(ctx context.Context, entries []history.Stored) error {
 	t.measured.updates.Add(uint64(len(entries)))
 	t.measured.commit.Observe(time.Since(began))
 	t.committed(end)
+	if slices.ContainsFunc(entries, func(e history.Stored) bool { return len(e.Entry.Outbox) > 0 }) {
+		t.timers.Committed()
+	}
 	return nil
 }
 

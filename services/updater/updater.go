@@ -20,6 +20,7 @@ import (
 	"github.com/hotpair/hotpair/services/link"
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/replication"
+	"github.com/hotpair/hotpair/services/timers"
 	"github.com/hotpair/hotpair/services/traffic"
 	"github.com/hotpair/hotpair/services/updater/backuprecord"
 	"github.com/hotpair/hotpair/services/updater/disk"
@@ -29,6 +30,7 @@ import (
 	"github.com/hotpair/hotpair/services/updater/receiptkeys"
 	"github.com/hotpair/hotpair/services/updater/rise"
 	"github.com/hotpair/hotpair/services/updater/systemspace"
+	"github.com/hotpair/hotpair/services/updater/timing"
 	"github.com/hotpair/hotpair/services/updater/turns"
 	"github.com/hotpair/hotpair/services/wires"
 	"github.com/hotpair/hotpair/storage"
@@ -75,6 +77,7 @@ type updater struct {
 	wires    *wires.Wires
 	applier  *applier
 	times    *pairtime.Clock
+	timers   *timing.Clock
 	heart    *bus.Heart
 	blackbox *blackbox.Recorder
 	fail     func(error) // ends the process
@@ -164,7 +167,7 @@ func (u *updater) run(ctx context.Context) (err error) {
 		Remote: u.remote, Space: space, Turns: reads, Log: u.log, BackupKey: config.BackupKey(u.config.PairSecret), Trust: u.wires.Own().Name.Pair,
 	})
 	keys := receiptkeys.New(u.store, space, u.config.PairSecret.Reveal(), u.wall)
-	conductor := newConductor(u, space, keys, members.New(u.store, space, u.wall), backuprecord.New(u.store, space), inspector, rise.Levels{Host: u.config.Host, Remote: u.remote, Term: u})
+	conductor := newConductor(u, space, keys, members.New(u.store, space, u.wall), backuprecord.New(u.store, space), inspector, rise.Levels{Host: u.config.Host, Remote: u.remote, Term: u}, timing.New(u.timers, asked{u}))
 	lower.run("answerer", u.answerer().Run)
 	upper.run("verifier", inspector.Run)
 	upper.run("orders", func(ctx context.Context) error {
@@ -254,6 +257,9 @@ func (u *updater) open(ctx context.Context) (err error) {
 	}
 	u.times = pairtime.New(u.clock, u.wall, clocks.Built())
 	u.times.Observe(u.store.PairTime())
+	if u.timers, err = timing.Open(u.store, u.now); err != nil {
+		return err
+	}
 	if err := u.countAside(); err != nil {
 		return err
 	}
@@ -339,6 +345,12 @@ func (u *updater) watchDisk(ctx context.Context) error {
 	})
 }
 
+// now is what the clocks say of which timers are due.
+func (u *updater) now() timers.Now {
+	r := clocks.Reading{Boot: u.clock(), Wall: u.wall().UnixNano()}
+	return timers.Now{Reading: r, Other: u.times.Difference(), Synchronised: clocks.Synchronised()}
+}
+
 // watchJournal ends the process when its journal takes no more writes (R8).
 func (u *updater) watchJournal(ctx context.Context) error {
 	select {
@@ -357,6 +369,9 @@ func (u *updater) received() {
 	if r.Open && u.serving() == nil {
 		// What an active sends, it has: as standby each committed update is notified.
 		u.store.SetNotified(earlier(r.Committed, u.store.Committed().Position))
+		if err := u.timers.Follow(!r.Catching); err != nil {
+			u.log.Error("the time that timers are counted by can't be read", "error", err)
+		}
 	}
 	u.applier.kick()
 	u.beatOn(func(n *news) {

@@ -111,7 +111,7 @@ func (l *Lab) plan() error {
 		return fmt.Errorf("pair secret: %w", err)
 	}
 	secret := hex.EncodeToString(random)
-	environ := append(config.Passed(os.Environ()), "HOTPAIR_LEASE="+l.options.Lease.String(), "HOTPAIR_STANDBY_PATIENCE="+l.options.Patience.String())
+	environ := append(config.Passed(os.Environ()), "HOTPAIR_BUSINESS=kv,ledger,tickets", "HOTPAIR_LEASE="+l.options.Lease.String(), "HOTPAIR_STANDBY_PATIENCE="+l.options.Patience.String())
 	if l.options.History > 0 {
 		environ = append(environ, "HOTPAIR_HISTORY_MAX_UPDATES="+strconv.Itoa(l.options.History))
 	}

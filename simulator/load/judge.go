@@ -22,6 +22,7 @@ type Verdict struct {
 	Uniques    int   // acknowledged writes that were read back
 	Balances   int   // accounts that were read back
 	Totals     int   // ledger totals seen
+	Reserved   int   // seats whose reservation ended as it had to
 	Undecided  bool  // porcupine did not come to an end
 	Picture    string
 	Findings
@@ -41,6 +42,7 @@ func (w *Load) Finish(ctx context.Context) (Verdict, error) {
 	w.readUniques(reading, reader)
 	v.Balances = w.readBalances(reading, reader)
 	w.total(reader)
+	v.Reserved = w.readHall(reading, reader)
 	operations := w.history.sealed()
 	v.Operations, v.Crossed = len(operations), crossed(operations)
 	for _, op := range operations {

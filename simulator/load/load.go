@@ -34,8 +34,10 @@ const (
 	counters, ledgers = 2, 2
 	// readers only read those few keys, so that there are reads even where every write waits: at a host that has lost its right.
 	readers = 2
+	// halls are clients that reserve seats for a moment: what is put off is done once.
+	halls = 1
 	// Clients is how many applications a load has: so many calls may be under way at once.
-	Clients = kvClients + counters + ledgers + readers
+	Clients = kvClients + counters + ledgers + halls + readers
 	// accounts are those of one load, each opened with the same balance.
 	accounts, opening = 4, 1000
 
@@ -90,13 +92,14 @@ type Load struct {
 
 	history history
 
-	mu       sync.Mutex
-	uniques  []unique
-	balances map[string]int64 // what acknowledged transfers make of each account
-	doubt    bool             // a transfer's outcome is not known: balances prove nothing
-	totals   int
-	failed   int // see Verdict
-	findings Findings
+	mu           sync.Mutex
+	uniques      []unique
+	reservations []reservation
+	balances     map[string]int64 // what acknowledged transfers make of each account
+	doubt        bool             // a transfer's outcome is not known: balances prove nothing
+	totals       int
+	failed       int // see Verdict
+	findings     Findings
 }
 
 // unique is an acknowledged write of a key that is written once.
@@ -163,6 +166,8 @@ func Start(ctx context.Context, config Config) (*Load, error) {
 				w.driveUnique(c, random)
 			case i >= Clients-readers:
 				w.driveReader(i, c, random)
+			case i >= Clients-readers-halls:
+				w.driveHall(c, random)
 			default:
 				w.driveLedger(c, random)
 			}

@@ -14,6 +14,7 @@ import (
 	"github.com/hotpair/hotpair/services/business"
 	"github.com/hotpair/hotpair/services/business/kv"
 	"github.com/hotpair/hotpair/services/business/ledger"
+	"github.com/hotpair/hotpair/services/business/tickets"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/mainprocess"
 	"github.com/hotpair/hotpair/services/process"
@@ -224,7 +225,10 @@ func (c *child) body(spec process.Spec, log *slog.Logger) error {
 		if err != nil {
 			return err
 		}
-		services := map[string]business.Service{kv.Name: kv.Service(), ledger.Name: ledger.Service()}
+		services := map[string]business.Service{kv.Name: kv.Service(), ledger.Name: ledger.Service(), tickets.Name: tickets.Service()}
+		for name, s := range w.options.Services {
+			services[name] = s
+		}
 		return business.RunOn(c.ctx, settings, services[spec.Args[1]], log, c.endpoint)
 	}
 	return fmt.Errorf("%w: %q", errUnknown, spec.Args)

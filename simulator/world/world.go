@@ -8,9 +8,14 @@ import (
 	"net"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/hotpair/hotpair/services/business"
+	"github.com/hotpair/hotpair/services/business/kv"
+	"github.com/hotpair/hotpair/services/business/ledger"
+	"github.com/hotpair/hotpair/services/business/tickets"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/terminal"
@@ -31,7 +36,10 @@ type Options struct {
 	Lease     time.Duration
 	Patience  time.Duration // with a slow standby
 	History   int           // updates kept at most; 0 is the product's default
-	Log       *slog.Logger
+	// Services run in the place of those with the same name: kv, ledger, tickets.
+	Services map[string]business.Service
+	Environ  []string // of both hosts, beside what a world sets
+	Log      *slog.Logger
 }
 
 // World is a pair with all that belongs to it. It must be made, used and closed inside one bubble.
@@ -100,6 +108,8 @@ func (w *World) environ(host string) []string {
 		"HOTPAIR_HTTP=127.0.0.1:" + strconv.Itoa(pair.PortHTTP), "HOTPAIR_LEASE=" + w.options.Lease.String(),
 		"HOTPAIR_STANDBY_PATIENCE=" + w.options.Patience.String(), "HOTPAIR_LOG_LEVEL=debug", "HOTPAIR_INSECURE=true", "HOTPAIR_HTTP_TOKEN=" + operatorToken,
 	}
+	environ = append(environ, "HOTPAIR_BUSINESS="+strings.Join([]string{kv.Name, ledger.Name, tickets.Name}, ","))
+	environ = append(environ, w.options.Environ...)
 	if w.options.History > 0 {
 		environ = append(environ, "HOTPAIR_HISTORY_MAX_UPDATES="+strconv.Itoa(w.options.History))
 	}

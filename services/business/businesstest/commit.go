@@ -33,6 +33,9 @@ func check(asked ticket.Ticket, c *bus.Commit) (bus.DatabaseReply, bool) {
 		}
 		size += len(op.Key) + len(op.Value)
 	}
+	if err := c.Outbox.Validate(bus.ValidName); err != nil {
+		return refuse(bus.CodeMalformed, err.Error())
+	}
 	if size > maxUpdate {
 		return refuse(bus.CodeTooLarge, "update too large")
 	}
@@ -90,11 +93,15 @@ func (d *Database) commit(service string, asked ticket.Ticket, c *bus.Commit) bu
 	if refusal := d.unmoved(service, c.Conditions, c.Ranges); refusal.Code != bus.CodeOK {
 		return refusal
 	}
-	if len(c.Operations) == 0 && !c.Record {
+	if f := c.Outbox.Fired; f != nil && d.timers[timerName{service, f.Key}].Revision != f.Revision {
+		return bus.DatabaseReply{Code: bus.CodeTooOld, Message: "the timer was moved"}
+	}
+	if len(c.Operations) == 0 && !c.Record && c.Outbox.IsZero() {
 		return bus.DatabaseReply{}
 	}
 	d.sequence++
 	at := d.position()
+	d.leave(service, c.Outbox)
 	for _, op := range c.Operations {
 		d.apply(service+"/"+string(op.Key), op, at)
 	}

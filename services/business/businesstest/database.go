@@ -39,6 +39,7 @@ type Database struct {
 	sorted    []string          // of items
 	answers   map[bus.RequestID]recorded
 	oldest    map[string]uint64
+	timers    map[timerName]Timer
 	scanItems int
 	calls     Calls
 	code      int // every call is answered with this code if not 0
@@ -73,7 +74,7 @@ type pendingCommit struct {
 func NewDatabase() *Database {
 	d := &Database{
 		epoch: 1, sequence: 1, // sequence 1 is the entry that begins the epoch
-		items: map[string]stored{}, answers: map[bus.RequestID]recorded{}, oldest: map[string]uint64{},
+		items: map[string]stored{}, answers: map[bus.RequestID]recorded{}, oldest: map[string]uint64{}, timers: map[timerName]Timer{},
 		scanItems: maxScanItems,
 		arrived:   make(chan pendingCommit, 1<<16), ended: make(chan struct{}),
 	}

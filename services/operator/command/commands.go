@@ -30,13 +30,13 @@ Exit code: 0 done, 1 failed, 2 wrong usage.`
 func Commands() []*cobra.Command {
 	return []*cobra.Command{
 		statusCommand(), historyCommand(), switchoverCommand(), eventsCommand(), alarmsCommand(), operationsCommand(),
-		terminalsCommand(), verifyCommand(),
+		terminalsCommand(), timersCommand(), verifyCommand(),
 		operatorsCommand(), whoamiCommand(), explainCommand(), doctorCommand(), settingsCommand(), pauseCommand(), resumeCommand(), promoteCommand(), admitCommand(), upgradeCommand(),
 	}
 }
 
 // changing are the commands that change something: they take a reason.
-var changing = []string{"switchover", "ack", "diverged", "pause", "resume", "promote", "admit", "add", "remove", "token", "revoke", "rotate", "rotate-receipts", "verify", "backup", "now", "finish", "run"}
+var changing = []string{"switchover", "ack", "diverged", "pause", "resume", "promote", "admit", "add", "remove", "token", "revoke", "rotate", "rotate-receipts", "verify", "backup", "now", "finish", "run", "release", "drop"}
 
 // flags that every command has.
 type flags struct {

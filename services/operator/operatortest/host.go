@@ -25,6 +25,7 @@ import (
 	"github.com/hotpair/hotpair/services/operator/certificates"
 	"github.com/hotpair/hotpair/services/operator/registry"
 	"github.com/hotpair/hotpair/services/operator/verdict"
+	"github.com/hotpair/hotpair/services/terminalif/agenda"
 	"github.com/hotpair/hotpair/services/terminalif/receipt"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -306,6 +307,22 @@ func (h *Host) Registry() *registry.Registry {
 	registry.Answer(r, operator.CallRotateReceipts, registry.Plain(func(context.Context) (receipt.Rotated, error) {
 		return receipt.Rotated{Made: time.Date(2026, 3, 1, 2, 3, 4, 0, time.UTC)}, h.Err
 	}))
+	registry.Answer(r, operator.CallTimers, func(_ context.Context, _ operator.Caller, q agenda.List) (agenda.Listed, error) {
+		list := agenda.Listed{Timers: []agenda.Shown{}, Kept: 2, Parked: 1}
+		for _, one := range shownTimers() {
+			if (q.Service == "" || q.Service == one.Service) && (!q.Parked || one.Parked) && one.Service+"/"+one.Key > q.After {
+				list.Timers = append(list.Timers, one)
+			}
+		}
+		return list, h.Err
+	})
+	for _, o := range []operator.Operation[agenda.Change, agenda.Changed]{operator.CallReleaseTimer, operator.CallDropTimer} {
+		registry.Answer(r, o, func(_ context.Context, c operator.Caller, q agenda.Change) (agenda.Changed, error) {
+			one := shownTimers()[0]
+			one.Service, one.Key = q.Service, q.Key
+			return agenda.Changed{ID: c.ID, Timer: one}, h.Err
+		})
+	}
 	registry.Answer(r, operator.CallVerify, h.BeginVerify)
 	registry.Answer(r, operator.CallVerifyState, h.VerifyState)
 	registry.Answer(r, operator.CallStopVerify, h.StopVerify)
@@ -449,4 +466,12 @@ func Request(h http.Handler, method, target, body string, header map[string]stri
 		r.Header.Set(name, value)
 	}
 	return Served(h, r)
+}
+
+func shownTimers() []agenda.Shown {
+	due := time.Date(2026, 3, 1, 2, 3, 4, 0, time.UTC)
+	return []agenda.Shown{
+		{Service: "tickets", Key: "seat 12A", Operation: "release", Due: due, Parked: true, Why: "the handler fails", Revision: 41, Bytes: 14},
+		{Service: "tills", Key: "close", Operation: "close", Due: due.Add(12 * time.Hour), Wall: true, Revision: 40, Bytes: 4},
+	}
 }

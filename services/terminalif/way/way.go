@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/outbox"
 	"github.com/hotpair/hotpair/bus/pack"
 )
 
@@ -92,13 +93,18 @@ func (w *singles) Fail() {
 // headers carry a request's id, attempt, epoch and ticket.
 func headers(q bus.Request) nats.Header {
 	h := nats.Header{}
-	h.Set(bus.HeaderTerminal, q.ID.Terminal)
-	if q.ID.App != "" {
+	switch {
+	case q.Timer != nil:
+		h.Set(outbox.HeaderTimer, q.Timer.String())
+	case q.ID.App != "":
 		h.Set(bus.HeaderRequestID, q.ID.App)
-	} else {
+	default:
 		h.Set(bus.HeaderCounter, strconv.FormatUint(q.ID.Counter, 10))
 	}
-	h.Set(bus.HeaderTicket, q.Ticket)
+	if q.Timer == nil {
+		h.Set(bus.HeaderTerminal, q.ID.Terminal)
+		h.Set(bus.HeaderTicket, q.Ticket)
+	}
 	h.Set(bus.HeaderAttempt, strconv.Itoa(q.Attempt))
 	h.Set(bus.HeaderEpoch, strconv.FormatUint(q.Epoch, 10))
 	h.Set(bus.HeaderDeadline, time.Duration(q.Remaining).String())

@@ -5,8 +5,10 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/keyrange"
+	"github.com/hotpair/hotpair/bus/outbox"
 	"github.com/hotpair/hotpair/bus/ticket"
 	"github.com/hotpair/hotpair/services/updater/ranges"
+	"github.com/hotpair/hotpair/services/updater/schedule"
 	"github.com/hotpair/hotpair/storage/history"
 )
 
@@ -20,8 +22,13 @@ type Commit struct {
 	Conditions []bus.Condition
 	Ranges     []keyrange.Range
 	Record     bool // record the answer even if nothing is changed
-	Size       int  // estimate of the stored bytes
+	Outbox     outbox.Changes
+	Orders     []schedule.Order // of the pair itself, in place of Outbox; not nil when there is one
+	Size       int              // estimate of the stored bytes
 }
+
+// Leaves reports whether it changes the outbox.
+func (c *Commit) Leaves() bool { return !c.Outbox.IsZero() || c.Orders != nil }
 
 // Overhead is what an entry takes beside keys, values and bodies, in bytes, amply.
 const Overhead = 512
@@ -34,9 +41,9 @@ func NewCommit(service string, asked ticket.Ticket, c *bus.Commit) (Commit, *bus
 			"%d operations and %d conditions in one commit, at most %d each", len(c.Operations), len(c.Conditions), MostOperations)}
 	}
 	made := Commit{
-		Conditions: c.Conditions, Ranges: c.Ranges, Record: c.Record,
+		Conditions: c.Conditions, Ranges: c.Ranges, Record: c.Record, Outbox: c.Outbox,
 		Entry: history.Entry{Kind: history.KindUpdate, Request: RequestID(asked.ID), Oldest: asked.Floor},
-		Size:  Overhead + len(c.Answer.Body) + len(c.Answer.Message),
+		Size:  Overhead + len(c.Answer.Body) + len(c.Answer.Message) + c.Outbox.Size(),
 	}
 	e := &made.Entry
 	for _, o := range c.Operations {
@@ -59,6 +66,9 @@ func NewCommit(service string, asked ticket.Ticket, c *bus.Commit) (Commit, *bus
 		if n := len(want.Key); n == 0 || n > history.MaxKey {
 			return Commit{}, &bus.DatabaseReply{Code: bus.CodeMalformed, Message: fmt.Sprintf("condition on a key of %d bytes", n)}
 		}
+	}
+	if err := c.Outbox.Validate(bus.ValidName); err != nil {
+		return Commit{}, &bus.DatabaseReply{Code: bus.CodeMalformed, Message: err.Error()}
 	}
 	if refused := ranges.Refuse(c.Ranges); refused != nil {
 		return Commit{}, refused

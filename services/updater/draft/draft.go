@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/level"
+	"github.com/hotpair/hotpair/services/timers"
 	"github.com/hotpair/hotpair/services/updater/ranges"
 	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
@@ -22,6 +24,7 @@ const (
 type State interface {
 	ranges.State
 	Answers
+	Get(space string, key []byte) (value []byte, revision uint64, ok bool)
 }
 
 // Verdict is what became of one commit in a draft.
@@ -39,6 +42,10 @@ type Draft struct {
 	Latest, Earliest int64
 	// Forgets is what the first entry says is forgotten (Entry.Forgotten).
 	Forgets int64
+	// Level is the pair's, and Stamp and Wall are the time by which timers are set.
+	Level level.Level
+	Stamp timers.Stamp
+	Wall  int64
 
 	epoch   uint64
 	time    int64 // pair time of all its entries
@@ -49,6 +56,7 @@ type Draft struct {
 	revisions map[spaceKey]uint64 // what the draft's updates leave, 0 for deleted
 	requests  map[history.RequestID]int
 	oldest    map[string]uint64 // terminal → lowest unanswered counter said in this draft
+	outbox    map[string]*history.Effect
 	ranges    ranges.Frame
 }
 
@@ -84,12 +92,16 @@ func (d *Draft) Add(s State, c *Commit) Verdict {
 	if v.Full || v.Reply.Code != bus.CodeOK {
 		return v
 	}
-	if len(c.Entry.Effects)+len(c.Entry.Outbox) == 0 && c.Entry.Level == 0 && !c.Record {
+	left, refused := d.leave(s, c)
+	if refused != nil {
+		return *refused
+	}
+	if len(c.Entry.Effects)+len(left) == 0 && c.Entry.Level == 0 && !c.Record {
 		// Step A2: nothing to change. It rests on the frame if one of its conditions did.
 		return Verdict{Held: drafted}
 	}
 	e := c.Entry
-	e.Position = position.Position{Epoch: d.epoch, Sequence: d.end.Position.Sequence + 1}
+	e.Position, e.Outbox = d.next(), left
 	e.Time = d.time
 	if len(d.entries) == 0 {
 		e.Forgotten = d.Forgets
@@ -100,6 +112,11 @@ func (d *Draft) Add(s State, c *Commit) Verdict {
 	}
 	d.take(stored)
 	return Verdict{Reply: bus.DatabaseReply{Position: e.Position}, Held: true}
+}
+
+// next is where the next entry stands.
+func (d *Draft) next() position.Position {
+	return position.Position{Epoch: d.epoch, Sequence: d.end.Position.Sequence + 1}
 }
 
 // take appends an entry and remembers what later commits of the same draft must see.
@@ -114,6 +131,12 @@ func (d *Draft) take(s history.Stored) {
 			left = 0
 		}
 		d.revisions[spaceKey{space, string(f.Key)}] = left
+	}
+	for i := range e.Outbox {
+		if d.outbox == nil {
+			d.outbox = map[string]*history.Effect{}
+		}
+		d.outbox[string(e.Outbox[i].Key)] = &e.Outbox[i]
 	}
 	if e.HasAnswer {
 		d.requests[e.Request] = len(d.entries) - 1

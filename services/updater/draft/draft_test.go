@@ -29,6 +29,10 @@ type fakeState struct {
 
 func (f fakeState) Revision(_ string, key []byte) uint64 { return f.revisions[string(key)] }
 
+func (f fakeState) Get(_ string, key []byte) ([]byte, uint64, bool) {
+	return nil, f.revisions[string(key)], f.revisions[string(key)] != 0
+}
+
 func (f fakeState) Answer(id history.RequestID) (history.Answer, position.Position, storage.Lookup) {
 	if f.tooOld[id] {
 		return history.Answer{}, position.Position{}, storage.TooOld

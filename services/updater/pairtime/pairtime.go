@@ -95,6 +95,13 @@ func (c *Clock) Compared(d clocks.Difference) {
 	c.settle(c.boot())
 }
 
+// Difference is the last comparison, the zero one when there was none.
+func (c *Clock) Difference() clocks.Difference {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.compared
+}
+
 // settle notes whether pair time is where clocks that agree have it. mu must be held.
 func (c *Clock) settle(now time.Duration) {
 	agreed, ok := c.agreed(now)

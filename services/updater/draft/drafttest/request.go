@@ -4,6 +4,7 @@ package drafttest
 import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/keyrange"
+	"github.com/hotpair/hotpair/bus/outbox"
 	"github.com/hotpair/hotpair/bus/ticket"
 	"github.com/hotpair/hotpair/services/updater/draft"
 )
@@ -17,6 +18,7 @@ type Request struct {
 	Conditions []bus.Condition
 	Ranges     []keyrange.Range
 	Operations []bus.Operation
+	Outbox     outbox.Changes
 	Answer     bus.Answer
 	Record     bool
 }
@@ -34,7 +36,7 @@ func Digest(body string) ticket.Digest { return ticket.DigestOf("kv", "put", []b
 
 // Commit is what the service sends, with a ticket under a key.
 func (q Request) Commit(key bus.TicketKey) *bus.Commit {
-	c := &bus.Commit{Epoch: q.Epoch, Conditions: q.Conditions, Ranges: q.Ranges, Operations: q.Operations, Answer: q.Answer, Record: q.Record}
+	c := &bus.Commit{Epoch: q.Epoch, Conditions: q.Conditions, Ranges: q.Ranges, Operations: q.Operations, Outbox: q.Outbox, Answer: q.Answer, Record: q.Record}
 	if asked := q.Asked(); asked.Service != "" {
 		c.Ticket = ticket.NewDesk(key).Issue(asked)
 	}

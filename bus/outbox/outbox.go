@@ -1,0 +1,163 @@
+// Package outbox says what a service leaves to be done with an update: part of a [bus.Commit].
+//
+// All of it is one update with what the service writes, so it is on both hosts before anybody is answered.
+package outbox
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+	"unicode/utf8"
+
+	"github.com/hotpair/hotpair/services/fault"
+	"github.com/hotpair/hotpair/services/strictjson"
+)
+
+// Bounds.
+const (
+	// MaxTimers bounds the changes of timers in one update.
+	MaxTimers = 256
+	// MaxKey bounds the key of a timer, in bytes.
+	MaxKey = 256
+	// MaxBody bounds what a handler is given, in bytes.
+	MaxBody = 64 << 10
+	// Longest bounds how far in the future a timer may be.
+	Longest = 100 * 365 * 24 * time.Hour
+)
+
+// ErrMalformed says that what is to be done can't be.
+var ErrMalformed = fault.New("outbox", "can't be left to be done")
+
+// Changes are what an update leaves to be done, and what it makes of what was left before. The zero Changes is nothing.
+type Changes struct {
+	// Fired: the update is the run of a timer, which is taken away in it.
+	Fired  *Fired  `cbor:"1,keyasint,omitempty"`
+	Timers []Timer `cbor:"2,keyasint,omitempty"`
+}
+
+// Fired names a timer as it was when its run began.
+type Fired struct {
+	Key      string `cbor:"1,keyasint"`
+	Revision uint64 `cbor:"2,keyasint"`
+}
+
+// Timer sets a timer of the service, moves it, or takes it away.
+type Timer struct {
+	Key string `cbor:"1,keyasint"`
+	// Cancel takes it away; nothing else is said then. One that is not there is no error.
+	Cancel    bool   `cbor:"2,keyasint,omitempty"`
+	Operation string `cbor:"3,keyasint,omitempty"`
+	Body      []byte `cbor:"4,keyasint,omitempty"` // JSON; empty is {}
+	// After is how long after the update it is due, in time that passes.
+	After time.Duration `cbor:"5,keyasint,omitempty"`
+	// At, when not 0, is the hour at which it is due instead, in Unix nanoseconds.
+	At int64 `cbor:"6,keyasint,omitempty"`
+	// Skip drops it when it could not run within a minute of its time.
+	Skip bool `cbor:"7,keyasint,omitempty"`
+}
+
+// HeaderTimer says in a request of one message that it is the run of a timer: a Due as JSON.
+const HeaderTimer = "Hotpair-Timer"
+
+// Due is a timer that is to run: what a handler is told of it.
+type Due struct {
+	Key      string `cbor:"1,keyasint" json:"key"`
+	Revision uint64 `cbor:"2,keyasint" json:"revision,string"`
+	// At is when it was due, in Unix nanoseconds; of a timer that was set to run after a while as well as the clocks can tell.
+	At int64 `cbor:"3,keyasint" json:"at_ns,string"`
+	// Late is by how much, in nanoseconds.
+	Late time.Duration `cbor:"4,keyasint" json:"late_ns,string"`
+}
+
+// String gives the Due as JSON.
+func (d Due) String() string {
+	text, err := json.Marshal(d)
+	if err != nil {
+		return err.Error() // there is nothing in it that JSON can't say
+	}
+	return string(text)
+}
+
+// ParseDue reads what String wrote. The error is ErrMalformed.
+func ParseDue(text string) (d Due, err error) {
+	if err := strictjson.Decode([]byte(text), &d); err != nil {
+		return Due{}, fmt.Errorf("%w: header %s: %w", ErrMalformed, HeaderTimer, err)
+	}
+	return d, validKey(d.Key)
+}
+
+// TimerState is what whoever runs timers has to tell of them.
+type TimerState struct {
+	Kept    int `json:"kept,omitempty"`
+	Parked  int `json:"parked,omitempty"`
+	Running int `json:"running,omitempty"`
+	Failing int `json:"failing,omitempty"` // rest after a failure
+	// Held says why timers that may be due are not run; "" when none is held.
+	Held string `json:"held,omitempty"`
+	// Late is by how much the timer was late that was started last.
+	Late time.Duration `json:"late_ns,omitempty"`
+	Runs uint64        `json:"runs,omitempty"`
+}
+
+// IsZero reports whether there is nothing.
+func (c Changes) IsZero() bool { return c.Fired == nil && len(c.Timers) == 0 }
+
+// Size is about how many bytes they come to in an entry.
+func (c *Changes) Size() int {
+	const each = 256 // of the entry, the order in which timers are due, and the count
+	size := 0
+	if c.Fired != nil {
+		size += each + len(c.Fired.Key)
+	}
+	for i := range c.Timers {
+		t := &c.Timers[i]
+		size += each + 4*len(t.Key) + len(t.Operation) + len(t.Body)
+	}
+	return size
+}
+
+// Validate refuses what can't be done, whatever is there: ErrMalformed, with what is wrong. named reports whether a name can be that
+// of an operation.
+func (c *Changes) Validate(named func(string) bool) error {
+	if len(c.Timers) > MaxTimers {
+		return fmt.Errorf("%w: %d changes of timers in one update, at most %d", ErrMalformed, len(c.Timers), MaxTimers)
+	}
+	if c.Fired != nil {
+		if err := validKey(c.Fired.Key); err != nil {
+			return err
+		}
+	}
+	for i := range c.Timers {
+		if err := c.Timers[i].validate(named); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *Timer) validate(named func(string) bool) error {
+	if err := validKey(t.Key); err != nil || t.Cancel {
+		return err
+	}
+	switch {
+	case !named(t.Operation):
+		return fmt.Errorf("%w: timer %q names the operation %.70q", ErrMalformed, t.Key, t.Operation)
+	case len(t.Body) > MaxBody:
+		return fmt.Errorf("%w: timer %q has a body of %d bytes, at most %d", ErrMalformed, t.Key, len(t.Body), MaxBody)
+	case t.After < 0 || t.After > Longest:
+		return fmt.Errorf("%w: timer %q is due in %v, at most %v are possible", ErrMalformed, t.Key, t.After, Longest)
+	case t.At < 0 || t.At != 0 && t.After != 0:
+		return fmt.Errorf("%w: timer %q is due at %d and after %v", ErrMalformed, t.Key, t.At, t.After)
+	}
+	if err := strictjson.Check(t.Body); err != nil && len(t.Body) > 0 {
+		return fmt.Errorf("%w: the body of timer %q: %w", ErrMalformed, t.Key, err)
+	}
+	return nil
+}
+
+func validKey(key string) error {
+	if key == "" || len(key) > MaxKey || !utf8.ValidString(key) {
+		return fmt.Errorf("%w: the key of a timer has 1 to %d bytes of UTF-8, not those of %.300q", ErrMalformed, MaxKey, key)
+	}
+	return nil
+}

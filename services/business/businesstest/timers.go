@@ -1,0 +1,48 @@
+package businesstest
+
+import (
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/outbox"
+)
+
+// Timer is one that a service has set. Nothing runs it by itself: see Host.Fire.
+type Timer struct {
+	outbox.Timer
+	Revision uint64
+}
+
+type timerName struct{ service, key string }
+
+// leave changes timers as an update does. The lock is held.
+func (d *Database) leave(service string, c outbox.Changes) {
+	if c.Fired != nil {
+		delete(d.timers, timerName{service, c.Fired.Key})
+	}
+	for _, t := range c.Timers {
+		if delete(d.timers, timerName{service, t.Key}); !t.Cancel {
+			d.timers[timerName{service, t.Key}] = Timer{t, d.sequence}
+		}
+	}
+}
+
+// Timer gives a timer of a service, and whether there is one.
+func (d *Database) Timer(service, key string) (Timer, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	t, ok := d.timers[timerName{service, key}]
+	return t, ok
+}
+
+// Fire is the request that a timer makes when it is due, so late.
+func (h *Host) Fire(service, key string, late time.Duration) bus.Request {
+	h.TB.Helper()
+	t, ok := h.Database.Timer(service, key)
+	if !ok {
+		h.TB.Fatalf("%s has no timer %q", service, key)
+	}
+	q := Request(service, t.Operation, string(t.Body))
+	q.Timer = &outbox.Due{Key: key, Revision: t.Revision, At: time.Now().Add(-late).UnixNano(), Late: late}
+	return q
+}

@@ -1,0 +1,234 @@
+// Package tickets is the business process that sells seats: an example of what a service can do.
+//
+//	reserve {seat, customer, seconds} → {seat, state, customer, until}   for 600 seconds if none are said; again for longer
+//	sell    {seat, customer}          → {seat, state, customer}          what is free, or reserved for the customer
+//	give    {seat, customer}          → {seat, state}                    gives a reservation back
+//	look    {seat}                    → {seat, state, customer, until, released}
+//	find    {customer, after}         → {seats, more}                    of the customer, in the order of their names
+//
+// A reservation ends by itself: it sets a timer, whose run frees the seat. Selling and giving back take the timer away, in the update
+// that changes the seat, so no seat that is sold is ever freed.
+//
+// Seats are found by customer over keys of their own, which are written in the same update as the seat: what find gives is what look
+// would say of each. No seat is sold twice, because an update whose handler has read a seat takes effect only while the seat is as it was.
+package tickets
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/hotpair/hotpair/services/business"
+)
+
+// Name of the service.
+const Name = "tickets"
+
+const (
+	// MaxName bounds the names of seats and customers, in bytes.
+	MaxName = 64
+	// reserved is for how long a seat is if the request does not say, longest the most it may say.
+	reserved = 10 * time.Minute
+	longest  = 24 * time.Hour
+	// found bounds the seats of one answer.
+	found = 200
+)
+
+// Keys: the seat, and the customer's seats.
+const (
+	seats = "seat/"
+	owned = "of/"
+)
+
+// States of a seat. One that nobody ever asked for is free too.
+const (
+	Free     = "free"
+	Reserved = "reserved"
+	Sold     = "sold"
+)
+
+// Seat is a seat as it is.
+type Seat struct {
+	Seat     string     `json:"seat"`
+	State    string     `json:"state"`
+	Customer string     `json:"customer,omitempty"`
+	Until    *time.Time `json:"until,omitempty"` // reserved
+	// Released is how often a reservation has ended by itself.
+	Released int `json:"released,omitempty"`
+}
+
+// Request is that of most operations.
+type Request struct {
+	Seat     string `json:"seat"`
+	Customer string `json:"customer"`
+}
+
+// Reserve asks for a reservation.
+type Reserve struct {
+	Request
+	Seconds int `json:"seconds"`
+}
+
+// Find asks which seats a customer has.
+type Find struct {
+	Customer string `json:"customer"`
+	After    string `json:"after"` // the last seat that is known already
+}
+
+// Found answers it.
+type Found struct {
+	Seats []string `json:"seats"`
+	More  bool     `json:"more"`
+}
+
+// Service is the service as business.Run takes it.
+func Service() business.Service {
+	return business.Service{
+		Name:        Name,
+		Version:     "1.0.0",
+		Description: "sells seats, and reserves them for a while",
+		Operations: map[string]business.Operation{
+			"reserve": {Handler: business.Handle(reserve)},
+			"sell":    {Handler: business.Handle(sell)},
+			"give":    {Handler: business.Handle(give)},
+			"release": {Handler: business.Handle(release)},
+			"look":    {Handler: business.Handle(look), ReadOnly: true},
+			"find":    {Handler: business.Handle(find), ReadOnly: true},
+		},
+	}
+}
+
+func reserve(_ context.Context, tx *business.Tx, q Reserve) (any, error) {
+	d := time.Duration(q.Seconds) * time.Second
+	if q.Seconds == 0 {
+		d = reserved
+	}
+	if q.Seconds < 0 || d > longest {
+		return nil, business.Malformed("field \"seconds\" is 1 to %d", int(longest.Seconds()))
+	}
+	s, err := forCustomer(tx, q.Request)
+	switch {
+	case err != nil:
+		return nil, err
+	case s.State == Sold:
+		return nil, business.Conflict("seat %s is sold", s.Seat)
+	}
+	until := time.Now().Add(d).UTC().Truncate(time.Second)
+	tx.After(q.Seat, d, business.Timer{Operation: "release", Body: Request{Seat: q.Seat}})
+	return keep(tx, s, Reserved, q.Customer, &until)
+}
+
+func sell(_ context.Context, tx *business.Tx, q Request) (any, error) {
+	s, err := forCustomer(tx, q)
+	switch {
+	case err != nil:
+		return nil, err
+	case s.State == Sold:
+		return nil, business.Conflict("seat %s is sold", s.Seat)
+	}
+	tx.Cancel(q.Seat)
+	return keep(tx, s, Sold, q.Customer, nil)
+}
+
+func give(_ context.Context, tx *business.Tx, q Request) (any, error) {
+	s, err := forCustomer(tx, q)
+	switch {
+	case err != nil:
+		return nil, err
+	case s.State != Reserved:
+		return nil, business.Conflict("seat %s is %s, not reserved", s.Seat, s.State)
+	}
+	tx.Cancel(q.Seat)
+	return keep(tx, s, Free, "", nil)
+}
+
+// release is the run of a reservation's timer.
+func release(_ context.Context, tx *business.Tx, q Request) (any, error) {
+	if _, timer := tx.Due(); !timer {
+		return nil, business.Malformed("a reservation ends by itself; give gives it back")
+	}
+	s, err := read(tx, q.Seat)
+	if err != nil {
+		return nil, err
+	}
+	if s.State != Reserved {
+		return s, nil // this run was begun twice, and has been done: its commit finds that out
+	}
+	s.Released++
+	return keep(tx, s, Free, "", nil)
+}
+
+func look(_ context.Context, tx *business.Tx, q Request) (any, error) { return read(tx, q.Seat) }
+
+func find(_ context.Context, tx *business.Tx, q Find) (any, error) {
+	if err := checkName("customer", q.Customer); err != nil {
+		return nil, err
+	}
+	prefix, after := owned+q.Customer+"/", ""
+	if q.After != "" {
+		after = prefix + q.After
+	}
+	items, more, err := tx.Scan(prefix, after, found)
+	if err != nil {
+		return nil, err
+	}
+	answer := Found{Seats: []string{}, More: more}
+	for _, it := range items {
+		answer.Seats = append(answer.Seats, strings.TrimPrefix(it.Key, prefix))
+	}
+	return answer, nil
+}
+
+// forCustomer reads a seat that a customer wants to have: it is free, or the customer's.
+func forCustomer(tx *business.Tx, q Request) (Seat, error) {
+	if err := checkName("customer", q.Customer); err != nil {
+		return Seat{}, err
+	}
+	s, err := read(tx, q.Seat)
+	if err == nil && s.State != Free && s.Customer != q.Customer {
+		return s, business.Conflict("seat %s is %s", s.Seat, s.State)
+	}
+	return s, err
+}
+
+func read(tx *business.Tx, seat string) (Seat, error) {
+	if err := checkName("seat", seat); err != nil {
+		return Seat{}, err
+	}
+	item, err := tx.Get(seats + seat)
+	if err != nil || !item.Found {
+		return Seat{Seat: seat, State: Free}, err
+	}
+	var s Seat
+	if err := json.Unmarshal(item.Value, &s); err != nil {
+		return Seat{}, fmt.Errorf("seat %s: %w", seat, err)
+	}
+	return s, nil
+}
+
+// keep writes a seat and its customer's key.
+func keep(tx *business.Tx, s Seat, state, customer string, until *time.Time) (any, error) {
+	if s.Customer != "" && s.Customer != customer {
+		tx.Delete(owned + s.Customer + "/" + s.Seat)
+	}
+	if customer != "" {
+		tx.Put(owned+customer+"/"+s.Seat, nil)
+	}
+	s.State, s.Customer, s.Until = state, customer, until
+	value, err := json.Marshal(s)
+	if err != nil {
+		return nil, err
+	}
+	tx.Put(seats+s.Seat, value)
+	return s, nil
+}
+
+// checkName refuses what can't be part of a key.
+func checkName(field, name string) error {
+	if name == "" || len(name) > MaxName || strings.ContainsAny(name, "/\x00") {
+		return business.Malformed("field %q is a name of 1 to %d bytes without a slash", field, MaxName)
+	}
+	return nil
+}

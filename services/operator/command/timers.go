@@ -1,0 +1,89 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/screen"
+	"github.com/hotpair/hotpair/services/operator/wording"
+	"github.com/hotpair/hotpair/services/terminalif/agenda"
+)
+
+func timersCommand() *cobra.Command {
+	f := &flags{}
+	q := agenda.List{}
+	c := argued("timers", "Show what services have put off, and release or drop it",
+		`Services put work off: a timer is an operation of theirs with a time at which it is due. Whoever serves runs it once it is due.
+One that fails is run again, later each time; after 20 failures it is parked, which the alarm timers-parked tells of. A parked
+timer is not run until it is released.`,
+		`  hotpair timers
+  hotpair timers --parked
+  hotpair timers --service tickets --json | jq -r '.timers[] | .key'
+  hotpair timers release tickets "seat 12A"`,
+		f, noArguments, func(ctx context.Context, c *cobra.Command, _ []string) error {
+			list, err := allTimers(ctx, c, f, q)
+			if err != nil {
+				return err
+			}
+			return f.show(c, list, func(s *screen.Screen) { timersScreen(s, list) })
+		})
+	c.Flags().StringVar(&q.Service, "service", "", "only those of this service")
+	c.Flags().BoolVar(&q.Parked, "parked", false, "only those that are parked")
+	c.AddCommand(
+		timerCommand("release", "Have a parked timer run again",
+			`A timer that was parked because it failed too often is due again at once. It needs the role operate.`,
+			`  hotpair timers release tickets "seat 12A"`, operator.CallReleaseTimer, "is due again"),
+		timerCommand("drop", "Take a timer away: what it was set for is not done",
+			`Takes away a timer, parked or not. What it was set for is not done; the service hears nothing of it. It needs the role admin.`,
+			`  hotpair timers drop tickets "seat 12A" --reason "sold at the counter"`, operator.CallDropTimer, "is dropped"))
+	return c
+}
+
+// allTimers reads all pages into one.
+func allTimers(ctx context.Context, c *cobra.Command, f *flags, q agenda.List) (all agenda.Listed, err error) {
+	client, err := f.client(ctx, c)
+	if err != nil {
+		return all, err
+	}
+	all.Timers = []agenda.Shown{}
+	for q.Limit = agenda.MostListed; ; {
+		page, err := operator.CallTimers.Ask(ctx, client, q)
+		if err != nil {
+			return all, err
+		}
+		all.Kept, all.Parked = page.Kept, page.Parked
+		if all.Timers = append(all.Timers, page.Timers...); !page.More || len(page.Timers) == 0 {
+			return all, nil
+		}
+		q.After = page.Timers[len(page.Timers)-1].Service + "/" + page.Timers[len(page.Timers)-1].Key
+	}
+}
+
+func timersScreen(s *screen.Screen, list agenda.Listed) {
+	s.Line(fmt.Sprintf("%s, %d of them parked", wording.Count(uint64(list.Kept), "timer"), list.Parked))
+	for _, t := range list.Timers {
+		line := screen.Pad(wording.Printable(t.Service), 16) + screen.Pad(wording.Printable(t.Key), 24) + screen.Pad(wording.Printable(t.Operation), 16) +
+			"due " + t.Due.UTC().Format(time.DateTime) + " UTC"
+		if t.Parked {
+			line += ", parked: " + wording.Printable(t.Why)
+		}
+		s.Line(line)
+	}
+}
+
+func timerCommand(verb, short, long, example string, o operator.Operation[agenda.Change, agenda.Changed], became string) *cobra.Command {
+	f := &flags{}
+	return argued(verb+" SERVICE KEY", short, long, example, f, cobra.ExactArgs(2), func(ctx context.Context, c *cobra.Command, args []string) error {
+		done, err := asked(ctx, c, f, o, agenda.Change{Service: args[0], Key: args[1]})
+		if err != nil {
+			return err
+		}
+		return f.show(c, done, func(s *screen.Screen) {
+			s.Headline(operator.Good, fmt.Sprintf("timer %q of %s %s", args[1], args[0], became))
+		})
+	})
+}

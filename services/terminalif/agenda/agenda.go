@@ -1,0 +1,318 @@
+// Package agenda has the timers of services run when they are due, by the host that serves.
+//
+// It asks the updater what is due, makes a request of each timer, and hands it to the relay as if a terminal had sent it: so admission,
+// suspects and drains apply. What becomes of a run is decided in package timers. That a timer runs once is not kept here: the update of
+// a run takes its timer away, under the revision that was read. So all that is remembered here is of one term, and may be lost.
+package agenda
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/outbox"
+	"github.com/hotpair/hotpair/services/timers"
+)
+
+const (
+	// atOnce bounds the timers that run at one time: as many requests as one terminal may have waiting do not stand before the others'.
+	atOnce = 64
+	// page is how many timers of each clock one look asks for.
+	page = 128
+	// lookAgain is the longest time between two looks. Whatever is due sooner, or changes, is looked at sooner.
+	lookAgain = 5 * time.Second
+	// watchFor is how long the updater lets a question wait for a change.
+	watchFor = 10 * time.Second
+	// runWithin is the deadline of a run.
+	runWithin = 30 * time.Second
+	// noteEvery is how often the time is noted while there are timers, for the host that takes over.
+	noteEvery = time.Minute
+	// askWithin bounds a question, askPause how soon one that failed is asked again.
+	askWithin = 5 * time.Second
+	askPause  = 100 * time.Millisecond
+)
+
+// Updater answers for one host. Its errors end nothing: it is asked again.
+type Updater interface {
+	Due(context.Context, Question) (Due, error)
+	Order(context.Context, Orders) error
+}
+
+// Relay gives requests to services. The answer is given once, from any goroutine, or never when the term ends.
+type Relay interface {
+	Run(q bus.Request, answer func(bus.Reply))
+}
+
+// Agenda is that of one term.
+type Agenda struct {
+	epoch   uint64
+	tries   int // after which a timer is parked
+	updater Updater
+	relay   Relay
+	log     *slog.Logger
+	tell    func(outbox.TimerState)
+
+	known   map[name]*known
+	running int
+	ended   chan end
+	changed chan struct{} // one token: look
+	state   outbox.TimerState
+	noted   time.Time
+}
+
+type name struct{ service, key string }
+
+// known is a timer that was started in this term, and is not seen to be gone.
+type known struct {
+	revision uint64
+	running  bool
+	tries    timers.Tries
+	rest     time.Time // nothing is done before
+	done     bool      // it was answered as if it were done: if it is there as it was, it is not
+	seen     bool      // in the look that is under way
+}
+
+// end is how a run ended.
+type end struct {
+	timer Timer
+	reply bus.Reply
+}
+
+// New makes the agenda of a term. A timer that has failed so many tries is parked. tell hears of each look; it must not block.
+func New(epoch uint64, tries int, u Updater, r Relay, log *slog.Logger, tell func(outbox.TimerState)) *Agenda {
+	return &Agenda{
+		epoch: epoch, tries: tries, updater: u, relay: r, log: log, tell: tell,
+		known: map[name]*known{}, ended: make(chan end, atOnce), changed: make(chan struct{}, 1), noted: time.Now(),
+	}
+}
+
+// Run looks and runs until ctx ends, with the term.
+func (a *Agenda) Run(ctx context.Context) {
+	watching := make(chan struct{})
+	go func() {
+		defer close(watching)
+		a.watch(ctx)
+	}()
+	defer func() { <-watching }()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case e := <-a.ended:
+			a.judge(ctx, e)
+			for len(a.ended) > 0 { // one look for all of them
+				a.judge(ctx, <-a.ended)
+			}
+		case <-a.changed:
+		case <-timer.C:
+		}
+		next, err := a.look(ctx)
+		if err != nil {
+			if ctx.Err() != nil {
+				return
+			}
+			a.log.Debug("the updater does not say which timers are due", "error", err)
+			next = askPause
+		}
+		timer.Reset(next)
+	}
+}
+
+// watch has a look made whenever timers change.
+func (a *Agenda) watch(ctx context.Context) {
+	seen := uint64(0)
+	for ctx.Err() == nil {
+		due, err := a.ask(ctx, Question{Epoch: a.epoch, Seen: seen, Wait: watchFor}, watchFor+askWithin)
+		if err != nil {
+			sleep(ctx, askPause)
+			continue
+		}
+		if due.Version != seen {
+			seen = due.Version
+			select {
+			case a.changed <- struct{}{}:
+			default:
+			}
+		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+func (a *Agenda) ask(ctx context.Context, q Question, within time.Duration) (Due, error) {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	return a.updater.Due(ctx, q)
+}
+
+// look starts what is due and not known yet, and says when to look again.
+func (a *Agenda) look(ctx context.Context) (next time.Duration, err error) {
+	for _, k := range a.known {
+		k.seen = false
+	}
+	next = lookAgain
+	var from *Place
+	for {
+		due, err := a.ask(ctx, Question{Epoch: a.epoch, From: from, Most: page}, askWithin)
+		if err != nil {
+			return 0, err
+		}
+		if from == nil {
+			a.state.Kept, a.state.Parked, a.state.Held = due.Kept, due.Parked, due.Held
+		}
+		if due.Next > 0 {
+			next = min(next, due.Next)
+		}
+		var drop []Order
+		full := false
+		for _, t := range due.Timers {
+			switch wait := a.consider(ctx, t); {
+			case wait > 0:
+				next = min(next, wait)
+			case wait < 0:
+			case t.Skip:
+				drop = append(drop, Order{Service: t.Service, Key: t.Key, Kind: timers.Drop, Revision: t.Revision})
+			case a.running >= atOnce:
+				full = true
+			default:
+				a.start(t)
+			}
+		}
+		if len(drop) > 0 {
+			a.order(ctx, drop)
+		}
+		if full { // what is behind is looked at when a run ends
+			a.report(ctx)
+			return next, nil
+		}
+		if from = due.Rest; from == nil {
+			break
+		}
+	}
+	for id, k := range a.known {
+		if !k.seen && !k.running {
+			delete(a.known, id)
+		}
+	}
+	a.report(ctx)
+	return next, nil
+}
+
+// consider says whether a timer is to be started: 0; or not before it has rested for so long; or not now, below 0.
+func (a *Agenda) consider(ctx context.Context, t Timer) time.Duration {
+	k := a.known[name{t.Service, t.Key}]
+	if k == nil {
+		return 0
+	}
+	k.seen = true
+	switch {
+	case k.running:
+		return -1
+	case k.revision != t.Revision:
+		return 0
+	case k.done:
+		k.done = false
+		a.after(ctx, k, t, timers.Failed, "the service answered its run, and did not commit it")
+	}
+	if rest := time.Until(k.rest); rest > 0 {
+		return rest
+	}
+	return 0
+}
+
+// start runs a timer.
+func (a *Agenda) start(t Timer) {
+	id := name{t.Service, t.Key}
+	k := a.known[id]
+	if k == nil || k.revision != t.Revision {
+		k = &known{revision: t.Revision, seen: true}
+		a.known[id] = k
+	}
+	k.running = true
+	a.running++
+	a.state.Runs++
+	a.state.Late = t.Late
+	a.relay.Run(bus.Request{
+		Service: t.Service, Operation: t.Operation, Body: t.Body, Attempt: int(k.tries) + 1, Remaining: int64(runWithin),
+		Timer: &outbox.Due{Key: t.Key, Revision: t.Revision, At: t.At, Late: t.Late},
+	}, func(r bus.Reply) { a.ended <- end{t, r} })
+}
+
+// judge takes how a run ended.
+func (a *Agenda) judge(ctx context.Context, e end) {
+	k := a.known[name{e.timer.Service, e.timer.Key}]
+	if k == nil || !k.running {
+		return
+	}
+	k.running = false
+	a.running--
+	a.after(ctx, k, e.timer, outcomeOf(e.reply.Code), e.reply.Message)
+}
+
+// after does what follows from how a run ended.
+func (a *Agenda) after(ctx context.Context, k *known, t Timer, o timers.Outcome, why string) {
+	next, pause := k.tries.After(o, a.tries)
+	switch log := a.log.With("service", t.Service, "key", t.Key, "operation", t.Operation, "tries", int(k.tries), "cause", why); {
+	case next == timers.Forget:
+		k.done = true
+		return
+	case next == timers.ParkIt:
+		pause = timers.LongestPause // the order may fail
+		log.Error("a timer has failed too often: it is parked until an operator releases it or drops it")
+		a.order(ctx, []Order{{Service: t.Service, Key: t.Key, Kind: timers.Park, Revision: t.Revision, Why: why}})
+	case o == timers.Failed:
+		log.Warn("a timer has failed; it is run again", "in", pause)
+	}
+	k.rest = time.Now().Add(max(pause, askPause))
+}
+
+// outcomeOf says what the answer to a run means.
+func outcomeOf(code int) timers.Outcome {
+	switch code {
+	case bus.CodeOK:
+		return timers.Done
+	case bus.CodeTooOld:
+		return timers.Moved
+	case bus.CodeBusy:
+		return timers.Conflict
+	case bus.CodeNobody:
+		return timers.Down
+	case bus.CodeUnknown:
+		return timers.Unknown
+	}
+	return timers.Failed
+}
+
+// order has the pair change timers by itself. What fails is done at another look: nothing has changed then.
+func (a *Agenda) order(ctx context.Context, list []Order) {
+	ctx, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
+	if err := a.updater.Order(ctx, Orders{Epoch: a.epoch, Orders: list}); err != nil {
+		a.log.Debug("timers could not be changed", "number", len(list), "error", err)
+	}
+}
+
+// report tells what there is, and notes the time now and then.
+func (a *Agenda) report(ctx context.Context) {
+	a.state.Running, a.state.Failing = a.running, 0
+	for _, k := range a.known {
+		if k.tries > 0 {
+			a.state.Failing++
+		}
+	}
+	a.tell(a.state)
+	if a.state.Kept > 0 && time.Since(a.noted) >= noteEvery {
+		a.noted = time.Now()
+		a.order(ctx, nil)
+	}
+}

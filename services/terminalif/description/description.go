@@ -1,0 +1,72 @@
+// Package description is what a service says about itself, by the conventions of NATS services.
+package description
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/micro"
+
+	"github.com/hotpair/hotpair/bus"
+)
+
+const (
+	// packsKey in the metadata says with the value "1" that the service takes packs.
+	packsKey = "packs"
+	// within bounds one question.
+	within = 2 * time.Second
+)
+
+// Description is what a service says. The zero Description is of one that has never said anything.
+type Description struct {
+	Packs    bool
+	Subjects []string // of its endpoints
+	Version  string
+	Says     string // in a sentence
+}
+
+// Ask gets a service's own description. Errors: bus.ErrNobody when nobody has that name, ctx's, bus.ErrMalformed.
+func Ask(ctx context.Context, conn bus.Asker, name string) (Description, error) {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	reply, err := conn.Request(ctx, micro.APIPrefix+"."+micro.InfoVerb.String()+"."+name, nil)
+	if err != nil {
+		return Description{}, fmt.Errorf("describe service %s: %w", name, err)
+	}
+	var info struct {
+		Version     string            `json:"version"`
+		Description string            `json:"description"`
+		Metadata    map[string]string `json:"metadata"`
+		Endpoints   []struct {
+			Subject string `json:"subject"`
+		} `json:"endpoints"`
+	}
+	if err := bus.DecodeJSON(reply.Data, &info); err != nil {
+		return Description{}, fmt.Errorf("describe service %s: %w", name, err)
+	}
+	about := Description{Packs: info.Metadata[packsKey] == "1", Version: info.Version, Says: info.Description}
+	for _, e := range info.Endpoints {
+		about.Subjects = append(about.Subjects, e.Subject)
+	}
+	return about, nil
+}
+
+// Offers reports whether the service says that it listens to an operation.
+func (d Description) Offers(service, operation string) bool {
+	subject := bus.BusinessSubject(service, operation)
+	return slices.ContainsFunc(d.Subjects, func(s string) bool { return s == subject || strings.ContainsAny(s, "*>") })
+}
+
+// Operations lists those that it names, in order.
+func (d Description) Operations(service string) (list []string) {
+	for _, subject := range d.Subjects {
+		if operation, own := strings.CutPrefix(subject, bus.BusinessSubject(service, "")); own && bus.ValidName(operation) {
+			list = append(list, operation)
+		}
+	}
+	slices.Sort(list)
+	return list
+}

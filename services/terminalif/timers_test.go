@@ -1,0 +1,109 @@
+package terminalif
+
+import (
+	"sync"
+	"testing"
+
+	"github.com/nats-io/nats.go/micro"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/outbox"
+	"github.com/hotpair/hotpair/services/process/processtest"
+	"github.com/hotpair/hotpair/services/terminalif/agenda"
+	"github.com/hotpair/hotpair/storage/position"
+)
+
+// dues is an updater's list of timers.
+type dues struct {
+	mu     sync.Mutex
+	timers []agenda.Timer
+	epochs []uint64 // that were asked for
+}
+
+func (d *dues) listen(h *aHost) {
+	h.t.Helper()
+	r := bus.NewRouter("inbox")
+	agenda.CallDue.Handle(r, func(q agenda.Question, answer func(agenda.Due, error)) {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if d.epochs = append(d.epochs, q.Epoch); q.Most == 0 {
+			return // it waits for a change, and there is none
+		}
+		answer(agenda.Due{Version: 1, Timers: d.timers, Kept: len(d.timers)}, nil)
+	})
+	must[func()](h.t)(r.Listen(h.main, agenda.CallDue.Subject()))
+}
+
+// done takes a timer off the list, as the commit of its run does.
+func (d *dues) done(due *outbox.Due) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for n, t := range d.timers {
+		if t.Key == due.Key && t.Revision == due.Revision {
+			d.timers = append(d.timers[:n:n], d.timers[n+1:]...)
+			return
+		}
+	}
+}
+
+// TestTimers_RunAsRequests: a timer that is due comes to its service without a terminal, an id or a ticket, in packs and as one message;
+// and only while this host serves.
+func TestTimers_RunAsRequests(t *testing.T) {
+	agent := newAgent(t, "t1")
+	h := startHost(t, "a", terminalsOf(agent)...)
+	d := &dues{timers: []agenda.Timer{
+		{Service: "kv", Key: "a", Revision: 7, Operation: "put", Body: []byte(`{"a":1}`), At: 11, Late: 13},
+		{Service: "foreign", Key: "b\n", Revision: 1 << 60, Operation: "do", Body: []byte(`1`), At: 17, Late: 19},
+	}}
+	d.listen(h)
+	packed, single := make(chan bus.Request, 8), make(chan micro.Headers, 8)
+	h.startPacked("kv", func(q bus.Request, answer func(bus.Reply)) {
+		packed <- q
+		d.done(q.Timer)
+		answer(bus.Reply{Position: position.Position{Epoch: 5, Sequence: 9}, Body: []byte(`{}`)})
+	})
+	h.startSingle("foreign", "do", func(r micro.Request) {
+		single <- r.Headers()
+		due, err := outbox.ParseDue(r.Headers().Get(outbox.HeaderTimer))
+		if err != nil {
+			t.Error(err)
+		}
+		d.done(&due)
+		_ = r.Respond(nil)
+	})
+	h.announce("kv", 1, true)
+	h.announce("foreign", 1, true)
+	h.awaitWarm(1)
+	if len(packed)+len(single) > 0 {
+		t.Error("a host that does not serve runs timers")
+	}
+	h.serveAll(5, 1)
+	q := <-packed
+	if q.ID != (bus.RequestID{}) || q.Ticket != "" || q.Epoch != 5 || q.Timer == nil || *q.Timer != (outbox.Due{Key: "a", Revision: 7, At: 11, Late: 13}) || q.Remaining <= 0 {
+		t.Errorf("%+v", q)
+	}
+	headers := <-single
+	for _, name := range []string{bus.HeaderTerminal, bus.HeaderCounter, bus.HeaderRequestID, bus.HeaderTicket} {
+		if headers.Get(name) != "" {
+			t.Errorf("it says %s: %s", name, headers.Get(name))
+		}
+	}
+	if due, err := outbox.ParseDue(headers.Get(outbox.HeaderTimer)); err != nil || due != (outbox.Due{Key: "b\n", Revision: 1 << 60, At: 17, Late: 19}) {
+		t.Errorf("%+v, %v", due, err)
+	}
+	processtest.Await(t, "the heartbeat tells", func() bool { s := h.State().Timers; return s.Runs == 2 && s.Running == 0 })
+	if h.relay.inFlight() != 0 {
+		t.Errorf("%d in flight", h.relay.inFlight())
+	}
+	order(h, bus.CallDetach, bus.Detach{})
+	if s := h.State().Timers; s != (outbox.TimerState{}) {
+		t.Errorf("a host that serves no more tells of timers: %+v", s)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, epoch := range d.epochs {
+		if epoch != 5 {
+			t.Errorf("it asked for epoch %d", epoch)
+		}
+	}
+}

@@ -1,0 +1,205 @@
+package schedule
+
+import (
+	"bytes"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+
+	"github.com/hotpair/hotpair/services/timers"
+	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/history"
+)
+
+// Reader is the committed state at one position. *storage.Reader is one.
+type Reader interface {
+	Get(space string, key []byte) (value []byte, revision uint64, ok bool)
+	Walk(space string, prefix, after []byte) iter.Seq[storage.Item]
+}
+
+// Place is how far a look has come in the order of each clock. The zero Place is the beginning.
+type Place struct {
+	Counted []byte `cbor:"1,keyasint,omitempty"`
+	Wall    []byte `cbor:"2,keyasint,omitempty"`
+}
+
+// at is the place in the order of a clock.
+func (p *Place) at(c clock) *[]byte {
+	if c == wall {
+		return &p.Wall
+	}
+	return &p.Counted
+}
+
+// Run is a timer with what is to be done about it, and how late it is.
+type Run struct {
+	Item
+	Verdict timers.Verdict
+	Late    time.Duration
+}
+
+// Look is what is due.
+type Look struct {
+	Runs []Run // with the verdicts Due and Skipped
+	// HeldCounted and HeldWall: a timer of that clock may be due, and with it all behind it, and the clock is in doubt.
+	HeldCounted, HeldWall bool
+	// Next is how long there is nothing else to be done; 0 when that is not known, because no further timer is kept by a clock that goes on.
+	Next time.Duration
+	// Rest is where to go on; nil when this is all.
+	Rest *Place
+}
+
+// mostWalked bounds the keys that one look passes, deleted ones included.
+const mostWalked = 1 << 12
+
+// Due looks for timers that are to be run or dropped, from a place on, at most as many as that of each clock.
+func Due(r Reader, t timers.Time, from Place, most int) (l Look, err error) {
+	rest := from
+	for _, c := range []clock{counted, wall} {
+		more, err := l.look(r, c, t, rest.at(c), most)
+		if err != nil {
+			return Look{}, err
+		}
+		if more {
+			l.Rest = &rest
+		} else {
+			*rest.at(c) = end(c)
+		}
+	}
+	return l, nil
+}
+
+// end is behind all places in the order of a clock.
+func end(c clock) []byte { return append(orderPrefix(c), 0xff) }
+
+// look goes through the order of one clock from a place on, which it moves. more: it was broken off.
+func (l *Look) look(r Reader, c clock, t timers.Time, place *[]byte, most int) (more bool, err error) {
+	walked, found := 0, 0
+	for it := range r.Walk(history.OutboxSpace, orderPrefix(c), *place) {
+		if walked++; walked > mostWalked || found >= most {
+			return true, nil
+		}
+		key := bytes.Clone(it.Key)
+		if it.Revision == 0 { // deleted, and not applied yet
+			*place = key
+			continue
+		}
+		_, name, err := ordered(c, key)
+		if err != nil {
+			return false, err
+		}
+		run, err := judge(r, name, t)
+		if err != nil {
+			return false, err
+		}
+		if run.Verdict == timers.Held {
+			l.HeldCounted, l.HeldWall = l.HeldCounted || c == counted, l.HeldWall || c == wall
+			return false, nil
+		}
+		if run.Verdict == timers.Waits {
+			if in := -run.Late; l.Next == 0 || in < l.Next {
+				l.Next = max(in, 1)
+			}
+			return false, nil
+		}
+		*place = key
+		l.Runs = append(l.Runs, run)
+		found++
+	}
+	return false, nil
+}
+
+func judge(r Reader, name string, t timers.Time) (Run, error) {
+	value, revision, ok := r.Get(history.OutboxSpace, entryKey(name))
+	if !ok {
+		return Run{}, fmt.Errorf("%w: timer %s is in the order and not kept", bus.ErrMalformed, name)
+	}
+	it, err := decode(name, value, revision)
+	if err != nil {
+		return Run{}, err
+	}
+	v, late := it.Judge(t)
+	return Run{*it, v, late}, nil
+}
+
+// Find gives one timer, nil when there is none.
+func Find(r Reader, service, key string) (*Item, error) {
+	value, revision, ok := r.Get(history.OutboxSpace, entryKey(name(service, key)))
+	if !ok {
+		return nil, nil
+	}
+	return decode(name(service, key), value, revision)
+}
+
+// List gives timers of a service, or of all when it is empty, from behind one on, in the order of their names. onlyParked leaves out
+// the others. after names the last one that is known: service, slash, key.
+func List(r Reader, service, after string, onlyParked bool, most int) (list []Item, more bool, err error) {
+	prefix := []byte(entries)
+	if onlyParked {
+		prefix = []byte(parked)
+	}
+	var from []byte
+	if after != "" {
+		from = append(bytes.Clone(prefix), after...)
+	}
+	under := bytes.Clone(prefix)
+	if service != "" {
+		under = append(under, service+"/"...)
+	}
+	walked := 0
+	for it := range r.Walk(history.OutboxSpace, under, from) {
+		if walked++; len(list) == most || walked > mostWalked {
+			return list, true, nil
+		}
+		if it.Revision == 0 {
+			continue
+		}
+		name := string(it.Key[len(prefix):])
+		value, revision, _ := r.Get(history.OutboxSpace, entryKey(name))
+		one, err := decode(name, value, revision)
+		if err != nil {
+			return list, false, err
+		}
+		list = append(list, *one)
+	}
+	return list, false, nil
+}
+
+// reading is a Reader as a State.
+type reading struct{ Reader }
+
+func (r reading) get(key []byte) ([]byte, uint64, bool) { return r.Get(history.OutboxSpace, key) }
+
+// Count is what a service has.
+type Count struct {
+	Service        string
+	Timers, Parked int
+}
+
+// Counts gives what each service has that has timers.
+func Counts(r Reader) (list []Count, err error) {
+	for it := range r.Walk(history.OutboxSpace, []byte(counts), nil) {
+		if it.Revision == 0 {
+			continue
+		}
+		service := string(it.Key[len(counts):])
+		n, err := countOf(reading{r}, service)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, Count{service, n.Timers, n.Parked})
+	}
+	return list, nil
+}
+
+// StampOf gives the time as the last change of a timer noted it, with its revision; the zero one when there was none.
+func StampOf(r Reader) (timers.Stamp, uint64, error) {
+	value, revision, ok := r.Get(history.OutboxSpace, []byte(stampAt))
+	if !ok {
+		return timers.Stamp{}, 0, nil
+	}
+	s, err := decodeStamp(value)
+	return s, revision, err
+}

@@ -1,0 +1,213 @@
+package timing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/terminalif/agenda"
+	"github.com/hotpair/hotpair/services/timers"
+	"github.com/hotpair/hotpair/services/updater/schedule"
+	"github.com/hotpair/hotpair/storage"
+)
+
+const (
+	// mostDue bounds the timers of each clock in one answer, and mostBytes their bodies.
+	mostDue = 256
+	// mostOrders bounds the orders of one update.
+	mostOrders = 256
+	// longestWait bounds how long a question waits.
+	longestWait = 30 * time.Second
+)
+
+// errOrders says that orders are none that may be given.
+var errOrders = errors.New("not an order for timers")
+
+// Term is the term that is served, if one is.
+type Term interface {
+	// Serves gives the error of a question about a term that is not served.
+	Serves(epoch uint64) error
+	// Order has an update of the pair itself taken into a frame of a term; 0 is the one that is served. The answer is given once, when
+	// it is committed or refused.
+	Order(epoch uint64, orders []schedule.Order, answer func(bus.DatabaseReply)) error
+}
+
+// Answers answers terminal-if.
+type Answers struct {
+	clock *Clock
+	term  Term
+}
+
+// New makes the answers of one host.
+func New(c *Clock, t Term) *Answers { return &Answers{c, t} }
+
+// Answer has questions answered, each in a goroutine of the group.
+func (a *Answers) Answer(r *bus.Router, group bus.Group) {
+	ctx := context.Background()
+	agenda.CallDue.HandleIn(ctx, r, group, a.due)
+	agenda.CallOrder.HandleIn(ctx, r, group, a.order)
+	agenda.CallList.HandleIn(ctx, r, group, a.list)
+	agenda.CallChange.HandleIn(ctx, r, group, a.change)
+}
+
+// due says what is due, at once or when timers have changed.
+func (a *Answers) due(ctx context.Context, q agenda.Question) (agenda.Due, error) {
+	version, err := a.await(ctx, q)
+	if err != nil {
+		return agenda.Due{}, err
+	}
+	d := agenda.Due{Version: version}
+	if q.Most <= 0 {
+		return d, nil
+	}
+	now := a.clock.Time()
+	var from schedule.Place
+	if q.From != nil {
+		from = schedule.Place(*q.From)
+	}
+	err = a.clock.store.View(func(r *storage.Reader) error {
+		look, err := schedule.Due(r, now, from, min(q.Most, mostDue))
+		if err != nil {
+			return err
+		}
+		counts, err := schedule.Counts(r)
+		if err != nil {
+			return err
+		}
+		for _, n := range counts {
+			d.Kept, d.Parked = d.Kept+n.Timers, d.Parked+n.Parked
+		}
+		d.Next, d.Held = look.Next, held(look, now)
+		if look.Rest != nil {
+			rest := agenda.Place(*look.Rest)
+			d.Rest = &rest
+		}
+		for _, run := range look.Runs {
+			e := &run.Entry
+			d.Timers = append(d.Timers, agenda.Timer{
+				Service: e.Service, Key: e.Key, Revision: run.Revision, Operation: e.Operation, Body: e.Body,
+				At: run.Expected.UnixNano(), Late: run.Late, Skip: run.Verdict == timers.Skipped,
+			})
+		}
+		return nil
+	})
+	return d, err
+}
+
+// held says why timers that may be due are not run.
+func held(l schedule.Look, now timers.Time) string {
+	switch {
+	case l.HeldCounted:
+		return "nobody counted for how long both hosts were down, and no wall clock is believed that could say it: timers that are to run after a while are held until the clocks of both hosts agree"
+	case l.HeldWall:
+		return fmt.Sprintf("the wall clock of this host says %s, and nothing confirms it: timers that are to run at an hour are held until the clocks of both hosts agree, or this one is kept right",
+			time.Unix(0, now.Wall).UTC().Format(time.RFC3339))
+	}
+	return ""
+}
+
+// await waits for a version other than the one that was seen, for as long as the question may wait and the term is served.
+func (a *Answers) await(ctx context.Context, q agenda.Question) (uint64, error) {
+	patience := time.NewTimer(min(q.Wait, longestWait))
+	defer patience.Stop()
+	for {
+		version, changed := a.clock.latest()
+		if err := a.term.Serves(q.Epoch); err != nil {
+			return 0, err
+		}
+		if version != q.Seen || q.Wait <= 0 {
+			return version, nil
+		}
+		select {
+		case <-changed:
+		case <-patience.C:
+			return version, nil
+		case <-ctx.Done():
+			return 0, context.Cause(ctx)
+		}
+	}
+}
+
+// order has the pair's own changes committed.
+func (a *Answers) order(ctx context.Context, q agenda.Orders) (bus.Done, error) {
+	if len(q.Orders) > mostOrders {
+		return bus.Done{}, fmt.Errorf("%w: %d in one update, at most %d", errOrders, len(q.Orders), mostOrders)
+	}
+	orders := make([]schedule.Order, 0, len(q.Orders))
+	for _, o := range q.Orders {
+		if o.Kind != timers.Drop && o.Kind != timers.Park && o.Kind != timers.Release {
+			return bus.Done{}, fmt.Errorf("%w: kind %d", errOrders, o.Kind)
+		}
+		orders = append(orders, schedule.Order(o))
+	}
+	return bus.Done{}, a.commit(ctx, q.Epoch, orders)
+}
+
+// commit has orders committed in a term.
+func (a *Answers) commit(ctx context.Context, epoch uint64, orders []schedule.Order) error {
+	done := make(chan bus.DatabaseReply, 1)
+	if err := a.term.Order(epoch, orders, func(r bus.DatabaseReply) { done <- r }); err != nil {
+		return err
+	}
+	select {
+	case r := <-done:
+		if r.Code != bus.CodeOK {
+			return fmt.Errorf("%w: %s", errOrders, r.Message)
+		}
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// list says which timers there are.
+func (a *Answers) list(_ context.Context, q agenda.List) (agenda.Listed, error) {
+	l := agenda.Listed{Timers: []agenda.Shown{}}
+	err := a.clock.store.View(func(r *storage.Reader) error {
+		items, more, err := schedule.List(r, q.Service, q.After, q.Parked, min(max(q.Limit, 1), agenda.MostListed))
+		if err != nil {
+			return err
+		}
+		l.More = more
+		for i := range items {
+			l.Timers = append(l.Timers, shown(&items[i]))
+		}
+		counts, err := schedule.Counts(r)
+		for _, n := range counts {
+			l.Kept, l.Parked = l.Kept+n.Timers, l.Parked+n.Parked
+		}
+		return err
+	})
+	return l, err
+}
+
+func shown(it *schedule.Item) agenda.Shown {
+	return agenda.Shown{
+		Service: it.Service, Key: it.Key, Operation: it.Operation, Due: it.Expected.UTC(), Wall: it.Wall, Parked: it.Parked, Why: it.Why,
+		Revision: it.Revision, Bytes: len(it.Body),
+	}
+}
+
+// change does what an operator wants of one timer, as it is now.
+func (a *Answers) change(ctx context.Context, q agenda.Change) (c agenda.Changed, err error) {
+	var it *schedule.Item
+	err = a.clock.store.View(func(r *storage.Reader) (err error) {
+		it, err = schedule.Find(r, q.Service, q.Key)
+		return err
+	})
+	switch {
+	case err != nil:
+		return c, err
+	case it == nil:
+		return c, fmt.Errorf("%w: %s has no timer %q", errOrders, q.Service, q.Key)
+	case !q.Drop && !it.Parked:
+		return c, fmt.Errorf("%w: timer %q of %s is not parked, it runs by itself", errOrders, q.Key, q.Service)
+	}
+	o := schedule.Order{Service: q.Service, Key: q.Key, Kind: timers.Release, Revision: it.Revision}
+	if q.Drop {
+		o.Kind = timers.Drop
+	}
+	return agenda.Changed{Timer: shown(it)}, a.commit(ctx, 0, []schedule.Order{o})
+}

@@ -1,0 +1,94 @@
+// Package timing answers terminal-if which timers are due, and has the pair's own changes of timers committed.
+//
+// It holds the one thing about timers that is of a process and not of the database: how much time has passed since the time was noted
+// last (package timers). Both hosts count, whoever serves: so the one that takes over knows.
+package timing
+
+import (
+	"sync"
+
+	"github.com/hotpair/hotpair/services/timers"
+	"github.com/hotpair/hotpair/services/updater/schedule"
+	"github.com/hotpair/hotpair/storage"
+)
+
+// Viewer gives views of what is committed. *storage.Store is one.
+type Viewer interface {
+	View(func(*storage.Reader) error) error
+}
+
+// Clock counts the time that timers are due by. It may be used by any number of goroutines.
+type Clock struct {
+	store Viewer
+	now   func() timers.Now
+
+	mu      sync.Mutex
+	count   timers.Count
+	seen    uint64 // revision of the last stamp that was looked at
+	version uint64 // of what is committed of timers; from 1
+	changed chan struct{}
+}
+
+// Open goes on from what is stored.
+func Open(store Viewer, now func() timers.Now) (*Clock, error) {
+	s, revision, err := last(store)
+	if err != nil {
+		return nil, err
+	}
+	return &Clock{store: store, now: now, count: timers.Open(s, now().Boot), seen: revision, version: 1, changed: make(chan struct{})}, nil
+}
+
+func last(store Viewer) (s timers.Stamp, revision uint64, err error) {
+	err = store.View(func(r *storage.Reader) (err error) {
+		s, revision, err = schedule.StampOf(r)
+		return err
+	})
+	return s, revision, err
+}
+
+// Stamp is the time of an update that is made now.
+func (c *Clock) Stamp() (timers.Stamp, timers.Now) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := c.now()
+	return c.count.Tick(n), n
+}
+
+// Time is what timers are judged by now.
+func (c *Clock) Time() timers.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.count.Time(c.now())
+}
+
+// Follow takes the time that the other host notes, as its updates are committed here. live: what is committed now was made now, not
+// caught up with; only such a stamp says something about now.
+func (c *Clock) Follow(live bool) error {
+	s, revision, err := last(c.store)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if revision != c.seen && live {
+		c.count.Observe(s, c.now().Boot)
+	}
+	c.seen = revision
+	return nil
+}
+
+// Committed tells those who wait that timers have changed.
+func (c *Clock) Committed() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.version++
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+// latest gives the version, and a channel that is closed when there is another one.
+func (c *Clock) latest() (version uint64, changed <-chan struct{}) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.version, c.changed
+}

@@ -1,0 +1,253 @@
+package timing
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/outbox"
+	"github.com/hotpair/hotpair/services/clocks"
+	"github.com/hotpair/hotpair/services/terminalif/agenda"
+	"github.com/hotpair/hotpair/services/timers"
+	"github.com/hotpair/hotpair/services/updater/schedule"
+	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/history"
+	"github.com/hotpair/hotpair/storage/position"
+)
+
+// host is one host's store and clock; its term is always served.
+type host struct {
+	t     *testing.T
+	store *storage.Store
+	clock *Clock
+	now   timers.Now
+	gone  bool // the term is not served any more
+}
+
+func newHost(t *testing.T) *host {
+	t.Helper()
+	store, err := storage.Open(t.TempDir(), storage.Options{Host: "a", Identity: "ida", InitialMmapSize: 1 << 24})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	began, err := history.NewStored(history.Digest{}, history.Entry{
+		Position: position.Position{Epoch: 1, Sequence: 1}, Kind: history.KindBegan, Time: 1, Host: "a", Identity: "ida"})
+	if err == nil {
+		err = store.Commit(began)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &host{t: t, store: store, now: timers.Now{Reading: clocks.Reading{Boot: time.Hour, Wall: time.Now().UnixNano()}}}
+	h.open()
+	return h
+}
+
+// open is a process that starts.
+func (h *host) open() {
+	h.t.Helper()
+	var err error
+	if h.clock, err = Open(h.store, func() timers.Now { return h.now }); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// pass lets time go by. agree: both hosts have compared their clocks.
+func (h *host) pass(d time.Duration, agree bool) {
+	h.now.Boot += d
+	h.now.Wall += int64(d)
+	if agree {
+		h.now.Other = clocks.Compare(h.now.Boot, h.now.Reading, h.now.Wall)
+	}
+}
+
+// commit commits what is worked out from the committed state.
+func (h *host) commit(work func(s schedule.State, u schedule.Update) ([]history.Effect, error)) error {
+	h.t.Helper()
+	end := h.store.Committed()
+	stamp, now := h.clock.Stamp()
+	var effects []history.Effect
+	err := h.store.View(func(r *storage.Reader) (err error) {
+		effects, err = work(left{r}, schedule.Update{Sequence: end.Position.Sequence + 1, Stamp: stamp, Wall: now.Wall})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	e, err := history.NewStored(end.Digest, history.Entry{
+		Position: position.Position{Epoch: 1, Sequence: end.Position.Sequence + 1}, Kind: history.KindUpdate, Time: h.now.Wall, Space: "kv", Outbox: effects})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if err := h.store.Commit(e); err != nil {
+		h.t.Fatal(err)
+	}
+	h.clock.Committed()
+	return nil
+}
+
+type left struct{ *storage.Reader }
+
+func (l left) Left(key []byte) ([]byte, uint64, bool) { return l.Get(history.OutboxSpace, key) }
+
+func (h *host) set(key string, d time.Duration) {
+	h.t.Helper()
+	c := outbox.Changes{Timers: []outbox.Timer{{Key: key, Operation: "do", After: d}}}
+	if err := h.commit(func(s schedule.State, u schedule.Update) ([]history.Effect, error) {
+		return schedule.Changes(s, u, "kv", &c)
+	}); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+var errNotServed = errors.New("not served")
+
+func (h *host) Serves(uint64) error {
+	if h.gone {
+		return errNotServed
+	}
+	return nil
+}
+
+func (h *host) Order(_ uint64, orders []schedule.Order, answer func(bus.DatabaseReply)) error {
+	err := h.commit(func(s schedule.State, u schedule.Update) ([]history.Effect, error) {
+		return schedule.Ordered(s, u, orders)
+	})
+	r := bus.DatabaseReply{}
+	if err != nil {
+		r = bus.DatabaseReply{Code: bus.CodeTooOld, Message: err.Error()}
+	}
+	answer(r)
+	return nil
+}
+
+func (h *host) due() agenda.Due {
+	h.t.Helper()
+	d, err := New(h.clock, h).due(h.t.Context(), agenda.Question{Epoch: 1, Most: 10})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return d
+}
+
+// TestDue_OverARestart: what was counted goes on with a process that is started again, as soon as the clocks of both hosts say how long
+// nobody counted; until then what may be due is held.
+func TestDue_OverARestart(t *testing.T) {
+	h := newHost(t)
+	h.pass(time.Minute, true)
+	h.set("a", 10*time.Minute)
+	h.pass(9*time.Minute, false)
+	if d := h.due(); len(d.Timers) != 0 || d.Next != time.Minute || d.Kept != 1 || d.Held != "" {
+		t.Errorf("a minute before: %+v", d)
+	}
+	h.open()
+	if d := h.due(); len(d.Timers) != 0 || d.Held == "" {
+		t.Errorf("of a process that has just begun: %+v", d)
+	}
+	h.pass(time.Minute, true)
+	d := h.due()
+	if len(d.Timers) != 1 || d.Timers[0].Key != "a" || d.Timers[0].Late < 0 || d.Timers[0].Late > time.Second || d.Held != "" {
+		t.Fatalf("when the clocks agree: %+v", d)
+	}
+	if at := time.Unix(0, d.Timers[0].At); at.Sub(time.Unix(0, h.now.Wall)).Abs() > time.Second {
+		t.Errorf("it was due at %v", at)
+	}
+}
+
+// TestFollow_StandbyCounts: the other host takes the time of what it is sent when it is made, not of what it catches up with.
+func TestFollow_StandbyCounts(t *testing.T) {
+	active := newHost(t)
+	active.pass(time.Minute, true)
+	active.set("a", 10*time.Minute)
+	standby := &host{t: t, store: active.store, now: active.now} // what it is sent is what the other one has
+	standby.open()
+	standby.pass(5*time.Minute, false)
+	active.pass(5*time.Minute, false)
+	if err := standby.clock.Follow(false); err != nil {
+		t.Fatal(err)
+	}
+	if d := standby.due(); d.Held == "" {
+		t.Errorf("it has caught up, and counts: %+v", d)
+	}
+	active.set("b", time.Hour)
+	if err := standby.clock.Follow(true); err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range []*host{active, standby} {
+		h.pass(4*time.Minute, false)
+		if d := h.due(); d.Held != "" || len(d.Timers) != 0 || d.Next < time.Minute-time.Second || d.Next > time.Minute {
+			t.Errorf("a minute before: %+v", d)
+		}
+		if h.pass(time.Minute, false); len(h.due().Timers) != 1 {
+			t.Errorf("it is not due: %+v", h.due())
+		}
+	}
+}
+
+func TestDue_WaitsForAChange(t *testing.T) {
+	h := newHost(t)
+	a := New(h.clock, h)
+	first, err := a.due(t.Context(), agenda.Question{Epoch: 1, Wait: time.Hour})
+	if err != nil || first.Version == 0 {
+		t.Fatalf("%+v, %v", first, err)
+	}
+	answers := make(chan error, 1)
+	go func() {
+		d, err := a.due(context.Background(), agenda.Question{Epoch: 1, Seen: first.Version, Wait: time.Minute})
+		if err == nil && d.Version == first.Version {
+			err = errors.New("it waited in vain")
+		}
+		answers <- err
+	}()
+	h.set("a", 0)
+	if err := <-answers; err != nil {
+		t.Error(err)
+	}
+	h.gone = true
+	if _, err := a.due(t.Context(), agenda.Question{Epoch: 1}); !errors.Is(err, errNotServed) {
+		t.Errorf("of a term that is over: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	h.gone = false
+	if _, err := a.due(ctx, agenda.Question{Epoch: 1, Seen: 2, Wait: time.Minute}); !errors.Is(err, context.Canceled) {
+		t.Errorf("of one that nobody waits for: %v", err)
+	}
+}
+
+func TestChange_OfAnOperator(t *testing.T) {
+	h := newHost(t)
+	a := New(h.clock, h)
+	h.set("a", 0)
+	revision := h.due().Timers[0].Revision
+	change := func(c agenda.Change) error {
+		_, err := a.change(t.Context(), c)
+		return err
+	}
+	for what, c := range map[string]agenda.Change{"one that is not there": {Service: "kv", Key: "b"}, "one that is not parked": {Service: "kv", Key: "a"}} {
+		if err := change(c); !errors.Is(err, errOrders) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	for what, o := range map[string]agenda.Order{"a kind of services": {Service: "kv", Key: "a", Kind: timers.Set, Revision: revision}, "another revision": {Service: "kv", Key: "a", Kind: timers.Park, Revision: 99}} {
+		if _, err := a.order(t.Context(), agenda.Orders{Epoch: 1, Orders: []agenda.Order{o}}); !errors.Is(err, errOrders) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if _, err := a.order(t.Context(), agenda.Orders{Epoch: 1, Orders: []agenda.Order{{Service: "kv", Key: "a", Kind: timers.Park, Revision: revision, Why: "it fails"}}}); err != nil {
+		t.Fatal(err)
+	}
+	list, err := a.list(t.Context(), agenda.List{Parked: true, Limit: 10})
+	if err != nil || len(list.Timers) != 1 || list.Timers[0].Why != "it fails" || list.Parked != 1 || len(h.due().Timers) != 0 {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	if err := change(agenda.Change{Service: "kv", Key: "a"}); err != nil || len(h.due().Timers) != 1 {
+		t.Errorf("released: %v, %+v", err, h.due())
+	}
+	if err := change(agenda.Change{Service: "kv", Key: "a", Drop: true}); err != nil || h.due().Kept != 0 {
+		t.Errorf("dropped: %v, %+v", err, h.due())
+	}
+}

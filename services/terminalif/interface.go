@@ -101,8 +101,7 @@ type Interface struct {
 	ordered        uint64 // counter of the last order to attach that was carried out
 	endTimers      func()
 
-	timers    atomic.Pointer[outbox.TimerState]
-	timerRuns atomic.Uint64
+	timers atomic.Pointer[outbox.TimerState]
 }
 
 // New makes an Interface. Nothing is dialled until Run.

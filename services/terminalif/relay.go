@@ -155,12 +155,15 @@ func (r *relay) inFlight() int {
 // take accepts a request of a terminal in a term, or answers it at once. terminal is who was dialled, whatever the
 // request says.
 func (r *relay) take(terminal string, t *term, q bus.Request, answer func(bus.Reply)) {
-	if fault := screening.Check(&q); fault != "" {
+	if fault := screening.Check(&q); fault != "" && terminal != "" { // what the pair itself asks for was looked at when it was kept
 		r.refused.Count(refusals.RequestMalformed)
 		answer(bus.Reply{Code: bus.CodeMalformed, Message: fault})
 		return
 	}
 	q.ID.Terminal, q.Epoch, q.Crashes = terminal, t.Epoch, 0
+	if terminal != "" {
+		q.Timer = nil // whatever it says: only the pair itself runs timers
+	}
 	now := time.Now()
 	f := &flight{request: q, taken: now, deadline: now.Add(time.Duration(q.Remaining)), answer: answer}
 	send, refusal := r.admit(f, t)
@@ -210,6 +213,9 @@ func (r *relay) admit(f *flight, t *term) (*sending, *bus.Reply) {
 	f.service = r.services.find(f.request.Service)
 	if f.service == nil {
 		return nil, &bus.Reply{Code: bus.CodeBusy, Message: "too many unknown services were asked for; not executed"}
+	}
+	if f.request.Timer != nil && !f.service.up() { // it comes again, and keeps nobody's place meanwhile
+		return nil, &bus.Reply{Code: bus.CodeNobody, Message: "service " + f.service.name + " does not run"}
 	}
 	if f.service.up() && !f.service.admission.Admits(f.service.out) {
 		return nil, &bus.Reply{Code: bus.CodeBusy, Message: "service " + f.service.name + " has all it can do in time; not executed"}
@@ -371,6 +377,9 @@ func (r *relay) sweep(now time.Time) {
 	gone := false
 	for _, f := range r.flights {
 		if f.place != out && f.deadline.Before(late) {
+			if f.request.Timer != nil { // which has nobody to give it up
+				f.answer(bus.Reply{Code: bus.CodeNobody, Message: "service " + f.request.Service + " does not run"})
+			}
 			r.forget(f)
 			gone = true
 		}

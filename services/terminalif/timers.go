@@ -2,6 +2,7 @@ package terminalif
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/outbox"
@@ -16,19 +17,9 @@ type timerRuns struct {
 
 // Run implements agenda.Relay: the request comes from no terminal, and its answer goes to none.
 func (t *timerRuns) Run(q bus.Request, answer func(bus.Reply)) {
-	q.ID.Counter = t.i.timerRuns.Add(1) // tells it apart in flight; the service hears nothing of it
+	// Tells it apart in flight, and joins a run of the same timer that is still out; the service hears nothing of it.
+	q.ID.App = fmt.Sprintf("%s/%s@%d", q.Service, q.Timer.Key, q.Timer.Revision)
 	t.i.relay.take("", t.t, q, answer)
-}
-
-// Due implements agenda.Updater.
-func (t *timerRuns) Due(ctx context.Context, q agenda.Question) (agenda.Due, error) {
-	return agenda.CallDue.Ask(ctx, t.i.conns.Traffic, q)
-}
-
-// Order implements agenda.Updater.
-func (t *timerRuns) Order(ctx context.Context, o agenda.Orders) error {
-	_, err := agenda.CallOrder.Ask(ctx, t.i.conns.Traffic, o)
-	return err
 }
 
 // beginTimers ends the agenda of the term before and begins that of t; nil begins none.
@@ -42,7 +33,6 @@ func (i *Interface) beginTimers(t *term) {
 	}
 	ctx, cancel := context.WithCancel(i.relay.services.ctx)
 	i.endTimers = cancel
-	run := &timerRuns{i: i, t: t}
-	a := agenda.New(t.Epoch, i.config.TimerTries, run, run, i.log, func(s outbox.TimerState) { i.timers.Store(&s) })
+	a := agenda.New(t.Epoch, i.config.TimerTries, agenda.Calls{Conn: i.conns.Traffic}, &timerRuns{i: i, t: t}, i.log, func(s outbox.TimerState) { i.timers.Store(&s) })
 	i.goroutines.Go(func() { a.Run(ctx) })
 }

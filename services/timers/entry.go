@@ -27,7 +27,9 @@ type Entry struct {
 	Due          int64 // nanoseconds
 	Late         Late
 	Generation   uint64 // the revision by which it was set last
-	Parked       bool   // it failed too often
+	Doubted      bool   // Due is of a count that was in doubt, when Added was added to it
+	Added        int64
+	Parked       bool // it failed too often
 }
 
 // Stored is an entry with its revision: what a run that takes it rests on.
@@ -67,13 +69,13 @@ var (
 
 // Apply gives the entry after a change by the update with a revision, made at a time; nil when there is none. old is nil when there is none
 // before, and stays as it is.
-func Apply(old *Stored, c Change, counted int64, revision uint64) (*Stored, error) {
+func Apply(old *Stored, c Change, at Stamp, revision uint64) (*Stored, error) {
 	switch c.Kind {
 	case Set:
 		e := c.Entry
 		e.Generation, e.Parked = revision, false
 		if !e.Wall {
-			e.Due = counted + int64(max(0, c.After))
+			e.Due, e.Doubted, e.Added = at.Counted+int64(max(0, c.After)), at.Doubt, at.Added
 		}
 		return &Stored{e, revision}, nil
 	case Cancel:
@@ -109,6 +111,9 @@ const (
 func (e Entry) Judge(t Time) (Verdict, time.Duration) {
 	late := time.Duration(t.Counted - e.Due)
 	held := t.Doubt
+	if e.Doubted {
+		late -= time.Duration(t.Added - e.Added)
+	}
 	if e.Wall {
 		late = time.Duration(t.Wall - e.Due)
 		held = !t.Believed && (late >= 0 || t.Expected != 0 && t.Expected >= e.Due)

@@ -101,7 +101,7 @@ func (w *world) draft(changes ...Change) error {
 	now := w.timer.stored()
 	for _, c := range changes {
 		var err error
-		if now, err = Apply(now, c, 0, uint64(w.revision+1)); err != nil {
+		if now, err = Apply(now, c, Stamp{}, uint64(w.revision+1)); err != nil {
 			return err
 		}
 	}

@@ -36,7 +36,7 @@ func TestApply_WhatBecomesOfAnEntry(t *testing.T) {
 		"nothing of the kind":        {old, Change{Kind: 99}, old, ErrInvalid},
 		"no kind":                    {old, Change{}, old, ErrInvalid},
 	} {
-		got, err := Apply(c.old, c.change, 100, 9)
+		got, err := Apply(c.old, c.change, Stamp{Counted: 100}, 9)
 		if !errors.Is(err, c.err) || err == nil && c.err != nil || keep(got) != keep(c.want) {
 			t.Errorf("%s: %+v, %v", what, got, err)
 		} else if got != nil && (got.Due != c.want.Due || got.Key != c.want.Key) {

@@ -47,7 +47,7 @@ func (a asked) Order(epoch uint64, orders []schedule.Order, answer func(bus.Data
 	if t == nil || epoch != 0 && t.epoch != epoch {
 		return notServed(epoch)
 	}
-	c := draft.Commit{Entry: history.Entry{Kind: history.KindUpdate, Space: bus.SystemSpace}, Orders: orders, Size: draft.Overhead * (1 + len(orders))}
+	c := draft.Commit{Entry: history.Entry{Kind: history.KindUpdate, Space: bus.SystemSpace}, Orders: orders, Size: draft.Overhead + len(orders)*schedule.OrderSize}
 	return t.queue.Put(&commitCall{c, t.epoch, answer})
 }
 

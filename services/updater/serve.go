@@ -39,6 +39,9 @@ func (u *updater) serve(ctx context.Context, q bus.Serve) (bus.Served, error) {
 		u.log.Warn("the term can't be served", "epoch", q.Epoch, "resume", q.Resume, "error", err)
 		return bus.Served{}, err
 	}
+	if err := u.timers.Follow(false); err != nil { // what was adopted counts too
+		u.log.Error("the time that timers are counted by can't be read", "error", err)
+	}
 	at := u.tail.End().Position
 	u.log.Info("the term is served", "epoch", q.Epoch, "position", at, "resume", q.Resume, "took", u.clock()-started)
 	return bus.Served{Position: at}, nil

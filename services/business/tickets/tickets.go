@@ -101,12 +101,12 @@ func Service() business.Service {
 }
 
 func reserve(_ context.Context, tx *business.Tx, q Reserve) (any, error) {
+	if q.Seconds < 0 || q.Seconds > int(longest.Seconds()) {
+		return nil, business.Malformed("field \"seconds\" is 1 to %d", int(longest.Seconds()))
+	}
 	d := time.Duration(q.Seconds) * time.Second
 	if q.Seconds == 0 {
 		d = reserved
-	}
-	if q.Seconds < 0 || d > longest {
-		return nil, business.Malformed("field \"seconds\" is 1 to %d", int(longest.Seconds()))
 	}
 	s, err := forCustomer(tx, q.Request)
 	switch {

@@ -56,10 +56,10 @@ func allTimers(ctx context.Context, c *cobra.Command, f *flags, q agenda.List) (
 			return all, err
 		}
 		all.Kept, all.Parked = page.Kept, page.Parked
-		if all.Timers = append(all.Timers, page.Timers...); !page.More || len(page.Timers) == 0 {
+		all.Timers = append(all.Timers, page.Timers...)
+		if q.After = page.Next; q.After == "" {
 			return all, nil
 		}
-		q.After = page.Timers[len(page.Timers)-1].Service + "/" + page.Timers[len(page.Timers)-1].Key
 	}
 }
 

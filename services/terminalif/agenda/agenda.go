@@ -18,14 +18,23 @@ import (
 const (
 	// atOnce bounds the timers that run at one time: as many requests as one terminal may have waiting do not stand before the others'.
 	atOnce = 64
+	// eachAtOnce bounds those of one service, so that a slow one leaves room for the others.
+	eachAtOnce = 16
 	// page is how many timers of each clock one look asks for.
 	page = 128
 	// lookAgain is the longest time between two looks. Whatever is due sooner, or changes, is looked at sooner.
 	lookAgain = 5 * time.Second
 	// watchFor is how long the updater lets a question wait for a change.
 	watchFor = 10 * time.Second
-	// runWithin is the deadline of a run.
+	// runWithin is the deadline of a run. A service that has not answered outTime after it does not answer any more.
 	runWithin = 30 * time.Second
+	outTime   = 15 * time.Second
+	// mostKnown is when what was done is forgotten before a look has come to its end.
+	mostKnown = 4096
+	// pages bounds the pages of one look: with many that rest the next one goes on where it ended. Each page but the first costs a
+	// pause of pagePause, so that what rests costs little.
+	pages     = 32
+	pagePause = 20 * time.Millisecond
 	// noteEvery is how often the time is noted while there are timers, for the host that takes over.
 	noteEvery = time.Minute
 	// askWithin bounds a question, askPause how soon one that failed is asked again.
@@ -54,7 +63,11 @@ type Agenda struct {
 	tell    func(outbox.TimerState)
 
 	known   map[name]*known
+	place   *Place // where the pass through all that is due has come to; nil is its beginning
+	pass    uint64
+	rested  time.Time // not to be looked before
 	running int
+	of      map[string]int // of which service
 	ended   chan end
 	changed chan struct{} // one token: look
 	state   outbox.TimerState
@@ -66,16 +79,20 @@ type name struct{ service, key string }
 // known is a timer that was started in this term, and is not seen to be gone.
 type known struct {
 	revision uint64
+	run      uint64 // its last
 	running  bool
+	began    time.Time // of that run
+	timer    Timer
 	tries    timers.Tries
 	rest     time.Time // nothing is done before
 	done     bool      // it was answered as if it were done: if it is there as it was, it is not
-	seen     bool      // in the look that is under way
+	pass     uint64    // in which it was seen last
 }
 
 // end is how a run ended.
 type end struct {
 	timer Timer
+	run   uint64
 	reply bus.Reply
 }
 
@@ -83,7 +100,7 @@ type end struct {
 func New(epoch uint64, tries int, u Updater, r Relay, log *slog.Logger, tell func(outbox.TimerState)) *Agenda {
 	return &Agenda{
 		epoch: epoch, tries: tries, updater: u, relay: r, log: log, tell: tell,
-		known: map[name]*known{}, ended: make(chan end, atOnce), changed: make(chan struct{}, 1), noted: time.Now(),
+		known: map[name]*known{}, of: map[string]int{}, ended: make(chan end, 2*atOnce), changed: make(chan struct{}, 1), noted: time.Now(),
 	}
 }
 
@@ -108,6 +125,10 @@ func (a *Agenda) Run(ctx context.Context) {
 			}
 		case <-a.changed:
 		case <-timer.C:
+		}
+		if wait := time.Until(a.rested); wait > 0 {
+			timer.Reset(wait)
+			continue
 		}
 		next, err := a.look(ctx)
 		if err != nil {
@@ -157,19 +178,18 @@ func (a *Agenda) ask(ctx context.Context, q Question, within time.Duration) (Due
 
 // look starts what is due and not known yet, and says when to look again.
 func (a *Agenda) look(ctx context.Context) (next time.Duration, err error) {
-	for _, k := range a.known {
-		k.seen = false
-	}
+	a.giveUp(ctx)
 	next = lookAgain
-	var from *Place
-	for {
-		due, err := a.ask(ctx, Question{Epoch: a.epoch, From: from, Most: page}, askWithin)
+	for n := range pages {
+		a.rested = time.Now().Add(time.Duration(n) * pagePause)
+		if a.place == nil {
+			a.pass++
+		}
+		due, err := a.ask(ctx, Question{Epoch: a.epoch, From: a.place, Most: page}, askWithin)
 		if err != nil {
 			return 0, err
 		}
-		if from == nil {
-			a.state.Kept, a.state.Parked, a.state.Held = due.Kept, due.Parked, due.Held
-		}
+		a.state.Kept, a.state.Parked, a.state.Held = due.Kept, due.Parked, due.Held
 		if due.Next > 0 {
 			next = min(next, due.Next)
 		}
@@ -191,30 +211,62 @@ func (a *Agenda) look(ctx context.Context) (next time.Duration, err error) {
 		if len(drop) > 0 {
 			a.order(ctx, drop)
 		}
-		if full { // what is behind is looked at when a run ends
+		if full { // the look goes on here when a run ends
+			if len(a.known) > mostKnown {
+				a.forgetDone()
+			}
 			a.report(ctx)
 			return next, nil
 		}
-		if from = due.Rest; from == nil {
-			break
-		}
-	}
-	for id, k := range a.known {
-		if !k.seen && !k.running {
-			delete(a.known, id)
+		if a.place = due.Rest; a.place == nil {
+			a.forget()
+			a.report(ctx)
+			return next, nil
 		}
 	}
 	a.report(ctx)
-	return next, nil
+	return pagePause, nil
+}
+
+// forget drops what was not seen in the pass that has ended: it is gone.
+func (a *Agenda) forget() {
+	for id, k := range a.known {
+		if k.pass != a.pass && !k.running {
+			delete(a.known, id)
+		}
+	}
+}
+
+// forgetDone drops what was done, during a pass that takes long.
+func (a *Agenda) forgetDone() {
+	for id, k := range a.known {
+		if k.done && !k.running && k.pass != a.pass {
+			delete(a.known, id)
+		}
+	}
+}
+
+// giveUp ends the wait for services that have not answered, long after they should have.
+func (a *Agenda) giveUp(ctx context.Context) {
+	if a.running == 0 {
+		return
+	}
+	for _, k := range a.known {
+		if k.running && time.Since(k.began) > runWithin+outTime {
+			a.judge(ctx, end{k.timer, k.run, bus.Reply{Code: bus.CodeFault, Message: "the service has not answered within " + runWithin.String()}})
+		}
+	}
 }
 
 // consider says whether a timer is to be started: 0; or not before it has rested for so long; or not now, below 0.
 func (a *Agenda) consider(ctx context.Context, t Timer) time.Duration {
 	k := a.known[name{t.Service, t.Key}]
-	if k == nil {
+	if k == nil && a.of[t.Service] >= eachAtOnce {
+		return -1
+	} else if k == nil {
 		return 0
 	}
-	k.seen = true
+	k.pass = a.pass
 	switch {
 	case k.running:
 		return -1
@@ -222,10 +274,13 @@ func (a *Agenda) consider(ctx context.Context, t Timer) time.Duration {
 		return 0
 	case k.done:
 		k.done = false
-		a.after(ctx, k, t, timers.Failed, "the service answered its run, and did not commit it")
+		a.after(ctx, k, t, timers.Failed, "its run has ended, and was not committed")
 	}
 	if rest := time.Until(k.rest); rest > 0 {
 		return rest
+	}
+	if a.of[t.Service] >= eachAtOnce {
+		return -1
 	}
 	return 0
 }
@@ -235,32 +290,46 @@ func (a *Agenda) start(t Timer) {
 	id := name{t.Service, t.Key}
 	k := a.known[id]
 	if k == nil || k.revision != t.Revision {
-		k = &known{revision: t.Revision, seen: true}
+		k = &known{revision: t.Revision, pass: a.pass}
 		a.known[id] = k
 	}
-	k.running = true
 	a.running++
+	a.of[t.Service]++
 	a.state.Runs++
 	a.state.Late = t.Late
+	run := a.state.Runs
+	k.running, k.run, k.began, k.timer = true, run, time.Now(), t
 	a.relay.Run(bus.Request{
 		Service: t.Service, Operation: t.Operation, Body: t.Body, Attempt: int(k.tries) + 1, Remaining: int64(runWithin),
 		Timer: &outbox.Due{Key: t.Key, Revision: t.Revision, At: t.At, Late: t.Late},
-	}, func(r bus.Reply) { a.ended <- end{t, r} })
+	}, func(r bus.Reply) {
+		select {
+		case a.ended <- end{t, run, r}:
+		default: // one that was given up long ago
+		}
+	})
 }
 
 // judge takes how a run ended.
 func (a *Agenda) judge(ctx context.Context, e end) {
 	k := a.known[name{e.timer.Service, e.timer.Key}]
-	if k == nil || !k.running {
+	if k == nil || !k.running || k.run != e.run {
 		return
 	}
-	k.running = false
+	k.running, k.timer = false, Timer{}
 	a.running--
+	if a.of[e.timer.Service]--; a.of[e.timer.Service] == 0 {
+		delete(a.of, e.timer.Service)
+	}
 	a.after(ctx, k, e.timer, outcomeOf(e.reply.Code), e.reply.Message)
 }
 
 // after does what follows from how a run ended.
 func (a *Agenda) after(ctx context.Context, k *known, t Timer, o timers.Outcome, why string) {
+	if o == timers.Unknown { // if it is still there, nothing came of it
+		k.done, k.rest = true, time.Now().Add(askPause)
+		return
+	}
 	next, pause := k.tries.After(o, a.tries)
 	switch log := a.log.With("service", t.Service, "key", t.Key, "operation", t.Operation, "tries", int(k.tries), "cause", why); {
 	case next == timers.Forget:

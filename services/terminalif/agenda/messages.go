@@ -1,7 +1,7 @@
 package agenda
 
 import (
-	"encoding/json"
+	"context"
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
@@ -13,6 +13,18 @@ var (
 	CallDue   = bus.Question[Question, Due](bus.ProcessUpdater, bus.OfTerminalInterface+"timers-due")
 	CallOrder = bus.Question[Orders, bus.Done](bus.ProcessUpdater, bus.OfTerminalInterface+"timers-order")
 )
+
+// Calls is an Updater that is asked over the bus.
+type Calls struct{ Conn bus.Asker }
+
+// Due implements Updater.
+func (c Calls) Due(ctx context.Context, q Question) (Due, error) { return CallDue.Ask(ctx, c.Conn, q) }
+
+// Order implements Updater.
+func (c Calls) Order(ctx context.Context, o Orders) error {
+	_, err := CallOrder.Ask(ctx, c.Conn, o)
+	return err
+}
 
 // What main asks the updater, for operators.
 var (
@@ -35,8 +47,8 @@ type List struct {
 // Listed are timers in the order of their names.
 type Listed struct {
 	Timers []Shown `json:"timers"`
-	More   bool    `json:"more"`
-	Kept   int     `json:"kept"` // of all services
+	Next   string  `json:"next,omitempty"` // what to give as After for more; empty: this is all
+	Kept   int     `json:"kept"`           // of all services
 	Parked int     `json:"parked"`
 }
 
@@ -103,14 +115,14 @@ type Due struct {
 
 // Timer is one that is to be run, or dropped because it is late.
 type Timer struct {
-	Service   string          `json:"service"`
-	Key       string          `json:"key"`
-	Revision  uint64          `json:"revision"`
-	Operation string          `json:"operation"`
-	Body      json.RawMessage `json:"body,omitempty"`
-	At        int64           `json:"at_ns"`
-	Late      time.Duration   `json:"late_ns"`
-	Skip      bool            `json:"skip,omitempty"`
+	Service   string        `json:"service"`
+	Key       string        `json:"key"`
+	Revision  uint64        `json:"revision"`
+	Operation string        `json:"operation"`
+	Body      []byte        `json:"body,omitempty"` // JSON
+	At        int64         `json:"at_ns"`
+	Late      time.Duration `json:"late_ns"`
+	Skip      bool          `json:"skip,omitempty"`
 }
 
 // Orders are changes that the pair makes by itself, in one update. Without any it notes the time.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
@@ -16,6 +17,9 @@ import (
 
 // Most bounds the timers of one service.
 const Most = 1 << 20
+
+// OrderSize is what an order comes to in an entry, in bytes, amply: it may write the timer anew.
+const OrderSize = outbox.MaxBody + mostWhy + 2048
 
 // mostWhy bounds the sentence that is kept with a parked timer, in bytes.
 const mostWhy = 512
@@ -141,7 +145,7 @@ func (w *changing) change(service, key string, c timers.Change, why string) erro
 	if old != nil {
 		was = &old.Stored
 	}
-	is, err := timers.Apply(was, c, w.update.Stamp.Counted, w.update.Sequence)
+	is, err := timers.Apply(was, c, w.update.Stamp, w.update.Sequence)
 	if err != nil {
 		return fmt.Errorf("timer %q of %s: %w", key, service, err)
 	}
@@ -153,7 +157,7 @@ func (w *changing) change(service, key string, c timers.Change, why string) erro
 	}
 	if is == nil {
 		w.remove(entryKey(id))
-	} else if err := w.enter(id, &Item{*is, why[:min(len(why), mostWhy)], w.expected(is, c, old)}); err != nil {
+	} else if err := w.enter(id, &Item{*is, strings.ToValidUTF8(why[:min(len(why), mostWhy)], ""), w.expected(is, c, old)}); err != nil {
 		return err
 	}
 	return w.count(service, was, is)

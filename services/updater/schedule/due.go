@@ -51,8 +51,12 @@ type Look struct {
 	Rest *Place
 }
 
-// mostWalked bounds the keys that one look passes, deleted ones included.
-const mostWalked = 1 << 12
+const (
+	// mostWalked bounds the keys that one look passes, deleted ones included.
+	mostWalked = 1 << 12
+	// mostBytes bounds the bodies of one look, in bytes, but for one more.
+	mostBytes = 1 << 20
+)
 
 // Due looks for timers that are to be run or dropped, from a place on, at most as many as that of each clock.
 func Due(r Reader, t timers.Time, from Place, most int) (l Look, err error) {
@@ -76,9 +80,9 @@ func end(c clock) []byte { return append(orderPrefix(c), 0xff) }
 
 // look goes through the order of one clock from a place on, which it moves. more: it was broken off.
 func (l *Look) look(r Reader, c clock, t timers.Time, place *[]byte, most int) (more bool, err error) {
-	walked, found := 0, 0
+	walked, found, bytesFound := 0, 0, 0
 	for it := range r.Walk(history.OutboxSpace, orderPrefix(c), *place) {
-		if walked++; walked > mostWalked || found >= most {
+		if walked++; walked > mostWalked || found >= most || bytesFound > mostBytes {
 			return true, nil
 		}
 		key := bytes.Clone(it.Key)
@@ -102,11 +106,15 @@ func (l *Look) look(r Reader, c clock, t timers.Time, place *[]byte, most int) (
 			if in := -run.Late; l.Next == 0 || in < l.Next {
 				l.Next = max(in, 1)
 			}
+			if *place = key; run.Doubted { // it is due later than its place says
+				continue
+			}
 			return false, nil
 		}
 		*place = key
 		l.Runs = append(l.Runs, run)
 		found++
+		bytesFound += len(run.Body)
 	}
 	return false, nil
 }
@@ -134,8 +142,8 @@ func Find(r Reader, service, key string) (*Item, error) {
 }
 
 // List gives timers of a service, or of all when it is empty, from behind one on, in the order of their names. onlyParked leaves out
-// the others. after names the last one that is known: service, slash, key.
-func List(r Reader, service, after string, onlyParked bool, most int) (list []Item, more bool, err error) {
+// the others. after and next name the last one that was looked at: service, slash, key; next is empty when that was the last of all.
+func List(r Reader, service, after string, onlyParked bool, most int) (list []Item, next string, err error) {
 	prefix := []byte(entries)
 	if onlyParked {
 		prefix = []byte(parked)
@@ -148,23 +156,23 @@ func List(r Reader, service, after string, onlyParked bool, most int) (list []It
 	if service != "" {
 		under = append(under, service+"/"...)
 	}
-	walked := 0
+	walked, last := 0, ""
 	for it := range r.Walk(history.OutboxSpace, under, from) {
 		if walked++; len(list) == most || walked > mostWalked {
-			return list, true, nil
+			return list, last, nil
 		}
+		last = string(it.Key[len(prefix):])
 		if it.Revision == 0 {
 			continue
 		}
-		name := string(it.Key[len(prefix):])
-		value, revision, _ := r.Get(history.OutboxSpace, entryKey(name))
-		one, err := decode(name, value, revision)
+		value, revision, _ := r.Get(history.OutboxSpace, entryKey(last))
+		one, err := decode(last, value, revision)
 		if err != nil {
-			return list, false, err
+			return list, "", err
 		}
 		list = append(list, *one)
 	}
-	return list, false, nil
+	return list, "", nil
 }
 
 // reading is a Reader as a State.

@@ -76,6 +76,8 @@ type stored struct {
 	Parked     bool   `cbor:"7,keyasint,omitempty"`
 	Why        string `cbor:"8,keyasint,omitempty"` // it is parked
 	At         int64  `cbor:"9,keyasint,omitempty"` // when Due is, in Unix nanoseconds, as it was expected when it was set
+	Doubted    bool   `cbor:"10,keyasint,omitempty"`
+	Added      int64  `cbor:"11,keyasint,omitempty"`
 }
 
 // count is what a service has.
@@ -90,6 +92,7 @@ type stamp struct {
 	Ahead   int64 `cbor:"2,keyasint,omitempty"`
 	Agreed  bool  `cbor:"3,keyasint,omitempty"`
 	Doubt   bool  `cbor:"4,keyasint,omitempty"`
+	Added   int64 `cbor:"5,keyasint,omitempty"`
 }
 
 // Item is a timer with its revision, and what is told of it.
@@ -103,7 +106,7 @@ func (it *Item) encode() ([]byte, error) {
 	e := &it.Entry
 	return bus.Encode(stored{
 		Operation: e.Operation, Body: e.Body, Wall: e.Wall, Due: e.Due, Skip: e.Late == timers.Skip, Generation: e.Generation, Parked: e.Parked,
-		Why: it.Why, At: it.Expected.UnixNano(),
+		Why: it.Why, At: it.Expected.UnixNano(), Doubted: e.Doubted, Added: e.Added,
 	})
 }
 
@@ -122,6 +125,7 @@ func decode(name string, value []byte, revision uint64) (*Item, error) {
 	}
 	e := timers.Entry{
 		Service: service, Key: key, Operation: s.Operation, Body: s.Body, Wall: s.Wall, Due: s.Due, Late: late, Generation: s.Generation, Parked: s.Parked,
+		Doubted: s.Doubted, Added: s.Added,
 	}
 	return &Item{Stored: timers.Stored{Entry: e, Revision: revision}, Why: s.Why, Expected: time.Unix(0, s.At)}, nil
 }

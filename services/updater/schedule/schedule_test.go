@@ -161,9 +161,9 @@ func TestChanges_AreRefusedAsAWhole(t *testing.T) {
 	if err := s.change("kv", outbox.Changes{Fired: &outbox.Fired{Key: "a", Revision: 101}, Timers: []outbox.Timer{after("a", time.Hour)}}); err != nil {
 		t.Fatal(err)
 	}
-	list, more, err := List(s, "kv", "", false, 10)
-	if err != nil || more || len(list) != 1 || list[0].Due != int64(time.Hour) || list[0].Revision != 102 {
-		t.Errorf("%+v, %v, %v", list, more, err)
+	list, next, err := List(s, "kv", "", false, 10)
+	if err != nil || next != "" || len(list) != 1 || list[0].Due != int64(time.Hour) || list[0].Revision != 102 {
+		t.Errorf("%+v, %q, %v", list, next, err)
 	}
 }
 
@@ -241,7 +241,7 @@ func TestChanges_AreThoseOfTheModel(t *testing.T) {
 		default:
 			err = s.order(Order{service, key, c.Kind, revision, "why"})
 		}
-		is, wrong := timers.Apply(model[id], c, s.counted, s.sequence)
+		is, wrong := timers.Apply(model[id], c, timers.Stamp{Counted: s.counted}, s.sequence)
 		if err != nil && wrong == nil || err == nil && wrong != nil {
 			t.Fatalf("%+v of %s: %v, the model says %v", c, id, err, wrong)
 		}

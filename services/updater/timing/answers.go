@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// mostDue bounds the timers of each clock in one answer, and mostBytes their bodies.
+	// mostDue bounds the timers of each clock in one answer.
 	mostDue = 256
 	// mostOrders bounds the orders of one update.
 	mostOrders = 256
@@ -36,16 +36,17 @@ type Term interface {
 
 // Answers answers terminal-if.
 type Answers struct {
+	life  context.Context
 	clock *Clock
 	term  Term
 }
 
-// New makes the answers of one host.
-func New(c *Clock, t Term) *Answers { return &Answers{c, t} }
+// New makes the answers of one host. No question waits any more when life ends.
+func New(life context.Context, c *Clock, t Term) *Answers { return &Answers{life, c, t} }
 
 // Answer has questions answered, each in a goroutine of the group.
 func (a *Answers) Answer(r *bus.Router, group bus.Group) {
-	ctx := context.Background()
+	ctx := a.life
 	agenda.CallDue.HandleIn(ctx, r, group, a.due)
 	agenda.CallOrder.HandleIn(ctx, r, group, a.order)
 	agenda.CallList.HandleIn(ctx, r, group, a.list)
@@ -166,11 +167,11 @@ func (a *Answers) commit(ctx context.Context, epoch uint64, orders []schedule.Or
 func (a *Answers) list(_ context.Context, q agenda.List) (agenda.Listed, error) {
 	l := agenda.Listed{Timers: []agenda.Shown{}}
 	err := a.clock.store.View(func(r *storage.Reader) error {
-		items, more, err := schedule.List(r, q.Service, q.After, q.Parked, min(max(q.Limit, 1), agenda.MostListed))
+		items, next, err := schedule.List(r, q.Service, q.After, q.Parked, min(max(q.Limit, 1), agenda.MostListed))
 		if err != nil {
 			return err
 		}
-		l.More = more
+		l.Next = next
 		for i := range items {
 			l.Timers = append(l.Timers, shown(&items[i]))
 		}

@@ -25,6 +25,7 @@ type Clock struct {
 	mu      sync.Mutex
 	count   timers.Count
 	seen    uint64 // revision of the last stamp that was looked at
+	live    bool   // it was
 	version uint64 // of what is committed of timers; from 1
 	changed chan struct{}
 }
@@ -40,7 +41,9 @@ func Open(store Viewer, now func() timers.Now) (*Clock, error) {
 
 func last(store Viewer) (s timers.Stamp, revision uint64, err error) {
 	err = store.View(func(r *storage.Reader) (err error) {
-		s, revision, err = schedule.StampOf(r)
+		if s, revision, err = schedule.StampOf(r); revision != 0 {
+			s.Counted = max(s.Counted, 1) // so that it is one
+		}
 		return err
 	})
 	return s, revision, err
@@ -62,7 +65,8 @@ func (c *Clock) Time() timers.Time {
 }
 
 // Follow takes the time that the other host notes, as its updates are committed here. live: what is committed now was made now, not
-// caught up with; only such a stamp says something about now.
+// caught up with, and so was what came before it. Only such a stamp says something about now; with any other a host opens that has
+// counted nothing yet, or does not know how much is missing.
 func (c *Clock) Follow(live bool) error {
 	s, revision, err := last(c.store)
 	if err != nil {
@@ -70,17 +74,25 @@ func (c *Clock) Follow(live bool) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if revision != c.seen && live {
+	switch {
+	case revision == c.seen:
+	case live && c.live:
 		c.count.Observe(s, c.now().Boot)
+	case c.count.Unsure():
+		c.count = timers.Open(s, c.now().Boot)
 	}
-	c.seen = revision
+	c.seen, c.live = revision, live
 	return nil
 }
 
-// Committed tells those who wait that timers have changed.
+// Committed tells those who wait that timers have changed by an update of this host.
 func (c *Clock) Committed() {
+	_, revision, err := last(c.store)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if err == nil { // else it is looked at once more
+		c.seen, c.live = revision, false
+	}
 	c.version++
 	close(c.changed)
 	c.changed = make(chan struct{})

@@ -126,7 +126,7 @@ func (h *host) Order(_ uint64, orders []schedule.Order, answer func(bus.Database
 
 func (h *host) due() agenda.Due {
 	h.t.Helper()
-	d, err := New(h.clock, h).due(h.t.Context(), agenda.Question{Epoch: 1, Most: 10})
+	d, err := New(h.t.Context(), h.clock, h).due(h.t.Context(), agenda.Question{Epoch: 1, Most: 10})
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -172,7 +172,12 @@ func TestFollow_StandbyCounts(t *testing.T) {
 	if d := standby.due(); d.Held == "" {
 		t.Errorf("it has caught up, and counts: %+v", d)
 	}
-	active.set("b", time.Hour)
+	for range 2 { // the first frame in sync may be the last one that was caught up with
+		if err := standby.clock.Follow(true); err != nil {
+			t.Fatal(err)
+		}
+		active.set("b", time.Hour)
+	}
 	if err := standby.clock.Follow(true); err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +194,7 @@ func TestFollow_StandbyCounts(t *testing.T) {
 
 func TestDue_WaitsForAChange(t *testing.T) {
 	h := newHost(t)
-	a := New(h.clock, h)
+	a := New(h.t.Context(), h.clock, h)
 	first, err := a.due(t.Context(), agenda.Question{Epoch: 1, Wait: time.Hour})
 	if err != nil || first.Version == 0 {
 		t.Fatalf("%+v, %v", first, err)
@@ -220,7 +225,7 @@ func TestDue_WaitsForAChange(t *testing.T) {
 
 func TestChange_OfAnOperator(t *testing.T) {
 	h := newHost(t)
-	a := New(h.clock, h)
+	a := New(h.t.Context(), h.clock, h)
 	h.set("a", 0)
 	revision := h.due().Timers[0].Revision
 	change := func(c agenda.Change) error {
@@ -249,5 +254,47 @@ func TestChange_OfAnOperator(t *testing.T) {
 	}
 	if err := change(agenda.Change{Service: "kv", Key: "a", Drop: true}); err != nil || h.due().Kept != 0 {
 		t.Errorf("dropped: %v, %+v", err, h.due())
+	}
+}
+
+// TestFollow_FirstTimerOfThePair: nobody has counted anything yet, and the two processes run for different times. What the one that
+// serves notes is the time of both.
+func TestFollow_FirstTimerOfThePair(t *testing.T) {
+	active := newHost(t)
+	standby := &host{t: t, store: active.store, now: active.now}
+	standby.open()
+	standby.pass(29*24*time.Hour, false) // its process is older
+	active.now.Wall = standby.now.Wall
+	if err := standby.clock.Follow(true); err != nil {
+		t.Fatal(err)
+	}
+	active.set("a", time.Hour)
+	if err := standby.clock.Follow(true); err != nil {
+		t.Fatal(err)
+	}
+	if d := standby.due(); len(d.Timers) != 0 || d.Held != "" || d.Next < time.Hour-time.Second || d.Next > time.Hour {
+		t.Errorf("%+v", d)
+	}
+}
+
+// TestDue_SetInDoubt: a timer that is set while nobody knows how late it is runs after its time, not when the doubt ends.
+func TestDue_SetInDoubt(t *testing.T) {
+	h := newHost(t)
+	h.pass(time.Minute, true)
+	h.set("before", time.Hour)
+	h.pass(10*time.Hour, false) // off
+	h.open()
+	h.set("in doubt", 10*time.Minute)
+	h.pass(time.Minute, true)
+	if _, now := h.clock.Stamp(); now.Wall == 0 {
+		t.Fatal("no time")
+	}
+	d := h.due()
+	if len(d.Timers) != 1 || d.Timers[0].Key != "before" || d.Next < 9*time.Minute-time.Second || d.Next > 9*time.Minute {
+		t.Fatalf("when the doubt ends: %+v", d)
+	}
+	h.pass(9*time.Minute, true)
+	if d := h.due(); len(d.Timers) != 2 {
+		t.Errorf("when both are due: %+v", d)
 	}
 }

@@ -241,9 +241,10 @@ func stageWith(t testing.TB, part string, lease time.Duration, more ...string) *
 		BusPort: 7701, Link: "127.0.0.1:7702", Replication: "127.0.0.1:7703", PeerLink: "127.0.0.1:8702", PeerReplication: "127.0.0.1:8703",
 		Witness: "127.0.0.1:7705", PairKey: config.PairKey{PairSecret: "0123456789abcdef"}, Console: config.Console{HTTP: "127.0.0.1:7704"},
 		Pace: config.Pace{Lease: lease}, Patience: config.Patience{StandbyPatience: time.Second},
-		Bounds: config.Bounds{HistoryMaxUpdates: 1000, HistoryMaxAge: time.Hour, HistoryMaxBytes: 1 << 30, Retention: time.Hour, JournalMaxBytes: 256 << 20, EventsMax: 1000},
-		Hooks:  config.Hooks{AlarmTimeout: 30 * time.Second},
-		Log:    config.Log{LogFormat: config.LogText},
+		Bounds:   config.Bounds{HistoryMaxUpdates: 1000, HistoryMaxAge: time.Hour, HistoryMaxBytes: 1 << 30, Retention: time.Hour, JournalMaxBytes: 256 << 20, EventsMax: 1000},
+		Deferral: config.Deferral{TimerTries: 20},
+		Hooks:    config.Hooks{AlarmTimeout: 30 * time.Second},
+		Log:      config.Log{LogFormat: config.LogText},
 	}
 	child, err := process.Start(process.Spec{
 		Name: "supervisor", Args: []string{"part", "supervisor", part},

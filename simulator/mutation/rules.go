@@ -26,7 +26,7 @@ func Rules() []Rule {
 		{"R6", "terminal-if answers without the right to", []Edit{
 			{File: "services/terminalif/relay.go", Old: "if !r.right.Load().Holds(f.request.Epoch, r.clock()) {", New: "if !r.right.Load().Holds(f.request.Epoch, r.clock()) && !BROKEN {"}}},
 		{"R7", "a repeated request is executed again", []Edit{
-			{File: "services/updater/draft.go", Old: "	if id.IsZero() {", New: "	if id.IsZero() || BROKEN {"}}},
+			{File: "services/updater/draft/draft.go", Old: "	if id.IsZero() {", New: "	if id.IsZero() || BROKEN {"}}},
 		{"R8", "a failed write ends nothing", []Edit{
 			{File: "services/updater/orders.go", Old: "	if errors.Is(err, storage.ErrDead) {", New: "	if errors.Is(err, storage.ErrDead) && !BROKEN {"},
 			{File: "storage/store.go", Old: "	if s.dead == nil {\n", New: "	if s.dead == nil && !BROKEN {\n"},

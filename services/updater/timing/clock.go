@@ -5,6 +5,7 @@
 package timing
 
 import (
+	"errors"
 	"sync"
 
 	"github.com/hotpair/hotpair/services/timers"
@@ -46,6 +47,9 @@ func last(store Viewer) (s timers.Stamp, revision uint64, err error) {
 		}
 		return err
 	})
+	if errors.Is(err, storage.ErrCopying) { // half a copy says nothing yet; the rest is followed when it has come
+		return timers.Stamp{}, 0, nil
+	}
 	return s, revision, err
 }
 

@@ -298,3 +298,15 @@ func TestDue_SetInDoubt(t *testing.T) {
 		t.Errorf("when both are due: %+v", d)
 	}
 }
+
+// TestOpen_InTheMiddleOfACopy: half a database says nothing of the time, and is no reason not to start.
+func TestOpen_InTheMiddleOfACopy(t *testing.T) {
+	h := newHost(t)
+	if err := h.store.BeginCopy(history.Mark{}); err != nil {
+		t.Fatal(err)
+	}
+	h.open()
+	if err := h.clock.Follow(true); err != nil {
+		t.Error(err)
+	}
+}

@@ -216,7 +216,7 @@ func (c *Cluster) plan() error {
 		open(&host.TLS)
 		host.Authority = config.Authority{} // certificates outlast the directory, and those of terminals are new at each start
 		host.Terminals, host.TerminalsFile, host.Work = list, file, c.settings.Work
-		host.Pace, host.Patience, host.Bounds, host.Hooks, host.Backups, host.Tracing, host.Log = c.settings.Pace, c.settings.Patience, c.settings.Bounds, c.settings.Hooks, c.settings.Backups, c.settings.Tracing, c.settings.Log
+		host.Pace, host.Patience, host.Bounds, host.Deferral, host.Hooks, host.Backups, host.Tracing, host.Log = c.settings.Pace, c.settings.Patience, c.settings.Bounds, c.settings.Deferral, c.settings.Hooks, c.settings.Backups, c.settings.Tracing, c.settings.Log
 		c.hosts[name] = host
 		c.add(name, config.ForHost(c.options.Environ, host), "supervisor")
 	}

@@ -391,6 +391,7 @@ func (k *Cluster) check(c *checker) {
 	k.Pace.check(c)
 	k.Patience.check(c)
 	k.Bounds.check(c)
+	k.Deferral.check(c)
 	k.Hooks.check(c)
 	k.Backups.check(c, "")
 	k.Tracing.check(c)

@@ -197,6 +197,7 @@ type Cluster struct {
 	Pace
 	Patience
 	Bounds
+	Deferral
 	Hooks
 	Backups
 	Tracing

@@ -165,7 +165,7 @@ func (l *Lab) plan() error {
 				Link: at(name, pair.PortLink), Replication: at(name, pair.PortReplication),
 				PeerLink: at(pair.Other(name), pair.PortLink), PeerReplication: at(pair.Other(name), pair.PortReplication),
 				Witness: at(pair.Witness, pair.PortWitness), PairKey: key, TLS: tls[name], Authority: l.issues(tls[name]), Terminals: terminals, Work: settings.Work,
-				Console: console, Pace: settings.Pace, Patience: settings.Patience, Bounds: settings.Bounds, Hooks: settings.Hooks, Log: log,
+				Console: console, Pace: settings.Pace, Patience: settings.Patience, Bounds: settings.Bounds, Deferral: settings.Deferral, Hooks: settings.Hooks, Log: log,
 			})
 		})
 	}

@@ -155,15 +155,18 @@ func (r *relay) inFlight() int {
 // take accepts a request of a terminal in a term, or answers it at once. terminal is who was dialled, whatever the
 // request says.
 func (r *relay) take(terminal string, t *term, q bus.Request, answer func(bus.Reply)) {
-	if fault := screening.Check(&q); fault != "" && terminal != "" { // what the pair itself asks for was looked at when it was kept
+	if fault := screening.Check(&q); fault != "" {
 		r.refused.Count(refusals.RequestMalformed)
 		answer(bus.Reply{Code: bus.CodeMalformed, Message: fault})
 		return
 	}
-	q.ID.Terminal, q.Epoch, q.Crashes = terminal, t.Epoch, 0
-	if terminal != "" {
-		q.Timer = nil // whatever it says: only the pair itself runs timers
-	}
+	q.ID.Terminal, q.Timer = terminal, nil // whatever it says: only the pair itself runs timers
+	r.enter(t, q, answer)
+}
+
+// enter lets in a request that was looked at: a terminal's, or the pair's own.
+func (r *relay) enter(t *term, q bus.Request, answer func(bus.Reply)) {
+	q.Epoch, q.Crashes = t.Epoch, 0
 	now := time.Now()
 	f := &flight{request: q, taken: now, deadline: now.Add(time.Duration(q.Remaining)), answer: answer}
 	send, refusal := r.admit(f, t)

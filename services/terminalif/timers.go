@@ -19,7 +19,7 @@ type timerRuns struct {
 func (t *timerRuns) Run(q bus.Request, answer func(bus.Reply)) {
 	// Tells it apart in flight, and joins a run of the same timer that is still out; the service hears nothing of it.
 	q.ID.App = fmt.Sprintf("%s/%s@%d", q.Service, q.Timer.Key, q.Timer.Revision)
-	t.i.relay.take("", t.t, q, answer)
+	t.i.relay.enter(t.t, q, answer)
 }
 
 // beginTimers ends the agenda of the term before and begins that of t; nil begins none.

@@ -21,7 +21,7 @@ import (
 	"github.com/hotpair/hotpair/simulator/pair"
 )
 
-// hall is a world in which seats are reserved.
+// hall is a world in which seats are reserved. Its sleeps are of the world's clock, which is what timers are about.
 type hall struct {
 	*clocked
 	app   *nats.Conn

@@ -17,7 +17,7 @@ import (
 	"github.com/hotpair/hotpair/services/timers"
 )
 
-// pair is an updater and the services of a host, in memory.
+// pair is an updater and the services of a host, in memory. All sleeps are of a bubble's clock, which is what timers are about.
 type pair struct {
 	mu       sync.Mutex
 	timers   []Timer // in the order in which they are due

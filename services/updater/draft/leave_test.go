@@ -15,7 +15,6 @@ import (
 	"github.com/hotpair/hotpair/services/updater/schedule"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/history"
-	"github.com/hotpair/hotpair/storage/position"
 )
 
 // left is a store that is at a level, with a frame after the other.
@@ -26,20 +25,7 @@ type left struct {
 
 func newLeft(t *testing.T) *left {
 	t.Helper()
-	store, err := storage.Open(t.TempDir(), storage.Options{Host: "a", Identity: "ida", InitialMmapSize: 1 << 24})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { store.Close() })
-	began, err := history.NewStored(history.Digest{}, history.Entry{
-		Position: position.Position{Epoch: 1, Sequence: 1}, Kind: history.KindBegan, Time: 1, Host: "a", Identity: "ida"})
-	if err == nil {
-		err = store.Commit(began)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &left{store, t}
+	return &left{drafttest.Store(t), t}
 }
 
 // frame decides calls in one frame and commits it. The outcomes are as those of TestDraft_DecidesInOrder.

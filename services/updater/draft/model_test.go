@@ -92,19 +92,7 @@ func TestDraft_FramesDoNotChangeMeaning(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 3))
-	store, err := storage.Open(t.TempDir(), storage.Options{Host: "a", Identity: "ida", InitialMmapSize: 1 << 24})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer store.Close()
-	began, err := history.NewStored(history.Digest{}, history.Entry{
-		Position: position.Position{Epoch: 1, Sequence: 1}, Kind: history.KindBegan, Time: 1, Host: "a", Identity: "ida"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := store.Commit(began); err != nil {
-		t.Fatal(err)
-	}
+	store := drafttest.Store(t)
 	m := &model{sequence: 1, keys: map[string]uint64{}, done: map[bus.RequestID]uint64{}}
 	var reads []seen // of committed states, this one's at the end
 	for frame := range 400 {

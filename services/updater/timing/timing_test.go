@@ -11,6 +11,7 @@ import (
 	"github.com/hotpair/hotpair/services/clocks"
 	"github.com/hotpair/hotpair/services/terminalif/agenda"
 	"github.com/hotpair/hotpair/services/timers"
+	"github.com/hotpair/hotpair/services/updater/draft/drafttest"
 	"github.com/hotpair/hotpair/services/updater/schedule"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/history"
@@ -28,20 +29,7 @@ type host struct {
 
 func newHost(t *testing.T) *host {
 	t.Helper()
-	store, err := storage.Open(t.TempDir(), storage.Options{Host: "a", Identity: "ida", InitialMmapSize: 1 << 24})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { store.Close() })
-	began, err := history.NewStored(history.Digest{}, history.Entry{
-		Position: position.Position{Epoch: 1, Sequence: 1}, Kind: history.KindBegan, Time: 1, Host: "a", Identity: "ida"})
-	if err == nil {
-		err = store.Commit(began)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	h := &host{t: t, store: store, now: timers.Now{Reading: clocks.Reading{Boot: time.Hour, Wall: time.Now().UnixNano()}}}
+	h := &host{t: t, store: drafttest.Store(t), now: timers.Now{Reading: clocks.Reading{Boot: time.Hour, Wall: time.Now().UnixNano()}}}
 	h.open()
 	return h
 }

@@ -4,21 +4,21 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/services/level"
+	"github.com/hotpair/hotpair/services/notices"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// AgentUser is the user name of hosts on an agent's server; the password is the terminal's key.
+// AgentUser is the name of hosts at an agent; the password is the terminal's key.
 const AgentUser = "host"
 
 // AgentHello opens and keeps up a session: a warm one stays alive by repeating it every few seconds.
 type AgentHello struct {
-	Levels      level.Range `json:"levels"` // that the host knows
-	PairID      string      `json:"pair_id"`
-	Host        string      `json:"host"`
-	Identity    string      `json:"identity"`
-	Incarnation uint64      `json:"incarnation"` // of the terminal-if process
-
-	Services []AgentService `json:"services,omitempty"` // that the host has now
+	Levels      level.Range    `json:"levels"` // that the host knows
+	PairID      string         `json:"pair_id"`
+	Host        string         `json:"host"`
+	Identity    string         `json:"identity"`
+	Incarnation uint64         `json:"incarnation"`        // of the terminal-if process
+	Services    []AgentService `json:"services,omitempty"` // that the host has now
 }
 
 // AgentService is what the applications of a terminal may know of a service.
@@ -42,8 +42,8 @@ type AgentWelcome struct {
 	Unnumbered bool `json:"unnumbered,omitempty"`
 }
 
-// AgentAttach asks to serve the terminal in an epoch. A lower epoch than the agent knows is refused; a higher one
-// replaces the session; an equal one needs the same identity and a higher counter.
+// AgentAttach asks to serve the terminal in an epoch. A lower epoch than the agent knows is refused; a higher one replaces the session; an
+// equal one needs the same identity and a higher counter.
 type AgentAttach struct {
 	PairID   string         `json:"pair_id"`
 	Host     string         `json:"host"`
@@ -55,13 +55,15 @@ type AgentAttach struct {
 	Base     uint64         `json:"base,omitempty"`     // of an agent that is Unnumbered: its requests are numbered from here on
 }
 
-// AgentAttached answers it. Gap is the time since the last answer before the attach while requests waited, as the terminal felt it.
+// AgentAttached answers it. Gap is the time since the last answer before the attach while requests waited, as the terminal felt it. Notices
+// is what the terminal has of those; an agent of a program that knows none says nothing.
 type AgentAttached struct {
-	OK      bool          `json:"ok"`
-	Epoch   uint64        `json:"epoch"` // highest accepted
-	Waiting int           `json:"waiting"`
-	Gap     time.Duration `json:"gap_ns"`
-	Error   string        `json:"error,omitempty"`
+	OK      bool            `json:"ok"`
+	Epoch   uint64          `json:"epoch"` // highest accepted
+	Waiting int             `json:"waiting"`
+	Gap     time.Duration   `json:"gap_ns"`
+	Error   string          `json:"error,omitempty"`
+	Notices *notices.Cursor `json:"notices,omitempty"`
 }
 
 // AgentDetach ends a session politely: the agent keeps requests for the next attach.
@@ -95,8 +97,7 @@ type AgentChange struct {
 	Busy  int    `json:"busy,omitempty"` // requests of the last seconds
 }
 
-// ReceiptsRequest asks for the agent's last receipts. BeforeAttach asks for the last ones of the time before the last
-// attach: what came since pushes them out of the agent's memory within a second under load.
+// ReceiptsRequest asks for the agent's last receipts; BeforeAttach for those before the last attach, which newer ones soon push out.
 type ReceiptsRequest struct {
 	Limit        int  `json:"limit"`
 	BeforeAttach bool `json:"before_attach,omitempty"`

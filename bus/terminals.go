@@ -128,8 +128,7 @@ type TerminalProbe struct {
 	Fresh   bool          `json:"fresh,omitempty"`
 }
 
-// NumbersQuestion asks where the numbers of a terminal's requests begin whose agent's directory is new. Seen is the highest number
-// that terminal-if has had from the terminal.
+// NumbersQuestion asks where the numbers of a new directory of a terminal begin. Seen is the highest that terminal-if has had from it.
 type NumbersQuestion struct {
 	Epoch    uint64 `json:"epoch"`
 	Terminal string `json:"terminal"`

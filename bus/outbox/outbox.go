@@ -21,6 +21,9 @@ const (
 	MaxKey = 256
 	// MaxBody bounds what a handler is given, in bytes.
 	MaxBody = 64 << 10
+	// MaxNotices bounds the notices of one update, and MaxRecipients how many terminals they are for, counted for each notice.
+	MaxNotices    = 256
+	MaxRecipients = 1024
 	// Longest bounds how far in the future a timer may be.
 	Longest = 100 * 365 * 24 * time.Hour
 )
@@ -31,8 +34,9 @@ var ErrMalformed = fault.New("outbox", "can't be left to be done")
 // Changes are what an update leaves to be done, and what it makes of what was left before. The zero Changes is nothing.
 type Changes struct {
 	// Fired: the update is the run of a timer, which is taken away in it.
-	Fired  *Fired  `cbor:"1,keyasint,omitempty"`
-	Timers []Timer `cbor:"2,keyasint,omitempty"`
+	Fired   *Fired   `cbor:"1,keyasint,omitempty"`
+	Timers  []Timer  `cbor:"2,keyasint,omitempty"`
+	Notices []Notice `cbor:"3,keyasint,omitempty"`
 }
 
 // Fired names a timer as it was when its run began.
@@ -54,6 +58,15 @@ type Timer struct {
 	At int64 `cbor:"6,keyasint,omitempty"`
 	// Skip drops it when it could not run within a minute of its time.
 	Skip bool `cbor:"7,keyasint,omitempty"`
+}
+
+// Notice tells terminals something.
+type Notice struct {
+	// To are ids of terminals; All: it is for every one, and To is empty.
+	To    []string `cbor:"1,keyasint,omitempty"`
+	All   bool     `cbor:"2,keyasint,omitempty"`
+	Topic string   `cbor:"3,keyasint"`
+	Body  []byte   `cbor:"4,keyasint,omitempty"` // JSON; empty is {}
 }
 
 // HeaderTimer says in a request of one message that it is the run of a timer: a Due as JSON.
@@ -100,7 +113,7 @@ type TimerState struct {
 }
 
 // IsZero reports whether there is nothing.
-func (c Changes) IsZero() bool { return c.Fired == nil && len(c.Timers) == 0 }
+func (c Changes) IsZero() bool { return c.Fired == nil && len(c.Timers) == 0 && len(c.Notices) == 0 }
 
 // Size is about how many bytes they come to in an entry.
 func (c *Changes) Size() int {
@@ -112,6 +125,10 @@ func (c *Changes) Size() int {
 	for i := range c.Timers {
 		t := &c.Timers[i]
 		size += each + 4*len(t.Key) + len(t.Operation) + len(t.Body)
+	}
+	for i := range c.Notices {
+		n := &c.Notices[i]
+		size += (each + len(n.Topic) + len(n.Body)) * max(1, len(n.To))
 	}
 	return size
 }
@@ -131,6 +148,50 @@ func (c *Changes) Validate(named func(string) bool) error {
 		if err := c.Timers[i].validate(named); err != nil {
 			return err
 		}
+	}
+	return c.validateNotices(named)
+}
+
+func (c *Changes) validateNotices(named func(string) bool) error {
+	if len(c.Notices) > MaxNotices {
+		return fmt.Errorf("%w: %d notices in one update, at most %d", ErrMalformed, len(c.Notices), MaxNotices)
+	}
+	recipients := 0
+	for i := range c.Notices {
+		if err := c.Notices[i].validate(named); err != nil {
+			return err
+		}
+		recipients += len(c.Notices[i].To)
+	}
+	if recipients > MaxRecipients {
+		return fmt.Errorf("%w: notices of one update for %d terminals, at most %d; one to all is stored once", ErrMalformed, recipients, MaxRecipients)
+	}
+	return nil
+}
+
+func (n *Notice) validate(named func(string) bool) error {
+	switch {
+	case !named(n.Topic):
+		return fmt.Errorf("%w: a notice on the topic %.70q; a topic has 1 to 64 letters, digits, - and _", ErrMalformed, n.Topic)
+	case n.All && len(n.To) > 0:
+		return fmt.Errorf("%w: a notice on %s is for all and for %d terminals", ErrMalformed, n.Topic, len(n.To))
+	case !n.All && len(n.To) == 0:
+		return fmt.Errorf("%w: a notice on %s is for nobody", ErrMalformed, n.Topic)
+	case len(n.Body) > MaxBody:
+		return fmt.Errorf("%w: a notice on %s has a body of %d bytes, at most %d", ErrMalformed, n.Topic, len(n.Body), MaxBody)
+	}
+	seen := make(map[string]bool, len(n.To))
+	for _, id := range n.To {
+		if !named(id) {
+			return fmt.Errorf("%w: a notice on %s is for %.70q, which is no id of a terminal", ErrMalformed, n.Topic, id)
+		}
+		if seen[id] {
+			return fmt.Errorf("%w: a notice on %s is for terminal %s twice", ErrMalformed, n.Topic, id)
+		}
+		seen[id] = true
+	}
+	if err := strictjson.Check(n.Body); err != nil && len(n.Body) > 0 {
+		return fmt.Errorf("%w: the body of a notice on %s: %w", ErrMalformed, n.Topic, err)
 	}
 	return nil
 }

@@ -5,7 +5,7 @@ import (
 	"github.com/hotpair/hotpair/bus/ticket"
 	"github.com/hotpair/hotpair/services/updater/draft"
 	"github.com/hotpair/hotpair/services/updater/inspection"
-	"github.com/hotpair/hotpair/services/updater/schedule"
+	"github.com/hotpair/hotpair/services/updater/leaving"
 	"github.com/hotpair/hotpair/services/updater/systemspace"
 	"github.com/hotpair/hotpair/storage/history"
 )
@@ -42,12 +42,12 @@ func (a asked) Serves(epoch uint64) error {
 }
 
 // Order implements timing.Term.
-func (a asked) Order(epoch uint64, orders []schedule.Order, answer func(bus.DatabaseReply)) error {
+func (a asked) Order(epoch uint64, orders leaving.Orders, answer func(bus.DatabaseReply)) error {
 	t := a.u.serving()
 	if t == nil || epoch != 0 && t.epoch != epoch {
 		return notServed(epoch)
 	}
-	c := draft.Commit{Entry: history.Entry{Kind: history.KindUpdate, Space: bus.SystemSpace}, Orders: orders, Size: draft.Overhead + len(orders)*schedule.OrderSize}
+	c := draft.Commit{Entry: history.Entry{Kind: history.KindUpdate, Space: bus.SystemSpace}, Orders: orders, Size: draft.Overhead + orders.Size()}
 	return t.queue.Put(&commitCall{c, t.epoch, answer})
 }
 

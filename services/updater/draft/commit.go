@@ -7,8 +7,8 @@ import (
 	"github.com/hotpair/hotpair/bus/keyrange"
 	"github.com/hotpair/hotpair/bus/outbox"
 	"github.com/hotpair/hotpair/bus/ticket"
+	"github.com/hotpair/hotpair/services/updater/leaving"
 	"github.com/hotpair/hotpair/services/updater/ranges"
-	"github.com/hotpair/hotpair/services/updater/schedule"
 	"github.com/hotpair/hotpair/storage/history"
 )
 
@@ -23,8 +23,8 @@ type Commit struct {
 	Ranges     []keyrange.Range
 	Record     bool // record the answer even if nothing is changed
 	Outbox     outbox.Changes
-	Orders     []schedule.Order // of the pair itself, in place of Outbox; not nil when there is one
-	Size       int              // estimate of the stored bytes
+	Orders     leaving.Orders // of the pair itself, in place of Outbox; may be nil
+	Size       int            // estimate of the stored bytes
 }
 
 // Leaves reports whether it changes the outbox.

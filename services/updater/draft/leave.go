@@ -1,11 +1,10 @@
 package draft
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/hotpair/hotpair/bus"
-	"github.com/hotpair/hotpair/services/timers"
+	"github.com/hotpair/hotpair/services/updater/leaving"
 	"github.com/hotpair/hotpair/services/updater/schedule"
 	"github.com/hotpair/hotpair/storage/history"
 )
@@ -18,7 +17,7 @@ type leftover struct {
 	drafted bool
 }
 
-// Left implements schedule.State.
+// Left implements leaving.State.
 func (o *leftover) Left(key []byte) (value []byte, revision uint64, ok bool) {
 	if f, here := o.draft.outbox[string(key)]; here {
 		o.drafted = true
@@ -37,23 +36,15 @@ func (d *Draft) leave(s State, c *Commit) ([]history.Effect, *Verdict) {
 			"the pair is at level %d, and a service can leave something to be done from level %d on: finish the upgrade of both hosts", d.Level, history.OutboxLevel)}}
 	}
 	o := &leftover{draft: d, state: s}
-	u := schedule.Update{Sequence: d.next().Sequence, Stamp: d.Stamp, Wall: d.Wall}
-	var effects []history.Effect
+	set := leaving.New(o, leaving.Update{Position: d.next(), Time: d.time, Stamp: d.Stamp, Wall: d.Wall})
 	var err error
 	if c.Orders != nil {
-		effects, err = schedule.Ordered(o, u, c.Orders)
+		err = c.Orders.Change(set)
 	} else {
-		effects, err = schedule.Changes(o, u, c.Entry.Space, &c.Outbox)
+		err = schedule.Change(set, c.Entry.Space, &c.Outbox)
 	}
-	if err == nil {
-		return effects, nil
+	if err != nil {
+		return nil, &Verdict{Held: o.drafted, Reply: bus.DatabaseReply{Code: leaving.Code(err), Message: err.Error()}}
 	}
-	v := &Verdict{Held: o.drafted, Reply: bus.DatabaseReply{Code: bus.CodeFault, Message: err.Error()}}
-	switch {
-	case errors.Is(err, timers.ErrMoved):
-		v.Reply.Code = bus.CodeTooOld
-	case errors.Is(err, schedule.ErrTooMany):
-		v.Reply.Code = bus.CodeTooLarge
-	}
-	return nil, v
+	return set.Effects(), nil
 }

@@ -1,10 +1,7 @@
 package schedule
 
 import (
-	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -12,25 +9,17 @@ import (
 
 	"github.com/hotpair/hotpair/bus/outbox"
 	"github.com/hotpair/hotpair/services/timers"
-	"github.com/hotpair/hotpair/storage/history"
+	"github.com/hotpair/hotpair/services/updater/leaving"
 )
 
 // Most bounds the timers of one service.
 const Most = 1 << 20
 
-// OrderSize is what an order comes to in an entry, in bytes, amply: it may write the timer anew.
-const OrderSize = outbox.MaxBody + mostWhy + 2048
+// orderSize is what an order comes to in an entry, in bytes, amply: it may write the timer anew.
+const orderSize = outbox.MaxBody + mostWhy + 2048
 
 // mostWhy bounds the sentence that is kept with a parked timer, in bytes.
 const mostWhy = 512
-
-// ErrTooMany says that a service has all the timers that it may have.
-var ErrTooMany = errors.New("too many timers")
-
-// State is the outbox as the updates before leave it, in the committed state and in the frame.
-type State interface {
-	Left(key []byte) (value []byte, revision uint64, ok bool)
-}
 
 // Order is a change that the pair itself makes of a timer: Drop, Park or Release.
 type Order struct {
@@ -41,27 +30,36 @@ type Order struct {
 	Why      string // for Park
 }
 
-// Update is the update that changes are part of.
-type Update struct {
-	Sequence uint64
-	Stamp    timers.Stamp
-	Wall     int64 // what the wall clock says, in Unix nanoseconds
+// Orders are changes that the pair itself makes in one update; without any they note the time.
+type Orders []Order
+
+// Change implements leaving.Orders. The errors are those of Change.
+func (o Orders) Change(s *leaving.Set) error {
+	w := changing{s}
+	for i := range o {
+		if err := w.change(o[i].Service, o[i].Key, timers.Change{Kind: o[i].Kind, Revision: o[i].Revision}, o[i].Why); err != nil {
+			return err
+		}
+	}
+	return w.stamp()
 }
+
+// Size implements leaving.Orders.
+func (o Orders) Size() int { return len(o) * orderSize }
 
 // changing is an update in the making.
-type changing struct {
-	state  State
-	update Update
-	left   map[string]history.Effect
-}
+type changing struct{ *leaving.Set }
 
-// Changes gives what a service's update changes in the outbox. Errors: timers.ErrMoved when the run of a timer is not to be, ErrTooMany,
-// bus.ErrMalformed for what is stored and can't be read.
-func Changes(s State, u Update, service string, c *outbox.Changes) ([]history.Effect, error) {
-	w := changing{s, u, map[string]history.Effect{}}
+// Change puts what a service's update does to timers into a set. Errors: timers.ErrMoved when the run of a timer is not to be,
+// leaving.ErrTooMany, bus.ErrMalformed for what is stored and can't be read.
+func Change(s *leaving.Set, service string, c *outbox.Changes) error {
+	if c.Fired == nil && len(c.Timers) == 0 {
+		return nil
+	}
+	w := changing{s}
 	if f := c.Fired; f != nil {
 		if err := w.change(service, f.Key, timers.Change{Kind: timers.Fire, Revision: f.Revision}, ""); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	for i := range c.Timers {
@@ -78,56 +76,24 @@ func Changes(s State, u Update, service string, c *outbox.Changes) ([]history.Ef
 			change = timers.Change{Kind: timers.Set, Entry: e, After: t.After}
 		}
 		if err := w.change(service, t.Key, change, ""); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return w.effects()
+	return w.stamp()
 }
 
-// Ordered gives what the pair's own update changes in the outbox; without orders it notes the time. The errors are those of Changes.
-func Ordered(s State, u Update, orders []Order) ([]history.Effect, error) {
-	w := changing{s, u, map[string]history.Effect{}}
-	for _, o := range orders {
-		if err := w.change(o.Service, o.Key, timers.Change{Kind: o.Kind, Revision: o.Revision}, o.Why); err != nil {
-			return nil, err
-		}
+// stamp notes the time.
+func (w changing) stamp() error {
+	value, err := encodeStamp(w.Update.Stamp)
+	if err == nil {
+		w.Put([]byte(stampAt), value)
 	}
-	return w.effects()
-}
-
-// effects gives what has changed, with the time.
-func (w *changing) effects() ([]history.Effect, error) {
-	value, err := encodeStamp(w.update.Stamp)
-	if err != nil {
-		return nil, err
-	}
-	w.put([]byte(stampAt), value)
-	list := make([]history.Effect, 0, len(w.left))
-	for _, key := range slices.Sorted(maps.Keys(w.left)) {
-		list = append(list, w.left[key])
-	}
-	return list, nil
-}
-
-func (w *changing) put(key, value []byte) {
-	w.left[string(key)] = history.Effect{Key: key, Value: value}
-}
-
-// remove takes a key away that is there, or that this update has put.
-func (w *changing) remove(key []byte) {
-	w.left[string(key)] = history.Effect{Key: key, Delete: true}
-}
-
-func (w *changing) get(key []byte) (value []byte, revision uint64, ok bool) {
-	if f, here := w.left[string(key)]; here {
-		return f.Value, w.update.Sequence, !f.Delete
-	}
-	return w.state.Left(key)
+	return err
 }
 
 // item gives a timer as it is, nil when there is none.
-func (w *changing) item(name string) (*Item, error) {
-	value, revision, ok := w.get(entryKey(name))
+func (w changing) item(name string) (*Item, error) {
+	value, revision, ok := w.Get(entryKey(name))
 	if !ok {
 		return nil, nil
 	}
@@ -135,7 +101,7 @@ func (w *changing) item(name string) (*Item, error) {
 }
 
 // change makes one change of one timer.
-func (w *changing) change(service, key string, c timers.Change, why string) error {
+func (w changing) change(service, key string, c timers.Change, why string) error {
 	id := name(service, key)
 	old, err := w.item(id)
 	if err != nil {
@@ -145,7 +111,7 @@ func (w *changing) change(service, key string, c timers.Change, why string) erro
 	if old != nil {
 		was = &old.Stored
 	}
-	is, err := timers.Apply(was, c, w.update.Stamp, w.update.Sequence)
+	is, err := timers.Apply(was, c, w.Update.Stamp, w.Update.Position.Sequence)
 	if err != nil {
 		return fmt.Errorf("timer %q of %s: %w", key, service, err)
 	}
@@ -156,7 +122,7 @@ func (w *changing) change(service, key string, c timers.Change, why string) erro
 		w.leave(id, &old.Entry)
 	}
 	if is == nil {
-		w.remove(entryKey(id))
+		w.Remove(entryKey(id))
 	} else if err := w.enter(id, &Item{*is, strings.ToValidUTF8(why[:min(len(why), mostWhy)], ""), w.expected(is, c, old)}); err != nil {
 		return err
 	}
@@ -164,42 +130,42 @@ func (w *changing) change(service, key string, c timers.Change, why string) erro
 }
 
 // expected is when a timer is due on the wall, as well as can be told.
-func (w *changing) expected(is *timers.Stored, c timers.Change, old *Item) time.Time {
+func (w changing) expected(is *timers.Stored, c timers.Change, old *Item) time.Time {
 	switch {
 	case is.Wall:
 		return time.Unix(0, is.Due)
 	case c.Kind == timers.Set:
-		return time.Unix(0, w.update.Wall).Add(c.After)
+		return time.Unix(0, w.Update.Wall).Add(c.After)
 	}
 	return old.Expected
 }
 
 // leave takes a timer out of the order it is in.
-func (w *changing) leave(id string, e *timers.Entry) {
+func (w changing) leave(id string, e *timers.Entry) {
 	if e.Parked {
-		w.remove(parkedKey(id))
+		w.Remove(parkedKey(id))
 	} else {
-		w.remove(orderKey(e))
+		w.Remove(orderKey(e))
 	}
 }
 
 // enter keeps a timer and its place in its order.
-func (w *changing) enter(id string, it *Item) error {
+func (w changing) enter(id string, it *Item) error {
 	value, err := it.encode()
 	if err != nil {
 		return err
 	}
-	w.put(entryKey(id), value)
+	w.Put(entryKey(id), value)
 	if it.Parked {
-		w.put(parkedKey(id), nil)
+		w.Put(parkedKey(id), nil)
 	} else {
-		w.put(orderKey(&it.Entry), nil)
+		w.Put(orderKey(&it.Entry), nil)
 	}
 	return nil
 }
 
 // count counts a service's timers.
-func (w *changing) count(service string, was, is *timers.Stored) error {
+func (w changing) count(service string, was, is *timers.Stored) error {
 	n, err := countOf(w, service)
 	if err != nil {
 		return err
@@ -211,14 +177,14 @@ func (w *changing) count(service string, was, is *timers.Stored) error {
 	case n == before:
 		return nil
 	case n.Timers > before.Timers && n.Timers > Most:
-		return fmt.Errorf("%w: service %s has %d, which is all it may have", ErrTooMany, service, before.Timers)
+		return fmt.Errorf("service %s has %d timers, which is all it may have: %w", service, before.Timers, leaving.ErrTooMany)
 	case n == (count{}):
-		w.remove(countKey(service))
+		w.Remove(countKey(service))
 		return nil
 	}
 	value, err := bus.Encode(n)
 	if err == nil {
-		w.put(countKey(service), value)
+		w.Put(countKey(service), value)
 	}
 	return err
 }
@@ -236,11 +202,11 @@ func (n *count) add(s *timers.Stored, times int) {
 
 // getter gives keys of the outbox.
 type getter interface {
-	get(key []byte) (value []byte, revision uint64, ok bool)
+	Get(key []byte) (value []byte, revision uint64, ok bool)
 }
 
 func countOf(g getter, service string) (n count, err error) {
-	value, _, ok := g.get(countKey(service))
+	value, _, ok := g.Get(countKey(service))
 	if !ok {
 		return count{}, nil
 	}

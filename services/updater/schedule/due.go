@@ -178,7 +178,9 @@ func List(r Reader, service, after string, onlyParked bool, most int) (list []It
 // reading is a Reader as a State.
 type reading struct{ Reader }
 
-func (r reading) get(key []byte) ([]byte, uint64, bool) { return r.Get(history.OutboxSpace, key) }
+func (r reading) Get(key []byte) ([]byte, uint64, bool) {
+	return r.Reader.Get(history.OutboxSpace, key)
+}
 
 // Count is what a service has.
 type Count struct {

@@ -16,8 +16,9 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/outbox"
 	"github.com/hotpair/hotpair/services/timers"
+	"github.com/hotpair/hotpair/services/updater/leaving"
 	"github.com/hotpair/hotpair/storage"
-	"github.com/hotpair/hotpair/storage/history"
+	"github.com/hotpair/hotpair/storage/position"
 )
 
 // space is an outbox in memory.
@@ -46,17 +47,17 @@ func (s *space) Walk(_ string, prefix, after []byte) iter.Seq[storage.Item] {
 	}
 }
 
-func (s *space) update() Update {
-	return Update{Sequence: s.sequence + 1, Stamp: timers.Stamp{Counted: s.counted}, Wall: 1e18}
+func (s *space) set() *leaving.Set {
+	return leaving.New(s, leaving.Update{Position: position.Position{Epoch: 1, Sequence: s.sequence + 1}, Stamp: timers.Stamp{Counted: s.counted}, Wall: 1e18})
 }
 
 // apply makes the changes of one update, if it is not refused.
-func (s *space) apply(effects []history.Effect, err error) error {
+func (s *space) apply(set *leaving.Set, err error) error {
 	if err != nil {
 		return err
 	}
 	s.sequence++
-	for _, f := range effects {
+	for _, f := range set.Effects() {
 		if f.Delete {
 			delete(s.items, string(f.Key))
 		} else {
@@ -67,10 +68,14 @@ func (s *space) apply(effects []history.Effect, err error) error {
 }
 
 func (s *space) change(service string, c outbox.Changes) error {
-	return s.apply(Changes(s, s.update(), service, &c))
+	set := s.set()
+	return s.apply(set, Change(set, service, &c))
 }
 
-func (s *space) order(o ...Order) error { return s.apply(Ordered(s, s.update(), o)) }
+func (s *space) order(o ...Order) error {
+	set := s.set()
+	return s.apply(set, Orders(o).Change(set))
+}
 
 func after(key string, d time.Duration) outbox.Timer {
 	return outbox.Timer{Key: key, Operation: "do", After: d, Body: []byte(`{}`)}

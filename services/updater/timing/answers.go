@@ -9,6 +9,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/terminalif/agenda"
 	"github.com/hotpair/hotpair/services/timers"
+	"github.com/hotpair/hotpair/services/updater/leaving"
 	"github.com/hotpair/hotpair/services/updater/schedule"
 	"github.com/hotpair/hotpair/storage"
 )
@@ -31,7 +32,7 @@ type Term interface {
 	Serves(epoch uint64) error
 	// Order has an update of the pair itself taken into a frame of a term; 0 is the one that is served. The answer is given once, when
 	// it is committed or refused.
-	Order(epoch uint64, orders []schedule.Order, answer func(bus.DatabaseReply)) error
+	Order(epoch uint64, orders leaving.Orders, answer func(bus.DatabaseReply)) error
 }
 
 // Answers answers terminal-if.
@@ -136,7 +137,7 @@ func (a *Answers) order(ctx context.Context, q agenda.Orders) (bus.Done, error) 
 	if len(q.Orders) > mostOrders {
 		return bus.Done{}, fmt.Errorf("%w: %d in one update, at most %d", errOrders, len(q.Orders), mostOrders)
 	}
-	orders := make([]schedule.Order, 0, len(q.Orders))
+	orders := make(schedule.Orders, 0, len(q.Orders))
 	for _, o := range q.Orders {
 		if o.Kind != timers.Drop && o.Kind != timers.Park && o.Kind != timers.Release {
 			return bus.Done{}, fmt.Errorf("%w: kind %d", errOrders, o.Kind)
@@ -147,7 +148,7 @@ func (a *Answers) order(ctx context.Context, q agenda.Orders) (bus.Done, error) 
 }
 
 // commit has orders committed in a term.
-func (a *Answers) commit(ctx context.Context, epoch uint64, orders []schedule.Order) error {
+func (a *Answers) commit(ctx context.Context, epoch uint64, orders schedule.Orders) error {
 	done := make(chan bus.DatabaseReply, 1)
 	if err := a.term.Order(epoch, orders, func(r bus.DatabaseReply) { done <- r }); err != nil {
 		return err
@@ -210,5 +211,5 @@ func (a *Answers) change(ctx context.Context, q agenda.Change) (c agenda.Changed
 	if q.Drop {
 		o.Kind = timers.Drop
 	}
-	return agenda.Changed{Timer: shown(it)}, a.commit(ctx, 0, []schedule.Order{o})
+	return agenda.Changed{Timer: shown(it)}, a.commit(ctx, 0, schedule.Orders{o})
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/hotpair/hotpair/services/terminalif/agenda"
 	"github.com/hotpair/hotpair/services/timers"
 	"github.com/hotpair/hotpair/services/updater/draft/drafttest"
+	"github.com/hotpair/hotpair/services/updater/leaving"
 	"github.com/hotpair/hotpair/services/updater/schedule"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/history"
@@ -53,13 +54,15 @@ func (h *host) pass(d time.Duration, agree bool) {
 }
 
 // commit commits what is worked out from the committed state.
-func (h *host) commit(work func(s schedule.State, u schedule.Update) ([]history.Effect, error)) error {
+func (h *host) commit(work func(s *leaving.Set) error) error {
 	h.t.Helper()
 	end := h.store.Committed()
 	stamp, now := h.clock.Stamp()
 	var effects []history.Effect
 	err := h.store.View(func(r *storage.Reader) (err error) {
-		effects, err = work(left{r}, schedule.Update{Sequence: end.Position.Sequence + 1, Stamp: stamp, Wall: now.Wall})
+		set := leaving.New(left{r}, leaving.Update{Position: position.Position{Epoch: 1, Sequence: end.Position.Sequence + 1}, Stamp: stamp, Wall: now.Wall})
+		err = work(set)
+		effects = set.Effects()
 		return err
 	})
 	if err != nil {
@@ -84,9 +87,7 @@ func (l left) Left(key []byte) ([]byte, uint64, bool) { return l.Get(history.Out
 func (h *host) set(key string, d time.Duration) {
 	h.t.Helper()
 	c := outbox.Changes{Timers: []outbox.Timer{{Key: key, Operation: "do", After: d}}}
-	if err := h.commit(func(s schedule.State, u schedule.Update) ([]history.Effect, error) {
-		return schedule.Changes(s, u, "kv", &c)
-	}); err != nil {
+	if err := h.commit(func(s *leaving.Set) error { return schedule.Change(s, "kv", &c) }); err != nil {
 		h.t.Fatal(err)
 	}
 }
@@ -100,10 +101,8 @@ func (h *host) Serves(uint64) error {
 	return nil
 }
 
-func (h *host) Order(_ uint64, orders []schedule.Order, answer func(bus.DatabaseReply)) error {
-	err := h.commit(func(s schedule.State, u schedule.Update) ([]history.Effect, error) {
-		return schedule.Ordered(s, u, orders)
-	})
+func (h *host) Order(_ uint64, orders leaving.Orders, answer func(bus.DatabaseReply)) error {
+	err := h.commit(orders.Change)
 	r := bus.DatabaseReply{}
 	if err != nil {
 		r = bus.DatabaseReply{Code: bus.CodeTooOld, Message: err.Error()}

@@ -1,0 +1,102 @@
+// Package notice says how notices travel: from the host that serves to an agent, and from the agent to the applications of its terminal.
+//
+// What is decided about them is decided in package notices. The agent says its cursor with the answer to an attach; from then on the host
+// sends one [Batch] after the other, and the next one only when the agent has stored the one before.
+package notice
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/hotpair/hotpair/services/notices"
+)
+
+// Subject is where an agent takes batches from the session attached with this id, each a request: Batch → Stored, as CBOR.
+func Subject(session string) string { return "session." + session + ".notices" }
+
+// MaxBatch bounds what an agent takes in one batch, in bytes as it is sent: a full window, one large notice more, and what names them.
+const MaxBatch = 1 << 20
+
+// Batch is what a terminal is to store, in order, all of it or nothing.
+type Batch struct {
+	Epoch uint64 `cbor:"1,keyasint"`
+	// Resume comes with the first batch of a session.
+	Resume   *notices.Resumed `cbor:"2,keyasint,omitempty"`
+	Messages []Message        `cbor:"3,keyasint,omitempty"`
+}
+
+// Message is a notice, or that there is a gap, with what the notice says.
+type Message struct {
+	notices.Message `cbor:"1,keyasint"`
+
+	Content Content `cbor:"2,keyasint"`
+}
+
+// Content is what a service has to say. That of a gap is empty.
+type Content struct {
+	Service string `cbor:"1,keyasint"`
+	Topic   string `cbor:"2,keyasint"`
+	Body    []byte `cbor:"3,keyasint,omitempty"` // JSON
+	At      int64  `cbor:"4,keyasint,omitempty"` // pair time of the update, in Unix nanoseconds
+}
+
+// Stored answers a Batch: everything up to the message Serial is stored and flushed. With a Why nothing of the batch is; the session of
+// notices has to begin anew, with the cursor that Cursor says.
+type Stored struct {
+	Serial uint64          `cbor:"1,keyasint,omitempty"`
+	Why    string          `cbor:"2,keyasint,omitempty"`
+	Cursor *notices.Cursor `cbor:"3,keyasint,omitempty"` // with a Why
+}
+
+// What applications are told beside what services say, on the subjects of a service of that name.
+const (
+	System        = "hotpair"
+	TopicGap      = "gap"
+	TopicDiverged = "diverged"
+)
+
+// AppSubject is where an application hears of a topic.
+func AppSubject(service, topic string) string { return "notice." + service + "." + topic }
+
+// SubjectAfter is where an application asks for what is kept: After → Kept, as JSON. What is refused has a code and a sentence in headers.
+const SubjectAfter = "notices.after"
+
+// Told is what an application hears: what a service says, or on the topics of System what is missing or not to be believed.
+type Told struct {
+	// Number counts what this terminal was told, from 1. It never falls.
+	Number  uint64          `json:"number,string"`
+	Service string          `json:"service"`
+	Topic   string          `json:"topic"`
+	Body    json.RawMessage `json:"body,omitempty"`
+	At      time.Time       `json:"at,omitzero"` // pair time of the update
+	// ID names the notice in the pair: pair, epoch, sequence and index. A terminal whose disk was set back is told it again under it.
+	ID    string `json:"id,omitempty"`
+	Again bool   `json:"again,omitempty"` // the terminal had confirmed it before
+	// From and To say of a gap, or of what is void, that it is what comes after the notice From up to To: ids.
+	From string `json:"from,omitempty"`
+	To   string `json:"to,omitempty"`
+	// Missing is how many notices a gap has; AtLeast: there may be more.
+	Missing uint64 `json:"missing,omitempty"`
+	AtLeast bool   `json:"at_least,omitempty"`
+}
+
+// After asks for what was told after a number. Limit ≤ 0 is the default.
+type After struct {
+	Number uint64 `json:"number,string"`
+	Limit  int    `json:"limit,omitempty"`
+}
+
+// Kept answers it, in order.
+type Kept struct {
+	Notices []Told `json:"notices"`
+	// First is the lowest number that is kept, Last the highest that there was; 0 of a terminal that was told nothing yet.
+	First uint64 `json:"first,string"`
+	Last  uint64 `json:"last,string"`
+	More  bool   `json:"more,omitempty"`
+}
+
+// ID is that of a notice, as applications and people see it.
+func ID(pair string, n notices.Number) string {
+	return fmt.Sprintf("%s/%d/%d/%d", pair, n.Epoch, n.Sequence, n.Index)
+}

@@ -48,7 +48,6 @@ var (
 	CallVerify      = Question[VerifyOrder, VerifyState](ProcessUpdater, "verify")          // begin a comparison of both databases
 	CallVerifyState = Question[VerifyQuestion, VerifyState](ProcessUpdater, "verify-state") // how far it is, or what came of the last
 	CallLevels      = Question[LevelsRequest, Levels](ProcessUpdater, "levels")
-	CallNumbers     = Question[NumbersQuestion, Numbers](ProcessUpdater, OfTerminalInterface+"numbers")
 	CallVerifyStop  = Question[VerifyQuestion, VerifyState](ProcessUpdater, "verify-stop")
 )
 

@@ -230,18 +230,19 @@ type TerminalsAsked struct {
 
 // TerminalState is the State of terminal-if's heartbeat.
 type TerminalState struct {
-	Epoch        uint64            `json:"epoch"` // attached in; 0 as standby
-	Attached     int               `json:"attached"`
-	Warm         int               `json:"warm"`
-	Unreachable  int               `json:"unreachable"`
-	InFlight     int               `json:"in_flight"`
-	HighestEpoch uint64            `json:"highest_epoch"` // any terminal knows; an alarm when above ours
-	MostEpoch    uint64            `json:"most_epoch"`    // that more than half of those reached have accepted
-	Terminals    []TerminalStatus  `json:"terminals,omitempty"`
-	LastGap      time.Duration     `json:"last_gap_ns,omitempty"` // longest gap that a terminal felt at the last attach
-	Unaudited    int               `json:"unaudited,omitempty"`   // attached ones whose receipts no audit has asked for since
-	Measured     TerminalMeasures  `json:"measured"`
-	Timers       outbox.TimerState `json:"timers,omitzero"`
+	Epoch        uint64             `json:"epoch"` // attached in; 0 as standby
+	Attached     int                `json:"attached"`
+	Warm         int                `json:"warm"`
+	Unreachable  int                `json:"unreachable"`
+	InFlight     int                `json:"in_flight"`
+	HighestEpoch uint64             `json:"highest_epoch"` // any terminal knows; an alarm when above ours
+	MostEpoch    uint64             `json:"most_epoch"`    // that more than half of those reached have accepted
+	Terminals    []TerminalStatus   `json:"terminals,omitempty"`
+	LastGap      time.Duration      `json:"last_gap_ns,omitempty"` // longest gap that a terminal felt at the last attach
+	Unaudited    int                `json:"unaudited,omitempty"`   // attached ones whose receipts no audit has asked for since
+	Measured     TerminalMeasures   `json:"measured"`
+	Timers       outbox.TimerState  `json:"timers,omitzero"`
+	Notices      outbox.NoticeState `json:"notices,omitzero"`
 }
 
 // TerminalStatus is one terminal as the host sees it.

@@ -127,15 +127,3 @@ type TerminalProbe struct {
 	Active  string        `json:"active,omitempty"`
 	Fresh   bool          `json:"fresh,omitempty"`
 }
-
-// NumbersQuestion asks where the numbers of a new directory of a terminal begin. Seen is the highest that terminal-if has had from it.
-type NumbersQuestion struct {
-	Epoch    uint64 `json:"epoch"`
-	Terminal string `json:"terminal"`
-	Seen     uint64 `json:"seen,omitempty"`
-}
-
-// Numbers answers it: far above every number that the pair may still know, so that none gets another request's answer.
-type Numbers struct {
-	Base uint64 `json:"base"`
-}

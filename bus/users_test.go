@@ -79,7 +79,7 @@ func TestPermissions(t *testing.T) {
 	subjects := []string{
 		SubjectRight, "process.updater", "process.business.kv",
 		"heartbeat.updater", "heartbeat.terminal-if", "heartbeat.business.kv", "heartbeat.business.ledger",
-		CallFacts.Subject(), CallPrepare.Subject(), CallServe.Subject(), CallRequire.Subject(), CallDrain.Subject(), CallNote.Subject(), CallHistory.Subject(), CallNumbers.Subject(),
+		CallFacts.Subject(), CallPrepare.Subject(), CallServe.Subject(), CallRequire.Subject(), CallDrain.Subject(), CallNote.Subject(), CallHistory.Subject(), ofTerminalInterface.Subject(),
 		CallAttach.Subject(), CallDetach.Subject(), CallDrainRequests.Subject(), CallAskTerminals.Subject(),
 		"business.kv.put", "business.ledger.open", PackSubject("kv"), PackSubject("ledger"),
 		"answers.kv.x.1", "answers.ledger.x.1",
@@ -93,9 +93,9 @@ func TestPermissions(t *testing.T) {
 	}{
 		{ProcessUpdater,
 			[]string{"heartbeat.updater", "inbox.main.x.1", "inbox.terminal-if.x.1"},
-			[]string{CallFacts.Subject(), CallPrepare.Subject(), CallServe.Subject(), CallRequire.Subject(), CallDrain.Subject(), CallNote.Subject(), CallHistory.Subject(), CallNumbers.Subject(), "inbox.updater.x.1"}},
+			[]string{CallFacts.Subject(), CallPrepare.Subject(), CallServe.Subject(), CallRequire.Subject(), CallDrain.Subject(), CallNote.Subject(), CallHistory.Subject(), ofTerminalInterface.Subject(), "inbox.updater.x.1"}},
 		{ProcessTerminalInterface,
-			[]string{"heartbeat.terminal-if", "inbox.main.x.1", CallNumbers.Subject()},
+			[]string{"heartbeat.terminal-if", "inbox.main.x.1", ofTerminalInterface.Subject()},
 			[]string{SubjectRight, "process.updater", "process.business.kv", CallAttach.Subject(), CallDetach.Subject(), CallDrainRequests.Subject(), CallAskTerminals.Subject(), "inbox.terminal-if.x.1"}},
 		{ProcessBusiness + ".kv", []string{"heartbeat.business.kv"}, nil},
 		{"stranger", nil, nil},
@@ -222,3 +222,6 @@ func TestConn_RequestEndsWhenTheConnectionDrops(t *testing.T) {
 		t.Fatalf("while disconnected: %v", err)
 	}
 }
+
+// ofTerminalInterface is a question that terminal-if may ask the updater.
+var ofTerminalInterface = Question[Done, Done](ProcessUpdater, OfTerminalInterface+"numbers")

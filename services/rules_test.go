@@ -218,7 +218,7 @@ var rules = []rule{
 	{"who keeps the keys of receipts knows the pair's own key space, not who signs",
 		within("services/updater/receiptkeys"),
 		but(ours, func(i string) bool {
-			return words(i) || within("bus", "storage", "services/journal", "services/terminalif/receipt", "services/updater/systemspace")(i)
+			return words(i) || within("bus", "storage", "services/journal", "services/terminalif/numbers", "services/terminalif/receipt", "services/updater/systemspace")(i)
 		})},
 	{"who looks at what a host has stored knows the store and comparisons, not who writes it",
 		within("services/updater/inspection"),

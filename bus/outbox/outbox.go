@@ -112,6 +112,17 @@ type TimerState struct {
 	Runs uint64        `json:"runs,omitempty"`
 }
 
+// NoticeState is what whoever sends notices has to tell of them, in its term.
+type NoticeState struct {
+	Terminals int `json:"terminals,omitempty"` // that are attached and take notices
+	Behind    int `json:"behind,omitempty"`    // of those have not stored yet what there is for them
+	Failing   int `json:"failing,omitempty"`   // did not take what they were sent last
+	// Sent counts notices, Gaps pieces that terminals miss for good, Diverged terminals that had what the pair has not.
+	Sent     uint64 `json:"sent,omitempty"`
+	Gaps     uint64 `json:"gaps,omitempty"`
+	Diverged uint64 `json:"diverged,omitempty"`
+}
+
 // IsZero reports whether there is nothing.
 func (c Changes) IsZero() bool { return c.Fired == nil && len(c.Timers) == 0 && len(c.Notices) == 0 }
 

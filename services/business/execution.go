@@ -279,7 +279,7 @@ func (e *execution) ask(ctx context.Context, call bus.DatabaseCall) (bus.Databas
 			return reply, errTermOver
 		}
 		return reply, errAway
-	case bus.CodeMalformed, bus.CodeTooLarge:
+	case bus.CodeMalformed, bus.CodeTooLarge, bus.CodeAbsent:
 		return reply, &refusal{told: Error{reply.Code, reply.Message}, final: true}
 	case bus.CodeFault:
 		e.complain("Updater reports a fault", "error", reply.Message)

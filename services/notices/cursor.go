@@ -41,6 +41,11 @@ type Cursor struct {
 	Starts []Start
 }
 
+// same reports whether both have the same notices.
+func (c Cursor) same(d Cursor) bool {
+	return c.Pair == d.Pair && c.Last == d.Last && c.Marks == d.Marks
+}
+
 // high is the highest number that the cursor knows of.
 func (c Cursor) high() Number {
 	high := c.Last
@@ -57,6 +62,9 @@ type Range struct{ From, To Number }
 
 // Resumed is where a terminal goes on.
 type Resumed struct {
+	// From is what the terminal said that it has. It takes the rest only while that is still so: what it was sent before it said so may
+	// have been stored since.
+	From   Cursor
 	Cursor Cursor
 	// Void is what it has and the history here has not; nil when there is nothing of the kind.
 	Void *Range
@@ -72,7 +80,7 @@ func Resume(h History, begin Marks, c Cursor) (Resumed, error) {
 	if len(h.Starts) == 0 || h.Starts[len(h.Starts)-1].Epoch != h.Epoch {
 		return Resumed{}, ErrBehind
 	}
-	r := Resumed{Cursor: c}
+	r := Resumed{From: c, Cursor: c}
 	if c.Pair != h.Pair {
 		if high != (Number{}) {
 			r.Void = &Range{To: high}

@@ -63,7 +63,7 @@ func (w *world) wrong(l laws) string {
 
 // explore visits every world, and gives a shortest way to a wrong one, nil if there is none.
 func explore(l laws, b bounds) (states int, way []string) {
-	start := &world{newest: 1}
+	start := &world{newest: 1, anews: b.anews}
 	start.hosts[0] = host{log: []entry{{began, 1, 0}}, done: 1, epoch: 1, sent: true}
 	start.hosts[1] = host{log: []entry{{began, 1, 0}}, done: 1}
 	buffer := make([]byte, 0, 512)
@@ -79,6 +79,7 @@ func TestModel_EachNoticeIsStoredOnceOrAccountedFor(t *testing.T) {
 		{ids: 3, epochs: 3, length: 5},
 		{ids: 2, epochs: 3, length: 5, backups: true},
 		{ids: 1, epochs: 3, length: 5, trims: 1, backups: true},
+		{ids: 2, epochs: 2, length: 5, anews: 1},
 	} {
 		states, way := explore(laws{}, b)
 		t.Logf("measured: %d states within %+v", states, b)
@@ -104,6 +105,7 @@ func TestModel_GoesWrongWithoutAnyLaw(t *testing.T) {
 		{laws{pagesWhole: true}, bounds{ids: 3, epochs: 1, length: 4}, ""},
 		{laws{rawCursor: true}, bounds{ids: 3, epochs: 3, length: 4, backups: true}, "never had"},
 		{laws{lowerTaken: true}, small, ""},
+		{laws{staleTaken: true}, bounds{ids: 2, epochs: 1, length: 4, anews: 1}, "stored twice"},
 	} {
 		_, way := explore(c.broken, c.in)
 		modeltest.Breaks(t, c.broken, way, c.says)

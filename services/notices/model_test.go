@@ -2,6 +2,7 @@ package notices
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -48,8 +49,10 @@ type session struct {
 	host      uint8
 	sender    *Sender // nil until the terminal goes on
 	raw       Number  // what it said that it has
+	said      Cursor  // likewise, whole
 	queue     []Message
 	delivered uint64 // the last message that it stored
+	again     bool   // it has begun anew
 }
 
 type world struct {
@@ -64,6 +67,7 @@ type world struct {
 	numbers  [8]Number
 	ids      uint8
 	trims    uint8
+	anews    uint8 // as often a session may yet begin anew
 	restored bool
 	ghosts   []Message // of an earlier session, with a law broken
 }
@@ -79,12 +83,13 @@ type laws struct {
 	rawCursor   bool // what a terminal says is trimmed by before it is checked
 	lowerTaken  bool // a terminal takes what comes of an earlier term
 	notBack     bool // the cursor does not go back
+	staleTaken  bool // a terminal goes on from what it had when it attached, whatever it has stored since
 }
 
 // bounds of the world.
 type bounds struct {
-	ids, epochs, length, trims uint8
-	images, backups, solos     bool
+	ids, epochs, length, trims, anews uint8
+	images, backups, solos            bool
 }
 
 func (w *world) clone() *world {
@@ -159,8 +164,10 @@ func (w *world) key(b []byte) string {
 		number(n)
 	}
 	if w.session.on {
-		b = append(b, w.session.host, byte(w.session.delivered), byte(len(w.session.queue)))
+		b = append(b, w.session.host, byte(w.session.delivered), byte(len(w.session.queue)), w.anews, byte(len(w.session.said.Starts)))
 		number(w.session.raw)
+		number(w.session.said.Last)
+		marks(w.session.said.Marks)
 		for _, m := range w.session.queue {
 			message(m)
 		}
@@ -244,7 +251,7 @@ var begin = Marks{{Number: last(1, 1)}, {Number: last(1, 1)}}
 
 // resume is what the host makes of the cursor.
 func (w *world) resume(l laws) (Resumed, error) {
-	c, h := w.disk.store.Cursor, &w.hosts[w.session.host]
+	c, h := w.session.said, &w.hosts[w.session.host]
 	g := h.history(h.done)
 	r, err := Resume(g, begin, c)
 	if c.Pair == "" || err != nil {
@@ -254,10 +261,10 @@ func (w *world) resume(l laws) (Resumed, error) {
 	switch {
 	case l.notBack && r.Void != nil:
 		c.Starts = r.Cursor.Starts
-		return Resumed{Cursor: c, Void: r.Void}, nil
+		return Resumed{From: r.From, Cursor: c, Void: r.Void}, nil
 	case l.unchecked:
 		c.Starts = r.Cursor.Starts
-		return Resumed{Cursor: c}, nil
+		return Resumed{From: r.From, Cursor: c}, nil
 	case l.epochAlone && r.Void != nil:
 		i := len(g.Starts) - 1
 		for i > 0 && g.Starts[i].Epoch > high.Epoch {
@@ -331,7 +338,7 @@ func (w *world) next(l laws, b bounds, visit func(what string, after *world, wro
 			if l.lowerTaken {
 				a.ghosts = a.session.queue
 			}
-			a.session = session{on: true, host: u, raw: a.disk.store.Cursor.high()}
+			a.session = session{on: true, host: u, raw: a.disk.store.Cursor.high(), said: a.disk.store.Cursor}
 			if a.disk.store.Attach(uint64(h.epoch)) != nil {
 				return "the terminal refuses a higher epoch"
 			}
@@ -344,6 +351,11 @@ func (w *world) next(l laws, b bounds, visit func(what string, after *world, wro
 		a.disk, a.session, a.ghosts = *a.image, session{}, nil
 	}))
 	can("the terminal goes on", w.session.on && w.session.sender == nil, func(a *world) string { return a.goOn(l) })
+	can("a batch fails, and the host begins anew", w.anews > 0 && w.session.on && w.session.sender != nil, quiet(func(a *world) {
+		s := &a.session
+		s.sender, s.queue, s.delivered, s.again = nil, nil, 0, true
+		a.anews--
+	}))
 	if w.session.on && w.session.sender != nil {
 		after := w.clone()
 		list, err := after.session.sender.Next(after.view(l))
@@ -395,8 +407,19 @@ func (w *world) goOn(l laws) string {
 	if err != nil {
 		return err.Error()
 	}
-	if _, _, err := w.disk.store.Resume(w.disk.store.Epoch, r); err != nil {
+	if l.staleTaken {
+		r.From = w.disk.store.Cursor
+	}
+	_, _, err = w.disk.store.Resume(w.disk.store.Epoch, r)
+	switch {
+	case errors.Is(err, ErrOrder) && w.session.again:
+		w.session.said = w.disk.store.Cursor // which comes with the refusal
+		return ""
+	case err != nil:
 		return err.Error()
+	}
+	if w.anews == 0 {
+		w.session.said = Cursor{}
 	}
 	if r.Void != nil {
 		for id, n := range w.numbers[:w.ids] {

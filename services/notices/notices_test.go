@@ -190,7 +190,10 @@ func TestStore_RefusesWhatDoesNotFollow(t *testing.T) {
 		t.Errorf("goes on in a lower epoch: %v", err)
 	}
 	void := Range{From: last(5, 12), To: numbered(5, 20, 0)}
-	if k, stored, err := s.Resume(6, Resumed{Void: &void}); err != nil || !stored || k.Local != 41 || *k.Void != void || s.Local != 41 {
+	if _, stored, err := s.Resume(6, Resumed{Void: &void}); !errors.Is(err, ErrOrder) || stored || s.Local != 40 {
+		t.Errorf("it goes on from what it does not have: %v", err)
+	}
+	if k, stored, err := s.Resume(6, Resumed{From: s.Cursor, Void: &void}); err != nil || !stored || k.Local != 41 || *k.Void != void || s.Local != 41 {
 		t.Errorf("what is void is kept as %+v, %v", k, err)
 	}
 }

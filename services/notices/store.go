@@ -41,6 +41,9 @@ func (s *Store) Resume(epoch uint64, r Resumed) (k Kept, stored bool, err error)
 	if err := s.Attach(epoch); err != nil {
 		return Kept{}, false, err
 	}
+	if !s.Cursor.same(r.From) {
+		return Kept{}, false, fmt.Errorf("%w: it goes on from %v, and has %v", ErrOrder, r.From.Last, s.Cursor.Last)
+	}
 	s.Cursor = r.Cursor
 	if r.Void == nil {
 		return Kept{}, false, nil

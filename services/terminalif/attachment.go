@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"fmt"
 
+	"github.com/hotpair/hotpair/services/terminalif/numbers"
+
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
@@ -15,7 +17,7 @@ import (
 
 // line is what an attachment needs of a connection to a terminal.
 type line interface {
-	asker
+	wire.Asker
 	pack.Publisher
 	Subscribe(subject string, handle func(*nats.Msg)) (unsubscribe func())
 }
@@ -61,7 +63,7 @@ func (a *attachment) attach(ctx context.Context, t *term) error {
 	if err != nil {
 		return err
 	}
-	err = call(ctx, a.conn, bus.SubjectAgentAttach, bus.AgentAttach{
+	err = wire.Call(ctx, a.conn, bus.SubjectAgentAttach, bus.AgentAttach{
 		PairID: t.PairID, Host: s.owner.config.Host, Identity: t.Identity, Epoch: t.Epoch,
 		Counter: s.owner.attachCounter(t), Session: a.name, Base: base, Services: s.owner.relay.services.catalogue(),
 	}, &answer)
@@ -84,6 +86,7 @@ func (a *attachment) attach(ctx context.Context, t *term) error {
 	s.mu.Unlock()
 	s.set(stateAttached, "")
 	t.round.report(s, stateAttached)
+	a.deliver(t, answer.Notices)
 	return nil
 }
 
@@ -93,12 +96,12 @@ func (a *attachment) base(ctx context.Context, t *term) (uint64, error) {
 		return 0, nil
 	}
 	s := a.session
-	numbers, err := bus.CallNumbers.Ask(ctx, s.owner.conns.Traffic, bus.NumbersQuestion{Epoch: t.Epoch, Terminal: s.id, Seen: s.seen.Load()})
+	base, err := numbers.Call.Ask(ctx, s.owner.conns.Traffic, numbers.Question{Epoch: t.Epoch, Terminal: s.id, Seen: s.seen.Load()})
 	if err != nil {
 		return 0, fmt.Errorf("ask where the numbers of its new directory begin: %w", err)
 	}
-	s.log.Info("the terminal's directory is new", "base", numbers.Base)
-	return numbers.Base, nil
+	s.log.Info("the terminal's directory is new", "base", base.Base)
+	return base.Base, nil
 }
 
 // listen takes the requests that the agent sends to this attachment.
@@ -140,7 +143,7 @@ func (a *attachment) detach(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, orderWithin)
 	defer cancel()
 	var done bus.AgentDetached
-	err := call(ctx, a.conn, bus.SubjectAgentDetach, bus.AgentDetach{Session: a.name}, &done)
+	err := wire.Call(ctx, a.conn, bus.SubjectAgentDetach, bus.AgentDetach{Session: a.name}, &done)
 	a.close()
 	if err != nil {
 		return err

@@ -142,7 +142,7 @@ func (i *Interface) attach(ctx context.Context, order bus.Attach) func() (bus.At
 	i.term, i.pair, i.identity, i.ordered = t, order.PairID, order.Identity, order.Counter
 	i.mu.Unlock()
 	i.relay.begin(t)
-	i.beginTimers(t)
+	i.beginLeft(t)
 	i.pairData.lookAgain()
 	i.blackbox.Note(fmt.Sprintf("epoch-%d", t.Epoch))
 	for _, s := range busiest(i.roster.all()) {
@@ -191,7 +191,7 @@ func (i *Interface) goOn(t *term) func() (bus.Attached, error) {
 // hear of it, because what it promises is kept here; they would keep their requests for the next attach anyway.
 func (i *Interface) detach() func() (bus.Done, error) {
 	i.relay.end()
-	i.beginTimers(nil)
+	i.beginLeft(nil)
 	i.mu.Lock()
 	i.term = nil
 	i.mu.Unlock()

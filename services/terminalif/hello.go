@@ -6,10 +6,9 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/nats-io/nats.go"
-
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/level"
+	"github.com/hotpair/hotpair/services/terminalif/probing"
 	"github.com/hotpair/hotpair/services/terminalif/wire"
 )
 
@@ -19,8 +18,6 @@ const (
 	// be reached any more is noticed by the kernel before (wire/dialer.go).
 	helloEvery      = 5 * time.Second
 	hellosPerSecond = 50
-	// callWithin bounds the hello of a terminal that was just dialled.
-	callWithin = 2 * time.Second
 	// patientWithin ends the session of one terminal.
 	patientWithin = 5 * time.Second
 	// starvedBy is how late this process may be woken before it takes its own slowness for the reason of a silence (T11), and
@@ -36,11 +33,6 @@ var (
 	errSilent = errors.New("silent")
 )
 
-// asker asks one question of the other side of a connection.
-type asker interface {
-	Request(ctx context.Context, subject string, data []byte) (*nats.Msg, error)
-}
-
 // greeting is what this host says to every agent, whoever has it do so: the agent takes it for all there is to know.
 func (i *Interface) greeting() bus.AgentHello {
 	pair, identity := i.self()
@@ -50,21 +42,15 @@ func (i *Interface) greeting() bus.AgentHello {
 	}
 }
 
-// agentApart says why this host and the agent that welcomes it have no level in common.
-func agentApart(w bus.AgentWelcome) error {
-	_, err := level.Meet(level.This("this host"), level.Party{Name: "the agent", Range: w.Levels})
-	return err
-}
-
 // hello greets the agent or keeps the session up.
-func (s *session) hello(ctx context.Context, conn asker) (bus.AgentWelcome, error) {
+func (s *session) hello(ctx context.Context, conn wire.Asker) (bus.AgentWelcome, error) {
 	var welcome bus.AgentWelcome
 	asked := time.Now()
-	err := call(ctx, conn, bus.SubjectAgentHello, s.owner.greeting(), &welcome)
+	err := wire.Call(ctx, conn, bus.SubjectAgentHello, s.owner.greeting(), &welcome)
 	if err != nil {
 		return welcome, err
 	}
-	apart := agentApart(welcome)
+	apart := probing.Apart(welcome)
 	switch {
 	case welcome.Error != "":
 		return welcome, fmt.Errorf("%w: %s", errGreeting, wire.Clip(welcome.Error))
@@ -93,7 +79,7 @@ func (s *session) suspect() {
 
 // confirm says hello to a terminal, as often as this process may be the reason why there is no answer. The error is
 // errSilent, or that of the connection.
-func (s *session) confirm(ctx context.Context, conn asker, patience time.Duration) (welcome bus.AgentWelcome, err error) {
+func (s *session) confirm(ctx context.Context, conn wire.Asker, patience time.Duration) (welcome bus.AgentWelcome, err error) {
 	for range starvedTries {
 		began := time.Now()
 		within, cancel := context.WithTimeout(ctx, patience)
@@ -107,16 +93,4 @@ func (s *session) confirm(ctx context.Context, conn asker, patience time.Duratio
 		}
 	}
 	return welcome, fmt.Errorf("%w: no answer within %v", errSilent, patience)
-}
-
-// call asks one question on a connection, until ctx ends.
-func call(ctx context.Context, conn asker, subject string, question, answer any) error {
-	reply, err := conn.Request(ctx, subject, bus.EncodeJSON(question))
-	if err != nil {
-		return err
-	}
-	if err := bus.DecodeJSON(reply.Data, answer); err != nil {
-		return fmt.Errorf("%w: %w", wire.ErrHostile, err)
-	}
-	return nil
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/hotpair/hotpair/services/issuing"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/pace"
+	"github.com/hotpair/hotpair/services/terminalif/delivery"
 	"github.com/hotpair/hotpair/services/terminalif/receipt"
 	"github.com/hotpair/hotpair/services/terminalif/tally"
 	"github.com/hotpair/hotpair/services/terminalif/wire"
@@ -99,9 +100,11 @@ type Interface struct {
 	term           *term
 	pair, identity string
 	ordered        uint64 // counter of the last order to attach that was carried out
-	endTimers      func()
+	endLeft        func() // what services have left to be done
 
-	timers atomic.Pointer[outbox.TimerState]
+	timers   atomic.Pointer[outbox.TimerState]
+	notices  atomic.Pointer[outbox.NoticeState]
+	delivery atomic.Pointer[delivery.Delivery] // of the term; nil without one
 }
 
 // New makes an Interface. Nothing is dialled until Run.
@@ -125,8 +128,8 @@ func New(c Config) *Interface {
 		config: c, log: c.Log, incarnation: rand.Uint64(), dialer: wire.NewDialer(c.Bus.Network, parallelDials),
 		relay:   newRelay(bounds{perTerminal, inAll, perTerminalBytes, inAllBytes}, c.Clock, c.Log),
 		started: make(chan struct{}), failed: make(chan error, 1), pairData: newPairData(), attaching: make(chan struct{}, attachesAtOnce),
-		endTimers: func() {},
-		blackbox:  blackbox.New(blackbox.Config{Dir: c.TraceDir, Name: c.Host + "-" + bus.ProcessTerminalInterface, Log: c.Log}),
+		endLeft:  func() {},
+		blackbox: blackbox.New(blackbox.Config{Dir: c.TraceDir, Name: c.Host + "-" + bus.ProcessTerminalInterface, Log: c.Log}),
 	}
 	sessions := make([]*session, len(c.Terminals))
 	for n, t := range c.Terminals {
@@ -134,6 +137,7 @@ func New(c Config) *Interface {
 	}
 	i.roster.set(sessions)
 	i.timers.Store(&outbox.TimerState{})
+	i.notices.Store(&outbox.NoticeState{})
 	return i
 }
 

@@ -63,7 +63,7 @@ func (s asSessions) Ask(ctx context.Context, id string, o renewal.Offer) (a rene
 	if conn == nil {
 		return a, bus.ErrDisconnected
 	}
-	err = call(ctx, conn, renewal.Subject, o, &a)
+	err = wire.Call(ctx, conn, renewal.Subject, o, &a)
 	return a, err
 }
 

@@ -3,19 +3,17 @@ package terminalif
 import (
 	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/terminalif/probing"
 	"github.com/hotpair/hotpair/services/terminalif/wire"
 )
 
 const (
 	// probePage and probePageMost bound the terminals of one order, probesAtOnce those dialled at the same time: a page of
-	// terminals that are all dead takes three times callWithin.
+	// terminals that are all dead takes three times probing.Within.
 	probePage     = 100
 	probePageMost = 200
 	probesAtOnce  = 64
@@ -25,6 +23,7 @@ const (
 // which changes nothing there, whatever session this host has with it.
 func (i *Interface) probe(ctx context.Context, order bus.ProbeTerminals) bus.ProbedTerminals {
 	targets, result := i.targets(order)
+	prober := probing.Prober{Host: i.config.Host, Dialer: i.dialer, Network: i.config.Network, Greeting: i.greeting}
 	found := make([]bus.TerminalProbe, len(targets))
 	var probing sync.WaitGroup
 	slots := make(chan struct{}, probesAtOnce)
@@ -32,7 +31,7 @@ func (i *Interface) probe(ctx context.Context, order bus.ProbeTerminals) bus.Pro
 		probing.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			found[n] = i.probeOne(ctx, t, order.Epoch)
+			found[n] = prober.Probe(ctx, t, order.Epoch)
 		})
 	}
 	probing.Wait()
@@ -41,18 +40,18 @@ func (i *Interface) probe(ctx context.Context, order bus.ProbeTerminals) bus.Pro
 }
 
 // targets picks whom an order means.
-func (i *Interface) targets(order bus.ProbeTerminals) (targets []Terminal, result bus.ProbedTerminals) {
+func (i *Interface) targets(order bus.ProbeTerminals) (targets []probing.Terminal, result bus.ProbedTerminals) {
 	limit := order.Limit
 	if limit <= 0 {
 		limit = probePage
 	}
 	limit = min(limit, probePageMost)
-	add := func(s *session) { targets = append(targets, Terminal{ID: s.id, URL: s.url, Key: s.key}) }
+	add := func(s *session) { targets = append(targets, probing.Terminal{ID: s.id, URL: s.url, Key: s.key}) }
 	switch {
 	case len(order.Rows) > 0:
 		for _, row := range order.Rows[:min(len(order.Rows), limit)] {
 			if i.config.KeyOf != nil {
-				targets = append(targets, Terminal{ID: row.ID, URL: row.Address, Key: i.config.KeyOf(row.ID)})
+				targets = append(targets, probing.Terminal{ID: row.ID, URL: row.Address, Key: i.config.KeyOf(row.ID)})
 			}
 		}
 		result.Total = len(targets)
@@ -76,58 +75,6 @@ func (i *Interface) targets(order bus.ProbeTerminals) (targets []Terminal, resul
 			add(s)
 		}
 	}
-	slices.SortFunc(targets, func(a, b Terminal) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(targets, func(a, b probing.Terminal) int { return cmp.Compare(a.ID, b.ID) })
 	return targets, result
-}
-
-// probeOne dials one terminal and says what is there.
-func (i *Interface) probeOne(ctx context.Context, t Terminal, epoch uint64) bus.TerminalProbe {
-	p := bus.TerminalProbe{ID: t.ID, Address: t.URL}
-	ctx, cancel := context.WithTimeout(ctx, 2*callWithin)
-	defer cancel()
-	dial := i.dialer.Attempt(ctx)
-	conn, err := dial.Connect(wire.Config{Name: i.config.Host + " probe", URL: t.URL, Password: t.Key, Network: i.config.Network(t.ID), Complaint: func(error) {}})
-	if err != nil {
-		p.Outcome, p.Detail = dial.Judge(err)
-		return p
-	}
-	defer conn.Close()
-	var welcome bus.AgentWelcome
-	began := time.Now()
-	ctx, answered := context.WithTimeout(ctx, callWithin)
-	defer answered()
-	err = call(ctx, conn, bus.SubjectAgentHello, i.greeting(), &welcome)
-	p.RTT = time.Since(began)
-	if err != nil {
-		p.Outcome, p.Detail = outcomeOfCall(cmp.Or(dial.Reason(), err))
-		return p
-	}
-	p.Epoch, p.Active, p.Fresh = welcome.Epoch, wire.Clip(welcome.Active), welcome.Fresh
-	apart := agentApart(welcome)
-	switch {
-	case apart != nil:
-		p.Outcome, p.Detail = bus.ProbeVersion, apart.Error()
-	case welcome.Terminal != t.ID:
-		p.Outcome, p.Detail = bus.ProbeOtherAgent, fmt.Sprintf("it says it is %q", wire.Clip(welcome.Terminal))
-	case welcome.Error != "":
-		p.Outcome, p.Detail = bus.ProbeOtherPair, wire.Clip(welcome.Error)
-	case epoch > 0 && welcome.Epoch > epoch:
-		p.Outcome, p.Detail = bus.ProbeHigherEpoch, fmt.Sprintf("it has accepted epoch %d, this host knows %d", welcome.Epoch, epoch)
-	default:
-		p.Outcome = bus.ProbeOK
-	}
-	return p
-}
-
-// outcomeOfCall judges a greeting that got no welcome.
-func outcomeOfCall(err error) (outcome, detail string) {
-	switch {
-	case errors.Is(err, wire.ErrHostile):
-		return bus.ProbeNoAgent, wire.Clip(err.Error())
-	case errors.Is(err, bus.ErrNobody):
-		return bus.ProbeNoAgent, "a NATS server without an agent"
-	case errors.Is(err, context.DeadlineExceeded):
-		return bus.ProbeTimeout, fmt.Sprintf("connected, but no answer within %s", callWithin)
-	}
-	return bus.ProbeTimeout, wire.Clip(err.Error())
 }

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/terminalif/probing"
 	"github.com/hotpair/hotpair/services/terminalif/wire"
 )
 
@@ -236,7 +237,7 @@ func (s *session) once(ctx context.Context) (served bool, err error) {
 	}
 	defer conn.Close()
 	conn.Subscribe(bus.SubjectAgentChanged, s.changed)
-	within, cancelHello := context.WithTimeout(ctx, callWithin)
+	within, cancelHello := context.WithTimeout(ctx, probing.Within)
 	welcome, err := s.hello(within, conn)
 	cancelHello()
 	if err != nil {

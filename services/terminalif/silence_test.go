@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/services/process/processtest"
+	"github.com/hotpair/hotpair/services/terminalif/probing"
 )
 
 // cable is a network between a host and a terminal that can fall silent: its ends stay connected and hear nothing.
@@ -147,7 +148,7 @@ func reachesNobody(t *testing.T, active bool) {
 	processtest.Await(t, "the host reaches nobody", func() bool { s := h.State(); return s.Attached == 0 && s.Warm == 0 })
 	took := time.Since(began)
 	t.Logf("measured: noticed after %v", took.Round(time.Millisecond))
-	if took > helloEvery/2+callWithin-100*time.Millisecond {
+	if took > helloEvery/2+probing.Within-100*time.Millisecond {
 		t.Errorf("noticed after %v only", took)
 	}
 	for _, c := range cables {

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hotpair/hotpair/services/terminalif/numbers"
+
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
 
@@ -126,7 +128,7 @@ type aHost struct {
 	began   time.Time
 	real    atomic.Bool // the clock is the machine's
 	asked   atomic.Int64
-	base    atomic.Uint64 // where the updater says that numbers begin
+	base    atomic.Uint64 // where the updater says that numbering begin
 
 	receipts atomic.Pointer[receipt.Keys] // that the updater gives
 }
@@ -161,12 +163,12 @@ func startHostOn(t testing.TB, name string, network bus.Network, terminals ...Te
 		Host:    name, Terminals: terminals, KeyOf: keyOf, Beat: 10 * time.Millisecond,
 		Clock: h.clock, Log: testLog(t).With("host", name),
 	})
-	numbers := bus.NewRouter("inbox")
-	bus.CallNumbers.Handle(numbers, func(q bus.NumbersQuestion, answer func(bus.Numbers, error)) {
+	numbering := bus.NewRouter("inbox")
+	numbers.Call.Handle(numbering, func(q numbers.Question, answer func(numbers.Base, error)) {
 		h.asked.Add(1)
-		answer(bus.Numbers{Base: max(h.base.Load(), q.Seen+1)}, nil)
+		answer(numbers.Base{Base: max(h.base.Load(), q.Seen+1)}, nil)
 	})
-	must[func()](t)(numbers.Listen(h.main, bus.CallNumbers.Subject())) // in place of the updater
+	must[func()](t)(numbering.Listen(h.main, numbers.Call.Subject())) // in place of the updater
 	keys := bus.NewRouter("inbox")
 	receipt.CallKeys.Handle(keys, func(_ receipt.KeysQuestion, answer func(receipt.Keys, error)) { answer(*h.receipts.Load(), nil) })
 	must[func()](t)(keys.Listen(h.main, receipt.CallKeys.Subject()))

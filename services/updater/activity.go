@@ -26,7 +26,7 @@ func (u *updater) openTerm(ctx context.Context, q bus.Serve, backlog []history.S
 	a.term = &term{
 		epoch: q.Epoch, tickets: ticket.NewDesk(q.TicketKey), store: u.store, own: u.ownSeam(u.tail), other: u.otherSeam(a.sender), times: u.times, clock: u.clock, retention: u.config.Retention,
 		room: u.applier.roomy, hurry: u.applier.hurry, queue: queue.New(callSize), ended: make(chan struct{}), changed: make(chan struct{}),
-		required: q.RequirePeer, measured: &u.measured, timers: u.timers,
+		required: q.RequirePeer, measured: &u.measured, timers: u.timers, left: u.left,
 		committed: func(history.Mark) {
 			u.applier.kick()
 			a.sender.Committed()

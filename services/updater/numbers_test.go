@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hotpair/hotpair/services/terminalif/numbers"
+
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/updater/draft/drafttest"
 	"github.com/hotpair/hotpair/storage/history"
@@ -26,7 +28,7 @@ func TestFault_A15_ThePairSaysWhereANewDirectoryBegins(t *testing.T) {
 	commit := func(n uint64) bus.DatabaseReply { t.Helper(); return receive(t, "the answer", a.begin(numbered(n))) }
 	ask := func(seen uint64) uint64 {
 		t.Helper()
-		return ordered(a, bus.CallNumbers, bus.NumbersQuestion{Epoch: 1, Terminal: "t1", Seen: seen}).Base
+		return ordered(a, numbers.Call, numbers.Question{Epoch: 1, Terminal: "t1", Seen: seen}).Base
 	}
 	if base := ask(0); base != 2*history.AnswerWindow {
 		t.Errorf("a terminal of which nothing is known begins at %d", base)
@@ -62,7 +64,7 @@ func TestFault_A15_ThePairSaysWhereANewDirectoryBegins(t *testing.T) {
 	if r := commit(last + 1); r.Code != bus.CodeOK || r.Position.IsZero() {
 		t.Errorf("an honest number after those: %+v", r)
 	}
-	if err := refused(a, bus.CallNumbers, bus.NumbersQuestion{Epoch: 2, Terminal: "t1"}); err == nil {
+	if err := refused(a, numbers.Call, numbers.Question{Epoch: 2, Terminal: "t1"}); err == nil {
 		t.Error("a host tells it of a term that it does not serve")
 	}
 }

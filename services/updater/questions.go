@@ -3,6 +3,7 @@ package updater
 import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/ticket"
+	"github.com/hotpair/hotpair/services/notices"
 	"github.com/hotpair/hotpair/services/updater/draft"
 	"github.com/hotpair/hotpair/services/updater/inspection"
 	"github.com/hotpair/hotpair/services/updater/leaving"
@@ -33,15 +34,15 @@ func (a asked) Term() (inspection.Term, error) {
 	return inspection.Term{Epoch: active.term.epoch, Peer: active.sender.State().State, Ended: active.term.ended}, nil
 }
 
-// Serves gives the error of a question about a term that is not served.
+// Serves gives the error of a question about a term that is not served; 0 is any.
 func (a asked) Serves(epoch uint64) error {
-	if t := a.u.serving(); t == nil || t.epoch != epoch {
+	if t := a.u.serving(); t == nil || epoch != 0 && t.epoch != epoch {
 		return notServed(epoch)
 	}
 	return nil
 }
 
-// Order implements timing.Term.
+// Order implements timing.Term and bulletin.Term.
 func (a asked) Order(epoch uint64, orders leaving.Orders, answer func(bus.DatabaseReply)) error {
 	t := a.u.serving()
 	if t == nil || epoch != 0 && t.epoch != epoch {
@@ -51,8 +52,23 @@ func (a asked) Order(epoch uint64, orders leaving.Orders, answer func(bus.Databa
 	return t.queue.Put(&commitCall{c, t.epoch, answer})
 }
 
+// left tells those who answer about what services leave to be done of a frame that was committed.
+func (u *updater) left(entries []history.Stored) {
+	u.timers.Committed(entries)
+	u.notices.Committed(entries)
+}
+
 // PairTime is the pair's, as it is now.
 func (a asked) PairTime() int64 { return a.u.times.Shown() }
+
+// History implements bulletin.Term.
+func (a asked) History() notices.History {
+	h := notices.History{Pair: a.u.facts.Get().PairID}
+	for _, e := range a.u.store.Epochs() {
+		h.Starts = append(h.Starts, notices.Start{Epoch: e.Epoch, Sequence: e.Sequence})
+	}
+	return h
+}
 
 // Beat tells main at once that something has changed.
 func (a asked) Beat() { a.u.beat() }

@@ -61,7 +61,9 @@ type term struct {
 	// committed is told of each committed frame.
 	committed func(history.Mark)
 	timers    *timing.Clock
-	measured  *measures
+	// left is told of each committed frame that changed the outbox.
+	left     func([]history.Stored)
+	measured *measures
 
 	queue *queue.Queue[*commitCall]
 	ended chan struct{} // closed when run has returned
@@ -203,7 +205,7 @@ func (t *term) commit(ctx context.Context, entries []history.Stored) error {
 	t.measured.commit.Observe(time.Since(began))
 	t.committed(end)
 	if slices.ContainsFunc(entries, func(e history.Stored) bool { return len(e.Entry.Outbox) > 0 }) {
-		t.timers.Committed()
+		t.left(entries)
 	}
 	return nil
 }

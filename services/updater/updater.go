@@ -23,6 +23,7 @@ import (
 	"github.com/hotpair/hotpair/services/timers"
 	"github.com/hotpair/hotpair/services/traffic"
 	"github.com/hotpair/hotpair/services/updater/backuprecord"
+	"github.com/hotpair/hotpair/services/updater/bulletin"
 	"github.com/hotpair/hotpair/services/updater/disk"
 	"github.com/hotpair/hotpair/services/updater/inspection"
 	"github.com/hotpair/hotpair/services/updater/members"
@@ -78,6 +79,7 @@ type updater struct {
 	applier  *applier
 	times    *pairtime.Clock
 	timers   *timing.Clock
+	notices  *bulletin.Bulletin
 	heart    *bus.Heart
 	blackbox *blackbox.Recorder
 	fail     func(error) // ends the process
@@ -167,9 +169,11 @@ func (u *updater) run(ctx context.Context) (err error) {
 		Remote: u.remote, Space: space, Turns: reads, Log: u.log, BackupKey: config.BackupKey(u.config.PairSecret), Trust: u.wires.Own().Name.Pair,
 	})
 	keys := receiptkeys.New(u.store, space, u.config.PairSecret.Reveal(), u.wall)
-	conductor := newConductor(u, space, keys, members.New(u.store, space, u.wall), backuprecord.New(u.store, space), inspector, rise.Levels{Host: u.config.Host, Remote: u.remote, Term: u}, timing.New(upper.ctx, u.timers, asked{u}))
+	u.notices = bulletin.New(upper.ctx, u.store, asked{u}, u.wall(), u.log)
+	conductor := newConductor(u, space, keys, members.New(u.store, space, u.wall), backuprecord.New(u.store, space), inspector, rise.Levels{Host: u.config.Host, Remote: u.remote, Term: u}, timing.New(upper.ctx, u.timers, asked{u}), u.notices)
 	lower.run("answerer", u.answerer().Run)
 	upper.run("verifier", inspector.Run)
+	upper.run("bulletin", u.notices.Run)
 	upper.run("orders", func(ctx context.Context) error {
 		defer inspector.Close() // once the last question is answered
 		return conductor.run(ctx)

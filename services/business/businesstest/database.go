@@ -40,6 +40,7 @@ type Database struct {
 	answers   map[bus.RequestID]recorded
 	oldest    map[string]uint64
 	timers    map[timerName]Timer
+	notices   []Notice
 	scanItems int
 	calls     Calls
 	code      int // every call is answered with this code if not 0

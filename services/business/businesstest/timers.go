@@ -1,6 +1,7 @@
 package businesstest
 
 import (
+	"slices"
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
@@ -13,12 +14,29 @@ type Timer struct {
 	Revision uint64
 }
 
+// Notice is one that a service has told terminals.
+type Notice struct {
+	outbox.Notice
+	Service  string
+	Sequence uint64 // of the update
+}
+
+// Notices gives all of them, in order.
+func (d *Database) Notices() []Notice {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.notices)
+}
+
 type timerName struct{ service, key string }
 
 // leave changes timers as an update does. The lock is held.
 func (d *Database) leave(service string, c outbox.Changes) {
 	if c.Fired != nil {
 		delete(d.timers, timerName{service, c.Fired.Key})
+	}
+	for _, n := range c.Notices {
+		d.notices = append(d.notices, Notice{n, service, d.sequence})
 	}
 	for _, t := range c.Timers {
 		if delete(d.timers, timerName{service, t.Key}); !t.Cancel {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/updater/board"
 	"github.com/hotpair/hotpair/services/updater/leaving"
 	"github.com/hotpair/hotpair/services/updater/schedule"
 	"github.com/hotpair/hotpair/storage/history"
@@ -42,6 +43,9 @@ func (d *Draft) leave(s State, c *Commit) ([]history.Effect, *Verdict) {
 		err = c.Orders.Change(set)
 	} else {
 		err = schedule.Change(set, c.Entry.Space, &c.Outbox)
+		if err == nil {
+			err = board.Change(set, c.Entry.Space, c.Outbox.Notices)
+		}
 	}
 	if err != nil {
 		return nil, &Verdict{Held: o.drafted, Reply: bus.DatabaseReply{Code: leaving.Code(err), Message: err.Error()}}

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/hotpair/hotpair/services/terminalif/numbers"
+
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/updater/turns"
 	"github.com/hotpair/hotpair/storage"
@@ -95,7 +97,7 @@ func (i *Inspector) Answer(r *bus.Router, group bus.Group) {
 		return turns.Take(ctx, i.config.Turns, func(context.Context) (bus.AsidePage, error) { return asideOf(i.config.Data, q) })
 	})
 	bus.CallForgetAside.HandleIn(ctx, r, group, func(_ context.Context, q bus.ForgetAside) (bus.AsideForgotten, error) { return i.forgetAside(q) })
-	bus.CallNumbers.HandleIn(ctx, r, group, i.numbers)
+	numbers.Call.HandleIn(ctx, r, group, i.numbers)
 	bus.CallVerify.HandleIn(ctx, r, group, i.verifier.begin)
 	bus.CallVerifyState.HandleIn(ctx, r, group, i.verifier.now)
 	bus.CallVerifyStop.HandleIn(ctx, r, group, i.verifier.end)

@@ -5,16 +5,18 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/hotpair/hotpair/services/terminalif/numbers"
+
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/history"
 )
 
-// numbers answers bus.NumbersQuestion: above the floor of a terminal by two windows of answers, so that nothing is recorded there,
+// numbers answers numbers.Question: above the floor of a terminal by two windows of answers, so that nothing is recorded there,
 // and above what terminal-if has seen by one, for what may still be under way. A clock has no say in it.
-func (i *Inspector) numbers(_ context.Context, q bus.NumbersQuestion) (bus.Numbers, error) {
+func (i *Inspector) numbers(_ context.Context, q numbers.Question) (numbers.Base, error) {
 	if err := i.config.Updater.Serves(q.Epoch); err != nil {
-		return bus.Numbers{}, err
+		return numbers.Base{}, err
 	}
 	var floor uint64
 	err := i.config.Store.View(func(r *storage.Reader) error {
@@ -22,13 +24,13 @@ func (i *Inspector) numbers(_ context.Context, q bus.NumbersQuestion) (bus.Numbe
 		return nil
 	})
 	if err != nil {
-		return bus.Numbers{}, err
+		return numbers.Base{}, err
 	}
 	base, err := base(floor, q.Seen)
 	if err != nil {
-		return bus.Numbers{}, fmt.Errorf("terminal %s: %w", q.Terminal, err)
+		return numbers.Base{}, fmt.Errorf("terminal %s: %w", q.Terminal, err)
 	}
-	return bus.Numbers{Base: base}, nil
+	return numbers.Base{Base: base}, nil
 }
 
 // base is where numbers begin above a floor. What was seen counts as far as it can be honest: a terminal says it.

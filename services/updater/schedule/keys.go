@@ -1,12 +1,15 @@
 package schedule
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/storage/history"
 
 	"github.com/hotpair/hotpair/services/timers"
 )
@@ -19,6 +22,14 @@ const (
 	counts  = "timers/count/"
 	stampAt = "timers/stamp"
 )
+
+// prefix is what all keys of timers begin with.
+const prefix = "timers/"
+
+// Touches reports whether changes of the outbox are of timers.
+func Touches(effects []history.Effect) bool {
+	return slices.ContainsFunc(effects, func(f history.Effect) bool { return bytes.HasPrefix(f.Key, []byte(prefix)) })
+}
 
 // clock is one of the two that timers are due by.
 type clock byte

@@ -6,11 +6,13 @@ package timing
 
 import (
 	"errors"
+	"slices"
 	"sync"
 
 	"github.com/hotpair/hotpair/services/timers"
 	"github.com/hotpair/hotpair/services/updater/schedule"
 	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/history"
 )
 
 // Viewer gives views of what is committed. *storage.Store is one.
@@ -89,8 +91,11 @@ func (c *Clock) Follow(live bool) error {
 	return nil
 }
 
-// Committed tells those who wait that timers have changed by an update of this host.
-func (c *Clock) Committed() {
+// Committed tells those who wait if updates of this host have changed timers.
+func (c *Clock) Committed(entries []history.Stored) {
+	if !slices.ContainsFunc(entries, func(e history.Stored) bool { return schedule.Touches(e.Entry.Outbox) }) {
+		return
+	}
 	_, revision, err := last(c.store)
 	c.mu.Lock()
 	defer c.mu.Unlock()

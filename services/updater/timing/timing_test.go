@@ -76,7 +76,7 @@ func (h *host) commit(work func(s *leaving.Set) error) error {
 	if err := h.store.Commit(e); err != nil {
 		h.t.Fatal(err)
 	}
-	h.clock.Committed()
+	h.clock.Committed([]history.Stored{e})
 	return nil
 }
 

@@ -1,0 +1,275 @@
+// Package delivery sends notices to the terminals that are attached, in a term of the host that serves.
+//
+// A commit only wakes it: then it reads what a terminal has not had, its own stream and the common one at one committed position, and sends
+// that; the next piece when the terminal has stored the one before. What is sent in which order is decided in package notices. Nothing is
+// remembered beyond the term: where a terminal goes on it says itself, and that is checked against the history.
+package delivery
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/hotpair/hotpair/bus/notice"
+	"github.com/hotpair/hotpair/bus/outbox"
+	"github.com/hotpair/hotpair/services/notices"
+	"github.com/hotpair/hotpair/services/pace"
+)
+
+const (
+	// watchFor is how long the updater lets a question wait for a change.
+	watchFor = 10 * time.Second
+	// askWithin bounds a question, askPause how soon one that failed is asked again.
+	askWithin = 5 * time.Second
+	askPause  = 100 * time.Millisecond
+	// storeWithin bounds how long a terminal may take to store a batch.
+	storeWithin = 30 * time.Second
+	// firstRest and longestRest bound the pauses after a batch that a terminal did not take.
+	firstRest   = 500 * time.Millisecond
+	longestRest = time.Minute
+	// reportEvery is how often what terminals have is noted, in bulk.
+	reportEvery = 30 * time.Second
+	// mostOut bounds what is on its way to all terminals at one time, in bytes of notices.
+	mostOut = 64 << 20
+)
+
+// Updater answers for one host. Its errors end nothing: it is asked again.
+type Updater interface {
+	Watch(context.Context, Watch) (Changed, error)
+	Begin(context.Context, Begin) (Begun, error)
+	Read(context.Context, Read) (View, error)
+	Had(context.Context, Report) error
+	Roster(context.Context, Roster) error
+}
+
+// Send gives a terminal a batch, and returns when it has stored it. The error is that of the connection.
+type Send func(context.Context, notice.Batch) (notice.Stored, error)
+
+// Config describes a Delivery.
+type Config struct {
+	Epoch   uint64
+	Updater Updater
+	// Right reports whether something may leave in this term (R6).
+	Right func() bool
+	// Roster gives the terminals of the pair; whole: it has no others.
+	Roster func() (ids []string, whole bool)
+	// Tell hears of each change of the state; it must not block.
+	Tell func(outbox.NoticeState)
+	Log  *slog.Logger
+}
+
+// Delivery is that of one term. Attach and Listed may be called from any goroutine.
+type Delivery struct {
+	Config
+	woken   chan struct{} // one token
+	changes chan Changed
+	stored  chan outcome
+
+	mu       sync.Mutex
+	arrivals []*recipient
+	listed   bool // the roster has changed
+
+	recipients map[string]*recipient
+	out        int // bytes on their way
+	reported   time.Time
+	rosterRest time.Time
+	state      outbox.NoticeState
+	sends      sync.WaitGroup
+}
+
+// recipient is a terminal that is attached.
+type recipient struct {
+	id     string
+	cursor notices.Cursor
+	send   Send
+	gone   <-chan struct{}
+
+	sender   *notices.Sender  // nil until it is known where it goes on
+	resumed  *notices.Resumed // which it has not been told yet
+	due      bool             // there may be something for it
+	more     bool             // there is, beyond what is on its way
+	busy     bool             // a batch is on its way
+	failures int
+	rest     time.Time         // nothing is done before
+	had      [2]notices.Number // as was noted last
+}
+
+// outcome is what came of a batch.
+type outcome struct {
+	r     *recipient
+	bytes int
+	said  notice.Stored
+	err   error
+}
+
+// New makes the delivery of a term.
+func New(c Config) *Delivery {
+	return &Delivery{
+		Config: c, woken: make(chan struct{}, 1), changes: make(chan Changed), stored: make(chan outcome, 64),
+		recipients: map[string]*recipient{}, listed: true, reported: time.Now(),
+	}
+}
+
+// Attach takes a terminal that says that it has c. It is sent notices until gone is closed, or it attaches again.
+func (d *Delivery) Attach(id string, c notices.Cursor, send Send, gone <-chan struct{}) {
+	c.Starts = c.Starts[max(0, len(c.Starts)-notices.MaxStarts):]
+	d.mu.Lock()
+	d.arrivals = append(d.arrivals, &recipient{id: id, cursor: c, send: send, gone: gone, due: true})
+	d.mu.Unlock()
+	d.wake()
+}
+
+// Listed says that the roster has changed.
+func (d *Delivery) Listed() {
+	d.mu.Lock()
+	d.listed = true
+	d.mu.Unlock()
+	d.wake()
+}
+
+func (d *Delivery) wake() {
+	select {
+	case d.woken <- struct{}{}:
+	default:
+	}
+}
+
+// Run sends until ctx ends, with the term.
+func (d *Delivery) Run(ctx context.Context) {
+	var watching sync.WaitGroup
+	watching.Go(func() { d.watch(ctx) })
+	defer watching.Wait()
+	defer d.sends.Wait()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case c := <-d.changes:
+			d.mark(c)
+		case o := <-d.stored:
+			d.settle(o)
+			for len(d.stored) > 0 { // one look for all of them
+				d.settle(<-d.stored)
+			}
+		case <-d.woken:
+		case <-timer.C:
+		}
+		d.admit()
+		next := d.step(ctx)
+		d.tell()
+		timer.Reset(next)
+	}
+}
+
+// watch tells of updates that tell terminals something.
+func (d *Delivery) watch(ctx context.Context) {
+	seen := uint64(0)
+	for ctx.Err() == nil {
+		within, cancel := context.WithTimeout(ctx, watchFor+askWithin)
+		c, err := d.Updater.Watch(within, Watch{Epoch: d.Epoch, Seen: seen, Wait: watchFor})
+		cancel()
+		if err != nil {
+			pause(ctx, askPause)
+			continue
+		}
+		if c.Version == seen {
+			continue
+		}
+		seen = c.Version
+		select {
+		case d.changes <- c:
+		case <-ctx.Done():
+		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// mark notes for whom there may be something.
+func (d *Delivery) mark(c Changed) {
+	if c.All {
+		for _, r := range d.recipients {
+			r.due = true
+		}
+		return
+	}
+	for _, id := range c.Terminals {
+		if r := d.recipients[id]; r != nil {
+			r.due = true
+		}
+	}
+}
+
+// admit takes in who has attached, and lets go who has gone.
+func (d *Delivery) admit() {
+	d.mu.Lock()
+	arrivals := d.arrivals
+	d.arrivals = nil
+	d.mu.Unlock()
+	for _, r := range arrivals {
+		d.recipients[r.id] = r
+	}
+	for id, r := range d.recipients {
+		select {
+		case <-r.gone:
+			delete(d.recipients, id)
+		default:
+		}
+	}
+}
+
+// settle takes what came of a batch.
+func (d *Delivery) settle(o outcome) {
+	r := o.r
+	d.out -= o.bytes
+	r.busy = false
+	err := o.err
+	switch {
+	case err != nil:
+	case o.said.Why != "":
+		err = errors.New(o.said.Why)
+		if o.said.Cursor != nil {
+			r.cursor = *o.said.Cursor
+			r.cursor.Starts = r.cursor.Starts[max(0, len(r.cursor.Starts)-notices.MaxStarts):]
+		}
+	default:
+		err = r.sender.Confirm(o.said.Serial)
+	}
+	if err == nil {
+		r.failures = 0
+		r.due = r.due || r.more
+		return
+	}
+	r.failures++
+	r.sender, r.due = nil, true
+	r.rest = time.Now().Add(pace.Doubled(firstRest, longestRest, r.failures-1))
+	if d.recipients[r.id] == r { // else its connection has ended, and it begins anew
+		d.Log.Warn("a terminal does not take its notices; they are sent again", "terminal", r.id, "failures", r.failures, "error", err)
+	}
+}
+
+// tell says how it stands.
+func (d *Delivery) tell() {
+	s := &d.state
+	s.Terminals, s.Behind, s.Failing = len(d.recipients), 0, 0
+	for _, r := range d.recipients {
+		if r.due || r.busy {
+			s.Behind++
+		}
+		if r.failures > 0 {
+			s.Failing++
+		}
+	}
+	d.Tell(*s)
+}

@@ -1,0 +1,172 @@
+package delivery
+
+import (
+	"context"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/notice"
+	"github.com/hotpair/hotpair/services/notices"
+)
+
+// What terminal-if asks the updater of its host.
+var (
+	CallWatch  = bus.Question[Watch, Changed](bus.ProcessUpdater, bus.OfTerminalInterface+"notices-watch")
+	CallBegin  = bus.Question[Begin, Begun](bus.ProcessUpdater, bus.OfTerminalInterface+"notices-begin")
+	CallRead   = bus.Question[Read, View](bus.ProcessUpdater, bus.OfTerminalInterface+"notices-read")
+	CallHad    = bus.Question[Report, bus.Done](bus.ProcessUpdater, bus.OfTerminalInterface+"notices-had")
+	CallRoster = bus.Question[Roster, bus.Done](bus.ProcessUpdater, bus.OfTerminalInterface+"notices-roster")
+)
+
+// Calls is an Updater that is asked over the bus.
+type Calls struct{ Conn bus.Asker }
+
+// Watch implements Updater.
+func (c Calls) Watch(ctx context.Context, q Watch) (Changed, error) {
+	return CallWatch.Ask(ctx, c.Conn, q)
+}
+
+// Begin implements Updater.
+func (c Calls) Begin(ctx context.Context, q Begin) (Begun, error) {
+	return CallBegin.Ask(ctx, c.Conn, q)
+}
+
+// Read implements Updater.
+func (c Calls) Read(ctx context.Context, q Read) (View, error) { return CallRead.Ask(ctx, c.Conn, q) }
+
+// Had implements Updater.
+func (c Calls) Had(ctx context.Context, q Report) error {
+	_, err := CallHad.Ask(ctx, c.Conn, q)
+	return err
+}
+
+// Roster implements Updater.
+func (c Calls) Roster(ctx context.Context, q Roster) error {
+	_, err := CallRoster.Ask(ctx, c.Conn, q)
+	return err
+}
+
+// CallList is what main asks the updater, for operators.
+var CallList = bus.Question[List, Listed](bus.ProcessUpdater, "notices-list")
+
+// Watch asks who is to be told something in a term since an answer, and lets the answer wait until there is somebody, at most so long.
+type Watch struct {
+	Epoch uint64        `json:"epoch"`
+	Seen  uint64        `json:"seen,omitempty"`
+	Wait  time.Duration `json:"wait_ns,omitempty"`
+}
+
+// Changed is whom updates since then tell something.
+type Changed struct {
+	Version uint64 `json:"version"`
+	// All: any terminal may be, because there is a notice to all, or too many to name.
+	All       bool     `json:"all,omitempty"`
+	Terminals []string `json:"terminals,omitempty"`
+}
+
+// MostBegun bounds the terminals of one Begin, MostRead those of one Read.
+const (
+	MostBegun = 512
+	MostRead  = 256
+)
+
+// Begin asks where terminals go on.
+type Begin struct {
+	Epoch uint64   `json:"epoch"`
+	IDs   []string `json:"ids"`
+}
+
+// Begun answers it, with the history at the position where it was read.
+type Begun struct {
+	History   notices.History `json:"history"`
+	Terminals []Known         `json:"terminals"` // in the order in which they were asked for
+}
+
+// Known is what the pair knows of a terminal.
+type Known struct {
+	Known bool              `json:"known"` // else it is none that notices may be for, yet
+	Begin notices.Marks     `json:"begin"`
+	Had   [2]notices.Number `json:"had"` // roughly
+}
+
+// Read asks for the streams of terminals that have come to the same place of the common one.
+type Read struct {
+	Epoch     uint64         `json:"epoch"`
+	Common    notices.Number `json:"common"`
+	Terminals []Place        `json:"terminals"`
+}
+
+// Place is how far a terminal has come in its own stream.
+type Place struct {
+	ID  string         `json:"id"`
+	Own notices.Number `json:"own"`
+}
+
+// View is what was read at one committed position. Own has as many streams as there was room for, in the order of the terminals.
+type View struct {
+	Common Page   `json:"common"`
+	Own    []Page `json:"own"`
+}
+
+// Page is a piece of a stream with what its notices say.
+type Page struct {
+	notices.Page
+
+	Contents []notice.Content `json:"contents,omitempty"` // of Kept
+}
+
+// Report tells what terminals have.
+type Report struct {
+	Epoch uint64 `json:"epoch"`
+	Had   []Had  `json:"had"`
+}
+
+// Had is what a terminal has, in each stream.
+type Had struct {
+	ID  string            `json:"id"`
+	Had [2]notices.Number `json:"had"`
+}
+
+// Roster tells which terminals the pair has. Whole: it has no others, so what others have is taken away.
+type Roster struct {
+	Epoch uint64   `json:"epoch"`
+	IDs   []string `json:"ids"`
+	Whole bool     `json:"whole,omitempty"`
+}
+
+// MostListed bounds the terminals of one List.
+const MostListed = 1000
+
+// List asks what waits for terminals. After is the last one that is known already.
+type List struct {
+	After   string `json:"after,omitempty"`
+	Waiting bool   `json:"waiting,omitempty"` // only those for which something waits
+	Limit   int    `json:"limit,omitempty"`   // 1 to MostListed
+}
+
+// Listed answers it, in the order of ids.
+type Listed struct {
+	Terminals []Shown `json:"terminals"`
+	Next      string  `json:"next,omitempty"` // what to give as After for more; empty: this is all
+	Common    Stream  `json:"common"`
+}
+
+// Stream is what is kept of one.
+type Stream struct {
+	Total uint64 `json:"total,string"` // that it has had
+	Kept  int    `json:"kept"`
+	Bytes int    `json:"bytes"`
+}
+
+// Shown is a terminal as operators see it.
+type Shown struct {
+	ID  string `json:"id"`
+	Own Stream `json:"own"`
+	// Waiting is how many of its own it has not confirmed, and WaitingCommon of those to all, as far as was noted: that is done every
+	// half a minute.
+	Waiting       int  `json:"waiting"`
+	WaitingCommon int  `json:"waiting_common"`
+	Leaving       bool `json:"leaving,omitempty"` // it is none of the pair's any more
+	// Oldest is pair time of the oldest of its own that waits.
+	Oldest time.Time `json:"oldest,omitzero"`
+}

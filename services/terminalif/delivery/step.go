@@ -1,0 +1,270 @@
+package delivery
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/hotpair/hotpair/bus/notice"
+	"github.com/hotpair/hotpair/services/notices"
+)
+
+// step does what is to be done now, and says when to look again.
+func (d *Delivery) step(ctx context.Context) time.Duration {
+	next := reportEvery
+	for _, do := range []func(context.Context) time.Duration{d.roster, d.begin, d.read, d.report} {
+		if wait := do(ctx); wait > 0 {
+			next = min(next, wait)
+		}
+	}
+	return next
+}
+
+// roster tells the updater which terminals there are.
+func (d *Delivery) roster(ctx context.Context) time.Duration {
+	d.mu.Lock()
+	listed := d.listed
+	d.mu.Unlock()
+	if !listed {
+		return 0
+	}
+	if wait := time.Until(d.rosterRest); wait > 0 {
+		return wait
+	}
+	d.mu.Lock()
+	d.listed = false
+	d.mu.Unlock()
+	ids, whole := d.Roster()
+	ctx, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
+	err := d.Updater.Roster(ctx, Roster{Epoch: d.Epoch, IDs: ids, Whole: whole})
+	if err == nil {
+		return 0
+	}
+	d.Log.Debug("the updater does not take the list of terminals", "error", err)
+	d.mu.Lock()
+	d.listed = true
+	d.mu.Unlock()
+	d.rosterRest = time.Now().Add(time.Second)
+	return time.Second
+}
+
+// waiting gives recipients for which there may be something, and of those that rest how long the first still does.
+func (d *Delivery) waiting(which func(*recipient) bool) (list []*recipient, rest time.Duration) {
+	now := time.Now()
+	for _, r := range d.recipients {
+		if !r.due || r.busy || !which(r) {
+			continue
+		}
+		if wait := r.rest.Sub(now); wait > 0 {
+			if rest == 0 || wait < rest {
+				rest = wait
+			}
+			continue
+		}
+		list = append(list, r)
+	}
+	return list, rest
+}
+
+// begin finds out where terminals go on.
+func (d *Delivery) begin(ctx context.Context) time.Duration {
+	list, next := d.waiting(func(r *recipient) bool { return r.sender == nil })
+	for part := range slices.Chunk(list, MostBegun) {
+		q := Begin{Epoch: d.Epoch}
+		for _, r := range part {
+			q.IDs = append(q.IDs, r.id)
+		}
+		within, cancel := context.WithTimeout(ctx, askWithin)
+		a, err := d.Updater.Begin(within, q)
+		cancel()
+		if err != nil || len(a.Terminals) != len(part) {
+			d.Log.Debug("the updater does not say where terminals go on", "error", err)
+			return askPause
+		}
+		for i, r := range part {
+			if wait := d.resume(r, a.History, a.Terminals[i]); wait > 0 && (next == 0 || wait < next) {
+				next = wait
+			}
+		}
+	}
+	return next
+}
+
+// resume has a terminal go on.
+func (d *Delivery) resume(r *recipient, h notices.History, k Known) (wait time.Duration) {
+	if !k.Known { // it will be, with the list of terminals
+		r.rest = time.Now().Add(time.Second)
+		d.mu.Lock()
+		d.listed = true
+		d.mu.Unlock()
+		return time.Second
+	}
+	resumed, err := notices.Resume(h, k.Begin, r.cursor)
+	switch {
+	case errors.Is(err, notices.ErrDeposed): // it follows another term by now
+		r.due = false
+		return 0
+	case err != nil: // what was read is older than what it has
+		r.rest = time.Now().Add(askPause)
+		return askPause
+	}
+	r.sender, r.resumed, r.had = notices.NewSender(notices.DefaultWindow, resumed.Cursor, k.Had), &resumed, k.Had
+	if resumed.Void != nil {
+		d.state.Diverged++
+		d.Log.Warn("a terminal has notices that the pair has not: a host was promoted by force, or the pair restored", "terminal", r.id,
+			"from", resumed.Void.From, "to", resumed.Void.To)
+	}
+	return 0
+}
+
+// read reads what terminals have not had, those together that have come to the same place of the common stream, and sends it.
+func (d *Delivery) read(ctx context.Context) time.Duration {
+	list, next := d.waiting(func(r *recipient) bool { return r.sender != nil })
+	slices.SortFunc(list, func(a, b *recipient) int {
+		return cmp.Or(a.sender.After(notices.Common).Compare(b.sender.After(notices.Common)), cmp.Compare(a.id, b.id))
+	})
+	for len(list) > 0 {
+		if !d.Right() || d.out >= mostOut { // what is on its way comes back, and wakes
+			return askPause
+		}
+		at, n := list[0].sender.After(notices.Common), 1
+		for n < min(len(list), MostRead) && list[n].sender.After(notices.Common) == at {
+			n++
+		}
+		q := Read{Epoch: d.Epoch, Common: at}
+		for _, r := range list[:n] {
+			q.Terminals = append(q.Terminals, Place{r.id, r.sender.After(notices.Own)})
+		}
+		within, cancel := context.WithTimeout(ctx, askWithin)
+		v, err := d.Updater.Read(within, q)
+		cancel()
+		if err != nil || len(v.Own) == 0 || len(v.Own) > n {
+			d.Log.Debug("the updater does not give notices", "error", err)
+			return askPause
+		}
+		for i := range v.Own {
+			d.give(ctx, list[i], &v.Common, &v.Own[i])
+		}
+		list = list[len(v.Own):]
+	}
+	return next
+}
+
+// give sends a terminal what was read.
+func (d *Delivery) give(ctx context.Context, r *recipient, common, own *Page) {
+	var v notices.View
+	v[notices.Own], v[notices.Common] = own.Page, common.Page
+	messages, err := r.sender.Next(v)
+	if err != nil {
+		d.Log.Error("notices can't be sent as they are kept", "terminal", r.id, "error", err)
+		r.sender, r.rest = nil, time.Now().Add(longestRest)
+		return
+	}
+	r.due = false
+	r.more = own.More || common.More || len(messages) > 0 && lastOf(messages) != lastKept(own, common)
+	if len(messages) == 0 && (r.resumed == nil || r.resumed.Void == nil) {
+		if r.due = own.More || common.More; r.due { // too much was passed that is not there any more
+			r.rest = time.Now().Add(askPause)
+		} else { // it has all there is, whatever it was that failed
+			r.failures = 0
+		}
+		return
+	}
+	b := notice.Batch{Epoch: d.Epoch, Resume: r.resumed}
+	r.resumed = nil
+	bytes := 0
+	for _, m := range messages {
+		w := notice.Message{Message: m}
+		if m.Gap == (notices.Gap{}) {
+			w.Content = contentOf(m, own, common)
+			bytes += m.Notice.Size
+		} else {
+			d.state.Gaps++
+			d.Log.Warn("a terminal misses notices: they were too many or too old before it had them", "terminal", r.id, "missing", m.Gap.Missing)
+		}
+		b.Messages = append(b.Messages, w)
+	}
+	d.state.Sent += uint64(len(messages))
+	d.out += bytes
+	r.busy = true
+	d.sends.Go(func() {
+		within, cancel := context.WithTimeout(ctx, storeWithin)
+		defer cancel()
+		o := outcome{r: r, bytes: bytes}
+		if o.said, o.err = r.send(within, b); o.err == nil && o.said.Why == "" && len(messages) > 0 && o.said.Serial != messages[len(messages)-1].Serial {
+			o.err = fmt.Errorf("%w: it has stored up to %d of %d", notices.ErrConfirm, o.said.Serial, messages[len(messages)-1].Serial)
+		}
+		select {
+		case d.stored <- o:
+		case <-ctx.Done():
+		}
+	})
+}
+
+// lastOf is the number of the last notice in messages, lastKept that of the last one that was read.
+func lastOf(messages []notices.Message) (n notices.Number) {
+	for _, m := range messages {
+		if m.Gap == (notices.Gap{}) && m.Notice.Number.After(n) {
+			n = m.Notice.Number
+		}
+	}
+	return n
+}
+
+func lastKept(pages ...*Page) (n notices.Number) {
+	for _, p := range pages {
+		if k := len(p.Kept); k > 0 && p.Kept[k-1].Number.After(n) {
+			n = p.Kept[k-1].Number
+		}
+	}
+	return n
+}
+
+// contentOf finds what a notice says.
+func contentOf(m notices.Message, own, common *Page) notice.Content {
+	p := own
+	if m.Stream == notices.Common {
+		p = common
+	}
+	at, found := slices.BinarySearchFunc(p.Kept, m.Notice.Number, func(n notices.Notice, to notices.Number) int { return n.Number.Compare(to) })
+	if !found || at >= len(p.Contents) {
+		return notice.Content{}
+	}
+	return p.Contents[at]
+}
+
+// report has noted, now and then, what terminals have.
+func (d *Delivery) report(ctx context.Context) time.Duration {
+	if wait := time.Until(d.reported.Add(reportEvery)); wait > 0 {
+		return wait
+	}
+	d.reported = time.Now()
+	var list []Had
+	var of []*recipient
+	for _, r := range d.recipients {
+		if r.sender != nil && r.sender.Confirmed() != r.had {
+			list, of = append(list, Had{r.id, r.sender.Confirmed()}), append(of, r)
+		}
+	}
+	for part := range slices.Chunk(list, mostReported) {
+		within, cancel := context.WithTimeout(ctx, askWithin)
+		err := d.Updater.Had(within, Report{Epoch: d.Epoch, Had: part})
+		cancel()
+		if err != nil {
+			d.Log.Debug("what terminals have could not be noted", "error", err)
+			return reportEvery
+		}
+		for i := range part {
+			of[i].had = part[i].Had
+		}
+		of = of[len(part):]
+	}
+	return reportEvery
+}
+
+// mostReported bounds the terminals of one report.
+const mostReported = 512

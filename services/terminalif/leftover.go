@@ -1,0 +1,97 @@
+package terminalif
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/notice"
+	"github.com/hotpair/hotpair/bus/outbox"
+	"github.com/hotpair/hotpair/services/notices"
+	"github.com/hotpair/hotpair/services/terminalif/agenda"
+	"github.com/hotpair/hotpair/services/terminalif/delivery"
+	"github.com/hotpair/hotpair/services/terminalif/wire"
+)
+
+// timerRuns has the timers of services run during a term.
+type timerRuns struct {
+	i *Interface
+	t *term
+}
+
+// Run implements agenda.Relay: the request comes from no terminal, and its answer goes to none.
+func (t *timerRuns) Run(q bus.Request, answer func(bus.Reply)) {
+	// Tells it apart in flight, and joins a run of the same timer that is still out; the service hears nothing of it.
+	q.ID.App = fmt.Sprintf("%s/%s@%d", q.Service, q.Timer.Key, q.Timer.Revision)
+	t.i.relay.enter(t.t, q, answer)
+}
+
+// beginLeft ends what the term before did of what services have left to be done, and begins that of t; nil begins nothing.
+func (i *Interface) beginLeft(t *term) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.endLeft()
+	i.timers.Store(&outbox.TimerState{})
+	i.notices.Store(&outbox.NoticeState{})
+	i.delivery.Store(nil)
+	if t == nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(i.relay.services.ctx)
+	i.endLeft = cancel
+	a := agenda.New(t.Epoch, i.config.TimerTries, agenda.Calls{Conn: i.conns.Traffic}, &timerRuns{i: i, t: t}, i.log, func(s outbox.TimerState) { i.timers.Store(&s) })
+	i.goroutines.Go(func() { a.Run(ctx) })
+	d := delivery.New(delivery.Config{
+		Epoch: t.Epoch, Updater: delivery.Calls{Conn: i.conns.Traffic}, Log: i.log,
+		Right:  func() bool { return i.relay.right.Load().Holds(t.Epoch, i.config.Clock()) },
+		Roster: i.listed, Tell: func(s outbox.NoticeState) { i.notices.Store(&s) },
+	})
+	i.delivery.Store(d)
+	i.goroutines.Go(func() {
+		patience := time.NewTimer(attachPatience)
+		defer patience.Stop()
+		select { // terminals are attached first
+		case <-t.round.done:
+		case <-patience.C:
+		case <-ctx.Done():
+		}
+		d.Run(ctx)
+	})
+}
+
+// listed implements delivery.Config.
+func (i *Interface) listed() (ids []string, whole bool) {
+	i.roster.changing.Lock()
+	defer i.roster.changing.Unlock()
+	for _, s := range i.roster.all() {
+		ids = append(ids, s.id)
+	}
+	return ids, i.roster.revision > 0
+}
+
+// deliver has notices sent to a terminal that was attached and says what it has of them, until the attachment ends.
+func (a *attachment) deliver(t *term, c *notices.Cursor) {
+	d := a.session.owner.delivery.Load()
+	if d == nil || d.Epoch != t.Epoch || c == nil { // nil: its program knows none
+		return
+	}
+	gone, stop := make(chan struct{}), a.stop
+	a.stop = func() { stop(); close(gone) }
+	name, conn := a.name, a.conn
+	d.Attach(a.session.id, *c, func(ctx context.Context, b notice.Batch) (said notice.Stored, err error) {
+		data, err := bus.Encode(b)
+		if err != nil {
+			return said, err
+		}
+		reply, err := conn.Request(ctx, notice.Subject(name), data)
+		if err != nil {
+			return said, err
+		}
+		if err := bus.Decode(reply.Data, &said); err != nil {
+			return said, fmt.Errorf("%w: %w", wire.ErrHostile, err)
+		}
+		said.Why = wire.Clip(said.Why)
+		return said, nil
+	}, gone)
+}

@@ -1,0 +1,300 @@
+// Package bulletin answers terminal-if which notices terminals are to be sent, and trims what they have.
+//
+// Which keys notices have is in package board, and what is sent in package notices. What is of a process and not of the database is here:
+// who is to be told something by the updates that were committed last.
+package bulletin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/notices"
+	"github.com/hotpair/hotpair/services/terminalif/delivery"
+	"github.com/hotpair/hotpair/services/updater/board"
+	"github.com/hotpair/hotpair/services/updater/leaving"
+	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/history"
+)
+
+const (
+	// longestWait bounds how long a question waits, mostNamed the terminals of an answer to it.
+	longestWait = 30 * time.Second
+	mostNamed   = 1024
+	// pageNotices and pageBytes bound what is read of a stream at once, a window of a terminal, and readBytes what is read for terminals.
+	pageNotices = 64
+	pageBytes   = 256 << 10
+	readBytes   = 512 << 10
+)
+
+// ErrOrder says that an order about notices can't be carried out.
+var ErrOrder = errors.New("not an order about notices")
+
+// Viewer gives views of what is committed. *storage.Store is one.
+type Viewer interface {
+	View(func(*storage.Reader) error) error
+}
+
+// Term is the term that is served, if one is.
+type Term interface {
+	// Serves gives the error of a question about a term that is not served; 0 is any.
+	Serves(epoch uint64) error
+	// Order has an update of the pair itself taken into a frame of a term; 0 is the one that is served. The answer is given once, when
+	// it is committed or refused.
+	Order(epoch uint64, orders leaving.Orders, answer func(bus.DatabaseReply)) error
+	// History is what numbers are checked against, but for its end.
+	History() notices.History
+	// PairTime is the pair's, in Unix nanoseconds.
+	PairTime() int64
+}
+
+// Bulletin is that of one host. It may be used by any number of goroutines.
+type Bulletin struct {
+	life  context.Context
+	store Viewer
+	term  Term
+	log   *slog.Logger
+	many  chan struct{} // one token: so much was told that it is to be trimmed soon
+
+	mu      sync.Mutex
+	first   uint64 // the version with which this process began
+	version uint64
+	toAll   uint64            // the version of the last notice to all
+	to      map[string]uint64 // and of the last one to a terminal
+	changed chan struct{}
+	told    int // since the last look at what can be trimmed
+	lost    uint64
+}
+
+// New makes the bulletin of a store. Versions are above those of an earlier process, so that what was seen of that one is not taken for
+// this one's. No question waits any more when life ends.
+func New(life context.Context, store Viewer, t Term, started time.Time, log *slog.Logger) *Bulletin {
+	first := uint64(started.UnixNano())
+	return &Bulletin{
+		life: life, store: store, term: t, log: log, many: make(chan struct{}, 1), first: first, version: first, to: map[string]uint64{}, changed: make(chan struct{}),
+	}
+}
+
+// Committed takes what was committed in the term that is served.
+func (b *Bulletin) Committed(entries []history.Stored) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	next := b.version + 1
+	found := 0
+	for i := range entries {
+		for _, f := range entries[i].Entry.Outbox {
+			id, is := board.StreamOf(f.Key)
+			if !is || f.Delete {
+				continue
+			}
+			found++
+			if id == "" {
+				b.toAll = next
+			} else {
+				b.to[id] = next
+			}
+		}
+	}
+	if found == 0 {
+		return
+	}
+	if b.told += found; b.told >= trimAfter {
+		select {
+		case b.many <- struct{}{}:
+		default:
+		}
+	}
+	b.version = next
+	close(b.changed)
+	b.changed = make(chan struct{})
+}
+
+// Answer has questions answered, each in a goroutine of the group.
+func (b *Bulletin) Answer(r *bus.Router, group bus.Group) {
+	life := b.life
+	delivery.CallWatch.HandleIn(life, r, group, b.watch)
+	delivery.CallBegin.HandleIn(life, r, group, b.begin)
+	delivery.CallRead.HandleIn(life, r, group, b.read)
+	delivery.CallHad.HandleIn(life, r, group, b.had)
+	delivery.CallRoster.HandleIn(life, r, group, b.roster)
+	delivery.CallList.HandleIn(life, r, group, b.list)
+}
+
+// since gives whom updates after a version tell something.
+func (b *Bulletin) since(seen uint64) (c delivery.Changed, changed <-chan struct{}) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	c = delivery.Changed{Version: b.version}
+	if c.All = seen < b.first || seen > b.version || b.toAll > seen; c.All || b.version == seen {
+		return c, b.changed
+	}
+	for id, at := range b.to {
+		if at > seen {
+			if c.Terminals = append(c.Terminals, id); len(c.Terminals) > mostNamed {
+				c.All, c.Terminals = true, nil
+				break
+			}
+		}
+	}
+	slices.Sort(c.Terminals)
+	return c, b.changed
+}
+
+func (b *Bulletin) watch(ctx context.Context, q delivery.Watch) (delivery.Changed, error) {
+	patience := time.NewTimer(min(q.Wait, longestWait))
+	defer patience.Stop()
+	for {
+		c, changed := b.since(q.Seen)
+		if err := b.term.Serves(q.Epoch); err != nil {
+			return delivery.Changed{}, err
+		}
+		if c.Version != q.Seen || q.Wait <= 0 {
+			return c, nil
+		}
+		select {
+		case <-changed:
+		case <-patience.C:
+			return c, nil
+		case <-ctx.Done():
+			return delivery.Changed{}, context.Cause(ctx)
+		}
+	}
+}
+
+func (b *Bulletin) begin(_ context.Context, q delivery.Begin) (delivery.Begun, error) {
+	if len(q.IDs) > delivery.MostBegun {
+		return delivery.Begun{}, fmt.Errorf("%w: %d terminals at once, at most %d", ErrOrder, len(q.IDs), delivery.MostBegun)
+	}
+	if err := b.term.Serves(q.Epoch); err != nil {
+		return delivery.Begun{}, err
+	}
+	a := delivery.Begun{History: b.term.History(), Terminals: make([]delivery.Known, 0, len(q.IDs))}
+	a.History.Epoch = q.Epoch
+	err := b.store.View(func(r *storage.Reader) error {
+		a.History.End = r.Position()
+		for _, id := range q.IDs {
+			t, ok, err := board.Find(r, id)
+			if err != nil {
+				return err
+			}
+			a.Terminals = append(a.Terminals, delivery.Known{Known: ok && !t.Leaving, Begin: t.Begin, Had: t.Had})
+		}
+		return nil
+	})
+	return a, err
+}
+
+func (b *Bulletin) read(_ context.Context, q delivery.Read) (v delivery.View, err error) {
+	if len(q.Terminals) > delivery.MostRead {
+		return v, fmt.Errorf("%w: the streams of %d terminals at once, at most %d", ErrOrder, len(q.Terminals), delivery.MostRead)
+	}
+	if err := b.term.Serves(q.Epoch); err != nil {
+		return v, err
+	}
+	err = b.store.View(func(r *storage.Reader) error {
+		p, err := board.Stream(r, "", q.Common, pageNotices, pageBytes)
+		if err != nil {
+			return err
+		}
+		v.Common = delivery.Page(p)
+		size := 0
+		for _, t := range q.Terminals {
+			p, err := board.Stream(r, t.ID, t.Own, pageNotices, pageBytes)
+			if err != nil {
+				return err
+			}
+			for _, n := range p.Kept {
+				size += n.Size
+			}
+			if len(v.Own) > 0 && size > readBytes {
+				return nil
+			}
+			v.Own = append(v.Own, delivery.Page(p))
+		}
+		return nil
+	})
+	return v, err
+}
+
+// had notes what terminals have.
+func (b *Bulletin) had(ctx context.Context, q delivery.Report) (bus.Done, error) {
+	if len(q.Had) > board.MostTerminals {
+		return bus.Done{}, fmt.Errorf("%w: what %d terminals have, at most %d at once", ErrOrder, len(q.Had), board.MostTerminals)
+	}
+	o := &board.Orders{}
+	for _, h := range q.Had {
+		o.Had = append(o.Had, board.Had(h))
+	}
+	return bus.Done{}, b.commit(ctx, q.Epoch, o)
+}
+
+// roster has notices go to the terminals of the pair.
+func (b *Bulletin) roster(ctx context.Context, q delivery.Roster) (bus.Done, error) {
+	if len(q.IDs) > bus.MaxTerminals {
+		return bus.Done{}, fmt.Errorf("%w: %d terminals, at most %d", ErrOrder, len(q.IDs), bus.MaxTerminals)
+	}
+	var add, leave []string
+	listed := make(map[string]bool, len(q.IDs))
+	err := b.store.View(func(r *storage.Reader) error {
+		for _, id := range q.IDs {
+			t, ok, err := board.Find(r, id)
+			if err != nil {
+				return err
+			}
+			if listed[id] = true; !ok || t.Leaving {
+				add = append(add, id)
+			}
+		}
+		for after := ""; q.Whole; {
+			list, next, err := board.Terminals(r, after, pageTerminals)
+			if err != nil {
+				return err
+			}
+			for _, t := range list {
+				if !t.Leaving && !listed[t.ID] {
+					leave = append(leave, t.ID)
+				}
+			}
+			if after = next; after == "" {
+				break
+			}
+		}
+		return nil
+	})
+	for _, c := range []struct {
+		ids  []string
+		into func([]string) *board.Orders
+	}{
+		{add, func(ids []string) *board.Orders { return &board.Orders{Add: ids} }},
+		{leave, func(ids []string) *board.Orders { return &board.Orders{Leave: ids} }},
+	} {
+		for part := range slices.Chunk(c.ids, board.MostTerminals) {
+			if err == nil {
+				err = b.commit(ctx, q.Epoch, c.into(part))
+			}
+		}
+	}
+	return bus.Done{}, err
+}
+
+// commit has orders committed in a term.
+func (b *Bulletin) commit(ctx context.Context, epoch uint64, o *board.Orders) error {
+	done := make(chan bus.DatabaseReply, 1)
+	if err := b.term.Order(epoch, o, func(r bus.DatabaseReply) { done <- r }); err != nil {
+		return err
+	}
+	select {
+	case r := <-done:
+		if r.Code != bus.CodeOK {
+			return fmt.Errorf("%w: %s", ErrOrder, r.Message)
+		}
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

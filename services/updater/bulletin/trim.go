@@ -1,0 +1,183 @@
+package bulletin
+
+import (
+	"context"
+	"time"
+
+	"github.com/hotpair/hotpair/services/notices"
+	"github.com/hotpair/hotpair/services/terminalif/delivery"
+	"github.com/hotpair/hotpair/services/updater/board"
+	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/position"
+)
+
+const (
+	// trimEvery is how often it is looked what can be trimmed, and trimAfter as many notices as are told before that.
+	trimEvery = 30 * time.Second
+	trimAfter = 1 << 12
+	// pageTerminals is how many terminals are looked at in one view.
+	pageTerminals = 512
+	// rounds bounds the updates of one look.
+	rounds = 256
+)
+
+// Run trims while this host serves, until ctx ends.
+func (b *Bulletin) Run(ctx context.Context) error {
+	tick := time.NewTicker(trimEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-b.many:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		if b.term.Serves(0) != nil {
+			continue
+		}
+		if err := b.Trim(ctx); err != nil && ctx.Err() == nil {
+			b.log.Debug("notices could not be trimmed", "error", err)
+		}
+	}
+}
+
+// Trim takes away what everybody has who is to have it, and what is beyond the bounds. The error is that of the store, or says that there
+// is no term.
+func (b *Bulletin) Trim(ctx context.Context) error {
+	b.mu.Lock()
+	b.told = 0
+	b.mu.Unlock()
+	now := b.term.PairTime()
+	var everybody []notices.Number
+	for after, n := "", 0; n < rounds; n++ {
+		var o board.Orders
+		lost, next, again := 0, "", false
+		err := b.store.View(func(r *storage.Reader) error {
+			list, last, err := board.Terminals(r, after, pageTerminals)
+			if err != nil {
+				return err
+			}
+			next = last
+			for _, t := range list {
+				if !t.Leaving {
+					everybody = append(everybody, later(t.Had[notices.Common], t.Begin[notices.Common].Number))
+				}
+				if t.Leaving && t.Kept == 0 {
+					o.Forget = append(o.Forget, t.ID)
+				}
+				trim, missed, ok, err := board.Trimming(r, t.ID, now, t.Had[notices.Own], t.Leaving)
+				if err != nil {
+					return err
+				}
+				if ok {
+					o.Trims = append(o.Trims, trim)
+					lost += missed
+					again = again || len(trim.Gone) == board.MostTrimmed
+				}
+				if o.Size() > mostBytes { // the rest of the page comes next
+					next = t.ID
+					return nil
+				}
+			}
+			return nil
+		})
+		if err == nil && (len(o.Trims) > 0 || len(o.Forget) > 0) {
+			err = b.commit(ctx, 0, &o)
+		}
+		if err != nil {
+			return err
+		}
+		b.count(lost)
+		if again { // there may be more to trim
+			continue
+		}
+		if after = next; after == "" {
+			return b.trimCommon(ctx, now, notices.HadByAll(everybody))
+		}
+	}
+	return nil
+}
+
+// mostBytes is about how large an update gets that trims.
+const mostBytes = 1 << 20
+
+// trimCommon trims the common stream, in as many updates as it takes.
+func (b *Bulletin) trimCommon(ctx context.Context, now int64, had notices.Number) error {
+	for range rounds {
+		var trim board.Trim
+		lost, ok := 0, false
+		err := b.store.View(func(r *storage.Reader) (err error) {
+			trim, lost, ok, err = board.Trimming(r, "", now, had, false)
+			return err
+		})
+		if err == nil && ok {
+			err = b.commit(ctx, 0, &board.Orders{Trims: []board.Trim{trim}})
+		}
+		if err != nil || !ok {
+			return err
+		}
+		b.count(lost)
+	}
+	return nil
+}
+
+func later(a, b position.Number) position.Number {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// count notes notices that went before a terminal had them.
+func (b *Bulletin) count(lost int) {
+	if lost == 0 {
+		return
+	}
+	b.mu.Lock()
+	b.lost += uint64(lost)
+	b.mu.Unlock()
+	b.log.Warn("notices were taken away that terminals have not had: they were too many or too old", "notices", lost)
+}
+
+// list says what waits for terminals.
+func (b *Bulletin) list(_ context.Context, q delivery.List) (l delivery.Listed, err error) {
+	l.Terminals = []delivery.Shown{}
+	err = b.store.View(func(r *storage.Reader) error {
+		total, kept, bytes, _, err := board.Common(r)
+		if err != nil {
+			return err
+		}
+		l.Common = delivery.Stream{Total: total, Kept: kept, Bytes: bytes}
+		common := map[notices.Number]int{} // how many come after a place: most terminals have come to the same one
+		list, next, err := board.Terminals(r, q.After, min(max(q.Limit, 1), delivery.MostListed))
+		if err != nil {
+			return err
+		}
+		l.Next = next
+		for _, t := range list {
+			s := delivery.Shown{ID: t.ID, Own: delivery.Stream{Total: t.Total, Kept: t.Kept, Bytes: t.Bytes}, Leaving: t.Leaving}
+			if t.Kept > 0 {
+				var first int64
+				if s.Waiting, first, err = board.Waiting(r, t.ID, t.Had[notices.Own]); err != nil {
+					return err
+				}
+				if first > 0 {
+					s.Oldest = time.Unix(0, first).UTC()
+				}
+			}
+			at := later(t.Had[notices.Common], t.Begin[notices.Common].Number)
+			n, known := common[at]
+			if !known {
+				if n, _, err = board.Waiting(r, "", at); err != nil {
+					return err
+				}
+				common[at] = n
+			}
+			if s.WaitingCommon = n; !q.Waiting || s.Waiting+s.WaitingCommon > 0 {
+				l.Terminals = append(l.Terminals, s)
+			}
+		}
+		return nil
+	})
+	return l, err
+}

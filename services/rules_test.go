@@ -218,12 +218,12 @@ var rules = []rule{
 	{"who keeps the keys of receipts knows the pair's own key space, not who signs",
 		within("services/updater/receiptkeys"),
 		but(ours, func(i string) bool {
-			return words(i) || within("bus", "storage", "services/journal", "services/terminalif/numbers", "services/terminalif/receipt", "services/updater/systemspace")(i)
+			return words(i) || within("bus", "storage", "services/journal", "services/terminalif/receipt", "services/updater/systemspace")(i)
 		})},
 	{"who looks at what a host has stored knows the store and comparisons, not who writes it",
 		within("services/updater/inspection"),
 		but(ours, func(i string) bool {
-			return words(i) || within("bus", "storage", "services/replication/comparison", "services/updater/inspection", "services/updater/turns")(i)
+			return words(i) || within("bus", "storage", "services/terminalif/numbers", "services/replication/comparison", "services/updater/inspection", "services/updater/turns")(i)
 		})},
 	{"whether ranges hold is decided apart from who commits, and from whoever keeps the data",
 		within("services/updater/ranges"),

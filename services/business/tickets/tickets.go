@@ -9,6 +9,9 @@
 // A reservation ends by itself: it sets a timer, whose run frees the seat. Selling and giving back take the timer away, in the update
 // that changes the seat, so no seat that is sold is ever freed.
 //
+// Boards at all terminals are told what is not for sale any more and what is again: notices on the topics sold and released, each a Seat, in
+// the update that makes it so.
+//
 // Seats are found by customer over keys of their own, which are written in the same update as the seat: what find gives is what look
 // would say of each. No seat is sold twice, because an update whose handler has read a seat takes effect only while the seat is as it was.
 package tickets
@@ -40,6 +43,12 @@ const (
 const (
 	seats = "seat/"
 	owned = "of/"
+)
+
+// Topics of what boards are told.
+const (
+	TopicSold     = "sold"
+	TopicReleased = "released"
 )
 
 // States of a seat. One that nobody ever asked for is free too.
@@ -129,6 +138,7 @@ func sell(_ context.Context, tx *business.Tx, q Request) (any, error) {
 		return nil, business.Conflict("seat %s is sold", s.Seat)
 	}
 	tx.Cancel(q.Seat)
+	tx.Notify(business.AllTerminals(), TopicSold, Seat{Seat: s.Seat, State: Sold})
 	return keep(tx, s, Sold, q.Customer, nil)
 }
 
@@ -157,6 +167,7 @@ func release(_ context.Context, tx *business.Tx, q Request) (any, error) {
 		return s, nil // this run was begun twice, and has been done: its commit finds that out
 	}
 	s.Released++
+	tx.Notify(business.AllTerminals(), TopicReleased, Seat{Seat: s.Seat, State: Free, Released: s.Released})
 	return keep(tx, s, Free, "", nil)
 }
 

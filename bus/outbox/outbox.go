@@ -117,10 +117,12 @@ type NoticeState struct {
 	Terminals int `json:"terminals,omitempty"` // that are attached and take notices
 	Behind    int `json:"behind,omitempty"`    // of those have not stored yet what there is for them
 	Failing   int `json:"failing,omitempty"`   // did not take what they were sent last
-	// Sent counts notices, Gaps pieces that terminals miss for good, Diverged terminals that had what the pair has not.
-	Sent     uint64 `json:"sent,omitempty"`
-	Gaps     uint64 `json:"gaps,omitempty"`
-	Diverged uint64 `json:"diverged,omitempty"`
+	// Sent counts notices, Missed those that terminals miss for good, the last ones since MissedAt, and Diverged terminals that had what
+	// the pair has not.
+	Sent     uint64    `json:"sent,omitempty"`
+	Missed   uint64    `json:"missed,omitempty"`
+	MissedAt time.Time `json:"missed_at,omitzero"`
+	Diverged uint64    `json:"diverged,omitempty"`
 }
 
 // IsZero reports whether there is nothing.

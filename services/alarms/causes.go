@@ -143,6 +143,7 @@ func judge(f Facts, lately recent, nearlyFull bool) map[string]string {
 	backupCauses(f, add)
 	if t := f.Terminals; t != nil && v.Role == role.Active && v.Serving {
 		timerCauses(t.Timers, add)
+		noticeCauses(f, t.Notices, add)
 	}
 	if f.Logins != "" {
 		add(LoginsRefused, "%s", f.Logins)
@@ -178,6 +179,16 @@ func backupCauses(f Facts, add func(id, format string, a ...any)) {
 	}
 	if b.Failed != nil {
 		add(BackupFailed, "host %s could not make a backup, %d times in a row: %s", f.Host, b.Failed.Tries, b.Failed.Why)
+	}
+}
+
+// noticeCauses tells, as the host that serves, of what terminals should have been told.
+func noticeCauses(f Facts, n outbox.NoticeState, add func(id, format string, a ...any)) {
+	if n.Failing > 0 {
+		add(NoticesRefused, "%s not store what services tell: it is sent again, ever less often", plural(n.Failing, "terminal does", "terminals do"))
+	}
+	if n.Missed > 0 && f.Wall.Sub(n.MissedAt) < trailTold {
+		add(NoticesMissed, "%s taken away before terminals had them: they were too many, or too old", plural(int(n.Missed), "notice was", "notices were"))
 	}
 }
 

@@ -76,6 +76,12 @@ var causes = map[string]func(n int) Facts{
 	TimersParked: func(int) Facts {
 		return Facts{View: paired(), Terminals: &bus.TerminalState{Timers: outbox.TimerState{Kept: 3, Parked: 1}}}
 	},
+	NoticesRefused: func(int) Facts {
+		return Facts{View: paired(), Terminals: &bus.TerminalState{Notices: outbox.NoticeState{Terminals: 5, Failing: 2}}}
+	},
+	NoticesMissed: func(int) Facts {
+		return Facts{View: paired(), Terminals: &bus.TerminalState{Notices: outbox.NoticeState{Missed: 7, MissedAt: time.Now().Add(-time.Minute)}}}
+	},
 	TimersHeld: func(int) Facts {
 		return Facts{View: paired(), Terminals: &bus.TerminalState{Timers: outbox.TimerState{Kept: 3, Held: "no clock is believed"}}}
 	},
@@ -142,6 +148,8 @@ var made = map[string]string{
 var shownBelow = map[string]string{
 	// An audit gives up after five tries; whoever does not answer for so long is restarted, or the term ends.
 	AuditUnfinished: "TestAudit_GoesOnAfterARestart",
+	// No agent refuses what is right, and as many notices as are too many are more than a test of whole hosts has time for.
+	NoticesRefused: "TestDelivery_ATerminalThatTakesNothingCostsItselfOnly", NoticesMissed: "TestDelivery_TellsOfGapsAndOfWhatIsVoid",
 	// The world is one process, and the cluster one machine: nothing of theirs is met by another one.
 	WiresPlain: "TestSeen_OfAllProcesses",
 }

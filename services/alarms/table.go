@@ -42,6 +42,8 @@ const (
 	BackupFailed    = "backup-failed"
 	TimersParked    = "timers-parked"
 	TimersHeld      = "timers-held"
+	NoticesRefused  = "notices-refused"
+	NoticesMissed   = "notices-missed"
 
 	CertificateEnding   = "certificate-ending"
 	CertificateDue      = "certificate-due"
@@ -137,6 +139,10 @@ func Table() []Kind {
 			Remedy: "Put back what the text names. A seal or issuing key that is lost is made anew from the root: hotpair authority rotate. Until then no terminal can be enrolled here, and certificates are not renewed; the service goes on."},
 		{ID: TimersParked, Severity: bus.Warning, After: time.Second, Calm: 2 * time.Second,
 			Remedy: "hotpair timers --parked says which, and why each failed; mend the service, then hotpair timers release SERVICE KEY, or hotpair timers drop SERVICE KEY."},
+		{ID: NoticesRefused, Severity: bus.Warning, After: 20 * time.Second, Calm: 5 * time.Second,
+			Remedy: "hotpair notices --waiting says for which terminals something waits, and the log of terminal-if why; look at the disk of such a terminal."},
+		{ID: NoticesMissed, Severity: bus.Warning, After: time.Second, Calm: 2 * time.Second,
+			Remedy: "The log of terminal-if says which terminals; their applications were told, and ask the service for what they need."},
 		{ID: TimersHeld, Severity: bus.Warning, After: 5 * time.Second, Calm: 5 * time.Second,
 			Remedy: "Start the other host, and set the clocks of both right (hotpair doctor shows them): what is held runs when they agree."},
 		{ID: AuditUnfinished, Severity: bus.Warning,

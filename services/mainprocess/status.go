@@ -65,7 +65,7 @@ func (h *host) Status(context.Context) operator.Status {
 		}
 	}
 	if t := h.heard.terminals.Load(); t != nil {
-		s.Terminals, s.Timers = operator.Terminals{Attached: t.Attached, Warm: t.Warm, Unreachable: t.Unreachable}, t.Timers
+		s.Terminals, s.Timers, s.Notices = operator.Terminals{Attached: t.Attached, Warm: t.Warm, Unreachable: t.Unreachable}, t.Timers, t.Notices
 	}
 	w := h.record.Status()
 	s.Witness = operator.Witness{Address: w.Address, ID: w.WitnessID, Reachable: w.Reachable, Problem: w.Problem, HeardMS: -1}

@@ -112,6 +112,11 @@ func (c *Collector) Collect(to chan<- prometheus.Metric) {
 	for state, n := range map[string]int{"kept": s.Timers.Kept, "parked": s.Timers.Parked, "running": s.Timers.Running, "failing": s.Timers.Failing} {
 		gauge(d.timers, float64(n), state)
 	}
+	for state, n := range map[string]int{"behind": s.Notices.Behind, "failing": s.Notices.Failing} {
+		gauge(d.noticed, float64(n), state)
+	}
+	count(d.notices, s.Notices.Sent, "sent")
+	count(d.notices, s.Notices.Missed, "missed")
 	gauge(d.timerLate, s.Timers.Late.Seconds())
 	wiresOf(gauge, count, d, s.Wires)
 	gauge(d.alarms, float64(len(s.Alarms)))

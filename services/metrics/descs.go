@@ -13,7 +13,7 @@ type descs struct {
 	sequence, applyLag, notifyLag, aside, oldest                               *prometheus.Desc
 	link, replication, heard, witness, up, restarts, terminals, alarms         *prometheus.Desc
 	wiresTLS, certificateEnd, certificateUsable, peerEnd, terminalsEnding      *prometheus.Desc
-	doorRefused, timers, timerLate                                             *prometheus.Desc
+	doorRefused, timers, timerLate, noticed, notices                           *prometheus.Desc
 	trailWritten, trailLost, trailFails                                        *prometheus.Desc
 	backupEvery, backupGood, backupBytes, backupTried, backupFailed            *prometheus.Desc
 	auditChecked, auditMissing                                                 *prometheus.Desc
@@ -54,6 +54,8 @@ func newDescs() descs {
 	d.restarts = desc("process_restarts_total", "Starts of the process after its first one under this main.", "process")
 	d.terminals = desc("terminals", "Terminals by what this host has with them: attached (served), warm (a session is open), unreachable.", "state")
 	d.timers = desc("timers", "Timers of services, as the host that serves has them: kept, and of those parked, running, failing (they rest).", "state")
+	d.noticed = desc("notice_terminals", "Attached terminals that have not stored yet what there is for them (behind), and those that did not take what they were sent last (failing).", "state")
+	d.notices = desc("notices_total", "Notices that were sent to terminals in this term, repeated ones too, and those that terminals miss for good.", "state")
 	d.timerLate = desc("timer_late_seconds", "By how much the timer was late that was started last.")
 	d.alarms = desc("alarms", "Alarms that are raised.")
 	d.wiresTLS = desc("wires_tls", "1 if the wires to other machines are TLS, proved on both sides.")

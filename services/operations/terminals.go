@@ -188,6 +188,7 @@ func (o *Operations) answerTerminals(r *registry.Registry) {
 	registry.Answer(r, operator.CallProbeTerminals, o.probeTerminals)
 	registry.Answer(r, operator.CallRotateReceipts, o.rotateReceipts)
 	o.answerTimers(r)
+	o.answerNotices(r)
 	registry.AnswerPart(r, operator.PartTerminals, o.listOwn)
 	registry.AnswerPart(r, operator.PartProbe, o.probeOwn)
 }

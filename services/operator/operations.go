@@ -13,6 +13,7 @@ import (
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/operator/certificates"
 	"github.com/hotpair/hotpair/services/terminalif/agenda"
+	"github.com/hotpair/hotpair/services/terminalif/delivery"
 	"github.com/hotpair/hotpair/services/terminalif/receipt"
 )
 
@@ -113,6 +114,9 @@ var (
 		Says: "Has a parked timer run again.", Check: func(q *agenda.Change) error { return named(q, false) }}
 	CallDropTimer = Operation[agenda.Change, agenda.Changed]{Name: "drop of a timer", Method: http.MethodPost, Path: "/api/v1/timers/drop", Where: Active, Role: Administer, Within: 15 * time.Second,
 		Says: "Takes a timer away: what it was set for is not done.", Check: func(q *agenda.Change) error { return named(q, true) }}
+	CallNotices = Operation[delivery.WaitingQuestion, delivery.WaitingNotices]{Name: "notices", Method: http.MethodGet, Path: "/api/v1/notices", Where: Active, Role: View, Within: answerWithin,
+		Says: "What services have told terminals, and what waits for whom.", Unless: delivery.WaitingQuestion{Limit: 100},
+		Check: func(q *delivery.WaitingQuestion) error { return bounded("limit", q.Limit, delivery.MostListed) }}
 	CallVerify = Operation[VerifyRequest, bus.VerifyState]{Name: "verify", Method: http.MethodPost, Path: "/api/v1/verify/begin", Where: Active, Role: Operate, Within: answerWithin,
 		Says: "Begins to compare both databases, in service."}
 	CallVerifyState = Operation[None, bus.VerifyState]{Name: "state of verify", Method: http.MethodGet, Path: "/api/v1/verify", Where: Known, Role: View, Within: answerWithin,
@@ -151,7 +155,7 @@ func Operations() []Info {
 		CallSwitchover.Info(), CallSchedule.Info(), CallCancelSchedule.Info(), CallPause.Info(), CallResume.Info(), CallExplain.Info(), CallDoctor.Info(), CallSettings.Info(),
 		CallPromotePlan.Info(), CallPromote.Info(), CallAdmit.Info(),
 		CallTerminals.Info(), CallAddTerminals.Info(), CallRemoveTerminals.Info(), CallProbeTerminals.Info(), CallTerminalTokens.Info(), CallRevokeTerminals.Info(), CallRotateReceipts.Info(),
-		CallTimers.Info(), CallReleaseTimer.Info(), CallDropTimer.Info(),
+		CallTimers.Info(), CallReleaseTimer.Info(), CallDropTimer.Info(), CallNotices.Info(),
 		CallVerify.Info(), CallVerifyState.Info(), CallStopVerify.Info(), CallLevels.Info(), CallRise.Info(), CallBackup.Info(), CallBackups.Info(), CallMakeBackup.Info(),
 		CallWho.Info(), CallOperators.Info(), CallAddOperator.Info(), CallRotateOperator.Info(), CallRemoveOperator.Info(),
 	}

@@ -1,8 +1,6 @@
 package operator
 
-import (
-	"time"
-)
+import "time"
 
 // Point is what a host did in one interval. Latencies are estimated from buckets, in milliseconds; 0 where nothing was
 // measured.
@@ -29,4 +27,15 @@ type Series struct {
 	Host   string        `json:"host"`
 	Every  time.Duration `json:"every_ns"`
 	Points []Point       `json:"points"`
+}
+
+// Look is what a host says of itself to the other one, for who watches the pair there.
+type Look struct {
+	Status Status  `json:"status"`
+	Points []Point `json:"points"`
+}
+
+// LookRequest asks for it.
+type LookRequest struct {
+	After time.Time `json:"after"` // points after this time
 }

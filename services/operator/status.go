@@ -93,6 +93,7 @@ type Status struct {
 	Processes map[string]Process `json:"processes"`
 	Terminals Terminals          `json:"terminals"`
 	Timers    outbox.TimerState  `json:"timers,omitzero"`       // of services, as the host that serves has them
+	Notices   outbox.NoticeState `json:"notices,omitzero"`      // likewise
 	Backups   *backups.Upkeep    `json:"backups,omitempty"`     // that the pair makes by itself, if it does
 	Trail     *trail.Standing    `json:"audit_trail,omitempty"` // where all that happens is written, if it is
 	Audit     *Audit             `json:"audit,omitempty"`       // of the last attach; one that missed something stays

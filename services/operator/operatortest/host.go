@@ -26,6 +26,7 @@ import (
 	"github.com/hotpair/hotpair/services/operator/registry"
 	"github.com/hotpair/hotpair/services/operator/verdict"
 	"github.com/hotpair/hotpair/services/terminalif/agenda"
+	"github.com/hotpair/hotpair/services/terminalif/delivery"
 	"github.com/hotpair/hotpair/services/terminalif/receipt"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -323,6 +324,18 @@ func (h *Host) Registry() *registry.Registry {
 			return agenda.Changed{ID: c.ID, Timer: one}, h.Err
 		})
 	}
+	registry.Answer(r, operator.CallNotices, func(_ context.Context, _ operator.Caller, q delivery.WaitingQuestion) (delivery.WaitingNotices, error) {
+		list := delivery.WaitingNotices{Terminals: []delivery.Recipient{}, Common: delivery.KeptNotices{Total: 12, Kept: 3, Bytes: 768}}
+		for _, one := range []delivery.Recipient{
+			{ID: "till-1", Own: delivery.KeptNotices{Total: 7}},
+			{ID: "till-2", Own: delivery.KeptNotices{Total: 9, Kept: 2, Bytes: 512}, Waiting: 2, WaitingCommon: 3, Oldest: time.Date(2026, 3, 1, 2, 3, 4, 0, time.UTC)},
+		} {
+			if (!q.Waiting || one.Waiting > 0) && one.ID > q.After {
+				list.Terminals = append(list.Terminals, one)
+			}
+		}
+		return list, h.Err
+	})
 	registry.Answer(r, operator.CallVerify, h.BeginVerify)
 	registry.Answer(r, operator.CallVerifyState, h.VerifyState)
 	registry.Answer(r, operator.CallStopVerify, h.StopVerify)

@@ -318,7 +318,7 @@ func TestDelivery_TellsOfGapsAndOfWhatIsVoid(t *testing.T) {
 		if want := []string{"5.1", "6.1"}; !slices.Equal(other.told(), want) || other.missed()[1] != 1 {
 			t.Errorf("%q, %d gaps, %d void", other.told(), other.missed()[0], other.missed()[1])
 		}
-		if s := *state.Load(); s.Gaps != 3 || s.Diverged != 1 {
+		if s := *state.Load(); s.Missed != 8 || s.MissedAt.IsZero() || s.Diverged != 1 {
 			t.Errorf("%+v", s)
 		}
 	})

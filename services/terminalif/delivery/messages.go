@@ -47,7 +47,7 @@ func (c Calls) Roster(ctx context.Context, q Roster) error {
 }
 
 // CallList is what main asks the updater, for operators.
-var CallList = bus.Question[List, Listed](bus.ProcessUpdater, "notices-list")
+var CallList = bus.Question[WaitingQuestion, WaitingNotices](bus.ProcessUpdater, "notices-list")
 
 // Watch asks who is to be told something in a term since an answer, and lets the answer wait until there is somebody, at most so long.
 type Watch struct {
@@ -134,34 +134,34 @@ type Roster struct {
 	Whole bool     `json:"whole,omitempty"`
 }
 
-// MostListed bounds the terminals of one List.
+// MostListed bounds the terminals of one answer.
 const MostListed = 1000
 
-// List asks what waits for terminals. After is the last one that is known already.
-type List struct {
+// WaitingQuestion asks what waits for terminals. After is the last one that is known already.
+type WaitingQuestion struct {
 	After   string `json:"after,omitempty"`
 	Waiting bool   `json:"waiting,omitempty"` // only those for which something waits
 	Limit   int    `json:"limit,omitempty"`   // 1 to MostListed
 }
 
-// Listed answers it, in the order of ids.
-type Listed struct {
-	Terminals []Shown `json:"terminals"`
-	Next      string  `json:"next,omitempty"` // what to give as After for more; empty: this is all
-	Common    Stream  `json:"common"`
+// WaitingNotices answers it, in the order of ids.
+type WaitingNotices struct {
+	Terminals []Recipient `json:"terminals"`
+	Next      string      `json:"next,omitempty"` // what to give as After for more; empty: this is all
+	Common    KeptNotices `json:"common"`
 }
 
-// Stream is what is kept of one.
-type Stream struct {
+// KeptNotices is what is kept of a stream.
+type KeptNotices struct {
 	Total uint64 `json:"total,string"` // that it has had
 	Kept  int    `json:"kept"`
 	Bytes int    `json:"bytes"`
 }
 
-// Shown is a terminal as operators see it.
-type Shown struct {
-	ID  string `json:"id"`
-	Own Stream `json:"own"`
+// Recipient is a terminal as operators see it.
+type Recipient struct {
+	ID  string      `json:"id"`
+	Own KeptNotices `json:"own"`
 	// Waiting is how many of its own it has not confirmed, and WaitingCommon of those to all, as far as was noted: that is done every
 	// half a minute.
 	Waiting       int  `json:"waiting"`

@@ -183,7 +183,8 @@ func (d *Delivery) give(ctx context.Context, r *recipient, common, own *Page) {
 			w.Content = contentOf(m, own, common)
 			bytes += m.Notice.Size
 		} else {
-			d.state.Gaps++
+			d.state.Missed += m.Gap.Missing
+			d.state.MissedAt = time.Now()
 			d.Log.Warn("a terminal misses notices: they were too many or too old before it had them", "terminal", r.id, "missing", m.Gap.Missing)
 		}
 		b.Messages = append(b.Messages, w)

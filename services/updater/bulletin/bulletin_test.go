@@ -236,7 +236,7 @@ func TestTrim_TakesWhatIsHadAndWhatIsTooMuch(t *testing.T) {
 	}
 	kept := func() (got [4]int) {
 		t.Helper()
-		l, err := h.list(t.Context(), delivery.List{Limit: 10})
+		l, err := h.list(t.Context(), delivery.WaitingQuestion{Limit: 10})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -255,7 +255,7 @@ func TestTrim_TakesWhatIsHadAndWhatIsTooMuch(t *testing.T) {
 	if got := kept(); got != [4]int{0, 0, 20, 20} {
 		t.Errorf("one has nothing: %v", got)
 	}
-	l, err := h.list(t.Context(), delivery.List{Limit: 10, Waiting: true})
+	l, err := h.list(t.Context(), delivery.WaitingQuestion{Limit: 10, Waiting: true})
 	if err != nil || len(l.Terminals) != 1 || l.Terminals[0].Waiting != 20 || l.Terminals[0].WaitingCommon != 20 || l.Terminals[0].Oldest.IsZero() {
 		t.Errorf("%+v, %v", l, err)
 	}
@@ -264,7 +264,7 @@ func TestTrim_TakesWhatIsHadAndWhatIsTooMuch(t *testing.T) {
 	}
 	trim()
 	trim()
-	if l, err := h.list(t.Context(), delivery.List{Limit: 10}); err != nil || len(l.Terminals) != 2 || l.Common.Kept != 0 || h.lost != 0 {
+	if l, err := h.list(t.Context(), delivery.WaitingQuestion{Limit: 10}); err != nil || len(l.Terminals) != 2 || l.Common.Kept != 0 || h.lost != 0 {
 		t.Errorf("when it has left: %+v, %v, %d lost", l, err, h.lost)
 	}
 	h.tell(to("t1", "e"), outbox.Notice{All: true, Topic: "f"})
@@ -293,7 +293,7 @@ func TestTrim_ComesAlsoWithMuch(t *testing.T) {
 	if err := h.Trim(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	l, err := h.list(t.Context(), delivery.List{Limit: 1})
+	l, err := h.list(t.Context(), delivery.WaitingQuestion{Limit: 1})
 	if err != nil || l.Terminals[0].Own.Kept != board.BoundsOf("t1").Notices {
 		t.Errorf("%+v, %v", l, err)
 	}

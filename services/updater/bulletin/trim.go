@@ -140,14 +140,14 @@ func (b *Bulletin) count(lost int) {
 }
 
 // list says what waits for terminals.
-func (b *Bulletin) list(_ context.Context, q delivery.List) (l delivery.Listed, err error) {
-	l.Terminals = []delivery.Shown{}
+func (b *Bulletin) list(_ context.Context, q delivery.WaitingQuestion) (l delivery.WaitingNotices, err error) {
+	l.Terminals = []delivery.Recipient{}
 	err = b.store.View(func(r *storage.Reader) error {
 		total, kept, bytes, _, err := board.Common(r)
 		if err != nil {
 			return err
 		}
-		l.Common = delivery.Stream{Total: total, Kept: kept, Bytes: bytes}
+		l.Common = delivery.KeptNotices{Total: total, Kept: kept, Bytes: bytes}
 		common := map[notices.Number]int{} // how many come after a place: most terminals have come to the same one
 		list, next, err := board.Terminals(r, q.After, min(max(q.Limit, 1), delivery.MostListed))
 		if err != nil {
@@ -155,7 +155,7 @@ func (b *Bulletin) list(_ context.Context, q delivery.List) (l delivery.Listed, 
 		}
 		l.Next = next
 		for _, t := range list {
-			s := delivery.Shown{ID: t.ID, Own: delivery.Stream{Total: t.Total, Kept: t.Kept, Bytes: t.Bytes}, Leaving: t.Leaving}
+			s := delivery.Recipient{ID: t.ID, Own: delivery.KeptNotices{Total: t.Total, Kept: t.Kept, Bytes: t.Bytes}, Leaving: t.Leaving}
 			if t.Kept > 0 {
 				var first int64
 				if s.Waiting, first, err = board.Waiting(r, t.ID, t.Had[notices.Own]); err != nil {

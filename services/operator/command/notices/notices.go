@@ -1,0 +1,82 @@
+// Package notices has the command that shows what services have told terminals, and what waits for whom.
+package notices
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/command"
+	"github.com/hotpair/hotpair/services/operator/screen"
+	"github.com/hotpair/hotpair/services/operator/wording"
+	"github.com/hotpair/hotpair/services/terminalif/delivery"
+)
+
+// Command gives notices.
+func Command() *cobra.Command {
+	q := delivery.WaitingQuestion{}
+	c := command.Argued("notices", "Show what services have told terminals, and what waits for whom",
+		`Services tell terminals something by notices: to some of them, or to all. A notice is kept until its terminal has stored it, for seven
+days, 10,000 notices or 4 MiB for each terminal, 64 MiB for those to all. A terminal that was away gets what waits when it is
+back, in order; of what was taken away before that it is told how much it misses. What terminals have is noted every half a
+minute, so a notice of the last moments may still be shown as waiting.`,
+		`  hotpair notices
+  hotpair notices --waiting
+  hotpair notices --waiting --json | jq -r '.terminals[] | .id'`,
+		cobra.NoArgs, func(ctx context.Context, c *cobra.Command, f command.Asking, _ []string) error {
+			list, err := all(ctx, c, f, q)
+			if err != nil {
+				return err
+			}
+			return f.Show(c, list, func(s *screen.Screen) { draw(s, list) })
+		})
+	c.Flags().BoolVar(&q.Waiting, "waiting", false, "only terminals for which something waits")
+	return c
+}
+
+// all reads all pages into one.
+func all(ctx context.Context, c *cobra.Command, f command.Asking, q delivery.WaitingQuestion) (list delivery.WaitingNotices, err error) {
+	client, err := f.Client(ctx, c)
+	if err != nil {
+		return list, err
+	}
+	list.Terminals = []delivery.Recipient{}
+	for q.Limit = delivery.MostListed; ; {
+		page, err := operator.CallNotices.Ask(ctx, client, q)
+		if err != nil {
+			return list, err
+		}
+		list.Common = page.Common
+		list.Terminals = append(list.Terminals, page.Terminals...)
+		if q.After = page.Next; q.After == "" {
+			return list, nil
+		}
+	}
+}
+
+func draw(s *screen.Screen, list delivery.WaitingNotices) {
+	waiting := 0
+	for _, t := range list.Terminals {
+		if t.Waiting+t.WaitingCommon > 0 {
+			waiting++
+		}
+	}
+	s.Line(fmt.Sprintf("%s to all terminals so far, %d of them kept (%s); something waits for %s",
+		wording.Count(list.Common.Total, "notice"), list.Common.Kept, wording.Bytes(int64(list.Common.Bytes)), wording.Count(uint64(waiting), "terminal")))
+	for _, t := range list.Terminals {
+		line := screen.Pad(wording.Printable(t.ID), 24) + screen.Pad(wording.Count(t.Own.Total, "own notice"), 20) + fmt.Sprintf("%d wait", t.Waiting)
+		if t.WaitingCommon > 0 {
+			line += fmt.Sprintf(", and %d of those to all", t.WaitingCommon)
+		}
+		if !t.Oldest.IsZero() {
+			line += ", since " + t.Oldest.UTC().Format(time.DateTime) + " UTC"
+		}
+		if t.Leaving {
+			line += "; it is none of the pair's any more"
+		}
+		s.Line(line)
+	}
+}

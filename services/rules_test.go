@@ -39,6 +39,9 @@ func roleDecides(pkg string) bool {
 // serviceDecides are the packages that decide what comes of what services leave behind.
 var serviceDecides = within("services/emissions", "services/notices", "services/timers")
 
+// inbox is a bolt file of an agent's own.
+var inbox = within("services/terminal/inbox")
+
 var rules = []rule{
 	{"role decides only: nothing of ours but how its state is written down, no system, no network",
 		roleDecides,
@@ -60,8 +63,13 @@ var rules = []rule{
 		within("bus"),
 		but(within("storage", "services", "simulator", "deployments"), func(i string) bool { return words(i) || serviceDecides(i) })},
 	{"business processes, terminal-if, terminal and operator know the bus, not the database",
-		within("services/business", "services/terminalif", "services/terminal", "services/operator"),
+		but(within("services/business", "services/terminalif", "services/terminal", "services/operator"), inbox),
 		but(within("storage"), words)},
+	{"what an agent was told is kept in a file of its own: apart from the agent, and from the database",
+		inbox,
+		but(ours, func(i string) bool {
+			return words(i) || i == "storage/pages" || within("bus", "services/notices")(i)
+		})},
 	{"what touches a terminal's bytes knows the bus, and nothing of sessions and requests",
 		within("services/terminalif/wire"),
 		but(ours, func(i string) bool { return words(i) || within("bus", "services/terminalif/wire")(i) })},
@@ -69,7 +77,9 @@ var rules = []rule{
 		but(all, within("services/terminalif")),
 		within("services/terminalif/wire")},
 	{"only journal, replication and updater join bus and database; the world looks at what came of it",
-		but(all, within("services/journal", "services/replication", "services/updater", "storage", "simulator/world")),
+		but(all, func(pkg string) bool {
+			return inbox(pkg) || within("services/journal", "services/replication", "services/updater", "storage", "simulator/world")(pkg)
+		}),
 		but(within("storage"), words)},
 	{"the journal is of one host: it knows nobody who writes to it",
 		within("services/journal"),
@@ -234,12 +244,17 @@ var rules = []rule{
 	{"who tries a disk knows how it is told, and nothing of what stands on it",
 		within("services/updater/disk"),
 		but(ours, func(i string) bool { return words(i) || i == "bus" })},
-	{"bolt stays with the store, its layout and its sections",
-		but(all, func(pkg string) bool { return pkg == "storage" || within("storage/layout", "storage/section")(pkg) }),
+	{"bolt stays with the store, its layout and its sections, and with what an agent was told",
+		but(all, func(pkg string) bool {
+			return pkg == "storage" || inbox(pkg) || within("storage/layout", "storage/section")(pkg)
+		}),
 		within("github.com/boltdb/bolt")},
 	{"what stands in the database file, and what will, is the store's own affair",
 		but(all, within("storage")),
-		within("storage/format", "storage/layout", "storage/overlay", "storage/pages", "storage/place")},
+		within("storage/format", "storage/layout", "storage/overlay", "storage/place")},
+	{"a bolt file is looked at by whoever has one",
+		but(all, func(pkg string) bool { return inbox(pkg) || within("storage")(pkg) }),
+		within("storage/pages")},
 	{"how things are written down knows nothing of what is written",
 		within("storage/format"),
 		but(ours, words)},

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/notices"
 )
 
@@ -18,12 +19,30 @@ func Subject(session string) string { return "session." + session + ".notices" }
 // MaxBatch bounds what an agent takes in one batch, in bytes as it is sent: a full window, one large notice more, and what names them.
 const MaxBatch = 1 << 20
 
-// Batch is what a terminal is to store, in order, all of it or nothing.
+// MaxMessages bounds the messages of one batch.
+const MaxMessages = 1024
+
+// Batch is what a terminal is to store, in order, all of it or nothing. Messages count on through the batches of a session from 1, and
+// from 1 again after a Resume; one that comes again, because the answer was lost, is confirmed again.
 type Batch struct {
 	Epoch uint64 `cbor:"1,keyasint"`
-	// Resume comes with the first batch of a session.
+	// Resume comes with the first batch of a session. It is worked out from the cursor that the agent said last, at the attach or with a Why.
 	Resume   *notices.Resumed `cbor:"2,keyasint,omitempty"`
 	Messages []Message        `cbor:"3,keyasint,omitempty"`
+}
+
+// DecodeBatch reads one. What is too long is refused unread. The errors are those of [bus.Decode].
+func DecodeBatch(data []byte, b *Batch) error {
+	if len(data) > MaxBatch {
+		return fmt.Errorf("%w: a batch of %d bytes, at most %d", bus.ErrMalformed, len(data), MaxBatch)
+	}
+	if err := bus.Decode(data, b); err != nil {
+		return fmt.Errorf("a batch of notices: %w", err)
+	}
+	if len(b.Messages) > MaxMessages {
+		return fmt.Errorf("%w: %d messages in one batch, at most %d", bus.ErrMalformed, len(b.Messages), MaxMessages)
+	}
+	return nil
 }
 
 // Message is a notice, or that there is a gap, with what the notice says.
@@ -59,6 +78,9 @@ const (
 // AppSubject is where an application hears of a topic.
 func AppSubject(service, topic string) string { return "notice." + service + "." + topic }
 
+// AppSubjects is where it hears of all.
+const AppSubjects = "notice.>"
+
 // SubjectAfter is where an application asks for what is kept: After → Kept, as JSON. What is refused has a code and a sentence in headers.
 const SubjectAfter = "notices.after"
 
@@ -90,7 +112,8 @@ type After struct {
 // Kept answers it, in order.
 type Kept struct {
 	Notices []Told `json:"notices"`
-	// First is the lowest number that is kept, Last the highest that there was; 0 of a terminal that was told nothing yet.
+	// First is the lowest number that is kept, or the next one when none is: who asked after a lower one than the one before it has missed
+	// some. Last is the highest that there was, 0 of a terminal that was told nothing yet.
 	First uint64 `json:"first,string"`
 	Last  uint64 `json:"last,string"`
 	More  bool   `json:"more,omitempty"`

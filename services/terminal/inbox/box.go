@@ -1,0 +1,178 @@
+package inbox
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"sync"
+	"sync/atomic"
+
+	"github.com/boltdb/bolt"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/notices"
+)
+
+const (
+	// Most and MostBytes bound what is kept for the applications of a terminal, whichever comes first. The oldest goes.
+	Most      = 10_000
+	MostBytes = 16 << 20
+)
+
+// Keys of a terminal's bucket: stateKey has a record, and noticePrefix with a number what was told under it.
+const noticePrefix = 'n'
+
+var stateKey = []byte("state")
+
+// noticeKey is where what was told under a number stands.
+func noticeKey(number uint64) []byte {
+	return binary.BigEndian.AppendUint64([]byte{noticePrefix}, number)
+}
+
+// record is what is written of a state.
+type record struct {
+	Local  uint64         `cbor:"1,keyasint"`
+	Count  int            `cbor:"2,keyasint"` // that are kept
+	Bytes  int            `cbor:"3,keyasint"`
+	Cursor notices.Cursor `cbor:"4,keyasint"`
+}
+
+// state is what a terminal has durably. It is never changed: two that are not the same have something between them.
+type state struct{ record }
+
+// Box is what one terminal has.
+type Box struct {
+	file     *File
+	terminal string
+	current  atomic.Pointer[state]
+	taking   sync.Mutex // one batch at a time
+}
+
+// box gives the box of a terminal.
+func (f *File) box(terminal string) *Box {
+	f.opening.Lock()
+	defer f.opening.Unlock()
+	b, ok := f.boxes[terminal]
+	if !ok {
+		b = &Box{file: f, terminal: terminal}
+		f.boxes[terminal] = b
+	}
+	return b
+}
+
+// Box gives the box of a terminal. No number up to used is given when what is kept does not tell which were: of a terminal that has
+// nothing here, because its file was set aside, or of a file whose last transaction may be missing.
+func (f *File) Box(terminal string, used uint64) *Box {
+	b := f.box(terminal)
+	b.taking.Lock()
+	defer b.taking.Unlock()
+	s := b.current.Load()
+	if s == nil || f.doubt && used > s.Local {
+		next := &state{}
+		if s != nil {
+			next.record = s.record
+		}
+		next.Local = max(next.Local, used)
+		b.current.Store(next)
+	}
+	return b
+}
+
+// Last is the highest number that was given.
+func (b *Box) Last() uint64 { return b.current.Load().Local }
+
+// entry is what is told under a number.
+type entry struct {
+	number uint64
+	data   []byte
+}
+
+// apply writes what is new, takes the oldest away that has no room, and notes in next what there is then.
+func (next *state) apply(b *bolt.Bucket, list []entry) error {
+	b.FillPercent = 0.9 // numbers rise
+	for _, e := range list {
+		key := noticeKey(e.number)
+		value := seal(key, e.data)
+		if err := b.Put(key, value); err != nil {
+			return err
+		}
+		next.Count++
+		next.Bytes += len(value)
+	}
+	var old [][]byte
+	c := b.Cursor()
+	for k, v := c.Seek([]byte{noticePrefix}); isNotice(k) && (next.Count > Most || next.Bytes > MostBytes); k, v = c.Next() {
+		old = append(old, bytes.Clone(k))
+		next.Count--
+		next.Bytes -= len(v)
+	}
+	for _, key := range old {
+		if err := b.Delete(key); err != nil {
+			return err
+		}
+	}
+	data, err := bus.Encode(next.record)
+	if err != nil {
+		return err
+	}
+	return b.Put(stateKey, seal(stateKey, data))
+}
+
+// readState reads and checks all that a terminal has.
+func readState(b *bolt.Bucket) (*state, error) {
+	if b == nil {
+		return nil, fmt.Errorf("%w: no bucket", ErrDamaged)
+	}
+	s := &state{}
+	data, err := unseal(stateKey, b.Get(stateKey))
+	if err == nil {
+		err = bus.Decode(data, &s.record)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("its state: %w", err)
+	}
+	count, size := 0, 0
+	err = b.ForEach(func(k, v []byte) error {
+		if bytes.Equal(k, stateKey) {
+			return nil
+		}
+		if !isNotice(k) || numberOf(k) > s.Local || len(v) > MostBytes {
+			return fmt.Errorf("%w: an entry of %d bytes under a key of %d that can't be", ErrDamaged, len(v), len(k))
+		}
+		if _, err := unseal(k, v); err != nil {
+			return fmt.Errorf("notice %d: %w", numberOf(k), err)
+		}
+		count++
+		size += len(v)
+		return nil
+	})
+	if err == nil && (count != s.Count || size != s.Bytes) {
+		err = fmt.Errorf("%w: %d entries of %d bytes, and the state says %d of %d", ErrDamaged, count, size, s.Count, s.Bytes)
+	}
+	return s, err
+}
+
+func isNotice(key []byte) bool { return len(key) == 9 && key[0] == noticePrefix }
+
+func numberOf(key []byte) uint64 { return binary.BigEndian.Uint64(key[1:]) }
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// seal gives data with a checksum of it and of its key: bolt has none of its own.
+func seal(key, data []byte) []byte {
+	sum := crc32.Update(crc32.Checksum(key, castagnoli), castagnoli, data)
+	return binary.BigEndian.AppendUint32(bytes.Clone(data), sum)
+}
+
+// unseal gives what seal took.
+func unseal(key, value []byte) ([]byte, error) {
+	if len(value) < 4 {
+		return nil, fmt.Errorf("%w: %d bytes", ErrDamaged, len(value))
+	}
+	data, sum := value[:len(value)-4], binary.BigEndian.Uint32(value[len(value)-4:])
+	if crc32.Update(crc32.Checksum(key, castagnoli), castagnoli, data) != sum {
+		return nil, fmt.Errorf("%w: checksum", ErrDamaged)
+	}
+	return data, nil
+}

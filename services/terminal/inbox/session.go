@@ -1,0 +1,211 @@
+package inbox
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/boltdb/bolt"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/notice"
+	"github.com/hotpair/hotpair/services/notices"
+	"github.com/hotpair/hotpair/services/strictjson"
+)
+
+// ErrRefused says that a batch is not taken; its text goes to the host. Nothing of it is kept.
+var ErrRefused = errors.New("notices refused")
+
+// Reserve makes durable, elsewhere than in the file, that numbers up to one may have been given. It returns at once when that is so
+// already.
+type Reserve func(upTo uint64) error
+
+// Session is what one attached host tells a terminal.
+//
+// Where it goes on is worked out by the host from the cursor that the terminal said. Another session may have written since, or this one
+// when an answer was lost: then what the host says is of a place where the terminal is no more, and would have it store notices twice. So a
+// resume says what it was worked out from, and counts only while the terminal has just that.
+type Session struct {
+	box     *Box
+	pair    string
+	epoch   uint64
+	reserve Reserve
+
+	seen    *state // what store was worked out from
+	store   notices.Store
+	resumed bool
+	serial  uint64
+}
+
+// Session begins one of a host that serves a pair in an epoch, and gives the cursor to say to it.
+func (b *Box) Session(pair string, epoch uint64, reserve Reserve) (*Session, notices.Cursor) {
+	s := &Session{box: b, pair: pair, epoch: epoch, reserve: reserve}
+	return s, s.begin()
+}
+
+// begin has the session begin with what is durable.
+func (s *Session) begin() notices.Cursor {
+	s.seen = s.box.current.Load()
+	s.resumed, s.serial = false, 0
+	s.store = notices.Store{Epoch: s.epoch, Local: s.seen.Local, Cursor: s.seen.Cursor}
+	return s.seen.Cursor
+}
+
+// Take takes a batch: all of it is durable when it returns, or nothing is. What is new is for the applications. An error is also in the
+// answer, and the session begins anew: ErrRefused; any other one says that the file, or what Reserve writes, takes nothing any more.
+func (s *Session) Take(b notice.Batch) ([]Published, notice.Stored, error) {
+	s.box.taking.Lock()
+	defer s.box.taking.Unlock()
+	told, err := s.take(b)
+	if err != nil {
+		cursor := s.begin()
+		return nil, notice.Stored{Why: err.Error(), Cursor: &cursor}, err
+	}
+	return told, notice.Stored{Serial: s.serial}, nil
+}
+
+// Refuse is Take for what is no batch.
+func (s *Session) Refuse(err error) notice.Stored {
+	s.box.taking.Lock()
+	defer s.box.taking.Unlock()
+	cursor := s.begin()
+	return notice.Stored{Why: err.Error(), Cursor: &cursor}
+}
+
+func (s *Session) take(b notice.Batch) ([]Published, error) {
+	if err := s.check(b); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrRefused, err)
+	}
+	if b.Resume != nil {
+		s.begin()
+	}
+	store, serial := s.store, s.serial
+	var list []Published
+	note := func(k notices.Kept, c notice.Content) error {
+		p, err := s.publish(k, c)
+		list = append(list, p)
+		return err
+	}
+	if b.Resume != nil {
+		k, stored, err := store.Resume(b.Epoch, *b.Resume)
+		if err == nil && stored {
+			err = note(k, notice.Content{})
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrRefused, err)
+		}
+	}
+	for i := range b.Messages {
+		m := &b.Messages[i]
+		if m.Serial <= serial {
+			continue // it was taken already, and the answer was lost
+		}
+		if m.Serial != serial+1 {
+			return nil, fmt.Errorf("%w: message %d comes after %d", ErrRefused, m.Serial, serial)
+		}
+		serial++
+		k, stored, err := store.Take(b.Epoch, m.Message)
+		if err == nil && stored {
+			err = note(k, m.Content)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrRefused, err)
+		}
+	}
+	if err := s.write(store, list); err != nil {
+		return nil, err
+	}
+	s.store, s.serial, s.resumed = store, serial, true
+	return list, nil
+}
+
+// write makes durable what is new. Where a terminal goes on is not, as long as it is told nothing: it is worked out again at the next
+// attach, and thousands that are attached at a takeover write nothing.
+func (s *Session) write(store notices.Store, list []Published) error {
+	if len(list) == 0 {
+		return nil
+	}
+	if err := s.reserve(store.Local); err != nil {
+		return err
+	}
+	size, entries := 0, make([]entry, len(list))
+	for i, p := range list {
+		entries[i] = entry{p.Number, p.Data}
+		size += len(p.Data)
+	}
+	next := &state{s.seen.record}
+	next.Local, next.Cursor = store.Local, store.Cursor
+	next.Cursor.Starts = slices.Clone(store.Cursor.Starts)
+	if err := s.box.file.write(change{s.box.terminal, func(b *bolt.Bucket) error { return next.apply(b, entries) }}, size); err != nil {
+		return err
+	}
+	s.box.current.Store(next)
+	s.seen = next
+	return nil
+}
+
+// check refuses what no host would send, and what is not of this place.
+func (s *Session) check(b notice.Batch) error {
+	switch current := s.box.current.Load(); {
+	case b.Epoch < s.epoch:
+		return fmt.Errorf("%w: %d, attached to %d", notices.ErrLower, b.Epoch, s.epoch)
+	case b.Epoch > s.epoch:
+		return fmt.Errorf("of epoch %d, and this session attached in %d", b.Epoch, s.epoch)
+	case b.Resume == nil && !s.resumed:
+		return errors.New("a session of notices begins with where it goes on")
+	case b.Resume == nil && s.seen != current:
+		return errors.New("another session has told this terminal something since")
+	}
+	if b.Resume != nil {
+		if err := s.checkResume(b.Resume); err != nil {
+			return err
+		}
+	}
+	for i := range b.Messages {
+		if err := s.checkMessage(&b.Messages[i]); err != nil {
+			return fmt.Errorf("message %d: %w", b.Messages[i].Serial, err)
+		}
+	}
+	return nil
+}
+
+func (s *Session) checkResume(r *notices.Resumed) error {
+	if r.Cursor.Pair != s.pair {
+		return fmt.Errorf("goes on in pair %.80q, and this session attached for %q", r.Cursor.Pair, s.pair)
+	}
+	if n := len(r.Cursor.Starts); n > notices.MaxStarts {
+		return fmt.Errorf("goes on with the starts of %d epochs, at most %d", n, notices.MaxStarts)
+	}
+	high := r.Cursor.Last.Epoch
+	for _, m := range r.Cursor.Marks {
+		high = max(high, m.Number.Epoch)
+	}
+	for _, start := range r.Cursor.Starts {
+		high = max(high, start.Epoch)
+	}
+	if high > s.epoch {
+		return fmt.Errorf("goes on in epoch %d, and %d is served", high, s.epoch)
+	}
+	return nil
+}
+
+func (s *Session) checkMessage(m *notice.Message) error {
+	if int(m.Stream) >= len(notices.Marks{}) {
+		return fmt.Errorf("of stream %d, which there is not", m.Stream)
+	}
+	if e := max(m.Notice.Number.Epoch, m.Gap.To.Epoch); e > s.epoch {
+		return fmt.Errorf("of epoch %d, and %d is served", e, s.epoch)
+	}
+	if m.Gap != (notices.Gap{}) {
+		return nil // what else it says counts for nothing
+	}
+	switch c := &m.Content; {
+	case !bus.ValidName(c.Service) || c.Service == notice.System || !bus.ValidName(c.Topic):
+		return fmt.Errorf("of service %.80q on topic %.80q, which can't be", c.Service, c.Topic)
+	case len(c.Body) > 0:
+		if err := strictjson.Check(c.Body); err != nil {
+			return fmt.Errorf("its body: %w", err)
+		}
+	}
+	return nil
+}

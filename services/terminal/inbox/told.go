@@ -1,0 +1,118 @@
+package inbox
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/boltdb/bolt"
+
+	"github.com/hotpair/hotpair/bus/notice"
+	"github.com/hotpair/hotpair/services/notices"
+)
+
+const (
+	// DefaultLimit is how many notices are given to who does not say, and MaxLimit how many at most; pageBytes bounds them together, the
+	// last one not counted.
+	DefaultLimit = 100
+	MaxLimit     = 1000
+	pageBytes    = 1 << 20
+)
+
+// ErrBeyond says that somebody asks for what comes after a number that was never given.
+var ErrBeyond = errors.New("no such notice was ever told here")
+
+// Published is what applications hear, and Data how.
+type Published struct {
+	notice.Told
+	Data []byte
+}
+
+// publish says to applications what is kept under a number.
+func (s *Session) publish(k notices.Kept, c notice.Content) (p Published, err error) {
+	t := notice.Told{Number: k.Local, Service: notice.System}
+	switch gap := k.Message.Gap; {
+	case k.Void != nil:
+		pair := cmp.Or(s.store.Cursor.Pair, s.pair) // of what is void; the terminal may have been another pair's
+		t.Topic, t.From, t.To = notice.TopicDiverged, name(pair, k.Void.From), name(pair, k.Void.To)
+	case gap != (notices.Gap{}):
+		t.Topic, t.From, t.To, t.Missing, t.AtLeast = notice.TopicGap, name(s.pair, gap.From), name(s.pair, gap.To), gap.Missing, gap.AtLeast
+	default:
+		t.Service, t.Topic, t.Body = c.Service, c.Topic, c.Body
+		if len(t.Body) == 0 {
+			t.Body = json.RawMessage("{}")
+		}
+		t.ID, t.Again = notice.ID(s.pair, k.Message.Notice.Number), k.Message.Again
+		if c.At != 0 {
+			t.At = time.Unix(0, c.At).UTC()
+		}
+	}
+	data, err := encode(t)
+	return Published{t, data}, err
+}
+
+// name is the id of a notice, "" for the place before the first.
+func name(pair string, n notices.Number) string {
+	if n == (notices.Number{}) {
+		return ""
+	}
+	return notice.ID(pair, n)
+}
+
+// encode writes JSON as it came: escapes that only web pages need would make it longer than it may be.
+func encode(v any) ([]byte, error) {
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), nil
+}
+
+// After gives what was told after a number: notice.Kept, as JSON. Errors: ErrBeyond, ErrDamaged, ErrClosed.
+func (b *Box) After(a notice.After) ([]byte, error) {
+	var kept struct {
+		notice.Kept
+		Notices []json.RawMessage `json:"notices"` // as they were told
+	}
+	last := b.Last()
+	if a.Number > last {
+		return nil, fmt.Errorf("%w: you ask for what comes after %d, and the last one was %d. The directory of this terminal's agent is another one than it was: ask after 0",
+			ErrBeyond, a.Number, last)
+	}
+	kept.Notices, kept.First, kept.Last = []json.RawMessage{}, last+1, last
+	limit := min(a.Limit, MaxLimit)
+	if limit <= 0 {
+		limit = DefaultLimit
+	}
+	err := b.file.view(b.terminal, func(bucket *bolt.Bucket) error {
+		if bucket == nil {
+			return nil
+		}
+		c := bucket.Cursor()
+		if k, _ := c.Seek([]byte{noticePrefix}); isNotice(k) && numberOf(k) <= last {
+			kept.First = numberOf(k)
+		}
+		size := 0
+		for k, v := c.Seek(noticeKey(a.Number + 1)); isNotice(k) && numberOf(k) <= last; k, v = c.Next() {
+			if kept.More = len(kept.Notices) == limit || size >= pageBytes; kept.More {
+				return nil
+			}
+			data, err := unseal(k, v)
+			if err != nil {
+				return fmt.Errorf("notice %d: %w", numberOf(k), err)
+			}
+			kept.Notices = append(kept.Notices, bytes.Clone(data))
+			size += len(data)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return encode(kept)
+}

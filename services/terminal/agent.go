@@ -13,6 +13,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/durable"
+	"github.com/hotpair/hotpair/services/terminal/inbox"
 )
 
 const (
@@ -76,6 +77,7 @@ type Agent struct {
 	started   chan struct{}
 
 	store  *store
+	inbox  *inbox.Box
 	doors  doors
 	hosts  *bus.Conn // where hosts are
 	apps   *bus.Conn // where applications are
@@ -85,6 +87,7 @@ type Agent struct {
 	lost   atomic.Uint64 // own connections that were lost
 
 	dropped atomic.Uint64 // requests that nobody can be answered
+	refused atomic.Uint64 // batches of notices
 
 	attaching sync.Mutex // one attach or detach at a time; taken before the table's lock
 	ended     endedConnections
@@ -146,15 +149,11 @@ func (a *Agent) Epoch() (uint64, string) {
 // Run serves until ctx ends (and then gives nil) or the agent can't go on: ErrDamaged, ErrInUse, bus.ErrListen at the
 // start, ErrDisk later. It may be called once.
 func (a *Agent) Run(ctx context.Context) (err error) {
-	if a.config.Disk == nil || hasStore(a.config.Data) {
-		a.store, err = openStore(a.config.Data)
-	} else if err = durable.MakeDir(a.config.Data); err == nil { // for the receipts
-		a.store, err = a.config.Disk.open(a.config.ID)
-	}
+	closes, err := a.openFacts()
+	defer func() { err = errors.Join(err, closes()) }()
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, a.store.close()) }()
 	if err := a.adoptPair(); err != nil {
 		return err
 	}
@@ -194,6 +193,37 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	return err
 }
 
+// openFacts opens what is durable; closes is to be called whatever the error.
+func (a *Agent) openFacts() (closes func() error, err error) {
+	closes = func() error { return nil }
+	shared := a.config.Disk != nil && !hasStore(a.config.Data)
+	if shared {
+		if err = durable.MakeDir(a.config.Data); err == nil { // for the receipts
+			a.store, err = a.config.Disk.open(a.config.ID)
+		}
+	} else {
+		a.store, err = openStore(a.config.Data)
+	}
+	if err != nil {
+		return closes, err
+	}
+	closes = a.store.close
+	var file *inbox.File
+	if shared {
+		file = a.config.Disk.notices
+	} else if file, err = inbox.Open(a.config.Data); err != nil {
+		return closes, err
+	} else {
+		closes = func() error { return errors.Join(file.Close(), a.store.close()) }
+	}
+	if why := file.Quarantined(); why != nil {
+		a.log.Error("the notices that were kept here could not be read and are set aside; those that the pair still keeps come again",
+			"aside", inbox.QuarantinedName, "error", why)
+	}
+	a.inbox = file.Box(a.config.ID, a.store.get().Told)
+	return closes, nil
+}
+
 // fail ends Run with err.
 func (a *Agent) fail(err error) {
 	select {
@@ -211,7 +241,7 @@ func (a *Agent) adoptPair() error {
 	if known.PairID != "" {
 		a.log.Warn("moved to another pair by its operator", "from", known.PairID, "to", wanted, "epoch", known.Epoch)
 	}
-	return a.store.update(func(f *facts) { *f = facts{PairID: wanted, Counter: f.Counter, Terminal: f.Terminal} })
+	return a.store.update(func(f *facts) { *f = facts{PairID: wanted, Counter: f.Counter, Told: f.Told, Terminal: f.Terminal} })
 }
 
 // saveReceipts writes them while they change, and once at the end. It lets them gather first: at a takeover hundreds of

@@ -1,7 +1,9 @@
 package terminal
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -14,6 +16,7 @@ import (
 	"github.com/nats-io/nats.go/micro"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/notice"
 	"github.com/hotpair/hotpair/services/level"
 	"github.com/hotpair/hotpair/services/process/processtest"
 )
@@ -58,6 +61,57 @@ func exampleRepeat(nc *nats.Conn, got func(first, again *nats.Msg)) error {
 	return err
 }
 
+func exampleHear(nc *nats.Conn, show func(json.RawMessage)) error {
+	_, err := nc.Subscribe("notice.shop.price", func(m *nats.Msg) {
+		var told notice.Told
+		if err := json.Unmarshal(m.Data, &told); err != nil {
+			return
+		}
+		show(told.Body)
+	})
+	return err
+}
+
+func exampleNotices(ctx context.Context, nc *nats.Conn, last uint64, do func(notice.Told) error) error {
+	wake := make(chan struct{}, 1)
+	if _, err := nc.Subscribe("notice.>", func(*nats.Msg) {
+		select {
+		case wake <- struct{}{}:
+		default: // it is awake already
+		}
+	}); err != nil {
+		return err
+	}
+	for {
+		for more := true; more; {
+			answer, err := nc.Request("notices.after", fmt.Appendf(nil, `{"number":"%d"}`, last), 5*time.Second)
+			if err != nil {
+				return err
+			}
+			if code := answer.Header.Get("Nats-Service-Error-Code"); code != "" {
+				return fmt.Errorf("%s: %s", code, answer.Header.Get("Nats-Service-Error"))
+			}
+			var kept notice.Kept
+			if err := json.Unmarshal(answer.Data, &kept); err != nil {
+				return err
+			}
+			for _, told := range kept.Notices {
+				if err := do(told); err != nil { // and keep told.Number with it
+					return err
+				}
+				last = told.Number
+			}
+			more = kept.More
+		}
+		select {
+		case <-wake:
+		case <-time.After(time.Minute): // the connection may have been away
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
 func exampleDiscovery(nc *nats.Conn, out io.Writer) error {
 	about, err := nc.Request("$SRV.INFO.ledger", nil, 2*time.Second)
 	if err != nil {
@@ -95,7 +149,7 @@ func TestFault_D5_APageForWhoWritesAnApplication(t *testing.T) {
 			t.Errorf("nobody runs this example of the page:\n%s", e[2])
 		}
 	}
-	if len(examples) != 4 {
+	if len(examples) != 6 {
 		t.Errorf("%d examples", len(examples))
 	}
 
@@ -129,6 +183,62 @@ func TestFault_D5_APageForWhoWritesAnApplication(t *testing.T) {
 	var out strings.Builder
 	if err := exampleDiscovery(nc, &out); err != nil || out.String() != "request.ledger.balance\nrequest.ledger.open\nrequest.ledger.transfer\n" {
 		t.Errorf("%v, %q", err, out.String())
+	}
+}
+
+// TestNotices_Examples runs those of APPLICATIONS.md about notices: who asks at the start and whenever something is published misses nothing,
+// also of the time in which it was away.
+func TestNotices_Examples(t *testing.T) {
+	a := start(t, t.TempDir(), nil)
+	h, nc := tells(t, a, "x", 1), app(t, a)
+	shown := make(chan string, 8)
+	if err := exampleHear(nc, func(body json.RawMessage) { shown <- string(body) }); err != nil {
+		t.Fatal(err)
+	}
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan uint64, 8)
+	follow := func(last uint64) (stop func()) {
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() {
+			ended <- exampleNotices(ctx, app(t, a), last, func(told notice.Told) error { done <- told.Number; return nil })
+		}()
+		return func() {
+			cancel()
+			if err := <-ended; !errors.Is(err, context.Canceled) {
+				t.Error(err)
+			}
+		}
+	}
+	want := func(numbers ...uint64) {
+		t.Helper()
+		for _, n := range numbers {
+			if got := <-done; got != n {
+				t.Errorf("notice %d, want %d", got, n)
+			}
+		}
+	}
+	h.tell("1", "2")
+	stop := follow(0)
+	want(1, 2)
+	h.tell("3")
+	want(3)
+	stop()
+	h.tell("4", "5")
+	stop = follow(3)
+	want(4, 5)
+	h.tell("6")
+	want(6)
+	stop()
+	for n := range 6 {
+		if got := <-shown; got != fmt.Sprint(n+1) {
+			t.Errorf("%s is shown, want %d", got, n+1)
+		}
+	}
+	if err := exampleNotices(t.Context(), nc, 7, nil); err == nil || !strings.Contains(err.Error(), "409") {
+		t.Errorf("after a number that was never given: %v", err)
 	}
 }
 

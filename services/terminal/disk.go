@@ -10,16 +10,18 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/hotpair/hotpair/services/durable"
+	"github.com/hotpair/hotpair/services/terminal/inbox"
 )
 
 // disksFile holds the facts of many agents, two slots for each.
 const disksFile = "agents.state"
 
-// Disk keeps the durable facts of many agents of one process in one file. Agents that are attached at the same moment,
+// Disk keeps the durable facts of many agents of one process in one file, and their notices in another. Agents that are attached at the same moment,
 // as in a takeover, then share one flush of the disk instead of queueing for one each: with fifty agents on one disk
-// the difference was some 10 ms. A terminal in the field has a disk of its own and needs none of this.
+// the difference was some 10 ms. So do those that are told something at the same moment. A terminal in the field has a disk of its own and needs none of this.
 type Disk struct {
-	file *os.File
+	file    *os.File
+	notices *inbox.File
 
 	mu      sync.Mutex
 	regions map[string]*store // by terminal
@@ -53,6 +55,9 @@ func OpenDisk(dir string) (*Disk, error) {
 	err = d.read(path)
 	if err == nil {
 		err = durable.SyncDir(dir)
+	}
+	if err == nil {
+		d.notices, err = inbox.Open(dir)
 	}
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
@@ -147,5 +152,5 @@ func (d *Disk) flush() error {
 	return mine.err
 }
 
-// Close closes the file. No agent may run on it any more.
-func (d *Disk) Close() error { return d.file.Close() }
+// Close closes the files. No agent may run on them any more.
+func (d *Disk) Close() error { return errors.Join(d.notices.Close(), d.file.Close()) }

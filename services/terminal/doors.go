@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/notice"
 	"github.com/hotpair/hotpair/services/renewal"
 )
 
@@ -79,6 +80,14 @@ func (a *Agent) connect(ctx context.Context, s *bus.Server, users *bus.Users, us
 	return bus.Connect(ctx, c)
 }
 
+// lesser is a subscription of which what is too much is dropped, as a request that times out.
+type lesser struct {
+	conn            *bus.Conn
+	subject         string
+	handle          nats.MsgHandler
+	messages, bytes int // that may wait
+}
+
 // serve opens the agent's own connections and subscriptions, which end closes.
 func (a *Agent) serve(ctx context.Context) (end func(), err error) {
 	var open []*bus.Conn
@@ -129,13 +138,18 @@ func (a *Agent) serve(ctx context.Context) (end func(), err error) {
 			return end, fmt.Errorf("serve %s: %w", s.subject, err)
 		}
 	}
+	less := []lesser{{a.hosts, notice.Subject("*"), a.takeNotices, mostBatches, mostBatches * notice.MaxBatch},
+		{a.apps, notice.SubjectAfter, a.noticesAfter, mostQuestions, questionBytes}}
 	for _, subject := range discovery {
-		sub, err := a.apps.Subscribe(subject, a.discover)
+		less = append(less, lesser{a.apps, subject, a.discover, mostQuestions, questionBytes})
+	}
+	for _, s := range less {
+		sub, err := s.conn.Subscribe(s.subject, s.handle)
 		if err == nil {
-			err = sub.SetPendingLimits(mostQuestions, questionBytes)
+			err = sub.SetPendingLimits(s.messages, s.bytes)
 		}
 		if err != nil {
-			return end, fmt.Errorf("serve %s: %w", subject, err)
+			return end, fmt.Errorf("serve %s: %w", s.subject, err)
 		}
 	}
 	a.flood = flood{server: d.apps, own: a.apps, log: a.log}

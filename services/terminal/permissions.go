@@ -4,6 +4,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/notice"
 	"github.com/hotpair/hotpair/services/renewal"
 )
 
@@ -31,20 +32,23 @@ const (
 // disconnects is where the server itself tells that a connection of the hosts' account has ended.
 const disconnects = "$SYS.ACCOUNT." + hostsAccount + ".DISCONNECT"
 
-// hostPermissions are those of a host: its calls, the requests of its sessions, the answers to them.
+// hostPermissions are those of a host: its calls, the requests of its sessions, the answers to them, the notices.
 func hostPermissions() *server.Permissions {
 	return bus.Permit(
 		[]string{bus.SubjectAgentHello, bus.SubjectAgentAttach, bus.SubjectAgentDetach, bus.SubjectAgentFresh,
-			bus.SubjectAgentReceipts, renewal.Subject, bus.SessionAnswers("*") + ".>"},
+			bus.SubjectAgentReceipts, renewal.Subject, bus.SessionAnswers("*") + ".>", notice.Subject("*")},
 		[]string{bus.SubjectAgentChanged, bus.SessionRequests("*"), answersInbox})
 }
 
 // discovery are the questions of who looks for services.
 var discovery = [...]string{"$SRV.PING", "$SRV.PING.>", "$SRV.INFO", "$SRV.INFO.>"}
 
-// appPermissions are those of a local application: ask, look what there is, and hear the answer.
+// asked is what applications may send.
+var asked = append(discovery[:], appSubjects, notice.SubjectAfter)
+
+// appPermissions are those of a local application: ask, look what there is, and hear the answer and the notices.
 func appPermissions() *server.Permissions {
-	return bus.Permit(append(discovery[:], appSubjects), []string{answersInbox})
+	return bus.Permit(asked, []string{answersInbox, notice.AppSubjects})
 }
 
 // ownHostsPermissions are the agent's towards the hosts: a host that makes up a reply subject can't make the agent
@@ -52,11 +56,11 @@ func appPermissions() *server.Permissions {
 func ownHostsPermissions() *server.Permissions {
 	return bus.Permit(
 		[]string{bus.SubjectAgentChanged, bus.SessionRequests("*"), answersInbox},
-		[]string{"agent.*", bus.SessionAnswers("*") + ".>"})
+		[]string{"agent.*", bus.SessionAnswers("*") + ".>", notice.Subject("*")})
 }
 
 // ownAppsPermissions are the agent's towards the applications. What it publishes is checked by itself (request): the
 // server's check would be made anew for the inbox of each answer, which was 3 % of the whole path.
 func ownAppsPermissions() *server.Permissions {
-	return &server.Permissions{Subscribe: &server.SubjectPermission{Allow: append(discovery[:], appSubjects)}}
+	return &server.Permissions{Subscribe: &server.SubjectPermission{Allow: asked}}
 }

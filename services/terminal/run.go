@@ -50,15 +50,18 @@ func Run(ctx context.Context, c config.Terminal, log *slog.Logger) error {
 
 // says is what this agent does, in a line.
 func (a *Agent) says() string {
-	waiting := wording.Count(uint64(a.Waiting()), "request")
+	waiting := wording.Count(uint64(a.Waiting()), "request") + " without an answer yet"
+	if last := a.inbox.Last(); last > 0 {
+		waiting += fmt.Sprintf("; last notice %d", last)
+	}
 	if s := a.table.attached(); s != nil {
-		return fmt.Sprintf("%s serves it in epoch %d; %s without an answer yet", s.host, s.epoch, waiting)
+		return fmt.Sprintf("%s serves it in epoch %d; %s", s.host, s.epoch, waiting)
 	}
 	epoch, host := a.Epoch()
 	if epoch == 0 {
 		return "waits for a host; none has served it yet"
 	}
-	return fmt.Sprintf("waits for a host; %s served it last, in epoch %d; %s without an answer yet", host, epoch, waiting)
+	return fmt.Sprintf("waits for a host; %s served it last, in epoch %d; %s", host, epoch, waiting)
 }
 
 // livesWithin is how long its own server may take to answer an agent.

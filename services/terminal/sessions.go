@@ -18,6 +18,7 @@ import (
 	"github.com/hotpair/hotpair/bus/pack"
 	"github.com/hotpair/hotpair/services/level"
 	"github.com/hotpair/hotpair/services/membership"
+	"github.com/hotpair/hotpair/services/terminal/inbox"
 )
 
 // maxName bounds what a host says about itself, in bytes; it is kept in one slot of the durable facts.
@@ -46,6 +47,7 @@ type session struct {
 	client   uint64 // the server's id of its connection
 	base     uint64 // what is added to this directory's numbers
 	caller   *pack.Caller[bus.Request, bus.Reply]
+	notices  *inbox.Session
 }
 
 // endedConnections remembers which connections ended last, for an attach that is answered while its connection ends.
@@ -250,6 +252,8 @@ func (a *Agent) accept(order bus.AgentAttach) (bus.AgentAttached, error) {
 		return none, err
 	}
 	s := &session{id: order.Session, host: order.Host, identity: order.Identity, epoch: order.Epoch, client: client, base: base, caller: caller}
+	session, cursor := a.inbox.Session(order.PairID, order.Epoch, a.reserve)
+	s.notices = session
 	a.catalogue.take(order.Services)
 	before, again, gap := a.table.replace(s)
 	a.receipts.attached()
@@ -261,7 +265,7 @@ func (a *Agent) accept(order bus.AgentAttach) (bus.AgentAttached, error) {
 	if a.ended.has(client) || a.doors.hosts.GetClient(client) == nil {
 		a.leave(s, "connection lost while it attached")
 	}
-	return bus.AgentAttached{Waiting: len(again), Gap: gap}, nil
+	return bus.AgentAttached{Waiting: len(again), Gap: gap, Notices: &cursor}, nil
 }
 
 // mayAttach is the fence (R5). The error is ErrRefused.

@@ -36,6 +36,7 @@ type facts struct {
 	Counter  uint64 `json:"counter"`            // every number of the directory's own up to this one may have been given to a request
 	Base     uint64 `json:"base"`               // what the pair has said is to be added to them; 0: nobody has said it yet
 	Barred   string `json:"barred,omitempty"`   // identity of a host whose epoch a person on the spot has taken back
+	Told     uint64 `json:"told,omitempty"`     // every number of a notice up to this one may have been given
 	Terminal string `json:"terminal,omitempty"` // whose facts they are, in a file of many
 }
 

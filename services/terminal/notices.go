@@ -1,0 +1,113 @@
+package terminal
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/notice"
+	"github.com/hotpair/hotpair/services/strictjson"
+	"github.com/hotpair/hotpair/services/terminal/inbox"
+)
+
+const (
+	// mostBatches bounds the batches of notices that wait for the disk. A host sends one and waits for the answer.
+	mostBatches = 8
+	// toldBlock is how many numbers of notices are made durable at once.
+	toldBlock = 1 << 12
+)
+
+// takeNotices takes a batch from the attached session. It runs on a goroutine of its own: a slow disk keeps neither requests nor the
+// next attach waiting. A batch that is written while another host attaches counts as one from before; see inbox.Session.
+func (a *Agent) takeNotices(m *nats.Msg) {
+	if !strings.HasPrefix(m.Reply, inboxPrefix) {
+		a.log.Warn("a host's call that names no inbox is not answered", "subject", cut(m.Subject), "so_far", a.dropped.Add(1))
+		return
+	}
+	s := a.table.attached()
+	if s == nil || m.Subject != notice.Subject(s.id) {
+		a.refuseNotices(m, "a session that is over", notice.Stored{Why: "this session is not the attached one"})
+		return
+	}
+	var batch notice.Batch
+	err := notice.DecodeBatch(m.Data, &batch)
+	if err != nil {
+		a.refuseNotices(m, s.host, s.notices.Refuse(err))
+		return
+	}
+	told, answer, err := s.notices.Take(batch)
+	if err != nil {
+		a.refuseNotices(m, s.host, answer)
+		if !errors.Is(err, inbox.ErrRefused) {
+			a.fail(fmt.Errorf("notices: %w", err))
+		}
+		return
+	}
+	a.answerNotices(m, answer)
+	for _, p := range told {
+		a.publish(p)
+	}
+}
+
+func (a *Agent) refuseNotices(m *nats.Msg, from string, answer notice.Stored) {
+	a.log.Warn("notices refused", "from", from, "error", answer.Why, "so_far", a.refused.Add(1))
+	a.answerNotices(m, answer)
+}
+
+func (a *Agent) answerNotices(m *nats.Msg, answer notice.Stored) {
+	data, err := bus.Encode(answer)
+	if err != nil {
+		a.log.Error("an answer to a host can't be written", "error", err)
+		return
+	}
+	// An error says that the agent ends; its own connection reports that.
+	_ = a.hosts.Publish(m.Reply, data)
+}
+
+// publish has applications hear what is kept. One that does not hear it, because it was not there or the agent's own connection was lost,
+// sees from the next number that it missed something, and asks for it.
+func (a *Agent) publish(p inbox.Published) {
+	if p.Service == notice.System {
+		a.log.Warn("applications are told that notices are missing or void", "about", p.Topic, "number", p.Number, "from", p.From, "to", p.To,
+			"missing", p.Missing)
+	}
+	_ = a.apps.Publish(notice.AppSubject(p.Service, p.Topic), p.Data)
+	a.unread.answered(len(p.Data) * int(max(1, a.doors.apps.NumSubscriptions()))) // as if everybody heard it
+}
+
+// reserve makes durable that numbers of notices may have been given: what was told is kept in another file than the facts, which may be
+// lost.
+func (a *Agent) reserve(upTo uint64) error {
+	if upTo <= a.store.get().Told {
+		return nil
+	}
+	return a.store.update(func(f *facts) { f.Told = max(f.Told, upTo+toldBlock) })
+}
+
+// noticesAfter gives an application what is kept.
+func (a *Agent) noticesAfter(m *nats.Msg) {
+	if !strings.HasPrefix(m.Reply, inboxPrefix) {
+		return // nobody can be answered
+	}
+	reply := []string{m.Reply}
+	var after notice.After
+	if len(m.Data) > 0 {
+		if err := strictjson.Decode(m.Data, &after); err != nil {
+			a.refuse(reply, bus.CodeMalformed, fmt.Sprintf(`the body: %v; ask with {"number":"0"}, the number that you have come to`, err))
+			return
+		}
+	}
+	kept, err := a.inbox.After(after)
+	switch {
+	case errors.Is(err, inbox.ErrBeyond):
+		a.refuse(reply, bus.CodeConflict, err.Error())
+	case err != nil:
+		a.log.Error("notices that are kept can't be read", "error", err)
+		a.refuse(reply, bus.CodeFault, "the notices that this terminal keeps can't be read; its agent's log says why")
+	default:
+		a.answer(reply, bus.Reply{Body: kept})
+	}
+}

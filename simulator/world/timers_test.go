@@ -26,6 +26,8 @@ type hall struct {
 	*clocked
 	app   *nats.Conn
 	seats int
+
+	boards []*display
 }
 
 // newHall starts a pair that sells seats by a service.
@@ -47,6 +49,9 @@ func newHall(t *testing.T, service business.Service, environ ...string) *hall {
 
 func (h *hall) close() {
 	h.app.Close()
+	for _, d := range h.boards {
+		d.app.Close()
+	}
 	h.Close()
 }
 

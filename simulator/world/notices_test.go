@@ -160,3 +160,47 @@ func TestNotices_OfAPair(t *testing.T) {
 		}
 	})
 }
+
+// TestNotices_TakenBack: a host that was alone is lost, and the other one promoted by force. What boards were told of what only the lost
+// host had is void, which they are told; what is sold from then on they are told as before.
+func TestNotices_TakenBack(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHall(t, tickets.Service())
+		defer h.close()
+		board := h.display(1)
+		told := func(topic string, number int) {
+			t.Helper()
+			h.await(2*time.Minute, "the board is told", func() bool { return len(seats(t, board.kept(), topic)) == number })
+		}
+		h.sell("both have it")
+		told(tickets.TopicSold, 1)
+		alone := h.active()
+		other := pair.Other(alone)
+		h.kill(other)
+		h.await(time.Minute, "the other one goes on alone", func() bool {
+			s, err := h.Status(t.Context(), alone)
+			return err == nil && len(s.InSync) == 1
+		})
+		h.sell("void 1")
+		h.sell("void 2")
+		told(tickets.TopicSold, 3)
+		h.kill(alone)
+		h.Host(other).Start()
+		h.await(2*time.Minute, "promotion by force", func() bool {
+			_, err := operator.CallPromote.Ask(t.Context(), h.clients[other], operator.PromoteRequest{AcceptLoss: operator.UnknownLoss})
+			return err == nil
+		})
+		h.sell("void 1") // nobody has it
+		told(tickets.TopicSold, 4)
+		list := board.kept()
+		if len(list) != 5 || list[3].Service != notice.System || list[3].Topic != notice.TopicDiverged || list[3].To != list[2].ID || list[3].From == "" {
+			t.Fatalf("%+v", list)
+		}
+		if got := seats(t, list, tickets.TopicSold); got[3] != "void 1" || list[4].ID == list[1].ID || list[4].Again {
+			t.Errorf("%q, %+v", got, list[4])
+		}
+		if s, err := h.Status(t.Context(), other); err != nil || s.Notices.Diverged == 0 {
+			t.Errorf("%+v, %v", s.Notices, err)
+		}
+	})
+}

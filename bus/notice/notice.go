@@ -7,6 +7,8 @@ package notice
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
@@ -117,6 +119,23 @@ type Kept struct {
 	First uint64 `json:"first,string"`
 	Last  uint64 `json:"last,string"`
 	More  bool   `json:"more,omitempty"`
+}
+
+// Number names a notice of a pair.
+type Number = notices.Number
+
+// ParseID reads what ID wrote. The error is bus.ErrMalformed.
+func ParseID(id string) (pair string, n Number, err error) {
+	parts := strings.Split(id, "/")
+	if len(parts) == 4 {
+		epoch, err1 := strconv.ParseUint(parts[1], 10, 64)
+		sequence, err2 := strconv.ParseUint(parts[2], 10, 64)
+		index, err3 := strconv.ParseUint(parts[3], 10, 32)
+		if parts[0] != "" && err1 == nil && err2 == nil && err3 == nil {
+			return parts[0], Number{Epoch: epoch, Sequence: sequence, Index: uint32(index)}, nil
+		}
+	}
+	return "", Number{}, fmt.Errorf("%w: %.80q is no id of a notice", bus.ErrMalformed, id)
 }
 
 // ID is that of a notice, as applications and people see it.

@@ -159,7 +159,7 @@ func (f *fixture) finish() Verdict {
 	if v.Undecided {
 		f.Error("porcupine did not come to an end")
 	}
-	f.Logf("measured: %d operations checked (%d open, %d on keys of several epochs), %d keys, %d accounts and %d reservations read back, %d totals; both hosts at %s",
-		v.Operations, v.Open, v.Crossed, v.Uniques, v.Balances, v.Reserved, v.Totals, at)
+	f.Logf("measured: %d operations checked (%d open, %d on keys of several epochs), %d keys, %d accounts, %d reservations and %d notices read back, %d totals; both hosts at %s",
+		v.Operations, v.Open, v.Crossed, v.Uniques, v.Balances, v.Reserved, v.Notices, v.Totals, at)
 	return v
 }

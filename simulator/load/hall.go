@@ -17,14 +17,20 @@ const (
 	restsBetween = 10
 )
 
+// hallService sells the seats.
+const hallService = "tickets"
+
 // reservation is a seat that was reserved once, and what its timer has to come to.
 type reservation struct {
 	seat string
 	made time.Time
 	ends int // how often it ends by itself: 1, or 0 when it was given back before
+	// sold: it was, perhaps after its reservation had ended.
+	sold     bool
+	released int // how often it has ended by itself, as was read back
 }
 
-// driveHall reserves seats for a moment, each once, and gives some back.
+// driveHall reserves seats for a moment, each once, gives some back and sells some.
 func (w *Load) driveHall(c *client, random *rand.Rand) {
 	for n := 0; w.working.Load(); n++ {
 		seat := fmt.Sprintf("%s-%d", c.name, n)
@@ -33,11 +39,12 @@ func (w *Load) driveHall(c *client, random *rand.Rand) {
 			continue
 		}
 		r := reservation{seat: seat, made: time.Now(), ends: 1}
-		gives := random.IntN(3) == 0
+		what := random.IntN(3)
 		for range restsBetween {
 			w.think(random)
 		}
-		if gives {
+		switch what {
+		case 0:
 			switch w.hallAsks(c, "give", body) {
 			case bus.CodeOK:
 				r.ends = 0
@@ -45,6 +52,11 @@ func (w *Load) driveHall(c *client, random *rand.Rand) {
 			default:
 				continue // nobody knows
 			}
+		case 1:
+			if w.hallAsks(c, "sell", body) != bus.CodeOK {
+				continue
+			}
+			r.sold = true
 		}
 		w.mu.Lock()
 		w.reservations = append(w.reservations, r)
@@ -54,7 +66,7 @@ func (w *Load) driveHall(c *client, random *rand.Rand) {
 
 // hallAsks asks for a change of a seat until its outcome is known, and gives the code: -1 when it is not after all.
 func (w *Load) hallAsks(c *client, operation string, body any) int {
-	r := request{service: "tickets", operation: operation, body: body, id: c.newID()}
+	r := request{service: hallService, operation: operation, body: body, id: c.newID()}
 	a := c.do(w.settling, r)
 	w.settled(r, a)
 	switch {
@@ -69,9 +81,10 @@ func (w *Load) hallAsks(c *client, operation string, body any) int {
 
 // readHall looks at every seat, until its reservation has ended as it has to: by itself once, or not at all.
 func (w *Load) readHall(ctx context.Context, c *client) int {
-	for _, r := range w.reservations {
+	for i := range w.reservations {
+		r := &w.reservations[i]
 		for {
-			a := c.do(ctx, request{service: "tickets", operation: "look", body: map[string]any{"seat": r.seat}, reads: true})
+			a := c.do(ctx, request{service: hallService, operation: "look", body: map[string]any{"seat": r.seat}, reads: true})
 			var s struct {
 				State    string `json:"state"`
 				Released int    `json:"released"`
@@ -84,7 +97,7 @@ func (w *Load) readHall(ctx context.Context, c *client) int {
 				w.findings.Doubled = append(w.findings.Doubled, fmt.Sprintf("the reservation of seat %s ended %d times by itself instead of %d", r.seat, s.Released, r.ends))
 				break
 			}
-			if s.State == "free" && s.Released == r.ends {
+			if r.released = s.Released; r.sold && s.State == "sold" || !r.sold && s.State == "free" && s.Released == r.ends {
 				break
 			}
 			select {

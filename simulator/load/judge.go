@@ -23,6 +23,7 @@ type Verdict struct {
 	Balances   int   // accounts that were read back
 	Totals     int   // ledger totals seen
 	Reserved   int   // seats whose reservation ended as it had to
+	Notices    int   // that all terminals were told
 	Undecided  bool  // porcupine did not come to an end
 	Picture    string
 	Findings
@@ -43,6 +44,7 @@ func (w *Load) Finish(ctx context.Context) (Verdict, error) {
 	v.Balances = w.readBalances(reading, reader)
 	w.total(reader)
 	v.Reserved = w.readHall(reading, reader)
+	v.Notices = w.readBoards(reading)
 	operations := w.history.sealed()
 	v.Operations, v.Crossed = len(operations), crossed(operations)
 	for _, op := range operations {

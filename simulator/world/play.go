@@ -40,8 +40,8 @@ func (r Result) Bad() []string { return append(r.All(), r.Broken...) }
 
 // String is one line.
 func (r Result) String() string {
-	return fmt.Sprintf("%d faults in %s, healed in %s, epoch %d, %d operations checked (%d crossed a takeover, %d open), %d keys, %d accounts and %d reservations read back, %d findings",
-		r.Faults, r.Lasted.Round(time.Millisecond), r.Healing.Round(time.Millisecond), r.Epoch, r.Operations, r.Crossed, r.Open, r.Uniques, r.Balances, r.Reserved, len(r.Bad()))
+	return fmt.Sprintf("%d faults in %s, healed in %s, epoch %d, %d operations checked (%d crossed a takeover, %d open), %d keys, %d accounts, %d reservations and %d notices read back, %d findings",
+		r.Faults, r.Lasted.Round(time.Millisecond), r.Healing.Round(time.Millisecond), r.Epoch, r.Operations, r.Crossed, r.Open, r.Uniques, r.Balances, r.Reserved, r.Notices, len(r.Bad()))
 }
 
 // Play plays a schedule in a new world below dir, inside the bubble of the caller. The error is of the world itself; what the

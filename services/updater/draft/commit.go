@@ -5,6 +5,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/keyrange"
+	"github.com/hotpair/hotpair/bus/notice"
 	"github.com/hotpair/hotpair/bus/outbox"
 	"github.com/hotpair/hotpair/bus/ticket"
 	"github.com/hotpair/hotpair/services/updater/leaving"
@@ -66,6 +67,9 @@ func NewCommit(service string, asked ticket.Ticket, c *bus.Commit) (Commit, *bus
 		if n := len(want.Key); n == 0 || n > history.MaxKey {
 			return Commit{}, &bus.DatabaseReply{Code: bus.CodeMalformed, Message: fmt.Sprintf("condition on a key of %d bytes", n)}
 		}
+	}
+	if service == notice.System && len(c.Outbox.Notices) > 0 {
+		return Commit{}, &bus.DatabaseReply{Code: bus.CodeMalformed, Message: "a service that is called " + service + " can't tell terminals anything: the pair itself does under that name"}
 	}
 	if err := c.Outbox.Validate(bus.ValidName); err != nil {
 		return Commit{}, &bus.DatabaseReply{Code: bus.CodeMalformed, Message: err.Error()}

@@ -99,6 +99,11 @@ func call[A any](h *host, subject string, question any) A {
 // attach serves a session with handle.
 func (h *host) attach(epoch, counter uint64, handle func(bus.Request, func(bus.Reply))) bus.AgentAttached {
 	h.t.Helper()
+	return h.attachTo("pair", epoch, counter, handle)
+}
+
+func (h *host) attachTo(pair string, epoch, counter uint64, handle func(bus.Request, func(bus.Reply))) bus.AgentAttached {
+	h.t.Helper()
 	session := fmt.Sprintf("%s-%d-%d", h.name, epoch, counter)
 	_, err := pack.NewResponder[bus.Request, bus.Reply](h.conn, bus.SessionRequests(session), "",
 		func(r bus.Reply) int { return len(r.Body) },
@@ -107,7 +112,7 @@ func (h *host) attach(epoch, counter uint64, handle func(bus.Request, func(bus.R
 		h.t.Fatal(err)
 	}
 	return call[bus.AgentAttached](h, bus.SubjectAgentAttach, bus.AgentAttach{
-		PairID: "pair", Host: h.name, Identity: "id-" + h.name, Epoch: epoch, Counter: counter, Session: session, Base: h.base, Services: h.services,
+		PairID: pair, Host: h.name, Identity: "id-" + h.name, Epoch: epoch, Counter: counter, Session: session, Base: h.base, Services: h.services,
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -378,5 +379,102 @@ func TestNotices_ADeafApplicationCostsItself(t *testing.T) {
 	wantServed(t, honest)
 	if held := heap(); held > 3*unreadAnswers {
 		t.Errorf("%d MB of heap", held>>20)
+	}
+}
+
+// A terminal that its operator moves to another pair goes on with its numbers, also when its notices are lost with that: what an application
+// remembers stays right. The epochs of the other pair begin anew.
+func TestNotices_NumbersGoOnInAnotherPair(t *testing.T) {
+	for _, lost := range []bool{false, true} {
+		dir := t.TempDir()
+		a := start(t, dir, nil)
+		tells(t, a, "x", 9).tell("1", "2", "3")
+		a.stop()
+		if lost {
+			if err := os.Remove(filepath.Join(dir, inbox.FileName)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		a = start(t, dir, func(c *Config) { c.PairID = "moved" })
+		nc := app(t, a)
+		every := hears(t, nc, "notice.>")
+		h := newHost(t, a, "y")
+		answer := h.attachTo("moved", 1, 1, func(bus.Request, func(bus.Reply)) {})
+		if !answer.OK || answer.Notices == nil || lost != (answer.Notices.Pair == "") {
+			t.Fatalf("lost %t: %+v", lost, answer)
+		}
+		b := notice.Batch{Epoch: 1, Resume: &notices.Resumed{From: *answer.Notices, Cursor: notices.Cursor{Pair: "moved"}}}
+		if !lost {
+			b.Resume.Void = &notices.Range{To: answer.Notices.Last}
+		}
+		b.Messages = []notice.Message{{
+			Message: notices.Message{Serial: 1, Notice: notices.Notice{Number: notices.Number{Epoch: 1, Sequence: 1}, Count: 1}},
+			Content: notice.Content{Service: "shop", Topic: "price"},
+		}}
+		data, err := bus.Encode(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		one := &telling{host: h, session: "y-1-1", epoch: 1}
+		if said := one.batch(data); said.Serial != 1 {
+			t.Fatalf("lost %t: %+v", lost, said)
+		}
+		for number := uint64(3); ; {
+			m, err := every.NextMsg(patience)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var told notice.Told
+			if err := json.Unmarshal(m.Data, &told); err != nil || told.Number <= number {
+				t.Errorf("lost %t: %s, %v", lost, m.Data, err)
+			}
+			number = told.Number
+			if told.ID == "moved/1/1/0" {
+				break
+			}
+			if told.Topic != notice.TopicDiverged || told.To != "pair/9/3/0" {
+				t.Errorf("lost %t: %s", lost, m.Data)
+			}
+		}
+		a.stop()
+	}
+}
+
+// A host that does not wait for answers fills no memory, and keeps nobody from being served.
+func TestNotices_AHostThatFloods(t *testing.T) {
+	a := start(t, t.TempDir(), nil)
+	nc := app(t, a)
+	h := tells(t, a, "x", 1)
+	slow, entered := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	a.table.attached().notices, _ = a.inbox.Session("pair", 1, func(uint64) error {
+		once.Do(func() { close(entered) })
+		<-slow
+		return nil
+	})
+	inbox, first, large := h.conn.NewInbox(), h.next("1"), make([]byte, notice.MaxBatch)
+	if err := h.conn.PublishRequest(notice.Subject(h.session), inbox, first); err != nil {
+		t.Fatal(err)
+	}
+	<-entered
+	before := heap()
+	const flood = 200
+	for range flood {
+		if err := h.conn.PublishRequest(notice.Subject(h.session), inbox, large); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := h.conn.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	wantServed(t, nc)
+	if grown := heap() - before; grown > 4*mostBatches*notice.MaxBatch {
+		t.Errorf("%d MB of heap for %d batches that nobody waits for", grown>>20, flood)
+	}
+	close(slow)
+	processtest.Await(t, "the refusals", func() bool { return a.refused.Load() > 0 })
+	wantServed(t, nc)
+	if k := keptAfter(t, nc, ""); k.Last != 1 {
+		t.Errorf("%+v", k)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/jsonform"
 	"github.com/hotpair/hotpair/bus/pack"
 	"github.com/hotpair/hotpair/bus/ticket"
 	"github.com/hotpair/hotpair/services/updater/draft"
@@ -57,25 +58,12 @@ func (d *database) serve(conn *bus.Conn) error {
 	}
 	d.packs.Store(packs)
 	d.close = append(d.close, packs.Close)
-	for call, decode := range map[string]func([]byte) (bus.DatabaseCall, error){
-		"read": func(b []byte) (c bus.DatabaseCall, err error) {
-			c.Read = new(bus.Read)
-			return c, bus.Decode(b, c.Read)
-		},
-		"scan": func(b []byte) (c bus.DatabaseCall, err error) {
-			c.Scan = new(bus.Scan)
-			return c, bus.Decode(b, c.Scan)
-		},
-		"commit": func(b []byte) (c bus.DatabaseCall, err error) {
-			c.Commit = new(bus.Commit)
-			return c, bus.Decode(b, c.Commit)
-		},
-	} {
+	for _, call := range []string{"read", "scan", "commit"} {
 		sub, err := conn.Subscribe(bus.DatabaseSubject("*", call), func(m *nats.Msg) {
-			answer := func(r bus.DatabaseReply) { respond(m, r) }
-			c, err := decode(m.Data)
+			c, write, err := jsonform.Read(call, m.Data)
+			answer := func(r bus.DatabaseReply) { d.respond(m, r, write) }
 			if err != nil {
-				answer(bus.DatabaseReply{Code: bus.CodeMalformed, Message: err.Error()})
+				answer(jsonform.Refusal(err))
 				return
 			}
 			d.handle(c, m.Subject, answer)
@@ -266,13 +254,16 @@ func busy(why string) bus.DatabaseReply {
 	return bus.DatabaseReply{Code: bus.CodeBusy, Message: why}
 }
 
-// respond answers a single message. A reply that can't be sent is lost with the connection, and the asker knows that.
-func respond(m *nats.Msg, r bus.DatabaseReply) {
-	data, err := bus.Encode(r)
-	if err != nil {
-		return
+// respond answers a single message, in the form of the call. A reply that can't be sent is lost with the connection, and the asker
+// knows that.
+func (d *database) respond(m *nats.Msg, r bus.DatabaseReply, write jsonform.Writer) {
+	data, err := write(r)
+	if err == nil {
+		err = m.Respond(data)
 	}
-	_ = m.Respond(data)
+	if err != nil {
+		d.log.Debug("a reply could not be sent", "subject", m.Subject, "error", err)
+	}
 }
 
 // stray drops what is no pack: nobody can be answered, because requests are paired by the numbers in it.

@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/jsonform"
 	"github.com/hotpair/hotpair/bus/pack"
 	"github.com/hotpair/hotpair/bus/ticket"
 	"github.com/hotpair/hotpair/storage/position"
@@ -90,21 +91,17 @@ func (d *Database) Serve(conn *bus.Conn) error {
 		return err
 	}
 	d.stop = append(d.stop, packs.Close)
-	for name, decode := range map[string]func([]byte, *bus.DatabaseCall) error{
-		"read":   func(b []byte, q *bus.DatabaseCall) error { q.Read = &bus.Read{}; return bus.Decode(b, q.Read) },
-		"scan":   func(b []byte, q *bus.DatabaseCall) error { q.Scan = &bus.Scan{}; return bus.Decode(b, q.Scan) },
-		"commit": func(b []byte, q *bus.DatabaseCall) error { q.Commit = &bus.Commit{}; return bus.Decode(b, q.Commit) },
-	} {
+	for _, name := range []string{"read", "scan", "commit"} {
 		sub, err := conn.Subscribe(bus.DatabaseSubject("*", name), func(m *nats.Msg) {
+			q, write, err := jsonform.Read(name, m.Data)
 			answer := func(reply bus.DatabaseReply) {
-				data, err := bus.Encode(reply)
+				data, err := write(reply)
 				if err == nil {
 					_ = m.Respond(data) // fails only when the test has ended
 				}
 			}
-			var q bus.DatabaseCall
-			if err := decode(m.Data, &q); err != nil {
-				answer(bus.DatabaseReply{Code: bus.CodeMalformed, Message: err.Error()})
+			if err != nil {
+				answer(jsonform.Refusal(err))
 				return
 			}
 			d.handle(q, m.Subject, answer)

@@ -107,7 +107,7 @@ func headers(q bus.Request) nats.Header {
 	}
 	h.Set(bus.HeaderAttempt, strconv.Itoa(q.Attempt))
 	h.Set(bus.HeaderEpoch, strconv.FormatUint(q.Epoch, 10))
-	h.Set(bus.HeaderDeadline, time.Duration(q.Remaining).String())
+	h.Set(bus.HeaderDeadline, strconv.FormatInt(max(1, time.Duration(q.Remaining).Milliseconds()), 10)+"ms") // read in any language by its digits
 	return h
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,12 +19,15 @@ import (
 	"github.com/nats-io/nats.go/micro"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/jsonform"
+	"github.com/hotpair/hotpair/bus/keyrange"
+	"github.com/hotpair/hotpair/bus/outbox"
 	"github.com/hotpair/hotpair/services/business/businesstest"
 	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// foreign is a business process as somebody writes it who has read PROTOCOL.md and nothing else: a NATS client, a
+// foreign is a business process as somebody writes it who has read PROTOCOL.md and CBOR.md and nothing else: a NATS client, a
 // CBOR library, the four settings that main hands over. Nothing of ours is used in it. It counts votes.
 type foreign struct {
 	nc, db  *nats.Conn
@@ -266,32 +270,93 @@ func vote(t *testing.T, host *businesstest.Host) {
 	}
 }
 
-// TestProtocol_ExampleBytes holds the example messages of PROTOCOL.md.
-func TestProtocol_ExampleBytes(t *testing.T) {
-	text, err := os.ReadFile("PROTOCOL.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+// TestProtocol_Examples holds the example messages of PROTOCOL.md, and the same in CBOR.md.
+func TestProtocol_Examples(t *testing.T) {
+	inJSON, inCBOR := document(t, "PROTOCOL.md"), document(t, "CBOR.md")
 	// Any text of main's would do: to the service it is nothing but text.
 	const ticket = "VElDS0VU"
-	for name, message := range map[string]any{
-		"read":       bus.Read{Ticket: ticket, Keys: [][]byte{[]byte("a")}},
-		"read reply": bus.DatabaseReply{Position: position.Position{Epoch: 7, Sequence: 41}, Items: []bus.Item{{Key: []byte("a"), Value: []byte("4"), Revision: 41}}},
-		"commit": bus.Commit{
+	for name, call := range map[string]bus.DatabaseCall{
+		"read": {Read: &bus.Read{Ticket: ticket, Keys: [][]byte{[]byte("a")}}},
+		"commit": {Commit: &bus.Commit{
 			Ticket:     ticket,
 			Conditions: []bus.Condition{{Key: []byte("a"), Revision: 41}},
 			Operations: []bus.Operation{{Key: []byte("a"), Value: []byte("5")}},
 			Answer:     bus.Answer{Body: []byte(`{"votes":5}`)},
-		},
-		"commit reply":   bus.DatabaseReply{Position: position.Position{Epoch: 7, Sequence: 42}, Proof: "7/42.UFJPT0Y"},
-		"conflict reply": bus.DatabaseReply{Code: bus.CodeConflict, Message: "no", Conflicts: [][]byte{[]byte("a")}},
+		}},
 	} {
+		said, err := jsonform.EncodeCall(call, false)
+		if err != nil || !strings.Contains(inJSON, string(said)) {
+			t.Errorf("PROTOCOL.md does not have the %s %s (%v)", name, said, err)
+		}
+		var message any = call.Read
+		if call.Commit != nil {
+			message = call.Commit
+		}
 		data, err := bus.Encode(message)
+		if err != nil || !strings.Contains(inCBOR, fmt.Sprintf("%x", data)) {
+			t.Errorf("CBOR.md does not have the %s %x (%v)", name, data, err)
+		}
+	}
+	for _, reply := range []bus.DatabaseReply{
+		{Position: position.Position{Epoch: 7, Sequence: 41}, Items: []bus.Item{{Key: []byte("a"), Value: []byte("4"), Revision: 41}}},
+		{Position: position.Position{Epoch: 7, Sequence: 42}, Proof: "7/42.UFJPT0Y"},
+		{Code: bus.CodeConflict, Message: "no", Conflicts: [][]byte{[]byte("a")}},
+	} {
+		said, err := jsonform.EncodeReply(reply, false)
+		if err != nil || !strings.Contains(inJSON, string(said)) {
+			t.Errorf("PROTOCOL.md does not have the reply %s (%v)", said, err)
+		}
+		data, err := bus.Encode(reply)
+		if err != nil || !strings.Contains(inCBOR, fmt.Sprintf("%x", data)) {
+			t.Errorf("CBOR.md does not have the reply %x (%v)", data, err)
+		}
+	}
+}
+
+// TestProtocol_NamesEveryField: what a call or a reply can say is explained.
+func TestProtocol_NamesEveryField(t *testing.T) {
+	text := document(t, "PROTOCOL.md")
+	one := keyrange.Range{Prefix: []byte("p"), After: []byte("p"), Through: []byte("p"), Keys: 1, Sequence: 1}
+	at := position.Position{Epoch: 1, Sequence: 1}
+	conditions := []bus.Condition{{Key: []byte("k"), Revision: 1, Present: true}}
+	var said []string
+	for _, call := range []bus.DatabaseCall{
+		{Read: &bus.Read{Ticket: "t", Keys: [][]byte{{1}}, Ranges: []keyrange.Range{one}}},
+		{Scan: &bus.Scan{Prefix: []byte("p"), After: []byte("p"), Limit: 1, At: at, Ticket: "t", Conditions: conditions, Ranges: []keyrange.Range{one}}},
+		{Commit: &bus.Commit{
+			Ticket: "t", Epoch: 1, Conditions: conditions, Operations: []bus.Operation{{Key: []byte("k"), Value: []byte("1"), Delete: true}},
+			Answer: bus.Answer{Code: 1, Message: "m", Body: []byte("1"), Revision: true}, Record: true, Ranges: []keyrange.Range{one},
+			Outbox: outbox.Changes{
+				Fired:  &outbox.Fired{Key: "k", Revision: 1},
+				Timers: []outbox.Timer{{Key: "k", Cancel: true, Operation: "o", Body: []byte("1"), After: time.Second, At: 1, Skip: true}},
+			},
+		}},
+	} {
+		message, err := jsonform.EncodeCall(call, true)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !strings.Contains(string(text), fmt.Sprintf("%x", data)) {
-			t.Errorf("PROTOCOL.md does not have the %s %x", name, data)
+		said = append(said, string(message))
+	}
+	reply, err := jsonform.EncodeReply(bus.DatabaseReply{
+		Message: "m", Position: at, Items: []bus.Item{{Key: []byte("k"), Value: []byte("1")}}, More: true, Conflicts: [][]byte{{1}}, Proof: "p", Moved: []int{0},
+		Recorded: &bus.Reply{Message: "m", Body: []byte("1"), Position: at, Proof: "p"},
+	}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range regexp.MustCompile(`"(\w+)":`).FindAllStringSubmatch(strings.Join(append(said, string(reply)), ""), -1) {
+		if !regexp.MustCompile(`\b` + name[1] + `\b`).MatchString(text) {
+			t.Errorf("PROTOCOL.md does not say what %s is", name[1])
 		}
 	}
+}
+
+func document(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }

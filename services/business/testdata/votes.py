@@ -1,67 +1,15 @@
-"""A business process in Python that uses nothing but the standard library: it counts votes.
+"""A service in Python that uses nothing but the standard library: it counts votes.
 
     request.votes.vote {"for": "a"}  →  {"votes": 1}
 
-It speaks two small languages: the text protocol of NATS, of which it needs seven words, and CBOR, of which it needs
-maps, lists, byte and text strings, integers and booleans. With a NATS and a CBOR library half of this file is not needed. What
-it does is explained in PROTOCOL.md.
+It speaks JSON over NATS, of whose text protocol it needs seven words; with a NATS library half of this file is not
+needed, and with package hotpair (../python) nearly nothing. What it does is explained in PROTOCOL.md.
 """
 import json, os, queue, socket, sys, threading, time
 from urllib.parse import urlparse
 
 SERVICE = "votes"
 
-
-# --- CBOR ---------------------------------------------------------------------------------------------------------
-
-def encode(value):
-    def head(major, n):
-        if n < 24:
-            return bytes([major << 5 | n])
-        for size, code in ((1, 24), (2, 25), (4, 26), (8, 27)):
-            if n < 1 << (8 * size):
-                return bytes([major << 5 | code]) + n.to_bytes(size, "big")
-    if isinstance(value, bool):
-        return b"\xf5" if value else b"\xf4"
-    if isinstance(value, int):
-        return head(0, value)
-    if isinstance(value, bytes):
-        return head(2, len(value)) + value
-    if isinstance(value, str):
-        return head(3, len(value.encode())) + value.encode()
-    if isinstance(value, list):
-        return head(4, len(value)) + b"".join(map(encode, value))
-    return head(5, len(value)) + b"".join(encode(k) + encode(v) for k, v in value.items())
-
-
-def decode(data, at=0):
-    """The value at a place, and the place after it."""
-    major, low = data[at] >> 5, data[at] & 31
-    at += 1
-    if major == 7:
-        return {20: False, 21: True, 22: None}[low], at
-    if low >= 24:
-        size = 1 << (low - 24)
-        low, at = int.from_bytes(data[at:at + size], "big"), at + size
-    if major == 0:
-        return low, at
-    if major in (2, 3):
-        value = data[at:at + low]
-        return (value if major == 2 else value.decode()), at + low
-    if major == 4:
-        items = []
-        for _ in range(low):
-            item, at = decode(data, at)
-            items.append(item)
-        return items, at
-    table = {}
-    for _ in range(low):
-        key, at = decode(data, at)
-        table[key], at = decode(data, at)
-    return table, at
-
-
-# --- NATS ---------------------------------------------------------------------------------------------------------
 
 class Bus:
     """A connection to one of the two servers that the process needs: where requests come from, and where the database is."""
@@ -105,9 +53,6 @@ class Bus:
         head = head.encode()
         self.send(f"HPUB {subject} {reply} {len(head)} {len(head) + len(payload)}", head + payload)
 
-    def open_inbox(self):
-        self.subscribe(self.inbox + ".*", self.answered)
-
     def request(self, subject, payload):
         with self.lock:
             self.number += 1
@@ -137,72 +82,63 @@ class Bus:
         os._exit(0)
 
 
-# --- the business process -------------------------------------------------------------------------------------------
-
 requests, database = Bus(os.environ["HOTPAIR_REQUESTS_URL"]), Bus(os.environ["HOTPAIR_DATABASE_URL"])
 
 
-def call(name, message):
-    """One call to the updater: a version byte, then CBOR. Repeated as long as it was certainly not executed."""
+def call(name, **message):
+    """One call to the updater. Repeated as long as it was certainly not executed."""
     for _ in range(500):
-        answer = database.request(f"db.{SERVICE}.{name}", b"\x01" + encode(message))
+        answer = database.request(f"db.{SERVICE}.{name}", json.dumps(message).encode())
         if answer:  # empty: NATS says that nobody serves the subject
-            assert answer[0] == 1, "another version"
-            reply = decode(answer, 1)[0]
-            if reply.get(1, 0) not in (429, 503):
+            reply = json.loads(answer)
+            if reply["code"] not in (429, 503):
                 return reply
         time.sleep(0.02)  # the updater is busy, or on its way back
-    return {1: 503, 2: "the database did not answer in time"}
+    return {"code": 503, "message": "the database did not answer in time"}
 
 
 def vote(headers, body):
-    """Gives code, sentence or body, proof."""
+    """Gives an answer: code with message, or body with proof."""
     try:
-        candidate = json.loads(body)["for"].encode()
+        candidate = json.loads(body)["for"]
+        candidate.encode()
     except (ValueError, KeyError, TypeError, AttributeError):
-        return 400, 'field "for" is missing', None
+        return {"code": 400, "message": 'field "for" is missing'}
     ticket = headers.get("Hotpair-Ticket", "")  # goes with every call
     while True:
-        read = call("read", {1: ticket, 2: [candidate]})
-        if 6 in read:  # recorded: it was executed before
-            return recorded(read[6])
-        if read.get(1, 0):
-            return read[1], read.get(2, ""), None
-        item = read[4][0]
-        votes = int(item.get(2) or 0) + 1
-        answer = json.dumps({"votes": votes}).encode()
-        done = call("commit", {
-            1: ticket,
-            5: [{1: candidate, 2: item.get(3, 0)}],       # as long as nobody else has voted
-            6: [{1: candidate, 2: str(votes).encode()}],  # write this
-            7: {3: answer}})                              # and remember the answer with it
-        if 6 in done:
-            return recorded(done[6])
-        if done.get(1, 0) == 409:
+        read = call("read", ticket=ticket, keys=[candidate])
+        if "recorded" in read:  # it was executed before
+            return read["recorded"]
+        if read["code"]:
+            return read
+        item = read["items"][0]
+        answer = {"votes": item.get("value", 0) + 1}
+        done = call(
+            "commit", ticket=ticket,
+            conditions=[{"key": candidate, "revision": item["revision"]}],  # as long as nobody else has voted
+            operations=[{"key": candidate, "value": answer["votes"]}],      # write this
+            answer={"body": answer})                                       # and remember the answer with it
+        if "recorded" in done:
+            return done["recorded"]
+        if done["code"] == 409:
             continue  # somebody was faster
-        if done.get(1, 0):
-            return done[1], done.get(2, ""), None
-        return 0, answer, done.get(8)
-
-
-def recorded(reply):
-    code = reply.get(1, 0)
-    return code, reply.get(2, "") if code else reply.get(3, b""), reply.get(6)
+        return {"body": answer, **done}
 
 
 def serve(subject, reply, headers, body):
     def work():
         try:
-            code, result, proof = vote(headers, body)
+            answer = vote(headers, body)
         except queue.Empty:  # a call was sent and not answered
-            code, result, proof = 504, "the outcome is unknown; repeat the request with the same id", None
-        head = {}
-        if proof:
-            head["Hotpair-Proof"] = proof
-        if code:
-            head |= {"Nats-Service-Error-Code": code, "Nats-Service-Error": result}
-            result = b""
-        requests.publish(reply, result, head)
+            answer = {"code": 504, "message": "the outcome is unknown; repeat the request with the same id"}
+        head, payload = {}, b""
+        if answer.get("proof"):
+            head["Hotpair-Proof"] = answer["proof"]
+        if answer["code"]:
+            head |= {"Nats-Service-Error-Code": answer["code"], "Nats-Service-Error": answer.get("message", "")}
+        else:
+            payload = json.dumps(answer["body"], separators=(",", ":")).encode()
+        requests.publish(reply, payload, head)
     threading.Thread(target=work).start()  # the reader must stay free for answers of the updater
 
 
@@ -219,7 +155,7 @@ def info(subject, reply, headers, body):
             {"name": "vote", "subject": f"business.{SERVICE}.vote", "queue_group": "q", "metadata": {}}]}).encode())
 
 
-database.open_inbox()
+database.subscribe(database.inbox + ".*", database.answered)
 threading.Thread(target=database.run).start()
 requests.subscribe(f"business.{SERVICE}.vote", serve)
 requests.subscribe(f"$SRV.INFO.{SERVICE}", info)

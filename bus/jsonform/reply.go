@@ -38,7 +38,7 @@ type recorded struct {
 	Proof      string          `json:"proof,omitempty"`
 }
 
-// EncodeReply writes a reply; with base64 keys and values are given in that, whatever they are. What would be longer than any message is
+// EncodeReply writes a reply; with base64 keys, values and a recorded body are given in that, whatever they are. What would be longer than any message is
 // refused in its place: nothing but a read or a scan is, so nothing was done.
 func EncodeReply(r bus.DatabaseReply, base64 bool) ([]byte, error) {
 	made := reply{Code: r.Code, Message: r.Message, Position: placeOf(r.Position), More: r.More, Moved: r.Moved, Proof: r.Proof}
@@ -51,7 +51,7 @@ func EncodeReply(r bus.DatabaseReply, base64 bool) ([]byte, error) {
 	}
 	if a := r.Recorded; a != nil {
 		one := recorded{Code: a.Code, Message: a.Message, Position: placeOf(a.Position), Proof: a.Proof}
-		one.Body, one.BodyBase64 = documents(a.Body, false)
+		one.Body, one.BodyBase64 = documents(a.Body, base64)
 		made.Recorded = &one
 	}
 	data, err := encode(made)

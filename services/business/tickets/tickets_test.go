@@ -9,52 +9,13 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/business/businesstest"
 	"github.com/hotpair/hotpair/services/business/tickets"
+	"github.com/hotpair/hotpair/services/business/tickets/ticketstest"
 )
 
 func TestTickets_Operations(t *testing.T) {
 	host := businesstest.NewHost(t)
 	host.Run(tickets.Service())
-	for n, s := range []struct {
-		operation, body string
-		code            int
-		want            tickets.Seat
-	}{
-		{"look", `{"seat":"1"}`, 0, tickets.Seat{Seat: "1", State: "free"}},
-		{"reserve", `{"seat":"1","customer":"ann"}`, 0, tickets.Seat{Seat: "1", State: "reserved", Customer: "ann"}},
-		{"reserve", `{"seat":"1","customer":"bob"}`, bus.CodeConflict, tickets.Seat{}},
-		{"sell", `{"seat":"1","customer":"bob"}`, bus.CodeConflict, tickets.Seat{}},
-		{"give", `{"seat":"1","customer":"bob"}`, bus.CodeConflict, tickets.Seat{}},
-		{"reserve", `{"seat":"1","customer":"ann","seconds":60}`, 0, tickets.Seat{Seat: "1", State: "reserved", Customer: "ann"}},
-		{"release", `{"seat":"1"}`, bus.CodeMalformed, tickets.Seat{}},
-		{"give", `{"seat":"1","customer":"ann"}`, 0, tickets.Seat{Seat: "1", State: "free"}},
-		{"give", `{"seat":"1","customer":"ann"}`, bus.CodeConflict, tickets.Seat{}},
-		{"sell", `{"seat":"1","customer":"bob"}`, 0, tickets.Seat{Seat: "1", State: "sold", Customer: "bob"}},
-		{"sell", `{"seat":"1","customer":"bob"}`, bus.CodeConflict, tickets.Seat{}},
-		{"reserve", `{"seat":"1","customer":"bob"}`, bus.CodeConflict, tickets.Seat{}},
-		{"reserve", `{"seat":"2","customer":"bob","seconds":86401}`, bus.CodeMalformed, tickets.Seat{}},
-		{"reserve", `{"seat":"2","customer":"bob","seconds":-1}`, bus.CodeMalformed, tickets.Seat{}},
-		{"sell", `{"seat":"a/b","customer":"bob"}`, bus.CodeMalformed, tickets.Seat{}},
-		{"sell", `{"seat":"2","customer":""}`, bus.CodeMalformed, tickets.Seat{}},
-		{"look", `{}`, bus.CodeMalformed, tickets.Seat{}},
-		{"find", `{}`, bus.CodeMalformed, tickets.Seat{}},
-	} {
-		reply := host.Call(businesstest.Numbered(uint64(n+1), tickets.Name, s.operation, s.body))
-		var got tickets.Seat
-		if reply.Code == bus.CodeOK {
-			if err := json.Unmarshal(reply.Body, &got); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if (got.Until != nil) != (got.State == tickets.Reserved) {
-			t.Errorf("%s %s: until %v", s.operation, s.body, got.Until)
-		}
-		if got.Until = nil; reply.Code != s.code || got != s.want {
-			t.Errorf("%s %s: %d %s, %+v", s.operation, s.body, reply.Code, reply.Message, got)
-		}
-		if _, waits := host.Database.Timer(tickets.Name, "1"); s.code == 0 && waits != (got.State == tickets.Reserved) {
-			t.Errorf("%s %s: there is a timer: %v", s.operation, s.body, waits)
-		}
-	}
+	ticketstest.Run(t, host, host.Call)
 }
 
 func TestTickets_ReservationEndsByItself(t *testing.T) {

@@ -1,0 +1,142 @@
+"""The service that sells seats: an example of what a service can do, and the same as package tickets in Go.
+
+    reserve {seat, customer, seconds} → {seat, state, customer, until}   for 600 seconds if none are said; again for longer
+    sell    {seat, customer}          → {seat, state, customer}          what is free, or reserved for the customer
+    give    {seat, customer}          → {seat, state}                    gives a reservation back
+    look    {seat}                    → {seat, state, customer, until, released}
+    find    {customer, after}         → {seats, more}                    of the customer, in the order of their names
+
+A reservation ends by itself: it sets a timer, whose run frees the seat. Selling and giving back take the timer away, in the
+update that changes the seat, so no seat that is sold is ever freed. Seats are found by customer over keys of their own, which
+are written in the same update. What is stored is what the service in Go stores: either goes on where the other ended.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any, Dict
+
+import hotpair
+
+MAX_NAME = 64  # of seats and customers, in bytes
+RESERVED = 600
+LONGEST = 24 * 3600
+FOUND = 200  # seats of one answer
+
+service = hotpair.Service("tickets", version="1.0.0", description="sells seats, and reserves them for a while")
+
+
+@dataclass
+class Request:
+    seat: str = ""
+    customer: str = ""
+
+
+@dataclass
+class Reserve:
+    seat: str = ""
+    customer: str = ""
+    seconds: int = 0
+
+
+@dataclass
+class Find:
+    customer: str = ""
+    after: str = ""
+
+
+Seat = Dict[str, Any]
+
+
+@service.operation
+def reserve(tx: hotpair.Tx, q: Reserve) -> Seat:
+    if not 0 <= q.seconds <= LONGEST:
+        raise hotpair.Malformed(f'field "seconds" is 1 to {LONGEST}')
+    wait = timedelta(seconds=q.seconds or RESERVED)
+    seat = _for_customer(tx, q.seat, q.customer)
+    if seat["state"] == "sold":
+        raise hotpair.Conflict(f"seat {q.seat} is sold")
+    until = (datetime.now(timezone.utc) + wait).strftime("%Y-%m-%dT%H:%M:%SZ")
+    tx.after(q.seat, wait, "release", {"seat": q.seat, "customer": ""})
+    return _keep(tx, seat, "reserved", q.customer, until)
+
+
+@service.operation
+def sell(tx: hotpair.Tx, q: Request) -> Seat:
+    seat = _for_customer(tx, q.seat, q.customer)
+    if seat["state"] == "sold":
+        raise hotpair.Conflict(f"seat {q.seat} is sold")
+    tx.cancel(q.seat)
+    return _keep(tx, seat, "sold", q.customer)
+
+
+@service.operation
+def give(tx: hotpair.Tx, q: Request) -> Seat:
+    seat = _for_customer(tx, q.seat, q.customer)
+    if seat["state"] != "reserved":
+        raise hotpair.Conflict(f"seat {q.seat} is {seat['state']}, not reserved")
+    tx.cancel(q.seat)
+    return _keep(tx, seat, "free")
+
+
+@service.operation
+def release(tx: hotpair.Tx, q: Request) -> Seat:
+    """The run of a reservation's timer."""
+    if tx.due is None:
+        raise hotpair.Malformed("a reservation ends by itself; give gives it back")
+    seat = _read(tx, q.seat)
+    if seat["state"] != "reserved":
+        return seat  # this run was begun twice, and has been done: its commit finds that out
+    seat["released"] = seat.get("released", 0) + 1
+    return _keep(tx, seat, "free")
+
+
+@service.query
+def look(tx: hotpair.Tx, q: Request) -> Seat:
+    return _read(tx, q.seat)
+
+
+@service.query
+def find(tx: hotpair.Tx, q: Find) -> Dict[str, Any]:
+    _check("customer", q.customer)
+    prefix = f"of/{q.customer}/"
+    page = tx.scan(prefix, prefix + q.after if q.after else "", FOUND)
+    return {"seats": [item.key[len(prefix):] for item in page.items], "more": page.more}
+
+
+def _for_customer(tx: hotpair.Tx, name: str, customer: str) -> Seat:
+    """Reads a seat that a customer wants to have: it is free, or the customer's."""
+    _check("customer", customer)
+    seat = _read(tx, name)
+    if seat["state"] != "free" and seat.get("customer") != customer:
+        raise hotpair.Conflict(f"seat {name} is {seat['state']}")
+    return seat
+
+
+def _read(tx: hotpair.Tx, name: str) -> Seat:
+    _check("seat", name)
+    item = tx.get("seat/" + name)
+    return item.value if item.found else {"seat": name, "state": "free"}
+
+
+def _keep(tx: hotpair.Tx, seat: Seat, state: str, customer: str = "", until: str = "") -> Seat:
+    """Writes a seat and its customer's key."""
+    name, before = seat["seat"], seat.get("customer", "")
+    if before and before != customer:
+        tx.delete(f"of/{before}/{name}")
+    if customer:
+        tx.put(f"of/{customer}/{name}", b"")
+    kept = {"seat": name, "state": state, "customer": customer, "until": until, "released": seat.get("released", 0)}
+    kept = {field: value for field, value in kept.items() if value}
+    tx.put("seat/" + name, kept)
+    return kept
+
+
+def _check(field: str, name: str) -> None:
+    """Refuses what can't be part of a key."""
+    if not 0 < len(name.encode()) <= MAX_NAME or "/" in name or "\0" in name:
+        raise hotpair.Malformed(f'field "{field}" is a name of 1 to {MAX_NAME} bytes without a slash')
+
+
+if __name__ == "__main__":
+    service.run()

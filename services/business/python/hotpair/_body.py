@@ -1,0 +1,168 @@
+"""JSON in and out, and keys that are text."""
+from __future__ import annotations
+
+import base64
+import dataclasses
+import json
+import typing
+from typing import Any, Dict, List, Tuple
+
+from ._errors import Malformed, Misuse
+
+# Answers above this are refused: the bus could not carry them.
+MAX_ANSWER = 4 << 20
+
+
+def encode(value: Any) -> bytes:
+    """Writes JSON as all runtimes do: no space between the parts, characters as they are. Misuse if it can't be."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = dataclasses.asdict(value)
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise Misuse(f"{type(value).__name__} can't be written as JSON: {error}") from None
+
+
+def answer_body(answer: Any) -> bytes:
+    """The body of an answer; None is {}."""
+    return b"{}" if answer is None else encode(answer)
+
+
+def with_revision(body: bytes, revision: int) -> bytes:
+    """Adds the field "revision" at the end of an object. What is no object stays as it is."""
+    inner = (body.strip() or b"{}")
+    if inner[:1] != b"{" or inner[-1:] != b"}":
+        return body
+    inner = inner[1:-1].strip()
+    return b"{" + inner + (b"," if inner else b"") + b'"revision":%d}' % revision
+
+
+def decode_request(body: bytes, kind: Any) -> Any:
+    """Reads the body of a request for a handler: as a dict, or as the dataclass that it takes. Malformed says what to mend."""
+    try:
+        value = json.loads(body) if body.strip() else {}
+    except (ValueError, RecursionError) as error:
+        raise Malformed(f"the body: no JSON, or too deep: {error}") from None
+    if not isinstance(value, dict):
+        raise Malformed(f"the body: it can't be a JSON {_called(value)}; it is an object")
+    if not dataclasses.is_dataclass(kind):
+        return value
+    try:
+        return _read(value, kind, "the JSON")
+    except _Wrong as error:
+        raise Malformed(f"the body: {error}") from None
+
+
+class _Wrong(Exception):
+    pass
+
+
+_hints: Dict[Any, Dict[str, Any]] = {}
+
+
+def _read(value: Any, kind: Any, where: str) -> Any:
+    """Reads a value strictly as a type: str, int, float, bool, dict, list, Optional, List, Dict, a dataclass, or Any."""
+    origin, inside = typing.get_origin(kind), typing.get_args(kind)
+    if kind is Any:
+        return value
+    if type(None) in inside:
+        if value is None:
+            return None
+        rest = [k for k in inside if k is not type(None)]
+        return _read(value, rest[0], where) if len(rest) == 1 else value
+    if value is None:
+        raise _Wrong(f"{where} is null; it is {_words(kind)}: give its value, or leave it out where it may be left out")
+    if dataclasses.is_dataclass(kind):
+        if isinstance(value, dict):
+            return _fields(value, kind)
+    elif origin in (list, List) or kind is list:
+        if isinstance(value, list):
+            return [_read(v, inside[0], "an element of " + where) for v in value] if inside else value
+    elif origin in (dict, Dict) or kind is dict:
+        if isinstance(value, dict):
+            return {k: _read(v, inside[1], f"field {json.dumps(k)[:70]}") for k, v in value.items()} if inside else value
+    elif kind is float:
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return float(value)
+    elif type(value) is kind:
+        return value
+    raise _Wrong(f"{where} can't be a JSON {_called(value)}; it is {_words(kind)}")
+
+
+def _fields(value: Dict[str, Any], kind: Any) -> Any:
+    if kind not in _hints:
+        _hints[kind] = typing.get_type_hints(kind)
+    fields = {f.name: f for f in dataclasses.fields(kind) if f.init}
+    for name in value:
+        if name not in fields:
+            raise _Wrong(f"there is no field {json.dumps(name, ensure_ascii=False)[:70]}; there are {', '.join(fields)}")
+    for name, field in fields.items():
+        if name not in value and field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+            raise _Wrong(f'field "{name}" is missing; it is {_words(_hints[kind][name])}')
+    return kind(**{name: _read(v, _hints[kind][name], f'field "{name}"') for name, v in value.items()})
+
+
+def _called(value: Any) -> str:
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, (int, float)):
+        return "number"
+    return {str: "string", list: "array", dict: "object", type(None): "null"}.get(type(value), "value")
+
+
+def _words(kind: Any) -> str:
+    if dataclasses.is_dataclass(kind) or typing.get_origin(kind) is dict:
+        return "an object"
+    if typing.get_origin(kind) is list:
+        return "a list"
+    return {str: "a text", int: "a whole number (int)", float: "a number", bool: "true or false", list: "a list", dict: "an object"}.get(kind, "a value")
+
+
+# Keys are texts here. One that is no UTF-8 has its bytes as Python has those of such file names.
+
+
+def key_bytes(key: str) -> bytes:
+    try:
+        return key.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise Misuse(f"{key!r} is half of a character, and no key") from None
+
+
+def key_text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")
+
+
+def put_text(message: Dict[str, Any], name: str, key: str) -> Dict[str, Any]:
+    """Sets a field of a call, as text or in base64."""
+    if key:
+        try:
+            key.encode()
+            message[name] = key
+        except UnicodeEncodeError:
+            message[name + "_base64"] = coded(key_bytes(key))
+    return message
+
+
+def put_texts(message: Dict[str, Any], name: str, keys: List[str]) -> Dict[str, Any]:
+    try:
+        for key in keys:
+            key.encode()
+        message[name] = keys
+    except UnicodeEncodeError:
+        message[name + "_base64"] = [coded(key_bytes(key)) for key in keys]
+    return message
+
+
+def coded(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
+
+
+def decoded(message: Dict[str, Any], name: str) -> bytes:
+    """A field of a reply that was asked for in base64."""
+    return base64.b64decode(message.get(name + "_base64", ""), validate=True)
+
+
+def position(reply: Dict[str, Any]) -> Tuple[int, int]:
+    """Epoch and sequence of a reply, (0, 0) if it has none."""
+    at = reply.get("position") or {}
+    return int(at.get("epoch", 0)), int(at.get("sequence", 0))

@@ -1,0 +1,100 @@
+"""What a request can come to besides an answer, and what ends a run of a handler."""
+from __future__ import annotations
+
+OK = 0
+MALFORMED = 400
+FORBIDDEN = 403
+ABSENT = 404
+CONFLICT = 409
+TOO_OLD = 410
+TOO_LARGE = 413
+BUSY = 429
+FAULT = 500
+NOBODY = 503
+UNKNOWN = 504
+
+
+class Error(Exception):
+    """An answer that is no success, told to the terminal as it is: a code and a sentence for whoever sent the request.
+
+    It is an outcome like any other and is recorded where outcomes are. Nothing that the handler wrote takes effect.
+    """
+
+    def __init__(self, code: int, message: str) -> None:
+        if not 400 <= code <= 599:
+            raise ValueError(f"the code of an error is 400 to 599, not {code}")
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class Malformed(Error):
+    """The request can't be understood (400)."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(MALFORMED, message)
+
+
+class NotFound(Error):
+    """What the request names is absent (404)."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(ABSENT, message)
+
+
+class Conflict(Error):
+    """The request contradicts the present state (409)."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(CONFLICT, message)
+
+
+class TooLarge(Error):
+    """The request, or the answer that it asks for, is too large (413)."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(TOO_LARGE, message)
+
+
+class Misuse(Exception):
+    """A mistake of the service, such as a query that writes: the request is answered with 500, and the log says why."""
+
+
+class Interrupt(BaseException):
+    """Ends a run of a handler. No Exception, so that a handler which catches those lets it pass."""
+
+
+class Moved(Interrupt):
+    """Something that was read or required is not so any more. Nothing was done; run again."""
+
+
+class Recorded(Interrupt):
+    """The request was executed before. Its answer is to be repeated."""
+
+    def __init__(self, code: int, message: str, body: bytes, proof: str) -> None:
+        super().__init__()
+        self.code, self.message, self.body, self.proof = code, message, body, proof
+
+
+class Away(Interrupt):
+    """The updater did not execute the call, but may execute the next one."""
+
+
+class TermOver(Interrupt):
+    """As Away, and the term of the request has ended: it never will."""
+
+
+class Doubt(Interrupt):
+    """The call may or may not have been executed."""
+
+
+class Late(Interrupt):
+    """The deadline has passed, or the process is stopping."""
+
+
+class Refused(Interrupt):
+    """An answer of the updater that trying again does not change. A final one is the outcome of the request."""
+
+    def __init__(self, code: int, message: str, final: bool = False) -> None:
+        super().__init__()
+        self.code, self.message, self.final = code, message, final

@@ -1,0 +1,397 @@
+"""A client of NATS, as far as a service needs it: requests, subscriptions, and a connection that comes back."""
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import threading
+import time
+from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
+from urllib.parse import urlsplit
+
+log = logging.getLogger("hotpair")
+
+HANDSHAKE_WITHIN = 2.0
+# Who waits for a process that was just started again waits for every request; one that is gone for longer is tried less.
+SOON, OFTEN, SELDOM = 0.01, 200, 0.5
+PING_EVERY, PINGS_OUT = 10.0, 2
+# What a server announces otherwise is believed up to this.
+LONGEST_LINE = 1 << 16
+
+
+class Disconnected(Exception):
+    """The connection was lost, so that the outcome of what was in flight is unknown."""
+
+
+class NotSent(Exception):
+    """Nothing was sent: there is no connection, or the message is longer than the server takes."""
+
+
+class NobodyServes(Exception):
+    """Nobody serves the subject, so the request was not executed."""
+
+
+class Forbidden(Exception):
+    """The server does not let this process in, or refuses it a subject."""
+
+
+class Message(NamedTuple):
+    subject: str
+    reply: str
+    headers: List[Tuple[str, str]]
+    status: str  # of the server, "" from anybody else
+    data: bytes
+
+
+Handler = Callable[[Message], None]
+
+
+class _Call:
+    """A request in flight."""
+
+    __slots__ = ("done", "message")
+
+    def __init__(self) -> None:
+        self.done = threading.Lock()
+        self.done.acquire()
+        self.message: Optional[Message] = None
+
+
+class Connection:
+    """A connection to one server. Messages are handed out on one thread, so a handler must not wait."""
+
+    def __init__(self, url: str, user: str, password: str, inbox: str, name: str, *, once: bool = False,
+                 complaint: Optional[Callable[[Exception], None]] = None) -> None:
+        parts = urlsplit(url)
+        if parts.scheme != "nats" or not parts.hostname or not parts.port:
+            raise ValueError(f"{url!r} is no address such as nats://127.0.0.1:4222")
+        self._address = (parts.hostname, parts.port)
+        self._login = {"user": user, "pass": password, "name": name}
+        self._inbox, self._once = inbox, once
+        self._complaint = complaint or (lambda error: log.warning("the bus: %s", error))
+        self._lock = threading.Lock()  # around writing and what is below
+        self._changed = threading.Condition(self._lock)
+        self._socket: Optional[socket.socket] = None  # while there is a connection
+        self._lives = 0  # connections that there were
+        self._closed = False
+        self._subscriptions: Dict[str, Tuple[str, str, Handler]] = {}
+        self._calls: Dict[str, _Call] = {}
+        self._number = 0
+        self._longest = 1 << 20
+        self._pongs: List[_Call] = []
+        self.ended = threading.Event()  # there will be no connection any more
+
+    # Connecting.
+
+    def connect(self, stop: threading.Event) -> bool:
+        """Connects as soon as somebody listens, and reads from then on. False if stop was set meanwhile; Forbidden if not let in."""
+        failed = 0
+        while not stop.is_set():
+            try:
+                opened = self._open()
+            except (OSError, Disconnected, ValueError) as error:
+                log.debug("%s:%s: %s", *self._address, error)
+                failed += 1
+                stop.wait(SOON if failed < OFTEN else SELDOM)
+                continue
+            threading.Thread(target=self._run, args=(opened,), name="hotpair-" + self._login["name"], daemon=True).start()
+            return True
+        return False
+
+    def _open(self) -> "_Reader":
+        """Dials, logs in and subscribes."""
+        sock = socket.create_connection(self._address, timeout=HANDSHAKE_WITHIN)
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            reader = _Reader(sock)
+            line = reader.line()
+            if not line.startswith(b"INFO "):
+                raise Disconnected(f"the server begins with {line[:40]!r}")
+            info = json.loads(line[5:])
+            connect = {"verbose": False, "pedantic": False, "headers": True, "no_responders": True, "protocol": 1, "lang": "python-hotpair",
+                       "version": "1", **self._login}
+            sock.sendall(b"CONNECT " + json.dumps(connect).encode() + b"\r\nPING\r\n")
+            while True:
+                line = reader.line()
+                if line == b"PONG":
+                    break
+                if line.startswith(b"-ERR"):
+                    if b"Authorization" in line or b"Authentication" in line:
+                        raise Forbidden(f"the server at {self._address[0]}:{self._address[1]} does not let this process in: {line[5:].decode('utf-8', 'replace')}")
+                    raise Disconnected(line.decode("utf-8", "replace"))
+            sock.settimeout(PING_EVERY)
+            with self._lock:
+                if self._closed:
+                    raise Disconnected("closed")
+                self._longest = int(info.get("max_payload", self._longest))
+                for sid, (subject, group, _) in self._subscriptions.items():
+                    sock.sendall(_subscribe(subject, group, sid))
+                self._socket = sock
+                self._lives += 1
+                self._changed.notify_all()
+            return reader
+        except BaseException:
+            sock.close()
+            raise
+
+    def _run(self, reader: "_Reader") -> None:
+        """Hands out messages; connects anew when a connection was lost, unless it is to be tried once only."""
+        while True:
+            try:
+                self._read(reader)
+            except Exception as error:  # what the server sends can't be understood, or nothing comes any more
+                log.debug("%s:%s: %s", *self._address, error)
+            self._drop()
+            failed = 0
+            while not self._closed and not self._once:
+                try:
+                    reader = self._open()
+                    break
+                except (OSError, Disconnected, ValueError, Forbidden) as error:
+                    # One that was let in before is again, when the other process has its list.
+                    log.debug("%s:%s: %s", *self._address, error)
+                    failed += 1
+                    time.sleep(SOON if failed < OFTEN else SELDOM)
+            else:
+                self.ended.set()
+                return
+
+    def _drop(self) -> None:
+        """Ends what was in flight: it gets no answer any more."""
+        with self._lock:
+            if self._socket is not None:
+                self._socket.close()
+            self._socket = None
+            calls, self._calls = list(self._calls.values()), {}
+            calls += self._pongs
+            self._pongs = []
+        for call in calls:
+            call.done.release()
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            if self._socket is not None:
+                try:
+                    self._socket.shutdown(socket.SHUT_RDWR)  # wakes the reader
+                except OSError:
+                    pass  # it was lost at the same moment
+
+    def lives(self) -> Tuple[int, bool]:
+        """How many connections there were, and whether there is one."""
+        with self._lock:
+            return self._lives, self._socket is not None
+
+    def wait(self, lives: int, timeout: float) -> bool:
+        """Waits until there has been another connection than those."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._lives != lives, timeout)
+
+    # Reading.
+
+    def _read(self, reader: "_Reader") -> None:
+        out = 0
+        while True:
+            try:
+                line = reader.line()
+            except socket.timeout:
+                if out >= PINGS_OUT:
+                    raise Disconnected("the server does not answer") from None
+                out += 1
+                self._write(b"PING\r\n")
+                continue
+            out = 0
+            if line.startswith(b"MSG ") or line.startswith(b"HMSG "):
+                self._message(reader, line)
+            elif line == b"PING":
+                self._write(b"PONG\r\n")
+            elif line == b"PONG":
+                with self._lock:
+                    call = self._pongs.pop(0) if self._pongs else None
+                if call is not None:
+                    call.message = Message("", "", [], "", b"")
+                    call.done.release()
+            elif line.startswith(b"-ERR"):
+                text = line[5:].decode("utf-8", "replace")
+                self._complaint(Forbidden(text) if "Permissions Violation" in text else Disconnected(text))
+
+    def _message(self, reader: "_Reader", line: bytes) -> None:
+        word, *parts = line.decode().split()
+        header = int(parts[-2]) if word == "HMSG" else 0
+        sizes = 2 if word == "HMSG" else 1
+        data = reader.exactly(int(parts[-1]) + 2)[:-2]
+        headers, status = _headers(data[:header]) if header else ([], "")
+        message = Message(parts[0], parts[2] if len(parts) == 3 + sizes else "", headers, status, data[header:])
+        call = self._calls.pop(message.subject, None)
+        if call is not None:
+            call.message = message
+            call.done.release()
+            return
+        subscription = self._subscriptions.get(parts[1])
+        if subscription is not None:
+            try:
+                subscription[2](message)
+            except Exception:  # one message must not end the connection of all
+                log.exception("a message on %s could not be handled", message.subject)
+
+    # Writing.
+
+    def _write(self, data: bytes) -> None:
+        with self._lock:
+            self._send(data)
+
+    def _send(self, data: bytes) -> None:
+        """Writes; the lock is held. What is written in part is no message, and ends the connection."""
+        if self._socket is None:
+            raise NotSent("there is no connection")
+        try:
+            self._socket.sendall(data)
+        except OSError as error:
+            try:
+                self._socket.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # it was lost at the same moment
+            raise Disconnected(str(error)) from None
+
+    def subscribe(self, subject: str, handler: Handler, group: str = "") -> str:
+        with self._lock:
+            self._number += 1
+            sid = str(self._number)
+            self._subscriptions[sid] = (subject, group, handler)
+            if self._socket is not None:
+                self._send(_subscribe(subject, group, sid))
+            return sid
+
+    def unsubscribe(self, sid: str) -> None:
+        with self._lock:
+            if self._subscriptions.pop(sid, None) is not None and self._socket is not None:
+                self._send(b"UNSUB " + sid.encode() + b"\r\n")
+
+    def open_inbox(self) -> None:
+        """Hears answers to requests."""
+        self.subscribe(self._inbox + ".*", lambda message: None)  # whoever asked has gone
+
+    def publish(self, subject: str, data: bytes, headers: Optional[Dict[str, str]] = None, reply: str = "") -> None:
+        """Sends a message. NotSent or Disconnected when it may not have gone."""
+        message = self._encode(subject, data, headers, reply)
+        with self._lock:
+            self._send(message)
+
+    def _encode(self, subject: str, data: bytes, headers: Optional[Dict[str, str]], reply: str) -> bytes:
+        head = b""
+        if headers:
+            lines = "".join(f"{name}: {_line(value)}\r\n" for name, value in headers.items())
+            head = ("NATS/1.0\r\n" + lines + "\r\n").encode("utf-8", "replace")
+        if len(head) + len(data) > self._longest:
+            raise NotSent(f"a message of {len(head) + len(data)} bytes, the server takes {self._longest}")
+        if head:
+            return b"HPUB %s %s %d %d\r\n%s%s\r\n" % (subject.encode(), reply.encode(), len(head), len(head) + len(data), head, data)
+        return b"PUB %s %s %d\r\n%s\r\n" % (subject.encode(), reply.encode(), len(data), data)
+
+    def request(self, subject: str, data: bytes, timeout: float) -> bytes:
+        """One question and its answer. NotSent, NobodyServes: it was not executed. Disconnected, TimeoutError: nobody knows."""
+        call = _Call()
+        with self._lock:
+            self._number += 1
+            reply = f"{self._inbox}.{self._number}"
+            if self._socket is None:
+                raise NotSent("there is no connection")
+            message = self._encode(subject, data, None, reply)
+            self._calls[reply] = call
+            try:
+                self._send(message)
+            except Disconnected:
+                self._calls.pop(reply, None)
+                raise
+        if not call.done.acquire(timeout=max(timeout, 0.0)):
+            self._calls.pop(reply, None)
+            raise TimeoutError()
+        if call.message is None:
+            raise Disconnected("the connection was lost")
+        if call.message.status == "503" and not call.message.data:
+            raise NobodyServes(subject)
+        return call.message.data
+
+    def flush(self, timeout: float) -> None:
+        """Returns when the server has taken everything that was sent. TimeoutError, NotSent or Disconnected if not."""
+        call = _Call()
+        with self._lock:
+            self._send(b"PING\r\n")
+            self._pongs.append(call)
+        if not call.done.acquire(timeout=timeout):
+            raise TimeoutError("the server does not answer")
+        if call.message is None:
+            raise Disconnected("the connection was lost")
+
+
+class _Reader:
+    """Lines and pieces of what comes over a connection."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self._data = bytearray()
+        self._at = 0  # what is before is used
+
+    def _more(self, atleast: int = 1 << 16) -> None:
+        data = self._socket.recv(max(atleast, 1 << 16))
+        if not data:
+            raise Disconnected("the server has closed the connection")
+        if self._at == len(self._data):
+            self._data.clear()
+            self._at = 0
+        self._data += data
+
+    def line(self) -> bytes:
+        begin = self._at
+        while True:
+            end = self._data.find(b"\r\n", begin)
+            if end >= 0:
+                line = bytes(self._data[self._at:end])
+                self._at = end + 2
+                self._tidy()
+                return line
+            if len(self._data) - self._at > LONGEST_LINE:
+                raise Disconnected("the server sends a line without end")
+            unread = len(self._data) - self._at
+            self._more()
+            begin = max(self._at, self._at + unread - 1)
+
+    def exactly(self, size: int) -> bytes:
+        while len(self._data) - self._at < size:
+            self._patiently(size - (len(self._data) - self._at))
+        data = bytes(self._data[self._at:self._at + size])
+        self._at += size
+        self._tidy()
+        return data
+
+    def _patiently(self, size: int) -> None:
+        """A message that has begun and does not go on for so long won't."""
+        try:
+            self._more(size)
+        except socket.timeout:
+            raise Disconnected("a message came in part") from None
+
+    def _tidy(self) -> None:
+        if self._at > 1 << 18:
+            del self._data[:self._at]
+            self._at = 0
+
+
+def _subscribe(subject: str, group: str, sid: str) -> bytes:
+    return f"SUB {subject} {group} {sid}\r\n".encode()
+
+
+def _line(value: str) -> str:
+    """A value of a header is one line."""
+    return " ".join(str(value).splitlines())
+
+
+def _headers(data: bytes) -> Tuple[List[Tuple[str, str]], str]:
+    first, *lines = data.decode("utf-8", "replace").split("\r\n")
+    words = first.split(" ", 2)
+    headers = []
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if colon:
+            headers.append((name, value.strip()))
+    return headers, words[1] if len(words) > 1 else ""

@@ -1,0 +1,373 @@
+"""The transaction of a request."""
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta, timezone
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple, Union
+
+from ._body import decoded, encode, key_bytes, key_text, position, put_text, put_texts, coded
+from ._errors import Interrupt, Misuse, Moved
+
+MAX_SCAN = 1000
+# More than this is not compared at once: keys, a value counted as one more for each KiB, and ranges.
+MOST_KEYS, MOST_RANGES = 1 << 14, 256
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+class Item:
+    """A key with what it holds. Revision is the sequence of the update that last wrote it, 0 when that is none."""
+
+    __slots__ = ("key", "bytes", "revision", "found")
+
+    def __init__(self, key: str, data: bytes, revision: int, found: bool) -> None:
+        self.key, self.bytes, self.revision, self.found = key, data, revision, found
+
+    @property
+    def value(self) -> Any:
+        """What it holds as JSON, None when the key is absent or empty. ValueError if it is no JSON."""
+        return json.loads(self.bytes) if self.bytes else None
+
+    def __repr__(self) -> str:
+        return f"Item({self.key!r}, {self.bytes!r}, revision={self.revision}, found={self.found})"
+
+
+class Page(NamedTuple):
+    """What a scan gave; more says that the range goes on."""
+
+    items: List[Item]
+    more: bool
+
+
+class Due(NamedTuple):
+    """Which timer a run is of: its key, when it was due, and by how much it is late."""
+
+    key: str
+    at: datetime
+    late: timedelta
+
+
+class Fired(NamedTuple):
+    """A timer as a request brings it."""
+
+    key: str
+    revision: int
+    at_ns: int
+    late_ns: int
+
+
+class Range:
+    """What was scanned: all keys with a prefix, after one and through another."""
+
+    __slots__ = ("prefix", "after", "through", "keys")
+
+    def __init__(self, prefix: str, after: str, through: str, keys: int) -> None:
+        self.prefix, self.after, self.through, self.keys = prefix, after, through, keys
+
+
+Ask = Callable[[str, Dict[str, Any]], Dict[str, Any]]
+
+
+class Tx:
+    """The one transaction of a request.
+
+    What it reads is of one committed position; what it writes takes effect as one update when the handler returns, and is
+    forgotten when it raises. Each key read, and each range scanned, is a condition of that update: if another request was
+    faster, the handler is run again with a new Tx. A key that is only written has no condition. A Tx belongs to the thread
+    of its handler and is of no use after it.
+    """
+
+    def __init__(self, ask: Ask, *, ticket: str = "", run: int = 1, read_only: bool = False, fired: Optional[Fired] = None,
+                 queue: Callable[[List[str]], None] = lambda keys: None, writes: Callable[[str], bool] = lambda name: True) -> None:
+        self._ask_updater, self._queue, self._writes = ask, queue, writes
+        self._ticket, self._run, self._read_only, self._fired = ticket, run, read_only, fired
+        self._at: Tuple[int, int] = (0, 0)
+        self._seen: Dict[str, Tuple[bytes, int]] = {}
+        self._keys: List[str] = []  # that were read, in order
+        self._ranges: List[Range] = []
+        self._cost = 0  # of comparing them
+        self._required: List[Dict[str, Any]] = []
+        self._written: Dict[str, Optional[bytes]] = {}  # None: deleted
+        self._timers: Dict[str, Dict[str, Any]] = {}
+        self._trips = 0
+        self.failed: Optional[BaseException] = None  # decides what becomes of the run, whatever the handler makes of it
+
+    @property
+    def run(self) -> int:
+        """How often this handler has been started for this request by now, from 1."""
+        return self._run
+
+    @property
+    def due(self) -> Optional[Due]:
+        """Which timer this is the run of; None when it is a request."""
+        if self._fired is None:
+            return None
+        return Due(self._fired.key, _EPOCH + timedelta(microseconds=self._fired.at_ns // 1000), timedelta(microseconds=self._fired.late_ns // 1000))
+
+    # Reading.
+
+    def get(self, key: str) -> Item:
+        """Reads one key. Several are better read by one get_many, which is one trip."""
+        return self.get_many(key)[0]
+
+    def get_many(self, *keys: str) -> List[Item]:
+        """Reads keys in one trip, or none if all were read before. Items come in the order of the keys."""
+        self._go_on()
+        missing = [key for key in dict.fromkeys(keys) if key not in self._seen and key not in self._written]
+        if missing:
+            for key in missing:
+                self._check(key)
+            self._trip(self._read, missing)
+        return [self._item(key) for key in keys]
+
+    def _read(self, missing: List[str]) -> None:
+        """Fetches keys and, in the same trip, what was read before, so that all is of one position again."""
+        if self._trips == 0:
+            self._queue(missing)
+        wanted, still = self._keys + missing, self._still()
+        reply = self._ask("read", put_texts({"ranges": still or []}, "keys", wanted))
+        items = reply.get("items", [])
+        if len(items) != len(wanted):
+            raise Misuse(f"the updater gave {len(items)} items for {len(wanted)} keys")
+        if still is None and self._ranges and position(reply) != self._at:
+            raise Moved()
+        for i, (key, item) in enumerate(zip(wanted, items)):
+            value, revision = decoded(item, "value"), int(item["revision"])
+            if i < len(self._keys):
+                if self._seen[key][1] != revision:
+                    raise Moved()
+                continue
+            self._seen[key] = (value, revision)
+        self._keys = wanted
+        self._at = position(reply)
+
+    def scan(self, prefix: str, after: str = "", limit: int = MAX_SCAN, *, kept: bool = False) -> Page:
+        """Gives up to limit items (at most 1000) whose keys begin with prefix and come after a key, in the order of their bytes.
+
+        The condition is on the range: a key that appears in it, changes or goes is noticed as well, so a handler may put a
+        key because it found none. Before the first write only. kept is for a range in which nothing is ever deleted: its
+        pages are of one position also while it is written to.
+        """
+        self._go_on()
+        if self._written:
+            raise self._fail(Misuse("scan before the first write: a scan would not see it"))
+        if limit <= 0 or limit > MAX_SCAN:
+            limit = MAX_SCAN
+        return self._trip(self._scan, prefix, after, limit, kept)
+
+    def _scan(self, prefix: str, after: str, limit: int, kept: bool) -> Page:
+        if self._trips == 0:
+            self._queue([line_of(prefix)])
+        message = put_text(put_text({"limit": limit}, "prefix", prefix), "after", after)
+        first = self._at == (0, 0)
+        if not kept and not first:
+            still = self._still()
+            if still is None and self._ranges:
+                message["position"] = {"epoch": str(self._at[0]), "sequence": str(self._at[1])}
+            else:
+                message["ranges"], message["conditions"] = still or [], self._unchanged()
+        reply = self._ask("scan", message)
+        if not kept or first:
+            self._at = position(reply)
+        items = []
+        for item in reply.get("items", []):
+            key, value, revision = key_text(decoded(item, "key")), decoded(item, "value"), int(item["revision"])
+            if revision > self._at[1]:
+                raise Moved()
+            if not self._read_only:
+                self._seen[key] = (value, revision)
+            items.append(Item(key, value, revision, True))
+        more = bool(reply.get("more"))
+        self._note(prefix, after, items, more)
+        return Page(items, more)
+
+    def _note(self, prefix: str, after: str, items: List[Item], more: bool) -> None:
+        """Notes a page. One that goes on where another ended makes one range with it, and one that was read before is there."""
+        through = items[-1].key if more and items else ""
+        for one in self._ranges:
+            if (one.prefix, one.after, one.through) == (prefix, after, through):
+                return
+        self._cost += sum(1 + (len(item.bytes) >> 10) for item in items)
+        for one in self._ranges:
+            if one.prefix == prefix and one.through and one.through == after:
+                one.through, one.keys = through, one.keys + len(items)
+                return
+        self._cost += 1
+        self._ranges.append(Range(prefix, after, through, len(items)))
+
+    def _still(self) -> Optional[List[Dict[str, Any]]]:
+        """The ranges for a further read; None when they are more than is compared at once."""
+        if self._cost > MOST_KEYS or len(self._ranges) > MOST_RANGES:
+            return None
+        return self.ranges()
+
+    def _item(self, key: str) -> Item:
+        value, revision = self._seen.get(key, (b"", 0))
+        if key in self._written:
+            own = self._written[key]
+            return Item(key, own or b"", revision, own is not None)
+        return Item(key, value, revision, revision != 0)
+
+    # Writing.
+
+    def put(self, key: str, value: Any) -> None:
+        """Writes a key when the handler returns: bytes as they are, anything else as JSON."""
+        self._write(key, bytes(value) if isinstance(value, (bytes, bytearray, memoryview)) else self._try(encode, value))
+
+    def delete(self, key: str) -> None:
+        """Removes a key when the handler returns. An absent key is no error."""
+        self._write(key, None)
+
+    def _write(self, key: str, data: Optional[bytes]) -> None:
+        self._may_write()
+        self._check(key)
+        self._written[key] = data
+
+    def require(self, key: str, revision: Optional[int] = None, *, present: bool = False) -> None:
+        """Makes it a condition, without a trip, that a key has a revision (0: is absent), or is present.
+
+        If that is not so the handler is run again, and run is above 1.
+        """
+        self._go_on()
+        self._check(key)
+        if (revision is None) != present or revision is not None and revision < 0:
+            raise self._fail(Misuse("require takes a revision from 0, or present=True"))
+        self._required.append(put_text({"present": True} if present else {"revision": str(revision)}, "key", key))
+
+    # Timers.
+
+    def after(self, key: str, wait: Union[float, timedelta], operation: str, body: Any = None, *, late: str = "run") -> None:
+        """Has an operation done when a time (in seconds) has passed after the update. A timer that has the key already is moved.
+
+        The time goes on while nobody serves, and follows no wall clock. late="skip" drops it when it is a minute late.
+        """
+        seconds = wait.total_seconds() if isinstance(wait, timedelta) else float(wait)
+        if not 0 <= seconds <= 100 * 365 * 86400:  # also refuses what is no number
+            raise self._fail(Misuse(f"timer {key!r} is to run after {wait!r}"))
+        ms = -(-round(seconds * 1_000_000) // 1000)  # never early
+        self._timer(key, operation, body, late, {"after_ms": ms} if ms else {})
+
+    def at(self, key: str, hour: datetime, operation: str, body: Any = None, *, late: str = "run") -> None:
+        """Has an operation done at an hour, as after. It waits while the wall clocks of the hosts are not to be believed."""
+        if hour.tzinfo is None:
+            raise self._fail(Misuse(f"timer {key!r} is to run at {hour}, which names no time zone"))
+        ns = (hour - _EPOCH) // timedelta(microseconds=1) * 1000
+        if not 0 < ns < 1 << 63:
+            raise self._fail(Misuse(f"timer {key!r} is to run at {hour}, which can't be kept"))
+        self._timer(key, operation, body, late, {"at_ns": str(ns)})
+
+    def cancel(self, key: str) -> None:
+        """Takes a timer away. One that is not there is no error."""
+        self._may_write()
+        self._timers[self._timer_key(key)] = {"key": key, "cancel": True}
+
+    def _timer(self, key: str, operation: str, body: Any, late: str, due: Dict[str, Any]) -> None:
+        self._may_write()
+        if not self._writes(operation):
+            raise self._fail(Misuse(f"timer {key!r} names the operation {operation!r}, which the service does not have, or which only reads"))
+        if late not in ("run", "skip"):
+            raise self._fail(Misuse(f'timer {key!r} has late={late!r}; it is "run" or "skip"'))
+        timer = {"key": self._timer_key(key), "operation": operation, **due}
+        if body is not None:
+            timer["body"] = json.loads(self._try(encode, body))  # as it is now
+        if late == "skip":
+            timer["skip"] = True
+        self._timers[key] = timer
+
+    def _timer_key(self, key: str) -> str:
+        try:
+            size = len(key.encode())
+        except (UnicodeEncodeError, AttributeError):
+            size = 0
+        if not 1 <= size <= 256:
+            raise self._fail(Misuse(f"{key!r:.300} is no key of a timer: it has 1 to 256 bytes of UTF-8"))
+        return key
+
+    # What the runtime makes of it.
+
+    def writes(self) -> bool:
+        """Whether it leaves anything behind."""
+        return bool(self._written or self._timers or self._fired)
+
+    def requires(self) -> bool:
+        return bool(self._required)
+
+    def operations(self) -> List[Dict[str, Any]]:
+        return [put_text({"delete": True} if data is None else {"value_base64": coded(data)}, "key", key) for key, data in self._written.items()]
+
+    def outbox(self) -> Dict[str, Any]:
+        made: Dict[str, Any] = {}
+        if self._timers:
+            made["timers"] = list(self._timers.values())
+        if self._fired is not None:
+            made["fired"] = {"key": self._fired.key, "revision": str(self._fired.revision)}
+        return made
+
+    def conditions(self) -> List[Dict[str, Any]]:
+        """What was required, and that every key read is as it was."""
+        return self._required + self._unchanged()
+
+    def _unchanged(self) -> List[Dict[str, Any]]:
+        return [put_text({"revision": str(self._seen[key][1])}, "key", key) for key in self._keys]
+
+    def ranges(self) -> List[Dict[str, Any]]:
+        made = []
+        for one in self._ranges:
+            message = {"keys": one.keys, "sequence": str(self._at[1])}
+            for name, key in (("prefix", one.prefix), ("after", one.after), ("through", one.through)):
+                put_text(message, name, key)
+            made.append(message)
+        return made
+
+    @property
+    def ticket(self) -> str:
+        return self._ticket
+
+    @property
+    def read_only(self) -> bool:
+        return self._read_only
+
+    def _ask(self, call: str, message: Dict[str, Any]) -> Dict[str, Any]:
+        self._trips += 1
+        if self._ticket:
+            message["ticket"] = self._ticket
+        message["base64"] = True
+        return self._ask_updater(call, message)
+
+    def _trip(self, make: Callable[..., Any], *args: Any) -> Any:
+        try:
+            return make(*args)
+        except (Interrupt, Misuse) as error:
+            raise self._fail(error)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise self._fail(Misuse(f"a reply of the updater can't be read: {error!r}"))
+
+    def _may_write(self) -> None:
+        self._go_on()
+        if self._read_only:
+            raise self._fail(Misuse("a query writes nothing"))
+
+    def _check(self, key: str) -> None:
+        if not isinstance(key, str) or not key:
+            raise self._fail(Misuse(f"a key is a text that is not empty, not {key!r:.100}"))
+        self._try(key_bytes, key)
+
+    def _try(self, make: Callable[[Any], bytes], value: Any) -> bytes:
+        try:
+            return make(value)
+        except Misuse as error:
+            raise self._fail(error)
+
+    def _go_on(self) -> None:
+        if self.failed is not None:
+            raise self.failed
+
+    def _fail(self, error: BaseException) -> BaseException:
+        """Remembers the first error."""
+        if self.failed is None:
+            self.failed = error
+        return self.failed
+
+
+def line_of(prefix: str) -> str:
+    """Names the line of those who fight for what begins with a prefix. No key of a service is named so."""
+    return "\x00scan\x00" + prefix

@@ -1,0 +1,154 @@
+"""Headers of requests, bodies, turns, and what a service may be."""
+import random
+import threading
+import time
+import unittest
+from dataclasses import dataclass, field
+from typing import Any, Dict, List, Optional
+
+import hotpair
+from hotpair._body import decode_request, encode, with_revision
+from hotpair._nats import Message
+from hotpair._run import Process, read_request
+from hotpair._turns import Gate, Lanes
+
+
+def message(body=b"{}", **headers):
+    return Message("s", "r", [("Hotpair-" + name.replace("_", "-"), value) for name, value in headers.items()], "", body)
+
+
+class Headers(unittest.TestCase):
+    def test_reads_what_is_there(self):
+        q = read_request("add", message(Terminal="t1", Counter="5", Ticket="x", Attempt="2", Epoch="7", Deadline="29500ms"))
+        self.assertEqual((q.ticket, q.own_id, q.attempt, q.epoch, q.remaining, q.timer), ("x", False, 2, 7, 29.5, None))
+        q = read_request("add", message(Terminal="t1", Request_Id="mine"))
+        self.assertEqual((q.own_id, q.attempt, q.remaining), (True, 1, 0.0))
+        q = read_request("add", message(Timer='{"key":"k","revision":"18446744073709551615","at_ns":"5","late_ns":"6"}'))
+        self.assertEqual(q.timer, ("k", (1 << 64) - 1, 5, 6))
+
+    def test_refuses_what_can_not_be_read(self):
+        for headers in ({"Counter": "x"}, {"Counter": "5"}, {"Request_Id": "a"}, {"Attempt": "-1"}, {"Epoch": "1" * 21}, {"Deadline": "soon"}, {"Deadline": "0ms"},
+                        {"Deadline": "30s"}, {"Timer": "{"}, {"Timer": "[]"}, {"Timer": '{"key":1,"revision":"1","at_ns":"1","late_ns":"1"}'},
+                        {"Timer": '{"key":"\\ud800","revision":"1","at_ns":"1","late_ns":"1"}'}, {"Timer": "[" * 100_000}, {"ticket": "x"}, {"Position": "1/2"}):
+            with self.assertRaises(hotpair.Malformed, msg=headers):
+                read_request("add", message(**headers))
+        twice = Message("s", "r", [("Hotpair-Epoch", "1"), ("Hotpair-Epoch", "2")], "", b"")
+        with self.assertRaises(hotpair.Malformed):
+            read_request("add", twice)
+
+    def test_fuzz(self):
+        chance = random.Random(1)
+        names = ["Terminal", "Counter", "Request_Id", "Attempt", "Epoch", "Deadline", "Timer"]
+        for _ in range(2000):
+            value = "".join(chance.choice('0123456789ms-{}":,keyrvison\x00\udcff☃') for _ in range(chance.randrange(20)))
+            try:
+                read_request("add", message(**{chance.choice(names): value}))
+            except hotpair.Malformed as error:
+                self.assertTrue(error.message)
+
+
+@dataclass
+class Inner:
+    n: int
+
+
+@dataclass
+class Body:
+    name: str
+    count: int = 0
+    price: float = 0.0
+    wanted: bool = False
+    inner: Optional[Inner] = None
+    tags: List[str] = field(default_factory=list)
+    more: Dict[str, Inner] = field(default_factory=dict)
+    anything: Any = None
+
+
+class Bodies(unittest.TestCase):
+    def test_reads_what_is_meant(self):
+        got = decode_request(b'{"name":"a","count":2,"price":1,"wanted":true,"inner":{"n":1},"tags":["x"],"more":{"a":{"n":2}},"anything":[1]}', Body)
+        self.assertEqual(got, Body("a", 2, 1.0, True, Inner(1), ["x"], {"a": Inner(2)}, [1]))
+        self.assertEqual(decode_request(b'{"name":"a","inner":null}', Body), Body("a"))
+        self.assertEqual(decode_request(b"", dict), {})
+
+    def test_says_what_is_wrong(self):
+        for body, said in ((b'{}', '"name" is missing; it is a text'), (b'{"name":1}', 'field "name" can\'t be a JSON number'),
+                           (b'{"name":"a","count":true}', "can't be a JSON bool"), (b'{"name":"a","count":1.5}', "it is a whole number"),
+                           (b'{"name":null}', 'field "name" is null; it is a text'), (b'{"Name":"a"}', 'no field "Name"; there are name, count'),
+                           (b'{"name":"a","inner":{"m":1}}', 'no field "m"; there are n'), (b'{"name":"a","tags":[1]}', 'an element of field "tags"'),
+                           (b'{"name":"a","more":{"x":1}}', 'field "x" can\'t be a JSON number; it is an object'), (b"[]", "a JSON array"), (b"nul", "no JSON")):
+            with self.assertRaises(hotpair.Malformed) as caught:
+                decode_request(body, Body)
+            self.assertIn(said, caught.exception.message)
+
+    def test_writes_as_the_others_do(self):
+        self.assertEqual(encode({"a": "<ö☃>\u2028", "b": [1, 1.5, None]}), '{"a":"<ö☃>\u2028","b":[1,1.5,null]}'.encode())
+        self.assertEqual(encode(Inner(1)), b'{"n":1}')
+        for body, want in ((b"{}", b'{"revision":7}'), (b' {"a":1} ', b'{"a":1,"revision":7}'), (b"[]", b"[]"), (b"", b'{"revision":7}')):
+            self.assertEqual(with_revision(body, 7), want)
+
+
+class Turns(unittest.TestCase):
+    def test_lanes_are_left_to_who_waited_longest(self):
+        lanes, order, lock = Lanes(), [], threading.Lock()
+        held = lanes.enter(["a"], 1, time.monotonic)
+        self.assertEqual((held, lanes.contended(["b", "a"])), (["a"], ["a"]))
+        self.assertEqual(lanes.enter(["a"], 0.01, time.monotonic), [], "patience ends")
+
+        def wait(n):
+            entered = lanes.enter(["a"], 20, time.monotonic)
+            with lock:
+                order.append(n)
+            lanes.leave(entered)
+        threads = []
+        for n in range(5):
+            threads.append(threading.Thread(target=wait, args=(n,)))
+            threads[-1].start()
+            while len(lanes._held["a"]) <= n:
+                time.sleep(0.001)
+        lanes.leave(held)
+        for thread in threads:
+            thread.join()
+        self.assertEqual((order, lanes._held), ([0, 1, 2, 3, 4], {}))
+
+    def test_gate_lets_one_alone(self):
+        gate = Gate()
+        self.assertTrue(gate.enter(False, 0) and gate.enter(False, 0))
+        self.assertFalse(gate.enter(True, 0.01))
+        alone = threading.Thread(target=lambda: gate.enter(True, 20))
+        alone.start()
+        while not gate._waiting:
+            time.sleep(0.001)
+        self.assertFalse(gate.enter(False, 0.01), "who comes later waits behind")
+        gate.leave(False)
+        gate.leave(False)
+        alone.join()
+        self.assertFalse(gate.enter(False, 0.01))
+        gate.leave(True)
+        self.assertTrue(gate.enter(False, 0))
+
+
+class Services(unittest.TestCase):
+    def test_names(self):
+        for make in (lambda: hotpair.Service("a.b"), lambda: hotpair.Service(""), lambda: hotpair.Service("a", version="one")):
+            self.assertRaises(ValueError, make)
+        service = hotpair.Service("a")
+        with self.assertRaises(TypeError):
+            service.operation(lambda tx: None, name="x")
+        service.query(lambda tx, q: None, name="x")
+        with self.assertRaises(ValueError):
+            service.operation(lambda tx, q: None, name="x")
+        with self.assertRaises(ValueError):
+            service.operation(lambda tx, q: None)
+        self.assertEqual((service.names(), service.writes("x"), service.writes("y")), (["x"], False, False))
+        with self.assertRaises(ValueError) as caught:
+            Process(service, {})
+        self.assertIn("HOTPAIR_REQUESTS_URL is not set", str(caught.exception))
+        with self.assertRaises(ValueError):
+            Process(hotpair.Service("empty"), {})
+        with self.assertRaises(ValueError):
+            hotpair.Error(200, "is none")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,178 @@
+"""What a transaction reads is of one position, and what it may not do it says."""
+import unittest
+from datetime import datetime, timedelta, timezone
+
+import hotpair
+from hotpair._errors import Moved
+from hotpair.testing import Memory
+
+
+class Transactions(unittest.TestCase):
+    def setUp(self):
+        self.service = hotpair.Service("test")
+
+        @self.service.operation
+        def do(tx, q):
+            return self.handler(tx)
+
+        @self.service.query
+        def see(tx, q):
+            return self.handler(tx)
+        self.pair = Memory(self.service)
+
+    def run_handler(self, handler, operation="do"):
+        self.handler = handler
+        return self.pair.request(operation, id="")
+
+    def test_reads_its_own_writes(self):
+        def handler(tx):
+            tx.put("a", {"n": 1})
+            tx.put("b", b"\x00\xff")
+            tx.delete("c")
+            a, b, c, d = tx.get_many("a", "b", "c", "d")
+            self.assertEqual((a.value, b.bytes, c.found, d.found, a.revision), ({"n": 1}, b"\x00\xff", False, False, 0))
+        self.run_handler(handler)
+        self.assertEqual(self.pair.items[b"b"][0], b"\x00\xff")
+
+    def test_what_is_written_is_what_it_was_when_it_was_put(self):
+        def handler(tx):
+            value = {"n": 1}
+            tx.put("a", value)
+            tx.after("t", 1, "do", value)
+            value["n"] = 2
+        self.run_handler(handler)
+        self.assertEqual((self.pair.value("a"), self.pair.timers["t"]["body"]), ({"n": 1}, {"n": 1}))
+
+    def test_all_is_of_one_position(self):
+        runs = []
+
+        def handler(tx):
+            runs.append(tx.run)
+            tx.get("a")
+            if tx.run == 1:
+                self.pair.put("a", 1)
+            tx.get("b")
+            return {"a": tx.get("a").value}
+        self.assertEqual(self.run_handler(handler), {"a": 1})
+        self.assertEqual(runs, [1, 2])
+
+    def test_pages_are_one_range(self):
+        for i in range(25):
+            self.pair.put(f"k{i:02}", i)
+
+        def handler(tx):
+            after, keys = "", []
+            while True:
+                page = tx.scan("k", after, 10)
+                keys += [item.key for item in page.items]
+                if not page.more:
+                    break
+                after = keys[-1]
+                self.pair.put("elsewhere", 1)  # is of no account
+            self.assertEqual([(r["keys"], r.get("after"), r.get("through")) for r in tx.ranges()], [(25, None, None)])
+            tx.put("count", len(keys))
+        self.run_handler(handler)
+        self.assertEqual(self.pair.value("count"), 25)
+
+    def test_a_page_notices_what_comes_before_it(self):
+        self.pair.put("k1", 1)
+        self.pair.put("k3", 1)
+
+        def handler(tx):
+            first = tx.scan("k", "", 1)
+            if tx.run == 1:
+                self.pair.put("k0", 1)
+            tx.scan("k", first.items[-1].key, 1)
+            return {"first": first.items[0].key}
+        self.assertEqual(self.run_handler(handler), {"first": "k0"})
+        self.assertEqual(self.run_handler(handler, "see"), {"first": "k0"})
+
+    def test_require(self):
+        self.pair.put("there", 1)
+        runs = []
+
+        def handler(tx):
+            runs.append(tx.run)
+            if tx.run > 2:
+                raise hotpair.Conflict("not so")
+            tx.require("there", present=True)
+            tx.require("absent", 0)
+            tx.require("there", 77)
+            tx.put("x", 1)
+        with self.assertRaises(hotpair.Conflict):
+            self.run_handler(handler)
+        self.assertEqual(runs, [1, 2, 3])
+        self.run_handler(lambda tx: (tx.require("there", present=True), tx.require("absent", 0), tx.put("x", 1)) and None)
+        self.assertEqual(self.pair.value("x"), 1)
+
+    def test_binary_keys(self):
+        self.pair.items[b"k\xff"] = (b"1", 1)
+
+        def handler(tx):
+            page = tx.scan("k")
+            key = page.items[0].key
+            self.assertEqual(tx.get(key).value, 1)
+            tx.put(key, 2)
+        self.run_handler(handler)
+        self.assertEqual(self.pair.items[b"k\xff"][0], b"2")
+
+    def test_mistakes(self):
+        for mistake in (
+            lambda tx: (tx.put("a", 1), tx.scan("a")),
+            lambda tx: tx.get(""),
+            lambda tx: tx.get(7),
+            lambda tx: tx.get("\ud800"),
+            lambda tx: tx.put("a", object()),
+            lambda tx: tx.put("a", float("nan")),
+            lambda tx: tx.require("a"),
+            lambda tx: tx.require("a", 1, present=True),
+            lambda tx: tx.require("a", -1),
+            lambda tx: tx.after("t", -1, "do"),
+            lambda tx: tx.after("t", float("nan"), "do"),
+            lambda tx: tx.after("t", 1, "see"),
+            lambda tx: tx.after("t", 1, "nobody"),
+            lambda tx: tx.after("", 1, "do"),
+            lambda tx: tx.after("t" * 257, 1, "do"),
+            lambda tx: tx.after("t", 1, "do", late="never"),
+            lambda tx: tx.at("t", datetime(2030, 1, 1), "do"),
+            lambda tx: tx.at("t", datetime(1960, 1, 1, tzinfo=timezone.utc), "do"),
+            lambda tx: tx.at("t", datetime(2400, 1, 1, tzinfo=timezone.utc), "do"),
+        ):
+            def handler(tx, mistake=mistake):
+                with self.assertRaises(hotpair.Misuse):
+                    mistake(tx)
+                return {}
+            self.handler = handler
+            with self.assertLogs("hotpair", "ERROR"):
+                self.assertEqual(self.pair.call_raw("do").code, 500)
+        self.assertEqual((self.pair.items, self.pair.timers), ({}, {}))
+        self.handler = lambda tx: (tx.get("a"), tx.put("a", 1))
+        with self.assertLogs("hotpair", "ERROR"):
+            self.assertEqual(self.pair.call_raw("see").code, 500)
+
+    def test_due(self):
+        seen = []
+
+        def handler(tx):
+            seen.append(tx.due)
+            tx.after("t", timedelta(seconds=5), "do")
+        self.run_handler(handler)
+        self.pair.fire("t", late=2.5)
+        self.assertIsNone(seen[0])
+        self.assertEqual((seen[1].key, seen[1].late, seen[1].at.tzinfo), ("t", timedelta(seconds=2.5), timezone.utc))
+        self.assertIn("t", self.pair.timers, "set again by its own handler: the set wins")
+
+    def test_after_an_error_nothing_goes_on(self):
+        def handler(tx):
+            self.pair.refuse = [409]
+            with self.assertRaises(Moved):
+                tx.get("a")
+            with self.assertRaises(Moved):
+                tx.put("a", 1)
+            raise ValueError("what a handler makes of it counts for nothing")
+        self.handler = handler
+        self.assertEqual(self.pair.call_raw("do").code, 429)
+
+
+if __name__ == "__main__":
+    unittest.main()

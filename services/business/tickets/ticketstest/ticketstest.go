@@ -1,0 +1,80 @@
+// Package ticketstest has the cases that the service tickets passes, in whatever language it is written: cases.json, one request after the
+// other on one pair.
+package ticketstest
+
+import (
+	_ "embed"
+	"encoding/json"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/business/businesstest"
+	"github.com/hotpair/hotpair/services/business/tickets"
+)
+
+//go:embed cases.json
+var cases []byte
+
+// Case is one request, or the run of a timer, and what comes of it.
+type Case struct {
+	Operation string          `json:"operation"`
+	Body      json.RawMessage `json:"body"`
+	Fire      string          `json:"fire"` // the timer that runs
+	Code      int             `json:"code"`
+	Message   string          `json:"message"` // "" when each language has its own words
+	// Answer has "*" for what is another one each time.
+	Answer map[string]any `json:"answer"`
+	// Timer waits after it, of the seat that the answer is of.
+	Timer string `json:"timer"`
+}
+
+// Run makes all requests of the cases by call, from counter 1, and gives the next counter.
+func Run(t *testing.T, host *businesstest.Host, call func(bus.Request) bus.Reply) uint64 {
+	t.Helper()
+	var list []Case
+	if err := json.Unmarshal(cases, &list); err != nil {
+		t.Fatal(err)
+	}
+	var counter uint64
+	for n, c := range list {
+		var q bus.Request
+		if c.Fire != "" {
+			q = host.Fire(tickets.Name, c.Fire, 0)
+		} else {
+			counter++
+			q = businesstest.Numbered(counter, tickets.Name, c.Operation, string(c.Body))
+		}
+		reply := call(q)
+		said := func(what string, v ...any) {
+			t.Errorf("case %d, %s %s%s: %d %s %s: "+what, append([]any{n + 1, q.Operation, c.Body, c.Fire, reply.Code, reply.Message, reply.Body}, v...)...)
+		}
+		if reply.Code != c.Code || c.Message != "" && reply.Message != c.Message {
+			said("want %d %s", c.Code, c.Message)
+		}
+		if c.Code != bus.CodeOK {
+			if reply.Message == "" {
+				said("want a sentence")
+			}
+			continue
+		}
+		var answer map[string]any
+		if err := json.Unmarshal(reply.Body, &answer); err != nil {
+			said("%v", err)
+		}
+		for name, value := range c.Answer {
+			if value == "*" && answer[name] != nil {
+				answer[name] = value
+			}
+		}
+		if diff := cmp.Diff(c.Answer, answer); diff != "" {
+			said("%s", diff)
+		}
+		seat, _ := answer["seat"].(string)
+		if _, waits := host.Database.Timer(tickets.Name, seat); waits != (c.Timer == seat && seat != "") {
+			said("there is a timer: %v", waits)
+		}
+	}
+	return counter + 1
+}

@@ -1,0 +1,139 @@
+package e2e_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/business/tickets"
+	"github.com/hotpair/hotpair/simulator/pair"
+)
+
+// TestPython_ServesAPair: the service in Python sells no seat twice and ends each reservation once, while it is killed and its host too.
+func TestPython_ServesAPair(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts a pair")
+	}
+	if _, err := exec.LookPath("python3"); err != nil {
+		t.Skip("SKIPPED: there is no python3 here, so the runtime for Python was not tried in a pair")
+	}
+	sideBySide(t)
+	program, err := filepath.Abs("../../services/business/python/examples/tickets/run")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := startCluster(t, []string{"--terminals", "2"}, "HOTPAIR_BUSINESS=kv,tickets="+program, "PYTHONDONTWRITEBYTECODE=1", leaseSetting)
+	c.awaitPaired()
+	var conns []*nats.Conn
+	for _, terminal := range c.File().Terminals {
+		nc, err := nats.Connect(terminal.Address, nats.MaxReconnects(-1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer nc.Close()
+		conns = append(conns, nc)
+	}
+	// ask asks under an id of its own until the outcome is known.
+	ask := func(nc *nats.Conn, operation, body string) (code string, seat tickets.Seat) {
+		m := nats.NewMsg("request.tickets." + operation)
+		m.Header.Set(bus.HeaderRequestID, time.Now().UTC().Format(time.RFC3339Nano)+"/"+operation+body)
+		m.Data = []byte(body)
+		for deadline := time.Now().Add(healWithin); time.Now().Before(deadline); {
+			reply, err := nc.RequestMsg(m, healWithin)
+			if err != nil {
+				continue
+			}
+			switch code = reply.Header.Get(bus.HeaderErrorCode); code {
+			case "503", "504":
+				continue
+			case "":
+				if err := json.Unmarshal(reply.Data, &seat); err != nil {
+					t.Errorf("%s: %v", reply.Data, err)
+				}
+			}
+			return code, seat
+		}
+		t.Errorf("%s %s: no answer within %s, the last one was %s", operation, body, healWithin, code)
+		return code, seat
+	}
+
+	const reserved, most = 10, 20_000
+	for n := range reserved {
+		if code, seat := ask(conns[0], "reserve", fmt.Sprintf(`{"seat":"r%d","customer":"ann","seconds":2}`, n)); code != "" || seat.State != tickets.Reserved {
+			t.Fatalf("%s %+v", code, seat)
+		}
+	}
+	// Both terminals want the same seats; meanwhile the process is killed, and then its host.
+	var selling sync.WaitGroup
+	over := make(chan struct{})
+	var mu sync.Mutex
+	sold := map[string][]string{}
+	for n, nc := range conns {
+		selling.Go(func() {
+			customer := fmt.Sprintf("c%d", n)
+			for h := range most {
+				select {
+				case <-over:
+					return
+				default:
+				}
+				if code, seat := ask(nc, "sell", fmt.Sprintf(`{"seat":"s%d","customer":%q}`, h, customer)); code == "" {
+					mu.Lock()
+					sold[seat.Seat] = append(sold[seat.Seat], customer)
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	count := func() int {
+		mu.Lock()
+		defer mu.Unlock()
+		return len(sold)
+	}
+	sellOn := func(where string) {
+		there := count()
+		c.Await(healWithin, "seats that are sold "+where, func() bool { return count() > there+20 })
+	}
+	sellOn("at first")
+	active, status := c.mustActive()
+	if err := syscall.Kill(status.Processes["business.tickets"].PID, syscall.SIGKILL); err != nil {
+		t.Error(err)
+	}
+	c.Await(healWithin, "service that is back", func() bool {
+		s, err := c.Status(active)
+		p := s.Processes["business.tickets"]
+		return err == nil && p.State == "ready" && p.Restarts == 1
+	})
+	sellOn("by the new process")
+	before := count()
+	c.order("kill", active)
+	c.Await(healWithin, "host that serves instead", func() bool {
+		now, _ := c.active()
+		return now == pair.Other(active)
+	})
+	sellOn("at the other host")
+	close(over)
+	selling.Wait()
+	t.Logf("measured: %d seats sold before the host was killed, %d in all", before, len(sold))
+	for seat, customers := range sold {
+		if len(customers) != 1 {
+			t.Errorf("seat %s was sold to %v", seat, customers)
+		}
+	}
+	c.Await(healWithin, "end of the reservations", func() bool {
+		for n := range reserved {
+			if _, seat := ask(conns[0], "look", fmt.Sprintf(`{"seat":"r%d"}`, n)); seat.State != tickets.Free || seat.Released != 1 {
+				return false
+			}
+		}
+		return true
+	})
+}

@@ -34,9 +34,10 @@ var ErrMalformed = fault.New("outbox", "can't be left to be done")
 // Changes are what an update leaves to be done, and what it makes of what was left before. The zero Changes is nothing.
 type Changes struct {
 	// Fired: the update is the run of a timer, which is taken away in it.
-	Fired   *Fired   `cbor:"1,keyasint,omitempty"`
-	Timers  []Timer  `cbor:"2,keyasint,omitempty"`
-	Notices []Notice `cbor:"3,keyasint,omitempty"`
+	Fired     *Fired     `cbor:"1,keyasint,omitempty"`
+	Timers    []Timer    `cbor:"2,keyasint,omitempty"`
+	Notices   []Notice   `cbor:"3,keyasint,omitempty"`
+	Emissions []Emission `cbor:"4,keyasint,omitempty"`
 }
 
 // Fired names a timer as it was when its run began.
@@ -126,7 +127,9 @@ type NoticeState struct {
 }
 
 // IsZero reports whether there is nothing.
-func (c Changes) IsZero() bool { return c.Fired == nil && len(c.Timers) == 0 && len(c.Notices) == 0 }
+func (c Changes) IsZero() bool {
+	return c.Fired == nil && len(c.Timers) == 0 && len(c.Notices) == 0 && len(c.Emissions) == 0
+}
 
 // Size is about how many bytes they come to in an entry.
 func (c *Changes) Size() int {
@@ -142,6 +145,10 @@ func (c *Changes) Size() int {
 	for i := range c.Notices {
 		n := &c.Notices[i]
 		size += (each + len(n.Topic) + len(n.Body)) * max(1, len(n.To))
+	}
+	for i := range c.Emissions {
+		e := &c.Emissions[i]
+		size += 2*each + 4*(len(e.Target)+len(e.Lane)) + len(e.Body)
 	}
 	return size
 }
@@ -162,7 +169,10 @@ func (c *Changes) Validate(named func(string) bool) error {
 			return err
 		}
 	}
-	return c.validateNotices(named)
+	if err := c.validateNotices(named); err != nil {
+		return err
+	}
+	return c.validateEmissions(named)
 }
 
 func (c *Changes) validateNotices(named func(string) bool) error {

@@ -98,7 +98,7 @@ func (t *Tx) leave(o outbox.Timer) {
 
 // outbox is what the commit leaves to be done, and takes away.
 func (t *Tx) outbox() outbox.Changes {
-	c := outbox.Changes{Timers: t.timers, Notices: t.notices}
+	c := outbox.Changes{Timers: t.timers, Notices: t.notices, Emissions: t.emitted}
 	if t.fired != nil {
 		c.Fired = &outbox.Fired{Key: t.fired.Key, Revision: t.fired.Revision}
 	}

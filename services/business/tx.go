@@ -49,6 +49,7 @@ type Tx struct {
 	written  map[string]int // key → index in writes
 	timers   []outbox.Timer
 	notices  []outbox.Notice
+	emitted  []outbox.Emission
 	fired    *outbox.Due // it is the run of a timer
 	trips    int
 	err      error // the first error; it decides what becomes of the run, whatever the handler returns

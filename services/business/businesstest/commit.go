@@ -96,12 +96,16 @@ func (d *Database) commit(service string, asked ticket.Ticket, c *bus.Commit) bu
 	if f := c.Outbox.Fired; f != nil && d.timers[timerName{service, f.Key}].Revision != f.Revision {
 		return bus.DatabaseReply{Code: bus.CodeTooOld, Message: "the timer was moved"}
 	}
+	if refusal := d.unknown(c.Outbox); refusal.Code != bus.CodeOK {
+		return refusal
+	}
 	if len(c.Operations) == 0 && !c.Record && c.Outbox.IsZero() {
 		return bus.DatabaseReply{}
 	}
 	d.sequence++
 	at := d.position()
 	d.leave(service, c.Outbox)
+	d.emit(service, c.Outbox)
 	for _, op := range c.Operations {
 		d.apply(service+"/"+string(op.Key), op, at)
 	}

@@ -42,6 +42,8 @@ type Database struct {
 	oldest    map[string]uint64
 	timers    map[timerName]Timer
 	notices   []Notice
+	targets   []string // nil: each that is named
+	emitted   []Emitted
 	scanItems int
 	calls     Calls
 	code      int // every call is answered with this code if not 0

@@ -5,6 +5,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/updater/board"
+	"github.com/hotpair/hotpair/services/updater/dispatch"
 	"github.com/hotpair/hotpair/services/updater/leaving"
 	"github.com/hotpair/hotpair/services/updater/schedule"
 	"github.com/hotpair/hotpair/storage/history"
@@ -45,6 +46,9 @@ func (d *Draft) leave(s State, c *Commit) ([]history.Effect, *Verdict) {
 		err = schedule.Change(set, c.Entry.Space, &c.Outbox)
 		if err == nil {
 			err = board.Change(set, c.Entry.Space, c.Outbox.Notices)
+		}
+		if err == nil {
+			err = dispatch.Change(set, c.Entry.Space, &c.Outbox)
 		}
 	}
 	if err != nil {

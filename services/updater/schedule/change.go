@@ -83,10 +83,13 @@ func Change(s *leaving.Set, service string, c *outbox.Changes) error {
 }
 
 // stamp notes the time.
-func (w changing) stamp() error {
-	value, err := encodeStamp(w.Update.Stamp)
+func (w changing) stamp() error { return Stamp(w.Set) }
+
+// Stamp notes the time by which durations are counted, with what else an update leaves that has an age.
+func Stamp(s *leaving.Set) error {
+	value, err := encodeStamp(s.Update.Stamp)
 	if err == nil {
-		w.Put([]byte(stampAt), value)
+		s.Put([]byte(stampAt), value)
 	}
 	return err
 }

@@ -1,0 +1,228 @@
+package dispatch
+
+import (
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/emissions"
+	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/history"
+)
+
+// Reader is the committed state at one position. *storage.Reader is one.
+type Reader interface {
+	Get(space string, key []byte) (value []byte, revision uint64, ok bool)
+	Walk(space string, prefix, after []byte) iter.Seq[storage.Item]
+}
+
+// reading is a Reader as a getter.
+type reading struct{ Reader }
+
+func (r reading) Get(key []byte) ([]byte, uint64, bool) {
+	return r.Reader.Get(history.OutboxSpace, key)
+}
+
+const (
+	// mostWalked bounds the keys that one look passes, deleted ones included.
+	mostWalked = 1 << 12
+	// mostBytes bounds the bodies of one look, in bytes, but for one more.
+	mostBytes = 1 << 20
+)
+
+// Known is a target with what it has.
+type Known struct {
+	Name string
+	Target
+	Revision        uint64
+	Waiting, Parked int
+	Bytes           int64
+}
+
+// Targets gives all targets, in the order of their names.
+func Targets(r Reader) (list []Known, err error) {
+	for it := range r.Walk(history.OutboxSpace, []byte(targets), nil) {
+		if it.Revision == 0 {
+			continue
+		}
+		k, err := Find(r, string(it.Key[len(targets):]))
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, *k)
+	}
+	return list, nil
+}
+
+// Find gives one target, nil when there is none.
+func Find(r Reader, name string) (*Known, error) {
+	t, revision, err := read[Target](reading{r}, key(targets, name))
+	if err != nil || revision == 0 {
+		return nil, err
+	}
+	n, _, err := read[count](reading{r}, key(counts, name))
+	return &Known{Name: name, Target: t, Revision: revision, Waiting: n.Waiting, Parked: n.Parked, Bytes: n.Bytes}, err
+}
+
+// Held reports whether nothing may leave, and the epoch of the last release.
+func Held(r Reader) (held bool, released uint64, err error) {
+	starts, released, err := epochs(reading{r})
+	return emissions.Held(starts, released), released, err
+}
+
+// Item is an emission.
+type Item struct {
+	Target, Lane, Service string
+	Number                emissions.Number // its place in the lane
+	First                 emissions.Number // who it is
+	Body                  []byte
+	At                    int64 // counted
+	Wall                  time.Time
+	Parked, Blocks        bool
+	Why                   string
+}
+
+func item(g getter, target, name string, n emissions.Number, e stored, isParked bool) (Item, error) {
+	it := Item{
+		Target: target, Lane: name, Service: e.Service, Number: n, First: n, Body: e.Body, At: e.At, Wall: time.Unix(0, e.Wall), Parked: isParked, Why: e.Why,
+	}
+	if e.First != (emissions.Number{}) {
+		it.First = e.First
+	}
+	if isParked {
+		l, _, err := read[lane](g, key(lanes, where(target, name)))
+		if err != nil {
+			return it, err
+		}
+		it.Blocks = l.Blocked == n
+	}
+	return it, nil
+}
+
+// Heads gives the first emission of each lane of a target that has something to send, behind a lane, in the order of lanes. next is the last
+// lane that was looked at, "" when that was all.
+func Heads(r Reader, target, after string, most int) (list []Item, next string, err error) {
+	return across(r, ready, target, after, most, func(name string) (Item, bool, error) {
+		under := append(key(queue, where(target, name)), '/')
+		for it := range r.Walk(history.OutboxSpace, under, nil) {
+			if it.Revision == 0 {
+				continue // sent, and not applied yet
+			}
+			one, err := decode(reading{r}, queue, it.Key, it.Value)
+			return one, err == nil, err
+		}
+		return Item{}, false, fmt.Errorf("%w: lane %s of %s has something to send, and nothing waits", bus.ErrMalformed, name, target)
+	})
+}
+
+// Blocks gives what blocks lanes of a target, as Heads.
+func Blocks(r Reader, target, after string, most int) (list []Item, next string, err error) {
+	return across(r, blocked, target, after, most, func(name string) (Item, bool, error) {
+		l, _, err := read[lane](reading{r}, key(lanes, where(target, name)))
+		if err != nil {
+			return Item{}, false, err
+		}
+		it, err := One(r, target, name, l.Blocked)
+		if err == nil && it == nil {
+			err = fmt.Errorf("%w: lane %s of %s is blocked by nothing", bus.ErrMalformed, name, target)
+		}
+		if err != nil {
+			return Item{}, false, err
+		}
+		it.Body = nil
+		return *it, true, nil
+	})
+}
+
+// across goes through lanes of a target.
+func across(r Reader, under, target, after string, most int, one func(lane string) (Item, bool, error)) (list []Item, next string, err error) {
+	prefix := key(under, target+"/")
+	var from []byte
+	if after != "" {
+		from = key(under, where(target, after))
+	}
+	walked, bytes, last := 0, 0, after
+	for it := range r.Walk(history.OutboxSpace, prefix, from) {
+		if walked++; walked > mostWalked || len(list) >= most || bytes > mostBytes {
+			return list, last, nil
+		}
+		last = string(it.Key[len(prefix):])
+		if it.Revision == 0 {
+			continue
+		}
+		found, ok, err := one(last)
+		if err != nil {
+			return nil, "", err
+		}
+		if ok {
+			list = append(list, found)
+			bytes += len(found.Body)
+		}
+	}
+	return list, "", nil
+}
+
+// One gives one emission, parked or not; nil when it is not there.
+func One(r Reader, target, name string, n emissions.Number) (*Item, error) {
+	for _, under := range []string{queue, parked} {
+		e, revision, err := read[stored](reading{r}, entryKey(under, target, name, n))
+		if err != nil {
+			return nil, err
+		}
+		if revision != 0 {
+			it, err := item(reading{r}, target, name, n, e, under == parked)
+			return &it, err
+		}
+	}
+	return nil, nil
+}
+
+// List gives emissions that are parked or that wait, of a target and a lane of it or of all when they are empty, from behind a place on. next
+// is the place of the last one that was looked at, nil when that was all. Bodies are left out, but for their length.
+func List(r Reader, isParked bool, target, name string, after []byte, most int) (list []Item, next []byte, err error) {
+	under := queue
+	if isParked {
+		under = parked
+	}
+	prefix := []byte(under)
+	if target != "" {
+		prefix = append(prefix, target+"/"...)
+		if name != "" {
+			prefix = append(prefix, name+"/"...)
+		}
+	}
+	var from []byte
+	if len(after) > 0 {
+		from = append([]byte(under), after...)
+	}
+	walked := 0
+	var last []byte
+	for it := range r.Walk(history.OutboxSpace, prefix, from) {
+		if walked++; walked > mostWalked || len(list) >= most {
+			return list, last, nil
+		}
+		last = append([]byte{}, it.Key[len(under):]...)
+		if it.Revision == 0 {
+			continue
+		}
+		one, err := decode(reading{r}, under, it.Key, it.Value)
+		if err != nil {
+			return nil, nil, err
+		}
+		list = append(list, one)
+	}
+	return list, nil, nil
+}
+
+func decode(g getter, under string, k, value []byte) (Item, error) {
+	target, name, n, err := split(under, k)
+	if err != nil {
+		return Item{}, err
+	}
+	var e stored
+	if err := bus.Decode(value, &e); err != nil {
+		return Item{}, fmt.Errorf("emission %v in the lane %s of %s: %w", n, name, target, err)
+	}
+	return item(g, target, name, n, e, under == parked)
+}

@@ -25,6 +25,7 @@ import (
 	"github.com/hotpair/hotpair/services/business/sequence"
 	"github.com/hotpair/hotpair/services/business/tickets"
 	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/courier"
 	"github.com/hotpair/hotpair/services/logs"
 	"github.com/hotpair/hotpair/services/mainprocess"
 	"github.com/hotpair/hotpair/services/operator"
@@ -112,6 +113,7 @@ hotpair help env lists what can be set, hotpair help --all also what a host star
 		serve("terminal-if", "Dial the terminals and relay their requests (started by main)", relayName, relay),
 		businessCommand(),
 		serve("backups", "Make the host's backups (started by main)", backupName, makeBackups),
+		serve("courier", "Send what services emit to the outside (started by main)", courierName, deliver),
 		serve("witness", "Keep the pair record, on a third machine", nobody[config.Witness], witness.Run),
 		with(serve("terminal", "Be the agent at a terminal", nobody[config.Terminal], terminal.Run), offline.ReadmitCommand(), offline.EnrolCommand()),
 		&cobra.Command{
@@ -160,7 +162,7 @@ func group(root *cobra.Command) {
 // inner are the commands that a host starts itself.
 func inner(root *cobra.Command) []*cobra.Command {
 	return slices.DeleteFunc(slices.Clone(root.Commands()), func(c *cobra.Command) bool {
-		return !slices.Contains([]string{"main", "updater", "terminal-if", "business", "backups"}, c.Name())
+		return !slices.Contains([]string{"main", "updater", "terminal-if", "business", "backups", "courier"}, c.Name())
 	})
 }
 
@@ -173,6 +175,7 @@ func hostName(c config.Host) string               { return c.Host }
 func updaterName(c config.Updater) string         { return c.Host }
 func relayName(c config.TerminalInterface) string { return c.Host }
 func backupName(c config.Backup) string           { return c.Host }
+func courierName(c config.Courier) string         { return c.Host }
 func nobody[T any](T) string                      { return "" }
 
 // serve makes the command of one process: its settings come from the environment alone.
@@ -256,6 +259,12 @@ func makeBackups(ctx context.Context, c config.Backup, log *slog.Logger) error {
 		return err
 	}
 	return maker.Run(ctx, c, archive.Trials{}, log)
+}
+
+// deliver sends emissions, behind those who serve.
+func deliver(ctx context.Context, c config.Courier, log *slog.Logger) error {
+	process.FewProcessors(1)
+	return courier.Run(ctx, c, log)
 }
 
 // businessCommand is a business process of those that are built in.

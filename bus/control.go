@@ -95,9 +95,11 @@ type Serve struct {
 	Epoch         uint64 `json:"epoch"`
 	RecordVersion uint64 `json:"record_version"`
 	// Record is the pair record of that version: what a term rests on is durable before it is acted upon.
-	Record      json.RawMessage `json:"record,omitempty"`
-	Resume      bool            `json:"resume,omitempty"` // the updater was restarted within the term
-	RequirePeer bool            `json:"require_peer"`     // the in-sync set has the peer
+	Record json.RawMessage `json:"record,omitempty"`
+	// Forced is the epoch of the last promotion by force that is known; 0 is none.
+	Forced      uint64 `json:"forced,omitempty"`
+	Resume      bool   `json:"resume,omitempty"` // the updater was restarted within the term
+	RequirePeer bool   `json:"require_peer"`     // the in-sync set has the peer
 	// TicketKey is that of this run of main, for the tickets of requests.
 	TicketKey TicketKey `json:"ticket_key,omitempty"`
 }
@@ -284,4 +286,56 @@ type HistoryUpdate struct {
 	Keys     []string          `json:"keys,omitempty"`
 	Notified bool              `json:"notified"`
 	Digest   string            `json:"digest"`
+}
+
+// Examine asks the updater whether its disk would carry a term: it measures a durable write and looks at its files.
+type Examine struct{}
+
+// Examined answers it; with an error the disk takes no writes, and the rest was found all the same.
+type Examined struct {
+	Sync      time.Duration `json:"sync_ns"`            // one small write made durable: the median of a few
+	Unfit     string        `json:"unfit,omitempty"`    // why the disk would not take what a term writes; empty when it would
+	Problems  []string      `json:"problems,omitempty"` // of files and directories, sentences
+	Free      uint64        `json:"free"`               // bytes on the disk of the data directory
+	Needed    uint64        `json:"needed"`             // least that a host must have free to be fit
+	PairTime  int64         `json:"pair_time"`          // as in UpdaterState
+	Forgotten int64         `json:"forgotten"`
+}
+
+// BackupOrder asks for a piece, in turn; without a Session it begins a backup. One that is not asked for ends by itself, or by Abandon.
+type BackupOrder struct {
+	Session string `json:"session,omitempty"`
+	Piece   uint64 `json:"piece,omitempty"` // counts from 0
+	Abandon bool   `json:"abandon,omitempty"`
+}
+
+// BackupPage answers it. Bytes are those of the file, Last says that it ends with them.
+type BackupPage struct {
+	Session  string            `json:"session,omitempty"`
+	Bytes    []byte            `json:"bytes,omitempty"`
+	Last     bool              `json:"last,omitempty"`
+	Size     int64             `json:"size,omitempty"` // about, in bytes; with the first piece
+	Done     float64           `json:"done"`
+	Position position.Position `json:"position"` // that the backup holds, with the last piece
+}
+
+// LevelsRequest asks the updater of the active for the pair's level. With Rise it rises first, for good, to the newest that both hosts know.
+type LevelsRequest struct {
+	Rise bool `json:"rise,omitempty"`
+}
+
+// Levels says which level a pair is at, and what it can rise to.
+type Levels struct {
+	// Level is what the pair is at.
+	Level      level.Level `json:"level"`
+	Host       string      `json:"host"`        // that serves
+	Levels     level.Range `json:"levels"`      // that its program knows
+	Peer       string      `json:"peer"`        // name of the other host
+	PeerLevels level.Range `json:"peer_levels"` // that its program knows; zero while that is not known
+	// Next is what it can rise to; Level when there is nothing above that both know.
+	Next level.Level `json:"next"`
+	// Hindered says why it can't rise now.
+	Hindered string `json:"hindered,omitempty"`
+	// Rose says that this call has raised it.
+	Rose bool `json:"rose,omitempty"`
 }

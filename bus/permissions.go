@@ -16,7 +16,7 @@ func Permissions(process string) *server.Permissions {
 		return nil
 	case process == ProcessUpdater:
 		return permit(
-			[]string{beat, InboxPrefix(ProcessMain) + ".>", InboxPrefix(ProcessTerminalInterface) + ".>", InboxPrefix(ProcessBackup) + ".>"},
+			[]string{beat, InboxPrefix(ProcessMain) + ".>", InboxPrefix(ProcessTerminalInterface) + ".>", InboxPrefix(ProcessBackup) + ".>", InboxPrefix(ProcessCourier) + ".>"},
 			[]string{Control(process), Questions(process), inbox})
 	case process == ProcessTerminalInterface:
 		return permit(
@@ -24,6 +24,8 @@ func Permissions(process string) *server.Permissions {
 			[]string{Control(process), Questions(process), SubjectRight, SubjectProcesses + ".>", inbox})
 	case process == ProcessBackup:
 		return permit([]string{beat, CallBackup.Subject(), InboxPrefix(ProcessMain) + ".>"}, []string{Questions(process), inbox})
+	case process == ProcessCourier:
+		return permit([]string{beat, "question." + ProcessUpdater + "." + ProcessCourier + ".>"}, []string{SubjectRight, inbox})
 	case strings.HasPrefix(process, ProcessBusiness+"."):
 		return permit([]string{beat}, nil)
 	}

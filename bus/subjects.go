@@ -6,7 +6,7 @@ import "strings"
 // connection of their own (HostConns.Control), the questions of operators on another, so that the former never wait behind the
 // latter. Requests and what the database is asked have servers of their own.
 const (
-	// SubjectRight carries main's lease.Right to terminal-if, at each heartbeat interval and at each change.
+	// SubjectRight carries main's lease.Right to terminal-if and the courier, at each heartbeat interval and at each change.
 	SubjectRight = "right"
 	// SubjectProcesses announces a ProcessState on SubjectProcesses + "." + process.
 	SubjectProcesses = "process"
@@ -79,7 +79,8 @@ const (
 	ProcessUpdater           = "updater"
 	ProcessTerminalInterface = "terminal-if"
 	ProcessBusiness          = "business"
-	ProcessBackup            = "backup" // makes backups
+	ProcessBackup            = "backup"  // makes backups
+	ProcessCourier           = "courier" // sends emissions
 )
 
 // InboxPrefix is the prefix of reply subjects of a process.

@@ -78,25 +78,26 @@ func TestUsers_RefuseStrangers(t *testing.T) {
 func TestPermissions(t *testing.T) {
 	subjects := []string{
 		SubjectRight, "process.updater", "process.business.kv",
-		"heartbeat.updater", "heartbeat.terminal-if", "heartbeat.business.kv", "heartbeat.business.ledger",
+		"heartbeat.updater", "heartbeat.terminal-if", "heartbeat.courier", "heartbeat.business.kv", "heartbeat.business.ledger",
 		CallFacts.Subject(), CallPrepare.Subject(), CallServe.Subject(), CallRequire.Subject(), CallDrain.Subject(), CallNote.Subject(), CallHistory.Subject(), ofTerminalInterface.Subject(),
 		CallAttach.Subject(), CallDetach.Subject(), CallDrainRequests.Subject(), CallAskTerminals.Subject(),
 		"business.kv.put", "business.ledger.open", PackSubject("kv"), PackSubject("ledger"),
 		"answers.kv.x.1", "answers.ledger.x.1",
 		"db.kv.pack", "db.kv.commit", "db.ledger.pack",
-		"inbox.main.x.1", "inbox.updater.x.1", "inbox.terminal-if.x.1", "inbox.business.kv.x.1", "inbox.business.ledger.x.1",
-		"$SRV.PING", "$SRV.PING.kv", "$SRV.INFO.kv", "$SRV.STATS.kv.one", "$SRV.PING.ledger", "$SRV.INFO.ledger", "$SRV.STATS.ledger.one", "anything", "$SYS.REQ.SERVER.PING", "$JS.API.INFO",
+		"inbox.main.x.1", "inbox.updater.x.1", "inbox.terminal-if.x.1", "inbox.courier.x.1", "inbox.business.kv.x.1", "inbox.business.ledger.x.1",
+		"question.updater.courier.pending", "question.updater.emissions-list", "$SRV.PING", "$SRV.PING.kv", "$SRV.INFO.kv", "$SRV.STATS.kv.one", "$SRV.PING.ledger", "$SRV.INFO.ledger", "$SRV.STATS.ledger.one", "anything", "$SYS.REQ.SERVER.PING", "$JS.API.INFO",
 	}
 	tests := []struct {
 		process              string
 		publishes, subscribe []string
 	}{
 		{ProcessUpdater,
-			[]string{"heartbeat.updater", "inbox.main.x.1", "inbox.terminal-if.x.1"},
-			[]string{CallFacts.Subject(), CallPrepare.Subject(), CallServe.Subject(), CallRequire.Subject(), CallDrain.Subject(), CallNote.Subject(), CallHistory.Subject(), ofTerminalInterface.Subject(), "inbox.updater.x.1"}},
+			[]string{"heartbeat.updater", "inbox.main.x.1", "inbox.terminal-if.x.1", "inbox.courier.x.1"},
+			[]string{CallFacts.Subject(), CallPrepare.Subject(), CallServe.Subject(), CallRequire.Subject(), CallDrain.Subject(), CallNote.Subject(), CallHistory.Subject(), ofTerminalInterface.Subject(), "inbox.updater.x.1", "question.updater.courier.pending", "question.updater.emissions-list"}},
 		{ProcessTerminalInterface,
 			[]string{"heartbeat.terminal-if", "inbox.main.x.1", ofTerminalInterface.Subject()},
 			[]string{SubjectRight, "process.updater", "process.business.kv", CallAttach.Subject(), CallDetach.Subject(), CallDrainRequests.Subject(), CallAskTerminals.Subject(), "inbox.terminal-if.x.1"}},
+		{ProcessCourier, []string{"heartbeat.courier", "question.updater.courier.pending"}, []string{SubjectRight, "inbox.courier.x.1"}},
 		{ProcessBusiness + ".kv", []string{"heartbeat.business.kv"}, nil},
 		{"stranger", nil, nil},
 	}

@@ -197,6 +197,17 @@ var rules = []rule{
 	{"how commands that ask no host are told things is for them alone",
 		but(all, within("services/operator/offline", "services/operator/usage", "deployments")),
 		within("services/operator/usage")},
+	{"the receiver of tests is for tests",
+		all,
+		within("services/courier/receivertest")},
+	{"who sends to the outside knows what is asked of it, and neither the database nor who keeps what waits",
+		within("services/courier"),
+		but(ours, func(i string) bool {
+			return words(i) || within("bus", "services/config", "services/courier", "services/emissions")(i)
+		})},
+	{"what is said of emissions is apart from who sends them",
+		within("services/courier/waybill", "services/courier/signature"),
+		but(ours, func(i string) bool { return words(i) || i == "bus" })},
 	{"the host of tests is for tests",
 		all,
 		within("services/operator/operatortest")},

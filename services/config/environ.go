@@ -43,7 +43,7 @@ var inFiles = []string{"PAIR_SECRET", "HTTP_TOKEN", "BACKUP_S3_SECRET"}
 // Apart parts an environment into what anybody may see and the secrets.
 func Apart(environ []string) (open, secret []string) {
 	names := map[string]bool{}
-	for _, spec := range []any{&Host{}, &Updater{}, &TerminalInterface{}, &Business{}, &Backup{}, &Witness{}, &Terminal{}} {
+	for _, spec := range []any{&Host{}, &Updater{}, &TerminalInterface{}, &Business{}, &Backup{}, &Courier{}, &Witness{}, &Terminal{}} {
 		for _, f := range fields(spec) {
 			if _, is := f.value.Interface().(Secret); is {
 				names[f.name] = true
@@ -126,4 +126,14 @@ func ForTerminalInterface(environ []string, h Host, bus Bus, traffic Traffic) []
 // process's own password.
 func ForBusiness(environ []string, h Host, bus Bus, ways Ways) []string {
 	return append(Passed(environ), Environ(&Business{Bus: bus, Ways: ways, Name: h.Name, Pace: h.Pace, Log: h.Log})...)
+}
+
+func (c *Courier) check(k *checker) {
+	k.needed(c)
+	c.Name.check(k)
+}
+
+// ForCourier is the exact environment of the process that sends emissions.
+func ForCourier(environ []string, h Host, bus Bus) []string {
+	return append(Passed(environ), Environ(&Courier{Bus: bus, Name: h.Name, Pace: h.Pace, Log: h.Log})...)
 }

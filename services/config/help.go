@@ -23,6 +23,7 @@ var sections = []section{
 	{"An updater (set by main, not by you)", func() any { return new(Updater) }},
 	{"A terminal-if (set by main, not by you)", func() any { return new(TerminalInterface) }},
 	{"The process that makes backups (set by main, not by you)", func() any { return new(Backup) }},
+	{"The process that sends emissions (set by main, not by you)", func() any { return new(Courier) }},
 	{"Every child process (set by its parent, not by you)", func() any { return new(Inherited) }},
 }
 

@@ -286,6 +286,14 @@ type Backup struct {
 	Log
 }
 
+// Courier is what main gives the process that sends emissions. It has no secret of the pair.
+type Courier struct {
+	Bus
+	Name
+	Pace
+	Log
+}
+
 // Inherited is what a parent that is hotpair tells a child about itself. Package process sets and reads it.
 type Inherited struct {
 	ParentPID    int `split_words:"true" form:"number" desc:"Process id of the parent; a child that finds another one ends."`

@@ -231,7 +231,8 @@ func outcome(err error) role.Outcome {
 func (p *performer) serve(a role.Serve) {
 	p.resumed = a.Resume
 	order := bus.Serve{Epoch: a.Epoch, RecordVersion: a.RecordVersion, Resume: a.Resume, RequirePeer: a.RequirePeer, TicketKey: p.tickets}
-	if r := p.driver.View().Record; p.record.Own == nil && r.Version == a.RecordVersion {
+	r := p.driver.View().Record
+	if order.Forced = r.Forced; p.record.Own == nil && r.Version == a.RecordVersion {
 		order.Record = encoded(r)
 	}
 	bus.CallServe.Post(p.orders, order, serveDeadline, func(r bus.Served, err error) {

@@ -152,6 +152,8 @@ func New(c Config) *Processes {
 		}
 		add(k)
 	}
+	add(&kept{name: bus.ProcessCourier, args: []string{"courier"}, aside: true,
+		environ: func(b config.Bus) []string { return config.ForCourier(c.Environ, c.Host, b) }})
 	if c.Host.Backups.Wanted() {
 		add(&kept{name: bus.ProcessBackup, args: []string{"backups"}, aside: true,
 			environ: func(b config.Bus) []string { return config.ForBackup(c.Environ, c.Host, b) }})

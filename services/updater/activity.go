@@ -11,7 +11,9 @@ import (
 	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/replication"
+	"github.com/hotpair/hotpair/services/updater/dispatch"
 	"github.com/hotpair/hotpair/services/updater/draft"
+	"github.com/hotpair/hotpair/services/updater/leaving"
 	"github.com/hotpair/hotpair/services/updater/queue"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/history"
@@ -44,7 +46,7 @@ func (u *updater) openTerm(ctx context.Context, q bus.Serve, backlog []history.S
 	}
 	a.run(u, "term", life, func(ctx context.Context) error { return a.term.run(ctx, first) })
 	if len(first) > 0 {
-		if err := a.term.atHome(ctx, first[0].Entry.Position); err != nil {
+		if err := a.term.atHome(ctx, first[len(first)-1].Entry.Position); err != nil {
 			a.stop(err)
 			return err
 		}
@@ -100,8 +102,33 @@ func (u *updater) opening(q bus.Serve) ([]history.Stored, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []history.Stored{began}, nil
+	return u.holding(q, end.Position, began)
 }
+
+// holding is what opens the epoch, with what holds emissions when a history was taken back since the last one: in the same frame, so that
+// nobody can look in between. It was when the last entry is of before the last promotion by force, or is the last one of a backup that was
+// restored.
+func (u *updater) holding(q bus.Serve, last position.Position, began history.Stored) ([]history.Stored, error) {
+	frame := []history.Stored{began}
+	restored := u.facts.Get().Recovered
+	if u.store.Level() < history.OutboxLevel || q.Forced <= last.Epoch && (restored.IsZero() || restored != last) {
+		return frame, nil
+	}
+	set := leaving.New(nothingLeft{}, leaving.Update{Position: position.Position{Epoch: q.Epoch, Sequence: began.Entry.Position.Sequence + 1}})
+	if err := dispatch.Hold(set); err != nil {
+		return nil, err
+	}
+	held, err := history.NewStored(began.Mark().Digest, history.Entry{
+		Position: set.Update.Position, Kind: history.KindUpdate, Time: began.Entry.Time, Space: bus.SystemSpace, Outbox: set.Effects(),
+	})
+	return append(frame, held), err
+}
+
+// nothingLeft is an outbox of which nothing is asked.
+type nothingLeft struct{}
+
+// Left implements leaving.State.
+func (nothingLeft) Left([]byte) (value []byte, revision uint64, ok bool) { return nil, 0, false }
 
 func (u *updater) senderConfig(epoch uint64, backlog []history.Stored) replication.SenderConfig {
 	return replication.SenderConfig{

@@ -56,6 +56,7 @@ func (a asked) Order(epoch uint64, orders leaving.Orders, answer func(bus.Databa
 func (u *updater) left(entries []history.Stored) {
 	u.timers.Committed(entries)
 	u.notices.Committed(entries)
+	u.emitted.Committed(entries)
 }
 
 // PairTime is the pair's, as it is now.

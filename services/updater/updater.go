@@ -30,6 +30,7 @@ import (
 	"github.com/hotpair/hotpair/services/updater/pairtime"
 	"github.com/hotpair/hotpair/services/updater/receiptkeys"
 	"github.com/hotpair/hotpair/services/updater/rise"
+	"github.com/hotpair/hotpair/services/updater/sending"
 	"github.com/hotpair/hotpair/services/updater/systemspace"
 	"github.com/hotpair/hotpair/services/updater/timing"
 	"github.com/hotpair/hotpair/services/updater/turns"
@@ -80,6 +81,7 @@ type updater struct {
 	times    *pairtime.Clock
 	timers   *timing.Clock
 	notices  *bulletin.Bulletin
+	emitted  *sending.Watch
 	heart    *bus.Heart
 	blackbox *blackbox.Recorder
 	fail     func(error) // ends the process
@@ -124,6 +126,7 @@ func RunOn(ctx context.Context, c config.Updater, log *slog.Logger, g Ground) er
 func newUpdater(c config.Updater, log *slog.Logger) *updater {
 	return &updater{
 		purging: semaphore.NewWeighted(1),
+		emitted: sending.NewWatch(),
 		config:  c, log: log, clock: lease.BootClock, wall: time.Now,
 		ownSeam:   func(j ownJournal) ownJournal { return j },
 		otherSeam: func(j otherJournal) otherJournal { return j },
@@ -170,7 +173,8 @@ func (u *updater) run(ctx context.Context) (err error) {
 	})
 	keys := receiptkeys.New(u.store, space, u.config.PairSecret.Reveal(), u.wall)
 	u.notices = bulletin.New(upper.ctx, u.store, asked{u}, u.wall(), u.log)
-	conductor := newConductor(u, space, keys, members.New(u.store, space, u.wall), backuprecord.New(u.store, space), inspector, rise.Levels{Host: u.config.Host, Remote: u.remote, Term: u}, timing.New(upper.ctx, u.timers, asked{u}), u.notices)
+	conductor := newConductor(u, space, keys, members.New(u.store, space, u.wall), backuprecord.New(u.store, space), inspector, rise.Levels{Host: u.config.Host, Remote: u.remote, Term: u}, timing.New(upper.ctx, u.timers, asked{u}), u.notices,
+		sending.New(upper.ctx, sending.Config{Store: u.store, Term: asked{u}, Watch: u.emitted, Pair: func() string { return u.facts.Get().PairID }, Time: u.timers.Time}))
 	lower.run("answerer", u.answerer().Run)
 	upper.run("verifier", inspector.Run)
 	upper.run("bulletin", u.notices.Run)

@@ -16,6 +16,7 @@ import (
 	"github.com/hotpair/hotpair/services/business/ledger"
 	"github.com/hotpair/hotpair/services/business/tickets"
 	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/courier"
 	"github.com/hotpair/hotpair/services/mainprocess"
 	"github.com/hotpair/hotpair/services/process"
 	"github.com/hotpair/hotpair/services/supervisor"
@@ -220,6 +221,12 @@ func (c *child) body(spec process.Spec, log *slog.Logger) error {
 			return err
 		}
 		return terminalif.RunOn(c.ctx, settings, log, c.endpoint, w.Clock)
+	case "courier":
+		settings, err := config.Load[config.Courier](spec.Environ)
+		if err != nil {
+			return err
+		}
+		return courier.RunOn(c.ctx, settings, log, courier.Ground{Network: c.endpoint, Clock: w.Clock, Wall: c.run.host.Wall})
 	case "business":
 		settings, err := config.Load[config.Business](spec.Environ)
 		if err != nil {

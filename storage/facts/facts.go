@@ -73,6 +73,9 @@ type Data struct {
 	// Restored is not nil from a restore on, until an operator has said what the directory is to be. Until then its host does
 	// nothing outward: it would be taken for the pair that the backup is of, which may be alive.
 	Restored *Restored `json:"restored,omitempty"`
+	// Recovered is the last update of the backup that the directory was restored from, once that was finished. What comes right behind it
+	// begins another history than the one that the backup is of.
+	Recovered position.Position `json:"recovered,omitzero"`
 }
 
 // Restored says what a directory was restored from.

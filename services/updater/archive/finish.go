@@ -97,7 +97,7 @@ func (Files) Finish(ctx context.Context, p offline.Place, asCopy bool) (done off
 	}
 	done.Position = store.Applied().Position.String()
 	err = own.Update(func(f *facts.Data) error {
-		f.PairID, f.Restored = done.PairID, nil
+		f.PairID, f.Restored, f.Recovered = done.PairID, nil, store.Applied().Position
 		f.Epoch = max(f.Epoch, store.Applied().Position.Epoch)
 		return nil
 	})

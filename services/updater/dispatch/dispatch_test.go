@@ -175,22 +175,25 @@ func sameNumbers(t *testing.T, c emissions.Change, got, want emissions.Lane) {
 func (s *space) agrees(want emissions.Lane) {
 	s.t.Helper()
 	verdict, e := want.Next(emissions.Target{}, emissions.State{Right: true})
-	heads, _, err := Heads(s, "billing", "", 10)
+	head, err := Head(s, "billing", "a")
 	s.must(err)
-	blocks, _, err := Blocks(s, "billing", "", 10)
-	s.must(err)
+	heads, next := Lanes(s, "billing", false, "", 10)
+	blocks, more := Lanes(s, "billing", true, "", 10)
+	if next+more != "" {
+		s.t.Fatalf("there are more lanes behind %q, %q", next, more)
+	}
 	switch verdict {
 	case emissions.Send:
-		if len(heads) != 1 || heads[0].Number != e.Number || len(blocks) != 0 {
-			s.t.Fatalf("%v is next: heads %+v, blocks %+v", e.Number, heads, blocks)
+		if len(heads) != 1 || len(blocks) != 0 || head.Number != e.Number || head.Blocks {
+			s.t.Fatalf("%v is next: %+v in %v, blocked %v", e.Number, head, heads, blocks)
 		}
 	case emissions.Blocked:
-		if len(blocks) != 1 || blocks[0].Number != e.Number || len(heads) != 0 || !blocks[0].Blocks {
-			s.t.Fatalf("%v blocks: heads %+v, blocks %+v", e.Number, heads, blocks)
+		if len(heads) != 0 || len(blocks) != 1 || head.Number != e.Number || !head.Blocks {
+			s.t.Fatalf("%v blocks: %+v in %v, blocked %v", e.Number, head, heads, blocks)
 		}
 	default:
-		if len(heads)+len(blocks) > 0 {
-			s.t.Fatalf("nothing is to be done: heads %+v, blocks %+v", heads, blocks)
+		if len(heads)+len(blocks) > 0 || head != nil {
+			s.t.Fatalf("nothing is to be done: %+v in %v, blocked %v", head, heads, blocks)
 		}
 	}
 	k, err := Find(s, "billing")
@@ -324,6 +327,25 @@ func TestHeld_UntilItIsReleased(t *testing.T) {
 	s.epoch = 6
 	s.must(s.update(ReleaseHeld{}.Change))
 	held(false, 6)
+}
+
+func TestLanes_InPages(t *testing.T) {
+	s := newSpace(t)
+	s.target("billing")
+	for i := range 5 {
+		s.must(s.emit(outbox.Emission{Target: "billing", Lane: fmt.Sprint(i)}))
+	}
+	var all []string
+	for after := ""; ; {
+		list, next := Lanes(s, "billing", false, after, 2)
+		all = append(all, list...)
+		if after = next; next == "" {
+			break
+		}
+	}
+	if !slices.Equal(all, []string{"0", "1", "2", "3", "4"}) {
+		t.Error(all)
+	}
 }
 
 // FuzzSplit: no key is taken for that of an emission that is none.

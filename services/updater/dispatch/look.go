@@ -24,12 +24,8 @@ func (r reading) Get(key []byte) ([]byte, uint64, bool) {
 	return r.Reader.Get(history.OutboxSpace, key)
 }
 
-const (
-	// mostWalked bounds the keys that one look passes, deleted ones included.
-	mostWalked = 1 << 12
-	// mostBytes bounds the bodies of one look, in bytes, but for one more.
-	mostBytes = 1 << 20
-)
+// mostWalked bounds the keys that one look passes, deleted ones included.
+const mostWalked = 1 << 12
 
 // Known is a target with what it has.
 type Known struct {
@@ -100,67 +96,50 @@ func item(g getter, target, name string, n emissions.Number, e stored, isParked 
 	return it, nil
 }
 
-// Heads gives the first emission of each lane of a target that has something to send, behind a lane, in the order of lanes. next is the last
-// lane that was looked at, "" when that was all.
-func Heads(r Reader, target, after string, most int) (list []Item, next string, err error) {
-	return across(r, ready, target, after, most, func(name string) (Item, bool, error) {
-		under := append(key(queue, where(target, name)), '/')
-		for it := range r.Walk(history.OutboxSpace, under, nil) {
-			if it.Revision == 0 {
-				continue // sent, and not applied yet
-			}
-			one, err := decode(reading{r}, queue, it.Key, it.Value)
-			return one, err == nil, err
-		}
-		return Item{}, false, fmt.Errorf("%w: lane %s of %s has something to send, and nothing waits", bus.ErrMalformed, name, target)
-	})
-}
-
-// Blocks gives what blocks lanes of a target, as Heads.
-func Blocks(r Reader, target, after string, most int) (list []Item, next string, err error) {
-	return across(r, blocked, target, after, most, func(name string) (Item, bool, error) {
-		l, _, err := read[lane](reading{r}, key(lanes, where(target, name)))
-		if err != nil {
-			return Item{}, false, err
-		}
-		it, err := One(r, target, name, l.Blocked)
-		if err == nil && it == nil {
-			err = fmt.Errorf("%w: lane %s of %s is blocked by nothing", bus.ErrMalformed, name, target)
-		}
-		if err != nil {
-			return Item{}, false, err
-		}
-		it.Body = nil
-		return *it, true, nil
-	})
-}
-
-// across goes through lanes of a target.
-func across(r Reader, under, target, after string, most int, one func(lane string) (Item, bool, error)) (list []Item, next string, err error) {
+// Lanes gives lanes of a target that have something to send, or those that are blocked, behind a lane, in the order of their names. next is
+// the last lane that was looked at, "" when that was all.
+func Lanes(r Reader, target string, isBlocked bool, after string, most int) (list []string, next string) {
+	under := ready
+	if isBlocked {
+		under = blocked
+	}
 	prefix := key(under, target+"/")
 	var from []byte
 	if after != "" {
 		from = key(under, where(target, after))
 	}
-	walked, bytes, last := 0, 0, after
+	walked, last := 0, after
 	for it := range r.Walk(history.OutboxSpace, prefix, from) {
-		if walked++; walked > mostWalked || len(list) >= most || bytes > mostBytes {
-			return list, last, nil
+		if walked++; walked > mostWalked || len(list) >= most {
+			return list, last
 		}
-		last = string(it.Key[len(prefix):])
-		if it.Revision == 0 {
-			continue
-		}
-		found, ok, err := one(last)
-		if err != nil {
-			return nil, "", err
-		}
-		if ok {
-			list = append(list, found)
-			bytes += len(found.Body)
+		if last = string(it.Key[len(prefix):]); it.Revision != 0 {
+			list = append(list, last)
 		}
 	}
-	return list, "", nil
+	return list, ""
+}
+
+// Head gives what stands at the head of a lane: what blocks it, or else what waits first; nil when that is nothing.
+func Head(r Reader, target, name string) (*Item, error) {
+	l, _, err := read[lane](reading{r}, key(lanes, where(target, name)))
+	switch {
+	case err != nil || l.Waiting == 0 && !l.blocks():
+		return nil, err
+	case l.blocks():
+		it, err := One(r, target, name, l.Blocked)
+		if err == nil && it == nil {
+			err = fmt.Errorf("%w: the lane %s of %s is blocked by nothing", bus.ErrMalformed, name, target)
+		}
+		return it, err
+	}
+	for it := range r.Walk(history.OutboxSpace, append(key(queue, where(target, name)), '/'), nil) {
+		if it.Revision != 0 { // else it is gone, and that is not applied yet
+			one, err := decode(reading{r}, queue, it.Key, it.Value)
+			return &one, err
+		}
+	}
+	return nil, fmt.Errorf("%w: %d emissions wait in the lane %s of %s, and none is there", bus.ErrMalformed, l.Waiting, name, target)
 }
 
 // One gives one emission, parked or not; nil when it is not there.

@@ -21,11 +21,16 @@ type Order struct {
 // Orders are such changes in one update.
 type Orders []Order
 
-// orderSize is what an order comes to in an entry, in bytes, amply: it may write the emission anew.
-const orderSize = outbox.MaxBody + mostWhy + 4*(outbox.MaxLane+overhead)
-
 // Size implements leaving.Orders.
-func (o Orders) Size() int { return len(o) * orderSize }
+func (o Orders) Size() (bytes int) {
+	for i := range o {
+		bytes += 4 * (outbox.MaxLane + overhead)
+		if o[i].Kind == emissions.Park || o[i].Kind == emissions.Release { // the emission is written anew
+			bytes += outbox.MaxBody + mostWhy
+		}
+	}
+	return bytes
+}
 
 // Change implements leaving.Orders. Errors: leaving.ErrGone when what is named is not there, or not so any more, and those of Change.
 func (o Orders) Change(s *leaving.Set) error {

@@ -1,0 +1,126 @@
+package courier
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/hotpair/hotpair/services/courier/waybill"
+	"github.com/hotpair/hotpair/services/emissions"
+	"github.com/hotpair/hotpair/services/pace"
+)
+
+const (
+	// inARow bounds what is sent of one lane before other lanes have their turn.
+	inARow = 64
+	// askWithin bounds a question to the updater, askPause how soon one that failed is asked again.
+	askWithin = 5 * time.Second
+	askPause  = 100 * time.Millisecond
+)
+
+// work sends what waits in a lane, one after the other, until there is nothing, or it has to rest.
+func (t *target) work(ctx context.Context, lane string) {
+	for range inARow {
+		if !t.once(ctx, lane) || ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+// once does what is to be done with the head of a lane, and reports whether the lane goes on.
+func (t *target) once(ctx context.Context, lane string) (goes bool) {
+	load, err := t.head(ctx, lane)
+	if err != nil {
+		t.round.log.Debug("the updater does not say what is to be sent", "target", t.name, "lane", lane, "error", err)
+		t.pause(lane)
+	}
+	if err != nil || load == nil {
+		return false
+	}
+	p, set := t.now()
+	if p.Held || set.Closing {
+		return false
+	}
+	e := emissions.Entry{Number: load.Number}
+	l := emissions.Lane{Queue: []emissions.Entry{e}}
+	if load.Blocks {
+		l = emissions.Lane{Parked: []emissions.Entry{e}}
+	}
+	state := emissions.State{Right: t.round.right.holds(t.round.epoch), Held: p.Held, Counted: int64(load.Age), Rest: t.rest(lane)}
+	verdict, _ := l.Next(emissions.Target{Skip: set.Skip, Age: set.Age}, state)
+	switch verdict {
+	case emissions.Move:
+		return t.record(ctx, lane, waybill.Outcome{Number: load.Number, What: waybill.Pass})
+	case emissions.Old:
+		t.round.log.Warn("Emission is too old, and parked", "target", t.name, "lane", lane, "emission", waybill.Text(load.First))
+		why := fmt.Sprintf("not taken within %s: %s", set.Age, t.lastWhy(lane))
+		return t.record(ctx, lane, waybill.Outcome{Number: load.Number, What: waybill.Park, Pass: set.Skip, Why: why})
+	case emissions.Send:
+		return t.send(ctx, lane, &parcel{Load: *load, pair: p.Pair, target: t.name, lane: lane, released: p.Released})
+	}
+	return false
+}
+
+// head asks what stands at the head of a lane; nil is nothing.
+func (t *target) head(ctx context.Context, lane string) (*waybill.Load, error) {
+	ctx, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
+	h, err := t.round.updater.Head(ctx, waybill.HeadQuestion{Epoch: t.round.epoch, Target: t.name, Lane: lane})
+	return h.Load, err
+}
+
+// send makes a try, and has recorded what came of it.
+func (t *target) send(ctx context.Context, lane string, p *parcel) (goes bool) {
+	w, err := t.reach(ctx)
+	switch {
+	case errors.Is(err, errRoots):
+		t.failed(lane, answer{why: err.Error()}, drawn())
+		return false
+	case err != nil: // of the updater, which is no sign against the target
+		t.round.log.Debug("the updater does not say how to reach a target", "target", t.name, "error", err)
+		t.pause(lane)
+		return false
+	}
+	trying, end := t.round.right.during(ctx, t.round.epoch)
+	a := w.post(trying, p, t.round.wall())
+	cause := context.Cause(trying)
+	end()
+	t.round.tries.Add(1)
+	switch what := emissions.Judge(a.code); {
+	case what == emissions.Good:
+		t.answered(lane)
+		t.round.sent.Add(1)
+		return t.record(ctx, lane, waybill.Outcome{Number: p.Number, What: waybill.Done})
+	case what == emissions.Final:
+		t.answered(lane)
+		t.round.log.Warn("Emission is refused for good, and parked", "target", t.name, "lane", lane, "emission", waybill.Text(p.First), "reason", a.why)
+		_, set := t.now()
+		return t.record(ctx, lane, waybill.Outcome{Number: p.Number, What: waybill.Park, Pass: set.Skip, Why: a.why})
+	case cause != nil:
+		return false // the term or the right is over: nothing is known against the target
+	}
+	t.round.log.Debug("Emission was not taken", "target", t.name, "lane", lane, "emission", waybill.Text(p.First), "reason", a.why)
+	t.failed(lane, a, drawn())
+	return false
+}
+
+// drawn is what a pause is less by.
+func drawn() float64 { return rand.Float64() }
+
+// record has recorded what came of an emission, again until that is known: nothing else of the lane may leave before.
+func (t *target) record(ctx context.Context, lane string, o waybill.Outcome) bool {
+	o.Epoch, o.Target, o.Lane = t.round.epoch, t.name, lane
+	for ctx.Err() == nil {
+		asking, cancel := context.WithTimeout(ctx, askWithin)
+		err := t.round.updater.Record(asking, o)
+		cancel()
+		if err == nil || errors.Is(err, waybill.ErrGone) { // recorded before, or dropped meanwhile
+			return true
+		}
+		t.round.log.Debug("What came of an emission is not recorded yet", "target", t.name, "lane", lane, "error", err)
+		_ = pace.Rest(ctx, askPause)
+	}
+	return false
+}

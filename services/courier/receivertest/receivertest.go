@@ -1,0 +1,244 @@
+// Package receivertest is a receiver of emissions for tests: it keeps the rule of emissions.Receiver, as a good receiver does, and can behave
+// as badly as real ones.
+package receivertest
+
+import (
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hotpair/hotpair/services/courier/signature"
+)
+
+// Secret is that of the target in a test.
+const Secret = "the secret of a target in tests"
+
+// Behaviour answers a post in place of a good receiver. take has it taken all the same; what comes after that does not count as being sent.
+type Behaviour func(w http.ResponseWriter, r *http.Request, take func())
+
+// Taken is what was taken of a post.
+type Taken struct {
+	Target, Lane, Service string
+	Emission, Order       string
+	Body                  string
+}
+
+// Receiver is one server.
+type Receiver struct {
+	*httptest.Server
+	TB testing.TB
+
+	mu      sync.Mutex
+	ways    []Behaviour // of the next posts
+	always  Behaviour   // of those after them; nil: it is a good one
+	highest map[string]string
+	taken   []Taken
+	posts   int
+	out     map[string]int // posts of a lane that are being answered
+	wrong   []error
+	changed chan struct{}
+}
+
+// New begins one that speaks TLS, with a certificate that nobody believes without being told (Roots). It ends with the test, which fails when
+// a lane had two posts at one time, or one was not signed as it should be.
+func New(tb testing.TB) *Receiver {
+	tb.Helper()
+	r := &Receiver{TB: tb, highest: map[string]string{}, out: map[string]int{}, changed: make(chan struct{})}
+	r.Server = httptest.NewUnstartedServer(http.HandlerFunc(r.serve))
+	r.Server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	r.StartTLS()
+	tb.Cleanup(func() {
+		r.CloseClientConnections()
+		r.Server.Close()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if err := errors.Join(r.wrong...); err != nil {
+			tb.Error(err)
+		}
+	})
+	return r
+}
+
+// Roots are the certificates by which it is believed, in PEM.
+func (r *Receiver) Roots() string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: r.Certificate().Raw}))
+}
+
+// Next says how the next posts are answered, each once.
+func (r *Receiver) Next(ways ...Behaviour) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ways = append(r.ways, ways...)
+}
+
+// Always says how all are answered from now on; nil: as a good receiver does.
+func (r *Receiver) Always(way Behaviour) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.always = way
+}
+
+func (r *Receiver) serve(w http.ResponseWriter, q *http.Request) {
+	body, err := io.ReadAll(io.LimitReader(q.Body, 1<<20))
+	if err != nil {
+		return // the other side has gone
+	}
+	lane := q.Header.Get(signature.Target) + "/" + q.Header.Get(signature.Lane)
+	way := r.enter(lane, q, body)
+	leave := sync.OnceFunc(func() {
+		r.mu.Lock()
+		r.out[lane]--
+		r.mu.Unlock()
+	})
+	defer leave()
+	take := func() {
+		r.take(lane, q, body)
+		leave()
+	}
+	if way == nil {
+		take()
+		return
+	}
+	way(w, q, take)
+}
+
+// enter counts a post, and says how it is answered.
+func (r *Receiver) enter(lane string, q *http.Request, body []byte) Behaviour {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.posts++
+	if r.out[lane]++; r.out[lane] > 1 && q.Context().Err() == nil {
+		r.wrong = append(r.wrong, fmt.Errorf("two posts of the lane %s at one time", lane))
+	}
+	if err := signature.Verify([]byte(Secret), q.Header, body, time.Now(), 48*time.Hour); err != nil {
+		r.wrong = append(r.wrong, err)
+	}
+	r.tell()
+	if len(r.ways) > 0 {
+		way := r.ways[0]
+		r.ways = r.ways[1:]
+		return way
+	}
+	return r.always
+}
+
+// take keeps what is new by its order, and nothing else. In a real receiver that is one transaction with what it does.
+func (r *Receiver) take(lane string, q *http.Request, body []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	h := q.Header
+	if order := h.Get(signature.Order); order > r.highest[lane] {
+		r.highest[lane] = order
+		r.taken = append(r.taken, Taken{h.Get(signature.Target), h.Get(signature.Lane), h.Get(signature.Service), h.Get(signature.Emission), order, string(body)})
+	}
+	r.tell()
+}
+
+func (r *Receiver) tell() {
+	close(r.changed)
+	r.changed = make(chan struct{})
+}
+
+// Taken gives what was taken so far, in order.
+func (r *Receiver) Taken() []Taken {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]Taken{}, r.taken...)
+}
+
+// Posts is how many came.
+func (r *Receiver) Posts() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.posts
+}
+
+// Await waits until something holds of it.
+func (r *Receiver) Await(what string, holds func() bool) {
+	r.TB.Helper()
+	patience := time.After(30 * time.Second)
+	for {
+		r.mu.Lock()
+		changed := r.changed
+		r.mu.Unlock()
+		if holds() {
+			return
+		}
+		select {
+		case <-changed:
+		case <-patience:
+			r.TB.Fatalf("%s: it has taken %+v in %d posts", what, r.Taken(), r.Posts())
+		}
+	}
+}
+
+// Code answers with a code, and takes nothing.
+func Code(code int) Behaviour {
+	return func(w http.ResponseWriter, _ *http.Request, _ func()) { http.Error(w, "it is so\x00and\nso", code) }
+}
+
+// Later answers with a code, and asks to wait so long.
+func Later(code int, after string) Behaviour {
+	return func(w http.ResponseWriter, _ *http.Request, _ func()) {
+		w.Header().Set("Retry-After", after)
+		w.WriteHeader(code)
+	}
+}
+
+// Elsewhere sends whoever asks to another address.
+func Elsewhere(url string) Behaviour {
+	return func(w http.ResponseWriter, q *http.Request, _ func()) {
+		http.Redirect(w, q, url, http.StatusTemporaryRedirect)
+	}
+}
+
+// Silent takes it and never answers.
+func Silent(_ http.ResponseWriter, q *http.Request, take func()) {
+	<-q.Context().Done()
+	take()
+}
+
+// Half takes it, and ends the connection in the middle of its answer.
+func Half(w http.ResponseWriter, _ *http.Request, take func()) {
+	take()
+	if conn, rw, err := http.NewResponseController(w).Hijack(); err == nil {
+		_, _ = rw.WriteString("HTTP/1.1 200 O")
+		_ = rw.Flush()
+		_ = conn.Close()
+	}
+}
+
+// Flood takes it, and answers well and without end.
+func Flood(w http.ResponseWriter, _ *http.Request, take func()) {
+	take()
+	much := []byte(strings.Repeat("x", 1<<20))
+	for range 4096 {
+		if _, err := w.Write(much); err != nil {
+			return
+		}
+	}
+}
+
+// Headers answers with headers without end, and takes nothing.
+func Headers(w http.ResponseWriter, _ *http.Request, _ func()) {
+	conn, rw, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return
+	}
+	_, _ = rw.WriteString("HTTP/1.1 200 OK\r\n")
+	for range 1024 {
+		if _, err := fmt.Fprintf(rw, "X: %s\r\n", strings.Repeat("y", 1024)); err != nil {
+			break
+		}
+	}
+	_ = rw.Flush()
+	_ = conn.Close()
+}

@@ -1,0 +1,311 @@
+package courier
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/hotpair/hotpair/services/courier/waybill"
+	"github.com/hotpair/hotpair/services/emissions"
+)
+
+const (
+	// atOnceEach bounds the tries at one time for one target, and atOnce those for all.
+	atOnceEach = 8
+	atOnce     = 64
+	// mostRests bounds the lanes of a target that are known to rest. A target with more is failing, and rests as a whole.
+	mostRests = 256
+	// failsAlone is how many failures in a row, in whatever lanes, are laid to the target: from then on it rests, and one lane at a time tries.
+	failsAlone = 8
+)
+
+// target is one of a term: what is known of it, and a loop that has its lanes worked on.
+type target struct {
+	name  string
+	round *round
+	wake  chan struct{} // one token
+	slots chan struct{} // tries at one time
+
+	mu       sync.Mutex
+	pending  waybill.Pending
+	set      waybill.Target
+	route    *route
+	busy     map[string]bool // lanes that are worked on
+	rests    map[string]rest
+	failures int       // in a row
+	until    time.Time // the target as a whole rests until then
+	since    time.Time // the first failure since the last answer, on the wall
+	why      string    // the last one
+}
+
+// rest is a lane that failed.
+type rest struct {
+	failures int
+	until    time.Time
+	why      string
+}
+
+func newTarget(r *round, name string) *target {
+	return &target{
+		name: name, round: r, wake: make(chan struct{}, 1), slots: make(chan struct{}, atOnceEach), busy: map[string]bool{}, rests: map[string]rest{},
+	}
+}
+
+// update takes what there is for it now.
+func (t *target) update(p waybill.Pending, set waybill.Target) {
+	p.Targets = nil
+	t.mu.Lock()
+	if t.set.Set != set.Set { // set anew: what failed may do now
+		clear(t.rests)
+		t.failures, t.until = 0, time.Time{}
+	}
+	t.pending, t.set = p, set
+	t.mu.Unlock()
+	select {
+	case t.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (t *target) now() (waybill.Pending, waybill.Target) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.pending, t.set
+}
+
+// run has lanes worked on until ctx ends, and returns when none is any more.
+func (t *target) run(ctx context.Context) {
+	var group sync.WaitGroup
+	defer func() {
+		group.Wait()
+		if t.route != nil {
+			t.route.close()
+		}
+	}()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	after := ""
+	for {
+		select {
+		case <-t.wake:
+		case <-timer.C:
+		case <-ctx.Done():
+			return
+		}
+		after = t.walk(ctx, after, &group)
+		timer.Reset(t.next())
+	}
+}
+
+// walk goes once through the lanes that have something to send, from behind a lane, and gives where it ended. Every look goes on where the
+// one before ended, so that lanes at the end have their turn too.
+func (t *target) walk(ctx context.Context, from string, group *sync.WaitGroup) (after string) {
+	p, set := t.now()
+	if p.Held || set.Closing || set.Waiting == 0 && (!set.Skip || set.Parked == 0) {
+		return ""
+	}
+	if set.Skip && set.Parked > 0 {
+		t.through(ctx, "", true, group)
+	}
+	if after = t.through(ctx, from, false, group); after == "" && from != "" {
+		after = t.through(ctx, "", false, group) // those before
+	}
+	return after
+}
+
+// through has lanes worked on behind a lane, and gives where it was broken off, "" at the end.
+func (t *target) through(ctx context.Context, after string, blocked bool, group *sync.WaitGroup) string {
+	for ctx.Err() == nil {
+		asking, cancel := context.WithTimeout(ctx, askWithin)
+		l, err := t.round.updater.Lanes(asking, waybill.Lanes{Epoch: t.round.epoch, Target: t.name, After: after, Blocked: blocked})
+		cancel()
+		if err != nil {
+			t.round.log.Debug("the updater does not say what is to be sent", "target", t.name, "error", err)
+			return after
+		}
+		for _, lane := range l.Lanes {
+			if !t.may(lane) {
+				continue
+			}
+			if !t.enter(ctx, lane) {
+				return after
+			}
+			after = lane
+			group.Go(func() {
+				defer t.leave(lane)
+				t.work(ctx, lane)
+			})
+		}
+		if after = l.Next; after == "" || !t.room() {
+			return after
+		}
+	}
+	return after
+}
+
+// may reports whether a lane may be worked on now.
+func (t *target) may(lane string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := time.Now()
+	if t.busy[lane] || now.Before(t.rests[lane].until) || now.Before(t.until) {
+		return false
+	}
+	return t.failures < failsAlone || len(t.busy) == 0 // else one tries whether it answers
+}
+
+// room reports whether another lane may come to rest.
+func (t *target) room() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := time.Now()
+	for lane, r := range t.rests {
+		if len(t.rests) >= mostRests && now.After(r.until) && !t.busy[lane] {
+			delete(t.rests, lane)
+		}
+	}
+	if t.failures >= failsAlone && len(t.busy) > 0 {
+		return false // one tries
+	}
+	return len(t.rests) < mostRests && !now.Before(t.until)
+}
+
+// enter waits for a turn, and takes a lane.
+func (t *target) enter(ctx context.Context, lane string) bool {
+	select {
+	case t.slots <- struct{}{}:
+	case <-ctx.Done():
+		return false
+	}
+	select {
+	case t.round.slots <- struct{}{}:
+	case <-ctx.Done():
+		<-t.slots
+		return false
+	}
+	t.mu.Lock()
+	t.busy[lane] = true
+	t.mu.Unlock()
+	return true
+}
+
+func (t *target) leave(lane string) {
+	t.mu.Lock()
+	delete(t.busy, lane)
+	t.mu.Unlock()
+	<-t.round.slots
+	<-t.slots
+	select { // it may have more, or be the one that others waited for
+	case t.wake <- struct{}{}:
+	default:
+	}
+}
+
+// lookAgain is the longest time between two looks at a target. Whatever changes is looked at sooner.
+const lookAgain = 10 * time.Second
+
+// next is how long there is nothing to be done.
+func (t *target) next() time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now, first := time.Now(), time.Now().Add(lookAgain)
+	for lane, r := range t.rests {
+		if r.until.Before(first) && !t.busy[lane] && now.Before(r.until) {
+			first = r.until
+		}
+	}
+	if now.Before(t.until) {
+		first = t.until
+	}
+	return max(first.Sub(now), askPause/10)
+}
+
+// rest is how long a lane has to rest yet.
+func (t *target) rest(lane string) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return max(0, time.Until(t.rests[lane].until))
+}
+
+// lastWhy says why a lane failed last.
+func (t *target) lastWhy(lane string) string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if why := t.rests[lane].why; why != "" {
+		return why
+	}
+	if t.why != "" {
+		return t.why
+	}
+	return "it was not sent in this term"
+}
+
+// pause has a lane rest for a moment, with nothing against it or the target.
+func (t *target) pause(lane string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if r, known := t.rests[lane]; known || len(t.rests) < mostRests+atOnceEach {
+		r.until = time.Now().Add(emissions.FirstPause)
+		t.rests[lane] = r
+	}
+}
+
+// failed has a lane rest, and the target too when it fails whatever the lane.
+func (t *target) failed(lane string, a answer, drawn float64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := time.Now()
+	r := t.rests[lane]
+	r.failures++
+	r.until, r.why = now.Add(emissions.Pause(r.failures, a.after, drawn)), a.why
+	if _, known := t.rests[lane]; known || len(t.rests) < mostRests+atOnceEach {
+		t.rests[lane] = r
+	}
+	if !now.Before(t.until) { // else it was on its way already when the target came to rest
+		if t.failures++; t.failures >= failsAlone {
+			t.until = now.Add(emissions.Pause(t.failures-failsAlone+1, a.after, drawn))
+		}
+	}
+	if t.since.IsZero() {
+		t.since = t.round.wall()
+	}
+	t.why = a.why
+}
+
+// answered forgets what stood against a lane, and against the target: when all was laid to it, against its other lanes too.
+func (t *target) answered(lane string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.rests, lane)
+	if t.failures >= failsAlone {
+		clear(t.rests)
+	}
+	t.failures, t.until, t.since, t.why = 0, time.Time{}, time.Time{}, ""
+}
+
+// reach gives how to reach the target as it is set.
+func (t *target) reach(ctx context.Context) (*route, error) {
+	t.mu.Lock()
+	r, set := t.route, t.set.Set
+	t.mu.Unlock()
+	if r != nil && r.setting.Set == set {
+		return r, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
+	s, err := t.round.updater.Target(ctx, waybill.TargetQuestion{Epoch: t.round.epoch, Name: t.name})
+	if err != nil {
+		return nil, err
+	}
+	made, err := newRoute(s, t.round.dial)
+	if err != nil {
+		return nil, err
+	}
+	t.mu.Lock()
+	r, t.route = t.route, made
+	t.mu.Unlock()
+	if r != nil {
+		r.close()
+	}
+	return made, nil
+}

@@ -1,0 +1,78 @@
+package waybill
+
+import (
+	"crypto/x509"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/fault"
+)
+
+// Bounds of how a target is set.
+const (
+	MaxURL    = 2048
+	MaxSecret = 1024
+	MinSecret = 16
+	MaxRoots  = 64 << 10
+	MinAge    = time.Second
+	MaxAge    = 10 * 365 * 24 * time.Hour
+)
+
+// ErrTarget says that a target can't be set so.
+var ErrTarget = fault.New("no-target", "not a target")
+
+// Check refuses what no target can be set to. The error is ErrTarget.
+func (t *SetTarget) Check() error {
+	switch {
+	case !bus.ValidName(t.Name):
+		return fmt.Errorf("%w: the name %.70q; it has 1 to 64 letters, digits, - and _", ErrTarget, t.Name)
+	case t.New && t.URL == "":
+		return fmt.Errorf("%w: %s has no URL", ErrTarget, t.Name)
+	case t.Secret != "" && (len(t.Secret) < MinSecret || len(t.Secret) > MaxSecret):
+		return fmt.Errorf("%w: the secret of %s has %d bytes; it is to have %d to %d", ErrTarget, t.Name, len(t.Secret), MinSecret, MaxSecret)
+	case len(t.Roots) > MaxRoots:
+		return fmt.Errorf("%w: the certificates that %s is to be believed by have %d bytes, at most %d", ErrTarget, t.Name, len(t.Roots), MaxRoots)
+	case t.Roots != "" && !x509.NewCertPool().AppendCertsFromPEM([]byte(t.Roots)):
+		return fmt.Errorf("%w: there is no certificate in PEM in what %s is to be believed by", ErrTarget, t.Name)
+	case t.AgeMS != nil && *t.AgeMS != 0 && (*t.AgeMS < MinAge.Milliseconds() || *t.AgeMS > MaxAge.Milliseconds()):
+		return fmt.Errorf("%w: the age of %s is %d ms; it is %v to %v, or 0 for none", ErrTarget, t.Name, *t.AgeMS, MinAge, MaxAge)
+	}
+	if t.URL == "" {
+		return nil
+	}
+	if problem := urlProblem(t.URL); problem != "" {
+		return fmt.Errorf("%w: the URL of %s %s: write it like https://billing.example.com/hotpair", ErrTarget, t.Name, problem)
+	}
+	return nil
+}
+
+// urlProblem says what is wrong with an address that is posted to, "" when nothing is.
+func urlProblem(text string) string {
+	if len(text) > MaxURL || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return fmt.Sprintf("is longer than %d bytes or not of ASCII", MaxURL)
+	}
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Hostname() == "" || u.Opaque != "":
+		return "names no host"
+	case u.User != nil:
+		return "has a name or a password in it, which would be shown; sign what is sent with --secret-file"
+	case u.Fragment != "":
+		return "has a fragment, which is never sent"
+	case u.Scheme == "http" && !own(u.Hostname()):
+		return "is plain http, which is taken for this machine only"
+	case u.Scheme != "http" && u.Scheme != "https":
+		return "does not begin with https://"
+	}
+	return ""
+}
+
+// own reports whether a host is this machine.
+func own(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

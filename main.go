@@ -32,6 +32,7 @@ import (
 	"github.com/hotpair/hotpair/services/operator/command"
 	"github.com/hotpair/hotpair/services/operator/command/archives"
 	"github.com/hotpair/hotpair/services/operator/command/notices"
+	"github.com/hotpair/hotpair/services/operator/command/outgoing"
 	"github.com/hotpair/hotpair/services/operator/offline"
 	"github.com/hotpair/hotpair/services/process"
 	"github.com/hotpair/hotpair/services/supervisor"
@@ -105,7 +106,8 @@ hotpair help env lists what can be set, hotpair help --all also what a host star
 	root.AddCommand(local.Command(), simulator.Command())
 	root.AddCommand(founding.Command(), install.JoinCommand(), install.LeaveCommand(), install.RunCommand())
 	root.AddCommand(command.Commands()...)
-	root.AddCommand(with(archives.BackupCommand(archive.Files{}), offline.CheckCommand(archive.Files{}), archives.ListCommand(), archives.NowCommand()), notices.Command(), offline.RestoreCommand(archive.Files{}), offline.AuthorityCommand())
+	root.AddCommand(notices.Command(), outgoing.EmissionsCommand(), outgoing.TargetsCommand())
+	root.AddCommand(with(archives.BackupCommand(archive.Files{}), offline.CheckCommand(archive.Files{}), archives.ListCommand(), archives.NowCommand()), offline.RestoreCommand(archive.Files{}), offline.AuthorityCommand())
 	root.AddCommand(
 		supervisorCommand(),
 		serve("main", "Decide who serves, and run the host's processes (started by supervisor)", hostName, decide),
@@ -137,7 +139,7 @@ func group(root *cobra.Command) {
 		{"try", "Try it on this machine:", "cluster simulate"},
 		{"set up", "Set it up on three machines:", "init join leave run"},
 		{"see", "See how a pair is, from any machine that reaches it:", "status explain doctor events alarms history settings operations whoami"},
-		{"steer", "Steer it:", "switchover pause resume terminals timers notices verify promote admit upgrade operators"},
+		{"steer", "Steer it:", "switchover pause resume terminals timers notices emissions targets verify promote admit upgrade operators"},
 		{"data", "Keep its data, and bring them back:", "backup restore authority"},
 		{"run", "What the service manager of each machine starts:", "supervisor witness terminal"},
 		{"more", "More:", "help version completion"},

@@ -163,7 +163,7 @@ var rules = []rule{
 		within("services/operations"),
 		but(within("services", "storage"), func(i string) bool {
 			return words(i) || i == "services/backups" || i == "services/operator" || within("services/alarms", "services/arbiter", "services/config", "services/events", "services/metrics",
-				"services/accounts", "services/door", "services/enrolment", "services/issuing", "services/identity", "services/operations", "services/operator/access", "services/operator/certificates", "services/operator/registry", "services/terminalif/agenda", "services/terminalif/delivery", "services/terminalif/receipt", "services/operator/verdict", "services/role", "services/supervisor", "services/wires")(i)
+				"services/accounts", "services/door", "services/enrolment", "services/issuing", "services/identity", "services/courier/waybill", "services/operations", "services/operator/access", "services/operator/certificates", "services/operator/registry", "services/terminalif/agenda", "services/terminalif/delivery", "services/terminalif/receipt", "services/operator/verdict", "services/role", "services/supervisor", "services/wires")(i)
 		})},
 	{"what operators see knows neither how it is served nor how it is shown",
 		func(pkg string) bool { return pkg == "services/operator" },

@@ -189,6 +189,7 @@ func (o *Operations) answerTerminals(r *registry.Registry) {
 	registry.Answer(r, operator.CallRotateReceipts, o.rotateReceipts)
 	o.answerTimers(r)
 	o.answerNotices(r)
+	o.answerEmissions(r)
 	registry.AnswerPart(r, operator.PartTerminals, o.listOwn)
 	registry.AnswerPart(r, operator.PartProbe, o.probeOwn)
 }

@@ -18,23 +18,3 @@ func FuzzDecodeAnswer(f *testing.F) {
 		_ = decodeAnswer(code, contentType, body, &page)
 	})
 }
-
-// FuzzDecodeQuery: what is accepted is within bounds, and comes back from what it is written as.
-func FuzzDecodeQuery(f *testing.F) {
-	for _, query := range []string{"from=1&limit=2", "limit=0", "%", "from", "key=a%26b&service=kv&before=7"} {
-		f.Add(query)
-	}
-	f.Fuzz(func(t *testing.T, query string) {
-		q := CallHistory.Unless
-		if DecodeQuery(query, &q) != nil || CallHistory.Check(&q) != nil {
-			return
-		}
-		if q.Limit < 1 || q.Limit > MaxHistory {
-			t.Errorf("query %q became %+v", query, q)
-		}
-		var back bus.HistoryRequest
-		if err := DecodeQuery(encodeQuery(q), &back); err != nil || back != q {
-			t.Errorf("%+v came back as %+v, %v", q, back, err)
-		}
-	})
-}

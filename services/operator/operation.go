@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/operator/query"
 )
 
 // Where says which host answers an operation.
@@ -76,8 +77,8 @@ func (o Operation[Q, A]) Ask(ctx context.Context, c *Client, q Q) (A, error) {
 	var answer A
 	if o.Method == http.MethodGet {
 		path := o.Path
-		if query := encodeQuery(q); query != "" {
-			path += "?" + query
+		if parameters := query.Encode(q); parameters != "" {
+			path += "?" + parameters
 		}
 		return answer, c.call(ctx, o.Info(), path, nil, &answer)
 	}

@@ -156,6 +156,7 @@ func Operations() []Info {
 		CallPromotePlan.Info(), CallPromote.Info(), CallAdmit.Info(),
 		CallTerminals.Info(), CallAddTerminals.Info(), CallRemoveTerminals.Info(), CallProbeTerminals.Info(), CallTerminalTokens.Info(), CallRevokeTerminals.Info(), CallRotateReceipts.Info(),
 		CallTimers.Info(), CallReleaseTimer.Info(), CallDropTimer.Info(), CallNotices.Info(),
+		CallEmissions.Info(), CallReleaseEmission.Info(), CallDropEmission.Info(), CallReleaseHeld.Info(), CallTargets.Info(), CallSetTarget.Info(), CallRemoveTarget.Info(),
 		CallVerify.Info(), CallVerifyState.Info(), CallStopVerify.Info(), CallLevels.Info(), CallRise.Info(), CallBackup.Info(), CallBackups.Info(), CallMakeBackup.Info(),
 		CallWho.Info(), CallOperators.Info(), CallAddOperator.Info(), CallRotateOperator.Info(), CallRemoveOperator.Info(),
 	}

@@ -92,16 +92,18 @@ type Status struct {
 	Wires     wires.Seen         `json:"wires"` // between the machines: TLS or plain text, certificates, who was refused
 	Processes map[string]Process `json:"processes"`
 	Terminals Terminals          `json:"terminals"`
-	Timers    outbox.TimerState  `json:"timers,omitzero"`       // of services, as the host that serves has them
-	Notices   outbox.NoticeState `json:"notices,omitzero"`      // likewise
-	Backups   *backups.Upkeep    `json:"backups,omitempty"`     // that the pair makes by itself, if it does
-	Trail     *trail.Standing    `json:"audit_trail,omitempty"` // where all that happens is written, if it is
-	Audit     *Audit             `json:"audit,omitempty"`       // of the last attach; one that missed something stays
-	Alarms    []Alarm            `json:"alarms"`                // the worst first
-	ServedBy  string             `json:"served_by"`             // the host that serves, as far as this one knows; empty: nobody is known to
-	Level     string             `json:"level,omitempty"`       // good, warning, bad: what it all means
-	Sentence  string             `json:"summary,omitempty"`     // the same as a sentence
-	Events    []Event            `json:"events,omitempty"`
+	Timers    outbox.TimerState  `json:"timers,omitzero"`  // of services, as the host that serves has them
+	Notices   outbox.NoticeState `json:"notices,omitzero"` // likewise
+	// Emissions are those of services, as the host that serves has them.
+	Emissions outbox.EmissionState `json:"emissions,omitzero"`
+	Backups   *backups.Upkeep      `json:"backups,omitempty"`     // that the pair makes by itself, if it does
+	Trail     *trail.Standing      `json:"audit_trail,omitempty"` // where all that happens is written, if it is
+	Audit     *Audit               `json:"audit,omitempty"`       // of the last attach; one that missed something stays
+	Alarms    []Alarm              `json:"alarms"`                // the worst first
+	ServedBy  string               `json:"served_by"`             // the host that serves, as far as this one knows; empty: nobody is known to
+	Level     string               `json:"level,omitempty"`       // good, warning, bad: what it all means
+	Sentence  string               `json:"summary,omitempty"`     // the same as a sentence
+	Events    []Event              `json:"events,omitempty"`
 }
 
 // CatchUp is how far a host has got with what it lacks.

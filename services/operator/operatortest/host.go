@@ -188,6 +188,7 @@ type Host struct {
 	Points []operator.Point
 	Other  operator.Status
 	Levels bus.Levels
+	Held   bool // emissions are held
 	// Backed is what it says of the pair's backups, Ordered who makes one now.
 	Backed  backups.Overview
 	Ordered backups.Ordered
@@ -336,6 +337,7 @@ func (h *Host) Registry() *registry.Registry {
 		}
 		return list, h.Err
 	})
+	h.answerEmissions(r)
 	registry.Answer(r, operator.CallVerify, h.BeginVerify)
 	registry.Answer(r, operator.CallVerifyState, h.VerifyState)
 	registry.Answer(r, operator.CallStopVerify, h.StopVerify)

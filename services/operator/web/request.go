@@ -12,6 +12,7 @@ import (
 	"reflect"
 
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/query"
 	"github.com/hotpair/hotpair/services/operator/registry"
 	"github.com/hotpair/hotpair/services/refusals"
 	"github.com/hotpair/hotpair/services/strictjson"
@@ -96,7 +97,10 @@ func (h *handler) operate(s registry.Served, w http.ResponseWriter, r *http.Requ
 		if r.Method == http.MethodPost {
 			return arguments(r, into)
 		}
-		return operator.DecodeQuery(r.URL.RawQuery, into)
+		if err := query.Decode(r.URL.RawQuery, into); err != nil {
+			return fmt.Errorf("%w: %w", operator.ErrUsage, err)
+		}
+		return nil
 	})
 	if err != nil {
 		return err

@@ -1,6 +1,8 @@
-package operator
+// Package query writes requests of reading operations as parameters of a query, and reads them.
+package query
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"reflect"
@@ -8,6 +10,9 @@ import (
 	"strconv"
 	"strings"
 )
+
+// ErrQuery says that a query is none that an operation takes.
+var ErrQuery = errors.New("the query")
 
 // parameter is a field of a request as a query parameter has it.
 type parameter struct {
@@ -24,8 +29,8 @@ func parameters(request reflect.Value) (list []parameter) {
 	return list
 }
 
-// encodeQuery gives the parameters of a request that say something.
-func encodeQuery(request any) string {
+// Encode gives the parameters of a request that say something.
+func Encode(request any) string {
 	values := url.Values{}
 	for _, p := range parameters(reflect.ValueOf(request)) {
 		if !p.field.IsZero() {
@@ -35,20 +40,20 @@ func encodeQuery(request any) string {
 	return values.Encode()
 }
 
-// DecodeQuery reads the parameters of a GET into a request, each given at most once and known. A request that takes nothing
-// takes whatever is given. The error is ErrUsage.
-func DecodeQuery(query string, into any) error {
+// Decode reads the parameters of a GET into a request, each given at most once and known. A request that takes nothing
+// takes whatever is given. The error is ErrQuery.
+func Decode(query string, into any) error {
 	known := parameters(reflect.ValueOf(into).Elem())
 	if len(known) == 0 {
 		return nil
 	}
 	values, err := url.ParseQuery(query)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrUsage, err)
+		return fmt.Errorf("%w: %w", ErrQuery, err)
 	}
 	for name, given := range values {
 		if len(given) != 1 {
-			return fmt.Errorf("%w: %s is given %d times", ErrUsage, name, len(given))
+			return fmt.Errorf("%w: %s is given %d times", ErrQuery, name, len(given))
 		}
 		i := slices.IndexFunc(known, func(p parameter) bool { return p.name == name })
 		if i < 0 {
@@ -56,7 +61,7 @@ func DecodeQuery(query string, into any) error {
 			for _, p := range known {
 				names = append(names, p.name)
 			}
-			return fmt.Errorf("%w: there is no parameter %q; there are %s", ErrUsage, name, strings.Join(names, ", "))
+			return fmt.Errorf("%w: there is no parameter %q; there are %s", ErrQuery, name, strings.Join(names, ", "))
 		}
 		if err := known[i].set(given[0]); err != nil {
 			return err
@@ -73,14 +78,14 @@ func (p parameter) set(text string) error {
 	}
 	if p.field.Kind() == reflect.Bool {
 		if text != "true" && text != "false" {
-			return fmt.Errorf("%w: %s=%q is neither true nor false", ErrUsage, p.name, text)
+			return fmt.Errorf("%w: %s=%q is neither true nor false", ErrQuery, p.name, text)
 		}
 		p.field.SetBool(text == "true")
 		return nil
 	}
 	number, err := strconv.ParseUint(text, 10, 63)
 	if err != nil {
-		return fmt.Errorf("%w: %s=%q is no number", ErrUsage, p.name, text)
+		return fmt.Errorf("%w: %s=%q is no number", ErrQuery, p.name, text)
 	}
 	if p.field.CanUint() {
 		p.field.SetUint(number)

@@ -1,0 +1,95 @@
+package operations
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/courier/waybill"
+	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/registry"
+)
+
+// answerEmissions answers about what services emit, and about where that goes. Only the active can change it.
+func (o *Operations) answerEmissions(r *registry.Registry) {
+	registry.Answer(r, operator.CallEmissions, func(ctx context.Context, _ operator.Caller, q waybill.ListEmissions) (waybill.ListedEmissions, error) {
+		list, err := waybill.CallList.PostWait(ctx, o.Calls, q, callWithin)
+		if list.Emissions == nil {
+			list.Emissions = []waybill.ShownEmission{}
+		}
+		return list, emissionsSaid(err)
+	})
+	registry.Answer(r, operator.CallReleaseEmission, o.changeEmission)
+	registry.Answer(r, operator.CallDropEmission, o.changeEmission)
+	registry.Answer(r, operator.CallReleaseHeld, o.releaseHeld)
+	registry.Answer(r, operator.CallTargets, func(ctx context.Context, _ operator.Caller, _ operator.None) (waybill.TargetList, error) {
+		list, err := waybill.CallTargets.PostWait(ctx, o.Calls, bus.Done{}, callWithin)
+		if list.Targets == nil {
+			list.Targets = []waybill.ShownTarget{}
+		}
+		return list, emissionsSaid(err)
+	})
+	registry.Answer(r, operator.CallSetTarget, o.setTarget)
+	registry.Answer(r, operator.CallRemoveTarget, o.removeTarget)
+}
+
+// emissionsSaid is updaterSaid; what is named and does not exist is for the operator too.
+func emissionsSaid(err error) error {
+	if errors.Is(err, bus.ErrAbsent) {
+		return fmt.Errorf("%w: %w", operator.ErrRefused, err)
+	}
+	return updaterSaid(err)
+}
+
+// changeEmission releases or drops some.
+func (o *Operations) changeEmission(ctx context.Context, caller operator.Caller, q waybill.ChangeEmissions) (waybill.EmissionsChanged, error) {
+	done, err := waybill.CallChange.PostWait(ctx, o.Calls, q, operator.CallDropEmission.Within)
+	done.ID = caller.ID
+	if err := emissionsSaid(err); err != nil {
+		return done, err
+	}
+	did := "released"
+	if q.Drop {
+		did = "dropped"
+	}
+	o.noteOutcome(caller, "emissions", fmt.Sprintf("%d emissions of the lane %s of %s %s by %s", done.Count, q.Lane, q.Target, did, caller.By()))
+	return done, nil
+}
+
+// releaseHeld lets leave what is held since a history was taken back.
+func (o *Operations) releaseHeld(ctx context.Context, caller operator.Caller, _ operator.None) (waybill.EmissionsChanged, error) {
+	done := waybill.EmissionsChanged{ID: caller.ID}
+	_, err := waybill.CallRelease.PostWait(ctx, o.Calls, bus.Done{}, tableDeadline)
+	if err := emissionsSaid(err); err != nil {
+		return done, err
+	}
+	o.noteOutcome(caller, "emissions", "emissions that were held leave again, released by "+caller.By())
+	return done, nil
+}
+
+// setTarget makes a target or changes one. Its secret stands in no event.
+func (o *Operations) setTarget(ctx context.Context, caller operator.Caller, q waybill.SetTarget) (waybill.TargetChanged, error) {
+	done, err := waybill.CallSet.PostWait(ctx, o.Calls, q, tableDeadline)
+	done.ID = caller.ID
+	if err := emissionsSaid(err); err != nil {
+		return done, err
+	}
+	did := "changed"
+	if q.New {
+		did = "added"
+	}
+	o.noteOutcome(caller, "targets", fmt.Sprintf("target %s (%s) %s by %s", q.Name, done.Target.URL, did, caller.By()))
+	return done, nil
+}
+
+// removeTarget takes one away.
+func (o *Operations) removeTarget(ctx context.Context, caller operator.Caller, q waybill.RemoveTarget) (waybill.TargetChanged, error) {
+	done, err := waybill.CallRemove.PostWait(ctx, o.Calls, q, operator.CallRemoveTarget.Within)
+	done.ID = caller.ID
+	if err := emissionsSaid(err); err != nil {
+		return done, err
+	}
+	o.noteOutcome(caller, "targets", fmt.Sprintf("target %s removed by %s, %d emissions for it dropped", q.Name, caller.By(), done.Dropped))
+	return done, nil
+}

@@ -1,0 +1,301 @@
+// Command left measures what services leave to be done: how soon another terminal is told, how soon a thousand are, and what many timers that
+// are due at once cost the requests beside them.
+//
+//	go run ./simulator/bench/left -binary ./hotpair -keep simulator/bench/results
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/notice"
+	"github.com/hotpair/hotpair/services/business/tickets"
+	"github.com/hotpair/hotpair/services/pace"
+	"github.com/hotpair/hotpair/simulator/bench/load"
+	"github.com/hotpair/hotpair/simulator/bench/result"
+	"github.com/hotpair/hotpair/simulator/bench/subject"
+)
+
+// options of a run.
+type options struct {
+	binary, keep             string
+	notices, many, all, each int
+	timers, clients          int
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.binary, "binary", "./hotpair", "hotpair to measure")
+	flag.StringVar(&o.keep, "keep", "", "folder that the result is kept in; empty is nowhere")
+	flag.IntVar(&o.notices, "notices", 1000, "seats that are sold one after the other, each told to another terminal")
+	flag.IntVar(&o.many, "terminals", 1000, "terminals that are told at once; 0 leaves that out")
+	flag.IntVar(&o.each, "trials", 20, "how often they are")
+	flag.IntVar(&o.timers, "timers", 10_000, "timers that are due at once; 0 leaves that out")
+	flag.IntVar(&o.clients, "clients", 8, "closed-loop writers beside them")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, o); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, o options) error {
+	version, err := subject.VersionOf(ctx, o.binary)
+	if err != nil {
+		return err
+	}
+	r := &result.Result{Time: time.Now(), What: "left", Version: version, Machine: subject.Machine(), Settings: map[string]string{
+		"notices": strconv.Itoa(o.notices), "terminals": strconv.Itoa(o.many), "trials": strconv.Itoa(o.each), "timers": strconv.Itoa(o.timers), "clients": strconv.Itoa(o.clients)}}
+	for _, part := range []struct {
+		terminals int
+		measure   func(context.Context, *result.Result, options, *hall) error
+	}{{8, few}, {o.many, many}} {
+		if part.terminals > 0 && err == nil {
+			err = inHall(ctx, o, part.terminals, func(h *hall) error { return part.measure(ctx, r, o, h) })
+		}
+	}
+	if o.keep != "" && len(r.Series) > 0 {
+		path, bad := r.Save(o.keep)
+		fmt.Println("kept in", path)
+		err = errors.Join(err, bad)
+	}
+	return err
+}
+
+// hall is a pair that sells seats, with an application at each terminal that hears what is told.
+type hall struct {
+	cluster *subject.Cluster
+	apps    []*nats.Conn
+
+	mu       sync.Mutex
+	told     map[string]int // how many have heard of a seat
+	heard    map[string]time.Time
+	all      chan string // a seat that all have heard of
+	released atomic.Int64
+}
+
+func inHall(ctx context.Context, o options, terminals int, measure func(*hall) error) (err error) {
+	h := &hall{told: map[string]int{}, heard: map[string]time.Time{}, all: make(chan string, 1024)}
+	if h.cluster, err = subject.Start(ctx, o.binary, terminals, "HOTPAIR_BUSINESS=kv,tickets"); err != nil {
+		return err
+	}
+	defer func() {
+		for _, app := range h.apps {
+			app.Close()
+		}
+		err = errors.Join(err, h.cluster.Stop())
+	}()
+	for _, address := range h.cluster.Addresses() {
+		app, err := nats.Connect(address)
+		if err != nil {
+			return err
+		}
+		h.apps = append(h.apps, app)
+	}
+	for _, app := range h.apps[1:] { // the first one only asks
+		if _, err := app.Subscribe(notice.AppSubject(tickets.Name, tickets.TopicSold), h.sold); err != nil {
+			return err
+		}
+	}
+	if _, err := h.apps[1].Subscribe(notice.AppSubject(tickets.Name, tickets.TopicReleased), func(*nats.Msg) { h.released.Add(1) }); err != nil {
+		return err
+	}
+	for _, app := range h.apps {
+		if err := app.FlushTimeout(subject.ReadyWithin); err != nil {
+			return err
+		}
+	}
+	if _, _, err := h.cluster.Whole(ctx); err != nil {
+		return err
+	}
+	return measure(h)
+}
+
+func (h *hall) sold(m *nats.Msg) {
+	now := time.Now()
+	var told notice.Told
+	var seat tickets.Seat
+	if json.Unmarshal(m.Data, &told) != nil || json.Unmarshal(told.Body, &seat) != nil {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.told[seat.Seat]++
+	if h.told[seat.Seat] == 1 {
+		h.heard[seat.Seat] = now // the first
+	}
+	if h.told[seat.Seat] == len(h.apps)-1 {
+		h.all <- seat.Seat
+	}
+}
+
+// ask asks for a change of a seat.
+func (h *hall) ask(ctx context.Context, app *nats.Conn, operation string, q any) error {
+	body, err := json.Marshal(q)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, load.AnswerWithin)
+	defer cancel()
+	reply, err := app.RequestWithContext(ctx, "request."+tickets.Name+"."+operation, body)
+	if err != nil {
+		return err
+	}
+	if why := reply.Header.Get(bus.HeaderError); why != "" {
+		return fmt.Errorf("%s: %s", operation, why)
+	}
+	return nil
+}
+
+// sell sells a seat and waits until all have heard of it. It gives when it was asked for, when that was answered, and when the first and the
+// last have heard.
+func (h *hall) sell(ctx context.Context, seat string) (asked, answered, first, last time.Time, err error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	asked = time.Now()
+	if err = h.ask(ctx, h.apps[0], "sell", tickets.Request{Seat: seat, Customer: "ann"}); err != nil {
+		return
+	}
+	answered = time.Now()
+	for {
+		select {
+		case one := <-h.all:
+			if one != seat {
+				continue
+			}
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			return asked, answered, h.heard[seat], time.Now(), nil
+		case <-ctx.Done():
+			err = fmt.Errorf("not all were told of seat %s within a minute", seat)
+			return
+		}
+	}
+}
+
+func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// few measures one notice after the other to seven other terminals, then the timers.
+func few(ctx context.Context, r *result.Result, o options, h *hall) error {
+	var total, after []float64
+	for n := range o.notices {
+		asked, answered, first, _, err := h.sell(ctx, fmt.Sprint("few-", n))
+		if err != nil {
+			return err
+		}
+		total, after = append(total, ms(first.Sub(asked))), append(after, ms(max(0, first.Sub(answered))))
+	}
+	r.Add("a notice to another terminal", "from the request", "ms", result.Less, total...)
+	r.Add("a notice to another terminal", "from its answer", "ms", result.Less, after...)
+	fmt.Printf("a notice to another terminal: from the request %s ms, from its answer %s ms\n", spread(total), spread(after))
+	if o.timers == 0 {
+		return nil
+	}
+	return timers(ctx, r, o, h)
+}
+
+func spread(samples []float64) string {
+	s := result.Summarize(samples)
+	return fmt.Sprintf("%.2f (99 of 100 within %.2f)", s.Median, result.Quantile(slices.Sorted(slices.Values(samples)), 0.99))
+}
+
+// many measures how long it takes until all of many terminals are told.
+func many(ctx context.Context, r *result.Result, o options, h *hall) error {
+	var first, last []float64
+	for n := range o.each {
+		asked, _, one, all, err := h.sell(ctx, fmt.Sprint("many-", n))
+		if err != nil {
+			return err
+		}
+		first, last = append(first, ms(one.Sub(asked))), append(last, ms(all.Sub(asked)))
+		if err := pace.Rest(ctx, 200*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	row := fmt.Sprintf("a notice to %d terminals", len(h.apps)-1)
+	r.Add(row, "the first is told", "ms", result.Less, first...)
+	r.Add(row, "the last is told", "ms", result.Less, last...)
+	fmt.Printf("%s: the first is told after %s ms, the last after %s ms\n", row, spread(first), spread(last))
+	return nil
+}
+
+// window is how long requests are watched without timers.
+const window = 10 * time.Second
+
+// timers measures requests without timers and while many are due.
+func timers(ctx context.Context, r *result.Result, o options, h *hall) error {
+	clients, err := load.Connect(h.cluster.Addresses(), o.clients, func(int) []nats.Option { return nil })
+	if err != nil {
+		return err
+	}
+	defer clients.Close()
+	running, end := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() { defer close(ended); clients.Run(running, load.Put(1000)) }()
+	defer func() { end(); <-ended }()
+
+	// They are set while nobody looks, so that all are due at one moment.
+	due := time.Now().Add(time.Duration(o.timers)*time.Millisecond + window + 5*time.Second).Truncate(time.Second)
+	g, setting := errgroup.WithContext(ctx)
+	g.SetLimit(64)
+	for n := range o.timers {
+		g.Go(func() error {
+			left := int(time.Until(due).Round(time.Second) / time.Second)
+			return h.ask(setting, h.apps[n%len(h.apps)], "reserve", tickets.Reserve{Request: tickets.Request{Seat: fmt.Sprint("timer-", n), Customer: "ann"}, Seconds: max(1, left)})
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	if left := time.Until(due); left < window+time.Second {
+		return fmt.Errorf("setting %d timers took so long that only %v are left", o.timers, left)
+	}
+	began := time.Now()
+	if err := pace.Rest(ctx, window); err != nil {
+		return err
+	}
+	without := clients.Logs.Look(began, time.Now())
+	for h.released.Load() == 0 && time.Since(due) < time.Minute {
+		if err := pace.Rest(ctx, 10*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	began = time.Now()
+	for h.released.Load() < int64(o.timers) && time.Since(due) < 5*time.Minute {
+		if err := pace.Rest(ctx, 10*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	took := time.Since(began)
+	beside := clients.Logs.Look(began, time.Now())
+	if got := h.released.Load(); got != int64(o.timers) {
+		return fmt.Errorf("%d of %d timers have run", got, o.timers)
+	}
+	row := fmt.Sprintf("%d timers due at once", o.timers)
+	r.Add(row, "all have run, and are told", "ms", result.Less, ms(took))
+	r.Add("kv.put without timers", "99 of 100", "ms", result.Less, ms(without.At(0.99)))
+	r.Add("kv.put beside timers", "99 of 100", "ms", result.Less, ms(beside.At(0.99)))
+	r.Add("kv.put without timers", "rate", "1/s", result.More, without.Rate())
+	r.Add("kv.put beside timers", "rate", "1/s", result.More, beside.Rate())
+	fmt.Printf("%s have run after %.1f s; kv.put: %.0f/s, 99 of 100 within %.2f ms without, %.0f/s, %.2f ms beside them\n", row, took.Seconds(),
+		without.Rate(), ms(without.At(0.99)), beside.Rate(), ms(beside.At(0.99)))
+	return nil
+}

@@ -25,7 +25,7 @@ import (
 	"github.com/hotpair/hotpair/services/terminalif/way"
 )
 
-func python(t *testing.T) string {
+func python(t testing.TB) string {
 	t.Helper()
 	path, err := exec.LookPath("python3")
 	if err != nil {
@@ -36,7 +36,7 @@ func python(t *testing.T) string {
 
 // service is a program under test.
 type service struct {
-	t      *testing.T
+	t      testing.TB
 	host   *businesstest.Host
 	name   string
 	cmd    *exec.Cmd
@@ -46,7 +46,7 @@ type service struct {
 }
 
 // start runs a program as main would and returns when it answers a ping.
-func start(t *testing.T, host *businesstest.Host, name string, command ...string) *service {
+func start(t testing.TB, host *businesstest.Host, name string, command ...string) *service {
 	t.Helper()
 	python(t)
 	s := &service{t: t, host: host, name: name, cmd: exec.Command(command[0], command[1:]...), output: &processtest.Output{}, ended: make(chan struct{})}

@@ -17,6 +17,8 @@ SOON, OFTEN, SELDOM = 0.01, 200, 0.5
 PING_EVERY, PINGS_OUT = 10.0, 2
 # What a server announces otherwise is believed up to this.
 LONGEST_LINE = 1 << 16
+# What the server does not read is kept up to this, in bytes.
+MAX_UNSENT = 64 << 20
 
 
 class Disconnected(Exception):
@@ -69,7 +71,7 @@ class Connection:
         self._login = {"user": user, "pass": password, "name": name}
         self._inbox, self._once = inbox, once
         self._complaint = complaint or (lambda error: log.warning("the bus: %s", error))
-        self._lock = threading.Lock()  # around writing and what is below
+        self._lock = threading.Lock()  # around what is below
         self._changed = threading.Condition(self._lock)
         self._socket: Optional[socket.socket] = None  # while there is a connection
         self._lives = 0  # connections that there were
@@ -79,6 +81,9 @@ class Connection:
         self._number = 0
         self._longest = 1 << 20
         self._pongs: List[_Call] = []
+        self._out: List[bytes] = []  # in line to be written
+        self._unsent = 0  # bytes of it, and of what is being written
+        self._pushing = False
         self.ended = threading.Event()  # there will be no connection any more
 
     # Connecting.
@@ -162,6 +167,8 @@ class Connection:
             if self._socket is not None:
                 self._socket.close()
             self._socket = None
+            self._out.clear()
+            self._unsent = 0
             calls, self._calls = list(self._calls.values()), {}
             calls += self._pongs
             self._pongs = []
@@ -172,10 +179,7 @@ class Connection:
         with self._lock:
             self._closed = True
             if self._socket is not None:
-                try:
-                    self._socket.shutdown(socket.SHUT_RDWR)  # wakes the reader
-                except OSError:
-                    pass  # it was lost at the same moment
+                _shutdown(self._socket)
 
     def lives(self) -> Tuple[int, bool]:
         """How many connections there were, and whether there is one."""
@@ -238,20 +242,40 @@ class Connection:
 
     def _write(self, data: bytes) -> None:
         with self._lock:
-            self._send(data)
+            self._put(data)
+        self._push()
 
-    def _send(self, data: bytes) -> None:
-        """Writes; the lock is held. What is written in part is no message, and ends the connection."""
+    def _put(self, data: bytes) -> None:
+        """Puts data in line to be written; the lock is held, and whoever holds it calls _push after."""
         if self._socket is None:
             raise NotSent("there is no connection")
-        try:
-            self._socket.sendall(data)
-        except OSError as error:
+        if self._unsent + len(data) > MAX_UNSENT:
+            raise NotSent("the server does not read what was sent")
+        self._out.append(data)
+        self._unsent += len(data)
+
+    def _push(self) -> None:
+        """Writes what is in line, unless another thread does: then that one goes on with it.
+
+        So threads that write at the same time share a system call, at each of which Python would give way to another one.
+        What could not be written is lost with the connection, as what was written and not read.
+        """
+        while True:
+            with self._lock:
+                if self._pushing or not self._out or self._socket is None:
+                    return
+                self._pushing = True
+                sock, data = self._socket, b"".join(self._out)
+                self._out.clear()
             try:
-                self._socket.shutdown(socket.SHUT_RDWR)
+                sock.sendall(data)
             except OSError:
-                pass  # it was lost at the same moment
-            raise Disconnected(str(error)) from None
+                # What is written in part is no message, and ends the connection.
+                _shutdown(sock)
+            finally:
+                with self._lock:
+                    self._pushing = False
+                    self._unsent = max(self._unsent - len(data), 0)
 
     def subscribe(self, subject: str, handler: Handler, group: str = "") -> str:
         with self._lock:
@@ -259,23 +283,23 @@ class Connection:
             sid = str(self._number)
             self._subscriptions[sid] = (subject, group, handler)
             if self._socket is not None:
-                self._send(_subscribe(subject, group, sid))
-            return sid
+                self._put(_subscribe(subject, group, sid))
+        self._push()
+        return sid
 
     def unsubscribe(self, sid: str) -> None:
         with self._lock:
             if self._subscriptions.pop(sid, None) is not None and self._socket is not None:
-                self._send(b"UNSUB " + sid.encode() + b"\r\n")
+                self._put(b"UNSUB " + sid.encode() + b"\r\n")
+        self._push()
 
     def open_inbox(self) -> None:
         """Hears answers to requests."""
         self.subscribe(self._inbox + ".*", lambda message: None)  # whoever asked has gone
 
     def publish(self, subject: str, data: bytes, headers: Optional[Dict[str, str]] = None, reply: str = "") -> None:
-        """Sends a message. NotSent or Disconnected when it may not have gone."""
-        message = self._encode(subject, data, headers, reply)
-        with self._lock:
-            self._send(message)
+        """Sends a message; NotSent if that can't be. Whether it arrives, nobody says."""
+        self._write(self._encode(subject, data, headers, reply))
 
     def _encode(self, subject: str, data: bytes, headers: Optional[Dict[str, str]], reply: str) -> bytes:
         head = b""
@@ -294,15 +318,10 @@ class Connection:
         with self._lock:
             self._number += 1
             reply = f"{self._inbox}.{self._number}"
-            if self._socket is None:
-                raise NotSent("there is no connection")
             message = self._encode(subject, data, None, reply)
+            self._put(message)
             self._calls[reply] = call
-            try:
-                self._send(message)
-            except Disconnected:
-                self._calls.pop(reply, None)
-                raise
+        self._push()
         if not call.done.acquire(timeout=max(timeout, 0.0)):
             self._calls.pop(reply, None)
             raise TimeoutError()
@@ -316,8 +335,9 @@ class Connection:
         """Returns when the server has taken everything that was sent. TimeoutError, NotSent or Disconnected if not."""
         call = _Call()
         with self._lock:
-            self._send(b"PING\r\n")
+            self._put(b"PING\r\n")
             self._pongs.append(call)
+        self._push()
         if not call.done.acquire(timeout=timeout):
             raise TimeoutError("the server does not answer")
         if call.message is None:
@@ -329,17 +349,18 @@ class _Reader:
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
+        self._room = memoryview(bytearray(1 << 16))
         self._data = bytearray()
         self._at = 0  # what is before is used
 
-    def _more(self, atleast: int = 1 << 16) -> None:
-        data = self._socket.recv(max(atleast, 1 << 16))
-        if not data:
+    def _more(self) -> None:
+        size = self._socket.recv_into(self._room)
+        if not size:
             raise Disconnected("the server has closed the connection")
         if self._at == len(self._data):
             self._data.clear()
             self._at = 0
-        self._data += data
+        self._data += self._room[:size]
 
     def line(self) -> bytes:
         begin = self._at
@@ -358,16 +379,16 @@ class _Reader:
 
     def exactly(self, size: int) -> bytes:
         while len(self._data) - self._at < size:
-            self._patiently(size - (len(self._data) - self._at))
+            self._patiently()
         data = bytes(self._data[self._at:self._at + size])
         self._at += size
         self._tidy()
         return data
 
-    def _patiently(self, size: int) -> None:
+    def _patiently(self) -> None:
         """A message that has begun and does not go on for so long won't."""
         try:
-            self._more(size)
+            self._more()
         except socket.timeout:
             raise Disconnected("a message came in part") from None
 
@@ -375,6 +396,14 @@ class _Reader:
         if self._at > 1 << 18:
             del self._data[:self._at]
             self._at = 0
+
+
+def _shutdown(sock: socket.socket) -> None:
+    """Ends a connection and wakes its reader."""
+    try:
+        sock.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass  # it was lost at the same moment
 
 
 def _subscribe(subject: str, group: str, sid: str) -> bytes:

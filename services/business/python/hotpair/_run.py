@@ -1,17 +1,17 @@
 """A service as a process of a host."""
 from __future__ import annotations
 
-import collections
 import json
 import logging
 import os
+import queue
 import re
 import signal
 import sys
 import threading
 import time
 from datetime import datetime, timezone
-from typing import Any, Deque, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 from . import _errors as e
 from ._execution import Counts, Database, Execution, Reply, Request, Shared, not_now
@@ -93,8 +93,8 @@ class Process:
         self._problem: Optional[Exception] = None
         self._lock = threading.Lock()
         self._work = threading.Condition(self._lock)
-        self._waiting: Deque[Tuple[Message, Operation, Request, float]] = collections.deque()
-        self._in_flight = self._bytes = self._workers = self._idle = 0
+        self._waiting: "queue.SimpleQueue[Optional[Tuple[Message, Operation, Request, float]]]" = queue.SimpleQueue()
+        self._in_flight = self._bytes = self._workers = 0
         self._stopping = False
 
     def stop(self) -> None:
@@ -176,11 +176,12 @@ class Process:
                 pass  # and with the connection the subscription
         with self._work:
             self._stopping = True
-            self._work.notify_all()
             done = self._work.wait_for(lambda: self._in_flight == 0, FINISH_WITHIN if self._problem is None else 0)
             self._shared.stopping.set()
             if not done and not self._work.wait_for(lambda: self._in_flight == 0, FINISH_WITHIN):
                 self._fail(RuntimeError(f"{self._in_flight} handlers do not return"))
+        for _ in range(self._workers):
+            self._waiting.put(None)
         try:
             self._requests.flush(FINISH_WITHIN)
         except (OSError, NotSent, Disconnected):
@@ -217,10 +218,8 @@ class Process:
                 self._bytes += len(request.body)
                 self._counts[name].in_flight += 1
                 self._shared.note(request.epoch)
-                self._waiting.append((message, operation, request, time.monotonic()))
-                if self._idle >= len(self._waiting):
-                    self._work.notify()
-                elif self._workers < WORKERS:
+                self._waiting.put((message, operation, request, time.monotonic()))
+                if self._workers < min(self._in_flight, WORKERS):
                     self._workers += 1
                     threading.Thread(target=self._worker, name="hotpair-worker", daemon=True).start()
         if refused is not None:
@@ -228,14 +227,10 @@ class Process:
 
     def _worker(self) -> None:
         while True:
-            with self._work:
-                while not self._waiting:
-                    if self._stopping:
-                        return
-                    self._idle += 1
-                    self._work.wait()
-                    self._idle -= 1
-                message, operation, request, arrived = self._waiting.popleft()
+            taken = self._waiting.get()
+            if taken is None:
+                return
+            message, operation, request, arrived = taken
             counts = self._counts[request.operation]
             reply = Reply(e.UNKNOWN, "the outcome is unknown")
             try:

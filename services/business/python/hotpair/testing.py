@@ -36,7 +36,7 @@ class Memory(Database):
         self.service = service
         self.items: Dict[bytes, Tuple[bytes, int]] = {}
         self.timers: Dict[str, Dict[str, Any]] = {}
-        self.answers: Dict[str, Dict[str, Any]] = {}  # by ticket
+        self.answers: Dict[str, Dict[str, Any]] = {}  # by id
         self.epoch, self.sequence = 1, 1
         self.commits = 0
         # Called before each commit is decided, for example to be faster than a handler. What it does is committed before.
@@ -54,7 +54,8 @@ class Memory(Database):
             error = self.service.unknown(operation)
             return Reply(error.code, error.message)
         data = body if isinstance(body, bytes) else encode({} if body is None else body)
-        request = Request(operation, data, id, own_id, attempt, self.epoch, deadline, timer)
+        ticket = json.dumps([id, operation, coded(data)]) if id else ""  # what terminal-if says of a request
+        request = Request(operation, data, ticket, own_id, attempt, self.epoch, deadline, timer)
         return Execution(self._shared, known, request, Counts()).serve()
 
     def request(self, operation: str, body: Any = None, **how: Any) -> Any:
@@ -100,8 +101,11 @@ class Memory(Database):
                 if isinstance(code, BaseException) or isinstance(code, type):
                     raise code
                 return encode({"code": code, "message": "the test refuses"})
-            if q.get("ticket") in self.answers:
-                return encode({"code": 0, "recorded": self.answers[q["ticket"]]})
+            known = self.answers.get(_id(q)) if "ticket" in q else None
+            if known is not None and known["ticket"] != q["ticket"]:
+                known = {"code": e.CONFLICT, "message": "the id was used before for another request"}
+            if known is not None:
+                return encode({"code": 0, "recorded": known})
             return encode({"read": self._read, "scan": self._scan, "commit": self._commit}[name](q))
 
     def pause(self, seconds: float) -> bool:
@@ -162,7 +166,7 @@ class Memory(Database):
         reply: Dict[str, Any] = {"code": 0, "position": self._place()}
         if "ticket" in q:
             reply["proof"] = f"{self.epoch}/{self.sequence}.test"
-            self.answers[q["ticket"]] = self._answer(q["answer"], reply["proof"])
+            self.answers[_id(q)] = {"ticket": q["ticket"], **self._answer(q["answer"], reply["proof"])}
         return reply
 
     def _answer(self, answer: Dict[str, Any], proof: str) -> Dict[str, Any]:
@@ -190,6 +194,10 @@ class Memory(Database):
         keys = sorted(self.items)
         keys = keys[bisect.bisect_left(keys, prefix):]
         return [key for key in keys if key.startswith(prefix) and key > after and (not through or key <= through)]
+
+
+def _id(message: Dict[str, Any]) -> str:
+    return str(json.loads(message["ticket"])[0])
 
 
 def _text(message: Dict[str, Any], name: str) -> bytes:

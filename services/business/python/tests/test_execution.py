@@ -77,6 +77,8 @@ class Execution(unittest.TestCase):
         self.assertEqual(self.pair.call_raw("add", id="a", attempt=2), first)
         self.assertEqual(self.pair.call_raw("add", id="b").body, b'{"count":2,"revision":3}')
         self.assertEqual(self.pair.value("count"), 2)
+        self.assertEqual(self.pair.call_raw("add", {"key": "other"}, id="b").code, 409, "one id is one request")
+        self.assertIsNone(self.pair.value("other"))
 
     def test_runs_again_when_another_was_faster(self):
         def faster():

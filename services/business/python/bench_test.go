@@ -1,0 +1,108 @@
+package python_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/business"
+	"github.com/hotpair/hotpair/services/business/businesstest"
+	"github.com/hotpair/hotpair/services/business/tickets"
+	"github.com/hotpair/hotpair/services/config"
+)
+
+// asTickets makes this test binary the business process tickets, with the environment that main gives it.
+const asTickets = "TEST_AS_TICKETS"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asTickets) != "" {
+		serveTickets()
+	}
+	os.Exit(m.Run())
+}
+
+// serveTickets serves until SIGTERM, and ends this process.
+func serveTickets() {
+	cfg, err := config.Load[config.Business](os.Environ())
+	if err == nil {
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+		defer stop()
+		err = business.Run(ctx, cfg, tickets.Service(), slog.New(slog.DiscardHandler))
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// BenchmarkTickets is what a process of its own takes for each request in Go and in Python: seats are sold, each once, one read and one
+// commit of two keys each, with a database in memory that commits at once. Go gets requests in packs too, Python one by one only.
+func BenchmarkTickets(b *testing.B) {
+	self, err := os.Executable()
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, c := range []struct {
+		name    string
+		packs   bool
+		command []string
+	}{
+		{"go", true, []string{"/bin/sh", "-c", asTickets + `=1 exec "$0"`, self}},
+		{"go-singly", false, []string{"/bin/sh", "-c", asTickets + `=1 exec "$0"`, self}},
+		{"python", false, []string{"examples/tickets/run"}},
+	} {
+		for _, clients := range []int{1, 64} {
+			b.Run(fmt.Sprintf("%s/%d", c.name, clients), func(b *testing.B) {
+				host := businesstest.NewHost(b)
+				s := start(b, host, tickets.Name, c.command...)
+				call := s.call
+				businesstest.Await(b, "the first answer", func() bool { // a runtime may answer pings before it listens to all
+					r, err := s.try(businesstest.Request(tickets.Name, "look", `{"seat":"s0"}`))
+					return err == nil && r.Code == bus.CodeOK
+				})
+				if c.packs {
+					caller := host.Caller(tickets.Name)
+					call = func(q bus.Request) bus.Reply {
+						r, err := caller.Call(b.Context(), q)
+						if err != nil {
+							b.Error(err)
+						}
+						return r
+					}
+				}
+				var n atomic.Int64
+				var working sync.WaitGroup
+				b.ResetTimer()
+				for range clients {
+					working.Go(func() {
+						for i := n.Add(1); i <= int64(b.N); i = n.Add(1) {
+							if r := call(businesstest.Numbered(uint64(i), tickets.Name, "sell", fmt.Sprintf(`{"seat":"s%d","customer":"ann"}`, i))); r.Code != bus.CodeOK {
+								b.Errorf("%d %s", r.Code, r.Message)
+							}
+						}
+					})
+				}
+				working.Wait()
+				b.StopTimer()
+				if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+					b.Fatal(err)
+				}
+				if code := s.end(); code != 0 {
+					b.Errorf("it ends with %d", code)
+				}
+				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "req/s")
+				took := s.cmd.ProcessState.UserTime() + s.cmd.ProcessState.SystemTime()
+				b.ReportMetric(float64(took/time.Microsecond)/float64(b.N), "cpu-µs/op")
+			})
+		}
+	}
+}

@@ -175,7 +175,7 @@ class Execution:
             raise
         except e.Error as error:
             return Reply(error.code, error.message)
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a handler must not end the process
             if tx.failed is not None:
                 raise tx.failed from None
             self._complain("the handler failed", exc_info=error)

@@ -94,7 +94,7 @@ class Connection:
         while not stop.is_set():
             try:
                 opened = self._open()
-            except (OSError, Disconnected, ValueError) as error:
+            except (OSError, Disconnected, ValueError, LookupError, TypeError, AttributeError) as error:
                 log.debug("%s:%s: %s", *self._address, error)
                 failed += 1
                 stop.wait(SOON if failed < OFTEN else SELDOM)
@@ -152,8 +152,7 @@ class Connection:
                 try:
                     reader = self._open()
                     break
-                except (OSError, Disconnected, ValueError, Forbidden) as error:
-                    # One that was let in before is again, when the other process has its list.
+                except Exception as error:  # one that was let in before is again, when the other process has its list
                     log.debug("%s:%s: %s", *self._address, error)
                     failed += 1
                     time.sleep(SOON if failed < OFTEN else SELDOM)

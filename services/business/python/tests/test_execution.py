@@ -1,5 +1,6 @@
 """What becomes of a request: each row of the table in the design of the runtime."""
 import logging
+import sys
 import threading
 import unittest
 from datetime import datetime, timedelta, timezone
@@ -28,6 +29,11 @@ def counter() -> hotpair.Service:
     def crash(tx, q):
         tx.put("count", -1)
         raise ZeroDivisionError("a mistake")
+
+    @service.operation
+    def leave(tx, q):
+        tx.put("count", -1)
+        sys.exit(3)
 
     @service.operation
     def swallow(tx, q):
@@ -109,7 +115,7 @@ class Execution(unittest.TestCase):
             self.assertEqual((pair.items, len(pair.answers)), ({}, recorded), how)
 
     def test_faults_cost_their_request_alone(self):
-        for operation in ("crash", "sneak"):
+        for operation in ("crash", "leave", "sneak"):
             reply = self.pair.call_raw(operation, id="a")
             self.assertEqual((reply.code, self.pair.items), (500, {}), operation)
             self.assertNotIn("mistake", reply.message)

@@ -327,8 +327,9 @@ func TestProtocol_NamesEveryField(t *testing.T) {
 			Ticket: "t", Epoch: 1, Conditions: conditions, Operations: []bus.Operation{{Key: []byte("k"), Value: []byte("1"), Delete: true}},
 			Answer: bus.Answer{Code: 1, Message: "m", Body: []byte("1"), Revision: true}, Record: true, Ranges: []keyrange.Range{one},
 			Outbox: outbox.Changes{
-				Fired:  &outbox.Fired{Key: "k", Revision: 1},
-				Timers: []outbox.Timer{{Key: "k", Cancel: true, Operation: "o", Body: []byte("1"), After: time.Second, At: 1, Skip: true}},
+				Fired:   &outbox.Fired{Key: "k", Revision: 1},
+				Timers:  []outbox.Timer{{Key: "k", Cancel: true, Operation: "o", Body: []byte("1"), After: time.Second, At: 1, Skip: true}},
+				Notices: []outbox.Notice{{To: []string{"t"}, All: true, Topic: "t", Body: []byte("1")}},
 			},
 		}},
 	} {

@@ -5,9 +5,10 @@ once for each, runs the handler again when another request was faster, repeats r
 updater.
 """
 from ._errors import Conflict, Error, Malformed, Misuse, NotFound, TooLarge
+from ._items import ALL, Due, Item, Page
 from ._service import Handler, Operation, Service
-from ._tx import MAX_SCAN, Due, Item, Page, Tx
+from ._tx import MAX_SCAN, Tx
 
-__all__ = ["MAX_SCAN", "Conflict", "Due", "Error", "Handler", "Item", "Malformed", "Misuse", "NotFound", "Operation", "Page", "Service",
+__all__ = ["ALL", "MAX_SCAN", "Conflict", "Due", "Error", "Handler", "Item", "Malformed", "Misuse", "NotFound", "Operation", "Page", "Service",
            "TooLarge", "Tx"]
 __version__ = "0.1.0"

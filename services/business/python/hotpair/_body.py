@@ -115,7 +115,8 @@ def _words(kind: Any) -> str:
         return "an object"
     if typing.get_origin(kind) is list:
         return "a list"
-    return {str: "a text", int: "a whole number (int)", float: "a number", bool: "true or false", list: "a list", dict: "an object"}.get(kind, "a value")
+    return {str: "a text",
+            int: "a whole number (int)", float: "a number", bool: "true or false", list: "a list", dict: "an object"}.get(kind, "a value")
 
 
 # Keys are texts here. One that is no UTF-8 has its bytes as Python has those of such file names.

@@ -11,9 +11,10 @@ from typing import Any, Dict, List, NamedTuple, Optional
 
 from . import _errors as e
 from ._body import MAX_ANSWER, answer_body, coded, decode_request, decoded, key_text, position, with_revision
+from ._items import Fired
 from ._service import Operation, Service
-from ._tx import Fired, Tx, line_of
 from ._turns import Gate, Lanes
+from ._tx import Tx, line_of
 
 log = logging.getLogger("hotpair")
 
@@ -256,7 +257,7 @@ class Execution:
             if call == "commit":
                 self._attempt += 1
             raise e.Refused(e.FAULT, _fault().message)
-        raise e.Refused(code, text, final=code in (e.MALFORMED, e.TOO_LARGE))
+        raise e.Refused(code, text, final=code in (e.MALFORMED, e.TOO_LARGE, e.ABSENT))
 
     def _left(self) -> float:
         return 0.0 if self._shared.stopping.is_set() else self._until - time.monotonic()

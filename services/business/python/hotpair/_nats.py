@@ -6,8 +6,10 @@ import logging
 import socket
 import threading
 import time
-from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import Callable, Dict, List, Optional, Tuple
 from urllib.parse import urlsplit
+
+from ._wire import Disconnected, Forbidden, Message, NobodyServes, NotSent, Reader, headers_of, one_line, subscription
 
 log = logging.getLogger("hotpair")
 
@@ -15,34 +17,8 @@ HANDSHAKE_WITHIN = 2.0
 # Who waits for a process that was just started again waits for every request; one that is gone for longer is tried less.
 SOON, OFTEN, SELDOM = 0.01, 200, 0.5
 PING_EVERY, PINGS_OUT = 10.0, 2
-# What a server announces otherwise is believed up to this.
-LONGEST_LINE = 1 << 16
 # What the server does not read is kept up to this, in bytes.
 MAX_UNSENT = 64 << 20
-
-
-class Disconnected(Exception):
-    """The connection was lost, so that the outcome of what was in flight is unknown."""
-
-
-class NotSent(Exception):
-    """Nothing was sent: there is no connection, or the message is longer than the server takes."""
-
-
-class NobodyServes(Exception):
-    """Nobody serves the subject, so the request was not executed."""
-
-
-class Forbidden(Exception):
-    """The server does not let this process in, or refuses it a subject."""
-
-
-class Message(NamedTuple):
-    subject: str
-    reply: str
-    headers: List[Tuple[str, str]]
-    status: str  # of the server, "" from anybody else
-    data: bytes
 
 
 Handler = Callable[[Message], None]
@@ -103,12 +79,12 @@ class Connection:
             return True
         return False
 
-    def _open(self) -> "_Reader":
+    def _open(self) -> "Reader":
         """Dials, logs in and subscribes."""
         sock = socket.create_connection(self._address, timeout=HANDSHAKE_WITHIN)
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            reader = _Reader(sock)
+            reader = Reader(sock)
             line = reader.line()
             if not line.startswith(b"INFO "):
                 raise Disconnected(f"the server begins with {line[:40]!r}")
@@ -122,7 +98,8 @@ class Connection:
                     break
                 if line.startswith(b"-ERR"):
                     if b"Authorization" in line or b"Authentication" in line:
-                        raise Forbidden(f"the server at {self._address[0]}:{self._address[1]} does not let this process in: {line[5:].decode('utf-8', 'replace')}")
+                        text = line[5:].decode("utf-8", "replace")
+                        raise Forbidden(f"the server at {self._address[0]}:{self._address[1]} does not let this process in: {text}")
                     raise Disconnected(line.decode("utf-8", "replace"))
             sock.settimeout(PING_EVERY)
             with self._lock:
@@ -130,7 +107,7 @@ class Connection:
                     raise Disconnected("closed")
                 self._longest = int(info.get("max_payload", self._longest))
                 for sid, (subject, group, _) in self._subscriptions.items():
-                    sock.sendall(_subscribe(subject, group, sid))
+                    sock.sendall(subscription(subject, group, sid))
                 self._socket = sock
                 self._lives += 1
                 self._changed.notify_all()
@@ -139,7 +116,7 @@ class Connection:
             sock.close()
             raise
 
-    def _run(self, reader: "_Reader") -> None:
+    def _run(self, reader: "Reader") -> None:
         """Hands out messages; connects anew when a connection was lost, unless it is to be tried once only."""
         while True:
             try:
@@ -192,7 +169,7 @@ class Connection:
 
     # Reading.
 
-    def _read(self, reader: "_Reader") -> None:
+    def _read(self, reader: "Reader") -> None:
         out = 0
         while True:
             try:
@@ -218,12 +195,12 @@ class Connection:
                 text = line[5:].decode("utf-8", "replace")
                 self._complaint(Forbidden(text) if "Permissions Violation" in text else Disconnected(text))
 
-    def _message(self, reader: "_Reader", line: bytes) -> None:
+    def _message(self, reader: "Reader", line: bytes) -> None:
         word, *parts = line.decode().split()
         header = int(parts[-2]) if word == "HMSG" else 0
         sizes = 2 if word == "HMSG" else 1
         data = reader.exactly(int(parts[-1]) + 2)[:-2]
-        headers, status = _headers(data[:header]) if header else ([], "")
+        headers, status = headers_of(data[:header]) if header else ([], "")
         message = Message(parts[0], parts[2] if len(parts) == 3 + sizes else "", headers, status, data[header:])
         call = self._calls.pop(message.subject, None)
         if call is not None:
@@ -282,7 +259,7 @@ class Connection:
             sid = str(self._number)
             self._subscriptions[sid] = (subject, group, handler)
             if self._socket is not None:
-                self._put(_subscribe(subject, group, sid))
+                self._put(subscription(subject, group, sid))
         self._push()
         return sid
 
@@ -303,7 +280,7 @@ class Connection:
     def _encode(self, subject: str, data: bytes, headers: Optional[Dict[str, str]], reply: str) -> bytes:
         head = b""
         if headers:
-            lines = "".join(f"{name}: {_line(value)}\r\n" for name, value in headers.items())
+            lines = "".join(f"{name}: {one_line(value)}\r\n" for name, value in headers.items())
             head = ("NATS/1.0\r\n" + lines + "\r\n").encode("utf-8", "replace")
         if len(head) + len(data) > self._longest:
             raise NotSent(f"a message of {len(head) + len(data)} bytes, the server takes {self._longest}")
@@ -343,83 +320,9 @@ class Connection:
             raise Disconnected("the connection was lost")
 
 
-class _Reader:
-    """Lines and pieces of what comes over a connection."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._socket = sock
-        self._room = memoryview(bytearray(1 << 16))
-        self._data = bytearray()
-        self._at = 0  # what is before is used
-
-    def _more(self) -> None:
-        size = self._socket.recv_into(self._room)
-        if not size:
-            raise Disconnected("the server has closed the connection")
-        if self._at == len(self._data):
-            self._data.clear()
-            self._at = 0
-        self._data += self._room[:size]
-
-    def line(self) -> bytes:
-        begin = self._at
-        while True:
-            end = self._data.find(b"\r\n", begin)
-            if end >= 0:
-                line = bytes(self._data[self._at:end])
-                self._at = end + 2
-                self._tidy()
-                return line
-            if len(self._data) - self._at > LONGEST_LINE:
-                raise Disconnected("the server sends a line without end")
-            unread = len(self._data) - self._at
-            self._more()
-            begin = max(self._at, self._at + unread - 1)
-
-    def exactly(self, size: int) -> bytes:
-        while len(self._data) - self._at < size:
-            self._patiently()
-        data = bytes(self._data[self._at:self._at + size])
-        self._at += size
-        self._tidy()
-        return data
-
-    def _patiently(self) -> None:
-        """A message that has begun and does not go on for so long won't."""
-        try:
-            self._more()
-        except socket.timeout:
-            raise Disconnected("a message came in part") from None
-
-    def _tidy(self) -> None:
-        if self._at > 1 << 18:
-            del self._data[:self._at]
-            self._at = 0
-
-
 def _shutdown(sock: socket.socket) -> None:
     """Ends a connection and wakes its reader."""
     try:
         sock.shutdown(socket.SHUT_RDWR)
     except OSError:
         pass  # it was lost at the same moment
-
-
-def _subscribe(subject: str, group: str, sid: str) -> bytes:
-    return f"SUB {subject} {group} {sid}\r\n".encode()
-
-
-def _line(value: str) -> str:
-    """A value of a header is one line."""
-    return " ".join(str(value).splitlines())
-
-
-def _headers(data: bytes) -> Tuple[List[Tuple[str, str]], str]:
-    first, *lines = data.decode("utf-8", "replace").split("\r\n")
-    words = first.split(" ", 2)
-    headers = []
-    for line in lines:
-        name, colon, value = line.partition(":")
-        if colon:
-            headers.append((name, value.strip()))
-    return headers, words[1] if len(words) > 1 else ""

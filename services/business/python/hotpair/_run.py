@@ -15,9 +15,10 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from . import _errors as e
 from ._execution import Counts, Database, Execution, Reply, Request, Shared, not_now
-from ._nats import Connection, Disconnected, Forbidden, Message, NobodyServes, NotSent
+from ._nats import Connection
+from ._items import Fired
 from ._service import Operation, Service
-from ._tx import Fired
+from ._wire import Disconnected, Forbidden, Message, NobodyServes, NotSent
 
 log = logging.getLogger("hotpair")
 
@@ -82,9 +83,10 @@ class Process:
     def __init__(self, service: Service, environment: Dict[str, str]) -> None:
         if not service.operations:
             raise ValueError(f"{service.name} has no operations")
-        missing = [name for name in ("REQUESTS_URL", "DATABASE_URL", "BUS_USER", "BUS_PASSWORD", "BUS_INBOX") if not environment.get("HOTPAIR_" + name)]
-        if missing:
-            raise ValueError(f"HOTPAIR_{missing[0]} is not set: a service is started by a host, which sets it (HOTPAIR_BUSINESS={service.name}=/path/to/program)")
+        for name in ("REQUESTS_URL", "DATABASE_URL", "BUS_USER", "BUS_PASSWORD", "BUS_INBOX"):
+            if not environment.get("HOTPAIR_" + name):
+                raise ValueError(f"HOTPAIR_{name} is not set: a service is started by a host, which sets it "
+                                 f"(HOTPAIR_BUSINESS={service.name}=/path/to/program)")
         self._service, self._environment = service, environment
         self._id = f"{os.getpid()}-{int(time.time() * 1000)}"
         self._started = datetime.now(timezone.utc).isoformat()
@@ -267,14 +269,16 @@ class Process:
     # Discovery, by the conventions of NATS services.
 
     def _about(self, kind: str) -> Dict[str, Any]:
-        return {"type": f"io.nats.micro.v1.{kind}_response", "name": self._service.name, "id": self._id, "version": self._service.version, "metadata": {}}
+        return {"type": f"io.nats.micro.v1.{kind}_response", "name": self._service.name, "id": self._id,
+                "version": self._service.version, "metadata": {}}
 
     def _ping(self) -> Dict[str, Any]:
         return self._about("ping")
 
     def _info(self) -> Dict[str, Any]:
         return {**self._about("info"), "description": self._service.description, "endpoints": [
-            {"name": name, "subject": f"business.{self._service.name}.{name}", "queue_group": "q", "metadata": {}} for name in self._service.names()]}
+            {"name": name, "subject": f"business.{self._service.name}.{name}", "queue_group": "q", "metadata": {}}
+            for name in self._service.names()]}
 
     def _stats(self) -> Dict[str, Any]:
         endpoints = []
@@ -282,7 +286,8 @@ class Process:
             c = self._counts[name]
             endpoints.append({
                 "name": name, "subject": f"business.{self._service.name}.{name}", "queue_group": "q", "num_requests": c.requests,
-                "num_errors": c.errors, "processing_time": int(c.took * 1e9), "average_processing_time": int(c.took * 1e9 / c.requests) if c.requests else 0,
+                "num_errors": c.errors, "processing_time": int(c.took * 1e9),
+                "average_processing_time": int(c.took * 1e9 / c.requests) if c.requests else 0,
                 "data": {"requests": c.requests, "errors": c.errors, "conflicts": c.conflicts, "recorded": c.recorded, "in_flight": c.in_flight,
                          "took_ns": int(c.took * 1e9)}})
         return {**self._about("stats"), "started": self._started, "endpoints": endpoints}

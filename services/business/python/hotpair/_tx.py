@@ -3,65 +3,16 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta, timezone
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple, Union
 
-from ._body import decoded, encode, key_bytes, key_text, position, put_text, put_texts, coded
+from ._body import coded, decoded, encode, key_bytes, key_text, position, put_text, put_texts
 from ._errors import Interrupt, Misuse, Moved
+from ._items import All, Due, Fired, Item, Page, Range
 
 MAX_SCAN = 1000
 # More than this is not compared at once: keys, a value counted as one more for each KiB, and ranges.
 MOST_KEYS, MOST_RANGES = 1 << 14, 256
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-
-
-class Item:
-    """A key with what it holds. Revision is the sequence of the update that last wrote it, 0 when that is none."""
-
-    __slots__ = ("key", "bytes", "revision", "found")
-
-    def __init__(self, key: str, data: bytes, revision: int, found: bool) -> None:
-        self.key, self.bytes, self.revision, self.found = key, data, revision, found
-
-    @property
-    def value(self) -> Any:
-        """What it holds as JSON, None when the key is absent or empty. ValueError if it is no JSON."""
-        return json.loads(self.bytes) if self.bytes else None
-
-    def __repr__(self) -> str:
-        return f"Item({self.key!r}, {self.bytes!r}, revision={self.revision}, found={self.found})"
-
-
-class Page(NamedTuple):
-    """What a scan gave; more says that the range goes on."""
-
-    items: List[Item]
-    more: bool
-
-
-class Due(NamedTuple):
-    """Which timer a run is of: its key, when it was due, and by how much it is late."""
-
-    key: str
-    at: datetime
-    late: timedelta
-
-
-class Fired(NamedTuple):
-    """A timer as a request brings it."""
-
-    key: str
-    revision: int
-    at_ns: int
-    late_ns: int
-
-
-class Range:
-    """What was scanned: all keys with a prefix, after one and through another."""
-
-    __slots__ = ("prefix", "after", "through", "keys")
-
-    def __init__(self, prefix: str, after: str, through: str, keys: int) -> None:
-        self.prefix, self.after, self.through, self.keys = prefix, after, through, keys
 
 
 Ask = Callable[[str, Dict[str, Any]], Dict[str, Any]]
@@ -88,6 +39,7 @@ class Tx:
         self._required: List[Dict[str, Any]] = []
         self._written: Dict[str, Optional[bytes]] = {}  # None: deleted
         self._timers: Dict[str, Dict[str, Any]] = {}
+        self._notices: List[Dict[str, Any]] = []
         self._trips = 0
         self.failed: Optional[BaseException] = None  # decides what becomes of the run, whatever the handler makes of it
 
@@ -282,11 +234,32 @@ class Tx:
             raise self._fail(Misuse(f"{key!r:.300} is no key of a timer: it has 1 to 256 bytes of UTF-8"))
         return key
 
+    # Notices.
+
+    def notify(self, to: Union[All, Iterable[str]], topic: str, body: Any = None) -> None:
+        """Tells terminals something when the handler returns: those with these ids, or hotpair.ALL. None as the body is {}.
+
+        It is a part of the update: no terminal is told of what was not committed. Each gets the notices of all services in the
+        order of the updates, keeps them, and gives them to applications that have subscribed to notice.SERVICE.TOPIC; one that is
+        not attached gets them later. An id that is none of the pair's refuses the update: the request is answered with 404.
+        """
+        self._may_write()
+        notice: Dict[str, Any] = {"topic": topic}
+        if isinstance(to, All):
+            notice["all"] = True
+        else:
+            notice["to"] = [] if isinstance(to, str) else list(to)
+        if not isinstance(topic, str) or not all(isinstance(one, str) for one in notice.get("to", ["all"])) or not notice.get("to", ["all"]):
+            raise self._fail(Misuse(f"a notice on {topic!r:.70} to {to!r:.70}: it is for a list of ids of terminals, or hotpair.ALL, on a topic"))
+        if body is not None:
+            notice["body"] = json.loads(self._try(encode, body))  # as it is now
+        self._notices.append(notice)
+
     # What the runtime makes of it.
 
     def writes(self) -> bool:
         """Whether it leaves anything behind."""
-        return bool(self._written or self._timers or self._fired)
+        return bool(self._written or self._timers or self._notices or self._fired)
 
     def requires(self) -> bool:
         return bool(self._required)
@@ -298,6 +271,8 @@ class Tx:
         made: Dict[str, Any] = {}
         if self._timers:
             made["timers"] = list(self._timers.values())
+        if self._notices:
+            made["notices"] = self._notices
         if self._fired is not None:
             made["fired"] = {"key": self._fired.key, "revision": str(self._fired.revision)}
         return made

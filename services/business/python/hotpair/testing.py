@@ -21,8 +21,8 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 from . import _errors as e
 from ._body import coded, encode, key_bytes, with_revision
 from ._execution import Counts, Database, Execution, Reply, Request, Shared
+from ._items import Fired
 from ._service import Service
-from ._tx import Fired
 
 # Bounds as the updater has them.
 _READ_KEYS, _SCAN_ITEMS, _UPDATE = 1024, 1000, 1 << 20
@@ -30,12 +30,14 @@ _CODES = {e.MALFORMED: e.Malformed, e.ABSENT: e.NotFound, e.CONFLICT: e.Conflict
 
 
 class Memory(Database):
-    """A service with its data. Items maps keys to value and revision, timers keys to what was set."""
+    """A service with its data. Items maps keys to value and revision, timers keys to what was set; notices are what was told."""
 
     def __init__(self, service: Service) -> None:
         self.service = service
         self.items: Dict[bytes, Tuple[bytes, int]] = {}
         self.timers: Dict[str, Dict[str, Any]] = {}
+        self.notices: List[Dict[str, Any]] = []
+        self.terminals: Optional[List[str]] = None  # that notices can be for; None: any
         self.answers: Dict[str, Dict[str, Any]] = {}  # by id
         self.epoch, self.sequence = 1, 1
         self.commits = 0
@@ -146,6 +148,10 @@ class Memory(Database):
         fired = outbox.get("fired")
         if fired and str(self.timers.get(fired["key"], {}).get("revision", 0)) != fired["revision"]:
             return {"code": e.TOO_OLD, "message": "the timer is not there any more as it was"}
+        notices = outbox.get("notices", [])
+        for to in [to for notice in notices for to in notice.get("to", [])]:
+            if self.terminals is not None and to not in self.terminals:
+                return {"code": e.ABSENT, "message": f"a notice is for {to}, which is no terminal of this pair"}
         operations = q.get("operations", [])
         if sum(len(_text(o, "key")) + len(_text(o, "value")) for o in operations) > _UPDATE:
             return {"code": e.TOO_LARGE, "message": f"an update has at most {_UPDATE} bytes"}
@@ -154,6 +160,7 @@ class Memory(Database):
         self.sequence += 1
         if fired:
             del self.timers[fired["key"]]
+        self.notices += notices
         for timer in outbox.get("timers", []):
             self.timers.pop(timer["key"], None)
             if not timer.get("cancel"):

@@ -206,7 +206,7 @@ class Execution(unittest.TestCase):
 
     def test_timer_run_twice(self):
         self.pair.request("later", id="a")
-        timer = hotpair._tx.Fired("t", self.pair.timers["t"]["revision"], 0, 0)
+        timer = hotpair._items.Fired("t", self.pair.timers["t"]["revision"], 0, 0)
         codes = [self.pair.call_raw("add", {"key": "timed"}, timer=timer).code for _ in range(2)]
         self.assertEqual((codes, self.pair.value("timed")), ([0, e.TOO_OLD], 1))
 

@@ -7,7 +7,8 @@ import time
 import unittest
 
 from hotpair import _nats
-from hotpair._nats import Connection, Disconnected, Forbidden, NobodyServes, NotSent
+from hotpair._nats import Connection
+from hotpair._wire import Disconnected, Forbidden, NobodyServes, NotSent
 
 
 class Server:
@@ -151,7 +152,8 @@ class Client(unittest.TestCase):
     def test_fuzz(self):
         """Whatever a server sends, the connection ends or goes on, and nothing waits for ever."""
         chance = random.Random(1)
-        parts = [b"MSG ", b"HMSG ", b"inbox.me.2", b" 1", b" 99", b" -5", b"\r\n", b"PING", b"PONG", b"-ERR 'x'", b"NATS/1.0", b"A: b", b"\xff", b" ", b"+OK",
+        parts = [b"MSG ", b"HMSG ", b"inbox.me.2", b" 1", b" 99", b" -5", b"\r\n", b"PING", b"PONG", b"-ERR 'x'", b"NATS/1.0", b"A: b", b"\xff",
+                 b" ", b"+OK",
                  b"MSG a 1 2\r\nhi\r\n", b"HMSG inbox.me.2 1 12 12\r\nNATS/1.0\r\n\r\n\r\n"]
         for _ in range(60):
             data = b"".join(chance.choice(parts) for _ in range(chance.randrange(30)))

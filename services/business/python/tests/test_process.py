@@ -8,9 +8,9 @@ from typing import Any, Dict, List, Optional
 
 import hotpair
 from hotpair._body import decode_request, encode, with_revision
-from hotpair._nats import Message
 from hotpair._run import Process, read_request
 from hotpair._turns import Gate, Lanes
+from hotpair._wire import Message
 
 
 def message(body=b"{}", **headers):
@@ -27,9 +27,11 @@ class Headers(unittest.TestCase):
         self.assertEqual(q.timer, ("k", (1 << 64) - 1, 5, 6))
 
     def test_refuses_what_can_not_be_read(self):
-        for headers in ({"Counter": "x"}, {"Counter": "5"}, {"Request_Id": "a"}, {"Attempt": "-1"}, {"Epoch": "1" * 21}, {"Deadline": "soon"}, {"Deadline": "0ms"},
-                        {"Deadline": "30s"}, {"Timer": "{"}, {"Timer": "[]"}, {"Timer": '{"key":1,"revision":"1","at_ns":"1","late_ns":"1"}'},
-                        {"Timer": '{"key":"\\ud800","revision":"1","at_ns":"1","late_ns":"1"}'}, {"Timer": "[" * 100_000}, {"ticket": "x"}, {"Position": "1/2"}):
+        for headers in ({"Counter": "x"}, {"Counter": "5"}, {"Request_Id": "a"}, {"Attempt": "-1"}, {"Epoch": "1" * 21}, {"Deadline": "soon"},
+                        {"Deadline": "0ms"}, {"Deadline": "30s"}, {"Timer": "{"}, {"Timer": "[]"},
+                        {"Timer": '{"key":1,"revision":"1","at_ns":"1","late_ns":"1"}'},
+                        {"Timer": '{"key":"\\ud800","revision":"1","at_ns":"1","late_ns":"1"}'}, {"Timer": "[" * 100_000},
+                        {"ticket": "x"}, {"Position": "1/2"}):
             with self.assertRaises(hotpair.Malformed, msg=headers):
                 read_request("add", message(**headers))
         twice = Message("s", "r", [("Hotpair-Epoch", "1"), ("Hotpair-Epoch", "2")], "", b"")
@@ -76,7 +78,8 @@ class Bodies(unittest.TestCase):
                            (b'{"name":"a","count":true}', "can't be a JSON bool"), (b'{"name":"a","count":1.5}', "it is a whole number"),
                            (b'{"name":null}', 'field "name" is null; it is a text'), (b'{"Name":"a"}', 'no field "Name"; there are name, count'),
                            (b'{"name":"a","inner":{"m":1}}', 'no field "m"; there are n'), (b'{"name":"a","tags":[1]}', 'an element of field "tags"'),
-                           (b'{"name":"a","more":{"x":1}}', 'field "x" can\'t be a JSON number; it is an object'), (b"[]", "a JSON array"), (b"nul", "no JSON")):
+                           (b'{"name":"a","more":{"x":1}}', 'field "x" can\'t be a JSON number; it is an object'),
+                           (b"[]", "a JSON array"), (b"nul", "no JSON")):
             with self.assertRaises(hotpair.Malformed) as caught:
                 decode_request(body, Body)
             self.assertIn(said, caught.exception.message)

@@ -134,6 +134,11 @@ class Transactions(unittest.TestCase):
             lambda tx: tx.after("", 1, "do"),
             lambda tx: tx.after("t" * 257, 1, "do"),
             lambda tx: tx.after("t", 1, "do", late="never"),
+            lambda tx: tx.notify([], "a"),
+            lambda tx: tx.notify("t1", "a"),
+            lambda tx: tx.notify([1], "a"),
+            lambda tx: tx.notify(hotpair.ALL, 7),
+            lambda tx: tx.notify(hotpair.ALL, "a", object()),
             lambda tx: tx.at("t", datetime(2030, 1, 1), "do"),
             lambda tx: tx.at("t", datetime(1960, 1, 1, tzinfo=timezone.utc), "do"),
             lambda tx: tx.at("t", datetime(2400, 1, 1, tzinfo=timezone.utc), "do"),
@@ -149,6 +154,24 @@ class Transactions(unittest.TestCase):
         self.handler = lambda tx: (tx.get("a"), tx.put("a", 1))
         with self.assertLogs("hotpair", "ERROR"):
             self.assertEqual(self.pair.call_raw("see").code, 500)
+
+    def test_notices_are_part_of_the_update(self):
+        body = {"n": 1}
+
+        def handler(tx):
+            tx.notify(hotpair.ALL, "a", body)
+            tx.notify(["t1", "t2"], "b")
+            body["n"] = 2
+        self.run_handler(handler)
+        told = [{"topic": "a", "all": True, "body": {"n": 1}}, {"topic": "b", "to": ["t1", "t2"]}]
+        self.assertEqual(self.pair.notices, told)
+        self.pair.terminals = ["t1"]
+        with self.assertRaises(hotpair.NotFound):
+            self.run_handler(handler)
+        self.handler = lambda tx: tx.notify(hotpair.ALL, "a") or 1 / 0
+        with self.assertLogs("hotpair", "ERROR"):
+            self.pair.call_raw("do")
+        self.assertEqual(self.pair.notices, told)
 
     def test_due(self):
         seen = []

@@ -28,6 +28,14 @@ type Case struct {
 	Answer map[string]any `json:"answer"`
 	// Timer waits after it, of the seat that the answer is of.
 	Timer string `json:"timer"`
+	// Notices go to all terminals with it.
+	Notices []Notice `json:"notices"`
+}
+
+// Notice is what terminals are told.
+type Notice struct {
+	Topic string         `json:"topic"`
+	Body  map[string]any `json:"body"`
 }
 
 // Run makes all requests of the cases by call, from counter 1, and gives the next counter.
@@ -46,12 +54,24 @@ func Run(t *testing.T, host *businesstest.Host, call func(bus.Request) bus.Reply
 			counter++
 			q = businesstest.Numbered(counter, tickets.Name, c.Operation, string(c.Body))
 		}
+		told := len(host.Database.Notices())
 		reply := call(q)
 		said := func(what string, v ...any) {
 			t.Errorf("case %d, %s %s%s: %d %s %s: "+what, append([]any{n + 1, q.Operation, c.Body, c.Fire, reply.Code, reply.Message, reply.Body}, v...)...)
 		}
 		if reply.Code != c.Code || c.Message != "" && reply.Message != c.Message {
 			said("want %d %s", c.Code, c.Message)
+		}
+		var notices []Notice
+		for _, notice := range host.Database.Notices()[told:] {
+			one := Notice{Topic: notice.Topic}
+			if err := json.Unmarshal(notice.Body, &one.Body); err != nil || !notice.All {
+				said("a notice to %v: %v", notice.To, err)
+			}
+			notices = append(notices, one)
+		}
+		if diff := cmp.Diff(c.Notices, notices); diff != "" {
+			said("notices: %s", diff)
 		}
 		if c.Code != bus.CodeOK {
 			if reply.Message == "" {

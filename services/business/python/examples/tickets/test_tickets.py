@@ -20,6 +20,9 @@ class Tickets(unittest.TestCase):
                     reply = pair.call_raw(case["operation"], case["body"], id=str(n))
                 self.assertEqual(reply.code, case.get("code", 0), reply)
                 self.assertIn(case.get("message", ""), ("", reply.message))
+                told = [{"topic": n["topic"], "body": n["body"]} for n in pair.notices if n["all"]]
+                self.assertEqual(told, case.get("notices", []))
+                pair.notices.clear()
                 if reply.code:
                     continue
                 answer = json.loads(reply.body)

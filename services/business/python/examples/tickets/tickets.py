@@ -7,7 +7,8 @@
     find    {customer, after}         → {seats, more}                    of the customer, in the order of their names
 
 A reservation ends by itself: it sets a timer, whose run frees the seat. Selling and giving back take the timer away, in the
-update that changes the seat, so no seat that is sold is ever freed. Seats are found by customer over keys of their own, which
+update that changes the seat, so no seat that is sold is ever freed. Boards at all terminals are told what is sold and what is
+free again: notices on the topics sold and released, in the update that makes it so. Seats are found by customer over keys of their own, which
 are written in the same update. What is stored is what the service in Go stores: either goes on where the other ended.
 """
 from __future__ import annotations
@@ -67,6 +68,7 @@ def sell(tx: hotpair.Tx, q: Request) -> Seat:
     if seat["state"] == "sold":
         raise hotpair.Conflict(f"seat {q.seat} is sold")
     tx.cancel(q.seat)
+    tx.notify(hotpair.ALL, "sold", {"seat": q.seat, "state": "sold"})
     return _keep(tx, seat, "sold", q.customer)
 
 
@@ -88,6 +90,7 @@ def release(tx: hotpair.Tx, q: Request) -> Seat:
     if seat["state"] != "reserved":
         return seat  # this run was begun twice, and has been done: its commit finds that out
     seat["released"] = seat.get("released", 0) + 1
+    tx.notify(hotpair.ALL, "released", {"seat": q.seat, "state": "free", "released": seat["released"]})
     return _keep(tx, seat, "free")
 
 

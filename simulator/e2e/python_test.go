@@ -103,16 +103,29 @@ func TestPython_ServesAPair(t *testing.T) {
 		c.Await(healWithin, "seats that are sold "+where, func() bool { return count() > there+20 })
 	}
 	sellOn("at first")
-	active, status := c.mustActive()
-	if err := syscall.Kill(status.Processes["business.tickets"].PID, syscall.SIGKILL); err != nil {
-		t.Error(err)
+	kill := func(process string) {
+		active, status := c.mustActive()
+		if err := syscall.Kill(status.Processes[process].PID, syscall.SIGKILL); err != nil {
+			t.Error(err)
+		}
+		c.Await(healWithin, process+" that is back", func() bool {
+			s, err := c.Status(active)
+			p := s.Processes[process]
+			return err == nil && p.State == "ready" && p.Restarts == 1
+		})
 	}
-	c.Await(healWithin, "service that is back", func() bool {
-		s, err := c.Status(active)
-		p := s.Processes["business.tickets"]
-		return err == nil && p.State == "ready" && p.Restarts == 1
-	})
+	const service = "business.tickets"
+	kill(service)
 	sellOn("by the new process")
+	// It goes on through restarts of those whom it talks with.
+	for _, process := range []string{"terminal-if", "updater"} {
+		kill(process)
+		sellOn("after a restart of " + process)
+	}
+	active, status := c.mustActive()
+	if p := status.Processes[service]; p.Restarts != 1 {
+		t.Errorf("the service was started again %d times, want once", p.Restarts)
+	}
 	before := count()
 	c.order("kill", active)
 	c.Await(healWithin, "host that serves instead", func() bool {

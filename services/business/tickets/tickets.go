@@ -5,6 +5,7 @@
 //	give    {seat, customer}          → {seat, state}                    gives a reservation back
 //	look    {seat}                    → {seat, state, customer, until, released}
 //	find    {customer, after}         → {seats, more}                    of the customer, in the order of their names
+//	account {target}                  → {target}                         accounting is told there from now on; "" tells nobody
 //
 // A reservation ends by itself: it sets a timer, whose run frees the seat. Selling and giving back take the timer away, in the update
 // that changes the seat, so no seat that is sold is ever freed.
@@ -12,17 +13,23 @@
 // Boards at all terminals are told what is not for sale any more and what is again: notices on the topics sold and released, each a Seat, in
 // the update that makes it so.
 //
+// Once account has named a target of the pair, each seat that is sold or free again is emitted to it, as an Entry, in the update that makes
+// it so. What becomes of one seat arrives in order, each seat being a lane of its own.
+//
 // Seats are found by customer over keys of their own, which are written in the same update as the seat: what find gives is what look
 // would say of each. No seat is sold twice, because an update whose handler has read a seat takes effect only while the seat is as it was.
 package tickets
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
 
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/outbox"
 	"github.com/hotpair/hotpair/services/business"
 )
 
@@ -43,6 +50,7 @@ const (
 const (
 	seats = "seat/"
 	owned = "of/"
+	told  = "accounting" // the target
 )
 
 // Topics of what boards are told.
@@ -92,6 +100,18 @@ type Found struct {
 	More  bool     `json:"more"`
 }
 
+// Account names who is told.
+type Account struct {
+	Target string `json:"target"`
+}
+
+// Entry is what accounting is told. The first one, of no seat, says that it begins.
+type Entry struct {
+	Event    string `json:"event"` // begun, sold, free
+	Seat     string `json:"seat,omitempty"`
+	Customer string `json:"customer,omitempty"`
+}
+
 // Service is the service as business.Run takes it.
 func Service() business.Service {
 	return business.Service{
@@ -105,6 +125,7 @@ func Service() business.Service {
 			"release": {Handler: business.Handle(release)},
 			"look":    {Handler: business.Handle(look), ReadOnly: true},
 			"find":    {Handler: business.Handle(find), ReadOnly: true},
+			"account": {Handler: business.Handle(account)},
 		},
 	}
 }
@@ -139,6 +160,9 @@ func sell(_ context.Context, tx *business.Tx, q Request) (any, error) {
 	}
 	tx.Cancel(q.Seat)
 	tx.Notify(business.AllTerminals(), TopicSold, Seat{Seat: s.Seat, State: Sold})
+	if err := tell(tx, Entry{"sold", q.Seat, q.Customer}); err != nil {
+		return nil, err
+	}
 	return keep(tx, s, Sold, q.Customer, nil)
 }
 
@@ -151,6 +175,9 @@ func give(_ context.Context, tx *business.Tx, q Request) (any, error) {
 		return nil, business.Conflict("seat %s is %s, not reserved", s.Seat, s.State)
 	}
 	tx.Cancel(q.Seat)
+	if err := tell(tx, Entry{"free", q.Seat, s.Customer}); err != nil {
+		return nil, err
+	}
 	return keep(tx, s, Free, "", nil)
 }
 
@@ -168,6 +195,9 @@ func release(_ context.Context, tx *business.Tx, q Request) (any, error) {
 	}
 	s.Released++
 	tx.Notify(business.AllTerminals(), TopicReleased, Seat{Seat: s.Seat, State: Free, Released: s.Released})
+	if err := tell(tx, Entry{"free", q.Seat, s.Customer}); err != nil {
+		return nil, err
+	}
 	return keep(tx, s, Free, "", nil)
 }
 
@@ -192,6 +222,36 @@ func find(_ context.Context, tx *business.Tx, q Find) (any, error) {
 	return answer, nil
 }
 
+// account has accounting told at a target. One that does not exist is refused with the first entry, and nothing is changed then.
+func account(_ context.Context, tx *business.Tx, q Account) (any, error) {
+	if q.Target == "" {
+		tx.Delete(told)
+		return q, nil
+	}
+	if !bus.ValidName(q.Target) {
+		return nil, business.Malformed("field \"target\" is the name of a target: hotpair targets list shows them")
+	}
+	tx.Put(told, []byte(q.Target))
+	return q, tell(tx, Entry{Event: "begun"})
+}
+
+// tell emits an entry, if there is somebody to be told.
+func tell(tx *business.Tx, e Entry) error {
+	to, err := tx.Get(told)
+	if err == nil && to.Found {
+		tx.Emit(string(to.Value), lane(e.Seat), e)
+	}
+	return err
+}
+
+// lane is that of a seat, whose name can have what no lane may have in its.
+func lane(seat string) string {
+	if outbox.ValidLane(seat) {
+		return seat
+	}
+	return "~" + base64.RawURLEncoding.EncodeToString([]byte(seat))
+}
+
 // forCustomer reads a seat that a customer wants to have: it is free, or the customer's.
 func forCustomer(tx *business.Tx, q Request) (Seat, error) {
 	if err := checkName("customer", q.Customer); err != nil {
@@ -208,12 +268,12 @@ func read(tx *business.Tx, seat string) (Seat, error) {
 	if err := checkName("seat", seat); err != nil {
 		return Seat{}, err
 	}
-	item, err := tx.Get(seats + seat)
-	if err != nil || !item.Found {
+	items, err := tx.GetMany(seats+seat, told) // who is told is read in the same trip
+	if err != nil || !items[0].Found {
 		return Seat{Seat: seat, State: Free}, err
 	}
 	var s Seat
-	if err := json.Unmarshal(item.Value, &s); err != nil {
+	if err := json.Unmarshal(items[0].Value, &s); err != nil {
 		return Seat{}, fmt.Errorf("seat %s: %w", seat, err)
 	}
 	return s, nil

@@ -3,10 +3,12 @@ package tickets_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/outbox"
 	"github.com/hotpair/hotpair/services/business/businesstest"
 	"github.com/hotpair/hotpair/services/business/tickets"
 	"github.com/hotpair/hotpair/services/business/tickets/ticketstest"
@@ -86,5 +88,49 @@ func TestTickets_NoSeatTwice(t *testing.T) {
 	}
 	if late := host.Call(businesstest.Request(tickets.Name, "find", `{"customer":"c0","after":"zzz"}`)); string(late.Body) != `{"seats":[],"more":false}` {
 		t.Errorf("%s", late.Body)
+	}
+}
+
+// TestAccounting_IsToldOfEachSeat: what is sold and what is free again, in the update that makes it so, and nothing before somebody is named.
+func TestAccounting_IsToldOfEachSeat(t *testing.T) {
+	host := businesstest.NewHost(t)
+	host.Run(tickets.Service())
+	host.Database.SetTargets("accounting")
+	counter := uint64(0)
+	ask := func(operation, body string, code int) {
+		t.Helper()
+		counter++
+		if r := host.Call(businesstest.Numbered(counter, "tickets", operation, body)); r.Code != code {
+			t.Errorf("%s %s: %d %s, want %d", operation, body, r.Code, r.Message, code)
+		}
+	}
+	ask("sell", `{"seat":"1","customer":"ann"}`, bus.CodeOK)
+	ask("account", `{"target":"nobody"}`, bus.CodeAbsent)
+	ask("account", `{"target":"a/b"}`, bus.CodeMalformed)
+	ask("sell", `{"seat":"2","customer":"ann"}`, bus.CodeOK)
+	if told := host.Database.Emitted(); len(told) != 0 {
+		t.Fatalf("%+v", told)
+	}
+	ask("account", `{"target":"accounting"}`, bus.CodeOK)
+	ask("sell", `{"seat":"3","customer":"ann"}`, bus.CodeOK)
+	ask("sell", `{"seat":"3","customer":"bob"}`, bus.CodeConflict)
+	ask("reserve", `{"seat":"row 4","customer":"ann"}`, bus.CodeOK)
+	ask("give", `{"seat":"row 4","customer":"ann"}`, bus.CodeOK)
+	ask("reserve", `{"seat":"5","customer":"bob"}`, bus.CodeOK)
+	if r := host.Call(host.Fire("tickets", "5", 0)); r.Code != bus.CodeOK {
+		t.Errorf("%d %s", r.Code, r.Message)
+	}
+	ask("account", `{"target":""}`, bus.CodeOK)
+	ask("sell", `{"seat":"6","customer":"ann"}`, bus.CodeOK)
+	var got []string
+	for _, e := range host.Database.Emitted() {
+		if e.Target != "accounting" || e.Service != "tickets" || !outbox.ValidLane(e.Lane) {
+			t.Errorf("%+v", e)
+		}
+		got = append(got, string(e.Body))
+	}
+	want := []string{`{"event":"begun"}`, `{"event":"sold","seat":"3","customer":"ann"}`, `{"event":"free","seat":"row 4","customer":"ann"}`, `{"event":"free","seat":"5","customer":"bob"}`}
+	if !slices.Equal(got, want) {
+		t.Errorf("%v", got)
 	}
 }

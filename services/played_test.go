@@ -78,6 +78,8 @@ var acts = []struct {
 		play{"TestFault_E6_AStaleHostAndAWitnessThatWentBack", []string{"> wipe a\n> start a", "> kill b", "> force a unknown"}}},
 	{"Start the other host, and set the clocks of both right", []string{"start the other host"},
 		play{"TestTimers_HeldWhileClocksAreInDoubt", []string{`"start the other host"`, "h.set(0, 0)"}}},
+	{"hotpair switchover has the other host send", []string{"hotpair switchover"},
+		play{"TestEmissions_WithoutACourier", []string{"awaitAlarm(alarms.CourierDown, true)", "operator.CallSwitchover"}}},
 	{"start the other host, then both write it back", []string{"start the other host", "hotpair promote --force"},
 		play{waysOut, []string{"says: back, do: []string{other}", "says: back, do: []string{force}", "says: emptied, do: []string{other}", "says: emptied, do: []string{force}"}}},
 	{"once it is standby and reaches the witness", []string{"stop it", "hotpair promote --force"}, play{refusals, []string{`"stop it", "hotpair promote --force"`}}},

@@ -46,8 +46,10 @@ type Facts struct {
 	Wall  time.Time
 
 	View      role.View
-	Updater   *bus.UpdaterState  // nil: it is down
-	Terminals *bus.TerminalState // as terminal-if last told; nil: never
+	Updater   *bus.UpdaterState    // nil: it is down
+	Terminals *bus.TerminalState   // as terminal-if last told; nil: never
+	Emissions outbox.EmissionState // as the courier last told
+	NoCourier bool                 // it is down
 	Processes []ProcessFacts
 	Starts    []time.Time   // of mains of this host that the last events tell of, one of each
 	Witness   *WitnessFacts // nil: the pair has none
@@ -144,6 +146,7 @@ func judge(f Facts, lately recent, nearlyFull bool) map[string]string {
 	if t := f.Terminals; t != nil && v.Role == role.Active && v.Serving {
 		timerCauses(t.Timers, add)
 		noticeCauses(f, t.Notices, add)
+		emissionCauses(f, add)
 	}
 	if f.Logins != "" {
 		add(LoginsRefused, "%s", f.Logins)
@@ -199,6 +202,26 @@ func timerCauses(t outbox.TimerState, add func(id, format string, a ...any)) {
 	}
 	if t.Held != "" {
 		add(TimersHeld, "%s", t.Held)
+	}
+}
+
+// failingLong is for how long a target that takes nothing is not told of: it may only be started anew.
+const failingLong = 5 * time.Minute
+
+// emissionCauses tells, as the host that serves, of what services emit and does not leave.
+func emissionCauses(f Facts, add func(id, format string, a ...any)) {
+	e := f.Emissions
+	if f.NoCourier {
+		add(CourierDown, "the courier of host %s is down: nothing leaves of what services emit", f.Host)
+	}
+	if e.Parked > 0 {
+		add(EmissionsParked, "%s refused for good or too old, and %s parked: who was to be told is not", plural(e.Parked, "emission was", "emissions were"), map[bool]string{true: "is", false: "are"}[e.Parked == 1])
+	}
+	if e.Held {
+		add(EmissionsHeld, "a history was taken back, by force or by a restore: %s not sent until an operator says so, and nothing else either", plural(e.Waiting, "emission is", "emissions are"))
+	}
+	if e.Failing != "" && f.Wall.Sub(e.Since) > failingLong {
+		add(TargetFailing, "target %s has taken nothing since %s UTC: %s", e.Failing, e.Since.UTC().Format(time.DateTime), e.Why)
 	}
 }
 

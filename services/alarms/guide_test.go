@@ -82,6 +82,17 @@ var causes = map[string]func(n int) Facts{
 	NoticesMissed: func(int) Facts {
 		return Facts{View: paired(), Terminals: &bus.TerminalState{Notices: outbox.NoticeState{Missed: 7, MissedAt: time.Now().Add(-time.Minute)}}}
 	},
+	EmissionsParked: func(int) Facts {
+		return Facts{View: paired(), Terminals: &bus.TerminalState{}, Emissions: outbox.EmissionState{Waiting: 3, Parked: 1}}
+	},
+	EmissionsHeld: func(int) Facts {
+		return Facts{View: paired(), Terminals: &bus.TerminalState{}, Emissions: outbox.EmissionState{Waiting: 3, Held: true}}
+	},
+	TargetFailing: func(int) Facts {
+		now := time.Now()
+		return Facts{View: paired(), Wall: now, Terminals: &bus.TerminalState{}, Emissions: outbox.EmissionState{Failing: "billing", Since: now.Add(-time.Hour), Why: "it answered 503"}}
+	},
+	CourierDown: func(int) Facts { return Facts{View: paired(), Terminals: &bus.TerminalState{}, NoCourier: true} },
 	TimersHeld: func(int) Facts {
 		return Facts{View: paired(), Terminals: &bus.TerminalState{Timers: outbox.TimerState{Kept: 3, Held: "no clock is believed"}}}
 	},
@@ -140,6 +151,8 @@ var made = map[string]string{
 	CertificateEnding: "TestCertificates_OfWholeProcesses", CertificateDue: "TestCertificates_OfWholeProcesses", CertificateUnusable: "TestCertificates_OfWholeProcesses",
 	PeerCertificate: "TestCertificates_OfWholeProcesses", TrailIncomplete: "TestFault_B12_CausesRaiseTheirAlarms", LoginsRefused: "TestFault_B12_CausesRaiseTheirAlarms",
 	BackupsOld: "TestBackups_OfAPairByItself", BackupFailed: "TestBackups_OfAPairByItself", TokenMisused: "TestEnrolment_OfALab", IssuingKey: "TestEnrolment_OfALab",
+	EmissionsParked: "TestEmissions_ParkedUntilAnOperatorSaysSo", EmissionsHeld: "TestEmissions_HeldAfterAForcedPromotion",
+	TargetFailing: "TestEmissions_OfATargetThatFails", CourierDown: "TestEmissions_WithoutACourier",
 	TimersParked: "TestTimers_ParkedUntilAnOperatorSaysSo", TimersHeld: "TestTimers_HeldWhileClocksAreInDoubt",
 }
 

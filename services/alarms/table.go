@@ -44,6 +44,10 @@ const (
 	TimersHeld      = "timers-held"
 	NoticesRefused  = "notices-refused"
 	NoticesMissed   = "notices-missed"
+	EmissionsParked = "emissions-parked"
+	EmissionsHeld   = "emissions-held"
+	TargetFailing   = "target-failing"
+	CourierDown     = "courier-down"
 
 	CertificateEnding   = "certificate-ending"
 	CertificateDue      = "certificate-due"
@@ -145,6 +149,14 @@ func Table() []Kind {
 			Remedy: "The log of terminal-if says which terminals; their applications were told, and ask the service for what they need."},
 		{ID: TimersHeld, Severity: bus.Warning, After: 5 * time.Second, Calm: 5 * time.Second,
 			Remedy: "Start the other host, and set the clocks of both right (hotpair doctor shows them): what is held runs when they agree."},
+		{ID: EmissionsParked, Severity: bus.Warning, After: time.Second, Calm: 2 * time.Second,
+			Remedy: "hotpair emissions says which, and what the target answered; mend that, then hotpair emissions release TARGET/LANE, or hotpair emissions drop TARGET/LANE."},
+		{ID: EmissionsHeld, Severity: bus.Warning, After: time.Second, Calm: 2 * time.Second,
+			Remedy: "hotpair emissions --waiting says what waits; find out what the targets have of it, drop what must not leave, then hotpair emissions release --held."},
+		{ID: TargetFailing, Severity: bus.Warning, After: time.Second, Calm: 2 * time.Second,
+			Remedy: "Mend the target that the text names, or set it right with hotpair targets set. It is tried again by itself, every five minutes at least; nothing is lost meanwhile."},
+		{ID: CourierDown, Severity: bus.Warning, After: 10 * time.Second, Calm: 2 * time.Second,
+			Remedy: "The host's log says why it ends; it is tried again and again meanwhile. Nothing is lost, and hotpair switchover has the other host send."},
 		{ID: AuditUnfinished, Severity: bus.Warning,
 			Remedy: "The next takeover or switchover audits again; the text says what stood in the way."},
 		{ID: Paused, Severity: bus.Warning,

@@ -24,6 +24,7 @@ func (h *host) Facts() alarms.Facts {
 	f := alarms.Facts{
 		Host: h.config.Host, Data: h.config.Data, Lease: h.config.Lease, Now: h.clock(), Wall: h.run.wall(), Built: h.run.built, Clocks: h.peer.Apart(), View: v, Wires: h.run.wires.Seen(),
 		Updater: h.heard.updater.Load(), Terminals: h.heard.terminals.Load(), Starts: h.events.Starts(), Unaudited: h.auditor.Unfinished(), Unsaved: h.recorder.Unsaved(), Trail: h.trail.State(), Logins: h.operations.Gate.ManyRefused(), Backups: h.operations.Backups(),
+		Emissions: h.operations.Emitted.State(), NoCourier: !h.processes.IsUp(bus.ProcessCourier),
 	}
 	for _, p := range h.processes.States() {
 		f.Processes = append(f.Processes, alarms.ProcessFacts{Name: p.Name, Restarts: p.Restarts, GaveUp: p.GaveUp, Last: p.Trouble})

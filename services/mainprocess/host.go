@@ -168,7 +168,10 @@ func (h *host) askFacts() {
 
 func (h *host) ProcessDown(name string) {
 	h.orders.Lost(name)
-	if name == bus.ProcessUpdater {
+	switch name {
+	case bus.ProcessCourier:
+		h.operations.Emitted.Lose()
+	case bus.ProcessUpdater:
 		h.heard.updater.Store(nil)
 		h.operations.Book.Lose()
 		v := h.driver.View()
@@ -186,7 +189,8 @@ func (h *host) ProcessState(name string, raw json.RawMessage) {
 			return
 		}
 		before := h.heard.updater.Swap(&s)
-		if before == nil || before.System != s.System {
+		changed := before == nil || before.System != s.System
+		if changed {
 			h.operations.SystemChanged()
 		}
 		if before != nil && s.Aside > before.Aside {
@@ -196,13 +200,15 @@ func (h *host) ProcessState(name string, raw json.RawMessage) {
 			Position: s.Position, Committed: s.Committed, Peer: processes.Progress(s.Peer),
 			OldestFrame: s.OldestFrame, OwnStuck: s.OwnStuck, Inconsistent: s.Inconsistent, Note: s.Note,
 		})
-		if before == nil || before.System != s.System {
+		if changed {
 			h.reader.Wake()
 		}
 		h.fitness.Write(s.Unfit)
 		if before == nil || before.Connection != s.Connection {
 			h.peer.giveEvidence()
 		}
+	case bus.ProcessCourier:
+		h.operations.Emitted.Take(raw)
 	case bus.ProcessTerminalInterface:
 		var s bus.TerminalState
 		if err := bus.DecodeJSON(raw, &s); err != nil {

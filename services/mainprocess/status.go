@@ -83,7 +83,7 @@ func (h *host) Status(context.Context) operator.Status {
 		s.Fit, s.Unfit, s.WaitingFor = false, h.run.held.why(h.config.Host), h.run.held.why(h.config.Host)
 	}
 	h.addProcesses(&s)
-	s.Audit, s.Trail, s.Backups = h.auditor.Shown(), h.trail.State(), h.operations.Backups()
+	s.Audit, s.Trail, s.Backups, s.Emissions = h.auditor.Shown(), h.trail.State(), h.operations.Backups(), h.operations.Emitted.State()
 	s.Alarms, s.Wires = h.AllAlarms(), h.run.wires.Seen()
 	return verdict.Whole(s)
 }

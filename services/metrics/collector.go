@@ -118,6 +118,12 @@ func (c *Collector) Collect(to chan<- prometheus.Metric) {
 	count(d.notices, s.Notices.Sent, "sent")
 	count(d.notices, s.Notices.Missed, "missed")
 	gauge(d.timerLate, s.Timers.Late.Seconds())
+	for state, n := range map[string]int{"waiting": s.Emissions.Waiting, "parked": s.Emissions.Parked, "out": s.Emissions.Out} {
+		gauge(d.emissions, float64(n), state)
+	}
+	gauge(d.emissionsHeld, truth(s.Emissions.Held))
+	count(d.emissionsSent, s.Emissions.Sent)
+	count(d.emissionTries, s.Emissions.Tries)
 	wiresOf(gauge, count, d, s.Wires)
 	gauge(d.alarms, float64(len(s.Alarms)))
 	backupsOf(gauge, d, s.Backups)

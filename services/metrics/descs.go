@@ -14,6 +14,7 @@ type descs struct {
 	link, replication, heard, witness, up, restarts, terminals, alarms         *prometheus.Desc
 	wiresTLS, certificateEnd, certificateUsable, peerEnd, terminalsEnding      *prometheus.Desc
 	doorRefused, timers, timerLate, noticed, notices                           *prometheus.Desc
+	emissions, emissionsHeld, emissionsSent, emissionTries                     *prometheus.Desc
 	trailWritten, trailLost, trailFails                                        *prometheus.Desc
 	backupEvery, backupGood, backupBytes, backupTried, backupFailed            *prometheus.Desc
 	auditChecked, auditMissing                                                 *prometheus.Desc
@@ -57,6 +58,10 @@ func newDescs() descs {
 	d.noticed = desc("notice_terminals", "Attached terminals that have not stored yet what there is for them (behind), and those that did not take what they were sent last (failing).", "state")
 	d.notices = desc("notices_total", "Notices that were sent to terminals in this term, repeated ones too, and those that terminals miss for good.", "state")
 	d.timerLate = desc("timer_late_seconds", "By how much the timer was late that was started last.")
+	d.emissions = desc("emissions", "Emissions of services, as the host that serves has them: waiting, parked, and out (tries on their way).", "state")
+	d.emissionsHeld = desc("emissions_held", "1 if nothing leaves until an operator releases it, because a history was taken back.")
+	d.emissionsSent = desc("emissions_sent_total", "Emissions that targets took, counted by this courier since it started.")
+	d.emissionTries = desc("emission_tries_total", "Tries to send emissions, whatever came of them.")
 	d.alarms = desc("alarms", "Alarms that are raised.")
 	d.wiresTLS = desc("wires_tls", "1 if the wires to other machines are TLS, proved on both sides.")
 	d.certificateEnd = desc("certificate_end_time_seconds", "When the own certificate ends, as Unix time; absent without TLS.")

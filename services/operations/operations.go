@@ -109,6 +109,7 @@ type Config struct {
 type Operations struct {
 	Config
 	ctx      context.Context // of what goes on after a call
+	Emitted  Emitted
 	registry *registry.Registry
 
 	waiters  waiters

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -29,6 +30,8 @@ var (
 	errKilled = errors.New("killed")
 	// errUnknown says that main asked for a process that a world does not have.
 	errUnknown = errors.New("no such process")
+	// errNobody says that there is no target in a world that has none.
+	errNobody = errors.New("nobody is there")
 )
 
 // Host is one of the pair's machines.
@@ -226,7 +229,16 @@ func (c *child) body(spec process.Spec, log *slog.Logger) error {
 		if err != nil {
 			return err
 		}
-		return courier.RunOn(c.ctx, settings, log, courier.Ground{Network: c.endpoint, Clock: w.Clock, Wall: c.run.host.Wall})
+		if w.options.Courier != nil {
+			if err := w.options.Courier(); err != nil {
+				return err
+			}
+		}
+		post := w.options.Post
+		if post == nil {
+			post = func(context.Context, string, string) (net.Conn, error) { return nil, errNobody }
+		}
+		return courier.RunOn(c.ctx, settings, log, courier.Ground{Network: c.endpoint, Clock: w.Clock, Wall: c.run.host.Wall, Dial: post})
 	case "business":
 		settings, err := config.Load[config.Business](spec.Environ)
 		if err != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/hotpair/hotpair/services/business/ledger"
 	"github.com/hotpair/hotpair/services/business/tickets"
 	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/courier"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/terminal"
 	"github.com/hotpair/hotpair/services/witness"
@@ -38,8 +39,11 @@ type Options struct {
 	History   int           // updates kept at most; 0 is the product's default
 	// Services run in the place of those with the same name: kv, ledger, tickets.
 	Services map[string]business.Service
-	Environ  []string // of both hosts, beside what a world sets
-	Log      *slog.Logger
+	Environ  []string     // of both hosts, beside what a world sets
+	Post     courier.Dial // connects couriers to targets; nil: there is nobody
+	// Courier keeps couriers from starting while it gives an error; nil: nothing does.
+	Courier func() error
+	Log     *slog.Logger
 }
 
 // World is a pair with all that belongs to it. It must be made, used and closed inside one bubble.

@@ -3,11 +3,13 @@
 package receivertest
 
 import (
+	"context"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -33,8 +35,10 @@ type Taken struct {
 
 // Receiver is one server.
 type Receiver struct {
-	*httptest.Server
-	TB testing.TB
+	TB  testing.TB
+	URL string // where it is
+
+	roots string
 
 	mu      sync.Mutex
 	ways    []Behaviour // of the next posts
@@ -51,26 +55,92 @@ type Receiver struct {
 // a lane had two posts at one time, or one was not signed as it should be.
 func New(tb testing.TB) *Receiver {
 	tb.Helper()
-	r := &Receiver{TB: tb, highest: map[string]string{}, out: map[string]int{}, changed: make(chan struct{})}
-	r.Server = httptest.NewUnstartedServer(http.HandlerFunc(r.serve))
-	r.Server.Config.ErrorLog = log.New(io.Discard, "", 0)
-	r.StartTLS()
+	r := begin(tb)
+	server := httptest.NewUnstartedServer(http.HandlerFunc(r.serve))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	r.URL = server.URL
+	r.roots = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
 	tb.Cleanup(func() {
-		r.CloseClientConnections()
-		r.Server.Close()
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		if err := errors.Join(r.wrong...); err != nil {
-			tb.Error(err)
-		}
+		server.CloseClientConnections()
+		server.Close()
+		r.Check()
 	})
 	return r
 }
 
-// Roots are the certificates by which it is believed, in PEM.
-func (r *Receiver) Roots() string {
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: r.Certificate().Raw}))
+func begin(tb testing.TB) *Receiver {
+	return &Receiver{TB: tb, highest: map[string]string{}, out: map[string]int{}, changed: make(chan struct{})}
 }
+
+// Check fails the test when a lane had two posts at one time, or one was not signed as it should be.
+func (r *Receiver) Check() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := errors.Join(r.wrong...); err != nil {
+		r.TB.Error(err)
+	}
+}
+
+// Roots are the certificates by which it is believed, in PEM.
+func (r *Receiver) Roots() string { return r.roots }
+
+// InMemory begins one that is reached by dial alone, in plain text and without the system, so that it can be in a bubble of package synctest.
+// It ends with Close.
+func InMemory(tb testing.TB) (r *Receiver, dial func(ctx context.Context, network, address string) (net.Conn, error), end func()) {
+	r = begin(tb)
+	r.URL = "http://127.0.0.1:1/hotpair"
+	p := &pipes{come: make(chan net.Conn), closed: make(chan struct{})}
+	server := &http.Server{Handler: http.HandlerFunc(r.serve), ErrorLog: log.New(io.Discard, "", 0)}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = server.Serve(p) // until it is closed
+	}()
+	return r, p.dial, func() {
+		_ = server.Close()
+		<-done
+		r.Check()
+	}
+}
+
+// pipes is a listener in memory.
+type pipes struct {
+	come   chan net.Conn
+	once   sync.Once
+	closed chan struct{}
+}
+
+func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	here, there := net.Pipe()
+	select {
+	case p.come <- there:
+		return here, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// Accept implements net.Listener.
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.come:
+		return c, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close implements net.Listener.
+func (p *pipes) Close() error {
+	p.once.Do(func() { close(p.closed) })
+	return nil
+}
+
+// Addr implements net.Listener.
+func (p *pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1} }
 
 // Next says how the next posts are answered, each once.
 func (r *Receiver) Next(ways ...Behaviour) {

@@ -280,7 +280,7 @@ func FuzzDecodeCall(f *testing.F) {
 		}
 		if call.Commit != nil {
 			// Bodies in base64 that are no JSON are the updater's to refuse.
-			call.Commit.Outbox.Timers, call.Commit.Outbox.Notices = nil, nil
+			call.Commit.Outbox.Timers, call.Commit.Outbox.Notices, call.Commit.Outbox.Emissions = nil, nil, nil
 		}
 		again, err := jsonform.EncodeCall(call, base64)
 		if err != nil {

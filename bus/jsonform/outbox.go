@@ -8,9 +8,10 @@ import (
 )
 
 type changes struct {
-	Fired   *fired   `json:"fired,omitempty"`
-	Timers  []timer  `json:"timers,omitempty"`
-	Notices []notice `json:"notices,omitempty"`
+	Fired     *fired     `json:"fired,omitempty"`
+	Timers    []timer    `json:"timers,omitempty"`
+	Notices   []notice   `json:"notices,omitempty"`
+	Emissions []emission `json:"emissions,omitempty"`
 }
 
 type fired struct {
@@ -35,6 +36,12 @@ type notice struct {
 	Body  json.RawMessage `json:"body,omitempty"`
 }
 
+type emission struct {
+	Target string          `json:"target"`
+	Lane   string          `json:"lane"`
+	Body   json.RawMessage `json:"body,omitempty"`
+}
+
 func (f *fields) changes(c *changes) (made outbox.Changes) {
 	if c == nil {
 		return made
@@ -52,6 +59,10 @@ func (f *fields) changes(c *changes) (made outbox.Changes) {
 	for i, n := range c.Notices {
 		f.in("outbox.notices", i)
 		made.Notices = append(made.Notices, outbox.Notice{To: n.To, All: n.All, Topic: n.Topic, Body: f.document("body", n.Body, "")})
+	}
+	for i, e := range c.Emissions {
+		f.in("outbox.emissions", i)
+		made.Emissions = append(made.Emissions, outbox.Emission{Target: e.Target, Lane: e.Lane, Body: f.document("body", e.Body, "")})
 	}
 	f.in("", 0)
 	return made
@@ -75,6 +86,9 @@ func changesOf(c *outbox.Changes) *changes {
 	}
 	for _, n := range c.Notices {
 		made.Notices = append(made.Notices, notice{To: n.To, All: n.All, Topic: n.Topic, Body: n.Body})
+	}
+	for _, e := range c.Emissions {
+		made.Emissions = append(made.Emissions, emission{Target: e.Target, Lane: e.Lane, Body: e.Body})
 	}
 	return made
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/hotpair/hotpair/services/business/businesstest"
 )
 
-// teller is a service that tells terminals what it is asked to.
-func teller() business.Service {
+// announcer is a service that tells terminals what it is asked to.
+func announcer() business.Service {
 	type in struct {
 		To    []string        `json:"to"`
 		Topic string          `json:"topic"`
@@ -39,7 +39,7 @@ func teller() business.Service {
 		}
 		return nil, nil
 	})
-	return business.Service{Name: "teller", Version: "1.0.0", Operations: map[string]business.Operation{
+	return business.Service{Name: "announcer", Version: "1.0.0", Operations: map[string]business.Operation{
 		"tell": {Handler: tell}, "look": {Handler: tell, ReadOnly: true},
 		"unsayable": {Handler: func(_ context.Context, tx *business.Tx, _ json.RawMessage) (any, error) {
 			tx.Notify(business.AllTerminals(), "a", make(chan int))
@@ -50,12 +50,12 @@ func teller() business.Service {
 
 func TestNotify_IsPartOfTheUpdate(t *testing.T) {
 	host := businesstest.NewHost(t)
-	host.Run(teller())
+	host.Run(announcer())
 	counter := uint64(0)
 	ask := func(operation, body string, code int) bus.Reply {
 		t.Helper()
 		counter++
-		r := host.Call(businesstest.Numbered(counter, "teller", operation, body))
+		r := host.Call(businesstest.Numbered(counter, "announcer", operation, body))
 		if r.Code != code {
 			t.Errorf("%s %s: %d %s, want %d", operation, body, r.Code, r.Message, code)
 		}
@@ -75,7 +75,7 @@ func TestNotify_IsPartOfTheUpdate(t *testing.T) {
 		}
 	}
 	got := host.Database.Notices()
-	if len(got) != 2 || !got[0].All || string(got[0].Body) != `{"x":1}` || got[0].Topic != "a" || got[0].Service != "teller" ||
+	if len(got) != 2 || !got[0].All || string(got[0].Body) != `{"x":1}` || got[0].Topic != "a" || got[0].Service != "announcer" ||
 		!slices.Equal(got[1].To, []string{"t1", "t2"}) || got[1].Body != nil || got[1].Sequence <= got[0].Sequence {
 		t.Errorf("%+v", got)
 	}

@@ -28,8 +28,8 @@ func (c *cluster) interrupt() {
 func TestCluster_InterruptLeavesNoProcess(t *testing.T) {
 	c := startCluster(t, []string{"--terminals", "3", "--load"})
 	groups := c.groups()
-	// Two hosts of six processes each, witness, terminals, load and the cluster itself.
-	if all := processesOf(t, c.Dir, groups); len(all) != 16 {
+	// Two hosts of seven processes each, witness, terminals, load and the cluster itself.
+	if all := processesOf(t, c.Dir, groups); len(all) != 18 {
 		t.Fatalf("these are not all processes of a pair:\n%s", strings.Join(all, "\n"))
 	}
 	c.order("freeze", "b") // what is frozen must end too

@@ -69,7 +69,7 @@ func TestFault_C7_BusinessProcessesHaveTheirOwnUser(t *testing.T) {
 		}
 	}
 	// No secret of the pair stands in an environment, of which root too makes copies.
-	for what, pid := range map[string]int{"main": main, "the updater": status.Processes["updater"].PID, "terminal-if": status.Processes["terminal-if"].PID, "business.kv": service} {
+	for what, pid := range map[string]int{"main": main, "the updater": status.Processes["updater"].PID, "terminal-if": status.Processes["terminal-if"].PID, "courier": status.Processes["courier"].PID, "business.kv": service} {
 		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
 		if err != nil || len(text) == 0 {
 			t.Fatal(err)

@@ -2,6 +2,7 @@ package waybill
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -61,4 +62,19 @@ func TestSetTarget_RefusesWhatCantBe(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
+}
+
+// FuzzSetTarget: whatever is taken as a URL can be posted to, is one line, and holds no password.
+func FuzzSetTarget(f *testing.F) {
+	f.Add("https://billing.example.com/hotpair")
+	f.Add("http://[::1]:80/a?b#c")
+	f.Fuzz(func(t *testing.T, text string) {
+		if (&SetTarget{Name: "a", New: true, URL: text}).Check() != nil {
+			return
+		}
+		q, err := http.NewRequest(http.MethodPost, text, nil)
+		if err != nil || q.URL.User != nil || q.URL.Host == "" || strings.ContainsAny(text, " \r\n") {
+			t.Errorf("%q: %v", text, err)
+		}
+	})
 }

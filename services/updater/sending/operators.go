@@ -134,6 +134,17 @@ func told(err error) error {
 
 // release has leave what is held.
 func (a *Answers) release(ctx context.Context, _ bus.Done) (bus.Done, error) {
+	held := false
+	err := a.Store.View(func(r *storage.Reader) (err error) {
+		held, _, err = dispatch.Held(r)
+		return err
+	})
+	if err == nil && !held {
+		err = fmt.Errorf("%w: no emissions are held, they leave by themselves", bus.ErrRefused)
+	}
+	if err != nil {
+		return bus.Done{}, err
+	}
 	return bus.Done{}, told(a.commit(ctx, 0, dispatch.ReleaseHeld{}))
 }
 

@@ -3,6 +3,7 @@ package outgoing
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -221,7 +222,11 @@ func ask[Q, A any](ctx context.Context, c *cobra.Command, a command.Asking, op o
 	}
 	ctx, cancel := context.WithTimeout(ctx, op.Within+hosts.Within)
 	defer cancel()
-	if answer, err = op.Ask(ctx, client, q); err != nil {
+	answer, err = op.Ask(ctx, client, q)
+	switch {
+	case errors.Is(err, operator.ErrRefused):
+		return answer, fmt.Errorf("%s refused: %w", c.Name(), err)
+	case err != nil:
 		return answer, fmt.Errorf("%s: %w", c.Name(), err)
 	}
 	return answer, nil

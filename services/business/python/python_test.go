@@ -302,3 +302,55 @@ func TestPython_SaysWhatIsMissing(t *testing.T) {
 		t.Errorf("%v: %s", err, said)
 	}
 }
+
+// TestPython_EndsInOrder: told to end, it answers what it has begun, takes nothing any more, and does not wait for handlers that do not
+// return.
+func TestPython_EndsInOrder(t *testing.T) {
+	here, err := filepath.Abs(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PYTHONPATH", here)
+	for _, c := range []struct {
+		seconds string
+		code    int
+		answer  string
+		said    string
+	}{
+		{"0.5", 0, `{"waited":0.5}`, ""},
+		{"600", 1, "", "handlers do not return"},
+	} {
+		host := businesstest.NewHost(t)
+		s := start(t, host, "slow", python(t), "testdata/slow.py")
+		answered := make(chan bus.Reply, 1)
+		go func() {
+			r, _ := s.try(businesstest.Numbered(1, "slow", "wait", `{"seconds":`+c.seconds+`}`)) // one that ends gives no answer
+			answered <- r
+		}()
+		businesstest.Await(t, "the request", func() bool {
+			m, err := host.Asker.Request(t.Context(), "$SRV.STATS.slow", nil)
+			return err == nil && bytes.Contains(m.Data, []byte(`"in_flight": 1`))
+		})
+		if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		for n := uint64(2); c.code == 0 && n < 20_000; n++ { // one that does not end is not asked: nobody answers for it
+			r, err := s.try(businesstest.Numbered(n, "slow", "wait", `{"seconds":0}`))
+			if errors.Is(err, bus.ErrNobody) {
+				break
+			}
+			if err != nil || r.Code != bus.CodeOK && r.Code != bus.CodeNobody {
+				t.Fatalf("%v %+v", err, r)
+			}
+		}
+		if code := s.end(); code != c.code || !strings.Contains(s.output.String(), c.said) {
+			t.Errorf("%s: it ends with %d: %s", c.seconds, code, s.output)
+		}
+		if c.answer == "" {
+			s.way.Fail() // as main says that it is gone
+		}
+		if r := <-answered; string(r.Body) != c.answer {
+			t.Errorf("%s: %+v", c.seconds, r)
+		}
+	}
+}

@@ -6,7 +6,7 @@ import logging
 import socket
 import threading
 import time
-from typing import Callable, Dict, List, Optional, Tuple
+from typing import Callable, Dict, List, Optional, Set, Tuple
 from urllib.parse import urlsplit
 
 from ._wire import Disconnected, Forbidden, Message, NobodyServes, NotSent, Reader, headers_of, one_line, subscription
@@ -53,6 +53,7 @@ class Connection:
         self._lives = 0  # connections that there were
         self._closed = False
         self._subscriptions: Dict[str, Tuple[str, str, Handler]] = {}
+        self._left: Set[str] = set()  # of the subscriptions, those that are over
         self._calls: Dict[str, _Call] = {}
         self._number = 0
         self._longest = 1 << 20
@@ -107,7 +108,8 @@ class Connection:
                     raise Disconnected("closed")
                 self._longest = int(info.get("max_payload", self._longest))
                 for sid, (subject, group, _) in self._subscriptions.items():
-                    sock.sendall(subscription(subject, group, sid))
+                    if sid not in self._left:
+                        sock.sendall(subscription(subject, group, sid))
                 self._socket = sock
                 self._lives += 1
                 self._changed.notify_all()
@@ -264,8 +266,10 @@ class Connection:
         return sid
 
     def unsubscribe(self, sid: str) -> None:
+        """Asks for no more messages. Those that are on their way are handed out: after a flush there are none any more."""
         with self._lock:
-            if self._subscriptions.pop(sid, None) is not None and self._socket is not None:
+            self._left.add(sid)
+            if self._socket is not None:
                 self._put(b"UNSUB " + sid.encode() + b"\r\n")
         self._push()
 

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from datetime import datetime, timezone
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from . import _errors as e
 from ._execution import Counts, Database, Execution, Reply, Request, Shared, not_now
@@ -39,13 +39,26 @@ def main(service: Service) -> None:
         logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(levelname)s %(message)s")
     try:
         process = Process(service, dict(os.environ))
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: process.stop())
+        _on_signals(process.stop)
         process.run()
     except Exception as error:
         print(f"{service.name} can't go on: {error}", file=sys.stderr, flush=True)
         _end(1)
     _end(0)
+
+
+def _on_signals(stop: Callable[[], None]) -> None:
+    """Has SIGTERM and SIGINT call stop, on a thread of its own: a handler of signals may come while the main thread holds the very lock
+    that stop needs."""
+    reads, writes = os.pipe()
+
+    def wait() -> None:
+        os.read(reads, 1)
+        stop()
+
+    threading.Thread(target=wait, name="hotpair-signals", daemon=True).start()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: os.write(writes, b"."))
 
 
 def _end(code: int) -> None:
@@ -139,8 +152,8 @@ class Process:
             if not database.connect(self._stop) or not self._requests.connect(self._stop):
                 return
             subscribed = self._subscribe()
-            _flush(database)
-            _flush(self._requests)
+            _flush(database, SUBSCRIBE_WITHIN)
+            _flush(self._requests, SUBSCRIBE_WITHIN)
             if control is not None:
                 threading.Thread(target=self._beat, args=(control, beating), daemon=True).start()
             log.info("serving %s %s: %s", self._service.name, self._service.version, ", ".join(self._service.names()))
@@ -174,8 +187,9 @@ class Process:
         for sid in subscribed:
             try:
                 self._requests.unsubscribe(sid)
-            except (NotSent, Disconnected):
+            except NotSent:
                 pass  # and with the connection the subscription
+        _flush(self._requests, FINISH_WITHIN)  # what is on its way is taken
         with self._work:
             self._stopping = True
             done = self._work.wait_for(lambda: self._in_flight == 0, FINISH_WITHIN if self._problem is None else 0)
@@ -184,10 +198,7 @@ class Process:
                 self._fail(RuntimeError(f"{self._in_flight} handlers do not return"))
         for _ in range(self._workers):
             self._waiting.put(None)
-        try:
-            self._requests.flush(FINISH_WITHIN)
-        except (OSError, NotSent, Disconnected):
-            pass  # the connection is gone, and who asked knows
+        _flush(self._requests, FINISH_WITHIN)  # the answers leave
 
     # Requests.
 
@@ -293,11 +304,11 @@ class Process:
         return {**self._about("stats"), "started": self._started, "endpoints": endpoints}
 
 
-def _flush(connection: Connection) -> None:
-    """Waits until subscriptions stand. A server that went away meanwhile gets them when it is back."""
+def _flush(connection: Connection, within: float) -> None:
+    """Waits until a server has taken what was sent, and we what it has sent before. One that went away does so when it is back."""
     try:
-        connection.flush(SUBSCRIBE_WITHIN)
-    except (NotSent, Disconnected):
+        connection.flush(within)
+    except (OSError, NotSent, Disconnected):
         pass
 
 

@@ -132,6 +132,30 @@ class Client(unittest.TestCase):
         with self.assertRaises(Forbidden):
             self.connect(lambda sock, lines: None, answer=b"-ERR 'Authorization Violation'\r\n")
 
+    def test_what_is_flushed_to_nobody(self):
+        def script(sock, lines):
+            while lines.readline() != b"PING\r\n":
+                pass
+        connection = self.connect(script, once=True)
+        with self.assertRaises(Disconnected):
+            connection.flush(20)
+
+    def test_what_was_on_its_way_is_taken(self):
+        heard = []
+
+        def script(sock, lines):
+            lines.readline()
+            sid = lines.readline().split()[-1]
+            self.assertEqual(lines.readline(), b"UNSUB %s\r\n" % sid)
+            self.assertEqual(lines.readline(), b"PING\r\n")
+            sock.sendall(b"MSG work %s 2\r\nok\r\nPONG\r\n" % sid)
+            lines.readline()
+        connection = self.connect(script)
+        sid = connection.subscribe("work", heard.append)
+        connection.unsubscribe(sid)
+        connection.flush(20)
+        self.assertEqual([message.data for message in heard], [b"ok"])
+
     def test_once_ends_with_the_connection(self):
         connection = self.connect(lambda sock, lines: None, once=True)
         self.assertTrue(connection.ended.wait(20))

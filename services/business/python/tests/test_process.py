@@ -1,5 +1,7 @@
 """Headers of requests, bodies, turns, and what a service may be."""
+import os
 import random
+import signal
 import threading
 import time
 import unittest
@@ -8,7 +10,7 @@ from typing import Any, Dict, List, Optional
 
 import hotpair
 from hotpair._body import decode_request, encode, with_revision
-from hotpair._run import Process, read_request
+from hotpair._run import Process, _on_signals, read_request
 from hotpair._turns import Gate, Lanes
 from hotpair._wire import Message
 
@@ -129,6 +131,22 @@ class Turns(unittest.TestCase):
         self.assertFalse(gate.enter(False, 0.01))
         gate.leave(True)
         self.assertTrue(gate.enter(False, 0))
+
+
+class Signals(unittest.TestCase):
+    def test_one_comes_while_the_main_thread_holds_the_lock_that_stop_needs(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self.addCleanup(signal.signal, number, signal.getsignal(number))
+        lock, stopped = threading.Lock(), threading.Event()
+
+        def stop():
+            with lock:
+                stopped.set()
+        _on_signals(stop)
+        with lock:
+            os.kill(os.getpid(), signal.SIGTERM)
+            self.assertFalse(stopped.wait(0.05))
+        self.assertTrue(stopped.wait(20))
 
 
 class Services(unittest.TestCase):

@@ -87,6 +87,58 @@ class Transactions(unittest.TestCase):
         self.assertEqual(self.run_handler(handler), {"first": "k0"})
         self.assertEqual(self.run_handler(handler, "see"), {"first": "k0"})
 
+    def test_a_range_is_compared_at_a_further_read(self):
+        runs = []
+
+        def handler(tx):
+            runs.append(tx.run)
+            found = len(tx.scan("k").items)
+            if tx.run == 1:
+                self.pair.put("k", 1)
+            tx.get("elsewhere")
+            return {"found": found}
+        self.assertEqual(self.run_handler(handler, "see"), {"found": 1})
+        self.assertEqual(runs, [1, 2])
+
+    def test_kept_pages_are_of_the_first_position(self):
+        for i in range(4):
+            self.pair.put(f"k{i}", i)
+        runs = []
+
+        def handler(tx):
+            runs.append(tx.run)
+            first = tx.scan("k", "", 2, kept=True)
+            self.pair.put("elsewhere", 1)
+            if tx.run == 1:
+                self.pair.put("k3", 30)
+            return [item.value for item in first.items + tx.scan("k", "k1", kept=True).items]
+        self.assertEqual(self.run_handler(handler, "see"), [0, 1, 2, 30])
+        self.assertEqual(runs, [1, 2])
+
+    def test_an_answer_that_is_recorded_ends_the_handler_at_its_first_read(self):
+        ended = []
+
+        def handler(tx):
+            tx.get("a")
+            ended.append(tx.run)
+            tx.put("a", 1)
+            return {"n": len(ended)}
+        self.handler = handler
+        for _ in range(2):
+            self.assertEqual(self.pair.request("do", id="one"), {"n": 1})
+        self.assertEqual((ended, self.pair.commits), ([1], 1))
+
+    def test_what_is_made_of_a_conflict_counts_for_nothing(self):
+        def handler(tx):
+            if tx.run == 1:
+                self.pair.refuse = [409]
+            try:
+                tx.get("a")
+            except BaseException:
+                raise hotpair.NotFound("it seems that there is none") from None
+            return {"run": tx.run}
+        self.assertEqual(self.run_handler(handler), {"run": 2})
+
     def test_require(self):
         self.pair.put("there", 1)
         runs = []

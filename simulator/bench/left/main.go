@@ -33,9 +33,9 @@ import (
 
 // options of a run.
 type options struct {
-	binary, keep             string
-	notices, many, all, each int
-	timers, clients          int
+	binary, keep        string
+	notices, many, each int
+	timers, clients     int
 }
 
 func main() {

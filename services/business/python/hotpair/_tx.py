@@ -40,6 +40,7 @@ class Tx:
         self._written: Dict[str, Optional[bytes]] = {}  # None: deleted
         self._timers: Dict[str, Dict[str, Any]] = {}
         self._notices: List[Dict[str, Any]] = []
+        self._emissions: List[Dict[str, Any]] = []
         self._trips = 0
         self.failed: Optional[BaseException] = None  # decides what becomes of the run, whatever the handler makes of it
 
@@ -255,11 +256,27 @@ class Tx:
             notice["body"] = json.loads(self._try(encode, body))  # as it is now
         self._notices.append(notice)
 
+    # Emissions.
+
+    def emit(self, target: str, lane: str, body: Any = None) -> None:
+        """Tells the world outside something when the handler returns: the body is sent to a target of the pair by HTTP POST.
+
+        It is a part of the update, and is sent by whoever serves until the target has it. What is emitted in one lane arrives in the
+        order of the updates; name a lane by what must stay in order. A target that does not exist refuses the update: 404.
+        """
+        self._may_write()
+        if not isinstance(target, str) or not isinstance(lane, str):
+            raise self._fail(Misuse(f"an emission to {target!r:.70} in {lane!r:.70}: both are texts"))
+        emission: Dict[str, Any] = {"target": target, "lane": lane}
+        if body is not None:
+            emission["body"] = json.loads(self._try(encode, body))  # as it is now
+        self._emissions.append(emission)
+
     # What the runtime makes of it.
 
     def writes(self) -> bool:
         """Whether it leaves anything behind."""
-        return bool(self._written or self._timers or self._notices or self._fired)
+        return bool(self._written or self._timers or self._notices or self._emissions or self._fired)
 
     def requires(self) -> bool:
         return bool(self._required)
@@ -273,6 +290,8 @@ class Tx:
             made["timers"] = list(self._timers.values())
         if self._notices:
             made["notices"] = self._notices
+        if self._emissions:
+            made["emissions"] = self._emissions
         if self._fired is not None:
             made["fired"] = {"key": self._fired.key, "revision": str(self._fired.revision)}
         return made

@@ -30,13 +30,14 @@ _CODES = {e.MALFORMED: e.Malformed, e.ABSENT: e.NotFound, e.CONFLICT: e.Conflict
 
 
 class Memory(Database):
-    """A service with its data. Items maps keys to value and revision, timers keys to what was set; notices are what was told."""
+    """A service with its data. Items maps keys to value and revision, timers keys to what was set; notices and emissions are what was told."""
 
     def __init__(self, service: Service) -> None:
         self.service = service
         self.items: Dict[bytes, Tuple[bytes, int]] = {}
         self.timers: Dict[str, Dict[str, Any]] = {}
         self.notices: List[Dict[str, Any]] = []
+        self.emissions: List[Dict[str, Any]] = []
         self.terminals: Optional[List[str]] = None  # that notices can be for; None: any
         self.answers: Dict[str, Dict[str, Any]] = {}  # by id
         self.epoch, self.sequence = 1, 1
@@ -161,6 +162,7 @@ class Memory(Database):
         if fired:
             del self.timers[fired["key"]]
         self.notices += notices
+        self.emissions += outbox.get("emissions", [])
         for timer in outbox.get("timers", []):
             self.timers.pop(timer["key"], None)
             if not timer.get("cancel"):

@@ -225,6 +225,17 @@ class Transactions(unittest.TestCase):
             self.pair.call_raw("do")
         self.assertEqual(self.pair.notices, told)
 
+    def test_emissions_are_part_of_the_update(self):
+        self.run_handler(lambda tx: tx.emit("billing", "seat-1", {"n": 1}) or tx.emit("billing", "seat-2"))
+        told = [{"target": "billing", "lane": "seat-1", "body": {"n": 1}}, {"target": "billing", "lane": "seat-2"}]
+        self.assertEqual(self.pair.emissions, told)
+        for operation, handler in (("do", lambda tx: tx.emit("billing", 7)),
+                                   ("see", lambda tx: tx.emit("billing", "a")), ("do", lambda tx: tx.emit("billing", "a") or 1 / 0)):
+            self.handler = handler
+            with self.assertLogs("hotpair", "ERROR"):
+                self.assertEqual(self.pair.call_raw(operation).code, 500)
+        self.assertEqual(self.pair.emissions, told)
+
     def test_due(self):
         seen = []
 

@@ -118,10 +118,11 @@ type NoticeState struct {
 	Terminals int `json:"terminals,omitempty"` // that are attached and take notices
 	Behind    int `json:"behind,omitempty"`    // of those have not stored yet what there is for them
 	Failing   int `json:"failing,omitempty"`   // did not take what they were sent last
-	// Sent counts notices, Missed those that terminals miss for good, the last ones since MissedAt, and Diverged terminals that had what
+	// Sent counts notices, Missed those that terminals miss for good, the last ones at MissedAt, and Diverged terminals that had what
 	// the pair has not.
 	Sent     uint64    `json:"sent,omitempty"`
 	Missed   uint64    `json:"missed,omitempty"`
+	Lost     uint64    `json:"lost,omitempty"` // taken away before a terminal had them, whether it was told or not yet
 	MissedAt time.Time `json:"missed_at,omitzero"`
 	Diverged uint64    `json:"diverged,omitempty"`
 }
@@ -202,6 +203,9 @@ func (n *Notice) validate(named func(string) bool) error {
 		return fmt.Errorf("%w: a notice on %s is for nobody", ErrMalformed, n.Topic)
 	case len(n.Body) > MaxBody:
 		return fmt.Errorf("%w: a notice on %s has a body of %d bytes, at most %d", ErrMalformed, n.Topic, len(n.Body), MaxBody)
+	}
+	if len(n.To) > MaxRecipients {
+		return fmt.Errorf("%w: a notice on %s is for %d terminals, at most %d; one to all is stored once", ErrMalformed, n.Topic, len(n.To), MaxRecipients)
 	}
 	seen := make(map[string]bool, len(n.To))
 	for _, id := range n.To {

@@ -25,6 +25,7 @@ type Answerer[Q, A any] struct {
 	size   func(A) int
 	handle func(q Q, subject string, answer func(A))
 	stray  func(*nats.Msg, error)
+	checks []func(*nats.Msg) error // what one of them refuses is stray
 
 	backlog atomic.Int64
 
@@ -51,7 +52,11 @@ func NewAnswerer[Q, A any](conn Publisher, size func(A) int, handle func(q Q, su
 // Take takes what came.
 func (r *Answerer[Q, A]) Take(m *nats.Msg) {
 	var requests pack[Q]
-	if err := bus.Decode(m.Data, &requests); err != nil {
+	err := r.check(m)
+	if err == nil {
+		err = bus.Decode(m.Data, &requests)
+	}
+	if err != nil {
 		if r.stray != nil {
 			r.stray(m, err)
 		}
@@ -66,10 +71,20 @@ func (r *Answerer[Q, A]) Take(m *nats.Msg) {
 	}
 }
 
+func (r *Answerer[Q, A]) check(m *nats.Msg) error {
+	for _, f := range r.checks {
+		if err := f(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // NewResponder serves a subject, in a queue group when queue is not empty. handle and stray are those of an Answerer, called
-// on one goroutine.
-func NewResponder[Q, A any](conn *bus.Conn, subject, queue string, size func(A) int, handle func(q Q, subject string, answer func(A)), stray func(*nats.Msg, error)) (*Responder[Q, A], error) {
+// on one goroutine. A message that a check refuses is stray.
+func NewResponder[Q, A any](conn *bus.Conn, subject, queue string, size func(A) int, handle func(q Q, subject string, answer func(A)), stray func(*nats.Msg, error), checks ...func(*nats.Msg) error) (*Responder[Q, A], error) {
 	r := &Responder[Q, A]{Answerer: NewAnswerer(conn, size, handle, stray), conn: conn}
+	r.checks = checks
 	sub, err := conn.QueueSubscribe(subject, queue, r.Take)
 	if err != nil {
 		return nil, fmt.Errorf("serve %s: %w", subject, err)

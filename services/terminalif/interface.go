@@ -20,7 +20,6 @@ import (
 	"github.com/hotpair/hotpair/services/issuing"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/pace"
-	"github.com/hotpair/hotpair/services/terminalif/delivery"
 	"github.com/hotpair/hotpair/services/terminalif/receipt"
 	"github.com/hotpair/hotpair/services/terminalif/tally"
 	"github.com/hotpair/hotpair/services/terminalif/wire"
@@ -102,9 +101,8 @@ type Interface struct {
 	ordered        uint64 // counter of the last order to attach that was carried out
 	endLeft        func() // what services have left to be done
 
-	timers   atomic.Pointer[outbox.TimerState]
-	notices  atomic.Pointer[outbox.NoticeState]
-	delivery atomic.Pointer[delivery.Delivery] // of the term; nil without one
+	timers  atomic.Pointer[outbox.TimerState]
+	notices atomic.Pointer[outbox.NoticeState]
 }
 
 // New makes an Interface. Nothing is dialled until Run.

@@ -34,7 +34,6 @@ func (i *Interface) beginLeft(t *term) {
 	i.endLeft()
 	i.timers.Store(&outbox.TimerState{})
 	i.notices.Store(&outbox.NoticeState{})
-	i.delivery.Store(nil)
 	if t == nil {
 		return
 	}
@@ -42,12 +41,6 @@ func (i *Interface) beginLeft(t *term) {
 	i.endLeft = cancel
 	a := agenda.New(t.Epoch, i.config.TimerTries, agenda.Calls{Conn: i.conns.Traffic}, &timerRuns{i: i, t: t}, i.log, func(s outbox.TimerState) { i.timers.Store(&s) })
 	i.goroutines.Go(func() { a.Run(ctx) })
-	d := delivery.New(delivery.Config{
-		Epoch: t.Epoch, Updater: delivery.Calls{Conn: i.conns.Traffic}, Log: i.log,
-		Right:  func() bool { return i.relay.right.Load().Holds(t.Epoch, i.config.Clock()) },
-		Roster: i.listed, Tell: func(s outbox.NoticeState) { i.notices.Store(&s) },
-	})
-	i.delivery.Store(d)
 	i.goroutines.Go(func() {
 		patience := time.NewTimer(attachPatience)
 		defer patience.Stop()
@@ -56,30 +49,38 @@ func (i *Interface) beginLeft(t *term) {
 		case <-patience.C:
 		case <-ctx.Done():
 		}
-		d.Run(ctx)
+		t.delivery.Run(ctx)
+	})
+}
+
+// newDelivery makes the delivery of a term. Terminals that are attached before it runs are kept for it.
+func (i *Interface) newDelivery(t *term) *delivery.Delivery {
+	return delivery.New(delivery.Config{
+		Epoch: t.Epoch, Updater: delivery.Calls{Conn: i.conns.Traffic}, Log: i.log,
+		Right:  func() bool { return i.relay.right.Load().Holds(t.Epoch, i.config.Clock()) },
+		Roster: i.listed, Tell: func(s outbox.NoticeState) { i.notices.Store(&s) },
 	})
 }
 
 // listed implements delivery.Config.
-func (i *Interface) listed() (ids []string, whole bool) {
+func (i *Interface) listed() (ids []string, revision uint64) {
 	i.roster.changing.Lock()
 	defer i.roster.changing.Unlock()
 	for _, s := range i.roster.all() {
 		ids = append(ids, s.id)
 	}
-	return ids, i.roster.revision > 0
+	return ids, i.roster.revision
 }
 
 // deliver has notices sent to a terminal that was attached and says what it has of them, until the attachment ends.
 func (a *attachment) deliver(t *term, c *notices.Cursor) {
-	d := a.session.owner.delivery.Load()
-	if d == nil || d.Epoch != t.Epoch || c == nil { // nil: its program knows none
+	if c == nil { // its program knows none
 		return
 	}
 	gone, stop := make(chan struct{}), a.stop
 	a.stop = func() { stop(); close(gone) }
 	name, conn := a.name, a.conn
-	d.Attach(a.session.id, *c, func(ctx context.Context, b notice.Batch) (said notice.Stored, err error) {
+	t.delivery.Attach(a.session.id, *c, func(ctx context.Context, b notice.Batch) (said notice.Stored, err error) {
 		data, err := bus.Encode(b)
 		if err != nil {
 			return said, err

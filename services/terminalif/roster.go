@@ -76,8 +76,8 @@ func (i *Interface) setTerminals(ctx context.Context, order bus.SetTerminals) er
 	}
 	i.log.Info("the table of terminals has changed", "terminals", len(list), "new", len(fresh), "gone", len(stays), "revision", order.Revision)
 	i.noteChange()
-	if d := i.delivery.Load(); d != nil {
-		d.Listed()
+	if t := i.present(); t != nil {
+		t.delivery.Listed()
 	}
 	return nil
 }

@@ -4,12 +4,14 @@ import (
 	"sync"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/terminalif/delivery"
 )
 
 // term is one order to attach: the time in which this host serves. A new order makes a new term.
 type term struct {
 	bus.Attach
-	round *round
+	round    *round
+	delivery *delivery.Delivery // of notices, in this term
 }
 
 // round collects the outcome of one order to attach from the sessions that were warm when it came.

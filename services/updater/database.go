@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -24,9 +25,13 @@ import (
 // milliseconds.
 const scanQueue = 256
 
-// maxBacklog bounds the answers that business processes do not read, in bytes; beyond it they may not ask for more. Commits
-// are not refused for it: their answers are small and as many as wait in the queue.
+// maxBacklog bounds the answers that business processes do not read, in bytes; beyond it they may not ask for more. Commits are not refused
+// for it, as their answers are small and as many as wait in the queue; but one that has been done before is not answered with what was
+// recorded, which may be large.
 const maxBacklog = 64 << 20
+
+// errElsewhere says that a call is to be answered to somebody else than who makes it.
+var errElsewhere = errors.New("the answer would go elsewhere")
 
 // complaintEach bounds how often a false ticket is told of.
 const complaintEach = time.Minute
@@ -52,7 +57,7 @@ func newDatabase(store *storage.Store, current func() *term, log *slog.Logger) *
 
 // serve subscribes. stop ends what it began.
 func (d *database) serve(conn *bus.Conn) error {
-	packs, err := pack.NewResponder(conn, bus.DatabaseSubject("*", "pack"), "", replySize, d.handle, d.stray)
+	packs, err := pack.NewResponder(conn, bus.DatabaseSubject("*", "pack"), "", replySize, d.handle, d.stray, toAsker)
 	if err != nil {
 		return err
 	}
@@ -60,6 +65,10 @@ func (d *database) serve(conn *bus.Conn) error {
 	d.close = append(d.close, packs.Close)
 	for _, call := range []string{"read", "scan", "commit"} {
 		sub, err := conn.Subscribe(bus.DatabaseSubject("*", call), func(m *nats.Msg) {
+			if err := toAsker(m); err != nil {
+				d.stray(m, err)
+				return
+			}
 			c, write, err := jsonform.Read(call, m.Data)
 			answer := func(r bus.DatabaseReply) { d.respond(m, r, write) }
 			if err != nil {
@@ -72,6 +81,17 @@ func (d *database) serve(conn *bus.Conn) error {
 			return fmt.Errorf("serve %s: %w", call, err)
 		}
 		d.close = append(d.close, func() { _ = sub.Unsubscribe() }) // fails only when the connection is closed already
+	}
+	return nil
+}
+
+// toAsker refuses a call whose answer would not go to the service that makes it. What a process may publish the bus says by the subject, and
+// asks nothing of where the answer goes: a service could have the updater answer another one, which would take that for the answer to a
+// call of its own.
+func toAsker(m *nats.Msg) error {
+	service, _, ok := bus.ServiceOfDatabaseSubject(m.Subject)
+	if inbox := bus.InboxPrefix(bus.ProcessBusiness+"."+service) + "."; !ok || !strings.HasPrefix(m.Reply, inbox) {
+		return fmt.Errorf("%w: to %.100q, and service %.70q hears below %s", errElsewhere, m.Reply, service, inbox)
 	}
 	return nil
 }
@@ -127,6 +147,9 @@ func (d *database) handle(c bus.DatabaseCall, subject string, answer func(bus.Da
 	asked, refused := d.admit(t, service, ticketOf(c))
 	plain := answer
 	answer = func(r bus.DatabaseReply) {
+		if r.Recorded != nil && d.backlog() > maxBacklog {
+			r = busy("answers wait to be read") // nothing was done by this call
+		}
 		prove(t, asked, &r, c.Commit != nil)
 		plain(r)
 	}
@@ -266,9 +289,11 @@ func (d *database) respond(m *nats.Msg, r bus.DatabaseReply, write jsonform.Writ
 	}
 }
 
-// stray drops what is no pack: nobody can be answered, because requests are paired by the numbers in it.
+// stray drops what is no pack, because requests are paired by the numbers in it, and what is to be answered elsewhere: nobody can be answered.
 func (d *database) stray(m *nats.Msg, err error) {
-	d.log.Warn("a message that is no pack was dropped", "subject", m.Subject, "error", err)
+	d.complaints.Do(func() {
+		d.log.Warn("a message that is no call was dropped", "subject", m.Subject, "error", err)
+	})
 }
 
 func replySize(r bus.DatabaseReply) int {

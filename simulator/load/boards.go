@@ -17,6 +17,7 @@ type board struct {
 	sold, released map[string]int // seats, with how often
 	notices        int
 	gap            bool // it misses some, and was told so
+	trimmed        bool // it does not keep all any more that it was told
 }
 
 // readBoard reads all that a terminal keeps, and says what of it is wrong in itself.
@@ -43,7 +44,7 @@ func readBoard(ctx context.Context, c *client) (*board, string, error) {
 		}
 		if all = append(all, page.Notices...); !page.More {
 			b, wrong := boardOf(all)
-			b.gap = b.gap || page.First > 1
+			b.trimmed = page.First > 1
 			return b, wrong, nil
 		}
 		after.Number = all[len(all)-1].Number
@@ -122,7 +123,10 @@ func (w *Load) readBoards(ctx context.Context) (notices int) {
 				if len(doubled) > 0 {
 					w.findings.Doubled = append(w.findings.Doubled, fmt.Sprintf("terminal %d was told twice of seats %s", i, strings.Join(doubled, ", ")))
 				}
-				if len(missing) == 0 || b.gap {
+				if b.gap {
+					w.wrong("terminal %d was told that it misses notices", i)
+				}
+				if len(missing) == 0 || b.trimmed || b.gap {
 					notices += b.notices
 					wrong = "done"
 				} else if ctx.Err() != nil {

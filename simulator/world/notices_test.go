@@ -154,9 +154,10 @@ func TestNotices_OfAPair(t *testing.T) {
 			}
 		}
 		for _, host := range pair.Hosts() {
-			if s, err := h.Status(t.Context(), host); err != nil || s.Serves() && (s.Notices.Terminals != terminals || s.Notices.Missed+s.Notices.Diverged > 0) {
-				t.Errorf("host %s: %+v, %v", host, s.Notices, err)
-			}
+			h.await(time.Minute, "it is told how it stands", func() bool {
+				s, err := h.Status(t.Context(), host)
+				return err == nil && (!s.Serves() || s.Notices.Terminals == terminals && s.Notices.Missed+s.Notices.Lost+s.Notices.Diverged == 0)
+			})
 		}
 	})
 }
@@ -199,8 +200,9 @@ func TestNotices_TakenBack(t *testing.T) {
 		if got := seats(t, list, tickets.TopicSold); got[3] != "void 1" || list[4].ID == list[1].ID || list[4].Again {
 			t.Errorf("%q, %+v", got, list[4])
 		}
-		if s, err := h.Status(t.Context(), other); err != nil || s.Notices.Diverged == 0 {
-			t.Errorf("%+v, %v", s.Notices, err)
-		}
+		h.await(time.Minute, "it is told that a terminal had what the pair has not", func() bool {
+			s, err := h.Status(t.Context(), other)
+			return err == nil && s.Notices.Diverged > 0
+		})
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -33,6 +34,11 @@ const (
 	reportEvery = 30 * time.Second
 	// mostOut bounds what is on its way to all terminals at one time, in bytes of notices.
 	mostOut = 64 << 20
+	// reportSoon is how soon it is when terminals have been told so many bytes since that what they have may be taken away.
+	reportSoon  = time.Second
+	reportBytes = 1 << 20
+	// maxPair bounds the name of a pair that a terminal says, in bytes.
+	maxPair = 128
 )
 
 // Updater answers for one host. Its errors end nothing: it is asked again.
@@ -53,8 +59,8 @@ type Config struct {
 	Updater Updater
 	// Right reports whether something may leave in this term (R6).
 	Right func() bool
-	// Roster gives the terminals of the pair; whole: it has no others.
-	Roster func() (ids []string, whole bool)
+	// Roster gives the terminals of the pair, and the revision of the table that says so; 0: the environment does.
+	Roster func() (ids []string, revision uint64)
 	// Tell hears of each change of the state; it must not block.
 	Tell func(outbox.NoticeState)
 	Log  *slog.Logger
@@ -73,6 +79,8 @@ type Delivery struct {
 
 	recipients map[string]*recipient
 	out        int // bytes on their way
+	unreported int // bytes that were stored since what terminals have was noted
+	lost       uint64
 	reported   time.Time
 	rosterRest time.Time
 	state      outbox.NoticeState
@@ -94,12 +102,15 @@ type recipient struct {
 	failures int
 	rest     time.Time         // nothing is done before
 	had      [2]notices.Number // as was noted last
+	diverged bool              // its resumption says so, and it has not stored that yet
 }
 
 // outcome is what came of a batch.
 type outcome struct {
 	r     *recipient
 	bytes int
+	sent  int    // notices
+	gone  uint64 // those that it misses by what it was told
 	said  notice.Stored
 	err   error
 }
@@ -114,7 +125,7 @@ func New(c Config) *Delivery {
 
 // Attach takes a terminal that says that it has c. It is sent notices until gone is closed, or it attaches again.
 func (d *Delivery) Attach(id string, c notices.Cursor, send Send, gone <-chan struct{}) {
-	c.Starts = c.Starts[max(0, len(c.Starts)-notices.MaxStarts):]
+	bound(&c)
 	d.mu.Lock()
 	d.arrivals = append(d.arrivals, &recipient{id: id, cursor: c, send: send, gone: gone, due: true})
 	d.mu.Unlock()
@@ -127,6 +138,14 @@ func (d *Delivery) Listed() {
 	d.listed = true
 	d.mu.Unlock()
 	d.wake()
+}
+
+// bound bounds what a terminal says that it has: it is kept for as long as the terminal is attached.
+func bound(c *notices.Cursor) {
+	if len(c.Pair) > maxPair {
+		*c = notices.Cursor{}
+	}
+	c.Starts = slices.Clone(c.Starts[max(0, len(c.Starts)-notices.MaxStarts):])
 }
 
 func (d *Delivery) wake() {
@@ -167,7 +186,7 @@ func (d *Delivery) Run(ctx context.Context) {
 
 // watch tells of updates that tell terminals something.
 func (d *Delivery) watch(ctx context.Context) {
-	seen := uint64(0)
+	seen, lost := uint64(0), uint64(0)
 	for ctx.Err() == nil {
 		within, cancel := context.WithTimeout(ctx, watchFor+askWithin)
 		c, err := d.Updater.Watch(within, Watch{Epoch: d.Epoch, Seen: seen, Wait: watchFor})
@@ -176,10 +195,10 @@ func (d *Delivery) watch(ctx context.Context) {
 			pause(ctx, askPause)
 			continue
 		}
-		if c.Version == seen {
+		if c.Version == seen && c.Lost == lost {
 			continue
 		}
-		seen = c.Version
+		seen, lost = c.Version, c.Lost
 		select {
 		case d.changes <- c:
 		case <-ctx.Done():
@@ -198,6 +217,11 @@ func pause(ctx context.Context, d time.Duration) {
 
 // mark notes for whom there may be something.
 func (d *Delivery) mark(c Changed) {
+	if c.Lost > d.lost {
+		d.state.Lost += c.Lost - d.lost
+		d.state.MissedAt = time.Now()
+	}
+	d.lost = c.Lost
 	if c.All {
 		for _, r := range d.recipients {
 			r.due = true
@@ -241,7 +265,7 @@ func (d *Delivery) settle(o outcome) {
 		err = errors.New(o.said.Why)
 		if o.said.Cursor != nil {
 			r.cursor = *o.said.Cursor
-			r.cursor.Starts = r.cursor.Starts[max(0, len(r.cursor.Starts)-notices.MaxStarts):]
+			bound(&r.cursor)
 		}
 	default:
 		err = r.sender.Confirm(o.said.Serial)
@@ -249,14 +273,31 @@ func (d *Delivery) settle(o outcome) {
 	if err == nil {
 		r.failures = 0
 		r.due = r.due || r.more
+		d.unreported += o.bytes
+		d.state.Sent += uint64(o.sent)
+		if o.gone > 0 {
+			d.state.Missed += o.gone
+			d.state.MissedAt = time.Now()
+		}
+		if r.diverged {
+			d.state.Diverged++
+			r.diverged = false
+		}
 		return
 	}
-	r.failures++
 	r.sender, r.due = nil, true
-	r.rest = time.Now().Add(pace.Doubled(firstRest, longestRest, r.failures-1))
+	d.failed(r)
 	if d.recipients[r.id] == r { // else its connection has ended, and it begins anew
 		d.Log.Warn("a terminal does not take its notices; they are sent again", "terminal", r.id, "failures", r.failures, "error", err)
 	}
+}
+
+// failed has a terminal rest, longer each time.
+func (d *Delivery) failed(r *recipient) time.Duration {
+	r.failures++
+	rest := pace.Doubled(firstRest, longestRest, r.failures-1)
+	r.rest = time.Now().Add(rest)
+	return rest
 }
 
 // tell says how it stands.

@@ -219,7 +219,7 @@ func begin(t *testing.T, p *pair, right func() bool, ids ...string) (*Delivery, 
 	t.Helper()
 	state := new(atomic.Pointer[outbox.NoticeState])
 	state.Store(&outbox.NoticeState{})
-	d := New(Config{Epoch: 1, Updater: p, Right: right, Roster: func() ([]string, bool) { return ids, true },
+	d := New(Config{Epoch: 1, Updater: p, Right: right, Roster: func() ([]string, uint64) { return ids, 0 },
 		Tell: func(s outbox.NoticeState) { state.Store(&s) }, Log: slog.New(slog.DiscardHandler)})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
@@ -379,7 +379,7 @@ func TestDelivery_ATerminalThatIsNotKnownYetIsListed(t *testing.T) {
 		p := newPair()
 		ids := []string{}
 		var mu sync.Mutex
-		d := New(Config{Epoch: 1, Updater: p, Right: always, Roster: func() ([]string, bool) { mu.Lock(); defer mu.Unlock(); return ids, true },
+		d := New(Config{Epoch: 1, Updater: p, Right: always, Roster: func() ([]string, uint64) { mu.Lock(); defer mu.Unlock(); return ids, 0 },
 			Tell: func(outbox.NoticeState) {}, Log: slog.New(slog.DiscardHandler)})
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()

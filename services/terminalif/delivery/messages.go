@@ -62,6 +62,8 @@ type Changed struct {
 	// All: any terminal may be, because there is a notice to all, or too many to name.
 	All       bool     `json:"all,omitempty"`
 	Terminals []string `json:"terminals,omitempty"`
+	// Lost counts the notices that were taken away before terminals had them, since the updater began.
+	Lost uint64 `json:"lost,omitempty"`
 }
 
 // MostBegun bounds the terminals of one Begin, MostRead those of one Read.
@@ -127,11 +129,12 @@ type Had struct {
 	Had [2]notices.Number `json:"had"`
 }
 
-// Roster tells which terminals the pair has. Whole: it has no others, so what others have is taken away.
+// Roster tells which terminals the pair has. Revision is that of the table that says so; 0: the environment does. Of the table that is
+// committed it is all, so what others have is taken away; a list of another one is refused, because it may lack who was added since.
 type Roster struct {
-	Epoch uint64   `json:"epoch"`
-	IDs   []string `json:"ids"`
-	Whole bool     `json:"whole,omitempty"`
+	Epoch    uint64   `json:"epoch"`
+	IDs      []string `json:"ids"`
+	Revision uint64   `json:"revision,omitempty"`
 }
 
 // MostListed bounds the terminals of one answer.

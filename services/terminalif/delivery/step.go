@@ -12,6 +12,9 @@ import (
 	"github.com/hotpair/hotpair/services/notices"
 )
 
+// errRight says that nothing may leave here any more.
+var errRight = errors.New("this host has no right to answer at the moment")
+
 // step does what is to be done now, and says when to look again.
 func (d *Delivery) step(ctx context.Context) time.Duration {
 	next := reportEvery
@@ -37,10 +40,10 @@ func (d *Delivery) roster(ctx context.Context) time.Duration {
 	d.mu.Lock()
 	d.listed = false
 	d.mu.Unlock()
-	ids, whole := d.Roster()
+	ids, revision := d.Roster()
 	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
-	err := d.Updater.Roster(ctx, Roster{Epoch: d.Epoch, IDs: ids, Whole: whole})
+	err := d.Updater.Roster(ctx, Roster{Epoch: d.Epoch, IDs: ids, Revision: revision})
 	if err == nil {
 		return 0
 	}
@@ -109,12 +112,11 @@ func (d *Delivery) resume(r *recipient, h notices.History, k Known) (wait time.D
 		r.due = false
 		return 0
 	case err != nil: // what was read is older than what it has
-		r.rest = time.Now().Add(askPause)
-		return askPause
+		return d.failed(r)
 	}
 	r.sender, r.resumed, r.had = notices.NewSender(notices.DefaultWindow, resumed.Cursor, k.Had), &resumed, k.Had
 	if resumed.Void != nil {
-		d.state.Diverged++
+		r.diverged = true
 		d.Log.Warn("a terminal has notices that the pair has not: a host was promoted by force, or the pair restored", "terminal", r.id,
 			"from", resumed.Void.From, "to", resumed.Void.To)
 	}
@@ -125,14 +127,15 @@ func (d *Delivery) resume(r *recipient, h notices.History, k Known) (wait time.D
 func (d *Delivery) read(ctx context.Context) time.Duration {
 	list, next := d.waiting(func(r *recipient) bool { return r.sender != nil })
 	slices.SortFunc(list, func(a, b *recipient) int {
-		return cmp.Or(a.sender.After(notices.Common).Compare(b.sender.After(notices.Common)), cmp.Compare(a.id, b.id))
+		return cmp.Or(cmp.Compare(min(a.failures, 1), min(b.failures, 1)), a.sender.After(notices.Common).Compare(b.sender.After(notices.Common)), cmp.Compare(a.id, b.id))
 	})
 	for len(list) > 0 {
-		if !d.Right() || d.out >= mostOut { // what is on its way comes back, and wakes
+		// What is on its way comes back, and wakes. Those that took nothing last get a part of the room, or they would keep it from all.
+		if !d.Right() || d.out >= mostOut || list[0].failures > 0 && d.out >= mostOut/4 {
 			return askPause
 		}
 		at, n := list[0].sender.After(notices.Common), 1
-		for n < min(len(list), MostRead) && list[n].sender.After(notices.Common) == at {
+		for n < min(len(list), MostRead) && min(list[n].failures, 1) == min(list[0].failures, 1) && list[n].sender.After(notices.Common) == at {
 			n++
 		}
 		q := Read{Epoch: d.Epoch, Common: at}
@@ -144,6 +147,9 @@ func (d *Delivery) read(ctx context.Context) time.Duration {
 		cancel()
 		if err != nil || len(v.Own) == 0 || len(v.Own) > n {
 			d.Log.Debug("the updater does not give notices", "error", err)
+			return askPause
+		}
+		if !d.Right() { // it must hold after the last read that what leaves rests on (R6)
 			return askPause
 		}
 		for i := range v.Own {
@@ -161,7 +167,8 @@ func (d *Delivery) give(ctx context.Context, r *recipient, common, own *Page) {
 	messages, err := r.sender.Next(v)
 	if err != nil {
 		d.Log.Error("notices can't be sent as they are kept", "terminal", r.id, "error", err)
-		r.sender, r.rest = nil, time.Now().Add(longestRest)
+		r.sender = nil
+		d.failed(r)
 		return
 	}
 	r.due = false
@@ -176,27 +183,27 @@ func (d *Delivery) give(ctx context.Context, r *recipient, common, own *Page) {
 	}
 	b := notice.Batch{Epoch: d.Epoch, Resume: r.resumed}
 	r.resumed = nil
-	bytes := 0
+	o := outcome{r: r}
 	for _, m := range messages {
 		w := notice.Message{Message: m}
 		if m.Gap == (notices.Gap{}) {
 			w.Content = contentOf(m, own, common)
-			bytes += m.Notice.Size
+			o.bytes += m.Notice.Size
+			o.sent++
 		} else {
-			d.state.Missed += m.Gap.Missing
-			d.state.MissedAt = time.Now()
+			o.gone += m.Gap.Missing
 			d.Log.Warn("a terminal misses notices: they were too many or too old before it had them", "terminal", r.id, "missing", m.Gap.Missing)
 		}
 		b.Messages = append(b.Messages, w)
 	}
-	d.state.Sent += uint64(len(messages))
-	d.out += bytes
+	d.out += o.bytes
 	r.busy = true
 	d.sends.Go(func() {
 		within, cancel := context.WithTimeout(ctx, storeWithin)
 		defer cancel()
-		o := outcome{r: r, bytes: bytes}
-		if o.said, o.err = r.send(within, b); o.err == nil && o.said.Why == "" && len(messages) > 0 && o.said.Serial != messages[len(messages)-1].Serial {
+		if !d.Right() {
+			o.err = errRight
+		} else if o.said, o.err = r.send(within, b); o.err == nil && o.said.Why == "" && len(messages) > 0 && o.said.Serial != messages[len(messages)-1].Serial {
 			o.err = fmt.Errorf("%w: it has stored up to %d of %d", notices.ErrConfirm, o.said.Serial, messages[len(messages)-1].Serial)
 		}
 		select {
@@ -240,10 +247,14 @@ func contentOf(m notices.Message, own, common *Page) notice.Content {
 
 // report has noted, now and then, what terminals have.
 func (d *Delivery) report(ctx context.Context) time.Duration {
-	if wait := time.Until(d.reported.Add(reportEvery)); wait > 0 {
+	every := reportEvery
+	if d.unreported > reportBytes {
+		every = reportSoon
+	}
+	if wait := time.Until(d.reported.Add(every)); wait > 0 {
 		return wait
 	}
-	d.reported = time.Now()
+	d.reported, d.unreported = time.Now(), 0
 	var list []Had
 	var of []*recipient
 	for _, r := range d.recipients {

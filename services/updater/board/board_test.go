@@ -229,7 +229,7 @@ func TestOrders_ATerminalLeavesAndComesBack(t *testing.T) {
 	if err != nil || !ok || lost != 0 || len(trim.Gone) != 4 {
 		t.Fatalf("%+v, %d, %v", trim, lost, err)
 	}
-	do(&Orders{Trims: []Trim{trim}, Had: []Had{{ID: "t1"}}})
+	do(&Orders{Trims: []Trim{trim}, Had: []Had{{ID: "unknown"}, {ID: "t1"}}})
 	do(&Orders{Forget: []string{"t1"}})
 	list, next, err := Terminals(s, "", 10)
 	if err != nil || next != "" || len(list) != 1 || list[0].ID != "t2" {

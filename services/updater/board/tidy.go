@@ -1,6 +1,8 @@
 package board
 
 import (
+	"time"
+
 	"github.com/hotpair/hotpair/services/notices"
 )
 
@@ -17,6 +19,17 @@ func Trimming(r Reader, id string, now int64, had notices.Number, leaving bool) 
 	}
 	if err != nil || h.Kept == 0 {
 		return Trim{}, 0, false, err
+	}
+	// Mostly nothing goes: then the oldest one says so.
+	if b := BoundsOf(id); !leaving && h.Kept <= b.Notices && h.Bytes <= b.Bytes {
+		goes, broken := true, false
+		err := walk(r, id, notices.Number(h.Trimmed.Number), func(n notices.Notice, v *stored) bool {
+			goes = n.Number.Compare(had) <= 0 || time.Duration(now-v.At) > b.Age
+			return false
+		}, &broken)
+		if err != nil || !goes {
+			return Trim{}, 0, false, err
+		}
 	}
 	var kept []notices.Aged
 	bytes := 0

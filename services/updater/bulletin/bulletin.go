@@ -67,7 +67,7 @@ type Bulletin struct {
 	toAll   uint64            // the version of the last notice to all
 	to      map[string]uint64 // and of the last one to a terminal
 	changed chan struct{}
-	told    int // since the last look at what can be trimmed
+	told    int // bytes since the last look at what can be trimmed
 	lost    uint64
 }
 
@@ -85,7 +85,7 @@ func (b *Bulletin) Committed(entries []history.Stored) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	next := b.version + 1
-	found := 0
+	found, bytes := 0, 0
 	for i := range entries {
 		for _, f := range entries[i].Entry.Outbox {
 			id, is := board.StreamOf(f.Key)
@@ -93,6 +93,7 @@ func (b *Bulletin) Committed(entries []history.Stored) {
 				continue
 			}
 			found++
+			bytes += len(f.Value) + each
 			if id == "" {
 				b.toAll = next
 			} else {
@@ -103,7 +104,7 @@ func (b *Bulletin) Committed(entries []history.Stored) {
 	if found == 0 {
 		return
 	}
-	if b.told += found; b.told >= trimAfter {
+	if b.told += bytes; b.told >= trimAfter {
 		select {
 		case b.many <- struct{}{}:
 		default:
@@ -129,7 +130,7 @@ func (b *Bulletin) Answer(r *bus.Router, group bus.Group) {
 func (b *Bulletin) since(seen uint64) (c delivery.Changed, changed <-chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	c = delivery.Changed{Version: b.version}
+	c = delivery.Changed{Version: b.version, Lost: b.lost}
 	if c.All = seen < b.first || seen > b.version || b.toAll > seen; c.All || b.version == seen {
 		return c, b.changed
 	}
@@ -241,6 +242,10 @@ func (b *Bulletin) roster(ctx context.Context, q delivery.Roster) (bus.Done, err
 	var add, leave []string
 	listed := make(map[string]bool, len(q.IDs))
 	err := b.store.View(func(r *storage.Reader) error {
+		// A list that is not the committed one may lack who was added since: what waits for him would be taken away.
+		if _, revision, _ := r.Get(bus.SystemSpace, []byte(bus.SystemTerminals)); q.Revision != revision {
+			return fmt.Errorf("%w: a list of terminals of revision %d, and the table is at %d", ErrOrder, q.Revision, revision)
+		}
 		for _, id := range q.IDs {
 			t, ok, err := board.Find(r, id)
 			if err != nil {
@@ -250,7 +255,7 @@ func (b *Bulletin) roster(ctx context.Context, q delivery.Roster) (bus.Done, err
 				add = append(add, id)
 			}
 		}
-		for after := ""; q.Whole; {
+		for after := ""; q.Revision > 0; {
 			list, next, err := board.Terminals(r, after, pageTerminals)
 			if err != nil {
 				return err

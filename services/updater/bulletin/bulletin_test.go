@@ -84,6 +84,22 @@ func (h *host) commit(change func(*leaving.Set) error) error {
 	return err
 }
 
+// table makes a table of terminals, and gives its revision.
+func (h *host) table() uint64 {
+	h.t.Helper()
+	end := h.store.Committed()
+	at := position.Position{Epoch: 1, Sequence: end.Position.Sequence + 1}
+	e, err := history.NewStored(end.Digest, history.Entry{Position: at, Kind: history.KindUpdate, Time: h.PairTime(), Space: bus.SystemSpace,
+		Effects: []history.Effect{{Key: []byte(bus.SystemTerminals), Value: []byte("{}")}}})
+	if err == nil {
+		err = h.store.Commit(e)
+	}
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return at.Sequence
+}
+
 type left struct{ *storage.Reader }
 
 func (l left) Left(key []byte) ([]byte, uint64, bool) { return l.Get(history.OutboxSpace, key) }
@@ -259,7 +275,17 @@ func TestTrim_TakesWhatIsHadAndWhatIsTooMuch(t *testing.T) {
 	if err != nil || len(l.Terminals) != 1 || l.Terminals[0].Waiting != 20 || l.Terminals[0].WaitingCommon != 20 || l.Terminals[0].Oldest.IsZero() {
 		t.Errorf("%+v, %v", l, err)
 	}
-	if _, err := h.roster(t.Context(), delivery.Roster{Epoch: 1, IDs: []string{"t1", "t2"}, Whole: true}); err != nil {
+	// A list that is not the committed one may lack somebody.
+	now := h.table()
+	for _, revision := range []uint64{0, now - 1, now + 1} {
+		if _, err := h.roster(t.Context(), delivery.Roster{Epoch: 1, IDs: []string{"t1", "t2"}, Revision: revision}); !errors.Is(err, ErrOrder) {
+			t.Errorf("a list of revision %d, where the table is at %d: %v", revision, now, err)
+		}
+	}
+	if trim(); kept() != [4]int{0, 0, 20, 20} {
+		t.Errorf("after lists of other tables: %v", kept())
+	}
+	if _, err := h.roster(t.Context(), delivery.Roster{Epoch: 1, IDs: []string{"t1", "t2"}, Revision: now}); err != nil {
 		t.Fatal(err)
 	}
 	trim()

@@ -12,9 +12,12 @@ import (
 )
 
 const (
-	// trimEvery is how often it is looked what can be trimmed, and trimAfter as many notices as are told before that.
+	// trimEvery is how often it is looked what can be trimmed, and trimAfter so many bytes that are told before that: a stream is full at
+	// twice its bounds.
 	trimEvery = 30 * time.Second
-	trimAfter = 1 << 12
+	trimAfter = 1 << 20
+	// each is counted for a notice beside what it says.
+	each = 256
 	// pageTerminals is how many terminals are looked at in one view.
 	pageTerminals = 512
 	// rounds bounds the updates of one look.

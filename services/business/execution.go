@@ -111,6 +111,9 @@ func (e *execution) serve(ctx context.Context) bus.Reply {
 			e.complain("Transaction failed", "error", err)
 			fixed, err = failed(fault()), nil
 		}
+		if err != nil && e.request.Timer != nil && errors.Is(context.Cause(ctx), errStopping) { // which uses up none of its tries
+			return bus.Reply{Code: bus.CodeNobody, Message: "this process is stopping; the run of the timer was not brought to its end"}
+		}
 		if err != nil && e.request.Timer != nil {
 			return bus.Reply{Code: bus.CodeFault, Message: "the run of the timer did not end within its deadline"} // or it would come again for ever
 		}

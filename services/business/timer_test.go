@@ -139,3 +139,34 @@ func TestTimer_MistakesOfAService(t *testing.T) {
 		}
 	}
 }
+
+// TestTimer_StopUsesUpNoTry: the run that a stop ends was not executed, as far as anybody counts.
+func TestTimer_StopUsesUpNoTry(t *testing.T) {
+	host := businesstest.NewHost(t)
+	service := seats()
+	reached := make(chan struct{})
+	service.Operations["release"] = business.Operation{Handler: func(ctx context.Context, _ *business.Tx, _ json.RawMessage) (any, error) {
+		close(reached)
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}}
+	p := host.Run(service)
+	host.Call(businesstest.Numbered(1, "seats", "reserve", `{"seat":"1A"}`))
+	answers := make(chan bus.Reply, 1)
+	host.Caller("seats").Go(host.Fire("seats", "1A", 0), func(r bus.Reply, _ error) { answers <- r })
+	<-reached
+	if err := p.Stop(); err != nil {
+		t.Errorf("Run = %v", err)
+	}
+	select {
+	case r := <-answers:
+		if r.Code != bus.CodeNobody {
+			t.Errorf("%d %s, want %d", r.Code, r.Message, bus.CodeNobody)
+		}
+	case <-time.After(businesstest.Patience):
+		t.Error("no answer")
+	}
+	if _, ok := host.Database.Timer("seats", "1A"); !ok {
+		t.Error("its timer is gone")
+	}
+}

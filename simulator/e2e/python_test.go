@@ -140,6 +140,10 @@ func TestPython_ServesAPair(t *testing.T) {
 		if len(customers) != 1 {
 			t.Errorf("seat %s was sold to %v", seat, customers)
 		}
+		// What was acknowledged is so, also what was sold by those that were killed.
+		if code, now := ask(conns[0], "look", fmt.Sprintf(`{"seat":%q}`, seat)); code != "" || now.State != tickets.Sold || now.Customer != customers[0] {
+			t.Errorf("seat %s was sold to %s, and is %s %+v", seat, customers[0], code, now)
+		}
 	}
 	c.Await(healWithin, "end of the reservations", func() bool {
 		for n := range reserved {

@@ -229,6 +229,16 @@ func TestPython_NoSeatTwice(t *testing.T) {
 		if len(sold[seat]) != 1 {
 			t.Errorf("seat %s was sold to %v", seat, sold[seat])
 		}
+		var now tickets.Seat
+		r := s.call(businesstest.Request(tickets.Name, "look", fmt.Sprintf(`{"seat":%q}`, seat)))
+		if err := json.Unmarshal(r.Body, &now); err != nil {
+			t.Errorf("seat %s: %v: %+v", seat, err, r)
+		}
+		for _, customer := range sold[seat] {
+			if now.State != tickets.Sold || now.Customer != customer {
+				t.Errorf("seat %s was sold to %s, and is %+v", seat, customer, now)
+			}
+		}
 		if _, waits := host.Database.Timer(tickets.Name, seat); waits {
 			t.Errorf("the timer of seat %s is left", seat)
 		}

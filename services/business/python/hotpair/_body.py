@@ -4,6 +4,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
+import math
 import typing
 from typing import Any, Dict, List, Tuple
 
@@ -15,12 +16,17 @@ MAX_ANSWER = 4 << 20
 
 def encode(value: Any) -> bytes:
     """Writes JSON as all runtimes do: no space between the parts, characters as they are. Misuse if it can't be."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        value = dataclasses.asdict(value)
     try:
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            value = dataclasses.asdict(value)
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise Misuse(f"{type(value).__name__} can't be written as JSON: {error}") from None
+
+
+def clean(text: str) -> str:
+    """A text as others can read it: half of a character becomes a question mark."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def answer_body(answer: Any) -> bytes:
@@ -45,12 +51,14 @@ def decode_request(body: bytes, kind: Any) -> Any:
         raise Malformed(f"the body: no JSON, or too deep: {error}") from None
     if not isinstance(value, dict):
         raise Malformed(f"the body: it can't be a JSON {_called(value)}; it is an object")
-    if not dataclasses.is_dataclass(kind):
-        return value
     try:
+        if not dataclasses.is_dataclass(kind):
+            return _sane(value, "the JSON")
         return _read(value, kind, "the JSON")
     except _Wrong as error:
         raise Malformed(f"the body: {error}") from None
+    except RecursionError:
+        raise Malformed("the body: it is too deep") from None
 
 
 class _Wrong(Exception):
@@ -60,16 +68,37 @@ class _Wrong(Exception):
 _hints: Dict[Any, Dict[str, Any]] = {}
 
 
+def _sane(value: Any, where: str) -> Any:
+    """Refuses numbers that the other runtimes can't read, wherever they are in a value."""
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise _Wrong(f"{where} is {value}, which is no number of JSON, or too large for one; give it as a text")
+    elif isinstance(value, int):
+        if not -1 << 63 <= value < 1 << 63:
+            raise _Wrong(f"{where} is a whole number beyond 64 bits; it is {-1 << 63} to {(1 << 63) - 1}, and one that is larger is given as a text")
+    elif isinstance(value, list):
+        for one in value:
+            _sane(one, "an element of " + where.replace("an element of ", ""))
+    elif isinstance(value, dict):
+        for name, one in value.items():
+            _sane(one, _field(name))
+    return value
+
+
+def _field(name: str) -> str:
+    return "field " + json.dumps(name, ensure_ascii=False)[:70]
+
+
 def _read(value: Any, kind: Any, where: str) -> Any:
     """Reads a value strictly as a type: str, int, float, bool, dict, list, Optional, List, Dict, a dataclass, or Any."""
     origin, inside = typing.get_origin(kind), typing.get_args(kind)
     if kind is Any:
-        return value
+        return _sane(value, where)
     if type(None) in inside:
         if value is None:
             return None
         rest = [k for k in inside if k is not type(None)]
-        return _read(value, rest[0], where) if len(rest) == 1 else value
+        return _read(value, rest[0], where) if len(rest) == 1 else _sane(value, where)
     if value is None:
         raise _Wrong(f"{where} is null; it is {_words(kind)}: give its value, or leave it out where it may be left out")
     if dataclasses.is_dataclass(kind):
@@ -77,15 +106,18 @@ def _read(value: Any, kind: Any, where: str) -> Any:
             return _fields(value, kind)
     elif origin in (list, List) or kind is list:
         if isinstance(value, list):
-            return [_read(v, inside[0], "an element of " + where) for v in value] if inside else value
+            return [_read(v, inside[0], "an element of " + where) for v in value] if inside else _sane(value, where)
     elif origin in (dict, Dict) or kind is dict:
         if isinstance(value, dict):
-            return {k: _read(v, inside[1], f"field {json.dumps(k)[:70]}") for k, v in value.items()} if inside else value
+            return {k: _read(v, inside[1], _field(k)) for k, v in value.items()} if inside else _sane(value, where)
     elif kind is float:
         if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return float(value)
+            try:
+                return _sane(float(value), where)
+            except OverflowError:
+                raise _Wrong(f"{where} is too large for a number; give it as a text") from None
     elif type(value) is kind:
-        return value
+        return _sane(value, where)
     raise _Wrong(f"{where} can't be a JSON {_called(value)}; it is {_words(kind)}")
 
 

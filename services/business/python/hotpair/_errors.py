@@ -21,8 +21,8 @@ class Error(Exception):
     """
 
     def __init__(self, code: int, message: str) -> None:
-        if not 400 <= code <= 599:
-            raise ValueError(f"the code of an error is 400 to 599, not {code}")
+        if not isinstance(code, int) or not 400 <= code <= 599:
+            raise ValueError(f"the code of an error is 400 to 599, not {code!r:.40}")
         super().__init__(message)
         self.code = code
         self.message = message

@@ -10,7 +10,7 @@ import time
 from typing import Any, Dict, List, NamedTuple, Optional
 
 from . import _errors as e
-from ._body import MAX_ANSWER, answer_body, coded, decode_request, decoded, key_text, position, with_revision
+from ._body import MAX_ANSWER, answer_body, clean, coded, decode_request, decoded, encode, key_text, position, with_revision
 from ._items import Fired
 from ._service import Operation, Service
 from ._turns import Gate, Lanes
@@ -62,6 +62,9 @@ class Database:
         """Waits, not longer than until the updater comes up, and says whether it has."""
         raise NotImplementedError
 
+    def end_calls(self) -> None:
+        """Ends the calls in flight as if their time were over. The process stops."""
+
 
 class Shared:
     """What the requests of a process have in common."""
@@ -74,6 +77,11 @@ class Shared:
 
     def note(self, epoch: int) -> None:
         self.epoch = max(self.epoch, epoch)
+
+    def stop(self) -> None:
+        """Has requests end that do not end by themselves."""
+        self.stopping.set()
+        self.database.end_calls()
 
 
 class Counts:
@@ -105,7 +113,7 @@ class Execution:
     def serve(self) -> Reply:
         try:
             return self._serve()
-        except Exception:
+        except BaseException:
             log.exception("%s: a request could not be brought to its end", self._request.operation)
             return self._unserved(e.FAULT, _fault().message) if self._operation.read_only else Reply(e.UNKNOWN, "the outcome is unknown")
         finally:
@@ -148,6 +156,8 @@ class Execution:
             except e.TermOver:
                 return self._unserved(e.NOBODY, "this host is no longer active; the request was not executed")
             except e.Late:
+                if self._request.timer is not None and self._shared.stopping.is_set():  # which uses up none of its tries
+                    return Reply(e.NOBODY, "this process is stopping; the run of the timer was not brought to its end")
                 if self._request.timer is not None:  # or it would come again for ever
                     return Reply(e.FAULT, "the run of the timer did not end within its deadline")
                 return self._unserved(e.NOBODY, "the deadline passed before the request could be executed")
@@ -175,8 +185,8 @@ class Execution:
         except e.Interrupt:
             raise
         except e.Error as error:
-            return Reply(error.code, error.message)
-        except (Exception, SystemExit) as error:  # a handler must not end the process
+            return self._told(error)
+        except BaseException as error:  # a handler must not end the process, nor the thread: sys.exit, CancelledError
             if tx.failed is not None:
                 raise tx.failed from None
             self._complain("the handler failed", exc_info=error)
@@ -184,6 +194,14 @@ class Execution:
         if len(body) > MAX_ANSWER:
             return Reply(e.TOO_LARGE, f"the answer would have {len(body)} bytes, at most {MAX_ANSWER} can be sent")
         return Reply(e.OK, "", body)
+
+    def _told(self, error: e.Error) -> Reply:
+        """What an error of the handler says. A class of the service's own may have made anything of it."""
+        code, message = getattr(error, "code", None), getattr(error, "message", None)
+        if not isinstance(code, int) or not 400 <= code <= 599 or not isinstance(message, str):
+            self._complain("the handler raised an error whose code is not 400 to 599, or whose message is no text", exc_info=error)
+            return _fault()
+        return Reply(int(code), clean(message))
 
     def _commit(self, tx: Tx, outcome: Reply) -> Reply:
         """Makes an outcome final and gives the reply."""
@@ -218,7 +236,7 @@ class Execution:
 
     def _ask(self, call: str, message: Dict[str, Any]) -> Dict[str, Any]:
         """Makes one trip and sorts what comes back."""
-        data = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
+        data = encode(message)
         if len(data) > MAX_CALL:
             raise e.Refused(e.TOO_LARGE, f"the request needs {len(data)} bytes of the database at once, at most {MAX_CALL} are possible", final=True)
         left = self._left()
@@ -243,7 +261,7 @@ class Execution:
             raise e.Recorded(recorded.get("code", 0), recorded.get("message", ""), decoded(recorded, "body"), recorded.get("proof", ""))
         if code == e.OK:
             return reply
-        text = reply.get("message", "")
+        text = clean(str(reply.get("message", "")))
         if code == e.CONFLICT:
             self._lost = _lost(message, reply)
             raise e.Moved()

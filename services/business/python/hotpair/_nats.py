@@ -27,12 +27,13 @@ Handler = Callable[[Message], None]
 class _Call:
     """A request in flight."""
 
-    __slots__ = ("done", "message")
+    __slots__ = ("done", "message", "late")
 
     def __init__(self) -> None:
         self.done = threading.Lock()
         self.done.acquire()
         self.message: Optional[Message] = None
+        self.late = False  # it is not waited for any longer
 
 
 class Connection:
@@ -52,6 +53,7 @@ class Connection:
         self._socket: Optional[socket.socket] = None  # while there is a connection
         self._lives = 0  # connections that there were
         self._closed = False
+        self._calling = True
         self._subscriptions: Dict[str, Tuple[str, str, Handler]] = {}
         self._left: Set[str] = set()  # of the subscriptions, those that are over
         self._calls: Dict[str, _Call] = {}
@@ -292,10 +294,22 @@ class Connection:
             return b"HPUB %s %s %d %d\r\n%s%s\r\n" % (subject.encode(), reply.encode(), len(head), len(head) + len(data), head, data)
         return b"PUB %s %s %d\r\n%s\r\n" % (subject.encode(), reply.encode(), len(data), data)
 
+    def end_calls(self) -> None:
+        """Ends the requests in flight as if their time were over, and refuses others."""
+        with self._lock:
+            self._calling = False
+        for reply in list(self._calls):
+            call = self._calls.pop(reply, None)
+            if call is not None:  # it is answered at the same moment
+                call.late = True
+                call.done.release()
+
     def request(self, subject: str, data: bytes, timeout: float) -> bytes:
         """One question and its answer. NotSent, NobodyServes: it was not executed. Disconnected, TimeoutError: nobody knows."""
         call = _Call()
         with self._lock:
+            if not self._calling:
+                raise NotSent("requests have ended")
             self._number += 1
             reply = f"{self._inbox}.{self._number}"
             message = self._encode(subject, data, None, reply)
@@ -304,6 +318,8 @@ class Connection:
         self._push()
         if not call.done.acquire(timeout=max(timeout, 0.0)):
             self._calls.pop(reply, None)
+            raise TimeoutError()
+        if call.late:
             raise TimeoutError()
         if call.message is None:
             raise Disconnected("the connection was lost")

@@ -1,11 +1,13 @@
 """A service as a process of a host."""
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
 import queue
 import re
+import secrets
 import signal
 import sys
 import threading
@@ -36,6 +38,8 @@ _HEADERS = ("Hotpair-Terminal", "Hotpair-Counter", "Hotpair-Request-Id", "Hotpai
 def main(service: Service) -> None:
     """Serves until SIGTERM, then ends the process: with 0, or with 1 and a sentence when it could not go on."""
     if not logging.getLogger().handlers:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")  # half of a character must not cost a line
         logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(levelname)s %(message)s")
     try:
         process = Process(service, dict(os.environ))
@@ -89,6 +93,9 @@ class _Updater(Database):
         lives, _ = self._connection.lives()
         return self._connection.wait(lives, seconds)
 
+    def end_calls(self) -> None:
+        self._connection.end_calls()
+
 
 class Process:
     """One run of a service. run serves until stop is called, from any thread."""
@@ -129,7 +136,8 @@ class Process:
 
     def _connect(self, url: str, once: bool = False) -> Connection:
         env = self._environment
-        return Connection(url, env["HOTPAIR_BUS_USER"], env["HOTPAIR_BUS_PASSWORD"], env["HOTPAIR_BUS_INBOX"],
+        inbox = f"{env['HOTPAIR_BUS_INBOX']}.{secrets.token_hex(16)}"  # so that nobody can guess where answers are awaited
+        return Connection(url, env["HOTPAIR_BUS_USER"], env["HOTPAIR_BUS_PASSWORD"], inbox,
                           "business." + self._service.name, once=once, complaint=self._complain)
 
     def run(self) -> None:
@@ -193,7 +201,7 @@ class Process:
         with self._work:
             self._stopping = True
             done = self._work.wait_for(lambda: self._in_flight == 0, FINISH_WITHIN if self._problem is None else 0)
-            self._shared.stopping.set()
+            self._shared.stop()
             if not done and not self._work.wait_for(lambda: self._in_flight == 0, FINISH_WITHIN):
                 self._fail(RuntimeError(f"{self._in_flight} handlers do not return"))
         for _ in range(self._workers):
@@ -226,39 +234,58 @@ class Process:
                 refused = not_now(operation, request, e.NOBODY, "this process is stopping; the request was not executed")
             elif self._in_flight >= MAX_REQUESTS or self._bytes + len(request.body) > MAX_BYTES:
                 refused = not_now(operation, request, e.BUSY, "too many requests at once; this one was not executed")
+            elif not self._has_worker():
+                refused = not_now(operation, request, e.BUSY, "there is no thread for the request; it was not executed")
             else:
                 self._in_flight += 1
                 self._bytes += len(request.body)
                 self._counts[name].in_flight += 1
                 self._shared.note(request.epoch)
                 self._waiting.put((message, operation, request, time.monotonic()))
-                if self._workers < min(self._in_flight, WORKERS):
-                    self._workers += 1
-                    threading.Thread(target=self._worker, name="hotpair-worker", daemon=True).start()
         if refused is not None:
             self._answer(message, refused)
 
+    def _has_worker(self) -> bool:
+        """Says whether somebody will serve one more request; the lock is held. Starts a worker unless there are enough."""
+        if self._workers < min(self._in_flight + 1, WORKERS):
+            try:
+                threading.Thread(target=self._worker, name="hotpair-worker", daemon=True).start()
+                self._workers += 1
+            except RuntimeError as error:
+                log.warning("a thread can't be started: %s", error)
+        return self._workers > 0
+
     def _worker(self) -> None:
-        while True:
-            taken = self._waiting.get()
-            if taken is None:
-                return
-            message, operation, request, arrived = taken
-            counts = self._counts[request.operation]
-            reply = Reply(e.UNKNOWN, "the outcome is unknown")
+        try:
+            while True:
+                taken = self._waiting.get()
+                if taken is None:
+                    return
+                self._serve(*taken)
+        finally:
+            with self._work:
+                self._workers -= 1
+                if self._in_flight > self._workers:
+                    self._has_worker()  # who waits must not wait for the next request
+
+    def _serve(self, message: Message, operation: Operation, request: Request, arrived: float) -> None:
+        counts = self._counts[request.operation]
+        reply = Reply(e.UNKNOWN, "the outcome is unknown")
+        try:
             try:
                 reply = Execution(self._shared, operation, request, counts, arrived).serve()
             finally:
                 self._answer(message, reply)
-                with self._work:
-                    self._in_flight -= 1
-                    self._bytes -= len(request.body)
-                    counts.in_flight -= 1
-                    counts.requests += 1
-                    counts.errors += reply.code != e.OK
-                    counts.took += time.monotonic() - arrived
-                    if self._stopping and self._in_flight == 0:
-                        self._work.notify_all()
+        finally:
+            with self._work:
+                self._in_flight -= 1
+                self._bytes -= len(request.body)
+                counts.in_flight -= 1
+                counts.requests += 1
+                counts.errors += reply.code != e.OK
+                counts.took += time.monotonic() - arrived
+                if self._stopping and self._in_flight == 0:
+                    self._work.notify_all()
 
     def _answer(self, message: Message, reply: Reply) -> None:
         headers = {}

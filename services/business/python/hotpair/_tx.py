@@ -8,6 +8,7 @@ from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple, Union
 from ._body import coded, decoded, encode, key_bytes, key_text, position, put_text, put_texts
 from ._errors import Interrupt, Misuse, Moved
 from ._items import All, Due, Fired, Item, Page, Range
+from ._outbox import too_many, wrong
 
 MAX_SCAN = 1000
 # More than this is not compared at once: keys, a value counted as one more for each KiB, and ranges.
@@ -193,7 +194,10 @@ class Tx:
 
         The time goes on while nobody serves, and follows no wall clock. late="skip" drops it when it is a minute late.
         """
-        seconds = wait.total_seconds() if isinstance(wait, timedelta) else float(wait)
+        try:
+            seconds = wait.total_seconds() if isinstance(wait, timedelta) else float(wait)
+        except (TypeError, ValueError, OverflowError):
+            seconds = -1.0
         if not 0 <= seconds <= 100 * 365 * 86400:  # also refuses what is no number
             raise self._fail(Misuse(f"timer {key!r} is to run after {wait!r}"))
         ms = -(-round(seconds * 1_000_000) // 1000)  # never early
@@ -211,7 +215,7 @@ class Tx:
     def cancel(self, key: str) -> None:
         """Takes a timer away. One that is not there is no error."""
         self._may_write()
-        self._timers[self._timer_key(key)] = {"key": key, "cancel": True}
+        self._leave("timers", {"key": key, "cancel": True})
 
     def _timer(self, key: str, operation: str, body: Any, late: str, due: Dict[str, Any]) -> None:
         self._may_write()
@@ -219,21 +223,25 @@ class Tx:
             raise self._fail(Misuse(f"timer {key!r} names the operation {operation!r}, which the service does not have, or which only reads"))
         if late not in ("run", "skip"):
             raise self._fail(Misuse(f'timer {key!r} has late={late!r}; it is "run" or "skip"'))
-        timer = {"key": self._timer_key(key), "operation": operation, **due}
+        timer = {"key": key, "operation": operation, **due}
         if body is not None:
             timer["body"] = json.loads(self._try(encode, body))  # as it is now
         if late == "skip":
             timer["skip"] = True
-        self._timers[key] = timer
+        self._leave("timers", timer)
 
-    def _timer_key(self, key: str) -> str:
-        try:
-            size = len(key.encode())
-        except (UnicodeEncodeError, AttributeError):
-            size = 0
-        if not 1 <= size <= 256:
-            raise self._fail(Misuse(f"{key!r:.300} is no key of a timer: it has 1 to 256 bytes of UTF-8"))
-        return key
+    def _leave(self, kind: str, one: Dict[str, Any]) -> None:
+        """Leaves something to be done. Of the changes of one timer the last one counts."""
+        problem = wrong({kind: [one]})
+        if problem:
+            raise self._fail(Misuse(problem))
+        if kind == "timers":
+            self._timers[one["key"]] = one
+        else:
+            (self._notices if kind == "notices" else self._emissions).append(one)
+        problem = too_many(len(self._timers), self._notices, len(self._emissions))
+        if problem:
+            raise self._fail(Misuse(problem))
 
     # Notices.
 
@@ -249,12 +257,13 @@ class Tx:
         if isinstance(to, All):
             notice["all"] = True
         else:
-            notice["to"] = [] if isinstance(to, str) else list(to)
-        if not isinstance(topic, str) or not all(isinstance(one, str) for one in notice.get("to", ["all"])) or not notice.get("to", ["all"]):
-            raise self._fail(Misuse(f"a notice on {topic!r:.70} to {to!r:.70}: it is for a list of ids of terminals, or hotpair.ALL, on a topic"))
+            try:
+                notice["to"] = [] if isinstance(to, str) else list(to)
+            except TypeError:
+                notice["to"] = []
         if body is not None:
             notice["body"] = json.loads(self._try(encode, body))  # as it is now
-        self._notices.append(notice)
+        self._leave("notices", notice)
 
     # Emissions.
 
@@ -265,12 +274,10 @@ class Tx:
         order of the updates; name a lane by what must stay in order. A target that does not exist refuses the update: 404.
         """
         self._may_write()
-        if not isinstance(target, str) or not isinstance(lane, str):
-            raise self._fail(Misuse(f"an emission to {target!r:.70} in {lane!r:.70}: both are texts"))
         emission: Dict[str, Any] = {"target": target, "lane": lane}
         if body is not None:
             emission["body"] = json.loads(self._try(encode, body))  # as it is now
-        self._emissions.append(emission)
+        self._leave("emissions", emission)
 
     # What the runtime makes of it.
 

@@ -22,6 +22,7 @@ from . import _errors as e
 from ._body import coded, encode, key_bytes, with_revision
 from ._execution import Counts, Database, Execution, Reply, Request, Shared
 from ._items import Fired
+from ._outbox import wrong
 from ._service import Service
 
 # Bounds as the updater has them.
@@ -146,6 +147,9 @@ class Memory(Database):
         if refused:
             return refused
         outbox = q.get("outbox", {})
+        problem = wrong(outbox)
+        if problem:
+            return {"code": e.MALFORMED, "message": problem}
         fired = outbox.get("fired")
         if fired and str(self.timers.get(fired["key"], {}).get("revision", 0)) != fired["revision"]:
             return {"code": e.TOO_OLD, "message": "the timer is not there any more as it was"}

@@ -1,4 +1,7 @@
 """What becomes of a request: each row of the table in the design of the runtime."""
+import asyncio
+import http
+import json
 import logging
 import sys
 import threading
@@ -119,6 +122,48 @@ class Execution(unittest.TestCase):
             reply = self.pair.call_raw(operation, id="a")
             self.assertEqual((reply.code, self.pair.items), (500, {}), operation)
             self.assertNotIn("mistake", reply.message)
+
+    def test_whatever_a_handler_raises_is_an_outcome(self):
+        class Odd(hotpair.Error):
+            def __init__(self):
+                pass
+
+        service, raised = hotpair.Service("odd"), []
+
+        @service.operation
+        def do(tx, q):
+            raise raised[-1]
+        for error in (asyncio.CancelledError(), KeyboardInterrupt(), GeneratorExit(), SystemExit(1), Odd(), hotpair.Misuse("\ud800")):
+            raised.append(error)
+            pair = Memory(service)
+            reply = pair.call_raw("do", id="a", own_id=True)
+            self.assertEqual((reply.code, len(pair.answers)), (500, 1), repr(error))
+            self.assertEqual(pair.call_raw("do", id="a", own_id=True), reply)
+        raised.append(hotpair.Error(http.HTTPStatus.CONFLICT, "half \ud800 of one"))
+        reply = Memory(service).call_raw("do", id="a", own_id=True)
+        self.assertEqual((str(reply.code), reply.message), ("409", "half ? of one"))
+
+    def test_half_characters_are_mistakes(self):
+        service = hotpair.Service("half")
+
+        @service.operation
+        def do(tx, q):
+            return {"half": "\ud800"}
+        for body in ({}, {"a": 1}):
+            pair = Memory(service)
+            self.assertEqual((pair.call_raw("do", body, id="a", own_id=True).code, len(pair.answers)), (500, 1))
+        pair = Memory(counter())
+        pair.call = lambda name, message, timeout: b'{"code":413,"message":"\\ud800"}'
+        reply = pair.call_raw("add", id="a")
+        self.assertEqual((reply.code, reply.message), (413, "?"))
+
+    def test_a_run_of_a_timer_that_a_stop_ends_uses_up_no_try(self):
+        self.pair.request("later", id="a")
+        self.pair.refuse = [e.Late]
+        self.assertEqual(self.pair.fire("t").code, 500, "its deadline")
+        self.pair._shared.stop()
+        self.assertEqual(self.pair.fire("t").code, 503)
+        self.assertIn("t", self.pair.timers)
 
     def test_a_handler_that_catches_everything_changes_nothing(self):
         self.pair.refuse = [e.Away, e.Doubt]

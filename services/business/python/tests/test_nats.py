@@ -112,6 +112,23 @@ class Client(unittest.TestCase):
             connection.request("ask", b"hi", 0.01)
         self.assertEqual(connection._calls, {})
 
+    def test_what_is_in_flight_ends_when_it_is_told_to(self):
+        asked = threading.Event()
+
+        def script(sock, lines):
+            while lines.readline() != b"hi\r\n":
+                pass
+            asked.set()
+            lines.readline()
+        connection = self.connect(script)
+        threading.Thread(target=lambda: asked.wait(20) and connection.end_calls()).start()
+        start = time.monotonic()
+        with self.assertRaises(TimeoutError):
+            connection.request("ask", b"hi", 60)
+        self.assertLess(time.monotonic() - start, 30)
+        with self.assertRaises(NotSent):
+            connection.request("ask", b"hi", 60)
+
     def test_answers_pings_and_tells_of_refused_subjects(self):
         ponged = []
 

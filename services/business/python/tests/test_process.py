@@ -5,12 +5,16 @@ import signal
 import threading
 import time
 import unittest
+from unittest import mock
 from dataclasses import dataclass, field
 from typing import Any, Dict, List, Optional
 
 import hotpair
 from hotpair._body import decode_request, encode, with_revision
+from hotpair import _run
+from hotpair._execution import Shared
 from hotpair._run import Process, _on_signals, read_request
+from hotpair.testing import Memory
 from hotpair._turns import Gate, Lanes
 from hotpair._wire import Message
 
@@ -81,10 +85,31 @@ class Bodies(unittest.TestCase):
                            (b'{"name":null}', 'field "name" is null; it is a text'), (b'{"Name":"a"}', 'no field "Name"; there are name, count'),
                            (b'{"name":"a","inner":{"m":1}}', 'no field "m"; there are n'), (b'{"name":"a","tags":[1]}', 'an element of field "tags"'),
                            (b'{"name":"a","more":{"x":1}}', 'field "x" can\'t be a JSON number; it is an object'),
+                           (b'{"name":"a","price":NaN}', 'field "price" is nan'), (b'{"name":"a","price":-1e999}', 'field "price" is -inf'),
+                           (b'{"name":"a","price":1' + b"0" * 400 + b"}", 'field "price" is too large'),
+                           (b'{"name":"a","count":9223372036854775808}', 'field "count" is a whole number beyond 64 bits'),
+                           (b'{"name":"a","anything":[{"x":[[Infinity]]}]}', 'an element of field "x" is inf'),
                            (b"[]", "a JSON array"), (b"nul", "no JSON")):
             with self.assertRaises(hotpair.Malformed) as caught:
                 decode_request(body, Body)
             self.assertIn(said, caught.exception.message)
+
+    def test_depth_is_refused_wherever_it_is_found(self):
+        deep: Any = {}
+        for _ in range(5000):  # as the scanners of newer Pythons let it through
+            deep = {"a": [deep]}
+        with mock.patch("json.loads", lambda body: deep), self.assertRaises(hotpair.Malformed) as caught:
+            decode_request(b"{}", dict)
+        self.assertIn("too deep", caught.exception.message)
+
+    def test_numbers_of_a_dict(self):
+        for body, field in ((b'{"a":NaN}', '"a"'), (b'{"a":[1e999]}', '"a"'), (b'{"b":{"c":-9223372036854775809}}', '"c"')):
+            with self.assertRaises(hotpair.Malformed) as caught:
+                decode_request(body, dict)
+            self.assertIn("field " + field, caught.exception.message)
+        numbers = {"a": 9223372036854775807, "b": -9223372036854775808, "c": 1e300, "d": True}
+        self.assertEqual(decode_request(encode(numbers), dict), numbers)
+        self.assertEqual(decode_request(encode({"name": "a", "count": numbers["b"]}), Body).count, numbers["b"])
 
     def test_writes_as_the_others_do(self):
         self.assertEqual(encode({"a": "<ö☃>\u2028", "b": [1, 1.5, None]}), '{"a":"<ö☃>\u2028","b":[1,1.5,null]}'.encode())
@@ -147,6 +172,62 @@ class Signals(unittest.TestCase):
             os.kill(os.getpid(), signal.SIGTERM)
             self.assertFalse(stopped.wait(0.05))
         self.assertTrue(stopped.wait(20))
+
+
+class Workers(unittest.TestCase):
+    def setUp(self):
+        self.service = hotpair.Service("a")
+        self.service.operation(lambda tx, q: None, name="x")
+        environment = {"HOTPAIR_" + name: "nats://127.0.0.1:1" for name in ("REQUESTS_URL", "DATABASE_URL", "BUS_USER", "BUS_PASSWORD")}
+        self.process = Process(self.service, {**environment, "HOTPAIR_BUS_INBOX": "inbox.business.a"})
+        self.process._shared = Shared(self.service, Memory(self.service))
+
+    def take(self, number):
+        for _ in range(number):
+            self.process._take(message(Epoch="1"), "x", self.service.operations["x"])
+
+    def test_one_that_ends_is_replaced(self):
+        answers, broken = [], [True] * 3
+
+        def answer(message, reply):
+            answers.append(reply.code)
+            if broken:
+                broken.pop()
+                raise GeneratorExit()
+        self.process._answer = answer
+        before, threading.excepthook = threading.excepthook, lambda args: None
+        self.addCleanup(setattr, threading, "excepthook", before)
+        most, _run.WORKERS = _run.WORKERS, 1
+        self.addCleanup(setattr, _run, "WORKERS", most)
+        self.take(5)
+        end = time.monotonic() + 20
+        while (len(answers), self.process._in_flight) != (5, 0):
+            self.assertLess(time.monotonic(), end, answers)
+            time.sleep(0.001)
+        self.assertEqual(answers, [0] * 5)
+        self.assertEqual(self.process._workers, 1)
+        self.process._waiting.put(None)
+        while self.process._workers:
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.001)
+
+    def test_without_a_thread_a_request_is_refused(self):
+        answers = []
+        self.process._answer = lambda message, reply: answers.append(reply.code)
+
+        class None_(threading.Thread):
+            def start(self):
+                raise RuntimeError("can't start new thread")
+        before, _run.threading.Thread = threading.Thread, None_
+        self.addCleanup(setattr, threading, "Thread", before)
+        with self.assertLogs("hotpair", "WARNING"):
+            self.take(1)
+        self.assertEqual((answers, self.process._workers, self.process._in_flight), ([429], 0, 0))
+
+    def test_nobody_guesses_where_answers_are_awaited(self):
+        first, second = (self.process._connect("nats://127.0.0.1:1")._inbox for _ in range(2))
+        self.assertRegex(first, r"^inbox\.business\.a\.[0-9a-f]{32}$")
+        self.assertNotEqual(first, second)
 
 
 class Services(unittest.TestCase):

@@ -1,8 +1,10 @@
 """What a transaction reads is of one position, and what it may not do it says."""
+import inspect
 import unittest
 from datetime import datetime, timedelta, timezone
 
 import hotpair
+from hotpair._body import encode
 from hotpair._errors import Moved
 from hotpair.testing import Memory
 
@@ -191,21 +193,63 @@ class Transactions(unittest.TestCase):
             lambda tx: tx.notify([1], "a"),
             lambda tx: tx.notify(hotpair.ALL, 7),
             lambda tx: tx.notify(hotpair.ALL, "a", object()),
+            lambda tx: tx.notify(7, "a"),
+            lambda tx: tx.notify(hotpair.ALL, "a.b"),
+            lambda tx: tx.notify(hotpair.ALL, "\ud800"),
+            lambda tx: tx.notify(["t 1"], "a"),
+            lambda tx: tx.notify(["t1", "t1"], "a"),
+            lambda tx: tx.notify(hotpair.ALL, "a", "x" * (1 << 16)),
+            lambda tx: [tx.notify(hotpair.ALL, "a") for _ in range(257)],
+            lambda tx: [tx.notify([f"t{n}" for n in range(513)], "a") for _ in range(2)],
+            lambda tx: tx.emit("billing", "a b"),
+            lambda tx: tx.emit("billing", "a/b"),
+            lambda tx: tx.emit("billing", ""),
+            lambda tx: tx.emit("billing", "ö"),
+            lambda tx: tx.emit("billing", "a" * 129),
+            lambda tx: tx.emit("billing.x", "a"),
+            lambda tx: tx.emit("billing", "a", "x" * (1 << 16)),
+            lambda tx: [tx.emit("billing", "a") for _ in range(257)],
+            lambda tx: tx.after("t", 1, "do", "x" * (1 << 16)),
+            lambda tx: tx.after("t", "soon", "do"),
+            lambda tx: [tx.cancel(str(n)) for n in range(257)],
             lambda tx: tx.at("t", datetime(2030, 1, 1), "do"),
             lambda tx: tx.at("t", datetime(1960, 1, 1, tzinfo=timezone.utc), "do"),
             lambda tx: tx.at("t", datetime(2400, 1, 1, tzinfo=timezone.utc), "do"),
         ):
-            def handler(tx, mistake=mistake):
-                with self.assertRaises(hotpair.Misuse):
+            caught = []
+
+            def handler(tx, mistake=mistake, caught=caught):
+                try:
                     mistake(tx)
+                except hotpair.Misuse as error:
+                    caught.append(error)
                 return {}
             self.handler = handler
             with self.assertLogs("hotpair", "ERROR"):
                 self.assertEqual(self.pair.call_raw("do").code, 500)
+            self.assertEqual(len(caught), 1, inspect.getsource(mistake))
         self.assertEqual((self.pair.items, self.pair.timers), ({}, {}))
         self.handler = lambda tx: (tx.get("a"), tx.put("a", 1))
         with self.assertLogs("hotpair", "ERROR"):
             self.assertEqual(self.pair.call_raw("see").code, 500)
+
+    def test_as_much_as_there_may_be(self):
+        def handler(tx):
+            for n in range(300):
+                tx.after(str(n % 256), 1, "do", "x" * ((64 << 10) - 2) if n == 0 else None)
+            for n in range(256):
+                tx.notify([f"t{n}-{i}" for i in range(4)], "a")
+                tx.emit("billing", "!" * 128)
+        self.run_handler(handler)
+        self.assertEqual((len(self.pair.timers), len(self.pair.notices), len(self.pair.emissions)), (256, 256, 256))
+
+    def test_a_pair_in_memory_refuses_what_the_updater_refuses(self):
+        for outbox in ({"timers": [{"key": "t", "operation": "a b"}]}, {"notices": [{"topic": "a b", "all": True}]},
+                       {"notices": [{"topic": "a"}]}, {"emissions": [{"target": "t", "lane": "a b"}]},
+                       {"emissions": [{"target": "t", "lane": "a"}] * 257}):
+            reply = self.pair.call("commit", encode({"epoch": "1", "outbox": outbox}), 1)
+            self.assertIn(b'"code":400', reply, outbox)
+        self.assertEqual((self.pair.timers, self.pair.notices, self.pair.emissions), ({}, [], []))
 
     def test_notices_are_part_of_the_update(self):
         body = {"n": 1}
@@ -229,7 +273,7 @@ class Transactions(unittest.TestCase):
         self.run_handler(lambda tx: tx.emit("billing", "seat-1", {"n": 1}) or tx.emit("billing", "seat-2"))
         told = [{"target": "billing", "lane": "seat-1", "body": {"n": 1}}, {"target": "billing", "lane": "seat-2"}]
         self.assertEqual(self.pair.emissions, told)
-        for operation, handler in (("do", lambda tx: tx.emit("billing", 7)),
+        for operation, handler in (("do", lambda tx: tx.emit("billing", 7)), ("do", lambda tx: tx.emit(None, "a")),
                                    ("see", lambda tx: tx.emit("billing", "a")), ("do", lambda tx: tx.emit("billing", "a") or 1 / 0)):
             self.handler = handler
             with self.assertLogs("hotpair", "ERROR"):

@@ -63,6 +63,16 @@ func TestApply_WhatBecomesOfALane(t *testing.T) {
 	}
 }
 
+// TestApply_ReleasedIsSent: what was parked for its age is not parked again untried.
+func TestApply_ReleasedIsSent(t *testing.T) {
+	for what, l := range map[string]Lane{"in its place": {Parked: entries(10)}, "behind the rest": {Parked: entries(10), Passed: at(10)}} {
+		got, err := l.Apply(Change{Kind: Release, Number: at(10), New: at(20), At: 1000})
+		if v, e := got.Next(Target{Age: 90}, State{Right: true, Counted: 1090}); err != nil || v != Send || e.At != 1000 {
+			t.Errorf("%s: verdict %d on %+v, %v", what, v, e, err)
+		}
+	}
+}
+
 func TestNext_WhatToDoWithALane(t *testing.T) {
 	free := State{Right: true, Counted: 100}
 	full := Lane{Queue: entries(10, 11)}

@@ -10,7 +10,7 @@ import (
 // Entry is an emission that waits.
 type Entry struct {
 	Number Number
-	At     int64 // when it was emitted, in counted nanoseconds
+	At     int64 // when it was emitted, or released last, in counted nanoseconds
 }
 
 // Lane is one of the queues of a target: what waits, in order, and what is parked.
@@ -142,6 +142,7 @@ func (l Lane) Apply(c Change) (Lane, error) {
 		}
 		e := l.Parked[parked]
 		l.Parked = slices.Delete(l.Parked, parked, parked+1)
+		e.At = c.At // its age is of the release, else what was parked for it would be parked again untried
 		if l.blocks(e) {
 			l.Queue = slices.Insert(l.Queue, 0, e)
 			slices.SortStableFunc(l.Queue, func(a, b Entry) int { return a.Number.Compare(b.Number) })

@@ -12,7 +12,7 @@ import (
 
 // What services emit to the outside, and where that goes.
 var (
-	CallEmissions = Operation[waybill.ListEmissions, waybill.ListedEmissions]{Name: "emissions", Method: http.MethodGet, Path: "/api/v1/emissions", Where: Active, Role: View, Within: answerWithin,
+	CallEmissions = Operation[waybill.ListEmissions, waybill.ListedEmissions]{Name: "emissions", Method: http.MethodGet, Path: "/api/v1/emissions", Where: Active, Role: View, Within: answerWithin, Costly: true,
 		Says: "What services have emitted that is parked because its target refused it, or that waits.", Unless: waybill.ListEmissions{Limit: 100},
 		Check: func(q *waybill.ListEmissions) error { return bounded("limit", q.Limit, waybill.MostListed) }}
 	CallReleaseEmission = Operation[waybill.ChangeEmissions, waybill.EmissionsChanged]{Name: "release of emissions", Method: http.MethodPost, Path: "/api/v1/emissions/release", Where: Active, Role: Operate, Within: 30 * time.Second,

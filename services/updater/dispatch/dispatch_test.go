@@ -235,6 +235,51 @@ func TestRelease_BehindTheRestKeepsWhoItIs(t *testing.T) {
 	}
 }
 
+// TestRelease_InItsPlaceIsNoOlder: the age of what is released counts from then on, for the pair as for the model.
+func TestRelease_InItsPlaceIsNoOlder(t *testing.T) {
+	s := newSpace(t)
+	s.target("billing")
+	s.must(s.emit(outbox.Emission{Target: "billing", Lane: "a"}))
+	first := s.lane("billing", "a").Queue[0]
+	s.must(s.order(Order{Target: "billing", Lane: "a", Kind: emissions.Park, Number: first.Number}))
+	s.sequence += 1000
+	s.must(s.order(Order{Target: "billing", Lane: "a", Kind: emissions.Release, Number: first.Number}))
+	it, err := Head(s, "billing", "a")
+	if err != nil || it == nil || it.Number != first.Number || it.At != int64(s.sequence) {
+		t.Errorf("it was emitted at %d and released at %d: %+v, %v", first.At, s.sequence, it, err)
+	}
+}
+
+// TestReleaseHeld_NothingIsOlder: what was there before is as old as the release, and what is emitted since as itself.
+func TestReleaseHeld_NothingIsOlder(t *testing.T) {
+	s := newSpace(t)
+	s.target("billing")
+	s.must(s.emit(outbox.Emission{Target: "billing", Lane: "a"}))
+	s.epoch++
+	s.must(s.update(Hold))
+	s.sequence += 1000
+	s.must(s.update(ReleaseHeld{}.Change))
+	released := int64(s.sequence)
+	s.must(s.emit(outbox.Emission{Target: "billing", Lane: "b"}))
+	for lane, want := range map[string]int64{"a": released, "b": released + 1} {
+		if it, err := Head(s, "billing", lane); err != nil || it == nil || it.At != want {
+			t.Errorf("lane %s: %+v, %v, want %d", lane, it, err, want)
+		}
+	}
+}
+
+func TestList_KeepsNoBodies(t *testing.T) {
+	s := newSpace(t)
+	s.target("billing")
+	s.must(s.emit(outbox.Emission{Target: "billing", Lane: "a", Body: []byte("12345")}))
+	if list, _, err := List(s, false, "", "", nil, 10); err != nil || len(list) != 1 || list[0].Body != nil || list[0].Bytes != 5 {
+		t.Errorf("%+v, %v", list, err)
+	}
+	if it, err := Head(s, "billing", "a"); err != nil || string(it.Body) != "12345" || it.Bytes != 5 {
+		t.Errorf("%+v, %v", it, err)
+	}
+}
+
 func TestChange_Bounds(t *testing.T) {
 	s := newSpace(t)
 	one := outbox.Emission{Target: "billing", Lane: "a", Body: []byte("1")}

@@ -60,7 +60,7 @@ func split(under string, k []byte) (target, lane string, n emissions.Number, err
 type stored struct {
 	Service string `cbor:"1,keyasint"`
 	Body    []byte `cbor:"2,keyasint,omitempty"`
-	At      int64  `cbor:"3,keyasint"` // counted
+	At      int64  `cbor:"3,keyasint"` // counted, of when it was emitted or released last
 	Wall    int64  `cbor:"4,keyasint"` // Unix nanoseconds
 	Why     string `cbor:"5,keyasint,omitempty"`
 	// First is the number under which it was emitted, when it was released behind the rest of its lane since.
@@ -99,6 +99,12 @@ type Target struct {
 // epoch is a value that is one.
 type epoch struct {
 	Epoch uint64 `cbor:"1,keyasint"`
+}
+
+// release is when what was held was released last.
+type release struct {
+	Epoch   uint64 `cbor:"1,keyasint"`
+	Counted int64  `cbor:"2,keyasint,omitempty"`
 }
 
 // getter gives keys of the outbox.

@@ -73,7 +73,8 @@ type Item struct {
 	Number                emissions.Number // its place in the lane
 	First                 emissions.Number // who it is
 	Body                  []byte
-	At                    int64 // counted
+	Bytes                 int   // of the body, also where that is left out
+	At                    int64 // counted: since when it may leave, from which its age is
 	Wall                  time.Time
 	Parked, Blocks        bool
 	Why                   string
@@ -81,8 +82,14 @@ type Item struct {
 
 func item(g getter, target, name string, n emissions.Number, e stored, isParked bool) (Item, error) {
 	it := Item{
-		Target: target, Lane: name, Service: e.Service, Number: n, First: n, Body: e.Body, At: e.At, Wall: time.Unix(0, e.Wall), Parked: isParked, Why: e.Why,
+		Target: target, Lane: name, Service: e.Service, Number: n, First: n, Body: e.Body, Bytes: len(e.Body), At: e.At, Wall: time.Unix(0, e.Wall),
+		Parked: isParked, Why: e.Why,
 	}
+	released, _, err := read[release](g, []byte(releasedAt))
+	if err != nil {
+		return it, err
+	}
+	it.At = max(it.At, released.Counted) // what was held could not leave before
 	if e.First != (emissions.Number{}) {
 		it.First = e.First
 	}
@@ -189,6 +196,7 @@ func List(r Reader, isParked bool, target, name string, after []byte, most int) 
 		if err != nil {
 			return nil, nil, err
 		}
+		one.Body = nil // a thousand of them may be more than memory has to spare
 		list = append(list, one)
 	}
 	return list, nil, nil

@@ -94,7 +94,8 @@ func (w changing) park(o *Order, l lane, e stored) error {
 }
 
 // release has a parked one wait again: in its place when the lane has not gone on, else as one of this update behind all that waits, because
-// its receiver has had higher numbers since. Who it is stays.
+// its receiver has had higher numbers since. Who it is stays. Its age is counted from now on, else what was parked for it would be parked
+// again untried.
 func (w changing) release(o *Order, l lane, e stored, as emissions.Number) error {
 	number := o.Number
 	if l.Blocked == o.Number {
@@ -103,7 +104,7 @@ func (w changing) release(o *Order, l lane, e stored, as emissions.Number) error
 		if e.First == (emissions.Number{}) {
 			e.First = o.Number
 		}
-		number, e.At = as, w.Update.Stamp.Counted
+		number = as
 	}
 	if err := w.take(parked, o.Target, o.Lane, l, o.Number, e); err != nil {
 		return err
@@ -112,7 +113,7 @@ func (w changing) release(o *Order, l lane, e stored, as emissions.Number) error
 	if err != nil {
 		return err
 	}
-	e.Why = ""
+	e.Why, e.At = "", w.Update.Stamp.Counted
 	return w.add(queue, o.Target, o.Lane, l, number, e)
 }
 
@@ -121,7 +122,8 @@ func Hold(s *leaving.Set) error {
 	return changing{s}.value([]byte(heldAt), epoch{s.Update.Position.Epoch}, false)
 }
 
-// ReleaseHeld is the order that what is held leaves: all that is there is ordered as of the epoch of the update.
+// ReleaseHeld is the order that what is held leaves: all that is there is ordered as of the epoch of the update, and no older than
+// the update.
 type ReleaseHeld struct{}
 
 // Size implements leaving.Orders.
@@ -136,7 +138,10 @@ func (ReleaseHeld) Change(s *leaving.Set) error {
 	case !emissions.Held(taken, released):
 		return fmt.Errorf("emissions are not held: %w", leaving.ErrGone)
 	}
-	return changing{s}.value([]byte(releasedAt), epoch{s.Update.Position.Epoch}, false)
+	if err := (changing{s}).value([]byte(releasedAt), release{s.Update.Position.Epoch, s.Update.Stamp.Counted}, false); err != nil {
+		return err
+	}
+	return schedule.Stamp(s)
 }
 
 // epochs gives where a history was taken back last, and in which epoch what was held was released.
@@ -148,7 +153,7 @@ func epochs(g getter) (starts []emissions.Start, released uint64, err error) {
 	if held.Epoch > 0 {
 		starts = append(starts, emissions.Start{Epoch: held.Epoch, TakenBack: true})
 	}
-	r, _, err := read[epoch](g, []byte(releasedAt))
+	r, _, err := read[release](g, []byte(releasedAt))
 	return starts, r.Epoch, err
 }
 

@@ -51,7 +51,7 @@ func (a *Answers) list(_ context.Context, q waybill.ListEmissions) (waybill.List
 func shown(it *dispatch.Item) waybill.ShownEmission {
 	return waybill.ShownEmission{
 		Target: it.Target, Lane: it.Lane, Number: waybill.Text(it.Number), First: waybill.Text(it.First), Service: it.Service, Emitted: it.Wall.UTC(),
-		Bytes: len(it.Body), Parked: it.Parked, Blocks: it.Blocks, Why: it.Why,
+		Bytes: it.Bytes, Parked: it.Parked, Blocks: it.Blocks, Why: it.Why,
 	}
 }
 

@@ -34,6 +34,8 @@ func (t *SetTarget) Check() error {
 		return fmt.Errorf("%w: %s has no URL", ErrTarget, t.Name)
 	case t.Secret != "" && (len(t.Secret) < MinSecret || len(t.Secret) > MaxSecret):
 		return fmt.Errorf("%w: the secret of %s has %d bytes; it is to have %d to %d", ErrTarget, t.Name, len(t.Secret), MinSecret, MaxSecret)
+	case strings.ContainsFunc(t.Secret, func(r rune) bool { return r < ' ' || r > '~' }):
+		return fmt.Errorf("%w: the secret of %s has signs that are not printable ASCII; write it in hex or base64", ErrTarget, t.Name)
 	case len(t.Roots) > MaxRoots:
 		return fmt.Errorf("%w: the certificates that %s is to be believed by have %d bytes, at most %d", ErrTarget, t.Name, len(t.Roots), MaxRoots)
 	case t.Roots != "" && !x509.NewCertPool().AppendCertsFromPEM([]byte(t.Roots)):

@@ -42,7 +42,8 @@ func TestCommands_SayWhatTheyDid(t *testing.T) {
 	t.Setenv("HOTPAIR_HTTP_TOKEN", operatortest.Token)
 	dir := t.TempDir()
 	secret, short, long := filepath.Join(dir, "secret"), filepath.Join(dir, "short"), filepath.Join(dir, "long")
-	for path, text := range map[string]string{secret: "a secret of the target\n", short: "hush\n", long: strings.Repeat("x", 5000)} {
+	empty, line, binary := filepath.Join(dir, "empty"), filepath.Join(dir, "line"), filepath.Join(dir, "binary")
+	for path, text := range map[string]string{secret: "a secret of the target\n", short: "hush\n", long: strings.Repeat("x", 5000), empty: "", line: "\n", binary: "hush hush hush hush \xff\x00\n"} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -65,6 +66,12 @@ func TestCommands_SayWhatTheyDid(t *testing.T) {
 		{"targets add billing=https://x --secret-file " + short, good, "", operator.ErrUsage},
 		{"targets add billing=https://x --secret-file " + long, good, "", operator.ErrUsage},
 		{"targets add billing=https://x --secret-file " + dir, good, "", operator.ErrUsage},
+		{"targets add billing=https://x --secret-file " + empty, good, "", operator.ErrUsage},
+		{"targets add billing=https://x --secret-file " + line, good, "", operator.ErrUsage},
+		{"targets add billing=https://x --secret-file " + binary, good, "", operator.ErrUsage},
+		{"targets add billing=https://x --secret-file= --skip", good, "", operator.ErrUsage},
+		{"targets set billing --secret-file " + line, good, "", operator.ErrUsage},
+		{"targets set billing --skip --ca-file=", good, "", operator.ErrUsage},
 		{"targets add billing=https://x --ca-file " + secret, good, "", operator.ErrUsage},
 		{"targets add billing=https://x --age 1ms", good, "", operator.ErrUsage},
 		{"targets set billing --skip=false --age 0", good, "target billing is changed: 0 waiting, 0 parked, NOT signed", nil},

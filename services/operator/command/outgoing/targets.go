@@ -82,7 +82,7 @@ type settings struct {
 }
 
 func (g *settings) add(c *cobra.Command) {
-	c.Flags().StringVar(&g.secretFile, "secret-file", "", fmt.Sprintf("file with the secret that what is sent is signed with, %d to %d bytes", waybill.MinSecret, waybill.MaxSecret))
+	c.Flags().StringVar(&g.secretFile, "secret-file", "", fmt.Sprintf("file with the secret that what is sent is signed with, %d to %d printable signs of ASCII", waybill.MinSecret, waybill.MaxSecret))
 	c.Flags().StringVar(&g.caFile, "ca-file", "", "file with the certificates to believe of the target, in PEM; else the system's")
 	c.Flags().BoolVar(&g.skip, "skip", false, "have a lane go on past an emission that is parked, which is lost for the order then")
 	c.Flags().DurationVar(&g.age, "age", 0, "park what was not taken within this time; 0: nothing is")
@@ -91,12 +91,15 @@ func (g *settings) add(c *cobra.Command) {
 // into puts what is given into a request.
 func (g *settings) into(c *cobra.Command, q *waybill.SetTarget) error {
 	for _, f := range []struct {
-		path string
-		most int
-		to   *string
-	}{{g.secretFile, waybill.MaxSecret, &q.Secret}, {g.caFile, waybill.MaxRoots, &q.Roots}} {
-		if f.path == "" {
+		flag, path string
+		most       int
+		to         *string
+	}{{"secret-file", g.secretFile, waybill.MaxSecret, &q.Secret}, {"ca-file", g.caFile, waybill.MaxRoots, &q.Roots}} {
+		if !c.Flags().Changed(f.flag) {
 			continue
+		}
+		if f.path == "" {
+			return fmt.Errorf("%w: --%s names no file", operator.ErrUsage, f.flag)
 		}
 		text, err := content(f.path, f.most)
 		if err != nil {
@@ -105,7 +108,9 @@ func (g *settings) into(c *cobra.Command, q *waybill.SetTarget) error {
 		*f.to = text
 	}
 	if g.secretFile != "" {
-		q.Secret = strings.TrimRight(q.Secret, "\r\n")
+		if q.Secret = strings.TrimRight(q.Secret, "\r\n"); q.Secret == "" { // which would be none, and nothing signed
+			return fmt.Errorf("%w: %s has no secret in it: the file is empty", operator.ErrUsage, g.secretFile)
+		}
 	}
 	if c.Flags().Changed("skip") {
 		q.Skip = &g.skip
@@ -131,7 +136,7 @@ func content(path string, most int) (string, error) {
 		text, err = os.ReadFile(path)
 	}
 	if err == nil && len(text) == 0 {
-		err = fmt.Errorf("%s is empty", path)
+		err = fmt.Errorf("%s: the file is empty", path)
 	}
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", operator.ErrUsage, err)

@@ -221,7 +221,7 @@ func emissionCauses(f Facts, add func(id, format string, a ...any)) {
 		add(EmissionsHeld, "a history was taken back, by force or by a restore: %s not sent until an operator says so, and nothing else either", plural(e.Waiting, "emission is", "emissions are"))
 	}
 	if e.Failing != "" && f.Wall.Sub(e.Since) > failingLong {
-		add(TargetFailing, "target %s has taken nothing since %s UTC: %s", e.Failing, e.Since.UTC().Format(time.DateTime), e.Why)
+		add(TargetFailing, "target %s has taken nothing, or nothing of a lane, since %s UTC: %s", e.Failing, e.Since.UTC().Format(time.DateTime), e.Why)
 	}
 }
 

@@ -20,10 +20,18 @@ const (
 	askPause  = 100 * time.Millisecond
 )
 
-// work sends what waits in a lane, one after the other, until there is nothing, or it has to rest.
+// work sends what waits in a lane, one after the other, until there is nothing, or it has to rest. For each it waits for its turn among all
+// targets, so that slow ones do not keep the others from theirs.
 func (t *target) work(ctx context.Context, lane string) {
 	for range inARow {
-		if !t.once(ctx, lane) || ctx.Err() != nil {
+		select {
+		case t.round.slots <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		goes := t.once(ctx, lane)
+		<-t.round.slots
+		if !goes || ctx.Err() != nil {
 			return
 		}
 	}
@@ -35,6 +43,9 @@ func (t *target) once(ctx context.Context, lane string) (goes bool) {
 	if err != nil {
 		t.round.log.Debug("the updater does not say what is to be sent", "target", t.name, "lane", lane, "error", err)
 		t.pause(lane)
+	}
+	if err == nil && load == nil {
+		t.forget(lane)
 	}
 	if err != nil || load == nil {
 		return false
@@ -56,7 +67,11 @@ func (t *target) once(ctx context.Context, lane string) (goes bool) {
 	case emissions.Old:
 		t.round.log.Warn("Emission is too old, and parked", "target", t.name, "lane", lane, "emission", waybill.Text(load.First))
 		why := fmt.Sprintf("not taken within %s: %s", set.Age, t.lastWhy(lane))
-		return t.record(ctx, lane, waybill.Outcome{Number: load.Number, What: waybill.Park, Pass: set.Skip, Why: why})
+		goes := t.record(ctx, lane, waybill.Outcome{Number: load.Number, What: waybill.Park, Pass: set.Skip, Why: why})
+		if goes && !set.Skip {
+			t.forget(lane) // it is blocked now, and does not fail
+		}
+		return goes
 	case emissions.Send:
 		return t.send(ctx, lane, &parcel{Load: *load, pair: p.Pair, target: t.name, lane: lane, released: p.Released})
 	}

@@ -65,7 +65,7 @@ type ground struct {
 	wall    func() time.Time
 	dial    Dial
 	log     *slog.Logger
-	slots   chan struct{}          // tries at one time
+	slots   chan struct{}          // tries at one time, for all targets
 	sent    *atomic.Uint64         // with a good answer
 	tries   *atomic.Uint64         // all of them
 	present *atomic.Pointer[round] // that is under way
@@ -154,19 +154,21 @@ func (r *round) stop() {
 	}
 }
 
-// state is what main is told.
+// state is what main is told of a term.
 func (r *round) state() outbox.EmissionState {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s := outbox.EmissionState{Targets: len(r.last.Targets), Held: r.last.Held, Sent: r.sent.Load(), Tries: r.tries.Load()}
+	s := outbox.EmissionState{Targets: len(r.last.Targets), Held: r.last.Held}
 	for _, t := range r.last.Targets {
 		s.Waiting, s.Parked = s.Waiting+t.Waiting, s.Parked+t.Parked
 	}
 	for _, t := range r.targets {
 		t.mu.Lock()
 		s.Out += len(t.busy)
-		if !t.since.IsZero() && (s.Since.IsZero() || t.since.Before(s.Since)) {
-			s.Failing, s.Since, s.Why = t.name, t.since.UTC(), t.why
+		if lane := t.oldest(); lane != "" && t.set.Waiting > 0 {
+			if f := t.rests[lane]; s.Since.IsZero() || f.since.Before(s.Since) {
+				s.Failing, s.Since, s.Why = t.name, f.since.UTC(), "lane "+lane+": "+f.why
+			}
 		}
 		t.mu.Unlock()
 	}

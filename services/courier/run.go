@@ -55,13 +55,11 @@ func RunOn(ctx context.Context, c config.Courier, log *slog.Logger, g Ground) er
 	}
 	defer conns.Close()
 	var present atomic.Pointer[round]
+	var on ground
 	heart := bus.NewHeart(conns.Control, bus.ProcessCourier, bus.HeartInterval(c.Lease), func() (bool, any) {
-		if r := present.Load(); r != nil {
-			return true, r.state()
-		}
-		return true, outbox.EmissionState{}
+		return true, on.state()
 	})
-	on := ground{
+	on = ground{
 		updater: Calls{conns.Traffic}, right: newRight(g.Clock), wall: g.Wall, dial: g.Dial, log: log, slots: make(chan struct{}, atOnce),
 		sent: new(atomic.Uint64), tries: new(atomic.Uint64), present: &present,
 	}
@@ -97,6 +95,16 @@ func RunOn(ctx context.Context, c config.Courier, log *slog.Logger, g Ground) er
 	})
 	log.Info("Ready to send emissions")
 	return group.Wait()
+}
+
+// state is what main is told. What was counted is told without a right too: counters never fall while the process runs.
+func (g *ground) state() outbox.EmissionState {
+	s := outbox.EmissionState{}
+	if r := g.present.Load(); r != nil {
+		s = r.state()
+	}
+	s.Sent, s.Tries = g.sent.Load(), g.tries.Load()
+	return s
 }
 
 // takeRight takes the right to answer as main gives it.

@@ -32,10 +32,10 @@ type target struct {
 	route    *route
 	busy     map[string]bool // lanes that are worked on
 	rests    map[string]rest
+	looks    uint64    // at all lanes
 	failures int       // in a row
 	until    time.Time // the target as a whole rests until then
-	since    time.Time // the first failure since the last answer, on the wall
-	why      string    // the last one
+	why      string    // the last failure
 }
 
 // rest is a lane that failed.
@@ -43,6 +43,8 @@ type rest struct {
 	failures int
 	until    time.Time
 	why      string
+	since    time.Time // the first failure since its last answer, on the wall; zero: there is none
+	seen     uint64    // the last look that found it among those that have something to send
 }
 
 func newTarget(r *round, name string) *target {
@@ -55,9 +57,10 @@ func newTarget(r *round, name string) *target {
 func (t *target) update(p waybill.Pending, set waybill.Target) {
 	p.Targets = nil
 	t.mu.Lock()
-	if t.set.Set != set.Set { // set anew: what failed may do now
+	// Set anew: what failed may do now. And when nothing waits, nothing fails; what a try on its way says after that is of nothing either.
+	if t.set.Set != set.Set || set.Waiting == 0 || t.set.Waiting == 0 {
 		clear(t.rests)
-		t.failures, t.until = 0, time.Time{}
+		t.failures, t.until, t.why = 0, time.Time{}, ""
 	}
 	t.pending, t.set = p, set
 	t.mu.Unlock()
@@ -107,28 +110,48 @@ func (t *target) walk(ctx context.Context, from string, group *sync.WaitGroup) (
 	if set.Skip && set.Parked > 0 {
 		t.through(ctx, "", true, group)
 	}
-	if after = t.through(ctx, from, false, group); after == "" && from != "" {
-		after = t.through(ctx, "", false, group) // those before
+	begun := time.Now()
+	t.mu.Lock()
+	t.looks++
+	t.mu.Unlock()
+	after, whole := t.through(ctx, from, false, group)
+	if whole && from != "" {
+		after, whole = t.through(ctx, "", false, group) // those before
+	}
+	if whole {
+		t.sweep(begun)
 	}
 	return after
 }
 
-// through has lanes worked on behind a lane, and gives where it was broken off, "" at the end.
-func (t *target) through(ctx context.Context, after string, blocked bool, group *sync.WaitGroup) string {
+// sweep forgets lanes that failed and have nothing to send any more, as a look at all lanes since then has shown: somebody took away what
+// failed, or it was parked.
+func (t *target) sweep(begun time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for lane, r := range t.rests {
+		if r.seen != t.looks && r.until.Before(begun) && !t.busy[lane] {
+			delete(t.rests, lane)
+		}
+	}
+}
+
+// through has lanes worked on behind a lane, and gives where it was broken off, or that it came to the end.
+func (t *target) through(ctx context.Context, after string, blocked bool, group *sync.WaitGroup) (broken string, whole bool) {
 	for ctx.Err() == nil {
 		asking, cancel := context.WithTimeout(ctx, askWithin)
 		l, err := t.round.updater.Lanes(asking, waybill.Lanes{Epoch: t.round.epoch, Target: t.name, After: after, Blocked: blocked})
 		cancel()
 		if err != nil {
 			t.round.log.Debug("the updater does not say what is to be sent", "target", t.name, "error", err)
-			return after
+			return after, false
 		}
 		for _, lane := range l.Lanes {
 			if !t.may(lane) {
 				continue
 			}
 			if !t.enter(ctx, lane) {
-				return after
+				return after, false
 			}
 			after = lane
 			group.Go(func() {
@@ -137,10 +160,10 @@ func (t *target) through(ctx context.Context, after string, blocked bool, group 
 			})
 		}
 		if after = l.Next; after == "" || !t.room() {
-			return after
+			return after, after == ""
 		}
 	}
-	return after
+	return after, false
 }
 
 // may reports whether a lane may be worked on now.
@@ -148,6 +171,10 @@ func (t *target) may(lane string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := time.Now()
+	if r, known := t.rests[lane]; known {
+		r.seen = t.looks
+		t.rests[lane] = r
+	}
 	if t.busy[lane] || now.Before(t.rests[lane].until) || now.Before(t.until) {
 		return false
 	}
@@ -159,8 +186,9 @@ func (t *target) room() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := time.Now()
+	oldest := t.oldest() // which is told of, however many there are
 	for lane, r := range t.rests {
-		if len(t.rests) >= mostRests && now.After(r.until) && !t.busy[lane] {
+		if len(t.rests) >= mostRests && lane != oldest && now.After(r.until) && !t.busy[lane] {
 			delete(t.rests, lane)
 		}
 	}
@@ -170,17 +198,21 @@ func (t *target) room() bool {
 	return len(t.rests) < mostRests && !now.Before(t.until)
 }
 
-// enter waits for a turn, and takes a lane.
+// oldest gives the lane that has failed for the longest time, "" when none does.
+func (t *target) oldest() (lane string) {
+	for name, r := range t.rests {
+		if !r.since.IsZero() && (lane == "" || r.since.Before(t.rests[lane].since)) {
+			lane = name
+		}
+	}
+	return lane
+}
+
+// enter waits for a turn among the lanes of the target, and takes a lane.
 func (t *target) enter(ctx context.Context, lane string) bool {
 	select {
 	case t.slots <- struct{}{}:
 	case <-ctx.Done():
-		return false
-	}
-	select {
-	case t.round.slots <- struct{}{}:
-	case <-ctx.Done():
-		<-t.slots
 		return false
 	}
 	t.mu.Lock()
@@ -193,7 +225,6 @@ func (t *target) leave(lane string) {
 	t.mu.Lock()
 	delete(t.busy, lane)
 	t.mu.Unlock()
-	<-t.round.slots
 	<-t.slots
 	select { // it may have more, or be the one that others waited for
 	case t.wake <- struct{}{}:
@@ -258,6 +289,9 @@ func (t *target) failed(lane string, a answer, drawn float64) {
 	r := t.rests[lane]
 	r.failures++
 	r.until, r.why = now.Add(emissions.Pause(r.failures, a.after, drawn)), a.why
+	if r.since.IsZero() {
+		r.since = t.round.wall()
+	}
 	if _, known := t.rests[lane]; known || len(t.rests) < mostRests+atOnceEach {
 		t.rests[lane] = r
 	}
@@ -266,21 +300,28 @@ func (t *target) failed(lane string, a answer, drawn float64) {
 			t.until = now.Add(emissions.Pause(t.failures-failsAlone+1, a.after, drawn))
 		}
 	}
-	if t.since.IsZero() {
-		t.since = t.round.wall()
-	}
 	t.why = a.why
 }
 
-// answered forgets what stood against a lane, and against the target: when all was laid to it, against its other lanes too.
+// forget forgets what stood against a lane.
+func (t *target) forget(lane string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.rests, lane)
+}
+
+// answered forgets what stood against a lane, and against the target: when all was laid to it, its other lanes go on at once too. Since when
+// they fail is kept until they are answered themselves.
 func (t *target) answered(lane string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.rests, lane)
 	if t.failures >= failsAlone {
-		clear(t.rests)
+		for other, r := range t.rests {
+			t.rests[other] = rest{why: r.why, since: r.since, seen: r.seen}
+		}
 	}
-	t.failures, t.until, t.since, t.why = 0, time.Time{}, time.Time{}, ""
+	t.failures, t.until, t.why = 0, time.Time{}, ""
 }
 
 // reach gives how to reach the target as it is set.

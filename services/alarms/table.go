@@ -154,7 +154,7 @@ func Table() []Kind {
 		{ID: EmissionsHeld, Severity: bus.Warning, After: time.Second, Calm: 2 * time.Second,
 			Remedy: "hotpair emissions --waiting says what waits; find out what the targets have of it, drop what must not leave, then hotpair emissions release --held."},
 		{ID: TargetFailing, Severity: bus.Warning, After: time.Second, Calm: 2 * time.Second,
-			Remedy: "Mend the target that the text names, or set it right with hotpair targets set. It is tried again by itself, every five minutes at least; nothing is lost meanwhile."},
+			Remedy: "Mend the target that the text names, or set it right: hotpair targets set NAME … tries at once. By itself it is tried every five minutes, or as the target asks, an hour at most; nothing is lost meanwhile."},
 		{ID: CourierDown, Severity: bus.Warning, After: 10 * time.Second, Calm: 2 * time.Second,
 			Remedy: "The host's log says why it ends; it is tried again and again meanwhile. Nothing is lost, and hotpair switchover has the other host send."},
 		{ID: AuditUnfinished, Severity: bus.Warning,

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,11 +17,11 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
-	"github.com/hotpair/hotpair/bus/notice"
 	"github.com/hotpair/hotpair/services/business/tickets"
 	"github.com/hotpair/hotpair/services/courier/receivertest"
 	"github.com/hotpair/hotpair/services/courier/waybill"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/simulator/load"
 	"github.com/hotpair/hotpair/simulator/pair"
 )
 
@@ -262,30 +263,23 @@ func (h *house) sold() map[string]string {
 
 // board gives what a terminal was told, as "topic seat", in order.
 func (h *house) board(conn *nats.Conn) (list []string, err error) {
-	for after := uint64(0); ; {
-		reply, err := conn.Request(notice.SubjectAfter, fmt.Appendf(nil, `{"number":"%d","limit":1000}`, after), 10*time.Second)
-		if err != nil {
-			return nil, err
-		}
-		var page notice.Kept
-		if err := json.Unmarshal(reply.Data, &page); err != nil {
-			return nil, err
-		}
-		for _, told := range page.Notices {
-			if told.Number != after+1 && after > 0 {
-				return nil, fmt.Errorf("%w: number %d comes after %d", errAnswer, told.Number, after)
-			}
-			after = told.Number
-			var s tickets.Seat
-			if err := json.Unmarshal(told.Body, &s); err != nil {
-				return nil, err
-			}
-			list = append(list, told.Topic+" "+s.Seat)
-		}
-		if !page.More {
-			return list, nil
-		}
+	ctx, cancel := context.WithTimeout(h.Context(), 10*time.Second)
+	defer cancel()
+	all, _, err := load.Told(ctx, conn)
+	if err != nil {
+		return nil, err
 	}
+	for i, told := range all {
+		if i > 0 && told.Number != all[i-1].Number+1 {
+			return nil, fmt.Errorf("%w: number %d comes after %d", errAnswer, told.Number, all[i-1].Number)
+		}
+		var s tickets.Seat
+		if err := json.Unmarshal(told.Body, &s); err != nil {
+			return nil, err
+		}
+		list = append(list, told.Topic+" "+s.Seat)
+	}
+	return list, nil
 }
 
 // judge holds what everybody saw against each other.

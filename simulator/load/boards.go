@@ -10,6 +10,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/notice"
+	"github.com/nats-io/nats.go"
 )
 
 // board is what a terminal was told of seats, from the notices that it keeps.
@@ -17,35 +18,31 @@ type board struct {
 	sold, released map[string]int // seats, with how often
 	notices        int
 	gap            bool // it misses some, and was told so
-	trimmed        bool // it does not keep all any more that it was told
 }
 
-// readBoard reads all that a terminal keeps, and says what of it is wrong in itself.
-func readBoard(ctx context.Context, c *client) (*board, string, error) {
-	var all []notice.Told
+// Told reads all that a terminal keeps of what it was told, and whether it was told more before that.
+func Told(ctx context.Context, conn *nats.Conn) (all []notice.Told, trimmed bool, err error) {
 	for after := (notice.After{Limit: 1000}); ; {
 		body, err := json.Marshal(after)
 		if err != nil {
-			return nil, "", err
+			return nil, false, err
 		}
-		reply, err := c.conn.RequestWithContext(ctx, notice.SubjectAfter, body)
+		reply, err := conn.RequestWithContext(ctx, notice.SubjectAfter, body)
 		if err != nil {
-			return nil, "", err
+			return nil, false, err
+		}
+		if why := reply.Header.Get(bus.HeaderErrorCode); why != "" {
+			return nil, false, fmt.Errorf("%s: %s", why, reply.Header.Get(bus.HeaderError))
 		}
 		var page notice.Kept
-		if why := reply.Header.Get(bus.HeaderErrorCode); why != "" {
-			return nil, "", fmt.Errorf("%s: %s", why, reply.Header.Get(bus.HeaderError))
-		}
 		if err := json.Unmarshal(reply.Data, &page); err != nil {
-			return nil, "", err
+			return nil, false, err
 		}
 		if len(page.Notices) == 0 && page.More {
-			return nil, "", errors.New("an empty page, and more")
+			return nil, false, errors.New("an empty page, and more")
 		}
 		if all = append(all, page.Notices...); !page.More {
-			b, wrong := boardOf(all)
-			b.trimmed = page.First > 1
-			return b, wrong, nil
+			return all, page.First > 1, nil
 		}
 		after.Number = all[len(all)-1].Number
 	}
@@ -107,43 +104,48 @@ func boardOf(all []notice.Told) (b *board, wrong string) {
 // readBoards looks at what terminals were told of the seats, until it is what became of them. It gives how many notices that were.
 func (w *Load) readBoards(ctx context.Context) (notices int) {
 	for i, c := range w.clients[:min(len(w.clients), w.config.Terminals)] { // one at each terminal
-		for {
-			b, wrong, err := readBoard(ctx, c)
-			switch {
-			case err != nil && ctx.Err() == nil:
-				wrong = ""
-			case err != nil:
-				w.wrong("what terminal %d was told can't be read: %v", i, err)
-				return notices
-			case wrong != "":
-				w.wrong("what terminal %d was told: %s", i, wrong)
-				return notices
-			default:
-				missing, doubled := w.compareBoard(b)
-				if len(doubled) > 0 {
-					w.findings.Doubled = append(w.findings.Doubled, fmt.Sprintf("terminal %d was told twice of seats %s", i, strings.Join(doubled, ", ")))
-				}
-				if b.gap {
-					w.wrong("terminal %d was told that it misses notices", i)
-				}
-				if len(missing) == 0 || b.trimmed || b.gap {
-					notices += b.notices
-					wrong = "done"
-				} else if ctx.Err() != nil {
-					w.findings.Lost = append(w.findings.Lost, fmt.Sprintf("terminal %d was never told of seats %s", i, strings.Join(missing, ", ")))
-					return notices
-				}
-			}
-			if wrong == "done" {
-				break
-			}
-			select {
-			case <-time.After(again):
-			case <-ctx.Done():
-			}
+		told, ok := w.readBoard(ctx, i, c)
+		if notices += told; !ok {
+			break
 		}
 	}
 	return notices
+}
+
+// readBoard is readBoards of one terminal; ok is false when the others need not be looked at.
+func (w *Load) readBoard(ctx context.Context, i int, c *client) (notices int, ok bool) {
+	for {
+		all, trimmed, err := Told(ctx, c.conn)
+		if err != nil && ctx.Err() != nil {
+			w.wrong("what terminal %d was told can't be read: %v", i, err)
+			return 0, false
+		}
+		if err == nil {
+			b, wrong := boardOf(all)
+			if wrong != "" {
+				w.wrong("what terminal %d was told: %s", i, wrong)
+				return 0, false
+			}
+			missing, doubled := w.compareBoard(b)
+			if len(doubled) > 0 {
+				w.findings.Doubled = append(w.findings.Doubled, fmt.Sprintf("terminal %d was told twice of seats %s", i, strings.Join(doubled, ", ")))
+			}
+			if b.gap {
+				w.wrong("terminal %d was told that it misses notices", i)
+			}
+			switch {
+			case len(missing) == 0, trimmed, b.gap:
+				return b.notices, true
+			case ctx.Err() != nil:
+				w.findings.Lost = append(w.findings.Lost, fmt.Sprintf("terminal %d was never told of seats %s", i, strings.Join(missing, ", ")))
+				return 0, false
+			}
+		}
+		select {
+		case <-time.After(again):
+		case <-ctx.Done():
+		}
+	}
 }
 
 // compareBoard names the seats of which a terminal was told too seldom or too often.

@@ -1,6 +1,7 @@
 package world
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"github.com/hotpair/hotpair/bus/notice"
 	"github.com/hotpair/hotpair/services/business/tickets"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/simulator/load"
 	"github.com/hotpair/hotpair/simulator/pair"
 )
 
@@ -54,24 +56,13 @@ func (h *hall) display(terminal int) *display {
 // kept gives all that the terminal was told.
 func (d *display) kept() (all []notice.Told) {
 	d.t.Helper()
-	for after := (notice.After{}); ; {
-		q, err := json.Marshal(after)
-		if err != nil {
-			d.t.Fatal(err)
-		}
-		reply, err := d.app.Request(notice.SubjectAfter, q, time.Minute)
-		if err != nil {
-			d.t.Fatal(err)
-		}
-		var page notice.Kept
-		if err := json.Unmarshal(reply.Data, &page); err != nil {
-			d.t.Fatalf("%s %v: %v", reply.Data, reply.Header, err)
-		}
-		if all = append(all, page.Notices...); !page.More {
-			return all
-		}
-		after.Number = page.Notices[len(page.Notices)-1].Number
+	ctx, cancel := context.WithTimeout(d.t.Context(), time.Minute)
+	defer cancel()
+	all, _, err := load.Told(ctx, d.app)
+	if err != nil {
+		d.t.Fatal(err)
 	}
+	return all
 }
 
 // seats gives the seats of what was told on a topic, in order, and fails the test for numbers that do not count on.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/outbox"
+	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/services/timers"
 )
 
@@ -148,7 +149,7 @@ func (a *Agenda) watch(ctx context.Context) {
 	for ctx.Err() == nil {
 		due, err := a.ask(ctx, Question{Epoch: a.epoch, Seen: seen, Wait: watchFor}, watchFor+askWithin)
 		if err != nil {
-			sleep(ctx, askPause)
+			_ = pace.Rest(ctx, askPause)
 			continue
 		}
 		if due.Version != seen {
@@ -158,15 +159,6 @@ func (a *Agenda) watch(ctx context.Context) {
 			default:
 			}
 		}
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
 	}
 }
 

@@ -192,7 +192,7 @@ func (d *Delivery) watch(ctx context.Context) {
 		c, err := d.Updater.Watch(within, Watch{Epoch: d.Epoch, Seen: seen, Wait: watchFor})
 		cancel()
 		if err != nil {
-			pause(ctx, askPause)
+			_ = pace.Rest(ctx, askPause)
 			continue
 		}
 		if c.Version == seen && c.Lost == lost {
@@ -203,15 +203,6 @@ func (d *Delivery) watch(ctx context.Context) {
 		case d.changes <- c:
 		case <-ctx.Done():
 		}
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
 	}
 }
 

@@ -172,7 +172,6 @@ func (d *Delivery) give(ctx context.Context, r *recipient, common, own *Page) {
 		return
 	}
 	r.due = false
-	r.more = own.More || common.More || len(messages) > 0 && lastOf(messages) != lastKept(own, common)
 	if len(messages) == 0 && (r.resumed == nil || r.resumed.Void == nil) {
 		if r.due = own.More || common.More; r.due { // too much was passed that is not there any more
 			r.rest = time.Now().Add(askPause)
@@ -196,6 +195,7 @@ func (d *Delivery) give(ctx context.Context, r *recipient, common, own *Page) {
 		}
 		b.Messages = append(b.Messages, w)
 	}
+	r.more = own.More || common.More || o.sent < len(own.Kept)+len(common.Kept)
 	d.out += o.bytes
 	r.busy = true
 	d.sends.Go(func() {
@@ -211,25 +211,6 @@ func (d *Delivery) give(ctx context.Context, r *recipient, common, own *Page) {
 		case <-ctx.Done():
 		}
 	})
-}
-
-// lastOf is the number of the last notice in messages, lastKept that of the last one that was read.
-func lastOf(messages []notices.Message) (n notices.Number) {
-	for _, m := range messages {
-		if m.Gap == (notices.Gap{}) && m.Notice.Number.After(n) {
-			n = m.Notice.Number
-		}
-	}
-	return n
-}
-
-func lastKept(pages ...*Page) (n notices.Number) {
-	for _, p := range pages {
-		if k := len(p.Kept); k > 0 && p.Kept[k-1].Number.After(n) {
-			n = p.Kept[k-1].Number
-		}
-	}
-	return n
 }
 
 // contentOf finds what a notice says.

@@ -3,7 +3,6 @@ package board
 import (
 	"errors"
 	"fmt"
-	"iter"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -16,61 +15,29 @@ import (
 	"github.com/hotpair/hotpair/bus/outbox"
 	"github.com/hotpair/hotpair/services/notices"
 	"github.com/hotpair/hotpair/services/updater/leaving"
+	"github.com/hotpair/hotpair/services/updater/leaving/leavingtest"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
 // space is an outbox in memory.
 type space struct {
-	items    map[string]storage.Item
-	sequence uint64
-	time     int64
+	*leavingtest.Space
+	time int64
 }
 
 func newSpace(t *testing.T, ids ...string) *space {
 	t.Helper()
-	s := &space{items: map[string]storage.Item{}, sequence: 100, time: 1000}
+	s := &space{leavingtest.NewSpace(), 1000}
+	s.Strict = true
 	if err := s.order(&Orders{Add: ids}); err != nil {
 		t.Fatal(err)
 	}
 	return s
 }
 
-func (s *space) Left(key []byte) ([]byte, uint64, bool) {
-	it, ok := s.items[string(key)]
-	return it.Value, it.Revision, ok
-}
-
-func (s *space) Get(_ string, key []byte) ([]byte, uint64, bool) { return s.Left(key) }
-
-func (s *space) Walk(_ string, prefix, after []byte) iter.Seq[storage.Item] {
-	return func(yield func(storage.Item) bool) {
-		for _, key := range slices.Sorted(maps.Keys(s.items)) {
-			if strings.HasPrefix(key, string(prefix)) && key > string(after) && !yield(s.items[key]) {
-				return
-			}
-		}
-	}
-}
-
-// apply makes one update, if it is not refused.
 func (s *space) apply(change func(*leaving.Set) error) error {
-	set := leaving.New(s, leaving.Update{Position: position.Position{Epoch: 1, Sequence: s.sequence + 1}, Time: s.time})
-	if err := change(set); err != nil {
-		return err
-	}
-	s.sequence++
-	for _, f := range set.Effects() {
-		if f.Delete {
-			if _, ok := s.items[string(f.Key)]; !ok {
-				return fmt.Errorf("%q is taken away and is not there", f.Key)
-			}
-			delete(s.items, string(f.Key))
-		} else {
-			s.items[string(f.Key)] = storage.Item{Key: f.Key, Value: f.Value, Revision: s.sequence}
-		}
-	}
-	return nil
+	return s.Update(leaving.Update{Time: s.time}, change)
 }
 
 func (s *space) order(o *Orders) error { return s.apply(o.Change) }
@@ -128,14 +95,14 @@ func TestChange_RefusesUnknownTerminalsAndFullStreamsAsAWhole(t *testing.T) {
 	if err := s.order(&Orders{Leave: []string{"t2"}}); err != nil {
 		t.Fatal(err)
 	}
-	before := maps.Clone(s.items)
+	before := maps.Clone(s.Items)
 	for _, id := range []string{"t9", "t2"} {
 		err := s.tell(to("a", "t1"), all("b"), to("c", id))
 		if !errors.Is(err, leaving.ErrAbsent) || leaving.Code(err) != bus.CodeAbsent || !strings.Contains(err.Error(), id) {
 			t.Errorf("%s: %v", id, err)
 		}
 	}
-	if diff := cmp.Diff(before, s.items); diff != "" {
+	if diff := cmp.Diff(before, s.Items); diff != "" {
 		t.Error(diff)
 	}
 	large := outbox.Notice{To: []string{"t1"}, Topic: "large", Body: make([]byte, outbox.MaxBody)}
@@ -162,7 +129,7 @@ func TestTrimming_WhatIsHadAndWhatIsTooMuchAndNoOneElses(t *testing.T) {
 		if err := s.tell(to(fmt.Sprint("n", n), "t1", "t2")); err != nil {
 			t.Fatal(err)
 		}
-		numbers = append(numbers, notices.Number{Epoch: 1, Sequence: s.sequence})
+		numbers = append(numbers, notices.Number{Epoch: 1, Sequence: s.Sequence})
 	}
 	if _, _, ok, err := Trimming(s, "t1", 1010, notices.Number{}, false); ok || err != nil {
 		t.Errorf("what nobody has goes: %v", err)
@@ -279,7 +246,7 @@ func TestStreamOf(t *testing.T) {
 			t.Errorf("%q: %+v, %v", key, got, err)
 		}
 	}
-	for _, key := range []string{"", "notices/own/", "notices/common/", "notices/head", "notices/terminal/t1", "timers/entry/x", "notices/own/" + strings.Repeat("x", numberSize)} {
+	for _, key := range []string{"", "notices/own/", "notices/common/", "notices/head", "notices/terminal/t1", "timers/entry/x", "notices/own/" + strings.Repeat("x", position.NumberBytes)} {
 		if id, ok := StreamOf([]byte(key)); ok {
 			t.Errorf("%q is of %q", key, id)
 		}
@@ -292,12 +259,12 @@ func FuzzRead(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add(value, []byte("x"), "notices/own/t1/"+strings.Repeat("n", numberSize))
+	f.Add(value, []byte("x"), "notices/own/t1/"+strings.Repeat("n", position.NumberBytes))
 	f.Add([]byte("x"), value, "notices/own/t1/n")
 	f.Fuzz(func(t *testing.T, of, notice []byte, key string) {
-		s := &space{items: map[string]storage.Item{}, sequence: 1}
-		s.items[string(terminalKey("t1"))] = storage.Item{Key: terminalKey("t1"), Value: of, Revision: 1}
-		s.items[key] = storage.Item{Key: []byte(key), Value: notice, Revision: 1}
+		s := &space{Space: leavingtest.NewSpace()}
+		s.Items[string(terminalKey("t1"))] = storage.Item{Key: terminalKey("t1"), Value: of, Revision: 1}
+		s.Items[key] = storage.Item{Key: []byte(key), Value: notice, Revision: 1}
 		_, err := Stream(s, "t1", notices.Number{}, 10, 1000)
 		_, _, _, err2 := Trimming(s, "t1", 1, notices.Number{Epoch: 9}, false)
 		err3 := s.tell(to("a", "t1"))

@@ -1,11 +1,11 @@
 package board
 
 import (
-	"encoding/binary"
 	"fmt"
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/notices"
+	"github.com/hotpair/hotpair/storage/position"
 )
 
 // Keys, and what they begin with.
@@ -17,8 +17,6 @@ const (
 	common     = prefix + "common/"
 	commonHead = prefix + "head"
 )
-
-const numberSize = 8 + 8 + 4
 
 func terminalKey(id string) []byte { return []byte(terminals + id) }
 func hadKey(id string) []byte      { return []byte(had + id) }
@@ -32,31 +30,25 @@ func streamPrefix(id string) []byte {
 }
 
 // noticeKey is the place of a notice in its stream.
-func noticeKey(id string, n notices.Number) []byte {
-	key := binary.BigEndian.AppendUint64(streamPrefix(id), n.Epoch)
-	key = binary.BigEndian.AppendUint64(key, n.Sequence)
-	return binary.BigEndian.AppendUint32(key, n.Index)
-}
+func noticeKey(id string, n notices.Number) []byte { return n.Append(streamPrefix(id)) }
 
 // numberOf is noticeKey backwards.
 func numberOf(id string, key []byte) (notices.Number, error) {
-	rest := key[min(len(key), len(streamPrefix(id))):]
-	if len(rest) != numberSize {
-		return notices.Number{}, fmt.Errorf("%w: %q is no place of a notice", bus.ErrMalformed, key)
+	n, ok := position.ParseNumber(key[min(len(key), len(streamPrefix(id))):])
+	if !ok {
+		return n, fmt.Errorf("%w: %q is no place of a notice", bus.ErrMalformed, key)
 	}
-	return notices.Number{
-		Epoch: binary.BigEndian.Uint64(rest), Sequence: binary.BigEndian.Uint64(rest[8:]), Index: binary.BigEndian.Uint32(rest[16:]),
-	}, nil
+	return n, nil
 }
 
 // StreamOf says which stream a key of the outbox is a notice of: the id of its terminal, or "" for the common one.
 func StreamOf(key []byte) (id string, ok bool) {
 	text := string(key)
 	switch {
-	case len(text) == len(common)+numberSize && text[:len(common)] == common:
+	case len(text) == len(common)+position.NumberBytes && text[:len(common)] == common:
 		return "", true
-	case len(text) > len(own)+numberSize+1 && text[:len(own)] == own:
-		return text[len(own) : len(text)-numberSize-1], true
+	case len(text) > len(own)+position.NumberBytes+1 && text[:len(own)] == own:
+		return text[len(own) : len(text)-position.NumberBytes-1], true
 	}
 	return "", false
 }

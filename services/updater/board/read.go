@@ -1,20 +1,13 @@
 package board
 
 import (
-	"iter"
 	"time"
 
 	"github.com/hotpair/hotpair/bus/notice"
 	"github.com/hotpair/hotpair/services/notices"
-	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/services/updater/leaving"
 	"github.com/hotpair/hotpair/storage/history"
 )
-
-// Reader is the committed state at one position. *storage.Reader is one.
-type Reader interface {
-	Get(space string, key []byte) (value []byte, revision uint64, ok bool)
-	Walk(space string, prefix, after []byte) iter.Seq[storage.Item]
-}
 
 // BoundsOf is what is kept of a stream: that of a terminal, or with "" the common one.
 func BoundsOf(id string) notices.Bounds {
@@ -24,9 +17,6 @@ func BoundsOf(id string) notices.Bounds {
 	}
 	return b
 }
-
-// mostWalked bounds the keys that one look passes, deleted ones included.
-const mostWalked = 1 << 12
 
 // Terminal is one that notices may be for.
 type Terminal struct {
@@ -43,7 +33,7 @@ type Terminal struct {
 }
 
 // Find gives a terminal; ok is false when nobody knows it.
-func Find(r Reader, id string) (t Terminal, ok bool, err error) {
+func Find(r leaving.Reader, id string) (t Terminal, ok bool, err error) {
 	value, _, ok := r.Get(history.OutboxSpace, terminalKey(id))
 	if !ok {
 		return t, false, nil
@@ -52,7 +42,7 @@ func Find(r Reader, id string) (t Terminal, ok bool, err error) {
 	return t, err == nil, err
 }
 
-func terminalOf(r Reader, id string, value []byte) (Terminal, error) {
+func terminalOf(r leaving.Reader, id string, value []byte) (Terminal, error) {
 	var v terminal
 	if err := decode(terminalKey(id), value, &v); err != nil {
 		return Terminal{}, err
@@ -72,14 +62,14 @@ func terminalOf(r Reader, id string, value []byte) (Terminal, error) {
 
 // Terminals gives terminals behind one in the order of their ids; next is the last one that was looked at, "" when that was the last of
 // all.
-func Terminals(r Reader, after string, most int) (list []Terminal, next string, err error) {
+func Terminals(r leaving.Reader, after string, most int) (list []Terminal, next string, err error) {
 	var from []byte
 	if after != "" {
 		from = terminalKey(after)
 	}
 	walked, last := 0, ""
 	for it := range r.Walk(history.OutboxSpace, []byte(terminals), from) {
-		if walked++; len(list) == most || walked > mostWalked {
+		if walked++; len(list) == most || walked > leaving.MostWalked {
 			return list, last, nil
 		}
 		last = string(it.Key[len(terminals):])
@@ -96,12 +86,12 @@ func Terminals(r Reader, after string, most int) (list []Terminal, next string, 
 }
 
 // Common gives what is known of the common stream.
-func Common(r Reader) (total uint64, kept, bytes int, trimmed notices.Mark, err error) {
+func Common(r leaving.Reader) (total uint64, kept, bytes int, trimmed notices.Mark, err error) {
 	h, err := commonOf(r)
 	return h.Total, h.Kept, h.Bytes, h.Trimmed.mark(), err
 }
 
-func commonOf(r Reader) (h head, err error) {
+func commonOf(r leaving.Reader) (h head, err error) {
 	if value, _, ok := r.Get(history.OutboxSpace, []byte(commonHead)); ok {
 		err = decode([]byte(commonHead), value, &h)
 	}
@@ -117,7 +107,7 @@ type Page struct {
 
 // Stream gives what comes after a number in a stream: that of a terminal, or with "" the common one. It is at most as many notices as most,
 // and no more bytes than that, but for one notice.
-func Stream(r Reader, id string, after notices.Number, most, bytes int) (p Page, err error) {
+func Stream(r leaving.Reader, id string, after notices.Number, most, bytes int) (p Page, err error) {
 	var h head
 	if id == "" {
 		h, err = commonOf(r)
@@ -149,14 +139,14 @@ func Stream(r Reader, id string, after notices.Number, most, bytes int) (p Page,
 }
 
 // walk goes through a stream after a number. broken is set when it has passed too many keys.
-func walk(r Reader, id string, after notices.Number, each func(notices.Notice, *stored) bool, broken *bool) error {
+func walk(r leaving.Reader, id string, after notices.Number, each func(notices.Notice, *stored) bool, broken *bool) error {
 	var from []byte
 	if after != (notices.Number{}) {
 		from = noticeKey(id, after)
 	}
 	walked := 0
 	for it := range r.Walk(history.OutboxSpace, streamPrefix(id), from) {
-		if walked++; walked > mostWalked {
+		if walked++; walked > leaving.MostWalked {
 			*broken = true
 			return nil
 		}
@@ -178,8 +168,8 @@ func walk(r Reader, id string, after notices.Number, each func(notices.Notice, *
 	return nil
 }
 
-// Waiting counts what comes after a number in a stream, up to mostWalked, and gives the pair time of the first.
-func Waiting(r Reader, id string, after notices.Number) (n int, first int64, err error) {
+// Waiting counts what comes after a number in a stream, up to leaving.MostWalked, and gives the pair time of the first.
+func Waiting(r leaving.Reader, id string, after notices.Number) (n int, first int64, err error) {
 	broken := false
 	err = walk(r, id, after, func(_ notices.Notice, v *stored) bool {
 		if n++; n == 1 {

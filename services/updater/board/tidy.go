@@ -4,11 +4,12 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/services/notices"
+	"github.com/hotpair/hotpair/services/updater/leaving"
 )
 
 // Trimming finds what of a stream is to go: what whoever it is for has, up to had, and what is beyond its bounds at a pair time; all of it
 // when the terminal leaves. ok is false when nothing goes. lost is how many of them somebody still lacks.
-func Trimming(r Reader, id string, now int64, had notices.Number, leaving bool) (t Trim, lost int, ok bool, err error) {
+func Trimming(r leaving.Reader, id string, now int64, had notices.Number, leaving bool) (t Trim, lost int, ok bool, err error) {
 	var h head
 	if id == "" {
 		h, err = commonOf(r)

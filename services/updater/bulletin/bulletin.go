@@ -23,9 +23,8 @@ import (
 )
 
 const (
-	// longestWait bounds how long a question waits, mostNamed the terminals of an answer to it.
-	longestWait = 30 * time.Second
-	mostNamed   = 1024
+	// mostNamed bounds the terminals that an answer names.
+	mostNamed = 1024
 	// pageNotices and pageBytes bound what is read of a stream at once, a window of a terminal, and readBytes what is read for terminals.
 	pageNotices = 64
 	pageBytes   = 256 << 10
@@ -35,18 +34,10 @@ const (
 // ErrOrder says that an order about notices can't be carried out.
 var ErrOrder = errors.New("not an order about notices")
 
-// Viewer gives views of what is committed. *storage.Store is one.
-type Viewer interface {
-	View(func(*storage.Reader) error) error
-}
-
 // Term is the term that is served, if one is.
 type Term interface {
-	// Serves gives the error of a question about a term that is not served; 0 is any.
-	Serves(epoch uint64) error
-	// Order has an update of the pair itself taken into a frame of a term; 0 is the one that is served. The answer is given once, when
-	// it is committed or refused.
-	Order(epoch uint64, orders leaving.Orders, answer func(bus.DatabaseReply)) error
+	leaving.Term
+
 	// History is what numbers are checked against, but for its end.
 	History() notices.History
 	// PairTime is the pair's, in Unix nanoseconds.
@@ -56,27 +47,27 @@ type Term interface {
 // Bulletin is that of one host. It may be used by any number of goroutines.
 type Bulletin struct {
 	life  context.Context
-	store Viewer
+	store leaving.Viewer
 	term  Term
 	log   *slog.Logger
 	many  chan struct{} // one token: so much was told that it is to be trimmed soon
 
-	mu      sync.Mutex
+	version *leaving.Version
 	first   uint64 // the version with which this process began
-	version uint64
-	toAll   uint64            // the version of the last notice to all
-	to      map[string]uint64 // and of the last one to a terminal
-	changed chan struct{}
-	told    int // bytes since the last look at what can be trimmed
-	lost    uint64
+
+	mu    sync.Mutex
+	toAll uint64            // the version of the last notice to all
+	to    map[string]uint64 // and of the last one to a terminal
+	told  int               // bytes since the last look at what can be trimmed
+	lost  uint64
 }
 
 // New makes the bulletin of a store. Versions are above those of an earlier process, so that what was seen of that one is not taken for
 // this one's. No question waits any more when life ends.
-func New(life context.Context, store Viewer, t Term, started time.Time, log *slog.Logger) *Bulletin {
+func New(life context.Context, store leaving.Viewer, t Term, started time.Time, log *slog.Logger) *Bulletin {
 	first := uint64(started.UnixNano())
 	return &Bulletin{
-		life: life, store: store, term: t, log: log, many: make(chan struct{}, 1), first: first, version: first, to: map[string]uint64{}, changed: make(chan struct{}),
+		life: life, store: store, term: t, log: log, many: make(chan struct{}, 1), first: first, version: leaving.NewVersion(first), to: map[string]uint64{},
 	}
 }
 
@@ -84,7 +75,7 @@ func New(life context.Context, store Viewer, t Term, started time.Time, log *slo
 func (b *Bulletin) Committed(entries []history.Stored) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	next := b.version + 1
+	next := b.version.Latest() + 1
 	found, bytes := 0, 0
 	for i := range entries {
 		for _, f := range entries[i].Entry.Outbox {
@@ -110,9 +101,7 @@ func (b *Bulletin) Committed(entries []history.Stored) {
 		default:
 		}
 	}
-	b.version = next
-	close(b.changed)
-	b.changed = make(chan struct{})
+	b.version.Rise()
 }
 
 // Answer has questions answered, each in a goroutine of the group.
@@ -126,16 +115,19 @@ func (b *Bulletin) Answer(r *bus.Router, group bus.Group) {
 	delivery.CallList.HandleIn(life, r, group, b.list)
 }
 
-// since gives whom updates after a version tell something.
-func (b *Bulletin) since(seen uint64) (c delivery.Changed, changed <-chan struct{}) {
+// watch names whom updates since a version tell something.
+func (b *Bulletin) watch(ctx context.Context, q delivery.Watch) (delivery.Changed, error) {
+	if _, err := b.version.Await(ctx, b.term, q.Epoch, q.Seen, q.Wait); err != nil {
+		return delivery.Changed{}, err
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	c = delivery.Changed{Version: b.version, Lost: b.lost}
-	if c.All = seen < b.first || seen > b.version || b.toAll > seen; c.All || b.version == seen {
-		return c, b.changed
+	c := delivery.Changed{Version: b.version.Latest(), Lost: b.lost}
+	if c.All = q.Seen < b.first || q.Seen > c.Version || b.toAll > q.Seen; c.All || c.Version == q.Seen {
+		return c, nil
 	}
 	for id, at := range b.to {
-		if at > seen {
+		if at > q.Seen {
 			if c.Terminals = append(c.Terminals, id); len(c.Terminals) > mostNamed {
 				c.All, c.Terminals = true, nil
 				break
@@ -143,28 +135,7 @@ func (b *Bulletin) since(seen uint64) (c delivery.Changed, changed <-chan struct
 		}
 	}
 	slices.Sort(c.Terminals)
-	return c, b.changed
-}
-
-func (b *Bulletin) watch(ctx context.Context, q delivery.Watch) (delivery.Changed, error) {
-	patience := time.NewTimer(min(q.Wait, longestWait))
-	defer patience.Stop()
-	for {
-		c, changed := b.since(q.Seen)
-		if err := b.term.Serves(q.Epoch); err != nil {
-			return delivery.Changed{}, err
-		}
-		if c.Version != q.Seen || q.Wait <= 0 {
-			return c, nil
-		}
-		select {
-		case <-changed:
-		case <-patience.C:
-			return c, nil
-		case <-ctx.Done():
-			return delivery.Changed{}, context.Cause(ctx)
-		}
-	}
+	return c, nil
 }
 
 func (b *Bulletin) begin(_ context.Context, q delivery.Begin) (delivery.Begun, error) {
@@ -289,17 +260,9 @@ func (b *Bulletin) roster(ctx context.Context, q delivery.Roster) (bus.Done, err
 
 // commit has orders committed in a term.
 func (b *Bulletin) commit(ctx context.Context, epoch uint64, o *board.Orders) error {
-	done := make(chan bus.DatabaseReply, 1)
-	if err := b.term.Order(epoch, o, func(r bus.DatabaseReply) { done <- r }); err != nil {
-		return err
+	r, err := leaving.Commit(ctx, b.term, epoch, o)
+	if err == nil && r.Code != bus.CodeOK {
+		err = fmt.Errorf("%w: %s", ErrOrder, r.Message)
 	}
-	select {
-	case r := <-done:
-		if r.Code != bus.CodeOK {
-			return fmt.Errorf("%w: %s", ErrOrder, r.Message)
-		}
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return err
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/hotpair/hotpair/services/updater/board"
 	"github.com/hotpair/hotpair/services/updater/draft/drafttest"
 	"github.com/hotpair/hotpair/services/updater/leaving"
+	"github.com/hotpair/hotpair/services/updater/leaving/leavingtest"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
@@ -62,25 +63,8 @@ func (h *host) PairTime() int64 { h.mu.Lock(); defer h.mu.Unlock(); return h.now
 
 // commit makes one update.
 func (h *host) commit(change func(*leaving.Set) error) error {
-	end := h.store.Committed()
-	at := position.Position{Epoch: 1, Sequence: end.Position.Sequence + 1}
-	var effects []history.Effect
-	err := h.store.View(func(r *storage.Reader) error {
-		set := leaving.New(left{r}, leaving.Update{Position: at, Time: h.PairTime()})
-		err := change(set)
-		effects = set.Effects()
-		return err
-	})
-	if err != nil || len(effects) == 0 {
-		return err
-	}
-	e, err := history.NewStored(end.Digest, history.Entry{Position: at, Kind: history.KindUpdate, Time: h.PairTime(), Space: "kv", Outbox: effects})
-	if err == nil {
-		err = h.store.Commit(e)
-	}
-	if err == nil {
-		h.Committed([]history.Stored{e})
-	}
+	entries, err := leavingtest.Commit(h.store, leaving.Update{Time: h.PairTime()}, change)
+	h.Committed(entries)
 	return err
 }
 
@@ -99,10 +83,6 @@ func (h *host) table() uint64 {
 	}
 	return at.Sequence
 }
-
-type left struct{ *storage.Reader }
-
-func (l left) Left(key []byte) ([]byte, uint64, bool) { return l.Get(history.OutboxSpace, key) }
 
 func (h *host) Order(epoch uint64, o leaving.Orders, answer func(bus.DatabaseReply)) error {
 	if err := h.Serves(epoch); err != nil {
@@ -158,8 +138,8 @@ func TestWatch_NamesThoseThatAreToldSomething(t *testing.T) {
 	}
 	for n := range mostNamed + 1 {
 		h.Bulletin.mu.Lock()
-		h.Bulletin.version++
-		h.Bulletin.to[fmt.Sprint(n)] = h.Bulletin.version
+		h.Bulletin.version.Rise()
+		h.Bulletin.to[fmt.Sprint(n)] = h.Bulletin.version.Latest()
 		h.Bulletin.mu.Unlock()
 	}
 	if c := h.watched(delivery.Watch{Seen: third.Version + 1, Wait: time.Hour}); !c.All || len(c.Terminals) > 0 {

@@ -2,7 +2,6 @@ package dispatch
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/outbox"
@@ -21,8 +20,6 @@ const (
 	TargetBytes  = 1 << 30
 	// MostTargets bounds the targets of a pair.
 	MostTargets = 256
-	// mostWhy bounds the sentence that is kept with a parked emission, in bytes.
-	mostWhy = 512
 	// overhead is what an emission takes beside its body, in bytes, amply.
 	overhead = 256
 )
@@ -157,9 +154,4 @@ func (w changing) value(k []byte, v any, nothing bool) error {
 func (w changing) entry(under, target, name string, n emissions.Number) (stored, bool, error) {
 	e, revision, err := read[stored](w, entryKey(under, target, name, n))
 	return e, revision != 0, err
-}
-
-// short bounds a sentence.
-func short(why string) string {
-	return strings.ToValidUTF8(why[:min(len(why), mostWhy)], "")
 }

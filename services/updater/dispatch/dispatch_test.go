@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"iter"
-	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -17,56 +15,19 @@ import (
 	"github.com/hotpair/hotpair/services/emissions"
 	"github.com/hotpair/hotpair/services/timers"
 	"github.com/hotpair/hotpair/services/updater/leaving"
-	"github.com/hotpair/hotpair/storage"
-	"github.com/hotpair/hotpair/storage/position"
+	"github.com/hotpair/hotpair/services/updater/leaving/leavingtest"
 )
 
 // space is an outbox in memory.
 type space struct {
-	t        *testing.T
-	items    map[string]storage.Item
-	epoch    uint64
-	sequence uint64
+	*leavingtest.Space
+	t *testing.T
 }
 
-func newSpace(t *testing.T) *space {
-	return &space{t: t, items: map[string]storage.Item{}, epoch: 1, sequence: 100}
-}
+func newSpace(t *testing.T) *space { return &space{leavingtest.NewSpace(), t} }
 
-func (s *space) Left(key []byte) ([]byte, uint64, bool) {
-	it, ok := s.items[string(key)]
-	return it.Value, it.Revision, ok
-}
-
-func (s *space) Get(_ string, key []byte) ([]byte, uint64, bool) { return s.Left(key) }
-
-func (s *space) Walk(_ string, prefix, after []byte) iter.Seq[storage.Item] {
-	return func(yield func(storage.Item) bool) {
-		for _, key := range slices.Sorted(maps.Keys(s.items)) {
-			if strings.HasPrefix(key, string(prefix)) && key > string(after) && !yield(s.items[key]) {
-				return
-			}
-		}
-	}
-}
-
-// update makes the changes of one update, if it is not refused.
 func (s *space) update(change func(*leaving.Set) error) error {
-	set := leaving.New(s, leaving.Update{
-		Position: position.Position{Epoch: s.epoch, Sequence: s.sequence + 1}, Stamp: timers.Stamp{Counted: int64(s.sequence + 1)}, Wall: 1e18,
-	})
-	if err := change(set); err != nil {
-		return err
-	}
-	s.sequence++
-	for _, f := range set.Effects() {
-		if f.Delete {
-			delete(s.items, string(f.Key))
-		} else {
-			s.items[string(f.Key)] = storage.Item{Key: f.Key, Value: f.Value, Revision: s.sequence}
-		}
-	}
-	return nil
+	return s.Update(leaving.Update{Stamp: timers.Stamp{Counted: int64(s.Sequence + 1)}, Wall: 1e18}, change)
 }
 
 func (s *space) must(err error) {
@@ -111,7 +72,7 @@ func TestOrders_AsTheModelSays(t *testing.T) {
 		s.target("billing")
 		var want emissions.Lane
 		for range 60 {
-			change := emissions.Change{Kind: emissions.Kind(1 + r.IntN(6)), Pass: r.IntN(2) == 0, New: emissions.Number{Epoch: 1, Sequence: s.sequence + 1}, At: int64(s.sequence + 1)}
+			change := emissions.Change{Kind: emissions.Kind(1 + r.IntN(6)), Pass: r.IntN(2) == 0, New: emissions.Number{Epoch: 1, Sequence: s.Sequence + 1}, At: int64(s.Sequence + 1)}
 			if all := slices.Concat(want.Queue, want.Parked); len(all) > 0 {
 				change.Number = all[r.IntN(len(all))].Number
 			}
@@ -217,15 +178,15 @@ func TestRelease_BehindTheRestKeepsWhoItIs(t *testing.T) {
 	s.target("billing")
 	s.must(s.emit(outbox.Emission{Target: "billing", Lane: "a"}, outbox.Emission{Target: "billing", Lane: "a"}))
 	first := s.lane("billing", "a").Queue[0].Number
-	s.must(s.order(Order{Target: "billing", Lane: "a", Kind: emissions.Park, Number: first, Pass: true, Why: strings.Repeat("ä", mostWhy)}))
+	s.must(s.order(Order{Target: "billing", Lane: "a", Kind: emissions.Park, Number: first, Pass: true, Why: strings.Repeat("ä", leaving.MaxWhy)}))
 	it, err := One(s, "billing", "a", first)
-	if err != nil || it == nil || !it.Parked || it.Blocks || len(it.Why) == 0 || len(it.Why) > mostWhy {
+	if err != nil || it == nil || !it.Parked || it.Blocks || len(it.Why) == 0 || len(it.Why) > leaving.MaxWhy {
 		t.Fatalf("%+v, %v", it, err)
 	}
 	s.must(s.order(Order{Target: "billing", Lane: "a", Kind: emissions.Release, Number: first}))
 	waits, _, err := List(s, false, "", "", nil, 10)
 	s.must(err)
-	if len(waits) != 2 || waits[1].First != first || waits[1].Number == first || waits[1].Why != "" || waits[1].At != int64(s.sequence) {
+	if len(waits) != 2 || waits[1].First != first || waits[1].Number == first || waits[1].Why != "" || waits[1].At != int64(s.Sequence) {
 		t.Errorf("%+v", waits)
 	}
 	if _, next, err := List(s, false, "", "", nil, 1); err != nil || next == nil {
@@ -242,11 +203,11 @@ func TestRelease_InItsPlaceIsNoOlder(t *testing.T) {
 	s.must(s.emit(outbox.Emission{Target: "billing", Lane: "a"}))
 	first := s.lane("billing", "a").Queue[0]
 	s.must(s.order(Order{Target: "billing", Lane: "a", Kind: emissions.Park, Number: first.Number}))
-	s.sequence += 1000
+	s.Sequence += 1000
 	s.must(s.order(Order{Target: "billing", Lane: "a", Kind: emissions.Release, Number: first.Number}))
 	it, err := Head(s, "billing", "a")
-	if err != nil || it == nil || it.Number != first.Number || it.At != int64(s.sequence) {
-		t.Errorf("it was emitted at %d and released at %d: %+v, %v", first.At, s.sequence, it, err)
+	if err != nil || it == nil || it.Number != first.Number || it.At != int64(s.Sequence) {
+		t.Errorf("it was emitted at %d and released at %d: %+v, %v", first.At, s.Sequence, it, err)
 	}
 }
 
@@ -255,11 +216,11 @@ func TestReleaseHeld_NothingIsOlder(t *testing.T) {
 	s := newSpace(t)
 	s.target("billing")
 	s.must(s.emit(outbox.Emission{Target: "billing", Lane: "a"}))
-	s.epoch++
+	s.Epoch++
 	s.must(s.update(Hold))
-	s.sequence += 1000
+	s.Sequence += 1000
 	s.must(s.update(ReleaseHeld{}.Change))
-	released := int64(s.sequence)
+	released := int64(s.Sequence)
 	s.must(s.emit(outbox.Emission{Target: "billing", Lane: "b"}))
 	for lane, want := range map[string]int64{"a": released, "b": released + 1} {
 		if it, err := Head(s, "billing", lane); err != nil || it == nil || it.At != want {
@@ -342,7 +303,7 @@ func TestTargets_AreMadeSetAndRemoved(t *testing.T) {
 	if err := s.update(RemoveTarget{"t1"}.Change); !errors.Is(err, leaving.ErrAbsent) {
 		t.Errorf("removed twice: %v", err)
 	}
-	for k := range s.items {
+	for k := range s.Items {
 		if strings.HasPrefix(k, everything) {
 			t.Errorf("%q is still kept", k)
 		}
@@ -361,15 +322,15 @@ func TestHeld_UntilItIsReleased(t *testing.T) {
 	if err := s.update(ReleaseHeld{}.Change); !errors.Is(err, leaving.ErrGone) {
 		t.Errorf("nothing is held: %v", err)
 	}
-	s.epoch = 3
+	s.Epoch = 3
 	s.must(s.update(Hold))
 	held(true, 0)
 	s.must(s.update(ReleaseHeld{}.Change))
 	held(false, 3)
-	s.epoch = 5
+	s.Epoch = 5
 	s.must(s.update(Hold))
 	held(true, 3)
-	s.epoch = 6
+	s.Epoch = 6
 	s.must(s.update(ReleaseHeld{}.Change))
 	held(false, 6)
 }
@@ -407,11 +368,11 @@ func FuzzSplit(f *testing.F) {
 
 // FuzzDecode: whatever is stored is read or refused.
 func FuzzDecode(f *testing.F) {
-	s := &space{items: map[string]storage.Item{}}
+	s := &space{Space: leavingtest.NewSpace()}
 	k := entryKey(parked, "billing", "a", emissions.Number{Epoch: 1})
 	f.Add([]byte{1, 0xa0})
 	f.Fuzz(func(t *testing.T, value []byte) {
-		if it, err := decode(reading{s}, parked, k, value); err == nil && (it.Target != "billing" || !it.Parked) {
+		if it, err := decode(leaving.Committed{Reader: s}, parked, k, value, 0); err == nil && (it.Target != "billing" || !it.Parked) {
 			t.Errorf("%+v", it)
 		}
 	})

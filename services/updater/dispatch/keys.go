@@ -1,13 +1,14 @@
 package dispatch
 
 import (
-	"encoding/binary"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/emissions"
+	"github.com/hotpair/hotpair/services/updater/leaving"
+	"github.com/hotpair/hotpair/storage/position"
 )
 
 // Keys, and what they begin with.
@@ -28,8 +29,6 @@ const (
 // Concerns reports whether a key of the outbox is of emissions.
 func Concerns(key []byte) bool { return strings.HasPrefix(string(key), everything) }
 
-const numberBytes = 8 + 8 + 4
-
 // where is a lane in keys. Names of targets and lanes have no slash.
 func where(target, lane string) string { return target + "/" + lane }
 
@@ -37,10 +36,7 @@ func key(under, name string) []byte { return []byte(under + name) }
 
 // entryKey is that of one emission in its lane, in the order of numbers.
 func entryKey(under, target, lane string, n emissions.Number) []byte {
-	k := append(key(under, where(target, lane)), '/')
-	k = binary.BigEndian.AppendUint64(k, n.Epoch)
-	k = binary.BigEndian.AppendUint64(k, n.Sequence)
-	return binary.BigEndian.AppendUint32(k, n.Index)
+	return n.Append(append(key(under, where(target, lane)), '/'))
 }
 
 // split is entryKey backwards.
@@ -48,11 +44,10 @@ func split(under string, k []byte) (target, lane string, n emissions.Number, err
 	rest, of := strings.CutPrefix(string(k), under)
 	target, rest, here := strings.Cut(rest, "/")
 	lane, number, there := strings.Cut(rest, "/")
-	if !of || !here || !there || len(number) != numberBytes {
-		return "", "", n, fmt.Errorf("%w: %q is no place of an emission", bus.ErrMalformed, k)
+	n, whole := position.ParseNumber([]byte(number))
+	if !of || !here || !there || !whole {
+		return "", "", emissions.Number{}, fmt.Errorf("%w: %q is no place of an emission", bus.ErrMalformed, k)
 	}
-	raw := []byte(number)
-	n = emissions.Number{Epoch: binary.BigEndian.Uint64(raw), Sequence: binary.BigEndian.Uint64(raw[8:]), Index: binary.BigEndian.Uint32(raw[16:])}
 	return target, lane, n, nil
 }
 
@@ -107,13 +102,8 @@ type release struct {
 	Counted int64  `cbor:"2,keyasint,omitempty"`
 }
 
-// getter gives keys of the outbox.
-type getter interface {
-	Get(key []byte) (value []byte, revision uint64, ok bool)
-}
-
 // read gives what a key holds, the zero value when it is not there.
-func read[T any](g getter, k []byte) (v T, revision uint64, err error) {
+func read[T any](g leaving.Getter, k []byte) (v T, revision uint64, err error) {
 	raw, revision, ok := g.Get(k)
 	if !ok {
 		return v, 0, nil

@@ -2,30 +2,13 @@ package dispatch
 
 import (
 	"fmt"
-	"iter"
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/emissions"
-	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/services/updater/leaving"
 	"github.com/hotpair/hotpair/storage/history"
 )
-
-// Reader is the committed state at one position. *storage.Reader is one.
-type Reader interface {
-	Get(space string, key []byte) (value []byte, revision uint64, ok bool)
-	Walk(space string, prefix, after []byte) iter.Seq[storage.Item]
-}
-
-// reading is a Reader as a getter.
-type reading struct{ Reader }
-
-func (r reading) Get(key []byte) ([]byte, uint64, bool) {
-	return r.Reader.Get(history.OutboxSpace, key)
-}
-
-// mostWalked bounds the keys that one look passes, deleted ones included.
-const mostWalked = 1 << 12
 
 // Known is a target with what it has.
 type Known struct {
@@ -37,7 +20,7 @@ type Known struct {
 }
 
 // Targets gives all targets, in the order of their names.
-func Targets(r Reader) (list []Known, err error) {
+func Targets(r leaving.Reader) (list []Known, err error) {
 	for it := range r.Walk(history.OutboxSpace, []byte(targets), nil) {
 		if it.Revision == 0 {
 			continue
@@ -52,18 +35,18 @@ func Targets(r Reader) (list []Known, err error) {
 }
 
 // Find gives one target, nil when there is none.
-func Find(r Reader, name string) (*Known, error) {
-	t, revision, err := read[Target](reading{r}, key(targets, name))
+func Find(r leaving.Reader, name string) (*Known, error) {
+	t, revision, err := read[Target](leaving.Committed{Reader: r}, key(targets, name))
 	if err != nil || revision == 0 {
 		return nil, err
 	}
-	n, _, err := read[count](reading{r}, key(counts, name))
+	n, _, err := read[count](leaving.Committed{Reader: r}, key(counts, name))
 	return &Known{Name: name, Target: t, Revision: revision, Waiting: n.Waiting, Parked: n.Parked, Bytes: n.Bytes}, err
 }
 
 // Held reports whether nothing may leave, and the epoch of the last release.
-func Held(r Reader) (held bool, released uint64, err error) {
-	starts, released, err := epochs(reading{r})
+func Held(r leaving.Reader) (held bool, released uint64, err error) {
+	starts, released, err := epochs(leaving.Committed{Reader: r})
 	return emissions.Held(starts, released), released, err
 }
 
@@ -80,16 +63,12 @@ type Item struct {
 	Why                   string
 }
 
-func item(g getter, target, name string, n emissions.Number, e stored, isParked bool) (Item, error) {
+// item makes one of what is stored. released is when what was held was released last: it could not leave before.
+func item(g leaving.Getter, target, name string, n emissions.Number, e stored, isParked bool, released int64) (Item, error) {
 	it := Item{
-		Target: target, Lane: name, Service: e.Service, Number: n, First: n, Body: e.Body, Bytes: len(e.Body), At: e.At, Wall: time.Unix(0, e.Wall),
+		Target: target, Lane: name, Service: e.Service, Number: n, First: n, Body: e.Body, Bytes: len(e.Body), At: max(e.At, released), Wall: time.Unix(0, e.Wall),
 		Parked: isParked, Why: e.Why,
 	}
-	released, _, err := read[release](g, []byte(releasedAt))
-	if err != nil {
-		return it, err
-	}
-	it.At = max(it.At, released.Counted) // what was held could not leave before
 	if e.First != (emissions.Number{}) {
 		it.First = e.First
 	}
@@ -105,7 +84,7 @@ func item(g getter, target, name string, n emissions.Number, e stored, isParked 
 
 // Lanes gives lanes of a target that have something to send, or those that are blocked, behind a lane, in the order of their names. next is
 // the last lane that was looked at, "" when that was all.
-func Lanes(r Reader, target string, isBlocked bool, after string, most int) (list []string, next string) {
+func Lanes(r leaving.Reader, target string, isBlocked bool, after string, most int) (list []string, next string) {
 	under := ready
 	if isBlocked {
 		under = blocked
@@ -117,7 +96,7 @@ func Lanes(r Reader, target string, isBlocked bool, after string, most int) (lis
 	}
 	walked, last := 0, after
 	for it := range r.Walk(history.OutboxSpace, prefix, from) {
-		if walked++; walked > mostWalked || len(list) >= most {
+		if walked++; walked > leaving.MostWalked || len(list) >= most {
 			return list, last
 		}
 		if last = string(it.Key[len(prefix):]); it.Revision != 0 {
@@ -128,8 +107,8 @@ func Lanes(r Reader, target string, isBlocked bool, after string, most int) (lis
 }
 
 // Head gives what stands at the head of a lane: what blocks it, or else what waits first; nil when that is nothing.
-func Head(r Reader, target, name string) (*Item, error) {
-	l, _, err := read[lane](reading{r}, key(lanes, where(target, name)))
+func Head(r leaving.Reader, target, name string) (*Item, error) {
+	l, _, err := read[lane](leaving.Committed{Reader: r}, key(lanes, where(target, name)))
 	switch {
 	case err != nil || l.Waiting == 0 && !l.blocks():
 		return nil, err
@@ -142,7 +121,11 @@ func Head(r Reader, target, name string) (*Item, error) {
 	}
 	for it := range r.Walk(history.OutboxSpace, append(key(queue, where(target, name)), '/'), nil) {
 		if it.Revision != 0 { // else it is gone, and that is not applied yet
-			one, err := decode(reading{r}, queue, it.Key, it.Value)
+			released, err := releasedSince(r)
+			if err != nil {
+				return nil, err
+			}
+			one, err := decode(leaving.Committed{Reader: r}, queue, it.Key, it.Value, released)
 			return &one, err
 		}
 	}
@@ -150,14 +133,18 @@ func Head(r Reader, target, name string) (*Item, error) {
 }
 
 // One gives one emission, parked or not; nil when it is not there.
-func One(r Reader, target, name string, n emissions.Number) (*Item, error) {
+func One(r leaving.Reader, target, name string, n emissions.Number) (*Item, error) {
+	released, err := releasedSince(r)
+	if err != nil {
+		return nil, err
+	}
 	for _, under := range []string{queue, parked} {
-		e, revision, err := read[stored](reading{r}, entryKey(under, target, name, n))
+		e, revision, err := read[stored](leaving.Committed{Reader: r}, entryKey(under, target, name, n))
 		if err != nil {
 			return nil, err
 		}
 		if revision != 0 {
-			it, err := item(reading{r}, target, name, n, e, under == parked)
+			it, err := item(leaving.Committed{Reader: r}, target, name, n, e, under == parked, released)
 			return &it, err
 		}
 	}
@@ -166,7 +153,7 @@ func One(r Reader, target, name string, n emissions.Number) (*Item, error) {
 
 // List gives emissions that are parked or that wait, of a target and a lane of it or of all when they are empty, from behind a place on. next
 // is the place of the last one that was looked at, nil when that was all. Bodies are left out, but for their length.
-func List(r Reader, isParked bool, target, name string, after []byte, most int) (list []Item, next []byte, err error) {
+func List(r leaving.Reader, isParked bool, target, name string, after []byte, most int) (list []Item, next []byte, err error) {
 	under := queue
 	if isParked {
 		under = parked
@@ -182,17 +169,21 @@ func List(r Reader, isParked bool, target, name string, after []byte, most int) 
 	if len(after) > 0 {
 		from = append([]byte(under), after...)
 	}
+	released, err := releasedSince(r)
+	if err != nil {
+		return nil, nil, err
+	}
 	walked := 0
 	var last []byte
 	for it := range r.Walk(history.OutboxSpace, prefix, from) {
-		if walked++; walked > mostWalked || len(list) >= most {
+		if walked++; walked > leaving.MostWalked || len(list) >= most {
 			return list, last, nil
 		}
 		last = append([]byte{}, it.Key[len(under):]...)
 		if it.Revision == 0 {
 			continue
 		}
-		one, err := decode(reading{r}, under, it.Key, it.Value)
+		one, err := decode(leaving.Committed{Reader: r}, under, it.Key, it.Value, released)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -202,7 +193,13 @@ func List(r Reader, isParked bool, target, name string, after []byte, most int) 
 	return list, nil, nil
 }
 
-func decode(g getter, under string, k, value []byte) (Item, error) {
+// releasedSince is when what was held was released last, as time is counted; 0: never.
+func releasedSince(r leaving.Reader) (int64, error) {
+	released, _, err := read[release](leaving.Committed{Reader: r}, []byte(releasedAt))
+	return released.Counted, err
+}
+
+func decode(g leaving.Getter, under string, k, value []byte, released int64) (Item, error) {
 	target, name, n, err := split(under, k)
 	if err != nil {
 		return Item{}, err
@@ -211,5 +208,5 @@ func decode(g getter, under string, k, value []byte) (Item, error) {
 	if err := bus.Decode(value, &e); err != nil {
 		return Item{}, fmt.Errorf("emission %v in the lane %s of %s: %w", n, name, target, err)
 	}
-	return item(g, target, name, n, e, under == parked)
+	return item(g, target, name, n, e, under == parked, released)
 }

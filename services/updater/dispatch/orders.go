@@ -26,7 +26,7 @@ func (o Orders) Size() (bytes int) {
 	for i := range o {
 		bytes += 4 * (outbox.MaxLane + overhead)
 		if o[i].Kind == emissions.Park || o[i].Kind == emissions.Release { // the emission is written anew
-			bytes += outbox.MaxBody + mostWhy
+			bytes += outbox.MaxBody + leaving.MaxWhy
 		}
 	}
 	return bytes
@@ -89,7 +89,7 @@ func (w changing) park(o *Order, l lane, e stored) error {
 	if !o.Pass {
 		l.Blocked = o.Number
 	}
-	e.Why = short(o.Why)
+	e.Why = leaving.Short(o.Why)
 	return w.add(parked, o.Target, o.Lane, l, o.Number, e)
 }
 
@@ -145,7 +145,7 @@ func (ReleaseHeld) Change(s *leaving.Set) error {
 }
 
 // epochs gives where a history was taken back last, and in which epoch what was held was released.
-func epochs(g getter) (starts []emissions.Start, released uint64, err error) {
+func epochs(g leaving.Getter) (starts []emissions.Start, released uint64, err error) {
 	held, _, err := read[epoch](g, []byte(heldAt))
 	if err != nil {
 		return nil, 0, err

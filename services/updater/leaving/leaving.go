@@ -8,6 +8,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/timers"
@@ -66,6 +67,14 @@ type Orders interface {
 	Change(s *Set) error
 	// Size is what they come to in an entry, in bytes, amply.
 	Size() int
+}
+
+// MaxWhy bounds a sentence that is kept in the outbox, in bytes.
+const MaxWhy = 512
+
+// Short bounds a sentence.
+func Short(why string) string {
+	return strings.ToValidUTF8(why[:min(len(why), MaxWhy)], "")
 }
 
 // Set is an update in the making.

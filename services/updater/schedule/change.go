@@ -2,7 +2,6 @@ package schedule
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
@@ -16,10 +15,7 @@ import (
 const Most = 1 << 20
 
 // orderSize is what an order comes to in an entry, in bytes, amply: it may write the timer anew.
-const orderSize = outbox.MaxBody + mostWhy + 2048
-
-// mostWhy bounds the sentence that is kept with a parked timer, in bytes.
-const mostWhy = 512
+const orderSize = outbox.MaxBody + leaving.MaxWhy + 2048
 
 // Order is a change that the pair itself makes of a timer: Drop, Park or Release.
 type Order struct {
@@ -126,7 +122,7 @@ func (w changing) change(service, key string, c timers.Change, why string) error
 	}
 	if is == nil {
 		w.Remove(entryKey(id))
-	} else if err := w.enter(id, &Item{*is, strings.ToValidUTF8(why[:min(len(why), mostWhy)], ""), w.expected(is, c, old)}); err != nil {
+	} else if err := w.enter(id, &Item{*is, leaving.Short(why), w.expected(is, c, old)}); err != nil {
 		return err
 	}
 	return w.count(service, was, is)
@@ -203,12 +199,7 @@ func (n *count) add(s *timers.Stored, times int) {
 	}
 }
 
-// getter gives keys of the outbox.
-type getter interface {
-	Get(key []byte) (value []byte, revision uint64, ok bool)
-}
-
-func countOf(g getter, service string) (n count, err error) {
+func countOf(g leaving.Getter, service string) (n count, err error) {
 	value, _, ok := g.Get(countKey(service))
 	if !ok {
 		return count{}, nil

@@ -3,21 +3,14 @@ package schedule
 import (
 	"bytes"
 	"fmt"
-	"iter"
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
 
 	"github.com/hotpair/hotpair/services/timers"
-	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/services/updater/leaving"
 	"github.com/hotpair/hotpair/storage/history"
 )
-
-// Reader is the committed state at one position. *storage.Reader is one.
-type Reader interface {
-	Get(space string, key []byte) (value []byte, revision uint64, ok bool)
-	Walk(space string, prefix, after []byte) iter.Seq[storage.Item]
-}
 
 // Place is how far a look has come in the order of each clock. The zero Place is the beginning.
 type Place struct {
@@ -52,14 +45,12 @@ type Look struct {
 }
 
 const (
-	// mostWalked bounds the keys that one look passes, deleted ones included.
-	mostWalked = 1 << 12
 	// mostBytes bounds the bodies of one look, in bytes, but for one more.
 	mostBytes = 1 << 20
 )
 
 // Due looks for timers that are to be run or dropped, from a place on, at most as many as that of each clock.
-func Due(r Reader, t timers.Time, from Place, most int) (l Look, err error) {
+func Due(r leaving.Reader, t timers.Time, from Place, most int) (l Look, err error) {
 	rest := from
 	for _, c := range []clock{counted, wall} {
 		more, err := l.look(r, c, t, rest.at(c), most)
@@ -79,10 +70,10 @@ func Due(r Reader, t timers.Time, from Place, most int) (l Look, err error) {
 func end(c clock) []byte { return append(orderPrefix(c), 0xff) }
 
 // look goes through the order of one clock from a place on, which it moves. more: it was broken off.
-func (l *Look) look(r Reader, c clock, t timers.Time, place *[]byte, most int) (more bool, err error) {
+func (l *Look) look(r leaving.Reader, c clock, t timers.Time, place *[]byte, most int) (more bool, err error) {
 	walked, found, bytesFound := 0, 0, 0
 	for it := range r.Walk(history.OutboxSpace, orderPrefix(c), *place) {
-		if walked++; walked > mostWalked || found >= most || bytesFound > mostBytes {
+		if walked++; walked > leaving.MostWalked || found >= most || bytesFound > mostBytes {
 			return true, nil
 		}
 		key := bytes.Clone(it.Key)
@@ -119,7 +110,7 @@ func (l *Look) look(r Reader, c clock, t timers.Time, place *[]byte, most int) (
 	return false, nil
 }
 
-func judge(r Reader, name string, t timers.Time) (Run, error) {
+func judge(r leaving.Reader, name string, t timers.Time) (Run, error) {
 	value, revision, ok := r.Get(history.OutboxSpace, entryKey(name))
 	if !ok {
 		return Run{}, fmt.Errorf("%w: timer %s is in the order and not kept", bus.ErrMalformed, name)
@@ -133,7 +124,7 @@ func judge(r Reader, name string, t timers.Time) (Run, error) {
 }
 
 // Find gives one timer, nil when there is none.
-func Find(r Reader, service, key string) (*Item, error) {
+func Find(r leaving.Reader, service, key string) (*Item, error) {
 	value, revision, ok := r.Get(history.OutboxSpace, entryKey(name(service, key)))
 	if !ok {
 		return nil, nil
@@ -143,7 +134,7 @@ func Find(r Reader, service, key string) (*Item, error) {
 
 // List gives timers of a service, or of all when it is empty, from behind one on, in the order of their names. onlyParked leaves out
 // the others. after and next name the last one that was looked at: service, slash, key; next is empty when that was the last of all.
-func List(r Reader, service, after string, onlyParked bool, most int) (list []Item, next string, err error) {
+func List(r leaving.Reader, service, after string, onlyParked bool, most int) (list []Item, next string, err error) {
 	prefix := []byte(entries)
 	if onlyParked {
 		prefix = []byte(parked)
@@ -158,7 +149,7 @@ func List(r Reader, service, after string, onlyParked bool, most int) (list []It
 	}
 	walked, last := 0, ""
 	for it := range r.Walk(history.OutboxSpace, under, from) {
-		if walked++; len(list) == most || walked > mostWalked {
+		if walked++; len(list) == most || walked > leaving.MostWalked {
 			return list, last, nil
 		}
 		last = string(it.Key[len(prefix):])
@@ -175,13 +166,6 @@ func List(r Reader, service, after string, onlyParked bool, most int) (list []It
 	return list, "", nil
 }
 
-// reading is a Reader as a State.
-type reading struct{ Reader }
-
-func (r reading) Get(key []byte) ([]byte, uint64, bool) {
-	return r.Reader.Get(history.OutboxSpace, key)
-}
-
 // Count is what a service has.
 type Count struct {
 	Service        string
@@ -189,13 +173,13 @@ type Count struct {
 }
 
 // Counts gives what each service has that has timers.
-func Counts(r Reader) (list []Count, err error) {
+func Counts(r leaving.Reader) (list []Count, err error) {
 	for it := range r.Walk(history.OutboxSpace, []byte(counts), nil) {
 		if it.Revision == 0 {
 			continue
 		}
 		service := string(it.Key[len(counts):])
-		n, err := countOf(reading{r}, service)
+		n, err := countOf(leaving.Committed{Reader: r}, service)
 		if err != nil {
 			return nil, err
 		}
@@ -205,7 +189,7 @@ func Counts(r Reader) (list []Count, err error) {
 }
 
 // StampOf gives the time as the last change of a timer noted it, with its revision; the zero one when there was none.
-func StampOf(r Reader) (timers.Stamp, uint64, error) {
+func StampOf(r leaving.Reader) (timers.Stamp, uint64, error) {
 	value, revision, ok := r.Get(history.OutboxSpace, []byte(stampAt))
 	if !ok {
 		return timers.Stamp{}, 0, nil

@@ -3,7 +3,6 @@ package schedule
 import (
 	"errors"
 	"fmt"
-	"iter"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -17,65 +16,27 @@ import (
 	"github.com/hotpair/hotpair/bus/outbox"
 	"github.com/hotpair/hotpair/services/timers"
 	"github.com/hotpair/hotpair/services/updater/leaving"
+	"github.com/hotpair/hotpair/services/updater/leaving/leavingtest"
 	"github.com/hotpair/hotpair/storage"
-	"github.com/hotpair/hotpair/storage/position"
 )
 
 // space is an outbox in memory.
 type space struct {
-	items    map[string]storage.Item
-	sequence uint64
-	counted  int64
+	*leavingtest.Space
+	counted int64
 }
 
-func newSpace() *space { return &space{items: map[string]storage.Item{}, sequence: 100} }
+func newSpace() *space { return &space{Space: leavingtest.NewSpace()} }
 
-func (s *space) Left(key []byte) ([]byte, uint64, bool) {
-	it, ok := s.items[string(key)]
-	return it.Value, it.Revision, ok
-}
-
-func (s *space) Get(_ string, key []byte) ([]byte, uint64, bool) { return s.Left(key) }
-
-func (s *space) Walk(_ string, prefix, after []byte) iter.Seq[storage.Item] {
-	return func(yield func(storage.Item) bool) {
-		for _, key := range slices.Sorted(maps.Keys(s.items)) {
-			if strings.HasPrefix(key, string(prefix)) && key > string(after) && !yield(s.items[key]) {
-				return
-			}
-		}
-	}
-}
-
-func (s *space) set() *leaving.Set {
-	return leaving.New(s, leaving.Update{Position: position.Position{Epoch: 1, Sequence: s.sequence + 1}, Stamp: timers.Stamp{Counted: s.counted}, Wall: 1e18})
-}
-
-// apply makes the changes of one update, if it is not refused.
-func (s *space) apply(set *leaving.Set, err error) error {
-	if err != nil {
-		return err
-	}
-	s.sequence++
-	for _, f := range set.Effects() {
-		if f.Delete {
-			delete(s.items, string(f.Key))
-		} else {
-			s.items[string(f.Key)] = storage.Item{Key: f.Key, Value: f.Value, Revision: s.sequence}
-		}
-	}
-	return nil
+func (s *space) update(change func(*leaving.Set) error) error {
+	return s.Update(leaving.Update{Stamp: timers.Stamp{Counted: s.counted}, Wall: 1e18}, change)
 }
 
 func (s *space) change(service string, c outbox.Changes) error {
-	set := s.set()
-	return s.apply(set, Change(set, service, &c))
+	return s.update(func(set *leaving.Set) error { return Change(set, service, &c) })
 }
 
-func (s *space) order(o ...Order) error {
-	set := s.set()
-	return s.apply(set, Orders(o).Change(set))
-}
+func (s *space) order(o ...Order) error { return s.update(Orders(o).Change) }
 
 func after(key string, d time.Duration) outbox.Timer {
 	return outbox.Timer{Key: key, Operation: "do", After: d, Body: []byte(`{}`)}
@@ -149,7 +110,7 @@ func TestChanges_AreRefusedAsAWhole(t *testing.T) {
 	if err := s.change("kv", outbox.Changes{Timers: []outbox.Timer{after("a", 0)}}); err != nil {
 		t.Fatal(err)
 	}
-	before := maps.Clone(s.items)
+	before := maps.Clone(s.Items)
 	for what, fired := range map[string]*outbox.Fired{"one that is not there": {Key: "b", Revision: 101}, "one that was moved": {Key: "a", Revision: 100}} {
 		err := s.change("kv", outbox.Changes{Fired: fired, Timers: []outbox.Timer{after("c", 0)}})
 		if !errors.Is(err, timers.ErrMoved) || !strings.Contains(err.Error(), fmt.Sprintf("%q of kv", fired.Key)) {
@@ -159,7 +120,7 @@ func TestChanges_AreRefusedAsAWhole(t *testing.T) {
 	if err := s.order(Order{"kv", "a", timers.Park, 7, ""}); !errors.Is(err, timers.ErrMoved) {
 		t.Errorf("an order for another revision: %v", err)
 	}
-	if diff := cmp.Diff(before, s.items); diff != "" {
+	if diff := cmp.Diff(before, s.Items); diff != "" {
 		t.Error(diff)
 	}
 	// The run of one and, in the same update, what its handler sets.
@@ -192,7 +153,7 @@ func TestParked_StandsUntilItIsReleased(t *testing.T) {
 		t.Errorf("due %q", got)
 	}
 	list, _, err := List(s, "", "", true, 10)
-	if err != nil || len(list) != 1 || list[0].Key != "a" || len(list[0].Why) != mostWhy || !list[0].Expected.Equal(time.Unix(1e9, 0)) {
+	if err != nil || len(list) != 1 || list[0].Key != "a" || len(list[0].Why) != leaving.MaxWhy || !list[0].Expected.Equal(time.Unix(1e9, 0)) {
 		t.Errorf("parked: %+v, %v", list, err)
 	}
 	counts, err := Counts(s)
@@ -219,7 +180,7 @@ func TestChanges_AreThoseOfTheModel(t *testing.T) {
 		s.counted += random.Int64N(100)
 		service, key := []string{"kv", "kv2"}[random.IntN(2)], []string{"a", "b", "b/c", "\x00"}[random.IntN(4)]
 		id := name(service, key)
-		revision := s.sequence - random.Uint64N(4)
+		revision := s.Sequence - random.Uint64N(4)
 		if m := model[id]; m != nil && random.IntN(2) == 0 {
 			revision = m.Revision
 		}
@@ -246,7 +207,7 @@ func TestChanges_AreThoseOfTheModel(t *testing.T) {
 		default:
 			err = s.order(Order{service, key, c.Kind, revision, "why"})
 		}
-		is, wrong := timers.Apply(model[id], c, timers.Stamp{Counted: s.counted}, s.sequence)
+		is, wrong := timers.Apply(model[id], c, timers.Stamp{Counted: s.counted}, s.Sequence)
 		if err != nil && wrong == nil || err == nil && wrong != nil {
 			t.Fatalf("%+v of %s: %v, the model says %v", c, id, err, wrong)
 		}
@@ -284,7 +245,7 @@ func agree(t *testing.T, s *space, model map[string]*timers.Stored) {
 	if len(list) != len(model) {
 		t.Fatalf("%d timers, the model has %d", len(list), len(model))
 	}
-	for key := range s.items {
+	for key := range s.Items {
 		if !want[key] {
 			t.Fatalf("%q is there", key)
 		}
@@ -307,7 +268,7 @@ func agree(t *testing.T, s *space, model map[string]*timers.Stored) {
 
 func TestDue_SaysWhatItCannotRead(t *testing.T) {
 	for what, spoil := range map[string]func(s *space){
-		"an entry that is gone":    func(s *space) { delete(s.items, string(entryKey("kv/a"))) },
+		"an entry that is gone":    func(s *space) { delete(s.Items, string(entryKey("kv/a"))) },
 		"an entry of another form": func(s *space) { s.put(entryKey("kv/a"), []byte{9}) },
 		"an entry cut short":       func(s *space) { s.put(entryKey("kv/a"), []byte{1, 0xa3, 1}) },
 		"a place without a time":   func(s *space) { s.put(append(orderPrefix(counted), "x"...), nil) },
@@ -327,7 +288,7 @@ func TestDue_SaysWhatItCannotRead(t *testing.T) {
 }
 
 func (s *space) put(key, value []byte) {
-	s.items[string(key)] = storage.Item{Key: key, Value: value, Revision: s.sequence}
+	s.Items[string(key)] = storage.Item{Key: key, Value: value, Revision: s.Sequence}
 }
 
 // FuzzDecode: no stored bytes make anything panic, and what is read is written as it was.
@@ -336,7 +297,7 @@ func FuzzDecode(f *testing.F) {
 	if err := s.change("kv", outbox.Changes{Timers: []outbox.Timer{after("a", 3)}}); err != nil {
 		f.Fatal(err)
 	}
-	for key, it := range s.items {
+	for key, it := range s.Items {
 		f.Add([]byte(key), it.Value)
 	}
 	f.Fuzz(func(t *testing.T, key, value []byte) {

@@ -15,30 +15,13 @@ import (
 	"github.com/hotpair/hotpair/storage"
 )
 
-// longestWait bounds how long a question waits.
-const longestWait = 30 * time.Second
-
 // errOutcome says that what is to be recorded can't be.
 var errOutcome = errors.New("not what can come of an emission")
 
-// Term is the term that is served, if one is.
-type Term interface {
-	// Serves gives the error of a question about a term that is not served.
-	Serves(epoch uint64) error
-	// Order has an update of the pair itself taken into a frame of a term; 0 is the one that is served. The answer is given once, when
-	// it is committed or refused.
-	Order(epoch uint64, orders leaving.Orders, answer func(bus.DatabaseReply)) error
-}
-
-// Viewer gives views of what is committed. *storage.Store is one.
-type Viewer interface {
-	View(func(*storage.Reader) error) error
-}
-
 // Config is what answers rest on.
 type Config struct {
-	Store Viewer
-	Term  Term
+	Store leaving.Viewer
+	Term  leaving.Term
 	Watch *Watch
 	Pair  func() string      // id of the pair
 	Time  func() timers.Time // by which ages are counted
@@ -70,7 +53,7 @@ func (a *Answers) Answer(r *bus.Router, group bus.Group) {
 
 // pending says what there is, at once or when it has changed.
 func (a *Answers) pending(ctx context.Context, q waybill.Question) (p waybill.Pending, err error) {
-	if p.Version, err = a.await(ctx, q); err != nil {
+	if p.Version, err = a.Watch.version.Await(ctx, a.Term, q.Epoch, q.Seen, q.Wait); err != nil {
 		return p, err
 	}
 	p.Pair = a.Pair()
@@ -87,28 +70,6 @@ func (a *Answers) pending(ctx context.Context, q waybill.Question) (p waybill.Pe
 		return err
 	})
 	return p, err
-}
-
-// await waits for a version other than the one that was seen, for as long as the question may wait and the term is served.
-func (a *Answers) await(ctx context.Context, q waybill.Question) (uint64, error) {
-	patience := time.NewTimer(min(q.Wait, longestWait))
-	defer patience.Stop()
-	for {
-		version, changed := a.Watch.latest()
-		if err := a.Term.Serves(q.Epoch); err != nil {
-			return 0, err
-		}
-		if version != q.Seen || q.Wait <= 0 {
-			return version, nil
-		}
-		select {
-		case <-changed:
-		case <-patience.C:
-			return version, nil
-		case <-ctx.Done():
-			return 0, context.Cause(ctx)
-		}
-	}
 }
 
 // target says how to reach one.
@@ -181,22 +142,17 @@ func (a *Answers) record(ctx context.Context, q waybill.Outcome) (bus.Done, erro
 
 // commit has orders committed in a term. What is not there any more is waybill.ErrGone, what can't be is bus.ErrRefused or bus.ErrAbsent.
 func (a *Answers) commit(ctx context.Context, epoch uint64, orders leaving.Orders) error {
-	done := make(chan bus.DatabaseReply, 1)
-	if err := a.Term.Order(epoch, orders, func(r bus.DatabaseReply) { done <- r }); err != nil {
+	r, err := leaving.Commit(ctx, a.Term, epoch, orders)
+	if err != nil {
 		return err
 	}
-	select {
-	case r := <-done:
-		switch r.Code {
-		case bus.CodeOK:
-			return nil
-		case bus.CodeTooOld:
-			return fmt.Errorf("%w: %s", waybill.ErrGone, r.Message)
-		case bus.CodeAbsent:
-			return fmt.Errorf("%w: %s", bus.ErrAbsent, r.Message)
-		}
-		return fmt.Errorf("%w: %s", bus.ErrRefused, r.Message)
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	switch r.Code {
+	case bus.CodeOK:
+		return nil
+	case bus.CodeTooOld:
+		return fmt.Errorf("%w: %s", waybill.ErrGone, r.Message)
+	case bus.CodeAbsent:
+		return fmt.Errorf("%w: %s", bus.ErrAbsent, r.Message)
 	}
+	return fmt.Errorf("%w: %s", bus.ErrRefused, r.Message)
 }

@@ -18,8 +18,8 @@ import (
 	"github.com/hotpair/hotpair/services/updater/dispatch"
 	"github.com/hotpair/hotpair/services/updater/draft/drafttest"
 	"github.com/hotpair/hotpair/services/updater/leaving"
+	"github.com/hotpair/hotpair/services/updater/leaving/leavingtest"
 	"github.com/hotpair/hotpair/storage"
-	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -48,32 +48,10 @@ func newHost(t *testing.T) *host {
 // commit commits what is worked out from the committed state.
 func (h *host) commit(work func(s *leaving.Set) error) error {
 	h.t.Helper()
-	end := h.store.Committed()
-	at := position.Position{Epoch: 1, Sequence: end.Position.Sequence + 1}
-	var effects []history.Effect
-	err := h.store.View(func(r *storage.Reader) (err error) {
-		set := leaving.New(left{r}, leaving.Update{Position: at, Stamp: timers.Stamp{Counted: h.time.Counted}, Wall: time.Now().UnixNano()})
-		err = work(set)
-		effects = set.Effects()
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	e, err := history.NewStored(end.Digest, history.Entry{Position: at, Kind: history.KindUpdate, Time: 1, Space: "kv", Outbox: effects})
-	if err == nil {
-		err = h.store.Commit(e)
-	}
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	h.watch.Committed([]history.Stored{e})
-	return nil
+	entries, err := leavingtest.Commit(h.store, leaving.Update{Time: 1, Stamp: timers.Stamp{Counted: h.time.Counted}, Wall: time.Now().UnixNano()}, work)
+	h.watch.Committed(entries)
+	return err
 }
-
-type left struct{ *storage.Reader }
-
-func (l left) Left(key []byte) ([]byte, uint64, bool) { return l.Get(history.OutboxSpace, key) }
 
 var errNotServed = errors.New("not served")
 
@@ -197,7 +175,7 @@ func TestPending_WaitsForAChange(t *testing.T) {
 		answers <- err
 	}()
 	h.must(h.commit(func(s *leaving.Set) error { s.Put([]byte("timers/x"), nil); return nil }))
-	if v, _ := h.watch.latest(); v != seen {
+	if v := h.watch.version.Latest(); v != seen {
 		t.Error("a timer counts as an emission")
 	}
 	h.emit("billing", "a", 1)

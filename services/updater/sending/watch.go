@@ -4,32 +4,22 @@
 package sending
 
 import (
-	"sync"
-
 	"github.com/hotpair/hotpair/services/updater/dispatch"
+	"github.com/hotpair/hotpair/services/updater/leaving"
 	"github.com/hotpair/hotpair/storage/history"
 )
 
 // Watch knows when emissions or targets have changed. It may be used by any number of goroutines.
-type Watch struct {
-	mu      sync.Mutex
-	version uint64 // from 1
-	changed chan struct{}
-}
+type Watch struct{ version *leaving.Version }
 
 // NewWatch begins it.
-func NewWatch() *Watch { return &Watch{version: 1, changed: make(chan struct{})} }
+func NewWatch() *Watch { return &Watch{leaving.NewVersion(1)} }
 
 // Committed is told of what is committed in a term of this host.
 func (w *Watch) Committed(entries []history.Stored) {
-	if !concerned(entries) {
-		return
+	if concerned(entries) {
+		w.version.Rise()
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.version++
-	close(w.changed)
-	w.changed = make(chan struct{})
 }
 
 func concerned(entries []history.Stored) bool {
@@ -41,11 +31,4 @@ func concerned(entries []history.Stored) bool {
 		}
 	}
 	return false
-}
-
-// latest gives the version, and a channel that is closed when there is another one.
-func (w *Watch) latest() (version uint64, changed <-chan struct{}) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.version, w.changed
 }

@@ -19,31 +19,20 @@ const (
 	mostDue = 256
 	// mostOrders bounds the orders of one update.
 	mostOrders = 256
-	// longestWait bounds how long a question waits.
-	longestWait = 30 * time.Second
 )
 
 // errOrders says that orders are none that may be given.
 var errOrders = errors.New("not an order for timers")
 
-// Term is the term that is served, if one is.
-type Term interface {
-	// Serves gives the error of a question about a term that is not served.
-	Serves(epoch uint64) error
-	// Order has an update of the pair itself taken into a frame of a term; 0 is the one that is served. The answer is given once, when
-	// it is committed or refused.
-	Order(epoch uint64, orders leaving.Orders, answer func(bus.DatabaseReply)) error
-}
-
 // Answers answers terminal-if.
 type Answers struct {
 	life  context.Context
 	clock *Clock
-	term  Term
+	term  leaving.Term
 }
 
 // New makes the answers of one host. No question waits any more when life ends.
-func New(life context.Context, c *Clock, t Term) *Answers { return &Answers{life, c, t} }
+func New(life context.Context, c *Clock, t leaving.Term) *Answers { return &Answers{life, c, t} }
 
 // Answer has questions answered, each in a goroutine of the group.
 func (a *Answers) Answer(r *bus.Router, group bus.Group) {
@@ -56,7 +45,7 @@ func (a *Answers) Answer(r *bus.Router, group bus.Group) {
 
 // due says what is due, at once or when timers have changed.
 func (a *Answers) due(ctx context.Context, q agenda.Question) (agenda.Due, error) {
-	version, err := a.await(ctx, q)
+	version, err := a.clock.version.Await(ctx, a.term, q.Epoch, q.Seen, q.Wait)
 	if err != nil {
 		return agenda.Due{}, err
 	}
@@ -110,28 +99,6 @@ func held(l schedule.Look, now timers.Time) string {
 	return ""
 }
 
-// await waits for a version other than the one that was seen, for as long as the question may wait and the term is served.
-func (a *Answers) await(ctx context.Context, q agenda.Question) (uint64, error) {
-	patience := time.NewTimer(min(q.Wait, longestWait))
-	defer patience.Stop()
-	for {
-		version, changed := a.clock.latest()
-		if err := a.term.Serves(q.Epoch); err != nil {
-			return 0, err
-		}
-		if version != q.Seen || q.Wait <= 0 {
-			return version, nil
-		}
-		select {
-		case <-changed:
-		case <-patience.C:
-			return version, nil
-		case <-ctx.Done():
-			return 0, context.Cause(ctx)
-		}
-	}
-}
-
 // order has the pair's own changes committed.
 func (a *Answers) order(ctx context.Context, q agenda.Orders) (bus.Done, error) {
 	if len(q.Orders) > mostOrders {
@@ -149,19 +116,11 @@ func (a *Answers) order(ctx context.Context, q agenda.Orders) (bus.Done, error) 
 
 // commit has orders committed in a term.
 func (a *Answers) commit(ctx context.Context, epoch uint64, orders schedule.Orders) error {
-	done := make(chan bus.DatabaseReply, 1)
-	if err := a.term.Order(epoch, orders, func(r bus.DatabaseReply) { done <- r }); err != nil {
-		return err
+	r, err := leaving.Commit(ctx, a.term, epoch, orders)
+	if err == nil && r.Code != bus.CodeOK {
+		err = fmt.Errorf("%w: %s", errOrders, r.Message)
 	}
-	select {
-	case r := <-done:
-		if r.Code != bus.CodeOK {
-			return fmt.Errorf("%w: %s", errOrders, r.Message)
-		}
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return err
 }
 
 // list says which timers there are.

@@ -10,39 +10,34 @@ import (
 	"sync"
 
 	"github.com/hotpair/hotpair/services/timers"
+	"github.com/hotpair/hotpair/services/updater/leaving"
 	"github.com/hotpair/hotpair/services/updater/schedule"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/history"
 )
 
-// Viewer gives views of what is committed. *storage.Store is one.
-type Viewer interface {
-	View(func(*storage.Reader) error) error
-}
-
 // Clock counts the time that timers are due by. It may be used by any number of goroutines.
 type Clock struct {
-	store Viewer
+	store leaving.Viewer
 	now   func() timers.Now
 
 	mu      sync.Mutex
 	count   timers.Count
-	seen    uint64 // revision of the last stamp that was looked at
-	live    bool   // it was
-	version uint64 // of what is committed of timers; from 1
-	changed chan struct{}
+	seen    uint64           // revision of the last stamp that was looked at
+	live    bool             // it was
+	version *leaving.Version // of what is committed of timers
 }
 
 // Open goes on from what is stored.
-func Open(store Viewer, now func() timers.Now) (*Clock, error) {
+func Open(store leaving.Viewer, now func() timers.Now) (*Clock, error) {
 	s, revision, err := last(store)
 	if err != nil {
 		return nil, err
 	}
-	return &Clock{store: store, now: now, count: timers.Open(s, now().Boot), seen: revision, version: 1, changed: make(chan struct{})}, nil
+	return &Clock{store: store, now: now, count: timers.Open(s, now().Boot), seen: revision, version: leaving.NewVersion(1)}, nil
 }
 
-func last(store Viewer) (s timers.Stamp, revision uint64, err error) {
+func last(store leaving.Viewer) (s timers.Stamp, revision uint64, err error) {
 	err = store.View(func(r *storage.Reader) (err error) {
 		if s, revision, err = schedule.StampOf(r); revision != 0 {
 			s.Counted = max(s.Counted, 1) // so that it is one
@@ -102,14 +97,5 @@ func (c *Clock) Committed(entries []history.Stored) {
 	if err == nil { // else it is looked at once more
 		c.seen, c.live = revision, false
 	}
-	c.version++
-	close(c.changed)
-	c.changed = make(chan struct{})
-}
-
-// latest gives the version, and a channel that is closed when there is another one.
-func (c *Clock) latest() (version uint64, changed <-chan struct{}) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.version, c.changed
+	c.version.Rise()
 }

@@ -13,10 +13,10 @@ import (
 	"github.com/hotpair/hotpair/services/timers"
 	"github.com/hotpair/hotpair/services/updater/draft/drafttest"
 	"github.com/hotpair/hotpair/services/updater/leaving"
+	"github.com/hotpair/hotpair/services/updater/leaving/leavingtest"
 	"github.com/hotpair/hotpair/services/updater/schedule"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/history"
-	"github.com/hotpair/hotpair/storage/position"
 )
 
 // host is one host's store and clock; its term is always served.
@@ -56,33 +56,11 @@ func (h *host) pass(d time.Duration, agree bool) {
 // commit commits what is worked out from the committed state.
 func (h *host) commit(work func(s *leaving.Set) error) error {
 	h.t.Helper()
-	end := h.store.Committed()
 	stamp, now := h.clock.Stamp()
-	var effects []history.Effect
-	err := h.store.View(func(r *storage.Reader) (err error) {
-		set := leaving.New(left{r}, leaving.Update{Position: position.Position{Epoch: 1, Sequence: end.Position.Sequence + 1}, Stamp: stamp, Wall: now.Wall})
-		err = work(set)
-		effects = set.Effects()
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	e, err := history.NewStored(end.Digest, history.Entry{
-		Position: position.Position{Epoch: 1, Sequence: end.Position.Sequence + 1}, Kind: history.KindUpdate, Time: h.now.Wall, Space: "kv", Outbox: effects})
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	if err := h.store.Commit(e); err != nil {
-		h.t.Fatal(err)
-	}
-	h.clock.Committed([]history.Stored{e})
-	return nil
+	entries, err := leavingtest.Commit(h.store, leaving.Update{Time: h.now.Wall, Stamp: stamp, Wall: now.Wall}, work)
+	h.clock.Committed(entries)
+	return err
 }
-
-type left struct{ *storage.Reader }
-
-func (l left) Left(key []byte) ([]byte, uint64, bool) { return l.Get(history.OutboxSpace, key) }
 
 func (h *host) set(key string, d time.Duration) {
 	h.t.Helper()

@@ -10,8 +10,6 @@ import (
 	"flag"
 	"fmt"
 	"net"
-	"os"
-	"os/signal"
 	"strconv"
 	"syscall"
 	"time"
@@ -27,47 +25,19 @@ import (
 const dialEach = time.Millisecond
 
 // options of a run.
-type options struct {
-	binary, keep      string
-	terminals, trials int
-}
+type options struct{ terminals, trials int }
 
 func main() {
 	var o options
-	flag.StringVar(&o.binary, "binary", "./hotpair", "hotpair to measure")
-	flag.StringVar(&o.keep, "keep", "", "folder that the result is kept in; empty is nowhere")
 	flag.IntVar(&o.terminals, "terminals", 8, "terminals of the pair")
 	flag.IntVar(&o.trials, "trials", 10, "how often a host is killed")
-	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, o); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		stop()
-		os.Exit(1)
-	}
+	subject.Measure("exits", func() map[string]string {
+		return map[string]string{"terminals": strconv.Itoa(o.terminals), "trials": strconv.Itoa(o.trials)}
+	}, o.measure)
 }
 
-func run(ctx context.Context, o options) error {
-	version, err := subject.VersionOf(ctx, o.binary)
-	if err != nil {
-		return err
-	}
-	r := &result.Result{Time: time.Now(), What: "exits", Version: version, Machine: subject.Machine(),
-		Settings: map[string]string{"terminals": strconv.Itoa(o.terminals), "trials": strconv.Itoa(o.trials)}}
-	if err := measure(ctx, r, o); err != nil {
-		return err
-	}
-	if o.keep == "" {
-		return nil
-	}
-	path, err := r.Save(o.keep)
-	fmt.Println("kept in", path)
-	return err
-}
-
-func measure(ctx context.Context, r *result.Result, o options) (err error) {
-	c, err := subject.Start(ctx, o.binary, o.terminals)
+func (o *options) measure(ctx context.Context, binary string, r *result.Result) (err error) {
+	c, err := subject.Start(ctx, binary, o.terminals)
 	if err != nil {
 		return err
 	}

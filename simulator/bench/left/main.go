@@ -10,13 +10,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"os"
-	"os/signal"
 	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -33,51 +30,29 @@ import (
 
 // options of a run.
 type options struct {
-	binary, keep        string
 	notices, many, each int
 	timers, clients     int
 }
 
 func main() {
 	var o options
-	flag.StringVar(&o.binary, "binary", "./hotpair", "hotpair to measure")
-	flag.StringVar(&o.keep, "keep", "", "folder that the result is kept in; empty is nowhere")
 	flag.IntVar(&o.notices, "notices", 1000, "seats that are sold one after the other, each told to another terminal")
 	flag.IntVar(&o.many, "terminals", 1000, "terminals that are told at once; 0 leaves that out")
 	flag.IntVar(&o.each, "trials", 20, "how often they are")
 	flag.IntVar(&o.timers, "timers", 10_000, "timers that are due at once; 0 leaves that out")
 	flag.IntVar(&o.clients, "clients", 8, "closed-loop writers beside them")
-	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, o); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		stop()
-		os.Exit(1)
-	}
+	subject.Measure("left", func() map[string]string {
+		return map[string]string{"notices": strconv.Itoa(o.notices), "terminals": strconv.Itoa(o.many), "trials": strconv.Itoa(o.each),
+			"timers": strconv.Itoa(o.timers), "clients": strconv.Itoa(o.clients)}
+	}, o.measure)
 }
 
-func run(ctx context.Context, o options) error {
-	version, err := subject.VersionOf(ctx, o.binary)
-	if err != nil {
+func (o *options) measure(ctx context.Context, binary string, r *result.Result) error {
+	err := inHall(ctx, binary, 8, func(h *hall) error { return few(ctx, r, o, h) })
+	if err != nil || o.many == 0 {
 		return err
 	}
-	r := &result.Result{Time: time.Now(), What: "left", Version: version, Machine: subject.Machine(), Settings: map[string]string{
-		"notices": strconv.Itoa(o.notices), "terminals": strconv.Itoa(o.many), "trials": strconv.Itoa(o.each), "timers": strconv.Itoa(o.timers), "clients": strconv.Itoa(o.clients)}}
-	for _, part := range []struct {
-		terminals int
-		measure   func(context.Context, *result.Result, options, *hall) error
-	}{{8, few}, {o.many, many}} {
-		if part.terminals > 0 && err == nil {
-			err = inHall(ctx, o, part.terminals, func(h *hall) error { return part.measure(ctx, r, o, h) })
-		}
-	}
-	if o.keep != "" && len(r.Series) > 0 {
-		path, bad := r.Save(o.keep)
-		fmt.Println("kept in", path)
-		err = errors.Join(err, bad)
-	}
-	return err
+	return inHall(ctx, binary, o.many, func(h *hall) error { return many(ctx, r, o, h) })
 }
 
 // hall is a pair that sells seats, with an application at each terminal that hears what is told.
@@ -92,9 +67,9 @@ type hall struct {
 	released atomic.Int64
 }
 
-func inHall(ctx context.Context, o options, terminals int, measure func(*hall) error) (err error) {
+func inHall(ctx context.Context, binary string, terminals int, measure func(*hall) error) (err error) {
 	h := &hall{told: map[string]int{}, heard: map[string]time.Time{}, all: make(chan string, 1024)}
-	if h.cluster, err = subject.Start(ctx, o.binary, terminals, "HOTPAIR_BUSINESS=kv,tickets"); err != nil {
+	if h.cluster, err = subject.Start(ctx, binary, terminals, "HOTPAIR_BUSINESS=kv,tickets"); err != nil {
 		return err
 	}
 	defer func() {
@@ -194,7 +169,7 @@ func (h *hall) sell(ctx context.Context, seat string) (asked, answered, first, l
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 // few measures one notice after the other to seven other terminals, then the timers.
-func few(ctx context.Context, r *result.Result, o options, h *hall) error {
+func few(ctx context.Context, r *result.Result, o *options, h *hall) error {
 	var total, after []float64
 	for n := range o.notices {
 		asked, answered, first, _, err := h.sell(ctx, fmt.Sprint("few-", n))
@@ -218,7 +193,7 @@ func spread(samples []float64) string {
 }
 
 // many measures how long it takes until all of many terminals are told.
-func many(ctx context.Context, r *result.Result, o options, h *hall) error {
+func many(ctx context.Context, r *result.Result, o *options, h *hall) error {
 	var first, last []float64
 	for n := range o.each {
 		asked, _, one, all, err := h.sell(ctx, fmt.Sprint("many-", n))
@@ -241,7 +216,7 @@ func many(ctx context.Context, r *result.Result, o options, h *hall) error {
 const window = 10 * time.Second
 
 // timers measures requests without timers and while many are due.
-func timers(ctx context.Context, r *result.Result, o options, h *hall) error {
+func timers(ctx context.Context, r *result.Result, o *options, h *hall) error {
 	clients, err := load.Connect(h.cluster.Addresses(), o.clients, func(int) []nats.Option { return nil })
 	if err != nil {
 		return err

@@ -13,12 +13,9 @@ import (
 	"flag"
 	"fmt"
 	"math"
-	"os"
-	"os/signal"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/hotpair/hotpair/simulator/bench/result"
@@ -28,7 +25,6 @@ import (
 // options of a run.
 type options struct {
 	binary   string
-	keep     string
 	rounds   int
 	each     time.Duration
 	clients  int
@@ -39,36 +35,24 @@ type options struct {
 
 func main() {
 	var o options
-	flag.StringVar(&o.binary, "binary", "./hotpair", "hotpair to measure")
-	flag.StringVar(&o.keep, "keep", "", "folder that the result is kept in; empty is nowhere")
 	flag.IntVar(&o.rounds, "rounds", 24, "rounds, each with TLS and without, in turns")
 	flag.DurationVar(&o.each, "each", 2*time.Second, "how long updates are counted in a round")
 	flag.IntVar(&o.clients, "clients", 8, "closed-loop writers")
 	flag.IntVar(&o.terminal, "terminals", 50, "stand-ins for terminals of the pairs that are compared in turns")
 	flag.StringVar(&o.fleets, "fleets", "1000,5000", "numbers of terminals of which memory and processor are measured, by commas; empty is none")
 	flag.Float64Var(&o.bound, "bound", 0.05, "by how much the median of the rounds may be worse with TLS; 0 judges nothing")
-	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, o); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		stop()
-		os.Exit(1)
-	}
+	subject.Measure("tls", func() map[string]string {
+		return map[string]string{"rounds": strconv.Itoa(o.rounds), "each": o.each.String(), "clients": strconv.Itoa(o.clients),
+			"terminals": strconv.Itoa(o.terminal), "fleets": o.fleets}
+	}, func(ctx context.Context, binary string, r *result.Result) error { return o.measure(ctx, binary, r) })
 }
 
 // errWorse says that TLS costs more than it may.
 var errWorse = errors.New("worse with TLS than the bound allows")
 
-func run(ctx context.Context, o options) error {
-	version, err := subject.VersionOf(ctx, o.binary)
-	if err != nil {
-		return err
-	}
-	r := &result.Result{Time: time.Now(), What: "tls", Version: version, Machine: subject.Machine(), Settings: map[string]string{
-		"rounds": strconv.Itoa(o.rounds), "each": o.each.String(), "clients": strconv.Itoa(o.clients), "terminals": strconv.Itoa(o.terminal), "fleets": o.fleets,
-	}}
-	err = turns(ctx, r, o)
+func (o options) measure(ctx context.Context, binary string, r *result.Result) error {
+	o.binary = binary
+	err := turns(ctx, r, o)
 	for _, text := range strings.FieldsFunc(o.fleets, func(c rune) bool { return c == ',' }) {
 		n, bad := strconv.Atoi(text)
 		if bad != nil {
@@ -80,13 +64,7 @@ func run(ctx context.Context, o options) error {
 			}
 		}
 	}
-	worse := judge(r, o.bound)
-	if o.keep != "" && len(r.Series) > 0 {
-		path, bad := r.Save(o.keep)
-		fmt.Println("kept in", path)
-		err = errors.Join(err, bad)
-	}
-	if err == nil && worse > 0 {
+	if worse := judge(r, o.bound); err == nil && worse > 0 {
 		err = fmt.Errorf("%w: %d medians by more than %.0f %%", errWorse, worse, 100*o.bound)
 	}
 	return err

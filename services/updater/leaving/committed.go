@@ -1,0 +1,38 @@
+package leaving
+
+import (
+	"iter"
+
+	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/history"
+)
+
+// MostWalked bounds the keys that one look at the outbox passes, deleted ones included.
+const MostWalked = 1 << 12
+
+// Reader is the committed state at one position. *storage.Reader is one.
+type Reader interface {
+	Get(space string, key []byte) (value []byte, revision uint64, ok bool)
+	Walk(space string, prefix, after []byte) iter.Seq[storage.Item]
+}
+
+// Viewer gives views of what is committed. *storage.Store is one.
+type Viewer interface {
+	View(func(*storage.Reader) error) error
+}
+
+// Getter gives keys of the outbox: as they are committed, or as a [Set] leaves them.
+type Getter interface {
+	Get(key []byte) (value []byte, revision uint64, ok bool)
+}
+
+// Committed is the outbox as a Reader has it.
+type Committed struct{ Reader }
+
+// Get implements Getter.
+func (c Committed) Get(key []byte) (value []byte, revision uint64, ok bool) {
+	return c.Reader.Get(history.OutboxSpace, key)
+}
+
+// Left implements State.
+func (c Committed) Left(key []byte) (value []byte, revision uint64, ok bool) { return c.Get(key) }

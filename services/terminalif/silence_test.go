@@ -141,21 +141,38 @@ func reachesNobody(t *testing.T, active bool) {
 	if active {
 		h.attachAll(terminals)
 	}
+	// The housekeeping is never faster than the bound, so one try within it shows that the probes told; a busy machine may need more than one.
+	for try := 1; ; try++ {
+		took := silenced(t, h, cables)
+		t.Logf("measured: noticed after %v", took.Round(time.Millisecond))
+		if took <= helloEvery/2+probing.Within-100*time.Millisecond {
+			break
+		}
+		if try == 3 {
+			t.Fatalf("noticed after %v only, at the third try", took)
+		}
+		rejoin(t, h, cables, active)
+	}
+	rejoin(t, h, cables, active)
+}
+
+// silenced cuts all cables and tells after what time the host knew.
+func silenced(t *testing.T, h *aHost, cables []*cable) time.Duration {
 	for _, c := range cables {
 		c.cut()
 	}
 	began := time.Now()
 	processtest.Await(t, "the host reaches nobody", func() bool { s := h.State(); return s.Attached == 0 && s.Warm == 0 })
-	took := time.Since(began)
-	t.Logf("measured: noticed after %v", took.Round(time.Millisecond))
-	if took > helloEvery/2+probing.Within-100*time.Millisecond {
-		t.Errorf("noticed after %v only", took)
-	}
+	return time.Since(began)
+}
+
+// rejoin mends all cables and waits until all terminals are there again.
+func rejoin(t *testing.T, h *aHost, cables []*cable, active bool) {
 	for _, c := range cables {
 		c.join()
 	}
 	processtest.Await(t, "all are there again", func() bool {
-		return active && h.State().Attached == terminals || !active && h.State().Warm == terminals
+		return active && h.State().Attached == len(cables) || !active && h.State().Warm == len(cables)
 	})
 }
 

@@ -76,6 +76,7 @@ type Reply struct {
 	Position position.Position `cbor:"4,keyasint,omitempty"` // of the update, when something was written
 	Receipt  []byte            `cbor:"5,keyasint,omitempty"` // by which the pair recognises its own receipt
 	Proof    string            `cbor:"6,keyasint,omitempty"` // the updater's word for Position, up to terminal-if
+	Crashes  int               `cbor:"-"`                    // of its business process while it was in flight (T2), within terminal-if
 }
 
 // DatabaseCall is one call of a service to the updater: exactly one field is set.

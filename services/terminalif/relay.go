@@ -160,13 +160,13 @@ func (r *relay) take(terminal string, t *term, q bus.Request, answer func(bus.Re
 		answer(bus.Reply{Code: bus.CodeMalformed, Message: fault})
 		return
 	}
-	q.ID.Terminal, q.Timer = terminal, nil // whatever it says: only the pair itself runs timers
+	q.ID.Terminal, q.Timer, q.Crashes = terminal, nil, 0 // whatever it says: only the pair itself runs timers
 	r.enter(t, q, answer)
 }
 
 // enter lets in a request that was looked at: a terminal's, or the pair's own.
 func (r *relay) enter(t *term, q bus.Request, answer func(bus.Reply)) {
-	q.Epoch, q.Crashes = t.Epoch, 0
+	q.Epoch = t.Epoch
 	now := time.Now()
 	f := &flight{request: q, taken: now, deadline: now.Add(time.Duration(q.Remaining)), answer: answer}
 	send, refusal := r.admit(f, t)
@@ -325,7 +325,7 @@ func (r *relay) deliver(f *flight, reply bus.Reply) {
 		return
 	}
 	// Signed here and nowhere else: what has a receipt was acknowledged.
-	reply.Receipt = nil
+	reply.Receipt, reply.Crashes = nil, f.request.Crashes
 	if reply.Position.Sequence != 0 {
 		reply.Receipt = r.signer.Code(r.term.PairID, f.request.ID, reply.Position)
 	}
@@ -381,7 +381,7 @@ func (r *relay) sweep(now time.Time) {
 	for _, f := range r.flights {
 		if f.place != out && f.deadline.Before(late) {
 			if f.request.Timer != nil { // which has nobody to give it up
-				f.answer(bus.Reply{Code: bus.CodeNobody, Message: "service " + f.request.Service + " does not run"})
+				f.answer(bus.Reply{Code: bus.CodeNobody, Message: "service " + f.request.Service + " does not run", Crashes: f.request.Crashes})
 			}
 			r.forget(f)
 			gone = true

@@ -52,7 +52,8 @@ func (d *directory) crashed(s *service, killed bool) way.Way {
 			f.doubts++
 		}
 		r.move(f, waiting)
-		if !s.description.Packs && f.request.Crashes >= poisoned {
+		// Of the run of a timer there is no id under which a service could record that.
+		if (!s.description.Packs || f.request.Timer != nil) && f.request.Crashes >= poisoned {
 			r.deliver(f, bus.Reply{Code: bus.CodeFault, Message: fmt.Sprintf(
 				"service %s ended %d times while it had this request; the outcome is unknown", s.name, f.request.Crashes)})
 			continue

@@ -1,6 +1,7 @@
 package terminalif
 
 import (
+	"fmt"
 	"sync"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/hotpair/hotpair/bus/outbox"
 	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/services/terminalif/agenda"
+	"github.com/hotpair/hotpair/services/timers"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -122,5 +124,53 @@ func TestTimers_NoTerminalRunsThem(t *testing.T) {
 	h.relay.take("t1", h.present(), q, func(bus.Reply) {})
 	if q := <-got; q.Timer != nil || q.Ticket == "" || q.ID != (bus.RequestID{Terminal: "t1", Counter: 7}) {
 		t.Errorf("%+v", q)
+	}
+}
+
+// TestT2_TimerThatCrashesItsServiceIsParked after as many crashes as a request, and is not given to a fourth process: neither when the
+// service knows packs, which is told so of requests, nor when it does not.
+func TestT2_TimerThatCrashesItsServiceIsParked(t *testing.T) {
+	for _, packs := range []bool{true, false} {
+		t.Run(fmt.Sprintf("packs %t", packs), func(t *testing.T) {
+			agent := newAgent(t, "t1")
+			h := startHost(t, "a", terminalsOf(agent)...)
+			d := &dues{timers: []agenda.Timer{{Service: "kv", Key: "a", Revision: 7, Operation: "put", Body: []byte(`{}`)}}}
+			d.listen(h)
+			parked := make(chan agenda.Order, 8)
+			r := bus.NewRouter("orders")
+			agenda.CallOrder.Handle(r, func(o agenda.Orders, answer func(bus.Done, error)) {
+				for _, one := range o.Orders {
+					d.done(&outbox.Due{Key: one.Key, Revision: one.Revision})
+					parked <- one
+				}
+				answer(bus.Done{}, nil)
+			})
+			must[func()](t)(r.Listen(h.main, agenda.CallOrder.Subject()))
+			seen := make(chan bool, 8)
+			run := func() *aService {
+				if packs {
+					return h.startPacked("kv", func(bus.Request, func(bus.Reply)) { seen <- true })
+				}
+				return h.startSingle("kv", "put", func(micro.Request) { seen <- true })
+			}
+			s := run()
+			h.announce("kv", 1, true)
+			h.awaitWarm(1)
+			h.serveAll(1, 1)
+			for crash := range poisoned {
+				<-seen
+				s.stop()
+				h.announce("kv", uint64(crash)+1, false)
+				s = run()
+				h.announce("kv", uint64(crash)+2, true)
+			}
+			if o := <-parked; o.Kind != timers.Park || o.Revision != 7 || o.Why == "" {
+				t.Errorf("%+v", o)
+			}
+			processtest.Await(t, "the service is up", func() bool { h.relay.mu.Lock(); defer h.relay.mu.Unlock(); return h.relay.services.services["kv"].up() })
+			if len(seen) > 0 {
+				t.Errorf("it was run %d times more", len(seen))
+			}
+		})
 	}
 }

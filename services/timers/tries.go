@@ -25,6 +25,7 @@ const (
 	Failed                  // the handler failed
 	Down                    // the service was not there, or went down
 	Unknown                 // whether it was committed is not known
+	Crashed                 // the service has gone down with it more often than anybody wants to see
 )
 
 // Next is what to do after a run.
@@ -45,6 +46,8 @@ func (t *Tries) After(o Outcome, most int) (Next, time.Duration) {
 	switch o {
 	case Done, Moved:
 		return Forget, 0
+	case Crashed:
+		return ParkIt, 0
 	case Failed:
 		*t++
 		if int(*t) >= most {

@@ -38,6 +38,9 @@ const (
 	pagePause = 20 * time.Millisecond
 	// noteEvery is how often the time is noted while there are timers, for the host that takes over.
 	noteEvery = time.Minute
+	// poisoned is the number of crashes of its service after which a timer is parked, however many tries it has left: each crash stops
+	// what everybody else asks of the service.
+	poisoned = 3
 	// askWithin bounds a question, askPause how soon one that failed is asked again.
 	askWithin = 5 * time.Second
 	askPause  = 100 * time.Millisecond
@@ -49,7 +52,9 @@ type Updater interface {
 	Order(context.Context, Orders) error
 }
 
-// Relay gives requests to services. The answer is given once, from any goroutine, or never when the term ends.
+// Relay gives requests to services. The answer is given once, from any goroutine, or never when the term ends. It says at how many
+// crashes of the service the run was out, with those that the request says already, so that a run which was given up between does not
+// begin to count anew.
 type Relay interface {
 	Run(q bus.Request, answer func(bus.Reply))
 }
@@ -85,6 +90,7 @@ type known struct {
 	began    time.Time // of that run
 	timer    Timer
 	tries    timers.Tries
+	crashes  int       // of its service while it was out, since a service answered its run
 	rest     time.Time // nothing is done before
 	done     bool      // it was answered as if it were done: if it is there as it was, it is not
 	pass     uint64    // in which it was seen last
@@ -238,6 +244,9 @@ func (a *Agenda) forgetDone() {
 	}
 }
 
+// codeSilent is for a run that nothing was heard of. No service says it.
+const codeSilent = -1
+
 // giveUp ends the wait for services that have not answered, long after they should have.
 func (a *Agenda) giveUp(ctx context.Context) {
 	if a.running == 0 {
@@ -245,7 +254,7 @@ func (a *Agenda) giveUp(ctx context.Context) {
 	}
 	for _, k := range a.known {
 		if k.running && time.Since(k.began) > runWithin+outTime {
-			a.judge(ctx, end{k.timer, k.run, bus.Reply{Code: bus.CodeFault, Message: "the service has not answered within " + runWithin.String()}})
+			a.judge(ctx, end{k.timer, k.run, bus.Reply{Code: codeSilent, Message: "the service has not answered within " + runWithin.String()}})
 		}
 	}
 }
@@ -292,7 +301,7 @@ func (a *Agenda) start(t Timer) {
 	run := a.state.Runs
 	k.running, k.run, k.began, k.timer = true, run, time.Now(), t
 	a.relay.Run(bus.Request{
-		Service: t.Service, Operation: t.Operation, Body: t.Body, Attempt: int(k.tries) + 1, Remaining: int64(runWithin),
+		Service: t.Service, Operation: t.Operation, Body: t.Body, Attempt: int(k.tries) + 1, Crashes: k.crashes, Remaining: int64(runWithin),
 		Timer: &outbox.Due{Key: t.Key, Revision: t.Revision, At: t.At, Late: t.Late},
 	}, func(r bus.Reply) {
 		select {
@@ -313,7 +322,15 @@ func (a *Agenda) judge(ctx context.Context, e end) {
 	if a.of[e.timer.Service]--; a.of[e.timer.Service] == 0 {
 		delete(a.of, e.timer.Service)
 	}
-	a.after(ctx, k, e.timer, outcomeOf(e.reply.Code), e.reply.Message)
+	o := outcomeOf(e.reply.Code)
+	switch k.crashes = max(k.crashes, e.reply.Crashes); {
+	case o == timers.Done || o == timers.Moved:
+	case k.crashes >= poisoned:
+		o = timers.Crashed
+	case o == timers.Conflict || o == timers.Failed && e.reply.Code != codeSilent: // it answered: it was another's crash
+		k.crashes = 0
+	}
+	a.after(ctx, k, e.timer, o, e.reply.Message)
 }
 
 // after does what follows from how a run ended.
@@ -329,7 +346,11 @@ func (a *Agenda) after(ctx context.Context, k *known, t Timer, o timers.Outcome,
 		return
 	case next == timers.ParkIt:
 		pause = timers.LongestPause // the order may fail
-		log.Error("a timer has failed too often: it is parked until an operator releases it or drops it")
+		said := "a timer has failed too often: it is parked until an operator releases it or drops it"
+		if o == timers.Crashed {
+			said = "a timer has ended its service too often: it is parked until an operator releases it or drops it"
+		}
+		log.Error(said, "crashes", k.crashes)
 		a.order(ctx, []Order{{Service: t.Service, Key: t.Key, Kind: timers.Park, Revision: t.Revision, Why: why}})
 	case o == timers.Failed:
 		log.Warn("a timer has failed; it is run again", "in", pause)

@@ -390,3 +390,36 @@ func TestAgenda_ThousandsThatRest(t *testing.T) {
 		}
 	})
 }
+
+// TestAgenda_WhatCrashesItsServiceIsParked, also when each run is given up while the service is away: the count goes on with the next.
+// What was out at crashes of others, and is answered, is not.
+func TestAgenda_WhatCrashesItsServiceIsParked(t *testing.T) {
+	for _, code := range []int{bus.CodeFault, bus.CodeNobody} {
+		synctest.Test(t, func(t *testing.T) {
+			p := newPair()
+			p.set("bad", 0)
+			p.set("beside", 0)
+			beside := 0
+			p.service = func(q bus.Request) *bus.Reply {
+				if q.Timer.Key == "bad" {
+					return &bus.Reply{Code: code, Message: "it went down", Crashes: q.Crashes + 1}
+				}
+				if beside++; beside%2 == 1 {
+					return &bus.Reply{Code: bus.CodeNobody, Crashes: q.Crashes + 2}
+				}
+				return &bus.Reply{Code: bus.CodeBusy, Crashes: q.Crashes}
+			}
+			p.during(t, time.Minute, nil)
+			want := poisoned
+			if code == bus.CodeFault { // it answered: each time it was another's
+				want = 6
+			}
+			if runs := len(p.runs["bad"]); runs != want || (p.parked["bad"] == "") != (code == bus.CodeFault) {
+				t.Errorf("code %d: %d runs, parked %v", code, runs, p.parked)
+			}
+			if p.parked["beside"] != "" || len(p.runs["beside"]) < 10 {
+				t.Errorf("beside it %d runs, parked %v", len(p.runs["beside"]), p.parked)
+			}
+		})
+	}
+}

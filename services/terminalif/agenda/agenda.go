@@ -32,10 +32,13 @@ const (
 	outTime   = 15 * time.Second
 	// mostKnown is when what was done is forgotten before a look has come to its end.
 	mostKnown = 4096
-	// pages bounds the pages of one look: with many that rest the next one goes on where it ended. Each page but the first costs a
-	// pause of pagePause, so that what rests costs little.
-	pages     = 32
+	// pagePause is how long a pass through all that is due rests before each page but the first, so that what rests or waits for room
+	// costs little.
 	pagePause = 20 * time.Millisecond
+	// fillPage is how many timers of each clock are asked for when a service has room again, and fillPages how often without finding one
+	// that runs.
+	fillPage  = 2 * eachAtOnce
+	fillPages = 8
 	// noteEvery is how often the time is noted while there are timers, for the host that takes over.
 	noteEvery = time.Minute
 	// poisoned is the number of crashes of its service after which a timer is parked, however many tries it has left: each crash stops
@@ -71,13 +74,17 @@ type Agenda struct {
 	known   map[name]*known
 	place   *Place // where the pass through all that is due has come to; nil is its beginning
 	pass    uint64
-	rested  time.Time // not to be looked before
-	running int
-	of      map[string]int // of which service
-	ended   chan end
-	changed chan struct{} // one token: look
-	state   outbox.TimerState
-	noted   time.Time
+	rested  time.Time // the pass does not go on before
+	soonest time.Time // what was seen in the pass is to be looked at again then
+	// putOff is where to look for the first timer of a service that was due while as many ran as may; found is that of this pass.
+	putOff, found map[string]*Place
+	gaveUp        time.Time // when runs were given up last
+	running       int
+	of            map[string]int // of which service
+	ended         chan end
+	changed       chan struct{} // one token: look
+	state         outbox.TimerState
+	noted         time.Time
 }
 
 type name struct{ service, key string }
@@ -107,7 +114,7 @@ type end struct {
 func New(epoch uint64, tries int, u Updater, r Relay, log *slog.Logger, tell func(outbox.TimerState)) *Agenda {
 	return &Agenda{
 		epoch: epoch, tries: tries, updater: u, relay: r, log: log, tell: tell,
-		known: map[name]*known{}, of: map[string]int{}, ended: make(chan end, 2*atOnce), changed: make(chan struct{}, 1), noted: time.Now(),
+		known: map[name]*known{}, of: map[string]int{}, putOff: map[string]*Place{}, found: map[string]*Place{}, ended: make(chan end, 2*atOnce), changed: make(chan struct{}, 1), noted: time.Now(),
 	}
 }
 
@@ -132,10 +139,6 @@ func (a *Agenda) Run(ctx context.Context) {
 			}
 		case <-a.changed:
 		case <-timer.C:
-		}
-		if wait := time.Until(a.rested); wait > 0 {
-			timer.Reset(wait)
-			continue
 		}
 		next, err := a.look(ctx)
 		if err != nil {
@@ -174,116 +177,20 @@ func (a *Agenda) ask(ctx context.Context, q Question, within time.Duration) (Due
 	return a.updater.Due(ctx, q)
 }
 
-// look starts what is due and not known yet, and says when to look again.
-func (a *Agenda) look(ctx context.Context) (next time.Duration, err error) {
-	a.giveUp(ctx)
-	next = lookAgain
-	for n := range pages {
-		a.rested = time.Now().Add(time.Duration(n) * pagePause)
-		if a.place == nil {
-			a.pass++
-		}
-		due, err := a.ask(ctx, Question{Epoch: a.epoch, From: a.place, Most: page}, askWithin)
-		if err != nil {
-			return 0, err
-		}
-		a.state.Kept, a.state.Parked, a.state.Held = due.Kept, due.Parked, due.Held
-		if due.Next > 0 {
-			next = min(next, due.Next)
-		}
-		var drop []Order
-		full := false
-		for _, t := range due.Timers {
-			switch wait := a.consider(ctx, t); {
-			case wait > 0:
-				next = min(next, wait)
-			case wait < 0:
-			case t.Skip:
-				drop = append(drop, Order{Service: t.Service, Key: t.Key, Kind: timers.Drop, Revision: t.Revision})
-			case a.running >= atOnce:
-				full = true
-			default:
-				a.start(t)
-			}
-		}
-		if len(drop) > 0 {
-			a.order(ctx, drop)
-		}
-		if full { // the look goes on here when a run ends
-			if len(a.known) > mostKnown {
-				a.forgetDone()
-			}
-			a.report(ctx)
-			return next, nil
-		}
-		if a.place = due.Rest; a.place == nil {
-			a.forget()
-			a.report(ctx)
-			return next, nil
-		}
-	}
-	a.report(ctx)
-	return pagePause, nil
-}
-
-// forget drops what was not seen in the pass that has ended: it is gone.
-func (a *Agenda) forget() {
-	for id, k := range a.known {
-		if k.pass != a.pass && !k.running {
-			delete(a.known, id)
-		}
-	}
-}
-
-// forgetDone drops what was done, during a pass that takes long.
-func (a *Agenda) forgetDone() {
-	for id, k := range a.known {
-		if k.done && !k.running && k.pass != a.pass {
-			delete(a.known, id)
-		}
-	}
-}
-
 // codeSilent is for a run that nothing was heard of. No service says it.
 const codeSilent = -1
 
 // giveUp ends the wait for services that have not answered, long after they should have.
 func (a *Agenda) giveUp(ctx context.Context) {
-	if a.running == 0 {
+	if a.running == 0 || time.Since(a.gaveUp) < time.Second {
 		return
 	}
+	a.gaveUp = time.Now()
 	for _, k := range a.known {
 		if k.running && time.Since(k.began) > runWithin+outTime {
 			a.judge(ctx, end{k.timer, k.run, bus.Reply{Code: codeSilent, Message: "the service has not answered within " + runWithin.String()}})
 		}
 	}
-}
-
-// consider says whether a timer is to be started: 0; or not before it has rested for so long; or not now, below 0.
-func (a *Agenda) consider(ctx context.Context, t Timer) time.Duration {
-	k := a.known[name{t.Service, t.Key}]
-	if k == nil && a.of[t.Service] >= eachAtOnce {
-		return -1
-	} else if k == nil {
-		return 0
-	}
-	k.pass = a.pass
-	switch {
-	case k.running:
-		return -1
-	case k.revision != t.Revision:
-		return 0
-	case k.done:
-		k.done = false
-		a.after(ctx, k, t, timers.Failed, "its run has ended, and was not committed")
-	}
-	if rest := time.Until(k.rest); rest > 0 {
-		return rest
-	}
-	if a.of[t.Service] >= eachAtOnce {
-		return -1
-	}
-	return 0
 }
 
 // start runs a timer.
@@ -381,20 +288,5 @@ func (a *Agenda) order(ctx context.Context, list []Order) {
 	defer cancel()
 	if err := a.updater.Order(ctx, Orders{Epoch: a.epoch, Orders: list}); err != nil {
 		a.log.Debug("timers could not be changed", "number", len(list), "error", err)
-	}
-}
-
-// report tells what there is, and notes the time now and then.
-func (a *Agenda) report(ctx context.Context) {
-	a.state.Running, a.state.Failing = a.running, 0
-	for _, k := range a.known {
-		if k.tries > 0 {
-			a.state.Failing++
-		}
-	}
-	a.tell(a.state)
-	if a.state.Kept > 0 && time.Since(a.noted) >= noteEvery {
-		a.noted = time.Now()
-		a.order(ctx, nil)
 	}
 }

@@ -59,8 +59,8 @@ func (t *Tally) Err() error {
 
 // String is the closing line.
 func (t *Tally) String() string {
-	return fmt.Sprintf("chaos: seed %d, %s, %d rounds, %d faults, %d takeovers; %d calls, %d operations checked (%d on both sides of a takeover, %d open), %d keys, %d accounts, %d reservations and %d notices read back, %d totals; %d lost, %d doubled, %d stale, %d otherwise wrong, %d not healed",
-		t.Seed, t.Took.Round(time.Second), t.Rounds, t.Injected(), t.Takeovers, t.Calls, t.Operations, t.Crossed, t.Open, t.Uniques, t.Balances, t.Reserved, t.Notices, t.Totals,
+	return fmt.Sprintf("chaos: seed %d, %s, %d rounds, %d faults, %d takeovers; %d calls, %d operations checked (%d on both sides of a takeover, %d open), %d keys, %d accounts, %d reservations, %d notices and %d emissions (in %d posts) read back, %d totals; %d lost, %d doubled, %d stale, %d otherwise wrong, %d not healed",
+		t.Seed, t.Took.Round(time.Second), t.Rounds, t.Injected(), t.Takeovers, t.Calls, t.Operations, t.Crossed, t.Open, t.Uniques, t.Balances, t.Reserved, t.Notices, t.Entries, t.Posts, t.Totals,
 		len(t.Lost), len(t.Doubled), len(t.Stale), len(t.Wrong), len(t.Unhealed))
 }
 
@@ -82,6 +82,8 @@ func (t *Tally) add(v Verdict) {
 	t.Balances += v.Balances
 	t.Reserved += v.Reserved
 	t.Notices += v.Notices
+	t.Entries += v.Entries
+	t.Posts += v.Posts
 	t.Totals += v.Totals
 	t.Findings.Add(v.Findings)
 	if v.Undecided {
@@ -168,8 +170,8 @@ func (l *Lab) round(ctx context.Context, t *Tally, random *rand.Rand, lasts time
 	_, after := l.Active(ctx)
 	t.Takeovers += after.Epoch - min(before.Epoch, after.Epoch)
 	t.add(v)
-	l.say("round %d: healed in %s, epoch %d, both hosts at %s; %d operations checked (%d crossed a takeover, %d open), %d keys, %d reservations and %d notices read back; so far %d faults, %d findings",
-		t.Rounds, healed.Round(time.Millisecond), after.Epoch, at, v.Operations, v.Crossed, v.Open, v.Uniques, v.Reserved, v.Notices, t.Injected(), len(t.All()))
+	l.say("round %d: healed in %s, epoch %d, both hosts at %s; %d operations checked (%d crossed a takeover, %d open), %d keys, %d reservations, %d notices and %d emissions in %d posts read back; so far %d faults, %d findings",
+		t.Rounds, healed.Round(time.Millisecond), after.Epoch, at, v.Operations, v.Crossed, v.Open, v.Uniques, v.Reserved, v.Notices, v.Entries, v.Posts, t.Injected(), len(t.All()))
 	for _, text := range v.All() {
 		l.say("round %d: %s", t.Rounds, text)
 	}

@@ -2,11 +2,15 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
 	"strconv"
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/hotpair/hotpair/services/pace"
+	"github.com/hotpair/hotpair/simulator/accounting"
 	"github.com/hotpair/hotpair/simulator/load"
 	"github.com/hotpair/hotpair/simulator/pair"
 )
@@ -30,5 +34,34 @@ func (l *Lab) StartLoad(ctx context.Context, name string, seed uint64) (*Load, e
 			}
 			return conn, nil
 		},
+		Accounting: l.accounting,
 	})
+}
+
+// accountingFails: every so many-th post to accounting fails.
+const accountingFails = 8
+
+// accounting opens the accounting of a load, on the machine of the first terminal: it stands there whatever is killed, and is cut off with it.
+func (l *Lab) accounting(ctx context.Context, prefix string) (*accounting.Office, error) {
+	node := pair.TerminalID(0)
+	var listener net.Listener
+	if err := l.network.spaces[node].do(func() (err error) {
+		listener, err = net.Listen("tcp", ":0")
+		return err
+	}); err != nil {
+		return nil, fmt.Errorf("accounting: %w", err)
+	}
+	office, err := accounting.Open(listener, accounting.Options{Host: l.network.addresses[node], Prefix: prefix, Fails: accountingFails})
+	if err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
+	for n := 0; ; n++ {
+		client := l.clients[pair.Hosts()[n%2]]
+		if err = office.Announce(ctx, client); err == nil {
+			return office, nil
+		}
+		if pace.Rest(ctx, dialWithin/10) != nil {
+			return nil, errors.Join(fmt.Errorf("accounting: %w", err), office.Close())
+		}
+	}
 }

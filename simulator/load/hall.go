@@ -25,9 +25,9 @@ type reservation struct {
 	seat string
 	made time.Time
 	ends int // how often it ends by itself: 1, or 0 when it was given back before
-	// sold: it was, perhaps after its reservation had ended.
-	sold     bool
-	released int // how often it has ended by itself, as was read back
+	// given: it was given back before; sold: it was, perhaps after its reservation had ended.
+	given, sold bool
+	released    int // how often it has ended by itself, as was read back
 }
 
 // driveHall reserves seats for a moment, each once, gives some back and sells some.
@@ -47,7 +47,7 @@ func (w *Load) driveHall(c *client, random *rand.Rand) {
 		case 0:
 			switch w.hallAsks(c, "give", body) {
 			case bus.CodeOK:
-				r.ends = 0
+				r.ends, r.given = 0, true
 			case bus.CodeConflict: // it has ended already
 			default:
 				continue // nobody knows

@@ -24,6 +24,8 @@ type Verdict struct {
 	Totals     int   // ledger totals seen
 	Reserved   int   // seats whose reservation ended as it had to
 	Notices    int   // that all terminals were told
+	Entries    int   // that accounting was told, each once
+	Posts      int   // in which it was
 	Undecided  bool  // porcupine did not come to an end
 	Picture    string
 	Findings
@@ -45,6 +47,9 @@ func (w *Load) Finish(ctx context.Context) (Verdict, error) {
 	w.total(reader)
 	v.Reserved = w.readHall(reading, reader)
 	v.Notices = w.readBoards(reading)
+	if v.Entries = w.readAccounting(ctx); w.office != nil {
+		v.Posts = w.office.Counts().Posts
+	}
 	operations := w.history.sealed()
 	v.Operations, v.Crossed = len(operations), crossed(operations)
 	for _, op := range operations {

@@ -22,6 +22,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/simulator/accounting"
 )
 
 const (
@@ -88,6 +89,7 @@ type Load struct {
 	cancel   context.CancelFunc
 	workers  sync.WaitGroup
 	clients  []*client
+	office   *accounting.Office // nil: there is none
 	calls    atomic.Int64
 
 	history history
@@ -120,6 +122,9 @@ type Config struct {
 	Connect   func(application string, terminal int) (*nats.Conn, error)
 	// Thinking is the longest pause of a client between two calls; 0 is 12 ms.
 	Thinking time.Duration
+	// Accounting opens the accounting that service tickets tells of seats whose names begin so, and makes it a target of the pair; nil: there is
+	// none. The load closes it.
+	Accounting func(ctx context.Context, prefix string) (*accounting.Office, error)
 	// Dir gets a picture of a history that is not linearizable.
 	Dir string
 }
@@ -155,6 +160,9 @@ func Start(ctx context.Context, config Config) (*Load, error) {
 			return nil, errors.Join(fmt.Errorf("open account %s: %d %s", account, a.code, a.message), w.Close())
 		}
 		w.balances[account] = opening
+	}
+	if err := w.openAccounting(ctx); err != nil {
+		return nil, errors.Join(err, w.Close())
 	}
 	for i, c := range w.clients {
 		random := rand.New(rand.NewPCG(seed, uint64(i)))
@@ -378,6 +386,9 @@ func (w *Load) Close() error {
 	w.workers.Wait()
 	for _, c := range w.clients {
 		c.close()
+	}
+	if w.office != nil {
+		return w.office.Close()
 	}
 	return nil
 }

@@ -1,0 +1,208 @@
+// Package accounting is the receiver of what service tickets emits, for loads: it is told of each seat that is sold or free again, keeps the
+// rule of [emissions.Receiver], and says what came of each seat and what was not as it should be.
+//
+// It can be as bad a receiver as real ones are (Options.Fails), so that emissions are sent again while nothing else fails.
+package accounting
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"io"
+	"log"
+	"math/big"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hotpair/hotpair/services/courier/waybill"
+	"github.com/hotpair/hotpair/services/emissions"
+	"github.com/hotpair/hotpair/services/operator"
+)
+
+// Target is the name under which it is one of the pair's targets.
+const Target = "simulated-accounting"
+
+const (
+	// mostBody bounds what is read of a post, mostWrong what is kept of what was wrong; all is counted.
+	mostBody  = 1 << 20
+	mostWrong = 20
+	// mostLanes bounds the seats of one office.
+	mostLanes = 1 << 20
+	// lastKeys are emissions of a lane that are remembered, by which it is seen whether one that is sent again is the same.
+	lastKeys = 4
+	// tolerance is how far the clocks of hosts may be from that of the office: faults move them.
+	tolerance = 48 * time.Hour
+	// readWithin bounds how long a post may take to arrive.
+	readWithin = 30 * time.Second
+	// life of the certificate: longer than any load.
+	life = 366 * 24 * time.Hour
+)
+
+// Options of an office.
+type Options struct {
+	// Host is the address under which hosts reach the listener.
+	Host string
+	// Prefix begins the names of the seats that are looked at: those of one load. Others are taken and forgotten.
+	Prefix string
+	// Fails: every so many-th post fails, in one of the ways in which posts fail; 0: none does.
+	Fails int
+}
+
+// Seat is what an office was told of a seat, each emission once.
+type Seat struct {
+	Free, Sold int
+	// Late: something came after it was sold.
+	Late bool
+}
+
+// Counts is what came.
+type Counts struct {
+	Posts, Taken, Again, Failed int // of the seats of the load; Failed on purpose
+}
+
+// Office is a receiver. It takes posts until Close.
+type Office struct {
+	options Options
+	url     string
+	secret  string
+	roots   string
+	server  *http.Server
+	ended   chan struct{}
+	seed    maphash.Seed
+
+	mu     sync.Mutex
+	lanes  map[string]*lane
+	counts Counts
+	wrong  []string
+	wrongs int
+}
+
+type lane struct {
+	seat    Seat
+	rule    emissions.Receiver
+	keys    [lastKeys]string // of emissions
+	sums    [lastKeys]uint64 // of their bodies
+	written int
+}
+
+// Open begins to take posts at a listener, which it closes in the end.
+func Open(listener net.Listener, o Options) (*Office, error) {
+	random := make([]byte, 32)
+	if _, err := rand.Read(random); err != nil {
+		return nil, fmt.Errorf("secret of accounting: %w", err)
+	}
+	certificate, roots, err := certify(o.Host)
+	if err != nil {
+		return nil, fmt.Errorf("certificate of accounting: %w", err)
+	}
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	if err != nil {
+		return nil, fmt.Errorf("address of accounting: %w", err)
+	}
+	f := &Office{
+		options: o, url: "https://" + net.JoinHostPort(o.Host, port) + "/hotpair", secret: hex.EncodeToString(random), roots: roots,
+		ended: make(chan struct{}), seed: maphash.MakeSeed(), lanes: map[string]*lane{},
+	}
+	f.server = &http.Server{
+		Handler: http.HandlerFunc(f.serve), ErrorLog: log.New(io.Discard, "", 0), ReadTimeout: readWithin, MaxHeaderBytes: 64 << 10,
+		TLSConfig: &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12},
+	}
+	go func() {
+		defer close(f.ended)
+		_ = f.server.ServeTLS(listener, "", "") // until it is closed
+	}()
+	return f, nil
+}
+
+// Close ends it. Repeatable.
+func (f *Office) Close() error {
+	err := f.server.Close()
+	<-f.ended
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// Announce makes it the pair's target of its name, in place of an office of before.
+func (f *Office) Announce(ctx context.Context, client *operator.Client) error {
+	targets, err := operator.CallTargets.Ask(ctx, client, operator.None{})
+	if err != nil {
+		return fmt.Errorf("targets: %w", err)
+	}
+	set := waybill.SetTarget{Name: Target, URL: f.url, Secret: f.secret, Roots: f.roots}
+	set.New = !slices.ContainsFunc(targets.Targets, func(t waybill.ShownTarget) bool { return t.Name == Target })
+	if _, err := operator.CallSetTarget.Ask(ctx, client, set); err != nil {
+		return fmt.Errorf("target %s: %w", Target, err)
+	}
+	return nil
+}
+
+// Seat says what was told of a seat.
+func (f *Office) Seat(name string) Seat {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if l := f.lanes[name]; l != nil {
+		return l.seat
+	}
+	return Seat{}
+}
+
+// Counts says how much came.
+func (f *Office) Counts() Counts {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.counts
+}
+
+// Wrong lists what no receiver should ever see, and says how often there was something.
+func (f *Office) Wrong() (list []string, all int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]string(nil), f.wrong...), f.wrongs
+}
+
+// certify makes a certificate that nobody believes without being told.
+func certify(host string) (c tls.Certificate, roots string, err error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return c, "", err
+	}
+	now := time.Now()
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: Target}, IsCA: true, BasicConstraintsValid: true,
+		NotBefore: now.Add(-life), NotAfter: now.Add(life), // whatever the clocks of hosts say
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	if ip := net.ParseIP(host); ip != nil {
+		template.IPAddresses = []net.IP{ip}
+	} else {
+		template.DNSNames = []string{host}
+	}
+	raw, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		return c, "", err
+	}
+	return tls.Certificate{Certificate: [][]byte{raw}, PrivateKey: key}, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: raw})), nil
+}
+
+func (f *Office) note(format string, a ...any) {
+	if f.wrongs++; len(f.wrong) < mostWrong {
+		f.wrong = append(f.wrong, "accounting: "+fmt.Sprintf(format, a...))
+	}
+}
+
+func (f *Office) mine(seat string) bool { return strings.HasPrefix(seat, f.options.Prefix) }

@@ -132,7 +132,7 @@ func read(m *nats.Msg) (answer, error) {
 
 func (c call) reads() bool {
 	switch c.operation {
-	case "get", "list", "balance", "total":
+	case "get", "list", "balance", "total", "look":
 		return true
 	}
 	return false

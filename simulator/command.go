@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/hotpair/hotpair/deployments/local"
+	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/process"
 )
 
@@ -37,6 +38,11 @@ Shows the rate while it goes, and at the end rate, latency, the gap of every
 takeover as the terminals saw it, and the verdict: every acknowledged update is read
 back, every request id repeated. Ends with 1 when anything is missing or doubled, the
 ledger's total has changed, or nothing was proved.
+
+Workload tickets sells seats. Reservations end by themselves, boards at the terminals
+are told, and so is an accounting that the simulator runs, as a target of the pair: each
+of all that must have happened once. The pair has one accounting, so one such run at a
+time.
 
 With --dir the applications join the terminals of a running hotpair cluster; kill its
 hosts meanwhile. Without it a cluster of its own is started and ended.`,
@@ -94,11 +100,11 @@ func (f *flags) simulate(ctx context.Context) (Report, error) {
 	}
 	// Options are checked before processes are started for them.
 	trial := f.options
-	trial.Terminals = make([]Terminal, max(f.terminals, 0))
+	trial.Terminals, trial.Hosts = make([]Terminal, max(f.terminals, 0)), make([]*operator.Client, 1)
 	if _, err := trial.withDefaults(); err != nil {
 		return Report{}, err
 	}
-	cluster, err := local.New(local.Options{Terminals: f.terminals})
+	cluster, err := local.New(local.Options{Terminals: f.terminals, Services: local.ServicesOf(f.options.Workload)})
 	if err != nil {
 		return Report{}, err
 	}
@@ -130,6 +136,9 @@ func (f *flags) join(ctx context.Context, dir string) (Report, error) {
 		return Report{}, fmt.Errorf("%w: --terminals %d: the cluster has %d", ErrOption, f.terminals, len(file.Terminals))
 	}
 	o := f.options
+	for _, host := range file.Hosts {
+		o.Hosts = append(o.Hosts, host.Client())
+	}
 	for i, t := range file.Terminals {
 		if f.terminals == 0 || i < f.terminals {
 			o.Terminals = append(o.Terminals, Terminal{ID: t.ID, Address: t.Address})

@@ -36,6 +36,15 @@ func (f *findings) add(k kind, format string, v ...any) {
 	}
 }
 
+// note keeps words for what is no finding, but has to be known.
+func (f *findings) note(format string, v ...any) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.words) < examples {
+		f.words = append(f.words, fmt.Sprintf(format, v...))
+	}
+}
+
 func (f *findings) count(k kind) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()

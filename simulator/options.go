@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/hotpair/hotpair/services/operator"
 )
 
 var (
@@ -24,10 +26,13 @@ const (
 	Ledger = "ledger" // transfers, balances, totals
 	Mixed  = "mixed"  // both, each client some of each
 	Put    = "put"    // kv.put alone, without ids of the application: what is measured when rates are compared
+	// Tickets sells seats: reservations that end by themselves, boards at the terminals, an accounting outside the pair. One run at a time, since
+	// a pair has one accounting.
+	Tickets = "tickets"
 )
 
 // Workloads lists them.
-func Workloads() []string { return []string{KV, Ledger, Mixed, Put} }
+func Workloads() []string { return []string{KV, Ledger, Mixed, Put, Tickets} }
 
 // Terminal is where one terminal's applications connect.
 type Terminal struct {
@@ -38,17 +43,18 @@ type Terminal struct {
 // Options of a run.
 type Options struct {
 	Terminals []Terminal
-	Clients   int           // in all, spread over the terminals; 0 is one for each terminal
-	Duration  time.Duration // 0: until the context ends
-	Workload  string        // of Workloads
-	Rate      int           // operations a second in all; 0: as fast as answers come
-	Seed      uint64        // of what the clients do; the order in which the pair gets it is never the same
-	Deadline  time.Duration // of a request; 0 is 10 s
-	Settle    time.Duration // how long, after the run, outcomes are found out and everything is read back; 0 is 90 s
-	Alone     bool          // nobody else opens accounts meanwhile, so the ledger's total must stay the same
-	Threshold time.Duration // shortest gap that is listed; 0 is 20 ms
-	Progress  io.Writer     // where the live line goes; nil: nowhere
-	Live      bool          // Progress is a screen on which a line can be written over
+	Hosts     []*operator.Client // of the pair; for Tickets, which makes itself a target
+	Clients   int                // in all, spread over the terminals; 0 is one for each terminal
+	Duration  time.Duration      // 0: until the context ends
+	Workload  string             // of Workloads
+	Rate      int                // operations a second in all; 0: as fast as answers come
+	Seed      uint64             // of what the clients do; the order in which the pair gets it is never the same
+	Deadline  time.Duration      // of a request; 0 is 10 s
+	Settle    time.Duration      // how long, after the run, outcomes are found out and everything is read back; 0 is 90 s
+	Alone     bool               // nobody else opens accounts meanwhile, so the ledger's total must stay the same
+	Threshold time.Duration      // shortest gap that is listed; 0 is 20 ms
+	Progress  io.Writer          // where the live line goes; nil: nowhere
+	Live      bool               // Progress is a screen on which a line can be written over
 }
 
 // mostClients bounds what one process can drive without its own work being what is measured.
@@ -76,6 +82,8 @@ func (o Options) withDefaults() (Options, error) {
 	switch {
 	case len(o.Terminals) == 0:
 		return o, fmt.Errorf("%w: no terminals", ErrOption)
+	case o.Workload == Tickets && len(o.Hosts) == 0:
+		return o, fmt.Errorf("%w: --workload %s has to know the hosts of the pair, for its accounting is outside of it", ErrOption, o.Workload)
 	case o.Clients < 1 || o.Clients > mostClients:
 		return o, fmt.Errorf("%w: --clients %d: give 1 to %d", ErrOption, o.Clients, mostClients)
 	case o.Duration < 0:

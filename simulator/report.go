@@ -59,20 +59,22 @@ type Latency struct {
 
 // Verdict is whether the pair kept its word.
 type Verdict struct {
-	OK       bool     `json:"ok"`
-	Missing  int      `json:"missing"` // acknowledged updates that are not there
-	Doubled  int      `json:"doubled"` // requests that took effect twice
-	Stale    int      `json:"stale"`   // answers that showed less than was acknowledged
-	Wrong    int      `json:"wrong"`   // answers that nothing explains, ledger balances and totals among them
-	Writes   int      `json:"writes"`  // acknowledged, each at a position of its own
-	Keys     int      `json:"keys"`    // keys and accounts read back
-	IDs      int      `json:"ids"`     // acknowledged ids repeated
-	Dropped  int      `json:"dropped"` // acknowledged ids that were too many to be kept
-	Unread   int      `json:"unread"`  // checks without an answer: no verdict without them
-	Total    *int64   `json:"ledger_total,omitempty"`
-	Before   *int64   `json:"ledger_total_before,omitempty"`
-	Reason   string   `json:"reason,omitempty"` // why it is not OK, when nothing is missing or wrong
-	Examples []string `json:"examples,omitempty"`
+	OK      bool   `json:"ok"`
+	Missing int    `json:"missing"` // acknowledged updates that are not there
+	Doubled int    `json:"doubled"` // requests that took effect twice
+	Stale   int    `json:"stale"`   // answers that showed less than was acknowledged
+	Wrong   int    `json:"wrong"`   // answers that nothing explains, ledger balances and totals among them
+	Writes  int    `json:"writes"`  // acknowledged, each at a position of its own
+	Keys    int    `json:"keys"`    // keys and accounts read back
+	IDs     int    `json:"ids"`     // acknowledged ids repeated
+	Dropped int    `json:"dropped"` // acknowledged ids that were too many to be kept
+	Unread  int    `json:"unread"`  // checks without an answer: no verdict without them
+	Total   *int64 `json:"ledger_total,omitempty"`
+	Before  *int64 `json:"ledger_total_before,omitempty"`
+	// Seats is what a run of tickets proved.
+	Seats    *SeatsVerdict `json:"seats,omitempty"`
+	Reason   string        `json:"reason,omitempty"` // why it is not OK, when nothing is missing or wrong
+	Examples []string      `json:"examples,omitempty"`
 }
 
 // decide says whether all is well. A run that did or checked nothing is not.
@@ -84,6 +86,8 @@ func (v *Verdict) decide(operations uint64) {
 		v.Reason = "nothing was acknowledged, so nothing is proved"
 	case v.Keys == 0:
 		v.Reason = "nothing was read back, so nothing is proved"
+	case v.Unread > 0 && v.Seats != nil && v.Seats.Held:
+		v.Reason = fmt.Sprintf("%d checks got no answer; emissions are held, as after a promotion by force: hotpair emissions release --held lets them leave", v.Unread)
 	case v.Unread > 0:
 		v.Reason = fmt.Sprintf("%d checks got no answer", v.Unread)
 	}
@@ -104,6 +108,9 @@ func (v Verdict) String() string {
 		fmt.Fprintf(&b, "; ledger total %d unchanged", *v.Total)
 	default:
 		fmt.Fprintf(&b, "; ledger total %d, before %d", *v.Total, *v.Before)
+	}
+	if v.Seats != nil {
+		fmt.Fprintf(&b, "; %s", v.Seats)
 	}
 	if v.Reason != "" {
 		fmt.Fprintf(&b, "; %s", v.Reason)

@@ -36,6 +36,7 @@ type run struct {
 	wrongs   *findings
 	pool     *pool
 	total    *total
+	told     told // of workload tickets
 	actors   []*actor
 	took     time.Duration // of the work
 }
@@ -51,13 +52,19 @@ func Run(ctx context.Context, o Options) (Report, error) {
 		options: o, name: strconv.FormatInt(time.Now().UnixNano(), 36),
 		recorder: newRecorder(len(o.Terminals)), wrongs: newFindings(),
 	}
-	r.pool, r.total = newPool(r.name), &total{alone: o.Alone, wrongs: r.wrongs}
+	r.pool, r.total, r.told.hall = newPool(r.name), &total{alone: o.Alone, wrongs: r.wrongs}, newHall(r.name, o.Clients)
 	defer r.close()
 	if err := r.connect(); err != nil {
 		return Report{}, err
 	}
 	if err := r.open(ctx); err != nil {
 		return Report{}, err
+	}
+	if r.tickets() {
+		defer r.closeTickets(ctx)
+		if err := r.openTickets(ctx); err != nil {
+			return Report{}, err
+		}
 	}
 	r.work(ctx)
 	return r.judge(context.WithoutCancel(ctx)), nil
@@ -68,6 +75,8 @@ func (r *run) close() {
 		a.client.close()
 	}
 }
+
+func (r *run) tickets() bool { return r.options.Workload == Tickets }
 
 func (r *run) ledger() bool { return r.options.Workload == Ledger || r.options.Workload == Mixed }
 
@@ -89,6 +98,9 @@ func (r *run) connect() error {
 			a.scripts = append(a.scripts, newKV(prefix, a.random, nil, r.wrongs))
 		case KV, Mixed:
 			a.scripts = append(a.scripts, newKV(prefix, a.random, own, r.wrongs))
+		}
+		if r.tickets() {
+			a.scripts = append(a.scripts, newBooth(fmt.Sprintf("%s%d", r.prefix(), i), a.random, own, r.wrongs, r.told.hall))
 		}
 		if r.ledger() {
 			a.scripts = append(a.scripts, newLedger(r.name, i, a.random, own, r.wrongs, r.pool, r.total))
@@ -156,6 +168,7 @@ func (r *run) work(ctx context.Context) {
 	for _, a := range r.actors {
 		clients.Go(func() { r.drive(working, settling, a) })
 	}
+	r.watchBoards(working)
 	shown := make(chan struct{})
 	go func() {
 		defer close(shown)
@@ -164,6 +177,7 @@ func (r *run) work(ctx context.Context) {
 	<-working.Done()
 	r.took = time.Since(began)
 	clients.Wait()
+	r.told.reading.Wait()
 	<-shown
 }
 
@@ -236,6 +250,10 @@ func (r *run) judge(ctx context.Context) Report {
 	v.Keys, v.Unread = keys, v.Unread+unread
 	if r.ledger() {
 		v.Unread += r.lastTotal(ctx, v)
+	}
+	if r.tickets() {
+		keys, unread := r.judgeSeats(ctx, v)
+		v.Keys, v.Unread = v.Keys+keys, v.Unread+unread
 	}
 	v.Writes = judgePositions(r.wrongs, r.writes())
 	v.Missing, v.Doubled = r.wrongs.count(missing), r.wrongs.count(doubled)

@@ -29,9 +29,6 @@ const (
 	stopPatience = 30 * time.Second
 	// loadPatience is longer: at its end the load reads everything back.
 	loadPatience = 2 * time.Minute
-	// loadRate is how many operations a second each terminal does under --load: enough that every moment has some in
-	// flight, few enough that a small machine stays usable beside it.
-	loadRate = 20
 )
 
 var (
@@ -52,7 +49,8 @@ type Options struct {
 	// Terminals counts for nothing. Empty: they are the cluster's own.
 	TerminalsFile string
 	Plain         bool      // no TLS between the parts, to compare with; so it is with terminals that run elsewhere and have no certificates
-	Load          bool      // let the terminals work
+	Load          string    // what the terminals do, of Loads; "": nothing
+	Services      []string  // built-in ones that run beside those of HOTPAIR_BUSINESS
 	JSON          bool      // the screen as JSON, one object a line
 	Screen        io.Writer // nil: nothing is shown
 	Binary        string    // hotpair; "" is the binary that runs
@@ -62,6 +60,7 @@ type Options struct {
 // Cluster is the whole pair on this machine.
 type Cluster struct {
 	options  Options
+	load     workload
 	settings config.Cluster
 	screen   *screen
 	ready    chan struct{}
@@ -87,10 +86,16 @@ func New(o Options) (*Cluster, error) {
 	if o.TerminalsFile != "" {
 		o.Terminals = len(elsewhere)
 	}
+	load := workload{name: DefaultLoad}
+	if o.Load != "" {
+		if load, err = loadOf(o.Load); err != nil {
+			return nil, err
+		}
+	}
 	switch {
 	case o.Terminals < 1 || o.Terminals > MaxTerminals:
 		return nil, fmt.Errorf("%w: --terminals %d: give 1 to %d", ErrOption, o.Terminals, MaxTerminals)
-	case o.TerminalsFile != "" && o.Load:
+	case o.TerminalsFile != "" && o.Load != "":
 		return nil, fmt.Errorf("%w: --load with --terminals-file: who runs the terminals elsewhere has to let them work", ErrOption)
 	case o.Port < 0 || o.Port > 65535:
 		return nil, fmt.Errorf("%w: --port %d: give 1 to 65535, or 0 for free ones", ErrOption, o.Port)
@@ -105,13 +110,14 @@ func New(o Options) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
+	settings.Work.Business = withServices(settings.Work.Business, append(load.services, o.Services...))
 	if o.Binary == "" {
 		if o.Binary, err = os.Executable(); err != nil {
 			return nil, fmt.Errorf("own binary: %w", err)
 		}
 	}
 	return &Cluster{
-		options: o, settings: settings, screen: &screen{to: o.Screen, json: o.JSON}, ready: make(chan struct{}),
+		options: o, load: load, settings: settings, screen: &screen{to: o.Screen, json: o.JSON}, ready: make(chan struct{}),
 		groups: map[string]*group{}, hosts: map[string]config.Host{}, busy: map[string]*sync.Mutex{},
 		ends: make(chan string, 16), elsewhere: elsewhere,
 	}, nil
@@ -223,8 +229,8 @@ func (c *Cluster) plan() error {
 	plain := config.Passed(c.options.Environ)
 	c.add(terminals, append(plain, config.Environ(&c.settings.Log)...), "cluster", "terminals",
 		"--dir", c.dir.path, "--port", strconv.Itoa(c.ports.base), "--terminals", strconv.Itoa(c.options.Terminals), "--plain="+strconv.FormatBool(c.options.Plain))
-	c.add(load, plain, "simulate", "--dir", c.dir.path, "--duration", "0", "--workload", "mixed",
-		"--rate", strconv.Itoa(loadRate*c.options.Terminals))
+	c.add(load, plain, "simulate", "--dir", c.dir.path, "--duration", "0", "--workload", c.load.name,
+		"--rate", strconv.Itoa(c.load.rate*c.options.Terminals))
 	return nil
 }
 

@@ -32,8 +32,15 @@ authority of the cluster's own (root.key). The pair is made as by hotpair init, 
 parts start as after hotpair join. Logs, data, bundles and cluster.json, which says how
 to start each part by hand, are in the directory.`,
 		Example: `  hotpair cluster --terminals 10 --load
+  hotpair cluster --load tickets
   hotpair cluster --dir /var/tmp/pair --port 9000`,
-		Args: cobra.NoArgs,
+		Args: func(cmd *cobra.Command, args []string) error {
+			rest, err := o.named(args)
+			if err != nil {
+				return err
+			}
+			return cobra.NoArgs(cmd, rest)
+		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.Screen = cmd.OutOrStdout()
 			cluster, err := New(o)
@@ -55,7 +62,8 @@ to start each part by hand, are in the directory.`,
 	f.StringVar(&o.TerminalsFile, "terminals-file", "", "file of terminals that run elsewhere, as id=nats://host:port in lines; none are started")
 	f.Lookup("terminals-file").Hidden = true
 	f.BoolVar(&o.Plain, "plain", false, "plain text between the parts instead of TLS, to compare with")
-	f.BoolVar(&o.Load, "load", false, "let the terminals work, and check at the end that nothing was lost or doubled")
+	f.StringVar(&o.Load, "load", "", "let the terminals work, and check at the end that nothing was lost or doubled: "+strings.Join(Loads(), ", "))
+	f.Lookup("load").NoOptDefVal = DefaultLoad
 	f.BoolVar(&o.JSON, "json", false, "print JSON, one object a line")
 	for _, order := range []struct{ do, short string }{
 		{Kill, "Kill all processes of a host at once (SIGKILL), as a dead machine"},

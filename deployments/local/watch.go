@@ -50,7 +50,7 @@ func (c *Cluster) watch(ctx context.Context) error {
 			}
 			ready = true
 			c.screen.show("ready", pair.readyLine(c.hosts[HostA].HTTP, c.hosts[HostB].HTTP, c.dir.path, c.applications()))
-			if c.options.Load {
+			if c.options.Load != "" {
 				if err := c.startGroup(load); err != nil {
 					return err
 				}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os/exec"
 	"slices"
 	"strings"
 	"sync"
@@ -21,7 +22,8 @@ import (
 	"github.com/hotpair/hotpair/services/courier/receivertest"
 	"github.com/hotpair/hotpair/services/courier/waybill"
 	"github.com/hotpair/hotpair/services/operator"
-	"github.com/hotpair/hotpair/simulator/load"
+	"github.com/hotpair/hotpair/simulator"
+	"github.com/hotpair/hotpair/simulator/boards"
 	"github.com/hotpair/hotpair/simulator/pair"
 )
 
@@ -265,7 +267,7 @@ func (h *house) sold() map[string]string {
 func (h *house) board(conn *nats.Conn) (list []string, err error) {
 	ctx, cancel := context.WithTimeout(h.Context(), 10*time.Second)
 	defer cancel()
-	all, _, err := load.Told(ctx, conn)
+	all, _, err := boards.Told(ctx, conn)
 	if err != nil {
 		return nil, err
 	}
@@ -369,4 +371,43 @@ func (h *house) accounting(sold, released int) int {
 func (h *house) epoch() uint64 {
 	_, s := h.mustActive()
 	return s.Epoch
+}
+
+// TestSeats_SimulatorProvesThem: "hotpair simulate" sells seats through a takeover, and has boards and its own accounting told.
+func TestSeats_SimulatorProvesThem(t *testing.T) {
+	sideBySide(t)
+	c := startCluster(t, []string{"--terminals", "3"}, "HOTPAIR_BUSINESS=kv,tickets")
+	c.awaitPaired()
+	var text []byte
+	var failed error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		text, failed = exec.Command(binary, "simulate", "--dir", c.Dir, "--workload", "tickets", "--rate", "60", "--duration", "6s", "--json").Output()
+	}()
+	c.Await(healWithin, "accounting is a target", func() bool {
+		active, _ := c.active()
+		if active == "" {
+			return false
+		}
+		list, err := operator.CallTargets.Ask(t.Context(), c.client(active), operator.None{})
+		return err == nil && len(list.Targets) == 1
+	})
+	active, _ := c.mustActive()
+	c.order("kill", active)
+	c.order("start", active)
+	<-done
+	var report simulator.Report
+	if err := json.Unmarshal(text, &report); err != nil {
+		t.Fatalf("%v, %v: %s", err, failed, text)
+	}
+	v := report.Verdict
+	if !v.OK || v.Seats == nil || v.Seats.Sold == 0 || v.Seats.Released == 0 || v.Seats.Given == 0 || v.Seats.Boards != 3 || v.Seats.Emissions != v.Seats.Sold+v.Seats.Released+v.Seats.Given {
+		t.Errorf("%s %q", v, v.Examples)
+	}
+	c.awaitPaired()
+	active, _ = c.mustActive()
+	if list, err := operator.CallTargets.Ask(t.Context(), c.client(active), operator.None{}); err != nil || len(list.Targets) != 0 {
+		t.Errorf("what the simulator made is left: %+v, %v", list, err)
+	}
 }

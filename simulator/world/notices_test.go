@@ -14,7 +14,7 @@ import (
 	"github.com/hotpair/hotpair/bus/notice"
 	"github.com/hotpair/hotpair/services/business/tickets"
 	"github.com/hotpair/hotpair/services/operator"
-	"github.com/hotpair/hotpair/simulator/load"
+	"github.com/hotpair/hotpair/simulator/boards"
 	"github.com/hotpair/hotpair/simulator/pair"
 )
 
@@ -58,7 +58,7 @@ func (d *display) kept() (all []notice.Told) {
 	d.t.Helper()
 	ctx, cancel := context.WithTimeout(d.t.Context(), time.Minute)
 	defer cancel()
-	all, _, err := load.Told(ctx, d.app)
+	all, _, err := boards.Told(ctx, d.app)
 	if err != nil {
 		d.t.Fatal(err)
 	}

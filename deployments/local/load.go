@@ -1,0 +1,74 @@
+package local
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/hotpair/hotpair/services/config"
+)
+
+// DefaultLoad is what terminals do if nobody says what.
+const DefaultLoad = "mixed"
+
+// workload is one that terminals can do.
+type workload struct {
+	name     string
+	services []string // that it asks, all built in
+	// rate is how many operations a second each terminal does: enough that every moment has some in flight, few enough that a small machine
+	// stays usable beside it.
+	rate int
+}
+
+// workloads are those that prove something and that a pair can do for hours.
+func workloads() []workload {
+	return []workload{
+		{"kv", []string{"kv"}, 20},
+		{"ledger", []string{"ledger"}, 20},
+		{DefaultLoad, []string{"kv", "ledger"}, 20},
+		{"tickets", []string{"tickets"}, 5}, // each is told to all terminals and to the outside
+	}
+}
+
+// Loads lists the workloads that terminals can do.
+func Loads() (names []string) {
+	for _, w := range workloads() {
+		names = append(names, w.name)
+	}
+	return names
+}
+
+// loadOf finds a workload. The error is ErrOption.
+func loadOf(name string) (workload, error) {
+	if i := slices.IndexFunc(workloads(), func(w workload) bool { return w.name == name }); i >= 0 {
+		return workloads()[i], nil
+	}
+	return workload{}, fmt.Errorf("%w: --load %q: give %s", ErrOption, name, strings.Join(Loads(), ", "))
+}
+
+// named takes what stands behind --load without a "=" for what the terminals do, and gives the arguments that are left.
+func (o *Options) named(args []string) (rest []string, err error) {
+	if len(args) != 1 || o.Load != DefaultLoad {
+		return args, nil
+	}
+	w, err := loadOf(args[0])
+	o.Load = w.name
+	return nil, err
+}
+
+// ServicesOf names the services that a workload asks; those of any other are what the settings say.
+func ServicesOf(name string) []string {
+	w, _ := loadOf(name)
+	return w.services
+}
+
+// withServices adds those that are not there.
+func withServices(list config.Services, names []string) config.Services {
+	list = slices.Clone(list)
+	for _, name := range names {
+		if !slices.ContainsFunc(list, func(s config.Service) bool { return s.Name == name }) {
+			list = append(list, config.Service{Name: name})
+		}
+	}
+	return list
+}

@@ -107,6 +107,7 @@ func TestFault_A13_ApplicationsOfOneRequestAreBounded(t *testing.T) {
 // TestFault_A13_AnswersThatNobodyReadsAreBounded: the server held up to 1 GiB of answers for each application that did not read its own, and 256 of
 // those. Now the connections of those end that have most, and the others are served.
 func TestFault_A13_AnswersThatNobodyReadsAreBounded(t *testing.T) {
+	processtest.Prefer(t)
 	a := start(t, t.TempDir(), nil)
 	h := newHost(t, a, "x")
 	large := append(append([]byte(`"`), bytes.Repeat([]byte("x"), 4<<20)...), '"')

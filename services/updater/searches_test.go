@@ -19,18 +19,20 @@ const (
 	searchers, searched = 32, 20_000
 	// slower is by how much searches may slow updates down, by the medians of that many rounds at least, of that many updates each. More are made
 	// while it is in doubt, which it is not beyond hopeless.
-	slower, hopeless, least, most, each = 2, 20, 3, 15, 50
+	slower, hopeless, least, most, each = 2, 20, 5, 15, 50
 )
 
 // 32 searches at once took four fifths of the updates: they ran beside each other in the process that commits. Updates are measured
-// without and with them in turn, for the machine may have other things to do: what counts is the median of the rounds' medians, so a few
-// rounds may be lucky or not. In each, searches are answered while it is measured, and all of them are before the next one.
+// without and with them in turn, each round by its median. In each, searches are answered while it is measured, and all of them are before the
+// next one. Searches that slow updates down do so in every round. What else the machine and its disk have to do comes and goes, and only ever
+// makes rounds slower, of either kind: so rounds are compared by their lower quartile.
 func TestFault_C11_SearchesHardlySlowUpdates(t *testing.T) {
+	processtest.Prefer(t)
 	a := newHost(t, "a", processtest.Address(t), processtest.Address(t)).start()
 	a.lead(1, false)
 	a.fillHistory(searched)
 	var without, with []time.Duration
-	for len(with) < least || len(with) < most && median(with) > slower*median(without) && median(with) < hopeless*median(without) {
+	for len(with) < least || len(with) < most && quartile(with) > slower*quartile(without) && quartile(with) < hopeless*quartile(without) {
 		without = append(without, median(a.commitTimes(each)))
 		s := a.searches(searchers)
 		var took []time.Duration
@@ -41,8 +43,8 @@ func TestFault_C11_SearchesHardlySlowUpdates(t *testing.T) {
 		with = append(with, median(took))
 	}
 	t.Logf("measured: median of an update without searches, in each round, %s; with %d at once %s", without, searchers, with)
-	if median(with) > slower*median(without) {
-		t.Errorf("searches slow updates down from %s to %s", median(without), median(with))
+	if quartile(with) > slower*quartile(without) {
+		t.Errorf("searches slow updates down from %s to %s", quartile(without), quartile(with))
 	}
 }
 
@@ -132,4 +134,10 @@ func (h *host) commitTimes(n int) (took []time.Duration) {
 func median(took []time.Duration) time.Duration {
 	sorted := slices.Sorted(slices.Values(took))
 	return sorted[len(sorted)/2]
+}
+
+// quartile is the lower one.
+func quartile(took []time.Duration) time.Duration {
+	sorted := slices.Sorted(slices.Values(took))
+	return sorted[len(sorted)/4]
 }

@@ -273,7 +273,7 @@ func TestPython_DescribesItself(t *testing.T) {
 	host := businesstest.NewHost(t)
 	s := start(t, host, tickets.Name, "examples/tickets/run")
 	about, err := description.Ask(t.Context(), host.Asker, tickets.Name)
-	if err != nil || about.Packs || about.Version != "1.0.0" || strings.Join(about.Operations(tickets.Name), " ") != "find give look release reserve sell" {
+	if err != nil || about.Packs || about.Version != "1.0.0" || strings.Join(about.Operations(tickets.Name), " ") != "account find give look release reserve sell" {
 		t.Errorf("%+v %v", about, err)
 	}
 	s.call(businesstest.Request(tickets.Name, "look", `{"seat":"1"}`))

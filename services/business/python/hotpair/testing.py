@@ -40,6 +40,7 @@ class Memory(Database):
         self.notices: List[Dict[str, Any]] = []
         self.emissions: List[Dict[str, Any]] = []
         self.terminals: Optional[List[str]] = None  # that notices can be for; None: any
+        self.targets: Optional[List[str]] = None  # that emissions can be for; None: any
         self.answers: Dict[str, Dict[str, Any]] = {}  # by id
         self.epoch, self.sequence = 1, 1
         self.commits = 0
@@ -157,6 +158,9 @@ class Memory(Database):
         for to in [to for notice in notices for to in notice.get("to", [])]:
             if self.terminals is not None and to not in self.terminals:
                 return {"code": e.ABSENT, "message": f"a notice is for {to}, which is no terminal of this pair"}
+        for emission in outbox.get("emissions", []):
+            if self.targets is not None and emission["target"] not in self.targets:
+                return {"code": e.ABSENT, "message": f"the target {emission['target']} does not exist"}
         operations = q.get("operations", [])
         if sum(len(_text(o, "key")) + len(_text(o, "value")) for o in operations) > _UPDATE:
             return {"code": e.TOO_LARGE, "message": f"an update has at most {_UPDATE} bytes"}

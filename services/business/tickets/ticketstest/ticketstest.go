@@ -30,12 +30,21 @@ type Case struct {
 	Timer string `json:"timer"`
 	// Notices go to all terminals with it.
 	Notices []Notice `json:"notices"`
+	// Emissions are left for the outside with it.
+	Emissions []Emission `json:"emissions"`
 }
 
 // Notice is what terminals are told.
 type Notice struct {
 	Topic string         `json:"topic"`
 	Body  map[string]any `json:"body"`
+}
+
+// Emission is what the outside is told.
+type Emission struct {
+	Target string         `json:"target"`
+	Lane   string         `json:"lane"`
+	Body   map[string]any `json:"body"`
 }
 
 // Run makes all requests of the cases by call, from counter 1, and gives the next counter.
@@ -45,6 +54,7 @@ func Run(t *testing.T, host *businesstest.Host, call func(bus.Request) bus.Reply
 	if err := json.Unmarshal(cases, &list); err != nil {
 		t.Fatal(err)
 	}
+	host.Database.SetTargets("accounting")
 	var counter uint64
 	for n, c := range list {
 		var q bus.Request
@@ -54,7 +64,7 @@ func Run(t *testing.T, host *businesstest.Host, call func(bus.Request) bus.Reply
 			counter++
 			q = businesstest.Numbered(counter, tickets.Name, c.Operation, string(c.Body))
 		}
-		told := len(host.Database.Notices())
+		told, emitted := len(host.Database.Notices()), len(host.Database.Emitted())
 		reply := call(q)
 		said := func(what string, v ...any) {
 			t.Errorf("case %d, %s %s%s: %d %s %s: "+what, append([]any{n + 1, q.Operation, c.Body, c.Fire, reply.Code, reply.Message, reply.Body}, v...)...)
@@ -72,6 +82,17 @@ func Run(t *testing.T, host *businesstest.Host, call func(bus.Request) bus.Reply
 		}
 		if diff := cmp.Diff(c.Notices, notices); diff != "" {
 			said("notices: %s", diff)
+		}
+		var emissions []Emission
+		for _, emission := range host.Database.Emitted()[emitted:] {
+			one := Emission{Target: emission.Target, Lane: emission.Lane}
+			if err := json.Unmarshal(emission.Body, &one.Body); err != nil {
+				said("an emission to %s: %v", emission.Target, err)
+			}
+			emissions = append(emissions, one)
+		}
+		if diff := cmp.Diff(c.Emissions, emissions); diff != "" {
+			said("emissions: %s", diff)
 		}
 		if c.Code != bus.CodeOK {
 			if reply.Message == "" {

@@ -12,6 +12,7 @@ CASES = pathlib.Path(__file__).resolve().parents[3] / "tickets" / "ticketstest" 
 class Tickets(unittest.TestCase):
     def test_cases(self):
         pair = Memory(tickets.service)
+        pair.targets = ["accounting"]
         for n, case in enumerate(json.loads(CASES.read_text(encoding="utf-8"))):
             with self.subTest(case=case):
                 if "fire" in case:
@@ -22,7 +23,9 @@ class Tickets(unittest.TestCase):
                 self.assertIn(case.get("message", ""), ("", reply.message))
                 told = [{"topic": n["topic"], "body": n["body"]} for n in pair.notices if n["all"]]
                 self.assertEqual(told, case.get("notices", []))
+                self.assertEqual(pair.emissions, case.get("emissions", []))
                 pair.notices.clear()
+                pair.emissions.clear()
                 if reply.code:
                     continue
                 answer = json.loads(reply.body)

@@ -5,14 +5,18 @@
     give    {seat, customer}          → {seat, state}                    gives a reservation back
     look    {seat}                    → {seat, state, customer, until, released}
     find    {customer, after}         → {seats, more}                    of the customer, in the order of their names
+    account {target}                  → {target}                         accounting is told there from now on; "" tells nobody
 
 A reservation ends by itself: it sets a timer, whose run frees the seat. Selling and giving back take the timer away, in the
 update that changes the seat, so no seat that is sold is ever freed. Boards at all terminals are told what is sold and what is
-free again: notices on the topics sold and released, in the update that makes it so. Seats are found by customer over keys of their own, which
-are written in the same update. What is stored is what the service in Go stores: either goes on where the other ended.
+free again, and accounting, once it has a target, of each seat in order, in the update that makes it so. Seats are found by
+customer over keys of their own, which are written in the same update. What is stored is what the service in Go stores: either
+goes on where the other ended.
 """
 from __future__ import annotations
 
+import base64
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any, Dict
@@ -23,6 +27,7 @@ MAX_NAME = 64  # of seats and customers, in bytes
 RESERVED = 600
 LONGEST = 24 * 3600
 FOUND = 200  # seats of one answer
+TOLD = "accounting"  # the key that has the target
 
 service = hotpair.Service("tickets", version="1.0.0", description="sells seats, and reserves them for a while")
 
@@ -44,6 +49,11 @@ class Reserve:
 class Find:
     customer: str = ""
     after: str = ""
+
+
+@dataclass
+class Account:
+    target: str = ""
 
 
 Seat = Dict[str, Any]
@@ -69,6 +79,7 @@ def sell(tx: hotpair.Tx, q: Request) -> Seat:
         raise hotpair.Conflict(f"seat {q.seat} is sold")
     tx.cancel(q.seat)
     tx.notify(hotpair.ALL, "sold", {"seat": q.seat, "state": "sold"})
+    _tell(tx, event="sold", seat=q.seat, customer=q.customer)
     return _keep(tx, seat, "sold", q.customer)
 
 
@@ -78,6 +89,7 @@ def give(tx: hotpair.Tx, q: Request) -> Seat:
     if seat["state"] != "reserved":
         raise hotpair.Conflict(f"seat {q.seat} is {seat['state']}, not reserved")
     tx.cancel(q.seat)
+    _tell(tx, event="free", seat=q.seat, customer=seat["customer"])
     return _keep(tx, seat, "free")
 
 
@@ -91,6 +103,7 @@ def release(tx: hotpair.Tx, q: Request) -> Seat:
         return seat  # this run was begun twice, and has been done: its commit finds that out
     seat["released"] = seat.get("released", 0) + 1
     tx.notify(hotpair.ALL, "released", {"seat": q.seat, "state": "free", "released": seat["released"]})
+    _tell(tx, event="free", seat=q.seat, customer=seat["customer"])
     return _keep(tx, seat, "free")
 
 
@@ -107,6 +120,33 @@ def find(tx: hotpair.Tx, q: Find) -> Dict[str, Any]:
     return {"seats": [item.key[len(prefix):] for item in page.items], "more": page.more}
 
 
+@service.operation
+def account(tx: hotpair.Tx, q: Account) -> Dict[str, str]:
+    """Has accounting told at a target. One that does not exist is refused with the first entry, and nothing is changed then."""
+    if not q.target:
+        tx.delete(TOLD)
+    elif not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", q.target):
+        raise hotpair.Malformed('field "target" is the name of a target: hotpair targets list shows them')
+    else:
+        tx.put(TOLD, q.target.encode())
+        _tell(tx, event="begun")
+    return {"target": q.target}
+
+
+def _tell(tx: hotpair.Tx, **entry: str) -> None:
+    """Tells accounting, if there is somebody to be told."""
+    to = tx.get(TOLD)
+    if to.found:
+        tx.emit(to.bytes.decode(), _lane(entry.get("seat", "")), entry)
+
+
+def _lane(seat: str) -> str:
+    """The lane of a seat, whose name can have what no lane may have in its."""
+    if re.fullmatch(r"[!-.0-~]+", seat):
+        return seat
+    return "~" + base64.urlsafe_b64encode(seat.encode()).decode().rstrip("=")
+
+
 def _for_customer(tx: hotpair.Tx, name: str, customer: str) -> Seat:
     """Reads a seat that a customer wants to have: it is free, or the customer's."""
     _check("customer", customer)
@@ -118,7 +158,7 @@ def _for_customer(tx: hotpair.Tx, name: str, customer: str) -> Seat:
 
 def _read(tx: hotpair.Tx, name: str) -> Seat:
     _check("seat", name)
-    item = tx.get("seat/" + name)
+    item, _ = tx.get_many("seat/" + name, TOLD)  # who is told is read in the same trip
     return item.value if item.found else {"seat": name, "state": "free"}
 
 

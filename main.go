@@ -26,7 +26,7 @@ import (
 	"github.com/hotpair/hotpair/services/business/tickets"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/courier"
-	"github.com/hotpair/hotpair/services/logs"
+	"github.com/hotpair/hotpair/services/launch"
 	"github.com/hotpair/hotpair/services/mainprocess"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/command"
@@ -47,13 +47,6 @@ import (
 	"github.com/hotpair/hotpair/simulator"
 )
 
-// Exit codes of every command.
-const (
-	done   = 0
-	failed = 1
-	usage  = 2
-)
-
 func main() {
 	process.SetSlack()
 	ctx, stop := process.Context(context.Background())
@@ -69,10 +62,10 @@ func run(ctx context.Context, args []string) int {
 	understood := false
 	root.PersistentPreRun = func(*cobra.Command, []string) { understood = true } // arguments and flags are right
 	err := root.ExecuteContext(ctx)
-	var told *logged
+	var told *launch.Told
 	switch {
 	case err == nil:
-		return done
+		return launch.Done
 	case errors.As(err, &told):
 	default:
 		fmt.Fprintln(root.ErrOrStderr(), "hotpair:", err)
@@ -80,13 +73,13 @@ func run(ctx context.Context, args []string) int {
 	wrong := []error{config.ErrInvalid, operator.ErrUsage, local.ErrOption, simulator.ErrOption}
 	for _, w := range wrong {
 		if errors.Is(err, w) {
-			return usage
+			return launch.Usage
 		}
 	}
 	if !understood {
-		return usage
+		return launch.Usage
 	}
-	return failed
+	return launch.Failed
 }
 
 // commands is the table of everything that hotpair can be.
@@ -168,11 +161,6 @@ func inner(root *cobra.Command) []*cobra.Command {
 	})
 }
 
-// settings is what every process reads: among other things, how it logs.
-type settings interface {
-	Logger(w io.Writer, host, process string) *slog.Logger
-}
-
 func hostName(c config.Host) string               { return c.Host }
 func updaterName(c config.Updater) string         { return c.Host }
 func relayName(c config.TerminalInterface) string { return c.Host }
@@ -181,7 +169,7 @@ func courierName(c config.Courier) string         { return c.Host }
 func nobody[T any](T) string                      { return "" }
 
 // serve makes the command of one process: its settings come from the environment alone.
-func serve[T settings, P config.Spec[T]](name, short string, host func(T) string, run func(context.Context, T, *slog.Logger) error) *cobra.Command {
+func serve[T launch.Settings, P config.Spec[T]](name, short string, host func(T) string, run func(context.Context, T, *slog.Logger) error) *cobra.Command {
 	return &cobra.Command{
 		Use: name, Short: short, Args: cobra.NoArgs,
 		Long: short + ".\nEverything is set by the environment, see hotpair help env.",
@@ -278,61 +266,17 @@ func businessCommand() *cobra.Command {
 		ValidArgs: names,
 		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			name := func(c config.Business) string { return c.Host }
-			return start(cmd, "business."+args[0], name, func(ctx context.Context, c config.Business, log *slog.Logger, _ io.Writer) error {
+			return business.Launch(cmd.Context(), cmd.ErrOrStderr(), []business.Service{services[args[0]]}, func() func() {
 				process.FewProcessors(1) // as terminal-if
-				defer process.RoomForGarbage(garbage)()
-				return business.Run(ctx, c, services[args[0]], log)
+				return process.RoomForGarbage(garbage)
 			})
 		},
 	}
 }
 
-// logged is an error that the process's own log has told already.
-type logged struct{ error }
-
-func (l *logged) Unwrap() error { return l.error }
-
-// start loads the settings of a process, makes sure of its parent, and runs it. Nothing that becomes of its log holds or
-// ends it; lines of others go the same way.
-func start[T settings, P config.Spec[T]](cmd *cobra.Command, name string, host func(T) string, run func(_ context.Context, _ T, log *slog.Logger, lines io.Writer) error) error {
-	process.Outlive()
-	c, err := loaded[T, P]()
-	if err != nil {
-		process.SayLastWords(os.Environ(), err)
-		return err
-	}
-	to := cmd.ErrOrStderr()
-	if to == os.Stderr {
-		to = process.LogOutput()
-	}
-	log, lines := logs.Start(to, func(w io.Writer) *slog.Logger { return c.Logger(w, host(c), name) })
-	defer lines.Close()
-	if _, err = process.Inherit(os.Environ()); err == nil {
-		err = run(cmd.Context(), c, log, lines)
-	}
-	if cmd.Context().Err() != nil && errors.Is(err, context.Canceled) {
-		log.Info("told to end while it started", "error", err)
-		err = nil
-	}
-	if err != nil {
-		process.SayLastWords(os.Environ(), err)
-		log.Error("process ends", "error", err)
-		return &logged{err}
-	}
-	return nil
-}
-
-// loaded hides what this process knows, and gives its settings, with the secrets that its parent passed beside the environment.
-func loaded[T settings, P config.Spec[T]]() (none T, err error) {
-	if err := process.Seal(); err != nil { // before there is a secret
-		return none, err
-	}
-	environ, err := process.Environ()
-	if err != nil {
-		return none, err
-	}
-	return config.Load[T, P](environ)
+// start runs a process whose settings come from its environment.
+func start[T launch.Settings, P config.Spec[T]](cmd *cobra.Command, name string, host func(T) string, run func(_ context.Context, _ T, log *slog.Logger, lines io.Writer) error) error {
+	return launch.Process[T, P]{Name: name, Host: host, Stderr: cmd.ErrOrStderr(), Run: run}.Do(cmd.Context())
 }
 
 // help is "hotpair help", with the one topic that is no command.

@@ -132,6 +132,11 @@ var rules = []rule{
 		but(ours, func(i string) bool {
 			return words(i) || within("bus", "services/config", "services/process", "services/processes", "services/role", "services/traffic")(i)
 		})},
+	{"how a process begins knows how it is set, and not what it does",
+		within("services/launch"),
+		but(ours, func(i string) bool {
+			return words(i) || i == "services/config" || i == "services/logs" || i == "services/process"
+		})},
 	{"the servers of requests know who connects, and nothing of what is asked",
 		within("services/traffic"),
 		but(ours, func(i string) bool { return words(i) || within("bus", "services/config", "services/traffic")(i) })},

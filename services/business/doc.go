@@ -23,7 +23,7 @@
 //			})},
 //		},
 //	}
-//	err := business.Run(ctx, cfg, service, log)
+//	business.Main(service)
 //
 // What it guarantees to a handler:
 //   - Everything that it reads is of one committed position, also when it reads in several trips.

@@ -131,3 +131,13 @@ func distance(a, b string) int {
 	}
 	return last[len(b)]
 }
+
+// Known leaves of an environment what this program knows of: what a later version has added and a parent of that version
+// passes on is not this program's, and no fault.
+func Known(environ []string) []string {
+	known := names()
+	return slices.DeleteFunc(slices.Clone(environ), func(entry string) bool {
+		name, _, _ := strings.Cut(entry, "=")
+		return strings.HasPrefix(name, Prefix+"_") && !slices.Contains(known, name)
+	})
+}

@@ -15,6 +15,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/hotpair/hotpair/deployments/ask"
+	"github.com/hotpair/hotpair/deployments/dev"
 	"github.com/hotpair/hotpair/deployments/founding"
 	"github.com/hotpair/hotpair/deployments/install"
 	"github.com/hotpair/hotpair/deployments/local"
@@ -35,6 +37,8 @@ import (
 	"github.com/hotpair/hotpair/services/operator/command/outgoing"
 	"github.com/hotpair/hotpair/services/operator/offline"
 	"github.com/hotpair/hotpair/services/process"
+	"github.com/hotpair/hotpair/services/scaffold"
+	"github.com/hotpair/hotpair/services/scaffold/folder"
 	"github.com/hotpair/hotpair/services/supervisor"
 	"github.com/hotpair/hotpair/services/systemd"
 	"github.com/hotpair/hotpair/services/terminal"
@@ -70,7 +74,7 @@ func run(ctx context.Context, args []string) int {
 	default:
 		fmt.Fprintln(root.ErrOrStderr(), "hotpair:", err)
 	}
-	wrong := []error{config.ErrInvalid, operator.ErrUsage, local.ErrOption, simulator.ErrOption}
+	wrong := []error{config.ErrInvalid, operator.ErrUsage, local.ErrOption, simulator.ErrOption, scaffold.ErrOption, folder.ErrName, dev.ErrOption, ask.ErrQuestion}
 	for _, w := range wrong {
 		if errors.Is(err, w) {
 			return launch.Usage
@@ -78,6 +82,10 @@ func run(ctx context.Context, args []string) int {
 	}
 	if !understood {
 		return launch.Usage
+	}
+	var request *ask.Failure
+	if errors.As(err, &request) {
+		return request.ExitCode()
 	}
 	return launch.Failed
 }
@@ -97,6 +105,7 @@ hotpair help env lists what can be set, hotpair help --all also what a host star
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetHelpCommand(help())
 	root.AddCommand(local.Command(), simulator.Command())
+	root.AddCommand(with(serviceCommand(), scaffold.NewCommand()), dev.Command(), ask.Command())
 	root.AddCommand(founding.Command(), install.JoinCommand(), install.LeaveCommand(), install.RunCommand())
 	root.AddCommand(command.Commands()...)
 	root.AddCommand(notices.Command(), outgoing.EmissionsCommand(), outgoing.TargetsCommand())
@@ -130,6 +139,7 @@ hotpair help env lists what can be set, hotpair help --all also what a host star
 func group(root *cobra.Command) {
 	groups := []struct{ id, title, commands string }{
 		{"try", "Try it on this machine:", "cluster simulate"},
+		{"write", "Write a service:", "service dev request"},
 		{"set up", "Set it up on three machines:", "init join leave run"},
 		{"see", "See how a pair is, from any machine that reaches it:", "status explain doctor events alarms history settings operations whoami"},
 		{"steer", "Steer it:", "switchover pause resume terminals timers notices emissions targets verify promote admit upgrade operators"},
@@ -183,6 +193,11 @@ func serve[T launch.Settings, P config.Spec[T]](name, short string, host func(T)
 func with(c *cobra.Command, below ...*cobra.Command) *cobra.Command {
 	c.AddCommand(below...)
 	return c
+}
+
+// serviceCommand is all about services, whoever has written them.
+func serviceCommand() *cobra.Command {
+	return &cobra.Command{Use: "service", Short: "Write, check and run services"}
 }
 
 // supervisorCommand is the supervisor, which passes on what everything below it logs.

@@ -322,6 +322,17 @@ var rules = []rule{
 	{"who makes a pair knows no machine",
 		within("deployments/founding"),
 		within("deployments/install", "deployments/local")},
+	{"who makes the folder of a service knows the runtimes that go into it, and no host",
+		within("services/scaffold"),
+		but(ours, func(i string) bool {
+			return words(i) || within("services/business/python", "services/config", "services/scaffold")(i)
+		})},
+	{"a request from a shell knows terminals by what applications do, and where clusters are",
+		within("deployments/ask"),
+		but(ours, func(i string) bool { return words(i) || within("bus", "deployments/ask", "deployments/local")(i) })},
+	{"only main.go has what a developer types",
+		but(all, within(".", "deployments/dev", "simulator")),
+		within("deployments/dev")},
 	{"only main.go and the simulator know deployments",
 		but(all, within(".", "simulator", "deployments")),
 		within("deployments")},

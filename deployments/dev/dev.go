@@ -1,0 +1,270 @@
+package dev
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hotpair/hotpair/deployments/ask"
+	"github.com/hotpair/hotpair/deployments/local"
+	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/scaffold/folder"
+)
+
+// ErrOption says that it can't be done as it was asked for.
+var ErrOption = errors.New("wrong option")
+
+// errQuit ends everything because somebody said so.
+var errQuit = errors.New("quit")
+
+const (
+	// readyWithin is how long a service has to get ready on a host before that is said: an interpreter on a busy machine takes seconds.
+	readyWithin = time.Minute
+	// lease of the hosts unless it is set: on a machine that compiles, a host may be silent for longer than in a rack.
+	lease = "1s"
+)
+
+// Options of hotpair dev.
+type Options struct {
+	Folders   []string  // of the services; none is this folder
+	Dir       string    // of the pair's data; "" is a temporary one
+	Port      int       // base of all ports; 0 picks free ones
+	Terminals int       // of the pair
+	In        io.Reader // requests, one a line; nil: none
+	Typed     bool      // somebody types them: there is a prompt, and the end of In ends everything
+	Out       io.Writer
+	Binary    string   // hotpair; "" is the binary that runs
+	Environ   []string // whose HOTPAIR_ settings the hosts get; nil is this process's own
+}
+
+// dev is one run.
+type dev struct {
+	options  Options
+	services []folder.Service
+	screen   *screen
+	dir      string        // of the pair
+	ready    chan struct{} // closed once the services have been waited for
+	quit     context.CancelCauseFunc
+	starts   sync.Mutex // one service is started again at a time
+}
+
+// Run runs the pair until ctx ends or somebody quits, and ends every process. Errors: ErrOption, folder.ErrNone, folder.ErrInvalid,
+// ErrTooMany, ErrBuild, and those of a cluster.
+func Run(ctx context.Context, o Options) error {
+	if o.Environ == nil {
+		o.Environ = os.Environ()
+	}
+	d := &dev{options: o, screen: &screen{to: o.Out}, ready: make(chan struct{})}
+	if o.Typed {
+		d.screen.prompt = "> "
+	}
+	if err := d.readFolders(); err != nil {
+		return err
+	}
+	trees := make([]tree, len(d.services))
+	for i, s := range d.services {
+		var err error
+		if trees[i], err = look(s); err != nil {
+			return err
+		}
+	}
+	for _, s := range d.services {
+		if err := build(ctx, s); err != nil {
+			return err
+		}
+	}
+	return d.run(ctx, trees)
+}
+
+// readFolders reads what the folders say, and refuses two of one name.
+func (d *dev) readFolders() error {
+	folders := d.options.Folders
+	if len(folders) == 0 {
+		folders = []string{"."}
+	}
+	for _, f := range folders {
+		s, err := folder.Read(f)
+		if err != nil {
+			return err
+		}
+		if at := slices.IndexFunc(d.services, func(other folder.Service) bool { return other.Name == s.Name }); at >= 0 {
+			return fmt.Errorf("%w: %s and %s both have a service %s: give one of them another name in %s", ErrOption, d.services[at].Dir, s.Dir, s.Name, folder.File)
+		}
+		d.services = append(d.services, s)
+	}
+	return nil
+}
+
+func (d *dev) has(service string) bool {
+	return slices.ContainsFunc(d.services, func(s folder.Service) bool { return s.Name == service })
+}
+
+// environ is that of the cluster: the services of the folders, beside those that are set, and logs that can be read.
+func (d *dev) environ() ([]string, error) {
+	var list []string
+	var environ []string
+	for _, entry := range d.options.Environ {
+		name, value, _ := strings.Cut(entry, "=")
+		switch name {
+		case config.Prefix + "_BUSINESS":
+			list = append(list, value)
+		case config.Prefix + "_LOG_FORMAT":
+		default:
+			environ = append(environ, entry)
+		}
+	}
+	for _, s := range d.services {
+		var set config.Services
+		if err := set.Decode(strings.Join(list, ",")); err == nil && slices.ContainsFunc(set, func(other config.Service) bool { return other.Name == s.Name }) {
+			return nil, fmt.Errorf("%w: HOTPAIR_BUSINESS has a service %s, as %s has: take it out there, or give this one another name in %s",
+				ErrOption, s.Name, s.Dir, folder.File)
+		}
+		list = append(list, s.Name+"="+s.Program())
+	}
+	if !slices.ContainsFunc(environ, func(entry string) bool { return strings.HasPrefix(entry, config.Prefix+"_LEASE=") }) {
+		environ = append(environ, config.Prefix+"_LEASE="+lease)
+	}
+	return append(environ, config.Prefix+"_BUSINESS="+strings.Join(list, ","), config.Prefix+"_LOG_FORMAT=json"), nil
+}
+
+// run runs the cluster and all that is done beside it.
+func (d *dev) run(ctx context.Context, trees []tree) (err error) {
+	environ, err := d.environ()
+	if err != nil {
+		return err
+	}
+	d.dir = d.options.Dir
+	if d.dir == "" {
+		if d.dir, err = os.MkdirTemp("", "hotpair-dev-"); err != nil {
+			return fmt.Errorf("temporary directory: %w", err)
+		}
+		defer func() {
+			if logs, _ := filepath.Glob(filepath.Join(d.dir, "*.log")); err != nil && len(logs) > 0 {
+				d.screen.line("the directory is kept, for its logs: " + d.dir)
+				return
+			}
+			err = errors.Join(err, os.RemoveAll(d.dir))
+		}()
+	}
+	ctx, d.quit = context.WithCancelCause(ctx)
+	defer d.quit(nil)
+	cluster, err := local.New(local.Options{
+		Dir: d.dir, Port: d.options.Port, Terminals: d.options.Terminals, JSON: true, Binary: d.options.Binary, Environ: environ,
+		Screen: &clusterScreen{screen: d.screen, ending: func() bool { return ctx.Err() != nil }},
+	})
+	if err != nil {
+		return err
+	}
+	for _, s := range d.services {
+		d.screen.line("starting a pair with " + s.Name + " from " + s.Dir)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cluster.Run(ctx) }()
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	besides, stop := context.WithCancel(ctx)
+	defer stop()
+	for _, host := range []string{local.HostA, local.HostB} {
+		beside.Go(func() { d.follow(besides, host) })
+	}
+	select {
+	case <-cluster.Ready():
+	case err := <-ended:
+		return err
+	}
+	beside.Go(func() { d.serve(besides, trees) })
+	defer context.AfterFunc(ctx, func() { d.screen.line("ending; Ctrl-C ends all at once") })()
+	err = <-ended
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, errQuit) && !errors.Is(cause, context.Canceled) {
+		err = errors.Join(cause, err)
+	}
+	return err
+}
+
+// serve is what is done once there is a pair.
+func (d *dev) serve(ctx context.Context, trees []tree) {
+	d.awaitServices(ctx)
+	client, err := d.client(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			d.quit(err)
+		}
+		return
+	}
+	defer client.Close()
+	if err := d.hello(ctx, client); err != nil && ctx.Err() == nil {
+		d.screen.line(err.Error())
+	}
+	close(d.ready)
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	for i, s := range d.services {
+		watching.Go(func() {
+			watch(ctx, s, lookEvery, trees[i], func(file string) { d.change(ctx, s, file) }, func(err error) { d.screen.line(err.Error()) })
+		})
+	}
+	if d.options.In != nil {
+		go d.read(ctx, client) // ends with its input: nobody can be woken who reads
+	}
+	<-ctx.Done()
+}
+
+// client is an application at the first terminal, which hears what that is told.
+func (d *dev) client(ctx context.Context) (*ask.Client, error) {
+	at, err := ask.TerminalOf(d.dir, "")
+	if err != nil {
+		return nil, err
+	}
+	client, err := ask.Dial(ctx, at, true)
+	if err != nil {
+		return nil, err
+	}
+	return client, client.Subscribe("notice.>", func(subject string, data []byte) {
+		d.screen.line("notice   " + printable(strings.TrimPrefix(subject, "notice.")+" "+told(data)))
+	})
+}
+
+// hello says what there is, and what can be done.
+func (d *dev) hello(ctx context.Context, client *ask.Client) error {
+	file, err := local.ReadFile(d.dir)
+	if err != nil {
+		return err
+	}
+	active, err := d.active(ctx, file)
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, s := range d.services {
+		names = append(names, s.Name)
+	}
+	d.screen.line(fmt.Sprintf("ready: %s on hosts a and b, active=%s console=%s/ apps=%s directory=%s",
+		strings.Join(names, ", "), active, file.Hosts[active].HTTP, file.Terminals[0].Address, d.dir))
+	first := cmp.Or(d.first(ctx, client), d.services[0].Name+".operation")
+	d.screen.line("a file that changes starts its service again; type a request, such as: " + first + ` {"name":"a"}; help says what else`)
+	return nil
+}
+
+// first is an operation of the first service.
+func (d *dev) first(ctx context.Context, client *ask.Client) string {
+	list, err := client.Discover(ctx, d.services[0].Name)
+	if err != nil || len(list) == 0 {
+		return ""
+	}
+	return string(list[0])
+}
+
+// sorted are the names of a map in order.
+func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// logOf is the log of a host.
+func (d *dev) logOf(host string) string { return filepath.Join(d.dir, "host-"+host+".log") }

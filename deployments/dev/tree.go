@@ -1,0 +1,123 @@
+package dev
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hotpair/hotpair/services/scaffold/folder"
+)
+
+const (
+	// lookEvery is how often files are looked at: a save is noticed before a hand has left the keyboard, and looking at a folder of
+	// MaxFiles takes some ms.
+	lookEvery = 300 * time.Millisecond
+	// MaxFiles bounds how many files and folders are looked at.
+	MaxFiles = 10_000
+)
+
+// ErrTooMany says that a folder is too large to be watched.
+var ErrTooMany = errors.New("too many files to watch")
+
+// skipped are folders that hold nothing which somebody writes by hand.
+var skipped = []string{"node_modules", "__pycache__", "bin", "dist", "build", "target", "vendor"}
+
+// stamp is by what a file is known to be as it was.
+type stamp struct {
+	changed time.Time
+	size    int64
+	mode    fs.FileMode
+}
+
+// tree is what a service's folder has, by path.
+type tree map[string]stamp
+
+// look looks at all files that count. Folders that begin with a dot are not looked into. A file that goes while it is looked at is not
+// there. The error is ErrTooMany, or that of the folder itself.
+func look(s folder.Service) (tree, error) {
+	if _, err := os.ReadDir(s.Dir); err != nil {
+		return nil, fmt.Errorf("folder of %s: %w", s.Name, err)
+	}
+	found, seen := tree{}, 0
+	err := filepath.WalkDir(s.Dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return nil //nolint:nilerr // it is gone, or can't be read: then it is not there
+		}
+		if seen++; seen > MaxFiles {
+			return fmt.Errorf("%w: %s has more than %d: name the folder of the service alone, or move away from it what is not its own",
+				ErrTooMany, s.Dir, MaxFiles)
+		}
+		name := entry.Name()
+		if entry.IsDir() {
+			if path != s.Dir && (strings.HasPrefix(name, ".") || slices.Contains(skipped, name)) {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if path == s.Program() && len(s.Build) > 0 && len(s.Watch) == 0 || strings.HasPrefix(name, ".") || !s.Watches(name) {
+			return nil // what is built is no reason to build
+		}
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+			found[path] = stamp{info.ModTime(), info.Size(), info.Mode()}
+		}
+		return nil
+	})
+	return found, err
+}
+
+// difference names a file that is not as it was; "" when there is none.
+func (t tree) difference(was tree) string {
+	var paths []string
+	for path, s := range t {
+		if old, ok := was[path]; !ok || old != s {
+			paths = append(paths, path)
+		}
+	}
+	for path := range was {
+		if _, ok := t[path]; !ok {
+			paths = append(paths, path)
+		}
+	}
+	if len(paths) == 0 {
+		return ""
+	}
+	return slices.Min(paths)
+}
+
+// watch tells of each change, once nothing changes any more: editors write several files, and some in steps. It ends with ctx.
+func watch(ctx context.Context, s folder.Service, every time.Duration, was tree, tell func(file string), complain func(error)) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	last, said := was, ""
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		now, err := look(s)
+		if err != nil {
+			if said != err.Error() {
+				said = err.Error()
+				complain(err)
+			}
+			continue
+		}
+		said = ""
+		still := now.difference(last) == ""
+		last = now
+		if file := now.difference(was); still && file != "" {
+			was = now
+			if near, err := filepath.Rel(s.Dir, file); err == nil {
+				file = near
+			}
+			tell(file)
+		}
+	}
+}

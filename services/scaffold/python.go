@@ -1,0 +1,40 @@
+package scaffold
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/hotpair/hotpair/services/business/python"
+)
+
+// pythonFiles are the template with the name of the service, and the runtime beside it.
+func pythonFiles(o Options) (files, notes, error) {
+	f := files{}
+	if err := f.copied(python.Files, "template", "."); err != nil {
+		return nil, nil, fmt.Errorf("template: %w", err)
+	}
+	if err := f.copied(python.Files, "hotpair", "hotpair"); err != nil {
+		return nil, nil, fmt.Errorf("runtime: %w", err)
+	}
+	for _, named := range []struct{ file, old, new string }{
+		{"service.py", `"counter"`, `"` + o.Name + `"`},
+		{"run", "counter=", o.Name + "="},
+	} {
+		it := f[named.file]
+		if !bytes.Contains(it.text, []byte(named.old)) {
+			return nil, nil, fmt.Errorf("template: %s does not have %s", named.file, named.old)
+		}
+		it.text = bytes.ReplaceAll(it.text, []byte(named.old), []byte(named.new))
+		f[named.file] = it
+	}
+	// What can't be imported is not started.
+	f.describe(`{
+  "service": "` + o.Name + `",
+  "build": ["./run", "-B", "-c", "import service"],
+  "run": "run",
+  "watch": ["*.py", "run"]
+}
+`)
+	f[".gitignore"] = file{[]byte("__pycache__/\n.venv/\n"), plain}
+	return f, notes{"the runtime is in the folder hotpair: replace that to get a newer one"}, nil
+}

@@ -1,0 +1,199 @@
+package scaffold
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/hotpair/hotpair/services/durable"
+	"github.com/hotpair/hotpair/services/scaffold/folder"
+)
+
+var (
+	// ErrOption says that a folder can't be made as it was asked for.
+	ErrOption = errors.New("wrong option")
+	// ErrTaken says that there is something already where the folder is to be.
+	ErrTaken = errors.New("there is something already")
+)
+
+// Options say which folder is made.
+type Options struct {
+	Name     string // of the service
+	Language string // one of Languages
+	Dir      string // "" is a folder of the name, here
+	// Replace is the source of hotpair that a service in Go is built with; "" is the one that this program was built from.
+	Replace string
+}
+
+// Made is a folder that was made.
+type Made struct {
+	Dir   string
+	Notes []string // what the reader should know of it
+	Test  string   // the command that tries it, in the folder
+	Begin string   // the file to begin in
+}
+
+// language writes the files of a service.
+type language struct {
+	name  string
+	title string
+	test  string // command
+	begin string // file
+	files func(Options) (files, notes, error)
+}
+
+type (
+	notes []string
+	// files are the contents by their paths in the folder.
+	files map[string]file
+	file  struct {
+		text []byte
+		mode fs.FileMode
+	}
+)
+
+const (
+	plain      fs.FileMode = 0o644
+	executable fs.FileMode = 0o755
+)
+
+var languages = []language{
+	{"go", "Go", "go test ./...", "service.go", goFiles},
+	{"python", "Python", "./run -m unittest", "service.py", pythonFiles},
+}
+
+// Languages are those in which a service can be begun.
+func Languages() (names []string) {
+	for _, l := range languages {
+		names = append(names, l.name)
+	}
+	return names
+}
+
+// New makes the folder, whole or not at all. Errors: folder.ErrName, ErrOption, ErrTaken.
+func New(o Options) (Made, error) {
+	if err := folder.Name(o.Name); err != nil {
+		return Made{}, err
+	}
+	at := slices.IndexFunc(languages, func(l language) bool { return l.name == o.Language })
+	if at < 0 {
+		return Made{}, fmt.Errorf("%w: --lang %q: give %s", ErrOption, o.Language, strings.Join(Languages(), ", "))
+	}
+	l := languages[at]
+	if o.Replace != "" && l.name != "go" {
+		return Made{}, fmt.Errorf("%w: --replace is for services in Go", ErrOption)
+	}
+	if o.Dir == "" {
+		o.Dir = o.Name
+	}
+	dir, err := filepath.Abs(o.Dir)
+	if err != nil {
+		return Made{}, fmt.Errorf("folder: %w", err)
+	}
+	if err := free(dir); err != nil {
+		return Made{}, err
+	}
+	content, said, err := l.files(o)
+	if err != nil {
+		return Made{}, err
+	}
+	if err := write(dir, content); err != nil {
+		return Made{}, err
+	}
+	return Made{Dir: dir, Notes: said, Test: l.test, Begin: l.begin}, nil
+}
+
+// free is ErrTaken unless there is nothing at a path, or an empty folder.
+func free(dir string) error {
+	entries, err := os.ReadDir(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("%w: %w: name another folder with --dir", ErrTaken, err)
+	case len(entries) > 0:
+		return fmt.Errorf("%w: %s is not empty (%s): name another folder with --dir, or empty it", ErrTaken, dir, entries[0].Name())
+	}
+	return nil
+}
+
+// write makes the folder beside its place and moves it there, so that a half is never left. A folder that is there, and empty, it fills
+// where it is: who asks may stand in it.
+func write(dir string, content files) (err error) {
+	if err := durable.MakeDir(filepath.Dir(dir)); err != nil {
+		return fmt.Errorf("folder: %w", err)
+	}
+	if _, err := os.Stat(dir); err == nil {
+		if err := content.fill(dir); err != nil {
+			return errors.Join(err, content.clear(dir))
+		}
+		return nil
+	}
+	making, err := os.MkdirTemp(filepath.Dir(dir), "."+filepath.Base(dir)+"-")
+	if err != nil {
+		return fmt.Errorf("folder: %w", err)
+	}
+	if err = content.fill(making); err == nil {
+		err = durable.Rename(making, dir)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("folder: %w", err), os.RemoveAll(making))
+	}
+	return nil
+}
+
+// fill writes the files. None may be there already.
+func (f files) fill(dir string) error {
+	for name, it := range f {
+		at := filepath.Join(dir, name)
+		if err := durable.MakeDir(filepath.Dir(at)); err != nil {
+			return fmt.Errorf("folder: %w", err)
+		}
+		if err := os.Chmod(filepath.Dir(at), 0o755); err != nil { // business processes may run as another user
+			return fmt.Errorf("folder: %w", err)
+		}
+		w, err := os.OpenFile(at, os.O_WRONLY|os.O_CREATE|os.O_EXCL, it.mode)
+		if err != nil {
+			return fmt.Errorf("folder: %w", err)
+		}
+		_, err = w.Write(it.text)
+		if err := errors.Join(err, w.Close()); err != nil {
+			return fmt.Errorf("folder: %w", err)
+		}
+	}
+	return nil
+}
+
+// clear takes out what fill has written into a folder that was empty.
+func (f files) clear(dir string) error {
+	var failed []error
+	for name := range f {
+		first, _, _ := strings.Cut(filepath.ToSlash(name), "/")
+		failed = append(failed, os.RemoveAll(filepath.Join(dir, first)))
+	}
+	return errors.Join(failed...)
+}
+
+// copied takes files out of a file system, below folder from, to folder to.
+func (f files) copied(of fs.FS, from, to string) error {
+	return fs.WalkDir(of, from, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := fs.ReadFile(of, name)
+		if err != nil {
+			return err
+		}
+		mode := plain
+		if bytes.HasPrefix(text, []byte("#!")) {
+			mode = executable
+		}
+		f[filepath.Join(to, strings.TrimPrefix(name, from+"/"))] = file{text, mode}
+		return nil
+	})
+}

@@ -32,6 +32,11 @@ type Users struct {
 	refused  atomic.Uint64
 }
 
+// takes reports whether a token is the one that is wanted.
+func (g Grant) takes(token string) bool {
+	return g.Password == "" || subtle.ConstantTimeCompare([]byte(g.Password), []byte(token)) == 1
+}
+
 // NewUsers gives an empty list: nobody may connect.
 func NewUsers() *Users {
 	return &Users{grants: map[string]Grant{}, clients: map[string][]uint64{}}
@@ -51,7 +56,8 @@ func (u *Users) AllowBy(rule func(user string) (Grant, bool)) {
 	u.rule = rule
 }
 
-// AllowLoopback lets clients without a user name in, if they connect from this machine.
+// AllowLoopback lets clients without a user name in, if they connect from this machine and give the password of the grant, if it has
+// one, as their token.
 func (u *Users) AllowLoopback(grant Grant) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -97,7 +103,7 @@ func (u *Users) admits(c server.ClientAuthentication) bool {
 		grant, known = u.rule(opts.Username)
 	}
 	switch {
-	case opts.Username == "" && u.loopback != nil && isLoopback(c.RemoteAddress()):
+	case opts.Username == "" && u.loopback != nil && isLoopback(c.RemoteAddress()) && u.loopback.takes(opts.Token):
 		grant = *u.loopback
 	case !known, subtle.ConstantTimeCompare([]byte(grant.Password), []byte(opts.Password)) != 1:
 		return false

@@ -70,6 +70,9 @@ var rules = []rule{
 		but(ours, func(i string) bool {
 			return words(i) || i == "storage/pages" || within("bus", "services/notices")(i)
 		})},
+	{"HTTP at a terminal asks the agent, and knows nothing of sessions and requests",
+		within("services/terminal/web"),
+		but(ours, func(i string) bool { return words(i) || within("bus", "services/terminal/web")(i) })},
 	{"what touches a terminal's bytes knows the bus, and nothing of sessions and requests",
 		within("services/terminalif/wire"),
 		but(ours, func(i string) bool { return words(i) || within("bus", "services/terminalif/wire")(i) })},

@@ -14,6 +14,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/durable"
 	"github.com/hotpair/hotpair/services/terminal/inbox"
+	"github.com/hotpair/hotpair/services/terminal/web"
 )
 
 const (
@@ -61,7 +62,11 @@ type Config struct {
 	// Bound and BoundBytes of requests that wait for an answer; 0 is 1024 and 64 MiB. Beyond it an application hears 429.
 	Bound      int
 	BoundBytes int
-	Log        *slog.Logger
+	// HTTP is where applications come in that speak it. Without an address there is none; Network, Agent and Log are the agent's.
+	HTTP web.Config
+	// Token is required of applications, over NATS and HTTP; "": none is.
+	Token string
+	Log   *slog.Logger
 }
 
 // Agent is the agent of one terminal. Many may run in one process.
@@ -84,11 +89,15 @@ type Agent struct {
 	failed chan error
 	flood  flood
 	unread unread
+	web    *web.Server // nil: there is none
+	began  time.Time
+	bell   bell          // rings when applications have something to hear
 	lost   atomic.Uint64 // own connections that were lost
 
 	dropped atomic.Uint64 // requests that nobody can be answered
 	refused atomic.Uint64 // batches of notices
 
+	numbering sync.Mutex // one request at a time gets its number; taken before the table's lock
 	attaching sync.Mutex // one attach or detach at a time; taken before the table's lock
 	ended     endedConnections
 	looks     errgroup.Group // whether a host is there
@@ -117,9 +126,13 @@ func New(c Config) *Agent {
 	}
 	a := &Agent{
 		config: c, log: c.Log.With("terminal", c.ID),
-		receipts: newReceipts(), started: make(chan struct{}), failed: make(chan error, 1),
+		receipts: newReceipts(), began: time.Now(), started: make(chan struct{}), failed: make(chan error, 1),
 	}
 	a.table = newTable(c.Bound, c.BoundBytes)
+	if c.HTTP.Listen != "" {
+		c.HTTP.Network, c.HTTP.Agent, c.HTTP.Token, c.HTTP.Log = c.Network, behind{a}, c.Token, a.log
+		a.web = web.New(c.HTTP)
+	}
 	a.looks.SetLimit(maxLooks)
 	a.renewing.SetLimit(renewals)
 	return a
@@ -137,6 +150,9 @@ func (a *Agent) Address() string { return a.doors.hosts.Address() }
 // AppURL is where applications of this machine connect.
 func (a *Agent) AppURL() string { return a.doors.apps.URL() }
 
+// HTTP is the door of applications that speak it, nil if there is none.
+func (a *Agent) HTTP() *web.Server { return a.web }
+
 // Waiting counts the requests without an answer.
 func (a *Agent) Waiting() int { return a.table.count() }
 
@@ -147,7 +163,7 @@ func (a *Agent) Epoch() (uint64, string) {
 }
 
 // Run serves until ctx ends (and then gives nil) or the agent can't go on: ErrDamaged, ErrInUse, bus.ErrListen at the
-// start, ErrDisk later. It may be called once.
+// start, web.ErrFiles soon after, ErrDisk later. It may be called once.
 func (a *Agent) Run(ctx context.Context) (err error) {
 	closes, err := a.openFacts()
 	defer func() { err = errors.Join(err, closes()) }()
@@ -178,6 +194,9 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	a.log.Info("terminal agent ready", "hosts", a.URL(), "applications", a.AppURL(), "epoch", a.store.get().Epoch)
 	g.Go(func() error { return a.counters.run(inner) })
 	g.Go(func() error { return a.saveReceipts(inner) })
+	if a.web != nil {
+		g.Go(func() error { return errors.Join(a.web.Run(inner), inner.Err()) })
+	}
 	g.Go(func() error {
 		select {
 		case err := <-a.failed:

@@ -84,7 +84,7 @@ func TestFault_A13_ApplicationsOfOneRequestAreBounded(t *testing.T) {
 	table := newTable(64, 1<<20)
 	ask := func(id string, n int) admission {
 		e := &entry{id: bus.RequestID{App: id}, app: fmt.Sprint("app-", n), service: "kv", operation: "put", body: []byte(`{}`),
-			deadline: time.Now().Add(time.Hour), replies: []string{fmt.Sprint("_INBOX.", n)}}
+			deadline: time.Now().Add(time.Hour), replies: []asker{{inbox: fmt.Sprint("_INBOX.", n)}}}
 		got, _ := table.admit(e, func() {})
 		return got
 	}

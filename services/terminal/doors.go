@@ -37,7 +37,7 @@ func (a *Agent) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	d.appUsers.AllowLoopback(bus.Grant{Permissions: appPermissions(), Account: appsAccount, Limits: limits})
+	d.appUsers.AllowLoopback(bus.Grant{Password: a.config.Token, Permissions: appPermissions(), Account: appsAccount, Limits: limits})
 	if d.hosts, err = bus.NewServer(bus.ServerConfig{
 		Name: "terminal-" + a.config.ID, Listen: a.config.Listen, Network: a.config.Hosts, Users: d.hostUsers,
 		Accounts: []string{hostsAccount}, MaxConnections: hostConnections, MaxPending: maxPending, Logger: a.log,

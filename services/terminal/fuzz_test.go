@@ -20,7 +20,7 @@ func FuzzRequest(f *testing.F) {
 		a := New(Config{ID: "t1"})
 		h := nats.Header{bus.HeaderDeadline: {deadline}}
 		h[header] = append(h[header], value)
-		e, code, said := a.read(&nats.Msg{Subject: subject, Reply: "_INBOX.x", Data: []byte(body), Header: h}, time.Now())
+		e, code, said := a.read(questionOf(&nats.Msg{Subject: subject, Reply: "_INBOX.x", Data: []byte(body), Header: h}), time.Now())
 		if said != "" {
 			if e != nil || code < 400 {
 				t.Errorf("refused with %d %q: %+v", code, said, e)

@@ -50,6 +50,7 @@ func (a *Agent) takeNotices(m *nats.Msg) {
 	for _, p := range told {
 		a.publish(p)
 	}
+	a.bell.ring()
 }
 
 func (a *Agent) refuseNotices(m *nats.Msg, from string, answer notice.Stored) {
@@ -92,7 +93,7 @@ func (a *Agent) noticesAfter(m *nats.Msg) {
 	if !strings.HasPrefix(m.Reply, inboxPrefix) {
 		return // nobody can be answered
 	}
-	reply := []string{m.Reply}
+	reply := []asker{{inbox: m.Reply}}
 	var after notice.After
 	if len(m.Data) > 0 {
 		if err := strictjson.Decode(m.Data, &after); err != nil {

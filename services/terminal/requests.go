@@ -27,7 +27,22 @@ const (
 	busyPause = 20 * time.Millisecond
 )
 
-// request takes a request of an application. It runs on one goroutine, so counters rise in the order of arrival.
+// question is a request of an application, as it came.
+type question struct {
+	app                string // who asks
+	service, operation string
+	header             nats.Header
+	body               []byte
+}
+
+// asker is an application that waits for an answer: at an inbox, or behind another door than that of NATS, which take gives it to. take
+// must not block.
+type asker struct {
+	inbox string
+	take  func(bus.Reply)
+}
+
+// request takes a request of an application. It runs on one goroutine.
 func (a *Agent) request(m *nats.Msg) {
 	a.flood.read(m)
 	if !strings.HasPrefix(m.Reply, inboxPrefix) {
@@ -35,29 +50,29 @@ func (a *Agent) request(m *nats.Msg) {
 			"subject", cut(m.Subject), "so_far", a.dropped.Add(1))
 		return
 	}
+	by := asker{inbox: m.Reply}
+	a.ask(questionOf(m), by)
+}
+
+// questionOf is the question in a message; one of another subject names no service.
+func questionOf(m *nats.Msg) question {
+	q := question{app: application(m.Reply), header: m.Header, body: m.Data}
+	if parts := strings.Split(m.Subject, "."); len(parts) == 3 {
+		q.service, q.operation = parts[1], parts[2]
+	}
+	return q
+}
+
+// ask takes a request, by whichever door it came: it is answered, or sent.
+func (a *Agent) ask(q question, by asker) {
 	now := time.Now()
-	e, code, fault := a.read(m, now)
+	e, code, fault := a.read(q, now)
 	if fault != "" {
-		a.refuse([]string{m.Reply}, code, fault)
+		a.refuse([]asker{by}, code, fault)
 		return
 	}
-	if e.id.App == "" {
-		for {
-			counter, more := a.counters.take()
-			if more == nil {
-				e.id.Counter = counter
-				break
-			}
-			// Only a disk slower than half a block of counters, or one that has failed, brings us here.
-			select {
-			case <-more:
-			case <-a.hosts.Up().Done():
-				return
-			}
-		}
-	}
-	a.pace.Note(now)
-	admission, out := a.table.admit(e, func() { a.expire(e) })
+	e.replies = []asker{by}
+	admission, out := a.admit(e)
 	switch admission {
 	case refusedBusy:
 		a.refuse(e.replies, bus.CodeBusy, busySentence)
@@ -68,6 +83,30 @@ func (a *Agent) request(m *nats.Msg) {
 	}
 	a.send(out)
 }
+
+// admit gives a request its number, if it has no id of its own, and takes it in: one at a time, so that numbers rise in the order of arrival.
+func (a *Agent) admit(e *entry) (admission, []sending) {
+	a.numbering.Lock()
+	defer a.numbering.Unlock()
+	for e.id.App == "" && e.id.Counter == 0 {
+		counter, more := a.counters.take()
+		if more == nil {
+			e.id.Counter = counter
+			break
+		}
+		// Only a disk slower than half a block of counters, or one that has failed, brings us here.
+		select {
+		case <-more:
+		case <-a.hosts.Up().Done():
+			return refusedEnd, nil
+		}
+	}
+	a.pace.Note(e.arrived)
+	return a.table.admit(e, func() { a.expire(e) })
+}
+
+// strangeSubject is said of what is addressed to no operation of a service.
+const strangeSubject = "the subject is not request.<service>.<operation>"
 
 // busySentence is said when no more requests may wait, in all or of one application.
 const busySentence = "this terminal has too many requests waiting; not executed"
@@ -85,32 +124,30 @@ func application(inbox string) string {
 func cut(text string) string { return fmt.Sprintf("%.100s", text) }
 
 // read checks a request as services/terminalif/DESIGN.md has it: subject, id, deadline, body.
-func (a *Agent) read(m *nats.Msg, now time.Time) (*entry, int, string) {
-	parts := strings.Split(m.Subject, ".")
-	if len(parts) != 3 || !bus.ValidName(parts[1]) || !bus.ValidName(parts[2]) {
-		return nil, bus.CodeMalformed, "the subject is not request.<service>.<operation>"
+func (a *Agent) read(q question, now time.Time) (*entry, int, string) {
+	if !bus.ValidName(q.service) || !bus.ValidName(q.operation) {
+		return nil, bus.CodeMalformed, strangeSubject
 	}
-	app := application(m.Reply)
-	if a.table.full(app, len(m.Data)) {
+	if a.table.full(q.app, len(q.body)) {
 		return nil, bus.CodeBusy, busySentence
 	}
-	if len(m.Data) > maxBody {
-		return nil, bus.CodeTooLarge, fmt.Sprintf("the body has %d bytes, at most %d are taken", len(m.Data), maxBody)
+	if len(q.body) > maxBody {
+		return nil, bus.CodeTooLarge, fmt.Sprintf("the body has %d bytes, at most %d are taken", len(q.body), maxBody)
 	}
-	if err := strictjson.Check(m.Data); err != nil {
+	if err := strictjson.Check(q.body); err != nil {
 		return nil, bus.CodeMalformed, "the body: " + err.Error()
 	}
-	if stray := bus.StrayHeader(m.Header, bus.HeaderRequestID, bus.HeaderDeadline); stray != "" {
+	if stray := bus.StrayHeader(q.header, bus.HeaderRequestID, bus.HeaderDeadline); stray != "" {
 		return nil, bus.CodeMalformed, stray
 	}
-	id := m.Header.Get(bus.HeaderRequestID)
-	if _, given := m.Header[bus.HeaderRequestID]; given {
+	id := q.header.Get(bus.HeaderRequestID)
+	if _, given := q.header[bus.HeaderRequestID]; given {
 		if _, err := requestid.Issued(id); err != nil {
 			return nil, bus.CodeMalformed, bus.HeaderRequestID + ": " + err.Error()
 		}
 	}
 	within := a.config.Deadline
-	if text := m.Header.Get(bus.HeaderDeadline); text != "" {
+	if text := q.header.Get(bus.HeaderDeadline); text != "" {
 		d, err := time.ParseDuration(text)
 		if err != nil || d <= 0 || d > a.config.MaxDeadline {
 			return nil, bus.CodeMalformed, fmt.Sprintf("%s is not a duration up to %s", bus.HeaderDeadline, a.config.MaxDeadline)
@@ -118,8 +155,8 @@ func (a *Agent) read(m *nats.Msg, now time.Time) (*entry, int, string) {
 		within = d
 	}
 	return &entry{
-		id: bus.RequestID{App: id}, app: app, service: parts[1], operation: parts[2], body: m.Data,
-		arrived: now, deadline: now.Add(within), replies: []string{m.Reply},
+		id: bus.RequestID{App: id}, app: q.app, service: q.service, operation: q.operation, body: q.body,
+		arrived: now, deadline: now.Add(within),
 	}, 0, ""
 }
 
@@ -165,14 +202,18 @@ func (a *Agent) expire(e *entry) {
 	}
 }
 
-func (a *Agent) refuse(replies []string, code int, sentence string) {
+func (a *Agent) refuse(replies []asker, code int, sentence string) {
 	a.answer(replies, bus.Reply{Code: code, Message: sentence})
 }
 
-// answer gives applications the answer, in the form of NATS services.
-func (a *Agent) answer(replies []string, reply bus.Reply) {
-	for _, subject := range replies {
-		m := &nats.Msg{Subject: subject, Data: reply.Body}
+// answer gives applications the answer; over NATS in the form of NATS services.
+func (a *Agent) answer(replies []asker, reply bus.Reply) {
+	for _, to := range replies {
+		if to.take != nil {
+			to.take(reply)
+			continue
+		}
+		m := &nats.Msg{Subject: to.inbox, Data: reply.Body}
 		if !reply.Position.IsZero() || reply.Code != bus.CodeOK {
 			m.Header = nats.Header{}
 		}

@@ -54,6 +54,11 @@ func (a *Agent) says() string {
 	if last := a.inbox.Last(); last > 0 {
 		waiting += fmt.Sprintf("; last notice %d", last)
 	}
+	if a.web != nil {
+		if err := a.web.Trouble(); err != nil {
+			waiting += "; nobody can ask over HTTP: " + err.Error()
+		}
+	}
 	if s := a.table.attached(); s != nil {
 		return fmt.Sprintf("%s serves it in epoch %d; %s", s.host, s.epoch, waiting)
 	}

@@ -97,10 +97,11 @@ func (a *Agent) leave(s *session, why string) {
 	a.pushChange()
 }
 
-// pushChange tells every host who is attached now.
+// pushChange tells every host, and who asks over HTTP, who is attached now.
 func (a *Agent) pushChange() {
 	// An error says that the agent ends; its own connection reports that.
 	_ = a.hosts.Publish(bus.SubjectAgentChanged, bus.EncodeJSON(a.change()))
+	a.bell.ring()
 }
 
 func (a *Agent) change() bus.AgentChange {

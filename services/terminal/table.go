@@ -22,7 +22,7 @@ type entry struct {
 	order              uint64 // of arrival
 	arrived, deadline  time.Time
 	timer              *time.Timer
-	replies            []string // where the applications that wait take the answer
+	replies            []asker // the applications that wait for the answer
 
 	// attempt counts sendings that may have been executed. doubt says that one before the present sending may have been.
 	attempt int
@@ -46,6 +46,7 @@ type table struct {
 	counters   []uint64 // unanswered ones in rising order; answered ones are dropped lazily
 	session    *session // attached, or nil
 	lastAnswer time.Time
+	standing   standing
 	stopped    bool
 }
 
@@ -198,7 +199,13 @@ func (t *table) exchange(s *session) (before *session, again []sending, gap time
 		}
 		waiting = append(waiting, e)
 	}
-	if s == nil || len(waiting) == 0 {
+	now := time.Now()
+	if s == nil {
+		t.standing.lost(before, now)
+		return before, nil, 0
+	}
+	if len(waiting) == 0 {
+		t.standing.came(s, before, 0, now, now)
 		return before, nil, 0
 	}
 	slices.SortFunc(waiting, func(a, b *entry) int { return cmp.Compare(a.order, b.order) })
@@ -206,10 +213,11 @@ func (t *table) exchange(s *session) (before *session, again []sending, gap time
 	if t.lastAnswer.After(since) {
 		since = t.lastAnswer
 	}
+	t.standing.came(s, before, len(waiting), since, now)
 	for _, e := range waiting {
 		again = append(again, t.send(e))
 	}
-	return before, again, time.Since(since)
+	return before, again, now.Sub(since)
 }
 
 // lose is replace(nil) if s is still the attached session; it reports whether it was.
@@ -241,7 +249,7 @@ const (
 )
 
 // settle takes the answer to a sending, or why there is none.
-func (t *table) settle(s sending, reply bus.Reply, err error) (outcome, []string) {
+func (t *table) settle(s sending, reply bus.Reply, err error) (outcome, []asker) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	e := s.entry
@@ -263,11 +271,12 @@ func (t *table) settle(s sending, reply bus.Reply, err error) (outcome, []string
 	}
 	t.remove(e)
 	t.lastAnswer = time.Now()
+	t.standing.answered(t.lastAnswer)
 	return answered, e.replies
 }
 
 // expire gives up a request whose deadline has passed.
-func (t *table) expire(e *entry) (given bool, relayed bool, replies []string) {
+func (t *table) expire(e *entry) (given bool, relayed bool, replies []asker) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.entries[e.id] != e {

@@ -1,0 +1,89 @@
+package terminal
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/notice"
+	"github.com/hotpair/hotpair/services/operator/wording"
+	"github.com/hotpair/hotpair/services/terminal/web"
+)
+
+// behind is the agent as its HTTP door sees it.
+type behind struct{ *Agent }
+
+// Ask implements web.Agent.
+func (a behind) Ask(q web.Question, answer func(bus.Reply)) {
+	a.ask(question{app: q.App, service: q.Service, operation: q.Operation, header: q.Header, body: q.Body}, asker{take: answer})
+}
+
+// Kept implements web.Agent.
+func (a behind) Kept(after notice.After) ([]byte, error) { return a.inbox.After(after) }
+
+// Last implements web.Agent.
+func (a behind) Last() uint64 { return a.inbox.Last() }
+
+// Changed implements web.Agent.
+func (a behind) Changed() <-chan struct{} { return a.bell.next() }
+
+// Services implements web.Agent.
+func (a behind) Services() []bus.AgentService { return a.catalogue.list() }
+
+// Status implements web.Agent.
+func (a behind) Status() web.Status {
+	known, now := a.store.get(), time.Now()
+	s := web.Status{Terminal: a.config.ID, Epoch: known.Epoch, Host: known.Host, LastNotice: a.inbox.Last(), Now: now.UTC()}
+	t := a.table
+	t.mu.Lock()
+	s.Serves, s.Since, s.Waiting = t.session != nil, t.standing.since, len(t.entries)
+	var oldest time.Time
+	for _, e := range t.entries {
+		if oldest.IsZero() || e.arrived.Before(oldest) {
+			oldest = e.arrived
+		}
+	}
+	takeover, outage := t.standing.takeover, t.standing.outage
+	t.mu.Unlock()
+	if s.Since.IsZero() {
+		s.Since = a.began
+	}
+	if s.Waiting > 0 {
+		s.OldestMS = now.Sub(oldest).Milliseconds()
+	}
+	s.LastTakeover, s.LastOutage = takeover.shown(), outage.shown()
+	s.Words = words(s)
+	s.Since = s.Since.UTC()
+	return s
+}
+
+// shown is an interruption as applications see it, nil if there was none.
+func (i interruption) shown() *web.Interruption {
+	if i.at.IsZero() {
+		return nil
+	}
+	return &web.Interruption{At: i.at.UTC(), From: i.from, To: i.to, AwayMS: i.away.Milliseconds(), Waiting: i.waiting, FeltMS: i.felt.Milliseconds()}
+}
+
+// words say a status.
+func words(s web.Status) string {
+	since := " since " + wording.Time(s.Since) + " UTC"
+	said := "Host " + s.Host + " serves" + since + "."
+	switch {
+	case !s.Serves && s.Host == "":
+		said = "No host has served this terminal yet; the agent waits for one" + since + "."
+	case !s.Serves:
+		said = "No host serves" + since + ": the line is cut, or both are down; host " + s.Host + " was the last. Requests wait until their deadline."
+	}
+	if s.Waiting > 0 {
+		said += " " + wording.Count(uint64(s.Waiting), "request") + " without an answer yet, the first for " + wording.After(s.OldestMS) + "."
+	}
+	if i := s.LastTakeover; i != nil {
+		felt := "felt by no request"
+		if i.FeltMS > 0 {
+			felt = "felt for " + wording.After(i.FeltMS)
+		}
+		said += fmt.Sprintf(" Host %s took over from %s at %s, %s.", i.To, i.From, wording.Time(i.At), felt)
+	}
+	return said
+}

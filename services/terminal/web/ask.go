@@ -1,0 +1,178 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+)
+
+// headerQueue asks to keep a request on this machine's disk until a host takes it.
+const headerQueue = "Hotpair-Queue"
+
+const (
+	// maxBody bounds the body of a request, in bytes, as over NATS.
+	maxBody = 1 << 20
+	// drainBytes is how much of what is refused is read and dropped, so that who sends it hears why: a connection that is closed on a sender
+	// takes the answer with it.
+	drainBytes = 16 << 20
+)
+
+// ask has the agent take a request, and answers with what comes of it.
+func (s *Server) ask(w http.ResponseWriter, r *http.Request, service, operation string) {
+	if p := form(r); p != nil {
+		s.refuse(w, r, p)
+		return
+	}
+	body, p := s.body(w, r)
+	if p != nil {
+		s.refuse(w, r, p)
+		return
+	}
+	s.conns.begin(r)
+	q := Question{App: application(r), Service: service, Operation: operation, Header: map[string][]string{}, Body: body}
+	for name, values := range r.Header {
+		if strings.HasPrefix(name, "Hotpair-") {
+			q.Header[name] = values
+		}
+	}
+	id := r.Header.Get(bus.HeaderRequestID)
+	answered := make(chan bus.Reply, 1)
+	s.config.Agent.Ask(q, func(reply bus.Reply) { answered <- reply })
+	select {
+	case reply := <-answered:
+		s.answer(w, id, reply)
+	case <-r.Context().Done(): // it is executed all the same, as one over NATS whose connection has ended
+	case <-s.stop:
+		p := failed(bus.CodeUnknown, "this terminal's agent is stopping, and the request had no answer yet")
+		p.ID = id
+		w.Header().Set("Connection", "close")
+		p.tell(w)
+	}
+}
+
+// application names who asks, for the part of the agent's bounds that one application may have: all programs together, and the pages of
+// each origin. No name of an application of NATS has a space in it.
+func application(r *http.Request) string {
+	origin, _ := originOf(r)
+	return "http " + origin
+}
+
+// form says what is wrong with how a request is written down, nil if nothing is.
+func form(r *http.Request) *problem {
+	if text := r.Header.Get("Content-Type"); text != "" {
+		kind, parameters, err := mime.ParseMediaType(text)
+		charset := parameters["charset"]
+		if err != nil || kind != "application/json" && !strings.HasSuffix(kind, "+json") || charset != "" && !strings.EqualFold(charset, "utf-8") {
+			return refusal(http.StatusUnsupportedMediaType, "type", "The body is of another type",
+				fmt.Sprintf("the body is said to be %.100q, and JSON in UTF-8 is taken", text), "Send Content-Type: application/json (curl --json).")
+		}
+	}
+	if text := r.Header.Get("Content-Encoding"); text != "" && !strings.EqualFold(text, "identity") {
+		return refusal(http.StatusUnsupportedMediaType, "type", "The body is encoded", fmt.Sprintf("the body is encoded as %.100q", text), "Send it as it is: it does not leave this machine.")
+	}
+	return queued(r)
+}
+
+// queued refuses what is to be kept on disk.
+func queued(r *http.Request) *problem {
+	if list := r.Header.Values(headerQueue); len(list) > 0 {
+		return refusal(http.StatusNotImplemented, "queue", "Nothing is kept on disk here yet",
+			headerQueue+" asks to keep the request on this machine until a host takes it, which this version of the agent does not do",
+			"Leave the header out, and wait for the answer or until the deadline.")
+	}
+	return nil
+}
+
+// body reads the body of a request. Memory follows what has come, not what is announced.
+func (s *Server) body(w http.ResponseWriter, r *http.Request) ([]byte, *problem) {
+	if r.ContentLength > maxBody {
+		return nil, failed(bus.CodeTooLarge, fmt.Sprintf("the body has %d bytes, at most %d are taken", r.ContentLength, maxBody))
+	}
+	flow := http.NewResponseController(w)
+	_ = flow.SetReadDeadline(time.Now().Add(s.within.body))
+	defer func() { _ = flow.SetReadDeadline(time.Time{}) }()
+	size := smallBody
+	if r.ContentLength >= 0 {
+		size = min(size, int(r.ContentLength)+1) // to come to its end
+	}
+	taken, buffer := 0, make([]byte, 0, size)
+	defer func() { s.bodies.give(taken) }()
+	for {
+		n, err := r.Body.Read(buffer[len(buffer):cap(buffer)])
+		buffer = buffer[:len(buffer)+n]
+		switch {
+		case len(buffer) > maxBody:
+			return nil, failed(bus.CodeTooLarge, fmt.Sprintf("the body has more than %d bytes", maxBody))
+		case errors.Is(err, io.EOF):
+			return buffer, nil
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return nil, refusal(http.StatusRequestTimeout, "slow", "The body did not come in time",
+				fmt.Sprintf("after %s only %d bytes of it had come", s.within.body, len(buffer)), "Send it whole, at once.")
+		case err != nil:
+			return nil, failed(bus.CodeMalformed, "the body can't be read: "+err.Error())
+		}
+		if len(buffer) == cap(buffer) {
+			more := min(cap(buffer), maxBody+1-cap(buffer))
+			if !s.bodies.take(more) {
+				return nil, failed(bus.CodeBusy, "too many large bodies are coming in at the same time; not executed")
+			}
+			taken += more
+			buffer = append(make([]byte, 0, cap(buffer)+more), buffer...)
+		}
+	}
+}
+
+// answer gives an application its answer.
+func (s *Server) answer(w http.ResponseWriter, id string, reply bus.Reply) {
+	h := w.Header()
+	if !reply.Position.IsZero() {
+		h.Set(bus.HeaderPosition, reply.Position.String())
+	}
+	if id != "" {
+		h.Set(bus.HeaderRequestID, id)
+	}
+	flow := http.NewResponseController(w)
+	_ = flow.SetWriteDeadline(time.Now().Add(s.within.write))
+	if reply.Code != bus.CodeOK {
+		p := failed(reply.Code, reply.Message)
+		p.ID = id
+		p.tell(w)
+		return
+	}
+	end := s.answers.begin(flow, len(reply.Body))
+	h.Set("Content-Type", "application/json")
+	h.Set("Content-Length", strconv.Itoa(len(reply.Body)))
+	_, err := w.Write(reply.Body)
+	if err == nil {
+		err = flow.Flush()
+	}
+	if cut := end(); cut || errors.Is(err, os.ErrDeadlineExceeded) {
+		s.slow.say(s.log, "an application does not read its answer over HTTP; its connection is ended", "bytes", len(reply.Body))
+	}
+}
+
+// refuse answers with a problem, and reads a part of what is still being sent, so that the answer is heard.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, p *problem) {
+	p.ID = r.Header.Get(bus.HeaderRequestID)
+	flow := http.NewResponseController(w)
+	if r.ContentLength != 0 && r.Body != nil && p.Status != http.StatusRequestTimeout {
+		_ = flow.SetReadDeadline(time.Now().Add(s.within.drain))
+		_, err := io.CopyN(io.Discard, r.Body, drainBytes)
+		if !errors.Is(err, io.EOF) {
+			w.Header().Set("Connection", "close")
+		}
+		_ = flow.SetReadDeadline(time.Time{})
+	} else if p.Status == http.StatusRequestTimeout {
+		w.Header().Set("Connection", "close")
+	}
+	_ = flow.SetWriteDeadline(time.Now().Add(s.within.write))
+	p.tell(w)
+}

@@ -1,0 +1,125 @@
+package web
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+)
+
+// api begins every path that is not of a file.
+const api = "/v1/"
+
+// Paths that are no service's.
+const (
+	pathNotices  = api + "notices"
+	pathStatus   = api + "status"
+	pathServices = api + "services"
+)
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Referrer-Policy", "no-referrer")
+	// A writer without deadlines is a test's; so everywhere below.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.within.write))
+	if p := s.admit(r); p != nil {
+		s.refused.say(s.log, "refused over HTTP", "why", p.Detail, "path", fmt.Sprintf("%.100s", r.URL.Path))
+		s.refuse(w, r, p)
+		return
+	}
+	s.share(w, r)
+	switch {
+	case r.Method == http.MethodOptions:
+		s.conns.begin(r)
+		s.preflight(w, r)
+	case isPage(r):
+		s.page(w, r)
+	default:
+		h.Set("Cache-Control", "no-store")
+		if p := s.proved(w, r); p != nil {
+			s.refused.say(s.log, "refused over HTTP", "why", p.Detail, "path", fmt.Sprintf("%.100s", r.URL.Path))
+			s.refuse(w, r, p)
+			return
+		}
+		s.call(w, r)
+	}
+}
+
+// isPage reports whether a call is for a file.
+func isPage(r *http.Request) bool { return !strings.HasPrefix(r.URL.Path, api) }
+
+// page answers with a file.
+func (s *Server) page(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		s.refuse(w, r, refusal(http.StatusMethodNotAllowed, "method", "Not with this method", r.Method+" is not how a file is asked for",
+			"Requests go to POST /v1/<service>/<operation>."))
+		return
+	}
+	s.conns.begin(r)
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.within.file))
+	s.files.ServeHTTP(w, r)
+}
+
+// call answers what is under /v1/.
+func (s *Server) call(w http.ResponseWriter, r *http.Request) {
+	look := map[string]http.HandlerFunc{pathNotices: s.notices, pathStatus: s.status, pathServices: s.services}[r.URL.Path]
+	if look != nil {
+		if r.Method != http.MethodGet {
+			s.wrongMethod(w, r, "GET")
+			return
+		}
+		s.conns.begin(r)
+		look(w, r)
+		return
+	}
+	service, operation, found := strings.Cut(strings.TrimPrefix(r.URL.EscapedPath(), api), "/")
+	switch {
+	case !found || !bus.ValidName(service) || !bus.ValidName(operation):
+		s.refuse(w, r, refusal(http.StatusNotFound, "path", "There is no such path",
+			fmt.Sprintf("%.100q is none of /v1/<service>/<operation>, %s, %s and %s", r.URL.EscapedPath(), pathNotices, pathStatus, pathServices),
+			"Names are 1 to 64 letters, digits, hyphens and underscores; see GET "+pathServices+" for what there is."))
+	case r.Method != http.MethodPost:
+		s.wrongMethod(w, r, "POST")
+	case r.URL.RawQuery != "" || r.URL.ForceQuery:
+		s.refuse(w, r, refusal(http.StatusBadRequest, "malformed", "It can't be understood", "nothing is taken from what stands behind the ? of the path",
+			"Write what the operation needs into the body, as JSON."))
+	default:
+		s.ask(w, r, service, operation)
+	}
+}
+
+func (s *Server) wrongMethod(w http.ResponseWriter, r *http.Request, right string) {
+	w.Header().Set("Allow", right+", OPTIONS")
+	s.refuse(w, r, refusal(http.StatusMethodNotAllowed, "method", "Not with this method", fmt.Sprintf("%.20q is not how this is asked for", r.Method), "Use "+right+"."))
+}
+
+func (s *Server) status(w http.ResponseWriter, _ *http.Request) { s.tell(w, s.config.Agent.Status()) }
+
+func (s *Server) services(w http.ResponseWriter, _ *http.Request) {
+	list := s.config.Agent.Services()
+	if list == nil {
+		list = []bus.AgentService{}
+	}
+	s.tell(w, map[string]any{"services": list})
+}
+
+// tell answers with something of the agent's own.
+func (s *Server) tell(w http.ResponseWriter, v any) {
+	text, err := json.Marshal(v)
+	if err != nil {
+		s.log.Error("an answer over HTTP can't be written", "error", err)
+		failed(bus.CodeFault, "the answer can't be written; the agent's log says why").tell(w)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
+	_, _ = w.Write(text) // who does not read it does not get it
+}

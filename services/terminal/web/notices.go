@@ -1,0 +1,243 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/notice"
+	"github.com/hotpair/hotpair/services/strictjson"
+)
+
+const (
+	// maxStreams bounds who hears notices at the same time.
+	maxStreams = 64
+	// pageOfNotices is how many are read from disk at a time.
+	pageOfNotices = 100
+	// reconnectMS is when a browser comes again whose stream has ended.
+	reconnectMS = 1000
+)
+
+// notices tells what is kept after a number, and then whatever comes, as server-sent events. Nothing is kept for a reader but where it is:
+// what it has not read stands in the agent's file.
+func (s *Server) notices(w http.ResponseWriter, r *http.Request) {
+	last := s.config.Agent.Last()
+	after, p := startOf(r, last)
+	if p != nil {
+		s.refuse(w, r, p)
+		return
+	}
+	if s.streams.Add(1) > maxStreams {
+		s.streams.Add(-1)
+		s.refuse(w, r, failed(bus.CodeBusy, fmt.Sprintf("%d streams of notices are open already, and no more are kept", maxStreams)))
+		return
+	}
+	defer s.streams.Add(-1)
+	h := w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("X-Accel-Buffering", "no")
+	t := &stream{agent: s.config.Agent, within: s.within, w: w, flow: http.NewResponseController(w), after: after}
+	err := t.run(r.Context(), s.stop)
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		s.slow.say(s.log, "an application does not read its notices over HTTP; its stream is ended, and it may come again after the last number that it has", "number", t.after)
+	case err != nil && r.Context().Err() == nil:
+		s.log.Warn("a stream of notices has ended", "error", err)
+	}
+}
+
+// startOf is the number after which somebody wants to hear: of Last-Event-ID, which a browser sends when it comes again, of ?after=, or else
+// the last one.
+func startOf(r *http.Request, last uint64) (uint64, *problem) {
+	values := r.URL.Query()
+	text, given := values.Get("after"), values.Has("after")
+	for name := range values {
+		if name != "after" || len(values[name]) > 1 {
+			return 0, failed(bus.CodeMalformed, fmt.Sprintf("behind the ? stands %.50q, and only one after=NUMBER may", name))
+		}
+	}
+	if id := r.Header.Get("Last-Event-ID"); id != "" {
+		text, given = id, true
+	}
+	if !given {
+		return last, nil
+	}
+	number, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		return 0, failed(bus.CodeMalformed, fmt.Sprintf("%.50q is no number of a notice; ask after the last one that you have, or after 0", text))
+	}
+	return number, nil
+}
+
+// stream is one reader.
+type stream struct {
+	agent  Agent
+	within bounds
+	w      http.ResponseWriter
+	flow   *http.ResponseController
+	after  uint64 // the number that it has come to
+	said   string // of the status, without what changes by mere time
+}
+
+// run tells until the reader leaves or the server stops. The error says why it could not go on.
+func (t *stream) run(ctx context.Context, stop <-chan struct{}) error {
+	beat := time.NewTicker(t.within.beat)
+	defer beat.Stop()
+	if err := t.write(fmt.Sprintf("retry: %d\n: %s\n\n", reconnectMS, pathNotices)); err != nil {
+		return err
+	}
+	for {
+		changed := t.agent.Changed() // before what there is, so that nothing is missed
+		if err := t.news(ctx); err != nil {
+			return err
+		}
+		select {
+		case <-changed:
+		case <-beat.C:
+			if err := t.write(": \n\n"); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return nil
+		case <-stop:
+			return t.event("end", "", []byte(`{"why":"this terminal's agent is stopping"}`))
+		}
+	}
+}
+
+// news tells what the reader does not have yet.
+func (t *stream) news(ctx context.Context) error {
+	if err := t.status(); err != nil {
+		return err
+	}
+	if last := t.agent.Last(); t.after > last {
+		// The agent's directory is another one than it was.
+		text := fmt.Appendf(nil, `{"after":"%d","last":"%d","why":"there never was that number here: the directory of this terminal's agent is another one. All that is kept follows"}`, t.after, last)
+		t.after = 0
+		if err := t.event("reset", "0", text); err != nil {
+			return err
+		}
+	}
+	for more := true; more && ctx.Err() == nil; {
+		var err error
+		if more, err = t.page(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// page tells some of what is kept, and whether there is more.
+func (t *stream) page() (more bool, err error) {
+	if t.after == t.agent.Last() {
+		return false, nil
+	}
+	text, err := t.agent.Kept(notice.After{Number: t.after, Limit: pageOfNotices})
+	if err != nil {
+		return false, errors.Join(err, t.event("end", "", []byte(`{"why":"the notices that this terminal keeps can't be read; its agent's log says why"}`)))
+	}
+	kept, err := pageOf(text)
+	if err != nil {
+		return false, err
+	}
+	if kept.First > t.after+1 {
+		gone := fmt.Appendf(nil, `{"after":"%d","first":"%d","why":"what lies between is not kept here any more: look at the data"}`, t.after, kept.First)
+		t.after = kept.First - 1
+		if err := t.event("missed", strconv.FormatUint(t.after, 10), gone); err != nil {
+			return false, err
+		}
+	}
+	for _, n := range kept.Notices {
+		if err := t.event("", strconv.FormatUint(n.number, 10), n.text); err != nil {
+			return false, err
+		}
+		t.after = n.number
+	}
+	return kept.More, nil
+}
+
+// keptPage is a page of notices, each as it was told.
+type keptPage struct {
+	First, Last uint64
+	More        bool
+	Notices     []told
+}
+
+type told struct {
+	number uint64
+	text   []byte
+}
+
+// pageOf reads what the agent keeps.
+func pageOf(text []byte) (p keptPage, err error) {
+	var kept struct {
+		Notices []json.RawMessage `json:"notices"`
+		First   uint64            `json:"first,string"`
+		Last    uint64            `json:"last,string"`
+		More    bool              `json:"more"`
+	}
+	if err := strictjson.DecodeMessage(text, &kept); err != nil {
+		return p, fmt.Errorf("kept notices: %w", err)
+	}
+	p = keptPage{First: kept.First, Last: kept.Last, More: kept.More}
+	for _, raw := range kept.Notices {
+		var n struct {
+			Number uint64 `json:"number,string"`
+		}
+		if err := json.Unmarshal(raw, &n); err != nil {
+			return p, fmt.Errorf("a kept notice: %w", err)
+		}
+		p.Notices = append(p.Notices, told{n.Number, raw})
+	}
+	return p, nil
+}
+
+// status tells how the terminal is served, at the beginning and when that has changed.
+func (t *stream) status() error {
+	status := t.agent.Status()
+	said := fmt.Sprint(status.Serves, status.Host, status.Epoch, status.Since)
+	if said == t.said {
+		return nil
+	}
+	t.said = said
+	text, err := json.Marshal(status)
+	if err != nil {
+		return err
+	}
+	return t.event("status", "", text)
+}
+
+// event tells one event; of kind "" it is a message. id is what the reader has come to with it.
+func (t *stream) event(kind, id string, data []byte) error {
+	var b strings.Builder
+	if kind != "" {
+		b.WriteString("event: " + kind + "\n")
+	}
+	if id != "" {
+		b.WriteString("id: " + id + "\n")
+	}
+	b.WriteString("data: ")
+	for _, c := range data {
+		if c == '\n' || c == '\r' { // white space between values of JSON; a line would end there
+			c = ' '
+		}
+		b.WriteByte(c)
+	}
+	b.WriteString("\n\n")
+	return t.write(b.String())
+}
+
+func (t *stream) write(text string) error {
+	_ = t.flow.SetWriteDeadline(time.Now().Add(t.within.write))
+	if _, err := t.w.Write([]byte(text)); err != nil {
+		return err
+	}
+	return t.flow.Flush()
+}

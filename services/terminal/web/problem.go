@@ -1,0 +1,95 @@
+package web
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+
+	"github.com/hotpair/hotpair/bus"
+)
+
+// problemType begins the type of every problem.
+const problemType = "urn:hotpair:terminal:"
+
+// Whether a request that was answered with a problem has done anything.
+const (
+	doneNothing = "nothing"
+	doneUnknown = "unknown"
+)
+
+// problem is an answer that is none (RFC 9457).
+type problem struct {
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Code   int    `json:"code"`   // of the service or of the agent, as over NATS; as a rule the status
+	Detail string `json:"detail"` // what happened
+	Do     string `json:"do,omitempty"`
+	// Done says what the request has done: "nothing", or "unknown".
+	Done string `json:"done"`
+	ID   string `json:"id,omitempty"` // of the request, if it brought one
+}
+
+// kind is what a code means to an application.
+type kind struct {
+	name, title, do, done string
+}
+
+// kinds are the codes that mean the same whatever service is asked.
+var kinds = map[int]kind{
+	bus.CodeMalformed: {"malformed", "It can't be understood", "Mend it as the detail says, and ask again.", doneNothing},
+	bus.CodeForbidden: {"forbidden", "It is not allowed", "Ask for something else, or have it allowed.", doneNothing},
+	bus.CodeAbsent:    {"absent", "There is no such service, operation or thing", "See GET /v1/services for what there is.", doneNothing},
+	bus.CodeConflict:  {"conflict", "It contradicts what is there", "Look at what is there, then decide. Give each request an id of its own.", doneNothing},
+	bus.CodeTooOld:    {"too-old", "The id is too old to know whether it was executed", "Look at the data, then decide.", doneUnknown},
+	bus.CodeTooLarge:  {"too-large", "It is too large", "Ask for less at a time.", doneNothing},
+	bus.CodeBusy:      {"busy", "Too much is waiting", "Wait a little, then ask again.", doneNothing},
+	bus.CodeFault:     {"fault", "A fault of the service", "With an id of your own send the same again; without one look at the data.", doneUnknown},
+	bus.CodeNobody:    {"nobody", "No host served this terminal before the deadline", "Ask again.", doneNothing},
+	bus.CodeUnknown:   {"unknown", "Whether it was executed is not known", "With an id of your own send the same again; without one look at the data.", doneUnknown},
+}
+
+// The statuses of HTTP are from 400 on; a code of a service that is none is told with ofService.
+const (
+	lowest    = 400
+	highest   = 599
+	ofService = http.StatusUnprocessableEntity
+)
+
+// failed is the problem for what the agent or a service answered.
+func failed(code int, sentence string) *problem {
+	k, known := kinds[code]
+	if !known {
+		k = kind{"service", "The service refuses it", "See what the service says.", doneNothing}
+	}
+	status := code
+	if code < lowest || code > highest {
+		status = ofService
+	}
+	return &problem{Type: problemType + k.name, Title: k.title, Status: status, Code: code, Detail: sentence, Do: k.do, Done: k.done}
+}
+
+// refusal is a problem of the door itself: nothing was done.
+func refusal(status int, name, title, detail, do string) *problem {
+	return &problem{Type: problemType + name, Title: title, Status: status, Code: status, Detail: detail, Do: do, Done: doneNothing}
+}
+
+// retryAfter is when to ask again of what has no place just now, in seconds.
+const retryAfter = 1
+
+// tell answers with a problem.
+func (p *problem) tell(w http.ResponseWriter) {
+	text, err := json.Marshal(p)
+	if err != nil { // it has nothing that can't be written
+		http.Error(w, p.Detail, p.Status)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("Content-Length", strconv.Itoa(len(text)))
+	if p.Status == http.StatusTooManyRequests || p.Status == http.StatusServiceUnavailable {
+		h.Set("Retry-After", strconv.Itoa(retryAfter))
+	}
+	w.WriteHeader(p.Status)
+	_, _ = w.Write(text) // who does not read it does not get it
+}

@@ -49,6 +49,8 @@ type Options struct {
 	// Terminals counts for nothing. Empty: they are the cluster's own.
 	TerminalsFile string
 	Plain         bool      // no TLS between the parts, to compare with; so it is with terminals that run elsewhere and have no certificates
+	Silent        bool      // the terminals take no applications over HTTP
+	Files         string    // of a kiosk, which the terminals serve over HTTP; "": their own page
 	Load          string    // what the terminals do, of Loads; "": nothing
 	Services      []string  // built-in ones that run beside those of HOTPAIR_BUSINESS
 	JSON          bool      // the screen as JSON, one object a line
@@ -100,6 +102,9 @@ func New(o Options) (*Cluster, error) {
 	case o.Port < 0 || o.Port > 65535:
 		return nil, fmt.Errorf("%w: --port %d: give 1 to 65535, or 0 for free ones", ErrOption, o.Port)
 	}
+	if err := o.kiosk(); err != nil {
+		return nil, err
+	}
 	if o.Environ == nil {
 		o.Environ = os.Environ()
 	}
@@ -150,7 +155,7 @@ func (c *Cluster) Run(ctx context.Context) (err error) {
 	if len(c.elsewhere) > 0 {
 		own, groups = 0, []string{Witness, HostA, HostB}
 	}
-	if c.ports, err = choosePorts(c.options.Port, own); err != nil {
+	if c.ports, err = choosePorts(c.options.Port, own, c.options.Silent); err != nil {
 		return err
 	}
 	if err := c.plan(); err != nil {
@@ -228,7 +233,8 @@ func (c *Cluster) plan() error {
 	}
 	plain := config.Passed(c.options.Environ)
 	c.add(terminals, append(plain, config.Environ(&c.settings.Log)...), "cluster", "terminals",
-		"--dir", c.dir.path, "--port", strconv.Itoa(c.ports.base), "--terminals", strconv.Itoa(c.options.Terminals), "--plain="+strconv.FormatBool(c.options.Plain))
+		"--dir", c.dir.path, "--port", strconv.Itoa(c.ports.base), "--terminals", strconv.Itoa(c.options.Terminals), "--plain="+strconv.FormatBool(c.options.Plain),
+		"--http="+strconv.FormatBool(!c.options.Silent), "--files", c.options.Files)
 	c.add(load, plain, "simulate", "--dir", c.dir.path, "--duration", "0", "--workload", c.load.name,
 		"--rate", strconv.Itoa(c.load.rate*c.options.Terminals))
 	return nil
@@ -306,15 +312,18 @@ func (c *Cluster) stopAll(ctx context.Context) error {
 	return errors.Join(append(failed, c.writeFile())...)
 }
 
-// applications are the addresses of the terminals that the cluster runs, as applications reach them.
-func (c *Cluster) applications() (list []string) {
+// applications are the addresses of the terminals that the cluster runs, as applications reach them over NATS and over HTTP.
+func (c *Cluster) applications() (nats, http []string) {
 	if len(c.elsewhere) > 0 {
-		return nil
+		return nil, nil
 	}
 	for i := range c.options.Terminals {
-		list = append(list, c.ports.application(i))
+		nats = append(nats, c.ports.application(i))
+		if !c.options.Silent {
+			http = append(http, c.ports.http(i))
+		}
 	}
-	return list
+	return nats, http
 }
 
 // stopTelling stops a group, and says at once what is waited for, and every second how far a load is that reads everything back.

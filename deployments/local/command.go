@@ -18,6 +18,7 @@ import (
 // Command is "hotpair cluster" with its orders.
 func Command() *cobra.Command {
 	var o Options
+	web := true
 	c := &cobra.Command{
 		Use:   "cluster",
 		Short: "Run the whole pair on this machine: hosts a and b, witness, terminals",
@@ -42,7 +43,7 @@ to start each part by hand, are in the directory.`,
 			return cobra.NoArgs(cmd, rest)
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			o.Screen = cmd.OutOrStdout()
+			o.Screen, o.Silent = cmd.OutOrStdout(), !web
 			cluster, err := New(o)
 			if err != nil {
 				return err
@@ -62,6 +63,8 @@ to start each part by hand, are in the directory.`,
 	f.StringVar(&o.TerminalsFile, "terminals-file", "", "file of terminals that run elsewhere, as id=nats://host:port in lines; none are started")
 	f.Lookup("terminals-file").Hidden = true
 	f.BoolVar(&o.Plain, "plain", false, "plain text between the parts instead of TLS, to compare with")
+	f.BoolVar(&web, "http", true, "let applications ask the terminals over HTTP too")
+	f.StringVar(&o.Files, "files", "", "folder with the files of a kiosk, which each terminal serves over HTTP (default: a page of its own)")
 	f.StringVar(&o.Load, "load", "", "let the terminals work, and check at the end that nothing was lost or doubled: "+strings.Join(Loads(), ", "))
 	f.Lookup("load").NoOptDefVal = DefaultLoad
 	f.BoolVar(&o.JSON, "json", false, "print JSON, one object a line")
@@ -124,6 +127,7 @@ func (o Order) find(ctx context.Context, dir string) (time.Duration, error) {
 // fleetCommand is how the cluster starts its terminals; nobody else needs it.
 func fleetCommand() *cobra.Command {
 	var f Fleet
+	var web bool
 	c := &cobra.Command{
 		Use:    "terminals",
 		Short:  "Run the agents of a cluster's terminals",
@@ -134,6 +138,7 @@ func fleetCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			f.Silent = !web
 			return f.Run(cmd.Context(), settings.Logger(cmd.ErrOrStderr(), "", terminals))
 		},
 	}
@@ -141,5 +146,7 @@ func fleetCommand() *cobra.Command {
 	c.Flags().IntVar(&f.Port, "port", 0, "base of the cluster's ports")
 	c.Flags().BoolVar(&f.Plain, "plain", false, "speak plain text")
 	c.Flags().IntVar(&f.Terminals, "terminals", 0, "number of terminals")
+	c.Flags().BoolVar(&web, "http", true, "take applications over HTTP")
+	c.Flags().StringVar(&f.Files, "files", "", "folder with the files of a kiosk")
 	return c
 }

@@ -152,7 +152,7 @@ func TestClaim_TemporaryDirectoryIsRemoved(t *testing.T) {
 }
 
 func TestPorts_NameWhatIsInUseAndWhatToDo(t *testing.T) {
-	p, err := choosePorts(0, 3)
+	p, err := choosePorts(0, 3, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,23 +161,24 @@ func TestPorts_NameWhatIsInUseAndWhatToDo(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	_, err = choosePorts(p.base, 3)
+	_, err = choosePorts(p.base, 3, false)
 	if !errors.Is(err, ErrPort) || !strings.Contains(err.Error(), "terminal t3") || !strings.Contains(err.Error(), "--port") {
 		t.Errorf("%v", err)
 	}
-	if _, err := choosePorts(p.base, 2); err != nil {
+	if _, err := choosePorts(p.base, 2, true); err != nil {
 		t.Errorf("a port that is not needed counts: %v", err)
 	}
-	if _, err := choosePorts(65530, 3); !errors.Is(err, ErrPort) {
+	if _, err := choosePorts(65530, 3, false); !errors.Is(err, ErrPort) {
 		t.Errorf("%v", err)
 	}
-	if used := (ports{base: DefaultPort, terminals: MaxTerminals}).used(); len(used) != 9+2*MaxTerminals {
+	if used := (ports{base: DefaultPort, terminals: MaxTerminals}).used(); len(used) != 9+3*MaxTerminals {
 		t.Errorf("%d ports, so two share one", len(used))
 	}
 }
 
 func TestNew_RefusesWrongOptions(t *testing.T) {
-	for _, o := range []Options{{Terminals: 0}, {Terminals: MaxTerminals + 1}, {Terminals: 1, Port: -1}, {Terminals: 1, Port: 70000}} {
+	for _, o := range []Options{{Terminals: 0}, {Terminals: MaxTerminals + 1}, {Terminals: 1, Port: -1}, {Terminals: 1, Port: 70000},
+		{Terminals: 1, Files: "/nowhere"}, {Terminals: 1, Files: "ports.go"}, {Terminals: 1, Files: ".", Silent: true}} {
 		if _, err := New(o); !errors.Is(err, ErrOption) {
 			t.Errorf("%+v: %v", o, err)
 		}

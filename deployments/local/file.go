@@ -59,8 +59,9 @@ type WitnessFile struct {
 // TerminalFile is a terminal.
 type TerminalFile struct {
 	ID      string `json:"id"`
-	Address string `json:"address"` // where applications connect: nats://host:port
-	Dialled string `json:"dialled"` // where hosts connect: nats://host:port
+	Address string `json:"address"`        // where applications connect: nats://host:port
+	Dialled string `json:"dialled"`        // where hosts connect: nats://host:port
+	HTTP    string `json:"http,omitempty"` // where applications ask over HTTP: http://host:port
 }
 
 // maxClusterFile bounds cluster.json, in bytes: it names thousands of terminals.
@@ -105,11 +106,14 @@ func (c *Cluster) writeFile() error {
 		f.Hosts[name] = HostFile{StartFile: start(name), HTTP: "http://" + host.HTTP}
 	}
 	for i, t := range c.terminals {
-		at := "nats://" + c.ports.application(i)
+		at, web := "nats://"+c.ports.application(i), "http://"+c.ports.http(i)
 		if len(c.elsewhere) > 0 {
-			at = t.URL // only who runs it knows where its applications connect
+			at, web = t.URL, "" // only who runs it knows where its applications connect
 		}
-		f.Terminals = append(f.Terminals, TerminalFile{ID: t.ID, Address: at, Dialled: t.URL})
+		if c.options.Silent {
+			web = ""
+		}
+		f.Terminals = append(f.Terminals, TerminalFile{ID: t.ID, Address: at, Dialled: t.URL, HTTP: web})
 	}
 	text, err := json.MarshalIndent(f, "", "  ")
 	if err != nil {

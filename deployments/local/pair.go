@@ -58,20 +58,28 @@ func (p pair) ready() bool {
 	return ok && paired(s) && len(p.hosts) == 2 && s.Terminals.Attached == p.terminals
 }
 
-func (p pair) readyLine(httpA, httpB, directory string, apps []string) string {
+func (p pair) readyLine(httpA, httpB, directory string, apps, web []string) string {
 	s, _ := p.serving()
 	console, host := httpA, HostA
 	if s.Host == HostB {
 		console, host = httpB, HostB
 	}
 	line := fmt.Sprintf("ready: %s terminals=%d/%d console=http://%s/", served(s), s.Terminals.Attached, p.terminals, console)
-	if n := len(apps); n > 0 {
-		line += " apps=nats://" + apps[0]
-		if n > 1 {
-			line += "…nats://" + apps[n-1]
-		}
-	}
+	line += span(" apps=nats://", apps) + span(" http=http://", web)
 	return line + " directory=" + directory + " socket=" + operator.SocketIn(filepath.Join(directory, host), "")
+}
+
+// span says from which address to which a list goes, with what stands before each.
+func span(before string, list []string) string {
+	if len(list) == 0 {
+		return ""
+	}
+	text := before + list[0]
+	if last := len(list) - 1; last > 0 {
+		_, scheme, _ := strings.Cut(before, "=")
+		text += "…" + scheme + list[last]
+	}
+	return text
 }
 
 func served(s operator.Status) string {

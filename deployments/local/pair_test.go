@@ -79,7 +79,7 @@ func TestPair_IsReadyOnlyWhenBothHoldEverythingAndAllTerminalsAreAttached(t *tes
 	if !p.ready() {
 		t.Error("not ready")
 	}
-	if line := p.readyLine("127.0.0.1:7800", "127.0.0.1:7810", "/tmp/pair", []string{"127.0.0.1:7830", "127.0.0.1:7834"}); line != "ready: active=a epoch=1 in-sync=a,b terminals=5/5 console=http://127.0.0.1:7800/ apps=nats://127.0.0.1:7830…nats://127.0.0.1:7834 directory=/tmp/pair socket=/tmp/pair/a/operator.sock" {
+	if line := p.readyLine("127.0.0.1:7800", "127.0.0.1:7810", "/tmp/pair", []string{"127.0.0.1:7830", "127.0.0.1:7834"}, []string{"127.0.0.1:7836"}); line != "ready: active=a epoch=1 in-sync=a,b terminals=5/5 console=http://127.0.0.1:7800/ apps=nats://127.0.0.1:7830…nats://127.0.0.1:7834 http=http://127.0.0.1:7836 directory=/tmp/pair socket=/tmp/pair/a/operator.sock" {
 		t.Error(line)
 	}
 	active.Terminals.Attached = 4

@@ -28,7 +28,7 @@ const (
 	offsetTerminal = 30
 )
 
-// MaxTerminals bounds the terminals of one cluster: one process serves them all, each with two ports.
+// MaxTerminals bounds the terminals of one cluster: one process serves them all, each with three ports.
 const MaxTerminals = 5000
 
 // ErrPort says that a port which the cluster needs is taken.
@@ -37,6 +37,7 @@ var ErrPort = errors.New("port in use")
 // ports are the addresses of one cluster, all on loopback.
 type ports struct {
 	base, terminals int
+	silent          bool // no applications over HTTP
 }
 
 func (p ports) address(offset int) string {
@@ -53,6 +54,19 @@ func (p ports) machine(name string, offset int) founding.Machine {
 func (p ports) terminal(i int) string    { return p.address(offsetTerminal + 2*i + 1) }
 func (p ports) application(i int) string { return p.address(offsetTerminal + 2*i) }
 
+// http is where applications of a terminal come in over HTTP: behind all others, so that those stay where they are without it.
+func (p ports) http(i int) string { return p.address(p.httpOffset(i)) }
+
+func (p ports) httpOffset(i int) int { return offsetTerminal + 2*p.terminals + i }
+
+// count is how many there are from the base on.
+func (p ports) count() int {
+	if p.silent {
+		return p.httpOffset(0)
+	}
+	return p.httpOffset(p.terminals)
+}
+
 // used names every port that the cluster listens on.
 func (p ports) used() map[int]string {
 	used := map[int]string{p.base + offsetWitness: "the witness"}
@@ -65,6 +79,9 @@ func (p ports) used() map[int]string {
 	for i := range p.terminals {
 		used[p.base+offsetTerminal+2*i] = "applications of terminal " + TerminalID(i)
 		used[p.base+offsetTerminal+2*i+1] = "terminal " + TerminalID(i)
+		if !p.silent {
+			used[p.base+p.httpOffset(i)] = "applications over HTTP of terminal " + TerminalID(i)
+		}
 	}
 	return used
 }
@@ -91,20 +108,20 @@ func (p ports) check() error {
 
 // choosePorts settles the ports: those of the base that was asked for, or for base 0 a free block. The block lies below
 // the kernel's range for outgoing connections, for the reason given at DefaultPort.
-func choosePorts(base, terminals int) (ports, error) {
+func choosePorts(base, terminals int, silent bool) (ports, error) {
+	p := ports{base: base, terminals: terminals, silent: silent}
 	if base != 0 {
-		p := ports{base: base, terminals: terminals}
 		return p, p.check()
 	}
 	const lowest, highest, attempts = 10000, 32000, 50
 	var err error
 	for range attempts {
-		p := ports{base: lowest + rand.IntN(highest-lowest-offsetTerminal-2*terminals), terminals: terminals}
+		p.base = lowest + rand.IntN(highest-lowest-p.count())
 		if err = p.check(); err == nil {
 			return p, nil
 		}
 	}
-	return ports{}, fmt.Errorf("no free block of %d ports found: %w", offsetTerminal+2*terminals, err)
+	return ports{}, fmt.Errorf("no free block of %d ports found: %w", p.count(), err)
 }
 
 // TerminalID is the id of the terminal with this index.

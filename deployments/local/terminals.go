@@ -17,6 +17,7 @@ import (
 	"github.com/hotpair/hotpair/services/authority"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/terminal"
+	"github.com/hotpair/hotpair/services/terminal/web"
 	"github.com/hotpair/hotpair/services/wires"
 )
 
@@ -26,7 +27,9 @@ type Fleet struct {
 	Dir       string // of the cluster; a bundle in it has the secret that the terminals' keys come from
 	Port      int    // base of the cluster's ports
 	Terminals int
-	Plain     bool // no TLS
+	Plain     bool   // no TLS
+	Silent    bool   // no applications over HTTP
+	Files     string // of a kiosk
 }
 
 const (
@@ -48,6 +51,27 @@ func readTerminals(file string) (list config.Terminals, err error) {
 	return list, nil
 }
 
+// kiosk looks whether the files that the terminals are to serve are there, and makes the path whole. The error is ErrOption.
+func (o *Options) kiosk() error {
+	if o.Files == "" {
+		return nil
+	}
+	info, err := os.Stat(o.Files)
+	if err == nil && !info.IsDir() {
+		err = errors.New("is no folder")
+	}
+	if err == nil && (o.Silent || o.TerminalsFile != "") {
+		err = errors.New("the terminals of the cluster serve nothing over HTTP")
+	}
+	if err == nil {
+		o.Files, err = filepath.Abs(o.Files)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: --files %s: %w", ErrOption, o.Files, err)
+	}
+	return nil
+}
+
 // Run runs the agents until ctx ends or one of them fails.
 func (f Fleet) Run(ctx context.Context, log *slog.Logger) (err error) {
 	members, err := readMembers(f.Dir)
@@ -61,7 +85,7 @@ func (f Fleet) Run(ctx context.Context, log *slog.Logger) (err error) {
 			return err
 		}
 	}
-	p := ports{base: f.Port, terminals: f.Terminals}
+	p := ports{base: f.Port, terminals: f.Terminals, silent: f.Silent}
 	// One flush of this machine's disk for all that are attached at the same moment: a terminal in the field has a disk of its own.
 	disk, err := terminal.OpenDisk(filepath.Join(f.Dir, terminals))
 	if err != nil {
@@ -89,10 +113,14 @@ func (f Fleet) Run(ctx context.Context, log *slog.Logger) (err error) {
 			}
 			hosts = wires.Agent(proof, log)
 		}
+		door := web.Config{Listen: p.http(i), Files: f.Files}
+		if f.Silent {
+			door.Listen = ""
+		}
 		work.Go(func() error {
 			return terminal.New(terminal.Config{
-				Hosts: hosts,
-				ID:    id, Listen: p.terminal(i), Apps: p.application(i), Key: config.TerminalKey(host.Secret.Reveal(), id), Data: data, Disk: disk, Log: log,
+				Hosts: hosts, HTTP: door,
+				ID: id, Listen: p.terminal(i), Apps: p.application(i), Key: config.TerminalKey(host.Secret.Reveal(), id), Data: data, Disk: disk, Log: log,
 			}).Run(ctx)
 		})
 		work.Go(func() error {

@@ -49,7 +49,8 @@ func (c *Cluster) watch(ctx context.Context) error {
 				continue
 			}
 			ready = true
-			c.screen.show("ready", pair.readyLine(c.hosts[HostA].HTTP, c.hosts[HostB].HTTP, c.dir.path, c.applications()))
+			apps, web := c.applications()
+			c.screen.show("ready", pair.readyLine(c.hosts[HostA].HTTP, c.hosts[HostB].HTTP, c.dir.path, apps, web))
 			if c.options.Load != "" {
 				if err := c.startGroup(load); err != nil {
 					return err

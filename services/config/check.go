@@ -380,6 +380,7 @@ func (t *Terminal) check(c *checker) {
 	}
 	c.listen("TERMINAL_LISTEN", t.TerminalListen)
 	c.loopback("TERMINAL_APPS", t.TerminalApps)
+	t.Applications.check(c, t.TerminalApps, t.TerminalListen)
 	c.secret("TERMINAL_KEY", t.TerminalKey)
 	t.TLS.check(c)
 	t.TLS.sealed(c, wire{"TERMINAL_LISTEN", t.TerminalListen})

@@ -38,7 +38,7 @@ func Environ(spec any) []string {
 }
 
 // inFiles are secrets that a file may hold.
-var inFiles = []string{"PAIR_SECRET", "HTTP_TOKEN", "BACKUP_S3_SECRET"}
+var inFiles = []string{"PAIR_SECRET", "HTTP_TOKEN", "BACKUP_S3_SECRET", "TERMINAL_APP_TOKEN"}
 
 // Apart parts an environment into what anybody may see and the secrets.
 func Apart(environ []string) (open, secret []string) {

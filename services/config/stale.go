@@ -22,6 +22,11 @@ func (h *Host) Stale() []string {
 // Stale is Stale of a host for a witness.
 func (w *Witness) Stale() []string { return w.PairKey.stale() }
 
+// Stale is Stale of a host for a terminal.
+func (t *Terminal) Stale() []string {
+	return staleSecret("TERMINAL_APP_TOKEN_FILE", t.TerminalAppTokenFile, t.TerminalAppToken)
+}
+
 func (k *PairKey) stale() []string {
 	return staleSecret("PAIR_SECRET_FILE", k.PairSecretFile, k.PairSecret)
 }

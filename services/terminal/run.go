@@ -14,6 +14,7 @@ import (
 	"github.com/hotpair/hotpair/services/renewal"
 	"github.com/hotpair/hotpair/services/reread"
 	"github.com/hotpair/hotpair/services/systemd"
+	"github.com/hotpair/hotpair/services/terminal/web"
 	"github.com/hotpair/hotpair/services/wires"
 )
 
@@ -34,6 +35,7 @@ func Run(ctx context.Context, c config.Terminal, log *slog.Logger) error {
 	a := New(Config{
 		ID: c.TerminalID, Listen: c.TerminalListen, Apps: c.TerminalApps, Key: c.TerminalKey.Reveal(), Data: c.Data, PairID: c.PairID,
 		Hosts: sealed.Terminal(), Renewal: next, Deadline: c.TerminalDeadline, MaxDeadline: c.TerminalDeadlineMax, Log: log,
+		Token: c.TerminalAppToken.Reveal(), HTTP: web.Config{Listen: c.HTTP(), Files: c.TerminalFiles, Origins: c.TerminalOrigins},
 	})
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memory)
@@ -43,7 +45,7 @@ func Run(ctx context.Context, c config.Terminal, log *slog.Logger) error {
 	return sealed.During(ctx, func(ctx context.Context) error {
 		return unit.During(ctx, a.Run, systemd.Service{
 			Up: a.started, Says: a.says, Lives: a.lives, Log: log,
-			Reread: func() string { return reread.All(ctx, sealed.Rereads(), nil) },
+			Reread: func() string { return reread.All(ctx, sealed.Rereads(), c.Stale()) },
 		})
 	})
 }

@@ -30,8 +30,8 @@ const (
 	startWithin = 90 * time.Second
 	// StopWithin bounds the end of a cluster: its load reads everything back first.
 	StopWithin = 3 * time.Minute
-	// ports are kept for each cluster, enough for 35 terminals: while a host is down, none of its ports may be chosen for another cluster.
-	ports = 100
+	// ports are kept for each cluster, enough for 40 terminals: while a host is down, none of its ports may be chosen for another cluster.
+	ports = 150
 	// statusWithin bounds the answer of a host.
 	statusWithin = time.Second
 )

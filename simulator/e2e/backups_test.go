@@ -150,9 +150,7 @@ func TestBackups_OfAPairByItself(t *testing.T) {
 	}
 
 	// The new standby goes on, and the last good one is known meanwhile.
-	if out, err := c.hotpair("switchover", "--dir", c.Dir); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	c.handOver()
 	c.awaitPaired()
 	if s := c.standing(); s == nil || s.Last == nil || s.Last.At.Before(first.At) {
 		t.Errorf("after the switchover the last good backup is %+v", s)

@@ -212,6 +212,7 @@ func TestCertificates_OfWholeProcesses(t *testing.T) {
 
 // A host with certificates for nobody is refused at its start, with what to write; the copy is for files that were good once.
 func TestCertificates_WrongOnesAreExplained(t *testing.T) {
+	sideBySide(t)
 	c := startCluster(t, []string{"--terminals", "1"})
 	env := c.File().Hosts[local.HostA].Env
 	if _, err := os.Stat(filepath.Join(env["HOTPAIR_DATA"], identity.KeptFile)); err != nil && !errors.Is(err, os.ErrNotExist) {

@@ -25,7 +25,10 @@ import (
 	"github.com/hotpair/hotpair/simulator/pair"
 )
 
-var long = flag.Bool("long", false, "play more of each outage")
+var (
+	long  = flag.Bool("long", false, "play more of each outage")
+	suite = clustertest.NewSuite()
+)
 
 // binary is hotpair, built once for all tests.
 var binary string
@@ -34,19 +37,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asPoison) != "" {
 		servePoison()
 	}
-	flag.Parse()
-	dir, err := os.MkdirTemp("", "hotpair-e2e-")
-	if err == nil {
-		binary, err = clustertest.Build(dir)
-	}
-	code := 1
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-	} else {
-		code = m.Run()
-	}
-	_ = os.RemoveAll(dir)
-	os.Exit(code)
+	os.Exit(suite.Run(m, &binary))
 }
 
 // sideBySide lets a test run beside others: nothing in it is measured against a bound that a busy machine moves, and most of it is waiting.

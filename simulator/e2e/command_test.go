@@ -26,7 +26,8 @@ func (c *cluster) interrupt() {
 }
 
 func TestCluster_InterruptLeavesNoProcess(t *testing.T) {
-	c := startCluster(t, []string{"--terminals", "3", "--load"})
+	sideBySide(t)
+	c := startCluster(t, []string{"--terminals", "3", "--load"}, leaseSetting)
 	groups := c.groups()
 	// Two hosts of seven processes each, witness, terminals, load and the cluster itself.
 	if all := processesOf(t, c.Dir, groups); len(all) != 18 {
@@ -62,6 +63,7 @@ func TestCluster_SIGKILLLeavesNoProcess(t *testing.T) {
 }
 
 func TestCluster_BadOrdersAreExplained(t *testing.T) {
+	sideBySide(t)
 	c := startCluster(t, []string{"--terminals", "1"})
 	foreign := t.TempDir()
 	if err := os.WriteFile(filepath.Join(foreign, "file"), []byte("x"), 0o600); err != nil {
@@ -99,6 +101,7 @@ func TestCluster_BadOrdersAreExplained(t *testing.T) {
 }
 
 func TestCommands_HaveHelp(t *testing.T) {
+	sideBySide(t)
 	for _, name := range []string{"cluster", "cluster kill", "supervisor", "main", "updater", "terminal-if", "business", "witness", "terminal",
 		"simulate", "status", "history", "switchover", "settings", "version"} {
 		out, err := exec.Command(binary, append(strings.Fields(name), "--help")...).CombinedOutput()

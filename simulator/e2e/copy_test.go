@@ -59,9 +59,7 @@ func TestCopy_BothSidesAreKilledDuringIt(t *testing.T) {
 	w.finish()
 	c.compareHistories()
 	// What was copied must be served by the host that got it.
-	if out, err := c.hotpair("switchover", "--dir", c.Dir); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	c.handOver()
 	c.Await(healWithin, "switchover", func() bool { now, _ := c.active(); return now == standby })
 	c.verifyFill("large", values, size)
 	c.interrupt()

@@ -13,10 +13,11 @@ import (
 // promotes the standby, which lacks nothing. Then the hosts die one after the other and the one returns first that lacks
 // updates: it waits, is promoted by force, and the other one comes back with what it alone had set aside, and an alarm.
 func TestDecide_PauseThenForce(t *testing.T) {
+	sideBySide(t)
 	if testing.Short() {
 		t.Skip("starts a pair")
 	}
-	c := startCluster(t, []string{"--terminals", "3"})
+	c := startCluster(t, []string{"--terminals", "3"}, leaseSetting)
 	c.awaitPaired()
 	c.put("both", 5)
 	first, _ := c.mustActive()
@@ -73,6 +74,21 @@ func TestDecide_PauseThenForce(t *testing.T) {
 	})
 	c.put("after", 5)
 	c.compareHistories()
+}
+
+// handOver orders a switchover. On a busy machine a host that serves may be without the right to answer for a moment, and then refuses it.
+func (c *cluster) handOver() {
+	c.Helper()
+	var text string
+	var err error
+	c.Await(healWithin, "switchover that is not refused", func() bool {
+		c.awaitPaired()
+		text, err = c.hotpair("switchover", "--dir", c.Dir)
+		return err == nil || !strings.Contains(text, "nothing was done")
+	})
+	if err != nil {
+		c.Fatalf("hotpair switchover: %v\n%s", err, text)
+	}
 }
 
 // must runs a command on the cluster, which must succeed.

@@ -50,9 +50,7 @@ func TestEvents_TheSameOnBothHosts(t *testing.T) {
 		})
 	}
 
-	if _, err := c.hotpair("switchover", "--dir", c.Dir); err != nil {
-		t.Fatal(err)
-	}
+	c.handOver()
 	c.awaitEvent("the operator", func(e bus.Event) bool {
 		return e.Kind == bus.EventOperator && e.Details["what"] == "switchover" && e.Details["from"] == "socket" && e.Details["via"] == taker
 	})

@@ -13,6 +13,7 @@ import (
 // TestIDs_OfAnotherTimeAreRefusedAndSayWhy: from an application's own client through a whole pair. An id that is older
 // than answers are kept is never executed, one of the future neither; one of now is executed once.
 func TestIDs_OfAnotherTimeAreRefusedAndSayWhy(t *testing.T) {
+	sideBySide(t)
 	if testing.Short() {
 		t.Skip("starts a pair")
 	}

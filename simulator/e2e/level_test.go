@@ -24,6 +24,7 @@ const keptKeys = 100
 // TestLevel_DataDirectories: a pair goes on with the directories of two hosts, a witness and a terminal that a program of each level has
 // left behind: nothing that was acknowledged is missing, and nothing about them is new.
 func TestLevel_DataDirectories(t *testing.T) {
+	sideBySide(t)
 	kept := func(l level.Level) string { return filepath.Join("testdata", fmt.Sprintf("level%d", l), "pair.tar.gz") }
 	own := level.Own()
 	if *rewrite {

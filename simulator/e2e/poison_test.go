@@ -45,6 +45,7 @@ func servePoison() {
 // TestT2_PoisonousRequestOfAPair: a request that crashes its business process whenever it runs gets its 500 after three
 // crashes. The requests that were out with it are answered, and the role does not move.
 func TestT2_PoisonousRequestOfAPair(t *testing.T) {
+	sideBySide(t)
 	if testing.Short() {
 		t.Skip("starts a pair")
 	}
@@ -57,7 +58,7 @@ func TestT2_PoisonousRequestOfAPair(t *testing.T) {
 	if err := os.WriteFile(program, []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	c := startCluster(t, []string{"--terminals", "4"}, "HOTPAIR_BUSINESS=kv,poison="+program)
+	c := startCluster(t, []string{"--terminals", "4"}, leaseSetting, "HOTPAIR_BUSINESS=kv,poison="+program)
 	c.awaitPaired()
 	active, before := c.mustActive()
 	var conns []*nats.Conn

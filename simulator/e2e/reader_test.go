@@ -15,6 +15,7 @@ import (
 // TestFault_B2_AClusterWithoutReaderEndsInOrder: "hotpair cluster | head -1" ended at its next line by SIGPIPE, with all hosts killed and the
 // directory left behind. It ends in order, as by Ctrl-C.
 func TestFault_B2_AClusterWithoutReaderEndsInOrder(t *testing.T) {
+	sideBySide(t)
 	dir := filepath.Join(t.TempDir(), "pair")
 	cmd := exec.Command(binary, "cluster", "--dir", dir, "--port", "0", "--terminals", "1")
 	out, err := cmd.StdoutPipe()

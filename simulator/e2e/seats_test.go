@@ -108,8 +108,7 @@ func TestSeats_SoldOnceToldOnce(t *testing.T) {
 		}
 	}
 	for range switchovers {
-		h.awaitPaired()
-		h.must("switchover", "--dir", h.Dir)
+		h.handOver()
 		next()
 	}
 	h.awaitPaired()

@@ -14,6 +14,7 @@ import (
 // TestSettings_OfBothHosts: either host tells what both mains run with. A host that is started again with another file is
 // told to differ where it should not, from either side, and while it is down its column says so. No secret is shown.
 func TestSettings_OfBothHosts(t *testing.T) {
+	sideBySide(t)
 	if testing.Short() {
 		t.Skip("starts a pair")
 	}

@@ -147,6 +147,7 @@ func TestSystemd_AsTheUnitsRun(t *testing.T) {
 }
 
 func TestSystemd_Terminal(t *testing.T) {
+	sideBySide(t)
 	u := startUnit(t, []string{binary, "terminal"}, []string{
 		"HOTPAIR_TERMINAL_ID=till-1", "HOTPAIR_DATA=" + t.TempDir(), "HOTPAIR_TERMINAL_KEY=" + "4f1c09d27ab3586e90c4e1f7d2a86b35704c9e8fd1b2a3657e08f94c6d3b21a5",
 		"HOTPAIR_TERMINAL_LISTEN=" + processtest.Address(t), "HOTPAIR_TERMINAL_APPS=" + processtest.Address(t),

@@ -13,6 +13,7 @@ import (
 // TestTrace_OfATakeover: with a directory set, main, updater and terminal-if of the host that takes over each leave the trace
 // of it there, which the tool reads.
 func TestTrace_OfATakeover(t *testing.T) {
+	sideBySide(t)
 	dir := filepath.Join(t.TempDir(), "traces")
 	c := startCluster(t, []string{"--terminals", "2"}, leaseSetting, "HOTPAIR_TRACE_DIR="+dir)
 	c.awaitPaired()

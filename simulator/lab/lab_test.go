@@ -3,7 +3,6 @@ package lab
 import (
 	"context"
 	"flag"
-	"fmt"
 	"os"
 	"sync"
 	"testing"
@@ -13,30 +12,15 @@ import (
 )
 
 var (
-	long = flag.Bool("long", false, "play all sequences, and more of each")
-	// tried is for trying whether the lab finds what a broken binary does.
+	long  = flag.Bool("long", false, "play all sequences, and more of each")
 	plain = flag.Bool("plain", false, "without certificates, everything in clear on the wire")
-	tried = flag.String("binary", "", "hotpair to try instead of the one that is built")
+	suite = clustertest.NewSuite()
 )
 
 // binary is hotpair, built once for all tests.
 var binary string
 
-func TestMain(m *testing.M) {
-	flag.Parse()
-	dir, err := os.MkdirTemp("", "hotpair-lab-")
-	if binary = *tried; err == nil && binary == "" {
-		binary, err = clustertest.Build(dir)
-	}
-	code := 1
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-	} else {
-		code = m.Run()
-	}
-	_ = os.RemoveAll(dir)
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(suite.Run(m, &binary)) }
 
 // sideBySide lets a test run beside others: its lab has networks of its own, and most of it is waiting. The long form plays each alone.
 func sideBySide(t *testing.T) {

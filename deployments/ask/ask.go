@@ -28,6 +28,8 @@ const (
 	DefaultTimeout = 30 * time.Second
 	// overtime is how much longer than the agent this waits, so that the agent's own answer comes first.
 	overtime = 2 * time.Second
+	// discoverWithin bounds how long an agent has to say what there is.
+	discoverWithin = 2 * time.Second
 	// connectWithin bounds how long an agent of this machine has to greet.
 	connectWithin = 5 * time.Second
 )
@@ -190,11 +192,13 @@ func (a Answer) read(m *nats.Msg) (Answer, error) {
 	return a, nil
 }
 
-// Discover asks an agent which operations there are. The error is ErrTerminal.
+// Discover asks an agent which operations a service has. Of one that it does not know it says nothing: that, too, is ErrUnanswered.
 func (c *Client) Discover(ctx context.Context, service string) ([]Operation, error) {
+	ctx, cancel := context.WithTimeout(ctx, discoverWithin)
+	defer cancel()
 	reply, err := c.conn.RequestWithContext(ctx, "$SRV.INFO."+service, nil)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrTerminal, err)
+		return nil, fmt.Errorf("%w: the terminal knows no operations of %s yet: %w", ErrUnanswered, service, err)
 	}
 	var info struct {
 		Endpoints []struct {
@@ -202,7 +206,7 @@ func (c *Client) Discover(ctx context.Context, service string) ([]Operation, err
 		} `json:"endpoints"`
 	}
 	if err := json.Unmarshal(reply.Data, &info); err != nil {
-		return nil, fmt.Errorf("%w: what there is: %w", ErrTerminal, err)
+		return nil, fmt.Errorf("%w: what %s can do: %w", ErrUnanswered, service, err)
 	}
 	var list []Operation
 	for _, e := range info.Endpoints {

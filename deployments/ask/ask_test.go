@@ -220,6 +220,36 @@ func TestCommand_RefusesWhatCantBeSent(t *testing.T) {
 	}
 }
 
+// TestDiscover_DoesNotWaitForASilentAgent: an agent says nothing of a service that it does not know.
+func TestDiscover_DoesNotWaitForASilentAgent(t *testing.T) {
+	f := answering(t)
+	for subject, text := range map[string]string{"$SRV.INFO.shop": `{"endpoints":[{"subject":"request.shop.add"},{"subject":"request.shop.look"}]}`, "$SRV.INFO.bad": "["} {
+		if _, err := f.conn.Subscribe(subject, func(m *nats.Msg) { _ = m.Respond([]byte(text)) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := f.conn.SubscribeSync("$SRV.INFO.silent"); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.conn.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	c, err := Dial(t.Context(), f.server.URL(), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	list, err := c.Discover(t.Context(), "shop")
+	if err != nil || len(list) != 2 || list[0] != "shop.add" || list[1] != "shop.look" {
+		t.Errorf("%v %v", list, err)
+	}
+	for _, service := range []string{"bad", "silent"} {
+		if list, err := c.Discover(t.Context(), service); !errors.Is(err, ErrUnanswered) {
+			t.Errorf("%s: %v %v", service, list, err)
+		}
+	}
+}
+
 // TestTerminalOf_FindsTheTerminalsOfACluster.
 func TestTerminalOf_FindsTheTerminalsOfACluster(t *testing.T) {
 	dir := t.TempDir()

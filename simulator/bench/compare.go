@@ -17,7 +17,7 @@ var errWorse = errors.New("worse than before")
 
 // kinds of results, in the order in which they are shown.
 func kindsOfResults() []string {
-	return []string{"path", "parts", "takeover", "standins", "peers", "growth", "idle", "exits", "steady", "tls"}
+	return []string{"path", "parts", "takeover", "standins", "peers", "growth", "idle", "exits", "steady", "tls", "left", "before"}
 }
 
 // compare sets the newest result of each kind beside the one that was committed last before it. Errors: errWorse.

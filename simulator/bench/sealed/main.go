@@ -12,14 +12,13 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"math"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/hotpair/hotpair/simulator/bench/result"
 	"github.com/hotpair/hotpair/simulator/bench/subject"
+	"github.com/hotpair/hotpair/simulator/bench/turns"
 )
 
 // options of a run.
@@ -52,7 +51,7 @@ var errWorse = errors.New("worse with TLS than the bound allows")
 
 func (o options) measure(ctx context.Context, binary string, r *result.Result) error {
 	o.binary = binary
-	err := turns(ctx, r, o)
+	err := turns.Run(ctx, r, turns.Options{Rounds: o.rounds, Each: o.each, Clients: o.clients, Terminals: o.terminal}, [2]turns.Side{o.side(true), o.side(false)})
 	for _, text := range strings.FieldsFunc(o.fleets, func(c rune) bool { return c == ',' }) {
 		n, bad := strconv.Atoi(text)
 		if bad != nil {
@@ -64,7 +63,7 @@ func (o options) measure(ctx context.Context, binary string, r *result.Result) e
 			}
 		}
 	}
-	if worse := judge(r, o.bound); err == nil && worse > 0 {
+	if worse := turns.Judge(r, withTLS, inClear, o.bound); err == nil && worse > 0 {
 		err = fmt.Errorf("%w: %d medians by more than %.0f %%", errWorse, worse, 100*o.bound)
 	}
 	return err
@@ -76,46 +75,9 @@ const (
 	inClear = "plain"
 )
 
-func way(sealed bool) string {
+func (o options) side(sealed bool) turns.Side {
 	if sealed {
-		return withTLS
+		return turns.Side{Name: withTLS, Binary: o.binary, Sealed: true}
 	}
-	return inClear
-}
-
-// judge tells each metric both ways and counts those that are worse with TLS by more than a bound: the median of what TLS is to plain in each
-// round, where both were measured in turns. What has no direction is told only. The interval behind the median holds the true one in 95 of 100
-// runs: where it is wider than the bound, more rounds say more.
-func judge(r *result.Result, bound float64) (worse int) {
-	for _, s := range r.Series {
-		what, sealed := strings.CutSuffix(s.Row, ", "+withTLS)
-		plain := r.Find(what+", "+inClear, s.Metric)
-		if !sealed || plain == nil {
-			continue
-		}
-		a, b := result.Summarize(s.Samples), result.Summarize(plain.Samples)
-		ratios := result.Ratios(s.Samples, plain.Samples)
-		ratio, p := result.Summarize(ratios).Median, result.MannWhitney(s.Samples, plain.Samples)
-		low, high := interval(ratios)
-		verdict := ""
-		if bound > 0 && (s.Better == result.More && ratio < 1-bound || s.Better == result.Less && ratio > 1+bound) {
-			verdict = "  WORSE"
-			worse++
-		}
-		line := fmt.Sprintf("%s, %s: %s %s (%s to %s) with TLS, %s (%s to %s) without; round by round %.3f (%.3f to %.3f), p %.2f, of %d", what, s.Metric, result.Number(a.Median), s.Unit,
-			result.Number(a.Low), result.Number(a.High), result.Number(b.Median), result.Number(b.Low), result.Number(b.High), ratio, low, high, p, a.N)
-		fmt.Println(line + verdict)
-	}
-	return worse
-}
-
-// interval is what holds the median of what samples are drawn from in 95 of 100 cases, whatever their distribution: from one of them to another, by
-// the order of their sizes. Few samples give all of them.
-func interval(samples []float64) (low, high float64) {
-	sorted, n := slices.Sorted(slices.Values(samples)), len(samples)
-	if n == 0 {
-		return 0, 0
-	}
-	at := int(float64(n)/2 - 0.98*math.Sqrt(float64(n)))
-	return sorted[max(at, 0)], sorted[min(n-1-at, n-1)]
+	return turns.Side{Name: inClear, Binary: o.binary}
 }

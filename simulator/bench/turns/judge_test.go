@@ -1,4 +1,4 @@
-package main
+package turns
 
 import (
 	"testing"
@@ -26,10 +26,10 @@ func TestJudge_ByTheMedianOfTheRounds(t *testing.T) {
 		"not to be judged":          {result.Less, []float64{900, 900, 900}, []float64{100, 10, 50}, 0, 0},
 	} {
 		r := &result.Result{}
-		r.Add("row, "+withTLS, "metric", "ms", c.better, c.tls...)
-		r.Add("row, "+inClear, "metric", "ms", c.better, c.plain...)
-		r.Add("another, "+withTLS, "metric", "ms", c.better, 1) // without the other way
-		if got := judge(r, c.bound); got != c.want {
+		r.Add("row, TLS", "metric", "ms", c.better, c.tls...)
+		r.Add("row, plain", "metric", "ms", c.better, c.plain...)
+		r.Add("another, TLS", "metric", "ms", c.better, 1) // without the other way
+		if got := Judge(r, "TLS", "plain", c.bound); got != c.want {
 			t.Errorf("%s: %d are worse, want %d", what, got, c.want)
 		}
 	}

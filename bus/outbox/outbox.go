@@ -125,6 +125,8 @@ type NoticeState struct {
 	Lost     uint64    `json:"lost,omitempty"` // taken away before a terminal had them, whether it was told or not yet
 	MissedAt time.Time `json:"missed_at,omitzero"`
 	Diverged uint64    `json:"diverged,omitempty"`
+	// Unreadable says whose notices are not sent because they can't be read, and why; "" when all can.
+	Unreadable string `json:"unreadable,omitempty"`
 }
 
 // IsZero reports whether there is nothing.

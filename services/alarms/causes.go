@@ -190,6 +190,9 @@ func noticeCauses(f Facts, n outbox.NoticeState, add func(id, format string, a .
 	if n.Failing > 0 {
 		add(NoticesRefused, "%s not store what services tell: it is sent again, ever less often", plural(n.Failing, "terminal does", "terminals do"))
 	}
+	if n.Unreadable != "" {
+		add(NoticesRefused, "a notice can't be read as it is kept, and nothing that comes after it is sent, of %s", n.Unreadable)
+	}
 	if n.Missed+n.Lost > 0 && f.Wall.Sub(n.MissedAt) < trailTold {
 		add(NoticesMissed, "%s taken away before terminals had them: they were too many, or too old", plural(int(max(n.Missed, n.Lost)), "notice was", "notices were"))
 	}

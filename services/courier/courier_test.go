@@ -35,6 +35,7 @@ type updater struct {
 	targets  map[string]*kept
 	refuses  error // of records
 	counted  time.Duration
+	spoiled  string // lane whose head can't be read
 }
 
 type kept struct {
@@ -158,6 +159,10 @@ func (u *updater) Head(_ context.Context, q waybill.HeadQuestion) (h waybill.Hea
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	k := u.targets[q.Target]
+	if q.Lane == u.spoiled {
+		h.Unreadable = "it is cut short"
+		return h, nil
+	}
 	v, e := k.lanes[q.Lane].Next(emissions.Target{}, emissions.State{Right: true})
 	if v == emissions.Nothing {
 		return h, nil
@@ -444,4 +449,31 @@ func TestCourier_RecordsUntilItIsKnown(t *testing.T) {
 	}
 	u.change(func() { u.refuses = nil })
 	r.Await("the second one", func() bool { return len(r.Taken()) == 2 })
+}
+
+// TestUnreadable_OthersAreSent: a target that can't be read, and a lane whose head can't be, are told of; everything else is sent.
+func TestUnreadable_OthersAreSent(t *testing.T) {
+	u := newUpdater(t)
+	good := receivertest.New(t)
+	u.to("stock", good, waybill.Target{})
+	u.change(func() { u.spoiled = "bad" })
+	u.emit("stock", "bad", "2")
+	u.emit("stock", "good", "3", "4")
+	g := courierOf(t, u)
+	g.may(1, time.Hour)
+	u.await("the other lane is sent", func() bool { return len(u.lane("stock", "good").Queue) == 0 })
+	u.awaitState(g, func(s outbox.EmissionState) bool {
+		return s.Failing == "stock" && strings.Contains(s.Why, "lane bad") && strings.Contains(s.Why, "it is cut short")
+	})
+	u.change(func() { u.spoiled = "" })
+	u.to("stock", good, waybill.Target{}) // set anew: what failed may do now
+	u.await("it is sent too", func() bool { return len(u.lane("stock", "bad").Queue) == 0 })
+	u.to("stock", good, waybill.Target{Unreadable: "it is cut short"})
+	u.emit("stock", "good", "5")
+	u.awaitState(g, func(s outbox.EmissionState) bool {
+		return s.Failing == "stock" && strings.Contains(s.Why, "how it is set can't be read")
+	})
+	if n := len(u.lane("stock", "good").Queue); n != 1 {
+		t.Errorf("%d wait", n)
+	}
 }

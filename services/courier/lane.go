@@ -39,7 +39,11 @@ func (t *target) work(ctx context.Context, lane string) {
 
 // once does what is to be done with the head of a lane, and reports whether the lane goes on.
 func (t *target) once(ctx context.Context, lane string) (goes bool) {
-	load, err := t.head(ctx, lane)
+	load, unreadable, err := t.head(ctx, lane)
+	if err == nil && unreadable != "" { // which says nothing about the target, nor about other lanes
+		t.spoiled(lane, "what stands at its head can't be read as it is kept: "+unreadable)
+		return false
+	}
 	if err != nil {
 		t.round.log.Debug("the updater does not say what is to be sent", "target", t.name, "lane", lane, "error", err)
 		t.pause(lane)
@@ -79,11 +83,11 @@ func (t *target) once(ctx context.Context, lane string) (goes bool) {
 }
 
 // head asks what stands at the head of a lane; nil is nothing.
-func (t *target) head(ctx context.Context, lane string) (*waybill.Load, error) {
+func (t *target) head(ctx context.Context, lane string) (load *waybill.Load, unreadable string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
 	h, err := t.round.updater.Head(ctx, waybill.HeadQuestion{Epoch: t.round.epoch, Target: t.name, Lane: lane})
-	return h.Load, err
+	return h.Load, h.Unreadable, err
 }
 
 // send makes a try, and has recorded what came of it.

@@ -165,6 +165,9 @@ func (r *round) state() outbox.EmissionState {
 	for _, t := range r.targets {
 		t.mu.Lock()
 		s.Out += len(t.busy)
+		if why := t.set.Unreadable; why != "" && (s.Since.IsZero() || t.spoiledAt.Before(s.Since)) {
+			s.Failing, s.Since, s.Why = t.name, t.spoiledAt.UTC(), "how it is set can't be read as it is kept: "+why
+		}
 		if lane := t.oldest(); lane != "" && t.set.Waiting > 0 {
 			if f := t.rests[lane]; s.Since.IsZero() || f.since.Before(s.Since) {
 				s.Failing, s.Since, s.Why = t.name, f.since.UTC(), "lane "+lane+": "+f.why

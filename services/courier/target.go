@@ -36,6 +36,8 @@ type target struct {
 	failures int       // in a row
 	until    time.Time // the target as a whole rests until then
 	why      string    // the last failure
+	// spoiledAt is since when it is known that how it is set can't be read, on the wall; zero: it can.
+	spoiledAt time.Time
 }
 
 // rest is a lane that failed.
@@ -61,6 +63,12 @@ func (t *target) update(p waybill.Pending, set waybill.Target) {
 	if t.set.Set != set.Set || set.Waiting == 0 || t.set.Waiting == 0 {
 		clear(t.rests)
 		t.failures, t.until, t.why = 0, time.Time{}, ""
+	}
+	if set.Unreadable == "" {
+		t.spoiledAt = time.Time{}
+	} else if t.spoiledAt.IsZero() {
+		t.spoiledAt = t.round.wall()
+		t.round.log.Error("How a target is set can't be read; nothing is sent to it, others go on", "target", t.name, "reason", set.Unreadable)
 	}
 	t.pending, t.set = p, set
 	t.mu.Unlock()
@@ -104,6 +112,9 @@ func (t *target) run(ctx context.Context) {
 // one before ended, so that lanes at the end have their turn too.
 func (t *target) walk(ctx context.Context, from string, group *sync.WaitGroup) (after string) {
 	p, set := t.now()
+	if set.Unreadable != "" {
+		return ""
+	}
 	if p.Held || set.Closing || set.Waiting == 0 && (!set.Skip || set.Parked == 0) {
 		return ""
 	}
@@ -301,6 +312,23 @@ func (t *target) failed(lane string, a answer, drawn float64) {
 		}
 	}
 	t.why = a.why
+}
+
+// spoiled has a lane rest for as long as any does, because what is to be sent can't be read.
+func (t *target) spoiled(lane, why string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	r, known := t.rests[lane]
+	if !known && len(t.rests) >= mostRests+atOnceEach {
+		return
+	}
+	if r.why != why {
+		t.round.log.Error("An emission can't be read, and its lane rests; others go on", "target", t.name, "lane", lane, "reason", why)
+	}
+	if r.why, r.until = why, time.Now().Add(emissions.LongestPause); r.since.IsZero() {
+		r.since = t.round.wall()
+	}
+	t.rests[lane] = r
 }
 
 // forget forgets what stood against a lane.

@@ -32,6 +32,8 @@ type Page struct {
 	Total   uint64   // how many the stream has had
 	Kept    []Notice // the first ones after Sender.After, in order
 	More    bool     // there are more than those
+	// Unreadable says why what comes after Kept can't be read; "" when it can.
+	Unreadable string `json:",omitempty"`
 }
 
 // View is what was read at one committed position. Two streams that are read at two positions overtake each other.
@@ -120,7 +122,7 @@ func (s *Sender) Next(v View) (list []Message, err error) {
 func (s *Sender) gap(stream Stream, p *Page) (Message, bool) {
 	m := &s.marks[stream]
 	if !p.Trimmed.Number.After(m.Number) {
-		if m.Rough {
+		if m.Rough && (p.Unreadable == "" || len(p.Kept) > 0) {
 			m.Count, m.Rough = p.Total, false
 			if len(p.Kept) > 0 {
 				m.Count = p.Kept[0].Count - 1

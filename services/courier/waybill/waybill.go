@@ -74,6 +74,8 @@ type Target struct {
 	Set     uint64        `json:"set"` // another number whenever it is set anew
 	Waiting int           `json:"waiting,omitempty"`
 	Parked  int           `json:"parked,omitempty"`
+	// Unreadable says why nothing but the name is known: nothing is sent to it.
+	Unreadable string `json:"unreadable,omitempty"`
 }
 
 // TargetQuestion asks how a target is set.
@@ -118,6 +120,8 @@ type HeadQuestion struct {
 // Head answers it; no Load: nothing is there.
 type Head struct {
 	Load *Load `json:"load,omitempty"`
+	// Unreadable says why what stands there can't be read; "" when it can.
+	Unreadable string `json:"unreadable,omitempty"`
 }
 
 // Load is the first emission of a lane, or what blocks it.
@@ -213,6 +217,8 @@ type ShownTarget struct {
 	Waiting int    `json:"waiting"`           // emissions
 	Parked  int    `json:"parked"`            // emissions
 	Bytes   int64  `json:"bytes,omitempty"`   // of them
+	// Unreadable says why nothing but the name is known: nothing is sent to it.
+	Unreadable string `json:"unreadable,omitempty"`
 }
 
 // SetTarget makes a target, or changes one.

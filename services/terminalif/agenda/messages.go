@@ -61,7 +61,7 @@ type Shown struct {
 	Due      time.Time `json:"due"`
 	Wall     bool      `json:"wall,omitempty"` // it is due at an hour
 	Parked   bool      `json:"parked,omitempty"`
-	Why      string    `json:"why,omitempty"` // it is parked
+	Why      string    `json:"why,omitempty"` // it is parked, or can't be read
 	Revision uint64    `json:"revision"`
 	Bytes    int       `json:"bytes"` // of its body
 }

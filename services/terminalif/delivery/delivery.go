@@ -84,6 +84,7 @@ type Delivery struct {
 	reported   time.Time
 	rosterRest time.Time
 	state      outbox.NoticeState
+	spoiled    string // what of the notices to all was said last to be unreadable
 	sends      sync.WaitGroup
 }
 
@@ -103,6 +104,7 @@ type recipient struct {
 	rest     time.Time         // nothing is done before
 	had      [2]notices.Number // as was noted last
 	diverged bool              // its resumption says so, and it has not stored that yet
+	spoiled  [2]string         // why its notices can't be read, by stream
 }
 
 // outcome is what came of a batch.
@@ -294,8 +296,17 @@ func (d *Delivery) failed(r *recipient) time.Duration {
 // tell says how it stands.
 func (d *Delivery) tell() {
 	s := &d.state
-	s.Terminals, s.Behind, s.Failing = len(d.recipients), 0, 0
+	s.Terminals, s.Behind, s.Failing, s.Unreadable = len(d.recipients), 0, 0, ""
 	for _, r := range d.recipients {
+		said := ""
+		if why := r.spoiled[notices.Common]; why != "" {
+			said = "those to all terminals: " + why
+		} else if why := r.spoiled[notices.Own]; why != "" {
+			said = "those to " + r.id + " alone: " + why
+		}
+		if said != "" && (s.Unreadable == "" || said < s.Unreadable) {
+			s.Unreadable = said
+		}
 		if r.due || r.busy {
 			s.Behind++
 		}

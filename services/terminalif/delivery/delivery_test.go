@@ -32,6 +32,7 @@ type pair struct {
 	listed   []string
 	had      map[string][2]notices.Number
 	fails    func() bool // a question
+	spoiled  string      // stream of which nothing after the first notice can be read
 }
 
 type said struct {
@@ -40,7 +41,7 @@ type said struct {
 }
 
 func newPair() *pair {
-	return &pair{sequence: 1, streams: map[string][]said{}, trimmed: map[string]int{}, changed: make(chan struct{}), had: map[string][2]notices.Number{}, fails: func() bool { return false }}
+	return &pair{sequence: 1, spoiled: "none", streams: map[string][]said{}, trimmed: map[string]int{}, changed: make(chan struct{}), had: map[string][2]notices.Number{}, fails: func() bool { return false }}
 }
 
 var errFails = errors.New("it fails")
@@ -102,6 +103,10 @@ func (p *pair) page(id string, after notices.Number) (g Page) {
 	for i, s := range all[p.trimmed[id]:] {
 		if !s.number.After(after) {
 			continue
+		}
+		if p.spoiled != "none" && p.spoiled == id && i+p.trimmed[id] > 0 {
+			g.Unreadable = "it is cut short"
+			break
 		}
 		if len(g.Kept) == 3 {
 			g.More = true
@@ -400,4 +405,51 @@ func TestDelivery_ATerminalThatIsNotKnownYetIsListed(t *testing.T) {
 			t.Errorf("%q", one.told())
 		}
 	})
+}
+
+// TestDelivery_WhatCannotBeReadCostsNothingElse: what comes before it is sent, and all that others are to have; it is told of, and sent
+// when it can be read again, in its order.
+func TestDelivery_WhatCannotBeReadCostsNothingElse(t *testing.T) {
+	for stream, whose := range map[string]string{"t1": "those to t1 alone: it is cut short", "": "those to all terminals: it is cut short"} {
+		synctest.Test(t, func(t *testing.T) {
+			p := newPair()
+			p.spoiled = stream
+			d, state := begin(t, p, always, "t1", "t2")
+			tills := []*till{{id: "t1"}, {id: "t2"}}
+			for _, one := range tills {
+				one.fails = func() (bool, bool) { return false, false }
+				one.attach(d)
+			}
+			for range 2 {
+				p.tell("t1", "t2", "")
+			}
+			time.Sleep(time.Minute)
+			all := p.wanted("t1")
+			kept := all[:slices.Index(all, p.streams[stream][0].topic)+1] // what comes next in the stream may come before all others
+			if diff := cmp.Diff(kept, tills[0].told()); diff != "" {
+				t.Errorf("%q: t1: %s", stream, diff)
+			}
+			if stream == "t1" {
+				if diff := cmp.Diff(p.wanted("t2"), tills[1].told()); diff != "" {
+					t.Errorf("t2: %s", diff)
+				}
+			}
+			if s := state.Load(); s.Unreadable != whose {
+				t.Errorf("%q: %+v", stream, s)
+			}
+			p.mu.Lock()
+			p.spoiled = "none"
+			p.mu.Unlock()
+			p.tell("t1", "t2")
+			time.Sleep(2 * time.Minute)
+			for _, one := range tills {
+				if diff := cmp.Diff(p.wanted(one.id), one.told()); diff != "" {
+					t.Errorf("%q: %s: %s", stream, one.id, diff)
+				}
+			}
+			if s := state.Load(); s.Unreadable != "" {
+				t.Errorf("%q: %+v", stream, s)
+			}
+		})
+	}
 }

@@ -89,6 +89,8 @@ type Known struct {
 	Known bool              `json:"known"` // else it is none that notices may be for, yet
 	Begin notices.Marks     `json:"begin"`
 	Had   [2]notices.Number `json:"had"` // roughly
+	// Unreadable says why nothing is known of it; "" when nothing is wrong.
+	Unreadable string `json:"unreadable,omitempty"`
 }
 
 // Read asks for the streams of terminals that have come to the same place of the common one.
@@ -172,4 +174,6 @@ type Recipient struct {
 	Leaving       bool `json:"leaving,omitempty"` // it is none of the pair's any more
 	// Oldest is pair time of the oldest of its own that waits.
 	Oldest time.Time `json:"oldest,omitzero"`
+	// Unreadable says what of its notices can't be read, which are not sent.
+	Unreadable string `json:"unreadable,omitempty"`
 }

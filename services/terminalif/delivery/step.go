@@ -99,6 +99,10 @@ func (d *Delivery) begin(ctx context.Context) time.Duration {
 
 // resume has a terminal go on.
 func (d *Delivery) resume(r *recipient, h notices.History, k Known) (wait time.Duration) {
+	if d.spoil(r, notices.Own, k.Unreadable); k.Unreadable != "" {
+		r.rest = time.Now().Add(longestRest)
+		return longestRest
+	}
 	if !k.Known { // it will be, with the list of terminals
 		r.rest = time.Now().Add(time.Second)
 		d.mu.Lock()
@@ -164,6 +168,11 @@ func (d *Delivery) read(ctx context.Context) time.Duration {
 func (d *Delivery) give(ctx context.Context, r *recipient, common, own *Page) {
 	var v notices.View
 	v[notices.Own], v[notices.Common] = own.Page, common.Page
+	for stream := range v { // what comes after it in the other stream has to wait too: a terminal takes them in order only
+		v[stream].More = v[stream].More || v[stream].Unreadable != ""
+	}
+	d.spoil(r, notices.Own, own.Unreadable)
+	d.spoil(r, notices.Common, common.Unreadable)
 	messages, err := r.sender.Next(v)
 	if err != nil {
 		d.Log.Error("notices can't be sent as they are kept", "terminal", r.id, "error", err)
@@ -175,6 +184,8 @@ func (d *Delivery) give(ctx context.Context, r *recipient, common, own *Page) {
 	if len(messages) == 0 && (r.resumed == nil || r.resumed.Void == nil) {
 		if r.due = own.More || common.More; r.due { // too much was passed that is not there any more
 			r.rest = time.Now().Add(askPause)
+		} else if r.due = own.Unreadable+common.Unreadable != ""; r.due {
+			r.rest = time.Now().Add(longestRest)
 		} else { // it has all there is, whatever it was that failed
 			r.failures = 0
 		}
@@ -211,6 +222,22 @@ func (d *Delivery) give(ctx context.Context, r *recipient, common, own *Page) {
 		case <-ctx.Done():
 		}
 	})
+}
+
+// spoil notes what of a stream can't be read, and says so when that is new.
+func (d *Delivery) spoil(r *recipient, stream notices.Stream, why string) {
+	if r.spoiled[stream] == why {
+		return
+	}
+	r.spoiled[stream] = why
+	switch {
+	case why == "":
+	case stream == notices.Own:
+		d.Log.Error("a notice to a terminal can't be read as it is kept; nothing that comes after it is sent to that terminal, others go on", "terminal", r.id, "error", why)
+	case why != d.spoiled: // once for all terminals
+		d.spoiled = why
+		d.Log.Error("a notice to all can't be read as it is kept; nothing that comes after it is sent to any terminal", "error", why)
+	}
 }
 
 // contentOf finds what a notice says.

@@ -107,11 +107,7 @@ func (o *Orders) leave(w changing) error {
 
 func (o *Orders) note(w changing) error {
 	for _, h := range o.Had {
-		_, ok, err := w.terminal(h.ID)
-		if err != nil {
-			return err
-		}
-		if !ok { // it was forgotten meanwhile
+		if _, ok, err := w.terminal(h.ID); err != nil || !ok { // what can't be read stays as it is; or it was forgotten meanwhile
 			continue
 		}
 		if err := w.put(hadKey(h.ID), confirmed{number(h.Had[notices.Own]), number(h.Had[notices.Common])}); err != nil {

@@ -30,6 +30,8 @@ type Terminal struct {
 	// Leaving: it is none of the pair's any more.
 	Leaving bool
 	Trimmed notices.Mark
+	// Unreadable says why nothing but the id is known; "" when it is.
+	Unreadable error
 }
 
 // Find gives a terminal; ok is false when nobody knows it.
@@ -62,7 +64,7 @@ func terminalOf(r leaving.Reader, id string, value []byte) (Terminal, error) {
 
 // Terminals gives terminals behind one in the order of their ids; next is the last one that was looked at, "" when that was the last of
 // all.
-func Terminals(r leaving.Reader, after string, most int) (list []Terminal, next string, err error) {
+func Terminals(r leaving.Reader, after string, most int) (list []Terminal, next string) {
 	var from []byte
 	if after != "" {
 		from = terminalKey(after)
@@ -70,19 +72,19 @@ func Terminals(r leaving.Reader, after string, most int) (list []Terminal, next 
 	walked, last := 0, ""
 	for it := range r.Walk(history.OutboxSpace, []byte(terminals), from) {
 		if walked++; len(list) == most || walked > leaving.MostWalked {
-			return list, last, nil
+			return list, last
 		}
 		last = string(it.Key[len(terminals):])
 		if it.Revision == 0 {
 			continue
 		}
 		t, err := terminalOf(r, last, it.Value)
-		if err != nil {
-			return nil, "", err
+		if err != nil { // the others are there all the same
+			t = Terminal{ID: last, Unreadable: err}
 		}
 		list = append(list, t)
 	}
-	return list, "", nil
+	return list, ""
 }
 
 // Common gives what is known of the common stream.
@@ -106,9 +108,10 @@ type Page struct {
 }
 
 // Stream gives what comes after a number in a stream: that of a terminal, or with "" the common one. It is at most as many notices as most,
-// and no more bytes than that, but for one notice.
-func Stream(r leaving.Reader, id string, after notices.Number, most, bytes int) (p Page, err error) {
+// and no more bytes than that, but for one notice. It ends before what can't be read.
+func Stream(r leaving.Reader, id string, after notices.Number, most, bytes int) (p Page) {
 	var h head
+	var err error
 	if id == "" {
 		h, err = commonOf(r)
 	} else {
@@ -119,7 +122,8 @@ func Stream(r leaving.Reader, id string, after notices.Number, most, bytes int) 
 		h = t.Head
 	}
 	if err != nil {
-		return p, err
+		p.Unreadable = err.Error()
+		return p
 	}
 	p.Total, p.Trimmed = h.Total, h.Trimmed.mark()
 	if p.Trimmed.Number.After(after) { // there is nothing before it
@@ -135,7 +139,10 @@ func Stream(r leaving.Reader, id string, after notices.Number, most, bytes int) 
 		p.Contents = append(p.Contents, notice.Content{Service: v.Service, Topic: v.Topic, Body: v.Body, At: v.At})
 		return true
 	}, &p.More)
-	return p, err
+	if err != nil {
+		p.Unreadable = err.Error()
+	}
+	return p
 }
 
 // walk goes through a stream after a number. broken is set when it has passed too many keys.

@@ -151,10 +151,11 @@ func (b *Bulletin) begin(_ context.Context, q delivery.Begin) (delivery.Begun, e
 		a.History.End = r.Position()
 		for _, id := range q.IDs {
 			t, ok, err := board.Find(r, id)
+			known := delivery.Known{Known: ok && !t.Leaving, Begin: t.Begin, Had: t.Had}
 			if err != nil {
-				return err
+				known.Unreadable = err.Error()
 			}
-			a.Terminals = append(a.Terminals, delivery.Known{Known: ok && !t.Leaving, Begin: t.Begin, Had: t.Had})
+			a.Terminals = append(a.Terminals, known)
 		}
 		return nil
 	})
@@ -169,17 +170,10 @@ func (b *Bulletin) read(_ context.Context, q delivery.Read) (v delivery.View, er
 		return v, err
 	}
 	err = b.store.View(func(r *storage.Reader) error {
-		p, err := board.Stream(r, "", q.Common, pageNotices, pageBytes)
-		if err != nil {
-			return err
-		}
-		v.Common = delivery.Page(p)
+		v.Common = delivery.Page(board.Stream(r, "", q.Common, pageNotices, pageBytes))
 		size := 0
 		for _, t := range q.Terminals {
-			p, err := board.Stream(r, t.ID, t.Own, pageNotices, pageBytes)
-			if err != nil {
-				return err
-			}
+			p := board.Stream(r, t.ID, t.Own, pageNotices, pageBytes)
 			for _, n := range p.Kept {
 				size += n.Size
 			}
@@ -219,20 +213,16 @@ func (b *Bulletin) roster(ctx context.Context, q delivery.Roster) (bus.Done, err
 		}
 		for _, id := range q.IDs {
 			t, ok, err := board.Find(r, id)
-			if err != nil {
-				return err
-			}
-			if listed[id] = true; !ok || t.Leaving {
+			if listed[id] = true; err != nil {
+				b.unreadable(id, err)
+			} else if !ok || t.Leaving {
 				add = append(add, id)
 			}
 		}
 		for after := ""; q.Revision > 0; {
-			list, next, err := board.Terminals(r, after, pageTerminals)
-			if err != nil {
-				return err
-			}
+			list, next := board.Terminals(r, after, pageTerminals)
 			for _, t := range list {
-				if !t.Leaving && !listed[t.ID] {
+				if t.Unreadable == nil && !t.Leaving && !listed[t.ID] {
 					leave = append(leave, t.ID)
 				}
 			}
@@ -256,6 +246,11 @@ func (b *Bulletin) roster(ctx context.Context, q delivery.Roster) (bus.Done, err
 		}
 	}
 	return bus.Done{}, err
+}
+
+// unreadable says that what is kept of one terminal can't be read. Those of the others go on.
+func (b *Bulletin) unreadable(id string, err error) {
+	b.log.Error("what is kept of the notices of a terminal can't be read; it is left as it is", "terminal", id, "error", err)
 }
 
 // commit has orders committed in a term.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -304,3 +305,76 @@ func TestTrim_ComesAlsoWithMuch(t *testing.T) {
 		t.Errorf("%+v, %v", l, err)
 	}
 }
+
+// spoil has a key of the outbox hold what nobody can read.
+func (h *host) spoil(key []byte) {
+	h.t.Helper()
+	if err := h.commit(func(s *leaving.Set) error { s.Put(key, []byte{1, 0xa3, 1}); return nil }); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// TestUnreadable_CostsNobodyElse: what is kept of one terminal, one of its notices, and one to all can't be read. The others get theirs, are
+// trimmed and listed, and it is said which can't be read.
+func TestUnreadable_CostsNobodyElse(t *testing.T) {
+	h := newHost(t, "t1", "t2", "t3")
+	h.tell(to("t1", "a"), to("t2", "a"), to("t3", "a"), outbox.Notice{All: true, Topic: "all"})
+	h.tell(to("t1", "b"), to("t2", "b"), to("t3", "b"), outbox.Notice{All: true, Topic: "all"})
+	spoiled := map[string]bool{}
+	if err := h.store.View(func(r *storage.Reader) error {
+		for _, id := range []string{"t2", ""} {
+			var last []byte
+			for it := range r.Walk(history.OutboxSpace, []byte("notices/"), nil) {
+				if stream, is := board.StreamOf(it.Key); is && stream == id {
+					last = slices.Clone(it.Key)
+				}
+			}
+			spoiled[string(last)] = true
+		}
+		for it := range r.Walk(history.OutboxSpace, nil, nil) {
+			if _, is := board.StreamOf(it.Key); !is && strings.HasSuffix(string(it.Key), "/t3") {
+				spoiled[string(it.Key)] = true
+			}
+		}
+		return nil
+	}); err != nil || len(spoiled) < 3 {
+		t.Fatal(spoiled, err)
+	}
+	for key := range spoiled {
+		h.spoil([]byte(key))
+	}
+	v, err := h.read(t.Context(), delivery.Read{Epoch: 1, Terminals: []delivery.Place{{ID: "t1"}, {ID: "t2"}, {ID: "t3"}}})
+	if err != nil || len(v.Own) != 3 {
+		t.Fatalf("%+v, %v", v, err)
+	}
+	for what, c := range map[string]struct {
+		page delivery.Page
+		kept int
+		says bool
+	}{"t1": {v.Own[0], 2, false}, "t2": {v.Own[1], 1, true}, "t3": {v.Own[2], 0, true}, "all": {v.Common, 1, true}} {
+		if len(c.page.Kept) != c.kept || (c.page.Unreadable != "") != c.says {
+			t.Errorf("%s: %+v", what, c.page)
+		}
+	}
+	b, err := h.begin(t.Context(), delivery.Begin{Epoch: 1, IDs: []string{"t1", "t3"}})
+	if err != nil || !b.Terminals[0].Known || b.Terminals[0].Unreadable != "" || b.Terminals[1].Unreadable == "" {
+		t.Errorf("%+v, %v", b, err)
+	}
+	had := [2]notices.Number{notices.Own: v.Own[0].Kept[0].Number}
+	if _, err := h.had(t.Context(), delivery.Report{Epoch: 1, Had: []delivery.Had{{ID: "t3", Had: had}, {ID: "t1", Had: had}}}); err != nil {
+		t.Error(err)
+	}
+	_ = h.Trim(t.Context()) // of the common stream it can't say what goes
+	if p := board.Page(ignoring(h.read(t.Context(), delivery.Read{Epoch: 1, Terminals: []delivery.Place{{ID: "t1"}}})).Own[0]); len(p.Kept) != 1 {
+		t.Errorf("what t1 has is not trimmed: %+v", p)
+	}
+	l, err := h.list(t.Context(), delivery.WaitingQuestion{Limit: 10})
+	if err != nil || len(l.Terminals) != 3 || l.Terminals[0].Waiting != 1 || l.Terminals[1].Unreadable == "" || l.Terminals[2].Unreadable == "" {
+		t.Errorf("%+v, %v", l, err)
+	}
+	if _, err := h.roster(t.Context(), delivery.Roster{Epoch: 1, IDs: []string{"t1", "t2", "t3", "t4"}}); err != nil {
+		t.Error(err)
+	}
+}
+
+func ignoring[T any](v T, _ error) T { return v }

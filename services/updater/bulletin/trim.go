@@ -56,12 +56,14 @@ func (b *Bulletin) Trim(ctx context.Context) error {
 		var o board.Orders
 		lost, next, again := 0, "", false
 		err := b.store.View(func(r *storage.Reader) error {
-			list, last, err := board.Terminals(r, after, pageTerminals)
-			if err != nil {
-				return err
-			}
+			list, last := board.Terminals(r, after, pageTerminals)
 			next = last
 			for _, t := range list {
+				if t.Unreadable != nil { // nobody knows what it has: of the common stream only what is too much goes
+					b.unreadable(t.ID, t.Unreadable)
+					everybody = append(everybody, notices.Number{})
+					continue
+				}
 				if !t.Leaving {
 					everybody = append(everybody, later(t.Had[notices.Common], t.Begin[notices.Common].Number))
 				}
@@ -70,7 +72,8 @@ func (b *Bulletin) Trim(ctx context.Context) error {
 				}
 				trim, missed, ok, err := board.Trimming(r, t.ID, now, t.Had[notices.Own], t.Leaving)
 				if err != nil {
-					return err
+					b.unreadable(t.ID, err)
+					continue
 				}
 				if ok {
 					o.Trims = append(o.Trims, trim)
@@ -152,17 +155,18 @@ func (b *Bulletin) list(_ context.Context, q delivery.WaitingQuestion) (l delive
 		}
 		l.Common = delivery.KeptNotices{Total: total, Kept: kept, Bytes: bytes}
 		common := map[notices.Number]int{} // how many come after a place: most terminals have come to the same one
-		list, next, err := board.Terminals(r, q.After, min(max(q.Limit, 1), delivery.MostListed))
-		if err != nil {
-			return err
-		}
+		list, next := board.Terminals(r, q.After, min(max(q.Limit, 1), delivery.MostListed))
 		l.Next = next
 		for _, t := range list {
+			if t.Unreadable != nil {
+				l.Terminals = append(l.Terminals, delivery.Recipient{ID: t.ID, Unreadable: t.Unreadable.Error()})
+				continue
+			}
 			s := delivery.Recipient{ID: t.ID, Own: delivery.KeptNotices{Total: t.Total, Kept: t.Kept, Bytes: t.Bytes}, Leaving: t.Leaving}
 			if t.Kept > 0 {
 				var first int64
 				if s.Waiting, first, err = board.Waiting(r, t.ID, t.Had[notices.Own]); err != nil {
-					return err
+					s.Unreadable = err.Error()
 				}
 				if first > 0 {
 					s.Oldest = time.Unix(0, first).UTC()
@@ -172,11 +176,11 @@ func (b *Bulletin) list(_ context.Context, q delivery.WaitingQuestion) (l delive
 			n, known := common[at]
 			if !known {
 				if n, _, err = board.Waiting(r, "", at); err != nil {
-					return err
+					s.Unreadable = "of those to all: " + err.Error()
 				}
 				common[at] = n
 			}
-			if s.WaitingCommon = n; !q.Waiting || s.Waiting+s.WaitingCommon > 0 {
+			if s.WaitingCommon = n; !q.Waiting || s.Waiting+s.WaitingCommon > 0 || s.Unreadable != "" {
 				l.Terminals = append(l.Terminals, s)
 			}
 		}

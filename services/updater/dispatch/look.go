@@ -17,21 +17,24 @@ type Known struct {
 	Revision        uint64
 	Waiting, Parked int
 	Bytes           int64
+	// Unreadable says why nothing but the name is known; nil when it is.
+	Unreadable error
 }
 
 // Targets gives all targets, in the order of their names.
-func Targets(r leaving.Reader) (list []Known, err error) {
+func Targets(r leaving.Reader) (list []Known) {
 	for it := range r.Walk(history.OutboxSpace, []byte(targets), nil) {
 		if it.Revision == 0 {
 			continue
 		}
-		k, err := Find(r, string(it.Key[len(targets):]))
-		if err != nil {
-			return nil, err
+		name := string(it.Key[len(targets):])
+		k, err := Find(r, name)
+		if err != nil { // the others are there all the same
+			k = &Known{Name: name, Revision: it.Revision, Unreadable: err}
 		}
 		list = append(list, *k)
 	}
-	return list, nil
+	return list
 }
 
 // Find gives one target, nil when there is none.
@@ -184,8 +187,11 @@ func List(r leaving.Reader, isParked bool, target, name string, after []byte, mo
 			continue
 		}
 		one, err := decode(leaving.Committed{Reader: r}, under, it.Key, it.Value, released)
-		if err != nil {
-			return nil, nil, err
+		if err != nil { // the others are there all the same
+			if one.Target, one.Lane, one.Number, _ = split(under, it.Key); one.Target == "" {
+				continue
+			}
+			one.First, one.Parked, one.Why = one.Number, isParked, "it can't be read, and is not sent: "+err.Error()
 		}
 		one.Body = nil // a thousand of them may be more than memory has to spare
 		list = append(list, one)

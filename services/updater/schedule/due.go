@@ -3,6 +3,7 @@ package schedule
 import (
 	"bytes"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
@@ -38,6 +39,8 @@ type Look struct {
 	Runs []Run // with the verdicts Due and Skipped
 	// HeldCounted and HeldWall: a timer of that clock may be due, and with it all behind it, and the clock is in doubt.
 	HeldCounted, HeldWall bool
+	// Unreadable says why some can't be run, "" when all can: the first one that can't be read.
+	Unreadable string
 	// Next is how long there is nothing else to be done; 0 when that is not known, because no further timer is kept by a clock that goes on.
 	Next time.Duration
 	// Rest is where to go on; nil when this is all.
@@ -50,48 +53,43 @@ const (
 )
 
 // Due looks for timers that are to be run or dropped, from a place on, at most as many as that of each clock.
-func Due(r leaving.Reader, t timers.Time, from Place, most int) (l Look, err error) {
+func Due(r leaving.Reader, t timers.Time, from Place, most int) (l Look) {
 	rest := from
 	for _, c := range []clock{counted, wall} {
-		more, err := l.look(r, c, t, rest.at(c), most)
-		if err != nil {
-			return Look{}, err
-		}
-		if more {
+		if more := l.look(r, c, t, rest.at(c), most); more {
 			l.Rest = &rest
 		} else {
 			*rest.at(c) = end(c)
 		}
 	}
-	return l, nil
+	return l
 }
 
 // end is behind all places in the order of a clock.
 func end(c clock) []byte { return append(orderPrefix(c), 0xff) }
 
 // look goes through the order of one clock from a place on, which it moves. more: it was broken off.
-func (l *Look) look(r leaving.Reader, c clock, t timers.Time, place *[]byte, most int) (more bool, err error) {
+func (l *Look) look(r leaving.Reader, c clock, t timers.Time, place *[]byte, most int) (more bool) {
 	walked, found, bytesFound := 0, 0, 0
 	for it := range r.Walk(history.OutboxSpace, orderPrefix(c), *place) {
 		if walked++; walked > leaving.MostWalked || found >= most || bytesFound > mostBytes {
-			return true, nil
+			return true
 		}
 		key := bytes.Clone(it.Key)
 		if it.Revision == 0 { // deleted, and not applied yet
 			*place = key
 			continue
 		}
-		_, name, err := ordered(c, key)
-		if err != nil {
-			return false, err
-		}
-		run, err := judge(r, name, t)
-		if err != nil {
-			return false, err
+		run, err := judge(r, c, key, t)
+		if err != nil { // it stays where it is, and holds up no other
+			if *place = key; l.Unreadable == "" {
+				l.Unreadable = err.Error()
+			}
+			continue
 		}
 		if run.Verdict == timers.Held {
 			l.HeldCounted, l.HeldWall = l.HeldCounted || c == counted, l.HeldWall || c == wall
-			return false, nil
+			return false
 		}
 		if run.Verdict == timers.Waits {
 			if in := -run.Late; l.Next == 0 || in < l.Next {
@@ -100,17 +98,21 @@ func (l *Look) look(r leaving.Reader, c clock, t timers.Time, place *[]byte, mos
 			if *place = key; run.Doubted { // it is due later than its place says
 				continue
 			}
-			return false, nil
+			return false
 		}
 		*place = key
 		l.Runs = append(l.Runs, run)
 		found++
 		bytesFound += len(run.Body)
 	}
-	return false, nil
+	return false
 }
 
-func judge(r leaving.Reader, name string, t timers.Time) (Run, error) {
+func judge(r leaving.Reader, c clock, key []byte, t timers.Time) (Run, error) {
+	_, name, err := ordered(c, key)
+	if err != nil {
+		return Run{}, err
+	}
 	value, revision, ok := r.Get(history.OutboxSpace, entryKey(name))
 	if !ok {
 		return Run{}, fmt.Errorf("%w: timer %s is in the order and not kept", bus.ErrMalformed, name)
@@ -158,8 +160,10 @@ func List(r leaving.Reader, service, after string, onlyParked bool, most int) (l
 		}
 		value, revision, _ := r.Get(history.OutboxSpace, entryKey(last))
 		one, err := decode(last, value, revision)
-		if err != nil {
-			return list, "", err
+		if err != nil { // the others are there all the same
+			one = &Item{Why: "it can't be read, and is not run: " + err.Error()}
+			one.Service, one.Key, _ = strings.Cut(last, "/")
+			one.Revision = revision
 		}
 		list = append(list, *one)
 	}
@@ -172,20 +176,21 @@ type Count struct {
 	Timers, Parked int
 }
 
-// Counts gives what each service has that has timers.
+// Counts gives what each service has that has timers. The error is that of those that can't be read.
 func Counts(r leaving.Reader) (list []Count, err error) {
 	for it := range r.Walk(history.OutboxSpace, []byte(counts), nil) {
 		if it.Revision == 0 {
 			continue
 		}
 		service := string(it.Key[len(counts):])
-		n, err := countOf(leaving.Committed{Reader: r}, service)
-		if err != nil {
-			return nil, err
+		n, one := countOf(leaving.Committed{Reader: r}, service)
+		if one != nil {
+			err = one
+			continue
 		}
 		list = append(list, Count{service, n.Timers, n.Parked})
 	}
-	return list, nil
+	return list, err
 }
 
 // StampOf gives the time as the last change of a timer noted it, with its revision; the zero one when there was none.

@@ -109,7 +109,7 @@ type stamp struct {
 // Item is a timer with its revision, and what is told of it.
 type Item struct {
 	timers.Stored
-	Why      string    // it is parked
+	Why      string    // it is parked, or can't be read
 	Expected time.Time // when it is due as well as the clocks could tell when it was set
 }
 

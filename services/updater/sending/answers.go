@@ -61,15 +61,22 @@ func (a *Answers) pending(ctx context.Context, q waybill.Question) (p waybill.Pe
 		if p.Held, p.Released, err = dispatch.Held(r); err != nil {
 			return err
 		}
-		list, err := dispatch.Targets(r)
-		for _, k := range list {
+		for _, k := range dispatch.Targets(r) {
 			p.Targets = append(p.Targets, waybill.Target{
-				Name: k.Name, Skip: k.Skip, Age: k.Age, Closing: k.Closing, Set: k.Revision, Waiting: k.Waiting, Parked: k.Parked,
+				Name: k.Name, Skip: k.Skip, Age: k.Age, Closing: k.Closing, Set: k.Revision, Waiting: k.Waiting, Parked: k.Parked, Unreadable: why(k.Unreadable),
 			})
 		}
-		return err
+		return nil
 	})
 	return p, err
+}
+
+// why is an error as a text, "" without one.
+func why(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
 }
 
 // target says how to reach one.
@@ -117,7 +124,8 @@ func (a *Answers) head(_ context.Context, q waybill.HeadQuestion) (h waybill.Hea
 	err = a.Store.View(func(r *storage.Reader) error {
 		it, err := dispatch.Head(r, q.Target, q.Lane)
 		if err != nil || it == nil {
-			return err
+			h.Unreadable = why(err)
+			return nil
 		}
 		h.Load = &waybill.Load{Number: it.Number, First: it.First, Service: it.Service, Blocks: it.Blocks}
 		if !it.Blocks {

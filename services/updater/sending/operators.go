@@ -39,11 +39,10 @@ func (a *Answers) list(_ context.Context, q waybill.ListEmissions) (waybill.List
 		if l.Held, _, err = dispatch.Held(r); err != nil {
 			return err
 		}
-		targets, err := dispatch.Targets(r)
-		for _, k := range targets {
+		for _, k := range dispatch.Targets(r) {
 			l.Waiting, l.Parked = l.Waiting+k.Waiting, l.Parked+k.Parked
 		}
-		return err
+		return nil
 	})
 	return l, err
 }
@@ -152,11 +151,10 @@ func (a *Answers) release(ctx context.Context, _ bus.Done) (bus.Done, error) {
 func (a *Answers) targets(context.Context, bus.Done) (waybill.TargetList, error) {
 	l := waybill.TargetList{Targets: []waybill.ShownTarget{}}
 	err := a.Store.View(func(r *storage.Reader) error {
-		list, err := dispatch.Targets(r)
-		for i := range list {
-			l.Targets = append(l.Targets, shownTarget(&list[i]))
+		for _, k := range dispatch.Targets(r) {
+			l.Targets = append(l.Targets, shownTarget(&k))
 		}
-		return err
+		return nil
 	})
 	return l, err
 }
@@ -164,7 +162,7 @@ func (a *Answers) targets(context.Context, bus.Done) (waybill.TargetList, error)
 func shownTarget(k *dispatch.Known) waybill.ShownTarget {
 	return waybill.ShownTarget{
 		Name: k.Name, URL: k.URL, Signed: len(k.Secret) > 0, OwnCA: len(k.Roots) > 0, Skip: k.Skip, AgeMS: k.Age.Milliseconds(), Closing: k.Closing,
-		Waiting: k.Waiting, Parked: k.Parked, Bytes: k.Bytes,
+		Waiting: k.Waiting, Parked: k.Parked, Bytes: k.Bytes, Unreadable: why(k.Unreadable),
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/hotpair/hotpair/services/updater/leaving"
 	"github.com/hotpair/hotpair/services/updater/leaving/leavingtest"
 	"github.com/hotpair/hotpair/storage"
+	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -311,5 +312,47 @@ func TestRelease_OfWhatIsHeld(t *testing.T) {
 	_, err := h.answers.release(t.Context(), bus.Done{})
 	if p := h.pending(); err != nil || p.Held || p.Released != 1 {
 		t.Errorf("%+v, %v", p, err)
+	}
+}
+
+// TestUnreadable_CostsNobodyElse: how one target is set, and what stands at the head of a lane of another one, can't be read.
+func TestUnreadable_CostsNobodyElse(t *testing.T) {
+	h := newHost(t)
+	for _, name := range []string{"billing", "broken", "stock"} {
+		h.target(name)
+		h.emit(name, "a", 1)
+		h.emit(name, "b", 1)
+	}
+	var spoiled [][]byte
+	h.must(h.store.View(func(r *storage.Reader) error {
+		for it := range r.Walk(history.OutboxSpace, nil, nil) {
+			if k := string(it.Key); strings.HasSuffix(k, "target/broken") || strings.Contains(k, "queue/stock/a/") {
+				spoiled = append(spoiled, slices.Clone(it.Key))
+			}
+		}
+		return nil
+	}))
+	if len(spoiled) != 2 {
+		t.Fatalf("%q", spoiled)
+	}
+	for _, k := range spoiled {
+		h.must(h.commit(func(s *leaving.Set) error { s.Put(k, []byte{1, 0xa3, 1}); return nil }))
+	}
+	p := h.pending()
+	if len(p.Targets) != 3 || p.Targets[0].Waiting != 2 || p.Targets[0].Unreadable != "" || p.Targets[1].Unreadable == "" || p.Targets[2].Waiting != 2 {
+		t.Errorf("%+v", p)
+	}
+	if head, err := h.answers.head(t.Context(), waybill.HeadQuestion{Epoch: 1, Target: "stock", Lane: "a"}); err != nil || head.Unreadable == "" || head.Load != nil {
+		t.Errorf("%+v, %v", head, err)
+	}
+	if l := h.head("stock", "b"); l == nil {
+		t.Error("the other lane has nothing")
+	}
+	l, err := h.answers.list(t.Context(), waybill.ListEmissions{Waiting: true, Limit: 10})
+	if err != nil || len(l.Emissions) != 6 || !slices.ContainsFunc(l.Emissions, func(e waybill.ShownEmission) bool { return e.Target == "stock" && e.Why != "" }) {
+		t.Errorf("%+v, %v", l, err)
+	}
+	if list, err := h.answers.targets(t.Context(), bus.Done{}); err != nil || len(list.Targets) != 3 || list.Targets[1].Unreadable == "" {
+		t.Errorf("%+v, %v", list, err)
 	}
 }

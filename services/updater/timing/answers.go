@@ -59,13 +59,10 @@ func (a *Answers) due(ctx context.Context, q agenda.Question) (agenda.Due, error
 		from = schedule.Place(*q.From)
 	}
 	err = a.clock.store.View(func(r *storage.Reader) error {
-		look, err := schedule.Due(r, now, from, min(q.Most, mostDue))
-		if err != nil {
-			return err
-		}
+		look := schedule.Due(r, now, from, min(q.Most, mostDue))
 		counts, err := schedule.Counts(r)
-		if err != nil {
-			return err
+		if err != nil && look.Unreadable == "" {
+			look.Unreadable = err.Error()
 		}
 		for _, n := range counts {
 			d.Kept, d.Parked = d.Kept+n.Timers, d.Parked+n.Parked
@@ -90,6 +87,8 @@ func (a *Answers) due(ctx context.Context, q agenda.Question) (agenda.Due, error
 // held says why timers that may be due are not run.
 func held(l schedule.Look, now timers.Time) string {
 	switch {
+	case l.Unreadable != "":
+		return "a timer can't be read as it is kept: it is not run, all others are: " + l.Unreadable
 	case l.HeldCounted:
 		return "nobody counted for how long both hosts were down, and no wall clock is believed that could say it: timers that are to run after a while are held until the clocks of both hosts agree"
 	case l.HeldWall:
@@ -135,11 +134,11 @@ func (a *Answers) list(_ context.Context, q agenda.List) (agenda.Listed, error) 
 		for i := range items {
 			l.Timers = append(l.Timers, shown(&items[i]))
 		}
-		counts, err := schedule.Counts(r)
+		counts, _ := schedule.Counts(r) // what can't be read is not counted, and is told of with what is due
 		for _, n := range counts {
 			l.Kept, l.Parked = l.Kept+n.Timers, l.Parked+n.Parked
 		}
-		return err
+		return nil
 	})
 	return l, err
 }

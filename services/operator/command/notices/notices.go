@@ -77,6 +77,9 @@ func draw(s *screen.Screen, list delivery.WaitingNotices) {
 		if t.Leaving {
 			line += "; it is none of the pair's any more"
 		}
+		if t.Unreadable != "" {
+			line += "; can't be read, and is not sent: " + wording.Printable(t.Unreadable)
+		}
 		s.Line(line)
 	}
 }

@@ -58,6 +58,9 @@ func targetsScreen(s *screen.Screen, l waybill.TargetList) {
 
 // describe says in a line how a target is set, and what it has.
 func describe(t *waybill.ShownTarget) string {
+	if t.Unreadable != "" {
+		return "can't be read as it is kept, and nothing is sent to it: " + wording.Printable(t.Unreadable)
+	}
 	parts := []string{fmt.Sprintf("%d waiting, %d parked", t.Waiting, t.Parked), map[bool]string{true: "signed", false: "NOT signed"}[t.Signed]}
 	if t.OwnCA {
 		parts = append(parts, "own certificates")

@@ -11,8 +11,12 @@ import (
 	"github.com/hotpair/hotpair/services/role"
 )
 
-// switchoverDeadline bounds a planned switchover as an operator waits for it.
-const switchoverDeadline = 15 * time.Second
+const (
+	// switchoverDeadline bounds a planned switchover as an operator waits for it.
+	switchoverDeadline = 15 * time.Second
+	// servesWithin bounds how long it waits before that for a host that is about to serve.
+	servesWithin = 10 * time.Second
+)
 
 // waiters wait for something that the role machine comes to.
 type waiters struct {
@@ -77,8 +81,23 @@ func successorOf(v role.View, than uint64) successor {
 	return successor{}
 }
 
+// comesUp reports whether a host is about to serve: it takes over, or its updater was started anew.
+func comesUp(v role.View) bool { return v.Role == role.Takeover || v.Role == role.Active && !v.Serving }
+
+// awaitServing waits for this host when it is about to serve: asked a moment later the switchover would not be refused for that.
+func (o *Operations) awaitServing(ctx context.Context, caller operator.Caller) {
+	if !comesUp(o.Machine.View()) {
+		return
+	}
+	o.say("the switchover that %s wants waits until this host serves, at most %s", caller.By(), servesWithin)
+	ctx, cancel := context.WithTimeout(ctx, servesWithin)
+	defer cancel()
+	_ = o.waiters.until(ctx, func(v role.View) bool { return !comesUp(v) }) // else it is refused, with the reason
+}
+
 // switchover hands over to the other host and returns when it serves.
 func (o *Operations) switchover(ctx context.Context, caller operator.Caller, _ operator.None) (operator.Switchover, error) {
+	o.awaitServing(ctx, caller)
 	ctx, cancel := context.WithTimeout(ctx, switchoverDeadline)
 	defer cancel()
 	began := time.Now()

@@ -1,8 +1,14 @@
 package operations
 
 import (
+	"context"
+	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/role"
 )
 
@@ -30,5 +36,52 @@ func TestSuccessorOf_IsToldBeforeTheRecordIsRead(t *testing.T) {
 		if got := successorOf(c.view, 1); got != c.want {
 			t.Errorf("%s: %+v, want %+v", name, got, c.want)
 		}
+	}
+}
+
+// aHost is as much of a main and its machine as a switchover looks at.
+type aHost struct {
+	Machine
+	Main
+	mu   sync.Mutex
+	view role.View
+	told []string
+}
+
+func (h *aHost) View() role.View { h.mu.Lock(); defer h.mu.Unlock(); return h.view }
+
+func (h *aHost) Tell(e bus.Event) { h.told = append(h.told, e.Text) }
+
+// TestSwitchover_WaitsForAHostThatIsAboutToServe: one that was asked just after a kill was refused, because the updater was started anew.
+func TestSwitchover_WaitsForAHostThatIsAboutToServe(t *testing.T) {
+	for name, c := range map[string]struct {
+		view  role.View
+		comes time.Duration // 0: never
+		waits time.Duration
+	}{
+		"it serves":            {view: role.View{Role: role.Active, Serving: true}},
+		"it is a standby":      {view: role.View{Role: role.Standby}},
+		"its updater restarts": {view: role.View{Role: role.Active}, comes: 2 * time.Second, waits: 2 * time.Second},
+		"it takes over":        {view: role.View{Role: role.Takeover}, comes: time.Second, waits: time.Second},
+		"it never serves":      {view: role.View{Role: role.Active}, waits: servesWithin},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			h := &aHost{view: c.view}
+			o := &Operations{Config: Config{Machine: h, Main: h}}
+			if c.comes > 0 {
+				go func() {
+					time.Sleep(c.comes) // of the bubble
+					h.mu.Lock()
+					h.view = role.View{Role: role.Active, Serving: true}
+					h.mu.Unlock()
+					o.waiters.wake(h.View())
+				}()
+			}
+			began := time.Now()
+			o.awaitServing(context.Background(), operator.Caller{From: "ann"})
+			if took := time.Since(began); took != c.waits || len(h.told) != min(1, int(c.waits)) {
+				t.Errorf("%s: it waited %v and said %q", name, took, h.told)
+			}
+		})
 	}
 }

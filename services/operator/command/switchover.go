@@ -23,8 +23,9 @@ func switchoverCommand() *cobra.Command {
 	c := command("switchover", "Make the other host active, without losing a request",
 		`Drains the active, hands over to the standby and prints the steps (B3 to B9) as they are made, each with the time
 since the first. Requests of terminals wait meanwhile, none fails. It is refused, with the reason, unless the standby is
-in sync and fit; then nothing has happened. Any host of the pair can be asked. With --at the active does it by
-itself at that time; if the standby is not in sync then, an event says that it did not happen.`,
+in sync and fit; then nothing has happened. It waits up to 10 seconds for a host that is about to serve. Any host of
+the pair can be asked. With --at the active does it by itself at that time; if the standby is not in sync then, an event
+says that it did not happen.`,
 		`  hotpair switchover                               # before maintenance of the host that serves
   hotpair switchover && hotpair status
   hotpair switchover --at 03:00                    # the next 3 o'clock here; also +10m, or RFC 3339

@@ -51,8 +51,7 @@ type dev struct {
 	options  Options
 	services []folder.Service
 	screen   *screen
-	dir      string        // of the pair
-	ready    chan struct{} // closed once the services have been waited for
+	dir      string // of the pair
 	quit     context.CancelCauseFunc
 	starts   sync.Mutex // one service is started again at a time
 }
@@ -63,7 +62,7 @@ func Run(ctx context.Context, o Options) error {
 	if o.Environ == nil {
 		o.Environ = os.Environ()
 	}
-	d := &dev{options: o, screen: &screen{to: o.Out}, ready: make(chan struct{})}
+	d := &dev{options: o, screen: &screen{to: o.Out}}
 	if o.Typed {
 		d.screen.prompt = "> "
 	}
@@ -192,7 +191,7 @@ func (d *dev) run(ctx context.Context, trees []tree) (err error) {
 
 // serve is what is done once there is a pair.
 func (d *dev) serve(ctx context.Context, trees []tree) {
-	d.awaitServices(ctx)
+	served := d.awaitServices(ctx)
 	client, err := d.client(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
@@ -201,10 +200,9 @@ func (d *dev) serve(ctx context.Context, trees []tree) {
 		return
 	}
 	defer client.Close()
-	if err := d.hello(ctx, client); err != nil && ctx.Err() == nil {
+	if err := d.hello(ctx, client, served); err != nil && ctx.Err() == nil {
 		d.screen.line(err.Error())
 	}
-	close(d.ready)
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	for i, s := range d.services {
@@ -234,7 +232,7 @@ func (d *dev) client(ctx context.Context) (*ask.Client, error) {
 }
 
 // hello says what there is, and what can be done.
-func (d *dev) hello(ctx context.Context, client *ask.Client) error {
+func (d *dev) hello(ctx context.Context, client *ask.Client, served bool) error {
 	file, err := local.ReadFile(d.dir)
 	if err != nil {
 		return err
@@ -247,8 +245,11 @@ func (d *dev) hello(ctx context.Context, client *ask.Client) error {
 	for _, s := range d.services {
 		names = append(names, s.Name)
 	}
-	d.screen.line(fmt.Sprintf("ready: %s on hosts a and b, active=%s console=%s/ apps=%s directory=%s",
-		strings.Join(names, ", "), active, file.Hosts[active].HTTP, file.Terminals[0].Address, d.dir))
+	what := strings.Join(names, ", ") + " on hosts a and b,"
+	if !served {
+		what = "the pair, but not " + strings.Join(names, ", ") + " yet:"
+	}
+	d.screen.line(fmt.Sprintf("ready: %s active=%s console=%s/ apps=%s directory=%s", what, active, file.Hosts[active].HTTP, file.Terminals[0].Address, d.dir))
 	first := cmp.Or(d.first(ctx, client), d.services[0].Name+".operation")
 	d.screen.line("a file that changes starts its service again; type a request, such as: " + first + ` {"name":"a"}; help says what else`)
 	return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -43,24 +44,27 @@ func (d *dev) active(ctx context.Context, file local.File) (string, error) {
 	return "", errors.New("no host serves now: status says why")
 }
 
-// awaitServices waits until the services are ready on both hosts, and says of each that isn't in time why.
-func (d *dev) awaitServices(ctx context.Context) {
+// awaitServices waits until the services are ready on both hosts, and says of each that isn't in time why. It reports whether all are.
+func (d *dev) awaitServices(ctx context.Context) bool {
 	file, err := local.ReadFile(d.dir)
 	if err != nil {
 		d.screen.line(err.Error())
-		return
+		return false
 	}
 	var waiting sync.WaitGroup
-	defer waiting.Wait()
+	var failed atomic.Bool
 	for _, s := range d.services {
 		for _, host := range []string{local.HostA, local.HostB} {
 			waiting.Go(func() {
 				if err := awaitReady(ctx, file, host, s.Name, operator.Process{}); err != nil && ctx.Err() == nil {
+					failed.Store(true)
 					d.screen.line(fmt.Sprintf("%v; mend it: the next change is tried", err))
 				}
 			})
 		}
 	}
+	waiting.Wait()
+	return !failed.Load()
 }
 
 // awaitReady waits until a service is ready on a host in another process than the one that was, or has ended so often that it is clear

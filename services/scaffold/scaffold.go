@@ -82,7 +82,7 @@ func New(o Options) (Made, error) {
 	}
 	at := slices.IndexFunc(languages, func(l language) bool { return l.name == o.Language })
 	if at < 0 {
-		return Made{}, fmt.Errorf("%w: --lang %q: give %s", ErrOption, o.Language, strings.Join(Languages(), ", "))
+		return Made{}, fmt.Errorf("%w: --lang %q: give %s; how to write one in any other language is in services/business/PROTOCOL.md", ErrOption, o.Language, strings.Join(Languages(), ", "))
 	}
 	l := languages[at]
 	if o.Replace != "" && l.name != "go" {

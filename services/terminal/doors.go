@@ -5,7 +5,10 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"strings"
+	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
@@ -77,7 +80,18 @@ func (a *Agent) connect(ctx context.Context, s *bus.Server, users *bus.Users, us
 			a.log.Warn("own connection was lost, and is made anew", "user", user, "error", err)
 		}
 	}
-	return bus.Connect(ctx, c)
+	return patiently(func() (*bus.Conn, error) { return bus.Connect(ctx, c) })
+}
+
+// patiently connects again when the own server gave up: it waits two seconds for the first words, which is too little where thousands of agents
+// start at once on few processors. It stops after startWithin.
+func patiently(connect func() (*bus.Conn, error)) (*bus.Conn, error) {
+	for began := time.Now(); ; {
+		conn, err := connect()
+		if err == nil || time.Since(began) > startWithin || !strings.Contains(strings.ToLower(err.Error()), server.ErrAuthTimeout.Error()) {
+			return conn, err
+		}
+	}
 }
 
 // lesser is a subscription of which what is too much is dropped, as a request that times out.

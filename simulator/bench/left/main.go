@@ -32,25 +32,31 @@ import (
 type options struct {
 	notices, many, each int
 	timers, clients     int
+	within              time.Duration
 }
 
 func main() {
 	var o options
-	flag.IntVar(&o.notices, "notices", 1000, "seats that are sold one after the other, each told to another terminal")
+	flag.IntVar(&o.notices, "notices", 1000, "seats that are sold one after the other, each told to another terminal; 0 leaves that out")
 	flag.IntVar(&o.many, "terminals", 1000, "terminals that are told at once; 0 leaves that out")
 	flag.IntVar(&o.each, "trials", 20, "how often they are")
+	flag.DurationVar(&o.within, "within", time.Minute, "how long that may take: trials that would begin later are left out")
 	flag.IntVar(&o.timers, "timers", 10_000, "timers that are due at once; 0 leaves that out")
 	flag.IntVar(&o.clients, "clients", 8, "closed-loop writers beside them")
 	subject.Measure("left", func() map[string]string {
-		return map[string]string{"notices": strconv.Itoa(o.notices), "terminals": strconv.Itoa(o.many), "trials": strconv.Itoa(o.each),
+		return map[string]string{"notices": strconv.Itoa(o.notices), "terminals": strconv.Itoa(o.many), "trials": strconv.Itoa(o.each), "within": o.within.String(),
 			"timers": strconv.Itoa(o.timers), "clients": strconv.Itoa(o.clients)}
 	}, o.measure)
 }
 
 func (o *options) measure(ctx context.Context, binary string, r *result.Result) error {
-	err := inHall(ctx, binary, 8, func(h *hall) error { return few(ctx, r, o, h) })
-	if err != nil || o.many == 0 {
-		return err
+	if o.notices > 0 || o.timers > 0 {
+		if err := inHall(ctx, binary, 8, func(h *hall) error { return few(ctx, r, o, h) }); err != nil {
+			return err
+		}
+	}
+	if o.many == 0 {
+		return nil
 	}
 	return inHall(ctx, binary, o.many, func(h *hall) error { return many(ctx, r, o, h) })
 }
@@ -61,14 +67,13 @@ type hall struct {
 	apps    []*nats.Conn
 
 	mu       sync.Mutex
-	told     map[string]int // how many have heard of a seat
-	heard    map[string]time.Time
-	all      chan string // a seat that all have heard of
+	heard    map[string][]time.Time // when each has heard of a seat
+	all      chan string            // a seat that all have heard of
 	released atomic.Int64
 }
 
 func inHall(ctx context.Context, binary string, terminals int, measure func(*hall) error) (err error) {
-	h := &hall{told: map[string]int{}, heard: map[string]time.Time{}, all: make(chan string, 1024)}
+	h := &hall{heard: map[string][]time.Time{}, all: make(chan string, 1024)}
 	if h.cluster, err = subject.Start(ctx, binary, terminals, "HOTPAIR_BUSINESS=kv,tickets"); err != nil {
 		return err
 	}
@@ -113,11 +118,8 @@ func (h *hall) sold(m *nats.Msg) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.told[seat.Seat]++
-	if h.told[seat.Seat] == 1 {
-		h.heard[seat.Seat] = now // the first
-	}
-	if h.told[seat.Seat] == len(h.apps)-1 {
+	h.heard[seat.Seat] = append(h.heard[seat.Seat], now)
+	if len(h.heard[seat.Seat]) == len(h.apps)-1 {
 		h.all <- seat.Seat
 	}
 }
@@ -140,9 +142,8 @@ func (h *hall) ask(ctx context.Context, app *nats.Conn, operation string, q any)
 	return nil
 }
 
-// sell sells a seat and waits until all have heard of it. It gives when it was asked for, when that was answered, and when the first and the
-// last have heard.
-func (h *hall) sell(ctx context.Context, seat string) (asked, answered, first, last time.Time, err error) {
+// sell sells a seat and waits until all have heard of it. It gives when it was asked for, when that was answered, and when each has heard.
+func (h *hall) sell(ctx context.Context, seat string) (asked, answered time.Time, heard []time.Time, err error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	asked = time.Now()
@@ -158,7 +159,10 @@ func (h *hall) sell(ctx context.Context, seat string) (asked, answered, first, l
 			}
 			h.mu.Lock()
 			defer h.mu.Unlock()
-			return asked, answered, h.heard[seat], time.Now(), nil
+			heard = h.heard[seat]
+			delete(h.heard, seat)
+			slices.SortFunc(heard, time.Time.Compare)
+			return asked, answered, heard, nil
 		case <-ctx.Done():
 			err = fmt.Errorf("not all were told of seat %s within a minute", seat)
 			return
@@ -172,11 +176,14 @@ func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond)
 func few(ctx context.Context, r *result.Result, o *options, h *hall) error {
 	var total, after []float64
 	for n := range o.notices {
-		asked, answered, first, _, err := h.sell(ctx, fmt.Sprint("few-", n))
+		asked, answered, heard, err := h.sell(ctx, fmt.Sprint("few-", n))
 		if err != nil {
 			return err
 		}
-		total, after = append(total, ms(first.Sub(asked))), append(after, ms(max(0, first.Sub(answered))))
+		total, after = append(total, ms(heard[0].Sub(asked))), append(after, ms(max(0, heard[0].Sub(answered))))
+	}
+	if o.notices == 0 {
+		return timers(ctx, r, o, h)
 	}
 	r.Add("a notice to another terminal", "from the request", "ms", result.Less, total...)
 	r.Add("a notice to another terminal", "from its answer", "ms", result.Less, after...)
@@ -192,23 +199,30 @@ func spread(samples []float64) string {
 	return fmt.Sprintf("%.2f (99 of 100 within %.2f)", s.Median, result.Quantile(slices.Sorted(slices.Values(samples)), 0.99))
 }
 
-// many measures how long it takes until all of many terminals are told.
+// many measures how long it takes until the first, half and all of many terminals are told, from the answer on: by then it is committed.
 func many(ctx context.Context, r *result.Result, o *options, h *hall) error {
-	var first, last []float64
-	for n := range o.each {
-		asked, _, one, all, err := h.sell(ctx, fmt.Sprint("many-", n))
+	var first, half, last, asking []float64
+	for n, began := 0, time.Now(); n < o.each && time.Since(began) < o.within; n++ {
+		asked, answered, heard, err := h.sell(ctx, fmt.Sprint("many-", n))
 		if err != nil {
 			return err
 		}
-		first, last = append(first, ms(one.Sub(asked))), append(last, ms(all.Sub(asked)))
+		after := func(t time.Time) float64 { return ms(max(0, t.Sub(answered))) }
+		asking, first = append(asking, ms(answered.Sub(asked))), append(first, after(heard[0]))
+		half, last = append(half, after(heard[len(heard)/2])), append(last, after(heard[len(heard)-1]))
 		if err := pace.Rest(ctx, 200*time.Millisecond); err != nil {
 			return err
 		}
 	}
 	row := fmt.Sprintf("a notice to %d terminals", len(h.apps)-1)
-	r.Add(row, "the first is told", "ms", result.Less, first...)
-	r.Add(row, "the last is told", "ms", result.Less, last...)
-	fmt.Printf("%s: the first is told after %s ms, the last after %s ms\n", row, spread(first), spread(last))
+	r.Add(row, "until it is committed and answered", "ms", result.Less, asking...)
+	for _, one := range []struct {
+		metric  string
+		samples []float64
+	}{{"the first is told", first}, {"half are told", half}, {"the last is told", last}} {
+		r.Add(row, one.metric, "ms", result.Less, one.samples...)
+		fmt.Printf("%s: %s %s ms after the answer, of %d trials\n", row, one.metric, spread(one.samples), len(one.samples))
+	}
 	return nil
 }
 

@@ -20,7 +20,7 @@ import (
 
 // memory that the garbage collector aims at, in bytes: what lives at all bounds of an agent together, and no garbage beside it. The unit
 // bounds the process by a bit more.
-const memory = 768 << 20
+const memory = 1 << 30
 
 // Run is the process "hotpair terminal": one agent until ctx ends.
 func Run(ctx context.Context, c config.Terminal, log *slog.Logger) error {

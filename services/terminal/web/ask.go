@@ -54,6 +54,7 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request, service, operation 
 		p := failed(bus.CodeUnknown, "this terminal's agent is stopping, and the request had no answer yet")
 		p.ID = id
 		w.Header().Set("Connection", "close")
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.within.write))
 		p.tell(w)
 	}
 }

@@ -10,12 +10,12 @@ import (
 const (
 	// smallBody is how much of a body is read whatever else is being read; bodyBytes is what all bodies that are being read may have above
 	// that, together. In bytes.
-	smallBody = 64 << 10
-	bodyBytes = 64 << 20
+	smallBody = 16 << 10
+	bodyBytes = 32 << 20
 	// smallAnswer is what an answer may have without being counted, and unreadBytes what all those may have together that are larger and
 	// not read yet. In bytes.
-	smallAnswer = 64 << 10
-	unreadBytes = 128 << 20
+	smallAnswer = 16 << 10
+	unreadBytes = 64 << 20
 )
 
 // budget is so many bytes for whoever takes them.

@@ -17,7 +17,7 @@ import (
 	"github.com/hotpair/hotpair/services/process/processtest"
 )
 
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // agent answers every request with its body, unless Reply says otherwise, and has as many notices as it was told.
 type agent struct {
@@ -64,8 +64,9 @@ func (a *agent) Kept(after notice.After) ([]byte, error) {
 	a.kept++
 	first := max(a.first, 1)
 	kept := notice.Kept{Notices: []notice.Told{}, First: first, Last: uint64(len(a.notices))}
-	for n := max(after.Number+1, first); n <= kept.Last; n++ {
-		if len(kept.Notices) == after.Limit {
+	const most = 1 << 20 // as an agent gives at a time
+	for n, size := max(after.Number+1, first), 0; n <= kept.Last; n++ {
+		if size += len(a.notices[n-1]); len(kept.Notices) == after.Limit || size > most {
 			kept.More = true
 			break
 		}

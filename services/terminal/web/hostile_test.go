@@ -1,12 +1,14 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"runtime"
 	"strings"
@@ -147,7 +149,7 @@ func TestHostile_LargeBodiesAreBoundedTogether(t *testing.T) {
 func TestHostile_AnswersThatNobodyReadsAreBounded(t *testing.T) {
 	body := []byte(`"` + strings.Repeat("x", 16<<20) + `"`) // more than a connection's buffers hold
 	a := &agent{Reply: func(Question) bus.Reply { return bus.Reply{Body: body} }}
-	s, address := serve(t, Config{Agent: a}, func(s *Server) { s.answers.most = 3 * len(body) })
+	s, address := serve(t, Config{Agent: a}, func(s *Server) { s.answers.most, s.within.write = 3*len(body), time.Hour })
 	var deaf []net.Conn
 	for range 10 {
 		deaf = append(deaf, raw(t, address, "POST /v1/kv/put HTTP/1.1\r\nHost: "+address+"\r\nContent-Length: 2\r\n\r\n{}"))
@@ -176,7 +178,7 @@ func TestHostile_WhoNeverReadsItsNoticesIsCutOff(t *testing.T) {
 	reads := raw(t, address, call)
 	body := `"` + strings.Repeat("x", 256<<10) + `"`
 	var heard sync.WaitGroup
-	const n = 100
+	const n = 60 // more than the buffers of a connection
 	heard.Go(func() {
 		if err := reads.SetReadDeadline(time.Now().Add(patience)); err != nil {
 			t.Error(err)
@@ -252,4 +254,70 @@ func TestHostile_Heads(t *testing.T) {
 	if r, _ := call(t, address, "POST", "/v1/kv/put", "{}"); r.StatusCode != 200 {
 		t.Errorf("the next one: %d", r.StatusCode)
 	}
+}
+
+// FuzzServeHTTP: whatever a call is, it has an answer, and only what is a request comes to the agent.
+func FuzzServeHTTP(f *testing.F) {
+	f.Add("POST", "/v1/kv/put", "{}", "Content-Type", "application/json", int64(2))
+	f.Add("GET", "/../etc/passwd", "", "Range", "bytes=0-", int64(0))
+	f.Add("OPTIONS", "/v1/kv/put", "", "Origin", "null", int64(-1))
+	f.Add("POST", "/v1/kv/put", "{", "Hotpair-Queue", "yes", int64(1<<40))
+	a := &agent{}
+	s := New(Config{Agent: a})
+	if err := s.openFiles(); err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, method, path, body, header, value string, length int64) {
+		r, err := http.NewRequest("GET", "http://127.0.0.1:4280/", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasPrefix(path, pathNotices) {
+			return // which goes on
+		}
+		r.Method, r.URL.Path, r.RemoteAddr, r.ContentLength = method, path, "127.0.0.1:9", length
+		r.Header.Set(header, value)
+		before := a.count()
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		if w.Code < 200 || w.Code >= 600 || w.Header().Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%d %v", w.Code, w.Header())
+		}
+		if asked := a.count() > before; asked && (method != http.MethodPost || len(body) > maxBody || !strings.HasPrefix(path, api)) {
+			t.Errorf("%s %q is asked", method, path)
+		}
+	})
+}
+
+// Who waits for an answer when the agent stops is told that nobody knows, and with which id to ask again.
+func TestAsk_TellsWhoWaitsThatItStops(t *testing.T) {
+	a := &silent{}
+	s := New(Config{Listen: processtest.Address(t), Agent: a})
+	s.within.write = 300 * time.Millisecond // long over when it stops
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	<-s.Ready()
+	const id = "2026-01-02T03:04:05Z/x"
+	began := time.Now()
+	conn := raw(t, s.Address(), "POST /v1/kv/put HTTP/1.1\r\nHost: "+s.Address()+"\r\nHotpair-Request-Id: "+id+"\r\nContent-Length: 2\r\n\r\n{}")
+	processtest.Await(t, "it", func() bool { return a.count() == 1 })
+	processtest.Await(t, "that time to be over", func() bool { return time.Since(began) > 2*s.within.write })
+	stop()
+	r, body := answer(t, conn)
+	if r.StatusCode != http.StatusGatewayTimeout || !strings.Contains(body, `"done":"unknown"`) || !strings.Contains(body, id) {
+		t.Errorf("%d %s", r.StatusCode, body)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// silent answers nothing.
+type silent struct{ agent }
+
+func (a *silent) Ask(q Question, _ func(bus.Reply)) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.asked = append(a.asked, q)
 }

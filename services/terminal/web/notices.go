@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -224,12 +225,13 @@ func (t *stream) event(kind, id string, data []byte) error {
 		b.WriteString("id: " + id + "\n")
 	}
 	b.WriteString("data: ")
-	for _, c := range data {
-		if c == '\n' || c == '\r' { // white space between values of JSON; a line would end there
-			c = ' '
+	// White space between values of JSON may be an end of line, and the event would end there.
+	b.Write(bytes.Map(func(r rune) rune {
+		if r == '\n' || r == '\r' {
+			return ' '
 		}
-		b.WriteByte(c)
-	}
+		return r
+	}, data))
 	b.WriteString("\n\n")
 	return t.write(b.String())
 }

@@ -246,7 +246,7 @@ func readLibrary(t *testing.T) *library {
 			return err
 		}
 		at = filepath.ToSlash(at)
-		if d.IsDir() && strings.HasPrefix(d.Name(), ".") && at != "." {
+		if d.IsDir() && (strings.HasPrefix(d.Name(), ".") || d.Name() == "node_modules") && at != "." {
 			return filepath.SkipDir
 		}
 		l.files[at] = true

@@ -25,7 +25,7 @@ func TestWidth_OfDocuments(t *testing.T) {
 		switch {
 		case err != nil:
 			return err
-		case entry.IsDir() && strings.HasPrefix(entry.Name(), ".") && path != root:
+		case entry.IsDir() && (strings.HasPrefix(entry.Name(), ".") || entry.Name() == "node_modules") && path != root:
 			return fs.SkipDir
 		case !strings.HasSuffix(path, ".md"):
 			return nil

@@ -1,5 +1,9 @@
 """A service whose requests take as long as they say."""
+import pathlib
+import sys
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import hotpair
 

@@ -1,4 +1,4 @@
-package python_test
+package languagetest_test
 
 import (
 	"context"
@@ -15,6 +15,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/business"
 	"github.com/hotpair/hotpair/services/business/businesstest"
+	"github.com/hotpair/hotpair/services/business/languagetest"
 	"github.com/hotpair/hotpair/services/business/tickets"
 	"github.com/hotpair/hotpair/services/config"
 )
@@ -44,8 +45,8 @@ func serveTickets() {
 	os.Exit(0)
 }
 
-// BenchmarkTickets is what a process of its own takes for each request in Go and in Python: seats are sold, each once, one read and one
-// commit of two keys each, with a database in memory that commits at once. Go gets requests in packs too, Python one by one only.
+// BenchmarkTickets is what a process of its own takes for each request in each language: seats are sold, each once, one read and one
+// commit of two keys each, with a database in memory that commits at once. Go gets requests in packs too, the others one by one only.
 func BenchmarkTickets(b *testing.B) {
 	self, err := os.Executable()
 	if err != nil {
@@ -58,7 +59,8 @@ func BenchmarkTickets(b *testing.B) {
 	}{
 		{"go", true, []string{"/bin/sh", "-c", asTickets + `=1 exec "$0"`, self}},
 		{"go-singly", false, []string{"/bin/sh", "-c", asTickets + `=1 exec "$0"`, self}},
-		{"python", false, []string{"examples/tickets/run"}},
+		{"python", false, []string{languagetest.Python().Tickets(b)}},
+		{"typescript", false, []string{languagetest.TypeScript().Tickets(b)}},
 	} {
 		for _, clients := range []int{1, 64} {
 			b.Run(fmt.Sprintf("%s/%d", c.name, clients), func(b *testing.B) {

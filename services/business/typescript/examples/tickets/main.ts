@@ -1,0 +1,3 @@
+import { service } from "./tickets.js";
+
+await service.run();

@@ -1,0 +1,81 @@
+/** Until when a request is worked on. */
+import { Late } from "./errors.js";
+
+/** A deadline. Who waits for something hears when it has passed, or when the process stops. */
+export class Deadline {
+  #over = false;
+  readonly #waiting = new Set<() => void>();
+  readonly #until: number;
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(ms: number) {
+    this.#until = performance.now() + ms;
+    this.#timer = setTimeout(() => this.end(), ms);
+  }
+
+  get over(): boolean {
+    return this.#over || performance.now() >= this.#until;
+  }
+
+  /** What is left, in milliseconds. */
+  get left(): number {
+    return this.#over ? 0 : Math.max(this.#until - performance.now(), 0);
+  }
+
+  /** Ends it now. */
+  end(): void {
+    this.#over = true;
+    this.close();
+    for (const hears of [...this.#waiting]) {
+      hears();
+    }
+    this.#waiting.clear();
+  }
+
+  /** The request is answered: nobody hears any more. */
+  close(): void {
+    clearTimeout(this.#timer);
+  }
+
+  /** Has somebody hear of the end, who takes leave with what is returned. */
+  onEnd(hears: () => void): () => void {
+    this.#waiting.add(hears);
+    return () => this.#waiting.delete(hears);
+  }
+
+  /** Waits for a promise, as long as there is time: then Late. */
+  race<T>(promise: PromiseLike<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      if (this.over) {
+        promise.then(undefined, () => {}); // nobody is interested any more
+        reject(new Late());
+        return;
+      }
+      const leave = this.onEnd(() => reject(new Late()));
+      promise.then(
+        (value) => {
+          leave();
+          resolve(value);
+        },
+        (error) => {
+          leave();
+          reject(error);
+        },
+      );
+    });
+  }
+
+  /** Waits; false when there is no time left after it. */
+  async sleep(ms: number): Promise<boolean> {
+    await new Promise<void>((resolve) => {
+      const leave = this.onEnd(done);
+      const timer = setTimeout(done, Math.min(ms, this.left));
+      function done(): void {
+        leave();
+        clearTimeout(timer);
+        resolve();
+      }
+    });
+    return !this.over;
+  }
+}

@@ -1,0 +1,156 @@
+/** What a transaction has read: keys and ranges, all of one committed position. */
+import { Misuse, Moved } from "./errors.js";
+import { Item, type Page, type Range } from "./items.js";
+import { decoded, keyText, type Message, NOWHERE, type Position, position, putText, putTexts, samePosition, whole } from "./json.js";
+
+// More than this is not compared at once: keys, a value counted as one more for each KiB, and ranges.
+const MOST_KEYS = 1 << 14;
+const MOST_RANGES = 256;
+
+/** What it asks. */
+export interface Source {
+  ask(call: string, message: Message): Promise<Message>;
+  /** Is told of the first trip, whose keys others may fight for. */
+  queue(keys: string[]): Promise<void>;
+  readonly ticket: string;
+  readonly readOnly: boolean;
+}
+
+export class Reads {
+  readonly #source: Source;
+  readonly seen = new Map<string, { value: Uint8Array; revision: bigint }>();
+  #at: Position = NOWHERE;
+  #keys: string[] = []; // that were read, in order
+  readonly #ranges: Range[] = [];
+  #cost = 0; // of comparing them
+  #trips = 0;
+
+  constructor(source: Source) {
+    this.#source = source;
+  }
+
+  /** Fetches keys and, in the same trip, what was read before, so that all is of one position again. */
+  async read(missing: string[]): Promise<void> {
+    if (this.#trips === 0) {
+      await this.#source.queue(missing);
+    }
+    const wanted = [...this.#keys, ...missing];
+    const still = this.#still();
+    const reply = await this.#ask("read", putTexts({ ranges: still ?? [] }, "keys", wanted));
+    const items = elements(reply, "items");
+    if (items.length !== wanted.length) {
+      throw new Misuse(`the updater gave ${items.length} items for ${wanted.length} keys`);
+    }
+    const at = position(reply);
+    if (!still && this.#ranges.length && !samePosition(at, this.#at)) {
+      throw new Moved();
+    }
+    items.forEach((item, i) => {
+      const revision = whole(item["revision"]);
+      if (i >= this.#keys.length) {
+        this.seen.set(wanted[i]!, { value: decoded(item, "value"), revision });
+      } else if (this.seen.get(wanted[i]!)!.revision !== revision) {
+        throw new Moved();
+      }
+    });
+    this.#keys = wanted;
+    this.#at = at;
+  }
+
+  /** One page of a range. */
+  async scan(prefix: string, after: string, limit: number, kept: boolean): Promise<Page> {
+    if (this.#trips === 0) {
+      await this.#source.queue([lineOf(prefix)]);
+    }
+    const message = putText(putText({ limit }, "prefix", prefix), "after", after);
+    const first = samePosition(this.#at, NOWHERE);
+    if (!kept && !first) {
+      const still = this.#still();
+      if (!still && this.#ranges.length) {
+        message["position"] = { epoch: String(this.#at.epoch), sequence: String(this.#at.sequence) };
+      } else {
+        message["ranges"] = still ?? [];
+        message["conditions"] = this.unchanged();
+      }
+    }
+    const reply = await this.#ask("scan", message);
+    if (!kept || first) {
+      this.#at = position(reply);
+    }
+    const items = elements(reply, "items").map((item) => {
+      const key = keyText(decoded(item, "key"));
+      const value = decoded(item, "value");
+      const revision = whole(item["revision"]);
+      if (revision > this.#at.sequence) {
+        throw new Moved();
+      }
+      if (!this.#source.readOnly) {
+        this.seen.set(key, { value, revision });
+      }
+      return new Item(key, value, revision, true);
+    });
+    const more = Boolean(reply["more"]);
+    this.#note(prefix, after, items, more);
+    return { items, more };
+  }
+
+  /** Notes a page. One that goes on where another ended makes one range with it, and one that was read before is there. */
+  #note(prefix: string, after: string, items: Item[], more: boolean): void {
+    const through = more && items.length ? items.at(-1)!.key : "";
+    if (this.#ranges.some((one) => one.prefix === prefix && one.after === after && one.through === through)) {
+      return;
+    }
+    items.forEach((item) => (this.#cost += 1 + (item.bytes.length >> 10)));
+    const before = this.#ranges.find((one) => one.prefix === prefix && one.through !== "" && one.through === after);
+    if (before) {
+      before.through = through;
+      before.keys += items.length;
+      return;
+    }
+    this.#cost++;
+    this.#ranges.push({ prefix, after, through, keys: items.length });
+  }
+
+  /** The ranges for a further read; undefined when they are more than is compared at once. */
+  #still(): Message[] | undefined {
+    return this.#cost > MOST_KEYS || this.#ranges.length > MOST_RANGES ? undefined : this.ranges();
+  }
+
+  /** That every key read is as it was. */
+  unchanged(): Message[] {
+    return this.#keys.map((key) => putText({ revision: String(this.seen.get(key)!.revision) }, "key", key));
+  }
+
+  /** That every range scanned is as it was. */
+  ranges(): Message[] {
+    return this.#ranges.map((one) => {
+      const message: Message = { keys: one.keys, sequence: String(this.#at.sequence) };
+      putText(message, "prefix", one.prefix);
+      putText(message, "after", one.after);
+      return putText(message, "through", one.through);
+    });
+  }
+
+  #ask(call: string, message: Message): Promise<Message> {
+    this.#trips++;
+    if (this.#source.ticket) {
+      message["ticket"] = this.#source.ticket;
+    }
+    message["base64"] = true;
+    return this.#source.ask(call, message);
+  }
+}
+
+/** Items of a reply, of which nothing is believed. */
+function elements(reply: Message, name: string): Message[] {
+  const all = reply[name] ?? [];
+  if (!Array.isArray(all)) {
+    throw new TypeError(`${name} is no list`);
+  }
+  return all as Message[];
+}
+
+/** Names the line of those who fight for what begins with a prefix. No key of a service is named so. */
+export function lineOf(prefix: string): string {
+  return `\0scan\0${prefix}`;
+}

@@ -1,0 +1,119 @@
+/** What a service is: a name, and what it can be asked for. */
+import { NotFound } from "./errors.js";
+import { named, shown } from "./outbox.js";
+import { type Body, type Fields, object, type Shape } from "./shapes.js";
+import type { Tx } from "./tx.js";
+
+/** Takes a transaction and the body of the request, and gives what becomes the JSON of the answer. */
+export type Handler<Q> = (tx: Tx, q: Q) => unknown;
+
+/** A body whose shape is not said. */
+export type Anything = Record<string, any>;
+
+/** One thing that a service can be asked for. */
+export interface Operation {
+  readonly handler: Handler<any>;
+  readonly shape: Shape<unknown> | undefined;
+  readonly readOnly: boolean;
+  readonly revision: boolean;
+}
+
+export interface ServiceOptions {
+  version?: string;
+  description?: string;
+}
+
+export interface OperationOptions {
+  /** A successful answer gets a field "revision": the sequence of the update that the request made. */
+  revision?: boolean;
+}
+
+const VERSION = /^\d+\.\d+\.\d+(?:[-+][0-9A-Za-z.+-]+)?$/;
+
+/**
+ * One service.
+ *
+ *     const service = new Service("counter", { version: "1.0.0" });
+ *
+ *     service.operation("add", { name: text() }, async (tx, q) => {
+ *       const count = ((await tx.get(q.name)).value ?? 0) + 1;
+ *       tx.put(q.name, count);
+ *       return { count };
+ *     });
+ *
+ *     await service.run();
+ *
+ * With fields, unknown names and wrong types are refused with 400. A handler may be run several times for one request and while others
+ * wait for what they read, so it must have no effect but those of tx.
+ */
+export class Service {
+  readonly version: string;
+  readonly description: string;
+  /** @internal */
+  readonly operations = new Map<string, Operation>();
+
+  constructor(
+    readonly name: string,
+    { version = "0.1.0", description = "" }: ServiceOptions = {},
+  ) {
+    if (!named(name)) {
+      throw new TypeError(`${shown(name)} is no name of a service: it has 1 to 64 letters, digits, - and _`);
+    }
+    if (!VERSION.test(version)) {
+      throw new TypeError(`${shown(version)} is no version such as 1.0.0`);
+    }
+    this.version = version;
+    this.description = description;
+  }
+
+  /** Adds an operation, which may write. */
+  operation<F extends Fields>(name: string, fields: F, handler: Handler<Body<F>>, options?: OperationOptions): this;
+  operation(name: string, handler: Handler<Anything>, options?: OperationOptions): this;
+  operation(name: string, ...rest: unknown[]): this {
+    return this.#add(name, false, rest);
+  }
+
+  /** Adds an operation that only reads. It needs no request id, and nothing of it is recorded. */
+  query<F extends Fields>(name: string, fields: F, handler: Handler<Body<F>>): this;
+  query(name: string, handler: Handler<Anything>): this;
+  query(name: string, ...rest: unknown[]): this {
+    return this.#add(name, true, rest);
+  }
+
+  #add(name: string, readOnly: boolean, rest: unknown[]): this {
+    if (!named(name)) {
+      throw new TypeError(`${shown(name)} is no name of an operation: it has 1 to 64 letters, digits, - and _`);
+    }
+    if (this.operations.has(name)) {
+      throw new TypeError(`${this.name} has two operations ${name}`);
+    }
+    const shape = typeof rest[0] === "function" ? undefined : object(rest.shift() as Fields);
+    const [handler, options] = rest as [Handler<any>, OperationOptions | undefined];
+    if (typeof handler !== "function") {
+      throw new TypeError(`operation ${name} has no handler: it is a function of the transaction and the body`);
+    }
+    this.operations.set(name, { handler, shape, readOnly, revision: options?.revision ?? false });
+    return this;
+  }
+
+  /** @internal */
+  names(): string[] {
+    return [...this.operations.keys()].sort();
+  }
+
+  /** @internal Whether there is an operation of that name that may write. */
+  writes(operation: string): boolean {
+    return this.operations.get(operation)?.readOnly === false;
+  }
+
+  /** @internal */
+  unknown(operation: string): NotFound {
+    return new NotFound(`${this.name} has no operation ${shown(operation)}, only ${this.names().join(", ")}`);
+  }
+
+  /** Serves as a process of a host until it is told to end, and ends the process. */
+  async run(): Promise<void> {
+    const { main } = await import("./main.js");
+    await main(this);
+  }
+}

@@ -1,0 +1,41 @@
+/**
+ * Ends a process that a handler keeps busy without end.
+ *
+ * There is one thread: while a handler computes, nothing else is heard, neither requests nor the order to end. A thread beside it sees that,
+ * and kills the process, so that main starts another one.
+ */
+import { Worker } from "node:worker_threads";
+import { log } from "./log.js";
+
+const PATIENCE = 30_000;
+const LOOKS = 10;
+
+const WATCH = `
+const { workerData } = require("node:worker_threads");
+const { writeSync } = require("node:fs");
+const count = new Int32Array(workerData.shared);
+for (let seen = -1, missed = 0; missed < workerData.beats; ) { // one by one, for the whole process may have been stopped meanwhile
+  Atomics.wait(count, 1, 0, workerData.every);
+  const now = Atomics.load(count, 0);
+  missed = now === seen ? missed + 1 : 0;
+  seen = now;
+}
+writeSync(2, workerData.said);
+process.kill(process.pid, "SIGKILL");
+`;
+
+/** Watches from now on. What is returned ends it. */
+export function watch(name: string, patience = PATIENCE): () => void {
+  const shared = new SharedArrayBuffer(8);
+  const count = new Int32Array(shared);
+  const said = `${name} can't go on: a handler has kept the one thread busy for ${patience / 1000} s without a pause, so this process is killed\n`;
+  const workerData = { shared, beats: LOOKS, every: patience / LOOKS, said };
+  const worker = new Worker(WATCH, { eval: true, execArgv: [], workerData, resourceLimits: { maxOldGenerationSizeMb: 16 } });
+  worker.on("error", (error) => log.warning("nobody watches whether a handler keeps the thread busy", error));
+  worker.unref();
+  const beat = setInterval(() => Atomics.add(count, 0, 1), patience / LOOKS / 4).unref();
+  return () => {
+    clearInterval(beat);
+    void worker.terminate();
+  };
+}

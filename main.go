@@ -27,6 +27,7 @@ import (
 	"github.com/hotpair/hotpair/services/business/sequence"
 	"github.com/hotpair/hotpair/services/business/tickets"
 	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/conformance"
 	"github.com/hotpair/hotpair/services/courier"
 	"github.com/hotpair/hotpair/services/launch"
 	"github.com/hotpair/hotpair/services/mainprocess"
@@ -110,6 +111,7 @@ hotpair help env lists what can be set, hotpair help --all also what a host star
 	root.AddCommand(command.Commands()...)
 	root.AddCommand(notices.Command(), outgoing.EmissionsCommand(), outgoing.TargetsCommand())
 	root.AddCommand(with(archives.BackupCommand(archive.Files{}), offline.CheckCommand(archive.Files{}), archives.ListCommand(), archives.NowCommand()), offline.RestoreCommand(archive.Files{}), offline.AuthorityCommand())
+	root.AddCommand(with(serviceCommand(), conformance.Command()))
 	root.AddCommand(
 		supervisorCommand(),
 		serve("main", "Decide who serves, and run the host's processes (started by supervisor)", hostName, decide),
@@ -143,6 +145,7 @@ func group(root *cobra.Command) {
 		{"set up", "Set it up on three machines:", "init join leave run"},
 		{"see", "See how a pair is, from any machine that reaches it:", "status explain doctor events alarms history settings operations whoami"},
 		{"steer", "Steer it:", "switchover pause resume terminals timers notices emissions targets verify promote admit upgrade operators"},
+		{"write", "Write a service:", "service"},
 		{"data", "Keep its data, and bring them back:", "backup restore authority"},
 		{"run", "What the service manager of each machine starts:", "supervisor witness terminal"},
 		{"more", "More:", "help version completion"},

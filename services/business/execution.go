@@ -284,9 +284,14 @@ func (e *execution) ask(ctx context.Context, call bus.DatabaseCall) (bus.Databas
 		return reply, errAway
 	case bus.CodeMalformed, bus.CodeTooLarge, bus.CodeAbsent:
 		return reply, &refusal{told: Error{reply.Code, reply.Message}, final: true}
-	case bus.CodeFault:
-		e.complain("Updater reports a fault", "error", reply.Message)
-		e.doubtful(call)
+	case bus.CodeFault, bus.CodeUnknown:
+		if reply.Code == bus.CodeFault {
+			e.complain("Updater reports a fault", "error", reply.Message)
+		}
+		if call.Commit != nil { // done or not: the ticket finds it
+			e.doubtful(call)
+			return reply, errDoubt
+		}
 		return reply, &refusal{told: *fault()}
 	}
 	return reply, &refusal{told: Error{reply.Code, reply.Message}}

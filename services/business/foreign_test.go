@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -219,11 +220,10 @@ func TestForeign_ServiceInPython(t *testing.T) {
 		return err == nil
 	})
 	vote(t, host)
-	// It ends when its connection does.
-	host.EndRequests()
-	if err := program.Wait(); err != nil {
+	if err := program.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Error(err)
 	}
+	_ = program.Wait() // by the signal
 }
 
 // vote tries a service "votes" that has just started, of whatever origin.

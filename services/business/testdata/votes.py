@@ -5,7 +5,7 @@
 It speaks JSON over NATS, of whose text protocol it needs seven words; with a NATS library half of this file is not
 needed, and with package hotpair (../python) nearly nothing. What it does is explained in PROTOCOL.md.
 """
-import json, os, queue, socket, sys, threading, time
+import json, os, queue, random, socket, sys, threading, time
 from urllib.parse import urlparse
 
 SERVICE = "votes"
@@ -15,36 +15,34 @@ class Bus:
     """A connection to one of the two servers that the process needs: where requests come from, and where the database is."""
 
     def __init__(self, url):
-        url = urlparse(url)
-        self.inbox = os.environ["HOTPAIR_BUS_INBOX"]
-        self.socket = self.reach(url)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.lines = self.socket.makefile("rb")
-        self.lock = threading.Lock()
-        self.handlers, self.waiting, self.number = {}, {}, 0
-        self.lines.readline()  # INFO
-        self.send("CONNECT " + json.dumps({
-            "user": os.environ["HOTPAIR_BUS_USER"], "pass": os.environ["HOTPAIR_BUS_PASSWORD"],
-            "verbose": False, "pedantic": False, "headers": True, "no_responders": True,
-            "lang": "python", "version": "0", "protocol": 1, "name": SERVICE}))
+        self.url, self.inbox = urlparse(url), os.environ["HOTPAIR_BUS_INBOX"]
+        self.socket, self.lock = None, threading.RLock()
+        self.subjects, self.waiting, self.number = [], {}, 0  # sids are places in subjects
 
-    def reach(self, url):
-        """Who listens there may be started at this moment."""
+    def connect(self):
+        """Who listens there may be started at this moment, or again."""
         while True:
             try:
-                return socket.create_connection((url.hostname, url.port))
-            except ConnectionRefusedError:
+                fresh = socket.create_connection((self.url.hostname, self.url.port))
+                break
+            except OSError:
                 time.sleep(0.02)
+        fresh.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.lines = fresh.makefile("rb")
+        self.lines.readline()  # INFO
+        with self.lock:  # nobody else says anything before this
+            self.socket = fresh
+            self.send("CONNECT " + json.dumps({
+                "user": os.environ["HOTPAIR_BUS_USER"], "pass": os.environ["HOTPAIR_BUS_PASSWORD"],
+                "verbose": False, "pedantic": False, "headers": True, "no_responders": True,
+                "lang": "python", "version": "0", "protocol": 1, "name": SERVICE}))
+            for sid, (subject, _) in enumerate(self.subjects):
+                self.send(f"SUB {subject} {sid}")
 
     def send(self, line, payload=None):
         data = line.encode() + b"\r\n" + (b"" if payload is None else payload + b"\r\n")
         with self.lock:
             self.socket.sendall(data)
-
-    def subscribe(self, subject, handler):
-        sid = str(len(self.handlers) + 1)
-        self.handlers[sid] = handler
-        self.send(f"SUB {subject} {sid}")
 
     def publish(self, subject, payload, headers=None, reply=""):
         if not headers:
@@ -53,19 +51,33 @@ class Bus:
         head = head.encode()
         self.send(f"HPUB {subject} {reply} {len(head)} {len(head) + len(payload)}", head + payload)
 
-    def request(self, subject, payload):
+    def request(self, subject, payload, until):
         with self.lock:
             self.number += 1
             reply = f"{self.inbox}.{self.number}"
             answer = self.waiting[reply] = queue.SimpleQueue()
-        self.publish(subject, payload, reply=reply)
-        return answer.get(timeout=10)
+        try:
+            self.publish(subject, payload, reply=reply)
+            return answer.get(timeout=max(until - time.monotonic(), 0.001))
+        finally:
+            self.waiting.pop(reply, None)
 
     def answered(self, subject, reply, headers, payload):
-        self.waiting.pop(subject).put(payload)
+        if answer := self.waiting.get(subject):
+            answer.put(payload)
 
     def run(self):
-        """Hands out messages until the connection closes, and ends the process with it: main starts it again."""
+        """Hands out messages; when the connection is lost, what waits for an answer gets none, and there is another one soon."""
+        while True:
+            try:
+                self.connect()
+                self.read()
+            except OSError:
+                pass
+            for answer in list(self.waiting.values()):
+                answer.put(None)
+
+    def read(self):
         while line := self.lines.readline():
             word, *rest = line.decode().split()
             if word == "PING":
@@ -75,62 +87,94 @@ class Bus:
                 reply = rest[2] if len(rest) == (5 if word == "HMSG" else 4) else ""
                 data = self.lines.read(total + 2)[:total]
                 headers = dict(l.split(": ", 1) for l in data[:head].decode().split("\r\n")[1:] if ": " in l)
-                self.handlers[rest[1]](rest[0], reply, headers, data[head:])
-            elif word == "-ERR":
+                self.subjects[int(rest[1])][1](rest[0], reply, headers, data[head:])
+            elif word == "-ERR" and b"Violation" in line:
                 sys.stderr.write("the bus refuses: " + line.decode())
                 os._exit(1)
-        os._exit(0)
 
 
 requests, database = Bus(os.environ["HOTPAIR_REQUESTS_URL"]), Bus(os.environ["HOTPAIR_DATABASE_URL"])
 
 
-def call(name, **message):
-    """One call to the updater. Repeated as long as it was certainly not executed."""
-    for _ in range(500):
-        answer = database.request(f"db.{SERVICE}.{name}", json.dumps(message).encode())
+def call(name, until, **message):
+    """One call to the updater, None when it is not known what became of it. Repeated as long as it was certainly not executed."""
+    while time.monotonic() < until:
+        try:
+            answer = database.request(f"db.{SERVICE}.{name}", json.dumps(message).encode(), until)
+        except (OSError, AttributeError, queue.Empty):  # no connection now, or no answer
+            answer = None
         if answer:  # empty: NATS says that nobody serves the subject
             reply = json.loads(answer)
             if reply["code"] not in (429, 503):
-                return reply
+                return None if name == "commit" and reply["code"] in (500, 504) else reply
+        elif answer is None and name == "commit":
+            return None
         time.sleep(0.02)  # the updater is busy, or on its way back
     return {"code": 503, "message": "the database did not answer in time"}
 
 
+def work(body, items):
+    """What is asked, by a request of which nothing is wrong: the answer, and what is to be written."""
+    votes = items[0].get("value", 0) + 1
+    return {"votes": votes}, [{"key": items[0]["key"], "value": votes}]
+
+
+def candidate(body):
+    q = json.loads(body)
+    if set(q) != {"for"} or not q["for"].encode():
+        raise ValueError
+    return q["for"]
+
+
 def vote(headers, body):
     """Gives an answer: code with message, or body with proof."""
-    try:
-        candidate = json.loads(body)["for"]
-        candidate.encode()
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return {"code": 400, "message": 'field "for" is missing'}
+    until = time.monotonic() + int(headers.get("Hotpair-Deadline", "30000ms")[:-2]) / 1000
     ticket = headers.get("Hotpair-Ticket", "")  # goes with every call
+    attempt, may_repeat = int(headers.get("Hotpair-Attempt", 1)), "Hotpair-Request-Id" in headers
+    wrong, conditions, operations = {}, [], []
+    try:
+        keys = [candidate(body)]
+    except (ValueError, TypeError, AttributeError):
+        keys, wrong = [], {"code": 400, "message": 'the field "for" says for whom, and there is no other'}
+    runs = 0
     while True:
-        read = call("read", ticket=ticket, keys=[candidate])
-        if "recorded" in read:  # it was executed before
-            return read["recorded"]
-        if read["code"]:
-            return read
-        item = read["items"][0]
-        answer = {"votes": item.get("value", 0) + 1}
-        done = call(
-            "commit", ticket=ticket,
-            conditions=[{"key": candidate, "revision": item["revision"]}],  # as long as nobody else has voted
-            operations=[{"key": candidate, "value": answer["votes"]}],      # write this
-            answer={"body": answer})                                       # and remember the answer with it
-        if "recorded" in done:
+        answer = wrong
+        if not wrong:
+            read = call("read", until, ticket=ticket, keys=keys)
+            if "recorded" in read:  # it was executed before
+                return read["recorded"]
+            if read["code"]:
+                break
+            body, operations = work(body, read["items"])
+            conditions = [{"key": item["key"], "revision": item["revision"]} for item in read["items"]]
+            answer = {"body": body}
+        if not operations and attempt == 1 and not may_repeat:
+            return {"code": 0, **answer}
+        done = call("commit", until, ticket=ticket, conditions=conditions, operations=operations, answer=answer,
+                    record=attempt > 1 or may_repeat)  # whatever comes of it is the only answer
+        if done is None:
+            attempt += 1  # done or not: the ticket finds it
+        elif "recorded" in done:
             return done["recorded"]
-        if done["code"] == 409:
-            continue  # somebody was faster
-        return {"body": answer, **done}
+        elif done["code"] == 409 and runs < 20:
+            runs += 1  # somebody was faster
+            time.sleep(random.random() * min(0.001 * 2 ** runs, 0.05))
+        elif done["code"] == 409:
+            wrong, conditions, operations = {"code": 429, "message": "others are always faster; try again"}, [], []
+        elif done["code"] == 0:
+            return {**done, "code": 0, **answer}
+        elif done["code"] == 503:
+            break
+        else:
+            return done
+    if attempt > 1 or may_repeat:
+        return {"code": 504, "message": "the outcome is unknown; repeat the request with the same id"}
+    return {"code": 503, "message": "the database did not answer in time; the request was not executed"}
 
 
 def serve(subject, reply, headers, body):
     def work():
-        try:
-            answer = vote(headers, body)
-        except queue.Empty:  # a call was sent and not answered
-            answer = {"code": 504, "message": "the outcome is unknown; repeat the request with the same id"}
+        answer = vote(headers, body)
         head, payload = {}, b""
         if answer.get("proof"):
             head["Hotpair-Proof"] = answer["proof"]
@@ -138,7 +182,10 @@ def serve(subject, reply, headers, body):
             head |= {"Nats-Service-Error-Code": answer["code"], "Nats-Service-Error": answer.get("message", "")}
         else:
             payload = json.dumps(answer["body"], separators=(",", ":")).encode()
-        requests.publish(reply, payload, head)
+        try:
+            requests.publish(reply, payload, head)
+        except OSError:
+            pass  # who asked knows that the connection is lost
     threading.Thread(target=work).start()  # the reader must stay free for answers of the updater
 
 
@@ -155,10 +202,8 @@ def info(subject, reply, headers, body):
             {"name": "vote", "subject": f"business.{SERVICE}.vote", "queue_group": "q", "metadata": {}}]}).encode())
 
 
-database.subscribe(database.inbox + ".*", database.answered)
-threading.Thread(target=database.run).start()
-requests.subscribe(f"business.{SERVICE}.vote", serve)
-requests.subscribe(f"$SRV.INFO.{SERVICE}", info)
-requests.subscribe("$SRV.INFO", info)
-requests.subscribe(f"$SRV.PING.{SERVICE}", ping)  # last: who gets an answer to a ping may send requests
+database.subjects = [(database.inbox + ".*", database.answered)]
+threading.Thread(target=database.run, daemon=True).start()
+requests.subjects = [  # PING last: who gets an answer to a ping may send requests
+    (f"business.{SERVICE}.vote", serve), (f"$SRV.INFO.{SERVICE}", info), ("$SRV.INFO", info), (f"$SRV.PING.{SERVICE}", ping)]
 requests.run()

@@ -270,10 +270,12 @@ class Execution:
         if code == e.NOBODY:
             # The updater of this term may only be on its way back, but an older term does not come back.
             raise (e.TermOver if self._request.epoch < self._shared.epoch else e.Away)()
-        if code == e.FAULT:
-            self._complain("the updater reports a fault: %s", text)
-            if call == "commit":
+        if code in (e.FAULT, e.UNKNOWN):
+            if code == e.FAULT:
+                self._complain("the updater reports a fault: %s", text)
+            if call == "commit":  # done or not: the ticket finds it
                 self._attempt += 1
+                raise e.Doubt()
             raise e.Refused(e.FAULT, _fault().message)
         raise e.Refused(code, text, final=code in (e.MALFORMED, e.TOO_LARGE, e.ABSENT))
 

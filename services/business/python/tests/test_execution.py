@@ -213,6 +213,16 @@ class Execution(unittest.TestCase):
             self.pair.refuse = [code]
             self.assertEqual(self.pair.call_raw("add", id=f"b{code}", attempt=2).code, again, code)
 
+    def test_a_commit_of_unknown_outcome_is_found_or_made(self):
+        for n, code in enumerate((500, 504, e.Doubt)):
+            codes = [code]
+
+            def refuse():
+                self.pair.refuse = codes[:]
+                codes.clear()
+            self.pair.before_commit = refuse
+            self.assertEqual(self.pair.request("add", id=f"u{n}")["count"], n + 1, code)
+
     def test_a_range_that_was_found_empty_must_still_be(self):
         def faster():
             if not self.pair.items:

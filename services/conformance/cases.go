@@ -1,0 +1,121 @@
+package conformance
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/outbox"
+	"github.com/hotpair/hotpair/services/strictjson"
+)
+
+const (
+	// mostCases bounds a list of cases, mostBytes the file.
+	mostCases = 1000
+	mostBytes = 8 << 20
+)
+
+// ErrCases says that a list of cases can't be used.
+var ErrCases = errors.New("cases can't be used")
+
+// Case is one request, or the run of a timer, and what is to come of it. Cases are made one after the other on one pair that held nothing
+// before.
+type Case struct {
+	Operation string          `json:"operation,omitempty"`
+	Body      json.RawMessage `json:"body,omitempty"`
+	// Fire is the key of a timer that a case before has set: it runs.
+	Fire string `json:"fire,omitempty"`
+	// Code of the answer, 0 when it is none of an error, and its sentence; "" is any.
+	Code    int    `json:"code,omitempty"`
+	Message string `json:"message,omitempty"`
+	// Answer is the body of the answer. A field whose value is "*" may have any.
+	Answer map[string]any `json:"answer,omitempty"`
+	// Timer is the key of a timer that waits after it.
+	Timer string `json:"timer,omitempty"`
+	// Notices are what it tells all terminals.
+	Notices []Notice `json:"notices,omitempty"`
+	// Emissions are what it leaves for the outside.
+	Emissions []Emission `json:"emissions,omitempty"`
+	// Query: the operation only reads.
+	Query bool `json:"query,omitempty"`
+}
+
+// Notice is what terminals are told.
+type Notice struct {
+	Topic string         `json:"topic"`
+	Body  map[string]any `json:"body"`
+}
+
+// Emission is what the outside is told.
+type Emission struct {
+	Target string         `json:"target"`
+	Lane   string         `json:"lane"`
+	Body   map[string]any `json:"body"`
+}
+
+// ReadCases reads a list of cases from a file. The error is ErrCases.
+func ReadCases(name string) ([]Case, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrCases, err)
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, mostBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrCases, err)
+	}
+	list, err := ParseCases(data)
+	if err != nil {
+		return nil, fmt.Errorf("%w (%s)", err, name)
+	}
+	return list, nil
+}
+
+// ParseCases reads a list of cases. The error is ErrCases.
+func ParseCases(data []byte) ([]Case, error) {
+	if len(data) > mostBytes {
+		return nil, fmt.Errorf("%w: they have more than %d bytes", ErrCases, mostBytes)
+	}
+	var list []Case
+	if err := strictjson.Decode(data, &list); err != nil {
+		return nil, fmt.Errorf("%w: %w; a list of {\"operation\": …, \"body\": …, \"answer\": …} is awaited", ErrCases, err)
+	}
+	if len(list) == 0 || len(list) > mostCases {
+		return nil, fmt.Errorf("%w: there are %d, and 1 to %d can be tried", ErrCases, len(list), mostCases)
+	}
+	for i, c := range list {
+		if err := c.check(); err != nil {
+			return nil, fmt.Errorf("%w: number %d: %w", ErrCases, i+1, err)
+		}
+	}
+	return list, nil
+}
+
+func (c Case) check() error {
+	switch {
+	case (c.Operation == "") == (c.Fire == ""):
+		return errors.New(`it has either an "operation" or the key of a timer in "fire"`)
+	case c.Fire != "" && (len(c.Fire) > outbox.MaxKey || len(c.Body) > 0):
+		return fmt.Errorf(`the key in "fire" has at most %d bytes, and the body is that of the timer`, outbox.MaxKey)
+	case c.Operation != "" && !bus.ValidName(c.Operation):
+		return fmt.Errorf("%.70q can't be the name of an operation", c.Operation)
+	case c.Code != 0 && (c.Code < 400 || c.Code > 599):
+		return fmt.Errorf(`"code" is %d; 0 is success, and errors have 400 to 599`, c.Code)
+	case c.Code != 0 && c.Answer != nil:
+		return errors.New(`an error has no "answer"`)
+	case c.Query && c.Fire != "":
+		return errors.New("the run of a timer is no query")
+	}
+	return nil
+}
+
+// String names a case in a sentence.
+func (c Case) String() string {
+	if c.Fire != "" {
+		return fmt.Sprintf("the run of timer %.80q", c.Fire)
+	}
+	return fmt.Sprintf("%s %.120s", c.Operation, c.Body)
+}

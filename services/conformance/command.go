@@ -1,0 +1,183 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/operator/screen"
+	"github.com/hotpair/hotpair/services/operator/usage"
+)
+
+// ErrBroken says that the program breaks a rule; which one has been printed.
+var ErrBroken = errors.New("the program breaks rules")
+
+// Bounds of what can be asked for.
+const (
+	leastWithin, mostWithin = 100 * time.Millisecond, 5 * time.Minute
+	mostNames               = 64
+)
+
+// Command is "hotpair service check".
+func Command() *cobra.Command {
+	var f flags
+	c := usage.Command("check [flags] -- COMMAND [ARGUMENT…]", "Try whether a service program keeps the rules, through faults",
+		`Runs the program of a service on a host of its own, with a real updater, and tries each rule of PROTOCOL.md: the updater or its
+answer is lost, a commit loses to another one, a request comes again, the program is killed in the middle. Says pass or fail for each rule.
+
+What requests of the service look like --cases says, a list in JSON of {"operation": …, "body": …}, with "code", "message" and "answer"
+when what comes of it is to be compared, "fire" for the run of a timer that a case before has set, and "query": true for what only reads.
+Without it each operation is asked with {}, and rules that need a request which writes are not tried.
+
+The program gets the environment that a host gives it, and no other: PATH and HOME, and nothing else of this shell.`,
+		`  hotpair service check -- ./run
+  hotpair service check --cases cases.json -- ./run
+  hotpair service check --cases cases.json --json -- ./run | jq -r '.rules[] | select(.outcome == "failed") | .rule'`,
+		cobra.MinimumNArgs(1), func(ctx context.Context, c *cobra.Command, args []string) error { return f.run(ctx, c, args) })
+	flags := c.Flags()
+	flags.StringVar(&f.cases, "cases", "", "file with requests of the service, in JSON")
+	flags.StringVar(&f.name, "name", "", "name of the service (default: what the program announces)")
+	flags.StringSliceVar(&f.terminals, "terminals", []string{"t1", "t2"}, "ids of terminals; the first one makes the requests")
+	flags.StringSliceVar(&f.targets, "targets", nil, "names of targets that the service emits to; nothing is sent")
+	flags.StringSliceVar(&f.only, "only", nil, "try these rules only")
+	flags.DurationVar(&f.start, "start", 30*time.Second, "how long the program may take to get ready")
+	flags.DurationVar(&f.within, "within", 10*time.Second, "how long it may take for one request")
+	flags.DurationVar(&f.timeout, "timeout", 10*time.Minute, "how long all may take")
+	flags.BoolVar(&f.list, "list", false, "list the rules, and try none")
+	flags.BoolVar(&f.json, "json", false, "print JSON")
+	args := c.Args
+	c.Args = func(c *cobra.Command, given []string) error {
+		if f.list && len(given) == 0 {
+			return nil
+		}
+		return args(c, given)
+	}
+	return c
+}
+
+type flags struct {
+	cases, name              string
+	terminals, targets, only []string
+	start, within, timeout   time.Duration
+	list, json               bool
+}
+
+func (f *flags) run(ctx context.Context, c *cobra.Command, args []string) error {
+	if f.list {
+		return listRules(c, f.json)
+	}
+	o, err := f.options(args)
+	if err != nil {
+		return fmt.Errorf("%w: %w; see %s --help", operator.ErrUsage, err, c.CommandPath())
+	}
+	o.Told = func(r Result) { fmt.Fprintln(c.ErrOrStderr(), r.line()) }
+	ctx, cancel := context.WithTimeoutCause(ctx, f.timeout, fmt.Errorf("not all rules were tried within %s (--timeout)", f.timeout))
+	defer cancel()
+	report, err := Run(ctx, o)
+	if report != nil {
+		if f.json {
+			err = errors.Join(err, screen.JSON(c.OutOrStdout(), report))
+		} else {
+			err = errors.Join(err, report.write(c.OutOrStdout()))
+		}
+	}
+	if err == nil && report.Failed > 0 {
+		err = ErrBroken
+	}
+	return err
+}
+
+// options reads what was given.
+func (f *flags) options(args []string) (o Options, err error) {
+	o = Options{Environ: os.Environ(), Name: f.name, Terminals: f.terminals, Targets: f.targets, Only: f.only, Start: f.start, Within: f.within}
+	if o.Command, err = command(args); err != nil {
+		return o, err
+	}
+	if f.cases != "" {
+		if o.Cases, err = ReadCases(f.cases); err != nil {
+			return o, err
+		}
+	}
+	return o, o.check(f.timeout)
+}
+
+func (o Options) check(timeout time.Duration) error {
+	switch {
+	case o.Name != "" && !bus.ValidName(o.Name):
+		return fmt.Errorf("--name %.70q is not one token of letters, digits, - and _", o.Name)
+	case o.Within < leastWithin || o.Within > mostWithin:
+		return fmt.Errorf("--within %s; %s to %s are possible", o.Within, leastWithin, mostWithin)
+	case o.Start < leastWithin || o.Start > mostWithin:
+		return fmt.Errorf("--start %s; %s to %s are possible", o.Start, leastWithin, mostWithin)
+	case timeout <= 0:
+		return fmt.Errorf("--timeout %s leaves no time", timeout)
+	case len(o.Terminals) == 0:
+		return errors.New("--terminals names none, and one has to make the requests")
+	}
+	for flag, names := range map[string][]string{"--terminals": o.Terminals, "--targets": o.Targets} {
+		if len(names) > mostNames {
+			return fmt.Errorf("%s has %d names, at most %d", flag, len(names), mostNames)
+		}
+		for i, name := range names {
+			if !bus.ValidName(name) {
+				return fmt.Errorf("%s: %.70q is not one token of letters, digits, - and _", flag, name)
+			}
+			if slices.Contains(names[:i], name) {
+				return fmt.Errorf("%s has %s twice", flag, name)
+			}
+		}
+	}
+	for _, name := range o.Only {
+		if !slices.Contains(RuleNames(), name) {
+			return fmt.Errorf("--only: there is no rule %.70q; there are %s", name, strings.Join(RuleNames(), ", "))
+		}
+	}
+	return nil
+}
+
+// command finds the program as a shell does.
+func command(args []string) ([]string, error) {
+	path, err := exec.LookPath(args[0])
+	if err == nil {
+		path, err = filepath.Abs(path)
+	}
+	if err != nil {
+		if info, here := os.Stat(args[0]); here == nil && !info.IsDir() && !strings.Contains(args[0], "/") {
+			return nil, fmt.Errorf("there is no program %q in PATH; the file of that name here is ./%s", args[0], args[0])
+		}
+		return nil, fmt.Errorf("the program can't be run: %w", err)
+	}
+	return append([]string{path}, args[1:]...), nil
+}
+
+// listRules prints what would be tried.
+func listRules(c *cobra.Command, asJSON bool) error {
+	type shown struct {
+		Rule    string `json:"rule"`
+		Heading string `json:"heading"`
+		Asks    string `json:"asks"`
+	}
+	list := make([]shown, len(rules))
+	for i, r := range rules {
+		list[i] = shown{r.name, r.heading, r.asks}
+	}
+	if asJSON {
+		return screen.JSON(c.OutOrStdout(), list)
+	}
+	for _, r := range list {
+		if _, err := fmt.Fprintf(c.OutOrStdout(), "%-18s %s\n", r.Rule, r.Asks); err != nil {
+			return err
+		}
+	}
+	return nil
+}

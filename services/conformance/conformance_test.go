@@ -1,0 +1,372 @@
+package conformance
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/hotpair/hotpair/services/business"
+	"github.com/hotpair/hotpair/services/business/kv"
+	"github.com/hotpair/hotpair/services/business/ledger"
+	"github.com/hotpair/hotpair/services/business/sequence"
+	"github.com/hotpair/hotpair/services/business/tickets"
+	"github.com/hotpair/hotpair/services/config"
+)
+
+// everything has each broken program tried by all rules, which takes minutes.
+var everything = flag.Bool("everything", false, "try all rules at each broken program")
+
+// serve as the first argument has this program be a business process of a service that is built in.
+const serve = "serve-as-a-business-process"
+
+func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == serve {
+		os.Exit(runService(os.Args[2]))
+	}
+	os.Exit(m.Run())
+}
+
+func runService(name string) int {
+	services := map[string]business.Service{kv.Name: kv.Service(), ledger.Name: ledger.Service(), sequence.Name: sequence.Service(), tickets.Name: tickets.Service()}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	cfg, err := config.Load[config.Business](os.Environ())
+	if err == nil {
+		err = business.Run(ctx, cfg, services[name], slog.New(slog.NewTextHandler(os.Stdout, nil)))
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+func python(t testing.TB) string {
+	t.Helper()
+	path, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip("SKIPPED: there is no python3 here, so programs in Python were not tried")
+	}
+	return path
+}
+
+func cases(t testing.TB, name string) []Case {
+	t.Helper()
+	list, err := ReadCases(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// queries says which operations only read.
+func queries(list []Case, names ...string) []Case {
+	for i, c := range list {
+		list[i].Query = c.Code == 0 && slices.Contains(names, c.Operation)
+	}
+	return list
+}
+
+// check runs the rules and gives what came of those that did not pass.
+func check(t testing.TB, o Options) (report *Report, rest map[string]Result) {
+	t.Helper()
+	o.Environ = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1", "TMPDIR="+t.TempDir())
+	if o.Terminals == nil {
+		o.Terminals = []string{"t1", "t2"}
+	}
+	if o.Within == 0 {
+		o.Within = 20 * time.Second
+	}
+	if o.Start == 0 {
+		o.Start = time.Minute
+	}
+	report, err := Run(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rest = map[string]Result{}
+	for _, r := range report.Rules {
+		if r.Outcome != Passed {
+			rest[r.Rule] = r
+		}
+	}
+	if report.Passed+report.Failed+report.NotTried != len(report.Rules) {
+		t.Errorf("%d, %d and %d are not %d rules", report.Passed, report.Failed, report.NotTried, len(report.Rules))
+	}
+	return report, rest
+}
+
+// passes wants all rules to pass but those that can't be tried.
+func passes(t *testing.T, o Options, cantBeTried ...string) {
+	t.Helper()
+	report, rest := check(t, o)
+	for name, r := range rest {
+		if r.Outcome != NotTried || !slices.Contains(cantBeTried, name) {
+			t.Errorf("%s %s: %s", r.Outcome, name, r.Saw)
+		}
+	}
+	if len(report.Rules) != len(rules) || len(rest) != len(cantBeTried) {
+		t.Errorf("%d of %d rules, and of %q all but %d were tried", len(report.Rules), len(rules), cantBeTried, len(rest))
+	}
+}
+
+const ticketsCases = "../business/tickets/ticketstest/cases.json"
+
+// self is a service in Go as a program.
+func self(t testing.TB, service string) []string {
+	t.Helper()
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []string{path, serve, service}
+}
+
+func TestGo_KeepsTheRules(t *testing.T) {
+	passes(t, Options{Command: self(t, tickets.Name), Cases: queries(cases(t, ticketsCases), "look", "find"), Targets: []string{"accounting"}}, "one-position")
+}
+
+func TestGo_KVKeepsTheRules(t *testing.T) {
+	passes(t, Options{Command: self(t, kv.Name), Cases: cases(t, "testdata/kv.json")}, "one-position", "timer")
+}
+
+func TestPython_KeepsTheRules(t *testing.T) {
+	python(t)
+	program, err := filepath.Abs("../business/python/examples/tickets/run")
+	if err != nil {
+		t.Fatal(err)
+	}
+	passes(t, Options{Command: []string{program}, Cases: queries(cases(t, ticketsCases), "look", "find"), Targets: []string{"accounting"}},
+		"one-position", "unknown-operation", "crashes")
+}
+
+// TestProtocol_ItsExampleKeepsTheRules: what the protocol shows as a complete service is one.
+func TestProtocol_ItsExampleKeepsTheRules(t *testing.T) {
+	passes(t, Options{Command: []string{python(t), "../business/testdata/votes.py"}, Cases: cases(t, "testdata/votes.json")},
+		"one-position", "unknown-operation", "crashes", "timer", "reads-unrecorded")
+}
+
+// TestBroken_FailsTheRuleThatItBreaks: each rule is broken by a program, and that program is told so.
+func TestBroken_FailsTheRuleThatItBreaks(t *testing.T) {
+	interpreter := python(t)
+	text, err := os.ReadFile("testdata/broken.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What a program that breaks this rule can't keep either.
+	also := map[string][]string{}
+	count := cases(t, "testdata/count.json")
+	packs := []string{"starts", "unknown-operation", "crashes"} // which Python can't break: the first has its own test, the others are of packs
+	for _, r := range rules {
+		name := r.name
+		if slices.Contains(packs, name) {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if !bytes.Contains(text, []byte("\ndef "+strings.ReplaceAll(name, "-", "_")+"(")) {
+				t.Fatal("nothing breaks it")
+			}
+			o := Options{Command: []string{interpreter, "testdata/broken.py", name}, Name: "count", Cases: count, Within: 4 * time.Second, Only: []string{name}}
+			if name == "answers-once" {
+				o.Only = append(o.Only, "at-once")
+			}
+			if *everything {
+				o.Only = nil
+			}
+			_, rest := check(t, o)
+			if rest[name].Outcome != Failed {
+				t.Fatalf("it was not noticed: %+v", rest[name])
+			}
+			t.Logf("%s: %s", name, rest[name].Saw)
+			for other, r := range rest {
+				if r.Outcome == Failed && other != name && !slices.Contains(also[name], other) {
+					t.Errorf("it breaks %s too: %s", other, r.Saw)
+				}
+			}
+		})
+	}
+}
+
+func TestBroken_WithoutABreakKeepsTheRules(t *testing.T) {
+	passes(t, Options{Command: []string{python(t), "testdata/broken.py"}, Cases: cases(t, "testdata/count.json")}, "unknown-operation", "crashes")
+}
+
+// TestStart_SaysWhyItDoesNotStart: each program that does not come to serve is told its true reason.
+func TestStart_SaysWhyItDoesNotStart(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string, mode os.FileMode) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), mode); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	for _, c := range []struct {
+		name, text string
+		mode       os.FileMode
+		service    string
+		want       []string
+	}{
+		{"absent", "", 0, "count", []string{"can't be started", "no such file"}},
+		{"unexecutable", "#!/bin/sh\n", 0o600, "count", []string{"can't be started", "chmod +x"}},
+		{"uninterpreted", "#!/no/such/interpreter\n", 0o700, "count", []string{"can't be started", "its interpreter /no/such/interpreter"}},
+		{"ends", "#!/bin/sh\nexit 3\n", 0o700, "count", []string{"ended before it answered a ping", "exited with code 3"}},
+		{"ends-unnamed", "#!/bin/sh\nexit 3\n", 0o700, "", []string{"ended before it answered a ping", "exited with code 3"}},
+		{"complains", "#!/bin/sh\necho first >&2\necho 'no such table' >&2\nexit 1\n", 0o700, "count", []string{"code 1", "no such table"}},
+		{"killed", "#!/bin/sh\nkill -9 $$\n", 0o700, "count", []string{"ended by signal: killed"}},
+		{"silent", "#!/bin/sh\necho 'I am here' >&2\nexec sleep 60\n", 0o700, "count", []string{"did not answer a ping on $SRV.PING.count within", "I am here"}},
+		{"silent-unnamed", "#!/bin/sh\necho 'I am here' >&2\nexec sleep 60\n", 0o700, "", []string{"announces no service", "I am here"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			path := filepath.Join(dir, c.name)
+			if c.mode != 0 {
+				write(c.name, c.text, c.mode)
+			}
+			report, rest := check(t, Options{Command: []string{path}, Name: c.service, Start: time.Second})
+			if report.Failed != 1 || report.NotTried != len(rules)-1 {
+				t.Errorf("%d failed, %d not tried", report.Failed, report.NotTried)
+			}
+			for _, want := range c.want {
+				if !strings.Contains(rest["starts"].Saw, want) {
+					t.Errorf("it says %q, want %q", rest["starts"].Saw, want)
+				}
+			}
+		})
+	}
+	t.Run("another name", func(t *testing.T) {
+		_, rest := check(t, Options{Command: []string{python(t), "testdata/broken.py"}, Name: "other"})
+		if saw := rest["starts"].Saw; !strings.Contains(saw, `it announces the name "count"`) {
+			t.Errorf("it says %q", saw)
+		}
+	})
+}
+
+// TestRun_EndsWithItsContext: what was started ends with Ctrl-C, and what was tried before is reported.
+func TestRun_EndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	report, err := Run(ctx, Options{
+		Command: self(t, kv.Name), Environ: os.Environ(), Terminals: []string{"t1"}, Cases: cases(t, "testdata/kv.json"), Start: time.Minute, Within: 20 * time.Second,
+		Told: func(r Result) {
+			if r.Rule == "ready" {
+				cancel()
+			}
+		},
+	})
+	if !errors.Is(err, context.Canceled) || report.Passed == 0 || len(report.Rules) > 5 {
+		t.Errorf("%v, %+v", err, report)
+	}
+	if len(children(t)) > 0 {
+		t.Errorf("children are left: %v", children(t))
+	}
+}
+
+// children are processes that this one has started and that have not ended.
+func children(t *testing.T) (list []string) {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/children", os.Getpid()))
+	if err != nil {
+		t.Skip("SKIPPED: this kernel does not list children")
+	}
+	return strings.Fields(string(text))
+}
+
+func TestCases_SayWhatIsWrong(t *testing.T) {
+	for text, want := range map[string]string{
+		``:                               "awaited",
+		`[]`:                             "there are 0",
+		`{}`:                             "a list of",
+		`[{}]`:                           `number 1: it has either an "operation"`,
+		`[{"operation":"a","fire":"b"}]`: "either",
+		`[{"operation":"a b"}]`:          "can't be the name",
+		`[{"operation":"a","code":1}]`:   "400 to 599",
+		`[{"operation":"a","code":400,"answer":{}}]`: `no "answer"`,
+		`[{"operation":"a","colour":1}]`:             "colour",
+		`[{"fire":"a","body":{}}]`:                   "the body is that of the timer",
+		`[{"fire":"a","query":true}]`:                "no query",
+	} {
+		if _, err := ParseCases([]byte(text)); !errors.Is(err, ErrCases) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+	if _, err := ReadCases("testdata/none.json"); !errors.Is(err, ErrCases) {
+		t.Error(err)
+	}
+}
+
+func FuzzParseCases(f *testing.F) {
+	for _, name := range []string{ticketsCases, "testdata/kv.json", "testdata/count.json"} {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		list, err := ParseCases(data)
+		if err != nil {
+			return
+		}
+		for _, c := range list {
+			if (c.Operation == "") == (c.Fire == "") || c.String() == "" {
+				t.Errorf("taken: %+v", c)
+			}
+		}
+	})
+}
+
+func TestCommand_IsUsedRightly(t *testing.T) {
+	run := func(args ...string) (stdout, stderr string, err error) {
+		var out, complaints bytes.Buffer
+		c := Command()
+		c.SetOut(&out)
+		c.SetErr(&complaints)
+		c.SetArgs(args)
+		err = c.ExecuteContext(t.Context())
+		return out.String(), complaints.String(), err
+	}
+	for _, c := range []struct {
+		want string
+		args []string
+	}{
+		{"requires at least 1 arg", nil},
+		{"no such file", []string{"--", "/no/such/program"}},
+		{"--within", []string{"--within", "1ns", "--", "true"}},
+		{"--start", []string{"--start", "1h", "--", "true"}},
+		{"--timeout", []string{"--timeout", "-1s", "--", "true"}},
+		{"--name", []string{"--name", "a.b", "--", "true"}},
+		{"there is no rule", []string{"--only", "none", "--", "true"}},
+		{"--terminals", []string{"--terminals", "a,a", "--", "true"}},
+		{"cases can't be used", []string{"--cases", "/no/such/file", "--", "true"}},
+	} {
+		if _, _, err := run(c.args...); err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "--help") {
+			t.Errorf("%q: %v, want %q", c.args, err, c.want)
+		}
+	}
+	listed, _, err := run("--list")
+	if err != nil || strings.Count(listed, "\n") != len(rules) {
+		t.Errorf("%v: %s", err, listed)
+	}
+	out, told, err := run("--json", "--name", "count", "--start", "1s", "--", "false")
+	var report Report
+	if !errors.Is(err, ErrBroken) || json.Unmarshal([]byte(out), &report) != nil || report.Failed != 1 || report.Service != "count" {
+		t.Errorf("%v: %s", err, out)
+	}
+	if !strings.HasPrefix(told, "failed") {
+		t.Errorf("it tells %q", told)
+	}
+}

@@ -1,0 +1,234 @@
+package stand
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/pace"
+	"github.com/hotpair/hotpair/services/process"
+)
+
+// How a program does not come to serve.
+var (
+	// ErrNotStarted says that no process came to be.
+	ErrNotStarted = errors.New("can't be started")
+	// ErrEnded says that the program ended before it was ready.
+	ErrEnded = errors.New("ended before it answered a ping")
+	// ErrSilent says that it never became ready.
+	ErrSilent = errors.New("did not answer a ping")
+)
+
+const (
+	// mostLines bounds what is kept of its output, in lines; longestLine each of them, in bytes.
+	mostLines   = 20
+	longestLine = 300
+	// pingFirst and pingLast are the pace of pings to a program that was just started.
+	pingFirst = 2 * time.Millisecond
+	pingLast  = 50 * time.Millisecond
+	pingFor   = time.Second
+)
+
+// Program is one run of the program.
+type Program struct {
+	child *process.Child
+	lines *lines
+}
+
+// Start starts the program as main would and returns when it is ready: it answers a ping. Errors: ErrNotStarted, ErrEnded, ErrSilent,
+// each with what the program itself said, or the context's.
+func (s *Stand) Start(ctx context.Context) (*Program, error) {
+	p, err := s.Launch()
+	if err != nil {
+		return nil, err
+	}
+	return p, s.AwaitReady(ctx, p)
+}
+
+// Launch starts the program and does not wait until it is ready.
+func (s *Stand) Launch() (*Program, error) {
+	name := bus.ProcessBusiness + "." + s.options.Service
+	password := s.plan.Password(name)
+	s.users.Allow(name, bus.Grant{Password: password, Permissions: bus.Permissions(name)})
+	host := config.Host{Name: config.Name{Host: hostName}, Pace: config.Pace{Lease: lease}, Log: config.Log{LogLevel: slog.LevelInfo, LogFormat: "text"}}
+	at := config.Bus{BusURL: s.bus.URL(), BusUser: name, BusPassword: config.Secret(password), BusInbox: bus.InboxPrefix(name)}
+	p := &Program{lines: &lines{}}
+	child, err := process.Start(process.Spec{
+		Name: name, Path: s.options.Command[0], Args: s.options.Command[1:], Environ: config.ForBusiness(s.options.Environ, host, at, s.plan.Ways()),
+		Group: true, Logger: slog.New(p.lines),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNotStarted, err)
+	}
+	p.child = child
+	s.mu.Lock()
+	s.program = p
+	s.mu.Unlock()
+	return p, nil
+}
+
+// AwaitReady waits until the program answers a ping. Errors: ErrEnded, ErrSilent, the context's.
+func (s *Stand) AwaitReady(ctx context.Context, p *Program) error {
+	limit, cancel := context.WithTimeout(ctx, s.options.Ready)
+	defer cancel()
+	for again := pingFirst; ; again = min(2*again, pingLast) {
+		err := s.Ping(limit)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-p.Ended():
+			return fmt.Errorf("%w: it %s%s%s", ErrEnded, p.Exit(), s.otherwise(), p.Said())
+		default:
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if limit.Err() != nil || pace.Rest(limit, again) != nil {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			return fmt.Errorf("%w on $SRV.PING.%s within %s%s%s", ErrSilent, s.options.Service, s.options.Ready, s.otherwise(), p.Said())
+		}
+	}
+}
+
+// otherwise says what the program did instead of what is awaited.
+func (s *Stand) otherwise() string {
+	if name := s.Announced(); name != "" && name != s.options.Service {
+		return fmt.Sprintf("; it announces the name %q, which is not its own: %s, or give --name", name, "a program serves under the name that HOTPAIR_BUSINESS gives it")
+	}
+	if list := s.Refusals(); len(list) > 0 {
+		return "; the host refuses what it tries: it " + Readable(list[0])
+	}
+	return ""
+}
+
+// Ping asks the program whether it is ready, as main does.
+func (s *Stand) Ping(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, pingFor)
+	defer cancel()
+	conn, err := bus.Connect(ctx, bus.ConnConfig{
+		Name: bus.ProcessMain, URL: s.plan.Ways().RequestsURL, User: bus.ProcessMain, Password: s.plan.Password(bus.ProcessMain),
+		Inbox: bus.InboxPrefix(bus.ProcessMain), Once: true,
+	})
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	_, err = conn.Request(ctx, "$SRV.PING."+s.options.Service, nil)
+	return err
+}
+
+// Program is the run that was started last, nil if none was.
+func (s *Stand) Program() *Program {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.program
+}
+
+// Ended is closed when the program has ended.
+func (p *Program) Ended() <-chan struct{} { return p.child.Done() }
+
+// Running reports whether it has not ended.
+func (p *Program) Running() bool {
+	select {
+	case <-p.child.Done():
+		return false
+	default:
+		return true
+	}
+}
+
+// Exit says how it ended, once it has.
+func (p *Program) Exit() process.Exit { return p.child.Wait() }
+
+// Kill ends it and all that it has started, at once.
+func (p *Program) Kill() {
+	_ = syscall.Kill(-p.child.PID(), syscall.SIGKILL) // who has ended already is no error
+	p.child.Wait()
+	p.child.Close()
+}
+
+// Terminate asks it to end, as a host that stops does.
+func (p *Program) Terminate() error { return p.child.Signal(syscall.SIGTERM) }
+
+// Said is what it printed last, as the end of a sentence; "" if nothing.
+func (p *Program) Said() string {
+	all := p.lines.last()
+	if len(all) == 0 {
+		return ""
+	}
+	return "; it said: " + strings.Join(all, " | ")
+}
+
+// lines keeps the end of what a program prints (slog.Handler).
+type lines struct {
+	mu  sync.Mutex
+	all []string
+}
+
+// Enabled implements slog.Handler.
+func (l *lines) Enabled(context.Context, slog.Level) bool { return true }
+
+// Handle implements slog.Handler.
+func (l *lines) Handle(_ context.Context, r slog.Record) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all = append(l.all, strings.ToValidUTF8(r.Message[:min(len(r.Message), longestLine)], "?"))
+	l.all = l.all[max(0, len(l.all)-mostLines):]
+	return nil
+}
+
+// WithAttrs implements slog.Handler.
+func (l *lines) WithAttrs([]slog.Attr) slog.Handler { return l }
+
+// WithGroup implements slog.Handler.
+func (l *lines) WithGroup(string) slog.Handler { return l }
+
+func (l *lines) last() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	const shown = 5
+	return append([]string(nil), l.all[max(0, len(l.all)-shown):]...)
+}
+
+// Discover starts the program under a name that is not its own and gives the one that it announces. Errors as those of Start.
+func (s *Stand) Discover(ctx context.Context) (string, error) {
+	p, err := s.Launch()
+	if err != nil {
+		return "", err
+	}
+	defer p.Kill()
+	limit, cancel := context.WithTimeout(ctx, s.options.Ready)
+	defer cancel()
+	for again := pingFirst; ; again = min(2*again, pingLast) {
+		if name := s.Announced(); name != "" {
+			return name, nil
+		}
+		if s.Ping(limit) == nil {
+			return s.options.Service, nil // it takes its name from what it is given
+		}
+		select {
+		case <-p.Ended():
+			if name := s.Announced(); name != "" {
+				return name, nil
+			}
+			return "", fmt.Errorf("%w: it %s%s", ErrEnded, p.Exit(), p.Said())
+		default:
+		}
+		if pace.Rest(limit, again) != nil {
+			if ctx.Err() != nil {
+				return "", context.Cause(ctx)
+			}
+			return "", fmt.Errorf("%w: it announces no service within %s%s", ErrSilent, s.options.Ready, p.Said())
+		}
+	}
+}

@@ -18,6 +18,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/business/languagetest"
 	"github.com/hotpair/hotpair/services/business/tickets"
 	"github.com/hotpair/hotpair/services/courier/receivertest"
 	"github.com/hotpair/hotpair/services/courier/waybill"
@@ -52,14 +53,26 @@ func (h *house) fault(format string, a ...any) {
 // TestSeats_SoldOnceToldOnce: clients buy seats while processes and hosts are killed, hosts hand over, and one is promoted by force. No seat
 // is sold twice; each board is told of each seat once, and all in the same order; what was reserved and not sold is released once; and
 // accounting has each of that once, in the order in which it happened to the seat. The long form is 500 seats, 64 clients, 20 kills and 5
-// switchovers.
+// switchovers, with the service in each language.
 func TestSeats_SoldOnceToldOnce(t *testing.T) {
 	sideBySide(t)
+	if !*long {
+		sellSeats(t, tickets.Name)
+		return
+	}
+	t.Run("Go", func(t *testing.T) { sellSeats(t, tickets.Name) })
+	for _, l := range languagetest.All() {
+		t.Run(l.Name, func(t *testing.T) { sellSeats(t, tickets.Name+"="+l.Tickets(t)) })
+	}
+}
+
+// sellSeats plays it with a service, as HOTPAIR_BUSINESS has it.
+func sellSeats(t *testing.T, service string) {
 	seats, clients, kills, switchovers := 60, 16, 2, 1
 	if *long {
 		seats, clients, kills, switchovers = 500, 64, 20, 5
 	}
-	h := &house{cluster: startCluster(t, []string{"--terminals", "4"}, "HOTPAIR_BUSINESS=kv,tickets"), receiver: receivertest.New(t), lapses: seats / 5, buyers: map[string]string{}}
+	h := &house{cluster: startCluster(t, []string{"--terminals", "4"}, "HOTPAIR_BUSINESS=kv,"+service, "PYTHONDONTWRITEBYTECODE=1"), receiver: receivertest.New(t), lapses: seats / 5, buyers: map[string]string{}}
 	h.awaitPaired()
 	active, _ := h.mustActive()
 	if _, err := operator.CallSetTarget.Ask(t.Context(), h.client(active), waybill.SetTarget{Name: "accounting", New: true, URL: h.receiver.URL, Secret: receivertest.Secret, Roots: h.receiver.Roots()}); err != nil {

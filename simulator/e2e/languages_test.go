@@ -3,8 +3,6 @@ package e2e_test
 import (
 	"encoding/json"
 	"fmt"
-	"os/exec"
-	"path/filepath"
 	"sync"
 	"syscall"
 	"testing"
@@ -13,23 +11,26 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/business/languagetest"
 	"github.com/hotpair/hotpair/services/business/tickets"
 	"github.com/hotpair/hotpair/simulator/pair"
 )
 
-// TestPython_ServesAPair: the service in Python sells no seat twice and ends each reservation once, while it is killed and its host too.
-func TestPython_ServesAPair(t *testing.T) {
+// TestLanguages_ServeAPair: the service sells no seat twice and ends each reservation once in each language, while it is killed and its host
+// too.
+func TestLanguages_ServeAPair(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts a pair")
 	}
-	if _, err := exec.LookPath("python3"); err != nil {
-		t.Skip("SKIPPED: there is no python3 here, so the runtime for Python was not tried in a pair")
-	}
 	sideBySide(t)
-	program, err := filepath.Abs("../../services/business/python/examples/tickets/run")
-	if err != nil {
-		t.Fatal(err)
+	for _, l := range languagetest.All() {
+		t.Run(l.Name, func(t *testing.T) { servesAPair(t, l) })
 	}
+}
+
+func servesAPair(t *testing.T, l languagetest.Language) {
+	program := l.Tickets(t)
+	sideBySide(t)
 	c := startCluster(t, []string{"--terminals", "2"}, "HOTPAIR_BUSINESS=kv,tickets="+program, "PYTHONDONTWRITEBYTECODE=1", leaseSetting)
 	c.awaitPaired()
 	var conns []*nats.Conn

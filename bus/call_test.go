@@ -1,4 +1,4 @@
-package bus
+package bus_test
 
 import (
 	"context"
@@ -13,6 +13,10 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/services/fault"
+
+	"github.com/hotpair/hotpair/bus/broker"
+
+	"github.com/hotpair/hotpair/bus"
 )
 
 var errTestFull = fault.New("test-full", "no room")
@@ -27,14 +31,14 @@ type testAnswer struct {
 }
 
 // callPair is a connection that asks and one that answers.
-func callPair(t testing.TB) (asker, server *Conn) {
-	users := NewUsers()
-	users.Allow("u", Grant{Password: "p"})
+func callPair(t testing.TB) (asker, server *bus.Conn) {
+	users := broker.NewUsers()
+	users.Allow("u", broker.Grant{Password: "p"})
 	s := startServer(t, users)
-	return connect(t, s, ConnConfig{User: "u", Password: "p"}), connect(t, s, ConnConfig{User: "u", Password: "p"})
+	return connect(t, s, bus.ConnConfig{User: "u", Password: "p"}), connect(t, s, bus.ConnConfig{User: "u", Password: "p"})
 }
 
-func listen(t testing.TB, r *Router, conn *Conn, subject string) {
+func listen(t testing.TB, r *bus.Router, conn *bus.Conn, subject string) {
 	t.Helper()
 	stop, err := r.Listen(conn, subject)
 	if err != nil {
@@ -48,21 +52,21 @@ func listen(t testing.TB, r *Router, conn *Conn, subject string) {
 
 func TestCall_AnswersAndErrorsCross(t *testing.T) {
 	asker, server := callPair(t)
-	router := NewRouter("")
-	for _, e := range []Endpoint[testQuestion, testAnswer]{Call[testQuestion, testAnswer]("x.text"), BinaryCall[testQuestion, testAnswer]("x.binary")} {
+	router := bus.NewRouter("")
+	for _, e := range []bus.Endpoint[testQuestion, testAnswer]{bus.Call[testQuestion, testAnswer]("x.text"), bus.BinaryCall[testQuestion, testAnswer]("x.binary")} {
 		e.Handle(router, func(q testQuestion, answer func(testAnswer, error)) {
 			switch {
 			case q.Text == "full":
 				go answer(testAnswer{Sum: q.N}, fmt.Errorf("append %d: %w", q.N, errTestFull))
 			case q.Text == "lines":
-				answer(testAnswer{}, fmt.Errorf("a\r\n%s: b", HeaderErrorCode))
+				answer(testAnswer{}, fmt.Errorf("a\r\n%s: b", bus.HeaderErrorCode))
 			default:
 				answer(testAnswer{Sum: q.N + len(q.Text)}, nil)
 			}
 		})
 	}
 	listen(t, router, server, "x.>")
-	for _, e := range []Endpoint[testQuestion, testAnswer]{Call[testQuestion, testAnswer]("x.text"), BinaryCall[testQuestion, testAnswer]("x.binary")} {
+	for _, e := range []bus.Endpoint[testQuestion, testAnswer]{bus.Call[testQuestion, testAnswer]("x.text"), bus.BinaryCall[testQuestion, testAnswer]("x.binary")} {
 		if a, err := e.Ask(t.Context(), asker, testQuestion{N: 3, Text: "four"}); err != nil || a.Sum != 7 {
 			t.Errorf("%s: %+v, %v", e.Subject(), a, err)
 		}
@@ -78,27 +82,27 @@ func TestCall_AnswersAndErrorsCross(t *testing.T) {
 
 func TestCall_WhatCannotBeReadIsRefusedOnBothSides(t *testing.T) {
 	asker, server := callPair(t)
-	router := NewRouter("")
-	text, binary := Call[testQuestion, testAnswer]("x.text"), BinaryCall[testQuestion, testAnswer]("x.binary")
+	router := bus.NewRouter("")
+	text, binary := bus.Call[testQuestion, testAnswer]("x.text"), bus.BinaryCall[testQuestion, testAnswer]("x.binary")
 	taken := 0
-	for _, e := range []Endpoint[testQuestion, testAnswer]{text, binary} {
+	for _, e := range []bus.Endpoint[testQuestion, testAnswer]{text, binary} {
 		e.Handle(router, func(_ testQuestion, answer func(testAnswer, error)) { taken++; answer(testAnswer{}, nil) })
 	}
-	Call[testQuestion, string]("x.other").Handle(router, func(_ testQuestion, answer func(string, error)) { answer("no object", nil) })
+	bus.Call[testQuestion, string]("x.other").Handle(router, func(_ testQuestion, answer func(string, error)) { answer("no object", nil) })
 	listen(t, router, server, "x.>")
-	if _, err := Call[string, testAnswer]("x.text").Ask(t.Context(), asker, "no object"); !errors.Is(err, ErrMalformed) {
+	if _, err := bus.Call[string, testAnswer]("x.text").Ask(t.Context(), asker, "no object"); !errors.Is(err, bus.ErrMalformed) {
 		t.Errorf("a malformed question: %v", err)
 	}
-	if _, err := Call[testQuestion, testAnswer]("x.binary").Ask(t.Context(), asker, testQuestion{}); !errors.Is(err, ErrVersion) {
+	if _, err := bus.Call[testQuestion, testAnswer]("x.binary").Ask(t.Context(), asker, testQuestion{}); !errors.Is(err, bus.ErrVersion) {
 		t.Errorf("a question of another version: %v", err)
 	}
-	if _, err := Call[testQuestion, testAnswer]("x.other").Ask(t.Context(), asker, testQuestion{}); !errors.Is(err, ErrMalformed) {
+	if _, err := bus.Call[testQuestion, testAnswer]("x.other").Ask(t.Context(), asker, testQuestion{}); !errors.Is(err, bus.ErrMalformed) {
 		t.Errorf("a malformed answer: %v", err)
 	}
-	if _, err := Call[testQuestion, testAnswer]("x.absent").Ask(t.Context(), asker, testQuestion{}); !errors.Is(err, ErrUnknownCall) {
+	if _, err := bus.Call[testQuestion, testAnswer]("x.absent").Ask(t.Context(), asker, testQuestion{}); !errors.Is(err, bus.ErrUnknownCall) {
 		t.Errorf("an unknown call: %v", err)
 	}
-	if _, err := Call[testQuestion, testAnswer]("y").Ask(t.Context(), asker, testQuestion{}); !errors.Is(err, ErrNobody) {
+	if _, err := bus.Call[testQuestion, testAnswer]("y").Ask(t.Context(), asker, testQuestion{}); !errors.Is(err, bus.ErrNobody) {
 		t.Errorf("nobody there: %v", err)
 	}
 	if taken != 0 {
@@ -109,17 +113,17 @@ func TestCall_WhatCannotBeReadIsRefusedOnBothSides(t *testing.T) {
 // Orders to different endpoints of one process must not overtake each other: what they say depends on what was said before.
 func TestRouter_KeepsTheOrderAcrossEndpoints(t *testing.T) {
 	asker, server := callPair(t)
-	poster, err := NewPoster(HostConns{Control: asker, Traffic: asker})
+	poster, err := bus.NewPoster(bus.HostConns{Control: asker, Traffic: asker})
 	if err != nil {
 		t.Fatal(err)
 	}
-	endpoints := []Endpoint[int, struct{}]{Order[int, struct{}]("updater", "a"), Order[int, struct{}]("updater", "b"), Order[int, struct{}]("updater", "c")}
-	router := NewRouter("")
+	endpoints := []bus.Endpoint[int, struct{}]{bus.Order[int, struct{}]("updater", "a"), bus.Order[int, struct{}]("updater", "b"), bus.Order[int, struct{}]("updater", "c")}
+	router := bus.NewRouter("")
 	var got []int
 	for _, e := range endpoints {
 		e.Handle(router, func(n int, answer func(struct{}, error)) { got = append(got, n); answer(struct{}{}, nil) })
 	}
-	listen(t, router, server, Control("updater"))
+	listen(t, router, server, bus.Control("updater"))
 	var all sync.WaitGroup
 	var want []int
 	for n := range 300 {
@@ -140,8 +144,8 @@ func TestRouter_KeepsTheOrderAcrossEndpoints(t *testing.T) {
 
 func TestRouter_AnswersOnlyWhereItMay(t *testing.T) {
 	asker, server := callPair(t)
-	router := NewRouter("inbox.main")
-	call := Call[testQuestion, testAnswer]("x")
+	router := bus.NewRouter("inbox.main")
+	call := bus.Call[testQuestion, testAnswer]("x")
 	call.Handle(router, func(_ testQuestion, answer func(testAnswer, error)) { answer(testAnswer{Sum: 1}, nil) })
 	listen(t, router, server, "x")
 	for reply, may := range map[string]bool{"inbox.main.1": true, "inbox.mainly.1": false, "elsewhere": false} {
@@ -149,7 +153,7 @@ func TestRouter_AnswersOnlyWhereItMay(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := asker.PublishMsg(&nats.Msg{Subject: "x", Reply: reply, Data: EncodeJSON(testQuestion{})}); err != nil {
+		if err := asker.PublishMsg(&nats.Msg{Subject: "x", Reply: reply, Data: bus.EncodeJSON(testQuestion{})}); err != nil {
 			t.Fatal(err)
 		}
 		// What follows the call on both connections shows that it has been dealt with.
@@ -167,16 +171,16 @@ func TestRouter_AnswersOnlyWhereItMay(t *testing.T) {
 
 func TestPoster_OrdersArriveInOrderAndFailOnce(t *testing.T) {
 	mine, theirs := callPair(t)
-	poster, err := NewPoster(HostConns{Control: mine, Traffic: mine})
+	poster, err := bus.NewPoster(bus.HostConns{Control: mine, Traffic: mine})
 	if err != nil {
 		t.Fatal(err)
 	}
-	silent, answered := Order[int, struct{}]("updater", "silent"), Order[int, struct{}]("updater", "answered")
+	silent, answered := bus.Order[int, struct{}]("updater", "silent"), bus.Order[int, struct{}]("updater", "answered")
 	got := make(chan int, 300)
-	router := NewRouter("")
+	router := bus.NewRouter("")
 	silent.Handle(router, func(n int, _ func(struct{}, error)) { got <- n })
 	answered.Handle(router, func(_ int, answer func(struct{}, error)) { answer(struct{}{}, errTestFull) })
-	listen(t, router, theirs, Control("updater"))
+	listen(t, router, theirs, bus.Control("updater"))
 	results := make(chan error, 300)
 	for i := range 100 {
 		silent.Post(poster, i, time.Minute, func(_ struct{}, err error) { results <- err })
@@ -194,17 +198,17 @@ func TestPoster_OrdersArriveInOrderAndFailOnce(t *testing.T) {
 	}
 	poster.Lost("updater")
 	for range 100 {
-		if err := <-results; !errors.Is(err, ErrDisconnected) {
+		if err := <-results; !errors.Is(err, bus.ErrDisconnected) {
 			t.Fatalf("got %v", err)
 		}
 	}
 	if _, err := answered.PostWait(t.Context(), poster, 0, time.Minute); !errors.Is(err, errTestFull) {
 		t.Fatalf("got %v, want the sentinel", err)
 	}
-	if _, err := silent.PostWait(t.Context(), poster, 0, time.Millisecond); !errors.Is(err, ErrNoAnswer) {
+	if _, err := silent.PostWait(t.Context(), poster, 0, time.Millisecond); !errors.Is(err, bus.ErrNoAnswer) {
 		t.Fatalf("got %v, want ErrNoAnswer", err)
 	}
-	if _, err := Order[int, struct{}]("nobody", "x").PostWait(t.Context(), poster, 0, time.Minute); !errors.Is(err, ErrNobody) {
+	if _, err := bus.Order[int, struct{}]("nobody", "x").PostWait(t.Context(), poster, 0, time.Minute); !errors.Is(err, bus.ErrNobody) {
 		t.Fatalf("got %v, want ErrNobody", err)
 	}
 	ended, cancel := context.WithCancel(t.Context())
@@ -214,30 +218,15 @@ func TestPoster_OrdersArriveInOrderAndFailOnce(t *testing.T) {
 	}
 }
 
-// FuzzCall_ReplyOfAnybody: whatever a reply holds, it is an answer or an error, never a panic.
-func FuzzCall_ReplyOfAnybody(f *testing.F) {
-	f.Add([]byte(`{"sum":1}`), "", "")
-	f.Add([]byte{form, 0xa1, 1, 7}, "test-full,,x", "a\nb")
-	f.Add([]byte(nil), ",", "")
-	f.Fuzz(func(t *testing.T, data []byte, codes, text string) {
-		m := &nats.Msg{Data: data, Header: nats.Header{HeaderErrorCode: []string{codes}, HeaderError: []string{text}}}
-		for _, e := range []Endpoint[testQuestion, testAnswer]{Call[testQuestion, testAnswer]("x"), BinaryCall[testQuestion, testAnswer]("x")} {
-			if _, err := e.read(m); codes != "" && err == nil {
-				t.Fatal("an error came as an answer")
-			}
-		}
-	})
-}
-
 func TestCondition_Holds(t *testing.T) {
 	for _, c := range []struct {
-		want     Condition
+		want     bus.Condition
 		revision uint64
 		holds    bool
 	}{
-		{Condition{}, 0, true}, {Condition{}, 7, false},
-		{Condition{Revision: 7}, 7, true}, {Condition{Revision: 7}, 8, false}, {Condition{Revision: 7}, 0, false},
-		{Condition{Present: true}, 0, false}, {Condition{Present: true}, 7, true},
+		{bus.Condition{}, 0, true}, {bus.Condition{}, 7, false},
+		{bus.Condition{Revision: 7}, 7, true}, {bus.Condition{Revision: 7}, 8, false}, {bus.Condition{Revision: 7}, 0, false},
+		{bus.Condition{Present: true}, 0, false}, {bus.Condition{Present: true}, 7, true},
 	} {
 		if got := c.want.Holds(c.revision); got != c.holds {
 			t.Errorf("%+v at %d: %t", c.want, c.revision, got)

@@ -31,7 +31,7 @@ type ConnConfig struct {
 	// Inbox is the prefix of reply subjects; empty is the client's default.
 	Inbox string
 	// InProcess connects to a server of this process instead of to URL.
-	InProcess *Server
+	InProcess nats.InProcessConnProvider
 	// Network that URL is an address of, unless there is a Dialer; nil is TCP.
 	Network Network
 	// Dialer replaces the plain one, for example to see why a dial failed.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/broker"
 	"github.com/hotpair/hotpair/services/fault"
 )
 
@@ -25,7 +26,7 @@ var callWithdraw = bus.Order[Withdraw, Withdrawn]("till", "withdraw")
 // till is a bus with somebody who answers, and a connection that asks.
 func till() (ask *bus.Conn, end func(), err error) {
 	ctx := context.Background()
-	server, err := bus.NewServer(bus.ServerConfig{Name: "example"})
+	server, err := broker.NewServer(broker.ServerConfig{Name: "example"})
 	if err != nil {
 		return nil, nil, err
 	}

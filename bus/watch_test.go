@@ -1,4 +1,4 @@
-package bus
+package bus_test
 
 import (
 	"bytes"
@@ -7,6 +7,10 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/hotpair/hotpair/bus"
+
+	"github.com/hotpair/hotpair/bus/broker"
 )
 
 // deafLine is a connection on which nothing comes back any more once it is deaf; it counts the pings that go out.
@@ -37,12 +41,12 @@ func (l *deafLine) Dial(network, address string) (net.Conn, error) {
 	return l, err
 }
 
-func watched(t *testing.T) (*Conn, *deafLine) {
+func watched(t *testing.T) (*bus.Conn, *deafLine) {
 	t.Helper()
-	users := NewUsers()
-	users.Allow("u", Grant{Password: "p"})
+	users := broker.NewUsers()
+	users.Allow("u", broker.Grant{Password: "p"})
 	line := &deafLine{}
-	return connect(t, startServer(t, users), ConnConfig{User: "u", Password: "p", Dialer: line, Once: true}), line
+	return connect(t, startServer(t, users), bus.ConnConfig{User: "u", Password: "p", Dialer: line, Once: true}), line
 }
 
 func TestConn_WatchEndsWhatIsSilent(t *testing.T) {
@@ -61,7 +65,7 @@ func TestConn_WatchEndsWhatIsSilent(t *testing.T) {
 	case <-time.After(20 * time.Second):
 		t.Fatal("silence is not noticed")
 	}
-	if _, err := conn.Request(t.Context(), "x", nil); !errors.Is(err, ErrDisconnected) {
+	if _, err := conn.Request(t.Context(), "x", nil); !errors.Is(err, bus.ErrDisconnected) {
 		t.Fatal("after silence:", err)
 	}
 }

@@ -56,6 +56,9 @@ var rules = []rule{
 		func(i string) bool {
 			return ours(i) && !words(i) || within("os", "net", "syscall", "context", "sync")(i)
 		}},
+	{"who only connects, as every service does, carries no server of the bus",
+		but(within("bus", "services/business", "services/config", "services/launch", "services/logs", "services/process"), within("bus/broker", "services/business/businesstest")),
+		within("bus/broker", "services/traffic", "github.com/nats-io/nats-server", "github.com/nats-io/jwt")},
 	{"storage knows nothing of the bus or of the services",
 		within("storage"),
 		but(within("bus", "services", "simulator", "deployments"), words)},

@@ -11,9 +11,10 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/broker"
 )
 
-func connect(t testing.TB, s *bus.Server, c bus.ConnConfig) *bus.Conn {
+func connect(t testing.TB, s *broker.Server, c bus.ConnConfig) *bus.Conn {
 	t.Helper()
 	c.URL = s.URL()
 	conn, err := bus.Connect(t.Context(), c)
@@ -25,9 +26,9 @@ func connect(t testing.TB, s *bus.Server, c bus.ConnConfig) *bus.Conn {
 }
 
 func packPair(t testing.TB) (asker, server *bus.Conn) {
-	users := bus.NewUsers()
-	users.Allow("u", bus.Grant{Password: "p"})
-	s, err := bus.NewServer(bus.ServerConfig{Name: "test", Listen: "127.0.0.1:0", Users: users})
+	users := broker.NewUsers()
+	users.Allow("u", broker.Grant{Password: "p"})
+	s, err := broker.NewServer(broker.ServerConfig{Name: "test", Listen: "127.0.0.1:0", Users: users})
 	if err == nil {
 		err = s.Start(t.Context())
 	}

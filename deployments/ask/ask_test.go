@@ -14,12 +14,13 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/broker"
 	"github.com/hotpair/hotpair/services/requestid"
 )
 
 // agent is a NATS server in the place of an agent, with what it was asked last.
 type fake struct {
-	server *bus.Server
+	server *broker.Server
 	conn   *nats.Conn
 	asked  chan *nats.Msg
 }
@@ -27,7 +28,7 @@ type fake struct {
 // answering answers every request with a code and a text; "silent" is not answered, "gone" ends the server instead.
 func answering(t *testing.T) *fake {
 	t.Helper()
-	s, err := bus.NewServer(bus.ServerConfig{Name: "agent", Listen: "127.0.0.1:0"})
+	s, err := broker.NewServer(broker.ServerConfig{Name: "agent", Listen: "127.0.0.1:0"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +178,7 @@ func TestCommand_WhenNobodyAnswers(t *testing.T) {
 	if took := time.Since(began); took < overtime {
 		t.Errorf("it waited for %s, so the agent's own answer would not have come", took)
 	}
-	other, err := bus.NewServer(bus.ServerConfig{Name: "other", Listen: "127.0.0.1:0"})
+	other, err := broker.NewServer(broker.ServerConfig{Name: "other", Listen: "127.0.0.1:0"})
 	if err == nil {
 		err = other.Start(t.Context())
 	}

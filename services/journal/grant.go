@@ -4,7 +4,7 @@ import (
 	"crypto/rand"
 	"fmt"
 
-	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/broker"
 )
 
 // Grant lets one session of the other host append, until the next Fence or Revoke. Only the term of the last Fence of
@@ -19,9 +19,9 @@ func (j *Journal) Grant(t Term) (Credentials, error) {
 	j.revoke()
 	user := fmt.Sprintf("session-%d-%d", t.Epoch, t.Session)
 	c := Credentials{User: user, Password: rand.Text(), Inbox: "inbox." + user, Last: j.last}
-	j.users.Allow(user, bus.Grant{
+	j.users.Allow(user, broker.Grant{
 		Password:    c.Password,
-		Permissions: bus.Permit([]string{j.subject}, []string{c.Inbox + ".>"}),
+		Permissions: broker.Permit([]string{j.subject}, []string{c.Inbox + ".>"}),
 	})
 	j.granted = append(j.granted, user)
 	// From here on the stream's end is the session's to move.

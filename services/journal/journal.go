@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/broker"
 	"github.com/hotpair/hotpair/services/durable"
 )
 
@@ -71,9 +72,9 @@ type Config struct {
 type Journal struct {
 	config   Config
 	subject  string
-	users    *bus.Users
+	users    *broker.Users
 	secret   string // password of the owner's own connection
-	server   *bus.Server
+	server   *broker.Server
 	lock     *os.File
 	conn     *bus.Conn
 	stream   jetstream.Stream
@@ -127,7 +128,7 @@ func New(c Config) *Journal {
 	return &Journal{
 		config:   c,
 		subject:  bus.ReplicationSubject(c.Host),
-		users:    bus.NewUsers(),
+		users:    broker.NewUsers(),
 		secret:   rand.Text(),
 		hint:     newHints(c.Dir, c.Logger),
 		dead:     make(chan struct{}),
@@ -147,7 +148,7 @@ func (j *Journal) Open(ctx context.Context) (err error) {
 		return err
 	}
 	j.allow()
-	server, err := bus.NewServer(bus.ServerConfig{
+	server, err := broker.NewServer(broker.ServerConfig{
 		Name:     ServerPrefix + j.config.Host,
 		Listen:   j.config.Listen,
 		Network:  j.config.Network,
@@ -186,11 +187,11 @@ func (j *Journal) RefusedLogins() uint64 { return j.users.Refused() }
 
 // allow sets the users: the owner, everything; the peer, only calls.
 func (j *Journal) allow() {
-	j.users.Allow(ownerUser, bus.Grant{Password: j.secret})
+	j.users.Allow(ownerUser, broker.Grant{Password: j.secret})
 	if j.config.Password != "" {
-		j.users.Allow(PeerUser, bus.Grant{
+		j.users.Allow(PeerUser, broker.Grant{
 			Password:    j.config.Password,
-			Permissions: bus.Permit([]string{bus.ReplicationCall(j.config.Host, "*"), bus.ComparisonCall(j.config.Host, "*")}, []string{PeerInbox + ".>"}),
+			Permissions: broker.Permit([]string{bus.ReplicationCall(j.config.Host, "*"), bus.ComparisonCall(j.config.Host, "*")}, []string{PeerInbox + ".>"}),
 		})
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/broker"
 	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/fault"
 	"github.com/hotpair/hotpair/services/lateness"
@@ -27,8 +28,8 @@ const linkUser = "peer"
 // one connection, events and calls of operators another: a megabyte on its way over a slow line delays no beat.
 type Link struct {
 	config  Config
-	users   *bus.Users
-	server  *bus.Server
+	users   *broker.Users
+	server  *broker.Server
 	inside  []*bus.Conn // own connections to the server, which serve the other main's calls
 	calls   *bus.Router // what the other main asks
 	dialler *Dialler
@@ -68,10 +69,10 @@ type Main interface {
 
 // New makes a link. Nothing is opened before Start, and everything that is heard is said before it.
 func New(c Config) (*Link, error) {
-	users := bus.NewUsers()
-	users.Allow(linkUser, bus.Grant{Password: c.Password, Permissions: bus.Permit(
+	users := broker.NewUsers()
+	users.Allow(linkUser, broker.Grant{Password: c.Password, Permissions: broker.Permit(
 		[]string{bus.SubjectBeat, bus.SubjectRoles, bus.SubjectBulk}, []string{bus.InboxPrefix("link") + ".>"})})
-	server, err := bus.NewServer(bus.ServerConfig{Name: c.Host + "-link", Listen: c.Listen, Network: c.Network, Users: users, MaxPayload: 1 << 20, Logger: c.Log})
+	server, err := broker.NewServer(broker.ServerConfig{Name: c.Host + "-link", Listen: c.Listen, Network: c.Network, Users: users, MaxPayload: 1 << 20, Logger: c.Log})
 	if err != nil {
 		return nil, fmt.Errorf("link: %w", err)
 	}
@@ -98,7 +99,7 @@ func (l *Link) Start(ctx context.Context) (err error) {
 	if err := l.server.Start(ctx); err != nil {
 		return err
 	}
-	inner := bus.Grant{Password: rand.Text()}
+	inner := broker.Grant{Password: rand.Text()}
 	l.users.Allow(bus.ProcessMain, inner)
 	for _, subjects := range [][]string{{bus.SubjectBeat, bus.SubjectRoles}, {bus.SubjectBulk}} {
 		conn, err := bus.Connect(ctx, bus.ConnConfig{Name: "main", InProcess: l.server, User: bus.ProcessMain, Password: inner.Password, Ping: time.Minute, Once: true})

@@ -5,12 +5,13 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/broker"
 )
 
 // testBus gives two connections to a bus of the test's own.
 func testBus(t *testing.T) (*bus.Conn, *bus.Conn) {
 	t.Helper()
-	server, err := bus.NewServer(bus.ServerConfig{Name: "test"})
+	server, err := broker.NewServer(broker.ServerConfig{Name: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/broker"
 	"github.com/hotpair/hotpair/services/histogram"
 	"github.com/hotpair/hotpair/services/metrics"
 	"github.com/hotpair/hotpair/services/operator"
@@ -15,7 +15,7 @@ import (
 // measures are what main itself counts; the rest comes with the heartbeats of who does the work.
 type measures struct {
 	takeovers atomic.Uint64
-	logins    *bus.Users // of the bus, which count whom they refuse
+	logins    *broker.Users // of the bus, which count whom they refuse
 	gap       histogram.Histogram
 	refused   refusals.Counter // by main itself
 	recorder  *metrics.Recorder

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/broker"
 	"github.com/hotpair/hotpair/services/arbiter"
 	"github.com/hotpair/hotpair/services/blackbox"
 	"github.com/hotpair/hotpair/services/clocks"
@@ -85,11 +86,11 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	h.trail.Start()
 	defer h.trail.Close()
 
-	users := bus.NewUsers()
+	users := broker.NewUsers()
 	h.measures.logins = users
-	own := bus.Grant{Password: rand.Text()}
+	own := broker.Grant{Password: rand.Text()}
 	users.Allow(bus.ProcessMain, own)
-	server, err := bus.NewServer(bus.ServerConfig{Name: c.Host + "-bus", Listen: net.JoinHostPort("127.0.0.1", strconv.Itoa(c.BusPort)), Network: h.run.network, Users: users, Logger: log})
+	server, err := broker.NewServer(broker.ServerConfig{Name: c.Host + "-bus", Listen: net.JoinHostPort("127.0.0.1", strconv.Itoa(c.BusPort)), Network: h.run.network, Users: users, Logger: log})
 	if err != nil {
 		return fmt.Errorf("bus (HOTPAIR_BUS_PORT): %w", err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/broker"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/level"
 	"github.com/hotpair/hotpair/services/operator"
@@ -70,9 +71,9 @@ func hostOf(t *testing.T, environ ...string) config.Host {
 // answering is a link on which what is asked is answered.
 func answering(t *testing.T, calls *bus.Router) *bus.Conn {
 	t.Helper()
-	users := bus.NewUsers()
-	users.Allow("peer", bus.Grant{Password: "x"})
-	server, err := bus.NewServer(bus.ServerConfig{Name: "b", Listen: "127.0.0.1:0", Users: users, MaxPayload: 1 << 20})
+	users := broker.NewUsers()
+	users.Allow("peer", broker.Grant{Password: "x"})
+	server, err := broker.NewServer(broker.ServerConfig{Name: "b", Listen: "127.0.0.1:0", Users: users, MaxPayload: 1 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}

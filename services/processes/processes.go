@@ -16,6 +16,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/broker"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/services/process"
@@ -86,9 +87,9 @@ type Elsewhere interface {
 type Config struct {
 	Host    config.Host
 	Environ []string
-	Users   *bus.Users  // of the host's bus: each process gets a password of its own
-	Server  *bus.Server // the host's bus
-	Conn    *bus.Conn   // main's, for control
+	Users   *broker.Users  // of the host's bus: each process gets a password of its own
+	Server  *broker.Server // the host's bus
+	Conn    *bus.Conn      // main's, for control
 	Traffic *traffic.Plan
 	Network bus.Network // of the host; nil is TCP
 	Inherit process.Inheritance
@@ -129,7 +130,7 @@ func New(c Config) *Processes {
 	p := &Processes{config: c, patience: unreadyFor}
 	add := func(k *kept) {
 		k.password = c.Traffic.Password(k.name)
-		c.Users.Allow(k.name, bus.Grant{Password: k.password, Permissions: bus.Permissions(k.name)})
+		c.Users.Allow(k.name, broker.Grant{Password: k.password, Permissions: broker.Permissions(k.name)})
 		p.children = append(p.children, k)
 	}
 	add(&kept{name: bus.ProcessUpdater, args: []string{"updater"},

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/broker"
 	"github.com/hotpair/hotpair/bus/notice"
 	"github.com/hotpair/hotpair/services/renewal"
 )
@@ -19,12 +20,12 @@ import (
 // doors are the two servers of an agent. Hosts come in by one, from anywhere and with a key; applications by the other, from
 // this machine and without one. What applications do to theirs, whatever its size or number, leaves the hosts' alone.
 type doors struct {
-	hosts, apps         *bus.Server
-	hostUsers, appUsers *bus.Users
+	hosts, apps         *broker.Server
+	hostUsers, appUsers *broker.Users
 }
 
 func (d *doors) stop() {
-	for _, s := range []*bus.Server{d.apps, d.hosts} {
+	for _, s := range []*broker.Server{d.apps, d.hosts} {
 		if s != nil {
 			s.Stop()
 		}
@@ -34,26 +35,26 @@ func (d *doors) stop() {
 // open opens both doors.
 func (a *Agent) open(ctx context.Context) (err error) {
 	d := &a.doors
-	d.hostUsers, d.appUsers = bus.NewUsers(), bus.NewUsers()
-	d.hostUsers.Allow(bus.AgentUser, bus.Grant{Password: a.config.Key, Permissions: hostPermissions(), Account: hostsAccount})
-	limits, err := bus.NewLimits(maxMessage, appSubscriptions)
+	d.hostUsers, d.appUsers = broker.NewUsers(), broker.NewUsers()
+	d.hostUsers.Allow(bus.AgentUser, broker.Grant{Password: a.config.Key, Permissions: hostPermissions(), Account: hostsAccount})
+	limits, err := broker.NewLimits(maxMessage, appSubscriptions)
 	if err != nil {
 		return err
 	}
-	d.appUsers.AllowLoopback(bus.Grant{Password: a.config.Token, Permissions: appPermissions(), Account: appsAccount, Limits: limits})
-	if d.hosts, err = bus.NewServer(bus.ServerConfig{
+	d.appUsers.AllowLoopback(broker.Grant{Password: a.config.Token, Permissions: appPermissions(), Account: appsAccount, Limits: limits})
+	if d.hosts, err = broker.NewServer(broker.ServerConfig{
 		Name: "terminal-" + a.config.ID, Listen: a.config.Listen, Network: a.config.Hosts, Users: d.hostUsers,
 		Accounts: []string{hostsAccount}, MaxConnections: hostConnections, MaxPending: maxPending, Logger: a.log,
 	}); err != nil {
 		return err
 	}
-	if d.apps, err = bus.NewServer(bus.ServerConfig{
+	if d.apps, err = broker.NewServer(broker.ServerConfig{
 		Name: "applications-" + a.config.ID, Listen: a.config.Apps, Network: a.config.Network, Users: d.appUsers,
 		Accounts: []string{appsAccount}, MaxPayload: answerPayload, MaxConnections: appConnections, MaxPending: maxPending, Logger: a.log,
 	}); err != nil {
 		return err
 	}
-	for _, s := range []*bus.Server{d.hosts, d.apps} {
+	for _, s := range []*broker.Server{d.hosts, d.apps} {
 		if err := s.Start(ctx); err != nil {
 			d.stop()
 			return err
@@ -64,7 +65,7 @@ func (a *Agent) open(ctx context.Context) (err error) {
 
 // connect opens a connection of the agent's own to one of its servers. The one to the hosts' is the agent's: without it,
 // Run ends. Those to the applications' come again: an application must not be able to end the agent.
-func (a *Agent) connect(ctx context.Context, s *bus.Server, users *bus.Users, user string, grant bus.Grant) (*bus.Conn, error) {
+func (a *Agent) connect(ctx context.Context, s *broker.Server, users *broker.Users, user string, grant broker.Grant) (*bus.Conn, error) {
 	grant.Password = rand.Text()
 	users.Allow(user, grant)
 	c := bus.ConnConfig{
@@ -114,14 +115,14 @@ func (a *Agent) serve(ctx context.Context) (end func(), err error) {
 	d := &a.doors
 	for _, c := range []struct {
 		conn  **bus.Conn
-		to    *bus.Server
-		users *bus.Users
+		to    *broker.Server
+		users *broker.Users
 		user  string
-		grant bus.Grant
+		grant broker.Grant
 	}{
-		{&events, d.hosts, d.hostUsers, ownEvents, bus.Grant{Account: "$SYS", Permissions: bus.Permit(nil, []string{disconnects})}},
-		{&a.hosts, d.hosts, d.hostUsers, ownHosts, bus.Grant{Account: hostsAccount, Permissions: ownHostsPermissions()}},
-		{&a.apps, d.apps, d.appUsers, ownApps, bus.Grant{Account: appsAccount, Permissions: ownAppsPermissions()}},
+		{&events, d.hosts, d.hostUsers, ownEvents, broker.Grant{Account: "$SYS", Permissions: broker.Permit(nil, []string{disconnects})}},
+		{&a.hosts, d.hosts, d.hostUsers, ownHosts, broker.Grant{Account: hostsAccount, Permissions: ownHostsPermissions()}},
+		{&a.apps, d.apps, d.appUsers, ownApps, broker.Grant{Account: appsAccount, Permissions: ownAppsPermissions()}},
 	} {
 		if *c.conn, err = a.connect(ctx, c.to, c.users, c.user, c.grant); err != nil {
 			return end, err

@@ -6,6 +6,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/broker"
 )
 
 const (
@@ -25,7 +26,7 @@ func weigh(messages, bytes int64) int64 { return bytes + messages*perMessage }
 // send until it takes the agent's own connection, which all of it goes to, for one that does not read. It is used by the
 // goroutine that reads.
 type flood struct {
-	server *bus.Server
+	server *broker.Server
 	own    *bus.Conn
 	log    *slog.Logger
 

@@ -4,6 +4,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/broker"
 	"github.com/hotpair/hotpair/bus/notice"
 	"github.com/hotpair/hotpair/services/renewal"
 )
@@ -34,7 +35,7 @@ const disconnects = "$SYS.ACCOUNT." + hostsAccount + ".DISCONNECT"
 
 // hostPermissions are those of a host: its calls, the requests of its sessions, the answers to them, the notices.
 func hostPermissions() *server.Permissions {
-	return bus.Permit(
+	return broker.Permit(
 		[]string{bus.SubjectAgentHello, bus.SubjectAgentAttach, bus.SubjectAgentDetach, bus.SubjectAgentFresh,
 			bus.SubjectAgentReceipts, renewal.Subject, bus.SessionAnswers("*") + ".>", notice.Subject("*")},
 		[]string{bus.SubjectAgentChanged, bus.SessionRequests("*"), answersInbox})
@@ -48,13 +49,13 @@ var asked = append(discovery[:], appSubjects, notice.SubjectAfter)
 
 // appPermissions are those of a local application: ask, look what there is, and hear the answer and the notices.
 func appPermissions() *server.Permissions {
-	return bus.Permit(asked, []string{answersInbox, notice.AppSubjects})
+	return broker.Permit(asked, []string{answersInbox, notice.AppSubjects})
 }
 
 // ownHostsPermissions are the agent's towards the hosts: a host that makes up a reply subject can't make the agent
 // publish there.
 func ownHostsPermissions() *server.Permissions {
-	return bus.Permit(
+	return broker.Permit(
 		[]string{bus.SubjectAgentChanged, bus.SessionRequests("*"), answersInbox},
 		[]string{"agent.*", bus.SessionAnswers("*") + ".>", notice.Subject("*")})
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/broker"
 )
 
 // unreadAnswers is what applications may leave unread of their answers, all together, in bytes: several times what hosts have in flight for
@@ -19,7 +20,7 @@ const unreadAnswers = 256 << 20
 // unread ends the connections of applications that do not read their answers, those with most first. The server would hold up to
 // maxPending for each of them.
 type unread struct {
-	server *bus.Server
+	server *broker.Server
 	own    *bus.Conn
 	log    *slog.Logger
 
@@ -59,7 +60,7 @@ func (u *unread) look() {
 
 // connections are those of the applications, and the agent's own; it may be nil. An error says that the server stops, or that the agent's own
 // is made anew.
-func connections(s *bus.Server, agent *bus.Conn) (apps []*server.ConnInfo, own *server.ConnInfo, err error) {
+func connections(s *broker.Server, agent *bus.Conn) (apps []*server.ConnInfo, own *server.ConnInfo, err error) {
 	list, err := s.Connz(&server.ConnzOptions{Limit: 2 * appConnections})
 	if err != nil {
 		return nil, nil, err

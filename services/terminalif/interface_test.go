@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go/micro"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/broker"
 	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -375,9 +376,9 @@ func TestInterface_ManyRequestsThroughTakeovers(t *testing.T) {
 }
 
 func TestInterface_EndsWithItsBus(t *testing.T) {
-	users := bus.NewUsers()
-	users.Allow("x", bus.Grant{Password: "x"})
-	server := must[*bus.Server](t)(bus.NewServer(bus.ServerConfig{Name: "bus", Listen: "127.0.0.1:0", Users: users}))
+	users := broker.NewUsers()
+	users.Allow("x", broker.Grant{Password: "x"})
+	server := must[*broker.Server](t)(broker.NewServer(broker.ServerConfig{Name: "bus", Listen: "127.0.0.1:0", Users: users}))
 	if err := server.Start(context.Background()); err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/nats-io/nats.go/micro"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/broker"
 	"github.com/hotpair/hotpair/bus/bustest"
 	"github.com/hotpair/hotpair/bus/pack"
 	"github.com/hotpair/hotpair/bus/ticket"
@@ -119,9 +120,9 @@ type aHost struct {
 	*Interface
 	t       testing.TB
 	name    string
-	server  *bus.Server
+	server  *broker.Server
 	traffic config.Traffic
-	users   *bus.Users
+	users   *broker.Users
 	main    *bus.Conn
 	stop    func()
 	now     atomic.Int64 // of the clock
@@ -141,8 +142,8 @@ func startHost(t testing.TB, name string, terminals ...Terminal) *aHost {
 // startHostOn lets terminal-if reach its bus and its terminals through a network.
 func startHostOn(t testing.TB, name string, network bus.Network, terminals ...Terminal) *aHost {
 	t.Helper()
-	h := &aHost{t: t, name: name, users: bus.NewUsers(), began: time.Now()}
-	h.server = must[*bus.Server](t)(bus.NewServer(bus.ServerConfig{Name: name, Listen: processtest.Address(t), Users: h.users}))
+	h := &aHost{t: t, name: name, users: broker.NewUsers(), began: time.Now()}
+	h.server = must[*broker.Server](t)(broker.NewServer(broker.ServerConfig{Name: name, Listen: processtest.Address(t), Users: h.users}))
 	if err := h.server.Start(context.Background()); err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +154,7 @@ func startHostOn(t testing.TB, name string, network bus.Network, terminals ...Te
 	}
 	h.main = h.connect(bus.ProcessMain)
 	h.now.Store(int64(time.Hour))
-	h.users.Allow(bus.ProcessTerminalInterface, bus.Grant{Password: "t", Permissions: bus.Permissions(bus.ProcessTerminalInterface)})
+	h.users.Allow(bus.ProcessTerminalInterface, broker.Grant{Password: "t", Permissions: broker.Permissions(bus.ProcessTerminalInterface)})
 	h.Interface = New(Config{
 		Bus: bus.ConnConfig{
 			Name: "terminal-if", URL: h.server.URL(), User: bus.ProcessTerminalInterface, Password: "t",
@@ -193,7 +194,7 @@ func (h *aHost) clock() time.Duration {
 
 func (h *aHost) connect(process string) *bus.Conn {
 	h.t.Helper()
-	h.users.Allow(process, bus.Grant{Password: process, Permissions: bus.Permissions(process)})
+	h.users.Allow(process, broker.Grant{Password: process, Permissions: broker.Permissions(process)})
 	if strings.HasPrefix(process, bus.ProcessBusiness) { // which has no say on main's bus
 		return h.connectTo("nats://"+h.traffic.TrafficListen, process, traffic.Password(h.traffic.TrafficKey, process))
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/broker"
 )
 
 // answerWithin is how long a foreign business process may take for one reply: the longest deadline of a request and
@@ -20,15 +21,15 @@ func requestPermissions(process string) *server.Permissions {
 	inbox := bus.InboxPrefix(process) + ".>"
 	switch process {
 	case bus.ProcessTerminalInterface:
-		return bus.Permit([]string{"business.>", "pack.business.>", "$SRV.INFO.>"}, []string{"answers.>", inbox})
+		return broker.Permit([]string{"business.>", "pack.business.>", "$SRV.INFO.>"}, []string{"answers.>", inbox})
 	case bus.ProcessMain:
-		return bus.Permit([]string{"$SRV.>"}, []string{inbox})
+		return broker.Permit([]string{"$SRV.>"}, []string{inbox})
 	}
 	name, is := service(process)
 	if !is {
 		return nil
 	}
-	p := bus.Permit([]string{bus.AnswersPrefix(name) + ".>"}, append(discovery(name), bus.BusinessSubject(name, ">"), bus.PackSubject(name)))
+	p := broker.Permit([]string{bus.AnswersPrefix(name) + ".>"}, append(discovery(name), bus.BusinessSubject(name, ">"), bus.PackSubject(name)))
 	p.Response = &server.ResponsePermission{MaxMsgs: 1, Expires: answerWithin}
 	return p
 }
@@ -36,13 +37,13 @@ func requestPermissions(process string) *server.Permissions {
 // databasePermissions are those on the updater's server.
 func databasePermissions(process string) *server.Permissions {
 	if process == bus.ProcessUpdater {
-		return bus.Permit([]string{bus.InboxPrefix(bus.ProcessBusiness) + ".>"}, []string{"db.>"})
+		return broker.Permit([]string{bus.InboxPrefix(bus.ProcessBusiness) + ".>"}, []string{"db.>"})
 	}
 	name, is := service(process)
 	if !is {
 		return nil
 	}
-	return bus.Permit([]string{bus.DatabaseSubject(name, ">")}, []string{bus.InboxPrefix(process) + ".>"})
+	return broker.Permit([]string{bus.DatabaseSubject(name, ">")}, []string{bus.InboxPrefix(process) + ".>"})
 }
 
 // discovery is what a service hears of the conventions of NATS services: questions to all, and to it by its name. Who heard

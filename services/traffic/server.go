@@ -9,12 +9,13 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/broker"
 	"github.com/hotpair/hotpair/services/config"
 )
 
 // Server is one of the two, and the connection of the process that has it.
 type Server struct {
-	*bus.Server
+	*broker.Server
 	// Conn is how the process itself talks to it.
 	Conn *bus.Conn
 }
@@ -39,14 +40,14 @@ func ServeDatabase(ctx context.Context, c config.Traffic, g Ground) (*Server, er
 }
 
 func serve(ctx context.Context, c config.Traffic, g Ground, owner string, permissions permissions) (*Server, error) {
-	own := bus.Grant{Password: rand.Text(), Permissions: permissions(owner)}
-	users := bus.NewUsers()
+	own := broker.Grant{Password: rand.Text(), Permissions: permissions(owner)}
+	users := broker.NewUsers()
 	users.Allow(owner, own)
-	users.AllowBy(func(user string) (bus.Grant, bool) {
+	users.AllowBy(func(user string) (broker.Grant, bool) {
 		allowed := permissions(user)
-		return bus.Grant{Password: Password(c.TrafficKey, user), Permissions: allowed}, allowed != nil
+		return broker.Grant{Password: Password(c.TrafficKey, user), Permissions: allowed}, allowed != nil
 	})
-	server, err := bus.NewServer(bus.ServerConfig{Name: owner + "-traffic", Listen: c.TrafficListen, Network: g.Network, Users: users, Logger: g.Log})
+	server, err := broker.NewServer(broker.ServerConfig{Name: owner + "-traffic", Listen: c.TrafficListen, Network: g.Network, Users: users, Logger: g.Log})
 	if err != nil {
 		return nil, fmt.Errorf("traffic: %w", err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/broker"
 	"github.com/hotpair/hotpair/bus/pack"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/membership"
@@ -27,7 +28,7 @@ type host struct {
 	t      testing.TB
 	name   string
 	config config.Updater
-	server *bus.Server
+	server *broker.Server
 	main   *bus.Conn
 	kv     *pack.Caller[bus.DatabaseCall, bus.DatabaseReply]
 	log    *slog.Logger
@@ -60,11 +61,11 @@ func newHosts(t testing.TB) (a, b *host) {
 
 func newHost(t testing.TB, name, replication, peer string) *host {
 	t.Helper()
-	users := bus.NewUsers()
+	users := broker.NewUsers()
 	for _, process := range []string{bus.ProcessMain, bus.ProcessUpdater} {
-		users.Allow(process, bus.Grant{Password: process, Permissions: bus.Permissions(process)})
+		users.Allow(process, broker.Grant{Password: process, Permissions: broker.Permissions(process)})
 	}
-	server, err := bus.NewServer(bus.ServerConfig{Name: "bus-" + name, Listen: "127.0.0.1:0", Users: users})
+	server, err := broker.NewServer(broker.ServerConfig{Name: "bus-" + name, Listen: "127.0.0.1:0", Users: users})
 	if err != nil {
 		t.Fatal(err)
 	}

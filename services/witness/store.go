@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/broker"
 	"github.com/hotpair/hotpair/services/arbiter"
 )
 
@@ -40,7 +41,7 @@ type store struct {
 
 // openStore makes the register in a new directory, and in a used one makes sure that it is the same register as ever.
 // Errors: ErrDamaged, ErrStore.
-func openStore(ctx context.Context, srv *bus.Server, password string, d *directory, log *slog.Logger) (*store, error) {
+func openStore(ctx context.Context, srv *broker.Server, password string, d *directory, log *slog.Logger) (*store, error) {
 	conn, err := bus.Connect(ctx, bus.ConnConfig{
 		Name: administrator, User: administrator, Password: password, InProcess: srv, Once: true, Ping: 10 * time.Second,
 	})

@@ -28,6 +28,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/broker"
 	"github.com/hotpair/hotpair/services/arbiter"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/keyring"
@@ -166,13 +167,13 @@ func (w *Witness) Run(ctx context.Context) (err error) {
 		}
 		w.config.Log.Info("hosts are let in by their keys", "keys", w.config.Keys.Ring().Sentence())
 	}
-	users := bus.NewUsers()
+	users := broker.NewUsers()
 	password := rand.Text()
-	users.Allow(administrator, bus.Grant{Password: password})
+	users.Allow(administrator, broker.Grant{Password: password})
 	// From the first moment, so that a host never takes a witness that starts for one with another secret. Until hello is
 	// answered it finds nobody and writes nothing.
 	users.Allow(arbiter.User, w.grant())
-	srv, err := bus.NewServer(bus.ServerConfig{
+	srv, err := broker.NewServer(broker.ServerConfig{
 		Name: "witness", Listen: w.config.Listen, Network: w.config.Network, Users: users, StoreDir: w.config.Data,
 		MaxPayload: maxPayload, MaxConnections: maxConnections, PingInterval: 10 * time.Second,
 		Logger: w.config.Log,
@@ -274,10 +275,10 @@ func (w *Witness) serveKeys(questions, writes *bus.Router) {
 }
 
 // grant is what a host may do: ask.
-func (w *Witness) grant() bus.Grant {
-	return bus.Grant{
+func (w *Witness) grant() broker.Grant {
+	return broker.Grant{
 		Password:    config.DeriveKey(w.config.Secret, config.PurposeWitness),
-		Permissions: bus.Permit([]string{arbiter.Subjects}, []string{arbiter.Inbox + ".>"}),
+		Permissions: broker.Permit([]string{arbiter.Subjects}, []string{arbiter.Inbox + ".>"}),
 	}
 }
 

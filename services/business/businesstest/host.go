@@ -8,6 +8,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/broker"
 	"github.com/hotpair/hotpair/bus/pack"
 	"github.com/hotpair/hotpair/bus/ticket"
 	"github.com/hotpair/hotpair/services/business"
@@ -33,7 +34,7 @@ type TB interface {
 // Host is a host's bus and its two servers of traffic, with the permissions of real ones, and a database in the place of the updater.
 type Host struct {
 	TB       TB
-	Server   *bus.Server
+	Server   *broker.Server
 	Database *Database
 	Main     *bus.Conn
 	Asker    *bus.Conn // main's, where requests go
@@ -47,16 +48,16 @@ type Host struct {
 	plan     *traffic.Plan
 	requests *traffic.Server
 	updater  *traffic.Server // nil while it is down
-	users    *bus.Users
+	users    *broker.Users
 	callers  map[string]*Caller
 }
 
 // NewHost starts a host; it ends with the test. setup may change the database before it serves.
 func NewHost(tb TB, setup ...func(*Database)) *Host {
 	tb.Helper()
-	users := bus.NewUsers()
-	users.Allow(bus.ProcessMain, bus.Grant{Password: Password})
-	server, err := bus.NewServer(bus.ServerConfig{Name: "host", Listen: "127.0.0.1:0", Users: users})
+	users := broker.NewUsers()
+	users.Allow(bus.ProcessMain, broker.Grant{Password: Password})
+	server, err := broker.NewServer(broker.ServerConfig{Name: "host", Listen: "127.0.0.1:0", Users: users})
 	must(tb, err)
 	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
@@ -115,7 +116,7 @@ func (h *Host) EndRequests() { h.requests.Close() }
 func (h *Host) Environment(service string) config.Business {
 	process := bus.ProcessBusiness + "." + service
 	password := h.plan.Password(process)
-	h.users.Allow(process, bus.Grant{Password: password, Permissions: bus.Permissions(process)})
+	h.users.Allow(process, broker.Grant{Password: password, Permissions: broker.Permissions(process)})
 	return config.Business{
 		Bus: config.Bus{
 			BusURL: h.Server.URL(), BusUser: process, BusPassword: config.Secret(password), BusInbox: bus.InboxPrefix(process),

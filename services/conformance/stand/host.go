@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/broker"
 	"github.com/hotpair/hotpair/bus/ticket"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/courier/waybill"
@@ -51,11 +52,11 @@ type Stand struct {
 	options Options
 	plan    *traffic.Plan // of what the program sees
 	own     *traffic.Plan // of the updater's own server, which the program does not know
-	bus     *bus.Server
+	bus     *broker.Server
 	main    *bus.Conn
 	tickets *ticket.Desk
 	key     bus.TicketKey
-	users   *bus.Users
+	users   *broker.Users
 	updater config.Updater
 	refused refusals
 
@@ -73,7 +74,7 @@ type Stand struct {
 
 // Open makes a host, with an updater that serves. The error is ErrStand.
 func Open(ctx context.Context, o Options) (s *Stand, err error) {
-	s = &Stand{options: o, key: ticket.NewKey(), users: bus.NewUsers()}
+	s = &Stand{options: o, key: ticket.NewKey(), users: broker.NewUsers()}
 	s.tickets = ticket.NewDesk(s.key)
 	defer func() {
 		if err != nil {
@@ -99,9 +100,9 @@ func Open(ctx context.Context, o Options) (s *Stand, err error) {
 // openBus is what main does first.
 func (s *Stand) openBus(ctx context.Context) (err error) {
 	const password = "main"
-	s.users.Allow(bus.ProcessMain, bus.Grant{Password: password})
-	s.users.Allow(bus.ProcessUpdater, bus.Grant{Password: password, Permissions: bus.Permissions(bus.ProcessUpdater)})
-	if s.bus, err = bus.NewServer(bus.ServerConfig{Name: "check", Listen: "127.0.0.1:0", Users: s.users, Logger: s.refused.logger()}); err != nil {
+	s.users.Allow(bus.ProcessMain, broker.Grant{Password: password})
+	s.users.Allow(bus.ProcessUpdater, broker.Grant{Password: password, Permissions: broker.Permissions(bus.ProcessUpdater)})
+	if s.bus, err = broker.NewServer(broker.ServerConfig{Name: "check", Listen: "127.0.0.1:0", Users: s.users, Logger: s.refused.logger()}); err != nil {
 		return err
 	}
 	if err := s.bus.Start(ctx); err != nil {

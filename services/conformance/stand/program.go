@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/broker"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/services/process"
@@ -56,7 +57,7 @@ func (s *Stand) Start(ctx context.Context) (*Program, error) {
 func (s *Stand) Launch() (*Program, error) {
 	name := bus.ProcessBusiness + "." + s.options.Service
 	password := s.plan.Password(name)
-	s.users.Allow(name, bus.Grant{Password: password, Permissions: bus.Permissions(name)})
+	s.users.Allow(name, broker.Grant{Password: password, Permissions: broker.Permissions(name)})
 	host := config.Host{Name: config.Name{Host: hostName}, Pace: config.Pace{Lease: lease}, Log: config.Log{LogLevel: slog.LevelInfo, LogFormat: "text"}}
 	at := config.Bus{BusURL: s.bus.URL(), BusUser: name, BusPassword: config.Secret(password), BusInbox: bus.InboxPrefix(name)}
 	p := &Program{lines: &lines{}}

@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/broker"
 	"github.com/hotpair/hotpair/services/level"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/operatortest"
@@ -51,9 +52,9 @@ func (nobody) Request(context.Context, string, []byte) (*nats.Msg, error) {
 // twins makes a standby, b, and an active, a, that it reaches.
 func twins(t *testing.T) (a, b *twin) {
 	t.Helper()
-	users := bus.NewUsers()
-	users.Allow("peer", bus.Grant{Password: "x"})
-	server, err := bus.NewServer(bus.ServerConfig{Name: "a", Listen: "127.0.0.1:0", Users: users, MaxPayload: 1 << 20})
+	users := broker.NewUsers()
+	users.Allow("peer", broker.Grant{Password: "x"})
+	server, err := broker.NewServer(broker.ServerConfig{Name: "a", Listen: "127.0.0.1:0", Users: users, MaxPayload: 1 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +73,7 @@ func twins(t *testing.T) (a, b *twin) {
 	return a, b
 }
 
-func connect(t *testing.T, server *bus.Server) *bus.Conn {
+func connect(t *testing.T, server *broker.Server) *bus.Conn {
 	t.Helper()
 	conn, err := bus.Connect(t.Context(), bus.ConnConfig{Name: t.Name(), InProcess: server, User: "peer", Password: "x", Once: true})
 	if err != nil {

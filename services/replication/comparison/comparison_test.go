@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/broker"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
@@ -46,7 +47,7 @@ func (g *growing) Repair(context.Context, section.Content) (int, error) { return
 // A pair that is written to all the time adds to its history while it is compared. The comparison chased its end, for ever where a section
 // took longer than a flush.
 func TestComparison_OfAHistoryThatGrowsEnds(t *testing.T) {
-	server, err := bus.NewServer(bus.ServerConfig{Name: "test"})
+	server, err := broker.NewServer(broker.ServerConfig{Name: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/broker"
 	"github.com/hotpair/hotpair/bus/pack"
 	"github.com/hotpair/hotpair/services/process"
 	"github.com/hotpair/hotpair/simulator/bench/limit"
@@ -92,8 +93,8 @@ func (s *stage) arg(i int) string {
 
 func (s *stage) onEnd(f func()) { s.end = append(s.end, f) }
 
-func (s *stage) serve(name string) (*bus.Server, error) {
-	server, err := bus.NewServer(bus.ServerConfig{Name: name, Listen: "127.0.0.1:0"})
+func (s *stage) serve(name string) (*broker.Server, error) {
+	server, err := broker.NewServer(broker.ServerConfig{Name: name, Listen: "127.0.0.1:0"})
 	if err != nil {
 		return nil, err
 	}

@@ -1,8 +1,8 @@
-package bus
+// Package broker has the embedded NATS servers: who may connect to one, what each may say there, and how much.
+package broker
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -11,16 +11,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
-)
 
-// MaxPayload bounds a message on every listener, in bytes. A frame is at most half of it.
-const MaxPayload = 8 << 20
-
-var (
-	// ErrListen says that a server could not open its port; the text names address and reason.
-	ErrListen = errors.New("cannot listen")
-	// ErrAddress says that an address is not host:port.
-	ErrAddress = errors.New("not a host:port address")
+	"github.com/hotpair/hotpair/bus"
 )
 
 const (
@@ -36,7 +28,7 @@ type ServerConfig struct {
 	// Listen is host:port; port 0 picks a free one, empty serves connections of this process only.
 	Listen string
 	// Network that Listen is an address of. Nil: TCP, by the server's own listener.
-	Network Network
+	Network bus.Network
 	Users   *Users
 	// Accounts are made beside the global one; a Grant names one of them.
 	Accounts []string
@@ -66,7 +58,7 @@ func NewServer(c ServerConfig) (*Server, error) {
 	opts := &server.Options{
 		ServerName: c.Name,
 		NoSigs:     true,
-		MaxPayload: MaxPayload,
+		MaxPayload: bus.MaxPayload,
 		MaxConn:    c.MaxConnections,
 		MaxPending: c.MaxPending,
 		// The default of two lets a frozen client hold megabytes for minutes; heartbeats are ours, so this is housekeeping.
@@ -91,11 +83,11 @@ func NewServer(c ServerConfig) (*Server, error) {
 	} else {
 		host, port, err := net.SplitHostPort(c.Listen)
 		if err != nil {
-			return nil, fmt.Errorf("%w: %q: %v", ErrAddress, c.Listen, err)
+			return nil, fmt.Errorf("%w: %q: %v", bus.ErrAddress, c.Listen, err)
 		}
 		number, err := strconv.Atoi(port)
 		if err != nil || number < 0 || number > 65535 {
-			return nil, fmt.Errorf("%w: port of %q", ErrAddress, c.Listen)
+			return nil, fmt.Errorf("%w: port of %q", bus.ErrAddress, c.Listen)
 		}
 		opts.Host, opts.Port = host, number
 		if number == 0 {
@@ -134,7 +126,7 @@ func (s *Server) Start(ctx context.Context) error {
 		select {
 		case <-s.log.fatal:
 			s.Stop()
-			return fmt.Errorf("%w on %s: %s", ErrListen, s.config.Listen, s.log.reason())
+			return fmt.Errorf("%w on %s: %s", bus.ErrListen, s.config.Listen, s.log.reason())
 		case <-ctx.Done():
 			s.Stop()
 			return fmt.Errorf("server %s: %w", s.config.Name, ctx.Err())
@@ -153,7 +145,7 @@ func (s *Server) openDoor(ctx context.Context) error {
 	listener, err := s.config.Network.Listen(ctx, s.config.Listen)
 	if err != nil {
 		s.Stop()
-		return fmt.Errorf("%w on %s: %w", ErrListen, s.config.Listen, err)
+		return fmt.Errorf("%w on %s: %w", bus.ErrListen, s.config.Listen, err)
 	}
 	s.door = newDoor(listener, s.Server.InProcessConn)
 	return nil

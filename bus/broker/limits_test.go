@@ -1,4 +1,4 @@
-package bus
+package broker
 
 import (
 	"bytes"
@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"testing"
 	"time"
+
+	"github.com/hotpair/hotpair/bus"
 )
 
 // TestFault_A13_WhoDoesNotReadIsClosed: no test had come to what a server holds for a connection that does not read. At the bound it is closed, and
@@ -31,7 +33,7 @@ func TestFault_A13_WhoDoesNotReadIsClosed(t *testing.T) {
 			t.Fatalf("%v behind %q", err, greeting)
 		}
 	}
-	talks := connect(t, s, ConnConfig{User: "u", Password: "p"})
+	talks := connect(t, s, bus.ConnConfig{User: "u", Password: "p"})
 	var before, now runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)

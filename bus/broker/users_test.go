@@ -1,4 +1,4 @@
-package bus
+package broker
 
 import (
 	"context"
@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/hotpair/hotpair/bus"
 )
 
 func startServer(t testing.TB, users *Users) *Server {
@@ -22,10 +24,10 @@ func startServer(t testing.TB, users *Users) *Server {
 	return s
 }
 
-func connect(t testing.TB, s *Server, c ConnConfig) *Conn {
+func connect(t testing.TB, s *Server, c bus.ConnConfig) *bus.Conn {
 	t.Helper()
 	c.URL = s.URL()
-	conn, err := Connect(t.Context(), c)
+	conn, err := bus.Connect(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,15 +41,15 @@ func TestUsers_RevokeKicksAndRefuses(t *testing.T) {
 	users.Allow("session-1", Grant{Password: "s"})
 	s := startServer(t, users)
 	lost := make(chan error, 8)
-	session := connect(t, s, ConnConfig{User: "session-1", Password: "s", Lost: func(err error) { lost <- err }})
-	other := connect(t, s, ConnConfig{User: "main", Password: "m"})
+	session := connect(t, s, bus.ConnConfig{User: "session-1", Password: "s", Lost: func(err error) { lost <- err }})
+	other := connect(t, s, bus.ConnConfig{User: "main", Password: "m"})
 	users.Revoke("session-1")
 	select {
 	case <-lost:
 	case <-time.After(30 * time.Second):
 		t.Fatal("a revoked user's connection stays open")
 	}
-	if _, err := Connect(t.Context(), ConnConfig{URL: s.URL(), User: "session-1", Password: "s", Once: true}); !errors.Is(err, nats.ErrAuthorization) {
+	if _, err := bus.Connect(t.Context(), bus.ConnConfig{URL: s.URL(), User: "session-1", Password: "s", Once: true}); !errors.Is(err, nats.ErrAuthorization) {
 		t.Fatalf("a revoked user connects again: %v", err)
 	}
 	if err := session.Publish("x", nil); err == nil {
@@ -64,9 +66,9 @@ func TestUsers_RefuseStrangers(t *testing.T) {
 	users := NewUsers()
 	users.Allow("main", Grant{Password: "m"})
 	s := startServer(t, users)
-	for _, c := range []ConnConfig{{}, {User: "main", Password: "x"}, {User: "other", Password: "m"}, {User: "main"}} {
+	for _, c := range []bus.ConnConfig{{}, {User: "main", Password: "x"}, {User: "other", Password: "m"}, {User: "main"}} {
 		c.URL, c.Once = s.URL(), true
-		if conn, err := Connect(t.Context(), c); err == nil {
+		if conn, err := bus.Connect(t.Context(), c); err == nil {
 			conn.Close()
 			t.Errorf("user %q with password %q got in", c.User, c.Password)
 		}
@@ -77,11 +79,11 @@ func TestUsers_RefuseStrangers(t *testing.T) {
 // table of subjects refused by a real server.
 func TestPermissions(t *testing.T) {
 	subjects := []string{
-		SubjectRight, "process.updater", "process.business.kv",
+		bus.SubjectRight, "process.updater", "process.business.kv",
 		"heartbeat.updater", "heartbeat.terminal-if", "heartbeat.courier", "heartbeat.business.kv", "heartbeat.business.ledger",
-		CallFacts.Subject(), CallPrepare.Subject(), CallServe.Subject(), CallRequire.Subject(), CallDrain.Subject(), CallNote.Subject(), CallHistory.Subject(), ofTerminalInterface.Subject(),
-		CallAttach.Subject(), CallDetach.Subject(), CallDrainRequests.Subject(), CallAskTerminals.Subject(),
-		"business.kv.put", "business.ledger.open", PackSubject("kv"), PackSubject("ledger"),
+		bus.CallFacts.Subject(), bus.CallPrepare.Subject(), bus.CallServe.Subject(), bus.CallRequire.Subject(), bus.CallDrain.Subject(), bus.CallNote.Subject(), bus.CallHistory.Subject(), ofTerminalInterface.Subject(),
+		bus.CallAttach.Subject(), bus.CallDetach.Subject(), bus.CallDrainRequests.Subject(), bus.CallAskTerminals.Subject(),
+		"business.kv.put", "business.ledger.open", bus.PackSubject("kv"), bus.PackSubject("ledger"),
 		"answers.kv.x.1", "answers.ledger.x.1",
 		"db.kv.pack", "db.kv.commit", "db.ledger.pack",
 		"inbox.main.x.1", "inbox.updater.x.1", "inbox.terminal-if.x.1", "inbox.courier.x.1", "inbox.business.kv.x.1", "inbox.business.ledger.x.1",
@@ -91,14 +93,14 @@ func TestPermissions(t *testing.T) {
 		process              string
 		publishes, subscribe []string
 	}{
-		{ProcessUpdater,
+		{bus.ProcessUpdater,
 			[]string{"heartbeat.updater", "inbox.main.x.1", "inbox.terminal-if.x.1", "inbox.courier.x.1"},
-			[]string{CallFacts.Subject(), CallPrepare.Subject(), CallServe.Subject(), CallRequire.Subject(), CallDrain.Subject(), CallNote.Subject(), CallHistory.Subject(), ofTerminalInterface.Subject(), "inbox.updater.x.1", "question.updater.courier.pending", "question.updater.emissions-list"}},
-		{ProcessTerminalInterface,
+			[]string{bus.CallFacts.Subject(), bus.CallPrepare.Subject(), bus.CallServe.Subject(), bus.CallRequire.Subject(), bus.CallDrain.Subject(), bus.CallNote.Subject(), bus.CallHistory.Subject(), ofTerminalInterface.Subject(), "inbox.updater.x.1", "question.updater.courier.pending", "question.updater.emissions-list"}},
+		{bus.ProcessTerminalInterface,
 			[]string{"heartbeat.terminal-if", "inbox.main.x.1", ofTerminalInterface.Subject()},
-			[]string{SubjectRight, "process.updater", "process.business.kv", CallAttach.Subject(), CallDetach.Subject(), CallDrainRequests.Subject(), CallAskTerminals.Subject(), "inbox.terminal-if.x.1"}},
-		{ProcessCourier, []string{"heartbeat.courier", "question.updater.courier.pending"}, []string{SubjectRight, "inbox.courier.x.1"}},
-		{ProcessBusiness + ".kv", []string{"heartbeat.business.kv"}, nil},
+			[]string{bus.SubjectRight, "process.updater", "process.business.kv", bus.CallAttach.Subject(), bus.CallDetach.Subject(), bus.CallDrainRequests.Subject(), bus.CallAskTerminals.Subject(), "inbox.terminal-if.x.1"}},
+		{bus.ProcessCourier, []string{"heartbeat.courier", "question.updater.courier.pending"}, []string{bus.SubjectRight, "inbox.courier.x.1"}},
+		{bus.ProcessBusiness + ".kv", []string{"heartbeat.business.kv"}, nil},
 		{"stranger", nil, nil},
 	}
 	for _, test := range tests {
@@ -107,7 +109,7 @@ func TestPermissions(t *testing.T) {
 			users.Allow(test.process, Grant{Password: "p", Permissions: Permissions(test.process)})
 			s := startServer(t, users)
 			complaints := make(chan error, 4*len(subjects))
-			conn := connect(t, s, ConnConfig{User: test.process, Password: "p", Complaint: func(err error) { complaints <- err }})
+			conn := connect(t, s, bus.ConnConfig{User: test.process, Password: "p", Complaint: func(err error) { complaints <- err }})
 			refused := func(do func(string) error, subject string) bool {
 				t.Helper()
 				if err := do(subject); err != nil {
@@ -125,7 +127,7 @@ func TestPermissions(t *testing.T) {
 				for {
 					select {
 					case err := <-complaints:
-						if !errors.Is(err, ErrForbidden) {
+						if !errors.Is(err, bus.ErrForbidden) {
 							t.Fatalf("%s: %v", subject, err)
 						}
 						if contains(err.Error(), "always.refused") {
@@ -178,14 +180,14 @@ func TestServer_PortInUseNamesTheAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = second.Start(t.Context())
-	if !errors.Is(err, ErrListen) || !contains(err.Error(), first.Address()) {
+	if !errors.Is(err, bus.ErrListen) || !contains(err.Error(), first.Address()) {
 		t.Fatalf("got %v, want ErrListen naming %s", err, first.Address())
 	}
 }
 
 func TestServer_RefusesWhatIsNoAddress(t *testing.T) {
 	for _, a := range []string{"nowhere", "host:port", "host:70000", "1.2.3.4"} {
-		if _, err := NewServer(ServerConfig{Listen: a}); !errors.Is(err, ErrAddress) {
+		if _, err := NewServer(ServerConfig{Listen: a}); !errors.Is(err, bus.ErrAddress) {
 			t.Errorf("%q: %v", a, err)
 		}
 	}
@@ -195,7 +197,7 @@ func TestConn_RequestEndsWhenTheConnectionDrops(t *testing.T) {
 	users := NewUsers()
 	users.Allow("u", Grant{Password: "p"})
 	s := startServer(t, users)
-	silent := connect(t, s, ConnConfig{User: "u", Password: "p"})
+	silent := connect(t, s, bus.ConnConfig{User: "u", Password: "p"})
 	arrived := make(chan struct{})
 	if _, err := silent.Subscribe("black.hole", func(*nats.Msg) { close(arrived) }); err != nil {
 		t.Fatal(err)
@@ -203,7 +205,7 @@ func TestConn_RequestEndsWhenTheConnectionDrops(t *testing.T) {
 	if err := silent.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	conn := connect(t, s, ConnConfig{User: "u", Password: "p"})
+	conn := connect(t, s, bus.ConnConfig{User: "u", Password: "p"})
 	failed := make(chan error, 1)
 	go func() {
 		_, err := conn.Request(context.Background(), "black.hole", nil)
@@ -213,16 +215,16 @@ func TestConn_RequestEndsWhenTheConnectionDrops(t *testing.T) {
 	users.Revoke("u")
 	select {
 	case err := <-failed:
-		if !errors.Is(err, ErrDisconnected) {
+		if !errors.Is(err, bus.ErrDisconnected) {
 			t.Fatalf("got %v, want ErrDisconnected", err)
 		}
 	case <-time.After(30 * time.Second):
 		t.Fatal("the request waits for a reply that can't come")
 	}
-	if _, err := conn.Request(t.Context(), "nobody", nil); !errors.Is(err, ErrDisconnected) && !errors.Is(err, ErrNobody) {
+	if _, err := conn.Request(t.Context(), "nobody", nil); !errors.Is(err, bus.ErrDisconnected) && !errors.Is(err, bus.ErrNobody) {
 		t.Fatalf("while disconnected: %v", err)
 	}
 }
 
 // ofTerminalInterface is a question that terminal-if may ask the updater.
-var ofTerminalInterface = Question[Done, Done](ProcessUpdater, OfTerminalInterface+"numbers")
+var ofTerminalInterface = bus.Question[bus.Done, bus.Done](bus.ProcessUpdater, bus.OfTerminalInterface+"numbers")

@@ -129,6 +129,7 @@ func New(c Config) *Agent {
 		receipts: newReceipts(), began: time.Now(), started: make(chan struct{}), failed: make(chan error, 1),
 	}
 	a.table = newTable(c.Bound, c.BoundBytes)
+	a.table.standing.measured = a.bell.ring
 	if c.HTTP.Listen != "" {
 		c.HTTP.Network, c.HTTP.Agent, c.HTTP.Token, c.HTTP.Log = c.Network, behind{a}, c.Token, a.log
 		a.web = web.New(c.HTTP)

@@ -44,6 +44,7 @@ func (a behind) Status() web.Status {
 		}
 	}
 	takeover, outage := t.standing.takeover, t.standing.outage
+	feels := t.standing.feeling == &t.standing.takeover
 	t.mu.Unlock()
 	if s.Since.IsZero() {
 		s.Since = a.began
@@ -52,7 +53,7 @@ func (a behind) Status() web.Status {
 		s.OldestMS = now.Sub(oldest).Milliseconds()
 	}
 	s.LastTakeover, s.LastOutage = takeover.shown(), outage.shown()
-	s.Words = words(s)
+	s.Words = words(s, feels)
 	s.Since = s.Since.UTC()
 	return s
 }
@@ -65,8 +66,8 @@ func (i interruption) shown() *web.Interruption {
 	return &web.Interruption{At: i.at.UTC(), From: i.from, To: i.to, AwayMS: i.away.Milliseconds(), Waiting: i.waiting, FeltMS: i.felt.Milliseconds()}
 }
 
-// words say a status.
-func words(s web.Status) string {
+// words say a status; feels: the last takeover is still being felt.
+func words(s web.Status, feels bool) string {
 	since := " since " + wording.Time(s.Since) + " UTC"
 	said := "Host " + s.Host + " serves" + since + "."
 	switch {
@@ -80,7 +81,10 @@ func words(s web.Status) string {
 	}
 	if i := s.LastTakeover; i != nil {
 		felt := "felt by no request"
-		if i.FeltMS > 0 {
+		switch {
+		case feels:
+			felt = "and its requests have no answer yet"
+		case i.FeltMS > 0:
 			felt = "felt for " + wording.After(i.FeltMS)
 		}
 		said += fmt.Sprintf(" Host %s took over from %s at %s, %s.", i.To, i.From, wording.Time(i.At), felt)

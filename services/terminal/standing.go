@@ -13,6 +13,7 @@ type standing struct {
 	takeover, outage interruption // the last of each
 	feeling          *interruption
 	felt             time.Time // since when what waits has had no answer
+	measured         func()    // is called when it has one; it must not block
 }
 
 // interruption is a time without a session, or the change from one to the next.
@@ -54,6 +55,9 @@ func (s *standing) answered(now time.Time) {
 	if s.feeling != nil {
 		s.feeling.felt = now.Sub(s.felt)
 		s.feeling = nil
+		if s.measured != nil {
+			s.measured()
+		}
 	}
 }
 

@@ -29,6 +29,7 @@ type agent struct {
 	first   uint64 // that is kept
 	changed chan struct{}
 	kept    int // how often notices were read
+	waiting int // one less at each look
 }
 
 func (a *agent) Ask(q Question, answer func(bus.Reply)) {
@@ -91,8 +92,13 @@ func (a *agent) Changed() <-chan struct{} {
 }
 
 func (a *agent) Status() Status {
-	return Status{Terminal: "t1", Words: "Host a serves.", Serves: true, Host: "a"}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s := Status{Terminal: "t1", Words: "Host a serves.", Serves: true, Host: "a", Waiting: a.waiting}
+	a.waiting = max(0, a.waiting-1)
+	return s
 }
+
 func (a *agent) Services() []bus.AgentService { return nil }
 
 // serve runs a server until the test ends, and gives its address.

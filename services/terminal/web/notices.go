@@ -22,6 +22,8 @@ const (
 	maxStreams = 64
 	// pageOfNotices is how many are read from disk at a time.
 	pageOfNotices = 100
+	// lookAgain is how often the status is told again to who was told that requests wait.
+	lookAgain = time.Second
 	// reconnectMS is when a browser comes again whose stream has ended.
 	reconnectMS = 1000
 )
@@ -85,12 +87,14 @@ type stream struct {
 	flow   *http.ResponseController
 	after  uint64 // the number that it has come to
 	said   string // of the status, without what changes by mere time
+	waits  bool   // it said that requests wait, which is soon not so
 }
 
 // run tells until the reader leaves or the server stops. The error says why it could not go on.
 func (t *stream) run(ctx context.Context, stop <-chan struct{}) error {
-	beat := time.NewTicker(t.within.beat)
+	beat, look := time.NewTicker(t.within.beat), time.NewTicker(lookAgain)
 	defer beat.Stop()
+	defer look.Stop()
 	if err := t.write(fmt.Sprintf("retry: %d\n: %s\n\n", reconnectMS, pathNotices)); err != nil {
 		return err
 	}
@@ -101,6 +105,10 @@ func (t *stream) run(ctx context.Context, stop <-chan struct{}) error {
 		}
 		select {
 		case <-changed:
+		case <-look.C:
+			if t.waits {
+				t.said = ""
+			}
 		case <-beat.C:
 			if err := t.write(": \n\n"); err != nil {
 				return err
@@ -204,10 +212,15 @@ func pageOf(text []byte) (p keptPage, err error) {
 func (t *stream) status() error {
 	status := t.agent.Status()
 	said := fmt.Sprint(status.Serves, status.Host, status.Epoch, status.Since)
+	for _, i := range []*Interruption{status.LastTakeover, status.LastOutage} {
+		if i != nil {
+			said += fmt.Sprint(" ", i.FeltMS)
+		}
+	}
 	if said == t.said {
 		return nil
 	}
-	t.said = said
+	t.said, t.waits = said, status.Waiting > 0
 	text, err := json.Marshal(status)
 	if err != nil {
 		return err

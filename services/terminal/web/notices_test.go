@@ -80,6 +80,16 @@ func TestNotices_TellsWhatIsGone(t *testing.T) {
 	}
 }
 
+// Who was told that requests wait is told when they do no more.
+func TestNotices_TellsHowLongRequestsWait(t *testing.T) {
+	a := &agent{waiting: 2}
+	_, address := serve(t, Config{Agent: a})
+	list := events(t, address, "/v1/notices", 3)
+	if !strings.Contains(list[0], `"waiting":2`) || !strings.Contains(list[1], `"waiting":1`) || !strings.Contains(list[2], `"waiting":0`) {
+		t.Errorf("%q", list)
+	}
+}
+
 // Nothing to tell is told now and then, so that both sides notice when the other one has gone.
 func TestNotices_Heartbeat(t *testing.T) {
 	_, address := serve(t, Config{}, func(s *Server) { s.within.beat = time.Millisecond })

@@ -159,7 +159,7 @@ func fill(v reflect.Value, n *int) {
 		v.SetMapIndex(key, value)
 	case reflect.Struct:
 		for i := range v.NumField() {
-			if v.Type().Field(i).IsExported() {
+			if f := v.Type().Field(i); f.IsExported() && f.Tag.Get("cbor") != "-" { // what never leaves its process has no form
 				fill(v.Field(i), n)
 			}
 		}

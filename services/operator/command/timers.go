@@ -17,9 +17,8 @@ func timersCommand() *cobra.Command {
 	f := &flags{}
 	q := agenda.List{}
 	c := argued("timers", "Show what services have put off, and release or drop it",
-		`Services put work off: a timer is an operation of theirs, run once it is due by the host that serves. One that fails is
-run again, later each time; after 20 failures, or three ends of its service, it is parked until it is released, which
-the alarm timers-parked tells of.`,
+		`A timer is an operation that a service has put off. One that fails is run again, later each time; after 20 failures, or
+three ends of its service, it is parked until it is released, which the alarm timers-parked tells of.`,
 		`  hotpair timers
   hotpair timers --parked
   hotpair timers --service tickets --json | jq -r '.timers[] | .key'

@@ -106,12 +106,11 @@ hotpair help env lists what can be set, hotpair help --all also what a host star
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetHelpCommand(help())
 	root.AddCommand(local.Command(), simulator.Command())
-	root.AddCommand(with(serviceCommand(), scaffold.NewCommand()), dev.Command(), ask.Command())
+	root.AddCommand(with(serviceCommand(), scaffold.NewCommand(), conformance.Command()), dev.Command(), ask.Command())
 	root.AddCommand(founding.Command(), install.JoinCommand(), install.LeaveCommand(), install.RunCommand())
 	root.AddCommand(command.Commands()...)
 	root.AddCommand(notices.Command(), outgoing.EmissionsCommand(), outgoing.TargetsCommand())
 	root.AddCommand(with(archives.BackupCommand(archive.Files{}), offline.CheckCommand(archive.Files{}), archives.ListCommand(), archives.NowCommand()), offline.RestoreCommand(archive.Files{}), offline.AuthorityCommand())
-	root.AddCommand(with(serviceCommand(), conformance.Command()))
 	root.AddCommand(
 		supervisorCommand(),
 		serve("main", "Decide who serves, and run the host's processes (started by supervisor)", hostName, decide),

@@ -1,7 +1,6 @@
 package scaffold
 
 import (
-	"bytes"
 	"fmt"
 
 	"github.com/hotpair/hotpair/services/business/python"
@@ -16,16 +15,11 @@ func pythonFiles(o Options) (files, notes, error) {
 	if err := f.copied(python.Files, "hotpair", "hotpair"); err != nil {
 		return nil, nil, fmt.Errorf("runtime: %w", err)
 	}
-	for _, named := range []struct{ file, old, new string }{
+	if err := f.replaced([]replacement{
 		{"service.py", `"counter"`, `"` + o.Name + `"`},
 		{"run", "counter=", o.Name + "="},
-	} {
-		it := f[named.file]
-		if !bytes.Contains(it.text, []byte(named.old)) {
-			return nil, nil, fmt.Errorf("template: %s does not have %s", named.file, named.old)
-		}
-		it.text = bytes.ReplaceAll(it.text, []byte(named.old), []byte(named.new))
-		f[named.file] = it
+	}); err != nil {
+		return nil, nil, err
 	}
 	// What can't be imported is not started.
 	f.describe(`{

@@ -65,6 +65,7 @@ const (
 var languages = []language{
 	{"go", "Go", "go test ./...", "service.go", goFiles},
 	{"python", "Python", "./run -m unittest", "service.py", pythonFiles},
+	{"typescript", "TypeScript", "npm install-test", "src/service.ts", typescriptFiles},
 }
 
 // Languages are those in which a service can be begun.

@@ -337,7 +337,7 @@ var rules = []rule{
 	{"who makes the folder of a service knows the runtimes that go into it, and no host",
 		within("services/scaffold"),
 		but(ours, func(i string) bool {
-			return words(i) || within("services/business/python", "services/config", "services/scaffold")(i)
+			return words(i) || within("services/business/python", "services/business/typescript", "services/config", "services/scaffold")(i)
 		})},
 	{"a request from a shell knows terminals by what applications do, and where clusters are",
 		within("deployments/ask"),

@@ -20,6 +20,7 @@ import (
 
 	"github.com/hotpair/hotpair/services/business"
 	"github.com/hotpair/hotpair/services/business/kv"
+	"github.com/hotpair/hotpair/services/business/languagetest"
 	"github.com/hotpair/hotpair/services/business/ledger"
 	"github.com/hotpair/hotpair/services/business/sequence"
 	"github.com/hotpair/hotpair/services/business/tickets"
@@ -143,14 +144,13 @@ func TestGo_KVKeepsTheRules(t *testing.T) {
 	passes(t, Options{Command: self(t, kv.Name), Cases: cases(t, "testdata/kv.json")}, "one-position", "timer", "conditions")
 }
 
-func TestPython_KeepsTheRules(t *testing.T) {
-	python(t)
-	program, err := filepath.Abs("../business/python/examples/tickets/run")
-	if err != nil {
-		t.Fatal(err)
+func TestLanguages_KeepTheRules(t *testing.T) {
+	for _, l := range languagetest.All() {
+		t.Run(l.Name, func(t *testing.T) {
+			passes(t, Options{Command: []string{l.Tickets(t)}, Cases: queries(cases(t, ticketsCases), "look", "find"), Targets: []string{"accounting"}},
+				"one-position", "unknown-operation", "crashes")
+		})
 	}
-	passes(t, Options{Command: []string{program}, Cases: queries(cases(t, ticketsCases), "look", "find"), Targets: []string{"accounting"}},
-		"one-position", "unknown-operation", "crashes")
 }
 
 // TestProtocol_ItsExampleKeepsTheRules: what the protocol shows as a complete service is one.

@@ -320,15 +320,15 @@ export class Execution {
       case Code.nobody: // the updater of this term may only be on its way back, but an older term does not come back
         throw this.request.epoch < this.shared.epoch ? new TermOver() : new Away();
       case Code.fault:
-        this.#complain(`the updater reports a fault: ${said}`);
-        this.#attempt += call === "commit" ? 1 : 0;
-        throw new Refused(code, fault().message);
       case Code.unknown:
-        if (call === "commit") {
+        if (code === Code.fault) {
+          this.#complain(`the updater reports a fault: ${said}`);
+        }
+        if (call === "commit") { // done or not: the ticket finds it
           this.#attempt++;
           throw new Doubt();
         }
-        throw new Away();
+        throw new Refused(Code.fault, fault().message);
     }
     throw new Refused(code, said, code === Code.malformed || code === Code.tooLarge || code === Code.absent);
   }

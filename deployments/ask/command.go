@@ -35,9 +35,9 @@ func Command() *cobra.Command {
 		Long: `Make a request at a terminal, as an application does, and print the answer.
 
 BODY is JSON, {} when it is missing, and read from standard input when it is -. The request
-goes through the first terminal of the cluster that runs on this machine (hotpair cluster,
-hotpair dev), else through the agent of this machine (` + agent + `), or through the
-one that --terminal names. It waits through takeovers, up to --timeout.
+goes through the first terminal of the cluster that runs on the default ports of this machine
+(hotpair cluster, hotpair dev), or of the one that --dir names; else through the agent of this
+machine (` + agent + `), or through the one that --terminal names. It waits through takeovers, up to --timeout.
 
 A request takes effect once for each --id. Without one it gets a new id, which is told when
 the outcome is unknown.

@@ -56,7 +56,7 @@ func (f *Failure) advice() string {
 	case errors.Is(f.Err, ErrQuestion):
 		return "Nothing was sent."
 	case errors.Is(f.Err, ErrTerminal):
-		return "Nothing was sent. Start hotpair dev or hotpair cluster, or name the terminal's agent with --terminal."
+		return "Nothing was sent. Start hotpair dev or hotpair cluster, name the directory of a pair on other ports with --dir, or the terminal's agent with --terminal."
 	case f.Err != nil:
 		return "It may have been done. " + repeat + "."
 	}
@@ -74,7 +74,7 @@ func (f *Failure) advice() string {
 	case bus.CodeBusy:
 		return "The pair is busy. Nothing was done: ask again in a moment."
 	case bus.CodeFault:
-		return "A fault of the service: its log says which (hotpair dev shows it). " + repeat + "."
+		return "A fault of the service: its log says which (hotpair dev shows it). Once it is mended ask anew, without --id: this id keeps its answer."
 	case bus.CodeNobody:
 		return "No host served this terminal, or no process the service, in time. Nothing was done: ask again; hotpair status says who serves."
 	case bus.CodeUnknown:

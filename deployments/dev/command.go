@@ -39,6 +39,7 @@ HOTPAIR_BUSINESS names further services to run, built in or by their path. Other
 the hosts; HOTPAIR_LEASE is 1s unless it is set, for a machine that compiles beside.`,
 		Example: `  hotpair dev
   hotpair dev tickets payments --port 9000
+  hotpair dev --files web
   echo 'add {"name":"a"}' | hotpair dev`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Folders, o.In, o.Out = args, cmd.InOrStdin(), cmd.OutOrStdout()
@@ -53,6 +54,7 @@ the hosts; HOTPAIR_LEASE is 1s unless it is set, for a machine that compiles bes
 	f.StringVar(&o.Dir, "dir", "", "directory for the pair's data; a used one is continued (default: a temporary one, removed at the end)")
 	f.IntVar(&o.Port, "port", local.DefaultPort, "base of all ports; 0 picks free ones")
 	f.IntVar(&o.Terminals, "terminals", 2, "number of terminals")
+	f.StringVar(&o.Files, "files", "", "folder with the files of a page, which each terminal serves over HTTP (default: a page of its own)")
 	return c
 }
 

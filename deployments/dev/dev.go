@@ -39,6 +39,7 @@ type Options struct {
 	Dir       string    // of the pair's data; "" is a temporary one
 	Port      int       // base of all ports; 0 picks free ones
 	Terminals int       // of the pair
+	Files     string    // of a kiosk, which the terminals serve over HTTP; "": their own page
 	In        io.Reader // requests, one a line; nil: none
 	Typed     bool      // somebody types them: there is a prompt, and the end of In ends everything
 	Out       io.Writer
@@ -157,7 +158,7 @@ func (d *dev) run(ctx context.Context, trees []tree) (err error) {
 	ctx, d.quit = context.WithCancelCause(ctx)
 	defer d.quit(nil)
 	cluster, err := local.New(local.Options{
-		Dir: d.dir, Port: d.options.Port, Terminals: d.options.Terminals, JSON: true, Binary: d.options.Binary, Environ: environ,
+		Dir: d.dir, Port: d.options.Port, Terminals: d.options.Terminals, Files: d.options.Files, JSON: true, Binary: d.options.Binary, Environ: environ,
 		Screen: &clusterScreen{screen: d.screen, ending: func() bool { return ctx.Err() != nil }},
 	})
 	if err != nil {
@@ -249,9 +250,9 @@ func (d *dev) hello(ctx context.Context, client *ask.Client, served bool) error 
 	if !served {
 		what = "the pair, but not " + strings.Join(names, ", ") + " yet:"
 	}
-	d.screen.line(fmt.Sprintf("ready: %s active=%s console=%s/ apps=%s directory=%s", what, active, file.Hosts[active].HTTP, file.Terminals[0].Address, d.dir))
+	d.screen.line(fmt.Sprintf("ready: %s active=%s console=%s/ apps=%s http=%s directory=%s", what, active, file.Hosts[active].HTTP, file.Terminals[0].Address, file.Terminals[0].HTTP, d.dir))
 	first := cmp.Or(d.first(ctx, client), d.services[0].Name+".operation")
-	d.screen.line("a file that changes starts its service again; type a request, such as: " + first + ` {"name":"a"}; help says what else`)
+	d.screen.line(`a file that changes starts its service again; type a request, as OPERATION {"field":"value"}; list shows the operations (` + first + ", …), help says what else")
 	return nil
 }
 

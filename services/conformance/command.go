@@ -33,13 +33,13 @@ func Command() *cobra.Command {
 	var f flags
 	c := usage.Command("check [flags] -- COMMAND [ARGUMENT…]", "Try whether a service program keeps the rules, through faults",
 		`Runs the program of a service on a host of its own, with a real updater, and tries each rule of PROTOCOL.md: the updater or its
-answer is lost, a commit loses to another one, a request comes again, the program is killed in the middle. Says pass or fail for each rule.
+answer is lost, a commit loses to another one, a request comes again, the program is killed in the middle. Says passed, failed or not tried for each rule.
 
-What requests of the service look like --cases says, a list in JSON of {"operation": …, "body": …}, with "code", "message" and "answer"
+--cases says what requests of the service look like, a list in JSON of {"operation": …, "body": …}, with "code", "message" and "answer"
 when what comes of it is to be compared, "fire" for the run of a timer that a case before has set, and "query": true for what only reads.
 Without it each operation is asked with {}, and rules that need a request which writes are not tried.
 
-The program gets the environment that a host gives it, and no other: PATH and HOME, and nothing else of this shell.`,
+The program gets the environment that a host gives it: PATH, HOME, TMPDIR, TZ and the language, and nothing else of this shell.`,
 		`  hotpair service check -- ./run
   hotpair service check --cases cases.json -- ./run
   hotpair service check --cases cases.json --json -- ./run | jq -r '.rules[] | select(.outcome == "failed") | .rule'`,

@@ -22,11 +22,13 @@ what yours is to do. hotpair dev, in the folder, runs it on a pair on this machi
 NAME is 1 to 32 lower-case letters, digits or hyphens. Nothing is written where there is
 something already.
 
-A service in Python has its runtime in its folder and needs Python 3.9 alone. So has one in
-TypeScript, which needs Node 18.20 and npm. One in Go is a module of its own; while this hotpair
-is no release it is built with the source in a folder (the one that hotpair was built from, or
---replace).`,
+A service in Python has its runtime in its folder and needs Python 3.9 alone. One in TypeScript
+has its runtime in its folder too; it needs Node 18.20 or newer and npm, which fetches the
+compiler and the client of NATS when it is built first. One in Go is a module of its own; while
+this hotpair is no release it is built with the source in a folder (the one that hotpair was
+built from, or --replace).`,
 		Example: `  hotpair service new tickets --lang python
+  hotpair service new tickets --lang typescript
   hotpair service new tickets --lang go --dir ~/src/tickets`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {

@@ -44,7 +44,7 @@ var kinds = map[int]kind{
 	bus.CodeTooOld:    {"too-old", "The id is too old to know whether it was executed", "Look at the data, then decide.", doneUnknown},
 	bus.CodeTooLarge:  {"too-large", "It is too large", "Ask for less at a time.", doneNothing},
 	bus.CodeBusy:      {"busy", "Too much is waiting", "Wait a little, then ask again.", doneNothing},
-	bus.CodeFault:     {"fault", "A fault of the service", "With an id of your own send the same again; without one look at the data.", doneUnknown},
+	bus.CodeFault:     {"fault", "A fault of the service", "With an id of your own send the same again once: if it is the same, that is its answer, and nothing was done. Without one look at the data.", doneUnknown},
 	bus.CodeNobody:    {"nobody", "No host served this terminal before the deadline", "Ask again.", doneNothing},
 	bus.CodeUnknown:   {"unknown", "Whether it was executed is not known", "With an id of your own send the same again; without one look at the data.", doneUnknown},
 }

@@ -136,7 +136,7 @@ func TestCommand_SaysWhatHappenedAndWhatToDo(t *testing.T) {
 		"413": {Refused, "too large"},
 		"422": {Refused, "its own"},
 		"429": {Nobody, "ask again"},
-		"500": {Refused, "hotpair request --id"},
+		"500": {Refused, "ask anew, without --id "},
 		"503": {Nobody, "ask again"},
 		"504": {Unknown, "hotpair request --id"},
 		"x":   {Unknown, "It may have been done"},

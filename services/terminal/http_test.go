@@ -346,7 +346,7 @@ func TestHTTP_HearsNotices(t *testing.T) {
 	h.tell(`{"n":1}`, `{"n":2}`, `{"n":3}`)
 	from := func(after string) *hearing { return hear(t, url+"/v1/notices?after="+after) }
 	now := hear(t, url+"/v1/notices")
-	if e := now.next(); e.kind != "status" || !strings.Contains(e.data, `"serves":true`) || e.id != "" {
+	if e := now.next(); e.kind != "status" || !strings.Contains(e.data, `"serves":true`) || e.id != "3" { // from where it begins
 		t.Errorf("%+v", e)
 	}
 	all, two := from("0"), hear(t, url+"/v1/notices", "Last-Event-ID", "2")

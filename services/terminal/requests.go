@@ -128,7 +128,7 @@ func (a *Agent) read(q question, now time.Time) (*entry, int, string) {
 	if !bus.ValidName(q.service) || !bus.ValidName(q.operation) {
 		return nil, bus.CodeMalformed, strangeSubject
 	}
-	if a.table.full(q.app, len(q.body)) {
+	if a.table.full(q.app, len(q.body)) && !a.table.waits(q.header.Get(bus.HeaderRequestID)) {
 		return nil, bus.CodeBusy, busySentence
 	}
 	if len(q.body) > maxBody {

@@ -80,6 +80,17 @@ func (t *table) full(app string, bytes int) bool {
 	return !t.room(app, bytes)
 }
 
+// waits reports whether a request with an application's own id waits; another one with it joins that.
+func (t *table) waits(app string) bool {
+	if app == "" {
+		return false
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	_, there := t.entries[bus.RequestID{App: app}]
+	return there
+}
+
 // admission is what became of a request that came in.
 type admission int
 

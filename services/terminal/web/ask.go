@@ -144,7 +144,10 @@ func (s *Server) answer(w http.ResponseWriter, id string, reply bus.Reply) {
 	_ = flow.SetWriteDeadline(time.Now().Add(s.within.write))
 	if reply.Code != bus.CodeOK {
 		p := failed(reply.Code, reply.Message)
-		p.ID = id
+		if p.ID = id; id != "" && (reply.Code == bus.CodeBusy || reply.Code == bus.CodeNobody) {
+			// This try did nothing. One before may have.
+			p.Do, p.Done = "Send the same again, with the same id: a try before may have been executed.", doneUnknown
+		}
 		p.tell(w)
 		return
 	}
@@ -166,12 +169,14 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, p *problem) {
 	flow := http.NewResponseController(w)
 	if r.ContentLength != 0 && r.Body != nil && p.Status != http.StatusRequestTimeout {
 		_ = flow.SetReadDeadline(time.Now().Add(s.within.drain))
-		_, err := io.CopyN(io.Discard, r.Body, drainBytes)
-		if !errors.Is(err, io.EOF) {
+		if _, err := io.CopyN(io.Discard, r.Body, drainBytes); errors.Is(err, io.EOF) {
+			_ = flow.SetReadDeadline(time.Time{})
+		} else {
+			// The server reads on, to let the sender hear it: the deadline ends that.
 			w.Header().Set("Connection", "close")
 		}
-		_ = flow.SetReadDeadline(time.Time{})
 	} else if p.Status == http.StatusRequestTimeout {
+		_ = flow.SetReadDeadline(time.Now())
 		w.Header().Set("Connection", "close")
 	}
 	_ = flow.SetWriteDeadline(time.Now().Add(s.within.write))

@@ -37,8 +37,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.share(w, r)
 	switch {
 	case r.Method == http.MethodOptions:
-		s.conns.begin(r)
-		s.preflight(w, r)
+		if s.whole(w, r) {
+			s.preflight(w, r)
+		}
 	case isPage(r):
 		s.page(w, r)
 	default:
@@ -52,6 +53,17 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// whole notes that a call has come in whole, of which no body is read. One that has a body is refused: it might never come, and keep the
+// connection for as long.
+func (s *Server) whole(w http.ResponseWriter, r *http.Request) bool {
+	if r.ContentLength != 0 {
+		s.refuse(w, r, refusal(http.StatusBadRequest, "malformed", "It can't be understood", fmt.Sprintf("%.20q does not come with a body", r.Method), "Leave the body out."))
+		return false
+	}
+	s.conns.begin(r)
+	return true
+}
+
 // isPage reports whether a call is for a file.
 func isPage(r *http.Request) bool { return !strings.HasPrefix(r.URL.Path, api) }
 
@@ -63,7 +75,9 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 			"Requests go to POST /v1/<service>/<operation>."))
 		return
 	}
-	s.conns.begin(r)
+	if !s.whole(w, r) {
+		return
+	}
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.within.file))
 	s.files.ServeHTTP(w, r)
 }
@@ -76,8 +90,9 @@ func (s *Server) call(w http.ResponseWriter, r *http.Request) {
 			s.wrongMethod(w, r, "GET")
 			return
 		}
-		s.conns.begin(r)
-		look(w, r)
+		if s.whole(w, r) {
+			look(w, r)
+		}
 		return
 	}
 	service, operation, found := strings.Cut(strings.TrimPrefix(r.URL.EscapedPath(), api), "/")

@@ -112,6 +112,24 @@ func TestHostile_HalfARequestEnds(t *testing.T) {
 	}
 }
 
+// A call of which no body is read is refused with one, and its connection ends: else bodies that never come would keep everybody else out.
+func TestHostile_BodiesThatNeverCome(t *testing.T) {
+	s, address := serve(t, Config{}, func(s *Server) { s.within.drain = 100 * time.Millisecond })
+	for _, call := range []string{"GET /", "GET /v1/status", "GET /v1/notices", "OPTIONS /v1/kv/put", "GET /v1/kv/put"} {
+		for _, length := range []string{"Content-Length: 1", "Transfer-Encoding: chunked"} {
+			conn := raw(t, address, call+" HTTP/1.1\r\nHost: "+address+"\r\n"+length+"\r\n\r\n")
+			if r, body := answer(t, conn); r.StatusCode != http.StatusBadRequest && r.StatusCode != http.StatusMethodNotAllowed {
+				t.Errorf("%s, %s: %d %s", call, length, r.StatusCode, body)
+			}
+		}
+	}
+	processtest.Await(t, "no connection", func() bool {
+		s.conns.mu.Lock()
+		defer s.conns.mu.Unlock()
+		return len(s.conns.list) == 0
+	})
+}
+
 // Large bodies that come in slowly take no more memory together than is meant, and small ones come in beside them.
 func TestHostile_LargeBodiesAreBoundedTogether(t *testing.T) {
 	s, address := serve(t, Config{}, func(s *Server) { s.bodies.free = 4 << 20 })

@@ -95,7 +95,8 @@ func (t *stream) run(ctx context.Context, stop <-chan struct{}) error {
 	beat, look := time.NewTicker(t.within.beat), time.NewTicker(lookAgain)
 	defer beat.Stop()
 	defer look.Stop()
-	if err := t.write(fmt.Sprintf("retry: %d\n: %s\n\n", reconnectMS, pathNotices)); err != nil {
+	// With the number that it begins at: a reader that is cut off before the first notice comes again with that.
+	if err := t.write(fmt.Sprintf("retry: %d\nid: %d\n: %s\n\n", reconnectMS, t.after, pathNotices)); err != nil {
 		return err
 	}
 	for {
@@ -211,7 +212,7 @@ func pageOf(text []byte) (p keptPage, err error) {
 // status tells how the terminal is served, at the beginning and when that has changed.
 func (t *stream) status() error {
 	status := t.agent.Status()
-	said := fmt.Sprint(status.Serves, status.Host, status.Epoch, status.Since)
+	said := fmt.Sprint(status.Serves, status.Host, status.Epoch, status.Since, status.Waiting > 0)
 	for _, i := range []*Interruption{status.LastTakeover, status.LastOutage} {
 		if i != nil {
 			said += fmt.Sprint(" ", i.FeltMS)

@@ -235,7 +235,7 @@ func (a *Agenda) judge(ctx context.Context, e end) {
 	case o == timers.Done || o == timers.Moved:
 	case k.crashes >= poisoned:
 		o = timers.Crashed
-	case o == timers.Conflict || o == timers.Failed && e.reply.Code != codeSilent: // it answered: it was another's crash
+	case o == timers.Failed && e.reply.Code != codeSilent: // its handler answered: it was another's crash. "Busy" may be said before a handler is asked
 		k.crashes = 0
 	}
 	a.after(ctx, k, e.timer, o, e.reply.Message)

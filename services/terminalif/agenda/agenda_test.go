@@ -411,7 +411,7 @@ func TestAgenda_WhatCrashesItsServiceIsParked(t *testing.T) {
 				if beside++; beside%2 == 1 {
 					return &bus.Reply{Code: bus.CodeNobody, Crashes: q.Crashes + 2}
 				}
-				return &bus.Reply{Code: bus.CodeBusy, Crashes: q.Crashes}
+				return &bus.Reply{Code: bus.CodeFault, Crashes: q.Crashes}
 			}
 			p.during(t, time.Minute, nil)
 			want := poisoned

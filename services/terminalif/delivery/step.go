@@ -206,7 +206,7 @@ func (d *Delivery) give(ctx context.Context, r *recipient, common, own *Page) {
 		}
 		b.Messages = append(b.Messages, w)
 	}
-	r.more = own.More || common.More || o.sent < len(own.Kept)+len(common.Kept)
+	r.more = own.More || common.More || o.sent < len(own.Kept)+len(common.Kept) || own.Unreadable+common.Unreadable != ""
 	d.out += o.bytes
 	r.busy = true
 	d.sends.Go(func() {

@@ -49,7 +49,7 @@ async function* events(response) {
         else if (line.startsWith('event: ')) event.kind = line.slice(7);
         else if (line.startsWith('id: ')) event.id = line.slice(4);
       }
-      if (event.data) yield event;
+      if (event.data || event.id) yield event;
     }
   }
 }
@@ -68,7 +68,7 @@ async function listen() {
       void offer();
       for await (const event of events(response)) {
         if (event.id) last = event.id;
-        happened(event);
+        if (event.data) happened(event);
       }
       throw new Error('the agent has ended the stream');
     } catch (problem) {

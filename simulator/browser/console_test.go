@@ -37,7 +37,7 @@ func startCluster(t *testing.T) *clustertest.Cluster {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return clustertest.Start(t, binary, filepath.Join(t.TempDir(), "pair"), []string{"--terminals", "12", "--load"})
+	return clustertest.Start(t, binary, filepath.Join(t.TempDir(), "pair"), []string{"--terminals", "12", "--load"}, calm...)
 }
 
 // tab is a page in the browser.

@@ -53,16 +53,20 @@ def main(service: Service) -> None:
 
 def _on_signals(stop: Callable[[], None]) -> None:
     """Has SIGTERM and SIGINT call stop, on a thread of its own: a handler of signals may come while the main thread holds the very lock
-    that stop needs."""
+    that stop needs, and it may not come at all, if the main thread is just about to wait when the signal arrives."""
+    ending = (signal.SIGTERM, signal.SIGINT)
     reads, writes = os.pipe()
 
     def wait() -> None:
-        os.read(reads, 1)
+        while os.read(reads, 1)[0] not in ending:
+            pass
         stop()
 
     threading.Thread(target=wait, name="hotpair-signals", daemon=True).start()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: os.write(writes, b"."))
+    os.set_blocking(writes, False)
+    signal.set_wakeup_fd(writes, warn_on_full_buffer=False)  # written to at once, whatever the main thread does
+    for number in ending:
+        signal.signal(number, lambda *_: None)
 
 
 def _end(code: int) -> None:

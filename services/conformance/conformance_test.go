@@ -37,6 +37,9 @@ func TestMain(m *testing.M) {
 	if len(os.Args) == 3 && os.Args[1] == serve {
 		os.Exit(runService(os.Args[2]))
 	}
+	if err := flag.Set("test.parallel", "8"); err != nil { // they wait for most of the time
+		panic(err)
+	}
 	os.Exit(m.Run())
 }
 
@@ -137,16 +140,19 @@ func self(t testing.TB, service string) []string {
 }
 
 func TestGo_KeepsTheRules(t *testing.T) {
+	t.Parallel()
 	passes(t, Options{Command: self(t, tickets.Name), Cases: queries(cases(t, ticketsCases), "look", "find"), Targets: []string{"accounting"}}, "one-position")
 }
 
 func TestGo_KVKeepsTheRules(t *testing.T) {
+	t.Parallel()
 	passes(t, Options{Command: self(t, kv.Name), Cases: cases(t, "testdata/kv.json")}, "one-position", "timer", "conditions")
 }
 
 func TestLanguages_KeepTheRules(t *testing.T) {
 	for _, l := range languagetest.All() {
 		t.Run(l.Name, func(t *testing.T) {
+			t.Parallel()
 			passes(t, Options{Command: []string{l.Tickets(t)}, Cases: queries(cases(t, ticketsCases), "look", "find"), Targets: []string{"accounting"}},
 				"one-position", "unknown-operation", "crashes")
 		})
@@ -155,6 +161,7 @@ func TestLanguages_KeepTheRules(t *testing.T) {
 
 // TestProtocol_ItsExampleKeepsTheRules: what the protocol shows as a complete service is one.
 func TestProtocol_ItsExampleKeepsTheRules(t *testing.T) {
+	t.Parallel()
 	passes(t, Options{Command: []string{python(t), "../business/testdata/votes.py"}, Cases: cases(t, "testdata/votes.json")},
 		"one-position", "unknown-operation", "crashes", "timer", "reads-unrecorded")
 }
@@ -202,6 +209,7 @@ func TestBroken_FailsTheRuleThatItBreaks(t *testing.T) {
 }
 
 func TestBroken_WithoutABreakKeepsTheRules(t *testing.T) {
+	t.Parallel()
 	passes(t, Options{Command: []string{python(t), "testdata/broken.py"}, Cases: cases(t, "testdata/count.json")}, "unknown-operation", "crashes")
 }
 

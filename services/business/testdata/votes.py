@@ -42,6 +42,8 @@ class Bus:
     def send(self, line, payload=None):
         data = line.encode() + b"\r\n" + (b"" if payload is None else payload + b"\r\n")
         with self.lock:
+            if self.socket is None:
+                raise OSError("no connection")
             self.socket.sendall(data)
 
     def publish(self, subject, payload, headers=None, reply=""):
@@ -74,8 +76,10 @@ class Bus:
                 self.read()
             except OSError:
                 pass
-            for answer in list(self.waiting.values()):
-                answer.put(None)
+            with self.lock:  # from now on nothing is said into the old one, of which no answer would come
+                self.socket = None
+                for answer in list(self.waiting.values()):
+                    answer.put(None)
 
     def read(self):
         while line := self.lines.readline():
@@ -101,7 +105,7 @@ def call(name, until, **message):
     while time.monotonic() < until:
         try:
             answer = database.request(f"db.{SERVICE}.{name}", json.dumps(message).encode(), until)
-        except (OSError, AttributeError, queue.Empty):  # no connection now, or no answer
+        except (OSError, queue.Empty):  # no connection now, or no answer
             answer = None
         if answer:  # empty: NATS says that nobody serves the subject
             reply = json.loads(answer)
@@ -154,6 +158,7 @@ def vote(headers, body):
                     record=attempt > 1 or may_repeat)  # whatever comes of it is the only answer
         if done is None:
             attempt += 1  # done or not: the ticket finds it
+            time.sleep(random.random() * 0.05)
         elif "recorded" in done:
             return done["recorded"]
         elif done["code"] == 409 and runs < 20:

@@ -43,12 +43,13 @@ const (
 	mostLanes = 1 << 20
 	// lastKeys are emissions of a lane that are remembered, by which it is seen whether one that is sent again is the same.
 	lastKeys = 4
-	// tolerance is how far the clocks of hosts may be from that of the office: faults move them.
-	tolerance = 48 * time.Hour
+	// tolerance is how far the clocks of hosts may be from that of the office: faults move them by years, and a host whose clock is that far
+	// off is refused by any other receiver.
+	tolerance = 25 * 366 * 24 * time.Hour
 	// readWithin bounds how long a post may take to arrive.
 	readWithin = 30 * time.Second
-	// life of the certificate: longer than any load.
-	life = 366 * 24 * time.Hour
+	// life of the certificate, before and after now.
+	life = tolerance
 )
 
 // Options of an office.

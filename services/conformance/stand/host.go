@@ -24,7 +24,9 @@ const (
 	hostName = "a"
 	epoch    = 1
 	// within bounds each step of the stand's own.
-	within = 15 * time.Second
+	within = 30 * time.Second
+	// answerWithin is how long one question to an updater that begins is waited for.
+	answerWithin = 2 * time.Second
 	// lease is that of hosts, by which processes beat.
 	lease = time.Second
 	// askAgain is how soon a question is repeated that nobody has taken yet.
@@ -143,7 +145,10 @@ func (s *Stand) startUpdater(ctx context.Context, again bool) error {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	for {
-		_, err := bus.CallFacts.Ask(ctx, s.main, bus.FactsRequest{})
+		// One that has just ended may have had the question, and gives no answer: it is asked again.
+		try, tried := context.WithTimeout(ctx, answerWithin)
+		_, err := bus.CallFacts.Ask(try, s.main, bus.FactsRequest{})
+		tried()
 		if err == nil {
 			break
 		}
@@ -153,7 +158,7 @@ func (s *Stand) startUpdater(ctx context.Context, again bool) error {
 			return fmt.Errorf("the updater ended: %w", err)
 		default:
 		}
-		if !errors.Is(err, bus.ErrNobody) || pace.Rest(ctx, askAgain) != nil {
+		if !errors.Is(err, bus.ErrNobody) && !errors.Is(err, context.DeadlineExceeded) || pace.Rest(ctx, askAgain) != nil {
 			return fmt.Errorf("the updater does not answer: %w", err)
 		}
 	}

@@ -144,7 +144,6 @@ func group(root *cobra.Command) {
 		{"set up", "Set it up on three machines:", "init join leave run"},
 		{"see", "See how a pair is, from any machine that reaches it:", "status explain doctor events alarms history settings operations whoami"},
 		{"steer", "Steer it:", "switchover pause resume terminals timers notices emissions targets verify promote admit upgrade operators"},
-		{"write", "Write a service:", "service"},
 		{"data", "Keep its data, and bring them back:", "backup restore authority"},
 		{"run", "What the service manager of each machine starts:", "supervisor witness terminal"},
 		{"more", "More:", "help version completion"},

@@ -86,6 +86,19 @@ type DatabaseCall struct {
 	Commit *Commit `cbor:"3,keyasint,omitempty"`
 }
 
+// Ticket is what the call was made with, "" for none.
+func (c DatabaseCall) Ticket() string {
+	switch {
+	case c.Read != nil:
+		return c.Read.Ticket
+	case c.Scan != nil:
+		return c.Scan.Ticket
+	case c.Commit != nil:
+		return c.Commit.Ticket
+	}
+	return ""
+}
+
 // DatabaseReply answers it. Code is CodeOK, or: CodeConflict (a condition failed, R12: on committed state), CodeMalformed, CodeTooLarge,
 // CodeForbidden (the ticket is not one of this service), CodeBusy (admission), CodeTooOld (R7), CodeNobody (not the active of that epoch), CodeFault.
 type DatabaseReply struct {

@@ -91,7 +91,7 @@ func play(t *testing.T, broken string) (r *run, list []outcome) {
 		} else {
 			b.settled(h.do(c))
 		}
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(20 * time.Millisecond) // of the bubble: reservations end meanwhile
 	}
 	for _, b := range booths {
 		for _, s := range b.seats {
@@ -112,7 +112,7 @@ func play(t *testing.T, broken string) (r *run, list []outcome) {
 					r.wrongs.add(missing, "the reservation of seat %s has not ended", s.name)
 					break
 				}
-				time.Sleep(100 * time.Millisecond)
+				time.Sleep(100 * time.Millisecond) // of the bubble
 			}
 		}
 	}

@@ -61,7 +61,7 @@ was done, ask again; 4 the outcome is unknown, repeat it with the same --id.`,
 			if len(args) == 2 && args[1] == "-" {
 				text, err := io.ReadAll(io.LimitReader(cmd.InOrStdin(), MaxBody+1))
 				if err != nil {
-					return &Failure{Err: fmt.Errorf("%w: standard input: %w", ErrQuestion, err)}
+					return fmt.Errorf("%w: standard input: %w", ErrQuestion, err)
 				}
 				body = text
 			}

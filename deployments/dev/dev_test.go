@@ -108,7 +108,7 @@ func TestBuild_EndsWithAllThatItStarted(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- build(ctx, s) }()
 	pid := ""
-	await(t, "its child", func() bool {
+	processtest.Await(t, "its child", func() bool {
 		text, err := os.ReadFile(filepath.Join(s.Dir, "pid"))
 		pid = strings.TrimSpace(string(text))
 		return err == nil && pid != ""
@@ -117,7 +117,7 @@ func TestBuild_EndsWithAllThatItStarted(t *testing.T) {
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
-	await(t, "the end of its child", func() bool {
+	processtest.Await(t, "the end of its child", func() bool {
 		state, err := os.ReadFile("/proc/" + pid + "/stat")
 		return err != nil || strings.Contains(string(state), ") Z ")
 	})
@@ -309,16 +309,5 @@ func TestScreen_KeepsThePromptBelow(t *testing.T) {
 	}
 	if want := "one\n> \r\x1b[Ktwo\n> three\npair     solo\n"; out.String() != want {
 		t.Errorf("%q", out.String())
-	}
-}
-
-// await waits for what must come to pass.
-func await(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !holds(); {
-		if time.Now().After(deadline) {
-			t.Fatalf("no %s", what)
-		}
-		time.Sleep(5 * time.Millisecond)
 	}
 }

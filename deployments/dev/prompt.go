@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/notice"
 	"github.com/hotpair/hotpair/deployments/ask"
 	"github.com/hotpair/hotpair/deployments/local"
@@ -145,7 +146,7 @@ func (d *dev) status(ctx context.Context) error {
 		}
 		text := fmt.Sprintf("  host %s is %s, %s", host, s.Role, s.Mode)
 		for _, name := range sorted(s.Processes) {
-			if service, ok := strings.CutPrefix(name, "business."); ok {
+			if service, ok := strings.CutPrefix(name, bus.ProcessBusiness+"."); ok {
 				text += fmt.Sprintf("; %s %s", service, s.Processes[name].State)
 				if reason := s.Processes[name].Reason; reason != "" && s.Processes[name].State != "ready" {
 					text += " (" + reason + ")"

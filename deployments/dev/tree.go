@@ -41,11 +41,11 @@ type tree map[string]stamp
 // look looks at all files that count. Folders that begin with a dot are not looked into. A file that goes while it is looked at is not
 // there. The error is ErrTooMany, or that of the folder itself.
 func look(s folder.Service) (tree, error) {
-	if _, err := os.ReadDir(s.Dir); err != nil {
-		return nil, fmt.Errorf("folder of %s: %w", s.Name, err)
-	}
 	found, seen := tree{}, 0
 	err := filepath.WalkDir(s.Dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil && path == s.Dir {
+			return fmt.Errorf("folder of %s: %w", s.Name, err)
+		}
 		if err != nil {
 			return nil //nolint:nilerr // it is gone, or can't be read: then it is not there
 		}

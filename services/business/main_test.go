@@ -95,7 +95,7 @@ func startProgram(t *testing.T, host *businesstest.Host, as, service string, mor
 func TestMain_ServesWhichIsWanted(t *testing.T) {
 	host := businesstest.NewHost(t)
 	child := startProgram(t, host, "two", "kv", "HOTPAIR_OF_A_LATER_VERSION=1")
-	until(t, func() bool {
+	businesstest.Await(t, "its answer to a ping", func() bool {
 		_, err := host.Asker.Request(t.Context(), "$SRV.PING.kv", nil)
 		return err == nil
 	})
@@ -117,16 +117,6 @@ func TestMain_LastWords(t *testing.T) {
 		exit := startProgram(t, host, as, "tickets").Wait()
 		if exit.Code != 1 || !strings.Contains(exit.Words, want) {
 			t.Errorf("%s: %v, want %q", as, exit, want)
-		}
-	}
-}
-
-// until waits for a condition.
-func until(t *testing.T, holds func() bool) {
-	t.Helper()
-	for end := time.Now().Add(businesstest.Patience); !holds(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("it never comes true")
 		}
 	}
 }

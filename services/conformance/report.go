@@ -5,7 +5,8 @@ import (
 	"io"
 	"strings"
 	"time"
-	"unicode"
+
+	"github.com/hotpair/hotpair/services/operator/wording"
 )
 
 // Outcome of a rule.
@@ -57,7 +58,7 @@ func (r *Report) add(one Result) {
 func (r Result) line() string {
 	text := fmt.Sprintf("%-9s  %-18s %s", r.Outcome, r.Rule, r.Asks)
 	if r.Saw != "" {
-		text += "\n           " + printable(r.Saw)
+		text += "\n           " + wording.Printable(r.Saw)
 	}
 	return text
 }
@@ -67,22 +68,12 @@ func (r *Report) write(w io.Writer) error {
 	var b strings.Builder
 	for _, one := range r.Rules {
 		if one.Outcome == Failed {
-			fmt.Fprintf(&b, "%s (PROTOCOL.md, %s): %s\n  %s\n", one.Rule, one.Heading, one.Asks, printable(one.Saw))
+			fmt.Fprintf(&b, "%s (PROTOCOL.md, %s): %s\n  %s\n", one.Rule, one.Heading, one.Asks, wording.Printable(one.Saw))
 		}
 	}
-	fmt.Fprintf(&b, "%s: %d rules passed, %d failed, %d not tried\n", printable(r.Service), r.Passed, r.Failed, r.NotTried)
+	fmt.Fprintf(&b, "%s: %d rules passed, %d failed, %d not tried\n", wording.Printable(r.Service), r.Passed, r.Failed, r.NotTried)
 	_, err := io.WriteString(w, b.String())
 	return err
-}
-
-// printable keeps what a program says from steering a terminal.
-func printable(text string) string {
-	return strings.Map(func(c rune) rune {
-		if unicode.IsControl(c) {
-			return '?'
-		}
-		return c
-	}, text)
 }
 
 // verdict is what a rule comes to.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/services/conformance/stand"
+	"github.com/hotpair/hotpair/services/terminalif/description"
 )
 
 // Options say what is tried, and how.
@@ -32,12 +33,16 @@ const discovered = "service-check"
 
 // suite is one run.
 type suite struct {
-	options  Options
-	dir      string
-	packs    bool
-	cases    []Case
-	report   *Report
-	base     []observed    // the cases without any fault
+	options Options
+	dir     string
+	packs   bool
+	cases   []Case
+	report  *Report
+	base    []observed // the cases without any fault
+
+	about       description.Description // what it says of itself
+	undescribed error                   // why it did not
+
 	refusals []string      // of all stands
 	twice    int           // answers too many, of all stands
 	slowest  time.Duration // from the start of the program until it was ready
@@ -102,10 +107,9 @@ func (u *suite) learn(ctx context.Context) (verdict, error) {
 		return u.unstarted(ctx, err)
 	}
 	defer t.close(ctx)
-	about, err := t.stand.Describe(ctx)
-	if err == nil {
-		u.packs, u.report.Packs, u.report.Version = about.Packs, about.Packs, about.Version
-		u.report.Operations = append(u.report.Operations, about.Operations(u.options.Name)...)
+	if u.about, u.undescribed = t.stand.Describe(ctx); u.undescribed == nil {
+		u.packs, u.report.Packs, u.report.Version = u.about.Packs, u.about.Packs, u.about.Version
+		u.report.Operations = append(u.report.Operations, u.about.Operations(u.options.Name)...)
 	}
 	if u.cases = u.options.Cases; u.cases == nil {
 		for _, name := range u.report.Operations {

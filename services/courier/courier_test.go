@@ -18,6 +18,7 @@ import (
 	"github.com/hotpair/hotpair/services/courier/waybill"
 	"github.com/hotpair/hotpair/services/emissions"
 	"github.com/hotpair/hotpair/services/lease"
+	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -418,9 +419,7 @@ func TestCourier_TheRightEndsOnTheWay(t *testing.T) {
 	r.Await("it is on its way", func() bool { return r.Posts() == 1 })
 	g.may(1, 0)
 	r.Await("it is broken off", func() bool { return len(r.Taken()) == 1 }) // which a silent one takes
-	for g.present.Load() != nil {
-		time.Sleep(time.Millisecond)
-	}
+	processtest.Await(t, "the end of its right", func() bool { return g.present.Load() == nil })
 	if l := u.lane("billing", "a"); len(l.Queue) != 1 {
 		t.Errorf("%+v", l)
 	}

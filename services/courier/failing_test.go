@@ -13,6 +13,7 @@ import (
 	"github.com/hotpair/hotpair/services/courier/signature"
 	"github.com/hotpair/hotpair/services/courier/waybill"
 	"github.com/hotpair/hotpair/services/emissions"
+	"github.com/hotpair/hotpair/services/process/processtest"
 )
 
 // TestTarget_ThatFailsIsTriedByOneLane: however many lanes there are, a target that fails is tried seldom, what is remembered is bounded,
@@ -187,9 +188,7 @@ func TestState_CountersNeverFall(t *testing.T) {
 	g.may(1, time.Hour)
 	u.awaitState(g, func(s outbox.EmissionState) bool { return s.Sent == 1 && s.Waiting == 0 })
 	g.may(1, 0)
-	for g.present.Load() != nil {
-		time.Sleep(time.Millisecond)
-	}
+	processtest.Await(t, "the end of its right", func() bool { return g.present.Load() == nil })
 	if s := g.state(); s.Sent != 1 || s.Tries != 1 || s.Targets != 0 {
 		t.Errorf("%+v", s)
 	}

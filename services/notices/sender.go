@@ -140,7 +140,7 @@ func (s *Sender) gap(stream Stream, p *Page) (Message, bool) {
 func (v View) first() (stream Stream, ok bool) {
 	for i, p := range v {
 		if len(p.Kept) == 0 {
-			if p.More {
+			if p.More || p.Unreadable != "" { // a terminal takes them in order only
 				return 0, false
 			}
 			continue

@@ -139,9 +139,7 @@ func (o *Operations) keepSchedule(ctx context.Context, planned operator.Schedule
 	if o.Schedule.take() == nil {
 		return
 	}
-	work, cancel := context.WithTimeout(o.ctx, servesWithin+switchoverDeadline)
-	defer cancel()
-	if _, err := o.switchover(work, operator.Caller{Person: operator.Person{Name: "schedule of " + planned.By}, ID: rand.Text(), Via: o.Host.Host}, operator.None{}); err != nil {
+	if _, err := o.switchover(o.ctx, operator.Caller{Person: operator.Person{Name: "schedule of " + planned.By}, ID: rand.Text(), Via: o.Host.Host}, operator.None{}); err != nil {
 		o.say("the switchover scheduled for %s did not happen: %s", planned.At.UTC().Format(time.RFC3339), err)
 	}
 }

@@ -327,16 +327,7 @@ func (p *Processes) awaitForeign(ctx context.Context, k *kept, pid int) {
 func (p *Processes) ping(ctx context.Context, service string) error {
 	ctx, cancel := context.WithTimeout(ctx, foreignLast)
 	defer cancel()
-	conn, err := bus.Connect(ctx, bus.ConnConfig{
-		Name: bus.ProcessMain, URL: p.config.Traffic.Ways().RequestsURL, User: bus.ProcessMain, Password: p.config.Traffic.Password(bus.ProcessMain),
-		Inbox: bus.InboxPrefix(bus.ProcessMain), Network: p.config.Network, Once: true,
-	})
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	_, err = conn.Request(ctx, "$SRV.PING."+service, nil)
-	return err
+	return p.config.Traffic.Ping(ctx, p.config.Network, service)
 }
 
 func (p *Processes) cameUp(k *kept, pid int) {

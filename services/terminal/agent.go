@@ -89,8 +89,7 @@ type Agent struct {
 	failed chan error
 	flood  flood
 	unread unread
-	web    *web.Server // nil: there is none
-	began  time.Time
+	web    *web.Server   // nil: there is none
 	bell   bell          // rings when applications have something to hear
 	lost   atomic.Uint64 // own connections that were lost
 
@@ -126,9 +125,10 @@ func New(c Config) *Agent {
 	}
 	a := &Agent{
 		config: c, log: c.Log.With("terminal", c.ID),
-		receipts: newReceipts(), began: time.Now(), started: make(chan struct{}), failed: make(chan error, 1),
+		receipts: newReceipts(), started: make(chan struct{}), failed: make(chan error, 1),
 	}
 	a.table = newTable(c.Bound, c.BoundBytes)
+	a.table.standing.since = time.Now()
 	a.table.standing.measured = a.bell.ring
 	if c.HTTP.Listen != "" {
 		c.HTTP.Network, c.HTTP.Agent, c.HTTP.Token, c.HTTP.Log = c.Network, behind{a}, c.Token, a.log

@@ -46,9 +46,6 @@ func (a behind) Status() web.Status {
 	takeover, outage := t.standing.takeover, t.standing.outage
 	feels := t.standing.feeling == &t.standing.takeover
 	t.mu.Unlock()
-	if s.Since.IsZero() {
-		s.Since = a.began
-	}
 	if s.Waiting > 0 {
 		s.OldestMS = now.Sub(oldest).Milliseconds()
 	}

@@ -13,11 +13,11 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/requestid"
 	"github.com/hotpair/hotpair/services/strictjson"
+	"github.com/hotpair/hotpair/services/terminal/web"
 )
 
 const (
-	// maxBody bounds the body of a request, in bytes.
-	maxBody = 1 << 20
+	maxBody = web.MaxBody
 	// maxMessage bounds a message of an application at the server, with its headers, in bytes: it ends the connection before
 	// it is read.
 	maxMessage = maxBody + 64<<10
@@ -88,7 +88,7 @@ func (a *Agent) ask(q question, by asker) {
 func (a *Agent) admit(e *entry) (admission, []sending) {
 	a.numbering.Lock()
 	defer a.numbering.Unlock()
-	for e.id.App == "" && e.id.Counter == 0 {
+	for e.id.App == "" {
 		counter, more := a.counters.take()
 		if more == nil {
 			e.id.Counter = counter
@@ -128,7 +128,7 @@ func (a *Agent) read(q question, now time.Time) (*entry, int, string) {
 	if !bus.ValidName(q.service) || !bus.ValidName(q.operation) {
 		return nil, bus.CodeMalformed, strangeSubject
 	}
-	if a.table.full(q.app, len(q.body)) && !a.table.waits(q.header.Get(bus.HeaderRequestID)) {
+	if a.table.full(q.header.Get(bus.HeaderRequestID), q.app, len(q.body)) {
 		return nil, bus.CodeBusy, busySentence
 	}
 	if len(q.body) > maxBody {

@@ -7,7 +7,7 @@ import (
 
 // standing is how a terminal is served, as the table sees it. Its lock is that of the table.
 type standing struct {
-	since time.Time // when the present session was attached, or the last one was lost; zero: there was none
+	since time.Time // when the present session was attached, or the last one was lost, or the agent began
 	last  *session  // that was attached last
 
 	takeover, outage interruption // the last of each

@@ -73,22 +73,16 @@ func (t *table) room(app string, bytes int) bool {
 		own.requests < t.bound/quota && own.bytes+bytes <= t.boundBytes/quota
 }
 
-// full says whether a request would be refused however it reads, before it is read.
-func (t *table) full(app string, bytes int) bool {
+// full says whether a request would be refused however it reads, before it is read: there is no room, and none with its id waits, which it
+// would join.
+func (t *table) full(id, app string, bytes int) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return !t.room(app, bytes)
-}
-
-// waits reports whether a request with an application's own id waits; another one with it joins that.
-func (t *table) waits(app string) bool {
-	if app == "" {
+	if t.room(app, bytes) {
 		return false
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	_, there := t.entries[bus.RequestID{App: app}]
-	return there
+	_, waits := t.entries[bus.RequestID{App: id}]
+	return !waits
 }
 
 // admission is what became of a request that came in.

@@ -14,6 +14,7 @@ import (
 	"github.com/hotpair/hotpair/services/histogram"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/refusals"
+	"github.com/hotpair/hotpair/services/terminalif/agenda"
 	"github.com/hotpair/hotpair/services/terminalif/receipt"
 	"github.com/hotpair/hotpair/services/terminalif/screening"
 )
@@ -21,8 +22,9 @@ import (
 const (
 	// overtime is how long a request that is with nobody is kept past its deadline: the agent has given it up by then.
 	overtime = time.Second
-	// poisoned is the number of crashes of its business process after which a request is not given to it again (T2).
-	poisoned = 3
+	// poisoned is the number of crashes of its business process after which a request is not given to it again (T2). That of timers is the
+	// same: their agenda counts on over the runs that are given up before.
+	poisoned = agenda.Poisoned
 )
 
 // bounds of what is in flight, in requests and in bytes of bodies.

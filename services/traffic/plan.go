@@ -48,6 +48,20 @@ func (p *Plan) Ways() config.Ways {
 // Password of a process at both servers.
 func (p *Plan) Password(process string) string { return Password(p.key, process) }
 
+// Ping asks a service whether it is there, where it gets requests.
+func (p *Plan) Ping(ctx context.Context, network bus.Network, service string) error {
+	conn, err := bus.Connect(ctx, bus.ConnConfig{
+		Name: bus.ProcessMain, URL: p.Ways().RequestsURL, User: bus.ProcessMain, Password: p.Password(bus.ProcessMain),
+		Inbox: bus.InboxPrefix(bus.ProcessMain), Network: network, Once: true,
+	})
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	_, err = conn.Request(ctx, "$SRV.PING."+service, nil)
+	return err
+}
+
 // Release gives the ports back.
 func (p *Plan) Release() error { return errors.Join(p.requests.release(), p.database.release()) }
 

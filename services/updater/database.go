@@ -144,7 +144,7 @@ func (d *database) handle(c bus.DatabaseCall, subject string, answer func(bus.Da
 		answer(busy("answers wait to be read"))
 		return
 	}
-	asked, refused := d.admit(t, service, ticketOf(c))
+	asked, refused := d.admit(t, service, c.Ticket())
 	plain := answer
 	answer = func(r bus.DatabaseReply) {
 		if r.Recorded != nil && d.backlog() > maxBacklog {
@@ -167,19 +167,6 @@ func (d *database) handle(c bus.DatabaseCall, subject string, answer func(bus.Da
 	default:
 		answer(bus.DatabaseReply{Code: bus.CodeMalformed, Message: "a call without content"})
 	}
-}
-
-// ticketOf is the ticket that a call brings, "" for none.
-func ticketOf(c bus.DatabaseCall) string {
-	switch {
-	case c.Read != nil:
-		return c.Read.Ticket
-	case c.Scan != nil:
-		return c.Scan.Ticket
-	case c.Commit != nil:
-		return c.Commit.Ticket
-	}
-	return ""
 }
 
 // admit gives the request that a call belongs to, zero for none, or the reply that refuses its ticket. Nothing but the ticket

@@ -51,15 +51,15 @@ func New(prefix string) *Board {
 	return &Board{Sold: map[string]int{}, Released: map[string]int{}, prefix: prefix}
 }
 
-// Told reads all that a terminal keeps of what it was told, and whether it was told more before that.
-func Told(ctx context.Context, conn *nats.Conn) (all []notice.Told, trimmed bool, err error) {
+// Told reads all that a terminal keeps of what it was told.
+func Told(ctx context.Context, conn *nats.Conn) (all []notice.Told, err error) {
 	for after := uint64(0); ; after = all[len(all)-1].Number {
 		page, err := read(ctx, conn, after)
 		if err != nil {
-			return nil, false, err
+			return nil, err
 		}
 		if all = append(all, page.Notices...); !page.More {
-			return all, page.First > 1, nil
+			return all, nil
 		}
 	}
 }

@@ -31,13 +31,13 @@ var screenshots = flag.String("screenshots", "", "directory for screenshots")
 const seenWithin = 60 * time.Second
 
 // startCluster starts a cluster under load.
-func startCluster(t *testing.T) *clustertest.Cluster {
+func startCluster(t *testing.T, options ...string) *clustertest.Cluster {
 	t.Helper()
 	binary, err := clustertest.Build(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return clustertest.Start(t, binary, filepath.Join(t.TempDir(), "pair"), []string{"--terminals", "12", "--load"}, calm...)
+	return clustertest.Start(t, binary, filepath.Join(t.TempDir(), "pair"), options, calm...)
 }
 
 // tab is a page in the browser.
@@ -199,7 +199,7 @@ const (
 // host is killed, which asks for a login of its own, comes back, says how old it is when nobody answers, and logs out.
 func TestConsole_ShowsAndMovesThePair(t *testing.T) {
 	browser := browse(t)
-	c := startCluster(t)
+	c := startCluster(t, "--terminals", "12", "--load")
 	hosts := c.File().Hosts
 	a, b := hosts[local.HostA], hosts[local.HostB]
 	token := operatorOf(t, a, "alice", operator.Operate)
@@ -275,7 +275,7 @@ func TestConsole_ShowsAndMovesThePair(t *testing.T) {
 // TestConsole_LogsIn: nothing is shown before, a wrong token is refused, who looks only can do nothing, and a logout ends it.
 func TestConsole_LogsIn(t *testing.T) {
 	browser := browse(t)
-	c := startCluster(t)
+	c := startCluster(t, "--terminals", "12", "--load")
 	a := c.File().Hosts[local.HostA]
 	token := operatorOf(t, a, "victor", operator.View)
 	page := open(t, browser, a.HTTP)

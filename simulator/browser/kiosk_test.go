@@ -7,7 +7,6 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/hotpair/hotpair/deployments/local"
-	"github.com/hotpair/hotpair/simulator/clustertest"
 )
 
 const (
@@ -22,11 +21,7 @@ var calm = []string{"HOTPAIR_BUSINESS=kv,ledger,tickets", "HOTPAIR_LEASE=3s", "H
 // are gone, and every terminal's page is told of each seat that was sold.
 func TestKiosk_SellsThroughATakeover(t *testing.T) {
 	browser := browse(t)
-	binary, err := clustertest.Build(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := clustertest.Start(t, binary, t.TempDir()+"/pair", []string{"--terminals", "2", "--files", kioskFiles}, calm...)
+	c := startCluster(t, "--terminals", "2", "--files", kioskFiles)
 	terminals := c.File().Terminals
 	page, other := open(t, browser, terminals[0].HTTP), open(t, browser, terminals[1].HTTP)
 	page.dress("light", 1100, 760)
@@ -86,11 +81,7 @@ func TestKiosk_SellsThroughATakeover(t *testing.T) {
 // TestTerminalPage_ShowsAndAsks is what an agent without a kiosk shows.
 func TestTerminalPage_ShowsAndAsks(t *testing.T) {
 	browser := browse(t)
-	binary, err := clustertest.Build(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := clustertest.Start(t, binary, t.TempDir()+"/pair", []string{"--terminals", "1"}, calm...)
+	c := startCluster(t, "--terminals", "1")
 	page := open(t, browser, c.File().Terminals[0].HTTP)
 	page.dress("light", 1000, 700)
 	page.await("who serves", `document.body.dataset.state === 'served' && /^Host [ab] serves since/.test(document.querySelector('#words').textContent)`)

@@ -279,7 +279,7 @@ func (h *house) sold() map[string]string {
 func (h *house) board(conn *nats.Conn) (list []string, err error) {
 	ctx, cancel := context.WithTimeout(h.Context(), 10*time.Second)
 	defer cancel()
-	all, _, err := boards.Told(ctx, conn)
+	all, err := boards.Told(ctx, conn)
 	if err != nil {
 		return nil, err
 	}

@@ -98,6 +98,11 @@ exec %[1]s "$@"
 func (r *reader) commands(block string) (did int) {
 	for _, part := range strings.Split(block, "$ ")[1:] {
 		command, wanted, _ := strings.Cut(part, "\n")
+		for strings.HasSuffix(command, "\\") {
+			var more string
+			more, wanted, _ = strings.Cut(wanted, "\n")
+			command += "\n" + more
+		}
 		c := exec.CommandContext(r.t.Context(), "bash", "-c", command+"\npwd >&3")
 		where, to, err := os.Pipe()
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/business/tickets"
+	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/simulator/accounting"
 )
 
@@ -52,10 +53,8 @@ func (w *Load) readAccounting(ctx context.Context) (entries int) {
 				entries += got.Free + got.Sold
 				break
 			}
-			select {
-			case <-time.After(again):
+			if pace.Rest(ctx, again) == nil {
 				continue
-			case <-ctx.Done():
 			}
 			w.findings.Lost = append(w.findings.Lost, missing)
 			break

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
+	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/simulator/boards"
 )
 
@@ -51,10 +51,7 @@ func (w *Load) readBoard(ctx context.Context, i int, c *client) (notices int, ok
 				return 0, false
 			}
 		}
-		select {
-		case <-time.After(again):
-		case <-ctx.Done():
-		}
+		_ = pace.Rest(ctx, again) // then it is looked at once more
 	}
 }
 

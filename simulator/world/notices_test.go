@@ -58,7 +58,7 @@ func (d *display) kept() (all []notice.Told) {
 	d.t.Helper()
 	ctx, cancel := context.WithTimeout(d.t.Context(), time.Minute)
 	defer cancel()
-	all, _, err := boards.Told(ctx, d.app)
+	all, err := boards.Told(ctx, d.app)
 	if err != nil {
 		d.t.Fatal(err)
 	}

@@ -288,15 +288,7 @@ func (d *Database) scan(service string, asked ticket.Ticket, q *bus.Scan) bus.Da
 
 // request is what the ticket of a call says, zero without one.
 func request(q bus.DatabaseCall, service string) (ticket.Ticket, error) {
-	text := ""
-	switch {
-	case q.Read != nil:
-		text = q.Read.Ticket
-	case q.Scan != nil:
-		text = q.Scan.Ticket
-	case q.Commit != nil:
-		text = q.Commit.Ticket
-	}
+	text := q.Ticket()
 	if text == "" {
 		return ticket.Ticket{}, nil
 	}

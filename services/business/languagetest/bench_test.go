@@ -1,11 +1,8 @@
 package languagetest_test
 
 import (
-	"context"
 	"fmt"
-	"log/slog"
 	"os"
-	"os/signal"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -17,7 +14,6 @@ import (
 	"github.com/hotpair/hotpair/services/business/businesstest"
 	"github.com/hotpair/hotpair/services/business/languagetest"
 	"github.com/hotpair/hotpair/services/business/tickets"
-	"github.com/hotpair/hotpair/services/config"
 )
 
 // asTickets makes this test binary the business process tickets, with the environment that main gives it.
@@ -25,24 +21,9 @@ const asTickets = "TEST_AS_TICKETS"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asTickets) != "" {
-		serveTickets()
+		business.Main(tickets.Service())
 	}
 	os.Exit(m.Run())
-}
-
-// serveTickets serves until SIGTERM, and ends this process.
-func serveTickets() {
-	cfg, err := config.Load[config.Business](os.Environ())
-	if err == nil {
-		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-		defer stop()
-		err = business.Run(ctx, cfg, tickets.Service(), slog.New(slog.DiscardHandler))
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	os.Exit(0)
 }
 
 // BenchmarkTickets is what a process of its own takes for each request in each language: seats are sold, each once, one read and one

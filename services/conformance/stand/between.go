@@ -30,19 +30,6 @@ type Call struct {
 	reply    bus.DatabaseReply
 }
 
-// Ticket is what it was made with.
-func (c *Call) Ticket() string {
-	switch {
-	case c.Read != nil:
-		return c.Read.Ticket
-	case c.Scan != nil:
-		return c.Scan.Ticket
-	case c.Commit != nil:
-		return c.Commit.Ticket
-	}
-	return ""
-}
-
 // Reply is what the updater has answered; ok is false when the call has not come to it.
 func (c *Call) Reply() (reply bus.DatabaseReply, ok bool) {
 	c.mu.Lock()

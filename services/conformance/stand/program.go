@@ -93,9 +93,6 @@ func (s *Stand) AwaitReady(ctx context.Context, p *Program) error {
 			return context.Cause(ctx)
 		}
 		if limit.Err() != nil || pace.Rest(limit, again) != nil {
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
 			return fmt.Errorf("%w on $SRV.PING.%s within %s%s%s", ErrSilent, s.options.Service, s.options.Ready, s.otherwise(), p.Said())
 		}
 	}
@@ -116,16 +113,7 @@ func (s *Stand) otherwise() string {
 func (s *Stand) Ping(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, pingFor)
 	defer cancel()
-	conn, err := bus.Connect(ctx, bus.ConnConfig{
-		Name: bus.ProcessMain, URL: s.plan.Ways().RequestsURL, User: bus.ProcessMain, Password: s.plan.Password(bus.ProcessMain),
-		Inbox: bus.InboxPrefix(bus.ProcessMain), Once: true,
-	})
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	_, err = conn.Request(ctx, "$SRV.PING."+s.options.Service, nil)
-	return err
+	return s.plan.Ping(ctx, nil, s.options.Service)
 }
 
 // Program is the run that was started last, nil if none was.

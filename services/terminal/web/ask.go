@@ -18,8 +18,8 @@ import (
 const headerQueue = "Hotpair-Queue"
 
 const (
-	// maxBody bounds the body of a request, in bytes, as over NATS.
-	maxBody = 1 << 20
+	// MaxBody bounds the body of a request, in bytes, by whichever door it comes.
+	MaxBody = 1 << 20
 	// drainBytes is how much of what is refused is read and dropped, so that who sends it hears why: a connection that is closed on a sender
 	// takes the answer with it.
 	drainBytes = 16 << 20
@@ -94,8 +94,8 @@ func queued(r *http.Request) *problem {
 
 // body reads the body of a request. Memory follows what has come, not what is announced.
 func (s *Server) body(w http.ResponseWriter, r *http.Request) ([]byte, *problem) {
-	if r.ContentLength > maxBody {
-		return nil, failed(bus.CodeTooLarge, fmt.Sprintf("the body has %d bytes, at most %d are taken", r.ContentLength, maxBody))
+	if r.ContentLength > MaxBody {
+		return nil, failed(bus.CodeTooLarge, fmt.Sprintf("the body has %d bytes, at most %d are taken", r.ContentLength, MaxBody))
 	}
 	flow := http.NewResponseController(w)
 	_ = flow.SetReadDeadline(time.Now().Add(s.within.body))
@@ -110,8 +110,8 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request) ([]byte, *problem)
 		n, err := r.Body.Read(buffer[len(buffer):cap(buffer)])
 		buffer = buffer[:len(buffer)+n]
 		switch {
-		case len(buffer) > maxBody:
-			return nil, failed(bus.CodeTooLarge, fmt.Sprintf("the body has more than %d bytes", maxBody))
+		case len(buffer) > MaxBody:
+			return nil, failed(bus.CodeTooLarge, fmt.Sprintf("the body has more than %d bytes", MaxBody))
 		case errors.Is(err, io.EOF):
 			return buffer, nil
 		case errors.Is(err, os.ErrDeadlineExceeded):
@@ -121,7 +121,7 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request) ([]byte, *problem)
 			return nil, failed(bus.CodeMalformed, "the body can't be read: "+err.Error())
 		}
 		if len(buffer) == cap(buffer) {
-			more := min(cap(buffer), maxBody+1-cap(buffer))
+			more := min(cap(buffer), MaxBody+1-cap(buffer))
 			if !s.bodies.take(more) {
 				return nil, failed(bus.CodeBusy, "too many large bodies are coming in at the same time; not executed")
 			}

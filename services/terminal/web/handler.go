@@ -30,8 +30,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// A writer without deadlines is a test's; so everywhere below.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.within.write))
 	if p := s.admit(r); p != nil {
-		s.refused.say(s.log, "refused over HTTP", "why", p.Detail, "path", fmt.Sprintf("%.100s", r.URL.Path))
-		s.refuse(w, r, p)
+		s.turnAway(w, r, p)
 		return
 	}
 	s.share(w, r)
@@ -45,12 +44,17 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		h.Set("Cache-Control", "no-store")
 		if p := s.proved(w, r); p != nil {
-			s.refused.say(s.log, "refused over HTTP", "why", p.Detail, "path", fmt.Sprintf("%.100s", r.URL.Path))
-			s.refuse(w, r, p)
+			s.turnAway(w, r, p)
 			return
 		}
 		s.call(w, r)
 	}
+}
+
+// turnAway refuses who may not ask, and says so in the log.
+func (s *Server) turnAway(w http.ResponseWriter, r *http.Request, p *problem) {
+	s.refused.say(s.log, "refused over HTTP", "why", p.Detail, "path", fmt.Sprintf("%.100s", r.URL.Path))
+	s.refuse(w, r, p)
 }
 
 // whole notes that a call has come in whole, of which no body is read. One that has a body is refused: it might never come, and keep the
@@ -84,15 +88,15 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 
 // call answers what is under /v1/.
 func (s *Server) call(w http.ResponseWriter, r *http.Request) {
-	look := map[string]http.HandlerFunc{pathNotices: s.notices, pathStatus: s.status, pathServices: s.services}[r.URL.Path]
-	if look != nil {
-		if r.Method != http.MethodGet {
-			s.wrongMethod(w, r, "GET")
-			return
-		}
-		if s.whole(w, r) {
-			look(w, r)
-		}
+	switch r.URL.Path {
+	case pathNotices:
+		s.look(w, r, s.notices)
+		return
+	case pathStatus:
+		s.look(w, r, s.status)
+		return
+	case pathServices:
+		s.look(w, r, s.services)
 		return
 	}
 	service, operation, found := strings.Cut(strings.TrimPrefix(r.URL.EscapedPath(), api), "/")
@@ -108,6 +112,15 @@ func (s *Server) call(w http.ResponseWriter, r *http.Request) {
 			"Write what the operation needs into the body, as JSON."))
 	default:
 		s.ask(w, r, service, operation)
+	}
+}
+
+// look answers what the agent knows itself.
+func (s *Server) look(w http.ResponseWriter, r *http.Request, answer http.HandlerFunc) {
+	if r.Method != http.MethodGet {
+		s.wrongMethod(w, r, "GET")
+	} else if s.whole(w, r) {
+		answer(w, r)
 	}
 }
 

@@ -133,10 +133,10 @@ func TestHostile_BodiesThatNeverCome(t *testing.T) {
 // Large bodies that come in slowly take no more memory together than is meant, and small ones come in beside them.
 func TestHostile_LargeBodiesAreBoundedTogether(t *testing.T) {
 	s, address := serve(t, Config{}, func(s *Server) { s.bodies.free = 4 << 20 })
-	large := strings.Repeat("x", maxBody-2)
+	large := strings.Repeat("x", MaxBody-2)
 	var slow []net.Conn
 	for range 4 {
-		slow = append(slow, raw(t, address, fmt.Sprintf("POST /v1/kv/put HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n\r\n\"%s", address, maxBody, large)))
+		slow = append(slow, raw(t, address, fmt.Sprintf("POST /v1/kv/put HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n\r\n\"%s", address, MaxBody, large)))
 	}
 	processtest.Await(t, "that they have it", func() bool {
 		s.bodies.mu.Lock()
@@ -301,7 +301,7 @@ func FuzzServeHTTP(f *testing.F) {
 		if w.Code < 200 || w.Code >= 600 || w.Header().Get("X-Content-Type-Options") != "nosniff" {
 			t.Errorf("%d %v", w.Code, w.Header())
 		}
-		if asked := a.count() > before; asked && (method != http.MethodPost || len(body) > maxBody || !strings.HasPrefix(path, api)) {
+		if asked := a.count() > before; asked && (method != http.MethodPost || len(body) > MaxBody || !strings.HasPrefix(path, api)) {
 			t.Errorf("%s %q is asked", method, path)
 		}
 	})

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/pace"
 )
 
 // Config describes a Server.
@@ -165,8 +166,6 @@ func (s *Server) openFiles() error {
 
 // listen gives a listener on the port, nil when ctx ends before it can be had.
 func (s *Server) listen(ctx context.Context) (net.Listener, error) {
-	retry := time.NewTicker(listenEvery)
-	defer retry.Stop()
 	for try := 0; ; try++ {
 		listener, err := bus.OrTCP(s.config.Network).Listen(ctx, s.config.Listen)
 		if err == nil && !isLocal(listener.Addr().String()) {
@@ -186,9 +185,7 @@ func (s *Server) listen(ctx context.Context) (net.Listener, error) {
 			s.log.Error("applications can't ask over HTTP, the port can't be had; it is tried again each second: end what has it, or set HOTPAIR_TERMINAL_HTTP",
 				"address", s.config.Listen, "error", err)
 		}
-		select {
-		case <-retry.C:
-		case <-ctx.Done():
+		if pace.Rest(ctx, listenEvery) != nil {
 			return nil, nil
 		}
 	}

@@ -41,9 +41,9 @@ const (
 	fillPages = 8
 	// noteEvery is how often the time is noted while there are timers, for the host that takes over.
 	noteEvery = time.Minute
-	// poisoned is the number of crashes of its service after which a timer is parked, however many tries it has left: each crash stops
+	// Poisoned is the number of crashes of its service after which a timer is parked, however many tries it has left: each crash stops
 	// what everybody else asks of the service.
-	poisoned = 3
+	Poisoned = 3
 	// askWithin bounds a question, askPause how soon one that failed is asked again.
 	askWithin = 5 * time.Second
 	askPause  = 100 * time.Millisecond
@@ -233,7 +233,7 @@ func (a *Agenda) judge(ctx context.Context, e end) {
 	o := outcomeOf(e.reply.Code)
 	switch k.crashes = max(k.crashes, e.reply.Crashes); {
 	case o == timers.Done || o == timers.Moved:
-	case k.crashes >= poisoned:
+	case k.crashes >= Poisoned:
 		o = timers.Crashed
 	case o == timers.Failed && e.reply.Code != codeSilent: // its handler answered: it was another's crash. "Busy" may be said before a handler is asked
 		k.crashes = 0

@@ -414,7 +414,7 @@ func TestAgenda_WhatCrashesItsServiceIsParked(t *testing.T) {
 				return &bus.Reply{Code: bus.CodeFault, Crashes: q.Crashes}
 			}
 			p.during(t, time.Minute, nil)
-			want := poisoned
+			want := Poisoned
 			if code == bus.CodeFault { // it answered: each time it was another's
 				want = 6
 			}

@@ -168,9 +168,7 @@ func (d *Delivery) read(ctx context.Context) time.Duration {
 func (d *Delivery) give(ctx context.Context, r *recipient, common, own *Page) {
 	var v notices.View
 	v[notices.Own], v[notices.Common] = own.Page, common.Page
-	for stream := range v { // what comes after it in the other stream has to wait too: a terminal takes them in order only
-		v[stream].More = v[stream].More || v[stream].Unreadable != ""
-	}
+	unreadable := own.Unreadable+common.Unreadable != ""
 	d.spoil(r, notices.Own, own.Unreadable)
 	d.spoil(r, notices.Common, common.Unreadable)
 	messages, err := r.sender.Next(v)
@@ -184,7 +182,7 @@ func (d *Delivery) give(ctx context.Context, r *recipient, common, own *Page) {
 	if len(messages) == 0 && (r.resumed == nil || r.resumed.Void == nil) {
 		if r.due = own.More || common.More; r.due { // too much was passed that is not there any more
 			r.rest = time.Now().Add(askPause)
-		} else if r.due = own.Unreadable+common.Unreadable != ""; r.due {
+		} else if r.due = unreadable; r.due {
 			r.rest = time.Now().Add(longestRest)
 		} else { // it has all there is, whatever it was that failed
 			r.failures = 0
@@ -206,7 +204,7 @@ func (d *Delivery) give(ctx context.Context, r *recipient, common, own *Page) {
 		}
 		b.Messages = append(b.Messages, w)
 	}
-	r.more = own.More || common.More || o.sent < len(own.Kept)+len(common.Kept) || own.Unreadable+common.Unreadable != ""
+	r.more = own.More || common.More || o.sent < len(own.Kept)+len(common.Kept) || unreadable
 	d.out += o.bytes
 	r.busy = true
 	d.sends.Go(func() {

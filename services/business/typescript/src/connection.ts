@@ -1,6 +1,6 @@
 /** A connection to a server of a host, which comes back, and of which is known whether it is there. */
 import { connect, errors, headers, type Msg, type NatsConnection, type Subscription } from "@nats-io/transport-node";
-import type { Deadline } from "./deadline.js";
+import { type Deadline, within } from "./deadline.js";
 import { Away, Doubt, Late } from "./errors.js";
 import { words } from "./json.js";
 import { log } from "./log.js";
@@ -250,12 +250,8 @@ export class Connection {
 
   /** Waits until the server has taken what was sent, and this process what it has sent before. One that is away does so when it is back. */
   async flush(ms: number): Promise<void> {
-    if (!this.#nats || !this.#up) {
-      return;
+    if (this.#nats && this.#up) {
+      await within(this.#nats.flush().catch(() => {}), ms);
     }
-    let timer: NodeJS.Timeout | undefined;
-    const patience = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)));
-    await Promise.race([this.#nats.flush().catch(() => {}), patience]);
-    clearTimeout(timer);
   }
 }

@@ -79,3 +79,10 @@ export class Deadline {
     return !this.over;
   }
 }
+
+/** Waits for a promise, not longer than so many milliseconds. */
+export async function within(promise: Promise<unknown>, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  await Promise.race([promise, new Promise((resolve) => (timer = setTimeout(resolve, ms)))]);
+  clearTimeout(timer);
+}

@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import type { Msg, Subscription } from "@nats-io/transport-node";
 import { Connection } from "./connection.js";
-import type { Deadline } from "./deadline.js";
+import { type Deadline, within } from "./deadline.js";
 import { About } from "./discovery.js";
 import { Code, ServiceError } from "./errors.js";
 import { type Counts, type Database, Execution, notNow, Shared } from "./execution.js";
@@ -239,12 +239,5 @@ export class Process {
       log.debug("a reply could not be sent"); // who asked knows
     }
   }
-}
-
-/** Waits for a promise, not longer than so many milliseconds. */
-async function within(promise: Promise<unknown>, ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  await Promise.race([promise, new Promise((resolve) => (timer = setTimeout(resolve, ms)))]);
-  clearTimeout(timer);
 }
 

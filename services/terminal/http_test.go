@@ -248,7 +248,7 @@ func TestHTTP_StatusTellsOfATakeover(t *testing.T) {
 	go func() { answer <- post(t, url+"/v1/kv/put", `{}`) }()
 	<-asked
 	x.conn.Close()
-	processtest.Await(t, "that nobody serves", func() bool { return !status().Serves })
+	processtest.Await(t, "that nobody serves", func() bool { s := status(); return !s.Serves && s.OldestMS > 0 })
 	if s := status(); s.Waiting != 1 || s.OldestMS <= 0 || !strings.Contains(s.Words, "No host serves since") || !strings.Contains(s.Words, "1 request without an answer yet") {
 		t.Errorf("%+v", s)
 	}

@@ -37,7 +37,8 @@ type house struct {
 	*cluster
 	receiver *receivertest.Receiver
 	boards   []*nats.Conn
-	lapses   int // the first so many seats are reserved, and not sold before their reservation has ended
+	killed   map[string]map[string]int // of hosts, of processes: its last id that was killed
+	lapses   int                       // the first so many seats are reserved, and not sold before their reservation has ended
 
 	mu     sync.Mutex
 	buyers map[string]string // of seats, as clients were told
@@ -72,7 +73,7 @@ func sellSeats(t *testing.T, service string) {
 	if *long {
 		seats, clients, kills, switchovers = 500, 64, 20, 5
 	}
-	h := &house{cluster: startCluster(t, []string{"--terminals", "4"}, "HOTPAIR_BUSINESS=kv,"+service, "PYTHONDONTWRITEBYTECODE=1"), receiver: receivertest.New(t), lapses: seats / 5, buyers: map[string]string{}}
+	h := &house{cluster: startCluster(t, []string{"--terminals", "4"}, "HOTPAIR_BUSINESS=kv,"+service, "PYTHONDONTWRITEBYTECODE=1"), receiver: receivertest.New(t), lapses: seats / 5, buyers: map[string]string{}, killed: map[string]map[string]int{}}
 	h.awaitPaired()
 	active, _ := h.mustActive()
 	if _, err := operator.CallSetTarget.Ask(t.Context(), h.client(active), waybill.SetTarget{Name: "accounting", New: true, URL: h.receiver.URL, Secret: receivertest.Secret, Roots: h.receiver.Roots()}); err != nil {
@@ -120,6 +121,7 @@ func sellSeats(t *testing.T, service string) {
 			h.awaitPaired()
 		}
 	}
+	h.awaitStarted()
 	for range switchovers {
 		h.handOver()
 		next()
@@ -143,7 +145,30 @@ func (h *house) killProcess(host, name string) {
 	}
 	if pid := s.Processes[name].PID; pid > 0 { // else it is being started again
 		_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended meanwhile
+		if h.killed[host] == nil {
+			h.killed[host] = map[string]int{}
+		}
+		h.killed[host][name] = pid
 	}
+}
+
+// awaitStarted awaits that what was killed has been started again: a host whose updater ends while it hands over takes over again itself.
+func (h *house) awaitStarted() {
+	h.Helper()
+	h.Await(healWithin, "all processes run that were killed", func() bool {
+		for host, processes := range h.killed {
+			s, err := h.Status(host)
+			if err != nil {
+				return false
+			}
+			for name, pid := range processes {
+				if now := s.Processes[name].PID; now == 0 || now == pid {
+					return false
+				}
+			}
+		}
+		return true
+	})
 }
 
 // force has the standby promoted by force after the active was lost: it lacks nothing, and takeovers are paused.

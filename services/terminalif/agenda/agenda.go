@@ -21,6 +21,10 @@ const (
 	atOnce = 64
 	// eachAtOnce bounds those of one service, so that a slow one leaves room for the others.
 	eachAtOnce = 16
+	// eachBeside bounds them while terminals wait for answers, whose requests have the same processor, disk and wire before them; besides is how
+	// long it goes on after terminals were last seen to wait.
+	eachBeside = 2
+	besides    = time.Second
 	// page is how many timers of each clock one look asks for.
 	page = 128
 	// lookAgain is the longest time between two looks. Whatever is due sooner, or changes, is looked at sooner.
@@ -33,11 +37,10 @@ const (
 	// mostKnown is when what was done is forgotten before a look has come to its end.
 	mostKnown = 4096
 	// pagePause is how long a pass through all that is due rests before each page but the first, so that what rests or waits for room
-	// costs little.
+	// costs little; pageShare is how many times as long as the page took it rests at least.
 	pagePause = 20 * time.Millisecond
-	// fillPage is how many timers of each clock are asked for when a service has room again, and fillPages how often without finding one
-	// that runs.
-	fillPage  = 2 * eachAtOnce
+	pageShare = 9
+	// fillPages is how often a service that has room again is asked for without finding a timer that runs.
 	fillPages = 8
 	// noteEvery is how often the time is noted while there are timers, for the host that takes over.
 	noteEvery = time.Minute
@@ -60,6 +63,8 @@ type Updater interface {
 // begin to count anew.
 type Relay interface {
 	Run(q bus.Request, answer func(bus.Reply))
+	// InFlight counts what was given to it and has no answer yet: runs, and requests of terminals.
+	InFlight() int
 }
 
 // Agenda is that of one term.
@@ -80,6 +85,7 @@ type Agenda struct {
 	putOff, found map[string]*Place
 	held          string    // what this pass has found to be held
 	gaveUp        time.Time // when runs were given up last
+	asked         time.Time // when terminals were last seen to wait for answers
 	running       int
 	of            map[string]int // of which service
 	ended         chan end
@@ -168,6 +174,7 @@ func (a *Agenda) watch(ctx context.Context) {
 			case a.changed <- struct{}{}:
 			default:
 			}
+			_ = pace.Rest(ctx, pagePause) // what changes meanwhile is told together
 		}
 	}
 }

@@ -1,8 +1,10 @@
 package agenda
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -31,6 +33,7 @@ type pair struct {
 	down     bool
 	running  int
 	most     int
+	waiting  int // requests of terminals
 
 	// service says how a run ends; nil never ends it.
 	service func(q bus.Request) *bus.Reply
@@ -92,20 +95,19 @@ func (p *pair) Due(ctx context.Context, q Question) (Due, error) {
 	if q.Most == 0 {
 		return d, nil
 	}
-	from := 0
-	if q.From != nil {
-		from = int(q.From.Counted[0]) | int(q.From.Counted[1])<<8
+	place := func(t Timer) []byte { // in the order of p.timers, whatever becomes of those before
+		return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, uint64(p.due[t.Key].UnixNano())), t.Revision)
 	}
-	for n, t := range p.timers {
+	for _, t := range p.timers {
 		if in := time.Until(p.due[t.Key]); in > 0 {
 			d.Next = in
 			break
 		}
-		if n < from {
+		if q.From != nil && bytes.Compare(place(t), q.From.Counted) < 0 {
 			continue
 		}
 		if len(d.Timers) == q.Most {
-			d.Rest = &Place{Counted: []byte{byte(n), byte(n >> 8)}}
+			d.Rest = &Place{Counted: place(t)}
 			break
 		}
 		t.Late = -time.Until(p.due[t.Key])
@@ -155,6 +157,21 @@ func (p *pair) Run(q bus.Request, answer func(bus.Reply)) {
 			answer(*reply)
 		}
 	}()
+}
+
+func (p *pair) InFlight() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.running + p.waiting
+}
+
+// wait has so many requests of terminals wait for answers, and says how many timers ran at once at most until then.
+func (p *pair) wait(requests int) (most int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	most = p.most
+	p.waiting, p.most = requests, 0
+	return most
 }
 
 // during lets an agenda run for a time.
@@ -453,8 +470,40 @@ func TestAgenda_ManyOfOneService(t *testing.T) {
 		if runs := p.runs["another"]; len(runs) != 1 || runs[0] > 3*time.Second {
 			t.Errorf("the one of another service ran at %v", runs)
 		}
-		if p.asked > many {
+		if p.asked > many/4 {
 			t.Errorf("it asked %d times", p.asked)
 		}
+	})
+}
+
+// TestAgenda_YieldsToTerminals: while terminals wait for answers few timers of a service run at once, and as many as may a while later.
+func TestAgenda_YieldsToTerminals(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair()
+		for n := range 10_000 {
+			p.set(fmt.Sprintf("%05d", n), 0)
+		}
+		p.took = 10 * time.Millisecond
+		p.wait(1)
+		p.during(t, 11*time.Second, func() {
+			time.Sleep(5 * time.Second)
+			if most := p.wait(0); most != eachBeside {
+				t.Errorf("%d ran at once while a terminal waited", most)
+			}
+			if least := int(4*time.Second/p.took) * eachBeside / 2; len(p.runs) < least {
+				t.Errorf("%d ran in 5 s, at least %d can", len(p.runs), least)
+			}
+			time.Sleep(2 * time.Second)
+			if most := p.wait(1); most != eachAtOnce {
+				t.Errorf("%d ran at once when no terminal waited", most)
+			}
+			time.Sleep(100 * time.Millisecond)
+			p.wait(1)
+			time.Sleep(2 * time.Second)
+			if most := p.wait(1); most != eachBeside {
+				t.Errorf("%d ran at once when a terminal waited again", most)
+			}
+		})
+		time.Sleep(2 * p.took) // what is out ends
 	})
 }

@@ -13,6 +13,9 @@ import (
 // remembered: when a run ends, its service goes on there at once, while the pass goes on for the others.
 func (a *Agenda) look(ctx context.Context) (next time.Duration, err error) {
 	a.giveUp(ctx)
+	if a.relay.InFlight() > a.running {
+		a.asked = time.Now()
+	}
 	next, err = a.fill(ctx)
 	if err != nil {
 		return 0, err
@@ -20,13 +23,11 @@ func (a *Agenda) look(ctx context.Context) (next time.Duration, err error) {
 	if wait := time.Until(a.rested); wait > 0 {
 		return min(next, wait), nil
 	}
-	if a.place == nil {
+	from, began := a.place, time.Now()
+	if from == nil {
 		a.pass++
-		a.soonest = time.Now().Add(lookAgain)
-	} else {
-		a.rested = time.Now().Add(pagePause)
+		a.soonest = began.Add(lookAgain)
 	}
-	from := a.place
 	due, err := a.ask(ctx, Question{Epoch: a.epoch, From: from, Most: page}, askWithin)
 	if err != nil {
 		return 0, err
@@ -36,7 +37,9 @@ func (a *Agenda) look(ctx context.Context) (next time.Duration, err error) {
 		if len(a.known) > mostKnown {
 			a.forgetDone()
 		}
-		next = min(next, pagePause)
+		pause := max(pagePause, pageShare*time.Since(began))
+		a.rested = time.Now().Add(pause)
+		next = min(next, pause)
 	} else {
 		a.forget()
 		a.putOff, a.found = a.found, map[string]*Place{}
@@ -46,17 +49,21 @@ func (a *Agenda) look(ctx context.Context) (next time.Duration, err error) {
 	return min(next, max(0, time.Until(a.soonest))), nil
 }
 
-// fill has services that have room again run what was put off, and says when to go on with that at the latest.
+// fill has services that have much room again run what was put off, and says when to go on with that at the latest. Much is half of it: so
+// what is read for one run is read for several.
 func (a *Agenda) fill(ctx context.Context) (next time.Duration, err error) {
 	next = lookAgain
 	for service, from := range a.putOff {
 		vain := 0
+		if a.of[service] > a.each()/2 {
+			continue
+		}
 		for a.room(service) {
 			if vain == fillPages {
 				next = pagePause
 				break
 			}
-			due, err := a.ask(ctx, Question{Epoch: a.epoch, From: from, Most: fillPage}, askWithin)
+			due, err := a.ask(ctx, Question{Epoch: a.epoch, From: from, Most: 2 * a.each()}, askWithin)
 			if err != nil {
 				return 0, err
 			}
@@ -117,7 +124,15 @@ func (a *Agenda) again(after time.Duration) {
 
 // room reports whether one more timer of a service may run.
 func (a *Agenda) room(service string) bool {
-	return a.running < atOnce && a.of[service] < eachAtOnce
+	return a.running < atOnce && a.of[service] < a.each()
+}
+
+// each is how many timers of one service may run.
+func (a *Agenda) each() int {
+	if time.Since(a.asked) < besides {
+		return eachBeside
+	}
+	return eachAtOnce
 }
 
 // consider says whether a timer may be started as far as its own runs are concerned, and how long it still rests.

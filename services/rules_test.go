@@ -39,8 +39,11 @@ func roleDecides(pkg string) bool {
 // serviceDecides are the packages that decide what comes of what services leave behind.
 var serviceDecides = within("services/emissions", "services/notices", "services/timers")
 
-// inbox is a bolt file of an agent's own.
-var inbox = within("services/terminal/inbox")
+// inbox are the bolt files of an agent's own: what it was told, and what it has to have done; not what decides of the latter.
+var inbox = but(within("services/terminal/inbox", "services/terminal/queue", "services/terminal/boltfile"), lanes)
+
+// lanes decide what may be sent of a queue.
+var lanes = within("services/terminal/queue/lanes")
 
 var rules = []rule{
 	{"role decides only: nothing of ours but how its state is written down, no system, no network",
@@ -68,11 +71,16 @@ var rules = []rule{
 	{"business processes, terminal-if, terminal and operator know the bus, not the database",
 		but(within("services/business", "services/terminalif", "services/terminal", "services/operator"), inbox),
 		but(within("storage"), words)},
-	{"what an agent was told is kept in a file of its own: apart from the agent, and from the database",
+	{"what an agent was told, and has to have done, is kept in files of its own: apart from the agent, and from the database",
 		inbox,
 		but(ours, func(i string) bool {
-			return words(i) || i == "storage/pages" || within("bus", "services/notices")(i)
+			return words(i) || lanes(i) || i == "storage/pages" || within("bus", "services/notices", "services/terminal/boltfile")(i)
 		})},
+	{"what may be sent of a queue is decided only: nothing of ours, no system, no network",
+		lanes,
+		func(i string) bool {
+			return ours(i) && !words(i) || within("os", "net", "syscall", "context", "sync")(i)
+		}},
 	{"HTTP at a terminal asks the agent, and knows nothing of sessions and requests",
 		within("services/terminal/web"),
 		but(ours, func(i string) bool { return words(i) || within("bus", "services/terminal/web")(i) })},
@@ -281,7 +289,7 @@ var rules = []rule{
 	{"who tries a disk knows how it is told, and nothing of what stands on it",
 		within("services/updater/disk"),
 		but(ours, func(i string) bool { return words(i) || i == "bus" })},
-	{"bolt stays with the store, its layout and its sections, and with what an agent was told",
+	{"bolt stays with the store, its layout and its sections, and with the files of an agent",
 		but(all, func(pkg string) bool {
 			return pkg == "storage" || inbox(pkg) || within("storage/layout", "storage/section")(pkg)
 		}),

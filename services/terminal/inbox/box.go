@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"hash/crc32"
 	"sync"
 	"sync/atomic"
 
@@ -12,6 +11,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/notices"
+	"github.com/hotpair/hotpair/services/terminal/boltfile"
 )
 
 const (
@@ -93,7 +93,7 @@ func (next *state) apply(b *bolt.Bucket, list []entry) error {
 	b.FillPercent = 0.9 // numbers rise
 	for _, e := range list {
 		key := noticeKey(e.number)
-		value := seal(key, e.data)
+		value := boltfile.Seal(key, e.data)
 		if err := b.Put(key, value); err != nil {
 			return err
 		}
@@ -116,7 +116,7 @@ func (next *state) apply(b *bolt.Bucket, list []entry) error {
 	if err != nil {
 		return err
 	}
-	return b.Put(stateKey, seal(stateKey, data))
+	return b.Put(stateKey, boltfile.Seal(stateKey, data))
 }
 
 // readState reads and checks all that a terminal has.
@@ -125,7 +125,7 @@ func readState(b *bolt.Bucket) (*state, error) {
 		return nil, fmt.Errorf("%w: no bucket", ErrDamaged)
 	}
 	s := &state{}
-	data, err := unseal(stateKey, b.Get(stateKey))
+	data, err := boltfile.Unseal(stateKey, b.Get(stateKey))
 	if err == nil {
 		err = bus.Decode(data, &s.record)
 	}
@@ -140,7 +140,7 @@ func readState(b *bolt.Bucket) (*state, error) {
 		if !isNotice(k) || numberOf(k) > s.Local || len(v) > MostBytes {
 			return fmt.Errorf("%w: an entry of %d bytes under a key of %d that can't be", ErrDamaged, len(v), len(k))
 		}
-		if _, err := unseal(k, v); err != nil {
+		if _, err := boltfile.Unseal(k, v); err != nil {
 			return fmt.Errorf("notice %d: %w", numberOf(k), err)
 		}
 		count++
@@ -156,23 +156,3 @@ func readState(b *bolt.Bucket) (*state, error) {
 func isNotice(key []byte) bool { return len(key) == 9 && key[0] == noticePrefix }
 
 func numberOf(key []byte) uint64 { return binary.BigEndian.Uint64(key[1:]) }
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-// seal gives data with a checksum of it and of its key: bolt has none of its own.
-func seal(key, data []byte) []byte {
-	sum := crc32.Update(crc32.Checksum(key, castagnoli), castagnoli, data)
-	return binary.BigEndian.AppendUint32(bytes.Clone(data), sum)
-}
-
-// unseal gives what seal took.
-func unseal(key, value []byte) ([]byte, error) {
-	if len(value) < 4 {
-		return nil, fmt.Errorf("%w: %d bytes", ErrDamaged, len(value))
-	}
-	data, sum := value[:len(value)-4], binary.BigEndian.Uint32(value[len(value)-4:])
-	if crc32.Update(crc32.Checksum(key, castagnoli), castagnoli, data) != sum {
-		return nil, fmt.Errorf("%w: checksum", ErrDamaged)
-	}
-	return data, nil
-}

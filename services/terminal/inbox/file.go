@@ -1,39 +1,33 @@
 package inbox
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
-	"syscall"
-	"time"
 
 	"github.com/boltdb/bolt"
 
 	"github.com/hotpair/hotpair/services/durable"
-	"github.com/hotpair/hotpair/storage/pages"
+	"github.com/hotpair/hotpair/services/terminal/boltfile"
 )
 
 const (
 	// FileName is the file in its directory, and QuarantinedName where one stands that could not be read. Only the last of those is kept.
 	FileName        = "notices.db"
 	QuarantinedName = FileName + ".quarantined"
-	// lockWithin is how long another program may take to let go of the file.
-	lockWithin = time.Second
 )
 
 var (
 	// ErrDisk says that a write or flush failed. Nothing is tried again (R8): whoever has the file ends.
 	ErrDisk = errors.New("notices of the terminal could not be written")
 	// ErrInUse says that another program has the file open.
-	ErrInUse = errors.New("file of notices is held by another program")
+	ErrInUse = boltfile.ErrInUse
 	// ErrDamaged says that the file holds what can't be.
-	ErrDamaged = errors.New("file of notices is damaged")
+	ErrDamaged = boltfile.ErrDamaged
 	// ErrClosed says that the file was closed.
 	ErrClosed = errors.New("file of notices is closed")
 )
@@ -62,14 +56,17 @@ func Open(dir string) (*File, error) {
 	if err := os.Remove(durable.Making(f.path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("open notices: %w", err)
 	}
-	err := f.examine()
+	var err error
+	// With one head the other one was torn, and bolt goes back to the transaction before; or else this head was never flushed. Either
+	// way the numbers of the last transaction may have been used.
+	f.doubt, err = boltfile.Examine(f.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return f, nil
 	}
 	if err == nil {
 		err = f.load()
 	}
-	if damage(err) {
+	if boltfile.IsDamage(err) {
 		f.quarantined = err
 		f.boxes, f.doubt = map[string]*Box{}, false
 		err = durable.Rename(f.path, filepath.Join(dir, QuarantinedName))
@@ -80,49 +77,16 @@ func Open(dir string) (*File, error) {
 	return f, nil
 }
 
-// damage tells what is wrong with a file from what is wrong with the machine.
-func damage(err error) bool {
-	var system *fs.PathError
-	switch {
-	case err == nil, errors.Is(err, ErrInUse):
-		return false
-	case errors.As(err, &system):
-		return errors.Is(err, syscall.EIO) // the disk has lost a part of it
-	}
-	return true
-}
-
 // Quarantined says why the file was set aside that was there when this one was opened; nil when none was.
 func (f *File) Quarantined() error { return f.quarantined }
 
-// examine looks at the file before bolt does, which believes what it reads.
-func (f *File) examine() error {
-	if err := pages.Examine(f.path, ""); err != nil {
-		return err
-	}
-	file, err := os.Open(f.path)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	heads, _, _, err := pages.ReadHeads(file)
-	// With one head the other one was torn, and bolt goes back to the transaction before; or else this head was never flushed. Either
-	// way the numbers of the last transaction may have been used.
-	f.doubt = len(heads) < 2
-	if err != nil {
-		return err
-	}
-	_, err = pages.Walk(context.Background(), file, pages.Newest(heads)) // it is small; bolt would go where a bad leaf sends it
-	return err
-}
-
 // load opens the database and reads what everybody has in it.
 func (f *File) load() error {
-	db, err := open(f.path)
+	db, err := boltfile.Open(f.path)
 	if err != nil {
 		return err
 	}
-	err = guard(func() error {
+	err = boltfile.Guard(func() error {
 		return db.View(func(tx *bolt.Tx) error {
 			return tx.ForEach(func(name []byte, b *bolt.Bucket) error {
 				s, err := readState(b)
@@ -135,32 +99,10 @@ func (f *File) load() error {
 		})
 	})
 	if err != nil {
-		return errors.Join(err, guard(db.Close))
+		return errors.Join(err, boltfile.Guard(db.Close))
 	}
 	f.db.Store(db)
 	return nil
-}
-
-func open(path string) (db *bolt.DB, err error) {
-	err = guard(func() (err error) {
-		db, err = bolt.Open(path, 0o600, &bolt.Options{Timeout: lockWithin})
-		return err
-	})
-	if errors.Is(err, bolt.ErrTimeout) {
-		return nil, fmt.Errorf("%w: %s", ErrInUse, path)
-	}
-	return db, err
-}
-
-// guard turns what bolt does on a damaged file (a panic, or a fault beyond the mapped file) into ErrDamaged.
-func guard(f func() error) (err error) {
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("%w: %v", ErrDamaged, p)
-		}
-	}()
-	return f()
 }
 
 // database gives the database, made if it is not there. Only one writer comes here at a time.
@@ -169,7 +111,7 @@ func (f *File) database() (*bolt.DB, error) {
 		return db, nil
 	}
 	making := durable.Making(f.path)
-	db, err := open(making)
+	db, err := boltfile.Open(making)
 	if err != nil {
 		return nil, err
 	}
@@ -179,7 +121,7 @@ func (f *File) database() (*bolt.DB, error) {
 	if err := durable.Rename(making, f.path); err != nil {
 		return nil, err
 	}
-	if db, err = open(f.path); err == nil {
+	if db, err = boltfile.Open(f.path); err == nil {
 		f.db.Store(db)
 	}
 	return db, err
@@ -196,7 +138,7 @@ func (f *File) view(terminal string, read func(b *bolt.Bucket) error) error {
 	if db == nil {
 		return read(nil)
 	}
-	return guard(func() error {
+	return boltfile.Guard(func() error {
 		return db.View(func(tx *bolt.Tx) error { return read(tx.Bucket([]byte(terminal))) })
 	})
 }

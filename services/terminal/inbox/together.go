@@ -5,6 +5,8 @@ import (
 	"sync"
 
 	"github.com/boltdb/bolt"
+
+	"github.com/hotpair/hotpair/services/terminal/boltfile"
 )
 
 // mostTogether bounds what one transaction takes, in bytes, the last change not counted.
@@ -80,7 +82,7 @@ func (f *File) commit(changes []change) error {
 		return err
 	}
 	ended := false
-	err = guard(func() error {
+	err = boltfile.Guard(func() error {
 		err := db.Update(func(tx *bolt.Tx) error {
 			for _, c := range changes {
 				b, err := tx.CreateBucketIfNotExists([]byte(c.terminal))

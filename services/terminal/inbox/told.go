@@ -12,6 +12,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus/notice"
 	"github.com/hotpair/hotpair/services/notices"
+	"github.com/hotpair/hotpair/services/terminal/boltfile"
 )
 
 const (
@@ -102,7 +103,7 @@ func (b *Box) After(a notice.After) ([]byte, error) {
 			if kept.More = len(kept.Notices) == limit || size >= pageBytes; kept.More {
 				return nil
 			}
-			data, err := unseal(k, v)
+			data, err := boltfile.Unseal(k, v)
 			if err != nil {
 				return fmt.Errorf("notice %d: %w", numberOf(k), err)
 			}

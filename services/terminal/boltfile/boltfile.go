@@ -1,0 +1,128 @@
+// Package boltfile opens the bolt files of an agent. bolt believes what it reads; a terminal's disk may have been changed anywhere, and the
+// agent lives all the same.
+package boltfile
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"github.com/boltdb/bolt"
+
+	"github.com/hotpair/hotpair/services/durable"
+	"github.com/hotpair/hotpair/storage/pages"
+)
+
+const (
+	// quarantined is added to the name of a file that is set aside, and a number when there is one already; mostQuarantined bounds it.
+	quarantined     = ".quarantined"
+	mostQuarantined = 1000
+	// lockWithin is how long another program may take to let go of a file.
+	lockWithin = time.Second
+)
+
+var (
+	// ErrDamaged says that a file holds what can't be.
+	ErrDamaged = errors.New("file is damaged")
+	// ErrInUse says that another program has the file open.
+	ErrInUse = errors.New("file is held by another program")
+)
+
+// Examine looks at a file before bolt does. doubt: its last transaction may be missing, because one of its two heads was torn.
+func Examine(path string) (doubt bool, err error) {
+	if err := pages.Examine(path, ""); err != nil {
+		return false, err
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return false, err
+	}
+	defer file.Close()
+	heads, _, _, err := pages.ReadHeads(file)
+	if err != nil {
+		return false, err
+	}
+	_, err = pages.Walk(context.Background(), file, pages.Newest(heads)) // it is small; bolt would go where a bad leaf sends it
+	return len(heads) < 2, err
+}
+
+// IsDamage tells what is wrong with a file from what is wrong with the machine.
+func IsDamage(err error) bool {
+	var system *fs.PathError
+	switch {
+	case err == nil, errors.Is(err, ErrInUse):
+		return false
+	case errors.As(err, &system):
+		return errors.Is(err, syscall.EIO) // the disk has lost a part of it
+	}
+	return true
+}
+
+// SetAside gives a file another name, which no other one has, and gives that name.
+func SetAside(path string) (name string, err error) {
+	for n := range mostQuarantined {
+		to := path + quarantined
+		if n > 0 {
+			to = fmt.Sprintf("%s-%d", to, n+1)
+		}
+		if _, err := os.Lstat(to); err == nil {
+			continue
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return "", err
+		}
+		return filepath.Base(to), durable.Rename(path, to)
+	}
+	return "", fmt.Errorf("%d files are set aside already (%s…); look at them and remove them", mostQuarantined, path+quarantined)
+}
+
+// Open opens a file, made if it is not there.
+func Open(path string) (db *bolt.DB, err error) {
+	err = Guard(func() (err error) {
+		db, err = bolt.Open(path, 0o600, &bolt.Options{Timeout: lockWithin})
+		return err
+	})
+	if errors.Is(err, bolt.ErrTimeout) {
+		return nil, fmt.Errorf("%w: %s", ErrInUse, path)
+	}
+	return db, err
+}
+
+// Guard turns what bolt does on a damaged file (a panic, or a fault beyond the mapped file) into ErrDamaged.
+func Guard(f func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: %v", ErrDamaged, p)
+		}
+	}()
+	return f()
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// Seal gives data with a checksum of it and of its key: bolt has none of its own.
+func Seal(key, data []byte) []byte {
+	sum := crc32.Update(crc32.Checksum(key, castagnoli), castagnoli, data)
+	return binary.BigEndian.AppendUint32(bytes.Clone(data), sum)
+}
+
+// Unseal gives what Seal took.
+func Unseal(key, value []byte) ([]byte, error) {
+	if len(value) < 4 {
+		return nil, fmt.Errorf("%w: %d bytes", ErrDamaged, len(value))
+	}
+	data, sum := value[:len(value)-4], binary.BigEndian.Uint32(value[len(value)-4:])
+	if crc32.Update(crc32.Checksum(key, castagnoli), castagnoli, data) != sum {
+		return nil, fmt.Errorf("%w: checksum", ErrDamaged)
+	}
+	return data, nil
+}

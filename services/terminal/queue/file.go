@@ -1,0 +1,177 @@
+package queue
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync"
+	"syscall"
+
+	"github.com/boltdb/bolt"
+
+	"github.com/hotpair/hotpair/services/durable"
+	"github.com/hotpair/hotpair/services/terminal/boltfile"
+)
+
+const (
+	// outcomeRoom is what is taken on the disk for the outcome of a request when it is queued, in bytes. An answer that is larger is kept
+	// whole if there is room, and without its body if there is none.
+	outcomeRoom = 8 << 10
+	// overhead is what an entry takes beside its body, in bytes, amply.
+	overhead = 1 << 10
+	// slack is what a transaction writes beside entries, and what is lost between them, in bytes: pages of the tree are written anew, and
+	// the old ones are free only after it.
+	slack = 4 << 20
+	// step is by how much the file grows, in bytes.
+	step = 1 << 20
+)
+
+// file is the bolt file. It is made when the first request is queued.
+type file struct {
+	using  sync.RWMutex // held for reading while the database is used
+	path   string
+	db     *bolt.DB
+	closed bool
+	broken bool  // the database panicked in a write, and can't be closed
+	taken  int64 // bytes that the file has on the disk, as far as this process has seen to it
+	used   int64 // bytes up to which the database has used it
+	blocks *os.File
+}
+
+// open opens the database, made if it is not there: with its first content and beside its name, so that one without is always damage. Only
+// the writer comes here.
+func (f *file) open(first func(*bolt.Bucket) error) error {
+	f.using.Lock()
+	defer f.using.Unlock()
+	if f.closed {
+		return ErrClosed
+	}
+	if f.db != nil {
+		return nil
+	}
+	if _, err := os.Lstat(f.path); errors.Is(err, fs.ErrNotExist) {
+		making := durable.Making(f.path)
+		if err := os.Remove(making); err != nil && !errors.Is(err, fs.ErrNotExist) { // a try that found no room
+			return err
+		}
+		db, err := boltfile.Open(making)
+		if err != nil {
+			return err
+		}
+		err = db.Update(func(tx *bolt.Tx) error {
+			b, err := tx.CreateBucket(bucketName)
+			if err != nil {
+				return err
+			}
+			return first(b)
+		})
+		if err := errors.Join(err, db.Close()); err != nil {
+			return err
+		}
+		if err := durable.Rename(making, f.path); err != nil {
+			return err
+		}
+	}
+	db, err := boltfile.Open(f.path)
+	if err != nil {
+		return err
+	}
+	db.NoGrowSync = true // it would cut off the room that is taken ahead
+	if f.blocks, err = os.OpenFile(f.path, os.O_RDWR, 0); err != nil {
+		return errors.Join(err, db.Close())
+	}
+	f.db, f.taken = db, 0
+	return nil
+}
+
+// room takes room on the disk, so that what is written next and all outcomes can be. The error is ErrNoRoom, or that of the system.
+func (f *file) room(bytes, waiting int) error {
+	need := f.used + int64(bytes) + int64(waiting)*outcomeRoom + slack
+	if need <= f.taken {
+		return nil
+	}
+	need = (need + step - 1) / step * step
+	if err := allocate(f.blocks, need); err != nil {
+		if isFull(err) {
+			return fmt.Errorf("%w: %w", ErrNoRoom, err)
+		}
+		return err
+	}
+	f.taken = need
+	return nil
+}
+
+// isFull tells a disk without room from one that fails: an error of a write, not of a flush, after which nobody knows what is on the disk.
+func isFull(err error) bool {
+	if !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EDQUOT) && !errors.Is(err, syscall.EFBIG) {
+		return false
+	}
+	var system *fs.PathError
+	var named *os.LinkError
+	return errors.As(err, &named) || errors.As(err, &system) && system.Op != "sync" && system.Op != "fsync"
+}
+
+// view reads; b is nil when there is nothing.
+func (f *file) view(read func(b *bolt.Bucket) error) error {
+	f.using.RLock()
+	defer f.using.RUnlock()
+	if f.closed {
+		return ErrClosed
+	}
+	if f.db == nil {
+		return read(nil)
+	}
+	return boltfile.Guard(func() error {
+		return f.db.View(func(tx *bolt.Tx) error { return read(tx.Bucket(bucketName)) })
+	})
+}
+
+// update writes one transaction and flushes it. Only the writer comes here.
+func (f *file) update(write func(*bolt.Bucket) error) error {
+	f.using.RLock()
+	defer f.using.RUnlock()
+	if f.closed {
+		return ErrClosed
+	}
+	ended := false
+	err := boltfile.Guard(func() error {
+		err := f.db.Update(func(tx *bolt.Tx) error {
+			return write(tx.Bucket(bucketName))
+		})
+		ended = true
+		if err != nil {
+			return err
+		}
+		return f.db.View(func(tx *bolt.Tx) error {
+			f.used = tx.Size()
+			return nil
+		})
+	})
+	f.broken = f.broken || !ended
+	return err
+}
+
+// close closes the file; whoever uses it is waited for.
+func (f *file) close() error {
+	f.using.Lock()
+	defer f.using.Unlock()
+	db := f.db
+	if f.closed || db == nil {
+		f.closed = true
+		return nil
+	}
+	f.closed = true
+	err := f.blocks.Close()
+	if f.broken {
+		return err
+	}
+	return errors.Join(err, db.Close())
+}
+
+// reset closes what can't be used, so that it can be opened anew.
+func (f *file) reset() error {
+	err := boltfile.Guard(f.close)
+	*f = file{path: f.path}
+	return err
+}

@@ -1,0 +1,172 @@
+package queue
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/storage/position"
+)
+
+const (
+	// MaxName bounds the name of a lane and a key of an application, in bytes.
+	MaxName = 128
+	// maxBody bounds the body of an answer that is kept, in bytes.
+	maxBody = 1 << 20
+	// maxSentence bounds the sentence of an answer that is kept, in bytes.
+	maxSentence = 1024
+	digestSize  = 16
+)
+
+// Request is what an application has queued.
+type Request struct {
+	Key       string // of the application, under which the same is taken once; may be empty
+	Lane      string
+	Service   string
+	Operation string
+	Body      []byte
+}
+
+// digest names what is asked, and where it stands.
+func (r *Request) digest() (d [digestSize]byte) {
+	h := sha256.New()
+	for _, part := range []string{r.Lane, r.Service, r.Operation, string(r.Body)} {
+		var size [8]byte
+		binary.BigEndian.PutUint64(size[:], uint64(len(part)))
+		h.Write(size[:])
+		h.Write([]byte(part))
+	}
+	copy(d[:], h.Sum(nil))
+	return d
+}
+
+// Outcome is what came of a request.
+type Outcome struct {
+	Unknown  bool              // nobody can tell whether it took effect
+	Code     int               // of the answer
+	Message  string            // a sentence, when Code is not bus.CodeOK
+	Body     []byte            // JSON
+	Dropped  int               // bytes of a body that there was no room for
+	Position position.Position // of the update, when something was written
+	At       time.Time
+}
+
+// State is how far a request has come.
+type State uint8
+
+// States.
+const (
+	Waiting State = iota
+	Done
+	Unsure // it is over, and whether it took effect is not known; a person has to look
+)
+
+var stateNames = [...]string{"queued", "done", "unknown"}
+
+// String names it for applications.
+func (s State) String() string { return stateNames[s] }
+
+// item is what is known of a request without looking into the file.
+type item struct {
+	number uint64
+	id     string
+	key    string
+	lane   string
+	digest [digestSize]byte
+	at     time.Time
+	state  State
+	size   int // that it has in the file, in bytes
+}
+
+// written is an entry as it stands in the file: a request, and its outcome if there is one; then its body is gone.
+type written struct {
+	ID        string           `cbor:"1,keyasint"`
+	Key       string           `cbor:"2,keyasint,omitempty"`
+	Lane      string           `cbor:"3,keyasint,omitempty"`
+	Service   string           `cbor:"4,keyasint"`
+	Operation string           `cbor:"5,keyasint"`
+	Body      []byte           `cbor:"6,keyasint,omitempty"`
+	At        int64            `cbor:"7,keyasint"` // Unix nanoseconds, by this machine's clock
+	Digest    [digestSize]byte `cbor:"8,keyasint"`
+	Outcome   *writtenOutcome  `cbor:"9,keyasint,omitempty"`
+}
+
+type writtenOutcome struct {
+	Unknown  bool              `cbor:"1,keyasint,omitempty"`
+	Code     int               `cbor:"2,keyasint,omitempty"`
+	Message  string            `cbor:"3,keyasint,omitempty"`
+	Body     []byte            `cbor:"4,keyasint,omitempty"`
+	Dropped  int               `cbor:"5,keyasint,omitempty"`
+	Position position.Position `cbor:"6,keyasint,omitempty"`
+	At       int64             `cbor:"7,keyasint"`
+}
+
+// item gives what is known of an entry.
+func (w *written) item(number uint64, size int) *item {
+	it := &item{number: number, id: w.ID, key: w.Key, lane: w.Lane, digest: w.Digest, at: time.Unix(0, w.At).UTC(), size: size}
+	if o := w.Outcome; o != nil {
+		it.state = Done
+		if o.Unknown {
+			it.state = Unsure
+		}
+	}
+	return it
+}
+
+// check says what can't be of an entry.
+func (w *written) check() error {
+	if len(w.ID) == 0 || len(w.ID) > MaxName || len(w.Key) > MaxName || len(w.Lane) > MaxName || !bus.ValidName(w.Service) || !bus.ValidName(w.Operation) {
+		return fmt.Errorf("an entry of service %.80q that can't be", w.Service)
+	}
+	return nil
+}
+
+// finish makes the entry one with an outcome.
+func (w *written) finish(o Outcome) {
+	w.Body = nil
+	if len(o.Body) > maxBody {
+		o.Dropped, o.Body = len(o.Body), nil
+	}
+	w.Outcome = &writtenOutcome{Unknown: o.Unknown, Code: o.Code, Message: strings.ToValidUTF8(fmt.Sprintf("%.*s", maxSentence, o.Message), "?"), Body: o.Body,
+		Dropped: o.Dropped, Position: o.Position, At: o.At.UnixNano()}
+}
+
+// Told is what applications are told of a request.
+type Told struct {
+	ID         string          `json:"id"`
+	State      string          `json:"state"` // queued, done or unknown
+	Key        string          `json:"key,omitempty"`
+	Lane       string          `json:"lane,omitempty"`
+	Service    string          `json:"service"`
+	Operation  string          `json:"operation"`
+	QueuedAt   time.Time       `json:"queued_at"`
+	AnsweredAt time.Time       `json:"answered_at,omitzero"`
+	Code       int             `json:"code,omitempty"`
+	Error      string          `json:"error,omitempty"`
+	Body       json.RawMessage `json:"body,omitempty"`
+	Position   string          `json:"position,omitempty"`
+	// Dropped is how many bytes the body had, if it is not kept because there was no room for it.
+	Dropped int `json:"dropped,omitempty"`
+}
+
+// told is what applications are told of an entry.
+func (w *written) told() Told {
+	t := Told{ID: w.ID, State: Waiting.String(), Key: w.Key, Lane: w.Lane, Service: w.Service, Operation: w.Operation, QueuedAt: time.Unix(0, w.At).UTC()}
+	o := w.Outcome
+	if o == nil {
+		return t
+	}
+	t.State = w.item(0, 0).state.String()
+	t.AnsweredAt, t.Code, t.Error, t.Dropped = time.Unix(0, o.At).UTC(), o.Code, o.Message, o.Dropped
+	if json.Valid(o.Body) {
+		t.Body = o.Body
+	}
+	if !o.Position.IsZero() {
+		t.Position = o.Position.String()
+	}
+	return t
+}

@@ -1,0 +1,272 @@
+package queue
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/boltdb/bolt"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/terminal/boltfile"
+)
+
+// FileName is the file in its directory.
+const FileName = "queue.db"
+
+var (
+	// ErrDisk says that a write or flush failed in a way that leaves open what is on the disk. Nothing is tried again (R8): the agent ends.
+	ErrDisk = errors.New("queue of the terminal could not be written")
+	// ErrNoRoom says that the disk is full. What is in the file is as it was.
+	ErrNoRoom = errors.New("no room on the disk of this terminal")
+	// ErrFull says that a bound is reached; what wraps it says which.
+	ErrFull = errors.New("queue of the terminal is full")
+	// ErrForeign says that the file is another terminal's.
+	ErrForeign = errors.New("queue of another terminal")
+	// ErrReused says that a key stands for another request.
+	ErrReused = errors.New("key was used before for another request")
+	// ErrAbsent says that there is no such entry, any more or at all.
+	ErrAbsent = errors.New("nothing is known here under this id")
+	// ErrWaits says that an entry has no outcome yet.
+	ErrWaits = errors.New("request waits, and may have taken effect")
+	// ErrClosed says that the store was closed.
+	ErrClosed = errors.New("queue is closed")
+)
+
+// Bounds of what is kept. A field that is 0 has its default.
+type Bounds struct {
+	Entries int           // requests that wait, and those of which nobody knows whether they took effect; 10,000
+	Bytes   int           // that these have in the file, with the room for their outcomes; 256 MiB
+	Age     time.Duration // while the first one has waited for longer, nothing more is taken; 7 days
+	Kept    int           // outcomes, of which the oldest goes when there are more; 10,000
+	// KeptBytes bounds them too; 64 MiB.
+	KeptBytes int
+}
+
+func (b Bounds) orDefault() Bounds {
+	def := Bounds{Entries: 10_000, Bytes: 256 << 20, Age: 7 * 24 * time.Hour, Kept: 10_000, KeptBytes: 64 << 20}
+	for _, f := range []struct{ have, or *int }{{&b.Entries, &def.Entries}, {&b.Bytes, &def.Bytes}, {&b.Kept, &def.Kept}, {&b.KeptBytes, &def.KeptBytes}} {
+		if *f.have == 0 {
+			*f.have = *f.or
+		}
+	}
+	if b.Age == 0 {
+		b.Age = def.Age
+	}
+	return b
+}
+
+// Store is the queue of a terminal on its disk. One goroutine at a time may change it; any may ask it.
+type Store struct {
+	path, terminal string
+	bounds         Bounds
+	reserve        func(upTo uint64) error
+	aside          string
+	quarantined    error
+	doubt          bool
+
+	file   file
+	failed error
+
+	mu     sync.RWMutex // protects what follows; the writer alone changes it
+	state  record
+	items  map[uint64]*item // by number
+	ids    map[string]*item
+	keys   map[string]*item
+	done   []uint64 // numbers of what is done, in the order in which it was
+	unsure int
+}
+
+// Open opens the queue of a terminal, if there is one. What can't be read, or is another terminal's, is set aside. No number up to used is
+// given that the file does not tell of; reserve makes durable, elsewhere than in the file, that numbers up to one may have been given, and
+// returns at once when that is so. Errors: boltfile.ErrInUse, and those of the system.
+func Open(dir, terminal string, used uint64, reserve func(upTo uint64) error, b Bounds) (*Store, error) {
+	s := &Store{path: filepath.Join(dir, FileName), terminal: terminal, bounds: b.orDefault(), reserve: reserve}
+	s.forget()
+	err := s.load()
+	if errors.Is(err, ErrForeign) || boltfile.IsDamage(err) {
+		s.quarantined = err
+		s.forget()
+		s.aside, err = boltfile.SetAside(s.path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the queue: %w", err)
+	}
+	if s.state.Last < used && (s.doubt || s.file.db == nil) {
+		s.state.Last = used
+	}
+	return s, nil
+}
+
+func (s *Store) forget() {
+	s.state, s.items, s.ids, s.keys, s.done, s.unsure = record{Terminal: s.terminal}, map[uint64]*item{}, map[string]*item{}, map[string]*item{}, nil, 0
+}
+
+// Quarantined says why the file was set aside that was there when this one was opened, and what it is called now; nil when none was.
+func (s *Store) Quarantined() (name string, why error) { return s.aside, s.quarantined }
+
+// Doubt reports whether the last transaction of the file may be missing.
+func (s *Store) Doubt() bool { return s.doubt }
+
+// Last is the highest number that was given.
+func (s *Store) Last() uint64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.state.Last
+}
+
+// Series is the pair whose numbers these are, and what it adds to them; "" and 0 before one was said.
+func (s *Store) Series() (pair string, base uint64) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.state.Pair, s.state.Base
+}
+
+// Place is a request that waits.
+type Place struct {
+	Number uint64
+	Lane   string
+}
+
+// Waiting gives what has no outcome, in the order in which it was queued.
+func (s *Store) Waiting() (list []Place) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, it := range s.items {
+		if it.state == Waiting {
+			list = append(list, Place{it.number, it.lane})
+		}
+	}
+	slices.SortFunc(list, func(a, b Place) int { return int(int64(a.Number) - int64(b.Number)) })
+	return list
+}
+
+// Count is what there is.
+type Count struct {
+	Waiting, Unsure, Done int
+	Bytes                 int       // of what waits, with the room for outcomes
+	Oldest                time.Time // when the first that waits was queued
+}
+
+// Count counts what there is.
+func (s *Store) Count() Count {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	c := Count{Waiting: s.state.Waiting, Unsure: s.unsure, Done: len(s.done), Bytes: s.bytes()}
+	if it := s.oldest(); it != nil {
+		c.Oldest = it.at
+	}
+	return c
+}
+
+// bytes that what waits has, with the room for outcomes. A lock is held.
+func (s *Store) bytes() int { return s.state.WaitingBytes + s.state.Waiting*outcomeRoom }
+
+// oldest that waits, nil if none does. A lock is held.
+func (s *Store) oldest() (first *item) {
+	if s.state.Waiting == 0 {
+		return nil
+	}
+	for _, it := range s.items {
+		if it.state == Waiting && (first == nil || it.number < first.number) {
+			first = it
+		}
+	}
+	return first
+}
+
+// known finds what was queued under the key of a request before. The error is ErrReused. A lock is held.
+func (s *Store) known(r *Request) (*item, error) {
+	it := s.keys[r.Key]
+	if r.Key == "" || it == nil {
+		return nil, nil
+	}
+	if it.digest != r.digest() {
+		return nil, fmt.Errorf("%w: %.128q; this one was not queued. Give each request a key of its own", ErrReused, r.Key)
+	}
+	return it, nil
+}
+
+// roomFor says which bound a request would break that is written with others, the first of all that wait being so old. The error is
+// ErrFull. A lock is held.
+func (s *Store) roomFor(r *Request, ahead, aheadBytes int, age time.Duration) error {
+	waiting := s.state.Waiting + ahead
+	if n := waiting + s.unsure; n >= s.bounds.Entries {
+		return fmt.Errorf("%w: %d requests wait for a host, and of %d it is not known whether they took effect; at most %d are kept. This one was not queued",
+			ErrFull, waiting, s.unsure, s.bounds.Entries)
+	}
+	if n := s.bytes() + aheadBytes + needs(r); n > s.bounds.Bytes {
+		return fmt.Errorf("%w: what waits would have %d bytes, at most %d are kept; this one was not queued", ErrFull, n, s.bounds.Bytes)
+	}
+	if age > s.bounds.Age {
+		return fmt.Errorf("%w: the first request has waited for %v, and nothing more is taken after %v; this one was not queued",
+			ErrFull, age.Round(time.Second), s.bounds.Age)
+	}
+	return nil
+}
+
+// needs is what a request takes in the file, with the room for its outcome.
+func needs(r *Request) int { return len(r.Body) + overhead + outcomeRoom }
+
+// Get gives what applications are told of an entry, by its id or by its key. The error is ErrAbsent, or that of the file.
+func (s *Store) Get(id, key string) (t Told, err error) {
+	s.mu.RLock()
+	it := s.ids[id]
+	if id == "" {
+		it = s.keys[key]
+	}
+	s.mu.RUnlock()
+	if it == nil {
+		return t, ErrAbsent
+	}
+	w, err := s.read(it.number)
+	if err != nil {
+		return t, err
+	}
+	return w.told(), nil
+}
+
+// Request gives what was queued under a number that waits. Errors: ErrAbsent, boltfile.ErrDamaged, ErrClosed.
+func (s *Store) Request(number uint64) (Request, error) {
+	w, err := s.read(number)
+	if err == nil && w.Outcome != nil {
+		err = ErrAbsent
+	}
+	if err != nil {
+		return Request{}, err
+	}
+	return Request{Key: w.Key, Lane: w.Lane, Service: w.Service, Operation: w.Operation, Body: w.Body}, nil
+}
+
+// read reads an entry from the file.
+func (s *Store) read(number uint64) (w written, err error) {
+	err = s.file.view(func(b *bolt.Bucket) error {
+		if b == nil {
+			return ErrAbsent
+		}
+		key := entryKey(number)
+		raw := b.Get(key)
+		if raw == nil {
+			return ErrAbsent
+		}
+		data, err := boltfile.Unseal(key, raw)
+		if err == nil {
+			err = bus.Decode(data, &w)
+		}
+		return err
+	})
+	if err != nil {
+		return w, fmt.Errorf("entry %d of the queue: %w", number, err)
+	}
+	return w, nil
+}
+
+// newID makes an id at random.
+func newID() string { return rand.Text() }
+
+// Close closes the file; whoever uses it is waited for.
+func (s *Store) Close() error { return s.file.close() }

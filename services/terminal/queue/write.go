@@ -1,0 +1,423 @@
+package queue
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/boltdb/bolt"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/durable"
+	"github.com/hotpair/hotpair/services/terminal/boltfile"
+)
+
+// All is in one bucket: stateKey has a record, and entryPrefix with a number the entry of it.
+var (
+	bucketName = []byte("queue")
+	stateKey   = []byte("state")
+)
+
+const entryPrefix = 'e'
+
+// skipped are the numbers that a transaction may have given, at most, which may be missing.
+const skipped = MaxBatch
+
+// MaxBatch bounds what is written in one transaction, in requests.
+const MaxBatch = 1024
+
+// record is what is written of the state.
+type record struct {
+	Terminal string `cbor:"1,keyasint"`
+	Pair     string `cbor:"2,keyasint,omitempty"` // whose numbers these are
+	Base     uint64 `cbor:"3,keyasint,omitempty"` // what it adds to them
+	Last     uint64 `cbor:"4,keyasint"`           // the highest number that was given
+	// What there is, to see when something is missing.
+	Entries      int `cbor:"5,keyasint"`
+	Waiting      int `cbor:"6,keyasint"`
+	WaitingBytes int `cbor:"7,keyasint"`
+	KeptBytes    int `cbor:"8,keyasint"`
+}
+
+func entryKey(number uint64) []byte {
+	return binary.BigEndian.AppendUint64([]byte{entryPrefix}, number)
+}
+
+func lengthen(f *os.File, bytes int64) error {
+	info, err := f.Stat()
+	if err != nil || info.Size() >= bytes {
+		return err
+	}
+	return f.Truncate(bytes)
+}
+
+// load reads the file, if there is one.
+func (s *Store) load() error {
+	s.file.path = s.path
+	if err := os.Remove(durable.Making(s.path)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	doubt, err := boltfile.Examine(s.path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = s.file.open(nil) // which is there
+	}
+	if err == nil {
+		err = s.file.view(s.readAll)
+	}
+	if err != nil {
+		closing := s.file.reset()
+		return errors.Join(err, closing)
+	}
+	if s.doubt = doubt; doubt {
+		s.state.Last += skipped
+	}
+	return nil
+}
+
+// readAll reads and checks all that there is.
+func (s *Store) readAll(b *bolt.Bucket) error {
+	if b == nil {
+		return fmt.Errorf("%w: no bucket", boltfile.ErrDamaged)
+	}
+	data, err := boltfile.Unseal(stateKey, b.Get(stateKey))
+	if err == nil {
+		err = bus.Decode(data, &s.state)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: its state: %w", boltfile.ErrDamaged, err)
+	}
+	if s.state.Terminal != s.terminal {
+		return fmt.Errorf("%w: it is that of %.128q, and this one is %q; to have its requests done, put the file into the directory of its own terminal's agent",
+			ErrForeign, s.state.Terminal, s.terminal)
+	}
+	said := s.state
+	s.state.Entries, s.state.Waiting, s.state.WaitingBytes, s.state.KeptBytes = 0, 0, 0, 0
+	err = b.ForEach(func(k, v []byte) error {
+		if bytes.Equal(k, stateKey) {
+			return nil
+		}
+		if len(k) != 9 || k[0] != entryPrefix || v == nil {
+			return fmt.Errorf("%w: a key of %d bytes that can't be", boltfile.ErrDamaged, len(k))
+		}
+		number := binary.BigEndian.Uint64(k[1:])
+		data, err := boltfile.Unseal(k, v)
+		var w written
+		if err == nil {
+			err = bus.Decode(data, &w)
+		}
+		if err == nil {
+			err = w.check()
+		}
+		if err == nil && (number == 0 || number > said.Last) {
+			err = fmt.Errorf("the last number is %d", said.Last)
+		}
+		if err != nil {
+			return fmt.Errorf("%w: entry %d: %w", boltfile.ErrDamaged, number, err)
+		}
+		s.keep(w.item(number, len(v)))
+		return nil
+	})
+	if err == nil && s.state != said {
+		err = fmt.Errorf("%w: there is %+v, and its state says %+v", boltfile.ErrDamaged, s.state, said)
+	}
+	return err
+}
+
+// keep notes an entry that is in the file. The lock is held, or nobody else is there.
+func (s *Store) keep(it *item) {
+	s.items[it.number], s.ids[it.id] = it, it
+	if it.key != "" {
+		s.keys[it.key] = it
+	}
+	s.count(it, 1)
+	switch it.state {
+	case Done:
+		s.done = append(s.done, it.number)
+	case Unsure:
+		s.unsure++
+	}
+}
+
+// count adds an entry to what the state says there is, or takes it away.
+func (s *Store) count(it *item, n int) {
+	s.state.Entries += n
+	if it.state == Waiting {
+		s.state.Waiting += n
+		s.state.WaitingBytes += n * it.size
+	} else {
+		s.state.KeptBytes += n * it.size
+	}
+}
+
+// drop forgets an entry. The lock is held.
+func (s *Store) drop(it *item) {
+	delete(s.items, it.number)
+	delete(s.ids, it.id)
+	if s.keys[it.key] == it {
+		delete(s.keys, it.key)
+	}
+	s.count(it, -1)
+	switch it.state {
+	case Done:
+		if at := slices.Index(s.done, it.number); at >= 0 {
+			s.done = slices.Delete(s.done, at, at+1)
+		}
+	case Unsure:
+		s.unsure--
+	}
+}
+
+// edit is one thing to write: an entry in place of what is there under its number, or its removal.
+type edit struct {
+	old, new *item
+	value    []byte // nil: it goes
+}
+
+// write makes edits durable, all or none, with the state that they lead to. Errors: ErrNoRoom, after which all is as it was; ErrDisk.
+func (s *Store) write(state record, edits []edit) error {
+	if s.failed != nil {
+		return s.failed
+	}
+	now := s.state
+	err := s.file.open(func(b *bolt.Bucket) error { return writeAll(b, now, nil) })
+	if err == nil {
+		size := 0
+		for i := range edits {
+			size += len(edits[i].value)
+		}
+		err = s.file.room(size, state.Waiting)
+		if errors.Is(err, ErrNoRoom) && state.Waiting <= s.state.Waiting {
+			err = nil // it was taken when they were queued
+		}
+	}
+	if err == nil {
+		err = s.file.update(func(b *bolt.Bucket) error { return writeAll(b, state, edits) })
+	}
+	switch {
+	case err == nil:
+	case errors.Is(err, ErrNoRoom), errors.Is(err, ErrClosed):
+		return err
+	case isFull(err):
+		return fmt.Errorf("%w: %w", ErrNoRoom, err)
+	default:
+		s.failed = fmt.Errorf("%w: %w", ErrDisk, err)
+		return s.failed
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range edits {
+		if e.old != nil {
+			s.drop(e.old)
+		}
+		if e.new != nil {
+			s.keep(e.new)
+		}
+	}
+	s.state = state
+	return nil
+}
+
+// writeAll writes edits, and the state that they lead to.
+func writeAll(b *bolt.Bucket, state record, edits []edit) error {
+	for _, e := range edits {
+		var err error
+		if e.value == nil {
+			err = b.Delete(entryKey(e.old.number))
+		} else {
+			err = b.Put(entryKey(e.new.number), e.value)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	data, err := bus.Encode(state)
+	if err != nil {
+		return err
+	}
+	return b.Put(stateKey, boltfile.Seal(stateKey, data))
+}
+
+// sealed is an entry as it stands in the file.
+func sealed(number uint64, w *written) ([]byte, error) {
+	data, err := bus.Encode(w)
+	if err != nil {
+		return nil, err
+	}
+	return boltfile.Seal(entryKey(number), data), nil
+}
+
+// change counts what edits do to a state.
+func change(state record, edits []edit) record {
+	counting := Store{state: state}
+	for _, e := range edits {
+		if e.old != nil {
+			counting.count(e.old, -1)
+		}
+		if e.new != nil {
+			counting.count(e.new, 1)
+		}
+	}
+	return counting.state
+}
+
+// Queued is what became of a request that was to be queued: its place, or that of the one before it with its key.
+type Queued struct {
+	ID     string
+	Number uint64
+	Again  bool // it was queued before
+	Err    error
+}
+
+// Put queues requests in order, at most MaxBatch: those that there is room for are durable when it returns. room is asked of each number
+// that would be given. The error ends the store: ErrDisk, or that of Reserve.
+func (s *Store) Put(list []Request, now time.Time, room func(number uint64) bool) ([]Queued, error) {
+	became := make([]Queued, len(list))
+	edits := make([]edit, 0, len(list))
+	state, ahead := s.state, 0
+	var age time.Duration
+	if first := s.oldest(); first != nil {
+		age = now.Sub(first.at)
+	}
+	sooner := map[string]int{} // by key, of this list
+	for i := range list {
+		r := &list[i]
+		if at, ok := sooner[r.Key]; ok && r.Key != "" {
+			if became[i] = became[at]; list[at].digest() != r.digest() {
+				became[i] = Queued{Err: fmt.Errorf("%w: %.128q; this one was not queued. Give each request a key of its own", ErrReused, r.Key)}
+			}
+			became[i].Again = true
+			continue
+		}
+		before, err := s.known(r)
+		if err == nil && before != nil {
+			became[i] = Queued{ID: before.id, Number: before.number, Again: true}
+			continue
+		}
+		if err == nil {
+			err = s.roomFor(r, len(edits), ahead, age)
+		}
+		if err == nil && !room(state.Last+1) {
+			err = fmt.Errorf("%w: the first request that waits is so many before this one that the pair would forget its answer; this one was not queued", ErrFull)
+		}
+		if err != nil {
+			became[i].Err = err
+			continue
+		}
+		state.Last++
+		w := written{ID: newID(), Key: r.Key, Lane: r.Lane, Service: r.Service, Operation: r.Operation, Body: r.Body, At: now.UnixNano(), Digest: r.digest()}
+		value, err := sealed(state.Last, &w)
+		if err != nil {
+			return nil, err
+		}
+		became[i] = Queued{ID: w.ID, Number: state.Last}
+		edits = append(edits, edit{new: w.item(state.Last, len(value)), value: value})
+		ahead += needs(r)
+		sooner[r.Key] = i
+	}
+	if len(edits) == 0 {
+		return became, nil
+	}
+	err := s.reserve(state.Last)
+	if err == nil {
+		err = s.write(change(state, edits), edits)
+	}
+	if err == nil {
+		return became, nil
+	}
+	for i := range became {
+		if became[i].Err == nil && became[i].Number > s.state.Last {
+			became[i] = Queued{Err: fmt.Errorf("%w; this one was not queued", err)}
+		}
+	}
+	if errors.Is(err, ErrNoRoom) {
+		err = nil
+	}
+	return became, err
+}
+
+// Finished is an outcome of what waits under a number.
+type Finished struct {
+	Number uint64
+	Outcome
+}
+
+// Finish puts outcomes in place of requests: durable when it returns, all or none. The oldest outcomes that are too many go. It gives what
+// applications are told. Errors: ErrNoRoom, after which all of them wait still; ErrDisk.
+func (s *Store) Finish(list []Finished) ([]Told, error) {
+	told, err := s.finish(list)
+	if !errors.Is(err, ErrNoRoom) {
+		return told, err
+	}
+	short := slices.Clone(list)
+	for i := range short {
+		if o := &short[i].Outcome; len(o.Body) > outcomeRoom/2 {
+			o.Dropped, o.Body = len(o.Body), nil
+		}
+	}
+	return s.finish(short)
+}
+
+func (s *Store) finish(list []Finished) ([]Told, error) {
+	edits := make([]edit, 0, len(list))
+	var told []Told
+	for _, f := range list {
+		it := s.items[f.Number]
+		if it == nil || it.state != Waiting {
+			continue
+		}
+		w, err := s.read(f.Number)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrDisk, err)
+		}
+		w.finish(f.Outcome)
+		value, err := sealed(f.Number, &w)
+		if err != nil {
+			return nil, err
+		}
+		edits = append(edits, edit{old: it, new: w.item(f.Number, len(value)), value: value})
+		told = append(told, w.told())
+	}
+	state := change(s.state, edits)
+	for i, kept := 0, len(s.done)+len(edits); i < len(s.done) && (kept > s.bounds.Kept || state.KeptBytes > s.bounds.KeptBytes); i++ {
+		gone := edit{old: s.items[s.done[i]]}
+		edits = append(edits, gone)
+		state = change(state, []edit{gone})
+		kept--
+	}
+	if len(edits) == 0 {
+		return nil, nil
+	}
+	if err := s.write(state, edits); err != nil {
+		return nil, err
+	}
+	return told, nil
+}
+
+// Forget takes an entry away that has its outcome. Errors: ErrAbsent, ErrWaits, ErrNoRoom, ErrDisk.
+func (s *Store) Forget(id string) error {
+	it := s.ids[id]
+	switch {
+	case it == nil:
+		return ErrAbsent
+	case it.state == Waiting:
+		return ErrWaits
+	}
+	edits := []edit{{old: it}}
+	return s.write(change(s.state, edits), edits)
+}
+
+// Adopt notes whose numbers these are, and what is added to them. Errors: ErrNoRoom, ErrDisk.
+func (s *Store) Adopt(pair string, base uint64) error {
+	state := s.state
+	if state.Pair, state.Base = pair, base; state == s.state {
+		return nil
+	}
+	return s.write(state, nil)
+}

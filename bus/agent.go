@@ -40,7 +40,12 @@ type AgentWelcome struct {
 	Error    string      `json:"error,omitempty"`
 	// Unnumbered: its directory is new, and a host has to say where the numbers of its requests begin (AgentAttach.Base).
 	Unnumbered bool `json:"unnumbered,omitempty"`
+	// QueueUnnumbered is the same of the requests of its queue (AgentAttach.QueueBase).
+	QueueUnnumbered bool `json:"queue_unnumbered,omitempty"`
 }
+
+// New reports whether the agent has to be told where numbers begin.
+func (w *AgentWelcome) New() bool { return w.Unnumbered || w.QueueUnnumbered }
 
 // AgentAttach asks to serve the terminal in an epoch. A lower epoch than the agent knows is refused; a higher one replaces the session; an
 // equal one needs the same identity and a higher counter.
@@ -53,6 +58,9 @@ type AgentAttach struct {
 	Session  string         `json:"session"`            // random; names the subjects of requests and answers
 	Services []AgentService `json:"services,omitempty"` // as in AgentHello
 	Base     uint64         `json:"base,omitempty"`     // of an agent that is Unnumbered: its requests are numbered from here on
+	// QueueBase is the same of one that is QueueUnnumbered. Queues: this host takes what is queued.
+	QueueBase uint64 `json:"queue_base,omitempty"`
+	Queues    bool   `json:"queues,omitempty"`
 }
 
 // AgentAttached answers it. Gap is the time since the last answer before the attach while requests waited, as the terminal felt it. Notices

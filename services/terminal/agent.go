@@ -14,6 +14,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/durable"
 	"github.com/hotpair/hotpair/services/terminal/inbox"
+	"github.com/hotpair/hotpair/services/terminal/queue"
 	"github.com/hotpair/hotpair/services/terminal/web"
 )
 
@@ -83,6 +84,7 @@ type Agent struct {
 
 	store  *store
 	inbox  *inbox.Box
+	queue  *queue.Queue
 	doors  doors
 	hosts  *bus.Conn // where hosts are
 	apps   *bus.Conn // where applications are
@@ -195,6 +197,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	a.log.Info("terminal agent ready", "hosts", a.URL(), "applications", a.AppURL(), "epoch", a.store.get().Epoch)
 	g.Go(func() error { return a.counters.run(inner) })
 	g.Go(func() error { return a.saveReceipts(inner) })
+	g.Go(func() error { return errors.Join(a.queue.Run(inner), inner.Err()) })
 	if a.web != nil {
 		g.Go(func() error { return errors.Join(a.web.Run(inner), inner.Err()) })
 	}
@@ -241,7 +244,12 @@ func (a *Agent) openFacts() (closes func() error, err error) {
 			"aside", inbox.QuarantinedName, "error", why)
 	}
 	a.inbox = file.Box(a.config.ID, a.store.get().Told)
-	return closes, nil
+	kept, err := a.openQueue()
+	if err != nil {
+		return closes, err
+	}
+	before := closes
+	return func() error { return errors.Join(kept.Close(), before()) }, nil
 }
 
 // fail ends Run with err.
@@ -261,7 +269,9 @@ func (a *Agent) adoptPair() error {
 	if known.PairID != "" {
 		a.log.Warn("moved to another pair by its operator", "from", known.PairID, "to", wanted, "epoch", known.Epoch)
 	}
-	return a.store.update(func(f *facts) { *f = facts{PairID: wanted, Counter: f.Counter, Told: f.Told, Terminal: f.Terminal} })
+	return a.store.update(func(f *facts) {
+		*f = facts{PairID: wanted, Counter: f.Counter, Told: f.Told, Queued: f.Queued, Terminal: f.Terminal}
+	})
 }
 
 // saveReceipts writes them while they change, and once at the end. It lets them gather first: at a takeover hundreds of

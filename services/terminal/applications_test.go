@@ -61,6 +61,31 @@ func exampleRepeat(nc *nats.Conn, got func(first, again *nats.Msg)) error {
 	return err
 }
 
+func exampleQueue(nc *nats.Conn) (*nats.Msg, error) {
+	kept, err := exampleKeep(nc)
+	if err != nil {
+		return nil, err
+	}
+	var queued struct {
+		ID string `json:"id"`
+	}
+	if err := json.Unmarshal(kept.Data, &queued); err != nil {
+		return nil, err
+	}
+	came, err := nc.Request("queue.get", fmt.Appendf(nil, `{"id":%q}`, queued.ID), 5*time.Second)
+	return came, err
+}
+
+func exampleKeep(nc *nats.Conn) (*nats.Msg, error) {
+	m := nats.NewMsg("request.ledger.transfer")
+	m.Data = []byte(`{"from":"till-3","to":"safe","amount":25}`)
+	m.Header.Set("Hotpair-Queue", "yes")
+	m.Header.Set("Hotpair-Lane", "till-3")        // what is in one lane is done one after the other
+	m.Header.Set("Hotpair-Queue-Key", "order-18") // queue the same again, and it is queued once
+	kept, err := nc.RequestMsg(m, 5*time.Second)  // without an answer it may be queued: queue the same again, with its key
+	return kept, err
+}
+
 func exampleHear(nc *nats.Conn, show func(json.RawMessage)) error {
 	_, err := nc.Subscribe("notice.shop.price", func(m *nats.Msg) {
 		var told notice.Told
@@ -149,7 +174,7 @@ func TestFault_D5_APageForWhoWritesAnApplication(t *testing.T) {
 			t.Errorf("nobody runs this example of the page:\n%s", e[2])
 		}
 	}
-	if len(examples) != 6 {
+	if len(examples) != 8 {
 		t.Errorf("%d examples", len(examples))
 	}
 
@@ -179,6 +204,11 @@ func TestFault_D5_APageForWhoWritesAnApplication(t *testing.T) {
 	})
 	if one, two := <-asked, <-asked; err != nil || one.ID != two.ID || one.ID.App == "" {
 		t.Errorf("%v: asked under %v and %v", err, one.ID, two.ID)
+	}
+	for range 2 {
+		if came, err := exampleQueue(nc); err != nil || !strings.Contains(string(came.Data), `"key":"order-18"`) {
+			t.Errorf("%s, %v", came.Data, err)
+		}
 	}
 	var out strings.Builder
 	if err := exampleDiscovery(nc, &out); err != nil || out.String() != "request.ledger.balance\nrequest.ledger.open\nrequest.ledger.transfer\n" {

@@ -68,6 +68,8 @@ type host struct {
 	conn *bus.Conn
 	base uint64 // that it tells a new directory
 
+	queueBase uint64 // 0: it takes nothing that is queued
+
 	services []bus.AgentService
 }
 
@@ -113,6 +115,7 @@ func (h *host) attachTo(pair string, epoch, counter uint64, handle func(bus.Requ
 	}
 	return call[bus.AgentAttached](h, bus.SubjectAgentAttach, bus.AgentAttach{
 		PairID: pair, Host: h.name, Identity: "id-" + h.name, Epoch: epoch, Counter: counter, Session: session, Base: h.base, Services: h.services,
+		QueueBase: h.queueBase, Queues: h.queueBase != 0,
 	})
 }
 

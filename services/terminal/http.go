@@ -18,6 +18,12 @@ func (a behind) Ask(q web.Question, answer func(bus.Reply)) {
 	a.ask(question{app: q.App, service: q.Service, operation: q.Operation, header: q.Header, body: q.Body}, asker{take: answer})
 }
 
+// Queued implements web.Agent.
+func (a behind) Queued(id, key string) bus.Reply { return a.kept(which{id, key}) }
+
+// Forget implements web.Agent.
+func (a behind) Forget(id string, answer func(bus.Reply)) { a.forget(which{ID: id}, answer) }
+
 // Kept implements web.Agent.
 func (a behind) Kept(after notice.After) ([]byte, error) { return a.inbox.After(after) }
 
@@ -50,7 +56,12 @@ func (a behind) Status() web.Status {
 		s.OldestMS = now.Sub(oldest).Milliseconds()
 	}
 	s.LastTakeover, s.LastOutage = takeover.shown(), outage.shown()
+	c := a.queue.Count()
+	s.Queued, s.Unknown = c.Waiting, c.Unsure
 	s.Words = words(s, feels)
+	if said := queuedSaid(c, now); said != "" {
+		s.Words += " " + said + "."
+	}
 	s.Since = s.Since.UTC()
 	return s
 }

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -37,6 +38,32 @@ func withHTTP(t testing.TB, change func(*Config)) (*running, string) {
 		t.Fatal("nobody can ask over HTTP")
 	}
 	return a, "http://" + a.HTTP().Address()
+}
+
+// What is queued over HTTP is answered with 202, and asked for by its id and its key.
+func TestHTTP_Queue(t *testing.T) {
+	_, url := withHTTP(t, nil)
+	a := post(t, url+"/v1/till/sell", "1", bus.HeaderQueue, "yes", bus.HeaderQueueKey, "order 17")
+	var kept struct{ ID string }
+	if err := json.Unmarshal([]byte(a.body), &kept); err != nil || a.status != http.StatusAccepted || kept.ID == "" {
+		t.Fatalf("%+v, %v", a, err)
+	}
+	for _, path := range []string{"/v1/queue/" + kept.ID, "/v1/queue?key=order+17"} {
+		r, err := http.Get(url + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(r.Body)
+		if err := errors.Join(err, r.Body.Close()); err != nil || r.StatusCode != http.StatusOK || !strings.Contains(string(body), `"state":"queued"`) {
+			t.Errorf("%s: %d %s, %v", path, r.StatusCode, body, err)
+		}
+	}
+	if a := post(t, url+"/v1/till/sell", "2", bus.HeaderQueue, "yes", bus.HeaderQueueKey, "order 17"); a.status != http.StatusConflict {
+		t.Errorf("%+v", a)
+	}
+	if a := post(t, url+"/v1/till/sell", "2", bus.HeaderQueue, "maybe"); a.status != http.StatusBadRequest {
+		t.Errorf("%+v", a)
+	}
 }
 
 type httpAnswer struct {
@@ -248,8 +275,8 @@ func TestHTTP_StatusTellsOfATakeover(t *testing.T) {
 	go func() { answer <- post(t, url+"/v1/kv/put", `{}`) }()
 	<-asked
 	x.conn.Close()
-	processtest.Await(t, "that nobody serves", func() bool { s := status(); return !s.Serves && s.OldestMS > 0 })
-	if s := status(); s.Waiting != 1 || s.OldestMS <= 0 || !strings.Contains(s.Words, "No host serves since") || !strings.Contains(s.Words, "1 request without an answer yet") {
+	processtest.Await(t, "that nobody serves, for a millisecond", func() bool { s := status(); return !s.Serves && s.OldestMS > 0 })
+	if s := status(); s.Waiting != 1 || !strings.Contains(s.Words, "No host serves since") || !strings.Contains(s.Words, "1 request without an answer yet") {
 		t.Errorf("%+v", s)
 	}
 	const least = 50 * time.Millisecond

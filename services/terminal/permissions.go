@@ -45,7 +45,7 @@ func hostPermissions() *server.Permissions {
 var discovery = [...]string{"$SRV.PING", "$SRV.PING.>", "$SRV.INFO", "$SRV.INFO.>"}
 
 // asked is what applications may send.
-var asked = append(discovery[:], appSubjects, notice.SubjectAfter)
+var asked = append(discovery[:], appSubjects, notice.SubjectAfter, bus.SubjectQueueGet, bus.SubjectQueueForget)
 
 // appPermissions are those of a local application: ask, look what there is, and hear the answer and the notices.
 func appPermissions() *server.Permissions {

@@ -13,6 +13,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/requestid"
 	"github.com/hotpair/hotpair/services/strictjson"
+	"github.com/hotpair/hotpair/services/terminal/queue"
 	"github.com/hotpair/hotpair/services/terminal/web"
 )
 
@@ -65,6 +66,10 @@ func questionOf(m *nats.Msg) question {
 
 // ask takes a request, by whichever door it came: it is answered, or sent.
 func (a *Agent) ask(q question, by asker) {
+	if isQueued(q) {
+		a.enqueue(q, by)
+		return
+	}
 	now := time.Now()
 	e, code, fault := a.read(q, now)
 	if fault != "" {
@@ -72,7 +77,11 @@ func (a *Agent) ask(q question, by asker) {
 		return
 	}
 	e.replies = []asker{by}
+	a.wait(e)
 	admission, out := a.admit(e)
+	if admission != admitted {
+		e.over()
+	}
 	switch admission {
 	case refusedBusy:
 		a.refuse(e.replies, bus.CodeBusy, busySentence)
@@ -123,22 +132,34 @@ func application(inbox string) string {
 // cut shortens what somebody else said for the log.
 func cut(text string) string { return fmt.Sprintf("%.100s", text) }
 
+// sound checks subject and body.
+func sound(q question) (int, string) {
+	if !bus.ValidName(q.service) || !bus.ValidName(q.operation) {
+		return bus.CodeMalformed, strangeSubject
+	}
+	if len(q.body) > maxBody {
+		return bus.CodeTooLarge, fmt.Sprintf("the body has %d bytes, at most %d are taken", len(q.body), maxBody)
+	}
+	if err := strictjson.Check(q.body); err != nil {
+		return bus.CodeMalformed, "the body: " + err.Error()
+	}
+	return 0, ""
+}
+
 // read checks a request as services/terminalif/DESIGN.md has it: subject, id, deadline, body.
 func (a *Agent) read(q question, now time.Time) (*entry, int, string) {
-	if !bus.ValidName(q.service) || !bus.ValidName(q.operation) {
-		return nil, bus.CodeMalformed, strangeSubject
-	}
 	if a.table.full(q.header.Get(bus.HeaderRequestID), q.app, len(q.body)) {
 		return nil, bus.CodeBusy, busySentence
 	}
-	if len(q.body) > maxBody {
-		return nil, bus.CodeTooLarge, fmt.Sprintf("the body has %d bytes, at most %d are taken", len(q.body), maxBody)
+	if code, fault := sound(q); fault != "" {
+		return nil, code, fault
 	}
-	if err := strictjson.Check(q.body); err != nil {
-		return nil, bus.CodeMalformed, "the body: " + err.Error()
-	}
-	if stray := bus.StrayHeader(q.header, bus.HeaderRequestID, bus.HeaderDeadline); stray != "" {
+	if stray := bus.StrayHeader(q.header, bus.HeaderRequestID, bus.HeaderDeadline, bus.HeaderQueue, bus.HeaderLane); stray != "" {
 		return nil, bus.CodeMalformed, stray
+	}
+	lane, said := queue.Name(q.header, bus.HeaderLane)
+	if said != "" {
+		return nil, bus.CodeMalformed, said
 	}
 	id := q.header.Get(bus.HeaderRequestID)
 	if _, given := q.header[bus.HeaderRequestID]; given {
@@ -156,7 +177,7 @@ func (a *Agent) read(q question, now time.Time) (*entry, int, string) {
 	}
 	return &entry{
 		id: bus.RequestID{App: id}, app: q.app, service: q.service, operation: q.operation, body: q.body,
-		arrived: now, deadline: now.Add(within),
+		lane: lane, arrived: now, deadline: now.Add(within),
 	}, 0, ""
 }
 
@@ -179,6 +200,7 @@ func (a *Agent) settled(s sending, reply bus.Reply, err error) {
 			a.log.Warn("a host's answer is unreadable; its requests wait for the next attach", "active", s.session.host, "error", err)
 		}
 	case answered:
+		s.entry.over()
 		if !reply.Position.IsZero() {
 			receipt := bus.Receipt{Counter: s.request.ID.Counter, App: s.request.ID.App, Position: reply.Position}
 			if len(reply.Receipt) <= maxCode {
@@ -195,11 +217,13 @@ func (a *Agent) expire(e *entry) {
 	given, relayed, replies := a.table.expire(e)
 	switch {
 	case !given:
+		return
 	case relayed:
 		a.refuse(replies, bus.CodeUnknown, "no answer before the deadline, the outcome is unknown; repeat with the same "+bus.HeaderRequestID)
 	default:
 		a.refuse(replies, bus.CodeNobody, "no host served this terminal before the deadline; not executed")
 	}
+	e.over()
 }
 
 func (a *Agent) refuse(replies []asker, code int, sentence string) {
@@ -220,7 +244,7 @@ func (a *Agent) answer(replies []asker, reply bus.Reply) {
 		if !reply.Position.IsZero() {
 			m.Header.Set(bus.HeaderPosition, reply.Position.String())
 		}
-		if reply.Code != bus.CodeOK {
+		if reply.Code != bus.CodeOK && reply.Code != bus.CodeQueued {
 			m.Header.Set(bus.HeaderErrorCode, strconv.Itoa(reply.Code))
 			m.Header.Set(bus.HeaderError, oneLine(reply.Message))
 		}

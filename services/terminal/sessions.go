@@ -92,6 +92,7 @@ func (a *Agent) leave(s *session, why string) {
 	if !a.table.lose(s) {
 		return
 	}
+	a.queue.Detach(s.caller)
 	s.caller.Close()
 	a.log.Info("host left", "active", s.host, "epoch", s.epoch, "reason", why, "waiting", a.table.count())
 	a.pushChange()
@@ -125,7 +126,7 @@ func (a *Agent) respond(m *nats.Msg, v any) {
 func (a *Agent) hello(m *nats.Msg) {
 	change := a.change()
 	welcome := bus.AgentWelcome{Levels: level.Own(), Terminal: a.config.ID, Epoch: change.Epoch, Active: change.Host, Fresh: change.Fresh, Busy: change.Busy,
-		Unnumbered: a.store.get().Base == 0}
+		Unnumbered: a.store.get().Base == 0, QueueUnnumbered: a.store.get().QueueBase == 0}
 	var hello bus.AgentHello
 	if err := bus.DecodeJSON(m.Data, &hello); err != nil {
 		welcome.Error = err.Error()
@@ -242,10 +243,10 @@ func (a *Agent) accept(order bus.AgentAttach) (bus.AgentAttached, error) {
 	if err != nil {
 		return none, err
 	}
-	base := cmp.Or(a.store.get().Base, order.Base)
+	base, queueBase := cmp.Or(a.store.get().Base, order.Base), cmp.Or(a.store.get().QueueBase, order.QueueBase)
 	err = a.store.update(func(f *facts) {
 		f.PairID, f.Epoch, f.Host, f.Identity = order.PairID, order.Epoch, order.Host, order.Identity
-		f.Attach, f.Base = order.Counter, base
+		f.Attach, f.Base, f.QueueBase = order.Counter, base, queueBase
 	})
 	if err != nil {
 		caller.Close()
@@ -259,9 +260,13 @@ func (a *Agent) accept(order bus.AgentAttach) (bus.AgentAttached, error) {
 	before, again, gap := a.table.replace(s)
 	a.receipts.attached()
 	if before != nil {
+		a.queue.Detach(before.caller)
 		before.caller.Close()
 	}
 	a.send(again)
+	if order.Queues {
+		a.queue.Attach(s.caller, order.PairID, queueBase)
+	}
 	a.log.Info("host attached", "active", s.host, "epoch", s.epoch, "waiting", len(again), "gap", gap)
 	if a.ended.has(client) || a.doors.hosts.GetClient(client) == nil {
 		a.leave(s, "connection lost while it attached")
@@ -292,6 +297,8 @@ func (a *Agent) mayAttach(order bus.AgentAttach) error {
 		return fmt.Errorf("%w: epoch %d belongs to host %s", ErrRefused, order.Epoch, known.Host)
 	case order.Epoch == known.Epoch && order.Counter <= known.Attach:
 		return fmt.Errorf("%w: a later attach of this host in epoch %d is known", ErrRefused, order.Epoch)
+	case order.QueueBase > maxBase:
+		return fmt.Errorf("%w: the numbers of a queue can't begin at %d", ErrRefused, order.QueueBase)
 	case known.Base == 0 && (order.Base == 0 || order.Base > maxBase):
 		return fmt.Errorf("%w: the directory of this terminal is new, and the numbers of its requests can't begin at %d", ErrRefused, order.Base)
 	}

@@ -38,6 +38,9 @@ type facts struct {
 	Barred   string `json:"barred,omitempty"`   // identity of a host whose epoch a person on the spot has taken back
 	Told     uint64 `json:"told,omitempty"`     // every number of a notice up to this one may have been given
 	Terminal string `json:"terminal,omitempty"` // whose facts they are, in a file of many
+	// Queued: every number of the queue up to this one may have been given; QueueBase is for them what Base is for the others.
+	Queued    uint64 `json:"queued,omitempty"`
+	QueueBase uint64 `json:"queue_base,omitempty"`
 }
 
 const (

@@ -19,6 +19,9 @@ type entry struct {
 	app                string // who asks, as its inbox names it
 	service, operation string
 	body               []byte
+	lane               string // in which it waits, "" for none
+	leave              func() // its lane; may be nil
+	held               bool   // it is not its turn in its lane
 	order              uint64 // of arrival
 	arrived, deadline  time.Time
 	timer              *time.Timer
@@ -136,10 +139,21 @@ func (t *table) admit(e *entry, expire func()) (admission, []sending) {
 		}
 	}
 	e.timer = time.AfterFunc(time.Until(e.deadline), expire)
-	if t.session == nil {
+	if t.session == nil || e.held {
 		return admitted, nil
 	}
 	return admitted, []sending{t.send(e)}
+}
+
+// release sends a request whose turn has come in its lane.
+func (t *table) release(e *entry) []sending {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	e.held = false
+	if t.stopped || t.session == nil || t.entries[e.id] != e || e.session != nil {
+		return nil
+	}
+	return []sending{t.send(e)}
 }
 
 // sending is a request on its way to a session.
@@ -220,7 +234,9 @@ func (t *table) exchange(s *session) (before *session, again []sending, gap time
 	}
 	t.standing.came(s, before, len(waiting), since, now)
 	for _, e := range waiting {
-		again = append(again, t.send(e))
+		if !e.held {
+			again = append(again, t.send(e))
+		}
 	}
 	return before, again, now.Sub(since)
 }

@@ -65,7 +65,7 @@ func (a *attachment) attach(ctx context.Context, t *term) error {
 	}
 	err = wire.Call(ctx, a.conn, bus.SubjectAgentAttach, bus.AgentAttach{
 		PairID: t.PairID, Host: s.owner.config.Host, Identity: t.Identity, Epoch: t.Epoch,
-		Counter: s.owner.attachCounter(t), Session: a.name, Base: base, Services: s.owner.relay.services.catalogue(),
+		Counter: s.owner.attachCounter(t), Session: a.name, Base: base.Base, QueueBase: base.Queue, Queues: true, Services: s.owner.relay.services.catalogue(),
 	}, &answer)
 	if err != nil {
 		return err
@@ -91,17 +91,17 @@ func (a *attachment) attach(ctx context.Context, t *term) error {
 }
 
 // base asks the updater where the numbers of an agent begin whose directory is new; 0 for any other.
-func (a *attachment) base(ctx context.Context, t *term) (uint64, error) {
+func (a *attachment) base(ctx context.Context, t *term) (base numbers.Base, err error) {
 	if !a.unnumbered {
-		return 0, nil
+		return base, nil
 	}
 	s := a.session
-	base, err := numbers.Call.Ask(ctx, s.owner.conns.Traffic, numbers.Question{Epoch: t.Epoch, Terminal: s.id, Seen: s.seen.Load()})
+	base, err = numbers.Call.Ask(ctx, s.owner.conns.Traffic, numbers.Question{Epoch: t.Epoch, Terminal: s.id, Seen: s.seen.Load()})
 	if err != nil {
-		return 0, fmt.Errorf("ask where the numbers of its new directory begin: %w", err)
+		return base, fmt.Errorf("ask where the numbers of its new directory begin: %w", err)
 	}
 	s.log.Info("the terminal's directory is new", "base", base.Base)
-	return base.Base, nil
+	return base, nil
 }
 
 // listen takes the requests that the agent sends to this attachment.
@@ -155,7 +155,7 @@ func (a *attachment) detach(ctx context.Context) error {
 // check compares what the agent says with what it should say, and attaches again when it has another idea, as after a
 // refusal whose reason is gone. A terminal that lies about it only moves its own attachment.
 func (a *attachment) check(w bus.AgentWelcome) {
-	a.unnumbered = w.Unnumbered
+	a.unnumbered = w.New()
 	t := a.done
 	if t == nil {
 		return

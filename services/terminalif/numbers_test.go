@@ -61,6 +61,32 @@ func TestFault_B3_ANewDirectoryIsToldWhereToBegin(t *testing.T) {
 	}
 }
 
+// What is queued at a terminal has numbers of a series of its own, which no other request of it can get into.
+func TestNumbers_QueuesAreASeriesOfTheirOwn(t *testing.T) {
+	agent := newAgent(t, "t1")
+	h := startHost(t, "a", terminalsOf(agent)...)
+	h.grant(1, time.Hour)
+	asked := make(chan bus.Request, 4)
+	h.startPacked("kv", func(q bus.Request, answer func(bus.Reply)) {
+		asked <- q
+		echo(q, answer)
+	})
+	h.awaitWarm(1)
+	h.attachIn(1, 1)
+	nc := app(t, agent.AppURL())
+	m := &nats.Msg{Subject: "request.kv.put", Data: []byte(`{"n":1}`), Header: nats.Header{bus.HeaderQueue: {"yes"}}}
+	if reply, err := nc.RequestMsg(m, patience); err != nil || reply.Header.Get(bus.HeaderErrorCode) != "" {
+		t.Fatalf("%+v, %v", reply, err)
+	}
+	if q := <-asked; q.ID != (bus.RequestID{Terminal: "t1+queue", Counter: queueBase + 1}) || q.Oldest != queueBase+1 || string(q.Body) != `{"n":1}` {
+		t.Errorf("%+v", q)
+	}
+	wantCode(t, ask(t, nc, "request.kv.put", `{}`), bus.CodeOK)
+	if q := <-asked; q.ID.Terminal != "t1" || q.ID.Counter >= queueBase {
+		t.Errorf("%+v", q)
+	}
+}
+
 // TestFault_D5_TheAgentTellsOfTheHostsServices: what a service of this host says of itself comes to the applications of a terminal, under
 // the subjects where they ask.
 func TestFault_D5_TheAgentTellsOfTheHostsServices(t *testing.T) {

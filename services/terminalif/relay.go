@@ -162,7 +162,7 @@ func (r *relay) take(terminal string, t *term, q bus.Request, answer func(bus.Re
 		answer(bus.Reply{Code: bus.CodeMalformed, Message: fault})
 		return
 	}
-	q.ID.Terminal, q.Timer, q.Crashes = terminal, nil, 0 // whatever it says: only the pair itself runs timers
+	q.ID.Terminal, q.Timer, q.Crashes = screening.Series(terminal, &q), nil, 0 // whatever it says: only the pair itself runs timers
 	r.enter(t, q, answer)
 }
 

@@ -255,7 +255,7 @@ func (s *session) serve(ctx context.Context, conn *wire.Conn, welcome bus.AgentW
 	s.conn = conn
 	s.mu.Unlock()
 	s.set(stateWarm, "")
-	a := attachment{session: s, conn: conn, unnumbered: welcome.Unnumbered}
+	a := attachment{session: s, conn: conn, unnumbered: welcome.New()}
 	defer func() {
 		s.mu.Lock()
 		s.conn = nil

@@ -34,6 +34,9 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
+// queueBase is where the numbers of queues begin here.
+const queueBase = 5 << 32
+
 const patience = 10 * time.Second
 
 func must[T any](t testing.TB) func(T, error) T {
@@ -167,7 +170,7 @@ func startHostOn(t testing.TB, name string, network bus.Network, terminals ...Te
 	numbering := bus.NewRouter("inbox")
 	numbers.Call.Handle(numbering, func(q numbers.Question, answer func(numbers.Base, error)) {
 		h.asked.Add(1)
-		answer(numbers.Base{Base: max(h.base.Load(), q.Seen+1)}, nil)
+		answer(numbers.Base{Base: max(h.base.Load(), q.Seen+1), Queue: queueBase}, nil)
 	})
 	must[func()](t)(numbering.Listen(h.main, numbers.Call.Subject())) // in place of the updater
 	keys := bus.NewRouter("inbox")

@@ -64,6 +64,15 @@ func TestFault_A15_ThePairSaysWhereANewDirectoryBegins(t *testing.T) {
 	if r := commit(last + 1); r.Code != bus.CodeOK || r.Position.IsZero() {
 		t.Errorf("an honest number after those: %+v", r)
 	}
+	// The numbers of its queue are another series.
+	queued := numbered(last)
+	queued.ID.Terminal = bus.QueueSeries("t1")
+	if r := receive(t, "the answer", a.begin(queued)); r.Code != bus.CodeOK {
+		t.Errorf("%+v", r)
+	}
+	if b := ordered(a, numbers.Call, numbers.Question{Epoch: 1, Terminal: "t1"}); b.Queue != last+2*history.AnswerWindow || b.Base == b.Queue {
+		t.Errorf("%+v, after %d", b, last)
+	}
 	if err := refused(a, numbers.Call, numbers.Question{Epoch: 2, Terminal: "t1"}); err == nil {
 		t.Error("a host tells it of a term that it does not serve")
 	}

@@ -90,10 +90,10 @@ func (s *Server) share(w http.ResponseWriter, r *http.Request) {
 // preflight answers a browser that asks before a page of a listed origin asks.
 func (s *Server) preflight(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
-	h.Set("Allow", "GET, HEAD, POST, OPTIONS")
+	h.Set("Allow", "GET, HEAD, POST, DELETE, OPTIONS")
 	if origin, given := originOf(r); given && s.listed(origin) && r.Header.Get("Access-Control-Request-Method") != "" {
-		h.Set("Access-Control-Allow-Methods", "GET, POST")
-		h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Last-Event-ID, Hotpair-Request-Id, Hotpair-Deadline, "+headerQueue)
+		h.Set("Access-Control-Allow-Methods", "GET, POST, DELETE")
+		h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Last-Event-ID, Hotpair-Request-Id, Hotpair-Deadline, Hotpair-Queue, Hotpair-Queue-Key, Hotpair-Lane")
 		h.Set("Access-Control-Max-Age", "600")
 		if r.Header.Get("Access-Control-Request-Private-Network") == "true" {
 			h.Set("Access-Control-Allow-Private-Network", "true")

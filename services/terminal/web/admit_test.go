@@ -136,14 +136,25 @@ func TestCall_RefusesWhatIsNoRequest(t *testing.T) {
 		{"POST", "/v1/kv/put", []string{"Content-Type", "application/json; charset=latin1"}, 415, "type"},
 		{"POST", "/v1/kv/put", []string{"Content-Type", ";"}, 415, "type"},
 		{"POST", "/v1/kv/put", []string{"Content-Encoding", "gzip"}, 415, "type"},
-		{"POST", "/v1/kv/put", []string{"Hotpair-Queue", "yes"}, 501, "queue"},
-		{"POST", "/v1/kv/put", []string{"hotpair-queue", "no"}, 501, "queue"},
+		{"GET", "/v1/queue", nil, 404, "path"},
+		{"DELETE", "/v1/queue?key=x", nil, 404, "path"},
+		{"GET", "/v1/queue/x?key=x", nil, 404, "path"},
+		{"PUT", "/v1/queue/x", nil, 405, "method"},
 	} {
 		r, body := call(t, address, c.method, c.path, "{}", c.headers...)
 		wantProblem(t, r, body, c.status, c.kind)
 		if c.status == 405 && r.Header.Get("Allow") == "" {
 			t.Errorf("%s %s: nothing says which method is right", c.method, c.path)
 		}
+	}
+	if r, body := call(t, address, "GET", "/v1/queue/x", ""); r.StatusCode != 200 || body != `{"id":"x","key":""}` {
+		t.Errorf("%d %s", r.StatusCode, body)
+	}
+	if r, body := call(t, address, "GET", "/v1/queue?key=a%2Fb", ""); r.StatusCode != 200 || body != `{"id":"","key":"a/b"}` {
+		t.Errorf("%d %s", r.StatusCode, body)
+	}
+	if r, body := call(t, address, "DELETE", "/v1/queue/x", ""); r.StatusCode != 409 || !strings.Contains(body, "x waits") {
+		t.Errorf("%d %s", r.StatusCode, body)
 	}
 	if a.count() != 0 {
 		t.Errorf("asked %d times", a.count())

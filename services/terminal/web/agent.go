@@ -20,6 +20,11 @@ type Agent interface {
 	Changed() <-chan struct{}
 	// Status says how the terminal is served.
 	Status() Status
+	// Queued says what came of a request that was queued, as JSON of queue.Told in an answer that is as one of a service; id is its id,
+	// or key what it was queued under.
+	Queued(id, key string) bus.Reply
+	// Forget has a request that was queued forgotten, which is over. answer is as in Ask.
+	Forget(id string, answer func(bus.Reply))
 	// Services are what there is to ask, as the host has told that serves, or that served last.
 	Services() []bus.AgentService
 }
@@ -43,6 +48,10 @@ type Status struct {
 	// Waiting counts the requests without an answer; OldestMS is how long the first of them has waited.
 	Waiting  int   `json:"waiting"`
 	OldestMS int64 `json:"oldest_ms,omitempty"`
+	// Queued counts the requests that are kept here until a host has done them, Unknown those that are over and of which nobody knows
+	// whether they took effect: look at the data, then forget them (DELETE /v1/queue/<id>).
+	Queued  int `json:"queued,omitempty"`
+	Unknown int `json:"unknown,omitempty"`
 	// LastNotice is the number of the last one.
 	LastNotice uint64 `json:"last_notice,string"`
 	// LastTakeover is when another host took over last while this agent ran, LastOutage when the same one was away and came back.

@@ -14,9 +14,6 @@ import (
 	"github.com/hotpair/hotpair/bus"
 )
 
-// headerQueue asks to keep a request on this machine's disk until a host takes it.
-const headerQueue = "Hotpair-Queue"
-
 const (
 	// MaxBody bounds the body of a request, in bytes, by whichever door it comes.
 	MaxBody = 1 << 20
@@ -79,16 +76,6 @@ func form(r *http.Request) *problem {
 	if text := r.Header.Get("Content-Encoding"); text != "" && !strings.EqualFold(text, "identity") {
 		return refusal(http.StatusUnsupportedMediaType, "type", "The body is encoded", fmt.Sprintf("the body is encoded as %.100q", text), "Send it as it is: it does not leave this machine.")
 	}
-	return queued(r)
-}
-
-// queued refuses what is to be kept on disk.
-func queued(r *http.Request) *problem {
-	if list := r.Header.Values(headerQueue); len(list) > 0 {
-		return refusal(http.StatusNotImplemented, "queue", "Nothing is kept on disk here yet",
-			headerQueue+" asks to keep the request on this machine until a host takes it, which this version of the agent does not do",
-			"Leave the header out, and wait for the answer or until the deadline.")
-	}
 	return nil
 }
 
@@ -142,7 +129,7 @@ func (s *Server) answer(w http.ResponseWriter, id string, reply bus.Reply) {
 	}
 	flow := http.NewResponseController(w)
 	_ = flow.SetWriteDeadline(time.Now().Add(s.within.write))
-	if reply.Code != bus.CodeOK {
+	if reply.Code != bus.CodeOK && reply.Code != bus.CodeQueued {
 		p := failed(reply.Code, reply.Message)
 		if p.ID = id; id != "" && (reply.Code == bus.CodeBusy || reply.Code == bus.CodeNobody) {
 			// This try did nothing. One before may have.
@@ -154,6 +141,9 @@ func (s *Server) answer(w http.ResponseWriter, id string, reply bus.Reply) {
 	end := s.answers.begin(flow, len(reply.Body))
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Length", strconv.Itoa(len(reply.Body)))
+	if reply.Code == bus.CodeQueued {
+		w.WriteHeader(http.StatusAccepted)
+	}
 	_, err := w.Write(reply.Body)
 	if err == nil {
 		err = flow.Flush()

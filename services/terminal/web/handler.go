@@ -19,6 +19,7 @@ const (
 	pathNotices  = api + "notices"
 	pathStatus   = api + "status"
 	pathServices = api + "services"
+	pathQueue    = api + "queue"
 )
 
 // ServeHTTP implements http.Handler.
@@ -97,6 +98,10 @@ func (s *Server) call(w http.ResponseWriter, r *http.Request) {
 		return
 	case pathServices:
 		s.look(w, r, s.services)
+		return
+	}
+	if r.Method != http.MethodPost && (r.URL.Path == pathQueue || strings.HasPrefix(r.URL.Path, pathQueue+"/")) {
+		s.queue(w, r, strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, pathQueue), "/"))
 		return
 	}
 	service, operation, found := strings.Cut(strings.TrimPrefix(r.URL.EscapedPath(), api), "/")

@@ -99,6 +99,14 @@ func (a *agent) Status() Status {
 	return s
 }
 
+func (a *agent) Queued(id, key string) bus.Reply {
+	return bus.Reply{Body: fmt.Appendf(nil, `{"id":%q,"key":%q}`, id, key)}
+}
+
+func (a *agent) Forget(id string, answer func(bus.Reply)) {
+	answer(bus.Reply{Code: bus.CodeConflict, Message: id + " waits"})
+}
+
 func (a *agent) Services() []bus.AgentService { return nil }
 
 // serve runs a server until the test ends, and gives its address.

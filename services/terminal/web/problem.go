@@ -46,6 +46,7 @@ var kinds = map[int]kind{
 	bus.CodeBusy:      {"busy", "Too much is waiting", "Wait a little, then ask again.", doneNothing},
 	bus.CodeFault:     {"fault", "A fault of the service", "With an id of your own send the same again once: if it is the same, that is its answer, and nothing was done. Without one look at the data.", doneUnknown},
 	bus.CodeNobody:    {"nobody", "No host served this terminal before the deadline", "Ask again.", doneNothing},
+	bus.CodeFull:      {"full", "There is no room in this terminal's queue", "See GET /v1/status for what waits; wait until a host has done some of it.", doneNothing},
 	bus.CodeUnknown:   {"unknown", "Whether it was executed is not known", "With an id of your own send the same again; without one look at the data.", doneUnknown},
 }
 

@@ -15,5 +15,6 @@ type Question struct {
 
 // Base answers it: far above every number that the pair may still know, so that none gets another request's answer.
 type Base struct {
-	Base uint64 `json:"base"`
+	Base  uint64 `json:"base"`
+	Queue uint64 `json:"queue,omitempty"` // the same of the numbers of its queue
 }

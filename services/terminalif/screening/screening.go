@@ -16,13 +16,21 @@ const (
 	Longest = 6 * time.Minute
 )
 
+// Series names the numbers that a request of a terminal is one of.
+func Series(terminal string, q *bus.Request) string {
+	if q.Queued {
+		return bus.QueueSeries(terminal)
+	}
+	return terminal
+}
+
 // Check says why a request can't go to a service, "" when it can. It is done here although the agent does it too: a terminal is not trusted. It mends what only shapes the
 // terminal's own service.
 func Check(q *bus.Request) string {
 	switch {
 	case !bus.ValidName(q.Service), !bus.ValidName(q.Operation):
 		return "service or operation is not a name"
-	case (q.ID.Counter == 0) == (q.ID.App == ""):
+	case (q.ID.Counter == 0) == (q.ID.App == ""), q.Queued && q.ID.App != "":
 		return "the request has no id or two"
 	case len(q.Body) > MaxBody:
 		return "the body is too large"

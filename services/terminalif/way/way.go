@@ -102,7 +102,7 @@ func headers(q bus.Request) nats.Header {
 		h.Set(bus.HeaderCounter, strconv.FormatUint(q.ID.Counter, 10))
 	}
 	if q.Timer == nil {
-		h.Set(bus.HeaderTerminal, q.ID.Terminal)
+		h.Set(bus.HeaderTerminal, bus.TerminalOf(q.ID.Terminal))
 		h.Set(bus.HeaderTicket, q.Ticket)
 	}
 	h.Set(bus.HeaderAttempt, strconv.Itoa(q.Attempt))

@@ -63,6 +63,11 @@ func recordedDigest() []byte {
 	return d[:]
 }
 
+// inQueue is an id of the queue of terminal t1.
+func inQueue(n uint64) bus.RequestID {
+	return bus.RequestID{Terminal: bus.QueueSeries("t1"), Counter: n}
+}
+
 // step is one commit with what must become of it, in the notation "+8" (in the frame at sequence 8), "409", "recorded",
 // "nothing"; a trailing "held" where the reply must wait for the frame (R12).
 type step struct {
@@ -144,6 +149,14 @@ func TestDraft_DecidesInOrder(t *testing.T) {
 		"R7 an answer may be recorded without a change": {
 			{drafttest.Request{ID: drafttest.Counter(9), Record: true, Answer: bus.Answer{Code: 409}}, "+101 held"},
 			{drafttest.Request{ID: drafttest.Counter(9), Record: true}, "recorded 7/101 held"},
+		},
+		"what a queue asks again is not written down, until there is another answer": {
+			{drafttest.Request{ID: inQueue(9), Record: true, Answer: bus.Answer{Code: bus.CodeBusy}}, "nothing"},
+			{drafttest.Request{ID: inQueue(9), Record: true, Answer: bus.Answer{Code: bus.CodeAbsent}}, "nothing"},
+			{drafttest.Request{ID: inQueue(9), Record: true, Answer: bus.Answer{Code: bus.CodeNobody}}, "nothing"},
+			{drafttest.Request{ID: inQueue(9), Record: true, Answer: bus.Answer{Code: bus.CodeConflict}}, "+101 held"},
+			{drafttest.Request{ID: inQueue(9), Record: true, Answer: bus.Answer{Code: bus.CodeBusy}}, "recorded 7/101 held"},
+			{drafttest.Request{ID: drafttest.Counter(9), Record: true, Answer: bus.Answer{Code: bus.CodeBusy}}, "+102 held"},
 		},
 		"R7 a request takes effect once": {
 			{drafttest.Request{ID: drafttest.Counter(3), Operations: []bus.Operation{drafttest.Put("x", "1")}}, "recorded 6/50"},

@@ -18,19 +18,23 @@ func (i *Inspector) numbers(_ context.Context, q numbers.Question) (numbers.Base
 	if err := i.config.Updater.Serves(q.Epoch); err != nil {
 		return numbers.Base{}, err
 	}
-	var floor uint64
+	var floor, queueFloor uint64
 	err := i.config.Store.View(func(r *storage.Reader) error {
-		floor = r.Floor(q.Terminal)
+		floor, queueFloor = r.Floor(q.Terminal), r.Floor(bus.QueueSeries(q.Terminal))
 		return nil
 	})
 	if err != nil {
 		return numbers.Base{}, err
 	}
-	base, err := base(floor, q.Seen)
+	own, err := base(floor, q.Seen)
 	if err != nil {
 		return numbers.Base{}, fmt.Errorf("terminal %s: %w", q.Terminal, err)
 	}
-	return numbers.Base{Base: base}, nil
+	queue, err := base(queueFloor, 0)
+	if err != nil {
+		return numbers.Base{}, fmt.Errorf("queue of terminal %s: %w", q.Terminal, err)
+	}
+	return numbers.Base{Base: own, Queue: queue}, nil
 }
 
 // base is where numbers begin above a floor. What was seen counts as far as it can be honest: a terminal says it.

@@ -1,0 +1,32 @@
+package bus
+
+import "strings"
+
+// What an application says and hears of requests that are kept on its terminal's disk until they are done.
+const (
+	HeaderQueue    = "Hotpair-Queue"     // yes: keep it
+	HeaderQueueKey = "Hotpair-Queue-Key" // the same is kept once
+	HeaderLane     = "Hotpair-Lane"      // what is in one lane is done one after the other
+
+	// SubjectQueueGet asks what came of one, SubjectQueueForget has one forgotten that is over.
+	SubjectQueueGet    = "queue.get"
+	SubjectQueueForget = "queue.forget"
+	// TopicResult is the topic of the notices about them, of the service notice.System.
+	TopicResult = "result"
+
+	// CodeQueued answers one that is kept; CodeFull says that there is no room to.
+	CodeQueued = 202
+	CodeFull   = 507
+)
+
+// queueSeries is added to the name of a terminal; no name has it.
+const queueSeries = "+queue"
+
+// QueueSeries names the numbers of a terminal's queue, where those of its other requests go by the terminal's name.
+func QueueSeries(terminal string) string { return terminal + queueSeries }
+
+// IsQueueSeries reports whether a series is that of a queue.
+func IsQueueSeries(series string) bool { return strings.HasSuffix(series, queueSeries) }
+
+// TerminalOf names the terminal of a series.
+func TerminalOf(series string) string { return strings.TrimSuffix(series, queueSeries) }

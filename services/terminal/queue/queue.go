@@ -1,0 +1,268 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/terminal/queue/lanes"
+)
+
+const (
+	// mostOut bounds what is on its way at a time, each of another lane.
+	mostOut = 64
+	// mostComing and comingBytes bound what waits to be written.
+	mostComing  = MaxBatch
+	comingBytes = 16 << 20
+	// overtime is how long an answer is waited for beyond the time that a host has for it.
+	overtime = 5 * time.Second
+	// complainEvery is how often a full disk is logged.
+	complainEvery = time.Minute
+	// fullPause is how long it is until a full disk is tried again that keeps all from being sent.
+	fullPause = time.Second
+)
+
+// ErrBusy says that more is being queued at this moment than can be written.
+var ErrBusy = errors.New("too many requests are being queued at the same time; this one was not queued")
+
+// Session is where requests go: those of one attached host. done is called at most once.
+type Session interface {
+	Go(q bus.Request, done func(bus.Reply, error))
+}
+
+// Config describes a Queue.
+type Config struct {
+	Store *Store
+	// Within is how long a host has for one try.
+	Within time.Duration
+	// Told hears of each request that has come to its end. It must not block.
+	Told func(Told)
+	Log  *slog.Logger
+}
+
+// Queue has what is queued done: it writes what comes, sends it when a host is there, and keeps what comes of it.
+type Queue struct {
+	store  *Store
+	config Config
+	work   chan struct{} // one token
+
+	mu        sync.Mutex
+	lanes     *lanes.Lanes
+	guests    map[*lanes.Place]func()
+	coming    []coming
+	bytes     int // of what is coming
+	finished  []Finished
+	forgotten []forgetting
+	host      *host
+	out       map[uint64]*try
+	tries     map[uint64]int // of what was sent or may have been, with Attempt
+	doubt     map[uint64]bool
+	stopped   bool
+	complains time.Time
+}
+
+// host is who is attached.
+type host struct {
+	session Session
+	pair    string
+	base    uint64 // where numbers begin that have no beginning yet
+}
+
+// coming is a request that is not written yet.
+type coming struct {
+	request Request
+	done    func(Queued)
+}
+
+type forgetting struct {
+	id   string
+	done func(error)
+}
+
+// try is a request on its way.
+type try struct {
+	number  uint64
+	request bus.Request
+	timer   *time.Timer
+}
+
+// New makes a queue of what a store has.
+func New(c Config) *Queue {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	q := &Queue{store: c.Store, config: c, work: make(chan struct{}, 1), guests: map[*lanes.Place]func(){}, out: map[uint64]*try{},
+		tries: map[uint64]int{}, doubt: map[uint64]bool{}}
+	waiting := c.Store.Waiting()
+	last := c.Store.Last()
+	if len(waiting) > 0 {
+		last = waiting[0].Number - 1
+	}
+	q.lanes = lanes.New(last)
+	for _, p := range waiting {
+		q.lanes.Add(p.Number, p.Lane)
+		q.doubt[p.Number] = true // it may have been sent before the restart
+	}
+	q.lanes.Given(c.Store.Last())
+	return q
+}
+
+// wake has the writer look again. It never blocks.
+func (q *Queue) wake() {
+	select {
+	case q.work <- struct{}{}:
+	default:
+	}
+}
+
+// Put queues a request; done is called once with what became of it, when that is durable. It must not block.
+func (q *Queue) Put(r Request, done func(Queued)) {
+	q.mu.Lock()
+	switch {
+	case q.stopped:
+		q.mu.Unlock()
+		done(Queued{Err: ErrClosed})
+		return
+	case len(q.coming) >= mostComing || q.bytes+len(r.Body) > comingBytes:
+		q.mu.Unlock()
+		done(Queued{Err: ErrBusy})
+		return
+	}
+	q.coming = append(q.coming, coming{r, done})
+	q.bytes += len(r.Body)
+	q.mu.Unlock()
+	q.wake()
+}
+
+// Forget takes away what has come to its end; done is called once. It must not block.
+func (q *Queue) Forget(id string, done func(error)) {
+	q.mu.Lock()
+	if q.stopped || len(q.forgotten) >= mostComing {
+		err := ErrBusy
+		if q.stopped {
+			err = ErrClosed
+		}
+		q.mu.Unlock()
+		done(err)
+		return
+	}
+	q.forgotten = append(q.forgotten, forgetting{id, done})
+	q.mu.Unlock()
+	q.wake()
+}
+
+// Get gives what applications are told of a request, by its id or its key. Errors: those of Store.Get.
+func (q *Queue) Get(id, key string) (Told, error) { return q.store.Get(id, key) }
+
+// Count counts what there is.
+func (q *Queue) Count() Count { return q.store.Count() }
+
+// Behind has a request that is not queued wait for what stands in a lane, and what comes later wait for it. first: nothing stands there, and
+// turn is not called. Otherwise it is called once it has its turn; it must not block. leave is to be called when the request is over.
+func (q *Queue) Behind(lane string, turn func()) (leave func(), first bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	p, first := q.lanes.Guest(lane)
+	if !first {
+		q.guests[p] = turn
+	}
+	return func() {
+		q.mu.Lock()
+		delete(q.guests, p)
+		q.lanes.Leave(p)
+		q.mu.Unlock()
+		q.wake()
+	}, first
+}
+
+// Attach has requests go to a session of a pair from now on. base is where the numbers of a queue begin that has none at that pair.
+func (q *Queue) Attach(s Session, pair string, base uint64) {
+	q.exchange(&host{s, pair, base})
+}
+
+// Detach notes that a session is over.
+func (q *Queue) Detach(s Session) {
+	q.mu.Lock()
+	is := q.host != nil && q.host.session == s
+	q.mu.Unlock()
+	if is {
+		q.exchange(nil)
+	}
+}
+
+func (q *Queue) exchange(h *host) {
+	q.mu.Lock()
+	q.host = h
+	for n, t := range q.out {
+		t.timer.Stop()
+		q.doubt[n] = true
+		delete(q.out, n)
+	}
+	q.lanes.Recall()
+	q.mu.Unlock()
+	q.wake()
+}
+
+// Run writes and sends until ctx ends, which is no error. The error is ErrDisk, or that of reserving numbers: nothing can be written any more.
+func (q *Queue) Run(ctx context.Context) error {
+	defer q.stop()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-q.work:
+		case <-timer.C:
+		}
+		again, err := q.round()
+		if err != nil {
+			return err
+		}
+		if !again.IsZero() {
+			timer.Reset(time.Until(again))
+		}
+	}
+}
+
+// stop tells who waits that nothing is written any more.
+func (q *Queue) stop() {
+	q.mu.Lock()
+	coming, forgotten := q.coming, q.forgotten
+	q.coming, q.forgotten, q.stopped, q.host = nil, nil, true, nil
+	for _, t := range q.out {
+		t.timer.Stop()
+	}
+	clear(q.out)
+	q.mu.Unlock()
+	for _, c := range coming {
+		c.done(Queued{Err: fmt.Errorf("%w; this one was not queued", ErrClosed)})
+	}
+	for _, f := range forgotten {
+		f.done(ErrClosed)
+	}
+}
+
+// round writes what there is to write, and sends what may be sent; it gives when to look again whatever comes before.
+func (q *Queue) round() (again time.Time, err error) {
+	if err := q.write(); err != nil {
+		return again, err
+	}
+	if err := q.finish(); err != nil {
+		return again, err
+	}
+	q.forget()
+	q.call()
+	h, err := q.settle()
+	switch {
+	case errors.Is(err, ErrNoRoom):
+		return time.Now().Add(fullPause), nil
+	case err != nil || h == nil:
+		return again, err
+	}
+	return q.send(h)
+}

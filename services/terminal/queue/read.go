@@ -1,0 +1,67 @@
+package queue
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/hotpair/hotpair/bus"
+)
+
+// Name gives what a header names, "" if it is not there, or says what is wrong with it.
+func Name(h nats.Header, header string) (value, wrong string) {
+	list, given := h[header]
+	if !given {
+		return "", ""
+	}
+	if len(list) == 1 {
+		value = list[0]
+	}
+	if value == "" || len(value) > MaxName || !utf8.ValidString(value) || strings.ContainsFunc(value, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return "", fmt.Sprintf("%s: it has 1 to %d bytes that can be printed, and %.80q has not", header, MaxName, value)
+	}
+	return value, ""
+}
+
+// Read takes lane and key from the headers of a message that says bus.HeaderQueue, or says what is wrong with them.
+func (r *Request) Read(h nats.Header) (wrong string) {
+	for _, stray := range [...]struct{ header, why string }{
+		{bus.HeaderRequestID, "has an id of its own, and the time in this one may be over before it is sent; to have it queued once, give it a " + bus.HeaderQueueKey},
+		{bus.HeaderDeadline, "is kept until it is done"},
+	} {
+		if _, given := h[stray.header]; given {
+			return stray.header + " does not go with " + bus.HeaderQueue + ": what is queued " + stray.why
+		}
+	}
+	if wrong = bus.StrayHeader(h, bus.HeaderQueue, bus.HeaderQueueKey, bus.HeaderLane); wrong != "" {
+		return wrong
+	}
+	if said := h.Get(bus.HeaderQueue); said != "yes" {
+		return fmt.Sprintf("%s: write yes, or leave it out; it says %.40q", bus.HeaderQueue, said)
+	}
+	if r.Key, wrong = Name(h, bus.HeaderQueueKey); wrong == "" {
+		r.Lane, wrong = Name(h, bus.HeaderLane)
+	}
+	return wrong
+}
+
+// CodeOf is the code by which an application hears of an error of this package.
+func CodeOf(err error) int {
+	switch {
+	case errors.Is(err, ErrFull), errors.Is(err, ErrNoRoom):
+		return bus.CodeFull
+	case errors.Is(err, ErrBusy):
+		return bus.CodeBusy
+	case errors.Is(err, ErrReused), errors.Is(err, ErrWaits):
+		return bus.CodeConflict
+	case errors.Is(err, ErrAbsent):
+		return bus.CodeAbsent
+	case errors.Is(err, ErrClosed), errors.Is(err, ErrDisk):
+		return bus.CodeNobody
+	}
+	return bus.CodeFault
+}

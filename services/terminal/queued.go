@@ -1,0 +1,175 @@
+package terminal
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/notice"
+	"github.com/hotpair/hotpair/services/operator/wording"
+	"github.com/hotpair/hotpair/services/strictjson"
+	"github.com/hotpair/hotpair/services/terminal/queue"
+)
+
+// queuedBlock is how many numbers of the queue are made durable at once.
+const queuedBlock = 1 << 12
+
+// openQueue opens what has to be done.
+func (a *Agent) openQueue() (*queue.Store, error) {
+	store, err := queue.Open(a.config.Data, a.config.ID, a.store.get().Queued, a.reserveQueued, queue.Bounds{})
+	if err != nil {
+		return nil, err
+	}
+	if name, why := store.Quarantined(); why != nil {
+		a.log.Error("the requests that were queued here can't be done, and their file is set aside: it is damaged or another terminal's; what applications queue from now on is kept",
+			"aside", name, "error", why)
+	}
+	if store.Doubt() {
+		a.log.Warn("the file of queued requests was torn, and was set back to what it had before: what was written last may be missing")
+	}
+	a.queue = queue.New(queue.Config{Store: store, Within: a.config.Deadline, Told: a.publishResult, Log: a.log})
+	return store, nil
+}
+
+// reserveQueued makes durable that numbers of the queue may have been given: it has a file of its own, which may be lost.
+func (a *Agent) reserveQueued(upTo uint64) error {
+	if upTo <= a.store.get().Queued {
+		return nil
+	}
+	return a.store.update(func(f *facts) { f.Queued = max(f.Queued, upTo+queuedBlock) })
+}
+
+// isQueued reports whether a request says that it is to be kept; what else it says about that is looked at later.
+func isQueued(q question) bool { return len(q.header[bus.HeaderQueue]) > 0 }
+
+// enqueue keeps a request until it is done, and says so when that is durable.
+func (a *Agent) enqueue(q question, by asker) {
+	to := []asker{by}
+	if code, fault := sound(q); fault != "" {
+		a.refuse(to, code, fault)
+		return
+	}
+	r := queue.Request{Service: q.service, Operation: q.operation, Body: q.body}
+	if fault := r.Read(q.header); fault != "" {
+		a.refuse(to, bus.CodeMalformed, fault)
+		return
+	}
+	a.queue.Put(r, func(became queue.Queued) {
+		if became.Err != nil {
+			a.refuse(to, queue.CodeOf(became.Err), became.Err.Error())
+			return
+		}
+		a.answer(to, bus.Reply{Code: bus.CodeQueued, Body: bus.EncodeJSON(struct {
+			ID    string `json:"id"`
+			Again bool   `json:"again,omitempty"` // it was queued before, under its key
+		}{became.ID, became.Again})})
+	})
+}
+
+// publishResult tells applications what came of a request. Who does not hear it asks.
+func (a *Agent) publishResult(t queue.Told) {
+	data := bus.EncodeJSON(t)
+	_ = a.apps.Publish(notice.AppSubject(notice.System, bus.TopicResult), data)
+	a.unread.answered(len(data) * int(max(1, a.doors.apps.NumSubscriptions())))
+	a.bell.ring()
+}
+
+// which is what applications ask about.
+type which struct {
+	ID  string `json:"id"`
+	Key string `json:"key,omitempty"`
+}
+
+// whichOf reads it from a message, and answers what is none.
+func (a *Agent) whichOf(m *nats.Msg) (w which, by []asker, ok bool) {
+	by = []asker{{inbox: m.Reply}}
+	if !strings.HasPrefix(m.Reply, inboxPrefix) {
+		return w, by, false // nobody can be answered
+	}
+	err := strictjson.Decode(m.Data, &w)
+	if err == nil && (w.ID == "") == (w.Key == "") {
+		err = errors.New("it names no request, or two")
+	}
+	if err != nil {
+		a.refuse(by, bus.CodeMalformed, fmt.Sprintf(`the body: %v; ask with {"id":"…"}, what was answered when it was queued, or {"key":"…"}`, err))
+	}
+	return w, by, err == nil
+}
+
+func (a *Agent) queueGet(m *nats.Msg) {
+	if w, by, ok := a.whichOf(m); ok {
+		a.answer(by, a.kept(w))
+	}
+}
+
+// kept is the answer to who asks what came of a request.
+func (a *Agent) kept(w which) bus.Reply {
+	told, err := a.queue.Get(w.ID, w.Key)
+	if err != nil {
+		return bus.Reply{Code: queue.CodeOf(err), Message: err.Error()}
+	}
+	return bus.Reply{Body: bus.EncodeJSON(told)}
+}
+
+func (a *Agent) queueForget(m *nats.Msg) {
+	if w, by, ok := a.whichOf(m); ok {
+		a.forget(w, func(r bus.Reply) { a.answer(by, r) })
+	}
+}
+
+// forget has a request forgotten that is over.
+func (a *Agent) forget(w which, answer func(bus.Reply)) {
+	if w.ID == "" {
+		told, err := a.queue.Get("", w.Key)
+		if err != nil {
+			answer(bus.Reply{Code: queue.CodeOf(err), Message: err.Error()})
+			return
+		}
+		w.ID = told.ID
+	}
+	a.queue.Forget(w.ID, func(err error) {
+		if err != nil {
+			answer(bus.Reply{Code: queue.CodeOf(err), Message: err.Error()})
+			return
+		}
+		answer(bus.Reply{Body: []byte("{}")})
+	})
+}
+
+// wait has a request that names a lane wait for what stands there. Called before it is admitted.
+func (a *Agent) wait(e *entry) {
+	if e.lane == "" {
+		return
+	}
+	e.held = true
+	leave, first := a.queue.Behind(e.lane, func() { a.send(a.table.release(e)) })
+	e.leave = leave
+	if first {
+		a.table.release(e)
+	}
+}
+
+// over has a request leave its lane.
+func (e *entry) over() {
+	if e.leave != nil {
+		e.leave()
+	}
+}
+
+// queuedSaid is what the queue has, in words; "" when it has nothing.
+func queuedSaid(c queue.Count, now time.Time) (said string) {
+	if c.Waiting > 0 {
+		said = fmt.Sprintf("%s queued on this machine, the first for %s", wording.Count(uint64(c.Waiting), "request"), wording.After(now.Sub(c.Oldest).Milliseconds()))
+	}
+	if c.Unsure > 0 {
+		if said != "" {
+			said += "; "
+		}
+		said += fmt.Sprintf("of %d that were queued nobody knows whether they took effect", c.Unsure)
+	}
+	return said
+}

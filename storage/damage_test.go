@@ -238,6 +238,84 @@ func TestCheck_FindsAWrongNumberOfKeys(t *testing.T) {
 	}
 }
 
+// TestLook_WhatIsDamagedFailsItself: of keys that have nothing to do with each other one bit of one is flipped in the file. The others are
+// read, in the same view, and that one is named; who reads strictly is told by the view.
+func TestLook_WhatIsDamagedFailsItself(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, Options{})
+	w := newWriter(t)
+	commit(t, s, w.began())
+	for i := range 20 {
+		commit(t, s, w.put("s", fmt.Sprintf("key %02d", i), fmt.Sprintf("value %02d", i)))
+	}
+	flush(t, s)
+	path := filepath.Join(dir, DatabaseName)
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	flip := func(bit byte) {
+		t.Helper()
+		for at := range content {
+			if strings.HasPrefix(string(content[at:min(len(content), at+8)]), "value 07") {
+				if _, err := file.WriteAt([]byte{content[at] ^ bit}, int64(at)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	flip(1)
+	err = s.View(func(r *Reader) error {
+		_, revision, err := r.Look("s", []byte("key 07"))
+		if !errors.Is(err, ErrDamaged) || revision != 9 {
+			t.Errorf("revision %d, %v", revision, err)
+		}
+		if v, revision, err := r.Look("s", []byte("key 08")); err != nil || revision != 10 || string(v) != "value 08" {
+			t.Errorf("%q of revision %d, %v", v, revision, err)
+		}
+		if v, revision, err := r.Look("s", []byte("key 99")); err != nil || revision != 0 || v != nil {
+			t.Errorf("what is not there: %q of revision %d, %v", v, revision, err)
+		}
+		n := 0
+		for it := range r.Each("s", nil, nil) {
+			if (it.Err != nil) != (n == 7) || string(it.Key) != fmt.Sprintf("key %02d", n) || it.Revision != uint64(n+2) {
+				t.Errorf("item %d: %q of revision %d, %v", n, it.Key, it.Revision, it.Err)
+			}
+			n++
+		}
+		if n != 20 || r.Damage() != nil {
+			t.Errorf("%d items", n)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	for what, read := range map[string]func(*Reader){
+		"one key": func(r *Reader) { r.Get("s", []byte("key 07")) },
+		"a page":  func(r *Reader) { r.Scan("s", nil, nil, 0, 0) },
+		"a walk": func(r *Reader) {
+			for range r.Walk("s", nil, nil) {
+			}
+		},
+	} {
+		if err := s.View(func(r *Reader) error { read(r); return nil }); !errors.Is(err, ErrDamaged) {
+			t.Errorf("%s: %v", what, err)
+		}
+		if err := s.View(func(r *Reader) error { read(r); return r.Damage() }); !errors.Is(err, ErrDamaged) {
+			t.Errorf("%s, asked for its damage: %v", what, err)
+		}
+	}
+	flip(0) // as it was, for the check at the end
+	if err := file.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // probe uses a damaged store in every way: errors are welcome, panics are not.
 func probe(s *Store) {
 	_ = s.View(func(r *Reader) error {

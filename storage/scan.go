@@ -52,6 +52,22 @@ func (r *Reader) Scan(space string, prefix, after []byte, limit, maxBytes int) (
 // walk counts what it costs.
 func (r *Reader) Walk(space string, prefix, after []byte) iter.Seq[Item] {
 	return func(yield func(Item) bool) {
+		for it := range r.Each(space, prefix, after) {
+			if it.Err != nil {
+				r.fail(it.Err)
+				return
+			}
+			if !yield(it) {
+				return
+			}
+		}
+	}
+}
+
+// Each is Walk for who reads many things that have nothing to do with each other: a key of which the value is damaged comes with an error
+// of its own, and the walk goes on. Where the file itself can't be followed any more, the view fails.
+func (r *Reader) Each(space string, prefix, after []byte) iter.Seq[Item] {
+	return func(yield func(Item) bool) {
 		if len(space) == 0 || len(space) > history.MaxSpace {
 			return
 		}
@@ -60,7 +76,7 @@ func (r *Reader) Walk(space string, prefix, after []byte) iter.Seq[Item] {
 		ok := true
 		r.fail(guard(func() error { m = r.merge(space, prefix, after); return nil }))
 		for r.err == nil {
-			r.fail(guard(func() (err error) { it, ok, err = m.step(); return err }))
+			r.fail(guard(func() error { it, ok = m.step(); return nil }))
 			if r.err != nil || !ok || !yield(it) {
 				return
 			}
@@ -98,14 +114,14 @@ func (r *Reader) merge(space string, prefix, after []byte) *merged {
 // next gives the next key that is present. Key and value are not the caller's.
 func (m *merged) next() (Item, bool, error) {
 	for {
-		if it, ok, err := m.step(); err != nil || !ok || it.Revision != 0 {
-			return it, ok, err
+		if it, ok := m.step(); it.Err != nil || !ok || it.Revision != 0 {
+			return it, ok, it.Err
 		}
 	}
 }
 
-// step gives the next key, with revision 0 when it is deleted and bolt may still have it.
-func (m *merged) step() (Item, bool, error) {
+// step gives the next key, with revision 0 when it is deleted and bolt may still have it, or with why it can't be read.
+func (m *merged) step() (Item, bool) {
 	if m.key != nil && !bytes.HasPrefix(m.key, m.prefix) {
 		m.key = nil
 	}
@@ -114,7 +130,7 @@ func (m *merged) step() (Item, bool, error) {
 		lowest, some = key, true
 	}
 	if !some {
-		return Item{}, false, nil
+		return Item{}, false
 	}
 	found := m.over.Take(lowest)
 	var stored []byte
@@ -124,11 +140,11 @@ func (m *merged) step() (Item, bool, error) {
 	}
 	if len(found) == 0 {
 		revision, value, err := layout.ReadDataValue([]byte(lowest), stored)
-		return Item{Key: []byte(lowest), Value: value, Revision: revision}, err == nil, err
+		return Item{Key: []byte(lowest), Value: value, Revision: max(revision, 1), Err: err}, true
 	}
 	effect := found[0].Effect()
 	if effect.Delete {
-		return Item{Key: []byte(lowest)}, true, nil
+		return Item{Key: []byte(lowest)}, true
 	}
-	return Item{Key: []byte(lowest), Value: effect.Value, Revision: found[0].Sequence}, true, nil
+	return Item{Key: []byte(lowest), Value: effect.Value, Revision: found[0].Sequence}, true
 }

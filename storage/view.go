@@ -19,6 +19,8 @@ type Item struct {
 	Key, Value []byte
 	// Revision is the sequence of the update that last wrote the key.
 	Revision uint64
+	// Err is ErrDamaged when the value can't be read, of an item of Each. Nobody knows then whether the revision is right.
+	Err error
 }
 
 // Lookup says what is known of a request.
@@ -139,6 +141,14 @@ func (r *Reader) Forgettable(before int64) (mark int64) {
 	return mark
 }
 
+// Damage gives the first damage that was met since it was asked last, for which the view does not fail any more: for who reads for several
+// who have nothing to do with each other, and has told whom it concerns.
+func (r *Reader) Damage() error {
+	err := r.err
+	r.err = nil
+	return err
+}
+
 // fail keeps the first damage met.
 func (r *Reader) fail(err error) {
 	if r.err == nil && err != nil {
@@ -149,16 +159,26 @@ func (r *Reader) fail(err error) {
 // Get reads one key. The revision is the sequence of the update that last wrote it; ok is false, and the revision 0,
 // when the key is absent. A present key with an empty value has a value that is not nil.
 func (r *Reader) Get(space string, key []byte) (value []byte, revision uint64, ok bool) {
-	if len(key) == 0 || len(space) == 0 || len(space) > history.MaxSpace {
+	value, revision, err := r.Look(space, key)
+	if r.fail(err); err != nil {
 		return nil, 0, false
+	}
+	return value, revision, revision != 0
+}
+
+// Look is Get for who reads many things that have nothing to do with each other: a damaged key fails itself and not the view. The revision
+// is 0 when the key is absent. The error is ErrDamaged; the revision is then what stands there, and not 0.
+func (r *Reader) Look(space string, key []byte) (value []byte, revision uint64, err error) {
+	if len(key) == 0 || len(space) == 0 || len(space) > history.MaxSpace {
+		return nil, 0, nil
 	}
 	if v, found := r.over.Value(space, key); found {
 		if v.Effect().Delete {
-			return nil, 0, false
+			return nil, 0, nil
 		}
-		return owned(v.Effect().Value), v.Sequence, true
+		return owned(v.Effect().Value), v.Sequence, nil
 	}
-	r.fail(guard(func() error {
+	err = guard(func() error {
 		data := r.space(space)
 		if data == nil {
 			return nil
@@ -168,12 +188,15 @@ func (r *Reader) Get(space string, key []byte) (value []byte, revision uint64, o
 			return nil
 		}
 		rev, v, err := layout.ReadDataValue(key, stored)
-		if err == nil {
-			value, revision, ok = owned(v), rev, true
+		if revision = rev; err == nil {
+			value = owned(v)
 		}
 		return err
-	}))
-	return value, revision, ok
+	})
+	if err != nil {
+		revision = max(revision, 1)
+	}
+	return value, revision, err
 }
 
 // space finds the bucket of a space, nil when there is none. bolt looks it up each time.

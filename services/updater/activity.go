@@ -28,7 +28,7 @@ func (u *updater) openTerm(ctx context.Context, q bus.Serve, backlog []history.S
 	a.term = &term{
 		epoch: q.Epoch, tickets: ticket.NewDesk(q.TicketKey), store: u.store, own: u.ownSeam(u.tail), other: u.otherSeam(a.sender), times: u.times, clock: u.clock, retention: u.config.Retention,
 		room: u.applier.roomy, hurry: u.applier.hurry, queue: queue.New(callSize), ended: make(chan struct{}), changed: make(chan struct{}),
-		required: q.RequirePeer, measured: &u.measured, timers: u.timers, left: u.left,
+		required: q.RequirePeer, measured: &u.measured, timers: u.timers, left: u.left, damaged: u.told.Damaged,
 		committed: func(history.Mark) {
 			u.applier.kick()
 			a.sender.Committed()
@@ -128,7 +128,7 @@ func (u *updater) holding(q bus.Serve, last position.Position, began history.Sto
 type nothingLeft struct{}
 
 // Left implements leaving.State.
-func (nothingLeft) Left([]byte) (value []byte, revision uint64, ok bool) { return nil, 0, false }
+func (nothingLeft) Left([]byte) (value []byte, revision uint64, err error) { return nil, 0, nil }
 
 func (u *updater) senderConfig(epoch uint64, backlog []history.Stored) replication.SenderConfig {
 	return replication.SenderConfig{

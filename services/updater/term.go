@@ -61,8 +61,9 @@ type term struct {
 	// committed is told of each committed frame.
 	committed func(history.Mark)
 	timers    *timing.Clock
-	// left is told of each committed frame that changed the outbox.
+	// left is told of each committed frame that changed the outbox, and damaged of what can't be read that a commit rests on.
 	left     func([]history.Stored)
+	damaged  func(error)
 	measured *measures
 
 	queue *queue.Queue[*commitCall]
@@ -159,6 +160,9 @@ func (t *term) frame(ctx context.Context, calls []*commitCall) error {
 				continue
 			}
 			v := d.Add(draft.Committed{Reader: r}, &c.Commit)
+			if v.Damaged != nil {
+				t.damaged(v.Damaged)
+			}
 			switch {
 			case v.Full:
 				t.queue.Back(calls[i:])

@@ -116,7 +116,7 @@ func newStage(t *testing.T, required bool) *stage {
 		measured: &measures{},
 		epoch:    1, store: store, own: s.own, other: s.other, clock: lease.BootClock, required: required,
 		retention: time.Hour, times: pairtime.New(lease.BootClock, time.Now, time.Time{}),
-		room: s.room, hurry: func() { nudge(s.hurried) }, committed: func(history.Mark) {},
+		room: s.room, hurry: func() { nudge(s.hurried) }, committed: func(history.Mark) {}, damaged: func(err error) { t.Error(err) },
 		queue: queue.New(callSize), ended: make(chan struct{}), changed: make(chan struct{}),
 	}
 	began, err := history.NewStored(history.Digest{}, history.Entry{

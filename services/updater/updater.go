@@ -26,6 +26,7 @@ import (
 	"github.com/hotpair/hotpair/services/updater/bulletin"
 	"github.com/hotpair/hotpair/services/updater/disk"
 	"github.com/hotpair/hotpair/services/updater/inspection"
+	"github.com/hotpair/hotpair/services/updater/leaving"
 	"github.com/hotpair/hotpair/services/updater/members"
 	"github.com/hotpair/hotpair/services/updater/pairtime"
 	"github.com/hotpair/hotpair/services/updater/receiptkeys"
@@ -82,6 +83,7 @@ type updater struct {
 	timers   *timing.Clock
 	notices  *bulletin.Bulletin
 	emitted  *sending.Watch
+	told     *leaving.Told
 	heart    *bus.Heart
 	blackbox *blackbox.Recorder
 	fail     func(error) // ends the process
@@ -131,6 +133,7 @@ func newUpdater(c config.Updater, log *slog.Logger) *updater {
 		ownSeam:   func(j ownJournal) ownJournal { return j },
 		otherSeam: func(j otherJournal) otherJournal { return j },
 		fail:      func(error) {},
+		told:      leaving.NewTold(log),
 		blackbox:  blackbox.New(blackbox.Config{Dir: c.TraceDir, Name: c.Host + "-" + bus.ProcessUpdater, Log: log}),
 	}
 }
@@ -172,9 +175,9 @@ func (u *updater) run(ctx context.Context) (err error) {
 		Remote: u.remote, Space: space, Turns: reads, Log: u.log, BackupKey: config.BackupKey(u.config.PairSecret), Trust: u.wires.Own().Name.Pair,
 	})
 	keys := receiptkeys.New(u.store, space, u.config.PairSecret.Reveal(), u.wall)
-	u.notices = bulletin.New(upper.ctx, u.store, asked{u}, u.wall(), u.log)
+	u.notices = bulletin.New(upper.ctx, u.told.Viewer(u.store), asked{u}, u.wall(), u.log)
 	conductor := newConductor(u, space, keys, members.New(u.store, space, u.wall), backuprecord.New(u.store, space), inspector, rise.Levels{Host: u.config.Host, Remote: u.remote, Term: u}, timing.New(upper.ctx, u.timers, asked{u}), u.notices,
-		sending.New(upper.ctx, sending.Config{Store: u.store, Term: asked{u}, Watch: u.emitted, Pair: func() string { return u.facts.Get().PairID }, Time: u.timers.Time}))
+		sending.New(upper.ctx, sending.Config{Store: u.told.Viewer(u.store), Term: asked{u}, Watch: u.emitted, Pair: func() string { return u.facts.Get().PairID }, Time: u.timers.Time}))
 	lower.run("answerer", u.answerer().Run)
 	upper.run("verifier", inspector.Run)
 	upper.run("bulletin", u.notices.Run)
@@ -265,7 +268,7 @@ func (u *updater) open(ctx context.Context) (err error) {
 	}
 	u.times = pairtime.New(u.clock, u.wall, clocks.Built())
 	u.times.Observe(u.store.PairTime())
-	if u.timers, err = timing.Open(u.store, u.now); err != nil {
+	if u.timers, err = timing.Open(u.told.Viewer(u.store), u.now); err != nil {
 		return err
 	}
 	if err := u.countAside(); err != nil {

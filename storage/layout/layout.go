@@ -51,14 +51,14 @@ func DataValue(key []byte, revision uint64, value []byte) []byte {
 	return append(b, value...)
 }
 
-// ReadDataValue reads what dataValue wrote. The value is part of stored. The error is ErrDamaged.
+// ReadDataValue reads what DataValue wrote. The value is part of stored. The error is ErrDamaged; the revision is then what stands there.
 func ReadDataValue(key, stored []byte) (revision uint64, value []byte, err error) {
 	if len(stored) < dataHeader {
 		return 0, nil, fmt.Errorf("%w: value of %d bytes", format.ErrDamaged, len(stored))
 	}
 	value = stored[dataHeader:]
 	if format.Sum(stored[:8], key, value) != binary.BigEndian.Uint32(stored[8:]) {
-		return 0, nil, fmt.Errorf("%w: checksum of key %q", format.ErrDamaged, key)
+		return binary.BigEndian.Uint64(stored), nil, fmt.Errorf("%w: checksum of key %q", format.ErrDamaged, key)
 	}
 	return binary.BigEndian.Uint64(stored), value, nil
 }

@@ -198,6 +198,8 @@ type ChangeEmissions struct {
 type EmissionsChanged struct {
 	ID    string `json:"id,omitempty"` // of the call
 	Count int    `json:"count"`
+	// Skipped are those that stay parked because they can't be read, and so can't be released. They can be dropped.
+	Skipped int `json:"skipped,omitempty"`
 }
 
 // TargetList are all targets, in the order of their names.

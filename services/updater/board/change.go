@@ -93,16 +93,11 @@ func (w changing) put(key []byte, v any) error {
 
 // head gives the common stream's.
 func (w changing) head() (h head, err error) {
-	if value, _, ok := w.Get([]byte(commonHead)); ok {
-		err = decode([]byte(commonHead), value, &h)
-	}
+	_, err = get(w, []byte(commonHead), &h)
 	return h, err
 }
 
 func (w changing) terminal(id string) (t terminal, ok bool, err error) {
-	value, _, ok := w.Get(terminalKey(id))
-	if ok {
-		err = decode(terminalKey(id), value, &t)
-	}
+	ok, err = get(w, terminalKey(id), &t)
 	return t, ok, err
 }

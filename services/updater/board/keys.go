@@ -5,6 +5,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/notices"
+	"github.com/hotpair/hotpair/services/updater/leaving"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -110,10 +111,23 @@ const overhead = 256
 
 func (s *stored) size() int { return overhead + len(s.Body) }
 
-// decode reads a value, and says of what it is if it can't be read.
-func decode(key, value []byte, v any) error {
-	if err := bus.Decode(value, v); err != nil {
+// decode reads a value, and says of what it is if it can't be read, or was not given because it is damaged.
+func decode(key, value []byte, damaged error, v any) error {
+	err := damaged
+	if err == nil {
+		err = bus.Decode(value, v)
+	}
+	if err != nil {
 		return fmt.Errorf("%q in the outbox: %w", key, err)
 	}
 	return nil
+}
+
+// get reads what a key holds; there is false when it is not there.
+func get(g leaving.Getter, key []byte, v any) (there bool, err error) {
+	value, revision, err := g.Get(key)
+	if err == nil && revision == 0 {
+		return false, nil
+	}
+	return true, decode(key, value, err, v)
 }

@@ -159,7 +159,9 @@ func (w changing) cut(h *head, t *Trim) error {
 	}
 	h.Trimmed = placeOf(t.To)
 	h.Kept -= len(t.Gone)
-	h.Bytes -= t.Bytes
+	if h.Bytes -= t.Bytes; h.Kept == 0 { // else what could not be read would be counted for ever
+		h.Bytes = 0
+	}
 	return nil
 }
 
@@ -173,7 +175,7 @@ func (o *Orders) forget(w changing) error {
 			continue // it came back
 		}
 		w.Remove(terminalKey(id))
-		if _, _, ok := w.Get(hadKey(id)); ok {
+		if w.Has(hadKey(id)) {
 			w.Remove(hadKey(id))
 		}
 	}

@@ -30,36 +30,31 @@ type Terminal struct {
 	// Leaving: it is none of the pair's any more.
 	Leaving bool
 	Trimmed notices.Mark
-	// Unreadable says why nothing but the id is known; "" when it is.
+	// Unreadable says why nothing but the id is known; nil when it is.
 	Unreadable error
+	// HadUnreadable says why Had is nothing although something was noted: it is taken to have nothing, and says itself what it has.
+	HadUnreadable error
 }
 
 // Find gives a terminal; ok is false when nobody knows it.
 func Find(r leaving.Reader, id string) (t Terminal, ok bool, err error) {
-	value, _, ok := r.Get(history.OutboxSpace, terminalKey(id))
-	if !ok {
-		return t, false, nil
+	var v terminal
+	if there, err := get(leaving.Committed{Reader: r}, terminalKey(id), &v); err != nil || !there {
+		return t, false, err
 	}
-	t, err = terminalOf(r, id, value)
-	return t, err == nil, err
+	return terminalOf(r, id, &v), true, nil
 }
 
-func terminalOf(r leaving.Reader, id string, value []byte) (Terminal, error) {
-	var v terminal
-	if err := decode(terminalKey(id), value, &v); err != nil {
-		return Terminal{}, err
-	}
+func terminalOf(r leaving.Reader, id string, v *terminal) Terminal {
 	t := Terminal{ID: id, Total: v.Head.Total, Kept: v.Head.Kept, Bytes: v.Head.Bytes, Leaving: v.Leaving, Trimmed: v.Head.Trimmed.mark()}
 	t.Begin[notices.Common] = v.Begin.mark()
 	t.Begin[notices.Own] = notices.Mark{Number: t.Begin[notices.Common].Number, Count: v.BeganOwn}
 	var c confirmed
-	if value, _, ok := r.Get(history.OutboxSpace, hadKey(id)); ok {
-		if err := decode(hadKey(id), value, &c); err != nil {
-			return Terminal{}, err
-		}
+	if _, t.HadUnreadable = get(leaving.Committed{Reader: r}, hadKey(id), &c); t.HadUnreadable != nil {
+		c = confirmed{}
 	}
 	t.Had[notices.Own], t.Had[notices.Common] = notices.Number(c.Own), notices.Number(c.Common)
-	return t, nil
+	return t
 }
 
 // Terminals gives terminals behind one in the order of their ids; next is the last one that was looked at, "" when that was the last of
@@ -70,7 +65,7 @@ func Terminals(r leaving.Reader, after string, most int) (list []Terminal, next 
 		from = terminalKey(after)
 	}
 	walked, last := 0, ""
-	for it := range r.Walk(history.OutboxSpace, []byte(terminals), from) {
+	for it := range r.Each(history.OutboxSpace, []byte(terminals), from) {
 		if walked++; len(list) == most || walked > leaving.MostWalked {
 			return list, last
 		}
@@ -78,11 +73,12 @@ func Terminals(r leaving.Reader, after string, most int) (list []Terminal, next 
 		if it.Revision == 0 {
 			continue
 		}
-		t, err := terminalOf(r, last, it.Value)
-		if err != nil { // the others are there all the same
-			t = Terminal{ID: last, Unreadable: err}
+		var v terminal
+		if err := decode(it.Key, it.Value, it.Err, &v); err != nil { // the others are there all the same
+			list = append(list, Terminal{ID: last, Unreadable: err})
+			continue
 		}
-		list = append(list, t)
+		list = append(list, terminalOf(r, last, &v))
 	}
 	return list, ""
 }
@@ -94,9 +90,7 @@ func Common(r leaving.Reader) (total uint64, kept, bytes int, trimmed notices.Ma
 }
 
 func commonOf(r leaving.Reader) (h head, err error) {
-	if value, _, ok := r.Get(history.OutboxSpace, []byte(commonHead)); ok {
-		err = decode([]byte(commonHead), value, &h)
-	}
+	_, err = get(leaving.Committed{Reader: r}, []byte(commonHead), &h)
 	return h, err
 }
 
@@ -116,9 +110,7 @@ func Stream(r leaving.Reader, id string, after notices.Number, most, bytes int) 
 		h, err = commonOf(r)
 	} else {
 		var t terminal
-		if value, _, ok := r.Get(history.OutboxSpace, terminalKey(id)); ok {
-			err = decode(terminalKey(id), value, &t)
-		}
+		_, err = get(leaving.Committed{Reader: r}, terminalKey(id), &t)
 		h = t.Head
 	}
 	if err != nil {
@@ -130,7 +122,11 @@ func Stream(r leaving.Reader, id string, after notices.Number, most, bytes int) 
 		after = p.Trimmed.Number
 	}
 	size := 0
-	err = walk(r, id, after, func(n notices.Notice, v *stored) bool {
+	err = walk(r, id, after, func(n notices.Notice, v *stored, damaged error) bool {
+		if damaged != nil {
+			p.Unreadable = damaged.Error()
+			return false
+		}
 		if size += n.Size; len(p.Kept) == most || len(p.Kept) > 0 && size > bytes {
 			p.More = true
 			return false
@@ -145,14 +141,15 @@ func Stream(r leaving.Reader, id string, after notices.Number, most, bytes int) 
 	return p
 }
 
-// walk goes through a stream after a number. broken is set when it has passed too many keys.
-func walk(r leaving.Reader, id string, after notices.Number, each func(notices.Notice, *stored) bool, broken *bool) error {
+// walk goes through a stream after a number. What can't be read comes with why, and with nothing but its number. broken is set when it has
+// passed too many keys. The error is that of a key which is no place of a notice.
+func walk(r leaving.Reader, id string, after notices.Number, each func(notices.Notice, *stored, error) bool, broken *bool) error {
 	var from []byte
 	if after != (notices.Number{}) {
 		from = noticeKey(id, after)
 	}
 	walked := 0
-	for it := range r.Walk(history.OutboxSpace, streamPrefix(id), from) {
+	for it := range r.Each(history.OutboxSpace, streamPrefix(id), from) {
 		if walked++; walked > leaving.MostWalked {
 			*broken = true
 			return nil
@@ -165,24 +162,35 @@ func walk(r leaving.Reader, id string, after notices.Number, each func(notices.N
 			return err
 		}
 		var v stored
-		if err := decode(it.Key, it.Value, &v); err != nil {
-			return err
+		one := notices.Notice{Number: n}
+		if err = decode(it.Key, it.Value, it.Err, &v); err == nil {
+			one.Count, one.Size = v.Count, v.size()
+		} else {
+			v = stored{}
 		}
-		if !each(notices.Notice{Number: n, Count: v.Count, Size: v.size()}, &v) {
+		if !each(one, &v, err) {
 			return nil
 		}
 	}
 	return nil
 }
 
-// Waiting counts what comes after a number in a stream, up to leaving.MostWalked, and gives the pair time of the first.
+// Waiting counts what comes after a number in a stream, up to leaving.MostWalked, and gives the pair time of the first. The error is that of
+// the first that can't be read, which is counted all the same.
 func Waiting(r leaving.Reader, id string, after notices.Number) (n int, first int64, err error) {
 	broken := false
-	err = walk(r, id, after, func(_ notices.Notice, v *stored) bool {
-		if n++; n == 1 {
+	var damaged error
+	err = walk(r, id, after, func(_ notices.Notice, v *stored, why error) bool {
+		if n++; first == 0 {
 			first = v.At
+		}
+		if damaged == nil {
+			damaged = why
 		}
 		return true
 	}, &broken)
+	if damaged != nil {
+		err = damaged
+	}
 	return n, first, err
 }

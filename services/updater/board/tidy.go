@@ -24,25 +24,15 @@ func Trimming(r leaving.Reader, id string, now int64, had notices.Number, leavin
 	// Mostly nothing goes: then the oldest one says so.
 	if b := BoundsOf(id); !leaving && h.Kept <= b.Notices && h.Bytes <= b.Bytes {
 		goes, broken := true, false
-		err := walk(r, id, notices.Number(h.Trimmed.Number), func(n notices.Notice, v *stored) bool {
-			goes = n.Number.Compare(had) <= 0 || time.Duration(now-v.At) > b.Age
+		err := walk(r, id, notices.Number(h.Trimmed.Number), func(n notices.Notice, v *stored, damaged error) bool {
+			goes = n.Number.Compare(had) <= 0 || damaged != nil || time.Duration(now-v.At) > b.Age
 			return false
 		}, &broken)
 		if err != nil || !goes {
 			return Trim{}, 0, false, err
 		}
 	}
-	var kept []notices.Aged
-	bytes := 0
-	broken := false
-	err = walk(r, id, notices.Number(h.Trimmed.Number), func(n notices.Notice, v *stored) bool {
-		if len(kept) == MostTrimmed {
-			return false
-		}
-		kept = append(kept, notices.Aged{Notice: n, Time: v.At})
-		bytes += n.Size
-		return true
-	}, &broken)
+	kept, bytes, err := oldest(r, id, &h, now)
 	if err != nil {
 		return Trim{}, 0, false, err
 	}
@@ -65,4 +55,29 @@ func Trimming(r leaving.Reader, id string, now int64, had notices.Number, leavin
 		}
 	}
 	return t, lost, true, nil
+}
+
+// oldest gives the first notices of a stream, with the bytes they come to. One that can't be read is counted from the one before it, has no
+// bytes, and is taken to be no older than the one behind it: so it does not go before its time, as the other host may repair it, and does not
+// keep the rest either.
+func oldest(r leaving.Reader, id string, h *head, now int64) (kept []notices.Aged, bytes int, err error) {
+	broken, count, unread := false, h.Trimmed.Count, 0
+	err = walk(r, id, notices.Number(h.Trimmed.Number), func(n notices.Notice, v *stored, damaged error) bool {
+		if len(kept) == MostTrimmed {
+			return false
+		}
+		if count++; damaged != nil {
+			n.Count = count
+			kept, unread = append(kept, notices.Aged{Notice: n, Time: now}), unread+1
+			return true
+		}
+		count = n.Count
+		kept = append(kept, notices.Aged{Notice: n, Time: v.At})
+		bytes += n.Size
+		for ; unread > 0; unread-- {
+			kept[len(kept)-1-unread].Time = v.At
+		}
+		return true
+	}, &broken)
+	return kept, bytes, err
 }

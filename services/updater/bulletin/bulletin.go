@@ -50,6 +50,7 @@ type Bulletin struct {
 	store leaving.Viewer
 	term  Term
 	log   *slog.Logger
+	said  *leaving.Told
 	many  chan struct{} // one token: so much was told that it is to be trimmed soon
 
 	version *leaving.Version
@@ -67,7 +68,7 @@ type Bulletin struct {
 func New(life context.Context, store leaving.Viewer, t Term, started time.Time, log *slog.Logger) *Bulletin {
 	first := uint64(started.UnixNano())
 	return &Bulletin{
-		life: life, store: store, term: t, log: log, many: make(chan struct{}, 1), first: first, version: leaving.NewVersion(first), to: map[string]uint64{},
+		life: life, store: store, term: t, log: log, said: leaving.NewTold(log), many: make(chan struct{}, 1), first: first, version: leaving.NewVersion(first), to: map[string]uint64{},
 	}
 }
 
@@ -214,7 +215,7 @@ func (b *Bulletin) roster(ctx context.Context, q delivery.Roster) (bus.Done, err
 		for _, id := range q.IDs {
 			t, ok, err := board.Find(r, id)
 			if listed[id] = true; err != nil {
-				b.unreadable(id, err)
+				b.unreadable(id, err) // it is said to be readable again where all are looked at
 			} else if !ok || t.Leaving {
 				add = append(add, id)
 			}
@@ -248,9 +249,14 @@ func (b *Bulletin) roster(ctx context.Context, q delivery.Roster) (bus.Done, err
 	return bus.Done{}, err
 }
 
-// unreadable says that what is kept of one terminal can't be read. Those of the others go on.
+// unreadable says once that what is kept of one terminal can't be read; nil: it can. Those of the others go on.
 func (b *Bulletin) unreadable(id string, err error) {
-	b.log.Error("what is kept of the notices of a terminal can't be read; it is left as it is", "terminal", id, "error", err)
+	b.said.Say("terminal "+id, err, "what is kept of the notices of a terminal can't be read; it is left as it is", "terminal", id)
+}
+
+// hadUnreadable says once that what a terminal has can't be read as it was noted; nil: it can.
+func (b *Bulletin) hadUnreadable(id string, err error) {
+	b.said.Say("had "+id, err, "what a terminal has of its notices can't be read as it was noted; it is taken to have none until it says more", "terminal", id)
 }
 
 // commit has orders committed in a term.

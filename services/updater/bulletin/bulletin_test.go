@@ -2,6 +2,7 @@ package bulletin
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -29,6 +30,8 @@ type host struct {
 	*Bulletin
 	t     *testing.T
 	store *storage.Store
+	dir   string // of it
+	log   strings.Builder
 
 	mu   sync.Mutex
 	gone bool
@@ -37,8 +40,9 @@ type host struct {
 
 func newHost(t *testing.T, ids ...string) *host {
 	t.Helper()
-	h := &host{t: t, store: drafttest.Store(t), now: 1000}
-	h.Bulletin = New(t.Context(), h.store, h, time.Unix(1, 0), slog.New(slog.DiscardHandler))
+	dir := t.TempDir()
+	h := &host{t: t, store: drafttest.StoreIn(t, dir), dir: dir, now: 1000}
+	h.Bulletin = New(t.Context(), h.store, h, time.Unix(1, 0), slog.New(slog.NewTextHandler(&h.log, nil)))
 	if _, err := h.roster(t.Context(), delivery.Roster{Epoch: 1, IDs: ids}); err != nil {
 		t.Fatal(err)
 	}
@@ -374,6 +378,127 @@ func TestUnreadable_CostsNobodyElse(t *testing.T) {
 	}
 	if _, err := h.roster(t.Context(), delivery.Roster{Epoch: 1, IDs: []string{"t1", "t2", "t3", "t4"}}); err != nil {
 		t.Error(err)
+	}
+}
+
+// errorsSaid counts the errors in the log.
+func (h *host) errorsSaid() int { return strings.Count(h.log.String(), "level=ERROR") }
+
+// TestDamaged_StopsNoOther: bits of a notice, of what a terminal has and of a terminal are flipped in the database file. The others are told,
+// each is said once, and the terminal whose "had" is damaged is told all of its notices.
+func TestDamaged_StopsNoOther(t *testing.T) {
+	h := newHost(t, "t1", "t2", "t3")
+	h.tell(to("t1", "topic-a-of-t1"), to("t2", "topic-a-of-t2"), to("t3", "topic-a-of-t3"))
+	h.tell(to("t1", "topic-b-of-t1"), to("t2", "topic-b-of-t2"), to("t3", "topic-b-of-t3"))
+	ask := delivery.Read{Epoch: 1, Terminals: []delivery.Place{{ID: "t1"}, {ID: "t2"}, {ID: "t3"}}}
+	v, err := h.read(t.Context(), ask)
+	if err != nil || len(v.Own) != 3 || len(v.Own[2].Kept) != 2 {
+		t.Fatalf("%+v, %v", v, err)
+	}
+	had := [2]notices.Number{notices.Own: v.Own[2].Kept[0].Number, notices.Common: {Epoch: 1, Sequence: 0x1122334455667788}}
+	if _, err := h.had(t.Context(), delivery.Report{Epoch: 1, Had: []delivery.Had{{ID: "t3", Had: had}}}); err != nil {
+		t.Fatal(err)
+	}
+	drafttest.Damage(t, h.store, h.dir, "topic-a-of-t2")
+	h.damageHad("t3", had[notices.Common])
+	if v, err = h.read(t.Context(), ask); err != nil || len(v.Own) != 3 {
+		t.Fatalf("%+v, %v", v, err)
+	}
+	if len(v.Own[0].Kept) != 2 || len(v.Own[1].Kept) != 0 || v.Own[1].Unreadable == "" || len(v.Own[2].Kept) != 2 {
+		t.Errorf("%+v", v.Own)
+	}
+	b, err := h.begin(t.Context(), delivery.Begin{Epoch: 1, IDs: []string{"t3"}})
+	if err != nil || !b.Terminals[0].Known || b.Terminals[0].Unreadable != "" || b.Terminals[0].Had != ([2]notices.Number{}) {
+		t.Errorf("%+v, %v", b, err)
+	}
+	l, err := h.list(t.Context(), delivery.WaitingQuestion{Limit: 10})
+	if err != nil || len(l.Terminals) != 3 || l.Terminals[1].Waiting != 2 || l.Terminals[1].Unreadable == "" || l.Terminals[2].Waiting != 2 || l.Terminals[2].Unreadable == "" {
+		t.Errorf("%+v, %v", l, err)
+	}
+	for range 3 {
+		if err := h.Trim(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	if n := h.errorsSaid(); n != 1 {
+		t.Errorf("%d errors said, want that t3's is damaged:\n%s", n, h.log.String())
+	}
+	// It says itself what it has: then all is well again.
+	if _, err := h.had(t.Context(), delivery.Report{Epoch: 1, Had: []delivery.Had{{ID: "t3", Had: had}}}); err != nil {
+		t.Fatal(err)
+	}
+	if b, err = h.begin(t.Context(), delivery.Begin{Epoch: 1, IDs: []string{"t3"}}); err != nil || b.Terminals[0].Had != had {
+		t.Errorf("%+v, %v", b, err)
+	}
+}
+
+// damageHad flips a bit of what a terminal has, which is found by a number in it.
+func (h *host) damageHad(id string, n notices.Number) {
+	h.t.Helper()
+	drafttest.Damage(h.t, h.store, h.dir, string(binary.BigEndian.AppendUint64(nil, n.Sequence)))
+	err := h.store.View(func(r *storage.Reader) error {
+		if _, _, err := r.Look(history.OutboxSpace, []byte("notices/had/"+id)); !errors.Is(err, storage.ErrDamaged) {
+			return fmt.Errorf("it is not damaged: %w", err)
+		}
+		return nil
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// TestTrim_WhatCannotBeRead: a stream with a notice that can't be read goes on being trimmed, by number, age and by what its terminal has,
+// however many come after, so that it is not full for ever.
+func TestTrim_WhatCannotBeRead(t *testing.T) {
+	h := newHost(t, "t1")
+	h.tell(to("t1", "topic-first"))
+	h.tell(to("t1", "topic-second"))
+	drafttest.Damage(t, h.store, h.dir, "topic-first")
+	if err := h.Trim(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	kept := func() int {
+		l, err := h.list(t.Context(), delivery.WaitingQuestion{Limit: 10})
+		if err != nil || len(l.Terminals) != 1 {
+			t.Fatalf("%+v, %v", l, err)
+		}
+		return l.Terminals[0].Own.Kept
+	}
+	if n := kept(); n != 2 {
+		t.Errorf("%d are kept before their time", n)
+	}
+	// Twice its bounds, which is when nothing more is taken in, by many small ones.
+	most := board.BoundsOf("t1").Notices
+	many := make([]outbox.Notice, outbox.MaxNotices)
+	for i := range many {
+		many[i] = to("t1", "more")
+	}
+	for range most/len(many) + 8 {
+		h.tell(many...)
+	}
+	if err := h.Trim(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := kept(); n > most {
+		t.Errorf("%d are kept, at most %d are to be", n, most)
+	}
+	v, err := h.read(t.Context(), delivery.Read{Epoch: 1, Terminals: []delivery.Place{{ID: "t1"}}})
+	if err != nil || v.Own[0].Unreadable != "" || len(v.Own[0].Kept) == 0 || v.Own[0].Kept[0].Count != v.Own[0].Trimmed.Count+1 {
+		t.Errorf("%+v, %v", v, err)
+	}
+	// The last one of all, by its age.
+	h.tell(to("t1", "topic-last"))
+	drafttest.Damage(t, h.store, h.dir, "topic-last")
+	h.now += int64(board.BoundsOf("t1").Age) + 2000
+	h.tell(to("t1", "after it"))
+	for range 3 {
+		h.now += int64(board.BoundsOf("t1").Age) + 2000
+		if err := h.Trim(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := kept(); n != 0 {
+		t.Errorf("%d are kept of those that are too old", n)
 	}
 }
 

@@ -2,11 +2,14 @@ package bulletin
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/hotpair/hotpair/services/notices"
 	"github.com/hotpair/hotpair/services/terminalif/delivery"
 	"github.com/hotpair/hotpair/services/updater/board"
+	"github.com/hotpair/hotpair/services/updater/leaving"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -70,9 +73,9 @@ func (b *Bulletin) Trim(ctx context.Context) error {
 				if t.Leaving && t.Kept == 0 {
 					o.Forget = append(o.Forget, t.ID)
 				}
+				b.hadUnreadable(t.ID, t.HadUnreadable)
 				trim, missed, ok, err := board.Trimming(r, t.ID, now, t.Had[notices.Own], t.Leaving)
-				if err != nil {
-					b.unreadable(t.ID, err)
+				if b.unreadable(t.ID, err); err != nil {
 					continue
 				}
 				if ok {
@@ -114,6 +117,7 @@ func (b *Bulletin) trimCommon(ctx context.Context, now int64, had notices.Number
 		lost, ok := 0, false
 		err := b.store.View(func(r *storage.Reader) (err error) {
 			trim, lost, ok, err = board.Trimming(r, "", now, had, false)
+			b.said.Say("common", err, "what is kept of the notices to all can't be read; none of them is taken away")
 			return err
 		})
 		if err == nil && ok {
@@ -154,7 +158,7 @@ func (b *Bulletin) list(_ context.Context, q delivery.WaitingQuestion) (l delive
 			return err
 		}
 		l.Common = delivery.KeptNotices{Total: total, Kept: kept, Bytes: bytes}
-		common := map[notices.Number]int{} // how many come after a place: most terminals have come to the same one
+		common := map[notices.Number]waiting{} // what comes after a place: most terminals have come to the same one
 		list, next := board.Terminals(r, q.After, min(max(q.Limit, 1), delivery.MostListed))
 		l.Next = next
 		for _, t := range list {
@@ -164,27 +168,49 @@ func (b *Bulletin) list(_ context.Context, q delivery.WaitingQuestion) (l delive
 			}
 			s := delivery.Recipient{ID: t.ID, Own: delivery.KeptNotices{Total: t.Total, Kept: t.Kept, Bytes: t.Bytes}, Leaving: t.Leaving}
 			if t.Kept > 0 {
-				var first int64
-				if s.Waiting, first, err = board.Waiting(r, t.ID, t.Had[notices.Own]); err != nil {
-					s.Unreadable = err.Error()
-				}
-				if first > 0 {
-					s.Oldest = time.Unix(0, first).UTC()
+				own := waitingIn(r, t.ID, t.Had[notices.Own])
+				s.Waiting, s.Unreadable = own.n, own.why
+				if own.first > 0 {
+					s.Oldest = time.Unix(0, own.first).UTC()
 				}
 			}
 			at := later(t.Had[notices.Common], t.Begin[notices.Common].Number)
-			n, known := common[at]
+			toAll, known := common[at]
 			if !known {
-				if n, _, err = board.Waiting(r, "", at); err != nil {
-					s.Unreadable = "of those to all: " + err.Error()
-				}
-				common[at] = n
+				toAll = waitingIn(r, "", at)
+				common[at] = toAll
 			}
-			if s.WaitingCommon = n; !q.Waiting || s.Waiting+s.WaitingCommon > 0 || s.Unreadable != "" {
+			if s.WaitingCommon = toAll.n; toAll.why != "" {
+				s.Unreadable = sentences(s.Unreadable, "of those to all: "+toAll.why)
+			}
+			if t.HadUnreadable != nil {
+				s.Unreadable = sentences(s.Unreadable, "what it has, as it was noted: "+t.HadUnreadable.Error())
+			}
+			if !q.Waiting || s.Waiting+s.WaitingCommon > 0 || s.Unreadable != "" {
 				l.Terminals = append(l.Terminals, s)
 			}
 		}
 		return nil
 	})
 	return l, err
+}
+
+// waiting is what comes after a place in a stream, and why not all of it can be read.
+type waiting struct {
+	n     int
+	first int64
+	why   string
+}
+
+func waitingIn(r leaving.Reader, id string, after notices.Number) (w waiting) {
+	var err error
+	if w.n, w.first, err = board.Waiting(r, id, after); err != nil {
+		w.why = err.Error()
+	}
+	return w
+}
+
+// sentences joins what is said.
+func sentences(list ...string) string {
+	return strings.Join(slices.DeleteFunc(list, func(s string) bool { return s == "" }), "; ")
 }

@@ -110,6 +110,9 @@ func (w changing) count(under, target, name string, l lane, more int, bytes int6
 		l.Parked, total.Parked = l.Parked+more, total.Parked+more
 	}
 	l.Bytes, total.Bytes = l.Bytes+bytes, total.Bytes+bytes
+	if l.Waiting+l.Parked == 0 { // else what could not be read would be counted for ever
+		total.Bytes, l.Bytes = total.Bytes-l.Bytes, 0
+	}
 	if err := w.keep(target, name, l); err != nil {
 		return err
 	}
@@ -126,7 +129,7 @@ func (w changing) keep(target, name string, l lane) error {
 
 // mark has a key there, or not.
 func (w changing) mark(k []byte, there bool) {
-	_, _, is := w.Get(k)
+	is := w.Has(k)
 	switch {
 	case there && !is:
 		w.Put(k, nil)
@@ -138,7 +141,7 @@ func (w changing) mark(k []byte, there bool) {
 // value keeps a value, or takes its key away when it says nothing.
 func (w changing) value(k []byte, v any, nothing bool) error {
 	if nothing {
-		if _, _, is := w.Get(k); is {
+		if w.Has(k) {
 			w.Remove(k)
 		}
 		return nil

@@ -102,14 +102,18 @@ type release struct {
 	Counted int64  `cbor:"2,keyasint,omitempty"`
 }
 
-// read gives what a key holds, the zero value when it is not there.
+// read gives what a key holds, the zero value when it is not there, which is when the revision is 0, or can't be read.
 func read[T any](g leaving.Getter, k []byte) (v T, revision uint64, err error) {
-	raw, revision, ok := g.Get(k)
-	if !ok {
+	raw, revision, err := g.Get(k)
+	if err == nil && revision == 0 {
 		return v, 0, nil
 	}
-	if err := bus.Decode(raw, &v); err != nil {
-		return v, revision, fmt.Errorf("what is kept under %q: %w", k, err)
+	if err == nil {
+		err = bus.Decode(raw, &v)
+	}
+	if err != nil {
+		var none T
+		return none, revision, fmt.Errorf("what is kept under %q: %w", k, err)
 	}
 	return v, revision, nil
 }

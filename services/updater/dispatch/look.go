@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -17,34 +18,32 @@ type Known struct {
 	Revision        uint64
 	Waiting, Parked int
 	Bytes           int64
-	// Unreadable says why nothing but the name is known; nil when it is.
+	// Unreadable says why not all of it is known; nil when it is.
 	Unreadable error
 }
 
 // Targets gives all targets, in the order of their names.
 func Targets(r leaving.Reader) (list []Known) {
-	for it := range r.Walk(history.OutboxSpace, []byte(targets), nil) {
+	for it := range r.Each(history.OutboxSpace, []byte(targets), nil) {
 		if it.Revision == 0 {
 			continue
 		}
 		name := string(it.Key[len(targets):])
-		k, err := Find(r, name)
-		if err != nil { // the others are there all the same
-			k = &Known{Name: name, Revision: it.Revision, Unreadable: err}
+		if k := Find(r, name); k != nil {
+			list = append(list, *k)
 		}
-		list = append(list, *k)
 	}
 	return list
 }
 
-// Find gives one target, nil when there is none.
-func Find(r leaving.Reader, name string) (*Known, error) {
+// Find gives one target, nil when there is none. One that can't be read is there all the same.
+func Find(r leaving.Reader, name string) *Known {
 	t, revision, err := read[Target](leaving.Committed{Reader: r}, key(targets, name))
-	if err != nil || revision == 0 {
-		return nil, err
+	if revision == 0 {
+		return nil
 	}
-	n, _, err := read[count](leaving.Committed{Reader: r}, key(counts, name))
-	return &Known{Name: name, Target: t, Revision: revision, Waiting: n.Waiting, Parked: n.Parked, Bytes: n.Bytes}, err
+	n, _, counted := read[count](leaving.Committed{Reader: r}, key(counts, name))
+	return &Known{Name: name, Target: t, Revision: revision, Waiting: n.Waiting, Parked: n.Parked, Bytes: n.Bytes, Unreadable: errors.Join(err, counted)}
 }
 
 // Held reports whether nothing may leave, and the epoch of the last release.
@@ -64,6 +63,8 @@ type Item struct {
 	Wall                  time.Time
 	Parked, Blocks        bool
 	Why                   string
+	// Unreadable says why nothing but target, lane, number and where it stands is known; nil when it is.
+	Unreadable error
 }
 
 // item makes one of what is stored. released is when what was held was released last: it could not leave before.
@@ -98,7 +99,7 @@ func Lanes(r leaving.Reader, target string, isBlocked bool, after string, most i
 		from = key(under, where(target, after))
 	}
 	walked, last := 0, after
-	for it := range r.Walk(history.OutboxSpace, prefix, from) {
+	for it := range r.Each(history.OutboxSpace, prefix, from) {
 		if walked++; walked > leaving.MostWalked || len(list) >= most {
 			return list, last
 		}
@@ -117,18 +118,21 @@ func Head(r leaving.Reader, target, name string) (*Item, error) {
 		return nil, err
 	case l.blocks():
 		it, err := One(r, target, name, l.Blocked)
+		if err == nil && it != nil && it.Unreadable != nil {
+			return nil, it.Unreadable
+		}
 		if err == nil && it == nil {
 			err = fmt.Errorf("%w: the lane %s of %s is blocked by nothing", bus.ErrMalformed, name, target)
 		}
 		return it, err
 	}
-	for it := range r.Walk(history.OutboxSpace, append(key(queue, where(target, name)), '/'), nil) {
+	for it := range r.Each(history.OutboxSpace, append(key(queue, where(target, name)), '/'), nil) {
 		if it.Revision != 0 { // else it is gone, and that is not applied yet
 			released, err := releasedSince(r)
 			if err != nil {
 				return nil, err
 			}
-			one, err := decode(leaving.Committed{Reader: r}, queue, it.Key, it.Value, released)
+			one, err := decode(leaving.Committed{Reader: r}, queue, it.Key, it.Value, it.Err, released)
 			return &one, err
 		}
 	}
@@ -143,15 +147,27 @@ func One(r leaving.Reader, target, name string, n emissions.Number) (*Item, erro
 	}
 	for _, under := range []string{queue, parked} {
 		e, revision, err := read[stored](leaving.Committed{Reader: r}, entryKey(under, target, name, n))
+		if revision == 0 {
+			continue
+		}
+		it := Item{Target: target, Lane: name, Number: n}
+		if err == nil {
+			it, err = item(leaving.Committed{Reader: r}, target, name, n, e, under == parked, released)
+		}
 		if err != nil {
-			return nil, err
+			it = unread(it, under == parked, err)
 		}
-		if revision != 0 {
-			it, err := item(leaving.Committed{Reader: r}, target, name, n, e, under == parked, released)
-			return &it, err
-		}
+		return &it, nil
 	}
 	return nil, nil
+}
+
+// unread is what is known of an emission that can't be read.
+func unread(it Item, isParked bool, why error) Item {
+	return Item{
+		Target: it.Target, Lane: it.Lane, Number: it.Number, First: it.Number, Parked: isParked, Unreadable: why,
+		Why: "it can't be read, and is not sent: " + why.Error(),
+	}
 }
 
 // List gives emissions that are parked or that wait, of a target and a lane of it or of all when they are empty, from behind a place on. next
@@ -178,7 +194,7 @@ func List(r leaving.Reader, isParked bool, target, name string, after []byte, mo
 	}
 	walked := 0
 	var last []byte
-	for it := range r.Walk(history.OutboxSpace, prefix, from) {
+	for it := range r.Each(history.OutboxSpace, prefix, from) {
 		if walked++; walked > leaving.MostWalked || len(list) >= most {
 			return list, last, nil
 		}
@@ -186,12 +202,12 @@ func List(r leaving.Reader, isParked bool, target, name string, after []byte, mo
 		if it.Revision == 0 {
 			continue
 		}
-		one, err := decode(leaving.Committed{Reader: r}, under, it.Key, it.Value, released)
+		one, err := decode(leaving.Committed{Reader: r}, under, it.Key, it.Value, it.Err, released)
 		if err != nil { // the others are there all the same
 			if one.Target, one.Lane, one.Number, _ = split(under, it.Key); one.Target == "" {
 				continue
 			}
-			one.First, one.Parked, one.Why = one.Number, isParked, "it can't be read, and is not sent: "+err.Error()
+			one = unread(one, isParked, err)
 		}
 		one.Body = nil // a thousand of them may be more than memory has to spare
 		list = append(list, one)
@@ -205,13 +221,16 @@ func releasedSince(r leaving.Reader) (int64, error) {
 	return released.Counted, err
 }
 
-func decode(g leaving.Getter, under string, k, value []byte, released int64) (Item, error) {
+func decode(g leaving.Getter, under string, k, value []byte, damaged error, released int64) (Item, error) {
 	target, name, n, err := split(under, k)
 	if err != nil {
 		return Item{}, err
 	}
 	var e stored
-	if err := bus.Decode(value, &e); err != nil {
+	if err = damaged; err == nil {
+		err = bus.Decode(value, &e)
+	}
+	if err != nil {
 		return Item{}, fmt.Errorf("emission %v in the lane %s of %s: %w", n, name, target, err)
 	}
 	return item(g, target, name, n, e, under == parked, released)

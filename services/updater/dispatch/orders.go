@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/hotpair/hotpair/bus/outbox"
@@ -49,11 +50,8 @@ func (w changing) order(o *Order, index uint32) error {
 		return err
 	}
 	waiting, waits, err := w.entry(queue, o.Target, o.Lane, o.Number)
-	if err != nil {
-		return err
-	}
-	aside, isParked, err := w.entry(parked, o.Target, o.Lane, o.Number)
-	if err != nil {
+	aside, isParked, alike := w.entry(parked, o.Target, o.Lane, o.Number)
+	if err = errors.Join(err, alike); err != nil && o.Kind != emissions.Drop { // what can't be read can be taken away
 		return err
 	}
 	switch {
@@ -171,11 +169,8 @@ func (t SetTarget) Size() int {
 
 // Change implements leaving.Orders.
 func (t SetTarget) Change(s *leaving.Set) error {
-	_, revision, err := read[Target](s, key(targets, t.Name))
-	switch {
-	case err != nil:
-		return err
-	case revision != t.Revision:
+	_, revision, _ := read[Target](s, key(targets, t.Name)) // what can't be read is set anew
+	if revision != t.Revision {
 		return fmt.Errorf("the target %s %w", t.Name, leaving.ErrGone)
 	}
 	w := changing{s}
@@ -202,10 +197,7 @@ func (t RemoveTarget) Size() int { return overhead + len(t.Name) }
 
 // Change implements leaving.Orders. leaving.ErrBusy: something is there.
 func (t RemoveTarget) Change(s *leaving.Set) error {
-	_, revision, err := read[Target](s, key(targets, t.Name))
-	if err != nil {
-		return err
-	}
+	_, revision, _ := read[Target](s, key(targets, t.Name)) // what can't be read can be taken away
 	total, _, err := read[count](s, key(counts, t.Name))
 	if err != nil {
 		return err

@@ -24,7 +24,9 @@ const (
 type State interface {
 	ranges.State
 	Answers
-	Get(space string, key []byte) (value []byte, revision uint64, ok bool)
+	Look(space string, key []byte) (value []byte, revision uint64, err error)
+	// Damage gives the first damage that was met since it was asked last. Reads after it find nothing.
+	Damage() error
 }
 
 // Verdict is what became of one commit in a draft.
@@ -34,6 +36,8 @@ type Verdict struct {
 	Held bool
 	// Full: the commit was not looked at; it belongs into the next frame.
 	Full bool
+	// Damaged is why the commit could not be decided, if that is it: what it rests on can't be read. It is refused, and its neighbours are not.
+	Damaged error
 }
 
 // Draft is a frame in the making.
@@ -80,6 +84,7 @@ func (d *Draft) Add(s State, c *Commit) Verdict {
 		return Verdict{Full: true}
 	}
 	if v, known := d.recorded(s, c.Entry.Request, c.Entry.Answer.Request); known {
+		v.Damaged = s.Damage() // then it is too old: nobody can tell whether it was executed
 		return v
 	}
 	if d.premature(c.Entry.Request) {
@@ -89,6 +94,9 @@ func (d *Draft) Add(s State, c *Commit) Verdict {
 		return Verdict{Reply: tooOld(c.Entry.Request)}
 	}
 	v, drafted := d.conflicts(s, c)
+	if err := s.Damage(); err != nil {
+		return Verdict{Damaged: err, Reply: bus.DatabaseReply{Code: bus.CodeFault, Message: "nothing was changed, because a condition rests on what can't be read: " + err.Error()}}
+	}
 	if v.Full || v.Reply.Code != bus.CodeOK {
 		return v
 	}

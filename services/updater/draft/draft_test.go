@@ -29,9 +29,11 @@ type fakeState struct {
 
 func (f fakeState) Revision(_ string, key []byte) uint64 { return f.revisions[string(key)] }
 
-func (f fakeState) Get(_ string, key []byte) ([]byte, uint64, bool) {
-	return nil, f.revisions[string(key)], f.revisions[string(key)] != 0
+func (f fakeState) Look(_ string, key []byte) ([]byte, uint64, error) {
+	return nil, f.revisions[string(key)], nil
 }
+
+func (fakeState) Damage() error { return nil }
 
 func (f fakeState) Answer(id history.RequestID) (history.Answer, position.Position, storage.Lookup) {
 	if f.tooOld[id] {

@@ -20,12 +20,12 @@ type leftover struct {
 }
 
 // Left implements leaving.State.
-func (o *leftover) Left(key []byte) (value []byte, revision uint64, ok bool) {
+func (o *leftover) Left(key []byte) (value []byte, revision uint64, err error) {
 	if f, here := o.draft.outbox[string(key)]; here {
 		o.drafted = true
-		return f.Value, o.draft.revisions[spaceKey{history.OutboxSpace, string(key)}], !f.Delete
+		return f.Value, o.draft.revisions[spaceKey{history.OutboxSpace, string(key)}], nil
 	}
-	return o.state.Get(history.OutboxSpace, key)
+	return o.state.Look(history.OutboxSpace, key)
 }
 
 // leave gives what a commit changes in the outbox, or what refuses it.

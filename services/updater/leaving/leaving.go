@@ -43,9 +43,9 @@ func Code(err error) int {
 	return bus.CodeFault
 }
 
-// State is the outbox as the updates before leave it, in the committed state and in the frame.
+// State is the outbox as the updates before leave it, in the committed state and in the frame. What it gives is as of a [Getter].
 type State interface {
-	Left(key []byte) (value []byte, revision uint64, ok bool)
+	Left(key []byte) (value []byte, revision uint64, err error)
 }
 
 // Update is the update that changes are part of.
@@ -99,12 +99,21 @@ func (s *Set) Remove(key []byte) {
 	s.left[string(key)] = history.Effect{Key: key, Delete: true}
 }
 
-// Get gives a key as the set leaves it.
-func (s *Set) Get(key []byte) (value []byte, revision uint64, ok bool) {
+// Get implements Getter: a key as the set leaves it.
+func (s *Set) Get(key []byte) (value []byte, revision uint64, err error) {
 	if f, here := s.left[string(key)]; here {
-		return f.Value, s.Update.Position.Sequence, !f.Delete
+		if f.Delete {
+			return nil, 0, nil
+		}
+		return f.Value, s.Update.Position.Sequence, nil
 	}
 	return s.state.Left(key)
+}
+
+// Has reports whether a key is there, whatever its value.
+func (s *Set) Has(key []byte) bool {
+	_, revision, _ := s.Get(key)
+	return revision != 0
 }
 
 // Effects gives what has changed, in the order of keys.

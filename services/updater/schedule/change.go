@@ -24,6 +24,8 @@ type Order struct {
 	Kind     timers.Kind
 	Revision uint64
 	Why      string // for Park
+	// Places is where it stands in an order, for Drop: what can't be read does not say it.
+	Places [][]byte
 }
 
 // Orders are changes that the pair itself makes in one update; without any they note the time.
@@ -33,7 +35,7 @@ type Orders []Order
 func (o Orders) Change(s *leaving.Set) error {
 	w := changing{s}
 	for i := range o {
-		if err := w.change(o[i].Service, o[i].Key, timers.Change{Kind: o[i].Kind, Revision: o[i].Revision}, o[i].Why); err != nil {
+		if err := w.order(&o[i]); err != nil {
 			return err
 		}
 	}
@@ -92,11 +94,18 @@ func Stamp(s *leaving.Set) error {
 
 // item gives a timer as it is, nil when there is none.
 func (w changing) item(name string) (*Item, error) {
-	value, revision, ok := w.Get(entryKey(name))
-	if !ok {
-		return nil, nil
+	return read(w, name)
+}
+
+// read gives a timer, nil when there is none.
+func read(g leaving.Getter, name string) (*Item, error) {
+	switch value, revision, err := g.Get(entryKey(name)); {
+	case err != nil:
+		return nil, fmt.Errorf("timer %s: %w", name, err)
+	case revision != 0:
+		return decode(name, value, revision)
 	}
-	return decode(name, value, revision)
+	return nil, nil
 }
 
 // change makes one change of one timer.
@@ -122,10 +131,36 @@ func (w changing) change(service, key string, c timers.Change, why string) error
 	}
 	if is == nil {
 		w.Remove(entryKey(id))
-	} else if err := w.enter(id, &Item{*is, leaving.Short(why), w.expected(is, c, old)}); err != nil {
+	} else if err := w.enter(id, &Item{Stored: *is, Why: leaving.Short(why), Expected: w.expected(is, c, old)}); err != nil {
 		return err
 	}
 	return w.count(service, was, is)
+}
+
+// order makes one change that the pair itself wants.
+func (w changing) order(o *Order) error {
+	id := name(o.Service, o.Key)
+	if it, err := w.item(id); o.Kind != timers.Drop || err == nil && it != nil {
+		return w.change(o.Service, o.Key, timers.Change{Kind: o.Kind, Revision: o.Revision}, o.Why)
+	}
+	// It can't be read, or only what names it is there: all of that goes.
+	if _, revision, _ := w.Get(entryKey(id)); revision != o.Revision {
+		return fmt.Errorf("timer %q of %s: %w", o.Key, o.Service, timers.ErrMoved)
+	}
+	isParked := w.Has(parkedKey(id))
+	if isParked {
+		w.Remove(parkedKey(id))
+	}
+	for _, k := range o.Places {
+		if isPlace(k, id) && w.Has(k) {
+			w.Remove(k)
+		}
+	}
+	if o.Revision == 0 {
+		return nil
+	}
+	w.Remove(entryKey(id))
+	return w.count(o.Service, &timers.Stored{Entry: timers.Entry{Parked: isParked}}, nil)
 }
 
 // expected is when a timer is due on the wall, as well as can be told.
@@ -200,11 +235,11 @@ func (n *count) add(s *timers.Stored, times int) {
 }
 
 func countOf(g leaving.Getter, service string) (n count, err error) {
-	value, _, ok := g.Get(countKey(service))
-	if !ok {
-		return count{}, nil
+	value, revision, err := g.Get(countKey(service))
+	if err == nil && revision != 0 {
+		err = bus.Decode(value, &n)
 	}
-	if err := bus.Decode(value, &n); err != nil {
+	if err != nil {
 		return count{}, fmt.Errorf("count of timers of %s: %w", service, err)
 	}
 	return n, nil

@@ -3,7 +3,6 @@ package schedule
 import (
 	"bytes"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
@@ -71,7 +70,7 @@ func end(c clock) []byte { return append(orderPrefix(c), 0xff) }
 // look goes through the order of one clock from a place on, which it moves. more: it was broken off.
 func (l *Look) look(r leaving.Reader, c clock, t timers.Time, place *[]byte, most int) (more bool) {
 	walked, found, bytesFound := 0, 0, 0
-	for it := range r.Walk(history.OutboxSpace, orderPrefix(c), *place) {
+	for it := range r.Each(history.OutboxSpace, orderPrefix(c), *place) {
 		if walked++; walked > leaving.MostWalked || found >= most || bytesFound > mostBytes {
 			return true
 		}
@@ -81,6 +80,9 @@ func (l *Look) look(r leaving.Reader, c clock, t timers.Time, place *[]byte, mos
 			continue
 		}
 		run, err := judge(r, c, key, t)
+		if err == nil && it.Err != nil && !bytes.Equal(key, orderKey(&run.Entry)) {
+			err = it.Err // else the timer itself says that it stands here
+		}
 		if err != nil { // it stays where it is, and holds up no other
 			if *place = key; l.Unreadable == "" {
 				l.Unreadable = err.Error()
@@ -113,11 +115,10 @@ func judge(r leaving.Reader, c clock, key []byte, t timers.Time) (Run, error) {
 	if err != nil {
 		return Run{}, err
 	}
-	value, revision, ok := r.Get(history.OutboxSpace, entryKey(name))
-	if !ok {
-		return Run{}, fmt.Errorf("%w: timer %s is in the order and not kept", bus.ErrMalformed, name)
+	it, err := read(leaving.Committed{Reader: r}, name)
+	if err == nil && it == nil {
+		err = fmt.Errorf("%w: timer %s is in the order and not kept", bus.ErrMalformed, name)
 	}
-	it, err := decode(name, value, revision)
 	if err != nil {
 		return Run{}, err
 	}
@@ -125,13 +126,61 @@ func judge(r leaving.Reader, c clock, key []byte, t timers.Time) (Run, error) {
 	return Run{*it, v, late}, nil
 }
 
-// Find gives one timer, nil when there is none.
-func Find(r leaving.Reader, service, key string) (*Item, error) {
-	value, revision, ok := r.Get(history.OutboxSpace, entryKey(name(service, key)))
-	if !ok {
-		return nil, nil
+// Find gives one timer, nil when there is none. One that can't be read has nothing but its name, revision and why.
+func Find(r leaving.Reader, service, key string) *Item {
+	id := name(service, key)
+	if it, err := read(leaving.Committed{Reader: r}, id); err != nil || it != nil {
+		return shown(r, id, it, err)
 	}
-	return decode(name(service, key), value, revision)
+	if _, revision, _ := r.Look(history.OutboxSpace, parkedKey(id)); revision != 0 {
+		return shown(r, id, nil, nil)
+	}
+	return nil
+}
+
+// shown is a timer as it was read, or what is known of one that can't be.
+func shown(r leaving.Reader, id string, it *Item, err error) *Item {
+	if err == nil && it != nil {
+		return it
+	}
+	if err == nil {
+		err = fmt.Errorf("%w: timer %s is parked and not kept", bus.ErrMalformed, id)
+	}
+	it = &Item{Unreadable: err, Why: "it can't be read, and is not run: " + err.Error()}
+	it.Service, it.Key, _ = split(id)
+	_, it.Revision, _ = r.Look(history.OutboxSpace, entryKey(id))
+	return it
+}
+
+// mostPlaces bounds the places of one timer, which has one.
+const mostPlaces = 16
+
+// Places looks where a timer stands in the order of each clock, from a place on, for one that can't be read. rest is where to go on; nil: that
+// was all.
+func Places(r leaving.Reader, service, key string, from Place) (found [][]byte, rest *Place) {
+	id, walked := name(service, key), 0
+	for _, c := range []clock{counted, wall} {
+		for it := range r.Each(history.OutboxSpace, orderPrefix(c), *from.at(c)) {
+			if walked++; walked > leaving.MostWalked {
+				return found, &from
+			}
+			if *from.at(c) = bytes.Clone(it.Key); it.Revision != 0 && isPlace(it.Key, id) && len(found) < mostPlaces {
+				found = append(found, bytes.Clone(it.Key))
+			}
+		}
+		*from.at(c) = end(c)
+	}
+	return found, nil
+}
+
+// isPlace reports whether a key is a place in an order, of a timer.
+func isPlace(key []byte, id string) bool {
+	for _, c := range []clock{counted, wall} {
+		if _, name, err := ordered(c, key); err == nil && name == id && bytes.HasPrefix(key, orderPrefix(c)) {
+			return true
+		}
+	}
+	return false
 }
 
 // List gives timers of a service, or of all when it is empty, from behind one on, in the order of their names. onlyParked leaves out
@@ -150,7 +199,7 @@ func List(r leaving.Reader, service, after string, onlyParked bool, most int) (l
 		under = append(under, service+"/"...)
 	}
 	walked, last := 0, ""
-	for it := range r.Walk(history.OutboxSpace, under, from) {
+	for it := range r.Each(history.OutboxSpace, under, from) {
 		if walked++; len(list) == most || walked > leaving.MostWalked {
 			return list, last, nil
 		}
@@ -158,14 +207,8 @@ func List(r leaving.Reader, service, after string, onlyParked bool, most int) (l
 		if it.Revision == 0 {
 			continue
 		}
-		value, revision, _ := r.Get(history.OutboxSpace, entryKey(last))
-		one, err := decode(last, value, revision)
-		if err != nil { // the others are there all the same
-			one = &Item{Why: "it can't be read, and is not run: " + err.Error()}
-			one.Service, one.Key, _ = strings.Cut(last, "/")
-			one.Revision = revision
-		}
-		list = append(list, *one)
+		one, err := read(leaving.Committed{Reader: r}, last)
+		list = append(list, *shown(r, last, one, err)) // of one that can't be read the others are there all the same
 	}
 	return list, "", nil
 }
@@ -178,7 +221,7 @@ type Count struct {
 
 // Counts gives what each service has that has timers. The error is that of those that can't be read.
 func Counts(r leaving.Reader) (list []Count, err error) {
-	for it := range r.Walk(history.OutboxSpace, []byte(counts), nil) {
+	for it := range r.Each(history.OutboxSpace, []byte(counts), nil) {
 		if it.Revision == 0 {
 			continue
 		}
@@ -195,9 +238,9 @@ func Counts(r leaving.Reader) (list []Count, err error) {
 
 // StampOf gives the time as the last change of a timer noted it, with its revision; the zero one when there was none.
 func StampOf(r leaving.Reader) (timers.Stamp, uint64, error) {
-	value, revision, ok := r.Get(history.OutboxSpace, []byte(stampAt))
-	if !ok {
-		return timers.Stamp{}, 0, nil
+	value, revision, err := r.Look(history.OutboxSpace, []byte(stampAt))
+	if err != nil || revision == 0 {
+		return timers.Stamp{}, revision, err
 	}
 	s, err := decodeStamp(value)
 	return s, revision, err

@@ -111,6 +111,8 @@ type Item struct {
 	timers.Stored
 	Why      string    // it is parked, or can't be read
 	Expected time.Time // when it is due as well as the clocks could tell when it was set
+	// Unreadable says why nothing but the name is known; nil when it is.
+	Unreadable error
 }
 
 func (it *Item) encode() ([]byte, error) {

@@ -111,7 +111,7 @@ func TestChanges_AreRefusedAsAWhole(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	if err := s.order(Order{"kv", "a", timers.Park, 7, ""}); !errors.Is(err, timers.ErrMoved) {
+	if err := s.order(Order{Service: "kv", Key: "a", Kind: timers.Park, Revision: 7, Why: ""}); !errors.Is(err, timers.ErrMoved) {
 		t.Errorf("an order for another revision: %v", err)
 	}
 	if diff := cmp.Diff(before, s.Items); diff != "" {
@@ -136,7 +136,7 @@ func TestParked_StandsUntilItIsReleased(t *testing.T) {
 	if err := s.change("kv", outbox.Changes{Timers: []outbox.Timer{after("a", 0), after("b", 0)}}); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.order(Order{"kv", "a", timers.Park, 101, strings.Repeat("it fails ", 100)}); err != nil {
+	if err := s.order(Order{Service: "kv", Key: "a", Kind: timers.Park, Revision: 101, Why: strings.Repeat("it fails ", 100)}); err != nil {
 		t.Fatal(err)
 	}
 	if got := due(); !slices.Equal(got, []string{"kv/b"}) {
@@ -150,7 +150,7 @@ func TestParked_StandsUntilItIsReleased(t *testing.T) {
 	if err != nil || !slices.Equal(counts, []Count{{"kv", 2, 1}}) {
 		t.Errorf("%+v, %v", counts, err)
 	}
-	if err := s.order(Order{"kv", "a", timers.Release, list[0].Revision, ""}, Order{"kv", "b", timers.Drop, 101, ""}); err != nil {
+	if err := s.order(Order{Service: "kv", Key: "a", Kind: timers.Release, Revision: list[0].Revision, Why: ""}, Order{Service: "kv", Key: "b", Kind: timers.Drop, Revision: 101, Why: ""}); err != nil {
 		t.Fatal(err)
 	}
 	if got := due(); !slices.Equal(got, []string{"kv/a"}) {
@@ -195,7 +195,7 @@ func TestChanges_AreThoseOfTheModel(t *testing.T) {
 			}
 			err = s.change(service, asked)
 		default:
-			err = s.order(Order{service, key, c.Kind, revision, "why"})
+			err = s.order(Order{Service: service, Key: key, Kind: c.Kind, Revision: revision, Why: "why"})
 		}
 		is, wrong := timers.Apply(model[id], c, timers.Stamp{Counted: s.counted}, s.Sequence)
 		if err != nil && wrong == nil || err == nil && wrong != nil {
@@ -260,6 +260,7 @@ func TestDue_SaysWhatItCannotRead(t *testing.T) {
 	for what, spoil := range map[string]func(s *space){
 		"an entry that is gone":    func(s *space) { delete(s.Items, string(entryKey("kv/a"))) },
 		"an entry of another form": func(s *space) { s.put(entryKey("kv/a"), []byte{9}) },
+		"a damaged entry":          func(s *space) { s.Damage(string(entryKey("kv/a"))) },
 		"an entry cut short":       func(s *space) { s.put(entryKey("kv/a"), []byte{1, 0xa3, 1}) },
 		"a place without a time":   func(s *space) { s.put(append(orderPrefix(counted), "x"...), nil) },
 		"a count cut short":        func(s *space) { s.put(countKey("kv"), []byte{1}) },
@@ -280,6 +281,26 @@ func TestDue_SaysWhatItCannotRead(t *testing.T) {
 		if list, _, err := List(s, "", "", false, 10); err != nil || !slices.ContainsFunc(list, func(it Item) bool { return it.Key == "b" && it.Why == "" }) {
 			t.Errorf("%s: %+v, %v", what, list, err)
 		}
+	}
+}
+
+// TestDue_APlaceThatIsDamaged: the timer itself says where it stands, so it is run although its place has another checksum; one that stands
+// elsewhere is not.
+func TestDue_APlaceThatIsDamaged(t *testing.T) {
+	s := newSpace()
+	if err := s.change("kv", outbox.Changes{Timers: []outbox.Timer{after("a", 0), after("b", 0)}}); err != nil {
+		t.Fatal(err)
+	}
+	at := orderKey(&Find(s, "kv", "a").Entry)
+	s.Damage(string(at))
+	if l := Due(s, timers.Time{Counted: 1}, Place{}, 10); !slices.Equal(names(l), []string{"kv/a", "kv/b"}) || l.Unreadable != "" {
+		t.Errorf("%v, %q", names(l), l.Unreadable)
+	}
+	at[len(orderPrefix(counted))+7]++
+	s.put(at, nil)
+	s.Damage(string(at))
+	if l := Due(s, timers.Time{Counted: 2}, Place{}, 10); l.Unreadable == "" {
+		t.Errorf("%v", names(l))
 	}
 }
 

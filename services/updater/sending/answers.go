@@ -85,17 +85,20 @@ func (a *Answers) target(_ context.Context, q waybill.TargetQuestion) (s waybill
 		return s, err
 	}
 	k, err := a.find(q.Name)
+	if err == nil {
+		err = k.Unreadable
+	}
 	if err != nil {
 		return s, err
 	}
 	return waybill.Setting{Set: k.Revision, URL: k.URL, Secret: k.Secret, Roots: k.Roots}, nil
 }
 
-// find gives a target that there is.
+// find gives a target that there is, although it may be one that can't be read.
 func (a *Answers) find(name string) (k *dispatch.Known, err error) {
-	err = a.Store.View(func(r *storage.Reader) (err error) {
-		k, err = dispatch.Find(r, name)
-		return err
+	err = a.Store.View(func(r *storage.Reader) error {
+		k = dispatch.Find(r, name)
+		return nil
 	})
 	if err == nil && k == nil {
 		err = fmt.Errorf("%w: the target %q; hotpair targets list names those there are", bus.ErrAbsent, name)

@@ -57,8 +57,7 @@ func shown(it *dispatch.Item) waybill.ShownEmission {
 // change does what an operator wants of one emission, or of all that are parked in a lane.
 func (a *Answers) change(ctx context.Context, q waybill.ChangeEmissions) (c waybill.EmissionsChanged, err error) {
 	if q.Number == "" {
-		c.Count, err = a.changeAll(ctx, q)
-		return c, err
+		return a.changeAll(ctx, q)
 	}
 	n, err := waybill.Parse(q.Number)
 	if err != nil {
@@ -74,6 +73,8 @@ func (a *Answers) change(ctx context.Context, q waybill.ChangeEmissions) (c wayb
 		return c, err
 	case it == nil:
 		return c, fmt.Errorf("%w: no emission %s is parked or waits in the lane %s of %s; hotpair emissions lists them", bus.ErrAbsent, q.Number, q.Lane, q.Target)
+	case !q.Drop && it.Unreadable != nil:
+		return c, fmt.Errorf("%w: emission %s can't be released, only dropped: %w", bus.ErrRefused, q.Number, it.Unreadable)
 	case !q.Drop && !it.Parked:
 		return c, fmt.Errorf("%w: emission %s is not parked, it is sent by itself", bus.ErrRefused, q.Number)
 	}
@@ -92,8 +93,8 @@ func order(it *dispatch.Item, drop bool) dispatch.Order {
 }
 
 // changeAll releases or drops all that are parked in a lane, the first one first, so many in an update. What comes to be parked meanwhile is
-// none of them.
-func (a *Answers) changeAll(ctx context.Context, q waybill.ChangeEmissions) (count int, err error) {
+// none of them. What can't be read is dropped with the others, and stays where it is when they are released.
+func (a *Answers) changeAll(ctx context.Context, q waybill.ChangeEmissions) (c waybill.EmissionsChanged, err error) {
 	most := mostReleased
 	if q.Drop {
 		most = mostDropped
@@ -101,10 +102,15 @@ func (a *Answers) changeAll(ctx context.Context, q waybill.ChangeEmissions) (cou
 	var after []byte
 	for more := true; more; {
 		var orders dispatch.Orders
+		skipped := 0
 		err := a.Store.View(func(r *storage.Reader) error {
 			items, next, err := dispatch.List(r, true, q.Target, q.Lane, after, most)
 			after, more = next, next != nil
 			for i := range items {
+				if items[i].Unreadable != nil && !q.Drop {
+					skipped++
+					continue
+				}
 				orders = append(orders, order(&items[i], q.Drop))
 			}
 			return err
@@ -113,14 +119,17 @@ func (a *Answers) changeAll(ctx context.Context, q waybill.ChangeEmissions) (cou
 			err = a.commit(ctx, 0, orders)
 		}
 		if err != nil {
-			return count, told(fmt.Errorf("%w (%d were changed before)", err, count))
+			return c, told(fmt.Errorf("%w (%d were changed before)", err, c.Count))
 		}
-		count += len(orders)
+		c.Count, c.Skipped = c.Count+len(orders), c.Skipped+skipped
 	}
-	if count == 0 {
-		return 0, fmt.Errorf("%w: nothing is parked in the lane %s of %s; hotpair emissions lists what is", bus.ErrAbsent, q.Lane, q.Target)
+	switch {
+	case c.Count > 0:
+		return c, nil
+	case c.Skipped > 0:
+		return c, fmt.Errorf("%w: none of the %d emissions that are parked in the lane %s of %s can be read: they can be dropped, not released", bus.ErrRefused, c.Skipped, q.Lane, q.Target)
 	}
-	return count, nil
+	return c, fmt.Errorf("%w: nothing is parked in the lane %s of %s; hotpair emissions lists what is", bus.ErrAbsent, q.Lane, q.Target)
 }
 
 // told is an error as an operator is told it.
@@ -184,6 +193,9 @@ func (a *Answers) set(ctx context.Context, q waybill.SetTarget) (c waybill.Targe
 	if k.Closing {
 		return c, fmt.Errorf("%w: the target %q is being removed; finish that with hotpair targets remove %s --drop, then add it anew", bus.ErrRefused, q.Name, q.Name)
 	}
+	if k.Unreadable != nil && q.URL == "" {
+		return c, fmt.Errorf("%w: how the target %q was set can't be read: give all of it anew, the URL and the secret too: %w", bus.ErrRefused, q.Name, k.Unreadable)
+	}
 	if q.URL != "" {
 		k.URL = q.URL
 	}
@@ -211,7 +223,7 @@ func (a *Answers) remove(ctx context.Context, q waybill.RemoveTarget) (c waybill
 		return c, err
 	}
 	if q.Drop {
-		if !k.Closing {
+		if !k.Closing && k.Unreadable == nil { // what can't be read is not sent to
 			closing := k.Target
 			closing.Closing = true
 			if err := a.commit(ctx, 0, dispatch.SetTarget{Name: q.Name, Target: closing, Revision: k.Revision}); err != nil {

@@ -28,6 +28,7 @@ import (
 type host struct {
 	t       *testing.T
 	store   *storage.Store
+	dir     string // of it
 	watch   *Watch
 	answers *Answers
 	time    timers.Time
@@ -39,7 +40,8 @@ type host struct {
 
 func newHost(t *testing.T) *host {
 	t.Helper()
-	h := &host{t: t, store: drafttest.Store(t), watch: NewWatch()}
+	dir := t.TempDir()
+	h := &host{t: t, store: drafttest.StoreIn(t, dir), dir: dir, watch: NewWatch()}
 	h.answers = New(t.Context(), Config{
 		Store: h.store, Term: h, Watch: h.watch, Pair: func() string { return "pair" }, Time: func() timers.Time { return h.time },
 	})
@@ -356,3 +358,88 @@ func TestUnreadable_CostsNobodyElse(t *testing.T) {
 		t.Errorf("%+v, %v", list, err)
 	}
 }
+
+// say emits one emission with a body.
+func (h *host) say(target, lane, body string) {
+	h.t.Helper()
+	c := outbox.Changes{Emissions: []outbox.Emission{{Target: target, Lane: lane, Body: []byte(body)}}}
+	h.must(h.commit(func(s *leaving.Set) error { return dispatch.Change(s, "kv", &c) }))
+}
+
+// TestDamaged_StopsNoOther: bits of emissions and of a target are flipped in the database file. What is whole is sent, what is not is named,
+// and operators get rid of it.
+func TestDamaged_StopsNoOther(t *testing.T) {
+	h := newHost(t)
+	h.target("billing")
+	h.target("stock")
+	h.say("billing", "a", `"load of a"`)
+	h.say("billing", "b", `"load of b"`)
+	for i := range 3 {
+		h.say("stock", "a", fmt.Sprintf(`"stock %d"`, i))
+		at := h.head("stock", "a").Number
+		h.must(h.commit(dispatch.Orders{{Target: "stock", Lane: "a", Kind: emissions.Park, Number: at, Pass: true, Why: "it was refused"}}.Change))
+	}
+	drafttest.Damage(t, h.store, h.dir, "load of a")
+	drafttest.Damage(t, h.store, h.dir, "stock 1")
+	drafttest.Damage(t, h.store, h.dir, "https://stock")
+	p := h.pending()
+	if len(p.Targets) != 2 || p.Targets[0].Unreadable != "" || p.Targets[0].Waiting != 2 || p.Targets[1].Unreadable == "" || p.Targets[1].Parked != 3 {
+		t.Fatalf("%+v", p)
+	}
+	if l := h.head("billing", "b"); l == nil || string(l.Body) != `"load of b"` {
+		t.Errorf("%+v", l)
+	}
+	if head, err := h.answers.head(t.Context(), waybill.HeadQuestion{Epoch: 1, Target: "billing", Lane: "a"}); err != nil || head.Load != nil || head.Unreadable == "" {
+		t.Errorf("%+v, %v", head, err)
+	}
+	list, err := h.answers.list(t.Context(), waybill.ListEmissions{Target: "billing", Lane: "a", Waiting: true, Limit: 10})
+	if err != nil || len(list.Emissions) != 1 || list.Emissions[0].Why == "" {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	one := waybill.ChangeEmissions{Target: "billing", Lane: "a", Number: list.Emissions[0].Number}
+	if _, err := h.answers.change(t.Context(), one); !errors.Is(err, bus.ErrRefused) || !strings.Contains(err.Error(), "only dropped") {
+		t.Errorf("released: %v", err)
+	}
+	one.Drop = true
+	if c, err := h.answers.change(t.Context(), one); err != nil || c.Count != 1 {
+		t.Errorf("dropped: %+v, %v", c, err)
+	}
+	if p := h.pending().Targets[0]; p.Waiting != 1 {
+		t.Errorf("%+v", p)
+	}
+	all := waybill.ChangeEmissions{Target: "stock", Lane: "a"}
+	if c, err := h.answers.change(t.Context(), all); err != nil || c.Count != 2 || c.Skipped != 1 {
+		t.Errorf("all released: %+v, %v", c, err)
+	}
+	if _, err := h.answers.change(t.Context(), all); !errors.Is(err, bus.ErrRefused) {
+		t.Errorf("only that one is parked: %v", err)
+	}
+	all.Drop = true
+	if c, err := h.answers.change(t.Context(), all); err != nil || c.Count != 1 || c.Skipped != 0 {
+		t.Errorf("all dropped: %+v, %v", c, err)
+	}
+	if _, err := h.answers.set(t.Context(), waybill.SetTarget{Name: "stock", Secret: strings.Repeat("s", 20)}); !errors.Is(err, bus.ErrRefused) {
+		t.Errorf("half of it set anew: %v", err)
+	}
+	h.must(second(h.answers.set(t.Context(), waybill.SetTarget{Name: "stock", URL: "https://stack"})))
+	if p := h.pending().Targets[1]; p.Unreadable != "" || p.Waiting != 2 || p.Parked != 0 {
+		t.Errorf("%+v", p)
+	}
+	drafttest.Damage(t, h.store, h.dir, "https://stack")
+	if c, err := h.answers.remove(t.Context(), waybill.RemoveTarget{Name: "stock", Drop: true}); err != nil || c.Dropped != 2 {
+		t.Errorf("removed: %+v, %v", c, err)
+	}
+	if p := h.pending(); len(p.Targets) != 1 {
+		t.Errorf("%+v", p)
+	}
+	h.must(h.store.View(func(r *storage.Reader) error {
+		for it := range r.Walk(history.OutboxSpace, []byte("emissions/"), nil) {
+			if it.Revision != 0 && (strings.Contains(string(it.Key), "/stock") || strings.Contains(string(it.Key), "/billing/a")) {
+				t.Errorf("%q is still kept", it.Key)
+			}
+		}
+		return nil
+	}))
+}
+
+func second[T any](_ T, err error) error { return err }

@@ -108,7 +108,7 @@ func (a *Answers) order(ctx context.Context, q agenda.Orders) (bus.Done, error) 
 		if o.Kind != timers.Drop && o.Kind != timers.Park && o.Kind != timers.Release {
 			return bus.Done{}, fmt.Errorf("%w: kind %d", errOrders, o.Kind)
 		}
-		orders = append(orders, schedule.Order(o))
+		orders = append(orders, schedule.Order{Service: o.Service, Key: o.Key, Kind: o.Kind, Revision: o.Revision, Why: o.Why})
 	}
 	return bus.Done{}, a.commit(ctx, q.Epoch, orders)
 }
@@ -150,24 +150,45 @@ func shown(it *schedule.Item) agenda.Shown {
 	}
 }
 
-// change does what an operator wants of one timer, as it is now.
+// change does what an operator wants of one timer, as it is now. One that can't be read can be dropped, with the places that name it.
 func (a *Answers) change(ctx context.Context, q agenda.Change) (c agenda.Changed, err error) {
 	var it *schedule.Item
-	err = a.clock.store.View(func(r *storage.Reader) (err error) {
-		it, err = schedule.Find(r, q.Service, q.Key)
-		return err
+	err = a.clock.store.View(func(r *storage.Reader) error {
+		it = schedule.Find(r, q.Service, q.Key)
+		return nil
 	})
+	var places [][]byte
+	if err == nil && q.Drop && (it == nil || it.Unreadable != nil) {
+		places, err = a.places(ctx, q)
+		if it == nil && len(places) > 0 {
+			it = &schedule.Item{Stored: timers.Stored{Entry: timers.Entry{Service: q.Service, Key: q.Key}}, Why: "it is not kept, and only named in the order of timers"}
+		}
+	}
 	switch {
 	case err != nil:
 		return c, err
 	case it == nil:
 		return c, fmt.Errorf("%w: %s has no timer %q", errOrders, q.Service, q.Key)
+	case !q.Drop && it.Unreadable != nil:
+		return c, fmt.Errorf("%w: timer %q of %s can't be released, only dropped: %w", errOrders, q.Key, q.Service, it.Unreadable)
 	case !q.Drop && !it.Parked:
 		return c, fmt.Errorf("%w: timer %q of %s is not parked, it runs by itself", errOrders, q.Key, q.Service)
 	}
-	o := schedule.Order{Service: q.Service, Key: q.Key, Kind: timers.Release, Revision: it.Revision}
+	o := schedule.Order{Service: q.Service, Key: q.Key, Kind: timers.Release, Revision: it.Revision, Places: places}
 	if q.Drop {
 		o.Kind = timers.Drop
 	}
 	return agenda.Changed{Timer: shown(it)}, a.commit(ctx, 0, schedule.Orders{o})
+}
+
+// places looks where a timer stands in the order of timers, in as many views as that takes.
+func (a *Answers) places(ctx context.Context, q agenda.Change) (list [][]byte, err error) {
+	for from := new(schedule.Place); from != nil && err == nil; {
+		err = a.clock.store.View(func(r *storage.Reader) error {
+			found, rest := schedule.Places(r, q.Service, q.Key, *from)
+			list, from = append(list, found...), rest
+			return context.Cause(ctx)
+		})
+	}
+	return list, err
 }

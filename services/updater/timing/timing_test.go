@@ -3,6 +3,7 @@ package timing
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,6 +24,7 @@ import (
 type host struct {
 	t     *testing.T
 	store *storage.Store
+	dir   string // of it
 	clock *Clock
 	now   timers.Now
 	gone  bool // the term is not served any more
@@ -30,7 +32,8 @@ type host struct {
 
 func newHost(t *testing.T) *host {
 	t.Helper()
-	h := &host{t: t, store: drafttest.Store(t), now: timers.Now{Reading: clocks.Reading{Boot: time.Hour, Wall: time.Now().UnixNano()}}}
+	dir := t.TempDir()
+	h := &host{t: t, store: drafttest.StoreIn(t, dir), dir: dir, now: timers.Now{Reading: clocks.Reading{Boot: time.Hour, Wall: time.Now().UnixNano()}}}
 	h.open()
 	return h
 }
@@ -273,5 +276,80 @@ func TestOpen_InTheMiddleOfACopy(t *testing.T) {
 	h.open()
 	if err := h.clock.Follow(true); err != nil {
 		t.Error(err)
+	}
+}
+
+// setWith sets a timer with a body.
+func (h *host) setWith(key, body string) {
+	h.t.Helper()
+	c := outbox.Changes{Timers: []outbox.Timer{{Key: key, Operation: "do", Body: []byte(body)}}}
+	if err := h.commit(func(s *leaving.Set) error { return schedule.Change(s, "kv", &c) }); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// TestDamaged_StopsNoOther: a bit of one timer is flipped in the database file. It is not run and is named, the others are run, and an operator
+// gets rid of it: then nothing is held and it is counted no more.
+func TestDamaged_StopsNoOther(t *testing.T) {
+	h := newHost(t)
+	for _, key := range []string{"a", "b", "c"} {
+		h.setWith(key, `"body of `+key+`"`)
+	}
+	drafttest.Damage(t, h.store, h.dir, "body of b")
+	a := New(t.Context(), h.clock, h)
+	d := h.due()
+	if len(d.Timers) != 2 || d.Timers[0].Key != "a" || d.Timers[1].Key != "c" || !strings.Contains(d.Held, "kv/b") {
+		t.Fatalf("%+v", d)
+	}
+	list, err := a.list(t.Context(), agenda.List{Limit: 10})
+	if err != nil || len(list.Timers) != 3 || list.Timers[1].Key != "b" || list.Timers[1].Why == "" || list.Kept != 3 {
+		t.Errorf("%+v, %v", list, err)
+	}
+	if _, err := a.change(t.Context(), agenda.Change{Service: "kv", Key: "b"}); !errors.Is(err, errOrders) || !strings.Contains(err.Error(), "only dropped") {
+		t.Errorf("released: %v", err)
+	}
+	if c, err := a.change(t.Context(), agenda.Change{Service: "kv", Key: "b", Drop: true}); err != nil || c.Timer.Key != "b" || c.Timer.Why == "" {
+		t.Errorf("dropped: %+v, %v", c, err)
+	}
+	if d := h.due(); len(d.Timers) != 2 || d.Held != "" || d.Kept != 2 {
+		t.Errorf("after that: %+v", d)
+	}
+	if _, err := a.change(t.Context(), agenda.Change{Service: "kv", Key: "b", Drop: true}); !errors.Is(err, errOrders) {
+		t.Errorf("dropped twice: %v", err)
+	}
+	h.setWith("b", "1")
+	if d := h.due(); len(d.Timers) != 3 {
+		t.Errorf("set anew: %+v", d)
+	}
+}
+
+// TestChange_DropsWhatIsHalfThere: a place in the order without its timer, and one that is parked and not kept, are dropped by name.
+func TestChange_DropsWhatIsHalfThere(t *testing.T) {
+	h := newHost(t)
+	h.set("a", 0)
+	h.set("b", 0)
+	a := New(t.Context(), h.clock, h)
+	err := h.commit(func(s *leaving.Set) error {
+		s.Remove([]byte("timers/entry/kv/a"))
+		s.Remove([]byte("timers/entry/kv/b"))
+		s.Put([]byte("timers/parked/kv/b"), nil)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := h.due(); d.Held == "" {
+		t.Fatalf("%+v", d)
+	}
+	for _, key := range []string{"a", "b"} {
+		if c, err := a.change(t.Context(), agenda.Change{Service: "kv", Key: key, Drop: true}); err != nil || c.Timer.Why == "" {
+			t.Errorf("%s: %+v, %v", key, c, err)
+		}
+	}
+	if list, err := a.list(t.Context(), agenda.List{Parked: true, Limit: 10}); err != nil || len(list.Timers) != 0 {
+		t.Errorf("%+v, %v", list, err)
+	}
+	if d := h.due(); d.Held != "" {
+		t.Errorf("%+v", d)
 	}
 }

@@ -156,5 +156,8 @@ func change(ctx context.Context, c *cobra.Command, a command.Asking, op operator
 	}
 	return a.Show(c, done, func(s *screen.Screen) {
 		s.Headline(operator.Good, fmt.Sprintf("%s of the lane %s of %s %s", wording.Count(uint64(done.Count), "emission"), q.Lane, q.Target, became))
+		if done.Skipped > 0 {
+			s.Line(wording.Count(uint64(done.Skipped), "emission") + " can't be read and stay parked: hotpair emissions lists them, and hotpair emissions drop takes them away")
+		}
 	})
 }

@@ -28,16 +28,23 @@ func NewSpace() *Space {
 }
 
 // Left implements leaving.State.
-func (s *Space) Left(key []byte) ([]byte, uint64, bool) {
-	it, ok := s.Items[string(key)]
-	return it.Value, it.Revision, ok
+func (s *Space) Left(key []byte) ([]byte, uint64, error) {
+	it := s.Items[string(key)]
+	return it.Value, it.Revision, it.Err
 }
 
-// Get implements leaving.Reader.
-func (s *Space) Get(_ string, key []byte) ([]byte, uint64, bool) { return s.Left(key) }
+// Damage makes the value of a key one that is damaged, if it is there.
+func (s *Space) Damage(key string) {
+	if it, ok := s.Items[key]; ok {
+		s.Items[key] = storage.Item{Key: it.Key, Revision: it.Revision, Err: fmt.Errorf("%w: checksum of key %q", storage.ErrDamaged, key)}
+	}
+}
 
-// Walk implements leaving.Reader.
-func (s *Space) Walk(_ string, prefix, after []byte) iter.Seq[storage.Item] {
+// Look implements leaving.Reader.
+func (s *Space) Look(_ string, key []byte) ([]byte, uint64, error) { return s.Left(key) }
+
+// Each implements leaving.Reader.
+func (s *Space) Each(_ string, prefix, after []byte) iter.Seq[storage.Item] {
 	return func(yield func(storage.Item) bool) {
 		for _, key := range slices.Sorted(maps.Keys(s.Items)) {
 			if strings.HasPrefix(key, string(prefix)) && key > string(after) && !yield(s.Items[key]) {

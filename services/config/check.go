@@ -384,6 +384,7 @@ func (t *Terminal) check(c *checker) {
 	c.secret("TERMINAL_KEY", t.TerminalKey)
 	t.TLS.check(c)
 	t.TLS.sealed(c, wire{"TERMINAL_LISTEN", t.TerminalListen})
+	t.Queue.check(c)
 	c.duration("TERMINAL_DEADLINE_MAX", t.TerminalDeadlineMax, 100*time.Millisecond, maxDeadlines)
 	c.duration("TERMINAL_DEADLINE", t.TerminalDeadline, 100*time.Millisecond, max(t.TerminalDeadlineMax, 100*time.Millisecond))
 }

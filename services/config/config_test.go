@@ -295,6 +295,15 @@ func TestLoad_WitnessAndTerminal(t *testing.T) {
 	if err != nil || terminal.TerminalListen != ":4223" || terminal.TerminalApps != "127.0.0.1:4222" || terminal.TerminalDeadline != 30*time.Second {
 		t.Errorf("%+v, %v", terminal, err)
 	}
+	if q := terminal.Queue; q != (Queue{10_000, 256 << 20, 7 * 24 * time.Hour, 10_000, 64 << 20}) {
+		t.Errorf("%+v", q)
+	}
+	for set, want := range map[string]string{"ENTRIES=0": "1 up to 60000", "ENTRIES=60001": "1 up to 60000", "BYTES=1MiB": "2MiB or more", "AGE=1s": "1m0s or more", "KEPT=0": "1 up to 1000000", "KEPT_BYTES=0": "2MiB or more"} {
+		_, err := Load[Terminal]([]string{"HOTPAIR_INSECURE=true", "HOTPAIR_DATA=/t", "HOTPAIR_TERMINAL_ID=t1", "HOTPAIR_TERMINAL_KEY=" + TerminalKey(testSecret, "t1"), "HOTPAIR_TERMINAL_QUEUE_" + set})
+		if err == nil || !strings.Contains(err.Error(), "HOTPAIR_TERMINAL_QUEUE_"+set) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", set, err)
+		}
+	}
 	_, err = Load[Terminal]([]string{"HOTPAIR_INSECURE=true", "HOTPAIR_TERMINAL_DEADLINE=1m", "HOTPAIR_TERMINAL_DEADLINE_MAX=30s", "HOTPAIR_TERMINAL_ID=t.1"})
 	var faults Faults
 	if !errors.As(err, &faults) || len(faults) != 4 {

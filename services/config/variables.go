@@ -187,6 +187,7 @@ type Terminal struct {
 	TerminalDeadlineMax time.Duration `split_words:"true" default:"5m" form:"duration" desc:"The longest deadline that an application may ask for."`
 	PairID              string        `split_words:"true" form:"id" desc:"The pair this terminal belongs to. Empty: the first pair that attaches, remembered in HOTPAIR_DATA. Setting another id is how an operator moves the terminal to a new pair."`
 	Applications
+	Queue
 	Storage
 	TLS
 	Log

@@ -63,6 +63,8 @@ type Config struct {
 	// Bound and BoundBytes of requests that wait for an answer; 0 is 1024 and 64 MiB. Beyond it an application hears 429.
 	Bound      int
 	BoundBytes int
+	// Queue bounds what applications queue, and what is kept of what came of it; 0 is the default of each.
+	Queue queue.Bounds
 	// HTTP is where applications come in that speak it. Without an address there is none; Network, Agent and Log are the agent's.
 	HTTP web.Config
 	// Token is required of applications, over NATS and HTTP; "": none is.
@@ -91,6 +93,7 @@ type Agent struct {
 	failed chan error
 	flood  flood
 	unread unread
+	came   web.Results
 	web    *web.Server   // nil: there is none
 	bell   bell          // rings when applications have something to hear
 	lost   atomic.Uint64 // own connections that were lost

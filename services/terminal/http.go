@@ -24,6 +24,9 @@ func (a behind) Queued(id, key string) bus.Reply { return a.kept(which{id, key})
 // Forget implements web.Agent.
 func (a behind) Forget(id string, answer func(bus.Reply)) { a.forget(which{ID: id}, answer) }
 
+// Results implements web.Agent.
+func (a behind) Results() *web.Results { return &a.came }
+
 // Kept implements web.Agent.
 func (a behind) Kept(after notice.After) ([]byte, error) { return a.inbox.After(after) }
 

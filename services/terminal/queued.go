@@ -20,7 +20,7 @@ const queuedBlock = 1 << 12
 
 // openQueue opens what has to be done.
 func (a *Agent) openQueue() (*queue.Store, error) {
-	store, err := queue.Open(a.config.Data, a.config.ID, a.store.get().Queued, a.reserveQueued, queue.Bounds{})
+	store, err := queue.Open(a.config.Data, a.config.ID, a.store.get().Queued, a.reserveQueued, a.config.Queue)
 	if err != nil {
 		return nil, err
 	}
@@ -75,6 +75,7 @@ func (a *Agent) publishResult(t queue.Told) {
 	data := bus.EncodeJSON(t)
 	_ = a.apps.Publish(notice.AppSubject(notice.System, bus.TopicResult), data)
 	a.unread.answered(len(data) * int(max(1, a.doors.apps.NumSubscriptions())))
+	a.came.Add(data)
 	a.bell.ring()
 }
 

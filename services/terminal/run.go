@@ -14,6 +14,7 @@ import (
 	"github.com/hotpair/hotpair/services/renewal"
 	"github.com/hotpair/hotpair/services/reread"
 	"github.com/hotpair/hotpair/services/systemd"
+	"github.com/hotpair/hotpair/services/terminal/queue"
 	"github.com/hotpair/hotpair/services/terminal/web"
 	"github.com/hotpair/hotpair/services/wires"
 )
@@ -35,6 +36,7 @@ func Run(ctx context.Context, c config.Terminal, log *slog.Logger) error {
 	a := New(Config{
 		ID: c.TerminalID, Listen: c.TerminalListen, Apps: c.TerminalApps, Key: c.TerminalKey.Reveal(), Data: c.Data, PairID: c.PairID,
 		Hosts: sealed.Terminal(), Renewal: next, Deadline: c.TerminalDeadline, MaxDeadline: c.TerminalDeadlineMax, Log: log,
+		Queue: queue.Bounds{Entries: c.TerminalQueueEntries, Bytes: int(c.TerminalQueueBytes), Age: c.TerminalQueueAge, Kept: c.TerminalQueueKept, KeptBytes: int(c.TerminalQueueKeptBytes)},
 		Token: c.TerminalAppToken.Reveal(), HTTP: web.Config{Listen: c.HTTP(), Files: c.TerminalFiles, Origins: c.TerminalOrigins},
 	})
 	if os.Getenv("GOMEMLIMIT") == "" {

@@ -141,7 +141,9 @@ func (l *Lab) plan() error {
 				TerminalID: id, TerminalListen: everywhere(pair.PortTerminal), TerminalApps: net.JoinHostPort("127.0.0.1", strconv.Itoa(pair.PortApps)),
 				TerminalKey:      config.Secret(config.TerminalKey(secret, id)),
 				TLS:              tls[id],
-				TerminalDeadline: 30 * time.Second, TerminalDeadlineMax: 5 * time.Minute, Storage: config.Storage{Data: data}, Log: log,
+				TerminalDeadline: 30 * time.Second, TerminalDeadlineMax: 5 * time.Minute,
+				Queue:   config.Queue{TerminalQueueEntries: 10_000, TerminalQueueBytes: 256 << 20, TerminalQueueAge: time.Hour, TerminalQueueKept: 10_000, TerminalQueueKeptBytes: 64 << 20},
+				Storage: config.Storage{Data: data}, Log: log,
 			})
 		})
 	}

@@ -25,6 +25,8 @@ type Agent interface {
 	Queued(id, key string) bus.Reply
 	// Forget has a request that was queued forgotten, which is over. answer is as in Ask.
 	Forget(id string, answer func(bus.Reply))
+	// Results are the outcomes of queued requests that came last. Changed is closed for each.
+	Results() *Results
 	// Services are what there is to ask, as the host has told that serves, or that served last.
 	Services() []bus.AgentService
 }

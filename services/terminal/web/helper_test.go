@@ -23,6 +23,8 @@ const patience = time.Minute
 type agent struct {
 	Reply func(Question) bus.Reply // nil: what was asked
 
+	results Results
+
 	mu      sync.Mutex
 	asked   []Question
 	notices []string
@@ -106,6 +108,8 @@ func (a *agent) Queued(id, key string) bus.Reply {
 func (a *agent) Forget(id string, answer func(bus.Reply)) {
 	answer(bus.Reply{Code: bus.CodeConflict, Message: id + " waits"})
 }
+
+func (a *agent) Results() *Results { return &a.results }
 
 func (a *agent) Services() []bus.AgentService { return nil }
 

@@ -47,6 +47,7 @@ func (s *Server) notices(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("X-Accel-Buffering", "no")
 	t := &stream{agent: s.config.Agent, within: s.within, w: w, flow: http.NewResponseController(w), after: after}
+	_, t.results = s.config.Agent.Results().After(0)
 	err := t.run(r.Context(), s.stop)
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -81,13 +82,14 @@ func startOf(r *http.Request, last uint64) (uint64, *problem) {
 
 // stream is one reader.
 type stream struct {
-	agent  Agent
-	within bounds
-	w      http.ResponseWriter
-	flow   *http.ResponseController
-	after  uint64 // the number that it has come to
-	said   string // of the status, without what changes by mere time
-	waits  bool   // it said that requests wait, which is soon not so
+	agent   Agent
+	within  bounds
+	w       http.ResponseWriter
+	flow    *http.ResponseController
+	after   uint64 // the number that it has come to
+	results uint64 // outcomes of queued requests, as after
+	said    string // of the status, without what changes by mere time
+	waits   bool   // it said that requests wait, which is soon not so
 }
 
 // run tells until the reader leaves or the server stops. The error says why it could not go on.
@@ -135,9 +137,24 @@ func (t *stream) news(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := t.outcomes(ctx); err != nil {
+		return err
+	}
 	for more := true; more && ctx.Err() == nil; {
 		var err error
 		if more, err = t.page(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// outcomes tells what has come of queued requests since the stream began. Who does not hear of one asks for it.
+func (t *stream) outcomes(ctx context.Context) error {
+	var list [][]byte
+	list, t.results = t.agent.Results().After(t.results)
+	for _, told := range list {
+		if err := t.event("result", "", told); err != nil || ctx.Err() != nil {
 			return err
 		}
 	}
@@ -212,7 +229,7 @@ func pageOf(text []byte) (p keptPage, err error) {
 // status tells how the terminal is served, at the beginning and when that has changed.
 func (t *stream) status() error {
 	status := t.agent.Status()
-	said := fmt.Sprint(status.Serves, status.Host, status.Epoch, status.Since, status.Waiting > 0)
+	said := fmt.Sprint(status.Serves, status.Host, status.Epoch, status.Since, status.Waiting > 0, status.Queued > 0, status.Unknown)
 	for _, i := range []*Interruption{status.LastTakeover, status.LastOutage} {
 		if i != nil {
 			said += fmt.Sprint(" ", i.FeltMS)

@@ -1,0 +1,43 @@
+package web
+
+import (
+	"slices"
+	"sync"
+)
+
+// What is kept of outcomes for who is about to read them.
+const (
+	mostResults  = 256
+	resultsBytes = 4 << 20
+)
+
+// Results are the outcomes of queued requests that came last, as JSON. The zero value is ready.
+type Results struct {
+	mu    sync.Mutex
+	last  uint64 // how many there were
+	list  [][]byte
+	bytes int
+}
+
+// Add adds one.
+func (r *Results) Add(told []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.last++
+	r.list = append(r.list, told)
+	r.bytes += len(told)
+	gone := 0
+	for len(r.list)-gone > mostResults || r.bytes > resultsBytes {
+		r.bytes -= len(r.list[gone])
+		gone++
+	}
+	r.list = slices.Delete(r.list, 0, gone)
+}
+
+// After gives those that came after so many, as far as they are still there, and how many there were.
+func (r *Results) After(count uint64) (list [][]byte, last uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	news := min(r.last-min(count, r.last), uint64(len(r.list)))
+	return slices.Clone(r.list[uint64(len(r.list))-news:]), r.last
+}

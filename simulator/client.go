@@ -31,6 +31,7 @@ type client struct {
 	terminal int // index
 	deadline time.Duration
 	recorder *recorder
+	queued   *queued // nil: nothing is queued
 }
 
 // connectClient connects to an agent. The connection is kept for as long as the client lives, as an application would.
@@ -77,7 +78,7 @@ func (c *client) settle(ctx context.Context, request call) (answer, error) {
 			if a.code == bus.CodeFault {
 				faulty++
 			}
-			executed = a.code != bus.CodeNobody && a.code != bus.CodeBusy
+			executed = a.code != bus.CodeNobody && a.code != bus.CodeBusy && a.code != bus.CodeFull
 			if executed && a.code != bus.CodeUnknown && (a.code != bus.CodeFault || faulty > faults) {
 				return a, nil
 			}
@@ -97,6 +98,9 @@ func (c *client) settle(ctx context.Context, request call) (answer, error) {
 func (c *client) send(ctx context.Context, request call) (answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.deadline+overtime)
 	defer cancel()
+	if c.queued != nil && request.id != "" {
+		return c.enqueue(ctx, request)
+	}
 	m := nats.NewMsg(request.subject())
 	m.Data = request.body
 	m.Header.Set(bus.HeaderDeadline, c.deadline.String())

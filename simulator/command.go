@@ -44,6 +44,9 @@ are told, and so is an accounting that the simulator runs, as a target of the pa
 of all that must have happened once. The pair has one accounting, so one such run at a
 time.
 
+With --queue what is written is kept on the disks of the terminals until it is done,
+each client's in a lane of its own, and what came of it is read from there.
+
 With --dir the applications join the terminals of a running hotpair cluster; kill its
 hosts meanwhile. Without it a cluster of its own is started and ended.`,
 		Example: `  hotpair simulate --terminals 50 --clients 64 --duration 1m
@@ -64,6 +67,7 @@ hosts meanwhile. Without it a cluster of its own is started and ended.`,
 	n.DurationVar(&f.options.Duration, "duration", 30*time.Second, "how long they work; 0 until interrupted")
 	n.StringVar(&f.options.Workload, "workload", Mixed, strings.Join(Workloads(), ", "))
 	n.IntVar(&f.options.Rate, "rate", 0, "operations a second in all; 0 as fast as answers come")
+	n.BoolVar(&f.options.Queue, "queue", false, "have terminals keep what is written until it is done (Hotpair-Queue)")
 	n.StringVar(&f.dir, "dir", "", "directory of a running cluster")
 	n.BoolVar(&f.json, "json", false, "print the report as JSON")
 	n.Uint64Var(&f.options.Seed, "seed", 0, "of what the clients do (default a random one, printed)")

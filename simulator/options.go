@@ -51,6 +51,7 @@ type Options struct {
 	Seed      uint64             // of what the clients do; the order in which the pair gets it is never the same
 	Deadline  time.Duration      // of a request; 0 is 10 s
 	Settle    time.Duration      // how long, after the run, outcomes are found out and everything is read back; 0 is 90 s
+	Queue     bool               // what is written under an id is queued at its terminal, each client's in a lane of its own
 	Alone     bool               // nobody else opens accounts meanwhile, so the ledger's total must stay the same
 	Threshold time.Duration      // shortest gap that is listed; 0 is 20 ms
 	Progress  io.Writer          // where the live line goes; nil: nowhere

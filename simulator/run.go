@@ -89,7 +89,14 @@ func (r *run) connect() error {
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrNoTerminal, err)
 		}
-		a := &actor{client: c, random: rand.New(rand.NewPCG(o.Seed, uint64(i))), memory: memory{limit: mostKept/o.Clients + 1}}
+		kept := mostKept/o.Clients + 1
+		if o.Queue {
+			if err := c.queues(fmt.Sprintf("sim-%s-%d", r.name, i)); err != nil {
+				return fmt.Errorf("%w: %w", ErrNoTerminal, err)
+			}
+			kept = 0 // a terminal keeps the outcomes of some, and would take the others for new
+		}
+		a := &actor{client: c, random: rand.New(rand.NewPCG(o.Seed, uint64(i))), memory: memory{limit: kept}}
 		r.actors = append(r.actors, a)
 		own := &ids{run: r.name, client: i, now: time.Now}
 		prefix := fmt.Sprintf("sim/%s/%d/", r.name, i)

@@ -5,6 +5,7 @@
 package ask
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -49,6 +50,9 @@ type Question struct {
 	Body               []byte        // JSON; empty is {}
 	ID                 string        // as package requestid has it; "" is a new one
 	Timeout            time.Duration // 0 is DefaultTimeout
+	// Queue has the terminal keep it until it is done, once for each Key; "" is a new one. Lane is its place there, or what it waits behind.
+	Queue     bool
+	Key, Lane string
 }
 
 // Answer is what came of it: a body, or a code and a sentence.
@@ -57,7 +61,7 @@ type Answer struct {
 	Code     int // 0 when it was done
 	Said     string
 	Position string // of the update, when something was written
-	ID       string // of the request
+	ID       string // of the request; the key of one that is to be queued
 	Took     time.Duration
 }
 
@@ -148,10 +152,16 @@ func (c *Client) Ask(ctx context.Context, q Question) (Answer, error) {
 	if err := q.check(); err != nil {
 		return Answer{}, err
 	}
-	if q.ID == "" {
-		q.ID = NewID()
+	if q.Queue && q.ID != "" {
+		return Answer{}, fmt.Errorf("%w: what is queued takes no id, as the time in that may be over before it is sent: give a key", ErrQuestion)
 	}
-	if _, err := requestid.Issued(q.ID); err != nil {
+	if !q.Queue && q.Key != "" {
+		return Answer{}, fmt.Errorf("%w: a key is for what is queued; give an id", ErrQuestion)
+	}
+	if q.ID == "" {
+		q.ID = cmp.Or(q.Key, NewID())
+	}
+	if _, err := requestid.Issued(q.ID); !q.Queue && err != nil {
 		return Answer{}, fmt.Errorf("%w: %w", ErrQuestion, err)
 	}
 	if q.Timeout == 0 {
@@ -159,8 +169,16 @@ func (c *Client) Ask(ctx context.Context, q Question) (Answer, error) {
 	}
 	m := nats.NewMsg("request." + q.Service + "." + q.Operation)
 	m.Data = q.Body
-	m.Header.Set(bus.HeaderDeadline, q.Timeout.String())
-	m.Header.Set(bus.HeaderRequestID, q.ID)
+	if q.Queue {
+		m.Header.Set(bus.HeaderQueue, "yes")
+		m.Header.Set(bus.HeaderQueueKey, q.ID)
+	} else {
+		m.Header.Set(bus.HeaderDeadline, q.Timeout.String())
+		m.Header.Set(bus.HeaderRequestID, q.ID)
+	}
+	if q.Lane != "" {
+		m.Header.Set(bus.HeaderLane, q.Lane)
+	}
 	a := Answer{ID: q.ID}
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, q.Timeout+overtime)

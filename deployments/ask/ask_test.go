@@ -304,3 +304,31 @@ func FuzzRead(f *testing.F) {
 		_ = (&Failure{Answer: a, Err: err}).Error()
 	})
 }
+
+// With --queue the terminal keeps it: under a key, without an id and a deadline.
+func TestCommand_Queues(t *testing.T) {
+	f := answering(t)
+	if printed, err := run(t, "", "shop.add", "--queue", "--lane", "till", "--terminal", f.server.URL()); err != nil || printed != "{\"count\":1}\n" {
+		t.Errorf("%q %v", printed, err)
+	}
+	h := (<-f.asked).Header
+	if h.Get(bus.HeaderQueue) != "yes" || h.Get(bus.HeaderLane) != "till" || h.Get(bus.HeaderQueueKey) == "" || len(h) != 3 {
+		t.Errorf("%v", h)
+	}
+	_, err := run(t, "", "shop.507", "--queue", "--key", "order 18", "--terminal", f.server.URL())
+	var failed *Failure
+	if !errors.As(err, &failed) || failed.ExitCode() != Nobody || !strings.Contains(err.Error(), "no room in the queue") {
+		t.Errorf("%v", err)
+	}
+	if h := (<-f.asked).Header; h.Get(bus.HeaderQueueKey) != "order 18" {
+		t.Errorf("%v", h)
+	}
+	if _, err := run(t, "", "shop.gone", "--queue", "--key", "order 18", "--terminal", f.server.URL()); !errors.As(err, &failed) || failed.ExitCode() != Unknown || !strings.Contains(err.Error(), `--queue --key "order 18"`) {
+		t.Errorf("%v", err)
+	}
+	for _, wrong := range [][]string{{"--queue", "--id", "2026-01-02T03:04:05Z/mine"}, {"--key", "x"}} {
+		if _, err := run(t, "", append(wrong, "shop.add", "--terminal", answering(t).server.URL())...); !errors.Is(err, ErrQuestion) {
+			t.Errorf("%v: %v", wrong, err)
+		}
+	}
+}

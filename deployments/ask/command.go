@@ -21,9 +21,9 @@ const agent = "nats://127.0.0.1:4222"
 
 // options of the command.
 type options struct {
-	terminal, dir, id string
-	timeout           time.Duration
-	json              bool
+	terminal, dir, id, key, lane string
+	timeout                      time.Duration
+	json, queue                  bool
 }
 
 // Command is "hotpair request".
@@ -42,11 +42,15 @@ machine (` + agent + `), or through the one that --terminal names. It waits thro
 A request takes effect once for each --id. Without one it gets a new id, which is told when
 the outcome is unknown.
 
+With --queue the terminal keeps it on its disk until it is done, whether a host can be reached or
+not, once for each --key, and the answer is its id in the queue.
+
 Exit codes: 0 done; 1 the answer is an error; 2 the request is wrong, and was not sent; 3 nothing
 was done, ask again; 4 the outcome is unknown, repeat it with the same --id.`,
 		Example: `  hotpair request kv.put '{"key":"colour","value":"blue"}'
   hotpair request kv.get '{"key":"colour"}' --json
-  hotpair request tickets.sell - < seat.json`,
+  hotpair request tickets.sell - < seat.json
+  hotpair request ledger.transfer --queue --key order-18 - < transfer.json`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) < 1 || len(args) > 2 {
 				return fmt.Errorf("%w: give SERVICE.OPERATION and perhaps a BODY in quotes, not %d words", ErrQuestion, len(args))
@@ -72,6 +76,9 @@ was done, ask again; 4 the outcome is unknown, repeat it with the same --id.`,
 	f.StringVar(&o.terminal, "terminal", "", "the terminal: an address (nats://host:port), or an id of the cluster (t2)")
 	f.StringVar(&o.dir, "dir", "", "directory of the cluster (default: the cluster on the default ports)")
 	f.StringVar(&o.id, "id", "", "id of the request: a time, a slash and text of your own, or a UUID of version 7")
+	f.BoolVar(&o.queue, "queue", false, "have the terminal keep it until it is done")
+	f.StringVar(&o.key, "key", "", "with --queue: the same is queued once")
+	f.StringVar(&o.lane, "lane", "", "what is in one lane of the terminal's queue is done one after the other")
 	f.DurationVar(&o.timeout, "timeout", DefaultTimeout, "how long to wait for the answer")
 	f.BoolVar(&o.json, "json", false, "print JSON: the answer with its code, id and time")
 	return c
@@ -84,6 +91,7 @@ func (o options) ask(ctx context.Context, out io.Writer, what string, body []byt
 		return fmt.Errorf("%w\nNothing was sent. A shell takes quotes and braces unless the body is in single quotes: '{\"seat\":\"12A\"}'", err)
 	}
 	q.ID, q.Timeout = o.id, o.timeout
+	q.Queue, q.Key, q.Lane = o.queue, o.key, o.lane
 	if o.timeout <= 0 {
 		return fmt.Errorf("%w: --timeout %s: give a duration, such as 30s", ErrQuestion, o.timeout)
 	}

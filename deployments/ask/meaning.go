@@ -3,6 +3,7 @@ package ask
 import (
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/hotpair/hotpair/bus"
 )
@@ -41,7 +42,7 @@ func (f *Failure) ExitCode() int {
 	switch {
 	case errors.Is(f.Err, ErrQuestion):
 		return Usage
-	case errors.Is(f.Err, ErrTerminal), f.Err == nil && (f.Answer.Code == bus.CodeBusy || f.Answer.Code == bus.CodeNobody):
+	case errors.Is(f.Err, ErrTerminal), f.Err == nil && (f.Answer.Code == bus.CodeBusy || f.Answer.Code == bus.CodeNobody || f.Answer.Code == bus.CodeFull):
 		return Nobody
 	case f.Err != nil, f.Answer.Code == bus.CodeUnknown:
 		return Unknown
@@ -52,11 +53,16 @@ func (f *Failure) ExitCode() int {
 // advice is what a code means and what to do, as services/terminal/APPLICATIONS.md has it.
 func (f *Failure) advice() string {
 	repeat := "hotpair request --id " + f.Answer.ID + " with the same body repeats it: it takes effect once"
+	if f.Question.Queue {
+		repeat = "hotpair request --queue --key " + strconv.Quote(f.Answer.ID) + " with the same body repeats it: it is queued once"
+	}
 	switch {
 	case errors.Is(f.Err, ErrQuestion):
 		return "Nothing was sent."
 	case errors.Is(f.Err, ErrTerminal):
 		return "Nothing was sent. Start hotpair dev or hotpair cluster, name the directory of a pair on other ports with --dir, or the terminal's agent with --terminal."
+	case f.Err != nil && f.Question.Queue:
+		return "It may have been queued. " + repeat + "."
 	case f.Err != nil:
 		return "It may have been done. " + repeat + "."
 	}
@@ -77,6 +83,8 @@ func (f *Failure) advice() string {
 		return "A fault of the service: its log says which (hotpair dev shows it). Once it is mended ask anew, without --id " + f.Answer.ID + ", which keeps its answer."
 	case bus.CodeNobody:
 		return "No host served this terminal, or no process the service, in time. Nothing was done: ask again; hotpair status says who serves."
+	case bus.CodeFull:
+		return "There is no room in the queue of this terminal. Nothing was queued: GET /v1/status there says what waits."
 	case bus.CodeUnknown:
 		return "The outcome is unknown. " + repeat + "."
 	}

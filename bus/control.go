@@ -181,6 +181,16 @@ type UpdaterState struct {
 	PairTime       int64             `json:"pair_time,omitempty"` // Unix nanoseconds; 0 before the first update of a pair
 	Forgotten      int64             `json:"forgotten,omitempty"` // ids of applications issued before it are forgotten
 	Level          level.Level       `json:"level,omitempty"`     // that the pair is at by its history; 0 without a history
+	// QueueHeld says which queues of terminals wait because too many of their answers are kept; Reused is of what it refused since it started.
+	QueueHeld string        `json:"queue_held,omitempty"`
+	Reused    NumbersReused `json:"reused,omitzero"`
+}
+
+// NumbersReused counts requests under numbers that another request of their terminal had: its agent's directory was set back or copied.
+type NumbersReused struct {
+	Count    uint64    `json:"count"`
+	Terminal string    `json:"terminal"` // of the last one
+	At       time.Time `json:"at"`       // when that was, by the clock of the host
 }
 
 // DiskSpace is the room on the disk of the data directory, in bytes.

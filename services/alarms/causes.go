@@ -126,6 +126,7 @@ func judge(f Facts, lately recent, nearlyFull bool) map[string]string {
 	if f.Updater != nil {
 		asideCauses(f.Updater, add)
 		diskCauses(f, lately, nearlyFull, add)
+		numberCauses(f, add)
 	}
 	clockCauses(f, add)
 	wireCauses(f, add)
@@ -313,6 +314,18 @@ func processCauses(f Facts, lately recent, add func(id, format string, a ...any)
 	}
 	if len(storms) > 0 {
 		add(RestartStorm, "%s", strings.Join(storms, "; "))
+	}
+}
+
+// numberCauses tells, as the host that serves, of terminals whose requests it can't number or keep answers for.
+func numberCauses(f Facts, add func(id, format string, a ...any)) {
+	u := f.Updater
+	if u.QueueHeld != "" {
+		add(QueueHeld, "%s, of which it has not said that it has them: what else is queued there waits", u.QueueHeld)
+	}
+	if r := u.Reused; r.Count > 0 && f.Wall.Sub(r.At) < trailTold {
+		add(NumberReused, "%s refused that came under a number which another request had, the last one of terminal %s: the directory of its agent was set back or copied",
+			plural(int(r.Count), "request was", "requests were"), r.Terminal)
 	}
 }
 

@@ -93,6 +93,12 @@ var causes = map[string]func(n int) Facts{
 		return Facts{View: paired(), Wall: now, Terminals: &bus.TerminalState{}, Emissions: outbox.EmissionState{Failing: "billing", Since: now.Add(-time.Hour), Why: "it answered 503"}}
 	},
 	CourierDown: func(int) Facts { return Facts{View: paired(), Terminals: &bus.TerminalState{}, NoCourier: true} },
+	QueueHeld: func(int) Facts {
+		return Facts{Updater: &bus.UpdaterState{QueueHeld: "17 MiB of answers are kept for the queue of terminal t1"}}
+	},
+	NumberReused: func(int) Facts {
+		return Facts{Updater: &bus.UpdaterState{Reused: bus.NumbersReused{Count: 2, Terminal: "t1", At: time.Now().Add(-time.Minute)}}}
+	},
 	TimersHeld: func(int) Facts {
 		return Facts{View: paired(), Terminals: &bus.TerminalState{Timers: outbox.TimerState{Kept: 3, Held: "no clock is believed"}}}
 	},
@@ -153,6 +159,7 @@ var made = map[string]string{
 	BackupsOld: "TestBackups_OfAPairByItself", BackupFailed: "TestBackups_OfAPairByItself", TokenMisused: "TestEnrolment_OfALab", IssuingKey: "TestEnrolment_OfALab",
 	EmissionsParked: "TestEmissions_ParkedUntilAnOperatorSaysSo", EmissionsHeld: "TestEmissions_HeldAfterAForcedPromotion",
 	TargetFailing: "TestEmissions_OfATargetThatFails", CourierDown: "TestEmissions_WithoutACourier",
+	QueueHeld: "TestQueue_ItsAnswersAreBoundedAndNeverDropped", NumberReused: "TestQueue_ANumberUsedTwiceIsRefused",
 	TimersParked: "TestTimers_ParkedUntilAnOperatorSaysSo", TimersHeld: "TestTimers_HeldWhileClocksAreInDoubt",
 }
 

@@ -42,6 +42,8 @@ const (
 	BackupFailed    = "backup-failed"
 	TimersParked    = "timers-parked"
 	TimersHeld      = "timers-held"
+	QueueHeld       = "queue-answers-held"
+	NumberReused    = "number-reused"
 	NoticesRefused  = "notices-refused"
 	NoticesMissed   = "notices-missed"
 	EmissionsParked = "emissions-parked"
@@ -149,6 +151,10 @@ func Table() []Kind {
 			Remedy: "The log of terminal-if says which terminals; their applications were told, and ask the service for what they need."},
 		{ID: TimersHeld, Severity: bus.Warning, After: 5 * time.Second, Calm: 5 * time.Second,
 			Remedy: "Start the other host, and set the clocks of both right (hotpair doctor shows them): what is held runs when they agree."},
+		{ID: QueueHeld, Severity: bus.Warning, After: time.Second, Calm: 2 * time.Second,
+			Remedy: "Have done what stands first in the queue of that terminal: GET /v1/status there says since when it waits, mostly for a service that is not there or says to try again. Nothing is lost, and requests that are not queued go on."},
+		{ID: NumberReused, Severity: bus.Warning, After: time.Second, Calm: 2 * time.Second,
+			Remedy: "Find out whether a copy of that terminal runs, and end that one. Then empty HOTPAIR_DATA of the terminal's agent while that does not run (what is queued there is in queue.db): it gets numbers that nobody has."},
 		{ID: EmissionsParked, Severity: bus.Warning, After: time.Second, Calm: 2 * time.Second,
 			Remedy: "hotpair emissions says which, and what the target answered; mend that, then hotpair emissions release TARGET/LANE, or hotpair emissions drop TARGET/LANE."},
 		{ID: EmissionsHeld, Severity: bus.Warning, After: time.Second, Calm: 2 * time.Second,

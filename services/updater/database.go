@@ -147,6 +147,9 @@ func (d *database) handle(c bus.DatabaseCall, subject string, answer func(bus.Da
 	asked, refused := d.admit(t, service, c.Ticket())
 	plain := answer
 	answer = func(r bus.DatabaseReply) {
+		if draft.Reused(asked.ID, &r) {
+			t.measured.reused.note(asked.ID.Terminal)
+		}
 		if r.Recorded != nil && d.backlog() > maxBacklog {
 			r = busy("answers wait to be read") // nothing was done by this call
 		}

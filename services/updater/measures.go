@@ -1,7 +1,9 @@
 package updater
 
 import (
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/histogram"
@@ -13,7 +15,27 @@ type measures struct {
 	commit      histogram.Histogram // a frame, from its departure until it is committed
 	journal     histogram.Histogram // its append to the own journal (A3)
 	probe       histogram.Histogram // a small durable write as standby
+	reused      reuse
 	replication histogram.Histogram // until it was seen to be in the other one (A4); never seen before the own append is done
+}
+
+// reuse is what is known of numbers that were used twice.
+type reuse struct {
+	mu   sync.Mutex
+	last bus.NumbersReused
+}
+
+// note counts a request of a series under a number that another one had.
+func (r *reuse) note(series string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.last = bus.NumbersReused{Count: r.last.Count + 1, Terminal: bus.TerminalOf(series), At: time.Now()}
+}
+
+func (r *reuse) seen() bus.NumbersReused {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.last
 }
 
 func (m *measures) sample() *bus.UpdaterMeasures {

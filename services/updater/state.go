@@ -46,6 +46,7 @@ func (u *updater) state(active *activity) bus.UpdaterState {
 	if active != nil {
 		active.tell(&s)
 	}
+	s.Reused = u.measured.reused.seen()
 	s.Measured = u.measured.sample()
 	s.Measured.Refused[refusals.ReplicationLogin], s.Measured.Refused[refusals.ReplicationHello] = u.journal.RefusedLogins(), u.receiver.RefusedHellos()
 	s.Disk, s.Unfit = u.disk.Space(), u.disk.Problem()
@@ -62,6 +63,7 @@ func (a *activity) tell(s *bus.UpdaterState) {
 		s.OldestFrame = max(0, a.term.clock()-f.since)
 		s.OwnStuck = !f.own
 	}
+	s.QueueHeld = a.term.held.Waiting()
 }
 
 // peerMoved is told by the sender of each change of the other host's state.

@@ -13,6 +13,7 @@ import (
 	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/updater/draft"
+	"github.com/hotpair/hotpair/services/updater/held"
 	"github.com/hotpair/hotpair/services/updater/pairtime"
 	"github.com/hotpair/hotpair/services/updater/queue"
 	"github.com/hotpair/hotpair/services/updater/timing"
@@ -61,6 +62,7 @@ type term struct {
 	// committed is told of each committed frame.
 	committed func(history.Mark)
 	timers    *timing.Clock
+	held      *held.Books
 	// left is told of each committed frame that changed the outbox, and damaged of what can't be read that a commit rests on.
 	left     func([]history.Stored)
 	damaged  func(error)
@@ -154,6 +156,7 @@ func (t *term) frame(ctx context.Context, calls []*commitCall) error {
 	held := make([]heldReply, 0, len(calls))
 	err := t.store.View(func(r *storage.Reader) error {
 		d.Forgets = r.Forgettable(d.Earliest)
+		d.Held = t.held.Frame(r, end.Position.Sequence+1)
 		for i, c := range calls {
 			if c.epoch != t.epoch {
 				c.answer(nobody(fmt.Sprintf("this host serves epoch %d, the commit is of epoch %d", t.epoch, c.epoch)))

@@ -2,7 +2,9 @@ package updater
 
 import (
 	"math"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/ticket"
@@ -70,29 +72,39 @@ func TestFault_A9_AnIDNamesOneRequest(t *testing.T) {
 	a.start()
 	b.start()
 	a.lead(1, false)
-	id := bus.RequestID{Terminal: "t1", App: a.appID()}
-	first := request{ID: id, Body: "put", Epoch: 1, Operations: []bus.Operation{drafttest.Put("x", "1")}, Answer: bus.Answer{Body: []byte(`{"revision":6}`)}}
-	done := receive(t, "the answer", a.begin(first))
-	if done.Code != bus.CodeOK || done.Proof == "" {
-		t.Fatalf("%+v", done)
-	}
-	other := request{ID: id, Body: "open", Epoch: 1, Operations: []bus.Operation{drafttest.Put("account", "1")}}
-	refused := func(r bus.DatabaseReply) {
-		t.Helper()
-		if c := r.Recorded; c == nil || c.Code != bus.CodeConflict || c.Message == "" || c.Body != nil || !c.Position.IsZero() || c.Proof != "" {
-			t.Errorf("another request under the id: %+v", r.Recorded)
+	reused := uint64(0)
+	for _, id := range []bus.RequestID{{Terminal: "t1", App: a.appID()}, drafttest.Counter(7), {Terminal: bus.QueueSeries("t1"), Counter: 7}} {
+		first := request{ID: id, Body: "put", Epoch: 1, Operations: []bus.Operation{drafttest.Put("x", "1")}, Answer: bus.Answer{Body: []byte(`{"revision":6}`)}}
+		done := receive(t, "the answer", a.begin(first))
+		if done.Code != bus.CodeOK || done.Proof == "" {
+			t.Fatalf("%+v", done)
 		}
-	}
-	refused(receive(t, "the answer", a.begin(other)))
-	text := ticket.NewDesk(testKey).Issue(other.Asked())
-	refused(a.call(bus.DatabaseCall{Read: &bus.Read{Ticket: text}}))
-	refused(a.call(bus.DatabaseCall{Scan: &bus.Scan{Ticket: text}}))
-	if got := a.get("account"); got != "@0" {
-		t.Errorf("it was done: %s", got)
-	}
-	again := receive(t, "the answer", a.begin(first))
-	if again.Recorded == nil || string(again.Recorded.Body) != `{"revision":6}` || again.Recorded.Proof != done.Proof {
-		t.Errorf("the request itself again: %+v", again.Recorded)
+		other := request{ID: id, Body: "open", Epoch: 1, Operations: []bus.Operation{drafttest.Put("account", "1")}}
+		refused := func(r bus.DatabaseReply) {
+			t.Helper()
+			if c := r.Recorded; c == nil || c.Code != bus.CodeConflict || c.Message == "" || c.Body != nil || !c.Position.IsZero() || c.Proof != "" {
+				t.Errorf("another request under the id: %+v", r.Recorded)
+			} else if said := strings.Contains(c.Message, "number reused"); said != (id.Counter != 0) {
+				t.Errorf("%v: %s", id, c.Message)
+			}
+		}
+		refused(receive(t, "the answer", a.begin(other)))
+		text := ticket.NewDesk(testKey).Issue(other.Asked())
+		refused(a.call(bus.DatabaseCall{Read: &bus.Read{Ticket: text}}))
+		refused(a.call(bus.DatabaseCall{Scan: &bus.Scan{Ticket: text}}))
+		if got := a.get("account"); got != "@0" {
+			t.Errorf("it was done: %s", got)
+		}
+		again := receive(t, "the answer", a.begin(first))
+		if again.Recorded == nil || string(again.Recorded.Body) != `{"revision":6}` || again.Recorded.Proof != done.Proof {
+			t.Errorf("the request itself again: %+v", again.Recorded)
+		}
+		if id.Counter != 0 {
+			reused += 3
+		}
+		a.await("that is counted", func(s bus.UpdaterState) bool {
+			return s.Reused.Count == reused && (reused == 0 || s.Reused.Terminal == "t1" && time.Since(s.Reused.At) < time.Minute)
+		})
 	}
 }
 

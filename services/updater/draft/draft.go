@@ -8,6 +8,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/level"
 	"github.com/hotpair/hotpair/services/timers"
+	"github.com/hotpair/hotpair/services/updater/held"
 	"github.com/hotpair/hotpair/services/updater/ranges"
 	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
@@ -50,6 +51,8 @@ type Draft struct {
 	Level level.Level
 	Stamp timers.Stamp
 	Wall  int64
+	// Held bounds the answers of queues; nil: nothing does.
+	Held *held.Frame
 
 	epoch   uint64
 	time    int64 // pair time of all its entries
@@ -108,6 +111,9 @@ func (d *Draft) Add(s State, c *Commit) Verdict {
 		// Step A2: nothing to change. It rests on the frame if one of its conditions did.
 		return Verdict{Held: drafted}
 	}
+	if reply, ok := d.Held.Refuse(&c.Entry); !ok {
+		return Verdict{Reply: reply}
+	}
 	e := c.Entry
 	e.Position, e.Outbox = d.next(), left
 	e.Time = d.time
@@ -118,6 +124,7 @@ func (d *Draft) Add(s State, c *Commit) Verdict {
 	if err != nil {
 		return Verdict{Reply: Refusal(err)}
 	}
+	d.Held.Take(&stored.Entry)
 	d.take(stored)
 	return Verdict{Reply: bus.DatabaseReply{Position: e.Position}, Held: true}
 }

@@ -46,6 +46,10 @@ func Executed(s Answers, id history.RequestID, digest []byte) (reply bus.Databas
 // another request that was executed under this id, nothing of its answer is told: an id names one request. That comes as
 // a recorded answer too, because there is nothing for the service to try again.
 func repeat(id history.RequestID, digest []byte, a history.Answer, at position.Position) bus.DatabaseReply {
+	if !bytes.Equal(digest, a.Request) && id.Counter != 0 {
+		return bus.DatabaseReply{Recorded: &bus.Reply{Code: bus.CodeConflict, Message: "number reused: " + id.String() +
+			" was another request; this one was not executed, and nothing of the other is told. The directory of this terminal's agent was set back or copied: " + Anew}}
+	}
 	if !bytes.Equal(digest, a.Request) {
 		return bus.DatabaseReply{Recorded: &bus.Reply{Code: bus.CodeConflict, Message: "request id " + id.String() +
 			" was used before for another request (of another service or operation, or with another body); this one was not executed. Give each request an id of its own"}}
@@ -53,6 +57,14 @@ func repeat(id history.RequestID, digest []byte, a history.Answer, at position.P
 	answer := bus.Answer{Code: a.Code, Message: a.Message, Body: a.Body, Revision: a.Revision}
 	recorded := answer.Reply(at)
 	return bus.DatabaseReply{Position: at, Recorded: &recorded}
+}
+
+// Anew is what to do with the directory of an agent whose numbers can't be its own.
+const Anew = "empty its HOTPAIR_DATA while it does not run, and it gets numbers that nobody has"
+
+// Reused reports whether a reply says that another request had the number of this one.
+func Reused(id bus.RequestID, r *bus.DatabaseReply) bool {
+	return id.Counter != 0 && r.Recorded != nil && r.Position.IsZero()
 }
 
 func tooOld(id history.RequestID) bus.DatabaseReply {

@@ -150,7 +150,7 @@ func Table() []Kind {
 		{ID: NoticesMissed, Severity: bus.Warning, After: time.Second, Calm: 2 * time.Second,
 			Remedy: "The log of terminal-if says which terminals; their applications were told, and ask the service for what they need."},
 		{ID: TimersHeld, Severity: bus.Warning, After: 5 * time.Second, Calm: 5 * time.Second,
-			Remedy: "Start the other host, and set the clocks of both right (hotpair doctor shows them): what is held runs when they agree."},
+			Remedy: "Start the other host, and set the clocks of both right (hotpair doctor shows them): what is held runs when they agree. One that can't be read: hotpair verify; what neither host can read goes by hotpair timers drop SERVICE KEY."},
 		{ID: QueueHeld, Severity: bus.Warning, After: time.Second, Calm: 2 * time.Second,
 			Remedy: "Have done what stands first in the queue of that terminal: GET /v1/status there says since when it waits, mostly for a service that is not there or says to try again. Nothing is lost, and requests that are not queued go on."},
 		{ID: NumberReused, Severity: bus.Warning, After: time.Second, Calm: 2 * time.Second,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
@@ -84,18 +85,20 @@ func (a *Answers) due(ctx context.Context, q agenda.Question) (agenda.Due, error
 	return d, err
 }
 
-// held says why timers that may be due are not run.
+// held says why timers that may be due are not run: all reasons, for each concerns others.
 func held(l schedule.Look, now timers.Time) string {
-	switch {
-	case l.Unreadable != "":
-		return "a timer can't be read as it is kept: it is not run, all others are: " + l.Unreadable
-	case l.HeldCounted:
-		return "nobody counted for how long both hosts were down, and no wall clock is believed that could say it: timers that are to run after a while are held until the clocks of both hosts agree"
-	case l.HeldWall:
-		return fmt.Sprintf("the wall clock of this host says %s, and nothing confirms it: timers that are to run at an hour are held until the clocks of both hosts agree, or this one is kept right",
-			time.Unix(0, now.Wall).UTC().Format(time.RFC3339))
+	var why []string
+	if l.Unreadable != "" {
+		why = append(why, "a timer can't be read as it is kept, and is not run, which holds up no other: "+l.Unreadable)
 	}
-	return ""
+	if l.HeldCounted {
+		why = append(why, "nobody counted for how long both hosts were down, and no wall clock is believed that could say it: timers that are to run after a while are held until the clocks of both hosts agree")
+	}
+	if l.HeldWall {
+		why = append(why, fmt.Sprintf("the wall clock of this host says %s, and nothing confirms it: timers that are to run at an hour are held until the clocks of both hosts agree, or this one is kept right",
+			time.Unix(0, now.Wall).UTC().Format(time.RFC3339)))
+	}
+	return strings.Join(why, "; ")
 }
 
 // order has the pair's own changes committed.

@@ -353,3 +353,28 @@ func TestChange_DropsWhatIsHalfThere(t *testing.T) {
 		t.Errorf("%+v", d)
 	}
 }
+
+// TestHeld_SaysAllReasons: that one timer can't be read does not hide that others are held because a clock is in doubt.
+func TestHeld_SaysAllReasons(t *testing.T) {
+	now := timers.Time{Wall: time.Now().UnixNano()}
+	for _, c := range []struct {
+		look  schedule.Look
+		words []string
+	}{
+		{schedule.Look{}, nil},
+		{schedule.Look{Unreadable: "checksum"}, []string{"can't be read"}},
+		{schedule.Look{Unreadable: "checksum", HeldCounted: true}, []string{"can't be read", "after a while are held"}},
+		{schedule.Look{HeldCounted: true, HeldWall: true}, []string{"after a while are held", "at an hour are held"}},
+		{schedule.Look{Unreadable: "checksum", HeldCounted: true, HeldWall: true}, []string{"can't be read", "after a while are held", "at an hour are held"}},
+	} {
+		said := held(c.look, now)
+		if (said == "") != (len(c.words) == 0) || strings.Contains(said, "all others are") {
+			t.Errorf("%+v: %q", c.look, said)
+		}
+		for _, word := range c.words {
+			if !strings.Contains(said, word) {
+				t.Errorf("%+v: %q does not say %q", c.look, said, word)
+			}
+		}
+	}
+}

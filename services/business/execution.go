@@ -50,6 +50,7 @@ type execution struct {
 
 	attempt   int      // also counts commits whose outcome is unknown
 	conflicts int      // runs that lost to other requests
+	doubts    int      // commits whose outcome is unknown
 	entered   []string // lanes held
 	holds     int64    // of the gate
 	lost      []string // keys at which the last commit failed
@@ -100,6 +101,11 @@ func (e *execution) serve(ctx context.Context) bus.Reply {
 			return e.unserved(bus.CodeNobody, "this host is no longer active; the request was not executed")
 		case errors.Is(err, errDoubt) && unnamed(e.request):
 			return e.unserved(bus.CodeFault, "") // without an id nobody could tell the second execution from the first
+		case errors.Is(err, errDoubt) && e.doubts >= maxDoubts:
+			if e.request.Timer != nil { // whatever became of it, it is there no more, or fails as often as it may
+				return bus.Reply{Code: bus.CodeFault, Message: fmt.Sprintf("what became of the update is unknown, after %d runs", maxDoubts)}
+			}
+			return e.unserved(bus.CodeFault, "")
 		case errors.Is(err, errDoubt), errors.Is(err, errAway):
 			pauses, err = e.db.pause(ctx, pauses)
 		case errors.As(err, &refused):
@@ -197,6 +203,7 @@ func (e *execution) current() bus.Request {
 func (e *execution) doubtful(call bus.DatabaseCall) {
 	if call.Commit != nil {
 		e.attempt++
+		e.doubts++
 	}
 }
 

@@ -415,3 +415,29 @@ func TestFaultOfUpdater_LeavesDoubtOnlyOfCommits(t *testing.T) {
 	host.Database.Refuse(0)
 	expect(t, host.Call(again(addOne(1), 2)), 0, `"count":1`)
 }
+
+// TestFaultOfUpdater_OfEachCommitIsNotRepeatedForEver: a commit that is always answered with a fault, or with an unknown outcome, is made a
+// bounded number of times, long before the deadline of its request.
+func TestFaultOfUpdater_OfEachCommitIsNotRepeatedForEver(t *testing.T) {
+	for _, code := range []int{bus.CodeFault, bus.CodeUnknown} {
+		host := businesstest.NewHost(t)
+		var runs atomic.Int64
+		service := (&counter{}).service()
+		add := service.Operations["add"]
+		handler := add.Handler
+		add.Handler = func(ctx context.Context, tx *business.Tx, body json.RawMessage) (any, error) {
+			host.Database.Refuse(0) // it may read
+			runs.Add(1)
+			answer, err := handler(ctx, tx, body)
+			host.Database.Refuse(code)
+			return answer, err
+		}
+		service.Operations["add"] = add
+		host.Run(service)
+		expect(t, host.Call(addOne(1)), bus.CodeUnknown, "repeat the request with the same id")
+		if n := runs.Load(); n != 20 {
+			t.Errorf("code %d: %d runs, want 20", code, n)
+		}
+		host.Database.Refuse(0)
+	}
+}

@@ -16,6 +16,9 @@ const (
 	aloneAfter = 4
 	// maxRuns bounds the runs that lost.
 	maxRuns = 20
+	// maxDoubts bounds the commits of one request of which nobody knows what became: one that is lost again and again may be refused
+	// each time, which repeating does not change, and costs everybody else.
+	maxDoubts = 20
 	// firstBackoff and longestBackoff bound the pause before a run when there is nothing to stand in line for.
 	firstBackoff   = 500 * time.Microsecond
 	longestBackoff = 20 * time.Millisecond

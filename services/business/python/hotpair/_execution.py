@@ -22,6 +22,8 @@ DEFAULT_DEADLINE = 30.0
 MAX_CALL = 4 << 20
 # Who has lost so often runs alone; who has lost that often is refused.
 ALONE_AFTER, MAX_RUNS = 4, 20
+# Commits of one request whose outcome is unknown: one that is lost again and again may be refused each time.
+MAX_DOUBTS = 20
 # Pauses of who has lost, and of who waits for the updater, in seconds.
 FIRST_BACKOFF, LONGEST_BACKOFF = 0.0005, 0.02
 FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.1
@@ -108,6 +110,7 @@ class Execution:
         self._conflicts = 0
         self._entered: List[str] = []  # lanes held
         self._holds: Optional[bool] = None  # of the gate: alone, or among others
+        self._doubts = 0
         self._lost: List[str] = []  # where the last commit failed
 
     def serve(self) -> Reply:
@@ -138,6 +141,11 @@ class Execution:
                 except e.Doubt:
                     if not self._request.ticket and self._request.timer is None:
                         return self._unserved(e.FAULT, "")  # without an id nobody could tell the second execution from the first
+                    self._doubts += 1
+                    if self._doubts >= MAX_DOUBTS:
+                        if self._request.timer is not None:  # whatever became of it, it is there no more, or fails as often as it may
+                            return Reply(e.FAULT, f"what became of the update is unknown, after {MAX_DOUBTS} runs")
+                        return self._unserved(e.FAULT, "")
                     pauses = self._pause(pauses)
                 except e.Away:
                     pauses = self._pause(pauses)

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 
 import hotpair
 from hotpair import _errors as e
-from hotpair._execution import MAX_RUNS
+from hotpair._execution import MAX_DOUBTS, MAX_RUNS
 from hotpair.testing import Memory
 
 
@@ -222,6 +222,19 @@ class Execution(unittest.TestCase):
                 codes.clear()
             self.pair.before_commit = refuse
             self.assertEqual(self.pair.request("add", id=f"u{n}")["count"], n + 1, code)
+
+    def test_a_commit_that_is_always_lost_is_not_repeated_for_ever(self):
+        for code in (500, 504, e.Doubt):
+            with self.subTest(code=code):
+                pair = Memory(counter())
+                runs = []
+
+                def refuse():
+                    runs.append(code)
+                    pair.refuse = [code]
+                pair.before_commit = refuse
+                self.assertEqual(pair.call_raw("add", id="a").code, e.UNKNOWN)
+                self.assertEqual((len(runs), pair.value("count")), (MAX_DOUBTS, None))
 
     def test_a_range_that_was_found_empty_must_still_be(self):
         def faster():

@@ -15,6 +15,8 @@ const DEFAULT_DEADLINE = 30_000;
 const MAX_CALL = 4 << 20;
 // Who has lost so often is refused.
 export const MAX_RUNS = 20;
+/** Commits of one request whose outcome is unknown: one that is lost again and again may be refused each time. */
+export const MAX_DOUBTS = 20;
 // Pauses of who waits for the updater, in milliseconds: the first, and the longest.
 const PAUSE: [number, number] = [1, 100];
 
@@ -74,6 +76,7 @@ export class Execution {
   readonly #deadline: Deadline;
   #attempt: number; // also counts commits whose outcome is unknown
   readonly #place: Place;
+  #doubts = 0;
   #lost: string[] = []; // where the last commit failed
 
   constructor(
@@ -120,6 +123,11 @@ export class Execution {
             }
           } else if (ended instanceof Doubt && !this.request.ticket && !this.request.timer) {
             return this.#unserved(Code.fault, ""); // without an id nobody could tell the second execution from the first
+          } else if (ended instanceof Doubt && ++this.#doubts >= MAX_DOUBTS) {
+            if (this.request.timer) { // whatever became of it, it is there no more, or fails as often as it may
+              return reply(Code.fault, `what became of the update is unknown, after ${MAX_DOUBTS} runs`);
+            }
+            return this.#unserved(Code.fault, "");
           } else if (ended instanceof Doubt || ended instanceof Away) {
             pauses = await this.#pause(pauses);
           } else if (ended instanceof Refused) {

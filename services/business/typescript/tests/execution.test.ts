@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { Conflict, Malformed, Misuse, NotFound, Service, ServiceError } from "../src/index.js";
 import { Away, Code, Doubt, Late } from "../src/errors.js";
-import { MAX_RUNS } from "../src/execution.js";
+import { MAX_DOUBTS, MAX_RUNS } from "../src/execution.js";
 import { Memory } from "../src/testing.js";
 import { quiet, until } from "./helper.js";
 
@@ -173,6 +173,19 @@ test("an unknown outcome is looked up by the ticket", async () => {
     assert.equal(pair.value("count"), 1);
     lost = false;
     assert.equal((await pair.callRaw("add")).code, Code.unknown, "without an id nobody can tell");
+  }
+});
+
+test("a commit that is always lost is not repeated for ever", async () => {
+  for (const code of [500, 504, new Doubt()]) {
+    pair = new Memory(counter());
+    let runs = 0;
+    pair.beforeCommit = () => {
+      runs++;
+      pair.refuse = [code];
+    };
+    assert.equal((await pair.callRaw("add", {}, { id: "a" })).code, Code.unknown);
+    assert.deepEqual([runs, pair.value("count")], [MAX_DOUBTS, undefined]);
   }
 });
 

@@ -1,4 +1,5 @@
 /** What transactions give and take. */
+import { decode } from "./json.js";
 
 /** A key with what it holds. */
 export class Item {
@@ -10,9 +11,12 @@ export class Item {
     readonly found: boolean,
   ) {}
 
-  /** What it holds as JSON, undefined when the key is absent or empty. SyntaxError if it is no JSON. */
+  /**
+   * What it holds as JSON, undefined when the key is absent or empty. SyntaxError if it is no JSON, RangeError if it has a whole number that
+   * would be rounded, of 2^53 or more: keep such numbers as texts.
+   */
   get value(): any {
-    return this.bytes.length ? JSON.parse(Buffer.from(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength).toString()) : undefined;
+    return this.bytes.length ? decode(this.bytes, this.key) : undefined;
   }
 }
 

@@ -7,6 +7,10 @@ export const MAX_ANSWER = 4 << 20;
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 // JSON.stringify writes half of a character as its escape, which nobody else reads. A backslash of the text itself stands doubled.
 const HALF = /(?:^|[^\\])(?:\\\\)*\\ud[89a-f][0-9a-f]{2}/;
+// From here on a number is written with an exponent, and is none that counts by one.
+const AS_DIGITS = 1e21;
+// The texts and the numbers of a JSON text.
+const PARTS = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 const LONE = /\p{Surrogate}/gu;
 
 /** Writes JSON as all runtimes do, without space between its parts. Misuse for what JSON.stringify would leave out or change. */
@@ -29,11 +33,32 @@ export function encode(value: unknown): string {
   return text;
 }
 
+/**
+ * Reads JSON that is kept. RangeError for a whole number that would be rounded: whoever wrote it back would change it. SyntaxError for what is
+ * no JSON.
+ */
+export function decode(bytes: Uint8Array, key: string): any {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
+  const value = JSON.parse(text);
+  if (/\d{16}/.test(text)) {
+    for (const [part] of text.matchAll(PARTS)) {
+      if (/^-?\d{16,}$/.test(part) && BigInt(part) !== BigInt(Number(part))) {
+        throw new RangeError(`what the key ${JSON.stringify(key.slice(0, 100))} holds has the whole number ${part.slice(0, 40)}, which a number of JavaScript would round; ` +
+          "keep it as a text, and read this one from its bytes");
+      }
+    }
+  }
+  return value;
+}
+
 function refuse(this: unknown, name: string, value: unknown): unknown {
   switch (typeof value) {
     case "number":
       if (!Number.isFinite(value)) {
         throw wrong(name, `is ${value}, which is no number of JSON`);
+      }
+      if (Number.isInteger(value) && !Number.isSafeInteger(value) && Math.abs(value) < AS_DIGITS) {
+        throw wrong(name, "is a whole number of 2^53 or more, which may be rounded already; give it as a text");
       }
       break;
     case "bigint":

@@ -13,7 +13,7 @@ import type { Deadline } from "./deadline.js";
 import { Code, Conflict, Malformed, NotFound, ServiceError, TooLarge } from "./errors.js";
 import { Counts, type Database, Execution, Shared } from "./execution.js";
 import type { Fired } from "./items.js";
-import { coded, encode, keyBytes, keyText, type Message, withRevision } from "./json.js";
+import { coded, decode, encode, keyBytes, keyText, type Message, withRevision } from "./json.js";
 import { type Emission, type Notice, type Outbox, type Timer, wrong } from "./outbox.js";
 import { type Reply, reply } from "./requests.js";
 import type { Service } from "./service.js";
@@ -120,7 +120,7 @@ export class Memory {
   /** What a key holds as JSON, undefined if it is absent or empty. */
   value(key: string): any {
     const data = this.bytes(key);
-    return data?.length ? JSON.parse(data.toString()) : undefined;
+    return data?.length ? decode(data, key) : undefined;
   }
 
   /** What a key holds, undefined if it is absent. */

@@ -4,6 +4,8 @@ import { spawn } from "node:child_process";
 import { test } from "node:test";
 import { any, boolean, integer, list, Malformed, number, object, optional, record, Service, ServiceError, text } from "../src/index.js";
 import { Deadline } from "../src/deadline.js";
+import { Misuse } from "../src/errors.js";
+import { Item } from "../src/items.js";
 import { encode, withRevision } from "../src/json.js";
 import { Process } from "../src/process.js";
 import { readRequest } from "../src/requests.js";
@@ -95,6 +97,26 @@ test("JSON is written as the others do", () => {
   for (const [body, want] of [["{}", '{"revision":7}'], [' {"a":1} ', '{"a":1,"revision":7}'], ["[]", "[]"], ["", '{"revision":7}']] as const) {
     assert.equal(withRevision(body, 7n), want);
   }
+});
+
+test("whole numbers that would be rounded are neither read nor written", () => {
+  const read = (text: string): unknown => new Item("seat/1", Buffer.from(text), 1n, true).value;
+  for (const text of ["9007199254740993", "[-9007199254740993]", '{"id":12345678901234567890}', '{"a":["9",{"b":9007199254740993}]}']) {
+    assert.throws(() => read(text), (error: Error) => error instanceof RangeError && /"seat\/1".*as a text/.test(error.message), text);
+  }
+  for (const [text, value] of [
+    ["9007199254740991", 2 ** 53 - 1], ["9007199254740992", 2 ** 53], ['"9007199254740993"', "9007199254740993"], ["1.12345678901234567890", 1.1234567890123457],
+    ["1e300", 1e300], ['{"a\\"9007199254740993":1}', { 'a"9007199254740993': 1 }], ["12345678901234567890.5e-10", 1234567890.1234567], ["-0", -0],
+  ] as const) {
+    assert.deepEqual(read(text), value, text);
+  }
+  const long = '\\"0123456789012345678'.repeat(150_000);
+  assert.equal(read(`"${long}"`), JSON.parse(`"${long}"`));
+  assert.throws(() => read("{"), SyntaxError);
+  for (const value of [2 ** 53, -(2 ** 53), { id: 2 ** 60 }, [1e20]]) {
+    assert.throws(() => encode(value), Misuse, JSON.stringify(value));
+  }
+  assert.equal(encode([2 ** 53 - 1, 1e21, 1e300, 0.1, -0]), "[9007199254740991,1e+21,1e+300,0.1,0]");
 });
 
 test("lanes are left to who waited longest", async () => {

@@ -64,6 +64,8 @@ export class Counts {
   took = 0; // ms
 }
 
+const nothing = (): void => {};
+
 /**
  * Runs the handler until there is a reply.
  *
@@ -77,6 +79,7 @@ export class Execution {
   #attempt: number; // also counts commits whose outcome is unknown
   readonly #place: Place;
   #doubts = 0;
+  #ended = Promise.resolve();
   #lost: string[] = []; // where the last commit failed
 
   constructor(
@@ -92,6 +95,11 @@ export class Execution {
     if (shared.stopping) {
       this.#deadline.end();
     }
+  }
+
+  /** When the handler has ended, which may be after the reply: nothing takes a thread away from it. */
+  get ended(): Promise<void> {
+    return this.#ended;
   }
 
   async serve(): Promise<Reply> {
@@ -198,7 +206,9 @@ export class Execution {
     let body: string;
     try {
       const q = decodeRequest(this.request.body, this.operation.shape);
-      const answer = await this.#deadline.race(Promise.resolve(this.operation.handler(tx, q)));
+      const running = Promise.resolve(this.operation.handler(tx, q));
+      this.#ended = running.then(nothing, nothing);
+      const answer = await this.#deadline.race(running);
       await tx.close(true);
       body = answer === undefined || answer === null ? "{}" : encode(answer);
     } catch (error) {

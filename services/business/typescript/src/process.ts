@@ -1,4 +1,5 @@
 /** A service as a process of a host. */
+import { Admission } from "./admission.js";
 import { randomBytes } from "node:crypto";
 import type { Msg, Subscription } from "@nats-io/transport-node";
 import { Connection } from "./connection.js";
@@ -11,9 +12,6 @@ import { log } from "./log.js";
 import { type Reply, readRequest, reply, type Request } from "./requests.js";
 import type { Operation, Service } from "./service.js";
 
-// Bounds of what the process has taken and not yet answered. Beyond either a request is refused with 429.
-const MAX_REQUESTS = 4096;
-const MAX_BYTES = 64 << 20;
 // What requests in flight get to end when the process is asked to stop, in milliseconds.
 const FINISH_WITHIN = 1000;
 const SUBSCRIBE_WITHIN = 5000;
@@ -41,8 +39,8 @@ export class Process {
   readonly #connections: Connection[] = [];
   #requests!: Connection;
   #shared!: Shared;
+  readonly #admission = new Admission();
   #inFlight = 0;
-  #bytes = 0;
   #stopping = false; // nothing is taken any more
   #idle: (() => void) | undefined; // hears when nothing is in flight
   #problem: Error | undefined;
@@ -189,32 +187,31 @@ export class Process {
       this.#answer(to, reply(code, words(error)));
       return;
     }
-    const size = request.body.length;
     if (this.#stopping) {
       this.#answer(to, notNow(operation, request, Code.nobody, "this process is stopping; the request was not executed"));
       return;
     }
-    if (this.#inFlight >= MAX_REQUESTS || this.#bytes + size > MAX_BYTES) {
+    if (!this.#admission.take(request.body.length)) {
       this.#answer(to, notNow(operation, request, Code.busy, "too many requests at once; this one was not executed"));
       return;
     }
     this.#shared.note(request.epoch);
     this.#inFlight++;
-    this.#bytes += size;
     void this.#serve(to, operation, request, this.#about.counts.get(name)!);
   }
 
   async #serve(to: string, operation: Operation, request: Request, counts: Counts): Promise<void> {
     const began = performance.now();
     counts.inFlight++;
-    const made = await new Execution(this.#shared, operation, request, counts).serve();
+    const execution = new Execution(this.#shared, operation, request, counts);
+    const made = await execution.serve();
     counts.inFlight--;
     counts.requests++;
     counts.errors += made.code === Code.ok ? 0 : 1;
     counts.took += performance.now() - began;
     this.#answer(to, made);
+    void this.#admission.leave(request.body.length, execution.ended);
     this.#inFlight--;
-    this.#bytes -= request.body.length;
     if (!this.#inFlight) {
       this.#idle?.();
     }

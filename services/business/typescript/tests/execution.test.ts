@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { Conflict, Malformed, Misuse, NotFound, Service, ServiceError } from "../src/index.js";
 import { Away, Code, Doubt, Late } from "../src/errors.js";
-import { MAX_DOUBTS, MAX_RUNS } from "../src/execution.js";
+import { Admission } from "../src/admission.js";
+import { Counts, Execution, MAX_DOUBTS, MAX_RUNS } from "../src/execution.js";
 import { Memory } from "../src/testing.js";
 import { quiet, until } from "./helper.js";
 
@@ -147,6 +148,24 @@ test("a handler that never returns costs its request, at the deadline", async ()
     assert.equal((await pair.callRaw("hang", {}, { id: "a", deadline: 10, ...how })).code, code);
   }
   assert.deepEqual([pair.shared.deadlines.size, pair.shared.gate.inside], [0, 0]);
+});
+
+test("a handler that outlives its deadline keeps its room until it ends", async () => {
+  let end = (): void => {};
+  const service = new Service("late").operation("wait", () => new Promise<void>((resolve) => (end = resolve)));
+  pair = new Memory(service);
+  const admission = new Admission(1);
+  const request = { operation: "wait", body: Buffer.from("{}"), ticket: "", ownId: false, attempt: 1, epoch: 1n, remaining: 10 };
+  assert.ok(admission.take(2));
+  const execution = new Execution(pair.shared, service.operations.get("wait")!, request, new Counts());
+  assert.equal((await execution.serve()).code, Code.nobody);
+  const left = admission.leave(2, execution.ended);
+  await new Promise(setImmediate);
+  assert.ok(!admission.take(2), "it has not ended");
+  end();
+  await left;
+  assert.ok(admission.take(2));
+  assert.ok(!new Admission(2, 3).take(4), "too many bytes");
 });
 
 test("a handler that catches everything changes nothing", async () => {
